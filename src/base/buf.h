@@ -1,0 +1,29 @@
+/* buf.h - a growing byte string: lines being read, JSON being written. */
+#ifndef GD_BASE_BUF_H
+#define GD_BASE_BUF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct gd_buf {
+    char *data; /* not terminated, unless gd_buf_cstr was called */
+    size_t len, room;
+    bool failed; /* an append ran out of memory: check once, at the end */
+} gd_buf;
+
+void gd_buf_free(gd_buf *b);
+void gd_buf_clear(gd_buf *b);
+void gd_buf_bytes(gd_buf *b, const void *p, size_t len);
+void gd_buf_str(gd_buf *b, const char *s);
+void gd_buf_printf(gd_buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* A JSON string with quotes: ", \ and control characters escaped, everything else as it is. */
+void gd_buf_json_string(gd_buf *b, const char *s, size_t len);
+
+/* A JSON number with 9 significant digits, enough for any float32; the locale does not matter. */
+void gd_buf_json_float(gd_buf *b, float value);
+
+/* Adds a NUL behind the text (not counted in len); NULL when anything failed. */
+const char *gd_buf_cstr(gd_buf *b);
+
+#endif

@@ -1,0 +1,141 @@
+/* file.c - input files, mapped or read whole. */
+#include "base/file.h"
+
+#include "base/error.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* O_NONBLOCK so that a FIFO without a writer is refused below instead of waited for. */
+static gd_status open_regular(int *out, size_t *size, const char *path, gd_error *err)
+{
+    struct stat sb;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+    *out = -1;
+    if (fd < 0)
+        return gd_fail(err, GD_EIO, "%s: %s", path, strerror(errno));
+    if (fstat(fd, &sb) < 0) {
+        gd_fail(err, GD_EIO, "%s: %s", path, strerror(errno));
+        (void)close(fd);
+        return GD_EIO;
+    }
+    if (!S_ISREG(sb.st_mode)) {
+        (void)close(fd);
+        return gd_fail(err, GD_EIO, "%s: not a regular file", path);
+    }
+    *out = fd;
+    *size = (size_t)sb.st_size;
+    return GD_OK;
+}
+
+gd_status gd_map_open(gd_map *map, const char *path, gd_error *err)
+{
+    gd_status rc;
+    void *data;
+    size_t size;
+    int fd;
+
+    *map = (gd_map){ 0 };
+    rc = open_regular(&fd, &size, path, err);
+    if (rc || size == 0) {
+        if (fd >= 0)
+            (void)close(fd);
+        return rc;
+    }
+    data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (data == MAP_FAILED)
+        rc = gd_fail(err, errno == ENOMEM ? GD_ENOMEM : GD_EIO, "%s: cannot map %zu bytes: %s", path, size,
+                     strerror(errno));
+    else
+        *map = (gd_map){ data, size };
+    (void)close(fd);
+    return rc;
+}
+
+void gd_map_close(gd_map *map)
+{
+    if (map->data)
+        (void)munmap((void *)map->data, map->size);
+    *map = (gd_map){ 0 };
+}
+
+static gd_status read_all(int fd, char *data, size_t size, const char *path, gd_error *err)
+{
+    size_t done = 0;
+
+    while (done < size) {
+        ssize_t n = read(fd, data + done, size - done);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return gd_fail(err, GD_EIO, "%s: %s", path, strerror(errno));
+        if (n == 0)
+            return gd_fail(err, GD_EIO, "%s: ended after %zu of %zu bytes while being read", path, done, size);
+        done += (size_t)n;
+    }
+    return GD_OK;
+}
+
+gd_status gd_file_read(char **out, size_t *len, const char *path, size_t limit, gd_error *err)
+{
+    gd_status rc;
+    char *data = NULL;
+    size_t size = 0;
+    int fd;
+
+    *out = NULL;
+    *len = 0;
+    rc = open_regular(&fd, &size, path, err);
+    if (rc)
+        return rc;
+    if (size > limit) {
+        rc = gd_fail(err, GD_EFORMAT, "%s: %zu bytes, but at most %zu are accepted", path, size, limit);
+        goto out;
+    }
+    data = gd_alloc(size + 1, 1);
+    if (!data) {
+        rc = gd_fail_memory(err, size + 1);
+        goto out;
+    }
+    rc = read_all(fd, data, size, path, err);
+    if (rc)
+        goto out;
+    data[size] = '\0';
+    *out = data;
+    *len = size;
+    data = NULL;
+out:
+    gd_free(data);
+    (void)close(fd);
+    return rc;
+}
+
+static bool has_type(const char *path, mode_t type)
+{
+    struct stat sb;
+
+    return stat(path, &sb) == 0 && (sb.st_mode & S_IFMT) == type;
+}
+
+bool gd_file_exists(const char *path) { return has_type(path, S_IFREG); }
+bool gd_dir_exists(const char *path) { return has_type(path, S_IFDIR); }
+
+char *gd_path_join(const char *dir, const char *name)
+{
+    const size_t d = strlen(dir), n = strlen(name);
+    char *path = gd_alloc(d + n + 2, 1);
+
+    if (!path)
+        return NULL;
+    memcpy(path, dir, d);
+    path[d] = '/';
+    memcpy(path + d + 1, name, n + 1);
+    return path;
+}

@@ -1,0 +1,29 @@
+/* file.h - input files, mapped or read whole. Only regular files are opened: a FIFO or a device in a model
+ * directory would hang or lie about its size. */
+#ifndef GD_BASE_FILE_H
+#define GD_BASE_FILE_H
+
+#include "guerdon.h"
+
+#include <stdbool.h>
+
+/* A file mapped read-only. */
+typedef struct gd_map {
+    const unsigned char *data; /* NULL when size is 0 */
+    size_t size;
+} gd_map;
+
+gd_status gd_map_open(gd_map *map, const char *path, gd_error *err);
+void gd_map_close(gd_map *map);
+
+/* Reads a whole file of at most `limit` bytes; *data gets a NUL behind (not counted) and is freed with gd_free. */
+gd_status gd_file_read(char **data, size_t *len, const char *path, size_t limit, gd_error *err);
+
+/* True when a regular file (after links) is there. */
+bool gd_file_exists(const char *path);
+bool gd_dir_exists(const char *path);
+
+/* dir + "/" + name, freed with gd_free; NULL without memory. */
+char *gd_path_join(const char *dir, const char *name);
+
+#endif

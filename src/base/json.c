@@ -1,0 +1,147 @@
+/* json.c - reading JSON files with errors that name the file and the field. */
+#include "base/json.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/mem.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+gd_status gd_json_parse(json_t **out, const char *text, size_t len, const char *name, gd_error *err)
+{
+    json_error_t at;
+
+    *out = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &at);
+    if (*out)
+        return GD_OK;
+    if (json_error_code(&at) == json_error_out_of_memory)
+        return gd_fail(err, GD_ENOMEM, "%s: out of memory while reading JSON", name);
+    return gd_fail(err, GD_EFORMAT, "%s: not valid JSON at line %d column %d: %s", name, at.line, at.column, at.text);
+}
+
+gd_status gd_json_load(json_t **out, const char *path, size_t limit, gd_error *err)
+{
+    char *text;
+    size_t len;
+    gd_status rc;
+
+    *out = NULL;
+    rc = gd_file_read(&text, &len, path, limit, err);
+    if (rc)
+        return rc;
+    rc = gd_json_parse(out, text, len, path, err);
+    gd_free(text);
+    return rc;
+}
+
+bool gd_json_has(const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+
+    return value && !json_is_null(value);
+}
+
+static const char *type_name(const json_t *value)
+{
+    switch (json_typeof(value)) {
+    case JSON_OBJECT: return "an object";
+    case JSON_ARRAY: return "a list";
+    case JSON_STRING: return "a string";
+    case JSON_INTEGER: return "an integer";
+    case JSON_REAL: return "a real number";
+    case JSON_TRUE:
+    case JSON_FALSE: return "true or false";
+    default: return "null";
+    }
+}
+
+static gd_status get(const json_t **out, const json_t *object, const char *key, const char *wanted,
+                     const char *path, gd_error *err)
+{
+    *out = json_object_get(object, key);
+    if (!*out)
+        return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" is missing, %s is expected", path, key, wanted);
+    return GD_OK;
+}
+
+static gd_status wrong_type(const json_t *value, const char *key, const char *wanted, const char *path, gd_error *err)
+{
+    return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" is %s, %s is expected", path, key, type_name(value), wanted);
+}
+
+gd_status gd_json_object(const json_t **out, const json_t *object, const char *key, const char *path, gd_error *err)
+{
+    gd_status rc = get(out, object, key, "an object", path, err);
+
+    return rc || json_is_object(*out) ? rc : wrong_type(*out, key, "an object", path, err);
+}
+
+gd_status gd_json_array(const json_t **out, const json_t *object, const char *key, const char *path, gd_error *err)
+{
+    gd_status rc = get(out, object, key, "a list", path, err);
+
+    return rc || json_is_array(*out) ? rc : wrong_type(*out, key, "a list", path, err);
+}
+
+gd_status gd_json_string(const char **out, const json_t *object, const char *key, const char *path, gd_error *err)
+{
+    const json_t *value;
+    gd_status rc = get(&value, object, key, "a string", path, err);
+
+    if (rc)
+        return rc;
+    if (!json_is_string(value))
+        return wrong_type(value, key, "a string", path, err);
+    *out = json_string_value(value);
+    if (strlen(*out) != json_string_length(value))
+        return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" holds a NUL character", path, key);
+    return GD_OK;
+}
+
+gd_status gd_json_bool(bool *out, const json_t *object, const char *key, const char *path, gd_error *err)
+{
+    const json_t *value;
+    gd_status rc = get(&value, object, key, "true or false", path, err);
+
+    if (rc)
+        return rc;
+    if (!json_is_boolean(value))
+        return wrong_type(value, key, "true or false", path, err);
+    *out = json_is_true(value);
+    return GD_OK;
+}
+
+gd_status gd_json_int(int64_t *out, const json_t *object, const char *key, int64_t min, int64_t max,
+                      const char *path, gd_error *err)
+{
+    const json_t *value;
+    gd_status rc = get(&value, object, key, "an integer", path, err);
+
+    if (rc)
+        return rc;
+    if (!json_is_integer(value))
+        return wrong_type(value, key, "an integer", path, err);
+    *out = json_integer_value(value);
+    if (*out < min || *out > max)
+        return gd_fail(err, GD_EFORMAT,
+                       "%s: the field \"%s\" is %" PRId64 ", but %" PRId64 " to %" PRId64 " is expected", path, key,
+                       *out, min, max);
+    return GD_OK;
+}
+
+gd_status gd_json_number(double *out, const json_t *object, const char *key, const char *path, gd_error *err)
+{
+    const json_t *value;
+    gd_status rc = get(&value, object, key, "a number", path, err);
+
+    if (rc)
+        return rc;
+    if (!json_is_number(value))
+        return wrong_type(value, key, "a number", path, err);
+    *out = json_number_value(value);
+    if (!isfinite(*out))
+        return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" is not a finite number", path, key);
+    return GD_OK;
+}

@@ -1,0 +1,34 @@
+/* json.h - reading JSON files (jansson) with errors that name the file and the field.
+ *
+ * Duplicate keys are refused: two readers that disagree about which one counts are a known way to smuggle
+ * values.  A getter fails when the field is missing or has another type; gd_json_has() asks first. */
+#ifndef GD_BASE_JSON_H
+#define GD_BASE_JSON_H
+
+#include "guerdon.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+
+/* Parses len bytes; `name` (a path, or "line 7") begins every message.  *out is json_decref'd by the caller. */
+gd_status gd_json_parse(json_t **out, const char *text, size_t len, const char *name, gd_error *err);
+
+/* Reads and parses a file of at most `limit` bytes. */
+gd_status gd_json_load(json_t **out, const char *path, size_t limit, gd_error *err);
+
+/* True when the field is there and not null. */
+bool gd_json_has(const json_t *object, const char *key);
+
+gd_status gd_json_object(const json_t **out, const json_t *object, const char *key, const char *path, gd_error *err);
+gd_status gd_json_array(const json_t **out, const json_t *object, const char *key, const char *path, gd_error *err);
+gd_status gd_json_string(const char **out, const json_t *object, const char *key, const char *path, gd_error *err);
+gd_status gd_json_bool(bool *out, const json_t *object, const char *key, const char *path, gd_error *err);
+
+/* An integer in min..max; a float with an integer value is refused, as Transformers would fail on it later. */
+gd_status gd_json_int(int64_t *out, const json_t *object, const char *key, int64_t min, int64_t max,
+                      const char *path, gd_error *err);
+
+/* An integer or a real, finite. */
+gd_status gd_json_number(double *out, const json_t *object, const char *key, const char *path, gd_error *err);
+
+#endif

@@ -1,0 +1,195 @@
+/**
+ * guerdon.h - score texts with a reward model.
+ *
+ * A reward model reads a prompt with an answer and gives one number: higher is better.  Only differences
+ * between answers to the same prompt mean anything.  This library runs such models in full bf16 (or fp32),
+ * and promises that a score depends on the model, the adapter and the token ids alone: the same bits for any
+ * batch, neighbours, thread count, instruction set and memory budget.
+ *
+ * The short way: fill a gd_options, gd_model_open(), gd_score(), gd_model_close().
+ *
+ * Rules that hold everywhere:
+ *  - A function that can fail returns a gd_status and fills the caller's gd_error; the library never prints,
+ *    exits or aborts.
+ *  - Strings are UTF-8.  Sizes are in elements, or in bytes where the name says `_bytes` or `_len`.
+ *  - Handles are opaque; a close function accepts NULL.
+ *  - One call at a time on a handle; different handles may be used from different threads.
+ */
+#ifndef GUERDON_H
+#define GUERDON_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define GD_API __attribute__((visibility("default")))
+#else
+#define GD_API
+#endif
+
+#define GD_VERSION "0.1.0"
+
+/** The version of the library that is running; GD_VERSION is that of this header. */
+GD_API const char *gd_version(void);
+
+/** What kind of thing went wrong: to act on.  The text in gd_error is to show. */
+typedef enum gd_status {
+    GD_OK = 0,
+    GD_EUSAGE,       /**< an argument or option is wrong: the caller's mistake */
+    GD_EIO,          /**< a file could not be opened, read or written */
+    GD_EFORMAT,      /**< a file's content breaks its format */
+    GD_EUNSUPPORTED, /**< well-formed, but asks for something that this build or machine cannot do */
+    GD_ETOOLONG,     /**< a text has more tokens than allowed */
+    GD_EITEM,        /**< some items of a file failed; the others were done */
+    GD_ENOMEM,       /**< out of memory or another resource; a smaller request may succeed */
+    GD_EINTERRUPTED  /**< the progress function asked to stop */
+} gd_status;
+
+/** What went wrong.  All zero before the first call; filled by the first failure, untouched on success. */
+typedef struct gd_error {
+    gd_status status;
+    char text[508]; /**< one English sentence, UTF-8, no newline: names the file, the field and the value */
+} gd_error;
+
+/** Bytes of UTF-8 text; not terminated, may hold NUL characters. */
+typedef struct gd_text {
+    const char *data;
+    size_t len; /**< bytes */
+} gd_text;
+
+/** What to do with a text of more tokens than max_length. */
+typedef enum gd_truncate {
+    GD_TRUNCATE_ERROR = 0, /**< the text gets an error: nothing is lost in silence */
+    GD_TRUNCATE_LEFT,      /**< drop the first tokens */
+    GD_TRUNCATE_RIGHT,     /**< drop the last tokens */
+    GD_TRUNCATE_DROP       /**< leave the item out of the output */
+} gd_truncate;
+
+/** Whether the end-of-sequence token is appended to a text's ids. */
+typedef enum gd_add_eos {
+    GD_ADD_EOS_NEVER = 0, /**< ids are what the tokenizer gives */
+    GD_ADD_EOS_AUTO,      /**< append unless the ids already end with it (TRL's rule for plain text) */
+    GD_ADD_EOS_ALWAYS
+} gd_add_eos;
+
+/** How to open a model.  Start from gd_options_init(); NULL and 0 mean the default everywhere. */
+typedef struct gd_options {
+    size_t struct_size;       /**< set by gd_options_init(), so that the struct may grow */
+    const char *model;        /**< a directory, or `org/name` in the local Hugging Face cache */
+    const char *adapter;      /**< a PEFT LoRA directory, or NULL */
+    const char *precision;    /**< "bf16" (default) or "fp32" */
+    const char *numerics;     /**< "exact" (default: ARITHMETIC in doc/arithmetic.md) or "fast" */
+    const char *backend;      /**< "auto" (default), "cpu", "openblas", "onednn" */
+    const char *isa;          /**< "auto" (default), "generic", "avx2", "avx512", "avx512bf16" */
+    const char *graph;        /**< a graph description to use instead of the built-in one */
+    unsigned threads;         /**< 0: as many as the process may run on */
+    size_t batch_tokens;      /**< rows (distinct prefix tokens) computed together; 0: chosen by the library */
+    int no_share_prefix;      /**< not 0: compute every text on its own; for measuring, the scores are the same */
+    size_t max_length;        /**< tokens a text may have; 0: config.json's max_position_embeddings */
+    gd_truncate truncate;     /**< what happens to a longer text */
+    gd_add_eos add_eos;
+} gd_options;
+
+/** Fills *options with the defaults. */
+GD_API void gd_options_init(gd_options *options);
+
+/** A model with its tokenizer, ready to score. */
+typedef struct gd_model gd_model;
+
+/**
+ * Opens a model: maps the weights, reads the tokenizer, the head and the adapter, and checks all of them.
+ *
+ * Time: little; the weights are read when they are first needed.  Memory: see gd_inspect().
+ *
+ * @param out      the model; NULL on failure.  The caller closes it with gd_model_close().
+ * @param options  read during the call, not kept
+ * @return GD_OK, GD_EUSAGE, GD_EIO, GD_EFORMAT, GD_EUNSUPPORTED or GD_ENOMEM
+ */
+GD_API gd_status gd_model_open(gd_model **out, const gd_options *options, gd_error *err);
+
+/** Frees the model.  NULL is fine. */
+GD_API void gd_model_close(gd_model *model);
+
+/**
+ * Scores texts.
+ *
+ * scores[i] becomes the reward of texts[i]: a float32 without unit.  It does not depend on `count`, on the
+ * order or the company of the texts, or on the number of threads.  A prefix that several texts share is
+ * computed once.
+ *
+ * @param count   number of texts; 0 does nothing
+ * @param texts   read during the call, not kept
+ * @param scores  room for count floats, the caller's; unspecified on failure
+ * @param tokens  NULL, or room for count numbers of tokens that each text had
+ * @return GD_OK
+ *         GD_ETOOLONG  a text has more tokens than allowed and truncation is GD_TRUNCATE_ERROR (or DROP)
+ *         GD_EFORMAT   a text is not UTF-8
+ *         GD_ENOMEM    a smaller count may succeed
+ *
+ * Time: about 2 * parameters * distinct prefix tokens operations.
+ */
+GD_API gd_status gd_score(gd_model *model, size_t count, const gd_text *texts, float *scores, size_t *tokens,
+                          gd_error *err);
+
+/** How far a long call has come.  Return 0 to go on, anything else to stop after the current batch. */
+typedef struct gd_progress {
+    int (*report)(void *context, uint64_t items_done, uint64_t bytes_done, uint64_t bytes_total,
+                  uint64_t tokens_done);
+    void *context;
+} gd_progress;
+
+/** What a run over a file did. */
+typedef struct gd_summary {
+    uint64_t items;     /**< lines that held something */
+    uint64_t failed;    /**< items that got an error line */
+    uint64_t dropped;   /**< items left out by GD_TRUNCATE_DROP */
+    uint64_t truncated; /**< items whose text was shortened */
+    uint64_t tokens;    /**< tokens of all scored texts */
+    uint64_t rows;      /**< distinct prefix tokens: what was computed */
+} gd_summary;
+
+/** Text layout of an input file. */
+typedef enum gd_format {
+    GD_FORMAT_JSONL = 0, /**< one object a line: {"text"}, {"prompt","response"} or {"chosen","rejected"} */
+    GD_FORMAT_TEXT       /**< one text a line */
+} gd_format;
+
+/**
+ * Scores the records of a file, one line of JSON out for each, in input order.
+ *
+ * @param input     a path, "-" for standard input; gzip is recognised by its first bytes
+ * @param output    a path, "-" for standard output; written as it goes
+ * @param progress  NULL, or called after each batch
+ * @param summary   NULL, or what was done, also filled on GD_EITEM and GD_EINTERRUPTED
+ * @return GD_OK; GD_EITEM when some lines got {"index":..,"error":..} instead of a score; or a failure of the whole
+ */
+GD_API gd_status gd_score_file(gd_model *model, const char *input, const char *output, gd_format format,
+                               const gd_progress *progress, gd_summary *summary, gd_error *err);
+
+/** The same for token ids: {"index":0,"ids":[...]} a line.  Reads the tokenizer's files alone, no weights. */
+GD_API gd_status gd_tokenize_file(const gd_options *options, const char *input, const char *output,
+                                  gd_format format, const gd_progress *progress, gd_summary *summary,
+                                  gd_error *err);
+
+/**
+ * Describes a model without computing anything: a JSON object with the architecture, sizes, dtype, head, the
+ * pad, eos and pooling rule, the memory needed, and warnings.
+ *
+ * @param json  the text, NUL-terminated; the caller frees it with gd_string_free(); NULL on failure
+ */
+GD_API gd_status gd_inspect(const gd_options *options, char **json, gd_error *err);
+
+/** Describes what this machine can run: instruction sets, libraries, the default choice.  As gd_inspect(). */
+GD_API gd_status gd_backends(char **json, gd_error *err);
+
+/** Frees a string that this library returned.  NULL is fine. */
+GD_API void gd_string_free(char *string);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

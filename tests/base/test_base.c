@@ -1,0 +1,199 @@
+/* test_base.c - errors, memory, text buffers, UTF-8, JSON, files, threads. */
+#include "tests/check.h"
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/pool.h"
+#include "base/utf8.h"
+
+#include <stdatomic.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void error_keeps_the_first_sentence(void **state)
+{
+    gd_error err = { 0 };
+
+    (void)state;
+    assert_int_equal(gd_fail(&err, GD_EFORMAT, "first %d", 1), GD_EFORMAT);
+    assert_int_equal(gd_fail(&err, GD_EIO, "second"), GD_EIO);
+    assert_int_equal(err.status, GD_EFORMAT);
+    assert_string_equal(err.text, "first 1");
+    assert_int_equal(gd_fail(NULL, GD_EIO, "nobody listens"), GD_EIO);
+}
+
+static void error_text_is_printable(void **state)
+{
+    gd_error err = { 0 };
+
+    (void)state;
+    gd_fail(&err, GD_EFORMAT, "a\nb\x1b[31m\xff\xc3\xa9");
+    assert_string_equal(err.text, "a?b?[31m?\xc3\xa9");
+}
+
+static void error_cuts_between_characters(void **state)
+{
+    gd_error err = { 0 };
+    char longer[600];
+
+    (void)state;
+    memset(longer, 'a', sizeof longer);
+    longer[sizeof longer - 1] = '\0';
+    memcpy(longer + 506, "\xc3\xa9", 2); /* the cut falls inside */
+    gd_fail(&err, GD_EFORMAT, "%s", longer);
+    assert_int_equal(gd_utf8_check(err.text, strlen(err.text)), strlen(err.text));
+}
+
+static void allocation_checks_overflow_and_can_fail(void **state)
+{
+    const uint64_t live = gd_mem_live();
+    void *p;
+
+    (void)state;
+    assert_null(gd_alloc(SIZE_MAX / 2, 3));
+    assert_null(gd_alloc_aligned(SIZE_MAX));
+    gd_mem_fail_from(2);
+    p = gd_alloc(1, 1);
+    assert_non_null(p);
+    assert_null(gd_alloc(1, 1));
+    assert_null(gd_alloc_zero(1, 1));
+    gd_mem_fail_from(0);
+    assert_int_equal(gd_mem_live(), live + 1);
+    gd_free(p);
+    assert_int_equal(gd_mem_live(), live);
+}
+
+static void json_strings_are_escaped(void **state)
+{
+    gd_buf b = { 0 };
+
+    (void)state;
+    gd_buf_json_string(&b, "a\"b\\c\n\x01\0z\xc3\xa9", 11);
+    assert_string_equal(gd_buf_cstr(&b), "\"a\\\"b\\\\c\\n\\u0001\\u0000z\xc3\xa9\"");
+    gd_buf_clear(&b);
+    gd_buf_json_float(&b, 1.0f / 3);
+    assert_string_equal(gd_buf_cstr(&b), "0.333333343");
+    gd_buf_free(&b);
+}
+
+static void utf8_follows_rfc_3629(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t good;
+    } cases[] = {
+        { "abc", 3 },           { "\xc3\xa9", 2 },      { "a\xc0\x80", 1 },        { "\xe0\x9f\xbf", 0 },
+        { "\xed\xa0\x80", 0 },  { "\xf0\x8f\xbf\xbf", 0 }, { "\xf4\x90\x80\x80", 0 }, { "\xf4\x8f\xbf\xbf", 4 },
+        { "\xef\xbf\xbf", 3 },  { "12345678\xff", 8 },  { "\xe2\x82", 0 },         { "\x80", 0 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_int_equal(gd_utf8_check(cases[i].text, strlen(cases[i].text)), cases[i].good);
+    for (uint32_t c = 0; c <= 0x10FFFF; c++) {
+        unsigned char bytes[4];
+        size_t len, n;
+
+        if (c >= 0xD800 && c < 0xE000)
+            continue;
+        n = gd_utf8_encode(c, bytes);
+        assert_int_equal(gd_utf8_valid_len(bytes, n), n);
+        assert_int_equal(gd_utf8_decode(bytes, &len), c);
+        assert_int_equal(len, n);
+    }
+}
+
+static void json_errors_name_the_field(void **state)
+{
+    const char *text = "{\"a\": 1.5, \"b\": -1, \"c\": \"x\", \"d\": null, \"n\": \"a\\u0000b\"}";
+    gd_error err = { 0 };
+    json_t *root;
+    int64_t i;
+    const char *s;
+
+    (void)state;
+    assert_ok(gd_json_parse(&root, text, strlen(text), "f.json", test_err));
+    assert_int_equal(gd_json_int(&i, root, "a", 0, 9, "f.json", &err), GD_EFORMAT);
+    assert_string_equal(err.text, "f.json: the field \"a\" is a real number, an integer is expected");
+    err = (gd_error){ 0 };
+    gd_json_int(&i, root, "b", 0, 9, "f.json", &err);
+    assert_string_equal(err.text, "f.json: the field \"b\" is -1, but 0 to 9 is expected");
+    err = (gd_error){ 0 };
+    gd_json_string(&s, root, "n", "f.json", &err);
+    assert_string_equal(err.text, "f.json: the field \"n\" holds a NUL character");
+    assert_false(gd_json_has(root, "d"));
+    json_decref(root);
+    err = (gd_error){ 0 };
+    assert_int_equal(gd_json_parse(&root, "{\"a\":1,\"a\":1}", 13, "f.json", &err), GD_EFORMAT);
+    assert_non_null(strstr(err.text, "duplicate"));
+}
+
+static void files_must_be_regular(void **state)
+{
+    char dir[] = "/tmp/guerdon-base-XXXXXX", *fifo;
+    gd_error err = { 0 };
+    gd_map map;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    fifo = gd_path_join(dir, "fifo");
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    assert_int_equal(gd_map_open(&map, fifo, &err), GD_EIO);
+    assert_non_null(strstr(err.text, "not a regular file"));
+    assert_false(gd_file_exists(fifo));
+    err = (gd_error){ 0 };
+    assert_int_equal(gd_map_open(&map, dir, &err), GD_EIO);
+    err = (gd_error){ 0 };
+    assert_int_equal(gd_map_open(&map, "/nonexistent/x", &err), GD_EIO);
+    assert_string_equal(err.text, "/nonexistent/x: No such file or directory");
+    unlink(fifo);
+    rmdir(dir);
+    gd_free(fifo);
+}
+
+static void add_one(void *context, size_t index, unsigned worker)
+{
+    atomic_int *hits = context;
+
+    (void)worker;
+    atomic_fetch_add(&hits[index], 1);
+}
+
+static void pool_runs_every_task_once(void **state)
+{
+    static atomic_int hits[1000];
+
+    (void)state;
+    for (unsigned threads = 1; threads <= 7; threads++) {
+        gd_pool *pool;
+
+        assert_ok(gd_pool_open(&pool, threads, test_err));
+        for (size_t round = 0; round < 200; round++) {
+            memset(hits, 0, sizeof hits);
+            gd_pool_run(pool, round * 5, add_one, hits);
+            for (size_t i = 0; i < 1000; i++)
+                assert_int_equal(hits[i], i < round * 5);
+        }
+        gd_pool_close(pool);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(error_keeps_the_first_sentence),
+        cmocka_unit_test(error_text_is_printable),
+        cmocka_unit_test(error_cuts_between_characters),
+        cmocka_unit_test(allocation_checks_overflow_and_can_fail),
+        cmocka_unit_test(json_strings_are_escaped),
+        cmocka_unit_test(utf8_follows_rfc_3629),
+        cmocka_unit_test(json_errors_name_the_field),
+        cmocka_unit_test(files_must_be_regular),
+        cmocka_unit_test(pool_runs_every_task_once),
+    };
+
+    return cmocka_run_group_tests_name("base", tests, NULL, NULL);
+}

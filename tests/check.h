@@ -1,0 +1,36 @@
+/* check.h - what every cmocka test includes, plus a few helpers. Run from the build directory; `srcdir` in the
+ * environment (set by automake) finds tests/data. */
+#ifndef GD_TESTS_CHECK_H
+#define GD_TESTS_CHECK_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "guerdon.h"
+
+/* The path of a file below tests/data; the buffer is the caller's. */
+static inline const char *test_data(char *path, size_t room, const char *name)
+{
+    const char *srcdir = getenv("srcdir");
+
+    (void)snprintf(path, room, "%s/tests/data/%s", srcdir ? srcdir : ".", name);
+    return path;
+}
+
+/* Fails with the library's own sentence: assert_ok(gd_pool_open(&pool, 2, test_err)). */
+#define assert_ok(call)                                                        \
+    do {                                                                       \
+        gd_error test_err[1] = { { GD_OK, "" } };                              \
+        if ((call) != GD_OK)                                                   \
+            fail_msg("%s: %s", #call, test_err->text);                         \
+    } while (0)
+
+#endif
