@@ -1,0 +1,75 @@
+/* isa.c - instruction sets. */
+#include "backends/cpu/isa.h"
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct level {
+    const char *name;
+    gd_isa holds;
+} levels[] = {
+    { "generic", GD_ISA_GENERIC },
+    { "avx2", GD_ISA_AVX2 },
+    { "avx512", GD_ISA_AVX2 | GD_ISA_AVX512 },
+    { "avx512bf16", GD_ISA_AVX2 | GD_ISA_AVX512 | GD_ISA_AVX512BF16 },
+    { "neon", GD_ISA_NEON },
+};
+static const size_t level_count = sizeof levels / sizeof levels[0];
+
+gd_isa gd_isa_detect(void)
+{
+    gd_isa have = GD_ISA_GENERIC;
+
+#if defined(__x86_64__)
+    /* The builtins also ask whether the operating system saves the wide registers. */
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        have |= GD_ISA_AVX2;
+    if ((have & GD_ISA_AVX2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+        have |= GD_ISA_AVX512;
+    if ((have & GD_ISA_AVX512) && __builtin_cpu_supports("avx512bf16"))
+        have |= GD_ISA_AVX512BF16;
+#elif defined(__aarch64__)
+    have |= GD_ISA_NEON;
+#endif
+    return have;
+}
+
+gd_status gd_isa_parse(gd_isa *out, const char *name, gd_isa have, gd_error *err)
+{
+    char known[128] = "";
+    size_t len = 0;
+
+    if (!name || !strcmp(name, "auto")) {
+        *out = have;
+        return GD_OK;
+    }
+    for (size_t i = 0; i < level_count; i++) {
+        const bool can = (levels[i].holds & ~have) == 0;
+
+        if (!strcmp(name, levels[i].name) && can) {
+            *out = levels[i].holds;
+            return GD_OK;
+        }
+        if (can)
+            len += (size_t)snprintf(known + len, sizeof known - len, "%s%s", len ? ", " : "", levels[i].name);
+    }
+    for (size_t i = 0; i < level_count; i++)
+        if (!strcmp(name, levels[i].name))
+            return gd_fail(err, GD_EUNSUPPORTED, "this CPU has no %s; it can run: %s", name, known);
+    return gd_fail(err, GD_EUSAGE, "unknown instruction set \"%s\"; this CPU can run: %s", name, known);
+}
+
+const char *gd_isa_name(gd_isa isa)
+{
+    const char *best = levels[0].name;
+
+    for (size_t i = 0; i < level_count; i++)
+        if ((levels[i].holds & ~isa) == 0 && levels[i].holds)
+            best = levels[i].name;
+    return best;
+}

@@ -1,0 +1,26 @@
+/* isa.h - instruction sets: what this CPU has, and what a kernel needs. */
+#ifndef GD_CPU_ISA_H
+#define GD_CPU_ISA_H
+
+#include "guerdon.h"
+
+typedef unsigned gd_isa; /* a set of the bits below */
+
+#define GD_ISA_GENERIC 0u
+#define GD_ISA_AVX2 1u       /* AVX2 and FMA and F16C */
+#define GD_ISA_AVX512 2u     /* AVX-512 F, BW, DQ and VL */
+#define GD_ISA_AVX512BF16 4u /* VDPBF16PS */
+#define GD_ISA_NEON 8u
+
+/* Everything that this CPU and its operating system can run. */
+gd_isa gd_isa_detect(void);
+
+/* The levels that --isa names, each holding the ones below: "generic" < "avx2" < "avx512" < "avx512bf16"; "neon".
+ * NULL or "auto" gives all of `have`.  An unknown name or one that `have` lacks is an error that lists what there is.
+ * A pure function of its arguments, so a test can ask for a CPU that it does not have. */
+gd_status gd_isa_parse(gd_isa *out, const char *name, gd_isa have, gd_error *err);
+
+/* The name of the highest level in the set. */
+const char *gd_isa_name(gd_isa isa);
+
+#endif

@@ -1,0 +1,40 @@
+/* op.h - operations and their plain parameters: all that a backend knows of a model. */
+#ifndef GD_GRAPH_OP_H
+#define GD_GRAPH_OP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum gd_op {
+#define GD_OP(name, inputs, weights) GD_OP_##name,
+#include "graph/ops.def"
+#undef GD_OP
+    GD_OP_COUNT
+} gd_op;
+
+#define GD_OP_MAX_IN 3
+#define GD_OP_MAX_WEIGHTS 2
+
+/* "rms_norm" ...: as YAML writes it. */
+const char *gd_op_name(gd_op op);
+
+typedef enum gd_activation {
+    GD_ACT_SILU,     /* g / (1 + exp(-g)) */
+    GD_ACT_GELU_TANH /* 0.5 g (1 + tanh(sqrt(2/pi) (g + 0.044715 g^3))) */
+} gd_activation;
+
+/* What the graph says of one operation, resolved to numbers. Fields that an operation does not use are zero. */
+typedef struct gd_op_params {
+    float eps;            /* rms_norm: added to the mean square */
+    bool unit_offset;     /* rms_norm: multiply by 1 + w (Gemma) */
+    float scale;          /* embedding: factor, 1 for none; attention: factor of the logits */
+    float softcap;        /* attention: logits become c * tanh(s / c); 0 for none */
+    uint32_t window;      /* attention: a key is visible when query position - key position < window; 0: all */
+    uint32_t heads;       /* attention: query heads; rope, rms_norm: heads in a row (rms_norm: 0 = the whole row) */
+    uint32_t kv_heads;    /* attention: query head h reads key head h / (heads / kv_heads) */
+    uint32_t head_dim;    /* attention, rope, rms_norm by head: elements of a head */
+    gd_activation act;    /* gated */
+} gd_op_params;
+
+#endif

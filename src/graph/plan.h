@@ -1,0 +1,78 @@
+/* plan.h - a graph made concrete for one model: a flat list of steps over named buffers, resolved before the run.
+ *
+ * A plan has stages.  A stage over rows (the embedding, then each layer) runs all its steps on one tile of rows, then
+ * on the next tile: rows are in depth-first order, so the keys and values that a tile's attention reads are there.
+ * So only three kinds of buffers exist: those that live across tiles (the residual stream, keys, values), those of
+ * one tile, and those of the pooled texts. */
+#ifndef GD_GRAPH_PLAN_H
+#define GD_GRAPH_PLAN_H
+
+#include "graph/op.h"
+#include "guerdon.h"
+#include "quant-free/config.h"
+#include "quant-free/view.h"
+
+typedef enum gd_extent {
+    GD_EXTENT_BATCH, /* a line for each row of the batch */
+    GD_EXTENT_TILE,  /* a line for each row of a tile */
+    GD_EXTENT_TEXTS  /* a line for each text */
+} gd_extent;
+
+typedef struct gd_plan_buffer {
+    const char *name; /* as in the YAML */
+    gd_extent extent;
+    gd_dtype dtype;   /* GD_F32, or the operand type where the values feed a matmul */
+    size_t cols;
+    size_t offset;    /* bytes for one line before this buffer in its extent's arena: the buffer starts at
+                         offset * (lines of the arena), and its lines are packed (stride = cols) */
+} gd_plan_buffer;
+
+typedef struct gd_plan_weight {
+    char *name;      /* full name in the checkpoint, NULL for none */
+    unsigned rank;   /* 1 or 2 */
+    size_t shape[2]; /* what the checkpoint must have: [out, in], [n] or [vocab, hidden] */
+} gd_plan_weight;
+
+typedef struct gd_plan_step {
+    gd_op op;
+    unsigned in[GD_OP_MAX_IN]; /* buffer indices; in_count of them */
+    unsigned in_count, out;
+    gd_plan_weight w[GD_OP_MAX_WEIGHTS];
+    char *lora;      /* linear: the module's full name ("model.layers.0.self_attn.q_proj"), NULL: takes no adapter */
+    gd_op_params params;
+} gd_plan_step;
+
+typedef struct gd_plan_stage {
+    size_t first_step, step_count;
+    bool over_texts; /* false: over rows, tile by tile */
+    int layer;       /* -1 outside the layers */
+} gd_plan_stage;
+
+typedef struct gd_plan {
+    char *graph_name;           /* "qwen2" */
+    gd_dtype operand;           /* GD_BF16 or GD_F32 */
+    size_t hidden, layers, vocab, heads, kv_heads, head_dim, ffn, max_position; /* for people, and for limits */
+    gd_plan_buffer *buffers;
+    size_t buffer_count;
+    gd_plan_step *steps;
+    size_t step_count;
+    gd_plan_stage *stages;
+    size_t stage_count;
+    size_t line_bytes[3];       /* by gd_extent: arena bytes for each line, lifetimes shared */
+    unsigned score;             /* buffer of the scores: GD_EXTENT_TEXTS, 1 column, F32 */
+    gd_rope rope;               /* what the rotary tables are made from */
+} gd_plan;
+
+/*
+ * Makes the plan of a model.
+ *
+ * @param graph_file  a YAML file, or NULL for the built-in graph that matches config.json's architecture
+ * @param operand     GD_BF16 or GD_F32
+ */
+gd_status gd_plan_make(gd_plan **out, const gd_config *config, const char *graph_file, gd_dtype operand, gd_error *err);
+void gd_plan_free(gd_plan *plan);
+
+/* Rotary tables in fp32 from double precision, by our own functions: cos and sin are [positions, head_dim / 2]. */
+void gd_rope_table(const gd_rope *rope, size_t head_dim, size_t positions, float *cos_table, float *sin_table);
+
+#endif
