@@ -43,7 +43,7 @@ bool gd_json_has(const json_t *object, const char *key)
     return value && !json_is_null(value);
 }
 
-static const char *type_name(const json_t *value)
+const char *gd_json_type_name(const json_t *value)
 {
     switch (json_typeof(value)) {
     case JSON_OBJECT: return "an object";
@@ -68,7 +68,8 @@ static gd_status get(const json_t **out, const json_t *object, const char *key, 
 
 static gd_status wrong_type(const json_t *value, const char *key, const char *wanted, const char *path, gd_error *err)
 {
-    return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" is %s, %s is expected", path, key, type_name(value), wanted);
+    return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" is %s, %s is expected", path, key,
+                   gd_json_type_name(value), wanted);
 }
 
 gd_status gd_json_object(const json_t **out, const json_t *object, const char *key, const char *path, gd_error *err)

@@ -16,6 +16,9 @@ gd_status gd_json_parse(json_t **out, const char *text, size_t len, const char *
 /* Reads and parses a file of at most `limit` bytes. */
 gd_status gd_json_load(json_t **out, const char *path, size_t limit, gd_error *err);
 
+/* "a string", "a list", "null", ...: for messages. */
+const char *gd_json_type_name(const json_t *value);
+
 /* True when the field is there and not null. */
 bool gd_json_has(const json_t *object, const char *key);
 

@@ -1,0 +1,250 @@
+/* trie.c - sort the texts; then each one adds the rows behind its longest common prefix with the one before. */
+#include "data/trie.h"
+
+#include "base/error.h"
+#include "base/mem.h"
+
+#include <assert.h>
+#include <string.h>
+
+static size_t common_prefix(gd_span a, gd_span b)
+{
+    const size_t limit = a.len < b.len ? a.len : b.len;
+    size_t i = 0;
+
+    while (i < limit && a.ids[i] == b.ids[i])
+        i++;
+    return i;
+}
+
+/* Whether a comes after b; a prefix comes first. */
+static bool is_after(gd_span a, gd_span b)
+{
+    const size_t i = common_prefix(a, b);
+
+    if (i == a.len || i == b.len)
+        return a.len > b.len;
+    return a.ids[i] > b.ids[i];
+}
+
+static void merge(size_t *out, const size_t *left, size_t lefts, const size_t *right, size_t rights,
+                  const gd_span *texts)
+{
+    size_t l = 0, r = 0;
+
+    while (l < lefts && r < rights)
+        *out++ = is_after(texts[left[l]], texts[right[r]]) ? right[r++] : left[l++];
+    while (l < lefts)
+        *out++ = left[l++];
+    while (r < rights)
+        *out++ = right[r++];
+}
+
+/* Merge sort, bottom up: stable, and qsort has no place for `texts`. Returns the array that holds the result. */
+static size_t *sort(size_t *order, size_t *spare, const gd_span *texts, size_t n)
+{
+    for (size_t width = 1; width < n; width *= 2) {
+        size_t *const done = order;
+
+        for (size_t at = 0; at < n; at += 2 * width) {
+            const size_t lefts = n - at < width ? n - at : width;
+            const size_t rights = n - at - lefts < width ? n - at - lefts : width;
+
+            merge(spare + at, order + at, lefts, order + at + lefts, rights, texts);
+        }
+        order = spare;
+        spare = done;
+    }
+    return order;
+}
+
+/* What a build needs besides the trie. */
+typedef struct builder {
+    gd_trie *trie;
+    const gd_span *texts;
+    size_t *memory;       /* two arrays of n, for sorting */
+    size_t *order;        /* [N] the texts in row order */
+    size_t *shared;       /* [N] by place in order: tokens that the text before has already */
+    uint32_t *parent_row; /* [R] GD_NO_ROW at a root */
+    bool *begins;         /* [R] the row begins a segment */
+    uint32_t *path;       /* [longest text] rows of the last text */
+    size_t longest;
+} builder;
+
+static gd_status sort_texts(builder *b, bool share, gd_error *err)
+{
+    const size_t n = b->trie->texts;
+    size_t rows = 0;
+
+    b->memory = gd_alloc(n, 2 * sizeof *b->memory);
+    b->shared = gd_alloc(n, sizeof *b->shared);
+    if (!b->memory || !b->shared)
+        return gd_fail_memory(err, n * sizeof *b->memory);
+    b->order = b->memory;
+    for (size_t i = 0; i < n; i++)
+        b->order[i] = i;
+    if (share)
+        b->order = sort(b->order, b->memory + n, b->texts, n);
+    for (size_t i = 0; i < n; i++) {
+        const gd_span text = b->texts[b->order[i]];
+
+        b->shared[i] = share && i ? common_prefix(b->texts[b->order[i - 1]], text) : 0;
+        rows += text.len - b->shared[i];
+        if (text.len > INT32_MAX || rows > INT32_MAX)
+            return gd_fail(err, GD_ENOMEM, "a batch of 2^31 tokens or more is too large");
+        if (text.len > b->longest)
+            b->longest = text.len;
+    }
+    b->trie->rows = rows;
+    return GD_OK;
+}
+
+static gd_status allocate(builder *b, gd_error *err)
+{
+    gd_trie *t = b->trie;
+
+    t->token = gd_alloc(t->rows, sizeof *t->token);
+    t->position = gd_alloc(t->rows, sizeof *t->position);
+    t->row_segment = gd_alloc(t->rows, sizeof *t->row_segment);
+    t->text_segment = gd_alloc(t->texts, sizeof *t->text_segment);
+    t->text_last_row = gd_alloc(t->texts, sizeof *t->text_last_row);
+    b->parent_row = gd_alloc(t->rows, sizeof *b->parent_row);
+    b->begins = gd_alloc_zero(t->rows, sizeof *b->begins);
+    b->path = gd_alloc(b->longest, sizeof *b->path);
+    if (!t->token || !t->position || !t->row_segment || !t->text_segment || !t->text_last_row || !b->parent_row ||
+        !b->begins || !b->path)
+        return gd_fail_memory(err, t->rows * 16);
+    return GD_OK;
+}
+
+static void add_rows(builder *b)
+{
+    gd_trie *t = b->trie;
+    size_t row = 0, before = 0; /* before: length of the text before */
+
+    for (size_t i = 0; i < t->texts; i++) {
+        const gd_span text = b->texts[b->order[i]];
+        const size_t shared = b->shared[i];
+
+        if (shared < text.len)
+            b->begins[row] = true;
+        if (shared > 0 && shared < before) /* the text before goes another way from here: its run ends, too */
+            b->begins[b->path[shared]] = true;
+        for (size_t p = shared; p < text.len; p++, row++) {
+            t->token[row] = text.ids[p];
+            t->position[row] = (uint32_t)p;
+            b->parent_row[row] = p ? b->path[p - 1] : GD_NO_ROW;
+            b->path[p] = (uint32_t)row;
+        }
+        t->text_last_row[b->order[i]] = text.len ? b->path[text.len - 1] : GD_NO_ROW;
+        before = text.len;
+    }
+}
+
+static gd_status add_segments(builder *b, gd_error *err)
+{
+    gd_trie *t = b->trie;
+    gd_segment *s;
+
+    for (size_t row = 0; row < t->rows; row++)
+        t->segments += b->begins[row];
+    s = t->segment = gd_alloc(t->segments, sizeof *t->segment);
+    if (!s)
+        return gd_fail_memory(err, t->segments * sizeof *s);
+    for (size_t row = 0; row < t->rows; row++) {
+        const uint32_t up = b->parent_row[row];
+
+        if (b->begins[row])
+            *s++ = (gd_segment){ .first_row = (uint32_t)row,
+                                 .first_position = t->position[row],
+                                 .parent = up == GD_NO_ROW ? -1 : (int32_t)t->row_segment[up] };
+        s[-1].length++; /* row 0 begins a segment */
+        t->row_segment[row] = (uint32_t)(s - 1 - t->segment);
+    }
+    for (size_t i = 0; i < t->texts; i++)
+        t->text_segment[i] = t->text_last_row[i] == GD_NO_ROW ? -1 : (int32_t)t->row_segment[t->text_last_row[i]];
+    return GD_OK;
+}
+
+gd_status gd_trie_build(gd_trie *trie, const gd_span *texts, size_t n, bool share, gd_error *err)
+{
+    builder b = { .trie = trie, .texts = texts };
+    gd_status rc;
+
+    *trie = (gd_trie){ .texts = n };
+    rc = sort_texts(&b, share, err);
+    if (!rc)
+        rc = allocate(&b, err);
+    if (!rc) {
+        add_rows(&b);
+        rc = add_segments(&b, err);
+    }
+    gd_free(b.memory);
+    gd_free(b.shared);
+    gd_free(b.parent_row);
+    gd_free(b.begins);
+    gd_free(b.path);
+    if (rc)
+        gd_trie_free(trie);
+    return rc;
+}
+
+void gd_trie_free(gd_trie *trie)
+{
+    gd_free(trie->token);
+    gd_free(trie->position);
+    gd_free(trie->row_segment);
+    gd_free(trie->segment);
+    gd_free(trie->text_segment);
+    gd_free(trie->text_last_row);
+    *trie = (gd_trie){ 0 };
+}
+
+uint32_t gd_trie_row(const gd_trie *trie, size_t text, size_t position)
+{
+    const gd_segment *s = &trie->segment[trie->text_segment[text]];
+
+    while (position < s->first_position)
+        s = &trie->segment[s->parent];
+    assert(position - s->first_position < s->length);
+    return s->first_row + (uint32_t)position - s->first_position;
+}
+
+size_t gd_row_count_more(const gd_row_count *count, const gd_span *texts, size_t *place)
+{
+    const gd_span text = texts[count->texts];
+    size_t low = 0, high = count->texts, left = 0, right = 0;
+
+    while (low < high) {
+        const size_t mid = low + (high - low) / 2;
+
+        if (is_after(texts[count->order[mid]], text))
+            high = mid;
+        else
+            low = mid + 1;
+    }
+    *place = low;
+    if (low > 0)
+        left = common_prefix(texts[count->order[low - 1]], text);
+    if (low < count->texts)
+        right = common_prefix(texts[count->order[low]], text);
+    return text.len - (left > right ? left : right);
+}
+
+gd_status gd_row_count_add(gd_row_count *count, size_t more, size_t place, gd_error *err)
+{
+    if (!gd_grow((void **)&count->order, &count->room, count->texts + 1, sizeof *count->order))
+        return gd_fail_memory(err, count->texts * sizeof *count->order);
+    memmove(count->order + place + 1, count->order + place, (count->texts - place) * sizeof *count->order);
+    count->order[place] = count->texts++;
+    count->rows += more;
+    return GD_OK;
+}
+
+void gd_row_count_clear(gd_row_count *count) { count->rows = count->texts = 0; }
+
+void gd_row_count_free(gd_row_count *count)
+{
+    gd_free(count->order);
+    *count = (gd_row_count){ 0 };
+}

@@ -1,0 +1,73 @@
+/* trie.h - the texts of a batch as a forest of token prefixes: each distinct prefix is one row, computed once.
+ *
+ *     text 0:  a b c d        rows       0 1 2 3 | 4 5 | 6        segments     0: a b       parent -1
+ *     text 1:  a b e f        tokens     a b c d   e f   g                     1: c d       parent  0
+ *     text 2:  a b c d        positions  0 1 2 3   2 3   0                     2: e f       parent  0
+ *     text 3:  g                                                               3: g         parent -1
+ *
+ * Rows are in depth-first order with siblings by token id, so every ancestor of a row has a smaller index, and a
+ * row's parent is the row before it unless the row begins a segment.  The result is a function of the set of texts;
+ * equal texts share all their rows, a text without tokens has none. */
+#ifndef GD_DATA_TRIE_H
+#define GD_DATA_TRIE_H
+
+#include "guerdon.h"
+
+#include <stdbool.h>
+
+/* The token ids of a text. */
+typedef struct gd_span {
+    const uint32_t *ids;
+    size_t len;
+} gd_span;
+
+#define GD_NO_ROW UINT32_MAX
+
+/* A longest run of rows, one below the other, that the same texts pass through. */
+typedef struct gd_segment {
+    uint32_t first_row;
+    uint32_t length;         /* rows first_row .. first_row + length - 1, at least one */
+    uint32_t first_position; /* of first_row; the next row has the next position */
+    int32_t parent;          /* segment whose last row comes before first_row on the path; -1 at a root */
+} gd_segment;
+
+typedef struct gd_trie {
+    size_t rows, segments, texts; /* R, S, N */
+    uint32_t *token;              /* [R] */
+    uint32_t *position;           /* [R] depth, from 0 at a text's first token */
+    uint32_t *row_segment;        /* [R] */
+    gd_segment *segment;          /* [S] parents come before children */
+    int32_t *text_segment;        /* [N] where the text's last row lies: at the segment's end; -1 without tokens */
+    uint32_t *text_last_row;      /* [N] GD_NO_ROW without tokens */
+} gd_trie;
+
+/* Builds the trie of n texts; share false gives each text rows of its own, in the order of the texts.
+ * Time: a sort of the texts, then one step a token.  Fails with GD_ENOMEM, also for 2^31 tokens and more. */
+gd_status gd_trie_build(gd_trie *trie, const gd_span *texts, size_t n, bool share, gd_error *err);
+
+/* Frees the arrays; a trie that is all zero is fine. */
+void gd_trie_free(gd_trie *trie);
+
+/* The row of the text's token at `position`, which must be less than its length. */
+uint32_t gd_trie_row(const gd_trie *trie, size_t text, size_t position);
+
+/* How many rows the texts need together, counted while they come in one by one: a batch is cut before it is full.
+ * Starts all zero; freed with gd_row_count_free(). */
+typedef struct gd_row_count {
+    size_t rows;   /* of the first `texts` texts */
+    size_t texts;
+    size_t *order; /* [texts] sorted by their ids */
+    size_t room;
+} gd_row_count;
+
+/* The rows that text number count->texts would add; *place is for gd_row_count_add(). */
+size_t gd_row_count_more(const gd_row_count *count, const gd_span *texts, size_t *place);
+
+/* Counts that text in. */
+gd_status gd_row_count_add(gd_row_count *count, size_t more, size_t place, gd_error *err);
+
+/* Back to no text; the memory is kept. */
+void gd_row_count_clear(gd_row_count *count);
+void gd_row_count_free(gd_row_count *count);
+
+#endif

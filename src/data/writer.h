@@ -1,0 +1,35 @@
+/* writer.h - output lines: one JSON object for each item, "index" first. */
+#ifndef GD_DATA_WRITER_H
+#define GD_DATA_WRITER_H
+
+#include "data/trie.h"
+#include "guerdon.h"
+
+#include <stdbool.h>
+
+typedef struct gd_writer gd_writer;
+
+/* Paths as in gd_sink_open(). */
+gd_status gd_writer_open(gd_writer **out, const char *path, const char *input, gd_error *err);
+
+/* {"index":7,"error":"..."} */
+gd_status gd_writer_error(gd_writer *w, uint64_t index, const char *sentence, gd_error *err);
+
+/* count 1: {"index":0,"score":1.23456789,"tokens":155}
+ * count 2: {"index":0,"chosen":..,"rejected":..,"margin":..,"tokens":[155,160]}, the margin subtracted in float32.
+ * Truncated items get "truncated":true at the end.  JSON has no word for infinity or NaN: such a score (or margin)
+ * becomes an error line, and *failed, if not NULL, true. */
+gd_status gd_writer_score(gd_writer *w, uint64_t index, const float *scores, const size_t *tokens, size_t count,
+                          bool truncated, bool *failed, gd_error *err);
+
+/* count 1: {"index":0,"ids":[1,2]}; count 2: {"index":0,"chosen":[1,2],"rejected":[1,3]}.  Truncated as above. */
+gd_status gd_writer_ids(gd_writer *w, uint64_t index, const gd_span *ids, size_t count, bool truncated,
+                        gd_error *err);
+
+/* Shows everything so far to whoever waits for it: call it after each batch. */
+gd_status gd_writer_flush(gd_writer *w, gd_error *err);
+
+/* Flushes, closes and frees, also on failure; NULL is fine.  Success here means that every line was written. */
+gd_status gd_writer_close(gd_writer *w, gd_error *err);
+
+#endif

@@ -1,0 +1,264 @@
+/* test_lines.c - what a line says, and what is said about a bad one: each case with its whole sentence. */
+#include "tests/check.h"
+
+#include "base/mem.h"
+#include "data/record.h"
+
+#include <jansson.h>
+
+typedef struct bad_line {
+    const char *name, *line;
+    size_t len; /* 0: up to the NUL */
+    const char *problem;
+} bad_line;
+
+#define CONVERSATION "; this version does not take conversations yet"
+#define NOTHING "line 7: no \"text\", no \"prompt\" with \"response\" and no \"chosen\" with \"rejected\""
+
+static const bad_line bad_lines[] = {
+    /* not the right fields */
+    { "empty object", "{}", 0, NOTHING },
+    { "other fields only", "{\"id\":1,\"score\":2}", 0, NOTHING },
+    { "wrong case", "{\"Text\":\"a\"}", 0, NOTHING },
+    { "field inside", "{\"data\":{\"text\":\"a\"}}", 0, NOTHING },
+    { "rejected missing", "{\"chosen\":\"a\"}", 0, "line 7: the field \"rejected\" is missing" },
+    { "chosen missing", "{\"rejected\":\"a\"}", 0, "line 7: the field \"chosen\" is missing" },
+    { "chosen missing, prompt there", "{\"prompt\":\"p\",\"rejected\":\"a\"}", 0,
+      "line 7: the field \"chosen\" is missing" },
+    { "response missing", "{\"prompt\":\"a\"}", 0, "line 7: the field \"response\" is missing" },
+    { "prompt missing", "{\"response\":\"a\"}", 0, "line 7: the field \"prompt\" is missing" },
+    /* fields of two kinds */
+    { "text and chosen", "{\"text\":\"a\",\"chosen\":\"b\",\"rejected\":\"c\"}", 0,
+      "line 7: the fields \"text\" and \"chosen\" don't go together" },
+    { "text and rejected", "{\"text\":\"a\",\"rejected\":\"c\"}", 0,
+      "line 7: the fields \"text\" and \"rejected\" don't go together" },
+    { "text and response", "{\"text\":\"a\",\"response\":\"b\"}", 0,
+      "line 7: the fields \"text\" and \"response\" don't go together" },
+    { "text and prompt", "{\"prompt\":\"p\",\"text\":\"a\"}", 0,
+      "line 7: the fields \"text\" and \"prompt\" don't go together" },
+    { "response and pair", "{\"prompt\":\"p\",\"response\":\"a\",\"chosen\":\"b\",\"rejected\":\"c\"}", 0,
+      "line 7: the fields \"response\" and \"chosen\" don't go together" },
+    { "messages", "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}", 0,
+      "line 7: the field \"messages\" is a conversation" CONVERSATION },
+    { "no messages", "{\"messages\":[]}", 0, "line 7: the field \"messages\" is a conversation" CONVERSATION },
+    { "messages and text", "{\"text\":\"a\",\"messages\":[]}", 0,
+      "line 7: the field \"messages\" is a conversation" CONVERSATION },
+    /* wrong types */
+    { "text is an integer", "{\"text\":5}", 0, "line 7: the field \"text\" is a number, a string is expected" },
+    { "text is a real", "{\"text\":5.5}", 0, "line 7: the field \"text\" is a number, a string is expected" },
+    { "text is true", "{\"text\":true}", 0, "line 7: the field \"text\" is true or false, a string is expected" },
+    { "text is null", "{\"text\":null}", 0, "line 7: the field \"text\" is null, a string is expected" },
+    { "text is an object", "{\"text\":{}}", 0, "line 7: the field \"text\" is an object, a string is expected" },
+    { "text is a list", "{\"text\":[\"a\"]}", 0, "line 7: the field \"text\" is a list, a string is expected" CONVERSATION },
+    { "chosen is a list", "{\"chosen\":[{\"role\":\"user\"}],\"rejected\":[]}", 0,
+      "line 7: the field \"chosen\" is a list, a string is expected" CONVERSATION },
+    { "rejected is null", "{\"chosen\":\"a\",\"rejected\":null}", 0,
+      "line 7: the field \"rejected\" is null, a string is expected" },
+    { "rejected is a number", "{\"chosen\":\"a\",\"rejected\":1}", 0,
+      "line 7: the field \"rejected\" is a number, a string is expected" },
+    { "prompt is a list", "{\"prompt\":[],\"chosen\":\"a\",\"rejected\":\"b\"}", 0,
+      "line 7: the field \"prompt\" is a list, a string is expected" CONVERSATION },
+    { "prompt is null", "{\"prompt\":null,\"response\":\"a\"}", 0,
+      "line 7: the field \"prompt\" is null, a string is expected" },
+    { "response is null", "{\"prompt\":\"a\",\"response\":null}", 0,
+      "line 7: the field \"response\" is null, a string is expected" },
+    /* not an object */
+    { "a list", "[\"a\",\"b\"]", 0, "line 7: a list, an object is expected" },
+    { "a string", "\"a\"", 0, "line 7: a string, an object is expected" },
+    { "a number", "12", 0, "line 7: a number, an object is expected" },
+    { "null", "null", 0, "line 7: null, an object is expected" },
+    { "true", "true", 0, "line 7: true or false, an object is expected" },
+    /* not JSON */
+    { "plain text", "Human: hello", 0, "line 7: not valid JSON at column 5: invalid token near 'Human'" },
+    { "cut in a string", "{\"text\":\"abc", 0,
+      "line 7: not valid JSON at column 12: premature end of input near '\"abc'" },
+    { "cut behind a value", "{\"text\":\"abc\"", 0,
+      "line 7: not valid JSON at column 13: '}' expected near end of file" },
+    { "two objects", "{\"text\":\"a\"}{\"text\":\"b\"}", 0,
+      "line 7: not valid JSON at column 13: end of file expected near '{'" },
+    { "a comma behind", "{\"text\":\"a\"},", 0, "line 7: not valid JSON at column 13: end of file expected near ','" },
+    { "trailing comma", "{\"text\":\"a\",}", 0,
+      "line 7: not valid JSON at column 13: string or '}' expected near '}'" },
+    { "single quotes", "{'text':'a'}", 0, "line 7: not valid JSON at column 2: string or '}' expected near '''" },
+    { "a comment", "{\"text\":\"a\"} // b", 0,
+      "line 7: not valid JSON at column 14: end of file expected near '/'" },
+    { "NaN", "{\"text\":\"a\",\"x\":NaN}", 0, "line 7: not valid JSON at column 19: invalid token near 'NaN'" },
+    { "a tab in a string", "{\"text\":\"a\tb\"}", 0, "line 7: not valid JSON at column 10: control character 0x9 near '\"a'" },
+    { "a bad escape", "{\"text\":\"a\\x\"}", 0, "line 7: not valid JSON at column 12: invalid escape near '\"a\\x'" },
+    { "duplicate key", "{\"text\":\"a\",\"text\":\"b\"}", 0,
+      "line 7: not valid JSON at column 18: duplicate object key near '\"text\"'" },
+    { "duplicate after unescaping", "{\"text\":\"a\",\"\\u0074ext\":\"b\"}", 0,
+      "line 7: not valid JSON at column 23: duplicate object key near '\"\\u0074ext\"'" },
+    { "lone high surrogate", "{\"text\":\"\\ud800\"}", 0,
+      "line 7: not valid JSON at column 16: invalid Unicode '\\uD800' near '\"\\ud800\"'" },
+    { "lone low surrogate", "{\"text\":\"\\udc00\"}", 0,
+      "line 7: not valid JSON at column 16: invalid Unicode '\\uDC00' near '\"\\udc00\"'" },
+    { "surrogates in the wrong order", "{\"text\":\"\\udc00\\ud800\"}", 0,
+      "line 7: not valid JSON at column 22: invalid Unicode '\\uDC00' near '\"\\udc00\\ud800\"'" },
+    { "NUL in a key", "{\"a\\u0000b\":1,\"text\":\"a\"}", 0,
+      "line 7: not valid JSON at column 11: NUL byte in object key not supported near '\"a\\u0000b\"'" },
+    { "a real that is too large", "{\"text\":\"a\",\"x\":1e400}", 0,
+      "line 7: not valid JSON at column 21: real number overflow near '1e400'" },
+    { "leading zero", "{\"text\":\"a\",\"x\":01}", 0, "line 7: not valid JSON at column 17: invalid token near '0'" },
+    /* bytes */
+    { "a raw NUL", "{\"text\":\"a\0b\"}", 14, "line 7: not valid JSON at column 10: control character 0x0 near '\"a'" },
+    { "NULs behind", "{\"text\":\"a\"}\0\0", 14, "line 7: not valid JSON at column 13: end of file expected near end of file" },
+    { "Latin-1", "{\"text\":\"caf\xe9\"}", 0, "line 7: byte 13 is not UTF-8" },
+    { "an overlong slash", "{\"text\":\"\xc0\xaf\"}", 0, "line 7: byte 10 is not UTF-8" },
+    { "an encoded surrogate", "{\"text\":\"\xed\xa0\x80\"}", 0, "line 7: byte 10 is not UTF-8" },
+    { "past U+10FFFF", "{\"text\":\"\xf4\x90\x80\x80\"}", 0, "line 7: byte 10 is not UTF-8" },
+    { "a character cut in the middle", "{\"text\":\"\xe2\x82", 0, "line 7: byte 10 is not UTF-8" },
+    { "bad UTF-8 in a field that nobody reads", "{\"text\":\"a\",\"id\":\"\xff\"}", 0, "line 7: byte 19 is not UTF-8" },
+    { "a byte order mark inside the file", "\xef\xbb\xbf{\"text\":\"a\"}", 0,
+      "line 7: not valid JSON at column 1: invalid token near '\xef\xbb\xbf'" },
+};
+
+static void bad_lines_get_their_sentence(void **state)
+{
+    const size_t count = sizeof bad_lines / sizeof bad_lines[0];
+    size_t wrong = 0;
+
+    (void)state;
+    for (size_t i = 0; i < count; i++) {
+        const bad_line *c = &bad_lines[i];
+        gd_record r;
+
+        assert_ok(gd_record_parse(&r, c->line, c->len ? c->len : strlen(c->line), 3, 7, GD_FORMAT_JSONL, test_err));
+        if (!r.problem || strcmp(r.problem, c->problem) != 0 || r.count != 0 || r.index != 3 || r.line != 7) {
+            print_error("%s:\n  is     %s\n  wanted %s\n", c->name, r.problem ? r.problem : "(none)", c->problem);
+            wrong++;
+        }
+        gd_record_free(&r);
+    }
+    assert_int_equal(wrong, 0);
+    assert_int_equal(gd_mem_live(), 0);
+}
+
+static void depth_bombs_are_refused(void **state)
+{
+    static const char *const openings[] = { "[", "{\"a\":", "{\"text\":[" };
+    char *line = malloc(1000000);
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        const size_t n = strlen(openings[i]);
+        gd_record r;
+
+        for (size_t k = 0; k < 100000; k++)
+            memcpy(line + k * n, openings[i], n);
+        assert_ok(gd_record_parse(&r, line, 100000 * n, 0, 1, GD_FORMAT_JSONL, test_err));
+        assert_non_null(r.problem);
+        assert_non_null(strstr(r.problem, "maximum parsing depth reached"));
+        gd_record_free(&r);
+    }
+    free(line);
+}
+
+/* Compared with their lengths, for the sake of NUL. */
+static const struct good_line {
+    const char *line, *first;
+    size_t first_len;
+    const char *second; /* NULL: one text */
+} good_lines[] = {
+    { "{\"text\":\"a b\"}", "a b", 3, NULL },
+    { "{\"text\":\"\"}", "", 0, NULL },
+    { "  {\"text\":\"a\"}  ", "a", 1, NULL },
+    { "{\"text\":\"a\\u0000b\"}", "a\0b", 3, NULL },
+    { "{\"text\":\"\\ud83d\\ude00\"}", "\xf0\x9f\x98\x80", 4, NULL },
+    { "{\"text\":\"\xe2\x82\xac\\n\\\"\"}", "\xe2\x82\xac\n\"", 5, NULL },
+    { "{\"prompt\":\"Human: \",\"response\":\" hi\"}", "Human:  hi", 10, NULL },
+    { "{\"response\":\"b\",\"prompt\":\"\"}", "b", 1, NULL },
+    { "{\"prompt\":\"a\",\"response\":\"\"}", "a", 1, NULL },
+    { "{\"chosen\":\"good\",\"rejected\":\"bad\"}", "good", 4, "bad" },
+    { "{\"rejected\":\"bad\",\"prompt\":\"p \",\"chosen\":\"good\"}", "p good", 6, "p bad" },
+    { "{\"chosen\":\"a\",\"rejected\":\"a\"}", "a", 1, "a" },
+    { "{\"chosen\":\"\",\"rejected\":\"\"}", "", 0, "" },
+    { "{\"chosen\":\"a\",\"rejected\":\"b\",\"prompt\":null,\"text\":null,\"messages\":null}", "a", 1, "b" },
+    { "{\"text\":\"a\",\"chosen\":null,\"rejected\":null,\"response\":null}", "a", 1, NULL },
+    { "{\"id\":18446744073709551615,\"x\":[1,{\"text\":\"no\"}],\"text\":\"a\",\"y\":1e3}", "a", 1, NULL },
+};
+
+static void good_lines_give_their_texts(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof good_lines / sizeof good_lines[0]; i++) {
+        const struct good_line *c = &good_lines[i];
+        gd_record r;
+
+        assert_ok(gd_record_parse(&r, c->line, strlen(c->line), i, i + 1, GD_FORMAT_JSONL, test_err));
+        if (r.problem)
+            fail_msg("%s: %s", c->line, r.problem);
+        assert_int_equal(r.count, c->second ? 2 : 1);
+        assert_int_equal(r.texts[0].len, c->first_len);
+        assert_memory_equal(r.texts[0].data, c->first, c->first_len);
+        if (c->second) {
+            assert_int_equal(r.texts[1].len, strlen(c->second));
+            assert_memory_equal(r.texts[1].data, c->second, r.texts[1].len);
+        }
+        gd_record_free(&r);
+    }
+}
+
+static void a_line_of_text_is_a_text(void **state)
+{
+    gd_record r;
+
+    (void)state;
+    assert_ok(gd_record_parse(&r, " {\"text\":1}\0", 12, 0, 1, GD_FORMAT_TEXT, test_err));
+    assert_null(r.problem);
+    assert_int_equal(r.count, 1);
+    assert_int_equal(r.texts[0].len, 12);
+    assert_memory_equal(r.texts[0].data, " {\"text\":1}\0", 12);
+    gd_record_free(&r);
+    assert_ok(gd_record_parse(&r, "abc\xff", 4, 0, 9, GD_FORMAT_TEXT, test_err));
+    assert_string_equal(r.problem, "line 9: byte 4 is not UTF-8");
+    gd_record_free(&r);
+}
+
+static void *counted_alloc(size_t bytes) { return gd_alloc(bytes, 1); }
+
+/* Every allocation in turn fails, those of the JSON library too. */
+static void lack_of_memory_is_no_bad_line(void **state)
+{
+    static const char *const lines[] = { "{\"prompt\":\"p\",\"chosen\":\"a\",\"rejected\":\"b\",\"id\":[1,2,{}]}",
+                                         "{\"chosen\":\"a\"}" };
+    json_malloc_t old_malloc;
+    json_free_t old_free;
+    uint64_t faults = 0;
+
+    (void)state;
+    json_get_alloc_funcs(&old_malloc, &old_free);
+    json_set_alloc_funcs(counted_alloc, gd_free);
+    for (size_t i = 0; i < 2; i++) {
+        gd_status rc = GD_ENOMEM;
+
+        for (uint64_t n = 1; rc; n++, faults++) {
+            gd_error err = { 0 };
+            gd_record r;
+
+            gd_mem_fail_from(n);
+            rc = gd_record_parse(&r, lines[i], strlen(lines[i]), 0, 1, GD_FORMAT_JSONL, &err);
+            gd_mem_fail_from(0);
+            assert_int_equal(rc, err.status);
+            assert_true(rc == GD_OK || rc == GD_ENOMEM);
+            assert_int_equal(r.problem != NULL, rc == GD_OK && i == 1);
+            gd_record_free(&r);
+            assert_int_equal(gd_mem_live(), 0);
+        }
+    }
+    json_set_alloc_funcs(old_malloc, old_free);
+    assert_true(faults > 10);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bad_lines_get_their_sentence),
+        cmocka_unit_test(depth_bombs_are_refused),
+        cmocka_unit_test(good_lines_give_their_texts),
+        cmocka_unit_test(a_line_of_text_is_a_text),
+        cmocka_unit_test(lack_of_memory_is_no_bad_line),
+    };
+
+    return cmocka_run_group_tests_name("records: lines", tests, NULL, NULL);
+}

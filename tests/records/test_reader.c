@@ -1,0 +1,401 @@
+/* test_reader.c - lines of files, plain and packed, whole and damaged. */
+#include "tests/records/temp.h"
+
+#include "base/mem.h"
+#include "data/reader.h"
+#include "data/record.h"
+#include "data/stream.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+/* All lines as "number:text;" in one string; "!" stands for one that is too long. Returns what the reader did. */
+static gd_status read_lines(const char *path, char *seen, size_t room, gd_error *err)
+{
+    gd_reader *r;
+    gd_line line;
+    bool more;
+    size_t at = 0;
+    gd_status rc = gd_reader_open(&r, path, err);
+
+    seen[0] = '\0';
+    if (rc)
+        return rc;
+    for (;;) {
+        rc = gd_reader_next(r, &line, &more, err);
+        if (rc || !more)
+            break;
+        assert_true(at + 64 < room);
+        at += (size_t)snprintf(seen + at, room - at, "%d:%.*s;", (int)line.number, line.too_long ? 1 : (int)line.len,
+                               line.too_long ? "!" : line.data);
+    }
+    if (!rc && gd_reader_bytes_total(r))
+        assert_int_equal(gd_reader_bytes_done(r), gd_reader_bytes_total(r));
+    gd_reader_close(r);
+    return rc;
+}
+
+static void expect_lines(const void *file, size_t len, const char *wanted)
+{
+    unsigned char *packed;
+    size_t packed_len;
+    char seen[4096];
+
+    assert_ok(read_lines(temp_write("plain", file, len), seen, sizeof seen, test_err));
+    assert_string_equal(seen, wanted);
+    packed = temp_gzip(file, len, &packed_len);
+    assert_ok(read_lines(temp_write("packed", packed, packed_len), seen, sizeof seen, test_err));
+    assert_string_equal(seen, wanted);
+    free(packed);
+}
+
+static void lines_are_counted_as_an_editor_does(void **state)
+{
+    static const struct {
+        const char *file, *wanted;
+    } cases[] = {
+        { "", "" },
+        { "\n", "" },
+        { "\n\n \t\n\r\n", "" },
+        { "a", "1:a;" },
+        { "a\n", "1:a;" },
+        { "a\nb", "1:a;2:b;" },
+        { "a\r\nb\r\n", "1:a;2:b;" },
+        { "a\r\n\r\nb\r", "1:a;3:b;" },
+        { "\n\na\n\n\nb\n\n", "3:a;6:b;" },
+        { " a \n\tb", "1: a ;2:\tb;" },
+        { "\xef\xbb\xbf" "a\nb\n", "1:a;2:b;" },
+        { "\xef\xbb\xbf\na\n", "2:a;" },
+        { "\xef\xbb\xbf", "" },
+        { "a\n\xef\xbb\xbf" "b\n", "1:a;2:\xef\xbb\xbf" "b;" },
+        { "a\rb\n", "1:a\rb;" },
+        { "\x1f", "1:\x1f;" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        expect_lines(cases[i].file, strlen(cases[i].file), cases[i].wanted);
+    expect_lines("a\0b\nc", 5, "1:a;2:c;"); /* %.*s stops at the NUL */
+}
+
+/* Lines of all lengths around the size of the buffer, so that every way of lying across its end comes up. */
+static void lines_may_lie_across_buffers(void **state)
+{
+    static const size_t lens[] = { 1, 2, 100, 65534, 65535, 65536, 65537, 131071, 131072, 131073, 200000 };
+    const size_t count = sizeof lens / sizeof lens[0];
+
+    (void)state;
+    for (size_t first = 0; first < count; first++) {
+        char *file = malloc(2000000);
+        size_t at = 0, n = 0;
+        unsigned char *packed;
+        const char *path;
+
+        for (size_t k = 0; k < count; k++) {
+            const size_t len = lens[(first + k) % count];
+
+            memset(file + at, 'a' + (int)k, len);
+            at += len;
+            memcpy(file + at, "\r\n", 2);
+            at += 2;
+        }
+        packed = temp_gzip(file, at, &n);
+        for (int gz = 0; gz < 2; gz++) {
+            gd_reader *r;
+            gd_line line;
+            bool more = true;
+
+            path = gz ? temp_write("x", packed, n) : temp_write("x", file, at);
+            assert_ok(gd_reader_open(&r, path, test_err));
+            for (size_t k = 0; k < count; k++) {
+                assert_ok(gd_reader_next(r, &line, &more, test_err));
+                assert_true(more);
+                assert_int_equal(line.len, lens[(first + k) % count]);
+                for (size_t i = 0; i < line.len; i++)
+                    assert_int_equal(line.data[i], 'a' + (int)k);
+            }
+            assert_ok(gd_reader_next(r, &line, &more, test_err));
+            assert_false(more);
+            gd_reader_close(r);
+        }
+        free(packed);
+        free(file);
+    }
+}
+
+static void a_line_of_16_mib_is_the_longest(void **state)
+{
+    char *file = malloc(GD_LINE_MAX + 100);
+    gd_records *records;
+    gd_record record;
+    gd_reader *r;
+    gd_line line;
+    bool more;
+
+    (void)state;
+    for (int extra = 0; extra < 2; extra++) {
+        const size_t len = GD_LINE_MAX + (size_t)extra;
+        size_t at = 0;
+
+        memcpy(file, "\xef\xbb\xbf", 3); /* neither the mark nor the CR counts */
+        memset(file + 3, 'x', len);
+        at = 3 + len;
+        memcpy(file + at, "\r\n{\"text\":\"next\"}\n", 18);
+        at += 18;
+        assert_ok(gd_reader_open(&r, temp_write("x", file, at), test_err));
+        assert_ok(gd_reader_next(r, &line, &more, test_err));
+        assert_int_equal(line.too_long, extra);
+        assert_int_equal(line.data == NULL, extra);
+        if (!extra)
+            assert_int_equal(line.len, len);
+        assert_ok(gd_reader_next(r, &line, &more, test_err));
+        assert_int_equal(line.number, 2);
+        assert_int_equal(line.len, 15);
+        gd_reader_close(r);
+    }
+    assert_ok(gd_records_open(&records, temp_path("x"), GD_FORMAT_JSONL, test_err));
+    assert_ok(gd_records_next(records, &record, &more, test_err));
+    assert_string_equal(record.problem, "line 1: more than 16777216 bytes");
+    gd_record_free(&record);
+    assert_ok(gd_records_next(records, &record, &more, test_err));
+    assert_int_equal(record.index, 1);
+    assert_int_equal(record.line, 2);
+    assert_memory_equal(record.texts[0].data, "next", 4);
+    gd_record_free(&record);
+    gd_records_close(records);
+    free(file);
+}
+
+static void bad_lines_do_not_stop_the_file(void **state)
+{
+    static const char file[] = "{\"text\":\"a\"}\n\n{\"text\":1}\n{\"chosen\":\"c\",\"rejected\":\"r\"}\n{";
+    static const struct {
+        uint64_t line;
+        size_t count;
+    } wanted[] = { { 1, 1 }, { 3, 0 }, { 4, 2 }, { 5, 0 } };
+    gd_records *records;
+    gd_record record;
+    bool more;
+
+    (void)state;
+    assert_ok(gd_records_open(&records, temp_write("x", file, sizeof file - 1), GD_FORMAT_JSONL, test_err));
+    for (size_t i = 0; i < 4; i++) {
+        assert_ok(gd_records_next(records, &record, &more, test_err));
+        assert_true(more);
+        assert_int_equal(record.index, i);
+        assert_int_equal(record.line, wanted[i].line);
+        assert_int_equal(record.count, wanted[i].count);
+        assert_int_equal(record.problem != NULL, wanted[i].count == 0);
+        gd_record_free(&record);
+    }
+    assert_ok(gd_records_next(records, &record, &more, test_err));
+    assert_false(more);
+    assert_int_equal(gd_records_bytes_done(records), sizeof file - 1);
+    gd_records_close(records);
+}
+
+static void members_of_gzip_are_joined(void **state)
+{
+    unsigned char file[4096], *packed;
+    char seen[256];
+    size_t at = 0, n;
+    static const char *const parts[] = { "a\nb", "", "c\n", "d" };
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        packed = temp_gzip(parts[i], strlen(parts[i]), &n);
+        memcpy(file + at, packed, n);
+        at += n;
+        free(packed);
+    }
+    assert_ok(read_lines(temp_write("x", file, at), seen, sizeof seen, test_err));
+    assert_string_equal(seen, "1:a;2:bc;3:d;");
+    memset(file + at, 0, 1000); /* as a tape pads */
+    assert_ok(read_lines(temp_write("x", file, at + 1000), seen, sizeof seen, test_err));
+    assert_string_equal(seen, "1:a;2:bc;3:d;");
+}
+
+/* Whatever is done to a byte, or wherever the file is cut: an error that names the file, or the right lines. */
+static void damaged_gzip_is_never_read_in_silence(void **state)
+{
+    static const char text[] = "first line\nsecond line\nthird line\nfirst line again\n";
+    unsigned char *packed;
+    char seen[1024], right[1024];
+    size_t n, refused = 0;
+    const char *path;
+
+    (void)state;
+    packed = temp_gzip(text, sizeof text - 1, &n);
+    assert_ok(read_lines(temp_write("x", packed, n), right, sizeof right, test_err));
+    for (size_t cut = 2; cut < n; cut++) {
+        gd_error err = { 0 };
+
+        path = temp_write("cut", packed, cut);
+        assert_int_equal(read_lines(path, seen, sizeof seen, &err), GD_EFORMAT);
+        assert_non_null(strstr(err.text, path));
+        assert_non_null(strstr(err.text, ": the gzip data ends in the middle: the file was cut"));
+    }
+    for (size_t i = 2; i < n; i++) {
+        gd_error err = { 0 };
+        gd_status rc;
+
+        packed[i] ^= 0x55;
+        path = temp_write("bad", packed, n);
+        rc = read_lines(path, seen, sizeof seen, &err);
+        packed[i] ^= 0x55;
+        if (rc) {
+            assert_int_equal(rc, GD_EFORMAT);
+            assert_non_null(strstr(err.text, path));
+            refused++;
+        } else {
+            assert_string_equal(seen, right); /* the time stamp, say */
+        }
+    }
+    assert_true(refused > n / 2);
+    free(packed);
+}
+
+static void refused_files_are_named(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t len;
+        gd_status status;
+        const char *sentence;
+    } cases[] = {
+        { "\x1f\x8b\x08garbage and more of it", 25, GD_EFORMAT, "the gzip data is damaged: unknown header flags set" },
+        { "\x1f\x8b", 2, GD_EFORMAT, "the gzip data ends in the middle: the file was cut" },
+        { "\x1f\x8bgzip?", 7, GD_EFORMAT, "the gzip data is damaged: unknown compression method" },
+        { "\x28\xb5\x2f\xfd....", 8, GD_EUNSUPPORTED, "this is a zstd file; plain lines or gzip are expected" },
+        { "BZh91AY&SY", 10, GD_EUNSUPPORTED, "this is a bzip2 file; plain lines or gzip are expected" },
+        { "\xfd" "7zXZ\0", 6, GD_EUNSUPPORTED, "this is a xz file; plain lines or gzip are expected" },
+        { "PK\x03\x04....", 8, GD_EUNSUPPORTED, "this is a zip file; plain lines or gzip are expected" },
+        { "PAR1....", 8, GD_EUNSUPPORTED, "this is a Parquet file; plain lines or gzip are expected" },
+        { "\xff\xfe{\0", 4, GD_EFORMAT, "the text is UTF-16, UTF-8 is expected" },
+        { "\xfe\xff\0{", 4, GD_EFORMAT, "the text is UTF-16, UTF-8 is expected" },
+    };
+    unsigned char *packed, file[256];
+    char seen[256], wanted[256];
+    gd_error err;
+    size_t n;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *path = temp_write("x", cases[i].bytes, cases[i].len);
+
+        err = (gd_error){ 0 };
+        assert_int_equal(read_lines(path, seen, sizeof seen, &err), cases[i].status);
+        (void)snprintf(wanted, sizeof wanted, "%s: %s", path, cases[i].sentence);
+        assert_string_equal(err.text, wanted);
+    }
+    packed = temp_gzip("a\n", 2, &n);
+    memcpy(file, packed, n);
+    memcpy(file + n, "garbage", 7);
+    err = (gd_error){ 0 };
+    assert_int_equal(read_lines(temp_write("x", file, n + 7), seen, sizeof seen, &err), GD_EFORMAT);
+    assert_non_null(strstr(err.text, "/x: bytes that are not gzip follow the gzip data"));
+    assert_string_equal(seen, "1:a;");
+    free(packed);
+    err = (gd_error){ 0 };
+    assert_int_equal(read_lines(temp_dir, seen, sizeof seen, &err), GD_EIO);
+    assert_non_null(strstr(err.text, ": a directory, a file is expected"));
+    err = (gd_error){ 0 };
+    assert_int_equal(read_lines("/nonexistent/x", seen, sizeof seen, &err), GD_EIO);
+    assert_string_equal(err.text, "/nonexistent/x: No such file or directory");
+}
+
+/* A pipe gives bytes as it likes, and does not know how many there will be. */
+static void pipes_are_read(void **state)
+{
+    const char *path = temp_path("fifo");
+    char seen[256];
+    pid_t writer;
+    int status;
+
+    (void)state;
+    assert_int_equal(mkfifo(path, 0600), 0);
+    writer = fork();
+    if (writer == 0) {
+        const int fd = open(path, O_WRONLY);
+        const char *file = "a\r\n\nbcd\ne";
+        ssize_t n = 1;
+
+        while (*file && n == 1)
+            n = write(fd, file++, 1);
+        _exit(n != 1);
+    }
+    assert_true(writer > 0);
+    assert_ok(read_lines(path, seen, sizeof seen, test_err));
+    assert_string_equal(seen, "1:a;3:bcd;4:e;");
+    assert_int_equal(waitpid(writer, &status, 0), writer);
+    assert_int_equal(status, 0);
+}
+
+static void standard_input_is_read_and_left_open(void **state)
+{
+    const int saved = dup(STDIN_FILENO);
+    const int fd = open(temp_write("x", "a\nb\n", 4), O_RDONLY);
+    char seen[256];
+    gd_stream *s;
+
+    (void)state;
+    assert_int_equal(dup2(fd, STDIN_FILENO), STDIN_FILENO);
+    close(fd);
+    assert_ok(read_lines("-", seen, sizeof seen, test_err));
+    assert_string_equal(seen, "1:a;2:b;");
+    assert_ok(gd_stream_open(&s, "-", test_err));
+    assert_string_equal(gd_stream_name(s), "standard input");
+    gd_stream_close(s);
+    assert_true(fcntl(STDIN_FILENO, F_GETFD) >= 0);
+    if (saved >= 0) {
+        assert_int_equal(dup2(saved, STDIN_FILENO), STDIN_FILENO);
+        close(saved);
+    }
+}
+
+static void every_allocation_may_fail(void **state)
+{
+    char *file = malloc(200000);
+    unsigned char *packed;
+    gd_status rc = GD_ENOMEM;
+    char seen[256];
+    size_t n;
+    uint64_t fault;
+
+    (void)state;
+    memset(file, ' ', 200000); /* one blank line that needs the carry */
+    packed = temp_gzip(file, 200000, &n);
+    temp_write("x", packed, n);
+    for (fault = 1; rc; fault++) {
+        gd_error err = { 0 };
+
+        gd_mem_fail_from(fault);
+        rc = read_lines(temp_path("x"), seen, sizeof seen, &err);
+        gd_mem_fail_from(0);
+        assert_true(rc == GD_OK || rc == GD_ENOMEM);
+        assert_int_equal(err.status, rc);
+        assert_int_equal(gd_mem_live(), 0);
+    }
+    assert_true(fault > 5);
+    free(packed);
+    free(file);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(lines_are_counted_as_an_editor_does, temp_begin, temp_end),
+        cmocka_unit_test_setup_teardown(lines_may_lie_across_buffers, temp_begin, temp_end),
+        cmocka_unit_test_setup_teardown(a_line_of_16_mib_is_the_longest, temp_begin, temp_end),
+        cmocka_unit_test_setup_teardown(bad_lines_do_not_stop_the_file, temp_begin, temp_end),
+        cmocka_unit_test_setup_teardown(members_of_gzip_are_joined, temp_begin, temp_end),
+        cmocka_unit_test_setup_teardown(damaged_gzip_is_never_read_in_silence, temp_begin, temp_end),
+        cmocka_unit_test_setup_teardown(refused_files_are_named, temp_begin, temp_end),
+        cmocka_unit_test_setup_teardown(pipes_are_read, temp_begin, temp_end),
+        cmocka_unit_test_setup_teardown(standard_input_is_read_and_left_open, temp_begin, temp_end),
+        cmocka_unit_test_setup_teardown(every_allocation_may_fail, temp_begin, temp_end),
+    };
+
+    return cmocka_run_group_tests_name("records: reader", tests, NULL, NULL);
+}

@@ -1,0 +1,251 @@
+/* test_writer.c - output lines, and disks that are full. */
+#include "tests/records/temp.h"
+
+#include "base/mem.h"
+#include "data/writer.h"
+
+#include <fcntl.h>
+#include <math.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+static gd_status write_all(const char *path, gd_error *err)
+{
+    const uint32_t a[] = { 1, 22, 4294967295u, 0 }, b[] = { 7 };
+    const gd_span ids[] = { { a, 4 }, { b, 1 } }, none[] = { { NULL, 0 } };
+    const float one[] = { 1.23456789f }, pair[] = { 0.1f, -2.5e-7f }, pole[] = { INFINITY }, nan[] = { 1, NAN };
+    const float far[] = { 3e38f, -3e38f }, zero[] = { -0.0f }, low[] = { -INFINITY };
+    const size_t tokens[] = { 155, 160 };
+    bool failed = false;
+    gd_writer *w;
+    gd_status rc = gd_writer_open(&w, path, NULL, err);
+
+    if (rc)
+        return rc;
+    (void)gd_writer_score(w, 0, one, tokens, 1, false, &failed, err);
+    (void)gd_writer_score(w, 1, pair, tokens, 2, true, &failed, err);
+    (void)gd_writer_score(w, 2, zero, tokens, 1, true, NULL, err);
+    assert_false(failed);
+    (void)gd_writer_score(w, 3, pole, tokens, 1, true, &failed, err);
+    assert_true(failed);
+    (void)gd_writer_score(w, 4, nan, tokens, 2, false, &failed, err);
+    (void)gd_writer_score(w, 5, far, tokens, 2, false, &failed, err);
+    (void)gd_writer_score(w, 6, low, tokens, 1, false, NULL, err);
+    (void)gd_writer_error(w, 18446744073709551615u, "line 8: \"a\\b\"\n\x01\xc3\xa9", err);
+    (void)gd_writer_flush(w, err);
+    (void)gd_writer_ids(w, 8, ids, 1, false, err);
+    (void)gd_writer_ids(w, 9, ids, 2, true, err);
+    (void)gd_writer_ids(w, 10, none, 1, false, err);
+    return gd_writer_close(w, err);
+}
+
+static const char all_lines[] =
+    "{\"index\":0,\"score\":1.23456788,\"tokens\":155}\n"
+    "{\"index\":1,\"chosen\":0.100000001,\"rejected\":-2.49999999e-07,\"margin\":0.100000255,\"tokens\":[155,160],"
+    "\"truncated\":true}\n"
+    "{\"index\":2,\"score\":-0,\"tokens\":155,\"truncated\":true}\n"
+    "{\"index\":3,\"error\":\"the score is infinite, a finite number is expected\"}\n"
+    "{\"index\":4,\"error\":\"the rejected score is NaN, a finite number is expected\"}\n"
+    "{\"index\":5,\"error\":\"the margin is infinite, a finite number is expected\"}\n"
+    "{\"index\":6,\"error\":\"the score is minus infinite, a finite number is expected\"}\n"
+    "{\"index\":18446744073709551615,\"error\":\"line 8: \\\"a\\\\b\\\"\\n\\u0001\xc3\xa9\"}\n"
+    "{\"index\":8,\"ids\":[1,22,4294967295,0]}\n"
+    "{\"index\":9,\"chosen\":[1,22,4294967295,0],\"rejected\":[7],\"truncated\":true}\n"
+    "{\"index\":10,\"ids\":[]}\n";
+
+static void expect_file(const char *path, const char *wanted)
+{
+    size_t len;
+    char *seen = temp_read(path, &len);
+
+    assert_string_equal(seen, wanted);
+    free(seen);
+}
+
+static void lines_are_written_as_documented(void **state)
+{
+    unsigned char magic[2] = { 0, 0 };
+    FILE *f;
+
+    (void)state;
+    temp_write("plain", "an older and much longer file\n", 30);
+    assert_ok(write_all(temp_path("plain"), test_err));
+    expect_file(temp_path("plain"), all_lines);
+    assert_ok(write_all(temp_path("packed.gz"), test_err));
+    expect_file(temp_path("packed.gz"), all_lines);
+    f = fopen(temp_path("packed.gz"), "rb");
+    assert_int_equal(fread(magic, 1, 2, f), 2);
+    fclose(f);
+    assert_memory_equal(magic, "\x1f\x8b", 2);
+}
+
+/* More than any buffer holds, random enough to stay large when packed, and the same bytes each time. */
+static void long_outputs_are_whole(void **state)
+{
+    enum { LINES = 3000, IDS = 200 };
+    static uint32_t ids[IDS];
+    char *first = NULL;
+
+    (void)state;
+    for (int round = 0; round < 3; round++) {
+        const char *path = temp_path(round ? "long.gz" : "long");
+        uint32_t x = 1;
+        size_t len;
+        char *seen;
+        gd_writer *w;
+
+        assert_ok(gd_writer_open(&w, path, NULL, test_err));
+        for (uint64_t i = 0; i < LINES; i++) {
+            const gd_span span = { ids, IDS };
+
+            for (size_t k = 0; k < IDS; k++)
+                ids[k] = x = x * 1664525u + 1013904223u;
+            assert_ok(gd_writer_ids(w, i, &span, 1, false, test_err));
+        }
+        assert_ok(gd_writer_close(w, test_err));
+        seen = temp_read(temp_path(round ? "long.gz" : "long"), &len);
+        if (!first)
+            first = strdup(seen);
+        assert_true(len > 1000000);
+        assert_string_equal(seen, first);
+        free(seen);
+    }
+    free(first);
+}
+
+static void the_input_is_never_the_output(void **state)
+{
+    gd_writer *w;
+    gd_error err = { 0 };
+    char seen[64] = "";
+    FILE *f;
+
+    (void)state;
+    temp_write("in", "precious", 8);
+    assert_int_equal(symlink(temp_path("in"), temp_path("link")), 0);
+    assert_int_equal(link(temp_path("in"), temp_path("hard.gz")), 0);
+    assert_int_equal(gd_writer_open(&w, temp_path("in"), temp_path("in"), &err), GD_EUSAGE);
+    assert_null(w);
+    assert_non_null(strstr(err.text, "/in: the output is the input file, another one is expected"));
+    assert_int_equal(gd_writer_open(&w, temp_path("link"), temp_path("in"), NULL), GD_EUSAGE);
+    assert_int_equal(gd_writer_open(&w, temp_path("hard.gz"), temp_path("in"), NULL), GD_EUSAGE);
+    f = fopen(temp_path("in"), "rb");
+    assert_non_null(f);
+    assert_int_equal(fread(seen, 1, sizeof seen, f), 8);
+    fclose(f);
+    assert_string_equal(seen, "precious");
+    assert_ok(gd_writer_open(&w, temp_path("other"), temp_path("in"), test_err));
+    assert_ok(gd_writer_close(w, test_err));
+    assert_ok(gd_writer_open(&w, "/dev/null", "/dev/null", test_err)); /* not a file */
+    assert_ok(gd_writer_close(w, test_err));
+    assert_ok(gd_writer_open(&w, temp_path("other"), "/nonexistent/x", test_err));
+    assert_ok(gd_writer_close(w, test_err));
+}
+
+static void a_full_disk_is_reported(void **state)
+{
+    gd_error err = { 0 };
+    gd_writer *w;
+
+    (void)state;
+    assert_int_equal(write_all("/dev/full", &err), GD_EIO);
+    assert_string_equal(err.text, "/dev/full: No space left on device");
+    assert_ok(gd_writer_open(&w, "/dev/full", NULL, test_err));
+    assert_ok(gd_writer_error(w, 0, "a", test_err)); /* still in the buffer */
+    err = (gd_error){ 0 };
+    assert_int_equal(gd_writer_flush(w, &err), GD_EIO);
+    err = (gd_error){ 0 };
+    assert_int_equal(gd_writer_error(w, 0, "a", &err), GD_EIO); /* and from then on */
+    assert_string_equal(err.text, "/dev/full: No space left on device");
+    assert_int_equal(gd_writer_close(w, NULL), GD_EIO);
+    assert_int_equal(symlink("/dev/full", temp_path("full.gz")), 0);
+    err = (gd_error){ 0 };
+    assert_int_equal(write_all(temp_path("full.gz"), &err), GD_EIO);
+    assert_non_null(strstr(err.text, "/full.gz: No space left on device"));
+}
+
+static void places_that_cannot_be_written_are_named(void **state)
+{
+    gd_error err = { 0 };
+    gd_writer *w;
+
+    (void)state;
+    assert_int_equal(gd_writer_open(&w, "/nonexistent/x", NULL, &err), GD_EIO);
+    assert_null(w);
+    assert_string_equal(err.text, "/nonexistent/x: No such file or directory");
+    err = (gd_error){ 0 };
+    assert_int_equal(gd_writer_open(&w, "/tmp", NULL, &err), GD_EIO);
+    assert_string_equal(err.text, "/tmp: Is a directory");
+    err = (gd_error){ 0 };
+    assert_int_equal(gd_writer_open(&w, "", NULL, &err), GD_EIO);
+}
+
+static void standard_output_is_written_and_left_open(void **state)
+{
+    const int saved = dup(STDOUT_FILENO);
+    const int fd = open(temp_path("out"), O_RDWR | O_CREAT, 0600);
+    gd_status rc, same, broken;
+    gd_error err = { 0 }, broken_err = { 0 };
+    gd_writer *w;
+    int ends[2], still_open;
+
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    close(ends[0]);
+    (void)signal(SIGPIPE, SIG_IGN);
+    fflush(stdout);
+    dup2(fd, STDOUT_FILENO); /* no assertion may print until it is back */
+    rc = write_all("-", &err);
+    still_open = fcntl(STDOUT_FILENO, F_GETFD);
+    same = gd_writer_open(&w, "-", temp_path("out"), NULL);
+    dup2(ends[1], STDOUT_FILENO);
+    broken = write_all("-", &broken_err);
+    dup2(saved, STDOUT_FILENO);
+    (void)signal(SIGPIPE, SIG_DFL);
+    close(saved);
+    close(fd);
+    close(ends[1]);
+    assert_int_equal(rc, GD_OK);
+    assert_true(still_open >= 0);
+    assert_int_equal(same, GD_EUSAGE);
+    assert_int_equal(broken, GD_EIO);
+    assert_string_equal(broken_err.text, "standard output: Broken pipe");
+    expect_file(temp_path("out"), all_lines);
+}
+
+static void every_allocation_may_fail(void **state)
+{
+    (void)state;
+    for (int gz = 0; gz < 2; gz++) {
+        gd_status rc = GD_ENOMEM;
+        uint64_t fault;
+
+        for (fault = 1; rc; fault++) {
+            gd_error err = { 0 };
+
+            gd_mem_fail_from(fault);
+            rc = write_all(temp_path(gz ? "x.gz" : "x"), &err);
+            gd_mem_fail_from(0);
+            assert_true(rc == GD_OK || rc == GD_ENOMEM);
+            assert_int_equal(err.status, rc);
+            assert_int_equal(gd_mem_live(), 0);
+        }
+        assert_true(fault > 4);
+        expect_file(temp_path(gz ? "x.gz" : "x"), all_lines);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(lines_are_written_as_documented, temp_begin, temp_end),
+        cmocka_unit_test_setup_teardown(long_outputs_are_whole, temp_begin, temp_end),
+        cmocka_unit_test_setup_teardown(the_input_is_never_the_output, temp_begin, temp_end),
+        cmocka_unit_test_setup_teardown(a_full_disk_is_reported, temp_begin, temp_end),
+        cmocka_unit_test_setup_teardown(places_that_cannot_be_written_are_named, temp_begin, temp_end),
+        cmocka_unit_test_setup_teardown(standard_output_is_written_and_left_open, temp_begin, temp_end),
+        cmocka_unit_test_setup_teardown(every_allocation_may_fail, temp_begin, temp_end),
+    };
+
+    return cmocka_run_group_tests_name("records: writer", tests, NULL, NULL);
+}
