@@ -1,0 +1,106 @@
+/* convert.c - the numbers of a view as float32 or bf16. */
+#include "quant-free/convert.h"
+
+#include <assert.h>
+#include <math.h>
+
+size_t gd_view_elements(const gd_view *view) { return view->bytes / gd_dtype_size(view->dtype); }
+
+size_t gd_view_row_elements(const gd_view *view)
+{
+    size_t n = 1;
+
+    for (unsigned i = 1; i < view->rank; i++)
+        n *= view->shape[i]; /* fits: the file's reader compared the product with the bytes */
+    return n;
+}
+
+static uint16_t get16(const unsigned char *p)
+{
+    uint16_t h;
+
+    memcpy(&h, p, 2);
+    return h;
+}
+
+static float get(gd_dtype type, const unsigned char *p)
+{
+    float f;
+
+    if (type == GD_BF16)
+        return gd_bf16_to_f32(get16(p));
+    if (type == GD_F16)
+        return gd_f16_to_f32(get16(p));
+    memcpy(&f, p, 4);
+    return f;
+}
+
+static void to_f32(gd_dtype type, const unsigned char *from, size_t n, float *to)
+{
+    const size_t size = gd_dtype_size(type);
+
+    if (n && type == GD_F32) {
+        memcpy(to, from, n * 4);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        to[i] = get(type, from + i * size);
+}
+
+static void to_bf16(gd_dtype type, const unsigned char *from, size_t n, gd_bf16 *to)
+{
+    const size_t size = gd_dtype_size(type);
+
+    if (n && type == GD_BF16) {
+        memcpy(to, from, n * 2);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        to[i] = gd_bf16_from_f32(get(type, from + i * size));
+}
+
+static const unsigned char *row_at(const gd_view *view, size_t first, size_t count)
+{
+    const size_t rows = view->rank ? view->shape[0] : 1;
+
+    assert(first <= rows && count <= rows - first);
+    return (const unsigned char *)view->data + first * gd_view_row_elements(view) * gd_dtype_size(view->dtype);
+}
+
+void gd_view_to_f32(const gd_view *view, float *to) { to_f32(view->dtype, view->data, gd_view_elements(view), to); }
+
+void gd_view_to_bf16(const gd_view *view, gd_bf16 *to) { to_bf16(view->dtype, view->data, gd_view_elements(view), to); }
+
+void gd_view_rows_to_f32(const gd_view *view, size_t first, size_t count, float *to)
+{
+    to_f32(view->dtype, row_at(view, first, count), count * gd_view_row_elements(view), to);
+}
+
+void gd_view_rows_to_bf16(const gd_view *view, size_t first, size_t count, gd_bf16 *to)
+{
+    to_bf16(view->dtype, row_at(view, first, count), count * gd_view_row_elements(view), to);
+}
+
+bool gd_view_finite(const gd_view *view)
+{
+    const size_t n = gd_view_elements(view), size = gd_dtype_size(view->dtype);
+    const unsigned char *p = view->data;
+
+    for (size_t i = 0; i < n; i++) {
+        if (!isfinite(get(view->dtype, p + i * size)))
+            return false;
+    }
+    return true;
+}
+
+bool gd_view_all_zero(const gd_view *view)
+{
+    const size_t n = gd_view_elements(view), size = gd_dtype_size(view->dtype);
+    const unsigned char *p = view->data;
+
+    for (size_t i = 0; i < n; i++) {
+        if (get(view->dtype, p + i * size) != 0.0f)
+            return false;
+    }
+    return true;
+}

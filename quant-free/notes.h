@@ -1,0 +1,21 @@
+/* notes.h - sentences that a user should see although nothing failed: "pytorch_model.bin is ignored". Whoever opens
+ * a file collects them; `guerdon inspect` shows them. */
+#ifndef GD_QUANT_FREE_NOTES_H
+#define GD_QUANT_FREE_NOTES_H
+
+#include "guerdon.h"
+
+#include <stddef.h>
+
+/* All zero is an empty list. */
+typedef struct gd_notes {
+    char **text; /* each on one line */
+    size_t count, room;
+} gd_notes;
+
+/* Adds a sentence, made printable as errors are. At most 64 are kept: a hostile file shall not fill a screen. */
+gd_status gd_notes_add(gd_notes *notes, gd_error *err, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+void gd_notes_free(gd_notes *notes);
+
+#endif

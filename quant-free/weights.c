@@ -1,0 +1,311 @@
+/* weights.c - the tensors of a checkpoint directory. */
+#include "quant-free/weights.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "quant-free/notes.h"
+#include "quant-free/safetensors.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define INDEX_BYTES_MAX ((size_t)64 << 20)
+#define SHARDS_MAX 1024
+
+struct shard {
+    gd_st *st;
+    char *name;
+};
+
+struct gd_weights {
+    char *path;
+    struct shard *shards; /* by name */
+    size_t shard_count;
+    const gd_view **views; /* by name */
+    size_t view_count, bytes;
+    gd_notes notes;
+};
+
+static gd_status join(char **out, const char *dir, const char *name, gd_error *err)
+{
+    *out = gd_path_join(dir, name);
+    return *out ? GD_OK : gd_fail_memory(err, strlen(dir) + strlen(name) + 2);
+}
+
+/* One file name, without a way out of the directory and without hidden files. */
+static gd_status check_shard_name(const char *name, const char *tensor, const char *path, gd_error *err)
+{
+    const size_t len = strlen(name);
+
+    if (len > 255 || len < 13 || name[0] == '.' || strchr(name, '/') || strcmp(name + len - 12, ".safetensors") != 0)
+        return gd_fail(err, GD_EFORMAT, "%s: \"%s\" is said to be in \"%s\", but a plain *.safetensors file name is expected",
+                       path, tensor, name);
+    return GD_OK;
+}
+
+static int by_shard_name(const void *a, const void *b)
+{
+    return strcmp(((const struct shard *)a)->name, ((const struct shard *)b)->name);
+}
+
+static struct shard *find_shard(const gd_weights *w, const char *name)
+{
+    const struct shard key = { .name = (char *)name };
+
+    return bsearch(&key, w->shards, w->shard_count, sizeof key, by_shard_name);
+}
+
+static gd_status open_shard(gd_weights *w, const char *dir, const char *name, gd_error *err)
+{
+    struct shard *s = &w->shards[w->shard_count];
+    char *path;
+    gd_status rc = join(&path, dir, name, err);
+
+    if (rc)
+        return rc;
+    *s = (struct shard){ .name = gd_strdup(name) };
+    rc = s->name ? gd_st_open(&s->st, path, err) : gd_fail_memory(err, strlen(name) + 1);
+    gd_free(path);
+    if (rc)
+        gd_free(s->name);
+    else
+        w->shard_count++;
+    return rc;
+}
+
+static gd_status open_shards(gd_weights *w, const char *dir, const json_t *map, gd_error *err)
+{
+    const char *tensor, *file;
+    json_t *value;
+    gd_status rc = GD_OK;
+
+    w->shards = gd_alloc(SHARDS_MAX, sizeof *w->shards);
+    if (!w->shards)
+        return gd_fail_memory(err, SHARDS_MAX * sizeof *w->shards);
+    json_object_foreach((json_t *)map, tensor, value)
+    {
+        rc = gd_json_string(&file, map, tensor, w->path, err);
+        if (!rc)
+            rc = check_shard_name(file, tensor, w->path, err);
+        if (rc)
+            return rc;
+        if (find_shard(w, file))
+            continue;
+        if (w->shard_count == SHARDS_MAX)
+            return gd_fail(err, GD_EFORMAT, "%s: more than the %d shards that are accepted", w->path, SHARDS_MAX);
+        rc = open_shard(w, dir, file, err);
+        if (rc)
+            return rc;
+        qsort(w->shards, w->shard_count, sizeof *w->shards, by_shard_name);
+    }
+    return rc;
+}
+
+/* What a shard holds must be what the index gives to it. */
+static gd_status check_listed(const gd_weights *w, const json_t *map, const struct shard *s, const char *name,
+                              gd_error *err)
+{
+    const char *file = json_string_value(json_object_get(map, name));
+
+    if (!file)
+        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\" is not listed in %s", gd_st_path(s->st), name, w->path);
+    if (strcmp(file, s->name) != 0)
+        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\" is here, but %s says that it is in %s", gd_st_path(s->st), name,
+                       w->path, file);
+    return GD_OK;
+}
+
+static gd_status check_index(const gd_weights *w, const json_t *map, gd_error *err)
+{
+    size_t held = 0;
+    const char *tensor;
+    json_t *value;
+    gd_status rc = GD_OK;
+
+    for (size_t i = 0; i < w->shard_count; i++) {
+        const gd_st *st = w->shards[i].st;
+
+        for (size_t k = 0; k < gd_st_count(st) && !rc; k++)
+            rc = check_listed(w, map, &w->shards[i], gd_st_at(st, k)->name, err);
+        for (size_t k = 0; k < gd_st_other_count(st) && !rc; k++)
+            rc = check_listed(w, map, &w->shards[i], gd_st_other_at(st, k)->name, err);
+        if (rc)
+            return rc;
+        held += gd_st_count(st) + gd_st_other_count(st);
+    }
+    if (held == json_object_size(map))
+        return GD_OK;
+    json_object_foreach((json_t *)map, tensor, value) /* some listed tensor is nowhere: say which */
+    {
+        const gd_view *view;
+        const gd_st *st = find_shard(w, json_string_value(value))->st;
+        gd_error why = { 0 };
+
+        if (gd_st_need(&view, st, tensor, &why) == GD_EFORMAT)
+            return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\" is missing, but %s says that it is there", gd_st_path(st),
+                           tensor, w->path);
+    }
+    return gd_fail(err, GD_EFORMAT, "%s: the shards hold %zu tensors, %zu are listed", w->path, held,
+                   json_object_size(map));
+}
+
+static gd_status open_index(gd_weights *w, const char *dir, gd_error *err)
+{
+    const json_t *map = NULL;
+    json_t *json;
+    gd_status rc = gd_json_load(&json, w->path, INDEX_BYTES_MAX, err);
+
+    if (rc)
+        return rc;
+    if (!json_is_object(json))
+        rc = gd_fail(err, GD_EFORMAT, "%s: not a JSON object", w->path);
+    if (!rc)
+        rc = gd_json_object(&map, json, "weight_map", w->path, err);
+    if (!rc && json_object_size(map) == 0)
+        rc = gd_fail(err, GD_EFORMAT, "%s: \"weight_map\" is empty", w->path);
+    if (!rc)
+        rc = open_shards(w, dir, map, err);
+    if (!rc)
+        rc = check_index(w, map, err);
+    json_decref(json);
+    return rc;
+}
+
+static gd_status open_single(gd_weights *w, const char *dir, gd_error *err)
+{
+    w->shards = gd_alloc(1, sizeof *w->shards);
+    if (!w->shards)
+        return gd_fail_memory(err, sizeof *w->shards);
+    return open_shard(w, dir, "model.safetensors", err);
+}
+
+static int by_view_name(const void *a, const void *b)
+{
+    return strcmp((*(const gd_view *const *)a)->name, (*(const gd_view *const *)b)->name);
+}
+
+static gd_status collect(gd_weights *w, gd_error *err)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < w->shard_count; i++)
+        count += gd_st_count(w->shards[i].st);
+    w->views = gd_alloc(count, sizeof *w->views);
+    if (!w->views)
+        return gd_fail_memory(err, count * sizeof *w->views);
+    for (size_t i = 0; i < w->shard_count; i++) {
+        for (size_t k = 0; k < gd_st_count(w->shards[i].st); k++) {
+            w->views[w->view_count] = gd_st_at(w->shards[i].st, k);
+            w->bytes += w->views[w->view_count++]->bytes; /* at most the sizes of the files */
+        }
+    }
+    qsort(w->views, w->view_count, sizeof *w->views, by_view_name);
+    return GD_OK;
+}
+
+static gd_status there(bool *yes, const char *dir, const char *name, gd_error *err)
+{
+    char *path;
+    gd_status rc = join(&path, dir, name, err);
+
+    if (rc)
+        return rc;
+    *yes = gd_file_exists(path);
+    gd_free(path);
+    return GD_OK;
+}
+
+/* Which files are there: the three that Transformers would look for, in its order. */
+static gd_status choose(gd_weights *w, bool *single, const char *dir, gd_error *err)
+{
+    bool index = false, bin = false, bin_index = false;
+    gd_status rc = there(single, dir, "model.safetensors", err);
+
+    if (!rc)
+        rc = there(&index, dir, "model.safetensors.index.json", err);
+    if (!rc)
+        rc = there(&bin, dir, "pytorch_model.bin", err);
+    if (!rc)
+        rc = there(&bin_index, dir, "pytorch_model.bin.index.json", err);
+    if (rc)
+        return rc;
+    if (!*single && !index && (bin || bin_index))
+        return gd_fail(err, GD_EUNSUPPORTED,
+                       "%s: only pytorch_model.bin is there, a pickle, which can run code when it is read; convert it "
+                       "where you trust it: load it with Transformers and call save_pretrained(), which writes safetensors",
+                       dir);
+    if (!*single && !index)
+        return gd_fail(err, GD_EIO, "%s: no model.safetensors and no model.safetensors.index.json", dir);
+    if (*single && index)
+        rc = gd_notes_add(&w->notes, err, "%s: model.safetensors.index.json is ignored, since model.safetensors is there",
+                          dir);
+    if (!rc && (bin || bin_index))
+        rc = gd_notes_add(&w->notes, err, "%s: pytorch_model.bin is ignored, safetensors is there", dir);
+    return rc ? rc : join(&w->path, dir, *single ? "model.safetensors" : "model.safetensors.index.json", err);
+}
+
+gd_status gd_weights_open(gd_weights **out, const char *dir, gd_error *err)
+{
+    bool single = false;
+    gd_weights *w;
+    gd_status rc;
+
+    *out = NULL;
+    w = gd_alloc_zero(1, sizeof *w);
+    if (!w)
+        return gd_fail_memory(err, sizeof *w);
+    rc = choose(w, &single, dir, err);
+    if (!rc)
+        rc = single ? open_single(w, dir, err) : open_index(w, dir, err);
+    if (!rc)
+        rc = collect(w, err);
+    if (rc)
+        gd_weights_close(w);
+    else
+        *out = w;
+    return rc;
+}
+
+void gd_weights_close(gd_weights *w)
+{
+    if (!w)
+        return;
+    for (size_t i = 0; i < w->shard_count; i++) {
+        gd_st_close(w->shards[i].st);
+        gd_free(w->shards[i].name);
+    }
+    gd_free(w->shards);
+    gd_free(w->views);
+    gd_free(w->path);
+    gd_notes_free(&w->notes);
+    gd_free(w);
+}
+
+const gd_view *gd_weights_find(const gd_weights *w, const char *name)
+{
+    const gd_view named = { .name = name }, *key = &named;
+    const gd_view **found = bsearch(&key, w->views, w->view_count, sizeof key, by_view_name);
+
+    return found ? *found : NULL;
+}
+
+gd_status gd_weights_need(const gd_view **out, const gd_weights *w, const char *name, gd_error *err)
+{
+    *out = gd_weights_find(w, name);
+    for (size_t i = 0; i < w->shard_count && !*out; i++) {
+        gd_error why = { 0 };
+
+        if (gd_st_need(out, w->shards[i].st, name, &why) == GD_EUNSUPPORTED)
+            return gd_fail(err, why.status, "%s", why.text);
+    }
+    return *out ? GD_OK : gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\" is missing", w->path, name);
+}
+
+size_t gd_weights_count(const gd_weights *w) { return w->view_count; }
+const gd_view *gd_weights_at(const gd_weights *w, size_t i) { return w->views[i]; }
+size_t gd_weights_bytes(const gd_weights *w) { return w->bytes; }
+const char *gd_weights_path(const gd_weights *w) { return w->path; }
+size_t gd_weights_note_count(const gd_weights *w) { return w->notes.count; }
+const char *gd_weights_note(const gd_weights *w, size_t i) { return w->notes.text[i]; }

@@ -1,0 +1,42 @@
+/* weights.h - the tensors of a checkpoint directory: one model.safetensors, or shards with an index.
+ *
+ * As in Transformers, model.safetensors wins when an index is there too. With an index, the shards must hold exactly
+ * what it says: a tensor that is absent, in another shard as well, or not listed is refused. A shard's name in the
+ * index is a plain file name; links inside the directory are followed, since the Hugging Face cache is made of them. */
+#ifndef GD_QUANT_FREE_WEIGHTS_H
+#define GD_QUANT_FREE_WEIGHTS_H
+
+#include "guerdon.h"
+#include "quant-free/view.h"
+
+#include <stdbool.h>
+
+typedef struct gd_weights gd_weights;
+
+/* Maps the files and checks them; no weight is read. *out is NULL on failure. */
+gd_status gd_weights_open(gd_weights **out, const char *dir, gd_error *err);
+
+/* Every view becomes invalid. NULL is fine. */
+void gd_weights_close(gd_weights *weights);
+
+/* The tensor, or NULL when there is none that could be weights (BF16, F16, F32). */
+const gd_view *gd_weights_find(const gd_weights *weights, const char *name);
+
+/* The same for a tensor that must be there: fails with a sentence when it is absent or has another type. */
+gd_status gd_weights_need(const gd_view **out, const gd_weights *weights, const char *name, gd_error *err);
+
+/* All of them, by name in byte order, over all shards; tensors of other types are not counted. */
+size_t gd_weights_count(const gd_weights *weights);
+const gd_view *gd_weights_at(const gd_weights *weights, size_t i);
+
+/* Bytes of those tensors: what a model that stays in memory needs at least. */
+size_t gd_weights_bytes(const gd_weights *weights);
+
+/* The file to name in a message: model.safetensors or the index. */
+const char *gd_weights_path(const gd_weights *weights);
+
+/* Sentences for the user, such as "... is ignored". */
+size_t gd_weights_note_count(const gd_weights *weights);
+const char *gd_weights_note(const gd_weights *weights, size_t i);
+
+#endif
