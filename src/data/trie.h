@@ -11,6 +11,7 @@
 #ifndef GD_DATA_TRIE_H
 #define GD_DATA_TRIE_H
 
+#include "base/segment.h"
 #include "guerdon.h"
 
 #include <stdbool.h>
@@ -22,14 +23,6 @@ typedef struct gd_span {
 } gd_span;
 
 #define GD_NO_ROW UINT32_MAX
-
-/* A longest run of rows, one below the other, that the same texts pass through. */
-typedef struct gd_segment {
-    uint32_t first_row;
-    uint32_t length;         /* rows first_row .. first_row + length - 1, at least one */
-    uint32_t first_position; /* of first_row; the next row has the next position */
-    int32_t parent;          /* segment whose last row comes before first_row on the path; -1 at a root */
-} gd_segment;
 
 typedef struct gd_trie {
     size_t rows, segments, texts; /* R, S, N */
