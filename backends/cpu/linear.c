@@ -1,0 +1,112 @@
+/* linear.c - a linear with bias and adapter, from packed operands. */
+#include "backends/cpu/linear.h"
+
+#include "backends/cpu/device.h"
+#include "backends/cpu/weight.h"
+
+#include <assert.h>
+
+/* Where the parts of device->linear_scratch begin, in bytes. */
+struct parts {
+    size_t x;     /* packed rows [rows, in] */
+    size_t low;   /* the adapter's inner values, [rows, rank], of the operand type */
+    size_t lowp;  /* the same, packed */
+    size_t work;  /* gd_gemm_run's */
+    size_t bytes; /* all */
+};
+
+static size_t line_up(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
+
+static struct parts divide(size_t rows, size_t in, size_t rank, gd_dtype operand, unsigned threads)
+{
+    struct parts p = { .x = 0, .low = gd_gemm_rows_bytes(rows, in) };
+
+    p.lowp = p.low + line_up(rows * rank * gd_dtype_size(operand));
+    p.work = p.lowp + gd_gemm_rows_bytes(rows, rank);
+    p.bytes = p.work + gd_gemm_scratch_bytes(rows, threads);
+    return p;
+}
+
+static size_t at_most(size_t rows, size_t most) { return rows < most ? rows : most; }
+
+size_t gd_linear_scratch_bytes(const gd_limits *limits, gd_dtype operand, unsigned threads)
+{
+    return divide(at_most(limits->tile_rows, GD_GEMM_ROWS), limits->max_in, limits->max_rank, operand, threads).bytes;
+}
+
+/* Packing of rows, shared out in slices. */
+struct packing {
+    const gd_gemm_kernel *kernel;
+    void *packed;
+    const void *x;
+    size_t stride, rows, cols, slice;
+};
+
+static void pack_task(void *context, size_t index, unsigned worker)
+{
+    const struct packing *p = context;
+    const size_t first = index * p->slice;
+
+    (void)worker;
+    gd_gemm_pack_rows(p->kernel, p->packed, p->x, p->stride, p->rows, p->cols, first,
+                      at_most(p->slice, p->rows - first));
+}
+
+static void pack(const gd_device *device, void *packed, const void *x, size_t stride, size_t rows, size_t cols)
+{
+    /* A slice is worth waking a thread for. */
+    const size_t worth = 32768 / cols + 1, even = rows / (2 * gd_pool_threads(device->pool)) + 1;
+    struct packing p = { device->gemm, packed, x, stride, rows, cols, worth > even ? worth : even };
+
+    gd_pool_run(device->pool, (rows + p.slice - 1) / p.slice, pack_task, &p);
+}
+
+/* The adapter's inner values: low = A x, rounded to the operand type, then packed. */
+static void run_low(gd_device *device, const gd_call *call, const struct parts *parts, size_t rows)
+{
+    char *scratch = device->linear_scratch;
+    const gd_weight *a = call->lora.a;
+    const gd_gemm_job job = {
+        .kernel = device->gemm, .m = rows, .n = a->out, .k = a->in, .x = scratch + parts->x, .w = a->packed,
+        .y = scratch + parts->low, .dtype = device->operand, .stride = a->out,
+    };
+
+    gd_gemm_run(&job, device->pool, scratch + parts->work);
+    pack(device, scratch + parts->lowp, scratch + parts->low, a->out, rows, a->out);
+}
+
+static void run_rows(gd_device *device, const gd_call *call, size_t first, size_t rows)
+{
+    const gd_tensor *in = &call->in[0], *out = &call->out;
+    const gd_weight *w = call->w[0];
+    const size_t rank = call->lora.a ? call->lora.a->out : 0;
+    const struct parts parts = divide(rows, w->in, rank, device->operand, gd_pool_threads(device->pool));
+    char *scratch = device->linear_scratch;
+    const gd_gemm_job job = {
+        .kernel = device->gemm, .m = rows, .n = w->out, .k = w->in, .x = scratch + parts.x, .w = w->packed,
+        .bias = call->w[1] ? call->w[1]->vector : NULL,
+        .low = rank ? scratch + parts.lowp : NULL, .lora = rank ? call->lora.b->packed : NULL, .rank = rank,
+        .scale = call->lora.scale,
+        .y = (char *)out->data + first * out->stride * gd_dtype_size(out->dtype), .dtype = out->dtype,
+        .stride = out->stride,
+    };
+
+    pack(device, scratch + parts.x, (const char *)in->data + first * in->stride * gd_dtype_size(in->dtype), in->stride,
+         rows, w->in);
+    if (rank)
+        run_low(device, call, &parts, rows);
+    gd_gemm_run(&job, device->pool, scratch + parts.work);
+}
+
+void gd_cpu_linear(gd_device *device, const gd_call *call)
+{
+    const size_t rows = call->in[0].rows, goes = (rows + GD_GEMM_ROWS - 1) / GD_GEMM_ROWS;
+
+    assert(call->in[0].dtype == device->operand && call->in[0].cols == call->w[0]->in);
+    assert(call->out.rows == rows && call->out.cols == call->w[0]->out);
+    for (size_t i = 0; i < goes; i++) { /* of even height */
+        const size_t first = rows * i / goes;
+
+        run_rows(device, call, first, rows * (i + 1) / goes - first);
+    }
+}

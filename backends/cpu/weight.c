@@ -1,0 +1,142 @@
+/* weight.c - weights from the checkpoint's bytes to the form that the kernels want. */
+#include "backends/cpu/weight.h"
+
+#include "backends/cpu/device.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "quant-free/bf16.h"
+
+#include <string.h>
+
+/* The number of elements, or 0 when the shape is empty, unsuitable or larger than the bytes that are there. */
+static size_t element_count(const gd_view *view)
+{
+    size_t count = 1;
+
+    if (view->rank == 0 || view->rank > GD_MAX_RANK)
+        return 0;
+    for (unsigned i = 0; i < view->rank; i++)
+        if (!gd_mul(count, view->shape[i], &count) || count > view->bytes)
+            return 0;
+    return count;
+}
+
+gd_status gd_weight_check(gd_weight_role role, const gd_view *view, gd_error *err)
+{
+    const size_t count = element_count(view);
+
+    if (role != GD_WEIGHT_VECTOR && view->rank != 2)
+        return gd_fail(err, GD_EFORMAT, "%s: a matrix of 2 dimensions is needed, but the tensor has %u", view->name,
+                       view->rank);
+    if (count == 0 || count * gd_dtype_size(view->dtype) != view->bytes)
+        return gd_fail(err, GD_EFORMAT, "%s: the tensor's shape and type do not agree with its %zu bytes", view->name,
+                       view->bytes);
+    return GD_OK;
+}
+
+size_t gd_cpu_weight_bytes(const gd_device *device, gd_weight_role role, const gd_view *view)
+{
+    size_t bytes = 0;
+
+    if (role == GD_WEIGHT_MATRIX && view->rank == 2 &&
+        !gd_gemm_packed_bytes(view->shape[0], view->shape[1], device->operand, &bytes))
+        return SIZE_MAX;
+    if (role == GD_WEIGHT_VECTOR)
+        bytes = element_count(view) * sizeof(float);
+    return sizeof(gd_weight) + bytes;
+}
+
+static float element(const gd_view *view, size_t i)
+{
+    const char *from = (const char *)view->data + i * gd_dtype_size(view->dtype);
+    uint16_t half;
+    float f;
+
+    if (view->dtype == GD_F32) {
+        memcpy(&f, from, sizeof f);
+        return f;
+    }
+    memcpy(&half, from, sizeof half);
+    return view->dtype == GD_BF16 ? gd_bf16_to_f32(half) : gd_f16_to_f32(half);
+}
+
+void gd_weight_table_row(const gd_weight *table, size_t row, float *out)
+{
+    for (size_t i = 0; i < table->in; i++)
+        out[i] = element(&table->view, row * table->in + i);
+}
+
+struct packing {
+    gd_weight *weight;
+    const gd_view *view;
+};
+
+static void pack_task(void *context, size_t index, unsigned worker)
+{
+    const struct packing *p = context;
+
+    (void)worker;
+    gd_gemm_pack_panel(p->weight->packed, p->weight->operand, p->view, index);
+}
+
+static gd_status load_matrix(gd_device *device, gd_weight *weight, const gd_view *view, gd_error *err)
+{
+    struct packing packing = { weight, view };
+    size_t bytes;
+
+    if (!gd_gemm_packed_bytes(weight->out, weight->in, device->operand, &bytes))
+        return gd_fail_memory(err, SIZE_MAX);
+    weight->packed = gd_alloc_aligned(bytes);
+    if (!weight->packed)
+        return gd_fail_memory(err, bytes);
+    gd_pool_run(device->pool, (weight->out + GD_GEMM_PANEL - 1) / GD_GEMM_PANEL, pack_task, &packing);
+    return GD_OK;
+}
+
+static gd_status load_vector(gd_weight *weight, const gd_view *view, gd_error *err)
+{
+    weight->out = 1;
+    weight->in = element_count(view);
+    weight->vector = gd_alloc(weight->in, sizeof *weight->vector);
+    if (!weight->vector)
+        return gd_fail_memory(err, weight->in * sizeof *weight->vector);
+    for (size_t i = 0; i < weight->in; i++)
+        weight->vector[i] = element(view, i);
+    return GD_OK;
+}
+
+gd_status gd_cpu_weight_load(gd_device *device, gd_weight **out, gd_weight_role role, const gd_view *view,
+                             gd_error *err)
+{
+    gd_status rc = gd_weight_check(role, view, err);
+    gd_weight *weight;
+
+    *out = NULL;
+    if (rc)
+        return rc;
+    weight = gd_alloc_zero(1, sizeof *weight);
+    if (!weight)
+        return gd_fail_memory(err, sizeof *weight);
+    *weight = (gd_weight){ .role = role, .out = view->shape[0], .in = view->shape[view->rank - 1],
+                           .operand = device->operand, .view = *view };
+    if (role == GD_WEIGHT_MATRIX)
+        rc = load_matrix(device, weight, view, err);
+    else if (role == GD_WEIGHT_VECTOR)
+        rc = load_vector(weight, view, err);
+    if (rc) {
+        gd_cpu_weight_free(device, weight);
+        return rc;
+    }
+    *out = weight;
+    return GD_OK;
+}
+
+void gd_cpu_weight_free(gd_device *device, gd_weight *weight)
+{
+    (void)device;
+    if (!weight)
+        return;
+    gd_free(weight->packed);
+    gd_free(weight->vector);
+    gd_free(weight);
+}

@@ -1,0 +1,28 @@
+/* weight.h - a weight in the form that the CPU's kernels want. */
+#ifndef GD_CPU_WEIGHT_H
+#define GD_CPU_WEIGHT_H
+
+#include "backends/backend.h"
+
+struct gd_weight {
+    gd_weight_role role;
+    size_t out, in;   /* MATRIX, TABLE: the view's shape; VECTOR: 1 and the number of elements */
+    gd_dtype operand; /* MATRIX: type of the packed elements */
+    void *packed;     /* MATRIX: gemm.h gives the layout; openblas and onednn have their own */
+    float *vector;    /* VECTOR: [in] */
+    gd_view view;     /* TABLE: used in place; may be misaligned */
+};
+
+/* Row `row` of a TABLE as fp32: [in]. */
+void gd_weight_table_row(const gd_weight *table, size_t row, float *out);
+
+/* The weight functions of gd_backend_cpu. */
+size_t gd_cpu_weight_bytes(const gd_device *device, gd_weight_role role, const gd_view *view);
+gd_status gd_cpu_weight_load(gd_device *device, gd_weight **out, gd_weight_role role, const gd_view *view,
+                             gd_error *err);
+void gd_cpu_weight_free(gd_device *device, gd_weight *weight);
+
+/* Fails with a sentence unless the view's rank suits the role and its bytes are those of its shape. */
+gd_status gd_weight_check(gd_weight_role role, const gd_view *view, gd_error *err);
+
+#endif
