@@ -2,7 +2,7 @@
 #include "backends/cpu/gemm.h"
 
 #include "base/mem.h"
-#include "quant-free/bf16.h"
+#include "quant-free/convert.h"
 
 #include <string.h>
 
@@ -15,33 +15,13 @@ bool gd_gemm_packed_bytes(size_t n, size_t k, gd_dtype operand, size_t *bytes)
            gd_mul(n / GD_GEMM_PANEL * GD_GEMM_PANEL, k, bytes) && gd_mul(*bytes, gd_dtype_size(operand), bytes);
 }
 
-/* count elements from element `at` of a view, as fp32. */
-static void read_f32(float *out, const gd_view *view, size_t at, size_t count)
+/* count elements from element `at` on. */
+static gd_view part_of(const gd_view *view, size_t at, size_t count)
 {
-    const char *from = (const char *)view->data + at * gd_dtype_size(view->dtype);
-    uint16_t half[GD_GEMM_BLOCK];
+    const size_t size = gd_dtype_size(view->dtype);
 
-    if (view->dtype == GD_F32) {
-        memcpy(out, from, count * sizeof *out);
-        return;
-    }
-    memcpy(half, from, count * sizeof *half);
-    for (size_t i = 0; i < count; i++)
-        out[i] = view->dtype == GD_BF16 ? gd_bf16_to_f32(half[i]) : gd_f16_to_f32(half[i]);
-}
-
-/* count elements as bf16, rounded to nearest even where they are wider. */
-static void read_bf16(gd_bf16 *out, const gd_view *view, size_t at, size_t count)
-{
-    float wide[GD_GEMM_BLOCK];
-
-    if (view->dtype == GD_BF16) {
-        memcpy(out, (const char *)view->data + at * sizeof *out, count * sizeof *out);
-        return;
-    }
-    read_f32(wide, view, at, count);
-    for (size_t i = 0; i < count; i++)
-        out[i] = gd_bf16_from_f32(wide[i]);
+    return (gd_view){ .name = view->name, .dtype = view->dtype, .rank = 1, .shape = { count },
+                      .data = (const char *)view->data + at * size, .bytes = count * size };
 }
 
 /* Elements taken from a row at a time: one cache line of BF16, so that each line of the source is read once although
@@ -59,8 +39,11 @@ static void pack_bf16(gd_bf16 *packed, const gd_view *view, size_t first, size_t
 
         for (size_t n = 0; n < GD_GEMM_PANEL; n++) {
             memset(run, 0, sizeof run);
-            if (n < rows)
-                read_bf16(run, view, (first + n) * k + at, count);
+            if (n < rows) {
+                const gd_view part = part_of(view, (first + n) * k + at, count);
+
+                gd_view_to_bf16(&part, run);
+            }
             for (size_t j = 0; j < even(count) / 2; j++)
                 memcpy(to + (j * GD_GEMM_PANEL + n) * 2, run + 2 * j, 2 * sizeof *run);
         }
@@ -78,8 +61,11 @@ static void pack_f32(float *packed, const gd_view *view, size_t first, size_t ro
 
         for (size_t n = 0; n < GD_GEMM_PANEL; n++) {
             memset(run, 0, sizeof run);
-            if (n < rows)
-                read_f32(run, view, (first + n) * k + at, count);
+            if (n < rows) {
+                const gd_view part = part_of(view, (first + n) * k + at, count);
+
+                gd_view_to_f32(&part, run);
+            }
             for (size_t j = 0; j < even(count); j++)
                 to[j * GD_GEMM_PANEL + n] = run[j];
         }

@@ -4,9 +4,7 @@
 #include "backends/cpu/device.h"
 #include "base/error.h"
 #include "base/mem.h"
-#include "quant-free/bf16.h"
-
-#include <string.h>
+#include "quant-free/convert.h"
 
 /* The number of elements, or 0 when the shape is empty, unsuitable or larger than the bytes that are there. */
 static size_t element_count(const gd_view *view)
@@ -46,24 +44,9 @@ size_t gd_cpu_weight_bytes(const gd_device *device, gd_weight_role role, const g
     return sizeof(gd_weight) + bytes;
 }
 
-static float element(const gd_view *view, size_t i)
-{
-    const char *from = (const char *)view->data + i * gd_dtype_size(view->dtype);
-    uint16_t half;
-    float f;
-
-    if (view->dtype == GD_F32) {
-        memcpy(&f, from, sizeof f);
-        return f;
-    }
-    memcpy(&half, from, sizeof half);
-    return view->dtype == GD_BF16 ? gd_bf16_to_f32(half) : gd_f16_to_f32(half);
-}
-
 void gd_weight_table_row(const gd_weight *table, size_t row, float *out)
 {
-    for (size_t i = 0; i < table->in; i++)
-        out[i] = element(&table->view, row * table->in + i);
+    gd_view_rows_to_f32(&table->view, row, 1, out);
 }
 
 struct packing {
@@ -100,8 +83,7 @@ static gd_status load_vector(gd_weight *weight, const gd_view *view, gd_error *e
     weight->vector = gd_alloc(weight->in, sizeof *weight->vector);
     if (!weight->vector)
         return gd_fail_memory(err, weight->in * sizeof *weight->vector);
-    for (size_t i = 0; i < weight->in; i++)
-        weight->vector[i] = element(view, i);
+    gd_view_to_f32(view, weight->vector);
     return GD_OK;
 }
 

@@ -1,0 +1,130 @@
+/* peak.c - loops of independent fused multiply-adds on registers. */
+#include "bench/peak.h"
+
+#include <stdatomic.h>
+#include <string.h>
+#include <time.h>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+double bench_now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+#if defined(__x86_64__)
+/* Twelve sums hide a latency of four to six cycles on two units. Each returns the operations that it did. */
+enum { SUMS = 12, STEPS = 100000 };
+
+static _Atomic float sink; /* so that the sums are wanted */
+
+__attribute__((target("avx2,fma"))) static double loop_avx2(void)
+{
+    const __m256 a = _mm256_set1_ps(0.999f), b = _mm256_set1_ps(0.5f);
+    __m256 acc[SUMS];
+
+    for (int i = 0; i < SUMS; i++)
+        acc[i] = _mm256_set1_ps((float)i);
+    for (int s = 0; s < STEPS; s++) {
+#pragma GCC unroll 12
+        for (int i = 0; i < SUMS; i++)
+            acc[i] = _mm256_fmadd_ps(acc[i], a, b);
+    }
+    for (int i = 1; i < SUMS; i++)
+        acc[0] = _mm256_add_ps(acc[0], acc[i]);
+    sink = _mm256_cvtss_f32(acc[0]);
+    return 2.0 * 8 * SUMS * STEPS;
+}
+
+#if HAVE_AVX512
+__attribute__((target("avx512f"))) static double loop_avx512(void)
+{
+    const __m512 a = _mm512_set1_ps(0.999f), b = _mm512_set1_ps(0.5f);
+    __m512 acc[SUMS];
+
+    for (int i = 0; i < SUMS; i++)
+        acc[i] = _mm512_set1_ps((float)i);
+    for (int s = 0; s < STEPS; s++) {
+#pragma GCC unroll 12
+        for (int i = 0; i < SUMS; i++)
+            acc[i] = _mm512_fmadd_ps(acc[i], a, b);
+    }
+    for (int i = 1; i < SUMS; i++)
+        acc[0] = _mm512_add_ps(acc[0], acc[i]);
+    sink = _mm512_cvtss_f32(acc[0]);
+    return 2.0 * 16 * SUMS * STEPS;
+}
+#endif
+
+#if HAVE_AVX512BF16
+__attribute__((target("avx512f,avx512bf16"))) static double loop_avx512bf16(void)
+{
+    const __m512bh a = (__m512bh)_mm512_set1_epi32(0x3F003F00), b = (__m512bh)_mm512_set1_epi32(0x3E803E80);
+    __m512 acc[SUMS];
+
+    for (int i = 0; i < SUMS; i++)
+        acc[i] = _mm512_set1_ps((float)i);
+    for (int s = 0; s < STEPS; s++) {
+#pragma GCC unroll 12
+        for (int i = 0; i < SUMS; i++)
+            acc[i] = _mm512_dpbf16_ps(acc[i], a, b);
+    }
+    for (int i = 1; i < SUMS; i++)
+        acc[0] = _mm512_add_ps(acc[0], acc[i]);
+    sink = _mm512_cvtss_f32(acc[0]);
+    return 4.0 * 16 * SUMS * STEPS;
+}
+#endif
+#endif
+
+typedef double peak_loop(void);
+
+static peak_loop *find_loop(const char *name)
+{
+#if defined(__x86_64__)
+    if (!strcmp(name, "avx2"))
+        return loop_avx2;
+#if HAVE_AVX512
+    if (!strcmp(name, "avx512"))
+        return loop_avx512;
+#endif
+#if HAVE_AVX512BF16
+    if (!strcmp(name, "avx512bf16"))
+        return loop_avx512bf16;
+#endif
+#endif
+    (void)name;
+    return NULL;
+}
+
+static void peak_task(void *context, size_t index, unsigned worker)
+{
+    peak_loop *const *loop = context;
+
+    (void)index;
+    (void)worker;
+    for (int i = 0; i < 20; i++)
+        (*loop)();
+}
+
+double bench_peak(const char *name, gd_pool *pool)
+{
+    peak_loop *loop = find_loop(name);
+    double best = 0;
+
+    for (int i = 0; loop && i < 10; i++) {
+        const double each = loop(), start = bench_now();
+        const unsigned threads = gd_pool_threads(pool);
+        double rate;
+
+        gd_pool_run(pool, threads, peak_task, &loop);
+        rate = each * 20 * threads / (bench_now() - start);
+        best = rate > best ? rate : best;
+    }
+    return best;
+}
