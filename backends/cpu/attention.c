@@ -1,0 +1,133 @@
+/* attention.c - attention over the trie: cuts a tile into jobs for the kernel.
+ *
+ * A job is a run of rows of one segment for one key head with all its query heads: the keys that one row sees are
+ * nearly those of the next, so a block of keys is unpacked once for all of them. */
+#include "backends/cpu/ops.h"
+
+#include "backends/cpu/device.h"
+#include "base/mem.h"
+
+typedef struct attention_run {
+    const gd_device *device;
+    const gd_call *call;
+    const uint32_t *first; /* [jobs + 1] rows of the tile where jobs begin; the last entry is the tile's end */
+    size_t jobs, group;
+    unsigned char *workers;
+    size_t worker_bytes, path_bytes;
+} attention_run;
+
+static size_t job_rows(size_t group) { return group < GD_ATTENTION_LINES ? GD_ATTENTION_LINES / group : 1; }
+
+/* Whole cache lines for n 32-bit numbers and one more; n is at most 2^60. */
+static size_t numbers_bytes(size_t n) { return (n / 16 + 1) * 64; }
+
+/* Scratch space of one worker: the path, then the kernel's floats. 0 when that overflows. */
+static size_t worker_bytes(const gd_limits *limits)
+{
+    const size_t group = limits->kv_heads ? limits->heads / limits->kv_heads : 1;
+    const size_t lines = group > GD_ATTENTION_LINES ? group : GD_ATTENTION_LINES;
+    const size_t floats = gd_attention_line_floats(1, lines, limits->head_dim);
+
+    if (floats == 0 || floats >> 60 || limits->max_position >> 60)
+        return 0;
+    return numbers_bytes(limits->max_position) + numbers_bytes(floats);
+}
+
+/* The jobs' first rows come before the workers' parts. */
+size_t gd_attention_scratch_bytes(const gd_limits *limits, unsigned threads)
+{
+    const size_t each = worker_bytes(limits);
+    size_t bytes;
+
+    if (each == 0 || limits->tile_rows >> 60 || !gd_mul(each, threads, &bytes) ||
+        !gd_add(bytes, numbers_bytes(limits->tile_rows), &bytes))
+        return SIZE_MAX;
+    return bytes;
+}
+
+/* Fills in the rows of the path that ends in `segment` at position `last`, down to position `lowest`. */
+static void find_path(uint32_t *path, const gd_segment *segments, int32_t segment, size_t lowest, size_t last)
+{
+    size_t end = last + 1;
+
+    while (segment >= 0 && end > lowest) {
+        const gd_segment *s = &segments[segment];
+        const size_t from = s->first_position > lowest ? s->first_position : lowest;
+
+        for (size_t p = from; p < end; p++)
+            path[p] = s->first_row + (uint32_t)(p - s->first_position);
+        end = from;
+        segment = s->parent;
+    }
+}
+
+static void run_job(void *context, size_t index, unsigned worker)
+{
+    const attention_run *run = context;
+    const gd_call *call = run->call;
+    const gd_op_params *params = &call->params;
+    const gd_rows *rows = call->rows;
+    /* Later rows see more keys: the longest jobs go first. */
+    const size_t job = run->jobs - 1 - index / params->kv_heads, head = index % params->kv_heads;
+    const size_t first = run->first[job], count = run->first[job + 1] - first, row = rows->first_row + first;
+    const size_t size = gd_dtype_size(call->out.dtype), position = rows->position[row], window = params->window;
+    const size_t lowest = window && position + 1 > window ? position + 1 - window : 0;
+    const size_t q_at = head * run->group * params->head_dim, k_at = head * params->head_dim;
+    unsigned char *scratch = run->workers + worker * run->worker_bytes;
+    uint32_t *path = (uint32_t *)scratch;
+
+    find_path(path, rows->segments, (int32_t)rows->segment[row], lowest / GD_ATTENTION_KEYS * GD_ATTENTION_KEYS,
+              position + count - 1);
+    run->device->rows->attention(&(gd_attention_job){
+        .rows = count,
+        .first_position = position,
+        .group = run->group,
+        .head_dim = params->head_dim,
+        .type = call->out.dtype,
+        .q = (const unsigned char *)call->in[0].data + (first * call->in[0].stride + q_at) * size,
+        .k = (const unsigned char *)call->in[1].data + k_at * size,
+        .v = (const unsigned char *)call->in[2].data + k_at * size,
+        .out = (unsigned char *)call->out.data + (first * call->out.stride + q_at) * size,
+        .q_stride = call->in[0].stride,
+        .k_stride = call->in[1].stride,
+        .v_stride = call->in[2].stride,
+        .out_stride = call->out.stride,
+        .path = path,
+        .scale = params->scale,
+        .softcap = params->softcap,
+        .window = params->window,
+        .scratch = (float *)(scratch + run->path_bytes),
+    });
+}
+
+/* Where jobs begin: at a new segment, or when a job is full. Returns their number. */
+static size_t cut_jobs(uint32_t *first, const gd_rows *rows, size_t count, size_t most)
+{
+    const uint32_t *segment = rows->segment + rows->first_row;
+    size_t jobs = 0;
+
+    for (size_t r = 0; r < count; r++)
+        if (r == 0 || segment[r] != segment[r - 1] || r - first[jobs - 1] == most)
+            first[jobs++] = (uint32_t)r;
+    first[jobs] = (uint32_t)count;
+    return jobs;
+}
+
+void gd_cpu_attention(gd_device *device, const gd_call *call)
+{
+    const gd_limits *limits = &device->limits;
+    const size_t kv_heads = call->params.kv_heads, group = call->params.heads / kv_heads;
+    uint32_t *first = device->attention_scratch;
+    attention_run run = {
+        .device = device,
+        .call = call,
+        .first = first,
+        .jobs = cut_jobs(first, call->rows, call->out.rows, job_rows(group)),
+        .group = group,
+        .workers = (unsigned char *)first + numbers_bytes(limits->tile_rows),
+        .worker_bytes = worker_bytes(limits),
+        .path_bytes = numbers_bytes(limits->max_position),
+    };
+
+    gd_pool_run(device->pool, run.jobs * kv_heads, run_job, &run);
+}

@@ -1,0 +1,320 @@
+/* attention.inc.c - attention over the trie (ARITHMETIC.md, section 6), written once upon 16 lanes.
+ *
+ * Keys come in blocks of 64 by absolute position.  A block is unpacked to fp32 once for all lines of the job: the keys
+ * transposed, so that lanes are keys, the values as they are, so that lanes are elements of the head.  Then both
+ * products are the same small matmul.  No lane meets another before the sums of section 4, and a line's sums end with
+ * its last visible key, so nothing that a line must not see can reach it. */
+
+#if defined(__clang__)
+#define UNROLL _Pragma("unroll")
+#else
+#define UNROLL _Pragma("GCC unroll 8") /* gcc keeps an array in registers only where every index is a constant */
+#endif
+#define INLINE static inline __attribute__((always_inline))
+
+enum { KEYS = GD_ATTENTION_KEYS, VECTORS = KEYS / 16 };
+
+typedef struct lines {
+    float *p;
+    size_t stride;
+} lines;
+
+/* The scratch space, cut up. */
+typedef struct attention_state {
+    const gd_attention_job *job;
+    size_t depth, width; /* head_dim rounded up to a pair, and to whole vectors */
+    lines q, o;          /* [line][depth] and [line][width] */
+    float *m, *l;        /* [line] running maximum and sum */
+    lines k, v;          /* the block: [depth][64] and [64][width] */
+    lines pv;            /* [line of the tile][width] what the block adds to o */
+    size_t start, keys;  /* the block's first position, and how many keys it has */
+} attention_state;
+
+/* The keys of a block that a line sees: begin .. end - 1. */
+typedef struct span {
+    size_t begin, end;
+} span;
+
+typedef v16 tile_sums[GD_TILE_ROWS][VECTORS];
+
+INLINE void tile_step(size_t rows, size_t vectors, size_t j, lines a, lines b, tile_sums acc)
+{
+    v16 bj[VECTORS];
+
+    UNROLL for (size_t c = 0; c < vectors; c++)
+        bj[c] = v_load(b.p + j * b.stride + c * 16);
+    UNROLL for (size_t r = 0; r < rows; r++) {
+        const v16 aj = v_set(a.p[r * a.stride + j]);
+
+        UNROLL for (size_t c = 0; c < vectors; c++)
+            acc[r][c] = v_fma(aj, bj[c], acc[r][c]);
+    }
+}
+
+/* out[r][..] = sum over j < depth of a[r][j] b[j][..], in the order of section 3; `resume` goes on from the sums that
+ * are in out.  rows and vectors are constants where this is inlined, so that the sums stay in registers. */
+INLINE void tile_product(size_t rows, size_t vectors, size_t depth, bool resume, lines a, lines b, lines out)
+{
+    tile_sums acc;
+
+    for (size_t first = 0; first < depth; first += 512) {
+        const size_t end = depth - first < 512 ? depth : first + 512;
+
+        UNROLL for (size_t r = 0; r < rows; r++)
+            UNROLL for (size_t c = 0; c < vectors; c++)
+                acc[r][c] = resume ? v_load(out.p + r * out.stride + c * 16) : v_zero();
+        for (size_t j = first; j + 1 < end; j += 2) {
+            tile_step(rows, vectors, j + 1, a, b, acc);
+            tile_step(rows, vectors, j, a, b, acc);
+        }
+        if ((end - first) % 2) {
+            UNROLL for (size_t r = 0; r < rows; r++)
+                UNROLL for (size_t c = 0; c < vectors; c++)
+                    acc[r][c] = v_add(acc[r][c], v_zero()); /* the missing element: 0 * 0 is added */
+            tile_step(rows, vectors, end - 1, a, b, acc);
+        }
+        UNROLL for (size_t r = 0; r < rows; r++)
+            UNROLL for (size_t c = 0; c < vectors; c++) {
+                float *const total = out.p + r * out.stride + c * 16;
+
+                v_store(total, first ? v_add(v_load(total), acc[r][c]) : acc[r][c]);
+            }
+    }
+}
+
+static lines columns(lines m, size_t vectors) { return (lines){ m.p + vectors * 16, m.stride }; }
+
+/* A whole tile of lines; depth > 0. */
+static void tile_lines(size_t vectors, size_t depth, lines a, lines b, lines out)
+{
+    size_t c = 0;
+
+    for (; c + GD_TILE_COLS <= vectors; c += GD_TILE_COLS)
+        tile_product(GD_TILE_ROWS, GD_TILE_COLS, depth, false, a, columns(b, c), columns(out, c));
+    for (; c < vectors; c++)
+        tile_product(GD_TILE_ROWS, 1, depth, false, a, columns(b, c), columns(out, c));
+}
+
+/* One line, wide enough to keep the multipliers busy. */
+static void tile_line(size_t vectors, size_t depth, bool resume, lines a, lines b, lines out)
+{
+    size_t c = 0;
+
+    for (; c + VECTORS <= vectors; c += VECTORS)
+        tile_product(1, VECTORS, depth, resume, a, columns(b, c), columns(out, c));
+    for (; c < vectors; c++)
+        tile_product(1, 1, depth, resume, a, columns(b, c), columns(out, c));
+}
+
+/* What a line sees of the block, of which it sees something. */
+static span visible(const attention_state *st, size_t line)
+{
+    const gd_attention_job *job = st->job;
+    const size_t after = job->first_position + line / job->group + 1 - st->start;
+    const size_t window = job->window;
+
+    return (span){ window && after > window ? after - window : 0, after < KEYS ? after : KEYS };
+}
+
+/* Turns products into logits, hides what is not to be seen, and returns the new maximum. */
+static float logits(const gd_attention_job *job, float *s, span seen, float m)
+{
+    const v16 hidden = v_set(-__builtin_inff()), cap = v_set(job->softcap);
+    v16 largest = v_set(m);
+
+    for (size_t i = 0; i < seen.end; i += 16) {
+        const v16 at = v_add(v_set((float)i), v_index());
+        v16 x = v_mul(v_load(s + i), v_set(job->scale));
+
+        if (job->softcap != 0.0f)
+            x = v_mul(cap, v_tanh(v_div(x, cap)));
+        if (seen.begin || seen.end < KEYS) {
+            x = v_select_less(at, v_set((float)seen.begin), hidden, x);
+            x = v_select_less(at, v_set((float)seen.end), x, hidden);
+        }
+        v_store(s + i, x);
+        largest = v_max(largest, x);
+    }
+    return v_max_all(largest);
+}
+
+/* Turns logits into weights and returns their sum, which is taken before the weights are rounded. */
+static float weights(const gd_attention_job *job, float *s, span seen, float m)
+{
+    v16 sum = v_zero();
+
+    for (size_t i = 0; i < seen.end; i += 16) {
+        const v16 e = v_exp(v_sub(v_load(s + i), v_set(m)));
+
+        sum = v_add(sum, e);
+        v_store(s + i, job->type == GD_BF16 ? v_round_bf16(e) : e);
+    }
+    return v_sum(sum);
+}
+
+/* pv = weights . values, each line up to its own last key: whole pairs that all lines see go together. */
+static void weigh_values(const attention_state *st, size_t rows, lines s, const span *seen)
+{
+    const size_t vectors = st->width / 16;
+    size_t common = seen[0].end;
+
+    if (rows == GD_TILE_ROWS && seen[0].end != seen[rows - 1].end)
+        common -= common % 2; /* the first line sees the fewest */
+    if (rows < GD_TILE_ROWS)
+        common = 0;
+    if (common)
+        tile_lines(vectors, common, s, st->v, st->pv);
+    for (size_t r = 0; r < rows; r++) {
+        const lines a = { s.p + r * s.stride + common, s.stride };
+        const lines b = { st->v.p + common * st->width, st->width };
+
+        if (seen[r].end > common)
+            tile_line(vectors, seen[r].end - common, common > 0, a, b, (lines){ st->pv.p + r * st->width, st->width });
+    }
+}
+
+/* One block for GD_TILE_ROWS lines, or for fewer, one by one. */
+static void attend(const attention_state *st, size_t line, size_t rows)
+{
+    float products[GD_TILE_ROWS * KEYS], correction[16] = { 0 };
+    const lines s = { products, KEYS }, q = { st->q.p + line * st->q.stride, st->q.stride };
+    span seen[GD_TILE_ROWS];
+    float *m = st->m + line, *l = st->l + line;
+
+    for (size_t r = 0; r < rows; r++)
+        seen[r] = visible(st, line + r);
+    if (rows == GD_TILE_ROWS)
+        tile_lines((seen[rows - 1].end + 15) / 16, st->depth, q, st->k, s);
+    for (size_t r = 0; r < rows; r++) {
+        float *const own = products + r * KEYS;
+        float old;
+
+        if (rows < GD_TILE_ROWS)
+            tile_line((seen[r].end + 15) / 16, st->depth, false, (lines){ q.p + r * q.stride, q.stride }, st->k,
+                      (lines){ own, KEYS });
+        old = m[r];
+        m[r] = logits(st->job, own, seen[r], old);
+        correction[r] = old - m[r];
+    }
+    v_store(correction, v_exp(v_load(correction)));
+    for (size_t r = 0; r < rows; r++)
+        l[r] = __builtin_fmaf(l[r], correction[r], weights(st->job, products + r * KEYS, seen[r], m[r]));
+    weigh_values(st, rows, s, seen);
+    for (size_t r = 0; r < rows; r++) {
+        float *const o = st->o.p + (line + r) * st->width, *const pv = st->pv.p + r * st->width;
+
+        for (size_t i = 0; i < st->width; i += 16)
+            v_store(o + i, v_fma(v_load(o + i), v_set(correction[r]), v_load(pv + i)));
+    }
+}
+
+/* Unpacks the block's keys, transposed, and values. Lanes without a key are zero, and hidden later. */
+static void load_block(const attention_state *st)
+{
+    const gd_attention_job *job = st->job;
+    const size_t lanes = (st->keys + 15) / 16 * 16;
+
+    for (size_t j = 0; j < lanes; j++) {
+        const size_t row = j < st->keys ? job->path[st->start + j] : 0;
+
+        for (size_t d = 0; d < st->depth; d++) {
+            const size_t at = row * job->k_stride + d;
+            float x = 0.0f;
+
+            if (j < st->keys && d < job->head_dim)
+                x = job->type == GD_BF16 ? gd_bf16_to_f32(((const gd_bf16 *)job->k)[at]) : ((const float *)job->k)[at];
+            st->k.p[d * KEYS + j] = x;
+        }
+    }
+    for (size_t j = 0; j < st->keys; j++) {
+        const unsigned char *v = job->v;
+
+        v += job->path[st->start + j] * job->v_stride * gd_dtype_size(job->type);
+        for (size_t d = 0; d < job->head_dim; d += 16)
+            v_store(st->v.p + j * st->width + d, v_read(v, job->type, d, job->head_dim - d));
+    }
+}
+
+static void cut_scratch(attention_state *st, const gd_attention_job *job)
+{
+    const size_t count = job->rows * job->group;
+    float *p = job->scratch;
+
+    st->job = job;
+    st->depth = (job->head_dim + 1) / 2 * 2;
+    st->width = (job->head_dim + 15) / 16 * 16;
+    st->k = (lines){ p, KEYS };
+    p += st->depth * KEYS;
+    st->v = (lines){ p, st->width };
+    p += KEYS * st->width;
+    st->pv = (lines){ p, st->width };
+    p += GD_ATTENTION_TILE * st->width;
+    st->o = (lines){ p, st->width };
+    p += count * st->width;
+    st->q = (lines){ p, st->depth };
+    p += count * st->depth;
+    st->m = p;
+    st->l = p + count;
+}
+
+static void load_lines(const attention_state *st)
+{
+    const gd_attention_job *job = st->job;
+    const size_t size = gd_dtype_size(job->type);
+
+    for (size_t line = 0; line < job->rows * job->group; line++) {
+        const unsigned char *q = job->q;
+        float *const to = st->q.p + line * st->depth;
+
+        q += (line / job->group * job->q_stride + line % job->group * job->head_dim) * size;
+        for (size_t d = 0; d < job->head_dim; d += 16)
+            v_store_some(to + d, job->head_dim - d, v_read(q, job->type, d, job->head_dim - d));
+        if (st->depth > job->head_dim)
+            to[job->head_dim] = 0.0f;
+        for (size_t d = 0; d < st->width; d += 16)
+            v_store(st->o.p + line * st->width + d, v_zero());
+        st->m[line] = -__builtin_inff();
+        st->l[line] = 0.0f;
+    }
+}
+
+static void store_lines(const attention_state *st)
+{
+    const gd_attention_job *job = st->job;
+    const size_t size = gd_dtype_size(job->type);
+
+    for (size_t line = 0; line < job->rows * job->group; line++) {
+        const float *const o = st->o.p + line * st->width;
+        const v16 sum = v_set(st->l[line]);
+        unsigned char *out = job->out;
+
+        out += (line / job->group * job->out_stride + line % job->group * job->head_dim) * size;
+        for (size_t d = 0; d < job->head_dim; d += 16)
+            v_write(out, job->type, d, job->head_dim - d, v_div(v_load(o + d), sum));
+    }
+}
+
+static void row_attention(const gd_attention_job *job)
+{
+    const size_t end = job->first_position + job->rows, window = job->window;
+    const size_t lowest = window && job->first_position + 1 > window ? job->first_position + 1 - window : 0;
+    attention_state st;
+
+    cut_scratch(&st, job);
+    load_lines(&st);
+    for (st.start = lowest / KEYS * KEYS; st.start < end; st.start += KEYS) {
+        /* Rows that see something of the block: from its first position to a window behind its last one. */
+        const size_t first = st.start > job->first_position ? st.start - job->first_position : 0;
+        size_t last = end - job->first_position, line;
+
+        if (window && st.start + KEYS - 1 + window < end)
+            last = st.start + KEYS - 1 + window - job->first_position;
+        st.keys = end - st.start < KEYS ? end - st.start : KEYS;
+        load_block(&st);
+        for (line = first * job->group; line + GD_TILE_ROWS <= last * job->group; line += GD_TILE_ROWS)
+            attend(&st, line, GD_TILE_ROWS);
+        if (line < last * job->group)
+            attend(&st, line, last * job->group - line);
+    }
+    store_lines(&st);
+}

@@ -1,0 +1,91 @@
+/* lanes.h - 16 lanes of fp32, the unit of the contract (ARITHMETIC.md, section 4): kernels are written once upon them.
+ *
+ * A file for one instruction set includes its own lanes_*.h first, which defines the type v16, the attention tile and
+ *
+ *     v_set(x)                 x in every lane              v_index()            0, 1, ... 15
+ *     v_load(p) v_store(p, v)  16 floats, any alignment     v_load_bf16, v_store_bf16  the same, bf16 in memory
+ *     v_round_bf16(v)          to the nearest bf16, even    v_sum(v) v_max_all(v)      lanes added in halves; the largest
+ *     v_add v_sub v_mul v_div  correctly rounded            v_fma(a, b, c)       a * b + c, one rounding
+ *     v_max(a, b) v_min(a, b)  a > b ? a : b (a < b ? a : b): b when one is NaN
+ *     v_select_less(a, b, yes, no)  a < b ? yes : no        v_abs(a) v_sign_of(a, sign)
+ *     v_scale(a, n)            a * 2^n, n an integer in -252..254, as two exact multiplications
+ *
+ * This header adds rows whose end is no multiple of 16: missing lanes read as zero, and are not written.
+ * Like every header of kernels it holds only `static inline` functions: the linker must not find an AVX-512 copy
+ * that it could keep for everybody. */
+#ifndef GD_CPU_LANES_H
+#define GD_CPU_LANES_H
+
+#include "quant-free/bf16.h"
+#include "quant-free/view.h"
+
+#include <stdbool.h>
+
+static inline v16 v_zero(void) { return v_set(0.0f); }
+static inline v16 v_negate(v16 a) { return v_mul(a, v_set(-1.0f)); } /* exact, also for zeros */
+
+/* Lanes of x[0..left-1], all 16 when there are as many. */
+static inline v16 v_load_some(const float *x, size_t left)
+{
+    float part[16] = { 0 };
+
+    if (left >= 16)
+        return v_load(x);
+    memcpy(part, x, left * sizeof *x);
+    return v_load(part);
+}
+
+static inline void v_store_some(float *x, size_t left, v16 v)
+{
+    float part[16];
+
+    if (left >= 16) {
+        v_store(x, v);
+        return;
+    }
+    v_store(part, v);
+    memcpy(x, part, left * sizeof *x);
+}
+
+/* The same from element i of a row of any type, at any alignment. */
+static inline v16 v_read(const void *row, gd_dtype type, size_t i, size_t left)
+{
+    const unsigned char *at = (const unsigned char *)row + i * gd_dtype_size(type);
+    unsigned char part[64] = { 0 };
+    float wide[16];
+
+    if (left < 16) {
+        memcpy(part, at, left * gd_dtype_size(type));
+        at = part;
+    }
+    if (type == GD_BF16)
+        return v_load_bf16(at);
+    if (type == GD_F32) {
+        memcpy(wide, at, sizeof wide);
+        return v_load(wide);
+    }
+    for (size_t l = 0; l < 16; l++) {
+        uint16_t half;
+
+        memcpy(&half, at + 2 * l, 2);
+        wide[l] = gd_f16_to_f32(half);
+    }
+    return v_load(wide);
+}
+
+/* To element i of a row of GD_F32 or GD_BF16. */
+static inline void v_write(void *row, gd_dtype type, size_t i, size_t left, v16 v)
+{
+    gd_bf16 part[16];
+
+    if (type == GD_F32) {
+        v_store_some((float *)row + i, left, v);
+    } else if (left >= 16) {
+        v_store_bf16((gd_bf16 *)row + i, v);
+    } else {
+        v_store_bf16(part, v);
+        memcpy((gd_bf16 *)row + i, part, left * sizeof *part);
+    }
+}
+
+#endif

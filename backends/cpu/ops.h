@@ -1,0 +1,18 @@
+/* ops.h - the operations of the CPU backend but linear, as backend.h's table wants them.
+ *
+ * They share the rows of `call->out` out among the threads in runs of several; every row is computed by one kernel
+ * call from its own inputs, so threads change no bit.  What the caller has made sure of: token ids are below the
+ * table's rows, positions below the rotary tables' and below limits.max_position.  Row i of a tile's tensors is row
+ * rows->first_row + i of the batch; row t of a pooled tensor is the text of rows->pooled[t]. */
+#ifndef GD_CPU_OPS_H
+#define GD_CPU_OPS_H
+
+#include "backends/backend.h"
+
+gd_op_run gd_cpu_embedding, gd_cpu_rms_norm, gd_cpu_rope, gd_cpu_attention, gd_cpu_gated, gd_cpu_add, gd_cpu_last_row,
+    gd_cpu_head;
+
+/* Scratch space of attention for plans within these limits; SIZE_MAX when that overflows. */
+size_t gd_attention_scratch_bytes(const gd_limits *limits, unsigned threads);
+
+#endif

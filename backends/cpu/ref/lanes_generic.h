@@ -1,0 +1,166 @@
+/* lanes_generic.h - the 16 lanes of the contract in plain C: the definition, see backends/cpu/lanes.h.
+ *
+ * fmaf is one rounding by the C standard, so a CPU without the instruction gets the same bits from the C library. */
+#ifndef GD_CPU_LANES_GENERIC_H
+#define GD_CPU_LANES_GENERIC_H
+
+#include "quant-free/bf16.h"
+
+#include <stddef.h>
+
+typedef struct v16 {
+    float l[16];
+} v16;
+
+#define GD_TILE_ROWS 2 /* attention's tile, in rows and in vectors of 16; changes no bit */
+#define GD_TILE_COLS 1
+#define EACH for (size_t i = 0; i < 16; i++)
+
+static inline v16 v_set(float x)
+{
+    v16 v;
+
+    EACH v.l[i] = x;
+    return v;
+}
+
+static inline v16 v_index(void)
+{
+    v16 v;
+
+    EACH v.l[i] = (float)i;
+    return v;
+}
+
+static inline v16 v_load(const float *p)
+{
+    v16 v;
+
+    memcpy(v.l, p, sizeof v.l);
+    return v;
+}
+
+static inline void v_store(float *p, v16 v) { memcpy(p, v.l, sizeof v.l); }
+
+static inline v16 v_load_bf16(const void *p)
+{
+    gd_bf16 h[16];
+    v16 v;
+
+    memcpy(h, p, sizeof h);
+    EACH v.l[i] = gd_bf16_to_f32(h[i]);
+    return v;
+}
+
+static inline void v_store_bf16(void *p, v16 v)
+{
+    gd_bf16 h[16];
+
+    EACH h[i] = gd_bf16_from_f32(v.l[i]);
+    memcpy(p, h, sizeof h);
+}
+
+static inline v16 v_round_bf16(v16 a)
+{
+    EACH a.l[i] = gd_bf16_to_f32(gd_bf16_from_f32(a.l[i]));
+    return a;
+}
+
+static inline v16 v_add(v16 a, v16 b)
+{
+    EACH a.l[i] += b.l[i];
+    return a;
+}
+
+static inline v16 v_sub(v16 a, v16 b)
+{
+    EACH a.l[i] -= b.l[i];
+    return a;
+}
+
+static inline v16 v_mul(v16 a, v16 b)
+{
+    EACH a.l[i] *= b.l[i];
+    return a;
+}
+
+static inline v16 v_div(v16 a, v16 b)
+{
+    EACH a.l[i] /= b.l[i];
+    return a;
+}
+
+static inline v16 v_fma(v16 a, v16 b, v16 c)
+{
+    EACH a.l[i] = __builtin_fmaf(a.l[i], b.l[i], c.l[i]);
+    return a;
+}
+
+static inline v16 v_max(v16 a, v16 b)
+{
+    EACH a.l[i] = a.l[i] > b.l[i] ? a.l[i] : b.l[i];
+    return a;
+}
+
+static inline v16 v_min(v16 a, v16 b)
+{
+    EACH a.l[i] = a.l[i] < b.l[i] ? a.l[i] : b.l[i];
+    return a;
+}
+
+static inline v16 v_select_less(v16 a, v16 b, v16 yes, v16 no)
+{
+    EACH a.l[i] = a.l[i] < b.l[i] ? yes.l[i] : no.l[i];
+    return a;
+}
+
+static inline v16 v_abs(v16 a)
+{
+    EACH a.l[i] = __builtin_fabsf(a.l[i]);
+    return a;
+}
+
+static inline v16 v_sign_of(v16 a, v16 sign)
+{
+    EACH a.l[i] = __builtin_copysignf(a.l[i], sign.l[i]);
+    return a;
+}
+
+/* 2^n for an integer n in -126..127. */
+static inline float power_of_two(int n)
+{
+    const uint32_t bits = (uint32_t)(n + 127) << 23;
+    float f;
+
+    memcpy(&f, &bits, 4);
+    return f;
+}
+
+static inline v16 v_scale(v16 a, v16 n)
+{
+    for (size_t i = 0; i < 16; i++) {
+        const int whole = (int)n.l[i], half = whole >> 1;
+
+        a.l[i] = a.l[i] * power_of_two(half) * power_of_two(whole - half);
+    }
+    return a;
+}
+
+static inline float v_sum(v16 a)
+{
+    for (size_t half = 8; half; half /= 2)
+        for (size_t i = 0; i < half; i++)
+            a.l[i] += a.l[i + half];
+    return a.l[0];
+}
+
+static inline float v_max_all(v16 a)
+{
+    for (size_t half = 8; half; half /= 2)
+        for (size_t i = 0; i < half; i++)
+            a.l[i] = a.l[i] > a.l[i + half] ? a.l[i] : a.l[i + half];
+    return a.l[0];
+}
+
+#undef EACH
+#endif

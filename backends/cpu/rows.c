@@ -1,0 +1,36 @@
+/* rows.c - which variant of the row kernels runs, and what attention needs beside its tensors. */
+#include "backends/cpu/rows.h"
+
+#include "base/mem.h"
+
+const gd_row_kernels *const gd_row_variants[] = {
+#if HAVE_AVX512
+    &gd_rows_avx512,
+#endif
+#if HAVE_AVX2
+    &gd_rows_avx2,
+#endif
+    &gd_rows_generic,
+};
+const size_t gd_row_variant_count = sizeof gd_row_variants / sizeof gd_row_variants[0];
+
+const gd_row_kernels *gd_row_pick(gd_isa have)
+{
+    size_t i = 0;
+
+    while (gd_row_variants[i]->needs & ~have)
+        i++;
+    return gd_row_variants[i];
+}
+
+size_t gd_attention_line_floats(size_t rows, size_t group, size_t head_dim)
+{
+    size_t lines, width, floats, count;
+
+    /* Queries and results of every line, two numbers a line, keys and values of a block, a tile's part of it. */
+    if (!gd_mul(rows, group, &lines) || !gd_add(head_dim, 15, &width) || !gd_mul(lines, 2, &count) ||
+        !gd_add(count, 2 * GD_ATTENTION_KEYS + GD_ATTENTION_TILE, &count) || !gd_mul(count, width, &floats) ||
+        !gd_mul(lines, 2, &lines) || !gd_add(floats, lines, &floats))
+        return 0;
+    return floats;
+}

@@ -1,0 +1,78 @@
+/* rows.h - the kernels that work along rows: everything but the matmul.
+ *
+ * They are written once (rows.inc.c, attention.inc.c) upon 16 lanes (lanes.h) and compiled for each instruction set;
+ * the generic one is the definition, the others give the same bits.  All run inside a pool task, where denormals are
+ * flushed.  `type` is what a kernel writes: GD_F32, or GD_BF16 by one rounding to nearest even. */
+#ifndef GD_CPU_ROWS_H
+#define GD_CPU_ROWS_H
+
+#include "backends/cpu/isa.h"
+#include "graph/op.h"
+#include "quant-free/view.h"
+
+/* Keys of a block: blocks follow absolute positions (contract, section 6). */
+#define GD_ATTENTION_KEYS 64u
+/* Rows times query heads of a task, at most, unless one row has more heads: what a block of keys is unpacked for. */
+#define GD_ATTENTION_LINES 96u
+/* The largest tile of any instruction set, in lines. */
+#define GD_ATTENTION_TILE 8u
+
+/* Attention of consecutive rows of one segment, for the query heads that share one key head.  A *line* is one query
+ * head of one row. */
+typedef struct gd_attention_job {
+    size_t rows, first_position;    /* row i is at first_position + i */
+    size_t group, head_dim;         /* query heads of the key head */
+    gd_dtype type;                  /* of q, k, v and out; GD_BF16 also rounds the probabilities */
+    const void *q;                  /* [rows, group * head_dim] */
+    const void *k, *v;              /* row 0 of the batch, at the key head */
+    void *out;                      /* like q */
+    size_t q_stride, k_stride, v_stride, out_stride; /* elements from row to row */
+    const uint32_t *path;           /* [first_position + rows] the row at each position that is visible or in a block
+                                       with one that is */
+    float scale, softcap;
+    uint32_t window;
+    float *scratch;                 /* gd_attention_line_floats() */
+} gd_attention_job;
+
+typedef struct gd_row_kernels {
+    const char *name; /* "avx2" */
+    gd_isa needs;     /* runs only where every bit is present */
+
+    /* out[n] = row[n] * scale, from a table's row of any type and alignment. */
+    void (*embedding)(size_t n, const void *row, gd_dtype row_type, float scale, float *out);
+    /* out = x * (1 / sqrt(mean square + eps)) * w, or * (1 + w); out may be x. */
+    void (*rms_norm)(size_t n, const float *x, const float *w, float eps, bool unit_offset, void *out, gd_dtype type);
+    /* The halves of each head rotate; cos and sin are [head_dim / 2]; out may be x. */
+    void (*rope)(size_t heads, size_t head_dim, const float *x, const float *cos_row, const float *sin_row, void *out,
+                 gd_dtype type);
+    void (*attention)(const gd_attention_job *job);
+    /* out = act(gate) * up; out may be one of them when it is F32. */
+    void (*gated)(size_t n, gd_activation act, const float *gate, const float *up, void *out, gd_dtype type);
+    void (*add)(size_t n, const float *x, const float *y, void *out, gd_dtype type);
+    void (*copy)(size_t n, const void *x, gd_dtype x_type, void *out, gd_dtype type);
+    float (*dot)(size_t n, const float *x, const float *w); /* the head */
+    /* math.h's functions over an array: for tests, and for whoever needs their exact bits. */
+    void (*exp)(size_t n, const float *x, float *y);
+    void (*tanh)(size_t n, const float *x, float *y);
+} gd_row_kernels;
+
+/* The variants, best first; the last one needs nothing. */
+extern const gd_row_kernels *const gd_row_variants[];
+extern const size_t gd_row_variant_count;
+
+/* The best variant for a set of instruction sets: a pure function, so that a test can ask what a CPU that it does not
+ * have would get. */
+const gd_row_kernels *gd_row_pick(gd_isa have);
+
+/* Floats of scratch space for a job of so many rows; 0 when that overflows. */
+size_t gd_attention_line_floats(size_t rows, size_t group, size_t head_dim);
+
+extern const gd_row_kernels gd_rows_generic;
+#if HAVE_AVX2
+extern const gd_row_kernels gd_rows_avx2;
+#endif
+#if HAVE_AVX512
+extern const gd_row_kernels gd_rows_avx512;
+#endif
+
+#endif

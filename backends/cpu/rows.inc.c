@@ -1,0 +1,112 @@
+/* rows.inc.c - the kernels of rows.h, written once upon 16 lanes.  Included by the file of each instruction set, after
+ * its lanes_*.h, with GD_ROWS (the table's name), GD_ROWS_NAME and GD_ROWS_NEEDS defined. */
+#include "backends/cpu/lanes.h"
+#include "backends/cpu/math.h"
+#include "backends/cpu/rows.h"
+#include "backends/cpu/attention.inc.c"
+
+static void row_embedding(size_t n, const void *row, gd_dtype row_type, float scale, float *out)
+{
+    const v16 factor = v_set(scale);
+
+    for (size_t i = 0; i < n; i += 16)
+        v_store_some(out + i, n - i, v_mul(v_read(row, row_type, i, n - i), factor));
+}
+
+static void row_rms_norm(size_t n, const float *x, const float *w, float eps, bool unit_offset, void *out,
+                         gd_dtype type)
+{
+    const v16 offset = v_set(1.0f);
+    v16 squares = v_zero(), r;
+
+    for (size_t i = 0; i < n; i += 16) {
+        const v16 v = v_load_some(x + i, n - i);
+
+        squares = v_fma(v, v, squares);
+    }
+    r = v_set(1.0f / __builtin_sqrtf(v_sum(squares) / (float)n + eps));
+    for (size_t i = 0; i < n; i += 16) {
+        v16 factor = v_load_some(w + i, n - i);
+
+        if (unit_offset)
+            factor = v_add(offset, factor);
+        v_write(out, type, i, n - i, v_mul(v_mul(v_load_some(x + i, n - i), r), factor));
+    }
+}
+
+static void row_rope(size_t heads, size_t head_dim, const float *x, const float *cos_row, const float *sin_row,
+                     void *out, gd_dtype type)
+{
+    const size_t half = head_dim / 2;
+
+    for (size_t h = 0; h < heads; h++) {
+        const size_t first = h * head_dim, second = first + half;
+
+        for (size_t i = 0; i < half; i += 16) {
+            const size_t left = half - i;
+            const v16 a = v_load_some(x + first + i, left), b = v_load_some(x + second + i, left);
+            const v16 c = v_load_some(cos_row + i, left), s = v_load_some(sin_row + i, left);
+
+            v_write(out, type, first + i, left, v_fma(a, c, v_negate(v_mul(b, s))));
+            v_write(out, type, second + i, left, v_fma(b, c, v_mul(a, s)));
+        }
+    }
+}
+
+static void row_gated(size_t n, gd_activation act, const float *gate, const float *up, void *out, gd_dtype type)
+{
+    if (act == GD_ACT_SILU)
+        for (size_t i = 0; i < n; i += 16)
+            v_write(out, type, i, n - i, v_mul(v_silu(v_load_some(gate + i, n - i)), v_load_some(up + i, n - i)));
+    else
+        for (size_t i = 0; i < n; i += 16)
+            v_write(out, type, i, n - i, v_mul(v_gelu_tanh(v_load_some(gate + i, n - i)), v_load_some(up + i, n - i)));
+}
+
+static void row_add(size_t n, const float *x, const float *y, void *out, gd_dtype type)
+{
+    for (size_t i = 0; i < n; i += 16)
+        v_write(out, type, i, n - i, v_add(v_load_some(x + i, n - i), v_load_some(y + i, n - i)));
+}
+
+static void row_copy(size_t n, const void *x, gd_dtype x_type, void *out, gd_dtype type)
+{
+    for (size_t i = 0; i < n; i += 16)
+        v_write(out, type, i, n - i, v_read(x, x_type, i, n - i));
+}
+
+static float row_dot(size_t n, const float *x, const float *w)
+{
+    v16 sum = v_zero();
+
+    for (size_t i = 0; i < n; i += 16)
+        sum = v_fma(v_load_some(x + i, n - i), v_load_some(w + i, n - i), sum);
+    return v_sum(sum);
+}
+
+static void row_exp(size_t n, const float *x, float *y)
+{
+    for (size_t i = 0; i < n; i += 16)
+        v_store_some(y + i, n - i, v_exp(v_load_some(x + i, n - i)));
+}
+
+static void row_tanh(size_t n, const float *x, float *y)
+{
+    for (size_t i = 0; i < n; i += 16)
+        v_store_some(y + i, n - i, v_tanh(v_load_some(x + i, n - i)));
+}
+
+const gd_row_kernels GD_ROWS = {
+    .name = GD_ROWS_NAME,
+    .needs = GD_ROWS_NEEDS,
+    .embedding = row_embedding,
+    .rms_norm = row_rms_norm,
+    .rope = row_rope,
+    .attention = row_attention,
+    .gated = row_gated,
+    .add = row_add,
+    .copy = row_copy,
+    .dot = row_dot,
+    .exp = row_exp,
+    .tanh = row_tanh,
+};

@@ -1,0 +1,99 @@
+/* lanes_avx512.h - the 16 lanes of the contract as one register of AVX-512, see backends/cpu/lanes.h. */
+#ifndef GD_CPU_LANES_AVX512_H
+#define GD_CPU_LANES_AVX512_H
+
+#if !defined(__AVX512F__) || !defined(__AVX512DQ__) || !defined(__AVX512VL__)
+#error "compile this file with $(AVX512_CFLAGS)"
+#endif
+
+#include <immintrin.h>
+#include <stddef.h>
+
+typedef __m512 v16;
+
+/* 12 accumulators hide the latency of two multipliers; 32 registers have room for them. */
+#define GD_TILE_ROWS 6
+#define GD_TILE_COLS 2
+
+static inline v16 v_set(float x) { return _mm512_set1_ps(x); }
+static inline v16 v_load(const float *p) { return _mm512_loadu_ps(p); }
+static inline void v_store(float *p, v16 v) { _mm512_storeu_ps(p, v); }
+static inline v16 v_index(void) { return _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15); }
+
+static inline v16 v_load_bf16(const void *p)
+{
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(p)), 16));
+}
+
+/* The bits of gd_bf16_from_f32, still in the upper halves; what is below them is left over. */
+static inline __m512i round_bf16(v16 f)
+{
+    const __m512i bits = _mm512_castps_si512(f);
+    const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+    const __m512i up = _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7FFF)), odd);
+    const __m512i quiet = _mm512_or_si512(bits, _mm512_set1_epi32(0x400000));
+    const __mmask16 nan = _mm512_cmpgt_epi32_mask(_mm512_and_si512(bits, _mm512_set1_epi32(0x7FFFFFFF)),
+                                                  _mm512_set1_epi32(0x7F800000));
+
+    return _mm512_mask_blend_epi32(nan, up, quiet);
+}
+
+static inline v16 v_round_bf16(v16 v)
+{
+    return _mm512_castsi512_ps(_mm512_and_si512(round_bf16(v), _mm512_set1_epi32(-65536)));
+}
+
+static inline void v_store_bf16(void *p, v16 v)
+{
+    _mm256_storeu_si256(p, _mm512_cvtepi32_epi16(_mm512_srli_epi32(round_bf16(v), 16)));
+}
+
+static inline v16 v_add(v16 x, v16 y) { return _mm512_add_ps(x, y); }
+static inline v16 v_sub(v16 x, v16 y) { return _mm512_sub_ps(x, y); }
+static inline v16 v_mul(v16 x, v16 y) { return _mm512_mul_ps(x, y); }
+static inline v16 v_div(v16 x, v16 y) { return _mm512_div_ps(x, y); }
+static inline v16 v_max(v16 x, v16 y) { return _mm512_max_ps(x, y); }
+static inline v16 v_min(v16 x, v16 y) { return _mm512_min_ps(x, y); }
+static inline v16 v_fma(v16 x, v16 y, v16 z) { return _mm512_fmadd_ps(x, y, z); }
+
+static inline v16 v_select_less(v16 x, v16 y, v16 yes, v16 no)
+{
+    return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(x, y, _CMP_LT_OQ), no, yes);
+}
+
+static inline v16 v_abs(v16 x) { return _mm512_andnot_ps(_mm512_set1_ps(-0.0f), x); }
+
+static inline v16 v_sign_of(v16 x, v16 from)
+{
+    return _mm512_or_ps(v_abs(x), _mm512_and_ps(_mm512_set1_ps(-0.0f), from));
+}
+
+static inline v16 v_scale(v16 x, v16 n)
+{
+    const __m512i whole = _mm512_cvttps_epi32(n), half = _mm512_srai_epi32(whole, 1);
+    const __m512i bias = _mm512_set1_epi32(127);
+    const __m512i one = _mm512_slli_epi32(_mm512_add_epi32(half, bias), 23);
+    const __m512i two = _mm512_slli_epi32(_mm512_add_epi32(_mm512_sub_epi32(whole, half), bias), 23);
+
+    return _mm512_mul_ps(_mm512_mul_ps(x, _mm512_castsi512_ps(one)), _mm512_castsi512_ps(two));
+}
+
+static inline float v_sum(v16 v)
+{
+    const __m256 s8 = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
+    const __m128 s4 = _mm_add_ps(_mm256_castps256_ps128(s8), _mm256_extractf128_ps(s8, 1));
+    const __m128 s2 = _mm_add_ps(s4, _mm_movehl_ps(s4, s4));
+
+    return _mm_cvtss_f32(_mm_add_ss(s2, _mm_movehdup_ps(s2)));
+}
+
+static inline float v_max_all(v16 v)
+{
+    const __m256 m8 = _mm256_max_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
+    const __m128 m4 = _mm_max_ps(_mm256_castps256_ps128(m8), _mm256_extractf128_ps(m8, 1));
+    const __m128 m2 = _mm_max_ps(m4, _mm_movehl_ps(m4, m4));
+
+    return _mm_cvtss_f32(_mm_max_ss(m2, _mm_movehdup_ps(m2)));
+}
+
+#endif
