@@ -41,7 +41,7 @@ size_t gd_attention_scratch_bytes(const gd_limits *limits, unsigned threads)
 
     if (each == 0 || limits->tile_rows >> 60 || !gd_mul(each, threads, &bytes) ||
         !gd_add(bytes, numbers_bytes(limits->tile_rows), &bytes))
-        return SIZE_MAX;
+        return SIZE_MAX / 2;
     return bytes;
 }
 

@@ -12,7 +12,7 @@
 gd_op_run gd_cpu_embedding, gd_cpu_rms_norm, gd_cpu_rope, gd_cpu_attention, gd_cpu_gated, gd_cpu_add, gd_cpu_last_row,
     gd_cpu_head;
 
-/* Scratch space of attention for plans within these limits; SIZE_MAX when that overflows. */
+/* Scratch space of attention for plans within these limits; SIZE_MAX / 2 (more than any machine has) when that overflows. */
 size_t gd_attention_scratch_bytes(const gd_limits *limits, unsigned threads);
 
 #endif

@@ -1,6 +1,6 @@
 /* rows.h - the kernels that work along rows: everything but the matmul.
  *
- * They are written once (rows.inc.c, attention.inc.c) upon 16 lanes (lanes.h) and compiled for each instruction set;
+ * They are written once (rows_impl.h, attention_impl.h) upon 16 lanes (lanes.h) and compiled for each instruction set;
  * the generic one is the definition, the others give the same bits.  All run inside a pool task, where denormals are
  * flushed.  `type` is what a kernel writes: GD_F32, or GD_BF16 by one rounding to nearest even. */
 #ifndef GD_CPU_ROWS_H

@@ -4,4 +4,4 @@
 #define GD_ROWS gd_rows_generic
 #define GD_ROWS_NAME "generic"
 #define GD_ROWS_NEEDS GD_ISA_GENERIC
-#include "backends/cpu/rows.inc.c"
+#include "backends/cpu/rows_impl.h"

@@ -4,4 +4,4 @@
 #define GD_ROWS gd_rows_avx2
 #define GD_ROWS_NAME "avx2"
 #define GD_ROWS_NEEDS GD_ISA_AVX2
-#include "backends/cpu/rows.inc.c"
+#include "backends/cpu/rows_impl.h"

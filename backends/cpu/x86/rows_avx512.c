@@ -4,4 +4,4 @@
 #define GD_ROWS gd_rows_avx512
 #define GD_ROWS_NAME "avx512"
 #define GD_ROWS_NEEDS (GD_ISA_AVX2 | GD_ISA_AVX512)
-#include "backends/cpu/rows.inc.c"
+#include "backends/cpu/rows_impl.h"

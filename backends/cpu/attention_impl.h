@@ -1,4 +1,4 @@
-/* attention.inc.c - attention over the trie (ARITHMETIC.md, section 6), written once upon 16 lanes.
+/* attention_impl.h - attention over the trie (ARITHMETIC.md, section 6), written once upon 16 lanes.
  *
  * Keys come in blocks of 64 by absolute position.  A block is unpacked to fp32 once for all lines of the job: the keys
  * transposed, so that lanes are keys, the values as they are, so that lanes are elements of the head.  Then both

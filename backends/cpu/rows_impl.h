@@ -1,9 +1,9 @@
-/* rows.inc.c - the kernels of rows.h, written once upon 16 lanes.  Included by the file of each instruction set, after
+/* rows_impl.h - the kernels of rows.h, written once upon 16 lanes.  Included by the file of each instruction set, after
  * its lanes_*.h, with GD_ROWS (the table's name), GD_ROWS_NAME and GD_ROWS_NEEDS defined. */
 #include "backends/cpu/lanes.h"
 #include "backends/cpu/math.h"
 #include "backends/cpu/rows.h"
-#include "backends/cpu/attention.inc.c"
+#include "backends/cpu/attention_impl.h"
 
 static void row_embedding(size_t n, const void *row, gd_dtype row_type, float scale, float *out)
 {
