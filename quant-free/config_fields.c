@@ -1,0 +1,213 @@
+/* config_fields.c - which fields of config.json are known: their defaults, and those that are refused. Defaults are those
+ * of the configuration classes of Transformers 5.3. */
+#include "quant-free/config_inside.h"
+
+#include "base/error.h"
+#include "base/json.h"
+
+#include <string.h>
+
+#define LLAMA GD_FAMILY_LLAMA
+#define QWEN2 GD_FAMILY_QWEN2
+#define MISTRAL GD_FAMILY_MISTRAL
+#define QWEN3 GD_FAMILY_QWEN3
+#define GEMMA2 GD_FAMILY_GEMMA2
+#define QWENS (QWEN2 | QWEN3)
+#define ALL (LLAMA | QWEN2 | MISTRAL | QWEN3 | GEMMA2)
+
+static const struct family {
+    gd_family family;
+    const char *prefix, *model_type;
+} families[] = {
+    { LLAMA, "LlamaFor", "llama" },
+    { QWEN2, "Qwen2For", "qwen2" },
+    { MISTRAL, "MistralFor", "mistral" },
+    { QWEN3, "Qwen3For", "qwen3" },
+    { GEMMA2, "Gemma2For", "gemma2" },
+};
+
+static const gd_config_default defaults[] = {
+    { "rms_norm_eps", ALL, 1e-6, NULL, false },
+    { "num_key_value_heads", QWENS, 32, NULL, false },
+    { "num_key_value_heads", MISTRAL, 8, NULL, false },
+    { "num_key_value_heads", GEMMA2, 4, NULL, false },
+    { "head_dim", QWEN3, 128, NULL, false },
+    { "head_dim", GEMMA2, 256, NULL, false },
+    { "sliding_window", QWENS | MISTRAL | GEMMA2, 4096, NULL, false },
+    { "max_window_layers", QWENS, 28, NULL, false },
+    { "use_sliding_window", QWENS, 0, NULL, false },
+    { "hidden_act", LLAMA | QWENS | MISTRAL, 0, "silu", false },
+    { "hidden_activation", GEMMA2, 0, "gelu_pytorch_tanh", false },
+    { "query_pre_attn_scalar", GEMMA2, 256, NULL, false },
+    { "attn_logit_softcapping", GEMMA2, 50, NULL, false },
+    { "final_logit_softcapping", GEMMA2, 30, NULL, false },
+    { "attention_bias", LLAMA | QWEN3 | GEMMA2, 0, NULL, false },
+    { "mlp_bias", LLAMA, 0, NULL, false },
+    { "max_position_embeddings", LLAMA, 2048, NULL, false },
+    { "max_position_embeddings", QWENS, 32768, NULL, false },
+    { "max_position_embeddings", MISTRAL, 131072, NULL, false },
+    { "max_position_embeddings", GEMMA2, 8192, NULL, false },
+    { "pad_token_id", GEMMA2, 0, NULL, false },
+    { "eos_token_id", GEMMA2, 1, NULL, false },
+    { "eos_token_id", LLAMA | MISTRAL, 2, NULL, false },
+};
+
+/* Fields that a relative of our architectures reads, or that ask for something that we do not do. The value that
+ * changes nothing is accepted, as are null, false, 0 and empty things. */
+static const struct refusal {
+    const char *field;
+    unsigned allowed; /* families that read the field, and may have it */
+    enum { NOTHING, ONE, TRUE, SCORE } neutral;
+    const char *why;
+} refusals[] = {
+    { "quantization_config", 0, NOTHING, "the weights are quantised; BF16, F16 or F32 weights are expected" },
+    { "auto_map", 0, NOTHING, "the model brings code of its own, which is never run" },
+    { "is_causal", 0, TRUE, "only causal attention is supported" },
+    { "use_bidirectional_attention", 0, NOTHING, "only causal attention is supported" },
+    { "is_encoder_decoder", 0, NOTHING, "only decoders are supported" },
+    { "add_cross_attention", 0, NOTHING, "only decoders are supported" },
+    { "pruned_heads", 0, NOTHING, "pruned heads are not supported" },
+    { "value_head_prefix", 0, SCORE, "the head must be named \"score\"" },
+    { "partial_rotary_factor", 0, ONE, "partial rotary embeddings are not supported" },
+    { "rotary_pct", 0, ONE, "partial rotary embeddings are not supported" },
+    { "rope_interleaved", 0, NOTHING, "interleaved rotary embeddings are not supported" },
+    { "rope_local_base_freq", 0, NOTHING, "a second rotary base is not supported" },
+    { "use_mrope", 0, NOTHING, "multimodal rotary embeddings are not supported" },
+    { "no_rope_layers", 0, NOTHING, "layers without rotary embeddings are not supported" },
+    { "alibi", 0, NOTHING, "ALiBi is not supported" },
+    { "attention_multiplier", 0, ONE, "multipliers are not supported" },
+    { "residual_multiplier", 0, ONE, "multipliers are not supported" },
+    { "embedding_multiplier", 0, ONE, "multipliers are not supported" },
+    { "logits_scaling", 0, ONE, "multipliers are not supported" },
+    { "logit_scale", 0, ONE, "multipliers are not supported" },
+    { "scale_emb", 0, ONE, "multipliers are not supported" },
+    { "scale_depth", 0, ONE, "multipliers are not supported" },
+    { "query_pre_attn_scalar", GEMMA2, NOTHING, "this architecture has no such field" },
+    { "attn_logit_softcapping", GEMMA2, NOTHING, "this architecture has no such field" },
+    { "sliding_window", QWENS | MISTRAL | GEMMA2, NOTHING, "this architecture has no sliding window" },
+    { "num_experts", 0, NOTHING, "mixtures of experts are not supported" },
+    { "num_local_experts", 0, NOTHING, "mixtures of experts are not supported" },
+    { "n_routed_experts", 0, NOTHING, "mixtures of experts are not supported" },
+    { "moe_intermediate_size", 0, NOTHING, "mixtures of experts are not supported" },
+    { "kv_lora_rank", 0, NOTHING, "latent attention is not supported" },
+    { "q_lora_rank", 0, NOTHING, "latent attention is not supported" },
+    { "qk_layernorm", 0, NOTHING, "this architecture has no such field" },
+    { "use_qk_norm", 0, NOTHING, "this architecture has no such field" },
+    { "clip_qkv", 0, NOTHING, "this architecture has no such field" },
+    { "use_parallel_residual", 0, NOTHING, "this architecture has no such field" },
+    { "parallel_attn", 0, NOTHING, "this architecture has no such field" },
+};
+
+/* Everything else that the configuration classes read or write: it is used elsewhere, or changes no score. */
+static const char *const known[] = {
+    "_attn_implementation_autoset", "_name_or_path", "architectures", "attention_bias", "attention_dropout",
+    "bad_words_ids", "begin_suppress_tokens", "bos_token_id", "cache_implementation", "chunk_size_feed_forward",
+    "cross_attention_hidden_size", "decoder_start_token_id", "diversity_penalty", "do_sample", "dtype", "early_stopping",
+    "encoder_no_repeat_ngram_size", "eos_token_id", "exponential_decay_length_penalty", "final_logit_softcapping",
+    "finetuning_task", "forced_bos_token_id", "forced_eos_token_id", "head_dim", "hidden_act", "hidden_activation",
+    "hidden_size", "id2label", "initializer_range", "intermediate_size", "is_decoder", "label2id", "layer_types",
+    "length_penalty", "max_length", "max_position_embeddings", "max_window_layers", "mean", "min_length", "mlp_bias",
+    "model_type", "no_repeat_ngram_size", "num_attention_heads", "num_beam_groups", "num_beams", "num_hidden_layers",
+    "num_key_value_heads", "num_labels", "num_return_sequences", "original_max_position_embeddings",
+    "output_attentions", "output_hidden_states", "output_scores", "pad_token_id", "prefix", "pretraining_tp",
+    "problem_type", "remove_invalid_values", "repetition_penalty", "return_dict", "return_dict_in_generate",
+    "rms_norm_eps", "rope_parameters", "rope_scaling", "rope_theta", "sep_token_id", "std", "suppress_tokens",
+    "task_specific_params", "temperature", "tf_legacy_loss", "tie_encoder_decoder", "tie_word_embeddings",
+    "tokenizer_class", "top_k", "top_p", "torch_dtype", "torchscript", "transformers_version", "typical_p",
+    "unsloth_fixed", "unsloth_version", "use_bfloat16", "use_cache", "use_sliding_window", "vocab_size",
+};
+
+const gd_config_default *gd_config_default_find(gd_family family, const char *field)
+{
+    for (size_t i = 0; i < sizeof defaults / sizeof defaults[0]; i++) {
+        if ((defaults[i].families & family) && strcmp(defaults[i].field, field) == 0)
+            return &defaults[i];
+    }
+    return NULL;
+}
+
+gd_status gd_config_family_read(gd_config *c, gd_error *err)
+{
+    const char *type = NULL;
+    gd_status rc = GD_OK;
+
+    if (gd_json_has(c->json, "model_type"))
+        rc = gd_json_string(&type, c->json, "model_type", c->path, err);
+    if (rc)
+        return rc;
+    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
+        const struct family *f = &families[i];
+        const bool mine = strncmp(c->architecture, f->prefix, strlen(f->prefix)) == 0;
+
+        if (mine)
+            c->family = f->family;
+        if (type && mine != (strcmp(type, f->model_type) == 0))
+            return gd_fail(err, GD_EFORMAT, "%s: the field \"model_type\" is \"%s\", but the architecture is %s", c->path,
+                           type, c->architecture);
+    }
+    return GD_OK;
+}
+
+/* null, false, 0 and empty things ask for nothing. */
+static bool asks_nothing(const json_t *v)
+{
+    return json_is_null(v) || json_is_false(v) || (json_is_number(v) && json_number_value(v) == 0) ||
+           (json_is_string(v) && json_string_length(v) == 0) || (json_is_array(v) && json_array_size(v) == 0) ||
+           (json_is_object(v) && json_object_size(v) == 0);
+}
+
+static bool is_neutral(const struct refusal *r, const json_t *v)
+{
+    switch (r->neutral) {
+    case ONE: return json_is_null(v) || (json_is_number(v) && json_number_value(v) == 1);
+    case TRUE: return json_is_null(v) || json_is_true(v);
+    case SCORE: return json_is_null(v) || (json_is_string(v) && strcmp(json_string_value(v), "score") == 0);
+    default: return asks_nothing(v);
+    }
+}
+
+static gd_status refuse(const gd_config *c, const struct refusal *r, const json_t *value, gd_error *err)
+{
+    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+
+    gd_fail(err, GD_EUNSUPPORTED, "%s: the field \"%s\" is %.60s: %s", c->path, r->field, text ? text : "set", r->why);
+    free(text);
+    return GD_EUNSUPPORTED;
+}
+
+static bool is_known(const gd_config *c, const char *field)
+{
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (strcmp(known[i], field) == 0)
+            return true;
+    }
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+        if (strcmp(refusals[i].field, field) == 0)
+            return true;
+    }
+    return gd_config_default_find(c->family, field) != NULL;
+}
+
+gd_status gd_config_fields_check(gd_config *c, gd_error *err)
+{
+    const char *field;
+    json_t *value;
+    gd_status rc = GD_OK;
+
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+        const struct refusal *r = &refusals[i];
+
+        value = json_object_get(c->json, r->field);
+        if (value && !(r->allowed & c->family) && !is_neutral(r, value))
+            return refuse(c, r, value, err);
+    }
+    json_object_foreach(c->json, field, value)
+    {
+        if (!asks_nothing(value) && !is_known(c, field))
+            rc = gd_notes_add(&c->notes, err, "%s: the field \"%s\" is not known, and is ignored as Transformers does",
+                              c->path, field);
+        if (rc)
+            break;
+    }
+    return rc;
+}

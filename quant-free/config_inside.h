@@ -1,0 +1,51 @@
+/* config_inside.h - what the files config*.c share. */
+#ifndef GD_QUANT_FREE_CONFIG_INSIDE_H
+#define GD_QUANT_FREE_CONFIG_INSIDE_H
+
+#include "quant-free/config.h"
+#include "quant-free/notes.h"
+
+/* The families whose defaults and habits are known; any other is read without defaults, for a graph from a file. */
+typedef enum gd_family {
+    GD_FAMILY_OTHER = 0,
+    GD_FAMILY_LLAMA = 1,
+    GD_FAMILY_QWEN2 = 2,
+    GD_FAMILY_MISTRAL = 4,
+    GD_FAMILY_QWEN3 = 8,
+    GD_FAMILY_GEMMA2 = 16
+} gd_family;
+
+struct gd_config {
+    char *path;
+    json_t *json;
+    const char *architecture;
+    gd_family family;
+    gd_rope rope;
+    gd_notes notes;
+};
+
+/* A default that Transformers' configuration class gives when the field is absent: one of the three is meant. */
+typedef struct gd_config_default {
+    const char *field;
+    unsigned families;
+    double number;
+    const char *string;
+    bool flag;
+} gd_config_default;
+
+/* NULL when the family has none. */
+const gd_config_default *gd_config_default_find(gd_family family, const char *field);
+
+/* Finds the family, and refuses a model_type that contradicts the architecture. */
+gd_status gd_config_family_read(gd_config *config, gd_error *err);
+
+/* Refuses the fields that would change the mathematics, and notes the unknown ones. */
+gd_status gd_config_fields_check(gd_config *config, gd_error *err);
+
+/* Fills config->rope. */
+gd_status gd_config_rope_read(gd_config *config, gd_error *err);
+
+/* Checks that every layer has a window. */
+gd_status gd_config_windows_check(const gd_config *config, gd_error *err);
+
+#endif

@@ -1,0 +1,423 @@
+/* test_config.c - config.json: the golden models, both generations of Transformers, and files that must be refused. */
+#include "tests/check.h"
+#include "tests/quant-free/files.h"
+
+#include "base/mem.h"
+#include "quant-free/config.h"
+
+/* A model that is fine; each case below changes something. Keys of a case are set last, so it must not repeat them. */
+#define ARCH(name, type) "\"architectures\":[\"" name "\"],\"model_type\":\"" type "\""
+#define QWEN2 ARCH("Qwen2ForSequenceClassification", "qwen2") ",\"id2label\":{\"0\":\"LABEL_0\"}"
+#define LLAMA ARCH("LlamaForSequenceClassification", "llama") ",\"num_labels\":1"
+#define MISTRAL ARCH("MistralForSequenceClassification", "mistral") ",\"num_labels\":1"
+#define QWEN3 ARCH("Qwen3ForSequenceClassification", "qwen3") ",\"num_labels\":1"
+#define GEMMA2 ARCH("Gemma2ForSequenceClassification", "gemma2") ",\"num_labels\":1"
+#define OTHER ARCH("PhoenixForCausalLM", "phoenix")
+#define SIZES(hidden, ffn, layers, heads, kv, vocab)                                                                   \
+    ",\"hidden_size\":" hidden ",\"intermediate_size\":" ffn ",\"num_hidden_layers\":" layers                          \
+    ",\"num_attention_heads\":" heads ",\"num_key_value_heads\":" kv ",\"vocab_size\":" vocab
+#define FINE SIZES("96", "208", "3", "6", "2", "1536")
+
+static int wrong;
+
+static int teardown(void **state)
+{
+    const int lost = wrong;
+
+    wrong = 0;
+    return dir_teardown(state) || lost ? -1 : 0;
+}
+
+static gd_config *open_text(const char *dir, const char *text)
+{
+    gd_config *c;
+
+    write_text(dir, "config.json", text);
+    assert_ok(gd_config_open(&c, dir, test_err));
+    return c;
+}
+
+static double number(const gd_config *c, const char *field)
+{
+    double n = 0;
+
+    assert_ok(gd_config_number(c, field, &n, test_err));
+    return n;
+}
+
+static size_t window(const gd_config *c, size_t layer)
+{
+    size_t n = 0;
+
+    assert_ok(gd_config_window(c, layer, &n, test_err));
+    return n;
+}
+
+static void golden_models_open(void **state)
+{
+    static const struct {
+        const char *name, *architecture;
+        double theta, head_dim, kv;
+        size_t windows[3];
+    } cases[] = {
+        { "qwen2", "Qwen2ForSequenceClassification", 1e6, 16, 2, { 0, 0, 0 } },
+        { "qwen2-tied", "Qwen2ForSequenceClassification", 1e4, 16, 6, { 0, 0, 0 } },
+        { "qwen2-causal", "Qwen2ForCausalLM", 1e6, 16, 2, { 0, 0, 0 } },
+        { "llama", "LlamaForSequenceClassification", 5e5, 16, 2, { 0, 0, 0 } },
+        { "mistral", "MistralForSequenceClassification", 1e4, 16, 2, { 48, 48, 48 } },
+        { "qwen3", "Qwen3ForSequenceClassification", 1e6, 32, 2, { 0, 0, 0 } },
+        { "gemma2", "Gemma2ForSequenceClassification", 1e4, 32, 2, { 48, 0, 48 } },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char dir[512], name[64];
+        const char *dtype;
+        gd_config *c;
+        gd_rope rope;
+
+        (void)snprintf(name, sizeof name, "golden/%s", cases[i].name);
+        assert_ok(gd_config_open(&c, test_data(dir, sizeof dir, name), test_err));
+        assert_string_equal(gd_config_architecture(c), cases[i].architecture);
+        assert_float_equal(number(c, "rope_theta"), cases[i].theta, 0);
+        assert_float_equal(number(c, "head_dim"), cases[i].head_dim, 0);
+        assert_float_equal(number(c, "num_key_value_heads"), cases[i].kv, 0);
+        for (size_t k = 0; k < 3; k++)
+            assert_int_equal(window(c, k), cases[i].windows[k]);
+        gd_config_rope(c, &rope);
+        assert_int_equal(rope.type, strcmp(cases[i].name, "llama") == 0 ? GD_ROPE_LLAMA3 : GD_ROPE_DEFAULT);
+        assert_ok(gd_config_string(c, "torch_dtype", &dtype, test_err));
+        assert_string_equal(dtype, "bfloat16");
+        assert_int_equal(gd_config_note_count(c), 0);
+        gd_config_close(c);
+    }
+}
+
+/* The same model as Transformers 4 and as 5 would write it. */
+static void both_generations_agree(void **state)
+{
+    static const char *const texts[] = {
+        "{" LLAMA FINE ",\"torch_dtype\":\"bfloat16\",\"rope_theta\":500000.0,\"rope_scaling\":{\"factor\":8.0,"
+        "\"high_freq_factor\":4.0,\"low_freq_factor\":1.0,\"original_max_position_embeddings\":64,\"rope_type\":\"llama3\"}}",
+        "{" LLAMA FINE ",\"dtype\":\"bfloat16\",\"rope_parameters\":{\"rope_theta\":500000.0,\"factor\":8.0,"
+        "\"high_freq_factor\":4.0,\"low_freq_factor\":1.0,\"original_max_position_embeddings\":64,\"rope_type\":\"llama3\"}}",
+        "{" LLAMA FINE ",\"dtype\":\"bfloat16\",\"max_position_embeddings\":64,\"rope_theta\":500000,\"rope_scaling\":"
+        "{\"factor\":8,\"high_freq_factor\":4,\"low_freq_factor\":1,\"type\":\"llama3\"}}",
+    };
+
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        gd_config *c = open_text(*state, texts[i]);
+        const char *dtype;
+        gd_rope rope;
+
+        gd_config_rope(c, &rope);
+        assert_int_equal(rope.type, GD_ROPE_LLAMA3);
+        assert_float_equal(rope.theta, 500000, 0);
+        assert_float_equal(rope.factor, 8, 0);
+        assert_float_equal(rope.low_freq_factor, 1, 0);
+        assert_float_equal(rope.high_freq_factor, 4, 0);
+        assert_float_equal(rope.original_max_position, 64, 0);
+        assert_ok(gd_config_string(c, "dtype", &dtype, test_err));
+        assert_string_equal(dtype, "bfloat16");
+        gd_config_close(c);
+    }
+}
+
+static void absent_fields_have_defaults(void **state)
+{
+    gd_config *c = open_text(*state, "{" QWEN2 FINE "}");
+    const char *text;
+    bool flag = true;
+    size_t n;
+    gd_error err = { GD_OK, "" };
+
+    assert_float_equal(number(c, "rope_theta"), 10000, 0);
+    assert_float_equal(number(c, "rms_norm_eps"), 1e-6, 0);
+    assert_ok(gd_config_string(c, "hidden_act", &text, test_err));
+    assert_string_equal(text, "silu");
+    assert_ok(gd_config_bool(c, "use_sliding_window", &flag, test_err));
+    assert_false(flag);
+    assert_false(gd_config_has(c, "attn_logit_softcapping"));
+    assert_true(gd_config_has(c, "rope_theta"));
+    assert_ok(gd_config_size(c, "vocab_size", &n, test_err));
+    assert_int_equal(n, 1536);
+    assert_int_equal(gd_config_size(c, "rms_norm_eps", &n, &err), GD_EFORMAT);
+    assert_non_null(strstr(err.text, "the field \"rms_norm_eps\" is 1e-06, a whole number from 0 is expected"));
+    gd_config_close(c);
+
+    c = open_text(*state, "{" GEMMA2 FINE ",\"attn_logit_softcapping\":null,\"head_dim\":16}");
+    assert_false(gd_config_has(c, "attn_logit_softcapping")); /* null is no soft-cap, absent is 50 */
+    assert_float_equal(number(c, "query_pre_attn_scalar"), 256, 0);
+    assert_int_equal(window(c, 0), 4096);
+    assert_int_equal(window(c, 1), 0);
+    gd_config_close(c);
+
+    c = open_text(*state, "{" QWEN3 FINE "}");
+    assert_float_equal(number(c, "head_dim"), 128, 0);
+    gd_config_close(c);
+
+    c = open_text(*state, "{" LLAMA ",\"hidden_size\":96,\"intermediate_size\":208,\"num_hidden_layers\":3,"
+                          "\"num_attention_heads\":6,\"vocab_size\":1536,\"head_dim\":null}");
+    assert_float_equal(number(c, "num_key_value_heads"), 6, 0);
+    assert_float_equal(number(c, "head_dim"), 16, 0);
+    gd_config_close(c);
+
+    c = open_text(*state, "{" OTHER ",\"n_embd\":7}");
+    assert_false(gd_config_has(c, "rms_norm_eps"));
+    assert_float_equal(number(c, "n_embd"), 7, 0);
+    assert_int_equal(gd_config_note_count(c), 1);
+    assert_non_null(strstr(gd_config_note(c, 0), "the field \"n_embd\" is not known, and is ignored as Transformers does"));
+    gd_config_close(c);
+}
+
+static void windows_follow_each_family(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t windows[3];
+    } cases[] = {
+        { "{" QWEN2 FINE ",\"use_sliding_window\":true,\"sliding_window\":32,\"max_window_layers\":2}", { 0, 0, 32 } },
+        { "{" QWEN2 FINE ",\"use_sliding_window\":false,\"sliding_window\":32,\"max_window_layers\":0}", { 0, 0, 0 } },
+        { "{" QWEN3 FINE ",\"use_sliding_window\":true,\"max_window_layers\":1}", { 0, 4096, 4096 } },
+        { "{" QWEN2 FINE ",\"use_sliding_window\":true,\"sliding_window\":8,"
+          "\"layer_types\":[\"sliding_attention\",\"full_attention\",\"full_attention\"]}", { 8, 0, 0 } },
+        { "{" MISTRAL FINE "}", { 4096, 4096, 4096 } },
+        { "{" MISTRAL FINE ",\"sliding_window\":null}", { 0, 0, 0 } },
+        { "{" LLAMA FINE ",\"sliding_window\":null}", { 0, 0, 0 } },
+        { "{" GEMMA2 FINE ",\"sliding_window\":16,\"head_dim\":16}", { 16, 0, 16 } },
+        { "{" GEMMA2 FINE ",\"sliding_window\":16,\"head_dim\":16,"
+          "\"layer_types\":[\"full_attention\",\"full_attention\",\"sliding_attention\"]}", { 0, 0, 16 } },
+        { "{" OTHER FINE ",\"layer_types\":[\"full_attention\",\"full_attention\",\"full_attention\"]}", { 0, 0, 0 } },
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        gd_config *c = open_text(*state, cases[i].text);
+
+        for (size_t k = 0; k < 3; k++)
+            assert_int_equal(window(c, k), cases[i].windows[k]);
+        gd_config_close(c);
+    }
+}
+
+struct config_case {
+    const char *id, *text, *want;
+};
+
+static void expect_all(const char *dir, const struct config_case *cases, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const uint64_t live = gd_mem_live();
+        gd_error err = { GD_OK, "" };
+        gd_config *c;
+        gd_status rc;
+
+        write_text(dir, "config.json", cases[i].text);
+        rc = gd_config_open(&c, dir, &err);
+        gd_config_close(c);
+        wrong += !said(cases[i].id, in_dir(dir, "config.json"), rc, &err, cases[i].want);
+        assert_int_equal(gd_mem_live(), live);
+    }
+}
+
+static void sizes_are_checked(void **state)
+{
+    static const struct config_case cases[] = {
+        { "hidden 0", "{" QWEN2 SIZES("0", "208", "3", "6", "2", "1536") "}",
+          "the field \"hidden_size\" is 0, but 1 to 1048576 is expected" },
+        { "hidden -96", "{" QWEN2 SIZES("-96", "208", "3", "6", "2", "1536") "}",
+          "the field \"hidden_size\" is -96, but 1 to 1048576 is expected" },
+        { "hidden 96.0", "{" QWEN2 SIZES("96.0", "208", "3", "6", "2", "1536") "}",
+          "the field \"hidden_size\" is a real number, an integer is expected" },
+        { "hidden \"96\"", "{" QWEN2 SIZES("\"96\"", "208", "3", "6", "2", "1536") "}",
+          "the field \"hidden_size\" is a string, an integer is expected" },
+        { "hidden null", "{" QWEN2 SIZES("null", "208", "3", "6", "2", "1536") "}",
+          "the field \"hidden_size\" is null, an integer is expected" },
+        { "hidden huge", "{" QWEN2 SIZES("9223372036854775807", "208", "3", "6", "2", "1536") "}",
+          "the field \"hidden_size\" is 9223372036854775807, but 1 to 1048576 is expected" },
+        { "hidden missing", "{" QWEN2 "}", "the field \"hidden_size\" is missing, an integer is expected" },
+        { "ffn 0", "{" QWEN2 SIZES("96", "0", "3", "6", "2", "1536") "}",
+          "the field \"intermediate_size\" is 0, but 1 to 16777216 is expected" },
+        { "layers 0", "{" QWEN2 SIZES("96", "208", "0", "6", "2", "1536") "}",
+          "the field \"num_hidden_layers\" is 0, but 1 to 4096 is expected" },
+        { "layers 1e9", "{" QWEN2 SIZES("96", "208", "1000000000", "6", "2", "1536") "}",
+          "the field \"num_hidden_layers\" is 1000000000, but 1 to 4096 is expected" },
+        { "heads 0", "{" QWEN2 SIZES("96", "208", "3", "0", "2", "1536") "}",
+          "the field \"num_attention_heads\" is 0, but 1 to 4096 is expected" },
+        { "kv 0", "{" QWEN2 SIZES("96", "208", "3", "6", "0", "1536") "}",
+          "the field \"num_key_value_heads\" is 0, but 1 to 4096 is expected" },
+        { "kv -1", "{" QWEN2 SIZES("96", "208", "3", "6", "-1", "1536") "}",
+          "the field \"num_key_value_heads\" is -1, but 1 to 4096 is expected" },
+        { "vocab 0", "{" QWEN2 SIZES("96", "208", "3", "6", "2", "0") "}",
+          "the field \"vocab_size\" is 0, but 1 to 4194304 is expected" },
+        { "vocab true", "{" QWEN2 SIZES("96", "208", "3", "6", "2", "true") "}",
+          "the field \"vocab_size\" is true or false, an integer is expected" },
+        { "heads % kv", "{" QWEN2 SIZES("96", "208", "3", "6", "4", "1536") "}",
+          "the field \"num_attention_heads\" is 6, a multiple of \"num_key_value_heads\" 4 is expected" },
+        { "hidden % heads", "{" QWEN2 SIZES("98", "208", "3", "6", "2", "1536") "}",
+          "the field \"hidden_size\" is 98, a multiple of \"num_attention_heads\" 6 is expected" },
+        { "odd head", "{" QWEN2 SIZES("90", "208", "3", "6", "2", "1536") "}", "\"head_dim\" is 15, an even number is expected" },
+        { "odd head_dim", "{" QWEN3 FINE ",\"head_dim\":17}", "\"head_dim\" is 17, an even number is expected" },
+        { "head_dim 0", "{" LLAMA FINE ",\"head_dim\":0}", "the field \"head_dim\" is 0, but 1 to 4096 is expected" },
+        { "longest 0", "{" QWEN2 FINE ",\"max_position_embeddings\":0}",
+          "the field \"max_position_embeddings\" is 0, but 1 to 2147483648 is expected" },
+        { "eps 0", "{" QWEN2 FINE ",\"rms_norm_eps\":0}",
+          "the field \"rms_norm_eps\" is 0, a number between 0 and 1 is expected" },
+        { "eps -1", "{" QWEN2 FINE ",\"rms_norm_eps\":-1e-6}",
+          "the field \"rms_norm_eps\" is -1e-06, a number between 0 and 1 is expected" },
+        { "eps null", "{" QWEN2 FINE ",\"rms_norm_eps\":null}",
+          "the field \"rms_norm_eps\" is null, a number is expected" },
+        { "eps NaN", "{" QWEN2 FINE ",\"rms_norm_eps\":NaN}",
+          "not valid JSON at line 1 column 247: invalid token near 'NaN'" },
+    };
+
+    expect_all(*state, cases, sizeof cases / sizeof cases[0]);
+}
+
+#define ROPE(fields) "{" QWEN2 FINE ",\"rope_parameters\":{" fields "}}"
+
+static void rope_is_checked(void **state)
+{
+    static const struct config_case cases[] = {
+        { "theta 0", "{" QWEN2 FINE ",\"rope_theta\":0}", "the field \"rope_theta\" is 0, a number above 0 is expected" },
+        { "theta \"1\"", "{" QWEN2 FINE ",\"rope_theta\":\"1\"}",
+          "the field \"rope_theta\" is a string, a number is expected" },
+        { "theta null", "{" QWEN2 FINE ",\"rope_theta\":null}", "the field \"rope_theta\" is null, a number is expected" },
+        { "theta 1e400", "{" QWEN2 FINE ",\"rope_theta\":1e400}",
+          "not valid JSON at line 1 column 247: real number overflow near '1e400'" },
+        { "theta twice", "{" QWEN2 FINE ",\"rope_theta\":10000,\"rope_parameters\":{\"rope_theta\":1000000}}",
+          "the field \"rope_theta\" is 10000 at the top, but 1e+06 in \"rope_parameters\"" },
+        { "theta same", "{" QWEN2 FINE ",\"rope_theta\":1000000,\"rope_parameters\":{\"rope_theta\":1e6}}", "" },
+        { "yarn", ROPE("\"rope_type\":\"yarn\",\"factor\":4.0"),
+          "the rotary embedding has type \"yarn\", but default, linear or llama3 is expected" },
+        { "dynamic", ROPE("\"rope_type\":\"dynamic\",\"factor\":4.0"),
+          "the rotary embedding has type \"dynamic\", but default, linear or llama3 is expected" },
+        { "longrope", ROPE("\"type\":\"longrope\""),
+          "the rotary embedding has type \"longrope\", but default, linear or llama3 is expected" },
+        { "mrope", "{" QWEN2 FINE ",\"rope_scaling\":{\"type\":\"mrope\",\"mrope_section\":[1,2]}}",
+          "the rotary embedding has type \"mrope\", but default, linear or llama3 is expected" },
+        { "two types", ROPE("\"type\":\"linear\",\"rope_type\":\"llama3\""),
+          "\"rope_type\" is \"llama3\", but \"type\" is \"linear\"" },
+        { "two objects", "{" QWEN2 FINE ",\"rope_scaling\":{\"type\":\"linear\",\"factor\":2},\"rope_parameters\":{}}",
+          "the fields \"rope_scaling\" and \"rope_parameters\" contradict each other" },
+        { "not an object", "{" QWEN2 FINE ",\"rope_scaling\":2}", "the field \"rope_scaling\" is an integer, an object is expected" },
+        { "linear", ROPE("\"rope_type\":\"linear\",\"factor\":2,\"rope_theta\":1e4"), "" },
+        { "linear, no factor", ROPE("\"rope_type\":\"linear\""), "the field \"factor\" is missing, a number is expected" },
+        { "factor 0", ROPE("\"rope_type\":\"linear\",\"factor\":0"), "the field \"factor\" is 0, a number above 0 is expected" },
+        { "unread factor", ROPE("\"rope_type\":\"default\",\"factor\":8.0"),
+          "the rotary embedding has the field \"factor\", which type \"default\" does not read" },
+        { "unknown field", ROPE("\"rope_type\":\"default\",\"twist\":1"),
+          "the rotary embedding has the field \"twist\", which type \"default\" does not read" },
+        { "partial", ROPE("\"rope_type\":\"default\",\"partial_rotary_factor\":0.5"),
+          "the rotary embedding has the field \"partial_rotary_factor\", which type \"default\" does not read" },
+        { "whole", ROPE("\"rope_type\":\"default\",\"partial_rotary_factor\":1.0"), "" },
+        { "llama3 crossed", ROPE("\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":4,\"high_freq_factor\":4"),
+          "the field \"high_freq_factor\" is 4, but more than \"low_freq_factor\" 4 is expected" },
+        { "by layer type", "{" GEMMA2 FINE ",\"rope_parameters\":{\"full_attention\":{\"rope_theta\":1e6}}}",
+          "\"rope_parameters\" differs by layer type, which is not supported" },
+    };
+
+    expect_all(*state, cases, sizeof cases / sizeof cases[0]);
+}
+
+static void fields_are_checked(void **state)
+{
+    static const struct config_case cases[] = {
+        { "no JSON", "", "not valid JSON at line 1 column 0: unexpected token near end of file" },
+        { "a list", "[]", "not a JSON object" },
+        { "duplicate key", "{" QWEN2 ",\"hidden_size\":1,\"hidden_size\":2}",
+          "not valid JSON at line 1 column 129: duplicate object key near '\"hidden_size\"'" },
+        { "no architectures", "{}", "the field \"architectures\" is missing, a list is expected" },
+        { "string", "{\"architectures\":\"Qwen2ForCausalLM\"}", "the field \"architectures\" is a string, a list is expected" },
+        { "none", "{\"architectures\":[]}", "the field \"architectures\" is not a list of one name" },
+        { "two", "{\"architectures\":[\"A\",\"B\"]}", "the field \"architectures\" is not a list of one name" },
+        { "number", "{\"architectures\":[1]}", "the field \"architectures\" is not a list of one name" },
+        { "model_type", "{" ARCH("Qwen2ForCausalLM", "llama") FINE "}",
+          "the field \"model_type\" is \"llama\", but the architecture is Qwen2ForCausalLM" },
+        { "model_type other", "{" ARCH("Qwen2ForCausalLM", "phoenix") FINE "}",
+          "the field \"model_type\" is \"phoenix\", but the architecture is Qwen2ForCausalLM" },
+        { "two labels", "{" ARCH("Qwen2ForSequenceClassification", "qwen2") FINE ",\"id2label\":{\"0\":\"A\",\"1\":\"B\"}}",
+          "the model has 2 labels, but a reward model with one score is expected" },
+        { "num_labels 3", "{" ARCH("Qwen2ForSequenceClassification", "qwen2") FINE ",\"num_labels\":3}",
+          "the model has 3 labels, but a reward model with one score is expected" },
+        { "labels differ", "{" QWEN2 FINE ",\"num_labels\":2}",
+          "the field \"num_labels\" is 2, but \"id2label\" has 1 labels" },
+        { "labels absent", "{" ARCH("Qwen2ForSequenceClassification", "qwen2") FINE "}", "" },
+        { "causal, two labels", "{" ARCH("Qwen2ForCausalLM", "qwen2") FINE ",\"num_labels\":2}", "" },
+        { "quantised", "{" QWEN2 FINE ",\"quantization_config\":{\"bits\":4}}",
+          "the field \"quantization_config\" is {\"bits\":4}: the weights are quantised; BF16, F16 or F32 weights are expected" },
+        { "auto_map", "{" QWEN2 FINE ",\"auto_map\":{\"AutoModel\":\"x.Y\"}}",
+          "the field \"auto_map\" is {\"AutoModel\":\"x.Y\"}: the model brings code of its own, which is never run" },
+        { "not causal", "{" QWEN2 FINE ",\"is_causal\":false}",
+          "the field \"is_causal\" is false: only causal attention is supported" },
+        { "causal", "{" QWEN2 FINE ",\"is_causal\":true}", "" },
+        { "bidirectional", "{" GEMMA2 FINE ",\"use_bidirectional_attention\":true}",
+          "the field \"use_bidirectional_attention\" is true: only causal attention is supported" },
+        { "partial", "{" QWEN2 FINE ",\"partial_rotary_factor\":0.25}",
+          "the field \"partial_rotary_factor\" is 0.25: partial rotary embeddings are not supported" },
+        { "multiplier", "{" LLAMA FINE ",\"residual_multiplier\":0.22}",
+          "the field \"residual_multiplier\" is 0.22: multipliers are not supported" },
+        { "neutral", "{" LLAMA FINE ",\"residual_multiplier\":1.0,\"num_experts\":0,\"pruned_heads\":{}}", "" },
+        { "experts", "{" QWEN3 FINE ",\"num_experts\":128}",
+          "the field \"num_experts\" is 128: mixtures of experts are not supported" },
+        { "soft-cap", "{" LLAMA FINE ",\"attn_logit_softcapping\":50.0}",
+          "the field \"attn_logit_softcapping\" is 50.0: this architecture has no such field" },
+        { "window", "{" LLAMA FINE ",\"sliding_window\":4096}",
+          "the field \"sliding_window\" is 4096: this architecture has no sliding window" },
+        { "head's name", "{" QWEN2 FINE ",\"value_head_prefix\":\"value_head\"}",
+          "the field \"value_head_prefix\" is \"value_head\": the head must be named \"score\"" },
+        { "head's name score", "{" QWEN2 FINE ",\"value_head_prefix\":\"score\"}", "" },
+        { "window 0", "{" MISTRAL FINE ",\"sliding_window\":0}",
+          "the field \"sliding_window\" is 0, a positive integer or null is expected" },
+        { "few layer_types", "{" QWEN2 FINE ",\"layer_types\":[\"full_attention\"]}",
+          "the field \"layer_types\" has 1 entries, a string for layer 1 is expected" },
+        { "many layer_types",
+          "{" QWEN2 FINE ",\"layer_types\":[\"full_attention\",\"full_attention\",\"full_attention\",\"full_attention\"]}",
+          "the field \"layer_types\" has 4 entries, but there are 3 layers" },
+        { "other layer_types", "{" QWEN2 FINE ",\"layer_types\":[\"linear_attention\",\"full_attention\",\"full_attention\"]}",
+          "layer 0 has type \"linear_attention\", but full_attention or sliding_attention is expected" },
+        { "slides without window", "{" QWEN2 FINE ",\"layer_types\":[\"full_attention\",\"sliding_attention\",\"full_attention\"]}",
+          "layer 1 has type \"sliding_attention\", but there is no sliding window" },
+        { "mistral's list", "{" MISTRAL FINE ",\"layer_types\":[\"sliding_attention\",\"full_attention\",\"full_attention\"]}",
+          "layer 1 has type \"full_attention\", but \"sliding_window\" is 4096 for every layer of MistralForSequenceClassification" },
+    };
+    char *deep = calloc(1, 200001);
+    struct config_case bomb = { "depth", deep, "not valid JSON at line 1 column 2049: maximum parsing depth reached near '['" };
+
+    assert_non_null(deep);
+    expect_all(*state, cases, sizeof cases / sizeof cases[0]);
+    memset(deep, '[', 200000);
+    expect_all(*state, &bomb, 1);
+    free(deep);
+}
+
+static void the_file_is_bounded(void **state)
+{
+    const size_t len = ((size_t)4 << 20) + 1;
+    char *text = calloc(1, len + 1);
+    gd_error err = { GD_OK, "" };
+    gd_config *c;
+
+    assert_non_null(text);
+    memset(text, ' ', len);
+    write_text(*state, "config.json", text);
+    free(text);
+    assert_int_equal(gd_config_open(&c, *state, &err), GD_EFORMAT);
+    assert_null(c);
+    assert_non_null(strstr(err.text, "config.json: 4194305 bytes, but at most 4194304 are accepted"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(golden_models_open),
+        cmocka_unit_test_setup_teardown(both_generations_agree, dir_setup, teardown),
+        cmocka_unit_test_setup_teardown(absent_fields_have_defaults, dir_setup, teardown),
+        cmocka_unit_test_setup_teardown(windows_follow_each_family, dir_setup, teardown),
+        cmocka_unit_test_setup_teardown(sizes_are_checked, dir_setup, teardown),
+        cmocka_unit_test_setup_teardown(rope_is_checked, dir_setup, teardown),
+        cmocka_unit_test_setup_teardown(fields_are_checked, dir_setup, teardown),
+        cmocka_unit_test_setup_teardown(the_file_is_bounded, dir_setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
