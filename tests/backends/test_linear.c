@@ -1,0 +1,309 @@
+/* test_linear.c - weights in their packed forms, and a whole linear: dot, bias, adapter, one rounding at the end. */
+#include "tests/backends/gemm_case.h"
+
+#include "backends/cpu/device.h"
+#include "backends/cpu/linear.h"
+#include "backends/cpu/weight.h"
+
+static gd_view view_of(const void *data, gd_dtype dtype, size_t out, size_t in)
+{
+    return (gd_view){ .name = "layer.weight", .dtype = dtype, .rank = 2, .shape = { out, in }, .data = data,
+                      .bytes = out * in * gd_dtype_size(dtype) };
+}
+
+/* A device as far as a linear needs one. */
+static void device_open(gd_device *device, gd_isa isa, gd_dtype operand, unsigned threads, const gd_limits *limits)
+{
+    *device = (gd_device){ .isa = isa, .operand = operand, .gemm = gd_gemm_pick(isa, operand), .limits = *limits };
+    assert_ok(gd_pool_open(&device->pool, threads, test_err));
+    device->linear_scratch = gd_alloc_aligned(gd_linear_scratch_bytes(limits, operand, threads));
+    assert_non_null(device->linear_scratch);
+}
+
+static void device_close(gd_device *device)
+{
+    gd_free(device->linear_scratch);
+    gd_pool_close(device->pool);
+}
+
+struct linear {
+    size_t rows, in, out, rank;
+    gd_dtype operand, output;
+    bool bias;
+    void *x, *w, *a, *b; /* of the operand type */
+    float *bias_values;
+    float scale;
+};
+
+static void linear_make(struct linear *l, uint64_t seed)
+{
+    l->x = test_values(l->rows * l->in, l->operand, FILL_NORMAL, &seed);
+    l->w = test_values(l->out * l->in, l->operand, FILL_NORMAL, &seed);
+    l->a = test_values(l->rank * l->in, l->operand, FILL_NORMAL, &seed);
+    l->b = test_values(l->out * l->rank, l->operand, FILL_NORMAL, &seed);
+    l->bias_values = test_values(l->out, GD_F32, FILL_NORMAL, &seed);
+    l->scale = 0.37f;
+}
+
+static void linear_drop(struct linear *l)
+{
+    gd_free(l->x);
+    gd_free(l->w);
+    gd_free(l->a);
+    gd_free(l->b);
+    gd_free(l->bias_values);
+}
+
+/* ARITHMETIC.md, section 7, one output at a time. */
+static void linear_expected(const struct linear *l, float *y)
+{
+    const uint64_t env = gd_fpenv_enter();
+    void *low = gd_alloc(l->rank, sizeof(float));
+
+    for (size_t i = 0; i < l->rows; i++) {
+        for (size_t r = 0; r < l->rank; r++) {
+            const float v = test_dot(l->x, l->a, l->operand, i * l->in, r * l->in, l->in);
+
+            if (l->operand == GD_F32)
+                ((float *)low)[r] = v;
+            else
+                ((gd_bf16 *)low)[r] = gd_bf16_from_f32(v);
+        }
+        for (size_t n = 0; n < l->out; n++) {
+            float v = test_dot(l->x, l->w, l->operand, i * l->in, n * l->in, l->in);
+
+            if (l->bias)
+                v = v + l->bias_values[n];
+            if (l->rank)
+                v = fmaf(l->scale, test_dot(low, l->b, l->operand, 0, n * l->rank, l->rank), v);
+            y[i * l->out + n] = l->output == GD_F32 ? v : gd_bf16_to_f32(gd_bf16_from_f32(v));
+        }
+    }
+    gd_free(low);
+    gd_fpenv_leave(env);
+}
+
+/* Runs it through weight_load and the operation, with rows of x and y further apart than they are wide. */
+static void linear_run(gd_device *device, const struct linear *l, float *y)
+{
+    const gd_view views[] = { view_of(l->w, l->operand, l->out, l->in), view_of(l->a, l->operand, l->rank, l->in),
+                              view_of(l->b, l->operand, l->out, l->rank) };
+    const gd_view bias = { .name = "bias", .dtype = GD_F32, .rank = 1, .shape = { l->out }, .data = l->bias_values,
+                           .bytes = l->out * sizeof(float) };
+    const size_t xs = l->in + 3, ys = l->out + 5, size = gd_dtype_size(l->operand), out_size = gd_dtype_size(l->output);
+    char *x = gd_alloc_aligned(l->rows * xs * size), *out = gd_alloc_aligned(l->rows * ys * out_size);
+    gd_weight *w[4] = { NULL, NULL, NULL, NULL };
+    gd_call call = { .in = { { x, l->operand, l->rows, l->in, xs } }, .out = { out, l->output, l->rows, l->out, ys } };
+
+    memset(out, 0x5A, l->rows * ys * out_size);
+    for (size_t i = 0; i < l->rows; i++)
+        memcpy(x + i * xs * size, (char *)l->x + i * l->in * size, l->in * size);
+    for (size_t i = 0; i < (l->rank ? 3u : 1u); i++)
+        assert_ok(gd_cpu_weight_load(device, &w[i], GD_WEIGHT_MATRIX, &views[i], test_err));
+    if (l->bias)
+        assert_ok(gd_cpu_weight_load(device, &w[3], GD_WEIGHT_VECTOR, &bias, test_err));
+    call.w[0] = w[0];
+    call.w[1] = w[3];
+    call.lora = (gd_lora_weights){ w[1], w[2], l->scale };
+    gd_cpu_linear(device, &call);
+    for (size_t i = 0; i < l->rows * ys; i++) {
+        if (i % ys < l->out)
+            y[i / ys * l->out + i % ys] = test_element(out, l->output, i);
+        else
+            assert_int_equal(out[i * out_size], 0x5A);
+    }
+    for (size_t i = 0; i < 4; i++)
+        gd_cpu_weight_free(device, w[i]);
+    gd_free(x);
+    gd_free(out);
+}
+
+static void check(struct linear l, gd_isa isa, unsigned threads, uint64_t seed)
+{
+    const gd_limits limits = { .tile_rows = l.rows, .max_in = l.in, .max_out = l.out, .max_rank = l.rank };
+    gd_device device;
+    float *want, *got;
+
+    linear_make(&l, seed);
+    want = gd_alloc(l.rows * l.out, sizeof *want);
+    got = gd_alloc(l.rows * l.out, sizeof *got);
+    linear_expected(&l, want);
+    device_open(&device, isa, l.operand, threads, &limits);
+    linear_run(&device, &l, got);
+    for (size_t i = 0; i < l.rows * l.out; i++)
+        if (!test_same(want[i], got[i]))
+            fail_msg("linear by gemm:%s rows=%zu in=%zu out=%zu rank=%zu operand=%d output=%d bias=%d threads=%u "
+                     "seed=%llu: row %zu, output %zu: %.9g, expected %.9g", device.gemm->name, l.rows, l.in, l.out,
+                     l.rank, (int)l.operand, (int)l.output, (int)l.bias, threads, (unsigned long long)seed, i / l.out,
+                     i % l.out, (double)got[i], (double)want[i]);
+    device_close(&device);
+    gd_free(want);
+    gd_free(got);
+    linear_drop(&l);
+}
+
+static void linear_with_bias_and_adapter(void **state)
+{
+    static const size_t shapes[][4] = { { 1, 64, 32, 0 }, { 1, 65, 33, 8 }, { 5, 700, 70, 3 }, { 33, 96, 100, 16 },
+                                        { 13, 31, 40, 600 } };
+    const gd_isa levels[] = { GD_ISA_GENERIC, gd_isa_detect() };
+    uint64_t seed = 1;
+
+    (void)state;
+    for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++)
+        for (unsigned which = 0; which < 16; which++, seed++)
+            check((struct linear){ .rows = shapes[s][0], .in = shapes[s][1], .out = shapes[s][2], .rank = shapes[s][3],
+                                   .operand = which & 1 ? GD_F32 : GD_BF16, .output = which & 2 ? GD_F32 : GD_BF16,
+                                   .bias = which & 4 },
+                  levels[which >> 3], 1 + which % 3, seed);
+}
+
+/* More rows than one go takes. */
+static void linear_of_many_rows(void **state)
+{
+    (void)state;
+    check((struct linear){ .rows = 2 * GD_GEMM_ROWS + 1, .in = 40, .out = 37, .rank = 4, .bias = true,
+                           .operand = GD_BF16, .output = GD_F32 }, gd_isa_detect(), 2, 99);
+}
+
+static void unit_device(gd_device *device, gd_dtype operand)
+{
+    device_open(device, gd_isa_detect(), operand, 2, &(gd_limits){ .tile_rows = 1, .max_in = 1, .max_out = 1 });
+}
+
+/* Any stored type at any address gives the same packed matrix as the operand type at an aligned one. */
+static void matrices_of_every_type(void **state)
+{
+    enum { OUT = 45, IN = 71 };
+    uint64_t seed = 7;
+
+    (void)state;
+    for (int operand = GD_BF16; operand <= GD_F32; operand++) {
+        gd_bf16 *exact = test_values((size_t)OUT * IN, GD_BF16, FILL_NORMAL, &seed);
+        float *wide = test_values((size_t)OUT * IN, GD_F32, FILL_NORMAL, &seed);
+        char *shifted = gd_alloc(sizeof(float) * OUT * IN + 1, 1);
+        gd_weight *plain, *odd;
+        gd_device device;
+        gd_view a, b;
+        size_t bytes;
+
+        unit_device(&device, (gd_dtype)operand);
+        for (size_t i = 0; operand == GD_BF16 && i < (size_t)OUT * IN; i++)
+            exact[i] = gd_bf16_from_f32(wide[i]);
+        memcpy(shifted + 1, wide, sizeof(float) * OUT * IN);
+        a = operand == GD_BF16 ? view_of(exact, GD_BF16, OUT, IN) : view_of(wide, GD_F32, OUT, IN);
+        b = view_of(shifted + 1, GD_F32, OUT, IN);
+        assert_ok(gd_cpu_weight_load(&device, &plain, GD_WEIGHT_MATRIX, &a, test_err));
+        assert_ok(gd_cpu_weight_load(&device, &odd, GD_WEIGHT_MATRIX, &b, test_err));
+        assert_true(gd_gemm_packed_bytes(OUT, IN, (gd_dtype)operand, &bytes));
+        assert_int_equal(bytes, (size_t)64 * 72 * gd_dtype_size((gd_dtype)operand));
+        assert_true(gd_cpu_weight_bytes(&device, GD_WEIGHT_MATRIX, &a) >= bytes);
+        assert_memory_equal(plain->packed, odd->packed, bytes);
+        gd_cpu_weight_free(&device, plain);
+        gd_cpu_weight_free(&device, odd);
+        device_close(&device);
+        gd_free(exact);
+        gd_free(wide);
+        gd_free(shifted);
+    }
+}
+
+static void vectors_and_tables(void **state)
+{
+    /* 1, -2, the smallest F16, its largest. Behind one odd byte. */
+    static const unsigned char halves[] = { 0, 0x00, 0x3C, 0x00, 0xC0, 0x01, 0x00, 0xFF, 0x7B };
+    const gd_view row = { .name = "score.weight", .dtype = GD_F16, .rank = 2, .shape = { 1, 4 }, .data = halves + 1,
+                          .bytes = 8 };
+    const gd_view table = view_of(halves + 1, GD_F16, 2, 2);
+    gd_device device;
+    gd_weight *w;
+    float two[2];
+
+    (void)state;
+    unit_device(&device, GD_BF16);
+    assert_ok(gd_cpu_weight_load(&device, &w, GD_WEIGHT_VECTOR, &row, test_err));
+    assert_int_equal(w->in, 4);
+    assert_true(w->vector[0] == 1 && w->vector[1] == -2 && w->vector[2] == 0x1p-24f && w->vector[3] == 65504);
+    gd_cpu_weight_free(&device, w);
+    assert_ok(gd_cpu_weight_load(&device, &w, GD_WEIGHT_TABLE, &table, test_err));
+    assert_ptr_equal(w->view.data, halves + 1);
+    gd_weight_table_row(w, 1, two);
+    assert_true(two[0] == 0x1p-24f && two[1] == 65504);
+    assert_true(gd_cpu_weight_bytes(&device, GD_WEIGHT_TABLE, &table) < 1024);
+    gd_cpu_weight_free(&device, w);
+    gd_cpu_weight_free(&device, NULL);
+    device_close(&device);
+}
+
+static void refused(gd_device *device, gd_weight_role role, gd_view view, const char *sentence)
+{
+    gd_error err = { 0 };
+    gd_weight *w = (gd_weight *)&view;
+
+    assert_int_equal(gd_cpu_weight_load(device, &w, role, &view, &err), GD_EFORMAT);
+    assert_null(w);
+    assert_string_equal(err.text, sentence);
+}
+
+static void weights_that_cannot_be(void **state)
+{
+    static const float data[6];
+    gd_view view = view_of(data, GD_F32, 2, 3);
+    gd_device device;
+
+    (void)state;
+    unit_device(&device, GD_F32);
+    view.bytes = 20;
+    refused(&device, GD_WEIGHT_MATRIX, view,
+            "layer.weight: the tensor's shape and type do not agree with its 20 bytes");
+    view.shape[0] = SIZE_MAX / 2;
+    refused(&device, GD_WEIGHT_TABLE, view,
+            "layer.weight: the tensor's shape and type do not agree with its 20 bytes");
+    view.rank = 1;
+    refused(&device, GD_WEIGHT_MATRIX, view,
+            "layer.weight: a matrix of 2 dimensions is needed, but the tensor has 1");
+    view.shape[0] = 0;
+    refused(&device, GD_WEIGHT_VECTOR, view,
+            "layer.weight: the tensor's shape and type do not agree with its 20 bytes");
+    device_close(&device);
+}
+
+static void no_memory_is_an_error(void **state)
+{
+    static const float data[6];
+    const gd_view view = view_of(data, GD_F32, 2, 3);
+    gd_device device;
+    uint64_t live;
+
+    (void)state;
+    unit_device(&device, GD_F32);
+    live = gd_mem_live();
+    for (int role = GD_WEIGHT_MATRIX; role <= GD_WEIGHT_VECTOR; role++) {
+        for (uint64_t n = 1; n <= 2; n++) {
+            gd_error err = { 0 };
+            gd_weight *w;
+            gd_status rc;
+
+            gd_mem_fail_from(n);
+            rc = gd_cpu_weight_load(&device, &w, (gd_weight_role)role, &view, &err);
+            gd_mem_fail_from(0);
+            assert_int_equal(rc, GD_ENOMEM);
+            assert_int_equal(gd_mem_live(), live);
+        }
+    }
+    device_close(&device);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(linear_with_bias_and_adapter),
+        cmocka_unit_test(linear_of_many_rows),
+        cmocka_unit_test(matrices_of_every_type),
+        cmocka_unit_test(vectors_and_tables),
+        cmocka_unit_test(weights_that_cannot_be),
+        cmocka_unit_test(no_memory_is_an_error),
+    };
+
+    return cmocka_run_group_tests_name("linear", tests, NULL, NULL);
+}
