@@ -1,5 +1,6 @@
 /* test_gemm.c - every matmul kernel that this CPU has gives the bits of ARITHMETIC.md, section 3. */
 #include "tests/backends/gemm_case.h"
+#include "tests/emulate/gemm_emulated.h"
 
 static const char *type_name(gd_dtype t) { return t == GD_F32 ? "F32" : "BF16"; }
 
@@ -31,7 +32,15 @@ static void check(const gd_gemm_kernel *kernel, gd_pool *pool, struct gemm_case 
     gemm_case_close(&c);
 }
 
-/* Calls `each` for every kernel that can run here; says of the others that they were skipped. */
+/* The sources of the AVX-512 kernels upon intrinsics in plain C, so that they are tested on every CPU. */
+static const gd_gemm_kernel emulated[] = {
+    { "avx512bf16 (emulated)", 0, GD_BF16, GD_BF16, emulated_gemm_avx512bf16_BF16, emulated_gemm_avx512bf16_finish },
+    { "avx512 (emulated)", 0, GD_BF16, GD_F32, emulated_gemm_avx512_BF16, emulated_gemm_avx512_finish },
+    { "avx512 (emulated)", 0, GD_F32, GD_F32, emulated_gemm_avx512_F32, emulated_gemm_avx512_finish },
+};
+static const size_t emulated_count = sizeof emulated / sizeof emulated[0];
+
+/* Calls `each` for every kernel that can run here, and for the emulated ones. */
 static void for_each_kernel(void (*each)(const gd_gemm_kernel *kernel, gd_pool *pool), unsigned threads)
 {
     const gd_isa have = gd_isa_detect();
@@ -44,6 +53,8 @@ static void for_each_kernel(void (*each)(const gd_gemm_kernel *kernel, gd_pool *
         if ((kernel->needs & ~have) == 0)
             each(kernel, pool);
     }
+    for (size_t i = 0; i < emulated_count; i++)
+        each(&emulated[i], pool);
     gd_pool_close(pool);
 }
 
@@ -193,6 +204,13 @@ static void the_pick_is_a_function_of_its_arguments(void **state)
     assert_string_equal(gd_gemm_pick(GD_ISA_AVX2, GD_BF16)->name, "avx2");
     assert_string_equal(gd_gemm_pick(GD_ISA_AVX2, GD_F32)->name, "avx2");
 #endif
+#if HAVE_AVX512
+    assert_string_equal(gd_gemm_pick(GD_ISA_AVX2 | GD_ISA_AVX512, GD_BF16)->name, "avx512");
+#endif
+#if HAVE_AVX512BF16
+    assert_string_equal(gd_gemm_pick(GD_ISA_AVX2 | GD_ISA_AVX512 | GD_ISA_AVX512BF16, GD_BF16)->name, "avx512bf16");
+    assert_string_equal(gd_gemm_pick(GD_ISA_AVX2 | GD_ISA_AVX512 | GD_ISA_AVX512BF16, GD_F32)->name, "avx512");
+#endif
     for (size_t i = 0; i < gd_gemm_kernel_count; i++)
         assert_ptr_equal(gd_gemm_pick(gd_gemm_kernels[i].needs, gd_gemm_kernels[i].operand), &gd_gemm_kernels[i]);
 }
@@ -214,6 +232,8 @@ static void say_what_ran(void **state)
         if (can && expected && !strcmp(expected, kernel->name))
             ran_expected = true;
     }
+    for (size_t i = 0; i < emulated_count; i++)
+        printf("gemm:%s:%s tested\n", emulated[i].name, type_name(emulated[i].operand));
     if (!ran_expected)
         fail_msg("GD_EXPECT_KERNELS=%s, but no such kernel could be tested", expected);
 }

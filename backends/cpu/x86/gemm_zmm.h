@@ -1,0 +1,132 @@
+/* gemm_zmm.h - tiles of up to 14 rows by 32 outputs in 28 sums, for the kernels of the AVX-512 family.
+ *
+ * Without VDPBF16PS a panel's block is expanded to fp32 once where several tiles read it; a single tile takes the packed
+ * weights apart as it goes. */
+#ifndef GD_CPU_X86_GEMM_ZMM_H
+#define GD_CPU_X86_GEMM_ZMM_H
+
+#include "backends/cpu/gemm.h"
+
+#include <immintrin.h>
+
+#define ALWAYS static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 16")
+
+enum { MR = 14 };
+
+/* How a tile finds its weights: packed BF16 for the fp32 units, packed F32, expanded [pairs][odd 32, even 32], or packed
+ * BF16 for VDPBF16PS, whose rows are BF16 too. */
+enum form { PACKED_BF16, PACKED_F32, EXPANDED, PAIRS };
+
+/* Sixteen outputs' weights of the pair at w, odd or even; v counts sixteens. */
+ALWAYS __m512 weights(const char *w, int v, bool odd, enum form form)
+{
+    if (form == PACKED_BF16) {
+        const __m512i both = _mm512_loadu_si512(w + 64 * v);
+
+        return _mm512_castsi512_ps(odd ? _mm512_and_si512(both, _mm512_set1_epi32((int)0xFFFF0000u))
+                                       : _mm512_slli_epi32(both, 16));
+    }
+    return _mm512_loadu_ps(w + ((form == EXPANDED ? !odd : odd) ? 128 : 0) + 64 * v);
+}
+
+/* One fused step of all sums: the odd or the even elements of a pair. */
+ALWAYS void step(int mr, enum form form, const char *x, const char *w, bool odd, __m512 *acc)
+{
+    const __m512 b0 = weights(w, 0, odd, form), b1 = weights(w, 1, odd, form);
+
+    UNROLL
+    for (int r = 0; r < mr; r++) {
+        const __m512 a = _mm512_set1_ps(((const float *)(const void *)x)[r * (int)GD_GEMM_BLOCK + odd]);
+
+        acc[2 * r] = _mm512_fmadd_ps(a, b0, acc[2 * r]);
+        acc[2 * r + 1] = _mm512_fmadd_ps(a, b1, acc[2 * r + 1]);
+    }
+}
+
+#ifdef __AVX512BF16__
+/* Both steps at once: the instruction takes the odd element first. */
+ALWAYS void pair_step(int mr, const char *x, const char *w, __m512 *acc)
+{
+    const __m512bh b0 = (__m512bh)_mm512_loadu_si512(w), b1 = (__m512bh)_mm512_loadu_si512(w + 64);
+
+    UNROLL
+    for (int r = 0; r < mr; r++) {
+        const int pair = ((const int *)(const void *)x)[r * (int)GD_GEMM_BLOCK / 2];
+        const __m512bh a = (__m512bh)_mm512_set1_epi32(pair);
+
+        acc[2 * r] = _mm512_dpbf16_ps(acc[2 * r], a, b0);
+        acc[2 * r + 1] = _mm512_dpbf16_ps(acc[2 * r + 1], a, b1);
+    }
+}
+#endif
+
+/* mr and form are constants wherever this is inlined. */
+ALWAYS void tile(int mr, enum form form, size_t pairs, const char *x, const char *w, float *sum, bool add)
+{
+    __m512 acc[2 * MR];
+
+    UNROLL
+    for (int i = 0; i < 2 * mr; i++)
+        acc[i] = _mm512_setzero_ps();
+    for (size_t j = 0; j < pairs; j++) {
+#ifdef __AVX512BF16__
+        if (form == PAIRS) {
+            pair_step(mr, x, w, acc);
+            x += 4;
+            w += 128;
+            continue;
+        }
+#endif
+        step(mr, form, x, w, true, acc);
+        step(mr, form, x, w, false, acc);
+        x += 8;
+        w += form == PACKED_BF16 ? 128 : 256;
+    }
+    UNROLL
+    for (int i = 0; i < 2 * mr; i++) {
+        if (add)
+            acc[i] = _mm512_add_ps(_mm512_loadu_ps(sum + 16 * i), acc[i]);
+        _mm512_storeu_ps(sum + 16 * i, acc[i]);
+    }
+}
+
+/* Up to seven rows. */
+ALWAYS void low_tile(size_t mr, enum form form, size_t pairs, const char *x, const char *w, float *sum, bool add)
+{
+    switch (mr) {
+    case 1: tile(1, form, pairs, x, w, sum, add); break;
+    case 2: tile(2, form, pairs, x, w, sum, add); break;
+    case 3: tile(3, form, pairs, x, w, sum, add); break;
+    case 4: tile(4, form, pairs, x, w, sum, add); break;
+    case 5: tile(5, form, pairs, x, w, sum, add); break;
+    default: tile(6, form, pairs, x, w, sum, add); break;
+    }
+}
+
+/* All rows, in tiles of even height: 15 rows are 8 + 7, not 14 + 1. */
+ALWAYS void tiles(enum form form, size_t m, size_t pairs, const char *x, const char *w, float *sum, bool add)
+{
+    const size_t line = GD_GEMM_BLOCK * (form == PAIRS ? 2 : 4);
+
+    for (size_t left = (m + MR - 1) / MR; left > 0; left--) {
+        const size_t mr = (m + left - 1) / left;
+
+        switch (mr) {
+        case 7: tile(7, form, pairs, x, w, sum, add); break;
+        case 8: tile(8, form, pairs, x, w, sum, add); break;
+        case 9: tile(9, form, pairs, x, w, sum, add); break;
+        case 10: tile(10, form, pairs, x, w, sum, add); break;
+        case 11: tile(11, form, pairs, x, w, sum, add); break;
+        case 12: tile(12, form, pairs, x, w, sum, add); break;
+        case 13: tile(13, form, pairs, x, w, sum, add); break;
+        case 14: tile(14, form, pairs, x, w, sum, add); break;
+        default: low_tile(mr, form, pairs, x, w, sum, add); break;
+        }
+        m -= mr;
+        x += mr * line;
+        sum += mr * GD_GEMM_PANEL;
+    }
+}
+
+#endif

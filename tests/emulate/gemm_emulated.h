@@ -1,0 +1,14 @@
+/* gemm_emulated.h - the AVX-512 kernels under other names, for any CPU. */
+#ifndef GD_TESTS_GEMM_EMULATED_H
+#define GD_TESTS_GEMM_EMULATED_H
+
+#include "backends/cpu/gemm.h"
+
+void emulated_gemm_avx512_BF16(size_t m, size_t pairs, const void *x, const void *w, float *sum, bool add, float *wide);
+void emulated_gemm_avx512_F32(size_t m, size_t pairs, const void *x, const void *w, float *sum, bool add, float *wide);
+void emulated_gemm_avx512_finish(const gd_gemm_finish *f);
+void emulated_gemm_avx512bf16_BF16(size_t m, size_t pairs, const void *x, const void *w, float *sum, bool add,
+                                   float *wide);
+void emulated_gemm_avx512bf16_finish(const gd_gemm_finish *f);
+
+#endif
