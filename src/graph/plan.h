@@ -7,6 +7,8 @@
 #ifndef GD_GRAPH_PLAN_H
 #define GD_GRAPH_PLAN_H
 
+#include "base/arena.h"
+#include "base/buf.h"
 #include "graph/op.h"
 #include "guerdon.h"
 #include "quant-free/config.h"
@@ -24,7 +26,8 @@ typedef struct gd_plan_buffer {
     gd_dtype dtype;   /* GD_F32, or the operand type where the values feed a matmul */
     size_t cols;
     size_t offset;    /* bytes for one line before this buffer in its extent's arena: the buffer starts at
-                         offset * (lines of the arena), and its lines are packed (stride = cols) */
+                         offset * (lines of the arena), and its lines are packed (stride = cols); so every buffer
+                         is 64-byte aligned when the number of lines is a multiple of 64 */
 } gd_plan_buffer;
 
 typedef struct gd_plan_weight {
@@ -61,6 +64,7 @@ typedef struct gd_plan {
     size_t line_bytes[3];       /* by gd_extent: arena bytes for each line, lifetimes shared */
     unsigned score;             /* buffer of the scores: GD_EXTENT_TEXTS, 1 column, F32 */
     gd_rope rope;               /* what the rotary tables are made from */
+    gd_arena arena;             /* owns all of the above */
 } gd_plan;
 
 /*
@@ -71,6 +75,9 @@ typedef struct gd_plan {
  */
 gd_status gd_plan_make(gd_plan **out, const gd_config *config, const char *graph_file, gd_dtype operand, gd_error *err);
 void gd_plan_free(gd_plan *plan);
+
+/* The plan as text, for tests and for people. */
+void gd_plan_dump(const gd_plan *plan, gd_buf *out);
 
 /* Rotary tables in fp32 from double precision, by our own functions: cos and sin are [positions, head_dim / 2]. */
 void gd_rope_table(const gd_rope *rope, size_t head_dim, size_t positions, float *cos_table, float *sin_table);

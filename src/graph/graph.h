@@ -1,0 +1,62 @@
+/* graph.h - a graph file, read and checked for itself; plan.h makes it concrete for a model. */
+#ifndef GD_GRAPH_GRAPH_H
+#define GD_GRAPH_GRAPH_H
+
+#include "base/arena.h"
+#include "base/yaml.h"
+#include "graph/op.h"
+
+#define GD_GRAPH_MAX_NODES 1024u
+#define GD_GRAPH_MAX_NAME 63u /* of a value or size */
+
+/* The keys that a node may have; which operation takes which is in read.c. */
+#define GD_GRAPH_KEYS(X) \
+    X(op) X(in) X(w) X(out) X(size) X(heads) X(eps) X(unit_offset) X(lora) X(bias_if) X(mask) X(scale) X(softcap) \
+    X(window) X(act)
+
+typedef enum gd_graph_key {
+#define GD_GRAPH_KEY(name) GD_KEY_##name,
+    GD_GRAPH_KEYS(GD_GRAPH_KEY)
+#undef GD_GRAPH_KEY
+    GD_KEY_COUNT
+} gd_graph_key;
+
+/* Where a node stands: before, inside or after `repeat`. */
+typedef enum gd_graph_part { GD_PART_BEFORE, GD_PART_LAYER, GD_PART_AFTER } gd_graph_part;
+
+typedef struct gd_graph_node {
+    gd_op op;
+    gd_graph_part part;
+    const gd_yaml_node *at;                /* the mapping */
+    const gd_yaml_node *key[GD_KEY_COUNT]; /* values, NULL where a key is absent */
+    const gd_yaml_node *in[GD_OP_MAX_IN], *w[GD_OP_MAX_WEIGHTS];
+    unsigned in_count, w_count;
+} gd_graph_node;
+
+typedef struct gd_graph {
+    gd_yaml *doc; /* owns all text */
+    gd_arena arena;
+    const char *name;
+    const gd_yaml_node *matches, *expects, *sizes; /* expects may be NULL */
+    const gd_yaml_node *times, *carry, *prefix;    /* of the one repeat */
+    gd_graph_node *nodes;                          /* in order */
+    size_t node_count;
+} gd_graph;
+
+/* Reads and checks text; `name` (a path) begins every message. gd_graph_free() is due on failure too. */
+gd_status gd_graph_parse(gd_graph *graph, const char *text, size_t len, const char *name, gd_error *err);
+void gd_graph_free(gd_graph *graph);
+
+/* Reads the file, or with NULL the built-in graph for this architecture; a file must match it, too.
+ * config_path is for the sentence when none matches. gd_graph_free() is due on failure too. */
+gd_status gd_graph_open(gd_graph *graph, const char *file, const char *architecture, const char *config_path,
+                        gd_error *err);
+
+/* The graphs that the library carries; text NULL ends the list. */
+typedef struct gd_graph_builtin {
+    const char *name, *text; /* "built-in qwen2.yaml" */
+    size_t len;
+} gd_graph_builtin;
+extern const gd_graph_builtin gd_graph_builtins[];
+
+#endif

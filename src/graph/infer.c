@@ -1,0 +1,223 @@
+/* infer.c - who gives and who uses each value of a graph, and where that is allowed. */
+#include "graph/make.h"
+
+#include "base/error.h"
+
+#include <string.h>
+
+#define PART(part) (1u << GD_PART_##part)
+#define NOWHERE ((size_t)-1)
+
+static const struct place {
+    unsigned parts;
+    const char *words;
+} places[GD_OP_COUNT] = {
+    [GD_OP_embedding] = { PART(BEFORE), "before the repeat" },
+    [GD_OP_rope] = { PART(LAYER), "inside the repeat" },
+    [GD_OP_attention] = { PART(LAYER), "inside the repeat" },
+    [GD_OP_last_row] = { PART(AFTER), "behind the repeat" },
+    [GD_OP_head] = { PART(AFTER), "behind the repeat" },
+};
+
+static size_t find_value(const gd_maker *m, const char *name)
+{
+    for (size_t i = 0; i < m->value_count; i++)
+        if (!strcmp(m->values[i].name->text, name))
+            return i;
+    return NOWHERE;
+}
+
+static bool is_carry(const gd_maker *m, const char *name) { return !strcmp(name, m->graph->carry->text); }
+
+/* There is no such value yet: will there be one? */
+static gd_status fail_unknown(const gd_maker *m, size_t at, const gd_yaml_node *name)
+{
+    const gd_graph *graph = m->graph;
+
+    for (size_t i = at; i < graph->node_count; i++) {
+        const gd_yaml_node *out = graph->nodes[i].key[GD_KEY_out];
+
+        if (!strcmp(out->text, name->text))
+            return gd_yaml_fail(graph->doc, name, m->err, GD_EFORMAT,
+                                "\"%s\" is used before line %u gives it: nodes are in order, without a cycle",
+                                name->text, out->line);
+    }
+    return gd_yaml_fail(graph->doc, name, m->err, GD_EFORMAT, "no node gives \"%s\"", name->text);
+}
+
+/* Values stay in their part; the carried one goes through all, and leaves by last_row. */
+static gd_status check_reach(const gd_maker *m, const gd_graph_node *node, const gd_yaml_node *name,
+                             const gd_made_value *value)
+{
+    static const char *const words[] = { "before", "inside", "behind" };
+
+    if (is_carry(m, name->text)) {
+        if (node->part != GD_PART_AFTER || node->op == GD_OP_last_row)
+            return GD_OK;
+        return gd_yaml_fail(m->graph->doc, name, m->err, GD_EFORMAT,
+                            "\"%s\" has a line for each token, but behind the repeat a line for each text is expected: "
+                            "last_row takes them",
+                            name->text);
+    }
+    if (node->op == GD_OP_last_row)
+        return gd_yaml_fail(m->graph->doc, name, m->err, GD_EFORMAT, "last_row takes \"%s\", but %s, the carried value, "
+                            "is expected", name->text, m->graph->carry->text);
+    if (value->part == node->part)
+        return GD_OK;
+    return gd_yaml_fail(m->graph->doc, name, m->err, GD_EFORMAT,
+                        "\"%s\" was given %s the repeat, and is used %s it: only the carried value passes", name->text,
+                        words[value->part], words[node->part]);
+}
+
+static gd_status use_input(gd_maker *m, size_t at, unsigned i)
+{
+    const gd_graph_node *node = &m->graph->nodes[at];
+    const gd_yaml_node *name = node->in[i];
+    const size_t index = find_value(m, name->text);
+    gd_made_value *value;
+    gd_status rc;
+
+    if (index == NOWHERE)
+        return fail_unknown(m, at, name);
+    value = &m->values[index];
+    rc = check_reach(m, node, name, value);
+    if (rc)
+        return rc;
+    value->last = at;
+    if (node->op == GD_OP_linear || node->op == GD_OP_attention)
+        value->matmul = name;
+    else
+        value->other = name;
+    if (node->op == GD_OP_attention && i > 0) /* keys and values of earlier tiles are read, too */
+        value->extent = GD_EXTENT_BATCH;
+    m->pattern[at].in[i] = (unsigned)index;
+    return GD_OK;
+}
+
+static gd_status use_inputs(gd_maker *m, size_t at)
+{
+    const gd_graph_node *node = &m->graph->nodes[at];
+
+    if (node->op == GD_OP_embedding) { /* its input is no value */
+        if (strcmp(node->in[0]->text, "tokens") != 0)
+            return gd_yaml_fail(m->graph->doc, node->in[0], m->err, GD_EFORMAT,
+                                "embedding takes \"%s\", but tokens is expected", node->in[0]->text);
+        return GD_OK;
+    }
+    m->pattern[at].in_count = node->in_count;
+    for (unsigned i = 0; i < node->in_count; i++) {
+        gd_status rc = use_input(m, at, i);
+
+        if (rc)
+            return rc;
+    }
+    return GD_OK;
+}
+
+/* A value is given once, but for the carried one, to which an `add` in the repeat may add. */
+static gd_status give_again(gd_maker *m, size_t at, size_t index)
+{
+    const gd_graph_node *node = &m->graph->nodes[at];
+    const gd_yaml_node *out = node->key[GD_KEY_out];
+
+    if (is_carry(m, out->text) && node->part == GD_PART_LAYER && node->op == GD_OP_add &&
+        m->pattern[at].in[0] == index) {
+        m->pattern[at].out = (unsigned)index;
+        return GD_OK;
+    }
+    return gd_yaml_fail(m->graph->doc, out, m->err, GD_EFORMAT,
+                        is_carry(m, out->text)
+                            ? "\"%s\" is given again (first in line %u): only an add whose first input it is may do so"
+                            : "two nodes give \"%s\", the other in line %u",
+                        out->text, m->values[index].name->line);
+}
+
+static gd_status give_output(gd_maker *m, size_t at, size_t cols)
+{
+    const gd_graph_node *node = &m->graph->nodes[at];
+    const gd_yaml_node *out = node->key[GD_KEY_out];
+    const size_t index = find_value(m, out->text);
+    gd_made_value *value = &m->values[m->value_count];
+
+    if (index != NOWHERE)
+        return give_again(m, at, index);
+    if (!strcmp(out->text, "tokens"))
+        return gd_yaml_fail(m->graph->doc, out, m->err, GD_EFORMAT, "\"tokens\" is the name of the input");
+    *value = (gd_made_value){ .name = out, .part = node->part, .cols = cols, .first = at, .last = at };
+    value->extent = node->part == GD_PART_AFTER ? GD_EXTENT_TEXTS : GD_EXTENT_TILE;
+    if (is_carry(m, out->text)) {
+        value->extent = GD_EXTENT_BATCH;
+        if (cols != m->plan->hidden)
+            return gd_yaml_fail(m->graph->doc, out, m->err, GD_EFORMAT,
+                                "the carried value \"%s\" has %zu columns, but hidden, %zu, is expected", out->text,
+                                cols, m->plan->hidden);
+    }
+    m->pattern[at].out = (unsigned)m->value_count++;
+    return GD_OK;
+}
+
+static gd_status take_node(gd_maker *m, size_t at)
+{
+    const gd_graph_node *node = &m->graph->nodes[at];
+    const struct place *place = &places[node->op];
+    gd_plan_step *step = &m->pattern[at];
+    size_t cols = 0;
+    gd_status rc;
+
+    if (place->parts && !(place->parts >> node->part & 1u))
+        return gd_yaml_fail(m->graph->doc, node->at, m->err, GD_EFORMAT, "%s belongs %s", gd_op_name(node->op),
+                            place->words);
+    if (node->part == GD_PART_LAYER && find_value(m, m->graph->carry->text) == NOWHERE)
+        return gd_yaml_fail(m->graph->doc, m->graph->carry, m->err, GD_EFORMAT,
+                            "no node before the repeat gives the carried value \"%s\"", m->graph->carry->text);
+    step->op = node->op;
+    rc = use_inputs(m, at);
+    if (!rc)
+        rc = gd_make_step(m, node, step, &cols);
+    return rc ? rc : give_output(m, at, cols);
+}
+
+/* What only the whole can show. */
+static gd_status check_whole(const gd_maker *m)
+{
+    const gd_graph *graph = m->graph;
+    const gd_graph_node *last = &graph->nodes[graph->node_count - 1];
+    bool carried = false;
+
+    for (size_t i = 0; i < graph->node_count; i++)
+        carried |= graph->nodes[i].part == GD_PART_LAYER && is_carry(m, graph->nodes[i].key[GD_KEY_out]->text);
+    if (!carried)
+        return gd_yaml_fail(graph->doc, graph->carry, m->err, GD_EFORMAT,
+                            "no node of the repeat adds to the carried value \"%s\"", graph->carry->text);
+    if (last->op != GD_OP_head)
+        return gd_yaml_fail(graph->doc, last->at, m->err, GD_EFORMAT, "the last node is %s, but head is expected",
+                            gd_op_name(last->op));
+    for (size_t i = 0; i + 1 < m->value_count; i++) {
+        const gd_made_value *v = &m->values[i];
+
+        if (!v->matmul && !v->other)
+            return gd_yaml_fail(graph->doc, v->name, m->err, GD_EFORMAT, "no node uses \"%s\"", v->name->text);
+        if (v->matmul && v->other)
+            return gd_yaml_fail(graph->doc, v->name, m->err, GD_EUNSUPPORTED,
+                                "\"%s\" feeds a matmul (line %u) and another operation (line %u), but has one type",
+                                v->name->text, v->matmul->line, v->other->line);
+    }
+    return GD_OK;
+}
+
+gd_status gd_make_pattern(gd_maker *m)
+{
+    const size_t count = m->graph->node_count;
+
+    m->pattern = gd_arena_alloc(&m->arena, count, sizeof *m->pattern);
+    m->values = gd_arena_alloc(&m->arena, count, sizeof *m->values);
+    if (!m->pattern || !m->values)
+        return gd_fail_memory(m->err, count * (sizeof *m->pattern + sizeof *m->values));
+    for (size_t i = 0; i < count; i++) {
+        gd_status rc = take_node(m, i);
+
+        if (rc)
+            return rc;
+    }
+    return check_whole(m);
+}

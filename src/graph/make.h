@@ -1,0 +1,49 @@
+/* make.h - what the files that make a plan share: plan.c unrolls, sizes.c evaluates, infer.c finds shapes, place.c
+ * gives every buffer its place. */
+#ifndef GD_GRAPH_MAKE_H
+#define GD_GRAPH_MAKE_H
+
+#include "graph/graph.h"
+#include "graph/plan.h"
+
+#define GD_PLAN_MAX_COUNT 268435456.0 /* 2^28: of rows, columns, heads; a product of two, in bytes, is below 2^63 */
+
+/* A named value of the graph; it becomes the buffer of the same index. */
+typedef struct gd_made_value {
+    const gd_yaml_node *name; /* where a node first gave it */
+    gd_graph_part part;
+    gd_extent extent;
+    size_t cols;
+    size_t first, last;                /* the nodes that give it and that use it last */
+    const gd_yaml_node *matmul, *other; /* an input of a matmul that it is; of another operation */
+} gd_made_value;
+
+typedef struct gd_maker {
+    gd_plan *plan;
+    const gd_graph *graph;
+    const gd_config *config;
+    double *sizes; /* in the order of graph->sizes */
+    gd_made_value *values;
+    size_t value_count;
+    gd_plan_step *pattern; /* [graph->node_count]: the steps of layer 0, weight names without prefix */
+    gd_arena arena;        /* owns the three */
+    gd_error *err;
+} gd_maker;
+
+/* Evaluates the graph's sizes, those of plan.h among them, and checks what the graph expects of config.json. */
+gd_status gd_make_sizes(gd_maker *m);
+
+/* An expression over sizes: any finite number, or a whole number from 1 to GD_PLAN_MAX_COUNT. */
+gd_status gd_make_number(const gd_maker *m, const gd_yaml_node *node, const char *what, double *out);
+gd_status gd_make_count(const gd_maker *m, const gd_yaml_node *node, const char *what, size_t *out);
+
+/* Fills pattern and values: who uses what, shapes, parameters. */
+gd_status gd_make_pattern(gd_maker *m);
+
+/* The shape and parameters of one node whose inputs are known; *cols becomes the width of its output. */
+gd_status gd_make_step(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols);
+
+/* Fills plan->buffers and plan->line_bytes. */
+gd_status gd_make_buffers(gd_maker *m);
+
+#endif

@@ -1,0 +1,169 @@
+/* plan.c - makes a graph concrete for one model: the list of steps, a stage for each layer. */
+#include "graph/plan.h"
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "graph/make.h"
+
+#include <string.h>
+
+#define MAX_STEPS 262144u /* 4,096 layers of 64 nodes */
+
+/* prefix with {i} replaced, + name up to `len` bytes; NULL without memory. */
+static char *full_name(gd_arena *arena, const char *prefix, size_t layer, const char *name, size_t len)
+{
+    const char *hole = strstr(prefix, "{i}");
+    gd_buf b = { 0 };
+    char *copy = NULL;
+
+    if (hole) {
+        gd_buf_bytes(&b, prefix, (size_t)(hole - prefix));
+        gd_buf_printf(&b, "%zu%s", layer, hole + 3);
+    }
+    gd_buf_bytes(&b, name, len);
+    if (!b.failed)
+        copy = gd_arena_strndup(arena, b.data, b.len);
+    gd_buf_free(&b);
+    return copy;
+}
+
+/* The names of one step's weights and of its module. */
+static gd_status name_step(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t layer)
+{
+    const char *prefix = node->part == GD_PART_LAYER ? m->graph->prefix->text : "";
+
+    for (unsigned i = 0; i < node->w_count; i++) {
+        const char *name = node->w[i]->text;
+
+        if (!step->w[i].rank) /* a bias that this model hasn't */
+            continue;
+        step->w[i].name = full_name(&m->plan->arena, prefix, layer, name, strlen(name));
+        if (!step->w[i].name)
+            return gd_fail_memory(m->err, strlen(prefix) + strlen(name));
+    }
+    if (!node->key[GD_KEY_lora])
+        return GD_OK;
+    step->lora = full_name(&m->plan->arena, prefix, layer, node->w[0]->text, strlen(node->w[0]->text) - strlen(".weight"));
+    return step->lora ? GD_OK : gd_fail_memory(m->err, strlen(prefix) + strlen(node->w[0]->text));
+}
+
+/* An attention in this layer; a window that config.json has and the graph hasn't would change the mathematics. */
+static gd_status set_window(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t layer)
+{
+    size_t window;
+    gd_status rc = gd_config_window(m->config, layer, &window, m->err);
+
+    if (rc)
+        return rc;
+    if (window && !node->key[GD_KEY_window])
+        return gd_yaml_fail(m->graph->doc, node->at, m->err, GD_EUNSUPPORTED,
+                            "%s gives layer %zu a sliding window of %zu, but this attention has no window",
+                            gd_config_path(m->config), layer, window);
+    step->params.window = window > UINT32_MAX ? 0 : (uint32_t)window; /* beyond any text: none */
+    return GD_OK;
+}
+
+/* One stage: the nodes of one part. */
+static gd_status unroll(const gd_maker *m, gd_graph_part part, int layer)
+{
+    gd_plan *plan = m->plan;
+    gd_plan_stage *stage = &plan->stages[plan->stage_count++];
+
+    *stage = (gd_plan_stage){ .first_step = plan->step_count, .over_texts = part == GD_PART_AFTER, .layer = layer };
+    for (size_t i = 0; i < m->graph->node_count; i++) {
+        const gd_graph_node *node = &m->graph->nodes[i];
+        gd_plan_step *step = &plan->steps[plan->step_count];
+        gd_status rc;
+
+        if (node->part != part)
+            continue;
+        *step = m->pattern[i];
+        rc = name_step(m, node, step, (size_t)layer);
+        if (!rc && node->op == GD_OP_attention)
+            rc = set_window(m, node, step, (size_t)layer);
+        if (rc)
+            return rc;
+        plan->step_count++;
+        stage->step_count++;
+    }
+    return GD_OK;
+}
+
+static gd_status make_steps(gd_maker *m)
+{
+    gd_plan *plan = m->plan;
+    size_t inside = 0, steps, stages;
+    gd_status rc = gd_make_count(m, m->graph->times, "times", &plan->layers);
+
+    if (rc)
+        return rc;
+    for (size_t i = 0; i < m->graph->node_count; i++)
+        inside += m->graph->nodes[i].part == GD_PART_LAYER;
+    steps = m->graph->node_count - inside + plan->layers * inside; /* 2^28 * 2^10 at most */
+    if (steps > MAX_STEPS)
+        return gd_yaml_fail(m->graph->doc, m->graph->times, m->err, GD_EFORMAT,
+                            "%zu layers of %zu nodes make %zu steps, but at most %u are accepted", plan->layers, inside,
+                            steps, MAX_STEPS);
+    stages = plan->layers + 2;
+    plan->steps = gd_arena_alloc(&plan->arena, steps, sizeof *plan->steps);
+    plan->stages = gd_arena_alloc(&plan->arena, stages, sizeof *plan->stages);
+    if (!plan->steps || !plan->stages)
+        return gd_fail_memory(m->err, steps * sizeof *plan->steps + stages * sizeof *plan->stages);
+    rc = unroll(m, GD_PART_BEFORE, -1);
+    for (size_t i = 0; !rc && i < plan->layers; i++)
+        rc = unroll(m, GD_PART_LAYER, (int)i);
+    return rc ? rc : unroll(m, GD_PART_AFTER, -1);
+}
+
+static gd_status fill_plan(gd_maker *m)
+{
+    gd_plan *plan = m->plan;
+    gd_status rc;
+
+    plan->graph_name = gd_arena_strndup(&plan->arena, m->graph->name, strlen(m->graph->name));
+    if (!plan->graph_name)
+        return gd_fail_memory(m->err, strlen(m->graph->name) + 1);
+    gd_config_rope(m->config, &plan->rope);
+    rc = gd_make_sizes(m);
+    if (!rc)
+        rc = gd_make_pattern(m);
+    if (!rc)
+        rc = gd_make_buffers(m);
+    return rc ? rc : make_steps(m);
+}
+
+gd_status gd_plan_make(gd_plan **out, const gd_config *config, const char *graph_file, gd_dtype operand, gd_error *err)
+{
+    gd_graph graph;
+    gd_maker m = { .graph = &graph, .config = config, .err = err };
+    gd_status rc;
+
+    *out = NULL;
+    rc = gd_graph_open(&graph, graph_file, gd_config_architecture(config), gd_config_path(config), err);
+    if (rc)
+        goto out;
+    m.plan = gd_alloc_zero(1, sizeof *m.plan);
+    if (!m.plan) {
+        rc = gd_fail_memory(err, sizeof *m.plan);
+        goto out;
+    }
+    m.plan->operand = operand;
+    rc = fill_plan(&m);
+    if (rc)
+        goto out;
+    *out = m.plan;
+    m.plan = NULL;
+out:
+    gd_plan_free(m.plan);
+    gd_arena_free(&m.arena);
+    gd_graph_free(&graph);
+    return rc;
+}
+
+void gd_plan_free(gd_plan *plan)
+{
+    if (plan)
+        gd_arena_free(&plan->arena);
+    gd_free(plan);
+}

@@ -1,0 +1,325 @@
+/* read.c - a graph file's form: its keys, its operations and what each of them takes. */
+#include "graph/graph.h"
+
+#include "base/error.h"
+
+#include <string.h>
+
+#define BIT(key) (1u << GD_KEY_##key)
+
+/* Which keys a node of an operation needs, and which more it may have. */
+static const struct rule {
+    unsigned needs, may;
+} rules[GD_OP_COUNT] = {
+    [GD_OP_embedding] = { BIT(in) | BIT(w) | BIT(out), BIT(scale) },
+    [GD_OP_rms_norm] = { BIT(in) | BIT(w) | BIT(out) | BIT(eps), BIT(unit_offset) | BIT(heads) },
+    [GD_OP_linear] = { BIT(in) | BIT(w) | BIT(out) | BIT(size), BIT(lora) | BIT(bias_if) },
+    [GD_OP_rope] = { BIT(in) | BIT(out) | BIT(heads), 0 },
+    [GD_OP_attention] = { BIT(in) | BIT(out) | BIT(mask), BIT(scale) | BIT(softcap) | BIT(window) },
+    [GD_OP_gated] = { BIT(in) | BIT(out) | BIT(act), 0 },
+    [GD_OP_add] = { BIT(in) | BIT(out), 0 },
+    [GD_OP_last_row] = { BIT(in) | BIT(out), 0 },
+    [GD_OP_head] = { BIT(in) | BIT(w) | BIT(out), 0 },
+};
+
+static const char *const key_names[] = {
+#define GD_GRAPH_KEY(name) #name,
+    GD_GRAPH_KEYS(GD_GRAPH_KEY)
+#undef GD_GRAPH_KEY
+};
+
+/* How many values and weights an operation takes; embedding takes the word `tokens`. */
+static const unsigned max_in[] = {
+#define GD_OP(name, inputs, weights) (inputs) ? (inputs) : 1,
+#include "graph/ops.def"
+#undef GD_OP
+};
+static const unsigned max_w[] = {
+#define GD_OP(name, inputs, weights) weights,
+#include "graph/ops.def"
+#undef GD_OP
+};
+
+typedef struct reader {
+    gd_graph *graph;
+    gd_graph_part part;
+    gd_error *err;
+} reader;
+
+static gd_status read_name(const reader *r, const gd_yaml_node *node, const char *what)
+{
+    gd_status rc = gd_yaml_expect(r->graph->doc, node, GD_YAML_SCALAR, what, r->err);
+    size_t len;
+
+    if (rc)
+        return rc;
+    len = strspn(node->text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789");
+    if (!len || node->text[len] || (node->text[0] >= '0' && node->text[0] <= '9') || len > GD_GRAPH_MAX_NAME)
+        return gd_yaml_fail(r->graph->doc, node, r->err, GD_EFORMAT,
+                            "%s is \"%s\", but a name of letters, digits and _ is expected, at most %u", what,
+                            node->text, GD_GRAPH_MAX_NAME);
+    return GD_OK;
+}
+
+/* A checkpoint's tensor name. */
+static gd_status read_weight(const reader *r, const gd_yaml_node *node)
+{
+    gd_status rc = gd_yaml_expect(r->graph->doc, node, GD_YAML_SCALAR, "a weight", r->err);
+
+    if (rc)
+        return rc;
+    if (!*node->text || strpbrk(node->text, " {}\"\\") || strlen(node->text) > 255)
+        return gd_yaml_fail(r->graph->doc, node, r->err, GD_EFORMAT,
+                            "the weight \"%s\" is no name of a tensor (1 to 255 characters, no blank, no brace)",
+                            node->text);
+    return GD_OK;
+}
+
+/* A list of 1 to `max` scalars into items[]. */
+static gd_status read_items(const reader *r, const gd_yaml_node *list, const char *what, unsigned min, unsigned max,
+                            const gd_yaml_node **items, unsigned *count)
+{
+    const gd_yaml *doc = r->graph->doc;
+    gd_status rc = gd_yaml_expect(doc, list, GD_YAML_LIST, what, r->err);
+
+    if (rc)
+        return rc;
+    if (list->count < min || list->count > max)
+        return gd_yaml_fail(doc, list, r->err, GD_EFORMAT, "%s has %zu entries, but %u%s expected", what, list->count,
+                            min, min == max ? (min == 1 ? " is" : " are") : " or 2 are");
+    *count = 0;
+    for (const gd_yaml_node *item = list->child; item; item = item->next)
+        items[(*count)++] = item;
+    return GD_OK;
+}
+
+static gd_status read_op(const reader *r, const gd_yaml_node *map, gd_op *op)
+{
+    const gd_yaml_node *name = gd_yaml_get(map, "op");
+    gd_status rc;
+
+    if (!name)
+        return gd_yaml_fail(r->graph->doc, map, r->err, GD_EFORMAT, "a node without \"op\" or \"repeat\"");
+    rc = gd_yaml_expect(r->graph->doc, name, GD_YAML_SCALAR, "op", r->err);
+    if (rc)
+        return rc;
+    for (unsigned i = 0; i < GD_OP_COUNT; i++) {
+        *op = (gd_op)i;
+        if (!strcmp(name->text, gd_op_name(*op)))
+            return GD_OK;
+    }
+    return gd_yaml_fail(r->graph->doc, name, r->err, GD_EUNSUPPORTED, "there is no operation \"%s\"", name->text);
+}
+
+/* Sorts a node's keys into key[], and refuses what its operation doesn't know or lacks. */
+static gd_status read_keys(const reader *r, gd_graph_node *node)
+{
+    const struct rule *rule = &rules[node->op];
+    const gd_yaml *doc = r->graph->doc;
+
+    for (const gd_yaml_node *k = node->at->child; k; k = k->next->next) {
+        unsigned i = 0;
+
+        while (i < GD_KEY_COUNT && strcmp(k->text, key_names[i]) != 0)
+            i++;
+        if (i == GD_KEY_COUNT || !((rule->needs | rule->may | BIT(op)) >> i & 1u))
+            return gd_yaml_fail(doc, k, r->err, GD_EFORMAT, "%s does not take the key \"%s\"", gd_op_name(node->op),
+                                k->text);
+        node->key[i] = k->next;
+    }
+    for (unsigned i = 0; i < GD_KEY_COUNT; i++)
+        if ((rule->needs >> i & 1u) && !node->key[i])
+            return gd_yaml_fail(doc, node->at, r->err, GD_EFORMAT, "%s lacks the key \"%s\"", gd_op_name(node->op),
+                                key_names[i]);
+    return GD_OK;
+}
+
+static gd_status read_node(const reader *r, const gd_yaml_node *map)
+{
+    gd_graph *graph = r->graph;
+    gd_graph_node *node = &graph->nodes[graph->node_count];
+    gd_status rc;
+
+    *node = (gd_graph_node){ .at = map, .part = r->part };
+    rc = read_op(r, map, &node->op);
+    if (!rc)
+        rc = read_keys(r, node);
+    if (!rc)
+        rc = read_items(r, node->key[GD_KEY_in], "in", max_in[node->op], max_in[node->op], node->in, &node->in_count);
+    if (!rc && max_w[node->op])
+        rc = read_items(r, node->key[GD_KEY_w], "w", 1, max_w[node->op], node->w, &node->w_count);
+    for (unsigned i = 0; !rc && i < node->in_count; i++)
+        rc = read_name(r, node->in[i], "an entry of in");
+    for (unsigned i = 0; !rc && i < node->w_count; i++)
+        rc = read_weight(r, node->w[i]);
+    if (!rc)
+        rc = read_name(r, node->key[GD_KEY_out], "out");
+    if (!rc)
+        graph->node_count++;
+    return rc;
+}
+
+/* A mapping's keys must all be among names[], and the first `needed` of them there; values go to out[]. */
+static gd_status read_map(const reader *r, const gd_yaml_node *map, const char *what, const char *const *names,
+                          unsigned needed, unsigned count, const gd_yaml_node **out)
+{
+    const gd_yaml *doc = r->graph->doc;
+    gd_status rc = gd_yaml_expect(doc, map, GD_YAML_MAP, what, r->err);
+
+    if (rc)
+        return rc;
+    for (const gd_yaml_node *k = map->child; k; k = k->next->next) {
+        unsigned i = 0;
+
+        while (i < count && strcmp(k->text, names[i]) != 0)
+            i++;
+        if (i == count)
+            return gd_yaml_fail(doc, k, r->err, GD_EFORMAT, "%s does not take the key \"%s\"", what, k->text);
+        out[i] = k->next;
+    }
+    for (unsigned i = 0; i < needed; i++)
+        if (!out[i])
+            return gd_yaml_fail(doc, map, r->err, GD_EFORMAT, "%s lacks the key \"%s\"", what, names[i]);
+    return GD_OK;
+}
+
+static gd_status read_prefix(const reader *r, const gd_yaml_node *prefix)
+{
+    gd_status rc = gd_yaml_expect(r->graph->doc, prefix, GD_YAML_SCALAR, "prefix", r->err);
+    const char *hole;
+
+    if (rc)
+        return rc;
+    hole = strstr(prefix->text, "{i}");
+    if (!hole || strpbrk(hole + 3, "{} \"\\") || strcspn(prefix->text, "{} \"\\") < (size_t)(hole - prefix->text) ||
+        strlen(prefix->text) > 255)
+        return gd_yaml_fail(r->graph->doc, prefix, r->err, GD_EFORMAT,
+                            "prefix is \"%s\", but the start of a tensor's name with one {i} is expected",
+                            prefix->text);
+    return GD_OK;
+}
+
+static gd_status read_repeat(reader *r, const gd_yaml_node *map)
+{
+    static const char *const outer[] = { "repeat", "nodes" }, *const inner[] = { "times", "carry", "prefix" };
+    const gd_yaml_node *parts[2] = { NULL, NULL }, *keys[3] = { NULL, NULL, NULL };
+    gd_graph *graph = r->graph;
+    gd_status rc;
+
+    if (r->part != GD_PART_BEFORE)
+        return gd_yaml_fail(graph->doc, map, r->err, GD_EUNSUPPORTED, "a second repeat, but one is expected");
+    rc = read_map(r, map, "a repeat node", outer, 2, 2, parts);
+    if (!rc)
+        rc = read_map(r, parts[0], "repeat", inner, 3, 3, keys);
+    if (!rc)
+        rc = read_name(r, keys[1], "carry");
+    if (!rc)
+        rc = read_prefix(r, keys[2]);
+    if (!rc)
+        rc = gd_yaml_expect(graph->doc, parts[1], GD_YAML_LIST, "nodes", r->err);
+    if (rc)
+        return rc;
+    graph->times = keys[0];
+    graph->carry = keys[1];
+    graph->prefix = keys[2];
+    r->part = GD_PART_LAYER;
+    if (!parts[1]->count)
+        return gd_yaml_fail(graph->doc, parts[1], r->err, GD_EFORMAT, "the repeat has no nodes");
+    if (parts[1]->count > GD_GRAPH_MAX_NODES - graph->node_count)
+        return gd_yaml_fail(graph->doc, parts[1], r->err, GD_EFORMAT, "more than %u nodes", GD_GRAPH_MAX_NODES);
+    for (const gd_yaml_node *item = parts[1]->child; !rc && item; item = item->next) {
+        rc = gd_yaml_expect(graph->doc, item, GD_YAML_MAP, "a node", r->err);
+        if (!rc)
+            rc = read_node(r, item);
+    }
+    r->part = GD_PART_AFTER;
+    return rc;
+}
+
+static gd_status read_nodes(reader *r, const gd_yaml_node *list)
+{
+    gd_graph *graph = r->graph;
+    gd_status rc = gd_yaml_expect(graph->doc, list, GD_YAML_LIST, "nodes", r->err);
+
+    if (rc)
+        return rc;
+    graph->nodes = gd_arena_alloc(&graph->arena, GD_GRAPH_MAX_NODES, sizeof *graph->nodes);
+    if (!graph->nodes)
+        return gd_fail_memory(r->err, GD_GRAPH_MAX_NODES * sizeof *graph->nodes);
+    for (const gd_yaml_node *item = list->child; item; item = item->next) {
+        rc = gd_yaml_expect(graph->doc, item, GD_YAML_MAP, "a node", r->err);
+        if (rc)
+            return rc;
+        if (graph->node_count == GD_GRAPH_MAX_NODES)
+            return gd_yaml_fail(graph->doc, item, r->err, GD_EFORMAT, "more than %u nodes", GD_GRAPH_MAX_NODES);
+        rc = gd_yaml_get(item, "repeat") ? read_repeat(r, item) : read_node(r, item);
+        if (rc)
+            return rc;
+    }
+    if (!graph->times)
+        return gd_yaml_fail(graph->doc, list, r->err, GD_EFORMAT, "nodes has no repeat");
+    return GD_OK;
+}
+
+/* The one arithmetic that the engine has, said aloud, so that a graph can't mean another. */
+static gd_status read_numerics(const reader *r, const gd_yaml_node *map)
+{
+    static const char *const names[] = { "values", "residual", "accumulate" }, *const only[] = { "bf16", "f32", "f32" };
+    const gd_yaml_node *out[3] = { NULL, NULL, NULL };
+    gd_status rc = read_map(r, map, "numerics", names, 3, 3, out);
+
+    for (unsigned i = 0; !rc && i < 3; i++) {
+        rc = gd_yaml_expect(r->graph->doc, out[i], GD_YAML_SCALAR, names[i], r->err);
+        if (!rc && strcmp(out[i]->text, only[i]) != 0)
+            rc = gd_yaml_fail(r->graph->doc, out[i], r->err, GD_EUNSUPPORTED, "%s is \"%s\", but %s is expected",
+                              names[i], out[i]->text, only[i]);
+    }
+    return rc;
+}
+
+static gd_status read_top(reader *r)
+{
+    static const char *const names[] = { "format", "name", "matches", "sizes", "numerics", "nodes", "expects" };
+    enum { FORMAT, NAME, MATCHES, SIZES, NUMERICS, NODES, EXPECTS, COUNT };
+    const gd_yaml_node *top[COUNT] = { NULL };
+    gd_graph *graph = r->graph;
+    const gd_yaml *doc = graph->doc;
+    gd_status rc = read_map(r, gd_yaml_root(doc), "a graph", names, EXPECTS, COUNT, top);
+
+    if (!rc)
+        rc = gd_yaml_expect(doc, top[FORMAT], GD_YAML_SCALAR, "format", r->err);
+    if (!rc && strcmp(top[FORMAT]->text, "guerdon-graph/1") != 0)
+        rc = gd_yaml_fail(doc, top[FORMAT], r->err, GD_EUNSUPPORTED, "format is \"%s\", but guerdon-graph/1 is expected",
+                          top[FORMAT]->text);
+    if (!rc)
+        rc = read_name(r, top[NAME], "name");
+    if (!rc)
+        rc = gd_yaml_expect(doc, top[MATCHES], GD_YAML_LIST, "matches", r->err);
+    for (const gd_yaml_node *m = rc ? NULL : top[MATCHES]->child; !rc && m; m = m->next)
+        rc = read_name(r, m, "an entry of matches");
+    if (!rc)
+        rc = gd_yaml_expect(doc, top[SIZES], GD_YAML_MAP, "sizes", r->err);
+    for (const gd_yaml_node *k = rc ? NULL : top[SIZES]->child; !rc && k; k = k->next->next)
+        rc = read_name(r, k, "a size");
+    if (!rc && top[EXPECTS])
+        rc = gd_yaml_expect(doc, top[EXPECTS], GD_YAML_MAP, "expects", r->err);
+    if (!rc)
+        rc = read_numerics(r, top[NUMERICS]);
+    if (rc)
+        return rc;
+    graph->name = top[NAME]->text;
+    graph->matches = top[MATCHES];
+    graph->sizes = top[SIZES];
+    graph->expects = top[EXPECTS];
+    return read_nodes(r, top[NODES]);
+}
+
+gd_status gd_graph_parse(gd_graph *graph, const char *text, size_t len, const char *name, gd_error *err)
+{
+    reader r = { .graph = graph, .part = GD_PART_BEFORE, .err = err };
+    gd_status rc;
+
+    *graph = (gd_graph){ 0 };
+    rc = gd_yaml_parse(&graph->doc, text, len, name, err);
+    return rc ? rc : read_top(&r);
+}

@@ -1,0 +1,268 @@
+/* step.c - one node of a graph made concrete: its parameters, the shapes of its weights, the width of its output. */
+#include "graph/make.h"
+
+#include "base/error.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+typedef gd_status make_step(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols);
+
+static size_t in_cols(const gd_maker *m, const gd_plan_step *step, unsigned i)
+{
+    return m->values[step->in[i]].cols;
+}
+
+/* Fails unless input i is `want` wide; `sense` says in words what that is. */
+static gd_status check_cols(const gd_maker *m, const gd_graph_node *node, const gd_plan_step *step, unsigned i,
+                            size_t want, const char *sense)
+{
+    const size_t have = in_cols(m, step, i);
+
+    if (have == want)
+        return GD_OK;
+    return gd_yaml_fail(m->graph->doc, node->in[i], m->err, GD_EFORMAT,
+                        "%s takes \"%s\" of %zu columns, but %s, %zu, is expected", gd_op_name(node->op),
+                        node->in[i]->text, have, sense, want);
+}
+
+/* A number that a float holds: its magnitude is 0 or a normal float's. */
+static gd_status read_float(const gd_maker *m, const gd_graph_node *node, gd_graph_key key, const char *what, float *out)
+{
+    double number;
+    gd_status rc = gd_make_number(m, node->key[key], what, &number);
+
+    if (rc)
+        return rc;
+    if (fabs(number) > FLT_MAX || (number != 0 && fabs(number) < FLT_MIN))
+        return gd_yaml_fail(m->graph->doc, node->key[key], m->err, GD_EFORMAT, "%s is \"%s\" = %.9g, beyond a float32",
+                            what, node->key[key]->text, number);
+    *out = (float)number;
+    return GD_OK;
+}
+
+static gd_status read_positive(const gd_maker *m, const gd_graph_node *node, gd_graph_key key, const char *what,
+                               float *out)
+{
+    gd_status rc = read_float(m, node, key, what, out);
+
+    if (!rc && !(*out > 0))
+        rc = gd_yaml_fail(m->graph->doc, node->key[key], m->err, GD_EFORMAT,
+                          "%s is \"%s\" = %.9g, but a number above 0 is expected", what, node->key[key]->text,
+                          (double)*out);
+    return rc;
+}
+
+/* heads of a row: they must divide it. */
+static gd_status read_heads(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step)
+{
+    const size_t cols = in_cols(m, step, 0);
+    size_t heads;
+    gd_status rc = gd_make_count(m, node->key[GD_KEY_heads], "heads", &heads);
+
+    if (rc)
+        return rc;
+    if (cols % heads)
+        return gd_yaml_fail(m->graph->doc, node->key[GD_KEY_heads], m->err, GD_EFORMAT,
+                            "%zu heads don't divide the %zu columns of \"%s\"", heads, cols, node->in[0]->text);
+    step->params.heads = (uint32_t)heads;
+    step->params.head_dim = (uint32_t)(cols / heads);
+    return GD_OK;
+}
+
+static gd_status make_embedding(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)
+{
+    *cols = m->plan->hidden;
+    step->w[0] = (gd_plan_weight){ .rank = 2, .shape = { m->plan->vocab, m->plan->hidden } };
+    step->params.scale = 1;
+    return node->key[GD_KEY_scale] ? read_positive(m, node, GD_KEY_scale, "scale", &step->params.scale) : GD_OK;
+}
+
+static gd_status make_rms_norm(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)
+{
+    gd_status rc = read_positive(m, node, GD_KEY_eps, "eps", &step->params.eps);
+
+    *cols = in_cols(m, step, 0);
+    step->w[0] = (gd_plan_weight){ .rank = 1, .shape = { *cols } };
+    if (!rc && node->key[GD_KEY_unit_offset])
+        rc = gd_yaml_bool(&step->params.unit_offset, m->graph->doc, node->key[GD_KEY_unit_offset], "unit_offset", m->err);
+    if (!rc && node->key[GD_KEY_heads]) {
+        rc = read_heads(m, node, step);
+        step->w[0].shape[0] = step->params.head_dim;
+    }
+    return rc;
+}
+
+/* lora: q_proj - the last part of the module's name, as an adapter's target_modules has it. */
+static gd_status check_lora(const gd_maker *m, const gd_graph_node *node)
+{
+    const gd_yaml_node *lora = node->key[GD_KEY_lora];
+    const char *weight = node->w[0]->text;
+    gd_status rc = gd_yaml_expect(m->graph->doc, lora, GD_YAML_SCALAR, "lora", m->err);
+    size_t len, end;
+
+    if (rc)
+        return rc;
+    len = strlen(lora->text);
+    end = strlen(weight);
+    if (len && end >= len + 7 && !strcmp(weight + end - 7, ".weight") && !memcmp(weight + end - 7 - len, lora->text, len) &&
+        (end == len + 7 || weight[end - 8 - len] == '.'))
+        return GD_OK;
+    return gd_yaml_fail(m->graph->doc, lora, m->err, GD_EFORMAT,
+                        "lora is \"%s\", but the weight's name \"%s\" doesn't end with \"%s.weight\"", lora->text,
+                        weight, lora->text);
+}
+
+/* bias_if: field - the bias is there when the field of config.json is true. */
+static gd_status read_bias_if(const gd_maker *m, const gd_graph_node *node, bool *bias)
+{
+    const gd_yaml_node *field = node->key[GD_KEY_bias_if];
+    gd_status rc = gd_yaml_expect(m->graph->doc, field, GD_YAML_SCALAR, "bias_if", m->err);
+
+    if (!rc && !*bias)
+        rc = gd_yaml_fail(m->graph->doc, field, m->err, GD_EFORMAT, "bias_if without a bias as second entry of w");
+    *bias = false;
+    if (!rc && gd_config_has(m->config, field->text))
+        rc = gd_config_bool(m->config, field->text, bias, m->err);
+    return rc;
+}
+
+static gd_status make_linear(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)
+{
+    bool bias = node->w_count == 2;
+    gd_status rc = gd_make_count(m, node->key[GD_KEY_size], "size", cols);
+
+    if (!rc && node->key[GD_KEY_bias_if])
+        rc = read_bias_if(m, node, &bias);
+    if (!rc && node->key[GD_KEY_lora])
+        rc = check_lora(m, node);
+    if (rc)
+        return rc;
+    step->w[0] = (gd_plan_weight){ .rank = 2, .shape = { *cols, in_cols(m, step, 0) } };
+    if (bias)
+        step->w[1] = (gd_plan_weight){ .rank = 1, .shape = { *cols } };
+    return GD_OK;
+}
+
+static gd_status make_rope(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)
+{
+    gd_status rc = read_heads(m, node, step);
+
+    *cols = in_cols(m, step, 0);
+    if (rc)
+        return rc;
+    return check_cols(m, node, step, 0, step->params.heads * m->plan->head_dim, "heads * head_dim");
+}
+
+static gd_status check_word(const gd_maker *m, const gd_yaml_node *node, const char *what, const char *only)
+{
+    gd_status rc = gd_yaml_expect(m->graph->doc, node, GD_YAML_SCALAR, what, m->err);
+
+    if (!rc && strcmp(node->text, only) != 0)
+        rc = gd_yaml_fail(m->graph->doc, node, m->err, GD_EUNSUPPORTED, "%s is \"%s\", but %s is expected", what,
+                          node->text, only);
+    return rc;
+}
+
+static gd_status make_attention(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)
+{
+    const gd_plan *plan = m->plan;
+    gd_op_params *params = &step->params;
+    gd_status rc = check_word(m, node->key[GD_KEY_mask], "mask", "causal");
+
+    *cols = plan->heads * plan->head_dim;
+    params->heads = (uint32_t)plan->heads;
+    params->kv_heads = (uint32_t)plan->kv_heads;
+    params->head_dim = (uint32_t)plan->head_dim;
+    params->scale = (float)(1 / sqrt((double)plan->head_dim));
+    if (!rc)
+        rc = check_cols(m, node, step, 0, *cols, "heads * head_dim");
+    for (unsigned i = 1; !rc && i < 3; i++)
+        rc = check_cols(m, node, step, i, plan->kv_heads * plan->head_dim, "kv_heads * head_dim");
+    if (!rc && node->key[GD_KEY_scale])
+        rc = read_positive(m, node, GD_KEY_scale, "scale", &params->scale);
+    if (!rc && node->key[GD_KEY_softcap])
+        rc = read_float(m, node, GD_KEY_softcap, "softcap", &params->softcap);
+    if (!rc && params->softcap < 0)
+        rc = gd_yaml_fail(m->graph->doc, node->key[GD_KEY_softcap], m->err, GD_EFORMAT,
+                          "softcap is %.9g, but 0 (none) or a number above it is expected", (double)params->softcap);
+    if (!rc && node->key[GD_KEY_window])
+        rc = check_word(m, node->key[GD_KEY_window], "window", "sliding_window");
+    return rc;
+}
+
+static bool find_activation(const char *name, gd_activation *act)
+{
+    static const struct {
+        const char *name;
+        gd_activation act;
+    } known[] = {
+        { "silu", GD_ACT_SILU },
+        { "swish", GD_ACT_SILU },
+        { "gelu_pytorch_tanh", GD_ACT_GELU_TANH },
+        { "gelu_new", GD_ACT_GELU_TANH }, /* the same formula; plain "gelu" is the error function's */
+    };
+
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        *act = known[i].act;
+        if (!strcmp(name, known[i].name))
+            return true;
+    }
+    return false;
+}
+
+/* act: an activation, or the field of config.json that names one. */
+static gd_status make_gated(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)
+{
+    const gd_yaml_node *act = node->key[GD_KEY_act];
+    const char *name = NULL;
+    gd_status rc = gd_yaml_expect(m->graph->doc, act, GD_YAML_SCALAR, "act", m->err);
+
+    *cols = in_cols(m, step, 0);
+    if (!rc)
+        rc = check_cols(m, node, step, 1, *cols, "as many as the gate's");
+    if (rc || find_activation(act->text, &step->params.act))
+        return rc;
+    if (!gd_config_has(m->config, act->text))
+        return gd_yaml_fail(m->graph->doc, act, m->err, GD_EUNSUPPORTED,
+                            "act is \"%s\": neither an activation (silu, gelu_pytorch_tanh) nor a field of config.json",
+                            act->text);
+    rc = gd_config_string(m->config, act->text, &name, m->err);
+    if (!rc && !find_activation(name, &step->params.act))
+        rc = gd_fail(m->err, GD_EUNSUPPORTED,
+                     "%s: the field \"%s\" is \"%s\", but silu or gelu_pytorch_tanh is expected",
+                     gd_config_path(m->config), act->text, name);
+    return rc;
+}
+
+static gd_status make_add(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)
+{
+    *cols = in_cols(m, step, 0);
+    return check_cols(m, node, step, 1, *cols, "as many as the other's");
+}
+
+static gd_status make_last_row(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)
+{
+    (void)node;
+    *cols = in_cols(m, step, 0);
+    return GD_OK;
+}
+
+static gd_status make_head(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)
+{
+    *cols = 1;
+    step->w[0] = (gd_plan_weight){ .rank = 2, .shape = { 1, m->plan->hidden } };
+    return check_cols(m, node, step, 0, m->plan->hidden, "hidden");
+}
+
+gd_status gd_make_step(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)
+{
+    static make_step *const makers[GD_OP_COUNT] = {
+#define GD_OP(name, inputs, weights) [GD_OP_##name] = make_##name,
+#include "graph/ops.def"
+#undef GD_OP
+    };
+
+    return makers[node->op](m, node, step, cols);
+}
