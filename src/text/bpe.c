@@ -1,0 +1,263 @@
+/* bpe.c - byte-pair encoding of one piece. */
+#include "text/bpe.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+#define SHORT 40       /* symbols: up to here an array is searched */
+#define MAX_WALK 2000  /* as in vocab.c */
+#define NOWHERE UINT32_MAX
+
+void gd_bpe_free(gd_bpe *bpe)
+{
+    gd_vocab_free(&bpe->vocab);
+    gd_free(bpe->slots);
+    gd_free(bpe->results);
+    gd_free(bpe->whole);
+    *bpe = (gd_bpe){ 0 };
+}
+
+void gd_bpe_room_free(gd_bpe_room *room)
+{
+    gd_free(room->ids);
+    gd_free(room->ranks);
+    gd_free(room->before);
+    gd_free(room->behind);
+    gd_free(room->heap);
+    *room = (gd_bpe_room){ 0 };
+}
+
+static size_t first_slot(const gd_bpe *bpe, uint64_t pair)
+{
+    uint64_t h = (pair ^ pair >> 32) * 0x9E3779B97F4A7C15u;
+
+    return (size_t)((h ^ h >> 32) * 0xD6E8FEB86659FD93u >> 32) & bpe->mask;
+}
+
+uint32_t gd_bpe_rank(const gd_bpe *bpe, uint32_t left, uint32_t right)
+{
+    const uint64_t pair = (uint64_t)left << 32 | right;
+
+    for (size_t at = first_slot(bpe, pair);; at = (at + 1) & bpe->mask) {
+        const gd_merge_slot *slot = &bpe->slots[at];
+
+        if (slot->rank == GD_NO_RANK || slot->pair == pair)
+            return slot->rank;
+    }
+}
+
+bool gd_bpe_add_merge(gd_bpe *bpe, uint32_t left, uint32_t right, uint32_t rank, bool *again)
+{
+    const uint64_t pair = (uint64_t)left << 32 | right;
+    size_t at = first_slot(bpe, pair);
+
+    *again = false;
+    for (unsigned walk = 0; walk < MAX_WALK; walk++, at = (at + 1) & bpe->mask) {
+        gd_merge_slot *slot = &bpe->slots[at];
+
+        if (slot->rank == GD_NO_RANK) {
+            *slot = (gd_merge_slot){ pair, rank };
+            return true;
+        }
+        if (slot->pair == pair) {
+            *again = true;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The symbols of a piece before any merge; ids has room for two a byte. The order in which a waiting unknown
+ * token and a byte fallback come out is the reference's. */
+static size_t first_symbols(const gd_bpe *bpe, const unsigned char *piece, size_t len, uint32_t *ids)
+{
+    uint32_t unknown = GD_NO_TOKEN;
+    size_t n = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        const gd_byte_symbol *symbol = &bpe->symbols[piece[i]];
+
+        if (symbol->kind == GD_BYTE_UNKNOWN) {
+            if (unknown != GD_NO_TOKEN && !bpe->fuse_unknown)
+                ids[n++] = unknown;
+            unknown = symbol->ids[0];
+            continue;
+        }
+        if (symbol->kind == GD_BYTE_TOKEN && unknown != GD_NO_TOKEN) {
+            ids[n++] = unknown;
+            unknown = GD_NO_TOKEN;
+        }
+        for (unsigned k = 0; k < symbol->count; k++)
+            ids[n++] = symbol->ids[k];
+    }
+    if (unknown != GD_NO_TOKEN)
+        ids[n++] = unknown;
+    return n;
+}
+
+/* Merges in place by searching; returns how many symbols are left. ranks has room for n. */
+static size_t merge_short(const gd_bpe *bpe, uint32_t *ids, uint32_t *ranks, size_t n)
+{
+    for (size_t i = 0; i + 1 < n; i++)
+        ranks[i] = gd_bpe_rank(bpe, ids[i], ids[i + 1]);
+    while (n > 1) {
+        size_t best = 0;
+
+        for (size_t i = 1; i + 1 < n; i++) {
+            if (ranks[i] < ranks[best])
+                best = i;
+        }
+        if (ranks[best] == GD_NO_RANK)
+            break;
+        ids[best] = bpe->results[ranks[best]];
+        n--;
+        memmove(ids + best + 1, ids + best + 2, (n - best - 1) * sizeof *ids);
+        memmove(ranks + best, ranks + best + 1, (n - best - 1) * sizeof *ranks);
+        if (best + 1 < n)
+            ranks[best] = gd_bpe_rank(bpe, ids[best], ids[best + 1]);
+        if (best > 0)
+            ranks[best - 1] = gd_bpe_rank(bpe, ids[best - 1], ids[best]);
+    }
+    return n;
+}
+
+static void sift_down(gd_bpe_room *room, size_t at)
+{
+    uint64_t *heap = room->heap;
+    const uint64_t key = heap[at];
+
+    for (;;) {
+        const size_t child = 4 * at + 1;
+        const size_t end = child + 4 < room->heap_len ? child + 4 : room->heap_len;
+        size_t least = child;
+
+        if (child >= room->heap_len)
+            break;
+        for (size_t i = child + 1; i < end; i++) {
+            if (heap[i] < heap[least])
+                least = i;
+        }
+        room->work++;
+        if (heap[least] >= key)
+            break;
+        heap[at] = heap[least];
+        at = least;
+    }
+    heap[at] = key;
+}
+
+static void push(gd_bpe_room *room, uint64_t key)
+{
+    size_t at = room->heap_len++;
+
+    while (at > 0 && room->heap[(at - 1) / 4] > key) {
+        room->heap[at] = room->heap[(at - 1) / 4];
+        at = (at - 1) / 4;
+        room->work++;
+    }
+    room->heap[at] = key;
+}
+
+static uint64_t pop(gd_bpe_room *room)
+{
+    const uint64_t key = room->heap[0];
+
+    room->heap[0] = room->heap[--room->heap_len];
+    if (room->heap_len)
+        sift_down(room, 0);
+    return key;
+}
+
+/* The pair that begins at `at` has changed. */
+static void renew_pair(const gd_bpe *bpe, gd_bpe_room *room, uint32_t at)
+{
+    const uint32_t next = room->behind[at];
+
+    room->ranks[at] = next == NOWHERE ? GD_NO_RANK : gd_bpe_rank(bpe, room->ids[at], room->ids[next]);
+    if (room->ranks[at] != GD_NO_RANK)
+        push(room, (uint64_t)room->ranks[at] << 32 | at);
+}
+
+static bool make_room(gd_bpe_room *room, size_t n)
+{
+    return gd_grow((void **)&room->ids, &room->ids_room, n, sizeof *room->ids) &&
+           gd_grow((void **)&room->ranks, &room->ranks_room, n, sizeof *room->ranks) &&
+           gd_grow((void **)&room->before, &room->before_room, n, sizeof *room->before) &&
+           gd_grow((void **)&room->behind, &room->behind_room, n, sizeof *room->behind) &&
+           gd_grow((void **)&room->heap, &room->heap_room, 2 * n + 2, sizeof *room->heap);
+}
+
+/* Merges room->ids[0..n) and packs what is left; each merge takes one entry from the heap and adds two at
+ * most, so 2 n entries are enough. */
+static size_t merge_long(const gd_bpe *bpe, gd_bpe_room *room, size_t n)
+{
+    size_t left = 0;
+
+    room->heap_len = 0;
+    room->work += n;
+    for (size_t i = 0; i < n; i++) {
+        room->before[i] = i ? (uint32_t)i - 1 : NOWHERE;
+        room->behind[i] = i + 1 < n ? (uint32_t)i + 1 : NOWHERE;
+        room->ranks[i] = i + 1 < n ? gd_bpe_rank(bpe, room->ids[i], room->ids[i + 1]) : GD_NO_RANK;
+        if (room->ranks[i] != GD_NO_RANK)
+            room->heap[room->heap_len++] = (uint64_t)room->ranks[i] << 32 | i;
+    }
+    for (size_t i = room->heap_len; i-- > 0;)
+        sift_down(room, i);
+    while (room->heap_len) {
+        const uint64_t key = pop(room);
+        const uint32_t at = (uint32_t)key, rank = (uint32_t)(key >> 32);
+        uint32_t gone;
+
+        if (room->ranks[at] != rank) /* the pair has changed since */
+            continue;
+        gone = room->behind[at];
+        room->ids[at] = bpe->results[rank];
+        room->behind[at] = room->behind[gone];
+        room->ranks[gone] = GD_NO_RANK;
+        if (room->behind[at] != NOWHERE)
+            room->before[room->behind[at]] = at;
+        renew_pair(bpe, room, at);
+        if (room->before[at] != NOWHERE)
+            renew_pair(bpe, room, room->before[at]);
+    }
+    for (uint32_t at = 0; at != NOWHERE; at = room->behind[at])
+        room->ids[left++] = room->ids[at];
+    return left;
+}
+
+static bool add(gd_ids *ids, const uint32_t *more, size_t n)
+{
+    if (!gd_grow((void **)&ids->data, &ids->room, ids->len + n, sizeof *ids->data))
+        return false;
+    memcpy(ids->data + ids->len, more, n * sizeof *more);
+    ids->len += n;
+    return true;
+}
+
+bool gd_bpe_encode(const gd_bpe *bpe, gd_bpe_room *room, const unsigned char *piece, size_t len, gd_ids *ids)
+{
+    const uint32_t token = gd_vocab_by_bytes(&bpe->vocab, piece, len);
+    uint32_t few[2 * SHORT], ranks[2 * SHORT];
+    uint32_t *symbols = few;
+    size_t n;
+
+    if (token != GD_NO_TOKEN &&
+        (bpe->ignore_merges || atomic_load_explicit(&bpe->whole[token], memory_order_relaxed) == 1))
+        return add(ids, &bpe->vocab.tokens[token].id, 1);
+    if (len <= SHORT) { /* a byte is two symbols at most */
+        n = first_symbols(bpe, piece, len, few);
+        n = merge_short(bpe, few, ranks, n);
+    } else {
+        if (!make_room(room, bpe->byte_symbols * len))
+            return false;
+        symbols = room->ids;
+        n = first_symbols(bpe, piece, len, symbols);
+        n = n ? merge_long(bpe, room, n) : 0;
+    }
+    if (token != GD_NO_TOKEN)
+        atomic_store_explicit(&bpe->whole[token], n == 1 && symbols[0] == bpe->vocab.tokens[token].id ? 1 : 2,
+                              memory_order_relaxed);
+    return add(ids, symbols, n);
+}

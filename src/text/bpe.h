@@ -1,0 +1,69 @@
+/* bpe.h - byte-pair encoding: the bytes of a piece become symbols, and neighbours are merged, always the pair
+ * with the lowest rank, leftmost first, until no pair has a merge.
+ *
+ * Two ways to do that give the same ids: short pieces search an array, long ones keep a heap of pairs and
+ * linked symbols, n log n. The order matters for exactness, not the way. */
+#ifndef GD_TEXT_BPE_H
+#define GD_TEXT_BPE_H
+
+#include "text/jscan.h"
+#include "text/tokenizer.h"
+#include "text/vocab.h"
+
+#include <stdatomic.h>
+
+#define GD_MERGE_LIMIT ((size_t)1 << 21)
+#define GD_NO_RANK UINT32_MAX
+
+typedef struct gd_merge_slot {
+    uint64_t pair; /* left id << 32 | right id */
+    uint32_t rank; /* or GD_NO_RANK: an empty slot */
+} gd_merge_slot;
+
+/* What a byte is before any merge. */
+typedef struct gd_byte_symbol {
+    enum { GD_BYTE_TOKEN, GD_BYTE_FALLBACK, GD_BYTE_UNKNOWN } kind;
+    uint8_t count;   /* 1, or 2 for a fallback of two tokens <0x..> */
+    uint32_t ids[2]; /* for GD_BYTE_UNKNOWN: the unknown token */
+} gd_byte_symbol;
+
+typedef struct gd_bpe {
+    gd_vocab vocab;
+    gd_merge_slot *slots;
+    size_t mask;
+    uint32_t *results; /* [merges] the id that the merge of a rank gives */
+    size_t merges, merges_room;
+    gd_byte_symbol symbols[256];
+    unsigned byte_symbols; /* the largest count among them */
+    bool ignore_merges; /* a piece that is a token is that token, whatever its merges give */
+    bool fuse_unknown;  /* a run of unknown bytes is one token */
+    /* [tokens] does this token's own text give just this token? 0: not known yet, 1: yes, 2: no. Filled as text
+     * comes by; whoever comes first writes the same answer as whoever comes second. */
+    atomic_uchar *whole;
+} gd_bpe;
+
+/* Room that is kept from one piece to the next; each thread has its own. */
+typedef struct gd_bpe_room {
+    uint32_t *ids, *ranks, *before, *behind; /* of each symbol; ranks: of the pair that it begins */
+    uint64_t *heap;                          /* rank << 32 | place */
+    size_t ids_room, ranks_room, before_room, behind_room, heap_room;
+    size_t heap_len;
+    uint64_t work; /* symbols looked at and heap moves made, for tests of the growth */
+} gd_bpe_room;
+
+void gd_bpe_free(gd_bpe *bpe);
+void gd_bpe_room_free(gd_bpe_room *room);
+
+/* Reads the field "model". */
+gd_status gd_bpe_load(gd_bpe *bpe, gd_jscan *js, gd_jspan model);
+
+/* Appends the ids of one piece. False without memory. */
+bool gd_bpe_encode(const gd_bpe *bpe, gd_bpe_room *room, const unsigned char *piece, size_t len, gd_ids *ids);
+
+/* The rank of a pair, or GD_NO_RANK. */
+uint32_t gd_bpe_rank(const gd_bpe *bpe, uint32_t left, uint32_t right);
+
+/* For the loader: adds a merge; *again is true when the pair has one already. False when keys collide. */
+bool gd_bpe_add_merge(gd_bpe *bpe, uint32_t left, uint32_t right, uint32_t rank, bool *again);
+
+#endif

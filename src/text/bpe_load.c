@@ -1,0 +1,346 @@
+/* bpe_load.c - reads the field "model" of a tokenizer.json. */
+#include "text/bpe.h"
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/utf8.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { TYPE, DROPOUT, UNKNOWN, PREFIX, SUFFIX, FUSE, FALLBACK, IGNORE, VOCAB, MERGES, FIELDS };
+
+static const char *const names[FIELDS] = {
+    "type",     "dropout",       "unk_token",     "continuing_subword_prefix", "end_of_word_suffix",
+    "fuse_unk", "byte_fallback", "ignore_merges", "vocab",                     "merges",
+};
+
+/* True when the field is there and not null; the scanner then stands before it. */
+static bool present(gd_jscan *js, const gd_jspan *field)
+{
+    js->at = field->at;
+    return field->len && gd_jscan_peek(js) != 'n';
+}
+
+static gd_status read_bool(gd_jscan *js, const gd_jspan *field, const char *name, bool *value)
+{
+    *value = false;
+    if (!present(js, field))
+        return GD_OK;
+    if (gd_jscan_peek(js) != 't')
+        return gd_fail(js->err, GD_EFORMAT, "%s: model.%s is expected to be true or false", js->path, name);
+    *value = js->text[js->at] == 't';
+    return GD_OK;
+}
+
+static gd_status refuse_text(gd_jscan *js, const gd_jspan *field, const char *name)
+{
+    const char *s;
+    char what[64];
+    size_t len;
+    gd_status rc;
+
+    if (!present(js, field))
+        return GD_OK;
+    (void)snprintf(what, sizeof what, "model.%s", name);
+    rc = gd_jscan_string(js, &s, &len, what);
+    if (!rc && len)
+        rc = gd_fail(js->err, GD_EUNSUPPORTED, "%s: %s is \"%.*s\", but only \"\" is supported", js->path, what,
+                     (int)(len > 80 ? 80 : len), s);
+    return rc;
+}
+
+static gd_status check_type(gd_jscan *js, const gd_jspan *fields)
+{
+    const char *s;
+    size_t len;
+    gd_status rc;
+
+    if (fields[TYPE].len) { /* files from before 2021 have none */
+        js->at = fields[TYPE].at;
+        rc = gd_jscan_string(js, &s, &len, "model.type");
+        if (rc)
+            return rc;
+        if (len != 3 || memcmp(s, "BPE", 3) != 0)
+            return gd_fail(js->err, GD_EUNSUPPORTED, "%s: model.type is \"%.*s\", but only \"BPE\" is supported",
+                           js->path, (int)(len > 80 ? 80 : len), s);
+    }
+    for (int i = VOCAB; i <= MERGES; i++) {
+        if (!fields[i].len)
+            return gd_fail(js->err, GD_EFORMAT, "%s: the field model.%s is missing", js->path, names[i]);
+    }
+    if (present(js, &fields[DROPOUT])) {
+        const bool zero = fields[DROPOUT].len <= 3 && !strncmp(js->text + js->at, "0.0", fields[DROPOUT].len);
+
+        if (!zero)
+            return gd_fail(js->err, GD_EUNSUPPORTED,
+                           "%s: model.dropout is %.*s, but only null or 0.0 gives the same ids every time", js->path,
+                           (int)(fields[DROPOUT].len > 40 ? 40 : fields[DROPOUT].len), js->text + js->at);
+    }
+    rc = refuse_text(js, &fields[PREFIX], names[PREFIX]);
+    return rc ? rc : refuse_text(js, &fields[SUFFIX], names[SUFFIX]);
+}
+
+static gd_status read_vocab(gd_bpe *bpe, gd_jscan *js)
+{
+    gd_status rc = gd_jscan_enter(js, '{', "model.vocab");
+    bool more;
+
+    for (bool first = true; !rc; first = false) {
+        char what[128];
+        const char *s;
+        uint64_t id;
+        size_t len, at;
+
+        rc = gd_jscan_next(js, '{', first, &more);
+        if (rc || !more)
+            break;
+        if (bpe->vocab.count == GD_VOCAB_LIMIT)
+            return gd_fail(js->err, GD_EUNSUPPORTED, "%s: model.vocab has more than %zu tokens", js->path,
+                           GD_VOCAB_LIMIT);
+        rc = gd_jscan_key(js, &s, &len);
+        if (rc)
+            break;
+        at = js->at;
+        if (gd_jscan_peek(js) != '0') { /* the name is written only when it is needed */
+            (void)snprintf(what, sizeof what, "model.vocab: the id of \"%.*s\"", (int)(len > 80 ? 80 : len), s);
+            return gd_jscan_natural(js, &id, GD_ID_LIMIT - 1, what);
+        }
+        rc = gd_jscan_natural(js, &id, GD_ID_LIMIT - 1, "model.vocab: an id");
+        if (rc)
+            break;
+        if (!gd_vocab_add(&bpe->vocab, s, len, (uint32_t)id))
+            return gd_fail_memory(js->err, js->at - at);
+    }
+    return rc ? rc : gd_vocab_finish(&bpe->vocab, js->path, js->err);
+}
+
+static gd_status bad_merge(gd_jscan *js, size_t rank, const char *what, const char *s, size_t len)
+{
+    return gd_fail(js->err, GD_EFORMAT, "%s: model.merges[%zu]: %s \"%.*s\"%s", js->path, rank, what,
+                   (int)(len > 80 ? 80 : len), s, what[0] == 't' ? " is not in model.vocab" : "");
+}
+
+/* The reference leaves out the first line of a merges.txt that found its way in here. */
+static bool is_version(const char *s, size_t len) { return len >= 8 && !memcmp(s, "#version", 8); }
+
+/* One merge: "left right" or ["left", "right"]. pair becomes left, a space, right; *left is the length of left,
+ * or SIZE_MAX when there is nothing to merge. */
+static gd_status merge_text(gd_jscan *js, size_t rank, gd_buf *pair, size_t *left)
+{
+    const char *s, *space;
+    char what[48];
+    size_t len;
+    gd_status rc;
+
+    (void)snprintf(what, sizeof what, "model.merges[%zu]", rank);
+    gd_buf_clear(pair);
+    if (gd_jscan_peek(js) == '"') {
+        rc = gd_jscan_string(js, &s, &len, what);
+        if (rc)
+            return rc;
+        *left = SIZE_MAX;
+        if (is_version(s, len))
+            return GD_OK;
+        space = memchr(s, ' ', len);
+        if (!space || memchr(space + 1, ' ', len - (size_t)(space + 1 - s)))
+            return bad_merge(js, rank, "two tokens and one space between are expected, not", s, len);
+        *left = (size_t)(space - s);
+        gd_buf_bytes(pair, s, len);
+        return GD_OK;
+    }
+    rc = gd_jscan_enter(js, '[', what);
+    for (int i = 0; i < 3 && !rc; i++) {
+        bool more;
+
+        rc = gd_jscan_next(js, '[', i == 0, &more);
+        if (!rc && more != (i < 2))
+            return gd_fail(js->err, GD_EFORMAT, "%s: %s is expected to have two tokens", js->path, what);
+        if (rc || !more)
+            break;
+        rc = gd_jscan_string(js, &s, &len, what);
+        if (rc)
+            break;
+        if (i == 1)
+            gd_buf_bytes(pair, " ", 1);
+        gd_buf_bytes(pair, s, len);
+        if (i == 0)
+            *left = len;
+    }
+    return rc;
+}
+
+static gd_status add_merge(gd_bpe *bpe, gd_jscan *js, size_t place, gd_buf *pair, size_t left)
+{
+    const gd_vocab *vocab = &bpe->vocab;
+    const size_t rank = bpe->merges++;
+    const char *s = pair->data, *right_text = s + left + 1;
+    const size_t right_len = pair->len - left - 1;
+    const uint32_t a = gd_vocab_by_content(vocab, s, left);
+    const uint32_t b = gd_vocab_by_content(vocab, right_text, right_len);
+    uint32_t both;
+    bool again;
+
+    if (a == GD_NO_TOKEN)
+        return bad_merge(js, place, "the token", s, left);
+    if (b == GD_NO_TOKEN)
+        return bad_merge(js, place, "the token", right_text, right_len);
+    memmove(pair->data + left, right_text, right_len);
+    both = gd_vocab_by_content(vocab, s, left + right_len);
+    if (both == GD_NO_TOKEN)
+        return bad_merge(js, place, "the result", s, left + right_len);
+    if (!gd_grow((void **)&bpe->results, &bpe->merges_room, rank + 1, sizeof *bpe->results))
+        return gd_fail_memory(js->err, rank * sizeof *bpe->results);
+    bpe->results[rank] = vocab->tokens[both].id;
+    if (!gd_bpe_add_merge(bpe, vocab->tokens[a].id, vocab->tokens[b].id, (uint32_t)rank, &again))
+        return gd_fail(js->err, GD_EFORMAT, "%s: model.merges: the pairs are made to collide in a hash table",
+                       js->path);
+    return again ? bad_merge(js, place, "this pair has a merge already; it gives", s, left + right_len) : GD_OK;
+}
+
+/* Counted first, so that the table has its size. */
+static gd_status count_merges(gd_jscan *js, size_t *count)
+{
+    gd_status rc = gd_jscan_enter(js, '[', "model.merges");
+    gd_jspan span;
+    bool more;
+
+    for (*count = 0; !rc; ++*count) {
+        rc = gd_jscan_next(js, '[', *count == 0, &more);
+        if (rc || !more)
+            break;
+        if (*count == GD_MERGE_LIMIT)
+            return gd_fail(js->err, GD_EUNSUPPORTED, "%s: model.merges has more than %zu entries", js->path,
+                           GD_MERGE_LIMIT);
+        rc = gd_jscan_skip(js, &span);
+    }
+    return rc;
+}
+
+static gd_status read_merges(gd_bpe *bpe, gd_jscan *js, gd_jspan field)
+{
+    size_t count, slots = 16, left = 0;
+    gd_buf pair = { 0 };
+    char form = '\0';
+    gd_status rc;
+
+    js->at = field.at;
+    rc = count_merges(js, &count);
+    if (rc)
+        return rc;
+    while (slots < 2 * count)
+        slots *= 2;
+    bpe->mask = slots - 1;
+    bpe->slots = gd_alloc(slots, sizeof *bpe->slots);
+    if (!bpe->slots)
+        return gd_fail_memory(js->err, slots * sizeof *bpe->slots);
+    memset(bpe->slots, 0xFF, slots * sizeof *bpe->slots);
+    js->at = field.at;
+    rc = gd_jscan_enter(js, '[', "model.merges");
+    for (size_t i = 0; i < count && !rc; i++) {
+        bool more;
+
+        rc = gd_jscan_next(js, '[', i == 0, &more);
+        if (i == 0)
+            form = gd_jscan_peek(js);
+        if (!rc && gd_jscan_peek(js) != form)
+            rc = gd_fail(js->err, GD_EFORMAT, "%s: model.merges[%zu] has another form than those before", js->path, i);
+        if (!rc)
+            rc = merge_text(js, i, &pair, &left);
+        if (!rc && pair.failed)
+            rc = gd_fail_memory(js->err, pair.len);
+        if (rc)
+            break;
+        if (left != SIZE_MAX)
+            rc = add_merge(bpe, js, i, &pair, left);
+    }
+    gd_buf_free(&pair);
+    return rc;
+}
+
+/* What each byte is before any merge: its token, or the tokens <0x..> of the UTF-8 bytes of the character that
+ * stands for it, or the unknown token. */
+static gd_status find_bytes(gd_bpe *bpe, gd_jscan *js, bool fallback, uint32_t unknown)
+{
+    bpe->byte_symbols = 1;
+    for (unsigned b = 0; b < 256; b++) {
+        const unsigned char byte = (unsigned char)b;
+        gd_byte_symbol *symbol = &bpe->symbols[b];
+        uint32_t token = gd_vocab_by_bytes(&bpe->vocab, &byte, 1);
+        unsigned char utf8[4];
+        size_t n;
+
+        if (token != GD_NO_TOKEN) {
+            *symbol = (gd_byte_symbol){ GD_BYTE_TOKEN, 1, { bpe->vocab.tokens[token].id, 0 } };
+            continue;
+        }
+        n = gd_utf8_encode(gd_char_of_byte(byte), utf8);
+        *symbol = (gd_byte_symbol){ GD_BYTE_FALLBACK, (uint8_t)n, { 0, 0 } };
+        for (size_t i = 0; i < n; i++) {
+            char code[8];
+
+            (void)snprintf(code, sizeof code, "<0x%02X>", utf8[i]);
+            token = fallback ? gd_vocab_by_content(&bpe->vocab, code, strlen(code)) : GD_NO_TOKEN;
+            if (token == GD_NO_TOKEN)
+                *symbol = (gd_byte_symbol){ GD_BYTE_UNKNOWN, 1, { unknown, 0 } };
+            if (token == GD_NO_TOKEN)
+                break;
+            symbol->ids[i] = bpe->vocab.tokens[token].id;
+        }
+        if (symbol->count > bpe->byte_symbols)
+            bpe->byte_symbols = symbol->count;
+        if (symbol->kind == GD_BYTE_UNKNOWN && unknown == GD_NO_TOKEN)
+            return gd_fail(js->err, GD_EUNSUPPORTED,
+                           "%s: model.vocab has no token for the byte 0x%02X, and there is no model.unk_token in it: "
+                           "such text would be lost",
+                           js->path, b);
+    }
+    return GD_OK;
+}
+
+static gd_status read_symbols(gd_bpe *bpe, gd_jscan *js, const gd_jspan *fields)
+{
+    uint32_t unknown = GD_NO_TOKEN;
+    bool fallback;
+    const char *s;
+    size_t len;
+    gd_status rc = read_bool(js, &fields[FALLBACK], names[FALLBACK], &fallback);
+
+    if (!rc)
+        rc = read_bool(js, &fields[FUSE], names[FUSE], &bpe->fuse_unknown);
+    if (!rc)
+        rc = read_bool(js, &fields[IGNORE], names[IGNORE], &bpe->ignore_merges);
+    if (!rc && present(js, &fields[UNKNOWN])) {
+        rc = gd_jscan_string(js, &s, &len, "model.unk_token");
+        if (!rc)
+            unknown = gd_vocab_by_content(&bpe->vocab, s, len);
+    }
+    if (rc)
+        return rc;
+    return find_bytes(bpe, js, fallback, unknown == GD_NO_TOKEN ? unknown : bpe->vocab.tokens[unknown].id);
+}
+
+gd_status gd_bpe_load(gd_bpe *bpe, gd_jscan *js, gd_jspan model)
+{
+    gd_jspan fields[FIELDS];
+    gd_status rc;
+
+    js->at = model.at;
+    rc = gd_jscan_enter(js, '{', "model");
+    if (!rc)
+        rc = gd_jscan_fields(js, names, FIELDS, fields, "model: ");
+    if (!rc)
+        rc = check_type(js, fields);
+    if (rc)
+        return rc;
+    js->at = fields[VOCAB].at;
+    rc = read_vocab(bpe, js);
+    if (!rc)
+        rc = read_merges(bpe, js, fields[MERGES]);
+    if (!rc)
+        rc = read_symbols(bpe, js, fields);
+    if (rc)
+        return rc;
+    bpe->whole = gd_alloc_zero(bpe->vocab.count, sizeof *bpe->whole);
+    return bpe->whole ? GD_OK : gd_fail_memory(js->err, bpe->vocab.count);
+}

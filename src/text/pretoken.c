@@ -1,0 +1,167 @@
+/* pretoken.c - cutting text into pieces. */
+#include "text/pretoken.h"
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "text/unicode.h"
+
+#include <string.h>
+
+void gd_pretoken_free(gd_pretoken *pretoken)
+{
+    for (size_t i = 0; i < pretoken->count; i++) {
+        gd_free(pretoken->stages[i].string);
+        gd_regex_close(pretoken->stages[i].regex);
+    }
+    *pretoken = (gd_pretoken){ 0 };
+}
+
+void gd_cutter_free(gd_cutter *cutter)
+{
+    gd_buf_free(&cutter->prefixed);
+    gd_regex_room_free(&cutter->regex);
+}
+
+/* A string looked for by its first byte. */
+static bool find_string(const gd_stage *stage, const unsigned char *s, size_t len, size_t *from, size_t *to)
+{
+    while (len - *from >= stage->string_len) {
+        const unsigned char *hit = memchr(s + *from, stage->string[0], len - *from - stage->string_len + 1);
+
+        if (!hit)
+            return false;
+        *from = (size_t)(hit - s);
+        *to = *from + stage->string_len;
+        if (!memcmp(hit, stage->string, stage->string_len))
+            return true;
+        ++*from;
+    }
+    return false;
+}
+
+static bool find_numeric(const uint8_t *classes, const unsigned char *s, size_t len, size_t *from, size_t *to)
+{
+    size_t n;
+
+    for (; *from < len; *from += n) {
+        if (classes[gd_utf8_decode(s + *from, &n)] & GD_IS_NUMERIC) {
+            *to = *from + n;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The next match at or behind *from: *from and *to become its ends; both become len when there is none. */
+static gd_status next_match(gd_cutter *cutter, const gd_stage *stage, const unsigned char *s, size_t len,
+                            size_t *from, size_t *to)
+{
+    bool found = true;
+    gd_status rc = GD_OK;
+
+    switch (stage->kind) {
+    case GD_STAGE_SCAN: *to = stage->scan(cutter->classes, s, len, *from); break;
+    case GD_STAGE_STRING: found = find_string(stage, s, len, from, to); break;
+    case GD_STAGE_NUMERIC: found = find_numeric(cutter->classes, s, len, from, to); break;
+    default: rc = gd_regex_next(stage->regex, &cutter->regex, s, len, from, to, &found, cutter->err); break;
+    }
+    if (!found)
+        *from = *to = len;
+    return rc;
+}
+
+/* A piece of which more may come. */
+typedef struct joiner {
+    size_t from, to;
+    bool open, was_match; /* was_match: the last part seen; before the first one, false */
+} joiner;
+
+static gd_status flush(gd_cutter *cutter, size_t stage, const unsigned char *s, joiner *j)
+{
+    const bool open = j->open && j->to > j->from;
+
+    j->open = false;
+    return open ? gd_cut(cutter, stage + 1, s + j->from, j->to - j->from) : GD_OK;
+}
+
+/* Takes the next part, a match or what lies between two; parts come in order and cover the text. */
+static gd_status part(gd_cutter *cutter, size_t stage, const unsigned char *s, joiner *j, size_t from, size_t to,
+                      bool match)
+{
+    bool join = false;
+    gd_status rc;
+
+    match ^= cutter->pretoken->stages[stage].invert;
+    switch (cutter->pretoken->stages[stage].behavior) {
+    case GD_ISOLATED: break;
+    case GD_REMOVED:
+        if (match)
+            return GD_OK;
+        break;
+    case GD_CONTIGUOUS: join = match == j->was_match; break;
+    case GD_MERGED_WITH_PREVIOUS: join = match && !j->was_match; break;
+    case GD_MERGED_WITH_NEXT: join = !match && j->was_match; break;
+    }
+    j->was_match = match;
+    if (join && j->open) {
+        j->to = to;
+        return GD_OK;
+    }
+    rc = flush(cutter, stage, s, j);
+    j->from = from;
+    j->to = to;
+    j->open = true;
+    return rc;
+}
+
+static gd_status cut_by_stage(gd_cutter *cutter, size_t stage, const unsigned char *s, size_t len)
+{
+    joiner j = { 0 };
+    gd_status rc = GD_OK;
+
+    for (size_t at = 0; at < len && !rc;) {
+        size_t from = at, to = at;
+
+        rc = next_match(cutter, &cutter->pretoken->stages[stage], s, len, &from, &to);
+        if (!rc && from > at)
+            rc = part(cutter, stage, s, &j, at, from, false);
+        if (!rc && to > from)
+            rc = part(cutter, stage, s, &j, from, to, true);
+        at = to;
+    }
+    return rc ? rc : flush(cutter, stage, s, &j);
+}
+
+static gd_status prefix(gd_cutter *cutter, size_t stage, const unsigned char *s, size_t len)
+{
+    if (s[0] == ' ')
+        return gd_cut(cutter, stage + 1, s, len);
+    gd_buf_clear(&cutter->prefixed);
+    gd_buf_bytes(&cutter->prefixed, " ", 1);
+    gd_buf_bytes(&cutter->prefixed, s, len);
+    if (cutter->prefixed.failed)
+        return gd_fail_memory(cutter->err, len);
+    return gd_cut(cutter, stage + 1, (const unsigned char *)cutter->prefixed.data, len + 1);
+}
+
+/* Recursive by stage: GD_STAGE_LIMIT deep at most, whatever the text. */
+gd_status gd_cut(gd_cutter *cutter, size_t stage, const unsigned char *s, size_t len)
+{
+    const gd_stage *one = &cutter->pretoken->stages[stage];
+    gd_status rc = GD_OK;
+
+    if (len == 0)
+        return GD_OK;
+    if (stage == cutter->pretoken->count)
+        return cutter->piece(cutter->context, s, len);
+    if (one->kind == GD_STAGE_PREFIX)
+        return prefix(cutter, stage, s, len);
+    if (one->kind != GD_STAGE_SCAN || one->behavior != GD_ISOLATED)
+        return cut_by_stage(cutter, stage, s, len);
+    for (size_t at = 0, end; at < len && !rc; at = end) {
+        end = one->scan(cutter->classes, s, len, at);
+        rc = gd_cut(cutter, stage + 1, s + at, end - at);
+    }
+    return rc;
+}

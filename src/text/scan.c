@@ -1,0 +1,158 @@
+/* scan.c - GPT-2's, Llama 3's and Qwen 2's patterns, matched by hand.
+ *
+ * The alternatives are tried in the pattern's order; each comment repeats the one that the lines below it do. */
+#include "text/scan.h"
+
+#include "base/utf8.h"
+#include "text/unicode.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#define MODERN(numbers)                                                                                   \
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" numbers "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|" \
+    "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+
+const char gd_pattern_gpt2[] =
+    "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+
+gd_scan *gd_scan_for(const char *pattern)
+{
+    if (!strcmp(pattern, MODERN("\\p{N}")))
+        return gd_scan_qwen2;
+    if (!strcmp(pattern, MODERN("\\p{N}{1,3}")))
+        return gd_scan_llama3;
+    return strcmp(pattern, gd_pattern_gpt2) ? NULL : gd_scan_gpt2;
+}
+
+/* The class of the character at `at`, and its length; 0 at the end of the piece. */
+static inline uint8_t class_at(const uint8_t *classes, const unsigned char *s, size_t len, size_t at, size_t *n)
+{
+    *n = 0;
+    if (at >= len)
+        return 0;
+    if (s[at] < 0x80) {
+        *n = 1;
+        return classes[s[at]];
+    }
+    return classes[gd_utf8_decode(s + at, n)];
+}
+
+/* The end of the longest run from `at` of characters whose class has a bit of `some` (or, for an empty `some`,
+ * none of `none`). */
+static inline size_t run(const uint8_t *classes, const unsigned char *s, size_t len, size_t at, uint8_t some,
+                         uint8_t none)
+{
+    size_t n;
+
+    while (at < len) {
+        const uint8_t c = class_at(classes, s, len, at, &n);
+
+        if ((c & none) || (some && !(c & some)))
+            break;
+        at += n;
+    }
+    return at;
+}
+
+/* 's 't 're 've 'm 'll 'd, in capitals too where `fold` is set; returns its length or 0. U+017F, the long s, is
+ * a small s to a pattern that ignores case. */
+static size_t contraction(const unsigned char *s, size_t len, size_t at, bool fold)
+{
+    const unsigned lower = fold ? 0x20 : 0;
+    unsigned char a, b;
+
+    if (s[at] != '\'' || len - at < 2)
+        return 0;
+    a = (unsigned char)(s[at + 1] | lower);
+    b = len - at > 2 ? (unsigned char)(s[at + 2] | lower) : 0;
+    if (a == 's' || a == 't' || a == 'm' || a == 'd')
+        return 2;
+    if (((a == 'r' || a == 'v') && b == 'e') || (a == 'l' && b == 'l'))
+        return 3;
+    return fold && len - at > 2 && s[at + 1] == 0xC5 && s[at + 2] == 0xBF ? 3 : 0;
+}
+
+/* \s+(?!\S)|\s+ - a run of spaces without its last character where text follows, unless that is all of it. */
+static size_t spaces(const uint8_t *classes, const unsigned char *s, size_t len, size_t at)
+{
+    const size_t end = run(classes, s, len, at, GD_IS_SPACE, 0);
+    size_t last = end;
+
+    if (end == len)
+        return end;
+    do
+        last--;
+    while ((s[last] & 0xC0) == 0x80);
+    return last > at ? last : end;
+}
+
+size_t gd_scan_gpt2(const uint8_t *classes, const unsigned char *s, size_t len, size_t at)
+{
+    const size_t short_form = contraction(s, len, at, false);
+    const size_t word = at + (s[at] == ' '); /* " ?" of the next three */
+    size_t n;
+    uint8_t c;
+
+    if (short_form)
+        return at + short_form;
+    c = class_at(classes, s, len, word, &n);
+    if (c & GD_IS_LETTER) /* " ?\p{L}+" */
+        return run(classes, s, len, word, GD_IS_LETTER, 0);
+    if (c & GD_IS_NUMBER) /* " ?\p{N}+" */
+        return run(classes, s, len, word, GD_IS_NUMBER, 0);
+    if (n && !(c & GD_IS_SPACE)) /* " ?[^\s\p{L}\p{N}]+" */
+        return run(classes, s, len, word, 0, GD_IS_SPACE | GD_IS_LETTER | GD_IS_NUMBER);
+    return spaces(classes, s, len, at);
+}
+
+/* Behind the numbers: " ?[^\s\p{L}\p{N}]+[\r\n]*", "\s*[\r\n]+", and the spaces. */
+static size_t modern_rest(const uint8_t *classes, const unsigned char *s, size_t len, size_t at)
+{
+    const size_t sign = at + (s[at] == ' ');
+    size_t n, end;
+
+    if (sign < len &&
+        !(class_at(classes, s, len, sign, &n) & (GD_IS_SPACE | GD_IS_LETTER | GD_IS_NUMBER))) {
+        end = run(classes, s, len, sign, 0, GD_IS_SPACE | GD_IS_LETTER | GD_IS_NUMBER);
+        return run(classes, s, len, end, GD_IS_NEWLINE, 0);
+    }
+    end = run(classes, s, len, at, GD_IS_SPACE, 0);
+    while (end > at && s[end - 1] != '\n' && s[end - 1] != '\r') /* back to the run's last line end */
+        end--;
+    return end > at ? end : spaces(classes, s, len, at);
+}
+
+/* most: how many digits \p{N} takes at once. */
+static inline size_t modern(const uint8_t *classes, const unsigned char *s, size_t len, size_t at, int most)
+{
+    const size_t short_form = contraction(s, len, at, true);
+    size_t n, after;
+    uint8_t c;
+
+    if (short_form)
+        return at + short_form;
+    c = class_at(classes, s, len, at, &n);
+    if (c & GD_IS_LETTER) /* "[^\r\n\p{L}\p{N}]?\p{L}+" without the first part */
+        return run(classes, s, len, at, GD_IS_LETTER, 0);
+    if (c & GD_IS_NUMBER) {
+        size_t end = at;
+
+        for (int i = 0; i < most && (class_at(classes, s, len, end, &n) & GD_IS_NUMBER); i++)
+            end += n;
+        return end;
+    }
+    if (!(c & GD_IS_NEWLINE) && (class_at(classes, s, len, at + n, &after) & GD_IS_LETTER))
+        return run(classes, s, len, at + n, GD_IS_LETTER, 0);
+    return modern_rest(classes, s, len, at);
+}
+
+size_t gd_scan_qwen2(const uint8_t *classes, const unsigned char *s, size_t len, size_t at)
+{
+    return modern(classes, s, len, at, 1);
+}
+
+size_t gd_scan_llama3(const uint8_t *classes, const unsigned char *s, size_t len, size_t at)
+{
+    return modern(classes, s, len, at, 3);
+}

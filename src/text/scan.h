@@ -1,0 +1,22 @@
+/* scan.h - the three patterns that most tokenizers split text with, matched by hand.
+ *
+ * Matched by hand for speed and for safety: a backtracking matcher may take any time on hostile text, these take
+ * time proportional to it. Each function takes a piece s[0..len) of well-formed UTF-8, a place in it before the
+ * end, and returns the end of the match that begins there: these patterns match at every place. */
+#ifndef GD_TEXT_SCAN_H
+#define GD_TEXT_SCAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef size_t gd_scan(const uint8_t *classes, const unsigned char *s, size_t len, size_t at);
+
+gd_scan gd_scan_gpt2, gd_scan_llama3, gd_scan_qwen2;
+
+/* The hand scanner for exactly this pattern, or NULL. */
+gd_scan *gd_scan_for(const char *pattern);
+
+/* GPT-2's pattern, which the pre-tokenizer ByteLevel uses. */
+extern const char gd_pattern_gpt2[];
+
+#endif

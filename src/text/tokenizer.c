@@ -1,0 +1,293 @@
+/* tokenizer.c - a tokenizer.json, opened; and the way of a text through it. */
+#include "text/tokenizer.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/utf8.h"
+#include "text/added.h"
+#include "text/bpe.h"
+#include "text/components.h"
+#include "text/unicode.h"
+
+#include <string.h>
+
+#define FILE_LIMIT ((size_t)64 << 20)
+#define TEXT_LIMIT ((size_t)1 << 30)
+
+struct gd_tokenizer {
+    uint8_t *classes;
+    gd_bpe bpe;
+    gd_added added;
+    bool nfc;
+    gd_pretoken pretoken;
+    gd_template template;
+    size_t size;
+};
+
+void gd_ids_free(gd_ids *ids)
+{
+    gd_free(ids->data);
+    *ids = (gd_ids){ 0 };
+}
+
+void gd_tokenizer_close(gd_tokenizer *tokenizer)
+{
+    if (!tokenizer)
+        return;
+    gd_free(tokenizer->classes);
+    gd_bpe_free(&tokenizer->bpe);
+    gd_added_free(&tokenizer->added);
+    gd_pretoken_free(&tokenizer->pretoken);
+    gd_ids_free(&tokenizer->template.before);
+    gd_ids_free(&tokenizer->template.after);
+    gd_free(tokenizer);
+}
+
+/* ---- opening ---- */
+
+enum { VERSION, TRUNCATION, PADDING, ADDED, NORMALIZER, PRE_TOKENIZER, POST_PROCESSOR, DECODER, MODEL, FIELDS };
+
+static const char *const names[FIELDS] = {
+    "version",       "truncation",     "padding", "added_tokens", "normalizer",
+    "pre_tokenizer", "post_processor", "decoder", "model",
+};
+
+static gd_status check_version(gd_jscan *js, gd_jspan field)
+{
+    const char *s;
+    size_t len;
+    gd_status rc;
+
+    if (!field.len)
+        return GD_OK;
+    js->at = field.at;
+    rc = gd_jscan_string(js, &s, &len, "version");
+    if (!rc && (len != 3 || memcmp(s, "1.0", 3) != 0))
+        rc = gd_fail(js->err, GD_EUNSUPPORTED, "%s: version is \"%.*s\", but only \"1.0\" is supported", js->path,
+                     (int)(len > 80 ? 80 : len), s);
+    return rc;
+}
+
+/* The small fields as trees; a missing one stays NULL. */
+static gd_status parse_small(json_t **trees, gd_jscan *js, const gd_jspan *fields)
+{
+    for (int i = TRUNCATION; i < DECODER; i++) {
+        gd_status rc = fields[i].len ? gd_json_parse(&trees[i], js->text + fields[i].at, fields[i].len, js->path, js->err)
+                                     : GD_OK;
+
+        if (rc)
+            return rc;
+    }
+    return GD_OK;
+}
+
+static void find_size(gd_tokenizer *t)
+{
+    t->size = t->bpe.vocab.size;
+    for (size_t i = 0; i < t->added.count; i++) {
+        if (t->added.tokens[i].id >= t->size)
+            t->size = (size_t)t->added.tokens[i].id + 1;
+    }
+}
+
+static gd_status build(gd_tokenizer *t, gd_jscan *js, const gd_jspan *fields, json_t *const *trees)
+{
+    gd_status rc = check_version(js, fields[VERSION]);
+
+    if (!rc && !fields[MODEL].len)
+        rc = gd_fail(js->err, GD_EFORMAT, "%s: the field \"model\" is missing", js->path);
+    if (!rc)
+        rc = gd_truncation_check(trees[TRUNCATION], js->path, js->err);
+    if (!rc)
+        rc = gd_padding_check(trees[PADDING], js->path, js->err);
+    if (!rc)
+        rc = gd_normalizer_load(&t->nfc, trees[NORMALIZER], js->path, js->err);
+    if (!rc)
+        rc = gd_pretoken_load(&t->pretoken, trees[PRE_TOKENIZER], js->path, js->err);
+    if (!rc)
+        rc = gd_bpe_load(&t->bpe, js, fields[MODEL]);
+    t->classes = rc ? NULL : gd_classes_make();
+    if (!rc && !t->classes)
+        rc = gd_fail_memory(js->err, GD_UNICODE_END);
+    if (!rc)
+        rc = gd_added_load(&t->added, trees[ADDED], &t->bpe.vocab, t->classes, t->nfc, js->path, js->err);
+    if (rc)
+        return rc;
+    find_size(t);
+    return gd_template_load(&t->template, trees[POST_PROCESSOR], t->size, js->path, js->err);
+}
+
+static gd_status read_all(gd_tokenizer *t, gd_jscan *js)
+{
+    const size_t bad = gd_utf8_check(js->text, js->len);
+    json_t *trees[FIELDS] = { 0 };
+    gd_jspan fields[FIELDS];
+    gd_status rc;
+
+    if (bad < js->len)
+        return gd_fail(js->err, GD_EFORMAT, "%s: not valid UTF-8 at byte %zu", js->path, bad);
+    rc = gd_jscan_enter(js, '{', "the file");
+    if (!rc)
+        rc = gd_jscan_fields(js, names, FIELDS, fields, "");
+    if (!rc && gd_jscan_peek(js) != '\0')
+        rc = gd_fail(js->err, GD_EFORMAT, "%s: not valid JSON at byte %zu: the end of the file is expected", js->path, js->at);
+    if (!rc)
+        rc = parse_small(trees, js, fields);
+    if (!rc)
+        rc = build(t, js, fields, trees);
+    for (int i = 0; i < FIELDS; i++)
+        json_decref(trees[i]);
+    return rc;
+}
+
+gd_status gd_tokenizer_open(gd_tokenizer **out, const char *dir, gd_error *err)
+{
+    gd_jscan js = { .err = err };
+    gd_tokenizer *t = NULL;
+    char *path, *text = NULL;
+    gd_status rc;
+
+    *out = NULL;
+    path = gd_path_join(dir, "tokenizer.json");
+    if (!path)
+        return gd_fail_memory(err, strlen(dir));
+    rc = gd_file_read(&text, &js.len, path, FILE_LIMIT, err);
+    if (rc)
+        goto out;
+    js.text = text;
+    js.path = path;
+    t = gd_alloc_zero(1, sizeof *t);
+    rc = t ? read_all(t, &js) : gd_fail_memory(err, sizeof *t);
+    if (rc)
+        goto out;
+    *out = t;
+    t = NULL;
+out:
+    gd_tokenizer_close(t);
+    gd_jscan_free(&js);
+    gd_free(text);
+    gd_free(path);
+    return rc;
+}
+
+/* ---- asking ---- */
+
+size_t gd_tokenizer_size(const gd_tokenizer *tokenizer) { return tokenizer->size; }
+
+bool gd_tokenizer_find(const gd_tokenizer *tokenizer, const char *token, uint32_t *id)
+{
+    const size_t len = strlen(token);
+    uint32_t found;
+
+    for (size_t i = 0; i < tokenizer->added.count; i++) {
+        const gd_added_token *one = &tokenizer->added.tokens[i];
+
+        if (one->len == len && !memcmp(one->content, token, len)) {
+            *id = one->id;
+            return true;
+        }
+    }
+    found = gd_vocab_by_content(&tokenizer->bpe.vocab, token, len);
+    if (found == GD_NO_TOKEN)
+        return false;
+    *id = tokenizer->bpe.vocab.tokens[found].id;
+    return true;
+}
+
+const char *gd_tokenizer_token(const gd_tokenizer *tokenizer, uint32_t id)
+{
+    const gd_vocab *vocab = &tokenizer->bpe.vocab;
+    const uint32_t token = gd_vocab_by_id(vocab, id);
+
+    for (size_t i = 0; token == GD_NO_TOKEN && i < tokenizer->added.count; i++) {
+        if (tokenizer->added.tokens[i].id == id)
+            return tokenizer->added.tokens[i].content;
+    }
+    return token == GD_NO_TOKEN ? NULL : vocab->content.data + vocab->tokens[token].content;
+}
+
+/* ---- a text ---- */
+
+typedef struct run {
+    const gd_tokenizer *t;
+    gd_ids *ids;
+    gd_error *err;
+    gd_cutter cutter;
+    gd_bpe_room bpe;
+    gd_nfc nfc;
+} run;
+
+static gd_status add_ids(run *r, const uint32_t *more, size_t n)
+{
+    gd_ids *ids = r->ids;
+
+    if (!gd_grow((void **)&ids->data, &ids->room, ids->len + n, sizeof *ids->data))
+        return gd_fail_memory(r->err, (ids->len + n) * sizeof *ids->data);
+    for (size_t i = 0; i < n; i++)
+        ids->data[ids->len++] = more[i];
+    return GD_OK;
+}
+
+static gd_status piece(void *context, const unsigned char *s, size_t len)
+{
+    run *r = context;
+
+    return gd_bpe_encode(&r->t->bpe, &r->bpe, s, len, r->ids) ? GD_OK : gd_fail_memory(r->err, len);
+}
+
+/* What lies between the added tokens of a text goes to the next step. */
+static gd_status between(run *r, const gd_added_set *set, const unsigned char *s, size_t len,
+                         gd_status (*next)(run *r, const unsigned char *s, size_t len))
+{
+    gd_added_search search = { 0, 0 };
+    gd_added_match match;
+    size_t done = 0;
+    gd_status rc = GD_OK;
+
+    while (!rc && gd_added_find(set, r->t->classes, s, len, &search, &match)) {
+        if (match.from > done)
+            rc = next(r, s + done, match.from - done);
+        if (!rc)
+            rc = add_ids(r, &match.id, 1);
+        done = match.to;
+    }
+    return rc || done >= len ? rc : next(r, s + done, len - done);
+}
+
+static gd_status cut(run *r, const unsigned char *s, size_t len) { return gd_cut(&r->cutter, 0, s, len); }
+
+static gd_status normalize(run *r, const unsigned char *s, size_t len)
+{
+    const char *out = (const char *)s;
+
+    if (r->t->nfc && !gd_nfc_run(&r->nfc, r->t->classes, out, len, &out, &len))
+        return gd_fail_memory(r->err, len);
+    return between(r, &r->t->added.normalized, (const unsigned char *)out, len, cut);
+}
+
+gd_status gd_tokenize(const gd_tokenizer *tokenizer, const char *text, size_t len, gd_ids *ids, gd_error *err)
+{
+    run r = { .t = tokenizer, .ids = ids, .err = err };
+    const size_t bad = len > TEXT_LIMIT ? len : gd_utf8_check(text, len);
+    gd_status rc;
+
+    ids->len = 0;
+    if (len > TEXT_LIMIT)
+        return gd_fail(err, GD_ETOOLONG, "a text has %zu bytes, but at most %zu are supported", len, TEXT_LIMIT);
+    if (bad < len)
+        return gd_fail(err, GD_EFORMAT, "a text is not valid UTF-8 at byte %zu", bad);
+    r.cutter = (gd_cutter){ .pretoken = &tokenizer->pretoken, .classes = tokenizer->classes, .piece = piece,
+                            .context = &r, .err = err };
+    r.cutter.regex.steps = gd_regex_steps(len);
+    rc = add_ids(&r, tokenizer->template.before.data, tokenizer->template.before.len);
+    if (!rc)
+        rc = between(&r, &tokenizer->added.raw, (const unsigned char *)text, len, normalize);
+    if (!rc)
+        rc = add_ids(&r, tokenizer->template.after.data, tokenizer->template.after.len);
+    gd_cutter_free(&r.cutter);
+    gd_bpe_room_free(&r.bpe);
+    gd_nfc_free(&r.nfc);
+    return rc;
+}

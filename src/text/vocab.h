@@ -1,0 +1,67 @@
+/* vocab.h - the vocabulary of a byte-level tokenizer: tokens by content, by bytes and by id.
+ *
+ * A token's content is written with one visible character a byte (GPT-2's alphabet: a space is U+0120). Tokens
+ * are kept by the bytes that they stand for, so that a piece of text finds its token without translation. A
+ * content with a character outside of that alphabet can't come from text; it is found by its content alone. */
+#ifndef GD_TEXT_VOCAB_H
+#define GD_TEXT_VOCAB_H
+
+#include "base/buf.h"
+#include "guerdon.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define GD_VOCAB_LIMIT ((size_t)1 << 20) /* tokens */
+#define GD_ID_LIMIT ((uint32_t)1 << 21)  /* ids are smaller */
+#define GD_NO_TOKEN UINT32_MAX
+
+typedef struct gd_token {
+    uint32_t id;
+    uint32_t bytes, bytes_len; /* in gd_vocab.bytes */
+    uint32_t content;          /* in gd_vocab.content, NUL behind */
+    bool from_bytes;           /* every character of the content stands for a byte */
+} gd_token;
+
+typedef struct gd_vocab_slot {
+    uint32_t token; /* place in tokens, or GD_NO_TOKEN */
+    uint32_t hash;
+} gd_vocab_slot;
+
+typedef struct gd_vocab {
+    gd_token *tokens;
+    size_t count, room;
+    gd_vocab_slot *slots;
+    size_t mask;
+    uint32_t *by_id; /* place in tokens, or GD_NO_TOKEN */
+    size_t size;     /* one past the largest id */
+    size_t longest;  /* bytes_len */
+    gd_buf bytes, content;
+} gd_vocab;
+
+void gd_vocab_free(gd_vocab *vocab);
+
+/* Adds a token; duplicates are found by gd_vocab_finish(). False without memory. */
+bool gd_vocab_add(gd_vocab *vocab, const char *content, size_t len, uint32_t id);
+
+/* Builds the tables; refuses an empty content, and a content or an id that is there twice. */
+gd_status gd_vocab_finish(gd_vocab *vocab, const char *path, gd_error *err);
+
+/* Places in tokens, or GD_NO_TOKEN. */
+uint32_t gd_vocab_by_bytes(const gd_vocab *vocab, const void *bytes, size_t len);
+uint32_t gd_vocab_by_content(const gd_vocab *vocab, const char *content, size_t len);
+
+static inline uint32_t gd_vocab_by_id(const gd_vocab *vocab, uint32_t id)
+{
+    return id < vocab->size ? vocab->by_id[id] : GD_NO_TOKEN;
+}
+
+/* The content with the bytes of each character replaced by the byte that it stands for, appended to *bytes:
+ * false (and nothing appended) when a character stands for none. */
+bool gd_bytes_of_content(gd_buf *bytes, const char *content, size_t len);
+
+/* The character that stands for a byte. */
+uint32_t gd_char_of_byte(unsigned char byte);
+
+#endif
