@@ -239,7 +239,7 @@ static gd_status either(gd_regex_parser *p, bool caseless, bool *may_be_empty)
     while (!rc && gd_regex_take(p, "|")) {
         gd_regex_code split = { .op = GD_RE_SPLIT, .to = 1 };
         const gd_regex_code jump = { .op = GD_RE_JUMP };
-        bool empty;
+        bool empty = false;
 
         if (n == ALTERNATIVES)
             return gd_fail(p->err, GD_EUNSUPPORTED, "%s: the pattern has more than %d alternatives", p->path,

@@ -47,7 +47,7 @@ void gd_tokenizer_close(gd_tokenizer *tokenizer)
 
 /* ---- opening ---- */
 
-enum { VERSION, TRUNCATION, PADDING, ADDED, NORMALIZER, PRE_TOKENIZER, POST_PROCESSOR, DECODER, MODEL, FIELDS };
+enum { F_VERSION, F_TRUNCATION, F_PADDING, F_ADDED, F_NORMALIZER, F_PRE_TOKENIZER, F_POST_PROCESSOR, F_DECODER, F_MODEL, FIELDS };
 
 static const char *const names[FIELDS] = {
     "version",       "truncation",     "padding", "added_tokens", "normalizer",
@@ -73,7 +73,7 @@ static gd_status check_version(gd_jscan *js, gd_jspan field)
 /* The small fields as trees; a missing one stays NULL. */
 static gd_status parse_small(json_t **trees, gd_jscan *js, const gd_jspan *fields)
 {
-    for (int i = TRUNCATION; i < DECODER; i++) {
+    for (int i = F_TRUNCATION; i < F_DECODER; i++) {
         gd_status rc = fields[i].len ? gd_json_parse(&trees[i], js->text + fields[i].at, fields[i].len, js->path, js->err)
                                      : GD_OK;
 
@@ -94,29 +94,29 @@ static void find_size(gd_tokenizer *t)
 
 static gd_status build(gd_tokenizer *t, gd_jscan *js, const gd_jspan *fields, json_t *const *trees)
 {
-    gd_status rc = check_version(js, fields[VERSION]);
+    gd_status rc = check_version(js, fields[F_VERSION]);
 
-    if (!rc && !fields[MODEL].len)
+    if (!rc && !fields[F_MODEL].len)
         rc = gd_fail(js->err, GD_EFORMAT, "%s: the field \"model\" is missing", js->path);
     if (!rc)
-        rc = gd_truncation_check(trees[TRUNCATION], js->path, js->err);
+        rc = gd_truncation_check(trees[F_TRUNCATION], js->path, js->err);
     if (!rc)
-        rc = gd_padding_check(trees[PADDING], js->path, js->err);
+        rc = gd_padding_check(trees[F_PADDING], js->path, js->err);
     if (!rc)
-        rc = gd_normalizer_load(&t->nfc, trees[NORMALIZER], js->path, js->err);
+        rc = gd_normalizer_load(&t->nfc, trees[F_NORMALIZER], js->path, js->err);
     if (!rc)
-        rc = gd_pretoken_load(&t->pretoken, trees[PRE_TOKENIZER], js->path, js->err);
+        rc = gd_pretoken_load(&t->pretoken, trees[F_PRE_TOKENIZER], js->path, js->err);
     if (!rc)
-        rc = gd_bpe_load(&t->bpe, js, fields[MODEL]);
+        rc = gd_bpe_load(&t->bpe, js, fields[F_MODEL]);
     t->classes = rc ? NULL : gd_classes_make();
     if (!rc && !t->classes)
         rc = gd_fail_memory(js->err, GD_UNICODE_END);
     if (!rc)
-        rc = gd_added_load(&t->added, trees[ADDED], &t->bpe.vocab, t->classes, t->nfc, js->path, js->err);
+        rc = gd_added_load(&t->added, trees[F_ADDED], &t->bpe.vocab, t->classes, t->nfc, js->path, js->err);
     if (rc)
         return rc;
     find_size(t);
-    return gd_template_load(&t->template, trees[POST_PROCESSOR], t->size, js->path, js->err);
+    return gd_template_load(&t->template, trees[F_POST_PROCESSOR], t->size, js->path, js->err);
 }
 
 static gd_status read_all(gd_tokenizer *t, gd_jscan *js)
