@@ -25,7 +25,7 @@ typedef struct attention_state {
     size_t depth, width; /* head_dim rounded up to a pair, and to whole vectors */
     lines q, o;          /* [line][depth] and [line][width] */
     float *m, *l;        /* [line] running maximum and sum */
-    lines k, v;          /* the block: [depth][64] and [64][width] */
+    lines k, v;          /* the block: [width][64] and [64][width] */
     lines pv;            /* [line of the tile][width] what the block adds to o */
     size_t start, keys;  /* the block's first position, and how many keys it has */
 } attention_state;
@@ -144,7 +144,7 @@ static float weights(const gd_attention_job *job, float *s, span seen, float m)
     v16 sum = v_zero();
 
     for (size_t i = 0; i < seen.end; i += 16) {
-        const v16 e = v_exp(v_sub(v_load(s + i), v_set(m)));
+        const v16 e = v_exp_falling(v_sub(v_load(s + i), v_set(m)));
 
         sum = v_add(sum, e);
         v_store(s + i, job->type == GD_BF16 ? v_round_bf16(e) : e);
@@ -196,7 +196,7 @@ static void attend(const attention_state *st, size_t line, size_t rows)
         m[r] = logits(st->job, own, seen[r], old);
         correction[r] = old - m[r];
     }
-    v_store(correction, v_exp(v_load(correction)));
+    v_store(correction, v_exp_falling(v_load(correction)));
     for (size_t r = 0; r < rows; r++)
         l[r] = __builtin_fmaf(l[r], correction[r], weights(st->job, products + r * KEYS, seen[r], m[r]));
     weigh_values(st, rows, s, seen);
@@ -208,30 +208,31 @@ static void attend(const attention_state *st, size_t line, size_t rows)
     }
 }
 
-/* Unpacks the block's keys, transposed, and values. Lanes without a key are zero, and hidden later. */
-static void load_block(const attention_state *st)
+/* The row at the block's position j, of keys or of values. */
+INLINE const void *block_row(const attention_state *st, const void *what, size_t row_bytes, size_t j)
+{
+    return (const unsigned char *)what + st->job->path[st->start + j] * row_bytes;
+}
+
+/* Unpacks the block's keys, transposed, 16 by 16, and values. Lanes without a key are zero, and hidden later. */
+INLINE void load_block(const attention_state *st, gd_dtype type)
 {
     const gd_attention_job *job = st->job;
-    const size_t lanes = (st->keys + 15) / 16 * 16;
+    const size_t n = job->head_dim, k_bytes = job->k_stride * gd_dtype_size(type);
+    const size_t v_bytes = job->v_stride * gd_dtype_size(type);
+    v16 square[16];
 
-    for (size_t j = 0; j < lanes; j++) {
-        const size_t row = j < st->keys ? job->path[st->start + j] : 0;
-
-        for (size_t d = 0; d < st->depth; d++) {
-            const size_t at = row * job->k_stride + d;
-            float x = 0.0f;
-
-            if (j < st->keys && d < job->head_dim)
-                x = job->type == GD_BF16 ? gd_bf16_to_f32(((const gd_bf16 *)job->k)[at]) : ((const float *)job->k)[at];
-            st->k.p[d * KEYS + j] = x;
+    for (size_t j = 0; j < st->keys; j += 16)
+        for (size_t d = 0; d < n; d += 16) {
+            for (size_t i = 0; i < 16; i++)
+                square[i] = j + i < st->keys ? v_read(block_row(st, job->k, k_bytes, j + i), type, d, n - d) : v_zero();
+            v_transpose(square, st->k.p + d * KEYS + j, KEYS);
         }
-    }
     for (size_t j = 0; j < st->keys; j++) {
-        const unsigned char *v = job->v;
+        const void *row = block_row(st, job->v, v_bytes, j);
 
-        v += job->path[st->start + j] * job->v_stride * gd_dtype_size(job->type);
-        for (size_t d = 0; d < job->head_dim; d += 16)
-            v_store(st->v.p + j * st->width + d, v_read(v, job->type, d, job->head_dim - d));
+        for (size_t d = 0; d < n; d += 16)
+            v_store(st->v.p + j * st->width + d, v_read(row, type, d, n - d));
     }
 }
 
@@ -244,7 +245,7 @@ static void cut_scratch(attention_state *st, const gd_attention_job *job)
     st->depth = (job->head_dim + 1) / 2 * 2;
     st->width = (job->head_dim + 15) / 16 * 16;
     st->k = (lines){ p, KEYS };
-    p += st->depth * KEYS;
+    p += st->width * KEYS;
     st->v = (lines){ p, st->width };
     p += KEYS * st->width;
     st->pv = (lines){ p, st->width };
@@ -310,7 +311,10 @@ static void row_attention(const gd_attention_job *job)
         if (window && st.start + KEYS - 1 + window < end)
             last = st.start + KEYS - 1 + window - job->first_position;
         st.keys = end - st.start < KEYS ? end - st.start : KEYS;
-        load_block(&st);
+        if (job->type == GD_BF16)
+            load_block(&st, GD_BF16);
+        else
+            load_block(&st, GD_F32);
         for (line = first * job->group; line + GD_TILE_ROWS <= last * job->group; line += GD_TILE_ROWS)
             attend(&st, line, GD_TILE_ROWS);
         if (line < last * job->group)

@@ -1,14 +1,16 @@
-/* lanes.h - 16 lanes of fp32, the unit of the contract (ARITHMETIC.md, section 4): kernels are written once upon them.
+/* lanes.h - 16 lanes of fp32, the unit of the contract (ARITHMETIC.md, section 4): kernels are written upon them.
  *
  * A file for one instruction set includes its own lanes_*.h first, which defines the type v16, the attention tile and
  *
  *     v_set(x)                 x in every lane              v_index()            0, 1, ... 15
  *     v_load(p) v_store(p, v)  16 floats, any alignment     v_load_bf16, v_store_bf16  the same, bf16 in memory
- *     v_round_bf16(v)          to the nearest bf16, even    v_sum(v) v_max_all(v)      lanes added in halves; the largest
+ *     v_round_bf16(v)          to the nearest bf16, even    v_sum(v) v_max_all(v)  lanes added in halves; the largest
+ *     v_transpose(rows[16], p, stride)  p[i * stride + j] = lane i of rows[j]
  *     v_add v_sub v_mul v_div  correctly rounded            v_fma(a, b, c)       a * b + c, one rounding
  *     v_max(a, b) v_min(a, b)  a > b ? a : b (a < b ? a : b): b when one is NaN
  *     v_select_less(a, b, yes, no)  a < b ? yes : no        v_abs(a) v_sign_of(a, sign)
  *     v_scale(a, n)            a * 2^n, n an integer in -252..254, as two exact multiplications
+ *     v_scale_once(a, n)       the same for n in -126..127, as one
  *
  * This header adds rows whose end is no multiple of 16: missing lanes read as zero, and are not written.
  * Like every header of kernels it holds only `static inline` functions: the linker must not find an AVX-512 copy
@@ -27,10 +29,11 @@ static inline v16 v_negate(v16 a) { return v_mul(a, v_set(-1.0f)); } /* exact, a
 /* Lanes of x[0..left-1], all 16 when there are as many. */
 static inline v16 v_load_some(const float *x, size_t left)
 {
-    float part[16] = { 0 };
+    float part[16];
 
     if (left >= 16)
         return v_load(x);
+    memset(part, 0, sizeof part);
     memcpy(part, x, left * sizeof *x);
     return v_load(part);
 }
@@ -47,30 +50,35 @@ static inline void v_store_some(float *x, size_t left, v16 v)
     memcpy(x, part, left * sizeof *x);
 }
 
-/* The same from element i of a row of any type, at any alignment. */
-static inline v16 v_read(const void *row, gd_dtype type, size_t i, size_t left)
+/* 16 values of any type, at any alignment. */
+static inline v16 v_load_any(const void *p, gd_dtype type)
 {
-    const unsigned char *at = (const unsigned char *)row + i * gd_dtype_size(type);
-    unsigned char part[64] = { 0 };
+    const unsigned char *bytes = p;
     float wide[16];
 
-    if (left < 16) {
-        memcpy(part, at, left * gd_dtype_size(type));
-        at = part;
-    }
-    if (type == GD_BF16)
-        return v_load_bf16(at);
-    if (type == GD_F32) {
-        memcpy(wide, at, sizeof wide);
-        return v_load(wide);
-    }
-    for (size_t l = 0; l < 16; l++) {
+    if (type != GD_F16)
+        return type == GD_BF16 ? v_load_bf16(p) : v_load(p);
+    for (size_t i = 0; i < 16; i++) {
         uint16_t half;
 
-        memcpy(&half, at + 2 * l, 2);
-        wide[l] = gd_f16_to_f32(half);
+        memcpy(&half, bytes + 2 * i, 2);
+        wide[i] = gd_f16_to_f32(half);
     }
     return v_load(wide);
+}
+
+/* From element i of a row of any type, at any alignment; `left` elements are there. */
+static inline v16 v_read(const void *row, gd_dtype type, size_t i, size_t left)
+{
+    const size_t size = gd_dtype_size(type);
+    const unsigned char *const at = (const unsigned char *)row + i * size;
+    unsigned char part[64];
+
+    if (left >= 16)
+        return v_load_any(at, type);
+    memset(part, 0, sizeof part);
+    memcpy(part, at, left * size);
+    return v_load_any(part, type);
 }
 
 /* To element i of a row of GD_F32 or GD_BF16. */

@@ -1,7 +1,7 @@
 /* math.h - exp and tanh, the one definition for every instruction set (ARITHMETIC.md, section 5).
  *
- * Polynomials with explicit fma, no table, no branch, so that 16 lanes go through at once and every target gives the same
- * bits.  Included after a lanes_*.h.  Largest errors over all finite floats, against double precision:
+ * Polynomials with explicit fma, no table, no branch, so that 16 lanes go through at once and every target gives the
+ * same bits.  Included after a lanes_*.h.  Largest errors over all finite floats, against double precision:
  *     v_exp   0.99 ULP where the result is normal; results below 2^-126 are 0; exp(-inf) = 0, NaN stays NaN
  *     v_tanh  1.34 ULP; tanh(+-0) = +-0, tanh(+-inf) = +-1, NaN stays NaN
  * The coefficients are minimax fits (relative error below 2^-30), rounded to float. */
@@ -10,14 +10,15 @@
 
 #include "backends/cpu/lanes.h"
 
-/* exp(x) = 2^n exp(r), n = round(x / ln 2), |r| <= ln(2) / 2, exp(r) = 1 + (r + r^2 q(r)). */
-static inline v16 v_exp(v16 x)
+/* exp(x) = 2^n exp(r), n = round(x / ln 2), |r| <= ln(2) / 2, exp(r) = 1 + (r + r^2 q(r)).
+ * `falling` says that no x is above 0: then 2^n needs one step instead of two, for the same bits. */
+static inline v16 exp_lanes(v16 x, bool falling)
 {
     const v16 lowest = v_set(-0x1.5d589ep+6f), highest = v_set(0x1.62e42ep+6f); /* normal results lie between */
     const v16 magic = v_set(0x1.8p23f); /* adding it leaves no room for a fraction */
     const v16 rounded = v_sub(v_fma(x, v_set(0x1.715476p+0f), magic), magic);
-    /* Far outside it may be anything: v_scale needs its range. A NaN becomes -126, and stays NaN in r. */
-    const v16 n = v_min(v_max(rounded, v_set(-126.0f)), v_set(128.0f));
+    /* Far outside it may be anything: scaling needs its range. A NaN becomes -126, and stays NaN in r. */
+    const v16 n = v_min(v_max(rounded, v_set(-126.0f)), v_set(falling ? 127.0f : 128.0f));
     const v16 r = v_fma(n, v_set(0x1.05c610p-29f), v_fma(n, v_set(-0x1.62e430p-1f), x));
     v16 q = v_set(0x1.9f07f4p-13f);
     v16 y;
@@ -27,10 +28,13 @@ static inline v16 v_exp(v16 x)
     q = v_fma(q, r, v_set(0x1.55548cp-5f));
     q = v_fma(q, r, v_set(0x1.555554p-3f));
     q = v_fma(q, r, v_set(0.5f));
-    y = v_scale(v_add(v_fma(q, v_mul(r, r), r), v_set(1.0f)), n);
-    y = v_select_less(x, lowest, v_zero(), y);
-    return v_select_less(highest, x, v_set(__builtin_inff()), y);
+    y = v_add(v_fma(q, v_mul(r, r), r), v_set(1.0f));
+    y = v_select_less(x, lowest, v_zero(), falling ? v_scale_once(y, n) : v_scale(y, n));
+    return falling ? y : v_select_less(highest, x, v_set(__builtin_inff()), y);
 }
+
+static inline v16 v_exp(v16 x) { return exp_lanes(x, false); }
+static inline v16 v_exp_falling(v16 x) { return exp_lanes(x, true); } /* x <= 0, or NaN */
 
 /* |x| < 0.625: x + x^3 p(x^2); else 1 - 2 / (exp(2 |x|) + 1); in any case with the sign of x. */
 static inline v16 v_tanh(v16 x)

@@ -55,7 +55,8 @@ static void rms_norm_row(const row_job *job, size_t r)
 {
     const gd_call *call = job->call;
     const gd_op_params *params = &call->params;
-    const size_t heads = params->heads ? params->heads : 1, cols = params->heads ? params->head_dim : call->out.cols;
+    const size_t heads = params->heads ? params->heads : 1;
+    const size_t cols = params->heads ? params->head_dim : call->out.cols;
     const float *x = line_of(&call->in[0], r);
     unsigned char *out = line_of(&call->out, r);
 

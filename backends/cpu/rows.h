@@ -13,7 +13,7 @@
 /* Keys of a block: blocks follow absolute positions (contract, section 6). */
 #define GD_ATTENTION_KEYS 64u
 /* Rows times query heads of a task, at most, unless one row has more heads: what a block of keys is unpacked for. */
-#define GD_ATTENTION_LINES 96u
+#define GD_ATTENTION_LINES 192u
 /* The largest tile of any instruction set, in lines. */
 #define GD_ATTENTION_TILE 8u
 

@@ -2,8 +2,8 @@
 #include "tests/backends/rows_case.h"
 
 /* Lengths that end inside a vector, and one of a real model. */
-static const size_t lengths[] = { 1, 2, 3, 7, 8, 9, 15, 16, 17, 24, 31, 32, 33, 47, 48, 63, 64, 65, 80, 100, 127, 128, 129,
-                                  130, 896 };
+static const size_t lengths[] = { 1, 2, 3, 7, 8, 9, 15, 16, 17, 24, 31, 32, 33, 47, 48, 63, 64, 65, 80, 100, 127, 128,
+                                  129, 130, 896 };
 enum { LENGTHS = sizeof lengths / sizeof lengths[0], LONGEST = 896, CANARY = 0x5A };
 
 static const gd_row_kernels *variant; /* that the checks below are about */
@@ -279,7 +279,8 @@ static void each_table(const gd_row_kernels *kernels)
                 memcpy(&value, &bits, 4);
                 if (types[t] != GD_F32)
                     value = types[t] == GD_BF16 ? gd_bf16_to_f32((gd_bf16)bits) : gd_f16_to_f32((uint16_t)bits);
-                check_element(out, "embedding", j, value * 1.5f, (double)value * 1.5, 2 * u * fabs((double)value) + 0x1p-126);
+                check_element(out, "embedding", j, value * 1.5f, (double)value * 1.5,
+                              2 * u * fabs((double)value) + 0x1p-126);
             }
             check_end(out, "embedding");
             gd_free(row);

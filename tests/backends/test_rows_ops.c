@@ -1,5 +1,5 @@
-/* test_rows_ops.c - the operations of the backend's table but linear and attention: which row, head and table line meets
- * which, over tiles, strides and threads. The kernels' arithmetic is test_rows.c's. */
+/* test_rows_ops.c - the operations of the backend's table but linear and attention: which row, head and table line
+ * meets which, over tiles, strides and threads. The kernels' arithmetic is test_rows.c's. */
 #include "tests/backends/rows_case.h"
 
 #include "backends/cpu/device.h"
@@ -114,7 +114,8 @@ static void check_rms_norm(ops_case *c, uint32_t heads, size_t cols, gd_dtype ty
 static void check_rope(ops_case *c, uint32_t heads, uint32_t head_dim)
 {
     const size_t half = head_dim / 2;
-    float *const cosines = test_values(9 * half, GD_F32, &c->state), *const sines = test_values(9 * half, GD_F32, &c->state);
+    float *const cosines = test_values(9 * half, GD_F32, &c->state);
+    float *const sines = test_values(9 * half, GD_F32, &c->state);
     gd_rows rows = c->rows;
     gd_call call = { .in = { tensor_open(c, GD_F32, ROWS, heads * head_dim) },
                      .out = output_open(GD_BF16, ROWS, heads * head_dim), .rows = &rows,

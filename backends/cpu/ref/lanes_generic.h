@@ -32,7 +32,7 @@ static inline v16 v_index(void)
     return v;
 }
 
-static inline v16 v_load(const float *p)
+static inline v16 v_load(const void *p)
 {
     v16 v;
 
@@ -64,6 +64,12 @@ static inline v16 v_round_bf16(v16 a)
 {
     EACH a.l[i] = gd_bf16_to_f32(gd_bf16_from_f32(a.l[i]));
     return a;
+}
+
+static inline void v_transpose(const v16 rows[16], float *out, size_t stride)
+{
+    for (size_t j = 0; j < 16; j++)
+        EACH out[i * stride + j] = rows[j].l[i];
 }
 
 static inline v16 v_add(v16 a, v16 b)
@@ -134,6 +140,12 @@ static inline float power_of_two(int n)
 
     memcpy(&f, &bits, 4);
     return f;
+}
+
+static inline v16 v_scale_once(v16 a, v16 n)
+{
+    EACH a.l[i] *= power_of_two((int)n.l[i]);
+    return a;
 }
 
 static inline v16 v_scale(v16 a, v16 n)

@@ -6,8 +6,7 @@
 #error "compile this file with $(AVX2_CFLAGS)"
 #endif
 
-#include <immintrin.h>
-#include <stddef.h>
+#include "backends/cpu/x86/transpose.h"
 
 typedef struct v16 {
     __m256 a, b; /* lanes 0-7 and 8-15 */
@@ -19,7 +18,11 @@ typedef struct v16 {
 
 static inline v16 v_make(__m256 a, __m256 b) { return (v16){ a, b }; }
 static inline v16 v_set(float x) { return v_make(_mm256_set1_ps(x), _mm256_set1_ps(x)); }
-static inline v16 v_load(const float *p) { return v_make(_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)); }
+
+static inline v16 v_load(const void *p)
+{
+    return v_make(_mm256_loadu_ps(p), _mm256_loadu_ps((const float *)p + 8));
+}
 
 static inline v16 v_index(void)
 {
@@ -73,6 +76,20 @@ static inline void v_store_bf16(void *p, v16 v)
     _mm256_storeu_si256(p, _mm256_permute4x64_epi64(_mm256_packus_epi32(a, b), 0xD8));
 }
 
+static inline void v_transpose(const v16 rows[16], float *out, size_t stride)
+{
+    __m256 part[8];
+
+    for (size_t j = 0; j < 16; j += 8) {
+        for (size_t i = 0; i < 8; i++)
+            part[i] = rows[j + i].a;
+        transpose_store(part, out + j, stride);
+        for (size_t i = 0; i < 8; i++)
+            part[i] = rows[j + i].b;
+        transpose_store(part, out + 8 * stride + j, stride);
+    }
+}
+
 static inline v16 v_add(v16 x, v16 y) { return v_make(_mm256_add_ps(x.a, y.a), _mm256_add_ps(x.b, y.b)); }
 static inline v16 v_sub(v16 x, v16 y) { return v_make(_mm256_sub_ps(x.a, y.a), _mm256_sub_ps(x.b, y.b)); }
 static inline v16 v_mul(v16 x, v16 y) { return v_make(_mm256_mul_ps(x.a, y.a), _mm256_mul_ps(x.b, y.b)); }
@@ -106,14 +123,22 @@ static inline v16 v_sign_of(v16 x, v16 from)
                   _mm256_or_ps(_mm256_andnot_ps(sign, x.b), _mm256_and_ps(sign, from.b)));
 }
 
+static inline __m256 power_of_two(__m256i n)
+{
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(n, _mm256_set1_epi32(127)), 23));
+}
+
+static inline v16 v_scale_once(v16 x, v16 n)
+{
+    return v_make(_mm256_mul_ps(x.a, power_of_two(_mm256_cvttps_epi32(n.a))),
+                  _mm256_mul_ps(x.b, power_of_two(_mm256_cvttps_epi32(n.b))));
+}
+
 static inline __m256 scale_half(__m256 x, __m256 n)
 {
     const __m256i whole = _mm256_cvttps_epi32(n), half = _mm256_srai_epi32(whole, 1);
-    const __m256i bias = _mm256_set1_epi32(127);
-    const __m256i one = _mm256_slli_epi32(_mm256_add_epi32(half, bias), 23);
-    const __m256i two = _mm256_slli_epi32(_mm256_add_epi32(_mm256_sub_epi32(whole, half), bias), 23);
 
-    return _mm256_mul_ps(_mm256_mul_ps(x, _mm256_castsi256_ps(one)), _mm256_castsi256_ps(two));
+    return _mm256_mul_ps(_mm256_mul_ps(x, power_of_two(half)), power_of_two(_mm256_sub_epi32(whole, half)));
 }
 
 static inline v16 v_scale(v16 x, v16 n) { return v_make(scale_half(x.a, n.a), scale_half(x.b, n.b)); }

@@ -6,8 +6,7 @@
 #error "compile this file with $(AVX512_CFLAGS)"
 #endif
 
-#include <immintrin.h>
-#include <stddef.h>
+#include "backends/cpu/x86/transpose.h"
 
 typedef __m512 v16;
 
@@ -16,7 +15,7 @@ typedef __m512 v16;
 #define GD_TILE_COLS 2
 
 static inline v16 v_set(float x) { return _mm512_set1_ps(x); }
-static inline v16 v_load(const float *p) { return _mm512_loadu_ps(p); }
+static inline v16 v_load(const void *p) { return _mm512_loadu_ps(p); }
 static inline void v_store(float *p, v16 v) { _mm512_storeu_ps(p, v); }
 static inline v16 v_index(void) { return _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15); }
 
@@ -48,6 +47,20 @@ static inline void v_store_bf16(void *p, v16 v)
     _mm256_storeu_si256(p, _mm512_cvtepi32_epi16(_mm512_srli_epi32(round_bf16(v), 16)));
 }
 
+static inline void v_transpose(const v16 rows[16], float *out, size_t stride)
+{
+    __m256 part[8];
+
+    for (size_t j = 0; j < 16; j += 8) {
+        for (size_t i = 0; i < 8; i++)
+            part[i] = _mm512_castps512_ps256(rows[j + i]);
+        transpose_store(part, out + j, stride);
+        for (size_t i = 0; i < 8; i++)
+            part[i] = _mm512_extractf32x8_ps(rows[j + i], 1);
+        transpose_store(part, out + 8 * stride + j, stride);
+    }
+}
+
 static inline v16 v_add(v16 x, v16 y) { return _mm512_add_ps(x, y); }
 static inline v16 v_sub(v16 x, v16 y) { return _mm512_sub_ps(x, y); }
 static inline v16 v_mul(v16 x, v16 y) { return _mm512_mul_ps(x, y); }
@@ -68,14 +81,18 @@ static inline v16 v_sign_of(v16 x, v16 from)
     return _mm512_or_ps(v_abs(x), _mm512_and_ps(_mm512_set1_ps(-0.0f), from));
 }
 
+static inline v16 power_of_two(__m512i n)
+{
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(n, _mm512_set1_epi32(127)), 23));
+}
+
+static inline v16 v_scale_once(v16 x, v16 n) { return _mm512_mul_ps(x, power_of_two(_mm512_cvttps_epi32(n))); }
+
 static inline v16 v_scale(v16 x, v16 n)
 {
     const __m512i whole = _mm512_cvttps_epi32(n), half = _mm512_srai_epi32(whole, 1);
-    const __m512i bias = _mm512_set1_epi32(127);
-    const __m512i one = _mm512_slli_epi32(_mm512_add_epi32(half, bias), 23);
-    const __m512i two = _mm512_slli_epi32(_mm512_add_epi32(_mm512_sub_epi32(whole, half), bias), 23);
 
-    return _mm512_mul_ps(_mm512_mul_ps(x, _mm512_castsi512_ps(one)), _mm512_castsi512_ps(two));
+    return _mm512_mul_ps(_mm512_mul_ps(x, power_of_two(half)), power_of_two(_mm512_sub_epi32(whole, half)));
 }
 
 static inline float v_sum(v16 v)
