@@ -62,10 +62,86 @@ static void golden_plans_are_as_stored(void **state)
     assert_int_equal(gd_mem_live(), 0);
 }
 
+enum { ROOM = 65536 };
+static unsigned owner[3][ROOM]; /* by extent and byte of a line: 1 + the buffer that was written there last */
+
+static void write_buffer(const gd_plan *plan, unsigned index)
+{
+    const gd_plan_buffer *b = &plan->buffers[index];
+    const size_t end = b->offset + b->cols * gd_dtype_size(b->dtype);
+
+    assert_true(end <= plan->line_bytes[b->extent] && end <= ROOM);
+    for (size_t i = b->offset; i < end; i++)
+        owner[b->extent][i] = index + 1;
+}
+
+static void read_buffer(const gd_plan *plan, const gd_plan_step *step, unsigned index)
+{
+    const gd_plan_buffer *b = &plan->buffers[index];
+
+    for (size_t i = b->offset; i < b->offset + b->cols * gd_dtype_size(b->dtype); i++)
+        if (owner[b->extent][i] != index + 1)
+            fail_msg("%s: %s reads \"%s\", but byte %zu is no longer its own", plan->graph_name, gd_op_name(step->op),
+                     b->name, i);
+}
+
+/* Runs the plan on names alone: every byte that a step reads was last written by the buffer it reads. Keys, values and
+ * the residual stream of the first tile must survive what the second does, so each layer's stage runs twice. */
+static void no_buffer_is_overwritten_while_it_lives(void **state)
+{
+    (void)state;
+    for (size_t m = 0; m < 2 * (sizeof models / sizeof models[0]); m++) {
+        gd_plan *plan = plan_of(models[m / 2], m % 2 ? GD_F32 : GD_BF16);
+
+        memset(owner, 0, sizeof owner);
+        for (size_t s = 0; s < 2 * plan->stage_count; s++) {
+            const gd_plan_stage *stage = &plan->stages[s / 2];
+
+            for (size_t i = 0; i < stage->step_count; i++) {
+                const gd_plan_step *step = &plan->steps[stage->first_step + i];
+
+                for (unsigned k = 0; k < step->in_count; k++)
+                    read_buffer(plan, step, step->in[k]);
+                for (unsigned k = 0; k < step->in_count; k++) /* written beside what is read */
+                    if (step->in[k] != step->out) {
+                        write_buffer(plan, step->out);
+                        read_buffer(plan, step, step->in[k]);
+                    }
+                write_buffer(plan, step->out);
+            }
+        }
+        for (size_t i = 0; i < plan->buffer_count; i++)
+            if (plan->buffers[i].extent == GD_EXTENT_BATCH)
+                read_buffer(plan, &plan->steps[0], (unsigned)i);
+        gd_plan_free(plan);
+    }
+}
+
+/* The types that a step reads and writes are those that the operations are defined for. */
+static void matmul_operands_alone_are_rounded(void **state)
+{
+    (void)state;
+    for (size_t m = 0; m < sizeof models / sizeof models[0]; m++) {
+        gd_plan *plan = plan_of(models[m], GD_BF16);
+
+        for (size_t i = 0; i < plan->step_count; i++) {
+            const gd_plan_step *step = &plan->steps[i];
+            const bool matmul = step->op == GD_OP_linear || step->op == GD_OP_attention;
+
+            for (unsigned k = 0; k < step->in_count; k++)
+                assert_int_equal(plan->buffers[step->in[k]].dtype, matmul ? GD_BF16 : GD_F32);
+        }
+        assert_int_equal(plan->buffers[plan->score].dtype, GD_F32);
+        gd_plan_free(plan);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(golden_plans_are_as_stored),
+        cmocka_unit_test(no_buffer_is_overwritten_while_it_lives),
+        cmocka_unit_test(matmul_operands_alone_are_rounded),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
