@@ -16,8 +16,8 @@ static inline float gd_bf16_to_f32(gd_bf16 h)
     return f;
 }
 
-/* NaN stays NaN (made quiet); overflow becomes infinity, as rounding says. Denormal results are kept: the contract's
- * flushing belongs to arithmetic, and a conversion is none. */
+/* NaN stays NaN (made quiet); overflow becomes infinity, as rounding says. Denormal results are kept: the
+ * contract's flushing belongs to arithmetic, and a conversion is none. */
 static inline gd_bf16 gd_bf16_from_f32(float f)
 {
     uint32_t bits;

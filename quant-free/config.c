@@ -18,9 +18,10 @@ static const struct size_rule {
     const char *field;
     int64_t max;
 } size_rules[] = {
-    { "hidden_size", 1 << 20 },       { "intermediate_size", 1 << 24 },   { "num_hidden_layers", 4096 },
-    { "num_attention_heads", 4096 },  { "num_key_value_heads", 4096 },    { "head_dim", 4096 },
-    { "vocab_size", 1 << 22 },        { "max_position_embeddings", (int64_t)1 << 31 },
+    { "hidden_size", 1 << 20 },      { "intermediate_size", 1 << 24 },
+    { "num_hidden_layers", 4096 },   { "num_attention_heads", 4096 },
+    { "num_key_value_heads", 4096 }, { "head_dim", 4096 },
+    { "vocab_size", 1 << 22 },       { "max_position_embeddings", (int64_t)1 << 31 },
 };
 
 static gd_status check_sizes(const gd_config *c, gd_error *err)
@@ -57,10 +58,15 @@ static gd_status check_heads(const gd_config *c, gd_error *err)
     if (rc)
         return rc;
     if (fmod(heads, kv) != 0)
-        return gd_fail(err, GD_EFORMAT, "%s: the field \"num_attention_heads\" is %g, a multiple of \"num_key_value_heads\" %g is expected",
+        return gd_fail(err, GD_EFORMAT,
+                       "%s: the field \"num_attention_heads\" is %g, a multiple of \"num_key_value_heads\" "
+                       "%g is expected",
                        c->path, heads, kv);
-    if (!gd_json_has(c->json, "head_dim") && !gd_config_default_find(c->family, "head_dim") && fmod(hidden, heads) != 0)
-        return gd_fail(err, GD_EFORMAT, "%s: the field \"hidden_size\" is %g, a multiple of \"num_attention_heads\" %g is expected",
+    if (!gd_json_has(c->json, "head_dim") && !gd_config_default_find(c->family, "head_dim") &&
+        fmod(hidden, heads) != 0)
+        return gd_fail(err, GD_EFORMAT,
+                       "%s: the field \"hidden_size\" is %g, a multiple of \"num_attention_heads\" %g is "
+                       "expected",
                        c->path, hidden, heads);
     rc = gd_config_number(c, "head_dim", &dim, err);
     if (!rc && fmod(dim, 2) != 0)
@@ -77,8 +83,9 @@ static gd_status check_eps(const gd_config *c, gd_error *err)
         return GD_OK;
     rc = gd_config_number(c, "rms_norm_eps", &eps, err);
     if (!rc && !(eps > 0 && eps < 1))
-        return gd_fail(err, GD_EFORMAT, "%s: the field \"rms_norm_eps\" is %g, a number between 0 and 1 is expected",
-                       c->path, eps);
+        return gd_fail(err, GD_EFORMAT,
+                       "%s: the field \"rms_norm_eps\" is %g, a number between 0 and 1 is expected", c->path,
+                       eps);
     return rc;
 }
 
@@ -100,13 +107,14 @@ static gd_status check_labels(gd_config *c, gd_error *err)
     if (rc)
         return rc;
     if (labels && gd_json_has(c->json, "num_labels") && n != (int64_t)json_object_size(labels))
-        return gd_fail(err, GD_EFORMAT, "%s: the field \"num_labels\" is %d, but \"id2label\" has %zu labels", c->path,
-                       (int)n, json_object_size(labels));
+        return gd_fail(err, GD_EFORMAT, "%s: the field \"num_labels\" is %d, but \"id2label\" has %zu labels",
+                       c->path, (int)n, json_object_size(labels));
     if (labels)
         n = (int64_t)json_object_size(labels);
     if (n != 1)
-        return gd_fail(err, GD_EUNSUPPORTED, "%s: the model has %d labels, but a reward model with one score is expected",
-                       c->path, (int)n);
+        return gd_fail(err, GD_EUNSUPPORTED,
+                       "%s: the model has %d labels, but a reward model with one score is expected", c->path,
+                       (int)n);
     return GD_OK;
 }
 
@@ -199,7 +207,8 @@ static const char *file_name(const gd_config *c, const char *field)
 bool gd_config_has(const gd_config *c, const char *field)
 {
     return strcmp(field, "rope_theta") == 0 || strcmp(field, "num_key_value_heads") == 0 ||
-           strcmp(field, "head_dim") == 0 || gd_json_has(c->json, file_name(c, field)) || find_default(c, field);
+           strcmp(field, "head_dim") == 0 || gd_json_has(c->json, file_name(c, field)) ||
+           find_default(c, field);
 }
 
 gd_status gd_config_number(const gd_config *c, const char *field, double *out, gd_error *err)
@@ -237,7 +246,8 @@ gd_status gd_config_size(const gd_config *c, const char *field, size_t *out, gd_
     if (rc)
         return rc;
     if (!(n >= 0 && n <= EXACT_MAX) || n != floor(n))
-        return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" is %g, a whole number from 0 is expected", c->path, field, n);
+        return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" is %g, a whole number from 0 is expected",
+                       c->path, field, n);
     *out = (size_t)n;
     return GD_OK;
 }

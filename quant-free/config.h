@@ -1,12 +1,14 @@
 /* config.h - config.json of a model directory, read once and normalised.
  *
- * Transformers 4 writes rope_theta, rope_scaling and torch_dtype at the top; Transformers 5 writes rope_parameters and
- * dtype. Both are read, and a value has one name here. A field that is absent has the default that Transformers 5.3
- * gives to the architecture; a field that is null is absent without a default, unless Transformers fills it in.
+ * Transformers 4 writes rope_theta, rope_scaling and torch_dtype at the top; Transformers 5 writes
+ * rope_parameters and dtype. Both are read, and a value has one name here. A field that is absent has the
+ * default that Transformers 5.3 gives to the architecture; a field that is null is absent without a default,
+ * unless Transformers fills it in.
  *
- * Opening checks what holds for every model: positive sizes that fit each other, one label, no quantisation, no code,
- * causal attention, and none of the fields by which related architectures change the mathematics (they are refused by
- * name). What an architecture's graph must agree with, such as the activation or a bias, is left to the graph. */
+ * Opening checks what holds for every model: positive sizes that fit each other, one label, no quantisation,
+ * no code, causal attention, and none of the fields by which related architectures change the mathematics
+ * (they are refused by name). What an architecture's graph must agree with, such as the activation or a bias,
+ * is left to the graph. */
 #ifndef GD_QUANT_FREE_CONFIG_H
 #define GD_QUANT_FREE_CONFIG_H
 
@@ -17,8 +19,9 @@
 
 typedef struct gd_config gd_config;
 
-/* How positions become angles. The frequencies of `default` are theta^(-2j/head_dim); `linear` divides them by factor;
- * `llama3` divides the slow ones, leaves the fast ones and blends between (Transformers' _compute_llama3_parameters). */
+/* How positions become angles. The frequencies of `default` are theta^(-2j/head_dim); `linear` divides them
+ * by factor; `llama3` divides the slow ones, leaves the fast ones and blends between (Transformers'
+ * _compute_llama3_parameters). */
 typedef struct gd_rope {
     enum { GD_ROPE_DEFAULT = 0, GD_ROPE_LLAMA3, GD_ROPE_LINEAR } type;
     double theta;
@@ -59,7 +62,8 @@ gd_status gd_config_bool(const gd_config *config, const char *field, bool *out, 
 /* The rotary embedding; types other than the three were refused by name at opening. */
 void gd_config_rope(const gd_config *config, gd_rope *rope);
 
-/* The sliding window of a layer: a query at position p sees the keys p - window + 1 .. p. 0 means all of them. */
+/* The sliding window of a layer: a query at position p sees the keys p - window + 1 .. p. 0 means all of
+ * them. */
 gd_status gd_config_window(const gd_config *config, size_t layer, size_t *window, gd_error *err);
 
 /* Sentences for the user: fields that are not known and are ignored, as Transformers ignores them. */

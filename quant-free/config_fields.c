@@ -1,5 +1,5 @@
-/* config_fields.c - which fields of config.json are known: their defaults, and those that are refused. Defaults are those
- * of the configuration classes of Transformers 5.3. */
+/* config_fields.c - which fields of config.json are known: their defaults, and those that are refused.
+ * Defaults are those of the configuration classes of Transformers 5.3. */
 #include "quant-free/config_inside.h"
 
 #include "base/error.h"
@@ -19,11 +19,8 @@ static const struct family {
     gd_family family;
     const char *prefix, *model_type;
 } families[] = {
-    { LLAMA, "LlamaFor", "llama" },
-    { QWEN2, "Qwen2For", "qwen2" },
-    { MISTRAL, "MistralFor", "mistral" },
-    { QWEN3, "Qwen3For", "qwen3" },
-    { GEMMA2, "Gemma2For", "gemma2" },
+    { LLAMA, "LlamaFor", "llama" }, { QWEN2, "Qwen2For", "qwen2" },    { MISTRAL, "MistralFor", "mistral" },
+    { QWEN3, "Qwen3For", "qwen3" }, { GEMMA2, "Gemma2For", "gemma2" },
 };
 
 static const gd_config_default defaults[] = {
@@ -52,8 +49,8 @@ static const gd_config_default defaults[] = {
     { "eos_token_id", LLAMA | MISTRAL, 2, NULL, false },
 };
 
-/* Fields that a relative of our architectures reads, or that ask for something that we do not do. The value that
- * changes nothing is accepted, as are null, false, 0 and empty things. */
+/* Fields that a relative of our architectures reads, or that ask for something that we do not do. The value
+ * that changes nothing is accepted, as are null, false, 0 and empty things. */
 static const struct refusal {
     const char *field;
     unsigned allowed; /* families that read the field, and may have it */
@@ -99,23 +96,92 @@ static const struct refusal {
 };
 
 /* Everything else that the configuration classes read or write: it is used elsewhere, or changes no score. */
-static const char *const known[] = {
-    "_attn_implementation_autoset", "_name_or_path", "architectures", "attention_bias", "attention_dropout",
-    "bad_words_ids", "begin_suppress_tokens", "bos_token_id", "cache_implementation", "chunk_size_feed_forward",
-    "cross_attention_hidden_size", "decoder_start_token_id", "diversity_penalty", "do_sample", "dtype", "early_stopping",
-    "encoder_no_repeat_ngram_size", "eos_token_id", "exponential_decay_length_penalty", "final_logit_softcapping",
-    "finetuning_task", "forced_bos_token_id", "forced_eos_token_id", "head_dim", "hidden_act", "hidden_activation",
-    "hidden_size", "id2label", "initializer_range", "intermediate_size", "is_decoder", "label2id", "layer_types",
-    "length_penalty", "max_length", "max_position_embeddings", "max_window_layers", "mean", "min_length", "mlp_bias",
-    "model_type", "no_repeat_ngram_size", "num_attention_heads", "num_beam_groups", "num_beams", "num_hidden_layers",
-    "num_key_value_heads", "num_labels", "num_return_sequences", "original_max_position_embeddings",
-    "output_attentions", "output_hidden_states", "output_scores", "pad_token_id", "prefix", "pretraining_tp",
-    "problem_type", "remove_invalid_values", "repetition_penalty", "return_dict", "return_dict_in_generate",
-    "rms_norm_eps", "rope_parameters", "rope_scaling", "rope_theta", "sep_token_id", "std", "suppress_tokens",
-    "task_specific_params", "temperature", "tf_legacy_loss", "tie_encoder_decoder", "tie_word_embeddings",
-    "tokenizer_class", "top_k", "top_p", "torch_dtype", "torchscript", "transformers_version", "typical_p",
-    "unsloth_fixed", "unsloth_version", "use_bfloat16", "use_cache", "use_sliding_window", "vocab_size",
-};
+static const char *const known[] = { "_attn_implementation_autoset",
+                                     "_name_or_path",
+                                     "architectures",
+                                     "attention_bias",
+                                     "attention_dropout",
+                                     "bad_words_ids",
+                                     "begin_suppress_tokens",
+                                     "bos_token_id",
+                                     "cache_implementation",
+                                     "chunk_size_feed_forward",
+                                     "cross_attention_hidden_size",
+                                     "decoder_start_token_id",
+                                     "diversity_penalty",
+                                     "do_sample",
+                                     "dtype",
+                                     "early_stopping",
+                                     "encoder_no_repeat_ngram_size",
+                                     "eos_token_id",
+                                     "exponential_decay_length_penalty",
+                                     "final_logit_softcapping",
+                                     "finetuning_task",
+                                     "forced_bos_token_id",
+                                     "forced_eos_token_id",
+                                     "head_dim",
+                                     "hidden_act",
+                                     "hidden_activation",
+                                     "hidden_size",
+                                     "id2label",
+                                     "initializer_range",
+                                     "intermediate_size",
+                                     "is_decoder",
+                                     "label2id",
+                                     "layer_types",
+                                     "length_penalty",
+                                     "max_length",
+                                     "max_position_embeddings",
+                                     "max_window_layers",
+                                     "mean",
+                                     "min_length",
+                                     "mlp_bias",
+                                     "model_type",
+                                     "no_repeat_ngram_size",
+                                     "num_attention_heads",
+                                     "num_beam_groups",
+                                     "num_beams",
+                                     "num_hidden_layers",
+                                     "num_key_value_heads",
+                                     "num_labels",
+                                     "num_return_sequences",
+                                     "original_max_position_embeddings",
+                                     "output_attentions",
+                                     "output_hidden_states",
+                                     "output_scores",
+                                     "pad_token_id",
+                                     "prefix",
+                                     "pretraining_tp",
+                                     "problem_type",
+                                     "remove_invalid_values",
+                                     "repetition_penalty",
+                                     "return_dict",
+                                     "return_dict_in_generate",
+                                     "rms_norm_eps",
+                                     "rope_parameters",
+                                     "rope_scaling",
+                                     "rope_theta",
+                                     "sep_token_id",
+                                     "std",
+                                     "suppress_tokens",
+                                     "task_specific_params",
+                                     "temperature",
+                                     "tf_legacy_loss",
+                                     "tie_encoder_decoder",
+                                     "tie_word_embeddings",
+                                     "tokenizer_class",
+                                     "top_k",
+                                     "top_p",
+                                     "torch_dtype",
+                                     "torchscript",
+                                     "transformers_version",
+                                     "typical_p",
+                                     "unsloth_fixed",
+                                     "unsloth_version",
+                                     "use_bfloat16",
+                                     "use_cache",
+                                     "use_sliding_window",
+                                     "vocab_size" };
 
 const gd_config_default *gd_config_default_find(gd_family family, const char *field)
 {
@@ -142,18 +208,11 @@ gd_status gd_config_family_read(gd_config *c, gd_error *err)
         if (mine)
             c->family = f->family;
         if (type && mine != (strcmp(type, f->model_type) == 0))
-            return gd_fail(err, GD_EFORMAT, "%s: the field \"model_type\" is \"%s\", but the architecture is %s", c->path,
+            return gd_fail(err, GD_EFORMAT,
+                           "%s: the field \"model_type\" is \"%s\", but the architecture is %s", c->path,
                            type, c->architecture);
     }
     return GD_OK;
-}
-
-/* null, false, 0 and empty things ask for nothing. */
-static bool asks_nothing(const json_t *v)
-{
-    return json_is_null(v) || json_is_false(v) || (json_is_number(v) && json_number_value(v) == 0) ||
-           (json_is_string(v) && json_string_length(v) == 0) || (json_is_array(v) && json_array_size(v) == 0) ||
-           (json_is_object(v) && json_object_size(v) == 0);
 }
 
 static bool is_neutral(const struct refusal *r, const json_t *v)
@@ -162,7 +221,7 @@ static bool is_neutral(const struct refusal *r, const json_t *v)
     case ONE: return json_is_null(v) || (json_is_number(v) && json_number_value(v) == 1);
     case TRUE: return json_is_null(v) || json_is_true(v);
     case SCORE: return json_is_null(v) || (json_is_string(v) && strcmp(json_string_value(v), "score") == 0);
-    default: return asks_nothing(v);
+    default: return gd_json_nothing(v);
     }
 }
 
@@ -170,7 +229,8 @@ static gd_status refuse(const gd_config *c, const struct refusal *r, const json_
 {
     char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
 
-    gd_fail(err, GD_EUNSUPPORTED, "%s: the field \"%s\" is %.60s: %s", c->path, r->field, text ? text : "set", r->why);
+    gd_fail(err, GD_EUNSUPPORTED, "%s: the field \"%s\" is %.60s: %s", c->path, r->field, text ? text : "set",
+            r->why);
     free(text);
     return GD_EUNSUPPORTED;
 }
@@ -201,10 +261,10 @@ gd_status gd_config_fields_check(gd_config *c, gd_error *err)
         if (value && !(r->allowed & c->family) && !is_neutral(r, value))
             return refuse(c, r, value, err);
     }
-    json_object_foreach(c->json, field, value)
-    {
-        if (!asks_nothing(value) && !is_known(c, field))
-            rc = gd_notes_add(&c->notes, err, "%s: the field \"%s\" is not known, and is ignored as Transformers does",
+    json_object_foreach (c->json, field, value) {
+        if (!gd_json_nothing(value) && !is_known(c, field))
+            rc = gd_notes_add(&c->notes, err,
+                              "%s: the field \"%s\" is not known, and is ignored as Transformers does",
                               c->path, field);
         if (rc)
             break;

@@ -5,7 +5,8 @@
 #include "quant-free/config.h"
 #include "quant-free/notes.h"
 
-/* The families whose defaults and habits are known; any other is read without defaults, for a graph from a file. */
+/* The families whose defaults and habits are known; any other is read without defaults, for a graph from a
+ * file. */
 typedef enum gd_family {
     GD_FAMILY_OTHER = 0,
     GD_FAMILY_LLAMA = 1,
@@ -24,7 +25,8 @@ struct gd_config {
     gd_notes notes;
 };
 
-/* A default that Transformers' configuration class gives when the field is absent: one of the three is meant. */
+/* A default that Transformers' configuration class gives when the field is absent: one of the three is meant.
+ */
 typedef struct gd_config_default {
     const char *field;
     unsigned families;

@@ -1,14 +1,14 @@
 /* safetensors.h - one safetensors file, mapped.
  *
  * The format: 8 bytes N (little-endian), N bytes of JSON, then the tensors' bytes. The JSON maps each name to
- * {"dtype", "shape", "data_offsets": [begin, end]}, offsets counted from the end of the JSON; "__metadata__" maps
- * strings to strings.
+ * {"dtype", "shape", "data_offsets": [begin, end]}, offsets counted from the end of the JSON; "__metadata__"
+ * maps strings to strings.
  *
- * A file is accepted when the reference reader (the Rust crate) accepts it and these hold too: no key twice, no field
- * beyond the three, rank <= 8, dimensions <= 2^48, no overflow in the product of the non-zero dimensions, at most
- * 65,536 tensors. As there: N <= 100,000,000; the tensors cover the rest of the file exactly, without a hole, an
- * overlap or trailing bytes; white space around the JSON is fine; tensors may be misaligned or empty. Everything is
- * compared with the bytes that are there before it is used in arithmetic.
+ * A file is accepted when the reference reader (the Rust crate) accepts it and these hold too: no key twice,
+ * no field beyond the three, rank <= 8, dimensions <= 2^48, no overflow in the product of the non-zero
+ * dimensions, at most 65,536 tensors. As there: N <= 100,000,000; the tensors cover the rest of the file
+ * exactly, without a hole, an overlap or trailing bytes; white space around the JSON is fine; tensors may be
+ * misaligned or empty. Everything is compared with the bytes that are there before it is used in arithmetic.
  *
  * The file must not shrink while it is open: a read of a page that is gone ends the process (SIGBUS). */
 #ifndef GD_QUANT_FREE_SAFETENSORS_H
@@ -23,14 +23,15 @@
 
 typedef struct gd_st gd_st;
 
-/* A tensor whose type is not one of weights: an integer buffer, say. It is checked like the others, and left alone
- * unless somebody asks for it by name. */
+/* A tensor whose type is not one of weights: an integer buffer, say. It is checked like the others, and left
+ * alone unless somebody asks for it by name. */
 typedef struct gd_st_other {
     const char *name, *dtype;
 } gd_st_other;
 
-/* Maps and checks. *out is NULL on failure. Pickles (.bin, .pt, .pth, or their first bytes) are refused: reading one
- * means running it. Memory: about twice the header while opening, the names and 120 bytes a tensor afterwards. */
+/* Maps and checks. *out is NULL on failure. Pickles (.bin, .pt, .pth, or their first bytes) are refused:
+ * reading one means running it. Memory: about twice the header while opening, the names and 120 bytes a
+ * tensor afterwards. */
 gd_status gd_st_open(gd_st **out, const char *path, gd_error *err);
 
 /* Unmaps: every view of the file becomes invalid. NULL is fine. */
@@ -46,7 +47,8 @@ const gd_view *gd_st_at(const gd_st *st, size_t i);
 size_t gd_st_other_count(const gd_st *st);
 const gd_st_other *gd_st_other_at(const gd_st *st, size_t i);
 
-/* The tensor of that name, or NULL when there is none that could be weights. Time: log2(count) comparisons. */
+/* The tensor of that name, or NULL when there is none that could be weights. Time: log2(count) comparisons.
+ */
 const gd_view *gd_st_find(const gd_st *st, const char *name);
 
 /* The same for a tensor that must be there: fails with a sentence when it is absent or has another type. */

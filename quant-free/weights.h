@@ -1,8 +1,9 @@
 /* weights.h - the tensors of a checkpoint directory: one model.safetensors, or shards with an index.
  *
- * As in Transformers, model.safetensors wins when an index is there too. With an index, the shards must hold exactly
- * what it says: a tensor that is absent, in another shard as well, or not listed is refused. A shard's name in the
- * index is a plain file name; links inside the directory are followed, since the Hugging Face cache is made of them. */
+ * As in Transformers, model.safetensors wins when an index is there too. With an index, the shards must hold
+ * exactly what it says: a tensor that is absent, in another shard as well, or not listed is refused. A
+ * shard's name in the index is a plain file name; links inside the directory are followed, since the Hugging
+ * Face cache is made of them. */
 #ifndef GD_QUANT_FREE_WEIGHTS_H
 #define GD_QUANT_FREE_WEIGHTS_H
 

@@ -9,11 +9,11 @@
 #include <math.h>
 #include <string.h>
 
-gd_status gd_json_parse(json_t **out, const char *text, size_t len, const char *name, gd_error *err)
+static gd_status parse(json_t **out, const char *text, size_t len, size_t flags, const char *name, gd_error *err)
 {
     json_error_t at;
 
-    *out = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &at);
+    *out = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL | flags, &at);
     if (*out)
         return GD_OK;
     if (json_error_code(&at) == json_error_out_of_memory)
@@ -21,7 +21,12 @@ gd_status gd_json_parse(json_t **out, const char *text, size_t len, const char *
     return gd_fail(err, GD_EFORMAT, "%s: not valid JSON at line %d column %d: %s", name, at.line, at.column, at.text);
 }
 
-gd_status gd_json_load(json_t **out, const char *path, size_t limit, gd_error *err)
+gd_status gd_json_parse(json_t **out, const char *text, size_t len, const char *name, gd_error *err)
+{
+    return parse(out, text, len, 0, name, err);
+}
+
+static gd_status load(json_t **out, const char *path, size_t limit, size_t flags, gd_error *err)
 {
     char *text;
     size_t len;
@@ -31,9 +36,26 @@ gd_status gd_json_load(json_t **out, const char *path, size_t limit, gd_error *e
     rc = gd_file_read(&text, &len, path, limit, err);
     if (rc)
         return rc;
-    rc = gd_json_parse(out, text, len, path, err);
+    rc = parse(out, text, len, flags, path, err);
     gd_free(text);
     return rc;
+}
+
+gd_status gd_json_load(json_t **out, const char *path, size_t limit, gd_error *err)
+{
+    return load(out, path, limit, 0, err);
+}
+
+gd_status gd_json_load_reals(json_t **out, const char *path, size_t limit, gd_error *err)
+{
+    return load(out, path, limit, JSON_DECODE_INT_AS_REAL, err);
+}
+
+bool gd_json_nothing(const json_t *v)
+{
+    return json_is_null(v) || json_is_false(v) || (json_is_number(v) && json_number_value(v) == 0) ||
+           (json_is_string(v) && json_string_length(v) == 0) || (json_is_array(v) && json_array_size(v) == 0) ||
+           (json_is_object(v) && json_object_size(v) == 0);
 }
 
 bool gd_json_has(const json_t *object, const char *key)

@@ -16,8 +16,14 @@ gd_status gd_json_parse(json_t **out, const char *text, size_t len, const char *
 /* Reads and parses a file of at most `limit` bytes. */
 gd_status gd_json_load(json_t **out, const char *path, size_t limit, gd_error *err);
 
+/* The same, every number as a real: tokenizer_config.json has 10^30 for "no limit", more than an integer holds. */
+gd_status gd_json_load_reals(json_t **out, const char *path, size_t limit, gd_error *err);
+
 /* "a string", "a list", "null", ...: for messages. */
 const char *gd_json_type_name(const json_t *value);
+
+/* True for null, false, 0 and empty strings, lists and objects: an optional field that asks for nothing. */
+bool gd_json_nothing(const json_t *value);
 
 /* True when the field is there and not null. */
 bool gd_json_has(const json_t *object, const char *key);

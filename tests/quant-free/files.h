@@ -1,4 +1,5 @@
-/* files.h - a temporary directory for a test, and files in it. Every function fails the test itself when it cannot. */
+/* files.h - a temporary directory for a test, and files in it. Every function fails the test itself when it
+ * cannot. */
 #ifndef GD_TESTS_QUANT_FREE_FILES_H
 #define GD_TESTS_QUANT_FREE_FILES_H
 
@@ -6,7 +7,8 @@
 
 #include <stdbool.h>
 
-/* cmocka's set-up and tear-down: *state becomes the path of an empty directory, which is removed with all in it. */
+/* cmocka's set-up and tear-down: *state becomes the path of an empty directory, which is removed with all in
+ * it. */
 int dir_setup(void **state);
 int dir_teardown(void **state);
 
@@ -25,8 +27,9 @@ void copy_data(const char *dir, const char *name, const char *data_name);
 /* Makes a directory dir/name, and gives its path as in_dir does. */
 const char *make_dir(const char *dir, const char *name);
 
-/* True when the outcome is the wanted one: success for "", else a failure with the sentence "PATH: WANT" (or just WANT
- * when path is NULL). Prints what differs, with the case's id, so that a table goes on to its end. */
+/* True when the outcome is the wanted one: success for "", else a failure with the sentence "PATH: WANT" (or
+ * just WANT when path is NULL). Prints what differs, with the case's id, so that a table goes on to its end.
+ */
 bool said(const char *id, const char *path, gd_status rc, const gd_error *err, const char *want);
 
 /* Removes dir/name, which may be missing. */

@@ -1,11 +1,13 @@
-/* test_config.c - config.json: the golden models, both generations of Transformers, and files that must be refused. */
+/* test_config.c - config.json: the golden models, both generations of Transformers, and files that must be
+ * refused. */
 #include "tests/check.h"
 #include "tests/quant-free/files.h"
 
 #include "base/mem.h"
 #include "quant-free/config.h"
 
-/* A model that is fine; each case below changes something. Keys of a case are set last, so it must not repeat them. */
+/* A model that is fine; each case below changes something. Keys of a case are set last, so it must not repeat
+ * them. */
 #define ARCH(name, type) "\"architectures\":[\"" name "\"],\"model_type\":\"" type "\""
 #define QWEN2 ARCH("Qwen2ForSequenceClassification", "qwen2") ",\"id2label\":{\"0\":\"LABEL_0\"}"
 #define LLAMA ARCH("LlamaForSequenceClassification", "llama") ",\"num_labels\":1"
@@ -13,8 +15,8 @@
 #define QWEN3 ARCH("Qwen3ForSequenceClassification", "qwen3") ",\"num_labels\":1"
 #define GEMMA2 ARCH("Gemma2ForSequenceClassification", "gemma2") ",\"num_labels\":1"
 #define OTHER ARCH("PhoenixForCausalLM", "phoenix")
-#define SIZES(hidden, ffn, layers, heads, kv, vocab)                                                                   \
-    ",\"hidden_size\":" hidden ",\"intermediate_size\":" ffn ",\"num_hidden_layers\":" layers                          \
+#define SIZES(hidden, ffn, layers, heads, kv, vocab)                                          \
+    ",\"hidden_size\":" hidden ",\"intermediate_size\":" ffn ",\"num_hidden_layers\":" layers \
     ",\"num_attention_heads\":" heads ",\"num_key_value_heads\":" kv ",\"vocab_size\":" vocab
 #define FINE SIZES("96", "208", "3", "6", "2", "1536")
 
@@ -97,11 +99,15 @@ static void golden_models_open(void **state)
 static void both_generations_agree(void **state)
 {
     static const char *const texts[] = {
-        "{" LLAMA FINE ",\"torch_dtype\":\"bfloat16\",\"rope_theta\":500000.0,\"rope_scaling\":{\"factor\":8.0,"
-        "\"high_freq_factor\":4.0,\"low_freq_factor\":1.0,\"original_max_position_embeddings\":64,\"rope_type\":\"llama3\"}}",
+        "{" LLAMA FINE
+        ",\"torch_dtype\":\"bfloat16\",\"rope_theta\":500000.0,\"rope_scaling\":{\"factor\":8.0,"
+        "\"high_freq_factor\":4.0,\"low_freq_factor\":1.0,\"original_max_position_embeddings\":64,\"rope_"
+        "type\":\"llama3\"}}",
         "{" LLAMA FINE ",\"dtype\":\"bfloat16\",\"rope_parameters\":{\"rope_theta\":500000.0,\"factor\":8.0,"
-        "\"high_freq_factor\":4.0,\"low_freq_factor\":1.0,\"original_max_position_embeddings\":64,\"rope_type\":\"llama3\"}}",
-        "{" LLAMA FINE ",\"dtype\":\"bfloat16\",\"max_position_embeddings\":64,\"rope_theta\":500000,\"rope_scaling\":"
+        "\"high_freq_factor\":4.0,\"low_freq_factor\":1.0,\"original_max_position_embeddings\":64,\"rope_"
+        "type\":\"llama3\"}}",
+        "{" LLAMA FINE
+        ",\"dtype\":\"bfloat16\",\"max_position_embeddings\":64,\"rope_theta\":500000,\"rope_scaling\":"
         "{\"factor\":8,\"high_freq_factor\":4,\"low_freq_factor\":1,\"type\":\"llama3\"}}",
     };
 
@@ -142,7 +148,8 @@ static void absent_fields_have_defaults(void **state)
     assert_ok(gd_config_size(c, "vocab_size", &n, test_err));
     assert_int_equal(n, 1536);
     assert_int_equal(gd_config_size(c, "rms_norm_eps", &n, &err), GD_EFORMAT);
-    assert_non_null(strstr(err.text, "the field \"rms_norm_eps\" is 1e-06, a whole number from 0 is expected"));
+    assert_non_null(strstr(err.text, "the field \"rms_norm_eps\" is 1e-06, a whole number from 0 is "
+                                     "expected"));
     gd_config_close(c);
 
     c = open_text(*state, "{" GEMMA2 FINE ",\"attn_logit_softcapping\":null,\"head_dim\":16}");
@@ -166,7 +173,8 @@ static void absent_fields_have_defaults(void **state)
     assert_false(gd_config_has(c, "rms_norm_eps"));
     assert_float_equal(number(c, "n_embd"), 7, 0);
     assert_int_equal(gd_config_note_count(c), 1);
-    assert_non_null(strstr(gd_config_note(c, 0), "the field \"n_embd\" is not known, and is ignored as Transformers does"));
+    assert_non_null(strstr(gd_config_note(c, 0), "the field \"n_embd\" is not known, and is ignored as "
+                                                 "Transformers does"));
     gd_config_close(c);
 }
 
@@ -176,18 +184,23 @@ static void windows_follow_each_family(void **state)
         const char *text;
         size_t windows[3];
     } cases[] = {
-        { "{" QWEN2 FINE ",\"use_sliding_window\":true,\"sliding_window\":32,\"max_window_layers\":2}", { 0, 0, 32 } },
-        { "{" QWEN2 FINE ",\"use_sliding_window\":false,\"sliding_window\":32,\"max_window_layers\":0}", { 0, 0, 0 } },
+        { "{" QWEN2 FINE ",\"use_sliding_window\":true,\"sliding_window\":32,\"max_window_layers\":2}",
+          { 0, 0, 32 } },
+        { "{" QWEN2 FINE ",\"use_sliding_window\":false,\"sliding_window\":32,\"max_window_layers\":0}",
+          { 0, 0, 0 } },
         { "{" QWEN3 FINE ",\"use_sliding_window\":true,\"max_window_layers\":1}", { 0, 4096, 4096 } },
         { "{" QWEN2 FINE ",\"use_sliding_window\":true,\"sliding_window\":8,"
-          "\"layer_types\":[\"sliding_attention\",\"full_attention\",\"full_attention\"]}", { 8, 0, 0 } },
+          "\"layer_types\":[\"sliding_attention\",\"full_attention\",\"full_attention\"]}",
+          { 8, 0, 0 } },
         { "{" MISTRAL FINE "}", { 4096, 4096, 4096 } },
         { "{" MISTRAL FINE ",\"sliding_window\":null}", { 0, 0, 0 } },
         { "{" LLAMA FINE ",\"sliding_window\":null}", { 0, 0, 0 } },
         { "{" GEMMA2 FINE ",\"sliding_window\":16,\"head_dim\":16}", { 16, 0, 16 } },
         { "{" GEMMA2 FINE ",\"sliding_window\":16,\"head_dim\":16,"
-          "\"layer_types\":[\"full_attention\",\"full_attention\",\"sliding_attention\"]}", { 0, 0, 16 } },
-        { "{" OTHER FINE ",\"layer_types\":[\"full_attention\",\"full_attention\",\"full_attention\"]}", { 0, 0, 0 } },
+          "\"layer_types\":[\"full_attention\",\"full_attention\",\"sliding_attention\"]}",
+          { 0, 0, 16 } },
+        { "{" OTHER FINE ",\"layer_types\":[\"full_attention\",\"full_attention\",\"full_attention\"]}",
+          { 0, 0, 0 } },
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -255,9 +268,12 @@ static void sizes_are_checked(void **state)
           "the field \"num_attention_heads\" is 6, a multiple of \"num_key_value_heads\" 4 is expected" },
         { "hidden % heads", "{" QWEN2 SIZES("98", "208", "3", "6", "2", "1536") "}",
           "the field \"hidden_size\" is 98, a multiple of \"num_attention_heads\" 6 is expected" },
-        { "odd head", "{" QWEN2 SIZES("90", "208", "3", "6", "2", "1536") "}", "\"head_dim\" is 15, an even number is expected" },
-        { "odd head_dim", "{" QWEN3 FINE ",\"head_dim\":17}", "\"head_dim\" is 17, an even number is expected" },
-        { "head_dim 0", "{" LLAMA FINE ",\"head_dim\":0}", "the field \"head_dim\" is 0, but 1 to 4096 is expected" },
+        { "odd head", "{" QWEN2 SIZES("90", "208", "3", "6", "2", "1536") "}",
+          "\"head_dim\" is 15, an even number is expected" },
+        { "odd head_dim", "{" QWEN3 FINE ",\"head_dim\":17}",
+          "\"head_dim\" is 17, an even number is expected" },
+        { "head_dim 0", "{" LLAMA FINE ",\"head_dim\":0}",
+          "the field \"head_dim\" is 0, but 1 to 4096 is expected" },
         { "longest 0", "{" QWEN2 FINE ",\"max_position_embeddings\":0}",
           "the field \"max_position_embeddings\" is 0, but 1 to 2147483648 is expected" },
         { "eps 0", "{" QWEN2 FINE ",\"rms_norm_eps\":0}",
@@ -278,15 +294,18 @@ static void sizes_are_checked(void **state)
 static void rope_is_checked(void **state)
 {
     static const struct config_case cases[] = {
-        { "theta 0", "{" QWEN2 FINE ",\"rope_theta\":0}", "the field \"rope_theta\" is 0, a number above 0 is expected" },
+        { "theta 0", "{" QWEN2 FINE ",\"rope_theta\":0}",
+          "the field \"rope_theta\" is 0, a number above 0 is expected" },
         { "theta \"1\"", "{" QWEN2 FINE ",\"rope_theta\":\"1\"}",
           "the field \"rope_theta\" is a string, a number is expected" },
-        { "theta null", "{" QWEN2 FINE ",\"rope_theta\":null}", "the field \"rope_theta\" is null, a number is expected" },
+        { "theta null", "{" QWEN2 FINE ",\"rope_theta\":null}",
+          "the field \"rope_theta\" is null, a number is expected" },
         { "theta 1e400", "{" QWEN2 FINE ",\"rope_theta\":1e400}",
           "not valid JSON at line 1 column 247: real number overflow near '1e400'" },
         { "theta twice", "{" QWEN2 FINE ",\"rope_theta\":10000,\"rope_parameters\":{\"rope_theta\":1000000}}",
           "the field \"rope_theta\" is 10000 at the top, but 1e+06 in \"rope_parameters\"" },
-        { "theta same", "{" QWEN2 FINE ",\"rope_theta\":1000000,\"rope_parameters\":{\"rope_theta\":1e6}}", "" },
+        { "theta same", "{" QWEN2 FINE ",\"rope_theta\":1000000,\"rope_parameters\":{\"rope_theta\":1e6}}",
+          "" },
         { "yarn", ROPE("\"rope_type\":\"yarn\",\"factor\":4.0"),
           "the rotary embedding has type \"yarn\", but default, linear or llama3 is expected" },
         { "dynamic", ROPE("\"rope_type\":\"dynamic\",\"factor\":4.0"),
@@ -297,20 +316,26 @@ static void rope_is_checked(void **state)
           "the rotary embedding has type \"mrope\", but default, linear or llama3 is expected" },
         { "two types", ROPE("\"type\":\"linear\",\"rope_type\":\"llama3\""),
           "\"rope_type\" is \"llama3\", but \"type\" is \"linear\"" },
-        { "two objects", "{" QWEN2 FINE ",\"rope_scaling\":{\"type\":\"linear\",\"factor\":2},\"rope_parameters\":{}}",
+        { "two objects",
+          "{" QWEN2 FINE ",\"rope_scaling\":{\"type\":\"linear\",\"factor\":2},\"rope_parameters\":{}}",
           "the fields \"rope_scaling\" and \"rope_parameters\" contradict each other" },
-        { "not an object", "{" QWEN2 FINE ",\"rope_scaling\":2}", "the field \"rope_scaling\" is an integer, an object is expected" },
+        { "not an object", "{" QWEN2 FINE ",\"rope_scaling\":2}",
+          "the field \"rope_scaling\" is an integer, an object is expected" },
         { "linear", ROPE("\"rope_type\":\"linear\",\"factor\":2,\"rope_theta\":1e4"), "" },
-        { "linear, no factor", ROPE("\"rope_type\":\"linear\""), "the field \"factor\" is missing, a number is expected" },
-        { "factor 0", ROPE("\"rope_type\":\"linear\",\"factor\":0"), "the field \"factor\" is 0, a number above 0 is expected" },
+        { "linear, no factor", ROPE("\"rope_type\":\"linear\""),
+          "the field \"factor\" is missing, a number is expected" },
+        { "factor 0", ROPE("\"rope_type\":\"linear\",\"factor\":0"),
+          "the field \"factor\" is 0, a number above 0 is expected" },
         { "unread factor", ROPE("\"rope_type\":\"default\",\"factor\":8.0"),
           "the rotary embedding has the field \"factor\", which type \"default\" does not read" },
         { "unknown field", ROPE("\"rope_type\":\"default\",\"twist\":1"),
           "the rotary embedding has the field \"twist\", which type \"default\" does not read" },
         { "partial", ROPE("\"rope_type\":\"default\",\"partial_rotary_factor\":0.5"),
-          "the rotary embedding has the field \"partial_rotary_factor\", which type \"default\" does not read" },
+          "the rotary embedding has the field \"partial_rotary_factor\", which type \"default\" does not "
+          "read" },
         { "whole", ROPE("\"rope_type\":\"default\",\"partial_rotary_factor\":1.0"), "" },
-        { "llama3 crossed", ROPE("\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":4,\"high_freq_factor\":4"),
+        { "llama3 crossed",
+          ROPE("\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":4,\"high_freq_factor\":4"),
           "the field \"high_freq_factor\" is 4, but more than \"low_freq_factor\" 4 is expected" },
         { "by layer type", "{" GEMMA2 FINE ",\"rope_parameters\":{\"full_attention\":{\"rope_theta\":1e6}}}",
           "\"rope_parameters\" differs by layer type, which is not supported" },
@@ -327,15 +352,18 @@ static void fields_are_checked(void **state)
         { "duplicate key", "{" QWEN2 ",\"hidden_size\":1,\"hidden_size\":2}",
           "not valid JSON at line 1 column 129: duplicate object key near '\"hidden_size\"'" },
         { "no architectures", "{}", "the field \"architectures\" is missing, a list is expected" },
-        { "string", "{\"architectures\":\"Qwen2ForCausalLM\"}", "the field \"architectures\" is a string, a list is expected" },
+        { "string", "{\"architectures\":\"Qwen2ForCausalLM\"}",
+          "the field \"architectures\" is a string, a list is expected" },
         { "none", "{\"architectures\":[]}", "the field \"architectures\" is not a list of one name" },
-        { "two", "{\"architectures\":[\"A\",\"B\"]}", "the field \"architectures\" is not a list of one name" },
+        { "two", "{\"architectures\":[\"A\",\"B\"]}",
+          "the field \"architectures\" is not a list of one name" },
         { "number", "{\"architectures\":[1]}", "the field \"architectures\" is not a list of one name" },
         { "model_type", "{" ARCH("Qwen2ForCausalLM", "llama") FINE "}",
           "the field \"model_type\" is \"llama\", but the architecture is Qwen2ForCausalLM" },
         { "model_type other", "{" ARCH("Qwen2ForCausalLM", "phoenix") FINE "}",
           "the field \"model_type\" is \"phoenix\", but the architecture is Qwen2ForCausalLM" },
-        { "two labels", "{" ARCH("Qwen2ForSequenceClassification", "qwen2") FINE ",\"id2label\":{\"0\":\"A\",\"1\":\"B\"}}",
+        { "two labels",
+          "{" ARCH("Qwen2ForSequenceClassification", "qwen2") FINE ",\"id2label\":{\"0\":\"A\",\"1\":\"B\"}}",
           "the model has 2 labels, but a reward model with one score is expected" },
         { "num_labels 3", "{" ARCH("Qwen2ForSequenceClassification", "qwen2") FINE ",\"num_labels\":3}",
           "the model has 3 labels, but a reward model with one score is expected" },
@@ -344,9 +372,11 @@ static void fields_are_checked(void **state)
         { "labels absent", "{" ARCH("Qwen2ForSequenceClassification", "qwen2") FINE "}", "" },
         { "causal, two labels", "{" ARCH("Qwen2ForCausalLM", "qwen2") FINE ",\"num_labels\":2}", "" },
         { "quantised", "{" QWEN2 FINE ",\"quantization_config\":{\"bits\":4}}",
-          "the field \"quantization_config\" is {\"bits\":4}: the weights are quantised; BF16, F16 or F32 weights are expected" },
+          "the field \"quantization_config\" is {\"bits\":4}: the weights are quantised; BF16, F16 or F32 "
+          "weights are expected" },
         { "auto_map", "{" QWEN2 FINE ",\"auto_map\":{\"AutoModel\":\"x.Y\"}}",
-          "the field \"auto_map\" is {\"AutoModel\":\"x.Y\"}: the model brings code of its own, which is never run" },
+          "the field \"auto_map\" is {\"AutoModel\":\"x.Y\"}: the model brings code of its own, which is "
+          "never run" },
         { "not causal", "{" QWEN2 FINE ",\"is_causal\":false}",
           "the field \"is_causal\" is false: only causal attention is supported" },
         { "causal", "{" QWEN2 FINE ",\"is_causal\":true}", "" },
@@ -356,7 +386,8 @@ static void fields_are_checked(void **state)
           "the field \"partial_rotary_factor\" is 0.25: partial rotary embeddings are not supported" },
         { "multiplier", "{" LLAMA FINE ",\"residual_multiplier\":0.22}",
           "the field \"residual_multiplier\" is 0.22: multipliers are not supported" },
-        { "neutral", "{" LLAMA FINE ",\"residual_multiplier\":1.0,\"num_experts\":0,\"pruned_heads\":{}}", "" },
+        { "neutral", "{" LLAMA FINE ",\"residual_multiplier\":1.0,\"num_experts\":0,\"pruned_heads\":{}}",
+          "" },
         { "experts", "{" QWEN3 FINE ",\"num_experts\":128}",
           "the field \"num_experts\" is 128: mixtures of experts are not supported" },
         { "soft-cap", "{" LLAMA FINE ",\"attn_logit_softcapping\":50.0}",
@@ -371,17 +402,24 @@ static void fields_are_checked(void **state)
         { "few layer_types", "{" QWEN2 FINE ",\"layer_types\":[\"full_attention\"]}",
           "the field \"layer_types\" has 1 entries, a string for layer 1 is expected" },
         { "many layer_types",
-          "{" QWEN2 FINE ",\"layer_types\":[\"full_attention\",\"full_attention\",\"full_attention\",\"full_attention\"]}",
+          "{" QWEN2 FINE ",\"layer_types\":[\"full_attention\",\"full_attention\",\"full_attention\",\"full_"
+                         "attention\"]}",
           "the field \"layer_types\" has 4 entries, but there are 3 layers" },
-        { "other layer_types", "{" QWEN2 FINE ",\"layer_types\":[\"linear_attention\",\"full_attention\",\"full_attention\"]}",
+        { "other layer_types",
+          "{" QWEN2 FINE ",\"layer_types\":[\"linear_attention\",\"full_attention\",\"full_attention\"]}",
           "layer 0 has type \"linear_attention\", but full_attention or sliding_attention is expected" },
-        { "slides without window", "{" QWEN2 FINE ",\"layer_types\":[\"full_attention\",\"sliding_attention\",\"full_attention\"]}",
+        { "slides without window",
+          "{" QWEN2 FINE ",\"layer_types\":[\"full_attention\",\"sliding_attention\",\"full_attention\"]}",
           "layer 1 has type \"sliding_attention\", but there is no sliding window" },
-        { "mistral's list", "{" MISTRAL FINE ",\"layer_types\":[\"sliding_attention\",\"full_attention\",\"full_attention\"]}",
-          "layer 1 has type \"full_attention\", but \"sliding_window\" is 4096 for every layer of MistralForSequenceClassification" },
+        { "mistral's list",
+          "{" MISTRAL FINE ",\"layer_types\":[\"sliding_attention\",\"full_attention\",\"full_attention\"]}",
+          "layer 1 has type \"full_attention\", but \"sliding_window\" is 4096 for every layer of "
+          "MistralForSequenceClassification" },
     };
     char *deep = calloc(1, 200001);
-    struct config_case bomb = { "depth", deep, "not valid JSON at line 1 column 2049: maximum parsing depth reached near '['" };
+    struct config_case bomb = { "depth", deep,
+                                "not valid JSON at line 1 column 2049: maximum parsing depth reached near "
+                                "'['" };
 
     assert_non_null(deep);
     expect_all(*state, cases, sizeof cases / sizeof cases[0]);

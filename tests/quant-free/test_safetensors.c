@@ -1,5 +1,5 @@
-/* test_safetensors.c - safetensors files, well formed and not. ST01 to ST60 are the project's named cases: each has its
- * sentence. An empty sentence means that the file is fine. */
+/* test_safetensors.c - safetensors files, well formed and not. ST01 to ST60 are the project's named cases:
+ * each has its sentence. An empty sentence means that the file is fine. */
 #include "tests/check.h"
 #include "tests/quant-free/files.h"
 
@@ -7,7 +7,8 @@
 #include "quant-free/safetensors.h"
 
 #define ONE "{\"a\":{\"dtype\":\"BF16\",\"shape\":[2],\"data_offsets\":[0,4]}"
-#define A(dtype, shape, offsets) "{\"a\":{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":" offsets "}}"
+#define A(dtype, shape, offsets) \
+    "{\"a\":{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":" offsets "}}"
 
 static int wrong; /* cases of the running test that went wrong */
 
@@ -40,17 +41,22 @@ static void the_length_is_checked(void **state)
         { "ST02", "\1", 1, "1 bytes, but a safetensors file has at least 8" },
         { "ST02", "\2\0\0\0\0\0\0", 7, "7 bytes, but a safetensors file has at least 8" },
         { "ST03", "\0\0\0\0\0\0\0\0", 8, "the header is empty, a JSON object is expected" },
-        { "ST04", "\1\0\0\0\0\0\0\0{", 9, "not valid JSON at line 1 column 1: string or '}' expected near end of file" },
+        { "ST04", "\1\0\0\0\0\0\0\0{", 9,
+          "not valid JSON at line 1 column 1: string or '}' expected near end of file" },
         { "ST05", "\3\0\0\0\0\0\0\0{}", 10, "header length 3, but the file has 10 bytes" },
-        { "ST06", "\x01\xe1\xf5\x05\0\0\0\0{}", 10, "header length 100000001, but at most 100000000 is accepted" },
-        { "ST07", "\0\0\0\0\0\0\0\x80{}", 10, "header length 9223372036854775808, but at most 100000000 is accepted" },
+        { "ST06", "\x01\xe1\xf5\x05\0\0\0\0{}", 10,
+          "header length 100000001, but at most 100000000 is accepted" },
+        { "ST07", "\0\0\0\0\0\0\0\x80{}", 10,
+          "header length 9223372036854775808, but at most 100000000 is accepted" },
         { "ST08", "\xff\xff\xff\xff\xff\xff\xff\xff{}", 10,
           "header length 18446744073709551615, but at most 100000000 is accepted" },
         { "ST09", "\xf8\xff\xff\xff\xff\xff\xff\xff{}", 10,
           "header length 18446744073709551608, but at most 100000000 is accepted" },
-        { "ST10", "\0\0\0\0\0\0\0\2{}", 10, "header length 144115188075855872, but at most 100000000 is accepted" },
+        { "ST10", "\0\0\0\0\0\0\0\2{}", 10,
+          "header length 144115188075855872, but at most 100000000 is accepted" },
         { "ST11", "\x20\0\0\0\0\0\0\0{\"a\":{\"dtype\":", 22, "header length 32, but the file has 22 bytes" },
-        { "ST12", "\3\0\0\0\0\0\0\0{\"\xc3", 11, "not valid JSON at line 1 column 2: unable to decode byte 0xc3 near '\"'" },
+        { "ST12", "\3\0\0\0\0\0\0\0{\"\xc3", 11,
+          "not valid JSON at line 1 column 2: unable to decode byte 0xc3 near '\"'" },
         { "zip", "PK\3\4\0\0\x08\x08\0\0\0\0", 12,
           "a pickle, which can run code when it is read; convert it to safetensors" },
         { "pickle", "\x80\2\x8a\nl\xfc\x9c\x46\xf9 j\xa8", 12,
@@ -62,7 +68,8 @@ static void the_length_is_checked(void **state)
         expect(*state, "x.safetensors", cases[i].id, cases[i].want);
     }
     write_st(*state, "x.bin", "{}", 0);
-    expect(*state, "x.bin", "named .bin", "a pickle, which can run code when it is read; convert it to safetensors");
+    expect(*state, "x.bin", "named .bin",
+           "a pickle, which can run code when it is read; convert it to safetensors");
     expect(*state, "none.safetensors", "missing", "No such file or directory");
     make_dir(*state, "dir.safetensors");
     expect(*state, "dir.safetensors", "directory", "not a regular file");
@@ -91,9 +98,12 @@ static void the_json_is_checked(void **state)
         { "ST16", ONE "}x", 4, "not valid JSON at line 1 column 56: end of file expected near 'x'" },
         { "ST18", " \t\r\n" ONE "}", 4, "" },
         { "ST19", ONE "} \t\r\n", 4, "" },
-        { "ST20", "\xef\xbb\xbf" ONE "}", 4, "not valid JSON at line 1 column 1: invalid token near '\xef\xbb\xbf'" },
-        { "ST21", "{\"\xff\":1}", 0, "not valid JSON at line 1 column 2: unable to decode byte 0xff near '\"'" },
-        { "ST22", "{\"\xc0\xaf\":1}", 0, "not valid JSON at line 1 column 2: unable to decode byte 0xc0 near '\"'" },
+        { "ST20", "\xef\xbb\xbf" ONE "}", 4,
+          "not valid JSON at line 1 column 1: invalid token near '\xef\xbb\xbf'" },
+        { "ST21", "{\"\xff\":1}", 0,
+          "not valid JSON at line 1 column 2: unable to decode byte 0xff near '\"'" },
+        { "ST22", "{\"\xc0\xaf\":1}", 0,
+          "not valid JSON at line 1 column 2: unable to decode byte 0xc0 near '\"'" },
         { "ST23", "{\"\\ud800\":1}", 0,
           "not valid JSON at line 1 column 9: invalid Unicode '\\uD800' near '\"\\ud800\"'" },
         { "ST24", "{\"a\\u0000b\":1}", 0,
@@ -109,8 +119,10 @@ static void the_json_is_checked(void **state)
         { "ST30", "{/* */}", 0, "not valid JSON at line 1 column 2: string or '}' expected near '/'" },
         { "ST30", ONE ",}", 4, "not valid JSON at line 1 column 56: string or '}' expected near '}'" },
         { "ST30", "{'a':1}", 0, "not valid JSON at line 1 column 2: string or '}' expected near '''" },
-        { "ST33", "{\"__metadata__\":{\"k\":1}}", 0, "\"__metadata__\" has a value for \"k\" that is not a string" },
-        { "ST34", "{\"__metadata__\":{\"k\":{}}}", 0, "\"__metadata__\" has a value for \"k\" that is not a string" },
+        { "ST33", "{\"__metadata__\":{\"k\":1}}", 0,
+          "\"__metadata__\" has a value for \"k\" that is not a string" },
+        { "ST34", "{\"__metadata__\":{\"k\":{}}}", 0,
+          "\"__metadata__\" has a value for \"k\" that is not a string" },
         { "ST35", "{\"__metadata__\":{},\"__metadata__\":{}}", 0,
           "not valid JSON at line 1 column 33: duplicate object key near '\"__metadata__\"'" },
         { "ST36", "{\"__metadata__\":\"pt\"}", 0, "\"__metadata__\" is not an object of strings" },
@@ -122,7 +134,8 @@ static void the_json_is_checked(void **state)
 
     expect_all(*state, cases, sizeof cases / sizeof cases[0]);
     write_bytes(*state, "x.safetensors", "\4\0\0\0\0\0\0\0{}\0\0", 12);
-    expect(*state, "x.safetensors", "ST17", "not valid JSON at line 1 column 3: end of file expected near end of file");
+    expect(*state, "x.safetensors", "ST17",
+           "not valid JSON at line 1 column 3: end of file expected near end of file");
 }
 
 static void entries_are_checked(void **state)
@@ -140,25 +153,35 @@ static void entries_are_checked(void **state)
         { "ST40", A("F99", "[2]", "[0,4]"), 4, "tensor \"a\": the dtype \"F99\" is unknown" },
         { "ST41", A("bf16", "[2]", "[0,4]"), 4, "tensor \"a\": the dtype \"bf16\" is unknown" },
         { "ST42", A("BF16", "2", "[0,4]"), 4, "tensor \"a\": \"shape\" is missing or not a list" },
-        { "ST43", A("BF16", "[-2]", "[0,4]"), 4, "tensor \"a\": dimension 0 is not an integer from 0 to 2^48" },
-        { "ST44", A("BF16", "[2.0]", "[0,4]"), 4, "tensor \"a\": dimension 0 is not an integer from 0 to 2^48" },
-        { "ST44", A("BF16", "[1,2e0]", "[0,4]"), 4, "tensor \"a\": dimension 1 is not an integer from 0 to 2^48" },
-        { "ST44", A("BF16", "[\"2\"]", "[0,4]"), 4, "tensor \"a\": dimension 0 is not an integer from 0 to 2^48" },
-        { "ST44", A("BF16", "[true]", "[0,2]"), 2, "tensor \"a\": dimension 0 is not an integer from 0 to 2^48" },
+        { "ST43", A("BF16", "[-2]", "[0,4]"), 4,
+          "tensor \"a\": dimension 0 is not an integer from 0 to 2^48" },
+        { "ST44", A("BF16", "[2.0]", "[0,4]"), 4,
+          "tensor \"a\": dimension 0 is not an integer from 0 to 2^48" },
+        { "ST44", A("BF16", "[1,2e0]", "[0,4]"), 4,
+          "tensor \"a\": dimension 1 is not an integer from 0 to 2^48" },
+        { "ST44", A("BF16", "[\"2\"]", "[0,4]"), 4,
+          "tensor \"a\": dimension 0 is not an integer from 0 to 2^48" },
+        { "ST44", A("BF16", "[true]", "[0,2]"), 2,
+          "tensor \"a\": dimension 0 is not an integer from 0 to 2^48" },
         { "ST45", A("BF16", "[18446744073709551616]", "[0,4]"), 4,
           "not valid JSON at line 1 column 50: too big integer near '18446744073709551616'" },
-        { "ST45", A("BF16", "[1e400]", "[0,4]"), 4, "not valid JSON at line 1 column 35: real number overflow near '1e400'" },
-        { "dim", A("BF16", "[281474976710657]", "[0,4]"), 4, "tensor \"a\": dimension 0 is not an integer from 0 to 2^48" },
-        { "ST46", A("BF16", "[1,1,1,1,1,1,1,1,2]", "[0,4]"), 4, "tensor \"a\": rank 9, but at most 8 is accepted" },
+        { "ST45", A("BF16", "[1e400]", "[0,4]"), 4,
+          "not valid JSON at line 1 column 35: real number overflow near '1e400'" },
+        { "dim", A("BF16", "[281474976710657]", "[0,4]"), 4,
+          "tensor \"a\": dimension 0 is not an integer from 0 to 2^48" },
+        { "ST46", A("BF16", "[1,1,1,1,1,1,1,1,2]", "[0,4]"), 4,
+          "tensor \"a\": rank 9, but at most 8 is accepted" },
         { "rank 8", A("BF16", "[1,1,1,1,1,1,1,2]", "[0,4]"), 4, "" },
         { "ST47", A("U8", "[4194305,4194305,211106198978564]", "[0,4]"), 4,
           "tensor \"a\": the product of its shape overflows" },
-        { "ST48", A("U8", "[4294967296,4294967296]", "[0,0]"), 0, "tensor \"a\": the product of its shape overflows" },
+        { "ST48", A("U8", "[4294967296,4294967296]", "[0,0]"), 0,
+          "tensor \"a\": the product of its shape overflows" },
         { "ST49", A("U8", "[1099511627776,1099511627776,0]", "[0,0]"), 0,
           "tensor \"a\": the product of its shape overflows" },
         { "ST49", A("U8", "[0,1099511627776,1099511627776]", "[0,0]"), 0,
           "tensor \"a\": the product of its shape overflows" },
-        { "ST50", A("F64", "[281474976710656,8192]", "[0,0]"), 0, "tensor \"a\": the product of its shape overflows" },
+        { "ST50", A("F64", "[281474976710656,8192]", "[0,0]"), 0,
+          "tensor \"a\": the product of its shape overflows" },
         { "rank 0", A("F32", "[]", "[0,4]"), 4, "" },
         { "empty", A("F32", "[0,7]", "[0,0]"), 0, "" },
         { "F4", A("F4", "[2]", "[0,1]"), 1, "" },
@@ -170,8 +193,9 @@ static void entries_are_checked(void **state)
     expect_all(*state, cases, sizeof cases / sizeof cases[0]);
 }
 
-#define TWO(a, b) "{\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":" a "}," \
-                  "\"b\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":" b "}}"
+#define TWO(a, b)                                                     \
+    "{\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":" a "}," \
+    "\"b\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":" b "}}"
 
 static void offsets_are_checked(void **state)
 {
@@ -179,26 +203,39 @@ static void offsets_are_checked(void **state)
         { "ST51", A("U8", "[4]", "[4,0]"), 4, "tensor \"a\": it ends at 0, before its begin 4" },
         { "ST52", A("U8", "[4]", "[-4,0]"), 4, "tensor \"a\": \"data_offsets\" are not integers from 0" },
         { "ST52", A("U8", "[4]", "[0,-1]"), 4, "tensor \"a\": \"data_offsets\" are not integers from 0" },
-        { "ST53", A("U8", "[4]", "[0]"), 4, "tensor \"a\": \"data_offsets\" is missing or not a list of two" },
-        { "ST53", A("U8", "[4]", "[0,4,4]"), 4, "tensor \"a\": \"data_offsets\" is missing or not a list of two" },
-        { "ST53", A("U8", "[4]", "[[0,4]]"), 4, "tensor \"a\": \"data_offsets\" is missing or not a list of two" },
+        { "ST53", A("U8", "[4]", "[0]"), 4,
+          "tensor \"a\": \"data_offsets\" is missing or not a list of two" },
+        { "ST53", A("U8", "[4]", "[0,4,4]"), 4,
+          "tensor \"a\": \"data_offsets\" is missing or not a list of two" },
+        { "ST53", A("U8", "[4]", "[[0,4]]"), 4,
+          "tensor \"a\": \"data_offsets\" is missing or not a list of two" },
         { "ST53", A("U8", "[4]", "[[0],4]"), 4, "tensor \"a\": \"data_offsets\" are not integers from 0" },
-        { "ST54", A("U8", "[4]", "[1,5]"), 5, "tensor \"a\": it begins at 1, but the tensor before it ends at 0" },
-        { "ST55", TWO("[0,4]", "[5,9]"), 9, "tensor \"b\": it begins at 5, but the tensor before it ends at 4" },
-        { "ST56", TWO("[0,4]", "[3,7]"), 7, "tensor \"b\": it begins at 3, but the tensor before it ends at 4" },
-        { "ST58", A("U8", "[4]", "[0,4]"), 3, "tensor \"a\": it ends at 4, but the file has 3 bytes of data" },
+        { "ST54", A("U8", "[4]", "[1,5]"), 5,
+          "tensor \"a\": it begins at 1, but the tensor before it ends at 0" },
+        { "ST55", TWO("[0,4]", "[5,9]"), 9,
+          "tensor \"b\": it begins at 5, but the tensor before it ends at 4" },
+        { "ST56", TWO("[0,4]", "[3,7]"), 7,
+          "tensor \"b\": it begins at 3, but the tensor before it ends at 4" },
+        { "ST58", A("U8", "[4]", "[0,4]"), 3,
+          "tensor \"a\": it ends at 4, but the file has 3 bytes of data" },
         { "ST58", A("U8", "[4]", "[0,9223372036854775807]"), 4,
           "tensor \"a\": it ends at 9223372036854775807, but the file has 4 bytes of data" },
-        { "ST59", A("BF16", "[3]", "[0,4]"), 4, "tensor \"a\": dtype and shape need 6 bytes, the offsets give 4" },
-        { "ST59", A("BF16", "[1]", "[0,4]"), 4, "tensor \"a\": dtype and shape need 2 bytes, the offsets give 4" },
+        { "ST59", A("BF16", "[3]", "[0,4]"), 4,
+          "tensor \"a\": dtype and shape need 6 bytes, the offsets give 4" },
+        { "ST59", A("BF16", "[1]", "[0,4]"), 4,
+          "tensor \"a\": dtype and shape need 2 bytes, the offsets give 4" },
         { "ST60", A("U8", "[4]", "[0,4]"), 5, "the tensors end at 4, but the file has 5 bytes of data" },
         { "ST60", "{}", 1, "the tensors end at 0, but the file has 1 bytes of data" },
         { "backwards", TWO("[4,8]", "[0,4]"), 8, "" },
-        { "empty shares", "{\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]},"
-                          "\"b\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]},"
-                          "\"c\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[4,4]}}", 4, "" },
-        { "misaligned", "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},"
-                        "\"b\":{\"dtype\":\"BF16\",\"shape\":[2],\"data_offsets\":[1,5]}}", 5, "" },
+        { "empty shares",
+          "{\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]},"
+          "\"b\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]},"
+          "\"c\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[4,4]}}",
+          4, "" },
+        { "misaligned",
+          "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},"
+          "\"b\":{\"dtype\":\"BF16\",\"shape\":[2],\"data_offsets\":[1,5]}}",
+          5, "" },
     };
 
     expect_all(*state, cases, sizeof cases / sizeof cases[0]);
@@ -232,16 +269,18 @@ static void sizes_are_bounded(void **state)
     } cases[] = {
         { "ST25", "", "[", 100000, "", "the header is nested deeper than 16" },
         { "ST25", "{\"a\":", "{\"b\":", 100000, "", "the header is nested deeper than 16" },
-        { "ST31", "{", "\"%zu\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]},", 1000000, "\"__metadata__\":{}}",
-          "the header has more than the 65536 tensors that are accepted" },
-        { "ST31", "{", "\"%zu\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]},", 65536, "\"__metadata__\":{}}", "" },
-        { "ST31", "{", "\"%zu\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]},", 65537, "\"__metadata__\":{}}",
-          "the header has more than the 65536 tensors that are accepted" },
+        { "ST31", "{", "\"%zu\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]},", 1000000,
+          "\"__metadata__\":{}}", "the header has more than the 65536 tensors that are accepted" },
+        { "ST31", "{", "\"%zu\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]},", 65536,
+          "\"__metadata__\":{}}", "" },
+        { "ST31", "{", "\"%zu\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]},", 65537,
+          "\"__metadata__\":{}}", "the header has more than the 65536 tensors that are accepted" },
         { "many keys", "{", "\"%zu\":0,", 65537, "\"a\":0}",
           "the header has more than the 65536 tensors that are accepted" },
         { "many numbers", "{\"a\":[", "0,", 3000000, "0]}",
           "the header has more than the 65536 tensors that are accepted" },
-        { "ST32", "{\"", "aaaaaaaa", 131072, "\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}", "" },
+        { "ST32", "{\"", "aaaaaaaa", 131072, "\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}",
+          "" },
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -276,7 +315,8 @@ static void names_and_types_are_found(void **state)
     write_st(*state, "x.safetensors",
              "{\"b\":{\"dtype\":\"F32\",\"shape\":[1,1],\"data_offsets\":[0,4]},"
              "\"ids\":{\"dtype\":\"I64\",\"shape\":[1],\"data_offsets\":[8,16]},"
-             "\"a\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[4,8]}}", 16);
+             "\"a\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[4,8]}}",
+             16);
     assert_ok(gd_st_open(&st, in_dir(*state, "x.safetensors"), test_err));
     assert_int_equal(gd_st_count(st), 2);
     assert_string_equal(gd_st_at(st, 0)->name, "a");
@@ -293,7 +333,8 @@ static void names_and_types_are_found(void **state)
     assert_null(gd_st_find(st, "ids"));
     assert_null(gd_st_find(st, ""));
     assert_int_equal(gd_st_need(&view, st, "ids", &err), GD_EUNSUPPORTED);
-    assert_non_null(strstr(err.text, "x.safetensors: tensor \"ids\" has the dtype I64, but BF16, F16 or F32 is expected"));
+    assert_non_null(strstr(err.text, "x.safetensors: tensor \"ids\" has the dtype I64, but BF16, F16 or F32 "
+                                     "is expected"));
     err = (gd_error){ GD_OK, "" };
     assert_int_equal(gd_st_need(&view, st, "c", &err), GD_EFORMAT);
     assert_non_null(strstr(err.text, "x.safetensors: tensor \"c\" is missing"));

@@ -1,0 +1,349 @@
+/* adapter.c - a LoRA adapter as PEFT saves it: its tensors, and what belongs together. */
+#include "quant-free/adapter.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "quant-free/adapter_config.h"
+#include "quant-free/convert.h"
+#include "quant-free/notes.h"
+#include "quant-free/safetensors.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PREFIX "base_model.model."
+
+struct module {
+    char *name;
+    gd_lora lora;
+};
+
+struct gd_adapter {
+    char *path;
+    gd_adapter_config config;
+    gd_st *st;
+    struct module *modules; /* by name */
+    size_t count;
+    const gd_view *head;
+    gd_notes notes;
+};
+
+/* The module of a tensor named PREFIX + module + end: its length, or 0. */
+static size_t module_len(const char *name, const char *end)
+{
+    const size_t n = strlen(name), e = strlen(end);
+
+    return n > e && strcmp(name + n - e, end) == 0 ? n - e : 0;
+}
+
+static gd_status refuse_tensor(const gd_adapter *ad, const char *name, gd_error *err)
+{
+    static const struct {
+        const char *part, *why;
+    } reasons[] = {
+        { ".lora_embedding_", "LoRA on embeddings is not supported" },
+        { ".lora_magnitude_vector", "DoRA is not supported" },
+        { ".lora_B.bias", "a bias of LoRA is not supported" },
+        { ".lora_A.default.", "it is not as PEFT saves it, with the adapter's name in it" },
+        { ".lora_B.default.", "it is not as PEFT saves it, with the adapter's name in it" },
+    };
+
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
+        if (strstr(name, reasons[i].part))
+            return gd_fail(err, GD_EUNSUPPORTED, "%s: tensor \"%s\": %s", ad->path, name, reasons[i].why);
+    }
+    return gd_fail(err, GD_EUNSUPPORTED,
+                   "%s: tensor \"%s\" is unknown, but the lora_A or lora_B of a module, or the head's "
+                   "score.weight, is expected",
+                   ad->path, name);
+}
+
+/* Two spellings exist: the one that PEFT writes, and the one of a raw state dict. */
+static gd_status take_head(gd_adapter *ad, const gd_view *view, gd_error *err)
+{
+    if (ad->head)
+        return gd_fail(err, GD_EFORMAT, "%s: the head is there twice, as \"%s\" and as \"%s\"", ad->path,
+                       ad->head->name, view->name);
+    if (view->rank != 2 || view->shape[0] != 1)
+        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": one row, for one score, is expected", ad->path,
+                       view->name);
+    ad->head = view;
+    return GD_OK;
+}
+
+static struct module *find_module(const gd_adapter *ad, const char *name, size_t len)
+{
+    size_t low = 0, high = ad->count;
+
+    while (low < high) {
+        const size_t mid = low + (high - low) / 2;
+        const char *have = ad->modules[mid].name;
+        int order = strncmp(have, name, len);
+
+        if (order == 0 && have[len])
+            order = 1;
+        if (order == 0)
+            return &ad->modules[mid];
+        if (order < 0)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return NULL;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct module *)a)->name, ((const struct module *)b)->name);
+}
+
+/* First pass: every lora_A makes a module, everything else must be understood. */
+static gd_status take_tensor(gd_adapter *ad, const gd_view *view, gd_error *err)
+{
+    const char *name = view->name + strlen(PREFIX);
+    const size_t len = module_len(name, ".lora_A.weight");
+
+    if (strcmp(name, "score.weight") == 0 || strcmp(name, "score.modules_to_save.default.weight") == 0)
+        return take_head(ad, view, err);
+    if (module_len(name, ".lora_B.weight"))
+        return GD_OK;
+    if (!len)
+        return refuse_tensor(ad, view->name, err);
+    ad->modules[ad->count] = (struct module){ .name = gd_strndup(name, len), .lora.a = view };
+    if (!ad->modules[ad->count].name)
+        return gd_fail_memory(err, len + 1);
+    ad->count++;
+    return GD_OK;
+}
+
+/* Second pass: every lora_B finds its lora_A. */
+static gd_status pair_tensor(const gd_adapter *ad, const gd_view *view, gd_error *err)
+{
+    const char *name = view->name + strlen(PREFIX);
+    const size_t len = module_len(name, ".lora_B.weight");
+    struct module *m = len ? find_module(ad, name, len) : NULL;
+
+    if (len && !m)
+        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\" has no lora_A beside it", ad->path, view->name);
+    if (m)
+        m->lora.b = view;
+    return GD_OK;
+}
+
+static gd_status check_shapes(const gd_adapter *ad, const struct module *m, gd_error *err)
+{
+    const gd_view *a = m->lora.a, *b = m->lora.b;
+    const size_t rank = m->lora.rank;
+
+    if (!b)
+        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\" has no lora_B beside it", ad->path, a->name);
+    if (a->rank != 2 || b->rank != 2)
+        return gd_fail(err, GD_EFORMAT, "%s: module \"%s\": lora_A and lora_B are not matrices", ad->path,
+                       m->name);
+    if (a->shape[0] != rank || b->shape[1] != rank)
+        return gd_fail(err, GD_EFORMAT,
+                       "%s: module \"%s\": lora_A is [%zu, %zu] and lora_B [%zu, %zu], but rank %zu is "
+                       "expected",
+                       ad->path, m->name, a->shape[0], a->shape[1], b->shape[0], b->shape[1], rank);
+    if (!gd_view_finite(a) || !gd_view_finite(b))
+        return gd_fail(err, GD_EFORMAT, "%s: module \"%s\": a number is not finite", ad->path, m->name);
+    return GD_OK;
+}
+
+static gd_status check_module(gd_adapter *ad, struct module *m, gd_error *err)
+{
+    bool targeted;
+    gd_status rc;
+
+    if (strcmp(m->name, "score") == 0)
+        return gd_fail(err, GD_EUNSUPPORTED,
+                       "%s: LoRA is on the head \"score\" itself, so the head that it was trained over is "
+                       "not in the file "
+                       "and its scores cannot be repeated; train with task_type SEQ_CLS or modules_to_save "
+                       "[\"score\"]",
+                       ad->path);
+    rc = gd_adapter_config_targets(&ad->config, m->name, &targeted, err);
+    if (!rc && !targeted)
+        return gd_fail(err, GD_EFORMAT, "%s: module \"%s\" has LoRA, but %s does not target it", ad->path,
+                       m->name, ad->config.path);
+    if (!rc)
+        rc = gd_adapter_config_scale(&ad->config, m->name, &m->lora.rank, &m->lora.scale, err);
+    return rc ? rc : check_shapes(ad, m, err);
+}
+
+static gd_status add_notes(gd_adapter *ad, gd_error *err)
+{
+    for (size_t i = 0; i < ad->count; i++) {
+        if (!gd_view_all_zero(ad->modules[i].lora.b))
+            return GD_OK;
+    }
+    return gd_notes_add(&ad->notes, err, "%s: every lora_B is zero: the adapter changes no layer", ad->path);
+}
+
+static gd_status read_tensors(gd_adapter *ad, gd_error *err)
+{
+    const size_t count = gd_st_count(ad->st);
+    gd_status rc = GD_OK;
+
+    if (gd_st_other_count(ad->st)) {
+        const gd_view *none;
+
+        return gd_st_need(&none, ad->st, gd_st_other_at(ad->st, 0)->name, err);
+    }
+    ad->modules = gd_alloc(count, sizeof *ad->modules);
+    if (!ad->modules)
+        return gd_fail_memory(err, count * sizeof *ad->modules);
+    for (size_t i = 0; i < count && !rc; i++) {
+        const gd_view *view = gd_st_at(ad->st, i);
+
+        if (strncmp(view->name, PREFIX, strlen(PREFIX)) != 0)
+            return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\" does not begin with \"" PREFIX "\"", ad->path,
+                           view->name);
+        rc = take_tensor(ad, view, err);
+    }
+    qsort(ad->modules, ad->count, sizeof *ad->modules, by_name);
+    for (size_t i = 0; i < count && !rc; i++)
+        rc = pair_tensor(ad, gd_st_at(ad->st, i), err);
+    for (size_t i = 0; i < ad->count && !rc; i++)
+        rc = check_module(ad, &ad->modules[i], err);
+    if (!rc && ad->head && !gd_view_finite(ad->head))
+        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": a number is not finite", ad->path,
+                       ad->head->name);
+    if (!rc && ad->config.saves_head && !ad->head)
+        return gd_fail(err, GD_EFORMAT,
+                       "%s: the head \"" PREFIX "score.weight\" is missing, but %s says that it is saved",
+                       ad->path, ad->config.path);
+    if (!rc && !ad->count && !ad->head)
+        return gd_fail(err, GD_EFORMAT, "%s: no tensor is in it", ad->path);
+    return rc ? rc : add_notes(ad, err);
+}
+
+static gd_status open_tensors(gd_adapter *ad, const char *dir, gd_error *err)
+{
+    char *bin;
+    bool pickle;
+    gd_status rc;
+
+    ad->path = gd_path_join(dir, "adapter_model.safetensors");
+    bin = gd_path_join(dir, "adapter_model.bin");
+    pickle = bin && gd_file_exists(bin);
+    gd_free(bin);
+    if (!ad->path || !bin)
+        return gd_fail_memory(err, strlen(dir) + 27);
+    if (pickle && !gd_file_exists(ad->path))
+        return gd_fail(err, GD_EUNSUPPORTED,
+                       "%s: only adapter_model.bin is there, a pickle, which can run code when it is read; "
+                       "convert it where "
+                       "you trust it: load it with PEFT and call save_pretrained(), which writes safetensors",
+                       dir);
+    if (pickle)
+        rc = gd_notes_add(&ad->notes, err, "%s: adapter_model.bin is ignored, since safetensors is there",
+                          dir);
+    else
+        rc = GD_OK;
+    if (!rc)
+        rc = gd_st_open(&ad->st, ad->path, err);
+    return rc ? rc : read_tensors(ad, err);
+}
+
+gd_status gd_adapter_open(gd_adapter **out, const char *dir, gd_error *err)
+{
+    gd_adapter *ad;
+    gd_status rc;
+
+    *out = NULL;
+    ad = gd_alloc_zero(1, sizeof *ad);
+    if (!ad)
+        return gd_fail_memory(err, sizeof *ad);
+    rc = gd_adapter_config_read(&ad->config, dir, err);
+    if (!rc)
+        rc = open_tensors(ad, dir, err);
+    if (rc)
+        gd_adapter_close(ad);
+    else
+        *out = ad;
+    return rc;
+}
+
+void gd_adapter_close(gd_adapter *ad)
+{
+    if (!ad)
+        return;
+    for (size_t i = 0; i < ad->count; i++)
+        gd_free(ad->modules[i].name);
+    gd_free(ad->modules);
+    gd_st_close(ad->st);
+    gd_adapter_config_free(&ad->config);
+    gd_notes_free(&ad->notes);
+    gd_free(ad->path);
+    gd_free(ad);
+}
+
+const char *gd_adapter_path(const gd_adapter *ad) { return ad->path; }
+size_t gd_adapter_count(const gd_adapter *ad) { return ad->count; }
+const char *gd_adapter_module(const gd_adapter *ad, size_t i) { return ad->modules[i].name; }
+const gd_view *gd_adapter_head(const gd_adapter *ad) { return ad->head; }
+size_t gd_adapter_note_count(const gd_adapter *ad) { return ad->notes.count; }
+const char *gd_adapter_note(const gd_adapter *ad, size_t i) { return ad->notes.text[i]; }
+
+const char *gd_adapter_base(const gd_adapter *ad)
+{
+    const char *base = json_string_value(json_object_get(ad->config.json, "base_model_name_or_path"));
+
+    return base && *base ? base : NULL;
+}
+
+bool gd_adapter_find(const gd_adapter *ad, const char *module, gd_lora *out)
+{
+    const struct module *m = find_module(ad, module, strlen(module));
+
+    if (m)
+        *out = m->lora;
+    return m != NULL;
+}
+
+static int by_string(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+gd_status gd_adapter_check(const gd_adapter *ad, const char *const *modules, size_t count, gd_error *err)
+{
+    const char **sorted = gd_alloc(count, sizeof *sorted);
+    gd_status rc = GD_OK;
+
+    if (!sorted)
+        return gd_fail_memory(err, count * sizeof *sorted);
+    if (count)
+        memcpy(sorted, modules, count * sizeof *sorted);
+    qsort(sorted, count, sizeof *sorted, by_string);
+    for (size_t i = 0; i < ad->count && !rc; i++) {
+        const char *name = ad->modules[i].name;
+
+        if (!bsearch(&name, sorted, count, sizeof *sorted, by_string))
+            rc = gd_fail(err, GD_EFORMAT,
+                         "%s: module \"%s\" has LoRA, but the model has no such linear module", ad->path,
+                         name);
+    }
+    for (size_t i = 0; i < count && !rc; i++) {
+        bool targeted = false;
+
+        rc = gd_adapter_config_targets(&ad->config, sorted[i], &targeted, err);
+        if (!rc && targeted && !find_module(ad, sorted[i], strlen(sorted[i])))
+            rc = gd_fail(err, GD_EFORMAT, "%s: module \"%s\" has no LoRA, but %s targets it", ad->path,
+                         sorted[i], ad->config.path);
+    }
+    gd_free(sorted);
+    return rc;
+}
+
+gd_status gd_lora_check(const gd_lora *lora, size_t out_features, size_t in_features, const char *module,
+                        const char *path, gd_error *err)
+{
+    if (lora->a->shape[1] != in_features || lora->b->shape[0] != out_features)
+        return gd_fail(err, GD_EFORMAT,
+                       "%s: module \"%s\": LoRA is for a weight of [%zu, %zu], but the model's is [%zu, %zu]",
+                       path, module, lora->b->shape[0], lora->a->shape[1], out_features, in_features);
+    return GD_OK;
+}

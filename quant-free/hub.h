@@ -1,0 +1,13 @@
+/* hub.h - a model's directory: a path, or a name in the local Hugging Face cache. Nothing is ever downloaded. */
+#ifndef GD_QUANT_FREE_HUB_H
+#define GD_QUANT_FREE_HUB_H
+
+#include "guerdon.h"
+
+/* `model` is an existing directory, or org/name: then the snapshot of its branch main in the cache, at HF_HUB_CACHE,
+ * HUGGINGFACE_HUB_CACHE, HF_HOME/hub, XDG_CACHE_HOME/huggingface/hub or ~/.cache/huggingface/hub, the first that the
+ * environment names. When it is not there, the sentence says what to download.
+ * *dir is freed with gd_free; NULL on failure. */
+gd_status gd_model_dir(const char *model, char **dir, gd_error *err);
+
+#endif

@@ -1,0 +1,32 @@
+/* pattern.h - the regular expressions of adapter_config.json, which Python's `re` reads, done by PCRE2.
+ *
+ * Only what both read in the same way is accepted: no recursion, verbs, flags, POSIX classes or escapes
+ * beyond \d \w \s \b and punctuation. Work is bounded: a pattern that backtracks without end fails with a
+ * sentence. */
+#ifndef GD_QUANT_FREE_PATTERN_H
+#define GD_QUANT_FREE_PATTERN_H
+
+#include "guerdon.h"
+
+#include <stdbool.h>
+
+typedef struct gd_pattern gd_pattern;
+
+typedef enum gd_pattern_kind {
+    GD_PATTERN_FULL,   /* re.fullmatch(P, name): target_modules, exclude_modules */
+    GD_PATTERN_SUFFIX, /* re.match("(.*\.)?(P)$", name): rank_pattern, alpha_pattern */
+    GD_PATTERN_LAYER   /* re.match("(?:^|.*?\.)P\.(?P<idx>\d+)\.", name): layers_pattern; finds the number */
+} gd_pattern_kind;
+
+/* Compiles `text` of the file `path`, where it is (part of) the field `field`. */
+gd_status gd_pattern_open(gd_pattern **out, const char *text, gd_pattern_kind kind, const char *field,
+                          const char *path, gd_error *err);
+
+/* NULL is fine. */
+void gd_pattern_close(gd_pattern *pattern);
+
+/* *matches says whether `name` matches; for GD_PATTERN_LAYER, *layer becomes the digits' offset in `name`. */
+gd_status gd_pattern_match(const gd_pattern *pattern, const char *name, bool *matches, size_t *layer,
+                           gd_error *err);
+
+#endif
