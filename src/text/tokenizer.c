@@ -291,3 +291,9 @@ gd_status gd_tokenize(const gd_tokenizer *tokenizer, const char *text, size_t le
     gd_nfc_free(&r.nfc);
     return rc;
 }
+
+void gd_tokenizer_frame(const gd_tokenizer *tokenizer, size_t *before, size_t *after)
+{
+    *before = tokenizer->template.before.len;
+    *after = tokenizer->template.after.len;
+}

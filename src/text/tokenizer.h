@@ -55,4 +55,7 @@ bool gd_tokenizer_find(const gd_tokenizer *tokenizer, const char *token, uint32_
 /* The content of an id, for messages; NULL when no token has it. Lives as long as the tokenizer. */
 const char *gd_tokenizer_token(const gd_tokenizer *tokenizer, uint32_t id);
 
+/* How many special tokens the template puts in front of every text and behind it: truncation keeps them. */
+void gd_tokenizer_frame(const gd_tokenizer *tokenizer, size_t *before, size_t *after);
+
 #endif

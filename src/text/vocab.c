@@ -141,16 +141,20 @@ uint32_t gd_vocab_by_bytes(const gd_vocab *vocab, const void *bytes, size_t len)
 
 uint32_t gd_vocab_by_content(const gd_vocab *vocab, const char *content, size_t len)
 {
+    char stack[1024]; /* the bytes are never more than the content: no allocation for a merge's usual tokens */
     gd_buf bytes = { 0 };
     uint32_t token = GD_NO_TOKEN;
 
+    if (len <= sizeof stack)
+        bytes = (gd_buf){ .data = stack, .room = sizeof stack };
     if (gd_bytes_of_content(&bytes, content, len)) {
         if (!bytes.failed)
             token = find(vocab, bytes.data, bytes.len, true);
     } else {
         token = find(vocab, content, len, false);
     }
-    gd_buf_free(&bytes);
+    if (bytes.data != stack)
+        gd_buf_free(&bytes);
     return token;
 }
 
