@@ -1,0 +1,134 @@
+/* cpu.c - the cpu backend: the reference, and what openblas and onednn inherit from. */
+#include "backends/cpu/device.h"
+#include "backends/cpu/linear.h"
+#include "backends/cpu/ops.h"
+#include "backends/cpu/weight.h"
+#include "base/error.h"
+#include "base/mem.h"
+
+#include <string.h>
+
+static const char *cpu_unavailable(gd_dtype operand)
+{
+    (void)operand;
+    return NULL;
+}
+
+static gd_status cpu_open(gd_device **out, const gd_device_options *options, gd_error *err)
+{
+    gd_device *device = gd_alloc_zero(1, sizeof *device);
+    gd_status rc;
+
+    *out = NULL;
+    if (!device)
+        return gd_fail_memory(err, sizeof *device);
+    device->operand = options->operand;
+    rc = gd_isa_parse(&device->isa, options->isa, gd_isa_detect(), err);
+    if (!rc)
+        rc = gd_pool_open(&device->pool, options->threads, err);
+    if (rc) {
+        gd_backend_cpu.close(device);
+        return rc;
+    }
+    device->rows = gd_row_pick(device->isa);
+    device->gemm = gd_gemm_pick(device->isa, options->operand);
+    *out = device;
+    return GD_OK;
+}
+
+static void cpu_close(gd_device *device)
+{
+    if (!device)
+        return;
+    gd_pool_close(device->pool);
+    gd_free(device->linear_scratch);
+    gd_free(device->attention_scratch);
+    gd_free(device);
+}
+
+static const char *cpu_describe(const gd_device *device) { return gd_isa_name(device->isa); }
+
+static gd_status cpu_buffer_alloc(gd_device *device, void **out, size_t bytes, gd_error *err)
+{
+    (void)device;
+    *out = gd_alloc_aligned(bytes);
+    return *out ? GD_OK : gd_fail_memory(err, bytes);
+}
+
+static void cpu_buffer_free(gd_device *device, void *buffer)
+{
+    (void)device;
+    gd_free(buffer);
+}
+
+static gd_status cpu_copy(void *to, const void *from, size_t bytes)
+{
+    memcpy(to, from, bytes);
+    return GD_OK;
+}
+
+static gd_status cpu_upload(gd_device *device, void *buffer, const void *host, size_t bytes, gd_error *err)
+{
+    (void)device, (void)err;
+    return cpu_copy(buffer, host, bytes);
+}
+
+static gd_status cpu_download(gd_device *device, void *host, const void *buffer, size_t bytes, gd_error *err)
+{
+    (void)device, (void)err;
+    return cpu_copy(host, buffer, bytes);
+}
+
+static size_t cpu_scratch_bytes(const gd_device *device, const gd_limits *limits)
+{
+    const unsigned threads = gd_pool_threads(device->pool);
+
+    return gd_linear_scratch_bytes(limits, device->operand, threads) + gd_attention_scratch_bytes(limits, threads);
+}
+
+static gd_status replace(void **buffer, size_t bytes, gd_error *err)
+{
+    gd_free(*buffer);
+    *buffer = gd_alloc_aligned(bytes);
+    return *buffer ? GD_OK : gd_fail_memory(err, bytes);
+}
+
+static gd_status cpu_prepare(gd_device *device, const gd_limits *limits, gd_error *err)
+{
+    const unsigned threads = gd_pool_threads(device->pool);
+    gd_status rc = replace(&device->linear_scratch, gd_linear_scratch_bytes(limits, device->operand, threads), err);
+
+    if (!rc)
+        rc = replace(&device->attention_scratch, gd_attention_scratch_bytes(limits, threads), err);
+    device->limits = *limits;
+    return rc;
+}
+
+const gd_backend gd_backend_cpu = {
+    .name = "cpu",
+    .about = "the reference: the same bits on every CPU",
+    .unavailable = cpu_unavailable,
+    .open = cpu_open,
+    .close = cpu_close,
+    .describe = cpu_describe,
+    .buffer_alloc = cpu_buffer_alloc,
+    .buffer_free = cpu_buffer_free,
+    .upload = cpu_upload,
+    .download = cpu_download,
+    .weight_bytes = gd_cpu_weight_bytes,
+    .weight_load = gd_cpu_weight_load,
+    .weight_free = gd_cpu_weight_free,
+    .prepare = cpu_prepare,
+    .scratch_bytes = cpu_scratch_bytes,
+    .run = {
+        [GD_OP_embedding] = gd_cpu_embedding,
+        [GD_OP_rms_norm] = gd_cpu_rms_norm,
+        [GD_OP_linear] = gd_cpu_linear,
+        [GD_OP_rope] = gd_cpu_rope,
+        [GD_OP_attention] = gd_cpu_attention,
+        [GD_OP_gated] = gd_cpu_gated,
+        [GD_OP_add] = gd_cpu_add,
+        [GD_OP_last_row] = gd_cpu_last_row,
+        [GD_OP_head] = gd_cpu_head,
+    },
+};

@@ -1,0 +1,63 @@
+/* registry.c - the backends of this build, and finding one by name. */
+#include "backends/backend.h"
+
+#include "backends/cpu/device.h"
+#include "base/error.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const gd_backend *const *gd_backends_all(void)
+{
+    static const gd_backend *const all[] = {
+        &gd_backend_cpu,
+        NULL,
+    };
+
+    return all;
+}
+
+static void join_names(char *text, size_t room)
+{
+    size_t len = 0;
+
+    text[0] = '\0';
+    for (const gd_backend *const *b = gd_backends_all(); *b && len < room; b++)
+        len += (size_t)snprintf(text + len, room - len, "%s%s", len ? ", " : "", (*b)->name);
+}
+
+gd_status gd_backend_find(const gd_backend **out, const char *name, gd_dtype operand, gd_error *err)
+{
+    char names[128];
+
+    *out = NULL;
+    if (!name || !strcmp(name, "auto"))
+        name = "cpu";
+    for (const gd_backend *const *b = gd_backends_all(); *b; b++) {
+        const char *why_not;
+
+        if (strcmp((*b)->name, name))
+            continue;
+        why_not = (*b)->unavailable(operand);
+        if (why_not)
+            return gd_fail(err, GD_EUNSUPPORTED, "backend %s: %s", name, why_not);
+        *out = *b;
+        return GD_OK;
+    }
+    join_names(names, sizeof names);
+    return gd_fail(err, GD_EUSAGE, "there is no backend \"%s\" in this build; it has: %s", name, names);
+}
+
+gd_status gd_backend_missing(const gd_backend *backend, const bool needed[GD_OP_COUNT], gd_error *err)
+{
+    char names[256] = "";
+    size_t len = 0;
+
+    for (int op = 0; op < GD_OP_COUNT; op++)
+        if (needed[op] && !backend->run[op] && len < sizeof names)
+            len += (size_t)snprintf(names + len, sizeof names - len, "%s%s", len ? ", " : "", gd_op_name((gd_op)op));
+    if (!len)
+        return GD_OK;
+    return gd_fail(err, GD_EUNSUPPORTED, "backend %s cannot run these operations of the model: %s", backend->name,
+                   names);
+}

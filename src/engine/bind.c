@@ -1,0 +1,180 @@
+/* bind.c - the weights of a plan. */
+#include "engine/bind.h"
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/mem.h"
+
+#include <string.h>
+
+/* The role decides the backend's form: matrices are packed, vectors become fp32, the embedding stays in the file. */
+static gd_weight_role role_of(gd_op op, unsigned index)
+{
+    if (op == GD_OP_embedding)
+        return GD_WEIGHT_TABLE;
+    return op == GD_OP_linear && index == 0 ? GD_WEIGHT_MATRIX : GD_WEIGHT_VECTOR;
+}
+
+static bool is_head(const gd_plan_weight *w) { return !strcmp(w->name, "score.weight"); }
+
+static const gd_view *find(const gd_engine_parts *parts, const gd_plan_step *step, const gd_plan_weight *w)
+{
+    if (step->op == GD_OP_head && is_head(w) && parts->head)
+        return parts->head;
+    return gd_weights_find(parts->weights, w->name);
+}
+
+static gd_status check_shape(const gd_view *view, const gd_plan_weight *w, const gd_engine_parts *parts, gd_error *err)
+{
+    const bool good = view->rank == w->rank && view->shape[0] == w->shape[0] &&
+                      (w->rank == 1 || view->shape[1] == w->shape[1]);
+    gd_buf have = { 0 }, want = { 0 };
+
+    if (good)
+        return GD_OK;
+    for (unsigned i = 0; i < view->rank; i++)
+        gd_buf_printf(&have, "%s%zu", i ? ", " : "", view->shape[i]);
+    for (unsigned i = 0; i < w->rank; i++)
+        gd_buf_printf(&want, "%s%zu", i ? ", " : "", w->shape[i]);
+    gd_fail(err, GD_EFORMAT, "%s: the tensor %s has the shape [%s], but config.json asks for [%s]",
+            gd_weights_path(parts->weights), view->name, gd_buf_cstr(&have), gd_buf_cstr(&want));
+    gd_buf_free(&have);
+    gd_buf_free(&want);
+    return GD_EFORMAT;
+}
+
+/* Collects the names of absent tensors, so that one message tells them all (as many as fit). */
+struct absent {
+    gd_buf names;
+    size_t count;
+};
+
+static void note_absent(struct absent *absent, const char *name)
+{
+    if (absent->count++ < 4)
+        gd_buf_printf(&absent->names, "%s%s", absent->count > 1 ? ", " : "", name);
+}
+
+static gd_status report_absent(struct absent *absent, const gd_engine_parts *parts, gd_error *err)
+{
+    const char *names = gd_buf_cstr(&absent->names);
+    const char *path = gd_weights_path(parts->weights);
+
+    if (!names)
+        return gd_fail_memory(err, 0);
+    if (absent->count == 1 && !strcmp(names, "score.weight"))
+        return gd_fail(err, GD_EFORMAT,
+                       "%s: there is no score.weight: this checkpoint has no reward head, and none came with an "
+                       "adapter; a random head would give random scores",
+                       path);
+    return gd_fail(err, GD_EFORMAT, "%s: %zu tensor%s of the model %s missing: %s%s", path, absent->count,
+                   absent->count > 1 ? "s" : "", absent->count > 1 ? "are" : "is", names,
+                   absent->count > 4 ? ", ..." : "");
+}
+
+static gd_status bind_step(gd_bound *bound, const gd_plan_step *step, const gd_engine_parts *parts,
+                           struct absent *absent, gd_error *err)
+{
+    for (unsigned i = 0; i < GD_OP_MAX_WEIGHTS; i++) {
+        const gd_plan_weight *w = &step->w[i];
+        gd_status rc;
+
+        if (!w->name)
+            continue;
+        bound->view[i] = find(parts, step, w);
+        if (!bound->view[i]) {
+            note_absent(absent, w->name);
+            continue;
+        }
+        rc = check_shape(bound->view[i], w, parts, err);
+        if (rc)
+            return rc;
+    }
+    if (parts->adapter && step->lora && gd_adapter_find(parts->adapter, step->lora, &bound->lora))
+        return gd_lora_check(&bound->lora, step->w[0].shape[0], step->w[0].shape[1], step->lora,
+                             gd_adapter_path(parts->adapter), err);
+    return GD_OK;
+}
+
+/* Every module of the adapter must be one of the model's, and every module that it promises must be there. */
+static gd_status check_adapter(const gd_engine_parts *parts, gd_error *err)
+{
+    const gd_plan *plan = parts->plan;
+    const char **modules = gd_alloc(plan->step_count, sizeof *modules);
+    size_t count = 0;
+    gd_status rc;
+
+    if (!modules)
+        return gd_fail_memory(err, plan->step_count * sizeof *modules);
+    for (size_t s = 0; s < plan->step_count; s++)
+        if (plan->steps[s].lora)
+            modules[count++] = plan->steps[s].lora;
+    rc = gd_adapter_check(parts->adapter, modules, count, err);
+    gd_free(modules);
+    return rc;
+}
+
+gd_status gd_bind(gd_bound **out, const gd_engine_parts *parts, gd_error *err)
+{
+    const gd_plan *plan = parts->plan;
+    gd_bound *bound = gd_alloc_zero(plan->step_count, sizeof *bound);
+    struct absent absent = { 0 };
+    gd_status rc = GD_OK;
+
+    *out = NULL;
+    if (!bound)
+        return gd_fail_memory(err, plan->step_count * sizeof *bound);
+    for (size_t s = 0; !rc && s < plan->step_count; s++)
+        rc = bind_step(&bound[s], &plan->steps[s], parts, &absent, err);
+    if (!rc && absent.count)
+        rc = report_absent(&absent, parts, err);
+    if (!rc && parts->adapter)
+        rc = check_adapter(parts, err);
+    gd_buf_free(&absent.names);
+    if (rc) {
+        gd_free(bound);
+        return rc;
+    }
+    *out = bound;
+    return GD_OK;
+}
+
+gd_status gd_bound_load(gd_bound *bound, const gd_plan_step *step, const gd_backend *backend, gd_device *device,
+                        gd_error *err)
+{
+    gd_status rc = GD_OK;
+
+    for (unsigned i = 0; !rc && i < GD_OP_MAX_WEIGHTS; i++)
+        if (bound->view[i] && !bound->weight[i])
+            rc = backend->weight_load(device, &bound->weight[i], role_of(step->op, i), bound->view[i], err);
+    if (!rc && bound->lora.rank && !bound->lora_a)
+        rc = backend->weight_load(device, &bound->lora_a, GD_WEIGHT_MATRIX, bound->lora.a, err);
+    if (!rc && bound->lora.rank && !bound->lora_b)
+        rc = backend->weight_load(device, &bound->lora_b, GD_WEIGHT_MATRIX, bound->lora.b, err);
+    return rc;
+}
+
+void gd_bound_unload(gd_bound *bound, const gd_backend *backend, gd_device *device)
+{
+    for (unsigned i = 0; i < GD_OP_MAX_WEIGHTS; i++) {
+        backend->weight_free(device, bound->weight[i]);
+        bound->weight[i] = NULL;
+    }
+    backend->weight_free(device, bound->lora_a);
+    backend->weight_free(device, bound->lora_b);
+    bound->lora_a = bound->lora_b = NULL;
+}
+
+size_t gd_bound_bytes(const gd_bound *bound, const gd_plan_step *step, const gd_backend *backend,
+                      const gd_device *device)
+{
+    size_t bytes = 0;
+
+    for (unsigned i = 0; i < GD_OP_MAX_WEIGHTS; i++)
+        if (bound->view[i])
+            bytes += backend->weight_bytes(device, role_of(step->op, i), bound->view[i]);
+    if (bound->lora.rank)
+        bytes += backend->weight_bytes(device, GD_WEIGHT_MATRIX, bound->lora.a) +
+                 backend->weight_bytes(device, GD_WEIGHT_MATRIX, bound->lora.b);
+    return bytes;
+}

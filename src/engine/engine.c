@@ -1,0 +1,318 @@
+/* engine.c - runs a plan over a batch on a backend. */
+#include "engine/engine.h"
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "engine/bind.h"
+
+#include <string.h>
+
+/* Rows that go through a layer together: enough for a matmul to run at its peak, few enough that their activations
+ * stay in the last cache. */
+#define TILE_ROWS 256u
+
+struct gd_engine {
+    const gd_plan *plan;
+    const gd_backend *backend;
+    gd_device *device;
+    gd_bound *bound;      /* [plan->step_count] */
+    gd_limits limits;     /* what the device is prepared for */
+    size_t batch_rows;    /* asked for */
+    size_t lines[3];      /* by gd_extent: lines that the arenas have */
+    void *arena[3];
+    gd_engine_observer *observer;
+    void *observer_context;
+    float *rope_cos, *rope_sin; /* [limits.max_position, head_dim / 2] */
+};
+
+static size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
+
+static void fill_limits(gd_limits *limits, const gd_plan *plan, const gd_bound *bound)
+{
+    *limits = (gd_limits){ .tile_rows = TILE_ROWS, .head_dim = plan->head_dim, .heads = plan->heads,
+                           .kv_heads = plan->kv_heads };
+    for (size_t s = 0; s < plan->step_count; s++) {
+        const gd_plan_step *step = &plan->steps[s];
+
+        if (step->op != GD_OP_linear)
+            continue;
+        if (step->w[0].shape[0] > limits->max_out)
+            limits->max_out = step->w[0].shape[0];
+        if (step->w[0].shape[1] > limits->max_in)
+            limits->max_in = step->w[0].shape[1];
+        if (bound[s].lora.rank > limits->max_rank)
+            limits->max_rank = bound[s].lora.rank;
+    }
+}
+
+static gd_status check_operations(const gd_engine *engine, gd_error *err)
+{
+    bool needed[GD_OP_COUNT] = { false };
+
+    for (size_t s = 0; s < engine->plan->step_count; s++)
+        needed[engine->plan->steps[s].op] = true;
+    return gd_backend_missing(engine->backend, needed, err);
+}
+
+gd_status gd_engine_open(gd_engine **out, const gd_engine_parts *parts, gd_error *err)
+{
+    const gd_device_options options = { parts->threads, parts->isa, parts->plan->operand };
+    gd_engine *engine = gd_alloc_zero(1, sizeof *engine);
+    gd_status rc;
+
+    *out = NULL;
+    if (!engine)
+        return gd_fail_memory(err, sizeof *engine);
+    engine->plan = parts->plan;
+    engine->backend = parts->backend;
+    engine->batch_rows = parts->batch_rows;
+    rc = check_operations(engine, err);
+    if (!rc)
+        rc = gd_bind(&engine->bound, parts, err);
+    if (!rc)
+        rc = parts->backend->open(&engine->device, &options, err);
+    if (rc) {
+        gd_engine_close(engine);
+        return rc;
+    }
+    fill_limits(&engine->limits, parts->plan, engine->bound);
+    *out = engine;
+    return GD_OK;
+}
+
+void gd_engine_close(gd_engine *engine)
+{
+    if (!engine)
+        return;
+    for (size_t s = 0; engine->bound && engine->device && s < engine->plan->step_count; s++)
+        gd_bound_unload(&engine->bound[s], engine->backend, engine->device);
+    for (int e = 0; e < 3; e++)
+        if (engine->arena[e])
+            engine->backend->buffer_free(engine->device, engine->arena[e]);
+    engine->backend->close(engine->device);
+    gd_free(engine->rope_cos);
+    gd_free(engine->rope_sin);
+    gd_free(engine->bound);
+    gd_free(engine);
+}
+
+const char *gd_engine_describe(const gd_engine *engine) { return engine->backend->describe(engine->device); }
+
+/* ---- memory: had before a run, never in it ---- */
+
+static gd_status reserve_lines(gd_engine *engine, gd_extent extent, size_t lines, gd_error *err)
+{
+    size_t bytes;
+
+    lines = round_up(lines, 64); /* keeps every buffer of the arena aligned: plan.h */
+    if (lines <= engine->lines[extent])
+        return GD_OK;
+    if (engine->arena[extent])
+        engine->backend->buffer_free(engine->device, engine->arena[extent]);
+    engine->arena[extent] = NULL;
+    engine->lines[extent] = 0;
+    if (!gd_mul(lines, engine->plan->line_bytes[extent], &bytes))
+        return gd_fail_memory(err, SIZE_MAX);
+    if (engine->backend->buffer_alloc(engine->device, &engine->arena[extent], bytes, err))
+        return GD_ENOMEM;
+    engine->lines[extent] = lines;
+    return GD_OK;
+}
+
+/* Rotary tables and attention scratch grow with the longest text, by doubling. */
+static gd_status reserve_positions(gd_engine *engine, size_t positions, gd_error *err)
+{
+    const size_t half = engine->plan->head_dim / 2;
+    gd_limits limits = engine->limits;
+    size_t room = limits.max_position ? limits.max_position : 512;
+    gd_status rc;
+
+    if (positions <= limits.max_position)
+        return GD_OK;
+    while (room < positions)
+        room *= 2;
+    gd_free(engine->rope_cos);
+    gd_free(engine->rope_sin);
+    engine->limits.max_position = 0;
+    engine->rope_cos = gd_alloc(room, half * sizeof(float));
+    engine->rope_sin = gd_alloc(room, half * sizeof(float));
+    if (!engine->rope_cos || !engine->rope_sin)
+        return gd_fail_memory(err, 2 * room * half * sizeof(float));
+    gd_rope_table(&engine->plan->rope, engine->plan->head_dim, room, engine->rope_cos, engine->rope_sin);
+    limits.max_position = room;
+    rc = engine->backend->prepare(engine->device, &limits, err);
+    if (!rc)
+        engine->limits = limits;
+    return rc;
+}
+
+static gd_status reserve(gd_engine *engine, const gd_trie *trie, gd_error *err)
+{
+    const size_t tile = trie->rows < TILE_ROWS ? trie->rows : TILE_ROWS;
+    size_t positions = 1;
+    gd_status rc;
+
+    for (size_t r = 0; r < trie->rows; r++)
+        if (trie->position[r] >= positions)
+            positions = (size_t)trie->position[r] + 1;
+    rc = reserve_positions(engine, positions, err);
+    if (!rc)
+        rc = reserve_lines(engine, GD_EXTENT_BATCH, trie->rows, err);
+    if (!rc)
+        rc = reserve_lines(engine, GD_EXTENT_TILE, tile, err);
+    if (!rc)
+        rc = reserve_lines(engine, GD_EXTENT_TEXTS, TILE_ROWS, err);
+    return rc;
+}
+
+gd_engine_memory gd_engine_memory_needed(const gd_engine *engine)
+{
+    const gd_plan *plan = engine->plan;
+    gd_limits limits = engine->limits;
+    gd_engine_memory needed = { 0 };
+
+    if (limits.max_position < 512)
+        limits.max_position = 512;
+    for (size_t s = 0; s < plan->step_count; s++)
+        needed.weights += gd_bound_bytes(&engine->bound[s], &plan->steps[s], engine->backend, engine->device);
+    needed.batch = plan->line_bytes[GD_EXTENT_BATCH] * engine->batch_rows +
+                   (plan->line_bytes[GD_EXTENT_TILE] + plan->line_bytes[GD_EXTENT_TEXTS]) * TILE_ROWS +
+                   engine->backend->scratch_bytes(engine->device, &limits) +
+                   limits.max_position * plan->head_dim * sizeof(float);
+    return needed;
+}
+
+/* ---- a run ---- */
+
+void gd_engine_observe(gd_engine *engine, gd_engine_observer *observer, void *context)
+{
+    engine->observer = observer;
+    engine->observer_context = context;
+}
+
+/* A view of `count` lines of a buffer from line `first`. */
+static gd_tensor tensor_at(const gd_engine *engine, unsigned buffer, size_t first, size_t count)
+{
+    const gd_plan_buffer *b = &engine->plan->buffers[buffer];
+    char *base = (char *)engine->arena[b->extent] + b->offset * engine->lines[b->extent];
+
+    return (gd_tensor){ .data = base + first * b->cols * gd_dtype_size(b->dtype), .dtype = b->dtype, .rows = count,
+                        .cols = b->cols, .stride = b->cols };
+}
+
+/* Buffers of the batch are seen through the tile's window, but for the two readers of the whole batch. */
+static gd_tensor step_tensor(const gd_engine *engine, const gd_plan_step *step, unsigned index, const gd_rows *rows,
+                             size_t batch_rows)
+{
+    const unsigned buffer = step->in[index];
+    const bool whole = (step->op == GD_OP_attention && index > 0) || step->op == GD_OP_last_row;
+
+    if (engine->plan->buffers[buffer].extent != GD_EXTENT_BATCH)
+        return tensor_at(engine, buffer, 0, rows->count);
+    return whole ? tensor_at(engine, buffer, 0, batch_rows) : tensor_at(engine, buffer, rows->first_row, rows->count);
+}
+
+static void run_step(gd_engine *engine, size_t index, const gd_rows *rows, size_t batch_rows)
+{
+    const gd_plan_step *step = &engine->plan->steps[index];
+    const gd_bound *bound = &engine->bound[index];
+    gd_call call = { .params = step->params, .rows = rows };
+
+    for (unsigned i = 0; i < step->in_count; i++)
+        call.in[i] = step_tensor(engine, step, i, rows, batch_rows);
+    if (engine->plan->buffers[step->out].extent == GD_EXTENT_BATCH)
+        call.out = tensor_at(engine, step->out, rows->first_row, rows->count);
+    else
+        call.out = tensor_at(engine, step->out, 0, rows->count);
+    for (unsigned i = 0; i < GD_OP_MAX_WEIGHTS; i++)
+        call.w[i] = bound->weight[i];
+    if (bound->lora.rank)
+        call.lora = (gd_lora_weights){ bound->lora_a, bound->lora_b, bound->lora.scale };
+    engine->backend->run[step->op](engine->device, &call);
+}
+
+static gd_status load_stage(gd_engine *engine, const gd_plan_stage *stage, gd_error *err)
+{
+    gd_status rc = GD_OK;
+
+    for (size_t s = stage->first_step; !rc && s < stage->first_step + stage->step_count; s++)
+        rc = gd_bound_load(&engine->bound[s], &engine->plan->steps[s], engine->backend, engine->device, err);
+    return rc;
+}
+
+static void run_tile(gd_engine *engine, const gd_plan_stage *stage, const gd_rows *rows, size_t batch_rows)
+{
+    for (size_t s = stage->first_step; s < stage->first_step + stage->step_count; s++)
+        run_step(engine, s, rows, batch_rows);
+}
+
+/* The last step of a stage writes the residual stream, or the scores from the head's input. */
+static void observe(gd_engine *engine, size_t stage, size_t lines)
+{
+    const gd_plan_stage *at = &engine->plan->stages[stage];
+    const gd_plan_step *last = &engine->plan->steps[at->first_step + at->step_count - 1];
+    gd_tensor hidden;
+
+    if (!engine->observer)
+        return;
+    hidden = tensor_at(engine, last->op == GD_OP_head ? last->in[0] : last->out, 0, lines);
+    engine->observer(engine->observer_context, stage, &hidden);
+}
+
+/* Tiles of nearly equal size: 257 rows are 129 + 128, not 256 + 1. */
+static void run_rows(gd_engine *engine, size_t index, gd_rows *rows, size_t batch_rows)
+{
+    const gd_plan_stage *stage = &engine->plan->stages[index];
+    const size_t tiles = (batch_rows + TILE_ROWS - 1) / TILE_ROWS;
+
+    for (size_t t = 0; t < tiles; t++) {
+        rows->first_row = batch_rows * t / tiles;
+        rows->count = batch_rows * (t + 1) / tiles - rows->first_row;
+        run_tile(engine, stage, rows, batch_rows);
+    }
+    observe(engine, index, batch_rows);
+}
+
+static gd_status run_texts(gd_engine *engine, size_t index, gd_rows *rows, size_t batch_rows, size_t text_count,
+                           float *scores, gd_error *err)
+{
+    const gd_plan_stage *stage = &engine->plan->stages[index];
+    const uint32_t *pooled = rows->pooled;
+    gd_status rc = GD_OK;
+
+    for (size_t first = 0; !rc && first < text_count; first += rows->count) {
+        rows->first_row = 0;
+        rows->count = text_count - first < TILE_ROWS ? text_count - first : TILE_ROWS;
+        rows->pooled = pooled + first;
+        run_tile(engine, stage, rows, batch_rows);
+        observe(engine, index, rows->count);
+        rc = engine->backend->download(engine->device, scores + first,
+                                       tensor_at(engine, engine->plan->score, 0, rows->count).data,
+                                       rows->count * sizeof(float), err);
+    }
+    return rc;
+}
+
+gd_status gd_engine_run(gd_engine *engine, const gd_trie *trie, float *scores, gd_error *err)
+{
+    const gd_plan *plan = engine->plan;
+    gd_rows rows = { .token = trie->token, .position = trie->position, .segment = trie->row_segment,
+                     .segments = trie->segment, .pooled = trie->text_last_row };
+    gd_status rc;
+
+    if (trie->texts == 0)
+        return GD_OK;
+    rc = reserve(engine, trie, err);
+    rows.rope_cos = engine->rope_cos;
+    rows.rope_sin = engine->rope_sin;
+    for (size_t i = 0; !rc && i < plan->stage_count; i++) {
+        const gd_plan_stage *stage = &plan->stages[i];
+
+        rc = load_stage(engine, stage, err);
+        if (!rc && stage->over_texts)
+            rc = run_texts(engine, i, &rows, trie->rows, trie->texts, scores, err);
+        else if (!rc)
+            run_rows(engine, i, &rows, trie->rows);
+    }
+    return rc;
+}

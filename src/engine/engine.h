@@ -1,0 +1,52 @@
+/* engine.h - runs a plan over a batch on a backend.
+ *
+ * Texts come as a trie of rows (data/trie.h); all rows go through the embedding, then layer 1, then layer 2 ...;
+ * then the pooled rows through the final norm and the head.  Within a layer, rows go tile by tile. */
+#ifndef GD_ENGINE_ENGINE_H
+#define GD_ENGINE_ENGINE_H
+
+#include "backends/backend.h"
+#include "data/trie.h"
+#include "graph/plan.h"
+#include "guerdon.h"
+#include "quant-free/adapter.h"
+#include "quant-free/weights.h"
+
+typedef struct gd_engine gd_engine;
+
+/* What an engine is made of. Everything must outlive it; nothing is taken over. */
+typedef struct gd_engine_parts {
+    const gd_plan *plan;
+    const gd_weights *weights;
+    const gd_adapter *adapter;  /* NULL for none */
+    const gd_view *head;        /* replaces the checkpoint's score.weight: the adapter's, or NULL */
+    const gd_backend *backend;
+    unsigned threads;           /* >= 1 */
+    const char *isa;            /* as gd_device_options */
+    size_t batch_rows;          /* rows that a batch is meant to have: for the memory estimate */
+} gd_engine_parts;
+
+/* Finds and checks every weight by name and shape (all that is missing is named at once) and opens the device.
+ * Weights are turned into the backend's form when their layer first comes up, and kept. */
+gd_status gd_engine_open(gd_engine **out, const gd_engine_parts *parts, gd_error *err);
+void gd_engine_close(gd_engine *engine);
+
+/* Scores the texts of a trie, each read at its last row; none may be empty. scores has room for trie->texts. */
+gd_status gd_engine_run(gd_engine *engine, const gd_trie *trie, float *scores, gd_error *err);
+
+/* For tests and for people who look inside: called after each stage of a run (the embedding is stage 0, then each
+ * layer) with the residual stream of all rows, [rows, hidden] fp32; after the last with the head's input, [texts,
+ * hidden] (the texts of one tile at a time). The tensor is good until the function returns. */
+typedef void gd_engine_observer(void *context, size_t stage, const gd_tensor *hidden);
+void gd_engine_observe(gd_engine *engine, gd_engine_observer *observer, void *context);
+
+/* Bytes: of the weights in the backend's form, and of everything else for batches of batch_rows rows. */
+typedef struct gd_engine_memory {
+    size_t weights, batch;
+} gd_engine_memory;
+gd_engine_memory gd_engine_memory_needed(const gd_engine *engine);
+
+/* "avx2": which kernels were chosen. */
+const char *gd_engine_describe(const gd_engine *engine);
+
+#endif

@@ -1,0 +1,78 @@
+/* encode.c - a text becomes token ids and the place where the model is read. */
+#include "reward/encode.h"
+
+#include "base/error.h"
+#include "base/mem.h"
+
+#include <string.h>
+
+static bool wants_eos(const gd_encoder *encoder, const gd_ids *ids)
+{
+    if (encoder->add_eos == GD_ADD_EOS_AUTO)
+        return !ids->len || ids->data[ids->len - 1] != encoder->special.eos;
+    return encoder->add_eos == GD_ADD_EOS_ALWAYS;
+}
+
+static void remove_ids(gd_ids *ids, size_t at, size_t count)
+{
+    memmove(ids->data + at, ids->data + at + count, (ids->len - at - count) * sizeof *ids->data);
+    ids->len -= count;
+}
+
+/* Drops `excess` ids at the side that the options say, between the template's special tokens. */
+static bool shorten(const gd_encoder *encoder, gd_ids *ids, size_t excess)
+{
+    size_t before, after;
+
+    gd_tokenizer_frame(encoder->tokenizer, &before, &after);
+    if (before + after > ids->len || excess > ids->len - before - after)
+        return false;
+    remove_ids(ids, encoder->truncate == GD_TRUNCATE_LEFT ? before : ids->len - after - excess, excess);
+    return true;
+}
+
+static gd_status limit_length(const gd_encoder *encoder, gd_ids *ids, size_t eos, gd_encoding *how, gd_error *err)
+{
+    const size_t max = encoder->max_length, have = ids->len + eos;
+
+    if (max == 0 || have <= max)
+        return GD_OK;
+    if (encoder->truncate == GD_TRUNCATE_DROP) {
+        *how = GD_DROPPED;
+        return GD_OK;
+    }
+    if (encoder->truncate == GD_TRUNCATE_ERROR)
+        return gd_fail(err, GD_ETOOLONG, "the text has %zu tokens, but at most %zu are allowed (see truncate)", have,
+                       max);
+    if (!shorten(encoder, ids, have - max))
+        return gd_fail(err, GD_ETOOLONG, "at most %zu tokens are allowed, too few for the special tokens alone", max);
+    *how = GD_TRUNCATED;
+    return GD_OK;
+}
+
+gd_status gd_encode(const gd_encoder *encoder, gd_text text, gd_ids *ids, gd_encoding *how, gd_error *err)
+{
+    gd_status rc = gd_tokenize(encoder->tokenizer, text.data, text.len, ids, err);
+    bool eos;
+
+    *how = GD_ENCODED;
+    if (rc)
+        return rc;
+    eos = wants_eos(encoder, ids);
+    rc = limit_length(encoder, ids, eos, how, err);
+    if (rc || !eos || *how == GD_DROPPED)
+        return rc;
+    if (!gd_grow((void **)&ids->data, &ids->room, ids->len + 1, sizeof *ids->data))
+        return gd_fail_memory(err, (ids->len + 1) * sizeof *ids->data);
+    ids->data[ids->len++] = encoder->special.eos;
+    return GD_OK;
+}
+
+size_t gd_pooled_position(const gd_special_ids *special, const uint32_t *ids, size_t count)
+{
+    size_t p = count - 1;
+
+    while (special->has_pad && p > 0 && ids[p] == special->pad)
+        p--;
+    return p;
+}

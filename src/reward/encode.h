@@ -1,0 +1,25 @@
+/* encode.h - a text becomes token ids and the place where the model is read. */
+#ifndef GD_REWARD_ENCODE_H
+#define GD_REWARD_ENCODE_H
+
+#include "reward/model.h"
+
+typedef enum gd_encoding {
+    GD_ENCODED,   /* ids are ready */
+    GD_TRUNCATED, /* the same, after tokens were dropped */
+    GD_DROPPED    /* too long, and the options say to leave it out */
+} gd_encoding;
+
+/*
+ * Replaces *ids by the ids of a text: tokenizer, then truncation (the tokenizer's own leading and trailing special
+ * tokens stay), then the end-of-sequence token, which counts towards the limit.
+ *
+ * Fails with GD_ETOOLONG (truncation is GD_TRUNCATE_ERROR), GD_EFORMAT (not UTF-8) or GD_ENOMEM.
+ */
+gd_status gd_encode(const gd_encoder *encoder, gd_text text, gd_ids *ids, gd_encoding *how, gd_error *err);
+
+/* The position whose hidden state the head reads: the rightmost id that is not the pad id, as Transformers has it
+ * (modeling_layers.py, GenericForSequenceClassification); the last one when no pad id is known; 0 when all are pad. */
+size_t gd_pooled_position(const gd_special_ids *special, const uint32_t *ids, size_t count);
+
+#endif

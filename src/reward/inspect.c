@@ -1,0 +1,219 @@
+/* inspect.c - a model described in JSON, without computing anything. */
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "reward/model.h"
+
+#include <string.h>
+
+static void text_field(gd_buf *b, const char *key, const char *value)
+{
+    gd_buf_printf(b, "\"%s\":", key);
+    if (value)
+        gd_buf_json_string(b, value, strlen(value));
+    else
+        gd_buf_str(b, "null");
+    gd_buf_str(b, ",");
+}
+
+static void size_field(gd_buf *b, const char *key, size_t value) { gd_buf_printf(b, "\"%s\":%zu,", key, value); }
+
+/* Every list and object below ends with a comma too much: this takes it back. */
+static void close_with(gd_buf *b, const char *end)
+{
+    if (b->len && b->data[b->len - 1] == ',')
+        b->len--;
+    gd_buf_str(b, end);
+}
+
+static size_t parameter_count(const gd_model *model)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < gd_weights_count(model->weights); i++) {
+        const gd_view *view = gd_weights_at(model->weights, i);
+
+        count += view->bytes / gd_dtype_size(view->dtype);
+    }
+    return count;
+}
+
+static const char *weights_dtype(const gd_model *model)
+{
+    const char *name = NULL;
+
+    for (size_t i = 0; i < gd_weights_count(model->weights); i++) {
+        const char *this_name = gd_dtype_name(gd_weights_at(model->weights, i)->dtype);
+
+        if (name && strcmp(name, this_name))
+            return "mixed";
+        name = this_name;
+    }
+    return name;
+}
+
+static void write_sizes(gd_buf *b, const gd_model *model)
+{
+    const gd_plan *plan = model->plan;
+
+    size_field(b, "parameters", parameter_count(model));
+    size_field(b, "weights_bytes", gd_weights_bytes(model->weights));
+    text_field(b, "dtype", weights_dtype(model));
+    text_field(b, "precision", plan->operand == GD_F32 ? "fp32" : "bf16");
+    size_field(b, "layers", plan->layers);
+    size_field(b, "hidden", plan->hidden);
+    size_field(b, "ffn", plan->ffn);
+    size_field(b, "heads", plan->heads);
+    size_field(b, "kv_heads", plan->kv_heads);
+    size_field(b, "head_dim", plan->head_dim);
+    size_field(b, "vocab", plan->vocab);
+    size_field(b, "max_length", model->encoder.max_length);
+}
+
+static void write_head(gd_buf *b, const gd_model *model)
+{
+    const gd_view *head = gd_model_head(model);
+    const bool adapters = model->adapter && gd_adapter_head(model->adapter);
+
+    gd_buf_str(b, "\"head\":");
+    if (!head) {
+        gd_buf_str(b, "null,");
+        return;
+    }
+    gd_buf_str(b, "{");
+    text_field(b, "name", head->name);
+    text_field(b, "from", adapters ? model->adapter_dir : model->dir);
+    close_with(b, "},");
+}
+
+/* The largest rank of any module: rank_pattern may give each its own. */
+static size_t adapter_rank(const gd_adapter *adapter)
+{
+    size_t rank = 0;
+
+    for (size_t i = 0; i < gd_adapter_count(adapter); i++) {
+        gd_lora lora;
+
+        if (gd_adapter_find(adapter, gd_adapter_module(adapter, i), &lora) && lora.rank > rank)
+            rank = lora.rank;
+    }
+    return rank;
+}
+
+static void write_adapter(gd_buf *b, const gd_model *model)
+{
+    gd_buf_str(b, "\"adapter\":");
+    if (!model->adapter) {
+        gd_buf_str(b, "null,");
+        return;
+    }
+    gd_buf_str(b, "{");
+    text_field(b, "path", model->adapter_dir);
+    text_field(b, "base", gd_adapter_base(model->adapter));
+    size_field(b, "rank", adapter_rank(model->adapter));
+    size_field(b, "modules", gd_adapter_count(model->adapter));
+    close_with(b, "},");
+}
+
+static void write_token(gd_buf *b, const char *key, const gd_model *model, bool has, uint32_t id, const char *from)
+{
+    gd_buf_printf(b, "\"%s\":", key);
+    if (!has) {
+        gd_buf_str(b, "null,");
+        return;
+    }
+    gd_buf_printf(b, "{\"id\":%u,", id);
+    text_field(b, "token", gd_tokenizer_token(model->encoder.tokenizer, id));
+    text_field(b, "from", from);
+    close_with(b, "},");
+}
+
+static void write_memory(gd_buf *b, const gd_model *model)
+{
+    gd_engine_memory needed = { 0 };
+
+    if (model->engine)
+        needed = gd_engine_memory_needed(model->engine);
+    else
+        needed.weights = gd_weights_bytes(model->weights);
+    gd_buf_str(b, "\"memory\":{");
+    size_field(b, "weights_bytes", needed.weights);
+    size_field(b, "batch_bytes", needed.batch);
+    size_field(b, "total_bytes", needed.weights + needed.batch);
+    size_field(b, "batch_tokens", model->batch_rows);
+    close_with(b, "},");
+}
+
+static void warning(gd_buf *b, const char *sentence)
+{
+    gd_buf_json_string(b, sentence, strlen(sentence));
+    gd_buf_str(b, ",");
+}
+
+static void write_warnings(gd_buf *b, const gd_model *model)
+{
+    const gd_special_ids *special = &model->encoder.special;
+    const char *dtype = weights_dtype(model);
+
+    gd_buf_str(b, "\"warnings\":[");
+    if (!gd_model_head(model))
+        warning(b, "there is no score.weight here or in an adapter: this is no reward model, and it cannot score");
+    if (!special->has_pad)
+        warning(b, "no pad token is known: a text is read at its last token");
+    else if (special->has_eos && special->pad == special->eos)
+        warning(b, "pad equals eos: an eos token at the end of a text is skipped, and the score is read before it");
+    if (dtype && strcmp(dtype, "BF16") && model->plan->operand == GD_BF16)
+        warning(b, "some weights are not bf16: matrices are rounded to bf16 once; precision fp32 keeps them exact");
+    for (size_t i = 0; i < gd_config_note_count(model->config); i++)
+        warning(b, gd_config_note(model->config, i));
+    for (size_t i = 0; i < gd_weights_note_count(model->weights); i++)
+        warning(b, gd_weights_note(model->weights, i));
+    for (size_t i = 0; model->adapter && i < gd_adapter_note_count(model->adapter); i++)
+        warning(b, gd_adapter_note(model->adapter, i));
+    close_with(b, "]");
+}
+
+static void write_model(gd_buf *b, const gd_model *model)
+{
+    const gd_special_ids *special = &model->encoder.special;
+
+    gd_buf_str(b, "{");
+    text_field(b, "model", model->dir);
+    text_field(b, "architecture", gd_config_architecture(model->config));
+    text_field(b, "graph", model->plan->graph_name);
+    write_sizes(b, model);
+    write_head(b, model);
+    write_adapter(b, model);
+    size_field(b, "tokenizer_ids", gd_tokenizer_size(model->encoder.tokenizer));
+    write_token(b, "pad", model, special->has_pad, special->pad, special->pad_from);
+    write_token(b, "eos", model, special->has_eos, special->eos, special->eos_from);
+    text_field(b, "pooling",
+               special->has_pad ? "the rightmost token that is not the pad token" : "the last token");
+    write_memory(b, model);
+    text_field(b, "backend", model->backend ? model->backend->name : NULL);
+    text_field(b, "isa", model->engine ? gd_engine_describe(model->engine) : NULL);
+    size_field(b, "threads", model->threads);
+    write_warnings(b, model);
+    gd_buf_str(b, "}");
+}
+
+gd_status gd_inspect(const gd_options *options, char **json, gd_error *err)
+{
+    gd_model *model;
+    gd_buf b = { 0 };
+    gd_status rc = gd_model_open_files(&model, options, err);
+
+    *json = NULL;
+    if (!rc && gd_model_head(model)) /* without a head the engine would refuse; there is still something to tell */
+        rc = gd_model_open_engine(model, options, err);
+    if (!rc) {
+        write_model(&b, model);
+        if (!gd_buf_cstr(&b))
+            rc = gd_fail_memory(err, b.len);
+    }
+    if (rc)
+        gd_buf_free(&b);
+    *json = b.data;
+    gd_model_close(model);
+    return rc;
+}

@@ -1,0 +1,184 @@
+/* model.c - opening a reward model: its files, its head, its adapter, and the engine that runs it. */
+#include "reward/model.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/pool.h"
+
+#include <string.h>
+
+static bool look_up(void *context, const char *token, uint32_t *id)
+{
+    return gd_tokenizer_find(context, token, id);
+}
+
+/* A training run saves its tokenizer beside the adapter; the model's own comes first. */
+static const char *tokenizer_dir(const char *dir, const char *adapter_dir, char **probe)
+{
+    *probe = gd_path_join(dir, "tokenizer.json");
+    if (adapter_dir && *probe && !gd_file_exists(*probe))
+        return adapter_dir;
+    return dir;
+}
+
+static gd_status choose_length(gd_encoder *encoder, const gd_options *options, const gd_config *config, gd_error *err)
+{
+    double longest = 0;
+    gd_status rc;
+
+    encoder->max_length = options->max_length;
+    if (!config)
+        return GD_OK;
+    rc = gd_config_number(config, "max_position_embeddings", &longest, err);
+    if (rc)
+        return rc;
+    if (encoder->max_length == 0)
+        encoder->max_length = (size_t)longest;
+    if (encoder->max_length > (size_t)longest)
+        return gd_fail(err, GD_EUSAGE, "max_length is %zu, but %s says max_position_embeddings %zu",
+                       encoder->max_length, gd_config_path(config), (size_t)longest);
+    return GD_OK;
+}
+
+gd_status gd_encoder_open(gd_encoder *encoder, const gd_options *options, const char *dir, const char *adapter_dir,
+                          const gd_config *config, gd_error *err)
+{
+    gd_special_sources from = { config, dir, adapter_dir, look_up, NULL };
+    char *probe;
+    gd_status rc;
+
+    *encoder = (gd_encoder){ .truncate = options->truncate, .add_eos = options->add_eos };
+    rc = gd_tokenizer_open(&encoder->tokenizer, tokenizer_dir(dir, adapter_dir, &probe), err);
+    gd_free(probe);
+    from.context = encoder->tokenizer;
+    if (!rc)
+        rc = gd_special_ids_read(&encoder->special, &from, err);
+    if (!rc)
+        rc = choose_length(encoder, options, config, err);
+    if (!rc && encoder->add_eos != GD_ADD_EOS_NEVER && !encoder->special.has_eos)
+        rc = gd_fail(err, GD_EUSAGE, "%s: no eos token is known, so none can be appended", dir);
+    if (rc)
+        gd_encoder_close(encoder);
+    return rc;
+}
+
+void gd_encoder_close(gd_encoder *encoder)
+{
+    gd_tokenizer_close(encoder->tokenizer);
+    encoder->tokenizer = NULL;
+}
+
+/* An id without a row in the embedding would read past it. */
+static gd_status check_vocabulary(const gd_model *model, gd_error *err)
+{
+    const size_t ids = gd_tokenizer_size(model->encoder.tokenizer);
+
+    if (ids > model->plan->vocab)
+        return gd_fail(err, GD_EFORMAT, "%s: tokenizer.json has ids up to %zu, but the embedding has only %zu rows",
+                       model->dir, ids - 1, model->plan->vocab);
+    if (model->encoder.special.has_eos && model->encoder.special.eos >= model->plan->vocab)
+        return gd_fail(err, GD_EFORMAT, "%s: eos id %u, but the embedding has only %zu rows", model->dir,
+                       model->encoder.special.eos, model->plan->vocab);
+    return GD_OK;
+}
+
+static gd_status open_files(gd_model *model, const gd_options *options, gd_error *err)
+{
+    gd_dtype operand;
+    gd_status rc = gd_options_dirs(options, &model->dir, &model->adapter_dir, err);
+
+    if (!rc)
+        rc = gd_options_operand(options, &operand, err);
+    if (!rc)
+        rc = gd_config_open(&model->config, model->dir, err);
+    if (!rc)
+        rc = gd_plan_make(&model->plan, model->config, options->graph, operand, err);
+    if (!rc)
+        rc = gd_weights_open(&model->weights, model->dir, err);
+    if (!rc && model->adapter_dir)
+        rc = gd_adapter_open(&model->adapter, model->adapter_dir, err);
+    if (!rc)
+        rc = gd_encoder_open(&model->encoder, options, model->dir, model->adapter_dir, model->config, err);
+    if (!rc)
+        rc = check_vocabulary(model, err);
+    return rc;
+}
+
+gd_status gd_model_open_engine(gd_model *model, const gd_options *options, gd_error *err)
+{
+    gd_engine_parts parts = {
+        .plan = model->plan,
+        .weights = model->weights,
+        .adapter = model->adapter,
+        .head = model->adapter ? gd_adapter_head(model->adapter) : NULL,
+        .threads = options->threads ? options->threads : gd_cpu_count(),
+        .isa = options->isa,
+        .batch_rows = model->batch_rows,
+    };
+    gd_status rc = gd_backend_find(&model->backend, options->backend, model->plan->operand, err);
+
+    if (rc)
+        return rc;
+    parts.backend = model->backend;
+    model->threads = parts.threads;
+    return gd_engine_open(&model->engine, &parts, err);
+}
+
+gd_status gd_model_open_files(gd_model **out, const gd_options *options, gd_error *err)
+{
+    gd_model *model;
+    gd_status rc;
+
+    *out = NULL;
+    rc = gd_options_check(options, err);
+    if (rc)
+        return rc;
+    model = gd_alloc_zero(1, sizeof *model);
+    if (!model)
+        return gd_fail_memory(err, sizeof *model);
+    model->share_prefix = !options->no_share_prefix;
+    model->batch_rows = options->batch_tokens ? options->batch_tokens : GD_DEFAULT_BATCH_ROWS;
+    rc = open_files(model, options, err);
+    if (rc) {
+        gd_model_close(model);
+        return rc;
+    }
+    *out = model;
+    return GD_OK;
+}
+
+gd_status gd_model_open(gd_model **out, const gd_options *options, gd_error *err)
+{
+    gd_status rc = gd_model_open_files(out, options, err);
+
+    if (!rc)
+        rc = gd_model_open_engine(*out, options, err);
+    if (rc) {
+        gd_model_close(*out);
+        *out = NULL;
+    }
+    return rc;
+}
+
+const gd_view *gd_model_head(const gd_model *model)
+{
+    const gd_view *head = model->adapter ? gd_adapter_head(model->adapter) : NULL;
+
+    return head ? head : gd_weights_find(model->weights, "score.weight");
+}
+
+void gd_model_close(gd_model *model)
+{
+    if (!model)
+        return;
+    gd_engine_close(model->engine);
+    gd_encoder_close(&model->encoder);
+    gd_adapter_close(model->adapter);
+    gd_weights_close(model->weights);
+    gd_plan_free(model->plan);
+    gd_config_close(model->config);
+    gd_free(model->adapter_dir);
+    gd_free(model->dir);
+    gd_free(model);
+}

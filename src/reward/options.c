@@ -1,0 +1,69 @@
+/* options.c - what a caller may ask for. */
+#include "reward/model.h"
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "quant-free/hub.h"
+
+#include <string.h>
+
+const char *gd_version(void) { return GD_VERSION; }
+
+void gd_options_init(gd_options *options) { *options = (gd_options){ .struct_size = sizeof *options }; }
+
+void gd_string_free(char *string) { gd_free(string); }
+
+gd_status gd_options_operand(const gd_options *options, gd_dtype *operand, gd_error *err)
+{
+    const char *precision = options->precision ? options->precision : "bf16";
+
+    *operand = GD_BF16;
+    if (!strcmp(precision, "fp32"))
+        *operand = GD_F32;
+    else if (strcmp(precision, "bf16"))
+        return gd_fail(err, GD_EUSAGE, "precision \"%s\": bf16 or fp32 is expected", precision);
+    return GD_OK;
+}
+
+/* The vendors' matmuls sum in another order than the contract: they need to be asked for. */
+static gd_status check_numerics(const gd_options *options, gd_error *err)
+{
+    const char *numerics = options->numerics ? options->numerics : "exact";
+    const char *backend = options->backend ? options->backend : "auto";
+    const bool vendor = !strcmp(backend, "openblas") || !strcmp(backend, "onednn");
+
+    if (strcmp(numerics, "exact") && strcmp(numerics, "fast"))
+        return gd_fail(err, GD_EUSAGE, "numerics \"%s\": exact or fast is expected", numerics);
+    if (vendor && options->numerics && !strcmp(numerics, "exact"))
+        return gd_fail(err, GD_EUSAGE,
+                       "backend %s adds in its own order, so it cannot run with exact numerics; use fast, or the "
+                       "backend cpu",
+                       backend);
+    return GD_OK;
+}
+
+gd_status gd_options_check(const gd_options *options, gd_error *err)
+{
+    if (options->struct_size != sizeof *options)
+        return gd_fail(err, GD_EUSAGE, "gd_options.struct_size is %zu, but %zu is expected: call gd_options_init() first",
+                       options->struct_size, sizeof *options);
+    if (!options->model)
+        return gd_fail(err, GD_EUSAGE, "no model was given");
+    if (options->truncate < GD_TRUNCATE_ERROR || options->truncate > GD_TRUNCATE_DROP)
+        return gd_fail(err, GD_EUSAGE, "truncate is %d, which is no gd_truncate", (int)options->truncate);
+    if (options->add_eos < GD_ADD_EOS_NEVER || options->add_eos > GD_ADD_EOS_ALWAYS)
+        return gd_fail(err, GD_EUSAGE, "add_eos is %d, which is no gd_add_eos", (int)options->add_eos);
+    if (options->threads > 1024)
+        return gd_fail(err, GD_EUSAGE, "%u threads: 1 to 1024 is expected", options->threads);
+    return check_numerics(options, err);
+}
+
+gd_status gd_options_dirs(const gd_options *options, char **dir, char **adapter_dir, gd_error *err)
+{
+    gd_status rc = gd_model_dir(options->model, dir, err);
+
+    *adapter_dir = NULL;
+    if (!rc && options->adapter)
+        rc = gd_model_dir(options->adapter, adapter_dir, err);
+    return rc;
+}

@@ -1,0 +1,28 @@
+/* golden.h - the tiny models of tests/data/golden with what Transformers says of their texts. */
+#ifndef GD_TESTS_REWARD_GOLDEN_H
+#define GD_TESTS_REWARD_GOLDEN_H
+
+#include "tests/check.h"
+
+#define GOLDEN_MODELS 6
+extern const char *const golden_models[GOLDEN_MODELS];
+
+typedef struct golden {
+    size_t count;
+    gd_text *texts;
+    double *f64, *lora_f64, *bf16; /* [count] scores by Transformers */
+    size_t *tokens;
+    void *json; /* owns the texts */
+} golden;
+
+void golden_load(golden *g, const char *model);
+void golden_free(golden *g);
+
+/* Options for a golden model (with "-lora" when lora), as the reference ran: 512 tokens, cut at the right. The paths
+ * live in static buffers until the next call. */
+gd_options golden_options(const char *model, int lora);
+
+/* Opens, scores all texts, closes; the caller frees the scores. */
+float *golden_scores(const gd_options *options, const golden *g);
+
+#endif

@@ -1,0 +1,145 @@
+/* test_contract.c - the same bits everywhere (doc/arithmetic.md, section 9): instruction sets, threads, batches, order,
+ * company, prefix sharing. Bits are compared, not values. */
+#include "tests/reward/golden.h"
+
+#include "backends/cpu/isa.h"
+#include "base/error.h"
+
+/* One way to run that must not change a bit. */
+struct way {
+    const char *isa;
+    unsigned threads;
+    size_t batch_tokens;
+    int no_share;
+};
+
+static const struct way ways[] = {
+    { "generic", 2, 0, 0 },    { "avx2", 1, 0, 0 },    { "avx2", 3, 0, 1 },    { "avx512", 2, 0, 0 },
+    { "avx512bf16", 2, 0, 0 }, { "neon", 2, 0, 0 },    { NULL, 1, 1, 0 },      { NULL, 2, 700, 0 },
+    { NULL, 3, 700, 1 },       { NULL, 7, 0, 0 },      { NULL, 1, 100000, 1 },
+};
+
+static float *run_way(const char *model, int lora, const char *precision, const struct way *way, const golden *g)
+{
+    gd_options options = golden_options(model, lora);
+
+    options.precision = precision;
+    options.isa = way->isa;
+    options.threads = way->threads;
+    options.batch_tokens = way->batch_tokens;
+    options.no_share_prefix = way->no_share;
+    return golden_scores(&options, g);
+}
+
+static void check_bits(const float *want, const float *have, size_t count, const char *what)
+{
+    for (size_t i = 0; i < count; i++)
+        if (memcmp(&want[i], &have[i], sizeof(float)))
+            fail_msg("%s: text %zu scores %.9g instead of %.9g", what, i, (double)have[i], (double)want[i]);
+}
+
+static void check_model(const char *model, int lora, const char *precision)
+{
+    static const struct way first = { NULL, 1, 0, 0 };
+    const gd_isa have = gd_isa_detect();
+    float *want;
+    golden g;
+
+    golden_load(&g, model);
+    want = run_way(model, lora, precision, &first, &g);
+    for (size_t w = 0; w < sizeof ways / sizeof ways[0]; w++) {
+        char what[160];
+        gd_isa isa;
+        float *scores;
+
+        (void)snprintf(what, sizeof what, "%s%s %s --isa %s --threads %u --batch-tokens %zu --share-prefix %s", model,
+                       lora ? "-lora" : "", precision, ways[w].isa ? ways[w].isa : "auto", ways[w].threads,
+                       ways[w].batch_tokens, ways[w].no_share ? "off" : "on");
+        if (gd_isa_parse(&isa, ways[w].isa, have, NULL))
+            continue; /* said once, in main() */
+        scores = run_way(model, lora, precision, &ways[w], &g);
+        check_bits(want, scores, g.count, what);
+        free(scores);
+    }
+    free(want);
+    golden_free(&g);
+}
+
+static void every_way_gives_the_same_bits_bf16(void **state)
+{
+    (void)state;
+    for (size_t m = 0; m < GOLDEN_MODELS; m++)
+        check_model(golden_models[m], 0, "bf16");
+}
+
+static void every_way_gives_the_same_bits_fp32(void **state)
+{
+    (void)state;
+    for (size_t m = 0; m < GOLDEN_MODELS; m++)
+        check_model(golden_models[m], 0, "fp32");
+}
+
+static void every_way_gives_the_same_bits_with_an_adapter(void **state)
+{
+    (void)state;
+    check_model("qwen2", 1, "bf16");
+    check_model("gemma2", 1, "bf16");
+    check_model("llama", 1, "fp32");
+}
+
+/* The order of the texts, repeated texts and repeated calls on one model don't matter either. */
+static void company_and_order_do_not_matter(void **state)
+{
+    const gd_options options = golden_options("mistral", 0);
+    gd_text texts[64];
+    float scores[64], again[64];
+    size_t source[64];
+    uint64_t seed = 1;
+    gd_model *model;
+    float *want;
+    golden g;
+
+    (void)state;
+    golden_load(&g, "mistral");
+    want = golden_scores(&options, &g);
+    assert_ok(gd_model_open(&model, &options, test_err));
+    for (int round = 0; round < 20; round++) {
+        const size_t count = 1 + (size_t)round * 3;
+
+        for (size_t i = 0; i < count; i++) {
+            seed = seed * 6364136223846793005u + 1442695040888963407u;
+            source[i] = (size_t)(seed >> 33) % g.count;
+            texts[i] = g.texts[source[i]];
+        }
+        assert_ok(gd_score(model, count, texts, scores, NULL, test_err));
+        assert_ok(gd_score(model, count, texts, again, NULL, test_err));
+        for (size_t i = 0; i < count; i++)
+            check_bits(&want[source[i]], &scores[i], 1, "shuffled");
+        check_bits(scores, again, count, "again");
+    }
+    gd_model_close(model);
+    free(want);
+    golden_free(&g);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_way_gives_the_same_bits_bf16),
+        cmocka_unit_test(every_way_gives_the_same_bits_fp32),
+        cmocka_unit_test(every_way_gives_the_same_bits_with_an_adapter),
+        cmocka_unit_test(company_and_order_do_not_matter),
+    };
+    static const char *const isas[] = { "generic", "avx2", "avx512", "avx512bf16", "neon" };
+
+    for (size_t i = 0; i < sizeof isas / sizeof isas[0]; i++) {
+        gd_error err = { 0 };
+        gd_isa isa;
+
+        if (gd_isa_parse(&isa, isas[i], gd_isa_detect(), &err))
+            print_message("[  SKIPPED ] --isa %s: %s\n", isas[i], err.text);
+        else
+            print_message("runs: --isa %s\n", isas[i]);
+    }
+    return cmocka_run_group_tests_name("contract", tests, NULL, NULL);
+}

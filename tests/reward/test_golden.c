@@ -1,0 +1,202 @@
+/* test_golden.c - scores and layer outputs against Transformers 5.3 in float64, on the tiny models. */
+#include "tests/reward/golden.h"
+
+#include "base/mem.h"
+#include "quant-free/convert.h"
+#include "quant-free/safetensors.h"
+#include "reward/model.h"
+
+#include <math.h>
+
+/* fp32: the bound that the project sets itself, on every text. */
+static void check_fp32(const golden *g, const gd_options *options, const double *want, const char *what)
+{
+    float *scores = golden_scores(options, g);
+    double worst = 0;
+
+    for (size_t i = 0; i < g->count; i++) {
+        const double size = fmax(1, fabs(want[i])), off = fabs((double)scores[i] - want[i]) / size;
+
+        worst = fmax(worst, off);
+        if (!(off <= 3e-5))
+            fail_msg("%s fp32 text %zu: %.9g, float64 says %.9g", what, i, (double)scores[i], want[i]);
+    }
+    print_message("%s fp32: worst error %.2g of 3e-5\n", what, worst);
+    free(scores);
+}
+
+static void fp32_scores_are_float64s(void **state)
+{
+    (void)state;
+    for (size_t m = 0; m < GOLDEN_MODELS; m++) {
+        gd_options options = golden_options(golden_models[m], 0);
+        golden g;
+
+        golden_load(&g, golden_models[m]);
+        options.precision = "fp32";
+        check_fp32(&g, &options, g.f64, golden_models[m]);
+        options = golden_options(golden_models[m], 1);
+        options.precision = "fp32";
+        check_fp32(&g, &options, g.lora_f64, options.adapter);
+        golden_free(&g);
+    }
+}
+
+static void bf16_errs_less_than_transformers(void **state)
+{
+    (void)state;
+    for (size_t m = 0; m < GOLDEN_MODELS; m++) {
+        const gd_options options = golden_options(golden_models[m], 0);
+        double ours = 0, theirs = 0;
+        float *scores;
+        golden g;
+
+        golden_load(&g, golden_models[m]);
+        scores = golden_scores(&options, &g);
+        for (size_t i = 0; i < g.count; i++) {
+            ours += fabs((double)scores[i] - g.f64[i]);
+            theirs += fabs(g.bf16[i] - g.f64[i]);
+        }
+        print_message("%s bf16: mean error %.2f of Transformers' own\n", golden_models[m], ours / theirs);
+        assert_true(ours <= 0.75 * theirs);
+        assert_true(ours > 0);
+        free(scores);
+        golden_free(&g);
+    }
+}
+
+/* An adapter in bf16 against its float64 score: no reference in bf16 was stored, so the bound is the base model's. */
+static void bf16_adapters_stay_close(void **state)
+{
+    (void)state;
+    for (size_t m = 0; m < GOLDEN_MODELS; m++) {
+        const gd_options options = golden_options(golden_models[m], 1);
+        double ours = 0, theirs = 0;
+        float *scores;
+        golden g;
+
+        golden_load(&g, golden_models[m]);
+        scores = golden_scores(&options, &g);
+        for (size_t i = 0; i < g.count; i++) {
+            ours += fabs((double)scores[i] - g.lora_f64[i]);
+            theirs += fabs(g.bf16[i] - g.f64[i]);
+        }
+        print_message("%s-lora bf16: mean error %.2f of Transformers' base model\n", golden_models[m], ours / theirs);
+        assert_true(ours <= 2 * theirs);
+        free(scores);
+        golden_free(&g);
+    }
+}
+
+/* A causal-LM checkpoint (sharded, with an lm_head that is left alone) plus an adapter with a head is the same
+ * reward model as the sequence classifier that the head was trained on. */
+static void causal_base_with_adapter_is_the_same_model(void **state)
+{
+    gd_options options = golden_options("qwen2-causal", 1);
+    golden g;
+
+    (void)state;
+    golden_load(&g, "qwen2");
+    options.precision = "fp32";
+    check_fp32(&g, &options, g.lora_f64, "qwen2-causal");
+    golden_free(&g);
+}
+
+static void a_model_without_a_head_is_refused(void **state)
+{
+    const gd_options options = golden_options("qwen2-causal", 0);
+    gd_error err = { 0 };
+    gd_model *model;
+
+    (void)state;
+    assert_int_equal(gd_model_open(&model, &options, &err), GD_EFORMAT);
+    assert_null(model);
+    assert_non_null(strstr(err.text, "there is no score.weight: this checkpoint has no reward head"));
+}
+
+struct layers {
+    gd_st *file;
+    size_t last_stage;
+    double worst;
+};
+
+static void compare_layer(void *context, size_t stage, const gd_tensor *hidden)
+{
+    struct layers *layers = context;
+    const float *have = hidden->data;
+    const gd_view *view;
+    char name[32];
+    float *want;
+    size_t skip;
+
+    (void)snprintf(name, sizeof name, "hidden.%zu", stage);
+    view = gd_st_find(layers->file, name);
+    if (stage == layers->last_stage - 1)
+        return; /* Transformers stores the last layer's output behind the final norm: see the next stage */
+    if (stage == layers->last_stage) {
+        (void)snprintf(name, sizeof name, "hidden.%zu", stage - 1);
+        view = gd_st_find(layers->file, name);
+    }
+    assert_non_null(view);
+    want = malloc(view->shape[0] * view->shape[1] * sizeof *want);
+    gd_view_to_f32(view, want);
+    assert_int_equal(view->shape[1], hidden->cols);
+    skip = view->shape[0] - hidden->rows; /* of the last stage only the pooled row is there */
+    for (size_t i = 0; i < hidden->rows * hidden->cols; i++) {
+        const double w = (double)want[skip * hidden->cols + i], off = fabs((double)have[i] - w) / fmax(1, fabs(w));
+
+        layers->worst = fmax(layers->worst, off);
+        if (!(off <= 3e-5))
+            fail_msg("stage %zu element %zu: %.9g, float64 says %.9g", stage, i, (double)have[i], w);
+    }
+    free(want);
+}
+
+static void layer_outputs_are_float64s(void **state)
+{
+    (void)state;
+    for (size_t m = 0; m < GOLDEN_MODELS; m++) {
+        gd_options options = golden_options(golden_models[m], 0);
+        struct layers layers = { 0 };
+        char path[512], name[80];
+        gd_model *model;
+        float score;
+        golden g;
+
+        golden_load(&g, golden_models[m]);
+        (void)snprintf(name, sizeof name, "golden/%s/expected_hidden_text0.safetensors", golden_models[m]);
+        assert_ok(gd_st_open(&layers.file, test_data(path, sizeof path, name), test_err));
+        options.precision = "fp32";
+        assert_ok(gd_model_open(&model, &options, test_err));
+        layers.last_stage = model->plan->stage_count - 1;
+        assert_int_equal(layers.last_stage, gd_st_count(layers.file));
+        gd_engine_observe(model->engine, compare_layer, &layers);
+        assert_ok(gd_score(model, 1, g.texts, &score, NULL, test_err));
+        assert_true(layers.worst > 0);
+        print_message("%s layers: worst error %.2g of 3e-5\n", golden_models[m], layers.worst);
+        gd_model_close(model);
+        gd_st_close(layers.file);
+        golden_free(&g);
+    }
+}
+
+static void nothing_leaks(void **state)
+{
+    (void)state;
+    assert_int_equal(gd_mem_live(), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fp32_scores_are_float64s),
+        cmocka_unit_test(layer_outputs_are_float64s),
+        cmocka_unit_test(bf16_errs_less_than_transformers),
+        cmocka_unit_test(bf16_adapters_stay_close),
+        cmocka_unit_test(causal_base_with_adapter_is_the_same_model),
+        cmocka_unit_test(a_model_without_a_head_is_refused),
+        cmocka_unit_test(nothing_leaks),
+    };
+
+    return cmocka_run_group_tests_name("golden", tests, NULL, NULL);
+}
