@@ -1,0 +1,53 @@
+/* flags.c - the table of flags, in the order in which --help shows them. */
+#include "cli/options.h"
+
+#define RUNS (CLI_CMD_SCORE | CLI_CMD_TOKENIZE)
+#define COMPUTES (CLI_CMD_SCORE | CLI_CMD_INSPECT)
+#define MODELS (RUNS | CLI_CMD_INSPECT)
+#define SHOWS (CLI_CMD_INSPECT | CLI_CMD_BACKENDS)
+#define EVERY (MODELS | CLI_CMD_BACKENDS)
+#define AT(field) offsetof(cli_settings, field)
+
+const cli_flag cli_flags[] = {
+    { "model", "DIR", "the model: a checkpoint directory, or org/name in the local Hugging Face cache",
+      AT(options.model), CLI_TEXT, MODELS },
+    { "adapter", "DIR", "a PEFT LoRA adapter to apply on top of it", AT(options.adapter), CLI_TEXT,
+      MODELS },
+    { "input", "FILE", "read items from FILE, gzip or not; - is standard input", AT(input), CLI_TEXT, RUNS },
+    { "output", "FILE", "write the lines to FILE, packed if it ends in .gz (default: standard output)", AT(output), CLI_TEXT, RUNS },
+    { "format", "jsonl|text", "what a line of the input is: a JSON object (default), or a text", AT(format),
+      CLI_CHOICE, RUNS },
+    { "max-length", "N", "tokens that a text may have (default: what the model allows; tokenize alone knows no limit)",
+      AT(options.max_length), CLI_COUNT, MODELS },
+    { "truncate", "error|left|right|drop",
+      "what to do with a longer text: report an error (default), cut off its first tokens, cut off its last "
+      "tokens, or leave the item out",
+      AT(truncate), CLI_CHOICE, RUNS },
+    { "add-eos", "never|auto|always",
+      "append the end-of-sequence token: never (default), unless the text already ends with it, or always",
+      AT(add_eos), CLI_CHOICE, RUNS },
+    { "precision", "bf16|fp32", "the operands of matrix products (default: bf16); sums are fp32 in both",
+      AT(options.precision), CLI_WORD, COMPUTES },
+    { "numerics", "exact|fast",
+      "exact (default): the same bits on every machine; fast: another library's matrix products may be used",
+      AT(options.numerics), CLI_WORD, COMPUTES },
+    { "backend", "auto|cpu|openblas|onednn", "what computes (default: auto); openblas and onednn add in their own order", AT(options.backend), CLI_WORD,
+      COMPUTES },
+    { "isa", "auto|generic|avx2|avx512|avx512bf16", "the instruction set (default: auto, the best there is)",
+      AT(options.isa), CLI_WORD, COMPUTES },
+    { "threads", "N", "threads that compute (default: as many as the process may run on)", AT(threads),
+      CLI_COUNT, COMPUTES },
+    { "memory", "SIZE", "this version can't stream the weights through a smaller memory than they need", 0,
+      CLI_REFUSED, COMPUTES },
+    { "batch-tokens", "N", "distinct tokens computed together (default: chosen by the library)",
+      AT(options.batch_tokens), CLI_COUNT, COMPUTES },
+    { "share-prefix", "on|off",
+      "compute what texts have in common at their beginning once (default: on); the scores are the same",
+      AT(share_prefix), CLI_CHOICE, CLI_CMD_SCORE },
+    { "graph", "FILE", "a description of the model to use instead of the built-in one", AT(options.graph),
+      CLI_TEXT, COMPUTES },
+    { "json", NULL, "print the JSON object that the lines are made from", AT(json), CLI_SWITCH, SHOWS },
+    { "quiet", NULL, "no progress and no summary", AT(quiet), CLI_SWITCH, RUNS },
+    { "help", NULL, "this text", AT(help), CLI_SWITCH, EVERY },
+};
+const size_t cli_flag_count = sizeof cli_flags / sizeof cli_flags[0];

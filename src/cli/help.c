@@ -1,0 +1,122 @@
+/* help.c - --help and --version.  The flags come from the table that parses them. */
+#include "cli/cli.h"
+
+#include <jansson.h>
+#include <string.h>
+
+enum { WIDTH = 79, INDENT = 8 };
+
+/* Words of `text`, wrapped and indented. */
+static void print_wrapped(const char *text)
+{
+    int column = 0;
+
+    while (*text) {
+        const int len = (int)strcspn(text, " ");
+
+        if (column && column + 1 + len > WIDTH) {
+            (void)putchar('\n');
+            column = 0;
+        }
+        column += printf("%*s%.*s", column ? 1 : INDENT, "", len, text);
+        text += len;
+        text += *text == ' ';
+    }
+    (void)putchar('\n');
+}
+
+static void print_flags(const cli_command *command)
+{
+    for (size_t i = 0; i < cli_flag_count; i++) {
+        const cli_flag *const flag = &cli_flags[i];
+
+        if (!(flag->commands & command->bit))
+            continue;
+        printf("    --%s%s%s\n", flag->name, flag->value ? " " : "", flag->value ? flag->value : "");
+        if (flag->kind == CLI_REFUSED)
+            printf("%*srefused:\n", INDENT, "");
+        print_wrapped(flag->about);
+    }
+}
+
+/* One usage line for each line of the synopsis. */
+static void print_usage(const cli_command *command)
+{
+    const char *line = command->synopsis;
+    const char *lead = "Usage:";
+
+    do {
+        const size_t len = strcspn(line, "\n");
+
+        printf("%s guerdon %s %.*s\n", lead, command->name, (int)len, line);
+        lead = "      ";
+        line += len;
+        line += *line == '\n';
+    } while (*line);
+}
+
+static void help_program(void)
+{
+    (void)fputs("Usage: guerdon COMMAND [FLAGS]\n\n"
+                "Scores texts with reward models, in full precision and with the same bits\n"
+                "on every machine.\n\nCommands:\n",
+                stdout);
+    for (size_t i = 0; i < cli_command_count; i++)
+        printf("    %-10s %s\n", cli_commands[i].name, cli_commands[i].about);
+    (void)fputs("\n    guerdon COMMAND --help    its flags, with examples\n"
+                "    guerdon --version         the versions of everything, and the instruction sets\n\n"
+                "Exit status: 0 all well; 1 some items failed; 2 wrong usage; 3 a model, adapter,\n"
+                "input or output can't be used; 4 out of memory or another resource;\n130 interrupted.\n",
+                stdout);
+}
+
+void cli_help(const cli_command *command)
+{
+    if (!command) {
+        help_program();
+        return;
+    }
+    print_usage(command);
+    printf("\n%s", command->details);
+    (void)fputs("\nFlags (--flag VALUE or --flag=VALUE; -- ends them):\n", stdout);
+    print_flags(command);
+    printf("\nExamples:\n%s", command->examples);
+}
+
+/* "title: a, b, c" from an array of strings, or "a 1, b 2" from an object of them. */
+static void print_list(const char *title, const json_t *list)
+{
+    const char *key, *sep = " ";
+    const json_t *value;
+    size_t index;
+
+    printf("%s:", title);
+    json_array_foreach(list, index, value) {
+        printf("%s%s", sep, json_is_string(value) ? json_string_value(value) : "?");
+        sep = ", ";
+    }
+    json_object_foreach((json_t *)list, key, value) {
+        printf("%s%s %s", sep, key, json_is_string(value) ? json_string_value(value) : "?");
+        sep = ", ";
+    }
+    (void)putchar('\n');
+}
+
+int cli_version(void)
+{
+    gd_error err = { GD_OK, "" };
+    char *text = NULL;
+    json_t *json;
+    gd_status rc;
+
+    printf("guerdon %s\n", gd_version());
+    rc = gd_backends(&text, &err);
+    if (rc)
+        return cli_fail(rc, &err);
+    json = json_loads(text, 0, NULL);
+    gd_string_free(text);
+    print_list("libraries", json_object_get(json, "libraries"));
+    print_list("instruction sets", json_object_get(json_object_get(json, "cpu"), "isa"));
+    json_decref(json);
+    return cli_finish_output();
+}

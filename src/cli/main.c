@@ -1,0 +1,99 @@
+/* main.c - the commands, and which one is meant. */
+#include "cli/cli.h"
+
+#include <signal.h>
+#include <string.h>
+
+#define ITEMS                                                                  \
+    "A line of the input is {\"text\":..}, {\"prompt\":..,\"response\":..}, joined as they\n" \
+    "are, or {\"chosen\":..,\"rejected\":..}, with a \"prompt\" before both or not; with\n"    \
+    "--format text, a text. The output has a line for each, in the same order:\n"
+
+const cli_command cli_commands[] = {
+    { "score", CLI_CMD_SCORE, "--model DIR [FLAGS] TEXT...\n--model DIR [FLAGS] --input FILE",
+      "print the score of each text, or of both sides of each pair",
+      ITEMS
+      "    {\"index\":0,\"score\":1.23456789,\"tokens\":155}\n"
+      "    {\"index\":1,\"chosen\":1.5,\"rejected\":0.25,\"margin\":1.25,\"tokens\":[155,149]}\n"
+      "    {\"index\":2,\"error\":\"...\"}    the others are scored; the exit status is 1\n"
+      "\n"
+      "A TEXT on the command line is taken literally: \\n stays a backslash and an n.\n"
+      "In bash, $'...' makes it a newline. Without TEXT and --input, standard input is\n"
+      "read, unless it is a terminal. Higher scores are better; only differences\n"
+      "between answers to the same prompt mean anything.\n",
+      "    guerdon score --model DIR $'\\n\\nHuman: Is tea hot?\\n\\nAssistant: Yes.'\n"
+      "    guerdon score --model DIR --adapter LORA --input pairs.jsonl.gz \\\n"
+      "        --output scores.jsonl --max-length 512 --truncate left\n"
+      "    zcat texts.jsonl.gz | guerdon score --model org/name --precision fp32\n",
+      cli_score },
+    { "tokenize", CLI_CMD_TOKENIZE, "--model DIR [FLAGS] TEXT...\n--model DIR [FLAGS] --input FILE",
+      "print the token ids of each text; needs no weights",
+      ITEMS
+      "    {\"index\":0,\"ids\":[9707,11,1879]}\n"
+      "\n"
+      "The ids are those that score computes with, truncation and end token included.\n"
+      "Only the tokenizer's and the configuration's files are read.\n",
+      "    guerdon tokenize --model DIR --input texts.jsonl\n"
+      "    guerdon tokenize --model DIR 'Hello, world'\n",
+      cli_tokenize },
+    { "inspect", CLI_CMD_INSPECT, "--model DIR [FLAGS]",
+      "describe a model: architecture, head, padding rule, memory, warnings",
+      "Reads what score would read and checks it, but computes nothing. With the flags\n"
+      "of score, says what they would mean for this model.\n",
+      "    guerdon inspect --model DIR --adapter LORA\n"
+      "    guerdon inspect --model DIR --batch-tokens 2048 --json\n",
+      cli_inspect },
+    { "backends", CLI_CMD_BACKENDS, "[FLAGS]", "list what this machine can run, and what is chosen",
+      "Instruction sets, backends with what each can do, or why not, and the default.\n",
+      "    guerdon backends\n"
+      "    guerdon backends --json\n",
+      cli_backends },
+};
+const size_t cli_command_count = sizeof cli_commands / sizeof cli_commands[0];
+
+static const char *command_name(const void *context, size_t index)
+{
+    (void)context;
+    return index < cli_command_count ? cli_commands[index].name : NULL;
+}
+
+static const cli_command *find_command(const char *name)
+{
+    const char *guess;
+
+    for (size_t i = 0; i < cli_command_count; i++)
+        if (!strcmp(cli_commands[i].name, name))
+            return &cli_commands[i];
+    guess = cli_closest(name, command_name, NULL);
+    if (guess)
+        cli_say("there is no command %s; did you mean %s?", name, guess);
+    else
+        cli_say("there is no command %s; guerdon --help lists them", name);
+    return NULL;
+}
+
+int main(int argc, char **argv)
+{
+    cli_settings settings;
+    const cli_command *command;
+
+    (void)signal(SIGPIPE, SIG_IGN); /* a reader that went away is a write error, told like any other */
+    if (argc < 2) {
+        cli_say("a command is missing; guerdon --help lists them");
+        return CLI_USAGE;
+    }
+    if (!strcmp(argv[1], "--version"))
+        return cli_version();
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+        cli_help(NULL);
+        return cli_finish_output();
+    }
+    command = find_command(argv[1]);
+    if (!command || cli_parse(&settings, command, argc - 2, argv + 2))
+        return CLI_USAGE;
+    if (settings.help) {
+        cli_help(command);
+        return cli_finish_output();
+    }
+    return command->run(&settings);
+}

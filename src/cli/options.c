@@ -1,0 +1,190 @@
+/* options.c - reading the command line by the table in flags.c. */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The next flag that `context`, a command, knows: for the guess at a mistyped one. */
+static const char *flag_name(const void *context, size_t index)
+{
+    const cli_command *command = context;
+
+    for (size_t i = 0; i < cli_flag_count; i++)
+        if ((cli_flags[i].commands & command->bit) && index-- == 0)
+            return cli_flags[i].name;
+    return NULL;
+}
+
+/* The flag called name[0..len), or NULL after saying that there is none. */
+static const cli_flag *find_flag(const cli_command *command, const char *name, size_t len)
+{
+    char typed[64];
+    const char *guess;
+
+    for (size_t i = 0; i < cli_flag_count; i++)
+        if ((cli_flags[i].commands & command->bit) && strlen(cli_flags[i].name) == len &&
+            !memcmp(cli_flags[i].name, name, len))
+            return &cli_flags[i];
+    (void)snprintf(typed, sizeof typed, "%.*s", len < sizeof typed ? (int)len : (int)sizeof typed - 1, name);
+    guess = cli_closest(typed, flag_name, command);
+    if (guess)
+        cli_say("%s has no flag --%s; did you mean --%s?", command->name, typed, guess);
+    else
+        cli_say("%s has no flag --%s; guerdon %s --help lists them", command->name, typed, command->name);
+    return NULL;
+}
+
+/* The place of `value` among the choices "a|b|c", or -1. */
+static int choice_index(const char *choices, const char *value)
+{
+    const size_t len = strlen(value);
+    int index = 0;
+
+    for (const char *p = choices;; p++, index++) {
+        const size_t n = strcspn(p, "|");
+
+        if (n == len && !memcmp(p, value, n))
+            return index;
+        p += n;
+        if (!*p)
+            return -1;
+    }
+}
+
+static int bad_choice(const cli_flag *flag, const char *value)
+{
+    cli_say("--%s is %s; it takes %s", flag->name, value, flag->value);
+    return CLI_USAGE;
+}
+
+static int set_count(const cli_flag *flag, const char *value, size_t *slot)
+{
+    unsigned long long n;
+    char *end;
+
+    errno = 0;
+    n = value[0] >= '0' && value[0] <= '9' ? strtoull(value, &end, 10) : 0;
+    if (!n || *end || errno || n > SIZE_MAX || (!strcmp(flag->name, "threads") && n > UINT_MAX)) {
+        cli_say("--%s is %s; it takes a whole number, at least 1", flag->name, value);
+        return CLI_USAGE;
+    }
+    *slot = (size_t)n;
+    return CLI_OK;
+}
+
+static int set_flag(cli_settings *settings, const cli_flag *flag, const char *value)
+{
+    char *const slot = (char *)settings + flag->offset;
+    int index = 1;
+
+    switch (flag->kind) {
+    case CLI_REFUSED:
+        cli_say("--%s is refused: %s", flag->name, flag->about);
+        return CLI_USAGE;
+    case CLI_COUNT:
+        return set_count(flag, value, (size_t *)(void *)slot);
+    case CLI_WORD:
+        if (choice_index(flag->value, value) < 0)
+            return bad_choice(flag, value);
+        *(const char **)(void *)slot = value;
+        break;
+    case CLI_TEXT:
+        *(const char **)(void *)slot = value;
+        break;
+    case CLI_CHOICE:
+        index = choice_index(flag->value, value);
+        if (index < 0)
+            return bad_choice(flag, value);
+        *(int *)(void *)slot = index;
+        break;
+    case CLI_SWITCH:
+        *(int *)(void *)slot = 1;
+        break;
+    }
+    return CLI_OK;
+}
+
+/* The value of argv[*at], which is `flag`: behind its =, or the next argument, which *at then moves to. */
+static int take_value(const char **value, const cli_flag *flag, int argc, char **argv, int *at)
+{
+    const char *const equals = strchr(argv[*at], '=');
+
+    *value = equals ? equals + 1 : NULL;
+    if (flag->kind == CLI_SWITCH && equals) {
+        cli_say("--%s takes no value", flag->name);
+        return CLI_USAGE;
+    }
+    if (flag->kind == CLI_SWITCH || flag->kind == CLI_REFUSED)
+        return CLI_OK;
+    if (!equals && *at + 1 < argc && !strncmp(argv[*at + 1], "--", 2)) {
+        cli_say("--%s needs a value, but %s follows; --%s=%s if that is the value", flag->name, argv[*at + 1],
+                flag->name, argv[*at + 1]);
+        return CLI_USAGE;
+    }
+    if (!equals && *at + 1 < argc)
+        *value = argv[++*at];
+    if (!*value || !**value) {
+        cli_say("--%s needs a value: --%s %s", flag->name, flag->name, flag->value);
+        return CLI_USAGE;
+    }
+    return CLI_OK;
+}
+
+/* One flag at argv[*at], with its value. */
+static int parse_flag(cli_settings *settings, const cli_command *command, int argc, char **argv, int *at,
+                      unsigned long *given)
+{
+    const char *const name = argv[*at] + 2;
+    const char *value;
+    const cli_flag *flag;
+    unsigned long bit;
+
+    if (argv[*at][1] != '-') {
+        cli_say("%s is no flag; flags begin with --, and a text that begins with - goes after --", argv[*at]);
+        return CLI_USAGE;
+    }
+    flag = find_flag(command, name, strcspn(name, "="));
+    if (!flag)
+        return CLI_USAGE;
+    bit = 1UL << (flag - cli_flags);
+    if (*given & bit) {
+        cli_say("--%s is given twice", flag->name);
+        return CLI_USAGE;
+    }
+    *given |= bit;
+    if (take_value(&value, flag, argc, argv, at))
+        return CLI_USAGE;
+    return set_flag(settings, flag, value);
+}
+
+int cli_parse(cli_settings *settings, const cli_command *command, int argc, char **argv)
+{
+    unsigned long given = 0;
+    int ended = 0;
+
+    memset(settings, 0, sizeof *settings);
+    gd_options_init(&settings->options);
+    settings->format = -1;
+    settings->texts = argv;
+    for (int at = 0; at < argc; at++) {
+        char *const arg = argv[at];
+
+        if (ended || arg[0] != '-' || !arg[1]) {
+            settings->texts[settings->text_count++] = arg;
+        } else if (!strcmp(arg, "--")) {
+            ended = 1;
+        } else if (!strcmp(arg, "--help") || !strcmp(arg, "-h")) {
+            settings->help = 1; /* whatever else is wrong, help is what is wanted */
+            return CLI_OK;
+        } else if (parse_flag(settings, command, argc, argv, &at, &given)) {
+            return CLI_USAGE;
+        }
+    }
+    settings->options.threads = (unsigned)settings->threads;
+    settings->options.truncate = (gd_truncate)settings->truncate;
+    settings->options.add_eos = (gd_add_eos)settings->add_eos;
+    settings->options.no_share_prefix = settings->share_prefix;
+    return CLI_OK;
+}

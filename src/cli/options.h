@@ -1,0 +1,51 @@
+/* options.h - the command line: one table of flags, which is parsed, checked and shown by --help. */
+#ifndef GD_CLI_OPTIONS_H
+#define GD_CLI_OPTIONS_H
+
+#include "guerdon.h"
+
+/* Which commands a flag belongs to. */
+enum { CLI_CMD_SCORE = 1, CLI_CMD_TOKENIZE = 2, CLI_CMD_INSPECT = 4, CLI_CMD_BACKENDS = 8 };
+
+/* Everything that a command line can say.  Zero is the default everywhere but in `format`. */
+typedef struct cli_settings {
+    gd_options options;
+    const char *input, *output;
+    size_t threads;
+    int format;       /* -1: not given; else a gd_format */
+    int truncate;     /* a gd_truncate */
+    int add_eos;      /* a gd_add_eos */
+    int share_prefix; /* 0 on, 1 off: the order of the choices */
+    int quiet, json, help;
+    size_t text_count;
+    char **texts; /* the arguments that aren't flags: points into argv */
+} cli_settings;
+
+typedef enum cli_kind {
+    CLI_TEXT,   /* const char *: any text */
+    CLI_WORD,   /* const char *: one of the choices */
+    CLI_CHOICE, /* int: the index of the choice */
+    CLI_COUNT,  /* size_t: a whole number, at least 1 */
+    CLI_SWITCH, /* int: 1 when given; takes no value */
+    CLI_REFUSED /* known, and not in this version; `about` says why */
+} cli_kind;
+
+typedef struct cli_flag {
+    const char *name;
+    const char *value; /* what --help calls the value; the choices, separated by |; NULL for a switch */
+    const char *about;
+    size_t offset; /* in cli_settings */
+    cli_kind kind;
+    unsigned commands;
+} cli_flag;
+
+typedef struct cli_command cli_command;
+
+extern const cli_flag cli_flags[];
+extern const size_t cli_flag_count;
+
+/* Fills *settings from the arguments after the command's name, which stay the caller's; reorders argv so that
+ * the texts stand together.  On a mistake says which, and returns CLI_USAGE. */
+int cli_parse(cli_settings *settings, const cli_command *command, int argc, char **argv);
+
+#endif

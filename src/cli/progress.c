@@ -1,0 +1,94 @@
+/* progress.c - the bar on standard error. */
+#include "cli/progress.h"
+
+#include "cli/cli.h"
+
+#include <time.h>
+
+#define CELLS 20
+#define REDRAW_SECONDS 0.1
+
+static double now(void)
+{
+    struct timespec t = { 0, 0 };
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+void cli_progress_start(cli_progress *bar)
+{
+    bar->start = now();
+    bar->last = bar->start - REDRAW_SECONDS;
+}
+
+static void draw_time(double seconds)
+{
+    const unsigned long s = seconds < 3.6e8 ? (unsigned long)(seconds + 0.5) : 360000000;
+
+    if (s >= 3600)
+        fprintf(stderr, "%lu:%02lu:%02lu left", s / 3600, s / 60 % 60, s % 60);
+    else
+        fprintf(stderr, "%lu:%02lu left", s / 60, s % 60);
+}
+
+void cli_progress_draw(cli_progress *bar, uint64_t items, uint64_t bytes, uint64_t bytes_total,
+                       uint64_t tokens)
+{
+    const double t = now(), elapsed = t - bar->start;
+    const double part = bytes_total && bytes < bytes_total ? (double)bytes / (double)bytes_total : 1;
+    char number[2][CLI_NUMBER_ROOM];
+
+    if (!bar->shown || t - bar->last < REDRAW_SECONDS)
+        return;
+    bar->last = t;
+    bar->drawn = 1;
+    (void)fputs("\r\x1b[K", stderr); /* to the line's beginning; wipe it */
+    if (bytes_total) {
+        (void)putc('[', stderr);
+        for (int i = 0; i < CELLS; i++)
+            (void)putc(i < (int)(part * CELLS) ? '=' : ' ', stderr);
+        fprintf(stderr, "] %3d%%  ", (int)(part * 100));
+    }
+    fprintf(stderr, "%s items  %s tokens/s", cli_number(number[0], items),
+            cli_number(number[1], elapsed > 0 ? (unsigned long long)((double)tokens / elapsed) : 0));
+    if (bytes_total && bytes) {
+        (void)fputs("  ", stderr);
+        draw_time(elapsed * (1 - part) / part);
+    }
+    (void)fflush(stderr);
+}
+
+void cli_progress_clear(cli_progress *bar)
+{
+    if (bar->drawn)
+        (void)fputs("\r\x1b[K", stderr);
+    bar->drawn = 0;
+}
+
+static void show_count(const char *what, uint64_t count)
+{
+    char number[CLI_NUMBER_ROOM];
+
+    if (count)
+        fprintf(stderr, ", %s %s", cli_number(number, count), what);
+}
+
+void cli_progress_summary(const cli_progress *bar, const char *done, const gd_summary *summary)
+{
+    const double seconds = now() - bar->start;
+    const double rate = seconds > 0 ? (double)summary->tokens / seconds : 0;
+    char number[CLI_NUMBER_ROOM];
+
+    if (!bar->summary)
+        return;
+    fprintf(stderr, "%s %s item%s", done, cli_number(number, summary->items), summary->items == 1 ? "" : "s");
+    show_count("failed", summary->failed);
+    show_count("left out", summary->dropped);
+    show_count("shortened", summary->truncated);
+    fprintf(stderr, ": %s tokens", cli_number(number, summary->tokens));
+    if (summary->rows)
+        fprintf(stderr, ", %s computed (shared %.2f times)", cli_number(number, summary->rows),
+                (double)summary->tokens / (double)summary->rows);
+    fprintf(stderr, ", %.1f s, %s tokens/s\n", seconds, cli_number(number, (unsigned long long)rate));
+}

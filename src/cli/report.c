@@ -1,0 +1,209 @@
+/* report.c - a JSON object as lines for people.
+ *
+ * Walks whatever the library says, in its order, so that a new field shows up without a change here.  An
+ * object of plain values takes one line, and so does a sentence of a list; an object of a list goes by its
+ * first value.  Only one key is understood: `..._bytes` is a size. */
+#include "cli/cli.h"
+
+#include <jansson.h>
+#include <string.h>
+
+enum { DEEPEST = 6, WIDEST_LABEL = 16 };
+
+static void print_bytes(json_int_t bytes)
+{
+    static const char *const units[] = { "KiB", "MiB", "GiB", "TiB" };
+    double size = (double)bytes / 1024;
+    size_t unit = 0;
+    char number[CLI_NUMBER_ROOM];
+
+    if (bytes < 0) {
+        (void)fputs("unknown", stdout);
+        return;
+    }
+    for (; size >= 1024 && unit + 1 < sizeof units / sizeof units[0]; unit++)
+        size /= 1024;
+    if (bytes < 1024)
+        printf("%d bytes", (int)bytes);
+    else
+        printf("%.1f %s (%s bytes)", size, units[unit], cli_number(number, (unsigned long long)bytes));
+}
+
+static int is_bytes(const char *key)
+{
+    const size_t len = strlen(key);
+
+    return len > 6 && !strcmp(key + len - 6, "_bytes");
+}
+
+/* kv_heads as "kv heads", weights_bytes as "weights"; returns the width. */
+static int print_label(const char *key)
+{
+    const size_t len = strlen(key) - (is_bytes(key) ? 6 : 0);
+
+    for (size_t i = 0; i < len; i++) {
+        const char one[2] = { (char)(key[i] == '_' ? ' ' : key[i]), '\0' };
+
+        cli_print(stdout, one);
+    }
+    return (int)len;
+}
+
+static void print_scalar(const char *key, const json_t *value)
+{
+    char number[CLI_NUMBER_ROOM];
+
+    switch (json_typeof(value)) {
+    case JSON_STRING: cli_print(stdout, json_string_value(value)); break;
+    case JSON_TRUE: (void)fputs("yes", stdout); break;
+    case JSON_FALSE: (void)fputs("no", stdout); break;
+    case JSON_REAL: printf("%.9g", json_real_value(value)); break;
+    case JSON_INTEGER:
+        if (is_bytes(key))
+            print_bytes(json_integer_value(value));
+        else if (json_integer_value(value) >= 1000000) /* below, it is as likely an id as an amount */
+            (void)fputs(cli_number(number, (unsigned long long)json_integer_value(value)), stdout);
+        else
+            printf("%lld", (long long)json_integer_value(value));
+        break;
+    default: (void)fputs("none", stdout); break;
+    }
+}
+
+static int is_plain(const json_t *value)
+{
+    return !json_is_object(value) && !json_is_array(value);
+}
+
+/* True when every member is a plain value. */
+static int is_flat(const json_t *value)
+{
+    const char *key;
+    const json_t *member;
+    size_t index;
+
+    json_object_foreach((json_t *)value, key, member) {
+        if (!is_plain(member))
+            return 0;
+    }
+    json_array_foreach(value, index, member) {
+        if (!is_plain(member))
+            return 0;
+    }
+    return 1;
+}
+
+/* A sentence, or a list with one in it. */
+static int is_prose(const json_t *value)
+{
+    const json_t *member;
+    size_t index;
+
+    if (json_is_string(value))
+        return strchr(json_string_value(value), ' ') != NULL;
+    json_array_foreach(value, index, member) {
+        if (json_is_string(member) && strchr(json_string_value(member), ' '))
+            return 1;
+    }
+    return 0;
+}
+
+/* Everything on the line at hand: "name score.weight, from adapter". */
+static void print_inline(const char *key, const json_t *value, int depth)
+{
+    const char *name, *sep = "";
+    const json_t *member;
+    size_t index;
+
+    if (is_plain(value)) {
+        print_scalar(key, value);
+        return;
+    }
+    if (depth >= DEEPEST || (!json_object_size(value) && !json_array_size(value))) {
+        (void)fputs(depth >= DEEPEST ? "..." : "none", stdout);
+        return;
+    }
+    json_array_foreach(value, index, member) {
+        (void)fputs(sep, stdout);
+        print_inline(key, member, depth + 1);
+        sep = ", ";
+    }
+    json_object_foreach((json_t *)value, name, member) {
+        (void)fputs(sep, stdout);
+        (void)print_label(name);
+        (void)fputs(is_prose(member) ? ": " : " ", stdout);
+        print_inline(name, member, depth + 1);
+        sep = is_prose(member) ? "; " : ", ";
+    }
+}
+
+static void print_object(const json_t *object, const char *skip, int depth);
+
+/* A list that needs more than a line. */
+static void print_items(const char *key, const json_t *list, int depth)
+{
+    const json_t *item;
+    size_t index;
+
+    json_array_foreach(list, index, item) {
+        const char *const first = json_object_iter_key(json_object_iter((json_t *)item));
+        const char *const title = first ? json_string_value(json_object_get(item, first)) : NULL;
+
+        printf("%*s", 2 * depth, "");
+        if (title && depth < DEEPEST) {
+            cli_print(stdout, title);
+            (void)putchar('\n');
+            print_object(item, first, depth + 1);
+            continue;
+        }
+        (void)fputs("- ", stdout);
+        print_inline(key, item, depth + 1);
+        (void)putchar('\n');
+    }
+}
+
+/* The members of an object, a line each where that is enough; `skip` names one to leave out, or is NULL. */
+static void print_object(const json_t *object, const char *skip, int depth)
+{
+    const char *key;
+    const json_t *value;
+
+    json_object_foreach((json_t *)object, key, value) {
+        const int items = json_is_array(value) && (!is_flat(value) || is_prose(value));
+        const int members = json_is_object(value) && !is_flat(value) && depth < DEEPEST;
+        int width;
+
+        if (skip && !strcmp(key, skip))
+            continue;
+        printf("%*s", 2 * depth, "");
+        width = print_label(key);
+        if (!items && !members) {
+            printf("%*s", width < WIDEST_LABEL ? WIDEST_LABEL - width : 1, "");
+            print_inline(key, value, depth);
+        }
+        (void)putchar('\n');
+        if (items)
+            print_items(key, value, depth + 1);
+        if (members)
+            print_object(value, NULL, depth + 1);
+    }
+}
+
+int cli_show(const char *json, int raw)
+{
+    json_error_t at;
+    json_t *object;
+
+    if (raw) {
+        (void)puts(json);
+        return cli_finish_output();
+    }
+    object = json_loads(json, 0, &at);
+    if (!object) {
+        cli_say("the library's description can't be read: %s", at.text);
+        return CLI_UNUSABLE;
+    }
+    print_object(object, NULL, 0);
+    json_decref(object);
+    return cli_finish_output();
+}

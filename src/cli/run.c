@@ -1,0 +1,128 @@
+/* run.c - from the command line's texts or files to a call of the library, and its end. */
+#include "cli/run.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int signal_number)
+{
+    (void)signal_number;
+    interrupted = 1;
+}
+
+static int report(void *context, uint64_t items, uint64_t bytes, uint64_t bytes_total, uint64_t tokens)
+{
+    cli_progress_draw(context, items, bytes, bytes_total, tokens);
+    return interrupted;
+}
+
+/* {"text":"..."}; bytes that aren't UTF-8 stay, for the library to refuse with its own words. */
+static void write_record(FILE *file, const char *text)
+{
+    (void)fputs("{\"text\":\"", file);
+    for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
+        if (*p < 0x20)
+            fprintf(file, "\\u%04x", *p);
+        else if (*p == '"' || *p == '\\')
+            fprintf(file, "\\%c", *p);
+        else
+            (void)putc(*p, file);
+    }
+    (void)fputs("\"}\n", file);
+}
+
+/* Makes the texts of the command line an input file without a name, on standard input: so they are read, cut,
+ * refused and counted in exactly the way that a file's lines are. */
+static int spool_texts(const cli_settings *settings)
+{
+    FILE *const file = tmpfile();
+    int ok = file != NULL;
+
+    for (size_t i = 0; ok && i < settings->text_count; i++)
+        write_record(file, settings->texts[i]);
+    ok = ok && !fflush(file) && !ferror(file) && dup2(fileno(file), STDIN_FILENO) >= 0 &&
+         lseek(STDIN_FILENO, 0, SEEK_SET) == 0;
+    if (!ok)
+        cli_say("a temporary file for the texts: %s", strerror(errno));
+    if (file)
+        (void)fclose(file);
+    return ok ? CLI_OK : CLI_RESOURCE;
+}
+
+/* A text copied from elsewhere with \n in it scores differently from what its author meant: worth a note. */
+static void note_backslashes(const cli_settings *settings)
+{
+    for (size_t i = 0; i < settings->text_count; i++)
+        if (strstr(settings->texts[i], "\\n")) {
+            cli_say("note: text %zu holds \\n, a backslash and an n; in bash, $'...' makes it a newline", i);
+            return;
+        }
+}
+
+static int choose_input(cli_run *run)
+{
+    const cli_settings *const s = run->settings;
+    const int dash = s->text_count == 1 && !strcmp(s->texts[0], "-");
+
+    run->input = s->input ? s->input : "-";
+    if (!s->text_count && !s->input && isatty(STDIN_FILENO)) {
+        cli_say("nothing to read: give texts, --input FILE, or --input - for standard input");
+        return CLI_USAGE;
+    }
+    if (!s->text_count || (dash && !s->input))
+        return CLI_OK;
+    if (s->input) {
+        cli_say("both texts and --input are given; one of them, please");
+        return CLI_USAGE;
+    }
+    if (s->format >= 0) {
+        cli_say("--format is for an input file; texts on the command line are taken as they are");
+        return CLI_USAGE;
+    }
+    if (run->bar.summary)
+        note_backslashes(s);
+    return spool_texts(s);
+}
+
+int cli_run_begin(cli_run *run, const cli_settings *settings)
+{
+    memset(run, 0, sizeof *run);
+    run->settings = settings;
+    run->output = settings->output ? settings->output : "-";
+    run->format = settings->format == GD_FORMAT_TEXT ? GD_FORMAT_TEXT : GD_FORMAT_JSONL;
+    run->bar.summary = !settings->quiet && isatty(STDERR_FILENO);
+    run->bar.shown = run->bar.summary && (settings->output || !isatty(STDOUT_FILENO));
+    if (!settings->options.model) {
+        cli_say("--model is missing: --model DIR");
+        return CLI_USAGE;
+    }
+    return choose_input(run);
+}
+
+const gd_progress *cli_run_watch(cli_run *run)
+{
+    struct sigaction action = { 0 };
+
+    action.sa_handler = on_interrupt;
+    action.sa_flags = (int)SA_RESETHAND; /* the second one has its usual effect */
+    (void)sigemptyset(&action.sa_mask);
+    (void)sigaction(SIGINT, &action, NULL);
+    cli_progress_start(&run->bar);
+    run->progress.report = report;
+    run->progress.context = &run->bar;
+    return &run->progress;
+}
+
+int cli_run_end(cli_run *run, const char *done, gd_status rc, const gd_summary *summary, const gd_error *err)
+{
+    cli_progress_clear(&run->bar);
+    if (interrupted && rc != GD_OK && rc != GD_EITEM)
+        rc = GD_EINTERRUPTED; /* also when it cut a read short */
+    if (rc == GD_OK || rc == GD_EITEM || rc == GD_EINTERRUPTED)
+        cli_progress_summary(&run->bar, done, summary);
+    return cli_fail(rc, err);
+}

@@ -1,0 +1,192 @@
+/* program.c - running the program and looking at what came out. */
+#include "tests/cli/program.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char directory[64];
+
+static const char *work_directory(void)
+{
+    if (!directory[0]) {
+        (void)snprintf(directory, sizeof directory, "/tmp/guerdon-test-XXXXXX");
+        assert_non_null(mkdtemp(directory));
+    }
+    return directory;
+}
+
+const char *program_path(const char *name)
+{
+    static char paths[8][256];
+    static size_t turn;
+    char *const path = paths[turn++ % 8];
+
+    (void)snprintf(path, sizeof paths[0], "%s/%s", work_directory(), name);
+    return path;
+}
+
+static void remove_files(const char *path)
+{
+    DIR *const dir = opendir(path);
+    char name[512];
+
+    for (struct dirent *entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir)) {
+        (void)snprintf(name, sizeof name, "%s/%s", path, entry->d_name);
+        (void)unlink(name);
+    }
+    if (dir)
+        (void)closedir(dir);
+    (void)rmdir(path);
+}
+
+void program_end(void)
+{
+    if (directory[0])
+        remove_files(directory);
+}
+
+void program_write(const char *path, const char *text)
+{
+    FILE *const file = fopen(path, "w");
+
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+char *program_read(const char *path)
+{
+    FILE *const file = fopen(path, "r");
+    char *text;
+    long size;
+
+    assert_non_null(file);
+    assert_int_equal(fseek(file, 0, SEEK_END), 0);
+    size = ftell(file);
+    assert_true(size >= 0);
+    rewind(file);
+    text = malloc((size_t)size + 1);
+    assert_non_null(text);
+    assert_int_equal(fread(text, 1, (size_t)size, file), size);
+    text[size] = '\0';
+    (void)fclose(file);
+    return text;
+}
+
+static void become(int wanted, int descriptor)
+{
+    const int null = descriptor < 0 ? open("/dev/null", O_RDWR) : descriptor;
+
+    if (dup2(null, wanted) < 0)
+        _exit(126);
+}
+
+pid_t program_start(int in, int out, int errors, const char *const *arguments)
+{
+    const char *const top = getenv("top_builddir");
+    char name[512];
+    char *argv[PROGRAM_ARGUMENTS + 2] = { name };
+    pid_t child;
+
+    (void)snprintf(name, sizeof name, "%s/guerdon", top ? top : ".");
+    for (size_t i = 0; i < PROGRAM_ARGUMENTS && arguments[i]; i++)
+        argv[i + 1] = (char *)arguments[i];
+    child = fork();
+    assert_true(child >= 0);
+    if (child)
+        return child;
+    (void)signal(SIGPIPE, SIG_DFL); /* as a shell starts it */
+    become(STDIN_FILENO, in);
+    become(STDOUT_FILENO, out);
+    become(STDERR_FILENO, errors);
+    (void)execv(name, argv);
+    _exit(127);
+}
+
+int program_wait(pid_t child)
+{
+    int status;
+
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+program_run program_run_with(const char *input, const char *const *arguments)
+{
+    const char *const out = program_path("stdout"), *const errors = program_path("stderr");
+    const int in_fd = input ? open(input, O_RDONLY) : -1;
+    const int out_fd = open(out, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    const int error_fd = open(errors, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    program_run run;
+
+    assert_true(out_fd >= 0 && error_fd >= 0 && (!input || in_fd >= 0));
+    run.status = program_wait(program_start(in_fd, out_fd, error_fd, arguments));
+    if (in_fd >= 0)
+        (void)close(in_fd);
+    (void)close(out_fd);
+    (void)close(error_fd);
+    run.out = program_read(out);
+    run.errors = program_read(errors);
+    return run;
+}
+
+program_run program(const char *input, ...)
+{
+    const char *arguments[PROGRAM_ARGUMENTS + 1] = { NULL };
+    va_list list;
+
+    va_start(list, input);
+    for (size_t i = 0; i < PROGRAM_ARGUMENTS; i++) {
+        arguments[i] = va_arg(list, const char *);
+        if (!arguments[i])
+            break;
+    }
+    va_end(list);
+    return program_run_with(input, arguments);
+}
+
+void program_forget(program_run *run)
+{
+    free(run->out);
+    free(run->errors);
+    *run = (program_run){ 0 };
+}
+
+size_t program_lines(const char *text)
+{
+    size_t lines = 0;
+
+    for (; *text; text++)
+        lines += *text == '\n';
+    return lines;
+}
+
+json_t *program_line(const char *text, size_t n)
+{
+    json_t *line;
+    json_error_t at;
+    size_t len;
+
+    for (; n && *text; n--) {
+        text += strcspn(text, "\n");
+        text += *text == '\n';
+    }
+    len = strcspn(text, "\n");
+    line = json_loadb(text, len, JSON_REJECT_DUPLICATES, &at);
+    if (!line)
+        fail_msg("not a line of JSON: \"%.*s\": %s", (int)len, text, at.text);
+    return line;
+}
+
+const char *program_golden(const char *name)
+{
+    static char paths[4][512];
+    static size_t turn;
+    char below[128];
+
+    (void)snprintf(below, sizeof below, "golden/%s", name);
+    return test_data(paths[turn++ % 4], sizeof paths[0], below);
+}

@@ -1,0 +1,153 @@
+#!/bin/sh
+# usage.sh - what the program says to a wrong command line, its help, and whether the man pages know the same flags.
+# No model is needed: everything here fails, or ends, before one is opened.
+LC_ALL=C
+export LC_ALL
+guerdon=${top_builddir:-.}/guerdon
+doc=${srcdir:-.}/doc
+work=$(mktemp -d) || exit 99
+trap 'rm -rf "$work"' EXIT
+passed=0
+failed=0
+
+# verdict NAME: of the command before it
+verdict()
+{
+    if [ $? -eq 0 ]; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAILED: $1"
+    fi
+}
+
+# run ARGUMENTS: the output, the errors and the status are in $work
+run()
+{
+    "$guerdon" "$@" >"$work/out" 2>"$work/err" </dev/null
+    echo $? >"$work/status"
+}
+
+# refuses STATUS SENTENCE ARGUMENTS: that status, exactly that line on standard error, nothing on standard output
+refuses()
+{
+    wanted=$1
+    sentence=$2
+    shift 2
+    run "$@"
+    printf '%s\n' "$sentence" >"$work/want"
+    cmp -s "$work/want" "$work/err" && [ ! -s "$work/out" ] && [ "$(cat "$work/status")" = "$wanted" ]
+    verdict "guerdon $*: $(cat "$work/status") $(cat "$work/err")"
+}
+
+# shows PATTERN ARGUMENTS: status 0, the fixed string in the output, nothing on standard error
+shows()
+{
+    pattern=$1
+    shift
+    run "$@"
+    grep -qF -e "$pattern" "$work/out" && [ ! -s "$work/err" ] && [ "$(cat "$work/status")" = 0 ]
+    verdict "guerdon $*: no '$pattern'"
+}
+
+refuses 2 'guerdon: a command is missing; guerdon --help lists them'
+refuses 2 'guerdon: there is no command scor; did you mean score?' scor
+refuses 2 'guerdon: there is no command tokenise; did you mean tokenize?' tokenise
+refuses 2 'guerdon: there is no command serve-all; guerdon --help lists them' serve-all
+refuses 2 'guerdon: there is no command --verbose; guerdon --help lists them' --verbose
+
+refuses 2 'guerdon: score has no flag --modle; did you mean --model?' score --modle DIR
+refuses 2 'guerdon: score has no flag --max_length; did you mean --max-length?' score --max_length=5
+refuses 2 'guerdon: score has no flag --trunc; did you mean --truncate?' score --trunc left
+refuses 2 'guerdon: score has no flag --gpu-layers; guerdon score --help lists them' score --gpu-layers 3
+refuses 2 'guerdon: score has no flag --; guerdon score --help lists them' score --=x
+refuses 2 'guerdon: tokenize has no flag --backend; guerdon tokenize --help lists them' tokenize --backend cpu
+refuses 2 'guerdon: -m is no flag; flags begin with --, and a text that begins with - goes after --' score -m DIR
+
+refuses 2 'guerdon: --model needs a value: --model DIR' score --model
+refuses 2 'guerdon: --model needs a value: --model DIR' score --model=
+refuses 2 'guerdon: --model needs a value: --model DIR' score --model ''
+refuses 2 'guerdon: --model needs a value, but --quiet follows; --model=--quiet if that is the value' \
+    score --model --quiet
+refuses 2 'guerdon: --quiet takes no value' score --quiet=yes
+refuses 2 'guerdon: --model is given twice' score --model a --model b
+refuses 2 'guerdon: --quiet is given twice' score --quiet --quiet
+
+refuses 2 'guerdon: --truncate is middle; it takes error|left|right|drop' score --truncate middle
+refuses 2 'guerdon: --truncate is err; it takes error|left|right|drop' score --truncate err
+refuses 2 'guerdon: --add-eos is yes; it takes never|auto|always' score --add-eos yes
+refuses 2 'guerdon: --precision is fp16; it takes bf16|fp32' score --precision=fp16
+refuses 2 'guerdon: --precision is bf16|fp32; it takes bf16|fp32' score --precision='bf16|fp32'
+refuses 2 'guerdon: --numerics is quick; it takes exact|fast' score --numerics quick
+refuses 2 'guerdon: --backend is cuda; it takes auto|cpu|openblas|onednn' score --backend cuda
+refuses 2 'guerdon: --isa is sse; it takes auto|generic|avx2|avx512|avx512bf16' score --isa sse
+refuses 2 'guerdon: --format is csv; it takes jsonl|text' score --format csv
+refuses 2 'guerdon: --share-prefix is no; it takes on|off' score --share-prefix no
+
+for bad in 0 -1 +1 1.5 1e3 0x10 8k ' 8' 99999999999999999999; do
+    refuses 2 "guerdon: --max-length is $bad; it takes a whole number, at least 1" score "--max-length=$bad"
+done
+refuses 2 'guerdon: --threads is 4294967296; it takes a whole number, at least 1' score --threads 4294967296
+refuses 2 'guerdon: --batch-tokens is many; it takes a whole number, at least 1' score --batch-tokens many
+
+refused="guerdon: --memory is refused: this version can't stream the weights through a smaller memory than they need"
+refuses 2 "$refused" score --model DIR --memory 2G text
+refuses 2 "$refused" score --memory=2G
+refuses 2 "$refused" inspect --model DIR --memory 2G
+
+refuses 2 'guerdon: --model is missing: --model DIR' score text
+refuses 2 'guerdon: --model is missing: --model DIR' tokenize text
+refuses 2 'guerdon: --model is missing: --model DIR' inspect
+refuses 2 'guerdon: both texts and --input are given; one of them, please' score --model DIR --input FILE text
+refuses 2 'guerdon: --format is for an input file; texts on the command line are taken as they are' \
+    score --model DIR --format text text
+refuses 2 'guerdon: inspect takes flags alone, not DIR; --model DIR?' inspect DIR
+refuses 2 'guerdon: backends takes flags alone, not all' backends all
+
+# what a terminal would obey is not passed on to it
+refuses 2 'guerdon: there is no command ?[31m?x; guerdon --help lists them' "$(printf '\033[31m\302\233x')"
+
+shows 'Usage: guerdon COMMAND' --help
+shows 'Usage: guerdon COMMAND' -h
+shows 'guerdon 0.' --version
+shows 'libraries: ' --version
+shows 'instruction sets: generic' --version
+shows 'Usage: guerdon score --model DIR' score --help
+shows "In bash, \$'...' makes it a newline." score --help
+shows '"backends":[' backends --json
+shows 'isa             generic' backends
+
+# every flag of the issue's list is in the help, and the help and the man page list the same flags in the same order
+for flag in model adapter input output max-length truncate add-eos precision numerics backend isa threads memory \
+    batch-tokens share-prefix graph quiet format; do
+    shows "    --$flag" score --help
+done
+for command in score tokenize inspect backends; do
+    run "$command" --help
+    sed -n 's/^    \(--[a-z-]* *[^ ]*\)$/\1/p' "$work/out" | sed 's/ *$//' >"$work/help"
+    sed 's,\\-,-,g' <"$doc/guerdon-$command.1" |
+        sed -n '/^\.SH FLAGS/,/^\.SH EXIT/s/^\.BI* \(--[a-z][a-z-]*\)\( " \([^"]*\)"\)*$/\1 \3/p' |
+        sed 's/ *$//' >"$work/page"
+    [ -s "$work/help" ] && diff "$work/help" "$work/page"
+    verdict "guerdon $command --help and guerdon-$command.1 list different flags"
+    awk 'length > 80 { exit 1 }' "$work/out"
+    verdict "guerdon $command --help has lines of more than 80 columns"
+done
+version=$("$guerdon" --version | sed -n 1p)
+for page in "$doc"/guerdon*.1; do
+    grep -qF "\"$version\"" "$page"
+    verdict "$page is not of $version"
+done
+
+# a full disk is told, in words and by the status
+if [ -w /dev/full ]; then
+    for arguments in --help --version backends 'backends --json' 'score --help'; do
+        # shellcheck disable=SC2086 # words are wanted
+        "$guerdon" $arguments >/dev/full 2>"$work/err"
+        [ $? -eq 3 ] && grep -qx 'guerdon: standard output: No space left on device' "$work/err"
+        verdict "guerdon $arguments >/dev/full: $(cat "$work/err")"
+    done
+fi
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

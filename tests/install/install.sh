@@ -1,0 +1,63 @@
+#!/bin/sh
+# install.sh - installs into a directory of its own, then does what README.md tells a C programmer to do: takes the
+# example from it, compiles it with what pkg-config says, and runs it on a model.  The header is compiled as C++ too.
+LC_ALL=C
+export LC_ALL
+srcdir=${srcdir:-.}
+build=${top_builddir:-.}
+work=$(mktemp -d) || exit 99
+trap 'rm -rf "$work"' EXIT
+fail() { echo "FAILED: $*"; exit 1; }
+skip() { echo "SKIPPED: $*"; exit 77; }
+
+pkg-config --version >/dev/null 2>&1 || skip "there is no pkg-config"
+root=$work/root
+"${MAKE:-make}" -C "$build" DESTDIR="$root" install >"$work/log" 2>&1 || { cat "$work/log"; fail "make install"; }
+
+PKG_CONFIG_PATH=$(dirname "$(find "$root" -name guerdon.pc)")
+PKG_CONFIG_SYSROOT_DIR=$root
+PKG_CONFIG_ALLOW_SYSTEM_CFLAGS=1 # also when the prefix is /usr
+PKG_CONFIG_ALLOW_SYSTEM_LIBS=1
+export PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR PKG_CONFIG_ALLOW_SYSTEM_CFLAGS PKG_CONFIG_ALLOW_SYSTEM_LIBS
+flags=$(pkg-config --cflags --libs guerdon) || fail "pkg-config doesn't know guerdon"
+library=$(dirname "$(find "$root" -name libguerdon.so)")
+
+# the example is the C block of README.md, whole
+sed -n '/^```c$/,/^```$/p' "$srcdir/README.md" | sed '1d;$d' >"$work/scores.c"
+lines=$(wc -l <"$work/scores.c")
+[ "$lines" -ge 20 ] && [ "$lines" -le 40 ] || fail "README.md's example has $lines lines"
+# shellcheck disable=SC2086 # words are wanted
+${CC:-cc} ${SANITIZER_FLAGS-} -std=c11 -Wall -Wextra -Werror "$work/scores.c" -o "$work/scores" $flags ||
+    fail "README.md's example doesn't compile"
+scores() { LD_LIBRARY_PATH=$library "$work/scores" "$@"; }
+
+model=$srcdir/tests/data/golden/qwen2
+scores "$model" 'Is tea hot?' 'a' >"$work/out" 2>"$work/err" || fail "the example: $(cat "$work/err")"
+"$build/guerdon" score --model "$model" 'Is tea hot?' 'a' |
+    sed 's/.*"score":\([^,]*\),.*/\1/' >"$work/want" || fail "guerdon score"
+[ "$(wc -l <"$work/out")" -eq 2 ] || fail "the example prints $(cat "$work/out")"
+# 9 digits on both sides, so equal texts are equal floats; 1.5 and 1.50 would be too, but neither prints the latter
+diff "$work/want" "$work/out" || fail "the example and the program disagree"
+scores "$work/none" x >"$work/out" 2>"$work/err" && fail "the example scores without a model"
+grep -q "^scores: .*$work/none" "$work/err" || fail "the example says $(cat "$work/err")"
+
+# the header alone, as C and as C++
+# shellcheck disable=SC2086
+for language in c c++; do
+    compiler=${CC:-cc}
+    [ $language = c ] || compiler=${CXX:-c++}
+    $compiler --version >/dev/null 2>&1 || { echo "skipped: there is no $compiler"; continue; }
+    printf '#include <guerdon.h>\nint main(void) { gd_options o; gd_options_init(&o); return o.threads != 0; }\n' |
+        $compiler ${SANITIZER_FLAGS-} -x $language -Wall -Wextra -pedantic -Werror - -x none $flags -o "$work/header" &&
+        LD_LIBRARY_PATH=$library "$work/header" || fail "guerdon.h as $language"
+done
+
+# the program and its pages came along
+program=$(find "$root" -name guerdon -type f -perm -100)
+LD_LIBRARY_PATH=$library "$program" --version | grep -q "^guerdon $(pkg-config --modversion guerdon)\$" ||
+    fail "the installed program and guerdon.pc are of different versions"
+for page in guerdon guerdon-score guerdon-tokenize guerdon-inspect guerdon-backends; do
+    [ -n "$(find "$root" -name "$page.1")" ] || fail "the page $page.1 isn't installed"
+done
+[ "$(find "$root" -name '*.h' | wc -l)" -eq 1 ] || fail "more than one header is installed"
+echo "the example gives $(tr '\n' ' ' <"$work/want")"
