@@ -20,7 +20,10 @@ void gd_record_free(gd_record *record)
 static bool is_there(const json_t *object, const char *key) { return json_object_get(object, key) != NULL; }
 
 /* Integers were read as reals: both are numbers to a reader. */
-static const char *type_of(const json_t *value) { return json_is_number(value) ? "a number" : gd_json_type_name(value); }
+static const char *type_of(const json_t *value)
+{
+    return json_is_number(value) ? "a number" : gd_json_type_name(value);
+}
 
 /* A string that must be there. */
 static gd_status get_text(gd_text *out, const json_t *object, const char *key, uint64_t line, gd_error *why)
@@ -34,8 +37,8 @@ static gd_status get_text(gd_text *out, const json_t *object, const char *key, u
                        "line %" PRIu64 ": the field \"%s\" is a list, a string is expected; "
                        "this version does not take conversations yet", line, key);
     if (!json_is_string(value))
-        return gd_fail(why, GD_EFORMAT, "line %" PRIu64 ": the field \"%s\" is %s, a string is expected", line, key,
-                       type_of(value));
+        return gd_fail(why, GD_EFORMAT, "line %" PRIu64 ": the field \"%s\" is %s, a string is expected", line,
+                       key, type_of(value));
     *out = (gd_text){ json_string_value(value), json_string_length(value) };
     return GD_OK;
 }
@@ -86,8 +89,8 @@ static const struct kind *find_kind(const json_t *object, uint64_t line, gd_erro
         if (!has && k->second && gd_json_has(object, k->second))
             has = k->second;
         if (has && found) {
-            gd_fail(why, GD_EFORMAT, "line %" PRIu64 ": the fields \"%s\" and \"%s\" don't go together", line, name,
-                    has);
+            gd_fail(why, GD_EFORMAT, "line %" PRIu64 ": the fields \"%s\" and \"%s\" don't go together", line,
+                    name, has);
             return NULL;
         }
         if (has) {
@@ -102,8 +105,8 @@ static const struct kind *find_kind(const json_t *object, uint64_t line, gd_erro
             found = &kinds[i]; /* to say that it is null */
     if (!found)
         gd_fail(why, GD_EFORMAT,
-                "line %" PRIu64 ": no \"text\", no \"prompt\" with \"response\" and no \"chosen\" with \"rejected\"",
-                line);
+                "line %" PRIu64
+                ": no \"text\", no \"prompt\" with \"response\" and no \"chosen\" with \"rejected\"", line);
     return found;
 }
 
@@ -125,8 +128,8 @@ static gd_status from_object(gd_record *record, const json_t *object, gd_error *
     if (!kind)
         return GD_EFORMAT;
     if (gd_json_has(object, "prompt") && !kind->takes_prompt)
-        return gd_fail(why, GD_EFORMAT, "line %" PRIu64 ": the fields \"%s\" and \"prompt\" don't go together", line,
-                       kind->first);
+        return gd_fail(why, GD_EFORMAT,
+                       "line %" PRIu64 ": the fields \"%s\" and \"prompt\" don't go together", line, kind->first);
     if (kind->needs_prompt || gd_json_has(object, "prompt"))
         rc = get_text(&prompt, object, "prompt", line, why);
     if (!rc)
@@ -147,8 +150,8 @@ static gd_status from_json(gd_record *record, const char *text, size_t len, gd_e
     if (!root && json_error_code(&at) == json_error_out_of_memory)
         return gd_fail_memory(err, len);
     if (!root)
-        return gd_fail(why, GD_EFORMAT, "line %" PRIu64 ": not valid JSON at column %d: %s", record->line, at.column,
-                       at.text);
+        return gd_fail(why, GD_EFORMAT, "line %" PRIu64 ": not valid JSON at column %d: %s", record->line,
+                       at.column, at.text);
     rc = from_object(record, root, why, err);
     json_decref(root);
     return rc;

@@ -40,16 +40,21 @@ static const bad_line bad_lines[] = {
       "line 7: the fields \"response\" and \"chosen\" don't go together" },
     { "messages", "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}", 0,
       "line 7: the field \"messages\" is a conversation" CONVERSATION },
-    { "no messages", "{\"messages\":[]}", 0, "line 7: the field \"messages\" is a conversation" CONVERSATION },
+    { "no messages", "{\"messages\":[]}", 0,
+      "line 7: the field \"messages\" is a conversation" CONVERSATION },
     { "messages and text", "{\"text\":\"a\",\"messages\":[]}", 0,
       "line 7: the field \"messages\" is a conversation" CONVERSATION },
     /* wrong types */
-    { "text is an integer", "{\"text\":5}", 0, "line 7: the field \"text\" is a number, a string is expected" },
+    { "text is an integer", "{\"text\":5}", 0,
+      "line 7: the field \"text\" is a number, a string is expected" },
     { "text is a real", "{\"text\":5.5}", 0, "line 7: the field \"text\" is a number, a string is expected" },
-    { "text is true", "{\"text\":true}", 0, "line 7: the field \"text\" is true or false, a string is expected" },
+    { "text is true", "{\"text\":true}", 0,
+      "line 7: the field \"text\" is true or false, a string is expected" },
     { "text is null", "{\"text\":null}", 0, "line 7: the field \"text\" is null, a string is expected" },
-    { "text is an object", "{\"text\":{}}", 0, "line 7: the field \"text\" is an object, a string is expected" },
-    { "text is a list", "{\"text\":[\"a\"]}", 0, "line 7: the field \"text\" is a list, a string is expected" CONVERSATION },
+    { "text is an object", "{\"text\":{}}", 0,
+      "line 7: the field \"text\" is an object, a string is expected" },
+    { "text is a list", "{\"text\":[\"a\"]}", 0,
+      "line 7: the field \"text\" is a list, a string is expected" CONVERSATION },
     { "chosen is a list", "{\"chosen\":[{\"role\":\"user\"}],\"rejected\":[]}", 0,
       "line 7: the field \"chosen\" is a list, a string is expected" CONVERSATION },
     { "rejected is null", "{\"chosen\":\"a\",\"rejected\":null}", 0,
@@ -76,15 +81,20 @@ static const bad_line bad_lines[] = {
       "line 7: not valid JSON at column 13: '}' expected near end of file" },
     { "two objects", "{\"text\":\"a\"}{\"text\":\"b\"}", 0,
       "line 7: not valid JSON at column 13: end of file expected near '{'" },
-    { "a comma behind", "{\"text\":\"a\"},", 0, "line 7: not valid JSON at column 13: end of file expected near ','" },
+    { "a comma behind", "{\"text\":\"a\"},", 0,
+      "line 7: not valid JSON at column 13: end of file expected near ','" },
     { "trailing comma", "{\"text\":\"a\",}", 0,
       "line 7: not valid JSON at column 13: string or '}' expected near '}'" },
-    { "single quotes", "{'text':'a'}", 0, "line 7: not valid JSON at column 2: string or '}' expected near '''" },
+    { "single quotes", "{'text':'a'}", 0,
+      "line 7: not valid JSON at column 2: string or '}' expected near '''" },
     { "a comment", "{\"text\":\"a\"} // b", 0,
       "line 7: not valid JSON at column 14: end of file expected near '/'" },
-    { "NaN", "{\"text\":\"a\",\"x\":NaN}", 0, "line 7: not valid JSON at column 19: invalid token near 'NaN'" },
-    { "a tab in a string", "{\"text\":\"a\tb\"}", 0, "line 7: not valid JSON at column 10: control character 0x9 near '\"a'" },
-    { "a bad escape", "{\"text\":\"a\\x\"}", 0, "line 7: not valid JSON at column 12: invalid escape near '\"a\\x'" },
+    { "NaN", "{\"text\":\"a\",\"x\":NaN}", 0,
+      "line 7: not valid JSON at column 19: invalid token near 'NaN'" },
+    { "a tab in a string", "{\"text\":\"a\tb\"}", 0,
+      "line 7: not valid JSON at column 10: control character 0x9 near '\"a'" },
+    { "a bad escape", "{\"text\":\"a\\x\"}", 0,
+      "line 7: not valid JSON at column 12: invalid escape near '\"a\\x'" },
     { "duplicate key", "{\"text\":\"a\",\"text\":\"b\"}", 0,
       "line 7: not valid JSON at column 18: duplicate object key near '\"text\"'" },
     { "duplicate after unescaping", "{\"text\":\"a\",\"\\u0074ext\":\"b\"}", 0,
@@ -99,16 +109,20 @@ static const bad_line bad_lines[] = {
       "line 7: not valid JSON at column 11: NUL byte in object key not supported near '\"a\\u0000b\"'" },
     { "a real that is too large", "{\"text\":\"a\",\"x\":1e400}", 0,
       "line 7: not valid JSON at column 21: real number overflow near '1e400'" },
-    { "leading zero", "{\"text\":\"a\",\"x\":01}", 0, "line 7: not valid JSON at column 17: invalid token near '0'" },
+    { "leading zero", "{\"text\":\"a\",\"x\":01}", 0,
+      "line 7: not valid JSON at column 17: invalid token near '0'" },
     /* bytes */
-    { "a raw NUL", "{\"text\":\"a\0b\"}", 14, "line 7: not valid JSON at column 10: control character 0x0 near '\"a'" },
-    { "NULs behind", "{\"text\":\"a\"}\0\0", 14, "line 7: not valid JSON at column 13: end of file expected near end of file" },
+    { "a raw NUL", "{\"text\":\"a\0b\"}", 14,
+      "line 7: not valid JSON at column 10: control character 0x0 near '\"a'" },
+    { "NULs behind", "{\"text\":\"a\"}\0\0", 14,
+      "line 7: not valid JSON at column 13: end of file expected near end of file" },
     { "Latin-1", "{\"text\":\"caf\xe9\"}", 0, "line 7: byte 13 is not UTF-8" },
     { "an overlong slash", "{\"text\":\"\xc0\xaf\"}", 0, "line 7: byte 10 is not UTF-8" },
     { "an encoded surrogate", "{\"text\":\"\xed\xa0\x80\"}", 0, "line 7: byte 10 is not UTF-8" },
     { "past U+10FFFF", "{\"text\":\"\xf4\x90\x80\x80\"}", 0, "line 7: byte 10 is not UTF-8" },
     { "a character cut in the middle", "{\"text\":\"\xe2\x82", 0, "line 7: byte 10 is not UTF-8" },
-    { "bad UTF-8 in a field that nobody reads", "{\"text\":\"a\",\"id\":\"\xff\"}", 0, "line 7: byte 19 is not UTF-8" },
+    { "bad UTF-8 in a field that nobody reads", "{\"text\":\"a\",\"id\":\"\xff\"}", 0,
+      "line 7: byte 19 is not UTF-8" },
     { "a byte order mark inside the file", "\xef\xbb\xbf{\"text\":\"a\"}", 0,
       "line 7: not valid JSON at column 1: invalid token near '\xef\xbb\xbf'" },
 };
@@ -123,9 +137,11 @@ static void bad_lines_get_their_sentence(void **state)
         const bad_line *c = &bad_lines[i];
         gd_record r;
 
-        assert_ok(gd_record_parse(&r, c->line, c->len ? c->len : strlen(c->line), 3, 7, GD_FORMAT_JSONL, test_err));
+        assert_ok(gd_record_parse(&r, c->line, c->len ? c->len : strlen(c->line), 3, 7, GD_FORMAT_JSONL,
+                                  test_err));
         if (!r.problem || strcmp(r.problem, c->problem) != 0 || r.count != 0 || r.index != 3 || r.line != 7) {
-            print_error("%s:\n  is     %s\n  wanted %s\n", c->name, r.problem ? r.problem : "(none)", c->problem);
+            print_error("%s:\n  is     %s\n  wanted %s\n", c->name, r.problem ? r.problem : "(none)",
+                        c->problem);
             wrong++;
         }
         gd_record_free(&r);
@@ -220,8 +236,10 @@ static void *counted_alloc(size_t bytes) { return gd_alloc(bytes, 1); }
 /* Every allocation in turn fails, those of the JSON library too. */
 static void lack_of_memory_is_no_bad_line(void **state)
 {
-    static const char *const lines[] = { "{\"prompt\":\"p\",\"chosen\":\"a\",\"rejected\":\"b\",\"id\":[1,2,{}]}",
-                                         "{\"chosen\":\"a\"}" };
+    static const char *const lines[] = {
+        "{\"prompt\":\"p\",\"chosen\":\"a\",\"rejected\":\"b\",\"id\":[1,2,{}]}",
+        "{\"chosen\":\"a\"}",
+    };
     json_malloc_t old_malloc;
     json_free_t old_free;
     uint64_t faults = 0;
