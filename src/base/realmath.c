@@ -49,7 +49,8 @@ static pair log_pair(double x)
         tail = (tail + 1.0 / n) * z;
     head = sum(k * LN2_HI, 2 * s);
     /* k * LN2_HI is rounded; its error, and all that is small: */
-    return fast_sum(head.hi, head.lo + (fma(k, LN2_HI, -(k * LN2_HI)) + k * LN2_LO + 2 * s_lo + 2 * s * tail));
+    return fast_sum(head.hi,
+                    head.lo + (fma(k, LN2_HI, -(k * LN2_HI)) + k * LN2_LO + 2 * s_lo + 2 * s * tail));
 }
 
 /* e to the power a.hi + a.lo: 2^k e^r, |r| <= log 2 / 2, by Taylor's series. */

@@ -1,7 +1,7 @@
 /* realmath.h - pow, sine and cosine in double precision, the same bits on every platform.
  *
- * Libraries differ in the last bit; these are made of + - * / fma alone, in one order. The error is below 2 ulp
- * (tests/graph/test_rope.c measures it against long double). */
+ * Libraries differ in the last bit; these are made of + - * / fma alone, in one order. The error is below 2
+ * ulp (tests/graph/test_rope.c measures it against long double). */
 #ifndef GD_BASE_REALMATH_H
 #define GD_BASE_REALMATH_H
 

@@ -1,9 +1,9 @@
 /* yaml.h - reading a YAML file (libyaml) into a bounded tree, with errors that name file, line and column.
  *
- * What is read is plain YAML: one document of mappings, lists and scalars. Anchors, aliases, tags, merge keys and
- * directives are refused, since a reader needs none of them and each is a known way to say one thing and mean
- * another (or to mean a billion things); so are duplicate keys. A scalar is text; what it means is the reader's
- * business, so "no" is never a truth value and "1_000" never a number. */
+ * What is read is plain YAML: one document of mappings, lists and scalars. Anchors, aliases, tags, merge keys
+ * and directives are refused, since a reader needs none of them and each is a known way to say one thing and
+ * mean another (or to mean a billion things); so are duplicate keys. A scalar is text; what it means is the
+ * reader's business, so "no" is never a truth value and "1_000" never a number. */
 #ifndef GD_BASE_YAML_H
 #define GD_BASE_YAML_H
 
@@ -49,6 +49,7 @@ gd_status gd_yaml_expect(const gd_yaml *doc, const gd_yaml_node *node, gd_yaml_k
                          gd_error *err);
 
 /* true or false, without quotes. */
-gd_status gd_yaml_bool(bool *out, const gd_yaml *doc, const gd_yaml_node *node, const char *what, gd_error *err);
+gd_status gd_yaml_bool(bool *out, const gd_yaml *doc, const gd_yaml_node *node, const char *what,
+                       gd_error *err);
 
 #endif

@@ -1,4 +1,4 @@
-/* expr.c - the little arithmetic of a graph file: recursive descent, bounded by the depth of its parentheses. */
+/* expr.c - the little arithmetic of a graph file: recursive descent of bounded depth. */
 #include "graph/expr.h"
 
 #include "base/error.h"
@@ -92,8 +92,8 @@ static gd_status look_up(parser *p, const char *name, value *out)
         strcpy(out->missing, name); /* both have room for MAX_NAME */
         return GD_OK;
     case GD_EXPR_UNKNOWN:
-        return gd_yaml_fail(p->doc, p->node, p->err, GD_EFORMAT, "%s is \"%s\": there is no size \"%s\"", p->what,
-                            p->node->text, name);
+        return gd_yaml_fail(p->doc, p->node, p->err, GD_EFORMAT, "%s is \"%s\": there is no size \"%s\"",
+                            p->what, p->node->text, name);
     default:
         return p->err ? p->err->status : GD_EFORMAT;
     }
@@ -104,8 +104,8 @@ static gd_status parse_inside(parser *p, value *out)
     gd_status rc;
 
     if (++p->depth > MAX_DEPTH)
-        return gd_yaml_fail(p->doc, p->node, p->err, GD_EFORMAT, "%s: parentheses nest deeper than %u", p->what,
-                            MAX_DEPTH);
+        return gd_yaml_fail(p->doc, p->node, p->err, GD_EFORMAT, "%s: parentheses nest deeper than %u",
+                            p->what, MAX_DEPTH);
     rc = parse_fallback(p, out);
     if (!rc && !take(p, ')'))
         rc = fail_syntax(p, ") is");
@@ -226,8 +226,8 @@ gd_status gd_expr_eval(double *out, const gd_yaml *doc, const gd_yaml_node *node
     if (*p.at)
         return fail_syntax(&p, "an operator is");
     if (*result.missing)
-        return gd_yaml_fail(doc, node, err, GD_EFORMAT, "%s is \"%s\", but config.json has no field \"%s\"", what,
-                            node->text, result.missing);
+        return gd_yaml_fail(doc, node, err, GD_EFORMAT, "%s is \"%s\", but config.json has no field \"%s\"",
+                            what, node->text, result.missing);
     if (result.trouble)
         return gd_yaml_fail(doc, node, err, GD_EFORMAT, "%s is \"%s\": %s", what, node->text, result.trouble);
     *out = result.number;

@@ -15,7 +15,7 @@ typedef enum gd_expr_found {
 
 typedef gd_expr_found gd_expr_lookup(const void *context, const char *name, double *value, gd_error *err);
 
-/* Evaluates a scalar; the result is finite. `what` is what the value is called in the sentence of an error. */
+/* Evaluates a scalar; the result is finite. `what` is its name in the sentence of an error. */
 gd_status gd_expr_eval(double *out, const gd_yaml *doc, const gd_yaml_node *node, const char *what,
                        gd_expr_lookup *lookup, const void *context, gd_error *err);
 

@@ -11,8 +11,8 @@
 
 /* The keys that a node may have; which operation takes which is in read.c. */
 #define GD_GRAPH_KEYS(X) \
-    X(op) X(in) X(w) X(out) X(size) X(heads) X(eps) X(unit_offset) X(lora) X(bias_if) X(mask) X(scale) X(softcap) \
-    X(window) X(act)
+    X(op) X(in) X(w) X(out) X(size) X(heads) X(eps) X(unit_offset) X(lora) X(bias_if) X(mask) X(scale) \
+    X(softcap) X(window) X(act)
 
 typedef enum gd_graph_key {
 #define GD_GRAPH_KEY(name) GD_KEY_##name,

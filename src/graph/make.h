@@ -1,12 +1,13 @@
-/* make.h - what the files that make a plan share: plan.c unrolls, sizes.c evaluates, infer.c finds shapes, place.c
- * gives every buffer its place. */
+/* make.h - what the files that make a plan share: plan.c unrolls, sizes.c evaluates, infer.c finds shapes,
+ * place.c gives every buffer its place. */
 #ifndef GD_GRAPH_MAKE_H
 #define GD_GRAPH_MAKE_H
 
 #include "graph/graph.h"
 #include "graph/plan.h"
 
-#define GD_PLAN_MAX_COUNT 268435456.0 /* 2^28: of rows, columns, heads; a product of two, in bytes, is below 2^63 */
+/* 2^28 rows, columns or heads: a product of two, in bytes, is below 2^63. */
+#define GD_PLAN_MAX_COUNT 268435456.0
 
 /* A named value of the graph; it becomes the buffer of the same index. */
 typedef struct gd_made_value {
@@ -30,7 +31,7 @@ typedef struct gd_maker {
     gd_error *err;
 } gd_maker;
 
-/* Evaluates the graph's sizes, those of plan.h among them, and checks what the graph expects of config.json. */
+/* Evaluates the graph's sizes, those of plan.h among them, and checks what it expects of config.json. */
 gd_status gd_make_sizes(gd_maker *m);
 
 /* An expression over sizes: any finite number, or a whole number from 1 to GD_PLAN_MAX_COUNT. */

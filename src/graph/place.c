@@ -18,7 +18,8 @@ static bool live_together(const gd_made_value *a, const gd_made_value *b)
     return a->extent == GD_EXTENT_BATCH || (a->part == b->part && a->first <= b->last && b->first <= a->last);
 }
 
-/* First fit: the lowest place that is free while the value lives. `list` holds those placed, in order of `begin`. */
+/* First fit: the lowest place that is free while the value lives. `list` holds those placed, in order of
+ * `begin`. */
 static void place_value(const gd_maker *m, size_t index, placed *list, size_t *count)
 {
     gd_plan_buffer *buffer = &m->plan->buffers[index];
@@ -58,7 +59,9 @@ gd_status gd_make_buffers(gd_maker *m)
         const char *name = v->name->text;
         gd_plan_buffer *b = &plan->buffers[i];
 
-        *b = (gd_plan_buffer){ .extent = v->extent, .dtype = v->matmul ? plan->operand : GD_F32, .cols = v->cols };
+        *b = (gd_plan_buffer){ .extent = v->extent,
+                               .dtype = v->matmul ? plan->operand : GD_F32,
+                               .cols = v->cols };
         b->name = gd_arena_strndup(&plan->arena, name, strlen(name));
         if (!b->name)
             return gd_fail_memory(m->err, strlen(name) + 1);

@@ -44,11 +44,13 @@ static gd_status name_step(const gd_maker *m, const gd_graph_node *node, gd_plan
     }
     if (!node->key[GD_KEY_lora])
         return GD_OK;
-    step->lora = full_name(&m->plan->arena, prefix, layer, node->w[0]->text, strlen(node->w[0]->text) - strlen(".weight"));
+    step->lora = full_name(&m->plan->arena, prefix, layer, node->w[0]->text,
+                           strlen(node->w[0]->text) - strlen(".weight"));
     return step->lora ? GD_OK : gd_fail_memory(m->err, strlen(prefix) + strlen(node->w[0]->text));
 }
 
-/* An attention in this layer; a window that config.json has and the graph hasn't would change the mathematics. */
+/* An attention in this layer; a window that config.json has and the graph hasn't would change the
+ * mathematics. */
 static gd_status set_window(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t layer)
 {
     size_t window;
@@ -70,7 +72,9 @@ static gd_status unroll(const gd_maker *m, gd_graph_part part, int layer)
     gd_plan *plan = m->plan;
     gd_plan_stage *stage = &plan->stages[plan->stage_count++];
 
-    *stage = (gd_plan_stage){ .first_step = plan->step_count, .over_texts = part == GD_PART_AFTER, .layer = layer };
+    *stage = (gd_plan_stage){ .first_step = plan->step_count,
+                              .over_texts = part == GD_PART_AFTER,
+                              .layer = layer };
     for (size_t i = 0; i < m->graph->node_count; i++) {
         const gd_graph_node *node = &m->graph->nodes[i];
         gd_plan_step *step = &plan->steps[plan->step_count];
@@ -103,8 +107,8 @@ static gd_status make_steps(gd_maker *m)
     steps = m->graph->node_count - inside + plan->layers * inside; /* 2^28 * 2^10 at most */
     if (steps > MAX_STEPS)
         return gd_yaml_fail(m->graph->doc, m->graph->times, m->err, GD_EFORMAT,
-                            "%zu layers of %zu nodes make %zu steps, but at most %u are accepted", plan->layers, inside,
-                            steps, MAX_STEPS);
+                            "%zu layers of %zu nodes make %zu steps, but at most %u are accepted",
+                            plan->layers, inside, steps, MAX_STEPS);
     stages = plan->layers + 2;
     plan->steps = gd_arena_alloc(&plan->arena, steps, sizeof *plan->steps);
     plan->stages = gd_arena_alloc(&plan->arena, stages, sizeof *plan->stages);
@@ -133,7 +137,8 @@ static gd_status fill_plan(gd_maker *m)
     return rc ? rc : make_steps(m);
 }
 
-gd_status gd_plan_make(gd_plan **out, const gd_config *config, const char *graph_file, gd_dtype operand, gd_error *err)
+gd_status gd_plan_make(gd_plan **out, const gd_config *config, const char *graph_file, gd_dtype operand,
+                       gd_error *err)
 {
     gd_graph graph;
     gd_maker m = { .graph = &graph, .config = config, .err = err };

@@ -73,7 +73,8 @@ typedef struct gd_plan {
  * @param graph_file  a YAML file, or NULL for the built-in graph that matches config.json's architecture
  * @param operand     GD_BF16 or GD_F32
  */
-gd_status gd_plan_make(gd_plan **out, const gd_config *config, const char *graph_file, gd_dtype operand, gd_error *err);
+gd_status gd_plan_make(gd_plan **out, const gd_config *config, const char *graph_file, gd_dtype operand,
+                       gd_error *err);
 void gd_plan_free(gd_plan *plan);
 
 /* The plan as text, for tests and for people. */

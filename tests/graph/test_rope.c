@@ -130,8 +130,8 @@ static void tables_follow_transformers(void **state)
 /* The same bits everywhere: hashes that gcc and clang gave on x86-64 and aarch64. */
 static void tables_have_these_bits(void **state)
 {
-    static const uint64_t want[] = { 0xd71c9d4db2f2f928, 0x72d1d42018294c01, 0x7337b34f46517d40, 0xc516be7888e1b229,
-                                     0x2739de52b916b844 };
+    static const uint64_t want[] = { 0xd71c9d4db2f2f928, 0x72d1d42018294c01, 0x7337b34f46517d40,
+                                     0xc516be7888e1b229, 0x2739de52b916b844 };
 
     (void)state;
     for (size_t t = 0; t < sizeof ropes / sizeof ropes[0]; t++) {

@@ -139,9 +139,10 @@ static void limits_hold_at_the_edge(void **state)
 
 static void a_tree_is_as_written(void **state)
 {
-    static const char text[] = "\xef\xbb\xbf"
-                               "# a comment\r\nname: x y | z\r\nlist:\r\n- no\r\n- \"1_000\"\r\n- [0o7, {k: v}]\r\nempty:\r\n"
-                               "truth: true\nlie: \"true\"\n";
+    static const char text[] =
+        "\xef\xbb\xbf"
+        "# a comment\r\nname: x y | z\r\nlist:\r\n- no\r\n- \"1_000\"\r\n- [0o7, {k: v}]\r\nempty:\r\n"
+        "truth: true\nlie: \"true\"\n";
     const gd_yaml_node *root, *list;
     gd_error err = { 0 };
     gd_yaml *doc;
