@@ -1,9 +1,10 @@
-/* bench_gemm.c - the matmul against the peak of a loop that touches registers only, in the same run.
+/* bench_gemm.c - a linear of each backend against the peak of a loop that touches registers only, in the same run.
  *
- *     bench_gemm [--isa NAME] [--threads N] [--operand bf16|f32] [--rows M] [--model 0.5b|7b] [--seconds S] [--json]
+ *     bench_gemm [--backend NAME] [--isa NAME] [--threads N] [--operand bf16|f32] [--rows M] [--model 0.5b|7b]
+ *                [--seconds S] [--json]
  *
  * For each shape the best repetition counts, since the machine may be shared; `--seconds` (0.5) of repetitions each. */
-#include "backends/cpu/gemm.h"
+#include "backends/cpu/device.h"
 #include "base/mem.h"
 #include "bench/peak.h"
 #include "quant-free/bf16.h"
@@ -14,6 +15,7 @@
 
 struct options {
     const char *isa, *model;
+    const gd_backend *backend;
     unsigned threads; /* 0: one, then all */
     size_t rows;      /* 0: the usual ones */
     gd_dtype operand;
@@ -46,149 +48,140 @@ static void fill(void *p, gd_dtype type, size_t count)
     }
 }
 
-struct operands {
-    void *x, *w, *rows, *scratch;
-    float *y;
-};
-
-static void operands_free(struct operands *o)
+/* Seconds of the fastest y = x w^T, everything included; 0 when it could not be run. */
+static double best_time(const struct options *opt, gd_device *device, size_t m, const struct shape *s)
 {
-    gd_free(o->x);
-    gd_free(o->w);
-    gd_free(o->rows);
-    gd_free(o->scratch);
-    gd_free(o->y);
-}
+    const gd_backend *backend = opt->backend;
+    const gd_limits limits = { .tile_rows = m, .max_in = s->k, .max_out = s->n, .max_position = 1, .head_dim = 2,
+                               .heads = 1, .kv_heads = 1 };
+    const size_t size = gd_dtype_size(opt->operand), bytes = s->n * s->k * size;
+    void *x = gd_alloc_aligned(m * s->k * size), *w = gd_alloc_aligned(bytes);
+    float *y = gd_alloc_aligned(m * s->n * sizeof *y);
+    const gd_view view = { .name = "w", .dtype = opt->operand, .rank = 2, .shape = { s->n, s->k }, .data = w,
+                           .bytes = bytes };
+    gd_call call = { .in = { { x, opt->operand, m, s->k, s->k } }, .out = { y, GD_F32, m, s->n, s->n } };
+    double best = 0, spent = 0;
+    gd_weight *weight = NULL;
+    gd_error err = { 0 };
 
-static bool operands_make(struct operands *o, const gd_gemm_kernel *kernel, size_t m, const struct shape *s,
-                          unsigned threads)
-{
-    const size_t size = gd_dtype_size(kernel->operand);
-    size_t bytes;
-
-    if (!gd_gemm_packed_bytes(s->n, s->k, kernel->operand, &bytes))
-        return false;
-    o->x = gd_alloc_aligned(m * s->k * size);
-    o->w = gd_alloc_aligned(bytes);
-    o->rows = gd_alloc_aligned(gd_gemm_rows_bytes(m, s->k));
-    o->scratch = gd_alloc_aligned(gd_gemm_scratch_bytes(m, threads));
-    o->y = gd_alloc_aligned(m * s->n * sizeof(float));
-    if (!o->x || !o->w || !o->rows || !o->scratch || !o->y)
-        return false;
-    fill(o->x, kernel->operand, m * s->k);
-    fill(o->w, kernel->operand, bytes / size);
-    return true;
-}
-
-/* Seconds of the fastest product, packing of the rows included. */
-static double best_time(const gd_gemm_kernel *kernel, gd_pool *pool, size_t m, const struct shape *s, double seconds)
-{
-    struct operands o = { 0 };
-    double best = 1e9, spent = 0;
-
-    if (!operands_make(&o, kernel, m, s, gd_pool_threads(pool))) {
-        operands_free(&o);
-        return 0;
+    if (x && w && y) {
+        fill(x, opt->operand, m * s->k);
+        fill(w, opt->operand, s->n * s->k);
+        if (backend->prepare(device, &limits, &err) ||
+            backend->weight_load(device, &weight, GD_WEIGHT_MATRIX, &view, &err))
+            fprintf(stderr, "bench_gemm: %s\n", err.text);
     }
-    for (int i = 0; i < 3 || spent < seconds; i++) {
+    call.w[0] = weight;
+    for (int i = 0; weight && (i < 3 || spent < opt->seconds); i++) {
         const double start = bench_now();
         double took;
 
-        gd_gemm_pack_rows(kernel, o.rows, o.x, s->k, m, s->k, 0, m);
-        gd_gemm_run(&(gd_gemm_job){ .kernel = kernel, .m = m, .n = s->n, .k = s->k, .x = o.rows, .w = o.w, .y = o.y,
-                                    .dtype = GD_F32, .stride = s->n }, pool, o.scratch);
+        backend->run[GD_OP_linear](device, &call);
         took = bench_now() - start;
-        best = took < best ? took : best;
+        best = i == 0 || took < best ? took : best;
         spent += took;
     }
-    operands_free(&o);
+    backend->weight_free(device, weight);
+    gd_free(x);
+    gd_free(w);
+    gd_free(y);
     return best;
 }
 
-static void bench_threads(const gd_gemm_kernel *kernel, const struct options *opt, unsigned threads)
+static void bench_shape(const struct options *opt, gd_device *device, const struct shape *s, size_t m, double peak)
 {
-    const char *type = opt->operand == GD_F32 ? "f32" : "bf16";
+    const double took = best_time(opt, device, m, s), work = 2.0 * (double)m * (double)s->n * (double)s->k;
+    const double rate = took > 0 ? work / took : 0;
+    const double bytes = took > 0 ? (double)(s->n * s->k * gd_dtype_size(opt->operand)) / took : 0;
+
+    if (opt->json)
+        printf("{\"backend\":\"%s\",\"kernels\":\"%s\",\"operand\":\"%s\",\"threads\":%u,\"k\":%zu,\"n\":%zu,"
+               "\"m\":%zu,\"gflops\":%.2f,\"peak\":%.2f}\n", opt->backend->name, opt->backend->describe(device),
+               opt->operand == GD_F32 ? "f32" : "bf16", gd_pool_threads(device->pool), s->k, s->n, m, rate * 1e-9,
+               peak * 1e-9);
+    else
+        printf("  %5zu %5zu %4zu  %9.1f  %7.3f  %8.1f\n", s->k, s->n, m, rate * 1e-9, peak > 0 ? rate / peak : 0,
+               bytes * 1e-9);
+    fflush(stdout);
+}
+
+static int bench_threads(const struct options *opt, unsigned threads)
+{
+    const gd_device_options open = { .threads = threads, .isa = opt->isa, .operand = opt->operand };
     gd_error err = { 0 };
-    gd_pool *pool;
+    gd_device *device;
     double peak;
 
-    if (gd_pool_open(&pool, threads, &err)) {
+    if (opt->backend->open(&device, &open, &err)) {
         fprintf(stderr, "bench_gemm: %s\n", err.text);
-        return;
+        return 1;
     }
-    peak = bench_peak(kernel->name, pool);
+    peak = bench_peak(device->gemm->name, device->pool);
     if (!opt->json)
-        printf("%s %s, %u threads, peak %.1f GFLOP/s\n      K     N    M    GFLOP/s  of peak   GB/s of weights\n",
-               kernel->name, type, threads, peak * 1e-9);
+        printf("%s (%s), %s, %u threads, peak of %s %.1f GFLOP/s\n      K     N    M    GFLOP/s  of peak   "
+               "GB/s of weights\n", opt->backend->name, opt->backend->describe(device),
+               opt->operand == GD_F32 ? "f32" : "bf16", threads, device->gemm->name, peak * 1e-9);
     for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
-        for (size_t r = 0; r < sizeof usual_rows / sizeof usual_rows[0]; r++) {
-            const size_t m = opt->rows ? opt->rows : usual_rows[r], k = shapes[s].k, n = shapes[s].n;
-            double took, rate, bytes;
-
-            if ((opt->model && strcmp(opt->model, shapes[s].model) != 0) || (opt->rows && r > 0))
-                continue;
-            took = best_time(kernel, pool, m, &shapes[s], opt->seconds);
-            rate = took > 0 ? 2.0 * (double)m * (double)n * (double)k / took : 0;
-            bytes = took > 0 ? (double)(n * k * gd_dtype_size(opt->operand)) / took : 0;
-            if (opt->json)
-                printf("{\"kernel\":\"%s\",\"operand\":\"%s\",\"threads\":%u,\"k\":%zu,\"n\":%zu,\"m\":%zu,"
-                       "\"gflops\":%.2f,\"peak\":%.2f}\n", kernel->name, type, threads, k, n, m, rate * 1e-9,
-                       peak * 1e-9);
-            else
-                printf("  %5zu %5zu %4zu  %9.1f  %7.3f  %8.1f\n", k, n, m, rate * 1e-9, peak > 0 ? rate / peak : 0,
-                       bytes * 1e-9);
-            fflush(stdout);
-        }
+        if (opt->model && strcmp(opt->model, shapes[s].model) != 0)
+            continue;
+        for (size_t r = 0; !opt->rows && r < sizeof usual_rows / sizeof usual_rows[0]; r++)
+            bench_shape(opt, device, &shapes[s], usual_rows[r], peak);
+        if (opt->rows)
+            bench_shape(opt, device, &shapes[s], opt->rows, peak);
     }
-    gd_pool_close(pool);
+    opt->backend->close(device);
+    return 0;
 }
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: bench_gemm [--isa NAME] [--threads N] [--operand bf16|f32] [--rows M] [--model 0.5b|7b] "
-                    "[--seconds S] [--json]\n");
+    fprintf(stderr, "usage: bench_gemm [--backend NAME] [--isa NAME] [--threads N] [--operand bf16|f32] [--rows M] "
+                    "[--model 0.5b|7b] [--seconds S] [--json]\n");
     return 2;
+}
+
+static bool set_option(struct options *opt, const char **backend, const char *name, const char *value)
+{
+    if (!strcmp(name, "--backend"))
+        *backend = value;
+    else if (!strcmp(name, "--isa"))
+        opt->isa = value;
+    else if (!strcmp(name, "--model"))
+        opt->model = value;
+    else if (!strcmp(name, "--threads"))
+        opt->threads = (unsigned)strtoul(value, NULL, 10);
+    else if (!strcmp(name, "--rows"))
+        opt->rows = strtoul(value, NULL, 10);
+    else if (!strcmp(name, "--seconds"))
+        opt->seconds = strtod(value, NULL);
+    else if (!strcmp(name, "--operand"))
+        opt->operand = strcmp(value, "f32") ? GD_BF16 : GD_F32;
+    else
+        return false;
+    return true;
 }
 
 int main(int argc, char **argv)
 {
     struct options opt = { .operand = GD_BF16, .seconds = 0.5 };
-    const gd_gemm_kernel *kernel;
+    const char *backend = "cpu";
     gd_error err = { 0 };
-    gd_isa isa;
+    int rc;
 
     for (int i = 1; i < argc; i++) {
-        const char *value = i + 1 < argc ? argv[i + 1] : NULL;
-
-        if (!strcmp(argv[i], "--json")) {
+        if (!strcmp(argv[i], "--json"))
             opt.json = true;
-            continue;
-        }
-        if (!value)
-            return usage();
-        if (!strcmp(argv[i], "--isa"))
-            opt.isa = value;
-        else if (!strcmp(argv[i], "--model"))
-            opt.model = value;
-        else if (!strcmp(argv[i], "--threads"))
-            opt.threads = (unsigned)strtoul(value, NULL, 10);
-        else if (!strcmp(argv[i], "--rows"))
-            opt.rows = strtoul(value, NULL, 10) % (GD_GEMM_ROWS + 1);
-        else if (!strcmp(argv[i], "--seconds"))
-            opt.seconds = strtod(value, NULL);
-        else if (!strcmp(argv[i], "--operand"))
-            opt.operand = strcmp(value, "f32") ? GD_BF16 : GD_F32;
+        else if (i + 1 < argc && set_option(&opt, &backend, argv[i], argv[i + 1]))
+            i++;
         else
             return usage();
-        i++;
     }
-    if (gd_isa_parse(&isa, opt.isa, gd_isa_detect(), &err)) {
+    if (gd_backend_find(&opt.backend, backend, opt.operand, &err)) {
         fprintf(stderr, "bench_gemm: %s\n", err.text);
         return 1;
     }
-    kernel = gd_gemm_pick(isa, opt.operand);
-    bench_threads(kernel, &opt, opt.threads ? opt.threads : 1);
-    if (!opt.threads && gd_cpu_count() > 1)
-        bench_threads(kernel, &opt, gd_cpu_count());
-    return 0;
+    rc = bench_threads(&opt, opt.threads ? opt.threads : 1);
+    if (!rc && !opt.threads && gd_cpu_count() > 1)
+        rc = bench_threads(&opt, gd_cpu_count());
+    return rc;
 }

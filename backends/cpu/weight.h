@@ -8,8 +8,9 @@ struct gd_weight {
     gd_weight_role role;
     size_t out, in;   /* MATRIX, TABLE: the view's shape; VECTOR: 1 and the number of elements */
     gd_dtype operand; /* MATRIX: type of the packed elements */
-    void *packed;     /* MATRIX: gemm.h gives the layout; openblas and onednn have their own */
+    void *packed;     /* MATRIX: gemm.h gives the layout, derived.h that of derived backends */
     float *vector;    /* VECTOR: [in] */
+    void *vendor;     /* a derived backend's own form of a MATRIX */
     gd_view view;     /* TABLE: used in place; may be misaligned */
 };
 

@@ -1,15 +1,15 @@
 /* test_linear.c - weights in their packed forms, and a whole linear: dot, bias, adapter, one rounding at the end. */
-#include "tests/backends/gemm_case.h"
+#include "tests/backends/linear_case.h"
 
-#include "backends/cpu/device.h"
 #include "backends/cpu/linear.h"
 #include "backends/cpu/weight.h"
 
-static gd_view view_of(const void *data, gd_dtype dtype, size_t out, size_t in)
-{
-    return (gd_view){ .name = "layer.weight", .dtype = dtype, .rank = 2, .shape = { out, in }, .data = data,
-                      .bytes = out * in * gd_dtype_size(dtype) };
-}
+/* The cpu backend as far as these tests need it. */
+static const gd_backend linear_only = {
+    .weight_load = gd_cpu_weight_load,
+    .weight_free = gd_cpu_weight_free,
+    .run = { [GD_OP_linear] = gd_cpu_linear },
+};
 
 /* A device as far as a linear needs one. */
 static void device_open(gd_device *device, gd_isa isa, gd_dtype operand, unsigned threads, const gd_limits *limits)
@@ -24,34 +24,6 @@ static void device_close(gd_device *device)
 {
     gd_free(device->linear_scratch);
     gd_pool_close(device->pool);
-}
-
-struct linear {
-    size_t rows, in, out, rank;
-    gd_dtype operand, output;
-    bool bias;
-    void *x, *w, *a, *b; /* of the operand type */
-    float *bias_values;
-    float scale;
-};
-
-static void linear_make(struct linear *l, uint64_t seed)
-{
-    l->x = test_values(l->rows * l->in, l->operand, FILL_NORMAL, &seed);
-    l->w = test_values(l->out * l->in, l->operand, FILL_NORMAL, &seed);
-    l->a = test_values(l->rank * l->in, l->operand, FILL_NORMAL, &seed);
-    l->b = test_values(l->out * l->rank, l->operand, FILL_NORMAL, &seed);
-    l->bias_values = test_values(l->out, GD_F32, FILL_NORMAL, &seed);
-    l->scale = 0.37f;
-}
-
-static void linear_drop(struct linear *l)
-{
-    gd_free(l->x);
-    gd_free(l->w);
-    gd_free(l->a);
-    gd_free(l->b);
-    gd_free(l->bias_values);
 }
 
 /* ARITHMETIC.md, section 7, one output at a time. */
@@ -83,41 +55,6 @@ static void linear_expected(const struct linear *l, float *y)
     gd_fpenv_leave(env);
 }
 
-/* Runs it through weight_load and the operation, with rows of x and y further apart than they are wide. */
-static void linear_run(gd_device *device, const struct linear *l, float *y)
-{
-    const gd_view views[] = { view_of(l->w, l->operand, l->out, l->in), view_of(l->a, l->operand, l->rank, l->in),
-                              view_of(l->b, l->operand, l->out, l->rank) };
-    const gd_view bias = { .name = "bias", .dtype = GD_F32, .rank = 1, .shape = { l->out }, .data = l->bias_values,
-                           .bytes = l->out * sizeof(float) };
-    const size_t xs = l->in + 3, ys = l->out + 5, size = gd_dtype_size(l->operand), out_size = gd_dtype_size(l->output);
-    char *x = gd_alloc_aligned(l->rows * xs * size), *out = gd_alloc_aligned(l->rows * ys * out_size);
-    gd_weight *w[4] = { NULL, NULL, NULL, NULL };
-    gd_call call = { .in = { { x, l->operand, l->rows, l->in, xs } }, .out = { out, l->output, l->rows, l->out, ys } };
-
-    memset(out, 0x5A, l->rows * ys * out_size);
-    for (size_t i = 0; i < l->rows; i++)
-        memcpy(x + i * xs * size, (char *)l->x + i * l->in * size, l->in * size);
-    for (size_t i = 0; i < (l->rank ? 3u : 1u); i++)
-        assert_ok(gd_cpu_weight_load(device, &w[i], GD_WEIGHT_MATRIX, &views[i], test_err));
-    if (l->bias)
-        assert_ok(gd_cpu_weight_load(device, &w[3], GD_WEIGHT_VECTOR, &bias, test_err));
-    call.w[0] = w[0];
-    call.w[1] = w[3];
-    call.lora = (gd_lora_weights){ w[1], w[2], l->scale };
-    gd_cpu_linear(device, &call);
-    for (size_t i = 0; i < l->rows * ys; i++) {
-        if (i % ys < l->out)
-            y[i / ys * l->out + i % ys] = test_element(out, l->output, i);
-        else
-            assert_int_equal(out[i * out_size], 0x5A);
-    }
-    for (size_t i = 0; i < 4; i++)
-        gd_cpu_weight_free(device, w[i]);
-    gd_free(x);
-    gd_free(out);
-}
-
 static void check(struct linear l, gd_isa isa, unsigned threads, uint64_t seed)
 {
     const gd_limits limits = { .tile_rows = l.rows, .max_in = l.in, .max_out = l.out, .max_rank = l.rank };
@@ -129,7 +66,7 @@ static void check(struct linear l, gd_isa isa, unsigned threads, uint64_t seed)
     got = gd_alloc(l.rows * l.out, sizeof *got);
     linear_expected(&l, want);
     device_open(&device, isa, l.operand, threads, &limits);
-    linear_run(&device, &l, got);
+    linear_run(&linear_only, &device, &l, got);
     for (size_t i = 0; i < l.rows * l.out; i++)
         if (!test_same(want[i], got[i]))
             fail_msg("linear by gemm:%s rows=%zu in=%zu out=%zu rank=%zu operand=%d output=%d bias=%d threads=%u "

@@ -1,0 +1,122 @@
+/* onednn.c - bf16 matmuls by oneDNN, on AMX where the CPU has it; everything else is the cpu backend's.
+ *
+ * oneDNN multiplies bf16 only with AVX-512 or AMX; elsewhere this backend says so.  Its fp32 matmul runs on every CPU
+ * and goes the same way through this code.  Sums are fp32 in oneDNN's own order: derived.h says what stays fixed. */
+#include "backends/cpu/derived.h"
+#include "backends/cpu/device.h"
+#include "backends/cpu/ops.h"
+#include "backends/onednn/matrix.h"
+#include "base/mem.h"
+
+#include <stdio.h>
+
+extern const gd_backend gd_backend_onednn;
+
+static const char *onednn_unavailable(gd_dtype operand)
+{
+    return gd_onednn_can(operand) ? NULL : "oneDNN has no bf16 matmul for this CPU: it needs AVX-512 or AMX";
+}
+
+static void onednn_close(gd_device *device)
+{
+    if (!device)
+        return;
+    gd_onednn_state_close(device->vendor);
+    device->vendor = NULL;
+    gd_derived_close(device);
+}
+
+static void product(const gd_device *device, unsigned worker, const gd_weight *w, size_t first, const void *x, float *y,
+                    float *spare)
+{
+    (void)spare;
+    gd_onednn_matrix_product(device->vendor, w->vendor, worker, first, x, y);
+}
+
+static gd_status onednn_open(gd_device **out, const gd_device_options *options, gd_error *err)
+{
+    gd_device *device;
+    gd_status rc = gd_backend_cpu.open(&device, options, err);
+    gd_onednn *state = NULL;
+
+    *out = NULL;
+    if (rc)
+        return rc;
+    rc = gd_onednn_state_open(&state, gd_pool_threads(device->pool), err);
+    device->vendor = state;
+    if (!rc) {
+        (void)snprintf(state->derived.about, sizeof state->derived.about, "%s, oneDNN %d.%d.%d",
+                       gd_isa_name(device->isa), dnnl_version()->major, dnnl_version()->minor, dnnl_version()->patch);
+        rc = gd_derived_find_tile(device, &gd_backend_onednn, product, err);
+    }
+    if (rc) {
+        onednn_close(device);
+        return rc;
+    }
+    *out = device;
+    return GD_OK;
+}
+
+/* oneDNN pads to blocks of at most 64 x 64. */
+static size_t onednn_weight_bytes(const gd_device *device, gd_weight_role role, const gd_view *view)
+{
+    gd_view padded = *view;
+
+    if (role == GD_WEIGHT_MATRIX && view->rank == 2 && view->shape[0] < SIZE_MAX - 63 && view->shape[1] < SIZE_MAX - 63) {
+        padded.shape[0] = (view->shape[0] + 63) / 64 * 64;
+        padded.shape[1] = (view->shape[1] + 63) / 64 * 64;
+    }
+    return gd_derived_weight_bytes(device, role, &padded);
+}
+
+static void onednn_weight_free(gd_device *device, gd_weight *weight)
+{
+    if (weight)
+        gd_onednn_matrix_free(weight->vendor);
+    gd_cpu_weight_free(device, weight);
+}
+
+static gd_status onednn_weight_load(gd_device *device, gd_weight **out, gd_weight_role role, const gd_view *view,
+                                    gd_error *err)
+{
+    gd_status rc = gd_derived_weight_load(device, out, role, view, err);
+
+    if (!rc && role == GD_WEIGHT_MATRIX)
+        rc = gd_onednn_matrix_make(device->vendor, *out, err);
+    if (rc) {
+        onednn_weight_free(device, *out);
+        *out = NULL;
+    }
+    return rc;
+}
+
+static void onednn_linear(gd_device *device, const gd_call *call) { gd_derived_linear(device, call, product); }
+
+const gd_backend gd_backend_onednn = {
+    .name = "onednn",
+    .about = "bf16 matmuls by oneDNN (AVX-512, AMX), the rest by cpu",
+    .unavailable = onednn_unavailable,
+    .open = onednn_open,
+    .close = onednn_close,
+    .describe = gd_derived_describe,
+    .buffer_alloc = gd_derived_buffer_alloc,
+    .buffer_free = gd_derived_buffer_free,
+    .upload = gd_derived_upload,
+    .download = gd_derived_download,
+    .weight_bytes = onednn_weight_bytes,
+    .weight_load = onednn_weight_load,
+    .weight_free = onednn_weight_free,
+    .prepare = gd_derived_prepare,
+    .scratch_bytes = gd_derived_scratch_bytes,
+    .run = {
+        [GD_OP_embedding] = gd_cpu_embedding,
+        [GD_OP_rms_norm] = gd_cpu_rms_norm,
+        [GD_OP_linear] = onednn_linear,
+        [GD_OP_rope] = gd_cpu_rope,
+        [GD_OP_attention] = gd_cpu_attention,
+        [GD_OP_gated] = gd_cpu_gated,
+        [GD_OP_add] = gd_cpu_add,
+        [GD_OP_last_row] = gd_cpu_last_row,
+        [GD_OP_head] = gd_cpu_head,
+    },
+};

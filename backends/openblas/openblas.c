@@ -1,0 +1,118 @@
+/* openblas.c - fp32 matmuls by OpenBLAS; everything else is the cpu backend's.
+ *
+ * The independent check of our own matmul.  OpenBLAS picks its kernels by itself (OPENBLAS_CORETYPE overrides it) and
+ * adds in its own order, so scores differ from the cpu backend's in the last bits; derived.h says what stays fixed.
+ * Its own threads are switched off for the whole process while a device is open: ours call it side by side. */
+#include "backends/cpu/derived.h"
+#include "backends/cpu/device.h"
+#include "backends/cpu/ops.h"
+#include "base/error.h"
+#include "base/mem.h"
+
+#include <cblas.h>
+#include <limits.h>
+#include <stdio.h>
+
+extern const gd_backend gd_backend_openblas;
+
+struct state {
+    gd_derived derived;
+    int threads; /* what OpenBLAS was set to before */
+};
+
+static const char *openblas_unavailable(gd_dtype operand)
+{
+    return operand == GD_F32 ? NULL : "OpenBLAS multiplies in fp32 only: use it with --precision fp32";
+}
+
+static void openblas_close(gd_device *device)
+{
+    if (device && device->vendor)
+        openblas_set_num_threads(((struct state *)device->vendor)->threads);
+    gd_derived_close(device);
+}
+
+/* y^T = w x^T, so that the rows of the tile are the dimension along which OpenBLAS's kernels use their vectors: the one
+ * in which more of them are alike. */
+static void product(const gd_device *device, unsigned worker, const gd_weight *w, size_t first, const void *x, float *y,
+                    float *spare)
+{
+    const int tile = (int)((const gd_derived *)device->vendor)->tile, cols = (int)gd_derived_cols(w, first);
+
+    (void)worker;
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, cols, tile, (int)w->in, 1,
+                (const float *)w->packed + first * w->in, (int)w->in, x, (int)w->in, 0, spare, tile);
+    for (int r = 0; r < tile; r++)
+        for (int c = 0; c < cols; c++)
+            y[r * (int)GD_DERIVED_COLS + c] = spare[c * tile + r];
+}
+
+static gd_status openblas_open(gd_device **out, const gd_device_options *options, gd_error *err)
+{
+    gd_device *device;
+    gd_status rc = gd_backend_cpu.open(&device, options, err);
+    struct state *state = rc ? NULL : gd_alloc_zero(1, sizeof *state);
+
+    *out = NULL;
+    if (rc)
+        return rc;
+    device->vendor = state;
+    if (state) {
+        state->threads = openblas_get_num_threads();
+        (void)snprintf(state->derived.about, sizeof state->derived.about, "%s, OpenBLAS for %s",
+                       gd_isa_name(device->isa), openblas_get_corename());
+        openblas_set_num_threads(1);
+        rc = gd_derived_find_tile(device, &gd_backend_openblas, product, err);
+    } else {
+        rc = gd_fail_memory(err, sizeof *state);
+    }
+    if (rc) {
+        openblas_close(device);
+        return rc;
+    }
+    *out = device;
+    return GD_OK;
+}
+
+/* OpenBLAS counts in int. */
+static gd_status openblas_weight_load(gd_device *device, gd_weight **out, gd_weight_role role, const gd_view *view,
+                                      gd_error *err)
+{
+    if (role == GD_WEIGHT_MATRIX && view->rank == 2 && (view->shape[0] > INT_MAX || view->shape[1] > INT_MAX)) {
+        *out = NULL;
+        return gd_fail(err, GD_EUNSUPPORTED, "%s: %zu x %zu is more than OpenBLAS can take", view->name,
+                       view->shape[0], view->shape[1]);
+    }
+    return gd_derived_weight_load(device, out, role, view, err);
+}
+
+static void openblas_linear(gd_device *device, const gd_call *call) { gd_derived_linear(device, call, product); }
+
+const gd_backend gd_backend_openblas = {
+    .name = "openblas",
+    .about = "fp32 matmuls by OpenBLAS, the rest by cpu",
+    .unavailable = openblas_unavailable,
+    .open = openblas_open,
+    .close = openblas_close,
+    .describe = gd_derived_describe,
+    .buffer_alloc = gd_derived_buffer_alloc,
+    .buffer_free = gd_derived_buffer_free,
+    .upload = gd_derived_upload,
+    .download = gd_derived_download,
+    .weight_bytes = gd_derived_weight_bytes,
+    .weight_load = openblas_weight_load,
+    .weight_free = gd_cpu_weight_free,
+    .prepare = gd_derived_prepare,
+    .scratch_bytes = gd_derived_scratch_bytes,
+    .run = {
+        [GD_OP_embedding] = gd_cpu_embedding,
+        [GD_OP_rms_norm] = gd_cpu_rms_norm,
+        [GD_OP_linear] = openblas_linear,
+        [GD_OP_rope] = gd_cpu_rope,
+        [GD_OP_attention] = gd_cpu_attention,
+        [GD_OP_gated] = gd_cpu_gated,
+        [GD_OP_add] = gd_cpu_add,
+        [GD_OP_last_row] = gd_cpu_last_row,
+        [GD_OP_head] = gd_cpu_head,
+    },
+};
