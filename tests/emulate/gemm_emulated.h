@@ -4,6 +4,11 @@
 
 #include "backends/cpu/gemm.h"
 
+/* Tiles as plain functions: correctness has no need of copies for each height. */
+#define GD_GEMM_EMULATED 1
+#define ALWAYS static
+#define UNROLL
+
 void emulated_gemm_avx512_BF16(size_t m, size_t pairs, const void *x, const void *w, float *sum, bool add, float *wide);
 void emulated_gemm_avx512_F32(size_t m, size_t pairs, const void *x, const void *w, float *sum, bool add, float *wide);
 void emulated_gemm_avx512_finish(const gd_gemm_finish *f);

@@ -7,9 +7,6 @@
 #include <stdint.h>
 #include <string.h>
 
-/* The compiler warns of the calling convention of wide vectors; all of this is inlined or local to a file. */
-#pragma GCC diagnostic ignored "-Wpsabi"
-
 typedef float __m512 __attribute__((vector_size(64)));
 typedef uint32_t __m512i __attribute__((vector_size(64)));
 typedef uint32_t __m512bh __attribute__((vector_size(64)));

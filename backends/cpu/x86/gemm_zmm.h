@@ -9,8 +9,11 @@
 
 #include <immintrin.h>
 
+/* Emulation (in the tests) has its own: it would take half a minute to compile these. */
+#ifndef GD_GEMM_EMULATED
 #define ALWAYS static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 16")
+#endif
 
 enum { MR = 14 };
 
