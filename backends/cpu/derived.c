@@ -168,7 +168,7 @@ static void round_row(gd_dtype type, void *to, size_t at, const float *from, siz
 
 static size_t tile_of(const gd_device *device) { return ((const gd_derived *)device->vendor)->tile; }
 
-/* The task's place: a chunk of outputs of w, and 64 rows. All tiles of the rows meet the chunk while it is in cache. */
+/* The task's place: a chunk of outputs of w, and 64 rows, whose tiles all meet the chunk while it is in cache. */
 struct place {
     size_t col, cols, row;
 };
@@ -215,7 +215,8 @@ static void main_task(void *context, size_t index, unsigned worker)
     const struct run *run = context;
     const gd_weight *w = run->call->w[0], *b = run->call->lora.b;
     const struct place at = place_of(w, index);
-    const size_t tile = tile_of(run->device), size = gd_dtype_size(w->operand), end = least(at.row + ROWS, run->rows);
+    const size_t tile = tile_of(run->device), size = gd_dtype_size(w->operand);
+    const size_t end = least(at.row + ROWS, run->rows);
     char *scratch = run->device->linear_scratch;
     float *sums = worker_sums(run, worker), *lora = sums + sum_floats, *spare = lora + sum_floats;
 
@@ -309,7 +310,8 @@ gd_status gd_derived_find_tile(gd_device *device, const gd_backend *backend, gd_
 {
     gd_derived *state = device->vendor;
     const size_t deepest = probe_in[sizeof probe_in / sizeof probe_in[0] - 1];
-    const size_t bytes = (COLS + ROWS) * deepest * gd_dtype_size(device->operand) + 128 + 2 * sum_floats * sizeof(float);
+    const size_t values = (COLS + ROWS) * deepest * gd_dtype_size(device->operand) + 128;
+    const size_t bytes = values + 2 * sum_floats * sizeof(float);
     char *room = gd_alloc_aligned(bytes);
     gd_status rc = room ? GD_OK : gd_fail_memory(err, bytes);
     bool alike = false;

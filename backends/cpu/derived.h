@@ -1,10 +1,11 @@
 /* derived.h - a backend that is the cpu backend with a library's matmul.
  *
- * What such a backend promises, with any library that gives the same bits for the same call: a score does not depend
- * on the company of its rows, nor on the threads.  For that the library always runs on one thread, inside our tasks, and
- * is always asked for the same shapes: a tile of some rows, padded with zeros, by at most 256 outputs.  And the height
- * of the tile is one at which this library, on this CPU, treats all rows of a tile alike, found by trying when the
- * device is opened: OpenBLAS 0.3.21 on a Zen adds up row 6 of 64 in another order than row 5, but not of 16. */
+ * What such a backend promises, with any library that gives the same bits for the same call: a score does not
+ * depend on the company of its rows, nor on the threads.  For that the library always runs on one thread, inside our
+ * tasks, and is always asked for the same shapes: a tile of some rows, padded with zeros, by at most 256 outputs.
+ * And the height of the tile is one at which this library, on this CPU, treats all rows of a tile alike, found by
+ * trying when the device is opened: OpenBLAS 0.3.21 on a Zen adds up row 6 of 64 in another order than row 5, but
+ * not of 16. */
 #ifndef GD_CPU_DERIVED_H
 #define GD_CPU_DERIVED_H
 

@@ -47,8 +47,8 @@ static void primitive_close(struct primitive *p)
 }
 
 /* False when oneDNN has no such matmul for this CPU, or no memory. */
-static bool primitive_open(struct primitive *p, dnnl_engine_t engine, const_dnnl_primitive_attr_t attr, gd_dtype operand,
-                           size_t tile, size_t in, size_t cols)
+static bool primitive_open(struct primitive *p, dnnl_engine_t engine, const_dnnl_primitive_attr_t attr,
+                           gd_dtype operand, size_t tile, size_t in, size_t cols)
 {
     const dnnl_data_type_t type = type_of(operand);
     const int before = one_thread();
@@ -240,12 +240,15 @@ gd_status gd_onednn_matrix_make(gd_onednn *state, gd_weight *w, gd_error *err)
     gd_onednn_matrix *m = gd_alloc_zero(1, sizeof *m);
     const size_t rest = w->out % GD_DERIVED_COLS, tile = state->derived.tile;
     gd_status rc = GD_OK;
+    bool ok;
 
     if (!m)
         return gd_fail_memory(err, sizeof *m);
     m->fulls = w->out / GD_DERIVED_COLS;
-    if ((m->fulls && !primitive_open(&m->full, state->engine, state->attr, w->operand, tile, w->in, GD_DERIVED_COLS)) ||
-        (rest && !primitive_open(&m->last, state->engine, state->attr, w->operand, tile, w->in, rest)))
+    ok = !m->fulls ||
+         primitive_open(&m->full, state->engine, state->attr, w->operand, tile, w->in, GD_DERIVED_COLS);
+    ok = ok && (!rest || primitive_open(&m->last, state->engine, state->attr, w->operand, tile, w->in, rest));
+    if (!ok)
         rc = gd_fail(err, GD_EUNSUPPORTED, "oneDNN has no matmul for a matrix of %zu x %zu", w->out, w->in);
     if (!rc)
         rc = need_scratch(state, scratch_bytes(&m->full), err);

@@ -26,8 +26,8 @@ static void onednn_close(gd_device *device)
     gd_derived_close(device);
 }
 
-static void product(const gd_device *device, unsigned worker, const gd_weight *w, size_t first, const void *x, float *y,
-                    float *spare)
+static void product(const gd_device *device, unsigned worker, const gd_weight *w, size_t first, const void *x,
+                    float *y, float *spare)
 {
     (void)spare;
     gd_onednn_matrix_product(device->vendor, w->vendor, worker, first, x, y);
@@ -62,7 +62,9 @@ static size_t onednn_weight_bytes(const gd_device *device, gd_weight_role role, 
 {
     gd_view padded = *view;
 
-    if (role == GD_WEIGHT_MATRIX && view->rank == 2 && view->shape[0] < SIZE_MAX - 63 && view->shape[1] < SIZE_MAX - 63) {
+    const size_t most = SIZE_MAX - 63;
+
+    if (role == GD_WEIGHT_MATRIX && view->rank == 2 && view->shape[0] < most && view->shape[1] < most) {
         padded.shape[0] = (view->shape[0] + 63) / 64 * 64;
         padded.shape[1] = (view->shape[1] + 63) / 64 * 64;
     }

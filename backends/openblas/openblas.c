@@ -32,10 +32,10 @@ static void openblas_close(gd_device *device)
     gd_derived_close(device);
 }
 
-/* y^T = w x^T, so that the rows of the tile are the dimension along which OpenBLAS's kernels use their vectors: the one
- * in which more of them are alike. */
-static void product(const gd_device *device, unsigned worker, const gd_weight *w, size_t first, const void *x, float *y,
-                    float *spare)
+/* y^T = w x^T, so that the rows of the tile are the dimension along which OpenBLAS's kernels use their vectors: the
+ * one in which more of them are alike. */
+static void product(const gd_device *device, unsigned worker, const gd_weight *w, size_t first, const void *x,
+                    float *y, float *spare)
 {
     const int tile = (int)((const gd_derived *)device->vendor)->tile, cols = (int)gd_derived_cols(w, first);
 

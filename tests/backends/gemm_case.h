@@ -76,9 +76,10 @@ static inline float test_dot(const void *x, const void *w, gd_dtype dtype, size_
         float acc = 0;
 
         for (size_t j = at; j < at + 512 && j < k; j += 2) {
-            const bool last = j + 1 == k;
+            const float a = j + 1 < k ? test_element(x, dtype, xi + j + 1) : 0;
+            const float b = j + 1 < k ? test_element(w, dtype, wi + j + 1) : 0;
 
-            acc = fmaf(last ? 0 : test_element(x, dtype, xi + j + 1), last ? 0 : test_element(w, dtype, wi + j + 1), acc);
+            acc = fmaf(a, b, acc);
             acc = fmaf(test_element(x, dtype, xi + j), test_element(w, dtype, wi + j), acc);
         }
         total = at == 0 ? acc : total + acc;

@@ -114,7 +114,8 @@ static void infinities_nans_and_denormals(void **state)
 
 static void each_split(const gd_gemm_kernel *kernel, gd_pool *pool)
 {
-    static const size_t shapes[][3] = { { 1, 500, 513 }, { 40, 20, 600 }, { 37, 300, 130 }, { 9, 1100, 70 }, { 512, 64, 9 } };
+    static const size_t shapes[][3] = { { 1, 500, 513 }, { 40, 20, 600 }, { 37, 300, 130 }, { 9, 1100, 70 },
+                                        { 512, 64, 9 } };
 
     for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++)
         check(kernel, pool, (struct gemm_case){ .m = shapes[s][0], .n = shapes[s][1], .k = shapes[s][2],

@@ -1,5 +1,6 @@
 /* immintrin.h - the AVX-512 intrinsics that the matmul uses, in plain C: for tests of the AVX-512 sources on a CPU
- * that lacks them.  This shows indices, tails and order; the instructions themselves are shown on a CPU that has them. */
+ * that lacks them.  This shows indices, tails and order; the instructions themselves are shown on a CPU that has
+ * them. */
 #ifndef GD_TESTS_EMULATE_IMMINTRIN_H
 #define GD_TESTS_EMULATE_IMMINTRIN_H
 

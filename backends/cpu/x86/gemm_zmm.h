@@ -1,7 +1,7 @@
 /* gemm_zmm.h - tiles of up to 14 rows by 32 outputs in 28 sums, for the kernels of the AVX-512 family.
  *
- * Without VDPBF16PS a panel's block is expanded to fp32 once where several tiles read it; a single tile takes the packed
- * weights apart as it goes. */
+ * Without VDPBF16PS a panel's block is expanded to fp32 once where several tiles read it; a single tile takes the
+ * packed weights apart as it goes. */
 #ifndef GD_CPU_X86_GEMM_ZMM_H
 #define GD_CPU_X86_GEMM_ZMM_H
 
@@ -17,8 +17,8 @@
 
 enum { MR = 14 };
 
-/* How a tile finds its weights: packed BF16 for the fp32 units, packed F32, expanded [pairs][odd 32, even 32], or packed
- * BF16 for VDPBF16PS, whose rows are BF16 too. */
+/* How a tile finds its weights: packed BF16 for the fp32 units, packed F32, expanded [pairs][odd 32, even 32], or
+ * packed BF16 for VDPBF16PS, whose rows are BF16 too. */
 enum form { PACKED_BF16, PACKED_F32, EXPANDED, PAIRS };
 
 /* Sixteen outputs' weights of the pair at w, odd or even; v counts sixteens. */
