@@ -7,10 +7,23 @@
 #include <stdio.h>
 #include <string.h>
 
+#if HAVE_OPENBLAS
+extern const gd_backend gd_backend_openblas;
+#endif
+#if HAVE_ONEDNN
+extern const gd_backend gd_backend_onednn;
+#endif
+
 const gd_backend *const *gd_backends_all(void)
 {
     static const gd_backend *const all[] = {
         &gd_backend_cpu,
+#if HAVE_OPENBLAS
+        &gd_backend_openblas,
+#endif
+#if HAVE_ONEDNN
+        &gd_backend_onednn,
+#endif
         NULL,
     };
 

@@ -145,6 +145,21 @@ static void company_and_threads_do_not_change_a_bit(void **state)
     for_each(each_company);
 }
 
+/* Both libraries multiply in fp32 on every CPU, so that a build that has them can always test them. */
+static void what_was_compiled_is_there(void **state)
+{
+    const gd_backend *found;
+
+    (void)state;
+    (void)found;
+#if HAVE_OPENBLAS
+    assert_ok(gd_backend_find(&found, "openblas", GD_F32, test_err));
+#endif
+#if HAVE_ONEDNN
+    assert_ok(gd_backend_find(&found, "onednn", GD_F32, test_err));
+#endif
+}
+
 static void what_cannot_run_says_why(void **state)
 {
     (void)state;
@@ -206,6 +221,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(error_against_float64),
         cmocka_unit_test(company_and_threads_do_not_change_a_bit),
+        cmocka_unit_test(what_was_compiled_is_there),
         cmocka_unit_test(what_cannot_run_says_why),
         cmocka_unit_test(no_memory_is_an_error),
     };

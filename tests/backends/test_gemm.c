@@ -98,7 +98,8 @@ static void depths_around_the_blocks(void **state)
 
 static void each_odd_value(const gd_gemm_kernel *kernel, gd_pool *pool)
 {
-    for (uint64_t seed = 1; seed <= 4; seed++) {
+    for (uint64_t seed = 1; seed <= 4; seed++) { /* k = 1: products that become -0 are the whole sum */
+        check(kernel, pool, (struct gemm_case){ .m = 20, .n = 40, .k = 1, .seed = seed, .fill = FILL_TINY });
         for (size_t m = 5; m <= 20; m += 15) {
             check(kernel, pool, (struct gemm_case){ .m = m, .n = 40, .k = 77, .seed = seed, .fill = FILL_SPECIAL });
             check(kernel, pool, (struct gemm_case){ .m = m, .n = 40, .k = 601, .seed = seed, .fill = FILL_TINY });
