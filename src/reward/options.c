@@ -45,7 +45,8 @@ static gd_status check_numerics(const gd_options *options, gd_error *err)
 gd_status gd_options_check(const gd_options *options, gd_error *err)
 {
     if (options->struct_size != sizeof *options)
-        return gd_fail(err, GD_EUSAGE, "gd_options.struct_size is %zu, but %zu is expected: call gd_options_init() first",
+        return gd_fail(err, GD_EUSAGE,
+                       "gd_options.struct_size is %zu, but %zu is expected: call gd_options_init() first",
                        options->struct_size, sizeof *options);
     if (!options->model)
         return gd_fail(err, GD_EUSAGE, "no model was given");

@@ -116,12 +116,16 @@ int program_wait(pid_t child)
 
 program_run program_run_with(const char *input, const char *const *arguments)
 {
-    const char *const out = program_path("stdout"), *const errors = program_path("stderr");
-    const int in_fd = input ? open(input, O_RDONLY) : -1;
-    const int out_fd = open(out, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    const int error_fd = open(errors, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    char out[256], errors[256]; /* not from program_path(): the caller may hold many of its paths */
+    int in_fd = -1, out_fd, error_fd;
     program_run run;
 
+    (void)snprintf(out, sizeof out, "%s/stdout", work_directory());
+    (void)snprintf(errors, sizeof errors, "%s/stderr", work_directory());
+    if (input)
+        in_fd = open(input, O_RDONLY);
+    out_fd = open(out, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    error_fd = open(errors, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     assert_true(out_fd >= 0 && error_fd >= 0 && (!input || in_fd >= 0));
     run.status = program_wait(program_start(in_fd, out_fd, error_fd, arguments));
     if (in_fd >= 0)

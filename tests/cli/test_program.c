@@ -96,7 +96,8 @@ static void texts_are_scored_like_lines(void **state)
     program_run file, texts, end;
 
     (void)state;
-    program_write(input, "{\"text\":\"a \\\"b\\\" \\\\n\\n\\t\\u0001\\u00e9\"}\n{\"text\":\"--quiet\"}\n{\"text\":\"x\"}\n");
+    program_write(input,
+                  "{\"text\":\"a \\\"b\\\" \\\\n\\n\\t\\u0001\\u00e9\"}\n{\"text\":\"--quiet\"}\n{\"text\":\"x\"}\n");
     file = program(NULL, "score", "--model", model, "--input", input, NULL);
     texts = program(NULL, "score", "a \"b\" \\n\n\t\001\303\251", "--model", model, "--", "--quiet", "x", NULL);
     assert_quiet(&file);
@@ -218,7 +219,8 @@ static void long_texts_are_treated_as_told(void **state)
     program_forget(&run);
 
     for (size_t i = 0; i < 2; i++) {
-        run = program(NULL, "score", "--model", model, "--max-length=4", "--truncate", i ? "left" : "right", text, NULL);
+        run = program(NULL, "score", "--model", model, "--max-length=4", "--truncate", i ? "left" : "right", text,
+                      NULL);
         assert_quiet(&run);
         assert_non_null(strstr(run.out, "\"tokens\":4,\"truncated\":true}\n"));
         program_forget(&run);
