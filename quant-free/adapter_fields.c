@@ -9,32 +9,13 @@
 #include <string.h>
 
 /* Read by adapter_config.c, or of no influence on a trained adapter's scores. */
-static const char *const known[] = { "alpha_pattern",
-                                     "auto_mapping",
-                                     "base_model_name_or_path",
-                                     "corda_config",
-                                     "eva_config",
-                                     "exclude_modules",
-                                     "inference_mode",
-                                     "init_lora_weights",
-                                     "layers_pattern",
-                                     "layers_to_transform",
-                                     "loftq_config",
-                                     "lora_alpha",
-                                     "lora_dropout",
-                                     "lora_ga_config",
-                                     "megatron_core",
-                                     "modules_to_save",
-                                     "peft_type",
-                                     "peft_version",
-                                     "qalora_group_size",
-                                     "r",
-                                     "rank_pattern",
-                                     "revision",
-                                     "runtime_config",
-                                     "target_modules",
-                                     "task_type",
-                                     "use_rslora" };
+static const char *const known[] = {
+    "alpha_pattern", "auto_mapping", "base_model_name_or_path", "corda_config", "eva_config",
+    "exclude_modules", "inference_mode", "init_lora_weights", "layers_pattern", "layers_to_transform",
+    "loftq_config", "lora_alpha", "lora_dropout", "lora_ga_config", "megatron_core", "modules_to_save",
+    "peft_type", "peft_version", "qalora_group_size", "r", "rank_pattern", "revision", "runtime_config",
+    "target_modules", "task_type", "use_rslora",
+};
 
 static const struct refusal {
     const char *field, *why;
