@@ -1,0 +1,136 @@
+/* test_convert.c - numbers of views: exact widening, one rounding, rows, misaligned bytes. */
+#include "tests/check.h"
+
+#include "quant-free/convert.h"
+
+#include <math.h>
+
+/* Reference rounding to bf16, by value: the nearer neighbour, of two equally near the one with an even last
+ * bit. */
+static gd_bf16 nearest(float f)
+{
+    uint32_t bits;
+    gd_bf16 low;
+    double below, above;
+
+    memcpy(&bits, &f, 4);
+    low = (gd_bf16)(bits >> 16); /* towards zero */
+    below = fabs((double)gd_bf16_to_f32(low));
+    above = (low & 0x7FFF) == 0x7F7F ? 0x1p128 : fabs((double)gd_bf16_to_f32((gd_bf16)(low + 1)));
+    if (fabs((double)f) - below == above - fabs((double)f))
+        return (gd_bf16)(low + (low & 1));
+    return fabs((double)f) - below < above - fabs((double)f) ? low : (gd_bf16)(low + 1);
+}
+
+static void f32_is_rounded_to_nearest_even(void **state)
+{
+    uint32_t bits = 1;
+
+    (void)state;
+    for (int i = 0; i < 2000000; i++) {
+        const uint32_t tie =
+            i % 3 == 0 ? (bits & 0xFFFF0000u) | 0x8000u : bits; /* a third of them exact ties */
+        gd_bf16 got;
+        float f;
+
+        bits = bits * 1664525u + 1013904223u;
+        memcpy(&f, &tie, 4);
+        if (!isfinite(f))
+            continue;
+        got = gd_bf16_from_f32(f);
+        if (got != nearest(f))
+            fail_msg("%a becomes %04x, not %04x", f, got, nearest(f));
+    }
+    assert_int_equal(gd_bf16_from_f32(INFINITY), 0x7F80);
+    assert_int_equal(gd_bf16_from_f32(-INFINITY), 0xFF80);
+    assert_int_equal(gd_bf16_from_f32(0x1.FFp127f), 0x7F80); /* a tie at the top goes to infinity */
+    assert_true(isnan(gd_bf16_to_f32(gd_bf16_from_f32(NAN))));
+    assert_int_equal(gd_bf16_from_f32(-0.0f), 0x8000);
+}
+
+/* Every half, against its definition. */
+static void halves_are_widened_exactly(void **state)
+{
+    (void)state;
+    for (unsigned h = 0; h < 65536; h++) {
+        const int exp = (int)(h >> 10 & 31), mant = (int)(h & 1023);
+        const double size = exp == 0 ? ldexp(mant, -24) : ldexp(1024 + mant, exp - 25);
+        const float f = gd_f16_to_f32((uint16_t)h);
+
+        if (exp == 31) {
+            assert_true(mant ? isnan(f) : isinf(f));
+            assert_int_equal(!!signbit(f), h >> 15);
+            continue;
+        }
+        assert_true((double)f == (h >> 15 ? -size : size));
+        assert_int_equal(!!signbit(f), h >> 15);
+    }
+}
+
+/* The same six numbers in each type, starting at each of four offsets. */
+static void views_are_converted_wherever_they_lie(void **state)
+{
+    static const float numbers[6] = { 1.0f, -2.5f, 0.0f, 0.00390625f, 100.0f, -1.0f };
+    static const uint16_t halves[6] = { 0x3C00, 0xC100, 0, 0x1C00, 0x5640, 0xBC00 };
+    uint16_t brains[6];
+    const void *bytes[3] = { brains, numbers, halves };
+
+    (void)state;
+    for (int i = 0; i < 6; i++)
+        brains[i] = gd_bf16_from_f32(numbers[i]);
+    for (unsigned type = GD_BF16; type <= GD_F16; type++) {
+        for (size_t at = 0; at < 4; at++) {
+            unsigned char room[32];
+            const size_t size = gd_dtype_size((gd_dtype)type);
+            const gd_view v = { "v", (gd_dtype)type, 2, { 3, 2 }, room + at, 6 * size };
+            gd_bf16 to16[7] = { [6] = 0xABCD };
+            float to32[7] = { [6] = 77 };
+
+            memcpy(room + at, bytes[type], 6 * size);
+            assert_int_equal(gd_view_elements(&v), 6);
+            assert_int_equal(gd_view_row_elements(&v), 2);
+            gd_view_to_f32(&v, to32);
+            gd_view_to_bf16(&v, to16);
+            assert_memory_equal(to32, numbers, sizeof numbers);
+            assert_memory_equal(to16, brains, sizeof brains);
+            gd_view_rows_to_f32(&v, 1, 2, to32);
+            gd_view_rows_to_bf16(&v, 2, 1, to16);
+            assert_memory_equal(to32, numbers + 2, 4 * sizeof *numbers);
+            assert_memory_equal(to16, brains + 4, 2 * sizeof *brains);
+            assert_true(to32[6] == 77 && to16[6] == 0xABCD); /* nothing behind the end is written */
+            assert_true(gd_view_finite(&v));
+            assert_false(gd_view_all_zero(&v));
+        }
+    }
+}
+
+static void special_numbers_are_seen(void **state)
+{
+    static const uint16_t zeros[3] = { 0, 0x8000, 0 }, nan16[3] = { 0, 0x7FC0, 0 },
+                          inf_half[3] = { 0, 0, 0xFC00 };
+    const gd_view zero = { "z", GD_BF16, 1, { 3 }, zeros, 6 }, nans = { "n", GD_BF16, 1, { 3 }, nan16, 6 };
+    const gd_view inf = { "i", GD_F16, 1, { 3 }, inf_half, 6 }, scalar = { "s", GD_F16, 0, { 0 }, zeros, 2 };
+    const gd_view none = { "e", GD_F32, 2, { 0, 4 }, NULL, 0 };
+
+    (void)state;
+    assert_true(gd_view_all_zero(&zero) && gd_view_finite(&zero));
+    assert_false(gd_view_finite(&nans));
+    assert_false(gd_view_finite(&inf));
+    assert_int_equal(gd_view_elements(&scalar), 1);
+    assert_int_equal(gd_view_row_elements(&scalar), 1);
+    assert_int_equal(gd_view_elements(&none), 0);
+    gd_view_to_f32(&none, NULL);
+    gd_view_to_bf16(&none, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(f32_is_rounded_to_nearest_even),
+        cmocka_unit_test(halves_are_widened_exactly),
+        cmocka_unit_test(views_are_converted_wherever_they_lie),
+        cmocka_unit_test(special_numbers_are_seen),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,225 @@
+/* test_weights.c - directories of weights: single, sharded, wrong. SM05 to SM12 are the project's named
+ * cases. */
+#include "tests/check.h"
+#include "tests/quant-free/files.h"
+
+#include "base/mem.h"
+#include "quant-free/weights.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TENSOR(name, begin, end) \
+    "\"" name "\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[" begin "," end "]}"
+#define INDEX(map) "{\"metadata\":{\"total_size\":99},\"weight_map\":{" map "}}"
+#define S1 "model-00001-of-00002.safetensors"
+#define S2 "model-00002-of-00002.safetensors"
+#define BOTH "\"a\":\"" S1 "\",\"b\":\"" S2 "\""
+
+static int wrong;
+
+static int teardown(void **state)
+{
+    const int lost = wrong;
+
+    wrong = 0;
+    return dir_teardown(state) || lost ? -1 : 0;
+}
+
+static void write_shards(const char *dir)
+{
+    write_st(dir, S1, "{" TENSOR("a", "0", "4") "}", 4);
+    write_st(dir, S2, "{" TENSOR("b", "0", "4") "}", 4);
+    write_text(dir, "model.safetensors.index.json", INDEX(BOTH));
+}
+
+/* Opens dir; the sentence must be "DIR/FILE: WANT" (FILE may be "", for the directory itself). */
+static void expect(const char *dir, const char *id, const char *file, const char *want)
+{
+    const uint64_t live = gd_mem_live();
+    gd_error err = { GD_OK, "" };
+    gd_weights *w;
+    const gd_status rc = gd_weights_open(&w, dir, &err);
+
+    gd_weights_close(w);
+    wrong += !said(id, *file ? in_dir(dir, file) : dir, rc, &err, want);
+    assert_int_equal(gd_mem_live(), live);
+}
+
+static void golden_models_open(void **state)
+{
+    char dir[512];
+    const gd_view *embed, *head;
+    gd_weights *single, *shards;
+
+    (void)state;
+    assert_ok(gd_weights_open(&single, test_data(dir, sizeof dir, "golden/qwen2"), test_err));
+    assert_ok(gd_weights_open(&shards, test_data(dir, sizeof dir, "golden/qwen2-causal"), test_err));
+    assert_int_equal(gd_weights_count(single), 39);
+    assert_int_equal(gd_weights_note_count(single), 0);
+    head = gd_weights_find(single, "score.weight");
+    assert_non_null(head);
+    assert_int_equal(head->shape[0], 1);
+    assert_int_equal(head->shape[1], 96);
+    assert_null(gd_weights_find(shards, "score.weight"));
+    for (size_t i = 0; i < gd_weights_count(single); i++) { /* the same body, in one file and in four */
+        const gd_view *here = gd_weights_at(single, i), *there = gd_weights_find(shards, here->name);
+
+        assert_true(i == 0 || strcmp(gd_weights_at(single, i - 1)->name, here->name) < 0);
+        if (here == head)
+            continue;
+        assert_non_null(there);
+        assert_int_equal(here->bytes, there->bytes);
+        assert_memory_equal(here->data, there->data, here->bytes);
+    }
+    assert_ok(gd_weights_need(&embed, shards, "model.embed_tokens.weight", test_err));
+    assert_int_equal(embed->bytes, 1536 * 96 * 2);
+    assert_int_equal(gd_weights_bytes(single), 804288);
+    gd_weights_close(single);
+    gd_weights_close(shards);
+}
+
+static void indexes_are_checked(void **state)
+{
+    static const struct {
+        const char *id, *index, *file, *want;
+    } cases[] = {
+        { "fine", INDEX(BOTH), "", "" }, /* SM08: total_size is wrong, and nobody needs it */
+        { "SM05 up", INDEX("\"a\":\"../" S1 "\""), "model.safetensors.index.json",
+          "\"a\" is said to be in \"../" S1 "\", but a plain *.safetensors file name is expected" },
+        { "SM05 absolute", INDEX("\"a\":\"/tmp/" S1 "\""), "model.safetensors.index.json",
+          "\"a\" is said to be in \"/tmp/" S1 "\", but a plain *.safetensors file name is expected" },
+        { "SM05 hidden", INDEX("\"a\":\"..safetensors\""), "model.safetensors.index.json",
+          "\"a\" is said to be in \"..safetensors\", but a plain *.safetensors file name is expected" },
+        { "SM05 itself", INDEX("\"a\":\"model.safetensors.index.json\""), "model.safetensors.index.json",
+          "\"a\" is said to be in \"model.safetensors.index.json\", but a plain *.safetensors file name is "
+          "expected" },
+        { "SM05 pickle", INDEX("\"a\":\"pytorch_model-00001-of-00002.bin\""), "model.safetensors.index.json",
+          "\"a\" is said to be in \"pytorch_model-00001-of-00002.bin\", but a plain *.safetensors file name "
+          "is expected" },
+        { "SM05 empty", INDEX("\"a\":\"\""), "model.safetensors.index.json",
+          "\"a\" is said to be in \"\", but a plain *.safetensors file name is expected" },
+        { "SM05 NUL", INDEX("\"a\":\"" S1 "\\u0000\""), "model.safetensors.index.json",
+          "the field \"a\" holds a NUL character" },
+        { "SM05 number", INDEX("\"a\":1"), "model.safetensors.index.json",
+          "the field \"a\" is an integer, a string is expected" },
+        { "SM05 missing", INDEX(BOTH ",\"c\":\"model-3.safetensors\""), "model-3.safetensors",
+          "No such file or directory" },
+        { "SM06 listed once, held twice", INDEX("\"a\":\"" S1 "\",\"b\":\"" S1 "\""), S1,
+          "tensor \"b\" is missing, but DIR/model.safetensors.index.json says that it is there" },
+        { "SM06 other shard", INDEX("\"a\":\"" S2 "\",\"b\":\"" S1 "\""), S1,
+          "tensor \"a\" is here, but DIR/model.safetensors.index.json says that it is in " S2 },
+        { "SM07", INDEX(BOTH ",\"c\":\"" S2 "\""), S2,
+          "tensor \"c\" is missing, but DIR/model.safetensors.index.json says that it is there" },
+        { "not listed", INDEX("\"b\":\"" S2 "\",\"c\":\"" S1 "\""), S1,
+          "tensor \"a\" is not listed in DIR/model.safetensors.index.json" },
+        { "no map", "{}", "model.safetensors.index.json",
+          "the field \"weight_map\" is missing, an object is expected" },
+        { "empty map", INDEX(""), "model.safetensors.index.json", "\"weight_map\" is empty" },
+        { "a list", "[]", "model.safetensors.index.json", "not a JSON object" },
+        { "twice", INDEX(BOTH ",\"a\":\"" S2 "\""), "model.safetensors.index.json",
+          "not valid JSON at line 1 column 125: duplicate object key near '\"a\"'" },
+    };
+
+    write_shards(*state);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *dir = strstr(cases[i].want, "DIR");
+        char want[1024];
+
+        write_text(*state, "model.safetensors.index.json", cases[i].index);
+        (void)snprintf(want, sizeof want, "%.*s%s%s", dir ? (int)(dir - cases[i].want) : 1023, cases[i].want,
+                       dir ? (const char *)*state : "", dir ? dir + 3 : "");
+        expect(*state, cases[i].id, cases[i].file, want);
+    }
+}
+
+/* SM06: the same tensor in both shards, listed for one. */
+static void a_tensor_in_two_shards_is_refused(void **state)
+{
+    char want[1024];
+
+    write_shards(*state);
+    write_st(*state, S2, "{" TENSOR("a", "0", "4") "," TENSOR("b", "4", "8") "}", 8);
+    (void)snprintf(want, sizeof want,
+                   "tensor \"a\" is here, but %s/model.safetensors.index.json says that it is in " S1,
+                   (const char *)*state);
+    expect(*state, "SM06", S2, want);
+}
+
+/* SM10 and SM11: what a shard may not be. */
+static void shards_are_whole_regular_files(void **state)
+{
+    write_shards(*state);
+    write_st(*state, S2, "{" TENSOR("b", "0", "4") "}", 3);
+    expect(*state, "SM11", S2, "tensor \"b\": it ends at 4, but the file has 3 bytes of data");
+    remove_file(*state, S2);
+    assert_int_equal(mkfifo(in_dir(*state, S2), 0600), 0);
+    expect(*state, "SM10 FIFO", S2, "not a regular file");
+    remove_file(*state, S2);
+    make_dir(*state, S2);
+    expect(*state, "SM10 directory", S2, "not a regular file");
+    remove_file(*state, S2);
+    assert_int_equal(symlink("/dev/zero", in_dir(*state, S2)), 0);
+    expect(*state, "SM10 device", S2, "not a regular file");
+    remove_file(*state, S2);
+    assert_int_equal(symlink(S2, in_dir(*state, S2)), 0);
+    expect(*state, "SM10 loop", S2, "Too many levels of symbolic links");
+    remove_file(*state, S2);
+    write_st(*state, "blob", "{" TENSOR("b", "0", "4") "}", 4); /* as the Hugging Face cache has it */
+    assert_int_equal(symlink("blob", in_dir(*state, S2)), 0);
+    expect(*state, "a link", S2, "");
+}
+
+static void the_right_files_are_chosen(void **state)
+{
+    const gd_view *view;
+    gd_weights *w;
+
+    expect(*state, "nothing", "", "no model.safetensors and no model.safetensors.index.json");
+    write_text(*state, "pytorch_model.bin", "PK\3\4");
+    expect(*state, "pickle", "",
+           "only pytorch_model.bin is there, a pickle, which can run code when it is read; convert it where "
+           "you trust "
+           "it: load it with Transformers and call save_pretrained(), which writes safetensors");
+    write_shards(*state);
+    write_st(*state, "model.safetensors", "{" TENSOR("c", "0", "4") "}", 4);
+    assert_ok(gd_weights_open(&w, *state, test_err)); /* SM12 */
+    assert_int_equal(gd_weights_count(w), 1);
+    assert_non_null(gd_weights_find(w, "c"));
+    assert_string_equal(gd_weights_path(w), in_dir(*state, "model.safetensors"));
+    assert_int_equal(gd_weights_note_count(w), 2);
+    assert_non_null(strstr(gd_weights_note(w, 0), "model.safetensors.index.json is ignored"));
+    assert_non_null(strstr(gd_weights_note(w, 1), "pytorch_model.bin is ignored, safetensors is there"));
+    gd_weights_close(w);
+
+    write_st(*state, "model.safetensors",
+             "{" TENSOR("c", "0", "4") ",\"ids\":{\"dtype\":\"I64\",\"shape\":[1],\"data_offsets\":[4,12]}}",
+             12);
+    assert_ok(gd_weights_open(&w, *state, test_err));
+    assert_null(gd_weights_find(w, "ids"));
+    assert_int_equal(gd_weights_bytes(w), 4);
+    for (int i = 0; i < 2; i++) {
+        static const char *const names[] = { "ids", "d" };
+        static const char *const wants[] = { "tensor \"ids\" has the dtype I64, but BF16, F16 or F32 is "
+                                             "expected",
+                                             "tensor \"d\" is missing" };
+        gd_error err = { GD_OK, "" };
+        const gd_status rc = gd_weights_need(&view, w, names[i], &err);
+
+        wrong += !said(names[i], gd_weights_path(w), rc, &err, wants[i]);
+    }
+    gd_weights_close(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(golden_models_open),
+        cmocka_unit_test_setup_teardown(indexes_are_checked, dir_setup, teardown),
+        cmocka_unit_test_setup_teardown(a_tensor_in_two_shards_is_refused, dir_setup, teardown),
+        cmocka_unit_test_setup_teardown(shards_are_whole_regular_files, dir_setup, teardown),
+        cmocka_unit_test_setup_teardown(the_right_files_are_chosen, dir_setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
