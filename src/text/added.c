@@ -102,7 +102,8 @@ bool gd_added_find(const gd_added_set *set, const uint8_t *classes, const unsign
         const size_t from = search->at;
         const gd_added_token *token;
 
-        if (set->begin[s[from]] == set->begin[s[from] + 1] || !(token = longest_at(set, s + from, len - from))) {
+        if (set->begin[s[from]] == set->begin[s[from] + 1] ||
+            !(token = longest_at(set, s + from, len - from))) {
             search->at++;
             continue;
         }

@@ -52,7 +52,7 @@ typedef struct gd_added_search {
 } gd_added_search;
 
 /* The next match, leftmost and of those longest. `from` is never before search->done, except for a token that
- * begins within the spaces that the match before it took: then the two overlap, as they do in the reference. */
+ * begins within the spaces that the match before it took: then the two overlap, as in the reference. */
 bool gd_added_find(const gd_added_set *set, const uint8_t *classes, const unsigned char *s, size_t len,
                    gd_added_search *search, gd_added_match *match);
 

@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-#define SHORT 40       /* symbols: up to here an array is searched */
-#define MAX_WALK 2000  /* as in vocab.c */
+#define SHORT 40      /* symbols: up to here an array is searched */
+#define MAX_WALK 2000 /* as in vocab.c */
 #define NOWHERE UINT32_MAX
 
 void gd_bpe_free(gd_bpe *bpe)
@@ -30,42 +30,76 @@ void gd_bpe_room_free(gd_bpe_room *room)
 
 static size_t first_slot(const gd_bpe *bpe, uint64_t pair)
 {
-    uint64_t h = (pair ^ pair >> 32) * 0x9E3779B97F4A7C15u;
-
-    return (size_t)((h ^ h >> 32) * 0xD6E8FEB86659FD93u >> 32) & bpe->mask;
+    return (size_t)((pair ^ pair >> 21) * 0x9E3779B97F4A7C15u >> 32) & bpe->mask;
 }
 
 uint32_t gd_bpe_rank(const gd_bpe *bpe, uint32_t left, uint32_t right)
 {
-    const uint64_t pair = (uint64_t)left << 32 | right;
+    const uint64_t pair = (uint64_t)left << 21 | right;
 
     for (size_t at = first_slot(bpe, pair);; at = (at + 1) & bpe->mask) {
-        const gd_merge_slot *slot = &bpe->slots[at];
+        const uint64_t slot = bpe->slots[at];
 
-        if (slot->rank == GD_NO_RANK || slot->pair == pair)
-            return slot->rank;
+        if (slot >> 21 == pair)
+            return (uint32_t)slot & 0x1FFFFF;
+        if (slot == GD_NO_MERGE)
+            return GD_NO_RANK;
     }
 }
 
-bool gd_bpe_add_merge(gd_bpe *bpe, uint32_t left, uint32_t right, uint32_t rank, bool *again)
+static gd_merge_added put(gd_bpe *bpe, uint64_t slot)
 {
-    const uint64_t pair = (uint64_t)left << 32 | right;
-    size_t at = first_slot(bpe, pair);
+    size_t at = first_slot(bpe, slot >> 21);
 
-    *again = false;
     for (unsigned walk = 0; walk < MAX_WALK; walk++, at = (at + 1) & bpe->mask) {
-        gd_merge_slot *slot = &bpe->slots[at];
-
-        if (slot->rank == GD_NO_RANK) {
-            *slot = (gd_merge_slot){ pair, rank };
-            return true;
+        if (bpe->slots[at] == GD_NO_MERGE) {
+            bpe->slots[at] = slot;
+            return GD_MERGE_ADDED;
         }
-        if (slot->pair == pair) {
-            *again = true;
-            return true;
-        }
+        if (bpe->slots[at] >> 21 == slot >> 21)
+            return GD_MERGE_TWICE;
     }
-    return false;
+    return GD_MERGE_COLLIDES;
+}
+
+gd_merge_added gd_bpe_make_room(gd_bpe *bpe)
+{
+    uint64_t *old = bpe->slots;
+    const size_t old_count = old ? bpe->mask + 1 : 0;
+    size_t count = old_count ? 2 * old_count : 16;
+    gd_merge_added result = GD_MERGE_ADDED;
+
+    if (bpe->merges + bpe->merges / 2 < old_count)
+        return GD_MERGE_ADDED;
+    while (!old && count < bpe->vocab.count + bpe->vocab.count / 2) /* most tokens come from one merge */
+        count *= 2;
+    bpe->slots = gd_alloc(count, sizeof *bpe->slots);
+    if (!bpe->slots) {
+        bpe->slots = old;
+        return GD_MERGE_NO_MEMORY;
+    }
+    bpe->mask = count - 1;
+    memset(bpe->slots, 0xFF, count * sizeof *bpe->slots);
+    for (size_t i = 0; i < old_count && result == GD_MERGE_ADDED; i++) {
+        if (old[i] != GD_NO_MERGE)
+            result = put(bpe, old[i]);
+    }
+    gd_free(old);
+    return result;
+}
+
+gd_merge_added gd_bpe_add_merge(gd_bpe *bpe, uint32_t left, uint32_t right, uint32_t result)
+{
+    gd_merge_added added = gd_bpe_make_room(bpe);
+
+    if (added == GD_MERGE_ADDED &&
+        !gd_grow((void **)&bpe->results, &bpe->results_room, bpe->merges + 1, sizeof *bpe->results))
+        added = GD_MERGE_NO_MEMORY;
+    if (added == GD_MERGE_ADDED)
+        added = put(bpe, (uint64_t)left << 42 | (uint64_t)right << 21 | bpe->merges);
+    if (added == GD_MERGE_ADDED)
+        bpe->results[bpe->merges++] = result;
+    return added;
 }
 
 /* The symbols of a piece before any merge; ids has room for two a byte. The order in which a waiting unknown

@@ -14,11 +14,7 @@
 
 #define GD_MERGE_LIMIT ((size_t)1 << 21)
 #define GD_NO_RANK UINT32_MAX
-
-typedef struct gd_merge_slot {
-    uint64_t pair; /* left id << 32 | right id */
-    uint32_t rank; /* or GD_NO_RANK: an empty slot */
-} gd_merge_slot;
+#define GD_NO_MERGE UINT64_MAX
 
 /* What a byte is before any merge. */
 typedef struct gd_byte_symbol {
@@ -29,16 +25,16 @@ typedef struct gd_byte_symbol {
 
 typedef struct gd_bpe {
     gd_vocab vocab;
-    gd_merge_slot *slots;
+    uint64_t *slots; /* left id << 42 | right id << 21 | rank; GD_NO_MERGE where there is none */
     size_t mask;
     uint32_t *results; /* [merges] the id that the merge of a rank gives */
-    size_t merges, merges_room;
+    size_t merges, results_room;
     gd_byte_symbol symbols[256];
     unsigned byte_symbols; /* the largest count among them */
-    bool ignore_merges; /* a piece that is a token is that token, whatever its merges give */
-    bool fuse_unknown;  /* a run of unknown bytes is one token */
-    /* [tokens] does this token's own text give just this token? 0: not known yet, 1: yes, 2: no. Filled as text
-     * comes by; whoever comes first writes the same answer as whoever comes second. */
+    bool ignore_merges;    /* a piece that is a token is that token, whatever its merges give */
+    bool fuse_unknown;     /* a run of unknown bytes is one token */
+    /* [tokens] does this token's own text give just this token? 0: not known yet, 1: yes, 2: no. Filled as
+     * text comes by; whoever comes first writes the same answer as whoever comes second. */
     atomic_uchar *whole;
 } gd_bpe;
 
@@ -63,7 +59,16 @@ bool gd_bpe_encode(const gd_bpe *bpe, gd_bpe_room *room, const unsigned char *pi
 /* The rank of a pair, or GD_NO_RANK. */
 uint32_t gd_bpe_rank(const gd_bpe *bpe, uint32_t left, uint32_t right);
 
-/* For the loader: adds a merge; *again is true when the pair has one already. False when keys collide. */
-bool gd_bpe_add_merge(gd_bpe *bpe, uint32_t left, uint32_t right, uint32_t rank, bool *again);
+/* For the loader: adds the next merge; its rank is the number of those before. */
+typedef enum gd_merge_added {
+    GD_MERGE_ADDED,
+    GD_MERGE_TWICE,
+    GD_MERGE_COLLIDES,
+    GD_MERGE_NO_MEMORY
+} gd_merge_added;
+gd_merge_added gd_bpe_add_merge(gd_bpe *bpe, uint32_t left, uint32_t right, uint32_t result);
+
+/* Makes the table large enough for one more merge, a third of it empty. */
+gd_merge_added gd_bpe_make_room(gd_bpe *bpe);
 
 #endif

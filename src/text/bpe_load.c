@@ -45,8 +45,8 @@ static gd_status refuse_text(gd_jscan *js, const gd_jspan *field, const char *na
     (void)snprintf(what, sizeof what, "model.%s", name);
     rc = gd_jscan_string(js, &s, &len, what);
     if (!rc && len)
-        rc = gd_fail(js->err, GD_EUNSUPPORTED, "%s: %s is \"%.*s\", but only \"\" is supported", js->path, what,
-                     (int)(len > 80 ? 80 : len), s);
+        rc = gd_fail(js->err, GD_EUNSUPPORTED, "%s: %s is \"%.*s\", but only \"\" is supported", js->path,
+                     what, (int)(len > 80 ? 80 : len), s);
     return rc;
 }
 
@@ -62,8 +62,9 @@ static gd_status check_type(gd_jscan *js, const gd_jspan *fields)
         if (rc)
             return rc;
         if (len != 3 || memcmp(s, "BPE", 3) != 0)
-            return gd_fail(js->err, GD_EUNSUPPORTED, "%s: model.type is \"%.*s\", but only \"BPE\" is supported",
-                           js->path, (int)(len > 80 ? 80 : len), s);
+            return gd_fail(js->err, GD_EUNSUPPORTED,
+                           "%s: model.type is \"%.*s\", but only \"BPE\" is supported", js->path,
+                           (int)(len > 80 ? 80 : len), s);
     }
     for (int i = VOCAB; i <= MERGES; i++) {
         if (!fields[i].len)
@@ -74,8 +75,9 @@ static gd_status check_type(gd_jscan *js, const gd_jspan *fields)
 
         if (!zero)
             return gd_fail(js->err, GD_EUNSUPPORTED,
-                           "%s: model.dropout is %.*s, but only null or 0.0 gives the same ids every time", js->path,
-                           (int)(fields[DROPOUT].len > 40 ? 40 : fields[DROPOUT].len), js->text + js->at);
+                           "%s: model.dropout is %.*s, but only null or 0.0 gives the same ids every time",
+                           js->path, (int)(fields[DROPOUT].len > 40 ? 40 : fields[DROPOUT].len),
+                           js->text + js->at);
     }
     rc = refuse_text(js, &fields[PREFIX], names[PREFIX]);
     return rc ? rc : refuse_text(js, &fields[SUFFIX], names[SUFFIX]);
@@ -103,7 +105,8 @@ static gd_status read_vocab(gd_bpe *bpe, gd_jscan *js)
             break;
         at = js->at;
         if (gd_jscan_peek(js) != '0') { /* the name is written only when it is needed */
-            (void)snprintf(what, sizeof what, "model.vocab: the id of \"%.*s\"", (int)(len > 80 ? 80 : len), s);
+            (void)snprintf(what, sizeof what, "model.vocab: the id of \"%.*s\"", (int)(len > 80 ? 80 : len),
+                           s);
             return gd_jscan_natural(js, &id, GD_ID_LIMIT - 1, what);
         }
         rc = gd_jscan_natural(js, &id, GD_ID_LIMIT - 1, "model.vocab: an id");
@@ -115,50 +118,34 @@ static gd_status read_vocab(gd_bpe *bpe, gd_jscan *js)
     return rc ? rc : gd_vocab_finish(&bpe->vocab, js->path, js->err);
 }
 
-static gd_status bad_merge(gd_jscan *js, size_t rank, const char *what, const char *s, size_t len)
+/* "PATH: model.merges[7]: BEFORE "token" AFTER". */
+static gd_status bad_merge(gd_jscan *js, size_t place, const char *before, const char *s, size_t len,
+                           const char *after)
 {
-    return gd_fail(js->err, GD_EFORMAT, "%s: model.merges[%zu]: %s \"%.*s\"%s", js->path, rank, what,
-                   (int)(len > 80 ? 80 : len), s, what[0] == 't' ? " is not in model.vocab" : "");
+    return gd_fail(js->err, GD_EFORMAT, "%s: model.merges[%zu]: %s\"%.*s\"%s", js->path, place, before,
+                   (int)(len > 80 ? 80 : len), s, after);
 }
 
 /* The reference leaves out the first line of a merges.txt that found its way in here. */
 static bool is_version(const char *s, size_t len) { return len >= 8 && !memcmp(s, "#version", 8); }
 
-/* One merge: "left right" or ["left", "right"]. pair becomes left, a space, right; *left is the length of left,
- * or SIZE_MAX when there is nothing to merge. */
-static gd_status merge_text(gd_jscan *js, size_t rank, gd_buf *pair, size_t *left)
+/* ["left", "right"] */
+static gd_status merge_list(gd_jscan *js, size_t place, gd_buf *pair, size_t *left)
 {
-    const char *s, *space;
-    char what[48];
-    size_t len;
-    gd_status rc;
+    gd_status rc = gd_jscan_enter(js, '[', "a merge");
 
-    (void)snprintf(what, sizeof what, "model.merges[%zu]", rank);
-    gd_buf_clear(pair);
-    if (gd_jscan_peek(js) == '"') {
-        rc = gd_jscan_string(js, &s, &len, what);
-        if (rc)
-            return rc;
-        *left = SIZE_MAX;
-        if (is_version(s, len))
-            return GD_OK;
-        space = memchr(s, ' ', len);
-        if (!space || memchr(space + 1, ' ', len - (size_t)(space + 1 - s)))
-            return bad_merge(js, rank, "two tokens and one space between are expected, not", s, len);
-        *left = (size_t)(space - s);
-        gd_buf_bytes(pair, s, len);
-        return GD_OK;
-    }
-    rc = gd_jscan_enter(js, '[', what);
     for (int i = 0; i < 3 && !rc; i++) {
+        const char *s;
+        size_t len;
         bool more;
 
         rc = gd_jscan_next(js, '[', i == 0, &more);
-        if (!rc && more != (i < 2))
-            return gd_fail(js->err, GD_EFORMAT, "%s: %s is expected to have two tokens", js->path, what);
+        if (!rc && (more != (i < 2) || (more && gd_jscan_peek(js) != '"')))
+            return gd_fail(js->err, GD_EFORMAT, "%s: model.merges[%zu] is expected to have two strings",
+                           js->path, place);
         if (rc || !more)
             break;
-        rc = gd_jscan_string(js, &s, &len, what);
+        rc = gd_jscan_string(js, &s, &len, "a merge");
         if (rc)
             break;
         if (i == 1)
@@ -170,96 +157,127 @@ static gd_status merge_text(gd_jscan *js, size_t rank, gd_buf *pair, size_t *lef
     return rc;
 }
 
-static gd_status add_merge(gd_bpe *bpe, gd_jscan *js, size_t place, gd_buf *pair, size_t left)
+/* One merge: "left right" or ["left", "right"]. pair becomes left, a space, right; *left is the length of
+ * left, or SIZE_MAX when there is nothing to merge. */
+static gd_status merge_text(gd_jscan *js, size_t place, gd_buf *pair, size_t *left)
 {
-    const gd_vocab *vocab = &bpe->vocab;
-    const size_t rank = bpe->merges++;
-    const char *s = pair->data, *right_text = s + left + 1;
-    const size_t right_len = pair->len - left - 1;
-    const uint32_t a = gd_vocab_by_content(vocab, s, left);
-    const uint32_t b = gd_vocab_by_content(vocab, right_text, right_len);
-    uint32_t both;
-    bool again;
+    const char *s, *space;
+    size_t len;
+    gd_status rc;
 
-    if (a == GD_NO_TOKEN)
-        return bad_merge(js, place, "the token", s, left);
-    if (b == GD_NO_TOKEN)
-        return bad_merge(js, place, "the token", right_text, right_len);
-    memmove(pair->data + left, right_text, right_len);
-    both = gd_vocab_by_content(vocab, s, left + right_len);
-    if (both == GD_NO_TOKEN)
-        return bad_merge(js, place, "the result", s, left + right_len);
-    if (!gd_grow((void **)&bpe->results, &bpe->merges_room, rank + 1, sizeof *bpe->results))
-        return gd_fail_memory(js->err, rank * sizeof *bpe->results);
-    bpe->results[rank] = vocab->tokens[both].id;
-    if (!gd_bpe_add_merge(bpe, vocab->tokens[a].id, vocab->tokens[b].id, (uint32_t)rank, &again))
-        return gd_fail(js->err, GD_EFORMAT, "%s: model.merges: the pairs are made to collide in a hash table",
-                       js->path);
-    return again ? bad_merge(js, place, "this pair has a merge already; it gives", s, left + right_len) : GD_OK;
+    gd_buf_clear(pair);
+    if (gd_jscan_peek(js) == '[')
+        return merge_list(js, place, pair, left);
+    if (gd_jscan_peek(js) != '"')
+        return gd_fail(js->err, GD_EFORMAT, "%s: model.merges[%zu] is expected to be a string or a list",
+                       js->path, place);
+    rc = gd_jscan_string(js, &s, &len, "a merge");
+    if (rc)
+        return rc;
+    *left = SIZE_MAX;
+    if (is_version(s, len))
+        return GD_OK;
+    space = memchr(s, ' ', len);
+    if (!space || memchr(space + 1, ' ', len - (size_t)(space + 1 - s)))
+        return bad_merge(js, place, "", s, len, " is expected to be two tokens with one space between");
+    *left = (size_t)(space - s);
+    gd_buf_bytes(pair, s, len);
+    return GD_OK;
 }
 
-/* Counted first, so that the table has its size. */
-static gd_status count_merges(gd_jscan *js, size_t *count)
+/* The places of left, right and both together. Where all characters stand for bytes, the bytes of both are
+ * those of left and right; and merges mostly come in the order of the tokens that they make. */
+static void find_tokens(const gd_bpe *bpe, gd_buf *pair, size_t left, uint32_t *a, uint32_t *b,
+                        uint32_t *both)
 {
-    gd_status rc = gd_jscan_enter(js, '[', "model.merges");
-    gd_jspan span;
-    bool more;
+    const gd_vocab *vocab = &bpe->vocab;
+    const uint32_t guess = *both + 1;
+    char *s = pair->data;
+    const size_t right = pair->len - left - 1;
+    unsigned char *bytes = (unsigned char *)s + pair->len; /* room that the caller made */
+    const size_t n = gd_bytes_of_content(bytes, s, left);
+    const size_t m = n == SIZE_MAX ? n : gd_bytes_of_content(bytes + n, s + left + 1, right);
 
-    for (*count = 0; !rc; ++*count) {
-        rc = gd_jscan_next(js, '[', *count == 0, &more);
-        if (rc || !more)
-            break;
-        if (*count == GD_MERGE_LIMIT)
-            return gd_fail(js->err, GD_EUNSUPPORTED, "%s: model.merges has more than %zu entries", js->path,
-                           GD_MERGE_LIMIT);
-        rc = gd_jscan_skip(js, &span);
+    if (m == SIZE_MAX) {
+        *a = gd_vocab_by_content(vocab, s, left);
+        *b = gd_vocab_by_content(vocab, s + left + 1, right);
+        memmove(bytes, s, left);
+        memmove(bytes + left, s + left + 1, right);
+        *both = gd_vocab_by_content(vocab, (const char *)bytes, left + right);
+        return;
     }
-    return rc;
+    *a = gd_vocab_by_bytes(vocab, bytes, n);
+    *b = gd_vocab_by_bytes(vocab, bytes + n, m);
+    if (guess < vocab->count && vocab->tokens[guess].from_bytes && vocab->tokens[guess].bytes_len == n + m &&
+        !memcmp(vocab->bytes.data + vocab->tokens[guess].bytes, bytes, n + m))
+        *both = guess;
+    else
+        *both = gd_vocab_by_bytes(vocab, bytes, n + m);
+}
+
+static gd_status add_merge(gd_bpe *bpe, gd_jscan *js, size_t place, gd_buf *pair, size_t left, uint32_t *last)
+{
+    const gd_token *tokens = bpe->vocab.tokens;
+    const size_t len = pair->len;
+    uint32_t a, b;
+
+    if (!gd_grow((void **)&pair->data, &pair->room, 2 * len, 1))
+        return gd_fail_memory(js->err, 2 * len);
+    find_tokens(bpe, pair, left, &a, &b, last);
+    if (a == GD_NO_TOKEN)
+        return bad_merge(js, place, "the token ", pair->data, left, " is not in model.vocab");
+    if (b == GD_NO_TOKEN)
+        return bad_merge(js, place, "the token ", pair->data + left + 1, len - left - 1,
+                         " is not in model.vocab");
+    if (*last == GD_NO_TOKEN)
+        return bad_merge(js, place, "what ", pair->data, len, " gives is not in model.vocab");
+    switch (gd_bpe_add_merge(bpe, tokens[a].id, tokens[b].id, tokens[*last].id)) {
+    case GD_MERGE_ADDED: return GD_OK;
+    case GD_MERGE_TWICE: return bad_merge(js, place, "", pair->data, len, " is there twice");
+    case GD_MERGE_COLLIDES:
+        return gd_fail(js->err, GD_EFORMAT, "%s: model.merges: the pairs are made to collide in a hash table",
+                       js->path);
+    default: return gd_fail_memory(js->err, bpe->merges * sizeof *bpe->slots);
+    }
 }
 
 static gd_status read_merges(gd_bpe *bpe, gd_jscan *js, gd_jspan field)
 {
-    size_t count, slots = 16, left = 0;
-    gd_buf pair = { 0 };
-    char form = '\0';
     gd_status rc;
+    gd_buf pair = { 0 };
+    uint32_t last = GD_NO_TOKEN;
+    char form = '\0';
 
     js->at = field.at;
-    rc = count_merges(js, &count);
-    if (rc)
-        return rc;
-    while (slots < 2 * count)
-        slots *= 2;
-    bpe->mask = slots - 1;
-    bpe->slots = gd_alloc(slots, sizeof *bpe->slots);
-    if (!bpe->slots)
-        return gd_fail_memory(js->err, slots * sizeof *bpe->slots);
-    memset(bpe->slots, 0xFF, slots * sizeof *bpe->slots);
-    js->at = field.at;
     rc = gd_jscan_enter(js, '[', "model.merges");
-    for (size_t i = 0; i < count && !rc; i++) {
+    for (size_t i = 0; !rc; i++) {
+        size_t left;
         bool more;
 
         rc = gd_jscan_next(js, '[', i == 0, &more);
+        if (rc || !more)
+            break;
+        if (i == GD_MERGE_LIMIT)
+            rc = gd_fail(js->err, GD_EUNSUPPORTED, "%s: model.merges has more than %zu entries", js->path,
+                         GD_MERGE_LIMIT);
         if (i == 0)
             form = gd_jscan_peek(js);
         if (!rc && gd_jscan_peek(js) != form)
-            rc = gd_fail(js->err, GD_EFORMAT, "%s: model.merges[%zu] has another form than those before", js->path, i);
+            rc = gd_fail(js->err, GD_EFORMAT, "%s: model.merges[%zu] has another form than those before",
+                         js->path, i);
         if (!rc)
             rc = merge_text(js, i, &pair, &left);
         if (!rc && pair.failed)
             rc = gd_fail_memory(js->err, pair.len);
-        if (rc)
-            break;
-        if (left != SIZE_MAX)
-            rc = add_merge(bpe, js, i, &pair, left);
+        if (!rc && left != SIZE_MAX)
+            rc = add_merge(bpe, js, i, &pair, left, &last);
     }
     gd_buf_free(&pair);
     return rc;
 }
 
-/* What each byte is before any merge: its token, or the tokens <0x..> of the UTF-8 bytes of the character that
- * stands for it, or the unknown token. */
+/* What each byte is before any merge: its token, or the tokens <0x..> of the UTF-8 bytes of the character
+ * that stands for it, or the unknown token. */
 static gd_status find_bytes(gd_bpe *bpe, gd_jscan *js, bool fallback, uint32_t unknown)
 {
     bpe->byte_symbols = 1;
@@ -290,10 +308,11 @@ static gd_status find_bytes(gd_bpe *bpe, gd_jscan *js, bool fallback, uint32_t u
         if (symbol->count > bpe->byte_symbols)
             bpe->byte_symbols = symbol->count;
         if (symbol->kind == GD_BYTE_UNKNOWN && unknown == GD_NO_TOKEN)
-            return gd_fail(js->err, GD_EUNSUPPORTED,
-                           "%s: model.vocab has no token for the byte 0x%02X, and there is no model.unk_token in it: "
-                           "such text would be lost",
-                           js->path, b);
+            return gd_fail(
+                js->err, GD_EUNSUPPORTED,
+                "%s: model.vocab has no token for the byte 0x%02X, and there is no model.unk_token in it: "
+                "such text would be lost",
+                js->path, b);
     }
     return GD_OK;
 }
@@ -335,6 +354,8 @@ gd_status gd_bpe_load(gd_bpe *bpe, gd_jscan *js, gd_jspan model)
         return rc;
     js->at = fields[VOCAB].at;
     rc = read_vocab(bpe, js);
+    if (!rc && gd_bpe_make_room(bpe) != GD_MERGE_ADDED) /* a lookup needs a table, also an empty one */
+        rc = gd_fail_memory(js->err, bpe->vocab.count * sizeof *bpe->slots);
     if (!rc)
         rc = read_merges(bpe, js, fields[MERGES]);
     if (!rc)

@@ -32,7 +32,8 @@ gd_status gd_fields_known(const json_t *object, const char *const *names, const 
 
 static gd_status normalizer(bool *nfc, const json_t *value, unsigned depth, const char *path, gd_error *err)
 {
-    static const char *const nfc_names[] = { "type", NULL }, *const list_names[] = { "type", "normalizers", NULL };
+    static const char *const nfc_names[] = { "type", NULL };
+    static const char *const list_names[] = { "type", "normalizers", NULL };
     const json_t *list;
     const char *type;
     gd_status rc;
@@ -47,7 +48,8 @@ static gd_status normalizer(bool *nfc, const json_t *value, unsigned depth, cons
         return gd_fields_known(value, nfc_names, path, err);
     }
     if (strcmp(type, "Sequence") != 0 || depth == NESTING)
-        return gd_fail(err, GD_EUNSUPPORTED, "%s: the type is \"%.80s\", but only \"NFC\" and a \"Sequence\" of it are supported",
+        return gd_fail(err, GD_EUNSUPPORTED,
+                       "%s: the type is \"%.80s\", but only \"NFC\" and a \"Sequence\" of it are supported",
                        path, type);
     rc = gd_fields_known(value, list_names, path, err);
     if (!rc)
@@ -81,7 +83,8 @@ static gd_status special(gd_ids *ids, const json_t *tokens, const char *name, si
     gd_status rc;
 
     if (!token)
-        return gd_fail(err, GD_EFORMAT, "%s: the template uses \"%.80s\", which special_tokens doesn't have", path, name);
+        return gd_fail(err, GD_EFORMAT, "%s: the template uses \"%.80s\", which special_tokens doesn't have",
+                       path, name);
     rc = gd_fields_known(token, names, path, err);
     if (!rc)
         rc = gd_json_array(&list, token, "ids", path, err);
@@ -90,8 +93,9 @@ static gd_status special(gd_ids *ids, const json_t *tokens, const char *name, si
         const json_int_t value = json_is_integer(id) ? json_integer_value(id) : -1;
 
         if (value < 0 || (uint64_t)value >= size)
-            return gd_fail(err, GD_EFORMAT, "%s: special_tokens: an id of \"%.80s\" is not one of the tokenizer's %zu ids", path,
-                           name, size);
+            return gd_fail(err, GD_EFORMAT,
+                           "%s: special_tokens: an id of \"%.80s\" is not one of the tokenizer's %zu ids",
+                           path, name, size);
         if (!gd_grow((void **)&ids->data, &ids->room, ids->len + 1, sizeof *ids->data))
             return gd_fail_memory(err, ids->len * sizeof *ids->data);
         ids->data[ids->len++] = (uint32_t)value;
@@ -100,10 +104,11 @@ static gd_status special(gd_ids *ids, const json_t *tokens, const char *name, si
 }
 
 /* One piece of the template: {"Sequence":{"id":"A",..}} or {"SpecialToken":{"id":..}}. */
-static gd_status template_piece(gd_template *template, const json_t *piece, const json_t *tokens, bool *text, size_t size,
-                                const char *path, gd_error *err)
+static gd_status template_piece(gd_template *template, const json_t *piece, const json_t *tokens, bool *text,
+                                size_t size, const char *path, gd_error *err)
 {
-    static const char *const kinds[] = { "Sequence", "SpecialToken", NULL }, *const names[] = { "id", "type_id", NULL };
+    static const char *const kinds[] = { "Sequence", "SpecialToken", NULL };
+    static const char *const names[] = { "id", "type_id", NULL };
     const json_t *body;
     const char *id;
     gd_status rc = gd_fields_known(piece, kinds, path, err);
@@ -122,13 +127,15 @@ static gd_status template_piece(gd_template *template, const json_t *piece, cons
     if (!sequence)
         return special(*text ? &template->after : &template->before, tokens, id, size, path, err);
     if (strcmp(id, "A") != 0 || *text)
-        return gd_fail(err, GD_EUNSUPPORTED, "%s: the template for a single text must hold the sequence \"A\" once, and no other",
+        return gd_fail(err, GD_EUNSUPPORTED,
+                       "%s: the template for a single text must hold the sequence \"A\" once, and no other",
                        path);
     *text = true;
     return GD_OK;
 }
 
-static gd_status template_processing(gd_template *template, const json_t *value, size_t size, const char *path, gd_error *err)
+static gd_status template_processing(gd_template *template, const json_t *value, size_t size,
+                                     const char *path, gd_error *err)
 {
     static const char *const names[] = { "type", "single", "pair", "special_tokens", NULL };
     const json_t *single, *tokens;
@@ -148,12 +155,14 @@ static gd_status template_processing(gd_template *template, const json_t *value,
         rc = template_piece(template, json_array_get(single, i), tokens, &text, size, where, err);
     }
     if (!rc && !text)
-        rc = gd_fail(err, GD_EUNSUPPORTED, "%s: the template for a single text must hold the sequence \"A\" once, and no other", path);
+        rc = gd_fail(err, GD_EUNSUPPORTED,
+                     "%s: the template for a single text must hold the sequence \"A\" once, and no other",
+                     path);
     return rc;
 }
 
-static gd_status post_processor(gd_template *template, const json_t *value, unsigned depth, size_t size, const char *path,
-                                gd_error *err)
+static gd_status post_processor(gd_template *template, const json_t *value, unsigned depth, size_t size,
+                                const char *path, gd_error *err)
 {
     static const char *const bytes_names[] = { "type", "add_prefix_space", "trim_offsets", "use_regex", NULL };
     static const char *const list_names[] = { "type", "processors", NULL };
@@ -172,7 +181,8 @@ static gd_status post_processor(gd_template *template, const json_t *value, unsi
         return template_processing(template, value, size, path, err);
     if (strcmp(type, "Sequence") != 0 || depth == NESTING)
         return gd_fail(err, GD_EUNSUPPORTED,
-                       "%s: the type is \"%.80s\", but only \"TemplateProcessing\", \"ByteLevel\" and a \"Sequence\" of them are supported",
+                       "%s: the type is \"%.80s\", but only \"TemplateProcessing\", \"ByteLevel\" and a "
+                       "\"Sequence\" of them are supported",
                        path, type);
     rc = gd_fields_known(value, list_names, path, err);
     if (!rc)
@@ -186,7 +196,8 @@ static gd_status post_processor(gd_template *template, const json_t *value, unsi
     return rc;
 }
 
-gd_status gd_template_load(gd_template *template, const json_t *value, size_t size, const char *path, gd_error *err)
+gd_status gd_template_load(gd_template *template, const json_t *value, size_t size, const char *path,
+                           gd_error *err)
 {
     char where[GD_WHERE];
 
@@ -209,8 +220,9 @@ gd_status gd_truncation_check(const json_t *value, const char *path, gd_error *e
 
 gd_status gd_padding_check(const json_t *value, const char *path, gd_error *err)
 {
-    static const char *const names[] = { "strategy",    "direction", "pad_to_multiple_of", "pad_id",
-                                         "pad_type_id", "pad_token", NULL };
+    static const char *const names[] = { "strategy", "direction",   "pad_to_multiple_of",
+                                         "pad_id",   "pad_type_id", "pad_token",
+                                         NULL };
     char where[GD_WHERE];
     const char *strategy;
     gd_status rc;
@@ -220,12 +232,17 @@ gd_status gd_padding_check(const json_t *value, const char *path, gd_error *err)
     (void)snprintf(where, sizeof where, "%s: padding", path);
     rc = gd_fields_known(value, names, where, err);
     if (!rc && gd_json_has(value, "pad_to_multiple_of"))
-        rc = gd_fail(err, GD_EUNSUPPORTED, "%s: pad_to_multiple_of is expected to be null: a text is never padded", where);
+        rc = gd_fail(err, GD_EUNSUPPORTED,
+                     "%s: pad_to_multiple_of is expected to be null: a text is never padded", where);
     if (!rc && json_is_object(json_object_get(value, "strategy")))
-        rc = gd_fail(err, GD_EUNSUPPORTED, "%s: strategy is \"Fixed\", but only \"BatchLongest\", which leaves a single text alone, is supported", where);
+        rc = gd_fail(err, GD_EUNSUPPORTED,
+                     "%s: strategy is \"Fixed\", but only \"BatchLongest\", which leaves a single text "
+                     "alone, is supported",
+                     where);
     if (!rc)
         rc = gd_json_string(&strategy, value, "strategy", where, err);
     if (!rc && strcmp(strategy, "BatchLongest") != 0)
-        rc = gd_fail(err, GD_EUNSUPPORTED, "%s: strategy is \"%.80s\", but only \"BatchLongest\" is supported", where, strategy);
+        rc = gd_fail(err, GD_EUNSUPPORTED,
+                     "%s: strategy is \"%.80s\", but only \"BatchLongest\" is supported", where, strategy);
     return rc;
 }

@@ -51,6 +51,7 @@ char gd_jscan_peek(gd_jscan *js);
 
 /* A whole object: where the value of each of the n named fields is. Other fields and duplicates are refused;
  * `where` is "" or names the object in the message, with ": " behind. */
-gd_status gd_jscan_fields(gd_jscan *js, const char *const *names, size_t n, gd_jspan *spans, const char *where);
+gd_status gd_jscan_fields(gd_jscan *js, const char *const *names, size_t n, gd_jspan *spans,
+                          const char *where);
 
 #endif

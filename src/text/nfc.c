@@ -1,8 +1,8 @@
 /* nfc.c - Unicode normalization form C.
  *
  * Nearly all text is normalized already. So the text is copied as it is up to the first character that could
- * change (GD_IS_ACTIVE); from the character before that one, which it could join, the algorithm of the Unicode
- * standard runs until the next character that can't change, and so on. */
+ * change (GD_IS_ACTIVE); from the character before that one, which it could join, the algorithm of the
+ * Unicode standard runs until the next character that can't change, and so on. */
 #include "text/nfc.h"
 
 #include "base/mem.h"

@@ -56,7 +56,7 @@ typedef struct gd_cutter {
     gd_piece *piece;
     void *context;
     gd_error *err;
-    gd_buf prefixed;        /* a piece with its new space; a file has one such stage at most */
+    gd_buf prefixed;     /* a piece with its new space; a file has one such stage at most */
     gd_regex_room regex; /* shared by all patterns; its steps are set by the caller */
 } gd_cutter;
 

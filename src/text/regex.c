@@ -231,8 +231,8 @@ static int run(attempt *a, uint32_t pc, size_t *at)
     }
 }
 
-gd_status gd_regex_next(const gd_regex *regex, gd_regex_room *room, const unsigned char *s, size_t len, size_t *from,
-                        size_t *to, bool *found, gd_error *err)
+gd_status gd_regex_next(const gd_regex *regex, gd_regex_room *room, const unsigned char *s, size_t len,
+                        size_t *from, size_t *to, bool *found, gd_error *err)
 {
     size_t n;
 
@@ -242,8 +242,10 @@ gd_status gd_regex_next(const gd_regex *regex, gd_regex_room *room, const unsign
         const int result = run(&a, 0, &at);
 
         if (result == GIVEN_UP)
-            return gd_fail(err, GD_EFORMAT,
-                           "a pattern of the tokenizer takes too many steps on this text, at byte %zu of a piece", start);
+            return gd_fail(
+                err, GD_EFORMAT,
+                "a pattern of the tokenizer takes too many steps on this text, at byte %zu of a piece",
+                start);
         if (result == MATCH) {
             *from = start;
             *to = at;

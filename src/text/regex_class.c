@@ -13,7 +13,8 @@ static gd_status new_set(gd_regex_parser *p, gd_regex_set **set)
     gd_regex *r = p->regex;
 
     if (r->sets_len == GD_REGEX_SETS)
-        return gd_fail(p->err, GD_EUNSUPPORTED, "%s: the pattern has more than %zu classes", p->path, GD_REGEX_SETS);
+        return gd_fail(p->err, GD_EUNSUPPORTED, "%s: the pattern has more than %zu classes", p->path,
+                       GD_REGEX_SETS);
     if (!gd_grow((void **)&r->sets, &r->sets_room, r->sets_len + 1, sizeof **set))
         return gd_fail_memory(p->err, sizeof **set);
     *set = &r->sets[r->sets_len++];
@@ -83,7 +84,8 @@ static gd_status property(gd_regex_parser *p, gd_regex_set *set, size_t start)
     if (close && p->s[p->at] == '{')
         bits = categories_named(p->s + p->at + 1, end - p->at - 1);
     if (!bits)
-        return gd_regex_refuse(p, start, end + 1 - start, "only general categories such as \\p{L} and \\p{Lu} are supported");
+        return gd_regex_refuse(p, start, end + 1 - start,
+                               "only general categories such as \\p{L} and \\p{Lu} are supported");
     set->categories |= opposite ? (((uint32_t)1 << GD_CATEGORIES) - 1) & ~bits : bits;
     p->at = end + 1;
     return GD_OK;
@@ -125,7 +127,8 @@ static gd_status escape(gd_regex_parser *p, gd_regex_set *set, uint32_t *c)
     else if (e == 's' || e == 'S')
         return add_spaces(p, set, e == 'S');
     else if (e == 'd' || e == 'D')
-        set->categories |= e == 'd' ? (uint32_t)1 << GD_ND : (((uint32_t)1 << GD_CATEGORIES) - 1) & ~((uint32_t)1 << GD_ND);
+        set->categories |=
+            e == 'd' ? (uint32_t)1 << GD_ND : (((uint32_t)1 << GD_CATEGORIES) - 1) & ~((uint32_t)1 << GD_ND);
     else if (e == 'p' || e == 'P')
         return property(p, set, start);
     else if (e > 0x20 && e < 0x7F && !((e | 0x20) >= 'a' && (e | 0x20) <= 'z') && !(e >= '0' && e <= '9'))
@@ -169,7 +172,8 @@ gd_status gd_regex_brackets(gd_regex_parser *p)
         high = low;
         if (!rc && gd_regex_looking_at(p, "-") && p->len - p->at > 1 && p->s[p->at + 1] != ']') {
             p->at++;
-            rc = low == UINT32_MAX ? gd_regex_refuse(p, start, p->at - start, "a range begins with a class") : member(p, set, &high);
+            rc = low == UINT32_MAX ? gd_regex_refuse(p, start, p->at - start, "a range begins with a class")
+                                   : member(p, set, &high);
             if (!rc && (high == UINT32_MAX || high < low))
                 rc = gd_regex_refuse(p, start, p->at - start, "this range is not one");
         }
@@ -238,7 +242,8 @@ gd_status gd_regex_caseless_item(gd_regex_parser *p)
         if (!letter && c != '\'')
             return gd_regex_refuse(p, p->at, 1, "(?i:..) is supported around letters and apostrophes alone");
         if (!brackets && letter && p->at + 1 < p->len && is_folding_pair(c, p->s[p->at + 1]))
-            return gd_regex_refuse(p, p->at, 2, "a ligature folds to these two letters, which is not supported");
+            return gd_regex_refuse(p, p->at, 2,
+                                   "a ligature folds to these two letters, which is not supported");
         rc = add_letter(p, set, c);
         p->at++;
     } while (brackets && !gd_regex_take(p, "]"));

@@ -1,7 +1,7 @@
 /* regex_parse.c - compiling a pattern: recursive descent, straight to code.
  *
- * Each parse function appends the code of what it read. A quantifier or an alternative changes the code that was
- * just appended; jumps are relative, so it may be moved and copied. */
+ * Each parse function appends the code of what it read. A quantifier or an alternative changes the code that
+ * was just appended; jumps are relative, so it may be moved and copied. */
 #include "text/regex_parser.h"
 
 #include "base/error.h"
@@ -139,7 +139,8 @@ static gd_status quantity(gd_regex_parser *p, uint32_t *min, uint32_t *max, gd_r
         }
         *min = numbers[0];
         *max = n == 0 ? numbers[0] : digits ? numbers[1] : GD_REGEX_FOREVER;
-        if (!(digits || n == 1) || numbers[0] > 1000 || numbers[1] > 1000 || *max < *min || *max == 0 || !gd_regex_take(p, "}"))
+        if (!(digits || n == 1) || numbers[0] > 1000 || numbers[1] > 1000 || *max < *min || *max == 0 ||
+            !gd_regex_take(p, "}"))
             return gd_regex_refuse(p, start, p->at + 1 - start, "this quantifier is not supported");
         braces = true;
     }
@@ -176,7 +177,8 @@ static gd_status repeat_group(gd_regex_parser *p, size_t start, uint32_t min, ui
 
         rc = gd_regex_emit(p, jump);
     }
-    for (uint32_t k = copies; k-- > (max == GD_REGEX_FOREVER ? 0 : min) && !rc;) { /* each optional copy may be left out, and all behind it */
+    for (uint32_t k = copies; k-- > (max == GD_REGEX_FOREVER ? 0 : min) &&
+                              !rc;) { /* each optional copy may be left out, and all behind it */
         const size_t at = start + k * body;
         const int32_t out = (int32_t)(p->regex->code_len + 1 - at);
         const gd_regex_code split = { .op = GD_RE_SPLIT, .to = lazy ? out : 1, .or_to = lazy ? 1 : out };
@@ -200,7 +202,8 @@ static gd_status quantified(gd_regex_parser *p, bool *may_be_empty)
     if (rc || (min == 1 && max == 1))
         return rc;
     if (*may_be_empty)
-        return gd_regex_refuse(p, text, p->at - text, "a quantifier of something that may match nothing is not supported");
+        return gd_regex_refuse(p, text, p->at - text,
+                               "a quantifier of something that may match nothing is not supported");
     *may_be_empty = min == 0;
     code = &p->regex->code[start];
     if (p->regex->code_len == start + 1 && code->op == GD_RE_SET) {
@@ -259,7 +262,10 @@ static gd_status either(gd_regex_parser *p, bool caseless, bool *may_be_empty)
     return rc;
 }
 
-static gd_status alternatives(gd_regex_parser *p, bool *may_be_empty) { return either(p, false, may_be_empty); }
+static gd_status alternatives(gd_regex_parser *p, bool *may_be_empty)
+{
+    return either(p, false, may_be_empty);
+}
 
 static gd_status caseless_group(gd_regex_parser *p, bool *may_be_empty)
 {
@@ -283,7 +289,8 @@ gd_status gd_regex_open(gd_regex **out, const char *pattern, size_t len, const c
     if (!rc && p.at < p.len)
         rc = gd_regex_refuse(&p, p.at, 1, "this is not supported");
     if (!rc && may_be_empty)
-        rc = gd_fail(err, GD_EUNSUPPORTED, "%s: the pattern could match nothing at all, which is not supported", path);
+        rc = gd_fail(err, GD_EUNSUPPORTED,
+                     "%s: the pattern could match nothing at all, which is not supported", path);
     if (!rc)
         rc = gd_regex_emit(&p, end);
     if (rc) {

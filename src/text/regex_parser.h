@@ -23,8 +23,9 @@ bool gd_regex_take(gd_regex_parser *p, const char *s);
 gd_status gd_regex_emit(gd_regex_parser *p, gd_regex_code code);
 
 /* Each appends the code for one character of a set. */
-gd_status gd_regex_brackets(gd_regex_parser *p);      /* behind the opening bracket */
-gd_status gd_regex_single(gd_regex_parser *p);        /* a character, an escape or a dot */
-gd_status gd_regex_caseless_item(gd_regex_parser *p); /* within (?i:..): a letter, an apostrophe, or [letters] */
+gd_status gd_regex_brackets(gd_regex_parser *p); /* behind the opening bracket */
+gd_status gd_regex_single(gd_regex_parser *p);   /* a character, an escape or a dot */
+gd_status gd_regex_caseless_item(
+    gd_regex_parser *p); /* within (?i:..): a letter, an apostrophe, or [letters] */
 
 #endif

@@ -31,8 +31,8 @@ typedef struct gd_regex_code {
 
 /* A set of characters: general categories and ranges. */
 typedef struct gd_regex_set {
-    uint64_t ascii[2];    /* the answer for U+0000 to U+007F */
-    uint32_t categories;  /* a bit for each enum gd_category */
+    uint64_t ascii[2];     /* the answer for U+0000 to U+007F */
+    uint32_t categories;   /* a bit for each enum gd_category */
     uint32_t first, count; /* in ranges */
     bool negated;
 } gd_regex_set;

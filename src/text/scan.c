@@ -1,6 +1,6 @@
 /* scan.c - GPT-2's, Llama 3's and Qwen 2's patterns, matched by hand.
  *
- * The alternatives are tried in the pattern's order; each comment repeats the one that the lines below it do. */
+ * The alternatives are tried in the pattern's order; a comment repeats the one that is done below it. */
 #include "text/scan.h"
 
 #include "base/utf8.h"
@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define MODERN(numbers)                                                                                   \
+#define MODERN(numbers)                                                                                      \
     "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" numbers "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|" \
     "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 
@@ -26,7 +26,8 @@ gd_scan *gd_scan_for(const char *pattern)
 }
 
 /* The class of the character at `at`, and its length; 0 at the end of the piece. */
-static inline uint8_t class_at(const uint8_t *classes, const unsigned char *s, size_t len, size_t at, size_t *n)
+static inline uint8_t class_at(const uint8_t *classes, const unsigned char *s, size_t len, size_t at,
+                               size_t *n)
 {
     *n = 0;
     if (at >= len)
@@ -38,8 +39,8 @@ static inline uint8_t class_at(const uint8_t *classes, const unsigned char *s, s
     return classes[gd_utf8_decode(s + at, n)];
 }
 
-/* The end of the longest run from `at` of characters whose class has a bit of `some` (or, for an empty `some`,
- * none of `none`). */
+/* The end of the longest run from `at` of characters whose class has a bit of `some` (or, for an empty
+ * `some`, none of `none`). */
 static inline size_t run(const uint8_t *classes, const unsigned char *s, size_t len, size_t at, uint8_t some,
                          uint8_t none)
 {
@@ -55,8 +56,8 @@ static inline size_t run(const uint8_t *classes, const unsigned char *s, size_t 
     return at;
 }
 
-/* 's 't 're 've 'm 'll 'd, in capitals too where `fold` is set; returns its length or 0. U+017F, the long s, is
- * a small s to a pattern that ignores case. */
+/* 's 't 're 've 'm 'll 'd, in capitals too where `fold` is set; returns its length or 0. U+017F, the long s,
+ * is a small s to a pattern that ignores case. */
 static size_t contraction(const unsigned char *s, size_t len, size_t at, bool fold)
 {
     const unsigned lower = fold ? 0x20 : 0;
@@ -112,8 +113,7 @@ static size_t modern_rest(const uint8_t *classes, const unsigned char *s, size_t
     const size_t sign = at + (s[at] == ' ');
     size_t n, end;
 
-    if (sign < len &&
-        !(class_at(classes, s, len, sign, &n) & (GD_IS_SPACE | GD_IS_LETTER | GD_IS_NUMBER))) {
+    if (sign < len && !(class_at(classes, s, len, sign, &n) & (GD_IS_SPACE | GD_IS_LETTER | GD_IS_NUMBER))) {
         end = run(classes, s, len, sign, 0, GD_IS_SPACE | GD_IS_LETTER | GD_IS_NUMBER);
         return run(classes, s, len, end, GD_IS_NEWLINE, 0);
     }

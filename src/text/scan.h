@@ -1,8 +1,8 @@
 /* scan.h - the three patterns that most tokenizers split text with, matched by hand.
  *
- * Matched by hand for speed and for safety: a backtracking matcher may take any time on hostile text, these take
- * time proportional to it. Each function takes a piece s[0..len) of well-formed UTF-8, a place in it before the
- * end, and returns the end of the match that begins there: these patterns match at every place. */
+ * Matched by hand for speed and for safety: a backtracking matcher may take any time on hostile text, these
+ * take time proportional to it. Each function takes a piece s[0..len) of well-formed UTF-8, a place in it
+ * before the end, and returns the end of the match that begins there: these patterns match at every place. */
 #ifndef GD_TEXT_SCAN_H
 #define GD_TEXT_SCAN_H
 

@@ -47,7 +47,10 @@ void gd_tokenizer_close(gd_tokenizer *tokenizer)
 
 /* ---- opening ---- */
 
-enum { F_VERSION, F_TRUNCATION, F_PADDING, F_ADDED, F_NORMALIZER, F_PRE_TOKENIZER, F_POST_PROCESSOR, F_DECODER, F_MODEL, FIELDS };
+enum {
+    F_VERSION, F_TRUNCATION, F_PADDING, F_ADDED, F_NORMALIZER, F_PRE_TOKENIZER, F_POST_PROCESSOR, F_DECODER,
+    F_MODEL, FIELDS
+};
 
 static const char *const names[FIELDS] = {
     "version",       "truncation",     "padding", "added_tokens", "normalizer",
@@ -65,8 +68,8 @@ static gd_status check_version(gd_jscan *js, gd_jspan field)
     js->at = field.at;
     rc = gd_jscan_string(js, &s, &len, "version");
     if (!rc && (len != 3 || memcmp(s, "1.0", 3) != 0))
-        rc = gd_fail(js->err, GD_EUNSUPPORTED, "%s: version is \"%.*s\", but only \"1.0\" is supported", js->path,
-                     (int)(len > 80 ? 80 : len), s);
+        rc = gd_fail(js->err, GD_EUNSUPPORTED, "%s: version is \"%.*s\", but only \"1.0\" is supported",
+                     js->path, (int)(len > 80 ? 80 : len), s);
     return rc;
 }
 
@@ -74,7 +77,8 @@ static gd_status check_version(gd_jscan *js, gd_jspan field)
 static gd_status parse_small(json_t **trees, gd_jscan *js, const gd_jspan *fields)
 {
     for (int i = F_TRUNCATION; i < F_DECODER; i++) {
-        gd_status rc = fields[i].len ? gd_json_parse(&trees[i], js->text + fields[i].at, fields[i].len, js->path, js->err)
+        gd_status rc = fields[i].len ? gd_json_parse(&trees[i], js->text + fields[i].at, fields[i].len,
+                                                     js->path, js->err)
                                      : GD_OK;
 
         if (rc)
@@ -132,7 +136,8 @@ static gd_status read_all(gd_tokenizer *t, gd_jscan *js)
     if (!rc)
         rc = gd_jscan_fields(js, names, FIELDS, fields, "");
     if (!rc && gd_jscan_peek(js) != '\0')
-        rc = gd_fail(js->err, GD_EFORMAT, "%s: not valid JSON at byte %zu: the end of the file is expected", js->path, js->at);
+        rc = gd_fail(js->err, GD_EFORMAT, "%s: not valid JSON at byte %zu: the end of the file is expected",
+                     js->path, js->at);
     if (!rc)
         rc = parse_small(trees, js, fields);
     if (!rc)
@@ -275,11 +280,15 @@ gd_status gd_tokenize(const gd_tokenizer *tokenizer, const char *text, size_t le
 
     ids->len = 0;
     if (len > TEXT_LIMIT)
-        return gd_fail(err, GD_ETOOLONG, "a text has %zu bytes, but at most %zu are supported", len, TEXT_LIMIT);
+        return gd_fail(err, GD_ETOOLONG, "a text has %zu bytes, but at most %zu are supported", len,
+                       TEXT_LIMIT);
     if (bad < len)
         return gd_fail(err, GD_EFORMAT, "a text is not valid UTF-8 at byte %zu", bad);
-    r.cutter = (gd_cutter){ .pretoken = &tokenizer->pretoken, .classes = tokenizer->classes, .piece = piece,
-                            .context = &r, .err = err };
+    r.cutter = (gd_cutter){ .pretoken = &tokenizer->pretoken,
+                            .classes = tokenizer->classes,
+                            .piece = piece,
+                            .context = &r,
+                            .err = err };
     r.cutter.regex.steps = gd_regex_steps(len);
     rc = add_ids(&r, tokenizer->template.before.data, tokenizer->template.before.len);
     if (!rc)

@@ -43,7 +43,8 @@ void gd_tokenizer_close(gd_tokenizer *tokenizer);
  * GD_EFORMAT (not UTF-8: the sentence gives the offset of the first bad byte; or a pattern of the file takes
  * too long on this text), GD_ETOOLONG (more than 1 GiB), GD_ENOMEM.
  * Time: len * log(len) at worst; memory: about 40 bytes for each byte of the longest piece. */
-gd_status gd_tokenize(const gd_tokenizer *tokenizer, const char *text, size_t len, gd_ids *ids, gd_error *err);
+gd_status gd_tokenize(const gd_tokenizer *tokenizer, const char *text, size_t len, gd_ids *ids,
+                      gd_error *err);
 
 /* One past the largest id that the tokenizer can give. */
 size_t gd_tokenizer_size(const gd_tokenizer *tokenizer);

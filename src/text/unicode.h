@@ -1,4 +1,4 @@
-/* unicode.h - what the reference tokenizer knows about characters. The tables are in unicode/, with the script
+/* unicode.h - what the reference tokenizer knows of characters. The tables are in unicode/, with the script
  * that asks the reference for them: its regular expressions, its normalization and Rust's own classes follow
  * three different versions of Unicode. */
 #ifndef GD_TEXT_UNICODE_H

@@ -7,8 +7,8 @@
 
 #include <string.h>
 
-/* Keys come from a file that may be made to collide: a lookup never has to walk further than this. With half
- * of the slots empty, honest keys walk a few dozen at most. */
+/* Keys come from a file that may be made to collide: a lookup never has to walk further than this. With a
+ * third of the slots empty, honest keys walk a few dozen at most. */
 #define MAX_WALK 2000
 
 void gd_vocab_free(gd_vocab *vocab)
@@ -23,7 +23,10 @@ void gd_vocab_free(gd_vocab *vocab)
 
 /* GPT-2's alphabet: the visible characters of Latin-1 stand for themselves, the other 68 bytes for U+0100
  * and up, in order. */
-static bool is_visible(uint32_t c) { return (c >= 0x21 && c <= 0x7E) || (c >= 0xA1 && c <= 0xFF && c != 0xAD); }
+static bool is_visible(uint32_t c)
+{
+    return (c >= 0x21 && c <= 0x7E) || (c >= 0xA1 && c <= 0xFF && c != 0xAD);
+}
 
 uint32_t gd_char_of_byte(unsigned char byte)
 {
@@ -48,65 +51,81 @@ static int byte_of_char(uint32_t c)
     return c == 0x100 + 67 ? 0xAD : (int)(c - (0x100 + 33)) + 0x7F;
 }
 
-bool gd_bytes_of_content(gd_buf *bytes, const char *content, size_t len)
+size_t gd_bytes_of_content(unsigned char *bytes, const char *content, size_t len)
 {
-    const size_t before = bytes->len;
-    size_t n;
+    size_t count = 0, n = 1;
 
     for (size_t i = 0; i < len; i += n) {
-        const int byte = byte_of_char(gd_utf8_decode((const unsigned char *)content + i, &n));
-        const unsigned char value = (unsigned char)byte;
+        const uint32_t c = gd_utf8_decode((const unsigned char *)content + i, &n);
+        const int byte = c > 0x20 && c < 0x7F ? (int)c : byte_of_char(c);
 
-        if (byte < 0) {
-            bytes->len = before;
-            return false;
-        }
-        gd_buf_bytes(bytes, &value, 1);
+        if (byte < 0)
+            return SIZE_MAX;
+        bytes[count++] = (unsigned char)byte;
     }
-    return true;
+    return count;
 }
 
 bool gd_vocab_add(gd_vocab *vocab, const char *content, size_t len, uint32_t id)
 {
-    gd_token token = { .id = id, .bytes = (uint32_t)vocab->bytes.len, .content = (uint32_t)vocab->content.len };
+    gd_token token = { .id = id,
+                       .bytes = (uint32_t)vocab->bytes.len,
+                       .content = (uint32_t)vocab->content.len };
+    size_t n;
 
-    if (!gd_grow((void **)&vocab->tokens, &vocab->room, vocab->count + 1, sizeof *vocab->tokens))
-        return false;
-    token.from_bytes = gd_bytes_of_content(&vocab->bytes, content, len);
-    if (!token.from_bytes)
-        gd_buf_bytes(&vocab->bytes, content, len);
+    gd_buf_bytes(&vocab->bytes, content, len);
     gd_buf_bytes(&vocab->content, content, len);
     gd_buf_bytes(&vocab->content, "", 1);
+    if (vocab->bytes.failed || vocab->content.failed ||
+        !gd_grow((void **)&vocab->tokens, &vocab->room, vocab->count + 1, sizeof *vocab->tokens))
+        return false;
+    n = len ? gd_bytes_of_content((unsigned char *)vocab->bytes.data + token.bytes, content, len) : 0;
+    token.from_bytes = n != SIZE_MAX;
+    if (token.from_bytes)
+        vocab->bytes.len = token.bytes + n;
+    else /* what was written before the odd character came */
+        memcpy(vocab->bytes.data + token.bytes, content, len);
     token.bytes_len = (uint32_t)(vocab->bytes.len - token.bytes);
     vocab->tokens[vocab->count++] = token;
     if (token.bytes_len > vocab->longest)
         vocab->longest = token.bytes_len;
-    return !vocab->bytes.failed && !vocab->content.failed;
+    return true;
 }
 
-static uint32_t hash_of(const void *bytes, size_t len, bool from_bytes)
+typedef struct key {
+    const unsigned char *bytes;
+    size_t len;
+    bool from_bytes;
+    uint64_t head;
+    uint32_t tag, hash;
+} key;
+
+static key make_key(const void *bytes, size_t len, bool from_bytes)
 {
-    const unsigned char *p = bytes;
-    uint64_t h = (len + 1) * 0x9E3779B97F4A7C15u ^ from_bytes, tail = 0;
+    key k = { bytes, len, from_bytes, 0, 0, 0 };
+    uint64_t h = (len + 1) * 0x9E3779B97F4A7C15u ^ from_bytes;
+    size_t at = 0;
 
-    for (; len >= 8; p += 8, len -= 8) {
-        uint64_t eight;
+    memcpy(&k.head, bytes, len < 8 ? len : 8);
+    do { /* the last round may read bytes a second time */
+        uint64_t eight = k.head;
 
-        memcpy(&eight, p, 8);
+        if (at)
+            memcpy(&eight, k.bytes + (at + 8 <= len ? at : len - 8), 8);
         h = (h ^ eight) * 0xD6E8FEB86659FD93u;
         h ^= h >> 32;
-    }
-    memcpy(&tail, p, len);
-    h = (h ^ tail) * 0xD6E8FEB86659FD93u;
-    h ^= h >> 29;
+        at += 8;
+    } while (at < len);
     h *= 0xD6E8FEB86659FD93u;
-    return (uint32_t)(h >> 32);
+    k.hash = (uint32_t)(h >> 32);
+    k.tag = ((uint32_t)h & 0xFFFFFF00u) | (len < 255 && from_bytes ? (uint32_t)len : 255);
+    return k;
 }
 
 /* The slot that holds the key, or the empty one where it belongs; mask + 1 when the walk is too long. */
-static size_t find_slot(const gd_vocab *vocab, const void *bytes, size_t len, bool from_bytes, uint32_t hash)
+static size_t find_slot(const gd_vocab *vocab, const key *k)
 {
-    size_t at = hash & vocab->mask;
+    size_t at = k->hash & vocab->mask;
 
     for (unsigned walk = 0; walk < MAX_WALK; walk++, at = (at + 1) & vocab->mask) {
         const gd_vocab_slot *slot = &vocab->slots[at];
@@ -114,11 +133,13 @@ static size_t find_slot(const gd_vocab *vocab, const void *bytes, size_t len, bo
 
         if (slot->token == GD_NO_TOKEN)
             return at;
-        if (slot->hash != hash)
+        if (slot->tag != k->tag || slot->head != k->head)
             continue;
+        if ((k->tag & 255) <= 8)
+            return at;
         token = &vocab->tokens[slot->token];
-        if (token->bytes_len == len && token->from_bytes == from_bytes &&
-            !memcmp(vocab->bytes.data + token->bytes, bytes, len))
+        if (token->bytes_len == k->len && token->from_bytes == k->from_bytes &&
+            !memcmp(vocab->bytes.data + token->bytes, k->bytes, k->len))
             return at;
     }
     return vocab->mask + 1;
@@ -127,10 +148,12 @@ static size_t find_slot(const gd_vocab *vocab, const void *bytes, size_t len, bo
 static uint32_t find(const gd_vocab *vocab, const void *bytes, size_t len, bool from_bytes)
 {
     size_t at;
+    key k;
 
     if (!vocab->slots || len == 0 || len > vocab->longest)
         return GD_NO_TOKEN;
-    at = find_slot(vocab, bytes, len, from_bytes, hash_of(bytes, len, from_bytes));
+    k = make_key(bytes, len, from_bytes);
+    at = find_slot(vocab, &k);
     return at <= vocab->mask ? vocab->slots[at].token : GD_NO_TOKEN;
 }
 
@@ -141,20 +164,16 @@ uint32_t gd_vocab_by_bytes(const gd_vocab *vocab, const void *bytes, size_t len)
 
 uint32_t gd_vocab_by_content(const gd_vocab *vocab, const char *content, size_t len)
 {
-    char stack[1024]; /* the bytes are never more than the content: no allocation for a merge's usual tokens */
-    gd_buf bytes = { 0 };
+    unsigned char few[256], *bytes = len <= sizeof few ? few : gd_alloc(len, 1);
     uint32_t token = GD_NO_TOKEN;
+    size_t n;
 
-    if (len <= sizeof stack)
-        bytes = (gd_buf){ .data = stack, .room = sizeof stack };
-    if (gd_bytes_of_content(&bytes, content, len)) {
-        if (!bytes.failed)
-            token = find(vocab, bytes.data, bytes.len, true);
-    } else {
-        token = find(vocab, content, len, false);
-    }
-    if (bytes.data != stack)
-        gd_buf_free(&bytes);
+    if (!bytes)
+        return token;
+    n = gd_bytes_of_content(bytes, content, len);
+    token = n != SIZE_MAX ? find(vocab, bytes, n, true) : find(vocab, content, len, false);
+    if (bytes != few)
+        gd_free(bytes);
     return token;
 }
 
@@ -163,20 +182,23 @@ static gd_status insert(gd_vocab *vocab, uint32_t place, const char *path, gd_er
     const gd_token *token = &vocab->tokens[place];
     const char *content = vocab->content.data + token->content;
     const char *bytes = vocab->bytes.data + token->bytes;
-    const uint32_t hash = hash_of(bytes, token->bytes_len, token->from_bytes);
     size_t at;
+    key k;
 
     if (token->bytes_len == 0)
         return gd_fail(err, GD_EFORMAT, "%s: model.vocab: the token of id %u is empty", path, token->id);
-    at = find_slot(vocab, bytes, token->bytes_len, token->from_bytes, hash);
+    k = make_key(bytes, token->bytes_len, token->from_bytes);
+    at = find_slot(vocab, &k);
     if (at > vocab->mask)
-        return gd_fail(err, GD_EFORMAT, "%s: model.vocab: the tokens are made to collide in a hash table", path);
+        return gd_fail(err, GD_EFORMAT, "%s: model.vocab: the tokens are made to collide in a hash table",
+                       path);
     if (vocab->slots[at].token != GD_NO_TOKEN)
         return gd_fail(err, GD_EFORMAT, "%s: model.vocab: the token \"%.80s\" is there twice", path, content);
-    vocab->slots[at] = (gd_vocab_slot){ place, hash };
+    vocab->slots[at] = (gd_vocab_slot){ k.head, place, k.tag };
     if (vocab->by_id[token->id] != GD_NO_TOKEN)
-        return gd_fail(err, GD_EFORMAT, "%s: model.vocab: the tokens \"%.80s\" and \"%.80s\" both have the id %u", path,
-                       vocab->content.data + vocab->tokens[vocab->by_id[token->id]].content, content, token->id);
+        return gd_fail(
+            err, GD_EFORMAT, "%s: model.vocab: the tokens \"%.80s\" and \"%.80s\" both have the id %u", path,
+            vocab->content.data + vocab->tokens[vocab->by_id[token->id]].content, content, token->id);
     vocab->by_id[token->id] = place;
     return GD_OK;
 }
@@ -189,7 +211,7 @@ gd_status gd_vocab_finish(gd_vocab *vocab, const char *path, gd_error *err)
         if (vocab->tokens[i].id >= vocab->size)
             vocab->size = (size_t)vocab->tokens[i].id + 1;
     }
-    while (slots < 2 * vocab->count)
+    while (slots < vocab->count + vocab->count / 2)
         slots *= 2;
     vocab->mask = slots - 1;
     vocab->slots = gd_alloc(slots, sizeof *vocab->slots);

@@ -1,8 +1,9 @@
 /* vocab.h - the vocabulary of a byte-level tokenizer: tokens by content, by bytes and by id.
  *
- * A token's content is written with one visible character a byte (GPT-2's alphabet: a space is U+0120). Tokens
- * are kept by the bytes that they stand for, so that a piece of text finds its token without translation. A
- * content with a character outside of that alphabet can't come from text; it is found by its content alone. */
+ * A token's content is written with one visible character a byte (GPT-2's alphabet: a space is U+0120).
+ * Tokens are kept by the bytes that they stand for, so that a piece of text finds its token without
+ * translation. A content with a character outside of that alphabet can't come from text; it is found by its
+ * content alone. */
 #ifndef GD_TEXT_VOCAB_H
 #define GD_TEXT_VOCAB_H
 
@@ -14,7 +15,7 @@
 #include <stdint.h>
 
 #define GD_VOCAB_LIMIT ((size_t)1 << 20) /* tokens */
-#define GD_ID_LIMIT ((uint32_t)1 << 21)  /* ids are smaller */
+#define GD_ID_LIMIT ((uint32_t)0x1FFFFF) /* ids are smaller: 21 bits, and one value that is none */
 #define GD_NO_TOKEN UINT32_MAX
 
 typedef struct gd_token {
@@ -24,9 +25,11 @@ typedef struct gd_token {
     bool from_bytes;           /* every character of the content stands for a byte */
 } gd_token;
 
+/* Most tokens are short: their bytes are in the slot, and a lookup touches one cache line. */
 typedef struct gd_vocab_slot {
+    uint64_t head;  /* the first 8 bytes, zeros behind a shorter key */
     uint32_t token; /* place in tokens, or GD_NO_TOKEN */
-    uint32_t hash;
+    uint32_t tag;   /* 24 bits of hash, and the length; 255: 255 and more, or not from bytes */
 } gd_vocab_slot;
 
 typedef struct gd_vocab {
@@ -57,9 +60,9 @@ static inline uint32_t gd_vocab_by_id(const gd_vocab *vocab, uint32_t id)
     return id < vocab->size ? vocab->by_id[id] : GD_NO_TOKEN;
 }
 
-/* The content with the bytes of each character replaced by the byte that it stands for, appended to *bytes:
- * false (and nothing appended) when a character stands for none. */
-bool gd_bytes_of_content(gd_buf *bytes, const char *content, size_t len);
+/* The content with each character replaced by the byte that it stands for; `bytes` has room for len.
+ * Returns their number, or SIZE_MAX when a character stands for none. */
+size_t gd_bytes_of_content(unsigned char *bytes, const char *content, size_t len);
 
 /* The character that stands for a byte. */
 uint32_t gd_char_of_byte(unsigned char byte);
