@@ -251,7 +251,7 @@ static gd_status read_merges(gd_bpe *bpe, gd_jscan *js, gd_jspan field)
     js->at = field.at;
     rc = gd_jscan_enter(js, '[', "model.merges");
     for (size_t i = 0; !rc; i++) {
-        size_t left;
+        size_t left = SIZE_MAX;
         bool more;
 
         rc = gd_jscan_next(js, '[', i == 0, &more);
