@@ -16,7 +16,7 @@ static gd_status parse(json_t **out, const char *text, size_t len, size_t flags,
     *out = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL | flags, &at);
     if (*out)
         return GD_OK;
-    if (json_error_code(&at) == json_error_out_of_memory)
+    if (json_error_code(&at) == json_error_out_of_memory || !at.text[0]) /* jansson often says nothing then */
         return gd_fail(err, GD_ENOMEM, "%s: out of memory while reading JSON", name);
     return gd_fail(err, GD_EFORMAT, "%s: not valid JSON at line %d column %d: %s", name, at.line, at.column, at.text);
 }
