@@ -1,7 +1,6 @@
-/* test_program.c - the program on models: its output, its statuses, and its manners. */
+/* test_program.c - what the program puts out for models and texts. */
 #include "tests/cli/program.h"
 
-#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -263,152 +262,6 @@ static void tokenize_needs_no_weights(void **state)
     (void)rmdir(bare);
 }
 
-/* ---- what can't be used ---- */
-
-static void assert_refused(program_run run, int status, const char *word)
-{
-    assert_int_equal(run.status, status);
-    assert_string_equal(run.out, "");
-    assert_int_equal(program_lines(run.errors), 1);
-    assert_int_equal(strncmp(run.errors, "guerdon: ", 9), 0);
-    if (!strstr(run.errors, word))
-        fail_msg("no %s in %s", word, run.errors);
-    program_forget(&run);
-}
-
-static void what_is_unusable_is_named(void **state)
-{
-    const char *const model = program_golden("qwen2"), *const none = program_path("none");
-
-    (void)state;
-    assert_refused(program(NULL, "score", "--model", none, "x", NULL), 3, none);
-    assert_refused(program(NULL, "inspect", "--model", none, NULL), 3, none);
-    assert_refused(program(NULL, "tokenize", "--model", none, "x", NULL), 3, none);
-    assert_refused(program(NULL, "score", "--model", model, "--adapter", none, "x", NULL), 3, none);
-    assert_refused(program(NULL, "score", "--model", model, "--input", none, NULL), 3, none);
-    assert_refused(program(NULL, "score", "--model", model, "--graph", none, "x", NULL), 3, none);
-    assert_refused(program(NULL, "score", "--model", model, "--output", "/proc/none/x", "x", NULL), 3, "/proc/none/x");
-    assert_refused(program(NULL, "score", "--model", program_golden("qwen2-causal"), "x", NULL), 3, "score.weight");
-    assert_refused(program(NULL, "score", "--model", model, "--backend=openblas", "--numerics=exact", "x", NULL), 2,
-                   "exact");
-}
-
-/* Runs score with this standard output; the errors come back. */
-static int score_into(int out, char *errors, size_t room)
-{
-    const char *const model = program_golden("qwen2");
-    const char *const arguments[] = { "score", "--model", model, "x", NULL };
-    const char *const path = program_path("errors");
-    const int error_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    const int status = program_wait(program_start(-1, out, error_fd, arguments));
-    char *const text = program_read(path);
-
-    (void)close(error_fd);
-    (void)snprintf(errors, room, "%s", text);
-    free(text);
-    return status;
-}
-
-static void an_output_that_takes_nothing_is_an_error(void **state)
-{
-    char errors[600];
-    int ends[2], full;
-
-    (void)state;
-    assert_int_equal(pipe(ends), 0);
-    (void)close(ends[0]); /* as in `| head -0` */
-    assert_int_equal(score_into(ends[1], errors, sizeof errors), 3);
-    assert_non_null(strstr(errors, "Broken pipe"));
-    (void)close(ends[1]);
-
-    full = open("/dev/full", O_WRONLY);
-    if (full < 0)
-        return;
-    assert_int_equal(score_into(full, errors, sizeof errors), 3);
-    assert_non_null(strstr(errors, "No space left on device"));
-    (void)close(full);
-}
-
-/* ---- stopping, and what a terminal shows ---- */
-
-/* Until the end of the line, or of the input; the length. */
-static size_t receive_line(int fd, char *line, size_t room)
-{
-    size_t len = 0;
-
-    while (len + 1 < room && read(fd, line + len, 1) == 1 && line[len++] != '\n')
-        continue;
-    line[len] = '\0';
-    return len;
-}
-
-static void an_interrupt_ends_after_the_batch(void **state)
-{
-    const char *const arguments[] = { "score", "--model", program_golden("qwen2"), "--batch-tokens", "1", NULL };
-    const char *const one = "{\"text\":\"one\"}\n";
-    int in[2], out[2];
-    char line[600];
-    pid_t child;
-    size_t more = 0;
-
-    (void)state;
-    assert_int_equal(pipe(in), 0);
-    assert_int_equal(pipe(out), 0);
-    assert_int_equal(fcntl(in[1], F_SETFD, FD_CLOEXEC) | fcntl(out[0], F_SETFD, FD_CLOEXEC), 0);
-    child = program_start(in[0], out[1], -1, arguments);
-    (void)close(in[0]);
-    (void)close(out[1]);
-    assert_int_equal(write(in[1], one, strlen(one)), strlen(one));
-    assert_true(receive_line(out[0], line, sizeof line) > 0); /* it runs, and a batch is through */
-    assert_int_equal(kill(child, SIGINT), 0);
-    for (int i = 0; i < 50 && write(in[1], one, strlen(one)) > 0; i++) /* it may be gone by now */
-        continue;
-    (void)close(in[1]);
-    while (receive_line(out[0], line, sizeof line) > 0) {
-        json_decref(program_line(line, 0)); /* whole lines only */
-        more++;
-    }
-    assert_int_equal(program_wait(child), 130);
-    assert_in_range(more, 0, 1);
-    (void)close(out[0]);
-}
-
-/* Standard error of a run is a terminal; what it shows. */
-static int on_a_terminal(const char *flag, char *shown, size_t room)
-{
-    const char *const model = program_golden("qwen2"), *const output = program_path("lines");
-    const char *const arguments[] = { "score", "--model", model, "--output", output, "a", "b\\n", flag, NULL };
-    const int terminal = posix_openpt(O_RDWR | O_NOCTTY);
-    size_t len = 0;
-    ssize_t got;
-    pid_t child;
-    int slave;
-
-    assert_true(terminal >= 0 && grantpt(terminal) == 0 && unlockpt(terminal) == 0);
-    slave = open(ptsname(terminal), O_RDWR | O_NOCTTY);
-    assert_true(slave >= 0);
-    child = program_start(-1, -1, slave, arguments);
-    (void)close(slave);
-    while (len + 1 < room && (got = read(terminal, shown + len, room - len - 1)) > 0)
-        len += (size_t)got;
-    shown[len] = '\0';
-    (void)close(terminal);
-    return program_wait(child);
-}
-
-static void a_terminal_sees_progress_and_a_summary(void **state)
-{
-    char shown[4000];
-
-    (void)state;
-    assert_int_equal(on_a_terminal(NULL, shown, sizeof shown), 0);
-    assert_non_null(strstr(shown, "guerdon: note: text 1 holds \\n"));
-    assert_non_null(strstr(shown, "] 100%  2 items"));
-    assert_non_null(strstr(shown, "\r\x1b[Kscored 2 items: "));
-    assert_int_equal(on_a_terminal("--quiet", shown, sizeof shown), 0);
-    assert_string_equal(shown, "");
-}
-
 /* ---- inspect and backends ---- */
 
 static void inspect_describes_a_model(void **state)
@@ -471,10 +324,6 @@ int main(void)
         cmocka_unit_test(a_bad_line_fails_alone),
         cmocka_unit_test(long_texts_are_treated_as_told),
         cmocka_unit_test(tokenize_needs_no_weights),
-        cmocka_unit_test(what_is_unusable_is_named),
-        cmocka_unit_test(an_output_that_takes_nothing_is_an_error),
-        cmocka_unit_test(an_interrupt_ends_after_the_batch),
-        cmocka_unit_test(a_terminal_sees_progress_and_a_summary),
         cmocka_unit_test(inspect_describes_a_model),
         cmocka_unit_test(backends_lists_what_there_is),
     };
