@@ -156,7 +156,7 @@ static void an_interrupt_ends_after_the_batch(void **state)
 static int on_a_terminal(const char *flag, char *shown, size_t room)
 {
     const char *const model = program_golden("qwen2"), *const output = program_path("lines");
-    const char *const arguments[] = { "score", "--model", model, "--output", output, "a", "b\\n", flag, NULL };
+    const char *const arguments[] = { "score", "--model", model, "--output", output, "a b", "a b\\n", flag, NULL };
     const int terminal = posix_openpt(O_RDWR | O_NOCTTY);
     size_t len = 0;
     ssize_t got;
@@ -184,6 +184,9 @@ static void a_terminal_sees_progress_and_a_summary(void **state)
     assert_non_null(strstr(shown, "guerdon: note: text 1 holds \\n"));
     assert_non_null(strstr(shown, "] 100%  2 items"));
     assert_non_null(strstr(shown, "\r\x1b[Kscored 2 items: "));
+    assert_null(strstr(shown, "(shared 1.00 times)"));
+    assert_int_equal(on_a_terminal("--share-prefix=off", shown, sizeof shown), 0);
+    assert_non_null(strstr(shown, "(shared 1.00 times)"));
     assert_int_equal(on_a_terminal("--quiet", shown, sizeof shown), 0);
     assert_string_equal(shown, "");
 }

@@ -287,6 +287,26 @@ static void inspect_describes_a_model(void **state)
     program_forget(&json);
 }
 
+/* The flags that change no score: inspect says that they arrived. */
+static void flags_reach_the_library(void **state)
+{
+    program_run run = program(NULL, "inspect", "--model", program_golden("qwen2"), "--threads=3", "--isa", "generic",
+                              "--batch-tokens=77", "--precision=fp32", "--max-length", "9", "--backend=cpu", "--json",
+                              NULL);
+    json_t *object;
+
+    (void)state;
+    assert_quiet(&run);
+    object = program_line(run.out, 0);
+    assert_true(number(object, "threads") == 3);
+    assert_true(number(object, "max_length") == 9);
+    assert_true(number(json_object_get(object, "memory"), "batch_tokens") == 77);
+    assert_string_equal(json_string_value(json_object_get(object, "isa")), "generic");
+    assert_string_equal(json_string_value(json_object_get(object, "precision")), "fp32");
+    json_decref(object);
+    program_forget(&run);
+}
+
 static void backends_lists_what_there_is(void **state)
 {
     program_run lines = program(NULL, "backends", NULL), json = program(NULL, "backends", "--json", NULL);
@@ -325,6 +345,7 @@ int main(void)
         cmocka_unit_test(long_texts_are_treated_as_told),
         cmocka_unit_test(tokenize_needs_no_weights),
         cmocka_unit_test(inspect_describes_a_model),
+        cmocka_unit_test(flags_reach_the_library),
         cmocka_unit_test(backends_lists_what_there_is),
     };
 
