@@ -99,6 +99,9 @@ static void a_snapshot_of_links_opens(void **state)
 
 static void a_directory_is_itself(void **state)
 {
+    char before[4096];
+
+    assert_non_null(getcwd(before, sizeof before)); /* the fixtures' path may be relative to it */
     expect("absolute", *state, *state, "");
     assert_int_equal(chdir(*state), 0);
     (void)make_dir(*state, "org");
@@ -106,7 +109,7 @@ static void a_directory_is_itself(void **state)
     setenv("HF_HUB_CACHE", *state, 1);
     expect("relative", "org/m", "org/m", ""); /* before the cache, as Transformers does */
     expect("dot", ".", ".", "");
-    assert_int_equal(chdir("/"), 0);
+    assert_int_equal(chdir(before), 0);
 }
 
 static void what_is_not_there_is_said(void **state)
