@@ -180,6 +180,61 @@ static void layer_outputs_are_float64s(void **state)
     }
 }
 
+/* A vendor's backend is tested where this build and this CPU have it; else the test says why not. */
+static void skip_without(const char *backend, gd_dtype operand)
+{
+    const gd_backend *found;
+    gd_error err = { 0 };
+
+    if (gd_backend_find(&found, backend, operand, &err)) {
+        print_message("skipped: %s\n", err.text);
+        skip();
+    }
+}
+
+static void openblas_meets_the_same_bound(void **state)
+{
+    (void)state;
+    skip_without("openblas", GD_F32);
+    for (size_t m = 0; m < GOLDEN_MODELS; m++) {
+        gd_options options = golden_options(golden_models[m], 0);
+        golden g;
+
+        golden_load(&g, golden_models[m]);
+        options.backend = "openblas";
+        options.precision = "fp32";
+        check_fp32(&g, &options, g.f64, golden_models[m]);
+        golden_free(&g);
+    }
+}
+
+static void onednn_meets_the_same_bound(void **state)
+{
+    (void)state;
+    skip_without("onednn", GD_BF16);
+    for (size_t m = 0; m < GOLDEN_MODELS; m++) {
+        gd_options options = golden_options(golden_models[m], 0);
+        double ours = 0, theirs = 0;
+        float *scores, *again;
+        golden g;
+
+        golden_load(&g, golden_models[m]);
+        options.backend = "onednn";
+        scores = golden_scores(&options, &g);
+        again = golden_scores(&options, &g);
+        assert_memory_equal(scores, again, g.count * sizeof *scores); /* deterministic from run to run */
+        for (size_t i = 0; i < g.count; i++) {
+            ours += fabs((double)scores[i] - g.f64[i]);
+            theirs += fabs(g.bf16[i] - g.f64[i]);
+        }
+        print_message("%s onednn: mean error %.2f of Transformers' own\n", golden_models[m], ours / theirs);
+        assert_true(ours <= 0.75 * theirs);
+        free(again);
+        free(scores);
+        golden_free(&g);
+    }
+}
+
 static void nothing_leaks(void **state)
 {
     (void)state;
@@ -195,6 +250,8 @@ int main(void)
         cmocka_unit_test(bf16_adapters_stay_close),
         cmocka_unit_test(causal_base_with_adapter_is_the_same_model),
         cmocka_unit_test(a_model_without_a_head_is_refused),
+        cmocka_unit_test(openblas_meets_the_same_bound),
+        cmocka_unit_test(onednn_meets_the_same_bound),
         cmocka_unit_test(nothing_leaks),
     };
 
