@@ -83,6 +83,25 @@ static gd_status check_type(gd_jscan *js, const gd_jspan *fields)
     return rc ? rc : refuse_text(js, &fields[SUFFIX], names[SUFFIX]);
 }
 
+/* The plain id of nearly every token: digits, and what may stand behind a number. */
+static bool quick_id(gd_jscan *js, uint64_t *id)
+{
+    size_t at = js->at;
+
+    while (at < js->len && js->text[at] == ' ')
+        at++;
+    for (*id = 0; at < js->len && js->text[at] >= '0' && js->text[at] <= '9' && *id < GD_ID_LIMIT; at++) {
+        if (*id == 0 && js->text[at] == '0' && (js->text[at + 1] >= '0' && js->text[at + 1] <= '9'))
+            return false;
+        *id = *id * 10 + (uint64_t)(js->text[at] - '0');
+    }
+    if (at == js->len || *id >= GD_ID_LIMIT || !strchr(",} \r\n\t", js->text[at]) ||
+        js->text[at - 1] < '0' || js->text[at - 1] > '9')
+        return false;
+    js->at = at;
+    return true;
+}
+
 static gd_status read_vocab(gd_bpe *bpe, gd_jscan *js)
 {
     gd_status rc = gd_jscan_enter(js, '{', "model.vocab");
@@ -92,7 +111,7 @@ static gd_status read_vocab(gd_bpe *bpe, gd_jscan *js)
         char what[128];
         const char *s;
         uint64_t id;
-        size_t len, at;
+        size_t len;
 
         rc = gd_jscan_next(js, '{', first, &more);
         if (rc || !more)
@@ -103,17 +122,12 @@ static gd_status read_vocab(gd_bpe *bpe, gd_jscan *js)
         rc = gd_jscan_key(js, &s, &len);
         if (rc)
             break;
-        at = js->at;
-        if (gd_jscan_peek(js) != '0') { /* the name is written only when it is needed */
-            (void)snprintf(what, sizeof what, "model.vocab: the id of \"%.*s\"", (int)(len > 80 ? 80 : len),
-                           s);
-            return gd_jscan_natural(js, &id, GD_ID_LIMIT - 1, what);
+        if (!quick_id(js, &id)) {
+            (void)snprintf(what, sizeof what, "model.vocab: the id of \"%.*s\"", (int)(len > 80 ? 80 : len), s);
+            rc = gd_jscan_natural(js, &id, GD_ID_LIMIT - 1, what);
         }
-        rc = gd_jscan_natural(js, &id, GD_ID_LIMIT - 1, "model.vocab: an id");
-        if (rc)
-            break;
-        if (!gd_vocab_add(&bpe->vocab, s, len, (uint32_t)id))
-            return gd_fail_memory(js->err, js->at - at);
+        if (!rc && !gd_vocab_add(&bpe->vocab, s, len, (uint32_t)id))
+            rc = gd_fail_memory(js->err, len);
     }
     return rc ? rc : gd_vocab_finish(&bpe->vocab, js->path, js->err);
 }

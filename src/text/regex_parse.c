@@ -17,6 +17,8 @@ gd_status gd_regex_refuse(gd_regex_parser *p, size_t at, size_t len, const char 
 {
     if (len > p->len - at)
         len = p->len - at;
+    if (len == 0)
+        return gd_fail(p->err, GD_EUNSUPPORTED, "%s: the pattern ends at byte %zu: %s", p->path, at, what);
     return gd_fail(p->err, GD_EUNSUPPORTED, "%s: the pattern has \"%.*s\" at byte %zu: %s", p->path, (int)len,
                    (const char *)p->s + at, at, what);
 }

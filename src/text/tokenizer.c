@@ -9,8 +9,10 @@
 #include "text/added.h"
 #include "text/bpe.h"
 #include "text/components.h"
+#include "text/fields.h"
 #include "text/unicode.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define FILE_LIMIT ((size_t)64 << 20)
@@ -76,15 +78,16 @@ static gd_status check_version(gd_jscan *js, gd_jspan field)
 /* The small fields as trees; a missing one stays NULL. */
 static gd_status parse_small(json_t **trees, gd_jscan *js, const gd_jspan *fields)
 {
-    for (int i = F_TRUNCATION; i < F_DECODER; i++) {
-        gd_status rc = fields[i].len ? gd_json_parse(&trees[i], js->text + fields[i].at, fields[i].len,
-                                                     js->path, js->err)
-                                     : GD_OK;
+    gd_status rc = GD_OK;
 
-        if (rc)
-            return rc;
+    for (int i = F_TRUNCATION; i < F_DECODER && !rc; i++) {
+        char where[GD_WHERE];
+
+        (void)snprintf(where, sizeof where, "%s: %s", js->path, names[i]);
+        if (fields[i].len)
+            rc = gd_json_parse(&trees[i], js->text + fields[i].at, fields[i].len, where, js->err);
     }
-    return GD_OK;
+    return rc;
 }
 
 static void find_size(gd_tokenizer *t)

@@ -1,0 +1,304 @@
+/* test_parts.c - the parts below the tokenizer: patterns, normalization, merging, JSON. */
+#include "tests/text/corpus.h"
+
+#include "base/mem.h"
+#include "text/bpe.h"
+#include "text/regex.h"
+#include "text/unicode.h"
+
+/* Patterns that are refused, each with its sentence. */
+static const struct {
+    const char *pattern, *sentence;
+} refused[] = {
+    { "", "the pattern could match nothing at all, which is not supported" },
+    { "a*", "the pattern could match nothing at all, which is not supported" },
+    { "(?:ab)?", "the pattern could match nothing at all, which is not supported" },
+    { "a|", "the pattern could match nothing at all, which is not supported" },
+    { "(?:a?)*b",
+      "the pattern has \"(?:a?)*\" at byte 0: a quantifier of something that may match nothing is not s"
+      "upported" },
+    { "^a", "the pattern has \"^\" at byte 0: this is not supported" },
+    { "a$", "the pattern has \"$\" at byte 1: this is not supported" },
+    { "\\w+", "the pattern has \"\\w\" at byte 0: this escape is not supported" },
+    { "\\bab", "the pattern has \"\\b\" at byte 0: this escape is not supported" },
+    { "(a)\\1", "the pattern has \"\\1\" at byte 3: this escape is not supported" },
+    { "(?<=a)b", "the pattern has \"(?<=\" at byte 0: this is not supported" },
+    { "(?<n>a)", "the pattern has \"(?<n\" at byte 0: this is not supported" },
+    { "(?i)a", "the pattern has \"(?i)\" at byte 0: this is not supported" },
+    { "(?m:a)", "the pattern has \"(?m:\" at byte 0: this is not supported" },
+    { "[a-z&&[^b]]", "the pattern has \"&&\" at byte 4: a class within a class is not supported" },
+    { "[a[bc]]", "the pattern has \"[b\" at byte 2: a class within a class is not supported" },
+    { "[[:alpha:]]", "the pattern has \"[:\" at byte 1: a class within a class is not supported" },
+    { "[]", "the pattern has \"[]\" at byte 0: an empty class is not supported" },
+    { "[ab", "the pattern ends at byte 3: a class in brackets has no end" },
+    { "(?:ab", "the pattern ends at byte 5: a group has no end" },
+    { "ab)", "the pattern has \")\" at byte 2: this is not supported" },
+    { "[z-a]", "the pattern has \"z-a\" at byte 1: this range is not one" },
+    { "[\\s-z]", "the pattern has \"\\s-\" at byte 1: a range begins with a class" },
+    { "[a-\\s]", "the pattern has \"a-\\s\" at byte 1: this range is not one" },
+    { "\\p{Han}",
+      "the pattern has \"\\p{Han}\" at byte 0: only general categories such as \\p{L} and \\p{Lu} are s"
+      "upported" },
+    { "\\pL",
+      "the pattern has \"\\pL\" at byte 0: only general categories such as \\p{L} and \\p{Lu} are suppo"
+      "rted" },
+    { "\\p{L",
+      "the pattern has \"\\p{L\" at byte 0: only general categories such as \\p{L} and \\p{Lu} are supp"
+      "orted" },
+    { "\\p{Letter}",
+      "the pattern has \"\\p{Letter}\" at byte 0: only general categories such as \\p{L} and \\p{Lu} ar"
+      "e supported" },
+    { "\\xff", "the pattern has \"\\x\" at byte 0: this escape is not supported" },
+    { "\\x{110000}", "the pattern has \"\\x\" at byte 0: this escape is not supported" },
+    { "\\uD800", "the pattern has \"\\u\" at byte 0: this escape is not supported" },
+    { "a\\", "the pattern has \"\\\" at byte 1: this escape is not supported" },
+    { "(?i:[^a])",
+      "the pattern has \"^\" at byte 5: (?i:..) is supported around letters and apostrophes alone" },
+    { "(?i:\\p{L})",
+      "the pattern has \"\\\" at byte 4: (?i:..) is supported around letters and apostrophes alone" },
+    { "(?i:first)",
+      "the pattern has \"fi\" at byte 4: a ligature folds to these two letters, which is not supported" },
+    { "*a", "the pattern has \"*\" at byte 0: this is not supported" },
+    { "a**", "the pattern has \"**\" at byte 1: a quantifier of a quantifier is not supported" },
+    { "a{2}+", "the pattern has \"{2}+\" at byte 1: this quantifier is not supported" },
+    { "(?:ab){2}?", "the pattern has \"{2}?\" at byte 6: this quantifier is not supported" },
+    { "a{x}", "the pattern has \"{x\" at byte 1: this quantifier is not supported" },
+    { "a{1001}", "the pattern has \"{1001}\" at byte 1: this quantifier is not supported" },
+    { "a{3,2}", "the pattern has \"{3,2}\" at byte 1: this quantifier is not supported" },
+    { "a{0}", "the pattern has \"{0}\" at byte 1: this quantifier is not supported" },
+    { "a{,2}", "the pattern has \"{,\" at byte 1: this quantifier is not supported" },
+    { "a{2", "the pattern has \"{2\" at byte 1: this quantifier is not supported" },
+    { "a}", "the pattern has \"}\" at byte 1: this is not supported" },
+    { "a]", "the pattern has \"]\" at byte 1: this is not supported" },
+    { "(((((((((((((((((a)))))))))))))))))", "the pattern's groups are nested deeper than 16" },
+    { "(?:(?:abcdefghijklmnopqrst){100}){9}", "the pattern is too long" },
+};
+
+/* What a pattern cuts out of a text: the matches, each followed by "|". */
+static const struct {
+    const char *pattern, *text, *matches;
+} matched[] = {
+    { "a", "bab", "a|" },
+    { "a+", "baab a", "aa|a|" },
+    { "a+?", "aa", "a|a|" },
+    { "a+?b", "aab", "aab|" },
+    { "a??b", "aab", "ab|" },
+    { "a++a", "aaa", "" },
+    { "a*+b", "aab", "aab|" },
+    { "a{2}", "aaaaa", "aa|aa|" },
+    { "a{2,}", "a aaaa", "aaaa|" },
+    { "a{1,3}", "aaaa", "aaa|a|" },
+    { "(?:ab)+", "ababa", "abab|" },
+    { "(?:ab)+?", "abab", "ab|ab|" },
+    { "(?:ab)*c", "ababc c", "ababc|c|" },
+    { "(?:ab){2}", "ababab", "abab|" },
+    { "(?:ab){1,2}", "ababab", "abab|ab|" },
+    { "(?:ab){1,2}a", "abab", "aba|" },
+    { "(?:ab){2,}", "ab ababab", "ababab|" },
+    { "(?:a|ab)(?:c|bcd)", "abcd", "abcd|" },
+    { "(?:a|ab)(?:c|bd)", "abc", "abc|" },
+    { "(?>a|ab)c", "abc", "" },
+    { "(?:a|b|cd)+", "xabcdc", "abcd|" },
+    { "(?:(?:a|b)+c)+", "abcbc", "abcbc|" },
+    { "(?:aa|a)++b", "aaab", "aaab|" },
+    { "(?:aa|a)++a", "aaa", "" },
+    { "a(?=b)", "acab", "a|" },
+    { "a(?!b)", "abac", "a|" },
+    { "\\s+(?!\\S)|\\s+", "  a ", " | | |" },
+    { "(?!a)\\p{L}", "abc", "b|c|" },
+    { "[a-c]+", "xabcd", "abc|" },
+    { "[^a-c]+", "axyb", "xy|" },
+    { "[a\\-z]+", "a-z b", "a-z|" },
+    { "[-a]+", "a-b", "a-|" },
+    { "[a-]+", "a-b", "a-|" },
+    { "[\\]\\[]", "[]", "[|]|" },
+    { "[^\\s\\p{L}]+", "a1! b", "1!|" },
+    { "[\\S]+", "a b", "a|b|" },
+    { "[^\\S]+", "a b", " |" },
+    { "[\\P{L}]", "a1", "1|" },
+    { "\\D\\d", "a1b", "a1|" },
+    { "\\P{Lu}", "Aa", "a|" },
+    { "\\x{e9}|\\u00e8|\\x41", "A\xC3\xA9\xC3\xA8", "A|\xC3\xA9|\xC3\xA8|" },
+    { "[\\x{4e00}-\\x{9fff}]+", "a\xE4\xB8\xAD\xE6\x96\x87z", "\xE4\xB8\xAD\xE6\x96\x87|" },
+    { ".+", "a\nb", "a|b|" },
+    { "\\n|\\t|\\r", "a\n\t\r", "\n|\t|\r|" },
+    { "(?i:k|'s)", "K\xE2\x84\xAA'\xC5\xBF", "K|\xE2\x84\xAA|'\xC5\xBF|" },
+    { "(?i:[sd])x", "SxDx", "Sx|Dx|" },
+    { "'(?i:re|ve)?s", "'REs's", "'REs|'s|" },
+};
+
+static void each_pattern_is_refused(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        gd_error err = { GD_OK, "" };
+        gd_regex *regex;
+        char want[600];
+
+        assert_int_equal(gd_regex_open(&regex, refused[i].pattern, strlen(refused[i].pattern), "p", &err),
+                         GD_EUNSUPPORTED);
+        (void)snprintf(want, sizeof want, "p: %s", refused[i].sentence);
+        assert_string_equal(err.text, want);
+        assert_null(regex);
+    }
+    assert_int_equal(gd_mem_live(), 0);
+}
+
+static void patterns_have_limits(void **state)
+{
+    static const struct {
+        const char *unit;
+        int times;
+        const char *sentence;
+    } long_ones[] = {
+        { "a|", 66, "p: the pattern has more than 64 alternatives" },
+        { "a", 257, "p: the pattern has more than 256 classes" },
+        { "(?:(?:abcdefghijklmnopqrst){100}){9}", 1, "p: the pattern is too long" },
+        { "(", 17, "p: the pattern's groups are nested deeper than 16" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof long_ones / sizeof *long_ones; i++) {
+        gd_error err = { GD_OK, "" };
+        gd_buf pattern = { 0 };
+        gd_regex *regex;
+
+        for (int k = 0; k < long_ones[i].times; k++)
+            gd_buf_str(&pattern, long_ones[i].unit);
+        assert_int_equal(gd_regex_open(&regex, pattern.data, pattern.len, "p", &err), GD_EUNSUPPORTED);
+        assert_string_equal(err.text, long_ones[i].sentence);
+        gd_buf_free(&pattern);
+    }
+}
+
+static void each_pattern_matches(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof matched / sizeof *matched; i++) {
+        const unsigned char *s = (const unsigned char *)matched[i].text;
+        const size_t len = strlen(matched[i].text);
+        gd_regex_room room = { .steps = 100000 };
+        gd_buf out = { 0 };
+        gd_regex *regex;
+        bool found = true;
+        size_t from = 0, to = 0;
+
+        assert_ok(gd_regex_open(&regex, matched[i].pattern, strlen(matched[i].pattern), matched[i].pattern,
+                                test_err));
+        for (; from < len; from = to) {
+            assert_ok(gd_regex_next(regex, &room, s, len, &from, &to, &found, test_err));
+            if (!found)
+                break;
+            gd_buf_bytes(&out, s + from, to - from);
+            gd_buf_str(&out, "|");
+        }
+        if (strcmp(gd_buf_cstr(&out), matched[i].matches) != 0)
+            fail_msg("\"%s\" in \"%s\": \"%s\", but \"%s\" is right", matched[i].pattern, matched[i].text,
+                     out.data, matched[i].matches);
+        gd_buf_free(&out);
+        gd_regex_room_free(&room);
+        gd_regex_close(regex);
+    }
+    assert_int_equal(gd_mem_live(), 0);
+}
+
+/* Patterns that would take forever: an error, after a number of steps in proportion to the text. */
+static void hostile_patterns_end(void **state)
+{
+    static const char *const patterns[] = { "(?:a+)+b",   "(?:a|a)+b",      "(?:a|aa)+b", "a*b",
+                                            "(?:a+a+)+b", "(?:[a-z]+?)+?b", "(?=a*b)a" };
+    const size_t len = (size_t)1 << 20;
+    char *text = malloc(len);
+
+    (void)state;
+    memset(text, 'a', len);
+    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
+        gd_regex_room room = { .steps = gd_regex_steps(100000) };
+        gd_error err = { GD_OK, "" };
+        size_t from = 0, to;
+        gd_regex *regex;
+        bool found;
+
+        assert_ok(gd_regex_open(&regex, patterns[i], strlen(patterns[i]), "p", test_err));
+        assert_int_equal(
+            gd_regex_next(regex, &room, (const unsigned char *)text, len, &from, &to, &found, &err),
+            GD_EFORMAT);
+        assert_non_null(
+            strstr(err.text, "a pattern of the tokenizer takes too many steps on this text, at byte "));
+        gd_regex_room_free(&room);
+        gd_regex_close(regex);
+    }
+    free(text);
+}
+
+/* Twice the text, hardly more than twice the work. */
+static void merging_grows_as_n_log_n(void **state)
+{
+    gd_bpe bpe = { 0 };
+    gd_jscan js = { .path = "golden" };
+    json_t *all = load_json("golden/qwen2/tokenizer.json");
+    char *text = json_dumps(json_object_get(all, "model"), JSON_COMPACT);
+    static const char *const units[] = { "a", "ab", "the", "e \n" };
+
+    (void)state;
+    js.text = text;
+    js.len = strlen(text);
+    assert_int_equal(gd_bpe_load(&bpe, &js, (gd_jspan){ 0, js.len }), GD_OK);
+    for (size_t u = 0; u < sizeof units / sizeof *units; u++) {
+        const size_t most = (size_t)1 << 18, len = strlen(units[u]);
+        unsigned char *s = malloc(most);
+        uint64_t before = 0;
+        gd_ids ids = { 0 };
+
+        for (size_t i = 0; i < most; i++)
+            s[i] = (unsigned char)units[u][i % len];
+        for (size_t n = 1024; n <= most; n *= 2) {
+            gd_bpe_room room = { 0 };
+
+            ids.len = 0;
+            assert_true(gd_bpe_encode(&bpe, &room, s, n, &ids));
+            assert_true(room.work >= n);
+            if (before)
+                assert_true((double)room.work <= 2.3 * (double)before);
+            before = room.work;
+            gd_bpe_room_free(&room);
+        }
+        gd_ids_free(&ids);
+        free(s);
+    }
+    gd_bpe_free(&bpe);
+    gd_jscan_free(&js);
+    free(text);
+    json_decref(all);
+    assert_int_equal(gd_mem_live(), 0);
+}
+
+/* What nfc.c relies on to skip text without looking at it. */
+static void nothing_below_0300_is_active(void **state)
+{
+    uint8_t *classes = gd_classes_make();
+    size_t active = 0;
+
+    (void)state;
+    assert_non_null(classes);
+    for (uint32_t c = 0; c < 0x300; c++)
+        assert_int_equal(classes[c] & GD_IS_ACTIVE, 0);
+    for (uint32_t c = 0; c < GD_UNICODE_END; c++)
+        active += (classes[c] & GD_IS_ACTIVE) != 0;
+    assert_in_range(active, 1000, 4000);
+    gd_free(classes);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_pattern_is_refused),
+        cmocka_unit_test(patterns_have_limits),
+        cmocka_unit_test(each_pattern_matches),
+        cmocka_unit_test(hostile_patterns_end),
+        cmocka_unit_test(merging_grows_as_n_log_n),
+        cmocka_unit_test(nothing_below_0300_is_active),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
