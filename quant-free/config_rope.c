@@ -108,15 +108,27 @@ static gd_status check_fields(const gd_config *c, const json_t *o, const char *t
     return GD_OK;
 }
 
-/* As Transformers: the field at the top first, then the object's, then the model's longest text. */
+/* The object's field, or the one at the top, or the model's longest text. Transformers has used both when
+ * both are there, at different times: two that differ are refused. */
 static gd_status read_original_max(gd_config *c, const json_t *o, gd_error *err)
 {
     static const char *const field = "original_max_position_embeddings";
+    double inner = 0, outer = 0;
+    gd_status rc = GD_OK;
 
     if (gd_json_has(c->json, field))
-        return positive(&c->rope.original_max_position, c, c->json, field, err);
-    if (gd_json_has(o, field))
-        return positive(&c->rope.original_max_position, c, o, field, err);
+        rc = positive(&outer, c, c->json, field, err);
+    if (!rc && gd_json_has(o, field))
+        rc = positive(&inner, c, o, field, err);
+    if (rc)
+        return rc;
+    if (inner > 0 && outer > 0 && inner != outer)
+        return gd_fail(err, GD_EFORMAT,
+                       "%s: the field \"%s\" is %g at the top, but %g in the rotary embedding", c->path,
+                       field, outer, inner);
+    c->rope.original_max_position = inner > 0 ? inner : outer;
+    if (inner > 0 || outer > 0)
+        return GD_OK;
     return gd_config_number(c, "max_position_embeddings", &c->rope.original_max_position, err);
 }
 

@@ -337,6 +337,11 @@ static void rope_is_checked(void **state)
         { "llama3 crossed",
           ROPE("\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":4,\"high_freq_factor\":4"),
           "the field \"high_freq_factor\" is 4, but more than \"low_freq_factor\" 4 is expected" },
+        { "two originals",
+          "{" LLAMA FINE ",\"original_max_position_embeddings\":33,\"rope_scaling\":{\"rope_type\":"
+                         "\"llama3\",\"factor\":8,"
+          "\"low_freq_factor\":1,\"high_freq_factor\":4,\"original_max_position_embeddings\":77}}",
+          "the field \"original_max_position_embeddings\" is 33 at the top, but 77 in the rotary embedding" },
         { "by layer type", "{" GEMMA2 FINE ",\"rope_parameters\":{\"full_attention\":{\"rope_theta\":1e6}}}",
           "\"rope_parameters\" differs by layer type, which is not supported" },
     };
@@ -353,8 +358,7 @@ static const struct config_case field_cases[] = {
     { "string", "{\"architectures\":\"Qwen2ForCausalLM\"}",
       "the field \"architectures\" is a string, a list is expected" },
     { "none", "{\"architectures\":[]}", "the field \"architectures\" is not a list of one name" },
-    { "two", "{\"architectures\":[\"A\",\"B\"]}",
-      "the field \"architectures\" is not a list of one name" },
+    { "two", "{\"architectures\":[\"A\",\"B\"]}", "the field \"architectures\" is not a list of one name" },
     { "number", "{\"architectures\":[1]}", "the field \"architectures\" is not a list of one name" },
     { "model_type", "{" ARCH("Qwen2ForCausalLM", "llama") FINE "}",
       "the field \"model_type\" is \"llama\", but the architecture is Qwen2ForCausalLM" },
@@ -384,8 +388,7 @@ static const struct config_case field_cases[] = {
       "the field \"partial_rotary_factor\" is 0.25: partial rotary embeddings are not supported" },
     { "multiplier", "{" LLAMA FINE ",\"residual_multiplier\":0.22}",
       "the field \"residual_multiplier\" is 0.22: multipliers are not supported" },
-    { "neutral", "{" LLAMA FINE ",\"residual_multiplier\":1.0,\"num_experts\":0,\"pruned_heads\":{}}",
-      "" },
+    { "neutral", "{" LLAMA FINE ",\"residual_multiplier\":1.0,\"num_experts\":0,\"pruned_heads\":{}}", "" },
     { "experts", "{" QWEN3 FINE ",\"num_experts\":128}",
       "the field \"num_experts\" is 128: mixtures of experts are not supported" },
     { "soft-cap", "{" LLAMA FINE ",\"attn_logit_softcapping\":50.0}",
@@ -401,7 +404,7 @@ static const struct config_case field_cases[] = {
       "the field \"layer_types\" has 1 entries, a string for layer 1 is expected" },
     { "many layer_types",
       "{" QWEN2 FINE ",\"layer_types\":[\"full_attention\",\"full_attention\",\"full_attention\",\"full_"
-                     "attention\"]}",
+      "attention\"]}",
       "the field \"layer_types\" has 4 entries, but there are 3 layers" },
     { "other layer_types",
       "{" QWEN2 FINE ",\"layer_types\":[\"linear_attention\",\"full_attention\",\"full_attention\"]}",
