@@ -43,17 +43,23 @@ struct operands {
     size_t m, k;
 };
 
-/* Adds block b of one panel to sum[count][32], for rows row ... */
-static void add_block(const struct operands *o, size_t panel, size_t b, size_t row, size_t count, float *sum,
-                      float *wide)
+/* The packed weights of block b of a panel. */
+static const char *weights_at(const struct operands *o, size_t panel, size_t b)
 {
-    const size_t pairs = ceil_div(o->k, 2), first = b * GD_GEMM_BLOCK / 2;
-    const size_t left = pairs - first, here = left < GD_GEMM_BLOCK / 2 ? left : GD_GEMM_BLOCK / 2;
-    const char *x = (const char *)o->x + (b * o->m + row) * GD_GEMM_BLOCK * gd_dtype_size(o->kernel->rows);
-    const char *w = (const char *)o->w +
-                    (panel * pairs + first) * 2 * GD_GEMM_PANEL * gd_dtype_size(o->kernel->operand);
+    const size_t pair = panel * ceil_div(o->k, 2) + b * GD_GEMM_BLOCK / 2;
 
-    o->kernel->block(count, here, x, w, sum, b > 0, wide);
+    return (const char *)o->w + pair * 2 * GD_GEMM_PANEL * gd_dtype_size(o->kernel->operand);
+}
+
+/* Adds block b of one panel to sum[count][32], for rows row ...; next: the weights that come after. */
+static void add_block(const struct operands *o, size_t panel, size_t b, size_t row, size_t count, float *sum,
+                      float *wide, const void *next)
+{
+    const size_t left = ceil_div(o->k, 2) - b * GD_GEMM_BLOCK / 2;
+    const char *x = (const char *)o->x + (b * o->m + row) * GD_GEMM_BLOCK * gd_dtype_size(o->kernel->rows);
+
+    o->kernel->block(count, left < GD_GEMM_BLOCK / 2 ? left : GD_GEMM_BLOCK / 2, x, weights_at(o, panel, b), sum, b > 0,
+                     wide, next);
 }
 
 /* Adapter, bias and rounding of one panel. */
@@ -65,7 +71,7 @@ static void finish_panel(const gd_gemm_job *job, size_t panel, size_t row, size_
 
     if (job->low)
         for (size_t b = 0; b < ceil_div(job->rank, GD_GEMM_BLOCK); b++)
-            add_block(&lora, panel, b, row, count, lora_sum, wide);
+            add_block(&lora, panel, b, row, count, lora_sum, wide, weights_at(&lora, panel + 1, 0));
     job->kernel->finish(&(gd_gemm_finish){
         .rows = count,
         .cols = job->n - n < GD_GEMM_PANEL ? job->n - n : GD_GEMM_PANEL,
@@ -90,11 +96,16 @@ static void run_task(void *context, size_t index, unsigned worker)
     const size_t count = job->m - row < run->part ? job->m - row : run->part;
     const struct operands product = { job->kernel, job->x, job->w, job->m, job->k };
     float *wide = run->scratch + worker * worker_floats(job->m), *sums = wide + wide_floats();
-    const size_t sum_floats = count * GD_GEMM_PANEL;
+    const size_t sum_floats = count * GD_GEMM_PANEL, blocks = ceil_div(job->k, GD_GEMM_BLOCK);
 
-    for (size_t b = 0; b < ceil_div(job->k, GD_GEMM_BLOCK); b++)
+    for (size_t b = 0; b < blocks; b++) {
+        const char *after = b + 1 < blocks ? weights_at(&product, first, b + 1)
+                                           : weights_at(&product, first + panels, 0);
+
         for (size_t p = 0; p < panels; p++)
-            add_block(&product, first + p, b, row, count, sums + p * sum_floats, wide);
+            add_block(&product, first + p, b, row, count, sums + p * sum_floats, wide,
+                      p + 1 < panels ? weights_at(&product, first + p + 1, b) : after);
+    }
     for (size_t p = 0; p < panels; p++)
         finish_panel(job, first + p, row, count, sums + p * sum_floats, sums + panels * sum_floats, wide);
 }

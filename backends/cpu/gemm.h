@@ -44,8 +44,10 @@ typedef struct gd_gemm_kernel {
 
     /* sum[m][32] (+)= x[m][2 * pairs] . w[pairs][32][2]^T.
      * x: packed rows of one block, 512 elements apart; w: the block's part of a panel; pairs <= 256;
-     * add: to the sums that are there; wide: [512][32] floats of scratch space, 64-byte aligned like sum. */
-    void (*block)(size_t m, size_t pairs, const void *x, const void *w, float *sum, bool add, float *wide);
+     * add: to the sums that are there; wide: [512][32] floats of scratch space, 64-byte aligned like sum;
+     * next: the w of the call after this one, to fetch it meanwhile (a hint: never read). */
+    void (*block)(size_t m, size_t pairs, const void *x, const void *w, float *sum, bool add, float *wide,
+                  const void *next);
     void (*finish)(const gd_gemm_finish *f);
 } gd_gemm_kernel;
 
@@ -92,7 +94,7 @@ size_t gd_gemm_scratch_bytes(size_t m, unsigned threads); /* scratch space of a 
 /* The kernels themselves, in ref/ and x86/. */
 #define GD_GEMM(variant, operand, rows, needs)                                                                        \
     void gd_gemm_##variant##_##operand(size_t m, size_t pairs, const void *x, const void *w, float *sum, bool add,    \
-                                       float *wide);                                                                  \
+                                       float *wide, const void *next);                                                \
     void gd_gemm_##variant##_finish(const gd_gemm_finish *f);
 #include "backends/cpu/kernels.def"
 #undef GD_GEMM

@@ -9,9 +9,10 @@
 
 static void put(float *sum, float block, bool add) { *sum = add ? *sum + block : block; }
 
-void gd_gemm_ref_BF16(size_t m, size_t pairs, const void *x, const void *w, float *sum, bool add, float *wide)
+void gd_gemm_ref_BF16(size_t m, size_t pairs, const void *x, const void *w, float *sum, bool add, float *wide,
+                      const void *next)
 {
-    (void)wide;
+    (void)wide, (void)next;
     for (size_t i = 0; i < m; i++) {
         const gd_bf16 *a = (const gd_bf16 *)x + i * GD_GEMM_BLOCK;
 
@@ -28,9 +29,10 @@ void gd_gemm_ref_BF16(size_t m, size_t pairs, const void *x, const void *w, floa
     }
 }
 
-void gd_gemm_ref_F32(size_t m, size_t pairs, const void *x, const void *w, float *sum, bool add, float *wide)
+void gd_gemm_ref_F32(size_t m, size_t pairs, const void *x, const void *w, float *sum, bool add, float *wide,
+                     const void *next)
 {
-    (void)wide;
+    (void)wide, (void)next;
     for (size_t i = 0; i < m; i++) {
         const float *a = (const float *)x + i * GD_GEMM_BLOCK;
 

@@ -19,20 +19,25 @@ ALWAYS void expand(enum form form, size_t pairs, const char *w, float *wide)
     }
 }
 
-void gd_gemm_avx512_BF16(size_t m, size_t pairs, const void *x, const void *w, float *sum, bool add, float *wide)
+void gd_gemm_avx512_BF16(size_t m, size_t pairs, const void *x, const void *w, float *sum, bool add, float *wide,
+                         const void *next)
 {
+    struct work k = { m, pairs, x, w, sum, add, next, 0 };
+
     if (m <= FEW_ROWS) {
-        tiles(PACKED_BF16, m, pairs, x, w, sum, add);
+        tiles(PACKED_BF16, k);
     } else {
         expand(PACKED_BF16, pairs, w, wide);
-        tiles(EXPANDED, m, pairs, x, (const char *)wide, sum, add);
+        k.w = (const char *)wide;
+        tiles(EXPANDED, k);
     }
 }
 
-void gd_gemm_avx512_F32(size_t m, size_t pairs, const void *x, const void *w, float *sum, bool add, float *wide)
+void gd_gemm_avx512_F32(size_t m, size_t pairs, const void *x, const void *w, float *sum, bool add, float *wide,
+                        const void *next)
 {
     (void)wide; /* the packed form is as good as an expanded one */
-    tiles(PACKED_F32, m, pairs, x, w, sum, add);
+    tiles(PACKED_F32, (struct work){ m, pairs, x, w, sum, add, next, 0 });
 }
 
 void gd_gemm_avx512_finish(const gd_gemm_finish *f) { gd_gemm_finish_rows(f); }

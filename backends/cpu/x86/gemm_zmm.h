@@ -5,15 +5,7 @@
 #ifndef GD_CPU_X86_GEMM_ZMM_H
 #define GD_CPU_X86_GEMM_ZMM_H
 
-#include "backends/cpu/gemm.h"
-
-#include <immintrin.h>
-
-/* Emulation (in the tests) has its own: it would take half a minute to compile these. */
-#ifndef GD_GEMM_EMULATED
-#define ALWAYS static inline __attribute__((always_inline))
-#define UNROLL _Pragma("GCC unroll 16")
-#endif
+#include "backends/cpu/x86/gemm_tile.h"
 
 enum { MR = 14 };
 
@@ -65,14 +57,16 @@ ALWAYS void pair_step(int mr, const char *x, const char *w, __m512 *acc)
 #endif
 
 /* mr and form are constants wherever this is inlined. */
-ALWAYS void tile(int mr, enum form form, size_t pairs, const char *x, const char *w, float *sum, bool add)
+ALWAYS void tile(int mr, enum form form, const struct work *k)
 {
+    const char *x = k->x, *w = k->w, *rows_end = x + mr * (int)GD_GEMM_BLOCK * (form == PAIRS ? 2 : 4);
     __m512 acc[2 * MR];
 
     UNROLL
     for (int i = 0; i < 2 * mr; i++)
         acc[i] = _mm512_setzero_ps();
-    for (size_t j = 0; j < pairs; j++) {
+    for (size_t j = 0; j < k->pairs; j++) {
+        fetch(k, j, form == PACKED_F32 ? 4 : 2, rows_end, form == PAIRS ? 1 : 2);
 #ifdef __AVX512BF16__
         if (form == PAIRS) {
             pair_step(mr, x, w, acc);
@@ -88,47 +82,49 @@ ALWAYS void tile(int mr, enum form form, size_t pairs, const char *x, const char
     }
     UNROLL
     for (int i = 0; i < 2 * mr; i++) {
-        if (add)
-            acc[i] = _mm512_add_ps(_mm512_loadu_ps(sum + 16 * i), acc[i]);
-        _mm512_storeu_ps(sum + 16 * i, acc[i]);
+        if (k->add)
+            acc[i] = _mm512_add_ps(_mm512_loadu_ps(k->sum + 16 * i), acc[i]);
+        _mm512_storeu_ps(k->sum + 16 * i, acc[i]);
     }
 }
 
-/* Up to seven rows. */
-ALWAYS void low_tile(size_t mr, enum form form, size_t pairs, const char *x, const char *w, float *sum, bool add)
+/* Fewer than seven rows. */
+ALWAYS void low_tile(size_t mr, enum form form, const struct work *k)
 {
     switch (mr) {
-    case 1: tile(1, form, pairs, x, w, sum, add); break;
-    case 2: tile(2, form, pairs, x, w, sum, add); break;
-    case 3: tile(3, form, pairs, x, w, sum, add); break;
-    case 4: tile(4, form, pairs, x, w, sum, add); break;
-    case 5: tile(5, form, pairs, x, w, sum, add); break;
-    default: tile(6, form, pairs, x, w, sum, add); break;
+    case 1: tile(1, form, k); break;
+    case 2: tile(2, form, k); break;
+    case 3: tile(3, form, k); break;
+    case 4: tile(4, form, k); break;
+    case 5: tile(5, form, k); break;
+    default: tile(6, form, k); break;
     }
 }
 
 /* All rows, in tiles of even height: 15 rows are 8 + 7, not 14 + 1. */
-ALWAYS void tiles(enum form form, size_t m, size_t pairs, const char *x, const char *w, float *sum, bool add)
+ALWAYS void tiles(enum form form, struct work k)
 {
-    const size_t line = GD_GEMM_BLOCK * (form == PAIRS ? 2 : 4);
+    const size_t line = GD_GEMM_BLOCK * (form == PAIRS ? 2 : 4), count = (k.m + MR - 1) / MR;
 
-    for (size_t left = (m + MR - 1) / MR; left > 0; left--) {
-        const size_t mr = (m + left - 1) / left;
+    k.step = fetch_step(form == PACKED_F32 ? 256 : 128, count);
+    for (size_t left = count; left > 0; left--) {
+        const size_t mr = (k.m + left - 1) / left;
 
         switch (mr) {
-        case 7: tile(7, form, pairs, x, w, sum, add); break;
-        case 8: tile(8, form, pairs, x, w, sum, add); break;
-        case 9: tile(9, form, pairs, x, w, sum, add); break;
-        case 10: tile(10, form, pairs, x, w, sum, add); break;
-        case 11: tile(11, form, pairs, x, w, sum, add); break;
-        case 12: tile(12, form, pairs, x, w, sum, add); break;
-        case 13: tile(13, form, pairs, x, w, sum, add); break;
-        case 14: tile(14, form, pairs, x, w, sum, add); break;
-        default: low_tile(mr, form, pairs, x, w, sum, add); break;
+        case 7: tile(7, form, &k); break;
+        case 8: tile(8, form, &k); break;
+        case 9: tile(9, form, &k); break;
+        case 10: tile(10, form, &k); break;
+        case 11: tile(11, form, &k); break;
+        case 12: tile(12, form, &k); break;
+        case 13: tile(13, form, &k); break;
+        case 14: tile(14, form, &k); break;
+        default: low_tile(mr, form, &k); break;
         }
-        m -= mr;
-        x += mr * line;
-        sum += mr * GD_GEMM_PANEL;
+        k.m -= mr;
+        k.x += mr * line;
+        k.sum += mr * GD_GEMM_PANEL;
+        k.next += k.pairs * k.step;
     }
 }
 

@@ -1,0 +1,46 @@
+/* gemm_tile.h - what the tiles of all x86 kernels share. */
+#ifndef GD_CPU_X86_GEMM_TILE_H
+#define GD_CPU_X86_GEMM_TILE_H
+
+#include "backends/cpu/gemm.h"
+
+#include <immintrin.h>
+
+/* Sums live in registers only when a tile's height and width are constants: everything is inlined into one function for
+ * each height, and its inner loops are unrolled.  Emulation (in the tests) has no need of that. */
+#ifdef GD_GEMM_EMULATED
+#define ALWAYS static
+#define UNROLL
+#else
+#define ALWAYS static inline __attribute__((always_inline))
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+#endif
+
+/* A call of a kernel, or what is left of it. While a tile is computed it fetches its share of the packed block that the
+ * next call will read, and the rows of the next tile, which start where its own end: without the former 8 rows ran
+ * at half the speed on matrices larger than the caches. A line may be asked for twice; that costs next to nothing. */
+struct work {
+    size_t m, pairs;
+    const char *x, *w; /* packed rows, 512 elements apart; packed or expanded weights */
+    float *sum;
+    bool add;
+    const char *next;
+    size_t step;       /* bytes to fetch for each pair of a tile */
+};
+
+/* The share of a tile when `tiles` of them have to fetch `pair_bytes` a pair. */
+ALWAYS size_t fetch_step(size_t pair_bytes, size_t tiles) { return (pair_bytes + tiles - 1) / tiles; }
+
+ALWAYS void fetch(const struct work *k, size_t j, int next_lines, const char *rows_end, int row_lines)
+{
+    for (int i = 0; i < next_lines; i++)
+        _mm_prefetch(k->next + j * k->step + 64 * i, _MM_HINT_T1);
+    for (int i = 0; i < row_lines; i++)
+        _mm_prefetch(rows_end + 64 * (j * (size_t)row_lines + (size_t)i), _MM_HINT_T0);
+}
+
+#endif
