@@ -67,8 +67,8 @@ void *gd_alloc_aligned(size_t bytes)
 
     if (!gd_add(bytes, align - 1, &rounded) || must_fail())
         return NULL;
-    rounded = (bytes + 63) & ~(size_t)63;
-    p = counted(aligned_alloc(align, rounded ? rounded : 64));
+    rounded -= rounded % align; /* what is never touched takes no memory */
+    p = counted(aligned_alloc(align, rounded ? rounded : align));
 #ifdef MADV_HUGEPAGE
     if (p && bytes >= LARGE)
         (void)madvise(p, bytes, MADV_HUGEPAGE); /* a wish: without it the block is as good */
