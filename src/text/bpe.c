@@ -270,16 +270,23 @@ static bool add(gd_ids *ids, const uint32_t *more, size_t n)
     return true;
 }
 
-bool gd_bpe_encode(const gd_bpe *bpe, gd_bpe_room *room, const unsigned char *piece, size_t len, gd_ids *ids)
+static bool add_one(gd_ids *ids, uint32_t id)
 {
-    const uint32_t token = gd_vocab_by_bytes(&bpe->vocab, piece, len);
+    if (ids->len < ids->room) {
+        ids->data[ids->len++] = id;
+        return true;
+    }
+    return add(ids, &id, 1);
+}
+
+/* Merges a piece, and writes down what became of it when the piece is a token. */
+static bool merge(const gd_bpe *bpe, gd_bpe_room *room, const unsigned char *piece, size_t len, uint32_t token,
+                  gd_ids *ids)
+{
     uint32_t few[2 * SHORT], ranks[2 * SHORT];
     uint32_t *symbols = few;
     size_t n;
 
-    if (token != GD_NO_TOKEN &&
-        (bpe->ignore_merges || atomic_load_explicit(&bpe->whole[token], memory_order_relaxed) == 1))
-        return add(ids, &bpe->vocab.tokens[token].id, 1);
     if (len <= SHORT) { /* a byte is two symbols at most */
         n = first_symbols(bpe, piece, len, few);
         n = merge_short(bpe, few, ranks, n);
@@ -290,8 +297,25 @@ bool gd_bpe_encode(const gd_bpe *bpe, gd_bpe_room *room, const unsigned char *pi
         n = first_symbols(bpe, piece, len, symbols);
         n = n ? merge_long(bpe, room, n) : 0;
     }
-    if (token != GD_NO_TOKEN)
-        atomic_store_explicit(&bpe->whole[token], n == 1 && symbols[0] == bpe->vocab.tokens[token].id ? 1 : 2,
-                              memory_order_relaxed);
+    if (token != GD_NO_TOKEN) {
+        const uint32_t id = bpe->vocab.tokens[token].id;
+
+        atomic_store_explicit(&bpe->whole[token], n == 1 && symbols[0] == id ? id + 2 : 1, memory_order_relaxed);
+    }
     return add(ids, symbols, n);
+}
+
+bool gd_bpe_encode(const gd_bpe *bpe, gd_bpe_room *room, const unsigned char *piece, size_t len, gd_ids *ids)
+{
+    const uint32_t token = gd_vocab_by_bytes(&bpe->vocab, piece, len);
+
+    if (token != GD_NO_TOKEN) {
+        const uint32_t whole = atomic_load_explicit(&bpe->whole[token], memory_order_relaxed);
+
+        if (whole > 1)
+            return add_one(ids, whole - 2);
+        if (bpe->ignore_merges)
+            return add_one(ids, bpe->vocab.tokens[token].id);
+    }
+    return merge(bpe, room, piece, len, token, ids);
 }

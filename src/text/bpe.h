@@ -33,9 +33,9 @@ typedef struct gd_bpe {
     unsigned byte_symbols; /* the largest count among them */
     bool ignore_merges;    /* a piece that is a token is that token, whatever its merges give */
     bool fuse_unknown;     /* a run of unknown bytes is one token */
-    /* [tokens] does this token's own text give just this token? 0: not known yet, 1: yes, 2: no. Filled as
-     * text comes by; whoever comes first writes the same answer as whoever comes second. */
-    atomic_uchar *whole;
+    /* [tokens] What a token's own text gives. 0: not known yet; 1: other tokens; else just this token, and this is
+     * its id + 2. Filled as text comes by; whoever comes first writes the same as whoever comes second. */
+    atomic_uint *whole;
 } gd_bpe;
 
 /* Room that is kept from one piece to the next; each thread has its own. */

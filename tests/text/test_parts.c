@@ -231,19 +231,101 @@ static void hostile_patterns_end(void **state)
     free(text);
 }
 
+/* The model of a small tokenizer.json. */
+static gd_bpe small_model(const char *text)
+{
+    gd_bpe bpe = { 0 };
+    gd_error err = { GD_OK, "" };
+    gd_jscan js = { .text = text, .len = strlen(text), .path = "small", .err = &err };
+    const gd_status rc = gd_bpe_load(&bpe, &js, (gd_jspan){ 0, js.len });
+
+    if (rc)
+        fail_msg("%s", err.text);
+    gd_jscan_free(&js);
+    return bpe;
+}
+
+static void assert_ids(const gd_bpe *bpe, const char *piece, size_t count, const uint32_t *want)
+{
+    gd_bpe_room room = { 0 };
+    gd_ids ids = { 0 };
+
+    for (int again = 0; again < 2; again++) { /* the second time, what is known of tokens is used */
+        ids.len = 0;
+        assert_true(gd_bpe_encode(bpe, &room, (const unsigned char *)piece, strlen(piece), &ids));
+        assert_int_equal(ids.len, count);
+        assert_memory_equal(ids.data, want, count * sizeof *want);
+    }
+    gd_ids_free(&ids);
+    gd_bpe_room_free(&room);
+}
+
+/* "abc" is a token, but its text never becomes it; the tokens aren't in the order of their merges; a content with
+ * a true space is not the token of a space. */
+static void merges_decide_not_tokens(void **state)
+{
+    static const char model[] =
+        "{\"unk_token\":\"?\",\"vocab\":{\"?\":0,\"a\":1,\"b\":2,\"c\":3,\"ab\":4,\"ax\":5,\"ac\":6,\"bc\":7,\"abc\":8,"
+        "\" \":9,\"\xC4\xA0\":10,\"x\":11},\"merges\":[\"a b\",\"a c\",\"b c\",\"a bc\"]}";
+    gd_bpe bpe = small_model(model);
+
+    (void)state;
+    assert_ids(&bpe, "abc", 2, (const uint32_t[]){ 4, 3 });
+    assert_ids(&bpe, "bc", 1, (const uint32_t[]){ 7 });
+    assert_ids(&bpe, "aac", 2, (const uint32_t[]){ 1, 6 });
+    assert_ids(&bpe, "ax", 2, (const uint32_t[]){ 1, 11 });
+    assert_ids(&bpe, " ", 1, (const uint32_t[]){ 10 });
+    assert_ids(&bpe, "zz", 2, (const uint32_t[]){ 0, 0 });
+    assert_int_equal(gd_vocab_by_content(&bpe.vocab, " ", 1), 9);
+    assert_int_equal(gd_vocab_by_content(&bpe.vocab, "\xC4\xA0", 2), 10);
+    gd_bpe_free(&bpe);
+    assert_int_equal(gd_mem_live(), 0);
+}
+
+/* An array for short pieces, a heap for long ones: the same ids on both sides of the border. */
+static void both_ways_to_merge_agree(void **state)
+{
+    json_t *all = load_json("golden/qwen2/tokenizer.json");
+    char *text = json_dumps(json_object_get(all, "model"), JSON_COMPACT);
+    gd_bpe bpe = small_model(text);
+    gd_bpe_room room = { 0 };
+    gd_ids one = { 0 }, two = { 0 };
+    uint64_t seed = 4;
+
+    (void)state;
+    for (int i = 0; i < 20000; i++) {
+        static const char letters[] = "etaoinshr dlu\n\xC3\xA9";
+        unsigned char s[128];
+        const size_t len = 41 + split_mix(&seed, 80), head = split_mix(&seed, 40) + 1;
+
+        for (size_t k = 0; k < len; k++)
+            s[k] = (unsigned char)letters[split_mix(&seed, sizeof letters - 1)];
+        s[head] = 0xFF; /* no merge crosses this byte in the model */
+        one.len = two.len = 0;
+        assert_true(gd_bpe_encode(&bpe, &room, s, len, &one));
+        assert_true(gd_bpe_encode(&bpe, &room, s, head, &two));
+        assert_true(gd_bpe_encode(&bpe, &room, s + head, 1, &two));
+        for (size_t k = 0; k < two.len; k++)
+            assert_int_equal(one.data[k], two.data[k]);
+    }
+    gd_ids_free(&one);
+    gd_ids_free(&two);
+    gd_bpe_room_free(&room);
+    gd_bpe_free(&bpe);
+    free(text);
+    json_decref(all);
+    assert_int_equal(gd_mem_live(), 0);
+}
+
 /* Twice the text, hardly more than twice the work. */
 static void merging_grows_as_n_log_n(void **state)
 {
-    gd_bpe bpe = { 0 };
-    gd_jscan js = { .path = "golden" };
     json_t *all = load_json("golden/qwen2/tokenizer.json");
     char *text = json_dumps(json_object_get(all, "model"), JSON_COMPACT);
+    gd_bpe bpe = small_model(text);
     static const char *const units[] = { "a", "ab", "the", "e \n" };
 
     (void)state;
-    js.text = text;
-    js.len = strlen(text);
-    assert_int_equal(gd_bpe_load(&bpe, &js, (gd_jspan){ 0, js.len }), GD_OK);
     for (size_t u = 0; u < sizeof units / sizeof *units; u++) {
         const size_t most = (size_t)1 << 18, len = strlen(units[u]);
         unsigned char *s = malloc(most);
@@ -267,7 +349,6 @@ static void merging_grows_as_n_log_n(void **state)
         free(s);
     }
     gd_bpe_free(&bpe);
-    gd_jscan_free(&js);
     free(text);
     json_decref(all);
     assert_int_equal(gd_mem_live(), 0);
@@ -296,6 +377,8 @@ int main(void)
         cmocka_unit_test(patterns_have_limits),
         cmocka_unit_test(each_pattern_matches),
         cmocka_unit_test(hostile_patterns_end),
+        cmocka_unit_test(merges_decide_not_tokens),
+        cmocka_unit_test(both_ways_to_merge_agree),
         cmocka_unit_test(merging_grows_as_n_log_n),
         cmocka_unit_test(nothing_below_0300_is_active),
     };

@@ -32,7 +32,7 @@ ALPHABET = [
     '\u2028', '<|im_end|>', '<|endoftext|>', '<|im_start|>', '<tool_call>', '<|', '|>', 'Hello', ' the', 'the ', ' and',
     'ing', '\n\nHuman:', '\n\nAssistant:', '\ufeff', '\u00df', '\u0130', 'K', '\u212a', '\u212b', '\u0958', '\ufb2c',
     '\u1e69', '\U0001d15e', '\u1100', '\u1161', '\u11a8', '\uac00', '\u0915\u093c', '\u05d0\u05bc', '\u3099', '\u304b',
-    '\u0e33', '\u0f77', '\U0001e023', '\u1dfb', '\u0904', '\u0600', '\ua7c0', '\U000323af', '\u00ad', '\u0103', 'http://',
+    '\u0e33', '\u0f77', '\uac00\u11a7', '\U0001e023', '\u1dfb', '\u0904', '\u0600', '\ua7c0', '\U000323af', '\u00ad', '\u0103', 'http://',
     '.com', '/*', '*/', '=>', '($', '%s', '\\n', "don't", "I'M", 'x1', '2nd', ' 3', '\u0663\u0664',
 ]
 RUNS = ['a', 'A', ' ', '\n', '\t', '1', '.', '\u4e2d', '\U0001f600', '\u0301', '\u0301\u0316', '\x00', "'s", '\r\n x', ' a', '\u00e9']
@@ -105,6 +105,10 @@ def make_variants(vocab):
                   ('e\u0301s', 'normalized special'), ('Hello', 'lstrip rstrip single_word normalized'),
                   ("'s", 'single_word normalized'), ('Hel', ''), ('  ', 'rstrip'), (' z', 'lstrip'), ('<|im_end|>', 'special'))
     modern = chain(split(MODERN), byte_level())
+
+    def pieces(*patterns):      # a space before each piece makes the cuts visible in the ids, whatever is merged
+        return {'pre_tokenizer': chain(*[split(p) for p in patterns], byte_level(True)), 'normalizer': None}
+
     out = [
         {'name': 'modern', 'set': {'pre_tokenizer': modern}},
         {'name': 'llama3', 'set': {'pre_tokenizer': chain(split(LLAMA3), byte_level()), 'normalizer': None,
@@ -121,13 +125,16 @@ def make_variants(vocab):
         {'name': 'fallback', 'base': 'holes', 'set': {'pre_tokenizer': modern}, 'model': {'byte_fallback': True}},
         {'name': 'digit-runs', 'set': {'pre_tokenizer': chain(digits(False), byte_level(True, False)),
                                        'post_processor': template([3, 4], [5])}},
-        {'name': 'modern-regex', 'set': {'pre_tokenizer': chain(split('(?:%s)' % MODERN), byte_level())}},
-        {'name': 'gpt2-regex', 'set': {'pre_tokenizer': chain(split('(%s)' % GPT2), byte_level())}},
-        {'name': 'gpt4', 'set': {'pre_tokenizer': chain(split(GPT4), byte_level()), 'normalizer': None}},
-        {'name': 'gpt4o', 'set': {'pre_tokenizer': chain(split(GPT4O), byte_level()), 'normalizer': None}},
-        {'name': 'deepseek', 'set': {'pre_tokenizer': chain(split(r'\p{N}{1,3}'), split('[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+'),
-                                                            split(DEEPSEEK), byte_level())}},
-        {'name': 'groups', 'set': {'pre_tokenizer': chain(split(GROUPS), byte_level())}},
+        {'name': 'modern-pieces', 'set': pieces(MODERN)},
+        {'name': 'llama3-pieces', 'set': pieces(LLAMA3)},
+        {'name': 'gpt2-pieces', 'set': pieces(GPT2)},
+        {'name': 'modern-regex', 'set': pieces('(?:%s)' % MODERN)},
+        {'name': 'llama3-regex', 'set': pieces('(?:%s)' % LLAMA3)},
+        {'name': 'gpt2-regex', 'set': pieces('(%s)' % GPT2)},
+        {'name': 'gpt4', 'set': pieces(GPT4)},
+        {'name': 'gpt4o', 'set': pieces(GPT4O)},
+        {'name': 'deepseek', 'set': pieces(r'\p{N}{1,3}', '[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+', DEEPSEEK)},
+        {'name': 'groups', 'set': pieces(GROUPS)},
         {'name': 'added', 'set': {'pre_tokenizer': modern, 'added_tokens': flags}},
         {'name': 'added-prefix', 'set': {'pre_tokenizer': byte_level(True, True), 'added_tokens': flags,
                                          'normalizer': {'type': 'Sequence', 'normalizers': [{'type': 'NFC'}]}}},
