@@ -29,8 +29,8 @@ size_t gd_gemm_scratch_bytes(size_t m, unsigned threads)
 
 struct run {
     const gd_gemm_job *job;
-    size_t panels, group, groups; /* panels of a task; tasks across the outputs */
-    size_t part;                  /* rows of a task */
+    size_t panels, groups; /* groups of panels, of even size: tasks across the outputs */
+    size_t parts;          /* of the rows, of even height */
     float *scratch;
 };
 
@@ -91,9 +91,10 @@ static void run_task(void *context, size_t index, unsigned worker)
 {
     const struct run *run = context;
     const gd_gemm_job *job = run->job;
-    const size_t first = index % run->groups * run->group, row = index / run->groups * run->part;
-    const size_t panels = run->panels - first < run->group ? run->panels - first : run->group;
-    const size_t count = job->m - row < run->part ? job->m - row : run->part;
+    const size_t group = index % run->groups, part = index / run->groups;
+    const size_t first = group * run->panels / run->groups, row = part * job->m / run->parts;
+    const size_t panels = (group + 1) * run->panels / run->groups - first;
+    const size_t count = (part + 1) * job->m / run->parts - row;
     const struct operands product = { job->kernel, job->x, job->w, job->m, job->k };
     float *wide = run->scratch + worker * worker_floats(job->m), *sums = wide + wide_floats();
     const size_t sum_floats = count * GD_GEMM_PANEL, blocks = ceil_div(job->k, GD_GEMM_BLOCK);
@@ -110,17 +111,19 @@ static void run_task(void *context, size_t index, unsigned worker)
         finish_panel(job, first + p, row, count, sums + p * sum_floats, sums + panels * sum_floats, wide);
 }
 
+static size_t least(size_t a, size_t b) { return a < b ? a : b; }
+
 void gd_gemm_run(const gd_gemm_job *job, gd_pool *pool, void *scratch)
 {
-    /* Four tasks a thread or more even out threads that are held up; rows are cut only where panels are few. */
-    const size_t panels = ceil_div(job->n, GD_GEMM_PANEL), threads = gd_pool_threads(pool), wanted = 4 * threads;
-    const size_t least = ceil_div(panels, GD_GEMM_GROUP), tasks = least > wanted ? least : wanted;
-    const size_t parts = threads > 1 && panels < 2 * threads ? ceil_div(2 * threads, panels) : 1;
-    struct run run = { job, panels, ceil_div(panels, tasks), 0, 0, scratch };
+    /* At least four tasks a thread even out threads that are held up, a multiple of the threads those that are not.
+     * Rows are cut only where panels are few. */
+    const size_t panels = ceil_div(job->n, GD_GEMM_PANEL), threads = gd_pool_threads(pool);
+    const size_t rounds = ceil_div(panels, GD_GEMM_GROUP * threads);
+    struct run run = { job, panels, least(panels, (rounds > 4 ? rounds : 4) * threads), 1, scratch };
 
     if (job->m == 0)
         return;
-    run.groups = ceil_div(panels, run.group);
-    run.part = ceil_div(job->m, parts);
-    gd_pool_run(pool, run.groups * ceil_div(job->m, run.part), run_task, &run);
+    if (threads > 1 && panels < 4 * threads)
+        run.parts = least(ceil_div(4 * threads, panels), ceil_div(job->m, GD_GEMM_PANEL));
+    gd_pool_run(pool, run.groups * run.parts, run_task, &run);
 }
