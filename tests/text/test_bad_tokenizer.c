@@ -58,6 +58,8 @@ static const struct {
       ": not valid JSON at byte 882: an escape sequence is expected" },
     { "\"b\":1", "\"\\ud800\":1",
       ": not valid JSON at byte 887: the other half of a surrogate pair is expected" },
+    { "\"b\":1", "\"\\ud800\\u0041\":1",
+      ": not valid JSON at byte 893: the other half of a surrogate pair is expected" },
     { "\"b\":1", "\"\\udc00\":1",
       ": not valid JSON at byte 887: the other half of a surrogate pair is expected" },
     { "\"b\":1", "\"\\u00g0\":1",
