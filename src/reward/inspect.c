@@ -2,6 +2,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "quant-free/convert.h"
 #include "reward/model.h"
 
 #include <string.h>
@@ -30,11 +31,8 @@ static size_t parameter_count(const gd_model *model)
 {
     size_t count = 0;
 
-    for (size_t i = 0; i < gd_weights_count(model->weights); i++) {
-        const gd_view *view = gd_weights_at(model->weights, i);
-
-        count += view->bytes / gd_dtype_size(view->dtype);
-    }
+    for (size_t i = 0; i < gd_weights_count(model->weights); i++)
+        count += gd_view_elements(gd_weights_at(model->weights, i));
     return count;
 }
 

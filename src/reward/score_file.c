@@ -1,10 +1,9 @@
 /* score_file.c - the records of a file to lines of scores. */
 #include "base/error.h"
 #include "base/mem.h"
-#include "data/record.h"
-#include "data/writer.h"
 #include "reward/batch.h"
 #include "reward/encode.h"
+#include "reward/file_run.h"
 
 #include <stdio.h>
 
@@ -22,10 +21,7 @@ struct item {
 
 struct run {
     gd_model *model;
-    gd_records *records;
-    gd_writer *writer;
-    const gd_progress *progress;
-    gd_summary *summary;
+    gd_file_run file;
     gd_batch batch;
     gd_ids ids[2];
     struct item *items;
@@ -72,13 +68,13 @@ static gd_status add_record(struct run *run, const gd_record *record, gd_error *
 
     if (!gd_grow((void **)&run->items, &run->room, run->count + 1, sizeof *run->items))
         return gd_fail_memory(err, (run->count + 1) * sizeof *run->items);
-    run->summary->items++;
+    run->file.summary->items++;
     if (record->problem)
         rc = item_problem(&item, record->problem, err);
     for (size_t t = 0; !rc && t < record->count && !item.problem; t++)
         rc = encode_text(run, &item, record, t, &dropped, err);
     if (!rc && dropped && !item.problem) {
-        run->summary->dropped++;
+        run->file.summary->dropped++;
         return GD_OK;
     }
     while (!rc && !item.problem && item.count < record->count)
@@ -98,27 +94,15 @@ static gd_status write_item(struct run *run, const struct item *item, gd_error *
     gd_status rc;
 
     if (item->problem)
-        rc = gd_writer_error(run->writer, item->index, item->problem, err);
+        rc = gd_writer_error(run->file.writer, item->index, item->problem, err);
     else
-        rc = gd_writer_score(run->writer, item->index, run->batch.scores + item->first_text, item->tokens,
+        rc = gd_writer_score(run->file.writer, item->index, run->batch.scores + item->first_text, item->tokens,
                              item->count, item->truncated, &failed, err);
-    run->summary->failed += item->problem || failed;
-    run->summary->truncated += item->truncated;
+    run->file.summary->failed += item->problem || failed;
+    run->file.summary->truncated += item->truncated;
     for (size_t t = 0; t < item->count; t++)
-        run->summary->tokens += item->tokens[t];
+        run->file.summary->tokens += item->tokens[t];
     return rc;
-}
-
-static gd_status report(struct run *run, gd_error *err)
-{
-    const gd_progress *p = run->progress;
-
-    if (p && p->report &&
-        p->report(p->context, run->summary->items, gd_records_bytes_done(run->records),
-                  gd_records_bytes_total(run->records), run->summary->tokens))
-        return gd_fail(err, GD_EINTERRUPTED, "interrupted after item %llu",
-                       (unsigned long long)run->summary->items);
-    return GD_OK;
 }
 
 static void clear_items(struct run *run)
@@ -135,11 +119,11 @@ static gd_status flush(struct run *run, gd_error *err)
 
     for (size_t i = 0; !rc && i < run->count; i++)
         rc = write_item(run, &run->items[i], err);
-    run->summary->rows += run->batch.rows;
+    run->file.summary->rows += run->batch.rows;
     clear_items(run);
     if (!rc)
-        rc = gd_writer_flush(run->writer, err);
-    return rc ? rc : report(run, err);
+        rc = gd_writer_flush(run->file.writer, err);
+    return rc ? rc : gd_file_run_report(&run->file, err);
 }
 
 static gd_status score_records(struct run *run, gd_error *err)
@@ -150,7 +134,7 @@ static gd_status score_records(struct run *run, gd_error *err)
     while (!rc && more) {
         gd_record record = { 0 };
 
-        rc = gd_records_next(run->records, &record, &more, err);
+        rc = gd_records_next(run->file.records, &record, &more, err);
         if (!rc && more)
             rc = add_record(run, &record, err);
         gd_record_free(&record);
@@ -169,26 +153,18 @@ static gd_status score_records(struct run *run, gd_error *err)
 gd_status gd_score_file(gd_model *model, const char *input, const char *output, gd_format format,
                         const gd_progress *progress, gd_summary *summary, gd_error *err)
 {
-    gd_summary own;
-    struct run run = { .model = model, .progress = progress, .summary = summary ? summary : &own };
-    gd_status rc, closed;
+    struct run run = { .model = model };
+    gd_status rc;
 
-    *run.summary = (gd_summary){ 0 };
-    rc = gd_records_open(&run.records, input, format, err);
-    if (!rc)
-        rc = gd_writer_open(&run.writer, output, input, err);
+    gd_file_run_init(&run.file, progress, summary);
+    rc = gd_file_run_open(&run.file, input, output, format, err);
     if (!rc)
         rc = score_records(&run, err);
-    closed = gd_writer_close(run.writer, err);
-    gd_records_close(run.records);
+    rc = gd_file_run_close(&run.file, rc, err);
     clear_items(&run);
     gd_free(run.items);
     gd_ids_free(&run.ids[0]);
     gd_ids_free(&run.ids[1]);
     gd_batch_free(&run.batch);
-    rc = rc ? rc : closed;
-    if (!rc && run.summary->failed)
-        return gd_fail(err, GD_EITEM, "%llu of %llu items failed", (unsigned long long)run.summary->failed,
-                       (unsigned long long)run.summary->items);
     return rc;
 }

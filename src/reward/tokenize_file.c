@@ -2,24 +2,21 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "data/record.h"
-#include "data/writer.h"
 #include "reward/encode.h"
+#include "reward/file_run.h"
 
 #include <stdio.h>
 
 struct tokenize_run {
     gd_encoder encoder;
-    gd_records *records;
-    gd_writer *writer;
-    gd_summary *summary;
+    gd_file_run file;
     gd_ids ids[2];
 };
 
 static gd_status write_problem(struct tokenize_run *run, const gd_record *record, const char *sentence, gd_error *err)
 {
-    run->summary->failed++;
-    return gd_writer_error(run->writer, record->index, sentence, err);
+    run->file.summary->failed++;
+    return gd_writer_error(run->file.writer, record->index, sentence, err);
 }
 
 static gd_status write_record(struct tokenize_run *run, const gd_record *record, gd_error *err)
@@ -27,7 +24,7 @@ static gd_status write_record(struct tokenize_run *run, const gd_record *record,
     gd_span spans[2];
     bool truncated = false;
 
-    run->summary->items++;
+    run->file.summary->items++;
     if (record->problem)
         return write_problem(run, record, record->problem, err);
     for (size_t t = 0; t < record->count; t++) {
@@ -42,18 +39,18 @@ static gd_status write_record(struct tokenize_run *run, const gd_record *record,
             return write_problem(run, record, sentence, err);
         }
         if (how == GD_DROPPED) {
-            run->summary->dropped++;
+            run->file.summary->dropped++;
             return GD_OK;
         }
         truncated |= how == GD_TRUNCATED;
-        run->summary->tokens += run->ids[t].len;
+        run->file.summary->tokens += run->ids[t].len;
         spans[t] = (gd_span){ run->ids[t].data, run->ids[t].len };
     }
-    run->summary->truncated += truncated;
-    return gd_writer_ids(run->writer, record->index, spans, record->count, truncated, err);
+    run->file.summary->truncated += truncated;
+    return gd_writer_ids(run->file.writer, record->index, spans, record->count, truncated, err);
 }
 
-static gd_status tokenize_records(struct tokenize_run *run, const gd_progress *progress, gd_error *err)
+static gd_status tokenize_records(struct tokenize_run *run, gd_error *err)
 {
     gd_status rc = GD_OK;
     bool more = true;
@@ -61,15 +58,12 @@ static gd_status tokenize_records(struct tokenize_run *run, const gd_progress *p
     while (!rc && more) {
         gd_record record = { 0 };
 
-        rc = gd_records_next(run->records, &record, &more, err);
+        rc = gd_records_next(run->file.records, &record, &more, err);
         if (!rc && more)
             rc = write_record(run, &record, err);
         gd_record_free(&record);
-        if (!rc && progress && progress->report && run->summary->items % 1024 == 0 &&
-            progress->report(progress->context, run->summary->items, gd_records_bytes_done(run->records),
-                             gd_records_bytes_total(run->records), run->summary->tokens))
-            rc = gd_fail(err, GD_EINTERRUPTED, "interrupted after item %llu",
-                         (unsigned long long)run->summary->items);
+        if (!rc && run->file.summary->items % 1024 == 0)
+            rc = gd_file_run_report(&run->file, err);
     }
     return rc;
 }
@@ -100,26 +94,18 @@ static gd_status open_encoder(gd_encoder *encoder, const gd_options *options, gd
 gd_status gd_tokenize_file(const gd_options *options, const char *input, const char *output, gd_format format,
                            const gd_progress *progress, gd_summary *summary, gd_error *err)
 {
-    gd_summary own;
-    struct tokenize_run run = { .summary = summary ? summary : &own };
-    gd_status rc, closed;
+    struct tokenize_run run = { 0 };
+    gd_status rc;
 
-    *run.summary = (gd_summary){ 0 };
+    gd_file_run_init(&run.file, progress, summary);
     rc = open_encoder(&run.encoder, options, err);
     if (!rc)
-        rc = gd_records_open(&run.records, input, format, err);
+        rc = gd_file_run_open(&run.file, input, output, format, err);
     if (!rc)
-        rc = gd_writer_open(&run.writer, output, input, err);
-    if (!rc)
-        rc = tokenize_records(&run, progress, err);
-    closed = gd_writer_close(run.writer, err);
-    gd_records_close(run.records);
+        rc = tokenize_records(&run, err);
+    rc = gd_file_run_close(&run.file, rc, err);
     gd_encoder_close(&run.encoder);
     gd_ids_free(&run.ids[0]);
     gd_ids_free(&run.ids[1]);
-    rc = rc ? rc : closed;
-    if (!rc && run.summary->failed)
-        return gd_fail(err, GD_EITEM, "%llu of %llu items failed", (unsigned long long)run.summary->failed,
-                       (unsigned long long)run.summary->items);
     return rc;
 }
