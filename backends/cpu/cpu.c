@@ -48,35 +48,31 @@ static void cpu_close(gd_device *device)
 
 static const char *cpu_describe(const gd_device *device) { return gd_isa_name(device->isa); }
 
-static gd_status cpu_buffer_alloc(gd_device *device, void **out, size_t bytes, gd_error *err)
+gd_status gd_cpu_buffer_alloc(gd_device *device, void **out, size_t bytes, gd_error *err)
 {
     (void)device;
     *out = gd_alloc_aligned(bytes);
     return *out ? GD_OK : gd_fail_memory(err, bytes);
 }
 
-static void cpu_buffer_free(gd_device *device, void *buffer)
+void gd_cpu_buffer_free(gd_device *device, void *buffer)
 {
     (void)device;
     gd_free(buffer);
 }
 
-static gd_status cpu_copy(void *to, const void *from, size_t bytes)
+gd_status gd_cpu_upload(gd_device *device, void *buffer, const void *host, size_t bytes, gd_error *err)
 {
-    memcpy(to, from, bytes);
+    (void)device, (void)err;
+    memcpy(buffer, host, bytes);
     return GD_OK;
 }
 
-static gd_status cpu_upload(gd_device *device, void *buffer, const void *host, size_t bytes, gd_error *err)
+gd_status gd_cpu_download(gd_device *device, void *host, const void *buffer, size_t bytes, gd_error *err)
 {
     (void)device, (void)err;
-    return cpu_copy(buffer, host, bytes);
-}
-
-static gd_status cpu_download(gd_device *device, void *host, const void *buffer, size_t bytes, gd_error *err)
-{
-    (void)device, (void)err;
-    return cpu_copy(host, buffer, bytes);
+    memcpy(host, buffer, bytes);
+    return GD_OK;
 }
 
 static size_t cpu_scratch_bytes(const gd_device *device, const gd_limits *limits)
@@ -93,15 +89,22 @@ static gd_status replace(void **buffer, size_t bytes, gd_error *err)
     return *buffer ? GD_OK : gd_fail_memory(err, bytes);
 }
 
+gd_status gd_cpu_reserve(gd_device *device, const gd_limits *limits, size_t linear_bytes, gd_error *err)
+{
+    gd_status rc = replace(&device->linear_scratch, linear_bytes, err);
+
+    if (!rc)
+        rc = replace(&device->attention_scratch,
+                     gd_attention_scratch_bytes(limits, gd_pool_threads(device->pool)), err);
+    device->limits = *limits;
+    return rc;
+}
+
 static gd_status cpu_prepare(gd_device *device, const gd_limits *limits, gd_error *err)
 {
     const unsigned threads = gd_pool_threads(device->pool);
-    gd_status rc = replace(&device->linear_scratch, gd_linear_scratch_bytes(limits, device->operand, threads), err);
 
-    if (!rc)
-        rc = replace(&device->attention_scratch, gd_attention_scratch_bytes(limits, threads), err);
-    device->limits = *limits;
-    return rc;
+    return gd_cpu_reserve(device, limits, gd_linear_scratch_bytes(limits, device->operand, threads), err);
 }
 
 const gd_backend gd_backend_cpu = {
@@ -111,24 +114,14 @@ const gd_backend gd_backend_cpu = {
     .open = cpu_open,
     .close = cpu_close,
     .describe = cpu_describe,
-    .buffer_alloc = cpu_buffer_alloc,
-    .buffer_free = cpu_buffer_free,
-    .upload = cpu_upload,
-    .download = cpu_download,
+    .buffer_alloc = gd_cpu_buffer_alloc,
+    .buffer_free = gd_cpu_buffer_free,
+    .upload = gd_cpu_upload,
+    .download = gd_cpu_download,
     .weight_bytes = gd_cpu_weight_bytes,
     .weight_load = gd_cpu_weight_load,
     .weight_free = gd_cpu_weight_free,
     .prepare = cpu_prepare,
     .scratch_bytes = cpu_scratch_bytes,
-    .run = {
-        [GD_OP_embedding] = gd_cpu_embedding,
-        [GD_OP_rms_norm] = gd_cpu_rms_norm,
-        [GD_OP_linear] = gd_cpu_linear,
-        [GD_OP_rope] = gd_cpu_rope,
-        [GD_OP_attention] = gd_cpu_attention,
-        [GD_OP_gated] = gd_cpu_gated,
-        [GD_OP_add] = gd_cpu_add,
-        [GD_OP_last_row] = gd_cpu_last_row,
-        [GD_OP_head] = gd_cpu_head,
-    },
+    .run = { GD_CPU_ROW_OPERATIONS, [GD_OP_linear] = gd_cpu_linear },
 };

@@ -2,6 +2,7 @@
 #include "backends/cpu/derived.h"
 
 #include "backends/cpu/device.h"
+#include "backends/cpu/ops.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "quant-free/convert.h"
@@ -109,19 +110,12 @@ static size_t linear_bytes(const gd_device *device, const gd_limits *limits)
 
 size_t gd_derived_scratch_bytes(const gd_device *device, const gd_limits *limits)
 {
-    return gd_backend_cpu.scratch_bytes(device, limits) + linear_bytes(device, limits);
+    return linear_bytes(device, limits) + gd_attention_scratch_bytes(limits, gd_pool_threads(device->pool));
 }
 
 gd_status gd_derived_prepare(gd_device *device, const gd_limits *limits, gd_error *err)
 {
-    const size_t bytes = linear_bytes(device, limits);
-    const gd_status rc = gd_backend_cpu.prepare(device, limits, err);
-
-    if (rc)
-        return rc;
-    gd_free(device->linear_scratch);
-    device->linear_scratch = gd_alloc_aligned(bytes);
-    return device->linear_scratch ? GD_OK : gd_fail_memory(err, bytes);
+    return gd_cpu_reserve(device, limits, linear_bytes(device, limits), err);
 }
 
 /* ---- the linear ---- */
@@ -338,21 +332,4 @@ void gd_derived_close(gd_device *device)
     if (device)
         gd_free(device->vendor);
     gd_backend_cpu.close(device);
-}
-
-gd_status gd_derived_buffer_alloc(gd_device *device, void **out, size_t bytes, gd_error *err)
-{
-    return gd_backend_cpu.buffer_alloc(device, out, bytes, err);
-}
-
-void gd_derived_buffer_free(gd_device *device, void *buffer) { gd_backend_cpu.buffer_free(device, buffer); }
-
-gd_status gd_derived_upload(gd_device *device, void *buffer, const void *host, size_t bytes, gd_error *err)
-{
-    return gd_backend_cpu.upload(device, buffer, host, bytes, err);
-}
-
-gd_status gd_derived_download(gd_device *device, void *host, const void *buffer, size_t bytes, gd_error *err)
-{
-    return gd_backend_cpu.download(device, host, buffer, bytes, err);
 }

@@ -50,11 +50,7 @@ gd_status gd_derived_weight_load(gd_device *device, gd_weight **out, gd_weight_r
 gd_status gd_derived_prepare(gd_device *device, const gd_limits *limits, gd_error *err);
 size_t gd_derived_scratch_bytes(const gd_device *device, const gd_limits *limits);
 
-/* The cpu backend's own, as functions that a static table can name. */
+/* Frees device->vendor, then the cpu backend's part. */
 void gd_derived_close(gd_device *device);
-gd_status gd_derived_buffer_alloc(gd_device *device, void **out, size_t bytes, gd_error *err);
-void gd_derived_buffer_free(gd_device *device, void *buffer);
-gd_status gd_derived_upload(gd_device *device, void *buffer, const void *host, size_t bytes, gd_error *err);
-gd_status gd_derived_download(gd_device *device, void *host, const void *buffer, size_t bytes, gd_error *err);
 
 #endif

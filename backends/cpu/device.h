@@ -20,7 +20,14 @@ struct gd_device {
     void *vendor;                  /* a derived backend's own state */
 };
 
-/* The functions of the cpu backend, for derived backends to inherit. */
+/* The functions of the cpu backend, for derived backends to inherit; those below by name, for their static tables. */
 extern const gd_backend gd_backend_cpu;
+gd_status gd_cpu_buffer_alloc(gd_device *device, void **out, size_t bytes, gd_error *err);
+void gd_cpu_buffer_free(gd_device *device, void *buffer);
+gd_status gd_cpu_upload(gd_device *device, void *buffer, const void *host, size_t bytes, gd_error *err);
+gd_status gd_cpu_download(gd_device *device, void *host, const void *buffer, size_t bytes, gd_error *err);
+
+/* prepare() for a linear that wants linear_bytes of scratch space. */
+gd_status gd_cpu_reserve(gd_device *device, const gd_limits *limits, size_t linear_bytes, gd_error *err);
 
 #endif
