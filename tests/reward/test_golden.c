@@ -42,24 +42,33 @@ static void fp32_scores_are_float64s(void **state)
     }
 }
 
+/* The mean error of scores against `want`, as a share of what Transformers' bf16 errs on the base model. */
+static double error_ratio(const golden *g, const float *scores, const double *want)
+{
+    double ours = 0, theirs = 0;
+
+    for (size_t i = 0; i < g->count; i++) {
+        ours += fabs((double)scores[i] - want[i]);
+        theirs += fabs(g->bf16[i] - g->f64[i]);
+    }
+    return ours / theirs;
+}
+
 static void bf16_errs_less_than_transformers(void **state)
 {
     (void)state;
     for (size_t m = 0; m < GOLDEN_MODELS; m++) {
         const gd_options options = golden_options(golden_models[m], 0);
-        double ours = 0, theirs = 0;
         float *scores;
+        double ratio;
         golden g;
 
         golden_load(&g, golden_models[m]);
         scores = golden_scores(&options, &g);
-        for (size_t i = 0; i < g.count; i++) {
-            ours += fabs((double)scores[i] - g.f64[i]);
-            theirs += fabs(g.bf16[i] - g.f64[i]);
-        }
-        print_message("%s bf16: mean error %.2f of Transformers' own\n", golden_models[m], ours / theirs);
-        assert_true(ours <= 0.75 * theirs);
-        assert_true(ours > 0);
+        ratio = error_ratio(&g, scores, g.f64);
+        print_message("%s bf16: mean error %.2f of Transformers' own\n", golden_models[m], ratio);
+        assert_true(ratio <= 0.75);
+        assert_true(ratio > 0);
         free(scores);
         golden_free(&g);
     }
@@ -71,18 +80,15 @@ static void bf16_adapters_stay_close(void **state)
     (void)state;
     for (size_t m = 0; m < GOLDEN_MODELS; m++) {
         const gd_options options = golden_options(golden_models[m], 1);
-        double ours = 0, theirs = 0;
         float *scores;
+        double ratio;
         golden g;
 
         golden_load(&g, golden_models[m]);
         scores = golden_scores(&options, &g);
-        for (size_t i = 0; i < g.count; i++) {
-            ours += fabs((double)scores[i] - g.lora_f64[i]);
-            theirs += fabs(g.bf16[i] - g.f64[i]);
-        }
-        print_message("%s-lora bf16: mean error %.2f of Transformers' base model\n", golden_models[m], ours / theirs);
-        assert_true(ours <= 2 * theirs);
+        ratio = error_ratio(&g, scores, g.lora_f64);
+        print_message("%s-lora bf16: mean error %.2f of Transformers' base model\n", golden_models[m], ratio);
+        assert_true(ratio <= 2);
         free(scores);
         golden_free(&g);
     }
@@ -214,8 +220,8 @@ static void onednn_meets_the_same_bound(void **state)
     skip_without("onednn", GD_BF16);
     for (size_t m = 0; m < GOLDEN_MODELS; m++) {
         gd_options options = golden_options(golden_models[m], 0);
-        double ours = 0, theirs = 0;
         float *scores, *again;
+        double ratio;
         golden g;
 
         golden_load(&g, golden_models[m]);
@@ -223,12 +229,9 @@ static void onednn_meets_the_same_bound(void **state)
         scores = golden_scores(&options, &g);
         again = golden_scores(&options, &g);
         assert_memory_equal(scores, again, g.count * sizeof *scores); /* deterministic from run to run */
-        for (size_t i = 0; i < g.count; i++) {
-            ours += fabs((double)scores[i] - g.f64[i]);
-            theirs += fabs(g.bf16[i] - g.f64[i]);
-        }
-        print_message("%s onednn: mean error %.2f of Transformers' own\n", golden_models[m], ours / theirs);
-        assert_true(ours <= 0.75 * theirs);
+        ratio = error_ratio(&g, scores, g.f64);
+        print_message("%s onednn: mean error %.2f of Transformers' own\n", golden_models[m], ratio);
+        assert_true(ratio <= 0.75);
         free(again);
         free(scores);
         golden_free(&g);
