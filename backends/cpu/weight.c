@@ -44,11 +44,6 @@ size_t gd_cpu_weight_bytes(const gd_device *device, gd_weight_role role, const g
     return sizeof(gd_weight) + bytes;
 }
 
-void gd_weight_table_row(const gd_weight *table, size_t row, float *out)
-{
-    gd_view_rows_to_f32(&table->view, row, 1, out);
-}
-
 struct packing {
     gd_weight *weight;
     const gd_view *view;

@@ -14,9 +14,6 @@ struct gd_weight {
     gd_view view;     /* TABLE: used in place; may be misaligned */
 };
 
-/* Row `row` of a TABLE as fp32: [in]. */
-void gd_weight_table_row(const gd_weight *table, size_t row, float *out);
-
 /* The weight functions of gd_backend_cpu. */
 size_t gd_cpu_weight_bytes(const gd_device *device, gd_weight_role role, const gd_view *view);
 gd_status gd_cpu_weight_load(gd_device *device, gd_weight **out, gd_weight_role role, const gd_view *view,

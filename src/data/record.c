@@ -10,6 +10,13 @@
 #include <inttypes.h>
 #include <string.h>
 
+const char *gd_record_text_name(const gd_record *record, size_t which)
+{
+    static const char *const names[] = { "chosen: ", "rejected: " };
+
+    return record->count > 1 ? names[which] : "";
+}
+
 void gd_record_free(gd_record *record)
 {
     gd_free(record->problem);

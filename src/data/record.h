@@ -25,6 +25,9 @@ typedef struct gd_record {
 /* Frees what the record holds; one that is all zero is fine. */
 void gd_record_free(gd_record *record);
 
+/* "chosen: " or "rejected: " for a text of a pair, else "": to begin a sentence about it. */
+const char *gd_record_text_name(const gd_record *record, size_t which);
+
 /* Reads one line (of `number` in the file).  A bad line is a record with a problem and GD_OK: only a lack of
  * memory fails. */
 gd_status gd_record_parse(gd_record *record, const char *line, size_t len, uint64_t index, uint64_t number,

@@ -24,6 +24,17 @@ static const gd_view *find(const gd_engine_parts *parts, const gd_plan_step *ste
     return gd_weights_find(parts->weights, w->name);
 }
 
+/* A tensor that is there with a type that no weight has (I8, say) is another fault than one that is not there. */
+static gd_status check_type(const gd_engine_parts *parts, const char *name, gd_error *err)
+{
+    const gd_view *view;
+    gd_error why = { 0 };
+
+    if (gd_weights_need(&view, parts->weights, name, &why) == GD_EUNSUPPORTED)
+        return gd_fail(err, why.status, "%s", why.text);
+    return GD_OK;
+}
+
 static gd_status check_shape(const gd_view *view, const gd_plan_weight *w, const gd_engine_parts *parts, gd_error *err)
 {
     const bool good = view->rank == w->rank && view->shape[0] == w->shape[0] &&
@@ -84,9 +95,10 @@ static gd_status bind_step(gd_bound *bound, const gd_plan_step *step, const gd_e
         bound->view[i] = find(parts, step, w);
         if (!bound->view[i]) {
             note_absent(absent, w->name);
-            continue;
+            rc = check_type(parts, w->name, err);
+        } else {
+            rc = check_shape(bound->view[i], w, parts, err);
         }
-        rc = check_shape(bound->view[i], w, parts, err);
         if (rc)
             return rc;
     }

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static bool wants_eos(const gd_encoder *encoder, const gd_ids *ids)
@@ -66,6 +67,42 @@ gd_status gd_encode(const gd_encoder *encoder, gd_text text, gd_ids *ids, gd_enc
         return gd_fail_memory(err, (ids->len + 1) * sizeof *ids->data);
     ids->data[ids->len++] = encoder->special.eos;
     return GD_OK;
+}
+
+static void say_problem(gd_encoded *out, const gd_record *record, size_t which, const gd_error *why)
+{
+    (void)snprintf(out->sentence, sizeof out->sentence, "line %llu: %s%s", (unsigned long long)record->line,
+                   gd_record_text_name(record, which), why->text);
+    out->problem = out->sentence;
+}
+
+gd_status gd_encode_record(const gd_encoder *encoder, const gd_record *record, gd_encoded *out, gd_error *err)
+{
+    out->truncated = out->dropped = false;
+    out->problem = record->problem;
+    out->count = 0;
+    for (size_t t = 0; t < record->count && !out->problem; t++) {
+        gd_error why = { 0 };
+        gd_encoding how = GD_ENCODED;
+
+        if (gd_encode(encoder, record->texts[t], &out->ids[t], &how, &why) == GD_ENOMEM)
+            return gd_fail(err, GD_ENOMEM, "%s", why.text);
+        if (why.status)
+            say_problem(out, record, t, &why);
+        out->dropped |= how == GD_DROPPED;
+        out->truncated |= how == GD_TRUNCATED;
+    }
+    if (out->problem)
+        out->dropped = out->truncated = false;
+    else if (!out->dropped)
+        out->count = record->count;
+    return GD_OK;
+}
+
+void gd_encoded_free(gd_encoded *encoded)
+{
+    gd_ids_free(&encoded->ids[0]);
+    gd_ids_free(&encoded->ids[1]);
 }
 
 size_t gd_pooled_position(const gd_special_ids *special, const uint32_t *ids, size_t count)

@@ -2,6 +2,7 @@
 #ifndef GD_REWARD_ENCODE_H
 #define GD_REWARD_ENCODE_H
 
+#include "data/record.h"
 #include "reward/model.h"
 
 typedef enum gd_encoding {
@@ -17,6 +18,20 @@ typedef enum gd_encoding {
  * Fails with GD_ETOOLONG (truncation is GD_TRUNCATE_ERROR), GD_EFORMAT (not UTF-8) or GD_ENOMEM.
  */
 gd_status gd_encode(const gd_encoder *encoder, gd_text text, gd_ids *ids, gd_encoding *how, gd_error *err);
+
+/* The ids of a record's texts, or why there are none. All zero at first; one can serve many records. */
+typedef struct gd_encoded {
+    gd_ids ids[2];
+    size_t count;        /* as the record's; 0 with a problem, or when it was dropped */
+    bool truncated, dropped;
+    const char *problem; /* NULL, or a sentence that names the line (and which text of a pair): the record's own or
+                          * in `sentence`; good until the next call */
+    char sentence[640];
+} gd_encoded;
+
+/* Encodes all texts of a record. What is wrong with a text is its problem; only a lack of memory fails. */
+gd_status gd_encode_record(const gd_encoder *encoder, const gd_record *record, gd_encoded *out, gd_error *err);
+void gd_encoded_free(gd_encoded *encoded);
 
 /* The position whose hidden state the head reads: the rightmost id that is not the pad id, as Transformers has it
  * (modeling_layers.py, GenericForSequenceClassification); the last one when no pad id is known; 0 when all are pad. */

@@ -190,7 +190,10 @@ static void write_model(gd_buf *b, const gd_model *model)
     write_memory(b, model);
     text_field(b, "backend", model->backend ? model->backend->name : NULL);
     text_field(b, "isa", model->engine ? gd_engine_describe(model->engine) : NULL);
-    size_field(b, "threads", model->threads);
+    if (model->engine)
+        size_field(b, "threads", model->threads);
+    else
+        gd_buf_str(b, "\"threads\":null,");
     write_warnings(b, model);
     gd_buf_str(b, "}");
 }

@@ -23,7 +23,7 @@ struct run {
     gd_model *model;
     gd_file_run file;
     gd_batch batch;
-    gd_ids ids[2];
+    gd_encoded encoded;
     struct item *items;
     size_t count, room;
 };
@@ -36,53 +36,47 @@ static gd_status item_problem(struct item *item, const char *sentence, gd_error 
     return item->problem ? GD_OK : gd_fail_memory(err, 0);
 }
 
-/* What is wrong with one text is the item's problem; only a lack of memory ends the run. */
-static gd_status encode_text(struct run *run, struct item *item, const gd_record *record, size_t which, bool *dropped,
-                             gd_error *err)
+/* A pair is scored whole or not at all: its texts join the batch when both are ready. */
+static gd_status fill_item(struct run *run, struct item *item, const gd_record *record, gd_error *err)
 {
-    static const char *const names[2][2] = { { "", "" }, { "chosen: ", "rejected: " } };
-    gd_error why = { 0 };
-    gd_encoding how = GD_ENCODED;
-    char sentence[640];
+    const gd_encoded *encoded = &run->encoded;
+    gd_status rc = GD_OK;
 
-    if (gd_encode(&run->model->encoder, record->texts[which], &run->ids[which], &how, &why) == GD_ENOMEM)
-        return gd_fail(err, GD_ENOMEM, "%s", why.text);
-    *dropped |= how == GD_DROPPED;
-    item->truncated |= how == GD_TRUNCATED;
-    item->tokens[which] = run->ids[which].len;
-    if (!why.status && run->ids[which].len == 0)
-        gd_fail(&why, GD_EFORMAT, "the text has no tokens");
-    if (!why.status)
-        return GD_OK;
-    (void)snprintf(sentence, sizeof sentence, "line %llu: %s%s", (unsigned long long)record->line,
-                   names[record->count > 1][which], why.text);
-    return item_problem(item, sentence, err);
+    if (encoded->problem)
+        return item_problem(item, encoded->problem, err);
+    for (size_t t = 0; t < encoded->count; t++)
+        if (encoded->ids[t].len == 0) {
+            char sentence[64];
+
+            (void)snprintf(sentence, sizeof sentence, "line %llu: %sthe text has no tokens",
+                           (unsigned long long)record->line, gd_record_text_name(record, t));
+            return item_problem(item, sentence, err);
+        }
+    item->truncated = encoded->truncated;
+    for (size_t t = 0; !rc && t < encoded->count; t++) {
+        item->tokens[t] = encoded->ids[t].len;
+        rc = gd_batch_add(&run->batch, run->model, &encoded->ids[t], err);
+    }
+    item->count = encoded->count;
+    return rc;
 }
 
-/* A pair is scored whole or not at all: its texts join the batch when both are ready. */
 static gd_status add_record(struct run *run, const gd_record *record, gd_error *err)
 {
     struct item item = { .index = record->index, .first_text = run->batch.count };
-    bool dropped = false;
-    gd_status rc = GD_OK;
+    gd_status rc = gd_encode_record(&run->model->encoder, record, &run->encoded, err);
 
+    if (rc)
+        return rc;
+    run->file.summary->items++;
+    run->file.summary->dropped += run->encoded.dropped;
+    if (run->encoded.dropped)
+        return GD_OK;
     if (!gd_grow((void **)&run->items, &run->room, run->count + 1, sizeof *run->items))
         return gd_fail_memory(err, (run->count + 1) * sizeof *run->items);
-    run->file.summary->items++;
-    if (record->problem)
-        rc = item_problem(&item, record->problem, err);
-    for (size_t t = 0; !rc && t < record->count && !item.problem; t++)
-        rc = encode_text(run, &item, record, t, &dropped, err);
-    if (!rc && dropped && !item.problem) {
-        run->file.summary->dropped++;
-        return GD_OK;
-    }
-    while (!rc && !item.problem && item.count < record->count)
-        rc = gd_batch_add(&run->batch, run->model, &run->ids[item.count++], err);
+    rc = fill_item(run, &item, record, err);
     if (!rc)
         run->items[run->count++] = item;
-    else
-        gd_free(item.problem);
     return rc;
 }
 
@@ -163,8 +157,7 @@ gd_status gd_score_file(gd_model *model, const char *input, const char *output, 
     rc = gd_file_run_close(&run.file, rc, err);
     clear_items(&run);
     gd_free(run.items);
-    gd_ids_free(&run.ids[0]);
-    gd_ids_free(&run.ids[1]);
+    gd_encoded_free(&run.encoded);
     gd_batch_free(&run.batch);
     return rc;
 }

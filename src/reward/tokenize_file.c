@@ -5,49 +5,34 @@
 #include "reward/encode.h"
 #include "reward/file_run.h"
 
-#include <stdio.h>
-
 struct tokenize_run {
     gd_encoder encoder;
     gd_file_run file;
-    gd_ids ids[2];
+    gd_encoded encoded;
 };
-
-static gd_status write_problem(struct tokenize_run *run, const gd_record *record, const char *sentence, gd_error *err)
-{
-    run->file.summary->failed++;
-    return gd_writer_error(run->file.writer, record->index, sentence, err);
-}
 
 static gd_status write_record(struct tokenize_run *run, const gd_record *record, gd_error *err)
 {
+    const gd_encoded *encoded = &run->encoded;
+    gd_summary *summary = run->file.summary;
+    const gd_status rc = gd_encode_record(&run->encoder, record, &run->encoded, err);
     gd_span spans[2];
-    bool truncated = false;
 
-    run->file.summary->items++;
-    if (record->problem)
-        return write_problem(run, record, record->problem, err);
-    for (size_t t = 0; t < record->count; t++) {
-        gd_error why = { 0 };
-        gd_encoding how;
-        char sentence[600];
-
-        if (gd_encode(&run->encoder, record->texts[t], &run->ids[t], &how, &why)) {
-            if (why.status == GD_ENOMEM)
-                return gd_fail(err, GD_ENOMEM, "%s", why.text);
-            (void)snprintf(sentence, sizeof sentence, "line %llu: %s", (unsigned long long)record->line, why.text);
-            return write_problem(run, record, sentence, err);
-        }
-        if (how == GD_DROPPED) {
-            run->file.summary->dropped++;
-            return GD_OK;
-        }
-        truncated |= how == GD_TRUNCATED;
-        run->file.summary->tokens += run->ids[t].len;
-        spans[t] = (gd_span){ run->ids[t].data, run->ids[t].len };
+    if (rc)
+        return rc;
+    summary->items++;
+    summary->failed += encoded->problem != NULL;
+    summary->dropped += encoded->dropped;
+    summary->truncated += encoded->truncated;
+    if (encoded->problem)
+        return gd_writer_error(run->file.writer, record->index, encoded->problem, err);
+    if (encoded->dropped)
+        return GD_OK;
+    for (size_t t = 0; t < encoded->count; t++) {
+        summary->tokens += encoded->ids[t].len;
+        spans[t] = (gd_span){ encoded->ids[t].data, encoded->ids[t].len };
     }
-    run->file.summary->truncated += truncated;
-    return gd_writer_ids(run->file.writer, record->index, spans, record->count, truncated, err);
+    return gd_writer_ids(run->file.writer, record->index, spans, encoded->count, encoded->truncated, err);
 }
 
 static gd_status tokenize_records(struct tokenize_run *run, gd_error *err)
@@ -105,7 +90,6 @@ gd_status gd_tokenize_file(const gd_options *options, const char *input, const c
         rc = tokenize_records(&run, err);
     rc = gd_file_run_close(&run.file, rc, err);
     gd_encoder_close(&run.encoder);
-    gd_ids_free(&run.ids[0]);
-    gd_ids_free(&run.ids[1]);
+    gd_encoded_free(&run.encoded);
     return rc;
 }
