@@ -6,7 +6,10 @@
  *
  * A layer is run tile by tile over the rows of the batch: tensors named "tile" hold the rows first_row ..
  * first_row + count - 1; keys and values hold all rows of the batch, of which those before the tile's end are
- * there.  Rows are in depth-first order (base/segment.h), so a row's path is always complete. */
+ * there.  Rows are in depth-first order (base/segment.h), so a row's path is always complete.
+ *
+ * The last stage runs over texts in the same way: its tiles hold texts, one pooled row each, in any order, and rows
+ * may come twice; keys and values of the whole batch are there. */
 #ifndef GD_BACKENDS_BACKEND_H
 #define GD_BACKENDS_BACKEND_H
 
@@ -33,10 +36,11 @@ typedef struct gd_lora_weights {
     float scale;
 } gd_lora_weights;
 
-/* The batch, for operations that need to know which rows they have. Arrays cover all rows of the batch. */
+/* The batch, for operations that need to know which rows they have. Arrays cover all rows of the batch (over texts:
+ * the pooled rows of the tile's texts). */
 typedef struct gd_rows {
-    size_t first_row, count; /* the tile */
-    const uint32_t *token, *position, *segment; /* [rows of the batch]; segment: index of the row's segment */
+    size_t first_row, count; /* the tile: entries first_row .. first_row + count - 1 of the three arrays */
+    const uint32_t *token, *position, *segment; /* segment: index of the row's segment */
     const gd_segment *segments;
     const uint32_t *pooled; /* last_row: [texts] the row of each text to take */
     const float *rope_cos, *rope_sin; /* rope: [positions, head_dim / 2] */

@@ -100,14 +100,15 @@ static void run_job(void *context, size_t index, unsigned worker)
     });
 }
 
-/* Where jobs begin: at a new segment, or when a job is full. Returns their number. */
+/* Where jobs begin: where rows are not those of one segment in order (pooled rows never are), or when a job is full.
+ * Returns their number. */
 static size_t cut_jobs(uint32_t *first, const gd_rows *rows, size_t count, size_t most)
 {
-    const uint32_t *segment = rows->segment + rows->first_row;
+    const uint32_t *segment = rows->segment + rows->first_row, *position = rows->position + rows->first_row;
     size_t jobs = 0;
 
     for (size_t r = 0; r < count; r++)
-        if (r == 0 || segment[r] != segment[r - 1] || r - first[jobs - 1] == most)
+        if (r == 0 || segment[r] != segment[r - 1] || position[r] != position[r - 1] + 1 || r - first[jobs - 1] == most)
             first[jobs++] = (uint32_t)r;
     first[jobs] = (uint32_t)count;
     return jobs;

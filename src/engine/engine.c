@@ -20,6 +20,7 @@ struct gd_engine {
     size_t batch_rows;    /* asked for */
     size_t lines[3];      /* by gd_extent: lines that the arenas have */
     void *arena[3];
+    uint32_t *pooled_position, *pooled_segment; /* of a tile of texts */
     gd_engine_observer *observer;
     void *observer_context;
     float *rope_cos, *rope_sin; /* [limits.max_position, head_dim / 2] */
@@ -76,6 +77,12 @@ gd_status gd_engine_open(gd_engine **out, const gd_engine_parts *parts, gd_error
         return rc;
     }
     fill_limits(&engine->limits, parts->plan, engine->bound);
+    engine->pooled_position = gd_alloc(TILE_ROWS, sizeof *engine->pooled_position);
+    engine->pooled_segment = gd_alloc(TILE_ROWS, sizeof *engine->pooled_segment);
+    if (!engine->pooled_position || !engine->pooled_segment) {
+        gd_engine_close(engine);
+        return gd_fail_memory(err, TILE_ROWS * 2 * sizeof *engine->pooled_position);
+    }
     *out = engine;
     return GD_OK;
 }
@@ -90,6 +97,8 @@ void gd_engine_close(gd_engine *engine)
         if (engine->arena[e])
             engine->backend->buffer_free(engine->device, engine->arena[e]);
     engine->backend->close(engine->device);
+    gd_free(engine->pooled_position);
+    gd_free(engine->pooled_segment);
     gd_free(engine->rope_cos);
     gd_free(engine->rope_sin);
     gd_free(engine->bound);
@@ -148,7 +157,8 @@ static gd_status reserve_positions(gd_engine *engine, size_t positions, gd_error
 
 static gd_status reserve(gd_engine *engine, const gd_trie *trie, gd_error *err)
 {
-    const size_t tile = trie->rows < TILE_ROWS ? trie->rows : TILE_ROWS;
+    const size_t widest = trie->rows < trie->texts ? trie->texts : trie->rows; /* tiles hold texts, too */
+    const size_t tile = widest < TILE_ROWS ? widest : TILE_ROWS;
     size_t positions = 1;
     gd_status rc;
 
@@ -246,16 +256,14 @@ static void run_tile(gd_engine *engine, const gd_plan_stage *stage, const gd_row
         run_step(engine, s, rows, batch_rows);
 }
 
-/* The last step of a stage writes the residual stream, or the scores from the head's input. */
 static void observe(gd_engine *engine, size_t stage, size_t lines)
 {
-    const gd_plan_stage *at = &engine->plan->stages[stage];
-    const gd_plan_step *last = &engine->plan->steps[at->first_step + at->step_count - 1];
+    const gd_plan_step *head = &engine->plan->steps[engine->plan->step_count - 1];
     gd_tensor hidden;
 
     if (!engine->observer)
         return;
-    hidden = tensor_at(engine, last->op == GD_OP_head ? last->in[0] : last->out, 0, lines);
+    hidden = tensor_at(engine, engine->plan->stages[stage].over_texts ? head->in[0] : engine->plan->carry, 0, lines);
     engine->observer(engine->observer_context, stage, &hidden);
 }
 
@@ -273,22 +281,29 @@ static void run_rows(gd_engine *engine, size_t index, gd_rows *rows, size_t batc
     observe(engine, index, batch_rows);
 }
 
-static gd_status run_texts(gd_engine *engine, size_t index, gd_rows *rows, size_t batch_rows, size_t text_count,
+static gd_status run_texts(gd_engine *engine, size_t index, const gd_rows *rows, size_t batch_rows, size_t text_count,
                            float *scores, gd_error *err)
 {
     const gd_plan_stage *stage = &engine->plan->stages[index];
-    const uint32_t *pooled = rows->pooled;
+    gd_rows texts = *rows;
     gd_status rc = GD_OK;
 
-    for (size_t first = 0; !rc && first < text_count; first += rows->count) {
-        rows->first_row = 0;
-        rows->count = text_count - first < TILE_ROWS ? text_count - first : TILE_ROWS;
-        rows->pooled = pooled + first;
-        run_tile(engine, stage, rows, batch_rows);
-        observe(engine, index, rows->count);
+    texts.first_row = 0;
+    texts.position = engine->pooled_position;
+    texts.segment = engine->pooled_segment;
+
+    for (size_t first = 0; !rc && first < text_count; first += texts.count) {
+        texts.count = text_count - first < TILE_ROWS ? text_count - first : TILE_ROWS;
+        texts.pooled = rows->pooled + first;
+        for (size_t t = 0; t < texts.count; t++) {
+            engine->pooled_position[t] = rows->position[texts.pooled[t]];
+            engine->pooled_segment[t] = rows->segment[texts.pooled[t]];
+        }
+        run_tile(engine, stage, &texts, batch_rows);
+        observe(engine, index, texts.count);
         rc = engine->backend->download(engine->device, scores + first,
-                                       tensor_at(engine, engine->plan->score, 0, rows->count).data,
-                                       rows->count * sizeof(float), err);
+                                       tensor_at(engine, engine->plan->score, 0, texts.count).data,
+                                       texts.count * sizeof(float), err);
     }
     return rc;
 }

@@ -36,7 +36,9 @@ gd_status gd_engine_run(gd_engine *engine, const gd_trie *trie, float *scores, g
 
 /* For tests and for people who look inside: called after each stage of a run (the embedding is stage 0, then each
  * layer) with the residual stream of all rows, [rows, hidden] fp32; after the last with the head's input, [texts,
- * hidden] (the texts of one tile at a time). The tensor is good until the function returns. */
+ * hidden] (the texts of one tile at a time). Most of the last layer is done in the last stage, for the pooled rows
+ * alone: after the one before, the residual stream is still that layer's input.  The tensor is good until the
+ * function returns. */
 typedef void gd_engine_observer(void *context, size_t stage, const gd_tensor *hidden);
 void gd_engine_observe(gd_engine *engine, gd_engine_observer *observer, void *context);
 

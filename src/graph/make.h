@@ -47,4 +47,7 @@ gd_status gd_make_step(const gd_maker *m, const gd_graph_node *node, gd_plan_ste
 /* Fills plan->buffers and plan->line_bytes. */
 gd_status gd_make_buffers(gd_maker *m);
 
+/* Moves all that it can of the last layer from the rows to the texts. */
+gd_status gd_make_narrow(gd_maker *m);
+
 #endif

@@ -73,6 +73,9 @@ gd_status gd_make_buffers(gd_maker *m)
             if (plan->buffers[i].extent == extent)
                 place_value(m, i, list, &count);
     }
+    for (size_t i = 0; i < m->value_count; i++)
+        if (!strcmp(plan->buffers[i].name, m->graph->carry->text))
+            plan->carry = (unsigned)i;
     plan->score = (unsigned)m->value_count - 1;
     return GD_OK;
 }

@@ -134,7 +134,9 @@ static gd_status fill_plan(gd_maker *m)
         rc = gd_make_pattern(m);
     if (!rc)
         rc = gd_make_buffers(m);
-    return rc ? rc : make_steps(m);
+    if (!rc)
+        rc = make_steps(m);
+    return rc ? rc : gd_make_narrow(m);
 }
 
 gd_status gd_plan_make(gd_plan **out, const gd_config *config, const char *graph_file, gd_dtype operand,

@@ -3,7 +3,10 @@
  * A plan has stages.  A stage over rows (the embedding, then each layer) runs all its steps on one tile of rows, then
  * on the next tile: rows are in depth-first order, so the keys and values that a tile's attention reads are there.
  * So only three kinds of buffers exist: those that live across tiles (the residual stream, keys, values), those of
- * one tile, and those of the pooled texts. */
+ * one tile, and those of the pooled texts.
+ *
+ * The last stage runs over texts, by tiles of them: it gathers the pooled rows, does what the last layer has to do
+ * for them alone (narrow.c; a tile's buffers then have a line for each text), the final norm and the head. */
 #ifndef GD_GRAPH_PLAN_H
 #define GD_GRAPH_PLAN_H
 
@@ -62,6 +65,7 @@ typedef struct gd_plan {
     gd_plan_stage *stages;
     size_t stage_count;
     size_t line_bytes[3];       /* by gd_extent: arena bytes for each line, lifetimes shared */
+    unsigned carry;             /* buffer of the residual stream: GD_EXTENT_BATCH */
     unsigned score;             /* buffer of the scores: GD_EXTENT_TEXTS, 1 column, F32 */
     gd_rope rope;               /* what the rotary tables are made from */
     gd_arena arena;             /* owns all of the above */
