@@ -54,21 +54,20 @@ static bool find_numeric(const uint8_t *classes, const unsigned char *s, size_t 
 }
 
 /* The next match at or behind *from: *from and *to become its ends; both become len when there is none. */
-static gd_status next_match(gd_cutter *cutter, const gd_stage *stage, const unsigned char *s, size_t len,
-                            size_t *from, size_t *to)
+static gd_status next_match(gd_cutter *cutter, const gd_stage *stage, gd_regex_piece *piece, size_t *from, size_t *to)
 {
+    const unsigned char *s = piece->s;
     bool found = true;
-    gd_status rc = GD_OK;
 
     switch (stage->kind) {
-    case GD_STAGE_SCAN: *to = stage->scan(cutter->classes, s, len, *from); break;
-    case GD_STAGE_STRING: found = find_string(stage, s, len, from, to); break;
-    case GD_STAGE_NUMERIC: found = find_numeric(cutter->classes, s, len, from, to); break;
-    default: rc = gd_regex_next(stage->regex, &cutter->regex, s, len, from, to, &found, cutter->err); break;
+    case GD_STAGE_SCAN: *to = stage->scan(cutter->classes, s, piece->len, *from); break;
+    case GD_STAGE_STRING: found = find_string(stage, s, piece->len, from, to); break;
+    case GD_STAGE_NUMERIC: found = find_numeric(cutter->classes, s, piece->len, from, to); break;
+    default: return gd_regex_next(stage->regex, &cutter->regex, piece, from, to, cutter->err);
     }
     if (!found)
-        *from = *to = len;
-    return rc;
+        *from = *to = piece->len;
+    return GD_OK;
 }
 
 /* A piece of which more may come. */
@@ -115,22 +114,30 @@ static gd_status part(gd_cutter *cutter, size_t stage, const unsigned char *s, j
     return rc;
 }
 
-static gd_status cut_by_stage(gd_cutter *cutter, size_t stage, const unsigned char *s, size_t len)
+static gd_status cut_by_stage(gd_cutter *cutter, size_t number, const unsigned char *s, size_t len)
 {
+    const gd_stage *stage = &cutter->pretoken->stages[number];
+    gd_regex_piece piece = { .s = s, .len = len };
     joiner j = { 0 };
     gd_status rc = GD_OK;
 
+    if (stage->kind == GD_STAGE_REGEX && !gd_regex_begin(stage->regex, &cutter->regex, &piece, s, len))
+        return gd_fail_memory(cutter->err, len);
     for (size_t at = 0; at < len && !rc;) {
         size_t from = at, to = at;
 
-        rc = next_match(cutter, &cutter->pretoken->stages[stage], s, len, &from, &to);
+        rc = next_match(cutter, stage, &piece, &from, &to);
         if (!rc && from > at)
-            rc = part(cutter, stage, s, &j, at, from, false);
+            rc = part(cutter, number, s, &j, at, from, false);
         if (!rc && to > from)
-            rc = part(cutter, stage, s, &j, from, to, true);
+            rc = part(cutter, number, s, &j, from, to, true);
         at = to;
     }
-    return rc ? rc : flush(cutter, stage, s, &j);
+    if (!rc)
+        rc = flush(cutter, number, s, &j);
+    if (stage->kind == GD_STAGE_REGEX)
+        gd_regex_end(&cutter->regex, &piece);
+    return rc;
 }
 
 static gd_status prefix(gd_cutter *cutter, size_t stage, const unsigned char *s, size_t len)

@@ -1,259 +1,185 @@
-/* regex.c - matching a compiled pattern. */
-#include "text/regex_program.h"
+/* regex.c - a pattern, matched by PCRE2 in the numbers of its kinds of characters. */
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include "text/regex.h"
 
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/utf8.h"
-#include "text/unicode.h"
+#include "text/regex_kinds.h"
 
-#define MAX_FRAMES ((size_t)4 << 20)
+#include <pcre2.h>
 
-enum { NO_MATCH, MATCH, GIVEN_UP };
+#define HEAP_LIMIT ((uint32_t)128 << 10) /* in KiB; for the ways that a match may still go back to */
+
+struct gd_regex {
+    gd_kinds *kinds;
+    pcre2_code *code;
+    pcre2_general_context *memory;
+};
+
+static void *allocate(PCRE2_SIZE size, void *context)
+{
+    (void)context;
+    return gd_alloc(size, 1);
+}
+
+static void release(void *p, void *context)
+{
+    (void)context;
+    gd_free(p);
+}
 
 void gd_regex_close(gd_regex *regex)
 {
     if (!regex)
         return;
-    gd_free(regex->code);
-    gd_free(regex->sets);
-    gd_free(regex->ranges);
+    pcre2_code_free(regex->code);
+    pcre2_general_context_free(regex->memory);
+    gd_free(regex->kinds);
     gd_free(regex);
 }
 
+static gd_status compile(gd_regex *regex, const gd_buf *pattern, const char *path, gd_error *err)
+{
+    pcre2_compile_context *context = pcre2_compile_context_create(regex->memory);
+    PCRE2_UCHAR message[200];
+    PCRE2_SIZE at;
+    int error = 0;
+
+    if (!context)
+        return gd_fail_memory(err, pattern->len);
+    regex->code = pcre2_compile((PCRE2_SPTR)pattern->data, pattern->len, PCRE2_AUTO_CALLOUT, &error, &at, context);
+    pcre2_compile_context_free(context);
+    if (regex->code) {
+        (void)pcre2_jit_compile(regex->code, PCRE2_JIT_COMPLETE); /* without it, the same matches, slower */
+        return GD_OK;
+    }
+    if (error == PCRE2_ERROR_HEAP_FAILED)
+        return gd_fail_memory(err, pattern->len);
+    if (error == PCRE2_ERROR_PATTERN_TOO_LARGE)
+        return gd_fail(err, GD_EUNSUPPORTED, "%s: the pattern is too long", path);
+    (void)pcre2_get_error_message(error, message, sizeof message);
+    return gd_fail(err, GD_EUNSUPPORTED, "%s: PCRE2 does not compile the pattern: %s", path, (const char *)message);
+}
+
+gd_status gd_regex_open(gd_regex **out, const char *pattern, size_t len, const char *path, gd_error *err)
+{
+    gd_regex *regex = gd_alloc_zero(1, sizeof *regex);
+    gd_buf rewritten = { 0 };
+    gd_status rc;
+
+    *out = NULL;
+    if (!regex)
+        return gd_fail_memory(err, sizeof *regex);
+    regex->kinds = gd_kinds_make();
+    regex->memory = pcre2_general_context_create(allocate, release, NULL);
+    rc = regex->kinds && regex->memory ? GD_OK : gd_fail_memory(err, sizeof *regex->kinds);
+    if (!rc)
+        rc = gd_regex_rewrite(&rewritten, regex->kinds, pattern, len, path, err);
+    if (!rc)
+        rc = compile(regex, &rewritten, path, err);
+    gd_buf_free(&rewritten);
+    if (rc)
+        gd_regex_close(regex);
+    else
+        *out = regex;
+    return rc;
+}
+
+/* ---- matching ---- */
+
 void gd_regex_room_free(gd_regex_room *room)
 {
-    gd_free(room->frames);
+    gd_free(room->kinds);
+    pcre2_match_data_free(room->match);
+    pcre2_match_context_free(room->context);
     *room = (gd_regex_room){ 0 };
 }
 
 uint64_t gd_regex_steps(size_t len) { return 5000000 + 300 * (uint64_t)len; }
 
-static uint32_t category_bit(uint32_t c)
+/* Before each item of the pattern: one step, and one for each character that was run over since the last one. */
+static int step(pcre2_callout_block *block, void *context)
 {
-    size_t low = 0, high = gd_category_runs_count;
+    gd_regex_room *room = context;
+    const size_t at = block->current_position, last = room->last;
+    const size_t steps = 1 + (at > last ? at - last : last - at);
 
-    while (high - low > 1) {
-        const size_t mid = low + (high - low) / 2;
+    room->last = at;
+    if (room->steps < steps)
+        return PCRE2_ERROR_CALLOUT;
+    room->steps -= steps;
+    return 0;
+}
 
-        if (gd_category_runs[mid] >> 5 <= c)
-            low = mid;
-        else
-            high = mid;
+static bool make_room(const gd_regex *regex, gd_regex_room *room)
+{
+    if (!room->match)
+        room->match = pcre2_match_data_create(1, regex->memory);
+    if (!room->context) {
+        room->context = pcre2_match_context_create(regex->memory);
+        if (room->context) {
+            (void)pcre2_set_callout(room->context, step, room);
+            (void)pcre2_set_heap_limit(room->context, HEAP_LIMIT);
+        }
     }
-    return (uint32_t)1 << (gd_category_runs[low] & 31);
+    return room->match && room->context;
 }
 
-bool gd_regex_in_set(const gd_regex *regex, const gd_regex_set *set, uint32_t c)
+bool gd_regex_begin(const gd_regex *regex, gd_regex_room *room, gd_regex_piece *piece, const unsigned char *s,
+                    size_t len)
 {
-    for (size_t i = 0; i < set->count; i++) {
-        const gd_regex_range *range = &regex->ranges[set->first + i];
+    const uint8_t *kind_of = regex->kinds->of;
+    unsigned char *kinds;
+    size_t count = 0, n;
 
-        if (c >= range->low && c <= range->high)
-            return !set->negated;
-    }
-    return (set->categories && (category_bit(c) & set->categories)) != set->negated;
-}
-
-/* One try: the whole pattern, or the body of a lookahead or an atomic group. */
-typedef struct attempt {
-    const gd_regex *regex;
-    gd_regex_room *room;
-    const unsigned char *s;
-    size_t len;
-    size_t frames; /* in use, those of the tries around this one included */
-} attempt;
-
-/* The length of the character at `at` when it is in the set, or 0. */
-static size_t one(const attempt *a, const gd_regex_set *set, size_t at)
-{
-    size_t n;
-    uint32_t c;
-
-    if (at >= a->len)
-        return 0;
-    if (a->s[at] < 0x80)
-        return set->ascii[a->s[at] >> 6] >> (a->s[at] & 63) & 1;
-    c = gd_utf8_decode(a->s + at, &n);
-    return gd_regex_in_set(a->regex, set, c) ? n : 0;
-}
-
-static bool spend(attempt *a, uint64_t steps)
-{
-    if (a->room->steps < steps) {
-        a->room->steps = 0;
+    if (!make_room(regex, room) || !gd_grow((void **)&room->kinds, &room->kinds_room, room->kinds_len + len, 1))
         return false;
+    kinds = room->kinds + room->kinds_len;
+    for (size_t at = 0; at < len; at += n) {
+        n = 1;
+        kinds[count++] = kind_of[s[at] < 0x80 ? s[at] : gd_utf8_decode(s + at, &n)];
     }
-    a->room->steps -= steps;
+    *piece = (gd_regex_piece){ .s = s, .len = len, .first = room->kinds_len, .count = count };
+    room->kinds_len += count;
     return true;
 }
 
-static bool push(attempt *a, gd_regex_frame frame)
+void gd_regex_end(gd_regex_room *room, const gd_regex_piece *piece) { room->kinds_len = piece->first; }
+
+/* The place in bytes of character number `number`, which is not before piece->seen. */
+static size_t advance(gd_regex_piece *piece, size_t number)
 {
-    if (a->frames == MAX_FRAMES ||
-        !gd_grow((void **)&a->room->frames, &a->room->frames_room, a->frames + 1, sizeof frame))
-        return false;
-    a->room->frames[a->frames++] = frame;
-    return true;
+    for (; piece->seen < number; piece->seen++) {
+        do
+            piece->at++;
+        while (piece->at < piece->len && (piece->s[piece->at] & 0xC0) == 0x80);
+    }
+    return piece->at;
 }
 
-/* A repeat of one set: takes what it takes first and leaves a frame for the other ways. *at moves. */
-static int repeat(attempt *a, uint32_t pc, size_t *at)
+gd_status gd_regex_next(const gd_regex *regex, gd_regex_room *room, gd_regex_piece *piece, size_t *from, size_t *to,
+                        gd_error *err)
 {
-    const gd_regex_code *code = &a->regex->code[pc];
-    const gd_regex_set *set = &a->regex->sets[code->set];
-    const uint32_t most = code->op == GD_RE_LAZY ? code->min : code->max;
-    size_t place = *at, least = *at;
-    uint32_t count = 0;
-    gd_regex_frame frame = { pc + 1, 0, 0, 0 };
+    const unsigned char *kinds = room->kinds + piece->first;
+    const PCRE2_SIZE *ends;
+    int rc;
 
-    while (count < most || most == GD_REGEX_FOREVER) {
-        const size_t n = one(a, set, place);
-
-        if (!n)
-            break;
-        place += n;
-        if (++count == code->min)
-            least = place;
-        if (count == GD_REGEX_FOREVER) /* counts no further: the minimum is long reached */
-            count--;
-    }
-    if (!spend(a, place - *at + 1))
-        return GIVEN_UP;
-    *at = place;
-    if (count < code->min)
-        return NO_MATCH;
-    frame.place = place;
-    frame.least = least;
-    if (code->op == GD_RE_GREEDY && place > least && !push(a, frame))
-        return GIVEN_UP;
-    if (code->op == GD_RE_LAZY && code->max > count) {
-        frame.at = pc;
-        frame.repeat = code->max == GD_REGEX_FOREVER ? GD_REGEX_FOREVER : code->max - count;
-        if (!push(a, frame))
-            return GIVEN_UP;
-    }
-    return MATCH;
-}
-
-/* Goes back to the last other way, above the frames `base`: false when there is none. */
-static bool back(attempt *a, size_t base, uint32_t *pc, size_t *at)
-{
-    while (a->frames > base) {
-        gd_regex_frame *top = &a->room->frames[a->frames - 1];
-        const gd_regex_code *code = &a->regex->code[top->at];
-        size_t n;
-
-        *at = top->place;
-        *pc = top->at;
-        if (top->repeat) { /* a lazy repeat: one character more */
-            n = one(a, &a->regex->sets[code->set], top->place);
-            *pc = top->at + 1;
-            *at += n;
-            top->place = *at;
-            if (top->repeat != GD_REGEX_FOREVER)
-                top->repeat--;
-            if (!n || !top->repeat)
-                a->frames--;
-            if (!n)
-                continue;
-            return true;
-        }
-        if (top->place > top->least) { /* a greedy repeat: one character less */
-            do
-                top->place--;
-            while ((a->s[top->place] & 0xC0) == 0x80);
-            *at = top->place;
-            if (top->place == top->least)
-                a->frames--;
-            return true;
-        }
-        a->frames--;
-        return true;
-    }
-    return false;
-}
-
-/* Recursive by the nesting of lookahead and atomic groups alone, which the parser bounds. */
-static int run(attempt *a, uint32_t pc, size_t *at);
-
-static int nested(attempt *a, uint32_t *pc, size_t *at)
-{
-    const gd_regex_code *code = &a->regex->code[*pc];
-    size_t place = *at;
-    const int result = run(a, *pc + 1, &place);
-
-    *pc = (uint32_t)((int32_t)*pc + code->to);
-    if (result == GIVEN_UP || code->op == GD_RE_AHEAD)
-        return result;
-    if (code->op == GD_RE_NOT_AHEAD)
-        return result == MATCH ? NO_MATCH : MATCH;
-    *at = place;
-    return result;
-}
-
-static int run(attempt *a, uint32_t pc, size_t *at)
-{
-    const size_t base = a->frames;
-    int result = MATCH;
-
-    for (;;) {
-        const gd_regex_code *code = &a->regex->code[pc];
-        size_t n;
-
-        if (!spend(a, 1))
-            return GIVEN_UP;
-        switch (code->op) {
-        case GD_RE_SET:
-            n = one(a, &a->regex->sets[code->set], *at);
-            result = n ? MATCH : NO_MATCH;
-            *at += n;
-            pc++;
-            break;
-        case GD_RE_GREEDY:
-        case GD_RE_LAZY:
-        case GD_RE_KEEP: result = repeat(a, pc++, at); break;
-        case GD_RE_SPLIT: {
-            const gd_regex_frame frame = { (uint32_t)((int32_t)pc + code->or_to), 0, *at, *at };
-
-            result = push(a, frame) ? MATCH : GIVEN_UP;
-            pc = (uint32_t)((int32_t)pc + code->to);
-            break;
-        }
-        case GD_RE_JUMP: pc = (uint32_t)((int32_t)pc + code->to); break;
-        case GD_RE_END: a->frames = base; return MATCH; /* what is above was only for other ways */
-        default: result = nested(a, &pc, at); break;
-        }
-        if (result == GIVEN_UP)
-            return GIVEN_UP;
-        if (result == NO_MATCH && !back(a, base, &pc, at))
-            return NO_MATCH;
-        result = MATCH;
-    }
-}
-
-gd_status gd_regex_next(const gd_regex *regex, gd_regex_room *room, const unsigned char *s, size_t len,
-                        size_t *from, size_t *to, bool *found, gd_error *err)
-{
-    size_t n;
-
-    for (size_t start = *from; start < len; start += n) {
-        attempt a = { regex, room, s, len, 0 };
-        size_t at = start;
-        const int result = run(&a, 0, &at);
-
-        if (result == GIVEN_UP)
-            return gd_fail(
-                err, GD_EFORMAT,
-                "a pattern of the tokenizer takes too many steps on this text, at byte %zu of a piece",
-                start);
-        if (result == MATCH) {
-            *from = start;
-            *to = at;
-            *found = true;
-            return GD_OK;
-        }
-        (void)gd_utf8_decode(s + start, &n);
-    }
-    *found = false;
+    room->last = piece->seen;
+    rc = pcre2_match(regex->code, kinds, piece->count, piece->seen, 0, room->match, room->context);
+    if (rc == PCRE2_ERROR_JIT_STACKLIMIT) /* the interpreter's ways back are on the heap */
+        rc = pcre2_match(regex->code, kinds, piece->count, piece->seen, PCRE2_NO_JIT, room->match, room->context);
+    *from = *to = piece->len;
+    if (rc == PCRE2_ERROR_NOMATCH)
+        return GD_OK;
+    if (rc == PCRE2_ERROR_NOMEMORY)
+        return gd_fail_memory(err, piece->len);
+    if (rc < 0)
+        return gd_fail(err, GD_EFORMAT,
+                       "a pattern of the tokenizer takes too many steps on this text, behind byte %zu of a piece",
+                       piece->at);
+    ends = pcre2_get_ovector_pointer(room->match);
+    *from = advance(piece, ends[0]);
+    *to = advance(piece, ends[1]);
     return GD_OK;
 }

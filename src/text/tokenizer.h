@@ -42,7 +42,8 @@ void gd_tokenizer_close(gd_tokenizer *tokenizer);
  * On failure *ids is unspecified, but still the caller's to free.
  * GD_EFORMAT (not UTF-8: the sentence gives the offset of the first bad byte; or a pattern of the file takes
  * too long on this text), GD_ETOOLONG (more than 1 GiB), GD_ENOMEM.
- * Time: len * log(len) at worst; memory: up to 64 bytes for each byte of the longest piece. */
+ * Time: len * log(len) at worst; memory: up to 64 bytes for each byte of the longest piece, and 128 MiB at most for a
+ * match of a pattern that repeats groups (regex.h). */
 gd_status gd_tokenize(const gd_tokenizer *tokenizer, const char *text, size_t len, gd_ids *ids,
                       gd_error *err);
 
