@@ -91,7 +91,7 @@ typedef struct gd_gemm_job {
 void gd_gemm_run(const gd_gemm_job *job, gd_pool *pool, void *scratch);
 size_t gd_gemm_scratch_bytes(size_t m, unsigned threads); /* scratch space of a job with m rows */
 
-/* The kernels themselves, in ref/ and x86/. */
+/* The kernels themselves, in ref/, x86/ and arm/. */
 #define GD_GEMM(variant, operand, rows, needs)                                                                        \
     void gd_gemm_##variant##_##operand(size_t m, size_t pairs, const void *x, const void *w, float *sum, bool add,    \
                                        float *wide, const void *next);                                                \

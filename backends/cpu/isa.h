@@ -10,7 +10,7 @@ typedef unsigned gd_isa; /* a set of the bits below */
 #define GD_ISA_AVX2 1u       /* AVX2 and FMA and F16C */
 #define GD_ISA_AVX512 2u     /* AVX-512 F, BW, DQ and VL */
 #define GD_ISA_AVX512BF16 4u /* VDPBF16PS */
-#define GD_ISA_NEON 8u
+#define GD_ISA_NEON 8u       /* Advanced SIMD of AArch64, which every such CPU has */
 
 /* Everything that this CPU and its operating system can run. */
 gd_isa gd_isa_detect(void);

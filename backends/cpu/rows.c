@@ -10,6 +10,9 @@ const gd_row_kernels *const gd_row_variants[] = {
 #if HAVE_AVX2
     &gd_rows_avx2,
 #endif
+#if HAVE_NEON
+    &gd_rows_neon,
+#endif
     &gd_rows_generic,
 };
 const size_t gd_row_variant_count = sizeof gd_row_variants / sizeof gd_row_variants[0];

@@ -74,5 +74,8 @@ extern const gd_row_kernels gd_rows_avx2;
 #if HAVE_AVX512
 extern const gd_row_kernels gd_rows_avx512;
 #endif
+#if HAVE_NEON
+extern const gd_row_kernels gd_rows_neon;
+#endif
 
 #endif

@@ -213,6 +213,10 @@ static void the_pick_is_a_function_of_its_arguments(void **state)
     assert_string_equal(gd_gemm_pick(GD_ISA_AVX2 | GD_ISA_AVX512 | GD_ISA_AVX512BF16, GD_BF16)->name, "avx512bf16");
     assert_string_equal(gd_gemm_pick(GD_ISA_AVX2 | GD_ISA_AVX512 | GD_ISA_AVX512BF16, GD_F32)->name, "avx512");
 #endif
+#if HAVE_NEON
+    assert_string_equal(gd_gemm_pick(GD_ISA_NEON, GD_BF16)->name, "neon");
+    assert_string_equal(gd_gemm_pick(GD_ISA_NEON, GD_F32)->name, "neon");
+#endif
     for (size_t i = 0; i < gd_gemm_kernel_count; i++)
         assert_ptr_equal(gd_gemm_pick(gd_gemm_kernels[i].needs, gd_gemm_kernels[i].operand), &gd_gemm_kernels[i]);
 }

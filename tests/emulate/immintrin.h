@@ -12,10 +12,6 @@ typedef float __m512 __attribute__((vector_size(64)));
 typedef uint32_t __m512i __attribute__((vector_size(64)));
 typedef uint32_t __m512bh __attribute__((vector_size(64)));
 
-#define _MM_HINT_T0 0
-#define _MM_HINT_T1 0
-static inline void _mm_prefetch(const void *p, int hint) { (void)p, (void)hint; }
-
 static inline __m512 _mm512_loadu_ps(const void *p)
 {
     __m512 v;

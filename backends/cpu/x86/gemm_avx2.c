@@ -5,9 +5,11 @@
 #ifndef __AVX2__
 #error "compile this file with $(AVX2_CFLAGS)"
 #endif
-#include "backends/cpu/x86/gemm_tile.h"
+#include "backends/cpu/gemm_tile.h"
 
 #include "backends/cpu/gemm_finish.h"
+
+#include <immintrin.h>
 
 enum { MR = 6, SUMS = 12, FEW_ROWS = 64 };
 

@@ -5,7 +5,9 @@
 #ifndef GD_CPU_X86_GEMM_ZMM_H
 #define GD_CPU_X86_GEMM_ZMM_H
 
-#include "backends/cpu/x86/gemm_tile.h"
+#include "backends/cpu/gemm_tile.h"
+
+#include <immintrin.h>
 
 enum { MR = 14 };
 

@@ -1,10 +1,8 @@
-/* gemm_tile.h - what the tiles of all x86 kernels share. */
-#ifndef GD_CPU_X86_GEMM_TILE_H
-#define GD_CPU_X86_GEMM_TILE_H
+/* gemm_tile.h - what the tiles of all kernels for vector units share. */
+#ifndef GD_CPU_GEMM_TILE_H
+#define GD_CPU_GEMM_TILE_H
 
 #include "backends/cpu/gemm.h"
-
-#include <immintrin.h>
 
 /* Sums live in registers only when a tile's height and width are constants: everything is inlined into one function for
  * each height, and its inner loops are unrolled.  Emulation (in the tests) has no need of that. */
@@ -16,7 +14,7 @@
 #ifdef __clang__
 #define UNROLL _Pragma("clang loop unroll(full)")
 #else
-#define UNROLL _Pragma("GCC unroll 16")
+#define UNROLL _Pragma("GCC unroll 32")
 #endif
 #endif
 
@@ -38,9 +36,9 @@ ALWAYS size_t fetch_step(size_t pair_bytes, size_t tiles) { return (pair_bytes +
 ALWAYS void fetch(const struct work *k, size_t j, int next_lines, const char *rows_end, int row_lines)
 {
     for (int i = 0; i < next_lines; i++)
-        _mm_prefetch(k->next + j * k->step + 64 * i, _MM_HINT_T1);
+        __builtin_prefetch(k->next + j * k->step + 64 * i, 0, 2);
     for (int i = 0; i < row_lines; i++)
-        _mm_prefetch(rows_end + 64 * (j * (size_t)row_lines + (size_t)i), _MM_HINT_T0);
+        __builtin_prefetch(rows_end + 64 * (j * (size_t)row_lines + (size_t)i), 0, 3);
 }
 
 #endif

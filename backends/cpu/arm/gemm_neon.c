@@ -1,0 +1,151 @@
+/* gemm_neon.c - the matmul by FMLA: tiles of up to 6 rows by 16 outputs, 24 sums in registers.
+ *
+ * A row's element is one float in a register's first lane, which FMLA multiplies by a whole register: no broadcast.
+ * A tile takes the packed weights apart as it goes; with many rows the panel's block is expanded to fp32 once, in the
+ * order in which the tiles read it. */
+#ifndef __aarch64__
+#error "this file is for AArch64"
+#endif
+#include "backends/cpu/gemm_tile.h"
+
+#include "backends/cpu/gemm_finish.h"
+
+#include <arm_neon.h>
+
+enum { MR = 6, SUMS = 24, FEW_ROWS = 24 };
+
+/* How a tile finds its weights: packed BF16, packed F32, or expanded: [half][pairs][odd 16, even 16]. */
+enum form { PACKED_BF16, PACKED_F32, EXPANDED };
+
+ALWAYS size_t pair_bytes(enum form form) { return form == PACKED_F32 ? 256 : 128; }
+
+/* Four outputs' weights of the pair at w, odd or even; v counts fours. */
+ALWAYS float32x4_t weights(const char *w, int v, bool odd, enum form form)
+{
+    if (form == PACKED_BF16) {
+        const uint32x4_t both = vld1q_u32((const uint32_t *)(const void *)(w + 16 * v));
+
+        return vreinterpretq_f32_u32(odd ? vandq_u32(both, vdupq_n_u32(0xFFFF0000)) : vshlq_n_u32(both, 16));
+    }
+    if (form == PACKED_F32)
+        return vld1q_f32((const float *)(const void *)(w + (odd ? 128 : 0) + 16 * v));
+    return vld1q_f32((const float *)(const void *)(w + (odd ? 0 : 64) + 16 * v));
+}
+
+/* One fused step of all sums, 4 or 8 vectors a row: the odd or the even elements of a pair. */
+ALWAYS void step(int mr, int nv, enum form form, const float *x, const char *w, bool odd, float32x4_t *acc)
+{
+    float32x4_t b[8];
+
+    UNROLL
+    for (int v = 0; v < nv; v++)
+        b[v] = weights(w, v, odd, form);
+    UNROLL
+    for (int r = 0; r < mr; r++) {
+        const float a = x[r * (int)GD_GEMM_BLOCK + odd];
+
+        UNROLL
+        for (int v = 0; v < nv; v++)
+            acc[nv * r + v] = vfmaq_n_f32(acc[nv * r + v], b[v], a);
+    }
+}
+
+/* mr rows by 4 * nv outputs; mr, nv and form are constants wherever this is inlined. */
+ALWAYS void tile(int mr, int nv, enum form form, const struct work *k, const char *w, float *sum)
+{
+    const float *x = (const float *)(const void *)k->x;
+    const char *rows_end = (const char *)(x + mr * (int)GD_GEMM_BLOCK);
+    float32x4_t acc[SUMS];
+
+    UNROLL
+    for (int i = 0; i < mr * nv; i++)
+        acc[i] = vdupq_n_f32(0);
+    for (size_t j = 0; j < k->pairs; j++, x += 2, w += pair_bytes(form)) {
+        /* With nv = 8 this is the only tile. */
+        fetch(k, j, nv / 4 * (form == PACKED_F32 ? 2 : 1), rows_end, nv == 4);
+        step(mr, nv, form, x, w, true, acc);
+        step(mr, nv, form, x, w, false, acc);
+    }
+    UNROLL
+    for (int i = 0; i < mr * nv; i++) {
+        float *s = sum + i / nv * (int)GD_GEMM_PANEL + 4 * (i % nv);
+
+        if (k->add)
+            acc[i] = vaddq_f32(vld1q_f32(s), acc[i]);
+        vst1q_f32(s, acc[i]);
+    }
+}
+
+/* mr rows by all 32 outputs: in two halves, or with one or two rows in one go to have enough sums in flight. */
+ALWAYS void strip(int mr, enum form form, struct work *k)
+{
+    if (mr <= 2 && form != EXPANDED) {
+        tile(mr, 8, form, k, k->w, k->sum);
+    } else {
+        tile(mr, 4, form, k, k->w, k->sum);
+        k->next += k->pairs * k->step;
+        tile(mr, 4, form, k, k->w + (form == EXPANDED ? 128 * k->pairs : 64), k->sum + 16);
+        k->next += k->pairs * k->step;
+    }
+}
+
+/* All rows, in tiles of even height: 8 rows are 4 + 4, not 6 + 2. */
+ALWAYS void strips(enum form form, struct work k)
+{
+    for (size_t left = (k.m + MR - 1) / MR; left > 0; left--) {
+        const size_t mr = (k.m + left - 1) / left;
+
+        switch (mr) {
+        case 1: strip(1, form, &k); break;
+        case 2: strip(2, form, &k); break;
+        case 3: strip(3, form, &k); break;
+        case 4: strip(4, form, &k); break;
+        case 5: strip(5, form, &k); break;
+        default: strip(6, form, &k); break;
+        }
+        k.m -= mr;
+        k.x += mr * GD_GEMM_BLOCK * sizeof(float);
+        k.sum += mr * GD_GEMM_PANEL;
+    }
+}
+
+/* Expands a packed BF16 block, half by half, so that a tile reads straight on. */
+static void expand(size_t pairs, const char *w, float *wide)
+{
+    for (int half = 0; half < 2; half++) {
+        const char *p = w + 64 * half;
+
+        for (size_t j = 0; j < pairs; j++, p += 128, wide += 32)
+            for (int v = 0; v < 4; v++) {
+                vst1q_f32(wide + 4 * v, weights(p, v, true, PACKED_BF16));
+                vst1q_f32(wide + 16 + 4 * v, weights(p, v, false, PACKED_BF16));
+            }
+    }
+}
+
+void gd_gemm_neon_BF16(size_t m, size_t pairs, const void *x, const void *w, float *sum, bool add, float *wide,
+                       const void *next)
+{
+    struct work k = { m, pairs, x, w, sum, add, next, 0 };
+
+    k.step = fetch_step(128, m <= 2 ? 1 : 2 * ((m + MR - 1) / MR));
+    if (m <= FEW_ROWS) {
+        strips(PACKED_BF16, k);
+    } else {
+        expand(pairs, w, wide);
+        k.w = (const char *)wide;
+        strips(EXPANDED, k);
+    }
+}
+
+void gd_gemm_neon_F32(size_t m, size_t pairs, const void *x, const void *w, float *sum, bool add, float *wide,
+                      const void *next)
+{
+    struct work k = { m, pairs, x, w, sum, add, next, 0 };
+
+    (void)wide; /* four registers at a time: the packed form is as good as an expanded one */
+    k.step = fetch_step(256, m <= 2 ? 1 : 2 * ((m + MR - 1) / MR));
+    strips(PACKED_F32, k);
+}
+
+void gd_gemm_neon_finish(const gd_gemm_finish *f) { gd_gemm_finish_rows(f); }
