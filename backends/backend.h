@@ -14,6 +14,7 @@
 #define GD_BACKENDS_BACKEND_H
 
 #include "backends/tensor.h"
+#include "base/pool.h"
 #include "base/segment.h"
 #include "graph/op.h"
 #include "guerdon.h"
@@ -91,11 +92,19 @@ typedef struct gd_backend {
     gd_status (*upload)(gd_device *device, void *buffer, const void *host, size_t bytes, gd_error *err);
     gd_status (*download)(gd_device *device, void *host, const void *buffer, size_t bytes, gd_error *err);
 
-    /* Weights. `view` must stay mapped while the weight lives (a TABLE is used in place). */
+    /* Weights come in two steps, so that the next layer's can be filled while this one runs: weight_make() has the
+     * memory, and fills what is small; weight_pieces() says how many pieces are left (0: the weight is ready), which
+     * weight_fill() does, each once, in any order, on any thread, with denormals flushed.  `view` must stay mapped
+     * while the weight lives (a TABLE is used in place). */
     size_t (*weight_bytes)(const gd_device *device, gd_weight_role role, const gd_view *view); /* memory it takes */
-    gd_status (*weight_load)(gd_device *device, gd_weight **out, gd_weight_role role, const gd_view *view,
+    gd_status (*weight_make)(gd_device *device, gd_weight **out, gd_weight_role role, const gd_view *view,
                              gd_error *err);
+    size_t (*weight_pieces)(const gd_weight *weight);
+    void (*weight_fill)(gd_weight *weight, size_t piece);
     void (*weight_free)(gd_device *device, gd_weight *weight); /* NULL is fine */
+
+    /* Runs count tasks of the host's on the device's threads: filling weights, say. Not while an operation runs. */
+    void (*spread)(gd_device *device, size_t count, gd_task *task, void *context);
 
     /* Reserves scratch space for plans within these limits; called again only with limits that grow. */
     gd_status (*prepare)(gd_device *device, const gd_limits *limits, gd_error *err);
@@ -104,6 +113,10 @@ typedef struct gd_backend {
     gd_op_run *run[GD_OP_COUNT];      /* forward */
     gd_op_run *backward[GD_OP_COUNT]; /* gradients of the same operations; none in this version */
 } gd_backend;
+
+/* Makes a weight and fills it, on the calling thread. */
+gd_status gd_backend_load(const gd_backend *backend, gd_device *device, gd_weight **out, gd_weight_role role,
+                          const gd_view *view, gd_error *err);
 
 /* Every backend that was compiled in, best known first; NULL ends the list. */
 const gd_backend *const *gd_backends_all(void);

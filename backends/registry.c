@@ -3,6 +3,7 @@
 
 #include "backends/cpu/device.h"
 #include "base/error.h"
+#include "base/fpenv.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -73,4 +74,17 @@ gd_status gd_backend_missing(const gd_backend *backend, const bool needed[GD_OP_
         return GD_OK;
     return gd_fail(err, GD_EUNSUPPORTED, "backend %s cannot run these operations of the model: %s", backend->name,
                    names);
+}
+
+gd_status gd_backend_load(const gd_backend *backend, gd_device *device, gd_weight **out, gd_weight_role role,
+                          const gd_view *view, gd_error *err)
+{
+    gd_status rc = backend->weight_make(device, out, role, view, err);
+    const size_t pieces = rc ? 0 : backend->weight_pieces(*out);
+    const uint64_t env = gd_fpenv_enter();
+
+    for (size_t i = 0; i < pieces; i++)
+        backend->weight_fill(*out, i);
+    gd_fpenv_leave(env);
+    return rc;
 }

@@ -68,7 +68,7 @@ static double best_time(const struct options *opt, gd_device *device, size_t m, 
         fill(x, opt->operand, m * s->k);
         fill(w, opt->operand, s->n * s->k);
         if (backend->prepare(device, &limits, &err) ||
-            backend->weight_load(device, &weight, GD_WEIGHT_MATRIX, &view, &err))
+            gd_backend_load(backend, device, &weight, GD_WEIGHT_MATRIX, &view, &err))
             fprintf(stderr, "bench_gemm: %s\n", err.text);
     }
     call.w[0] = weight;

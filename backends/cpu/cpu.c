@@ -51,14 +51,19 @@ static const char *cpu_describe(const gd_device *device) { return gd_isa_name(de
 gd_status gd_cpu_buffer_alloc(gd_device *device, void **out, size_t bytes, gd_error *err)
 {
     (void)device;
-    *out = gd_alloc_aligned(bytes);
+    *out = gd_large_alloc(bytes);
     return *out ? GD_OK : gd_fail_memory(err, bytes);
 }
 
 void gd_cpu_buffer_free(gd_device *device, void *buffer)
 {
     (void)device;
-    gd_free(buffer);
+    gd_large_free(buffer);
+}
+
+void gd_cpu_spread(gd_device *device, size_t count, gd_task *task, void *context)
+{
+    gd_pool_run(device->pool, count, task, context);
 }
 
 gd_status gd_cpu_upload(gd_device *device, void *buffer, const void *host, size_t bytes, gd_error *err)
@@ -119,8 +124,11 @@ const gd_backend gd_backend_cpu = {
     .upload = gd_cpu_upload,
     .download = gd_cpu_download,
     .weight_bytes = gd_cpu_weight_bytes,
-    .weight_load = gd_cpu_weight_load,
+    .weight_make = gd_cpu_weight_make,
+    .weight_pieces = gd_cpu_weight_pieces,
+    .weight_fill = gd_cpu_weight_fill,
     .weight_free = gd_cpu_weight_free,
+    .spread = gd_cpu_spread,
     .prepare = cpu_prepare,
     .scratch_bytes = cpu_scratch_bytes,
     .run = { GD_CPU_ROW_OPERATIONS, [GD_OP_linear] = gd_cpu_linear },

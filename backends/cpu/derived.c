@@ -32,29 +32,26 @@ size_t gd_derived_weight_bytes(const gd_device *device, gd_weight_role role, con
 
     if (role != GD_WEIGHT_MATRIX || view->rank != 2)
         return gd_cpu_weight_bytes(device, role, view);
-    bytes = matrix_bytes(device, view);
+    bytes = gd_large_bytes(matrix_bytes(device, view));
     return bytes > SIZE_MAX - sizeof(gd_weight) ? SIZE_MAX : bytes + sizeof(gd_weight);
 }
 
-struct copying {
-    gd_weight *weight;
-    const gd_view *view;
-};
-
-static void copy_task(void *context, size_t index, unsigned worker)
+size_t gd_derived_weight_pieces(const gd_weight *weight)
 {
-    const struct copying *c = context;
-    gd_weight *w = c->weight;
-    const size_t first = index * ROWS, rows = least(ROWS, w->out - first);
-
-    (void)worker;
-    if (w->operand == GD_F32)
-        gd_view_rows_to_f32(c->view, first, rows, (float *)w->packed + first * w->in);
-    else
-        gd_view_rows_to_bf16(c->view, first, rows, (gd_bf16 *)w->packed + first * w->in);
+    return weight->role == GD_WEIGHT_MATRIX ? ceil_div(weight->out, ROWS) : 0;
 }
 
-gd_status gd_derived_weight_load(gd_device *device, gd_weight **out, gd_weight_role role, const gd_view *view,
+void gd_derived_weight_fill(gd_weight *w, size_t piece)
+{
+    const size_t first = piece * ROWS, rows = least(ROWS, w->out - first);
+
+    if (w->operand == GD_F32)
+        gd_view_rows_to_f32(&w->view, first, rows, (float *)w->packed + first * w->in);
+    else
+        gd_view_rows_to_bf16(&w->view, first, rows, (gd_bf16 *)w->packed + first * w->in);
+}
+
+gd_status gd_derived_weight_make(gd_device *device, gd_weight **out, gd_weight_role role, const gd_view *view,
                                  gd_error *err)
 {
     gd_weight *w;
@@ -62,7 +59,7 @@ gd_status gd_derived_weight_load(gd_device *device, gd_weight **out, gd_weight_r
     size_t bytes;
 
     if (role != GD_WEIGHT_MATRIX)
-        return gd_cpu_weight_load(device, out, role, view, err);
+        return gd_cpu_weight_make(device, out, role, view, err);
     *out = NULL;
     rc = gd_weight_check(role, view, err);
     if (rc)
@@ -72,12 +69,11 @@ gd_status gd_derived_weight_load(gd_device *device, gd_weight **out, gd_weight_r
         return gd_fail_memory(err, sizeof *w);
     bytes = matrix_bytes(device, view);
     *w = (gd_weight){ .role = role, .out = view->shape[0], .in = view->shape[1], .operand = device->operand,
-                      .packed = gd_alloc_aligned(bytes) };
+                      .view = *view, .packed = gd_large_alloc(bytes) };
     if (!w->packed) {
         gd_free(w);
         return gd_fail_memory(err, bytes);
     }
-    gd_pool_run(device->pool, ceil_div(w->out, ROWS), copy_task, &(struct copying){ w, view });
     *out = w;
     return GD_OK;
 }
@@ -288,7 +284,7 @@ static gd_status probe_shape(gd_device *device, const gd_backend *backend, gd_de
     probe_fill(x, device->operand, in, 2);
     for (size_t i = 1; i < tile; i++)
         memcpy(x + i * in * size, x, in * size);
-    rc = backend->weight_load(device, &w, GD_WEIGHT_MATRIX, &view, NULL);
+    rc = gd_backend_load(backend, device, &w, GD_WEIGHT_MATRIX, &view, NULL);
     if (rc)
         return rc;
     probe.w = w;

@@ -43,8 +43,10 @@ const char *gd_derived_describe(const gd_device *device);
 
 /* Weight functions: a MATRIX is kept row-major, in the operand type; all else as the cpu backend has it. */
 size_t gd_derived_weight_bytes(const gd_device *device, gd_weight_role role, const gd_view *view);
-gd_status gd_derived_weight_load(gd_device *device, gd_weight **out, gd_weight_role role, const gd_view *view,
+gd_status gd_derived_weight_make(gd_device *device, gd_weight **out, gd_weight_role role, const gd_view *view,
                                  gd_error *err);
+size_t gd_derived_weight_pieces(const gd_weight *weight);
+void gd_derived_weight_fill(gd_weight *weight, size_t piece);
 
 /* Scratch space: the cpu backend's, with another linear's. */
 gd_status gd_derived_prepare(gd_device *device, const gd_limits *limits, gd_error *err);

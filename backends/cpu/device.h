@@ -27,6 +27,8 @@ void gd_cpu_buffer_free(gd_device *device, void *buffer);
 gd_status gd_cpu_upload(gd_device *device, void *buffer, const void *host, size_t bytes, gd_error *err);
 gd_status gd_cpu_download(gd_device *device, void *host, const void *buffer, size_t bytes, gd_error *err);
 
+void gd_cpu_spread(gd_device *device, size_t count, gd_task *task, void *context);
+
 /* prepare() for a linear that wants linear_bytes of scratch space. */
 gd_status gd_cpu_reserve(gd_device *device, const gd_limits *limits, size_t linear_bytes, gd_error *err);
 

@@ -41,34 +41,27 @@ size_t gd_cpu_weight_bytes(const gd_device *device, gd_weight_role role, const g
         return SIZE_MAX;
     if (role == GD_WEIGHT_VECTOR)
         bytes = element_count(view) * sizeof(float);
-    return sizeof(gd_weight) + bytes;
+    return sizeof(gd_weight) + gd_large_bytes(bytes);
 }
 
-struct packing {
-    gd_weight *weight;
-    const gd_view *view;
-};
-
-static void pack_task(void *context, size_t index, unsigned worker)
+static gd_status make_matrix(const gd_device *device, gd_weight *weight, gd_error *err)
 {
-    const struct packing *p = context;
-
-    (void)worker;
-    gd_gemm_pack_panel(p->weight->packed, p->weight->operand, p->view, index);
-}
-
-static gd_status load_matrix(gd_device *device, gd_weight *weight, const gd_view *view, gd_error *err)
-{
-    struct packing packing = { weight, view };
     size_t bytes;
 
     if (!gd_gemm_packed_bytes(weight->out, weight->in, device->operand, &bytes))
         return gd_fail_memory(err, SIZE_MAX);
-    weight->packed = gd_alloc_aligned(bytes);
-    if (!weight->packed)
-        return gd_fail_memory(err, bytes);
-    gd_pool_run(device->pool, (weight->out + GD_GEMM_PANEL - 1) / GD_GEMM_PANEL, pack_task, &packing);
-    return GD_OK;
+    weight->packed = gd_large_alloc(bytes);
+    return weight->packed ? GD_OK : gd_fail_memory(err, bytes);
+}
+
+size_t gd_cpu_weight_pieces(const gd_weight *weight)
+{
+    return weight->role == GD_WEIGHT_MATRIX ? (weight->out + GD_GEMM_PANEL - 1) / GD_GEMM_PANEL : 0;
+}
+
+void gd_cpu_weight_fill(gd_weight *weight, size_t piece)
+{
+    gd_gemm_pack_panel(weight->packed, weight->operand, &weight->view, piece);
 }
 
 static gd_status load_vector(gd_weight *weight, const gd_view *view, gd_error *err)
@@ -82,7 +75,7 @@ static gd_status load_vector(gd_weight *weight, const gd_view *view, gd_error *e
     return GD_OK;
 }
 
-gd_status gd_cpu_weight_load(gd_device *device, gd_weight **out, gd_weight_role role, const gd_view *view,
+gd_status gd_cpu_weight_make(gd_device *device, gd_weight **out, gd_weight_role role, const gd_view *view,
                              gd_error *err)
 {
     gd_status rc = gd_weight_check(role, view, err);
@@ -97,7 +90,7 @@ gd_status gd_cpu_weight_load(gd_device *device, gd_weight **out, gd_weight_role 
     *weight = (gd_weight){ .role = role, .out = view->shape[0], .in = view->shape[view->rank - 1],
                            .operand = device->operand, .view = *view };
     if (role == GD_WEIGHT_MATRIX)
-        rc = load_matrix(device, weight, view, err);
+        rc = make_matrix(device, weight, err);
     else if (role == GD_WEIGHT_VECTOR)
         rc = load_vector(weight, view, err);
     if (rc) {
@@ -113,7 +106,7 @@ void gd_cpu_weight_free(gd_device *device, gd_weight *weight)
     (void)device;
     if (!weight)
         return;
-    gd_free(weight->packed);
+    gd_large_free(weight->packed);
     gd_free(weight->vector);
     gd_free(weight);
 }

@@ -11,13 +11,15 @@ struct gd_weight {
     void *packed;     /* MATRIX: gemm.h gives the layout, derived.h that of derived backends */
     float *vector;    /* VECTOR: [in] */
     void *vendor;     /* a derived backend's own form of a MATRIX */
-    gd_view view;     /* TABLE: used in place; may be misaligned */
+    gd_view view;     /* TABLE: used in place; MATRIX: where it is filled from; may be misaligned */
 };
 
 /* The weight functions of gd_backend_cpu. */
 size_t gd_cpu_weight_bytes(const gd_device *device, gd_weight_role role, const gd_view *view);
-gd_status gd_cpu_weight_load(gd_device *device, gd_weight **out, gd_weight_role role, const gd_view *view,
+gd_status gd_cpu_weight_make(gd_device *device, gd_weight **out, gd_weight_role role, const gd_view *view,
                              gd_error *err);
+size_t gd_cpu_weight_pieces(const gd_weight *weight);
+void gd_cpu_weight_fill(gd_weight *weight, size_t piece);
 void gd_cpu_weight_free(gd_device *device, gd_weight *weight);
 
 /* Fails with a sentence unless the view's rank suits the role and its bytes are those of its shape. */

@@ -169,7 +169,7 @@ void gd_onednn_matrix_free(gd_onednn_matrix *m)
         return;
     primitive_close(&m->full);
     primitive_close(&m->last);
-    gd_free(m->weights);
+    gd_large_free(m->weights);
     gd_free(m);
 }
 
@@ -221,7 +221,7 @@ static gd_status fill(const gd_onednn *state, gd_onednn_matrix *m, const gd_weig
 {
     const size_t bytes = m->fulls * chunk_bytes(&m->full) + chunk_bytes(&m->last);
 
-    m->weights = gd_alloc_aligned(bytes);
+    m->weights = gd_large_alloc(bytes);
     if (!m->weights)
         return gd_fail_memory(err, bytes);
     for (size_t first = 0; first < w->out; first += GD_DERIVED_COLS) {
@@ -260,7 +260,7 @@ gd_status gd_onednn_matrix_make(gd_onednn *state, gd_weight *w, gd_error *err)
         gd_onednn_matrix_free(m);
         return rc;
     }
-    gd_free(w->packed);
+    gd_large_free(w->packed);
     w->packed = NULL;
     w->vendor = m;
     return GD_OK;

@@ -78,18 +78,28 @@ static void onednn_weight_free(gd_device *device, gd_weight *weight)
     gd_cpu_weight_free(device, weight);
 }
 
-static gd_status onednn_weight_load(gd_device *device, gd_weight **out, gd_weight_role role, const gd_view *view,
+/* oneDNN reorders whole matrices: they are ready when they are made. */
+static gd_status onednn_weight_make(gd_device *device, gd_weight **out, gd_weight_role role, const gd_view *view,
                                     gd_error *err)
 {
-    gd_status rc = gd_derived_weight_load(device, out, role, view, err);
+    gd_status rc = gd_derived_weight_make(device, out, role, view, err);
 
-    if (!rc && role == GD_WEIGHT_MATRIX)
+    if (!rc && role == GD_WEIGHT_MATRIX) {
+        for (size_t i = 0; i < gd_derived_weight_pieces(*out); i++)
+            gd_derived_weight_fill(*out, i);
         rc = gd_onednn_matrix_make(device->vendor, *out, err);
+    }
     if (rc) {
         onednn_weight_free(device, *out);
         *out = NULL;
     }
     return rc;
+}
+
+static size_t onednn_weight_pieces(const gd_weight *weight)
+{
+    (void)weight;
+    return 0;
 }
 
 static void onednn_linear(gd_device *device, const gd_call *call) { gd_derived_linear(device, call, product); }
@@ -106,8 +116,11 @@ const gd_backend gd_backend_onednn = {
     .upload = gd_cpu_upload,
     .download = gd_cpu_download,
     .weight_bytes = onednn_weight_bytes,
-    .weight_load = onednn_weight_load,
+    .weight_make = onednn_weight_make,
+    .weight_pieces = onednn_weight_pieces,
+    .weight_fill = gd_derived_weight_fill,
     .weight_free = onednn_weight_free,
+    .spread = gd_cpu_spread,
     .prepare = gd_derived_prepare,
     .scratch_bytes = gd_derived_scratch_bytes,
     .run = { GD_CPU_ROW_OPERATIONS, [GD_OP_linear] = onednn_linear },

@@ -75,7 +75,7 @@ static gd_status openblas_open(gd_device **out, const gd_device_options *options
 }
 
 /* OpenBLAS counts in int. */
-static gd_status openblas_weight_load(gd_device *device, gd_weight **out, gd_weight_role role, const gd_view *view,
+static gd_status openblas_weight_make(gd_device *device, gd_weight **out, gd_weight_role role, const gd_view *view,
                                       gd_error *err)
 {
     if (role == GD_WEIGHT_MATRIX && view->rank == 2 && (view->shape[0] > INT_MAX || view->shape[1] > INT_MAX)) {
@@ -83,7 +83,7 @@ static gd_status openblas_weight_load(gd_device *device, gd_weight **out, gd_wei
         return gd_fail(err, GD_EUNSUPPORTED, "%s: %zu x %zu is more than OpenBLAS can take", view->name,
                        view->shape[0], view->shape[1]);
     }
-    return gd_derived_weight_load(device, out, role, view, err);
+    return gd_derived_weight_make(device, out, role, view, err);
 }
 
 static void openblas_linear(gd_device *device, const gd_call *call) { gd_derived_linear(device, call, product); }
@@ -100,8 +100,11 @@ const gd_backend gd_backend_openblas = {
     .upload = gd_cpu_upload,
     .download = gd_cpu_download,
     .weight_bytes = gd_derived_weight_bytes,
-    .weight_load = openblas_weight_load,
+    .weight_make = openblas_weight_make,
+    .weight_pieces = gd_derived_weight_pieces,
+    .weight_fill = gd_derived_weight_fill,
     .weight_free = gd_cpu_weight_free,
+    .spread = gd_cpu_spread,
     .prepare = gd_derived_prepare,
     .scratch_bytes = gd_derived_scratch_bytes,
     .run = { GD_CPU_ROW_OPERATIONS, [GD_OP_linear] = openblas_linear },

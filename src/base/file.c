@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -63,6 +64,26 @@ void gd_map_close(gd_map *map)
     if (map->data)
         (void)munmap((void *)map->data, map->size);
     *map = (gd_map){ 0 };
+}
+
+static void advise(const void *data, size_t bytes, int advice)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    const uintptr_t first = (uintptr_t)data / page * page, end = (uintptr_t)data + bytes;
+
+    if (data && bytes)
+        (void)madvise((void *)first, end - first, advice); /* NOLINT: a mapped address */
+}
+
+void gd_pages_expect(const void *data, size_t bytes) { advise(data, bytes, MADV_WILLNEED); }
+
+/* The last page may hold the begin of what comes next: it stays, for the next release to take. */
+void gd_pages_release(const void *data, size_t bytes)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), end = ((uintptr_t)data + bytes) / page * page;
+
+    if (end > (uintptr_t)data)
+        advise(data, end - (uintptr_t)data, MADV_DONTNEED);
 }
 
 static gd_status read_all(int fd, char *data, size_t size, const char *path, gd_error *err)

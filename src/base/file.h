@@ -16,6 +16,12 @@ typedef struct gd_map {
 gd_status gd_map_open(gd_map *map, const char *path, gd_error *err);
 void gd_map_close(gd_map *map);
 
+/* What happens to the pages under part of a mapped file: expect() has them read from the disk ahead of time, in the
+ * background; release() takes them out of this process, to come back by themselves when they are touched again.
+ * Both are hints, and change no byte. */
+void gd_pages_expect(const void *data, size_t bytes);
+void gd_pages_release(const void *data, size_t bytes);
+
 /* Reads a whole file of at most `limit` bytes; *data gets a NUL behind (not counted) and is freed with gd_free. */
 gd_status gd_file_read(char **data, size_t *len, const char *path, size_t limit, gd_error *err);
 

@@ -19,6 +19,12 @@ void *gd_realloc(void *p, size_t count, size_t size);
 /* Aligned to 64 bytes (a cache line, and the widest vector), not cleared; freed with gd_free. */
 void *gd_alloc_aligned(size_t bytes);
 
+/* The same for blocks that may be large: weights, activations. From 4 MiB on a block is the system's own, so that
+ * freeing it gives the memory back at once, and asks for huge pages. Freed with gd_large_free. */
+void *gd_large_alloc(size_t bytes);
+void gd_large_free(void *p);
+size_t gd_large_bytes(size_t bytes); /* the memory that such a block takes */
+
 /* A copy of len bytes with a NUL behind. */
 char *gd_strndup(const char *s, size_t len);
 char *gd_strdup(const char *s);

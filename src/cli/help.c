@@ -33,8 +33,6 @@ static void print_flags(const cli_command *command)
         if (!(flag->commands & command->bit))
             continue;
         printf("    --%s%s%s\n", flag->name, flag->value ? " " : "", flag->value ? flag->value : "");
-        if (flag->kind == CLI_REFUSED)
-            printf("%*srefused:\n", INDENT, "");
         print_wrapped(flag->about);
     }
 }

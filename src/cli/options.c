@@ -74,17 +74,39 @@ static int set_count(const cli_flag *flag, const char *value, size_t *slot)
     return CLI_OK;
 }
 
+/* 2G, 1.5G, 1500M, 2GiB, 2147483648: bytes. */
+static int set_size(const cli_flag *flag, const char *value, size_t *slot)
+{
+    static const char units[] = "KMGT";
+    char *end = NULL;
+    double n = value[0] >= '0' && value[0] <= '9' && value[1] != 'x' && value[1] != 'X' ? strtod(value, &end) : 0;
+
+    if (n > 0 && *end) {
+        const char *unit = strchr(units, *end >= 'a' ? *end - 'a' + 'A' : *end);
+
+        for (long i = unit ? unit - units + 1 : 0; i > 0; i--)
+            n *= 1024;
+        end += unit != NULL;
+        end += unit && !strncmp(end, "iB", 2) ? 2 : 0;
+    }
+    if (!(n >= 1) || n >= 0x1p63 || *end) {
+        cli_say("--%s is %s; it takes a number of bytes, such as 2G, 1.5G or 900M", flag->name, value);
+        return CLI_USAGE;
+    }
+    *slot = (size_t)n;
+    return CLI_OK;
+}
+
 static int set_flag(cli_settings *settings, const cli_flag *flag, const char *value)
 {
     char *const slot = (char *)settings + flag->offset;
     int index = 1;
 
     switch (flag->kind) {
-    case CLI_REFUSED:
-        cli_say("--%s is refused: %s", flag->name, flag->about);
-        return CLI_USAGE;
     case CLI_COUNT:
         return set_count(flag, value, (size_t *)(void *)slot);
+    case CLI_SIZE:
+        return set_size(flag, value, (size_t *)(void *)slot);
     case CLI_WORD:
         if (choice_index(flag->value, value) < 0)
             return bad_choice(flag, value);
@@ -116,7 +138,7 @@ static int take_value(const char **value, const cli_flag *flag, int argc, char *
         cli_say("--%s takes no value", flag->name);
         return CLI_USAGE;
     }
-    if (flag->kind == CLI_SWITCH || flag->kind == CLI_REFUSED)
+    if (flag->kind == CLI_SWITCH)
         return CLI_OK;
     if (!equals && *at + 1 < argc && !strncmp(argv[*at + 1], "--", 2)) {
         cli_say("--%s needs a value, but %s follows; --%s=%s if that is the value", flag->name, argv[*at + 1],

@@ -26,8 +26,8 @@ typedef enum cli_kind {
     CLI_WORD,   /* const char *: one of the choices */
     CLI_CHOICE, /* int: the index of the choice */
     CLI_COUNT,  /* size_t: a whole number, at least 1 */
-    CLI_SWITCH, /* int: 1 when given; takes no value */
-    CLI_REFUSED /* known, and not in this version; `about` says why */
+    CLI_SIZE,   /* size_t: bytes, with K, M, G or T for powers of 1024 */
+    CLI_SWITCH  /* int: 1 when given; takes no value */
 } cli_kind;
 
 typedef struct cli_flag {

@@ -7,7 +7,7 @@
 #include <assert.h>
 #include <string.h>
 
-static size_t common_prefix(gd_span a, gd_span b)
+size_t gd_span_common(gd_span a, gd_span b)
 {
     const size_t limit = a.len < b.len ? a.len : b.len;
     size_t i = 0;
@@ -20,7 +20,7 @@ static size_t common_prefix(gd_span a, gd_span b)
 /* Whether a comes after b; a prefix comes first. */
 static bool is_after(gd_span a, gd_span b)
 {
-    const size_t i = common_prefix(a, b);
+    const size_t i = gd_span_common(a, b);
 
     if (i == a.len || i == b.len)
         return a.len > b.len;
@@ -58,11 +58,28 @@ static size_t *sort(size_t *order, size_t *spare, const gd_span *texts, size_t n
     return order;
 }
 
+gd_status gd_span_sort(size_t **order, const gd_span *texts, size_t n, gd_error *err)
+{
+    size_t *one = gd_alloc(n, sizeof *one), *two = gd_alloc(n, sizeof *two), *sorted;
+
+    *order = NULL;
+    if (!one || !two) {
+        gd_free(one);
+        gd_free(two);
+        return gd_fail_memory(err, 2 * n * sizeof *one);
+    }
+    for (size_t i = 0; i < n; i++)
+        one[i] = i;
+    sorted = sort(one, two, texts, n);
+    gd_free(sorted == one ? two : one);
+    *order = sorted;
+    return GD_OK;
+}
+
 /* What a build needs besides the trie. */
 typedef struct builder {
     gd_trie *trie;
     const gd_span *texts;
-    size_t *memory;       /* two arrays of n, for sorting */
     size_t *order;        /* [N] the texts in row order */
     size_t *shared;       /* [N] by place in order: tokens that the text before has already */
     uint32_t *parent_row; /* [R] GD_NO_ROW at a root */
@@ -71,24 +88,31 @@ typedef struct builder {
     size_t longest;
 } builder;
 
+static gd_status keep_order(size_t **order, size_t n, gd_error *err)
+{
+    *order = gd_alloc(n, sizeof **order);
+    if (!*order)
+        return gd_fail_memory(err, n * sizeof **order);
+    for (size_t i = 0; i < n; i++)
+        (*order)[i] = i;
+    return GD_OK;
+}
+
 static gd_status sort_texts(builder *b, bool share, gd_error *err)
 {
     const size_t n = b->trie->texts;
     size_t rows = 0;
+    gd_status rc = share ? gd_span_sort(&b->order, b->texts, n, err) : keep_order(&b->order, n, err);
 
-    b->memory = gd_alloc(n, 2 * sizeof *b->memory);
+    if (rc)
+        return rc;
     b->shared = gd_alloc(n, sizeof *b->shared);
-    if (!b->memory || !b->shared)
-        return gd_fail_memory(err, n * sizeof *b->memory);
-    b->order = b->memory;
-    for (size_t i = 0; i < n; i++)
-        b->order[i] = i;
-    if (share)
-        b->order = sort(b->order, b->memory + n, b->texts, n);
+    if (!b->shared)
+        return gd_fail_memory(err, n * sizeof *b->shared);
     for (size_t i = 0; i < n; i++) {
         const gd_span text = b->texts[b->order[i]];
 
-        b->shared[i] = share && i ? common_prefix(b->texts[b->order[i - 1]], text) : 0;
+        b->shared[i] = share && i ? gd_span_common(b->texts[b->order[i - 1]], text) : 0;
         rows += text.len - b->shared[i];
         if (text.len > INT32_MAX || rows > INT32_MAX)
             return gd_fail(err, GD_ENOMEM, "a batch of 2^31 tokens or more is too large");
@@ -179,7 +203,7 @@ gd_status gd_trie_build(gd_trie *trie, const gd_span *texts, size_t n, bool shar
         add_rows(&b);
         rc = add_segments(&b, err);
     }
-    gd_free(b.memory);
+    gd_free(b.order);
     gd_free(b.shared);
     gd_free(b.parent_row);
     gd_free(b.begins);
@@ -225,9 +249,9 @@ size_t gd_row_count_more(const gd_row_count *count, const gd_span *texts, size_t
     }
     *place = low;
     if (low > 0)
-        left = common_prefix(texts[count->order[low - 1]], text);
+        left = gd_span_common(texts[count->order[low - 1]], text);
     if (low < count->texts)
-        right = common_prefix(texts[count->order[low]], text);
+        right = gd_span_common(texts[count->order[low]], text);
     return text.len - (left > right ? left : right);
 }
 

@@ -22,6 +22,13 @@ typedef struct gd_span {
     size_t len;
 } gd_span;
 
+/* Length of the longest common prefix. */
+size_t gd_span_common(gd_span a, gd_span b);
+
+/* *order becomes the numbers of the n texts sorted by their ids (a prefix comes first, equal ones keep their order);
+ * freed with gd_free(). */
+gd_status gd_span_sort(size_t **order, const gd_span *texts, size_t n, gd_error *err);
+
 #define GD_NO_ROW UINT32_MAX
 
 typedef struct gd_trie {

@@ -12,7 +12,7 @@ static gd_weight_role role_of(gd_op op, unsigned index)
 {
     if (op == GD_OP_embedding)
         return GD_WEIGHT_TABLE;
-    return op == GD_OP_linear && index == 0 ? GD_WEIGHT_MATRIX : GD_WEIGHT_VECTOR;
+    return op == GD_OP_linear && index != 1 ? GD_WEIGHT_MATRIX : GD_WEIGHT_VECTOR;
 }
 
 static bool is_head(const gd_plan_weight *w) { return !strcmp(w->name, "score.weight"); }
@@ -83,29 +83,38 @@ static gd_status report_absent(struct absent *absent, const gd_engine_parts *par
                    absent->count > 4 ? ", ..." : "");
 }
 
+static gd_status bind_adapter(gd_bound *bound, const gd_plan_step *step, const gd_engine_parts *parts, gd_error *err)
+{
+    if (!parts->adapter || !step->lora || !gd_adapter_find(parts->adapter, step->lora, &bound->lora))
+        return GD_OK;
+    bound->w[GD_BOUND_LORA_A].view = bound->lora.a;
+    bound->w[GD_BOUND_LORA_B].view = bound->lora.b;
+    return gd_lora_check(&bound->lora, step->w[0].shape[0], step->w[0].shape[1], step->lora,
+                         gd_adapter_path(parts->adapter), err);
+}
+
 static gd_status bind_step(gd_bound *bound, const gd_plan_step *step, const gd_engine_parts *parts,
                            struct absent *absent, gd_error *err)
 {
+    for (unsigned i = 0; i < GD_BOUND_WEIGHTS; i++)
+        bound->w[i].role = role_of(step->op, i);
     for (unsigned i = 0; i < GD_OP_MAX_WEIGHTS; i++) {
         const gd_plan_weight *w = &step->w[i];
         gd_status rc;
 
         if (!w->name)
             continue;
-        bound->view[i] = find(parts, step, w);
-        if (!bound->view[i]) {
+        bound->w[i].view = find(parts, step, w);
+        if (!bound->w[i].view) {
             note_absent(absent, w->name);
             rc = check_type(parts, w->name, err);
         } else {
-            rc = check_shape(bound->view[i], w, parts, err);
+            rc = check_shape(bound->w[i].view, w, parts, err);
         }
         if (rc)
             return rc;
     }
-    if (parts->adapter && step->lora && gd_adapter_find(parts->adapter, step->lora, &bound->lora))
-        return gd_lora_check(&bound->lora, step->w[0].shape[0], step->w[0].shape[1], step->lora,
-                             gd_adapter_path(parts->adapter), err);
-    return GD_OK;
+    return bind_adapter(bound, step, parts, err);
 }
 
 /* Every module of the adapter must be one of the model's, and every module that it promises must be there. */
@@ -149,44 +158,4 @@ gd_status gd_bind(gd_bound **out, const gd_engine_parts *parts, gd_error *err)
     }
     *out = bound;
     return GD_OK;
-}
-
-gd_status gd_bound_load(gd_bound *bound, const gd_plan_step *step, const gd_backend *backend, gd_device *device,
-                        gd_error *err)
-{
-    gd_status rc = GD_OK;
-
-    for (unsigned i = 0; !rc && i < GD_OP_MAX_WEIGHTS; i++)
-        if (bound->view[i] && !bound->weight[i])
-            rc = backend->weight_load(device, &bound->weight[i], role_of(step->op, i), bound->view[i], err);
-    if (!rc && bound->lora.rank && !bound->lora_a)
-        rc = backend->weight_load(device, &bound->lora_a, GD_WEIGHT_MATRIX, bound->lora.a, err);
-    if (!rc && bound->lora.rank && !bound->lora_b)
-        rc = backend->weight_load(device, &bound->lora_b, GD_WEIGHT_MATRIX, bound->lora.b, err);
-    return rc;
-}
-
-void gd_bound_unload(gd_bound *bound, const gd_backend *backend, gd_device *device)
-{
-    for (unsigned i = 0; i < GD_OP_MAX_WEIGHTS; i++) {
-        backend->weight_free(device, bound->weight[i]);
-        bound->weight[i] = NULL;
-    }
-    backend->weight_free(device, bound->lora_a);
-    backend->weight_free(device, bound->lora_b);
-    bound->lora_a = bound->lora_b = NULL;
-}
-
-size_t gd_bound_bytes(const gd_bound *bound, const gd_plan_step *step, const gd_backend *backend,
-                      const gd_device *device)
-{
-    size_t bytes = 0;
-
-    for (unsigned i = 0; i < GD_OP_MAX_WEIGHTS; i++)
-        if (bound->view[i])
-            bytes += backend->weight_bytes(device, role_of(step->op, i), bound->view[i]);
-    if (bound->lora.rank)
-        bytes += backend->weight_bytes(device, GD_WEIGHT_MATRIX, bound->lora.a) +
-                 backend->weight_bytes(device, GD_WEIGHT_MATRIX, bound->lora.b);
-    return bytes;
 }

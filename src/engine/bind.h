@@ -4,24 +4,19 @@
 
 #include "engine/engine.h"
 
-/* The weights of one step. */
+/* The weights of one step: those of the operation, then the adapter's two matrices. */
+enum { GD_BOUND_LORA_A = GD_OP_MAX_WEIGHTS, GD_BOUND_LORA_B, GD_BOUND_WEIGHTS };
+
 typedef struct gd_bound {
-    const gd_view *view[GD_OP_MAX_WEIGHTS]; /* NULL where the step has none */
-    gd_lora lora;                           /* rank 0 for none */
-    gd_weight *weight[GD_OP_MAX_WEIGHTS];   /* NULL until loaded */
-    gd_weight *lora_a, *lora_b;
+    struct {
+        const gd_view *view; /* NULL where the step has none */
+        gd_weight_role role;
+        gd_weight *weight;   /* NULL until made: loader.h */
+    } w[GD_BOUND_WEIGHTS];
+    gd_lora lora;            /* rank 0 for none */
 } gd_bound;
 
-/* Finds the views of every step; *out is an array of plan->step_count, freed with gd_free (after gd_bound_unload). */
+/* Finds the views of every step; *out is an array of plan->step_count, freed with gd_free. */
 gd_status gd_bind(gd_bound **out, const gd_engine_parts *parts, gd_error *err);
-
-/* Loads what a step needs and has not yet. */
-gd_status gd_bound_load(gd_bound *bound, const gd_plan_step *step, const gd_backend *backend, gd_device *device,
-                        gd_error *err);
-void gd_bound_unload(gd_bound *bound, const gd_backend *backend, gd_device *device);
-
-/* Bytes of the loaded form. */
-size_t gd_bound_bytes(const gd_bound *bound, const gd_plan_step *step, const gd_backend *backend,
-                      const gd_device *device);
 
 #endif

@@ -3,7 +3,9 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/sysmem.h"
 #include "engine/bind.h"
+#include "engine/loader.h"
 
 #include <string.h>
 
@@ -17,7 +19,9 @@ struct gd_engine {
     gd_device *device;
     gd_bound *bound;      /* [plan->step_count] */
     gd_limits limits;     /* what the device is prepared for */
-    size_t batch_rows;    /* asked for */
+    gd_loader *loader;
+    gd_budget budget;
+    size_t max_positions; /* tokens of the longest text that may come; 0: unknown */
     size_t lines[3];      /* by gd_extent: lines that the arenas have */
     void *arena[3];
     uint32_t *pooled_position, *pooled_segment; /* of a tile of texts */
@@ -55,9 +59,81 @@ static gd_status check_operations(const gd_engine *engine, gd_error *err)
     return gd_backend_missing(engine->backend, needed, err);
 }
 
-gd_status gd_engine_open(gd_engine **out, const gd_engine_parts *parts, gd_error *err)
+/* ---- what a batch takes ---- */
+
+/* Rotary tables and scratch space grow with the longest text, by doubling. */
+static size_t positions_room(size_t positions)
+{
+    size_t room = 512;
+
+    while (room < positions)
+        room *= 2;
+    return room;
+}
+
+/* Of the caller's side: the trie, the ids of the texts, their items. */
+enum { HOST_ROW_BYTES = 128 };
+
+/* Of whatever nobody counts: the C library's free lists, stacks, lines of the input. */
+enum { HOST_BYTES = 12 << 20 };
+
+static size_t batch_bytes(const void *context, size_t rows)
+{
+    const gd_engine *engine = context;
+    const size_t *line = engine->plan->line_bytes;
+    gd_limits limits = engine->limits;
+    const size_t longest = engine->max_positions && engine->max_positions < rows ? engine->max_positions : rows;
+
+    limits.max_position = positions_room(longest);
+    return gd_large_bytes(line[GD_EXTENT_BATCH] * round_up(rows, 64)) +
+           gd_large_bytes(line[GD_EXTENT_TILE] * TILE_ROWS) + gd_large_bytes(line[GD_EXTENT_TEXTS] * TILE_ROWS) +
+           engine->backend->scratch_bytes(engine->device, &limits) +
+           limits.max_position * engine->plan->head_dim * sizeof(float) + rows * HOST_ROW_BYTES + HOST_BYTES;
+}
+
+static gd_status make_budget(gd_engine *engine, const gd_engine_parts *parts, gd_error *err)
+{
+    const size_t count = parts->plan->stage_count;
+    size_t *stages = gd_alloc(count, sizeof *stages);
+    const gd_budget_needs needs = { .process = gd_memory_resident(), .stages = stages, .stage_count = count,
+                                    .batch = batch_bytes, .context = engine };
+    gd_status rc;
+
+    if (!stages)
+        return gd_fail_memory(err, count * sizeof *stages);
+    for (size_t s = 0; s < count; s++)
+        stages[s] = gd_loader_stage_bytes(engine->loader, s);
+    rc = gd_budget_make(&engine->budget, &needs, parts->memory, parts->batch_rows, err);
+    gd_loader_keep(engine->loader, engine->budget.kept);
+    gd_free(stages);
+    return rc;
+}
+
+/* ---- its life ---- */
+
+static gd_status open_device(gd_engine *engine, const gd_engine_parts *parts, gd_error *err)
 {
     const gd_device_options options = { parts->threads, parts->isa, parts->plan->operand };
+    gd_status rc = check_operations(engine, err);
+
+    if (!rc)
+        rc = gd_bind(&engine->bound, parts, err);
+    if (!rc)
+        rc = parts->backend->open(&engine->device, &options, err);
+    if (!rc)
+        rc = gd_loader_open(&engine->loader, parts->plan, parts->backend, engine->device, engine->bound, err);
+    if (rc)
+        return rc;
+    fill_limits(&engine->limits, parts->plan, engine->bound);
+    engine->pooled_position = gd_alloc(TILE_ROWS, sizeof *engine->pooled_position);
+    engine->pooled_segment = gd_alloc(TILE_ROWS, sizeof *engine->pooled_segment);
+    if (!engine->pooled_position || !engine->pooled_segment)
+        return gd_fail_memory(err, TILE_ROWS * 2 * sizeof *engine->pooled_position);
+    return GD_OK;
+}
+
+gd_status gd_engine_open(gd_engine **out, const gd_engine_parts *parts, gd_error *err)
+{
     gd_engine *engine = gd_alloc_zero(1, sizeof *engine);
     gd_status rc;
 
@@ -66,22 +142,13 @@ gd_status gd_engine_open(gd_engine **out, const gd_engine_parts *parts, gd_error
         return gd_fail_memory(err, sizeof *engine);
     engine->plan = parts->plan;
     engine->backend = parts->backend;
-    engine->batch_rows = parts->batch_rows;
-    rc = check_operations(engine, err);
+    engine->max_positions = parts->max_positions;
+    rc = open_device(engine, parts, err);
     if (!rc)
-        rc = gd_bind(&engine->bound, parts, err);
-    if (!rc)
-        rc = parts->backend->open(&engine->device, &options, err);
+        rc = make_budget(engine, parts, err);
     if (rc) {
         gd_engine_close(engine);
         return rc;
-    }
-    fill_limits(&engine->limits, parts->plan, engine->bound);
-    engine->pooled_position = gd_alloc(TILE_ROWS, sizeof *engine->pooled_position);
-    engine->pooled_segment = gd_alloc(TILE_ROWS, sizeof *engine->pooled_segment);
-    if (!engine->pooled_position || !engine->pooled_segment) {
-        gd_engine_close(engine);
-        return gd_fail_memory(err, TILE_ROWS * 2 * sizeof *engine->pooled_position);
     }
     *out = engine;
     return GD_OK;
@@ -91,8 +158,7 @@ void gd_engine_close(gd_engine *engine)
 {
     if (!engine)
         return;
-    for (size_t s = 0; engine->bound && engine->device && s < engine->plan->step_count; s++)
-        gd_bound_unload(&engine->bound[s], engine->backend, engine->device);
+    gd_loader_close(engine->loader);
     for (int e = 0; e < 3; e++)
         if (engine->arena[e])
             engine->backend->buffer_free(engine->device, engine->arena[e]);
@@ -104,6 +170,8 @@ void gd_engine_close(gd_engine *engine)
     gd_free(engine->bound);
     gd_free(engine);
 }
+
+const gd_budget *gd_engine_budget(const gd_engine *engine) { return &engine->budget; }
 
 const char *gd_engine_describe(const gd_engine *engine) { return engine->backend->describe(engine->device); }
 
@@ -128,18 +196,15 @@ static gd_status reserve_lines(gd_engine *engine, gd_extent extent, size_t lines
     return GD_OK;
 }
 
-/* Rotary tables and attention scratch grow with the longest text, by doubling. */
 static gd_status reserve_positions(gd_engine *engine, size_t positions, gd_error *err)
 {
     const size_t half = engine->plan->head_dim / 2;
     gd_limits limits = engine->limits;
-    size_t room = limits.max_position ? limits.max_position : 512;
+    const size_t room = positions_room(positions);
     gd_status rc;
 
     if (positions <= limits.max_position)
         return GD_OK;
-    while (room < positions)
-        room *= 2;
     gd_free(engine->rope_cos);
     gd_free(engine->rope_sin);
     engine->limits.max_position = 0;
@@ -173,23 +238,6 @@ static gd_status reserve(gd_engine *engine, const gd_trie *trie, gd_error *err)
     if (!rc)
         rc = reserve_lines(engine, GD_EXTENT_TEXTS, TILE_ROWS, err);
     return rc;
-}
-
-gd_engine_memory gd_engine_memory_needed(const gd_engine *engine)
-{
-    const gd_plan *plan = engine->plan;
-    gd_limits limits = engine->limits;
-    gd_engine_memory needed = { 0 };
-
-    if (limits.max_position < 512)
-        limits.max_position = 512;
-    for (size_t s = 0; s < plan->step_count; s++)
-        needed.weights += gd_bound_bytes(&engine->bound[s], &plan->steps[s], engine->backend, engine->device);
-    needed.batch = plan->line_bytes[GD_EXTENT_BATCH] * engine->batch_rows +
-                   (plan->line_bytes[GD_EXTENT_TILE] + plan->line_bytes[GD_EXTENT_TEXTS]) * TILE_ROWS +
-                   engine->backend->scratch_bytes(engine->device, &limits) +
-                   limits.max_position * plan->head_dim * sizeof(float);
-    return needed;
 }
 
 /* ---- a run ---- */
@@ -235,19 +283,11 @@ static void run_step(gd_engine *engine, size_t index, const gd_rows *rows, size_
     else
         call.out = tensor_at(engine, step->out, 0, rows->count);
     for (unsigned i = 0; i < GD_OP_MAX_WEIGHTS; i++)
-        call.w[i] = bound->weight[i];
+        call.w[i] = bound->w[i].weight;
     if (bound->lora.rank)
-        call.lora = (gd_lora_weights){ bound->lora_a, bound->lora_b, bound->lora.scale };
+        call.lora = (gd_lora_weights){ bound->w[GD_BOUND_LORA_A].weight, bound->w[GD_BOUND_LORA_B].weight,
+                                       bound->lora.scale };
     engine->backend->run[step->op](engine->device, &call);
-}
-
-static gd_status load_stage(gd_engine *engine, const gd_plan_stage *stage, gd_error *err)
-{
-    gd_status rc = GD_OK;
-
-    for (size_t s = stage->first_step; !rc && s < stage->first_step + stage->step_count; s++)
-        rc = gd_bound_load(&engine->bound[s], &engine->plan->steps[s], engine->backend, engine->device, err);
-    return rc;
 }
 
 static void run_tile(gd_engine *engine, const gd_plan_stage *stage, const gd_rows *rows, size_t batch_rows)
@@ -277,6 +317,7 @@ static void run_rows(gd_engine *engine, size_t index, gd_rows *rows, size_t batc
         rows->first_row = batch_rows * t / tiles;
         rows->count = batch_rows * (t + 1) / tiles - rows->first_row;
         run_tile(engine, stage, rows, batch_rows);
+        gd_loader_tile_done(engine->loader, index);
     }
     observe(engine, index, batch_rows);
 }
@@ -321,13 +362,14 @@ gd_status gd_engine_run(gd_engine *engine, const gd_trie *trie, float *scores, g
     rows.rope_cos = engine->rope_cos;
     rows.rope_sin = engine->rope_sin;
     for (size_t i = 0; !rc && i < plan->stage_count; i++) {
-        const gd_plan_stage *stage = &plan->stages[i];
-
-        rc = load_stage(engine, stage, err);
-        if (!rc && stage->over_texts)
+        rc = gd_loader_begin(engine->loader, i, err);
+        if (rc)
+            break;
+        if (plan->stages[i].over_texts)
             rc = run_texts(engine, i, &rows, trie->rows, trie->texts, scores, err);
-        else if (!rc)
+        else
             run_rows(engine, i, &rows, trie->rows);
+        gd_loader_end(engine->loader, i);
     }
     return rc;
 }

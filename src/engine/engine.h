@@ -1,12 +1,14 @@
 /* engine.h - runs a plan over a batch on a backend.
  *
  * Texts come as a trie of rows (data/trie.h); all rows go through the embedding, then layer 1, then layer 2 ...;
- * then the pooled rows through the final norm and the head.  Within a layer, rows go tile by tile. */
+ * then the pooled rows through the final norm and the head.  Within a layer, rows go tile by tile.  Weights are in
+ * memory when their layer comes up, and when there is room for all of them they stay (budget.h, loader.h). */
 #ifndef GD_ENGINE_ENGINE_H
 #define GD_ENGINE_ENGINE_H
 
 #include "backends/backend.h"
 #include "data/trie.h"
+#include "engine/budget.h"
 #include "graph/plan.h"
 #include "guerdon.h"
 #include "quant-free/adapter.h"
@@ -23,11 +25,13 @@ typedef struct gd_engine_parts {
     const gd_backend *backend;
     unsigned threads;           /* >= 1 */
     const char *isa;            /* as gd_device_options */
-    size_t batch_rows;          /* rows that a batch is meant to have: for the memory estimate */
+    size_t memory;              /* what the process may take, in bytes; 0: what is free */
+    size_t batch_rows;          /* rows that a batch shall have; 0: the engine chooses */
+    size_t max_positions;       /* no text has more tokens; 0: unknown */
 } gd_engine_parts;
 
-/* Finds and checks every weight by name and shape (all that is missing is named at once) and opens the device.
- * Weights are turned into the backend's form when their layer first comes up, and kept. */
+/* Finds and checks every weight by name and shape (all that is missing is named at once), opens the device, and
+ * divides the memory.  No weight is read yet. */
 gd_status gd_engine_open(gd_engine **out, const gd_engine_parts *parts, gd_error *err);
 void gd_engine_close(gd_engine *engine);
 
@@ -42,11 +46,8 @@ gd_status gd_engine_run(gd_engine *engine, const gd_trie *trie, float *scores, g
 typedef void gd_engine_observer(void *context, size_t stage, const gd_tensor *hidden);
 void gd_engine_observe(gd_engine *engine, gd_engine_observer *observer, void *context);
 
-/* Bytes: of the weights in the backend's form, and of everything else for batches of batch_rows rows. */
-typedef struct gd_engine_memory {
-    size_t weights, batch;
-} gd_engine_memory;
-gd_engine_memory gd_engine_memory_needed(const gd_engine *engine);
+/* How it runs in the memory that it was given: how many rows a batch shall have, above all. */
+const gd_budget *gd_engine_budget(const gd_engine *engine);
 
 /* "avx2": which kernels were chosen. */
 const char *gd_engine_describe(const gd_engine *engine);

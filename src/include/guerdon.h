@@ -87,7 +87,9 @@ typedef struct gd_options {
     const char *isa;          /**< "auto" (default), "generic", "avx2", "avx512", "avx512bf16" */
     const char *graph;        /**< a graph description to use instead of the built-in one */
     unsigned threads;         /**< 0: as many as the process may run on */
-    size_t batch_tokens;      /**< rows (distinct prefix tokens) computed together; 0: chosen by the library */
+    size_t memory;            /**< bytes that the process may take; when the weights don't fit, they are streamed,
+                                   layer by layer; 0: what is free now */
+    size_t batch_tokens;      /**< rows (distinct prefix tokens) computed together; 0: chosen to suit the memory */
     int no_share_prefix;      /**< not 0: compute every text on its own; for measuring, the scores are the same */
     size_t max_length;        /**< tokens a text may have; 0: config.json's max_position_embeddings */
     gd_truncate truncate;     /**< what happens to a longer text */

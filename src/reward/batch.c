@@ -1,68 +1,80 @@
-/* batch.c - encoded texts gathered until there are enough rows, then scored together. */
+/* batch.c - encoded texts that are computed together. */
 #include "reward/batch.h"
 
 #include "base/error.h"
 #include "base/mem.h"
-#include "reward/encode.h"
-
-#include <string.h>
 
 void gd_batch_free(gd_batch *batch)
 {
-    gd_batch_clear(batch);
     gd_row_count_free(&batch->row_count);
     gd_free(batch->texts);
     gd_free(batch->scores);
     *batch = (gd_batch){ 0 };
 }
 
-void gd_batch_clear(gd_batch *batch)
+void gd_batch_clear(gd_batch *batch, bool share)
 {
-    for (size_t t = 0; t < batch->count; t++)
-        gd_free((void *)batch->texts[t].ids);
     batch->count = batch->rows = 0;
+    batch->share = share;
     gd_row_count_clear(&batch->row_count);
 }
 
-static gd_status count_rows(gd_batch *batch, bool share, size_t tokens, gd_error *err)
+static gd_status grow(gd_batch *batch, gd_error *err)
 {
-    size_t more, place;
-
-    if (!share) {
-        batch->rows += tokens;
-        return GD_OK;
-    }
-    more = gd_row_count_more(&batch->row_count, batch->texts, &place);
-    batch->rows += more;
-    return gd_row_count_add(&batch->row_count, more, place, err);
-}
-
-gd_status gd_batch_add(gd_batch *batch, const gd_model *model, const gd_ids *ids, gd_error *err)
-{
-    const size_t count = gd_pooled_position(&model->encoder.special, ids->data, ids->len) + 1;
-    uint32_t *copy;
-    gd_status rc;
-
     if (!gd_grow((void **)&batch->texts, &batch->room, batch->count + 1, sizeof *batch->texts) ||
         !gd_grow((void **)&batch->scores, &batch->score_room, batch->count + 1, sizeof *batch->scores))
         return gd_fail_memory(err, (batch->count + 1) * sizeof *batch->texts);
-    copy = gd_alloc(count, sizeof *copy);
-    if (!copy)
-        return gd_fail_memory(err, count * sizeof *copy);
-    memcpy(copy, ids->data, count * sizeof *copy);
-    batch->texts[batch->count] = (gd_span){ copy, count };
-    rc = count_rows(batch, model->share_prefix, count, err);
+    return GD_OK;
+}
+
+/* Rows that the text would add to those of the batch. */
+static size_t rows_of(gd_batch *batch, gd_span text, size_t *place)
+{
+    batch->texts[batch->count] = text;
+    return batch->share ? gd_row_count_more(&batch->row_count, batch->texts, place) : text.len;
+}
+
+gd_status gd_batch_rows_with(gd_batch *batch, const gd_span *texts, size_t count, size_t *rows, gd_error *err)
+{
+    size_t place, second;
+    gd_status rc = grow(batch, err);
+
     if (rc)
-        gd_free(copy);
-    else
-        batch->count++;
-    return rc;
+        return rc;
+    *rows = batch->rows + rows_of(batch, texts[0], &place);
+    if (count == 1)
+        return GD_OK;
+    second = rows_of(batch, texts[1], &place);
+    if (batch->share) { /* the first one would be there, too */
+        const size_t apart = texts[1].len - gd_span_common(texts[0], texts[1]);
+
+        second = apart < second ? apart : second;
+    }
+    *rows += second;
+    return GD_OK;
+}
+
+gd_status gd_batch_add(gd_batch *batch, gd_span text, gd_error *err)
+{
+    size_t place = 0, more;
+    gd_status rc = grow(batch, err);
+
+    if (rc)
+        return rc;
+    more = rows_of(batch, text, &place);
+    if (batch->share)
+        rc = gd_row_count_add(&batch->row_count, more, place, err);
+    if (rc)
+        return rc;
+    batch->rows += more;
+    batch->count++;
+    return GD_OK;
 }
 
 gd_status gd_batch_run(gd_batch *batch, gd_model *model, gd_error *err)
 {
     gd_trie trie;
-    gd_status rc = gd_trie_build(&trie, batch->texts, batch->count, model->share_prefix, err);
+    gd_status rc = gd_trie_build(&trie, batch->texts, batch->count, batch->share, err);
 
     if (!rc)
         rc = gd_engine_run(model->engine, &trie, batch->scores, err);

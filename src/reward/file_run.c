@@ -21,7 +21,7 @@ gd_status gd_file_run_report(const gd_file_run *run, gd_error *err)
     const gd_progress *p = run->progress;
 
     if (p && p->report &&
-        p->report(p->context, run->summary->items, gd_records_bytes_done(run->records),
+        p->report(p->context, run->summary->items, run->bytes_done,
                   gd_records_bytes_total(run->records), run->summary->tokens))
         return gd_fail(err, GD_EINTERRUPTED, "interrupted after item %llu",
                        (unsigned long long)run->summary->items);

@@ -11,6 +11,7 @@ typedef struct gd_file_run {
     const gd_progress *progress; /* NULL: nobody asks */
     gd_summary *summary;         /* never NULL */
     gd_summary own;              /* where it points when the caller wants none */
+    uint64_t bytes_done;         /* of the input, up to the last finished item: the run says */
 } gd_file_run;
 
 /* Nothing is open yet, the summary is zero; gd_file_run_close() is fine from here on. */

@@ -128,17 +128,19 @@ static void write_token(gd_buf *b, const char *key, const gd_model *model, bool 
 
 static void write_memory(gd_buf *b, const gd_model *model)
 {
-    gd_engine_memory needed = { 0 };
+    const gd_budget *budget = model->engine ? gd_engine_budget(model->engine) : NULL;
 
-    if (model->engine)
-        needed = gd_engine_memory_needed(model->engine);
-    else
-        needed.weights = gd_weights_bytes(model->weights);
     gd_buf_str(b, "\"memory\":{");
-    size_field(b, "weights_bytes", needed.weights);
-    size_field(b, "batch_bytes", needed.batch);
-    size_field(b, "total_bytes", needed.weights + needed.batch);
-    size_field(b, "batch_tokens", model->batch_rows);
+    if (budget) {
+        text_field(b, "weights", budget->streamed ? "streamed" : "resident");
+        size_field(b, "weights_bytes", budget->weights);
+        size_field(b, "batch_bytes", budget->batch);
+        size_field(b, "total_bytes", budget->weights + budget->batch);
+        size_field(b, "least_bytes", budget->least);
+        size_field(b, "batch_tokens", budget->rows);
+    } else {
+        size_field(b, "weights_bytes", gd_weights_bytes(model->weights));
+    }
     close_with(b, "},");
 }
 

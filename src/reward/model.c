@@ -114,7 +114,9 @@ gd_status gd_model_open_engine(gd_model *model, const gd_options *options, gd_er
         .head = model->adapter ? gd_adapter_head(model->adapter) : NULL,
         .threads = options->threads ? options->threads : gd_cpu_count(),
         .isa = options->isa,
-        .batch_rows = model->batch_rows,
+        .memory = options->memory,
+        .batch_rows = options->batch_tokens,
+        .max_positions = model->encoder.max_length,
     };
     gd_status rc = gd_backend_find(&model->backend, options->backend, model->plan->operand, err);
 
@@ -122,7 +124,10 @@ gd_status gd_model_open_engine(gd_model *model, const gd_options *options, gd_er
         return rc;
     parts.backend = model->backend;
     model->threads = parts.threads;
-    return gd_engine_open(&model->engine, &parts, err);
+    rc = gd_engine_open(&model->engine, &parts, err);
+    if (!rc)
+        model->batch_rows = gd_engine_budget(model->engine)->rows;
+    return rc;
 }
 
 gd_status gd_model_open_files(gd_model **out, const gd_options *options, gd_error *err)
@@ -138,7 +143,7 @@ gd_status gd_model_open_files(gd_model **out, const gd_options *options, gd_erro
     if (!model)
         return gd_fail_memory(err, sizeof *model);
     model->share_prefix = !options->no_share_prefix;
-    model->batch_rows = options->batch_tokens ? options->batch_tokens : GD_DEFAULT_BATCH_ROWS;
+    model->limited = options->memory != 0;
     rc = open_files(model, options, err);
     if (rc) {
         gd_model_close(model);

@@ -12,10 +12,6 @@
 #include "quant-free/weights.h"
 #include "text/tokenizer.h"
 
-/* Rows that are computed together by default: enough to find shared prefixes in a file of pairs, small enough
- * that the rows of a 7B model take well under half a gigabyte. */
-#define GD_DEFAULT_BATCH_ROWS 8192u
-
 /* How a text becomes token ids: all that `guerdon tokenize` needs too. */
 typedef struct gd_encoder {
     gd_tokenizer *tokenizer;
@@ -34,7 +30,8 @@ struct gd_model {
     const gd_backend *backend;
     unsigned threads;
     bool share_prefix;
-    size_t batch_rows;
+    size_t batch_rows; /* that are computed together */
+    bool limited;      /* memory was given by the caller: no batch may be larger */
     gd_encoder encoder;
     gd_engine *engine;
 };

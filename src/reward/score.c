@@ -1,8 +1,8 @@
 /* score.c - texts in memory to scores. */
 #include "base/error.h"
 #include "base/mem.h"
-#include "reward/batch.h"
 #include "reward/encode.h"
+#include "reward/queue.h"
 
 #include <math.h>
 
@@ -12,40 +12,43 @@ static gd_status text_failed(size_t index, const gd_error *why, gd_error *err)
     return gd_fail(err, why->status, "text %zu: %s", index, why->text);
 }
 
-static gd_status add_text(gd_model *model, gd_batch *batch, gd_ids *ids, gd_text text, size_t *tokens, gd_error *err)
+static gd_status add_text(gd_queue *queue, gd_ids *ids, gd_text text, size_t *tokens, gd_error *err)
 {
+    const gd_encoder *encoder = &queue->model->encoder;
     gd_encoding how;
-    gd_status rc = gd_encode(&model->encoder, text, ids, &how, err);
+    gd_status rc = gd_encode(encoder, text, ids, &how, err);
 
     if (rc)
         return rc;
     if (how == GD_DROPPED)
-        return gd_fail(err, GD_ETOOLONG, "more than %zu tokens", model->encoder.max_length);
+        return gd_fail(err, GD_ETOOLONG, "more than %zu tokens", encoder->max_length);
     if (ids->len == 0)
         return gd_fail(err, GD_EFORMAT, "the text has no tokens");
     if (tokens)
         *tokens = ids->len;
-    return gd_batch_add(batch, model, ids, err);
+    return gd_queue_add(queue, ids, 1, err);
 }
 
-/* Runs the batch and writes its scores; they must be finite, or the model is broken. */
-static gd_status flush(gd_model *model, gd_batch *batch, size_t first, float *scores, gd_error *err)
+/* Scores what waits, and writes the scores; they must be finite, or the model is broken. */
+static gd_status score_queue(gd_queue *queue, size_t first, float *scores, gd_error *err)
 {
-    gd_status rc = batch->count ? gd_batch_run(batch, model, err) : GD_OK;
+    gd_status rc = GD_OK;
 
-    for (size_t i = 0; !rc && i < batch->count; i++) {
-        scores[first + i] = batch->scores[i];
-        if (!isfinite(batch->scores[i]))
+    while (!rc && queue->oldest < queue->item_count)
+        rc = gd_queue_run(queue, err);
+    for (size_t i = 0; !rc && i < queue->item_count; i++) {
+        scores[first + i] = queue->scores[i];
+        if (!isfinite(queue->scores[i]))
             rc = gd_fail(err, GD_EFORMAT, "text %zu: the model gives %g, which is no score", first + i,
-                         (double)batch->scores[i]);
+                         (double)queue->scores[i]);
     }
-    gd_batch_clear(batch);
+    gd_queue_clear(queue);
     return rc;
 }
 
 gd_status gd_score(gd_model *model, size_t count, const gd_text *texts, float *scores, size_t *tokens, gd_error *err)
 {
-    gd_batch batch = { 0 };
+    gd_queue queue = { .model = model };
     gd_ids ids = { 0 };
     gd_status rc = GD_OK;
     size_t first = 0;
@@ -53,16 +56,16 @@ gd_status gd_score(gd_model *model, size_t count, const gd_text *texts, float *s
     for (size_t i = 0; !rc && i < count; i++) {
         gd_error why = { 0 };
 
-        if (batch.rows >= model->batch_rows) {
-            rc = flush(model, &batch, first, scores, err);
+        if (queue.tokens >= gd_queue_limit(model)) {
+            rc = score_queue(&queue, first, scores, err);
             first = i;
         }
-        if (!rc && add_text(model, &batch, &ids, texts[i], tokens ? &tokens[i] : NULL, &why))
+        if (!rc && add_text(&queue, &ids, texts[i], tokens ? &tokens[i] : NULL, &why))
             rc = text_failed(i, &why, err);
     }
     if (!rc)
-        rc = flush(model, &batch, first, scores, err);
+        rc = score_queue(&queue, first, scores, err);
     gd_ids_free(&ids);
-    gd_batch_free(&batch);
+    gd_queue_free(&queue);
     return rc;
 }

@@ -47,6 +47,7 @@ static gd_status tokenize_records(struct tokenize_run *run, gd_error *err)
         if (!rc && more)
             rc = write_record(run, &record, err);
         gd_record_free(&record);
+        run->file.bytes_done = gd_records_bytes_done(run->file.records);
         if (!rc && run->file.summary->items % 1024 == 0)
             rc = gd_file_run_report(&run->file, err);
     }

@@ -40,7 +40,7 @@ static inline void linear_drop(struct linear *l)
     gd_free(l->bias_values);
 }
 
-/* Runs it through weight_load and the operation, with rows of x and y further apart than they are wide. */
+/* Runs it through gd_backend_load() and the operation, with rows of x and y further apart than they are wide. */
 static inline void linear_run(const gd_backend *backend, gd_device *device, const struct linear *l, float *y)
 {
     const gd_view views[] = { view_of(l->w, l->operand, l->out, l->in), view_of(l->a, l->operand, l->rank, l->in),
@@ -56,9 +56,9 @@ static inline void linear_run(const gd_backend *backend, gd_device *device, cons
     for (size_t i = 0; i < l->rows; i++)
         memcpy(x + i * xs * size, (char *)l->x + i * l->in * size, l->in * size);
     for (size_t i = 0; i < (l->rank ? 3u : 1u); i++)
-        assert_ok(backend->weight_load(device, &w[i], GD_WEIGHT_MATRIX, &views[i], test_err));
+        assert_ok(gd_backend_load(backend, device, &w[i], GD_WEIGHT_MATRIX, &views[i], test_err));
     if (l->bias)
-        assert_ok(backend->weight_load(device, &w[3], GD_WEIGHT_VECTOR, &bias, test_err));
+        assert_ok(gd_backend_load(backend, device, &w[3], GD_WEIGHT_VECTOR, &bias, test_err));
     call.w[0] = w[0];
     call.w[1] = w[3];
     call.lora = (gd_lora_weights){ w[1], w[2], l->scale };

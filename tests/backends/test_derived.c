@@ -195,7 +195,7 @@ static void each_failure(const gd_backend *backend, gd_dtype operand)
         gd_mem_fail_from(n);
         rc = backend->open(&device, &(gd_device_options){ .threads = 1, .operand = operand }, NULL);
         if (!rc) {
-            rc = backend->weight_load(device, &w, GD_WEIGHT_MATRIX, &view, NULL);
+            rc = gd_backend_load(backend, device, &w, GD_WEIGHT_MATRIX, &view, NULL);
             gd_mem_fail_from(0);
             assert_true(rc ? !w : w != NULL);
             backend->weight_free(device, w);

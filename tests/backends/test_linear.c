@@ -6,10 +6,18 @@
 
 /* The cpu backend as far as these tests need it. */
 static const gd_backend linear_only = {
-    .weight_load = gd_cpu_weight_load,
+    .weight_make = gd_cpu_weight_make,
+    .weight_pieces = gd_cpu_weight_pieces,
+    .weight_fill = gd_cpu_weight_fill,
     .weight_free = gd_cpu_weight_free,
     .run = { [GD_OP_linear] = gd_cpu_linear },
 };
+
+static gd_status test_load(gd_device *device, gd_weight **out, gd_weight_role role, const gd_view *view,
+                           gd_error *err)
+{
+    return gd_backend_load(&linear_only, device, out, role, view, err);
+}
 
 /* A device as far as a linear needs one. */
 static void device_open(gd_device *device, gd_isa isa, gd_dtype operand, unsigned threads, const gd_limits *limits)
@@ -131,8 +139,8 @@ static void matrices_of_every_type(void **state)
         memcpy(shifted + 1, wide, sizeof(float) * OUT * IN);
         a = operand == GD_BF16 ? view_of(exact, GD_BF16, OUT, IN) : view_of(wide, GD_F32, OUT, IN);
         b = view_of(shifted + 1, GD_F32, OUT, IN);
-        assert_ok(gd_cpu_weight_load(&device, &plain, GD_WEIGHT_MATRIX, &a, test_err));
-        assert_ok(gd_cpu_weight_load(&device, &odd, GD_WEIGHT_MATRIX, &b, test_err));
+        assert_ok(test_load(&device, &plain, GD_WEIGHT_MATRIX, &a, test_err));
+        assert_ok(test_load(&device, &odd, GD_WEIGHT_MATRIX, &b, test_err));
         assert_true(gd_gemm_packed_bytes(OUT, IN, (gd_dtype)operand, &bytes));
         assert_int_equal(bytes, (size_t)64 * 72 * gd_dtype_size((gd_dtype)operand));
         assert_true(gd_cpu_weight_bytes(&device, GD_WEIGHT_MATRIX, &a) >= bytes);
@@ -158,11 +166,11 @@ static void vectors_and_tables(void **state)
 
     (void)state;
     unit_device(&device, GD_BF16);
-    assert_ok(gd_cpu_weight_load(&device, &w, GD_WEIGHT_VECTOR, &row, test_err));
+    assert_ok(test_load(&device, &w, GD_WEIGHT_VECTOR, &row, test_err));
     assert_int_equal(w->in, 4);
     assert_true(w->vector[0] == 1 && w->vector[1] == -2 && w->vector[2] == 0x1p-24f && w->vector[3] == 65504);
     gd_cpu_weight_free(&device, w);
-    assert_ok(gd_cpu_weight_load(&device, &w, GD_WEIGHT_TABLE, &table, test_err));
+    assert_ok(test_load(&device, &w, GD_WEIGHT_TABLE, &table, test_err));
     assert_ptr_equal(w->view.data, halves + 1);
     assert_true(gd_cpu_weight_bytes(&device, GD_WEIGHT_TABLE, &table) < 1024);
     gd_cpu_weight_free(&device, w);
@@ -175,7 +183,7 @@ static void refused(gd_device *device, gd_weight_role role, gd_view view, const 
     gd_error err = { 0 };
     gd_weight *w = (gd_weight *)&view;
 
-    assert_int_equal(gd_cpu_weight_load(device, &w, role, &view, &err), GD_EFORMAT);
+    assert_int_equal(test_load(device, &w, role, &view, &err), GD_EFORMAT);
     assert_null(w);
     assert_string_equal(err.text, sentence);
 }
@@ -220,7 +228,7 @@ static void no_memory_is_an_error(void **state)
             gd_status rc;
 
             gd_mem_fail_from(n);
-            rc = gd_cpu_weight_load(&device, &w, (gd_weight_role)role, &view, &err);
+            rc = test_load(&device, &w, (gd_weight_role)role, &view, &err);
             gd_mem_fail_from(0);
             assert_int_equal(rc, GD_ENOMEM);
             assert_int_equal(gd_mem_live(), live);

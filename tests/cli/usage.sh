@@ -90,10 +90,10 @@ done
 refuses 2 'guerdon: --threads is 4294967296; it takes a whole number, at least 1' score --threads 4294967296
 refuses 2 'guerdon: --batch-tokens is many; it takes a whole number, at least 1' score --batch-tokens many
 
-refused="guerdon: --memory is refused: this version can't stream the weights through a smaller memory than they need"
-refuses 2 "$refused" score --model DIR --memory 2G text
-refuses 2 "$refused" score --memory=2G
-refuses 2 "$refused" inspect --model DIR --memory 2G
+for size in 0 x -1 2X 2GB G 1e99 0x10 '2 G' nan; do
+    refuses 2 "guerdon: --memory is $size; it takes a number of bytes, such as 2G, 1.5G or 900M" \
+        score --model DIR "--memory=$size" text
+done
 
 refuses 2 'guerdon: --model is missing: --model DIR' score text
 refuses 2 'guerdon: --model is missing: --model DIR' tokenize text

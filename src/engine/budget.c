@@ -1,0 +1,101 @@
+/* budget.c - how a model runs in the memory that there is. */
+#include "engine/budget.h"
+
+#include "base/error.h"
+#include "base/sysmem.h"
+
+#include <stdint.h>
+
+static size_t sum(size_t a, size_t b) { return a > SIZE_MAX - b ? SIZE_MAX : a + b; }
+
+/* A stage and the one after it are in memory together. */
+static size_t window_bytes(const gd_budget_needs *needs)
+{
+    size_t most = 0;
+
+    for (size_t s = 0; s < needs->stage_count; s++) {
+        const size_t next = s + 1 < needs->stage_count ? needs->stages[s + 1] : 0;
+        const size_t both = sum(needs->stages[s], next);
+
+        most = both > most ? both : most;
+    }
+    return most;
+}
+
+static size_t all_bytes(const gd_budget_needs *needs)
+{
+    size_t all = 0;
+
+    for (size_t s = 0; s < needs->stage_count; s++)
+        all = sum(all, needs->stages[s]);
+    return all;
+}
+
+static size_t total(const gd_budget_needs *needs, size_t weights, size_t rows)
+{
+    return sum(needs->process, sum(weights, needs->batch(needs->context, rows)));
+}
+
+/* The most rows up to `most` that fit beside the weights, or 0 when `least` don't. */
+static size_t rows_that_fit(const gd_budget_needs *needs, size_t weights, size_t memory, size_t least, size_t most)
+{
+    if (total(needs, weights, most) <= memory)
+        return most;
+    if (total(needs, weights, least) > memory)
+        return 0;
+    while (most - least > 64) {
+        const size_t middle = least + (most - least) / 2;
+
+        if (total(needs, weights, middle) <= memory)
+            least = middle;
+        else
+            most = middle;
+    }
+    return least;
+}
+
+/* What is left keeps the first stages. */
+static void keep_stages(gd_budget *out, const gd_budget_needs *needs, size_t memory)
+{
+    size_t left = memory - total(needs, out->weights, out->rows);
+
+    for (out->kept = 0; out->kept < needs->stage_count && needs->stages[out->kept] <= left; out->kept++) {
+        left -= needs->stages[out->kept];
+        out->weights += needs->stages[out->kept];
+    }
+}
+
+static size_t megabytes(size_t bytes) { return bytes / (1 << 20) + (bytes % (1 << 20) != 0); }
+
+static gd_status too_small(const gd_budget *out, size_t memory, size_t rows, gd_error *err)
+{
+    return gd_fail(err, GD_ENOMEM,
+                   "memory is %zu MiB, but this model needs at least %zu MiB for batches of %zu rows: two of its "
+                   "layers, the rows, and the process itself",
+                   memory >> 20, megabytes(out->least), rows);
+}
+
+gd_status gd_budget_make(gd_budget *out, const gd_budget_needs *needs, size_t memory, size_t rows, gd_error *err)
+{
+    const size_t all = all_bytes(needs), window = window_bytes(needs), available = gd_memory_available();
+    const size_t most = rows ? rows : GD_BUDGET_ROWS, streamed = rows ? rows : GD_BUDGET_STREAMED_ROWS;
+    const size_t least = rows ? rows : GD_BUDGET_LEAST_ROWS;
+    /* Others want some of what is free, too. */
+    const size_t limit = memory ? memory : sum(needs->process, available - available / 8);
+
+    *out = (gd_budget){ .kept = needs->stage_count, .weights = all, .least = total(needs, window, least) };
+    out->rows = rows_that_fit(needs, all, limit, least, most);
+    if (!out->rows) {
+        out->streamed = true;
+        out->weights = window;
+        out->rows = rows_that_fit(needs, window, limit, least, streamed);
+        if (!out->rows && memory)
+            return too_small(out, memory, least, err);
+        if (out->rows)
+            keep_stages(out, needs, limit);
+        else
+            out->rows = least, out->kept = 0; /* nobody set a limit: it may still go */
+    }
+    out->batch = needs->batch(needs->context, out->rows);
+    return GD_OK;
+}

@@ -1,0 +1,269 @@
+/* loader.c - the weights of a plan's stages, in the backend's form when they are needed. */
+#include "engine/loader.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/fpenv.h"
+#include "base/mem.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+/* A weight that is being filled: pieces first .. first + count - 1 of the job. */
+struct part {
+    gd_weight *weight;
+    const gd_view *view;
+    size_t first, count;
+};
+
+struct gd_loader {
+    const gd_plan *plan;
+    const gd_backend *backend;
+    gd_device *device;
+    gd_bound *bound;
+    size_t kept;          /* stages that stay */
+
+    struct part *parts;   /* the job: a stage that is being filled */
+    size_t part_count, part_room;
+    size_t pieces;
+    atomic_size_t next;   /* the first piece that nobody has taken */
+
+    pthread_t thread;
+    bool has_thread;
+    pthread_mutex_t lock; /* of the two below */
+    pthread_cond_t wake, idle;
+    bool work, stop;
+};
+
+/* ---- filling ---- */
+
+/* The checkpoint's bytes that a piece was made from are not needed any more. (A backend may cut a matrix in another
+ * way; then a page comes back once.) */
+static void release(const struct part *part, size_t piece)
+{
+    const size_t each = part->view->bytes / part->count, from = each * piece;
+    const size_t to = piece + 1 == part->count ? part->view->bytes : from + each;
+
+    gd_pages_release((const char *)part->view->data + from, to - from);
+}
+
+/* Takes pieces until there are none. Any number of threads do this at once. */
+static void fill(gd_loader *loader)
+{
+    const uint64_t env = gd_fpenv_enter();
+    size_t piece;
+
+    while ((piece = atomic_fetch_add(&loader->next, 1)) < loader->pieces) {
+        const struct part *part = loader->parts;
+
+        while (piece >= part->first + part->count)
+            part++;
+        loader->backend->weight_fill(part->weight, piece - part->first);
+        release(part, piece - part->first);
+    }
+    gd_fpenv_leave(env);
+}
+
+static void fill_task(void *context, size_t index, unsigned worker)
+{
+    (void)index;
+    (void)worker;
+    fill(context);
+}
+
+static void *helper(void *context)
+{
+    gd_loader *loader = context;
+
+    pthread_mutex_lock(&loader->lock);
+    for (;;) {
+        while (!loader->work && !loader->stop)
+            pthread_cond_wait(&loader->wake, &loader->lock);
+        if (loader->stop)
+            break;
+        pthread_mutex_unlock(&loader->lock);
+        fill(loader);
+        pthread_mutex_lock(&loader->lock);
+        loader->work = false;
+        pthread_cond_signal(&loader->idle);
+    }
+    pthread_mutex_unlock(&loader->lock);
+    return NULL;
+}
+
+static void give_to_helper(gd_loader *loader)
+{
+    pthread_mutex_lock(&loader->lock);
+    loader->work = true;
+    pthread_cond_signal(&loader->wake);
+    pthread_mutex_unlock(&loader->lock);
+}
+
+/* Fills what is left of the job, and waits for the helper's last piece. */
+static void finish(gd_loader *loader)
+{
+    if (atomic_load(&loader->next) < loader->pieces)
+        loader->backend->spread(loader->device, loader->pieces, fill_task, loader);
+    pthread_mutex_lock(&loader->lock);
+    while (loader->work)
+        pthread_cond_wait(&loader->idle, &loader->lock);
+    pthread_mutex_unlock(&loader->lock);
+}
+
+/* ---- a stage's weights ---- */
+
+static gd_status add_part(gd_loader *loader, gd_weight *weight, const gd_view *view, gd_error *err)
+{
+    const size_t count = loader->backend->weight_pieces(weight);
+
+    if (count == 0)
+        return GD_OK;
+    if (!gd_grow((void **)&loader->parts, &loader->part_room, loader->part_count + 1, sizeof *loader->parts))
+        return gd_fail_memory(err, (loader->part_count + 1) * sizeof *loader->parts);
+    loader->parts[loader->part_count++] = (struct part){ weight, view, loader->pieces, count };
+    loader->pieces += count;
+    gd_pages_expect(view->data, view->bytes);
+    return GD_OK;
+}
+
+static void unload(gd_loader *loader, size_t stage)
+{
+    const gd_plan_stage *at = &loader->plan->stages[stage];
+
+    for (size_t s = at->first_step; s < at->first_step + at->step_count; s++)
+        for (unsigned i = 0; i < GD_BOUND_WEIGHTS; i++) {
+            loader->backend->weight_free(loader->device, loader->bound[s].w[i].weight);
+            loader->bound[s].w[i].weight = NULL;
+        }
+}
+
+static gd_status make_weights(gd_loader *loader, gd_bound *bound, gd_error *err)
+{
+    gd_status rc = GD_OK;
+
+    for (unsigned i = 0; !rc && i < GD_BOUND_WEIGHTS; i++) {
+        const gd_view *view = bound->w[i].view;
+
+        if (!view || bound->w[i].weight)
+            continue;
+        rc = loader->backend->weight_make(loader->device, &bound->w[i].weight, bound->w[i].role, view, err);
+        if (!rc)
+            rc = add_part(loader, bound->w[i].weight, view, err);
+    }
+    return rc;
+}
+
+/* Makes those of the stage's weights that are not there, and lists their pieces. The job before is finished. */
+static gd_status start(gd_loader *loader, size_t stage, gd_error *err)
+{
+    const gd_plan_stage *at = &loader->plan->stages[stage];
+    gd_status rc = GD_OK;
+
+    loader->part_count = loader->pieces = 0;
+    for (size_t s = at->first_step; !rc && s < at->first_step + at->step_count; s++)
+        rc = make_weights(loader, &loader->bound[s], err);
+    if (rc) {
+        loader->pieces = 0;
+        unload(loader, stage); /* half of it would pass for the whole */
+    }
+    atomic_store(&loader->next, 0);
+    return rc;
+}
+
+gd_status gd_loader_begin(gd_loader *loader, size_t stage, gd_error *err)
+{
+    gd_status rc;
+
+    finish(loader);
+    rc = start(loader, stage, err);
+    if (rc)
+        return rc;
+    finish(loader);
+    if (stage + 1 == loader->plan->stage_count)
+        return GD_OK;
+    rc = start(loader, stage + 1, err);
+    if (!rc && loader->pieces)
+        give_to_helper(loader);
+    return rc;
+}
+
+void gd_loader_tile_done(const gd_loader *loader, size_t stage)
+{
+    const gd_plan_stage *at = &loader->plan->stages[stage];
+
+    for (size_t s = at->first_step; s < at->first_step + at->step_count; s++) {
+        const gd_bound *bound = &loader->bound[s];
+
+        if (bound->w[0].view && bound->w[0].role == GD_WEIGHT_TABLE)
+            gd_pages_release(bound->w[0].view->data, bound->w[0].view->bytes);
+    }
+}
+
+void gd_loader_end(gd_loader *loader, size_t stage)
+{
+    if (stage >= loader->kept)
+        unload(loader, stage);
+}
+
+void gd_loader_keep(gd_loader *loader, size_t count) { loader->kept = count; }
+
+size_t gd_loader_stage_bytes(const gd_loader *loader, size_t stage)
+{
+    const gd_plan_stage *at = &loader->plan->stages[stage];
+    size_t bytes = 0;
+
+    for (size_t s = at->first_step; s < at->first_step + at->step_count; s++)
+        for (unsigned i = 0; i < GD_BOUND_WEIGHTS; i++)
+            if (loader->bound[s].w[i].view)
+                bytes += loader->backend->weight_bytes(loader->device, loader->bound[s].w[i].role,
+                                                       loader->bound[s].w[i].view);
+    return bytes;
+}
+
+/* ---- its life ---- */
+
+gd_status gd_loader_open(gd_loader **out, const gd_plan *plan, const gd_backend *backend, gd_device *device,
+                         gd_bound *bound, gd_error *err)
+{
+    gd_loader *loader = gd_alloc_zero(1, sizeof *loader);
+    int failed;
+
+    *out = NULL;
+    if (!loader)
+        return gd_fail_memory(err, sizeof *loader);
+    *loader = (gd_loader){ .plan = plan, .backend = backend, .device = device, .bound = bound,
+                           .kept = plan->stage_count };
+    pthread_mutex_init(&loader->lock, NULL);
+    pthread_cond_init(&loader->wake, NULL);
+    pthread_cond_init(&loader->idle, NULL);
+    failed = pthread_create(&loader->thread, NULL, helper, loader);
+    if (failed) {
+        gd_loader_close(loader);
+        return gd_fail(err, GD_ENOMEM, "cannot start the thread that loads weights: %s", strerror(failed));
+    }
+    loader->has_thread = true;
+    *out = loader;
+    return GD_OK;
+}
+
+void gd_loader_close(gd_loader *loader)
+{
+    if (!loader)
+        return;
+    if (loader->has_thread) {
+        atomic_store(&loader->next, loader->pieces); /* nobody needs the rest */
+        pthread_mutex_lock(&loader->lock);
+        loader->stop = true;
+        pthread_cond_signal(&loader->wake);
+        pthread_mutex_unlock(&loader->lock);
+        pthread_join(loader->thread, NULL);
+    }
+    for (size_t s = 0; s < loader->plan->stage_count; s++)
+        unload(loader, s);
+    pthread_cond_destroy(&loader->idle);
+    pthread_cond_destroy(&loader->wake);
+    pthread_mutex_destroy(&loader->lock);
+    gd_free(loader->parts);
+    gd_free(loader);
+}

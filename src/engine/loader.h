@@ -1,0 +1,37 @@
+/* loader.h - the weights of a plan's stages, in the backend's form when they are needed.
+ *
+ * While a stage runs, a helper thread fills the weights of the next; a stage that comes up before it is full is
+ * finished by all of the device's threads together.  A stage that is not kept gives its memory back when it is done:
+ * so a model of any size runs in the memory of two stages.  The checkpoint's pages leave the process as soon as they
+ * have been read. */
+#ifndef GD_ENGINE_LOADER_H
+#define GD_ENGINE_LOADER_H
+
+#include "engine/bind.h"
+
+typedef struct gd_loader gd_loader;
+
+/* Everything must outlive it. `bound` has plan->step_count entries, and their weights are the loader's. At first
+ * every stage is kept. */
+gd_status gd_loader_open(gd_loader **out, const gd_plan *plan, const gd_backend *backend, gd_device *device,
+                         gd_bound *bound, gd_error *err);
+
+/* Frees every weight. NULL is fine. */
+void gd_loader_close(gd_loader *loader);
+
+/* Memory of a stage's weights. */
+size_t gd_loader_stage_bytes(const gd_loader *loader, size_t stage);
+
+/* Only the first `count` stages stay from one run to the next. */
+void gd_loader_keep(gd_loader *loader, size_t count);
+
+/* Has the stage's weights ready, and starts on the next one's. Fails with GD_ENOMEM or GD_EFORMAT. */
+gd_status gd_loader_begin(gd_loader *loader, size_t stage, gd_error *err);
+
+/* Lets go of the pages of the embedding that a tile has touched. */
+void gd_loader_tile_done(const gd_loader *loader, size_t stage);
+
+/* The stage has run. */
+void gd_loader_end(gd_loader *loader, size_t stage);
+
+#endif

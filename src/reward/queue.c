@@ -1,0 +1,220 @@
+/* queue.c - items that wait to be scored, and which of them go together. */
+#include "reward/queue.h"
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "reward/encode.h"
+
+#include <string.h>
+
+/* A text joins an older one out of turn when this much of it, at least, is computed already. */
+enum { WORTH_TOKENS = 16, WORTH_PART = 4 };
+
+/* Tokens of a queue: 4 MiB of ids. */
+enum { LIMIT_TOKENS = 1 << 20, LIMIT_BATCHES = 8 };
+
+size_t gd_queue_limit(const gd_model *model)
+{
+    const size_t some = model->batch_rows > LIMIT_TOKENS / LIMIT_BATCHES ? LIMIT_TOKENS
+                                                                        : model->batch_rows * LIMIT_BATCHES;
+
+    return model->limited ? some : LIMIT_TOKENS;
+}
+
+void gd_queue_clear(gd_queue *queue)
+{
+    for (size_t t = 0; t < queue->text_count; t++)
+        gd_free((void *)queue->texts[t].ids);
+    gd_free(queue->order);
+    gd_free(queue->place);
+    queue->order = queue->place = NULL;
+    queue->item_count = queue->text_count = queue->oldest = queue->tokens = queue->rows = 0;
+}
+
+void gd_queue_free(gd_queue *queue)
+{
+    gd_queue_clear(queue);
+    gd_batch_free(&queue->batch);
+    gd_free(queue->items);
+    gd_free(queue->texts);
+    gd_free(queue->owner);
+    gd_free(queue->scores);
+    gd_free(queue->members);
+}
+
+/* ---- items in ---- */
+
+static gd_status add_text(gd_queue *queue, const gd_ids *ids, gd_error *err)
+{
+    const size_t len = gd_pooled_position(&queue->model->encoder.special, ids->data, ids->len) + 1;
+    const size_t need = queue->text_count + 1;
+    uint32_t *copy;
+
+    if (!gd_grow((void **)&queue->texts, &queue->text_room, need, sizeof *queue->texts) ||
+        !gd_grow((void **)&queue->owner, &queue->owner_room, need, sizeof *queue->owner) ||
+        !gd_grow((void **)&queue->scores, &queue->score_room, need, sizeof *queue->scores))
+        return gd_fail_memory(err, need * sizeof *queue->texts);
+    copy = gd_alloc(len, sizeof *copy);
+    if (!copy)
+        return gd_fail_memory(err, len * sizeof *copy);
+    memcpy(copy, ids->data, len * sizeof *copy);
+    queue->texts[queue->text_count] = (gd_span){ copy, len };
+    queue->owner[queue->text_count++] = queue->item_count;
+    queue->tokens += len;
+    return GD_OK;
+}
+
+/* A memory that was asked for is kept to: an item whose rows alone are too many is not begun. */
+static gd_status check_rows(gd_queue *queue, const gd_queue_item *item, gd_error *err)
+{
+    size_t rows = 0;
+    gd_status rc = GD_OK;
+
+    if (!queue->model->limited || item->count == 0)
+        return GD_OK;
+    gd_batch_clear(&queue->batch, queue->model->share_prefix);
+    rc = gd_batch_rows_with(&queue->batch, &queue->texts[item->first], item->count, &rows, err);
+    if (!rc && rows > queue->model->batch_rows)
+        rc = gd_fail(err, GD_ETOOLONG, "%zu tokens are too many for this memory, in which %zu can be computed together",
+                     rows, queue->model->batch_rows);
+    return rc;
+}
+
+static void drop_texts(gd_queue *queue, size_t first)
+{
+    while (queue->text_count > first) {
+        const gd_span text = queue->texts[--queue->text_count];
+
+        queue->tokens -= text.len;
+        gd_free((void *)text.ids);
+    }
+}
+
+gd_status gd_queue_add(gd_queue *queue, const gd_ids *ids, size_t count, gd_error *err)
+{
+    const gd_queue_item item = { .first = queue->text_count, .count = count, .done = count == 0 };
+    gd_status rc = GD_OK;
+
+    if (!gd_grow((void **)&queue->items, &queue->item_room, queue->item_count + 1, sizeof *queue->items))
+        return gd_fail_memory(err, (queue->item_count + 1) * sizeof *queue->items);
+    for (size_t t = 0; !rc && t < count; t++)
+        rc = add_text(queue, &ids[t], err);
+    if (!rc)
+        rc = check_rows(queue, &item, err);
+    if (rc) {
+        drop_texts(queue, item.first);
+        return rc;
+    }
+    queue->items[queue->item_count++] = item;
+    return GD_OK;
+}
+
+/* ---- a batch out ---- */
+
+static gd_status sort_texts(gd_queue *queue, gd_error *err)
+{
+    const size_t n = queue->text_count;
+    gd_status rc = gd_span_sort(&queue->order, queue->texts, n, err);
+
+    if (rc)
+        return rc;
+    queue->place = gd_alloc(n, sizeof *queue->place);
+    if (!queue->place)
+        return gd_fail_memory(err, n * sizeof *queue->place);
+    for (size_t i = 0; i < n; i++)
+        queue->place[queue->order[i]] = i;
+    return GD_OK;
+}
+
+/* Adds the item unless it makes the batch too large; a batch of one item is never too large. */
+static gd_status pick(gd_queue *queue, size_t index, bool *full, gd_error *err)
+{
+    gd_queue_item *item = &queue->items[index];
+    gd_batch *batch = &queue->batch;
+    size_t rows;
+    gd_status rc;
+
+    if (item->done || item->picked)
+        return GD_OK;
+    rc = gd_batch_rows_with(batch, &queue->texts[item->first], item->count, &rows, err);
+    if (rc)
+        return rc;
+    *full = batch->count && rows > queue->model->batch_rows;
+    if (*full)
+        return GD_OK;
+    if (!gd_grow((void **)&queue->members, &queue->member_room, batch->count + item->count, sizeof *queue->members))
+        return gd_fail_memory(err, (batch->count + item->count) * sizeof *queue->members);
+    item->picked = true;
+    for (size_t t = item->first; !rc && t < item->first + item->count; t++) {
+        queue->members[batch->count] = t;
+        rc = gd_batch_add(batch, queue->texts[t], err);
+    }
+    return rc;
+}
+
+/* Whether `other` saves enough by being computed with `text`. */
+static bool is_relative(gd_span text, gd_span other)
+{
+    const size_t common = gd_span_common(text, other);
+
+    return common >= WORTH_TOKENS && common >= other.len / WORTH_PART;
+}
+
+/* In sorted order, relatives stand on both sides of the text. */
+static gd_status pick_relatives(gd_queue *queue, size_t text, bool *full, gd_error *err)
+{
+    const size_t place = queue->place[text];
+    gd_status rc = GD_OK;
+
+    for (size_t p = place; !rc && !*full && p-- > 0;) {
+        if (!is_relative(queue->texts[text], queue->texts[queue->order[p]]))
+            break;
+        rc = pick(queue, queue->owner[queue->order[p]], full, err);
+    }
+    for (size_t p = place + 1; !rc && !*full && p < queue->text_count; p++) {
+        if (!is_relative(queue->texts[text], queue->texts[queue->order[p]]))
+            break;
+        rc = pick(queue, queue->owner[queue->order[p]], full, err);
+    }
+    return rc;
+}
+
+static gd_status fill_batch(gd_queue *queue, gd_error *err)
+{
+    gd_status rc = GD_OK;
+    bool full = false;
+
+    gd_batch_clear(&queue->batch, queue->model->share_prefix);
+    for (size_t i = queue->oldest; !rc && !full && i < queue->item_count; i++) {
+        const gd_queue_item *item = &queue->items[i];
+
+        if (item->done || item->picked)
+            continue;
+        rc = pick(queue, i, &full, err);
+        for (size_t t = item->first; !rc && !full && queue->model->share_prefix && t < item->first + item->count; t++)
+            rc = pick_relatives(queue, t, &full, err);
+    }
+    return rc;
+}
+
+gd_status gd_queue_run(gd_queue *queue, gd_error *err)
+{
+    gd_status rc = queue->order ? GD_OK : sort_texts(queue, err);
+
+    if (!rc)
+        rc = fill_batch(queue, err);
+    if (!rc && queue->batch.count)
+        rc = gd_batch_run(&queue->batch, queue->model, err);
+    if (rc)
+        return rc;
+    queue->rows += queue->batch.rows;
+    for (size_t m = 0; m < queue->batch.count; m++) {
+        const size_t text = queue->members[m];
+
+        queue->scores[text] = queue->batch.scores[m];
+        queue->items[queue->owner[text]].done = true;
+    }
+    while (queue->oldest < queue->item_count && queue->items[queue->oldest].done)
+        queue->oldest++;
+    return GD_OK;
+}
