@@ -35,7 +35,7 @@ const cli_flag cli_flags[] = {
     { "backend", "auto|cpu|openblas|onednn",
       "what computes (default: auto); openblas and onednn add in their own order", AT(options.backend), CLI_WORD,
       COMPUTES },
-    { "isa", "auto|generic|avx2|avx512|avx512bf16", "the instruction set (default: auto, the best there is)",
+    { "isa", "auto|generic|avx2|avx512|avx512bf16|neon", "the instruction set (default: auto, the best there is)",
       AT(options.isa), CLI_WORD, COMPUTES },
     { "threads", "N", "threads that compute (default: as many as the process may run on)", AT(threads),
       CLI_COUNT, COMPUTES },

@@ -84,7 +84,7 @@ typedef struct gd_options {
     const char *precision;    /**< "bf16" (default) or "fp32" */
     const char *numerics;     /**< "exact" (default: ARITHMETIC in doc/arithmetic.md) or "fast" */
     const char *backend;      /**< "auto" (default), "cpu", "openblas", "onednn" */
-    const char *isa;          /**< "auto" (default), "generic", "avx2", "avx512", "avx512bf16" */
+    const char *isa;          /**< "auto" (default), "generic", "avx2", "avx512", "avx512bf16", "neon" */
     const char *graph;        /**< a graph description to use instead of the built-in one */
     unsigned threads;         /**< 0: as many as the process may run on */
     size_t memory;            /**< bytes that the process may take; when the weights don't fit, they are streamed,

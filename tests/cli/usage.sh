@@ -80,7 +80,7 @@ refuses 2 'guerdon: --precision is fp16; it takes bf16|fp32' score --precision=f
 refuses 2 'guerdon: --precision is bf16|fp32; it takes bf16|fp32' score --precision='bf16|fp32'
 refuses 2 'guerdon: --numerics is quick; it takes exact|fast' score --numerics quick
 refuses 2 'guerdon: --backend is cuda; it takes auto|cpu|openblas|onednn' score --backend cuda
-refuses 2 'guerdon: --isa is sse; it takes auto|generic|avx2|avx512|avx512bf16' score --isa sse
+refuses 2 'guerdon: --isa is sse; it takes auto|generic|avx2|avx512|avx512bf16|neon' score --isa sse
 refuses 2 'guerdon: --format is csv; it takes jsonl|text' score --format csv
 refuses 2 'guerdon: --share-prefix is no; it takes on|off' score --share-prefix no
 
