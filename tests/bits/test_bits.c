@@ -1,0 +1,229 @@
+/* test_bits.c - every golden model, with and without its adapter, in both precisions, scores the bits that are stored
+ * in tests/data/golden/bits.txt: the same on every processor, since they are compared with the same file everywhere.
+ *
+ *     test_bits --write >tests/data/golden/bits.txt      writes that file (srcdir in the environment)
+ *
+ * GD_BITS_EVERY=N scores every Nth text of a model alone, beginning with another one each time: an emulator is slow. */
+#include "tests/reward/golden.h"
+
+#include "backends/cpu/isa.h"
+
+enum { MOST_TEXTS = 64, MOST_LINES = 64 };
+
+typedef struct score_line {
+    const char *model;
+    int lora;
+    const char *precision;
+} score_line;
+
+/* qwen2-causal is a base without a head: qwen2's texts, and the head comes with the adapter. */
+static size_t all_lines(score_line lines[MOST_LINES])
+{
+    static const char *const precisions[] = { "bf16", "fp32" };
+    size_t count = 0;
+
+    for (size_t p = 0; p < 2; p++) {
+        for (size_t m = 0; m < GOLDEN_MODELS; m++)
+            for (int lora = 0; lora < 2; lora++)
+                lines[count++] = (score_line){ golden_models[m], lora, precisions[p] };
+        lines[count++] = (score_line){ "qwen2-causal", 1, precisions[p] };
+    }
+    return count;
+}
+
+/* How the line begins in the file. */
+static const char *line_name(const score_line *line, char name[64])
+{
+    (void)snprintf(name, 64, "%s%s %s:", line->model, line->lora ? "-lora" : "", line->precision);
+    return name;
+}
+
+static void load_texts(golden *g, const char *model)
+{
+    golden_load(g, strcmp(model, "qwen2-causal") ? model : "qwen2");
+    assert_true(g->count <= MOST_TEXTS);
+}
+
+static uint32_t bits_of(float f)
+{
+    uint32_t bits;
+
+    memcpy(&bits, &f, sizeof bits);
+    return bits;
+}
+
+static float *score(const score_line *line, const char *isa, const golden *g)
+{
+    gd_options options = golden_options(line->model, line->lora);
+
+    options.precision = line->precision;
+    options.isa = isa;
+    return golden_scores(&options, g);
+}
+
+/* ---- the file ---- */
+
+/* The stored bits of a line, in the order of the texts; their number. */
+static size_t stored_bits(const char *name, uint32_t bits[MOST_TEXTS])
+{
+    char path[512], *text = NULL;
+    size_t room = 0, count = 0;
+    FILE *f = fopen(test_data(path, sizeof path, "golden/bits.txt"), "r");
+
+    assert_non_null(f);
+    while (getline(&text, &room, f) > 0) {
+        char *at = text + strlen(name), *end;
+
+        if (strncmp(text, name, strlen(name)))
+            continue;
+        while (count < MOST_TEXTS && (bits[count] = (uint32_t)strtoul(at, &end, 16), end > at)) {
+            at = end;
+            count++;
+        }
+        break;
+    }
+    free(text);
+    fclose(f);
+    return count;
+}
+
+static int write_file(void)
+{
+    score_line lines[MOST_LINES];
+    const size_t count = all_lines(lines);
+    char name[64];
+
+    puts("# The scores of the golden models' texts, as the bits of a float: written by tests/bits/test_bits --write.");
+    for (size_t i = 0; i < count; i++) {
+        float *scores;
+        golden g;
+
+        load_texts(&g, lines[i].model);
+        scores = score(&lines[i], "generic", &g);
+        printf("%s", line_name(&lines[i], name));
+        for (size_t t = 0; t < g.count; t++)
+            printf(" %08x", bits_of(scores[t]));
+        puts("");
+        free(scores);
+        golden_free(&g);
+    }
+    return ferror(stdout) || fflush(stdout) ? 1 : 0;
+}
+
+/* ---- the tests ---- */
+
+static size_t every(void)
+{
+    const char *n = getenv("GD_BITS_EVERY");
+    const int value = n ? atoi(n) : GOLDEN_SANITIZED ? 5 : 1;
+
+    assert_true(value >= 1 && value <= 16);
+    return (size_t)value;
+}
+
+/* Every nth text from the first on, moved to the front, with its stored bits. */
+static void thin_out(golden *g, uint32_t *bits, size_t first, size_t nth)
+{
+    size_t count = 0;
+
+    for (size_t i = first; i < g->count; i += nth, count++) {
+        g->texts[count] = g->texts[i];
+        g->tokens[count] = g->tokens[i];
+        bits[count] = bits[i];
+    }
+    g->count = count;
+}
+
+static void check_line(const score_line *line, const char *isa, size_t first, size_t nth)
+{
+    uint32_t want[MOST_TEXTS];
+    float *scores;
+    char name[64];
+    golden g;
+
+    load_texts(&g, line->model);
+    if (stored_bits(line_name(line, name), want) != g.count)
+        fail_msg("bits.txt has no line \"%s\" with %zu scores", name, g.count);
+    thin_out(&g, want, first, nth);
+    scores = score(line, isa, &g);
+    for (size_t i = 0; i < g.count; i++) {
+        float stored;
+
+        memcpy(&stored, &want[i], sizeof stored);
+        if (bits_of(scores[i]) != want[i])
+            fail_msg("%s --isa %s, text %zu: the score is %08x (%.9g), stored is %08x (%.9g)", name, isa ? isa : "auto",
+                     first + i * nth, bits_of(scores[i]), (double)scores[i], want[i], (double)stored);
+    }
+    free(scores);
+    golden_free(&g);
+}
+
+static void check_lines(const char *precision, int lora)
+{
+    score_line lines[MOST_LINES];
+    const size_t count = all_lines(lines), nth = every();
+    size_t checked = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(lines[i].precision, precision) && lines[i].lora == lora) {
+            check_line(&lines[i], NULL, (checked + (size_t)lora) % nth, nth);
+            checked++;
+        }
+    assert_int_equal(checked, GOLDEN_MODELS + (lora ? 1 : 0));
+}
+
+static void models_in_bf16(void **state)
+{
+    (void)state;
+    check_lines("bf16", 0);
+}
+
+static void models_in_fp32(void **state)
+{
+    (void)state;
+    check_lines("fp32", 0);
+}
+
+static void adapters_in_bf16(void **state)
+{
+    (void)state;
+    check_lines("bf16", 1);
+}
+
+static void adapters_in_fp32(void **state)
+{
+    (void)state;
+    check_lines("fp32", 1);
+}
+
+/* The model with the most kinds of operations, on every instruction set that this processor has. */
+static void every_instruction_set(void **state)
+{
+    static const char *const isas[] = { "generic", "avx2", "avx512", "avx512bf16", "neon" };
+    const score_line line = { "gemma2", 1, "bf16" };
+    size_t ran = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof isas / sizeof isas[0]; i++) {
+        gd_isa isa;
+
+        if (gd_isa_parse(&isa, isas[i], gd_isa_detect(), NULL))
+            continue;
+        check_line(&line, isas[i], 0, every());
+        print_message("gemma2-lora bf16 --isa %s: the stored bits\n", isas[i]);
+        ran++;
+    }
+    assert_true(ran > 0);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(models_in_bf16),   cmocka_unit_test(models_in_fp32),        cmocka_unit_test(adapters_in_bf16),
+        cmocka_unit_test(adapters_in_fp32), cmocka_unit_test(every_instruction_set),
+    };
+
+    if (argc == 2 && !strcmp(argv[1], "--write"))
+        return write_file();
+    return cmocka_run_group_tests_name("bits", tests, NULL, NULL);
+}
