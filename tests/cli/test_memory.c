@@ -1,0 +1,264 @@
+/* test_memory.c - --memory: a model three times as large as its budget runs inside the budget, with the same scores. */
+#include "tests/cli/program.h"
+
+#include <errno.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+
+/* A model of qwen2's kind with random weights, 175 MiB of them, and the golden model's tokenizer. */
+enum { LAYERS = 24, HIDDEN = 512, FFN = 2048, HEADS = 8, KV = 128, VOCAB = 1536 };
+enum { WEIGHTS_MIB = 175, BUDGET_MIB = 58, TEXTS = 40 };
+
+struct tensor {
+    const char *name; /* %d: the layer */
+    size_t rows, cols;
+};
+
+static const struct tensor outside[] = { { "model.embed_tokens.weight", VOCAB, HIDDEN },
+                                         { "model.norm.weight", HIDDEN, 1 },
+                                         { "score.weight", 1, HIDDEN } };
+static const struct tensor inside[] = { { "input_layernorm.weight", HIDDEN, 1 },
+                                        { "mlp.down_proj.weight", HIDDEN, FFN },
+                                        { "mlp.gate_proj.weight", FFN, HIDDEN },
+                                        { "mlp.up_proj.weight", FFN, HIDDEN },
+                                        { "post_attention_layernorm.weight", HIDDEN, 1 },
+                                        { "self_attn.k_proj.bias", KV, 1 },
+                                        { "self_attn.k_proj.weight", KV, HIDDEN },
+                                        { "self_attn.o_proj.weight", HIDDEN, HIDDEN },
+                                        { "self_attn.q_proj.bias", HIDDEN, 1 },
+                                        { "self_attn.q_proj.weight", HIDDEN, HIDDEN },
+                                        { "self_attn.v_proj.bias", KV, 1 },
+                                        { "self_attn.v_proj.weight", KV, HIDDEN } };
+
+static const char config[] = "{\"architectures\": [\"Qwen2ForSequenceClassification\"], \"model_type\": \"qwen2\","
+                             " \"hidden_size\": 512, \"intermediate_size\": 2048, \"num_hidden_layers\": 24,"
+                             " \"num_attention_heads\": 8, \"num_key_value_heads\": 2, \"vocab_size\": 1536,"
+                             " \"max_position_embeddings\": 1024, \"rms_norm_eps\": 1e-6, \"hidden_act\": \"silu\","
+                             " \"rope_theta\": 1e6, \"pad_token_id\": 1500, \"eos_token_id\": 1502,"
+                             " \"tie_word_embeddings\": false, \"torch_dtype\": \"bfloat16\"}\n";
+
+static char model[256], texts[256];
+
+static void header_entry(FILE *file, const char *name, const struct tensor *t, size_t *at)
+{
+    const size_t end = *at + t->rows * t->cols * 2;
+
+    fprintf(file, "%s\"%s\":{\"dtype\":\"BF16\",\"shape\":[%zu", *at ? "," : "", name, t->rows);
+    if (t->cols > 1 || !strcmp(name, "score.weight"))
+        fprintf(file, ",%zu", t->cols);
+    fprintf(file, "],\"data_offsets\":[%zu,%zu]}", *at, end);
+    *at = end;
+}
+
+static size_t write_header(FILE *file)
+{
+    size_t at = 0;
+    char name[128];
+
+    (void)fputc('{', file);
+    for (size_t i = 0; i < sizeof outside / sizeof *outside; i++)
+        header_entry(file, outside[i].name, &outside[i], &at);
+    for (int layer = 0; layer < LAYERS; layer++)
+        for (size_t i = 0; i < sizeof inside / sizeof *inside; i++) {
+            (void)snprintf(name, sizeof name, "model.layers.%d.%s", layer, inside[i].name);
+            header_entry(file, name, &inside[i], &at);
+        }
+    (void)fputc('}', file);
+    return at;
+}
+
+/* bf16 values between 1/128 and 1/16 of either sign. */
+static void write_values(FILE *file, size_t bytes)
+{
+    uint32_t seed = 1;
+    uint16_t block[4096];
+
+    for (size_t left = bytes / 2; left;) {
+        const size_t count = left < 4096 ? left : 4096;
+
+        for (size_t i = 0; i < count; i++) {
+            seed = seed * 1664525u + 1013904223u;
+            block[i] = (uint16_t)((seed >> 16 & 0x8000u) | (0x3C00u + (seed >> 8 & 0x17Fu)));
+        }
+        assert_int_equal(fwrite(block, 2, count, file), count);
+        left -= count;
+    }
+}
+
+static void write_weights(const char *path)
+{
+    FILE *const file = fopen(path, "wb");
+    uint64_t length;
+    size_t bytes;
+
+    assert_non_null(file);
+    assert_int_equal(fseek(file, 8, SEEK_SET), 0);
+    bytes = write_header(file);
+    length = (uint64_t)ftell(file) - 8;
+    write_values(file, bytes);
+    assert_int_equal(fseek(file, 0, SEEK_SET), 0);
+    assert_int_equal(fwrite(&length, sizeof length, 1, file), 1);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(bytes >> 20, WEIGHTS_MIB);
+}
+
+static int make_model(void **state)
+{
+    char path[600];
+    char *tokenizer;
+    FILE *file;
+
+    (void)state;
+    (void)snprintf(path, sizeof path, "%s/tokenizer.json", program_golden("qwen2"));
+    tokenizer = program_read(path);
+    (void)snprintf(model, sizeof model, "%s", program_path("big"));
+    (void)snprintf(texts, sizeof texts, "%s", program_path("texts.jsonl"));
+    assert_int_equal(mkdir(model, 0700), 0);
+    (void)snprintf(path, sizeof path, "%s/tokenizer.json", model);
+    program_write(path, tokenizer);
+    free(tokenizer);
+    (void)snprintf(path, sizeof path, "%s/config.json", model);
+    program_write(path, config);
+    (void)snprintf(path, sizeof path, "%s/model.safetensors", model);
+    write_weights(path);
+    file = fopen(texts, "w");
+    assert_non_null(file);
+    for (int i = 0; i < TEXTS; i++)
+        fprintf(file, "{\"text\": \"How do I make bread rise? This is answer %d: wait %d hours, then bake.\"}\n",
+                i % 9, i);
+    assert_int_equal(fclose(file), 0);
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    program_end();
+    return 0;
+}
+
+/* Scores the texts within `memory` into `output`; the most memory that was resident, in MiB. */
+static double peak_of(const char *memory, const char *batch, const char *output)
+{
+    const char *arguments[16] = { "score", "--model", model, "--input", texts, "--output", output, "--batch-tokens",
+                                  batch, "--memory", memory };
+    struct rusage usage;
+    int status;
+    pid_t child;
+
+    child = program_start(-1, -1, -1, arguments);
+    while (wait4(child, &status, 0, &usage) < 0)
+        assert_int_equal(errno, EINTR);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    return (double)usage.ru_maxrss / 1024;
+}
+
+static void a_model_three_times_its_budget_runs_in_it(void **state)
+{
+    char resident[256], streamed[256];
+    char *want, *have;
+    double all, within;
+
+    (void)state;
+    (void)snprintf(resident, sizeof resident, "%s", program_path("resident.jsonl"));
+    (void)snprintf(streamed, sizeof streamed, "%s", program_path("streamed.jsonl"));
+    all = peak_of("1G", "1024", resident);
+    within = peak_of("58M", "1024", streamed);
+    print_message("peak: %.1f MiB resident, %.1f MiB of %d streamed, of %d MiB of weights\n", all, within, BUDGET_MIB,
+                  WEIGHTS_MIB);
+    assert_true(within <= BUDGET_MIB);
+    assert_true(all >= WEIGHTS_MIB && all <= WEIGHTS_MIB * 1.05 + 60); /* the pages of the file don't stay */
+    want = program_read(resident);
+    have = program_read(streamed);
+    assert_int_equal(program_lines(want), TEXTS);
+    assert_string_equal(have, want);
+    free(want);
+    free(have);
+    (void)peak_of("58M", "200", streamed); /* several batches: each one streams the weights again */
+    want = program_read(resident);
+    have = program_read(streamed);
+    assert_string_equal(have, want);
+    free(want);
+    free(have);
+}
+
+static void too_little_memory_is_refused_with_the_least(void **state)
+{
+    const char *const text = "one two three";
+    program_run run = program(NULL, "score", "--model", model, "--memory", "20M", text, NULL);
+    const char *least;
+    char memory[32];
+
+    (void)state;
+    assert_int_equal(run.status, 4);
+    least = strstr(run.errors, "needs at least ");
+    assert_non_null(least);
+    (void)snprintf(memory, sizeof memory, "%luM", strtoul(least + strlen("needs at least "), NULL, 10) + 1);
+    program_forget(&run);
+    run = program(NULL, "score", "--model", model, "--memory", memory, text, NULL);
+    assert_int_equal(run.status, 0);
+    program_forget(&run);
+}
+
+static void an_item_too_long_for_the_memory_fails_alone(void **state)
+{
+    const char *const long_text = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen";
+    program_run run = program(NULL, "score", "--model", model, "--memory", "58M", "--batch-tokens", "8", long_text,
+                              "short", NULL);
+    json_t *line;
+
+    (void)state;
+    assert_int_equal(run.status, 1);
+    line = program_line(run.out, 0);
+    assert_non_null(strstr(json_string_value(json_object_get(line, "error")), "too many for this memory"));
+    json_decref(line);
+    line = program_line(run.out, 1);
+    assert_true(json_is_real(json_object_get(line, "score")));
+    json_decref(line);
+    program_forget(&run);
+}
+
+static void inspect_says_what_it_will_do(void **state)
+{
+    program_run run = program(NULL, "inspect", "--model", model, "--memory", "58M", "--json", NULL);
+    json_t *object = program_line(run.out, 0), *memory = json_object_get(object, "memory");
+
+    (void)state;
+    assert_string_equal(json_string_value(json_object_get(memory, "weights")), "streamed");
+    assert_true(json_integer_value(json_object_get(memory, "total_bytes")) <= (json_int_t)BUDGET_MIB << 20);
+    json_decref(object);
+    program_forget(&run);
+    run = program(NULL, "inspect", "--model", model, "--memory", "1G", "--json", NULL);
+    object = program_line(run.out, 0);
+    memory = json_object_get(object, "memory");
+    assert_string_equal(json_string_value(json_object_get(memory, "weights")), "resident");
+    json_decref(object);
+    program_forget(&run);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_model_three_times_its_budget_runs_in_it),
+        cmocka_unit_test(too_little_memory_is_refused_with_the_least),
+        cmocka_unit_test(an_item_too_long_for_the_memory_fails_alone),
+        cmocka_unit_test(inspect_says_what_it_will_do),
+    };
+
+#ifdef SANITIZED
+    printf("skipped: the sanitizers' own memory is several times what is measured here\n");
+    return 77;
+#endif
+    return cmocka_run_group_tests(tests, make_model, end);
+}

@@ -1,0 +1,188 @@
+/* test_queue.c - which items share a batch, that none is lost, and how a model is fitted into a memory. */
+#include "tests/reward/golden.h"
+
+#include "base/mem.h"
+#include "engine/budget.h"
+#include "reward/queue.h"
+
+enum { TOKENS = 1400 }; /* ids below the special ones of the golden tokenizers */
+
+static gd_model *open_model(size_t batch_tokens)
+{
+    gd_options options = golden_options("qwen2", 0);
+    gd_model *model;
+
+    options.batch_tokens = batch_tokens;
+    options.threads = 1;
+    assert_ok(gd_model_open(&model, &options, test_err));
+    return model;
+}
+
+/* A text of `shared` ids that depend on the prompt alone, then some of its own. */
+static gd_ids make_text(uint32_t prompt, size_t shared, uint32_t own, size_t more)
+{
+    gd_ids ids = { 0 };
+
+    assert_true(gd_grow((void **)&ids.data, &ids.room, shared + more, sizeof *ids.data));
+    for (size_t i = 0; i < shared; i++)
+        ids.data[ids.len++] = (uint32_t)(prompt * 37 + i * i * 11) % TOKENS;
+    for (size_t i = 0; i < more; i++)
+        ids.data[ids.len++] = (uint32_t)(own * 101 + i * 7 + 3) % TOKENS;
+    return ids;
+}
+
+static void add(gd_queue *queue, uint32_t prompt, size_t shared, uint32_t own, size_t more)
+{
+    gd_ids ids = make_text(prompt, shared, own, more);
+
+    assert_ok(gd_queue_add(queue, &ids, 1, test_err));
+    gd_ids_free(&ids);
+}
+
+static void answers_to_one_prompt_meet(void **state)
+{
+    gd_model *model = open_model(100);
+    gd_queue queue = { .model = model };
+
+    (void)state;
+    add(&queue, 1, 40, 1, 10); /* 0: with 5 and 6, 70 rows */
+    add(&queue, 2, 40, 2, 10); /* 1: does not fit any more */
+    add(&queue, 3, 10, 3, 5);  /* 2 */
+    add(&queue, 4, 10, 4, 5);  /* 3 */
+    assert_ok(gd_queue_add(&queue, NULL, 0, test_err)); /* 4: an item without texts */
+    add(&queue, 1, 40, 5, 10); /* 5 */
+    add(&queue, 1, 40, 6, 10); /* 6 */
+    assert_ok(gd_queue_run(&queue, test_err));
+    assert_int_equal(queue.rows, 70);
+    assert_int_equal(queue.oldest, 1);
+    assert_true(queue.items[0].done && queue.items[5].done && queue.items[6].done && queue.items[4].done);
+    assert_false(queue.items[1].done || queue.items[2].done || queue.items[3].done);
+    assert_ok(gd_queue_run(&queue, test_err));
+    assert_int_equal(queue.rows, 70 + 50 + 15 + 15);
+    assert_int_equal(queue.oldest, 7);
+    gd_queue_free(&queue);
+    gd_model_close(model);
+    assert_int_equal(gd_mem_live(), 0);
+}
+
+static void without_sharing_items_go_in_order(void **state)
+{
+    gd_model *model = open_model(100);
+    gd_queue queue = { .model = model };
+
+    (void)state;
+    model->share_prefix = false;
+    add(&queue, 1, 40, 1, 10);
+    add(&queue, 2, 30, 2, 10);
+    add(&queue, 1, 40, 3, 10);
+    assert_ok(gd_queue_run(&queue, test_err));
+    assert_int_equal(queue.oldest, 2);
+    assert_int_equal(queue.rows, 90);
+    gd_queue_free(&queue);
+    gd_model_close(model);
+}
+
+/* Random items: every batch is within its limit (or one item), brings the oldest along, and each score is the one that
+ * the text gets alone. */
+static void no_item_is_lost_and_no_score_moves(void **state)
+{
+    gd_model *model = open_model(60);
+    gd_queue queue = { .model = model }, alone = { .model = model };
+    uint32_t seed = 7;
+    size_t batches = 0, rows = 0;
+
+    (void)state;
+    for (size_t i = 0; i < 60; i++) {
+        gd_ids pair[2];
+
+        for (int t = 0; t < 2; t++) {
+            seed = seed * 1664525u + 1013904223u;
+            pair[t] = make_text(seed >> 29, 4 + (seed >> 20) % 24, seed >> 16, 1 + (seed >> 10) % 12);
+        }
+        assert_ok(gd_queue_add(&queue, pair, 1 + i % 2, test_err));
+        gd_ids_free(&pair[0]);
+        gd_ids_free(&pair[1]);
+    }
+    for (; queue.oldest < queue.item_count; batches++) {
+        const size_t oldest = queue.oldest;
+
+        assert_ok(gd_queue_run(&queue, test_err));
+        assert_true(queue.oldest > oldest);
+        assert_true(queue.rows - rows <= 60 || queue.batch.count <= 2);
+        rows = queue.rows;
+    }
+    assert_in_range(batches, 2, 59);
+    for (size_t t = 0; t < queue.text_count; t++) {
+        gd_ids one = { .data = (uint32_t *)queue.texts[t].ids, .len = queue.texts[t].len };
+
+        assert_ok(gd_queue_add(&alone, &one, 1, test_err));
+        assert_ok(gd_queue_run(&alone, test_err));
+        assert_memory_equal(&alone.scores[0], &queue.scores[t], sizeof(float));
+        gd_queue_clear(&alone);
+    }
+    gd_queue_free(&queue);
+    gd_queue_free(&alone);
+    gd_model_close(model);
+    assert_int_equal(gd_mem_live(), 0);
+}
+
+/* ---- the memory ---- */
+
+static size_t ten_a_row(const void *context, size_t rows)
+{
+    (void)context;
+    return rows * 10;
+}
+
+static gd_budget budget_of(size_t memory, size_t rows, gd_status want)
+{
+    static const size_t stages[] = { 100, 50000, 50000, 50000, 50000, 70000 };
+    const gd_budget_needs needs = { .process = 5000, .stages = stages, .stage_count = 6, .batch = ten_a_row };
+    gd_budget budget;
+    gd_error err = { 0 };
+
+    assert_int_equal(gd_budget_make(&budget, &needs, memory, rows, &err), want);
+    if (want)
+        assert_non_null(strstr(err.text, "needs at least"));
+    return budget;
+}
+
+static void a_budget_is_kept_and_used(void **state)
+{
+    gd_budget b = budget_of(1000000, 0, GD_OK);
+
+    (void)state;
+    assert_false(b.streamed); /* 275,100 with everything resident, and 81,920 for rows */
+    assert_int_equal(b.rows, GD_BUDGET_ROWS);
+    assert_int_equal(b.kept, 6);
+    assert_int_equal(b.weights, 270100);
+    assert_int_equal(b.least, 5000 + 120000 + 10 * GD_BUDGET_LEAST_ROWS);
+    b = budget_of(5000 + 270100 + 50000, 0, GD_OK); /* resident, with smaller batches */
+    assert_false(b.streamed);
+    assert_in_range(b.rows, 5000 - 64, 5000);
+    b = budget_of(5000 + 270100 + 5000, 0, GD_OK); /* rows first, then layers that stay */
+    assert_true(b.streamed);
+    assert_in_range(b.rows, (155100 - 640) / 10, 155100 / 10);
+    assert_in_range(b.kept, 0, 1); /* the first stage is a hundred bytes, which may be left */
+    b = budget_of(5000 + 270100 + 5000, 2000, GD_OK);
+    assert_true(b.streamed);
+    assert_int_equal(b.rows, 2000);
+    assert_int_equal(b.kept, 3);
+    assert_true(5000 + b.weights + b.batch <= 280100);
+    b = budget_of(b.least, 2000, GD_OK);
+    assert_int_equal(b.kept, 0);
+    (void)budget_of(b.least - 1, 2000, GD_ENOMEM);
+    (void)budget_of(1, 0, GD_ENOMEM);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(answers_to_one_prompt_meet),
+        cmocka_unit_test(without_sharing_items_go_in_order),
+        cmocka_unit_test(no_item_is_lost_and_no_score_moves),
+        cmocka_unit_test(a_budget_is_kept_and_used),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
