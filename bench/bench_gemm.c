@@ -73,11 +73,11 @@ static double best_time(const struct options *opt, gd_device *device, size_t m, 
     }
     call.w[0] = weight;
     for (int i = 0; weight && (i < 3 || spent < opt->seconds); i++) {
-        const double start = bench_now();
+        const double start = gd_bench_now();
         double took;
 
         backend->run[GD_OP_linear](device, &call);
-        took = bench_now() - start;
+        took = gd_bench_now() - start;
         best = i == 0 || took < best ? took : best;
         spent += took;
     }
@@ -116,7 +116,7 @@ static int bench_threads(const struct options *opt, unsigned threads)
         fprintf(stderr, "bench_gemm: %s\n", err.text);
         return 1;
     }
-    peak = bench_peak(device->gemm->name, device->pool);
+    peak = gd_bench_peak(device->gemm->name, device->pool);
     if (!opt->json)
         printf("%s (%s), %s, %u threads, peak of %s %.1f GFLOP/s\n      K     N    M    GFLOP/s  of peak   "
                "GB/s of weights\n", opt->backend->name, opt->backend->describe(device),

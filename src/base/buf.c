@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -90,6 +91,23 @@ void gd_buf_json_float(gd_buf *b, float value)
         if (*p == ',') /* a locale's decimal comma */
             *p = '.';
     gd_buf_str(b, text);
+}
+
+void gd_buf_fixed(gd_buf *b, double value, unsigned decimals)
+{
+    const double size = fabs(value);
+    unsigned long long unit = 1, whole;
+
+    for (unsigned d = 0; d < decimals && d < 9; d++)
+        unit *= 10;
+    if (!isfinite(value) || size * (double)unit >= 1e18) {
+        gd_buf_str(b, "0");
+        return;
+    }
+    whole = (unsigned long long)(size * (double)unit + 0.5);
+    gd_buf_printf(b, "%s%llu", value < 0 && whole ? "-" : "", whole / unit);
+    if (unit > 1)
+        gd_buf_printf(b, ".%0*llu", (int)(decimals < 9 ? decimals : 9), whole % unit);
 }
 
 const char *gd_buf_cstr(gd_buf *b)

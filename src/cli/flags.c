@@ -2,8 +2,9 @@
 #include "cli/options.h"
 
 #define RUNS (CLI_CMD_SCORE | CLI_CMD_TOKENIZE)
-#define COMPUTES (CLI_CMD_SCORE | CLI_CMD_INSPECT)
-#define MODELS (RUNS | CLI_CMD_INSPECT)
+#define COMPUTES (CLI_CMD_SCORE | CLI_CMD_INSPECT | CLI_CMD_BENCH)
+#define READS (RUNS | CLI_CMD_BENCH)
+#define MODELS (READS | CLI_CMD_INSPECT)
 #define SHOWS (CLI_CMD_INSPECT | CLI_CMD_BACKENDS)
 #define EVERY (MODELS | CLI_CMD_BACKENDS)
 #define AT(field) offsetof(cli_settings, field)
@@ -14,19 +15,21 @@ const cli_flag cli_flags[] = {
     { "adapter", "DIR", "a PEFT LoRA adapter to apply on top of it", AT(options.adapter), CLI_TEXT,
       MODELS },
     { "input", "FILE", "read items from FILE, gzip or not; - is standard input", AT(input), CLI_TEXT, RUNS },
+    { "input", "FILE", "score the records of FILE, gzip or not, as far as time goes (default: texts of random words)",
+      AT(input), CLI_TEXT, CLI_CMD_BENCH },
     { "output", "FILE", "write the lines to FILE, packed if it ends in .gz (default: standard output)",
       AT(output), CLI_TEXT, RUNS },
     { "format", "jsonl|text", "what a line of the input is: a JSON object (default), or a text", AT(format),
-      CLI_CHOICE, RUNS },
+      CLI_CHOICE, READS },
     { "max-length", "N", "tokens that a text may have (default: what the model allows; tokenize alone knows no limit)",
       AT(options.max_length), CLI_COUNT, MODELS },
     { "truncate", "error|left|right|drop",
       "what to do with a longer text: report an error (default), cut off its first tokens, cut off its last "
       "tokens, or leave the item out",
-      AT(truncate), CLI_CHOICE, RUNS },
+      AT(truncate), CLI_CHOICE, READS },
     { "add-eos", "never|auto|always",
       "append the end-of-sequence token: never (default), unless the text already ends with it, or always",
-      AT(add_eos), CLI_CHOICE, RUNS },
+      AT(add_eos), CLI_CHOICE, READS },
     { "precision", "bf16|fp32", "the operands of matrix products (default: bf16); sums are fp32 in both",
       AT(options.precision), CLI_WORD, COMPUTES },
     { "numerics", "exact|fast",
@@ -51,7 +54,14 @@ const cli_flag cli_flags[] = {
     { "graph", "FILE", "a description of the model to use instead of the built-in one", AT(options.graph),
       CLI_TEXT, COMPUTES },
     { "json", NULL, "print the JSON object that the lines are made from", AT(json), CLI_SWITCH, SHOWS },
-    { "quiet", NULL, "no progress and no summary", AT(quiet), CLI_SWITCH, RUNS },
+    { "quick", NULL, "take about 20 seconds, and leave out what does not fit", AT(quick), CLI_SWITCH, CLI_CMD_BENCH },
+    { "seconds", "N", "take about N seconds (default: 100): the more, the larger the batches and texts", AT(seconds),
+      CLI_COUNT, CLI_CMD_BENCH },
+    { "json", "FILE", "write the result to FILE as JSON; - is standard output, instead of the figures", AT(json_file),
+      CLI_TEXT, CLI_CMD_BENCH },
+    { "report", "FILE", "write a page with charts to FILE, HTML without scripts", AT(report), CLI_TEXT,
+      CLI_CMD_BENCH },
+    { "quiet", NULL, "no progress and no summary", AT(quiet), CLI_SWITCH, READS },
     { "help", NULL, "this text", AT(help), CLI_SWITCH, EVERY },
 };
 const size_t cli_flag_count = sizeof cli_flags / sizeof cli_flags[0];

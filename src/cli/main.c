@@ -43,6 +43,17 @@ const cli_command cli_commands[] = {
       "    guerdon inspect --model DIR --adapter LORA\n"
       "    guerdon inspect --model DIR --batch-tokens 2048 --json\n",
       cli_inspect },
+    { "bench", CLI_CMD_BENCH, "--model DIR [FLAGS]",
+      "measure how fast this machine runs a model, and how fast it could",
+      "Measures the processor's peak and the memory's rate, the model's matrix products\n"
+      "against both, scoring with shared prefixes and without, and the rate against the\n"
+      "size of a batch, the length of a text and the number of answers to one prompt.\n"
+      "With --report, makes a page of it with charts. Other programs that run at the\n"
+      "same time make every figure worse.\n",
+      "    guerdon bench --model DIR --quick\n"
+      "    guerdon bench --model DIR --input pairs.jsonl.gz --report bench.html\n"
+      "    guerdon bench --model DIR --threads 1 --isa avx2 --json bench.json\n",
+      cli_bench },
     { "backends", CLI_CMD_BACKENDS, "[FLAGS]", "list what this machine can run, and what is chosen",
       "Instruction sets, backends with what each can do, or why not, and the default.\n",
       "    guerdon backends\n"

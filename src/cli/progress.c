@@ -32,6 +32,35 @@ static void draw_time(double seconds)
         fprintf(stderr, "%lu:%02lu left", s / 60, s % 60);
 }
 
+/* Goes to the line's beginning, wipes it, and draws a bar when `part` is known (not below 0). */
+static void begin_line(cli_progress *bar, double part)
+{
+    bar->drawn = 1;
+    (void)fputs("\r\x1b[K", stderr);
+    if (part < 0)
+        return;
+    (void)putc('[', stderr);
+    for (int i = 0; i < CELLS; i++)
+        (void)putc(i < (int)(part * CELLS) ? '=' : ' ', stderr);
+    fprintf(stderr, "] %3d%%  ", (int)(part * 100));
+}
+
+void cli_progress_step(cli_progress *bar, const char *what, double done, double expected)
+{
+    const double t = now(), part = expected <= 0 ? -1 : done < expected ? done / expected : 1;
+
+    if (!bar->shown || t - bar->last < REDRAW_SECONDS)
+        return;
+    bar->last = t;
+    begin_line(bar, part);
+    if (part >= 0) {
+        draw_time(expected > done ? expected - done : 0);
+        (void)fputs("  ", stderr);
+    }
+    (void)fputs(what, stderr);
+    (void)fflush(stderr);
+}
+
 void cli_progress_draw(cli_progress *bar, uint64_t items, uint64_t bytes, uint64_t bytes_total,
                        uint64_t tokens)
 {
@@ -42,14 +71,7 @@ void cli_progress_draw(cli_progress *bar, uint64_t items, uint64_t bytes, uint64
     if (!bar->shown || t - bar->last < REDRAW_SECONDS)
         return;
     bar->last = t;
-    bar->drawn = 1;
-    (void)fputs("\r\x1b[K", stderr); /* to the line's beginning; wipe it */
-    if (bytes_total) {
-        (void)putc('[', stderr);
-        for (int i = 0; i < CELLS; i++)
-            (void)putc(i < (int)(part * CELLS) ? '=' : ' ', stderr);
-        fprintf(stderr, "] %3d%%  ", (int)(part * 100));
-    }
+    begin_line(bar, bytes_total ? part : -1);
     fprintf(stderr, "%s items  %s tokens/s", cli_number(number[0], items),
             cli_number(number[1], elapsed > 0 ? (unsigned long long)((double)tokens / elapsed) : 0));
     if (bytes_total && bytes) {

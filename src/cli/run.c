@@ -20,6 +20,8 @@ static int report(void *context, uint64_t items, uint64_t bytes, uint64_t bytes_
     return interrupted;
 }
 
+int cli_interrupted(void) { return interrupted; }
+
 /* {"text":"..."}; bytes that aren't UTF-8 stay, for the library to refuse with its own words. */
 static void write_record(FILE *file, const char *text)
 {
@@ -103,7 +105,7 @@ int cli_run_begin(cli_run *run, const cli_settings *settings)
     return choose_input(run);
 }
 
-const gd_progress *cli_run_watch(cli_run *run)
+void cli_watch_interrupt(void)
 {
     struct sigaction action = { 0 };
 
@@ -111,6 +113,11 @@ const gd_progress *cli_run_watch(cli_run *run)
     action.sa_flags = (int)SA_RESETHAND; /* the second one has its usual effect */
     (void)sigemptyset(&action.sa_mask);
     (void)sigaction(SIGINT, &action, NULL);
+}
+
+const gd_progress *cli_run_watch(cli_run *run)
+{
+    cli_watch_interrupt();
     cli_progress_start(&run->bar);
     run->progress.report = report;
     run->progress.context = &run->bar;

@@ -19,6 +19,10 @@ int cli_run_begin(cli_run *run, const cli_settings *settings);
 /* From here on SIGINT ends the run after the batch at hand, and a second SIGINT at once. */
 const gd_progress *cli_run_watch(cli_run *run);
 
+/* The same for a command without items: a first SIGINT is noted, for cli_interrupted() to tell. */
+void cli_watch_interrupt(void);
+int cli_interrupted(void);
+
 /* Shows the summary and what failed; returns the exit status. */
 int cli_run_end(cli_run *run, const char *done, gd_status rc, const gd_summary *summary, const gd_error *err);
 

@@ -188,6 +188,53 @@ GD_API gd_status gd_inspect(const gd_options *options, char **json, gd_error *er
 /** Describes what this machine can run: instruction sets, libraries, the default choice.  As gd_inspect(). */
 GD_API gd_status gd_backends(char **json, gd_error *err);
 
+/** What gd_bench() measures with, and how long.  Start from gd_bench_options_init(). */
+typedef struct gd_bench_options {
+    size_t struct_size; /**< set by gd_bench_options_init(), so that the struct may grow */
+    const char *input;  /**< records to score, as for gd_score_file(); NULL: texts made of random words */
+    gd_format format;   /**< of the input */
+    double seconds;     /**< about how long the run may take; 0: 100.  The large sizes that don't fit are left out, and
+                             the result says so; a few small ones are always measured, whatever they take */
+    /** NULL, or called before each measurement with what it is, the seconds that have gone by, and those that the whole
+     *  run should take (0 while that is not known yet).  Return 0 to go on, anything else to stop. */
+    int (*report)(void *context, const char *what, double seconds_done, double seconds_expected);
+    void *context;
+} gd_bench_options;
+
+/** Fills *options with the defaults. */
+GD_API void gd_bench_options_init(gd_bench_options *options);
+
+/**
+ * Measures how fast this machine runs a model, and how fast it could.
+ *
+ * The result is a JSON object, "format" "guerdon-bench/1", with these parts: machine, model (as gd_inspect() has it),
+ * settings; start (opening the model and its first score); peak (operations a second of a loop that touches nothing
+ * but registers) and bandwidth (of memory); matmul (the model's own matrix products, each with the smaller of peak and
+ * what memory allows); texts, scoring (with and without shared prefixes); batch, length and answers (rates against the
+ * size of a batch, the length of a text, the number of answers to one prompt); memory.  A rate is the median of several
+ * runs; "spread" is the distance between the fastest and the slowest in parts of it.  Names end in their unit; what
+ * could not be measured is null, and a "not_measured" beside it says why.
+ *
+ * The scores themselves are not part of it, and no option that is measured changes one.
+ *
+ * @param options  as for gd_model_open()
+ * @param how      read during the call, not kept; NULL: the defaults
+ * @param json     the text, NUL-terminated; the caller frees it with gd_string_free(); NULL on failure
+ * @return GD_OK, GD_EINTERRUPTED, or whatever gd_model_open(), gd_score_file() and gd_score() can return
+ *
+ * Memory: what scoring needs, and four times the last cache for a while.
+ */
+GD_API gd_status gd_bench(const gd_options *options, const gd_bench_options *how, char **json, gd_error *err);
+
+/**
+ * Makes a page of a result of gd_bench(): one HTML file with tables and charts, that needs no script and no network.
+ *
+ * @param json  the result, which may come from another machine
+ * @param html  the page, NUL-terminated; the caller frees it with gd_string_free(); NULL on failure
+ * @return GD_OK, GD_EFORMAT (the text is not such a result) or GD_ENOMEM
+ */
+GD_API gd_status gd_bench_page(const char *json, char **html, gd_error *err);
+
 /** Frees a string that this library returned.  NULL is fine. */
 GD_API void gd_string_free(char *string);
 

@@ -102,6 +102,12 @@ refuses 2 'guerdon: both texts and --input are given; one of them, please' score
 refuses 2 'guerdon: --format is for an input file; texts on the command line are taken as they are' \
     score --model DIR --format text text
 refuses 2 'guerdon: inspect takes flags alone, not DIR; --model DIR?' inspect DIR
+refuses 2 'guerdon: --model is missing: --model DIR' bench --quick
+refuses 2 'guerdon: bench takes flags alone, not DIR; --model DIR?' bench DIR
+refuses 2 'guerdon: both --quick and --seconds are given; one of them, please' bench --model DIR --quick --seconds 5
+refuses 2 'guerdon: --report needs the name of a file: standard output has the figures' bench --model DIR --report -
+refuses 2 'guerdon: --seconds is 0; it takes a whole number, at least 1' bench --model DIR --seconds 0
+refuses 3 'guerdon: /nonexistent/page.html: No such file or directory' bench --model DIR --report /nonexistent/page.html
 refuses 2 'guerdon: backends takes flags alone, not all' backends all
 
 # what a terminal would obey is not passed on to it
@@ -122,7 +128,7 @@ for flag in model adapter input output max-length truncate add-eos precision num
     batch-tokens share-prefix graph quiet format; do
     shows "    --$flag" score --help
 done
-for command in score tokenize inspect backends; do
+for command in score tokenize inspect bench backends; do
     run "$command" --help
     sed -n 's/^    \(--[a-z-]* *[^ ]*\)$/\1/p' "$work/out" | sed 's/ *$//' >"$work/help"
     sed 's,\\-,-,g' <"$doc/guerdon-$command.1" |

@@ -7,9 +7,11 @@
 
 #if defined(__x86_64__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
-double bench_now(void)
+double gd_bench_now(void)
 {
     struct timespec t;
 
@@ -17,12 +19,12 @@ double bench_now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-#if defined(__x86_64__)
 /* Twelve sums hide a latency of four to six cycles on two units. Each returns the operations that it did. */
 enum { SUMS = 12, STEPS = 100000 };
 
 static _Atomic float sink; /* so that the sums are wanted */
 
+#if defined(__x86_64__)
 __attribute__((target("avx2,fma"))) static double loop_avx2(void)
 {
     const __m256 a = _mm256_set1_ps(0.999f), b = _mm256_set1_ps(0.5f);
@@ -80,6 +82,25 @@ __attribute__((target("avx512f,avx512bf16"))) static double loop_avx512bf16(void
     return 4.0 * 16 * SUMS * STEPS;
 }
 #endif
+#elif defined(__aarch64__)
+static double loop_neon(void)
+{
+    enum { NEON_SUMS = 24 }; /* up to four units, and twice the registers */
+    const float32x4_t a = vdupq_n_f32(0.999f), b = vdupq_n_f32(0.5f);
+    float32x4_t acc[NEON_SUMS];
+
+    for (int i = 0; i < NEON_SUMS; i++)
+        acc[i] = vdupq_n_f32((float)i);
+    for (int s = 0; s < STEPS; s++) {
+#pragma GCC unroll 24
+        for (int i = 0; i < NEON_SUMS; i++)
+            acc[i] = vfmaq_f32(acc[i], a, b);
+    }
+    for (int i = 1; i < NEON_SUMS; i++)
+        acc[0] = vaddq_f32(acc[0], acc[i]);
+    sink = vgetq_lane_f32(acc[0], 0);
+    return 2.0 * 4 * NEON_SUMS * STEPS;
+}
 #endif
 
 typedef double peak_loop(void);
@@ -97,6 +118,9 @@ static peak_loop *find_loop(const char *name)
     if (!strcmp(name, "avx512bf16"))
         return loop_avx512bf16;
 #endif
+#elif defined(__aarch64__)
+    if (!strcmp(name, "neon"))
+        return loop_neon;
 #endif
     (void)name;
     return NULL;
@@ -112,18 +136,18 @@ static void peak_task(void *context, size_t index, unsigned worker)
         (*loop)();
 }
 
-double bench_peak(const char *name, gd_pool *pool)
+double gd_bench_peak(const char *name, gd_pool *pool)
 {
     peak_loop *loop = find_loop(name);
     double best = 0;
 
     for (int i = 0; loop && i < 10; i++) {
-        const double each = loop(), start = bench_now();
+        const double each = loop(), start = gd_bench_now();
         const unsigned threads = gd_pool_threads(pool);
         double rate;
 
         gd_pool_run(pool, threads, peak_task, &loop);
-        rate = each * 20 * threads / (bench_now() - start);
+        rate = each * 20 * threads / (gd_bench_now() - start);
         best = rate > best ? rate : best;
     }
     return best;

@@ -1,0 +1,361 @@
+/* bench.c - gd_bench(): the order of the run, its time, and the parts that need no file of their own. */
+#include "backends/cpu/gemm.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "bench/machine.h"
+#include "bench/peak.h"
+#include "bench/run.h"
+
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+#define DEFAULT_SECONDS 100.0
+
+static const char short_text[] = "\n\nHuman: Is tea hot?\n\nAssistant: Yes, it usually is.";
+
+void gd_bench_options_init(gd_bench_options *options)
+{
+    *options = (gd_bench_options){ .struct_size = sizeof *options };
+}
+
+gd_status gd_bench_step(gd_bench_run *run, const char *what, gd_error *err)
+{
+    const double done = gd_bench_now() - run->began;
+
+    if (run->how->report && run->how->report(run->how->context, what, done, run->expected))
+        return gd_fail(err, GD_EINTERRUPTED, "the caller asked to stop");
+    return GD_OK;
+}
+
+static gd_status check_options(const gd_bench_options *how, gd_error *err)
+{
+    if (how->struct_size != sizeof *how)
+        return gd_fail(err, GD_EUSAGE,
+                       "gd_bench_options.struct_size is %zu, but %zu is expected: call gd_bench_options_init() first",
+                       how->struct_size, sizeof *how);
+    if (!(how->seconds >= 0 && how->seconds <= 1e6))
+        return gd_fail(err, GD_EUSAGE, "seconds is %g: a number from 0 to 1,000,000 is expected", how->seconds);
+    return GD_OK;
+}
+
+/* ---- start ---- */
+
+/* From nothing to the first score. */
+static gd_status start_once(gd_bench_run *run, const char *key, json_t *into, double *took, gd_error *err)
+{
+    const gd_text text = { short_text, sizeof short_text - 1 };
+    const double begin = gd_bench_now();
+    double opened;
+    float score;
+    gd_status rc = gd_bench_step(run, "opening the model", err);
+    json_t *one;
+
+    if (!rc)
+        rc = gd_model_open(&run->model, run->options, err);
+    opened = gd_bench_now();
+    if (!rc)
+        rc = gd_score(run->model, 1, &text, &score, NULL, err);
+    if (rc)
+        return rc;
+    *took = gd_bench_now() - begin;
+    one = gd_put_object(&run->out, into, key);
+    gd_put_real(&run->out, one, "open_seconds", opened - begin);
+    gd_put_real(&run->out, one, "first_score_seconds", *took - (opened - begin));
+    gd_put_real(&run->out, one, "seconds", *took);
+    return GD_OK;
+}
+
+/* The first time the file may come from the disk; the second time it doesn't. */
+static gd_status start(gd_bench_run *run, gd_error *err)
+{
+    json_t *const into = gd_put_object(&run->out, run->out.root, "start");
+    double took;
+    gd_status rc = start_once(run, "first", into, &took, err);
+
+    if (!rc && took < run->budget / 15) {
+        gd_model_close(run->model);
+        run->model = NULL;
+        rc = start_once(run, "again", into, &took, err);
+    }
+    return rc;
+}
+
+/* ---- what the run is of ---- */
+
+static gd_status put_model(gd_bench_run *run, gd_error *err)
+{
+    char *text;
+    json_t *model = NULL;
+    gd_status rc = gd_inspect(run->options, &text, err);
+
+    if (!rc)
+        rc = gd_json_parse(&model, text, strlen(text), "gd_inspect()", err);
+    if (!rc)
+        gd_put(&run->out, run->out.root, "model", model);
+    gd_string_free(text);
+    return rc;
+}
+
+static void put_settings(gd_bench_run *run)
+{
+    json_t *const settings = gd_put_object(&run->out, run->out.root, "settings");
+
+    gd_put_text(&run->out, settings, "backend", run->model->backend->name);
+    gd_put_text(&run->out, settings, "isa", gd_engine_describe(run->model->engine));
+    gd_put_text(&run->out, settings, "precision", run->model->plan->operand == GD_F32 ? "fp32" : "bf16");
+    gd_put_text(&run->out, settings, "numerics", run->options->numerics ? run->options->numerics : "exact");
+    gd_put_size(&run->out, settings, "threads", run->threads);
+    gd_put_size(&run->out, settings, "batch_tokens", run->model->batch_rows);
+    gd_put_real(&run->out, settings, "seconds_wanted", run->budget);
+}
+
+static void count_work(gd_bench_run *run)
+{
+    const gd_model *const model = run->model;
+
+    for (size_t i = 0; i < model->plan->stage_count; i++) {
+        const gd_plan_stage *const stage = &model->plan->stages[i];
+
+        for (size_t s = stage->first_step; s < stage->first_step + stage->step_count; s++) {
+            const gd_plan_step *const step = &model->plan->steps[s];
+            const double in = (double)step->w[0].shape[1], out = (double)step->w[0].shape[0];
+            gd_lora lora;
+            double work = 2 * in * out;
+
+            if (step->op != GD_OP_linear)
+                continue;
+            if (model->adapter && step->lora && gd_adapter_find(model->adapter, step->lora, &lora))
+                work += 2 * (double)lora.rank * (in + out);
+            *(stage->over_texts ? &run->text_flops : &run->row_flops) += work;
+        }
+    }
+    gd_put_real(&run->out, run->out.root, "linear_flops_per_row", run->row_flops);
+}
+
+/* ---- yardsticks ---- */
+
+static void put_peak(gd_bench_run *run, json_t *list, const char *isa, gd_pool *pool, const char *kernel)
+{
+    const double peak = gd_bench_peak(isa, pool);
+    json_t *const one = gd_put_object(&run->out, list, NULL);
+
+    gd_put_text(&run->out, one, "isa", isa);
+    gd_put_size(&run->out, one, "threads", gd_pool_threads(pool));
+    gd_put_real(&run->out, one, "gflops", peak * 1e-9);
+    if (gd_pool_threads(pool) == run->threads && !strcmp(isa, kernel))
+        run->peak = peak;
+}
+
+static gd_status put_bandwidth(gd_bench_run *run, json_t *list, gd_pool *pool, gd_error *err)
+{
+    size_t bytes = 4 * run->cache, most = gd_machine_available() / 4;
+    double read, triad;
+    json_t *one;
+    gd_status rc;
+
+    most = most && most < (size_t)1 << 30 ? most : (size_t)1 << 30;
+    bytes = bytes < (size_t)64 << 20 ? (size_t)64 << 20 : bytes;
+    bytes = bytes < most ? bytes : most;
+    rc = gd_bench_bandwidth(pool, bytes, &read, &triad, err);
+    if (rc)
+        return rc;
+    one = gd_put_object(&run->out, list, NULL);
+    gd_put_size(&run->out, one, "threads", gd_pool_threads(pool));
+    gd_put_real(&run->out, one, "read_gb_per_s", read * 1e-9);
+    gd_put_real(&run->out, one, "triad_gb_per_s", triad * 1e-9);
+    gd_put_size(&run->out, one, "bytes", bytes);
+    run->bandwidth = read;
+    return GD_OK;
+}
+
+/* Of `threads` threads: every instruction set that there is, and the memory. */
+static gd_status measure_limits(gd_bench_run *run, unsigned threads, json_t *peaks, json_t *memory, gd_error *err)
+{
+    static const struct {
+        gd_isa bit;
+        const char *name;
+    } sets[] = { { GD_ISA_AVX2, "avx2" }, { GD_ISA_AVX512, "avx512" }, { GD_ISA_AVX512BF16, "avx512bf16" },
+                 { GD_ISA_NEON, "neon" } };
+    const gd_isa have = gd_isa_detect();
+    const gd_gemm_kernel *kernel;
+    gd_isa isa;
+    gd_pool *pool = NULL;
+    gd_status rc = gd_isa_parse(&isa, run->options->isa, have, err);
+
+    if (!rc)
+        rc = gd_pool_open(&pool, threads, err);
+    if (rc)
+        return rc;
+    kernel = gd_gemm_pick(isa, run->model->plan->operand);
+    for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++)
+        if (have & sets[i].bit)
+            put_peak(run, peaks, sets[i].name, pool, kernel->name);
+    rc = put_bandwidth(run, memory, pool, err);
+    gd_pool_close(pool);
+    return rc;
+}
+
+static gd_status limits(gd_bench_run *run, gd_error *err)
+{
+    json_t *const peaks = gd_put_list(&run->out, run->out.root, "peak");
+    json_t *const memory = gd_put_list(&run->out, run->out.root, "bandwidth");
+    gd_status rc = gd_bench_step(run, "peak and bandwidth", err);
+
+    if (!rc)
+        rc = measure_limits(run, 1, peaks, memory, err);
+    if (!rc && run->threads > 1)
+        rc = measure_limits(run, run->threads, peaks, memory, err);
+    return rc;
+}
+
+/* ---- time ---- */
+
+/* Seconds of one row, by a batch that is as large as a moment allows. */
+static gd_status calibrate(gd_bench_run *run, gd_error *err)
+{
+    const size_t most = run->model->encoder.max_length;
+    gd_bench_recipe recipe = { .groups = 1, .each = 1, .shared = most && most < 64 ? most : 64 };
+    gd_status rc = gd_bench_words_find(&run->words, run->model->encoder.tokenizer, err);
+    double took = 0;
+
+    for (; !rc && recipe.groups <= 16; recipe.groups *= 4) {
+        gd_bench_texts texts = { 0 };
+        float scores[16];
+        double begin;
+
+        rc = gd_bench_step(run, "finding out how long everything takes", err);
+        if (!rc)
+            rc = gd_bench_texts_make(&texts, &run->words, &recipe, err);
+        begin = gd_bench_now();
+        if (!rc)
+            rc = gd_score(run->model, texts.count, texts.texts, scores, NULL, err);
+        took = gd_bench_now() - begin;
+        gd_bench_texts_free(&texts);
+        run->row_seconds = took / (double)(recipe.groups * recipe.shared);
+        if (took > run->budget / 200)
+            break;
+    }
+    return rc;
+}
+
+static gd_status plan(gd_bench_run *run, gd_error *err)
+{
+    const double spent = gd_bench_now() - run->began;
+    const double left = run->budget > spent ? run->budget - spent : 0;
+    double scoring = left * 0.25;
+    gd_status rc = gd_bench_scoring_plan(run, &scoring, err);
+
+    if (rc)
+        return rc;
+    run->expected = gd_bench_now() - run->began + scoring + gd_bench_matmul_plan(run, left * 0.2) +
+                    gd_bench_curves_plan(run, left * 0.5);
+    gd_put_real(&run->out, run->out.root, "seconds_expected", run->expected);
+    return gd_bench_step(run, "the plan is made", err);
+}
+
+/* ---- memory ---- */
+
+/* What scoring the texts once more adds to is what stays in memory: the weights. */
+static gd_status memory(gd_bench_run *run, gd_error *err)
+{
+    json_t *const into = gd_put_object(&run->out, run->out.root, "memory");
+    const gd_engine_memory needed = gd_engine_memory_needed(run->model->engine);
+    const bool reset = gd_machine_peak_reset();
+    float *scores = gd_alloc(run->given.count, sizeof *scores);
+    gd_status rc = scores ? gd_bench_step(run, "memory", err) : gd_fail_memory(err, run->given.count * sizeof *scores);
+
+    if (!rc)
+        rc = gd_score(run->model, run->given.count, run->given.texts, scores, NULL, err);
+    gd_free(scores);
+    gd_put_size(&run->out, into, "weights_bytes", needed.weights);
+    gd_put_size(&run->out, into, "batch_bytes", needed.batch);
+    gd_put_size(&run->out, into, "peak_resident_bytes", gd_machine_peak());
+    gd_put_text(&run->out, into, "peak_resident_of", reset ? "scoring" : "the whole run");
+    gd_put(&run->out, into, "budgets", json_null());
+    gd_put_text(&run->out, into, "not_measured",
+                "this version keeps all weights in memory: there is no smaller budget to measure");
+    return rc;
+}
+
+/* ---- all of it ---- */
+
+static gd_status measure(gd_bench_run *run, gd_error *err)
+{
+    gd_status rc = start(run, err);
+
+    if (!rc)
+        rc = put_model(run, err);
+    if (!rc) {
+        put_settings(run);
+        count_work(run);
+        rc = calibrate(run, err);
+    }
+    if (!rc)
+        rc = limits(run, err);
+    if (!rc)
+        rc = plan(run, err);
+    if (!rc)
+        rc = gd_bench_matmul(run, err);
+    if (!rc)
+        rc = gd_bench_scoring(run, err);
+    if (!rc)
+        rc = gd_bench_curves(run, err);
+    if (!rc)
+        rc = memory(run, err);
+    return rc;
+}
+
+static void put_head(gd_bench_run *run)
+{
+    const time_t now = time(NULL);
+    char when[32] = "";
+    struct tm utc;
+
+    if (gmtime_r(&now, &utc))
+        (void)strftime(when, sizeof when, "%Y-%m-%d %H:%M UTC", &utc);
+    gd_put_text(&run->out, run->out.root, "format", "guerdon-bench/1");
+    gd_put_text(&run->out, run->out.root, "guerdon", GD_VERSION);
+    gd_put_text(&run->out, run->out.root, "when", when);
+    gd_machine_put(&run->out, gd_put_object(&run->out, run->out.root, "machine"));
+}
+
+/* jansson's memory is not ours: a copy is. */
+static gd_status dump(const gd_bench_run *run, char **json, gd_error *err)
+{
+    char *const text = run->out.failed ? NULL : json_dumps(run->out.root, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
+    json_malloc_t get;
+    json_free_t release;
+
+    json_get_alloc_funcs(&get, &release);
+    *json = text ? gd_strdup(text) : NULL;
+    release(text);
+    return *json ? GD_OK : gd_fail_memory(err, text ? strlen(text) + 1 : 0);
+}
+
+gd_status gd_bench(const gd_options *options, const gd_bench_options *how, char **json, gd_error *err)
+{
+    gd_bench_options usual;
+    gd_bench_run run = { .options = options, .how = how ? how : &usual, .began = gd_bench_now(),
+                         .cache = gd_machine_cache() };
+    gd_status rc;
+
+    *json = NULL;
+    gd_bench_options_init(&usual);
+    rc = check_options(run.how, err);
+    if (rc)
+        return rc;
+    run.budget = run.how->seconds > 0 ? run.how->seconds : DEFAULT_SECONDS;
+    run.threads = options->threads ? options->threads : gd_cpu_count();
+    run.out.root = json_object();
+    put_head(&run);
+    rc = measure(&run, err);
+    if (!rc) {
+        gd_put_real(&run.out, run.out.root, "seconds", gd_bench_now() - run.began);
+        rc = dump(&run, json, err);
+    }
+    gd_bench_texts_free(&run.given);
+    gd_model_close(run.model);
+    json_decref(run.out.root);
+    return rc;
+}

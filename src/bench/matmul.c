@@ -1,0 +1,333 @@
+/* matmul.c - the matrix products of the model's own layers, alone, with few rows and with many.
+ *
+ * The products are done in the order of the model, layer after layer, over as many layers as outgrow the last cache: a
+ * weight is as far away as it is in a real run.  What could be reached is the smaller of the peak and of what memory
+ * brings in: bandwidth times operations for each byte. */
+#include "base/error.h"
+#include "base/mem.h"
+#include "bench/peak.h"
+#include "bench/run.h"
+#include "quant-free/bf16.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { MOST_SHAPES = 16, MOST_ROUNDS = 15, NAME_ROOM = 96 };
+
+static const size_t row_points[] = { 1, 4, 16, 64, 256, 1024 };
+enum { ROW_POINTS = sizeof row_points / sizeof row_points[0] };
+
+/* Products of the same size are one shape. */
+typedef struct shape {
+    size_t in, out;
+    gd_dtype result;                          /* type of the output, of the first of them */
+    char names[NAME_ROOM];                    /* "q_proj, o_proj" */
+    size_t products;                          /* in a pass */
+    double spent;                             /* seconds of the pass at hand */
+    double took[ROW_POINTS][MOST_ROUNDS];     /* of one product */
+} shape;
+
+typedef struct product {
+    shape *shape;
+    gd_weight *weight;
+} product;
+
+typedef struct matmul {
+    gd_bench_run *run;
+    const gd_backend *backend;
+    gd_device *device;
+    shape shapes[MOST_SHAPES];
+    size_t shape_count;
+    product *products;
+    size_t product_count, product_room;
+    void *in, *out;
+} matmul;
+
+static bool is_layer_linear(const gd_plan *plan, const gd_plan_stage *stage, size_t step)
+{
+    return stage->layer >= 0 && plan->steps[step].op == GD_OP_linear;
+}
+
+/* Bytes of the matrices of one layer, as operands. */
+static double layer_bytes(const gd_plan *plan)
+{
+    double bytes = 0;
+
+    for (size_t i = 0; i < plan->stage_count; i++) {
+        const gd_plan_stage *const stage = &plan->stages[i];
+
+        for (size_t s = stage->first_step; s < stage->first_step + stage->step_count; s++)
+            if (is_layer_linear(plan, stage, s))
+                bytes += (double)plan->steps[s].w[0].shape[0] * (double)plan->steps[s].w[0].shape[1];
+    }
+    return bytes * (double)gd_dtype_size(plan->operand) / (double)plan->layers;
+}
+
+static size_t layers_wanted(const gd_bench_run *run)
+{
+    const double want = ceil(2 * (double)run->cache / layer_bytes(run->model->plan));
+
+    return want < (double)run->model->plan->layers ? (size_t)want : run->model->plan->layers;
+}
+
+/* Seconds of a pass with m rows, about. */
+static double pass_seconds(const gd_bench_run *run, size_t m)
+{
+    const double bytes = layer_bytes(run->model->plan) * (double)layers_wanted(run);
+    const double operations = 2 * bytes / (double)gd_dtype_size(run->model->plan->operand) * (double)m;
+    /* without a known peak: what scoring needed for as many rows */
+    const double computing = run->peak > 0 ? operations / run->peak
+                                           : run->row_seconds * operations / (run->row_flops > 0 ? run->row_flops : 1);
+
+    return 1.3 * fmax(computing, bytes / run->bandwidth) + 2e-5;
+}
+
+double gd_bench_matmul_plan(gd_bench_run *run, double seconds)
+{
+    double all = 0, once;
+
+    run->matmul.size = 0;
+    while (run->matmul.size < ROW_POINTS) {
+        once = pass_seconds(run, row_points[run->matmul.size]);
+        if (run->matmul.size >= 2 && (all + once) * 3 > seconds)
+            break;
+        all += once;
+        run->matmul.size++;
+    }
+    run->matmul.whole = run->matmul.size == ROW_POINTS;
+    run->matmul.rounds = all * MOST_ROUNDS <= seconds ? MOST_ROUNDS : (unsigned)(seconds / all);
+    if (run->matmul.rounds < 1)
+        run->matmul.rounds = 1;
+    return all * run->matmul.rounds;
+}
+
+/* ---- what there is to multiply ---- */
+
+/* "model.layers.0.self_attn.q_proj.weight" as "q_proj". */
+static void add_name(shape *s, const char *weight)
+{
+    const size_t len = strlen(weight), tail = strlen(".weight");
+    const size_t end = len > tail && !strcmp(weight + len - tail, ".weight") ? len - tail : len;
+    size_t begin = end, used = strlen(s->names);
+    char name[NAME_ROOM];
+
+    while (begin > 0 && weight[begin - 1] != '.')
+        begin--;
+    if (end - begin >= sizeof name)
+        return;
+    memcpy(name, weight + begin, end - begin);
+    name[end - begin] = '\0';
+    if (strstr(s->names, name) || used + strlen(name) + 3 > sizeof s->names)
+        return;
+    if (used) {
+        memcpy(s->names + used, ", ", 3);
+        used += 2;
+    }
+    memcpy(s->names + used, name, strlen(name) + 1);
+}
+
+static shape *find_shape(matmul *m, const gd_plan_step *step)
+{
+    const gd_dtype result = m->run->model->plan->buffers[step->out].dtype;
+    shape *s = m->shapes;
+
+    while (s < m->shapes + m->shape_count && (s->in != step->w[0].shape[1] || s->out != step->w[0].shape[0]))
+        s++;
+    if (s == m->shapes + MOST_SHAPES)
+        return NULL;
+    if (s == m->shapes + m->shape_count) {
+        m->shape_count++;
+        s->in = step->w[0].shape[1];
+        s->out = step->w[0].shape[0];
+        s->result = result;
+    }
+    add_name(s, step->w[0].name);
+    return s;
+}
+
+static gd_status add_product(matmul *m, const gd_plan_step *step, gd_error *err)
+{
+    const gd_view *const view = gd_weights_find(m->run->model->weights, step->w[0].name);
+    shape *const s = find_shape(m, step);
+    product one = { s, NULL };
+    gd_status rc;
+
+    if (!s || !view) /* more shapes than any model has, or a name that only the engine's binding knows */
+        return GD_OK;
+    if (!gd_grow((void **)&m->products, &m->product_room, m->product_count + 1, sizeof *m->products))
+        return gd_fail_memory(err, (m->product_count + 1) * sizeof *m->products);
+    rc = m->backend->weight_load(m->device, &one.weight, GD_WEIGHT_MATRIX, view, err);
+    if (rc)
+        return rc;
+    s->products++;
+    m->products[m->product_count++] = one;
+    return GD_OK;
+}
+
+static gd_status add_products(matmul *m, gd_error *err)
+{
+    const gd_plan *const plan = m->run->model->plan;
+    const size_t layers = layers_wanted(m->run);
+    gd_status rc = GD_OK;
+
+    for (size_t i = 0; !rc && i < plan->stage_count; i++) {
+        const gd_plan_stage *const stage = &plan->stages[i];
+
+        for (size_t s = stage->first_step; !rc && s < stage->first_step + stage->step_count; s++)
+            if (is_layer_linear(plan, stage, s) && (size_t)stage->layer < layers)
+                rc = add_product(m, &plan->steps[s], err);
+    }
+    return rc;
+}
+
+/* Values of an ordinary size: denormals or infinities might run at another speed. */
+static void fill(void *p, gd_dtype type, size_t count)
+{
+    uint32_t state = 1;
+
+    for (size_t i = 0; i < count; i++) {
+        const float v = (float)(state >> 8) * 0x1p-23f - 1;
+
+        state = state * 1664525u + 1013904223u;
+        if (type == GD_F32)
+            ((float *)p)[i] = v;
+        else
+            ((gd_bf16 *)p)[i] = gd_bf16_from_f32(v);
+    }
+}
+
+static gd_status open_matmul(matmul *m, gd_error *err)
+{
+    const gd_model *const model = m->run->model;
+    const gd_device_options options = { .threads = m->run->threads, .isa = m->run->options->isa,
+                                        .operand = model->plan->operand };
+    const size_t rows = row_points[m->run->matmul.size - 1];
+    gd_limits limits = { .tile_rows = rows, .max_position = 1, .head_dim = 2, .heads = 1, .kv_heads = 1 };
+    gd_status rc = m->backend->open(&m->device, &options, err);
+
+    if (!rc)
+        rc = add_products(m, err);
+    for (size_t s = 0; s < m->shape_count; s++) {
+        limits.max_in = m->shapes[s].in > limits.max_in ? m->shapes[s].in : limits.max_in;
+        limits.max_out = m->shapes[s].out > limits.max_out ? m->shapes[s].out : limits.max_out;
+    }
+    if (!rc)
+        rc = m->backend->prepare(m->device, &limits, err);
+    if (!rc)
+        rc = m->backend->buffer_alloc(m->device, &m->in, rows * limits.max_in * sizeof(float) + 64, err);
+    if (!rc)
+        rc = m->backend->buffer_alloc(m->device, &m->out, rows * limits.max_out * sizeof(float) + 64, err);
+    if (!rc)
+        fill(m->in, model->plan->operand, rows * limits.max_in);
+    return rc;
+}
+
+static void close_matmul(matmul *m)
+{
+    for (size_t p = 0; p < m->product_count; p++)
+        m->backend->weight_free(m->device, m->products[p].weight);
+    if (m->in)
+        m->backend->buffer_free(m->device, m->in);
+    if (m->out)
+        m->backend->buffer_free(m->device, m->out);
+    m->backend->close(m->device);
+    gd_free(m->products);
+}
+
+/* ---- doing it ---- */
+
+static void pass(matmul *m, size_t rows)
+{
+    const gd_dtype operand = m->run->model->plan->operand;
+
+    for (size_t p = 0; p < m->product_count; p++) {
+        shape *const s = m->products[p].shape;
+        gd_call call = { .in = { { m->in, operand, rows, s->in, s->in } },
+                         .out = { m->out, s->result, rows, s->out, s->out },
+                         .w = { m->products[p].weight } };
+        const double start = gd_bench_now();
+
+        m->backend->run[GD_OP_linear](m->device, &call);
+        s->spent += gd_bench_now() - start;
+    }
+}
+
+/* As many passes as the clock can see. */
+static void measure(matmul *m, size_t point, unsigned round)
+{
+    const double once = pass_seconds(m->run, row_points[point]);
+    const size_t passes = once < 0.01 ? (size_t)ceil(0.01 / once) : 1;
+
+    for (size_t s = 0; s < m->shape_count; s++)
+        m->shapes[s].spent = 0;
+    for (size_t i = 0; i < passes; i++)
+        pass(m, row_points[point]);
+    for (size_t s = 0; s < m->shape_count; s++)
+        if (m->shapes[s].products)
+            m->shapes[s].took[point][round] = m->shapes[s].spent / (double)(passes * m->shapes[s].products);
+}
+
+static void put_product(matmul *m, shape *s, size_t point, json_t *list)
+{
+    gd_bench_run *const run = m->run;
+    const double rows = (double)row_points[point], in = (double)s->in, out = (double)s->out;
+    const double operand = (double)gd_dtype_size(run->model->plan->operand);
+    const double operations = 2 * rows * in * out;
+    const double bytes = operand * (in * out + rows * in) + rows * out * (double)gd_dtype_size(s->result);
+    const double by_memory = run->bandwidth * operations / bytes;
+    const double limit = run->peak > 0 ? fmin(run->peak, by_memory) : NAN;
+    double spread;
+    const double seconds = gd_bench_median(s->took[point], run->matmul.rounds, &spread);
+    json_t *const one = gd_put_object(&run->out, list, NULL);
+
+    gd_put_text(&run->out, one, "weights", s->names);
+    gd_put_size(&run->out, one, "m", row_points[point]);
+    gd_put_size(&run->out, one, "n", s->out);
+    gd_put_size(&run->out, one, "k", s->in);
+    gd_put_real(&run->out, one, "gflops", operations / seconds * 1e-9);
+    gd_put_real(&run->out, one, "gb_per_s", bytes / seconds * 1e-9);
+    gd_put_real(&run->out, one, "limit_gflops", limit * 1e-9);
+    gd_put_real(&run->out, one, "of_limit", operations / seconds / limit);
+    gd_put_real(&run->out, one, "of_peak", run->peak > 0 ? operations / seconds / run->peak : NAN);
+    gd_put_size(&run->out, one, "runs", run->matmul.rounds);
+    gd_put_real(&run->out, one, "spread", spread);
+}
+
+static void put_matmul(matmul *m)
+{
+    gd_bench_run *const run = m->run;
+    json_t *const into = gd_put_object(&run->out, run->out.root, "matmul");
+    json_t *list;
+
+    gd_put_size(&run->out, into, "layers", layers_wanted(run));
+    gd_put(&run->out, into, "whole", json_boolean(run->matmul.whole));
+    list = gd_put_list(&run->out, into, "products");
+    for (size_t s = 0; s < m->shape_count; s++)
+        for (size_t p = 0; p < run->matmul.size && m->shapes[s].products; p++)
+            put_product(m, &m->shapes[s], p, list);
+}
+
+gd_status gd_bench_matmul(gd_bench_run *run, gd_error *err)
+{
+    matmul *const m = gd_alloc_zero(1, sizeof *m);
+    gd_status rc;
+
+    if (!m)
+        return gd_fail_memory(err, sizeof *m);
+    m->run = run;
+    m->backend = run->model->backend;
+    rc = open_matmul(m, err);
+    if (!rc)
+        pass(m, 1); /* the first touch of everything */
+    for (unsigned round = 0; !rc && round < run->matmul.rounds; round++)
+        for (size_t p = 0; !rc && p < run->matmul.size; p++) {
+            rc = gd_bench_step(run, "matrix products", err);
+            if (!rc)
+                measure(m, p, round);
+        }
+    if (!rc)
+        put_matmul(m);
+    close_matmul(m);
+    gd_free(m);
+    return rc;
+}

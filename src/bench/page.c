@@ -1,0 +1,418 @@
+/* page.c - gd_bench_page(): a result of gd_bench() as a page.
+ *
+ * The JSON may come from anywhere: a part that is missing or of another form leaves a gap, never a fault. */
+#include "bench/page.h"
+
+#include "base/error.h"
+#include "base/html.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { MOST = GD_PAGE_POINTS };
+
+static const json_t *part(const json_t *root, const char *name) { return json_object_get(root, name); }
+
+static const json_t *points_of(const json_t *root, const char *name) { return part(part(root, name), "points"); }
+
+void gd_page_section(gd_buf *b, const char *title, const char *about)
+{
+    gd_buf_str(b, "<section>\n<h2>");
+    gd_html_text(b, title);
+    gd_buf_str(b, "</h2>\n<p>");
+    gd_html_text(b, about);
+    gd_buf_str(b, "</p>\n<div class=\"side\">\n");
+}
+
+void gd_page_section_end(gd_buf *b) { gd_buf_str(b, "</div>\n</section>\n"); }
+
+void gd_page_figure(gd_buf *b, const gd_chart *chart)
+{
+    gd_buf_str(b, "<figure><figcaption>");
+    gd_html_text(b, chart->title);
+    gd_buf_str(b, "</figcaption>\n");
+    gd_chart_svg(b, chart);
+    gd_buf_str(b, "</figure>\n");
+}
+
+/* Some numbers of a list of objects; how many. `inner` names an object inside each, or is NULL. */
+static size_t column(double *values, const json_t *list, const char *inner, const char *key)
+{
+    const size_t count = json_array_size(list) < MOST ? json_array_size(list) : MOST;
+
+    for (size_t i = 0; i < count; i++) {
+        const json_t *const one = json_array_get(list, i);
+
+        values[i] = gd_get_real(inner ? json_object_get(one, inner) : one, key);
+    }
+    return count;
+}
+
+static void cut_note(gd_buf *b, const json_t *curve)
+{
+    if (json_is_false(json_object_get(curve, "whole")))
+        gd_buf_str(b, "<p class=\"soft\">Larger sizes did not fit into the time of this run.</p>\n");
+}
+
+/* ---- peak and bandwidth ---- */
+
+static void peak_table(gd_buf *b, const json_t *root)
+{
+    gd_html_table table = gd_html_table_begin(b, "instruction set|threads|GFLOP/s");
+    const json_t *one;
+    size_t i;
+
+    json_array_foreach(part(root, "peak"), i, one) {
+        gd_html_cell(b, &table, gd_get_text(one, "isa"));
+        gd_html_cell_number(b, &table, gd_get_real(one, "threads"), 0);
+        gd_html_cell_number(b, &table, gd_get_real(one, "gflops"), 1);
+    }
+    gd_html_table_end(b, &table);
+    table = gd_html_table_begin(b, "memory|threads|GB/s");
+    json_array_foreach(part(root, "bandwidth"), i, one) {
+        for (int triad = 0; triad < 2; triad++) {
+            gd_html_cell(b, &table, triad ? "triad a = b + c x" : "reading");
+            gd_html_cell_number(b, &table, gd_get_real(one, "threads"), 0);
+            gd_html_cell_number(b, &table, gd_get_real(one, triad ? "triad_gb_per_s" : "read_gb_per_s"), 1);
+        }
+    }
+    gd_html_table_end(b, &table);
+}
+
+/* One group of bars for each instruction set: one thread, all threads. */
+static void peak_chart(gd_buf *b, const json_t *root)
+{
+    const char *names[MOST];
+    double few[MOST], many[MOST];
+    size_t groups = 0, i;
+    const json_t *one;
+    gd_series series[] = { { .name = "one thread", .y = few }, { .name = "all threads", .y = many } };
+    gd_chart chart = { .title = "Peak of the processor, registers only", .y_label = "GFLOP/s",
+                       .x_label = "instruction set", .series = series, .series_count = 2, .category = names };
+
+    json_array_foreach(part(root, "peak"), i, one) {
+        const char *const name = gd_get_text(one, "isa");
+        size_t g = 0;
+
+        if (!name)
+            continue;
+        while (g < groups && strcmp(names[g], name) != 0)
+            g++;
+        if (g == MOST)
+            break;
+        if (g == groups) {
+            names[groups++] = name;
+            few[g] = many[g] = NAN;
+        }
+        *(gd_get_real(one, "threads") > 1 ? &many[g] : &few[g]) = gd_get_real(one, "gflops");
+    }
+    series[0].count = series[1].count = groups;
+    if (groups)
+        gd_page_figure(b, &chart);
+}
+
+static void limits_section(gd_buf *b, const json_t *root)
+{
+    gd_page_section(b, "What the machine can do",
+                    "The yardsticks of everything below: fused multiply-adds on registers alone, and memory that is "
+                    "larger than the last cache. A multiply-add counts as two operations.");
+    peak_chart(b, root);
+    gd_buf_str(b, "<div>");
+    peak_table(b, root);
+    gd_buf_str(b, "</div>\n");
+    gd_page_section_end(b);
+}
+
+/* ---- matrix products ---- */
+
+typedef struct product_lines {
+    char names[GD_CHART_SERIES][64];
+    double m[GD_CHART_SERIES][MOST], part[GD_CHART_SERIES][MOST];
+    gd_series series[GD_CHART_SERIES];
+    size_t count;
+} product_lines;
+
+static void size_name(gd_buf *b, const json_t *product)
+{
+    gd_buf_fixed(b, gd_get_real(product, "k"), 0);
+    gd_buf_str(b, " \xe2\x86\x92 ");
+    gd_buf_fixed(b, gd_get_real(product, "n"), 0);
+}
+
+/* Products of one size follow each other: a line for each size. */
+static void collect_products(product_lines *lines, const json_t *products)
+{
+    double n = NAN, k = NAN;
+    const json_t *one;
+    size_t i;
+
+    json_array_foreach(products, i, one) {
+        gd_series *s;
+
+        if (gd_get_real(one, "n") != n || gd_get_real(one, "k") != k) {
+            gd_buf name = { 0 };
+
+            if (lines->count == GD_CHART_SERIES)
+                return;
+            n = gd_get_real(one, "n");
+            k = gd_get_real(one, "k");
+            size_name(&name, one);
+            if (gd_buf_cstr(&name) && name.len < sizeof lines->names[0])
+                memcpy(lines->names[lines->count], name.data, name.len + 1);
+            gd_buf_free(&name);
+            s = &lines->series[lines->count];
+            *s = (gd_series){ lines->names[lines->count], lines->m[lines->count], lines->part[lines->count], 0 };
+            lines->count++;
+        }
+        s = &lines->series[lines->count - 1];
+        if (s->count == MOST)
+            continue;
+        lines->m[lines->count - 1][s->count] = gd_get_real(one, "m");
+        lines->part[lines->count - 1][s->count++] = gd_get_real(one, "of_limit");
+    }
+}
+
+static void product_table(gd_buf *b, const json_t *products)
+{
+    gd_html_table table = gd_html_table_begin(b, "size|rows|GFLOP/s|of peak|of limit");
+    const json_t *one;
+    size_t i;
+
+    json_array_foreach(products, i, one) {
+        gd_buf name = { 0 };
+
+        size_name(&name, one);
+        gd_html_cell(b, &table, gd_buf_cstr(&name));
+        gd_buf_free(&name);
+        gd_html_cell_number(b, &table, gd_get_real(one, "m"), 0);
+        gd_html_cell_number(b, &table, gd_get_real(one, "gflops"), 1);
+        gd_html_cell_number(b, &table, gd_get_real(one, "of_peak"), 2);
+        gd_html_cell_number(b, &table, gd_get_real(one, "of_limit"), 2);
+    }
+    gd_html_table_end(b, &table);
+}
+
+/* Which weights have which size. */
+static void product_names(gd_buf *b, const json_t *products)
+{
+    const char *last = NULL;
+    const json_t *one;
+    size_t i;
+
+    gd_buf_str(b, "<p class=\"soft\">");
+    json_array_foreach(products, i, one) {
+        const char *const weights = gd_get_text(one, "weights");
+
+        if (!weights || (last && !strcmp(last, weights)))
+            continue;
+        gd_buf_str(b, last ? "; " : "");
+        size_name(b, one);
+        gd_buf_str(b, ": ");
+        gd_html_text(b, weights);
+        last = weights;
+    }
+    gd_buf_str(b, "</p>\n");
+}
+
+static void matmul_section(gd_buf *b, const json_t *root)
+{
+    const json_t *const matmul = part(root, "matmul"), *const products = part(matmul, "products");
+    product_lines lines = { .count = 0 };
+    gd_chart chart = { .title = "Matrix products: part of what could be reached", .x_label = "rows",
+                       .y_label = "rate / limit", .series = lines.series, .log_x = true, .mark_label = "the limit",
+                       .mark_y = 1 };
+
+    gd_page_section(b, "The model's matrix products",
+                    "Alone, in the order of the layers, so that each weight comes from memory. The limit is the "
+                    "smaller of the peak and of what memory can bring in. A little matrix may stay in a cache and pass "
+                    "it.");
+    collect_products(&lines, products);
+    chart.series_count = lines.count;
+    if (lines.count)
+        gd_page_figure(b, &chart);
+    product_table(b, products);
+    gd_page_section_end(b);
+    product_names(b, products);
+    cut_note(b, matmul);
+}
+
+/* ---- scoring ---- */
+
+static void scoring_section(gd_buf *b, const json_t *root)
+{
+    static const struct {
+        const char *key, *name;
+        unsigned decimals;
+    } rows[] = {
+        { "tokens", "tokens", 0 },       { "rows", "rows computed", 0 },   { "seconds", "seconds", 3 },
+        { "tokens_per_s", "tokens/s", 1 }, { "rows_per_s", "rows/s", 1 },  { "pairs_per_s", "pairs/s", 2 },
+        { "linear_gflops", "GFLOP/s", 1 }, { "of_peak", "of peak", 2 },    { "spread", "spread", 2 },
+    };
+    const json_t *const scoring = part(root, "scoring"), *const texts = part(root, "texts");
+    gd_html_table table;
+
+    gd_page_section(b, "Scoring",
+                    "Whole texts to scores, tokenizer included. Both ways give the same scores. GFLOP/s and part of "
+                    "the peak are of the linear layers, over the whole time.");
+    table = gd_html_table_begin(b, "|shared prefixes once|each text on its own");
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        gd_html_cell(b, &table, rows[i].name);
+        gd_html_cell_number(b, &table, gd_get_real(part(scoring, "shared"), rows[i].key), rows[i].decimals);
+        gd_html_cell_number(b, &table, gd_get_real(part(scoring, "alone"), rows[i].key), rows[i].decimals);
+    }
+    gd_html_table_end(b, &table);
+    gd_page_section_end(b);
+    gd_buf_str(b, "<p class=\"soft\">");
+    gd_buf_fixed(b, gd_get_real(texts, "count"), 0);
+    gd_buf_str(b, " texts: ");
+    if (gd_get_text(texts, "from"))
+        gd_html_text(b, gd_get_text(texts, "from"));
+    gd_buf_str(b, ".</p>\n");
+}
+
+/* ---- curves ---- */
+
+/* Rows a second at which the linear layers would run at their peak; NaN when that is not known. */
+static double rows_at_peak(const json_t *root)
+{
+    const json_t *const alone = part(part(root, "scoring"), "alone");
+    const double rate = gd_get_real(alone, "rows_per_s"), share = gd_get_real(alone, "of_peak");
+
+    return rate / share;
+}
+
+/* A curve of rates, with its table. */
+static void rate_section(gd_buf *b, const json_t *root, const char *name, const char *key, const gd_chart *labels,
+                         const char *about)
+{
+    double x[MOST], y[MOST];
+    const json_t *const points = points_of(root, name);
+    gd_series series = { .x = x, .y = y, .count = column(x, points, NULL, key) };
+    gd_chart chart = *labels;
+    gd_html_table table;
+    gd_buf heads = { 0 };
+
+    (void)column(y, points, NULL, "rows_per_s");
+    chart.series = &series;
+    chart.series_count = 1;
+    chart.log_x = true;
+    chart.mark_label = "linear layers at peak";
+    chart.mark_y = rows_at_peak(root);
+    gd_page_section(b, !strcmp(name, "batch") ? "Rate against batch size" : "Rate against text length", about);
+    if (series.count)
+        gd_page_figure(b, &chart);
+    gd_buf_printf(&heads, "%s|rows|rows/s|spread", labels->x_label);
+    table = gd_html_table_begin(b, gd_buf_cstr(&heads) ? heads.data : "");
+    for (size_t i = 0; i < series.count; i++) {
+        const json_t *const one = json_array_get(points, i);
+
+        gd_html_cell_number(b, &table, x[i], 0);
+        gd_html_cell_number(b, &table, gd_get_real(one, "rows"), 0);
+        gd_html_cell_number(b, &table, y[i], 1);
+        gd_html_cell_number(b, &table, gd_get_real(one, "spread"), 2);
+    }
+    gd_html_table_end(b, &table);
+    gd_buf_free(&heads);
+    gd_page_section_end(b);
+    cut_note(b, part(root, name));
+}
+
+static void length_fit(gd_buf *b, const json_t *root)
+{
+    const json_t *const fit = part(part(root, "length"), "fit");
+
+    if (!json_is_object(fit))
+        return;
+    gd_buf_str(b, "<p>Fitted: a row takes ");
+    gd_buf_fixed(b, 1e6 * gd_get_real(fit, "seconds_per_row"), 1);
+    gd_buf_str(b, " \xc2\xb5s, and ");
+    gd_buf_fixed(b, 1e6 * gd_get_real(fit, "seconds_per_row_and_key"), 4);
+    gd_buf_str(b, " \xc2\xb5s more for each key that it attends to: ");
+    gd_buf_fixed(b, 100 * gd_get_real(fit, "attention_part_of_longest"), 1);
+    gd_buf_str(b, " % of the time of the longest text here.</p>\n");
+}
+
+static void answers_section(gd_buf *b, const json_t *root)
+{
+    double x[MOST], shared[MOST], alone[MOST];
+    const json_t *const answers = part(root, "answers"), *const points = points_of(root, "answers");
+    const gd_series series[] = {
+        { "the prompt once", x, shared, column(x, points, NULL, "answers") },
+        { "each answer with its own prompt", x, alone, column(alone, points, "alone", "tokens_per_s") },
+    };
+    const gd_chart chart = { .title = "Tokens scored against answers to one prompt", .x_label = "answers",
+                             .y_label = "tokens/s", .series = series, .series_count = 2, .log_x = true };
+    gd_html_table table;
+
+    (void)column(shared, points, "shared", "tokens_per_s");
+    gd_page_section(b, "Many answers to one prompt",
+                    "Best of N: the prompt is computed once for all its answers. The token ratio says how much faster "
+                    "that can be at most.");
+    if (series[0].count)
+        gd_page_figure(b, &chart);
+    table = gd_html_table_begin(b, "answers|seconds, prompt once|seconds, each alone|faster by|token ratio|of it");
+    for (size_t i = 0; i < series[0].count; i++) {
+        const json_t *const one = json_array_get(points, i);
+
+        gd_html_cell_number(b, &table, x[i], 0);
+        gd_html_cell_number(b, &table, gd_get_real(part(one, "shared"), "seconds"), 3);
+        gd_html_cell_number(b, &table, gd_get_real(part(one, "alone"), "seconds"), 3);
+        gd_html_cell_number(b, &table, gd_get_real(one, "speed_up"), 2);
+        gd_html_cell_number(b, &table, gd_get_real(one, "tokens_per_row"), 2);
+        gd_html_cell_number(b, &table, gd_get_real(one, "of_tokens_per_row"), 2);
+    }
+    gd_html_table_end(b, &table);
+    gd_page_section_end(b);
+    gd_buf_str(b, "<p class=\"soft\">A prompt of ");
+    gd_buf_fixed(b, gd_get_real(answers, "prompt_tokens"), 0);
+    gd_buf_str(b, " tokens, answers of ");
+    gd_buf_fixed(b, gd_get_real(answers, "answer_tokens"), 0);
+    gd_buf_str(b, ".</p>\n");
+}
+
+static void curve_sections(gd_buf *b, const json_t *root)
+{
+    const gd_chart batch = { .title = "Rows a second against batch tokens", .x_label = "batch tokens",
+                             .y_label = "rows/s" };
+    const gd_chart length = { .title = "Rows a second against text length", .x_label = "tokens of a text",
+                              .y_label = "rows/s" };
+
+    rate_section(b, root, "batch", "batch_tokens", &batch,
+                 "One batch of so many tokens (--batch-tokens), of texts that share nothing.");
+    rate_section(b, root, "length", "length", &length,
+                 "Texts of one length, that share nothing. What a row costs grows with the keys that it attends to.");
+    length_fit(b, root);
+    answers_section(b, root);
+}
+
+gd_status gd_bench_page(const char *json, char **html, gd_error *err)
+{
+    gd_buf b = { 0 };
+    json_t *root = NULL;
+    const char *format;
+    gd_status rc;
+
+    *html = NULL;
+    rc = gd_json_parse(&root, json, strlen(json), "the result", err);
+    if (rc)
+        return rc;
+    format = gd_get_text(root, "format");
+    if (!format || strcmp(format, "guerdon-bench/1") != 0) {
+        json_decref(root);
+        return gd_fail(err, GD_EFORMAT, "the result's \"format\" is %s, but guerdon-bench/1 is expected",
+                       format ? format : "missing");
+    }
+    gd_page_head(&b, root);
+    limits_section(&b, root);
+    matmul_section(&b, root);
+    scoring_section(&b, root);
+    curve_sections(&b, root);
+    gd_page_tail(&b, root);
+    json_decref(root);
+    if (!gd_buf_cstr(&b)) {
+        gd_buf_free(&b);
+        return gd_fail_memory(err, b.len);
+    }
+    *html = b.data;
+    return GD_OK;
+}

@@ -1,0 +1,20 @@
+/* page.h - what the files of gd_bench_page() share. */
+#ifndef GD_BENCH_PAGE_H
+#define GD_BENCH_PAGE_H
+
+#include "base/buf.h"
+#include "base/chart.h"
+#include "bench/result.h"
+
+enum { GD_PAGE_POINTS = 32 }; /* of a curve, at most */
+
+/* A heading, a paragraph, and what stands side by side below where there is room. */
+void gd_page_section(gd_buf *b, const char *title, const char *about);
+void gd_page_section_end(gd_buf *b);
+void gd_page_figure(gd_buf *b, const gd_chart *chart);
+
+/* page_words.c: the beginning (what was measured, the main figures) and the end (start, memory, the machine). */
+void gd_page_head(gd_buf *b, const json_t *root);
+void gd_page_tail(gd_buf *b, const json_t *root);
+
+#endif

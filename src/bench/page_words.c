@@ -1,0 +1,244 @@
+/* page_words.c - the parts of the page that are words: what was measured, on which machine, in how much memory. */
+#include "bench/page.h"
+
+#include "base/html.h"
+
+#include <math.h>
+#include <string.h>
+
+static const json_t *part(const json_t *root, const char *name) { return json_object_get(root, name); }
+
+static void text_or(gd_buf *b, const json_t *object, const char *key, const char *otherwise)
+{
+    const char *const text = gd_get_text(object, key);
+
+    gd_html_text(b, text ? text : otherwise);
+}
+
+/* 15,231,233,024 bytes as "14.19 GiB". */
+static void bytes(gd_buf *b, double value)
+{
+    static const char *const units[] = { " bytes", " KiB", " MiB", " GiB", " TiB" };
+    size_t unit = 0;
+
+    if (!(value >= 0)) {
+        gd_buf_str(b, "not known");
+        return;
+    }
+    for (; value >= 1024 && unit + 1 < sizeof units / sizeof units[0]; unit++)
+        value /= 1024;
+    gd_buf_fixed(b, value, unit ? 2 : 0);
+    gd_buf_str(b, units[unit]);
+}
+
+/* A table of two columns of words. */
+static void words_begin(gd_buf *b) { gd_buf_str(b, "<div class=\"table\"><table class=\"words\">\n"); }
+static void words_end(gd_buf *b) { gd_buf_str(b, "</table></div>\n"); }
+
+static void row_begin(gd_buf *b, const char *name)
+{
+    gd_buf_str(b, "<tr><th>");
+    gd_html_text(b, name);
+    gd_buf_str(b, "</th><td>");
+}
+
+static void row_end(gd_buf *b) { gd_buf_str(b, "</td></tr>\n"); }
+
+static void text_row(gd_buf *b, const char *name, const json_t *object, const char *key)
+{
+    row_begin(b, name);
+    text_or(b, object, key, "not known");
+    row_end(b);
+}
+
+static void number_row(gd_buf *b, const char *name, double value, unsigned decimals, const char *unit)
+{
+    row_begin(b, name);
+    if (isfinite(value)) {
+        gd_buf_fixed(b, value, decimals);
+        gd_html_text(b, unit);
+    } else {
+        gd_buf_str(b, "not measured");
+    }
+    row_end(b);
+}
+
+static void bytes_row(gd_buf *b, const char *name, double value)
+{
+    row_begin(b, name);
+    bytes(b, value);
+    row_end(b);
+}
+
+void gd_page_head(gd_buf *b, const json_t *root)
+{
+    const json_t *const settings = part(root, "settings"), *const scoring = part(root, "scoring");
+    const json_t *const model = part(root, "model"), *const alone = part(scoring, "alone");
+
+    gd_html_begin(b, "How fast this model runs on this machine");
+    gd_buf_str(b, "<p>");
+    text_or(b, model, "model", "a model");
+    gd_buf_str(b, "</p>\n<p class=\"soft\">guerdon ");
+    text_or(b, root, "guerdon", "of an unknown version");
+    gd_buf_str(b, ", ");
+    text_or(b, root, "when", "at an unknown time");
+    gd_buf_str(b, "</p>\n");
+    words_begin(b);
+    text_row(b, "Architecture", model, "architecture");
+    row_begin(b, "Parameters");
+    gd_chart_number(b, gd_get_real(model, "parameters"));
+    row_end(b);
+    row_begin(b, "Run with");
+    text_or(b, settings, "backend", "?");
+    gd_buf_str(b, ", ");
+    text_or(b, settings, "isa", "?");
+    gd_buf_str(b, ", ");
+    text_or(b, settings, "precision", "?");
+    gd_buf_str(b, ", ");
+    gd_buf_fixed(b, gd_get_real(settings, "threads"), 0);
+    gd_buf_str(b, " threads");
+    row_end(b);
+    number_row(b, "Scoring, each text on its own", gd_get_real(alone, "tokens_per_s"), 1, " tokens/s");
+    number_row(b, "Part of the peak, linear layers", 100 * gd_get_real(alone, "of_peak"), 1, " %");
+    number_row(b, "Pairs", gd_get_real(part(scoring, "shared"), "pairs_per_s"), 2, " pairs/s");
+    number_row(b, "Shared prefixes make pairs faster", gd_get_real(scoring, "speed_up"), 2, " times");
+    words_end(b);
+}
+
+static void start_section(gd_buf *b, const json_t *root)
+{
+    const json_t *const start = part(root, "start");
+    const char *const keys[] = { "first", "again" }, *const names[] = { "first time", "again" };
+    gd_html_table table;
+
+    gd_page_section(b, "Start",
+                    "From nothing to the score of one short text, inside a running process. The first time, the "
+                    "model's file may come from the disk.");
+    table = gd_html_table_begin(b, "|open, s|first score, s|together, s");
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *const one = part(start, keys[i]);
+
+        if (!json_is_object(one))
+            continue;
+        gd_html_cell(b, &table, names[i]);
+        gd_html_cell_number(b, &table, gd_get_real(one, "open_seconds"), 3);
+        gd_html_cell_number(b, &table, gd_get_real(one, "first_score_seconds"), 3);
+        gd_html_cell_number(b, &table, gd_get_real(one, "seconds"), 3);
+    }
+    gd_html_table_end(b, &table);
+    gd_page_section_end(b);
+}
+
+/* Rate and memory of each budget, when there were budgets. */
+static void budgets(gd_buf *b, const json_t *list)
+{
+    double x[GD_PAGE_POINTS], resident[GD_PAGE_POINTS], rate[GD_PAGE_POINTS], even[GD_PAGE_POINTS];
+    gd_series memory[] = { { "most that was resident", x, resident, 0 }, { "the budget", x, even, 0 } };
+    gd_series speed = { NULL, x, rate, 0 };
+    gd_chart chart = { .title = "Memory against budget", .x_label = "budget, GiB", .y_label = "GiB", .series = memory,
+                       .series_count = 2, .log_x = true };
+    gd_html_table table = gd_html_table_begin(b, "budget, GiB|resident, GiB|rows/s");
+    const json_t *one;
+    size_t i;
+
+    json_array_foreach(list, i, one) {
+        if (i == GD_PAGE_POINTS)
+            break;
+        x[i] = even[i] = gd_get_real(one, "budget_bytes") / 0x1p30;
+        resident[i] = gd_get_real(one, "peak_resident_bytes") / 0x1p30;
+        rate[i] = gd_get_real(one, "rows_per_s");
+        memory[0].count = memory[1].count = speed.count = i + 1;
+        gd_html_cell_number(b, &table, x[i], 2);
+        gd_html_cell_number(b, &table, resident[i], 2);
+        gd_html_cell_number(b, &table, rate[i], 1);
+    }
+    gd_html_table_end(b, &table);
+    gd_page_figure(b, &chart);
+    chart.title = "Rate against budget";
+    chart.y_label = "rows/s";
+    chart.series = &speed;
+    chart.series_count = 1;
+    gd_page_figure(b, &chart);
+}
+
+static void memory_section(gd_buf *b, const json_t *root)
+{
+    const json_t *const memory = part(root, "memory"), *const list = part(memory, "budgets");
+
+    gd_page_section(b, "Memory", "What a run announces, and what it had in memory at most, mapped files included.");
+    words_begin(b);
+    bytes_row(b, "Weights, as they are computed with", gd_get_real(memory, "weights_bytes"));
+    bytes_row(b, "A batch", gd_get_real(memory, "batch_bytes"));
+    bytes_row(b, "Most that was resident", gd_get_real(memory, "peak_resident_bytes"));
+    words_end(b);
+    if (json_array_size(list))
+        budgets(b, list);
+    gd_page_section_end(b);
+    if (!json_array_size(list)) {
+        gd_buf_str(b, "<p>Memory against budget: not measured: ");
+        text_or(b, memory, "not_measured", "no reason is given");
+        gd_buf_str(b, ".</p>\n");
+    }
+}
+
+static void flags_row(gd_buf *b, const json_t *machine)
+{
+    const json_t *flag;
+    size_t i;
+
+    row_begin(b, "Flags");
+    json_array_foreach(part(machine, "flags"), i, flag) {
+        if (i)
+            gd_buf_str(b, " ");
+        if (json_is_string(flag))
+            gd_html_text(b, json_string_value(flag));
+    }
+    row_end(b);
+}
+
+static void caches_row(gd_buf *b, const json_t *machine)
+{
+    const json_t *cache;
+    size_t i;
+
+    row_begin(b, "Caches");
+    json_array_foreach(part(machine, "caches"), i, cache) {
+        gd_buf_str(b, i ? ", L" : "L");
+        gd_buf_fixed(b, gd_get_real(cache, "level"), 0);
+        gd_buf_str(b, " ");
+        text_or(b, cache, "type", "");
+        gd_buf_str(b, " ");
+        bytes(b, gd_get_real(cache, "bytes"));
+    }
+    row_end(b);
+}
+
+static void machine_section(gd_buf *b, const json_t *root)
+{
+    const json_t *const machine = part(root, "machine");
+
+    gd_page_section(b, "The machine", "Figures mean little without it.");
+    words_begin(b);
+    text_row(b, "Processor", machine, "cpu");
+    flags_row(b, machine);
+    number_row(b, "Cores to run on", gd_get_real(machine, "cores"), 0, "");
+    number_row(b, "Threads of a core", gd_get_real(machine, "threads_per_core"), 0, "");
+    caches_row(b, machine);
+    bytes_row(b, "Memory", gd_get_real(machine, "memory_bytes"));
+    text_row(b, "Kernel", machine, "kernel");
+    row_begin(b, "Virtual machine");
+    gd_buf_str(b, json_is_true(part(machine, "virtual_machine")) ? "yes" : "no");
+    row_end(b);
+    text_row(b, "Load at the start", machine, "load");
+    number_row(b, "Time of this run", gd_get_real(root, "seconds"), 0, " s");
+    words_end(b);
+    gd_page_section_end(b);
+}
+
+void gd_page_tail(gd_buf *b, const json_t *root)
+{
+    start_section(b, root);
+    memory_section(b, root);
+    machine_section(b, root);
+    gd_html_end(b);
+}

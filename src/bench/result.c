@@ -1,0 +1,63 @@
+/* result.c - JSON that is written field by field. */
+#include "bench/result.h"
+
+#include <math.h>
+
+void gd_put(gd_result *out, json_t *into, const char *key, json_t *value)
+{
+    /* jansson's _new functions take the value over also when they fail, and refuse NULL */
+    if (key ? json_object_set_new(into, key, value) : json_array_append_new(into, value))
+        out->failed = true;
+}
+
+void gd_put_real(gd_result *out, json_t *into, const char *key, double value)
+{
+    gd_put(out, into, key, isfinite(value) ? json_real(value) : json_null());
+}
+
+void gd_put_size(gd_result *out, json_t *into, const char *key, size_t value)
+{
+    gd_put(out, into, key, json_integer((json_int_t)value));
+}
+
+void gd_put_text(gd_result *out, json_t *into, const char *key, const char *value)
+{
+    json_t *const text = value ? json_string(value) : NULL;
+
+    gd_put(out, into, key, text ? text : json_null());
+}
+
+/* A second reference for the caller would need a second free: what `into` holds is enough. */
+static json_t *put_container(gd_result *out, json_t *into, const char *key, json_t *value)
+{
+    const bool before = out->failed;
+
+    out->failed = false;
+    gd_put(out, into, key, value);
+    if (out->failed)
+        return NULL;
+    out->failed = before;
+    return value;
+}
+
+json_t *gd_put_object(gd_result *out, json_t *into, const char *key)
+{
+    return put_container(out, into, key, json_object());
+}
+
+json_t *gd_put_list(gd_result *out, json_t *into, const char *key)
+{
+    return put_container(out, into, key, json_array());
+}
+
+double gd_get_real(const json_t *object, const char *key)
+{
+    const json_t *const value = json_object_get(object, key);
+
+    return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+const char *gd_get_text(const json_t *object, const char *key)
+{
+    return json_string_value(json_object_get(object, key));
+}

@@ -1,0 +1,27 @@
+/* result.h - JSON that is written field by field and checked once, at the end. */
+#ifndef GD_BENCH_RESULT_H
+#define GD_BENCH_RESULT_H
+
+#include "base/json.h"
+
+typedef struct gd_result {
+    json_t *root;
+    bool failed; /* something did not fit into memory */
+} gd_result;
+
+/* Put a field into an object, or an element behind a list (key NULL).  A number that is not finite becomes null, and
+ * so does a text that is NULL or not UTF-8. `into` may be NULL when an earlier call failed. */
+void gd_put(gd_result *out, json_t *into, const char *key, json_t *value); /* takes value over; NULL is a failure */
+void gd_put_real(gd_result *out, json_t *into, const char *key, double value);
+void gd_put_size(gd_result *out, json_t *into, const char *key, size_t value);
+void gd_put_text(gd_result *out, json_t *into, const char *key, const char *value);
+
+/* The same for a new object or list, which is the caller's to fill and belongs to `into`. */
+json_t *gd_put_object(gd_result *out, json_t *into, const char *key);
+json_t *gd_put_list(gd_result *out, json_t *into, const char *key);
+
+/* Reading it again: NaN where there is no number, NULL where there is no text. */
+double gd_get_real(const json_t *object, const char *key);
+const char *gd_get_text(const json_t *object, const char *key);
+
+#endif

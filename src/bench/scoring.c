@@ -1,0 +1,95 @@
+/* scoring.c - how fast pairs are scored, with shared prefixes and without. */
+#include "bench/job.h"
+
+#include <math.h>
+
+/* Made pairs share about as much as those of a real file do: 1.6 tokens for each row. */
+enum { SHARED = 96, OWN = 32, MOST_PAIRS = 64 };
+
+static gd_status make_texts(gd_bench_run *run, double rows, size_t *left_out, gd_error *err)
+{
+    const double costs = SHARED * 3 + OWN * 4; /* rows of a pair, without sharing and with it */
+    gd_bench_recipe recipe = { .groups = 1, .each = 2, .shared = SHARED, .own = OWN };
+
+    *left_out = 0;
+    if (run->how->input)
+        return gd_bench_texts_read(&run->given, run->model, run->how, (size_t)(rows / 2), left_out, err);
+    if (run->model->encoder.max_length && run->model->encoder.max_length < SHARED + OWN) {
+        recipe.shared = run->model->encoder.max_length / 2;
+        recipe.own = (run->model->encoder.max_length + 1) / 4;
+    }
+    while (recipe.groups < MOST_PAIRS && 2 * (double)recipe.groups * costs <= rows)
+        recipe.groups *= 2;
+    return gd_bench_texts_make(&run->given, &run->words, &recipe, err);
+}
+
+static void put_texts(gd_bench_run *run, size_t left_out)
+{
+    json_t *const texts = gd_put_object(&run->out, run->out.root, "texts");
+
+    gd_put_text(&run->out, texts, "from",
+                run->how->input ? run->how->input
+                                : "made: random words of the model's vocabulary, in pairs of 128 tokens each that have "
+                                  "their first 96 in common");
+    gd_put_size(&run->out, texts, "count", run->given.count);
+    gd_put_size(&run->out, texts, "pairs", 2 * run->given.groups == run->given.count ? run->given.groups : 0);
+    gd_put_size(&run->out, texts, "left_out", left_out);
+}
+
+gd_status gd_bench_scoring_plan(gd_bench_run *run, double *seconds, gd_error *err)
+{
+    gd_bench_count alone, shared;
+    const bool share = run->model->share_prefix;
+    size_t left_out;
+    double rows;
+    gd_status rc = make_texts(run, *seconds / run->row_seconds / 2, &left_out, err);
+
+    if (!rc) {
+        run->model->share_prefix = false;
+        rc = gd_bench_texts_count(&alone, &run->given, run->model, err);
+        run->model->share_prefix = true;
+    }
+    if (!rc)
+        rc = gd_bench_texts_count(&shared, &run->given, run->model, err);
+    run->model->share_prefix = share;
+    if (rc)
+        return rc;
+    put_texts(run, left_out);
+    rows = (double)(alone.rows + shared.rows);
+    *seconds = gd_bench_fit_measure(run, &run->scoring, *seconds, &rows, 1);
+    return GD_OK;
+}
+
+/* What the linear layers did a second, and which part of the peak that is. */
+static void put_work(gd_bench_run *run, const gd_bench_job *job, json_t *into)
+{
+    const double work = (double)job->count.rows * run->row_flops + (double)job->texts->count * run->text_flops;
+    const double rate = work / job->seconds;
+
+    gd_put_real(&run->out, into, "pairs_per_s",
+                2 * job->texts->groups == job->texts->count ? (double)job->texts->groups / job->seconds : NAN);
+    gd_put_real(&run->out, into, "linear_gflops", rate * 1e-9);
+    gd_put_real(&run->out, into, "of_peak", run->peak > 0 ? rate / run->peak : NAN);
+}
+
+gd_status gd_bench_scoring(gd_bench_run *run, gd_error *err)
+{
+    const size_t batch = run->model->batch_rows;
+    gd_bench_job jobs[2] = { { .texts = &run->given, .share = true, .batch_rows = batch },
+                             { .texts = &run->given, .share = false, .batch_rows = batch } };
+    gd_status rc = gd_bench_jobs_run(run, jobs, 2, run->scoring.rounds, "scoring", err);
+    json_t *scoring;
+
+    if (rc)
+        return rc;
+    scoring = gd_put_object(&run->out, run->out.root, "scoring");
+    for (size_t j = 0; j < 2; j++) {
+        json_t *const one = gd_put_object(&run->out, scoring, j ? "alone" : "shared");
+
+        gd_bench_job_put(run, &jobs[j], one);
+        put_work(run, &jobs[j], one);
+    }
+    gd_put_real(&run->out, scoring, "tokens_per_row", (double)jobs[0].count.tokens / (double)jobs[0].count.rows);
+    gd_put_real(&run->out, scoring, "speed_up", jobs[1].seconds / jobs[0].seconds);
+    return GD_OK;
+}

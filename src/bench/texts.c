@@ -1,0 +1,210 @@
+/* texts.c - texts to score. */
+#include "bench/texts.h"
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "data/record.h"
+#include "reward/batch.h"
+#include "reward/encode.h"
+
+#include <string.h>
+
+static uint32_t next_random(gd_bench_words *words, size_t below)
+{
+    words->random = words->random * 1664525u + 1013904223u;
+    return (uint32_t)(((uint64_t)(words->random >> 8) * below) >> 24);
+}
+
+/* A token of a space and some letters, as vocabularies write it: U+0120 for the space. */
+static bool looks_like_a_word(const char *content)
+{
+    size_t letters = 0;
+
+    if (!content || (unsigned char)content[0] != 0xc4 || (unsigned char)content[1] != 0xa0)
+        return false;
+    while ((content[2 + letters] | 0x20) >= 'a' && (content[2 + letters] | 0x20) <= 'z')
+        letters++;
+    return letters && letters + 2 < GD_BENCH_WORD_ROOM && content[2 + letters] == '\0';
+}
+
+/* Whether a text of this word twice is two tokens: not every token is one that text gets. */
+static gd_status try_word(gd_bench_words *words, const gd_tokenizer *tokenizer, const char *letters, gd_ids *ids,
+                          gd_error *err)
+{
+    char *const word = words->word[words->count];
+    char twice[2 * GD_BENCH_WORD_ROOM];
+    const size_t len = strlen(letters) + 1;
+    gd_status rc;
+
+    word[0] = ' ';
+    memcpy(word + 1, letters, len);
+    memcpy(twice, word, len);
+    memcpy(twice + len, word, len);
+    rc = gd_tokenize(tokenizer, twice, 2 * len, ids, err);
+    if (!rc && ids->len == 2 + words->frame)
+        words->count++;
+    return rc;
+}
+
+gd_status gd_bench_words_find(gd_bench_words *words, const gd_tokenizer *tokenizer, gd_error *err)
+{
+    const size_t size = gd_tokenizer_size(tokenizer), step = size % 7919 ? 7919 : 1; /* a prime: each id once */
+    size_t before, after;
+    gd_ids ids = { 0 };
+    gd_status rc = GD_OK;
+
+    *words = (gd_bench_words){ .random = 1, .exact = true };
+    gd_tokenizer_frame(tokenizer, &before, &after);
+    words->frame = before + after;
+    for (size_t i = 0; !rc && i < size && words->count < GD_BENCH_WORDS; i++) {
+        const char *const content = gd_tokenizer_token(tokenizer, (uint32_t)(i * step % size));
+
+        if (looks_like_a_word(content))
+            rc = try_word(words, tokenizer, content + 2, &ids, err);
+    }
+    gd_ids_free(&ids);
+    if (words->count >= 8)
+        return rc;
+    words->exact = false; /* other scripts, or hardly a vocabulary: letters will do */
+    for (words->count = 0; words->count < 26; words->count++)
+        memcpy(words->word[words->count], (const char[]){ ' ', (char)('a' + words->count), '\0' }, 3);
+    return rc;
+}
+
+void gd_bench_texts_free(gd_bench_texts *texts)
+{
+    gd_buf_free(&texts->bytes);
+    gd_free(texts->begin);
+    gd_free(texts->texts);
+    *texts = (gd_bench_texts){ 0 };
+}
+
+static gd_status begin_text(gd_bench_texts *texts, gd_error *err)
+{
+    if (!gd_grow((void **)&texts->begin, &texts->begin_room, texts->count + 1, sizeof *texts->begin))
+        return gd_fail_memory(err, (texts->count + 1) * sizeof *texts->begin);
+    texts->begin[texts->count++] = texts->bytes.len;
+    return GD_OK;
+}
+
+gd_status gd_bench_texts_add(gd_bench_texts *texts, gd_text text, gd_error *err)
+{
+    const gd_status rc = begin_text(texts, err);
+
+    if (!rc)
+        gd_buf_bytes(&texts->bytes, text.data, text.len);
+    return rc;
+}
+
+gd_status gd_bench_texts_end(gd_bench_texts *texts, gd_error *err)
+{
+    if (texts->bytes.failed ||
+        !gd_grow((void **)&texts->texts, &texts->text_room, texts->count + 1, sizeof *texts->texts))
+        return gd_fail_memory(err, texts->bytes.len);
+    for (size_t i = 0; i < texts->count; i++) {
+        const size_t end = i + 1 < texts->count ? texts->begin[i + 1] : texts->bytes.len;
+
+        texts->texts[i] = (gd_text){ texts->bytes.data + texts->begin[i], end - texts->begin[i] };
+    }
+    return GD_OK;
+}
+
+static void add_words(gd_buf *bytes, gd_bench_words *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        gd_buf_str(bytes, words->word[next_random(words, words->count)]);
+}
+
+gd_status gd_bench_texts_make(gd_bench_texts *texts, gd_bench_words *words, const gd_bench_recipe *recipe,
+                              gd_error *err)
+{
+    const size_t shared = recipe->shared > words->frame ? recipe->shared - words->frame : 1;
+    gd_status rc = GD_OK;
+
+    for (size_t g = 0; !rc && g < recipe->groups; g++) {
+        gd_buf common = { 0 };
+
+        add_words(&common, words, shared);
+        for (size_t t = 0; !rc && t < recipe->each; t++) {
+            rc = gd_bench_texts_add(texts, (gd_text){ common.data, common.len }, err);
+            if (recipe->own) { /* begins with a word that no other text of the group has, while there are words */
+                gd_buf_str(&texts->bytes, words->word[t % words->count]);
+                add_words(&texts->bytes, words, recipe->own - 1);
+            }
+        }
+        texts->bytes.failed |= common.failed;
+        gd_buf_free(&common);
+        texts->groups++;
+    }
+    return rc ? rc : gd_bench_texts_end(texts, err);
+}
+
+/* Adds a record's texts unless one of them can't be scored; its tokens are 0 then. */
+static gd_status add_record(gd_bench_texts *texts, const gd_model *model, const gd_record *record, gd_encoded *encoded,
+                            size_t *tokens, gd_error *err)
+{
+    gd_status rc = gd_encode_record(&model->encoder, record, encoded, err);
+
+    *tokens = 0;
+    for (size_t i = 0; !rc && i < encoded->count; i++) {
+        *tokens += encoded->ids[i].len;
+        rc = gd_bench_texts_add(texts, record->texts[i], err);
+    }
+    texts->groups += encoded->count == 2;
+    return rc;
+}
+
+gd_status gd_bench_texts_read(gd_bench_texts *texts, const gd_model *model, const gd_bench_options *how, size_t tokens,
+                              size_t *left_out, gd_error *err)
+{
+    gd_records *records = NULL;
+    gd_encoded encoded = { 0 };
+    bool more = true;
+    size_t have = 0;
+    gd_status rc = gd_records_open(&records, how->input, how->format, err);
+
+    *left_out = 0;
+    while (!rc && more && (have == 0 || have < tokens)) {
+        gd_record record = { 0 };
+        size_t added = 0;
+
+        rc = gd_records_next(records, &record, &more, err);
+        if (!rc && more)
+            rc = add_record(texts, model, &record, &encoded, &added, err);
+        *left_out += more && added == 0;
+        have += added;
+        gd_record_free(&record);
+    }
+    gd_encoded_free(&encoded);
+    gd_records_close(records);
+    if (!rc && have == 0)
+        rc = gd_fail(err, GD_EFORMAT, "%s: no record that can be scored, of %zu", how->input, *left_out);
+    return rc ? rc : gd_bench_texts_end(texts, err);
+}
+
+/* Batches are cut as gd_score() cuts them. */
+gd_status gd_bench_texts_count(gd_bench_count *count, const gd_bench_texts *texts, const gd_model *model,
+                               gd_error *err)
+{
+    gd_batch batch = { 0 };
+    gd_ids ids = { 0 };
+    gd_status rc = GD_OK;
+
+    *count = (gd_bench_count){ 0 };
+    for (size_t i = 0; !rc && i < texts->count; i++) {
+        gd_encoding how;
+
+        if (batch.rows >= model->batch_rows) {
+            count->rows += batch.rows;
+            gd_batch_clear(&batch);
+        }
+        rc = gd_encode(&model->encoder, texts->texts[i], &ids, &how, err);
+        if (!rc)
+            rc = gd_batch_add(&batch, model, &ids, err);
+        count->tokens += ids.len;
+    }
+    count->rows += batch.rows;
+    gd_ids_free(&ids);
+    gd_batch_free(&batch);
+    return rc;
+}

@@ -1,0 +1,59 @@
+/* texts.h - texts to score: made of random words of the model's own vocabulary, or read from a file.
+ *
+ * Made texts have as many tokens as is asked for: a word is a token that text gets by itself, and the pieces of a text
+ * end where words do. */
+#ifndef GD_BENCH_TEXTS_H
+#define GD_BENCH_TEXTS_H
+
+#include "base/buf.h"
+#include "reward/model.h"
+
+enum { GD_BENCH_WORDS = 256, GD_BENCH_WORD_ROOM = 24 };
+
+typedef struct gd_bench_words {
+    char word[GD_BENCH_WORDS][GD_BENCH_WORD_ROOM]; /* with the space in front */
+    size_t count;
+    size_t frame;    /* special tokens around each text */
+    bool exact;      /* a word is a token; false when the vocabulary has no such words */
+    uint32_t random; /* state: the same texts in every run */
+} gd_bench_words;
+
+/* Finds words in a vocabulary. */
+gd_status gd_bench_words_find(gd_bench_words *words, const gd_tokenizer *tokenizer, gd_error *err);
+
+/* All zero at first. */
+typedef struct gd_bench_texts {
+    gd_buf bytes;
+    size_t *begin;   /* [count] */
+    gd_text *texts;  /* [count] after gd_bench_texts_end() */
+    size_t count, begin_room, text_room;
+    size_t groups;   /* made: of texts that begin alike; read: pairs */
+} gd_bench_texts;
+
+void gd_bench_texts_free(gd_bench_texts *texts);
+
+/* Adds a text; gd_bench_texts_end() is due when all are there. */
+gd_status gd_bench_texts_add(gd_bench_texts *texts, gd_text text, gd_error *err);
+gd_status gd_bench_texts_end(gd_bench_texts *texts, gd_error *err);
+
+/* What to make: `groups` times `each` texts; those of a group have their first `shared` tokens in common, and `own`
+ * more. */
+typedef struct gd_bench_recipe {
+    size_t groups, each, shared, own;
+} gd_bench_recipe;
+gd_status gd_bench_texts_make(gd_bench_texts *texts, gd_bench_words *words, const gd_bench_recipe *recipe,
+                              gd_error *err);
+
+/* The texts of a file's first records, up to about `tokens` of them, but one record at least; those that can't be
+ * scored are left out, and counted in *left_out. */
+gd_status gd_bench_texts_read(gd_bench_texts *texts, const gd_model *model, const gd_bench_options *how, size_t tokens,
+                              size_t *left_out, gd_error *err);
+
+/* Tokens, and rows that scoring computes with the model's settings of the moment. */
+typedef struct gd_bench_count {
+    size_t tokens, rows;
+} gd_bench_count;
+gd_status gd_bench_texts_count(gd_bench_count *count, const gd_bench_texts *texts, const gd_model *model,
+                               gd_error *err);
+
+#endif

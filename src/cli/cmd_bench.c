@@ -1,0 +1,240 @@
+/* cmd_bench.c - guerdon bench. */
+#include "cli/progress.h"
+#include "cli/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { QUICK_SECONDS = 20 };
+
+typedef struct bench_watch {
+    cli_progress bar;
+    int said; /* the line about how long it takes */
+} bench_watch;
+
+static int report(void *context, const char *what, double done, double expected)
+{
+    bench_watch *const watch = context;
+
+    if (expected > 0 && !watch->said && watch->bar.summary)
+        fprintf(stderr, "this takes about %.0f seconds\n", expected);
+    watch->said |= expected > 0;
+    cli_progress_step(&watch->bar, what, done, expected);
+    return cli_interrupted();
+}
+
+/* Before the run: a file that can't be written should not cost it. What is in it stays until there is more. */
+static int open_output(const char *path, int *fd)
+{
+    *fd = -1;
+    if (!path || !strcmp(path, "-"))
+        return CLI_OK;
+    *fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (*fd >= 0)
+        return CLI_OK;
+    cli_say("%s: %s", path, strerror(errno));
+    return CLI_UNUSABLE;
+}
+
+static int write_output(const char *path, int fd, const char *text)
+{
+    size_t left = strlen(text);
+
+    if (!path)
+        return CLI_OK;
+    if (fd < 0) {
+        (void)fputs(text, stdout);
+        return CLI_OK;
+    }
+    while (left) {
+        const ssize_t wrote = write(fd, text, left);
+
+        if (wrote < 0 && errno != EINTR)
+            break;
+        text += wrote > 0 ? wrote : 0;
+        left -= wrote > 0 ? (size_t)wrote : 0;
+    }
+    if (!left && (lseek(fd, 0, SEEK_CUR) < 0 || !ftruncate(fd, lseek(fd, 0, SEEK_CUR))))
+        return CLI_OK; /* a pipe or a device can't be cut, and needn't */
+    cli_say("%s: %s", path, strerror(errno));
+    return CLI_UNUSABLE;
+}
+
+/* ---- the result as lines ---- */
+
+static double number(const json_t *object, const char *key) { return json_number_value(json_object_get(object, key)); }
+
+static void show_limits(const json_t *root)
+{
+    const json_t *one;
+    size_t i;
+
+    json_array_foreach(json_object_get(root, "peak"), i, one)
+        printf("peak            %s, %g thread%s: %.1f GFLOP/s\n", json_string_value(json_object_get(one, "isa")),
+               number(one, "threads"), number(one, "threads") > 1 ? "s" : "", number(one, "gflops"));
+    json_array_foreach(json_object_get(root, "bandwidth"), i, one)
+        printf("memory          %g thread%s: reading %.1f GB/s, triad %.1f GB/s\n", number(one, "threads"),
+               number(one, "threads") > 1 ? "s" : "", number(one, "read_gb_per_s"), number(one, "triad_gb_per_s"));
+}
+
+/* Of the products with one number of rows, the slowest and the fastest part of what could be reached. */
+static void show_products(const json_t *root)
+{
+    const json_t *const products = json_object_get(json_object_get(root, "matmul"), "products");
+    double below = 0;
+
+    for (;;) {
+        double m = 0, least = 1e9, most = 0, gflops = 0;
+        const json_t *one;
+        size_t i;
+
+        json_array_foreach(products, i, one)
+            if (number(one, "m") > below && (m == 0 || number(one, "m") < m))
+                m = number(one, "m");
+        if (m == 0)
+            return;
+        json_array_foreach(products, i, one) {
+            if (number(one, "m") != m)
+                continue;
+            least = number(one, "of_limit") < least ? number(one, "of_limit") : least;
+            most = number(one, "of_limit") > most ? number(one, "of_limit") : most;
+            gflops = number(one, "gflops") > gflops ? number(one, "gflops") : gflops;
+        }
+        printf("products        %4.0f rows: up to %.1f GFLOP/s, %.2f to %.2f of what could be reached\n", m, gflops,
+               least, most);
+        below = m;
+    }
+}
+
+static void show_scoring(const json_t *root)
+{
+    const json_t *const scoring = json_object_get(root, "scoring");
+    const char *const keys[] = { "shared", "alone" }, *const names[] = { "shared prefixes", "each alone" };
+
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *const one = json_object_get(scoring, keys[i]);
+
+        printf("scoring         %s: %.1f tokens/s, %.1f rows/s", names[i], number(one, "tokens_per_s"),
+               number(one, "rows_per_s"));
+        if (number(one, "pairs_per_s") > 0)
+            printf(", %.2f pairs/s", number(one, "pairs_per_s"));
+        printf(", %.1f GFLOP/s", number(one, "linear_gflops"));
+        if (number(one, "of_peak") > 0)
+            printf(" (%.2f of peak)", number(one, "of_peak"));
+        (void)putchar('\n');
+    }
+}
+
+static void show_curve(const json_t *root, const char *curve, const char *key, const char *value, const char *title)
+{
+    const json_t *one;
+    size_t i;
+
+    json_array_foreach(json_object_get(json_object_get(root, curve), "points"), i, one)
+        printf("%-16s%5.0f: %.4g\n", i ? "" : title, number(one, key), number(one, value));
+}
+
+static int show(const char *json)
+{
+    json_t *const root = json_loads(json, 0, NULL);
+    const json_t *start, *memory;
+
+    if (!root) {
+        cli_say("the library's result can't be read");
+        return CLI_UNUSABLE;
+    }
+    start = json_object_get(root, "start");
+    memory = json_object_get(root, "memory");
+    show_limits(root);
+    show_products(root);
+    show_scoring(root);
+    show_curve(root, "batch", "batch_tokens", "rows_per_s", "rows/s, batch");
+    show_curve(root, "length", "length", "rows_per_s", "rows/s, length");
+    show_curve(root, "answers", "answers", "speed_up", "faster, answers");
+    printf("start           %.3f s the first time", number(json_object_get(start, "first"), "seconds"));
+    if (json_object_get(start, "again"))
+        printf(", %.3f s again", number(json_object_get(start, "again"), "seconds"));
+    printf("\nmemory          %.2f GiB at most\n", number(memory, "peak_resident_bytes") / 0x1p30);
+    json_decref(root);
+    return CLI_OK;
+}
+
+/* ---- the command ---- */
+
+static int write_results(const cli_settings *settings, const int files[2], const char *json)
+{
+    gd_error err = { GD_OK, "" };
+    char *page = NULL;
+    int status = CLI_OK;
+
+    if (settings->report && gd_bench_page(json, &page, &err))
+        return cli_fail(err.status, &err);
+    if (!settings->json_file || strcmp(settings->json_file, "-") != 0)
+        status = show(json);
+    if (!status)
+        status = write_output(settings->json_file, files[0], json);
+    if (!status)
+        status = write_output(settings->report, files[1], page);
+    gd_string_free(page);
+    return status ? status : cli_finish_output();
+}
+
+static int check(const cli_settings *settings)
+{
+    if (settings->text_count) {
+        cli_say("bench takes flags alone, not %s; --model %s?", settings->texts[0], settings->texts[0]);
+        return CLI_USAGE;
+    }
+    if (!settings->options.model) {
+        cli_say("--model is missing: --model DIR");
+        return CLI_USAGE;
+    }
+    if (settings->quick && settings->seconds) {
+        cli_say("both --quick and --seconds are given; one of them, please");
+        return CLI_USAGE;
+    }
+    if (settings->report && !strcmp(settings->report, "-")) {
+        cli_say("--report needs the name of a file: standard output has the figures");
+        return CLI_USAGE;
+    }
+    return CLI_OK;
+}
+
+int cli_bench(const cli_settings *settings)
+{
+    gd_error err = { GD_OK, "" };
+    bench_watch watch = { .said = 0 };
+    gd_bench_options how;
+    int files[2] = { -1, -1 }, status = check(settings);
+    char *json = NULL;
+    gd_status rc;
+
+    if (!status)
+        status = open_output(settings->json_file, &files[0]);
+    if (!status)
+        status = open_output(settings->report, &files[1]);
+    if (!status) {
+        gd_bench_options_init(&how);
+        how.input = settings->input;
+        how.format = settings->format == GD_FORMAT_TEXT ? GD_FORMAT_TEXT : GD_FORMAT_JSONL;
+        how.seconds = settings->quick ? QUICK_SECONDS : (double)settings->seconds;
+        how.report = report;
+        how.context = &watch;
+        cli_watch_interrupt();
+        watch.bar.summary = watch.bar.shown = !settings->quiet && isatty(STDERR_FILENO);
+        cli_progress_start(&watch.bar);
+        rc = gd_bench(&settings->options, &how, &json, &err);
+        cli_progress_clear(&watch.bar);
+        status = rc ? cli_fail(rc, &err) : write_results(settings, files, json);
+    }
+    for (int i = 0; i < 2; i++)
+        if (files[i] >= 0 && close(files[i]) && !status) {
+            cli_say("%s: %s", i ? settings->report : settings->json_file, strerror(errno));
+            status = CLI_UNUSABLE;
+        }
+    gd_string_free(json);
+    return status;
+}
