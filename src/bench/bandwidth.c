@@ -4,15 +4,16 @@
 #include "bench/peak.h"
 
 #include <stdatomic.h>
-#include <string.h>
 
-#define STRIPE ((size_t)1 << 16) /* floats of a task: its start costs nothing, and the threads end together */
-enum { ROUNDS = 7, ABSENT = 0x55 }; /* no byte of 1.0f or 1.5f */
+#define STRIPE ((size_t)1 << 18) /* floats of a task: its start costs nothing, and the threads end together */
+enum { ROUNDS = 9 };
+
+typedef float four __attribute__((vector_size(16), may_alias)); /* every processor has these */
 
 typedef struct arrays {
     float *a;                 /* [count] for reading; a, b, c of count / 3 each for the triad */
     size_t count, third;
-    _Atomic int wanted;       /* so that what was read is used */
+    _Atomic float wanted;     /* so that what was read is used */
 } arrays;
 
 static size_t stripe(size_t index, size_t count) { return index * STRIPE < count ? index * STRIPE : count; }
@@ -27,15 +28,25 @@ static void fill_task(void *context, size_t index, unsigned worker)
         all->a[i] = 1;
 }
 
-/* The C library's search for a byte that isn't there touches every byte, as fast as its authors know how to. */
+/* Four streams at a time: one alone is a tenth slower, since a core fetches ahead in each. */
 static void read_task(void *context, size_t index, unsigned worker)
 {
     arrays *const all = context;
-    const size_t begin = stripe(index, all->count), end = stripe(index + 1, all->count);
+    const size_t begin = stripe(index, all->count), quarter = (stripe(index + 1, all->count) - begin) / 4 / 16 * 16;
+    four sums[4] = { { 0 } };
 
     (void)worker;
-    if (memchr(all->a + begin, ABSENT, (end - begin) * sizeof *all->a))
-        all->wanted = 1;
+    for (size_t i = 0; i < quarter; i += 16)
+        for (size_t stream = 0; stream < 4; stream++) {
+            const four *const p = (const four *)(const void *)(all->a + begin + stream * quarter + i);
+
+            sums[0] += p[0];
+            sums[1] += p[1];
+            sums[2] += p[2];
+            sums[3] += p[3];
+        }
+    sums[0] += sums[1] + sums[2] + sums[3];
+    all->wanted = sums[0][0] + sums[0][1] + sums[0][2] + sums[0][3];
 }
 
 static void triad_task(void *context, size_t index, unsigned worker)

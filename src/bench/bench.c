@@ -2,6 +2,7 @@
 #include "backends/cpu/gemm.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/sysmem.h"
 #include "bench/machine.h"
 #include "bench/peak.h"
 #include "bench/run.h"
@@ -59,6 +60,7 @@ static gd_status start_once(gd_bench_run *run, const char *key, json_t *into, do
     if (rc)
         return rc;
     *took = gd_bench_now() - begin;
+    run->start_seconds = *took;
     one = gd_put_object(&run->out, into, key);
     gd_put_real(&run->out, one, "open_seconds", opened - begin);
     gd_put_real(&run->out, one, "first_score_seconds", *took - (opened - begin));
@@ -149,12 +151,12 @@ static void put_peak(gd_bench_run *run, json_t *list, const char *isa, gd_pool *
 
 static gd_status put_bandwidth(gd_bench_run *run, json_t *list, gd_pool *pool, gd_error *err)
 {
-    size_t bytes = 4 * run->cache, most = gd_machine_available() / 4;
+    size_t bytes = 4 * run->cache, most = gd_memory_available() / 4;
     double read, triad;
     json_t *one;
     gd_status rc;
 
-    most = most && most < (size_t)1 << 30 ? most : (size_t)1 << 30;
+    most = most < (size_t)1 << 30 ? most : (size_t)1 << 30;
     bytes = bytes < (size_t)64 << 20 ? (size_t)64 << 20 : bytes;
     bytes = bytes < most ? bytes : most;
     rc = gd_bench_bandwidth(pool, bytes, &read, &triad, err);
@@ -243,39 +245,15 @@ static gd_status plan(gd_bench_run *run, gd_error *err)
 {
     const double spent = gd_bench_now() - run->began;
     const double left = run->budget > spent ? run->budget - spent : 0;
-    double scoring = left * 0.25;
+    double scoring = left * 0.22;
     gd_status rc = gd_bench_scoring_plan(run, &scoring, err);
 
     if (rc)
         return rc;
-    run->expected = gd_bench_now() - run->began + scoring + gd_bench_matmul_plan(run, left * 0.2) +
-                    gd_bench_curves_plan(run, left * 0.5);
+    run->expected = gd_bench_now() - run->began + scoring + gd_bench_matmul_plan(run, left * 0.18) +
+                    gd_bench_curves_plan(run, left * 0.42) + gd_bench_memory_plan(run, left * 0.14);
     gd_put_real(&run->out, run->out.root, "seconds_expected", run->expected);
     return gd_bench_step(run, "the plan is made", err);
-}
-
-/* ---- memory ---- */
-
-/* What scoring the texts once more adds to is what stays in memory: the weights. */
-static gd_status memory(gd_bench_run *run, gd_error *err)
-{
-    json_t *const into = gd_put_object(&run->out, run->out.root, "memory");
-    const gd_engine_memory needed = gd_engine_memory_needed(run->model->engine);
-    const bool reset = gd_machine_peak_reset();
-    float *scores = gd_alloc(run->given.count, sizeof *scores);
-    gd_status rc = scores ? gd_bench_step(run, "memory", err) : gd_fail_memory(err, run->given.count * sizeof *scores);
-
-    if (!rc)
-        rc = gd_score(run->model, run->given.count, run->given.texts, scores, NULL, err);
-    gd_free(scores);
-    gd_put_size(&run->out, into, "weights_bytes", needed.weights);
-    gd_put_size(&run->out, into, "batch_bytes", needed.batch);
-    gd_put_size(&run->out, into, "peak_resident_bytes", gd_machine_peak());
-    gd_put_text(&run->out, into, "peak_resident_of", reset ? "scoring" : "the whole run");
-    gd_put(&run->out, into, "budgets", json_null());
-    gd_put_text(&run->out, into, "not_measured",
-                "this version keeps all weights in memory: there is no smaller budget to measure");
-    return rc;
 }
 
 /* ---- all of it ---- */
@@ -302,7 +280,7 @@ static gd_status measure(gd_bench_run *run, gd_error *err)
     if (!rc)
         rc = gd_bench_curves(run, err);
     if (!rc)
-        rc = memory(run, err);
+        rc = gd_bench_memory(run, err);
     return rc;
 }
 

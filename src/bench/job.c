@@ -1,11 +1,8 @@
 /* job.c - measuring by scoring. */
 #include "bench/job.h"
 
-#include "base/error.h"
-#include "base/mem.h"
 #include "bench/peak.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 static int compare(const void *a, const void *b)
@@ -37,35 +34,15 @@ static void set_up(gd_model *model, const gd_bench_job *job)
     model->batch_rows = job->batch_rows;
 }
 
-static gd_status run_once(gd_bench_run *run, gd_bench_job *job, float *scores, gd_error *err)
+static gd_status run_once(gd_bench_run *run, gd_bench_job *job, gd_error *err)
 {
     double start;
     gd_status rc;
 
     set_up(run->model, job);
     start = gd_bench_now();
-    rc = gd_score(run->model, job->texts->count, job->texts->texts, scores, NULL, err);
+    rc = gd_bench_texts_score(&job->count, job->texts, run->model, err);
     job->took[job->rounds++] = gd_bench_now() - start;
-    return rc;
-}
-
-static gd_status run_all(gd_bench_run *run, gd_bench_job *jobs, size_t count, unsigned rounds, const char *what,
-                         float *scores, gd_error *err)
-{
-    gd_status rc = GD_OK;
-
-    for (size_t j = 0; !rc && j < count; j++) {
-        set_up(run->model, &jobs[j]);
-        rc = gd_bench_texts_count(&jobs[j].count, jobs[j].texts, run->model, err);
-    }
-    for (unsigned r = 0; !rc && r < rounds && r < GD_BENCH_MOST_ROUNDS; r++)
-        for (size_t j = 0; !rc && j < count; j++) {
-            rc = gd_bench_step(run, what, err);
-            if (!rc)
-                rc = run_once(run, &jobs[j], scores, err);
-        }
-    for (size_t j = 0; !rc && j < count; j++)
-        jobs[j].seconds = gd_bench_median(jobs[j].took, jobs[j].rounds, &jobs[j].spread);
     return rc;
 }
 
@@ -74,19 +51,18 @@ gd_status gd_bench_jobs_run(gd_bench_run *run, gd_bench_job *jobs, size_t count,
 {
     const bool share = run->model->share_prefix;
     const size_t batch_rows = run->model->batch_rows;
-    size_t most = 1;
-    float *scores;
-    gd_status rc;
+    gd_status rc = GD_OK;
 
-    for (size_t j = 0; j < count; j++)
-        most = jobs[j].texts->count > most ? jobs[j].texts->count : most;
-    scores = gd_alloc(most, sizeof *scores);
-    if (!scores)
-        return gd_fail_memory(err, most * sizeof *scores);
-    rc = run_all(run, jobs, count, rounds, what, scores, err);
+    for (unsigned r = 0; !rc && r < rounds && r < GD_BENCH_MOST_ROUNDS; r++)
+        for (size_t j = 0; !rc && j < count; j++) {
+            rc = gd_bench_step(run, what, err);
+            if (!rc)
+                rc = run_once(run, &jobs[j], err);
+        }
+    for (size_t j = 0; !rc && j < count; j++)
+        jobs[j].seconds = gd_bench_median(jobs[j].took, jobs[j].rounds, &jobs[j].spread);
     run->model->share_prefix = share;
     run->model->batch_rows = batch_rows;
-    gd_free(scores);
     return rc;
 }
 

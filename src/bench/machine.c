@@ -3,6 +3,7 @@
 #include "bench/machine.h"
 
 #include "base/pool.h"
+#include "base/sysmem.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -85,7 +86,6 @@ static size_t memory_field(const char *file, const char *name)
     return find_field(read_text(file, text, sizeof text), name, value, sizeof value) ? read_size(value) : 0;
 }
 
-size_t gd_machine_available(void) { return memory_field("/proc/meminfo", "MemAvailable"); }
 size_t gd_machine_peak(void) { return memory_field("/proc/self/status", "VmHWM"); }
 
 bool gd_machine_peak_reset(void)
@@ -207,7 +207,7 @@ void gd_machine_put(gd_result *out, json_t *into)
     put_cpu(out, into);
     put_caches(out, into);
     gd_put_size(out, into, "memory_bytes", memory_field("/proc/meminfo", "MemTotal"));
-    gd_put_size(out, into, "available_bytes", gd_machine_available());
+    gd_put_size(out, into, "available_bytes", gd_memory_available());
     if (!uname(&system)) {
         const size_t name = strlen(system.sysname), len = strlen(system.release);
 

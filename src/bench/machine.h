@@ -10,9 +10,6 @@ void gd_machine_put(gd_result *out, json_t *into);
 /* Bytes of the largest cache that a core reaches; 32 MiB when nobody knows. */
 size_t gd_machine_cache(void);
 
-/* Bytes of memory that could be had without pushing anything out; 0: not known. */
-size_t gd_machine_available(void);
-
 /* Bytes of this process in memory, mapped files included: the most since gd_machine_peak_reset(), or since its start
  * where the system can't set it back (then that returns false); 0: not known. */
 bool gd_machine_peak_reset(void);

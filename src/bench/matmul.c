@@ -156,7 +156,7 @@ static gd_status add_product(matmul *m, const gd_plan_step *step, gd_error *err)
         return GD_OK;
     if (!gd_grow((void **)&m->products, &m->product_room, m->product_count + 1, sizeof *m->products))
         return gd_fail_memory(err, (m->product_count + 1) * sizeof *m->products);
-    rc = m->backend->weight_load(m->device, &one.weight, GD_WEIGHT_MATRIX, view, err);
+    rc = gd_backend_load(m->backend, m->device, &one.weight, GD_WEIGHT_MATRIX, view, err);
     if (rc)
         return rc;
     s->products++;

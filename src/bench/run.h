@@ -26,7 +26,8 @@ typedef struct gd_bench_run {
     size_t cache;                 /* bytes of the last cache */
     gd_bench_words words;
     gd_bench_texts given;         /* of the input; empty without one */
-    gd_bench_size matmul, scoring, batch, length, answers;
+    double start_seconds;         /* from nothing to a first score */
+    gd_bench_size matmul, scoring, batch, length, answers, memory;
     gd_result out;
 } gd_bench_run;
 
@@ -40,6 +41,9 @@ gd_status gd_bench_scoring_plan(gd_bench_run *run, double *seconds, gd_error *er
 gd_status gd_bench_scoring(gd_bench_run *run, gd_error *err);
 double gd_bench_curves_plan(gd_bench_run *run, double seconds);
 gd_status gd_bench_curves(gd_bench_run *run, gd_error *err);
+
+double gd_bench_memory_plan(gd_bench_run *run, double seconds);
+gd_status gd_bench_memory(gd_bench_run *run, gd_error *err); /* closes the model */
 
 /* The median, and how far apart the values are in parts of it; sorts. 0 of nothing. */
 double gd_bench_median(double *values, size_t count, double *spread);

@@ -4,8 +4,8 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "data/record.h"
-#include "reward/batch.h"
 #include "reward/encode.h"
+#include "reward/queue.h"
 
 #include <string.h>
 
@@ -182,11 +182,44 @@ gd_status gd_bench_texts_read(gd_bench_texts *texts, const gd_model *model, cons
     return rc ? rc : gd_bench_texts_end(texts, err);
 }
 
-/* Batches are cut as gd_score() cuts them. */
 gd_status gd_bench_texts_count(gd_bench_count *count, const gd_bench_texts *texts, const gd_model *model,
                                gd_error *err)
 {
-    gd_batch batch = { 0 };
+    gd_batch batch = { .share = model->share_prefix };
+    gd_ids *const ids = gd_alloc_zero(texts->count, sizeof *ids); /* a batch points into them */
+    gd_status rc = ids ? GD_OK : gd_fail_memory(err, texts->count * sizeof *ids);
+
+    *count = (gd_bench_count){ 0 };
+    for (size_t i = 0; !rc && i < texts->count; i++) {
+        gd_encoding how;
+
+        rc = gd_encode(&model->encoder, texts->texts[i], &ids[i], &how, err);
+        if (!rc && ids[i].len)
+            rc = gd_batch_add(&batch, (gd_span){ ids[i].data, ids[i].len }, err);
+        count->tokens += ids[i].len;
+    }
+    count->rows = batch.rows;
+    gd_batch_free(&batch);
+    for (size_t i = 0; ids && i < texts->count; i++)
+        gd_ids_free(&ids[i]);
+    gd_free(ids);
+    return rc;
+}
+
+static gd_status run_queue(gd_queue *queue, gd_bench_count *count, gd_error *err)
+{
+    gd_status rc = GD_OK;
+
+    while (!rc && queue->oldest < queue->item_count)
+        rc = gd_queue_run(queue, err);
+    count->rows += queue->rows;
+    gd_queue_clear(queue);
+    return rc;
+}
+
+gd_status gd_bench_texts_score(gd_bench_count *count, const gd_bench_texts *texts, gd_model *model, gd_error *err)
+{
+    gd_queue queue = { .model = model };
     gd_ids ids = { 0 };
     gd_status rc = GD_OK;
 
@@ -194,17 +227,17 @@ gd_status gd_bench_texts_count(gd_bench_count *count, const gd_bench_texts *text
     for (size_t i = 0; !rc && i < texts->count; i++) {
         gd_encoding how;
 
-        if (batch.rows >= model->batch_rows) {
-            count->rows += batch.rows;
-            gd_batch_clear(&batch);
-        }
-        rc = gd_encode(&model->encoder, texts->texts[i], &ids, &how, err);
+        if (queue.tokens >= gd_queue_limit(model))
+            rc = run_queue(&queue, count, err);
         if (!rc)
-            rc = gd_batch_add(&batch, model, &ids, err);
+            rc = gd_encode(&model->encoder, texts->texts[i], &ids, &how, err);
+        if (!rc && ids.len)
+            rc = gd_queue_add(&queue, &ids, 1, err);
         count->tokens += ids.len;
     }
-    count->rows += batch.rows;
+    if (!rc)
+        rc = run_queue(&queue, count, err);
     gd_ids_free(&ids);
-    gd_batch_free(&batch);
+    gd_queue_free(&queue);
     return rc;
 }

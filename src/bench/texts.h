@@ -49,11 +49,15 @@ gd_status gd_bench_texts_make(gd_bench_texts *texts, gd_bench_words *words, cons
 gd_status gd_bench_texts_read(gd_bench_texts *texts, const gd_model *model, const gd_bench_options *how, size_t tokens,
                               size_t *left_out, gd_error *err);
 
-/* Tokens, and rows that scoring computes with the model's settings of the moment. */
 typedef struct gd_bench_count {
     size_t tokens, rows;
 } gd_bench_count;
+
+/* Tokens, and the rows that one batch of all texts would have. */
 gd_status gd_bench_texts_count(gd_bench_count *count, const gd_bench_texts *texts, const gd_model *model,
                                gd_error *err);
+
+/* Scores the texts, as gd_score() does but for saying what that took: tokens, and rows that were computed. */
+gd_status gd_bench_texts_score(gd_bench_count *count, const gd_bench_texts *texts, gd_model *model, gd_error *err);
 
 #endif

@@ -1,0 +1,139 @@
+/* memory.c - what a run has in memory, and how fast it is when it may have less.
+ *
+ * Texts as long as a usual answer, in one batch where there is room for it: streaming pays for a pass over the weights
+ * with each batch. */
+#include "base/sysmem.h"
+#include "bench/job.h"
+#include "bench/machine.h"
+#include "bench/peak.h"
+
+#include <math.h>
+
+enum { TEXT = 64, LEAST_POINTS = 2, MOST_POINTS = 5, LEAST_TEXTS = 4, MOST_TEXTS = 512 };
+
+/* size->size becomes the number of texts, size->rounds that of budgets. */
+double gd_bench_memory_plan(gd_bench_run *run, double seconds)
+{
+    const double text = TEXT * run->row_seconds;
+    double each;
+
+    for (run->memory.rounds = MOST_POINTS; run->memory.rounds > LEAST_POINTS; run->memory.rounds--)
+        if (run->memory.rounds * 3 * run->start_seconds <= seconds)
+            break;
+    each = seconds / run->memory.rounds - 2 * run->start_seconds; /* two passes over all weights */
+    run->memory.size = each > 2 * LEAST_TEXTS * text ? (size_t)fmin(each / 2 / text, MOST_TEXTS) : LEAST_TEXTS;
+    run->memory.whole = run->memory.rounds == MOST_POINTS;
+    return run->memory.rounds * 2 * (run->start_seconds + (double)run->memory.size * text);
+}
+
+/* What the model has in memory while it scores. */
+static gd_status measure_own(gd_bench_run *run, const gd_bench_texts *texts, json_t *into, gd_error *err)
+{
+    const gd_budget *const budget = gd_engine_budget(run->model->engine);
+    const bool reset = gd_machine_peak_reset();
+    gd_bench_count count;
+    gd_status rc = gd_bench_step(run, "memory", err);
+
+    if (!rc)
+        rc = gd_bench_texts_score(&count, texts, run->model, err);
+    if (rc)
+        return rc;
+    gd_put_text(&run->out, into, "weights", budget->streamed ? "streamed" : "resident");
+    gd_put_size(&run->out, into, "weights_bytes", budget->weights);
+    gd_put_size(&run->out, into, "batch_bytes", budget->batch);
+    gd_put_size(&run->out, into, "least_bytes", budget->least);
+    gd_put_size(&run->out, into, "peak_resident_bytes", gd_machine_peak());
+    gd_put_text(&run->out, into, "peak_resident_of", reset ? "scoring" : "the whole run");
+    return GD_OK;
+}
+
+/* One budget: opens the model within it, scores twice, and looks at the second time. */
+static gd_status measure_budget(gd_bench_run *run, size_t bytes, const gd_bench_texts *texts, json_t *list,
+                                gd_error *err)
+{
+    gd_options options = *run->options;
+    double took[2] = { 0 };
+    gd_bench_count count = { 0 };
+    const gd_budget *budget;
+    json_t *one;
+    gd_status rc;
+
+    options.memory = bytes;
+    (void)gd_machine_peak_reset();
+    rc = gd_model_open(&run->model, &options, err);
+    for (int i = 0; !rc && i < 2; i++) {
+        const double start = gd_bench_now();
+
+        rc = gd_bench_step(run, "memory against budget", err);
+        if (!rc)
+            rc = gd_bench_texts_score(&count, texts, run->model, err);
+        took[i] = gd_bench_now() - start;
+    }
+    if (rc)
+        return rc;
+    budget = gd_engine_budget(run->model->engine);
+    one = gd_put_object(&run->out, list, NULL);
+    gd_put_size(&run->out, one, "budget_bytes", bytes);
+    gd_put_size(&run->out, one, "peak_resident_bytes", gd_machine_peak());
+    gd_put_text(&run->out, one, "weights", budget->streamed ? "streamed" : "resident");
+    gd_put_size(&run->out, one, "batch_tokens", budget->rows);
+    gd_put_size(&run->out, one, "rows", count.rows);
+    gd_put_real(&run->out, one, "seconds", took[1]);
+    gd_put_real(&run->out, one, "rows_per_s", (double)count.rows / took[1]);
+    return GD_OK;
+}
+
+/* From the least that does to what keeps all weights, by equal factors. A budget that turns out to be too small (the
+ * process has grown since) is left out. */
+static gd_status measure_budgets(gd_bench_run *run, double least, double most, const gd_bench_texts *texts,
+                                 json_t *into, gd_error *err)
+{
+    json_t *const list = gd_put_list(&run->out, into, "budgets");
+    const unsigned points = run->memory.rounds;
+    gd_status rc = GD_OK;
+
+    for (unsigned p = 0; !rc && p < points; p++) {
+        const double bytes = least * pow(most / least, (double)p / (double)(points - 1));
+        gd_error why = { 0 };
+
+        rc = measure_budget(run, (size_t)bytes, texts, list, &why);
+        gd_model_close(run->model);
+        run->model = NULL;
+        if (rc == GD_ENOMEM && p + 1 < points)
+            rc = GD_OK;
+        if (rc && err)
+            *err = why;
+    }
+    return rc;
+}
+
+gd_status gd_bench_memory(gd_bench_run *run, gd_error *err)
+{
+    json_t *const into = gd_put_object(&run->out, run->out.root, "memory");
+    const gd_bench_recipe recipe = { .groups = run->memory.size, .each = 1, .shared = TEXT };
+    const gd_budget budget = *gd_engine_budget(run->model->engine);
+    const double spare = (double)((size_t)32 << 20); /* the process isn't what it was when the budget was made */
+    gd_bench_texts texts = { 0 };
+    const double least = 1.05 * (double)budget.least + spare;
+    const char *why_not = NULL;
+    double most;
+    gd_status rc = gd_bench_texts_make(&texts, &run->words, &recipe, err);
+
+    if (!rc)
+        rc = measure_own(run, &texts, into, err);
+    gd_model_close(run->model);
+    run->model = NULL;
+    most = 1.05 * (double)(gd_memory_resident() + budget.weights + budget.batch) + spare;
+    if (budget.streamed || run->options->memory)
+        why_not = "budgets are compared without --memory, and where there is room for all weights";
+    else if (most < 1.1 * least)
+        why_not = "the least memory that this model runs in holds all of its weights";
+    if (why_not) {
+        gd_put(&run->out, into, "budgets", json_null());
+        gd_put_text(&run->out, into, "not_measured", why_not);
+    } else if (!rc) {
+        rc = measure_budgets(run, least, most, &texts, into, err);
+    }
+    gd_bench_texts_free(&texts);
+    return rc;
+}
