@@ -6,7 +6,7 @@
 #include <math.h>
 
 /* Units of the drawing. TEXT is a letter's mean width in the 12-unit font: what fits is estimated, never measured. */
-enum { WIDTH = 440, PLOT = 190, LEFT = 56, RIGHT = 16, BELOW = 46, LEGEND_ROW = 18, MOST_TICKS = 24 };
+enum { WIDTH = 380, PLOT = 170, LEFT = 52, RIGHT = 16, BELOW = 46, LEGEND_ROW = 18, MOST_TICKS = 24 };
 #define TEXT 6.4
 
 typedef struct frame {

@@ -17,7 +17,7 @@ static const char style[] =
     "h1{font-size:1.7rem;line-height:1.2;margin:0 0 .5rem}h2{font-size:1.25rem;margin:2.5rem 0 .5rem}\n"
     "p{max-width:48rem;margin:.5rem 0}.soft,figcaption,caption{color:var(--soft)}\n"
     ".side{display:flex;flex-wrap:wrap;gap:1rem 2.5rem;align-items:flex-start}\n"
-    "figure{flex:1 1 27rem;max-width:36rem;min-width:0;margin:.5rem 0}"
+    "figure{flex:1 1 22rem;max-width:30rem;min-width:0;margin:.5rem 0}"
     "figcaption{font-size:.9rem;margin-bottom:.25rem}\n"
     ".table{flex:1 1 22rem;min-width:0;max-width:100%;overflow-x:auto;margin:.5rem 0}\n"
     "table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}\n"
