@@ -14,6 +14,7 @@ typedef struct frame {
     size_t series;               /* drawn */
     double top, bottom;          /* of the plot */
     double x_min, x_max, y_max;  /* values at its edges (x: of log2 when log_x) */
+    double y_step;               /* of its ticks */
 } frame;
 
 static void coordinate(gd_buf *b, const char *name, double value)
@@ -127,9 +128,8 @@ static void find_ranges(frame *f)
             any = true;
         }
     if (largest > 0) {
-        const double step = nice_step(largest, 4.5);
-
-        f->y_max = step * ceil(largest * 1.02 / step);
+        f->y_step = nice_step(largest, 4.5);
+        f->y_max = f->y_step * ceil(largest * 1.02 / f->y_step);
     }
 }
 
@@ -137,13 +137,11 @@ static void find_ranges(frame *f)
 
 static void y_axis(gd_buf *b, const frame *f)
 {
-    const double step = nice_step(f->y_max, 4.5);
-
-    for (int i = 0; i < MOST_TICKS && i * step <= f->y_max * 1.0001; i++) {
-        const double y = place_y(f, i * step);
+    for (int i = 0; i < MOST_TICKS && i * f->y_step <= f->y_max * 1.0001; i++) {
+        const double y = place_y(f, i * f->y_step);
 
         line_at(b, i ? "grid" : "axis", LEFT, y, WIDTH - RIGHT, y);
-        number_at(b, LEFT - 6, y + 4, "end", i * step);
+        number_at(b, LEFT - 6, y + 4, "end", i * f->y_step);
     }
     text_at(b, 4, f->top - 12, "start", f->chart->y_label);
 }
@@ -326,7 +324,7 @@ static void mark(gd_buf *b, const frame *f)
 
 void gd_chart_svg(gd_buf *b, const gd_chart *chart)
 {
-    frame f = { .chart = chart, .series = chart->series_count, .y_max = 1 };
+    frame f = { .chart = chart, .series = chart->series_count, .y_max = 1, .y_step = 0.5 };
     size_t groups = 0;
 
     if (f.series > GD_CHART_SERIES)

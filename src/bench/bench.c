@@ -29,6 +29,56 @@ gd_status gd_bench_step(gd_bench_run *run, const char *what, gd_error *err)
     return GD_OK;
 }
 
+/* In the order in which they are measured, with their shares of the time. */
+static const struct part {
+    const char *name;
+    double share;
+    gd_bench_plan *plan;
+    gd_bench_measure *measure;
+} parts[] = {
+    { "matmul", 18, gd_bench_matmul_plan, gd_bench_matmul },
+    { "scoring", 22, gd_bench_scoring_plan, gd_bench_scoring },
+    { "batch", 11, gd_bench_batch_plan, gd_bench_batch },
+    { "length", 11, gd_bench_length_plan, gd_bench_length },
+    { "answers", 22, gd_bench_answers_plan, gd_bench_answers },
+    { "memory", 14, gd_bench_memory_plan, gd_bench_memory },
+};
+enum { PARTS = sizeof parts / sizeof parts[0] };
+
+/* Whether `only`, names with commas between them, has this one; NULL has all. */
+static bool wanted(const gd_bench_options *how, const struct part *part)
+{
+    const size_t len = strlen(part->name);
+
+    for (const char *p = how->only; p; p = strchr(p, ',')) {
+        p += *p == ',';
+        if (!strncmp(p, part->name, len) && (p[len] == '\0' || p[len] == ','))
+            return true;
+    }
+    return !how->only;
+}
+
+/* Every name in `only` is one of ours. */
+static gd_status check_parts(const gd_bench_options *how, double *shares, gd_error *err)
+{
+    size_t names = how->only ? 1 : PARTS, found = 0;
+
+    *shares = 0;
+    for (const char *p = how->only; p && *p; p++)
+        names += *p == ',';
+    for (size_t i = 0; i < PARTS; i++)
+        if (wanted(how, &parts[i])) {
+            *shares += parts[i].share;
+            found++;
+        }
+    if (found != names)
+        return gd_fail(err, GD_EUSAGE,
+                       "only is \"%s\": some of matmul, scoring, batch, length, answers and memory are expected, with "
+                       "commas between them",
+                       how->only);
+    return GD_OK;
+}
+
 static gd_status check_options(const gd_bench_options *how, gd_error *err)
 {
     if (how->struct_size != sizeof *how)
@@ -244,14 +294,21 @@ static gd_status calibrate(gd_bench_run *run, gd_error *err)
 static gd_status plan(gd_bench_run *run, gd_error *err)
 {
     const double spent = gd_bench_now() - run->began;
-    const double left = run->budget > spent ? run->budget - spent : 0;
-    double scoring = left * 0.22;
-    gd_status rc = gd_bench_scoring_plan(run, &scoring, err);
+    const double left = run->budget > spent ? 0.96 * (run->budget - spent) : 0;
+    double all = 0;
+    gd_status rc = GD_OK;
 
+    for (size_t i = 0; !rc && i < PARTS; i++) {
+        double seconds = left * parts[i].share / run->shares;
+
+        if (!wanted(run->how, &parts[i]))
+            continue;
+        rc = parts[i].plan(run, &seconds, err);
+        all += seconds;
+    }
     if (rc)
         return rc;
-    run->expected = gd_bench_now() - run->began + scoring + gd_bench_matmul_plan(run, left * 0.18) +
-                    gd_bench_curves_plan(run, left * 0.42) + gd_bench_memory_plan(run, left * 0.14);
+    run->expected = gd_bench_now() - run->began + all;
     gd_put_real(&run->out, run->out.root, "seconds_expected", run->expected);
     return gd_bench_step(run, "the plan is made", err);
 }
@@ -273,14 +330,9 @@ static gd_status measure(gd_bench_run *run, gd_error *err)
         rc = limits(run, err);
     if (!rc)
         rc = plan(run, err);
-    if (!rc)
-        rc = gd_bench_matmul(run, err);
-    if (!rc)
-        rc = gd_bench_scoring(run, err);
-    if (!rc)
-        rc = gd_bench_curves(run, err);
-    if (!rc)
-        rc = gd_bench_memory(run, err);
+    for (size_t i = 0; !rc && i < PARTS; i++)
+        if (wanted(run->how, &parts[i]))
+            rc = parts[i].measure(run, err);
     return rc;
 }
 
@@ -321,6 +373,8 @@ gd_status gd_bench(const gd_options *options, const gd_bench_options *how, char 
     *json = NULL;
     gd_bench_options_init(&usual);
     rc = check_options(run.how, err);
+    if (!rc)
+        rc = check_parts(run.how, &run.shares, err);
     if (rc)
         return rc;
     run.budget = run.how->seconds > 0 ? run.how->seconds : DEFAULT_SECONDS;

@@ -22,30 +22,35 @@ static size_t longest(const gd_bench_run *run)
 
 static size_t text_tokens(const gd_bench_run *run) { return longest(run) < TEXT ? longest(run) : TEXT; }
 
-static double plan_batch(gd_bench_run *run, double seconds)
+gd_status gd_bench_batch_plan(gd_bench_run *run, double *seconds, gd_error *err)
 {
     double rows[MOST_POINTS];
 
+    (void)err;
     for (size_t i = 0; i < COUNT(batch_points); i++)
         rows[i] = (double)batch_points[i];
-    return gd_bench_fit_points(run, &run->batch, seconds, rows, COUNT(batch_points));
+    *seconds = gd_bench_fit_points(run, &run->batch, *seconds, rows, COUNT(batch_points));
+    return GD_OK;
 }
 
-static double plan_length(gd_bench_run *run, double seconds)
+gd_status gd_bench_length_plan(gd_bench_run *run, double *seconds, gd_error *err)
 {
     double rows[MOST_POINTS];
     size_t points = 0;
 
+    (void)err;
     for (; points < COUNT(length_points) && length_points[points] <= longest(run); points++)
         rows[points] = (double)(length_points[points] > LENGTH_ROWS ? length_points[points] : LENGTH_ROWS);
-    return gd_bench_fit_points(run, &run->length, seconds, rows, points);
+    *seconds = gd_bench_fit_points(run, &run->length, *seconds, rows, points);
+    return GD_OK;
 }
 
-static double plan_answers(gd_bench_run *run, double seconds)
+gd_status gd_bench_answers_plan(gd_bench_run *run, double *seconds, gd_error *err)
 {
     double rows[COUNT(answer_sizes)];
     size_t sizes = 0;
 
+    (void)err;
     for (; sizes < COUNT(answer_sizes); sizes++) {
         const double answer = (double)answer_sizes[sizes], prompt = PROMPT_PARTS * answer;
 
@@ -55,12 +60,8 @@ static double plan_answers(gd_bench_run *run, double seconds)
         for (size_t p = 0; p < COUNT(answer_points); p++) /* shared, then alone */
             rows[sizes] += prompt + (double)answer_points[p] * answer + (double)answer_points[p] * (prompt + answer);
     }
-    return gd_bench_fit_measure(run, &run->answers, seconds, rows, sizes);
-}
-
-double gd_bench_curves_plan(gd_bench_run *run, double seconds)
-{
-    return plan_batch(run, seconds * 0.25) + plan_length(run, seconds * 0.25) + plan_answers(run, seconds * 0.5);
+    *seconds = gd_bench_fit_measure(run, &run->answers, *seconds, rows, sizes);
+    return GD_OK;
 }
 
 /* ---- measuring ---- */
@@ -97,7 +98,7 @@ static json_t *put_curve(gd_bench_run *run, const char *name, const gd_bench_siz
     return object;
 }
 
-static gd_status batch_curve(gd_bench_run *run, curve *c, gd_error *err)
+static gd_status measure_batch(gd_bench_run *run, curve *c, gd_error *err)
 {
     json_t *points;
     gd_status rc = GD_OK;
@@ -151,7 +152,7 @@ static void put_fit(gd_bench_run *run, const curve *c, json_t *into)
     gd_put_real(&run->out, fit, "attention_part_of_longest", slope * last / (start + slope * last));
 }
 
-static gd_status length_curve(gd_bench_run *run, curve *c, gd_error *err)
+static gd_status measure_length(gd_bench_run *run, curve *c, gd_error *err)
 {
     json_t *points, *object;
     gd_status rc = GD_OK;
@@ -200,7 +201,7 @@ static void put_answers(gd_bench_run *run, const curve *c, size_t answer)
     }
 }
 
-static gd_status answers_curve(gd_bench_run *run, curve *c, gd_error *err)
+static gd_status measure_answers(gd_bench_run *run, curve *c, gd_error *err)
 {
     const size_t answer = answer_sizes[run->answers.size];
     gd_status rc = GD_OK;
@@ -221,16 +222,18 @@ static gd_status answers_curve(gd_bench_run *run, curve *c, gd_error *err)
     return rc;
 }
 
-gd_status gd_bench_curves(gd_bench_run *run, gd_error *err)
+/* ---- with room for it ---- */
+
+static gd_status with_curve(gd_bench_run *run, gd_status (*measure)(gd_bench_run *, curve *, gd_error *),
+                            gd_error *err)
 {
-    gd_status (*const measure[])(gd_bench_run *, curve *, gd_error *) = { batch_curve, length_curve, answers_curve };
-    gd_status rc = GD_OK;
+    curve c = { .points = 0 };
+    const gd_status rc = measure(run, &c, err);
 
-    for (size_t i = 0; !rc && i < COUNT(measure); i++) {
-        curve c = { .points = 0 };
-
-        rc = measure[i](run, &c, err);
-        curve_free(&c);
-    }
+    curve_free(&c);
     return rc;
 }
+
+gd_status gd_bench_batch(gd_bench_run *run, gd_error *err) { return with_curve(run, measure_batch, err); }
+gd_status gd_bench_length(gd_bench_run *run, gd_error *err) { return with_curve(run, measure_length, err); }
+gd_status gd_bench_answers(gd_bench_run *run, gd_error *err) { return with_curve(run, measure_answers, err); }

@@ -82,23 +82,25 @@ static double pass_seconds(const gd_bench_run *run, size_t m)
     return 1.3 * fmax(computing, bytes / run->bandwidth) + 2e-5;
 }
 
-double gd_bench_matmul_plan(gd_bench_run *run, double seconds)
+gd_status gd_bench_matmul_plan(gd_bench_run *run, double *seconds, gd_error *err)
 {
     double all = 0, once;
 
+    (void)err;
     run->matmul.size = 0;
     while (run->matmul.size < ROW_POINTS) {
         once = pass_seconds(run, row_points[run->matmul.size]);
-        if (run->matmul.size >= 2 && (all + once) * 3 > seconds)
+        if (run->matmul.size >= 2 && (all + once) * 3 > *seconds)
             break;
         all += once;
         run->matmul.size++;
     }
     run->matmul.whole = run->matmul.size == ROW_POINTS;
-    run->matmul.rounds = all * MOST_ROUNDS <= seconds ? MOST_ROUNDS : (unsigned)(seconds / all);
+    run->matmul.rounds = all * MOST_ROUNDS <= *seconds ? MOST_ROUNDS : (unsigned)(*seconds / all);
     if (run->matmul.rounds < 1)
         run->matmul.rounds = 1;
-    return all * run->matmul.rounds;
+    *seconds = all * run->matmul.rounds;
+    return GD_OK;
 }
 
 /* ---- what there is to multiply ---- */

@@ -8,22 +8,27 @@
 #include "bench/peak.h"
 
 #include <math.h>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 enum { TEXT = 64, LEAST_POINTS = 2, MOST_POINTS = 5, LEAST_TEXTS = 4, MOST_TEXTS = 512 };
 
 /* size->size becomes the number of texts, size->rounds that of budgets. */
-double gd_bench_memory_plan(gd_bench_run *run, double seconds)
+gd_status gd_bench_memory_plan(gd_bench_run *run, double *seconds, gd_error *err)
 {
     const double text = TEXT * run->row_seconds;
     double each;
 
+    (void)err;
     for (run->memory.rounds = MOST_POINTS; run->memory.rounds > LEAST_POINTS; run->memory.rounds--)
-        if (run->memory.rounds * 3 * run->start_seconds <= seconds)
+        if (run->memory.rounds * 3 * run->start_seconds <= *seconds)
             break;
-    each = seconds / run->memory.rounds - 2 * run->start_seconds; /* two passes over all weights */
+    each = *seconds / run->memory.rounds - 2 * run->start_seconds; /* two passes over all weights */
     run->memory.size = each > 2 * LEAST_TEXTS * text ? (size_t)fmin(each / 2 / text, MOST_TEXTS) : LEAST_TEXTS;
     run->memory.whole = run->memory.rounds == MOST_POINTS;
-    return run->memory.rounds * 2 * (run->start_seconds + (double)run->memory.size * text);
+    *seconds = run->memory.rounds * 2 * (run->start_seconds + (double)run->memory.size * text);
+    return GD_OK;
 }
 
 /* What the model has in memory while it scores. */
@@ -83,8 +88,33 @@ static gd_status measure_budget(gd_bench_run *run, size_t bytes, const gd_bench_
     return GD_OK;
 }
 
-/* From the least that does to what keeps all weights, by equal factors. A budget that turns out to be too small (the
- * process has grown since) is left out. */
+/* The C library keeps what was freed for later; a budget counts it. */
+static void give_back(void)
+{
+#if defined(__GLIBC__)
+    (void)malloc_trim(0);
+#endif
+}
+
+static void close_model(gd_bench_run *run)
+{
+    gd_model_close(run->model);
+    run->model = NULL;
+    give_back();
+}
+
+/* The least memory that the model would run in now: the process isn't what it was when it was opened first. */
+static gd_status least_memory(gd_bench_run *run, double *least, gd_error *err)
+{
+    gd_status rc = gd_model_open(&run->model, run->options, err);
+
+    if (!rc)
+        *least = 1.02 * (double)gd_engine_budget(run->model->engine)->least + 0x1p22;
+    close_model(run);
+    return rc;
+}
+
+/* From the least that does to what keeps all weights, by equal factors. */
 static gd_status measure_budgets(gd_bench_run *run, double least, double most, const gd_bench_texts *texts,
                                  json_t *into, gd_error *err)
 {
@@ -94,15 +124,9 @@ static gd_status measure_budgets(gd_bench_run *run, double least, double most, c
 
     for (unsigned p = 0; !rc && p < points; p++) {
         const double bytes = least * pow(most / least, (double)p / (double)(points - 1));
-        gd_error why = { 0 };
 
-        rc = measure_budget(run, (size_t)bytes, texts, list, &why);
-        gd_model_close(run->model);
-        run->model = NULL;
-        if (rc == GD_ENOMEM && p + 1 < points)
-            rc = GD_OK;
-        if (rc && err)
-            *err = why;
+        rc = measure_budget(run, (size_t)bytes, texts, list, err);
+        close_model(run);
     }
     return rc;
 }
@@ -112,18 +136,17 @@ gd_status gd_bench_memory(gd_bench_run *run, gd_error *err)
     json_t *const into = gd_put_object(&run->out, run->out.root, "memory");
     const gd_bench_recipe recipe = { .groups = run->memory.size, .each = 1, .shared = TEXT };
     const gd_budget budget = *gd_engine_budget(run->model->engine);
-    const double spare = (double)((size_t)32 << 20); /* the process isn't what it was when the budget was made */
     gd_bench_texts texts = { 0 };
-    const double least = 1.05 * (double)budget.least + spare;
     const char *why_not = NULL;
-    double most;
+    double most, least = 0;
     gd_status rc = gd_bench_texts_make(&texts, &run->words, &recipe, err);
 
     if (!rc)
         rc = measure_own(run, &texts, into, err);
-    gd_model_close(run->model);
-    run->model = NULL;
-    most = 1.05 * (double)(gd_memory_resident() + budget.weights + budget.batch) + spare;
+    close_model(run);
+    if (!rc)
+        rc = least_memory(run, &least, err);
+    most = 1.05 * (double)(gd_memory_resident() + budget.weights + budget.batch) + 0x1p24;
     if (budget.streamed || run->options->memory)
         why_not = "budgets are compared without --memory, and where there is room for all weights";
     else if (most < 1.1 * least)

@@ -323,6 +323,10 @@ static void length_fit(gd_buf *b, const json_t *root)
 
     if (!json_is_object(fit))
         return;
+    if (!(gd_get_real(fit, "seconds_per_row") > 0) || !(gd_get_real(fit, "seconds_per_row_and_key") > 0)) {
+        gd_buf_str(b, "<p>The runs were too uneven, or the texts too short, to tell the cost of attention.</p>\n");
+        return;
+    }
     gd_buf_str(b, "<p>Fitted: a row takes ");
     gd_buf_fixed(b, 1e6 * gd_get_real(fit, "seconds_per_row"), 1);
     gd_buf_str(b, " \xc2\xb5s, and ");
@@ -346,11 +350,11 @@ static void answers_section(gd_buf *b, const json_t *root)
 
     (void)column(shared, points, "shared", "tokens_per_s");
     gd_page_section(b, "Many answers to one prompt",
-                    "Best of N: the prompt is computed once for all its answers. The token ratio says how much faster "
-                    "that can be at most.");
+                    "Best of N: the prompt is computed once for all its answers, or each answer alone with its own. "
+                    "The ratio of tokens to rows says how much faster that can be at most.");
     if (series[0].count)
         gd_page_figure(b, &chart);
-    table = gd_html_table_begin(b, "answers|seconds, prompt once|seconds, each alone|faster by|token ratio|of it");
+    table = gd_html_table_begin(b, "answers|once, s|alone, s|faster|ratio|of it");
     for (size_t i = 0; i < series[0].count; i++) {
         const json_t *const one = json_array_get(points, i);
 
@@ -377,12 +381,15 @@ static void curve_sections(gd_buf *b, const json_t *root)
     const gd_chart length = { .title = "Rows a second against text length", .x_label = "tokens of a text",
                               .y_label = "rows/s" };
 
-    rate_section(b, root, "batch", "batch_tokens", &batch,
-                 "One batch of so many tokens (--batch-tokens), of texts that share nothing.");
-    rate_section(b, root, "length", "length", &length,
-                 "Texts of one length, that share nothing. What a row costs grows with the keys that it attends to.");
+    if (json_is_object(part(root, "batch")))
+        rate_section(b, root, "batch", "batch_tokens", &batch,
+                     "One batch of so many tokens (--batch-tokens), of texts that share nothing.");
+    if (json_is_object(part(root, "length")))
+        rate_section(b, root, "length", "length", &length,
+                     "Texts of one length, that share nothing. A row costs more with each key that it attends to.");
     length_fit(b, root);
-    answers_section(b, root);
+    if (json_is_object(part(root, "answers")))
+        answers_section(b, root);
 }
 
 gd_status gd_bench_page(const char *json, char **html, gd_error *err)
@@ -404,8 +411,10 @@ gd_status gd_bench_page(const char *json, char **html, gd_error *err)
     }
     gd_page_head(&b, root);
     limits_section(&b, root);
-    matmul_section(&b, root);
-    scoring_section(&b, root);
+    if (json_is_object(part(root, "matmul")))
+        matmul_section(&b, root);
+    if (json_is_object(part(root, "scoring")))
+        scoring_section(&b, root);
     curve_sections(&b, root);
     gd_page_tail(&b, root);
     json_decref(root);

@@ -15,10 +15,12 @@ static void text_or(gd_buf *b, const json_t *object, const char *key, const char
     gd_html_text(b, text ? text : otherwise);
 }
 
-/* 15,231,233,024 bytes as "14.19 GiB". */
+/* 15,231,233,024 bytes as "14.19 GiB", which no line break parts. */
 static void bytes(gd_buf *b, double value)
 {
-    static const char *const units[] = { " bytes", " KiB", " MiB", " GiB", " TiB" };
+    static const char *const units[] = { "\xc2\xa0"
+                                         "bytes",
+                                         "\xc2\xa0KiB", "\xc2\xa0MiB", "\xc2\xa0GiB", "\xc2\xa0TiB" };
     size_t unit = 0;
 
     if (!(value >= 0)) {
@@ -27,7 +29,7 @@ static void bytes(gd_buf *b, double value)
     }
     for (; value >= 1024 && unit + 1 < sizeof units / sizeof units[0]; unit++)
         value /= 1024;
-    gd_buf_fixed(b, value, unit ? 2 : 0);
+    gd_buf_fixed(b, value, unit && value < 100 ? 2 : 0);
     gd_buf_str(b, units[unit]);
 }
 
@@ -238,7 +240,8 @@ static void machine_section(gd_buf *b, const json_t *root)
 void gd_page_tail(gd_buf *b, const json_t *root)
 {
     start_section(b, root);
-    memory_section(b, root);
+    if (json_is_object(part(root, "memory")))
+        memory_section(b, root);
     machine_section(b, root);
     gd_html_end(b);
 }

@@ -20,7 +20,7 @@ double gd_bench_now(void)
 }
 
 /* Twelve sums hide a latency of four to six cycles on two units. Each returns the operations that it did. */
-enum { SUMS = 12, STEPS = 100000 };
+enum { SUMS = 12, STEPS = 100000, RUNS = 40 };
 
 static _Atomic float sink; /* so that the sums are wanted */
 
@@ -141,7 +141,7 @@ double gd_bench_peak(const char *name, gd_pool *pool)
     peak_loop *loop = find_loop(name);
     double best = 0;
 
-    for (int i = 0; loop && i < 10; i++) {
+    for (int i = 0; loop && i < RUNS; i++) {
         const double each = loop(), start = gd_bench_now();
         const unsigned threads = gd_pool_threads(pool);
         double rate;

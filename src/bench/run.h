@@ -24,6 +24,7 @@ typedef struct gd_bench_run {
     double row_seconds;           /* about, for a row of a text */
     double row_flops, text_flops; /* operations of the linear layers: for each row, and once more for each text */
     size_t cache;                 /* bytes of the last cache */
+    double shares;                /* of the parts that are wanted, together */
     gd_bench_words words;
     gd_bench_texts given;         /* of the input; empty without one */
     double start_seconds;         /* from nothing to a first score */
@@ -34,16 +35,15 @@ typedef struct gd_bench_run {
 /* Says what comes next; GD_EINTERRUPTED when the caller wants to stop. */
 gd_status gd_bench_step(gd_bench_run *run, const char *what, gd_error *err);
 
-/* The parts. A plan chooses sizes that take about `seconds` and returns what they should really take. */
-double gd_bench_matmul_plan(gd_bench_run *run, double seconds);
-gd_status gd_bench_matmul(gd_bench_run *run, gd_error *err);
-gd_status gd_bench_scoring_plan(gd_bench_run *run, double *seconds, gd_error *err); /* reads the input */
-gd_status gd_bench_scoring(gd_bench_run *run, gd_error *err);
-double gd_bench_curves_plan(gd_bench_run *run, double seconds);
-gd_status gd_bench_curves(gd_bench_run *run, gd_error *err);
+/* A plan chooses sizes that take about *seconds, and says in it what they should really take; scoring's reads the
+ * input. */
+typedef gd_status gd_bench_plan(gd_bench_run *run, double *seconds, gd_error *err);
+typedef gd_status gd_bench_measure(gd_bench_run *run, gd_error *err);
 
-double gd_bench_memory_plan(gd_bench_run *run, double seconds);
-gd_status gd_bench_memory(gd_bench_run *run, gd_error *err); /* closes the model */
+gd_bench_plan gd_bench_matmul_plan, gd_bench_scoring_plan, gd_bench_batch_plan, gd_bench_length_plan,
+    gd_bench_answers_plan, gd_bench_memory_plan;
+gd_bench_measure gd_bench_matmul, gd_bench_scoring, gd_bench_batch, gd_bench_length, gd_bench_answers,
+    gd_bench_memory; /* memory closes the model: it is the last one */
 
 /* The median, and how far apart the values are in parts of it; sorts. 0 of nothing. */
 double gd_bench_median(double *values, size_t count, double *spread);

@@ -114,7 +114,7 @@ static void show_scoring(const json_t *root)
     const json_t *const scoring = json_object_get(root, "scoring");
     const char *const keys[] = { "shared", "alone" }, *const names[] = { "shared prefixes", "each alone" };
 
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; scoring && i < 2; i++) {
         const json_t *const one = json_object_get(scoring, keys[i]);
 
         printf("scoring         %s: %.1f tokens/s, %.1f rows/s", names[i], number(one, "tokens_per_s"),
@@ -137,6 +137,16 @@ static void show_curve(const json_t *root, const char *curve, const char *key, c
         printf("%-16s%5.0f: %.4g\n", i ? "" : title, number(one, key), number(one, value));
 }
 
+static void show_budgets(const json_t *memory)
+{
+    const json_t *one;
+    size_t i;
+
+    json_array_foreach(json_object_get(memory, "budgets"), i, one)
+        printf("%-16s%.2f GiB: %.4g rows/s, %s\n", i ? "" : "rows/s, budget", number(one, "budget_bytes") / 0x1p30,
+               number(one, "rows_per_s"), json_string_value(json_object_get(one, "weights")));
+}
+
 static int show(const char *json)
 {
     json_t *const root = json_loads(json, 0, NULL);
@@ -157,7 +167,10 @@ static int show(const char *json)
     printf("start           %.3f s the first time", number(json_object_get(start, "first"), "seconds"));
     if (json_object_get(start, "again"))
         printf(", %.3f s again", number(json_object_get(start, "again"), "seconds"));
-    printf("\nmemory          %.2f GiB at most\n", number(memory, "peak_resident_bytes") / 0x1p30);
+    (void)putchar('\n');
+    if (memory)
+        printf("memory          %.2f GiB at most\n", number(memory, "peak_resident_bytes") / 0x1p30);
+    show_budgets(memory);
     json_decref(root);
     return CLI_OK;
 }
@@ -221,6 +234,7 @@ int cli_bench(const cli_settings *settings)
         how.input = settings->input;
         how.format = settings->format == GD_FORMAT_TEXT ? GD_FORMAT_TEXT : GD_FORMAT_JSONL;
         how.seconds = settings->quick ? QUICK_SECONDS : (double)settings->seconds;
+        how.only = settings->only;
         how.report = report;
         how.context = &watch;
         cli_watch_interrupt();

@@ -57,6 +57,8 @@ const cli_flag cli_flags[] = {
     { "quick", NULL, "take about 20 seconds, and leave out what does not fit", AT(quick), CLI_SWITCH, CLI_CMD_BENCH },
     { "seconds", "N", "take about N seconds (default: 100): the more, the larger the batches and texts", AT(seconds),
       CLI_COUNT, CLI_CMD_BENCH },
+    { "only", "PARTS", "measure some of matmul,scoring,batch,length,answers,memory (default: all)", AT(only), CLI_TEXT,
+      CLI_CMD_BENCH },
     { "json", "FILE", "write the result to FILE as JSON; - is standard output, instead of the figures", AT(json_file),
       CLI_TEXT, CLI_CMD_BENCH },
     { "report", "FILE", "write a page with charts to FILE, HTML without scripts", AT(report), CLI_TEXT,

@@ -195,6 +195,8 @@ typedef struct gd_bench_options {
     gd_format format;   /**< of the input */
     double seconds;     /**< about how long the run may take; 0: 100.  The large sizes that don't fit are left out, and
                              the result says so; a few small ones are always measured, whatever they take */
+    const char *only;   /**< what to measure besides start, peak and bandwidth: some of "matmul", "scoring", "batch",
+                             "length", "answers" and "memory", with commas between them; NULL: all */
     /** NULL, or called before each measurement with what it is, the seconds that have gone by, and those that the whole
      *  run should take (0 while that is not known yet).  Return 0 to go on, anything else to stop. */
     int (*report)(void *context, const char *what, double seconds_done, double seconds_expected);

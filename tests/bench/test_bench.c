@@ -234,6 +234,34 @@ static void it_measures_what_it_is_told(void **state)
     remove(path);
 }
 
+static void parts_can_be_chosen(void **state)
+{
+    const gd_options options = golden(0);
+    gd_bench_options how;
+    char *text, *page;
+    json_t *root;
+
+    (void)state;
+    gd_bench_options_init(&how);
+    how.seconds = 0.01;
+    how.only = "length,scoring";
+    assert_ok(gd_bench(&options, &how, &text, test_err));
+    root = json_loads(text, 0, NULL);
+    check_scoring(root, 2);
+    check_curve(root, "length", "length");
+    check_limits(root);
+    assert_null(json_object_get(root, "matmul"));
+    assert_null(json_object_get(root, "batch"));
+    assert_null(json_object_get(root, "answers"));
+    assert_null(json_object_get(root, "memory"));
+    assert_ok(gd_bench_page(text, &page, test_err));
+    assert_markup(page);
+    assert_int_equal(markup_count(page, "<h2>"), 5); /* limits, scoring, length, start, machine */
+    gd_string_free(page);
+    json_decref(root);
+    gd_string_free(text);
+}
+
 static void refused(const gd_options *options, const gd_bench_options *how, gd_status status, const char *sentence)
 {
     gd_error err = { 0 };
@@ -260,6 +288,13 @@ static void bad_options_are_refused(void **state)
     how.seconds = NAN;
     refused(&options, &how, GD_EUSAGE, "seconds is ");
     how.seconds = 0.01;
+    how.only = "scoring,speed";
+    refused(&options, &how, GD_EUSAGE, "only is \"scoring,speed\"");
+    how.only = "scoring,scoring";
+    refused(&options, &how, GD_EUSAGE, "only is");
+    how.only = "";
+    refused(&options, &how, GD_EUSAGE, "only is \"\"");
+    how.only = NULL;
     how.input = "/nonexistent/pairs.jsonl";
     refused(&options, &how, GD_EIO, "/nonexistent/pairs.jsonl");
     how.input = NULL;
@@ -301,6 +336,8 @@ static void the_page_shows_it(void **state)
 
     (void)state;
     json_object_set_new(json_object_get(root, "machine"), "cpu", json_string("<script>alert(1)</script>"));
+    json_object_set_new(json_object_get(root, "memory"), "budgets", json_null());
+    json_object_set_new(json_object_get(root, "memory"), "not_measured", json_string("for want of a budget"));
     gd_string_free(text);
     text = json_dumps(root, 0);
     assert_ok(gd_bench_page(text, &page, test_err));
@@ -310,7 +347,7 @@ static void the_page_shows_it(void **state)
     assert_int_equal(markup_count(page, "http"), 0); /* everything is in the file */
     assert_true(markup_count(page, "<svg") >= 4);
     assert_true(markup_count(page, "<h2>") >= 8);
-    assert_non_null(strstr(page, "Memory against budget: not measured: the least memory that this model"));
+    assert_non_null(strstr(page, "Memory against budget: not measured: for want of a budget."));
     assert_null(strstr(page, "nan"));
     gd_string_free(page);
 
@@ -360,9 +397,13 @@ static void the_page_survives_other_json(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_part_is_there),        cmocka_unit_test(it_measures_what_it_is_told),
-        cmocka_unit_test(bad_options_are_refused),    cmocka_unit_test(it_stops_when_asked),
-        cmocka_unit_test(the_page_shows_it),          cmocka_unit_test(the_page_survives_other_json),
+        cmocka_unit_test(every_part_is_there),
+        cmocka_unit_test(it_measures_what_it_is_told),
+        cmocka_unit_test(parts_can_be_chosen),
+        cmocka_unit_test(bad_options_are_refused),
+        cmocka_unit_test(it_stops_when_asked),
+        cmocka_unit_test(the_page_shows_it),
+        cmocka_unit_test(the_page_survives_other_json),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
