@@ -99,9 +99,15 @@ bool gd_added_find(const gd_added_set *set, const uint8_t *classes, const unsign
     if (set->count == 0)
         return false;
     while (search->at < len) {
-        const size_t from = search->at;
+        const unsigned char *hit = s + search->at;
         const gd_added_token *token;
+        size_t from;
 
+        if (set->one_byte)
+            hit = memchr(hit, set->first, len - search->at);
+        from = search->at = hit ? (size_t)(hit - s) : len;
+        if (!hit)
+            break;
         if (set->begin[s[from]] == set->begin[s[from] + 1] ||
             !(token = longest_at(set, s + from, len - from))) {
             search->at++;

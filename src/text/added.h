@@ -24,6 +24,8 @@ typedef struct gd_added_set {
     const gd_added_token **sorted;
     size_t count;
     uint32_t begin[257]; /* sorted[begin[b]] is the first whose pattern begins with byte b or a larger one */
+    bool one_byte;       /* all patterns begin with the byte `first`, mostly '<' */
+    unsigned char first;
 } gd_added_set;
 
 typedef struct gd_added {

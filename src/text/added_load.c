@@ -145,6 +145,10 @@ static gd_status make_set(gd_added_set *set, const gd_added *added, bool normali
             at++;
         set->begin[b] = at;
     }
+    if (!rc && set->count) {
+        set->first = (unsigned char)set->sorted[0]->pattern[0];
+        set->one_byte = set->first == (unsigned char)set->sorted[set->count - 1]->pattern[0];
+    }
     return rc;
 }
 

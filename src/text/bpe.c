@@ -25,6 +25,7 @@ void gd_bpe_room_free(gd_bpe_room *room)
     gd_free(room->before);
     gd_free(room->behind);
     gd_free(room->heap);
+    gd_free(room->memos);
     *room = (gd_bpe_room){ 0 };
 }
 
@@ -100,6 +101,14 @@ gd_merge_added gd_bpe_add_merge(gd_bpe *bpe, uint32_t left, uint32_t right, uint
     if (added == GD_MERGE_ADDED)
         bpe->results[bpe->merges++] = result;
     return added;
+}
+
+gd_memo *gd_memos_make(void)
+{
+    const size_t bytes = sizeof(gd_memo) << GD_MEMO_BITS;
+    gd_memo *memos = gd_alloc_aligned(bytes);
+
+    return memos ? memset(memos, 0, bytes) : NULL;
 }
 
 /* The symbols of a piece before any merge; ids has room for two a byte. The order in which a waiting unknown
@@ -305,7 +314,7 @@ static bool merge(const gd_bpe *bpe, gd_bpe_room *room, const unsigned char *pie
     return add(ids, symbols, n);
 }
 
-bool gd_bpe_encode(const gd_bpe *bpe, gd_bpe_room *room, const unsigned char *piece, size_t len, gd_ids *ids)
+static bool encode(const gd_bpe *bpe, gd_bpe_room *room, const unsigned char *piece, size_t len, gd_ids *ids)
 {
     const uint32_t token = gd_vocab_by_bytes(&bpe->vocab, piece, len);
 
@@ -318,4 +327,34 @@ bool gd_bpe_encode(const gd_bpe *bpe, gd_bpe_room *room, const unsigned char *pi
             return add_one(ids, bpe->vocab.tokens[token].id);
     }
     return merge(bpe, room, piece, len, token, ids);
+}
+
+bool gd_bpe_encode(const gd_bpe *bpe, gd_bpe_room *room, const unsigned char *piece, size_t len, size_t readable,
+                   gd_ids *ids)
+{
+    const size_t before = ids->len;
+    gd_memo wanted, *memo;
+
+    if (len > GD_MEMO_BYTES)
+        return encode(bpe, room, piece, len, ids);
+    if (!room->memos && !(room->memos = gd_memos_make()))
+        return false;
+    memo = gd_memo_place(room->memos, piece, len, readable, &wanted);
+    if (!gd_memo_is(memo, &wanted)) {
+        if (!encode(bpe, room, piece, len, ids))
+            return false;
+        if (ids->len - before <= GD_MEMO_IDS) {
+            wanted.count = (uint8_t)(ids->len - before);
+            for (size_t i = 0; i < GD_MEMO_IDS; i++)
+                wanted.ids[i] = i < wanted.count ? ids->data[before + i] : 0;
+            *memo = wanted;
+        }
+        return true;
+    }
+    if (ids->room - before < GD_MEMO_IDS &&
+        !gd_grow((void **)&ids->data, &ids->room, before + GD_MEMO_IDS, sizeof *ids->data))
+        return false;
+    memcpy(ids->data + before, memo->ids, sizeof memo->ids); /* those that aren't there are written over */
+    ids->len = before + memo->count;
+    return true;
 }

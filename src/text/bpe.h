@@ -7,6 +7,7 @@
 #define GD_TEXT_BPE_H
 
 #include "text/jscan.h"
+#include "text/memo.h"
 #include "text/tokenizer.h"
 #include "text/vocab.h"
 
@@ -44,7 +45,8 @@ typedef struct gd_bpe_room {
     uint64_t *heap;                          /* rank << 32 | place */
     size_t ids_room, ranks_room, before_room, behind_room, heap_room;
     size_t heap_len;
-    uint64_t work; /* symbols looked at and heap moves made, for tests of the growth */
+    gd_memo *memos; /* of this one tokenizer */
+    uint64_t work;  /* symbols looked at and heap moves made, for tests of the growth */
 } gd_bpe_room;
 
 void gd_bpe_free(gd_bpe *bpe);
@@ -53,8 +55,10 @@ void gd_bpe_room_free(gd_bpe_room *room);
 /* Reads the field "model". */
 gd_status gd_bpe_load(gd_bpe *bpe, gd_jscan *js, gd_jspan model);
 
-/* Appends the ids of one piece. False without memory. */
-bool gd_bpe_encode(const gd_bpe *bpe, gd_bpe_room *room, const unsigned char *piece, size_t len, gd_ids *ids);
+/* Appends the ids of one piece, from which on `readable` bytes may be read (len at least; 16 are enough). False
+ * without memory. */
+bool gd_bpe_encode(const gd_bpe *bpe, gd_bpe_room *room, const unsigned char *piece, size_t len, size_t readable,
+                   gd_ids *ids);
 
 /* The rank of a pair, or GD_NO_RANK. */
 uint32_t gd_bpe_rank(const gd_bpe *bpe, uint32_t left, uint32_t right);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define MAX_DEPTH 64
+#define LONG_VALUE ((size_t)64 << 10)
 
 void gd_jscan_free(gd_jscan *js) { gd_buf_free(&js->unescaped); }
 
@@ -117,6 +118,32 @@ static gd_status unescape(gd_jscan *js)
     return GD_OK;
 }
 
+/* The first of a quote, a backslash and a control character at or behind `at`: eight bytes at a time. */
+static size_t plain_end(const char *text, size_t len, size_t at)
+{
+    while (len - at >= 8) {
+        const uint64_t ones = 0x0101010101010101u;
+        uint64_t eight, quote, slash, stops;
+
+        memcpy(&eight, text + at, 8);
+        quote = eight ^ '"' * ones;
+        slash = eight ^ '\\' * ones;
+        /* the high bit of a byte that is smaller than what is taken from it; a borrow spoils only those behind */
+        stops = ((quote - ones) & ~quote) | ((slash - ones) & ~slash) | ((eight - 0x20 * ones) & ~eight);
+        stops &= 0x80 * ones;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+        if (stops)
+            return at + (size_t)__builtin_ctzll(stops) / 8;
+#endif
+        if (stops)
+            break;
+        at += 8;
+    }
+    while (at < len && text[at] != '"' && text[at] != '\\' && (unsigned char)text[at] >= 0x20)
+        at++;
+    return at;
+}
+
 /* Behind the opening quote, up to and over the closing one. */
 static gd_status string_body(gd_jscan *js, const char **s, size_t *len)
 {
@@ -127,9 +154,7 @@ static gd_status string_body(gd_jscan *js, const char **s, size_t *len)
     for (;;) {
         gd_status rc;
 
-        while (js->at < js->len && js->text[js->at] != '"' && js->text[js->at] != '\\' &&
-               (unsigned char)js->text[js->at] >= 0x20)
-            js->at++;
+        js->at = plain_end(js->text, js->len, js->at);
         if (js->at >= js->len || (unsigned char)js->text[js->at] < 0x20)
             return fail(js, "the end of a string");
         if (js->text[js->at] == '"')
@@ -258,15 +283,36 @@ static gd_status skip_scalar(gd_jscan *js)
     }
 }
 
+/* Long values are stepped over once: when a value within one that was skipped is skipped itself, it is known. */
+static void remember(gd_jscan *js, size_t start)
+{
+    if (js->at - start >= LONG_VALUE && js->known_count < GD_JSCAN_KNOWN)
+        js->known[js->known_count++] = (gd_jspan){ start, js->at - start };
+}
+
+static bool known(gd_jscan *js, gd_jspan *span)
+{
+    for (size_t i = 0; i < js->known_count; i++) {
+        if (js->known[i].at == js->at) {
+            *span = js->known[i];
+            js->at += span->len;
+            return true;
+        }
+    }
+    return false;
+}
+
 gd_status gd_jscan_skip(gd_jscan *js, gd_jspan *span)
 {
     char open[MAX_DEPTH];
     bool first[MAX_DEPTH], more;
-    size_t depth = 0, len;
+    size_t depth = 0, len, start[MAX_DEPTH];
     const char *s;
     gd_status rc;
 
     skip_space(js);
+    if (known(js, span))
+        return GD_OK;
     span->at = js->at;
     do {
         const char c = gd_jscan_peek(js);
@@ -275,7 +321,7 @@ gd_status gd_jscan_skip(gd_jscan *js, gd_jspan *span)
             if (depth == MAX_DEPTH)
                 return gd_fail(js->err, GD_EFORMAT, "%s: nested deeper than %d levels at byte %zu", js->path,
                                MAX_DEPTH, js->at);
-            js->at++;
+            start[depth] = js->at++;
             open[depth] = c;
             first[depth++] = true;
         } else {
@@ -290,6 +336,8 @@ gd_status gd_jscan_skip(gd_jscan *js, gd_jspan *span)
                 rc = gd_jscan_key(js, &s, &len);
             if (rc)
                 return rc;
+            if (!more)
+                remember(js, start[depth - 1]);
         }
     } while (depth > 0);
     span->len = js->at - span->at;

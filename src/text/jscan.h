@@ -12,18 +12,22 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* A piece of the text: one value. A missing field has len 0. */
+typedef struct gd_jspan {
+    size_t at, len;
+} gd_jspan;
+
+#define GD_JSCAN_KNOWN 8
+
 typedef struct gd_jscan {
     const char *text; /* well-formed UTF-8: the caller has checked */
     size_t len, at;   /* of the whole file, so that errors give offsets in the file */
     const char *path; /* begins every message */
     gd_error *err;
     gd_buf unescaped; /* gd_jscan_free() */
+    gd_jspan known[GD_JSCAN_KNOWN]; /* long values that were skipped already */
+    size_t known_count;
 } gd_jscan;
-
-/* A piece of the text: one value. A missing field has len 0. */
-typedef struct gd_jspan {
-    size_t at, len;
-} gd_jspan;
 
 void gd_jscan_free(gd_jscan *js);
 

@@ -33,6 +33,20 @@ static size_t skip_back(const unsigned char *s, size_t at)
     return at;
 }
 
+static size_t skip_ascii(const unsigned char *s, size_t len, size_t at)
+{
+    uint64_t eight;
+
+    for (; len - at >= 8; at += 8) {
+        memcpy(&eight, s + at, 8);
+        if (eight & 0x8080808080808080u)
+            break;
+    }
+    while (at < len && s[at] < 0x80)
+        at++;
+    return at;
+}
+
 /* The first character at or behind `at` that is active (or that isn't, for wanted 0), or len. */
 static size_t find(const uint8_t *classes, const unsigned char *s, size_t len, size_t at, uint8_t wanted)
 {
@@ -40,7 +54,7 @@ static size_t find(const uint8_t *classes, const unsigned char *s, size_t len, s
 
     while (at < len) {
         if (wanted && s[at] < 0xCC) { /* nothing below U+0300 is active */
-            at++;
+            at = s[at] < 0x80 ? skip_ascii(s, len, at) : at + 1;
             continue;
         }
         if ((classes[gd_utf8_decode(s + at, &n)] & GD_IS_ACTIVE) == wanted)

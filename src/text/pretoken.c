@@ -156,19 +156,21 @@ static gd_status prefix(gd_cutter *cutter, size_t stage, const unsigned char *s,
 gd_status gd_cut(gd_cutter *cutter, size_t stage, const unsigned char *s, size_t len)
 {
     const gd_stage *one = &cutter->pretoken->stages[stage];
+    const bool last = stage + 1 == cutter->pretoken->count;
     gd_status rc = GD_OK;
 
     if (len == 0)
         return GD_OK;
     if (stage == cutter->pretoken->count)
-        return cutter->piece(cutter->context, s, len);
+        return cutter->piece(cutter->context, s, len, len);
     if (one->kind == GD_STAGE_PREFIX)
         return prefix(cutter, stage, s, len);
     if (one->kind != GD_STAGE_SCAN || one->behavior != GD_ISOLATED)
         return cut_by_stage(cutter, stage, s, len);
     for (size_t at = 0, end; at < len && !rc; at = end) {
         end = one->scan(cutter->classes, s, len, at);
-        rc = gd_cut(cutter, stage + 1, s + at, end - at);
+        rc = last ? cutter->piece(cutter->context, s + at, end - at, len - at)
+                  : gd_cut(cutter, stage + 1, s + at, end - at);
     }
     return rc;
 }

@@ -47,8 +47,8 @@ void gd_pretoken_free(gd_pretoken *pretoken);
 /* Reads the field "pre_tokenizer". */
 gd_status gd_pretoken_load(gd_pretoken *pretoken, const json_t *value, const char *path, gd_error *err);
 
-/* What becomes of each finished piece: GD_OK to go on. */
-typedef gd_status gd_piece(void *context, const unsigned char *s, size_t len);
+/* What becomes of each finished piece: GD_OK to go on. From s on, `readable` bytes may be read. */
+typedef gd_status gd_piece(void *context, const unsigned char *s, size_t len, size_t readable);
 
 typedef struct gd_cutter {
     const gd_pretoken *pretoken;

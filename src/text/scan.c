@@ -39,6 +39,28 @@ static inline uint8_t class_at(const uint8_t *classes, const unsigned char *s, s
     return classes[gd_utf8_decode(s + at, n)];
 }
 
+/* The end of a run of ASCII letters from `at`, as far as eight bytes at a time can tell: most words end within
+ * them, and where costs no wrong guess of a branch. */
+static inline size_t ascii_letters(const unsigned char *s, size_t len, size_t at)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    const uint64_t ones = 0x0101010101010101u, high = 0x80 * ones;
+
+    while (len - at >= 8) {
+        uint64_t eight, low, letters;
+
+        memcpy(&eight, s + at, 8);
+        low = (eight | 0x20 * ones) & ~high;
+        /* the high bit of each byte: from 'a' on, not behind 'z', not of a longer character */
+        letters = (low + (0x80 - 'a') * ones) & ~(low + (0x7F - 'z') * ones) & ~eight & high;
+        if (letters != high)
+            return at + (size_t)__builtin_ctzll(letters ^ high) / 8;
+        at += 8;
+    }
+#endif
+    return at;
+}
+
 /* The end of the longest run from `at` of characters whose class has a bit of `some` (or, for an empty
  * `some`, none of `none`). */
 static inline size_t run(const uint8_t *classes, const unsigned char *s, size_t len, size_t at, uint8_t some,
@@ -46,6 +68,8 @@ static inline size_t run(const uint8_t *classes, const unsigned char *s, size_t 
 {
     size_t n;
 
+    if (some == GD_IS_LETTER)
+        at = ascii_letters(s, len, at);
     while (at < len) {
         const uint8_t c = class_at(classes, s, len, at, &n);
 
@@ -56,14 +80,14 @@ static inline size_t run(const uint8_t *classes, const unsigned char *s, size_t 
     return at;
 }
 
-/* 's 't 're 've 'm 'll 'd, in capitals too where `fold` is set; returns its length or 0. U+017F, the long s,
- * is a small s to a pattern that ignores case. */
+/* At an apostrophe: 's 't 're 've 'm 'll 'd, in capitals too where `fold` is set; returns its length or 0. U+017F,
+ * the long s, is a small s to a pattern that ignores case. */
 static size_t contraction(const unsigned char *s, size_t len, size_t at, bool fold)
 {
     const unsigned lower = fold ? 0x20 : 0;
     unsigned char a, b;
 
-    if (s[at] != '\'' || len - at < 2)
+    if (len - at < 2)
         return 0;
     a = (unsigned char)(s[at + 1] | lower);
     b = len - at > 2 ? (unsigned char)(s[at + 2] | lower) : 0;
@@ -90,7 +114,7 @@ static size_t spaces(const uint8_t *classes, const unsigned char *s, size_t len,
 
 size_t gd_scan_gpt2(const uint8_t *classes, const unsigned char *s, size_t len, size_t at)
 {
-    const size_t short_form = contraction(s, len, at, false);
+    const size_t short_form = s[at] == '\'' ? contraction(s, len, at, false) : 0;
     const size_t word = at + (s[at] == ' '); /* " ?" of the next three */
     size_t n;
     uint8_t c;
@@ -126,7 +150,7 @@ static size_t modern_rest(const uint8_t *classes, const unsigned char *s, size_t
 /* most: how many digits \p{N} takes at once. */
 static inline size_t modern(const uint8_t *classes, const unsigned char *s, size_t len, size_t at, int most)
 {
-    const size_t short_form = contraction(s, len, at, true);
+    const size_t short_form = s[at] == '\'' ? contraction(s, len, at, true) : 0;
     size_t n, after;
     uint8_t c;
 

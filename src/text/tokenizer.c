@@ -12,11 +12,30 @@
 #include "text/fields.h"
 #include "text/unicode.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
 #define FILE_LIMIT ((size_t)64 << 20)
 #define TEXT_LIMIT ((size_t)1 << 30)
+#define KEEP_LIMIT ((size_t)64 << 10) /* the room that a longer text needed is given back */
+
+/* A text on its way. What it needs is kept for the next one: room that has grown, pieces that are remembered. */
+typedef struct run {
+    const gd_tokenizer *t;
+    gd_ids *ids;
+    gd_error *err;
+    gd_cutter cutter;
+    gd_bpe_room bpe;
+    gd_nfc nfc;
+    struct run *next;
+} run;
+
+/* The runs that no thread is using. */
+typedef struct idle_runs {
+    pthread_mutex_t lock;
+    run *first;
+} idle_runs;
 
 struct gd_tokenizer {
     uint8_t *classes;
@@ -26,6 +45,7 @@ struct gd_tokenizer {
     gd_pretoken pretoken;
     gd_template template;
     size_t size;
+    idle_runs *idle; /* the one part that changes once the tokenizer is open (and gd_bpe's `whole`) */
 };
 
 void gd_ids_free(gd_ids *ids)
@@ -34,10 +54,31 @@ void gd_ids_free(gd_ids *ids)
     *ids = (gd_ids){ 0 };
 }
 
+static void free_run(run *r)
+{
+    gd_cutter_free(&r->cutter);
+    gd_bpe_room_free(&r->bpe);
+    gd_nfc_free(&r->nfc);
+    gd_free(r);
+}
+
+static void free_idle(idle_runs *idle)
+{
+    if (!idle)
+        return;
+    for (run *r = idle->first, *next; r; r = next) {
+        next = r->next;
+        free_run(r);
+    }
+    (void)pthread_mutex_destroy(&idle->lock);
+    gd_free(idle);
+}
+
 void gd_tokenizer_close(gd_tokenizer *tokenizer)
 {
     if (!tokenizer)
         return;
+    free_idle(tokenizer->idle);
     gd_free(tokenizer->classes);
     gd_bpe_free(&tokenizer->bpe);
     gd_added_free(&tokenizer->added);
@@ -122,6 +163,12 @@ static gd_status build(gd_tokenizer *t, gd_jscan *js, const gd_jspan *fields, js
         rc = gd_added_load(&t->added, trees[F_ADDED], &t->bpe.vocab, t->classes, t->nfc, js->path, js->err);
     if (rc)
         return rc;
+    t->idle = gd_alloc_zero(1, sizeof *t->idle);
+    if (!t->idle || pthread_mutex_init(&t->idle->lock, NULL)) {
+        gd_free(t->idle);
+        t->idle = NULL;
+        return gd_fail_memory(js->err, sizeof *t->idle);
+    }
     find_size(t);
     return gd_template_load(&t->template, trees[F_POST_PROCESSOR], t->size, js->path, js->err);
 }
@@ -218,15 +265,6 @@ const char *gd_tokenizer_token(const gd_tokenizer *tokenizer, uint32_t id)
 
 /* ---- a text ---- */
 
-typedef struct run {
-    const gd_tokenizer *t;
-    gd_ids *ids;
-    gd_error *err;
-    gd_cutter cutter;
-    gd_bpe_room bpe;
-    gd_nfc nfc;
-} run;
-
 static gd_status add_ids(run *r, const uint32_t *more, size_t n)
 {
     gd_ids *ids = r->ids;
@@ -238,11 +276,11 @@ static gd_status add_ids(run *r, const uint32_t *more, size_t n)
     return GD_OK;
 }
 
-static gd_status piece(void *context, const unsigned char *s, size_t len)
+static gd_status piece(void *context, const unsigned char *s, size_t len, size_t readable)
 {
     run *r = context;
 
-    return gd_bpe_encode(&r->t->bpe, &r->bpe, s, len, r->ids) ? GD_OK : gd_fail_memory(r->err, len);
+    return gd_bpe_encode(&r->t->bpe, &r->bpe, s, len, readable, r->ids) ? GD_OK : gd_fail_memory(r->err, len);
 }
 
 /* What lies between the added tokens of a text goes to the next step. */
@@ -275,11 +313,43 @@ static gd_status normalize(run *r, const unsigned char *s, size_t len)
     return between(r, &r->t->added.normalized, (const unsigned char *)out, len, cut);
 }
 
+/* An idle run, or a new one; NULL without memory. */
+static run *take_run(const gd_tokenizer *t)
+{
+    run *r;
+
+    (void)pthread_mutex_lock(&t->idle->lock);
+    r = t->idle->first;
+    if (r)
+        t->idle->first = r->next;
+    (void)pthread_mutex_unlock(&t->idle->lock);
+    if (r || !(r = gd_alloc_zero(1, sizeof *r)))
+        return r;
+    r->t = t;
+    r->cutter = (gd_cutter){ .pretoken = &t->pretoken, .classes = t->classes, .piece = piece, .context = r };
+    return r;
+}
+
+/* Keeps the run for the next text, unless the text was so long that it needs too much room, or failed halfway. */
+static void give_back(run *r, size_t text_len, gd_status rc)
+{
+    idle_runs *idle = r->t->idle;
+
+    if (text_len > KEEP_LIMIT || rc) {
+        free_run(r);
+        return;
+    }
+    (void)pthread_mutex_lock(&idle->lock);
+    r->next = idle->first;
+    idle->first = r;
+    (void)pthread_mutex_unlock(&idle->lock);
+}
+
 gd_status gd_tokenize(const gd_tokenizer *tokenizer, const char *text, size_t len, gd_ids *ids, gd_error *err)
 {
-    run r = { .t = tokenizer, .ids = ids, .err = err };
     const size_t bad = len > TEXT_LIMIT ? len : gd_utf8_check(text, len);
     gd_status rc;
+    run *r;
 
     ids->len = 0;
     if (len > TEXT_LIMIT)
@@ -287,20 +357,18 @@ gd_status gd_tokenize(const gd_tokenizer *tokenizer, const char *text, size_t le
                        TEXT_LIMIT);
     if (bad < len)
         return gd_fail(err, GD_EFORMAT, "a text is not valid UTF-8 at byte %zu", bad);
-    r.cutter = (gd_cutter){ .pretoken = &tokenizer->pretoken,
-                            .classes = tokenizer->classes,
-                            .piece = piece,
-                            .context = &r,
-                            .err = err };
-    r.cutter.regex.steps = gd_regex_steps(len);
-    rc = add_ids(&r, tokenizer->template.before.data, tokenizer->template.before.len);
+    r = take_run(tokenizer);
+    if (!r)
+        return gd_fail_memory(err, sizeof *r);
+    r->ids = ids;
+    r->err = r->cutter.err = err;
+    r->cutter.regex.steps = gd_regex_steps(len);
+    rc = add_ids(r, tokenizer->template.before.data, tokenizer->template.before.len);
     if (!rc)
-        rc = between(&r, &tokenizer->added.raw, (const unsigned char *)text, len, normalize);
+        rc = between(r, &tokenizer->added.raw, (const unsigned char *)text, len, normalize);
     if (!rc)
-        rc = add_ids(&r, tokenizer->template.after.data, tokenizer->template.after.len);
-    gd_cutter_free(&r.cutter);
-    gd_bpe_room_free(&r.bpe);
-    gd_nfc_free(&r.nfc);
+        rc = add_ids(r, tokenizer->template.after.data, tokenizer->template.after.len);
+    give_back(r, len, rc);
     return rc;
 }
 

@@ -11,6 +11,8 @@
  * third of the slots empty, honest keys walk a few dozen at most. */
 #define MAX_WALK 2000
 
+#define AHEAD 16 /* keys whose slots are fetched while others are being inserted */
+
 void gd_vocab_free(gd_vocab *vocab)
 {
     gd_free(vocab->tokens);
@@ -53,12 +55,18 @@ static int byte_of_char(uint32_t c)
 
 size_t gd_bytes_of_content(unsigned char *bytes, const char *content, size_t len)
 {
-    size_t count = 0, n = 1;
+    const unsigned char *s = (const unsigned char *)content;
+    size_t count = 0;
 
-    for (size_t i = 0; i < len; i += n) {
-        const uint32_t c = gd_utf8_decode((const unsigned char *)content + i, &n);
-        const int byte = c > 0x20 && c < 0x7F ? (int)c : byte_of_char(c);
+    for (size_t i = 0; i < len; i++) {
+        uint32_t c = s[i];
+        int byte;
 
+        if (c >= 0xC2 && c <= 0xC5 && i + 1 < len) /* the alphabet has characters of one and two bytes */
+            c = (c & 0x1F) << 6 | (s[++i] & 0x3F);
+        else if (c >= 0x80)
+            return SIZE_MAX;
+        byte = c > 0x20 && c < 0x7F ? (int)c : byte_of_char(c);
         if (byte < 0)
             return SIZE_MAX;
         bytes[count++] = (unsigned char)byte;
@@ -196,24 +204,28 @@ uint32_t gd_vocab_by_content(const gd_vocab *vocab, const char *content, size_t 
     return token;
 }
 
-static gd_status insert(gd_vocab *vocab, uint32_t place, const char *path, gd_error *err)
+/* The key of a token that isn't empty; its slot is on the way. */
+static key next_key(const gd_vocab *vocab, uint32_t place)
+{
+    const gd_token *token = &vocab->tokens[place];
+    const key k = make_key(vocab->bytes.data + token->bytes, token->bytes_len, token->from_bytes);
+
+    __builtin_prefetch(&vocab->slots[k.hash & vocab->mask], 1);
+    return k;
+}
+
+static gd_status insert(gd_vocab *vocab, uint32_t place, const key *k, const char *path, gd_error *err)
 {
     const gd_token *token = &vocab->tokens[place];
     const char *content = vocab->content.data + token->content;
-    const char *bytes = vocab->bytes.data + token->bytes;
-    size_t at;
-    key k;
+    const size_t at = find_slot(vocab, k);
 
-    if (token->bytes_len == 0)
-        return gd_fail(err, GD_EFORMAT, "%s: model.vocab: the token of id %u is empty", path, token->id);
-    k = make_key(bytes, token->bytes_len, token->from_bytes);
-    at = find_slot(vocab, &k);
     if (at > vocab->mask)
         return gd_fail(err, GD_EFORMAT, "%s: model.vocab: the tokens are made to collide in a hash table",
                        path);
     if (vocab->slots[at].token != GD_NO_TOKEN)
         return gd_fail(err, GD_EFORMAT, "%s: model.vocab: the token \"%.80s\" is there twice", path, content);
-    vocab->slots[at] = (gd_vocab_slot){ k.head, place, k.tag };
+    vocab->slots[at] = (gd_vocab_slot){ k->head, place, k->tag };
     if (vocab->by_id[token->id] != GD_NO_TOKEN)
         return gd_fail(
             err, GD_EFORMAT, "%s: model.vocab: the tokens \"%.80s\" and \"%.80s\" both have the id %u", path,
@@ -225,25 +237,33 @@ static gd_status insert(gd_vocab *vocab, uint32_t place, const char *path, gd_er
 gd_status gd_vocab_finish(gd_vocab *vocab, const char *path, gd_error *err)
 {
     size_t slots = 16;
+    key ahead[AHEAD];
 
     for (size_t i = 0; i < vocab->count; i++) {
+        if (vocab->tokens[i].bytes_len == 0)
+            return gd_fail(err, GD_EFORMAT, "%s: model.vocab: the token of id %u is empty", path,
+                           vocab->tokens[i].id);
         if (vocab->tokens[i].id >= vocab->size)
             vocab->size = (size_t)vocab->tokens[i].id + 1;
     }
     while (slots < vocab->count + vocab->count / 2)
         slots *= 2;
     vocab->mask = slots - 1;
-    vocab->slots = gd_alloc(slots, sizeof *vocab->slots);
+    vocab->slots = gd_alloc_aligned(slots * sizeof *vocab->slots);
     vocab->by_id = gd_alloc(vocab->size, sizeof *vocab->by_id);
     if (!vocab->slots || !vocab->by_id)
         return gd_fail_memory(err, slots * sizeof *vocab->slots);
     memset(vocab->slots, 0xFF, slots * sizeof *vocab->slots);
     memset(vocab->by_id, 0xFF, vocab->size * sizeof *vocab->by_id);
+    for (uint32_t i = 0; i < AHEAD && i < vocab->count; i++)
+        ahead[i] = next_key(vocab, i);
     for (uint32_t i = 0; i < vocab->count; i++) {
-        gd_status rc = insert(vocab, i, path, err);
+        const gd_status rc = insert(vocab, i, &ahead[i % AHEAD], path, err);
 
         if (rc)
             return rc;
+        if (vocab->count - i > AHEAD)
+            ahead[i % AHEAD] = next_key(vocab, i + AHEAD);
     }
     return GD_OK;
 }

@@ -66,6 +66,8 @@ static const struct {
       ": not valid JSON at byte 885: a hexadecimal digit is expected" },
     { "\"b\":1", "\"b\n\":1",
       ": not valid JSON at byte 882: the end of a string is expected" },
+    { "\"b\":1", "\"bbbbbbbb\x1F\":1",
+      ": not valid JSON at byte 889: the end of a string is expected" },
     { "\"b\":1", "\"\xFF\":1",
       ": not valid UTF-8 at byte 881" },
     { "\"decoder\":null",
