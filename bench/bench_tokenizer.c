@@ -82,22 +82,22 @@ static gd_status bench(const char *model, const char *input, size_t rounds, size
     gd_status rc = times ? read_texts(&texts, input, err) : GD_ENOMEM;
 
     for (size_t i = 0; i < loads && !rc; i++) {
-        const double start = bench_now();
+        const double start = gd_bench_now();
 
         gd_tokenizer_close(tokenizer);
         rc = gd_tokenizer_open(&tokenizer, model, err);
-        times[i] = bench_now() - start;
+        times[i] = gd_bench_now() - start;
     }
     if (rc)
         goto out;
     load = median(times, loads);
     best_load = times[0];
     for (size_t i = 0; i <= rounds && !rc; i++) {
-        const double start = bench_now();
+        const double start = gd_bench_now();
 
         rc = tokenize_all(tokenizer, &texts, &ids, &total, err);
         if (i)
-            times[i - 1] = bench_now() - start;
+            times[i - 1] = gd_bench_now() - start;
     }
     if (rc)
         goto out;
