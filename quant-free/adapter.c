@@ -131,6 +131,15 @@ static gd_status pair_tensor(const gd_adapter *ad, const gd_view *view, gd_error
     return GD_OK;
 }
 
+/* Reads it all, and lets go of the pages: of a large adapter, all together are more than a run has in memory. */
+static bool is_finite(const gd_view *view)
+{
+    const bool finite = gd_view_finite(view);
+
+    gd_pages_release(view->data, view->bytes);
+    return finite;
+}
+
 static gd_status check_shapes(const gd_adapter *ad, const struct module *m, gd_error *err)
 {
     const gd_view *a = m->lora.a, *b = m->lora.b;
@@ -146,7 +155,7 @@ static gd_status check_shapes(const gd_adapter *ad, const struct module *m, gd_e
                        "%s: module \"%s\": lora_A is [%zu, %zu] and lora_B [%zu, %zu], but rank %zu is "
                        "expected",
                        ad->path, m->name, a->shape[0], a->shape[1], b->shape[0], b->shape[1], rank);
-    if (!gd_view_finite(a) || !gd_view_finite(b))
+    if (!is_finite(a) || !is_finite(b))
         return gd_fail(err, GD_EFORMAT, "%s: module \"%s\": a number is not finite", ad->path, m->name);
     return GD_OK;
 }
@@ -175,7 +184,11 @@ static gd_status check_module(gd_adapter *ad, struct module *m, gd_error *err)
 static gd_status add_notes(gd_adapter *ad, gd_error *err)
 {
     for (size_t i = 0; i < ad->count; i++) {
-        if (!gd_view_all_zero(ad->modules[i].lora.b))
+        const gd_view *b = ad->modules[i].lora.b;
+        const bool zero = gd_view_all_zero(b);
+
+        gd_pages_release(b->data, b->bytes);
+        if (!zero)
             return GD_OK;
     }
     return gd_notes_add(&ad->notes, err, "%s: every lora_B is zero: the adapter changes no layer", ad->path);
@@ -207,7 +220,7 @@ static gd_status read_tensors(gd_adapter *ad, gd_error *err)
         rc = pair_tensor(ad, gd_st_at(ad->st, i), err);
     for (size_t i = 0; i < ad->count && !rc; i++)
         rc = check_module(ad, &ad->modules[i], err);
-    if (!rc && ad->head && !gd_view_finite(ad->head))
+    if (!rc && ad->head && !is_finite(ad->head))
         return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": a number is not finite", ad->path,
                        ad->head->name);
     if (!rc && ad->config.saves_head && !ad->head)

@@ -22,6 +22,9 @@ void gd_map_close(gd_map *map);
 void gd_pages_expect(const void *data, size_t bytes);
 void gd_pages_release(const void *data, size_t bytes);
 
+/* One byte that is touched may bring as much into the process: Linux 6.18 maps a whole folio of its page cache. */
+enum { GD_PAGES_AT_ONCE = 2 << 20 };
+
 /* Reads a whole file of at most `limit` bytes; *data gets a NUL behind (not counted) and is freed with gd_free. */
 gd_status gd_file_read(char **data, size_t *len, const char *path, size_t limit, gd_error *err);
 

@@ -311,7 +311,7 @@ static void observe(gd_engine *engine, size_t stage, size_t lines)
 static void run_rows(gd_engine *engine, size_t index, gd_rows *rows, size_t batch_rows)
 {
     const gd_plan_stage *stage = &engine->plan->stages[index];
-    const size_t tiles = (batch_rows + TILE_ROWS - 1) / TILE_ROWS;
+    const size_t most = gd_loader_tile_rows(engine->loader, index, TILE_ROWS), tiles = (batch_rows + most - 1) / most;
 
     for (size_t t = 0; t < tiles; t++) {
         rows->first_row = batch_rows * t / tiles;

@@ -171,11 +171,25 @@ static gd_status start(gd_loader *loader, size_t stage, gd_error *err)
     return rc;
 }
 
+/* Of what was read, and of its neighbours in the file, which came in with it. */
+static void release_all(const gd_loader *loader)
+{
+    for (size_t s = 0; s < loader->plan->step_count; s++)
+        for (unsigned i = 0; i < GD_BOUND_WEIGHTS; i++) {
+            const gd_view *view = loader->bound[s].w[i].view;
+
+            if (view)
+                gd_pages_release(view->data, view->bytes);
+        }
+}
+
 gd_status gd_loader_begin(gd_loader *loader, size_t stage, gd_error *err)
 {
     gd_status rc;
 
     finish(loader);
+    if (loader->pieces)
+        release_all(loader);
     rc = start(loader, stage, err);
     if (rc)
         return rc;
@@ -188,16 +202,33 @@ gd_status gd_loader_begin(gd_loader *loader, size_t stage, gd_error *err)
     return rc;
 }
 
-void gd_loader_tile_done(const gd_loader *loader, size_t stage)
+/* The table that the stage reads where it lies in the file, or NULL. */
+static const gd_view *table_of(const gd_loader *loader, size_t stage)
 {
     const gd_plan_stage *at = &loader->plan->stages[stage];
 
-    for (size_t s = at->first_step; s < at->first_step + at->step_count; s++) {
-        const gd_bound *bound = &loader->bound[s];
+    for (size_t s = at->first_step; s < at->first_step + at->step_count; s++)
+        if (loader->bound[s].w[0].view && loader->bound[s].w[0].role == GD_WEIGHT_TABLE)
+            return loader->bound[s].w[0].view;
+    return NULL;
+}
 
-        if (bound->w[0].view && bound->w[0].role == GD_WEIGHT_TABLE)
-            gd_pages_release(bound->w[0].view->data, bound->w[0].view->bytes);
-    }
+/* Each row of a table may bring in GD_PAGES_AT_ONCE: 256 rows of a 200 MB table were 180 MB. */
+enum { TABLE_ROWS = 8, TABLE_BYTES = TABLE_ROWS * GD_PAGES_AT_ONCE };
+
+size_t gd_loader_tile_rows(const gd_loader *loader, size_t stage, size_t most)
+{
+    const gd_view *table = table_of(loader, stage);
+
+    return table && table->bytes > TABLE_BYTES && most > TABLE_ROWS ? TABLE_ROWS : most;
+}
+
+void gd_loader_tile_done(const gd_loader *loader, size_t stage)
+{
+    const gd_view *table = table_of(loader, stage);
+
+    if (table)
+        gd_pages_release(table->data, table->bytes);
 }
 
 void gd_loader_end(gd_loader *loader, size_t stage)
@@ -211,7 +242,8 @@ void gd_loader_keep(gd_loader *loader, size_t count) { loader->kept = count; }
 size_t gd_loader_stage_bytes(const gd_loader *loader, size_t stage)
 {
     const gd_plan_stage *at = &loader->plan->stages[stage];
-    size_t bytes = 0;
+    const gd_view *table = table_of(loader, stage);
+    size_t bytes = !table ? 0 : table->bytes < TABLE_BYTES ? table->bytes : TABLE_BYTES;
 
     for (size_t s = at->first_step; s < at->first_step + at->step_count; s++)
         for (unsigned i = 0; i < GD_BOUND_WEIGHTS; i++)

@@ -19,7 +19,7 @@ gd_status gd_loader_open(gd_loader **out, const gd_plan *plan, const gd_backend 
 /* Frees every weight. NULL is fine. */
 void gd_loader_close(gd_loader *loader);
 
-/* Memory of a stage's weights. */
+/* Memory of a stage's weights, and of the pages of an embedding that is read where it lies. */
 size_t gd_loader_stage_bytes(const gd_loader *loader, size_t stage);
 
 /* Only the first `count` stages stay from one run to the next. */
@@ -27,6 +27,9 @@ void gd_loader_keep(gd_loader *loader, size_t count);
 
 /* Has the stage's weights ready, and starts on the next one's. Fails with GD_ENOMEM or GD_EFORMAT. */
 gd_status gd_loader_begin(gd_loader *loader, size_t stage, gd_error *err);
+
+/* How many rows of the stage may go together, of `most`: few when they are read out of a large mapped embedding. */
+size_t gd_loader_tile_rows(const gd_loader *loader, size_t stage, size_t most);
 
 /* Lets go of the pages of the embedding that a tile has touched. */
 void gd_loader_tile_done(const gd_loader *loader, size_t stage);

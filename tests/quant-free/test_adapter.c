@@ -4,7 +4,10 @@
 #include "tests/quant-free/files.h"
 
 #include "base/mem.h"
+#include "base/sysmem.h"
 #include "quant-free/adapter.h"
+
+#include <unistd.h>
 
 #define P "base_model.model."
 #define Q0 "model.layers.0.self_attn.q_proj"
@@ -65,6 +68,27 @@ static void expect(const char *dir, const char *id, const char *file, const char
     gd_adapter_close(ad);
     wrong += !said(id, *file ? in_dir(dir, file) : dir, rc, &err, want);
     assert_int_equal(gd_mem_live(), live);
+}
+
+/* All of it is read, to see that every number is finite; its pages must not stay. */
+static void a_large_adapter_leaves_its_pages(void **state)
+{
+    static const char header[] =
+        "{\"" P Q0 ".lora_A.weight\":{\"dtype\":\"F32\",\"shape\":[1,8388608],\"data_offsets\":[0,33554432]},"
+        "\"" P Q0 ".lora_B.weight\":{\"dtype\":\"F32\",\"shape\":[8388608,1],\"data_offsets\":[33554432,67108864]}}";
+    const char *const dir = *state;
+    gd_error err = { GD_OK, "" };
+    gd_adapter *ad;
+    size_t before, after;
+
+    write_text(dir, "adapter_config.json", FINE);
+    write_st(dir, "adapter_model.safetensors", header, 0);
+    assert_int_equal(truncate(in_dir(dir, "adapter_model.safetensors"), 8 + (sizeof header - 1) + (64 << 20)), 0);
+    before = gd_memory_resident();
+    assert_int_equal(gd_adapter_open(&ad, dir, &err), GD_OK);
+    after = gd_memory_resident();
+    gd_adapter_close(ad);
+    assert_true(after < before + (16 << 20));
 }
 
 static void golden_adapters_open(void **state)
@@ -410,6 +434,7 @@ int main(void)
         cmocka_unit_test(golden_adapters_open),
         cmocka_unit_test_setup_teardown(configurations_are_checked, dir_setup, teardown),
         cmocka_unit_test_setup_teardown(tensors_are_checked, dir_setup, teardown),
+        cmocka_unit_test_setup_teardown(a_large_adapter_leaves_its_pages, dir_setup, teardown),
         cmocka_unit_test_setup_teardown(files_are_chosen, dir_setup, teardown),
         cmocka_unit_test_setup_teardown(a_useless_adapter_is_noted, dir_setup, teardown),
         cmocka_unit_test_setup_teardown(model_and_adapter_must_fit, dir_setup, teardown),
