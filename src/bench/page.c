@@ -405,12 +405,14 @@ gd_status gd_bench_page(const char *json, char **html, gd_error *err)
         return rc;
     format = gd_get_text(root, "format");
     if (!format || strcmp(format, "guerdon-bench/1") != 0) {
+        rc = gd_fail(err, GD_EFORMAT, "the result's \"format\" is %s, but guerdon-bench/1 is expected",
+                     format ? format : "missing");
         json_decref(root);
-        return gd_fail(err, GD_EFORMAT, "the result's \"format\" is %s, but guerdon-bench/1 is expected",
-                       format ? format : "missing");
+        return rc;
     }
     gd_page_head(&b, root);
-    limits_section(&b, root);
+    if (json_array_size(part(root, "peak")) || json_array_size(part(root, "bandwidth")))
+        limits_section(&b, root);
     if (json_is_object(part(root, "matmul")))
         matmul_section(&b, root);
     if (json_is_object(part(root, "scoring")))

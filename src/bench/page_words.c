@@ -239,7 +239,8 @@ static void machine_section(gd_buf *b, const json_t *root)
 
 void gd_page_tail(gd_buf *b, const json_t *root)
 {
-    start_section(b, root);
+    if (json_is_object(part(root, "start")))
+        start_section(b, root);
     if (json_is_object(part(root, "memory")))
         memory_section(b, root);
     machine_section(b, root);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -41,7 +42,7 @@ static int open_output(const char *path, int *fd)
 
 static int write_output(const char *path, int fd, const char *text)
 {
-    size_t left = strlen(text);
+    size_t left = path ? strlen(text) : 0;
 
     if (!path)
         return CLI_OK;
@@ -60,6 +61,28 @@ static int write_output(const char *path, int fd, const char *text)
     if (!left && (lseek(fd, 0, SEEK_CUR) < 0 || !ftruncate(fd, lseek(fd, 0, SEEK_CUR))))
         return CLI_OK; /* a pipe or a device can't be cut, and needn't */
     cli_say("%s: %s", path, strerror(errno));
+    return CLI_UNUSABLE;
+}
+
+/* The text of a file, for the caller to free. */
+static int read_result(const char *path, char **text)
+{
+    FILE *const file = fopen(path, "r");
+    size_t room = 1 << 20, len = 0;
+
+    *text = file ? malloc(room) : NULL;
+    while (*text && !ferror(file) && !feof(file) && len + 1 < room)
+        len += fread(*text + len, 1, room - 1 - len, file);
+    if (*text && !ferror(file) && len + 1 < room) {
+        (*text)[len] = '\0';
+        (void)fclose(file);
+        return CLI_OK;
+    }
+    cli_say("%s: %s", path, *text && !ferror(file) ? "too large for a result of bench" : strerror(errno));
+    free(*text);
+    *text = NULL;
+    if (file)
+        (void)fclose(file);
     return CLI_UNUSABLE;
 }
 
@@ -201,8 +224,12 @@ static int check(const cli_settings *settings)
         cli_say("bench takes flags alone, not %s; --model %s?", settings->texts[0], settings->texts[0]);
         return CLI_USAGE;
     }
-    if (!settings->options.model) {
+    if (!settings->options.model && !settings->from) {
         cli_say("--model is missing: --model DIR");
+        return CLI_USAGE;
+    }
+    if (settings->options.model && settings->from) {
+        cli_say("--from shows an earlier result, and --model asks for a new one; one of them, please");
         return CLI_USAGE;
     }
     if (settings->quick && settings->seconds) {
@@ -216,39 +243,49 @@ static int check(const cli_settings *settings)
     return CLI_OK;
 }
 
-int cli_bench(const cli_settings *settings)
+static int measure(const cli_settings *settings, char **json)
 {
     gd_error err = { GD_OK, "" };
     bench_watch watch = { .said = 0 };
     gd_bench_options how;
+    gd_status rc;
+
+    gd_bench_options_init(&how);
+    how.input = settings->input;
+    how.format = settings->format == GD_FORMAT_TEXT ? GD_FORMAT_TEXT : GD_FORMAT_JSONL;
+    how.seconds = settings->quick ? QUICK_SECONDS : (double)settings->seconds;
+    how.only = settings->only;
+    how.report = report;
+    how.context = &watch;
+    cli_watch_interrupt();
+    watch.bar.summary = watch.bar.shown = !settings->quiet && isatty(STDERR_FILENO);
+    cli_progress_start(&watch.bar);
+    rc = gd_bench(&settings->options, &how, json, &err);
+    cli_progress_clear(&watch.bar);
+    return cli_fail(rc, &err);
+}
+
+int cli_bench(const cli_settings *settings)
+{
     int files[2] = { -1, -1 }, status = check(settings);
     char *json = NULL;
-    gd_status rc;
 
     if (!status)
         status = open_output(settings->json_file, &files[0]);
     if (!status)
         status = open_output(settings->report, &files[1]);
-    if (!status) {
-        gd_bench_options_init(&how);
-        how.input = settings->input;
-        how.format = settings->format == GD_FORMAT_TEXT ? GD_FORMAT_TEXT : GD_FORMAT_JSONL;
-        how.seconds = settings->quick ? QUICK_SECONDS : (double)settings->seconds;
-        how.only = settings->only;
-        how.report = report;
-        how.context = &watch;
-        cli_watch_interrupt();
-        watch.bar.summary = watch.bar.shown = !settings->quiet && isatty(STDERR_FILENO);
-        cli_progress_start(&watch.bar);
-        rc = gd_bench(&settings->options, &how, &json, &err);
-        cli_progress_clear(&watch.bar);
-        status = rc ? cli_fail(rc, &err) : write_results(settings, files, json);
-    }
+    if (!status)
+        status = settings->from ? read_result(settings->from, &json) : measure(settings, &json);
+    if (!status)
+        status = write_results(settings, files, json);
     for (int i = 0; i < 2; i++)
         if (files[i] >= 0 && close(files[i]) && !status) {
             cli_say("%s: %s", i ? settings->report : settings->json_file, strerror(errno));
             status = CLI_UNUSABLE;
         }
-    gd_string_free(json);
+    if (settings->from)
+        free(json);
+    else
+        gd_string_free(json);
     return status;
 }

@@ -59,6 +59,7 @@ const cli_flag cli_flags[] = {
       CLI_COUNT, CLI_CMD_BENCH },
     { "only", "PARTS", "measure some of matmul,scoring,batch,length,answers,memory (default: all)", AT(only), CLI_TEXT,
       CLI_CMD_BENCH },
+    { "from", "FILE", "measure nothing: show an earlier result, that --json wrote", AT(from), CLI_TEXT, CLI_CMD_BENCH },
     { "json", "FILE", "write the result to FILE as JSON; - is standard output, instead of the figures", AT(json_file),
       CLI_TEXT, CLI_CMD_BENCH },
     { "report", "FILE", "write a page with charts to FILE, HTML without scripts", AT(report), CLI_TEXT,

@@ -43,7 +43,7 @@ const cli_command cli_commands[] = {
       "    guerdon inspect --model DIR --adapter LORA\n"
       "    guerdon inspect --model DIR --batch-tokens 2048 --json\n",
       cli_inspect },
-    { "bench", CLI_CMD_BENCH, "--model DIR [FLAGS]",
+    { "bench", CLI_CMD_BENCH, "--model DIR [FLAGS]\n--from FILE --report FILE",
       "measure how fast this machine runs a model, and how fast it could",
       "Measures the processor's peak and the memory's rate, the model's matrix products\n"
       "against both, scoring with shared prefixes and without, and the rate against the\n"

@@ -11,7 +11,7 @@ enum { CLI_CMD_SCORE = 1, CLI_CMD_TOKENIZE = 2, CLI_CMD_INSPECT = 4, CLI_CMD_BAC
 typedef struct cli_settings {
     gd_options options;
     const char *input, *output;
-    const char *json_file, *report, *only; /* bench */
+    const char *json_file, *report, *only, *from; /* bench */
     size_t threads, seconds;
     int format;       /* -1: not given; else a gd_format */
     int truncate;     /* a gd_truncate */

@@ -107,6 +107,9 @@ refuses 2 'guerdon: bench takes flags alone, not DIR; --model DIR?' bench DIR
 refuses 2 'guerdon: both --quick and --seconds are given; one of them, please' bench --model DIR --quick --seconds 5
 refuses 2 'guerdon: --report needs the name of a file: standard output has the figures' bench --model DIR --report -
 refuses 2 'guerdon: --seconds is 0; it takes a whole number, at least 1' bench --model DIR --seconds 0
+refuses 2 'guerdon: --from shows an earlier result, and --model asks for a new one; one of them, please' \
+    bench --from FILE --model DIR
+refuses 3 'guerdon: /nonexistent/bench.json: No such file or directory' bench --from /nonexistent/bench.json
 refuses 3 'guerdon: /nonexistent/page.html: No such file or directory' bench --model DIR --report /nonexistent/page.html
 refuses 2 'guerdon: backends takes flags alone, not all' backends all
 
