@@ -96,6 +96,9 @@ gd_status gd_budget_make(gd_budget *out, const gd_budget_needs *needs, size_t me
         else
             out->rows = least, out->kept = 0; /* nobody set a limit: it may still go */
     }
+    out->most = !memory || out->rows > GD_BUDGET_MOST_ROWS
+                    ? out->rows
+                    : rows_that_fit(needs, out->weights, limit, out->rows, GD_BUDGET_MOST_ROWS);
     out->batch = needs->batch(needs->context, out->rows);
     return GD_OK;
 }

@@ -22,6 +22,7 @@ typedef struct gd_budget_needs {
 
 typedef struct gd_budget {
     size_t rows;    /* of a batch */
+    size_t most;    /* rows that an item alone may have, where it has more than a batch: the memory's end */
     size_t kept;    /* the first stages, whose weights stay; all of them when the model is resident */
     bool streamed;
     size_t weights; /* bytes of weights that are in memory at a time */
@@ -32,6 +33,7 @@ typedef struct gd_budget {
 #define GD_BUDGET_ROWS 8192u           /* of a batch when weights stay */
 #define GD_BUDGET_STREAMED_ROWS 32768u /* when they don't */
 #define GD_BUDGET_LEAST_ROWS 1024u     /* fewer are no batch */
+#define GD_BUDGET_MOST_ROWS 1048576u   /* of one item */
 
 /*
  * @param memory  what the whole process may take: the user's word, or 0 for what is available

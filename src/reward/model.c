@@ -125,9 +125,11 @@ gd_status gd_model_open_engine(gd_model *model, const gd_options *options, gd_er
     parts.backend = model->backend;
     model->threads = parts.threads;
     rc = gd_engine_open(&model->engine, &parts, err);
-    if (!rc)
-        model->batch_rows = gd_engine_budget(model->engine)->rows;
-    return rc;
+    if (rc)
+        return rc;
+    model->batch_rows = gd_engine_budget(model->engine)->rows;
+    model->item_rows = gd_engine_budget(model->engine)->most;
+    return GD_OK;
 }
 
 gd_status gd_model_open_files(gd_model **out, const gd_options *options, gd_error *err)

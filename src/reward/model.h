@@ -31,7 +31,8 @@ struct gd_model {
     unsigned threads;
     bool share_prefix;
     size_t batch_rows; /* that are computed together */
-    bool limited;      /* memory was given by the caller: no batch may be larger */
+    bool limited;      /* memory was given by the caller: */
+    size_t item_rows;  /* then no item may have more */
     gd_encoder encoder;
     gd_engine *engine;
 };

@@ -74,9 +74,9 @@ static gd_status check_rows(gd_queue *queue, const gd_queue_item *item, gd_error
         return GD_OK;
     gd_batch_clear(&queue->batch, queue->model->share_prefix);
     rc = gd_batch_rows_with(&queue->batch, &queue->texts[item->first], item->count, &rows, err);
-    if (!rc && rows > queue->model->batch_rows)
+    if (!rc && rows > queue->model->item_rows)
         rc = gd_fail(err, GD_ETOOLONG, "%zu tokens are too many for this memory, in which %zu can be computed together",
-                     rows, queue->model->batch_rows);
+                     rows, queue->model->item_rows);
     return rc;
 }
 

@@ -211,20 +211,30 @@ static void too_little_memory_is_refused_with_the_least(void **state)
     program_forget(&run);
 }
 
+/* A text of more rows than a batch is scored alone, while the memory lasts. */
 static void an_item_too_long_for_the_memory_fails_alone(void **state)
 {
-    const char *const long_text = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen";
-    program_run run = program(NULL, "score", "--model", model, "--memory", "58M", "--batch-tokens", "8", long_text,
-                              "short", NULL);
+    const char *const longer = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen";
+    program_run run = program(NULL, "score", "--model", model, "--memory", "20M", "--batch-tokens", "8", "x", NULL);
+    char longest[1901], memory[32];
     json_t *line;
 
     (void)state;
+    (void)snprintf(memory, sizeof memory, "%luM",
+                   strtoul(strstr(run.errors, "needs at least ") + strlen("needs at least "), NULL, 10) + 1);
+    program_forget(&run);
+    for (size_t i = 0; i < sizeof longest; i++)
+        longest[i] = i % 2 ? (char)('0' + i / 2 % 7) : '~';
+    longest[sizeof longest - 1] = '\0';
+    run = program(NULL, "score", "--model", model, "--memory", memory, "--batch-tokens", "8", longest, longer,
+                  "--truncate", "right", NULL);
     assert_int_equal(run.status, 1);
     line = program_line(run.out, 0);
     assert_non_null(strstr(json_string_value(json_object_get(line, "error")), "too many for this memory"));
     json_decref(line);
     line = program_line(run.out, 1);
     assert_true(json_is_real(json_object_get(line, "score")));
+    assert_true(json_integer_value(json_object_get(line, "tokens")) > 8);
     json_decref(line);
     program_forget(&run);
 }

@@ -154,6 +154,7 @@ static void a_budget_is_kept_and_used(void **state)
     (void)state;
     assert_false(b.streamed); /* 275,100 with everything resident, and 81,920 for rows */
     assert_int_equal(b.rows, GD_BUDGET_ROWS);
+    assert_in_range(b.most, (1000000 - 275100 - 640) / 10, (1000000 - 275100) / 10); /* of one long item */
     assert_int_equal(b.kept, 6);
     assert_int_equal(b.weights, 270100);
     assert_int_equal(b.least, 5000 + 120000 + 10 * GD_BUDGET_LEAST_ROWS);
@@ -171,6 +172,7 @@ static void a_budget_is_kept_and_used(void **state)
     assert_true(5000 + b.weights + b.batch <= 280100);
     b = budget_of(b.least, 2000, GD_OK);
     assert_int_equal(b.kept, 0);
+    assert_in_range(b.most, 2000, 2000 + 64);
     (void)budget_of(b.least - 1, 2000, GD_ENOMEM);
     (void)budget_of(1, 0, GD_ENOMEM);
 }
