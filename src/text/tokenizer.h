@@ -43,8 +43,8 @@ void gd_tokenizer_close(gd_tokenizer *tokenizer);
  * GD_EFORMAT (not UTF-8: the sentence gives the offset of the first bad byte; or a pattern of the file takes
  * too long on this text), GD_ETOOLONG (more than 1 GiB), GD_ENOMEM.
  * Time: len * log(len) at worst; memory: up to 64 bytes for each byte of the longest piece, and 128 MiB at most for a
- * match of a pattern that repeats groups (regex.h). What a text of up to 64 KiB needed (2 MiB of words that came by, and
- * at most 4 MiB more) is kept for the next one, for each thread that was here at the same time. */
+ * match of a pattern that repeats groups (regex.h). What a text of up to 64 KiB needed, and 2 MiB of words that
+ * came by, are kept for the next text, for each thread that was here at the same time. */
 gd_status gd_tokenize(const gd_tokenizer *tokenizer, const char *text, size_t len, gd_ids *ids,
                       gd_error *err);
 
