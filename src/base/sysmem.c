@@ -33,18 +33,27 @@ size_t gd_memory_resident(void)
     return kb == SIZE_MAX ? 0 : kb;
 }
 
+/* The files of the two versions of the interface. */
+struct interface {
+    const char *root, *limit, *used, *droppable;
+};
+
+static const struct interface version_1 = { "/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes",
+                                            "total_inactive_file" };
+static const struct interface version_2 = { "/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file" };
+
 /* What a group may still take: its limit, less what it has that cannot be dropped. */
-static size_t group_room(const char *dir)
+static size_t group_room(const struct interface *v, const char *dir)
 {
-    char path[4200];
+    char path[4300];
     size_t limit, used, droppable;
 
-    (void)snprintf(path, sizeof path, "%s/memory.max", dir);
+    (void)snprintf(path, sizeof path, "%s/%s", dir, v->limit);
     limit = read_number(path, "", 1);
-    (void)snprintf(path, sizeof path, "%s/memory.current", dir);
+    (void)snprintf(path, sizeof path, "%s/%s", dir, v->used);
     used = read_number(path, "", 1);
     (void)snprintf(path, sizeof path, "%s/memory.stat", dir);
-    droppable = read_number(path, "inactive_file", 1);
+    droppable = read_number(path, v->droppable, 1);
     if (limit == SIZE_MAX || used == SIZE_MAX)
         return SIZE_MAX;
     if (droppable != SIZE_MAX)
@@ -52,28 +61,46 @@ static size_t group_room(const char *dir)
     return limit > used ? limit - used : 0;
 }
 
-/* The process's group and every one above it (version 2 of the interface: one tree). */
+/* The group at `path` and every one above it. */
+static size_t tree_room(const struct interface *v, const char *path)
+{
+    char dir[4100];
+    size_t least = SIZE_MAX;
+
+    (void)snprintf(dir, sizeof dir, "%s%s", v->root, path);
+    for (char *slash = dir + strlen(dir); slash && slash >= dir + strlen(v->root); slash = strrchr(dir, '/')) {
+        size_t room;
+
+        *slash = '\0';
+        room = group_room(v, dir);
+        least = room < least ? room : least;
+    }
+    return least;
+}
+
+/* Lines are "0::/path" in version 2, "4:memory:/path" or "4:cpu,memory:/path" in version 1; both may be there. */
 static size_t groups_room(void)
 {
-    static const char root[] = "/sys/fs/cgroup";
-    char line[2048], dir[4100];
+    char line[2048];
     size_t least = SIZE_MAX;
     FILE *file = fopen("/proc/self/cgroup", "re");
 
     if (!file)
         return SIZE_MAX;
     while (fgets(line, sizeof line, file)) {
-        if (strncmp(line, "0::/", 4))
+        const char *names = strchr(line, ':'), *path = names ? strchr(names + 1, ':') : NULL;
+        size_t room;
+
+        if (!path)
             continue;
         line[strcspn(line, "\n")] = '\0';
-        (void)snprintf(dir, sizeof dir, "%s%s", root, line + 3);
-        for (char *slash = dir + strlen(dir); slash >= dir + sizeof root - 1; slash = strrchr(dir, '/')) {
-            size_t room;
-
-            *slash = '\0';
-            room = group_room(dir);
-            least = room < least ? room : least;
-        }
+        if (names + 1 == path)
+            room = tree_room(&version_2, path + 1);
+        else if (strstr(names, "memory") && strstr(names, "memory") < path)
+            room = tree_room(&version_1, path + 1);
+        else
+            continue;
+        least = room < least ? room : least;
     }
     (void)fclose(file);
     return least;

@@ -18,9 +18,8 @@ static void text_or(gd_buf *b, const json_t *object, const char *key, const char
 /* 15,231,233,024 bytes as "14.19 GiB", which no line break parts. */
 static void bytes(gd_buf *b, double value)
 {
-    static const char *const units[] = { "\xc2\xa0"
-                                         "bytes",
-                                         "\xc2\xa0KiB", "\xc2\xa0MiB", "\xc2\xa0GiB", "\xc2\xa0TiB" };
+    static const char *const units[] = { "\xc2\xa0\x62ytes", "\xc2\xa0KiB", "\xc2\xa0MiB", "\xc2\xa0GiB",
+                                         "\xc2\xa0TiB" };
     size_t unit = 0;
 
     if (!(value >= 0)) {

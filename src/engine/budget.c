@@ -72,7 +72,7 @@ static gd_status too_small(const gd_budget *out, size_t memory, size_t rows, gd_
     return gd_fail(err, GD_ENOMEM,
                    "memory is %zu MiB, but this model needs at least %zu MiB for batches of %zu rows: two of its "
                    "layers, the rows, and the process itself",
-                   memory >> 20, megabytes(out->least), rows);
+                   memory >> 20, megabytes(out->least) + 1, rows); /* the process breathes a little from run to run */
 }
 
 gd_status gd_budget_make(gd_budget *out, const gd_budget_needs *needs, size_t memory, size_t rows, gd_error *err)

@@ -371,5 +371,7 @@ gd_status gd_engine_run(gd_engine *engine, const gd_trie *trie, float *scores, g
             run_rows(engine, i, &rows, trie->rows);
         gd_loader_end(engine->loader, i);
     }
+    if (rc)
+        gd_loader_drop(engine->loader);
     return rc;
 }

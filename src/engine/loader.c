@@ -237,6 +237,13 @@ void gd_loader_end(gd_loader *loader, size_t stage)
         unload(loader, stage);
 }
 
+void gd_loader_drop(gd_loader *loader)
+{
+    finish(loader);
+    for (size_t s = loader->kept; s < loader->plan->stage_count; s++)
+        unload(loader, s);
+}
+
 void gd_loader_keep(gd_loader *loader, size_t count) { loader->kept = count; }
 
 size_t gd_loader_stage_bytes(const gd_loader *loader, size_t stage)

@@ -37,4 +37,7 @@ void gd_loader_tile_done(const gd_loader *loader, size_t stage);
 /* The stage has run. */
 void gd_loader_end(gd_loader *loader, size_t stage);
 
+/* The run broke off: what doesn't stay goes. */
+void gd_loader_drop(gd_loader *loader);
+
 #endif
