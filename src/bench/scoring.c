@@ -17,8 +17,8 @@ static gd_status put_texts(gd_bench_run *run, const gd_bench_recipe *made, size_
         gd_buf_str(&from, run->how->input);
     else
         gd_buf_printf(&from,
-                      "made: random words of the model's vocabulary, in pairs of %s%zu tokens each that have their first "
-                      "%zu in common",
+                      "made: random words of the model's vocabulary, in pairs of %s%zu tokens each that have their "
+                      "first %zu in common",
                       run->words.exact ? "" : "about ", made->shared + made->own, made->shared);
     if (!gd_buf_cstr(&from)) {
         gd_buf_free(&from);
