@@ -16,7 +16,7 @@ SHAPES = {  # hidden, ffn, layers, heads, key heads, vocabulary
     '0.5b': (896, 4864, 24, 14, 2, 151936),
     '1.5b': (1536, 8960, 28, 12, 2, 151936),
     '7b': (3584, 18944, 28, 28, 4, 152064),
-    'small': (256, 768, 8, 4, 2, 151936),
+    'small': (512, 1536, 8, 8, 2, 151936),
 }
 PIECE = 1 << 24  # elements that are made at a time
 # Of a bf16 number, the high byte has the sign and most of the exponent, the low byte the rest.

@@ -33,6 +33,7 @@ def markdown(results):
         lines.append(f'| {what} | {target} | {figure} | {reached} | `{command}` |')
     lines.append('')
     lines += [f'{day}, {names}: {machine}.' for machine, day, names in machines(results)]
+    lines.append(f'In the last run, {results["peak"]}.')
     return '\n'.join(lines) + '\n'
 
 
@@ -44,7 +45,7 @@ def table(results):
     out.append('</table></div>\n')
     for machine, day, names in machines(results):
         out.append(f'<p class="soft">{escape(day)}, {escape(names)}: {escape(machine)}.</p>\n')
-    out.append('</section>\n')
+    out.append(f'<p class="soft">In the last run, {escape(results["peak"])}.</p>\n</section>\n')
     return ''.join(out)
 
 

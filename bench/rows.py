@@ -325,11 +325,11 @@ def resident(tools):
 def threads(tools):
     if tools.threads() < 2:
         raise Missing('there is one core')
-    directory, flags = tools.model('0.5b'), ('--input', tools.pairs(4), *LIMITS)
+    directory, flags = tools.model('0.5b'), ('--input', tools.pairs(2), *LIMITS)
     rates = {'1': [], '2': []}
     for _ in range(2):
         for n, found in rates.items():
-            seconds = tools.seconds_for(directory, 1100, *flags, '--threads', n)
+            seconds = tools.seconds_for(directory, 600, *flags, '--threads', n)
             out = tools.guerdon_bench(directory, 'scoring', seconds, *flags, '--threads', n)
             found.append(out['scoring']['alone']['rows_per_s'])
     speed_up = median(rates['2']) / median(rates['1'])

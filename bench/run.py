@@ -33,7 +33,7 @@ def arguments():
     p.add_argument('--peers', default='')
     p.add_argument('--models', default='')
     p.add_argument('--output', default='')
-    p.add_argument('--rounds', type=int, default=3)
+    p.add_argument('--rounds', default='')
     return p.parse_args()
 
 
@@ -64,8 +64,8 @@ def main():
             results = json.load(f)
     except FileNotFoundError:
         results = {'format': 'guerdon-table/1', 'rows': {}}
-    with tools.Tools(args.build, args.peers, args.models, args.rounds) as t:
-        machine = t.machine()
+    with tools.Tools(args.build, args.peers, args.models, int(args.rounds or 3)) as t:
+        machine, results['peak'] = t.machine()
         for name in names:
             start = time.time()
             print(f'-- {name}: {rows.ROWS[name].what}', flush=True)

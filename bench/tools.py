@@ -160,15 +160,15 @@ class Tools:
         return self.bench
 
     def machine(self):
-        """One line about the machine."""
+        """One line about the machine, and one about what it can do at the moment."""
         out = self.guerdon_bench(f'{ROOT}/tests/data/golden/qwen2', 'scoring', 1)
         m = out['machine']
         caches = ', '.join(f'L{c["level"]} {c["type"].lower()} {c["bytes"] >> 10} KiB' for c in m['caches'])
         peaks = ', '.join(f'{p["isa"]} {p["gflops"]:.0f}' for p in out['peak'] if p['threads'] == m['cores'])
         return (f'{m["cpu"]}, {m["cores"]} cores{", virtual machine" if m["virtual_machine"] else ""}, '
                 f'{" ".join(f for f in m["flags"] if f.startswith(("avx", "amx", "asimd")))}; {caches}; '
-                f'{m["memory_bytes"] / 2**30:.1f} GiB; {m["kernel"]}; guerdon {out["guerdon"]}; '
-                f'peak in GFLOP/s: {peaks}')
+                f'{m["memory_bytes"] / 2**30:.1f} GiB; {m["kernel"]}; guerdon {out["guerdon"]}',
+                f'peak of all cores in GFLOP/s: {peaks}; reading memory: {out["bandwidth"][-1]["read_gb_per_s"]:.1f} GB/s')
 
     def page(self, bench):
         """The page of guerdon bench, without measuring anything again."""

@@ -134,7 +134,9 @@ static gd_status measure_budgets(gd_bench_run *run, double least, double most, c
 gd_status gd_bench_memory(gd_bench_run *run, gd_error *err)
 {
     json_t *const into = gd_put_object(&run->out, run->out.root, "memory");
-    const gd_bench_recipe recipe = { .groups = run->memory.size, .each = 1, .shared = TEXT };
+    const size_t longest = run->model->encoder.max_length;
+    const gd_bench_recipe recipe = { .groups = run->memory.size, .each = 1,
+                                     .shared = longest && longest < TEXT ? longest : TEXT };
     const gd_budget budget = *gd_engine_budget(run->model->engine);
     gd_bench_texts texts = { 0 };
     const char *why_not = NULL;

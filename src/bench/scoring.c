@@ -1,4 +1,5 @@
 /* scoring.c - how fast pairs are scored, with shared prefixes and without. */
+#include "base/error.h"
 #include "bench/job.h"
 
 #include <math.h>
@@ -6,43 +7,58 @@
 /* Made pairs share about as much as those of a real file do: 1.6 tokens for each row. */
 enum { SHARED = 96, OWN = 32, MOST_PAIRS = 64 };
 
-static gd_status make_texts(gd_bench_run *run, double rows, size_t *left_out, gd_error *err)
+/* What the texts are. */
+static gd_status put_texts(gd_bench_run *run, const gd_bench_recipe *made, size_t left_out, gd_error *err)
+{
+    json_t *const texts = gd_put_object(&run->out, run->out.root, "texts");
+    gd_buf from = { 0 };
+
+    if (run->how->input)
+        gd_buf_str(&from, run->how->input);
+    else
+        gd_buf_printf(&from,
+                      "made: random words of the model's vocabulary, in pairs of %s%zu tokens each that have their "
+                      "first %zu in common",
+                      run->words.exact ? "" : "about ", made->shared + made->own, made->shared);
+    if (!gd_buf_cstr(&from)) {
+        gd_buf_free(&from);
+        return gd_fail_memory(err, from.len);
+    }
+    gd_put_text(&run->out, texts, "from", from.data);
+    gd_put_size(&run->out, texts, "count", run->given.count);
+    gd_put_size(&run->out, texts, "pairs", 2 * run->given.groups == run->given.count ? run->given.groups : 0);
+    gd_put_size(&run->out, texts, "left_out", left_out);
+    gd_buf_free(&from);
+    return GD_OK;
+}
+
+static gd_status make_texts(gd_bench_run *run, double rows, gd_error *err)
 {
     const double costs = SHARED * 3 + OWN * 4; /* rows of a pair, without sharing and with it */
     gd_bench_recipe recipe = { .groups = 1, .each = 2, .shared = SHARED, .own = OWN };
+    size_t left_out = 0;
+    gd_status rc;
 
-    *left_out = 0;
-    if (run->how->input)
-        return gd_bench_texts_read(&run->given, run->model, run->how, (size_t)(rows / 2), left_out, err);
+    if (run->how->input) {
+        rc = gd_bench_texts_read(&run->given, run->model, run->how, (size_t)(rows / 2), &left_out, err);
+        return rc ? rc : put_texts(run, &recipe, left_out, err);
+    }
     if (run->model->encoder.max_length && run->model->encoder.max_length < SHARED + OWN) {
         recipe.shared = run->model->encoder.max_length / 2;
         recipe.own = (run->model->encoder.max_length + 1) / 4;
     }
     while (recipe.groups < MOST_PAIRS && 2 * (double)recipe.groups * costs <= rows)
         recipe.groups *= 2;
-    return gd_bench_texts_make(&run->given, &run->words, &recipe, err);
-}
-
-static void put_texts(gd_bench_run *run, size_t left_out)
-{
-    json_t *const texts = gd_put_object(&run->out, run->out.root, "texts");
-
-    gd_put_text(&run->out, texts, "from",
-                run->how->input ? run->how->input
-                                : "made: random words of the model's vocabulary, in pairs of 128 tokens each that have "
-                                  "their first 96 in common");
-    gd_put_size(&run->out, texts, "count", run->given.count);
-    gd_put_size(&run->out, texts, "pairs", 2 * run->given.groups == run->given.count ? run->given.groups : 0);
-    gd_put_size(&run->out, texts, "left_out", left_out);
+    rc = gd_bench_texts_make(&run->given, &run->words, &recipe, err);
+    return rc ? rc : put_texts(run, &recipe, 0, err);
 }
 
 gd_status gd_bench_scoring_plan(gd_bench_run *run, double *seconds, gd_error *err)
 {
     gd_bench_count alone, shared;
     const bool share = run->model->share_prefix;
-    size_t left_out;
     double rows;
-    gd_status rc = make_texts(run, *seconds / run->row_seconds / 2, &left_out, err);
+    gd_status rc = make_texts(run, *seconds / run->row_seconds / 2, err);
 
     if (!rc) {
         run->model->share_prefix = false;
@@ -54,7 +70,6 @@ gd_status gd_bench_scoring_plan(gd_bench_run *run, double *seconds, gd_error *er
     run->model->share_prefix = share;
     if (rc)
         return rc;
-    put_texts(run, left_out);
     rows = (double)(alone.rows + shared.rows);
     *seconds = gd_bench_fit_measure(run, &run->scoring, *seconds, &rows, 1);
     return GD_OK;
