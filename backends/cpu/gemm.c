@@ -29,9 +29,15 @@ size_t gd_gemm_scratch_bytes(size_t m, unsigned threads)
 
 struct run {
     const gd_gemm_job *job;
-    size_t panels, groups; /* groups of panels, of even size: tasks across the outputs */
-    size_t parts;          /* of the rows, of even height */
+    size_t panels, threads;
+    size_t cut;     /* the last panels, a task each ... */
+    size_t parts;   /* ... or several, of rows */
     float *scratch;
+};
+
+/* What one task does. */
+struct share {
+    size_t first, panels, row, rows;
 };
 
 static size_t ceil_div(size_t a, size_t b) { return (a + b - 1) / b; }
@@ -85,45 +91,81 @@ static void finish_panel(const gd_gemm_job *job, size_t panel, size_t row, size_
     });
 }
 
+static size_t least(size_t a, size_t b) { return a < b ? a : b; }
+
+/* Guided self-scheduling (Polychronopoulos and Kuck, 1987): a task is a share of the panels that are left, so that the
+ * threads end together although some are held up. Returns the panels of the task that begins with `first`. */
+static size_t guided(const struct run *run, size_t first)
+{
+    const size_t left = run->panels - run->cut - first;
+
+    return least(ceil_div(left, 2 * run->threads), GD_GEMM_GROUP);
+}
+
+static size_t task_count(const struct run *run)
+{
+    size_t tasks = 0;
+
+    for (size_t first = 0; first < run->panels - run->cut; first += guided(run, first))
+        tasks++;
+    return tasks + run->cut * run->parts;
+}
+
+static struct share share_of(const struct run *run, size_t index)
+{
+    struct share share = { .rows = run->job->m };
+    size_t part;
+
+    while (index > 0 && share.first < run->panels - run->cut) {
+        share.first += guided(run, share.first);
+        index--;
+    }
+    if (share.first < run->panels - run->cut) {
+        share.panels = guided(run, share.first);
+        return share;
+    }
+    part = index % run->parts;
+    share.first += index / run->parts;
+    share.panels = 1;
+    share.row = part * run->job->m / run->parts;
+    share.rows = (part + 1) * run->job->m / run->parts - share.row;
+    return share;
+}
+
 /* A group of panels for a part of the rows. The blocks are the outer loop, so that the rows' block is read from a
  * near cache by all panels of the group: the rows of a wide input don't fit in any cache. */
 static void run_task(void *context, size_t index, unsigned worker)
 {
     const struct run *run = context;
     const gd_gemm_job *job = run->job;
-    const size_t group = index % run->groups, part = index / run->groups;
-    const size_t first = group * run->panels / run->groups, row = part * job->m / run->parts;
-    const size_t panels = (group + 1) * run->panels / run->groups - first;
-    const size_t count = (part + 1) * job->m / run->parts - row;
+    const struct share s = share_of(run, index);
     const struct operands product = { job->kernel, job->x, job->w, job->m, job->k };
     float *wide = run->scratch + worker * worker_floats(job->m), *sums = wide + wide_floats();
-    const size_t sum_floats = count * GD_GEMM_PANEL, blocks = ceil_div(job->k, GD_GEMM_BLOCK);
+    const size_t sum_floats = s.rows * GD_GEMM_PANEL, blocks = ceil_div(job->k, GD_GEMM_BLOCK);
 
     for (size_t b = 0; b < blocks; b++) {
-        const char *after = b + 1 < blocks ? weights_at(&product, first, b + 1)
-                                           : weights_at(&product, first + panels, 0);
+        const char *after = b + 1 < blocks ? weights_at(&product, s.first, b + 1)
+                                           : weights_at(&product, s.first + s.panels, 0);
 
-        for (size_t p = 0; p < panels; p++)
-            add_block(&product, first + p, b, row, count, sums + p * sum_floats, wide,
-                      p + 1 < panels ? weights_at(&product, first + p + 1, b) : after);
+        for (size_t p = 0; p < s.panels; p++)
+            add_block(&product, s.first + p, b, s.row, s.rows, sums + p * sum_floats, wide,
+                      p + 1 < s.panels ? weights_at(&product, s.first + p + 1, b) : after);
     }
-    for (size_t p = 0; p < panels; p++)
-        finish_panel(job, first + p, row, count, sums + p * sum_floats, sums + panels * sum_floats, wide);
+    for (size_t p = 0; p < s.panels; p++)
+        finish_panel(job, s.first + p, s.row, s.rows, sums + p * sum_floats, sums + s.panels * sum_floats, wide);
 }
-
-static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
 void gd_gemm_run(const gd_gemm_job *job, gd_pool *pool, void *scratch)
 {
-    /* At least four tasks a thread even out threads that are held up, a multiple of the threads those that are not.
-     * Rows are cut only where panels are few. */
     const size_t panels = ceil_div(job->n, GD_GEMM_PANEL), threads = gd_pool_threads(pool);
-    const size_t rounds = ceil_div(panels, GD_GEMM_GROUP * threads);
-    struct run run = { job, panels, least(panels, (rounds > 4 ? rounds : 4) * threads), 1, scratch };
+    struct run run = { job, panels, threads, 0, 1, scratch };
 
     if (job->m == 0)
         return;
-    if (threads > 1 && panels < 4 * threads)
-        run.parts = least(ceil_div(4 * threads, panels), ceil_div(job->m, GD_GEMM_PANEL));
-    gd_pool_run(pool, run.groups * run.parts, run_task, &run);
+    /* The last panel of each thread is cut where a part has rows enough for the unpacking of weights to be cheap. */
+    if (threads > 1 && job->m >= 2 * GD_GEMM_PART) {
+        run.cut = least(panels, threads);
+        run.parts = job->m / GD_GEMM_PART;
+    }
+    gd_pool_run(pool, task_count(&run), run_task, &run);
 }

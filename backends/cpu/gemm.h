@@ -21,6 +21,7 @@
 #define GD_GEMM_BLOCK 512u /* k of a block; also the stride of packed rows */
 #define GD_GEMM_PANEL 32u  /* outputs of a panel */
 #define GD_GEMM_ROWS 512u  /* more rows than this are done in several goes */
+#define GD_GEMM_PART 64u   /* rows of a task, at least */
 #define GD_GEMM_GROUP 8u   /* panels of a task, at most: they share one pass over the packed rows */
 
 /* What turns the sums of one panel into output: y = sum + bias, then fma(scale, lora, y), then rounding to dtype. */

@@ -1,4 +1,8 @@
-/* pool.c - a thread pool whose tasks are handed out by one atomic counter. */
+/* pool.c - a thread pool whose tasks are handed out by one atomic counter.
+ *
+ * The products of a layer take tens of microseconds when rows are few, and waking a sleeping thread takes as long.  So
+ * whoever waits looks on for a while before it sleeps; and a job is over when its tasks are, whether or not every
+ * worker has come: one that the system holds up doesn't hold up the others. */
 #include "base/pool.h"
 
 #include "base/error.h"
@@ -8,21 +12,28 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
+enum { LOOKS = 1000 }; /* before going to sleep: 10 to 50 microseconds */
+static const unsigned OPEN = 1u << 31;
+
 struct gd_pool {
     unsigned threads, started;
-    pthread_t *ids; /* threads - 1 of them */
-    pthread_mutex_t lock;
-    pthread_cond_t wake, done;
-    uint64_t job; /* counts jobs: a worker runs each one once */
-    unsigned busy;
-    bool stop;
-    gd_task *task;
+    unsigned looks;     /* none with more threads than cores: another thread waits for the core */
+    pthread_t *ids;     /* threads - 1 of them */
+    atomic_uint job;    /* counts jobs */
+    atomic_uint gate;   /* OPEN while a job takes workers, plus the number of workers at it */
+    atomic_size_t next; /* task of the job */
+    gd_task *task;      /* these three are constant while the gate is open or anyone is inside */
     void *context;
     size_t count;
-    atomic_size_t next;
+    /* for those who sleep */
+    pthread_mutex_t lock;
+    pthread_cond_t wake, done;
+    atomic_uint sleepers;
+    atomic_bool owner_sleeps, stop;
 };
 
 struct worker_start {
@@ -49,28 +60,69 @@ static void take_tasks(gd_pool *pool, unsigned worker)
     gd_fpenv_leave(env);
 }
 
+static void look_again(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("isb");
+#endif
+}
+
+/* Until there is a job after `seen`, or the end. Both sides use the default, sequentially consistent order: either the
+ * sleeper sees the new job, or the owner of the job sees the sleeper. */
+static void await_job(gd_pool *pool, unsigned seen)
+{
+    for (unsigned i = 0; i < pool->looks; i++) {
+        if (atomic_load(&pool->job) != seen || atomic_load(&pool->stop))
+            return;
+        look_again();
+    }
+    pthread_mutex_lock(&pool->lock);
+    atomic_fetch_add(&pool->sleepers, 1);
+    while (atomic_load(&pool->job) == seen && !atomic_load(&pool->stop))
+        pthread_cond_wait(&pool->wake, &pool->lock);
+    atomic_fetch_sub(&pool->sleepers, 1);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+/* Enters the job that is open; false when there is none. */
+static bool enter(gd_pool *pool)
+{
+    unsigned gate = atomic_load(&pool->gate);
+
+    while (gate & OPEN)
+        if (atomic_compare_exchange_weak(&pool->gate, &gate, gate + 1))
+            return true;
+    return false;
+}
+
+static void leave(gd_pool *pool)
+{
+    if (atomic_fetch_sub(&pool->gate, 1) == 1 && atomic_load(&pool->owner_sleeps)) {
+        pthread_mutex_lock(&pool->lock);
+        pthread_cond_signal(&pool->done);
+        pthread_mutex_unlock(&pool->lock);
+    }
+}
+
 static void *worker_main(void *arg)
 {
     const struct worker_start start = *(struct worker_start *)arg;
     gd_pool *pool = start.pool;
-    uint64_t seen = 0;
+    unsigned seen = 0;
 
     gd_free(arg);
-    pthread_mutex_lock(&pool->lock);
     for (;;) {
-        while (!pool->stop && pool->job == seen)
-            pthread_cond_wait(&pool->wake, &pool->lock);
-        if (pool->stop)
-            break;
-        seen = pool->job;
-        pthread_mutex_unlock(&pool->lock);
-        take_tasks(pool, start.worker);
-        pthread_mutex_lock(&pool->lock);
-        if (--pool->busy == 0)
-            pthread_cond_signal(&pool->done);
+        await_job(pool, seen);
+        if (atomic_load(&pool->stop))
+            return NULL;
+        seen = atomic_load(&pool->job);
+        if (enter(pool)) {
+            take_tasks(pool, start.worker);
+            leave(pool);
+        }
     }
-    pthread_mutex_unlock(&pool->lock);
-    return NULL;
 }
 
 static gd_status start_worker(gd_pool *pool, gd_error *err)
@@ -100,6 +152,7 @@ gd_status gd_pool_open(gd_pool **out, unsigned threads, gd_error *err)
     if (!pool)
         return gd_fail_memory(err, sizeof *pool);
     pool->threads = threads ? threads : 1;
+    pool->looks = pool->threads <= gd_cpu_count() ? LOOKS : 0;
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->wake, NULL);
     pthread_cond_init(&pool->done, NULL);
@@ -121,7 +174,7 @@ void gd_pool_close(gd_pool *pool)
     if (!pool)
         return;
     pthread_mutex_lock(&pool->lock);
-    pool->stop = true;
+    atomic_store(&pool->stop, true);
     pthread_cond_broadcast(&pool->wake);
     pthread_mutex_unlock(&pool->lock);
     for (unsigned i = 0; i < pool->started; i++)
@@ -135,26 +188,49 @@ void gd_pool_close(gd_pool *pool)
 
 unsigned gd_pool_threads(const gd_pool *pool) { return pool->threads; }
 
+/* Lets workers in. */
+static void open_gate(gd_pool *pool)
+{
+    atomic_store(&pool->gate, OPEN);
+    atomic_fetch_add(&pool->job, 1);
+    if (atomic_load(&pool->sleepers)) {
+        pthread_mutex_lock(&pool->lock);
+        pthread_cond_broadcast(&pool->wake);
+        pthread_mutex_unlock(&pool->lock);
+    }
+}
+
+/* No task is left: waits for the workers that are at one. */
+static void close_gate(gd_pool *pool)
+{
+    if (atomic_fetch_sub(&pool->gate, OPEN) == OPEN)
+        return;
+    for (unsigned i = 0; i < pool->looks; i++) {
+        if (atomic_load(&pool->gate) == 0)
+            return;
+        look_again();
+    }
+    pthread_mutex_lock(&pool->lock);
+    atomic_store(&pool->owner_sleeps, true);
+    while (atomic_load(&pool->gate))
+        pthread_cond_wait(&pool->done, &pool->lock);
+    atomic_store(&pool->owner_sleeps, false);
+    pthread_mutex_unlock(&pool->lock);
+}
+
 void gd_pool_run(gd_pool *pool, size_t count, gd_task *task, void *context)
 {
+    const bool shared = pool->started && count > 1;
+
     if (count == 0)
         return;
     pool->task = task;
     pool->context = context;
     pool->count = count;
     atomic_store(&pool->next, 0);
-    if (pool->started && count > 1) {
-        pthread_mutex_lock(&pool->lock);
-        pool->busy = pool->started;
-        pool->job++;
-        pthread_cond_broadcast(&pool->wake);
-        pthread_mutex_unlock(&pool->lock);
-        take_tasks(pool, 0);
-        pthread_mutex_lock(&pool->lock);
-        while (pool->busy)
-            pthread_cond_wait(&pool->done, &pool->lock);
-        pthread_mutex_unlock(&pool->lock);
-    } else {
-        take_tasks(pool, 0);
-    }
+    if (shared)
+        open_gate(pool);
+    take_tasks(pool, 0);
+    if (shared)
+        close_gate(pool);
 }

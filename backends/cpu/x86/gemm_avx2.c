@@ -18,13 +18,17 @@ enum form { PACKED_BF16, PACKED_F32, EXPANDED };
 
 ALWAYS size_t pair_bytes(enum form form) { return form == PACKED_F32 ? 256 : 128; }
 
-/* Eight outputs' weights of the pair at w, odd or even; v counts eights. */
-ALWAYS __m256 weights(const char *w, int v, bool odd, enum form form)
+ALWAYS __m256i odd_mask(void) { return _mm256_set1_epi32((int)0xFFFF0000u); }
+
+/* Eight outputs' weights of the pair at w, odd or even; v counts eights.
+ * mask: of the odd ones; NULL for twelve sums, which leave no register for it: then two shifts do the same. */
+ALWAYS __m256 weights(const char *w, int v, bool odd, enum form form, const __m256i *mask)
 {
     if (form == PACKED_BF16) {
         const __m256i both = _mm256_loadu_si256((const __m256i *)(const void *)(w + 32 * v));
 
-        /* Two shifts where a mask would do: twelve sums leave no register for one. */
+        if (odd && mask)
+            return _mm256_castsi256_ps(_mm256_and_si256(both, *mask));
         return _mm256_castsi256_ps(_mm256_slli_epi32(odd ? _mm256_srli_epi32(both, 16) : both, 16));
     }
     if (form == PACKED_F32)
@@ -33,10 +37,11 @@ ALWAYS __m256 weights(const char *w, int v, bool odd, enum form form)
 }
 
 /* One fused step of all sums, 2 or 4 vectors a row: the odd or the even elements of a pair. */
-ALWAYS void step(int mr, int nv, enum form form, const float *x, const char *w, bool odd, __m256 *acc)
+ALWAYS void step(int mr, int nv, enum form form, const float *x, const char *w, bool odd, const __m256i *mask,
+                 __m256 *acc)
 {
-    const __m256 b0 = weights(w, 0, odd, form), b1 = weights(w, 1, odd, form);
-    const __m256 b2 = weights(w, nv == 4 ? 2 : 0, odd, form), b3 = weights(w, nv == 4 ? 3 : 0, odd, form);
+    const __m256 b0 = weights(w, 0, odd, form, mask), b1 = weights(w, 1, odd, form, mask);
+    const __m256 b2 = weights(w, nv == 4 ? 2 : 0, odd, form, mask), b3 = weights(w, nv == 4 ? 3 : 0, odd, form, mask);
 
     UNROLL
     for (int r = 0; r < mr; r++) {
@@ -56,16 +61,20 @@ ALWAYS void tile(int mr, int nv, enum form form, const struct work *k, const cha
 {
     const float *x = (const float *)(const void *)k->x;
     const char *rows_end = (const char *)(x + mr * (int)GD_GEMM_BLOCK);
+    const bool masked = form == PACKED_BF16 && mr < MR;
+    __m256i mask = odd_mask();
     __m256 acc[SUMS];
 
+    if (masked)
+        __asm__ volatile("" : "+x"(mask)); /* or one register serves all tiles, those of twelve sums too */
     UNROLL
     for (int i = 0; i < mr * nv; i++)
         acc[i] = _mm256_setzero_ps();
     for (size_t j = 0; j < k->pairs; j++, x += 2, w += pair_bytes(form)) {
         /* With nv = 4 this is the only tile. */
-        fetch(k, j, nv / 2 * (form == PACKED_F32 ? 2 : 1), rows_end, nv == 2);
-        step(mr, nv, form, x, w, true, acc);
-        step(mr, nv, form, x, w, false, acc);
+        fetch(k, j, mr < MR, nv / 2 * (form == PACKED_F32 ? 2 : 1), rows_end, nv == 2);
+        step(mr, nv, form, x, w, true, masked ? &mask : NULL, acc);
+        step(mr, nv, form, x, w, false, NULL, acc);
     }
     UNROLL
     for (int i = 0; i < mr * nv; i++) {
@@ -113,14 +122,16 @@ ALWAYS void strips(enum form form, struct work k)
 /* Expands a block, half by half, so that a tile reads straight on. */
 ALWAYS void expand(enum form form, size_t pairs, const char *w, float *wide)
 {
+    const __m256i mask = odd_mask();
+
     for (int half = 0; half < 2; half++) {
         const char *p = w + 64 * half;
 
         for (size_t j = 0; j < pairs; j++, p += pair_bytes(form), wide += 32) {
-            _mm256_store_ps(wide, weights(p, 0, true, form));
-            _mm256_store_ps(wide + 8, weights(p, 1, true, form));
-            _mm256_store_ps(wide + 16, weights(p, 0, false, form));
-            _mm256_store_ps(wide + 24, weights(p, 1, false, form));
+            _mm256_store_ps(wide, weights(p, 0, true, form, &mask));
+            _mm256_store_ps(wide + 8, weights(p, 1, true, form, &mask));
+            _mm256_store_ps(wide + 16, weights(p, 0, false, form, &mask));
+            _mm256_store_ps(wide + 24, weights(p, 1, false, form, &mask));
         }
     }
 }

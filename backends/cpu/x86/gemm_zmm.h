@@ -68,7 +68,7 @@ ALWAYS void tile(int mr, enum form form, const struct work *k)
     for (int i = 0; i < 2 * mr; i++)
         acc[i] = _mm512_setzero_ps();
     for (size_t j = 0; j < k->pairs; j++) {
-        fetch(k, j, form == PACKED_F32 ? 4 : 2, rows_end, form == PAIRS ? 1 : 2);
+        fetch(k, j, mr < MR / 2, form == PACKED_F32 ? 4 : 2, rows_end, form == PAIRS ? 1 : 2);
 #ifdef __AVX512BF16__
         if (form == PAIRS) {
             pair_step(mr, x, w, acc);
