@@ -101,6 +101,10 @@ typedef struct gd_backend {
                              gd_error *err);
     size_t (*weight_pieces)(const gd_weight *weight);
     void (*weight_fill)(gd_weight *weight, size_t piece);
+
+    /* A MATRIX for one use with few rows: it takes no memory, and is read where it lies. NULL, or a weight of NULL,
+     * when the backend can't. */
+    gd_status (*weight_borrow)(gd_device *device, gd_weight **out, const gd_view *view, gd_error *err);
     void (*weight_free)(gd_device *device, gd_weight *weight); /* NULL is fine */
 
     /* Runs count tasks of the host's on the device's threads: filling weights, say. Not while an operation runs. */

@@ -127,6 +127,7 @@ const gd_backend gd_backend_cpu = {
     .weight_make = gd_cpu_weight_make,
     .weight_pieces = gd_cpu_weight_pieces,
     .weight_fill = gd_cpu_weight_fill,
+    .weight_borrow = gd_cpu_weight_borrow,
     .weight_free = gd_cpu_weight_free,
     .spread = gd_cpu_spread,
     .prepare = cpu_prepare,

@@ -17,10 +17,11 @@ const gd_gemm_kernel *gd_gemm_pick(gd_isa have, gd_dtype operand)
     return NULL; /* only for a type that no matmul takes */
 }
 
-/* A worker's scratch space: a block expanded to fp32, the sums of a group of panels, the adapter's of one panel. */
-static size_t wide_floats(void) { return (size_t)GD_GEMM_BLOCK * GD_GEMM_PANEL; }
+/* A worker's scratch space: a block that was packed just now, one expanded to fp32, the sums of a group of panels, the
+ * adapter's of one panel. */
+static size_t block_floats(void) { return (size_t)GD_GEMM_BLOCK * GD_GEMM_PANEL; }
 
-static size_t worker_floats(size_t m) { return wide_floats() + (GD_GEMM_GROUP + 1) * m * GD_GEMM_PANEL; }
+static size_t worker_floats(size_t m) { return 2 * block_floats() + (GD_GEMM_GROUP + 1) * m * GD_GEMM_PANEL; }
 
 size_t gd_gemm_scratch_bytes(size_t m, unsigned threads)
 {
@@ -42,42 +43,53 @@ struct share {
 
 static size_t ceil_div(size_t a, size_t b) { return (a + b - 1) / b; }
 
-/* Packed rows and the packed weights that they meet. */
+/* Packed rows and the weights that they meet. */
 struct operands {
     const gd_gemm_kernel *kernel;
-    const void *x, *w;
+    const void *x;
+    gd_gemm_weights w;
     size_t m, k;
 };
 
-/* The packed weights of block b of a panel. */
+/* A worker's scratch space, but for the sums. */
+struct room {
+    float *fresh, *wide; /* a block each: packed just now; expanded to fp32 */
+};
+
+/* The packed weights of block b of a panel; NULL where they are not packed yet. */
 static const char *weights_at(const struct operands *o, size_t panel, size_t b)
 {
     const size_t pair = panel * ceil_div(o->k, 2) + b * GD_GEMM_BLOCK / 2;
+    const char *packed = o->w.packed;
 
-    return (const char *)o->w + pair * 2 * GD_GEMM_PANEL * gd_dtype_size(o->kernel->operand);
+    return packed ? packed + pair * 2 * GD_GEMM_PANEL * gd_dtype_size(o->kernel->operand) : NULL;
 }
 
 /* Adds block b of one panel to sum[count][32], for rows row ...; next: the weights that come after. */
 static void add_block(const struct operands *o, size_t panel, size_t b, size_t row, size_t count, float *sum,
-                      float *wide, const void *next)
+                      const struct room *room, const void *next)
 {
     const size_t left = ceil_div(o->k, 2) - b * GD_GEMM_BLOCK / 2;
     const char *x = (const char *)o->x + (b * o->m + row) * GD_GEMM_BLOCK * gd_dtype_size(o->kernel->rows);
+    const void *w = weights_at(o, panel, b);
 
-    o->kernel->block(count, left < GD_GEMM_BLOCK / 2 ? left : GD_GEMM_BLOCK / 2, x, weights_at(o, panel, b), sum, b > 0,
-                     wide, next);
+    if (!w) {
+        gd_gemm_pack_block(room->fresh, o->kernel->operand, o->w.view, panel, b);
+        w = next = room->fresh; /* nothing to fetch but what is near */
+    }
+    o->kernel->block(count, left < GD_GEMM_BLOCK / 2 ? left : GD_GEMM_BLOCK / 2, x, w, sum, b > 0, room->wide, next);
 }
 
 /* Adapter, bias and rounding of one panel. */
 static void finish_panel(const gd_gemm_job *job, size_t panel, size_t row, size_t count, const float *sum,
-                         float *lora_sum, float *wide)
+                         float *lora_sum, const struct room *room)
 {
     const size_t n = panel * GD_GEMM_PANEL;
     const struct operands lora = { job->kernel, job->low, job->lora, job->m, job->rank };
 
     if (job->low)
         for (size_t b = 0; b < ceil_div(job->rank, GD_GEMM_BLOCK); b++)
-            add_block(&lora, panel, b, row, count, lora_sum, wide, weights_at(&lora, panel + 1, 0));
+            add_block(&lora, panel, b, row, count, lora_sum, room, weights_at(&lora, panel + 1, 0));
     job->kernel->finish(&(gd_gemm_finish){
         .rows = count,
         .cols = job->n - n < GD_GEMM_PANEL ? job->n - n : GD_GEMM_PANEL,
@@ -140,7 +152,8 @@ static void run_task(void *context, size_t index, unsigned worker)
     const gd_gemm_job *job = run->job;
     const struct share s = share_of(run, index);
     const struct operands product = { job->kernel, job->x, job->w, job->m, job->k };
-    float *wide = run->scratch + worker * worker_floats(job->m), *sums = wide + wide_floats();
+    float *scratch = run->scratch + worker * worker_floats(job->m), *sums = scratch + 2 * block_floats();
+    const struct room room = { scratch, scratch + block_floats() };
     const size_t sum_floats = s.rows * GD_GEMM_PANEL, blocks = ceil_div(job->k, GD_GEMM_BLOCK);
 
     for (size_t b = 0; b < blocks; b++) {
@@ -148,11 +161,11 @@ static void run_task(void *context, size_t index, unsigned worker)
                                            : weights_at(&product, s.first + s.panels, 0);
 
         for (size_t p = 0; p < s.panels; p++)
-            add_block(&product, s.first + p, b, s.row, s.rows, sums + p * sum_floats, wide,
+            add_block(&product, s.first + p, b, s.row, s.rows, sums + p * sum_floats, &room,
                       p + 1 < s.panels ? weights_at(&product, s.first + p + 1, b) : after);
     }
     for (size_t p = 0; p < s.panels; p++)
-        finish_panel(job, s.first + p, s.row, s.rows, sums + p * sum_floats, sums + s.panels * sum_floats, wide);
+        finish_panel(job, s.first + p, s.row, s.rows, sums + p * sum_floats, sums + s.panels * sum_floats, &room);
 }
 
 void gd_gemm_run(const gd_gemm_job *job, gd_pool *pool, void *scratch)

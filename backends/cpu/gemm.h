@@ -63,8 +63,11 @@ const gd_gemm_kernel *gd_gemm_pick(gd_isa have, gd_dtype operand);
 bool gd_gemm_packed_bytes(size_t n, size_t k, gd_dtype operand, size_t *bytes);
 
 /* Packs one panel (outputs 32 * panel ...) of a row-major [n, k] matrix of any dtype, aligned or not.  Values that do
- * not fit a BF16 operand are rounded once, to nearest even. `packed` is the whole packed matrix. */
+ * not fit a BF16 operand are rounded once, to nearest even. `packed` is the whole packed matrix, 64-byte aligned. */
 void gd_gemm_pack_panel(void *packed, gd_dtype operand, const gd_view *view, size_t panel);
+
+/* The same for one block of it; `packed` is the block's own place. */
+void gd_gemm_pack_block(void *packed, gd_dtype operand, const gd_view *view, size_t panel, size_t block);
 
 /* Packs rows first ... first + count - 1 of [m, k], of the operand type, `stride` elements apart, into the kernel's
  * form. */
@@ -72,15 +75,21 @@ void gd_gemm_pack_rows(const gd_gemm_kernel *kernel, void *packed, const void *x
                        size_t first, size_t count);
 size_t gd_gemm_rows_bytes(size_t m, size_t k); /* for any kernel */
 
-/* One product, of packed rows and packed weights. */
+/* The weights of a product. Those that are used once are packed where they are needed, a block at a time. */
+typedef struct gd_gemm_weights {
+    const void *packed;  /* or NULL: */
+    const gd_view *view; /* [n, k], of any type */
+} gd_gemm_weights;
+
+/* One product of packed rows and weights. */
 typedef struct gd_gemm_job {
     const gd_gemm_kernel *kernel;
     size_t m, n, k;    /* m <= GD_GEMM_ROWS */
     const void *x;     /* packed rows */
-    const void *w;     /* packed weights [n, k] */
+    gd_gemm_weights w; /* [n, k] */
     const float *bias; /* [n], or NULL */
     const void *low;   /* the adapter's inner values, as packed rows [m, rank]; NULL without an adapter */
-    const void *lora;  /* packed weights [n, rank] */
+    gd_gemm_weights lora; /* [n, rank] */
     size_t rank;
     float scale;
     void *y;           /* [m, n], `stride` elements from row to row */

@@ -24,63 +24,86 @@ static gd_view part_of(const gd_view *view, size_t at, size_t count)
                       .data = (const char *)view->data + at * size, .bytes = count * size };
 }
 
-/* Elements taken from a row at a time: one cache line of BF16, so that each line of the source is read once although
- * rows may lie a power of two apart and share a place in the cache. */
-enum { RUN = 32 };
+/* A packed block is a transposed one, of 32-bit words: pairs of BF16, or F32. Words are taken from a row a cache line
+ * at a time, so that each line of the source is read once although rows may lie a power of two apart and share a
+ * place in the cache. */
+enum { WORDS = 16, LINE = WORDS * 4, LINES_AHEAD = 4 };
 
-static void pack_bf16(gd_bf16 *packed, const gd_view *view, size_t first, size_t rows, size_t k)
+typedef uint32_t four __attribute__((vector_size(16)));
+
+static four load_four(const char *from)
 {
-    const size_t whole = even(k);
-    gd_bf16 run[RUN];
+    four v;
 
-    for (size_t at = 0; at < whole; at += RUN) {
-        const size_t count = k - at < RUN ? k - at : RUN;
-        gd_bf16 *to = packed + at * GD_GEMM_PANEL;
+    memcpy(&v, from, sizeof v);
+    return v;
+}
 
-        for (size_t n = 0; n < GD_GEMM_PANEL; n++) {
-            memset(run, 0, sizeof run);
-            if (n < rows) {
-                const gd_view part = part_of(view, (first + n) * k + at, count);
+/* to[j][n] = word j of row n, four by four. Processors don't look ahead in 32 streams by themselves. */
+static void transpose(uint32_t *to, const char *from, size_t stride)
+{
+    for (size_t n = 0; n < GD_GEMM_PANEL; n++)
+        __builtin_prefetch(from + n * stride + (size_t)LINES_AHEAD * LINE, 0, 3);
+    for (size_t n = 0; n < GD_GEMM_PANEL; n += 4, from += 4 * stride)
+        for (size_t j = 0; j < WORDS; j += 4) {
+            const four a = load_four(from + j * 4), b = load_four(from + stride + j * 4);
+            const four c = load_four(from + 2 * stride + j * 4), d = load_four(from + 3 * stride + j * 4);
+            const four ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), AB = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+            const four cd = __builtin_shufflevector(c, d, 0, 4, 1, 5), CD = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+            four *column = (four *)(void *)(to + j * GD_GEMM_PANEL + n);
 
-                gd_view_to_bf16(&part, run);
-            }
-            for (size_t j = 0; j < even(count) / 2; j++)
-                memcpy(to + (j * GD_GEMM_PANEL + n) * 2, run + 2 * j, 2 * sizeof *run);
+            column[0] = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
+            column[GD_GEMM_PANEL / 4] = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+            column[2 * GD_GEMM_PANEL / 4] = __builtin_shufflevector(AB, CD, 0, 1, 4, 5);
+            column[3 * GD_GEMM_PANEL / 4] = __builtin_shufflevector(AB, CD, 2, 3, 6, 7);
         }
+}
+
+/* A line of each row: `count` elements from `at` on, of the operand type, padded with zeros; so are rows that the
+ * matrix doesn't have. */
+static void collect(uint32_t *lines, gd_dtype operand, const gd_view *view, size_t first, size_t at, size_t count)
+{
+    const size_t k = view->shape[1], rows = view->shape[0] - first;
+
+    memset(lines, 0, (size_t)GD_GEMM_PANEL * LINE);
+    for (size_t n = 0; n < GD_GEMM_PANEL && n < rows; n++) {
+        const gd_view part = part_of(view, (first + n) * k + at, count);
+
+        if (operand == GD_BF16)
+            gd_view_to_bf16(&part, (gd_bf16 *)(void *)(lines + n * WORDS));
+        else
+            gd_view_to_f32(&part, (float *)(void *)(lines + n * WORDS));
     }
 }
 
-static void pack_f32(float *packed, const gd_view *view, size_t first, size_t rows, size_t k)
+void gd_gemm_pack_block(void *packed, gd_dtype operand, const gd_view *view, size_t panel, size_t block)
 {
-    const size_t whole = even(k);
-    float run[RUN];
+    const size_t size = gd_dtype_size(operand), k = view->shape[1], first = panel * GD_GEMM_PANEL, run = LINE / size;
+    const size_t end = k < (block + 1) * GD_GEMM_BLOCK ? k : (block + 1) * GD_GEMM_BLOCK;
+    const bool direct = view->dtype == operand && view->shape[0] - first >= GD_GEMM_PANEL;
+    uint32_t lines[GD_GEMM_PANEL * WORDS], turned[WORDS * GD_GEMM_PANEL] __attribute__((aligned(64)));
+    char *to = packed;
 
-    for (size_t at = 0; at < whole; at += RUN) {
-        const size_t count = k - at < RUN ? k - at : RUN;
-        float *to = packed + at * GD_GEMM_PANEL;
+    for (size_t at = block * GD_GEMM_BLOCK; at < end; at += run, to += run * GD_GEMM_PANEL * size) {
+        const size_t count = end - at < run ? end - at : run;
 
-        for (size_t n = 0; n < GD_GEMM_PANEL; n++) {
-            memset(run, 0, sizeof run);
-            if (n < rows) {
-                const gd_view part = part_of(view, (first + n) * k + at, count);
-
-                gd_view_to_f32(&part, run);
-            }
-            for (size_t j = 0; j < even(count); j++)
-                to[j * GD_GEMM_PANEL + n] = run[j];
+        if (direct && count == run) {
+            transpose((uint32_t *)(void *)to, (const char *)view->data + (first * k + at) * size, k * size);
+            continue;
         }
+        collect(lines, operand, view, first, at, count);
+        transpose(turned, (const char *)lines, LINE);
+        memcpy(to, turned, even(count) * GD_GEMM_PANEL * size);
     }
 }
 
 void gd_gemm_pack_panel(void *packed, gd_dtype operand, const gd_view *view, size_t panel)
 {
-    const size_t n = view->shape[0], k = view->shape[1], first = panel * GD_GEMM_PANEL;
-    const size_t rows = n - first < GD_GEMM_PANEL ? n - first : GD_GEMM_PANEL;
+    const size_t k = view->shape[1], line = GD_GEMM_PANEL * gd_dtype_size(operand);
+    char *to = (char *)packed + panel * even(k) * line;
 
-    if (operand == GD_BF16)
-        pack_bf16((gd_bf16 *)packed + first * even(k), view, first, rows, k);
-    else
-        pack_f32((float *)packed + first * even(k), view, first, rows, k);
+    for (size_t at = 0; at < k; at += GD_GEMM_BLOCK)
+        gd_gemm_pack_block(to + at * line, operand, view, panel, at / GD_GEMM_BLOCK);
 }
 
 size_t gd_gemm_rows_bytes(size_t m, size_t k)

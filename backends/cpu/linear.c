@@ -61,13 +61,15 @@ static void pack(const gd_device *device, void *packed, const void *x, size_t st
     gd_pool_run(device->pool, (rows + p.slice - 1) / p.slice, pack_task, &p);
 }
 
+static gd_gemm_weights weights_of(const gd_weight *w) { return (gd_gemm_weights){ w->packed, &w->view }; }
+
 /* The adapter's inner values: low = A x, rounded to the operand type, then packed. */
 static void run_low(gd_device *device, const gd_call *call, const struct parts *parts, size_t rows)
 {
     char *scratch = device->linear_scratch;
     const gd_weight *a = call->lora.a;
     const gd_gemm_job job = {
-        .kernel = device->gemm, .m = rows, .n = a->out, .k = a->in, .x = scratch + parts->x, .w = a->packed,
+        .kernel = device->gemm, .m = rows, .n = a->out, .k = a->in, .x = scratch + parts->x, .w = weights_of(a),
         .y = scratch + parts->low, .dtype = device->operand, .stride = a->out,
     };
 
@@ -83,10 +85,10 @@ static void run_rows(gd_device *device, const gd_call *call, size_t first, size_
     const struct parts parts = divide(rows, w->in, rank, device->operand, gd_pool_threads(device->pool));
     char *scratch = device->linear_scratch;
     const gd_gemm_job job = {
-        .kernel = device->gemm, .m = rows, .n = w->out, .k = w->in, .x = scratch + parts.x, .w = w->packed,
+        .kernel = device->gemm, .m = rows, .n = w->out, .k = w->in, .x = scratch + parts.x, .w = weights_of(w),
         .bias = call->w[1] ? call->w[1]->vector : NULL,
-        .low = rank ? scratch + parts.lowp : NULL, .lora = rank ? call->lora.b->packed : NULL, .rank = rank,
-        .scale = call->lora.scale,
+        .low = rank ? scratch + parts.lowp : NULL, .rank = rank, .scale = call->lora.scale,
+        .lora = rank ? weights_of(call->lora.b) : (gd_gemm_weights){ 0 },
         .y = (char *)out->data + first * out->stride * gd_dtype_size(out->dtype), .dtype = out->dtype,
         .stride = out->stride,
     };

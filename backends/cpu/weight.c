@@ -56,7 +56,7 @@ static gd_status make_matrix(const gd_device *device, gd_weight *weight, gd_erro
 
 size_t gd_cpu_weight_pieces(const gd_weight *weight)
 {
-    return weight->role == GD_WEIGHT_MATRIX ? (weight->out + GD_GEMM_PANEL - 1) / GD_GEMM_PANEL : 0;
+    return weight->packed ? (weight->out + GD_GEMM_PANEL - 1) / GD_GEMM_PANEL : 0;
 }
 
 void gd_cpu_weight_fill(gd_weight *weight, size_t piece)
@@ -75,30 +75,46 @@ static gd_status load_vector(gd_weight *weight, const gd_view *view, gd_error *e
     return GD_OK;
 }
 
-gd_status gd_cpu_weight_make(gd_device *device, gd_weight **out, gd_weight_role role, const gd_view *view,
-                             gd_error *err)
+/* One without the form that its role asks for. */
+static gd_status make_bare(const gd_device *device, gd_weight **out, gd_weight_role role, const gd_view *view,
+                           gd_error *err)
 {
-    gd_status rc = gd_weight_check(role, view, err);
-    gd_weight *weight;
+    const gd_status rc = gd_weight_check(role, view, err);
 
     *out = NULL;
     if (rc)
         return rc;
-    weight = gd_alloc_zero(1, sizeof *weight);
-    if (!weight)
-        return gd_fail_memory(err, sizeof *weight);
-    *weight = (gd_weight){ .role = role, .out = view->shape[0], .in = view->shape[view->rank - 1],
-                           .operand = device->operand, .view = *view };
-    if (role == GD_WEIGHT_MATRIX)
-        rc = make_matrix(device, weight, err);
-    else if (role == GD_WEIGHT_VECTOR)
-        rc = load_vector(weight, view, err);
-    if (rc) {
-        gd_cpu_weight_free(device, weight);
-        return rc;
-    }
-    *out = weight;
+    *out = gd_alloc_zero(1, sizeof **out);
+    if (!*out)
+        return gd_fail_memory(err, sizeof **out);
+    **out = (gd_weight){ .role = role, .out = view->shape[0], .in = view->shape[view->rank - 1],
+                         .operand = device->operand, .view = *view };
     return GD_OK;
+}
+
+gd_status gd_cpu_weight_make(gd_device *device, gd_weight **out, gd_weight_role role, const gd_view *view,
+                             gd_error *err)
+{
+    gd_status rc = make_bare(device, out, role, view, err);
+
+    if (!rc && role == GD_WEIGHT_MATRIX)
+        rc = make_matrix(device, *out, err);
+    else if (!rc && role == GD_WEIGHT_VECTOR)
+        rc = load_vector(*out, view, err);
+    if (rc) {
+        gd_cpu_weight_free(device, *out);
+        *out = NULL;
+    }
+    return rc;
+}
+
+/* Its pages are in memory while it is read: no more of them than a packed copy would take. */
+gd_status gd_cpu_weight_borrow(gd_device *device, gd_weight **out, const gd_view *view, gd_error *err)
+{
+    *out = NULL;
+    if (gd_dtype_size(view->dtype) > gd_dtype_size(device->operand))
+        return GD_OK;
+    return make_bare(device, out, GD_WEIGHT_MATRIX, view, err);
 }
 
 void gd_cpu_weight_free(gd_device *device, gd_weight *weight)

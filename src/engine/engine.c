@@ -354,6 +354,7 @@ gd_status gd_engine_run(gd_engine *engine, const gd_trie *trie, float *scores, g
     const gd_plan *plan = engine->plan;
     gd_rows rows = { .token = trie->token, .position = trie->position, .segment = trie->row_segment,
                      .segments = trie->segment, .pooled = trie->text_last_row };
+    const bool few = trie->rows <= TILE_ROWS && trie->texts <= TILE_ROWS;
     gd_status rc;
 
     if (trie->texts == 0)
@@ -362,7 +363,7 @@ gd_status gd_engine_run(gd_engine *engine, const gd_trie *trie, float *scores, g
     rows.rope_cos = engine->rope_cos;
     rows.rope_sin = engine->rope_sin;
     for (size_t i = 0; !rc && i < plan->stage_count; i++) {
-        rc = gd_loader_begin(engine->loader, i, err);
+        rc = gd_loader_begin(engine->loader, i, few, err);
         if (rc)
             break;
         if (plan->stages[i].over_texts)

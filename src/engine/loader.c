@@ -23,6 +23,10 @@ struct gd_loader {
     gd_device *device;
     gd_bound *bound;
     size_t kept;          /* stages that stay */
+    struct stage {
+        enum { ABSENT, BORROWED, LOADED } weights; /* BORROWED: its matrices are read where they lie */
+        bool used;        /* in an earlier run */
+    } *stages;            /* of the plan */
 
     struct part *parts;   /* the job: a stage that is being filled */
     size_t part_count, part_room;
@@ -123,7 +127,6 @@ static gd_status add_part(gd_loader *loader, gd_weight *weight, const gd_view *v
         return gd_fail_memory(err, (loader->part_count + 1) * sizeof *loader->parts);
     loader->parts[loader->part_count++] = (struct part){ weight, view, loader->pieces, count };
     loader->pieces += count;
-    gd_pages_expect(view->data, view->bytes);
     return GD_OK;
 }
 
@@ -136,9 +139,29 @@ static void unload(gd_loader *loader, size_t stage)
             loader->backend->weight_free(loader->device, loader->bound[s].w[i].weight);
             loader->bound[s].w[i].weight = NULL;
         }
+    loader->stages[stage].weights = ABSENT;
 }
 
-static gd_status make_weights(gd_loader *loader, gd_bound *bound, gd_error *err)
+/* A weight of NULL when the backend doesn't borrow it. */
+static gd_status borrow(gd_loader *loader, gd_weight **out, gd_weight_role role, const gd_view *view, gd_error *err)
+{
+    *out = NULL;
+    if (role != GD_WEIGHT_MATRIX || !loader->backend->weight_borrow)
+        return GD_OK;
+    return loader->backend->weight_borrow(loader->device, out, view, err);
+}
+
+static gd_status make_weight(gd_loader *loader, gd_weight **out, gd_weight_role role, const gd_view *view,
+                             bool borrowed, gd_error *err)
+{
+    gd_status rc = borrowed ? borrow(loader, out, role, view, err) : GD_OK;
+
+    if (!rc && !*out)
+        rc = loader->backend->weight_make(loader->device, out, role, view, err);
+    return rc;
+}
+
+static gd_status make_weights(gd_loader *loader, gd_bound *bound, bool borrowed, gd_error *err)
 {
     gd_status rc = GD_OK;
 
@@ -147,22 +170,32 @@ static gd_status make_weights(gd_loader *loader, gd_bound *bound, gd_error *err)
 
         if (!view || bound->w[i].weight)
             continue;
-        rc = loader->backend->weight_make(loader->device, &bound->w[i].weight, bound->w[i].role, view, err);
+        rc = make_weight(loader, &bound->w[i].weight, bound->w[i].role, view, borrowed, err);
+        if (!rc && bound->w[i].role == GD_WEIGHT_MATRIX)
+            gd_pages_expect(view->data, view->bytes);
         if (!rc)
             rc = add_part(loader, bound->w[i].weight, view, err);
     }
     return rc;
 }
 
-/* Makes those of the stage's weights that are not there, and lists their pieces. The job before is finished. */
-static gd_status start(gd_loader *loader, size_t stage, gd_error *err)
+/* Makes those of the stage's weights that are not there, and lists their pieces. The job before is finished.
+ * Filling memory takes longer than a few rows do: so for them, a stage that goes again is borrowed, and one that stays
+ * is, the first time: for all that is known it is the only time. */
+static gd_status start(gd_loader *loader, size_t stage, bool few, gd_error *err)
 {
     const gd_plan_stage *at = &loader->plan->stages[stage];
+    struct stage *state = &loader->stages[stage];
     gd_status rc = GD_OK;
 
     loader->part_count = loader->pieces = 0;
+    if (state->weights == ABSENT) {
+        const bool borrowed = few && loader->backend->weight_borrow && (stage >= loader->kept || !state->used);
+
+        state->weights = borrowed ? BORROWED : LOADED;
+    }
     for (size_t s = at->first_step; !rc && s < at->first_step + at->step_count; s++)
-        rc = make_weights(loader, &loader->bound[s], err);
+        rc = make_weights(loader, &loader->bound[s], state->weights == BORROWED, err);
     if (rc) {
         loader->pieces = 0;
         unload(loader, stage); /* half of it would pass for the whole */
@@ -171,10 +204,9 @@ static gd_status start(gd_loader *loader, size_t stage, gd_error *err)
     return rc;
 }
 
-/* Of what was read, and of its neighbours in the file, which came in with it. */
-static void release_all(const gd_loader *loader)
+static void release_steps(const gd_loader *loader, size_t first, size_t count)
 {
-    for (size_t s = 0; s < loader->plan->step_count; s++)
+    for (size_t s = first; s < first + count; s++)
         for (unsigned i = 0; i < GD_BOUND_WEIGHTS; i++) {
             const gd_view *view = loader->bound[s].w[i].view;
 
@@ -183,20 +215,25 @@ static void release_all(const gd_loader *loader)
         }
 }
 
-gd_status gd_loader_begin(gd_loader *loader, size_t stage, gd_error *err)
+static void release_stage(const gd_loader *loader, size_t stage)
+{
+    release_steps(loader, loader->plan->stages[stage].first_step, loader->plan->stages[stage].step_count);
+}
+
+gd_status gd_loader_begin(gd_loader *loader, size_t stage, bool few, gd_error *err)
 {
     gd_status rc;
 
     finish(loader);
     if (loader->pieces)
-        release_all(loader);
-    rc = start(loader, stage, err);
+        release_steps(loader, 0, loader->plan->step_count); /* neighbours in the file came in with what was read */
+    rc = start(loader, stage, few, err);
     if (rc)
         return rc;
     finish(loader);
     if (stage + 1 == loader->plan->stage_count)
         return GD_OK;
-    rc = start(loader, stage + 1, err);
+    rc = start(loader, stage + 1, few, err);
     if (!rc && loader->pieces)
         give_to_helper(loader);
     return rc;
@@ -231,17 +268,26 @@ void gd_loader_tile_done(const gd_loader *loader, size_t stage)
         gd_pages_release(table->data, table->bytes);
 }
 
+static bool goes(const gd_loader *loader, size_t stage)
+{
+    return stage >= loader->kept || loader->stages[stage].weights == BORROWED;
+}
+
 void gd_loader_end(gd_loader *loader, size_t stage)
 {
-    if (stage >= loader->kept)
+    loader->stages[stage].used = true;
+    if (loader->stages[stage].weights == BORROWED)
+        release_stage(loader, stage);
+    if (goes(loader, stage))
         unload(loader, stage);
 }
 
 void gd_loader_drop(gd_loader *loader)
 {
     finish(loader);
-    for (size_t s = loader->kept; s < loader->plan->stage_count; s++)
-        unload(loader, s);
+    for (size_t s = 0; s < loader->plan->stage_count; s++)
+        if (goes(loader, s))
+            unload(loader, s);
 }
 
 void gd_loader_keep(gd_loader *loader, size_t count) { loader->kept = count; }
@@ -272,7 +318,12 @@ gd_status gd_loader_open(gd_loader **out, const gd_plan *plan, const gd_backend 
     if (!loader)
         return gd_fail_memory(err, sizeof *loader);
     *loader = (gd_loader){ .plan = plan, .backend = backend, .device = device, .bound = bound,
-                           .kept = plan->stage_count };
+                           .kept = plan->stage_count,
+                           .stages = gd_alloc_zero(plan->stage_count, sizeof *loader->stages) };
+    if (!loader->stages) {
+        gd_free(loader);
+        return gd_fail_memory(err, plan->stage_count * sizeof *loader->stages);
+    }
     pthread_mutex_init(&loader->lock, NULL);
     pthread_cond_init(&loader->wake, NULL);
     pthread_cond_init(&loader->idle, NULL);
@@ -304,5 +355,6 @@ void gd_loader_close(gd_loader *loader)
     pthread_cond_destroy(&loader->wake);
     pthread_mutex_destroy(&loader->lock);
     gd_free(loader->parts);
+    gd_free(loader->stages);
     gd_free(loader);
 }

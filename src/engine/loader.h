@@ -3,7 +3,10 @@
  * While a stage runs, a helper thread fills the weights of the next; a stage that comes up before it is full is
  * finished by all of the device's threads together.  A stage that is not kept gives its memory back when it is done:
  * so a model of any size runs in the memory of two stages.  The checkpoint's pages leave the process as soon as they
- * have been read. */
+ * have been read.
+ *
+ * Filling takes longer than a few rows do.  So a run of few rows borrows the matrices of a stage that won't stay, or is
+ * used for the first time, from the mapped file: `guerdon score` of one text never fills any. */
 #ifndef GD_ENGINE_LOADER_H
 #define GD_ENGINE_LOADER_H
 
@@ -25,8 +28,9 @@ size_t gd_loader_stage_bytes(const gd_loader *loader, size_t stage);
 /* Only the first `count` stages stay from one run to the next. */
 void gd_loader_keep(gd_loader *loader, size_t count);
 
-/* Has the stage's weights ready, and starts on the next one's. Fails with GD_ENOMEM or GD_EFORMAT. */
-gd_status gd_loader_begin(gd_loader *loader, size_t stage, gd_error *err);
+/* Has the stage's weights ready, and starts on the next one's. few: the run has few rows, a tile at most; its weights
+ * may be read where they lie. Fails with GD_ENOMEM or GD_EFORMAT. */
+gd_status gd_loader_begin(gd_loader *loader, size_t stage, bool few, gd_error *err);
 
 /* How many rows of the stage may go together, of `most`: few when they are read out of a large mapped embedding. */
 size_t gd_loader_tile_rows(const gd_loader *loader, size_t stage, size_t most);

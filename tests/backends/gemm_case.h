@@ -142,7 +142,8 @@ static inline size_t gemm_case_run(const struct gemm_case *c, const gd_gemm_kern
     for (size_t i = 0; i < framed; i++)
         frame[i] = CANARY;
     gd_gemm_pack_rows(kernel, rows, c->x, c->k, c->m, c->k, 0, c->m);
-    gd_gemm_run(&(gd_gemm_job){ .kernel = kernel, .m = c->m, .n = c->n, .k = c->k, .x = rows, .w = c->packed,
+    gd_gemm_run(&(gd_gemm_job){ .kernel = kernel, .m = c->m, .n = c->n, .k = c->k, .x = rows,
+                                .w = { .packed = c->packed },
                                 .y = frame + FRAME * stride + FRAME, .dtype = GD_F32, .stride = stride },
                 pool, scratch);
     for (size_t i = 0; i < framed; i++) {

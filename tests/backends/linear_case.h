@@ -15,7 +15,7 @@ static inline gd_view view_of(const void *data, gd_dtype dtype, size_t out, size
 struct linear {
     size_t rows, in, out, rank;
     gd_dtype operand, output;
-    bool bias;
+    bool bias, borrowed; /* borrowed: the matrices are read where they lie */
     void *x, *w, *a, *b; /* of the operand type */
     float *bias_values;
     float scale;
@@ -40,7 +40,18 @@ static inline void linear_drop(struct linear *l)
     gd_free(l->bias_values);
 }
 
-/* Runs it through gd_backend_load() and the operation, with rows of x and y further apart than they are wide. */
+static inline gd_weight *matrix_of(const gd_backend *backend, gd_device *device, const struct linear *l,
+                                   const gd_view *view)
+{
+    gd_weight *w;
+
+    assert_ok(l->borrowed ? backend->weight_borrow(device, &w, view, test_err)
+                          : gd_backend_load(backend, device, &w, GD_WEIGHT_MATRIX, view, test_err));
+    assert_non_null(w);
+    return w;
+}
+
+/* Runs it through the backend's weights and the operation, with rows of x and y further apart than they are wide. */
 static inline void linear_run(const gd_backend *backend, gd_device *device, const struct linear *l, float *y)
 {
     const gd_view views[] = { view_of(l->w, l->operand, l->out, l->in), view_of(l->a, l->operand, l->rank, l->in),
@@ -56,7 +67,7 @@ static inline void linear_run(const gd_backend *backend, gd_device *device, cons
     for (size_t i = 0; i < l->rows; i++)
         memcpy(x + i * xs * size, (char *)l->x + i * l->in * size, l->in * size);
     for (size_t i = 0; i < (l->rank ? 3u : 1u); i++)
-        assert_ok(gd_backend_load(backend, device, &w[i], GD_WEIGHT_MATRIX, &views[i], test_err));
+        w[i] = matrix_of(backend, device, l, &views[i]);
     if (l->bias)
         assert_ok(gd_backend_load(backend, device, &w[3], GD_WEIGHT_VECTOR, &bias, test_err));
     call.w[0] = w[0];

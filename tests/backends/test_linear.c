@@ -9,6 +9,7 @@ static const gd_backend linear_only = {
     .weight_make = gd_cpu_weight_make,
     .weight_pieces = gd_cpu_weight_pieces,
     .weight_fill = gd_cpu_weight_fill,
+    .weight_borrow = gd_cpu_weight_borrow,
     .weight_free = gd_cpu_weight_free,
     .run = { [GD_OP_linear] = gd_cpu_linear },
 };
@@ -63,7 +64,7 @@ static void linear_expected(const struct linear *l, float *y)
     gd_fpenv_leave(env);
 }
 
-static void check(struct linear l, gd_isa isa, unsigned threads, uint64_t seed)
+static void check_once(struct linear l, gd_isa isa, unsigned threads, uint64_t seed)
 {
     const gd_limits limits = { .tile_rows = l.rows, .max_in = l.in, .max_out = l.out, .max_rank = l.rank };
     gd_device device;
@@ -77,14 +78,21 @@ static void check(struct linear l, gd_isa isa, unsigned threads, uint64_t seed)
     linear_run(&linear_only, &device, &l, got);
     for (size_t i = 0; i < l.rows * l.out; i++)
         if (!test_same(want[i], got[i]))
-            fail_msg("linear by gemm:%s rows=%zu in=%zu out=%zu rank=%zu operand=%d output=%d bias=%d threads=%u "
-                     "seed=%llu: row %zu, output %zu: %.9g, expected %.9g", device.gemm->name, l.rows, l.in, l.out,
-                     l.rank, (int)l.operand, (int)l.output, (int)l.bias, threads, (unsigned long long)seed, i / l.out,
-                     i % l.out, (double)got[i], (double)want[i]);
+            fail_msg("linear by gemm:%s rows=%zu in=%zu out=%zu rank=%zu operand=%d output=%d bias=%d borrowed=%d "
+                     "threads=%u seed=%llu: row %zu, output %zu: %.9g, expected %.9g", device.gemm->name, l.rows,
+                     l.in, l.out, l.rank, (int)l.operand, (int)l.output, (int)l.bias, (int)l.borrowed, threads,
+                     (unsigned long long)seed, i / l.out, i % l.out, (double)got[i], (double)want[i]);
     device_close(&device);
     gd_free(want);
     gd_free(got);
     linear_drop(&l);
+}
+
+static void check(struct linear l, gd_isa isa, unsigned threads, uint64_t seed)
+{
+    check_once(l, isa, threads, seed);
+    l.borrowed = true;
+    check_once(l, isa, threads, seed);
 }
 
 static void linear_with_bias_and_adapter(void **state)
@@ -152,6 +160,45 @@ static void matrices_of_every_type(void **state)
         gd_free(wide);
         gd_free(shifted);
     }
+}
+
+/* A borrowed matrix of another type, at an odd address, gives the same sums as a packed one; one of wider elements
+ * than the operands isn't lent, because its pages take more memory than a packed copy. */
+static void matrices_that_are_borrowed(void **state)
+{
+    enum { OUT = 77, IN = 1100, ROWS = 3 };
+    const gd_limits limits = { .tile_rows = ROWS, .max_in = IN, .max_out = OUT };
+    uint64_t seed = 5;
+    float *x = test_values((size_t)ROWS * IN, GD_F32, FILL_NORMAL, &seed), y[2][ROWS * OUT];
+    gd_bf16 *bytes = test_values((size_t)OUT * IN + 1, GD_BF16, FILL_NORMAL, &seed);
+
+    (void)state;
+    for (int type = GD_BF16; type <= GD_F16; type++) {
+        const gd_view view = view_of((char *)bytes + 1, (gd_dtype)type, OUT, IN / (size_t)(type == GD_F32 ? 2 : 1));
+        gd_weight *w[2];
+        gd_device device;
+
+        device_open(&device, gd_isa_detect(), GD_F32, 2, &limits);
+        assert_ok(test_load(&device, &w[0], GD_WEIGHT_MATRIX, &view, test_err));
+        assert_ok(gd_cpu_weight_borrow(&device, &w[1], &view, test_err));
+        for (int i = 0; i < 2; i++) {
+            gd_call call = { .in = { { x, GD_F32, ROWS, w[0]->in, w[0]->in } },
+                             .out = { y[i], GD_F32, ROWS, OUT, OUT }, .w = { w[i] } };
+
+            gd_cpu_linear(&device, &call);
+        }
+        for (size_t i = 0; i < ROWS * OUT; i++)
+            assert_true(test_same(y[0][i], y[1][i]));
+        device.operand = GD_BF16;
+        gd_cpu_weight_free(&device, w[0]);
+        gd_cpu_weight_free(&device, w[1]);
+        assert_ok(gd_cpu_weight_borrow(&device, &w[1], &view, test_err));
+        assert_true((w[1] == NULL) == (type == GD_F32));
+        gd_cpu_weight_free(&device, w[1]);
+        device_close(&device);
+    }
+    gd_free(x);
+    gd_free(bytes);
 }
 
 static void vectors_and_tables(void **state)
@@ -243,6 +290,7 @@ int main(void)
         cmocka_unit_test(linear_with_bias_and_adapter),
         cmocka_unit_test(linear_of_many_rows),
         cmocka_unit_test(matrices_of_every_type),
+        cmocka_unit_test(matrices_that_are_borrowed),
         cmocka_unit_test(vectors_and_tables),
         cmocka_unit_test(weights_that_cannot_be),
         cmocka_unit_test(no_memory_is_an_error),

@@ -65,6 +65,30 @@ static size_t encode(const gd_model *model, const char *text, size_t max, gd_tru
     return ids->len;
 }
 
+/* The first few rows leave no matrix in memory, the next do, and those after find them: the score is the same. */
+static void weights_stay_from_the_second_time_on(void **state)
+{
+    const gd_options options = golden_options("qwen2", 0);
+    const gd_text text = { "one two three", 13 };
+    uint64_t live[4];
+    float score[3];
+    gd_model *model;
+
+    (void)state;
+    assert_ok(gd_model_open(&model, &options, test_err));
+    live[0] = gd_mem_live();
+    for (int i = 0; i < 3; i++) {
+        assert_ok(gd_score(model, 1, &text, &score[i], NULL, test_err));
+        assert_memory_equal(&score[i], &score[0], sizeof *score);
+        live[i + 1] = gd_mem_live();
+    }
+    /* What the first run reserves for rows stays as well: few blocks. */
+    if (live[1] - live[0] > 12 || live[2] - live[1] < 36 || live[3] != live[2])
+        fail_msg("allocations: %llu, %llu, %llu, %llu", (unsigned long long)live[0], (unsigned long long)live[1],
+                 (unsigned long long)live[2], (unsigned long long)live[3]);
+    gd_model_close(model);
+}
+
 static void truncation_and_eos(void **state)
 {
     const gd_options options = golden_options("qwen2", 0);
@@ -298,6 +322,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bad_options_are_refused),
+        cmocka_unit_test(weights_stay_from_the_second_time_on),
         cmocka_unit_test(truncation_and_eos),
         cmocka_unit_test(pooling_is_transformers_rule),
         cmocka_unit_test(texts_that_cannot_be_scored),
