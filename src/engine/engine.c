@@ -13,6 +13,9 @@
  * stay in the last cache. */
 #define TILE_ROWS 256u
 
+/* So few rows that packing the weights anew for each tile takes no longer than filling memory with them. */
+#define FEW_ROWS (4 * TILE_ROWS)
+
 struct gd_engine {
     const gd_plan *plan;
     const gd_backend *backend;
@@ -354,7 +357,7 @@ gd_status gd_engine_run(gd_engine *engine, const gd_trie *trie, float *scores, g
     const gd_plan *plan = engine->plan;
     gd_rows rows = { .token = trie->token, .position = trie->position, .segment = trie->row_segment,
                      .segments = trie->segment, .pooled = trie->text_last_row };
-    const bool few = trie->rows <= TILE_ROWS && trie->texts <= TILE_ROWS;
+    const bool few = trie->rows <= FEW_ROWS && trie->texts <= FEW_ROWS;
     gd_status rc;
 
     if (trie->texts == 0)

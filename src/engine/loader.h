@@ -28,8 +28,8 @@ size_t gd_loader_stage_bytes(const gd_loader *loader, size_t stage);
 /* Only the first `count` stages stay from one run to the next. */
 void gd_loader_keep(gd_loader *loader, size_t count);
 
-/* Has the stage's weights ready, and starts on the next one's. few: the run has few rows, a tile at most; its weights
- * may be read where they lie. Fails with GD_ENOMEM or GD_EFORMAT. */
+/* Has the stage's weights ready, and starts on the next one's. few: the run has few rows, and its weights may be read
+ * where they lie. Fails with GD_ENOMEM or GD_EFORMAT. */
 gd_status gd_loader_begin(gd_loader *loader, size_t stage, bool few, gd_error *err);
 
 /* How many rows of the stage may go together, of `most`: few when they are read out of a large mapped embedding. */

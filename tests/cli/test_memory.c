@@ -17,7 +17,7 @@
 
 /* A model of qwen2's kind with random weights, 175 MiB of them, and the golden model's tokenizer. */
 enum { LAYERS = 24, HIDDEN = 512, FFN = 2048, HEADS = 8, KV = 128, VOCAB = 1536 };
-enum { WEIGHTS_MIB = 175, BUDGET_MIB = 58, TEXTS = 40 };
+enum { WEIGHTS_MIB = 175, BUDGET_MIB = 58, TEXTS = 70 };
 
 struct tensor {
     const char *name; /* %d: the layer */
@@ -134,8 +134,8 @@ static int make_model(void **state)
     file = fopen(texts, "w");
     assert_non_null(file);
     for (int i = 0; i < TEXTS; i++)
-        fprintf(file, "{\"text\": \"How do I make bread rise? This is answer %d: wait %d hours, then bake.\"}\n",
-                i % 9, i);
+        fprintf(file, "{\"text\": \"%d: How do I make bread rise? This is answer %d: wait %d hours, then bake.\"}\n",
+                i, i % 9, i);
     assert_int_equal(fclose(file), 0);
     return 0;
 }
@@ -164,6 +164,10 @@ static double peak_of(const char *memory, const char *batch, const char *output)
     return (double)usage.ru_maxrss / 1024;
 }
 
+/* Rows of a batch: so many that the first fills weights, while the last has so few that it borrows
+ * them; or so few that all do. */
+static const char *const batches[] = { "1600", "200" };
+
 static void a_model_three_times_its_budget_runs_in_it(void **state)
 {
     char resident[256], streamed[256];
@@ -173,24 +177,20 @@ static void a_model_three_times_its_budget_runs_in_it(void **state)
     (void)state;
     (void)snprintf(resident, sizeof resident, "%s", program_path("resident.jsonl"));
     (void)snprintf(streamed, sizeof streamed, "%s", program_path("streamed.jsonl"));
-    all = peak_of("1G", "1024", resident);
-    within = peak_of("58M", "1024", streamed);
-    print_message("peak: %.1f MiB resident, %.1f MiB of %d streamed, of %d MiB of weights\n", all, within, BUDGET_MIB,
-                  WEIGHTS_MIB);
-    assert_true(within <= BUDGET_MIB);
+    all = peak_of("1G", batches[0], resident);
     assert_true(all >= WEIGHTS_MIB && all <= WEIGHTS_MIB * 1.05 + 60); /* the pages of the file don't stay */
     want = program_read(resident);
-    have = program_read(streamed);
     assert_int_equal(program_lines(want), TEXTS);
-    assert_string_equal(have, want);
+    for (size_t i = 0; i < sizeof batches / sizeof *batches; i++) {
+        within = peak_of("58M", batches[i], streamed);
+        print_message("batches of %s rows, peak: %.1f MiB resident, %.1f MiB of %d streamed, of %d MiB of weights\n",
+                      batches[i], all, within, BUDGET_MIB, WEIGHTS_MIB);
+        assert_true(within <= BUDGET_MIB);
+        have = program_read(streamed);
+        assert_string_equal(have, want);
+        free(have);
+    }
     free(want);
-    free(have);
-    (void)peak_of("58M", "200", streamed); /* several batches: each one streams the weights again */
-    want = program_read(resident);
-    have = program_read(streamed);
-    assert_string_equal(have, want);
-    free(want);
-    free(have);
 }
 
 static void too_little_memory_is_refused_with_the_least(void **state)
