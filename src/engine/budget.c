@@ -67,12 +67,13 @@ static void keep_stages(gd_budget *out, const gd_budget_needs *needs, size_t mem
 
 static size_t megabytes(size_t bytes) { return bytes / (1 << 20) + (bytes % (1 << 20) != 0); }
 
+/* The process breathes a little from run to run: one more MiB. */
 static gd_status too_small(const gd_budget *out, size_t memory, size_t rows, gd_error *err)
 {
     return gd_fail(err, GD_ENOMEM,
-                   "memory is %zu MiB, but this model needs at least %zu MiB for batches of %zu rows: two of its "
+                   "memory is %.4g MiB, but this model needs at least %zu MiB for batches of %zu rows: two of its "
                    "layers, the rows, and the process itself",
-                   memory >> 20, megabytes(out->least) + 1, rows); /* the process breathes a little from run to run */
+                   (double)memory / (1 << 20), megabytes(out->least) + 1, rows);
 }
 
 gd_status gd_budget_make(gd_budget *out, const gd_budget_needs *needs, size_t memory, size_t rows, gd_error *err)
