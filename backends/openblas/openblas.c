@@ -2,7 +2,10 @@
  *
  * The independent check of our own matmul.  OpenBLAS picks its kernels by itself (OPENBLAS_CORETYPE overrides it) and
  * adds in its own order, so scores differ from the cpu backend's in the last bits; derived.h says what stays fixed.
- * Its own threads are switched off for the whole process while a device is open: ours call it side by side. */
+ * Its own threads are switched off for the whole process while a device is open: ours call it side by side.
+ *
+ * The library is loaded when somebody asks for it: at its start it makes a thread for each core, and they spin for a
+ * while, which every other run would pay for. */
 #include "backends/cpu/derived.h"
 #include "backends/cpu/device.h"
 #include "backends/cpu/ops.h"
@@ -10,10 +13,40 @@
 #include "base/mem.h"
 
 #include <cblas.h>
+#include <dlfcn.h>
 #include <limits.h>
+#include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 extern const gd_backend gd_backend_openblas;
+
+/* Stays loaded: its threads can't be taken back. */
+static struct library {
+    void *handle; /* NULL: it isn't there, or isn't whole */
+    __typeof__(cblas_sgemm) *sgemm;
+    __typeof__(openblas_set_num_threads) *set_threads;
+    __typeof__(openblas_get_num_threads) *get_threads;
+    __typeof__(openblas_get_corename) *core_name;
+} blas;
+
+static bool find(void *function, const char *name)
+{
+    void *const symbol = dlsym(blas.handle, name);
+
+    memcpy(function, &symbol, sizeof symbol); /* C knows no cast from an object to a function */
+    return symbol != NULL;
+}
+
+static void load(void)
+{
+    blas.handle = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
+    if (blas.handle && !(find(&blas.sgemm, "cblas_sgemm") && find(&blas.set_threads, "openblas_set_num_threads") &&
+                         find(&blas.get_threads, "openblas_get_num_threads") &&
+                         find(&blas.core_name, "openblas_get_corename")))
+        blas.handle = NULL;
+}
 
 struct state {
     gd_derived derived;
@@ -22,13 +55,18 @@ struct state {
 
 static const char *openblas_unavailable(gd_dtype operand)
 {
-    return operand == GD_F32 ? NULL : "OpenBLAS multiplies in fp32 only: use it with --precision fp32";
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    if (operand != GD_F32)
+        return "OpenBLAS multiplies in fp32 only: use it with --precision fp32";
+    (void)pthread_once(&once, load);
+    return blas.handle ? NULL : "libopenblas.so.0 can't be loaded: install OpenBLAS (Debian: libopenblas0)";
 }
 
 static void openblas_close(gd_device *device)
 {
     if (device && device->vendor)
-        openblas_set_num_threads(((struct state *)device->vendor)->threads);
+        blas.set_threads(((struct state *)device->vendor)->threads);
     gd_derived_close(device);
 }
 
@@ -40,8 +78,8 @@ static void product(const gd_device *device, unsigned worker, const gd_weight *w
     const int tile = (int)((const gd_derived *)device->vendor)->tile, cols = (int)gd_derived_cols(w, first);
 
     (void)worker;
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, cols, tile, (int)w->in, 1,
-                (const float *)w->packed + first * w->in, (int)w->in, x, (int)w->in, 0, spare, tile);
+    blas.sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, cols, tile, (int)w->in, 1,
+               (const float *)w->packed + first * w->in, (int)w->in, x, (int)w->in, 0, spare, tile);
     for (int r = 0; r < tile; r++)
         for (int c = 0; c < cols; c++)
             y[r * (int)GD_DERIVED_COLS + c] = spare[c * tile + r];
@@ -58,10 +96,10 @@ static gd_status openblas_open(gd_device **out, const gd_device_options *options
         return rc;
     device->vendor = state;
     if (state) {
-        state->threads = openblas_get_num_threads();
+        state->threads = blas.get_threads();
         (void)snprintf(state->derived.about, sizeof state->derived.about, "%s, OpenBLAS for %s",
-                       gd_isa_name(device->isa), openblas_get_corename());
-        openblas_set_num_threads(1);
+                       gd_isa_name(device->isa), blas.core_name());
+        blas.set_threads(1);
         rc = gd_derived_find_tile(device, &gd_backend_openblas, product, err);
     } else {
         rc = gd_fail_memory(err, sizeof *state);
