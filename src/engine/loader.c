@@ -204,9 +204,10 @@ static gd_status start(gd_loader *loader, size_t stage, bool few, gd_error *err)
     return rc;
 }
 
-static void release_steps(const gd_loader *loader, size_t first, size_t count)
+/* Of what was read, and of its neighbours in the file, which came in with it. */
+static void release_all(const gd_loader *loader)
 {
-    for (size_t s = first; s < first + count; s++)
+    for (size_t s = 0; s < loader->plan->step_count; s++)
         for (unsigned i = 0; i < GD_BOUND_WEIGHTS; i++) {
             const gd_view *view = loader->bound[s].w[i].view;
 
@@ -215,18 +216,13 @@ static void release_steps(const gd_loader *loader, size_t first, size_t count)
         }
 }
 
-static void release_stage(const gd_loader *loader, size_t stage)
-{
-    release_steps(loader, loader->plan->stages[stage].first_step, loader->plan->stages[stage].step_count);
-}
-
 gd_status gd_loader_begin(gd_loader *loader, size_t stage, bool few, gd_error *err)
 {
     gd_status rc;
 
     finish(loader);
     if (loader->pieces)
-        release_steps(loader, 0, loader->plan->step_count); /* neighbours in the file came in with what was read */
+        release_all(loader);
     rc = start(loader, stage, few, err);
     if (rc)
         return rc;
@@ -277,7 +273,7 @@ void gd_loader_end(gd_loader *loader, size_t stage)
 {
     loader->stages[stage].used = true;
     if (loader->stages[stage].weights == BORROWED)
-        release_stage(loader, stage);
+        release_all(loader);
     if (goes(loader, stage))
         unload(loader, stage);
 }
