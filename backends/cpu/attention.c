@@ -70,7 +70,8 @@ static void run_job(void *context, size_t index, unsigned worker)
     /* Later rows see more keys: the longest jobs go first. */
     const size_t job = run->jobs - 1 - index / params->kv_heads, head = index % params->kv_heads;
     const size_t first = run->first[job], count = run->first[job + 1] - first, row = rows->first_row + first;
-    const size_t size = gd_dtype_size(call->out.dtype), position = rows->position[row], window = params->window;
+    const gd_dtype type = call->in[0].dtype, out_type = call->out.dtype;
+    const size_t size = gd_dtype_size(type), position = rows->position[row], window = params->window;
     const size_t lowest = window && position + 1 > window ? position + 1 - window : 0;
     const size_t q_at = head * run->group * params->head_dim, k_at = head * params->head_dim;
     unsigned char *scratch = run->workers + worker * run->worker_bytes;
@@ -83,11 +84,12 @@ static void run_job(void *context, size_t index, unsigned worker)
         .first_position = position,
         .group = run->group,
         .head_dim = params->head_dim,
-        .type = call->out.dtype,
+        .type = type,
+        .out_type = out_type,
         .q = (const unsigned char *)call->in[0].data + (first * call->in[0].stride + q_at) * size,
         .k = (const unsigned char *)call->in[1].data + k_at * size,
         .v = (const unsigned char *)call->in[2].data + k_at * size,
-        .out = (unsigned char *)call->out.data + (first * call->out.stride + q_at) * size,
+        .out = (unsigned char *)call->out.data + (first * call->out.stride + q_at) * gd_dtype_size(out_type),
         .q_stride = call->in[0].stride,
         .k_stride = call->in[1].stride,
         .v_stride = call->in[2].stride,

@@ -282,7 +282,7 @@ static void load_lines(const attention_state *st)
 static void store_lines(const attention_state *st)
 {
     const gd_attention_job *job = st->job;
-    const size_t size = gd_dtype_size(job->type);
+    const size_t size = gd_dtype_size(job->out_type);
 
     for (size_t line = 0; line < job->rows * job->group; line++) {
         const float *const o = st->o.p + line * st->width;
@@ -291,7 +291,7 @@ static void store_lines(const attention_state *st)
 
         out += (line / job->group * job->out_stride + line % job->group * job->head_dim) * size;
         for (size_t d = 0; d < job->head_dim; d += 16)
-            v_write(out, job->type, d, job->head_dim - d, v_div(v_load(o + d), sum));
+            v_write(out, job->out_type, d, job->head_dim - d, v_div(v_load(o + d), sum));
     }
 }
 

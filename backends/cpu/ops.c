@@ -37,7 +37,7 @@ static void *line_of(const gd_tensor *t, size_t row)
     return (unsigned char *)t->data + row * t->stride * gd_dtype_size(t->dtype);
 }
 
-/* Values are as stored, exact in fp32: they become operands only behind the first norm. */
+/* Values are as stored, exact in fp32. */
 static void embedding_row(const row_job *job, size_t r)
 {
     const gd_call *call = job->call;
@@ -46,7 +46,7 @@ static void embedding_row(const row_job *job, size_t r)
     const unsigned char *line = table->data;
 
     job->kernels->embedding(cols, line + token * cols * gd_dtype_size(table->dtype), table->dtype, call->params.scale,
-                            line_of(&call->out, r));
+                            line_of(&call->out, r), call->out.dtype);
 }
 
 void gd_cpu_embedding(gd_device *device, const gd_call *call) { over_rows(device, call, call->out.cols, embedding_row); }

@@ -22,7 +22,8 @@
 typedef struct gd_attention_job {
     size_t rows, first_position;    /* row i is at first_position + i */
     size_t group, head_dim;         /* query heads of the key head */
-    gd_dtype type;                  /* of q, k, v and out; GD_BF16 also rounds the probabilities */
+    gd_dtype type;                  /* of q, k and v; GD_BF16 also rounds the probabilities */
+    gd_dtype out_type;
     const void *q;                  /* [rows, group * head_dim] */
     const void *k, *v;              /* row 0 of the batch, at the key head */
     void *out;                      /* like q */
@@ -39,7 +40,7 @@ typedef struct gd_row_kernels {
     gd_isa needs;     /* runs only where every bit is present */
 
     /* out[n] = row[n] * scale, from a table's row of any type and alignment. */
-    void (*embedding)(size_t n, const void *row, gd_dtype row_type, float scale, float *out);
+    void (*embedding)(size_t n, const void *row, gd_dtype row_type, float scale, void *out, gd_dtype type);
     /* out = x * (1 / sqrt(mean square + eps)) * w, or * (1 + w); out may be x. */
     void (*rms_norm)(size_t n, const float *x, const float *w, float eps, bool unit_offset, void *out, gd_dtype type);
     /* The halves of each head rotate; cos and sin are [head_dim / 2]; out may be x. */

@@ -5,12 +5,12 @@
 #include "backends/cpu/rows.h"
 #include "backends/cpu/attention_impl.h"
 
-static void row_embedding(size_t n, const void *row, gd_dtype row_type, float scale, float *out)
+static void row_embedding(size_t n, const void *row, gd_dtype row_type, float scale, void *out, gd_dtype type)
 {
     const v16 factor = v_set(scale);
 
     for (size_t i = 0; i < n; i += 16)
-        v_store_some(out + i, n - i, v_mul(v_read(row, row_type, i, n - i), factor));
+        v_write(out, type, i, n - i, v_mul(v_read(row, row_type, i, n - i), factor));
 }
 
 static void row_rms_norm(size_t n, const float *x, const float *w, float eps, bool unit_offset, void *out,

@@ -197,6 +197,10 @@ static gd_status check_whole(const gd_maker *m)
     if (last->op != GD_OP_head)
         return gd_yaml_fail(graph->doc, last->at, m->err, GD_EFORMAT,
                             "the last node is %s, but head is expected", gd_op_name(last->op));
+    for (size_t i = 0; i + 1 < graph->node_count; i++)
+        if (graph->nodes[i].op == GD_OP_head)
+            return gd_yaml_fail(graph->doc, graph->nodes[i].at, m->err, GD_EFORMAT,
+                                "a head before the last node, but the one score is expected at the end");
     for (size_t i = 0; i + 1 < m->value_count; i++) {
         const gd_made_value *v = &m->values[i];
 

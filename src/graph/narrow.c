@@ -92,6 +92,16 @@ static gd_status move_gather(gd_plan *plan, const struct needs *needs, gd_error 
     return GD_OK;
 }
 
+/* The pooled rows would be gathered twice: once before the layer's end, and once from rows that have not all come to
+ * it. */
+static bool gathers_again(const gd_plan *plan, const gd_plan_stage *after)
+{
+    for (size_t i = 1; i < after->step_count; i++)
+        if (plan->steps[after->first_step + i].op == GD_OP_last_row)
+            return true;
+    return false;
+}
+
 gd_status gd_make_narrow(gd_maker *m)
 {
     gd_plan *plan = m->plan;
@@ -106,7 +116,8 @@ gd_status gd_make_narrow(gd_maker *m)
     needs.narrow = needs.wide + layer->step_count;
     needs.wants_wide = needs.narrow + layer->step_count;
     needs.wants_narrow = needs.wants_wide + plan->buffer_count;
-    if (gather->op != GD_OP_last_row || plan->buffers[gather->out].dtype != plan->buffers[gather->in[0]].dtype)
+    if (gather->op != GD_OP_last_row || gathers_again(plan, after) ||
+        plan->buffers[gather->out].dtype != plan->buffers[gather->in[0]].dtype)
         return GD_OK;
     find_needs(plan, layer, gather->in[0], &needs);
     for (size_t i = 0; i < layer->step_count; i++)

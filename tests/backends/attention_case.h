@@ -14,6 +14,7 @@ typedef struct attention_case {
     uint64_t seed;
     size_t head_dim, heads, kv_heads;
     gd_dtype type;
+    bool wide; /* the output is F32, whatever the type */
     float scale, softcap;
     uint32_t window;
     size_t count, longest; /* segments; rows of a segment, at most */
@@ -25,13 +26,15 @@ typedef struct attention_case {
     size_t q_cols, k_cols;
 } attention_case;
 
+static inline gd_dtype case_out(const attention_case *c) { return c->wide ? GD_F32 : c->type; }
+
 static inline const char *case_name(const attention_case *c)
 {
     static char name[200];
 
-    (void)snprintf(name, sizeof name, "seed=%llu head_dim=%zu heads=%zu kv_heads=%zu %s softcap=%g window=%u rows=%zu",
+    (void)snprintf(name, sizeof name, "seed=%llu head_dim=%zu heads=%zu kv_heads=%zu %s%s softcap=%g window=%u rows=%zu",
                    (unsigned long long)c->seed, c->head_dim, c->heads, c->kv_heads, c->type == GD_F32 ? "F32" : "BF16",
-                   (double)c->softcap, c->window, c->rows);
+                   c->wide ? " to F32" : "", (double)c->softcap, c->window, c->rows);
     return name;
 }
 
@@ -127,15 +130,16 @@ static inline void attention_case_alone(attention_case *alone, const attention_c
 }
 
 /* The backend's attention, tile by tile.  Scratch space starts as NaN and ends in a canary, so that nothing reads what
- * it has not written, nor writes behind the end. Returns [rows, heads * head_dim] of c->type. */
+ * it has not written, nor writes behind the end. Returns [rows, heads * head_dim] of case_out(). */
 static inline void *attention_case_run(const attention_case *c, const gd_row_kernels *kernels, unsigned threads,
                                        size_t tile)
 {
     const gd_limits limits = { .tile_rows = tile, .max_position = c->depth, .head_dim = c->head_dim, .heads = c->heads,
                                .kv_heads = c->kv_heads };
     const size_t bytes = gd_attention_scratch_bytes(&limits, threads), size = gd_dtype_size(c->type);
+    const size_t out_size = gd_dtype_size(case_out(c));
     unsigned char *const scratch = gd_alloc_aligned(bytes + 64);
-    void *const out = gd_alloc_aligned(c->rows * c->q_cols * size);
+    void *const out = gd_alloc_aligned(c->rows * c->q_cols * out_size);
     gd_device device = { .rows = kernels, .limits = limits, .attention_scratch = scratch };
 
     assert_true(scratch && out);
@@ -149,7 +153,7 @@ static inline void *attention_case_run(const attention_case *c, const gd_row_ker
             .in = { { (char *)c->q + first * c->q_cols * size, c->type, count, c->q_cols, c->q_cols },
                     { c->k, c->type, c->rows, c->k_cols, c->k_cols },
                     { c->v, c->type, c->rows, c->k_cols, c->k_cols } },
-            .out = { (char *)out + first * c->q_cols * size, c->type, count, c->q_cols, c->q_cols },
+            .out = { (char *)out + first * c->q_cols * out_size, case_out(c), count, c->q_cols, c->q_cols },
             .params = { .scale = c->scale, .softcap = c->softcap, .window = c->window, .heads = (uint32_t)c->heads,
                         .kv_heads = (uint32_t)c->kv_heads, .head_dim = (uint32_t)c->head_dim },
             .rows = &rows,

@@ -83,7 +83,7 @@ static void contract_line(const attention_line *a, float *o)
             o[d] = fmaf(o[d], correction, product_sum(&(product){ a, e, start, d }, keys));
     }
     for (size_t d = 0; d < c->head_dim; d++)
-        o[d] = c->type == GD_BF16 ? gd_bf16_to_f32(gd_bf16_from_f32(o[d] / l)) : o[d] / l;
+        o[d] = case_out(c) == GD_BF16 ? gd_bf16_to_f32(gd_bf16_from_f32(o[d] / l)) : o[d] / l;
 }
 
 /* Double precision; *slack becomes a bound of what fp32 (or bf16) may be off, for every element. */
@@ -134,7 +134,7 @@ static void check_line(const attention_line *a, const void *out)
     contract_line(a, contract);
     exact_line(a, exact, slack);
     for (size_t d = 0; d < c->head_dim; d++) {
-        const float got = test_value(out, c->type, at + d);
+        const float got = test_value(out, case_out(c), at + d);
 
         if (!test_same(got, contract[d]))
             fail_msg("%s %s: row %zu head %zu element %zu is %a, not %a", variant->name, case_name(c), a->row, a->head,
@@ -183,7 +183,7 @@ static void each_shape(const gd_row_kernels *kernels)
             const size_t h = seed % (dims[d] > 80 ? 4 : 6);
 
             check_case((attention_case){ .seed = seed, .head_dim = dims[d], .heads = heads[h][0],
-                                         .kv_heads = heads[h][1], .type = seed % 3 ? GD_BF16 : GD_F32,
+                                         .kv_heads = heads[h][1], .type = seed % 3 ? GD_BF16 : GD_F32, .wide = seed % 4 == 1,
                                          .scale = 1.0f / sqrtf((float)dims[d]), .softcap = seed % 4 ? 0.0f : 5.0f,
                                          .window = windows[w], .count = 12,
                                          .longest = dims[d] > 80 ? 20 : 50 });
@@ -199,7 +199,7 @@ static void shapes_follow_the_contract(void **state)
 static void same_bits(const attention_case *c, const void *want, size_t want_row, const void *got, size_t got_row,
                       const char *what)
 {
-    const size_t bytes = c->q_cols * gd_dtype_size(c->type);
+    const size_t bytes = c->q_cols * gd_dtype_size(case_out(c));
 
     if (memcmp((const char *)want + want_row * bytes, (const char *)got + got_row * bytes, bytes) != 0)
         fail_msg("%s %s: row %zu is other bits %s", variant->name, case_name(c), want_row, what);
@@ -288,7 +288,7 @@ static void each_company(const gd_row_kernels *kernels)
     variant = kernels;
     for (size_t w = 0; w < sizeof windows / sizeof windows[0]; w++) {
         attention_case c = { .seed = 100 + w, .head_dim = w % 2 ? 16 : 24, .heads = w % 2 ? 2 : 6,
-                             .kv_heads = 2, .type = w % 2 ? GD_F32 : GD_BF16, .scale = 0.25f,
+                             .kv_heads = 2, .type = w % 2 ? GD_F32 : GD_BF16, .wide = w == 2, .scale = 0.25f,
                              .softcap = w == 3 ? 3.0f : 0.0f, .window = windows[w], .count = 9, .longest = 90 };
         void *want;
 

@@ -254,6 +254,30 @@ static void heads_are_rotated(void **state)
 }
 
 /* A table's values are exact in fp32, from any address. */
+static void check_table(size_t n, gd_dtype from, gd_dtype type, uint64_t *state)
+{
+    const size_t size = gd_dtype_size(from);
+    unsigned char *const row = gd_alloc(n * size + 1, 1);
+    output *out = output_open(type, n);
+
+    assert_non_null(row);
+    for (size_t b = 0; b <= n * size; b++)
+        row[b] = (unsigned char)(b % size == 0 ? test_below(state, 0x7B) : test_below(state, 256));
+    variant->embedding(n, row + 1, from, 1.5f, out->bytes, type);
+    for (size_t j = 0; j < n; j++) {
+        uint32_t bits = 0;
+        float value;
+
+        memcpy(&bits, row + 1 + j * size, size);
+        memcpy(&value, &bits, 4);
+        if (from != GD_F32)
+            value = from == GD_BF16 ? gd_bf16_to_f32((gd_bf16)bits) : gd_f16_to_f32((uint16_t)bits);
+        check_element(out, "embedding", j, value * 1.5f, (double)value * 1.5, 2 * u * fabs((double)value) + 0x1p-126);
+    }
+    check_end(out, "embedding");
+    gd_free(row);
+}
+
 static void each_table(const gd_row_kernels *kernels)
 {
     static const gd_dtype types[] = { GD_BF16, GD_F16, GD_F32 };
@@ -263,27 +287,8 @@ static void each_table(const gd_row_kernels *kernels)
     variant = kernels;
     for (size_t i = 0; i < LENGTHS; i++)
         for (size_t t = 0; t < 3; t++) {
-            const size_t n = lengths[i], size = gd_dtype_size(types[t]);
-            unsigned char *const row = gd_alloc(n * size + 1, 1);
-            output *out = output_open(GD_F32, n);
-
-            assert_non_null(row);
-            for (size_t b = 0; b <= n * size; b++)
-                row[b] = (unsigned char)(b % size == 0 ? test_below(&state, 0x7B) : test_below(&state, 256));
-            variant->embedding(n, row + 1, types[t], 1.5f, (float *)out->bytes);
-            for (size_t j = 0; j < n; j++) {
-                uint32_t bits = 0;
-                float value;
-
-                memcpy(&bits, row + 1 + j * size, size);
-                memcpy(&value, &bits, 4);
-                if (types[t] != GD_F32)
-                    value = types[t] == GD_BF16 ? gd_bf16_to_f32((gd_bf16)bits) : gd_f16_to_f32((uint16_t)bits);
-                check_element(out, "embedding", j, value * 1.5f, (double)value * 1.5,
-                              2 * u * fabs((double)value) + 0x1p-126);
-            }
-            check_end(out, "embedding");
-            gd_free(row);
+            check_table(lengths[i], types[t], GD_F32, &state);
+            check_table(lengths[i], types[t], GD_BF16, &state);
         }
     gd_fpenv_leave(env);
 }

@@ -63,18 +63,19 @@ static void check_row(const char *what, const gd_tensor *out, size_t row, const 
             fail_msg("%s: row %zu: a byte behind its end was written", what, row);
 }
 
-static void check_embedding(ops_case *c, size_t cols)
+static void check_embedding(ops_case *c, size_t cols, gd_dtype type)
 {
     gd_bf16 *const table = test_values(11 * cols + 1, GD_BF16, &c->state);
     gd_weight weight = { .role = GD_WEIGHT_TABLE, .out = 11, .in = cols, .view = { .dtype = GD_BF16, .rank = 2 } };
-    gd_call call = { .out = output_open(GD_F32, ROWS, cols), .w = { &weight }, .params = { .scale = 0.75f },
+    gd_call call = { .out = output_open(type, ROWS, cols), .w = { &weight }, .params = { .scale = 0.75f },
                      .rows = &c->rows };
     float want[512];
 
     weight.view.data = table + 1;
     gd_cpu_embedding(&c->device, &call);
     for (size_t r = 0; r < ROWS; r++) {
-        c->device.rows->embedding(cols, table + 1 + c->token[FIRST + r] * cols, GD_BF16, 0.75f, want);
+        c->device.rows->embedding(cols, table + 1 + c->token[FIRST + r] * cols, GD_BF16, 0.75f, want,
+                                  type);
         check_row("embedding", &call.out, r, want);
     }
     gd_free(table);
@@ -193,7 +194,8 @@ static void rows_meet_what_they_should(void **state)
 
         ops_open(&c, threads[i]);
         for (size_t cols = 1; cols <= 500; cols = cols * 2 + 1) {
-            check_embedding(&c, cols);
+            check_embedding(&c, cols, GD_F32);
+            check_embedding(&c, cols, GD_BF16);
             check_rms_norm(&c, 0, cols, GD_F32, false);
             check_rms_norm(&c, 0, cols, GD_F32, true);
             check_rms_norm(&c, 0, cols, GD_BF16, false);
