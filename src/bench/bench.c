@@ -133,7 +133,7 @@ static gd_status start(gd_bench_run *run, gd_error *err)
     return rc;
 }
 
-/* The first score was had from borrowed weights; from the second on they are those that all others are had from. */
+/* The first score was had from borrowed weights; the second loads those that stay, which all others are had from. */
 static gd_status warm_up(gd_bench_run *run, gd_error *err)
 {
     const gd_text text = { short_text, sizeof short_text - 1 };

@@ -227,7 +227,7 @@ gd_status gd_bench_texts_score(gd_bench_count *count, const gd_bench_texts *text
     for (size_t i = 0; !rc && i < texts->count; i++) {
         gd_encoding how;
 
-        if (queue.tokens >= gd_queue_limit(model))
+        if (gd_queue_is_full(&queue))
             rc = run_queue(&queue, count, err);
         if (!rc)
             rc = gd_encode(&model->encoder, texts->texts[i], &ids, &how, err);

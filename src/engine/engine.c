@@ -76,8 +76,8 @@ static size_t positions_room(size_t positions)
     return room;
 }
 
-/* Of the caller's side: the trie, the ids of the texts, their items. */
-enum { HOST_ROW_BYTES = 128 };
+/* Of the caller's side: the trie and the batch, and 64 bytes of the queue. */
+enum { HOST_ROW_BYTES = 192 };
 
 /* Of whatever nobody counts: the C library's free lists, stacks, lines of the input. */
 enum { HOST_BYTES = 12 << 20 };

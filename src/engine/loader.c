@@ -142,26 +142,21 @@ static void unload(gd_loader *loader, size_t stage)
     loader->stages[stage].weights = ABSENT;
 }
 
-/* A weight of NULL when the backend doesn't borrow it. */
-static gd_status borrow(gd_loader *loader, gd_weight **out, gd_weight_role role, const gd_view *view, gd_error *err)
+/* borrow: a matrix is read where it lies when the backend can, and *borrowed becomes true. */
+static gd_status make_weight(gd_loader *loader, gd_weight **out, gd_weight_role role, const gd_view *view, bool borrow,
+                             bool *borrowed, gd_error *err)
 {
-    *out = NULL;
-    if (role != GD_WEIGHT_MATRIX || !loader->backend->weight_borrow)
-        return GD_OK;
-    return loader->backend->weight_borrow(loader->device, out, view, err);
+    gd_status rc = GD_OK;
+
+    if (borrow && role == GD_WEIGHT_MATRIX)
+        rc = loader->backend->weight_borrow(loader->device, out, view, err);
+    if (rc)
+        return rc;
+    *borrowed |= *out != NULL;
+    return *out ? GD_OK : loader->backend->weight_make(loader->device, out, role, view, err);
 }
 
-static gd_status make_weight(gd_loader *loader, gd_weight **out, gd_weight_role role, const gd_view *view,
-                             bool borrowed, gd_error *err)
-{
-    gd_status rc = borrowed ? borrow(loader, out, role, view, err) : GD_OK;
-
-    if (!rc && !*out)
-        rc = loader->backend->weight_make(loader->device, out, role, view, err);
-    return rc;
-}
-
-static gd_status make_weights(gd_loader *loader, gd_bound *bound, bool borrowed, gd_error *err)
+static gd_status make_weights(gd_loader *loader, gd_bound *bound, bool borrow, bool *borrowed, gd_error *err)
 {
     gd_status rc = GD_OK;
 
@@ -170,7 +165,7 @@ static gd_status make_weights(gd_loader *loader, gd_bound *bound, bool borrowed,
 
         if (!view || bound->w[i].weight)
             continue;
-        rc = make_weight(loader, &bound->w[i].weight, bound->w[i].role, view, borrowed, err);
+        rc = make_weight(loader, &bound->w[i].weight, bound->w[i].role, view, borrow, borrowed, err);
         if (!rc && bound->w[i].role == GD_WEIGHT_MATRIX)
             gd_pages_expect(view->data, view->bytes);
         if (!rc)
@@ -181,21 +176,21 @@ static gd_status make_weights(gd_loader *loader, gd_bound *bound, bool borrowed,
 
 /* Makes those of the stage's weights that are not there, and lists their pieces. The job before is finished.
  * Filling memory takes longer than a few rows do: so for them, a stage that goes again is borrowed, and one that stays
- * is, the first time: for all that is known it is the only time. */
+ * is, the first time: for all that is known it is the only time.  A stage of which nothing can be borrowed is loaded,
+ * and stays. */
 static gd_status start(gd_loader *loader, size_t stage, bool few, gd_error *err)
 {
     const gd_plan_stage *at = &loader->plan->stages[stage];
     struct stage *state = &loader->stages[stage];
+    const bool borrow = few && loader->backend->weight_borrow && (stage >= loader->kept || !state->used);
+    bool borrowed = false;
     gd_status rc = GD_OK;
 
     loader->part_count = loader->pieces = 0;
-    if (state->weights == ABSENT) {
-        const bool borrowed = few && loader->backend->weight_borrow && (stage >= loader->kept || !state->used);
-
-        state->weights = borrowed ? BORROWED : LOADED;
-    }
     for (size_t s = at->first_step; !rc && s < at->first_step + at->step_count; s++)
-        rc = make_weights(loader, &loader->bound[s], state->weights == BORROWED, err);
+        rc = make_weights(loader, &loader->bound[s], borrow, &borrowed, err);
+    if (state->weights == ABSENT)
+        state->weights = borrowed ? BORROWED : LOADED;
     if (rc) {
         loader->pieces = 0;
         unload(loader, stage); /* half of it would pass for the whole */
@@ -235,15 +230,12 @@ gd_status gd_loader_begin(gd_loader *loader, size_t stage, bool few, gd_error *e
     return rc;
 }
 
-/* The table that the stage reads where it lies in the file, or NULL. */
-static const gd_view *table_of(const gd_loader *loader, size_t stage)
+/* The table that the step reads where it lies in the file, or NULL. */
+static const gd_view *table_of(const gd_loader *loader, size_t step)
 {
-    const gd_plan_stage *at = &loader->plan->stages[stage];
+    const gd_bound *bound = &loader->bound[step];
 
-    for (size_t s = at->first_step; s < at->first_step + at->step_count; s++)
-        if (loader->bound[s].w[0].view && loader->bound[s].w[0].role == GD_WEIGHT_TABLE)
-            return loader->bound[s].w[0].view;
-    return NULL;
+    return bound->w[0].role == GD_WEIGHT_TABLE ? bound->w[0].view : NULL;
 }
 
 /* Each row of a table may bring in GD_PAGES_AT_ONCE: 256 rows of a 200 MB table were 180 MB. */
@@ -251,17 +243,27 @@ enum { TABLE_ROWS = 8, TABLE_BYTES = TABLE_ROWS * GD_PAGES_AT_ONCE };
 
 size_t gd_loader_tile_rows(const gd_loader *loader, size_t stage, size_t most)
 {
-    const gd_view *table = table_of(loader, stage);
+    const gd_plan_stage *at = &loader->plan->stages[stage];
 
-    return table && table->bytes > TABLE_BYTES && most > TABLE_ROWS ? TABLE_ROWS : most;
+    for (size_t s = at->first_step; s < at->first_step + at->step_count; s++) {
+        const gd_view *table = table_of(loader, s);
+
+        if (table && table->bytes > TABLE_BYTES && most > TABLE_ROWS)
+            most = TABLE_ROWS;
+    }
+    return most;
 }
 
 void gd_loader_tile_done(const gd_loader *loader, size_t stage)
 {
-    const gd_view *table = table_of(loader, stage);
+    const gd_plan_stage *at = &loader->plan->stages[stage];
 
-    if (table)
-        gd_pages_release(table->data, table->bytes);
+    for (size_t s = at->first_step; s < at->first_step + at->step_count; s++) {
+        const gd_view *table = table_of(loader, s);
+
+        if (table)
+            gd_pages_release(table->data, table->bytes);
+    }
 }
 
 static bool goes(const gd_loader *loader, size_t stage)
@@ -291,14 +293,18 @@ void gd_loader_keep(gd_loader *loader, size_t count) { loader->kept = count; }
 size_t gd_loader_stage_bytes(const gd_loader *loader, size_t stage)
 {
     const gd_plan_stage *at = &loader->plan->stages[stage];
-    const gd_view *table = table_of(loader, stage);
-    size_t bytes = !table ? 0 : table->bytes < TABLE_BYTES ? table->bytes : TABLE_BYTES;
+    size_t bytes = 0;
 
-    for (size_t s = at->first_step; s < at->first_step + at->step_count; s++)
+    for (size_t s = at->first_step; s < at->first_step + at->step_count; s++) {
+        const gd_view *table = table_of(loader, s);
+
+        if (table)
+            bytes += table->bytes < TABLE_BYTES ? table->bytes : TABLE_BYTES;
         for (unsigned i = 0; i < GD_BOUND_WEIGHTS; i++)
             if (loader->bound[s].w[i].view)
                 bytes += loader->backend->weight_bytes(loader->device, loader->bound[s].w[i].role,
                                                        loader->bound[s].w[i].view);
+    }
     return bytes;
 }
 

@@ -6,7 +6,8 @@
  * have been read.
  *
  * Filling takes longer than a few rows do.  So a run of few rows borrows the matrices of a stage that won't stay, or is
- * used for the first time, from the mapped file: `guerdon score` of one text never fills any. */
+ * used for the first time, from the mapped file: `guerdon score` of one text fills none.  (Those that the backend can
+ * read there: the cpu backend does unless they are fp32 for bf16 products; openblas and onednn don't.) */
 #ifndef GD_ENGINE_LOADER_H
 #define GD_ENGINE_LOADER_H
 

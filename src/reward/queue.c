@@ -10,15 +10,18 @@
 /* A text joins an older one out of turn when this much of it, at least, is computed already. */
 enum { WORTH_TOKENS = 16, WORTH_PART = 4 };
 
-/* Tokens of a queue: 4 MiB of ids. */
-enum { LIMIT_TOKENS = 1 << 20, LIMIT_BATCHES = 8 };
+/* A text takes some words of each array, and a block for its ids; an item one of the queue's, and one of its owner's. */
+enum { TEXT_BYTES = 128, ITEM_BYTES = 128 };
 
-size_t gd_queue_limit(const gd_model *model)
+/* Of a queue. engine.c counts ROW_BYTES for each row of a batch. */
+enum { LIMIT_BYTES = 8 << 20, ROW_BYTES = 64 };
+
+bool gd_queue_is_full(const gd_queue *queue)
 {
-    const size_t some = model->batch_rows > LIMIT_TOKENS / LIMIT_BATCHES ? LIMIT_TOKENS
-                                                                        : model->batch_rows * LIMIT_BATCHES;
+    const gd_model *model = queue->model;
+    const bool small = model->limited && model->batch_rows < LIMIT_BYTES / ROW_BYTES;
 
-    return model->limited ? some : LIMIT_TOKENS;
+    return queue->bytes >= (small ? model->batch_rows * ROW_BYTES : (size_t)LIMIT_BYTES);
 }
 
 void gd_queue_clear(gd_queue *queue)
@@ -28,7 +31,7 @@ void gd_queue_clear(gd_queue *queue)
     gd_free(queue->order);
     gd_free(queue->place);
     queue->order = queue->place = NULL;
-    queue->item_count = queue->text_count = queue->oldest = queue->tokens = queue->rows = 0;
+    queue->item_count = queue->text_count = queue->oldest = queue->tokens = queue->bytes = queue->rows = 0;
 }
 
 void gd_queue_free(gd_queue *queue)
@@ -43,6 +46,8 @@ void gd_queue_free(gd_queue *queue)
 }
 
 /* ---- items in ---- */
+
+static size_t text_bytes(size_t tokens) { return TEXT_BYTES + tokens * sizeof(uint32_t); }
 
 static gd_status add_text(gd_queue *queue, const gd_ids *ids, gd_error *err)
 {
@@ -61,6 +66,7 @@ static gd_status add_text(gd_queue *queue, const gd_ids *ids, gd_error *err)
     queue->texts[queue->text_count] = (gd_span){ copy, len };
     queue->owner[queue->text_count++] = queue->item_count;
     queue->tokens += len;
+    queue->bytes += text_bytes(len);
     return GD_OK;
 }
 
@@ -86,6 +92,7 @@ static void drop_texts(gd_queue *queue, size_t first)
         const gd_span text = queue->texts[--queue->text_count];
 
         queue->tokens -= text.len;
+        queue->bytes -= text_bytes(text.len);
         gd_free((void *)text.ids);
     }
 }
@@ -106,6 +113,7 @@ gd_status gd_queue_add(gd_queue *queue, const gd_ids *ids, size_t count, gd_erro
         return rc;
     }
     queue->items[queue->item_count++] = item;
+    queue->bytes += ITEM_BYTES;
     return GD_OK;
 }
 

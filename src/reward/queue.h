@@ -24,6 +24,7 @@ typedef struct gd_queue {
     float *scores;    /* [text_count] */
     size_t text_count, text_room, owner_room, score_room;
     size_t tokens;    /* of all texts */
+    size_t bytes;     /* of memory, about: what the items take here, and what their owner adds for its own side */
     size_t rows;      /* computed since the last clear */
     size_t *order;    /* [text_count] sorted by ids; NULL until the first batch */
     size_t *place;    /* [text_count] where each text is in it */
@@ -32,8 +33,8 @@ typedef struct gd_queue {
     gd_batch batch;
 } gd_queue;
 
-/* Tokens that a queue may hold: enough to find what belongs together in most files, some megabytes of memory. */
-size_t gd_queue_limit(const gd_model *model);
+/* It holds what it should: enough to find what belongs together in most files, some megabytes of memory. */
+bool gd_queue_is_full(const gd_queue *queue);
 
 /* A queue that is all zero but for the model is empty. */
 void gd_queue_free(gd_queue *queue);

@@ -56,7 +56,7 @@ gd_status gd_score(gd_model *model, size_t count, const gd_text *texts, float *s
     for (size_t i = 0; !rc && i < count; i++) {
         gd_error why = { 0 };
 
-        if (queue.tokens >= gd_queue_limit(model)) {
+        if (gd_queue_is_full(&queue)) {
             rc = score_queue(&queue, first, scores, err);
             first = i;
         }

@@ -7,10 +7,9 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
-/* Items that wait for their batch: even lines that failed at once come out in their place. */
-#define ITEMS_MAX 65536u
-
+/* One that waits for its batch: even lines that failed at once come out in their place. */
 struct item {
     uint64_t index;
     uint64_t bytes;  /* of the input, up to its end */
@@ -28,7 +27,7 @@ struct run {
     struct item *items;
     size_t count, room;
     size_t written;     /* items whose lines are out */
-    size_t token_limit; /* of the queue */
+    bool awaited;       /* whoever writes into a pipe waits for answers: no reading ahead of a batch */
 };
 
 /* ---- one record in ---- */
@@ -97,6 +96,8 @@ static gd_status add_record(struct run *run, const gd_record *record, gd_error *
         gd_free(item.problem);
         return rc;
     }
+    if (item.problem)
+        run->queue.bytes += strlen(item.problem);
     run->items[run->count++] = item;
     return GD_OK;
 }
@@ -165,6 +166,11 @@ static gd_status score_queue(struct run *run, gd_error *err)
     return rc;
 }
 
+static bool is_time(const struct run *run)
+{
+    return gd_queue_is_full(&run->queue) || (run->awaited && run->queue.tokens >= run->model->batch_rows);
+}
+
 static gd_status score_records(struct run *run, gd_error *err)
 {
     gd_status rc = GD_OK;
@@ -177,7 +183,7 @@ static gd_status score_records(struct run *run, gd_error *err)
         if (!rc && more)
             rc = add_record(run, &record, err);
         gd_record_free(&record);
-        if (!rc && (run->queue.tokens >= run->token_limit || run->count >= ITEMS_MAX))
+        if (!rc && is_time(run))
             rc = score_queue(run, err);
     }
     /* When the input breaks off, what came before is still scored and written; the first failure is what counts. */
@@ -189,14 +195,6 @@ static gd_status score_records(struct run *run, gd_error *err)
     return rc;
 }
 
-/* A file can be read ahead as far as the queue goes; whoever writes into a pipe waits for answers. */
-static size_t choose_limit(const struct run *run)
-{
-    const size_t soon = run->model->batch_rows, most = gd_queue_limit(run->model);
-
-    return gd_records_bytes_total(run->file.records) || most < soon ? most : soon;
-}
-
 gd_status gd_score_file(gd_model *model, const char *input, const char *output, gd_format format,
                         const gd_progress *progress, gd_summary *summary, gd_error *err)
 {
@@ -206,7 +204,7 @@ gd_status gd_score_file(gd_model *model, const char *input, const char *output, 
     gd_file_run_init(&run.file, progress, summary);
     rc = gd_file_run_open(&run.file, input, output, format, err);
     if (!rc) {
-        run.token_limit = choose_limit(&run);
+        run.awaited = gd_records_bytes_total(run.file.records) == 0;
         rc = score_records(&run, err);
     }
     rc = gd_file_run_close(&run.file, rc, err);
