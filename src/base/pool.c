@@ -43,11 +43,13 @@ struct worker_start {
 
 unsigned gd_cpu_count(void)
 {
-    cpu_set_t set;
+    cpu_set_t set; /* of the first 1,024; the kernel refuses when there are more */
+    long all;
 
     if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0)
         return (unsigned)CPU_COUNT(&set);
-    return 1;
+    all = sysconf(_SC_NPROCESSORS_ONLN);
+    return all > 0 ? (unsigned)all : 1;
 }
 
 static void take_tasks(gd_pool *pool, unsigned worker)

@@ -88,7 +88,8 @@ typedef struct gd_options {
     const char *graph;        /**< a graph description to use instead of the built-in one */
     unsigned threads;         /**< 0: as many as the process may run on */
     size_t memory;            /**< bytes that the process may take; when the weights don't fit, they are streamed,
-                                   layer by layer; 0: what is free now */
+                                   layer by layer; 0: what is free now. A line of a file
+                                   that is longer than 2 MiB takes four times its length on top, while it is read */
     size_t batch_tokens;      /**< rows (distinct prefix tokens) computed together; 0: chosen to suit the memory */
     int no_share_prefix;      /**< not 0: compute every text on its own; for measuring, the scores are the same */
     size_t max_length;        /**< tokens a text may have; 0: config.json's max_position_embeddings */
