@@ -10,7 +10,7 @@
 /* A text joins an older one out of turn when this much of it, at least, is computed already. */
 enum { WORTH_TOKENS = 16, WORTH_PART = 4 };
 
-/* A text takes some words of each array, and a block for its ids; an item one of the queue's, and one of its owner's. */
+/* A text takes some words of each array, and a block for its ids; an item one of ours, and one of the owner's. */
 enum { TEXT_BYTES = 128, ITEM_BYTES = 128 };
 
 /* Of a queue. engine.c counts ROW_BYTES for each row of a batch. */

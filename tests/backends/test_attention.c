@@ -183,7 +183,8 @@ static void each_shape(const gd_row_kernels *kernels)
             const size_t h = seed % (dims[d] > 80 ? 4 : 6);
 
             check_case((attention_case){ .seed = seed, .head_dim = dims[d], .heads = heads[h][0],
-                                         .kv_heads = heads[h][1], .type = seed % 3 ? GD_BF16 : GD_F32, .wide = seed % 4 == 1,
+                                         .kv_heads = heads[h][1], .type = seed % 3 ? GD_BF16 : GD_F32,
+                                         .wide = seed % 4 == 1,
                                          .scale = 1.0f / sqrtf((float)dims[d]), .softcap = seed % 4 ? 0.0f : 5.0f,
                                          .window = windows[w], .count = 12,
                                          .longest = dims[d] > 80 ? 20 : 50 });
