@@ -32,9 +32,11 @@ static inline const char *case_name(const attention_case *c)
 {
     static char name[200];
 
-    (void)snprintf(name, sizeof name, "seed=%llu head_dim=%zu heads=%zu kv_heads=%zu %s%s softcap=%g window=%u rows=%zu",
+    (void)snprintf(name, sizeof name,
+                   "seed=%llu head_dim=%zu heads=%zu kv_heads=%zu %s%s softcap=%g window=%u rows=%zu",
                    (unsigned long long)c->seed, c->head_dim, c->heads, c->kv_heads,
-                   c->type == GD_F32 ? "F32" : "BF16", c->wide ? " to F32" : "", (double)c->softcap, c->window, c->rows);
+                   c->type == GD_F32 ? "F32" : "BF16", c->wide ? " to F32" : "", (double)c->softcap, c->window,
+                   c->rows);
     return name;
 }
 
