@@ -150,7 +150,7 @@ static gd_status add_record(gd_bench_texts *texts, const gd_model *model, const 
         *tokens += encoded->ids[i].len;
         rc = gd_bench_texts_add(texts, record->texts[i], err);
     }
-    texts->groups += encoded->count == 2;
+    texts->groups += encoded->count > 1;
     return rc;
 }
 

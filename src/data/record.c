@@ -8,19 +8,34 @@
 #include "data/reader.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
-const char *gd_record_text_name(const gd_record *record, size_t which)
+const char *gd_record_text_name(gd_record_kind kind, size_t which, char room[GD_TEXT_NAME_ROOM])
 {
-    static const char *const names[] = { "chosen: ", "rejected: " };
+    if (kind == GD_RECORD_TEXT)
+        return "";
+    if (kind == GD_RECORD_PAIR)
+        return which ? "rejected: " : "chosen: ";
+    (void)snprintf(room, GD_TEXT_NAME_ROOM, "responses[%zu]: ", which);
+    return room;
+}
 
-    return record->count > 1 ? names[which] : "";
+void gd_record_drop_texts(gd_record *record)
+{
+    gd_free(record->texts);
+    gd_free(record->storage);
+    record->texts = NULL;
+    record->storage = NULL;
+    record->count = 0;
 }
 
 void gd_record_free(gd_record *record)
 {
+    gd_record_drop_texts(record);
     gd_free(record->problem);
-    gd_free(record->storage);
+    gd_free(record->raw);
+    json_decref(record->object);
     *record = (gd_record){ 0 };
 }
 
@@ -32,44 +47,59 @@ static const char *type_of(const json_t *value)
     return json_is_number(value) ? "a number" : gd_json_type_name(value);
 }
 
-/* A string that must be there. */
+/* A string, wherever it stands: `name` is its field. */
+static gd_status take_text(gd_text *out, const json_t *value, const char *name, uint64_t line, gd_error *why)
+{
+    if (json_is_array(value))
+        return gd_fail(why, GD_EFORMAT,
+                       "line %" PRIu64 ": the field \"%s\" is a list, a string is expected; "
+                       "this version does not take conversations yet", line, name);
+    if (!json_is_string(value))
+        return gd_fail(why, GD_EFORMAT, "line %" PRIu64 ": the field \"%s\" is %s, a string is expected", line, name,
+                       type_of(value));
+    *out = (gd_text){ json_string_value(value), json_string_length(value) };
+    return GD_OK;
+}
+
 static gd_status get_text(gd_text *out, const json_t *object, const char *key, uint64_t line, gd_error *why)
 {
     const json_t *value = json_object_get(object, key);
 
     if (!value)
         return gd_fail(why, GD_EFORMAT, "line %" PRIu64 ": the field \"%s\" is missing", line, key);
-    if (json_is_array(value))
-        return gd_fail(why, GD_EFORMAT,
-                       "line %" PRIu64 ": the field \"%s\" is a list, a string is expected; "
-                       "this version does not take conversations yet", line, key);
-    if (!json_is_string(value))
-        return gd_fail(why, GD_EFORMAT, "line %" PRIu64 ": the field \"%s\" is %s, a string is expected", line,
-                       key, type_of(value));
-    *out = (gd_text){ json_string_value(value), json_string_length(value) };
+    return take_text(out, value, key, line, why);
+}
+
+static gd_status make_texts(gd_record *record, size_t count, gd_error *err)
+{
+    record->texts = gd_alloc(count, sizeof *record->texts);
+    if (!record->texts)
+        return gd_fail_memory(err, count * sizeof *record->texts);
+    record->count = count;
     return GD_OK;
 }
 
-/* texts[i] = prompt + parts[i], in one block of memory. */
-static gd_status join(gd_record *record, gd_text prompt, const gd_text *parts, size_t count, gd_error *err)
+/* Puts the prompt in front of every text, all in one block of memory. */
+static gd_status join(gd_record *record, gd_text prompt, gd_error *err)
 {
     size_t bytes = 0;
     char *p;
 
-    for (size_t i = 0; i < count; i++)
-        bytes += prompt.len + parts[i].len; /* no overflow: each is at most GD_LINE_MAX */
+    for (size_t i = 0; i < record->count; i++)
+        if (!gd_add(bytes, prompt.len + record->texts[i].len, &bytes)) /* each is at most GD_LINE_MAX */
+            return gd_fail_memory(err, SIZE_MAX);
     record->storage = p = gd_alloc(bytes, 1);
     if (!p)
         return gd_fail_memory(err, bytes);
-    for (size_t i = 0; i < count; i++) {
-        record->texts[i] = (gd_text){ p, prompt.len + parts[i].len };
-        if (prompt.len)
-            memcpy(p, prompt.data, prompt.len);
-        if (parts[i].len)
-            memcpy(p + prompt.len, parts[i].data, parts[i].len);
+    for (size_t i = 0; i < record->count; i++) {
+        const gd_text part = record->texts[i];
+
+        record->texts[i] = (gd_text){ p, prompt.len + part.len };
+        memcpy(p, prompt.data, prompt.len);
+        if (part.len)
+            memcpy(p + prompt.len, part.data, part.len);
         p += record->texts[i].len;
     }
-    record->count = count;
     return GD_OK;
 }
 
@@ -77,10 +107,12 @@ static gd_status join(gd_record *record, gd_text prompt, const gd_text *parts, s
 static const struct kind {
     const char *first, *second;
     bool takes_prompt, needs_prompt;
+    gd_record_kind kind;
 } kinds[] = {
-    { "text", NULL, false, false },
-    { "response", NULL, true, true },
-    { "chosen", "rejected", true, false },
+    { "text", NULL, false, false, GD_RECORD_TEXT },
+    { "response", NULL, true, true, GD_RECORD_TEXT },
+    { "chosen", "rejected", true, false, GD_RECORD_PAIR },
+    { "responses", NULL, true, true, GD_RECORD_ANSWERS },
 };
 
 /* The one kind whose fields are there, or NULL with a sentence in *why. */
@@ -112,9 +144,47 @@ static const struct kind *find_kind(const json_t *object, uint64_t line, gd_erro
             found = &kinds[i]; /* to say that it is null */
     if (!found)
         gd_fail(why, GD_EFORMAT,
-                "line %" PRIu64
-                ": no \"text\", no \"prompt\" with \"response\" and no \"chosen\" with \"rejected\"", line);
+                "line %" PRIu64 ": no \"text\", no \"prompt\" with \"response\" or \"responses\", and no \"chosen\" "
+                "with \"rejected\"", line);
     return found;
+}
+
+/* {"responses": [..]}: at least one string. */
+static gd_status read_answers(gd_record *record, const json_t *object, gd_error *why, gd_error *err)
+{
+    const uint64_t line = record->line;
+    const json_t *list = json_object_get(object, "responses");
+    const size_t count = json_array_size(list);
+    gd_status rc = GD_OK;
+
+    if (!json_is_array(list))
+        return gd_fail(why, GD_EFORMAT, "line %" PRIu64 ": the field \"responses\" is %s, a list of strings is expected",
+                       line, type_of(list));
+    if (count == 0)
+        return gd_fail(why, GD_EFORMAT, "line %" PRIu64 ": the field \"responses\" is empty, answers are expected", line);
+    rc = make_texts(record, count, err);
+    for (size_t i = 0; !rc && i < count; i++) {
+        char name[GD_TEXT_NAME_ROOM];
+
+        (void)snprintf(name, sizeof name, "responses[%zu]", i);
+        rc = take_text(&record->texts[i], json_array_get(list, i), name, line, why);
+    }
+    return rc;
+}
+
+static gd_status read_kind(gd_record *record, const json_t *object, const struct kind *kind, gd_error *why,
+                           gd_error *err)
+{
+    gd_status rc;
+
+    if (kind->kind == GD_RECORD_ANSWERS)
+        return read_answers(record, object, why, err);
+    rc = make_texts(record, kind->second ? 2 : 1, err);
+    if (!rc)
+        rc = get_text(&record->texts[0], object, kind->first, record->line, why);
+    if (!rc && kind->second)
+        rc = get_text(&record->texts[1], object, kind->second, record->line, why);
+    return rc;
 }
 
 /* A fault of the line goes to *why, a lack of memory to *err. */
@@ -122,7 +192,7 @@ static gd_status from_object(gd_record *record, const json_t *object, gd_error *
 {
     const uint64_t line = record->line;
     const struct kind *kind;
-    gd_text prompt = { NULL, 0 }, parts[2];
+    gd_text prompt = { NULL, 0 };
     gd_status rc = GD_OK;
 
     if (!json_is_object(object))
@@ -139,29 +209,37 @@ static gd_status from_object(gd_record *record, const json_t *object, gd_error *
                        "line %" PRIu64 ": the fields \"%s\" and \"prompt\" don't go together", line, kind->first);
     if (kind->needs_prompt || gd_json_has(object, "prompt"))
         rc = get_text(&prompt, object, "prompt", line, why);
+    record->kind = kind->kind;
     if (!rc)
-        rc = get_text(&parts[0], object, kind->first, line, why);
-    if (!rc && kind->second)
-        rc = get_text(&parts[1], object, kind->second, line, why);
-    return rc ? rc : join(record, prompt, parts, kind->second ? 2 : 1, err);
+        rc = read_kind(record, object, kind, why, err);
+    return rc || !prompt.len ? rc : join(record, prompt, err);
 }
 
 static gd_status from_json(gd_record *record, const char *text, size_t len, gd_error *why, gd_error *err)
 {
     json_error_t at;
-    /* Integers as reals: an id of 20 digits in a field that nobody reads is no reason to refuse a line. */
-    json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL |
-                              JSON_DECODE_INT_AS_REAL, &at);
-    gd_status rc;
 
-    if (!root && json_error_code(&at) == json_error_out_of_memory)
+    /* Integers as reals: an id of 20 digits in a field that nobody reads is no reason to refuse a line. */
+    record->object = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL |
+                                JSON_DECODE_INT_AS_REAL, &at);
+    if (!record->object && json_error_code(&at) == json_error_out_of_memory)
         return gd_fail_memory(err, len);
-    if (!root)
+    if (!record->object)
         return gd_fail(why, GD_EFORMAT, "line %" PRIu64 ": not valid JSON at column %d: %s", record->line,
                        at.column, at.text);
-    rc = from_object(record, root, why, err);
-    json_decref(root);
-    return rc;
+    return from_object(record, record->object, why, err);
+}
+
+/* A copy: the line is the reader's, and gone with the next one. */
+static gd_status from_text(gd_record *record, const char *line, size_t len, gd_error *err)
+{
+    const gd_status rc = make_texts(record, 1, err);
+
+    if (rc)
+        return rc;
+    record->storage = gd_strndup(line, len);
+    record->texts[0] = (gd_text){ record->storage, len };
+    return record->storage ? GD_OK : gd_fail_memory(err, len);
 }
 
 static gd_status from_line(gd_record *record, const char *line, size_t len, gd_format format, gd_error *why,
@@ -171,29 +249,22 @@ static gd_status from_line(gd_record *record, const char *line, size_t len, gd_f
 
     if (good < len)
         return gd_fail(why, GD_EFORMAT, "line %" PRIu64 ": byte %zu is not UTF-8", record->line, good + 1);
-    if (format == GD_FORMAT_TEXT) {
-        const gd_text whole = { line, len };
-
-        return join(record, (gd_text){ NULL, 0 }, &whole, 1, err);
-    }
-    return from_json(record, line, len, why, err);
+    return format == GD_FORMAT_TEXT ? from_text(record, line, len, err) : from_json(record, line, len, why, err);
 }
 
 /* Turns a fault of the line into the record's problem. */
 static gd_status keep_problem(gd_record *record, const gd_error *why, gd_error *err)
 {
+    gd_record_drop_texts(record);
     record->problem = gd_strdup(why->text);
     return record->problem ? GD_OK : gd_fail_memory(err, strlen(why->text));
 }
 
-gd_status gd_record_parse(gd_record *record, const char *line, size_t len, uint64_t index, uint64_t number,
-                          gd_format format, gd_error *err)
+gd_status gd_record_parse(gd_record *record, const char *line, size_t len, gd_format format, gd_error *err)
 {
     gd_error why = { 0 };
-    gd_status rc;
+    gd_status rc = from_line(record, line, len, format, &why, err);
 
-    *record = (gd_record){ .index = index, .line = number };
-    rc = from_line(record, line, len, format, &why, err);
     if (why.status)
         rc = keep_problem(record, &why, err);
     if (rc)
@@ -205,6 +276,7 @@ struct gd_records {
     gd_reader *reader;
     gd_format format;
     uint64_t count;
+    bool keep_raw;
 };
 
 gd_status gd_records_open(gd_records **out, const char *path, gd_format format, gd_error *err)
@@ -224,23 +296,38 @@ gd_status gd_records_open(gd_records **out, const char *path, gd_format format, 
     return rc;
 }
 
-gd_status gd_records_next(gd_records *records, gd_record *record, bool *more, gd_error *err)
+void gd_records_keep_raw(gd_records *records) { records->keep_raw = true; }
+
+/* Takes in the line, which is the reader's until the next one. */
+static gd_status take_line(const gd_records *records, gd_record *record, const gd_line *line, gd_error *err)
 {
     gd_error why = { 0 };
+
+    if (line->too_long) {
+        gd_fail(&why, GD_EFORMAT, "line %" PRIu64 ": more than %zu bytes", line->number, GD_LINE_MAX);
+        return keep_problem(record, &why, err);
+    }
+    record->length = line->len;
+    if (records->keep_raw) {
+        record->raw = gd_strndup(line->data, line->len);
+        if (!record->raw)
+            return gd_fail_memory(err, line->len);
+    }
+    return gd_record_parse(record, line->data, line->len, records->format, err);
+}
+
+gd_status gd_records_next(gd_records *records, gd_record *record, bool *more, gd_error *err)
+{
     gd_line line;
     gd_status rc = gd_reader_next(records->reader, &line, more, err);
 
     *record = (gd_record){ 0 };
     if (rc || !*more)
         return rc;
-    if (!line.too_long) {
-        rc = gd_record_parse(record, line.data, line.len, records->count, line.number, records->format, err);
-    } else {
-        *record = (gd_record){ .index = records->count, .line = line.number };
-        gd_fail(&why, GD_EFORMAT, "line %" PRIu64 ": more than %zu bytes", line.number, GD_LINE_MAX);
-        rc = keep_problem(record, &why, err);
-    }
-    records->count++;
+    *record = (gd_record){ .index = records->count++, .line = line.number };
+    rc = take_line(records, record, &line, err);
+    if (rc)
+        gd_record_free(record);
     *more = !rc;
     return rc;
 }

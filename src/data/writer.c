@@ -60,51 +60,90 @@ static void add_float(gd_buf *line, const char *name, float value)
     gd_buf_json_float(line, value);
 }
 
-static gd_status not_finite(gd_writer *w, uint64_t index, const char *what, float value, gd_error *err)
+static void say_infinite(char sentence[100], const char *what, float value)
 {
-    char sentence[80];
-
-    (void)snprintf(sentence, sizeof sentence, "the %s is %s, a finite number is expected", what,
+    (void)snprintf(sentence, 100, "the %s is %s, a finite number is expected", what,
                    isnan(value) ? "NaN" : value > 0 ? "infinite" : "minus infinite");
-    return gd_writer_error(w, index, sentence, err);
 }
 
-gd_status gd_writer_score(gd_writer *w, uint64_t index, const float *scores, const size_t *tokens, size_t count,
-                          bool truncated, bool *failed, gd_error *err)
+/* The values of a text or of a pair. */
+static void add_values(gd_buf *line, gd_record_kind kind, const float *scores)
 {
-    static const struct value_name {
-        const char *field, *what;
-    } one_name[] = { { "score", "score" } }, pair_names[] = {
-        { "chosen", "chosen score" }, { "rejected", "rejected score" }, { "margin", "margin" } };
-    const struct value_name *names = count == 2 ? pair_names : one_name;
-    const size_t values = count == 2 ? 3 : 1;
-    float value[3] = { scores[0], 0, 0 };
-
-    if (count == 2) {
-        value[1] = scores[1];
-        value[2] = scores[0] - scores[1];
+    if (kind == GD_RECORD_TEXT) {
+        add_float(line, "score", scores[0]);
+        return;
     }
-    for (size_t i = 0; i < values; i++) {
-        if (isfinite(value[i]))
+    add_float(line, "chosen", scores[0]);
+    add_float(line, "rejected", scores[1]);
+    add_float(line, "margin", scores[0] - scores[1]);
+}
+
+static void add_list(gd_buf *line, const float *scores, size_t count)
+{
+    gd_buf_str(line, ",\"scores\":[");
+    for (size_t i = 0; i < count; i++) {
+        gd_buf_str(line, i ? "," : "");
+        gd_buf_json_float(line, scores[i]);
+    }
+    gd_buf_str(line, "]");
+}
+
+static void add_tokens(gd_buf *line, gd_record_kind kind, const size_t *tokens, size_t count)
+{
+    if (kind == GD_RECORD_TEXT) {
+        gd_buf_printf(line, ",\"tokens\":%zu", tokens[0]);
+        return;
+    }
+    gd_buf_str(line, ",\"tokens\":[");
+    for (size_t i = 0; i < count; i++)
+        gd_buf_printf(line, "%s%zu", i ? "," : "", tokens[i]);
+    gd_buf_str(line, "]");
+}
+
+/* The sentence about the first score that is no number, or about a pair's margin; false when all are fine. */
+static bool find_infinite(gd_record_kind kind, const float *scores, size_t count, char sentence[100])
+{
+    char what[GD_TEXT_NAME_ROOM + 8];
+
+    for (size_t i = 0; i < count; i++) {
+        if (isfinite(scores[i]))
             continue;
+        if (kind == GD_RECORD_ANSWERS)
+            (void)snprintf(what, sizeof what, "score of responses[%zu]", i);
+        else
+            (void)snprintf(what, sizeof what, "%sscore", kind == GD_RECORD_TEXT ? "" : i ? "rejected " : "chosen ");
+        say_infinite(sentence, what, scores[i]);
+        return true;
+    }
+    if (kind != GD_RECORD_PAIR || isfinite(scores[0] - scores[1]))
+        return false;
+    say_infinite(sentence, "margin", scores[0] - scores[1]);
+    return true;
+}
+
+gd_status gd_writer_score(gd_writer *w, const gd_record *record, const float *scores, const size_t *tokens,
+                          size_t count, bool truncated, bool *failed, gd_error *err)
+{
+    char sentence[100];
+
+    if (find_infinite(record->kind, scores, count, sentence)) {
         if (failed)
             *failed = true;
-        return not_finite(w, index, names[i].what, value[i], err);
+        return gd_writer_error(w, record->index, sentence, err);
     }
-    begin(w, index);
-    for (size_t i = 0; i < values; i++)
-        add_float(&w->line, names[i].field, value[i]);
-    if (count == 2)
-        gd_buf_printf(&w->line, ",\"tokens\":[%zu,%zu]", tokens[0], tokens[1]);
+    begin(w, record->index);
+    if (record->kind == GD_RECORD_ANSWERS)
+        add_list(&w->line, scores, count);
     else
-        gd_buf_printf(&w->line, ",\"tokens\":%zu", tokens[0]);
+        add_values(&w->line, record->kind, scores);
+    add_tokens(&w->line, record->kind, tokens, count);
     return end(w, truncated, err);
 }
 
 /* By hand: printf would take longer than the tokenizer. */
-static void add_ids(gd_buf *line, const char *name, gd_span ids)
+static void add_ids(gd_buf *line, gd_span ids)
 {
-    gd_buf_printf(line, ",\"%s\":[", name);
+    gd_buf_str(line, "[");
     for (size_t i = 0; i < ids.len; i++) {
         char digits[11];
         size_t at = sizeof digits;
@@ -120,13 +159,20 @@ static void add_ids(gd_buf *line, const char *name, gd_span ids)
     gd_buf_str(line, "]");
 }
 
-gd_status gd_writer_ids(gd_writer *w, uint64_t index, const gd_span *ids, size_t count, bool truncated,
+gd_status gd_writer_ids(gd_writer *w, const gd_record *record, const gd_span *ids, size_t count, bool truncated,
                         gd_error *err)
 {
-    begin(w, index);
-    add_ids(&w->line, count == 2 ? "chosen" : "ids", ids[0]);
-    if (count == 2)
-        add_ids(&w->line, "rejected", ids[1]);
+    gd_buf *line = &w->line;
+
+    begin(w, record->index);
+    gd_buf_str(line, record->kind == GD_RECORD_PAIR ? ",\"chosen\":" : ",\"ids\":");
+    gd_buf_str(line, record->kind == GD_RECORD_ANSWERS ? "[" : "");
+    for (size_t i = 0; i < count; i++) {
+        if (i)
+            gd_buf_str(line, record->kind == GD_RECORD_PAIR ? ",\"rejected\":" : ",");
+        add_ids(line, ids[i]);
+    }
+    gd_buf_str(line, record->kind == GD_RECORD_ANSWERS ? "]" : "");
     return end(w, truncated, err);
 }
 

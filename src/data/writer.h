@@ -2,6 +2,7 @@
 #ifndef GD_DATA_WRITER_H
 #define GD_DATA_WRITER_H
 
+#include "data/record.h"
 #include "data/trie.h"
 #include "guerdon.h"
 
@@ -15,15 +16,17 @@ gd_status gd_writer_open(gd_writer **out, const char *path, const char *input, g
 /* {"index":7,"error":"..."} */
 gd_status gd_writer_error(gd_writer *w, uint64_t index, const char *sentence, gd_error *err);
 
-/* count 1: {"index":0,"score":1.23456789,"tokens":155}
- * count 2: {"index":0,"chosen":..,"rejected":..,"margin":..,"tokens":[155,160]}, the margin subtracted in float32.
+/* A text: {"index":0,"score":1.23456789,"tokens":155}
+ * a pair: {"index":0,"chosen":..,"rejected":..,"margin":..,"tokens":[155,160]}, the margin subtracted in float32
+ * answers: {"index":0,"scores":[..],"tokens":[..]}
  * Truncated items get "truncated":true at the end.  JSON has no word for infinity or NaN: such a score (or margin)
  * becomes an error line, and *failed, if not NULL, true. */
-gd_status gd_writer_score(gd_writer *w, uint64_t index, const float *scores, const size_t *tokens, size_t count,
-                          bool truncated, bool *failed, gd_error *err);
+gd_status gd_writer_score(gd_writer *w, const gd_record *record, const float *scores, const size_t *tokens,
+                          size_t count, bool truncated, bool *failed, gd_error *err);
 
-/* count 1: {"index":0,"ids":[1,2]}; count 2: {"index":0,"chosen":[1,2],"rejected":[1,3]}.  Truncated as above. */
-gd_status gd_writer_ids(gd_writer *w, uint64_t index, const gd_span *ids, size_t count, bool truncated,
+/* A text: {"index":0,"ids":[1,2]}; a pair: {"index":0,"chosen":[1,2],"rejected":[1,3]}; answers:
+ * {"index":0,"ids":[[1,2],[1,3]]}.  Truncated as above. */
+gd_status gd_writer_ids(gd_writer *w, const gd_record *record, const gd_span *ids, size_t count, bool truncated,
                         gd_error *err);
 
 /* Shows everything so far to whoever waits for it: call it after each batch. */

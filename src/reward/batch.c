@@ -34,24 +34,14 @@ static size_t rows_of(gd_batch *batch, gd_span text, size_t *place)
     return batch->share ? gd_row_count_more(&batch->row_count, batch->texts, place) : text.len;
 }
 
-gd_status gd_batch_rows_with(gd_batch *batch, const gd_span *texts, size_t count, size_t *rows, gd_error *err)
+gd_status gd_batch_more(gd_batch *batch, gd_span text, size_t *more, gd_error *err)
 {
-    size_t place, second;
-    gd_status rc = grow(batch, err);
+    size_t place;
+    const gd_status rc = grow(batch, err);
 
-    if (rc)
-        return rc;
-    *rows = batch->rows + rows_of(batch, texts[0], &place);
-    if (count == 1)
-        return GD_OK;
-    second = rows_of(batch, texts[1], &place);
-    if (batch->share) { /* the first one would be there, too */
-        const size_t apart = texts[1].len - gd_span_common(texts[0], texts[1]);
-
-        second = apart < second ? apart : second;
-    }
-    *rows += second;
-    return GD_OK;
+    if (!rc)
+        *more = rows_of(batch, text, &place);
+    return rc;
 }
 
 gd_status gd_batch_add(gd_batch *batch, gd_span text, gd_error *err)

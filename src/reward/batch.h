@@ -20,8 +20,8 @@ void gd_batch_free(gd_batch *batch);
 /* Back to no text. */
 void gd_batch_clear(gd_batch *batch, bool share);
 
-/* *rows becomes the number of rows with `count` more texts (1 or 2); they are not added. */
-gd_status gd_batch_rows_with(gd_batch *batch, const gd_span *texts, size_t count, size_t *rows, gd_error *err);
+/* *more becomes the number of rows that the text would add to the batch's. */
+gd_status gd_batch_more(gd_batch *batch, gd_span text, size_t *more, gd_error *err);
 
 /* Adds a text of at least one id. */
 gd_status gd_batch_add(gd_batch *batch, gd_span text, gd_error *err);

@@ -69,40 +69,64 @@ gd_status gd_encode(const gd_encoder *encoder, gd_text text, gd_ids *ids, gd_enc
     return GD_OK;
 }
 
-static void say_problem(gd_encoded *out, const gd_record *record, size_t which, const gd_error *why)
+void gd_encoded_problem(gd_encoded *out, const gd_record *record, size_t which, const char *why)
 {
+    char name[GD_TEXT_NAME_ROOM];
+
     (void)snprintf(out->sentence, sizeof out->sentence, "line %llu: %s%s", (unsigned long long)record->line,
-                   gd_record_text_name(record, which), why->text);
+                   gd_record_text_name(record->kind, which, name), why);
     out->problem = out->sentence;
+}
+
+static gd_status encode_text(const gd_encoder *encoder, const gd_record *record, size_t which, gd_encoded *out,
+                             gd_error *err)
+{
+    gd_error why = { 0 };
+    gd_encoding how = GD_ENCODED;
+
+    if (gd_encode(encoder, record->texts[which], &out->ids[which], &how, &why) == GD_ENOMEM)
+        return gd_fail(err, GD_ENOMEM, "%s", why.text);
+    if (why.status)
+        gd_encoded_problem(out, record, which, why.text);
+    out->dropped |= how == GD_DROPPED;
+    out->truncated |= how == GD_TRUNCATED;
+    return GD_OK;
+}
+
+/* Empty ids for more texts than there ever were. */
+static gd_status make_room(gd_encoded *out, size_t count, gd_error *err)
+{
+    const size_t had = out->room;
+
+    if (!gd_grow((void **)&out->ids, &out->room, count, sizeof *out->ids))
+        return gd_fail_memory(err, count * sizeof *out->ids);
+    if (out->room > had)
+        memset(out->ids + had, 0, (out->room - had) * sizeof *out->ids);
+    return GD_OK;
 }
 
 gd_status gd_encode_record(const gd_encoder *encoder, const gd_record *record, gd_encoded *out, gd_error *err)
 {
+    gd_status rc = make_room(out, record->count, err);
+
     out->truncated = out->dropped = false;
     out->problem = record->problem;
     out->count = 0;
-    for (size_t t = 0; t < record->count && !out->problem; t++) {
-        gd_error why = { 0 };
-        gd_encoding how = GD_ENCODED;
-
-        if (gd_encode(encoder, record->texts[t], &out->ids[t], &how, &why) == GD_ENOMEM)
-            return gd_fail(err, GD_ENOMEM, "%s", why.text);
-        if (why.status)
-            say_problem(out, record, t, &why);
-        out->dropped |= how == GD_DROPPED;
-        out->truncated |= how == GD_TRUNCATED;
-    }
+    for (size_t t = 0; !rc && t < record->count && !out->problem; t++)
+        rc = encode_text(encoder, record, t, out, err);
     if (out->problem)
         out->dropped = out->truncated = false;
     else if (!out->dropped)
         out->count = record->count;
-    return GD_OK;
+    return rc;
 }
 
 void gd_encoded_free(gd_encoded *encoded)
 {
-    gd_ids_free(&encoded->ids[0]);
-    gd_ids_free(&encoded->ids[1]);
+    for (size_t i = 0; i < encoded->room; i++)
+        gd_ids_free(&encoded->ids[i]);
+    gd_free(encoded->ids);
+    *encoded = (gd_encoded){ 0 };
 }
 
 size_t gd_pooled_position(const gd_special_ids *special, const uint32_t *ids, size_t count)

@@ -21,13 +21,17 @@ gd_status gd_encode(const gd_encoder *encoder, gd_text text, gd_ids *ids, gd_enc
 
 /* The ids of a record's texts, or why there are none. All zero at first; one can serve many records. */
 typedef struct gd_encoded {
-    gd_ids ids[2];
+    gd_ids *ids;         /* [count] and more that were used before */
+    size_t room;
     size_t count;        /* as the record's; 0 with a problem, or when it was dropped */
     bool truncated, dropped;
     const char *problem; /* NULL, or a sentence that names the line (and which text of a pair): the record's own or
                           * in `sentence`; good until the next call */
     char sentence[640];
 } gd_encoded;
+
+/* Gives the record a problem with one of its texts: the sentence names the line and the text. */
+void gd_encoded_problem(gd_encoded *encoded, const gd_record *record, size_t which, const char *why);
 
 /* Encodes all texts of a record. What is wrong with a text is its problem; only a lack of memory fails. */
 gd_status gd_encode_record(const gd_encoder *encoder, const gd_record *record, gd_encoded *out, gd_error *err);

@@ -70,19 +70,29 @@ static gd_status add_text(gd_queue *queue, const gd_ids *ids, gd_error *err)
     return GD_OK;
 }
 
-/* A memory that was asked for is kept to: an item whose rows alone are too many is not begun. */
-static gd_status check_rows(gd_queue *queue, const gd_queue_item *item, gd_error *err)
+/* A memory that was asked for is kept to: a text whose rows alone are too many is not begun. */
+static gd_status check_length(const gd_queue *queue, size_t len, gd_error *err)
 {
-    size_t rows = 0;
+    const gd_model *model = queue->model;
+
+    if (!model->limited || len <= model->item_rows)
+        return GD_OK;
+    return gd_fail(err, GD_ETOOLONG, "%zu tokens are too many for this memory, in which %zu can be computed together",
+                   len, model->item_rows);
+}
+
+/* Counts the item's rows, with the batch as a scratch pad. */
+static gd_status count_rows(gd_queue *queue, gd_queue_item *item, gd_error *err)
+{
     gd_status rc = GD_OK;
 
-    if (!queue->model->limited || item->count == 0)
-        return GD_OK;
     gd_batch_clear(&queue->batch, queue->model->share_prefix);
-    rc = gd_batch_rows_with(&queue->batch, &queue->texts[item->first], item->count, &rows, err);
-    if (!rc && rows > queue->model->item_rows)
-        rc = gd_fail(err, GD_ETOOLONG, "%zu tokens are too many for this memory, in which %zu can be computed together",
-                     rows, queue->model->item_rows);
+    for (size_t t = item->first; !rc && t < item->first + item->count; t++) {
+        rc = check_length(queue, queue->texts[t].len, err);
+        if (!rc)
+            rc = gd_batch_add(&queue->batch, queue->texts[t], err);
+    }
+    item->rows = queue->batch.rows;
     return rc;
 }
 
@@ -99,7 +109,7 @@ static void drop_texts(gd_queue *queue, size_t first)
 
 gd_status gd_queue_add(gd_queue *queue, const gd_ids *ids, size_t count, gd_error *err)
 {
-    const gd_queue_item item = { .first = queue->text_count, .count = count, .done = count == 0 };
+    gd_queue_item item = { .first = queue->text_count, .count = count, .done = count == 0 };
     gd_status rc = GD_OK;
 
     if (!gd_grow((void **)&queue->items, &queue->item_room, queue->item_count + 1, sizeof *queue->items))
@@ -107,7 +117,7 @@ gd_status gd_queue_add(gd_queue *queue, const gd_ids *ids, size_t count, gd_erro
     for (size_t t = 0; !rc && t < count; t++)
         rc = add_text(queue, &ids[t], err);
     if (!rc)
-        rc = check_rows(queue, &item, err);
+        rc = count_rows(queue, &item, err);
     if (rc) {
         drop_texts(queue, item.first);
         return rc;
@@ -134,29 +144,62 @@ static gd_status sort_texts(gd_queue *queue, gd_error *err)
     return GD_OK;
 }
 
-/* Adds the item unless it makes the batch too large; a batch of one item is never too large. */
+static bool waits(const gd_queue_item *item) { return item->picked < item->count; }
+
+static gd_status pick_text(gd_queue *queue, gd_queue_item *item, gd_error *err)
+{
+    gd_batch *batch = &queue->batch;
+    const size_t text = item->first + item->picked;
+
+    if (!gd_grow((void **)&queue->members, &queue->member_room, batch->count + 1, sizeof *queue->members))
+        return gd_fail_memory(err, (batch->count + 1) * sizeof *queue->members);
+    queue->members[batch->count] = text;
+    item->picked++;
+    return gd_batch_add(batch, queue->texts[text], err);
+}
+
+/* Whether the whole item fits. What its first text shares with the batch is not computed again. */
+static gd_status fits(gd_queue *queue, const gd_queue_item *item, bool *yes, gd_error *err)
+{
+    const gd_span first = queue->texts[item->first];
+    size_t more = 0;
+    const gd_status rc = gd_batch_more(&queue->batch, first, &more, err);
+
+    *yes = item->picked == 0 && queue->batch.rows + item->rows - (first.len - more) <= queue->model->batch_rows;
+    return rc;
+}
+
+/* Of an item that is larger than a batch, as many texts as fit into one of its own; one at least. */
+static gd_status pick_part(gd_queue *queue, gd_queue_item *item, bool *full, gd_error *err)
+{
+    gd_status rc = pick_text(queue, item, err);
+
+    while (!rc && !*full && waits(item)) {
+        size_t more = 0;
+
+        rc = gd_batch_more(&queue->batch, queue->texts[item->first + item->picked], &more, err);
+        *full = queue->batch.rows + more > queue->model->batch_rows;
+        if (!rc && !*full)
+            rc = pick_text(queue, item, err);
+    }
+    return rc;
+}
+
+/* Adds the item unless it makes the batch too large. */
 static gd_status pick(gd_queue *queue, size_t index, bool *full, gd_error *err)
 {
     gd_queue_item *item = &queue->items[index];
-    gd_batch *batch = &queue->batch;
-    size_t rows;
+    bool whole;
     gd_status rc;
 
-    if (item->done || item->picked)
+    if (!waits(item))
         return GD_OK;
-    rc = gd_batch_rows_with(batch, &queue->texts[item->first], item->count, &rows, err);
-    if (rc)
-        return rc;
-    *full = batch->count && rows > queue->model->batch_rows;
-    if (*full)
-        return GD_OK;
-    if (!gd_grow((void **)&queue->members, &queue->member_room, batch->count + item->count, sizeof *queue->members))
-        return gd_fail_memory(err, (batch->count + item->count) * sizeof *queue->members);
-    item->picked = true;
-    for (size_t t = item->first; !rc && t < item->first + item->count; t++) {
-        queue->members[batch->count] = t;
-        rc = gd_batch_add(batch, queue->texts[t], err);
-    }
+    rc = fits(queue, item, &whole, err);
+    if (!rc && !whole && queue->batch.count == 0)
+        return pick_part(queue, item, full, err);
+    *full = !whole;
+    while (!rc && whole && waits(item))
+        rc = pick_text(queue, item, err);
     return rc;
 }
 
@@ -196,7 +239,7 @@ static gd_status fill_batch(gd_queue *queue, gd_error *err)
     for (size_t i = queue->oldest; !rc && !full && i < queue->item_count; i++) {
         const gd_queue_item *item = &queue->items[i];
 
-        if (item->done || item->picked)
+        if (!waits(item))
             continue;
         rc = pick(queue, i, &full, err);
         for (size_t t = item->first; !rc && !full && queue->model->share_prefix && t < item->first + item->count; t++)
@@ -220,7 +263,7 @@ gd_status gd_queue_run(gd_queue *queue, gd_error *err)
         const size_t text = queue->members[m];
 
         queue->scores[text] = queue->batch.scores[m];
-        queue->items[queue->owner[text]].done = true;
+        queue->items[queue->owner[text]].done = !waits(&queue->items[queue->owner[text]]);
     }
     while (queue->oldest < queue->item_count && queue->items[queue->oldest].done)
         queue->oldest++;

@@ -1,8 +1,9 @@
 /* queue.h - items that wait to be scored, and which of them go together.
  *
- * An item is a text or a pair.  A batch takes the oldest items first, and with each one those that begin like it,
- * however far behind they wait: so answers to one prompt are computed together though a file has them apart, and what
- * comes first in the file still comes first out.  Which items share a batch never changes a score. */
+ * An item is a text, a pair, or the answers to a prompt.  A batch takes the oldest items first, and with each one those
+ * that begin like it, however far behind they wait: so answers to one prompt are computed together though a file has
+ * them apart, and what comes first in the file still comes first out.  An item goes whole where it fits; one with more
+ * rows than a batch goes in parts.  Which items share a batch never changes a score. */
 #ifndef GD_REWARD_QUEUE_H
 #define GD_REWARD_QUEUE_H
 
@@ -10,8 +11,9 @@
 
 typedef struct gd_queue_item {
     size_t first, count; /* texts */
-    bool done;           /* their scores are there */
-    bool picked;         /* for the batch that is being made */
+    size_t rows;         /* that they need, were they alone */
+    size_t picked;       /* texts that are done, or in the batch that is being made: the first ones */
+    bool done;           /* all their scores are there */
 } gd_queue_item;
 
 typedef struct gd_queue {
@@ -40,12 +42,12 @@ bool gd_queue_is_full(const gd_queue *queue);
 void gd_queue_free(gd_queue *queue);
 void gd_queue_clear(gd_queue *queue);
 
-/* Adds an item with `count` texts (0, 1 or 2) of at least one id each; without texts it is done.  What follows the
+/* Adds an item with `count` texts of at least one id each; without texts it is done.  What follows the
  * pooled position cannot change the score (attention is causal), so it is left out.  Not after gd_queue_run().
- * Fails with GD_ETOOLONG when the model's memory has no room for the item's rows, and with GD_ENOMEM. */
+ * Fails with GD_ETOOLONG when the model's memory has no room for one of the texts, and with GD_ENOMEM. */
 gd_status gd_queue_add(gd_queue *queue, const gd_ids *ids, size_t count, gd_error *err);
 
-/* Scores one batch, which is the oldest items' and never empty unless all are done. */
+/* Scores one batch, which has the oldest item's texts and is never empty unless all are done. */
 gd_status gd_queue_run(gd_queue *queue, gd_error *err);
 
 #endif

@@ -9,6 +9,8 @@ struct tokenize_run {
     gd_encoder encoder;
     gd_file_run file;
     gd_encoded encoded;
+    gd_span *spans; /* of a record's texts */
+    size_t room;
 };
 
 static gd_status write_record(struct tokenize_run *run, const gd_record *record, gd_error *err)
@@ -16,7 +18,6 @@ static gd_status write_record(struct tokenize_run *run, const gd_record *record,
     const gd_encoded *encoded = &run->encoded;
     gd_summary *summary = run->file.summary;
     const gd_status rc = gd_encode_record(&run->encoder, record, &run->encoded, err);
-    gd_span spans[2];
 
     if (rc)
         return rc;
@@ -28,11 +29,13 @@ static gd_status write_record(struct tokenize_run *run, const gd_record *record,
         return gd_writer_error(run->file.writer, record->index, encoded->problem, err);
     if (encoded->dropped)
         return GD_OK;
+    if (!gd_grow((void **)&run->spans, &run->room, encoded->count, sizeof *run->spans))
+        return gd_fail_memory(err, encoded->count * sizeof *run->spans);
     for (size_t t = 0; t < encoded->count; t++) {
         summary->tokens += encoded->ids[t].len;
-        spans[t] = (gd_span){ encoded->ids[t].data, encoded->ids[t].len };
+        run->spans[t] = (gd_span){ encoded->ids[t].data, encoded->ids[t].len };
     }
-    return gd_writer_ids(run->file.writer, record->index, spans, encoded->count, encoded->truncated, err);
+    return gd_writer_ids(run->file.writer, record, run->spans, encoded->count, encoded->truncated, err);
 }
 
 static gd_status tokenize_records(struct tokenize_run *run, gd_error *err)
@@ -92,5 +95,6 @@ gd_status gd_tokenize_file(const gd_options *options, const char *input, const c
     rc = gd_file_run_close(&run.file, rc, err);
     gd_encoder_close(&run.encoder);
     gd_encoded_free(&run.encoded);
+    gd_free(run.spans);
     return rc;
 }

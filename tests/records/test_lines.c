@@ -13,7 +13,8 @@ typedef struct bad_line {
 } bad_line;
 
 #define CONVERSATION "; this version does not take conversations yet"
-#define NOTHING "line 7: no \"text\", no \"prompt\" with \"response\" and no \"chosen\" with \"rejected\""
+#define NOTHING \
+    "line 7: no \"text\", no \"prompt\" with \"response\" or \"responses\", and no \"chosen\" with \"rejected\""
 
 static const bad_line bad_lines[] = {
     /* not the right fields */
@@ -67,6 +68,15 @@ static const bad_line bad_lines[] = {
       "line 7: the field \"prompt\" is null, a string is expected" },
     { "response is null", "{\"prompt\":\"a\",\"response\":null}", 0,
       "line 7: the field \"response\" is null, a string is expected" },
+    { "no answers", "{\"prompt\":\"a\",\"responses\":[]}", 0,
+      "line 7: the field \"responses\" is empty, answers are expected" },
+    { "answers are a string", "{\"prompt\":\"a\",\"responses\":\"b\"}", 0,
+      "line 7: the field \"responses\" is a string, a list of strings is expected" },
+    { "an answer is a number", "{\"prompt\":\"a\",\"responses\":[\"b\",7]}", 0,
+      "line 7: the field \"responses[1]\" is a number, a string is expected" },
+    { "answers without a prompt", "{\"responses\":[\"b\"]}", 0, "line 7: the field \"prompt\" is missing" },
+    { "answers and a pair", "{\"prompt\":\"a\",\"responses\":[\"b\"],\"chosen\":\"c\"}", 0,
+      "line 7: the fields \"chosen\" and \"responses\" don't go together" },
     /* not an object */
     { "a list", "[\"a\",\"b\"]", 0, "line 7: a list, an object is expected" },
     { "a string", "\"a\"", 0, "line 7: a string, an object is expected" },
@@ -127,6 +137,13 @@ static const bad_line bad_lines[] = {
       "line 7: not valid JSON at column 1: invalid token near '\xef\xbb\xbf'" },
 };
 
+/* The line as number 7 of its file and item 3. */
+static gd_status parse(gd_record *r, const char *line, size_t len, gd_format format, gd_error *err)
+{
+    *r = (gd_record){ .index = 3, .line = 7 };
+    return gd_record_parse(r, line, len, format, err);
+}
+
 static void bad_lines_get_their_sentence(void **state)
 {
     const size_t count = sizeof bad_lines / sizeof bad_lines[0];
@@ -137,8 +154,7 @@ static void bad_lines_get_their_sentence(void **state)
         const bad_line *c = &bad_lines[i];
         gd_record r;
 
-        assert_ok(gd_record_parse(&r, c->line, c->len ? c->len : strlen(c->line), 3, 7, GD_FORMAT_JSONL,
-                                  test_err));
+        assert_ok(parse(&r, c->line, c->len ? c->len : strlen(c->line), GD_FORMAT_JSONL, test_err));
         if (!r.problem || strcmp(r.problem, c->problem) != 0 || r.count != 0 || r.index != 3 || r.line != 7) {
             print_error("%s:\n  is     %s\n  wanted %s\n", c->name, r.problem ? r.problem : "(none)",
                         c->problem);
@@ -162,7 +178,7 @@ static void depth_bombs_are_refused(void **state)
 
         for (size_t k = 0; k < 100000; k++)
             memcpy(line + k * n, openings[i], n);
-        assert_ok(gd_record_parse(&r, line, 100000 * n, 0, 1, GD_FORMAT_JSONL, test_err));
+        assert_ok(parse(&r, line, 100000 * n, GD_FORMAT_JSONL, test_err));
         assert_non_null(r.problem);
         assert_non_null(strstr(r.problem, "maximum parsing depth reached"));
         gd_record_free(&r);
@@ -190,6 +206,8 @@ static const struct good_line {
     { "{\"chosen\":\"a\",\"rejected\":\"a\"}", "a", 1, "a" },
     { "{\"chosen\":\"\",\"rejected\":\"\"}", "", 0, "" },
     { "{\"chosen\":\"a\",\"rejected\":\"b\",\"prompt\":null,\"text\":null,\"messages\":null}", "a", 1, "b" },
+    { "{\"prompt\":\"p \",\"responses\":[\"good\",\"bad\"]}", "p good", 6, "p bad" },
+    { "{\"prompt\":\"\",\"responses\":[\"a\",\"\"]}", "a", 1, "" },
     { "{\"text\":\"a\",\"chosen\":null,\"rejected\":null,\"response\":null}", "a", 1, NULL },
     { "{\"id\":18446744073709551615,\"x\":[1,{\"text\":\"no\"}],\"text\":\"a\",\"y\":1e3}", "a", 1, NULL },
 };
@@ -201,7 +219,7 @@ static void good_lines_give_their_texts(void **state)
         const struct good_line *c = &good_lines[i];
         gd_record r;
 
-        assert_ok(gd_record_parse(&r, c->line, strlen(c->line), i, i + 1, GD_FORMAT_JSONL, test_err));
+        assert_ok(parse(&r, c->line, strlen(c->line), GD_FORMAT_JSONL, test_err));
         if (r.problem)
             fail_msg("%s: %s", c->line, r.problem);
         assert_int_equal(r.count, c->second ? 2 : 1);
@@ -220,14 +238,14 @@ static void a_line_of_text_is_a_text(void **state)
     gd_record r;
 
     (void)state;
-    assert_ok(gd_record_parse(&r, " {\"text\":1}\0", 12, 0, 1, GD_FORMAT_TEXT, test_err));
+    assert_ok(parse(&r, " {\"text\":1}\0", 12, GD_FORMAT_TEXT, test_err));
     assert_null(r.problem);
     assert_int_equal(r.count, 1);
     assert_int_equal(r.texts[0].len, 12);
     assert_memory_equal(r.texts[0].data, " {\"text\":1}\0", 12);
     gd_record_free(&r);
-    assert_ok(gd_record_parse(&r, "abc\xff", 4, 0, 9, GD_FORMAT_TEXT, test_err));
-    assert_string_equal(r.problem, "line 9: byte 4 is not UTF-8");
+    assert_ok(parse(&r, "abc\xff", 4, GD_FORMAT_TEXT, test_err));
+    assert_string_equal(r.problem, "line 7: byte 4 is not UTF-8");
     gd_record_free(&r);
 }
 
@@ -239,6 +257,7 @@ static void lack_of_memory_is_no_bad_line(void **state)
     static const char *const lines[] = {
         "{\"prompt\":\"p\",\"chosen\":\"a\",\"rejected\":\"b\",\"id\":[1,2,{}]}",
         "{\"chosen\":\"a\"}",
+        "{\"prompt\":\"p\",\"responses\":[\"a\",\"b\",\"c\"]}",
     };
     json_malloc_t old_malloc;
     json_free_t old_free;
@@ -247,7 +266,7 @@ static void lack_of_memory_is_no_bad_line(void **state)
     (void)state;
     json_get_alloc_funcs(&old_malloc, &old_free);
     json_set_alloc_funcs(counted_alloc, gd_free);
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < 3; i++) {
         gd_status rc = GD_ENOMEM;
 
         for (uint64_t n = 1; rc; n++, faults++) {
@@ -255,7 +274,7 @@ static void lack_of_memory_is_no_bad_line(void **state)
             gd_record r;
 
             gd_mem_fail_from(n);
-            rc = gd_record_parse(&r, lines[i], strlen(lines[i]), 0, 1, GD_FORMAT_JSONL, &err);
+            rc = parse(&r, lines[i], strlen(lines[i]), GD_FORMAT_JSONL, &err);
             gd_mem_fail_from(0);
             assert_int_equal(rc, err.status);
             assert_true(rc == GD_OK || rc == GD_ENOMEM);

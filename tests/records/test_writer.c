@@ -9,6 +9,14 @@
 #include <signal.h>
 #include <sys/stat.h>
 
+static const gd_record *record(uint64_t index, gd_record_kind kind)
+{
+    static gd_record one;
+
+    one = (gd_record){ .index = index, .kind = kind };
+    return &one;
+}
+
 static gd_status write_all(const char *path, gd_error *err)
 {
     const uint32_t a[] = { 1, 22, 4294967295u, 0 }, b[] = { 7 };
@@ -22,20 +30,24 @@ static gd_status write_all(const char *path, gd_error *err)
 
     if (rc)
         return rc;
-    (void)gd_writer_score(w, 0, one, tokens, 1, false, &failed, err);
-    (void)gd_writer_score(w, 1, pair, tokens, 2, true, &failed, err);
-    (void)gd_writer_score(w, 2, zero, tokens, 1, true, NULL, err);
+    (void)gd_writer_score(w, record(0, GD_RECORD_TEXT), one, tokens, 1, false, &failed, err);
+    (void)gd_writer_score(w, record(1, GD_RECORD_PAIR), pair, tokens, 2, true, &failed, err);
+    (void)gd_writer_score(w, record(2, GD_RECORD_TEXT), zero, tokens, 1, true, NULL, err);
     assert_false(failed);
-    (void)gd_writer_score(w, 3, pole, tokens, 1, true, &failed, err);
+    (void)gd_writer_score(w, record(3, GD_RECORD_TEXT), pole, tokens, 1, true, &failed, err);
     assert_true(failed);
-    (void)gd_writer_score(w, 4, nan, tokens, 2, false, &failed, err);
-    (void)gd_writer_score(w, 5, far, tokens, 2, false, &failed, err);
-    (void)gd_writer_score(w, 6, low, tokens, 1, false, NULL, err);
+    (void)gd_writer_score(w, record(4, GD_RECORD_PAIR), nan, tokens, 2, false, &failed, err);
+    (void)gd_writer_score(w, record(5, GD_RECORD_PAIR), far, tokens, 2, false, &failed, err);
+    (void)gd_writer_score(w, record(6, GD_RECORD_TEXT), low, tokens, 1, false, NULL, err);
     (void)gd_writer_error(w, 18446744073709551615u, "line 8: \"a\\b\"\n\x01\xc3\xa9", err);
     (void)gd_writer_flush(w, err);
-    (void)gd_writer_ids(w, 8, ids, 1, false, err);
-    (void)gd_writer_ids(w, 9, ids, 2, true, err);
-    (void)gd_writer_ids(w, 10, none, 1, false, err);
+    (void)gd_writer_ids(w, record(8, GD_RECORD_TEXT), ids, 1, false, err);
+    (void)gd_writer_ids(w, record(9, GD_RECORD_PAIR), ids, 2, true, err);
+    (void)gd_writer_ids(w, record(10, GD_RECORD_TEXT), none, 1, false, err);
+    (void)gd_writer_score(w, record(11, GD_RECORD_ANSWERS), pair, tokens, 2, true, &failed, err);
+    (void)gd_writer_score(w, record(12, GD_RECORD_ANSWERS), nan, tokens, 2, false, &failed, err);
+    (void)gd_writer_score(w, record(13, GD_RECORD_ANSWERS), one, tokens, 1, false, &failed, err);
+    (void)gd_writer_ids(w, record(14, GD_RECORD_ANSWERS), ids, 2, false, err);
     return gd_writer_close(w, err);
 }
 
@@ -51,7 +63,11 @@ static const char all_lines[] =
     "{\"index\":18446744073709551615,\"error\":\"line 8: \\\"a\\\\b\\\"\\n\\u0001\xc3\xa9\"}\n"
     "{\"index\":8,\"ids\":[1,22,4294967295,0]}\n"
     "{\"index\":9,\"chosen\":[1,22,4294967295,0],\"rejected\":[7],\"truncated\":true}\n"
-    "{\"index\":10,\"ids\":[]}\n";
+    "{\"index\":10,\"ids\":[]}\n"
+    "{\"index\":11,\"scores\":[0.100000001,-2.49999999e-07],\"tokens\":[155,160],\"truncated\":true}\n"
+    "{\"index\":12,\"error\":\"the score of responses[1] is NaN, a finite number is expected\"}\n"
+    "{\"index\":13,\"scores\":[1.23456788],\"tokens\":[155]}\n"
+    "{\"index\":14,\"ids\":[[1,22,4294967295,0],[7]]}\n";
 
 static void expect_file(const char *path, const char *wanted)
 {
@@ -102,7 +118,7 @@ static void long_outputs_are_whole(void **state)
 
             for (size_t k = 0; k < IDS; k++)
                 ids[k] = x = x * 1664525u + 1013904223u;
-            assert_ok(gd_writer_ids(w, i, &span, 1, false, test_err));
+            assert_ok(gd_writer_ids(w, record(i, GD_RECORD_TEXT), &span, 1, false, test_err));
         }
         assert_ok(gd_writer_close(w, test_err));
         seen = temp_read(temp_path(round ? "long.gz" : "long"), &len);

@@ -1,0 +1,210 @@
+/* score_run.c - the records of a file with their scores, in the order of the file. */
+#include "reward/score_run.h"
+
+#include "base/error.h"
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- one record in ---- */
+
+static gd_status set_problem(gd_scored *item, const char *sentence, gd_error *err)
+{
+    if (item->record.problem == sentence)
+        return GD_OK;
+    item->record.problem = gd_strdup(sentence);
+    return item->record.problem ? GD_OK : gd_fail_memory(err, strlen(sentence));
+}
+
+/* The first text without a token, which has no row that a score could be read from; count when there is none. */
+static size_t find_empty(const gd_encoded *encoded)
+{
+    size_t t = 0;
+
+    while (t < encoded->count && encoded->ids[t].len)
+        t++;
+    return t;
+}
+
+/* What a record comes to: texts to score, or why not. */
+static gd_status encode_item(gd_score_run *run, gd_scored *item, gd_error *err)
+{
+    gd_encoded *encoded = &run->encoded;
+    gd_status rc = gd_encode_record(&run->model->encoder, &item->record, encoded, err);
+    const size_t empty = rc ? 0 : find_empty(encoded);
+
+    if (rc)
+        return rc;
+    if (empty < encoded->count)
+        gd_encoded_problem(encoded, &item->record, empty, "the text has no tokens");
+    if (encoded->problem)
+        return set_problem(item, encoded->problem, err);
+    item->dropped = encoded->dropped;
+    item->truncated = encoded->truncated;
+    item->tokens = gd_alloc(encoded->count, sizeof *item->tokens);
+    if (!item->tokens)
+        return gd_fail_memory(err, encoded->count * sizeof *item->tokens);
+    for (size_t t = 0; t < encoded->count; t++)
+        item->tokens[t] = encoded->ids[t].len;
+    item->count = encoded->count;
+    return GD_OK;
+}
+
+/* A record is scored whole or not at all. */
+static gd_status queue_item(gd_score_run *run, gd_scored *item, gd_error *err)
+{
+    gd_error why = { 0 };
+    gd_status rc = gd_queue_add(&run->queue, run->encoded.ids, item->count, &why);
+    char sentence[640];
+
+    if (rc != GD_ETOOLONG)
+        return rc ? gd_fail(err, rc, "%s", why.text) : GD_OK;
+    (void)snprintf(sentence, sizeof sentence, "line %llu: %s", (unsigned long long)item->record.line, why.text);
+    item->count = 0;
+    rc = set_problem(item, sentence, err);
+    return rc ? rc : gd_queue_add(&run->queue, NULL, 0, err);
+}
+
+/* Memory that the item takes while it waits, but for the texts, which the queue counts. JSON takes several times the
+ * room of its text. */
+static size_t waiting_bytes(const gd_scored *item)
+{
+    const gd_record *record = &item->record;
+    const size_t fields = record->object ? record->length * 4 : 0;
+
+    return fields + (record->raw ? record->length : 0) + (record->problem ? strlen(record->problem) : 0);
+}
+
+static void free_item(gd_scored *item)
+{
+    gd_record_free(&item->record);
+    gd_free(item->tokens);
+}
+
+/* The record is the run's from here on. */
+static gd_status add_record(gd_score_run *run, gd_record *record, gd_error *err)
+{
+    gd_scored item = { .record = *record, .bytes = gd_records_bytes_done(run->file->records) };
+    gd_status rc = encode_item(run, &item, err);
+
+    *record = (gd_record){ 0 };
+    gd_record_drop_texts(&item.record);
+    if (!run->keep_fields) {
+        json_decref(item.record.object);
+        item.record.object = NULL;
+    }
+    if (!rc && !gd_grow((void **)&run->items, &run->room, run->count + 1, sizeof *run->items))
+        rc = gd_fail_memory(err, (run->count + 1) * sizeof *run->items);
+    if (!rc)
+        rc = queue_item(run, &item, err);
+    if (rc) {
+        free_item(&item);
+        return rc;
+    }
+    run->queue.bytes += waiting_bytes(&item);
+    run->items[run->count++] = item;
+    return GD_OK;
+}
+
+/* ---- records out ---- */
+
+static gd_status take_item(gd_score_run *run, gd_scored *item, gd_error *err)
+{
+    gd_summary *summary = run->file->summary;
+    bool failed = item->record.problem != NULL;
+    const gd_status rc = item->dropped ? GD_OK : run->take(run->context, item, &failed, err);
+
+    if (rc)
+        return rc;
+    summary->items++;
+    summary->failed += failed;
+    summary->dropped += item->dropped;
+    summary->truncated += item->truncated;
+    for (size_t t = 0; t < item->count; t++)
+        summary->tokens += item->tokens[t];
+    run->file->bytes_done = item->bytes;
+    return GD_OK;
+}
+
+/* Those that nothing unfinished stands before. */
+static gd_status take_done(gd_score_run *run, gd_error *err)
+{
+    gd_status rc = GD_OK;
+
+    while (!rc && run->out < run->queue.oldest) {
+        gd_scored *item = &run->items[run->out];
+
+        item->scores = run->queue.scores + run->queue.items[run->out].first;
+        rc = take_item(run, item, err);
+        if (!rc)
+            run->out++;
+    }
+    if (!rc)
+        rc = run->flush(run->context, err);
+    return rc ? rc : gd_file_run_report(run->file, err);
+}
+
+static void clear_items(gd_score_run *run)
+{
+    for (size_t i = 0; i < run->count; i++)
+        free_item(&run->items[i]);
+    run->count = run->out = 0;
+    gd_queue_clear(&run->queue);
+}
+
+static gd_status score_queue(gd_score_run *run, gd_error *err)
+{
+    gd_status rc = GD_OK;
+
+    while (!rc && run->out < run->count) {
+        rc = gd_queue_run(&run->queue, err);
+        if (!rc)
+            rc = take_done(run, err);
+    }
+    run->file->summary->rows += run->queue.rows;
+    clear_items(run);
+    return rc;
+}
+
+static bool is_time(const gd_score_run *run)
+{
+    return gd_queue_is_full(&run->queue) || (run->awaited && run->queue.tokens >= run->model->batch_rows);
+}
+
+static gd_status run_records(gd_score_run *run, gd_error *err)
+{
+    gd_status rc = GD_OK;
+    bool more = true;
+
+    while (!rc && more) {
+        gd_record record = { 0 };
+
+        rc = gd_records_next(run->file->records, &record, &more, err);
+        if (!rc && more)
+            rc = add_record(run, &record, err);
+        gd_record_free(&record);
+        if (!rc && is_time(run))
+            rc = score_queue(run, err);
+    }
+    if (run->count && rc != GD_EINTERRUPTED && rc != GD_ENOMEM) {
+        const gd_status last = score_queue(run, err);
+
+        rc = rc ? rc : last;
+    }
+    return rc;
+}
+
+gd_status gd_score_run_all(gd_score_run *run, gd_error *err)
+{
+    gd_status rc;
+
+    run->queue.model = run->model;
+    run->awaited = gd_records_bytes_total(run->file->records) == 0;
+    rc = run_records(run, err);
+    clear_items(run);
+    gd_free(run->items);
+    gd_encoded_free(&run->encoded);
+    gd_queue_free(&run->queue);
+    return rc;
+}
