@@ -158,10 +158,12 @@ static gd_status read_answers(gd_record *record, const json_t *object, gd_error 
     gd_status rc = GD_OK;
 
     if (!json_is_array(list))
-        return gd_fail(why, GD_EFORMAT, "line %" PRIu64 ": the field \"responses\" is %s, a list of strings is expected",
-                       line, type_of(list));
+        return gd_fail(why, GD_EFORMAT,
+                       "line %" PRIu64 ": the field \"responses\" is %s, a list of strings is expected", line,
+                       type_of(list));
     if (count == 0)
-        return gd_fail(why, GD_EFORMAT, "line %" PRIu64 ": the field \"responses\" is empty, answers are expected", line);
+        return gd_fail(why, GD_EFORMAT, "line %" PRIu64 ": the field \"responses\" is empty, answers are expected",
+                       line);
     rc = make_texts(record, count, err);
     for (size_t i = 0; !rc && i < count; i++) {
         char name[GD_TEXT_NAME_ROOM];
