@@ -32,6 +32,8 @@ extern const size_t cli_command_count;
 
 int cli_score(const cli_settings *settings);
 int cli_tokenize(const cli_settings *settings);
+int cli_rank(const cli_settings *settings);
+int cli_filter(const cli_settings *settings);
 int cli_inspect(const cli_settings *settings);
 int cli_bench(const cli_settings *settings);
 int cli_backends(const cli_settings *settings);

@@ -1,8 +1,9 @@
 /* flags.c - the table of flags, in the order in which --help shows them. */
 #include "cli/options.h"
 
-#define RUNS (CLI_CMD_SCORE | CLI_CMD_TOKENIZE)
-#define COMPUTES (CLI_CMD_SCORE | CLI_CMD_INSPECT | CLI_CMD_BENCH)
+#define JUDGES (CLI_CMD_RANK | CLI_CMD_FILTER)
+#define RUNS (CLI_CMD_SCORE | CLI_CMD_TOKENIZE | JUDGES)
+#define COMPUTES (CLI_CMD_SCORE | CLI_CMD_INSPECT | CLI_CMD_BENCH | JUDGES)
 #define READS (RUNS | CLI_CMD_BENCH)
 #define MODELS (READS | CLI_CMD_INSPECT)
 #define SHOWS (CLI_CMD_INSPECT | CLI_CMD_BACKENDS)
@@ -21,6 +22,30 @@ const cli_flag cli_flags[] = {
       AT(output), CLI_TEXT, RUNS },
     { "format", "jsonl|text", "what a line of the input is: a JSON object (default), or a text", AT(format),
       CLI_CHOICE, READS },
+    { "top", "K", "also list the K best answers, best first", AT(top), CLI_COUNT, CLI_CMD_RANK },
+    { "texts", NULL, "also give the answers themselves; with --top, the best ones alone", AT(with_texts), CLI_SWITCH,
+      CLI_CMD_RANK },
+    { "pairs", "best-worst|best-random|all",
+      "also make preference pairs: of the best answer and the worst, of the best and one that is drawn from the rest, "
+      "or of every two", AT(pairs), CLI_WORD, CLI_CMD_RANK },
+    { "pairs-output", "FILE",
+      "where the pairs go (default: beside the output, as ranked.pairs.jsonl beside ranked.jsonl)", AT(pairs_output),
+      CLI_TEXT, CLI_CMD_RANK },
+    { "rejects", "FILE", "where the items go that are not kept, and those that failed", AT(rejects), CLI_TEXT,
+      CLI_CMD_FILTER },
+    { "min-score", "X", "keep what scores X or more: a text, a pair's chosen side, the best of several answers",
+      AT(min_score), CLI_NUMBER, CLI_CMD_FILTER },
+    { "min-margin", "X", "keep pairs whose chosen side scores X more, and prompts whose best two answers differ by X",
+      AT(min_margin), CLI_NUMBER, CLI_CMD_FILTER },
+    { "top-fraction", "F", "keep this part of all items, 0 to 1: texts by score, the others by margin",
+      AT(top_fraction), CLI_NUMBER, CLI_CMD_FILTER },
+    { "flip-below", "X",
+      "keep all pairs, and exchange chosen and rejected where the model contradicts the label by more than X",
+      AT(flip_below), CLI_NUMBER, CLI_CMD_FILTER },
+    { "annotate", NULL, "add a last member \"guerdon\" with the scores to each line that is kept", AT(annotate),
+      CLI_SWITCH, CLI_CMD_FILTER },
+    { "min-margin", "X", "leave out pairs whose scores differ by less", AT(min_margin), CLI_NUMBER, CLI_CMD_RANK },
+    { "seed", "N", "another draw of best-random; the same N draws the same", AT(seed), CLI_COUNT, CLI_CMD_RANK },
     { "max-length", "N", "tokens that a text may have (default: what the model allows; tokenize alone knows no limit)",
       AT(options.max_length), CLI_COUNT, MODELS },
     { "truncate", "error|left|right|drop",
@@ -50,7 +75,7 @@ const cli_flag cli_flags[] = {
       AT(options.batch_tokens), CLI_COUNT, COMPUTES },
     { "share-prefix", "on|off",
       "compute what texts have in common at their beginning once (default: on); the scores are the same",
-      AT(share_prefix), CLI_CHOICE, CLI_CMD_SCORE },
+      AT(share_prefix), CLI_CHOICE, CLI_CMD_SCORE | JUDGES },
     { "graph", "FILE", "a description of the model to use instead of the built-in one", AT(options.graph),
       CLI_TEXT, COMPUTES },
     { "json", NULL, "print the JSON object that the lines are made from", AT(json), CLI_SWITCH, SHOWS },

@@ -26,6 +26,36 @@ const cli_command cli_commands[] = {
       "        --output scores.jsonl --max-length 512 --truncate left\n"
       "    zcat texts.jsonl.gz | guerdon score --model org/name --precision fp32\n",
       cli_score },
+    { "rank", CLI_CMD_RANK, "--model DIR [FLAGS] --input FILE", "rank the answers to each prompt, and make preference pairs",
+      "A line of the input is {\"prompt\":..,\"responses\":[..]}. The prompt is computed once.\n"
+      "The output has a line for each, in the same order:\n"
+      "    {\"index\":0,\"scores\":[..],\"ranks\":[2,1],\"best\":1,\"margin\":0.5,\"ties\":0,\n"
+      "     \"tokens\":[..]}\n"
+      "    {\"index\":1,\"error\":\"...\"}    the others are done; the exit status is 1\n"
+      "Ranks begin at 1, and equal scores share one. The margin is between the best two;\n"
+      "ties says how many answers share the best score, 0 when it stands alone.\n"
+      "\n"
+      "Pairs are lines for DPO and for training reward models:\n"
+      "    {\"index\":0,\"prompt\":..,\"chosen\":..,\"rejected\":..,\"margin\":..}\n",
+      "    guerdon rank --model DIR --input prompts.jsonl --output ranked.jsonl\n"
+      "    guerdon rank --model DIR --input prompts.jsonl.gz --output best.jsonl \\\n"
+      "        --top 1 --texts\n"
+      "    guerdon rank --model DIR --input prompts.jsonl --output ranked.jsonl \\\n"
+      "        --pairs best-worst --min-margin 0.5\n",
+      cli_rank },
+    { "filter", CLI_CMD_FILTER,
+      "--model DIR [FLAGS] --input FILE --min-score X\n--model DIR [FLAGS] --input FILE --min-margin X\n"
+      "--model DIR [FLAGS] --input FILE --top-fraction F\n--model DIR [FLAGS] --input FILE --flip-below X",
+      "keep the items that a model likes, or mend labels that it contradicts",
+      "Lines are those of score, and answers to a prompt as rank takes them. Those that are\n"
+      "kept go to the output as they are, byte for byte, in the same order. Items that fail\n"
+      "are told on standard error, and go to --rejects; the exit status is 1 then.\n",
+      "    guerdon filter --model DIR --input data.jsonl --output kept.jsonl --min-score 0\n"
+      "    guerdon filter --model DIR --input pairs.jsonl.gz --output clean.jsonl.gz \\\n"
+      "        --rejects unclear.jsonl.gz --min-margin 0.2\n"
+      "    guerdon filter --model DIR --input pairs.jsonl --output mended.jsonl \\\n"
+      "        --flip-below 1 --annotate\n",
+      cli_filter },
     { "tokenize", CLI_CMD_TOKENIZE, "--model DIR [FLAGS] TEXT...\n--model DIR [FLAGS] --input FILE",
       "print the token ids of each text; needs no weights",
       ITEMS

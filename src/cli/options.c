@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,6 +98,18 @@ static int set_size(const cli_flag *flag, const char *value, size_t *slot)
     return CLI_OK;
 }
 
+static int set_number(const cli_flag *flag, const char *value, cli_optional *slot)
+{
+    char *end;
+
+    slot->value = strtod(value, &end);
+    slot->given = 1;
+    if (end != value && !*end && isfinite(slot->value) && !strpbrk(value, "xX"))
+        return CLI_OK;
+    cli_say("--%s is %s; it takes a number, such as 0.5 or -2", flag->name, value);
+    return CLI_USAGE;
+}
+
 static int set_flag(cli_settings *settings, const cli_flag *flag, const char *value)
 {
     char *const slot = (char *)settings + flag->offset;
@@ -105,6 +118,8 @@ static int set_flag(cli_settings *settings, const cli_flag *flag, const char *va
     switch (flag->kind) {
     case CLI_COUNT:
         return set_count(flag, value, (size_t *)(void *)slot);
+    case CLI_NUMBER:
+        return set_number(flag, value, (cli_optional *)(void *)slot);
     case CLI_SIZE:
         return set_size(flag, value, (size_t *)(void *)slot);
     case CLI_WORD:
@@ -154,14 +169,18 @@ static int take_value(const char **value, const cli_flag *flag, int argc, char *
     return CLI_OK;
 }
 
+/* Which flags of the table were there. */
+typedef struct given_flags {
+    char flag[CLI_FLAGS_MAX];
+} given_flags;
+
 /* One flag at argv[*at], with its value. */
 static int parse_flag(cli_settings *settings, const cli_command *command, int argc, char **argv, int *at,
-                      unsigned long *given)
+                      given_flags *given)
 {
     const char *const name = argv[*at] + 2;
     const char *value;
     const cli_flag *flag;
-    unsigned long bit;
 
     if (argv[*at][1] != '-') {
         cli_say("%s is no flag; flags begin with --, and a text that begins with - goes after --", argv[*at]);
@@ -170,20 +189,53 @@ static int parse_flag(cli_settings *settings, const cli_command *command, int ar
     flag = find_flag(command, name, strcspn(name, "="));
     if (!flag)
         return CLI_USAGE;
-    bit = 1UL << (flag - cli_flags);
-    if (*given & bit) {
+    if (given->flag[flag - cli_flags]) {
         cli_say("--%s is given twice", flag->name);
         return CLI_USAGE;
     }
-    *given |= bit;
+    given->flag[flag - cli_flags] = 1;
     if (take_value(&value, flag, argc, argv, at))
         return CLI_USAGE;
     return set_flag(settings, flag, value);
 }
 
+/* GUERDON_MAX_LENGTH for max-length. */
+static const char *from_environment(const cli_flag *flag)
+{
+    char name[64] = "GUERDON_";
+    size_t at = strlen(name);
+    const char *value;
+
+    for (const char *p = flag->name; *p && at + 1 < sizeof name; p++)
+        name[at++] = *p == '-' ? '_' : (char)(*p - 'a' + 'A');
+    name[at] = '\0';
+    value = getenv(name);
+    return value && *value ? value : NULL;
+}
+
+/* Flags that the command line lacks. An empty variable counts as none; a switch is on with 1 and off with 0. */
+static int add_environment(cli_settings *settings, const cli_command *command, const given_flags *given)
+{
+    for (size_t i = 0; i < cli_flag_count; i++) {
+        const cli_flag *const flag = &cli_flags[i];
+        const int wanted = (flag->commands & command->bit) && !given->flag[i] && strcmp(flag->name, "help") != 0;
+        const char *const value = wanted ? from_environment(flag) : NULL;
+
+        if (!value || (flag->kind == CLI_SWITCH && !strcmp(value, "0")))
+            continue;
+        if (flag->kind == CLI_SWITCH && strcmp(value, "1") != 0) {
+            cli_say("the environment says %s for --%s; it takes 1 or 0", value, flag->name);
+            return CLI_USAGE;
+        }
+        if (set_flag(settings, flag, value))
+            return CLI_USAGE;
+    }
+    return CLI_OK;
+}
+
 int cli_parse(cli_settings *settings, const cli_command *command, int argc, char **argv)
 {
-    unsigned long given = 0;
+    given_flags given = { { 0 } };
     int ended = 0;
 
     memset(settings, 0, sizeof *settings);
@@ -204,6 +256,8 @@ int cli_parse(cli_settings *settings, const cli_command *command, int argc, char
             return CLI_USAGE;
         }
     }
+    if (add_environment(settings, command, &given))
+        return CLI_USAGE;
     settings->options.threads = (unsigned)settings->threads;
     settings->options.truncate = (gd_truncate)settings->truncate;
     settings->options.add_eos = (gd_add_eos)settings->add_eos;

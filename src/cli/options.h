@@ -5,19 +5,36 @@
 #include "guerdon.h"
 
 /* Which commands a flag belongs to. */
-enum { CLI_CMD_SCORE = 1, CLI_CMD_TOKENIZE = 2, CLI_CMD_INSPECT = 4, CLI_CMD_BACKENDS = 8, CLI_CMD_BENCH = 16 };
+enum {
+    CLI_CMD_SCORE = 1,
+    CLI_CMD_TOKENIZE = 2,
+    CLI_CMD_INSPECT = 4,
+    CLI_CMD_BACKENDS = 8,
+    CLI_CMD_BENCH = 16,
+    CLI_CMD_RANK = 32,
+    CLI_CMD_FILTER = 64
+};
+
+/* A number that may be any, so that only `given` tells whether it is there. */
+typedef struct cli_optional {
+    int given;
+    double value;
+} cli_optional;
 
 /* Everything that a command line can say.  Zero is the default everywhere but in `format`. */
 typedef struct cli_settings {
     gd_options options;
     const char *input, *output;
     const char *json_file, *report, *only, *from; /* bench */
-    size_t threads, seconds;
+    const char *pairs, *pairs_output;             /* rank */
+    const char *rejects;                          /* filter */
+    cli_optional min_score, min_margin, top_fraction, flip_below;
+    size_t threads, seconds, top, seed;
     int format;       /* -1: not given; else a gd_format */
     int truncate;     /* a gd_truncate */
     int add_eos;      /* a gd_add_eos */
     int share_prefix; /* 0 on, 1 off: the order of the choices */
-    int quiet, json, quick, help;
+    int quiet, json, quick, help, with_texts, annotate;
     size_t text_count;
     char **texts; /* the arguments that aren't flags: points into argv */
 } cli_settings;
@@ -27,6 +44,7 @@ typedef enum cli_kind {
     CLI_WORD,   /* const char *: one of the choices */
     CLI_CHOICE, /* int: the index of the choice */
     CLI_COUNT,  /* size_t: a whole number, at least 1 */
+    CLI_NUMBER, /* cli_optional: any finite number */
     CLI_SIZE,   /* size_t: bytes, with K, M, G or T for powers of 1024 */
     CLI_SWITCH  /* int: 1 when given; takes no value */
 } cli_kind;
@@ -42,11 +60,12 @@ typedef struct cli_flag {
 
 typedef struct cli_command cli_command;
 
+enum { CLI_FLAGS_MAX = 96 };
 extern const cli_flag cli_flags[];
 extern const size_t cli_flag_count;
 
-/* Fills *settings from the arguments after the command's name, which stay the caller's; reorders argv so that
- * the texts stand together.  On a mistake says which, and returns CLI_USAGE. */
+/* Fills *settings from the arguments after the command's name, which stay the caller's, and for flags that are not there
+ * from the environment (GUERDON_MAX_LENGTH for --max-length); reorders argv so that the texts stand together.  On a mistake says which, and returns CLI_USAGE. */
 int cli_parse(cli_settings *settings, const cli_command *command, int argc, char **argv);
 
 #endif

@@ -176,6 +176,13 @@ gd_status gd_writer_ids(gd_writer *w, const gd_record *record, const gd_span *id
     return end(w, truncated, err);
 }
 
+gd_status gd_writer_line(gd_writer *w, const gd_buf *line, gd_error *err)
+{
+    if (line->failed)
+        return gd_fail_memory(err, line->len);
+    return gd_sink_write(w->sink, line->data, line->len, err);
+}
+
 gd_status gd_writer_flush(gd_writer *w, gd_error *err) { return gd_sink_flush(w->sink, err); }
 
 gd_status gd_writer_close(gd_writer *w, gd_error *err)

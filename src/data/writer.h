@@ -2,6 +2,7 @@
 #ifndef GD_DATA_WRITER_H
 #define GD_DATA_WRITER_H
 
+#include "base/buf.h"
 #include "data/record.h"
 #include "data/trie.h"
 #include "guerdon.h"
@@ -28,6 +29,9 @@ gd_status gd_writer_score(gd_writer *w, const gd_record *record, const float *sc
  * {"index":0,"ids":[[1,2],[1,3]]}.  Truncated as above. */
 gd_status gd_writer_ids(gd_writer *w, const gd_record *record, const gd_span *ids, size_t count, bool truncated,
                         gd_error *err);
+
+/* A line that the caller made, with its end. */
+gd_status gd_writer_line(gd_writer *w, const gd_buf *line, gd_error *err);
 
 /* Shows everything so far to whoever waits for it: call it after each batch. */
 gd_status gd_writer_flush(gd_writer *w, gd_error *err);

@@ -157,7 +157,8 @@ typedef struct gd_summary {
 
 /** Text layout of an input file. */
 typedef enum gd_format {
-    GD_FORMAT_JSONL = 0, /**< one object a line: {"text"}, {"prompt","response"} or {"chosen","rejected"} */
+    GD_FORMAT_JSONL = 0, /**< one object a line: {"text"}, {"prompt","response"}, {"chosen","rejected"} or
+                              {"prompt","responses"} */
     GD_FORMAT_TEXT       /**< one text a line */
 } gd_format;
 
@@ -173,7 +174,92 @@ typedef enum gd_format {
 GD_API gd_status gd_score_file(gd_model *model, const char *input, const char *output, gd_format format,
                                const gd_progress *progress, gd_summary *summary, gd_error *err);
 
-/** The same for token ids: {"index":0,"ids":[...]} a line.  Reads the tokenizer's files alone, no weights. */
+/** Which preference pairs gd_rank_file() makes of the answers to one prompt. */
+typedef enum gd_rank_pairs {
+    GD_PAIRS_NONE = 0,
+    GD_PAIRS_BEST_WORST,  /**< one: the best answer and the worst */
+    GD_PAIRS_BEST_RANDOM, /**< one: the best answer, and one drawn from those that score less */
+    GD_PAIRS_ALL          /**< every two answers of different score */
+} gd_rank_pairs;
+
+/** What gd_rank_file() reads and writes.  Start from gd_rank_options_init(). */
+typedef struct gd_rank_options {
+    size_t struct_size;       /**< set by gd_rank_options_init(), so that the struct may grow */
+    const char *input;        /**< as for gd_score_file() */
+    const char *output;       /**< as for gd_score_file() */
+    gd_format format;
+    size_t top;               /**< lines get "top", the indices of so many of the best answers; 0: they don't */
+    int texts;                /**< not 0: lines get "texts", the answers (with `top`, the best ones alone) */
+    gd_rank_pairs pairs;
+    const char *pairs_output; /**< where the pairs go; NULL with GD_PAIRS_NONE */
+    float min_margin;         /**< pairs whose scores differ by less are left out; equal scores make none ever */
+    uint64_t seed;            /**< of GD_PAIRS_BEST_RANDOM: the draw depends on it and the item's index alone */
+} gd_rank_options;
+
+/** Fills *options with the defaults. */
+GD_API void gd_rank_options_init(gd_rank_options *options);
+
+/**
+ * Ranks answers: best-of-N, rejection sampling, and data for DPO and for training reward models.
+ *
+ * Each record is {"prompt": P, "responses": [A, B, ..]}; the prompt is computed once.  A line of the output, in the order
+ * of the input: {"index":0,"scores":[..],"ranks":[..],"best":2,"margin":..,"ties":0,"tokens":[..]}.  Ranks begin at 1,
+ * and equal scores share one; `best` is the index of the best answer, the first one of equals; `margin` is what the best
+ * two differ by (0 with one answer); `ties` is how many answers share the best score, 0 when it stands alone.
+ *
+ * A line of pairs: {"index":0,"prompt":..,"chosen":..,"rejected":..,"margin":..}, prompt and answers as they were read.
+ *
+ * @param progress  NULL, or called after each batch
+ * @param summary   NULL, or what was done, also filled on GD_EITEM and GD_EINTERRUPTED
+ * @return as gd_score_file()
+ */
+GD_API gd_status gd_rank_file(gd_model *model, const gd_rank_options *how, const gd_progress *progress,
+                              gd_summary *summary, gd_error *err);
+
+/** What gd_filter_file() goes by.  A record's margin is a pair's, or what the best two answers to a prompt differ by. */
+typedef enum gd_filter_by {
+    GD_FILTER_MIN_SCORE = 0, /**< keep texts that score `limit` or more; of a pair the chosen one counts, of answers to a
+                                  prompt the best */
+    GD_FILTER_MIN_MARGIN,    /**< keep records whose margin is `limit` or more */
+    GD_FILTER_TOP_FRACTION,  /**< keep this part (0 to 1) of the records, rounded to the nearest number of them: texts by
+                                  score, the others by margin; of equal ones the earlier.  The input is read twice */
+    GD_FILTER_FLIP_BELOW     /**< keep all pairs, and exchange the sides of those whose margin is below -limit: the model
+                                  contradicts their label by more than that */
+} gd_filter_by;
+
+/** What gd_filter_file() reads and writes.  Start from gd_filter_options_init(). */
+typedef struct gd_filter_options {
+    size_t struct_size;   /**< set by gd_filter_options_init(), so that the struct may grow */
+    const char *input;    /**< as for gd_score_file() */
+    const char *output;   /**< the records that are kept */
+    const char *rejects;  /**< those that are not, and those that failed; NULL: nowhere */
+    gd_format format;
+    gd_filter_by by;
+    double limit;
+    int annotate;         /**< not 0: kept lines get a last member "guerdon", with the scores and the margin */
+    /** NULL, or called for each record that failed, with a sentence that names its line. */
+    void (*problem)(void *context, uint64_t index, const char *sentence);
+    void *context;
+} gd_filter_options;
+
+/** Fills *options with the defaults. */
+GD_API void gd_filter_options_init(gd_filter_options *options);
+
+/**
+ * Filters the records of a file by what a reward model says of them.
+ *
+ * A line that is kept or rejected is the input's, byte for byte, but for the values of "chosen" and "rejected" where they
+ * were exchanged, and for the note of `annotate`.
+ *
+ * @param json  {"kept":..,"rejected":..,"flipped":..,"failed":..,"value":"margin","histogram":{"min":..,"max":..,
+ *              "mean":..,"counts":[20 numbers]}}: how the values are spread that were looked at; freed by the caller
+ *              with gd_string_free(); NULL on failure of the whole
+ * @return as gd_score_file()
+ */
+GD_API gd_status gd_filter_file(gd_model *model, const gd_filter_options *how, const gd_progress *progress,
+                                gd_summary *summary, char **json, gd_error *err);
+
+/** As gd_score_file(), for token ids: {"index":0,"ids":[...]} a line.  Reads the tokenizer's files alone, no weights. */
 GD_API gd_status gd_tokenize_file(const gd_options *options, const char *input, const char *output,
                                   gd_format format, const gd_progress *progress, gd_summary *summary,
                                   gd_error *err);

@@ -1,0 +1,134 @@
+/* cmd_filter.c - guerdon filter. */
+#include "cli/run.h"
+
+#include <jansson.h>
+
+enum { TOLD = 10, BAR = 40 };
+
+/* Which one of the four limits is given. */
+static int choose_limit(gd_filter_options *how, const cli_settings *s)
+{
+    const struct {
+        const cli_optional *limit;
+        gd_filter_by by;
+    } limits[] = { { &s->min_score, GD_FILTER_MIN_SCORE },
+                   { &s->min_margin, GD_FILTER_MIN_MARGIN },
+                   { &s->top_fraction, GD_FILTER_TOP_FRACTION },
+                   { &s->flip_below, GD_FILTER_FLIP_BELOW } };
+    int count = 0;
+
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        if (!limits[i].limit->given)
+            continue;
+        how->by = limits[i].by;
+        how->limit = limits[i].limit->value;
+        count++;
+    }
+    if (count == 1)
+        return CLI_OK;
+    cli_say("filter takes one of --min-score, --min-margin, --top-fraction and --flip-below; %s given",
+            count ? "several are" : "none is");
+    return CLI_USAGE;
+}
+
+struct problems {
+    cli_run *run;
+    uint64_t count;
+};
+
+static void on_problem(void *context, uint64_t index, const char *sentence)
+{
+    struct problems *problems = context;
+
+    (void)index;
+    cli_progress_clear(&problems->run->bar);
+    if (problems->count++ < TOLD)
+        cli_say("%s", sentence);
+}
+
+/* A line for each part of the range, with a bar as long as its count. */
+static void draw_histogram(const json_t *histogram, const char *value)
+{
+    const json_t *const counts = json_object_get(histogram, "counts");
+    const double low = json_number_value(json_object_get(histogram, "min"));
+    const double high = json_number_value(json_object_get(histogram, "max"));
+    const size_t bins = json_array_size(counts);
+    json_int_t most = 1;
+
+    for (size_t i = 0; i < bins; i++) {
+        const json_int_t n = json_integer_value(json_array_get(counts, i));
+
+        most = n > most ? n : most;
+    }
+    fprintf(stderr, "%s from, number of items:\n", value);
+    for (size_t i = 0; i < bins; i++) {
+        const json_int_t n = json_integer_value(json_array_get(counts, i));
+        char number[CLI_NUMBER_ROOM];
+
+        fprintf(stderr, "%10.4g %9s ", low + (high - low) * (double)i / (double)bins,
+                cli_number(number, (unsigned long long)n));
+        for (json_int_t k = (n * BAR + most - 1) / most; k > 0; k--)
+            (void)putc('#', stderr);
+        (void)putc('\n', stderr);
+    }
+}
+
+static void show_report(const char *json)
+{
+    json_t *report = json_loads(json, 0, NULL);
+    const json_t *histogram = json_object_get(report, "histogram");
+    char number[3][CLI_NUMBER_ROOM];
+
+    fprintf(stderr, "%s kept, %s rejected, %s flipped\n",
+            cli_number(number[0], (unsigned long long)json_integer_value(json_object_get(report, "kept"))),
+            cli_number(number[1], (unsigned long long)json_integer_value(json_object_get(report, "rejected"))),
+            cli_number(number[2], (unsigned long long)json_integer_value(json_object_get(report, "flipped"))));
+    if (json_is_object(histogram))
+        draw_histogram(histogram, json_string_value(json_object_get(report, "value")));
+    json_decref(report);
+}
+
+static int run_filter(const cli_settings *settings, gd_filter_options *how, cli_run *run)
+{
+    struct problems problems = { run, 0 };
+    gd_error err = { GD_OK, "" };
+    gd_summary summary = { 0 };
+    gd_model *model = NULL;
+    char *json = NULL;
+    gd_status rc = gd_model_open(&model, &settings->options, &err);
+    int status;
+
+    if (rc)
+        return cli_fail(rc, &err);
+    how->problem = on_problem;
+    how->context = &problems;
+    rc = gd_filter_file(model, how, cli_run_watch(run), &summary, &json, &err);
+    gd_model_close(model);
+    if (problems.count > TOLD)
+        cli_say("and %llu more", (unsigned long long)(problems.count - TOLD));
+    status = cli_run_end(run, "filtered", rc, &summary, &err);
+    if (json && !settings->quiet)
+        show_report(json);
+    gd_string_free(json);
+    return status;
+}
+
+int cli_filter(const cli_settings *settings)
+{
+    gd_filter_options how;
+    cli_run run;
+    int status;
+
+    gd_filter_options_init(&how);
+    status = choose_limit(&how, settings);
+    if (!status)
+        status = cli_run_begin(&run, settings);
+    if (status)
+        return status;
+    how.input = run.input;
+    how.output = run.output;
+    how.rejects = settings->rejects;
+    how.format = run.format;
+    how.annotate = settings->annotate;
+    return run_filter(settings, &how, &run);
+}

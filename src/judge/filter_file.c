@@ -1,0 +1,255 @@
+/* filter_file.c - the records of a file that a reward model likes, or dislikes the label of. */
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "data/sink.h"
+#include "judge/filtered.h"
+#include "judge/values.h"
+#include "reward/score_run.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+struct run {
+    const gd_filter_options *how;
+    gd_file_run file;
+    gd_sink *rejects;    /* NULL: they are not wanted */
+    gd_values values;    /* of all records that have one */
+    gd_buf line;
+    uint64_t counts[4];  /* by gd_verdict */
+    /* by GD_FILTER_TOP_FRACTION: of the first pass, for the second */
+    gd_values scores;    /* of the records that have a value, one after the other */
+    uint64_t *index;     /* [values.count] their records */
+    size_t index_room;
+};
+
+static void tell(const struct run *run, const gd_record *record, const char *sentence)
+{
+    if (run->how->problem)
+        run->how->problem(run->how->context, record->index, sentence);
+}
+
+static gd_status put_reject(struct run *run, const gd_record *record, gd_error *err)
+{
+    gd_status rc;
+
+    if (!run->rejects || !record->raw) /* a line that was too long is nowhere */
+        return GD_OK;
+    rc = gd_sink_write(run->rejects, record->raw, record->length, err);
+    return rc ? rc : gd_sink_write(run->rejects, "\n", 1, err);
+}
+
+/* The record can't be filtered: it is told, and goes where nothing is lost. */
+static gd_status fail_record(struct run *run, const gd_record *record, const char *why, bool *failed, gd_error *err)
+{
+    char sentence[200];
+
+    (void)snprintf(sentence, sizeof sentence, "line %" PRIu64 ": %s", record->line, why);
+    tell(run, record, sentence);
+    run->counts[GD_VERDICT_FAIL]++;
+    *failed = true;
+    return put_reject(run, record, err);
+}
+
+static gd_status put_record(struct run *run, const gd_record *record, gd_verdict verdict, const float *scores,
+                            size_t count, bool *failed, gd_error *err)
+{
+    const gd_text raw = { record->raw, record->length };
+    const bool annotate = run->how->annotate;
+
+    gd_buf_clear(&run->line);
+    if (verdict == GD_VERDICT_REJECT) {
+        run->counts[verdict]++;
+        return put_reject(run, record, err);
+    }
+    if (!gd_filtered_line(&run->line, raw, verdict, annotate, record->kind, scores, count))
+        return fail_record(run, record,
+                           annotate ? "only a line that is a JSON object, with its names spelled without escapes, "
+                                      "can be changed"
+                                    : "names that are spelled with escapes can't be changed",
+                           failed, err);
+    run->counts[verdict]++;
+    return gd_writer_line(run->file.writer, &run->line, err);
+}
+
+/* For the second pass. */
+static gd_status remember(struct run *run, const gd_scored *item, gd_error *err)
+{
+    gd_status rc = GD_OK;
+
+    if (!gd_grow((void **)&run->index, &run->index_room, run->values.count, sizeof *run->index))
+        return gd_fail_memory(err, run->values.count * sizeof *run->index);
+    run->index[run->values.count - 1] = item->record.index;
+    for (size_t i = 0; !rc && i < item->count; i++)
+        rc = gd_values_add(&run->scores, item->scores[i], err);
+    return rc;
+}
+
+static gd_status take(void *context, const gd_scored *item, bool *failed, gd_error *err)
+{
+    struct run *run = context;
+    const gd_record *record = &item->record;
+    const gd_filter_by by = run->how->by;
+    const char *why = NULL;
+    float value;
+    gd_status rc;
+
+    if (record->problem) {
+        tell(run, record, record->problem);
+        run->counts[GD_VERDICT_FAIL]++;
+        return put_reject(run, record, err);
+    }
+    if (!gd_filter_value(by, record->kind, item->scores, item->count, &value, &why))
+        return fail_record(run, record, why, failed, err);
+    rc = gd_values_add(&run->values, value, err);
+    if (!rc && by == GD_FILTER_TOP_FRACTION)
+        return remember(run, item, err);
+    return rc ? rc : put_record(run, record, gd_filter_verdict(by, run->how->limit, value), item->scores, item->count,
+                                failed, err);
+}
+
+static gd_status flush(void *context, gd_error *err)
+{
+    struct run *run = context;
+    const gd_status rc = run->rejects ? gd_sink_flush(run->rejects, err) : GD_OK;
+
+    return rc ? rc : gd_writer_flush(run->file.writer, err);
+}
+
+/* ---- the second pass, by GD_FILTER_TOP_FRACTION ---- */
+
+/* Reads the input again, and writes the records that are among the top. */
+static gd_status put_top(struct run *run, const bool *top, gd_error *err)
+{
+    size_t at = 0, score = 0;
+    bool more = true, failed = false;
+    gd_status rc = GD_OK;
+
+    while (!rc && more && at < run->values.count) {
+        gd_record record = { 0 };
+
+        rc = gd_records_next(run->file.records, &record, &more, err);
+        if (!rc && more && record.index == run->index[at]) {
+            rc = put_record(run, &record, top[at] ? GD_VERDICT_KEEP : GD_VERDICT_REJECT, run->scores.value + score,
+                            record.count, &failed, err);
+            score += record.count;
+            at++;
+        }
+        gd_record_free(&record);
+    }
+    if (!rc && at < run->values.count)
+        rc = gd_fail(err, GD_EIO, "%s changed while it was read", run->how->input);
+    run->file.summary->failed += failed;
+    return rc;
+}
+
+static gd_status second_pass(struct run *run, gd_error *err)
+{
+    const double exact = run->how->limit * (double)run->values.count;
+    bool *top = NULL;
+    gd_status rc = gd_values_top(&run->values, (size_t)(exact + 0.5), &top, err);
+
+    gd_records_close(run->file.records);
+    run->file.records = NULL;
+    if (!rc)
+        rc = gd_records_open(&run->file.records, run->how->input, run->how->format, err);
+    if (!rc) {
+        gd_records_keep_raw(run->file.records);
+        rc = put_top(run, top, err);
+    }
+    gd_free(top);
+    return rc;
+}
+
+/* ---- the run ---- */
+
+static gd_status check(const gd_filter_options *how, gd_error *err)
+{
+    if (how->struct_size != sizeof *how)
+        return gd_fail(err, GD_EUSAGE,
+                       "gd_filter_options.struct_size is %zu, but %zu is expected: call gd_filter_options_init() first",
+                       how->struct_size, sizeof *how);
+    if (!how->input || !how->output)
+        return gd_fail(err, GD_EUSAGE, "filter needs an input and an output");
+    if (how->by < GD_FILTER_MIN_SCORE || how->by > GD_FILTER_FLIP_BELOW)
+        return gd_fail(err, GD_EUSAGE, "by is %d, which is no gd_filter_by", (int)how->by);
+    if (!isfinite(how->limit))
+        return gd_fail(err, GD_EUSAGE, "the limit is %g, but a finite number is expected", how->limit);
+    if (how->by == GD_FILTER_TOP_FRACTION && !(how->limit >= 0 && how->limit <= 1))
+        return gd_fail(err, GD_EUSAGE, "the fraction is %g, but 0 to 1 is expected", how->limit);
+    if (how->by == GD_FILTER_TOP_FRACTION && !strcmp(how->input, "-"))
+        return gd_fail(err, GD_EUSAGE, "the top fraction needs a file as input: it is read twice");
+    if (how->rejects && !strcmp(how->rejects, how->output))
+        return gd_fail(err, GD_EUSAGE, "%s is the output and the rejects' file at the same time", how->output);
+    return GD_OK;
+}
+
+static gd_status report_of(const struct run *run, char **json, gd_error *err)
+{
+    static const char *const values[] = { "score", "margin", "score or margin", "margin" };
+    gd_buf out = { 0 };
+    const char *text;
+
+    gd_buf_printf(&out, "{\"kept\":%" PRIu64 ",\"rejected\":%" PRIu64, run->counts[GD_VERDICT_KEEP],
+                  run->counts[GD_VERDICT_REJECT]);
+    gd_buf_printf(&out, ",\"flipped\":%" PRIu64 ",\"failed\":%" PRIu64, run->counts[GD_VERDICT_FLIP],
+                  run->counts[GD_VERDICT_FAIL]);
+    gd_buf_printf(&out, ",\"value\":\"%s\",\"histogram\":", values[run->how->by]);
+    gd_values_histogram(&run->values, &out);
+    gd_buf_str(&out, "}");
+    text = gd_buf_cstr(&out);
+    *json = text ? gd_strdup(text) : NULL;
+    gd_buf_free(&out);
+    return *json ? GD_OK : gd_fail_memory(err, 1024);
+}
+
+void gd_filter_options_init(gd_filter_options *options)
+{
+    *options = (gd_filter_options){ .struct_size = sizeof *options };
+}
+
+static gd_status filter(struct run *run, gd_model *model, gd_error *err)
+{
+    const gd_filter_options *how = run->how;
+    gd_score_run scoring = { .model = model, .file = &run->file, .take = take, .flush = flush, .context = run };
+    gd_status rc = GD_OK;
+
+    if (how->rejects)
+        rc = gd_sink_open(&run->rejects, how->rejects, how->input, err);
+    if (!rc)
+        rc = gd_file_run_open(&run->file, how->input, how->output, how->format, err);
+    if (!rc) {
+        gd_records_keep_raw(run->file.records);
+        rc = gd_score_run_all(&scoring, err);
+    }
+    if (!rc && how->by == GD_FILTER_TOP_FRACTION)
+        rc = second_pass(run, err);
+    return rc;
+}
+
+gd_status gd_filter_file(gd_model *model, const gd_filter_options *how, const gd_progress *progress,
+                         gd_summary *summary, char **json, gd_error *err)
+{
+    struct run run = { .how = how };
+    gd_status rc = check(how, err), closed;
+
+    *json = NULL;
+    gd_file_run_init(&run.file, progress, summary);
+    if (rc)
+        return rc;
+    rc = filter(&run, model, err);
+    closed = gd_sink_close(run.rejects, err);
+    rc = gd_file_run_close(&run.file, rc ? rc : closed, err);
+    if (!rc || rc == GD_EITEM || rc == GD_EINTERRUPTED) {
+        const gd_status told = report_of(&run, json, err);
+
+        rc = told ? told : rc;
+    }
+    gd_values_free(&run.values);
+    gd_values_free(&run.scores);
+    gd_free(run.index);
+    gd_buf_free(&run.line);
+    return rc;
+}

@@ -1,0 +1,88 @@
+/* filtered.c - the line that filter writes. */
+#include "judge/filtered.h"
+
+#include "judge/members.h"
+
+static void put(gd_buf *out, const char *from, const char *to) { gd_buf_bytes(out, from, (size_t)(to - from)); }
+
+/* The line with the values of chosen and rejected exchanged. */
+static bool put_flipped(gd_buf *out, gd_text raw)
+{
+    gd_text chosen, rejected, first, second;
+
+    if (!gd_member_find(raw, "chosen", &chosen) || !gd_member_find(raw, "rejected", &rejected))
+        return false;
+    first = chosen.data < rejected.data ? chosen : rejected;
+    second = chosen.data < rejected.data ? rejected : chosen;
+    put(out, raw.data, first.data);
+    gd_buf_bytes(out, second.data, second.len);
+    put(out, first.data + first.len, second.data);
+    gd_buf_bytes(out, first.data, first.len);
+    put(out, second.data + second.len, raw.data + raw.len);
+    return true;
+}
+
+static void put_float(gd_buf *out, const char *name, float value)
+{
+    gd_buf_printf(out, "\"%s\":", name);
+    gd_buf_json_float(out, value);
+}
+
+/* "guerdon":{..} with what `guerdon score` says of such a record; a flipped pair is described as it stands now. */
+static void put_note(gd_buf *out, gd_verdict verdict, gd_record_kind kind, const float *scores, size_t count)
+{
+    const bool flipped = verdict == GD_VERDICT_FLIP;
+
+    gd_buf_str(out, "\"guerdon\":{");
+    if (kind == GD_RECORD_TEXT)
+        put_float(out, "score", scores[0]);
+    if (kind == GD_RECORD_PAIR) {
+        put_float(out, "chosen", scores[flipped]);
+        gd_buf_str(out, ",");
+        put_float(out, "rejected", scores[!flipped]);
+        gd_buf_str(out, ",");
+        put_float(out, "margin", scores[flipped] - scores[!flipped]);
+    }
+    for (size_t i = 0; kind == GD_RECORD_ANSWERS && i < count; i++) {
+        gd_buf_str(out, i ? "," : "\"scores\":[");
+        gd_buf_json_float(out, scores[i]);
+    }
+    gd_buf_str(out, kind == GD_RECORD_ANSWERS ? "]}" : flipped ? ",\"flipped\":true}" : "}");
+}
+
+/* The object with a note as its last member. */
+static bool put_noted(gd_buf *out, gd_text object, gd_verdict verdict, gd_record_kind kind, const float *scores,
+                      size_t count)
+{
+    bool empty;
+    const char *const brace = gd_member_end(object, &empty);
+
+    if (!brace)
+        return false;
+    put(out, object.data, brace);
+    gd_buf_str(out, empty ? "" : ",");
+    put_note(out, verdict, kind, scores, count);
+    put(out, brace, object.data + object.len);
+    return true;
+}
+
+bool gd_filtered_line(gd_buf *out, gd_text raw, gd_verdict verdict, bool annotate, gd_record_kind kind,
+                      const float *scores, size_t count)
+{
+    gd_buf flipped = { 0 };
+    gd_text line = raw;
+    bool fine = true;
+
+    if (verdict == GD_VERDICT_FLIP) {
+        fine = put_flipped(&flipped, raw);
+        line = (gd_text){ flipped.data, flipped.len };
+    }
+    if (fine && annotate)
+        fine = put_noted(out, line, verdict, kind, scores, count);
+    else if (fine)
+        gd_buf_bytes(out, line.data, line.len);
+    gd_buf_str(out, "\n");
+    out->failed |= flipped.failed;
+    gd_buf_free(&flipped);
+    return fine;
+}

@@ -1,0 +1,83 @@
+/* members.c - where the members of a JSON object lie in its text. */
+#include "judge/members.h"
+
+#include <string.h>
+
+static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+
+static const char *skip_space(const char *p, const char *end)
+{
+    while (p < end && is_space(*p))
+        p++;
+    return p;
+}
+
+/* Behind the string that begins at p. */
+static const char *skip_string(const char *p, const char *end)
+{
+    for (p++; p < end && *p != '"'; p++)
+        p += *p == '\\';
+    return p < end ? p + 1 : end;
+}
+
+/* Behind the value that begins at p: brackets are counted, what is in strings is not. */
+static const char *skip_value(const char *p, const char *end)
+{
+    size_t depth = 0;
+
+    while (p < end) {
+        if (*p == '"') {
+            p = skip_string(p, end);
+            if (depth == 0)
+                return p;
+            continue;
+        }
+        if (depth == 0 && (*p == ',' || *p == '}' || *p == ']' || is_space(*p)))
+            return p;
+        depth += *p == '{' || *p == '[';
+        depth -= *p == '}' || *p == ']';
+        p++;
+        if (depth == 0 && (p[-1] == '}' || p[-1] == ']'))
+            return p;
+    }
+    return end;
+}
+
+bool gd_member_find(gd_text text, const char *key, gd_text *value)
+{
+    const char *const end = text.data + text.len, *p = skip_space(text.data, end);
+    const size_t len = strlen(key);
+
+    if (p == end || *p != '{')
+        return false;
+    for (p = skip_space(p + 1, end); p < end && *p == '"'; p = skip_space(p + 1, end)) {
+        const char *const name = p + 1, *begin;
+
+        p = skip_string(p, end);
+        begin = skip_space(p, end);
+        if (begin == end || *begin != ':')
+            return false;
+        begin = skip_space(begin + 1, end);
+        *value = (gd_text){ begin, (size_t)(skip_value(begin, end) - begin) };
+        if ((size_t)(p - 1 - name) == len && !memcmp(name, key, len))
+            return true;
+        p = skip_space(begin + value->len, end);
+        if (p == end || *p != ',')
+            return false;
+    }
+    return false;
+}
+
+const char *gd_member_end(gd_text text, bool *empty)
+{
+    const char *end = text.data + text.len, *p;
+
+    while (end > text.data && end[-1] != '}')
+        end--;
+    if (end == text.data)
+        return NULL;
+    for (p = end - 1; p > text.data && is_space(p[-1]); p--)
+        ;
+    *empty = p > text.data && p[-1] == '{' && skip_space(text.data, p) == p - 1;
+    return end - 1;
+}

@@ -1,0 +1,96 @@
+/* preference.c - pairs of a better and a worse answer, made from ranked ones. */
+#include "judge/preference.h"
+
+#include <inttypes.h>
+
+static int append(const char *bytes, size_t len, void *out)
+{
+    gd_buf_bytes(out, bytes, len);
+    return 0;
+}
+
+void gd_put_json(gd_buf *out, const json_t *value)
+{
+    if (json_is_string(value))
+        gd_buf_json_string(out, json_string_value(value), json_string_length(value));
+    else if (json_dump_callback(value, append, out, JSON_COMPACT | JSON_ENCODE_ANY))
+        out->failed = true;
+}
+
+/* An answer beside a prompt that is a conversation is the assistant's turn: one turn, as trainers want both alike. */
+static void put_answer(gd_buf *out, const json_t *prompt, const json_t *answer)
+{
+    const bool turn = json_is_array(prompt) && json_is_string(answer);
+
+    gd_buf_str(out, turn ? "[{\"role\":\"assistant\",\"content\":" : "");
+    gd_put_json(out, answer);
+    gd_buf_str(out, turn ? "}]" : "");
+}
+
+/* One pair, if it is far enough apart. */
+static size_t put_pair(gd_buf *out, const gd_preference *how, uint64_t index, const json_t *object, const float *scores,
+                       size_t chosen, size_t rejected)
+{
+    const json_t *const prompt = json_object_get(object, "prompt"), *const answers = json_object_get(object, "responses");
+    const float margin = scores[chosen] - scores[rejected];
+
+    if (!(margin > 0) || margin < how->min_margin)
+        return 0;
+    gd_buf_printf(out, "{\"index\":%" PRIu64 ",\"prompt\":", index);
+    gd_put_json(out, prompt);
+    gd_buf_str(out, ",\"chosen\":");
+    put_answer(out, prompt, json_array_get(answers, chosen));
+    gd_buf_str(out, ",\"rejected\":");
+    put_answer(out, prompt, json_array_get(answers, rejected));
+    gd_buf_str(out, ",\"margin\":");
+    gd_buf_json_float(out, margin);
+    gd_buf_str(out, "}\n");
+    return 1;
+}
+
+/* A number that depends on the seed and the item alone (the finaliser of SplitMix64), so that a run that goes on
+ * behind an interruption draws what it would have drawn. */
+static uint64_t draw(uint64_t seed, uint64_t index)
+{
+    uint64_t z = seed + (index + 1) * 0x9E3779B97F4A7C15u;
+
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ z >> 27) * 0x94D049BB133111EBu;
+    return z ^ z >> 31;
+}
+
+/* The best one against one of those that are worse. */
+static size_t put_random(gd_buf *out, const gd_preference *how, uint64_t index, const json_t *object,
+                         const gd_ranking *ranking, const float *scores)
+{
+    const size_t first = ranking->ties ? ranking->ties : 1, worse = ranking->count - first;
+
+    if (worse == 0)
+        return 0;
+    return put_pair(out, how, index, object, scores, ranking->order[0],
+                    ranking->order[first + draw(how->seed, index) % worse]);
+}
+
+static size_t put_all(gd_buf *out, const gd_preference *how, uint64_t index, const json_t *object,
+                      const gd_ranking *ranking, const float *scores)
+{
+    size_t count = 0;
+
+    for (size_t better = 0; better < ranking->count; better++)
+        for (size_t worse = better + 1; worse < ranking->count; worse++)
+            count += put_pair(out, how, index, object, scores, ranking->order[better], ranking->order[worse]);
+    return count;
+}
+
+size_t gd_preference_lines(gd_buf *out, const gd_preference *how, uint64_t index, const json_t *object,
+                           const gd_ranking *ranking, const float *scores)
+{
+    switch (how->pairs) {
+    case GD_PAIRS_BEST_WORST:
+        return put_pair(out, how, index, object, scores, ranking->order[0], ranking->order[ranking->count - 1]);
+    case GD_PAIRS_BEST_RANDOM: return put_random(out, how, index, object, ranking, scores);
+    case GD_PAIRS_ALL: return put_all(out, how, index, object, ranking, scores);
+    case GD_PAIRS_NONE: break;
+    }
+    return 0;
+}

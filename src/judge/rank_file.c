@@ -1,0 +1,170 @@
+/* rank_file.c - the answers of a file's records, ranked. */
+#include "base/buf.h"
+#include "base/error.h"
+#include "data/sink.h"
+#include "judge/preference.h"
+#include "judge/ranking.h"
+#include "reward/score_run.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+struct run {
+    const gd_rank_options *how;
+    gd_preference preference;
+    gd_file_run file;
+    gd_sink *pairs; /* NULL: none are wanted */
+    gd_ranking ranking;
+    gd_buf line;
+};
+
+static void put_sizes(gd_buf *line, const char *name, const size_t *numbers, size_t count)
+{
+    gd_buf_printf(line, ",\"%s\":[", name);
+    for (size_t i = 0; i < count; i++)
+        gd_buf_printf(line, "%s%zu", i ? "," : "", numbers[i]);
+    gd_buf_str(line, "]");
+}
+
+static size_t top_count(const struct run *run)
+{
+    const size_t count = run->ranking.count, top = run->how->top;
+
+    return top && top < count ? top : count;
+}
+
+/* The answers themselves: of the best ones, in their order, or of all, in the input's. */
+static void put_texts(struct run *run, const json_t *object)
+{
+    const json_t *const answers = json_object_get(object, "responses");
+
+    gd_buf_str(&run->line, ",\"texts\":[");
+    for (size_t i = 0; i < top_count(run); i++) {
+        gd_buf_str(&run->line, i ? "," : "");
+        gd_put_json(&run->line, json_array_get(answers, run->how->top ? run->ranking.order[i] : i));
+    }
+    gd_buf_str(&run->line, "]");
+}
+
+static void put_line(struct run *run, const gd_scored *item)
+{
+    const gd_ranking *ranking = &run->ranking;
+    gd_buf *line = &run->line;
+
+    gd_buf_clear(line);
+    gd_buf_printf(line, "{\"index\":%" PRIu64 ",\"scores\":[", item->record.index);
+    for (size_t i = 0; i < item->count; i++) {
+        gd_buf_str(line, i ? "," : "");
+        gd_buf_json_float(line, item->scores[i]);
+    }
+    gd_buf_str(line, "]");
+    put_sizes(line, "ranks", ranking->ranks, ranking->count);
+    gd_buf_printf(line, ",\"best\":%zu,\"margin\":", ranking->order[0]);
+    gd_buf_json_float(line, ranking->margin);
+    gd_buf_printf(line, ",\"ties\":%zu", ranking->ties);
+    if (run->how->top)
+        put_sizes(line, "top", ranking->order, top_count(run));
+    if (run->how->texts)
+        put_texts(run, item->record.object);
+    put_sizes(line, "tokens", item->tokens, item->count);
+    gd_buf_str(line, item->truncated ? ",\"truncated\":true}\n" : "}\n");
+}
+
+static gd_status write_pairs(struct run *run, const gd_scored *item, gd_error *err)
+{
+    gd_buf_clear(&run->line);
+    (void)gd_preference_lines(&run->line, &run->preference, item->record.index, item->record.object, &run->ranking,
+                              item->scores);
+    if (run->line.failed)
+        return gd_fail_memory(err, run->line.len);
+    return gd_sink_write(run->pairs, run->line.data, run->line.len, err);
+}
+
+/* A record of another kind, or one whose scores are no numbers, gets an error line. */
+static gd_status refuse(struct run *run, const gd_scored *item, const char *why, bool *failed, gd_error *err)
+{
+    char sentence[200];
+
+    *failed = true;
+    (void)snprintf(sentence, sizeof sentence, "line %" PRIu64 ": %s", item->record.line, why);
+    return gd_writer_error(run->file.writer, item->record.index, sentence, err);
+}
+
+static gd_status take(void *context, const gd_scored *item, bool *failed, gd_error *err)
+{
+    struct run *run = context;
+    gd_status rc;
+
+    if (item->record.problem)
+        return gd_writer_error(run->file.writer, item->record.index, item->record.problem, err);
+    if (item->record.kind != GD_RECORD_ANSWERS)
+        return refuse(run, item, "rank takes \"prompt\" with \"responses\", a list of answers", failed, err);
+    for (size_t i = 0; i < item->count; i++)
+        if (!isfinite(item->scores[i]) || !isfinite(item->scores[i] - item->scores[0]))
+            return refuse(run, item, "the scores are not finite numbers", failed, err);
+    rc = gd_ranking_make(&run->ranking, item->scores, item->count, err);
+    if (!rc && run->pairs)
+        rc = write_pairs(run, item, err);
+    if (rc)
+        return rc;
+    put_line(run, item);
+    return gd_writer_line(run->file.writer, &run->line, err);
+}
+
+static gd_status flush(void *context, gd_error *err)
+{
+    struct run *run = context;
+    const gd_status rc = run->pairs ? gd_sink_flush(run->pairs, err) : GD_OK;
+
+    return rc ? rc : gd_writer_flush(run->file.writer, err);
+}
+
+static gd_status check(const gd_rank_options *how, gd_error *err)
+{
+    if (how->struct_size != sizeof *how)
+        return gd_fail(err, GD_EUSAGE,
+                       "gd_rank_options.struct_size is %zu, but %zu is expected: call gd_rank_options_init() first",
+                       how->struct_size, sizeof *how);
+    if (!how->input || !how->output)
+        return gd_fail(err, GD_EUSAGE, "rank needs an input and an output");
+    if (how->pairs < GD_PAIRS_NONE || how->pairs > GD_PAIRS_ALL)
+        return gd_fail(err, GD_EUSAGE, "pairs is %d, which is no gd_rank_pairs", (int)how->pairs);
+    if ((how->pairs != GD_PAIRS_NONE) != (how->pairs_output != NULL))
+        return gd_fail(err, GD_EUSAGE, "pairs and pairs_output belong together");
+    if (how->pairs_output && !strcmp(how->pairs_output, how->output))
+        return gd_fail(err, GD_EUSAGE, "%s is the output and the pairs' output at the same time", how->output);
+    if (!(how->min_margin >= 0))
+        return gd_fail(err, GD_EUSAGE, "min_margin is %g, but 0 or more is expected", (double)how->min_margin);
+    return GD_OK;
+}
+
+void gd_rank_options_init(gd_rank_options *options)
+{
+    *options = (gd_rank_options){ .struct_size = sizeof *options };
+}
+
+gd_status gd_rank_file(gd_model *model, const gd_rank_options *how, const gd_progress *progress, gd_summary *summary,
+                       gd_error *err)
+{
+    struct run run = { .how = how };
+    gd_score_run scoring = { .model = model, .file = &run.file, .take = take, .flush = flush, .context = &run };
+    gd_status rc = check(how, err), closed;
+
+    gd_file_run_init(&run.file, progress, summary);
+    if (rc)
+        return rc;
+    run.preference = (gd_preference){ how->pairs, how->min_margin, how->seed };
+    scoring.keep_fields = how->texts || how->pairs;
+    if (how->pairs_output)
+        rc = gd_sink_open(&run.pairs, how->pairs_output, how->input, err);
+    if (!rc)
+        rc = gd_file_run_open(&run.file, how->input, how->output, how->format, err);
+    if (!rc)
+        rc = gd_score_run_all(&scoring, err);
+    closed = gd_sink_close(run.pairs, rc ? NULL : err);
+    rc = gd_file_run_close(&run.file, rc ? rc : closed, err);
+    gd_ranking_free(&run.ranking);
+    gd_buf_free(&run.line);
+    return rc;
+}

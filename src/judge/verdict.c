@@ -1,0 +1,71 @@
+/* verdict.c - what filter makes of one scored record. */
+#include "judge/verdict.h"
+
+#include <math.h>
+
+/* The best of the scores, and the one behind it. */
+static void best_two(const float *scores, size_t count, float *best, float *second)
+{
+    *best = *second = -INFINITY;
+    for (size_t i = 0; i < count; i++) {
+        const float lower = scores[i] > *best ? *best : scores[i];
+
+        *second = lower > *second ? lower : *second;
+        *best = scores[i] > *best ? scores[i] : *best;
+    }
+}
+
+static float margin_of(gd_record_kind kind, const float *scores, size_t count)
+{
+    float best, second;
+
+    if (kind == GD_RECORD_PAIR)
+        return scores[0] - scores[1];
+    best_two(scores, count, &best, &second);
+    return best - second;
+}
+
+static float score_of(gd_record_kind kind, const float *scores, size_t count)
+{
+    float best, second;
+
+    if (kind != GD_RECORD_ANSWERS)
+        return scores[0];
+    best_two(scores, count, &best, &second);
+    return best;
+}
+
+/* Why a record of this kind can't be looked at in this way, or NULL. */
+static const char *misfit(gd_filter_by by, gd_record_kind kind, size_t count)
+{
+    if (by == GD_FILTER_FLIP_BELOW && kind != GD_RECORD_PAIR)
+        return "only a pair, \"chosen\" with \"rejected\", can be flipped";
+    if (by == GD_FILTER_MIN_MARGIN && kind == GD_RECORD_TEXT)
+        return "a single text has no margin; a pair or answers to a prompt have";
+    if (by != GD_FILTER_MIN_SCORE && kind == GD_RECORD_ANSWERS && count < 2)
+        return "a single answer has no margin; two or more have";
+    return NULL;
+}
+
+bool gd_filter_value(gd_filter_by by, gd_record_kind kind, const float *scores, size_t count, float *value,
+                     const char **why)
+{
+    *why = misfit(by, kind, count);
+    if (*why)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite(scores[i]))
+            *why = "a score is no finite number";
+    *value = by == GD_FILTER_MIN_SCORE || kind == GD_RECORD_TEXT ? score_of(kind, scores, count)
+                                                                : margin_of(kind, scores, count);
+    if (!*why && !isfinite(*value))
+        *why = "the margin is no finite number";
+    return !*why;
+}
+
+gd_verdict gd_filter_verdict(gd_filter_by by, double limit, float value)
+{
+    if (by == GD_FILTER_FLIP_BELOW)
+        return (double)value < -limit ? GD_VERDICT_FLIP : GD_VERDICT_KEEP;
+    return (double)value >= limit ? GD_VERDICT_KEEP : GD_VERDICT_REJECT;
+}
