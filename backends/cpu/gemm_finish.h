@@ -25,11 +25,17 @@ static inline void gd_gemm_finish_rows(const gd_gemm_finish *f)
             for (size_t c = 0; c < GD_GEMM_PANEL; c++)
                 y[c] = fmaf(f->scale, f->lora[r * GD_GEMM_PANEL + c], y[c]);
         if (f->dtype == GD_F32) {
-            memcpy((float *)f->y + r * f->stride, y, f->cols * sizeof *y);
+            if (f->cols == GD_GEMM_PANEL)
+                memcpy((float *)f->y + r * f->stride, y, sizeof y);
+            else
+                memcpy((float *)f->y + r * f->stride, y, f->cols * sizeof *y);
         } else {
             for (size_t c = 0; c < GD_GEMM_PANEL; c++)
                 half[c] = gd_bf16_from_f32(y[c]);
-            memcpy((gd_bf16 *)f->y + r * f->stride, half, f->cols * sizeof *half);
+            if (f->cols == GD_GEMM_PANEL)
+                memcpy((gd_bf16 *)f->y + r * f->stride, half, sizeof half);
+            else
+                memcpy((gd_bf16 *)f->y + r * f->stride, half, f->cols * sizeof *half);
         }
     }
 }

@@ -26,7 +26,8 @@ const cli_command cli_commands[] = {
       "        --output scores.jsonl --max-length 512 --truncate left\n"
       "    zcat texts.jsonl.gz | guerdon score --model org/name --precision fp32\n",
       cli_score },
-    { "rank", CLI_CMD_RANK, "--model DIR [FLAGS] --input FILE", "rank the answers to each prompt, and make preference pairs",
+    { "rank", CLI_CMD_RANK, "--model DIR [FLAGS] --input FILE",
+      "rank the answers to each prompt, and make preference pairs",
       "A line of the input is {\"prompt\":..,\"responses\":[..]}. The prompt is computed once.\n"
       "The output has a line for each, in the same order:\n"
       "    {\"index\":0,\"scores\":[..],\"ranks\":[2,1],\"best\":1,\"margin\":0.5,\"ties\":0,\n"

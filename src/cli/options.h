@@ -64,8 +64,9 @@ enum { CLI_FLAGS_MAX = 96 };
 extern const cli_flag cli_flags[];
 extern const size_t cli_flag_count;
 
-/* Fills *settings from the arguments after the command's name, which stay the caller's, and for flags that are not there
- * from the environment (GUERDON_MAX_LENGTH for --max-length); reorders argv so that the texts stand together.  On a mistake says which, and returns CLI_USAGE. */
+/* Fills *settings from the arguments after the command's name, which stay the caller's, and from the environment for
+ * flags that are not there (GUERDON_MAX_LENGTH for --max-length); reorders argv so that the texts stand together.  On a
+ * mistake says which, and returns CLI_USAGE. */
 int cli_parse(cli_settings *settings, const cli_command *command, int argc, char **argv);
 
 #endif

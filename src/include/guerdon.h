@@ -221,10 +221,10 @@ typedef enum gd_filter_by {
     GD_FILTER_MIN_SCORE = 0, /**< keep texts that score `limit` or more; of a pair the chosen one counts, of answers to a
                                   prompt the best */
     GD_FILTER_MIN_MARGIN,    /**< keep records whose margin is `limit` or more */
-    GD_FILTER_TOP_FRACTION,  /**< keep this part (0 to 1) of the records, rounded to the nearest number of them: texts by
-                                  score, the others by margin; of equal ones the earlier.  The input is read twice */
-    GD_FILTER_FLIP_BELOW     /**< keep all pairs, and exchange the sides of those whose margin is below -limit: the model
-                                  contradicts their label by more than that */
+    GD_FILTER_TOP_FRACTION,  /**< keep this part (0 to 1) of the records, rounded to the nearest number of them: texts
+                                  by score, the others by margin; of equal ones the earlier.  The input is read twice */
+    GD_FILTER_FLIP_BELOW     /**< keep all pairs, and exchange the sides of those whose margin is below -limit: the
+                                  model contradicts their label by more than that */
 } gd_filter_by;
 
 /** What gd_filter_file() reads and writes.  Start from gd_filter_options_init(). */
@@ -248,8 +248,8 @@ GD_API void gd_filter_options_init(gd_filter_options *options);
 /**
  * Filters the records of a file by what a reward model says of them.
  *
- * A line that is kept or rejected is the input's, byte for byte, but for the values of "chosen" and "rejected" where they
- * were exchanged, and for the note of `annotate`.
+ * A line that is kept or rejected is the input's, byte for byte, but for the values of "chosen" and "rejected" where
+ * they were exchanged, and for the note of `annotate`.
  *
  * @param json  {"kept":..,"rejected":..,"flipped":..,"failed":..,"value":"margin","histogram":{"min":..,"max":..,
  *              "mean":..,"counts":[20 numbers]}}: how the values are spread that were looked at; freed by the caller
@@ -259,7 +259,7 @@ GD_API void gd_filter_options_init(gd_filter_options *options);
 GD_API gd_status gd_filter_file(gd_model *model, const gd_filter_options *how, const gd_progress *progress,
                                 gd_summary *summary, char **json, gd_error *err);
 
-/** As gd_score_file(), for token ids: {"index":0,"ids":[...]} a line.  Reads the tokenizer's files alone, no weights. */
+/** As gd_score_file(), for token ids: {"index":0,"ids":[...]} a line.  Reads the tokenizer's files, but no weights. */
 GD_API gd_status gd_tokenize_file(const gd_options *options, const char *input, const char *output,
                                   gd_format format, const gd_progress *progress, gd_summary *summary,
                                   gd_error *err);

@@ -21,14 +21,24 @@ struct run {
     uint64_t counts[4];  /* by gd_verdict */
     /* by GD_FILTER_TOP_FRACTION: of the first pass, for the second */
     gd_values scores;    /* of the records that have a value, one after the other */
-    uint64_t *index;     /* [values.count] their records */
-    size_t index_room;
+    struct indices {
+        uint64_t *index;
+        size_t count, room;
+    } found, failed;     /* records that have a value, [values.count], and those that have none */
 };
 
 static void tell(const struct run *run, const gd_record *record, const char *sentence)
 {
     if (run->how->problem)
         run->how->problem(run->how->context, record->index, sentence);
+}
+
+static gd_status add_index(struct indices *list, uint64_t index, gd_error *err)
+{
+    if (!gd_grow((void **)&list->index, &list->room, list->count + 1, sizeof *list->index))
+        return gd_fail_memory(err, (list->count + 1) * sizeof *list->index);
+    list->index[list->count++] = index;
+    return GD_OK;
 }
 
 static gd_status put_reject(struct run *run, const gd_record *record, gd_error *err)
@@ -42,15 +52,22 @@ static gd_status put_reject(struct run *run, const gd_record *record, gd_error *
 }
 
 /* The record can't be filtered: it is told, and goes where nothing is lost. */
-static gd_status fail_record(struct run *run, const gd_record *record, const char *why, bool *failed, gd_error *err)
+static gd_status fail_record(struct run *run, const gd_record *record, const char *sentence, gd_error *err)
+{
+    tell(run, record, sentence);
+    run->counts[GD_VERDICT_FAIL]++;
+    if (run->how->by == GD_FILTER_TOP_FRACTION && run->file.records)
+        return add_index(&run->failed, record->index, err); /* its turn comes */
+    return put_reject(run, record, err);
+}
+
+static gd_status fail_line(struct run *run, const gd_record *record, const char *why, bool *failed, gd_error *err)
 {
     char sentence[200];
 
     (void)snprintf(sentence, sizeof sentence, "line %" PRIu64 ": %s", record->line, why);
-    tell(run, record, sentence);
-    run->counts[GD_VERDICT_FAIL]++;
     *failed = true;
-    return put_reject(run, record, err);
+    return fail_record(run, record, sentence, err);
 }
 
 static gd_status put_record(struct run *run, const gd_record *record, gd_verdict verdict, const float *scores,
@@ -65,11 +82,11 @@ static gd_status put_record(struct run *run, const gd_record *record, gd_verdict
         return put_reject(run, record, err);
     }
     if (!gd_filtered_line(&run->line, raw, verdict, annotate, record->kind, scores, count))
-        return fail_record(run, record,
-                           annotate ? "only a line that is a JSON object, with its names spelled without escapes, "
-                                      "can be changed"
-                                    : "names that are spelled with escapes can't be changed",
-                           failed, err);
+        return fail_line(run, record,
+                         annotate ? "only a line that is a JSON object, with its names spelled without escapes, "
+                                    "can be changed"
+                                  : "names that are spelled with escapes can't be changed",
+                         failed, err);
     run->counts[verdict]++;
     return gd_writer_line(run->file.writer, &run->line, err);
 }
@@ -77,11 +94,8 @@ static gd_status put_record(struct run *run, const gd_record *record, gd_verdict
 /* For the second pass. */
 static gd_status remember(struct run *run, const gd_scored *item, gd_error *err)
 {
-    gd_status rc = GD_OK;
+    gd_status rc = add_index(&run->found, item->record.index, err);
 
-    if (!gd_grow((void **)&run->index, &run->index_room, run->values.count, sizeof *run->index))
-        return gd_fail_memory(err, run->values.count * sizeof *run->index);
-    run->index[run->values.count - 1] = item->record.index;
     for (size_t i = 0; !rc && i < item->count; i++)
         rc = gd_values_add(&run->scores, item->scores[i], err);
     return rc;
@@ -96,13 +110,10 @@ static gd_status take(void *context, const gd_scored *item, bool *failed, gd_err
     float value;
     gd_status rc;
 
-    if (record->problem) {
-        tell(run, record, record->problem);
-        run->counts[GD_VERDICT_FAIL]++;
-        return put_reject(run, record, err);
-    }
+    if (record->problem)
+        return fail_record(run, record, record->problem, err);
     if (!gd_filter_value(by, record->kind, item->scores, item->count, &value, &why))
-        return fail_record(run, record, why, failed, err);
+        return fail_line(run, record, why, failed, err);
     rc = gd_values_add(&run->values, value, err);
     if (!rc && by == GD_FILTER_TOP_FRACTION)
         return remember(run, item, err);
@@ -120,45 +131,72 @@ static gd_status flush(void *context, gd_error *err)
 
 /* ---- the second pass, by GD_FILTER_TOP_FRACTION ---- */
 
-/* Reads the input again, and writes the records that are among the top. */
-static gd_status put_top(struct run *run, const bool *top, gd_error *err)
+/* How far the second pass is. */
+struct place {
+    const bool *top;              /* [found.count] */
+    size_t found, failed, scores; /* of each list, what was used */
+};
+
+static bool is_next(const struct indices *list, size_t at, const gd_record *record)
 {
-    size_t at = 0, score = 0;
-    bool more = true, failed = false;
+    return at < list->count && list->index[at] == record->index;
+}
+
+static gd_status put_again(struct run *run, const gd_record *record, struct place *at, gd_error *err)
+{
+    bool failed = false;
     gd_status rc = GD_OK;
 
-    while (!rc && more && at < run->values.count) {
+    if (is_next(&run->failed, at->failed, record)) {
+        at->failed++;
+        return put_reject(run, record, err);
+    }
+    if (!is_next(&run->found, at->found, record)) /* it was dropped */
+        return GD_OK;
+    rc = put_record(run, record, at->top[at->found] ? GD_VERDICT_KEEP : GD_VERDICT_REJECT,
+                    run->scores.value + at->scores, record->count, &failed, err);
+    at->found++;
+    at->scores += record->count;
+    run->file.summary->failed += failed;
+    return rc;
+}
+
+/* Reads the input again, and puts each record where it belongs. */
+static gd_status put_all(struct run *run, gd_records *records, const bool *top, gd_error *err)
+{
+    struct place at = { .top = top };
+    bool more = true;
+    gd_status rc = GD_OK;
+
+    while (!rc && more) {
         gd_record record = { 0 };
 
-        rc = gd_records_next(run->file.records, &record, &more, err);
-        if (!rc && more && record.index == run->index[at]) {
-            rc = put_record(run, &record, top[at] ? GD_VERDICT_KEEP : GD_VERDICT_REJECT, run->scores.value + score,
-                            record.count, &failed, err);
-            score += record.count;
-            at++;
-        }
+        rc = gd_records_next(records, &record, &more, err);
+        if (!rc && more)
+            rc = put_again(run, &record, &at, err);
         gd_record_free(&record);
     }
-    if (!rc && at < run->values.count)
+    if (!rc && (at.found < run->found.count || at.failed < run->failed.count))
         rc = gd_fail(err, GD_EIO, "%s changed while it was read", run->how->input);
-    run->file.summary->failed += failed;
     return rc;
 }
 
 static gd_status second_pass(struct run *run, gd_error *err)
 {
     const double exact = run->how->limit * (double)run->values.count;
+    gd_records *records = NULL;
     bool *top = NULL;
     gd_status rc = gd_values_top(&run->values, (size_t)(exact + 0.5), &top, err);
 
     gd_records_close(run->file.records);
-    run->file.records = NULL;
+    run->file.records = NULL; /* from here on, what fails goes out at once */
     if (!rc)
-        rc = gd_records_open(&run->file.records, run->how->input, run->how->format, err);
+        rc = gd_records_open(&records, run->how->input, run->how->format, err);
     if (!rc) {
-        gd_records_keep_raw(run->file.records);
-        rc = put_top(run, top, err);
+        gd_records_keep_raw(records);
+        rc = put_all(run, records, top, err);
     }
+    gd_records_close(records);
     gd_free(top);
     return rc;
 }
@@ -249,7 +287,8 @@ gd_status gd_filter_file(gd_model *model, const gd_filter_options *how, const gd
     }
     gd_values_free(&run.values);
     gd_values_free(&run.scores);
-    gd_free(run.index);
+    gd_free(run.found.index);
+    gd_free(run.failed.index);
     gd_buf_free(&run.line);
     return rc;
 }

@@ -1,0 +1,359 @@
+/* test_files.c - rank and filter over files, against scores that each text gets alone. */
+#include "tests/quant-free/files.h"
+#include "tests/reward/golden.h"
+
+#include "base/mem.h"
+
+#include <jansson.h>
+
+static gd_model *model; /* qwen2's golden one */
+
+static char *read_text(const char *path)
+{
+    FILE *f = fopen(path, "rb");
+    char *text = calloc(1, 1 << 20);
+
+    assert_true(f && text);
+    assert_true(fread(text, 1, (1 << 20) - 1, f) < (1 << 20) - 1);
+    assert_int_equal(fclose(f), 0);
+    return text;
+}
+
+static float score_alone(const char *prompt, const char *answer)
+{
+    char text[512];
+    float score;
+
+    (void)snprintf(text, sizeof text, "%s%s", prompt, answer);
+    assert_ok(gd_score(model, 1, &(gd_text){ text, strlen(text) }, &score, NULL, test_err));
+    return score;
+}
+
+static json_t *line_of(const char *text, size_t n)
+{
+    json_t *line;
+
+    while (n--)
+        text = strchr(text, '\n') + 1;
+    line = json_loadb(text, strcspn(text, "\n"), 0, NULL);
+    assert_non_null(line);
+    return line;
+}
+
+static int64_t whole(const json_t *object, const char *key) { return json_integer_value(json_object_get(object, key)); }
+
+static const char *const answers[] = { "Yes, it is.", "No.", "Perhaps; who knows?", "No.", "I will not say." };
+
+static const char prompts[] =
+    "{\"prompt\":\"Is tea hot? \",\"responses\":[\"Yes, it is.\",\"No.\",\"Perhaps; who knows?\",\"No.\","
+    "\"I will not say.\"],\"id\":7}\n"
+    "{\"prompt\":\"Is tea hot? \",\"response\":\"Yes\"}\n"
+    "{\"prompt\":\"Is tea hot? \",\"responses\":[]}\n"
+    "{\"prompt\":\"Is tea hot? \",\"responses\":[\"No.\"]}\n";
+
+static void check_ranked(const char *text, const float *scores)
+{
+    json_t *line = line_of(text, 0);
+    const json_t *ranks = json_object_get(line, "ranks"), *have = json_object_get(line, "scores");
+    const int64_t best = whole(line, "best");
+
+    assert_int_equal(json_array_size(ranks), 5);
+    for (size_t i = 0; i < 5; i++) {
+        size_t rank = 1;
+
+        for (size_t k = 0; k < 5; k++)
+            rank += scores[k] > scores[i];
+        assert_int_equal(json_integer_value(json_array_get(ranks, i)), rank);
+        assert_true((float)json_number_value(json_array_get(have, i)) == scores[i]);
+        assert_true(scores[best] >= scores[i]);
+    }
+    assert_int_equal(json_array_size(json_object_get(line, "top")), 2);
+    assert_string_equal(json_string_value(json_array_get(json_object_get(line, "texts"), 0)), answers[best]);
+    json_decref(line);
+    line = line_of(text, 1);
+    assert_string_equal(json_string_value(json_object_get(line, "error")),
+                        "line 2: rank takes \"prompt\" with \"responses\", a list of answers");
+    json_decref(line);
+    line = line_of(text, 2);
+    assert_string_equal(json_string_value(json_object_get(line, "error")),
+                        "line 3: the field \"responses\" is empty, answers are expected");
+    json_decref(line);
+    line = line_of(text, 3);
+    assert_int_equal(whole(line, "best"), 0);
+    assert_int_equal(whole(line, "ties"), 0);
+    json_decref(line);
+}
+
+static void check_pairs(const char *text, const float *scores)
+{
+    size_t lines = 0, want = 0;
+
+    for (size_t a = 0; a < 5; a++)
+        for (size_t b = 0; b < 5; b++)
+            want += scores[a] > scores[b];
+    for (const char *p = text; *p; p = strchr(p, '\n') + 1, lines++) {
+        json_t *line = line_of(p, 0);
+        float margin = (float)json_number_value(json_object_get(line, "margin"));
+
+        for (size_t i = 0; i < 5; i++) {
+            if (!strcmp(answers[i], json_string_value(json_object_get(line, "chosen"))))
+                margin -= i == 3 ? 0 : scores[i]; /* 1 and 3 are the same */
+            if (!strcmp(answers[i], json_string_value(json_object_get(line, "rejected"))))
+                margin += i == 3 ? 0 : scores[i];
+        }
+        assert_true(margin < 1e-6f && margin > -1e-6f);
+        assert_string_equal(json_string_value(json_object_get(line, "prompt")), "Is tea hot? ");
+        json_decref(line);
+    }
+    assert_int_equal(lines, want);
+}
+
+static void answers_are_ranked(void **state)
+{
+    const char *dir = *state;
+    gd_rank_options how;
+    gd_summary summary;
+    gd_error err = { 0 };
+    float scores[5];
+    char *text;
+
+    for (size_t i = 0; i < 5; i++)
+        scores[i] = score_alone("Is tea hot? ", answers[i]);
+    write_text(dir, "in.jsonl", prompts);
+    gd_rank_options_init(&how);
+    how.input = in_dir(dir, "in.jsonl");
+    how.output = in_dir(dir, "out.jsonl");
+    how.pairs_output = in_dir(dir, "pairs.jsonl");
+    how.pairs = GD_PAIRS_ALL;
+    how.top = 2;
+    how.texts = 1;
+    assert_int_equal(gd_rank_file(model, &how, NULL, &summary, &err), GD_EITEM);
+    assert_int_equal(summary.items, 4);
+    assert_int_equal(summary.failed, 2);
+    assert_true(summary.rows < summary.tokens); /* the prompt was computed once */
+    text = read_text(how.output);
+    check_ranked(text, scores);
+    free(text);
+    text = read_text(how.pairs_output);
+    check_pairs(text, scores);
+    free(text);
+}
+
+static void wrong_options_are_told(void **state)
+{
+    const char *input = in_dir(*state, "in.jsonl");
+    gd_rank_options rank;
+    gd_filter_options filter;
+    char *json;
+
+    write_text(*state, "in.jsonl", "{}\n");
+    gd_rank_options_init(&rank);
+    rank.input = rank.output = input;
+    assert_int_equal(gd_rank_file(model, &rank, NULL, NULL, NULL), GD_EUSAGE); /* over its own input */
+    rank.output = in_dir(*state, "out");
+    rank.pairs = GD_PAIRS_ALL;
+    assert_int_equal(gd_rank_file(model, &rank, NULL, NULL, NULL), GD_EUSAGE);
+    rank.pairs_output = rank.output;
+    assert_int_equal(gd_rank_file(model, &rank, NULL, NULL, NULL), GD_EUSAGE);
+    rank.pairs_output = input;
+    assert_int_equal(gd_rank_file(model, &rank, NULL, NULL, NULL), GD_EUSAGE);
+    rank.struct_size = 3;
+    assert_int_equal(gd_rank_file(model, &rank, NULL, NULL, NULL), GD_EUSAGE);
+    gd_filter_options_init(&filter);
+    filter.input = "-";
+    filter.output = in_dir(*state, "out");
+    filter.by = GD_FILTER_TOP_FRACTION;
+    assert_int_equal(gd_filter_file(model, &filter, NULL, NULL, &json, NULL), GD_EUSAGE);
+    filter.input = input;
+    filter.limit = 1.5;
+    assert_int_equal(gd_filter_file(model, &filter, NULL, NULL, &json, NULL), GD_EUSAGE);
+    filter.limit = 0.5;
+    filter.rejects = filter.output;
+    assert_int_equal(gd_filter_file(model, &filter, NULL, NULL, &json, NULL), GD_EUSAGE);
+    assert_null(json);
+}
+
+/* ---- filter ---- */
+
+enum { ITEMS = 24 };
+
+/* Numbered texts, with blanks and fields that must come through as they are. */
+static void write_texts(const char *dir, float *scores)
+{
+    char *all = calloc(1, 1 << 16), text[32];
+
+    assert_non_null(all);
+    for (int i = 0; i < ITEMS; i++) {
+        (void)snprintf(text, sizeof text, "number %d", i * 37 % 101);
+        scores[i] = score_alone(text, "");
+        (void)snprintf(all + strlen(all), 200, " {\"id\": %d00000000000000000000,\t\"text\":\"%s\"}  \n", i + 1, text);
+        if (i == 5)
+            strcat(all, "not JSON\n\n");
+    }
+    write_text(dir, "in.jsonl", all);
+    free(all);
+}
+
+static void count_problem(void *context, uint64_t index, const char *sentence)
+{
+    assert_int_equal(index, 6);
+    assert_non_null(strstr(sentence, "line 7: not valid JSON"));
+    ++*(int *)context;
+}
+
+static gd_filter_options filter_options(const char *dir, gd_filter_by by, double limit)
+{
+    gd_filter_options how;
+
+    gd_filter_options_init(&how);
+    how.input = in_dir(dir, "in.jsonl");
+    how.output = in_dir(dir, "kept");
+    how.rejects = in_dir(dir, "rejects");
+    how.by = by;
+    how.limit = limit;
+    return how;
+}
+
+/* Runs it, and looks where each line of the input has gone. */
+static void check_filter(const char *dir, gd_filter_by by, double limit, const bool *keep)
+{
+    gd_filter_options how = filter_options(dir, by, limit);
+    char *input, *kept, *rejected, *json, want[64];
+    gd_summary summary;
+    gd_error err = { 0 };
+    int problems = 0;
+    size_t count = 0;
+
+    how.problem = count_problem;
+    how.context = &problems;
+    assert_int_equal(gd_filter_file(model, &how, NULL, &summary, &json, &err), GD_EITEM);
+    assert_int_equal(problems, 1);
+    input = read_text(how.input);
+    kept = read_text(how.output);
+    rejected = read_text(how.rejects);
+    for (char *line = strtok(input, "\n"), *k = kept, *r = rejected; line; line = strtok(NULL, "\n")) {
+        const int id = line[0] == 'n' ? -1 : (int)(strtod(line + 8, NULL) / 1e20 + 0.5) - 1;
+        char **from = id >= 0 && keep[id] ? &k : &r;
+
+        assert_memory_equal(*from, line, strlen(line));
+        *from += strlen(line);
+        assert_int_equal(*(*from)++, '\n');
+        count += id >= 0 && keep[id];
+    }
+    (void)snprintf(want, sizeof want, "{\"kept\":%zu,\"rejected\":%zu,\"flipped\":0,\"failed\":1,", count,
+                   ITEMS - count);
+    assert_memory_equal(json, want, strlen(want));
+    gd_string_free(json);
+    free(input);
+    free(kept);
+    free(rejected);
+}
+
+static void lines_go_where_their_score_sends_them(void **state)
+{
+    float scores[ITEMS];
+    bool keep[ITEMS];
+
+    write_texts(*state, scores);
+    for (size_t i = 0; i < ITEMS; i++)
+        keep[i] = scores[i] >= scores[3];
+    check_filter(*state, GD_FILTER_MIN_SCORE, (double)scores[3], keep);
+    for (size_t i = 0; i < ITEMS; i++) {
+        size_t larger = 0;
+
+        for (size_t k = 0; k < ITEMS; k++)
+            larger += scores[k] > scores[i] || (scores[k] == scores[i] && k < i);
+        keep[i] = larger < 7; /* 0.3 * 24 = 7.2 */
+    }
+    check_filter(*state, GD_FILTER_TOP_FRACTION, 0.3, keep);
+}
+
+/* A pair and the same pair the other way round: one of them is flipped, and they come out alike. */
+static void contradicted_labels_are_exchanged(void **state)
+{
+    gd_filter_options how;
+    char *text, *json;
+    json_t *line[2];
+
+    write_text(*state, "in.jsonl", "{\"chosen\":\"one two three\",\"rejected\":\"four\"}\n"
+                                   "{\"rejected\":\"one two three\",\"chosen\":\"four\"}\n");
+    how = filter_options(*state, GD_FILTER_FLIP_BELOW, 0);
+    how.annotate = 1;
+    assert_ok(gd_filter_file(model, &how, NULL, NULL, &json, test_err));
+    assert_memory_equal(json, "{\"kept\":1,\"rejected\":0,\"flipped\":1,", 35);
+    gd_string_free(json);
+    text = read_text(how.output);
+    line[0] = line_of(text, 0);
+    line[1] = line_of(text, 1);
+    assert_string_equal(json_string_value(json_object_get(line[0], "chosen")),
+                        json_string_value(json_object_get(line[1], "chosen")));
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *note = json_object_get(line[i], "guerdon");
+
+        assert_true(json_number_value(json_object_get(note, "margin")) > 0);
+        assert_true((float)json_number_value(json_object_get(note, "chosen")) ==
+                    score_alone(json_string_value(json_object_get(line[i], "chosen")), ""));
+        json_decref(line[i]);
+    }
+    free(text);
+}
+
+/* Every allocation in turn fails: an error each time, and in the end nothing is left behind. */
+static void every_allocation_may_fail(void **state)
+{
+    gd_filter_options how;
+    const uint64_t live = gd_mem_live();
+    gd_status rc = GD_ENOMEM;
+    uint64_t n = 1;
+    char *json;
+
+    write_text(*state, "in.jsonl", "{\"text\":\"a\"}\n{\"text\":\"b\"}\n");
+    how = filter_options(*state, GD_FILTER_TOP_FRACTION, 0.5);
+    for (; rc; n += 1) {
+        gd_error err = { 0 };
+
+        gd_mem_fail_from(n);
+        rc = gd_filter_file(model, &how, NULL, NULL, &json, &err);
+        gd_mem_fail_from(0);
+        assert_int_equal(rc, err.status);
+        gd_string_free(json);
+        if (rc)
+            assert_int_equal(rc, GD_ENOMEM);
+    }
+    assert_true(n > 20);
+    assert_int_equal(gd_mem_live(), live); /* the model had to make anew what a failure took from it */
+}
+
+static int open_all(void **state)
+{
+    const gd_options options = golden_options("qwen2", 0);
+    float score;
+
+    (void)state;
+    if (gd_model_open(&model, &options, NULL))
+        return -1;
+    for (int i = 0; i < 2; i++) /* what is loaded for good is there */
+        if (gd_score(model, 1, &(gd_text){ "a b c d e f g h", 15 }, &score, NULL, NULL))
+            return -1;
+    return 0;
+}
+
+static int close_all(void **state)
+{
+    (void)state;
+    gd_model_close(model);
+    return gd_mem_live() ? -1 : 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(answers_are_ranked, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(wrong_options_are_told, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(lines_go_where_their_score_sends_them, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(contradicted_labels_are_exchanged, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(every_allocation_may_fail, dir_setup, dir_teardown),
+    };
+
+    return cmocka_run_group_tests_name("judge: files", tests, open_all, close_all);
+}

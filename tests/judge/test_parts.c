@@ -1,0 +1,283 @@
+/* test_parts.c - what rank and filter are made of, each against its definition written out. */
+#include "tests/check.h"
+
+#include "base/mem.h"
+#include "judge/filtered.h"
+#include "judge/members.h"
+#include "judge/preference.h"
+#include "judge/ranking.h"
+#include "judge/values.h"
+
+#include <math.h>
+
+static uint32_t below(uint32_t *state, uint32_t n)
+{
+    *state = *state * 1664525u + 1013904223u;
+    return (uint32_t)((uint64_t)(*state >> 8) * n >> 24);
+}
+
+/* ---- rankings ---- */
+
+/* One more than the number of better answers. */
+static size_t rank_of(const float *scores, size_t count, size_t i)
+{
+    size_t better = 0;
+
+    for (size_t k = 0; k < count; k++)
+        better += scores[k] > scores[i];
+    return better + 1;
+}
+
+static void check_ranking(const gd_ranking *r, const float *scores, size_t count)
+{
+    size_t best = 0;
+
+    assert_int_equal(r->count, count);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(r->ranks[i], rank_of(scores, count, i));
+        best += r->ranks[i] == 1;
+    }
+    assert_int_equal(r->ties, best > 1 ? best : 0);
+    for (size_t i = 1; i < count; i++) {
+        const size_t a = r->order[i - 1], b = r->order[i];
+
+        assert_true(scores[a] > scores[b] || (scores[a] == scores[b] && a < b));
+    }
+    if (count > 1)
+        assert_true(r->margin == scores[r->order[0]] - scores[r->order[1]]);
+    else
+        assert_true(r->margin == 0);
+}
+
+static void rankings_are_what_counting_says(void **state)
+{
+    gd_ranking ranking = { 0 };
+    uint32_t seed = 1;
+
+    (void)state;
+    for (size_t round = 0; round < 3000; round++) {
+        const size_t count = 1 + below(&seed, 40);
+        const uint32_t spread = 1 + below(&seed, 30); /* few values: many ties */
+        float scores[40];
+
+        for (size_t i = 0; i < count; i++)
+            scores[i] = (float)below(&seed, spread) - 3;
+        assert_ok(gd_ranking_make(&ranking, scores, count, test_err));
+        check_ranking(&ranking, scores, count);
+    }
+    gd_ranking_free(&ranking);
+    assert_int_equal(gd_mem_live(), 0);
+}
+
+/* ---- preference pairs ---- */
+
+static char *lines_of(gd_rank_pairs pairs, float min_margin, uint64_t seed, uint64_t index, const char *object,
+                      const float *scores, size_t count, size_t *lines)
+{
+    const gd_preference how = { pairs, min_margin, seed };
+    json_t *json = json_loads(object, JSON_ALLOW_NUL, NULL);
+    gd_ranking ranking = { 0 };
+    gd_buf out = { 0 };
+    char *text;
+
+    assert_non_null(json);
+    assert_ok(gd_ranking_make(&ranking, scores, count, test_err));
+    *lines = gd_preference_lines(&out, &how, index, json, &ranking, scores);
+    text = strdup(out.len ? gd_buf_cstr(&out) : "");
+    gd_buf_free(&out);
+    gd_ranking_free(&ranking);
+    json_decref(json);
+    return text;
+}
+
+static void expect_lines(gd_rank_pairs pairs, float min_margin, const char *object, const float *scores, size_t count,
+                         const char *want)
+{
+    size_t lines, breaks = 0;
+    char *have = lines_of(pairs, min_margin, 0, 5, object, scores, count, &lines);
+
+    assert_string_equal(have, want);
+    for (const char *p = have; *p; p++)
+        breaks += *p == '\n';
+    assert_int_equal(lines, breaks);
+    free(have);
+}
+
+#define THREE "{\"prompt\":\"p\\u0000\\\"\",\"responses\":[\"a\",\"b\",\"c\"]}"
+#define LINE(c, r, m) \
+    "{\"index\":5,\"prompt\":\"p\\u0000\\\"\",\"chosen\":\"" c "\",\"rejected\":\"" r "\",\"margin\":" m "}\n"
+
+static void pairs_are_those_of_different_scores(void **state)
+{
+    static const float scores[] = { 1, 3, 0.5f }, tied[] = { 2, 2, 1 }, same[] = { 1, 1, 1 };
+
+    (void)state;
+    expect_lines(GD_PAIRS_BEST_WORST, 0, THREE, scores, 3, LINE("b", "c", "2.5"));
+    expect_lines(GD_PAIRS_BEST_WORST, 2.5f, THREE, scores, 3, LINE("b", "c", "2.5"));
+    expect_lines(GD_PAIRS_BEST_WORST, 2.6f, THREE, scores, 3, "");
+    expect_lines(GD_PAIRS_ALL, 0, THREE, scores, 3, LINE("b", "a", "2") LINE("b", "c", "2.5") LINE("a", "c", "0.5"));
+    expect_lines(GD_PAIRS_ALL, 1, THREE, scores, 3, LINE("b", "a", "2") LINE("b", "c", "2.5"));
+    expect_lines(GD_PAIRS_ALL, 0, THREE, tied, 3, LINE("a", "c", "1") LINE("b", "c", "1"));
+    expect_lines(GD_PAIRS_BEST_RANDOM, 0, THREE, tied, 3, LINE("a", "c", "1"));
+    expect_lines(GD_PAIRS_ALL, 0, THREE, same, 3, "");
+    expect_lines(GD_PAIRS_BEST_WORST, 0, THREE, same, 3, "");
+    expect_lines(GD_PAIRS_BEST_RANDOM, 0, THREE, same, 3, "");
+    expect_lines(GD_PAIRS_BEST_WORST, 0, "{\"prompt\":\"p\",\"responses\":[\"a\"]}", scores, 1, "");
+    expect_lines(GD_PAIRS_BEST_WORST, 0,
+                 "{\"prompt\":[{\"role\":\"user\",\"content\":\"q\"}],\"responses\":[\"a\",\"b\"]}", scores, 2,
+                 "{\"index\":5,\"prompt\":[{\"role\":\"user\",\"content\":\"q\"}],\"chosen\":[{\"role\":\"assistant\","
+                 "\"content\":\"b\"}],\"rejected\":[{\"role\":\"assistant\",\"content\":\"a\"}],\"margin\":2}\n");
+}
+
+/* Each of the worse answers is drawn about as often, and the same index draws the same. */
+static void a_drawn_answer_depends_on_seed_and_index_alone(void **state)
+{
+    static const float scores[] = { 4, 3, 2, 1, 0 };
+    const char *object = "{\"prompt\":\"p\",\"responses\":[\"a\",\"b\",\"c\",\"d\",\"e\"]}";
+    size_t drawn[5] = { 0 }, lines, moved = 0;
+
+    (void)state;
+    for (uint64_t index = 0; index < 4000; index++) {
+        char *first = lines_of(GD_PAIRS_BEST_RANDOM, 0, 0, index, object, scores, 5, &lines);
+        char *again = lines_of(GD_PAIRS_BEST_RANDOM, 0, 0, index, object, scores, 5, &lines);
+        char *other = lines_of(GD_PAIRS_BEST_RANDOM, 0, 1, index, object, scores, 5, &lines);
+
+        assert_string_equal(first, again);
+        moved += strcmp(first, other) != 0;
+        drawn[strstr(first, "\"rejected\":\"")[12] - 'a']++;
+        free(first);
+        free(again);
+        free(other);
+    }
+    assert_int_equal(drawn[0], 0);
+    for (size_t i = 1; i < 5; i++)
+        assert_in_range(drawn[i], 900, 1100); /* 1000 +- 3.6 deviations */
+    assert_in_range(moved, 2900, 3100);
+}
+
+/* ---- lines that are changed in one place ---- */
+
+static void expect_filtered(const char *raw, gd_verdict verdict, bool annotate, gd_record_kind kind, const char *want)
+{
+    static const float scores[] = { 0.5f, 2, -1 };
+    gd_buf out = { 0 };
+    const bool fine = gd_filtered_line(&out, (gd_text){ raw, strlen(raw) }, verdict, annotate, kind, scores,
+                                       kind == GD_RECORD_ANSWERS ? 3 : kind == GD_RECORD_PAIR ? 2 : 1);
+
+    assert_int_equal(fine, want != NULL);
+    if (want)
+        assert_string_equal(gd_buf_cstr(&out), want);
+    gd_buf_free(&out);
+}
+
+static void a_line_is_changed_where_it_must_be(void **state)
+{
+    const char *pair = " {\"id\" : 1234567890123456789, \"rejected\":{\"x\":[\"}\\\"\",1]} ,\"chosen\" : \"a,\\\\\" }\r";
+
+    (void)state;
+    expect_filtered("  any \t text", GD_VERDICT_KEEP, false, GD_RECORD_TEXT, "  any \t text\n");
+    expect_filtered(pair, GD_VERDICT_FLIP, false, GD_RECORD_PAIR,
+                    " {\"id\" : 1234567890123456789, \"rejected\":\"a,\\\\\" ,\"chosen\" : {\"x\":[\"}\\\"\",1]} }\r\n");
+    expect_filtered("{\"chosen\":1.5e3,\"rejected\":null}", GD_VERDICT_FLIP, false, GD_RECORD_PAIR,
+                    "{\"chosen\":null,\"rejected\":1.5e3}\n");
+    expect_filtered("{\"\\u0063hosen\":1,\"rejected\":2}", GD_VERDICT_FLIP, false, GD_RECORD_PAIR, NULL);
+    expect_filtered("{\"a\":{\"chosen\":1,\"rejected\":2}}", GD_VERDICT_FLIP, false, GD_RECORD_PAIR, NULL);
+    expect_filtered("{\"text\":\"{\"  }", GD_VERDICT_KEEP, true, GD_RECORD_TEXT,
+                    "{\"text\":\"{\"  ,\"guerdon\":{\"score\":0.5}}\n");
+    expect_filtered("{ }", GD_VERDICT_KEEP, true, GD_RECORD_TEXT, "{ \"guerdon\":{\"score\":0.5}}\n");
+    expect_filtered("text", GD_VERDICT_KEEP, true, GD_RECORD_TEXT, NULL);
+    expect_filtered("{\"a\":1}", GD_VERDICT_KEEP, true, GD_RECORD_PAIR,
+                    "{\"a\":1,\"guerdon\":{\"chosen\":0.5,\"rejected\":2,\"margin\":-1.5}}\n");
+    expect_filtered("{\"chosen\":\"a\",\"rejected\":\"b\"}", GD_VERDICT_FLIP, true, GD_RECORD_PAIR,
+                    "{\"chosen\":\"b\",\"rejected\":\"a\",\"guerdon\":{\"chosen\":2,\"rejected\":0.5,\"margin\":1.5,"
+                    "\"flipped\":true}}\n");
+    expect_filtered("{\"a\":[]}", GD_VERDICT_KEEP, true, GD_RECORD_ANSWERS,
+                    "{\"a\":[],\"guerdon\":{\"scores\":[0.5,2,-1]}}\n");
+}
+
+/* Whatever the bytes are, nothing is read behind their end; what is found lies inside. */
+static void members_of_anything_stay_inside(void **state)
+{
+    static const char bytes[] = "{}[]\",:\\ a1\n";
+    uint32_t seed = 3;
+
+    (void)state;
+    for (size_t round = 0; round < 200000; round++) {
+        const size_t len = below(&seed, 24);
+        char *text = malloc(len ? len : 1); /* of that size, so that the sanitizer sees its end */
+        gd_text value;
+        bool empty;
+
+        for (size_t i = 0; i < len; i++)
+            text[i] = bytes[below(&seed, sizeof bytes - 1)];
+        if (gd_member_find((gd_text){ text, len }, "a", &value))
+            assert_true(value.data >= text && value.data + value.len <= text + len);
+        (void)gd_member_end((gd_text){ text, len }, &empty);
+        free(text);
+    }
+}
+
+/* ---- verdicts and values ---- */
+
+static void verdicts_follow_their_limit(void **state)
+{
+    static const float pair[] = { 1, 3 }, answers[] = { 1, 5, 4.5f, -2 };
+    const char *why;
+    float v;
+
+    (void)state;
+    assert_true(gd_filter_value(GD_FILTER_MIN_SCORE, GD_RECORD_PAIR, pair, 2, &v, &why) && v == 1);
+    assert_true(gd_filter_value(GD_FILTER_MIN_SCORE, GD_RECORD_ANSWERS, answers, 4, &v, &why) && v == 5);
+    assert_true(gd_filter_value(GD_FILTER_MIN_MARGIN, GD_RECORD_PAIR, pair, 2, &v, &why) && v == -2);
+    assert_true(gd_filter_value(GD_FILTER_MIN_MARGIN, GD_RECORD_ANSWERS, answers, 4, &v, &why) && v == 0.5f);
+    assert_true(gd_filter_value(GD_FILTER_TOP_FRACTION, GD_RECORD_TEXT, pair, 1, &v, &why) && v == 1);
+    assert_false(gd_filter_value(GD_FILTER_MIN_MARGIN, GD_RECORD_TEXT, pair, 1, &v, &why));
+    assert_string_equal(why, "a single text has no margin; a pair or answers to a prompt have");
+    assert_false(gd_filter_value(GD_FILTER_FLIP_BELOW, GD_RECORD_ANSWERS, answers, 4, &v, &why));
+    assert_false(gd_filter_value(GD_FILTER_MIN_MARGIN, GD_RECORD_ANSWERS, answers, 1, &v, &why));
+    assert_false(gd_filter_value(GD_FILTER_MIN_SCORE, GD_RECORD_TEXT, (const float[]){ NAN }, 1, &v, &why));
+    assert_false(gd_filter_value(GD_FILTER_MIN_MARGIN, GD_RECORD_PAIR, (const float[]){ 3e38f, -3e38f }, 2, &v, &why));
+    assert_int_equal(gd_filter_verdict(GD_FILTER_MIN_SCORE, 1, 1), GD_VERDICT_KEEP);
+    assert_int_equal(gd_filter_verdict(GD_FILTER_MIN_MARGIN, 1, nextafterf(1, 0)), GD_VERDICT_REJECT);
+    assert_int_equal(gd_filter_verdict(GD_FILTER_FLIP_BELOW, 1, -1), GD_VERDICT_KEEP);
+    assert_int_equal(gd_filter_verdict(GD_FILTER_FLIP_BELOW, 1, nextafterf(-1, -2)), GD_VERDICT_FLIP);
+}
+
+static void the_top_is_the_largest_and_the_earliest(void **state)
+{
+    static const float values[] = { 1, 3, 2, 3, 0, 2 };
+    gd_values v = { 0 };
+    gd_buf out = { 0 };
+    bool *top;
+
+    (void)state;
+    gd_values_histogram(&v, &out);
+    assert_string_equal(gd_buf_cstr(&out), "null");
+    for (size_t i = 0; i < 6; i++)
+        assert_ok(gd_values_add(&v, values[i], test_err));
+    assert_ok(gd_values_top(&v, 3, &top, test_err));
+    for (size_t i = 0; i < 6; i++)
+        assert_int_equal(top[i], i == 1 || i == 2 || i == 3);
+    gd_free(top);
+    gd_buf_clear(&out);
+    gd_values_histogram(&v, &out);
+    assert_string_equal(gd_buf_cstr(&out), "{\"min\":0,\"max\":3,\"mean\":1.83333337,"
+                                           "\"counts\":[1,0,0,0,0,0,1,0,0,0,0,0,0,2,0,0,0,0,0,2]}");
+    gd_values_free(&v);
+    gd_buf_free(&out);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rankings_are_what_counting_says),
+        cmocka_unit_test(pairs_are_those_of_different_scores),
+        cmocka_unit_test(a_drawn_answer_depends_on_seed_and_index_alone),
+        cmocka_unit_test(a_line_is_changed_where_it_must_be),
+        cmocka_unit_test(members_of_anything_stay_inside),
+        cmocka_unit_test(verdicts_follow_their_limit),
+        cmocka_unit_test(the_top_is_the_largest_and_the_earliest),
+    };
+
+    return cmocka_run_group_tests_name("judge: parts", tests, NULL, NULL);
+}
