@@ -216,10 +216,11 @@ GD_API void gd_rank_options_init(gd_rank_options *options);
 GD_API gd_status gd_rank_file(gd_model *model, const gd_rank_options *how, const gd_progress *progress,
                               gd_summary *summary, gd_error *err);
 
-/** What gd_filter_file() goes by.  A record's margin is a pair's, or what the best two answers to a prompt differ by. */
+/** What gd_filter_file() goes by.  A record's margin is a pair's, or what the best two answers to a prompt differ
+ *  by. */
 typedef enum gd_filter_by {
-    GD_FILTER_MIN_SCORE = 0, /**< keep texts that score `limit` or more; of a pair the chosen one counts, of answers to a
-                                  prompt the best */
+    GD_FILTER_MIN_SCORE = 0, /**< keep texts that score `limit` or more; of a pair the chosen one counts, of answers
+                                  to a prompt the best */
     GD_FILTER_MIN_MARGIN,    /**< keep records whose margin is `limit` or more */
     GD_FILTER_TOP_FRACTION,  /**< keep this part (0 to 1) of the records, rounded to the nearest number of them: texts
                                   by score, the others by margin; of equal ones the earlier.  The input is read twice */

@@ -172,12 +172,12 @@ static void expect_filtered(const char *raw, gd_verdict verdict, bool annotate, 
 
 static void a_line_is_changed_where_it_must_be(void **state)
 {
-    const char *pair = " {\"id\" : 1234567890123456789, \"rejected\":{\"x\":[\"}\\\"\",1]} ,\"chosen\" : \"a,\\\\\" }\r";
+    const char *pair = " {\"id\" : 123456789012345678, \"rejected\":{\"x\":[\"}\\\"\",1]} ,\"chosen\" : \"a,\\\\\" }\r";
 
     (void)state;
     expect_filtered("  any \t text", GD_VERDICT_KEEP, false, GD_RECORD_TEXT, "  any \t text\n");
     expect_filtered(pair, GD_VERDICT_FLIP, false, GD_RECORD_PAIR,
-                    " {\"id\" : 1234567890123456789, \"rejected\":\"a,\\\\\" ,\"chosen\" : {\"x\":[\"}\\\"\",1]} }\r\n");
+                    " {\"id\" : 123456789012345678, \"rejected\":\"a,\\\\\" ,\"chosen\" : {\"x\":[\"}\\\"\",1]} }\r\n");
     expect_filtered("{\"chosen\":1.5e3,\"rejected\":null}", GD_VERDICT_FLIP, false, GD_RECORD_PAIR,
                     "{\"chosen\":null,\"rejected\":1.5e3}\n");
     expect_filtered("{\"\\u0063hosen\":1,\"rejected\":2}", GD_VERDICT_FLIP, false, GD_RECORD_PAIR, NULL);
