@@ -16,20 +16,6 @@ enum {
     CLI_INTERRUPTED = 130 /* SIGINT, as shells count it */
 };
 
-/* One command.  `bit` says which rows of the flag table are its flags. */
-struct cli_command {
-    const char *name;
-    unsigned bit;
-    const char *synopsis; /* what follows the name, a line for each form */
-    const char *about;    /* one line */
-    const char *details;  /* paragraphs for --help, each line shorter than 80 */
-    const char *examples;
-    int (*run)(const cli_settings *settings);
-};
-
-extern const cli_command cli_commands[];
-extern const size_t cli_command_count;
-
 int cli_score(const cli_settings *settings);
 int cli_tokenize(const cli_settings *settings);
 int cli_rank(const cli_settings *settings);

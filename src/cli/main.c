@@ -1,97 +1,30 @@
-/* main.c - the commands, and which one is meant. */
+/* main.c - which command is meant. */
 #include "cli/cli.h"
 
 #include <signal.h>
 #include <string.h>
 
-#define ITEMS                                                                  \
-    "A line of the input is {\"text\":..}, {\"prompt\":..,\"response\":..}, joined as they\n" \
-    "are, or {\"chosen\":..,\"rejected\":..}, with a \"prompt\" before both or not; with\n"    \
-    "--format text, a text. The output has a line for each, in the same order:\n"
-
-const cli_command cli_commands[] = {
-    { "score", CLI_CMD_SCORE, "--model DIR [FLAGS] TEXT...\n--model DIR [FLAGS] --input FILE",
-      "print the score of each text, or of both sides of each pair",
-      ITEMS
-      "    {\"index\":0,\"score\":1.23456789,\"tokens\":155}\n"
-      "    {\"index\":1,\"chosen\":1.5,\"rejected\":0.25,\"margin\":1.25,\"tokens\":[155,149]}\n"
-      "    {\"index\":2,\"error\":\"...\"}    the others are scored; the exit status is 1\n"
-      "\n"
-      "A TEXT on the command line is taken literally: \\n stays a backslash and an n.\n"
-      "In bash, $'...' makes it a newline. Without TEXT and --input, standard input is\n"
-      "read, unless it is a terminal. Higher scores are better; only differences\n"
-      "between answers to the same prompt mean anything.\n",
-      "    guerdon score --model DIR $'\\n\\nHuman: Is tea hot?\\n\\nAssistant: Yes.'\n"
-      "    guerdon score --model DIR --adapter LORA --input pairs.jsonl.gz \\\n"
-      "        --output scores.jsonl --max-length 512 --truncate left\n"
-      "    zcat texts.jsonl.gz | guerdon score --model org/name --precision fp32\n",
-      cli_score },
-    { "rank", CLI_CMD_RANK, "--model DIR [FLAGS] --input FILE",
-      "rank the answers to each prompt, and make preference pairs",
-      "A line of the input is {\"prompt\":..,\"responses\":[..]}. The prompt is computed once.\n"
-      "The output has a line for each, in the same order:\n"
-      "    {\"index\":0,\"scores\":[..],\"ranks\":[2,1],\"best\":1,\"margin\":0.5,\"ties\":0,\n"
-      "     \"tokens\":[..]}\n"
-      "    {\"index\":1,\"error\":\"...\"}    the others are done; the exit status is 1\n"
-      "Ranks begin at 1, and equal scores share one. The margin is between the best two;\n"
-      "ties says how many answers share the best score, 0 when it stands alone.\n"
-      "\n"
-      "Pairs are lines for DPO and for training reward models:\n"
-      "    {\"index\":0,\"prompt\":..,\"chosen\":..,\"rejected\":..,\"margin\":..}\n",
-      "    guerdon rank --model DIR --input prompts.jsonl --output ranked.jsonl\n"
-      "    guerdon rank --model DIR --input prompts.jsonl.gz --output best.jsonl \\\n"
-      "        --top 1 --texts\n"
-      "    guerdon rank --model DIR --input prompts.jsonl --output ranked.jsonl \\\n"
-      "        --pairs best-worst --min-margin 0.5\n",
-      cli_rank },
-    { "filter", CLI_CMD_FILTER,
-      "--model DIR [FLAGS] --input FILE --min-score X\n--model DIR [FLAGS] --input FILE --min-margin X\n"
-      "--model DIR [FLAGS] --input FILE --top-fraction F\n--model DIR [FLAGS] --input FILE --flip-below X",
-      "keep the items that a model likes, or mend labels that it contradicts",
-      "Lines are those of score, and answers to a prompt as rank takes them. Those that are\n"
-      "kept go to the output as they are, byte for byte, in the same order. Items that fail\n"
-      "are told on standard error, and go to --rejects; the exit status is 1 then.\n",
-      "    guerdon filter --model DIR --input data.jsonl --output kept.jsonl --min-score 0\n"
-      "    guerdon filter --model DIR --input pairs.jsonl.gz --output clean.jsonl.gz \\\n"
-      "        --rejects unclear.jsonl.gz --min-margin 0.2\n"
-      "    guerdon filter --model DIR --input pairs.jsonl --output mended.jsonl \\\n"
-      "        --flip-below 1 --annotate\n",
-      cli_filter },
-    { "tokenize", CLI_CMD_TOKENIZE, "--model DIR [FLAGS] TEXT...\n--model DIR [FLAGS] --input FILE",
-      "print the token ids of each text; needs no weights",
-      ITEMS
-      "    {\"index\":0,\"ids\":[9707,11,1879]}\n"
-      "\n"
-      "The ids are those that score computes with, truncation and end token included.\n"
-      "Only the tokenizer's and the configuration's files are read.\n",
-      "    guerdon tokenize --model DIR --input texts.jsonl\n"
-      "    guerdon tokenize --model DIR 'Hello, world'\n",
-      cli_tokenize },
-    { "inspect", CLI_CMD_INSPECT, "--model DIR [FLAGS]",
-      "describe a model: architecture, head, padding rule, memory, warnings",
-      "Reads what score would read and checks it, but computes nothing. With the flags\n"
-      "of score, says what they would mean for this model.\n",
-      "    guerdon inspect --model DIR --adapter LORA\n"
-      "    guerdon inspect --model DIR --batch-tokens 2048 --json\n",
-      cli_inspect },
-    { "bench", CLI_CMD_BENCH, "--model DIR [FLAGS]\n--from FILE --report FILE",
-      "measure how fast this machine runs a model, and how fast it could",
-      "Measures the processor's peak and the memory's rate, the model's matrix products\n"
-      "against both, scoring with shared prefixes and without, and the rate against the\n"
-      "size of a batch, the length of a text and the number of answers to one prompt.\n"
-      "With --report, makes a page of it with charts. Other programs that run at the\n"
-      "same time make every figure worse.\n",
-      "    guerdon bench --model DIR --quick\n"
-      "    guerdon bench --model DIR --input pairs.jsonl.gz --report bench.html\n"
-      "    guerdon bench --model DIR --threads 1 --isa avx2 --json bench.json\n",
-      cli_bench },
-    { "backends", CLI_CMD_BACKENDS, "[FLAGS]", "list what this machine can run, and what is chosen",
-      "Instruction sets, backends with what each can do, or why not, and the default.\n",
-      "    guerdon backends\n"
-      "    guerdon backends --json\n",
-      cli_backends },
+static const struct runner {
+    unsigned bit;
+    int (*run)(const cli_settings *settings);
+} runners[] = {
+    { CLI_CMD_SCORE, cli_score },
+    { CLI_CMD_RANK, cli_rank },
+    { CLI_CMD_FILTER, cli_filter },
+    { CLI_CMD_TOKENIZE, cli_tokenize },
+    { CLI_CMD_INSPECT, cli_inspect },
+    { CLI_CMD_BENCH, cli_bench },
+    { CLI_CMD_BACKENDS, cli_backends },
 };
-const size_t cli_command_count = sizeof cli_commands / sizeof cli_commands[0];
+
+static int run(const cli_command *command, const cli_settings *settings)
+{
+    size_t i = 0;
+
+    while (runners[i].bit != command->bit)
+        i++;
+    return runners[i].run(settings);
+}
 
 static const char *command_name(const void *context, size_t index)
 {
@@ -137,5 +70,5 @@ int main(int argc, char **argv)
         cli_help(command);
         return cli_finish_output();
     }
-    return command->run(&settings);
+    return run(command, &settings);
 }

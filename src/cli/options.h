@@ -58,7 +58,18 @@ typedef struct cli_flag {
     unsigned commands;
 } cli_flag;
 
-typedef struct cli_command cli_command;
+/* One command.  `bit` says which rows of the flag table are its flags. */
+typedef struct cli_command {
+    const char *name;
+    unsigned bit;
+    const char *synopsis; /* what follows the name, a line for each form */
+    const char *about;    /* one line */
+    const char *details;  /* paragraphs for --help, each line shorter than 80 */
+    const char *examples;
+} cli_command;
+
+extern const cli_command cli_commands[];
+extern const size_t cli_command_count;
 
 enum { CLI_FLAGS_MAX = 96 };
 extern const cli_flag cli_flags[];

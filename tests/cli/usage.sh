@@ -4,7 +4,7 @@
 LC_ALL=C
 export LC_ALL
 guerdon=${top_builddir:-.}/guerdon
-doc=${srcdir:-.}/doc
+doc=${top_builddir:-.}/doc
 work=$(mktemp -d) || exit 99
 trap 'rm -rf "$work"' EXIT
 passed=0
@@ -131,7 +131,7 @@ for flag in model adapter input output max-length truncate add-eos precision num
     batch-tokens share-prefix graph quiet format; do
     shows "    --$flag" score --help
 done
-for command in score tokenize inspect bench backends; do
+for command in score rank filter tokenize inspect bench backends; do
     run "$command" --help
     sed -n 's/^    \(--[a-z-]* *[^ ]*\)$/\1/p' "$work/out" | sed 's/ *$//' >"$work/help"
     sed 's,\\-,-,g' <"$doc/guerdon-$command.1" |

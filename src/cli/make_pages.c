@@ -1,0 +1,290 @@
+/* make_pages.c - the manual pages and the shells' completion, made in the build from the tables that the program itself
+ * reads: what --help says, they say.  Runs on the machine that builds, which may not be the one that it builds for.
+ *
+ *     make_pages man COMMAND PROSE VERSION    PROSE: the page's own sections, as roff
+ *     make_pages bash|zsh|fish */
+#include "cli/options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Text as roff takes it literally. */
+static void put_roff(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if ((i == 0 || text[i - 1] == '\n') && (text[i] == '.' || text[i] == '\''))
+            (void)fputs("\\&", stdout);
+        if (text[i] == '\\')
+            (void)fputs("\\(rs", stdout);
+        else if (text[i] == '-')
+            (void)fputs("\\-", stdout);
+        else if (text[i] == '\'')
+            (void)fputs("\\(aq", stdout);
+        else
+            (void)putchar(text[i]);
+    }
+}
+
+static void put_words(const char *text) { put_roff(text, strlen(text)); }
+
+/* ---- manual pages ---- */
+
+static void man_head(const cli_command *command, const char *version)
+{
+    printf(".\\\" guerdon-%s(1), made by make_pages\n.TH GUERDON\\-", command->name);
+    for (const char *p = command->name; *p; p++)
+        (void)putchar(*p >= 'a' && *p <= 'z' ? *p - 'a' + 'A' : *p);
+    printf(" 1 \"\" \"guerdon %s\" \"Guerdon\"\n.SH NAME\nguerdon\\-%s \\- ", version, command->name);
+    put_words(command->about);
+    (void)fputs("\n.SH SYNOPSIS\n.nf\n", stdout);
+    for (const char *line = command->synopsis; *line; line += *line == '\n') {
+        const size_t len = strcspn(line, "\n");
+
+        printf("\\fBguerdon %s\\fR ", command->name);
+        put_roff(line, len);
+        (void)putchar('\n');
+        line += len;
+    }
+    (void)fputs(".fi\n", stdout);
+}
+
+static int copy_file(const char *path)
+{
+    FILE *const file = fopen(path, "r");
+    int c;
+
+    if (!file) {
+        perror(path);
+        return 1;
+    }
+    while ((c = getc(file)) != EOF)
+        (void)putchar(c);
+    (void)fclose(file);
+    return 0;
+}
+
+/* GUERDON_MAX_LENGTH for max-length. */
+static void put_variable(const char *name)
+{
+    (void)fputs("GUERDON_", stdout);
+    for (; *name; name++)
+        (void)putchar(*name == '-' ? '_' : *name - 'a' + 'A');
+}
+
+static void man_flags(const cli_command *command)
+{
+    (void)fputs(".SH FLAGS\nThe value of a flag is the next argument, or follows an equals sign.\n.B \\-\\-\n"
+                "ends the flags. A flag may be given once. A flag that isn't there is taken from the environment:\n.B ",
+                stdout);
+    put_variable("max-length");
+    (void)fputs("\nfor\n.BR \\-\\-max\\-length ,\nand so on; a switch is on with 1.\n", stdout);
+    for (size_t i = 0; i < cli_flag_count; i++) {
+        const cli_flag *const flag = &cli_flags[i];
+
+        if (!(flag->commands & command->bit))
+            continue;
+        (void)fputs(flag->value ? ".TP\n.BI \\-\\-" : ".TP\n.B \\-\\-", stdout);
+        put_words(flag->name);
+        if (flag->value) {
+            (void)fputs(" \" ", stdout);
+            put_words(flag->value);
+            (void)putchar('"');
+        }
+        (void)putchar('\n');
+        put_words(flag->about);
+        (void)putchar('\n');
+    }
+}
+
+static void man_tail(const cli_command *command)
+{
+    const char *sep = "";
+
+    (void)fputs(".SH EXIT STATUS\n0 all well; 1 some items failed, the others were done; 2 the command line is wrong; 3 a\n"
+                "model, adapter, input or output can't be used; 4 out of memory or another resource; 130 interrupted.\n"
+                ".SH EXAMPLES\n.nf\n", stdout);
+    put_words(command->examples);
+    (void)fputs(".fi\n.SH SEE ALSO\n.BR guerdon (1)", stdout);
+    sep = ",\n";
+    for (size_t i = 0; i < cli_command_count; i++)
+        if (&cli_commands[i] != command)
+            printf("%s.BR guerdon\\-%s (1)", sep, cli_commands[i].name);
+    (void)putchar('\n');
+}
+
+static int man(const char *name, const char *prose, const char *version)
+{
+    for (size_t i = 0; i < cli_command_count; i++) {
+        const cli_command *const command = &cli_commands[i];
+
+        if (strcmp(command->name, name) != 0)
+            continue;
+        man_head(command, version);
+        if (copy_file(prose))
+            return 1;
+        man_flags(command);
+        man_tail(command);
+        return 0;
+    }
+    fprintf(stderr, "make_pages: there is no command %s\n", name);
+    return 1;
+}
+
+/* ---- completion ---- */
+
+static int is_choice(const cli_flag *flag) { return flag->value && strchr(flag->value, '|') != NULL; }
+static int is_dir(const cli_flag *flag) { return flag->value && !strcmp(flag->value, "DIR"); }
+static int is_file(const cli_flag *flag) { return flag->value && !strncmp(flag->value, "FILE", 4); }
+
+/* The choices with blanks between them. */
+static void put_choices(const cli_flag *flag)
+{
+    for (const char *p = flag->value; *p; p++)
+        (void)putchar(*p == '|' ? ' ' : *p);
+}
+
+/* Text in single quotes of a shell; zsh's brackets and colons are masked, too. */
+static void put_quoted(const char *text, const char *masked)
+{
+    (void)putchar('\'');
+    for (; *text; text++) {
+        if (*text == '\'')
+            (void)fputs("'\\'", stdout);
+        else if (strchr(masked, *text))
+            (void)putchar('\\');
+        (void)putchar(*text);
+    }
+    (void)putchar('\'');
+}
+
+static void bash_command(const cli_command *command)
+{
+    printf("    %s)\n        flags='", command->name);
+    for (size_t i = 0; i < cli_flag_count; i++)
+        if (cli_flags[i].commands & command->bit)
+            printf("--%s ", cli_flags[i].name);
+    printf("'\n        case $previous in\n");
+    for (size_t i = 0; i < cli_flag_count; i++) {
+        const cli_flag *const flag = &cli_flags[i];
+
+        if (!(flag->commands & command->bit) || !flag->value)
+            continue;
+        printf("        --%s) ", flag->name);
+        if (is_choice(flag)) {
+            (void)fputs("words='", stdout);
+            put_choices(flag);
+            (void)putchar('\'');
+        } else {
+            (void)fputs(is_dir(flag) ? "files=-d" : is_file(flag) ? "files=-f" : "files=none", stdout);
+        }
+        (void)fputs(" ;;\n", stdout);
+    }
+    (void)fputs("        esac ;;\n", stdout);
+}
+
+static void put_command_names(void)
+{
+    for (size_t i = 0; i < cli_command_count; i++)
+        printf("%s ", cli_commands[i].name);
+}
+
+static void bash(void)
+{
+    (void)fputs("# bash completion for guerdon, made by make_pages\n_guerdon()\n{\n"
+                "    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} flags= words= files=\n"
+                "    COMPREPLY=()\n    if [ \"$COMP_CWORD\" -eq 1 ]; then\n        COMPREPLY=($(compgen -W '", stdout);
+    put_command_names();
+    (void)fputs("--help --version' -- \"$current\"))\n        return\n    fi\n    case ${COMP_WORDS[1]} in\n", stdout);
+    for (size_t i = 0; i < cli_command_count; i++)
+        bash_command(&cli_commands[i]);
+    (void)fputs("    esac\n"
+                "    if [ \"$files\" = none ]; then\n        return\n"
+                "    elif [ -n \"$words\" ]; then\n        COMPREPLY=($(compgen -W \"$words\" -- \"$current\"))\n"
+                "    elif [ -n \"$files\" ]; then\n        COMPREPLY=($(compgen \"$files\" -- \"$current\"))\n"
+                "    else\n        COMPREPLY=($(compgen -W \"$flags\" -- \"$current\"))\n    fi\n}\n"
+                "complete -o filenames -F _guerdon guerdon\n", stdout);
+}
+
+static void zsh_flag(const cli_flag *flag)
+{
+    char what[400];
+
+    (void)snprintf(what, sizeof what, "--%s[%s]", flag->name, flag->about);
+    (void)fputs("            ", stdout);
+    put_quoted(what, ":");
+    if (flag->value) {
+        printf("':%s:", is_choice(flag) ? "choice" : flag->value);
+        if (is_choice(flag)) {
+            (void)putchar('(');
+            put_choices(flag);
+            (void)putchar(')');
+        } else {
+            (void)fputs(is_dir(flag) ? "_files -/" : is_file(flag) ? "_files" : " ", stdout);
+        }
+        (void)putchar('\'');
+    }
+    (void)fputs(" \\\n", stdout);
+}
+
+static void zsh(void)
+{
+    (void)fputs("#compdef guerdon\n# zsh completion for guerdon, made by make_pages\n_guerdon()\n{\n"
+                "    if (( CURRENT == 2 )); then\n        local -a commands=(\n", stdout);
+    for (size_t i = 0; i < cli_command_count; i++) {
+        printf("            %s:", cli_commands[i].name);
+        put_quoted(cli_commands[i].about, ":");
+        (void)putchar('\n');
+    }
+    (void)fputs("        )\n        _describe command commands\n        return\n    fi\n    local command=$words[2]\n"
+                "    shift words\n    (( CURRENT-- ))\n    case $command in\n", stdout);
+    for (size_t i = 0; i < cli_command_count; i++) {
+        printf("    %s)\n        _arguments \\\n", cli_commands[i].name);
+        for (size_t f = 0; f < cli_flag_count; f++)
+            if (cli_flags[f].commands & cli_commands[i].bit)
+                zsh_flag(&cli_flags[f]);
+        (void)fputs("            '*:text: ' ;;\n", stdout);
+    }
+    (void)fputs("    esac\n}\n_guerdon \"$@\"\n", stdout);
+}
+
+static void fish(void)
+{
+    (void)fputs("# fish completion for guerdon, made by make_pages\ncomplete -c guerdon -f\n", stdout);
+    for (size_t i = 0; i < cli_command_count; i++) {
+        printf("complete -c guerdon -n __fish_use_subcommand -a %s -d ", cli_commands[i].name);
+        put_quoted(cli_commands[i].about, "\\");
+        (void)putchar('\n');
+        for (size_t f = 0; f < cli_flag_count; f++) {
+            const cli_flag *const flag = &cli_flags[f];
+
+            if (!(flag->commands & cli_commands[i].bit))
+                continue;
+            printf("complete -c guerdon -n '__fish_seen_subcommand_from %s' -l %s", cli_commands[i].name, flag->name);
+            (void)fputs(is_file(flag) ? " -rF" : is_dir(flag) ? " -xa '(__fish_complete_directories)'"
+                                                              : flag->value ? " -x" : "", stdout);
+            if (is_choice(flag)) {
+                (void)fputs(" -a '", stdout);
+                put_choices(flag);
+                (void)putchar('\'');
+            }
+            (void)fputs(" -d ", stdout);
+            put_quoted(flag->about, "\\");
+            (void)putchar('\n');
+        }
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 5 && !strcmp(argv[1], "man"))
+        return man(argv[2], argv[3], argv[4]);
+    if (argc == 2 && !strcmp(argv[1], "bash"))
+        bash();
+    else if (argc == 2 && !strcmp(argv[1], "zsh"))
+        zsh();
+    else if (argc == 2 && !strcmp(argv[1], "fish"))
+        fish();
+    else
+        return fprintf(stderr, "usage: make_pages man COMMAND PROSE VERSION | bash | zsh | fish\n"), 2;
+    return fflush(stdout) != 0;
+}
