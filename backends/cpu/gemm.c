@@ -29,7 +29,9 @@ size_t gd_gemm_scratch_bytes(size_t m, unsigned threads)
 }
 
 struct run {
-    const gd_gemm_job *job;
+    const gd_gemm_job *job[2];
+    size_t jobs;    /* products of a panel: 1, or 2 that come together in: */
+    const gd_gemm_gated *gated;
     size_t panels, threads;
     size_t cut;     /* the last panels, a task each ... */
     size_t parts;   /* ... or several, of rows */
@@ -80,11 +82,31 @@ static void add_block(const struct operands *o, size_t panel, size_t b, size_t r
     o->kernel->block(count, left < GD_GEMM_BLOCK / 2 ? left : GD_GEMM_BLOCK / 2, x, w, sum, b > 0, room->wide, next);
 }
 
+/* Where the rows of a panel go. */
+struct target {
+    void *y;
+    gd_dtype dtype;
+    size_t stride;
+};
+
+static struct target target_of(const gd_gemm_job *job, size_t panel, size_t row)
+{
+    char *y = (char *)job->y + (row * job->stride + panel * GD_GEMM_PANEL) * gd_dtype_size(job->dtype);
+
+    return (struct target){ y, job->dtype, job->stride };
+}
+
+static size_t panel_cols(const gd_gemm_job *job, size_t panel)
+{
+    const size_t left = job->n - panel * GD_GEMM_PANEL;
+
+    return left < GD_GEMM_PANEL ? left : GD_GEMM_PANEL;
+}
+
 /* Adapter, bias and rounding of one panel. */
 static void finish_panel(const gd_gemm_job *job, size_t panel, size_t row, size_t count, const float *sum,
-                         float *lora_sum, const struct room *room)
+                         float *lora_sum, const struct room *room, struct target to)
 {
-    const size_t n = panel * GD_GEMM_PANEL;
     const struct operands lora = { job->kernel, job->low, job->lora, job->m, job->rank };
 
     if (job->low)
@@ -92,15 +114,28 @@ static void finish_panel(const gd_gemm_job *job, size_t panel, size_t row, size_
             add_block(&lora, panel, b, row, count, lora_sum, room, weights_at(&lora, panel + 1, 0));
     job->kernel->finish(&(gd_gemm_finish){
         .rows = count,
-        .cols = job->n - n < GD_GEMM_PANEL ? job->n - n : GD_GEMM_PANEL,
+        .cols = panel_cols(job, panel),
         .sum = sum,
-        .bias = job->bias ? job->bias + n : NULL,
+        .bias = job->bias ? job->bias + panel * GD_GEMM_PANEL : NULL,
         .lora = job->low ? lora_sum : NULL,
         .scale = job->scale,
-        .y = (char *)job->y + (row * job->stride + n) * gd_dtype_size(job->dtype),
-        .dtype = job->dtype,
-        .stride = job->stride,
+        .y = to.y,
+        .dtype = to.dtype,
+        .stride = to.stride,
     });
+}
+
+/* The same of both products, in place of their sums; then each row's gate meets its values. */
+static void finish_gated(const gd_gemm_gated *g, size_t panel, size_t row, size_t count, float *gate, float *up,
+                         float *lora_sum, const struct room *room)
+{
+    char *y = (char *)g->y + (row * g->stride + panel * GD_GEMM_PANEL) * gd_dtype_size(g->dtype);
+
+    finish_panel(g->gate, panel, row, count, gate, lora_sum, room, (struct target){ gate, GD_F32, GD_GEMM_PANEL });
+    finish_panel(g->up, panel, row, count, up, lora_sum, room, (struct target){ up, GD_F32, GD_GEMM_PANEL });
+    for (size_t r = 0; r < count; r++)
+        g->row(panel_cols(g->gate, panel), g->act, gate + r * GD_GEMM_PANEL, up + r * GD_GEMM_PANEL,
+               y + r * g->stride * gd_dtype_size(g->dtype), g->dtype);
 }
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
@@ -111,7 +146,7 @@ static size_t guided(const struct run *run, size_t first)
 {
     const size_t left = run->panels - run->cut - first;
 
-    return least(ceil_div(left, 2 * run->threads), GD_GEMM_GROUP);
+    return least(ceil_div(left, 2 * run->threads), GD_GEMM_GROUP / run->jobs);
 }
 
 static size_t task_count(const struct run *run)
@@ -125,7 +160,7 @@ static size_t task_count(const struct run *run)
 
 static struct share share_of(const struct run *run, size_t index)
 {
-    struct share share = { .rows = run->job->m };
+    struct share share = { .rows = run->job[0]->m };
     size_t part;
 
     while (index > 0 && share.first < run->panels - run->cut) {
@@ -139,9 +174,23 @@ static struct share share_of(const struct run *run, size_t index)
     part = index % run->parts;
     share.first += index / run->parts;
     share.panels = 1;
-    share.row = part * run->job->m / run->parts;
-    share.rows = (part + 1) * run->job->m / run->parts - share.row;
+    share.row = part * run->job[0]->m / run->parts;
+    share.rows = (part + 1) * run->job[0]->m / run->parts - share.row;
     return share;
+}
+
+/* What comes after a product of panel p of the group and block b: the weights to fetch meanwhile. */
+static const char *next_weights(const struct run *run, const struct operands *products, const struct share *s, size_t b,
+                                size_t p, size_t j)
+{
+    const size_t blocks = ceil_div(run->job[0]->k, GD_GEMM_BLOCK);
+
+    if (j + 1 < run->jobs)
+        return weights_at(&products[j + 1], s->first + p, b);
+    if (p + 1 < s->panels)
+        return weights_at(&products[0], s->first + p + 1, b);
+    return b + 1 < blocks ? weights_at(&products[0], s->first, b + 1)
+                          : weights_at(&products[0], s->first + s->panels, 0);
 }
 
 /* A group of panels for a part of the rows. The blocks are the outer loop, so that the rows' block is read from a
@@ -149,36 +198,57 @@ static struct share share_of(const struct run *run, size_t index)
 static void run_task(void *context, size_t index, unsigned worker)
 {
     const struct run *run = context;
-    const gd_gemm_job *job = run->job;
+    const gd_gemm_job *job = run->job[0], *other = run->job[run->jobs - 1];
     const struct share s = share_of(run, index);
-    const struct operands product = { job->kernel, job->x, job->w, job->m, job->k };
+    const struct operands products[2] = { { job->kernel, job->x, job->w, job->m, job->k },
+                                          { job->kernel, job->x, other->w, job->m, job->k } };
     float *scratch = run->scratch + worker * worker_floats(job->m), *sums = scratch + 2 * block_floats();
     const struct room room = { scratch, scratch + block_floats() };
-    const size_t sum_floats = s.rows * GD_GEMM_PANEL, blocks = ceil_div(job->k, GD_GEMM_BLOCK);
+    const size_t sum_floats = s.rows * GD_GEMM_PANEL, jobs = run->jobs;
+    float *lora_sum = sums + s.panels * jobs * sum_floats;
 
-    for (size_t b = 0; b < blocks; b++) {
-        const char *after = b + 1 < blocks ? weights_at(&product, s.first, b + 1)
-                                           : weights_at(&product, s.first + s.panels, 0);
-
+    for (size_t b = 0; b < ceil_div(job->k, GD_GEMM_BLOCK); b++)
         for (size_t p = 0; p < s.panels; p++)
-            add_block(&product, s.first + p, b, s.row, s.rows, sums + p * sum_floats, &room,
-                      p + 1 < s.panels ? weights_at(&product, s.first + p + 1, b) : after);
+            for (size_t j = 0; j < jobs; j++)
+                add_block(&products[j], s.first + p, b, s.row, s.rows, sums + (p * jobs + j) * sum_floats, &room,
+                          next_weights(run, products, &s, b, p, j));
+    for (size_t p = 0; p < s.panels; p++) {
+        float *sum = sums + p * jobs * sum_floats;
+
+        if (run->gated)
+            finish_gated(run->gated, s.first + p, s.row, s.rows, sum, sum + sum_floats, lora_sum, &room);
+        else
+            finish_panel(job, s.first + p, s.row, s.rows, sum, lora_sum, &room, target_of(job, s.first + p, s.row));
     }
-    for (size_t p = 0; p < s.panels; p++)
-        finish_panel(job, s.first + p, s.row, s.rows, sums + p * sum_floats, sums + s.panels * sum_floats, &room);
+}
+
+static void run_all(struct run *run, gd_pool *pool)
+{
+    const size_t m = run->job[0]->m;
+
+    run->panels = ceil_div(run->job[0]->n, GD_GEMM_PANEL);
+    run->threads = gd_pool_threads(pool);
+    run->parts = 1;
+    if (m == 0)
+        return;
+    /* The last panel of each thread is cut where a part has rows enough for the unpacking of weights to be cheap. */
+    if (run->threads > 1 && m >= 2 * GD_GEMM_PART) {
+        run->cut = least(run->panels, run->threads);
+        run->parts = m / GD_GEMM_PART;
+    }
+    gd_pool_run(pool, task_count(run), run_task, run);
 }
 
 void gd_gemm_run(const gd_gemm_job *job, gd_pool *pool, void *scratch)
 {
-    const size_t panels = ceil_div(job->n, GD_GEMM_PANEL), threads = gd_pool_threads(pool);
-    struct run run = { job, panels, threads, 0, 1, scratch };
+    struct run run = { .job = { job }, .jobs = 1, .scratch = scratch };
 
-    if (job->m == 0)
-        return;
-    /* The last panel of each thread is cut where a part has rows enough for the unpacking of weights to be cheap. */
-    if (threads > 1 && job->m >= 2 * GD_GEMM_PART) {
-        run.cut = least(panels, threads);
-        run.parts = job->m / GD_GEMM_PART;
-    }
-    gd_pool_run(pool, task_count(&run), run_task, &run);
+    run_all(&run, pool);
+}
+
+void gd_gemm_run_gated(const gd_gemm_gated *gated, gd_pool *pool, void *scratch)
+{
+    struct run run = { .job = { gated->gate, gated->up }, .jobs = 2, .gated = gated, .scratch = scratch };
+
+    run_all(&run, pool);
 }

@@ -14,6 +14,7 @@
 
 #include "backends/cpu/isa.h"
 #include "base/pool.h"
+#include "graph/op.h"
 #include "quant-free/view.h"
 
 #include <stdbool.h>
@@ -99,6 +100,18 @@ typedef struct gd_gemm_job {
 
 /* Runs a job on all threads: they share out panels, and rows where panels are few, never k. */
 void gd_gemm_run(const gd_gemm_job *job, gd_pool *pool, void *scratch);
+
+/* Two products of the same packed rows, and y = act(gate) * up: their own y stay unused. */
+typedef struct gd_gemm_gated {
+    const gd_gemm_job *gate, *up; /* of the same m, n and kernel */
+    void (*row)(size_t n, gd_activation act, const float *gate, const float *up, void *y, gd_dtype dtype);
+    gd_activation act;
+    void *y; /* [m, n], `stride` elements from row to row */
+    gd_dtype dtype;
+    size_t stride;
+} gd_gemm_gated;
+
+void gd_gemm_run_gated(const gd_gemm_gated *gated, gd_pool *pool, void *scratch);
 size_t gd_gemm_scratch_bytes(size_t m, unsigned threads); /* scratch space of a job with m rows */
 
 /* The kernels themselves, in ref/, x86/ and arm/. */

@@ -6,23 +6,27 @@
 
 #include <assert.h>
 
-/* Where the parts of device->linear_scratch begin, in bytes. */
+/* Where the parts of device->linear_scratch begin, in bytes.  An adapter's are there twice: two linears may go
+ * together. */
 struct parts {
-    size_t x;     /* packed rows [rows, in] */
-    size_t low;   /* the adapter's inner values, [rows, rank], of the operand type */
-    size_t lowp;  /* the same, packed */
-    size_t work;  /* gd_gemm_run's */
-    size_t bytes; /* all */
+    size_t x;       /* packed rows [rows, in] */
+    size_t low[2];  /* the adapter's inner values, [rows, rank], of the operand type */
+    size_t lowp[2]; /* the same, packed */
+    size_t work;    /* gd_gemm_run's */
+    size_t bytes;   /* all */
 };
 
 static size_t line_up(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
 
 static struct parts divide(size_t rows, size_t in, size_t rank, gd_dtype operand, unsigned threads)
 {
-    struct parts p = { .x = 0, .low = gd_gemm_rows_bytes(rows, in) };
+    const size_t low = line_up(rows * rank * gd_dtype_size(operand)), lowp = gd_gemm_rows_bytes(rows, rank);
+    struct parts p = { .x = 0, .low = { gd_gemm_rows_bytes(rows, in) } };
 
-    p.lowp = p.low + line_up(rows * rank * gd_dtype_size(operand));
-    p.work = p.lowp + gd_gemm_rows_bytes(rows, rank);
+    p.lowp[0] = p.low[0] + low;
+    p.low[1] = p.lowp[0] + lowp;
+    p.lowp[1] = p.low[1] + low;
+    p.work = p.lowp[1] + lowp;
     p.bytes = p.work + gd_gemm_scratch_bytes(rows, threads);
     return p;
 }
@@ -64,51 +68,97 @@ static void pack(const gd_device *device, void *packed, const void *x, size_t st
 static gd_gemm_weights weights_of(const gd_weight *w) { return (gd_gemm_weights){ w->packed, &w->view }; }
 
 /* The adapter's inner values: low = A x, rounded to the operand type, then packed. */
-static void run_low(gd_device *device, const gd_call *call, const struct parts *parts, size_t rows)
+static void run_low(gd_device *device, const gd_call *call, const struct parts *parts, size_t which, size_t rows)
 {
     char *scratch = device->linear_scratch;
     const gd_weight *a = call->lora.a;
     const gd_gemm_job job = {
         .kernel = device->gemm, .m = rows, .n = a->out, .k = a->in, .x = scratch + parts->x, .w = weights_of(a),
-        .y = scratch + parts->low, .dtype = device->operand, .stride = a->out,
+        .y = scratch + parts->low[which], .dtype = device->operand, .stride = a->out,
     };
 
     gd_gemm_run(&job, device->pool, scratch + parts->work);
-    pack(device, scratch + parts->lowp, scratch + parts->low, a->out, rows, a->out);
+    pack(device, scratch + parts->lowp[which], scratch + parts->low[which], a->out, rows, a->out);
 }
 
-static void run_rows(gd_device *device, const gd_call *call, size_t first, size_t rows)
+static size_t rank_of(const gd_call *call) { return call->lora.a ? call->lora.a->out : 0; }
+
+/* The product of a call, whose rows are packed and whose adapter has been met. */
+static gd_gemm_job job_of(const gd_device *device, const gd_call *call, const struct parts *parts, size_t which,
+                          size_t first, size_t rows)
 {
-    const gd_tensor *in = &call->in[0], *out = &call->out;
+    const gd_tensor *out = &call->out;
     const gd_weight *w = call->w[0];
-    const size_t rank = call->lora.a ? call->lora.a->out : 0;
-    const struct parts parts = divide(rows, w->in, rank, device->operand, gd_pool_threads(device->pool));
+    const size_t rank = rank_of(call);
     char *scratch = device->linear_scratch;
-    const gd_gemm_job job = {
-        .kernel = device->gemm, .m = rows, .n = w->out, .k = w->in, .x = scratch + parts.x, .w = weights_of(w),
+
+    return (gd_gemm_job){
+        .kernel = device->gemm, .m = rows, .n = w->out, .k = w->in, .x = scratch + parts->x, .w = weights_of(w),
         .bias = call->w[1] ? call->w[1]->vector : NULL,
-        .low = rank ? scratch + parts.lowp : NULL, .rank = rank, .scale = call->lora.scale,
+        .low = rank ? scratch + parts->lowp[which] : NULL, .rank = rank, .scale = call->lora.scale,
         .lora = rank ? weights_of(call->lora.b) : (gd_gemm_weights){ 0 },
         .y = (char *)out->data + first * out->stride * gd_dtype_size(out->dtype), .dtype = out->dtype,
         .stride = out->stride,
     };
+}
 
-    pack(device, scratch + parts.x, (const char *)in->data + first * in->stride * gd_dtype_size(in->dtype), in->stride,
-         rows, w->in);
+static void pack_input(const gd_device *device, const gd_call *call, const struct parts *parts, size_t first,
+                       size_t rows)
+{
+    const gd_tensor *in = &call->in[0];
+
+    pack(device, (char *)device->linear_scratch + parts->x,
+         (const char *)in->data + first * in->stride * gd_dtype_size(in->dtype), in->stride, rows, call->w[0]->in);
+}
+
+static void run_rows(gd_device *device, const gd_call *call, size_t first, size_t rows)
+{
+    const size_t rank = rank_of(call);
+    const struct parts parts =
+        divide(rows, call->w[0]->in, rank, device->operand, gd_pool_threads(device->pool));
+    const gd_gemm_job job = job_of(device, call, &parts, 0, first, rows);
+
+    pack_input(device, call, &parts, first, rows);
     if (rank)
-        run_low(device, call, &parts, rows);
-    gd_gemm_run(&job, device->pool, scratch + parts.work);
+        run_low(device, call, &parts, 0, rows);
+    gd_gemm_run(&job, device->pool, (char *)device->linear_scratch + parts.work);
+}
+
+static void check_call(const gd_device *device, const gd_call *call)
+{
+    assert(call->in[0].dtype == device->operand && call->in[0].cols == call->w[0]->in);
+    assert(call->out.rows == call->in[0].rows && call->out.cols == call->w[0]->out);
+    (void)device, (void)call;
 }
 
 void gd_cpu_linear(gd_device *device, const gd_call *call)
 {
     const size_t rows = call->in[0].rows, goes = (rows + GD_GEMM_ROWS - 1) / GD_GEMM_ROWS;
 
-    assert(call->in[0].dtype == device->operand && call->in[0].cols == call->w[0]->in);
-    assert(call->out.rows == rows && call->out.cols == call->w[0]->out);
+    check_call(device, call);
     for (size_t i = 0; i < goes; i++) { /* of even height */
         const size_t first = rows * i / goes;
 
         run_rows(device, call, first, rows * (i + 1) / goes - first);
     }
+}
+
+void gd_cpu_gated_linears(gd_device *device, const gd_call *gate, const gd_call *up, const gd_call *gated)
+{
+    const size_t rows = gate->in[0].rows, rank = rank_of(gate) > rank_of(up) ? rank_of(gate) : rank_of(up);
+    const struct parts parts =
+        divide(rows, gate->w[0]->in, rank, device->operand, gd_pool_threads(device->pool));
+    const gd_gemm_job jobs[2] = { job_of(device, gate, &parts, 0, 0, rows), job_of(device, up, &parts, 1, 0, rows) };
+
+    check_call(device, gate);
+    check_call(device, up);
+    assert(rows <= GD_GEMM_ROWS); /* the output may lie where the input does: all of that is packed first */
+    pack_input(device, gate, &parts, 0, rows);
+    if (rank_of(gate))
+        run_low(device, gate, &parts, 0, rows);
+    if (rank_of(up))
+        run_low(device, up, &parts, 1, rows);
+    gd_gemm_run_gated(&(gd_gemm_gated){ &jobs[0], &jobs[1], device->rows->gated, gated->params.act, gated->out.data,
+                                        gated->out.dtype, gated->out.stride },
+                      device->pool, (char *)device->linear_scratch + parts.work);
 }

@@ -275,7 +275,7 @@ static gd_tensor step_tensor(const gd_engine *engine, const gd_plan_step *step, 
     return whole ? tensor_at(engine, buffer, 0, batch_rows) : tensor_at(engine, buffer, rows->first_row, rows->count);
 }
 
-static void run_step(gd_engine *engine, size_t index, const gd_rows *rows, size_t batch_rows)
+static gd_call call_of(const gd_engine *engine, size_t index, const gd_rows *rows, size_t batch_rows)
 {
     const gd_plan_step *step = &engine->plan->steps[index];
     const gd_bound *bound = &engine->bound[index];
@@ -292,13 +292,37 @@ static void run_step(gd_engine *engine, size_t index, const gd_rows *rows, size_
     if (bound->lora.rank)
         call.lora = (gd_lora_weights){ bound->w[GD_BOUND_LORA_A].weight, bound->w[GD_BOUND_LORA_B].weight,
                                        bound->lora.scale };
-    engine->backend->run[step->op](engine->device, &call);
+    return call;
+}
+
+static void run_step(gd_engine *engine, size_t index, const gd_rows *rows, size_t batch_rows)
+{
+    const gd_call call = call_of(engine, index, rows, batch_rows);
+
+    engine->backend->run[engine->plan->steps[index].op](engine->device, &call);
+}
+
+/* Steps index .. index + 2 in one. */
+static void run_gated(gd_engine *engine, size_t index, const gd_rows *rows, size_t batch_rows)
+{
+    const gd_call gate = call_of(engine, index, rows, batch_rows), up = call_of(engine, index + 1, rows, batch_rows);
+    const gd_call gated = call_of(engine, index + 2, rows, batch_rows);
+
+    engine->backend->gated_linears(engine->device, &gate, &up, &gated);
 }
 
 static void run_tile(gd_engine *engine, const gd_plan_stage *stage, const gd_rows *rows, size_t batch_rows)
 {
-    for (size_t s = stage->first_step; s < stage->first_step + stage->step_count; s++)
-        run_step(engine, s, rows, batch_rows);
+    const size_t end = stage->first_step + stage->step_count;
+
+    for (size_t s = stage->first_step; s < end; s++) {
+        if (!engine->backend->gated_linears || !gd_plan_gates(engine->plan, stage, s)) {
+            run_step(engine, s, rows, batch_rows);
+            continue;
+        }
+        run_gated(engine, s, rows, batch_rows);
+        s += 2;
+    }
 }
 
 static void observe(gd_engine *engine, size_t stage, size_t lines)

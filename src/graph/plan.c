@@ -168,6 +168,27 @@ out:
     return rc;
 }
 
+/* How often the stage reads it; the batch's buffers are read by others, too. */
+static size_t readers_of(const gd_plan *plan, const gd_plan_stage *stage, unsigned buffer)
+{
+    size_t count = plan->buffers[buffer].extent == GD_EXTENT_BATCH;
+
+    for (size_t s = stage->first_step; s < stage->first_step + stage->step_count; s++)
+        for (unsigned i = 0; i < plan->steps[s].in_count; i++)
+            count += plan->steps[s].in[i] == buffer;
+    return count;
+}
+
+bool gd_plan_gates(const gd_plan *plan, const gd_plan_stage *stage, size_t step)
+{
+    const gd_plan_step *gate = &plan->steps[step], *up = gate + 1, *gated = gate + 2;
+
+    return step + 2 < stage->first_step + stage->step_count && gate->op == GD_OP_linear && up->op == GD_OP_linear &&
+           gated->op == GD_OP_gated && gate->in[0] == up->in[0] && gated->in[0] == gate->out &&
+           gated->in[1] == up->out && gate->out != up->out && readers_of(plan, stage, gate->out) == 1 &&
+           readers_of(plan, stage, up->out) == 1;
+}
+
 void gd_plan_free(gd_plan *plan)
 {
     if (plan)

@@ -81,6 +81,10 @@ gd_status gd_plan_make(gd_plan **out, const gd_config *config, const char *graph
                        gd_error *err);
 void gd_plan_free(gd_plan *plan);
 
+/* Whether steps `step` and the two behind it are two linears of one input and the gated product of their outputs, which
+ * no other step of the stage reads: then they can be one operation. */
+bool gd_plan_gates(const gd_plan *plan, const gd_plan_stage *stage, size_t step);
+
 /* The plan as text, for tests and for people. */
 void gd_plan_dump(const gd_plan *plan, gd_buf *out);
 
