@@ -132,7 +132,6 @@ static void put_answer(const gd_chat_turn *turn, gd_text content, bool current, 
     split_thoughts(&content, &thoughts);
     gd_buf_str(out, turn->before);
     if (current && (last || thoughts.len)) {
-        thoughts = gd_strip_newlines_after(thoughts);
         content = gd_strip_newlines_before(content);
         gd_buf_str(out, "<think>\n");
         gd_buf_bytes(out, thoughts.data, thoughts.len);

@@ -152,15 +152,18 @@ static void own_formats_do_what_they_say(void **state)
     static const struct {
         const char *keys, *text; /* NULL: fails */
     } cases[] = {
-        { SYSTEM, "SyTSzTU w VAaB" },
-        { SYSTEM "start: '<'\n", "<SyTSzTU w VAaB" },
+        { SYSTEM, "S y TSzTU w VAaB" },
+        { SYSTEM "start: '<'\n", "<S y TSzTU w VAaB" },
         { "opening_system: {before: O, after: P}\n", NULL },
-        { SYSTEM "opening_system: {before: O, after: P}\n", "OyPSzTU w VAaB" },
+        { SYSTEM "opening_system: {before: O, after: P}\n", "O y PSzTU w VAaB" },
+        { SYSTEM "opening_system: {before: O, after: P, trim: true}\n", "OyPSzTU w VAaB" },
+        { "  system: {before: S, after: T, trim: true}\n", "SyTSzTU w VAaB" },
+        { "  system: {before: S, after: T, trim: true}\nopening_system: {before: O, after: P}\n", "O y PSzTU w VAaB" },
         { SYSTEM "order: alternating\n", NULL },
         { "join_system: {into: first_user, between: '-'}\n", NULL },
     };
     const gd_message messages[] = {
-        { literal("system"), literal("y") }, { literal("system"), literal("z") },
+        { literal("system"), literal(" y ") }, { literal("system"), literal("z") },
         { literal("user"), literal(" w ") }, { literal("assistant"), literal("a") },
     };
 

@@ -11,7 +11,7 @@ All templates of a format must agree. hh has no template, and is written out her
 
 templates.json: each file of templates/ with its format and its special tokens. ids.jsonl: the ids that
 apply_chat_template(tokenize=True) gives for conversations, and those of a plain text, with the tokenizer of
-../golden/llama whose fields are replaced by tokenizer_fields.json, as if it were Llama 3's.
+../golden/llama whose fields are replaced by tokenizer_fields.json, as if it were Llama 3's with an end token besides.
 """
 import copy
 import glob
@@ -87,7 +87,7 @@ def irregular():
     for pattern in ('uuaa', 'suau', 'usua', 'uasa', 'ssua', 'suasua', 'auau', 'saua', 'uaau', 'uauua', 'uauaa', 'susa'):
         yield conversation(pattern, [f'{c}{i}' for i, c in enumerate(pattern)])
     for roles in (('user', 'tool'), ('user', 'assistant', 'tool', 'assistant'), ('user', 'ipython'), ('function', 'user'),
-                  ('User', 'assistant'), ('user', 'assistant '), ('', 'assistant'), ('user', 'model'), ('developer', 'user'),
+                  ('User', 'assistant'), ('user', 'assistant '), ('', 'assistant'), ('user', 'model'), ('developer', 'user'), ('user\0', 'assistant'),
                   ('user', 'assistant', 'usr'), ('user', 'a' * 100), ('human', 'gpt'), ('user', 'assistan')):
         yield with_roles(*roles)
     yield []
@@ -190,9 +190,10 @@ def write_ids(conversations):
     fields = {'added_tokens': golden['added_tokens'] + [dict(like, id=first + i, content=c) for i, c in enumerate(added)]}
     fields['post_processor'] = {
         'type': 'TemplateProcessing',
-        'single': [{'SpecialToken': {'id': added[0], 'type_id': 0}}, {'Sequence': {'id': 'A', 'type_id': 0}}],
+        'single': [{'SpecialToken': {'id': added[0], 'type_id': 0}}, {'Sequence': {'id': 'A', 'type_id': 0}},
+                   {'SpecialToken': {'id': added[1], 'type_id': 0}}],
         'pair': [{'Sequence': {'id': 'A', 'type_id': 0}}, {'Sequence': {'id': 'B', 'type_id': 1}}],
-        'special_tokens': {added[0]: {'id': added[0], 'ids': [first], 'tokens': [added[0]]}},
+        'special_tokens': {t: {'id': t, 'ids': [first + i], 'tokens': [t]} for i, t in enumerate(added[:2])},
     }
     with open(os.path.join(HERE, 'tokenizer_fields.json'), 'w', encoding='utf-8') as f:
         json.dump(fields, f, indent=1)
@@ -204,7 +205,7 @@ def write_ids(conversations):
         if i % 3 == 0 and refused('llama3', c) is None:
             lines.append({'messages': c, 'ids': t.apply_chat_template(c, tokenize=True, return_dict=True)['input_ids']})
     plain = [{'text': hh(c), 'ids': t(hh(c))['input_ids']} for c in conversations[:20] if refused('hh', c) is None]
-    assert plain[0]['ids'][0] == lines[0]['ids'][0] == first
+    assert plain[0]['ids'][0] == lines[0]['ids'][0] == first and plain[0]['ids'][-1] == first + 1
     write_lines('ids.jsonl', lines + plain)
 
 
