@@ -126,6 +126,13 @@ static gd_status attach(reader *r, const yaml_event_t *event, gd_yaml_node *node
     return top->key_pending ? check_key(r, event, top->node, node) : GD_OK;
 }
 
+/* A newline that was written as one: plain and 'single quoted' text of several lines only wraps. */
+static bool means_newlines(const yaml_event_t *event)
+{
+    return event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE &&
+           event->data.scalar.style != YAML_SINGLE_QUOTED_SCALAR_STYLE;
+}
+
 static gd_status read_text(reader *r, const yaml_event_t *event, gd_yaml_node *node)
 {
     const char *text = (const char *)event->data.scalar.value;
@@ -138,7 +145,7 @@ static gd_status read_text(reader *r, const yaml_event_t *event, gd_yaml_node *n
         size_t n;
         const uint32_t c = gd_utf8_decode((const unsigned char *)text + i, &n);
 
-        if (is_control(c))
+        if (is_control(c) && !(c == '\n' && means_newlines(event)))
             return gd_yaml_fail(r->doc, node, r->err, GD_EFORMAT,
                                 "the text holds the control character U+%04X", (unsigned)c);
         i += n;

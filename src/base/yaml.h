@@ -23,7 +23,7 @@ typedef struct gd_yaml_node {
     gd_yaml_kind kind;
     bool plain;                 /* a scalar without quotes */
     unsigned line, column;      /* from 1 */
-    const char *text;           /* scalar: NUL-terminated, no control characters */
+    const char *text;           /* scalar: NUL-terminated, no control characters but newlines that "\n" or | wrote */
     size_t count;               /* list: items; map: pairs */
     struct gd_yaml_node *child; /* list: first item; map: first key, whose `next` is its value, and so on */
     struct gd_yaml_node *next;

@@ -68,7 +68,7 @@ static gd_status read_weight(const reader *r, const gd_yaml_node *node)
 
     if (rc)
         return rc;
-    if (!*node->text || strpbrk(node->text, " {}\"\\") || strlen(node->text) > 255)
+    if (!*node->text || strpbrk(node->text, " \n{}\"\\") || strlen(node->text) > 255)
         return gd_yaml_fail(
             r->graph->doc, node, r->err, GD_EFORMAT,
             "the weight \"%s\" is no name of a tensor (1 to 255 characters, no blank, no brace)", node->text);
@@ -193,8 +193,8 @@ static gd_status read_prefix(const reader *r, const gd_yaml_node *prefix)
     if (rc)
         return rc;
     hole = strstr(prefix->text, "{i}");
-    if (!hole || strpbrk(hole + 3, "{} \"\\") ||
-        strcspn(prefix->text, "{} \"\\") < (size_t)(hole - prefix->text) || strlen(prefix->text) > 255)
+    if (!hole || strpbrk(hole + 3, "{} \n\"\\") ||
+        strcspn(prefix->text, "{} \n\"\\") < (size_t)(hole - prefix->text) || strlen(prefix->text) > 255)
         return gd_yaml_fail(r->graph->doc, prefix, r->err, GD_EFORMAT,
                             "prefix is \"%s\", but the start of a tensor's name with one {i} is expected",
                             prefix->text);

@@ -345,7 +345,9 @@ static void give_back(run *r, size_t text_len, gd_status rc)
     (void)pthread_mutex_unlock(&idle->lock);
 }
 
-gd_status gd_tokenize(const gd_tokenizer *tokenizer, const char *text, size_t len, gd_ids *ids, gd_error *err)
+/* `framed`: with the special tokens of the template around. */
+static gd_status tokenize(const gd_tokenizer *tokenizer, const char *text, size_t len, bool framed, gd_ids *ids,
+                          gd_error *err)
 {
     const size_t bad = len > TEXT_LIMIT ? len : gd_utf8_check(text, len);
     gd_status rc;
@@ -363,13 +365,23 @@ gd_status gd_tokenize(const gd_tokenizer *tokenizer, const char *text, size_t le
     r->ids = ids;
     r->err = r->cutter.err = err;
     r->cutter.regex.steps = gd_regex_steps(len);
-    rc = add_ids(r, tokenizer->template.before.data, tokenizer->template.before.len);
+    rc = framed ? add_ids(r, tokenizer->template.before.data, tokenizer->template.before.len) : GD_OK;
     if (!rc)
         rc = between(r, &tokenizer->added.raw, (const unsigned char *)text, len, normalize);
-    if (!rc)
+    if (!rc && framed)
         rc = add_ids(r, tokenizer->template.after.data, tokenizer->template.after.len);
     give_back(r, len, rc);
     return rc;
+}
+
+gd_status gd_tokenize(const gd_tokenizer *tokenizer, const char *text, size_t len, gd_ids *ids, gd_error *err)
+{
+    return tokenize(tokenizer, text, len, true, ids, err);
+}
+
+gd_status gd_tokenize_bare(const gd_tokenizer *tokenizer, const char *text, size_t len, gd_ids *ids, gd_error *err)
+{
+    return tokenize(tokenizer, text, len, false, ids, err);
 }
 
 void gd_tokenizer_frame(const gd_tokenizer *tokenizer, size_t *before, size_t *after)

@@ -48,6 +48,10 @@ void gd_tokenizer_close(gd_tokenizer *tokenizer);
 gd_status gd_tokenize(const gd_tokenizer *tokenizer, const char *text, size_t len, gd_ids *ids,
                       gd_error *err);
 
+/* The same without the special tokens of the template: for a text that has its own, as a chat format writes them. */
+gd_status gd_tokenize_bare(const gd_tokenizer *tokenizer, const char *text, size_t len, gd_ids *ids,
+                           gd_error *err);
+
 /* One past the largest id that the tokenizer can give. */
 size_t gd_tokenizer_size(const gd_tokenizer *tokenizer);
 

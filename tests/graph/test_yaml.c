@@ -36,8 +36,9 @@ static const struct bad {
     CASE("a: \x7f\n", "f:1:4: the control character U+007F is not accepted"),
     CASE("a: \xc2\x85\n", "f:1:4: the control character U+0085 is not accepted"),
     CASE("a: \"\\0\"\n", "f:1:4: the text holds the control character U+0000"),
-    CASE("a: \"x\\ny\"\n", "f:1:4: the text holds the control character U+000A"),
-    CASE("a: |\n  x\n  y\n", "f:1:4: the text holds the control character U+000A"),
+    CASE("a: \"x\\ty\"\n", "f:1:4: the text holds the control character U+0009"),
+    CASE("a: 'x\n\n  y'\n", "f:1:4: the text holds the control character U+000A"),
+    CASE("a: x\n\n  y\n", "f:1:4: the text holds the control character U+000A"),
     CASE("\xff\xfe" "a\0", "f:1:1: the file is UTF-16, but UTF-8 is expected"),
     CASE("\xfe\xff\0a", "f:1:1: the file is UTF-16, but UTF-8 is expected"),
     CASE("a\0:\0 \0b\0", "f:1:2: the control character U+0000 is not accepted"),
@@ -142,7 +143,7 @@ static void a_tree_is_as_written(void **state)
     static const char text[] =
         "\xef\xbb\xbf"
         "# a comment\r\nname: x y | z\r\nlist:\r\n- no\r\n- \"1_000\"\r\n- [0o7, {k: v}]\r\nempty:\r\n"
-        "truth: true\nlie: \"true\"\n";
+        "truth: true\nlie: \"true\"\nlines: \"x\\ny\"\nblock: |\n  x\n  y\n";
     const gd_yaml_node *root, *list;
     gd_error err = { 0 };
     gd_yaml *doc;
@@ -152,7 +153,7 @@ static void a_tree_is_as_written(void **state)
     assert_ok(gd_yaml_parse(&doc, text, sizeof text - 1, "f", test_err));
     root = gd_yaml_root(doc);
     assert_int_equal(root->kind, GD_YAML_MAP);
-    assert_int_equal(root->count, 5);
+    assert_int_equal(root->count, 7);
     assert_string_equal(gd_yaml_get(root, "name")->text, "x y | z");
     assert_int_equal(gd_yaml_get(root, "name")->line, 2);
     assert_int_equal(gd_yaml_get(root, "name")->column, 7);
@@ -165,6 +166,8 @@ static void a_tree_is_as_written(void **state)
     assert_false(list->child->next->plain);
     assert_string_equal(gd_yaml_get(list->child->next->next->child->next, "k")->text, "v");
     assert_string_equal(gd_yaml_get(root, "empty")->text, "");
+    assert_string_equal(gd_yaml_get(root, "lines")->text, "x\ny");
+    assert_string_equal(gd_yaml_get(root, "block")->text, "x\ny\n");
     assert_null(gd_yaml_get(root, "absent"));
     assert_ok(gd_yaml_bool(&truth, doc, gd_yaml_get(root, "truth"), "truth", test_err));
     assert_true(truth);

@@ -1,0 +1,209 @@
+/* chat.c - a conversation becomes text. */
+#include "text/chat.h"
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "text/chat_format.h"
+#include "text/strip.h"
+
+#include <string.h>
+
+void gd_chat_close(gd_chat *chat)
+{
+    if (chat)
+        gd_yaml_free(chat->doc);
+    gd_free(chat);
+}
+
+const char *gd_chat_name(const gd_chat *chat) { return chat->name; }
+const char *gd_chat_note(const gd_chat *chat) { return chat->note; }
+bool gd_chat_has_tokens(const gd_chat *chat) { return !chat->by_tokenizer; }
+
+/* ---- what a format accepts ---- */
+
+static gd_status fail_role(const gd_chat *chat, const gd_message *messages, size_t i, gd_error *why,
+                           const char *expected)
+{
+    const gd_text role = messages[i].role;
+
+    return gd_fail(why, GD_EFORMAT, "message %zu has the role \"%.*s\", but %s (chat format %.80s)", i + 1,
+                   (int)(role.len > 40 ? 40 : role.len), role.data ? role.data : "", expected, chat->name);
+}
+
+static gd_status check_system(const gd_chat *chat, const gd_message *messages, size_t i, gd_error *why)
+{
+    const bool anywhere = chat->turns[GD_ROLE_SYSTEM].known && !chat->alternating;
+
+    if (anywhere || (i == 0 && (chat->opening.known || chat->join)))
+        return GD_OK;
+    if (chat->opening.known || chat->join)
+        return fail_role(chat, messages, i, why, "only the first message may be a system message");
+    return fail_role(chat, messages, i, why,
+                     "there are no system messages: put the text into the first user message");
+}
+
+static bool has_user(const gd_message *messages, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (gd_message_is(&messages[i], GD_ROLE_USER))
+            return true;
+    }
+    return false;
+}
+
+static gd_status check(const gd_chat *chat, const gd_message *messages, size_t count, gd_error *why)
+{
+    size_t turn = 0; /* user and assistant messages so far */
+
+    if (!count)
+        return gd_fail(why, GD_EFORMAT, "the conversation has no messages");
+    for (size_t i = 0; i < count; i++) {
+        const gd_chat_role role = gd_message_role(&messages[i]);
+        gd_status rc = GD_OK;
+
+        if (role == GD_ROLE_COUNT)
+            rc = fail_role(chat, messages, i, why, "system, user or assistant is expected");
+        else if (role == GD_ROLE_SYSTEM)
+            rc = check_system(chat, messages, i, why);
+        else if (chat->alternating && (role == GD_ROLE_USER) != (turn % 2 == 0))
+            rc = fail_role(chat, messages, i, why,
+                           turn % 2 ? "assistant is expected: user and assistant take turns"
+                                    : "user is expected: user and assistant take turns");
+        if (rc)
+            return rc;
+        turn += role != GD_ROLE_SYSTEM;
+    }
+    if (chat->join && gd_message_is(&messages[0], GD_ROLE_SYSTEM) && !has_user(messages, count))
+        return gd_fail(why, GD_EFORMAT,
+                       "a system message goes into a user message, but there is none (chat format %.80s)",
+                       chat->name);
+    return GD_OK;
+}
+
+/* ---- Qwen3's thoughts ---- */
+
+static bool begins(gd_text text, const char *with)
+{
+    return text.len >= strlen(with) && !memcmp(text.data, with, strlen(with));
+}
+
+static bool ends(gd_text text, const char *with)
+{
+    return text.len >= strlen(with) && !memcmp(text.data + text.len - strlen(with), with, strlen(with));
+}
+
+/* The last question: a user message that is no tool's response. Without one, the last message. */
+static size_t last_question(const gd_message *messages, size_t count)
+{
+    for (size_t i = count; i-- > 0;) {
+        if (gd_message_is(&messages[i], GD_ROLE_USER) && !(begins(messages[i].content, "<tool_response>") &&
+                                                     ends(messages[i].content, "</tool_response>")))
+            return i;
+    }
+    return count - 1;
+}
+
+/* An answer in two: what stands behind the last </think>, and the thoughts before the first one. */
+static void split_thoughts(gd_text *content, gd_text *thoughts)
+{
+    const char open[] = "<think>", close[] = "</think>";
+    const gd_text all = *content;
+    size_t first, last, at;
+
+    *thoughts = (gd_text){ all.data, 0 };
+    if (!gd_find_first(all, close, &first) || !gd_find_last(all, close, &last))
+        return;
+    *thoughts = gd_strip_newlines_after((gd_text){ all.data, first });
+    if (gd_find_last(*thoughts, open, &at)) {
+        at += sizeof open - 1;
+        *thoughts = (gd_text){ thoughts->data + at, thoughts->len - at };
+    }
+    *thoughts = gd_strip_newlines_before(*thoughts);
+    last += sizeof close - 1;
+    *content = gd_strip_newlines_before((gd_text){ all.data + last, all.len - last });
+}
+
+/* An answer's thoughts are dropped, but for those behind the last question; the last message has a place for them
+ * even when there are none. */
+static void put_answer(const gd_chat_turn *turn, gd_text content, bool current, bool last, gd_buf *out)
+{
+    gd_text thoughts;
+
+    split_thoughts(&content, &thoughts);
+    gd_buf_str(out, turn->before);
+    if (current && (last || thoughts.len)) {
+        content = gd_strip_newlines_before(content);
+        gd_buf_str(out, "<think>\n");
+        gd_buf_bytes(out, thoughts.data, thoughts.len);
+        gd_buf_str(out, "\n</think>\n\n");
+    }
+    gd_buf_bytes(out, content.data, content.len);
+    gd_buf_str(out, turn->after);
+}
+
+/* ---- writing ---- */
+
+/* `joined`: a system message that goes before the content; NULL: none. */
+static void put_turn(const gd_chat *chat, const gd_chat_turn *turn, const gd_text *joined, gd_text content,
+                     gd_buf *out)
+{
+    if (turn->trim)
+        content = gd_strip(content);
+    gd_buf_str(out, turn->before);
+    if (joined) {
+        gd_buf_bytes(out, joined->data, joined->len);
+        gd_buf_str(out, chat->joint);
+    }
+    gd_buf_bytes(out, content.data, content.len);
+    gd_buf_str(out, turn->after);
+}
+
+/* The message that a system message at the beginning goes into; 0: none. */
+static size_t joined_message(const gd_chat *chat, const gd_message *messages, size_t count)
+{
+    size_t i = 1;
+
+    if (!chat->join || !gd_message_is(&messages[0], GD_ROLE_SYSTEM))
+        return 0;
+    if (chat->join == GD_JOIN_FINAL_USER)
+        return gd_message_is(&messages[count - 1], GD_ROLE_USER) ? count - 1 : 0;
+    while (!gd_message_is(&messages[i], GD_ROLE_USER)) /* check() has seen one */
+        i++;
+    return i;
+}
+
+/* A system message at the beginning, or the default one: 1 when the first message is done with. */
+static size_t put_opening(const gd_chat *chat, const gd_message *messages, gd_buf *out)
+{
+    const bool system = gd_message_is(&messages[0], GD_ROLE_SYSTEM);
+
+    if (system && chat->join)
+        return 1;
+    if (system && chat->opening.known)
+        put_turn(chat, &chat->opening, NULL, messages[0].content, out);
+    else if (chat->default_system)
+        put_turn(chat, &chat->opening, NULL, (gd_text){ chat->default_system, strlen(chat->default_system) }, out);
+    return system && chat->opening.known;
+}
+
+gd_status gd_chat_render(const gd_chat *chat, const gd_message *messages, size_t count, gd_buf *out, gd_error *why)
+{
+    gd_status rc = check(chat, messages, count, why);
+    size_t joined, question;
+
+    if (rc)
+        return rc;
+    joined = joined_message(chat, messages, count);
+    question = chat->thinking ? last_question(messages, count) : 0;
+    gd_buf_str(out, chat->start);
+    for (size_t i = put_opening(chat, messages, out); i < count; i++) {
+        const gd_chat_role role = gd_message_role(&messages[i]);
+
+        if (chat->thinking && role == GD_ROLE_ASSISTANT)
+            put_answer(&chat->turns[role], messages[i].content, i > question, i + 1 == count, out);
+        else
+            put_turn(chat, &chat->turns[role], joined && i == joined ? &messages[0].content : NULL,
+                     messages[i].content, out);
+    }
+    return out->failed ? gd_fail_memory(why, out->len) : GD_OK;
+}

@@ -1,0 +1,221 @@
+/* chat_auto.c - the chat format that a checkpoint's template asks for.
+ *
+ * A template is recognised when it is, to the byte, one of those that were published with the models, and were
+ * compared with the format on many conversations (tests/data/chat). Nothing less will do: templates that differ in
+ * one blank are both around, and a score of the wrong text looks like any other. Two things may differ, since Jinja
+ * sees neither: how lines end (LF, CR LF, CR), and one newline at the very end. And the checkpoint's bos_token and
+ * eos_token must be those that the format writes, where the template writes them.
+ *
+ * The template is where Transformers finds it: additional_chat_templates/default.jinja, else chat_template.jinja,
+ * else chat_template in tokenizer_config.json, which is a string, or a list of {name, template} with one called
+ * "default". The tokens are in special_tokens_map.json, then in tokenizer_config.json; when the latter has
+ * added_tokens_decoder, the former isn't read. */
+#include "text/chat_format.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/sha256.h"
+
+#include <string.h>
+
+#define TEMPLATE_LIMIT ((size_t)1 << 20)
+#define CONFIG_LIMIT ((size_t)16 << 20)
+
+/* A checkpoint's template with what it may ask for. */
+typedef struct source {
+    const char *dir;
+    char *path; /* of the file that holds the template */
+    char *text; /* the template; NULL: none */
+    size_t len;
+    json_t *config, *map; /* tokenizer_config.json and special_tokens_map.json; NULL: not there */
+    gd_error *err;
+} source;
+
+/* "X: <problem>; pass ...": every failure of auto ends in what to do. */
+static gd_status fail_auto(const source *s, const char *path, const char *problem)
+{
+    char names[GD_CHAT_MOST_NAMES];
+
+    gd_chat_list_names(names, sizeof names);
+    return gd_fail(s->err, GD_EUNSUPPORTED,
+                   "%.200s: %s; pass --chat-format with one of %s, or with a FILE.yaml that describes it", path,
+                   problem, names);
+}
+
+/* ---- reading ---- */
+
+/* *path becomes dir/name; *there says whether it's a file. */
+static gd_status find_file(const source *s, const char *name, char **path, bool *there)
+{
+    gd_free(*path);
+    *path = gd_path_join(s->dir, name);
+    *there = *path && gd_file_exists(*path);
+    return *path ? GD_OK : gd_fail_memory(s->err, strlen(s->dir) + strlen(name) + 2);
+}
+
+static gd_status load_json(const source *s, const char *name, json_t **out)
+{
+    char *path = NULL;
+    bool there;
+    gd_status rc = find_file(s, name, &path, &there);
+
+    if (!rc && there)
+        rc = gd_json_load_reals(out, path, CONFIG_LIMIT, s->err);
+    if (!rc && *out && !json_is_object(*out))
+        rc = gd_fail(s->err, GD_EFORMAT, "%s: not a JSON object", path);
+    gd_free(path);
+    return rc;
+}
+
+/* The template of a list that is called "default". */
+static const json_t *of_list(const json_t *list)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *one = json_array_get(list, i), *name = json_object_get(one, "name");
+
+        if (json_is_string(name) && !strcmp(json_string_value(name), "default"))
+            return json_object_get(one, "template");
+    }
+    return NULL;
+}
+
+static gd_status from_config(source *s)
+{
+    const json_t *value = json_object_get(s->config, "chat_template");
+    bool there;
+    gd_status rc = find_file(s, "tokenizer_config.json", &s->path, &there);
+
+    if (rc || !value || json_is_null(value))
+        return rc;
+    if (json_is_array(value)) {
+        value = of_list(value);
+        if (!value)
+            return fail_auto(s, s->path, "chat_template is a list without a template called \"default\"");
+    }
+    if (!json_is_string(value))
+        return gd_fail(s->err, GD_EFORMAT, "%s: chat_template is %s, but a string is expected", s->path,
+                       gd_json_type_name(value));
+    s->len = json_string_length(value);
+    s->text = gd_strndup(json_string_value(value), s->len);
+    return s->text ? GD_OK : gd_fail_memory(s->err, s->len);
+}
+
+static gd_status read_source(source *s)
+{
+    static const char *const files[] = { "additional_chat_templates/default.jinja", "chat_template.jinja" };
+    gd_status rc = load_json(s, "tokenizer_config.json", &s->config);
+
+    if (!rc && !gd_json_has(s->config, "added_tokens_decoder"))
+        rc = load_json(s, "special_tokens_map.json", &s->map);
+    for (size_t i = 0; !rc && i < 2 && !s->text; i++) {
+        bool there;
+
+        rc = find_file(s, files[i], &s->path, &there);
+        if (!rc && there)
+            rc = gd_file_read(&s->text, &s->len, s->path, TEMPLATE_LIMIT, s->err);
+    }
+    if (!rc && !s->text)
+        rc = from_config(s);
+    if (!rc && !s->text)
+        rc = fail_auto(s, s->dir, "the checkpoint has no chat template");
+    return rc;
+}
+
+static void free_source(source *s)
+{
+    gd_free(s->path);
+    gd_free(s->text);
+    json_decref(s->config);
+    json_decref(s->map);
+}
+
+/* ---- comparing ---- */
+
+/* Lines end in LF, and the last newline of all is gone: Jinja does both before it reads on. */
+static void normalize(source *s)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < s->len; i++) {
+        if (s->text[i] == '\r' && i + 1 < s->len && s->text[i + 1] == '\n')
+            continue;
+        s->text[len++] = s->text[i] == '\r' ? '\n' : s->text[i];
+    }
+    s->len = len - (len && s->text[len - 1] == '\n');
+}
+
+static bool has_hash(const gd_yaml_node *list, const char *hash)
+{
+    for (const gd_yaml_node *t = list ? list->child : NULL; t; t = t->next) {
+        if (!strcmp(t->text, hash))
+            return true;
+    }
+    return false;
+}
+
+/* A token as the checkpoint spells it; NULL when it names none. */
+static const char *spelling(const source *s, const char *key)
+{
+    const json_t *value = gd_json_has(s->map, key) ? json_object_get(s->map, key) : json_object_get(s->config, key);
+
+    if (json_is_object(value))
+        value = json_object_get(value, "content");
+    return json_string_value(value);
+}
+
+static gd_status check_token(const source *s, const gd_chat *chat, const char *key, const char *written)
+{
+    const char *own = spelling(s, key);
+
+    if (!written || (own && !strcmp(own, written)))
+        return GD_OK;
+    return gd_fail(s->err, GD_EUNSUPPORTED,
+                   "%.200s: the chat template is that of the format %s, which writes \"%s\", but the checkpoint's %s "
+                   "is %s%.40s%s; if the format is right, pass --chat-format %s",
+                   s->dir, chat->name, written, key, own ? "\"" : "", own ? own : "missing", own ? "\"" : "",
+                   chat->name);
+}
+
+/* *found says whether the format is the template's; it can still fail. */
+static gd_status compare(const source *s, const gd_chat *chat, const char *hash, bool *found)
+{
+    const gd_yaml_node *reason = chat->unlike ? gd_yaml_get(chat->unlike, hash) : NULL;
+    gd_status rc;
+
+    *found = has_hash(chat->templates, hash);
+    if (reason)
+        return gd_fail(s->err, GD_EUNSUPPORTED, "%.200s: %.280s", s->path, reason->text);
+    if (!*found)
+        return GD_OK;
+    rc = check_token(s, chat, "bos_token", chat->bos);
+    return rc ? rc : check_token(s, chat, "eos_token", chat->eos);
+}
+
+gd_status gd_chat_recognise(gd_chat **out, const char *dir, gd_error *err)
+{
+    source s = { .dir = dir, .err = err };
+    char hash[GD_SHA256_DIGITS + 1];
+    gd_status rc = read_source(&s);
+    bool found = false;
+
+    *out = NULL;
+    if (!rc) {
+        normalize(&s);
+        gd_sha256(s.text, s.len, hash);
+    }
+    for (const gd_chat_builtin *b = gd_chat_builtins; !rc && !found && b->text; b++) {
+        rc = gd_chat_parse(out, b->text, b->len, b->file, err);
+        if (!rc)
+            rc = compare(&s, *out, hash, &found);
+        if (rc || !found) {
+            gd_chat_close(*out);
+            *out = NULL;
+        }
+    }
+    if (!rc && !found)
+        rc = fail_auto(&s, s.path, "the chat template is not one that is recognised");
+    free_source(&s);
+    return rc;
+}

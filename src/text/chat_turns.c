@@ -1,0 +1,57 @@
+/* chat_turns.c - what can be said of a conversation whatever its format: whose a message is, whether it ends in an
+ * answer, and what goes first when it is too long. */
+#include "text/chat_format.h"
+
+#include "base/error.h"
+
+#include <string.h>
+
+const char *const gd_chat_role_names[GD_ROLE_COUNT] = { "system", "user", "assistant" };
+
+gd_chat_role gd_message_role(const gd_message *message)
+{
+    const gd_text role = message->role;
+    gd_chat_role r = GD_ROLE_SYSTEM;
+
+    while (r < GD_ROLE_COUNT &&
+           (role.len != strlen(gd_chat_role_names[r]) || memcmp(role.data, gd_chat_role_names[r], role.len) != 0))
+        r++;
+    return r;
+}
+
+bool gd_message_is(const gd_message *message, gd_chat_role role) { return gd_message_role(message) == role; }
+
+gd_status gd_chat_check_answer(const gd_message *messages, size_t count, const char *field, gd_error *why)
+{
+    if (count && gd_message_is(&messages[count - 1], GD_ROLE_ASSISTANT))
+        return GD_OK;
+    for (size_t i = 0; i < count; i++) {
+        if (gd_message_is(&messages[i], GD_ROLE_ASSISTANT))
+            return gd_fail(why, GD_EFORMAT,
+                           "%s: the conversation ends with a message that is not the assistant's: end it with "
+                           "the answer to score",
+                           field);
+    }
+    return gd_fail(why, GD_EFORMAT,
+                   "%s: a conversation without an assistant turn: end it with the answer to score, a message of "
+                   "the role assistant",
+                   field);
+}
+
+bool gd_chat_oldest_turn(const gd_message *messages, size_t count, size_t *from, size_t *to)
+{
+    size_t keep = count, i = 0;
+
+    while (keep > 0 && !gd_message_is(&messages[keep - 1], GD_ROLE_USER))
+        keep--;
+    keep = keep ? keep - 1 : count - (count > 0); /* the last user message, or the last one at all */
+    while (i < keep && gd_message_is(&messages[i], GD_ROLE_SYSTEM))
+        i++;
+    if (i >= keep)
+        return false;
+    *from = i++;
+    while (i < keep && !gd_message_is(&messages[i], GD_ROLE_USER) && !gd_message_is(&messages[i], GD_ROLE_SYSTEM))
+        i++;
+    *to = i;
+    return true;
+}

@@ -1,0 +1,157 @@
+/* chat_case.h - what the tests of chat formats share: the stored conversations, and a scratch directory. */
+#ifndef GD_TESTS_CHAT_CASE_H
+#define GD_TESTS_CHAT_CASE_H
+
+#include "tests/check.h"
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "text/chat.h"
+
+#include <jansson.h>
+#include <unistd.h>
+
+#define MOST_MESSAGES 64
+
+/* The built-in formats, as sentences list them. */
+#define CHAT_NAMES                                                                                    \
+    "hh, chatml, qwen2, qwen2.5, qwen3, llama3, llama3.1, mistral, mistral-v0.1, mistral-v0.1-2023, " \
+    "mistral-v0.2-2023, gemma"
+
+/* The lines of a JSONL file below data/chat, as a list. */
+static inline json_t *chat_lines(const char *name)
+{
+    json_t *list = json_array();
+    char path[1024], sub[200];
+    json_error_t at;
+    json_t *line;
+    FILE *f;
+
+    (void)snprintf(sub, sizeof sub, "chat/%s", name);
+    f = fopen(test_data(path, sizeof path, sub), "rb");
+    if (!f)
+        fail_msg("%s can't be opened", path);
+    while ((line = json_loadf(f, JSON_ALLOW_NUL | JSON_DISABLE_EOF_CHECK, &at)))
+        assert_int_equal(json_array_append_new(list, line), 0);
+    assert_true(feof(f));
+    assert_int_equal(fclose(f), 0);
+    assert_true(json_array_size(list) > 0);
+    return list;
+}
+
+static inline gd_text text_of(const json_t *string)
+{
+    assert_true(json_is_string(string));
+    return (gd_text){ json_string_value(string), json_string_length(string) };
+}
+
+/* Room for MOST_MESSAGES; they live as long as the list. */
+static inline size_t messages_of(const json_t *list, gd_message *messages)
+{
+    const size_t count = json_array_size(list);
+
+    assert_true(json_is_array(list) && count <= MOST_MESSAGES);
+    for (size_t i = 0; i < count; i++) {
+        const json_t *one = json_array_get(list, i);
+
+        messages[i].role = text_of(json_object_get(one, "role"));
+        messages[i].content = text_of(json_object_get(one, "content"));
+    }
+    return count;
+}
+
+static inline gd_text literal(const char *s) { return (gd_text){ s, strlen(s) }; }
+
+/* Each of chat/conversations.jsonl is written as `file` says, or fails. */
+static inline void check_texts(const gd_chat *chat, const char *file)
+{
+    json_t *conversations = chat_lines("conversations.jsonl"), *expected = chat_lines(file);
+    size_t texts = 0, failures = 0;
+    gd_message messages[MOST_MESSAGES];
+    gd_buf out = { 0 };
+
+    assert_int_equal(json_array_size(conversations), json_array_size(expected));
+    for (size_t i = 0; i < json_array_size(expected); i++) {
+        const json_t *want = json_object_get(json_array_get(expected, i), "text");
+        const size_t count = messages_of(json_array_get(conversations, i), messages);
+        gd_error why = { 0 };
+        gd_status rc;
+
+        gd_buf_clear(&out);
+        rc = gd_chat_render(chat, messages, count, &out, &why);
+        if (!want && (rc != GD_EFORMAT || !why.text[0] || out.len))
+            fail_msg("%s:%zu: the conversation must fail, and nothing else", file, i + 1);
+        if (want && rc)
+            fail_msg("%s:%zu: %s", file, i + 1, why.text);
+        if (want &&
+            (out.len != json_string_length(want) || memcmp(out.data, json_string_value(want), out.len) != 0))
+            fail_msg("%s:%zu: got \"%.*s\", but \"%s\" is expected", file, i + 1, (int)out.len, out.data,
+                     json_string_value(want));
+        texts += want != NULL;
+        failures += !want;
+    }
+    assert_in_range(texts, 60, 1000);
+    assert_in_range(failures, 1, 1000);
+    gd_buf_free(&out);
+    json_decref(conversations);
+    json_decref(expected);
+}
+
+/* ---- a checkpoint's directory ---- */
+
+static inline const char *scratch_dir(char *dir, size_t room)
+{
+    const char *tmp = getenv("TMPDIR");
+
+    (void)snprintf(dir, room, "%s/guerdon-chat-XXXXXX", tmp ? tmp : "/tmp");
+    assert_non_null(mkdtemp(dir));
+    return dir;
+}
+
+static inline void write_file(const char *dir, const char *name, const void *data, size_t len)
+{
+    char path[1200];
+    FILE *f;
+
+    (void)snprintf(path, sizeof path, "%s/%s", dir, name);
+    f = fopen(path, "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(data, 1, len, f), len);
+    assert_int_equal(fclose(f), 0);
+}
+
+static inline void write_json(const char *dir, const char *name, json_t *value)
+{
+    char *text = json_dumps(value, JSON_COMPACT | JSON_ALLOW_NUL);
+
+    assert_non_null(text);
+    write_file(dir, name, text, strlen(text));
+    free(text);
+}
+
+static inline void remove_file(const char *dir, const char *name)
+{
+    char path[1200];
+
+    (void)snprintf(path, sizeof path, "%s/%s", dir, name);
+    (void)unlink(path);
+}
+
+/* Everything that a test here may have put into it. */
+static inline void remove_scratch(const char *dir)
+{
+    static const char *const names[] = {
+        "tokenizer_config.json", "special_tokens_map.json",
+        "chat_template.jinja",   "additional_chat_templates/default.jinja",
+        "tokenizer.json",        "own.yaml",
+    };
+    char path[1200];
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        remove_file(dir, names[i]);
+    (void)snprintf(path, sizeof path, "%s/additional_chat_templates", dir);
+    (void)rmdir(path);
+    assert_int_equal(rmdir(dir), 0);
+}
+
+#endif

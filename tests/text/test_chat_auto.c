@@ -1,0 +1,305 @@
+/* test_chat_auto.c - which chat format "auto" finds: that of a published template, and no other. */
+#include "tests/text/chat_case.h"
+
+#include <sys/stat.h>
+
+#define PASS "; pass --chat-format with one of " CHAT_NAMES ", or with a FILE.yaml that describes it"
+
+/* A published template, with room for a few more bytes. */
+typedef struct published {
+    char text[8192];
+    size_t len;
+} published;
+
+static void load_template(published *t, const char *name)
+{
+    char path[1024], sub[200];
+    FILE *f;
+
+    (void)snprintf(sub, sizeof sub, "chat/templates/%s.jinja", name);
+    f = fopen(test_data(path, sizeof path, sub), "rb");
+    assert_non_null(f);
+    t->len = fread(t->text, 1, sizeof t->text - 16, f);
+    assert_true(feof(f));
+    assert_int_equal(fclose(f), 0);
+}
+
+/* A checkpoint's directory; NULL leaves a field out. */
+static void write_config(const char *dir, json_t *chat_template, const char *bos, const char *eos)
+{
+    json_t *config = json_pack("{s:f}", "model_max_length", 1e30);
+
+    if (chat_template)
+        json_object_set_new(config, "chat_template", chat_template);
+    if (bos)
+        json_object_set_new(config, "bos_token", json_string(bos));
+    if (eos)
+        json_object_set_new(config, "eos_token", json_pack("{s:s,s:b}", "content", eos, "special", 1));
+    write_json(dir, "tokenizer_config.json", config);
+    json_decref(config);
+}
+
+/* The format that auto finds, or its sentence behind the directory's name. */
+static const char *found(const char *dir)
+{
+    static char said[600];
+    gd_error err = { 0 };
+    gd_chat *chat;
+
+    if (!gd_chat_open(&chat, "auto", dir, &err)) {
+        (void)snprintf(said, sizeof said, "%s", gd_chat_name(chat));
+        gd_chat_close(chat);
+        return said;
+    }
+    assert_null(chat);
+    assert_int_equal(strncmp(err.text, dir, strlen(dir)), 0);
+    (void)snprintf(said, sizeof said, "%s", err.text + strlen(dir));
+    return said;
+}
+
+static json_t *each_template(void)
+{
+    char path[1024];
+    json_t *all = json_load_file(test_data(path, sizeof path, "chat/templates.json"), 0, NULL);
+
+    assert_in_range(json_object_size(all), 18, 100);
+    return all;
+}
+
+static const char *field(const json_t *object, const char *key)
+{
+    return json_string_value(json_object_get(object, key));
+}
+
+/* What auto must say of a template; smollm2 is the one that isn't carried. */
+static const char *wanted(const json_t *one, const char *path)
+{
+    static char sentence[600];
+    const char *format = field(one, "format");
+
+    if (format && strcmp(format, "smollm2") != 0)
+        return format;
+    (void)snprintf(sentence, sizeof sentence, "/%s: the chat template%s", path,
+                   format ? " is not one that is recognised" PASS
+                          : ", that of Llama 3.2, writes the day's date, so that a score would change overnight; "
+                            "for a fixed date pass --chat-format llama3.1");
+    return sentence;
+}
+
+static void published_templates_are_recognised(void **state)
+{
+    json_t *all = each_template();
+    char dir[1024];
+    const char *name;
+    json_t *one;
+
+    (void)state;
+    scratch_dir(dir, sizeof dir);
+    json_object_foreach(all, name, one) {
+        published t;
+
+        load_template(&t, name);
+        write_config(dir, json_stringn(t.text, t.len), field(one, "bos_token"), field(one, "eos_token"));
+        assert_string_equal(found(dir), wanted(one, "tokenizer_config.json"));
+    }
+    remove_scratch(dir);
+    json_decref(all);
+}
+
+/* Lines end in CR LF or CR, with or without a newline at the very end. */
+static void write_other_lines(const char *dir, const published *t, const char *newline, bool last)
+{
+    gd_buf b = { 0 };
+    size_t len = t->len;
+
+    while (len && t->text[len - 1] == '\n')
+        len--;
+    for (size_t i = 0; i < len; i++) {
+        if (t->text[i] == '\n')
+            gd_buf_str(&b, newline);
+        else
+            gd_buf_bytes(&b, &t->text[i], 1);
+    }
+    if (last)
+        gd_buf_str(&b, newline);
+    write_file(dir, "chat_template.jinja", b.data, b.len);
+    gd_buf_free(&b);
+}
+
+static void a_file_counts_before_the_config(void **state)
+{
+    static const char *const newlines[] = { "\n", "\r\n", "\r" };
+    char dir[1024], path[1100];
+    published t;
+
+    (void)state;
+    scratch_dir(dir, sizeof dir);
+    write_config(dir, json_string("something else"), "<s>", "</s>");
+    load_template(&t, "mistral-v0.3");
+    for (size_t i = 0; i < 6; i++) {
+        write_other_lines(dir, &t, newlines[i / 2], i % 2);
+        assert_string_equal(found(dir), "mistral");
+    }
+    (void)snprintf(path, sizeof path, "%s/additional_chat_templates", dir);
+    assert_int_equal(mkdir(path, 0700), 0);
+    load_template(&t, "mistral-v0.2");
+    write_file(path, "default.jinja", t.text, t.len);
+    assert_string_equal(found(dir), "mistral-v0.1");
+    remove_scratch(dir);
+}
+
+#define NO_DEFAULT "/tokenizer_config.json: chat_template is a list without a template called \"default\""
+
+static void a_list_has_a_default(void **state)
+{
+    json_t *list, *tools = json_pack("{s:s,s:s}", "name", "tool_use", "template", "x");
+    char dir[1024];
+    published t;
+
+    (void)state;
+    load_template(&t, "gemma-2");
+    list = json_pack("[O,{s:s,s:s%}]", tools, "name", "default", "template", t.text, t.len);
+    assert_non_null(list);
+    scratch_dir(dir, sizeof dir);
+    write_config(dir, list, "<bos>", NULL);
+    assert_string_equal(found(dir), "gemma");
+    write_config(dir, json_pack("[O]", tools), "<bos>", NULL);
+    assert_string_equal(found(dir), NO_DEFAULT PASS);
+    write_config(dir, json_pack("[i,{s:s}]", 1, "name", "default"), "<bos>", NULL);
+    assert_string_equal(found(dir), NO_DEFAULT PASS);
+    write_config(dir, json_integer(3), "<bos>", NULL);
+    assert_string_equal(found(dir),
+                        "/tokenizer_config.json: chat_template is a real number, but a string is expected");
+    write_config(dir, json_null(), "<bos>", NULL);
+    assert_string_equal(found(dir), ": the checkpoint has no chat template" PASS);
+    remove_file(dir, "tokenizer_config.json");
+    assert_string_equal(found(dir), ": the checkpoint has no chat template" PASS);
+    write_file(dir, "tokenizer_config.json", "[]", 2);
+    assert_string_equal(found(dir), "/tokenizer_config.json: not a JSON object");
+    write_file(dir, "tokenizer_config.json", "{", 1);
+    assert_int_equal(strncmp(found(dir), "/tokenizer_config.json: not valid JSON", 38), 0);
+    remove_scratch(dir);
+    json_decref(tools);
+}
+
+#define LLAMA3                                                                                              \
+    ": the chat template is that of the format llama3, which writes \"<|begin_of_text|>\", but the "      \
+    "checkpoint's bos_token is "
+
+static void tokens_must_be_those_that_are_written(void **state)
+{
+    static const char map[] = "{\"bos_token\":{\"content\":\"<|begin_of_text|>\"}}";
+    static const char other[] = "{\"bos_token\":\"<b>\"}";
+    char dir[1024];
+    published t;
+
+    (void)state;
+    load_template(&t, "llama3");
+    scratch_dir(dir, sizeof dir);
+    write_config(dir, json_stringn(t.text, t.len), NULL, NULL);
+    assert_string_equal(found(dir), LLAMA3 "missing; if the format is right, pass --chat-format llama3");
+    write_file(dir, "special_tokens_map.json", map, sizeof map - 1);
+    assert_string_equal(found(dir), "llama3");
+    write_config(dir, json_stringn(t.text, t.len), "<|begin_of_text|>", NULL);
+    write_file(dir, "special_tokens_map.json", other, sizeof other - 1); /* it counts first */
+    assert_string_equal(found(dir), LLAMA3 "\"<b>\"; if the format is right, pass --chat-format llama3");
+    load_template(&t, "mistral-v0.3");
+    remove_file(dir, "special_tokens_map.json");
+    write_config(dir, json_stringn(t.text, t.len), "<s>", "<|im_end|>");
+    assert_string_equal(found(dir),
+                        ": the chat template is that of the format mistral, which writes \"</s>\", but the "
+                        "checkpoint's eos_token is \"<|im_end|>\"; if the format is right, pass --chat-format mistral");
+    remove_scratch(dir);
+}
+
+/* With added_tokens_decoder in the config, Transformers doesn't read the map. */
+static void the_map_counts_in_old_checkpoints_only(void **state)
+{
+    static const char other[] = "{\"bos_token\":\"<b>\"}";
+    json_t *config;
+    char dir[1024];
+    published t;
+
+    (void)state;
+    load_template(&t, "llama3");
+    config = json_pack("{s:s%,s:s,s:{s:{s:s}}}", "chat_template", t.text, t.len, "bos_token",
+                       "<|begin_of_text|>", "added_tokens_decoder", "7", "content", "<|begin_of_text|>");
+    assert_non_null(config);
+    scratch_dir(dir, sizeof dir);
+    write_json(dir, "tokenizer_config.json", config);
+    write_file(dir, "special_tokens_map.json", other, sizeof other - 1);
+    assert_string_equal(found(dir), "llama3");
+    remove_scratch(dir);
+    json_decref(config);
+}
+
+#define UNKNOWN "/chat_template.jinja: the chat template is not one that is recognised" PASS
+
+/* One byte more, less or other, anywhere: nothing is recognised. */
+static void nothing_similar_is_recognised(void **state)
+{
+    published t, changed;
+    char dir[1024];
+
+    (void)state;
+    load_template(&t, "chatml");
+    scratch_dir(dir, sizeof dir);
+    for (size_t i = 0; i <= t.len; i++) {
+        for (int how = 0; how < 3; how++) {
+            const size_t skip = how ? 1 : 0; /* of the original's bytes */
+
+            if (i + skip > t.len)
+                continue;
+            memcpy(changed.text, t.text, i);
+            changed.text[i] = how == 1 ? t.text[i] ^ 1 : ' ';
+            changed.len = i + (how < 2);
+            memcpy(changed.text + changed.len, t.text + i + skip, t.len - i - skip);
+            changed.len += t.len - i - skip;
+            write_file(dir, "chat_template.jinja", changed.text, changed.len);
+            assert_string_equal(found(dir), UNKNOWN);
+        }
+    }
+    write_file(dir, "chat_template.jinja", "", 0);
+    assert_string_equal(found(dir), UNKNOWN);
+    remove_scratch(dir);
+}
+
+static void without_memory_auto_says_so(void **state)
+{
+    gd_status rc = GD_ENOMEM;
+    char dir[1024];
+    published t;
+
+    (void)state;
+    load_template(&t, "gemma-2"); /* the last format: all the others are looked at first */
+    scratch_dir(dir, sizeof dir);
+    write_config(dir, json_stringn(t.text, t.len), "<bos>", NULL);
+    for (uint64_t n = 1; rc; n++) {
+        gd_error err = { 0 };
+        gd_chat *chat = NULL;
+
+        gd_mem_fail_from(n);
+        rc = gd_chat_open(&chat, "auto", dir, &err);
+        gd_mem_fail_from(0);
+        assert_true(rc == GD_OK || (rc == GD_ENOMEM && !chat));
+        gd_chat_close(chat);
+        assert_int_equal(gd_mem_live(), 0);
+        assert_in_range(n, 1, 500);
+    }
+    remove_scratch(dir);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(published_templates_are_recognised),
+        cmocka_unit_test(a_file_counts_before_the_config),
+        cmocka_unit_test(a_list_has_a_default),
+        cmocka_unit_test(tokens_must_be_those_that_are_written),
+        cmocka_unit_test(the_map_counts_in_old_checkpoints_only),
+        cmocka_unit_test(nothing_similar_is_recognised),
+        cmocka_unit_test(without_memory_auto_says_so),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
