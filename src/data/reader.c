@@ -20,20 +20,22 @@ gd_status gd_line_next(gd_pieces *pieces, gd_line *line, bool *more, gd_error *e
         gd_piece piece;
 
         rc = gd_pieces_next(pieces, gd_cut_lines, &piece, more, err);
-        if (!rc && piece.too_long && !piece.ended)
-            rc = gd_pieces_skip(pieces, gd_cut_lines, err);
         if (rc || !*more) {
             *more = false;
             return rc;
+        }
+        if (piece.too_long) {
+            *line = (gd_line){ .number = piece.line, .too_long = true };
+            return piece.ended ? GD_OK : gd_pieces_skip(pieces, gd_cut_lines, err);
         }
         if (piece.len > 0 && piece.data[piece.len - 1] == '\n')
             piece.len--;
         if (piece.len > 0 && piece.data[piece.len - 1] == '\r')
             piece.len--;
-        *line = (gd_line){ piece.data, piece.len, piece.line, piece.too_long || piece.len > GD_LINE_MAX };
-        if (line->too_long)
-            line->data = NULL;
-    } while (!line->too_long && is_blank(line));
+        *line = (gd_line){ piece.data, piece.len, piece.line, piece.len > GD_LINE_MAX };
+    } while (is_blank(line));
+    if (line->too_long)
+        line->data = NULL;
     return GD_OK;
 }
 
