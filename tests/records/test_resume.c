@@ -110,7 +110,7 @@ static void continue_from(const job *j, const char *path, const char *whole, siz
 
 static void a_file_can_be_continued_from_anywhere(void **state)
 {
-    const job first = { .items = 60, .cut_every = 10, .longest = 100 };
+    const job first = { .items = 36, .cut_every = 6, .longest = 80 };
 
     (void)state;
     for (size_t k = 0; k < 3; k++) {
