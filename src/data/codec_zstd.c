@@ -113,7 +113,7 @@ static gd_unpacked unpack(void *state, gd_codec_io *io, const char **fault)
         return s->failed;
     if (!s->inside && io->in_left == 0)
         return GD_UNPACKED_BETWEEN;
-    if (!s->inside && !may_begin(io->in, io->in_left))
+    if (!s->inside && !may_begin(io->in, io->in_left)) /* older versions wait for a fifth byte */
         return GD_UNPACKED_ALIEN;
     s->inside = true;
     code = ZSTD_decompressStream(s->context, &out, &in);

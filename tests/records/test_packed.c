@@ -1,6 +1,8 @@
 /* test_packed.c - gzip and zstd: of several members, cut, and damaged. */
 #include "tests/records/lines.h"
 
+#include "data/stream.h"
+
 static void members_are_joined(void **state)
 {
     static const char text[] = "a\nbc\nd";
@@ -136,6 +138,33 @@ static void lines_before_a_fault_are_read(void **state)
     free(text);
 }
 
+/* All of a good block, however the reader's room lies to it. */
+static void bytes_before_a_bad_block_are_read(void **state)
+{
+    enum { LEN = 200000, BLOCK = 131072 }; /* the second block is the rest */
+    unsigned char *text = malloc(LEN), *packed, *seen = malloc(LEN);
+    size_t n, got = 1, len = 0;
+    gd_error err = { 0 };
+    gd_stream *s;
+
+    (void)state;
+    for (uint32_t i = 0, x = 1; i < LEN; i++, x = x * 1664525u + 1013904223u)
+        text[i] = (unsigned char)('a' + (x >> 28));
+    packed = temp_zstd(text, LEN, &n);
+    packed[n - 1000] ^= 0x55;
+    assert_ok(gd_stream_open(&s, temp_write("x", packed, n), test_err));
+    for (; got; len += got)
+        if (gd_stream_read(s, seen + len, len + 50000 < LEN ? 50000 : LEN - len, &got, &err))
+            break;
+    gd_stream_close(s);
+    assert_int_equal(err.status, GD_EFORMAT);
+    assert_true(len >= BLOCK);
+    assert_memory_equal(seen, text, BLOCK);
+    free(text);
+    free(packed);
+    free(seen);
+}
+
 static void garbage_behind_packed_data_is_refused(void **state)
 {
     unsigned char file[256];
@@ -167,6 +196,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(zstd_may_have_frames_to_skip, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(damage_is_never_read_in_silence, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(lines_before_a_fault_are_read, temp_begin, temp_end),
+        cmocka_unit_test_setup_teardown(bytes_before_a_bad_block_are_read, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(garbage_behind_packed_data_is_refused, temp_begin, temp_end),
     };
 

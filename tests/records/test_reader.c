@@ -182,7 +182,8 @@ static void refused_files_are_named(void **state)
         { "\x1f\x8bgzip?", 7, GD_EFORMAT, "the gzip data is damaged: unknown compression method" },
         { "\x28\xb5\x2f\xfd", 4, GD_EFORMAT, "the zstd data ends in the middle: the file was cut" },
         { "\x28\xb5\x2f\xfd\x08....", 9, GD_EFORMAT, "the zstd data is damaged: Unsupported frame parameter" },
-        { "\x28\xb5\x2f\xfd\x00\xf8....", 10, GD_EUNSUPPORTED,
+        { "\x28\xb5\x2f\xfd\x00\x88", 6, GD_EFORMAT, "the zstd data ends in the middle: the file was cut" },
+        { "\x28\xb5\x2f\xfd\x00\x90....", 10, GD_EUNSUPPORTED, /* 2^28 bytes; the line above: 2^27 */
           "the zstd data needs more than 128 MiB to be unpacked; pack it again without --long" },
         { "\x28\xb5\x2f\xfd\x21\x07\x00....", 11, GD_EUNSUPPORTED,
           "the zstd data was packed with a dictionary; pack it again without -D" },

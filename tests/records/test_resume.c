@@ -217,6 +217,20 @@ static void files_that_hold_nothing_are_whole(void **state)
     }
 }
 
+static void what_follows_the_offset_is_cut_off(void **state)
+{
+    gd_sink *s;
+
+    (void)state;
+    for (size_t len = 4; len > 1; len--) {
+        temp_write("out", "abcd", 4);
+        assert_ok(gd_sink_open_at(&s, temp_path("out"), NULL, 0, len, test_err));
+        expect_bytes(temp_path("out"), "abcd", len);
+        assert_ok(gd_sink_close(s, test_err));
+        expect_bytes(temp_path("out"), "abcd", len);
+    }
+}
+
 static void damage_ends_what_is_whole(void **state)
 {
     const job j = { .items = 40, .cut_every = 10, .longest = 100 };
@@ -345,6 +359,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(flushes_do_not_show, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(what_was_cut_off_is_whole, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(files_that_hold_nothing_are_whole, temp_begin, temp_end),
+        cmocka_unit_test_setup_teardown(what_follows_the_offset_is_cut_off, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(damage_ends_what_is_whole, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(what_cannot_be_continued_is_refused, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(every_allocation_may_fail, temp_begin, temp_end),
