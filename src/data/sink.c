@@ -3,10 +3,11 @@
 
 #include "base/error.h"
 #include "base/mem.h"
-#include "data/zmem.h"
+#include "data/codec.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,12 +17,15 @@ enum { ROOM = 65536 };
 
 struct gd_sink {
     int fd;
-    bool owned;         /* close fd at the end: not standard output */
-    bool packed;        /* gzip; zlib has state to free */
+    bool owned;            /* close fd at the end: not standard output */
+    bool begun;            /* something was written since the last cut */
     char *name;
-    gd_error failure;   /* the first one; repeated from then on */
-    size_t len;         /* what of plain[] waits */
-    z_stream z;
+    gd_error failure;      /* the first one; repeated from then on */
+    const gd_codec *codec; /* NULL: plain */
+    void *state;           /* the codec's */
+    uint64_t written;      /* bytes that the file has */
+    uint64_t whole;        /* see gd_sink_offset() */
+    size_t len;            /* what of plain[] waits */
     unsigned char plain[ROOM], pack[ROOM];
 };
 
@@ -44,49 +48,60 @@ static gd_status check_input(const gd_sink *s, const char *input, const struct s
     return gd_fail(err, GD_EUSAGE, "%s: the output is the input file, another one is expected", s->name);
 }
 
-static gd_status open_file(gd_sink *s, const char *path, const char *input, gd_error *err)
+static gd_status check_offset(const gd_sink *s, uint64_t offset, const struct stat *out, gd_error *err)
 {
-    struct stat sb;
-    gd_status rc;
-
-    s->owned = strcmp(path, "-") != 0;
-    s->fd = s->owned ? open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666) : STDOUT_FILENO;
-    if (s->fd < 0 || fstat(s->fd, &sb) < 0)
-        return gd_fail(err, GD_EIO, "%s: %s", s->name, strerror(errno));
-    rc = check_input(s, input, &sb, err);
-    if (!rc && s->owned && S_ISREG(sb.st_mode) && ftruncate(s->fd, 0) < 0)
-        return gd_fail(err, GD_EIO, "%s: %s", s->name, strerror(errno));
-    return rc;
+    if (!s->owned || !S_ISREG(out->st_mode))
+        return gd_fail(err, GD_EUSAGE, "%s: only a file can be continued", s->name);
+    if ((uint64_t)out->st_size < offset)
+        return gd_fail(err, GD_EIO, "%s: the file has %" PRIu64 " bytes, at least %" PRIu64 " are expected to be there",
+                       s->name, (uint64_t)out->st_size, offset);
+    return GD_OK;
 }
 
-static gd_status begin_deflate(gd_sink *s, const char *path, gd_error *err)
+static gd_status open_file(gd_sink *s, const char *path, uint64_t offset, struct stat *sb, gd_error *err)
 {
-    const size_t len = strlen(path);
+    const int create = offset ? 0 : O_CREAT;
 
-    if (len < 3 || strcmp(path + len - 3, ".gz") != 0)
-        return GD_OK;
-    s->z.zalloc = gd_z_alloc;
-    s->z.zfree = gd_z_free;
-    /* 15 + 16: the largest window, in a gzip wrapper without a time stamp: the same lines give the same file. */
-    if (deflateInit2(&s->z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
-        return gd_fail_memory(err, 262144);
-    s->packed = true;
+    s->owned = strcmp(path, "-") != 0;
+    s->fd = s->owned ? open(path, O_WRONLY | create | O_CLOEXEC, 0666) : STDOUT_FILENO;
+    if (s->fd < 0 || fstat(s->fd, sb) < 0)
+        return gd_fail(err, GD_EIO, "%s: %s", s->name, strerror(errno));
+    return offset ? check_offset(s, offset, sb, err) : GD_OK;
+}
+
+static gd_status cut_off(gd_sink *s, uint64_t offset, const struct stat *sb, gd_error *err)
+{
+    s->written = s->whole = offset;
+    if (s->owned && S_ISREG(sb->st_mode) &&
+        (ftruncate(s->fd, (off_t)offset) < 0 || lseek(s->fd, (off_t)offset, SEEK_SET) < 0))
+        return gd_fail(err, GD_EIO, "%s: %s", s->name, strerror(errno));
     return GD_OK;
+}
+
+static gd_status begin_packing(gd_sink *s, const char *path, gd_error *err)
+{
+    s->codec = gd_codec_by_suffix(path);
+    if (!s->codec)
+        return GD_OK;
+    s->state = s->codec->pack_open();
+    return s->state ? GD_OK : gd_fail_memory(err, ROOM);
 }
 
 static void dispose(gd_sink *s)
 {
-    if (s->packed)
-        (void)deflateEnd(&s->z);
+    if (s->codec)
+        s->codec->pack_close(s->state);
     if (s->owned && s->fd >= 0)
         (void)close(s->fd);
     gd_free(s->name);
     gd_free(s);
 }
 
-gd_status gd_sink_open(gd_sink **out, const char *path, const char *input, gd_error *err)
+gd_status gd_sink_open_at(gd_sink **out, const char *path, const char *const *inputs, size_t count, uint64_t offset,
+                          gd_error *err)
 {
     gd_sink *s = gd_alloc_zero(1, sizeof *s);
+    struct stat sb = { 0 };
     gd_status rc;
 
     *out = NULL;
@@ -94,14 +109,23 @@ gd_status gd_sink_open(gd_sink **out, const char *path, const char *input, gd_er
         return gd_fail_memory(err, sizeof *s);
     s->fd = -1;
     s->name = gd_strdup(strcmp(path, "-") ? path : "standard output");
-    rc = s->name ? begin_deflate(s, path, err) : gd_fail_memory(err, strlen(path));
+    rc = s->name ? begin_packing(s, path, err) : gd_fail_memory(err, strlen(path));
     if (!rc)
-        rc = open_file(s, path, input, err);
+        rc = open_file(s, path, offset, &sb, err);
+    for (size_t i = 0; !rc && i < count; i++)
+        rc = check_input(s, inputs[i], &sb, err);
+    if (!rc)
+        rc = cut_off(s, offset, &sb, err);
     if (rc)
         dispose(s);
     else
         *out = s;
     return rc;
+}
+
+gd_status gd_sink_open(gd_sink **out, const char *path, const char *input, gd_error *err)
+{
+    return gd_sink_open_at(out, path, &input, 1, 0, err);
 }
 
 static gd_status put(gd_sink *s, const unsigned char *p, size_t len)
@@ -115,29 +139,37 @@ static gd_status put(gd_sink *s, const unsigned char *p, size_t len)
             return gd_fail(&s->failure, GD_EIO, "%s: %s", s->name, strerror(errno));
         p += n;
         len -= (size_t)n;
+        s->written += (uint64_t)n;
     }
     return GD_OK;
 }
 
-/* What waits in plain[], through zlib if need be. */
-static gd_status put_plain(gd_sink *s, int flush)
+static gd_status put_packed(gd_sink *s, bool end)
 {
+    gd_codec_io io = { .in = s->plain, .in_left = s->len };
+    gd_packed what = GD_PACKED_MORE;
     gd_status rc = GD_OK;
 
-    if (!s->packed) {
-        rc = put(s, s->plain, s->len);
-        s->len = 0;
-        return rc;
-    }
-    s->z.next_in = s->plain;
-    s->z.avail_in = (uInt)s->len;
     s->len = 0;
-    do {
-        s->z.next_out = s->pack;
-        s->z.avail_out = ROOM;
-        (void)deflate(&s->z, flush); /* fails for a broken z_stream only */
-        rc = put(s, s->pack, ROOM - s->z.avail_out);
-    } while (!rc && s->z.avail_out == 0);
+    while (!rc && what == GD_PACKED_MORE) {
+        io.out = s->pack;
+        io.out_left = ROOM;
+        what = s->codec->pack(s->state, &io, end);
+        rc = what == GD_PACKED_NO_MEMORY ? gd_fail_memory(&s->failure, ROOM) : put(s, s->pack, ROOM - io.out_left);
+    }
+    return rc;
+}
+
+/* What waits in plain[].  A packed file gets whole buffers alone, but for the last one of a member: what a member looks
+ * like may depend on its portions, and must not depend on when somebody flushed. */
+static gd_status put_plain(gd_sink *s)
+{
+    gd_status rc;
+
+    if (s->codec)
+        return s->len == ROOM ? put_packed(s, false) : GD_OK;
+    rc = put(s, s->plain, s->len);
+    s->len = 0;
     return rc;
 }
 
@@ -145,6 +177,7 @@ gd_status gd_sink_write(gd_sink *s, const void *data, size_t len, gd_error *err)
 {
     const unsigned char *p = data;
 
+    s->begun = s->begun || len > 0;
     while (len > 0 && !s->failure.status) {
         const size_t some = len < ROOM - s->len ? len : ROOM - s->len;
 
@@ -153,17 +186,33 @@ gd_status gd_sink_write(gd_sink *s, const void *data, size_t len, gd_error *err)
         p += some;
         len -= some;
         if (s->len == ROOM)
-            (void)put_plain(s, Z_NO_FLUSH);
+            (void)put_plain(s);
     }
     return s->failure.status ? failed(s, err) : GD_OK;
 }
 
 gd_status gd_sink_flush(gd_sink *s, gd_error *err)
 {
-    if (!s->failure.status)
-        (void)put_plain(s, Z_NO_FLUSH);
+    if (!s->failure.status && !put_plain(s) && !s->codec)
+        s->whole = s->written;
     return s->failure.status ? failed(s, err) : GD_OK;
 }
+
+static void cut(gd_sink *s)
+{
+    if (!s->failure.status && !(s->codec ? put_packed(s, true) : put_plain(s)))
+        s->whole = s->written;
+    s->begun = false;
+}
+
+gd_status gd_sink_cut(gd_sink *s, gd_error *err)
+{
+    if (s->begun)
+        cut(s);
+    return s->failure.status ? failed(s, err) : GD_OK;
+}
+
+uint64_t gd_sink_offset(const gd_sink *s) { return s->whole; }
 
 gd_status gd_sink_close(gd_sink *s, gd_error *err)
 {
@@ -171,8 +220,8 @@ gd_status gd_sink_close(gd_sink *s, gd_error *err)
 
     if (!s)
         return GD_OK;
-    if (!s->failure.status)
-        (void)put_plain(s, Z_FINISH);
+    if (s->begun || s->written == 0) /* a packed file without a line is a member without a byte */
+        cut(s);
     if (s->owned && close(s->fd) < 0) /* a network file system or a quota may say only now that it is full */
         gd_fail(&s->failure, GD_EIO, "%s: %s", s->name, strerror(errno));
     s->fd = -1;

@@ -1,9 +1,9 @@
-/* stream.c - the bytes of an input, unpacked when it is gzip. */
+/* stream.c - the bytes of an input. */
 #include "data/stream.h"
 
 #include "base/error.h"
 #include "base/mem.h"
-#include "data/zmem.h"
+#include "data/codec.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,14 +16,16 @@ enum { IN_ROOM = 65536 };
 
 struct gd_stream {
     int fd;
-    bool owned;            /* close fd at the end: not standard input */
-    bool packed, inflating; /* gzip; zlib has state to free */
-    bool in_member;        /* between a member's first byte and its checksum */
-    bool end;              /* read() said so */
+    bool owned;             /* close fd at the end: not standard input */
+    bool end;               /* read() said so */
     char *name;
-    uint64_t taken, total; /* of the file: bytes read, bytes it has */
-    size_t at, len;        /* what of in[] waits */
-    z_stream z;
+    uint64_t taken, total;  /* of the file: bytes read, bytes it has */
+    uint64_t given;         /* unpacked */
+    size_t at, len;         /* what of in[] waits */
+    const gd_codec *codec;  /* NULL: plain */
+    void *state;            /* the codec's */
+    bool inside;            /* a member */
+    gd_stream_whole whole;
     unsigned char in[IN_ROOM];
 };
 
@@ -45,40 +47,41 @@ static gd_status fill(gd_stream *s, gd_error *err)
     return GD_OK;
 }
 
-static gd_status begin_inflate(gd_stream *s, gd_error *err)
+static gd_status refuse_others(const gd_stream *s, gd_error *err)
 {
-    s->z.zalloc = gd_z_alloc;
-    s->z.zfree = gd_z_free;
-    if (inflateInit2(&s->z, 15 + 16) != Z_OK) /* 15: the largest window; 16: gzip and nothing else */
-        return gd_fail_memory(err, 65536);
-    s->packed = s->inflating = s->in_member = true;
+    static const struct {
+        const char *magic, *sentence;
+    } others[] = {
+        { "BZh", "this is a bzip2 file; plain text, gzip or zstd is expected" },
+        { "\xfd" "7zXZ", "this is an xz file; plain text, gzip or zstd is expected" },
+        { "PK\x03\x04", "this is a zip file; plain text, gzip or zstd is expected" },
+        { "PAR1", "this is a Parquet file, which this version does not read; convert it to JSON lines, with pandas: "
+                  "read_parquet(..).to_json(.., orient='records', lines=True)" },
+        { "ARROW1", "this is an Arrow file, which this version does not read; convert it to JSON lines" },
+    };
+
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        const size_t n = strlen(others[i].magic);
+
+        if (s->len >= n && memcmp(s->in, others[i].magic, n) == 0)
+            return gd_fail(err, GD_EUNSUPPORTED, "%s: %s", s->name, others[i].sentence);
+    }
     return GD_OK;
 }
 
 static gd_status look_at_magic(gd_stream *s, gd_error *err)
 {
-    static const struct {
-        const char *magic, *name;
-    } others[] = {
-        { "\x28\xb5\x2f\xfd", "zstd" }, { "BZh", "bzip2" }, { "\xfd" "7zXZ", "xz" }, { "PK\x03\x04", "zip" },
-        { "PAR1", "Parquet" },
-    };
     gd_status rc = GD_OK;
 
     while (!rc && !s->end && s->len < 6)
         rc = fill(s, err);
     if (rc)
         return rc;
-    if (s->len >= 2 && memcmp(s->in, "\x1f\x8b", 2) == 0)
-        return begin_inflate(s, err);
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
-        const size_t n = strlen(others[i].magic);
-
-        if (s->len >= n && memcmp(s->in, others[i].magic, n) == 0)
-            return gd_fail(err, GD_EUNSUPPORTED, "%s: this is a %s file; plain lines or gzip are expected", s->name,
-                           others[i].name);
-    }
-    return GD_OK;
+    s->codec = gd_codec_by_magic(s->in, s->len);
+    if (!s->codec)
+        return refuse_others(s, err);
+    s->state = s->codec->unpack_open();
+    return s->state ? GD_OK : gd_fail_memory(err, IN_ROOM);
 }
 
 static gd_status open_file(gd_stream *s, const char *path, gd_error *err)
@@ -116,72 +119,56 @@ gd_status gd_stream_open(gd_stream **out, const char *path, gd_error *err)
     return rc;
 }
 
-/* Between members: at the end of the file, at zeros that pad it (tapes did that), or at the next member. */
-static gd_status next_member(gd_stream *s, bool *more, gd_error *err)
+/* What the codec said of the bytes that it got. */
+static gd_status judge(gd_stream *s, gd_unpacked what, const char *fault, gd_error *err)
 {
-    gd_status rc = GD_OK;
+    const char *kind = s->codec->name;
 
-    *more = false;
+    switch (what) {
+    case GD_UNPACKED_ALIEN:
+        return gd_fail(err, GD_EFORMAT, "%s: bytes that are not %s follow the %s data", s->name, kind, kind);
+    case GD_UNPACKED_DAMAGED:
+        return gd_fail(err, GD_EFORMAT, "%s: the %s data is damaged: %s", s->name, kind, fault);
+    case GD_UNPACKED_REFUSED: return gd_fail(err, GD_EUNSUPPORTED, "%s: the %s data %s", s->name, kind, fault);
+    case GD_UNPACKED_NO_MEMORY: return gd_fail_memory(err, IN_ROOM);
+    default: return GD_OK;
+    }
+}
+
+static gd_status unpack_some(gd_stream *s, unsigned char *p, size_t room, size_t *got, gd_error *err)
+{
+    gd_codec_io io = { s->in + s->at, s->len - s->at, p, room };
+    const char *fault = NULL;
+    const gd_unpacked what = s->codec->unpack(s->state, &io, &fault);
+
+    s->at = s->len - io.in_left;
+    *got = room - io.out_left;
+    s->given += *got;
+    if (what == GD_UNPACKED_BETWEEN)
+        s->whole = (gd_stream_whole){ gd_stream_done(s), s->given };
+    s->inside = what == GD_UNPACKED_INSIDE;
+    return judge(s, what, fault, err);
+}
+
+/* The codec is asked before the file is: it may have kept something back for lack of room. */
+static gd_status read_packed(gd_stream *s, unsigned char *p, size_t room, size_t *got, gd_error *err)
+{
     for (;;) {
-        while (s->at < s->len && s->in[s->at] == 0)
-            s->at++;
-        if (s->at < s->len || s->end)
-            break;
+        gd_status rc = unpack_some(s, p, room, got, err);
+
+        if (rc || *got)
+            return rc;
+        if (s->at < s->len)
+            continue;
+        if (s->end && s->inside)
+            return gd_fail(err, GD_EFORMAT, "%s: the %s data ends in the middle: the file was cut", s->name,
+                           s->codec->name);
+        if (s->end)
+            return GD_OK;
         rc = fill(s, err);
         if (rc)
             return rc;
     }
-    if (s->at == s->len)
-        return GD_OK;
-    if (s->in[s->at] != 0x1f)
-        return gd_fail(err, GD_EFORMAT, "%s: bytes that are not gzip follow the gzip data", s->name);
-    (void)inflateReset(&s->z); /* fails for a broken z_stream only */
-    *more = s->in_member = true;
-    return GD_OK;
-}
-
-static gd_status inflate_some(gd_stream *s, unsigned char *p, size_t room, size_t *got, gd_error *err)
-{
-    int code;
-
-    s->z.next_in = s->in + s->at;
-    s->z.avail_in = (uInt)(s->len - s->at);
-    s->z.next_out = p;
-    s->z.avail_out = (uInt)room;
-    code = inflate(&s->z, Z_NO_FLUSH);
-    s->at = s->len - s->z.avail_in;
-    *got = room - s->z.avail_out;
-    if (code == Z_STREAM_END)
-        s->in_member = false;
-    else if (*got > 0) /* a fault behind good bytes shows again at the next call */
-        return GD_OK;
-    else if (code == Z_MEM_ERROR)
-        return gd_fail_memory(err, 65536);
-    else if (code != Z_OK && code != Z_BUF_ERROR) /* the latter: no progress without more input */
-        return gd_fail(err, GD_EFORMAT, "%s: the gzip data is damaged: %s", s->name,
-                       s->z.msg ? s->z.msg : "no dictionary is expected");
-    return GD_OK;
-}
-
-static gd_status read_packed(gd_stream *s, unsigned char *p, size_t room, size_t *got, gd_error *err)
-{
-    gd_status rc = GD_OK;
-    bool more = true;
-
-    while (!rc && *got == 0) {
-        if (!s->in_member) {
-            rc = next_member(s, &more, err);
-            if (rc || !more)
-                return rc;
-        }
-        if (s->at == s->len && !s->end)
-            rc = fill(s, err);
-        else if (s->at == s->len)
-            return gd_fail(err, GD_EFORMAT, "%s: the gzip data ends in the middle: the file was cut", s->name);
-        if (!rc)
-            rc = inflate_some(s, p, room, got, err);
-    }
-    return rc;
 }
 
 gd_status gd_stream_read(gd_stream *s, unsigned char *p, size_t room, size_t *got, gd_error *err)
@@ -189,9 +176,7 @@ gd_status gd_stream_read(gd_stream *s, unsigned char *p, size_t room, size_t *go
     gd_status rc = GD_OK;
 
     *got = 0;
-    if (room > IN_ROOM)
-        room = IN_ROOM;
-    if (s->packed)
+    if (s->codec)
         return read_packed(s, p, room, got, err);
     if (s->at == s->len && !s->end)
         rc = fill(s, err);
@@ -207,8 +192,8 @@ void gd_stream_close(gd_stream *s)
 {
     if (!s)
         return;
-    if (s->inflating)
-        (void)inflateEnd(&s->z);
+    if (s->codec)
+        s->codec->unpack_close(s->state);
     if (s->owned && s->fd >= 0)
         (void)close(s->fd);
     gd_free(s->name);
@@ -218,4 +203,5 @@ void gd_stream_close(gd_stream *s)
 const char *gd_stream_name(const gd_stream *s) { return s->name; }
 uint64_t gd_stream_done(const gd_stream *s) { return s->taken - (s->len - s->at); }
 uint64_t gd_stream_total(const gd_stream *s) { return s->total > s->taken ? s->total : s->total ? s->taken : 0; }
-int gd_stream_packed(const gd_stream *s) { return s->packed; }
+const char *gd_stream_packed(const gd_stream *s) { return s->codec ? s->codec->name : NULL; }
+gd_stream_whole gd_stream_last_whole(const gd_stream *s) { return s->whole; }

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <yaml.h>
 #include <zlib.h>
+#include <zstd.h>
 
 static void string(gd_buf *b, const char *s) { gd_buf_json_string(b, s, strlen(s)); }
 
@@ -70,6 +71,8 @@ static void write_libraries(gd_buf *b)
     string(b, pcre2);
     gd_buf_str(b, ",\"zlib\":");
     string(b, zlibVersion());
+    gd_buf_str(b, ",\"zstd\":");
+    string(b, ZSTD_versionString());
     gd_buf_str(b, "}");
 }
 

@@ -9,7 +9,7 @@ set -euo pipefail
 
 dir=$(mkdir -p "$1" && cd "$1" && pwd)
 packages=(libjansson-dev libjansson4 libyaml-dev libyaml-0-2 libpcre2-dev libpcre2-8-0 zlib1g-dev zlib1g
-    libcmocka-dev libcmocka0)
+    libzstd-dev libzstd1 libcmocka-dev libcmocka0)
 
 [ -f "$dir/complete" ] && exit
 rm -rf "$dir/apt" "$dir/root"

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <unistd.h>
 #include <zlib.h>
+#include <zstd.h>
 
 static char temp_dir[64];
 
@@ -73,20 +74,93 @@ static inline unsigned char *temp_gzip(const void *data, size_t len, size_t *pac
     return out;
 }
 
-/* A whole file, unpacked when it is gzip, with a NUL behind; malloc'd. */
-static inline char *temp_read(const char *path, size_t *len)
+/* The same as a frame of zstd, with a checksum as the program writes it. */
+static inline unsigned char *temp_zstd(const void *data, size_t len, size_t *packed)
 {
-    gzFile f = gzopen(path, "rb"); /* reads plain files as they are */
+    ZSTD_CCtx *z = ZSTD_createCCtx();
+    unsigned char *out = malloc(ZSTD_compressBound(len));
+
+    assert_non_null(z);
+    assert_non_null(out);
+    assert_false(ZSTD_isError(ZSTD_CCtx_setParameter(z, ZSTD_c_checksumFlag, 1)));
+    *packed = ZSTD_compress2(z, out, ZSTD_compressBound(len), data, len);
+    assert_false(ZSTD_isError(*packed));
+    (void)ZSTD_freeCCtx(z);
+    return out;
+}
+
+/* Both ways of packing, to loop over. */
+typedef unsigned char *temp_packer(const void *data, size_t len, size_t *packed);
+static temp_packer *const temp_packers[] = { temp_gzip, temp_zstd };
+
+/* Packs into a row of members that end at cuts[0], cuts[1], ..., and at the end of the data.  What is read of such
+ * a file comes in these portions, so that a test can choose them. */
+static inline unsigned char *temp_members(temp_packer *pack, const void *data, size_t len, const size_t *cuts,
+                                          size_t count, size_t *packed)
+{
+    unsigned char *file = NULL;
+    size_t at = 0;
+
+    *packed = 0;
+    for (size_t i = 0; i <= count; i++) {
+        const size_t end = i < count ? cuts[i] : len;
+        size_t n;
+        unsigned char *member = pack((const char *)data + at, end - at, &n);
+
+        file = realloc(file, *packed + n);
+        assert_non_null(file);
+        memcpy(file + *packed, member, n);
+        *packed += n;
+        at = end;
+        free(member);
+    }
+    return file;
+}
+
+/* The bytes of a file as they are, with a NUL behind; malloc'd. */
+static inline char *temp_bytes(const char *path, size_t *len)
+{
+    FILE *f = fopen(path, "rb");
     char *data = malloc(1 << 24);
-    int n;
 
     assert_non_null(f);
     assert_non_null(data);
-    n = gzread(f, data, (1 << 24) - 1);
-    assert_true(n >= 0);
-    data[n] = '\0';
-    *len = (size_t)n;
-    gzclose(f);
+    *len = fread(data, 1, (1 << 24) - 1, f);
+    data[*len] = '\0';
+    fclose(f);
+    return data;
+}
+
+/* The same, unpacked when it is packed. */
+static inline char *temp_read(const char *path, size_t *len)
+{
+    char *file = temp_bytes(path, len), *data = malloc(1 << 24);
+    ZSTD_DCtx *z = ZSTD_createDCtx();
+    ZSTD_inBuffer in = { file, *len, 0 };
+    ZSTD_outBuffer out = { data, (1 << 24) - 1, 0 };
+    size_t left = *len;
+
+    assert_non_null(data);
+    if (*len >= 4 && memcmp(file, "\x28\xb5\x2f\xfd", 4) == 0) {
+        while (left && in.pos < in.size) {
+            const size_t code = ZSTD_decompressStream(z, &out, &in);
+
+            assert_false(ZSTD_isError(code));
+            left = code ? left : in.size - in.pos;
+        }
+        assert_int_equal(left, 0); /* the last frame is whole */
+        *len = out.pos;
+    } else {
+        gzFile f = gzopen(path, "rb"); /* reads plain files as they are */
+        const int n = gzread(f, data, (1 << 24) - 1);
+
+        assert_true(n >= 0);
+        assert_int_equal(gzclose(f), Z_OK);
+        *len = (size_t)n;
+    }
+    data[*len] = '\0';
+    (void)ZSTD_freeDCtx(z);
+    free(file);
     return data;
 }
 

@@ -81,20 +81,28 @@ static void expect_file(const char *path, const char *wanted)
 
 static void lines_are_written_as_documented(void **state)
 {
-    unsigned char magic[2] = { 0, 0 };
+    static const struct {
+        const char *name, *magic;
+        size_t len;
+    } packed[] = { { "packed.gz", "\x1f\x8b", 2 }, { "packed.zst", "\x28\xb5\x2f\xfd", 4 } };
     static char older[10000]; /* longer than what is written over it */
-    FILE *f;
 
     (void)state;
     temp_write("plain", older, sizeof older);
     assert_ok(write_all(temp_path("plain"), test_err));
     expect_file(temp_path("plain"), all_lines);
-    assert_ok(write_all(temp_path("packed.gz"), test_err));
-    expect_file(temp_path("packed.gz"), all_lines);
-    f = fopen(temp_path("packed.gz"), "rb");
-    assert_int_equal(fread(magic, 1, 2, f), 2);
-    fclose(f);
-    assert_memory_equal(magic, "\x1f\x8b", 2);
+    for (size_t i = 0; i < 2; i++) {
+        size_t len;
+        char *bytes;
+
+        assert_ok(write_all(temp_path(packed[i].name), test_err));
+        expect_file(temp_path(packed[i].name), all_lines);
+        bytes = temp_bytes(temp_path(packed[i].name), &len);
+        assert_memory_equal(bytes, packed[i].magic, packed[i].len);
+        if (i == 1)
+            assert_true(bytes[4] & 4); /* it has a checksum, as gzip always does */
+        free(bytes);
+    }
 }
 
 /* More than any buffer holds, random enough to stay large when packed, and the same bytes each time. */
@@ -106,7 +114,8 @@ static void long_outputs_are_whole(void **state)
 
     (void)state;
     for (int round = 0; round < 3; round++) {
-        const char *path = temp_path(round ? "long.gz" : "long");
+        static const char *const names[] = { "long", "long.gz", "long.zst" };
+        const char *path = temp_path(names[round]);
         uint32_t x = 1;
         size_t len;
         char *seen;
@@ -121,7 +130,7 @@ static void long_outputs_are_whole(void **state)
             assert_ok(gd_writer_ids(w, record(i, GD_RECORD_TEXT), &span, 1, false, test_err));
         }
         assert_ok(gd_writer_close(w, test_err));
-        seen = temp_read(temp_path(round ? "long.gz" : "long"), &len);
+        seen = temp_read(path, &len);
         if (!first)
             first = strdup(seen);
         assert_true(len > 1000000);
@@ -180,6 +189,10 @@ static void a_full_disk_is_reported(void **state)
     err = (gd_error){ 0 };
     assert_int_equal(write_all(temp_path("full.gz"), &err), GD_EIO);
     assert_non_null(strstr(err.text, "/full.gz: No space left on device"));
+    assert_int_equal(symlink("/dev/full", temp_path("full.zst")), 0);
+    err = (gd_error){ 0 };
+    assert_int_equal(write_all(temp_path("full.zst"), &err), GD_EIO);
+    assert_non_null(strstr(err.text, "/full.zst: No space left on device"));
 }
 
 static void places_that_cannot_be_written_are_named(void **state)
@@ -233,8 +246,10 @@ static void standard_output_is_written_and_left_open(void **state)
 
 static void every_allocation_may_fail(void **state)
 {
+    static const char *const names[] = { "x", "x.gz", "x.zst" };
+
     (void)state;
-    for (int gz = 0; gz < 2; gz++) {
+    for (size_t i = 0; i < 3; i++) {
         gd_status rc = GD_ENOMEM;
         uint64_t fault;
 
@@ -242,14 +257,14 @@ static void every_allocation_may_fail(void **state)
             gd_error err = { 0 };
 
             gd_mem_fail_from(fault);
-            rc = write_all(temp_path(gz ? "x.gz" : "x"), &err);
+            rc = write_all(temp_path(names[i]), &err);
             gd_mem_fail_from(0);
             assert_true(rc == GD_OK || rc == GD_ENOMEM);
             assert_int_equal(err.status, rc);
             assert_int_equal(gd_mem_live(), 0);
         }
         assert_true(fault > 4);
-        expect_file(temp_path(gz ? "x.gz" : "x"), all_lines);
+        expect_file(temp_path(names[i]), all_lines);
     }
 }
 

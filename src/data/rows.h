@@ -1,0 +1,80 @@
+/* rows.h - the items of one or several inputs: of JSON lines, a JSON array, CSV, TSV or text.
+ *
+ * Each item comes as an object of fields.  A bad one comes with a sentence in its place, and the rest of the file
+ * is done; only a file that can't be opened or read on, and a lack of memory, are failures. doc/formats.md says
+ * what is read. */
+#ifndef GD_DATA_ROWS_H
+#define GD_DATA_ROWS_H
+
+#include "guerdon.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+
+typedef enum gd_row_format {
+    GD_ROW_AUTO = 0, /* by the name without .gz or .zst: .jsonl .ndjson .json .csv .tsv .txt; any other name as .json */
+    GD_ROW_JSONL,    /* an object a line */
+    GD_ROW_JSON,     /* an array of objects, if the first byte that is no blank is "["; else as GD_ROW_JSONL */
+    GD_ROW_CSV,      /* a header line, then a row for each item */
+    GD_ROW_TSV,      /* the same with tabs for commas */
+    GD_ROW_TEXT      /* a text a line */
+} gd_row_format;
+
+typedef struct gd_rows_options {
+    const char *const *inputs; /* [count] paths, patterns as of glob(7), or "-" for standard input */
+    size_t count;
+    gd_row_format format;      /* of all of them */
+    const char *fields;        /* NULL, or "text=instruction,chosen=good": ours = the input's; see rows_fields.h */
+} gd_rows_options;
+
+typedef struct gd_row {
+    uint64_t index;   /* from 0, over all inputs */
+    uint64_t line;    /* where it begins in its file, from 1 */
+    const char *name; /* of the input, when there are several; else NULL; good until the rows are closed */
+    const char *raw;  /* the item as it is in the file, without what ends it; not terminated; may hold line breaks,
+                         unless it is a line; good until the next call */
+    size_t raw_len;   /* bytes; 0 when the item is longer than 16 MiB, or is a fault of an array's brackets */
+    json_t *object;   /* of a CSV row: every field a string; of text: {"text": ...}; numbers are reals; NULL if there
+                         is a problem */
+    char *problem;    /* NULL, or a sentence that says the line, and the file when there are several */
+} gd_row;
+
+/* Frees what the row holds; one that is all zero is fine. */
+void gd_row_free(gd_row *row);
+
+/* "line 7", or "b.jsonl, line 7" when there are several inputs: to begin a sentence about the row. */
+#define GD_ROW_PLACE_ROOM 200
+const char *gd_row_place(const gd_row *row, char place[GD_ROW_PLACE_ROOM]);
+
+typedef struct gd_rows gd_rows;
+
+/* Finds the inputs, and opens the first one; of the others, those that are files are looked at as well: one that
+ * isn't there, or whose header is another one than the first's, shall not come up after hours.
+ *
+ * @return GD_OK; GD_EUSAGE (a pattern without a file, fields that the header doesn't have, inputs that don't go
+ *         together) or what gd_stream_open() says */
+gd_status gd_rows_open(gd_rows **out, const gd_rows_options *options, gd_error *err);
+
+/* The next item, freed by the caller, also when it has a problem; *more is false at the end. */
+gd_status gd_rows_next(gd_rows *rows, gd_row *row, bool *more, gd_error *err);
+
+void gd_rows_close(gd_rows *rows);
+
+/* The paths that were found, in the order of reading. */
+const char *const *gd_rows_inputs(const gd_rows *rows, size_t *count);
+
+/* What the first input is written in, never GD_ROW_AUTO: the others are written in the same, but for JSON, where
+ * lines and arrays may come together. */
+gd_row_format gd_rows_format(const gd_rows *rows);
+
+/* The header of CSV and TSV as it is in the file, without its line break, NUL-terminated; else NULL. */
+const char *gd_rows_header(const gd_rows *rows);
+
+/* What the input calls the field that we call `ours`: for a sentence about it. */
+const char *gd_rows_source_name(const gd_rows *rows, const char *ours);
+
+/* For a progress bar, over all inputs: bytes behind the last item, and bytes that there are, 0 when nobody knows. */
+uint64_t gd_rows_bytes_done(const gd_rows *rows);
+uint64_t gd_rows_bytes_total(const gd_rows *rows);
+
+#endif

@@ -1,0 +1,168 @@
+/* rows_array.c - the elements of a JSON array, one at a time.
+ *
+ * An element is what stands between two commas outside of strings and brackets, whatever it is: the JSON library says
+ * whether it is any good, and if it is not, the next one is found all the same.  Where brackets are of different kinds,
+ * a closing one closes the innermost of its own kind, or else the innermost of all. */
+#include "data/rows_source.h"
+
+#include "base/error.h"
+#include "base/mem.h"
+
+#include <string.h>
+
+enum { DEEPEST = 4096 }; /* brackets whose kind is known: twice what the JSON library takes */
+
+typedef struct array {
+    enum { BEGIN, ELEMENT, SEPARATOR, TAIL, DONE } where; /* what comes next */
+    bool in_string, escaped;
+    size_t depth;
+    unsigned char is_list[DEEPEST / 8]; /* a bit for each bracket that is open */
+} array;
+
+static void open_bracket(array *a, bool list)
+{
+    unsigned char *byte = &a->is_list[a->depth / 8 % sizeof a->is_list];
+    const unsigned char bit = (unsigned char)(1u << a->depth % 8);
+
+    if (a->depth++ < DEEPEST)
+        *byte = (unsigned char)(list ? *byte | bit : *byte & ~bit);
+}
+
+static void close_bracket(array *a, bool list)
+{
+    size_t d = a->depth;
+
+    if (d <= DEEPEST)
+        while (d > 0 && (a->is_list[(d - 1) / 8] >> (d - 1) % 8 & 1) != list)
+            d--;
+    if (d > 0)
+        a->depth = d - 1;
+    else if (a->depth > 0)
+        a->depth--;
+}
+
+/* A gd_cutter's take: up to the comma or the bracket behind an element, which is not part of it. */
+static size_t take(void *state, const char *p, size_t len, bool *done)
+{
+    array *a = state;
+
+    *done = false;
+    for (size_t i = 0; i < len; i++) {
+        const char c = p[i];
+
+        if (a->in_string) {
+            if (c == '"' && !a->escaped)
+                a->in_string = false;
+            a->escaped = c == '\\' && !a->escaped;
+        } else if (c == '"') {
+            a->in_string = true;
+        } else if (a->depth == 0 && (c == ',' || c == ']')) {
+            *done = true;
+            return i;
+        } else if (c == '{' || c == '[') {
+            open_bracket(a, c == '[');
+        } else if (c == '}' || c == ']') {
+            close_bracket(a, c == ']');
+        }
+    }
+    return len;
+}
+
+static gd_status open_array(gd_source *source, gd_error *err)
+{
+    source->state = gd_alloc_zero(1, sizeof(array));
+    return source->state ? GD_OK : gd_fail_memory(err, sizeof(array));
+}
+
+static void close_array(gd_source *source) { gd_free(source->state); }
+
+static size_t without_blanks(const char *p, size_t len)
+{
+    while (len > 0 && memchr(" \t\r\n", p[len - 1], 4))
+        len--;
+    return len;
+}
+
+static gd_status next_element(gd_source *source, gd_item *item, gd_error *err)
+{
+    array *a = source->state;
+    const gd_cutter cutter = { take, a };
+    gd_piece piece;
+    bool more;
+    gd_status rc;
+
+    a->depth = 0;
+    a->in_string = a->escaped = false;
+    a->where = SEPARATOR;
+    rc = gd_pieces_next(source->pieces, cutter, &piece, &more, err);
+    if (rc)
+        return rc;
+    *item = (gd_item){ .line = piece.line, .raw = piece.data, .len = without_blanks(piece.data, piece.len) };
+    if (piece.too_long || item->len > GD_ITEM_MAX) {
+        (void)gd_item_too_long(item);
+        return piece.ended ? GD_OK : gd_pieces_skip(source->pieces, cutter, err);
+    }
+    rc = gd_item_parse_json(item, "the element", err);
+    if (rc || piece.ended || !item->fault.status)
+        return rc;
+    a->where = DONE; /* one sentence is enough */
+    item->fault = (gd_error){ 0 };
+    item->fault_line = 0;
+    return gd_item_fault(item, "the file ends inside the element that begins here: a quote or a bracket is not closed, "
+                               "or the file was cut");
+}
+
+/* Takes brackets and commas up to where an element should begin, or the array has ended; *byte is what comes then. */
+static gd_status take_separators(gd_source *source, int *byte, gd_error *err)
+{
+    array *a = source->state;
+    gd_status rc = gd_pieces_peek(source->pieces, byte, err);
+
+    if (!rc && (a->where == BEGIN || (a->where == SEPARATOR && *byte == ','))) {
+        const bool begins = a->where == BEGIN;
+
+        gd_pieces_drop(source->pieces);
+        rc = gd_pieces_peek(source->pieces, byte, err);
+        a->where = begins && *byte == ']' ? SEPARATOR : ELEMENT;
+    }
+    if (!rc && a->where == SEPARATOR && *byte == ']') {
+        gd_pieces_drop(source->pieces);
+        a->where = TAIL;
+        rc = gd_pieces_peek(source->pieces, byte, err);
+    }
+    return rc;
+}
+
+/* A fault of the array itself is an item of its own. */
+static gd_status no_element(gd_source *source, gd_item *item, int byte)
+{
+    array *a = source->state;
+    const char *sentence = "something follows the array's end: a file holds one array";
+
+    *item = (gd_item){ .line = gd_pieces_line(source->pieces), .raw = "" };
+    if (a->where == TAIL || byte < 0) {
+        if (a->where != TAIL)
+            sentence = "the file ends inside the array: ']' is expected; was the file cut?";
+        a->where = DONE;
+    } else {
+        sentence = byte == ',' ? "an element is missing in front of ','" : "an element is missing behind ','";
+        a->where = SEPARATOR; /* it waits */
+    }
+    return gd_item_fault(item, "%s", sentence);
+}
+
+static gd_status next(gd_source *source, gd_item *item, bool *more, gd_error *err)
+{
+    array *a = source->state;
+    int byte;
+    gd_status rc = take_separators(source, &byte, err);
+
+    *more = !rc && a->where != DONE && (a->where != TAIL || byte >= 0);
+    if (!*more)
+        return rc;
+    if (a->where == ELEMENT && byte >= 0 && byte != ',' && byte != ']')
+        return next_element(source, item, err);
+    return no_element(source, item, byte);
+}
+
+const gd_source_kind gd_source_array = { open_array, next, close_array };

@@ -1,0 +1,110 @@
+/* rows_fields.c - names of fields: what we call them, and what the input does. */
+#include "data/rows_fields.h"
+
+#include "base/error.h"
+#include "base/mem.h"
+
+#include <string.h>
+
+const char *const gd_field_names[GD_FIELD_COUNT] = { "text",   "prompt",   "response", "responses",
+                                                     "chosen", "rejected", "messages" };
+
+static const char *find_ours(const char *name, size_t len)
+{
+    for (size_t i = 0; i < GD_FIELD_COUNT; i++)
+        if (strlen(gd_field_names[i]) == len && memcmp(gd_field_names[i], name, len) == 0)
+            return gd_field_names[i];
+    return NULL;
+}
+
+/* The name up to the next comma, without backslashes; *spec moves to the comma or the end. */
+static char *unescaped(const char **spec)
+{
+    char *name = gd_strdup(*spec), *to = name;
+
+    if (!name)
+        return NULL;
+    for (; **spec && **spec != ','; ++*spec) {
+        if (**spec == '\\' && (*spec)[1])
+            ++*spec;
+        *to++ = **spec;
+    }
+    *to = '\0';
+    return name;
+}
+
+/* "ours=theirs"; *spec moves behind it. */
+static gd_status parse_one(gd_fields *fields, const char **spec, gd_error *err)
+{
+    const char *equals = *spec + strcspn(*spec, "=,");
+    struct gd_field *field = &fields->map[fields->count];
+    const int len = (int)(equals - *spec);
+
+    if (*equals != '=')
+        return gd_fail(err, GD_EUSAGE, "fields: \"%.*s\" is not of the form name=column, as in text=instruction", len,
+                       *spec);
+    field->ours = find_ours(*spec, (size_t)len);
+    if (!field->ours)
+        return gd_fail(err, GD_EUSAGE,
+                       "fields: \"%.*s\" is none of text, prompt, response, responses, chosen, rejected and messages",
+                       len, *spec);
+    for (size_t i = 0; i < fields->count; i++)
+        if (fields->map[i].ours == field->ours)
+            return gd_fail(err, GD_EUSAGE, "fields: \"%s\" is there twice", field->ours);
+    *spec = equals + 1;
+    field->theirs = unescaped(spec);
+    if (!field->theirs)
+        return gd_fail_memory(err, strlen(*spec));
+    fields->count++; /* at most one for each of our names */
+    if (!*field->theirs)
+        return gd_fail(err, GD_EUSAGE, "fields: \"%s=\" names no column", field->ours);
+    return GD_OK;
+}
+
+gd_status gd_fields_parse(gd_fields *fields, const char *spec, gd_error *err)
+{
+    gd_status rc = GD_OK;
+
+    *fields = (gd_fields){ 0 };
+    while (!rc && spec && *spec) {
+        rc = parse_one(fields, &spec, err);
+        if (!rc && *spec == ',')
+            spec++;
+    }
+    if (rc)
+        gd_fields_free(fields);
+    return rc;
+}
+
+void gd_fields_free(gd_fields *fields)
+{
+    for (size_t i = 0; i < fields->count; i++)
+        gd_free(fields->map[i].theirs);
+    *fields = (gd_fields){ 0 };
+}
+
+const char *gd_fields_theirs(const gd_fields *fields, const char *ours)
+{
+    for (size_t i = 0; i < fields->count; i++)
+        if (strcmp(fields->map[i].ours, ours) == 0)
+            return fields->map[i].theirs;
+    return ours;
+}
+
+bool gd_fields_rename(const gd_fields *fields, json_t *object)
+{
+    json_t *values[GD_FIELD_COUNT];
+    bool good = true;
+
+    /* all are taken out before one is put back: chosen=rejected,rejected=chosen is an exchange */
+    for (size_t i = 0; i < fields->count; i++)
+        values[i] = json_incref(json_object_get(object, fields->map[i].theirs));
+    for (size_t i = 0; i < fields->count; i++) {
+        (void)json_object_del(object, fields->map[i].theirs);
+        (void)json_object_del(object, fields->map[i].ours);
+    }
+    for (size_t i = 0; i < fields->count; i++)
+        if (values[i] && json_object_set_new_nocheck(object, fields->map[i].ours, values[i]) < 0)
+            good = false; /* and values[i] is gone, as it is without a fault */
+    return good;
+}

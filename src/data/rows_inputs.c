@@ -1,0 +1,79 @@
+/* rows_inputs.c - which files an input names. */
+#include "data/rows_inputs.h"
+
+#include "base/error.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <glob.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static gd_status add(gd_inputs *inputs, const char *path, gd_error *err)
+{
+    char *copy;
+
+    for (size_t i = 0; i < inputs->count; i++)
+        if (strcmp(path, "-") == 0 && strcmp(inputs->paths[i], "-") == 0)
+            return gd_fail(err, GD_EUSAGE, "standard input is named twice, it can be read once");
+    if (!gd_grow((void **)&inputs->paths, &inputs->room, inputs->count + 1, sizeof *inputs->paths))
+        return gd_fail_memory(err, inputs->count * sizeof *inputs->paths);
+    copy = gd_strdup(path);
+    if (!copy)
+        return gd_fail_memory(err, strlen(path));
+    inputs->paths[inputs->count++] = copy;
+    return GD_OK;
+}
+
+/* By bytes: the order shall not depend on the locale, as glob's own does. */
+static int compare(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
+static gd_status add_matches(gd_inputs *inputs, const char *pattern, gd_error *err)
+{
+    const size_t before = inputs->count;
+    glob_t found = { 0 };
+    gd_status rc = GD_OK;
+
+    switch (glob(pattern, GLOB_NOSORT | GLOB_ERR, NULL, &found)) {
+    case 0: break;
+    case GLOB_NOMATCH: rc = gd_fail(err, GD_EUSAGE, "%s: no file matches this pattern", pattern); break;
+    case GLOB_NOSPACE: rc = gd_fail_memory(err, strlen(pattern)); break;
+    default:
+        rc = gd_fail(err, GD_EIO, "%s: a directory of this pattern can't be read: %s", pattern, strerror(errno));
+    }
+    for (size_t i = 0; !rc && i < found.gl_pathc; i++)
+        rc = add(inputs, found.gl_pathv[i], err);
+    globfree(&found);
+    if (!rc)
+        qsort(inputs->paths + before, inputs->count - before, sizeof *inputs->paths, compare);
+    return rc;
+}
+
+gd_status gd_inputs_find(gd_inputs *inputs, const char *const *names, size_t count, gd_error *err)
+{
+    gd_status rc = GD_OK;
+
+    *inputs = (gd_inputs){ 0 };
+    if (count == 0)
+        return gd_fail(err, GD_EUSAGE, "an input is missing");
+    for (size_t i = 0; !rc && i < count; i++) {
+        struct stat sb;
+
+        if (strpbrk(names[i], "*?[") && stat(names[i], &sb) < 0)
+            rc = add_matches(inputs, names[i], err);
+        else
+            rc = add(inputs, names[i], err);
+    }
+    if (rc)
+        gd_inputs_free(inputs);
+    return rc;
+}
+
+void gd_inputs_free(gd_inputs *inputs)
+{
+    for (size_t i = 0; i < inputs->count; i++)
+        gd_free(inputs->paths[i]);
+    gd_free(inputs->paths);
+    *inputs = (gd_inputs){ 0 };
+}

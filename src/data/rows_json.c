@@ -1,0 +1,102 @@
+/* rows_json.c - an item that is a JSON text. */
+#include "data/rows_source.h"
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/utf8.h"
+
+#include <string.h>
+
+/* Integers were read as reals: both are numbers to a reader. */
+static const char *type_of(const json_t *value)
+{
+    return json_is_number(value) ? "a number" : gd_json_type_name(value);
+}
+
+/* Behind the string that begins before p; *closed says whether it ends before `end`. */
+static const char *end_of_string(const char *p, const char *end, bool *closed)
+{
+    while (p < end && *p != '"')
+        p += *p == '\\' && p + 1 < end ? 2 : 1;
+    *closed = p < end;
+    return *closed ? p + 1 : end;
+}
+
+/* The name of the object's field that an offset lies in, as it stands in the text; an empty one when there is none. */
+static gd_text field_at(const char *text, size_t offset)
+{
+    const char *p = text, *end = text + offset;
+    gd_text name = { text, 0 };
+    unsigned depth = 0;
+    bool key = false; /* a string that comes now is a field's name */
+
+    while (p < end) {
+        const char c = *p++;
+
+        if (c == '"') {
+            const char *from = p;
+            bool closed;
+
+            p = end_of_string(p, end, &closed);
+            if (key && closed)
+                name = (gd_text){ from, (size_t)(p - 1 - from) };
+            key = false;
+        } else if (c == '{' || c == '[') {
+            key = ++depth == 1 && c == '{';
+        } else if (c == '}' || c == ']') {
+            depth -= depth > 0;
+        } else if (c == ',' && depth == 1) {
+            key = true;
+            name.len = 0;
+        }
+    }
+    return name;
+}
+
+static gd_status not_utf8(gd_item *item, size_t offset, const char *what)
+{
+    const gd_text field = field_at(item->raw, offset);
+    const char *of = " of ", *in = ", in the field \"", *quote = "\"";
+    size_t byte;
+
+    gd_item_place(item, offset, &item->fault_line, &byte);
+    if (!what || item->fault_line != item->line)
+        what = of = "";
+    if (field.len == 0)
+        in = quote = "";
+    return gd_item_fault(item, "byte %zu%s%s is not UTF-8%s%.*s%s: the file must be saved as UTF-8", byte, of, what, in,
+                         (int)(field.len < 100 ? field.len : 100), field.data, quote);
+}
+
+static gd_status not_json(gd_item *item, const json_error_t *at, const char *what)
+{
+    const char *of = " of ";
+
+    if (at->line > 1)
+        item->fault_line = item->line + (uint64_t)at->line - 1;
+    if (!what || at->line > 1)
+        what = of = "";
+    return gd_item_fault(item, "not valid JSON at column %d%s%s: %s", at->column, of, what, at->text);
+}
+
+gd_status gd_item_parse_json(gd_item *item, const char *what, gd_error *err)
+{
+    const size_t good = gd_utf8_check(item->raw, item->len);
+    json_error_t at;
+
+    if (good < item->len)
+        return not_utf8(item, good, what);
+    /* Integers as reals: an id of 20 digits in a field that nobody reads is no reason to refuse an item. */
+    item->object = json_loadb(item->raw, item->len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL |
+                              JSON_DECODE_INT_AS_REAL, &at);
+    if (!item->object && (json_error_code(&at) == json_error_out_of_memory || !at.text[0]))
+        return gd_fail_memory(err, item->len); /* often jansson says nothing then */
+    if (!item->object)
+        return not_json(item, &at, what);
+    if (json_is_object(item->object))
+        return GD_OK;
+    (void)gd_item_fault(item, "%s, an object is expected", type_of(item->object));
+    json_decref(item->object);
+    item->object = NULL;
+    return GD_OK;
+}

@@ -1,0 +1,81 @@
+/* rows_source.c - what the formats share: an input that is open, and the faults of an item. */
+#include "data/rows_source.h"
+
+#include "base/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static gd_status find_kind(gd_source *source, gd_error *err)
+{
+    int byte = 0;
+    gd_status rc = GD_OK;
+
+    if (source->format == GD_ROW_JSON) {
+        rc = gd_pieces_first(source->pieces, &byte, err);
+        source->format = byte == '[' ? GD_ROW_JSON : GD_ROW_JSONL;
+    }
+    switch (source->format) {
+    case GD_ROW_JSON: source->kind = &gd_source_array; break;
+    case GD_ROW_CSV:
+    case GD_ROW_TSV: source->kind = &gd_source_csv; break;
+    case GD_ROW_TEXT: source->kind = &gd_source_text; break;
+    default: source->kind = &gd_source_jsonl;
+    }
+    return rc;
+}
+
+gd_status gd_source_open(gd_source *source, const char *path, gd_row_format format, gd_error *err)
+{
+    gd_status rc;
+
+    *source = (gd_source){ .format = format };
+    rc = gd_pieces_open(&source->pieces, path, err);
+    if (!rc)
+        rc = find_kind(source, err);
+    if (!rc && source->kind->open)
+        rc = source->kind->open(source, err);
+    if (rc)
+        gd_source_close(source);
+    return rc;
+}
+
+void gd_source_close(gd_source *source)
+{
+    if (source->kind && source->kind->close)
+        source->kind->close(source);
+    gd_pieces_close(source->pieces);
+    *source = (gd_source){ 0 };
+}
+
+gd_status gd_item_fault(gd_item *item, const char *format, ...)
+{
+    char sentence[sizeof item->fault.text];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(sentence, sizeof sentence, format, args);
+    va_end(args);
+    (void)gd_fail(&item->fault, GD_EFORMAT, "%s", sentence);
+    return GD_OK;
+}
+
+gd_status gd_item_too_long(gd_item *item)
+{
+    item->raw = "";
+    item->len = 0;
+    return gd_item_fault(item, "more than %zu bytes; an item may have 16 MiB", GD_ITEM_MAX);
+}
+
+void gd_item_place(const gd_item *item, size_t offset, uint64_t *line, size_t *byte)
+{
+    const char *from = item->raw, *end = item->raw + offset, *lf;
+
+    *line = item->line;
+    while ((lf = memchr(from, '\n', (size_t)(end - from))) != NULL) {
+        from = lf + 1;
+        ++*line;
+    }
+    *byte = (size_t)(end - from) + 1;
+}

@@ -1,0 +1,56 @@
+/* rows_source.h - what each format of rows.h is to rows.c. */
+#ifndef GD_DATA_ROWS_SOURCE_H
+#define GD_DATA_ROWS_SOURCE_H
+
+#include "data/pieces.h"
+#include "data/rows.h"
+#include "data/rows_header.h"
+
+/* An item as its format finds it. */
+typedef struct gd_item {
+    uint64_t line;
+    const char *raw;
+    size_t len;
+    json_t *object;      /* NULL with a fault */
+    gd_error fault;      /* status GD_OK: none; the sentence says no line */
+    uint64_t fault_line; /* 0: that of the item */
+} gd_item;
+
+typedef struct gd_source gd_source;
+
+typedef struct gd_source_kind {
+    gd_status (*open)(gd_source *source, gd_error *err); /* NULL: nothing to do */
+    gd_status (*next)(gd_source *source, gd_item *item, bool *more, gd_error *err);
+    void (*close)(gd_source *source); /* NULL: nothing to do */
+} gd_source_kind;
+
+extern const gd_source_kind gd_source_jsonl, gd_source_text, gd_source_array, gd_source_csv;
+
+/* One input, open. */
+struct gd_source {
+    const gd_source_kind *kind;
+    gd_row_format format; /* not GD_ROW_AUTO; GD_ROW_JSON is an array */
+    gd_pieces *pieces;
+    void *state;          /* the kind's */
+};
+
+/* All zero is closed. */
+gd_status gd_source_open(gd_source *source, const char *path, gd_row_format format, gd_error *err);
+void gd_source_close(gd_source *source);
+
+/* A fault of the item, unless it has one already; always GD_OK. */
+gd_status gd_item_fault(gd_item *item, const char *format, ...) __attribute__((format(printf, 2, 3)));
+gd_status gd_item_too_long(gd_item *item);
+
+/* The line and the byte (from 1) of an offset into the item; the byte is counted in that line, but from the
+ * beginning of the item where the line is the item's first. */
+void gd_item_place(const gd_item *item, size_t offset, uint64_t *line, size_t *byte);
+
+/* Makes the item's object of its raw text, which is JSON: a fault of the text is the item's.  `what` the text is ("the
+ * element"), where an item need not begin at the beginning of a line; else NULL.  Fails without memory alone. */
+gd_status gd_item_parse_json(gd_item *item, const char *what, gd_error *err);
+
+/* NULL when the input has none. */
+const gd_header *gd_source_header(const gd_source *source);
+
+#endif

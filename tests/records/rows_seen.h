@@ -1,0 +1,108 @@
+/* rows_seen.h - all rows of some inputs in one string, a line each: its own line, then its fields or its problem. */
+#ifndef GD_TESTS_RECORDS_ROWS_SEEN_H
+#define GD_TESTS_RECORDS_ROWS_SEEN_H
+
+#include "tests/records/temp.h"
+
+#include "data/rows.h"
+
+#include <inttypes.h>
+
+/* What must be true of any row; its fields as JSON, sorted. */
+static inline void rows_show(FILE *to, const gd_row *row, bool raw)
+{
+    char *fields = NULL;
+
+    assert_true((row->object != NULL) != (row->problem != NULL));
+    assert_true(row->line > 0);
+    assert_non_null(row->raw);
+    if (row->object) {
+        assert_true(json_is_object(row->object));
+        fields = json_dumps(row->object, JSON_COMPACT | JSON_SORT_KEYS);
+        assert_non_null(fields);
+    }
+    (void)fprintf(to, "%" PRIu64 " %s%s\n", row->line, row->problem ? "! " : "", fields ? fields : row->problem);
+    if (raw)
+        (void)fprintf(to, "  <%.*s>\n", (int)row->raw_len, row->raw);
+    free(fields);
+}
+
+/* A malloc'd string, also on failure: what was seen before; `raw` shows the raw text of each row below it. */
+static inline gd_status rows_seen(const gd_rows_options *options, bool raw, char **seen, gd_error *err)
+{
+    size_t len;
+    FILE *to = open_memstream(seen, &len);
+    gd_rows *rows = NULL;
+    uint64_t index = 0;
+    bool more = true;
+    gd_status rc = gd_rows_open(&rows, options, err);
+
+    assert_int_equal(rc == GD_OK, rows != NULL);
+    while (!rc && more) {
+        gd_row row;
+
+        rc = gd_rows_next(rows, &row, &more, err);
+        assert_true(!rc || !more);
+        if (rc || !more)
+            break;
+        assert_int_equal(row.index, index++);
+        rows_show(to, &row, raw);
+        gd_row_free(&row);
+    }
+    if (!rc && gd_rows_bytes_total(rows))
+        assert_int_equal(gd_rows_bytes_done(rows), gd_rows_bytes_total(rows));
+    gd_rows_close(rows);
+    assert_int_equal(fclose(to), 0);
+    return rc;
+}
+
+/* One file of that name, with these bytes. */
+static inline gd_status rows_of(const char *name, const void *bytes, size_t len, char **seen, gd_error *err)
+{
+    const char *path = temp_write(name, bytes, len);
+
+    return rows_seen(&(gd_rows_options){ .inputs = &path, .count = 1 }, false, seen, err);
+}
+
+typedef struct rows_case {
+    const char *name, *file;
+    size_t len; /* 0: up to the NUL */
+    const char *wanted;
+} rows_case;
+
+static inline void rows_expect(const rows_case *cases, size_t count)
+{
+    size_t wrong = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        const rows_case *c = &cases[i];
+        gd_error err = { 0 };
+        char *seen;
+        const gd_status rc = rows_of(c->name, c->file, c->len ? c->len : strlen(c->file), &seen, &err);
+
+        if (rc || strcmp(seen, c->wanted) != 0) {
+            print_error("%s, case %zu (%s):\n  is\n%s%s\n  wanted\n%s", c->name, i, c->file, seen, err.text, c->wanted);
+            wrong++;
+        }
+        free(seen);
+    }
+    assert_int_equal(wrong, 0);
+}
+
+/* Files that cannot be opened: `wanted` comes behind the path. */
+static inline void rows_expect_refusal(const rows_case *cases, size_t count, gd_status status)
+{
+    for (size_t i = 0; i < count; i++) {
+        const rows_case *c = &cases[i];
+        gd_error err = { 0 };
+        char wanted[512], *seen;
+
+        assert_int_equal(rows_of(c->name, c->file, c->len ? c->len : strlen(c->file), &seen, &err), status);
+        assert_string_equal(seen, "");
+        (void)snprintf(wanted, sizeof wanted, "%s%s", temp_path(c->name), c->wanted);
+        assert_string_equal(err.text, wanted);
+        free(seen);
+    }
+}
+
+#endif

@@ -1,0 +1,306 @@
+/* test_rows_inputs.c - several inputs, patterns, standard input, and names of fields. */
+#include "tests/records/rows_seen.h"
+
+#include "base/mem.h"
+#include "data/rows_fields.h"
+
+#include <fcntl.h>
+#include <locale.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+enum { MOST = 8 };
+
+/* The inputs are names in the directory, up to a NULL; fails or gives what is seen, with the directory taken out. */
+static gd_status see(const char *const *names, const char *fields, char **seen, gd_error *err)
+{
+    char paths[MOST][384];
+    const char *inputs[MOST];
+    gd_rows_options options = { .inputs = inputs, .fields = fields };
+    const size_t dir = strlen(temp_dir) + 1;
+    gd_status rc;
+
+    for (; names[options.count]; options.count++) {
+        const char *name = names[options.count];
+
+        (void)snprintf(paths[options.count], sizeof paths[0], "%s/%s", temp_dir, name);
+        inputs[options.count] = strcmp(name, "-") ? paths[options.count] : name;
+    }
+    rc = rows_seen(&options, false, seen, err);
+    for (char *at; (at = strstr(*seen, temp_dir)) != NULL;)
+        memmove(at, at + dir, strlen(at + dir) + 1);
+    for (char *at; err && (at = strstr(err->text, temp_dir)) != NULL;)
+        memmove(at, at + dir, strlen(at + dir) + 1);
+    return rc;
+}
+
+static void expect(const char *const *names, const char *fields, const char *wanted)
+{
+    gd_error err = { 0 };
+    char *seen;
+
+    if (see(names, fields, &seen, &err))
+        fail_msg("%s", err.text);
+    assert_string_equal(seen, wanted);
+    free(seen);
+}
+
+static void expect_failure(const char *const *names, const char *fields, gd_status status, const char *sentence)
+{
+    gd_error err = { 0 };
+    char *seen;
+
+    assert_int_equal(see(names, fields, &seen, &err), status);
+    assert_string_equal(err.text, sentence);
+    free(seen);
+    assert_int_equal(gd_mem_live(), 0);
+}
+
+#define NAMES(...) ((const char *const[]){ __VA_ARGS__, NULL })
+
+static void write_text(const char *name, const char *text) { temp_write(name, text, strlen(text)); }
+
+static void inputs_are_read_in_their_order(void **state)
+{
+    (void)state;
+    write_text("a.jsonl", "{\"n\":1}\n\n");
+    write_text("b.json", "[{\"n\":2},\n{\"n\":3}]");
+    write_text("c.jsonl", "");
+    write_text("d", "{\"n\":4}");
+    expect(NAMES("a.jsonl", "b.json", "c.jsonl", "d", "a.jsonl"), NULL,
+           "1 {\"n\":1.0}\n1 {\"n\":2.0}\n2 {\"n\":3.0}\n1 {\"n\":4.0}\n1 {\"n\":1.0}\n");
+    expect(NAMES("c.jsonl", "c.jsonl"), NULL, "");
+    write_text("e.jsonl", "{}\n\n7\n");
+    expect(NAMES("e.jsonl", "a.jsonl"), NULL,
+           "1 {}\n3 ! e.jsonl, line 3: a number, an object is expected\n1 {\"n\":1.0}\n");
+    write_text("a.csv", "x,y\n1,2\n");
+    write_text("b.csv", "\"x\",y\r\n3,4");
+    expect(NAMES("a.csv", "b.csv"), NULL, "2 {\"x\":\"1\",\"y\":\"2\"}\n2 {\"x\":\"3\",\"y\":\"4\"}\n");
+}
+
+static void rows_name_their_input_when_there_are_several(void **state)
+{
+    const char *inputs[2];
+    gd_rows *rows;
+    bool more;
+
+    (void)state;
+    write_text("a.jsonl", "{}\n{}\n");
+    write_text("b.jsonl", "\n{}\n");
+    for (size_t count = 1; count <= 2; count++) {
+        char place[GD_ROW_PLACE_ROOM], wanted[400];
+        size_t found;
+        gd_row row;
+
+        inputs[0] = temp_path("a.jsonl");
+        inputs[1] = temp_path("b.jsonl");
+        assert_ok(gd_rows_open(&rows, &(gd_rows_options){ .inputs = inputs, .count = count }, test_err));
+        assert_string_equal(gd_rows_inputs(rows, &found)[count - 1], inputs[count - 1]);
+        assert_int_equal(found, count);
+        assert_int_equal(gd_rows_format(rows), GD_ROW_JSONL);
+        assert_null(gd_rows_header(rows));
+        assert_int_equal(gd_rows_bytes_total(rows), count == 1 ? 6 : 10);
+        for (size_t i = 0; i < (count == 1 ? 2 : 3); i++) {
+            assert_ok(gd_rows_next(rows, &row, &more, test_err));
+            assert_true(more);
+            (void)snprintf(wanted, sizeof wanted, count == 1 ? "%.0sline %d" : "%s, line %d", inputs[i / 2],
+                           i == 1 || i == 2 ? 2 : 1);
+            assert_string_equal(gd_row_place(&row, place), wanted);
+            gd_row_free(&row);
+        }
+        assert_int_equal(gd_rows_bytes_done(rows), count == 1 ? 6 : 10);
+        gd_rows_close(rows);
+    }
+}
+
+static void the_end_of_a_long_path_is_shown(void **state)
+{
+    static char name[301], wanted[GD_ROW_PLACE_ROOM];
+    const gd_row row = { .name = name, .line = 18446744073709551615u };
+    char place[GD_ROW_PLACE_ROOM];
+
+    (void)state;
+    memset(name, 'a', 298);
+    memcpy(name + 298, "zz", 3);
+    (void)snprintf(wanted, sizeof wanted, "...%s, line 18446744073709551615", name + 300 - (GD_ROW_PLACE_ROOM - 40));
+    assert_string_equal(gd_row_place(&row, place), wanted);
+}
+
+static void patterns_are_files_sorted_by_their_bytes(void **state)
+{
+    (void)state;
+    write_text("b.jsonl", "{\"n\":\"b\"}");
+    write_text("a.jsonl", "{\"n\":\"a\"}");
+    write_text("B.jsonl", "{\"n\":\"B\"}");
+    write_text("a10.jsonl", "{\"n\":\"a10\"}");
+    write_text("a2.jsonl", "{\"n\":\"a2\"}");
+    write_text("c.txt", "c");
+    (void)setlocale(LC_ALL, "C.UTF-8"); /* another one would sort otherwise, and must not */
+    expect(NAMES("*.jsonl"), NULL,
+           "1 {\"n\":\"B\"}\n1 {\"n\":\"a\"}\n1 {\"n\":\"a10\"}\n1 {\"n\":\"a2\"}\n1 {\"n\":\"b\"}\n");
+    expect(NAMES("b.json?", "a[1-9]*.jsonl", "a.jsonl"), NULL,
+           "1 {\"n\":\"b\"}\n1 {\"n\":\"a10\"}\n1 {\"n\":\"a2\"}\n1 {\"n\":\"a\"}\n");
+    write_text("a[1-9]*.jsonl", "{\"n\":\"this very file\"}");
+    expect(NAMES("a[1-9]*.jsonl"), NULL, "1 {\"n\":\"this very file\"}\n");
+    expect_failure(NAMES("a.jsonl", "x*.jsonl"), NULL, GD_EUSAGE, "x*.jsonl: no file matches this pattern");
+    expect_failure(NAMES("none/*.jsonl"), NULL, GD_EIO,
+                   "none/*.jsonl: a directory of this pattern can't be read: No such file or directory");
+    expect_failure(NAMES("x.jsonl"), NULL, GD_EIO, "x.jsonl: No such file or directory");
+    assert_int_equal(gd_rows_open(&(gd_rows *){ NULL }, &(gd_rows_options){ 0 }, NULL), GD_EUSAGE);
+}
+
+/* Before the first row is given. */
+static void inputs_that_do_not_go_together_are_refused(void **state)
+{
+    (void)state;
+    write_text("a.csv", "x,y\n1,2\n");
+    write_text("b.csv", "y,x\n1,2\n");
+    write_text("c.csv", "x,y,z\n1,2,3\n");
+    write_text("d.csv", "");
+    write_text("a.tsv", "x\ty\n");
+    write_text("a.jsonl", "{}");
+    write_text("a.txt", "t");
+    write_text("p.jsonl", "PAR1");
+    expect_failure(NAMES("a.csv", "a.csv", "b.csv"), NULL, GD_EUSAGE,
+                   "b.csv: column 1 is \"y\", but \"x\" in a.csv; inputs with the same columns are expected");
+    expect_failure(NAMES("a.csv", "c.csv"), NULL, GD_EUSAGE,
+                   "c.csv: 3 columns, but 2 in a.csv; inputs with the same columns are expected");
+    expect_failure(NAMES("a.csv", "d.csv"), NULL, GD_EFORMAT,
+                   "d.csv: the file is empty; a line that names the columns is expected");
+    expect_failure(NAMES("a.csv", "a.tsv"), NULL, GD_EUSAGE,
+                   "a.tsv: this is TSV, but a.csv is CSV; inputs of one kind are expected");
+    expect_failure(NAMES("a.jsonl", "a.csv"), NULL, GD_EUSAGE,
+                   "a.csv: this is CSV, but a.jsonl is JSON; inputs of one kind are expected");
+    expect_failure(NAMES("a.txt", "a.jsonl"), NULL, GD_EUSAGE,
+                   "a.jsonl: this is JSON, but a.txt is text; inputs of one kind are expected");
+    expect_failure(NAMES("a.jsonl", "none.jsonl"), NULL, GD_EIO, "none.jsonl: No such file or directory");
+    expect_failure(NAMES("a.jsonl", "p.jsonl"), NULL, GD_EUNSUPPORTED,
+                   "p.jsonl: this is a Parquet file, which this version does not read; convert it to JSON lines, with "
+                   "pandas: read_parquet(..).to_json(.., orient='records', lines=True)");
+    expect_failure(NAMES("-", "a.jsonl", "-"), NULL, GD_EUSAGE, "standard input is named twice, it can be read once");
+}
+
+static pid_t feed(const char *fifo, const char *text)
+{
+    const pid_t writer = fork();
+
+    if (writer == 0) {
+        const int fd = open(fifo, O_WRONLY);
+        ssize_t n = 1;
+
+        while (*text && n == 1)
+            n = write(fd, text++, 1);
+        _exit(n != 1);
+    }
+    return writer;
+}
+
+/* They are opened when their turn comes, once, and their headers are compared then. */
+static void pipes_and_standard_input_are_read(void **state)
+{
+    static const char *const texts[] = { "x,y\n3,\"4\n\"\n5", "y,x\n" };
+    const int saved = dup(STDIN_FILENO);
+    gd_error err = { 0 };
+    int status;
+
+    (void)state;
+    write_text("a.csv", "x,y\n1,2\n");
+    assert_int_equal(mkfifo(temp_path("p.csv"), 0600), 0);
+    for (size_t i = 0; i < 2; i++) {
+        const pid_t writer = feed(temp_path("p.csv"), texts[i]);
+        char *seen;
+
+        assert_true(writer > 0);
+        assert_int_equal(see(NAMES("a.csv", "p.csv"), NULL, &seen, &err), i ? GD_EUSAGE : GD_OK);
+        assert_string_equal(seen, i ? "2 {\"x\":\"1\",\"y\":\"2\"}\n"
+                                    : "2 {\"x\":\"1\",\"y\":\"2\"}\n2 {\"x\":\"3\",\"y\":\"4\\n\"}\n"
+                                      "4 ! p.csv, line 4: 1 field, but the header has 2 columns; a field that holds a "
+                                      "comma, a quote or a line break stands in quotes\n");
+        free(seen);
+        assert_int_equal(waitpid(writer, &status, 0), writer);
+    }
+    assert_string_equal(err.text,
+                        "p.csv: column 1 is \"y\", but \"x\" in a.csv; inputs with the same columns are expected");
+    for (size_t i = 0; i < 2; i++) {
+        const int fd = open(temp_write("in", i ? "[{}, 7]" : "{}\n7", i ? 7 : 4), O_RDONLY);
+
+        assert_int_equal(dup2(fd, STDIN_FILENO), STDIN_FILENO);
+        close(fd);
+        write_text("a.jsonl", "{}");
+        expect(NAMES("a.jsonl", "-"), NULL,
+               i ? "1 {}\n1 {}\n1 ! standard input, line 1: a number, an object is expected\n"
+                 : "1 {}\n1 {}\n2 ! standard input, line 2: a number, an object is expected\n");
+    }
+    if (saved >= 0) {
+        assert_int_equal(dup2(saved, STDIN_FILENO), STDIN_FILENO);
+        close(saved);
+    }
+}
+
+static void fields_are_renamed(void **state)
+{
+    (void)state;
+    write_text("a.csv", "instruction,text,\"a,b\\\",chosen\n1,2,3,4\n");
+    write_text("a.jsonl", "{\"q\":1,\"good\":2,\"chosen\":3}\n{\"q\":4,\"chosen\":5}\n{\"chosen\":6,\"rejected\":7}\n");
+    expect(NAMES("a.csv"), "text=instruction", "2 {\"a,b\\\\\":\"3\",\"chosen\":\"4\",\"text\":\"1\"}\n");
+    expect(NAMES("a.csv"), "", "2 {\"a,b\\\\\":\"3\",\"chosen\":\"4\",\"instruction\":\"1\",\"text\":\"2\"}\n");
+    expect(NAMES("a.csv"), "prompt=a\\,b\\\\,chosen=text,text=chosen,",
+           "2 {\"chosen\":\"2\",\"instruction\":\"1\",\"prompt\":\"3\",\"text\":\"4\"}\n");
+    expect(NAMES("a.csv"), "text=text",
+           "2 {\"a,b\\\\\":\"3\",\"chosen\":\"4\",\"instruction\":\"1\",\"text\":\"2\"}\n");
+    expect(NAMES("a.csv"), "prompt=text,response=text",
+           "2 {\"a,b\\\\\":\"3\",\"chosen\":\"4\",\"instruction\":\"1\",\"prompt\":\"2\",\"response\":\"2\"}\n");
+    /* what the mapping names is missing: a field of our own name is not taken for it */
+    expect(NAMES("a.jsonl"), "prompt=q,chosen=good",
+           "1 {\"chosen\":2.0,\"prompt\":1.0}\n2 {\"prompt\":4.0}\n3 {\"rejected\":7.0}\n");
+    expect(NAMES("a.jsonl"), "chosen=rejected,rejected=chosen",
+           "1 {\"good\":2.0,\"q\":1.0,\"rejected\":3.0}\n2 {\"q\":4.0,\"rejected\":5.0}\n"
+           "3 {\"chosen\":7.0,\"rejected\":6.0}\n");
+    write_text("a.txt", "x");
+    expect(NAMES("a.txt"), "prompt=text", "1 {\"prompt\":\"x\"}\n");
+}
+
+static void fields_that_mean_nothing_are_refused(void **state)
+{
+    const char *path;
+    gd_rows *rows;
+
+    (void)state;
+    write_text("a.csv", "instruction,text\n1,2\n");
+    write_text("a.txt", "x");
+    expect_failure(NAMES("a.csv"), "text=Instruction", GD_EUSAGE,
+                   "a.csv: there is no column \"Instruction\"; the header has instruction, text");
+    expect_failure(NAMES("a.txt"), "text=line", GD_EUSAGE,
+                   "a.txt: there is no column \"line\" in plain text, which has \"text\" alone");
+    expect_failure(NAMES("a.csv"), "Text=text", GD_EUSAGE,
+                   "fields: \"Text\" is none of text, prompt, response, responses, chosen, rejected and messages");
+    expect_failure(NAMES("a.csv"), "=text", GD_EUSAGE,
+                   "fields: \"\" is none of text, prompt, response, responses, chosen, rejected and messages");
+    expect_failure(NAMES("a.csv"), "text", GD_EUSAGE,
+                   "fields: \"text\" is not of the form name=column, as in text=instruction");
+    expect_failure(NAMES("a.csv"), "text=text,instruction", GD_EUSAGE,
+                   "fields: \"instruction\" is not of the form name=column, as in text=instruction");
+    expect_failure(NAMES("a.csv"), "text=text,text=instruction", GD_EUSAGE, "fields: \"text\" is there twice");
+    expect_failure(NAMES("a.csv"), "text=", GD_EUSAGE, "fields: \"text=\" names no column");
+    path = temp_path("a.csv");
+    assert_ok(gd_rows_open(&rows, &(gd_rows_options){ &path, 1, GD_ROW_AUTO, "text=instruction" }, test_err));
+    assert_string_equal(gd_rows_source_name(rows, "text"), "instruction");
+    assert_string_equal(gd_rows_source_name(rows, "chosen"), "chosen");
+    gd_rows_close(rows);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(inputs_are_read_in_their_order, temp_begin, temp_end),
+        cmocka_unit_test_setup_teardown(rows_name_their_input_when_there_are_several, temp_begin, temp_end),
+        cmocka_unit_test(the_end_of_a_long_path_is_shown),
+        cmocka_unit_test_setup_teardown(patterns_are_files_sorted_by_their_bytes, temp_begin, temp_end),
+        cmocka_unit_test_setup_teardown(inputs_that_do_not_go_together_are_refused, temp_begin, temp_end),
+        cmocka_unit_test_setup_teardown(pipes_and_standard_input_are_read, temp_begin, temp_end),
+        cmocka_unit_test_setup_teardown(fields_are_renamed, temp_begin, temp_end),
+        cmocka_unit_test_setup_teardown(fields_that_mean_nothing_are_refused, temp_begin, temp_end),
+    };
+
+    return cmocka_run_group_tests_name("records: inputs and fields", tests, NULL, NULL);
+}

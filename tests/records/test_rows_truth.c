@@ -1,0 +1,70 @@
+/* test_rows_truth.c - random files, read as Python's csv and json read them: tests/data/rows, made by make_rows.py. */
+#include "tests/records/rows_seen.h"
+
+#include "base/mem.h"
+
+/* Their number. */
+static size_t compare_rows(const char *name, const json_t *const *expected, size_t count)
+{
+    char path[512];
+    const char *input = test_data(path, sizeof path, name);
+    size_t wrong = 0, seen = 0;
+    bool more = true;
+    gd_rows *rows;
+    gd_row row;
+
+    assert_ok(gd_rows_open(&rows, &(gd_rows_options){ .inputs = &input, .count = 1 }, test_err));
+    for (;; seen++) {
+        assert_ok(gd_rows_next(rows, &row, &more, test_err));
+        if (!more)
+            break;
+        assert_true(seen < count);
+        if (row.problem || row.line != (uint64_t)json_number_value(json_object_get(expected[seen], "line")) ||
+            !json_equal(row.object, json_object_get(expected[seen], "object"))) {
+            print_error("%s: row %zu on line %zu: %s\n", name, seen, (size_t)row.line,
+                        row.problem ? row.problem : "not what Python reads");
+            wrong++;
+        }
+        gd_row_free(&row);
+    }
+    gd_rows_close(rows);
+    assert_int_equal(wrong, 0);
+    return seen;
+}
+
+static void rows_are_what_python_reads(void **state)
+{
+    static json_t *expected[1000];
+    char path[512], name[64] = "";
+    size_t count = 0, from = 0;
+    FILE *f = fopen(test_data(path, sizeof path, "rows/expected.jsonl"), "rb");
+
+    (void)state;
+    assert_non_null(f);
+    while (count < 1000 && (expected[count] = json_loadf(f, JSON_DISABLE_EOF_CHECK | JSON_ALLOW_NUL |
+                                                         JSON_DECODE_INT_AS_REAL, NULL)) != NULL)
+        count++;
+    fclose(f);
+    assert_int_equal(count, 280);
+    for (size_t i = 0; i <= count; i++) {
+        const char *file = i < count ? json_string_value(json_object_get(expected[i], "file")) : "";
+
+        if (i == 0 || strcmp(name + 5, file) == 0) {
+            (void)snprintf(name, sizeof name, "rows/%s", file);
+            continue;
+        }
+        assert_int_equal(compare_rows(name, (const json_t *const *)expected + from, i - from), i - from);
+        (void)snprintf(name, sizeof name, "rows/%s", file);
+        from = i;
+    }
+    for (size_t i = 0; i < count; i++)
+        json_decref(expected[i]);
+    assert_int_equal(gd_mem_live(), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(rows_are_what_python_reads) };
+
+    return cmocka_run_group_tests_name("records: rows against Python", tests, NULL, NULL);
+}
