@@ -54,6 +54,17 @@ const cli_command cli_commands[] = {
       "    guerdon bench --model DIR --input pairs.jsonl.gz --report bench.html\n"
       "    guerdon bench --model DIR --threads 1 --isa avx2 --json bench.json\n",
       cli_bench },
+    { "merge", CLI_CMD_MERGE, "--model DIR --adapter DIR --output DIR [FLAGS]",
+      "write a model with its adapter merged in: a checkpoint that needs no adapter",
+      "The weights are those of PEFT's merge_and_unload, each rounded once to the\n"
+      "base's type; what the adapter leaves alone is copied byte for byte. The output\n"
+      "is a directory that is new or empty, and is filled whole or not at all:\n"
+      "safetensors (in files of 5 GB), config.json and the tokenizer's files, for\n"
+      "Transformers and for guerdon score. The rounding of the weights changes scores\n"
+      "a little: to train on, keep the adapter.\n",
+      "    guerdon merge --model DIR --adapter LORA --output MERGED\n"
+      "    guerdon score --model MERGED --input pairs.jsonl\n",
+      cli_merge },
     { "backends", CLI_CMD_BACKENDS, "[FLAGS]", "list what this machine can run, and what is chosen",
       "Instruction sets, backends with what each can do, or why not, and the default.\n",
       "    guerdon backends\n"
@@ -89,6 +100,7 @@ int main(int argc, char **argv)
     const cli_command *command;
 
     (void)signal(SIGPIPE, SIG_IGN); /* a reader that went away is a write error, told like any other */
+    (void)signal(SIGXFSZ, SIG_IGN); /* and so is the end of `ulimit -f` */
     if (argc < 2) {
         cli_say("a command is missing; guerdon --help lists them");
         return CLI_USAGE;

@@ -5,7 +5,14 @@
 #include "guerdon.h"
 
 /* Which commands a flag belongs to. */
-enum { CLI_CMD_SCORE = 1, CLI_CMD_TOKENIZE = 2, CLI_CMD_INSPECT = 4, CLI_CMD_BACKENDS = 8, CLI_CMD_BENCH = 16 };
+enum {
+    CLI_CMD_SCORE = 1,
+    CLI_CMD_TOKENIZE = 2,
+    CLI_CMD_INSPECT = 4,
+    CLI_CMD_BACKENDS = 8,
+    CLI_CMD_BENCH = 16,
+    CLI_CMD_MERGE = 32
+};
 
 /* Everything that a command line can say.  Zero is the default everywhere but in `format`. */
 typedef struct cli_settings {
