@@ -57,9 +57,9 @@ void gd_merge_free(gd_merged *m)
 }
 
 /* In double the product is exact and the sum nearly: rounded to float it is what fmaf() gives, but for near-ties that
- * have one chance in 2^29. Where the compiler may not use the instruction it is eight times as fast (0.32 against 2.5 ns
- * a term on a Zen processor), if the sums are the function's own: then they can't overlap a, and are done four at a
- * time. */
+ * have one chance in 2^29. Where the compiler may not use the instruction it is eight times as fast (0.32 against 2.5
+ * ns a term on a Zen processor), if the sums are the function's own: then they can't overlap a, and are done four at
+ * a time. */
 static void scaled_sums(const float *a, const float *b, size_t rank, float scale, float *out)
 {
     float sum[BLOCK] = { 0 };

@@ -78,8 +78,8 @@ static gd_status check_modules(const struct job *job, gd_error *err)
         if (rc)
             return rc;
         if (!view || view->rank != 2)
-            return gd_fail(err, GD_EFORMAT, "%s: module \"%s\" has LoRA, but %s has no matrix \"%s.weight\"",
-                           gd_adapter_path(ad), module, gd_weights_path(job->parts->weights), module);
+            return gd_fail(err, GD_EFORMAT, "%s: module \"%s\" has LoRA, but the model has no matrix \"%s.weight\"",
+                           gd_adapter_path(ad), module, module);
         (void)gd_adapter_find(ad, module, &lora);
         rc = gd_lora_check(&lora, view->shape[0], view->shape[1], module, gd_adapter_path(ad), err);
     }
