@@ -190,9 +190,10 @@ GD_API gd_status gd_inspect(const gd_options *options, char **json, gd_error *er
  * Merges an adapter into its base model: writes a plain checkpoint that needs no adapter, for Transformers, for this
  * library, for anybody.
  *
- * The weights are those that PEFT's merge_and_unload() gives with its defaults (the adapter in fp32, one rounding to
- * the base's type), but for the order in which a matrix library sums: at most a few in a thousand differ, by a step of
- * the type.  They are the same bytes on every machine.  Tensors that the adapter leaves alone are copied byte for byte.
+ * The weights are those that PEFT's merge_and_unload() gives on a CPU with its defaults (the adapter in fp32, one
+ * rounding to the base's type).  From ranks of some 256 on, where a matrix library sums in parts, a few in ten thousand
+ * differ, nearly all of them by one step of the type.  They are the same bytes on every machine.  Tensors that the
+ * adapter leaves alone are copied byte for byte.
  * Scores of the merged model differ from those with the adapter by what the rounding of the weights does; to train on,
  * keep the adapter.
  *
