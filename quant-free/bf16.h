@@ -1,4 +1,4 @@
-/* bf16.h - the upper half of a float32, rounded to nearest even. */
+/* bf16.h - the upper half of a float32, and IEEE half precision; rounded to nearest even. */
 #ifndef GD_QUANT_FREE_BF16_H
 #define GD_QUANT_FREE_BF16_H
 
@@ -43,6 +43,29 @@ static inline float gd_f16_to_f32(uint16_t h)
     bits = sign | (exp == 31 ? 0x7F800000u : (uint32_t)(exp + 112) << 23) | mant << 13;
     memcpy(&f, &bits, 4);
     return f;
+}
+
+/* The nearest half, of two equally near the even one; denormal halves are kept, overflow becomes infinity. */
+static inline uint16_t gd_f16_from_f32(float f)
+{
+    uint32_t bits, size, sign;
+
+    memcpy(&bits, &f, 4);
+    sign = bits >> 16 & 0x8000u;
+    size = bits & 0x7FFFFFFFu;
+    if (size > 0x7F800000u)
+        return (uint16_t)(sign | 0x7E00u);
+    if (size >= 0x477FF000u) /* from the middle between 65504 and 65536 on */
+        return (uint16_t)(sign | 0x7C00u);
+    if (size < 0x38800000u) { /* below 2^-14 the halves are the multiples of 2^-24 */
+        const uint32_t shift = 126 - (size >> 23), mant = (size & 0x7FFFFFu) | 0x800000u;
+
+        if (shift > 24) /* below 2^-25 */
+            return (uint16_t)sign;
+        return (uint16_t)(sign | ((mant + (1u << (shift - 1)) - 1 + (mant >> shift & 1u)) >> shift));
+    }
+    size -= 112u << 23;
+    return (uint16_t)(sign | ((size + 0xFFFu + (size >> 13 & 1u)) >> 13));
 }
 
 #endif

@@ -88,6 +88,25 @@ void gd_view_rows_to_bf16(const gd_view *view, size_t first, size_t count, gd_bf
     to_bf16(view->dtype, row_at(view, first, count), count * gd_view_row_elements(view), to);
 }
 
+bool gd_f32_to_type(gd_dtype type, const float *from, size_t n, void *to)
+{
+    /* what rounds to infinity: from the middle behind the largest number on */
+    const float over = type == GD_F16 ? 65520.0f : type == GD_BF16 ? 0x1.FFp127f : INFINITY;
+    unsigned char *p = to;
+    bool good = true;
+
+    for (size_t i = 0; i < n; i++) {
+        const uint16_t half = type == GD_F16 ? gd_f16_from_f32(from[i]) : gd_bf16_from_f32(from[i]);
+
+        good &= fabsf(from[i]) < over; /* false for a NaN */
+        if (type == GD_F32)
+            memcpy(p + i * 4, &from[i], 4);
+        else
+            memcpy(p + i * 2, &half, 2);
+    }
+    return good;
+}
+
 bool gd_view_finite(const gd_view *view)
 {
     const size_t n = gd_view_elements(view), size = gd_dtype_size(view->dtype);

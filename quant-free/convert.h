@@ -26,6 +26,9 @@ void gd_view_to_bf16(const gd_view *view, gd_bf16 *to);
 void gd_view_rows_to_f32(const gd_view *view, size_t first, size_t count, float *to);
 void gd_view_rows_to_bf16(const gd_view *view, size_t first, size_t count, gd_bf16 *to);
 
+/* The other way: n numbers as `type`, rounded to nearest even. False when one is not finite, or becomes infinite. */
+bool gd_f32_to_type(gd_dtype type, const float *from, size_t n, void *to);
+
 /* True when every element is a finite number. One pass over the bytes. */
 bool gd_view_finite(const gd_view *view);
 

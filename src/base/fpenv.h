@@ -1,5 +1,6 @@
 /* fpenv.h - the floating-point environment of the contract: round to nearest even, denormals flushed to zero on
- * input and output. */
+ * input and output. gd_fpenv_whole() is IEEE's: it keeps denormals, for work that makes weights and no scores. Both
+ * return what gd_fpenv_leave() puts back. */
 #ifndef GD_BASE_FPENV_H
 #define GD_BASE_FPENV_H
 
@@ -14,6 +15,13 @@ static inline uint64_t gd_fpenv_enter(void)
     _mm_setcsr(0x1F80u | 0x8000u | 0x0040u); /* all exceptions masked, FTZ, DAZ, nearest */
     return old;
 }
+static inline uint64_t gd_fpenv_whole(void)
+{
+    const unsigned old = _mm_getcsr();
+
+    _mm_setcsr(0x1F80u);
+    return old;
+}
 static inline void gd_fpenv_leave(uint64_t old) { _mm_setcsr((unsigned)old); }
 #elif defined(__aarch64__)
 static inline uint64_t gd_fpenv_enter(void)
@@ -22,6 +30,14 @@ static inline uint64_t gd_fpenv_enter(void)
 
     __asm__ volatile("mrs %0, fpcr" : "=r"(old));
     __asm__ volatile("msr fpcr, %0" : : "r"((uint64_t)1 << 24)); /* FZ, nearest */
+    return old;
+}
+static inline uint64_t gd_fpenv_whole(void)
+{
+    uint64_t old;
+
+    __asm__ volatile("mrs %0, fpcr" : "=r"(old));
+    __asm__ volatile("msr fpcr, %0" : : "r"((uint64_t)0));
     return old;
 }
 static inline void gd_fpenv_leave(uint64_t old) { __asm__ volatile("msr fpcr, %0" : : "r"(old)); }
@@ -36,6 +52,7 @@ static inline uint64_t gd_fpenv_enter(void)
     fesetround(FE_TONEAREST);
     return (uint64_t)old;
 }
+static inline uint64_t gd_fpenv_whole(void) { return gd_fpenv_enter(); }
 static inline void gd_fpenv_leave(uint64_t old) { fesetround((int)old); }
 #endif
 

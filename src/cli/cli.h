@@ -22,6 +22,7 @@ int cli_rank(const cli_settings *settings);
 int cli_filter(const cli_settings *settings);
 int cli_inspect(const cli_settings *settings);
 int cli_bench(const cli_settings *settings);
+int cli_merge(const cli_settings *settings);
 int cli_backends(const cli_settings *settings);
 
 /* help.c */

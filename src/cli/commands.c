@@ -77,6 +77,16 @@ const cli_command cli_commands[] = {
       "    guerdon bench --model DIR --quick\n"
       "    guerdon bench --model DIR --input pairs.jsonl.gz --report bench.html\n"
       "    guerdon bench --model DIR --threads 1 --isa avx2 --json bench.json\n" },
+    { "merge", CLI_CMD_MERGE, "--model DIR --adapter DIR --output DIR [FLAGS]",
+      "write a model with its adapter merged in: a checkpoint that needs no adapter",
+      "The weights are those of PEFT's merge_and_unload, each rounded once to the\n"
+      "base's type; what the adapter leaves alone is copied byte for byte. The output\n"
+      "is a directory that is new or empty, and is filled whole or not at all:\n"
+      "safetensors (in files of 5 GB), config.json and the tokenizer's files, for\n"
+      "Transformers and for guerdon score. The rounding of the weights changes scores\n"
+      "a little: to train on, keep the adapter.\n",
+      "    guerdon merge --model DIR --adapter LORA --output MERGED\n"
+      "    guerdon score --model MERGED --input pairs.jsonl\n" },
     { "backends", CLI_CMD_BACKENDS, "[FLAGS]", "list what this machine can run, and what is chosen",
       "Instruction sets, backends with what each can do, or why not, and the default.\n",
       "    guerdon backends\n"

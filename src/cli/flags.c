@@ -7,19 +7,21 @@
 #define READS (RUNS | CLI_CMD_BENCH)
 #define MODELS (READS | CLI_CMD_INSPECT)
 #define SHOWS (CLI_CMD_INSPECT | CLI_CMD_BACKENDS)
-#define EVERY (MODELS | CLI_CMD_BACKENDS)
+#define OPENS (MODELS | CLI_CMD_MERGE)
+#define EVERY (OPENS | CLI_CMD_BACKENDS)
 #define AT(field) offsetof(cli_settings, field)
 
 const cli_flag cli_flags[] = {
     { "model", "DIR", "the model: a checkpoint directory, or org/name in the local Hugging Face cache",
-      AT(options.model), CLI_TEXT, MODELS },
+      AT(options.model), CLI_TEXT, OPENS },
     { "adapter", "DIR", "a PEFT LoRA adapter to apply on top of it", AT(options.adapter), CLI_TEXT,
-      MODELS },
+      OPENS },
     { "input", "FILE", "read items from FILE, gzip or not; - is standard input", AT(input), CLI_TEXT, RUNS },
     { "input", "FILE", "score the records of FILE, gzip or not, as far as time goes (default: texts of random words)",
       AT(input), CLI_TEXT, CLI_CMD_BENCH },
     { "output", "FILE", "write the lines to FILE, packed if it ends in .gz (default: standard output)",
       AT(output), CLI_TEXT, RUNS },
+    { "output", "DIR", "write the merged model to DIR, which is new or empty", AT(output), CLI_TEXT, CLI_CMD_MERGE },
     { "format", "jsonl|text", "what a line of the input is: a JSON object (default), or a text", AT(format),
       CLI_CHOICE, READS },
     { "top", "K", "also list the K best answers, best first", AT(top), CLI_COUNT, CLI_CMD_RANK },
@@ -66,7 +68,7 @@ const cli_flag cli_flags[] = {
     { "isa", "auto|generic|avx2|avx512|avx512bf16|neon", "the instruction set (default: auto, the best there is)",
       AT(options.isa), CLI_WORD, COMPUTES },
     { "threads", "N", "threads that compute (default: as many as the process may run on)", AT(threads),
-      CLI_COUNT, COMPUTES },
+      CLI_COUNT, COMPUTES | CLI_CMD_MERGE },
     { "memory", "SIZE",
       "memory that the whole process may take, as 2G or 1500M (default: what is free); when the weights don't fit they "
       "are streamed, layer by layer, and the scores are the same",
@@ -77,7 +79,7 @@ const cli_flag cli_flags[] = {
       "compute what texts have in common at their beginning once (default: on); the scores are the same",
       AT(share_prefix), CLI_CHOICE, CLI_CMD_SCORE | JUDGES },
     { "graph", "FILE", "a description of the model to use instead of the built-in one", AT(options.graph),
-      CLI_TEXT, COMPUTES },
+      CLI_TEXT, COMPUTES | CLI_CMD_MERGE },
     { "json", NULL, "print the JSON object that the lines are made from", AT(json), CLI_SWITCH, SHOWS },
     { "quick", NULL, "take about 20 seconds, and leave out what does not fit", AT(quick), CLI_SWITCH, CLI_CMD_BENCH },
     { "seconds", "N", "take about N seconds (default: 100): the more, the larger the batches and texts", AT(seconds),
@@ -89,7 +91,7 @@ const cli_flag cli_flags[] = {
       CLI_TEXT, CLI_CMD_BENCH },
     { "report", "FILE", "write a page with charts to FILE, HTML without scripts", AT(report), CLI_TEXT,
       CLI_CMD_BENCH },
-    { "quiet", NULL, "no progress and no summary", AT(quiet), CLI_SWITCH, READS },
+    { "quiet", NULL, "no progress and no summary", AT(quiet), CLI_SWITCH, READS | CLI_CMD_MERGE },
     { "help", NULL, "this text", AT(help), CLI_SWITCH, EVERY },
 };
 const size_t cli_flag_count = sizeof cli_flags / sizeof cli_flags[0];

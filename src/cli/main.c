@@ -14,6 +14,7 @@ static const struct runner {
     { CLI_CMD_TOKENIZE, cli_tokenize },
     { CLI_CMD_INSPECT, cli_inspect },
     { CLI_CMD_BENCH, cli_bench },
+    { CLI_CMD_MERGE, cli_merge },
     { CLI_CMD_BACKENDS, cli_backends },
 };
 
@@ -53,6 +54,7 @@ int main(int argc, char **argv)
     const cli_command *command;
 
     (void)signal(SIGPIPE, SIG_IGN); /* a reader that went away is a write error, told like any other */
+    (void)signal(SIGXFSZ, SIG_IGN); /* and so is the end of `ulimit -f` */
     if (argc < 2) {
         cli_say("a command is missing; guerdon --help lists them");
         return CLI_USAGE;

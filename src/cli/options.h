@@ -12,7 +12,8 @@ enum {
     CLI_CMD_BACKENDS = 8,
     CLI_CMD_BENCH = 16,
     CLI_CMD_RANK = 32,
-    CLI_CMD_FILTER = 64
+    CLI_CMD_FILTER = 64,
+    CLI_CMD_MERGE = 128
 };
 
 /* A number that may be any, so that only `given` tells whether it is there. */

@@ -61,6 +61,13 @@ void cli_progress_step(cli_progress *bar, const char *what, double done, double 
     (void)fflush(stderr);
 }
 
+void cli_progress_bytes(cli_progress *bar, const char *what, uint64_t done, uint64_t total)
+{
+    const double elapsed = now() - bar->start;
+
+    cli_progress_step(bar, what, elapsed, done ? elapsed * (double)total / (double)done : 0);
+}
+
 void cli_progress_draw(cli_progress *bar, uint64_t items, uint64_t bytes, uint64_t bytes_total,
                        uint64_t tokens)
 {

@@ -20,6 +20,9 @@ void cli_progress_draw(cli_progress *bar, uint64_t items, uint64_t bytes, uint64
 /* The same for a run that knows its seconds and not its items; expected is 0 when nobody knows it. */
 void cli_progress_step(cli_progress *bar, const char *what, double done, double expected);
 
+/* And for one that knows its bytes alone. */
+void cli_progress_bytes(cli_progress *bar, const char *what, uint64_t done, uint64_t total);
+
 /* Wipes the bar off its line. */
 void cli_progress_clear(cli_progress *bar);
 

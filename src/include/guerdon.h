@@ -273,6 +273,38 @@ GD_API gd_status gd_tokenize_file(const gd_options *options, const char *input, 
  */
 GD_API gd_status gd_inspect(const gd_options *options, char **json, gd_error *err);
 
+/**
+ * Merges an adapter into its base model: writes a plain checkpoint that needs no adapter, for Transformers, for this
+ * library, for anybody.
+ *
+ * The weights are those that PEFT's merge_and_unload() gives on a CPU with its defaults (the adapter in fp32, one
+ * rounding to the base's type).  From ranks of some 256 on, where a matrix library sums in parts, a few in ten thousand
+ * differ, nearly all of them by one step of the type.  They are the same bytes on every machine.  Tensors that the
+ * adapter leaves alone are copied byte for byte.
+ * Scores of the merged model differ from those with the adapter by what the rounding of the weights does; to train on,
+ * keep the adapter.
+ *
+ * What is written: model.safetensors, or shards of 5 GB with an index; config.json, as a ...ForSequenceClassification
+ * with one label (also of a causal-LM base, when the adapter holds the head), and with the pad token that would be
+ * used with the adapter; the tokenizer's files and the chat template.  All of them appear at the end, or none: when
+ * something fails, what was written is removed; a process that is killed leaves no config.json.
+ *
+ * Time: about that of copying the model, and 2 * rank operations for each weight that is merged.  Memory: the adapter's
+ * two matrices of one module and a few megabytes, whatever the size of the model.  Disk: the size of the base.
+ *
+ * @param options   model and adapter; threads and graph count, the rest does not.  Read during the call, not kept
+ * @param output    a directory that is empty, or not there yet while its parent is; not the model's own
+ * @param progress  NULL, or called some times a tensor: items are tensors, bytes those of the output; tokens are 0
+ * @return GD_OK
+ *         GD_EUSAGE        no adapter or output was given, or something is in the output directory
+ *         GD_EIO           a file could not be read or written: the disk is full, say
+ *         GD_EFORMAT       a file is broken, or the adapter is another model's
+ *         GD_EUNSUPPORTED  what gd_model_open() would refuse, too
+ *         GD_EINTERRUPTED  the progress function asked to stop
+ *         GD_ENOMEM
+ */
+GD_API gd_status gd_merge(const gd_options *options, const char *output, const gd_progress *progress, gd_error *err);
+
 /** Describes what this machine can run: instruction sets, libraries, the default choice.  As gd_inspect(). */
 GD_API gd_status gd_backends(char **json, gd_error *err);
 

@@ -13,13 +13,17 @@ static bool look_up(void *context, const char *token, uint32_t *id)
     return gd_tokenizer_find(context, token, id);
 }
 
-/* A training run saves its tokenizer beside the adapter; the model's own comes first. */
-static const char *tokenizer_dir(const char *dir, const char *adapter_dir, char **probe)
+gd_status gd_tokenizer_dir(const char **out, const char *dir, const char *adapter_dir, gd_error *err)
 {
-    *probe = gd_path_join(dir, "tokenizer.json");
-    if (adapter_dir && *probe && !gd_file_exists(*probe))
-        return adapter_dir;
-    return dir;
+    char *probe = gd_path_join(dir, "tokenizer.json");
+
+    *out = dir;
+    if (!probe)
+        return gd_fail_memory(err, strlen(dir) + 16);
+    if (adapter_dir && !gd_file_exists(probe))
+        *out = adapter_dir;
+    gd_free(probe);
+    return GD_OK;
 }
 
 static gd_status choose_length(gd_encoder *encoder, const gd_options *options, const gd_config *config, gd_error *err)
@@ -45,12 +49,13 @@ gd_status gd_encoder_open(gd_encoder *encoder, const gd_options *options, const 
                           const gd_config *config, gd_error *err)
 {
     gd_special_sources from = { config, dir, adapter_dir, look_up, NULL };
-    char *probe;
+    const char *where;
     gd_status rc;
 
     *encoder = (gd_encoder){ .truncate = options->truncate, .add_eos = options->add_eos };
-    rc = gd_tokenizer_open(&encoder->tokenizer, tokenizer_dir(dir, adapter_dir, &probe), err);
-    gd_free(probe);
+    rc = gd_tokenizer_dir(&where, dir, adapter_dir, err);
+    if (!rc)
+        rc = gd_tokenizer_open(&encoder->tokenizer, where, err);
     from.context = encoder->tokenizer;
     if (!rc)
         rc = gd_special_ids_read(&encoder->special, &from, err);

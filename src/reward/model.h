@@ -44,6 +44,10 @@ gd_status gd_model_open_engine(gd_model *model, const gd_options *options, gd_er
 /* The adapter's head, else the checkpoint's; NULL when there is none. */
 const gd_view *gd_model_head(const gd_model *model);
 
+/* The directory whose tokenizer.json counts: a training run saves its tokenizer beside the adapter; the model's own
+ * comes first. adapter_dir may be NULL. */
+gd_status gd_tokenizer_dir(const char **out, const char *dir, const char *adapter_dir, gd_error *err);
+
 /* The options of an encoder from those of a model; `config` may be NULL when only ids are wanted. */
 gd_status gd_encoder_open(gd_encoder *encoder, const gd_options *options, const char *dir, const char *adapter_dir,
                           const gd_config *config, gd_error *err);

@@ -111,6 +111,10 @@ refuses 2 'guerdon: --from shows an earlier result, and --model asks for a new o
     bench --from FILE --model DIR
 refuses 3 'guerdon: /nonexistent/bench.json: No such file or directory' bench --from /nonexistent/bench.json
 refuses 3 'guerdon: /nonexistent/page.html: No such file or directory' bench --model DIR --report /nonexistent/page.html
+refuses 2 'guerdon: --model is missing: --model DIR' merge
+refuses 2 'guerdon: --adapter is missing: --adapter DIR' merge --model DIR
+refuses 2 'guerdon: --output is missing: --output DIR' merge --model DIR --adapter LORA
+refuses 2 'guerdon: merge takes flags alone, not DIR' merge --model DIR --adapter LORA DIR
 refuses 2 'guerdon: backends takes flags alone, not all' backends all
 
 # what a terminal would obey is not passed on to it
@@ -131,7 +135,7 @@ for flag in model adapter input output max-length truncate add-eos precision num
     batch-tokens share-prefix graph quiet format; do
     shows "    --$flag" score --help
 done
-for command in score rank filter tokenize inspect bench backends; do
+for command in score rank filter tokenize inspect merge bench backends; do
     run "$command" --help
     sed -n 's/^    \(--[a-z-]* *[^ ]*\)$/\1/p' "$work/out" | sed 's/ *$//' >"$work/help"
     sed 's,\\-,-,g' <"$doc/guerdon-$command.1" |

@@ -3,6 +3,7 @@
 
 #include "quant-free/convert.h"
 
+#include <float.h>
 #include <math.h>
 
 /* Reference rounding to bf16, by value: the nearer neighbour, of two equally near the one with an even last
@@ -67,6 +68,48 @@ static void halves_are_widened_exactly(void **state)
     }
 }
 
+/* Between every two neighbours: the middle goes to the even one, the floats beside it to the nearer. */
+static void floats_are_rounded_to_the_nearest_half(void **state)
+{
+    (void)state;
+    for (unsigned h = 0; h < 0x7C00; h++) { /* 0x7C00 is infinity, whose place a half of 65536 would have */
+        const float low = gd_f16_to_f32((uint16_t)h), high = h == 0x7BFF ? 65536 : gd_f16_to_f32((uint16_t)(h + 1));
+        const float middle = (low + high) / 2; /* exact: a half has 13 bits less */
+
+        assert_int_equal(gd_f16_from_f32(low), h);
+        assert_int_equal(gd_f16_from_f32(-low), h | 0x8000);
+        assert_int_equal(gd_f16_from_f32(middle), h + (h & 1));
+        assert_int_equal(gd_f16_from_f32(nextafterf(middle, 0)), h);
+        assert_int_equal(gd_f16_from_f32(nextafterf(middle, INFINITY)), h + 1);
+    }
+    assert_int_equal(gd_f16_from_f32(FLT_MAX), 0x7C00);
+    assert_int_equal(gd_f16_from_f32(-INFINITY), 0xFC00);
+    assert_int_equal(gd_f16_from_f32(FLT_TRUE_MIN), 0);
+    assert_true(isnan(gd_f16_to_f32(gd_f16_from_f32(NAN))));
+}
+
+static void what_is_not_finite_is_told(void **state)
+{
+    static const struct {
+        gd_dtype type;
+        float largest, over;
+    } types[] = { { GD_F16, 0x1.FFDFFEp15f, 0x1.FFEp15f },
+                  { GD_BF16, 0x1.FEFFFEp127f, 0x1.FFp127f },
+                  { GD_F32, FLT_MAX, INFINITY } };
+    uint32_t out[3];
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        const float good[3] = { types[i].largest, -types[i].largest, 0 };
+        const float bad[3] = { 0, -types[i].over, 0 }, nan[3] = { 0, 0, NAN };
+
+        assert_true(gd_f32_to_type(types[i].type, good, 3, out));
+        assert_false(gd_f32_to_type(types[i].type, bad, 3, out));
+        assert_false(gd_f32_to_type(types[i].type, nan, 3, out));
+        assert_true(gd_f32_to_type(types[i].type, bad, 0, out));
+    }
+}
+
 /* The same six numbers in each type, starting at each of four offsets. */
 static void views_are_converted_wherever_they_lie(void **state)
 {
@@ -128,6 +171,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(f32_is_rounded_to_nearest_even),
         cmocka_unit_test(halves_are_widened_exactly),
+        cmocka_unit_test(floats_are_rounded_to_the_nearest_half),
+        cmocka_unit_test(what_is_not_finite_is_told),
         cmocka_unit_test(views_are_converted_wherever_they_lie),
         cmocka_unit_test(special_numbers_are_seen),
     };

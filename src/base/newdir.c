@@ -1,0 +1,249 @@
+/* newdir.c - a directory that is filled whole or not at all. */
+#include "base/newdir.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/mem.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { COPY_AT_ONCE = 4 << 20 };
+
+struct entry {
+    char *part;    /* "NAME.part" */
+    char *name;
+    bool complete; /* written to its end */
+    bool named;
+};
+
+struct gd_newdir {
+    char *path;
+    int dir;             /* the directory: files are found in it even if somebody moves it */
+    bool made, kept;
+    struct entry *files;
+    size_t count, room;
+    int fd;              /* of the last file while it is being written, else -1 */
+    uint64_t left;       /* bytes that it still needs */
+};
+
+static gd_status failed(const gd_newdir *d, const char *name, gd_error *err)
+{
+    return gd_fail(err, errno == ENOMEM ? GD_ENOMEM : GD_EIO, "%s/%s: %s", d->path, name, strerror(errno));
+}
+
+/* ---- the directory ---- */
+
+static gd_status check_empty(const gd_newdir *d, gd_error *err)
+{
+    const int fd = openat(d->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* fdopendir() takes it over */
+    DIR *const list = fd >= 0 ? fdopendir(fd) : NULL;
+    const struct dirent *entry;
+    gd_status rc = GD_OK;
+
+    if (!list) {
+        rc = gd_fail(err, GD_EIO, "%s: %s", d->path, strerror(errno));
+        if (fd >= 0)
+            (void)close(fd);
+        return rc;
+    }
+    while (!rc && (entry = readdir(list)) != NULL) /* NOLINT: a list of our own */
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            rc = gd_fail(err, GD_EUSAGE,
+                         "%s: \"%s\" is in it, but an empty directory, or a name for a new one, is expected", d->path,
+                         entry->d_name);
+    (void)closedir(list);
+    return rc;
+}
+
+static gd_status open_directory(gd_newdir *d, gd_error *err)
+{
+    d->made = mkdir(d->path, 0777) == 0;
+    if (!d->made && errno != EEXIST)
+        return gd_fail(err, GD_EIO, "%s: %s", d->path, strerror(errno));
+    d->dir = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (d->dir < 0)
+        return gd_fail(err, errno == ENOTDIR ? GD_EUSAGE : GD_EIO, "%s: %s", d->path, strerror(errno));
+    return d->made ? GD_OK : check_empty(d, err);
+}
+
+gd_status gd_newdir_open(gd_newdir **out, const char *path, gd_error *err)
+{
+    gd_newdir *d = gd_alloc_zero(1, sizeof *d);
+    gd_status rc;
+
+    *out = NULL;
+    if (!d)
+        return gd_fail_memory(err, sizeof *d);
+    d->dir = d->fd = -1;
+    d->path = gd_strdup(path);
+    rc = d->path ? open_directory(d, err) : gd_fail_memory(err, strlen(path) + 1);
+    if (rc)
+        gd_newdir_close(d);
+    else
+        *out = d;
+    return rc;
+}
+
+/* ---- one file ---- */
+
+static gd_status add_entry(gd_newdir *d, const char *name, gd_error *err)
+{
+    const size_t len = strlen(name);
+    struct entry e = { .name = gd_strdup(name), .part = gd_alloc(len + 6, 1) };
+
+    if (!e.name || !e.part || !gd_grow((void **)&d->files, &d->room, d->count + 1, sizeof e)) {
+        gd_free(e.name);
+        gd_free(e.part);
+        return gd_fail_memory(err, 2 * len + 7);
+    }
+    memcpy(e.part, name, len);
+    memcpy(e.part + len, ".part", 6);
+    d->files[d->count++] = e;
+    return GD_OK;
+}
+
+/* A file system that can't promise room says so, and is asked again with each write. */
+static gd_status reserve(const gd_newdir *d, const char *name, uint64_t bytes, gd_error *err)
+{
+#ifdef __linux__
+    if (bytes && bytes <= INT64_MAX && fallocate(d->fd, 0, 0, (off_t)bytes) < 0 &&
+        (errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
+        return gd_fail(err, GD_EIO, "%s/%s: %s: it needs %llu bytes", d->path, name, strerror(errno),
+                       (unsigned long long)bytes);
+#else
+    (void)d, (void)name, (void)bytes, (void)err;
+#endif
+    return GD_OK;
+}
+
+gd_status gd_newdir_begin(gd_newdir *d, const char *name, uint64_t bytes, gd_error *err)
+{
+    gd_status rc = add_entry(d, name, err);
+
+    if (rc)
+        return rc;
+    d->fd = openat(d->dir, d->files[d->count - 1].part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (d->fd < 0) {
+        const int why = errno; /* it isn't ours: it must not be removed */
+
+        gd_free(d->files[--d->count].part);
+        gd_free(d->files[d->count].name);
+        errno = why;
+        return failed(d, name, err);
+    }
+    d->left = bytes;
+    return reserve(d, name, bytes, err);
+}
+
+gd_status gd_newdir_write(gd_newdir *d, const void *data, size_t len, gd_error *err)
+{
+    const char *p = data;
+
+    while (len > 0) {
+        const ssize_t n = write(d->fd, p, len);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return failed(d, d->files[d->count - 1].name, err);
+        p += n;
+        len -= (size_t)n;
+        d->left -= (uint64_t)n; /* below zero: end() finds it */
+    }
+    return GD_OK;
+}
+
+gd_status gd_newdir_end(gd_newdir *d, gd_error *err)
+{
+    struct entry *e = &d->files[d->count - 1];
+    const int fd = d->fd;
+    gd_status rc = GD_OK;
+
+    d->fd = -1;
+    if (d->left != 0)
+        rc = gd_fail(err, GD_EIO, "%s/%s: %lld bytes are missing at its end", d->path, e->name, (long long)d->left);
+    /* Some file systems say only now that they are full; some can't do this at all, and that is no reason to fail. */
+    if (!rc && fsync(fd) < 0 && errno != EINVAL && errno != ENOTSUP)
+        rc = failed(d, e->name, err);
+    if (close(fd) < 0 && !rc)
+        rc = failed(d, e->name, err);
+    e->complete = rc == GD_OK;
+    return rc;
+}
+
+gd_status gd_newdir_put(gd_newdir *d, const char *name, const void *data, size_t len, gd_error *err)
+{
+    gd_status rc = gd_newdir_begin(d, name, len, err);
+
+    if (!rc)
+        rc = gd_newdir_write(d, data, len, err);
+    return rc ? rc : gd_newdir_end(d, err);
+}
+
+gd_status gd_newdir_copy(gd_newdir *d, const char *name, const char *from, gd_error *err)
+{
+    gd_map map;
+    gd_status rc = gd_map_open(&map, from, err);
+
+    if (rc)
+        return rc;
+    rc = gd_newdir_begin(d, name, map.size, err);
+    for (size_t at = 0, some; !rc && at < map.size; at += some) {
+        some = map.size - at < COPY_AT_ONCE ? map.size - at : COPY_AT_ONCE;
+        rc = gd_newdir_write(d, map.data + at, some, err);
+        gd_pages_release(map.data + at, some);
+    }
+    gd_map_close(&map);
+    return rc ? rc : gd_newdir_end(d, err);
+}
+
+/* ---- the end ---- */
+
+gd_status gd_newdir_keep(gd_newdir *d, gd_error *err)
+{
+    for (size_t i = 0; i < d->count; i++) {
+        struct entry *e = &d->files[i];
+
+        if (!e->complete)
+            return gd_fail(err, GD_EIO, "%s/%s: it was not written to its end", d->path, e->name);
+        /* What came into the directory meanwhile belongs to somebody else. */
+        if (faccessat(d->dir, e->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+            return gd_fail(err, GD_EIO, "%s/%s: somebody made this file meanwhile", d->path, e->name);
+        if (renameat(d->dir, e->part, d->dir, e->name) < 0)
+            return failed(d, e->name, err);
+        e->named = true;
+    }
+    (void)fsync(d->dir); /* the names; not every system can */
+    d->kept = true;
+    return GD_OK;
+}
+
+void gd_newdir_close(gd_newdir *d)
+{
+    if (!d)
+        return;
+    if (d->fd >= 0)
+        (void)close(d->fd);
+    for (size_t i = d->count; i-- > 0;) { /* config.json first: what is left makes no model */
+        struct entry *e = &d->files[i];
+
+        if (!d->kept)
+            (void)unlinkat(d->dir, e->named ? e->name : e->part, 0);
+        gd_free(e->part);
+        gd_free(e->name);
+    }
+    if (d->dir >= 0)
+        (void)close(d->dir);
+    if (d->made && !d->kept)
+        (void)rmdir(d->path);
+    gd_free(d->files);
+    gd_free(d->path);
+    gd_free(d);
+}

@@ -1,0 +1,59 @@
+/* cmd_merge.c - guerdon merge. */
+#include "cli/progress.h"
+#include "cli/run.h"
+
+#include <unistd.h>
+
+static int report(void *context, uint64_t items, uint64_t bytes, uint64_t bytes_total, uint64_t tokens)
+{
+    (void)items;
+    (void)tokens;
+    cli_progress_bytes(context, "merging", bytes, bytes_total);
+    return cli_interrupted();
+}
+
+static int check(const cli_settings *settings)
+{
+    if (settings->text_count) {
+        cli_say("merge takes flags alone, not %s", settings->texts[0]);
+        return CLI_USAGE;
+    }
+    if (!settings->options.model) {
+        cli_say("--model is missing: --model DIR");
+        return CLI_USAGE;
+    }
+    if (!settings->options.adapter) {
+        cli_say("--adapter is missing: --adapter DIR");
+        return CLI_USAGE;
+    }
+    if (!settings->output) {
+        cli_say("--output is missing: --output DIR");
+        return CLI_USAGE;
+    }
+    return CLI_OK;
+}
+
+int cli_merge(const cli_settings *settings)
+{
+    gd_error err = { GD_OK, "" };
+    cli_progress bar = { 0 };
+    const gd_progress progress = { report, &bar };
+    const int wrong = check(settings);
+    gd_status rc;
+
+    if (wrong)
+        return wrong;
+    bar.summary = bar.shown = !settings->quiet && isatty(STDERR_FILENO);
+    cli_watch_interrupt();
+    cli_progress_start(&bar);
+    rc = gd_merge(&settings->options, settings->output, &progress, &err);
+    cli_progress_clear(&bar);
+    if (rc)
+        return cli_fail(rc, &err);
+    if (bar.summary) {
+        (void)fputs("merged into ", stderr);
+        cli_print(stderr, settings->output);
+        (void)putc('\n', stderr);
+    }
+    return CLI_OK;
+}

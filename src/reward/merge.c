@@ -1,0 +1,135 @@
+/* merge.c - a model and an adapter made one checkpoint. */
+#include "reward/merge.h"
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "engine/bind.h"
+#include "quant-free/merge_write.h"
+#include "reward/model.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+/* What is read: a model without the parts that score. */
+struct source {
+    char *dir, *adapter_dir;
+    gd_config *config;
+    gd_plan *plan;
+    gd_weights *weights;
+    gd_adapter *adapter;
+};
+
+static void close_source(struct source *s)
+{
+    gd_adapter_close(s->adapter);
+    gd_weights_close(s->weights);
+    gd_plan_free(s->plan);
+    gd_config_close(s->config);
+    gd_free(s->adapter_dir);
+    gd_free(s->dir);
+}
+
+static gd_status check_arguments(const gd_options *options, const char *output, gd_error *err)
+{
+    gd_status rc = gd_options_check(options, err);
+
+    if (!rc && !options->adapter)
+        return gd_fail(err, GD_EUSAGE, "no adapter was given: there is nothing to merge");
+    if (!rc && (!output || !*output))
+        return gd_fail(err, GD_EUSAGE, "no output was given: a directory to write to is expected");
+    return rc;
+}
+
+static gd_status check_other(const char *output, const char *dir, const char *whose, gd_error *err)
+{
+    struct stat a, b;
+
+    if (stat(output, &a) < 0 || stat(dir, &b) < 0 || a.st_dev != b.st_dev || a.st_ino != b.st_ino)
+        return GD_OK;
+    return gd_fail(err, GD_EUSAGE, "%s: this is the %s's own directory, another one is expected", output, whose);
+}
+
+/* As a score would check it: every tensor there with its shape, every module of the adapter the model's. */
+static gd_status check_model(const struct source *s, gd_error *err)
+{
+    const gd_engine_parts parts = {
+        .plan = s->plan, .weights = s->weights, .adapter = s->adapter, .head = gd_adapter_head(s->adapter)
+    };
+    gd_bound *bound;
+    const gd_status rc = gd_bind(&bound, &parts, err);
+
+    gd_free(bound);
+    return rc;
+}
+
+static gd_status open_source(struct source *s, const gd_options *options, const char *output, gd_error *err)
+{
+    gd_dtype operand;
+    gd_status rc = gd_options_dirs(options, &s->dir, &s->adapter_dir, err);
+
+    if (!rc)
+        rc = check_other(output, s->dir, "model", err);
+    if (!rc)
+        rc = check_other(output, s->adapter_dir, "adapter", err);
+    if (!rc)
+        rc = gd_options_operand(options, &operand, err);
+    if (!rc)
+        rc = gd_config_open(&s->config, s->dir, err);
+    if (!rc)
+        rc = gd_plan_make(&s->plan, s->config, options->graph, operand, err);
+    if (!rc)
+        rc = gd_weights_open(&s->weights, s->dir, err);
+    if (!rc)
+        rc = gd_adapter_open(&s->adapter, s->adapter_dir, err);
+    return rc ? rc : check_model(s, err);
+}
+
+/* Small files first, so that what is wrong with them is known before the work; config.json last, since without it
+ * nobody takes the directory for a model. */
+static gd_status write_files(gd_newdir *out, const struct source *s, const gd_merge_parts *parts, gd_error *err)
+{
+    const gd_merge_source from = { s->dir, s->adapter_dir, s->config };
+    gd_buf config = { 0 };
+    gd_status rc = gd_merge_config(&config, &from, err);
+
+    if (!rc)
+        rc = gd_merge_tokenizer(out, &from, err);
+    if (!rc)
+        rc = gd_merge_write(out, parts, err);
+    if (!rc)
+        rc = gd_newdir_put(out, "config.json", config.data, config.len, err);
+    gd_buf_free(&config);
+    return rc ? rc : gd_newdir_keep(out, err);
+}
+
+gd_status gd_merge_sharded(const gd_options *options, const char *output, uint64_t shard_bytes,
+                           const gd_progress *progress, gd_error *err)
+{
+    struct source s = { 0 };
+    gd_newdir *out = NULL;
+    gd_status rc = check_arguments(options, output, err);
+
+    if (!rc)
+        rc = open_source(&s, options, output, err);
+    if (!rc)
+        rc = gd_newdir_open(&out, output, err);
+    if (!rc) {
+        const gd_merge_parts parts = {
+            .weights = s.weights,
+            .adapter = s.adapter,
+            .threads = options->threads ? options->threads : gd_cpu_count(),
+            .shard_bytes = shard_bytes,
+            .progress = progress,
+        };
+
+        rc = write_files(out, &s, &parts, err);
+    }
+    gd_newdir_close(out);
+    close_source(&s);
+    return rc;
+}
+
+gd_status gd_merge(const gd_options *options, const char *output, const gd_progress *progress, gd_error *err)
+{
+    return gd_merge_sharded(options, output, 0, progress, err);
+}

@@ -1,0 +1,167 @@
+/* merge_config.c - config.json of a merged model. */
+#include "reward/merge.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "quant-free/special.h"
+#include "reward/model.h"
+
+#include <jansson.h>
+#include <string.h>
+
+#define TOKENIZER_MAX ((size_t)64 << 20)
+
+/* ---- the pad token ---- */
+
+/* tokenizer.json as a tree: of a token alone the id is wanted, and that of kinds that we can't run, too. */
+static bool look_up(void *context, const char *token, uint32_t *id)
+{
+    const json_t *root = context, *one, *found = NULL;
+    size_t i;
+
+    json_array_foreach(json_object_get(root, "added_tokens"), i, one)
+    {
+        const char *content = json_string_value(json_object_get(one, "content"));
+
+        if (!found && content && strcmp(content, token) == 0)
+            found = json_object_get(one, "id");
+    }
+    if (!found)
+        found = json_object_get(json_object_get(json_object_get(root, "model"), "vocab"), token);
+    if (!json_is_integer(found) || json_integer_value(found) < 0 || json_integer_value(found) > UINT32_MAX)
+        return false;
+    *id = (uint32_t)json_integer_value(found);
+    return true;
+}
+
+static gd_status load_tokenizer(json_t **out, const gd_merge_source *from, gd_error *err)
+{
+    const char *dir;
+    char *path = NULL;
+    gd_status rc = gd_tokenizer_dir(&dir, from->dir, from->adapter_dir, err);
+
+    *out = NULL;
+    if (rc)
+        return rc;
+    path = gd_path_join(dir, "tokenizer.json");
+    if (!path)
+        return gd_fail_memory(err, strlen(dir) + 16);
+    if (gd_file_exists(path))
+        rc = gd_json_load(out, path, TOKENIZER_MAX, err);
+    gd_free(path);
+    return rc;
+}
+
+static gd_status check_pad(const gd_config *config, uint32_t pad, gd_error *err)
+{
+    size_t vocab = UINT32_MAX;
+    gd_status rc = GD_OK;
+
+    if (gd_config_has(config, "vocab_size"))
+        rc = gd_config_size(config, "vocab_size", &vocab, err);
+    if (!rc && pad >= vocab)
+        return gd_fail(err, GD_EFORMAT,
+                       "%s: the field \"vocab_size\" is %zu, but the tokenizer's pad token has the id %u",
+                       gd_config_path(config), vocab, pad);
+    return rc;
+}
+
+static gd_status set_pad(json_t *json, const gd_merge_source *from, gd_error *err)
+{
+    gd_special_sources sources = { from->config, from->dir, from->adapter_dir, look_up, NULL };
+    gd_special_ids ids = { 0 };
+    json_t *tokenizer;
+    gd_status rc;
+
+    if (gd_config_has(from->config, "pad_token_id"))
+        return GD_OK;
+    rc = load_tokenizer(&tokenizer, from, err);
+    sources.context = tokenizer;
+    if (!rc)
+        rc = gd_special_ids_read(&ids, &sources, err);
+    json_decref(tokenizer);
+    if (!rc && ids.has_pad)
+        rc = check_pad(from->config, ids.pad, err);
+    if (!rc && ids.has_pad && json_object_set_new(json, "pad_token_id", json_integer(ids.pad)))
+        rc = gd_fail_memory(err, 64);
+    return rc;
+}
+
+/* ---- the class and its label ---- */
+
+static gd_status set_architecture(json_t *json, const gd_config *config, gd_error *err)
+{
+    static const char class[] = "ForSequenceClassification";
+    const char *name = gd_config_architecture(config), *end = strstr(name, "For");
+    gd_buf made = { 0 };
+    json_t *list;
+
+    if (!end)
+        return gd_fail(err, GD_EUNSUPPORTED, "%s: the architecture is %s, but one with \"For\" in its name is expected",
+                       gd_config_path(config), name);
+    gd_buf_bytes(&made, name, (size_t)(end - name));
+    gd_buf_str(&made, class);
+    list = gd_buf_cstr(&made) ? json_pack("[s]", made.data) : NULL;
+    gd_buf_free(&made);
+    return json_object_set_new(json, "architectures", list) ? gd_fail_memory(err, strlen(name) + sizeof class) : GD_OK;
+}
+
+/* Transformers counts the labels to know how many rows the head has, and takes two where there are none. */
+static gd_status set_label(json_t *json, const gd_config *config, gd_error *err)
+{
+    const char *name = gd_config_architecture(config), *end = strstr(name, "ForSequenceClassification");
+
+    if (end && gd_json_has(json, "id2label")) /* config.c has counted: one */
+        return GD_OK;
+    (void)json_object_del(json, "num_labels");
+    if (json_object_set_new(json, "id2label", json_pack("{s:s}", "0", "LABEL_0")) ||
+        json_object_set_new(json, "label2id", json_pack("{s:i}", "LABEL_0", 0)))
+        return gd_fail_memory(err, 64);
+    return GD_OK;
+}
+
+/* ---- the text ---- */
+
+static int add_text(const char *text, size_t len, void *context)
+{
+    gd_buf *b = context;
+
+    gd_buf_bytes(b, text, len);
+    return b->failed ? -1 : 0;
+}
+
+/* With the fewest digits that give every number back: 1e-06 stays short. */
+static gd_status dump(gd_buf *out, const json_t *json, gd_error *err)
+{
+    bool same = false;
+
+    for (int digits = 15; digits <= 17 && !same; digits++) {
+        json_t *again;
+
+        gd_buf_clear(out);
+        if (json_dump_callback(json, add_text, out, JSON_INDENT(2) | JSON_REAL_PRECISION(digits)))
+            return gd_fail_memory(err, out->len + 4096);
+        again = json_loadb(out->data, out->len, JSON_ALLOW_NUL, NULL);
+        same = again && json_equal((json_t *)json, again);
+        json_decref(again);
+    }
+    gd_buf_str(out, "\n");
+    return out->failed ? gd_fail_memory(err, out->len) : GD_OK;
+}
+
+gd_status gd_merge_config(gd_buf *out, const gd_merge_source *from, gd_error *err)
+{
+    json_t *json = json_deep_copy(gd_config_json(from->config));
+    gd_status rc = json ? set_architecture(json, from->config, err) : gd_fail_memory(err, 4096);
+
+    if (!rc)
+        rc = set_label(json, from->config, err);
+    if (!rc)
+        rc = set_pad(json, from, err);
+    if (!rc)
+        rc = dump(out, json, err);
+    json_decref(json);
+    return rc;
+}

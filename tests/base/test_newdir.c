@@ -1,0 +1,283 @@
+/* test_newdir.c - a directory that is filled whole or not at all: what is in it after success, failure, a full disk
+ * and a kill. */
+#include "tests/check.h"
+#include "tests/quant-free/files.h"
+
+#include "base/mem.h"
+#include "base/newdir.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* The names in a directory with commas between them, sorted; "none" when there is no such directory. */
+static const char *names_in(const char *path)
+{
+    static char text[1024];
+    struct dirent **list;
+    const int n = scandir(path, &list, NULL, alphasort);
+
+    (void)snprintf(text, sizeof text, "%s", n < 0 ? "none" : "");
+    for (int i = 0; i < n; i++) {
+        const size_t len = strlen(text);
+
+        if (list[i]->d_name[0] != '.')
+            (void)snprintf(text + len, sizeof text - len, "%s%s", len ? "," : "", list[i]->d_name);
+        free(list[i]);
+    }
+    if (n >= 0)
+        free(list);
+    return text;
+}
+
+static void assert_holds(const char *dir, const char *name, const char *want)
+{
+    char text[256] = "";
+    FILE *f = fopen(in_dir(dir, name), "rb");
+    size_t n;
+
+    assert_non_null(f);
+    n = fread(text, 1, sizeof text - 1, f);
+    assert_int_equal(fclose(f), 0);
+    assert_int_equal(n, strlen(want));
+    assert_string_equal(text, want);
+}
+
+static void it_is_filled_whole(void **state)
+{
+    const char *path = in_dir(*state, "new");
+    gd_newdir *d;
+
+    write_text(*state, "from", "a file of somebody else");
+    assert_ok(gd_newdir_open(&d, path, test_err));
+    assert_ok(gd_newdir_begin(d, "b", 5, test_err));
+    assert_ok(gd_newdir_write(d, "one", 3, test_err));
+    assert_ok(gd_newdir_write(d, "", 0, test_err));
+    assert_ok(gd_newdir_write(d, "22", 2, test_err));
+    assert_ok(gd_newdir_end(d, test_err));
+    assert_ok(gd_newdir_put(d, "empty", NULL, 0, test_err));
+    assert_ok(gd_newdir_copy(d, "a", in_dir(*state, "from"), test_err));
+    assert_string_equal(names_in(path), "a.part,b.part,empty.part");
+    assert_ok(gd_newdir_keep(d, test_err));
+    gd_newdir_close(d);
+    assert_string_equal(names_in(path), "a,b,empty");
+    assert_holds(path, "a", "a file of somebody else");
+    assert_holds(path, "b", "one22");
+    assert_holds(path, "empty", "");
+}
+
+static void without_keep_nothing_stays(void **state)
+{
+    const char *path = in_dir(*state, "new");
+    gd_newdir *d;
+
+    assert_ok(gd_newdir_open(&d, path, test_err));
+    assert_ok(gd_newdir_put(d, "whole", "x", 1, test_err));
+    assert_ok(gd_newdir_begin(d, "half", 100, test_err));
+    assert_ok(gd_newdir_write(d, "one", 3, test_err));
+    gd_newdir_close(d);
+    assert_string_equal(names_in(path), "none");
+
+    assert_int_equal(mkdir(path, 0700), 0); /* one that was there, empty, stays */
+    assert_ok(gd_newdir_open(&d, path, test_err));
+    assert_ok(gd_newdir_put(d, "whole", "x", 1, test_err));
+    gd_newdir_close(d);
+    assert_string_equal(names_in(path), "");
+    gd_newdir_close(NULL);
+}
+
+static void a_directory_in_use_is_refused(void **state)
+{
+    const char *path = in_dir(*state, "new");
+    gd_error err = { 0 };
+    gd_newdir *d;
+
+    write_text(*state, "file", "");
+    assert_true(said("a file", in_dir(*state, "file"), gd_newdir_open(&d, in_dir(*state, "file"), &err), &err,
+                     "Not a directory"));
+    err = (gd_error){ 0 };
+    assert_true(said("no parent", in_dir(*state, "no/new"), gd_newdir_open(&d, in_dir(*state, "no/new"), &err), &err,
+                     "No such file or directory"));
+    assert_int_equal(mkdir(path, 0700), 0);
+    write_text(path, ".hidden", "");
+    err = (gd_error){ 0 };
+    assert_true(said("not empty", path, gd_newdir_open(&d, path, &err), &err,
+                     "\".hidden\" is in it, but an empty directory, or a name for a new one, is expected"));
+    assert_null(d);
+    assert_int_equal(access(in_dir(path, ".hidden"), F_OK), 0);
+}
+
+/* A mistake of the caller: too few bytes, or too many, or a file without an end. */
+static void a_file_has_the_size_that_was_said(void **state)
+{
+    const char *path = in_dir(*state, "new");
+    gd_error err = { 0 };
+    gd_newdir *d;
+
+    assert_ok(gd_newdir_open(&d, path, test_err));
+    assert_ok(gd_newdir_begin(d, "a", 3, test_err));
+    assert_ok(gd_newdir_write(d, "12", 2, test_err));
+    assert_true(said("few", in_dir(path, "a"), gd_newdir_end(d, &err), &err, "1 bytes are missing at its end"));
+    err = (gd_error){ 0 };
+    assert_true(said("keep", in_dir(path, "a"), gd_newdir_keep(d, &err), &err, "it was not written to its end"));
+    gd_newdir_close(d);
+    assert_string_equal(names_in(path), "none");
+    err = (gd_error){ 0 };
+    assert_ok(gd_newdir_open(&d, path, test_err));
+    assert_ok(gd_newdir_begin(d, "a", 1, test_err));
+    assert_ok(gd_newdir_write(d, "12", 2, test_err));
+    assert_true(said("many", in_dir(path, "a"), gd_newdir_end(d, &err), &err, "-1 bytes are missing at its end"));
+    gd_newdir_close(d);
+}
+
+/* Somebody else writes into the directory meanwhile: their files stay, ours go, and the first that has no name yet is
+ * said. */
+static void what_others_put_there_stays(void **state)
+{
+    const char *path = in_dir(*state, "new");
+    gd_error err = { 0 };
+    gd_newdir *d;
+
+    assert_ok(gd_newdir_open(&d, path, test_err));
+    assert_ok(gd_newdir_put(d, "first", "ours", 4, test_err));
+    assert_ok(gd_newdir_put(d, "second", "ours", 4, test_err));
+    write_text(path, "second", "theirs");
+    write_text(path, "third.part", "theirs");
+    assert_true(said("third", in_dir(path, "third"), gd_newdir_put(d, "third", "x", 1, &err), &err, "File exists"));
+    err = (gd_error){ 0 };
+    assert_true(said("second", in_dir(path, "second"), gd_newdir_keep(d, &err), &err,
+                     "somebody made this file meanwhile"));
+    gd_newdir_close(d);
+    assert_string_equal(names_in(path), "second,third.part");
+    assert_holds(path, "second", "theirs");
+    assert_holds(path, "third.part", "theirs");
+}
+
+/* Room is asked for at once; where that can't be, a write says it. */
+static void a_limit_on_file_sizes_is_told(void **state)
+{
+    const struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
+    const struct rlimit few = { 1000, RLIM_INFINITY };
+    const char *path = in_dir(*state, "new");
+    char block[2000] = { 0 };
+    gd_error err = { 0 };
+    gd_newdir *d;
+    gd_status rc;
+
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_ok(gd_newdir_open(&d, path, test_err));
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &few), 0);
+    rc = gd_newdir_put(d, "large", block, sizeof block, &err);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &all), 0);
+    assert_int_equal(rc, GD_EIO);
+    if (!strstr(err.text, "new/large: File too large"))
+        fail_msg("%s", err.text);
+    gd_newdir_close(d);
+    assert_string_equal(names_in(path), "none");
+}
+
+/* A file system of 256 KiB that goes with this process; false when that may not be. */
+static bool mount_small(const char *path)
+{
+    return unshare(CLONE_NEWNS) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+           mount("none", path, "tmpfs", 0, "size=256k") == 0;
+}
+
+static void a_full_disk_is_told(void **state)
+{
+    const char *path = make_dir(*state, "small");
+    static char block[1 << 20];
+    gd_error err = { 0 };
+    gd_newdir *d;
+
+    if (!mount_small(path)) {
+        print_message("no tmpfs can be mounted (%s): not run\n", strerror(errno));
+        skip();
+    }
+    assert_ok(gd_newdir_open(&d, path, test_err));
+    assert_ok(gd_newdir_put(d, "fits", block, 100000, test_err));
+    if (gd_newdir_begin(d, "large", sizeof block, &err) == GD_OK)
+        fail_msg("a megabyte has room in 256 KiB");
+    assert_true(said("large", in_dir(path, "large"), err.status, &err,
+                     "No space left on device: it needs 1048576 bytes"));
+    gd_newdir_close(d);
+    err = (gd_error){ 0 };
+    assert_string_equal(names_in(path), "");
+    assert_ok(gd_newdir_open(&d, path, test_err)); /* and by a write, of more than was said */
+    assert_ok(gd_newdir_begin(d, "large", 10, test_err));
+    assert_true(said("write", in_dir(path, "large"), gd_newdir_write(d, block, sizeof block, &err), &err,
+                     "No space left on device"));
+    gd_newdir_close(d);
+    assert_string_equal(names_in(path), "");
+    assert_int_equal(umount(path), 0);
+}
+
+/* Whenever the process dies, no file has its name: all of them wait for keep(). */
+static void a_kill_leaves_parts(void **state)
+{
+    const char *path = in_dir(*state, "new");
+    const pid_t child = fork();
+    int status;
+
+    assert_true(child >= 0);
+    if (child == 0) {
+        gd_newdir *d;
+
+        if (gd_newdir_open(&d, path, NULL) || gd_newdir_put(d, "whole", "x", 1, NULL) ||
+            gd_newdir_begin(d, "half", 10, NULL) || gd_newdir_write(d, "x", 1, NULL))
+            _exit(1);
+        (void)raise(SIGKILL);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    assert_string_equal(names_in(path), "half.part,whole.part");
+}
+
+static void every_allocation_may_fail(void **state)
+{
+    const char *path = in_dir(*state, "new");
+    const uint64_t live = gd_mem_live();
+    gd_status rc = GD_ENOMEM;
+
+    for (uint64_t n = 1; rc; n++) {
+        gd_newdir *d = NULL;
+        gd_error err = { 0 };
+
+        assert_true(n < 50);
+        gd_mem_fail_from(n);
+        rc = gd_newdir_open(&d, path, &err);
+        if (!rc)
+            rc = gd_newdir_put(d, "a", "x", 1, &err);
+        if (!rc)
+            rc = gd_newdir_keep(d, &err);
+        gd_mem_fail_from(0);
+        gd_newdir_close(d);
+        assert_int_equal(gd_mem_live(), live);
+        assert_string_equal(names_in(path), rc ? "none" : "a");
+        assert_true(rc == GD_OK || rc == GD_ENOMEM);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(it_is_filled_whole, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(without_keep_nothing_stays, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(a_directory_in_use_is_refused, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(a_file_has_the_size_that_was_said, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(what_others_put_there_stays, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(a_limit_on_file_sizes_is_told, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(a_full_disk_is_told, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(a_kill_leaves_parts, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(every_allocation_may_fail, dir_setup, dir_teardown),
+    };
+
+    return cmocka_run_group_tests_name("newdir", tests, NULL, NULL);
+}
