@@ -80,6 +80,39 @@ void gd_html_begin(gd_buf *b, const char *title)
 
 void gd_html_end(gd_buf *b) { gd_buf_str(b, "</main>\n</body>\n</html>\n"); }
 
+void gd_html_section(gd_buf *b, const char *title, const char *about)
+{
+    gd_buf_str(b, "<section>\n<h2>");
+    gd_html_text(b, title);
+    gd_buf_str(b, "</h2>\n<p>");
+    gd_html_text(b, about);
+    gd_buf_str(b, "</p>\n<div class=\"side\">\n");
+}
+
+void gd_html_section_end(gd_buf *b) { gd_buf_str(b, "</div>\n</section>\n"); }
+
+void gd_html_figure(gd_buf *b, const char *caption)
+{
+    gd_buf_str(b, "<figure><figcaption>");
+    gd_html_text(b, caption);
+    gd_buf_str(b, "</figcaption>\n");
+}
+
+void gd_html_figure_end(gd_buf *b) { gd_buf_str(b, "</figure>\n"); }
+
+void gd_html_words(gd_buf *b) { gd_buf_str(b, "<div class=\"table\"><table class=\"words\">\n"); }
+
+void gd_html_row(gd_buf *b, const char *name)
+{
+    gd_buf_str(b, "<tr><th>");
+    gd_html_text(b, name);
+    gd_buf_str(b, "</th><td>");
+}
+
+void gd_html_row_end(gd_buf *b) { gd_buf_str(b, "</td></tr>\n"); }
+
+void gd_html_words_end(gd_buf *b) { gd_buf_str(b, "</table></div>\n"); }
+
 gd_html_table gd_html_table_begin(gd_buf *b, const char *heads)
 {
     gd_html_table table = { 0, 0 };
