@@ -31,7 +31,11 @@ static const char style[] =
     "svg .s3{--c:var(--s3);stroke-dasharray:10 3 2 3}svg .s4{--c:var(--s4);stroke-dasharray:12 5}\n"
     "svg .s5{--c:var(--s5);stroke-dasharray:4 4}svg .s6{--c:var(--s6);stroke-dasharray:1 4}\n"
     "svg .s7{--c:var(--s7);stroke-dasharray:6 2 1 2 1 2}\n"
-    "svg .line{stroke:var(--c)}svg .fill{fill:var(--c);stroke:none}\n";
+    "svg .line{stroke:var(--c)}svg .fill{fill:var(--c);stroke:none}svg .many{fill-opacity:.4}\n"
+    "svg .whisker{stroke:var(--ink);stroke-width:1.2}\n"
+    "details{border-bottom:1px solid var(--rule);padding:.4rem 0}summary{cursor:pointer}\n"
+    "details h3{font-size:.9rem;margin:.75rem 0 .25rem;color:var(--soft)}.half{flex:1 1 20rem;min-width:0}\n"
+    "pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:0;font:.9rem/1.45 ui-monospace,monospace}\n";
 
 static const char *entity(unsigned char c)
 {
