@@ -34,6 +34,8 @@ int cli_score(const cli_settings *settings);
 int cli_tokenize(const cli_settings *settings);
 int cli_inspect(const cli_settings *settings);
 int cli_bench(const cli_settings *settings);
+int cli_eval(const cli_settings *settings);
+int cli_compare(const cli_settings *settings);
 int cli_backends(const cli_settings *settings);
 
 /* help.c */

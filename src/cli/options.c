@@ -156,12 +156,12 @@ static int take_value(const char **value, const cli_flag *flag, int argc, char *
 
 /* One flag at argv[*at], with its value. */
 static int parse_flag(cli_settings *settings, const cli_command *command, int argc, char **argv, int *at,
-                      unsigned long *given)
+                      unsigned long long *given)
 {
     const char *const name = argv[*at] + 2;
     const char *value;
     const cli_flag *flag;
-    unsigned long bit;
+    unsigned long long bit;
 
     if (argv[*at][1] != '-') {
         cli_say("%s is no flag; flags begin with --, and a text that begins with - goes after --", argv[*at]);
@@ -170,7 +170,7 @@ static int parse_flag(cli_settings *settings, const cli_command *command, int ar
     flag = find_flag(command, name, strcspn(name, "="));
     if (!flag)
         return CLI_USAGE;
-    bit = 1UL << (flag - cli_flags);
+    bit = 1ULL << (flag - cli_flags);
     if (*given & bit) {
         cli_say("--%s is given twice", flag->name);
         return CLI_USAGE;
@@ -183,7 +183,7 @@ static int parse_flag(cli_settings *settings, const cli_command *command, int ar
 
 int cli_parse(cli_settings *settings, const cli_command *command, int argc, char **argv)
 {
-    unsigned long given = 0;
+    unsigned long long given = 0;
     int ended = 0;
 
     memset(settings, 0, sizeof *settings);

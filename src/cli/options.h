@@ -5,19 +5,28 @@
 #include "guerdon.h"
 
 /* Which commands a flag belongs to. */
-enum { CLI_CMD_SCORE = 1, CLI_CMD_TOKENIZE = 2, CLI_CMD_INSPECT = 4, CLI_CMD_BACKENDS = 8, CLI_CMD_BENCH = 16 };
+enum {
+    CLI_CMD_SCORE = 1,
+    CLI_CMD_TOKENIZE = 2,
+    CLI_CMD_INSPECT = 4,
+    CLI_CMD_BACKENDS = 8,
+    CLI_CMD_BENCH = 16,
+    CLI_CMD_EVAL = 32,
+    CLI_CMD_COMPARE = 64
+};
 
 /* Everything that a command line can say.  Zero is the default everywhere but in `format`. */
 typedef struct cli_settings {
     gd_options options;
     const char *input, *output;
-    const char *json_file, *report, *only, *from; /* bench */
+    const char *json_file, *report, *only, *from; /* bench; eval and compare have a report, too */
+    const char *by, *weights, *scores, *calibrate_output; /* eval */
     size_t threads, seconds;
     int format;       /* -1: not given; else a gd_format */
     int truncate;     /* a gd_truncate */
     int add_eos;      /* a gd_add_eos */
     int share_prefix; /* 0 on, 1 off: the order of the choices */
-    int quiet, json, quick, help;
+    int quiet, json, quick, calibrate, help;
     size_t text_count;
     char **texts; /* the arguments that aren't flags: points into argv */
 } cli_settings;
