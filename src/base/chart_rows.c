@@ -6,7 +6,7 @@
 #include <math.h>
 
 /* Units of the drawing: names stand left of LEFT, figures right of the plot. */
-enum { WIDTH = 380, LEFT = 138, RIGHT = 52, ROW = 21, BAR = 12, ABOVE = 8, BELOW = 40, LETTERS = 20, MOST_TICKS = 24 };
+enum { WIDTH = 380, LEFT = 160, RIGHT = 52, ROW = 21, BAR = 12, ABOVE = 8, BELOW = 40, LETTERS = 22, MOST_TICKS = 24 };
 
 typedef struct frame {
     const gd_chart_rows *chart;

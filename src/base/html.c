@@ -23,7 +23,7 @@ static const char style[] =
     "table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}\n"
     "th,td{padding:.25rem .8rem .25rem 0;text-align:right;border-bottom:1px solid var(--rule);vertical-align:top}\n"
     "th{color:var(--soft);font-weight:600}th:first-child,td:first-child{text-align:left}\n"
-    "table.words td,table.words th{text-align:left}table.words td{overflow-wrap:anywhere}\n"
+    "table.words td,table.words th{text-align:left}table.words td{overflow-wrap:anywhere;min-width:5rem}\n"
     "svg{display:block;width:100%;height:auto;font:12px system-ui,sans-serif}\n"
     "svg text{fill:var(--soft)}svg .grid{stroke:var(--rule)}svg .axis{stroke:var(--soft)}\n"
     "svg .mark{stroke:var(--mark);stroke-dasharray:2 4}svg .line{fill:none;stroke-width:2;stroke-linejoin:round}\n"
@@ -34,7 +34,9 @@ static const char style[] =
     "svg .line{stroke:var(--c)}svg .fill{fill:var(--c);stroke:none}svg .many{fill-opacity:.4}\n"
     "svg .whisker{stroke:var(--ink);stroke-width:1.2}\n"
     "details{border-bottom:1px solid var(--rule);padding:.4rem 0}summary{cursor:pointer}\n"
-    "details h3{font-size:.9rem;margin:.75rem 0 .25rem;color:var(--soft)}.half{flex:1 1 20rem;min-width:0}\n"
+    ".wide td:first-child{min-width:12rem;overflow-wrap:anywhere}\n"
+    "details h3{font-size:.9rem;margin:.75rem 0 .25rem;color:var(--soft)}\n"
+    ".half{flex:1 1 20rem;min-width:0}\n"
     "pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:0;font:.9rem/1.45 ui-monospace,monospace}\n";
 
 static const char *entity(unsigned char c)

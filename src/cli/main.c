@@ -67,13 +67,13 @@ const cli_command cli_commands[] = {
       "out; the exit status is 1 then.\n",
       "    guerdon eval --model DIR --adapter LORA --input pairs.jsonl.gz\n"
       "    guerdon eval --model DIR --input pairs.jsonl --by source --report eval.html\n"
-      "    guerdon eval --model DIR --input rewardbench.jsonl --weights rewardbench --json\n",
+      "    guerdon eval --model DIR --input rb.jsonl --weights rewardbench --json\n",
       cli_eval },
     { "compare", CLI_CMD_COMPARE, "SCORES_A SCORES_B [FLAGS]",
       "compare the scores of two models, or of two runs",
       "Both files are what score or eval --scores wrote for one input. Prints how the\n"
-      "scores and margins go together, the largest differences, and how many pairs flip:\n"
-      "those that one of the two judges in another way. Items without scores in one file\n"
+      "scores and margins go together, the largest differences, and how many pairs\n"
+      "flip: those that the two judge in another way. Items without scores in one file\n"
       "or in both are left out.\n",
       "    guerdon compare base.jsonl tuned.jsonl --report compare.html\n"
       "    guerdon compare monday.jsonl.gz tuesday.jsonl.gz --json\n",

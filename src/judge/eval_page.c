@@ -139,8 +139,10 @@ static void accuracy_section(gd_buf *b, const json_t *root)
                     "The part of the pairs whose chosen text has the higher score; a tie is wrong. Whiskers are 95 % "
                     "intervals by bootstrap; the dotted line is what tossing a coin would give.");
     groups_chart(b, root);
-    groups_table(b, root);
     gd_html_section_end(b);
+    gd_buf_str(b, "<div class=\"wide\">");
+    groups_table(b, root);
+    gd_buf_str(b, "</div>\n");
     if (groups > BARS_MOST) {
         gd_buf_printf(b, "<p class=\"soft\">%zu groups: the chart has the first %d, the table the first %d at most. "
                          "The result as JSON has all.</p>\n", groups, BARS_MOST, GROUPS_MOST);
@@ -182,8 +184,9 @@ static void margins_section(gd_buf *b, const json_t *root)
     const json_t *const margins = part(part(root, "details"), "margins");
 
     gd_html_section(b, "Margins",
-                    "The chosen score less the rejected one. Left of 0 are the pairs that the model has wrong. The "
-                    "outermost columns hold what lies beyond them, too: half a percent of the pairs at most.");
+                    "The chosen score less the rejected one. Left of 0 are the pairs that the model has wrong; ties are "
+                    "in the column right of it. The outermost columns hold what lies beyond them, too, at either end "
+                    "half a percent of the pairs at most.");
     gd_judge_histogram(b, margins, "Pairs by margin", "margin", "pairs");
     gd_html_words(b);
     gd_judge_row(b, "Least", margins, "least", 4);
