@@ -1,13 +1,13 @@
 /* chart.c - charts as SVG. */
 #include "base/chart.h"
 
+#include "base/chart_parts.h"
 #include "base/html.h"
 
 #include <math.h>
 
-/* Units of the drawing. TEXT is a letter's mean width in the 12-unit font: what fits is estimated, never measured. */
+/* Units of the drawing. */
 enum { WIDTH = 380, PLOT = 170, LEFT = 52, RIGHT = 16, BELOW = 46, LEGEND_ROW = 18, MOST_TICKS = 24 };
-#define TEXT 6.4
 
 typedef struct frame {
     const gd_chart *chart;
@@ -16,79 +16,6 @@ typedef struct frame {
     double x_min, x_max, y_max;  /* values at its edges (x: of log2 when log_x) */
     double y_step;               /* of its ticks */
 } frame;
-
-static void coordinate(gd_buf *b, const char *name, double value)
-{
-    gd_buf_printf(b, " %s=\"", name);
-    gd_buf_fixed(b, value, 1);
-    gd_buf_str(b, "\"");
-}
-
-static void text_at(gd_buf *b, double x, double y, const char *anchor, const char *text)
-{
-    gd_buf_str(b, "<text");
-    coordinate(b, "x", x);
-    coordinate(b, "y", y);
-    gd_buf_printf(b, " text-anchor=\"%s\">", anchor);
-    gd_html_text(b, text);
-    gd_buf_str(b, "</text>\n");
-}
-
-static void line_at(gd_buf *b, const char *style, double x1, double y1, double x2, double y2)
-{
-    gd_buf_printf(b, "<line class=\"%s\"", style);
-    coordinate(b, "x1", x1);
-    coordinate(b, "y1", y1);
-    coordinate(b, "x2", x2);
-    coordinate(b, "y2", y2);
-    gd_buf_str(b, "/>\n");
-}
-
-void gd_chart_number(gd_buf *b, double value)
-{
-    static const struct {
-        double unit;
-        const char *name;
-    } units[] = { { 1e12, "T" }, { 1e9, "G" },  { 1e6, "M" },         { 1e3, "k" },
-                  { 1, "" },     { 1e-3, "m" }, { 1e-6, "\xc2\xb5" }, { 1e-9, "n" } };
-    const double size = fabs(value);
-    size_t u = 0;
-    unsigned decimals = 0;
-    double shown;
-
-    if (!isfinite(value) || size < 1e-9) {
-        gd_buf_str(b, "0");
-        return;
-    }
-    while (u + 1 < sizeof units / sizeof units[0] && size < units[u].unit * (units[u].unit == 1 ? 0.01 : 0.9995))
-        u++;
-    shown = value / units[u].unit;
-    for (double left = fabs(shown); decimals < 3 && left < 99.95; left *= 10)
-        decimals++;
-    /* 1.50 as 1.5, 2.00 as 2 */
-    while (decimals && fabs(shown * pow(10, decimals - 1) - round(shown * pow(10, decimals - 1))) < 0.005)
-        decimals--;
-    gd_buf_fixed(b, shown, decimals);
-    gd_buf_str(b, units[u].name);
-}
-
-static void number_at(gd_buf *b, double x, double y, const char *anchor, double value)
-{
-    gd_buf_str(b, "<text");
-    coordinate(b, "x", x);
-    coordinate(b, "y", y);
-    gd_buf_printf(b, " text-anchor=\"%s\">", anchor);
-    gd_chart_number(b, value);
-    gd_buf_str(b, "</text>\n");
-}
-
-/* The step of an axis with about `wanted` ticks: 1, 2 or 5 times a power of ten. */
-static double nice_step(double range, double wanted)
-{
-    const double rough = range / wanted, power = pow(10, floor(log10(rough))), digit = rough / power;
-
-    return power * (digit <= 1 ? 1 : digit <= 2 ? 2 : digit <= 5 ? 5 : 10);
-}
 
 static double place_x(const frame *f, double x)
 {
@@ -128,7 +55,7 @@ static void find_ranges(frame *f)
             any = true;
         }
     if (largest > 0) {
-        f->y_step = nice_step(largest, 4.5);
+        f->y_step = gd_chart_step(largest, 4.5);
         f->y_max = f->y_step * ceil(largest * 1.02 / f->y_step);
     }
 }
@@ -140,24 +67,24 @@ static void y_axis(gd_buf *b, const frame *f)
     for (int i = 0; i < MOST_TICKS && i * f->y_step <= f->y_max * 1.0001; i++) {
         const double y = place_y(f, i * f->y_step);
 
-        line_at(b, i ? "grid" : "axis", LEFT, y, WIDTH - RIGHT, y);
-        number_at(b, LEFT - 6, y + 4, "end", i * f->y_step);
+        gd_chart_line(b, i ? "grid" : "axis", LEFT, y, WIDTH - RIGHT, y);
+        gd_chart_value(b, LEFT - 6, y + 4, "end", i * f->y_step);
     }
-    text_at(b, 4, f->top - 12, "start", f->chart->y_label);
+    gd_chart_text(b, 4, f->top - 12, "start", f->chart->y_label);
 }
 
 static void x_tick(gd_buf *b, const frame *f, double x)
 {
     const double at = place_x(f, x);
 
-    line_at(b, "axis", at, f->bottom, at, f->bottom + 4);
-    number_at(b, at, f->bottom + 17, "middle", x);
+    gd_chart_line(b, "axis", at, f->bottom, at, f->bottom + 4);
+    gd_chart_value(b, at, f->bottom + 17, "middle", x);
 }
 
 /* Where the points are, if their labels have room: a measured place says more than a round one. */
 static void log_ticks(gd_buf *b, const frame *f)
 {
-    const double room = 5.5 * TEXT;
+    const double room = 5.5 * GD_CHART_LETTER;
     double done[MOST_TICKS];
     int count = 0;
 
@@ -180,7 +107,7 @@ static void x_axis(gd_buf *b, const frame *f)
     if (f->chart->log_x) {
         log_ticks(b, f);
     } else if (f->x_max > f->x_min) {
-        const double step = nice_step(f->x_max - f->x_min, 6);
+        const double step = gd_chart_step(f->x_max - f->x_min, 6);
         const double first = step * ceil(f->x_min / step - 1e-9);
 
         for (int i = 0; i < MOST_TICKS && first + i * step <= f->x_max + step * 1e-6; i++)
@@ -228,8 +155,8 @@ static void lines(gd_buf *b, const frame *f, size_t index)
         if (!point(f, s, i, &x, &y))
             continue;
         gd_buf_str(b, "<circle class=\"fill\" r=\"3.5\"");
-        coordinate(b, "cx", place_x(f, x));
-        coordinate(b, "cy", place_y(f, y));
+        gd_chart_attribute(b, "cx", place_x(f, x));
+        gd_chart_attribute(b, "cy", place_y(f, y));
         gd_buf_str(b, ">");
         point_title(b, f, s, i);
         gd_buf_str(b, "</circle>\n");
@@ -253,30 +180,23 @@ static void bars(gd_buf *b, const frame *f, size_t groups)
                 continue;
             x = middle + width * ((double)s - (double)f->series / 2);
             gd_buf_printf(b, "<g class=\"s%zu\"><rect class=\"fill\"", s);
-            coordinate(b, "x", x + 1);
-            coordinate(b, "y", place_y(f, y));
-            coordinate(b, "width", fmax(1, width - 2));
-            coordinate(b, "height", fmax(0, f->bottom - place_y(f, y)));
+            gd_chart_attribute(b, "x", x + 1);
+            gd_chart_attribute(b, "y", place_y(f, y));
+            gd_chart_attribute(b, "width", fmax(1, width - 2));
+            gd_chart_attribute(b, "height", fmax(0, f->bottom - place_y(f, y)));
             gd_buf_str(b, ">");
             point_title(b, f, series, g);
             gd_buf_str(b, "</rect></g>\n");
-            if (width > 5 * TEXT)
-                number_at(b, x + width / 2, place_y(f, y) - 4, "middle", y);
+            if (width > 5 * GD_CHART_LETTER)
+                gd_chart_value(b, x + width / 2, place_y(f, y) - 4, "middle", y);
         }
-        text_at(b, middle, f->bottom + 17, "middle", f->chart->category[g]);
+        gd_chart_text(b, middle, f->bottom + 17, "middle", f->chart->category[g]);
     }
 }
 
 /* ---- legend ---- */
 
-static double legend_width(const char *name)
-{
-    size_t letters = 0;
-
-    for (const char *p = name; *p; p++)
-        letters += ((unsigned char)*p & 0xc0) != 0x80; /* a character of UTF-8 begins */
-    return 30 + TEXT * (double)letters;
-}
+static double legend_width(const char *name) { return 30 + GD_CHART_LETTER * (double)gd_chart_letters(name); }
 
 /* Names in as many rows as they need; draws them when b is given. Returns the number of rows. */
 static int legend(gd_buf *b, const frame *f)
@@ -299,14 +219,14 @@ static int legend(gd_buf *b, const frame *f)
             gd_buf_printf(b, "<g class=\"s%zu\">", s);
             if (f->chart->category) {
                 gd_buf_str(b, "<rect class=\"fill\" width=\"12\" height=\"12\"");
-                coordinate(b, "x", x);
-                coordinate(b, "y", y - 8);
+                gd_chart_attribute(b, "x", x);
+                gd_chart_attribute(b, "y", y - 8);
                 gd_buf_str(b, "/>");
             } else {
-                line_at(b, "line", x, y - 2, x + 20, y - 2);
+                gd_chart_line(b, "line", x, y - 2, x + 20, y - 2);
             }
             gd_buf_str(b, "</g>");
-            text_at(b, x + 25, y + 2, "start", name);
+            gd_chart_text(b, x + 25, y + 2, "start", name);
         }
         x += legend_width(name) + 8;
         any = 1;
@@ -318,8 +238,8 @@ static void mark(gd_buf *b, const frame *f)
 {
     const double y = place_y(f, f->chart->mark_y);
 
-    line_at(b, "mark", LEFT, y, WIDTH - RIGHT, y);
-    text_at(b, WIDTH - RIGHT, y - 5, "end", f->chart->mark_label);
+    gd_chart_line(b, "mark", LEFT, y, WIDTH - RIGHT, y);
+    gd_chart_text(b, WIDTH - RIGHT, y - 5, "end", f->chart->mark_label);
 }
 
 void gd_chart_svg(gd_buf *b, const gd_chart *chart)
@@ -347,6 +267,6 @@ void gd_chart_svg(gd_buf *b, const gd_chart *chart)
         bars(b, &f, groups);
     for (size_t s = 0; s < f.series && !chart->category; s++)
         lines(b, &f, s);
-    text_at(b, LEFT + (WIDTH - LEFT - RIGHT) / 2.0, f.bottom + 38, "middle", chart->x_label);
+    gd_chart_text(b, LEFT + (WIDTH - LEFT - RIGHT) / 2.0, f.bottom + 38, "middle", chart->x_label);
     gd_buf_str(b, "</svg>\n");
 }

@@ -31,6 +31,46 @@ typedef struct gd_chart {
 /* Appends an <svg> element. The y axis begins at 0. */
 void gd_chart_svg(gd_buf *b, const gd_chart *chart);
 
+/* Horizontal bars, one below another: for many names, and for values that are known to within an interval. */
+typedef struct gd_chart_row {
+    const char *name, *note; /* note: more to say when the pointer rests on it, or NULL */
+    double value;            /* >= 0; not finite: no bar */
+    double low, high;        /* its interval; not finite: none */
+} gd_chart_row;
+
+typedef struct gd_chart_rows {
+    const char *title, *x_label;
+    const gd_chart_row *rows;
+    size_t count;
+    double top;              /* value at the right edge; 0: 1 */
+    double mark;             /* a line across all bars, above 0; 0: none */
+} gd_chart_rows;
+
+void gd_chart_rows_svg(gd_buf *b, const gd_chart_rows *chart);
+
+/* How often values lie where: columns of equal width, those left of `split` in another colour. */
+typedef struct gd_histogram {
+    const char *title, *x_label, *y_label;
+    double from, step;       /* of the first column; of each */
+    const double *counts;    /* [count] */
+    size_t count;
+    double split;
+} gd_histogram;
+
+void gd_histogram_svg(gd_buf *b, const gd_histogram *histogram);
+
+/* Points in a plane, with the line y = x. */
+typedef struct gd_points {
+    const char *title, *x_label, *y_label;
+    const double *x, *y;     /* [count]; what isn't finite, or is outside of the ranges, is left out */
+    const double *low, *high; /* [count] intervals of y; NULL: none */
+    size_t count;
+    double x_min, x_max, y_min, y_max; /* all 0: as the points have them */
+    bool cross;              /* lines through 0 */
+} gd_points;
+
+void gd_points_svg(gd_buf *b, const gd_points *points);
+
 /* 12345.6 as "12.3k", 0.25 as it is, 0.00123 as "1.23m": three digits, for axes. */
 void gd_chart_number(gd_buf *b, double value);
 

@@ -23,7 +23,7 @@ static const char style[] =
     "table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}\n"
     "th,td{padding:.25rem .8rem .25rem 0;text-align:right;border-bottom:1px solid var(--rule);vertical-align:top}\n"
     "th{color:var(--soft);font-weight:600}th:first-child,td:first-child{text-align:left}\n"
-    "table.words td,table.words th{text-align:left}table.words td{overflow-wrap:anywhere}\n"
+    "table.words td,table.words th{text-align:left}table.words td{overflow-wrap:anywhere;min-width:5rem}\n"
     "svg{display:block;width:100%;height:auto;font:12px system-ui,sans-serif}\n"
     "svg text{fill:var(--soft)}svg .grid{stroke:var(--rule)}svg .axis{stroke:var(--soft)}\n"
     "svg .mark{stroke:var(--mark);stroke-dasharray:2 4}svg .line{fill:none;stroke-width:2;stroke-linejoin:round}\n"
@@ -31,7 +31,13 @@ static const char style[] =
     "svg .s3{--c:var(--s3);stroke-dasharray:10 3 2 3}svg .s4{--c:var(--s4);stroke-dasharray:12 5}\n"
     "svg .s5{--c:var(--s5);stroke-dasharray:4 4}svg .s6{--c:var(--s6);stroke-dasharray:1 4}\n"
     "svg .s7{--c:var(--s7);stroke-dasharray:6 2 1 2 1 2}\n"
-    "svg .line{stroke:var(--c)}svg .fill{fill:var(--c);stroke:none}\n";
+    "svg .line{stroke:var(--c)}svg .fill{fill:var(--c);stroke:none}svg .many{fill-opacity:.4}\n"
+    "svg .whisker{stroke:var(--ink);stroke-width:1.2}\n"
+    "details{border-bottom:1px solid var(--rule);padding:.4rem 0}summary{cursor:pointer}\n"
+    ".wide td:first-child{min-width:12rem;overflow-wrap:anywhere}\n"
+    "details h3{font-size:.9rem;margin:.75rem 0 .25rem;color:var(--soft)}\n"
+    ".half{flex:1 1 20rem;min-width:0}\n"
+    "pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:0;font:.9rem/1.45 ui-monospace,monospace}\n";
 
 static const char *entity(unsigned char c)
 {
@@ -79,6 +85,39 @@ void gd_html_begin(gd_buf *b, const char *title)
 }
 
 void gd_html_end(gd_buf *b) { gd_buf_str(b, "</main>\n</body>\n</html>\n"); }
+
+void gd_html_section(gd_buf *b, const char *title, const char *about)
+{
+    gd_buf_str(b, "<section>\n<h2>");
+    gd_html_text(b, title);
+    gd_buf_str(b, "</h2>\n<p>");
+    gd_html_text(b, about);
+    gd_buf_str(b, "</p>\n<div class=\"side\">\n");
+}
+
+void gd_html_section_end(gd_buf *b) { gd_buf_str(b, "</div>\n</section>\n"); }
+
+void gd_html_figure(gd_buf *b, const char *caption)
+{
+    gd_buf_str(b, "<figure><figcaption>");
+    gd_html_text(b, caption);
+    gd_buf_str(b, "</figcaption>\n");
+}
+
+void gd_html_figure_end(gd_buf *b) { gd_buf_str(b, "</figure>\n"); }
+
+void gd_html_words(gd_buf *b) { gd_buf_str(b, "<div class=\"table\"><table class=\"words\">\n"); }
+
+void gd_html_row(gd_buf *b, const char *name)
+{
+    gd_buf_str(b, "<tr><th>");
+    gd_html_text(b, name);
+    gd_buf_str(b, "</th><td>");
+}
+
+void gd_html_row_end(gd_buf *b) { gd_buf_str(b, "</td></tr>\n"); }
+
+void gd_html_words_end(gd_buf *b) { gd_buf_str(b, "</table></div>\n"); }
 
 gd_html_table gd_html_table_begin(gd_buf *b, const char *heads)
 {

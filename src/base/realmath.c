@@ -1,4 +1,4 @@
-/* realmath.c - pow, sine and cosine in double precision, the same bits on every platform. */
+/* realmath.c - pow, exp, log, sine and cosine in double precision, the same bits on every platform. */
 #include "base/realmath.h"
 
 #include <math.h>
@@ -74,6 +74,22 @@ double gd_real_pow(double x, double y)
     const double p = y * l.hi;
 
     return exp_pair(fast_sum(p, fma(y, l.hi, -p) + y * l.lo));
+}
+
+double gd_real_exp(double x)
+{
+    if (!(x > -746)) /* the smallest double is e^-744.4 */
+        return isnan(x) ? x : 0;
+    return x < 710 ? exp_pair((pair){ x, 0 }) : INFINITY; /* the largest is e^709.8; ldexp overflows in between */
+}
+
+/* 1 + x is rounded; what it lost is a small part of it. */
+double gd_real_log1p(double x)
+{
+    const double u = 1 + x;
+    const pair l = log_pair(u);
+
+    return l.hi + (l.lo + (x > 1 ? 1 - (u - x) : x - (u - 1)) / u);
 }
 
 /* sin(x + lo) for |x| <= pi / 4: Taylor's series to x^17; the next term is below 2^-63 of x. */

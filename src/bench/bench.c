@@ -363,19 +363,6 @@ static void put_head(gd_bench_run *run)
     gd_machine_put(&run->out, gd_put_object(&run->out, run->out.root, "machine"));
 }
 
-/* jansson's memory is not ours: a copy is. */
-static gd_status dump(const gd_bench_run *run, char **json, gd_error *err)
-{
-    char *const text = run->out.failed ? NULL : json_dumps(run->out.root, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
-    json_malloc_t get;
-    json_free_t release;
-
-    json_get_alloc_funcs(&get, &release);
-    *json = text ? gd_strdup(text) : NULL;
-    release(text);
-    return *json ? GD_OK : gd_fail_memory(err, text ? strlen(text) + 1 : 0);
-}
-
 gd_status gd_bench(const gd_options *options, const gd_bench_options *how, char **json, gd_error *err)
 {
     gd_bench_options usual;
@@ -397,7 +384,7 @@ gd_status gd_bench(const gd_options *options, const gd_bench_options *how, char 
     rc = measure(&run, err);
     if (!rc) {
         gd_put_real(&run.out, run.out.root, "seconds", gd_bench_now() - run.began);
-        rc = dump(&run, json, err);
+        rc = gd_result_text(&run.out, JSON_INDENT(1) | JSON_REAL_PRECISION(9), json, err);
     }
     gd_bench_texts_free(&run.given);
     gd_model_close(run.model);

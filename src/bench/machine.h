@@ -2,7 +2,7 @@
 #ifndef GD_BENCH_MACHINE_H
 #define GD_BENCH_MACHINE_H
 
-#include "bench/result.h"
+#include "base/result.h"
 
 /* {"cpu","flags",...}: as far as the system tells. */
 void gd_machine_put(gd_result *out, json_t *into);

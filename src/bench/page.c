@@ -15,24 +15,11 @@ static const json_t *part(const json_t *root, const char *name) { return json_ob
 
 static const json_t *points_of(const json_t *root, const char *name) { return part(part(root, name), "points"); }
 
-void gd_page_section(gd_buf *b, const char *title, const char *about)
-{
-    gd_buf_str(b, "<section>\n<h2>");
-    gd_html_text(b, title);
-    gd_buf_str(b, "</h2>\n<p>");
-    gd_html_text(b, about);
-    gd_buf_str(b, "</p>\n<div class=\"side\">\n");
-}
-
-void gd_page_section_end(gd_buf *b) { gd_buf_str(b, "</div>\n</section>\n"); }
-
 void gd_page_figure(gd_buf *b, const gd_chart *chart)
 {
-    gd_buf_str(b, "<figure><figcaption>");
-    gd_html_text(b, chart->title);
-    gd_buf_str(b, "</figcaption>\n");
+    gd_html_figure(b, chart->title);
     gd_chart_svg(b, chart);
-    gd_buf_str(b, "</figure>\n");
+    gd_html_figure_end(b);
 }
 
 /* Some numbers of a list of objects; how many. `inner` names an object inside each, or is NULL. */
@@ -113,14 +100,14 @@ static void peak_chart(gd_buf *b, const json_t *root)
 
 static void limits_section(gd_buf *b, const json_t *root)
 {
-    gd_page_section(b, "What the machine can do",
+    gd_html_section(b, "What the machine can do",
                     "The yardsticks of everything below: fused multiply-adds on registers alone, and memory that is "
                     "larger than the last cache. A multiply-add counts as two operations.");
     peak_chart(b, root);
     gd_buf_str(b, "<div>");
     peak_table(b, root);
     gd_buf_str(b, "</div>\n");
-    gd_page_section_end(b);
+    gd_html_section_end(b);
 }
 
 /* ---- matrix products ---- */
@@ -222,7 +209,7 @@ static void matmul_section(gd_buf *b, const json_t *root)
                        .y_label = "rate / limit", .series = lines.series, .log_x = true, .mark_label = "the limit",
                        .mark_y = 1 };
 
-    gd_page_section(b, "The model's matrix products",
+    gd_html_section(b, "The model's matrix products",
                     "Alone, in the order of the layers, so that each weight comes from memory. The limit is the "
                     "smaller of the peak and of what memory can bring in. A little matrix may stay in a cache and pass "
                     "it.");
@@ -231,7 +218,7 @@ static void matmul_section(gd_buf *b, const json_t *root)
     if (lines.count)
         gd_page_figure(b, &chart);
     product_table(b, products);
-    gd_page_section_end(b);
+    gd_html_section_end(b);
     product_names(b, products);
     cut_note(b, matmul);
 }
@@ -251,7 +238,7 @@ static void scoring_section(gd_buf *b, const json_t *root)
     const json_t *const scoring = part(root, "scoring"), *const texts = part(root, "texts");
     gd_html_table table;
 
-    gd_page_section(b, "Scoring",
+    gd_html_section(b, "Scoring",
                     "Whole texts to scores, tokenizer included. Both ways give the same scores. GFLOP/s and part of "
                     "the peak are of the linear layers, over the whole time.");
     table = gd_html_table_begin(b, "|shared prefixes once|each text on its own");
@@ -261,7 +248,7 @@ static void scoring_section(gd_buf *b, const json_t *root)
         gd_html_cell_number(b, &table, gd_get_real(part(scoring, "alone"), rows[i].key), rows[i].decimals);
     }
     gd_html_table_end(b, &table);
-    gd_page_section_end(b);
+    gd_html_section_end(b);
     gd_buf_str(b, "<p class=\"soft\">");
     gd_buf_fixed(b, gd_get_real(texts, "count"), 0);
     gd_buf_str(b, " texts: ");
@@ -298,7 +285,7 @@ static void rate_section(gd_buf *b, const json_t *root, const char *name, const 
     chart.log_x = true;
     chart.mark_label = "linear layers at peak";
     chart.mark_y = rows_at_peak(root);
-    gd_page_section(b, !strcmp(name, "batch") ? "Rate against batch size" : "Rate against text length", about);
+    gd_html_section(b, !strcmp(name, "batch") ? "Rate against batch size" : "Rate against text length", about);
     if (series.count)
         gd_page_figure(b, &chart);
     gd_buf_printf(&heads, "%s|rows|rows/s|spread", labels->x_label);
@@ -313,7 +300,7 @@ static void rate_section(gd_buf *b, const json_t *root, const char *name, const 
     }
     gd_html_table_end(b, &table);
     gd_buf_free(&heads);
-    gd_page_section_end(b);
+    gd_html_section_end(b);
     cut_note(b, part(root, name));
 }
 
@@ -349,7 +336,7 @@ static void answers_section(gd_buf *b, const json_t *root)
     gd_html_table table;
 
     (void)column(shared, points, "shared", "tokens_per_s");
-    gd_page_section(b, "Many answers to one prompt",
+    gd_html_section(b, "Many answers to one prompt",
                     "Best of N: the prompt is computed once for all its answers, or each answer alone with its own. "
                     "The ratio of tokens to rows says how much faster that can be at most.");
     if (series[0].count)
@@ -366,7 +353,7 @@ static void answers_section(gd_buf *b, const json_t *root)
         gd_html_cell_number(b, &table, gd_get_real(one, "of_tokens_per_row"), 2);
     }
     gd_html_table_end(b, &table);
-    gd_page_section_end(b);
+    gd_html_section_end(b);
     gd_buf_str(b, "<p class=\"soft\">A prompt of ");
     gd_buf_fixed(b, gd_get_real(answers, "prompt_tokens"), 0);
     gd_buf_str(b, " tokens, answers of ");

@@ -4,13 +4,11 @@
 
 #include "base/buf.h"
 #include "base/chart.h"
-#include "bench/result.h"
+#include "base/result.h"
 
 enum { GD_PAGE_POINTS = 32 }; /* of a curve, at most */
 
-/* A heading, a paragraph, and what stands side by side below where there is room. */
-void gd_page_section(gd_buf *b, const char *title, const char *about);
-void gd_page_section_end(gd_buf *b);
+/* A chart with its title as the caption. */
 void gd_page_figure(gd_buf *b, const gd_chart *chart);
 
 /* page_words.c: the beginning (what was measured, the main figures) and the end (start, memory, the machine). */

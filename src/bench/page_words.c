@@ -32,43 +32,30 @@ static void bytes(gd_buf *b, double value)
     gd_buf_str(b, units[unit]);
 }
 
-/* A table of two columns of words. */
-static void words_begin(gd_buf *b) { gd_buf_str(b, "<div class=\"table\"><table class=\"words\">\n"); }
-static void words_end(gd_buf *b) { gd_buf_str(b, "</table></div>\n"); }
-
-static void row_begin(gd_buf *b, const char *name)
-{
-    gd_buf_str(b, "<tr><th>");
-    gd_html_text(b, name);
-    gd_buf_str(b, "</th><td>");
-}
-
-static void row_end(gd_buf *b) { gd_buf_str(b, "</td></tr>\n"); }
-
 static void text_row(gd_buf *b, const char *name, const json_t *object, const char *key)
 {
-    row_begin(b, name);
+    gd_html_row(b, name);
     text_or(b, object, key, "not known");
-    row_end(b);
+    gd_html_row_end(b);
 }
 
 static void number_row(gd_buf *b, const char *name, double value, unsigned decimals, const char *unit)
 {
-    row_begin(b, name);
+    gd_html_row(b, name);
     if (isfinite(value)) {
         gd_buf_fixed(b, value, decimals);
         gd_html_text(b, unit);
     } else {
         gd_buf_str(b, "not measured");
     }
-    row_end(b);
+    gd_html_row_end(b);
 }
 
 static void bytes_row(gd_buf *b, const char *name, double value)
 {
-    row_begin(b, name);
+    gd_html_row(b, name);
     bytes(b, value);
-    row_end(b);
+    gd_html_row_end(b);
 }
 
 void gd_page_head(gd_buf *b, const json_t *root)
@@ -84,12 +71,12 @@ void gd_page_head(gd_buf *b, const json_t *root)
     gd_buf_str(b, ", ");
     text_or(b, root, "when", "at an unknown time");
     gd_buf_str(b, "</p>\n");
-    words_begin(b);
+    gd_html_words(b);
     text_row(b, "Architecture", model, "architecture");
-    row_begin(b, "Parameters");
+    gd_html_row(b, "Parameters");
     gd_chart_number(b, gd_get_real(model, "parameters"));
-    row_end(b);
-    row_begin(b, "Run with");
+    gd_html_row_end(b);
+    gd_html_row(b, "Run with");
     text_or(b, settings, "backend", "?");
     gd_buf_str(b, ", ");
     text_or(b, settings, "isa", "?");
@@ -98,12 +85,12 @@ void gd_page_head(gd_buf *b, const json_t *root)
     gd_buf_str(b, ", ");
     gd_buf_fixed(b, gd_get_real(settings, "threads"), 0);
     gd_buf_str(b, " threads");
-    row_end(b);
+    gd_html_row_end(b);
     number_row(b, "Scoring, each text on its own", gd_get_real(alone, "tokens_per_s"), 1, " tokens/s");
     number_row(b, "Part of the peak, linear layers", 100 * gd_get_real(alone, "of_peak"), 1, " %");
     number_row(b, "Pairs", gd_get_real(part(scoring, "shared"), "pairs_per_s"), 2, " pairs/s");
     number_row(b, "Shared prefixes make pairs faster", gd_get_real(scoring, "speed_up"), 2, " times");
-    words_end(b);
+    gd_html_words_end(b);
 }
 
 static void start_section(gd_buf *b, const json_t *root)
@@ -112,7 +99,7 @@ static void start_section(gd_buf *b, const json_t *root)
     const char *const keys[] = { "first", "again" }, *const names[] = { "first time", "again" };
     gd_html_table table;
 
-    gd_page_section(b, "Start",
+    gd_html_section(b, "Start",
                     "From nothing to the score of one short text, inside a running process. The first time, the "
                     "model's file may come from the disk.");
     table = gd_html_table_begin(b, "|open, s|first score, s|together, s");
@@ -127,7 +114,7 @@ static void start_section(gd_buf *b, const json_t *root)
         gd_html_cell_number(b, &table, gd_get_real(one, "seconds"), 3);
     }
     gd_html_table_end(b, &table);
-    gd_page_section_end(b);
+    gd_html_section_end(b);
 }
 
 /* Rate and memory of each budget, when there were budgets. */
@@ -166,15 +153,15 @@ static void memory_section(gd_buf *b, const json_t *root)
 {
     const json_t *const memory = part(root, "memory"), *const list = part(memory, "budgets");
 
-    gd_page_section(b, "Memory", "What a run announces, and what it had in memory at most, mapped files included.");
-    words_begin(b);
+    gd_html_section(b, "Memory", "What a run announces, and what it had in memory at most, mapped files included.");
+    gd_html_words(b);
     bytes_row(b, "Weights, as they are computed with", gd_get_real(memory, "weights_bytes"));
     bytes_row(b, "A batch", gd_get_real(memory, "batch_bytes"));
     bytes_row(b, "Most that was resident", gd_get_real(memory, "peak_resident_bytes"));
-    words_end(b);
+    gd_html_words_end(b);
     if (json_array_size(list))
         budgets(b, list);
-    gd_page_section_end(b);
+    gd_html_section_end(b);
     if (!json_array_size(list)) {
         gd_buf_str(b, "<p>Memory against budget: not measured: ");
         text_or(b, memory, "not_measured", "no reason is given");
@@ -187,14 +174,14 @@ static void flags_row(gd_buf *b, const json_t *machine)
     const json_t *flag;
     size_t i;
 
-    row_begin(b, "Flags");
+    gd_html_row(b, "Flags");
     json_array_foreach(part(machine, "flags"), i, flag) {
         if (i)
             gd_buf_str(b, " ");
         if (json_is_string(flag))
             gd_html_text(b, json_string_value(flag));
     }
-    row_end(b);
+    gd_html_row_end(b);
 }
 
 static void caches_row(gd_buf *b, const json_t *machine)
@@ -202,7 +189,7 @@ static void caches_row(gd_buf *b, const json_t *machine)
     const json_t *cache;
     size_t i;
 
-    row_begin(b, "Caches");
+    gd_html_row(b, "Caches");
     json_array_foreach(part(machine, "caches"), i, cache) {
         gd_buf_str(b, i ? ", L" : "L");
         gd_buf_fixed(b, gd_get_real(cache, "level"), 0);
@@ -211,15 +198,15 @@ static void caches_row(gd_buf *b, const json_t *machine)
         gd_buf_str(b, " ");
         bytes(b, gd_get_real(cache, "bytes"));
     }
-    row_end(b);
+    gd_html_row_end(b);
 }
 
 static void machine_section(gd_buf *b, const json_t *root)
 {
     const json_t *const machine = part(root, "machine");
 
-    gd_page_section(b, "The machine", "Figures mean little without it.");
-    words_begin(b);
+    gd_html_section(b, "The machine", "Figures mean little without it.");
+    gd_html_words(b);
     text_row(b, "Processor", machine, "cpu");
     flags_row(b, machine);
     number_row(b, "Cores to run on", gd_get_real(machine, "cores"), 0, "");
@@ -227,13 +214,13 @@ static void machine_section(gd_buf *b, const json_t *root)
     caches_row(b, machine);
     bytes_row(b, "Memory", gd_get_real(machine, "memory_bytes"));
     text_row(b, "Kernel", machine, "kernel");
-    row_begin(b, "Virtual machine");
+    gd_html_row(b, "Virtual machine");
     gd_buf_str(b, json_is_true(part(machine, "virtual_machine")) ? "yes" : "no");
-    row_end(b);
+    gd_html_row_end(b);
     text_row(b, "Load at the start", machine, "load");
     number_row(b, "Time of this run", gd_get_real(root, "seconds"), 0, " s");
-    words_end(b);
-    gd_page_section_end(b);
+    gd_html_words_end(b);
+    gd_html_section_end(b);
 }
 
 void gd_page_tail(gd_buf *b, const json_t *root)

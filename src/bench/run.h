@@ -2,7 +2,7 @@
 #ifndef GD_BENCH_RUN_H
 #define GD_BENCH_RUN_H
 
-#include "bench/result.h"
+#include "base/result.h"
 #include "bench/texts.h"
 #include "reward/model.h"
 

@@ -23,6 +23,8 @@ int cli_filter(const cli_settings *settings);
 int cli_inspect(const cli_settings *settings);
 int cli_bench(const cli_settings *settings);
 int cli_merge(const cli_settings *settings);
+int cli_eval(const cli_settings *settings);
+int cli_compare(const cli_settings *settings);
 int cli_backends(const cli_settings *settings);
 
 /* help.c */

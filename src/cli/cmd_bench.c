@@ -1,9 +1,9 @@
 /* cmd_bench.c - guerdon bench. */
+#include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/run.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,43 +25,6 @@ static int report(void *context, const char *what, double done, double expected)
     watch->said |= expected > 0;
     cli_progress_step(&watch->bar, what, done, expected);
     return cli_interrupted();
-}
-
-/* Before the run: a file that can't be written should not cost it. What is in it stays until there is more. */
-static int open_output(const char *path, int *fd)
-{
-    *fd = -1;
-    if (!path || !strcmp(path, "-"))
-        return CLI_OK;
-    *fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-    if (*fd >= 0)
-        return CLI_OK;
-    cli_say("%s: %s", path, strerror(errno));
-    return CLI_UNUSABLE;
-}
-
-static int write_output(const char *path, int fd, const char *text)
-{
-    size_t left = path ? strlen(text) : 0;
-
-    if (!path)
-        return CLI_OK;
-    if (fd < 0) {
-        (void)fputs(text, stdout);
-        return CLI_OK;
-    }
-    while (left) {
-        const ssize_t wrote = write(fd, text, left);
-
-        if (wrote < 0 && errno != EINTR)
-            break;
-        text += wrote > 0 ? wrote : 0;
-        left -= wrote > 0 ? (size_t)wrote : 0;
-    }
-    if (!left && (lseek(fd, 0, SEEK_CUR) < 0 || !ftruncate(fd, lseek(fd, 0, SEEK_CUR))))
-        return CLI_OK; /* a pipe or a device can't be cut, and needn't */
-    cli_say("%s: %s", path, strerror(errno));
-    return CLI_UNUSABLE;
 }
 
 /* The text of a file, for the caller to free. */
@@ -211,9 +174,9 @@ static int write_results(const cli_settings *settings, const int files[2], const
     if (!settings->json_file || strcmp(settings->json_file, "-") != 0)
         status = show(json);
     if (!status)
-        status = write_output(settings->json_file, files[0], json);
+        status = cli_output_write(settings->json_file, files[0], json);
     if (!status)
-        status = write_output(settings->report, files[1], page);
+        status = cli_output_write(settings->report, files[1], page);
     gd_string_free(page);
     return status ? status : cli_finish_output();
 }
@@ -271,18 +234,15 @@ int cli_bench(const cli_settings *settings)
     char *json = NULL;
 
     if (!status)
-        status = open_output(settings->json_file, &files[0]);
+        status = cli_output_open(settings->json_file, &files[0]);
     if (!status)
-        status = open_output(settings->report, &files[1]);
+        status = cli_output_open(settings->report, &files[1]);
     if (!status)
         status = settings->from ? read_result(settings->from, &json) : measure(settings, &json);
     if (!status)
         status = write_results(settings, files, json);
-    for (int i = 0; i < 2; i++)
-        if (files[i] >= 0 && close(files[i]) && !status) {
-            cli_say("%s: %s", i ? settings->report : settings->json_file, strerror(errno));
-            status = CLI_UNUSABLE;
-        }
+    status = cli_output_close(settings->json_file, files[0], status);
+    status = cli_output_close(settings->report, files[1], status);
     if (settings->from)
         free(json);
     else

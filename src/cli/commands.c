@@ -52,6 +52,28 @@ const cli_command cli_commands[] = {
       "        --rejects unclear.jsonl.gz --min-margin 0.2\n"
       "    guerdon filter --model DIR --input pairs.jsonl --output mended.jsonl \\\n"
       "        --flip-below 1 --annotate\n" },
+    { "eval", CLI_CMD_EVAL, "--model DIR [FLAGS] --input FILE",
+      "say how well a model tells chosen texts from rejected ones",
+      "A line of the input is a pair, {\"chosen\":..,\"rejected\":..}, with a \"prompt\"\n"
+      "before both or not; or several answers to one prompt, the first of them correct:\n"
+      "    {\"prompt\":..,\"chosen\":[..],\"rejected\":[..]}\n"
+      "    {\"prompt\":..,\"responses\":[..],\"num_correct\":1}\n"
+      "\n"
+      "Prints the accuracy (the chosen text scores higher; a tie is wrong) with its 95%\n"
+      "interval, ties, the mean margin and loss, the calibration error and Brier score,\n"
+      "with --by for each subset as well. A line that can't be judged is told and left\n"
+      "out; the exit status is 1 then.\n",
+      "    guerdon eval --model DIR --adapter LORA --input pairs.jsonl.gz\n"
+      "    guerdon eval --model DIR --input pairs.jsonl --by source --report eval.html\n"
+      "    guerdon eval --model DIR --input rb.jsonl --weights rewardbench --json\n" },
+    { "compare", CLI_CMD_COMPARE, "SCORES_A SCORES_B [FLAGS]",
+      "compare the scores of two models, or of two runs",
+      "Both files are what score or eval --scores wrote for one input. Prints how the\n"
+      "scores and margins go together, the largest differences, and how many pairs\n"
+      "flip: those that the two judge in another way. Items without scores in one file\n"
+      "or in both are left out.\n",
+      "    guerdon compare base.jsonl tuned.jsonl --report compare.html\n"
+      "    guerdon compare monday.jsonl.gz tuesday.jsonl.gz --json\n" },
     { "tokenize", CLI_CMD_TOKENIZE, "--model DIR [FLAGS] TEXT...\n--model DIR [FLAGS] --input FILE",
       "print the token ids of each text; needs no weights",
       ITEMS

@@ -1,14 +1,15 @@
 /* flags.c - the table of flags, in the order in which --help shows them. */
 #include "cli/options.h"
 
-#define JUDGES (CLI_CMD_RANK | CLI_CMD_FILTER)
-#define RUNS (CLI_CMD_SCORE | CLI_CMD_TOKENIZE | JUDGES)
+#define WRITES (CLI_CMD_RANK | CLI_CMD_FILTER)
+#define JUDGES (WRITES | CLI_CMD_EVAL)
+#define RUNS (CLI_CMD_SCORE | CLI_CMD_TOKENIZE | WRITES)
 #define COMPUTES (CLI_CMD_SCORE | CLI_CMD_INSPECT | CLI_CMD_BENCH | JUDGES)
-#define READS (RUNS | CLI_CMD_BENCH)
+#define READS (RUNS | CLI_CMD_BENCH | CLI_CMD_EVAL)
 #define MODELS (READS | CLI_CMD_INSPECT)
 #define SHOWS (CLI_CMD_INSPECT | CLI_CMD_BACKENDS)
 #define OPENS (MODELS | CLI_CMD_MERGE)
-#define EVERY (OPENS | CLI_CMD_BACKENDS)
+#define EVERY (OPENS | CLI_CMD_BACKENDS | CLI_CMD_COMPARE)
 #define AT(field) offsetof(cli_settings, field)
 
 const cli_flag cli_flags[] = {
@@ -19,6 +20,7 @@ const cli_flag cli_flags[] = {
     { "input", "FILE", "read items from FILE, gzip or not; - is standard input", AT(input), CLI_TEXT, RUNS },
     { "input", "FILE", "score the records of FILE, gzip or not, as far as time goes (default: texts of random words)",
       AT(input), CLI_TEXT, CLI_CMD_BENCH },
+    { "input", "FILE", "read pairs from FILE, gzip or not; - is standard input", AT(input), CLI_TEXT, CLI_CMD_EVAL },
     { "output", "FILE", "write the lines to FILE, packed if it ends in .gz (default: standard output)",
       AT(output), CLI_TEXT, RUNS },
     { "output", "DIR", "write the merged model to DIR, which is new or empty", AT(output), CLI_TEXT, CLI_CMD_MERGE },
@@ -80,7 +82,20 @@ const cli_flag cli_flags[] = {
       AT(share_prefix), CLI_CHOICE, CLI_CMD_SCORE | JUDGES },
     { "graph", "FILE", "a description of the model to use instead of the built-in one", AT(options.graph),
       CLI_TEXT, COMPUTES | CLI_CMD_MERGE },
-    { "json", NULL, "print the JSON object that the lines are made from", AT(json), CLI_SWITCH, SHOWS },
+    { "by", "FIELD", "tell everything for each value of this field of the lines, too (with --weights: subset)", AT(by),
+      CLI_TEXT, CLI_CMD_EVAL },
+    { "weights", "rewardbench|FILE",
+      "scores of sections: RewardBench's (version 2 when every line has several answers), or by the weights of a file",
+      AT(weights), CLI_TEXT, CLI_CMD_EVAL },
+    { "scores", "FILE", "write the scores to FILE, as score would, packed if it ends in .gz or .zst", AT(scores), CLI_TEXT,
+      CLI_CMD_EVAL },
+    { "calibrate", NULL,
+      "write mean and standard deviation of all scores to guerdon-calibration.json beside the adapter, or beside the "
+      "model when there is none; lines of one text are taken, too",
+      AT(calibrate), CLI_SWITCH, CLI_CMD_EVAL },
+    { "calibrate-output", "FILE", "the same, to FILE", AT(calibrate_output), CLI_TEXT, CLI_CMD_EVAL },
+    { "json", NULL, "print the JSON object that the lines are made from", AT(json), CLI_SWITCH,
+      SHOWS | CLI_CMD_EVAL | CLI_CMD_COMPARE },
     { "quick", NULL, "take about 20 seconds, and leave out what does not fit", AT(quick), CLI_SWITCH, CLI_CMD_BENCH },
     { "seconds", "N", "take about N seconds (default: 100): the more, the larger the batches and texts", AT(seconds),
       CLI_COUNT, CLI_CMD_BENCH },
@@ -90,7 +105,7 @@ const cli_flag cli_flags[] = {
     { "json", "FILE", "write the result to FILE as JSON; - is standard output, instead of the figures", AT(json_file),
       CLI_TEXT, CLI_CMD_BENCH },
     { "report", "FILE", "write a page with charts to FILE, HTML without scripts", AT(report), CLI_TEXT,
-      CLI_CMD_BENCH },
+      CLI_CMD_BENCH | CLI_CMD_EVAL | CLI_CMD_COMPARE },
     { "quiet", NULL, "no progress and no summary", AT(quiet), CLI_SWITCH, READS | CLI_CMD_MERGE },
     { "help", NULL, "this text", AT(help), CLI_SWITCH, EVERY },
 };

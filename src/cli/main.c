@@ -11,6 +11,8 @@ static const struct runner {
     { CLI_CMD_SCORE, cli_score },
     { CLI_CMD_RANK, cli_rank },
     { CLI_CMD_FILTER, cli_filter },
+    { CLI_CMD_EVAL, cli_eval },
+    { CLI_CMD_COMPARE, cli_compare },
     { CLI_CMD_TOKENIZE, cli_tokenize },
     { CLI_CMD_INSPECT, cli_inspect },
     { CLI_CMD_BENCH, cli_bench },

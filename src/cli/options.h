@@ -13,7 +13,9 @@ enum {
     CLI_CMD_BENCH = 16,
     CLI_CMD_RANK = 32,
     CLI_CMD_FILTER = 64,
-    CLI_CMD_MERGE = 128
+    CLI_CMD_MERGE = 128,
+    CLI_CMD_EVAL = 256,
+    CLI_CMD_COMPARE = 512
 };
 
 /* A number that may be any, so that only `given` tells whether it is there. */
@@ -26,7 +28,8 @@ typedef struct cli_optional {
 typedef struct cli_settings {
     gd_options options;
     const char *input, *output;
-    const char *json_file, *report, *only, *from; /* bench */
+    const char *json_file, *report, *only, *from; /* bench; eval and compare have a report, too */
+    const char *by, *weights, *scores, *calibrate_output; /* eval */
     const char *pairs, *pairs_output;             /* rank */
     const char *rejects;                          /* filter */
     cli_optional min_score, min_margin, top_fraction, flip_below;
@@ -35,7 +38,7 @@ typedef struct cli_settings {
     int truncate;     /* a gd_truncate */
     int add_eos;      /* a gd_add_eos */
     int share_prefix; /* 0 on, 1 off: the order of the choices */
-    int quiet, json, quick, help, with_texts, annotate;
+    int quiet, json, quick, help, with_texts, annotate, calibrate;
     size_t text_count;
     char **texts; /* the arguments that aren't flags: points into argv */
 } cli_settings;

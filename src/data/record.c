@@ -149,29 +149,58 @@ static const struct kind *find_kind(const json_t *object, uint64_t line, gd_erro
     return found;
 }
 
-/* {"responses": [..]}: at least one string. */
-static gd_status read_answers(gd_record *record, const json_t *object, gd_error *why, gd_error *err)
+/* The list of a field has at least one element. */
+static gd_status check_list(const json_t *object, const char *key, uint64_t line, gd_error *why)
 {
-    const uint64_t line = record->line;
-    const json_t *list = json_object_get(object, "responses");
-    const size_t count = json_array_size(list);
+    const json_t *list = json_object_get(object, key);
+
+    if (!list)
+        return gd_fail(why, GD_EFORMAT, "line %" PRIu64 ": the field \"%s\" is missing", line, key);
+    if (!json_is_array(list))
+        return gd_fail(why, GD_EFORMAT, "line %" PRIu64 ": the field \"%s\" is %s, a list of strings is expected", line,
+                       key, type_of(list));
+    if (json_array_size(list) == 0)
+        return gd_fail(why, GD_EFORMAT, "line %" PRIu64 ": the field \"%s\" is empty, answers are expected", line,
+                       key);
+    return GD_OK;
+}
+
+/* The strings of a list, to the texts that begin at `first`. */
+static gd_status take_list(gd_record *record, size_t first, const json_t *object, const char *key, gd_error *why)
+{
+    const json_t *list = json_object_get(object, key);
     gd_status rc = GD_OK;
 
-    if (!json_is_array(list))
-        return gd_fail(why, GD_EFORMAT,
-                       "line %" PRIu64 ": the field \"responses\" is %s, a list of strings is expected", line,
-                       type_of(list));
-    if (count == 0)
-        return gd_fail(why, GD_EFORMAT, "line %" PRIu64 ": the field \"responses\" is empty, answers are expected",
-                       line);
-    rc = make_texts(record, count, err);
-    for (size_t i = 0; !rc && i < count; i++) {
+    for (size_t i = 0; !rc && i < json_array_size(list); i++) {
         char name[GD_TEXT_NAME_ROOM];
 
-        (void)snprintf(name, sizeof name, "responses[%zu]", i);
-        rc = take_text(&record->texts[i], json_array_get(list, i), name, line, why);
+        (void)snprintf(name, sizeof name, "%s[%zu]", key, i);
+        rc = take_text(&record->texts[first + i], json_array_get(list, i), name, record->line, why);
     }
     return rc;
+}
+
+/* The answers of one list, or of two, one behind the other; `second` may be NULL. */
+static gd_status read_answers(gd_record *record, const json_t *object, const char *first, const char *second,
+                              gd_error *why, gd_error *err)
+{
+    const size_t count = json_array_size(json_object_get(object, first));
+    gd_status rc = check_list(object, first, record->line, why);
+
+    if (!rc && second)
+        rc = check_list(object, second, record->line, why);
+    record->kind = GD_RECORD_ANSWERS;
+    if (!rc)
+        rc = make_texts(record, count + (second ? json_array_size(json_object_get(object, second)) : 0), err);
+    if (!rc)
+        rc = take_list(record, 0, object, first, why);
+    return rc || !second ? rc : take_list(record, count, object, second, why);
+}
+
+/* Of a pair's field: several answers, as RewardBench 2 has them, where a conversation would be a list of objects. */
+static bool is_list_of_texts(const json_t *object, const char *key)
+{
+    return json_is_string(json_array_get(json_object_get(object, key), 0));
 }
 
 static gd_status read_kind(gd_record *record, const json_t *object, const struct kind *kind, gd_error *why,
@@ -180,7 +209,9 @@ static gd_status read_kind(gd_record *record, const json_t *object, const struct
     gd_status rc;
 
     if (kind->kind == GD_RECORD_ANSWERS)
-        return read_answers(record, object, why, err);
+        return read_answers(record, object, kind->first, NULL, why, err);
+    if (kind->second && (is_list_of_texts(object, kind->first) || is_list_of_texts(object, kind->second)))
+        return read_answers(record, object, kind->first, kind->second, why, err);
     rc = make_texts(record, kind->second ? 2 : 1, err);
     if (!rc)
         rc = get_text(&record->texts[0], object, kind->first, record->line, why);

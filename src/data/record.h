@@ -5,6 +5,7 @@
  *     {"prompt": P, "response": A}          P and A joined as they are
  *     {"chosen": C, "rejected": R}          C, R; with a "prompt", it goes before both
  *     {"prompt": P, "responses": [A, B]}    P before each
+ *     {"chosen": [A], "rejected": [B, C]}   A, B, C as such responses; with a "prompt", it goes before each
  * Other fields (ids, sources) don't matter.  Fields of two kinds in one line are refused: nobody can know which
  * one is meant.  null counts as absent.  In plain text each line is a text. */
 #ifndef GD_DATA_RECORD_H

@@ -357,6 +357,101 @@ GD_API gd_status gd_bench(const gd_options *options, const gd_bench_options *how
  */
 GD_API gd_status gd_bench_page(const char *json, char **html, gd_error *err);
 
+/** What gd_eval() evaluates, and how.  Start from gd_eval_options_init(). */
+typedef struct gd_eval_options {
+    size_t struct_size;  /**< set by gd_eval_options_init(), so that the struct may grow */
+    const char *input;   /**< a path, "-" for standard input; gzip is recognised by its first bytes */
+    gd_format format;    /**< of the input; GD_FORMAT_TEXT has no pairs, and is for `calibrate` alone */
+    const char *by;      /**< a field of the lines: everything is also told for each of its values; NULL: "subset" with
+                              weights, else no groups. A number or a truth value is a name, too; lines without the
+                              field, or with anything else in it, are the group "(none)" */
+    const char *weights; /**< NULL, "rewardbench", or a JSON file: which subsets make up which section, see gd_eval() */
+    const char *scores;  /**< NULL, or where to write the scores, as gd_score_file() does; a line that can't be judged
+                              is an error line */
+    int calibrate;       /**< not 0: lines of one text are taken, too, for the mean and the deviation of all scores */
+} gd_eval_options;
+
+/** Fills *options with the defaults. */
+GD_API void gd_eval_options_init(gd_eval_options *options);
+
+/**
+ * Evaluates a model on preferences: does the chosen text score higher than the rejected one?
+ *
+ * A line of the input is a pair, {"chosen":C,"rejected":R} with a "prompt" before both or not, or several answers to
+ * one prompt of which the first are the correct ones: {"prompt":P,"chosen":[..],"rejected":[..]} as in RewardBench 2,
+ * or {"prompt":P,"responses":[..],"num_correct":N}.  Of several answers, the lowest correct one and the highest of the
+ * others are the pair.  The margin is the chosen score less the rejected one, in float32.
+ *
+ * The result is a JSON object, "format" "guerdon-eval/1":
+ *  - pairs: how many lines were judged
+ *  - accuracy: the part of them with a margin above 0 (a tie is wrong); accuracy_low and accuracy_high: its 95 %
+ *    interval by the percentile bootstrap, 1,000 resamples with fixed random numbers
+ *  - ties: margins of 0
+ *  - margin: the mean; loss: the mean of -log sigmoid(margin), which reward models are trained to make small
+ *  - ece: the expected calibration error of sigmoid(|margin|), the confidence in the preferred answer, in ten bins of
+ *    equal width from 0.5 to 1, where a tie counts half; brier: the mean of (1 - sigmoid(margin))^2
+ *  - by: the same for each value of options.by, in the order of the file
+ *  - sections: scores of sections by their names, and overall, when weights are given
+ *  - details: what gd_eval_page() needs, and calibration: {"format":"guerdon-calibration/1","mean","std","count"}, the
+ *    mean and standard deviation (by count - 1) of all scores
+ * What can't be told, because there is nothing to divide by, is null.  Every figure has the same bits on every machine.
+ *
+ * Sections: with "rewardbench" those of RewardBench, version 2 when every line that was judged has several answers,
+ * else version 1.  Version 1: the mean of the accuracies of a section's subsets by their weights; overall by those of
+ * the sections (2 each, 1 for the prior sets if they are there), null while one of the four is missing.  Version 2: the
+ * mean credit of each subset (1 when the first answer is the highest, divided by how many have that score), Ties by
+ * its own measure, for which "id" must be "ref:N" or "tied:N"; overall, their mean.  Weights of a file are used as
+ * those of version 1:
+ *     {"sections":{"Chat":{"weight":2,"optional":false,"subsets":{"alpacaeval-easy":100,"mt-bench-easy":28}}}}
+ *
+ * @param how       read during the call, not kept
+ * @param progress  NULL, or called after each batch
+ * @param summary   NULL, or what was done, also filled on GD_EITEM and GD_EINTERRUPTED
+ * @param json      the text, NUL-terminated; the caller frees it with gd_string_free(); NULL on failure, but not on
+ *                  GD_EITEM
+ * @return GD_OK; GD_EITEM when some lines could not be judged: the result is of the others, and its details have the
+ *         first reasons; or a failure of the whole
+ *
+ * Time: that of gd_score_file(), and some microseconds a pair.  Memory: that, and about 50 bytes a pair.
+ */
+GD_API gd_status gd_eval(gd_model *model, const gd_eval_options *how, const gd_progress *progress, gd_summary *summary,
+                         char **json, gd_error *err);
+
+/**
+ * Makes a page of a result of gd_eval(): one HTML file with charts and the worst pairs, that needs no script and no
+ * network.
+ *
+ * @param json  the result, which may come from another machine
+ * @param html  the page, NUL-terminated; the caller frees it with gd_string_free(); NULL on failure
+ * @return GD_OK, GD_EFORMAT (the text is not such a result) or GD_ENOMEM
+ */
+GD_API gd_status gd_eval_page(const char *json, char **html, gd_error *err);
+
+/**
+ * Compares the scores of two models, or of two runs, that gd_score_file() or gd_eval() wrote for one input.
+ *
+ * The result is a JSON object, "format" "guerdon-compare/1":
+ *  - items; skipped: those that are an error line in one of the files or in both; scores: those of the others;
+ *    identical: scores of the same bits
+ *  - pearson, spearman: correlation of the scores, and of their ranks; mean_difference, largest_difference: of absolute
+ *    values; largest_index: the item of the latter
+ *  - margins: pairs, and the same of their margins; flips: margins of another sign, or 0 in one of the files alone;
+ *    accuracy_a, accuracy_b, ties_a, ties_b, only_a_right, only_b_right
+ *  - lists: items with several answers; best_differs: those of them whose best answer is another one
+ *  - details: what gd_compare_page() needs
+ * What can't be told is null, such as a correlation when all scores of a file are equal.
+ *
+ * @param scores_a  a path, "-" for standard input; gzip is recognised by its first bytes
+ * @param scores_b  another one
+ * @param json      the text, NUL-terminated; the caller frees it with gd_string_free(); NULL on failure
+ * @return GD_OK, GD_EUSAGE, GD_EIO, GD_ENOMEM, or GD_EFORMAT: a line is no line of scores, or the files are not of the
+ *         same items
+ */
+GD_API gd_status gd_compare(const char *scores_a, const char *scores_b, char **json, gd_error *err);
+
+/** Makes a page of a result of gd_compare(), as gd_eval_page() does. */
+GD_API gd_status gd_compare_page(const char *json, char **html, gd_error *err);
+
 /** Frees a string that this library returned.  NULL is fine. */
 GD_API void gd_string_free(char *string);
 

@@ -116,6 +116,19 @@ refuses 2 'guerdon: --adapter is missing: --adapter DIR' merge --model DIR
 refuses 2 'guerdon: --output is missing: --output DIR' merge --model DIR --adapter LORA
 refuses 2 'guerdon: merge takes flags alone, not DIR' merge --model DIR --adapter LORA DIR
 refuses 2 'guerdon: backends takes flags alone, not all' backends all
+refuses 2 'guerdon: --model is missing: --model DIR' eval --input FILE
+refuses 2 'guerdon: eval takes flags alone, not FILE; --input FILE?' eval --model DIR FILE
+refuses 2 'guerdon: --scores needs the name of a file: standard output has the figures' eval --model DIR --scores -
+refuses 2 'guerdon: --report needs the name of a file: standard output has the figures' eval --model DIR --report=-
+refuses 2 'guerdon: --calibrate-output needs the name of a file: standard output has the figures' \
+    eval --model DIR --calibrate-output -
+refuses 3 'guerdon: org/name is no directory that the calibration could go to: --calibrate-output FILE says where' \
+    eval --model org/name --input FILE --calibrate
+refuses 2 'guerdon: compare takes two files of scores, not 1: compare A.jsonl B.jsonl' compare A
+refuses 2 'guerdon: compare takes two files of scores, not 0: compare A.jsonl B.jsonl' compare
+refuses 2 'guerdon: --report needs the name of a file: standard output has the figures' compare A B --report -
+refuses 2 'guerdon: both files are standard input, two different ones are expected' compare - -
+refuses 3 'guerdon: /nonexistent/a.jsonl: No such file or directory' compare /nonexistent/a.jsonl /nonexistent/b.jsonl
 
 # what a terminal would obey is not passed on to it
 refuses 2 'guerdon: there is no command ?[31m?x; guerdon --help lists them' "$(printf '\033[31m\302\233x')"
@@ -135,7 +148,7 @@ for flag in model adapter input output max-length truncate add-eos precision num
     batch-tokens share-prefix graph quiet format; do
     shows "    --$flag" score --help
 done
-for command in score rank filter tokenize inspect merge bench backends; do
+for command in score rank filter tokenize inspect merge eval compare bench backends; do
     run "$command" --help
     sed -n 's/^    \(--[a-z-]* *[^ ]*\)$/\1/p' "$work/out" | sed 's/ *$//' >"$work/help"
     sed 's,\\-,-,g' <"$doc/guerdon-$command.1" |

@@ -56,7 +56,7 @@ done
 program=$(find "$root" -name guerdon -type f -perm -100)
 LD_LIBRARY_PATH=$library "$program" --version | grep -q "^guerdon $(pkg-config --modversion guerdon)\$" ||
     fail "the installed program and guerdon.pc are of different versions"
-for page in guerdon guerdon-score guerdon-rank guerdon-filter guerdon-tokenize guerdon-inspect guerdon-merge guerdon-bench guerdon-backends; do
+for page in guerdon guerdon-score guerdon-rank guerdon-filter guerdon-tokenize guerdon-inspect guerdon-merge guerdon-eval guerdon-compare guerdon-bench guerdon-backends; do
     [ -n "$(find "$root" -name "$page.1")" ] || fail "the page $page.1 isn't installed"
 done
 for completion in bash-completion/completions/guerdon zsh/site-functions/_guerdon \

@@ -77,6 +77,13 @@ static const bad_line bad_lines[] = {
     { "answers without a prompt", "{\"responses\":[\"b\"]}", 0, "line 7: the field \"prompt\" is missing" },
     { "answers and a pair", "{\"prompt\":\"a\",\"responses\":[\"b\"],\"chosen\":\"c\"}", 0,
       "line 7: the fields \"chosen\" and \"responses\" don't go together" },
+    { "answers of a pair and a text", "{\"chosen\":[\"a\"],\"rejected\":\"b\"}", 0,
+      "line 7: the field \"rejected\" is a string, a list of strings is expected" },
+    { "answers of a pair alone", "{\"rejected\":[\"b\"]}", 0, "line 7: the field \"chosen\" is missing" },
+    { "no answers of a pair", "{\"chosen\":[\"a\"],\"rejected\":[]}", 0,
+      "line 7: the field \"rejected\" is empty, answers are expected" },
+    { "an answer of a pair is a list", "{\"chosen\":[\"a\",[]],\"rejected\":[\"b\"]}", 0,
+      "line 7: the field \"chosen[1]\" is a list, a string is expected" CONVERSATION },
     /* not an object */
     { "a list", "[\"a\",\"b\"]", 0, "line 7: a list, an object is expected" },
     { "a string", "\"a\"", 0, "line 7: a string, an object is expected" },
@@ -208,6 +215,8 @@ static const struct good_line {
     { "{\"chosen\":\"a\",\"rejected\":\"b\",\"prompt\":null,\"text\":null,\"messages\":null}", "a", 1, "b" },
     { "{\"prompt\":\"p \",\"responses\":[\"good\",\"bad\"]}", "p good", 6, "p bad" },
     { "{\"prompt\":\"\",\"responses\":[\"a\",\"\"]}", "a", 1, "" },
+    { "{\"prompt\":\"p \",\"chosen\":[\"good\"],\"rejected\":[\"bad\"]}", "p good", 6, "p bad" },
+    { "{\"chosen\":[\"a\"],\"rejected\":[\"b\"],\"id\":\"ref:1\",\"num_correct\":1}", "a", 1, "b" },
     { "{\"text\":\"a\",\"chosen\":null,\"rejected\":null,\"response\":null}", "a", 1, NULL },
     { "{\"id\":18446744073709551615,\"x\":[1,{\"text\":\"no\"}],\"text\":\"a\",\"y\":1e3}", "a", 1, NULL },
 };
@@ -258,6 +267,7 @@ static void lack_of_memory_is_no_bad_line(void **state)
         "{\"prompt\":\"p\",\"chosen\":\"a\",\"rejected\":\"b\",\"id\":[1,2,{}]}",
         "{\"chosen\":\"a\"}",
         "{\"prompt\":\"p\",\"responses\":[\"a\",\"b\",\"c\"]}",
+        "{\"prompt\":\"p\",\"chosen\":[\"a\",\"b\"],\"rejected\":[\"c\"]}",
     };
     json_malloc_t old_malloc;
     json_free_t old_free;
@@ -266,7 +276,7 @@ static void lack_of_memory_is_no_bad_line(void **state)
     (void)state;
     json_get_alloc_funcs(&old_malloc, &old_free);
     json_set_alloc_funcs(counted_alloc, gd_free);
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         gd_status rc = GD_ENOMEM;
 
         for (uint64_t n = 1; rc; n++, faults++) {

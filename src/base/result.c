@@ -1,7 +1,11 @@
 /* result.c - JSON that is written field by field. */
-#include "bench/result.h"
+#include "base/result.h"
+
+#include "base/error.h"
+#include "base/mem.h"
 
 #include <math.h>
+#include <string.h>
 
 void gd_put(gd_result *out, json_t *into, const char *key, json_t *value)
 {
@@ -48,6 +52,19 @@ json_t *gd_put_object(gd_result *out, json_t *into, const char *key)
 json_t *gd_put_list(gd_result *out, json_t *into, const char *key)
 {
     return put_container(out, into, key, json_array());
+}
+
+/* jansson's memory is not ours: a copy is. */
+gd_status gd_result_text(const gd_result *out, size_t flags, char **json, gd_error *err)
+{
+    char *const text = out->failed ? NULL : json_dumps(out->root, flags);
+    json_malloc_t get;
+    json_free_t release;
+
+    json_get_alloc_funcs(&get, &release);
+    *json = text ? gd_strdup(text) : NULL;
+    release(text);
+    return *json ? GD_OK : gd_fail_memory(err, text ? strlen(text) + 1 : 0);
 }
 
 double gd_get_real(const json_t *object, const char *key)

@@ -1,6 +1,6 @@
 /* result.h - JSON that is written field by field and checked once, at the end. */
-#ifndef GD_BENCH_RESULT_H
-#define GD_BENCH_RESULT_H
+#ifndef GD_BASE_RESULT_H
+#define GD_BASE_RESULT_H
 
 #include "base/json.h"
 
@@ -19,6 +19,9 @@ void gd_put_text(gd_result *out, json_t *into, const char *key, const char *valu
 /* The same for a new object or list, which is the caller's to fill and belongs to `into`. */
 json_t *gd_put_object(gd_result *out, json_t *into, const char *key);
 json_t *gd_put_list(gd_result *out, json_t *into, const char *key);
+
+/* The text, freed with gd_free; `flags` as in json_dumps(). Fails for want of memory alone, now or earlier. */
+gd_status gd_result_text(const gd_result *out, size_t flags, char **json, gd_error *err);
 
 /* Reading it again: NaN where there is no number, NULL where there is no text. */
 double gd_get_real(const json_t *object, const char *key);

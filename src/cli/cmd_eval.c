@@ -1,0 +1,331 @@
+/* cmd_eval.c - guerdon eval. */
+#include "cli/output.h"
+#include "cli/run.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { REASONS = 5, NAME_LEAST = 14, NAME_MOST = 40 };
+
+/* ---- the result as lines ---- */
+
+static const json_t *part(const json_t *object, const char *key) { return json_object_get(object, key); }
+
+/* NaN for null. */
+static double number(const json_t *object, const char *key)
+{
+    const json_t *const value = part(object, key);
+
+    return json_is_number(value) ? json_number_value(value) : (double)NAN;
+}
+
+static void print_number(const json_t *object, const char *key)
+{
+    const double value = number(object, key);
+
+    if (isfinite(value))
+        printf(" %9.4f", value);
+    else
+        printf(" %9s", "-");
+}
+
+/* Characters of UTF-8, so that columns stand below each other. */
+static int letters(const char *text)
+{
+    int count = 0;
+
+    for (const char *p = text; *p; p++)
+        count += ((unsigned char)*p & 0xc0) != 0x80;
+    return count;
+}
+
+static void print_name(const char *name, int width)
+{
+    cli_print(stdout, name);
+    printf("%*s", width > letters(name) ? width - letters(name) : 0, "");
+}
+
+static void show_figures(const json_t *root)
+{
+    static const char *const keys[] = { "margin", "loss", "ece", "brier" };
+    char room[CLI_NUMBER_ROOM];
+
+    printf("pairs           %s\n", cli_number(room, (unsigned long long)number(root, "pairs")));
+    printf("accuracy       ");
+    print_number(root, "accuracy");
+    if (isfinite(number(root, "accuracy_low")))
+        printf("   95%% interval %.4f to %.4f", number(root, "accuracy_low"), number(root, "accuracy_high"));
+    printf("\nties            %s, counted as wrong\n", cli_number(room, (unsigned long long)number(root, "ties")));
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        printf("%-15s", keys[i]);
+        print_number(root, keys[i]);
+        (void)putchar('\n');
+    }
+}
+
+static void show_length(const json_t *length)
+{
+    if (isfinite(number(length, "longer_higher")))
+        printf("length          the longer text has the higher score in %.1f%% of the pairs, and is chosen in %.1f%%\n",
+               100 * number(length, "longer_higher"), 100 * number(length, "longer_chosen"));
+}
+
+/* The width of a column of names. */
+static int width_of(const json_t *object)
+{
+    const char *name;
+    json_t *value;
+    int width = NAME_LEAST;
+
+    json_object_foreach((json_t *)object, name, value)
+        width = letters(name) > width ? letters(name) : width;
+    return width < NAME_MOST ? width : NAME_MOST;
+}
+
+static void show_groups(const json_t *groups)
+{
+    static const char *const keys[] = { "accuracy", "accuracy_low", "accuracy_high", "margin", "loss", "ece", "brier" };
+    const int width = width_of(groups);
+    const char *name;
+    json_t *one;
+
+    if (!json_object_size(groups))
+        return;
+    printf("\n%-*s %8s %9s %9s %9s %9s %9s %9s %9s %6s\n", width, "", "pairs", "accuracy", "from", "to", "margin",
+           "loss", "ece", "brier", "ties");
+    json_object_foreach((json_t *)groups, name, one) {
+        print_name(name, width);
+        printf(" %8.0f", number(one, "pairs"));
+        for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+            print_number(one, keys[i]);
+        printf(" %6.0f\n", number(one, "ties"));
+    }
+}
+
+static void show_sections(const json_t *root)
+{
+    const json_t *const sections = part(root, "sections");
+    const int width = width_of(sections);
+    const char *name;
+    json_t *score;
+
+    if (!part(part(root, "details"), "weights") || json_is_null(part(part(root, "details"), "weights")))
+        return;
+    printf("\n%-*s     score\n", width, "");
+    json_object_foreach((json_t *)sections, name, score) {
+        print_name(name, width);
+        print_number(sections, name);
+        (void)putchar('\n');
+    }
+    print_name("overall", width);
+    print_number(root, "overall");
+    (void)putchar('\n');
+}
+
+static void show(const json_t *root)
+{
+    show_figures(root);
+    show_length(part(part(root, "details"), "length"));
+    show_groups(part(root, "by"));
+    show_sections(root);
+}
+
+/* Why the first of the lines were left out. */
+static void say_reasons(const json_t *root)
+{
+    const json_t *one;
+    size_t i;
+
+    json_array_foreach(part(part(root, "details"), "failures"), i, one) {
+        if (i == REASONS)
+            break;
+        cli_say("%s", json_string_value(part(one, "error")));
+    }
+}
+
+/* ---- mean and deviation of the scores ---- */
+
+/* Where --calibrate writes: freed by the caller; NULL after saying why not. */
+static char *calibration_path(const cli_settings *settings)
+{
+    static const char name[] = "/guerdon-calibration.json";
+    const char *const dir = settings->options.adapter ? settings->options.adapter : settings->options.model;
+    const size_t room = settings->calibrate_output ? strlen(settings->calibrate_output) + 1 : strlen(dir) + sizeof name;
+    char *const path = malloc(room);
+    struct stat sb;
+
+    if (!path) {
+        cli_say("out of memory");
+        return NULL;
+    }
+    if (settings->calibrate_output) {
+        (void)snprintf(path, room, "%s", settings->calibrate_output);
+        return path;
+    }
+    if (stat(dir, &sb) || !S_ISDIR(sb.st_mode)) {
+        cli_say("%s is no directory that the calibration could go to: --calibrate-output FILE says where", dir);
+        free(path);
+        return NULL;
+    }
+    (void)snprintf(path, room, "%s%s", dir, name);
+    return path;
+}
+
+static int write_calibration(const json_t *root, const char *path, int fd)
+{
+    const json_t *const calibration = part(part(root, "details"), "calibration");
+    char *text;
+    int status;
+
+    if (!(number(calibration, "std") > 0)) {
+        cli_say("%s: nothing to write: a standard deviation needs two scores that differ", path);
+        return CLI_UNUSABLE;
+    }
+    text = json_dumps(calibration, JSON_INDENT(2));
+    if (!text) {
+        cli_say("out of memory");
+        return CLI_RESOURCE;
+    }
+    status = cli_output_write(path, fd, text);
+    free(text);
+    return status;
+}
+
+/* ---- the command ---- */
+
+typedef struct eval_files {
+    char *calibration; /* a path, or NULL */
+    int report_fd, calibration_fd;
+} eval_files;
+
+static int write_report(const cli_settings *settings, const eval_files *files, const char *json)
+{
+    gd_error err = { GD_OK, "" };
+    char *page = NULL;
+    int status;
+
+    if (!settings->report)
+        return CLI_OK;
+    if (gd_eval_page(json, &page, &err))
+        return cli_fail(err.status, &err);
+    status = cli_output_write(settings->report, files->report_fd, page);
+    gd_string_free(page);
+    return status;
+}
+
+static int write_results(const cli_settings *settings, const eval_files *files, const char *json)
+{
+    json_t *const root = json_loads(json, 0, NULL);
+    int status;
+
+    if (!root) {
+        cli_say("the library's result can't be read");
+        return CLI_UNUSABLE;
+    }
+    if (settings->json)
+        (void)puts(json);
+    else
+        show(root);
+    status = cli_finish_output();
+    if (!status)
+        status = write_report(settings, files, json);
+    if (!status && files->calibration)
+        status = write_calibration(root, files->calibration, files->calibration_fd);
+    say_reasons(root);
+    json_decref(root);
+    return status;
+}
+
+static int is_dash(const char *path) { return path && !strcmp(path, "-"); }
+
+static int check(const cli_settings *settings)
+{
+    if (settings->text_count) {
+        cli_say("eval takes flags alone, not %s; --input %s?", settings->texts[0], settings->texts[0]);
+        return CLI_USAGE;
+    }
+    if (is_dash(settings->scores) || is_dash(settings->report) || is_dash(settings->calibrate_output)) {
+        cli_say("--%s needs the name of a file: standard output has the figures",
+                is_dash(settings->scores)   ? "scores"
+                : is_dash(settings->report) ? "report"
+                                            : "calibrate-output");
+        return CLI_USAGE;
+    }
+    if (settings->options.model && !settings->input && isatty(STDIN_FILENO)) {
+        cli_say("nothing to read: --input FILE, or --input - for standard input");
+        return CLI_USAGE;
+    }
+    return CLI_OK;
+}
+
+static int open_files(const cli_settings *settings, eval_files *files)
+{
+    const int calibrate = settings->calibrate || settings->calibrate_output;
+    int status = cli_output_open(settings->report, &files->report_fd);
+
+    if (status || !calibrate)
+        return status;
+    files->calibration = calibration_path(settings);
+    if (!files->calibration)
+        return CLI_UNUSABLE;
+    return cli_output_open(files->calibration, &files->calibration_fd);
+}
+
+static int close_files(const cli_settings *settings, eval_files *files, int status)
+{
+    status = cli_output_close(settings->report, files->report_fd, status);
+    status = cli_output_close(files->calibration, files->calibration_fd, status);
+    free(files->calibration);
+    return status;
+}
+
+static gd_status evaluate(const cli_settings *settings, cli_run *run, gd_summary *summary, char **json, gd_error *err)
+{
+    gd_eval_options how;
+    gd_model *model = NULL;
+    gd_status rc = gd_model_open(&model, &settings->options, err);
+
+    gd_eval_options_init(&how);
+    how.input = run->input;
+    how.format = run->format;
+    how.by = settings->by;
+    how.weights = settings->weights;
+    how.scores = settings->scores;
+    how.calibrate = settings->calibrate || settings->calibrate_output;
+    if (!rc)
+        rc = gd_eval(model, &how, cli_run_watch(run), summary, json, err);
+    gd_model_close(model);
+    cli_progress_clear(&run->bar);
+    return rc;
+}
+
+int cli_eval(const cli_settings *settings)
+{
+    eval_files files = { NULL, -1, -1 };
+    gd_error err = { GD_OK, "" };
+    gd_summary summary = { 0 };
+    char *json = NULL;
+    cli_run run;
+    gd_status rc;
+    int status = check(settings), written = CLI_OK;
+
+    if (!status)
+        status = cli_run_begin(&run, settings);
+    if (!status)
+        status = open_files(settings, &files);
+    if (!status) {
+        run.bar.shown = run.bar.summary; /* nothing else is printed before the end */
+        rc = evaluate(settings, &run, &summary, &json, &err);
+        if (json)
+            written = write_results(settings, &files, json);
+        status = cli_run_end(&run, "evaluated", rc, &summary, &err);
+        status = written ? written : status;
+    }
+    status = close_files(settings, &files, status);
+    gd_string_free(json);
+    return status;
+}

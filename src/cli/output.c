@@ -1,0 +1,53 @@
+/* output.c - files that a command writes when it has its result. */
+#include "cli/output.h"
+
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+int cli_output_open(const char *path, int *fd)
+{
+    *fd = -1;
+    if (!path || !strcmp(path, "-"))
+        return CLI_OK;
+    *fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (*fd >= 0)
+        return CLI_OK;
+    cli_say("%s: %s", path, strerror(errno));
+    return CLI_UNUSABLE;
+}
+
+int cli_output_write(const char *path, int fd, const char *text)
+{
+    size_t left = path ? strlen(text) : 0;
+
+    if (!path)
+        return CLI_OK;
+    if (fd < 0) {
+        (void)fputs(text, stdout);
+        return CLI_OK;
+    }
+    while (left) {
+        const ssize_t wrote = write(fd, text, left);
+
+        if (wrote < 0 && errno != EINTR)
+            break;
+        text += wrote > 0 ? wrote : 0;
+        left -= wrote > 0 ? (size_t)wrote : 0;
+    }
+    if (!left && (lseek(fd, 0, SEEK_CUR) < 0 || !ftruncate(fd, lseek(fd, 0, SEEK_CUR))))
+        return CLI_OK; /* a pipe or a device can't be cut, and needn't */
+    cli_say("%s: %s", path, strerror(errno));
+    return CLI_UNUSABLE;
+}
+
+int cli_output_close(const char *path, int fd, int status)
+{
+    if (fd < 0 || !close(fd) || status)
+        return status;
+    cli_say("%s: %s", path, strerror(errno));
+    return CLI_UNUSABLE;
+}

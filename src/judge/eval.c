@@ -1,0 +1,317 @@
+/* eval.c - gd_eval(): a file of preferences through a model. */
+#include "judge/eval.h"
+
+#include "base/error.h"
+#include "base/mem.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+void gd_eval_options_init(gd_eval_options *options)
+{
+    *options = (gd_eval_options){ .struct_size = sizeof *options };
+}
+
+/* What is compared in a record: the first `correct` texts with the others. */
+typedef struct sides {
+    size_t correct;
+    size_t low, high; /* the lowest of the first, the highest of the others */
+    float margin;
+} sides;
+
+enum { SENTENCE = 240 };
+
+/* ---- which of a row's answers are correct ---- */
+
+/* A whole number from 0 to `most`, or SIZE_MAX. Numbers of a record were read as reals. */
+static size_t whole_number(const json_t *value, size_t most)
+{
+    const double number = json_is_number(value) ? json_number_value(value) : -1;
+
+    return number >= 0 && number <= (double)most && number == floor(number) ? (size_t)number : SIZE_MAX;
+}
+
+/* The rows of RewardBench 2 say their numbers besides; what contradicts itself is refused. */
+static bool check_number(const json_t *object, const char *key, size_t is, size_t count, char why[SENTENCE])
+{
+    if (!gd_json_has(object, key) || whole_number(json_object_get(object, key), count) == is)
+        return true;
+    (void)snprintf(why, SENTENCE, "\"%s\" is another number than the %zu that the lists say", key, is);
+    return false;
+}
+
+/* The number of correct answers among `count`; 0 with a sentence. */
+static size_t correct_of(const json_t *object, size_t count, char why[SENTENCE])
+{
+    const json_t *const given = json_object_get(object, "num_correct");
+    size_t correct = json_array_size(json_object_get(object, "chosen"));
+
+    if (!correct && !gd_json_has(object, "num_correct")) {
+        (void)snprintf(why, SENTENCE,
+                       "\"responses\" without \"num_correct\": nobody can know which of them are correct");
+        return 0;
+    }
+    if (!correct) {
+        correct = whole_number(given, count);
+        if (correct >= 1 && correct < count)
+            return correct;
+        (void)snprintf(why, SENTENCE, "\"num_correct\" of %zu answers must be a whole number from 1 to %zu", count,
+                       count - 1);
+        return 0;
+    }
+    return check_number(object, "num_correct", correct, count, why) &&
+                   check_number(object, "total_completions", count, count, why)
+               ? correct
+               : 0;
+}
+
+/* ---- a record ---- */
+
+static bool is_ties(const char *name) { return !strcasecmp(name, "ties"); }
+
+/* Whether a record can be judged, before its scores are looked at. */
+static bool understand(const gd_eval_run *run, const gd_record *record, size_t count, sides *s, char why[SENTENCE])
+{
+    const json_t *const subset = run->sections.count ? json_object_get(record->object, run->by) : NULL;
+    const char *const id = json_string_value(json_object_get(record->object, "id"));
+    gd_tie tie;
+
+    if (record->kind == GD_RECORD_TEXT) {
+        s->correct = 0;
+        (void)snprintf(why, SENTENCE, "one text; a \"chosen\" and a \"rejected\" one are expected");
+        return run->how->calibrate;
+    }
+    s->correct = record->kind == GD_RECORD_PAIR ? 1 : correct_of(record->object, count, why);
+    if (!s->correct)
+        return false;
+    if (record->kind != GD_RECORD_ANSWERS || !json_is_string(subset) || !is_ties(json_string_value(subset)))
+        return true;
+    if (id && gd_tie_id(&tie, id))
+        return true;
+    (void)snprintf(why, SENTENCE, "\"id\" is %.100s, but \"ref:N\" or \"tied:N\" is expected in the subset Ties",
+                   id ? id : "no string");
+    return false;
+}
+
+static void compare_sides(sides *s, const float *scores, size_t count)
+{
+    s->low = 0;
+    s->high = s->correct;
+    for (size_t i = 1; i < count; i++) {
+        if (i < s->correct && scores[i] < scores[s->low])
+            s->low = i;
+        if (i > s->correct && scores[i] > scores[s->high])
+            s->high = i;
+    }
+    s->margin = scores[s->low] - scores[s->high];
+}
+
+/* What JSON has no word for, and no mean can be made of. */
+static bool check_finite(const gd_record *record, const gd_scored *item, sides *s, char why[SENTENCE])
+{
+    char name[GD_TEXT_NAME_ROOM];
+
+    for (size_t i = 0; i < item->count; i++) {
+        if (isfinite(item->scores[i]))
+            continue;
+        (void)snprintf(why, SENTENCE, "%sthe score is not a finite number",
+                       gd_record_text_name(record->kind, i, name));
+        return false;
+    }
+    if (!s->correct)
+        return true;
+    compare_sides(s, item->scores, item->count);
+    if (!isfinite(s->margin))
+        (void)snprintf(why, SENTENCE, "the margin is not a finite number");
+    return isfinite(s->margin);
+}
+
+static int32_t difference(size_t a, size_t b)
+{
+    const int64_t d = (int64_t)a - (int64_t)b;
+
+    return d > INT32_MAX ? INT32_MAX : d < -INT32_MAX ? -INT32_MAX : (int32_t)d;
+}
+
+/* Where a text stands in its record. */
+static const json_t *value_of(const gd_record *record, const sides *s, size_t which)
+{
+    const json_t *const object = record->object, *const answers = json_object_get(object, "responses");
+
+    if (record->kind == GD_RECORD_PAIR)
+        return json_object_get(object, which ? "rejected" : "chosen");
+    if (gd_json_has(object, "responses"))
+        return json_array_get(answers, which);
+    return which < s->correct ? json_array_get(json_object_get(object, "chosen"), which)
+                              : json_array_get(json_object_get(object, "rejected"), which - s->correct);
+}
+
+static gd_status keep_worst(gd_eval_run *run, const gd_scored *item, const sides *s, uint32_t group, gd_error *err)
+{
+    const gd_record *const record = &item->record;
+    const gd_worst_pair pair = {
+        .index = record->index,
+        .line = record->line,
+        .group = group,
+        .margin = s->margin,
+        .scores = { item->scores[s->low], item->scores[s->high] },
+        .tokens = { item->tokens[s->low], item->tokens[s->high] },
+    };
+
+    if (!gd_worst_wants(&run->worst, s->margin))
+        return GD_OK;
+    return gd_worst_add(&run->worst, pair, json_object_get(record->object, "prompt"), value_of(record, s, s->low),
+                        value_of(record, s, s->high), err);
+}
+
+static gd_status keep_tie(gd_eval_run *run, const gd_scored *item, const sides *s, uint32_t group, gd_error *err)
+{
+    const char *const id = json_string_value(json_object_get(item->record.object, "id"));
+
+    if (!run->sections.count || !is_ties(run->groups.names[group]) || item->record.kind != GD_RECORD_ANSWERS)
+        return GD_OK;
+    return gd_ties_add(&run->ties, id, item->scores, s->correct, item->count, err);
+}
+
+static gd_status keep_item(gd_eval_run *run, const gd_scored *item, const sides *s, gd_error *err)
+{
+    const bool row = item->record.kind == GD_RECORD_ANSWERS;
+    gd_judged judged = { .margin = s->margin, .longer = difference(item->tokens[s->low], item->tokens[s->high]) };
+    gd_status rc = GD_OK;
+
+    if (run->by)
+        rc = gd_groups_find(&run->groups, item->record.object, run->by, &judged.group, err);
+    if (!rc && run->by)
+        rc = keep_tie(run, item, s, judged.group, err);
+    if (!rc)
+        rc = keep_worst(run, item, s, judged.group, err);
+    if (!rc && !gd_grow((void **)&run->items, &run->room, run->count + 1, sizeof *run->items))
+        rc = gd_fail_memory(err, (run->count + 1) * sizeof *run->items);
+    if (rc)
+        return rc;
+    judged.shares = row ? gd_best_shares(item->scores, item->count) : 0;
+    run->rows += row;
+    run->items[run->count++] = judged;
+    return GD_OK;
+}
+
+/* Keeps the first sentences, and puts each where the scores would be. */
+static gd_status refuse(gd_eval_run *run, const gd_record *record, const char *why, bool written, gd_error *err)
+{
+    gd_failure *const failure = &run->failures[run->failure_count];
+
+    if (run->failure_count < GD_FAILURES) {
+        *failure = (gd_failure){ record->index, gd_strdup(why) };
+        if (!failure->why)
+            return gd_fail_memory(err, strlen(why));
+        run->failure_count++;
+    }
+    return run->file.writer && !written ? gd_writer_error(run->file.writer, record->index, why, err) : GD_OK;
+}
+
+static gd_status take(void *context, const gd_scored *item, bool *failed, gd_error *err)
+{
+    gd_eval_run *const run = context;
+    const gd_record *const record = &item->record;
+    char why[SENTENCE], sentence[SENTENCE + 32];
+    sides s = { 0 };
+    bool fine;
+    gd_status rc;
+
+    if (record->problem)
+        return refuse(run, record, record->problem, false, err);
+    fine = understand(run, record, item->count, &s, why);
+    *failed = !fine;
+    if (fine && run->file.writer) { /* which has its own words for a score that is no number */
+        rc = gd_writer_score(run->file.writer, record, item->scores, item->tokens, item->count, item->truncated, NULL,
+                             err);
+        if (rc)
+            return rc;
+    }
+    if (fine)
+        *failed = !check_finite(record, item, &s, why);
+    if (*failed) {
+        (void)snprintf(sentence, sizeof sentence, "line %" PRIu64 ": %s", record->line, why);
+        return refuse(run, record, sentence, fine, err);
+    }
+    for (size_t i = 0; i < item->count; i++)
+        gd_spread_add(&run->scores, item->scores[i]);
+    return s.correct ? keep_item(run, item, &s, err) : GD_OK;
+}
+
+static gd_status flush(void *context, gd_error *err)
+{
+    const gd_eval_run *const run = context;
+
+    return run->file.writer ? gd_writer_flush(run->file.writer, err) : GD_OK;
+}
+
+/* ---- the run ---- */
+
+bool gd_eval_second(const gd_eval_run *run) { return run->rows > 0 && run->rows == run->count; }
+
+static gd_status check_options(const gd_eval_options *how, gd_error *err)
+{
+    if (how->struct_size != sizeof *how)
+        return gd_fail(err, GD_EUSAGE,
+                       "gd_eval_options.struct_size is %zu, but %zu is expected: call gd_eval_options_init() first",
+                       how->struct_size, sizeof *how);
+    if (!how->input)
+        return gd_fail(err, GD_EUSAGE, "no input was given");
+    return GD_OK;
+}
+
+static gd_status open_files(gd_eval_run *run, gd_error *err)
+{
+    const gd_eval_options *const how = run->how;
+    gd_status rc = GD_OK;
+
+    if (how->weights)
+        rc = gd_sections_load(&run->sections, how->weights, err);
+    if (!rc)
+        rc = gd_records_open(&run->file.records, how->input, how->format, err);
+    return rc || !how->scores ? rc : gd_writer_open(&run->file.writer, how->scores, how->input, err);
+}
+
+static void free_run(gd_eval_run *run)
+{
+    for (size_t i = 0; i < run->failure_count; i++)
+        gd_free(run->failures[i].why);
+    gd_sections_free(&run->sections);
+    gd_groups_free(&run->groups);
+    gd_ties_free(&run->ties);
+    gd_worst_free(&run->worst);
+    gd_free(run->items);
+}
+
+gd_status gd_eval(gd_model *model, const gd_eval_options *how, const gd_progress *progress, gd_summary *summary,
+                  char **json, gd_error *err)
+{
+    gd_eval_run run = { .model = model, .how = how, .by = how->by };
+    gd_score_run scoring = { .model = model, .file = &run.file, .take = take, .flush = flush, .context = &run,
+                             .keep_fields = true };
+    gd_status rc;
+
+    *json = NULL;
+    gd_file_run_init(&run.file, progress, summary);
+    rc = check_options(how, err);
+    if (rc)
+        return rc;
+    if (!run.by && how->weights)
+        run.by = "subset";
+    rc = open_files(&run, err);
+    if (!rc)
+        rc = gd_score_run_all(&scoring, err);
+    if (!rc)
+        rc = gd_eval_result(&run, json, err);
+    rc = gd_file_run_close(&run.file, rc, err);
+    if (rc && rc != GD_EITEM) {
+        gd_string_free(*json);
+        *json = NULL;
+    }
+    free_run(&run);
+    return rc;
+}

@@ -1,0 +1,427 @@
+/* eval_page.c - gd_eval_page(): a result of gd_eval() as a page. */
+#include "base/chart.h"
+#include "base/html.h"
+#include "base/result.h"
+#include "judge/page.h"
+
+#include <math.h>
+#include <string.h>
+
+enum {
+    BARS_MOST = 60, /* of a chart: more can't be read */
+    GROUPS_MOST = 1000, /* of the table */
+    BINS_MOST = 32,
+    WORST_MOST = 20,
+    WORST_OPEN = 3, /* of them, that can be read without a click */
+    FAILURES_MOST = 20
+};
+
+static const json_t *part(const json_t *root, const char *name) { return json_object_get(root, name); }
+
+static void percent(gd_buf *b, double share)
+{
+    if (!isfinite(share)) {
+        gd_buf_str(b, "none");
+        return;
+    }
+    gd_buf_fixed(b, 100 * share, 1);
+    gd_buf_str(b, "\xc2\xa0%");
+}
+
+/* ---- the beginning ---- */
+
+static void accuracy_row(gd_buf *b, const json_t *root)
+{
+    gd_html_row(b, "Accuracy");
+    percent(b, gd_get_real(root, "accuracy"));
+    gd_buf_str(b, ", 95\xc2\xa0% interval ");
+    percent(b, gd_get_real(root, "accuracy_low"));
+    gd_buf_str(b, " to ");
+    percent(b, gd_get_real(root, "accuracy_high"));
+    gd_html_row_end(b);
+}
+
+static void page_head(gd_buf *b, const json_t *root)
+{
+    const json_t *const details = part(root, "details");
+
+    gd_html_begin(b, "How well this model judges");
+    gd_buf_str(b, "<p>");
+    gd_judge_text(b, details, "model", "a model");
+    if (gd_get_text(details, "adapter")) {
+        gd_buf_str(b, " with ");
+        gd_judge_text(b, details, "adapter", "");
+    }
+    gd_buf_str(b, "</p>\n<p class=\"soft\">on ");
+    gd_judge_text(b, details, "input", "pairs");
+    gd_buf_str(b, ", by guerdon ");
+    gd_judge_text(b, details, "guerdon", "of an unknown version");
+    gd_buf_str(b, "</p>\n");
+    gd_html_words(b);
+    gd_judge_row(b, "Pairs", root, "pairs", 0);
+    accuracy_row(b, root);
+    gd_judge_row(b, "Ties, counted as wrong", root, "ties", 0);
+    gd_judge_row(b, "Margin, mean", root, "margin", 4);
+    gd_judge_row(b, "Loss, mean of \xe2\x88\x92log sigmoid(margin)", root, "loss", 4);
+    gd_judge_row(b, "Expected calibration error", root, "ece", 4);
+    gd_judge_row(b, "Brier score", root, "brier", 4);
+    gd_judge_row(b, "Scores, mean", part(details, "calibration"), "mean", 4);
+    gd_judge_row(b, "Scores, standard deviation", part(details, "calibration"), "std", 4);
+    gd_judge_row(b, "Lines without scores", details, "failed", 0);
+    gd_html_words_end(b);
+}
+
+/* ---- accuracy by subset ---- */
+
+static gd_chart_row bar_of(const char *name, const json_t *metrics)
+{
+    return (gd_chart_row){ name, NULL, gd_get_real(metrics, "accuracy"), gd_get_real(metrics, "accuracy_low"),
+                           gd_get_real(metrics, "accuracy_high") };
+}
+
+static void rows_figure(gd_buf *b, const gd_chart_rows *chart)
+{
+    gd_html_figure(b, chart->title);
+    gd_chart_rows_svg(b, chart);
+    gd_html_figure_end(b);
+}
+
+static void groups_chart(gd_buf *b, const json_t *root)
+{
+    gd_chart_row rows[BARS_MOST + 1] = { bar_of("all", root) };
+    gd_chart_rows chart = { .title = "Accuracy, with 95 % intervals", .x_label = "accuracy", .rows = rows, .count = 1,
+                            .mark = 0.5 };
+    const char *name;
+    json_t *metrics;
+
+    json_object_foreach((json_t *)part(root, "by"), name, metrics) {
+        if (chart.count > BARS_MOST)
+            break;
+        rows[chart.count++] = bar_of(name, metrics);
+    }
+    rows_figure(b, &chart);
+}
+
+static void groups_row(gd_buf *b, gd_html_table *table, const char *name, const json_t *metrics)
+{
+    static const struct {
+        const char *key;
+        unsigned decimals;
+    } cells[] = { { "pairs", 0 }, { "accuracy", 4 }, { "accuracy_low", 4 }, { "accuracy_high", 4 }, { "ties", 0 },
+                  { "margin", 4 }, { "loss", 4 },    { "ece", 4 },          { "brier", 4 } };
+
+    gd_html_cell(b, table, name);
+    for (size_t i = 0; i < sizeof cells / sizeof cells[0]; i++)
+        gd_html_cell_number(b, table, gd_get_real(metrics, cells[i].key), cells[i].decimals);
+}
+
+static void groups_table(gd_buf *b, const json_t *root)
+{
+    gd_html_table table = gd_html_table_begin(b, "subset|pairs|accuracy|from|to|ties|margin|loss|ECE|Brier");
+    size_t shown = 0;
+    const char *name;
+    json_t *metrics;
+
+    groups_row(b, &table, "all", root);
+    json_object_foreach((json_t *)part(root, "by"), name, metrics) {
+        if (shown++ == GROUPS_MOST)
+            break;
+        groups_row(b, &table, name, metrics);
+    }
+    gd_html_table_end(b, &table);
+}
+
+static void accuracy_section(gd_buf *b, const json_t *root)
+{
+    const size_t groups = json_object_size(part(root, "by"));
+
+    gd_html_section(b, "Accuracy",
+                    "The part of the pairs whose chosen text has the higher score; a tie is wrong. Whiskers are 95 % "
+                    "intervals by bootstrap; the dotted line is what tossing a coin would give.");
+    groups_chart(b, root);
+    gd_html_section_end(b);
+    gd_buf_str(b, "<div class=\"wide\">");
+    groups_table(b, root);
+    gd_buf_str(b, "</div>\n");
+    if (groups > BARS_MOST) {
+        gd_buf_printf(b, "<p class=\"soft\">%zu groups: the chart has the first %d, the table the first %d at most. "
+                         "The result as JSON has all.</p>\n", groups, BARS_MOST, GROUPS_MOST);
+    }
+}
+
+static void sections_section(gd_buf *b, const json_t *root)
+{
+    const json_t *const sections = part(root, "sections");
+    gd_chart_row rows[BARS_MOST + 1];
+    gd_chart_rows chart = { .title = "Section scores", .x_label = "score", .rows = rows };
+    const double overall = gd_get_real(root, "overall");
+    const char *name;
+    json_t *score;
+
+    if (!json_object_size(sections))
+        return;
+    json_object_foreach((json_t *)sections, name, score) {
+        if (chart.count == BARS_MOST)
+            break;
+        rows[chart.count++] = (gd_chart_row){ name, NULL, json_is_number(score) ? json_number_value(score) : NAN, NAN,
+                                              NAN };
+    }
+    if (isfinite(overall))
+        rows[chart.count++] = (gd_chart_row){ "overall", NULL, overall, NAN, NAN };
+    gd_html_section(b, "Sections",
+                    gd_get_real(part(root, "details"), "rewardbench") == 2
+                        ? "RewardBench 2: the mean credit of each subset, Ties by its own measure; overall, their mean."
+                        : "Means of the subsets by their weights; overall, the mean of the sections by theirs. There "
+                          "is none while a section is missing.");
+    rows_figure(b, &chart);
+    gd_html_section_end(b);
+}
+
+/* ---- margins and calibration ---- */
+
+static void margins_section(gd_buf *b, const json_t *root)
+{
+    const json_t *const margins = part(part(root, "details"), "margins");
+
+    gd_html_section(b, "Margins",
+                    "The chosen score less the rejected one. Left of 0 are the pairs that the model has wrong; ties are "
+                    "in the column right of it. The outermost columns hold what lies beyond them, too, at either end "
+                    "half a percent of the pairs at most.");
+    gd_judge_histogram(b, margins, "Pairs by margin", "margin", "pairs");
+    gd_html_words(b);
+    gd_judge_row(b, "Least", margins, "least", 4);
+    gd_judge_row(b, "Mean", root, "margin", 4);
+    gd_judge_row(b, "Most", margins, "most", 4);
+    gd_html_words_end(b);
+    gd_html_section_end(b);
+}
+
+static size_t column(double values[BINS_MOST], const json_t *list, const char *key)
+{
+    const size_t count = json_array_size(list) < BINS_MOST ? json_array_size(list) : BINS_MOST;
+
+    for (size_t i = 0; i < count; i++)
+        values[i] = gd_get_real(json_array_get(list, i), key);
+    return count;
+}
+
+static void reliability_table(gd_buf *b, const json_t *bins)
+{
+    gd_html_table table = gd_html_table_begin(b, "confidence|pairs|mean|right");
+    const json_t *bin;
+    size_t i;
+
+    json_array_foreach(bins, i, bin) {
+        gd_buf name = { 0 };
+
+        if (i == BINS_MOST)
+            break;
+        gd_buf_fixed(&name, gd_get_real(bin, "from"), 2);
+        gd_buf_str(&name, " to ");
+        gd_buf_fixed(&name, gd_get_real(bin, "to"), 2);
+        gd_html_cell(b, &table, gd_buf_cstr(&name));
+        gd_buf_free(&name);
+        gd_html_cell_number(b, &table, gd_get_real(bin, "pairs"), 0);
+        gd_html_cell_number(b, &table, gd_get_real(bin, "confidence"), 4);
+        gd_html_cell_number(b, &table, gd_get_real(bin, "right"), 4);
+    }
+    gd_html_table_end(b, &table);
+}
+
+static void calibration_section(gd_buf *b, const json_t *root)
+{
+    const json_t *const bins = part(part(root, "details"), "reliability");
+    double x[BINS_MOST], y[BINS_MOST], low[BINS_MOST], high[BINS_MOST];
+    gd_points points = { .title = "Reliability", .x_label = "confidence", .y_label = "right", .x = x, .y = y,
+                         .low = low, .high = high, .x_min = 0.5, .x_max = 1, .y_min = 0, .y_max = 1 };
+
+    points.count = column(x, bins, "confidence");
+    (void)column(y, bins, "right");
+    (void)column(low, bins, "right_low");
+    (void)column(high, bins, "right_high");
+    gd_html_section(b, "Calibration",
+                    "A margin m says that the preferred answer is the better one with the probability sigmoid(|m|). On "
+                    "the dotted line, it is so as often as that. Below it the model is too sure of itself. A tie "
+                    "counts half here.");
+    gd_html_figure(b, points.title);
+    gd_points_svg(b, &points);
+    gd_html_figure_end(b);
+    reliability_table(b, bins);
+    gd_html_section_end(b);
+}
+
+/* ---- length ---- */
+
+static void signed_number(gd_buf *b, double value)
+{
+    gd_buf_str(b, value < 0 ? "\xe2\x88\x92" : value > 0 ? "+" : "");
+    gd_buf_fixed(b, fabs(value), 0);
+}
+
+static void range_name(char name[64], const json_t *bin)
+{
+    const double from = gd_get_real(bin, "from"), to = gd_get_real(bin, "to");
+    gd_buf b = { 0 };
+
+    signed_number(&b, from);
+    if (from != to) {
+        gd_buf_str(&b, " to ");
+        signed_number(&b, to);
+    }
+    (void)memset(name, 0, 64);
+    if (gd_buf_cstr(&b) && b.len < 64)
+        memcpy(name, b.data, b.len);
+    gd_buf_free(&b);
+}
+
+static void length_chart(gd_buf *b, const json_t *bins)
+{
+    char names[BINS_MOST][64], notes[BINS_MOST][64];
+    gd_chart_row rows[BINS_MOST];
+    gd_chart_rows chart = { .title = "Accuracy by how much longer the chosen text is, in tokens", .rows = rows,
+                            .x_label = "accuracy", .mark = 0.5 };
+    const json_t *bin;
+    size_t i;
+
+    json_array_foreach(bins, i, bin) {
+        gd_buf note = { 0 };
+
+        if (i == BINS_MOST)
+            break;
+        range_name(names[i], bin);
+        gd_buf_fixed(&note, gd_get_real(bin, "pairs"), 0);
+        gd_buf_str(&note, " pairs");
+        notes[i][0] = '\0';
+        if (gd_buf_cstr(&note) && note.len < sizeof notes[i])
+            memcpy(notes[i], note.data, note.len + 1);
+        gd_buf_free(&note);
+        rows[i] = bar_of(names[i], bin);
+        rows[i].note = notes[i];
+        chart.count = i + 1;
+    }
+    if (chart.count)
+        rows_figure(b, &chart);
+}
+
+static void length_section(gd_buf *b, const json_t *root)
+{
+    const json_t *const length = part(part(root, "details"), "length");
+
+    gd_html_section(b, "Length",
+                    "Does the model only like long answers? Then it is right where the chosen text is the longer one, "
+                    "and wrong where it is the shorter one. Each bar has about as many pairs as the others of its "
+                    "side.");
+    length_chart(b, part(length, "bins"));
+    gd_html_words(b);
+    gd_html_row(b, "The longer text has the higher score");
+    percent(b, gd_get_real(length, "longer_higher"));
+    gd_html_row_end(b);
+    gd_html_row(b, "The longer text is the chosen one");
+    percent(b, gd_get_real(length, "longer_chosen"));
+    gd_html_row_end(b);
+    gd_judge_row(b, "Of so many pairs of unequal length and score", length, "pairs", 0);
+    gd_judge_row(b, "Correlation of margin and difference in length", length, "correlation", 4);
+    gd_html_words_end(b);
+    gd_html_section_end(b);
+}
+
+/* ---- what to read ---- */
+
+static void worst_text(gd_buf *b, const char *title, const json_t *pair, const char *key, const char *score,
+                       const char *tokens)
+{
+    gd_buf_str(b, "<div class=\"half\"><h3>");
+    gd_buf_str(b, title);
+    if (isfinite(gd_get_real(pair, score))) {
+        gd_buf_str(b, ", score ");
+        gd_buf_fixed(b, gd_get_real(pair, score), 4);
+        gd_buf_str(b, ", ");
+        gd_buf_fixed(b, gd_get_real(pair, tokens), 0);
+        gd_buf_str(b, " tokens");
+    }
+    gd_buf_str(b, "</h3><pre>");
+    gd_judge_text(b, pair, key, "");
+    gd_buf_str(b, "</pre></div>\n");
+}
+
+static void worst_pair(gd_buf *b, const json_t *pair, bool open)
+{
+    const char *const beginning = gd_get_text(pair, "beginning");
+
+    gd_buf_str(b, open ? "<details open=\"\"><summary>margin " : "<details><summary>margin ");
+    gd_buf_fixed(b, gd_get_real(pair, "margin"), 4);
+    gd_buf_str(b, ", line ");
+    gd_buf_fixed(b, gd_get_real(pair, "line"), 0);
+    if (gd_get_text(pair, "group")) {
+        gd_buf_str(b, ", ");
+        gd_judge_text(b, pair, "group", "");
+    }
+    gd_buf_str(b, "</summary>\n");
+    if (beginning && *beginning) {
+        gd_buf_str(b, "<h3>Both begin with</h3><pre>");
+        gd_html_text(b, beginning);
+        gd_buf_str(b, "</pre>\n");
+    }
+    gd_buf_str(b, "<div class=\"side\">\n");
+    worst_text(b, "Chosen", pair, "chosen", "chosen_score", "chosen_tokens");
+    worst_text(b, "Rejected", pair, "rejected", "rejected_score", "rejected_tokens");
+    gd_buf_str(b, "</div></details>\n");
+}
+
+static void worst_section(gd_buf *b, const json_t *root)
+{
+    const json_t *pair;
+    size_t i;
+
+    gd_buf_str(b, "<section>\n<h2>The pairs with the lowest margins</h2>\n<p>To read: is the model wrong, or are the "
+                  "data? Long texts are cut.</p>\n");
+    json_array_foreach(part(part(root, "details"), "worst"), i, pair) {
+        if (i == WORST_MOST)
+            break;
+        worst_pair(b, pair, i < WORST_OPEN);
+    }
+    gd_buf_str(b, "</section>\n");
+}
+
+static void failures_section(gd_buf *b, const json_t *root)
+{
+    const json_t *const list = part(part(root, "details"), "failures"), *one;
+    size_t i;
+
+    if (!json_array_size(list))
+        return;
+    gd_html_section(b, "Lines without scores", "The first of them, and why.");
+    gd_html_words(b);
+    json_array_foreach(list, i, one) {
+        if (i == FAILURES_MOST)
+            break;
+        gd_html_row(b, "");
+        gd_judge_text(b, one, "error", "");
+        gd_html_row_end(b);
+    }
+    gd_html_words_end(b);
+    gd_html_section_end(b);
+}
+
+gd_status gd_eval_page(const char *json, char **html, gd_error *err)
+{
+    gd_buf b = { 0 };
+    json_t *root = NULL;
+    gd_status rc;
+
+    *html = NULL;
+    rc = gd_judge_parse(&root, json, "guerdon-eval/1", err);
+    if (rc)
+        return rc;
+    page_head(&b, root);
+    accuracy_section(&b, root);
+    sections_section(&b, root);
+    margins_section(&b, root);
+    calibration_section(&b, root);
+    length_section(&b, root);
+    worst_section(&b, root);
+    failures_section(&b, root);
+    gd_html_end(&b);
+    json_decref(root);
+    return gd_judge_finish(&b, html, err);
+}

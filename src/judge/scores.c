@@ -1,0 +1,136 @@
+/* scores.c - reading what `guerdon score` wrote. */
+#include "judge/scores.h"
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "data/reader.h"
+
+#include <float.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+struct gd_score_reader {
+    gd_reader *lines;
+    char *name;
+};
+
+gd_status gd_score_reader_open(gd_score_reader **out, const char *path, gd_error *err)
+{
+    gd_score_reader *reader = gd_alloc_zero(1, sizeof *reader);
+    gd_status rc;
+
+    *out = NULL;
+    if (!reader)
+        return gd_fail_memory(err, sizeof *reader);
+    reader->name = gd_strdup(strcmp(path, "-") ? path : "standard input");
+    rc = reader->name ? gd_reader_open(&reader->lines, path, err) : gd_fail_memory(err, strlen(path));
+    if (rc)
+        gd_score_reader_close(reader);
+    else
+        *out = reader;
+    return rc;
+}
+
+const char *gd_score_reader_name(const gd_score_reader *reader) { return reader->name; }
+
+void gd_score_reader_close(gd_score_reader *reader)
+{
+    if (!reader)
+        return;
+    gd_reader_close(reader->lines);
+    gd_free(reader->name);
+    gd_free(reader);
+}
+
+void gd_score_line_free(gd_score_line *line)
+{
+    gd_free(line->scores);
+    *line = (gd_score_line){ 0 };
+}
+
+/* ---- one line; `where` names the file and the line ---- */
+
+static gd_status make_room(gd_score_line *line, size_t count, gd_error *err)
+{
+    line->count = count;
+    if (gd_grow((void **)&line->scores, &line->room, count, sizeof *line->scores))
+        return GD_OK;
+    return gd_fail_memory(err, count * sizeof *line->scores);
+}
+
+static gd_status take_number(float *out, const json_t *value, const char *key, const char *where, gd_error *err)
+{
+    const double number = json_is_number(value) ? json_number_value(value) : NAN;
+
+    if (!value)
+        return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" is missing", where, key);
+    if (!(fabs(number) <= (double)FLT_MAX))
+        return gd_fail(err, GD_EFORMAT, "%s: \"%s\" is not a finite float32", where, key);
+    *out = (float)number;
+    return GD_OK;
+}
+
+static gd_status take_list(gd_score_line *line, const json_t *list, const char *where, gd_error *err)
+{
+    gd_status rc = make_room(line, json_array_size(list), err);
+
+    if (!rc && !json_array_size(list))
+        return gd_fail(err, GD_EFORMAT, "%s: \"scores\" is not a list of numbers", where);
+    for (size_t i = 0; !rc && i < line->count; i++)
+        rc = take_number(&line->scores[i], json_array_get(list, i), "scores", where, err);
+    return rc;
+}
+
+static gd_status take_scores(gd_score_line *line, const json_t *object, const char *where, gd_error *err)
+{
+    gd_status rc;
+
+    line->pair = json_object_get(object, "chosen") != NULL;
+    if (json_object_get(object, "scores"))
+        return take_list(line, json_object_get(object, "scores"), where, err);
+    rc = make_room(line, line->pair ? 2 : 1, err);
+    if (!rc && !line->pair)
+        return take_number(&line->scores[0], json_object_get(object, "score"), "score", where, err);
+    if (!rc)
+        rc = take_number(&line->scores[0], json_object_get(object, "chosen"), "chosen", where, err);
+    return rc ? rc : take_number(&line->scores[1], json_object_get(object, "rejected"), "rejected", where, err);
+}
+
+static gd_status take_line(gd_score_line *line, const json_t *object, const char *where, gd_error *err)
+{
+    const json_t *const index = json_object_get(object, "index");
+
+    if (!json_is_object(object))
+        return gd_fail(err, GD_EFORMAT, "%s: %s, an object of guerdon score is expected", where,
+                       gd_json_type_name(object));
+    if (!json_is_integer(index) || json_integer_value(index) < 0)
+        return gd_fail(err, GD_EFORMAT, "%s: \"index\" is no whole number; a line of guerdon score is expected", where);
+    line->index = (uint64_t)json_integer_value(index);
+    line->failed = json_object_get(object, "error") != NULL;
+    return line->failed ? GD_OK : take_scores(line, object, where, err);
+}
+
+gd_status gd_score_reader_next(gd_score_reader *reader, gd_score_line *line, bool *more, gd_error *err)
+{
+    char where[400];
+    json_t *object = NULL;
+    gd_line text;
+    gd_status rc = gd_reader_next(reader->lines, &text, more, err);
+
+    line->count = 0;
+    line->pair = false;
+    if (rc || !*more)
+        return rc;
+    line->line = text.number;
+    (void)snprintf(where, sizeof where, "%.300s: line %" PRIu64, reader->name, text.number);
+    if (text.too_long)
+        return gd_fail(err, GD_EFORMAT, "%s: more than %zu bytes", where, GD_LINE_MAX);
+    rc = gd_json_parse(&object, text.data, text.len, where, err);
+    if (!rc)
+        rc = take_line(line, object, where, err);
+    json_decref(object);
+    return rc;
+}

@@ -1,0 +1,30 @@
+/* scores.h - reading what `guerdon score` wrote. */
+#ifndef GD_JUDGE_SCORES_H
+#define GD_JUDGE_SCORES_H
+
+#include "guerdon.h"
+
+#include <stdbool.h>
+
+typedef struct gd_score_line {
+    uint64_t index, line; /* of the item; in the file, from 1 */
+    bool failed;          /* an error line: no scores */
+    bool pair;            /* the scores are of a chosen and of a rejected text */
+    float *scores;
+    size_t count, room;
+} gd_score_line;
+
+typedef struct gd_score_reader gd_score_reader;
+
+/* path as in gd_stream_open(). */
+gd_status gd_score_reader_open(gd_score_reader **out, const char *path, gd_error *err);
+
+/* The next line, into *line, whose room is used again; *more is false at the end. What isn't such a line fails with a
+ * sentence that names it. */
+gd_status gd_score_reader_next(gd_score_reader *reader, gd_score_line *line, bool *more, gd_error *err);
+
+const char *gd_score_reader_name(const gd_score_reader *reader);
+void gd_score_reader_close(gd_score_reader *reader);
+void gd_score_line_free(gd_score_line *line);
+
+#endif

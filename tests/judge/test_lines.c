@@ -1,0 +1,198 @@
+/* test_lines.c - what a line of gd_eval()'s input may be, and what becomes of it. */
+#include "tests/judge/judged.h"
+
+static void texts_are_for_calibration_alone(void **state)
+{
+    gd_eval_options how;
+    char path[64];
+    json_t *root;
+    const json_t *calibration;
+
+    (void)state;
+    how = judged_options(judged_file(path, "{\"text\":\"one\"}\n{\"prompt\":\"two \",\"response\":\"three\"}\n"));
+    root = judged_run(&how, GD_EITEM, NULL);
+    assert_true(real(root, "pairs") == 0 && real(part(root, "details"), "failed") == 2);
+    assert_true(json_is_null(part(root, "accuracy")) && json_is_null(part(root, "loss")));
+    json_decref(root);
+    how.calibrate = 1;
+    root = judged_run(&how, GD_OK, NULL);
+    calibration = part(part(root, "details"), "calibration");
+    assert_true(real(root, "pairs") == 0 && real(calibration, "count") == 2 && real(calibration, "std") > 0);
+    assert_string_equal(json_string_value(part(calibration, "format")), "guerdon-calibration/1");
+    json_decref(root);
+    remove(path);
+
+    how = judged_options(judged_file(path, "one\ntwo\nthree\n"));
+    how.format = GD_FORMAT_TEXT;
+    how.calibrate = 1;
+    how.by = "source";
+    root = judged_run(&how, GD_OK, NULL);
+    assert_true(real(part(part(root, "details"), "calibration"), "count") == 3);
+    json_decref(root);
+    remove(path);
+
+    how = judged_options(judged_file(path, "{\"text\":\"one\"}\n"));
+    how.calibrate = 1;
+    root = judged_run(&how, GD_OK, NULL);
+    assert_true(json_is_null(part(part(part(root, "details"), "calibration"), "std")));
+    json_decref(root);
+    remove(path);
+    how = judged_options(judged_file(path, "\n"));
+    root = judged_run(&how, GD_OK, NULL);
+    assert_true(real(root, "pairs") == 0 && json_is_null(part(part(part(root, "details"), "calibration"), "mean")));
+    json_decref(root);
+    remove(path);
+}
+
+static void what_can_not_be_judged_says_why(void **state)
+{
+    static const struct {
+        const char *line, *why;
+    } bad[] = {
+        { "{\"text\":\"a\"}", "line 1: one text; a \"chosen\" and a \"rejected\" one are expected" },
+        { "{\"chosen\":\"a\"}", "line 1: the field \"rejected\" is missing" },
+        { "{\"chosen\":[\"a\"],\"rejected\":\"b\"}",
+          "the field \"rejected\" is a string, a list of strings is expected" },
+        { "{\"chosen\":[\"a\"],\"rejected\":[]}", "the field \"rejected\" is empty, answers are expected" },
+        { "{\"chosen\":[\"a\",3],\"rejected\":[\"b\"]}", "the field \"chosen[1]\" is a number, a string is expected" },
+        { "{\"chosen\":[\"a\"],\"rejected\":[\"b\"],\"num_correct\":2}",
+          "\"num_correct\" is another number than the 1" },
+        { "{\"chosen\":[\"a\"],\"rejected\":[\"b\"],\"num_correct\":\"1\"}", "\"num_correct\" is another number" },
+        { "{\"chosen\":[\"a\"],\"rejected\":[\"b\"],\"total_completions\":3}",
+          "\"total_completions\" is another number" },
+        { "{\"prompt\":\"p\",\"responses\":[\"a\",\"b\"]}", "\"responses\" without \"num_correct\"" },
+        { "{\"prompt\":\"p\",\"responses\":[\"a\",\"b\"],\"num_correct\":2}",
+          "\"num_correct\" of 2 answers must be a whole number from 1 to 1" },
+        { "{\"prompt\":\"p\",\"responses\":[\"a\",\"b\"],\"num_correct\":0}", "must be a whole number from 1 to 1" },
+        { "{\"prompt\":\"p\",\"responses\":[\"a\",\"b\"],\"num_correct\":1.5}", "must be a whole number from 1 to 1" },
+        { "{\"prompt\":\"p\",\"responses\":[\"a\",\"b\"],\"num_correct\":1e300}",
+          "must be a whole number from 1 to 1" },
+        { "{\"subset\":\"TIES\",\"chosen\":[\"a\"],\"rejected\":[\"b\"]}", "\"id\" is no string, but \"ref:N\"" },
+        { "{\"id\":\"7\",\"subset\":\"Ties\",\"chosen\":[\"a\"],\"rejected\":[\"b\"]}",
+          "\"id\" is 7, but \"ref:N\"" },
+        { "{\"chosen\":\"\",\"rejected\":\"b\"}", "chosen: the text has no tokens" },
+        { "[]", "a list, an object is expected" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char path[64], text[512];
+        gd_eval_options how;
+        json_t *root;
+        const json_t *failures;
+
+        (void)snprintf(text, sizeof text, "%s\n{\"chosen\":\"yes\",\"rejected\":\"no\"}\n", bad[i].line);
+        how = judged_options(judged_file(path, text));
+        how.weights = "rewardbench";
+        root = judged_run(&how, GD_EITEM, NULL);
+        assert_true(real(root, "pairs") == 1);
+        failures = part(part(root, "details"), "failures");
+        assert_int_equal(json_array_size(failures), 1);
+        if (!strstr(json_string_value(part(json_array_get(failures, 0), "error")), bad[i].why))
+            fail_msg("\"%s\" does not hold \"%s\"", json_string_value(part(json_array_get(failures, 0), "error")),
+                     bad[i].why);
+        json_decref(root);
+        remove(path);
+    }
+}
+
+static void groups_are_named_by_values(void **state)
+{
+    static const char text[] =
+        "{\"g\":\"b\",\"chosen\":\"a\",\"rejected\":\"b\"}\n{\"g\":3,\"chosen\":\"a\",\"rejected\":\"b\"}\n"
+        "{\"g\":\"3\",\"chosen\":\"a\",\"rejected\":\"b\"}\n{\"g\":2.5,\"chosen\":\"a\",\"rejected\":\"b\"}\n"
+        "{\"g\":true,\"chosen\":\"a\",\"rejected\":\"b\"}\n{\"g\":null,\"chosen\":\"a\",\"rejected\":\"b\"}\n"
+        "{\"g\":[1],\"chosen\":\"a\",\"rejected\":\"b\"}\n{\"chosen\":\"a\",\"rejected\":\"b\"}\n"
+        "{\"g\":\"n\\u0000l\",\"chosen\":\"a\",\"rejected\":\"b\"}\n{\"g\":\"\",\"chosen\":\"a\",\"rejected\":\"b\"}\n";
+    static const struct {
+        const char *name;
+        double pairs;
+    } want[] = { { "b", 1 },      { "3", 2 },              { "2.5", 1 }, { "true", 1 },
+                 { "(none)", 3 }, { "n\xef\xbf\xbdl", 1 }, { "", 1 } };
+    char path[64];
+    gd_eval_options how = judged_options(judged_file(path, text));
+    json_t *root;
+    const char *name;
+    json_t *one;
+    size_t i = 0;
+
+    (void)state;
+    how.by = "g";
+    root = judged_run(&how, GD_OK, NULL);
+    assert_int_equal(json_object_size(part(root, "by")), 7);
+    json_object_foreach((json_t *)part(root, "by"), name, one) { /* in the order in which they come */
+        assert_string_equal(name, want[i].name);
+        assert_true(real(one, "pairs") == want[i].pairs);
+        i++;
+    }
+    json_decref(root);
+    remove(path);
+}
+
+static void worst_pairs_have_their_texts(void **state)
+{
+    char path[64], *text = malloc(60000), *p = text;
+    gd_eval_options how;
+    json_t *root;
+    const json_t *worst;
+    const char *beginning;
+    size_t i;
+    const json_t *one;
+
+    (void)state;
+    assert_non_null(text);
+    p += sprintf(p, "{\"prompt\":\"P\",\"chosen\":\"");
+    for (int k = 0; k < 3000; k++)
+        p += sprintf(p, "\xc3\xa9 ");
+    p += sprintf(p, "left\\u0000\",\"rejected\":\"");
+    for (int k = 0; k < 3000; k++)
+        p += sprintf(p, "\xc3\xa9 ");
+    p += sprintf(p, "lost ");
+    for (int k = 0; k < 3000; k++)
+        p += sprintf(p, "\xc3\xa9");
+    p += sprintf(p, "\"}\n{\"chosen\":\"Yes.\",\"rejected\":\"Yes, no.\"}\n"
+                    "{\"prompt\":\"Q\",\"chosen\":[\"x\"],\"rejected\":[\"y\"]}\n");
+    how = judged_options(judged_file(path, text));
+    root = judged_run(&how, GD_OK, NULL);
+    worst = part(part(root, "details"), "worst");
+    assert_int_equal(json_array_size(worst), 3);
+    json_array_foreach(worst, i, one) {
+        const char *const chosen = json_string_value(part(one, "chosen"));
+        const char *const rejected = json_string_value(part(one, "rejected"));
+
+        beginning = json_string_value(part(one, "beginning"));
+        switch ((int)real(one, "index")) {
+        case 0: /* the end of what both begin with, the word that differs whole, and the begin of the rest */
+            assert_true(strlen(beginning) < 4020 && !strncmp(beginning, "\xe2\x80\xa6", 3));
+            assert_true(beginning[3] == ' ' || beginning[3] == '\xc3');
+            assert_string_equal(chosen, "left\xef\xbf\xbd");
+            assert_true(!strncmp(rejected, "lost \xc3\xa9", 7) && strlen(rejected) < 4020);
+            assert_string_equal(rejected + strlen(rejected) - 5, "\xc3\xa9\xe2\x80\xa6");
+            break;
+        case 1: /* little in common is not told apart */
+            assert_string_equal(beginning, "");
+            assert_string_equal(chosen, "Yes.");
+            assert_string_equal(rejected, "Yes, no.");
+            break;
+        default:
+            assert_string_equal(beginning, "Q");
+            assert_string_equal(chosen, "x");
+            assert_string_equal(rejected, "y");
+        }
+    }
+    json_decref(root);
+    remove(path);
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(texts_are_for_calibration_alone),
+        cmocka_unit_test(what_can_not_be_judged_says_why),
+        cmocka_unit_test(groups_are_named_by_values),
+        cmocka_unit_test(worst_pairs_have_their_texts),
+    };
+
+    return cmocka_run_group_tests(tests, judged_open, judged_close);
+}
