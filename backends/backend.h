@@ -114,8 +114,8 @@ typedef struct gd_backend {
     gd_status (*prepare)(gd_device *device, const gd_limits *limits, gd_error *err);
     size_t (*scratch_bytes)(const gd_device *device, const gd_limits *limits);
 
-    /* Two linears of one input and what becomes of their outputs, which nobody else reads: three calls in one.  They are
-     * the same bits, but the outputs need not reach memory.  NULL: the calls are made one by one. */
+    /* Two linears of one input and what becomes of their outputs, which nobody else reads: three calls in one.  They
+     * are the same bits, but the outputs need not reach memory.  NULL: the calls are made one by one. */
     void (*gated_linears)(gd_device *device, const gd_call *gate, const gd_call *up, const gd_call *gated);
 
     gd_op_run *run[GD_OP_COUNT];      /* forward */

@@ -139,6 +139,20 @@ gd_status gd_bench_texts_make(gd_bench_texts *texts, gd_bench_words *words, cons
     return rc ? rc : gd_bench_texts_end(texts, err);
 }
 
+static gd_status add_text(gd_bench_texts *texts, const gd_model *model, const gd_record_text *text, gd_error *err)
+{
+    gd_buf talk = { 0 };
+    gd_status rc;
+
+    if (!text->messages)
+        return gd_bench_texts_add(texts, text->text, err);
+    rc = gd_chat_render(model->encoder.chat, text->messages, text->message_count, &talk, err);
+    if (!rc)
+        rc = gd_bench_texts_add(texts, (gd_text){ talk.data, talk.len }, err);
+    gd_buf_free(&talk);
+    return rc;
+}
+
 /* Adds a record's texts unless one of them can't be scored; its tokens are 0 then. */
 static gd_status add_record(gd_bench_texts *texts, const gd_model *model, const gd_record *record, gd_encoded *encoded,
                             size_t *tokens, gd_error *err)
@@ -148,7 +162,7 @@ static gd_status add_record(gd_bench_texts *texts, const gd_model *model, const 
     *tokens = 0;
     for (size_t i = 0; !rc && i < encoded->count; i++) {
         *tokens += encoded->ids[i].len;
-        rc = gd_bench_texts_add(texts, record->texts[i], err);
+        rc = add_text(texts, model, &record->texts[i], err);
     }
     texts->groups += encoded->count > 1;
     return rc;
@@ -161,7 +175,7 @@ gd_status gd_bench_texts_read(gd_bench_texts *texts, const gd_model *model, cons
     gd_encoded encoded = { 0 };
     bool more = true;
     size_t have = 0;
-    gd_status rc = gd_records_open(&records, how->input, how->format, err);
+    gd_status rc = gd_records_open(&records, how->input, how->format, model->encoder.fields, err);
 
     *left_out = 0;
     while (!rc && more && (have == 0 || have < tokens)) {

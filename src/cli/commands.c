@@ -1,5 +1,5 @@
-/* commands.c - the commands and what there is to say about each: --help, the manual pages and the shells' completion are
- * made from here and from flags.c. */
+/* commands.c - the commands and what there is to say about each: --help, the manual pages and the shells' completion
+ * are made from here and from flags.c. */
 #include "cli/options.h"
 
 #define ITEMS                                                                  \

@@ -100,7 +100,8 @@ static void man_tail(const cli_command *command)
 {
     const char *sep = "";
 
-    (void)fputs(".SH EXIT STATUS\n0 all well; 1 some items failed, the others were done; 2 the command line is wrong; 3 a\n"
+    (void)fputs(".SH EXIT STATUS\n0 all well; 1 some items failed, the others were done; 2 the command line is wrong; "
+                "3 a\n"
                 "model, adapter, input or output can't be used; 4 out of memory or another resource; 130 interrupted.\n"
                 ".SH EXAMPLES\n.nf\n", stdout);
     put_words(command->examples);
@@ -191,7 +192,8 @@ static void put_command_names(void)
 static void bash(void)
 {
     (void)fputs("# bash completion for guerdon, made by make_pages\n_guerdon()\n{\n"
-                "    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} flags= words= files=\n"
+                "    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} flags= words= "
+                "files=\n"
                 "    COMPREPLY=()\n    if [ \"$COMP_CWORD\" -eq 1 ]; then\n        COMPREPLY=($(compgen -W '", stdout);
     put_command_names();
     (void)fputs("--help --version' -- \"$current\"))\n        return\n    fi\n    case ${COMP_WORDS[1]} in\n", stdout);

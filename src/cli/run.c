@@ -95,7 +95,7 @@ int cli_run_begin(cli_run *run, const cli_settings *settings)
     memset(run, 0, sizeof *run);
     run->settings = settings;
     run->output = settings->output ? settings->output : "-";
-    run->format = settings->format == GD_FORMAT_TEXT ? GD_FORMAT_TEXT : GD_FORMAT_JSONL;
+    run->format = settings->format < 0 ? GD_FORMAT_AUTO : (gd_format)settings->format;
     run->bar.summary = !settings->quiet && isatty(STDERR_FILENO);
     run->bar.shown = run->bar.summary && (settings->output || !isatty(STDOUT_FILENO));
     if (!settings->options.model) {

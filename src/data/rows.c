@@ -17,8 +17,8 @@
 struct gd_rows {
     gd_inputs inputs;
     gd_fields fields;
-    gd_row_format wanted; /* GD_ROW_AUTO: by each name */
-    gd_row_format format; /* of the first input */
+    gd_format wanted; /* GD_FORMAT_AUTO: by each name */
+    gd_format format; /* of the first input */
     gd_header header;     /* of the first input */
     gd_source source;
     bool open;            /* source is */
@@ -56,13 +56,13 @@ const char *gd_row_place(const gd_row *row, char place[GD_ROW_PLACE_ROOM])
 }
 
 /* By the end of the path, without .gz or .zst. */
-static gd_row_format format_of(const char *path)
+static gd_format format_of(const char *path)
 {
     static const struct {
         const char *suffix;
-        gd_row_format format;
-    } suffixes[] = { { ".jsonl", GD_ROW_JSONL }, { ".ndjson", GD_ROW_JSONL }, { ".json", GD_ROW_JSON },
-                     { ".csv", GD_ROW_CSV },     { ".tsv", GD_ROW_TSV },      { ".txt", GD_ROW_TEXT } };
+        gd_format format;
+    } suffixes[] = { { ".jsonl", GD_FORMAT_JSONL }, { ".ndjson", GD_FORMAT_JSONL }, { ".json", GD_FORMAT_JSON },
+                     { ".csv", GD_FORMAT_CSV },     { ".tsv", GD_FORMAT_TSV },      { ".txt", GD_FORMAT_TEXT } };
     const gd_codec *codec = gd_codec_by_suffix(path);
     const size_t len = strlen(path) - (codec ? strlen(codec->suffix) : 0);
 
@@ -72,10 +72,10 @@ static gd_row_format format_of(const char *path)
         if (len >= n && strncasecmp(path + len - n, suffixes[i].suffix, n) == 0)
             return suffixes[i].format;
     }
-    return GD_ROW_JSON;
+    return GD_FORMAT_JSON;
 }
 
-static const char *name_of(gd_row_format format)
+static const char *name_of(gd_format format)
 {
     static const char *const names[] = { "", "JSON", "JSON", "CSV", "TSV", "text" };
 
@@ -92,7 +92,7 @@ static gd_status check_fields(const gd_rows *rows, const char *name, gd_error *e
 
         if (rows->header.count)
             rc = gd_header_find(&rows->header, name, theirs, err);
-        else if (rows->format == GD_ROW_TEXT && strcmp(theirs, "text") != 0)
+        else if (rows->format == GD_FORMAT_TEXT && strcmp(theirs, "text") != 0)
             rc = gd_fail(err, GD_EUSAGE, "%s: there is no column \"%s\" in plain text, which has \"text\" alone", name,
                          theirs);
     }
@@ -123,7 +123,7 @@ static gd_status keep_first(gd_rows *rows, const gd_source *source, gd_error *er
     if (header) {
         const gd_text raw = { header->raw, strlen(header->raw) };
 
-        rc = gd_header_parse(&rows->header, raw, rows->format == GD_ROW_TSV ? '\t' : ',',
+        rc = gd_header_parse(&rows->header, raw, rows->format == GD_FORMAT_TSV ? '\t' : ',',
                              (gd_header_place){ name, 1 }, err);
     }
     return rc ? rc : check_fields(rows, name, err);
@@ -272,7 +272,7 @@ const char *const *gd_rows_inputs(const gd_rows *rows, size_t *count)
     return (const char *const *)rows->inputs.paths;
 }
 
-gd_row_format gd_rows_format(const gd_rows *rows) { return rows->format; }
+gd_format gd_rows_format(const gd_rows *rows) { return rows->format; }
 const char *gd_rows_header(const gd_rows *rows) { return rows->header.raw; }
 const char *gd_rows_source_name(const gd_rows *rows, const char *ours) { return gd_fields_theirs(&rows->fields, ours); }
 

@@ -11,19 +11,10 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-typedef enum gd_row_format {
-    GD_ROW_AUTO = 0, /* by the name without .gz or .zst: .jsonl .ndjson .json .csv .tsv .txt; any other name as .json */
-    GD_ROW_JSONL,    /* an object a line */
-    GD_ROW_JSON,     /* an array of objects, if the first byte that is no blank is "["; else as GD_ROW_JSONL */
-    GD_ROW_CSV,      /* a header line, then a row for each item */
-    GD_ROW_TSV,      /* the same with tabs for commas */
-    GD_ROW_TEXT      /* a text a line */
-} gd_row_format;
-
 typedef struct gd_rows_options {
     const char *const *inputs; /* [count] paths, patterns as of glob(7), or "-" for standard input */
     size_t count;
-    gd_row_format format;      /* of all of them */
+    gd_format format;      /* of all of them */
     const char *fields;        /* NULL, or "text=instruction,chosen=good": ours = the input's; see rows_fields.h */
 } gd_rows_options;
 
@@ -63,9 +54,9 @@ void gd_rows_close(gd_rows *rows);
 /* The paths that were found, in the order of reading. */
 const char *const *gd_rows_inputs(const gd_rows *rows, size_t *count);
 
-/* What the first input is written in, never GD_ROW_AUTO: the others are written in the same, but for JSON, where
+/* What the first input is written in, never GD_FORMAT_AUTO: the others are written in the same, but for JSON, where
  * lines and arrays may come together. */
-gd_row_format gd_rows_format(const gd_rows *rows);
+gd_format gd_rows_format(const gd_rows *rows);
 
 /* The header of CSV and TSV as it is in the file, without its line break, NUL-terminated; else NULL. */
 const char *gd_rows_header(const gd_rows *rows);

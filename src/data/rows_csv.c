@@ -103,7 +103,7 @@ static gd_status open_table(gd_source *source, gd_error *err)
 
     if (!t)
         return gd_fail_memory(err, sizeof *t);
-    t->separator = source->format == GD_ROW_TSV ? '\t' : ',';
+    t->separator = source->format == GD_FORMAT_TSV ? '\t' : ',';
     rc = next_row(source, &item, &more, err);
     if (rc)
         return rc;

@@ -35,7 +35,7 @@ static gd_status add_matches(gd_inputs *inputs, const char *pattern, gd_error *e
     glob_t found = { 0 };
     gd_status rc = GD_OK;
 
-    switch (glob(pattern, GLOB_NOSORT | GLOB_ERR, NULL, &found)) {
+    switch (glob(pattern, GLOB_NOSORT | GLOB_ERR | GLOB_BRACE, NULL, &found)) {
     case 0: break;
     case GLOB_NOMATCH: rc = gd_fail(err, GD_EUSAGE, "%s: no file matches this pattern", pattern); break;
     case GLOB_NOSPACE: rc = gd_fail_memory(err, strlen(pattern)); break;
@@ -60,7 +60,7 @@ gd_status gd_inputs_find(gd_inputs *inputs, const char *const *names, size_t cou
     for (size_t i = 0; !rc && i < count; i++) {
         struct stat sb;
 
-        if (strpbrk(names[i], "*?[") && stat(names[i], &sb) < 0)
+        if (strpbrk(names[i], "*?[{") && stat(names[i], &sb) < 0)
             rc = add_matches(inputs, names[i], err);
         else
             rc = add(inputs, names[i], err);

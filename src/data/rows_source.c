@@ -12,21 +12,21 @@ static gd_status find_kind(gd_source *source, gd_error *err)
     int byte = 0;
     gd_status rc = GD_OK;
 
-    if (source->format == GD_ROW_JSON) {
+    if (source->format == GD_FORMAT_JSON) {
         rc = gd_pieces_first(source->pieces, &byte, err);
-        source->format = byte == '[' ? GD_ROW_JSON : GD_ROW_JSONL;
+        source->format = byte == '[' ? GD_FORMAT_JSON : GD_FORMAT_JSONL;
     }
     switch (source->format) {
-    case GD_ROW_JSON: source->kind = &gd_source_array; break;
-    case GD_ROW_CSV:
-    case GD_ROW_TSV: source->kind = &gd_source_csv; break;
-    case GD_ROW_TEXT: source->kind = &gd_source_text; break;
+    case GD_FORMAT_JSON: source->kind = &gd_source_array; break;
+    case GD_FORMAT_CSV:
+    case GD_FORMAT_TSV: source->kind = &gd_source_csv; break;
+    case GD_FORMAT_TEXT: source->kind = &gd_source_text; break;
     default: source->kind = &gd_source_jsonl;
     }
     return rc;
 }
 
-gd_status gd_source_open(gd_source *source, const char *path, gd_row_format format, gd_error *err)
+gd_status gd_source_open(gd_source *source, const char *path, gd_format format, gd_error *err)
 {
     gd_status rc;
 

@@ -29,13 +29,13 @@ extern const gd_source_kind gd_source_jsonl, gd_source_text, gd_source_array, gd
 /* One input, open. */
 struct gd_source {
     const gd_source_kind *kind;
-    gd_row_format format; /* not GD_ROW_AUTO; GD_ROW_JSON is an array */
+    gd_format format; /* not GD_FORMAT_AUTO; GD_FORMAT_JSON is an array */
     gd_pieces *pieces;
     void *state;          /* the kind's */
 };
 
 /* All zero is closed. */
-gd_status gd_source_open(gd_source *source, const char *path, gd_row_format format, gd_error *err);
+gd_status gd_source_open(gd_source *source, const char *path, gd_format format, gd_error *err);
 void gd_source_close(gd_source *source);
 
 /* A fault of the item, unless it has one already; always GD_OK. */

@@ -16,7 +16,7 @@ struct gd_writer {
     gd_buf line;
 };
 
-gd_status gd_writer_open(gd_writer **out, const char *path, const char *input, gd_error *err)
+gd_status gd_writer_open(gd_writer **out, const char *path, const char *const *inputs, size_t count, gd_error *err)
 {
     gd_writer *w = gd_alloc_zero(1, sizeof *w);
     gd_status rc;
@@ -24,7 +24,7 @@ gd_status gd_writer_open(gd_writer **out, const char *path, const char *input, g
     *out = NULL;
     if (!w)
         return gd_fail_memory(err, sizeof *w);
-    rc = gd_sink_open(&w->sink, path, input, err);
+    rc = gd_sink_open_at(&w->sink, path, inputs, count, 0, err);
     if (rc)
         (void)gd_writer_close(w, NULL);
     else

@@ -11,8 +11,8 @@
 
 typedef struct gd_writer gd_writer;
 
-/* Paths as in gd_sink_open(). */
-gd_status gd_writer_open(gd_writer **out, const char *path, const char *input, gd_error *err);
+/* Paths as in gd_sink_open_at(). */
+gd_status gd_writer_open(gd_writer **out, const char *path, const char *const *inputs, size_t count, gd_error *err);
 
 /* {"index":7,"error":"..."} */
 gd_status gd_writer_error(gd_writer *w, uint64_t index, const char *sentence, gd_error *err);

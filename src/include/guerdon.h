@@ -66,7 +66,8 @@ typedef enum gd_truncate {
     GD_TRUNCATE_ERROR = 0, /**< the text gets an error: nothing is lost in silence */
     GD_TRUNCATE_LEFT,      /**< drop the first tokens */
     GD_TRUNCATE_RIGHT,     /**< drop the last tokens */
-    GD_TRUNCATE_DROP       /**< leave the item out of the output */
+    GD_TRUNCATE_DROP,      /**< leave the item out of the output */
+    GD_TRUNCATE_OLDEST_TURNS /**< of a conversation, drop its oldest turns: the answer and its end stay */
 } gd_truncate;
 
 /** Whether the end-of-sequence token is appended to a text's ids. */
@@ -95,6 +96,9 @@ typedef struct gd_options {
     size_t max_length;        /**< tokens a text may have; 0: config.json's max_position_embeddings */
     gd_truncate truncate;     /**< what happens to a longer text */
     gd_add_eos add_eos;
+    const char *chat_format;  /**< how a conversation becomes text: "auto" (default: the checkpoint's chat template,
+                                   if it is one that is known), a format's name or a YAML file: doc/chat-formats.md */
+    const char *fields;       /**< names of fields of an input, "text=instruction,chosen=good": ours = the input's */
 } gd_options;
 
 /** Fills *options with the defaults. */
@@ -155,17 +159,22 @@ typedef struct gd_summary {
     uint64_t rows;      /**< distinct prefix tokens: what was computed */
 } gd_summary;
 
-/** Text layout of an input file. */
+/** What an input file is written in; doc/formats.md has the details. */
 typedef enum gd_format {
-    GD_FORMAT_JSONL = 0, /**< one object a line: {"text"}, {"prompt","response"}, {"chosen","rejected"} or
-                              {"prompt","responses"} */
-    GD_FORMAT_TEXT       /**< one text a line */
+    GD_FORMAT_AUTO = 0, /**< by the name without .gz or .zst: .jsonl .ndjson .json .csv .tsv .txt; any other as .json */
+    GD_FORMAT_JSONL,    /**< an object a line: {"text"}, {"prompt","response"}, {"chosen","rejected"},
+                             {"prompt","responses"}, or {"messages"}, a conversation */
+    GD_FORMAT_JSON,     /**< an array of such objects, if the first character that is no blank is "["; else as JSONL */
+    GD_FORMAT_CSV,      /**< a line with the names of the columns, then a row for each item (RFC 4180) */
+    GD_FORMAT_TSV,      /**< the same with tabs for commas */
+    GD_FORMAT_TEXT      /**< a text a line */
 } gd_format;
 
 /**
  * Scores the records of a file, one line of JSON out for each, in input order.
  *
- * @param input     a path, "-" for standard input; gzip is recognised by its first bytes
+ * @param input     a path, a pattern as of glob(7) for several files, or "-" for standard input; gzip and zstd are
+ *                  recognised by their first bytes
  * @param output    a path, "-" for standard output; written as it goes
  * @param progress  NULL, or called after each batch
  * @param summary   NULL, or what was done, also filled on GD_EITEM and GD_EINTERRUPTED
@@ -202,10 +211,11 @@ GD_API void gd_rank_options_init(gd_rank_options *options);
 /**
  * Ranks answers: best-of-N, rejection sampling, and data for DPO and for training reward models.
  *
- * Each record is {"prompt": P, "responses": [A, B, ..]}; the prompt is computed once.  A line of the output, in the order
+ * Each record is {"prompt": P,
+ "responses": [A, B, ..]}; the prompt is computed once.  A line of the output, in the order
  * of the input: {"index":0,"scores":[..],"ranks":[..],"best":2,"margin":..,"ties":0,"tokens":[..]}.  Ranks begin at 1,
- * and equal scores share one; `best` is the index of the best answer, the first one of equals; `margin` is what the best
- * two differ by (0 with one answer); `ties` is how many answers share the best score, 0 when it stands alone.
+ * and equal scores share one; `best` is the index of the best answer, the first one of equals; `margin` is what the
+ * best two differ by (0 with one answer); `ties` is how many answers share the best score, 0 when it stands alone.
  *
  * A line of pairs: {"index":0,"prompt":..,"chosen":..,"rejected":..,"margin":..}, prompt and answers as they were read.
  *

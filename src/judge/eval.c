@@ -216,7 +216,7 @@ static gd_status take(void *context, const gd_scored *item, bool *failed, gd_err
 {
     gd_eval_run *const run = context;
     const gd_record *const record = &item->record;
-    char why[SENTENCE], sentence[SENTENCE + 32];
+    char why[SENTENCE], sentence[SENTENCE + GD_PLACE_ROOM], place[GD_PLACE_ROOM];
     sides s = { 0 };
     bool fine;
     gd_status rc;
@@ -234,7 +234,7 @@ static gd_status take(void *context, const gd_scored *item, bool *failed, gd_err
     if (fine)
         *failed = !check_finite(record, item, &s, why);
     if (*failed) {
-        (void)snprintf(sentence, sizeof sentence, "line %" PRIu64 ": %s", record->line, why);
+        (void)snprintf(sentence, sizeof sentence, "%s: %s", gd_record_place(record, place), why);
         return refuse(run, record, sentence, fine, err);
     }
     for (size_t i = 0; i < item->count; i++)
@@ -267,13 +267,18 @@ static gd_status check_options(const gd_eval_options *how, gd_error *err)
 static gd_status open_files(gd_eval_run *run, gd_error *err)
 {
     const gd_eval_options *const how = run->how;
+    const char *const *inputs;
+    size_t count;
     gd_status rc = GD_OK;
 
     if (how->weights)
         rc = gd_sections_load(&run->sections, how->weights, err);
     if (!rc)
-        rc = gd_records_open(&run->file.records, how->input, how->format, err);
-    return rc || !how->scores ? rc : gd_writer_open(&run->file.writer, how->scores, how->input, err);
+        rc = gd_records_open(&run->file.records, how->input, how->format, run->model->encoder.fields, err);
+    if (rc || !how->scores)
+        return rc;
+    inputs = gd_records_inputs(run->file.records, &count);
+    return gd_writer_open(&run->file.writer, how->scores, inputs, count, err);
 }
 
 static void free_run(gd_eval_run *run)

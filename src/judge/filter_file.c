@@ -63,9 +63,9 @@ static gd_status fail_record(struct run *run, const gd_record *record, const cha
 
 static gd_status fail_line(struct run *run, const gd_record *record, const char *why, bool *failed, gd_error *err)
 {
-    char sentence[200];
+    char sentence[400], place[GD_PLACE_ROOM];
 
-    (void)snprintf(sentence, sizeof sentence, "line %" PRIu64 ": %s", record->line, why);
+    (void)snprintf(sentence, sizeof sentence, "%s: %s", gd_record_place(record, place), why);
     *failed = true;
     return fail_record(run, record, sentence, err);
 }
@@ -181,7 +181,7 @@ static gd_status put_all(struct run *run, gd_records *records, const bool *top, 
     return rc;
 }
 
-static gd_status second_pass(struct run *run, gd_error *err)
+static gd_status second_pass(struct run *run, const gd_model *model, gd_error *err)
 {
     const double exact = run->how->limit * (double)run->values.count;
     gd_records *records = NULL;
@@ -191,7 +191,7 @@ static gd_status second_pass(struct run *run, gd_error *err)
     gd_records_close(run->file.records);
     run->file.records = NULL; /* from here on, what fails goes out at once */
     if (!rc)
-        rc = gd_records_open(&records, run->how->input, run->how->format, err);
+        rc = gd_records_open(&records, run->how->input, run->how->format, model->encoder.fields, err);
     if (!rc) {
         gd_records_keep_raw(records);
         rc = put_all(run, records, top, err);
@@ -248,22 +248,36 @@ void gd_filter_options_init(gd_filter_options *options)
     *options = (gd_filter_options){ .struct_size = sizeof *options };
 }
 
+/* A table's outputs are tables, too. */
+static gd_status put_header(struct run *run, gd_error *err)
+{
+    const char *header = gd_records_header(run->file.records);
+    gd_status rc;
+
+    if (!header)
+        return GD_OK;
+    gd_buf_clear(&run->line);
+    gd_buf_str(&run->line, header);
+    gd_buf_str(&run->line, "\n");
+    rc = gd_writer_line(run->file.writer, &run->line, err);
+    return rc || !run->rejects ? rc : gd_sink_write(run->rejects, run->line.data, run->line.len, err);
+}
+
 static gd_status filter(struct run *run, gd_model *model, gd_error *err)
 {
     const gd_filter_options *how = run->how;
     gd_score_run scoring = { .model = model, .file = &run->file, .take = take, .flush = flush, .context = run };
-    gd_status rc = GD_OK;
-
-    if (how->rejects)
-        rc = gd_sink_open(&run->rejects, how->rejects, how->input, err);
+    gd_status rc = gd_file_run_open(&run->file, &model->encoder, how->input, how->output, how->format, err);
+    if (!rc && how->rejects)
+        rc = gd_file_run_sink(&run->file, &run->rejects, how->rejects, err);
     if (!rc)
-        rc = gd_file_run_open(&run->file, how->input, how->output, how->format, err);
+        rc = put_header(run, err);
     if (!rc) {
         gd_records_keep_raw(run->file.records);
         rc = gd_score_run_all(&scoring, err);
     }
     if (!rc && how->by == GD_FILTER_TOP_FRACTION)
-        rc = second_pass(run, err);
+        rc = second_pass(run, model, err);
     return rc;
 }
 

@@ -1,5 +1,5 @@
-/* filtered.h - the line that filter writes: the input's, byte for byte, or with its two sides exchanged, or with what was
- * found out about it at its end. */
+/* filtered.h - the line that filter writes: the input's, byte for byte, or with its two sides exchanged, or with what
+ * was found out about it at its end. */
 #ifndef GD_JUDGE_FILTERED_H
 #define GD_JUDGE_FILTERED_H
 

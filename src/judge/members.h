@@ -1,5 +1,5 @@
-/* members.h - where the members of a JSON object lie in its text, so that a line can be changed in one place and stay as
- * it was, byte for byte, in all others. */
+/* members.h - where the members of a JSON object lie in its text, so that a line can be changed in one place and stay
+ * as it was, byte for byte, in all others. */
 #ifndef GD_JUDGE_MEMBERS_H
 #define GD_JUDGE_MEMBERS_H
 

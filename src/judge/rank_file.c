@@ -84,10 +84,10 @@ static gd_status write_pairs(struct run *run, const gd_scored *item, gd_error *e
 /* A record of another kind, or one whose scores are no numbers, gets an error line. */
 static gd_status refuse(struct run *run, const gd_scored *item, const char *why, bool *failed, gd_error *err)
 {
-    char sentence[200];
+    char sentence[400], place[GD_PLACE_ROOM];
 
     *failed = true;
-    (void)snprintf(sentence, sizeof sentence, "line %" PRIu64 ": %s", item->record.line, why);
+    (void)snprintf(sentence, sizeof sentence, "%s: %s", gd_record_place(&item->record, place), why);
     return gd_writer_error(run->file.writer, item->record.index, sentence, err);
 }
 
@@ -156,10 +156,9 @@ gd_status gd_rank_file(gd_model *model, const gd_rank_options *how, const gd_pro
         return rc;
     run.preference = (gd_preference){ how->pairs, how->min_margin, how->seed };
     scoring.keep_fields = how->texts || how->pairs;
-    if (how->pairs_output)
-        rc = gd_sink_open(&run.pairs, how->pairs_output, how->input, err);
-    if (!rc)
-        rc = gd_file_run_open(&run.file, how->input, how->output, how->format, err);
+    rc = gd_file_run_open(&run.file, &model->encoder, how->input, how->output, how->format, err);
+    if (!rc && how->pairs_output)
+        rc = gd_file_run_sink(&run.file, &run.pairs, how->pairs_output, err);
     if (!rc)
         rc = gd_score_run_all(&scoring, err);
     closed = gd_sink_close(run.pairs, rc ? NULL : err);

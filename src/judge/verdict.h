@@ -7,8 +7,8 @@
 typedef enum gd_verdict { GD_VERDICT_KEEP, GD_VERDICT_REJECT, GD_VERDICT_FLIP, GD_VERDICT_FAIL } gd_verdict;
 
 /* The number that filter looks at: by min_score a text's score, a pair's chosen one or the best answer's; else a text's
- * score, a pair's margin or what the best two answers differ by.  False with a reason when this kind of record has none,
- * or when it is no finite number. */
+ * score, a pair's margin or what the best two answers differ by.  False with a reason when this kind of record has
+ * none, or when it is no finite number. */
 bool gd_filter_value(gd_filter_by by, gd_record_kind kind, const float *scores, size_t count, float *value,
                      const char **why);
 

@@ -20,19 +20,24 @@ static void remove_ids(gd_ids *ids, size_t at, size_t count)
     ids->len -= count;
 }
 
-/* Drops `excess` ids at the side that the options say, between the template's special tokens. */
-static bool shorten(const gd_encoder *encoder, gd_ids *ids, size_t excess)
-{
+/* Special tokens at both ends of the ids that the tokenizer itself adds, and that stay. */
+struct frame {
     size_t before, after;
+};
 
-    gd_tokenizer_frame(encoder->tokenizer, &before, &after);
-    if (before + after > ids->len || excess > ids->len - before - after)
+/* Drops `excess` ids at the side that the options say, between the frame's. */
+static bool shorten(const gd_encoder *encoder, gd_ids *ids, struct frame frame, size_t excess)
+{
+    const size_t kept = frame.before + frame.after;
+
+    if (kept > ids->len || excess > ids->len - kept)
         return false;
-    remove_ids(ids, encoder->truncate == GD_TRUNCATE_LEFT ? before : ids->len - after - excess, excess);
+    remove_ids(ids, encoder->truncate == GD_TRUNCATE_LEFT ? frame.before : ids->len - frame.after - excess, excess);
     return true;
 }
 
-static gd_status limit_length(const gd_encoder *encoder, gd_ids *ids, size_t eos, gd_encoding *how, gd_error *err)
+static gd_status limit_length(const gd_encoder *encoder, gd_ids *ids, size_t eos, struct frame frame, gd_encoding *how,
+                              gd_error *err)
 {
     const size_t max = encoder->max_length, have = ids->len + eos;
 
@@ -45,35 +50,111 @@ static gd_status limit_length(const gd_encoder *encoder, gd_ids *ids, size_t eos
     if (encoder->truncate == GD_TRUNCATE_ERROR)
         return gd_fail(err, GD_ETOOLONG, "the text has %zu tokens, but at most %zu are allowed (see truncate)", have,
                        max);
-    if (!shorten(encoder, ids, have - max))
+    if (encoder->truncate == GD_TRUNCATE_OLDEST_TURNS)
+        return gd_fail(err, GD_ETOOLONG, "the text has %zu tokens, but at most %zu are allowed, and there are no older "
+                       "turns to drop", have, max);
+    if (!shorten(encoder, ids, frame, have - max))
         return gd_fail(err, GD_ETOOLONG, "at most %zu tokens are allowed, too few for the special tokens alone", max);
     *how = GD_TRUNCATED;
     return GD_OK;
 }
 
-gd_status gd_encode(const gd_encoder *encoder, gd_text text, gd_ids *ids, gd_encoding *how, gd_error *err)
+static gd_status append_eos(const gd_encoder *encoder, gd_ids *ids, gd_error *err)
 {
-    gd_status rc = gd_tokenize(encoder->tokenizer, text.data, text.len, ids, err);
-    bool eos;
-
-    *how = GD_ENCODED;
-    if (rc)
-        return rc;
-    eos = wants_eos(encoder, ids);
-    rc = limit_length(encoder, ids, eos, how, err);
-    if (rc || !eos || *how == GD_DROPPED)
-        return rc;
     if (!gd_grow((void **)&ids->data, &ids->room, ids->len + 1, sizeof *ids->data))
         return gd_fail_memory(err, (ids->len + 1) * sizeof *ids->data);
     ids->data[ids->len++] = encoder->special.eos;
     return GD_OK;
 }
 
+gd_status gd_encode(const gd_encoder *encoder, gd_text text, gd_ids *ids, gd_encoding *how, gd_error *err)
+{
+    gd_status rc = gd_tokenize(encoder->tokenizer, text.data, text.len, ids, err);
+    struct frame frame;
+    bool eos;
+
+    *how = GD_ENCODED;
+    if (rc)
+        return rc;
+    eos = wants_eos(encoder, ids);
+    gd_tokenizer_frame(encoder->tokenizer, &frame.before, &frame.after);
+    rc = limit_length(encoder, ids, eos, frame, how, err);
+    if (rc || !eos || *how == GD_DROPPED)
+        return rc;
+    return append_eos(encoder, ids, err);
+}
+
+/* The ids of messages, whatever their number. */
+static gd_status encode_messages(const gd_encoder *encoder, const gd_message *messages, size_t count, gd_buf *scratch,
+                                 gd_ids *ids, gd_error *err)
+{
+    gd_status rc;
+
+    gd_buf_clear(scratch);
+    rc = gd_chat_render(encoder->chat, messages, count, scratch, err);
+    if (rc)
+        return rc;
+    return gd_chat_has_tokens(encoder->chat)
+               ? gd_tokenize_bare(encoder->tokenizer, scratch->data, scratch->len, ids, err)
+               : gd_tokenize(encoder->tokenizer, scratch->data, scratch->len, ids, err);
+}
+
+/* Drops the oldest turns of a conversation that is too long, one after the other. */
+static gd_status drop_turns(const gd_encoder *encoder, const gd_record_text *text, gd_buf *scratch, gd_ids *ids,
+                            size_t eos, gd_encoding *how, gd_error *err)
+{
+    size_t count = text->message_count, from, to;
+    gd_message *left = gd_alloc(count, sizeof *left);
+    gd_status rc = GD_OK;
+
+    if (!left)
+        return gd_fail_memory(err, count * sizeof *left);
+    memcpy(left, text->messages, count * sizeof *left);
+    while (!rc && ids->len + eos > encoder->max_length && gd_chat_oldest_turn(left, count, &from, &to)) {
+        memmove(left + from, left + to, (count - to) * sizeof *left);
+        count -= to - from;
+        *how = GD_TRUNCATED;
+        rc = encode_messages(encoder, left, count, scratch, ids, err);
+    }
+    gd_free(left);
+    return rc;
+}
+
+static gd_status encode_conversation(const gd_encoder *encoder, const gd_record_text *text, gd_buf *scratch,
+                                     gd_ids *ids, gd_encoding *how, gd_error *err)
+{
+    struct frame frame = { 0 };
+    bool eos;
+    gd_status rc;
+
+    *how = GD_ENCODED;
+    if (!encoder->chat)
+        return gd_fail(err, GD_EUNSUPPORTED, "this is a conversation, and %s", encoder->chat_problem);
+    rc = encode_messages(encoder, text->messages, text->message_count, scratch, ids, err);
+    if (rc)
+        return rc;
+    eos = !gd_chat_has_tokens(encoder->chat) && wants_eos(encoder, ids);
+    if (!gd_chat_has_tokens(encoder->chat))
+        gd_tokenizer_frame(encoder->tokenizer, &frame.before, &frame.after);
+    if (encoder->truncate == GD_TRUNCATE_OLDEST_TURNS && encoder->max_length)
+        rc = drop_turns(encoder, text, scratch, ids, eos, how, err);
+    if (!rc)
+        rc = limit_length(encoder, ids, eos, frame, how, err);
+    return rc || !eos || *how == GD_DROPPED ? rc : append_eos(encoder, ids, err);
+}
+
+gd_status gd_encode_text(const gd_encoder *encoder, const gd_record_text *text, gd_buf *scratch, gd_ids *ids,
+                         gd_encoding *how, gd_error *err)
+{
+    return text->messages ? encode_conversation(encoder, text, scratch, ids, how, err)
+                          : gd_encode(encoder, text->text, ids, how, err);
+}
+
 void gd_encoded_problem(gd_encoded *out, const gd_record *record, size_t which, const char *why)
 {
-    char name[GD_TEXT_NAME_ROOM];
+    char name[GD_TEXT_NAME_ROOM], place[GD_PLACE_ROOM];
 
-    (void)snprintf(out->sentence, sizeof out->sentence, "line %llu: %s%s", (unsigned long long)record->line,
+    (void)snprintf(out->sentence, sizeof out->sentence, "%s: %s%s", gd_record_place(record, place),
                    gd_record_text_name(record->kind, which, name), why);
     out->problem = out->sentence;
 }
@@ -84,7 +165,7 @@ static gd_status encode_text(const gd_encoder *encoder, const gd_record *record,
     gd_error why = { 0 };
     gd_encoding how = GD_ENCODED;
 
-    if (gd_encode(encoder, record->texts[which], &out->ids[which], &how, &why) == GD_ENOMEM)
+    if (gd_encode_text(encoder, &record->texts[which], &out->scratch, &out->ids[which], &how, &why) == GD_ENOMEM)
         return gd_fail(err, GD_ENOMEM, "%s", why.text);
     if (why.status)
         gd_encoded_problem(out, record, which, why.text);
@@ -126,6 +207,7 @@ void gd_encoded_free(gd_encoded *encoded)
     for (size_t i = 0; i < encoded->room; i++)
         gd_ids_free(&encoded->ids[i]);
     gd_free(encoded->ids);
+    gd_buf_free(&encoded->scratch);
     *encoded = (gd_encoded){ 0 };
 }
 

@@ -19,6 +19,12 @@ typedef enum gd_encoding {
  */
 gd_status gd_encode(const gd_encoder *encoder, gd_text text, gd_ids *ids, gd_encoding *how, gd_error *err);
 
+/* The same for one of a record's texts, which may be a conversation: the format makes text of it, and ids without the
+ * tokenizer's special tokens and the end-of-sequence token where the format has its own.  GD_TRUNCATE_OLDEST_TURNS
+ * drops turns until the rest fits.  `scratch` is for the text. */
+gd_status gd_encode_text(const gd_encoder *encoder, const gd_record_text *text, gd_buf *scratch, gd_ids *ids,
+                         gd_encoding *how, gd_error *err);
+
 /* The ids of a record's texts, or why there are none. All zero at first; one can serve many records. */
 typedef struct gd_encoded {
     gd_ids *ids;         /* [count] and more that were used before */
@@ -27,7 +33,8 @@ typedef struct gd_encoded {
     bool truncated, dropped;
     const char *problem; /* NULL, or a sentence that names the line (and which text of a pair): the record's own or
                           * in `sentence`; good until the next call */
-    char sentence[640];
+    gd_buf scratch;
+    char sentence[900];
 } gd_encoded;
 
 /* Gives the record a problem with one of its texts: the sentence names the line and the text. */

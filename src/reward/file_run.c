@@ -9,11 +9,25 @@ void gd_file_run_init(gd_file_run *run, const gd_progress *progress, gd_summary 
     *run->summary = (gd_summary){ 0 };
 }
 
-gd_status gd_file_run_open(gd_file_run *run, const char *input, const char *output, gd_format format, gd_error *err)
+gd_status gd_file_run_open(gd_file_run *run, const gd_encoder *encoder, const char *input, const char *output,
+                           gd_format format, gd_error *err)
 {
-    const gd_status rc = gd_records_open(&run->records, input, format, err);
+    const gd_status rc = gd_records_open(&run->records, input, format, encoder->fields, err);
+    const char *const *inputs;
+    size_t count;
 
-    return rc ? rc : gd_writer_open(&run->writer, output, input, err);
+    if (rc)
+        return rc;
+    inputs = gd_records_inputs(run->records, &count);
+    return gd_writer_open(&run->writer, output, inputs, count, err);
+}
+
+gd_status gd_file_run_sink(const gd_file_run *run, gd_sink **out, const char *path, gd_error *err)
+{
+    size_t count;
+    const char *const *inputs = gd_records_inputs(run->records, &count);
+
+    return gd_sink_open_at(out, path, inputs, count, 0, err);
 }
 
 gd_status gd_file_run_report(const gd_file_run *run, gd_error *err)

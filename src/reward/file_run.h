@@ -3,7 +3,9 @@
 #define GD_REWARD_FILE_RUN_H
 
 #include "data/record.h"
+#include "data/sink.h"
 #include "data/writer.h"
+#include "reward/model.h"
 
 typedef struct gd_file_run {
     gd_records *records;
@@ -17,7 +19,12 @@ typedef struct gd_file_run {
 /* Nothing is open yet, the summary is zero; gd_file_run_close() is fine from here on. */
 void gd_file_run_init(gd_file_run *run, const gd_progress *progress, gd_summary *summary);
 
-gd_status gd_file_run_open(gd_file_run *run, const char *input, const char *output, gd_format format, gd_error *err);
+/* The encoder knows the names of the input's fields. */
+gd_status gd_file_run_open(gd_file_run *run, const gd_encoder *encoder, const char *input, const char *output,
+                           gd_format format, gd_error *err);
+
+/* Another output of an open run. */
+gd_status gd_file_run_sink(const gd_file_run *run, gd_sink **out, const char *path, gd_error *err);
 
 /* Tells how far it is; GD_EINTERRUPTED when the caller wants to stop. */
 gd_status gd_file_run_report(const gd_file_run *run, gd_error *err);

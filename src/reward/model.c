@@ -45,6 +45,29 @@ static gd_status choose_length(gd_encoder *encoder, const gd_options *options, c
     return GD_OK;
 }
 
+/* A format that was asked for must be there.  Without one, only a conversation misses it, and gets the sentence. */
+static gd_status open_chat(gd_encoder *encoder, const gd_options *options, const char *where, gd_error *err)
+{
+    const bool asked = options->chat_format && strcmp(options->chat_format, "auto") != 0;
+    gd_error why = { 0 };
+    const gd_status rc = gd_chat_open(&encoder->chat, asked ? options->chat_format : "auto", where, &why);
+
+    if (!rc)
+        return GD_OK;
+    if (asked || rc == GD_ENOMEM)
+        return gd_fail(err, rc, "%s", why.text);
+    encoder->chat_problem = gd_strdup(why.text);
+    return encoder->chat_problem ? GD_OK : gd_fail_memory(err, sizeof why);
+}
+
+static gd_status keep_fields(gd_encoder *encoder, const gd_options *options, gd_error *err)
+{
+    if (!options->fields)
+        return GD_OK;
+    encoder->fields = gd_strdup(options->fields);
+    return encoder->fields ? GD_OK : gd_fail_memory(err, strlen(options->fields));
+}
+
 gd_status gd_encoder_open(gd_encoder *encoder, const gd_options *options, const char *dir, const char *adapter_dir,
                           const gd_config *config, gd_error *err)
 {
@@ -61,6 +84,10 @@ gd_status gd_encoder_open(gd_encoder *encoder, const gd_options *options, const 
         rc = gd_special_ids_read(&encoder->special, &from, err);
     if (!rc)
         rc = choose_length(encoder, options, config, err);
+    if (!rc)
+        rc = open_chat(encoder, options, where, err);
+    if (!rc)
+        rc = keep_fields(encoder, options, err);
     if (!rc && encoder->add_eos != GD_ADD_EOS_NEVER && !encoder->special.has_eos)
         rc = gd_fail(err, GD_EUSAGE, "%s: no eos token is known, so none can be appended", dir);
     if (rc)
@@ -71,7 +98,10 @@ gd_status gd_encoder_open(gd_encoder *encoder, const gd_options *options, const 
 void gd_encoder_close(gd_encoder *encoder)
 {
     gd_tokenizer_close(encoder->tokenizer);
-    encoder->tokenizer = NULL;
+    gd_chat_close(encoder->chat);
+    gd_free(encoder->chat_problem);
+    gd_free(encoder->fields);
+    *encoder = (gd_encoder){ 0 };
 }
 
 /* An id without a row in the embedding would read past it. */

@@ -10,6 +10,7 @@
 #include "quant-free/config.h"
 #include "quant-free/special.h"
 #include "quant-free/weights.h"
+#include "text/chat.h"
 #include "text/tokenizer.h"
 
 /* How a text becomes token ids: all that `guerdon tokenize` needs too. */
@@ -19,6 +20,9 @@ typedef struct gd_encoder {
     size_t max_length; /* tokens; 0: no limit */
     gd_truncate truncate;
     gd_add_eos add_eos;
+    char *fields;        /* names of an input's fields: the options', owned */
+    gd_chat *chat;       /* how a conversation becomes text; NULL: */
+    char *chat_problem;  /* why nobody knows, a sentence that says what to pass */
 } gd_encoder;
 
 struct gd_model {

@@ -50,7 +50,7 @@ gd_status gd_options_check(const gd_options *options, gd_error *err)
                        options->struct_size, sizeof *options);
     if (!options->model)
         return gd_fail(err, GD_EUSAGE, "no model was given");
-    if (options->truncate < GD_TRUNCATE_ERROR || options->truncate > GD_TRUNCATE_DROP)
+    if (options->truncate < GD_TRUNCATE_ERROR || options->truncate > GD_TRUNCATE_OLDEST_TURNS)
         return gd_fail(err, GD_EUSAGE, "truncate is %d, which is no gd_truncate", (int)options->truncate);
     if (options->add_eos < GD_ADD_EOS_NEVER || options->add_eos > GD_ADD_EOS_ALWAYS)
         return gd_fail(err, GD_EUSAGE, "add_eos is %d, which is no gd_add_eos", (int)options->add_eos);

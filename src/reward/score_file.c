@@ -26,7 +26,7 @@ gd_status gd_score_file(gd_model *model, const char *input, const char *output, 
     gd_status rc;
 
     gd_file_run_init(&file, progress, summary);
-    rc = gd_file_run_open(&file, input, output, format, err);
+    rc = gd_file_run_open(&file, &model->encoder, input, output, format, err);
     if (!rc)
         rc = gd_score_run_all(&run, err);
     return gd_file_run_close(&file, rc, err);

@@ -1,5 +1,5 @@
 /* test_lines.c - what a line says, and what is said about a bad one: each case with its whole sentence. */
-#include "tests/check.h"
+#include "tests/records/temp.h"
 
 #include "base/mem.h"
 #include "data/record.h"
@@ -12,9 +12,9 @@ typedef struct bad_line {
     const char *problem;
 } bad_line;
 
-#define CONVERSATION "; this version does not take conversations yet"
-#define NOTHING \
-    "line 7: no \"text\", no \"prompt\" with \"response\" or \"responses\", and no \"chosen\" with \"rejected\""
+#define NOTHING                                                                                                        \
+    "line 7: no \"text\", no \"messages\", no \"prompt\" with \"response\" or \"responses\", and no \"chosen\" "       \
+    "with \"rejected\"; --fields says what yours are called"
 
 static const bad_line bad_lines[] = {
     /* not the right fields */
@@ -40,50 +40,53 @@ static const bad_line bad_lines[] = {
     { "response and pair", "{\"prompt\":\"p\",\"response\":\"a\",\"chosen\":\"b\",\"rejected\":\"c\"}", 0,
       "line 7: the fields \"response\" and \"chosen\" don't go together" },
     { "messages", "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}", 0,
-      "line 7: the field \"messages\" is a conversation" CONVERSATION },
+      "line 7: messages: a conversation without an assistant turn: end it with the answer to score, a message of the "
+      "role assistant" },
     { "no messages", "{\"messages\":[]}", 0,
-      "line 7: the field \"messages\" is a conversation" CONVERSATION },
+      "line 7: the field \"messages\" is an empty list, a conversation is expected" },
     { "messages and text", "{\"text\":\"a\",\"messages\":[]}", 0,
-      "line 7: the field \"messages\" is a conversation" CONVERSATION },
+      "line 7: the fields \"text\" and \"messages\" don't go together" },
     /* wrong types */
     { "text is an integer", "{\"text\":5}", 0,
-      "line 7: the field \"text\" is a number, a string is expected" },
-    { "text is a real", "{\"text\":5.5}", 0, "line 7: the field \"text\" is a number, a string is expected" },
+      "line 7: the field \"text\" is a number, a string or a conversation is expected" },
+    { "text is a real", "{\"text\":5.5}", 0,
+      "line 7: the field \"text\" is a number, a string or a conversation is expected" },
     { "text is true", "{\"text\":true}", 0,
-      "line 7: the field \"text\" is true or false, a string is expected" },
-    { "text is null", "{\"text\":null}", 0, "line 7: the field \"text\" is null, a string is expected" },
+      "line 7: the field \"text\" is true or false, a string or a conversation is expected" },
+    { "text is null", "{\"text\":null}", 0,
+      "line 7: the field \"text\" is null, a string or a conversation is expected" },
     { "text is an object", "{\"text\":{}}", 0,
-      "line 7: the field \"text\" is an object, a string is expected" },
+      "line 7: the field \"text\" is an object, a string or a conversation is expected" },
     { "text is a list", "{\"text\":[\"a\"]}", 0,
-      "line 7: the field \"text\" is a list, a string is expected" CONVERSATION },
+      "line 7: message 0 of the field \"text\" is a string; an object with a role and a content is expected" },
     { "chosen is a list", "{\"chosen\":[{\"role\":\"user\"}],\"rejected\":[]}", 0,
-      "line 7: the field \"chosen\" is a list, a string is expected" CONVERSATION },
+      "line 7: message 0 of the field \"chosen\": its content is missing, a string is expected" },
     { "rejected is null", "{\"chosen\":\"a\",\"rejected\":null}", 0,
-      "line 7: the field \"rejected\" is null, a string is expected" },
+      "line 7: the field \"rejected\" is null, a string or a conversation is expected" },
     { "rejected is a number", "{\"chosen\":\"a\",\"rejected\":1}", 0,
-      "line 7: the field \"rejected\" is a number, a string is expected" },
+      "line 7: the field \"rejected\" is a number, a string or a conversation is expected" },
     { "prompt is a list", "{\"prompt\":[],\"chosen\":\"a\",\"rejected\":\"b\"}", 0,
-      "line 7: the field \"prompt\" is a list, a string is expected" CONVERSATION },
+      "line 7: the field \"prompt\" is an empty list, a conversation is expected" },
     { "prompt is null", "{\"prompt\":null,\"response\":\"a\"}", 0,
-      "line 7: the field \"prompt\" is null, a string is expected" },
+      "line 7: the field \"prompt\" is null, a string or a conversation is expected" },
     { "response is null", "{\"prompt\":\"a\",\"response\":null}", 0,
-      "line 7: the field \"response\" is null, a string is expected" },
+      "line 7: the field \"response\" is null, a string or a conversation is expected" },
     { "no answers", "{\"prompt\":\"a\",\"responses\":[]}", 0,
       "line 7: the field \"responses\" is empty, answers are expected" },
     { "answers are a string", "{\"prompt\":\"a\",\"responses\":\"b\"}", 0,
-      "line 7: the field \"responses\" is a string, a list of strings is expected" },
+      "line 7: the field \"responses\" is a string, a list of answers is expected" },
     { "an answer is a number", "{\"prompt\":\"a\",\"responses\":[\"b\",7]}", 0,
-      "line 7: the field \"responses[1]\" is a number, a string is expected" },
+      "line 7: the field \"responses[1]\" is a number, a string or a conversation is expected" },
     { "answers without a prompt", "{\"responses\":[\"b\"]}", 0, "line 7: the field \"prompt\" is missing" },
     { "answers and a pair", "{\"prompt\":\"a\",\"responses\":[\"b\"],\"chosen\":\"c\"}", 0,
       "line 7: the fields \"chosen\" and \"responses\" don't go together" },
     { "answers of a pair and a text", "{\"chosen\":[\"a\"],\"rejected\":\"b\"}", 0,
-      "line 7: the field \"rejected\" is a string, a list of strings is expected" },
+      "line 7: the field \"rejected\" is a string, a list of answers is expected" },
     { "answers of a pair alone", "{\"rejected\":[\"b\"]}", 0, "line 7: the field \"chosen\" is missing" },
     { "no answers of a pair", "{\"chosen\":[\"a\"],\"rejected\":[]}", 0,
       "line 7: the field \"rejected\" is empty, answers are expected" },
     { "an answer of a pair is a list", "{\"chosen\":[\"a\",[]],\"rejected\":[\"b\"]}", 0,
-      "line 7: the field \"chosen[1]\" is a list, a string is expected" CONVERSATION },
+      "line 7: the field \"chosen[1]\" is an empty list, a conversation is expected" },
     /* not an object */
     { "a list", "[\"a\",\"b\"]", 0, "line 7: a list, an object is expected" },
     { "a string", "\"a\"", 0, "line 7: a string, an object is expected" },
@@ -133,13 +136,18 @@ static const bad_line bad_lines[] = {
       "line 7: not valid JSON at column 10: control character 0x0 near '\"a'" },
     { "NULs behind", "{\"text\":\"a\"}\0\0", 14,
       "line 7: not valid JSON at column 13: end of file expected near end of file" },
-    { "Latin-1", "{\"text\":\"caf\xe9\"}", 0, "line 7: byte 13 is not UTF-8" },
-    { "an overlong slash", "{\"text\":\"\xc0\xaf\"}", 0, "line 7: byte 10 is not UTF-8" },
-    { "an encoded surrogate", "{\"text\":\"\xed\xa0\x80\"}", 0, "line 7: byte 10 is not UTF-8" },
-    { "past U+10FFFF", "{\"text\":\"\xf4\x90\x80\x80\"}", 0, "line 7: byte 10 is not UTF-8" },
-    { "a character cut in the middle", "{\"text\":\"\xe2\x82", 0, "line 7: byte 10 is not UTF-8" },
+    { "Latin-1", "{\"text\":\"caf\xe9\"}", 0,
+      "line 7: byte 13 is not UTF-8, in the field \"text\": the file must be saved as UTF-8" },
+    { "an overlong slash", "{\"text\":\"\xc0\xaf\"}", 0,
+      "line 7: byte 10 is not UTF-8, in the field \"text\": the file must be saved as UTF-8" },
+    { "an encoded surrogate", "{\"text\":\"\xed\xa0\x80\"}", 0,
+      "line 7: byte 10 is not UTF-8, in the field \"text\": the file must be saved as UTF-8" },
+    { "past U+10FFFF", "{\"text\":\"\xf4\x90\x80\x80\"}", 0,
+      "line 7: byte 10 is not UTF-8, in the field \"text\": the file must be saved as UTF-8" },
+    { "a character cut in the middle", "{\"text\":\"\xe2\x82", 0,
+      "line 7: byte 10 is not UTF-8, in the field \"text\": the file must be saved as UTF-8" },
     { "bad UTF-8 in a field that nobody reads", "{\"text\":\"a\",\"id\":\"\xff\"}", 0,
-      "line 7: byte 19 is not UTF-8" },
+      "line 7: byte 19 is not UTF-8, in the field \"id\": the file must be saved as UTF-8" },
     { "a byte order mark inside the file", "\xef\xbb\xbf{\"text\":\"a\"}", 0,
       "line 7: not valid JSON at column 1: invalid token near '\xef\xbb\xbf'" },
 };
@@ -147,8 +155,24 @@ static const bad_line bad_lines[] = {
 /* The line as number 7 of its file and item 3. */
 static gd_status parse(gd_record *r, const char *line, size_t len, gd_format format, gd_error *err)
 {
-    *r = (gd_record){ .index = 3, .line = 7 };
-    return gd_record_parse(r, line, len, format, err);
+    static const char before[] = "{\"text\":\"a\"}\n{\"text\":\"a\"}\n\n{\"text\":\"a\"}\n\n\n";
+    char *file = malloc(sizeof before + len);
+    gd_records *records = NULL;
+    bool more = true;
+    gd_status rc;
+
+    assert_non_null(file);
+    memcpy(file, before, sizeof before - 1);
+    memcpy(file + sizeof before - 1, line, len);
+    rc = gd_records_open(&records, temp_write("x", file, sizeof before - 1 + len), format, NULL, err);
+    *r = (gd_record){ 0 };
+    for (size_t i = 0; !rc && more && i < 4; i++) {
+        gd_record_free(r);
+        rc = gd_records_next(records, r, &more, err);
+    }
+    gd_records_close(records);
+    free(file);
+    return rc;
 }
 
 static void bad_lines_get_their_sentence(void **state)
@@ -232,11 +256,11 @@ static void good_lines_give_their_texts(void **state)
         if (r.problem)
             fail_msg("%s: %s", c->line, r.problem);
         assert_int_equal(r.count, c->second ? 2 : 1);
-        assert_int_equal(r.texts[0].len, c->first_len);
-        assert_memory_equal(r.texts[0].data, c->first, c->first_len);
+        assert_int_equal(r.texts[0].text.len, c->first_len);
+        assert_memory_equal(r.texts[0].text.data, c->first, c->first_len);
         if (c->second) {
-            assert_int_equal(r.texts[1].len, strlen(c->second));
-            assert_memory_equal(r.texts[1].data, c->second, r.texts[1].len);
+            assert_int_equal(r.texts[1].text.len, strlen(c->second));
+            assert_memory_equal(r.texts[1].text.data, c->second, r.texts[1].text.len);
         }
         gd_record_free(&r);
     }
@@ -250,11 +274,11 @@ static void a_line_of_text_is_a_text(void **state)
     assert_ok(parse(&r, " {\"text\":1}\0", 12, GD_FORMAT_TEXT, test_err));
     assert_null(r.problem);
     assert_int_equal(r.count, 1);
-    assert_int_equal(r.texts[0].len, 12);
-    assert_memory_equal(r.texts[0].data, " {\"text\":1}\0", 12);
+    assert_int_equal(r.texts[0].text.len, 12);
+    assert_memory_equal(r.texts[0].text.data, " {\"text\":1}\0", 12);
     gd_record_free(&r);
     assert_ok(parse(&r, "abc\xff", 4, GD_FORMAT_TEXT, test_err));
-    assert_string_equal(r.problem, "line 7: byte 4 is not UTF-8");
+    assert_string_equal(r.problem, "line 7: byte 4 is not UTF-8: the file must be saved as UTF-8");
     gd_record_free(&r);
 }
 
@@ -307,5 +331,5 @@ int main(void)
         cmocka_unit_test(lack_of_memory_is_no_bad_line),
     };
 
-    return cmocka_run_group_tests_name("records: lines", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("records: lines", tests, temp_begin, temp_end);
 }

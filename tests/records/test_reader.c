@@ -128,14 +128,14 @@ static void a_line_of_16_mib_is_the_longest(void **state)
         assert_int_equal(line.len, 15);
         gd_reader_close(r);
     }
-    assert_ok(gd_records_open(&records, temp_path("x"), GD_FORMAT_JSONL, test_err));
+    assert_ok(gd_records_open(&records, temp_path("x"), GD_FORMAT_JSONL, NULL, test_err));
     assert_ok(gd_records_next(records, &record, &more, test_err));
-    assert_string_equal(record.problem, "line 1: more than 16777216 bytes");
+    assert_string_equal(record.problem, "line 1: more than 16777216 bytes; an item may have 16 MiB");
     gd_record_free(&record);
     assert_ok(gd_records_next(records, &record, &more, test_err));
     assert_int_equal(record.index, 1);
     assert_int_equal(record.line, 2);
-    assert_memory_equal(record.texts[0].data, "next", 4);
+    assert_memory_equal(record.texts[0].text.data, "next", 4);
     gd_record_free(&record);
     gd_records_close(records);
     free(file);
@@ -153,7 +153,7 @@ static void bad_lines_do_not_stop_the_file(void **state)
     bool more;
 
     (void)state;
-    assert_ok(gd_records_open(&records, temp_write("x", file, sizeof file - 1), GD_FORMAT_JSONL, test_err));
+    assert_ok(gd_records_open(&records, temp_write("x", file, sizeof file - 1), GD_FORMAT_JSONL, NULL, test_err));
     for (size_t i = 0; i < 4; i++) {
         assert_ok(gd_records_next(records, &record, &more, test_err));
         assert_true(more);

@@ -146,7 +146,7 @@ static void raw_rows_are_what_the_file_has(void **state)
     free(seen);
     assert_ok(gd_rows_open(&rows, &options, test_err));
     assert_string_equal(gd_rows_header(rows), "\"a\",b");
-    assert_int_equal(gd_rows_format(rows), GD_ROW_CSV);
+    assert_int_equal(gd_rows_format(rows), GD_FORMAT_CSV);
     gd_rows_close(rows);
 }
 

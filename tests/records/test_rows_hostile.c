@@ -303,7 +303,7 @@ static void every_allocation_may_fail(void **state)
         inputs[0] = temp_path(documents[d].name);
         inputs[1] = pattern;
         for (fault = 1; rc; fault++) {
-            const gd_rows_options options = { inputs, 2, GD_ROW_AUTO,
+            const gd_rows_options options = { inputs, 2, GD_FORMAT_AUTO,
                                               strchr(documents[d].name, 'v') ? "text=a,chosen=b" : "prompt=text" };
             gd_error err = { 0 };
 

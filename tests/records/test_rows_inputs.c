@@ -97,7 +97,7 @@ static void rows_name_their_input_when_there_are_several(void **state)
         assert_ok(gd_rows_open(&rows, &(gd_rows_options){ .inputs = inputs, .count = count }, test_err));
         assert_string_equal(gd_rows_inputs(rows, &found)[count - 1], inputs[count - 1]);
         assert_int_equal(found, count);
-        assert_int_equal(gd_rows_format(rows), GD_ROW_JSONL);
+        assert_int_equal(gd_rows_format(rows), GD_FORMAT_JSONL);
         assert_null(gd_rows_header(rows));
         assert_int_equal(gd_rows_bytes_total(rows), count == 1 ? 6 : 10);
         for (size_t i = 0; i < (count == 1 ? 2 : 3); i++) {
@@ -283,7 +283,7 @@ static void fields_that_mean_nothing_are_refused(void **state)
     expect_failure(NAMES("a.csv"), "text=text,text=instruction", GD_EUSAGE, "fields: \"text\" is there twice");
     expect_failure(NAMES("a.csv"), "text=", GD_EUSAGE, "fields: \"text=\" names no column");
     path = temp_path("a.csv");
-    assert_ok(gd_rows_open(&rows, &(gd_rows_options){ &path, 1, GD_ROW_AUTO, "text=instruction" }, test_err));
+    assert_ok(gd_rows_open(&rows, &(gd_rows_options){ &path, 1, GD_FORMAT_AUTO, "text=instruction" }, test_err));
     assert_string_equal(gd_rows_source_name(rows, "text"), "instruction");
     assert_string_equal(gd_rows_source_name(rows, "chosen"), "chosen");
     gd_rows_close(rows);

@@ -128,27 +128,27 @@ ROWS_TEST(formats_are_told_by_names, formats)
 static void a_format_can_be_asked_for(void **state)
 {
     static const struct {
-        gd_row_format format;
+        gd_format format;
         const char *wanted;
     } cases[] = {
-        { GD_ROW_AUTO, "1 {\"text\":\"[{},\"}\n2 {\"text\":\"{}]\"}\n" },
-        { GD_ROW_TEXT, "1 {\"text\":\"[{},\"}\n2 {\"text\":\"{}]\"}\n" },
-        { GD_ROW_JSON, "1 {}\n2 {}\n" },
-        { GD_ROW_JSONL, "1 ! line 1: not valid JSON at column 4: unexpected end of file near ','\n"
+        { GD_FORMAT_AUTO, "1 {\"text\":\"[{},\"}\n2 {\"text\":\"{}]\"}\n" },
+        { GD_FORMAT_TEXT, "1 {\"text\":\"[{},\"}\n2 {\"text\":\"{}]\"}\n" },
+        { GD_FORMAT_JSON, "1 {}\n2 {}\n" },
+        { GD_FORMAT_JSONL, "1 ! line 1: not valid JSON at column 4: unexpected end of file near ','\n"
                         "2 ! line 2: not valid JSON at column 3: end of file expected near ']'\n" },
-        { GD_ROW_CSV, "2 ! line 2: 1 field, but the header has 2 columns; a field that holds a comma, a quote or a "
+        { GD_FORMAT_CSV, "2 ! line 2: 1 field, but the header has 2 columns; a field that holds a comma, a quote or a "
                       "line break stands in quotes\n" },
-        { GD_ROW_TSV, "2 {\"[{},x\":\"{}]\"}\n" },
+        { GD_FORMAT_TSV, "2 {\"[{},x\":\"{}]\"}\n" },
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        const bool table = cases[i].format == GD_ROW_CSV || cases[i].format == GD_ROW_TSV;
+        const bool table = cases[i].format == GD_FORMAT_CSV || cases[i].format == GD_FORMAT_TSV;
         const char *file = table ? "[{},x\n{}]\n" : "[{},\n{}]\n", *path = temp_write("a.txt", file, strlen(file));
         char *seen;
 
         assert_ok(rows_seen(&(gd_rows_options){ &path, 1, cases[i].format, NULL }, false, &seen, test_err));
-        if (cases[i].format != GD_ROW_JSONL) /* the library's own words differ between its versions */
+        if (cases[i].format != GD_FORMAT_JSONL) /* the library's own words differ between its versions */
             assert_string_equal(seen, cases[i].wanted);
         free(seen);
     }

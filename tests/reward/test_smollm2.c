@@ -77,11 +77,11 @@ static double worst_error(struct states *s, const char *precision, float *scores
     double worst = 0;
     bool more;
 
-    assert_ok(gd_records_open(&records, pairs_path, GD_FORMAT_JSONL, test_err));
+    assert_ok(gd_records_open(&records, pairs_path, GD_FORMAT_JSONL, NULL, test_err));
     for (size_t i = 0; i < TEXTS / 2; i++) {
         assert_ok(gd_records_next(records, &record[i], &more, test_err));
-        texts[2 * i] = record[i].texts[0];
-        texts[2 * i + 1] = record[i].texts[1];
+        texts[2 * i] = record[i].texts[0].text;
+        texts[2 * i + 1] = record[i].texts[1].text;
     }
     assert_ok(gd_model_open(&model, &options, test_err));
     s->last_stage = model->plan->stage_count - 1;
