@@ -28,6 +28,9 @@ const cli_flag cli_flags[] = {
     { "output", "FILE", "write the lines to FILE, packed if it ends in .gz or .zst (default: standard output)",
       AT(output), CLI_TEXT, RUNS },
     { "output", "DIR", "write the merged model to DIR, which is new or empty", AT(output), CLI_TEXT, CLI_CMD_MERGE },
+    { "resume", NULL,
+      "go on with an output that was interrupted; it ends up as if it never had been", AT(options.resume),
+      CLI_SWITCH, CLI_CMD_SCORE | WRITES },
     { "format", "auto|jsonl|json|csv|tsv|text",
       "what the input is written in (default: auto, by the end of its name, and JSON lines or an array without "
       "one)", AT(format),

@@ -113,6 +113,7 @@ void cli_watch_interrupt(void)
     action.sa_flags = (int)SA_RESETHAND; /* the second one has its usual effect */
     (void)sigemptyset(&action.sa_mask);
     (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
 }
 
 const gd_progress *cli_run_watch(cli_run *run)

@@ -16,7 +16,8 @@ struct gd_writer {
     gd_buf line;
 };
 
-gd_status gd_writer_open(gd_writer **out, const char *path, const char *const *inputs, size_t count, gd_error *err)
+gd_status gd_writer_open(gd_writer **out, const char *path, const char *const *inputs, size_t count, uint64_t offset,
+                         gd_error *err)
 {
     gd_writer *w = gd_alloc_zero(1, sizeof *w);
     gd_status rc;
@@ -24,7 +25,7 @@ gd_status gd_writer_open(gd_writer **out, const char *path, const char *const *i
     *out = NULL;
     if (!w)
         return gd_fail_memory(err, sizeof *w);
-    rc = gd_sink_open_at(&w->sink, path, inputs, count, 0, err);
+    rc = gd_sink_open_at(&w->sink, path, inputs, count, offset, err);
     if (rc)
         (void)gd_writer_close(w, NULL);
     else
@@ -182,6 +183,8 @@ gd_status gd_writer_line(gd_writer *w, const gd_buf *line, gd_error *err)
         return gd_fail_memory(err, line->len);
     return gd_sink_write(w->sink, line->data, line->len, err);
 }
+
+gd_sink *gd_writer_sink(gd_writer *w) { return w->sink; }
 
 gd_status gd_writer_flush(gd_writer *w, gd_error *err) { return gd_sink_flush(w->sink, err); }
 

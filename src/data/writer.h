@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "data/record.h"
+#include "data/sink.h"
 #include "data/trie.h"
 #include "guerdon.h"
 
@@ -12,7 +13,8 @@
 typedef struct gd_writer gd_writer;
 
 /* Paths as in gd_sink_open_at(). */
-gd_status gd_writer_open(gd_writer **out, const char *path, const char *const *inputs, size_t count, gd_error *err);
+gd_status gd_writer_open(gd_writer **out, const char *path, const char *const *inputs, size_t count, uint64_t offset,
+                         gd_error *err);
 
 /* {"index":7,"error":"..."} */
 gd_status gd_writer_error(gd_writer *w, uint64_t index, const char *sentence, gd_error *err);
@@ -32,6 +34,9 @@ gd_status gd_writer_ids(gd_writer *w, const gd_record *record, const gd_span *id
 
 /* A line that the caller made, with its end. */
 gd_status gd_writer_line(gd_writer *w, const gd_buf *line, gd_error *err);
+
+/* Where the lines go: for what sink.h says of cuts and offsets. */
+gd_sink *gd_writer_sink(gd_writer *w);
 
 /* Shows everything so far to whoever waits for it: call it after each batch. */
 gd_status gd_writer_flush(gd_writer *w, gd_error *err);

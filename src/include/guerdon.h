@@ -98,6 +98,8 @@ typedef struct gd_options {
     gd_add_eos add_eos;
     const char *chat_format;  /**< how a conversation becomes text: "auto" (default: the checkpoint's chat template,
                                    if it is one that is known), a format's name or a YAML file: doc/chat-formats.md */
+    int resume;               /**< not 0: gd_score_file(), gd_rank_file() and gd_filter_file() go on with an output that
+                                   was interrupted; when it is complete, they do nothing */
     const char *fields;       /**< names of fields of an input, "text=instruction,chosen=good": ours = the input's */
 } gd_options;
 

@@ -242,13 +242,6 @@ static gd_status take(void *context, const gd_scored *item, bool *failed, gd_err
     return s.correct ? keep_item(run, item, &s, err) : GD_OK;
 }
 
-static gd_status flush(void *context, gd_error *err)
-{
-    const gd_eval_run *const run = context;
-
-    return run->file.writer ? gd_writer_flush(run->file.writer, err) : GD_OK;
-}
-
 /* ---- the run ---- */
 
 bool gd_eval_second(const gd_eval_run *run) { return run->rows > 0 && run->rows == run->count; }
@@ -278,7 +271,9 @@ static gd_status open_files(gd_eval_run *run, gd_error *err)
     if (rc || !how->scores)
         return rc;
     inputs = gd_records_inputs(run->file.records, &count);
-    return gd_writer_open(&run->file.writer, how->scores, inputs, count, err);
+    rc = gd_writer_open(&run->file.writer, how->scores, inputs, count, 0, err);
+    run->file.sinks[0] = rc ? NULL : gd_writer_sink(run->file.writer);
+    return rc;
 }
 
 static void free_run(gd_eval_run *run)
@@ -296,7 +291,7 @@ gd_status gd_eval(gd_model *model, const gd_eval_options *how, const gd_progress
                   char **json, gd_error *err)
 {
     gd_eval_run run = { .model = model, .how = how, .by = how->by };
-    gd_score_run scoring = { .model = model, .file = &run.file, .take = take, .flush = flush, .context = &run,
+    gd_score_run scoring = { .model = model, .file = &run.file, .take = take, .context = &run,
                              .keep_fields = true };
     gd_status rc;
 

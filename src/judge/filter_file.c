@@ -15,7 +15,6 @@
 struct run {
     const gd_filter_options *how;
     gd_file_run file;
-    gd_sink *rejects;    /* NULL: they are not wanted */
     gd_values values;    /* of all records that have one */
     gd_buf line;
     uint64_t counts[4];  /* by gd_verdict */
@@ -45,10 +44,10 @@ static gd_status put_reject(struct run *run, const gd_record *record, gd_error *
 {
     gd_status rc;
 
-    if (!run->rejects || !record->raw) /* a line that was too long is nowhere */
+    if (!run->file.sinks[1] || !record->raw) /* a line that was too long is nowhere */
         return GD_OK;
-    rc = gd_sink_write(run->rejects, record->raw, record->length, err);
-    return rc ? rc : gd_sink_write(run->rejects, "\n", 1, err);
+    rc = gd_sink_write(run->file.sinks[1], record->raw, record->length, err);
+    return rc ? rc : gd_sink_write(run->file.sinks[1], "\n", 1, err);
 }
 
 /* The record can't be filtered: it is told, and goes where nothing is lost. */
@@ -119,14 +118,6 @@ static gd_status take(void *context, const gd_scored *item, bool *failed, gd_err
         return remember(run, item, err);
     return rc ? rc : put_record(run, record, gd_filter_verdict(by, run->how->limit, value), item->scores, item->count,
                                 failed, err);
-}
-
-static gd_status flush(void *context, gd_error *err)
-{
-    struct run *run = context;
-    const gd_status rc = run->rejects ? gd_sink_flush(run->rejects, err) : GD_OK;
-
-    return rc ? rc : gd_writer_flush(run->file.writer, err);
 }
 
 /* ---- the second pass, by GD_FILTER_TOP_FRACTION ---- */
@@ -254,22 +245,41 @@ static gd_status put_header(struct run *run, gd_error *err)
     const char *header = gd_records_header(run->file.records);
     gd_status rc;
 
-    if (!header)
+    if (!header || run->file.journal.items)
         return GD_OK;
     gd_buf_clear(&run->line);
     gd_buf_str(&run->line, header);
     gd_buf_str(&run->line, "\n");
     rc = gd_writer_line(run->file.writer, &run->line, err);
-    return rc || !run->rejects ? rc : gd_sink_write(run->rejects, run->line.data, run->line.len, err);
+    return rc || !run->file.sinks[1] ? rc : gd_sink_write(run->file.sinks[1], run->line.data, run->line.len, err);
+}
+
+/* What the lines depend on. */
+static void put_identity(gd_buf *out, const gd_filter_options *how)
+{
+    gd_buf_printf(out,
+    "{\"command\":\"filter\",\"by\":%d,\"annotate\":%d,\"limit\":", (int)how->by, how->annotate != 0);
+    gd_buf_fixed(out, how->limit, 9);
+    gd_buf_str(out, ",\"rejects\":");
+    gd_buf_json_string(out, how->rejects ? how->rejects : "", how->rejects ? strlen(how->rejects) : 0);
 }
 
 static gd_status filter(struct run *run, gd_model *model, gd_error *err)
 {
+    gd_buf identity = { 0 };
     const gd_filter_options *how = run->how;
-    gd_score_run scoring = { .model = model, .file = &run->file, .take = take, .flush = flush, .context = run };
-    gd_status rc = gd_file_run_open(&run->file, &model->encoder, how->input, how->output, how->format, err);
-    if (!rc && how->rejects)
-        rc = gd_file_run_sink(&run->file, &run->rejects, how->rejects, err);
+    gd_score_run scoring = { .model = model, .file = &run->file, .take = take, .context = run };
+    gd_status rc;
+
+    put_identity(&identity, how);
+    /* The top is known when all items are: there is no half of that. */
+    rc = gd_file_run_open(&run->file, &model->encoder, how->input, how->output, how->format,
+                          how->by == GD_FILTER_TOP_FRACTION ? NULL : &identity, err);
+    gd_buf_free(&identity);
+    if (rc || run->file.journal.complete)
+        return rc;
+    if (how->rejects)
+        rc = gd_file_run_second(&run->file, how->rejects, err);
     if (!rc)
         rc = put_header(run, err);
     if (!rc) {
@@ -285,15 +295,14 @@ gd_status gd_filter_file(gd_model *model, const gd_filter_options *how, const gd
                          gd_summary *summary, char **json, gd_error *err)
 {
     struct run run = { .how = how };
-    gd_status rc = check(how, err), closed;
+    gd_status rc = check(how, err);
 
     *json = NULL;
     gd_file_run_init(&run.file, progress, summary);
     if (rc)
         return rc;
     rc = filter(&run, model, err);
-    closed = gd_sink_close(run.rejects, err);
-    rc = gd_file_run_close(&run.file, rc ? rc : closed, err);
+    rc = gd_file_run_close(&run.file, rc, err);
     if (!rc || rc == GD_EITEM || rc == GD_EINTERRUPTED) {
         const gd_status told = report_of(&run, json, err);
 

@@ -14,7 +14,6 @@ struct run {
     const gd_rank_options *how;
     gd_preference preference;
     gd_file_run file;
-    gd_sink *pairs; /* NULL: none are wanted */
     gd_ranking ranking;
     gd_buf line;
 };
@@ -78,7 +77,7 @@ static gd_status write_pairs(struct run *run, const gd_scored *item, gd_error *e
                               item->scores);
     if (run->line.failed)
         return gd_fail_memory(err, run->line.len);
-    return gd_sink_write(run->pairs, run->line.data, run->line.len, err);
+    return gd_sink_write(run->file.sinks[1], run->line.data, run->line.len, err);
 }
 
 /* A record of another kind, or one whose scores are no numbers, gets an error line. */
@@ -104,20 +103,12 @@ static gd_status take(void *context, const gd_scored *item, bool *failed, gd_err
         if (!isfinite(item->scores[i]) || !isfinite(item->scores[i] - item->scores[0]))
             return refuse(run, item, "the scores are not finite numbers", failed, err);
     rc = gd_ranking_make(&run->ranking, item->scores, item->count, err);
-    if (!rc && run->pairs)
+    if (!rc && run->how->pairs)
         rc = write_pairs(run, item, err);
     if (rc)
         return rc;
     put_line(run, item);
     return gd_writer_line(run->file.writer, &run->line, err);
-}
-
-static gd_status flush(void *context, gd_error *err)
-{
-    struct run *run = context;
-    const gd_status rc = run->pairs ? gd_sink_flush(run->pairs, err) : GD_OK;
-
-    return rc ? rc : gd_writer_flush(run->file.writer, err);
 }
 
 static gd_status check(const gd_rank_options *how, gd_error *err)
@@ -139,6 +130,17 @@ static gd_status check(const gd_rank_options *how, gd_error *err)
     return GD_OK;
 }
 
+/* What the lines depend on. */
+static void put_identity(gd_buf *out, const gd_rank_options *how)
+{
+    gd_buf_printf(out,
+    "{\"command\":\"rank\",\"top\":%zu,\"texts\":%d,\"pairs\":%d,\"seed\":%" PRIu64 ",\"min_margin\":",
+                  how->top, how->texts != 0, (int)how->pairs, how->seed);
+    gd_buf_json_float(out, how->min_margin);
+    gd_buf_str(out, ",\"pairs_output\":");
+    gd_buf_json_string(out, how->pairs_output ? how->pairs_output : "", how->pairs_output ? strlen(how->pairs_output) : 0);
+}
+
 void gd_rank_options_init(gd_rank_options *options)
 {
     *options = (gd_rank_options){ .struct_size = sizeof *options };
@@ -148,22 +150,24 @@ gd_status gd_rank_file(gd_model *model, const gd_rank_options *how, const gd_pro
                        gd_error *err)
 {
     struct run run = { .how = how };
-    gd_score_run scoring = { .model = model, .file = &run.file, .take = take, .flush = flush, .context = &run };
-    gd_status rc = check(how, err), closed;
+    gd_score_run scoring = { .model = model, .file = &run.file, .take = take, .context = &run };
+    gd_buf identity = { 0 };
+    gd_status rc = check(how, err);
 
     gd_file_run_init(&run.file, progress, summary);
     if (rc)
         return rc;
     run.preference = (gd_preference){ how->pairs, how->min_margin, how->seed };
     scoring.keep_fields = how->texts || how->pairs;
-    rc = gd_file_run_open(&run.file, &model->encoder, how->input, how->output, how->format, err);
-    if (!rc && how->pairs_output)
-        rc = gd_file_run_sink(&run.file, &run.pairs, how->pairs_output, err);
+    put_identity(&identity, how);
+    rc = gd_file_run_open(&run.file, &model->encoder, how->input, how->output, how->format, &identity, err);
+    if (!rc && how->pairs_output && !run.file.journal.complete)
+        rc = gd_file_run_second(&run.file, how->pairs_output, err);
     if (!rc)
         rc = gd_score_run_all(&scoring, err);
-    closed = gd_sink_close(run.pairs, rc ? NULL : err);
-    rc = gd_file_run_close(&run.file, rc ? rc : closed, err);
+    rc = gd_file_run_close(&run.file, rc, err);
     gd_ranking_free(&run.ranking);
     gd_buf_free(&run.line);
+    gd_buf_free(&identity);
     return rc;
 }

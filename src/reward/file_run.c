@@ -1,7 +1,10 @@
 /* file_run.c - what every run over a file of records shares. */
 #include "reward/file_run.h"
 
+#include "base/buf.h"
 #include "base/error.h"
+
+#include <string.h>
 
 void gd_file_run_init(gd_file_run *run, const gd_progress *progress, gd_summary *summary)
 {
@@ -9,25 +12,102 @@ void gd_file_run_init(gd_file_run *run, const gd_progress *progress, gd_summary 
     *run->summary = (gd_summary){ 0 };
 }
 
-gd_status gd_file_run_open(gd_file_run *run, const gd_encoder *encoder, const char *input, const char *output,
-                           gd_format format, gd_error *err)
+/* Adds what the lines depend on, whoever writes them. */
+static gd_status open_journal(gd_file_run *run, const gd_encoder *encoder, const char *input, const char *output,
+                              gd_format format, gd_buf *identity, gd_error *err)
 {
-    const gd_status rc = gd_records_open(&run->records, input, format, encoder->fields, err);
-    const char *const *inputs;
-    size_t count;
+    const char *text;
 
-    if (rc)
-        return rc;
-    inputs = gd_records_inputs(run->records, &count);
-    return gd_writer_open(&run->writer, output, inputs, count, err);
+    if (!identity)
+        return GD_OK;
+    gd_buf_str(identity, ",\"input\":");
+    gd_buf_json_string(identity, input, strlen(input));
+    gd_buf_printf(identity, ",\"format\":%d,%s}", (int)format, encoder->identity);
+    text = gd_buf_cstr(identity);
+    if (!text)
+        return gd_fail_memory(err, identity->len);
+    return gd_journal_open(&run->journal, output, text, encoder->resume, err);
 }
 
-gd_status gd_file_run_sink(const gd_file_run *run, gd_sink **out, const char *path, gd_error *err)
+/* An output can't be opened: nothing was written that could be gone on with. */
+static gd_status never_begun(gd_file_run *run, gd_status rc)
+{
+    if (run->journal.items == 0)
+        gd_journal_finish(&run->journal);
+    return rc;
+}
+
+static bool ends_with(const char *text, const char *ending)
+{
+    const size_t len = strlen(text), n = strlen(ending);
+
+    return len > n && !strcmp(text + len - n, ending);
+}
+
+static bool is_packed(const char *path) { return ends_with(path, ".gz") || ends_with(path, ".zst"); }
+
+gd_status gd_file_run_open(gd_file_run *run, const gd_encoder *encoder, const char *input, const char *output,
+                           gd_format format, gd_buf *identity, gd_error *err)
+{
+    const char *const *inputs;
+    size_t count;
+    gd_status rc = gd_records_open(&run->records, input, format, encoder->fields, err);
+
+    if (!rc)
+        rc = open_journal(run, encoder, input, output, format, identity, err);
+    if (rc || run->journal.complete)
+        return rc;
+    *run->summary = run->journal.summary;
+    inputs = gd_records_inputs(run->records, &count);
+    rc = gd_writer_open(&run->writer, output, inputs, count, run->journal.offset[0], err);
+    if (rc)
+        return never_begun(run, rc);
+    run->sinks[0] = gd_writer_sink(run->writer);
+    run->packed = is_packed(output);
+    return GD_OK;
+}
+
+gd_status gd_file_run_second(gd_file_run *run, const char *path, gd_error *err)
 {
     size_t count;
     const char *const *inputs = gd_records_inputs(run->records, &count);
+    gd_status rc;
 
-    return gd_sink_open_at(out, path, inputs, count, 0, err);
+    run->packed |= is_packed(path);
+    rc = gd_sink_open_at(&run->sinks[1], path, inputs, count, run->journal.offset[1], err);
+    return rc ? never_begun(run, rc) : GD_OK;
+}
+
+/* Where the outputs are whole. */
+static gd_status save(gd_file_run *run, uint64_t items, gd_error *err)
+{
+    uint64_t offsets[GD_JOURNAL_OUTPUTS] = { 0 };
+
+    for (size_t i = 0; i < GD_JOURNAL_OUTPUTS; i++)
+        offsets[i] = run->sinks[i] ? gd_sink_offset(run->sinks[i]) : 0;
+    return gd_journal_save(&run->journal, items, offsets, run->summary, err);
+}
+
+gd_status gd_file_run_item(gd_file_run *run, uint64_t index, gd_error *err)
+{
+    gd_status rc = GD_OK;
+
+    if (!run->packed || (index + 1) % GD_CUT_ITEMS)
+        return GD_OK;
+    for (size_t i = 0; !rc && i < GD_JOURNAL_OUTPUTS; i++)
+        if (run->sinks[i])
+            rc = gd_sink_cut(run->sinks[i], err);
+    return rc ? rc : save(run, index + 1, err);
+}
+
+gd_status gd_file_run_flush(gd_file_run *run, uint64_t next, gd_error *err)
+{
+    gd_status rc = GD_OK;
+
+    for (size_t i = 0; !rc && i < GD_JOURNAL_OUTPUTS; i++)
+        if (run->sinks[i])
+            rc = gd_sink_flush(run->sinks[i], err);
+    return rc || run->packed ? rc : save(run, next, err);
 }
 
 gd_status gd_file_run_report(const gd_file_run *run, gd_error *err)
@@ -37,17 +117,20 @@ gd_status gd_file_run_report(const gd_file_run *run, gd_error *err)
     if (p && p->report &&
         p->report(p->context, run->summary->items, run->bytes_done,
                   gd_records_bytes_total(run->records), run->summary->tokens))
-        return gd_fail(err, GD_EINTERRUPTED, "interrupted after item %llu",
-                       (unsigned long long)run->summary->items);
+        return gd_fail(err, GD_EINTERRUPTED, "interrupted after item %llu%s",
+                       (unsigned long long)run->summary->items, run->journal.path ? "; resume goes on there" : "");
     return GD_OK;
 }
 
 gd_status gd_file_run_close(gd_file_run *run, gd_status rc, gd_error *err)
 {
-    const gd_status closed = gd_writer_close(run->writer, err);
+    const gd_status second = gd_sink_close(run->sinks[1], err), first = gd_writer_close(run->writer, err);
 
     gd_records_close(run->records);
-    rc = rc ? rc : closed;
+    rc = rc ? rc : second ? second : first;
+    if (!rc)
+        gd_journal_finish(&run->journal);
+    gd_journal_free(&run->journal);
     if (!rc && run->summary->failed)
         return gd_fail(err, GD_EITEM, "%llu of %llu items failed", (unsigned long long)run->summary->failed,
                        (unsigned long long)run->summary->items);

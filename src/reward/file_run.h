@@ -5,6 +5,7 @@
 #include "data/record.h"
 #include "data/sink.h"
 #include "data/writer.h"
+#include "reward/journal.h"
 #include "reward/model.h"
 
 typedef struct gd_file_run {
@@ -14,22 +15,35 @@ typedef struct gd_file_run {
     gd_summary *summary;         /* never NULL */
     gd_summary own;              /* where it points when the caller wants none */
     uint64_t bytes_done;         /* of the input, up to the last finished item: the run says */
+    gd_sink *sinks[GD_JOURNAL_OUTPUTS]; /* every output, the writer's first; NULL: there is none */
+    bool packed;                 /* one of them is */
+    gd_journal journal;
 } gd_file_run;
 
 /* Nothing is open yet, the summary is zero; gd_file_run_close() is fine from here on. */
 void gd_file_run_init(gd_file_run *run, const gd_progress *progress, gd_summary *summary);
 
-/* The encoder knows the names of the input's fields. */
+/* Opens the input, whose fields the encoder knows the names of, and the output.  With an identity (what the lines depend
+ * on besides the model, the beginning of a JSON object; NULL: the run can't be resumed) an unfinished output may be gone
+ * on with: records before run->journal.items are done then, and all are when it is complete. */
 gd_status gd_file_run_open(gd_file_run *run, const gd_encoder *encoder, const char *input, const char *output,
-                           gd_format format, gd_error *err);
+                           gd_format format, gd_buf *identity, gd_error *err);
 
-/* Another output of an open run. */
-gd_status gd_file_run_sink(const gd_file_run *run, gd_sink **out, const char *path, gd_error *err);
+/* The second output of an open run; the run closes it. */
+gd_status gd_file_run_second(gd_file_run *run, const char *path, gd_error *err);
+
+/* The item is done.  After every GD_CUT_ITEMS of them, counted from the first, packed outputs end a member: only there can
+ * a run go on with them. */
+enum { GD_CUT_ITEMS = 1024 };
+gd_status gd_file_run_item(gd_file_run *run, uint64_t index, gd_error *err);
+
+/* Shows what was written, and notes that the items before `next` are done. */
+gd_status gd_file_run_flush(gd_file_run *run, uint64_t next, gd_error *err);
 
 /* Tells how far it is; GD_EINTERRUPTED when the caller wants to stop. */
 gd_status gd_file_run_report(const gd_file_run *run, gd_error *err);
 
-/* Closes both files. Returns rc, the run's status so far; when that is GD_OK, a failed write or GD_EITEM. */
+/* Closes all files. Returns rc, the run's status so far; when that is GD_OK, a failed write or GD_EITEM. */
 gd_status gd_file_run_close(gd_file_run *run, gd_status rc, gd_error *err);
 
 #endif

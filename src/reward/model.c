@@ -1,6 +1,7 @@
 /* model.c - opening a reward model: its files, its head, its adapter, and the engine that runs it. */
 #include "reward/model.h"
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -60,6 +61,39 @@ static gd_status open_chat(gd_encoder *encoder, const gd_options *options, const
     return encoder->chat_problem ? GD_OK : gd_fail_memory(err, sizeof why);
 }
 
+static void put_text(gd_buf *out, const char *name, const char *value)
+{
+    gd_buf_printf(out, "\"%s\":", name);
+    if (value)
+        gd_buf_json_string(out, value, strlen(value));
+    else
+        gd_buf_str(out, "null");
+    gd_buf_str(out, ",");
+}
+
+/* What an unfinished output must not be gone on with when it is another one. */
+static gd_status make_identity(gd_encoder *encoder, const gd_options *options, const char *dir, const char *adapter_dir,
+                               gd_error *err)
+{
+    gd_buf out = { 0 };
+    const char *text;
+
+    put_text(&out, "model", dir);
+    put_text(&out, "adapter", adapter_dir);
+    put_text(&out, "precision", options->precision);
+    put_text(&out, "numerics", options->numerics);
+    put_text(&out, "backend", options->backend);
+    put_text(&out, "graph", options->graph);
+    put_text(&out, "chat_format", options->chat_format);
+    put_text(&out, "fields", options->fields);
+    gd_buf_printf(&out, "\"max_length\":%zu,\"truncate\":%d,\"add_eos\":%d", options->max_length,
+                  (int)options->truncate, (int)options->add_eos);
+    text = gd_buf_cstr(&out);
+    encoder->identity = text ? gd_strdup(text) : NULL;
+    gd_buf_free(&out);
+    return encoder->identity ? GD_OK : gd_fail_memory(err, 1024);
+}
+
 static gd_status keep_fields(gd_encoder *encoder, const gd_options *options, gd_error *err)
 {
     if (!options->fields)
@@ -75,7 +109,8 @@ gd_status gd_encoder_open(gd_encoder *encoder, const gd_options *options, const 
     const char *where;
     gd_status rc;
 
-    *encoder = (gd_encoder){ .truncate = options->truncate, .add_eos = options->add_eos };
+    *encoder = (gd_encoder){ .truncate = options->truncate, .add_eos = options->add_eos,
+                             .resume = options->resume != 0 };
     rc = gd_tokenizer_dir(&where, dir, adapter_dir, err);
     if (!rc)
         rc = gd_tokenizer_open(&encoder->tokenizer, where, err);
@@ -88,6 +123,8 @@ gd_status gd_encoder_open(gd_encoder *encoder, const gd_options *options, const 
         rc = open_chat(encoder, options, where, err);
     if (!rc)
         rc = keep_fields(encoder, options, err);
+    if (!rc)
+        rc = make_identity(encoder, options, dir, adapter_dir, err);
     if (!rc && encoder->add_eos != GD_ADD_EOS_NEVER && !encoder->special.has_eos)
         rc = gd_fail(err, GD_EUSAGE, "%s: no eos token is known, so none can be appended", dir);
     if (rc)
@@ -101,6 +138,7 @@ void gd_encoder_close(gd_encoder *encoder)
     gd_chat_close(encoder->chat);
     gd_free(encoder->chat_problem);
     gd_free(encoder->fields);
+    gd_free(encoder->identity);
     *encoder = (gd_encoder){ 0 };
 }
 

@@ -23,6 +23,8 @@ typedef struct gd_encoder {
     char *fields;        /* names of an input's fields: the options', owned */
     gd_chat *chat;       /* how a conversation becomes text; NULL: */
     char *chat_problem;  /* why nobody knows, a sentence that says what to pass */
+    char *identity;      /* what ids and scores depend on, members of a JSON object */
+    bool resume;         /* the options' */
 } gd_encoder;
 
 struct gd_model {

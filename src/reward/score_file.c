@@ -1,4 +1,5 @@
 /* score_file.c - the records of a file to lines of scores. */
+#include "base/buf.h"
 #include "reward/score_run.h"
 
 static gd_status write_item(void *context, const gd_scored *item, bool *failed, gd_error *err)
@@ -11,23 +12,19 @@ static gd_status write_item(void *context, const gd_scored *item, bool *failed, 
     return gd_writer_score(file->writer, record, item->scores, item->tokens, item->count, item->truncated, failed, err);
 }
 
-static gd_status flush(void *context, gd_error *err)
-{
-    const gd_file_run *file = context;
-
-    return gd_writer_flush(file->writer, err);
-}
-
 gd_status gd_score_file(gd_model *model, const char *input, const char *output, gd_format format,
                         const gd_progress *progress, gd_summary *summary, gd_error *err)
 {
     gd_file_run file;
-    gd_score_run run = { .model = model, .file = &file, .take = write_item, .flush = flush, .context = &file };
+    gd_score_run run = { .model = model, .file = &file, .take = write_item, .context = &file };
+    gd_buf identity = { 0 };
     gd_status rc;
 
+    gd_buf_str(&identity, "{\"command\":\"score\"");
     gd_file_run_init(&file, progress, summary);
-    rc = gd_file_run_open(&file, &model->encoder, input, output, format, err);
+    rc = gd_file_run_open(&file, &model->encoder, input, output, format, &identity, err);
     if (!rc)
         rc = gd_score_run_all(&run, err);
+    gd_buf_free(&identity);
     return gd_file_run_close(&file, rc, err);
 }

@@ -124,7 +124,7 @@ static gd_status take_item(gd_score_run *run, gd_scored *item, gd_error *err)
     for (size_t t = 0; t < item->count; t++)
         summary->tokens += item->tokens[t];
     run->file->bytes_done = item->bytes;
-    return GD_OK;
+    return gd_file_run_item(run->file, item->record.index, err);
 }
 
 /* Those that nothing unfinished stands before. */
@@ -140,8 +140,8 @@ static gd_status take_done(gd_score_run *run, gd_error *err)
         if (!rc)
             run->out++;
     }
-    if (!rc)
-        rc = run->flush(run->context, err);
+    if (!rc && run->out > 0)
+        rc = gd_file_run_flush(run->file, run->items[run->out - 1].record.index + 1, err);
     return rc ? rc : gd_file_run_report(run->file, err);
 }
 
@@ -181,7 +181,7 @@ static gd_status run_records(gd_score_run *run, gd_error *err)
         gd_record record = { 0 };
 
         rc = gd_records_next(run->file->records, &record, &more, err);
-        if (!rc && more)
+        if (!rc && more && record.index >= run->file->journal.items)
             rc = add_record(run, &record, err);
         gd_record_free(&record);
         if (!rc && is_time(run))
@@ -199,6 +199,8 @@ gd_status gd_score_run_all(gd_score_run *run, gd_error *err)
 {
     gd_status rc;
 
+    if (run->file->journal.complete)
+        return GD_OK;
     run->queue.model = run->model;
     run->awaited = gd_records_bytes_total(run->file->records) == 0;
     rc = run_records(run, err);

@@ -31,7 +31,6 @@ typedef struct gd_score_run {
     gd_take_scored *take;
     void *context;
     bool keep_fields;       /* records go out with their object; else it is freed early */
-    gd_status (*flush)(void *context, gd_error *err); /* what was taken is to be shown */
     /* its own */
     gd_encoded encoded;
     gd_queue queue;         /* the same items, in the same order */

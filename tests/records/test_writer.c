@@ -26,7 +26,7 @@ static gd_status write_all(const char *path, gd_error *err)
     const size_t tokens[] = { 155, 160 };
     bool failed = false;
     gd_writer *w;
-    gd_status rc = gd_writer_open(&w, path, NULL, 0, err);
+    gd_status rc = gd_writer_open(&w, path, NULL, 0, 0, err);
 
     if (rc)
         return rc;
@@ -121,7 +121,7 @@ static void long_outputs_are_whole(void **state)
         char *seen;
         gd_writer *w;
 
-        assert_ok(gd_writer_open(&w, path, NULL, 0, test_err));
+        assert_ok(gd_writer_open(&w, path, NULL, 0, 0, test_err));
         for (uint64_t i = 0; i < LINES; i++) {
             const gd_span span = { ids, IDS };
 
@@ -151,21 +151,21 @@ static void the_input_is_never_the_output(void **state)
     temp_write("in", "precious", 8);
     assert_int_equal(symlink(temp_path("in"), temp_path("link")), 0);
     assert_int_equal(link(temp_path("in"), temp_path("hard.gz")), 0);
-    assert_int_equal(gd_writer_open(&w, temp_path("in"), (const char *[]){ temp_path("in") }, 1, &err), GD_EUSAGE);
+    assert_int_equal(gd_writer_open(&w, temp_path("in"), (const char *[]){ temp_path("in") }, 1, 0, &err), GD_EUSAGE);
     assert_null(w);
     assert_non_null(strstr(err.text, "/in: the output is the input file, another one is expected"));
-    assert_int_equal(gd_writer_open(&w, temp_path("link"), (const char *[]){ temp_path("in") }, 1, NULL), GD_EUSAGE);
-    assert_int_equal(gd_writer_open(&w, temp_path("hard.gz"), (const char *[]){ temp_path("in") }, 1, NULL), GD_EUSAGE);
+    assert_int_equal(gd_writer_open(&w, temp_path("link"), (const char *[]){ temp_path("in") }, 1, 0, NULL), GD_EUSAGE);
+    assert_int_equal(gd_writer_open(&w, temp_path("hard.gz"), (const char *[]){ temp_path("in") }, 1, 0, NULL), GD_EUSAGE);
     f = fopen(temp_path("in"), "rb");
     assert_non_null(f);
     assert_int_equal(fread(seen, 1, sizeof seen, f), 8);
     fclose(f);
     assert_string_equal(seen, "precious");
-    assert_ok(gd_writer_open(&w, temp_path("other"), (const char *[]){ temp_path("in") }, 1, test_err));
+    assert_ok(gd_writer_open(&w, temp_path("other"), (const char *[]){ temp_path("in") }, 1, 0, test_err));
     assert_ok(gd_writer_close(w, test_err));
-    assert_ok(gd_writer_open(&w, "/dev/null", (const char *[]){ "/dev/null" }, 1, test_err)); /* not a file */
+    assert_ok(gd_writer_open(&w, "/dev/null", (const char *[]){ "/dev/null" }, 1, 0, test_err)); /* not a file */
     assert_ok(gd_writer_close(w, test_err));
-    assert_ok(gd_writer_open(&w, temp_path("other"), (const char *[]){ "/nonexistent/x" }, 1, test_err));
+    assert_ok(gd_writer_open(&w, temp_path("other"), (const char *[]){ "/nonexistent/x" }, 1, 0, test_err));
     assert_ok(gd_writer_close(w, test_err));
 }
 
@@ -177,7 +177,7 @@ static void a_full_disk_is_reported(void **state)
     (void)state;
     assert_int_equal(write_all("/dev/full", &err), GD_EIO);
     assert_string_equal(err.text, "/dev/full: No space left on device");
-    assert_ok(gd_writer_open(&w, "/dev/full", NULL, 0, test_err));
+    assert_ok(gd_writer_open(&w, "/dev/full", NULL, 0, 0, test_err));
     assert_ok(gd_writer_error(w, 0, "a", test_err)); /* still in the buffer */
     err = (gd_error){ 0 };
     assert_int_equal(gd_writer_flush(w, &err), GD_EIO);
@@ -201,14 +201,14 @@ static void places_that_cannot_be_written_are_named(void **state)
     gd_writer *w;
 
     (void)state;
-    assert_int_equal(gd_writer_open(&w, "/nonexistent/x", NULL, 0, &err), GD_EIO);
+    assert_int_equal(gd_writer_open(&w, "/nonexistent/x", NULL, 0, 0, &err), GD_EIO);
     assert_null(w);
     assert_string_equal(err.text, "/nonexistent/x: No such file or directory");
     err = (gd_error){ 0 };
-    assert_int_equal(gd_writer_open(&w, "/tmp", NULL, 0, &err), GD_EIO);
+    assert_int_equal(gd_writer_open(&w, "/tmp", NULL, 0, 0, &err), GD_EIO);
     assert_string_equal(err.text, "/tmp: Is a directory");
     err = (gd_error){ 0 };
-    assert_int_equal(gd_writer_open(&w, "", NULL, 0, &err), GD_EIO);
+    assert_int_equal(gd_writer_open(&w, "", NULL, 0, 0, &err), GD_EIO);
 }
 
 static void standard_output_is_written_and_left_open(void **state)
@@ -228,7 +228,7 @@ static void standard_output_is_written_and_left_open(void **state)
     dup2(fd, STDOUT_FILENO); /* no assertion may print until it is back */
     rc = write_all("-", &err);
     still_open = fcntl(STDOUT_FILENO, F_GETFD);
-    same = gd_writer_open(&w, "-", (const char *[]){ temp_path("out") }, 1, NULL);
+    same = gd_writer_open(&w, "-", (const char *[]){ temp_path("out") }, 1, 0, NULL);
     dup2(ends[1], STDOUT_FILENO);
     broken = write_all("-", &broken_err);
     dup2(saved, STDOUT_FILENO);

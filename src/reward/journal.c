@@ -1,0 +1,209 @@
+/* journal.c - what an unfinished run has done, in a small file beside its output. */
+#include "reward/journal.h"
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FORMAT "guerdon-resume/1"
+enum { LIMIT = 1 << 20 };
+
+/* The counts of a summary, by their names. */
+static const struct count {
+    const char *name;
+    size_t offset;
+} counts[] = {
+    { "summary_items", offsetof(gd_summary, items) },         { "failed", offsetof(gd_summary, failed) },
+    { "dropped", offsetof(gd_summary, dropped) },             { "truncated", offsetof(gd_summary, truncated) },
+    { "tokens", offsetof(gd_summary, tokens) },               { "rows", offsetof(gd_summary, rows) },
+};
+enum { COUNTS = sizeof counts / sizeof counts[0] };
+
+static uint64_t *count_of(gd_summary *summary, size_t i)
+{
+    return (uint64_t *)(void *)((char *)summary + counts[i].offset);
+}
+
+/* ---- writing ---- */
+
+static gd_status write_text(gd_journal *journal, const gd_buf *text, gd_error *err)
+{
+    const int fd = open(journal->part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    ssize_t n = fd < 0 ? -1 : write(fd, text->data, text->len);
+    const int failed = errno;
+
+    if (fd >= 0 && close(fd) < 0)
+        n = -1;
+    if (n == (ssize_t)text->len && rename(journal->part, journal->path) == 0)
+        return GD_OK;
+    (void)unlink(journal->part);
+    return gd_fail(err, GD_EIO, "%s: %s", journal->path, n < 0 ? strerror(failed) : "it could not be written");
+}
+
+gd_status gd_journal_save(gd_journal *journal, uint64_t items, const uint64_t *offsets, const gd_summary *summary,
+                          gd_error *err)
+{
+    gd_summary copy = *summary;
+    gd_buf text = { 0 };
+    gd_status rc;
+
+    if (!journal->path)
+        return GD_OK;
+    gd_buf_printf(&text, "{\"format\":\"%s\",\"items\":%" PRIu64 ",\"offsets\":[", FORMAT, items);
+    for (size_t i = 0; i < GD_JOURNAL_OUTPUTS; i++)
+        gd_buf_printf(&text, "%s%" PRIu64, i ? "," : "", offsets[i]);
+    gd_buf_str(&text, "]");
+    for (size_t i = 0; i < COUNTS; i++)
+        gd_buf_printf(&text, ",\"%s\":%" PRIu64, counts[i].name, *count_of(&copy, i));
+    gd_buf_printf(&text, ",\"run\":%s}\n", journal->identity);
+    rc = text.failed ? gd_fail_memory(err, text.len) : write_text(journal, &text, err);
+    gd_buf_free(&text);
+    return rc;
+}
+
+void gd_journal_finish(gd_journal *journal)
+{
+    if (journal->path)
+        (void)unlink(journal->path);
+}
+
+void gd_journal_free(gd_journal *journal)
+{
+    gd_free(journal->path);
+    gd_free(journal->part);
+    gd_free(journal->identity);
+    *journal = (gd_journal){ 0 };
+}
+
+/* ---- reading ---- */
+
+static gd_status read_count(uint64_t *out, const json_t *root, const char *key, const char *path, gd_error *err)
+{
+    int64_t n = 0;
+    const gd_status rc = gd_json_int(&n, root, key, 0, INT64_MAX, path, err);
+
+    *out = (uint64_t)n;
+    return rc;
+}
+
+static gd_status read_counts(gd_journal *journal, const json_t *root, gd_error *err)
+{
+    const json_t *const offsets = json_object_get(root, "offsets");
+    gd_status rc = read_count(&journal->items, root, "items", journal->path, err);
+
+    for (size_t i = 0; !rc && i < COUNTS; i++)
+        rc = read_count(count_of(&journal->summary, i), root, counts[i].name, journal->path, err);
+    for (size_t i = 0; !rc && i < GD_JOURNAL_OUTPUTS; i++) {
+        const json_int_t n = json_integer_value(json_array_get(offsets, i));
+
+        if (n < 0 || !json_is_integer(json_array_get(offsets, i)))
+            rc = gd_fail(err, GD_EFORMAT, "%s: \"offsets\" are not two numbers", journal->path);
+        journal->offset[i] = (uint64_t)n;
+    }
+    return rc;
+}
+
+/* Says what the two runs differ in. */
+static gd_status check_identity(const gd_journal *journal, const json_t *root, gd_error *err)
+{
+    json_t *const now = json_loads(journal->identity, 0, NULL);
+    const json_t *const then = json_object_get(root, "run");
+    const char *key;
+    const json_t *value;
+    gd_status rc = GD_OK;
+
+    if (!now)
+        return gd_fail_memory(err, strlen(journal->identity));
+    json_object_foreach((json_t *)now, key, value)
+    {
+        char *const was = json_dumps(json_object_get(then, key), JSON_ENCODE_ANY | JSON_COMPACT);
+        char *const is = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+
+        if (!rc && (!was || !is || strcmp(was, is) != 0))
+            rc = gd_fail(err, GD_EUSAGE,
+            "%s: the run was begun with another %s, %.100s; now it is %.100s", journal->path,
+                         key, was ? was : "none", is ? is : "none");
+        free(was);
+        free(is);
+    }
+    json_decref(now);
+    return rc;
+}
+
+static gd_status take_up(gd_journal *journal, gd_error *err)
+{
+    const char *format;
+    json_t *root;
+    gd_status rc = gd_json_load(&root, journal->path, LIMIT, err);
+
+    if (rc)
+        return rc;
+    rc = gd_json_string(&format, root, "format", journal->path, err);
+    if (!rc && strcmp(format, FORMAT) != 0)
+        rc = gd_fail(err, GD_EFORMAT,
+        "%s: its format is \"%s\", but \"%s\" is expected", journal->path, format, FORMAT);
+    if (!rc)
+        rc = check_identity(journal, root, err);
+    if (!rc)
+        rc = read_counts(journal, root, err);
+    json_decref(root);
+    return rc;
+}
+
+/* ---- opening ---- */
+
+/* An empty output is that of no items, or of a run that failed at once. */
+static bool has_content(const char *output)
+{
+    struct stat sb;
+
+    return stat(output, &sb) == 0 && sb.st_size > 0;
+}
+
+/* Pipes, devices and standard output are gone when the run is. */
+static bool is_file(const char *output)
+{
+    struct stat sb;
+
+    return strcmp(output, "-") != 0 && (stat(output, &sb) < 0 || S_ISREG(sb.st_mode));
+}
+
+static char *with_ending(const char *output, const char *ending)
+{
+    const size_t len = strlen(output), more = strlen(ending);
+    char *path = gd_alloc(len + more + 1, 1);
+
+    if (path) {
+        memcpy(path, output, len);
+        memcpy(path + len, ending, more + 1);
+    }
+    return path;
+}
+
+gd_status gd_journal_open(gd_journal *journal, const char *output, const char *identity, bool resume, gd_error *err)
+{
+    *journal = (gd_journal){ 0 };
+    if (!is_file(output))
+        return resume ? gd_fail(err, GD_EUSAGE, "%s is no file, so there is nothing to resume", output) : GD_OK;
+    journal->path = with_ending(output, ".resume");
+    journal->part = with_ending(output, ".resume.part");
+    journal->identity = gd_strdup(identity);
+    if (!journal->path || !journal->part || !journal->identity)
+        return gd_fail_memory(err, strlen(output) + strlen(identity));
+    if (gd_file_exists(journal->path))
+        return resume ? take_up(journal, err)
+                      : gd_fail(err, GD_EUSAGE, "%s is unfinished: resume goes on with it, or remove %s to begin anew",
+                                output, journal->path);
+    journal->complete = resume && has_content(output);
+    return journal->complete ? GD_OK : gd_journal_save(journal, 0, journal->offset, &journal->summary, err);
+}
