@@ -98,6 +98,9 @@ typedef struct gd_options {
     gd_add_eos add_eos;
     const char *chat_format;  /**< how a conversation becomes text: "auto" (default: the checkpoint's chat template,
                                    if it is one that is known), a format's name or a YAML file: doc/chat-formats.md */
+    const char *normalize;    /**< scores become (score - mean) / std: "MEAN,STD", or a file that `guerdon eval
+                                   --calibrate` wrote; NULL: they are the model's own */
+    const char *activation;   /**< then: "none" (default) or "sigmoid" */
     int resume;               /**< not 0: gd_score_file(), gd_rank_file() and gd_filter_file() go on with an output that
                                    was interrupted; when it is complete, they do nothing */
     const char *fields;       /**< names of fields of an input, "text=instruction,chosen=good": ours = the input's */

@@ -133,12 +133,14 @@ static gd_status check(const gd_rank_options *how, gd_error *err)
 /* What the lines depend on. */
 static void put_identity(gd_buf *out, const gd_rank_options *how)
 {
+    const char *pairs = how->pairs_output ? how->pairs_output : "";
+
     gd_buf_printf(out,
     "{\"command\":\"rank\",\"top\":%zu,\"texts\":%d,\"pairs\":%d,\"seed\":%" PRIu64 ",\"min_margin\":",
                   how->top, how->texts != 0, (int)how->pairs, how->seed);
     gd_buf_json_float(out, how->min_margin);
     gd_buf_str(out, ",\"pairs_output\":");
-    gd_buf_json_string(out, how->pairs_output ? how->pairs_output : "", how->pairs_output ? strlen(how->pairs_output) : 0);
+    gd_buf_json_string(out, pairs, strlen(pairs));
 }
 
 void gd_rank_options_init(gd_rank_options *options)

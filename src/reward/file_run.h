@@ -23,17 +23,17 @@ typedef struct gd_file_run {
 /* Nothing is open yet, the summary is zero; gd_file_run_close() is fine from here on. */
 void gd_file_run_init(gd_file_run *run, const gd_progress *progress, gd_summary *summary);
 
-/* Opens the input, whose fields the encoder knows the names of, and the output.  With an identity (what the lines depend
- * on besides the model, the beginning of a JSON object; NULL: the run can't be resumed) an unfinished output may be gone
- * on with: records before run->journal.items are done then, and all are when it is complete. */
+/* Opens the input, whose fields the encoder knows the names of, and the output.  With an identity (what the lines
+ * depend on besides the model, the beginning of a JSON object; NULL: the run can't be resumed) an unfinished output may
+ * be gone on with: records before run->journal.items are done then, and all are when it is complete. */
 gd_status gd_file_run_open(gd_file_run *run, const gd_encoder *encoder, const char *input, const char *output,
                            gd_format format, gd_buf *identity, gd_error *err);
 
 /* The second output of an open run; the run closes it. */
 gd_status gd_file_run_second(gd_file_run *run, const char *path, gd_error *err);
 
-/* The item is done.  After every GD_CUT_ITEMS of them, counted from the first, packed outputs end a member: only there can
- * a run go on with them. */
+/* The item is done.  After every GD_CUT_ITEMS of them, counted from the first, packed outputs end a member: only there
+ * can a run go on with them. */
 enum { GD_CUT_ITEMS = 1024 };
 gd_status gd_file_run_item(gd_file_run *run, uint64_t index, gd_error *err);
 

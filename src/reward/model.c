@@ -86,6 +86,8 @@ static gd_status make_identity(gd_encoder *encoder, const gd_options *options, c
     put_text(&out, "graph", options->graph);
     put_text(&out, "chat_format", options->chat_format);
     put_text(&out, "fields", options->fields);
+    put_text(&out, "normalize", options->normalize);
+    put_text(&out, "activation", options->activation);
     gd_buf_printf(&out, "\"max_length\":%zu,\"truncate\":%d,\"add_eos\":%d", options->max_length,
                   (int)options->truncate, (int)options->add_eos);
     text = gd_buf_cstr(&out);
@@ -173,6 +175,8 @@ static gd_status open_files(gd_model *model, const gd_options *options, gd_error
         rc = gd_adapter_open(&model->adapter, model->adapter_dir, err);
     if (!rc)
         rc = gd_encoder_open(&model->encoder, options, model->dir, model->adapter_dir, model->config, err);
+    if (!rc)
+        rc = gd_scale_open(&model->scale, options->normalize, options->activation, err);
     if (!rc)
         rc = check_vocabulary(model, err);
     return rc;

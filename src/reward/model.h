@@ -10,6 +10,7 @@
 #include "quant-free/config.h"
 #include "quant-free/special.h"
 #include "quant-free/weights.h"
+#include "reward/scale.h"
 #include "text/chat.h"
 #include "text/tokenizer.h"
 
@@ -40,6 +41,7 @@ struct gd_model {
     bool limited;      /* memory was given by the caller: */
     size_t item_rows;  /* then no item may have more */
     gd_encoder encoder;
+    gd_scale scale;
     gd_engine *engine;
 };
 

@@ -37,7 +37,7 @@ static gd_status score_queue(gd_queue *queue, size_t first, float *scores, gd_er
     while (!rc && queue->oldest < queue->item_count)
         rc = gd_queue_run(queue, err);
     for (size_t i = 0; !rc && i < queue->item_count; i++) {
-        scores[first + i] = queue->scores[i];
+        scores[first + i] = gd_scale_apply(&queue->model->scale, queue->scores[i]);
         if (!isfinite(queue->scores[i]))
             rc = gd_fail(err, GD_EFORMAT, "text %zu: the model gives %g, which is no score", first + i,
                          (double)queue->scores[i]);

@@ -134,8 +134,11 @@ static gd_status take_done(gd_score_run *run, gd_error *err)
 
     while (!rc && run->out < run->queue.oldest) {
         gd_scored *item = &run->items[run->out];
+        float *scores = run->queue.scores + run->queue.items[run->out].first;
 
-        item->scores = run->queue.scores + run->queue.items[run->out].first;
+        for (size_t t = 0; t < item->count; t++)
+            scores[t] = gd_scale_apply(&run->model->scale, scores[t]);
+        item->scores = scores;
         rc = take_item(run, item, err);
         if (!rc)
             run->out++;

@@ -85,6 +85,7 @@ static void what_can_not_be_judged_says_why(void **state)
         (void)snprintf(text, sizeof text, "%s\n{\"chosen\":\"yes\",\"rejected\":\"no\"}\n", bad[i].line);
         how = judged_options(judged_file(path, text));
         how.weights = "rewardbench";
+        how.format = GD_FORMAT_JSONL;
         root = judged_run(&how, GD_EITEM, NULL);
         assert_true(real(root, "pairs") == 1);
         failures = part(part(root, "details"), "failures");

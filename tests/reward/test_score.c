@@ -5,6 +5,7 @@
 #include "reward/encode.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <unistd.h>
 
 static void refused(const gd_options *options, gd_status status, const char *sentence)
@@ -87,6 +88,31 @@ static void weights_stay_from_the_second_time_on(void **state)
         fail_msg("allocations: %llu, %llu, %llu, %llu", (unsigned long long)live[0], (unsigned long long)live[1],
                  (unsigned long long)live[2], (unsigned long long)live[3]);
     gd_model_close(model);
+}
+
+/* By double precision of the C library, which is off by far less than a float's last bit. */
+static void scores_are_scaled(void **state)
+{
+    static const float scores[] = { -30, -1.5f, 0, 0.1f, 2, 88, 1e30f };
+    gd_scale scale;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof scores / sizeof scores[0]; i++) {
+        const double x = ((double)scores[i] - 0.5) / 2.25;
+
+        assert_ok(gd_scale_open(&scale, "0.5,2.25", "sigmoid", test_err));
+        assert_true(fabs((double)gd_scale_apply(&scale, scores[i]) * (1 + exp(-x)) - 1) < 1e-7);
+        assert_ok(gd_scale_open(&scale, "0.5,2.25", NULL, test_err));
+        assert_true(gd_scale_apply(&scale, scores[i]) == (float)x);
+        assert_ok(gd_scale_open(&scale, NULL, "none", test_err));
+        assert_true(gd_scale_apply(&scale, scores[i]) == scores[i]);
+    }
+    assert_ok(gd_scale_open(&scale, NULL, "sigmoid", test_err));
+    assert_true(isinf(gd_scale_apply(&scale, INFINITY)));
+    assert_int_equal(gd_scale_open(&scale, "1,0", NULL, NULL), GD_EUSAGE);
+    assert_int_equal(gd_scale_open(&scale, "nan,1", NULL, NULL), GD_EUSAGE);
+    assert_int_equal(gd_scale_open(&scale, NULL, "tanh", NULL), GD_EUSAGE);
+    assert_int_equal(gd_scale_open(&scale, "/nonexistent", NULL, NULL), GD_EIO);
 }
 
 static void truncation_and_eos(void **state)
@@ -323,6 +349,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bad_options_are_refused),
         cmocka_unit_test(weights_stay_from_the_second_time_on),
+        cmocka_unit_test(scores_are_scaled),
         cmocka_unit_test(truncation_and_eos),
         cmocka_unit_test(pooling_is_transformers_rule),
         cmocka_unit_test(texts_that_cannot_be_scored),

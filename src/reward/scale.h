@@ -1,0 +1,22 @@
+/* scale.h - what becomes of a score before anybody sees it: (score - mean) / std, then an activation.
+ *
+ * The model's own score is a number without unit; trainers of policies like theirs with mean 0 and deviation 1. */
+#ifndef GD_REWARD_SCALE_H
+#define GD_REWARD_SCALE_H
+
+#include "guerdon.h"
+
+#include <stdbool.h>
+
+typedef struct gd_scale {
+    bool normalize, sigmoid;
+    double mean, std; /* std > 0 */
+} gd_scale;
+
+/* normalize: NULL, "MEAN,STD", or a file that `guerdon eval --calibrate` wrote; activation: NULL, "none" or "sigmoid". */
+gd_status gd_scale_open(gd_scale *scale, const char *normalize, const char *activation, gd_error *err);
+
+/* In double precision by our own functions, so that the bits are the same everywhere. */
+float gd_scale_apply(const gd_scale *scale, float score);
+
+#endif
