@@ -29,7 +29,8 @@ const cli_flag cli_flags[] = {
       AT(output), CLI_TEXT, RUNS },
     { "output", "DIR", "write the merged model to DIR, which is new or empty", AT(output), CLI_TEXT, CLI_CMD_MERGE },
     { "normalize", "MEAN,STD|FILE",
-      "make scores (score - mean) / std, by two numbers or by the file that eval --calibrate wrote", AT(options.normalize),
+      "make scores (score - mean) / std, by two numbers or by the file that eval --calibrate "
+      "wrote", AT(options.normalize),
       CLI_TEXT, CLI_CMD_SCORE | WRITES },
     { "activation", "none|sigmoid", "what scores go through then (default: none)", AT(options.activation), CLI_WORD,
       CLI_CMD_SCORE | WRITES },

@@ -13,7 +13,8 @@ typedef struct gd_scale {
     double mean, std; /* std > 0 */
 } gd_scale;
 
-/* normalize: NULL, "MEAN,STD", or a file that `guerdon eval --calibrate` wrote; activation: NULL, "none" or "sigmoid". */
+/* normalize: NULL, "MEAN,STD", or a file that `guerdon eval --calibrate` wrote; activation: NULL,
+"none" or "sigmoid". */
 gd_status gd_scale_open(gd_scale *scale, const char *normalize, const char *activation, gd_error *err);
 
 /* In double precision by our own functions, so that the bits are the same everywhere. */
