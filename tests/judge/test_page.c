@@ -108,7 +108,7 @@ static void the_page_is_limited(void **state)
     (void)state;
     assert_non_null(root);
     for (int i = 0; i < 3000; i++) {
-        char name[16];
+        char name[24];
 
         (void)snprintf(name, sizeof name, "group %d", i);
         json_object_set_new(json_object_get(root, "by"), name, json_pack("{s:f}", "accuracy", 0.5));
