@@ -58,13 +58,14 @@ json_t *gd_put_list(gd_result *out, json_t *into, const char *key)
 gd_status gd_result_text(const gd_result *out, size_t flags, char **json, gd_error *err)
 {
     char *const text = out->failed ? NULL : json_dumps(out->root, flags);
+    const size_t len = text ? strlen(text) + 1 : 0;
     json_malloc_t get;
     json_free_t release;
 
     json_get_alloc_funcs(&get, &release);
     *json = text ? gd_strdup(text) : NULL;
     release(text);
-    return *json ? GD_OK : gd_fail_memory(err, text ? strlen(text) + 1 : 0);
+    return *json ? GD_OK : gd_fail_memory(err, len);
 }
 
 double gd_get_real(const json_t *object, const char *key)

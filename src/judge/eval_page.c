@@ -185,9 +185,8 @@ static void margins_section(gd_buf *b, const json_t *root)
 
     gd_html_section(b, "Margins",
                     "The chosen score less the rejected one. Left of 0 are the pairs that the model has wrong; ties "
-                    "are "
-                    "in the column right of it. The outermost columns hold what lies beyond them, too, at either end "
-                    "half a percent of the pairs at most.");
+                    "are in the column right of it. The outermost columns hold what lies beyond them, too, at either "
+                    "end half a percent of the pairs at most.");
     gd_judge_histogram(b, margins, "Pairs by margin", "margin", "pairs");
     gd_html_words(b);
     gd_judge_row(b, "Least", margins, "least", 4);

@@ -131,6 +131,37 @@ static void groups_are_named_by_values(void **state)
     remove(path);
 }
 
+/* Wherever a text is cut, whole characters are left. */
+static void texts_are_cut_between_characters(void **state)
+{
+    (void)state;
+    for (int shift = 0; shift < 3; shift++) {
+        char path[64], *text = malloc(30000), *p = text;
+        gd_eval_options how;
+        const json_t *pair;
+        json_t *root;
+
+        assert_non_null(text);
+        p += sprintf(p, "{\"prompt\":\"");
+        for (int k = 0; k < 1500; k++)
+            p += sprintf(p, "\xe2\x82\xac");
+        p += sprintf(p, "%.*s\",\"chosen\":\"%.*s", shift, "ppp", shift, "ccc");
+        for (int k = 0; k < 1500; k++)
+            p += sprintf(p, "\xe2\x82\xac");
+        p += sprintf(p, "\",\"rejected\":\"r\"}\n");
+        how = judged_options(judged_file(path, text));
+        root = judged_run(&how, GD_OK, NULL);
+        pair = json_array_get(part(part(root, "details"), "worst"), 0);
+        assert_true(json_is_string(part(pair, "beginning"))); /* null, if it were not UTF-8 */
+        assert_true(json_string_length(part(pair, "beginning")) > 3990);
+        assert_true(json_is_string(part(pair, "chosen")) && json_string_length(part(pair, "chosen")) > 3990);
+        assert_true(json_string_length(part(pair, "chosen")) <= 4003);
+        json_decref(root);
+        remove(path);
+        free(text);
+    }
+}
+
 static void worst_pairs_have_their_texts(void **state)
 {
     char path[64], *text = malloc(60000), *p = text;
@@ -194,6 +225,7 @@ int main(void)
         cmocka_unit_test(what_can_not_be_judged_says_why),
         cmocka_unit_test(groups_are_named_by_values),
         cmocka_unit_test(worst_pairs_have_their_texts),
+        cmocka_unit_test(texts_are_cut_between_characters),
     };
 
     return cmocka_run_group_tests(tests, judged_open, judged_close);

@@ -70,6 +70,32 @@ static void figures_are_numpys(void **state)
     assert_true(i > 25);
 }
 
+/* FNV-1a of all figures: another compiler or processor that has one bit differently shows up here. */
+static void figures_have_the_same_bits_everywhere(void **state)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    const json_t *one;
+    size_t i;
+
+    (void)state;
+    json_array_foreach(json_object_get(expected, "metrics"), i, one) {
+        const json_t *const list = json_object_get(one, "margins");
+        float *const margins = floats(list);
+        gd_metrics m;
+        double values[7];
+        unsigned char bytes[sizeof values];
+
+        gd_metrics_of(&m, margins, json_array_size(list));
+        values[0] = m.accuracy, values[1] = m.low, values[2] = m.high, values[3] = m.margin;
+        values[4] = m.loss, values[5] = m.ece, values[6] = m.brier;
+        memcpy(bytes, values, sizeof bytes);
+        for (size_t b = 0; b < sizeof bytes; b++)
+            hash = (hash ^ bytes[b]) * 0x100000001b3u;
+        free(margins);
+    }
+    assert_true(hash == 0x172370bc7ecae8f4u);
+}
+
 static void intervals_are_the_documented_ones(void **state)
 {
     const json_t *one;
@@ -376,6 +402,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(figures_are_numpys),
+        cmocka_unit_test(figures_have_the_same_bits_everywhere),
         cmocka_unit_test(intervals_are_the_documented_ones),
         cmocka_unit_test(intervals_are_sensible),
         cmocka_unit_test(nothing_has_no_figures),

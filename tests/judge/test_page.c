@@ -15,13 +15,15 @@ static void the_page_shows_it(void **state)
     root = judged_run(&how, GD_EITEM, NULL);
     worst = json_array_get(json_object_get(json_object_get(root, "details"), "worst"), 0);
     json_object_set_new(worst, "chosen", json_string("<script>alert(1)</script>"));
+    json_object_set_new(worst, "beginning", json_string("<script>alert(2)</script>"));
+    json_object_set_new(worst, "group", json_string("<script>alert(3)</script>"));
     json_object_set_new(json_object_get(root, "by"), "<i>&amp;\"", json_deep_copy(json_object_get(
                             json_object_get(root, "by"), "hep-go")));
     text = json_dumps(root, 0);
     assert_ok(gd_eval_page(text, &page, test_err));
     assert_markup(page);
     assert_int_equal(markup_count(page, "<script"), 0);
-    assert_int_equal(markup_count(page, "&lt;script&gt;alert(1)"), 1);
+    assert_int_equal(markup_count(page, "&lt;script&gt;alert("), 3);
     assert_int_equal(markup_count(page, "http"), 0); /* everything is in the file */
     assert_null(strstr(page, "<i>"));
     assert_int_equal(markup_count(page, "<svg"), 5); /* subsets, sections, margins, reliability, length */
@@ -108,7 +110,7 @@ static void the_page_is_limited(void **state)
     (void)state;
     assert_non_null(root);
     for (int i = 0; i < 3000; i++) {
-        char name[16];
+        char name[24];
 
         (void)snprintf(name, sizeof name, "group %d", i);
         json_object_set_new(json_object_get(root, "by"), name, json_pack("{s:f}", "accuracy", 0.5));

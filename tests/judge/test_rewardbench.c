@@ -81,7 +81,7 @@ static void sections_are_the_published_ones(void **state)
 static void parts_may_be_missing(void **state)
 {
     const char *names[] = { "mt-bench-med", "mt-bench-hard", "donotanswer", "hep-go", "shp", "summarize", "other" };
-    const double accuracy[] = { 0.9, 0.5, 0.7, 0.3, 0.4, 0.8, 0.0 };
+    const double accuracy[] = { 0.9, 0.5, 0.7, 0.1, 0.4, 0.8, 0.0 };
     gd_sections s;
 
     (void)state;
@@ -89,9 +89,9 @@ static void parts_may_be_missing(void **state)
     gd_sections_score(&s, names, accuracy, 7);
     assert_true(section(&s, "Chat")->score == 0.9);
     assert_true(fabs(section(&s, "Prior Sets")->score - 0.6) < 1e-15);
-    assert_true(fabs(s.overall - (2 * (0.9 + 0.5 + 0.7 + 0.3) + 0.6) / 9) < 1e-15);
+    assert_true(fabs(s.overall - (2 * (0.9 + 0.5 + 0.7 + 0.1) + 0.6) / 9) < 1e-15);
     gd_sections_score(&s, names, accuracy, 4);
-    assert_true(fabs(s.overall - (0.9 + 0.5 + 0.7 + 0.3) / 4) < 1e-15);
+    assert_true(fabs(s.overall - (0.9 + 0.5 + 0.7 + 0.1) / 4) < 1e-15);
     gd_sections_score(&s, names, accuracy, 3);
     assert_true(isnan(s.overall) && isnan(section(&s, "Reasoning")->score) && section(&s, "Safety")->score == 0.7);
     gd_sections_score(&s, names, accuracy, 0);
