@@ -3,9 +3,9 @@
 #include "cli/options.h"
 
 #define ITEMS                                                                  \
-    "A line of the input is {\"text\":..}, {\"prompt\":..,\"response\":..}, joined as they\n" \
-    "are, or {\"chosen\":..,\"rejected\":..}, with a \"prompt\" before both or not; with\n"    \
-    "--format text, a text. The output has a line for each, in the same order:\n"
+    "An item of the input is {\"text\":..}, {\"messages\":[..]}, {\"prompt\":..,\n" \
+    "\"response\":..}, joined as they are, or {\"chosen\":..,\"rejected\":..}, with a\n" \
+    "\"prompt\" before both or not. The output has a line for each, in the same order:\n"
 
 const cli_command cli_commands[] = {
     { "score", CLI_CMD_SCORE, "--model DIR [FLAGS] TEXT...\n--model DIR [FLAGS] --input FILE",
@@ -25,13 +25,13 @@ const cli_command cli_commands[] = {
       "    zcat texts.jsonl.gz | guerdon score --model org/name --precision fp32\n" },
     { "rank", CLI_CMD_RANK, "--model DIR [FLAGS] --input FILE",
       "rank the answers to each prompt, and make preference pairs",
-      "A line of the input is {\"prompt\":..,\"responses\":[..]}. The prompt is computed once.\n"
-      "The output has a line for each, in the same order:\n"
+      "An item of the input is {\"prompt\":..,\"responses\":[..]}. The prompt is computed\n"
+      "once. The output has a line for each, in the same order:\n"
       "    {\"index\":0,\"scores\":[..],\"ranks\":[2,1],\"best\":1,\"margin\":0.5,\"ties\":0,\n"
       "     \"tokens\":[..]}\n"
       "    {\"index\":1,\"error\":\"...\"}    the others are done; the exit status is 1\n"
-      "Ranks begin at 1, and equal scores share one. The margin is between the best two;\n"
-      "ties says how many answers share the best score, 0 when it stands alone.\n"
+      "Ranks begin at 1, and equal scores share one. The margin is between the best\n"
+      "two; ties says how many answers share the best score, 0 when it stands alone.\n"
       "\n"
       "Pairs are lines for DPO and for training reward models:\n"
       "    {\"index\":0,\"prompt\":..,\"chosen\":..,\"rejected\":..,\"margin\":..}\n",
@@ -44,10 +44,10 @@ const cli_command cli_commands[] = {
       "--model DIR [FLAGS] --input FILE --min-score X\n--model DIR [FLAGS] --input FILE --min-margin X\n"
       "--model DIR [FLAGS] --input FILE --top-fraction F\n--model DIR [FLAGS] --input FILE --flip-below X",
       "keep the items that a model likes, or mend labels that it contradicts",
-      "Lines are those of score, and answers to a prompt as rank takes them. Those that are\n"
-      "kept go to the output as they are, byte for byte, in the same order. Items that fail\n"
-      "are told on standard error, and go to --rejects; the exit status is 1 then.\n",
-      "    guerdon filter --model DIR --input data.jsonl --output kept.jsonl --min-score 0\n"
+      "Items are those of score and of rank. Those that are kept go to the output as\n"
+      "they are, byte for byte, in the same order. Items that fail are told on standard\n"
+      "error, and go to --rejects; the exit status is 1 then.\n",
+      "    guerdon filter --model DIR --input all.jsonl --output in.jsonl --min-score 0\n"
       "    guerdon filter --model DIR --input pairs.jsonl.gz --output clean.jsonl.gz \\\n"
       "        --rejects unclear.jsonl.gz --min-margin 0.2\n"
       "    guerdon filter --model DIR --input pairs.jsonl --output mended.jsonl \\\n"

@@ -52,9 +52,11 @@ static const cli_command *find_command(const char *name)
 
 int main(int argc, char **argv)
 {
+    static char buffer[1 << 16];
     cli_settings settings;
     const cli_command *command;
 
+    (void)setvbuf(stdout, buffer, _IOFBF, sizeof buffer); /* a help text is one write, and its failure is told */
     (void)signal(SIGPIPE, SIG_IGN); /* a reader that went away is a write error, told like any other */
     (void)signal(SIGXFSZ, SIG_IGN); /* and so is the end of `ulimit -f` */
     if (argc < 2) {

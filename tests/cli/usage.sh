@@ -73,15 +73,15 @@ refuses 2 'guerdon: --quiet takes no value' score --quiet=yes
 refuses 2 'guerdon: --model is given twice' score --model a --model b
 refuses 2 'guerdon: --quiet is given twice' score --quiet --quiet
 
-refuses 2 'guerdon: --truncate is middle; it takes error|left|right|drop' score --truncate middle
-refuses 2 'guerdon: --truncate is err; it takes error|left|right|drop' score --truncate err
+refuses 2 'guerdon: --truncate is middle; it takes error|left|right|drop|oldest-turns' score --truncate middle
+refuses 2 'guerdon: --truncate is err; it takes error|left|right|drop|oldest-turns' score --truncate err
 refuses 2 'guerdon: --add-eos is yes; it takes never|auto|always' score --add-eos yes
 refuses 2 'guerdon: --precision is fp16; it takes bf16|fp32' score --precision=fp16
 refuses 2 'guerdon: --precision is bf16|fp32; it takes bf16|fp32' score --precision='bf16|fp32'
 refuses 2 'guerdon: --numerics is quick; it takes exact|fast' score --numerics quick
 refuses 2 'guerdon: --backend is cuda; it takes auto|cpu|openblas|onednn' score --backend cuda
 refuses 2 'guerdon: --isa is sse; it takes auto|generic|avx2|avx512|avx512bf16|neon' score --isa sse
-refuses 2 'guerdon: --format is csv; it takes jsonl|text' score --format csv
+refuses 2 'guerdon: --format is xls; it takes auto|jsonl|json|csv|tsv|text' score --format xls
 refuses 2 'guerdon: --share-prefix is no; it takes on|off' score --share-prefix no
 
 for bad in 0 -1 +1 1.5 1e3 0x10 8k ' 8' 99999999999999999999; do
