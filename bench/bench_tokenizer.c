@@ -24,14 +24,14 @@ static gd_status read_texts(corpus *c, const char *path, gd_error *err)
 {
     gd_records *records;
     bool more = true;
-    gd_status rc = gd_records_open(&records, path, GD_FORMAT_JSONL, err);
+    gd_status rc = gd_records_open(&records, path, GD_FORMAT_JSONL, NULL, err);
 
     while (!rc && more) {
         gd_record record = { 0 };
 
         rc = gd_records_next(records, &record, &more, err);
         for (size_t i = 0; !rc && more && i < record.count; i++) {
-            gd_buf_bytes(&c->bytes, record.texts[i].data, record.texts[i].len);
+            gd_buf_bytes(&c->bytes, record.texts[i].text.data, record.texts[i].text.len);
             if (c->bytes.failed || !gd_grow((void **)&c->ends, &c->room, c->count + 1, sizeof *c->ends))
                 rc = GD_ENOMEM;
             else
