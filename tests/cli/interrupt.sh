@@ -5,6 +5,7 @@ set -u
 guerdon=$(realpath "${top_builddir:-.}/guerdon")
 model=$(realpath "${srcdir:-.}")/tests/data/golden/qwen2
 count=${INTERRUPTIONS:-60}
+[ -z "${SANITIZER_FLAGS-}" ] || count=6 # each run takes twenty times as long
 work=$(mktemp -d) || exit 99
 mounted=
 cleanup() { cd /; [ -n "$mounted" ] && umount "$mounted"; rm -rf "$work"; }
