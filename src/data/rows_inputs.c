@@ -35,7 +35,7 @@ static gd_status add_matches(gd_inputs *inputs, const char *pattern, gd_error *e
     glob_t found = { 0 };
     gd_status rc = GD_OK;
 
-    switch (glob(pattern, GLOB_NOSORT | GLOB_ERR | GLOB_BRACE, NULL, &found)) {
+    switch (glob(pattern, GLOB_NOSORT | GLOB_ERR, NULL, &found)) {
     case 0: break;
     case GLOB_NOMATCH: rc = gd_fail(err, GD_EUSAGE, "%s: no file matches this pattern", pattern); break;
     case GLOB_NOSPACE: rc = gd_fail_memory(err, strlen(pattern)); break;
@@ -50,6 +50,43 @@ static gd_status add_matches(gd_inputs *inputs, const char *pattern, gd_error *e
     return rc;
 }
 
+static gd_status add_name(gd_inputs *inputs, const char *name, gd_error *err);
+
+/* before{a,b}behind: each name in turn.  glob() knows braces, too, but passes over a name that isn't there. */
+static gd_status add_braces(gd_inputs *inputs, const char *name, const char *open, const char *close, gd_error *err)
+{
+    const size_t before = (size_t)(open - name), behind = strlen(close + 1);
+    gd_status rc = GD_OK;
+
+    for (const char *from = open + 1, *to; !rc && from <= close; from = to + 1) {
+        char *path;
+
+        to = memchr(from, ',', (size_t)(close - from));
+        to = to ? to : close;
+        path = gd_alloc(before + (size_t)(to - from) + behind + 1, 1);
+        if (!path)
+            return gd_fail_memory(err, strlen(name));
+        memcpy(path, name, before);
+        memcpy(path + before, from, (size_t)(to - from));
+        memcpy(path + before + (to - from), close + 1, behind + 1);
+        rc = add_name(inputs, path, err);
+        gd_free(path);
+    }
+    return rc;
+}
+
+static gd_status add_name(gd_inputs *inputs, const char *name, gd_error *err)
+{
+    const char *const open = strchr(name, '{'), *const close = open ? strchr(open, '}') : NULL;
+    struct stat sb;
+
+    if (!strpbrk(name, "*?[{") || stat(name, &sb) == 0)
+        return add(inputs, name, err);
+    if (close)
+        return add_braces(inputs, name, open, close, err);
+    return strpbrk(name, "*?[") ? add_matches(inputs, name, err) : add(inputs, name, err);
+}
+
 gd_status gd_inputs_find(gd_inputs *inputs, const char *const *names, size_t count, gd_error *err)
 {
     gd_status rc = GD_OK;
@@ -57,14 +94,8 @@ gd_status gd_inputs_find(gd_inputs *inputs, const char *const *names, size_t cou
     *inputs = (gd_inputs){ 0 };
     if (count == 0)
         return gd_fail(err, GD_EUSAGE, "an input is missing");
-    for (size_t i = 0; !rc && i < count; i++) {
-        struct stat sb;
-
-        if (strpbrk(names[i], "*?[{") && stat(names[i], &sb) < 0)
-            rc = add_matches(inputs, names[i], err);
-        else
-            rc = add(inputs, names[i], err);
-    }
+    for (size_t i = 0; !rc && i < count; i++)
+        rc = add_name(inputs, names[i], err);
     if (rc)
         gd_inputs_free(inputs);
     return rc;

@@ -289,6 +289,25 @@ static void fields_that_mean_nothing_are_refused(void **state)
     gd_rows_close(rows);
 }
 
+static void braces_name_each_of_their_files(void **state)
+{
+    const char *pattern = temp_path("{b,a}.jsonl"), *const *found;
+    gd_rows *rows;
+    size_t count;
+
+    (void)state;
+    write_text("a.jsonl", "{}\n");
+    write_text("b.jsonl", "{}\n");
+    assert_ok(gd_rows_open(&rows, &(gd_rows_options){ .inputs = &pattern, .count = 1 }, test_err));
+    found = gd_rows_inputs(rows, &count);
+    assert_int_equal(count, 2);
+    assert_string_equal(strrchr(found[0], '/'), "/b.jsonl");
+    assert_string_equal(strrchr(found[1], '/'), "/a.jsonl");
+    gd_rows_close(rows);
+    pattern = temp_path("{a,missing}.jsonl");
+    assert_int_equal(gd_rows_open(&rows, &(gd_rows_options){ .inputs = &pattern, .count = 1 }, NULL), GD_EIO);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -300,6 +319,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(pipes_and_standard_input_are_read, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(fields_are_renamed, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(fields_that_mean_nothing_are_refused, temp_begin, temp_end),
+        cmocka_unit_test_setup_teardown(braces_name_each_of_their_files, temp_begin, temp_end),
     };
 
     return cmocka_run_group_tests_name("records: inputs and fields", tests, NULL, NULL);
