@@ -164,6 +164,8 @@ static void write_warnings(gd_buf *b, const gd_model *model)
         warning(b, "pad equals eos: an eos token at the end of a text is skipped, and the score is read before it");
     if (dtype && strcmp(dtype, "BF16") && model->plan->operand == GD_BF16)
         warning(b, "some weights are not bf16: matrices are rounded to bf16 once; precision fp32 keeps them exact");
+    if (model->encoder.chat && gd_chat_note(model->encoder.chat))
+        warning(b, gd_chat_note(model->encoder.chat));
     for (size_t i = 0; i < gd_config_note_count(model->config); i++)
         warning(b, gd_config_note(model->config, i));
     for (size_t i = 0; i < gd_weights_note_count(model->weights); i++)
@@ -189,6 +191,7 @@ static void write_model(gd_buf *b, const gd_model *model)
     write_token(b, "eos", model, special->has_eos, special->eos, special->eos_from);
     text_field(b, "pooling",
                special->has_pad ? "the rightmost token that is not the pad token" : "the last token");
+    text_field(b, "chat_format", model->encoder.chat ? gd_chat_name(model->encoder.chat) : NULL);
     write_memory(b, model);
     text_field(b, "backend", model->backend ? model->backend->name : NULL);
     text_field(b, "isa", model->engine ? gd_engine_describe(model->engine) : NULL);
