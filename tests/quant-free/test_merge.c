@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -88,15 +89,29 @@ static float random_float(uint32_t *seed)
     return (float)(int32_t)*seed * 0x1p-31f;
 }
 
+/* In a mapped file, as weights are: pages that merging lets go of come back. Stays until the test ends. */
+static const void *mapped(const void *data, size_t bytes)
+{
+    FILE *f = tmpfile();
+    void *map;
+
+    assert_non_null(f);
+    assert_true(fwrite(data, 1, bytes, f) == bytes && fflush(f) == 0);
+    map = mmap(NULL, bytes, PROT_READ, MAP_PRIVATE, fileno(f), 0);
+    assert_true(map != MAP_FAILED);
+    assert_int_equal(fclose(f), 0);
+    return map;
+}
+
 /* |merged - exact| is at most half a step of the type, and what RANK + 2 roundings of fp32 make of the sum. */
 static void check_type(gd_dtype type, double half_step)
 {
     static float a[RANK * COLS], b[ROWS * RANK], w[ROWS * COLS], got[ROWS * COLS];
     static unsigned char base[ROWS * COLS * 4], out[ROWS * COLS * 4];
     const size_t size = gd_dtype_size(type);
-    const gd_view va = { "a", GD_F32, 2, { RANK, COLS }, a, sizeof a };
-    const gd_view vb = { "b", GD_F32, 2, { ROWS, RANK }, b, sizeof b };
-    const gd_view vw = { "w", type, 2, { ROWS, COLS }, base, ROWS * COLS * size };
+    gd_view va = { "a", GD_F32, 2, { RANK, COLS }, a, sizeof a };
+    gd_view vb = { "b", GD_F32, 2, { ROWS, RANK }, b, sizeof b };
+    gd_view vw = { "w", type, 2, { ROWS, COLS }, base, ROWS * COLS * size };
     const gd_view vo = { "o", type, 2, { ROWS, COLS }, out, ROWS * COLS * size };
     const gd_lora lora = { &va, &vb, 0.7f, RANK };
     uint32_t seed = 1;
@@ -112,6 +127,9 @@ static void check_type(gd_dtype type, double half_step)
         w[i] = random_float(&seed);
     assert_true(gd_f32_to_type(type, w, ROWS * COLS, base));
     gd_view_to_f32(&vw, w);
+    va.data = mapped(a, sizeof a);
+    vb.data = mapped(b, sizeof b);
+    vw.data = mapped(base, vw.bytes);
     assert_ok(gd_pool_open(&pool, 2, test_err));
     assert_ok(gd_merge_begin(&m, &vw, &lora, test_err));
     for (size_t i = 0, some = 1; i < ROWS; i += some++) { /* 1, 2, 3, ... rows at once */
@@ -149,7 +167,8 @@ static void sums_are_near_float64(void **state)
 /* One number merged: w + scale * b * a, in a base of one of the types. */
 static bool merge_one(gd_dtype type, float w, float a, float b, float *out)
 {
-    const gd_view va = { "a", GD_F32, 2, { 1, 1 }, &a, 4 }, vb = { "b", GD_F32, 2, { 1, 1 }, &b, 4 };
+    const gd_view va = { "a", GD_F32, 2, { 1, 1 }, mapped(&a, 4), 4 };
+    const gd_view vb = { "b", GD_F32, 2, { 1, 1 }, mapped(&b, 4), 4 };
     unsigned char base[4], merged[4];
     const gd_view vw = { "w", type, 2, { 1, 1 }, base, gd_dtype_size(type) };
     const gd_view vo = { "o", type, 2, { 1, 1 }, merged, gd_dtype_size(type) };
