@@ -93,6 +93,16 @@ void gd_buf_json_float(gd_buf *b, float value)
     gd_buf_str(b, text);
 }
 
+void gd_buf_json_floats(gd_buf *b, const float *values, size_t count)
+{
+    gd_buf_str(b, "[");
+    for (size_t i = 0; i < count; i++) {
+        gd_buf_str(b, i ? "," : "");
+        gd_buf_json_float(b, values[i]);
+    }
+    gd_buf_str(b, "]");
+}
+
 void gd_buf_fixed(gd_buf *b, double value, unsigned decimals)
 {
     const double size = fabs(value);

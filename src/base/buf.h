@@ -23,6 +23,9 @@ void gd_buf_json_string(gd_buf *b, const char *s, size_t len);
 /* A JSON number with 9 significant digits, enough for any float32; the locale does not matter. */
 void gd_buf_json_float(gd_buf *b, float value);
 
+/* A list of such numbers: [1,-0.5]. */
+void gd_buf_json_floats(gd_buf *b, const float *values, size_t count);
+
 /* A number with so many digits behind the point (at most 9), rounded to nearest; "0" where it is not finite or too
  * large for 18 digits.  The locale does not matter. */
 void gd_buf_fixed(gd_buf *b, double value, unsigned decimals);

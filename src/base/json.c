@@ -136,6 +136,18 @@ gd_status gd_json_bool(bool *out, const json_t *object, const char *key, const c
     return GD_OK;
 }
 
+static int append(const char *bytes, size_t len, void *out)
+{
+    gd_buf_bytes(out, bytes, len);
+    return 0;
+}
+
+void gd_json_put(gd_buf *out, const json_t *value, size_t flags)
+{
+    if (json_dump_callback(value, append, out, flags))
+        out->failed = true;
+}
+
 gd_status gd_json_int(int64_t *out, const json_t *object, const char *key, int64_t min, int64_t max,
                       const char *path, gd_error *err)
 {

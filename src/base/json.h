@@ -5,6 +5,7 @@
 #ifndef GD_BASE_JSON_H
 #define GD_BASE_JSON_H
 
+#include "base/buf.h"
 #include "guerdon.h"
 
 #include <jansson.h>
@@ -32,6 +33,9 @@ gd_status gd_json_object(const json_t **out, const json_t *object, const char *k
 gd_status gd_json_array(const json_t **out, const json_t *object, const char *key, const char *path, gd_error *err);
 gd_status gd_json_string(const char **out, const json_t *object, const char *key, const char *path, gd_error *err);
 gd_status gd_json_bool(bool *out, const json_t *object, const char *key, const char *path, gd_error *err);
+
+/* Appends the value as text, `flags` as in json_dumps(); out->failed when there is no value or no memory. */
+void gd_json_put(gd_buf *out, const json_t *value, size_t flags);
 
 /* An integer in min..max; a float with an integer value is refused, as Transformers would fail on it later. */
 gd_status gd_json_int(int64_t *out, const json_t *object, const char *key, int64_t min, int64_t max,

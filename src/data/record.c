@@ -27,6 +27,14 @@ const char *gd_record_place(const gd_record *record, char room[GD_PLACE_ROOM])
     return gd_row_place(&row, room);
 }
 
+const char *gd_record_sentence(const gd_record *record, const char *why, char room[GD_SENTENCE_ROOM])
+{
+    char place[GD_PLACE_ROOM];
+
+    (void)snprintf(room, GD_SENTENCE_ROOM, "%s: %s", gd_record_place(record, place), why);
+    return room;
+}
+
 void gd_record_drop_texts(gd_record *record)
 {
     for (size_t i = 0; record->texts && i < record->count; i++)
@@ -74,15 +82,14 @@ void gd_records_keep_raw(gd_records *records) { records->keep_raw = true; }
 /* Finds the record's texts; what is wrong with it becomes its problem. */
 static gd_status read_texts(const gd_records *records, gd_record *record, gd_error *err)
 {
-    char place[GD_PLACE_ROOM], sentence[sizeof(gd_error) + GD_PLACE_ROOM];
+    char sentence[GD_SENTENCE_ROOM];
     gd_error why = { 0 };
     const gd_status rc = gd_record_read(record, records->rows, &why, err);
 
     if (!why.status)
         return rc;
     gd_record_drop_texts(record);
-    (void)snprintf(sentence, sizeof sentence, "%s: %s", gd_record_place(record, place), why.text);
-    record->problem = gd_strdup(sentence);
+    record->problem = gd_strdup(gd_record_sentence(record, why.text, sentence));
     return record->problem ? GD_OK : gd_fail_memory(err, strlen(sentence));
 }
 

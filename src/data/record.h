@@ -54,6 +54,10 @@ void gd_record_drop_texts(gd_record *record);
 enum { GD_PLACE_ROOM = 200 };
 const char *gd_record_place(const gd_record *record, char room[GD_PLACE_ROOM]);
 
+/* "line 7: " and what is wrong there. */
+enum { GD_SENTENCE_ROOM = GD_PLACE_ROOM + 512 };
+const char *gd_record_sentence(const gd_record *record, const char *why, char room[GD_SENTENCE_ROOM]);
+
 /* "chosen: ", "rejected: " or "responses[3]: " for one of several texts, else "": to begin a sentence about it. */
 enum { GD_TEXT_NAME_ROOM = 40 };
 const char *gd_record_text_name(gd_record_kind kind, size_t which, char room[GD_TEXT_NAME_ROOM]);

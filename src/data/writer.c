@@ -67,9 +67,13 @@ static void say_infinite(char sentence[100], const char *what, float value)
                    isnan(value) ? "NaN" : value > 0 ? "infinite" : "minus infinite");
 }
 
-/* The values of a text or of a pair. */
-static void add_values(gd_buf *line, gd_record_kind kind, const float *scores)
+static void add_values(gd_buf *line, gd_record_kind kind, const float *scores, size_t count)
 {
+    if (kind == GD_RECORD_ANSWERS) {
+        gd_buf_str(line, ",\"scores\":");
+        gd_buf_json_floats(line, scores, count);
+        return;
+    }
     if (kind == GD_RECORD_TEXT) {
         add_float(line, "score", scores[0]);
         return;
@@ -77,16 +81,6 @@ static void add_values(gd_buf *line, gd_record_kind kind, const float *scores)
     add_float(line, "chosen", scores[0]);
     add_float(line, "rejected", scores[1]);
     add_float(line, "margin", scores[0] - scores[1]);
-}
-
-static void add_list(gd_buf *line, const float *scores, size_t count)
-{
-    gd_buf_str(line, ",\"scores\":[");
-    for (size_t i = 0; i < count; i++) {
-        gd_buf_str(line, i ? "," : "");
-        gd_buf_json_float(line, scores[i]);
-    }
-    gd_buf_str(line, "]");
 }
 
 static void add_tokens(gd_buf *line, gd_record_kind kind, const size_t *tokens, size_t count)
@@ -133,10 +127,7 @@ gd_status gd_writer_score(gd_writer *w, const gd_record *record, const float *sc
         return gd_writer_error(w, record->index, sentence, err);
     }
     begin(w, record->index);
-    if (record->kind == GD_RECORD_ANSWERS)
-        add_list(&w->line, scores, count);
-    else
-        add_values(&w->line, record->kind, scores);
+    add_values(&w->line, record->kind, scores, count);
     add_tokens(&w->line, record->kind, tokens, count);
     return end(w, truncated, err);
 }

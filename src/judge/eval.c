@@ -216,7 +216,7 @@ static gd_status take(void *context, const gd_scored *item, bool *failed, gd_err
 {
     gd_eval_run *const run = context;
     const gd_record *const record = &item->record;
-    char why[SENTENCE], sentence[SENTENCE + GD_PLACE_ROOM], place[GD_PLACE_ROOM];
+    char why[SENTENCE], sentence[GD_SENTENCE_ROOM];
     sides s = { 0 };
     bool fine;
     gd_status rc;
@@ -234,8 +234,7 @@ static gd_status take(void *context, const gd_scored *item, bool *failed, gd_err
     if (fine)
         *failed = !check_finite(record, item, &s, why);
     if (*failed) {
-        (void)snprintf(sentence, sizeof sentence, "%s: %s", gd_record_place(record, place), why);
-        return refuse(run, record, sentence, fine, err);
+        return refuse(run, record, gd_record_sentence(record, why, sentence), fine, err);
     }
     for (size_t i = 0; i < item->count; i++)
         gd_spread_add(&run->scores, item->scores[i]);

@@ -62,11 +62,10 @@ static gd_status fail_record(struct run *run, const gd_record *record, const cha
 
 static gd_status fail_line(struct run *run, const gd_record *record, const char *why, bool *failed, gd_error *err)
 {
-    char sentence[400], place[GD_PLACE_ROOM];
+    char sentence[GD_SENTENCE_ROOM];
 
-    (void)snprintf(sentence, sizeof sentence, "%s: %s", gd_record_place(record, place), why);
     *failed = true;
-    return fail_record(run, record, sentence, err);
+    return fail_record(run, record, gd_record_sentence(record, why, sentence), err);
 }
 
 static gd_status put_record(struct run *run, const gd_record *record, gd_verdict verdict, const float *scores,
@@ -257,8 +256,8 @@ static gd_status put_header(struct run *run, gd_error *err)
 /* What the lines depend on. */
 static void put_identity(gd_buf *out, const gd_filter_options *how)
 {
-    gd_buf_printf(out,
-    "{\"command\":\"filter\",\"by\":%d,\"annotate\":%d,\"limit\":", (int)how->by, how->annotate != 0);
+    gd_buf_printf(out, "{\"command\":\"filter\",\"by\":%d,\"annotate\":%d,\"limit\":", (int)how->by,
+                  how->annotate != 0);
     gd_buf_fixed(out, how->limit, 9);
     gd_buf_str(out, ",\"rejects\":");
     gd_buf_json_string(out, how->rejects ? how->rejects : "", how->rejects ? strlen(how->rejects) : 0);

@@ -43,11 +43,11 @@ static void put_note(gd_buf *out, gd_verdict verdict, gd_record_kind kind, const
         gd_buf_str(out, ",");
         put_float(out, "margin", scores[flipped] - scores[!flipped]);
     }
-    for (size_t i = 0; kind == GD_RECORD_ANSWERS && i < count; i++) {
-        gd_buf_str(out, i ? "," : "\"scores\":[");
-        gd_buf_json_float(out, scores[i]);
+    if (kind == GD_RECORD_ANSWERS) {
+        gd_buf_str(out, "\"scores\":");
+        gd_buf_json_floats(out, scores, count);
     }
-    gd_buf_str(out, kind == GD_RECORD_ANSWERS ? "]}" : flipped ? ",\"flipped\":true}" : "}");
+    gd_buf_str(out, flipped ? ",\"flipped\":true}" : "}");
 }
 
 /* The object with a note as its last member. */

@@ -1,20 +1,16 @@
 /* preference.c - pairs of a better and a worse answer, made from ranked ones. */
 #include "judge/preference.h"
 
-#include <inttypes.h>
+#include "base/json.h"
 
-static int append(const char *bytes, size_t len, void *out)
-{
-    gd_buf_bytes(out, bytes, len);
-    return 0;
-}
+#include <inttypes.h>
 
 void gd_put_json(gd_buf *out, const json_t *value)
 {
     if (json_is_string(value))
         gd_buf_json_string(out, json_string_value(value), json_string_length(value));
-    else if (json_dump_callback(value, append, out, JSON_COMPACT | JSON_ENCODE_ANY))
-        out->failed = true;
+    else
+        gd_json_put(out, value, JSON_COMPACT | JSON_ENCODE_ANY);
 }
 
 /* An answer beside a prompt that is a conversation is the assistant's turn: one turn, as trainers want both alike. */
@@ -31,8 +27,8 @@ static void put_answer(gd_buf *out, const json_t *prompt, const json_t *answer)
 static size_t put_pair(gd_buf *out, const gd_preference *how, uint64_t index, const json_t *object, const float *scores,
                        size_t chosen, size_t rejected)
 {
-    const json_t *const prompt = json_object_get(object, "prompt"), *const answers = json_object_get(object,
-    "responses");
+    const json_t *const prompt = json_object_get(object, "prompt");
+    const json_t *const answers = json_object_get(object, "responses");
     const float margin = scores[chosen] - scores[rejected];
 
     if (!(margin > 0) || margin < how->min_margin)

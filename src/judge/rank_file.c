@@ -52,12 +52,8 @@ static void put_line(struct run *run, const gd_scored *item)
     gd_buf *line = &run->line;
 
     gd_buf_clear(line);
-    gd_buf_printf(line, "{\"index\":%" PRIu64 ",\"scores\":[", item->record.index);
-    for (size_t i = 0; i < item->count; i++) {
-        gd_buf_str(line, i ? "," : "");
-        gd_buf_json_float(line, item->scores[i]);
-    }
-    gd_buf_str(line, "]");
+    gd_buf_printf(line, "{\"index\":%" PRIu64 ",\"scores\":", item->record.index);
+    gd_buf_json_floats(line, item->scores, item->count);
     put_sizes(line, "ranks", ranking->ranks, ranking->count);
     gd_buf_printf(line, ",\"best\":%zu,\"margin\":", ranking->order[0]);
     gd_buf_json_float(line, ranking->margin);
@@ -83,11 +79,10 @@ static gd_status write_pairs(struct run *run, const gd_scored *item, gd_error *e
 /* A record of another kind, or one whose scores are no numbers, gets an error line. */
 static gd_status refuse(struct run *run, const gd_scored *item, const char *why, bool *failed, gd_error *err)
 {
-    char sentence[400], place[GD_PLACE_ROOM];
+    char sentence[GD_SENTENCE_ROOM];
 
     *failed = true;
-    (void)snprintf(sentence, sizeof sentence, "%s: %s", gd_record_place(&item->record, place), why);
-    return gd_writer_error(run->file.writer, item->record.index, sentence, err);
+    return gd_writer_error(run->file.writer, item->record.index, gd_record_sentence(&item->record, why, sentence), err);
 }
 
 static gd_status take(void *context, const gd_scored *item, bool *failed, gd_error *err)
@@ -135,9 +130,9 @@ static void put_identity(gd_buf *out, const gd_rank_options *how)
 {
     const char *pairs = how->pairs_output ? how->pairs_output : "";
 
-    gd_buf_printf(out,
-    "{\"command\":\"rank\",\"top\":%zu,\"texts\":%d,\"pairs\":%d,\"seed\":%" PRIu64 ",\"min_margin\":",
-                  how->top, how->texts != 0, (int)how->pairs, how->seed);
+    gd_buf_printf(out, "{\"command\":\"rank\",\"top\":%zu,\"texts\":%d,\"pairs\":%d", how->top, how->texts != 0,
+                  (int)how->pairs);
+    gd_buf_printf(out, ",\"seed\":%" PRIu64 ",\"min_margin\":", how->seed);
     gd_buf_json_float(out, how->min_margin);
     gd_buf_str(out, ",\"pairs_output\":");
     gd_buf_json_string(out, pairs, strlen(pairs));

@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "base/mem.h"
 
 #include <string.h>
@@ -46,20 +47,6 @@ static bool are_messages(const json_t *value)
     return json_array_size(value) > 0;
 }
 
-static void add_json(gd_buf *b, const json_t *value)
-{
-    char *const text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-    json_malloc_t get;
-    json_free_t release;
-
-    json_get_alloc_funcs(&get, &release);
-    if (text)
-        gd_buf_str(b, text);
-    else
-        b->failed = true;
-    release(text);
-}
-
 static void add_value(gd_buf *b, const json_t *value)
 {
     if (json_is_string(value))
@@ -67,7 +54,7 @@ static void add_value(gd_buf *b, const json_t *value)
     else if (are_messages(value))
         add_messages(b, value);
     else if (value)
-        add_json(b, value);
+        gd_json_put(b, value, JSON_COMPACT | JSON_ENCODE_ANY);
 }
 
 static bool is_inside(char c) { return ((unsigned char)c & 0xc0) == 0x80; } /* of a character */

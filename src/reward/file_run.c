@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "data/codec.h"
 
 #include <string.h>
 
@@ -37,15 +38,6 @@ static gd_status never_begun(gd_file_run *run, gd_status rc)
     return rc;
 }
 
-static bool ends_with(const char *text, const char *ending)
-{
-    const size_t len = strlen(text), n = strlen(ending);
-
-    return len > n && !strcmp(text + len - n, ending);
-}
-
-static bool is_packed(const char *path) { return ends_with(path, ".gz") || ends_with(path, ".zst"); }
-
 gd_status gd_file_run_open(gd_file_run *run, const gd_encoder *encoder, const char *input, const char *output,
                            gd_format format, gd_buf *identity, gd_error *err)
 {
@@ -63,7 +55,7 @@ gd_status gd_file_run_open(gd_file_run *run, const gd_encoder *encoder, const ch
     if (rc)
         return never_begun(run, rc);
     run->sinks[0] = gd_writer_sink(run->writer);
-    run->packed = is_packed(output);
+    run->packed = gd_codec_by_suffix(output) != NULL;
     return GD_OK;
 }
 
@@ -73,7 +65,7 @@ gd_status gd_file_run_second(gd_file_run *run, const char *path, gd_error *err)
     const char *const *inputs = gd_records_inputs(run->records, &count);
     gd_status rc;
 
-    run->packed |= is_packed(path);
+    run->packed |= gd_codec_by_suffix(path) != NULL;
     rc = gd_sink_open_at(&run->sinks[1], path, inputs, count, run->journal.offset[1], err);
     return rc ? never_begun(run, rc) : GD_OK;
 }

@@ -113,20 +113,17 @@ static gd_status read_counts(gd_journal *journal, const json_t *root, gd_error *
     return rc;
 }
 
-static int append(const char *bytes, size_t len, void *out)
-{
-    gd_buf_bytes(out, bytes, len);
-    return 0;
-}
-
 static gd_status differs(const gd_journal *journal, const char *key, const json_t *was, const json_t *is, gd_error *err)
 {
     gd_buf texts[2] = { { 0 }, { 0 } };
     const json_t *const values[2] = { was, is };
 
-    for (size_t i = 0; i < 2; i++)
-        if (!values[i] || json_dump_callback(values[i], append, &texts[i], JSON_ENCODE_ANY | JSON_COMPACT))
+    for (size_t i = 0; i < 2; i++) {
+        if (values[i])
+            gd_json_put(&texts[i], values[i], JSON_ENCODE_ANY | JSON_COMPACT);
+        else
             gd_buf_str(&texts[i], "none");
+    }
     (void)gd_fail(err, GD_EUSAGE, "%s: the run was begun with another %s, %.100s; now it is %.100s", journal->path, key,
                   gd_buf_cstr(&texts[0]) ? texts[0].data : "?", gd_buf_cstr(&texts[1]) ? texts[1].data : "?");
     gd_buf_free(&texts[0]);

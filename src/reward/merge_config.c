@@ -124,14 +124,6 @@ static gd_status set_label(json_t *json, const gd_config *config, gd_error *err)
 
 /* ---- the text ---- */
 
-static int add_text(const char *text, size_t len, void *context)
-{
-    gd_buf *b = context;
-
-    gd_buf_bytes(b, text, len);
-    return b->failed ? -1 : 0;
-}
-
 /* With the fewest digits that give every number back: 1e-06 stays short. */
 static gd_status dump(gd_buf *out, const json_t *json, gd_error *err)
 {
@@ -141,7 +133,8 @@ static gd_status dump(gd_buf *out, const json_t *json, gd_error *err)
         json_t *again;
 
         gd_buf_clear(out);
-        if (json_dump_callback(json, add_text, out, JSON_INDENT(2) | JSON_REAL_PRECISION(digits)))
+        gd_json_put(out, json, JSON_INDENT(2) | JSON_REAL_PRECISION(digits));
+        if (out->failed)
             return gd_fail_memory(err, out->len + 4096);
         again = json_loadb(out->data, out->len, JSON_ALLOW_NUL, NULL);
         same = again && json_equal((json_t *)json, again);

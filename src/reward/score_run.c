@@ -56,13 +56,12 @@ static gd_status queue_item(gd_score_run *run, gd_scored *item, gd_error *err)
 {
     gd_error why = { 0 };
     gd_status rc = gd_queue_add(&run->queue, run->encoded.ids, item->count, &why);
-    char sentence[900], place[GD_PLACE_ROOM];
+    char sentence[GD_SENTENCE_ROOM];
 
     if (rc != GD_ETOOLONG)
         return rc ? gd_fail(err, rc, "%s", why.text) : GD_OK;
-    (void)snprintf(sentence, sizeof sentence, "%s: %s", gd_record_place(&item->record, place), why.text);
     item->count = 0;
-    rc = set_problem(item, sentence, err);
+    rc = set_problem(item, gd_record_sentence(&item->record, why.text, sentence), err);
     return rc ? rc : gd_queue_add(&run->queue, NULL, 0, err);
 }
 
