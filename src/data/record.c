@@ -55,6 +55,18 @@ void gd_record_free(gd_record *record)
     *record = (gd_record){ 0 };
 }
 
+const json_t *gd_record_answer(const json_t *object, size_t which)
+{
+    const json_t *const responses = json_object_get(object, "responses");
+    const json_t *const chosen = json_object_get(object, "chosen");
+    const size_t better = json_array_size(chosen);
+
+    if (json_is_array(responses))
+        return json_array_get(responses, which);
+    return which < better ? json_array_get(chosen, which)
+                          : json_array_get(json_object_get(object, "rejected"), which - better);
+}
+
 struct gd_records {
     gd_rows *rows;
     bool keep_raw;

@@ -62,6 +62,9 @@ const char *gd_record_sentence(const gd_record *record, const char *why, char ro
 enum { GD_TEXT_NAME_ROOM = 40 };
 const char *gd_record_text_name(gd_record_kind kind, size_t which, char room[GD_TEXT_NAME_ROOM]);
 
+/* Where answer number `which` of a GD_RECORD_ANSWERS stands in its object: in responses, or in chosen and rejected. */
+const json_t *gd_record_answer(const json_t *object, size_t which);
+
 /* The records of an input, in order. */
 typedef struct gd_records gd_records;
 

@@ -6,7 +6,7 @@
  *    never where time or the size of a batch says so.  A packed file then is a row of members that are whole in
  *    themselves, and the bytes of each depend on its items alone: not on flushes, and not on what was packed
  *    before.
- *  - data/salvage.h finds what of the file is whole, and how many lines that is.
+ *  - gd_sink_offset() says how much of the file is whole, and somebody keeps that (reward/journal.h).
  *  - gd_sink_open_at() cuts the rest off, and the writer goes on with the item behind.
  * A plain file needs no cuts: whole lines are enough.
  *

@@ -137,16 +137,11 @@ static int32_t difference(size_t a, size_t b)
 }
 
 /* Where a text stands in its record. */
-static const json_t *value_of(const gd_record *record, const sides *s, size_t which)
+static const json_t *value_of(const gd_record *record, size_t which)
 {
-    const json_t *const object = record->object, *const answers = json_object_get(object, "responses");
-
     if (record->kind == GD_RECORD_PAIR)
-        return json_object_get(object, which ? "rejected" : "chosen");
-    if (gd_json_has(object, "responses"))
-        return json_array_get(answers, which);
-    return which < s->correct ? json_array_get(json_object_get(object, "chosen"), which)
-                              : json_array_get(json_object_get(object, "rejected"), which - s->correct);
+        return json_object_get(record->object, which ? "rejected" : "chosen");
+    return gd_record_answer(record->object, which);
 }
 
 static gd_status keep_worst(gd_eval_run *run, const gd_scored *item, const sides *s, uint32_t group, gd_error *err)
@@ -163,8 +158,8 @@ static gd_status keep_worst(gd_eval_run *run, const gd_scored *item, const sides
 
     if (!gd_worst_wants(&run->worst, s->margin))
         return GD_OK;
-    return gd_worst_add(&run->worst, pair, json_object_get(record->object, "prompt"), value_of(record, s, s->low),
-                        value_of(record, s, s->high), err);
+    return gd_worst_add(&run->worst, pair, json_object_get(record->object, "prompt"), value_of(record, s->low),
+                        value_of(record, s->high), err);
 }
 
 static gd_status keep_tie(gd_eval_run *run, const gd_scored *item, const sides *s, uint32_t group, gd_error *err)

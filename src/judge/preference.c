@@ -2,6 +2,7 @@
 #include "judge/preference.h"
 
 #include "base/json.h"
+#include "data/record.h"
 
 #include <inttypes.h>
 
@@ -28,17 +29,19 @@ static size_t put_pair(gd_buf *out, const gd_preference *how, uint64_t index, co
                        size_t chosen, size_t rejected)
 {
     const json_t *const prompt = json_object_get(object, "prompt");
-    const json_t *const answers = json_object_get(object, "responses");
     const float margin = scores[chosen] - scores[rejected];
 
     if (!(margin > 0) || margin < how->min_margin)
         return 0;
-    gd_buf_printf(out, "{\"index\":%" PRIu64 ",\"prompt\":", index);
-    gd_put_json(out, prompt);
+    gd_buf_printf(out, "{\"index\":%" PRIu64, index);
+    if (prompt) { /* answers in two lists may have none */
+        gd_buf_str(out, ",\"prompt\":");
+        gd_put_json(out, prompt);
+    }
     gd_buf_str(out, ",\"chosen\":");
-    put_answer(out, prompt, json_array_get(answers, chosen));
+    put_answer(out, prompt, gd_record_answer(object, chosen));
     gd_buf_str(out, ",\"rejected\":");
-    put_answer(out, prompt, json_array_get(answers, rejected));
+    put_answer(out, prompt, gd_record_answer(object, rejected));
     gd_buf_str(out, ",\"margin\":");
     gd_buf_json_float(out, margin);
     gd_buf_str(out, "}\n");

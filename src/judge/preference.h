@@ -19,7 +19,7 @@ typedef struct gd_preference {
     uint64_t seed;    /* of GD_PAIRS_BEST_RANDOM */
 } gd_preference;
 
-/* Adds the lines of one item, in the order of the ranking. `object` has its prompt and responses. Returns how many. */
+/* Adds the lines of one item, in the order of the ranking. `object` has its prompt and answers. Returns how many. */
 size_t gd_preference_lines(gd_buf *out, const gd_preference *how, uint64_t index, const json_t *object,
                            const gd_ranking *ranking, const float *scores);
 

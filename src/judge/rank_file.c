@@ -36,12 +36,10 @@ static size_t top_count(const struct run *run)
 /* The answers themselves: of the best ones, in their order, or of all, in the input's. */
 static void put_texts(struct run *run, const json_t *object)
 {
-    const json_t *const answers = json_object_get(object, "responses");
-
     gd_buf_str(&run->line, ",\"texts\":[");
     for (size_t i = 0; i < top_count(run); i++) {
         gd_buf_str(&run->line, i ? "," : "");
-        gd_put_json(&run->line, json_array_get(answers, run->how->top ? run->ranking.order[i] : i));
+        gd_put_json(&run->line, gd_record_answer(object, run->how->top ? run->ranking.order[i] : i));
     }
     gd_buf_str(&run->line, "]");
 }

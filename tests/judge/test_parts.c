@@ -123,6 +123,8 @@ static void pairs_are_those_of_different_scores(void **state)
     expect_lines(GD_PAIRS_BEST_WORST, 0, THREE, same, 3, "");
     expect_lines(GD_PAIRS_BEST_RANDOM, 0, THREE, same, 3, "");
     expect_lines(GD_PAIRS_BEST_WORST, 0, "{\"prompt\":\"p\",\"responses\":[\"a\"]}", scores, 1, "");
+    expect_lines(GD_PAIRS_BEST_WORST, 0, "{\"chosen\":[\"a\",\"b\"],\"rejected\":[\"c\"]}", scores, 3,
+                 "{\"index\":5,\"chosen\":\"b\",\"rejected\":\"c\",\"margin\":2.5}\n");
     expect_lines(GD_PAIRS_BEST_WORST, 0,
                  "{\"prompt\":[{\"role\":\"user\",\"content\":\"q\"}],\"responses\":[\"a\",\"b\"]}", scores, 2,
                  "{\"index\":5,\"prompt\":[{\"role\":\"user\",\"content\":\"q\"}],\"chosen\":[{\"role\":\"assistant\","

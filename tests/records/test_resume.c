@@ -1,8 +1,8 @@
 /* test_resume.c - an output that was interrupted, wherever that was, ends up byte for byte as if it had not been. */
+#include "tests/records/salvage.h"
 #include "tests/records/temp.h"
 
 #include "base/mem.h"
-#include "data/salvage.h"
 #include "data/sink.h"
 
 #include <sys/stat.h>

@@ -1,6 +1,6 @@
 /* salvage.h - what of an unfinished output file is whole, so that a run can go on behind it (see sink.h). */
-#ifndef GD_DATA_SALVAGE_H
-#define GD_DATA_SALVAGE_H
+#ifndef GD_TESTS_RECORDS_SALVAGE_H
+#define GD_TESTS_RECORDS_SALVAGE_H
 
 #include "guerdon.h"
 

@@ -1,5 +1,5 @@
 /* salvage.c - what of an unfinished output file is whole. */
-#include "data/salvage.h"
+#include "tests/records/salvage.h"
 
 #include "base/error.h"
 #include "base/mem.h"
