@@ -2,8 +2,8 @@
 #include "backends/cpu/gemm.h"
 
 const gd_gemm_kernel gd_gemm_kernels[] = {
-#define GD_GEMM(variant, operand, rows, needs)                                                                        \
-    { #variant, needs, GD_##operand, GD_##rows, gd_gemm_##variant##_##operand, gd_gemm_##variant##_finish },
+#define GD_GEMM(variant, operand, rows, straight, needs)                                                              \
+    { #variant, needs, GD_##operand, GD_##rows, straight, gd_gemm_##variant##_##operand, gd_gemm_##variant##_finish },
 #include "backends/cpu/kernels.def"
 #undef GD_GEMM
 };
@@ -193,32 +193,65 @@ static const char *next_weights(const struct run *run, const struct operands *pr
                           : weights_at(&products[0], s->first + s->panels, 0);
 }
 
-/* A group of panels for a part of the rows. The blocks are the outer loop, so that the rows' block is read from a
- * near cache by all panels of the group: the rows of a wide input don't fit in any cache. */
+/* A task at work: its products, and where their sums are, [panel][job][row][32]. */
+struct work {
+    struct operands products[2];
+    float *sums;
+    struct room room;
+};
+
+static void add_product(const struct run *run, const struct share *s, const struct work *work, size_t b, size_t p,
+                        size_t j, const void *next)
+{
+    add_block(&work->products[j], s->first + p, b, s->row, s->rows,
+              work->sums + (p * run->jobs + j) * s->rows * GD_GEMM_PANEL, &work->room, next);
+}
+
+/* The blocks are the outer loop, so that the rows' block is read from a near cache by all panels of the group: the rows
+ * of a wide input don't fit in any cache. */
+static void add_by_blocks(const struct run *run, const struct share *s, const struct work *work)
+{
+    for (size_t b = 0; b < ceil_div(run->job[0]->k, GD_GEMM_BLOCK); b++)
+        for (size_t p = 0; p < s->panels; p++)
+            for (size_t j = 0; j < run->jobs; j++)
+                add_product(run, s, work, b, p, j, next_weights(run, work->products, s, b, p, j));
+}
+
+/* A few rows do fit: the weights are read as they lie in memory. */
+static void add_straight(const struct run *run, const struct share *s, const struct work *work)
+{
+    for (size_t p = 0; p < s->panels; p++)
+        for (size_t j = 0; j < run->jobs; j++)
+            for (size_t b = 0; b < ceil_div(run->job[0]->k, GD_GEMM_BLOCK); b++)
+                add_product(run, s, work, b, p, j, NULL);
+}
+
+/* A group of panels for a part of the rows. */
 static void run_task(void *context, size_t index, unsigned worker)
 {
     const struct run *run = context;
     const gd_gemm_job *job = run->job[0], *other = run->job[run->jobs - 1];
     const struct share s = share_of(run, index);
-    const struct operands products[2] = { { job->kernel, job->x, job->w, job->m, job->k },
-                                          { job->kernel, job->x, other->w, job->m, job->k } };
     float *scratch = run->scratch + worker * worker_floats(job->m), *sums = scratch + 2 * block_floats();
-    const struct room room = { scratch, scratch + block_floats() };
+    const struct work work = { .products = { { job->kernel, job->x, job->w, job->m, job->k },
+                                             { job->kernel, job->x, other->w, job->m, job->k } },
+                               .sums = sums,
+                               .room = { scratch, scratch + block_floats() } };
     const size_t sum_floats = s.rows * GD_GEMM_PANEL, jobs = run->jobs;
     float *lora_sum = sums + s.panels * jobs * sum_floats;
 
-    for (size_t b = 0; b < ceil_div(job->k, GD_GEMM_BLOCK); b++)
-        for (size_t p = 0; p < s.panels; p++)
-            for (size_t j = 0; j < jobs; j++)
-                add_block(&products[j], s.first + p, b, s.row, s.rows, sums + (p * jobs + j) * sum_floats, &room,
-                          next_weights(run, products, &s, b, p, j));
+    if (s.rows <= job->kernel->straight)
+        add_straight(run, &s, &work);
+    else
+        add_by_blocks(run, &s, &work);
     for (size_t p = 0; p < s.panels; p++) {
         float *sum = sums + p * jobs * sum_floats;
 
         if (run->gated)
-            finish_gated(run->gated, s.first + p, s.row, s.rows, sum, sum + sum_floats, lora_sum, &room);
+            finish_gated(run->gated, s.first + p, s.row, s.rows, sum, sum + sum_floats, lora_sum, &work.room);
         else
-            finish_panel(job, s.first + p, s.row, s.rows, sum, lora_sum, &room, target_of(job, s.first + p, s.row));
+            finish_panel(job, s.first + p, s.row, s.rows, sum, lora_sum, &work.room,
+                         target_of(job, s.first + p, s.row));
     }
 }
 

@@ -43,11 +43,14 @@ typedef struct gd_gemm_kernel {
     gd_isa needs;     /* runs only where every bit is present */
     gd_dtype operand; /* of the packed weights: GD_BF16 or GD_F32 */
     gd_dtype rows;    /* of the packed rows */
+    /* Up to this many rows wait for memory, and do best to read the weights straight on and to ask for none beforehand:
+     * a core has few such requests under way at a time (Zen 4: 22 GB/s), and looks further ahead by itself (33). */
+    size_t straight;
 
     /* sum[m][32] (+)= x[m][2 * pairs] . w[pairs][32][2]^T.
      * x: packed rows of one block, 512 elements apart; w: the block's part of a panel; pairs <= 256;
      * add: to the sums that are there; wide: [512][32] floats of scratch space, 64-byte aligned like sum;
-     * next: the w of the call after this one, to fetch it meanwhile (a hint: never read). */
+     * next: the w of the call after this one, to fetch it meanwhile (a hint: never read); NULL: no need. */
     void (*block)(size_t m, size_t pairs, const void *x, const void *w, float *sum, bool add, float *wide,
                   const void *next);
     void (*finish)(const gd_gemm_finish *f);
@@ -115,7 +118,7 @@ void gd_gemm_run_gated(const gd_gemm_gated *gated, gd_pool *pool, void *scratch)
 size_t gd_gemm_scratch_bytes(size_t m, unsigned threads); /* scratch space of a job with m rows */
 
 /* The kernels themselves, in ref/, x86/ and arm/. */
-#define GD_GEMM(variant, operand, rows, needs)                                                                        \
+#define GD_GEMM(variant, operand, rows, straight, needs)                                                              \
     void gd_gemm_##variant##_##operand(size_t m, size_t pairs, const void *x, const void *w, float *sum, bool add,    \
                                        float *wide, const void *next);                                                \
     void gd_gemm_##variant##_finish(const gd_gemm_finish *f);

@@ -27,11 +27,14 @@ struct work {
     float *sum;
     bool add;
     const char *next;
-    size_t step;       /* bytes to fetch for each pair of a tile */
+    size_t step;       /* bytes to fetch for each pair of a tile; 0: none */
 };
 
 /* The share of a tile when `tiles` of them have to fetch `pair_bytes` a pair. */
-ALWAYS size_t fetch_step(size_t pair_bytes, size_t tiles) { return (pair_bytes + tiles - 1) / tiles; }
+ALWAYS size_t fetch_step(const char *next, size_t pair_bytes, size_t tiles)
+{
+    return next ? (pair_bytes + tiles - 1) / tiles : 0;
+}
 
 /* low: a tile of few rows, which waits for memory, fetches in four streams: a core looks ahead by itself in each of
  * them (one row, Zen 3: 20 GB/s, and 15 in one stream). What a length that four doesn't divide leaves over is left. */
@@ -39,6 +42,8 @@ ALWAYS void fetch(const struct work *k, size_t j, bool low, int next_lines, cons
 {
     const char *next = k->next + (low ? j % 4 * (k->pairs / 4) + j / 4 : j) * k->step;
 
+    if (low && !k->step)
+        return;
     for (int i = 0; i < next_lines; i++)
         __builtin_prefetch(next + 64 * i, 0, 2);
     for (int i = 0; i < row_lines; i++)

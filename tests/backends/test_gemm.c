@@ -34,9 +34,10 @@ static void check(const gd_gemm_kernel *kernel, gd_pool *pool, struct gemm_case 
 
 /* The sources of the AVX-512 kernels upon intrinsics in plain C, so that they are tested on every CPU. */
 static const gd_gemm_kernel emulated[] = {
-    { "avx512bf16 (emulated)", 0, GD_BF16, GD_BF16, emulated_gemm_avx512bf16_BF16, emulated_gemm_avx512bf16_finish },
-    { "avx512 (emulated)", 0, GD_BF16, GD_F32, emulated_gemm_avx512_BF16, emulated_gemm_avx512_finish },
-    { "avx512 (emulated)", 0, GD_F32, GD_F32, emulated_gemm_avx512_F32, emulated_gemm_avx512_finish },
+    { "avx512bf16 (emulated)", 0, GD_BF16, GD_BF16, 6, emulated_gemm_avx512bf16_BF16,
+      emulated_gemm_avx512bf16_finish },
+    { "avx512 (emulated)", 0, GD_BF16, GD_F32, 2, emulated_gemm_avx512_BF16, emulated_gemm_avx512_finish },
+    { "avx512 (emulated)", 0, GD_F32, GD_F32, 6, emulated_gemm_avx512_F32, emulated_gemm_avx512_finish },
 };
 static const size_t emulated_count = sizeof emulated / sizeof emulated[0];
 

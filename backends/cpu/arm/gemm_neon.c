@@ -128,7 +128,7 @@ void gd_gemm_neon_BF16(size_t m, size_t pairs, const void *x, const void *w, flo
 {
     struct work k = { m, pairs, x, w, sum, add, next, 0 };
 
-    k.step = fetch_step(128, m <= 2 ? 1 : 2 * ((m + MR - 1) / MR));
+    k.step = fetch_step(k.next, 128, m <= 2 ? 1 : 2 * ((m + MR - 1) / MR));
     if (m <= FEW_ROWS) {
         strips(PACKED_BF16, k);
     } else {
@@ -144,7 +144,7 @@ void gd_gemm_neon_F32(size_t m, size_t pairs, const void *x, const void *w, floa
     struct work k = { m, pairs, x, w, sum, add, next, 0 };
 
     (void)wide; /* four registers at a time: the packed form is as good as an expanded one */
-    k.step = fetch_step(256, m <= 2 ? 1 : 2 * ((m + MR - 1) / MR));
+    k.step = fetch_step(k.next, 256, m <= 2 ? 1 : 2 * ((m + MR - 1) / MR));
     strips(PACKED_F32, k);
 }
 

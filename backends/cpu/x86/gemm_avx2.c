@@ -138,7 +138,7 @@ ALWAYS void expand(enum form form, size_t pairs, const char *w, float *wide)
 
 ALWAYS void block(enum form form, struct work k, float *wide)
 {
-    k.step = fetch_step(pair_bytes(form), k.m <= 2 ? 1 : 2 * ((k.m + MR - 1) / MR));
+    k.step = fetch_step(k.next, pair_bytes(form), k.m <= 2 ? 1 : 2 * ((k.m + MR - 1) / MR));
     if (k.m <= FEW_ROWS) {
         strips(form, k);
     } else {

@@ -108,7 +108,7 @@ ALWAYS void tiles(enum form form, struct work k)
 {
     const size_t line = GD_GEMM_BLOCK * (form == PAIRS ? 2 : 4), count = (k.m + MR - 1) / MR;
 
-    k.step = fetch_step(form == PACKED_F32 ? 256 : 128, count);
+    k.step = fetch_step(k.next, form == PACKED_F32 ? 256 : 128, count);
     for (size_t left = count; left > 0; left--) {
         const size_t mr = (k.m + left - 1) / left;
 
