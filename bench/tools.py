@@ -66,6 +66,20 @@ class Tools:
                 raise Missing(f'{os.path.basename(command[0])} failed: {err.read().strip()[-200:]}')
             return seconds, usage.ru_maxrss * 1024, out.read()
 
+    def seconds_after(self, command, first, rest):
+        """Seconds from a program's answers to the lines `first` until it has answered the lines `rest`, too, and ended."""
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
+            program.stdin.write(''.join(first).encode())
+            program.stdin.flush()
+            for _ in first:
+                program.stdout.readline()
+            start = time.perf_counter()
+            answers, said = program.communicate(''.join(rest).encode())
+            seconds = time.perf_counter() - start
+        if program.returncode or answers.count(b'\n') != len(rest):
+            raise Missing(f'{os.path.basename(command[0])} failed: {said.decode().strip()[-200:]}')
+        return seconds
+
     def guerdon(self, *args):
         return self.run([f'{self.build}/guerdon', *args])
 
