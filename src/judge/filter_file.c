@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "data/sink.h"
 #include "judge/filtered.h"
-#include "judge/values.h"
+#include "judge/found.h"
 #include "reward/score_run.h"
 
 #include <inttypes.h>
@@ -15,30 +15,11 @@
 struct run {
     const gd_filter_options *how;
     gd_file_run file;
-    gd_values values;    /* of all records that have one */
+    gd_found found;
     gd_buf line;
-    uint64_t counts[4];  /* by gd_verdict */
-    /* by GD_FILTER_TOP_FRACTION: of the first pass, for the second */
-    gd_values scores;    /* of the records that have a value, one after the other */
-    struct indices {
-        uint64_t *index;
-        size_t count, room;
-    } found, failed;     /* records that have a value, [values.count], and those that have none */
 };
 
-static void tell(const struct run *run, const gd_record *record, const char *sentence)
-{
-    if (run->how->problem)
-        run->how->problem(run->how->context, record->index, sentence);
-}
-
-static gd_status add_index(struct indices *list, uint64_t index, gd_error *err)
-{
-    if (!gd_grow((void **)&list->index, &list->room, list->count + 1, sizeof *list->index))
-        return gd_fail_memory(err, (list->count + 1) * sizeof *list->index);
-    list->index[list->count++] = index;
-    return GD_OK;
-}
+static bool is_list(const struct run *run) { return run->how->by == GD_FILTER_TOP_FRACTION; }
 
 static gd_status put_reject(struct run *run, const gd_record *record, gd_error *err)
 {
@@ -50,104 +31,99 @@ static gd_status put_reject(struct run *run, const gd_record *record, gd_error *
     return rc ? rc : gd_sink_write(run->file.sinks[1], "\n", 1, err);
 }
 
-/* The record can't be filtered: it is told, and goes where nothing is lost. */
+/* The record can't be filtered: it is told, and goes where nothing is lost. In a list its turn comes. */
 static gd_status fail_record(struct run *run, const gd_record *record, const char *sentence, gd_error *err)
 {
-    tell(run, record, sentence);
-    run->counts[GD_VERDICT_FAIL]++;
-    if (run->how->by == GD_FILTER_TOP_FRACTION && run->file.records)
-        return add_index(&run->failed, record->index, err); /* its turn comes */
-    return put_reject(run, record, err);
+    if (run->how->problem)
+        run->how->problem(run->how->context, record->index, sentence);
+    return is_list(run) ? GD_OK : put_reject(run, record, err);
 }
 
-static gd_status fail_line(struct run *run, const gd_record *record, const char *why, bool *failed, gd_error *err)
+static const char *sentence_of(const gd_record *record, const char *why, char *room)
 {
-    char sentence[GD_SENTENCE_ROOM];
-
-    *failed = true;
-    return fail_record(run, record, gd_record_sentence(record, why, sentence), err);
+    return record->problem ? record->problem : gd_record_sentence(record, why, room);
 }
 
-static gd_status put_record(struct run *run, const gd_record *record, gd_verdict verdict, const float *scores,
-                            size_t count, bool *failed, gd_error *err)
+/* Puts the record where it belongs; the verdict becomes GD_VERDICT_FAIL when the line can't be changed as wanted. */
+static gd_status put_record(struct run *run, const gd_record *record, gd_verdict *verdict, const float *scores,
+                            size_t count, gd_error *err)
 {
     const gd_text raw = { record->raw, record->length };
     const bool annotate = run->how->annotate;
+    char sentence[GD_SENTENCE_ROOM];
 
-    gd_buf_clear(&run->line);
-    if (verdict == GD_VERDICT_REJECT) {
-        run->counts[verdict]++;
+    if (*verdict == GD_VERDICT_REJECT)
         return put_reject(run, record, err);
-    }
-    if (!gd_filtered_line(&run->line, raw, verdict, annotate, record->kind, scores, count))
-        return fail_line(run, record,
-                         annotate ? "only a line that is a JSON object, with its names spelled without escapes, "
-                                    "can be changed"
-                                  : "names that are spelled with escapes can't be changed",
-                         failed, err);
-    run->counts[verdict]++;
-    return gd_writer_line(run->file.writer, &run->line, err);
-}
-
-/* For the second pass. */
-static gd_status remember(struct run *run, const gd_scored *item, gd_error *err)
-{
-    gd_status rc = add_index(&run->found, item->record.index, err);
-
-    for (size_t i = 0; !rc && i < item->count; i++)
-        rc = gd_values_add(&run->scores, item->scores[i], err);
-    return rc;
+    gd_buf_clear(&run->line);
+    if (gd_filtered_line(&run->line, raw, *verdict, annotate, record->kind, scores, count))
+        return gd_writer_line(run->file.writer, &run->line, err);
+    *verdict = GD_VERDICT_FAIL;
+    if (run->how->problem)
+        run->how->problem(run->how->context, record->index,
+                          gd_record_sentence(record,
+                                             annotate ? "only a line that is a JSON object, with its names spelled "
+                                                        "without escapes, can be changed"
+                                                      : "names that are spelled with escapes can't be changed",
+                                             sentence));
+    return put_reject(run, record, err);
 }
 
 static gd_status take(void *context, const gd_scored *item, bool *failed, gd_error *err)
 {
     struct run *run = context;
     const gd_record *record = &item->record;
-    const gd_filter_by by = run->how->by;
+    const gd_filter_options *how = run->how;
+    gd_finding finding = { .index = record->index, .verdict = GD_VERDICT_FAIL };
+    char sentence[GD_SENTENCE_ROOM];
     const char *why = NULL;
-    float value;
-    gd_status rc;
+    gd_status rc = GD_OK;
 
-    if (record->problem)
-        return fail_record(run, record, record->problem, err);
-    if (!gd_filter_value(by, record->kind, item->scores, item->count, &value, &why))
-        return fail_line(run, record, why, failed, err);
-    rc = gd_values_add(&run->values, value, err);
-    if (!rc && by == GD_FILTER_TOP_FRACTION)
-        return remember(run, item, err);
-    return rc ? rc : put_record(run, record, gd_filter_verdict(by, run->how->limit, value), item->scores, item->count,
-                                failed, err);
+    finding.has_value =
+        !record->problem && gd_filter_value(how->by, record->kind, item->scores, item->count, &finding.value, &why);
+    if (!finding.has_value) {
+        rc = fail_record(run, record, sentence_of(record, why, sentence), err);
+    } else {
+        finding.scores = item->scores;
+        finding.count = item->count;
+        finding.verdict = is_list(run) ? GD_VERDICT_KEEP : gd_filter_verdict(how->by, how->limit, finding.value);
+        if (!is_list(run))
+            rc = put_record(run, record, &finding.verdict, item->scores, item->count, err);
+    }
+    *failed |= finding.verdict == GD_VERDICT_FAIL;
+    return rc ? rc : gd_found_add(&run->found, &finding, run->file.sinks[2], err);
 }
 
 /* ---- the second pass, by GD_FILTER_TOP_FRACTION ---- */
 
 /* How far the second pass is. */
 struct place {
-    const bool *top;              /* [found.count] */
-    size_t found, failed, scores; /* of each list, what was used */
+    const bool *top;               /* [scored.count] */
+    size_t scored, failed, scores; /* of each list, what was used */
 };
 
-static bool is_next(const struct indices *list, size_t at, const gd_record *record)
+static bool is_next(const struct gd_indices *list, size_t at, const gd_record *record)
 {
     return at < list->count && list->index[at] == record->index;
 }
 
 static gd_status put_again(struct run *run, const gd_record *record, struct place *at, gd_error *err)
 {
-    bool failed = false;
-    gd_status rc = GD_OK;
+    const gd_found *found = &run->found;
+    gd_verdict verdict;
+    gd_status rc;
 
-    if (is_next(&run->failed, at->failed, record)) {
+    if (is_next(&found->failed, at->failed, record)) {
         at->failed++;
         return put_reject(run, record, err);
     }
-    if (!is_next(&run->found, at->found, record)) /* it was dropped */
+    if (!is_next(&found->scored, at->scored, record)) /* it was dropped */
         return GD_OK;
-    rc = put_record(run, record, at->top[at->found] ? GD_VERDICT_KEEP : GD_VERDICT_REJECT,
-                    run->scores.value + at->scores, record->count, &failed, err);
-    at->found++;
+    verdict = at->top[at->scored] ? GD_VERDICT_KEEP : GD_VERDICT_REJECT;
+    rc = put_record(run, record, &verdict, found->scores.value + at->scores, record->count, err);
+    at->scored++;
     at->scores += record->count;
-    run->file.summary->failed += failed;
+    run->found.counts[verdict]++;
+    run->file.summary->failed += verdict == GD_VERDICT_FAIL;
     return rc;
 }
 
@@ -166,20 +142,19 @@ static gd_status put_all(struct run *run, gd_records *records, const bool *top, 
             rc = put_again(run, &record, &at, err);
         gd_record_free(&record);
     }
-    if (!rc && (at.found < run->found.count || at.failed < run->failed.count))
+    if (!rc && (at.scored < run->found.scored.count || at.failed < run->found.failed.count))
         rc = gd_fail(err, GD_EIO, "%s changed while it was read", run->how->input);
     return rc;
 }
 
 static gd_status second_pass(struct run *run, const gd_model *model, gd_error *err)
 {
-    const double exact = run->how->limit * (double)run->values.count;
+    const gd_values *values = &run->found.values;
+    const double exact = run->how->limit * (double)values->count;
     gd_records *records = NULL;
     bool *top = NULL;
-    gd_status rc = gd_values_top(&run->values, (size_t)(exact + 0.5), &top, err);
+    gd_status rc = gd_values_top(values, (size_t)(exact + 0.5), &top, err);
 
-    gd_records_close(run->file.records);
-    run->file.records = NULL; /* from here on, what fails goes out at once */
     if (!rc)
         rc = gd_records_open(&records, run->how->input, run->how->format, model->encoder.fields, err);
     if (!rc) {
@@ -217,15 +192,16 @@ static gd_status check(const gd_filter_options *how, gd_error *err)
 static gd_status report_of(const struct run *run, char **json, gd_error *err)
 {
     static const char *const values[] = { "score", "margin", "score or margin", "margin" };
+    const uint64_t *counts = run->found.counts;
     gd_buf out = { 0 };
     const char *text;
 
-    gd_buf_printf(&out, "{\"kept\":%" PRIu64 ",\"rejected\":%" PRIu64, run->counts[GD_VERDICT_KEEP],
-                  run->counts[GD_VERDICT_REJECT]);
-    gd_buf_printf(&out, ",\"flipped\":%" PRIu64 ",\"failed\":%" PRIu64, run->counts[GD_VERDICT_FLIP],
-                  run->counts[GD_VERDICT_FAIL]);
+    gd_buf_printf(&out, "{\"kept\":%" PRIu64 ",\"rejected\":%" PRIu64, counts[GD_VERDICT_KEEP],
+                  counts[GD_VERDICT_REJECT]);
+    gd_buf_printf(&out, ",\"flipped\":%" PRIu64 ",\"failed\":%" PRIu64, counts[GD_VERDICT_FLIP],
+                  counts[GD_VERDICT_FAIL]);
     gd_buf_printf(&out, ",\"value\":\"%s\",\"histogram\":", values[run->how->by]);
-    gd_values_histogram(&run->values, &out);
+    gd_values_histogram(&run->found.values, &out);
     gd_buf_str(&out, "}");
     text = gd_buf_cstr(&out);
     *json = text ? gd_strdup(text) : NULL;
@@ -271,13 +247,15 @@ static gd_status filter(struct run *run, gd_model *model, gd_error *err)
     gd_status rc;
 
     put_identity(&identity, how);
-    /* The top is known when all items are: there is no half of that. */
-    rc = gd_file_run_open(&run->file, &model->encoder, how->input, how->output, how->format,
-                          how->by == GD_FILTER_TOP_FRACTION ? NULL : &identity, err);
+    rc = gd_file_run_open(&run->file, &model->encoder, how->input, how->output, how->format, &identity, err);
     gd_buf_free(&identity);
     if (rc || run->file.journal.complete)
         return rc;
-    if (how->rejects)
+    if (run->file.journal.items)
+        rc = gd_found_read(&run->found, run->file.journal.aside, run->file.journal.offset[2], err);
+    if (!rc)
+        rc = gd_file_run_aside(&run->file, err);
+    if (!rc && how->rejects)
         rc = gd_file_run_second(&run->file, how->rejects, err);
     if (!rc)
         rc = put_header(run, err);
@@ -285,7 +263,7 @@ static gd_status filter(struct run *run, gd_model *model, gd_error *err)
         gd_records_keep_raw(run->file.records);
         rc = gd_score_run_all(&scoring, err);
     }
-    if (!rc && how->by == GD_FILTER_TOP_FRACTION)
+    if (!rc && is_list(run))
         rc = second_pass(run, model, err);
     return rc;
 }
@@ -293,7 +271,7 @@ static gd_status filter(struct run *run, gd_model *model, gd_error *err)
 gd_status gd_filter_file(gd_model *model, const gd_filter_options *how, const gd_progress *progress,
                          gd_summary *summary, char **json, gd_error *err)
 {
-    struct run run = { .how = how };
+    struct run run = { .how = how, .found = { .list = how->by == GD_FILTER_TOP_FRACTION } };
     gd_status rc = check(how, err);
 
     *json = NULL;
@@ -307,10 +285,7 @@ gd_status gd_filter_file(gd_model *model, const gd_filter_options *how, const gd
 
         rc = told ? told : rc;
     }
-    gd_values_free(&run.values);
-    gd_values_free(&run.scores);
-    gd_free(run.found.index);
-    gd_free(run.failed.index);
+    gd_found_free(&run.found);
     gd_buf_free(&run.line);
     return rc;
 }

@@ -59,15 +59,25 @@ gd_status gd_file_run_open(gd_file_run *run, const gd_encoder *encoder, const ch
     return GD_OK;
 }
 
-gd_status gd_file_run_second(gd_file_run *run, const char *path, gd_error *err)
+static gd_status open_sink(gd_file_run *run, size_t i, const char *path, gd_error *err)
 {
     size_t count;
     const char *const *inputs = gd_records_inputs(run->records, &count);
     gd_status rc;
 
     run->packed |= gd_codec_by_suffix(path) != NULL;
-    rc = gd_sink_open_at(&run->sinks[1], path, inputs, count, run->journal.offset[1], err);
+    rc = gd_sink_open_at(&run->sinks[i], path, inputs, count, run->journal.offset[i], err);
     return rc ? never_begun(run, rc) : GD_OK;
+}
+
+gd_status gd_file_run_second(gd_file_run *run, const char *path, gd_error *err)
+{
+    return open_sink(run, 1, path, err);
+}
+
+gd_status gd_file_run_aside(gd_file_run *run, gd_error *err)
+{
+    return run->journal.aside ? open_sink(run, 2, run->journal.aside, err) : GD_OK;
 }
 
 /* Where the outputs are whole. */
@@ -116,10 +126,12 @@ gd_status gd_file_run_report(const gd_file_run *run, gd_error *err)
 
 gd_status gd_file_run_close(gd_file_run *run, gd_status rc, gd_error *err)
 {
-    const gd_status second = gd_sink_close(run->sinks[1], err), first = gd_writer_close(run->writer, err);
+    for (size_t i = GD_JOURNAL_OUTPUTS; i-- > 0;) {
+        const gd_status closed = i ? gd_sink_close(run->sinks[i], err) : gd_writer_close(run->writer, err);
 
+        rc = rc ? rc : closed;
+    }
     gd_records_close(run->records);
-    rc = rc ? rc : second ? second : first;
     if (!rc)
         gd_journal_finish(&run->journal);
     gd_journal_free(&run->journal);

@@ -15,7 +15,7 @@ typedef struct gd_file_run {
     gd_summary *summary;         /* never NULL */
     gd_summary own;              /* where it points when the caller wants none */
     uint64_t bytes_done;         /* of the input, up to the last finished item: the run says */
-    gd_sink *sinks[GD_JOURNAL_OUTPUTS]; /* every output, the writer's first; NULL: there is none */
+    gd_sink *sinks[GD_JOURNAL_OUTPUTS]; /* every output, the writer's first, journal.aside last; NULL: there is none */
     bool packed;                 /* one of them is */
     gd_journal journal;
 } gd_file_run;
@@ -29,8 +29,9 @@ void gd_file_run_init(gd_file_run *run, const gd_progress *progress, gd_summary 
 gd_status gd_file_run_open(gd_file_run *run, const gd_encoder *encoder, const char *input, const char *output,
                            gd_format format, gd_buf *identity, gd_error *err);
 
-/* The second output of an open run; the run closes it. */
+/* The second output of an open run, and a third in journal.aside, where there is one; the run closes them. */
 gd_status gd_file_run_second(gd_file_run *run, const char *path, gd_error *err);
+gd_status gd_file_run_aside(gd_file_run *run, gd_error *err);
 
 /* The item is done.  After every GD_CUT_ITEMS of them, counted from the first, packed outputs end a member: only there
  * can a run go on with them. */

@@ -73,14 +73,17 @@ gd_status gd_journal_save(gd_journal *journal, uint64_t items, const uint64_t *o
 
 void gd_journal_finish(gd_journal *journal)
 {
-    if (journal->path)
-        (void)unlink(journal->path);
+    if (!journal->path)
+        return;
+    (void)unlink(journal->path);
+    (void)unlink(journal->aside);
 }
 
 void gd_journal_free(gd_journal *journal)
 {
     gd_free(journal->path);
     gd_free(journal->part);
+    gd_free(journal->aside);
     gd_free(journal->identity);
     *journal = (gd_journal){ 0 };
 }
@@ -107,7 +110,7 @@ static gd_status read_counts(gd_journal *journal, const json_t *root, gd_error *
         const json_int_t n = json_integer_value(json_array_get(offsets, i));
 
         if (n < 0 || !json_is_integer(json_array_get(offsets, i)))
-            rc = gd_fail(err, GD_EFORMAT, "%s: \"offsets\" are not two numbers", journal->path);
+            rc = gd_fail(err, GD_EFORMAT, "%s: \"offsets\" are not three numbers", journal->path);
         journal->offset[i] = (uint64_t)n;
     }
     return rc;
@@ -210,8 +213,9 @@ gd_status gd_journal_open(gd_journal *journal, const char *output, const char *i
         return resume ? gd_fail(err, GD_EUSAGE, "%s is no file, so there is nothing to resume", output) : GD_OK;
     journal->path = with_ending(output, ".resume");
     journal->part = with_ending(output, ".resume.part");
+    journal->aside = with_ending(output, ".resume.found");
     journal->identity = gd_strdup(identity);
-    if (!journal->path || !journal->part || !journal->identity)
+    if (!journal->path || !journal->part || !journal->aside || !journal->identity)
         return gd_fail_memory(err, strlen(output) + strlen(identity));
     if (gd_file_exists(journal->path))
         return resume ? take_up(journal, err)

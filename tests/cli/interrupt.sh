@@ -33,11 +33,12 @@ arguments()
         --pairs-output pairs.jsonl.gz) ;;
     filter) args=(filter --input "$work/pairs.jsonl" --output out.jsonl --rejects no.jsonl
         --flip-below 0.5 --annotate) ;;
+    top) args=(filter --input "$work/answers.jsonl" --output out.jsonl.zst --rejects no.jsonl --top-fraction 0.3) ;;
     esac
 }
 
 export GUERDON_MODEL=$model GUERDON_BATCH_TOKENS=200 GUERDON_QUIET=1
-for name in score packed zst rank mixed filter; do
+for name in score packed zst rank mixed filter top; do
     mkdir "$work/$name.want" "$work/$name"
     arguments "$name"
     cd "$work/$name.want" || exit 99
@@ -54,9 +55,9 @@ else
 fi
 
 signals=(INT TERM KILL)
-names=(score packed zst rank mixed filter)
+names=(score packed zst rank mixed filter top)
 while [ "$done_with" -lt "$count" ]; do
-    name=${names[$((RANDOM % 6))]}
+    name=${names[$((RANDOM % 7))]}
     cd "$work" && rm -rf "${work:?}/$name" && mkdir "$work/$name"
     for ((i = 0; i < 1 + RANDOM % 4; i++)); do
         arguments "$name"
