@@ -76,6 +76,8 @@ typedef struct gd_device_options {
     gd_dtype operand;  /* GD_BF16, or GD_F32 for --precision fp32: type of every matmul operand */
 } gd_device_options;
 
+enum { GD_BACKEND_LINEARS = 3 }; /* that a backend can do in one */
+
 typedef struct gd_backend {
     const char *name;  /* "cpu": as --backend takes it */
     const char *about; /* one line for people */
@@ -114,9 +116,12 @@ typedef struct gd_backend {
     gd_status (*prepare)(gd_device *device, const gd_limits *limits, gd_error *err);
     size_t (*scratch_bytes)(const gd_device *device, const gd_limits *limits);
 
-    /* Two linears of one input and what becomes of their outputs, which nobody else reads: three calls in one.  They
-     * are the same bits, but the outputs need not reach memory.  NULL: the calls are made one by one. */
-    void (*gated_linears)(gd_device *device, const gd_call *gate, const gd_call *up, const gd_call *gated);
+    /* Several calls in one, with the same bits.  NULL: they are made one by one.
+     * linears: 1 to GD_BACKEND_LINEARS of one input (q, k and v), which share what its rows cost.
+     * gated_linears: two of one input, and what becomes of their outputs; nobody else reads these, and they need not
+     * reach memory. */
+    void (*linears)(gd_device *device, const gd_call *calls, size_t count);
+    void (*gated_linears)(gd_device *device, const gd_call *linears, const gd_call *gated);
 
     gd_op_run *run[GD_OP_COUNT];      /* forward */
     gd_op_run *backward[GD_OP_COUNT]; /* gradients of the same operations; none in this version */

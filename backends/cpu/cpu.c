@@ -132,6 +132,7 @@ const gd_backend gd_backend_cpu = {
     .spread = gd_cpu_spread,
     .prepare = cpu_prepare,
     .scratch_bytes = cpu_scratch_bytes,
+    .linears = gd_cpu_linears,
     .gated_linears = gd_cpu_gated_linears,
     .run = { GD_CPU_ROW_OPERATIONS, [GD_OP_linear] = gd_cpu_linear },
 };

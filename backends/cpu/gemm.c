@@ -29,9 +29,10 @@ size_t gd_gemm_scratch_bytes(size_t m, unsigned threads)
 }
 
 struct run {
-    const gd_gemm_job *job[2];
-    size_t jobs;    /* products of a panel: 1, or 2 that come together in: */
-    const gd_gemm_gated *gated;
+    const gd_gemm_job *jobs; /* of the same rows; their panels follow each other, ... */
+    size_t count;
+    const gd_gemm_gated *gated; /* ... or it is two, and those of the same number come together here */
+    size_t m, k;
     size_t panels, threads;
     size_t cut;     /* the last panels, a task each ... */
     size_t parts;   /* ... or several, of rows */
@@ -44,6 +45,30 @@ struct share {
 };
 
 static size_t ceil_div(size_t a, size_t b) { return (a + b - 1) / b; }
+
+static size_t panels_of(const gd_gemm_job *job) { return ceil_div(job->n, GD_GEMM_PANEL); }
+
+/* Products of a panel of the run. */
+static size_t width_of(const struct run *run) { return run->gated ? 2 : 1; }
+
+/* A panel of one of the jobs. */
+struct place {
+    const gd_gemm_job *job;
+    size_t panel;
+};
+
+/* Product j of a panel of the run. */
+static struct place place_of(const struct run *run, size_t panel, size_t j)
+{
+    struct place at = { run->jobs, panel };
+
+    if (run->gated)
+        at.job += j;
+    else
+        while (at.job + 1 < run->jobs + run->count && at.panel >= panels_of(at.job))
+            at.panel -= panels_of(at.job++);
+    return at;
+}
 
 /* Packed rows and the weights that they meet. */
 struct operands {
@@ -131,10 +156,10 @@ static void finish_gated(const gd_gemm_gated *g, size_t panel, size_t row, size_
 {
     char *y = (char *)g->y + (row * g->stride + panel * GD_GEMM_PANEL) * gd_dtype_size(g->dtype);
 
-    finish_panel(g->gate, panel, row, count, gate, lora_sum, room, (struct target){ gate, GD_F32, GD_GEMM_PANEL });
-    finish_panel(g->up, panel, row, count, up, lora_sum, room, (struct target){ up, GD_F32, GD_GEMM_PANEL });
+    finish_panel(&g->jobs[0], panel, row, count, gate, lora_sum, room, (struct target){ gate, GD_F32, GD_GEMM_PANEL });
+    finish_panel(&g->jobs[1], panel, row, count, up, lora_sum, room, (struct target){ up, GD_F32, GD_GEMM_PANEL });
     for (size_t r = 0; r < count; r++)
-        g->row(panel_cols(g->gate, panel), g->act, gate + r * GD_GEMM_PANEL, up + r * GD_GEMM_PANEL,
+        g->row(panel_cols(&g->jobs[0], panel), g->act, gate + r * GD_GEMM_PANEL, up + r * GD_GEMM_PANEL,
                y + r * g->stride * gd_dtype_size(g->dtype), g->dtype);
 }
 
@@ -146,7 +171,7 @@ static size_t guided(const struct run *run, size_t first)
 {
     const size_t left = run->panels - run->cut - first;
 
-    return least(ceil_div(left, 2 * run->threads), GD_GEMM_GROUP / run->jobs);
+    return least(ceil_div(left, 2 * run->threads), GD_GEMM_GROUP / width_of(run));
 }
 
 static size_t task_count(const struct run *run)
@@ -160,7 +185,7 @@ static size_t task_count(const struct run *run)
 
 static struct share share_of(const struct run *run, size_t index)
 {
-    struct share share = { .rows = run->job[0]->m };
+    struct share share = { .rows = run->m };
     size_t part;
 
     while (index > 0 && share.first < run->panels - run->cut) {
@@ -174,114 +199,132 @@ static struct share share_of(const struct run *run, size_t index)
     part = index % run->parts;
     share.first += index / run->parts;
     share.panels = 1;
-    share.row = part * run->job[0]->m / run->parts;
-    share.rows = (part + 1) * run->job[0]->m / run->parts - share.row;
+    share.row = part * run->m / run->parts;
+    share.rows = (part + 1) * run->m / run->parts - share.row;
     return share;
 }
 
-/* What comes after a product of panel p of the group and block b: the weights to fetch meanwhile. */
-static const char *next_weights(const struct run *run, const struct operands *products, const struct share *s, size_t b,
-                                size_t p, size_t j)
+static struct operands operands_of(const gd_gemm_job *job)
 {
-    const size_t blocks = ceil_div(run->job[0]->k, GD_GEMM_BLOCK);
-
-    if (j + 1 < run->jobs)
-        return weights_at(&products[j + 1], s->first + p, b);
-    if (p + 1 < s->panels)
-        return weights_at(&products[0], s->first + p + 1, b);
-    return b + 1 < blocks ? weights_at(&products[0], s->first, b + 1)
-                          : weights_at(&products[0], s->first + s->panels, 0);
+    return (struct operands){ job->kernel, job->x, job->w, job->m, job->k };
 }
 
-/* A task at work: its products, and where their sums are, [panel][job][row][32]. */
+/* What comes after product j of panel p of the group and block b: the weights to fetch meanwhile. */
+static const char *next_weights(const struct run *run, const struct share *s, size_t b, size_t p, size_t j)
+{
+    const bool more = b + 1 < ceil_div(run->k, GD_GEMM_BLOCK);
+    struct place next;
+    struct operands o;
+
+    if (j + 1 < width_of(run))
+        next = place_of(run, s->first + p, j + 1);
+    else if (p + 1 < s->panels)
+        next = place_of(run, s->first + p + 1, 0);
+    else
+        next = place_of(run, more ? s->first : s->first + s->panels, 0);
+    if (j + 1 == width_of(run) && p + 1 == s->panels)
+        b = more ? b + 1 : 0;
+    o = operands_of(next.job);
+    return weights_at(&o, next.panel, b);
+}
+
+/* A task at work: where the sums of its products are, [panel][product][row][32]. */
 struct work {
-    struct operands products[2];
     float *sums;
     struct room room;
 };
 
+static float *sums_of(const struct run *run, const struct share *s, const struct work *work, size_t p, size_t j)
+{
+    return work->sums + (p * width_of(run) + j) * s->rows * GD_GEMM_PANEL;
+}
+
 static void add_product(const struct run *run, const struct share *s, const struct work *work, size_t b, size_t p,
                         size_t j, const void *next)
 {
-    add_block(&work->products[j], s->first + p, b, s->row, s->rows,
-              work->sums + (p * run->jobs + j) * s->rows * GD_GEMM_PANEL, &work->room, next);
+    const struct place at = place_of(run, s->first + p, j);
+    const struct operands o = operands_of(at.job);
+
+    add_block(&o, at.panel, b, s->row, s->rows, sums_of(run, s, work, p, j), &work->room, next);
 }
 
 /* The blocks are the outer loop, so that the rows' block is read from a near cache by all panels of the group: the rows
  * of a wide input don't fit in any cache. */
 static void add_by_blocks(const struct run *run, const struct share *s, const struct work *work)
 {
-    for (size_t b = 0; b < ceil_div(run->job[0]->k, GD_GEMM_BLOCK); b++)
+    for (size_t b = 0; b < ceil_div(run->k, GD_GEMM_BLOCK); b++)
         for (size_t p = 0; p < s->panels; p++)
-            for (size_t j = 0; j < run->jobs; j++)
-                add_product(run, s, work, b, p, j, next_weights(run, work->products, s, b, p, j));
+            for (size_t j = 0; j < width_of(run); j++)
+                add_product(run, s, work, b, p, j, next_weights(run, s, b, p, j));
 }
 
 /* A few rows do fit: the weights are read as they lie in memory. */
 static void add_straight(const struct run *run, const struct share *s, const struct work *work)
 {
     for (size_t p = 0; p < s->panels; p++)
-        for (size_t j = 0; j < run->jobs; j++)
-            for (size_t b = 0; b < ceil_div(run->job[0]->k, GD_GEMM_BLOCK); b++)
+        for (size_t j = 0; j < width_of(run); j++)
+            for (size_t b = 0; b < ceil_div(run->k, GD_GEMM_BLOCK); b++)
                 add_product(run, s, work, b, p, j, NULL);
+}
+
+static void finish_share(const struct run *run, const struct share *s, const struct work *work, float *lora_sum)
+{
+    for (size_t p = 0; p < s->panels; p++) {
+        const struct place at = place_of(run, s->first + p, 0);
+        float *sum = sums_of(run, s, work, p, 0);
+
+        if (run->gated)
+            finish_gated(run->gated, at.panel, s->row, s->rows, sum, sums_of(run, s, work, p, 1), lora_sum,
+                         &work->room);
+        else
+            finish_panel(at.job, at.panel, s->row, s->rows, sum, lora_sum, &work->room,
+                         target_of(at.job, at.panel, s->row));
+    }
 }
 
 /* A group of panels for a part of the rows. */
 static void run_task(void *context, size_t index, unsigned worker)
 {
     const struct run *run = context;
-    const gd_gemm_job *job = run->job[0], *other = run->job[run->jobs - 1];
     const struct share s = share_of(run, index);
-    float *scratch = run->scratch + worker * worker_floats(job->m), *sums = scratch + 2 * block_floats();
-    const struct work work = { .products = { { job->kernel, job->x, job->w, job->m, job->k },
-                                             { job->kernel, job->x, other->w, job->m, job->k } },
-                               .sums = sums,
-                               .room = { scratch, scratch + block_floats() } };
-    const size_t sum_floats = s.rows * GD_GEMM_PANEL, jobs = run->jobs;
-    float *lora_sum = sums + s.panels * jobs * sum_floats;
+    float *scratch = run->scratch + worker * worker_floats(run->m);
+    const struct work work = { scratch + 2 * block_floats(), { scratch, scratch + block_floats() } };
 
-    if (s.rows <= job->kernel->straight)
+    if (s.rows <= run->jobs->kernel->straight)
         add_straight(run, &s, &work);
     else
         add_by_blocks(run, &s, &work);
-    for (size_t p = 0; p < s.panels; p++) {
-        float *sum = sums + p * jobs * sum_floats;
-
-        if (run->gated)
-            finish_gated(run->gated, s.first + p, s.row, s.rows, sum, sum + sum_floats, lora_sum, &work.room);
-        else
-            finish_panel(job, s.first + p, s.row, s.rows, sum, lora_sum, &work.room,
-                         target_of(job, s.first + p, s.row));
-    }
+    finish_share(run, &s, &work, sums_of(run, &s, &work, s.panels, 0));
 }
 
 static void run_all(struct run *run, gd_pool *pool)
 {
-    const size_t m = run->job[0]->m;
-
-    run->panels = ceil_div(run->job[0]->n, GD_GEMM_PANEL);
+    run->m = run->jobs->m;
+    run->k = run->jobs->k;
+    for (size_t j = 0; j < (run->gated ? 1 : run->count); j++)
+        run->panels += panels_of(&run->jobs[j]);
     run->threads = gd_pool_threads(pool);
     run->parts = 1;
-    if (m == 0)
+    if (run->m == 0)
         return;
     /* The last panel of each thread is cut where a part has rows enough for the unpacking of weights to be cheap. */
-    if (run->threads > 1 && m >= 2 * GD_GEMM_PART) {
+    if (run->threads > 1 && run->m >= 2 * GD_GEMM_PART) {
         run->cut = least(run->panels, run->threads);
-        run->parts = m / GD_GEMM_PART;
+        run->parts = run->m / GD_GEMM_PART;
     }
     gd_pool_run(pool, task_count(run), run_task, run);
 }
 
-void gd_gemm_run(const gd_gemm_job *job, gd_pool *pool, void *scratch)
+void gd_gemm_run(const gd_gemm_job *jobs, size_t count, gd_pool *pool, void *scratch)
 {
-    struct run run = { .job = { job }, .jobs = 1, .scratch = scratch };
+    struct run run = { .jobs = jobs, .count = count, .scratch = scratch };
 
     run_all(&run, pool);
 }
 
 void gd_gemm_run_gated(const gd_gemm_gated *gated, gd_pool *pool, void *scratch)
 {
-    struct run run = { .job = { gated->gate, gated->up }, .jobs = 2, .gated = gated, .scratch = scratch };
+    struct run run = { .jobs = gated->jobs, .count = 2, .gated = gated, .scratch = scratch };
 
     run_all(&run, pool);
 }

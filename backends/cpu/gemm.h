@@ -101,12 +101,13 @@ typedef struct gd_gemm_job {
     size_t stride;
 } gd_gemm_job;
 
-/* Runs a job on all threads: they share out panels, and rows where panels are few, never k. */
-void gd_gemm_run(const gd_gemm_job *job, gd_pool *pool, void *scratch);
+/* Runs jobs of one kernel and the same packed rows on all threads: they share out the panels of all, and rows where
+ * panels are few, never k. */
+void gd_gemm_run(const gd_gemm_job *jobs, size_t count, gd_pool *pool, void *scratch);
 
 /* Two products of the same packed rows, and y = act(gate) * up: their own y stay unused. */
 typedef struct gd_gemm_gated {
-    const gd_gemm_job *gate, *up; /* of the same m, n and kernel */
+    const gd_gemm_job *jobs; /* two, gate and up, of the same m, n and kernel */
     void (*row)(size_t n, gd_activation act, const float *gate, const float *up, void *y, gd_dtype dtype);
     gd_activation act;
     void *y; /* [m, n], `stride` elements from row to row */

@@ -6,14 +6,14 @@
 
 #include <assert.h>
 
-/* Where the parts of device->linear_scratch begin, in bytes.  An adapter's are there twice: two linears may go
- * together. */
+/* Where the parts of device->linear_scratch begin, in bytes.  An adapter's are there for each linear that may go with
+ * others. */
 struct parts {
-    size_t x;       /* packed rows [rows, in] */
-    size_t low[2];  /* the adapter's inner values, [rows, rank], of the operand type */
-    size_t lowp[2]; /* the same, packed */
-    size_t work;    /* gd_gemm_run's */
-    size_t bytes;   /* all */
+    size_t x;                        /* packed rows [rows, in] */
+    size_t low[GD_BACKEND_LINEARS];  /* the adapter's inner values, [rows, rank], of the operand type */
+    size_t lowp[GD_BACKEND_LINEARS]; /* the same, packed */
+    size_t work;                     /* gd_gemm_run's */
+    size_t bytes;                    /* all */
 };
 
 static size_t line_up(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
@@ -21,12 +21,13 @@ static size_t line_up(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
 static struct parts divide(size_t rows, size_t in, size_t rank, gd_dtype operand, unsigned threads)
 {
     const size_t low = line_up(rows * rank * gd_dtype_size(operand)), lowp = gd_gemm_rows_bytes(rows, rank);
-    struct parts p = { .x = 0, .low = { gd_gemm_rows_bytes(rows, in) } };
+    struct parts p = { .work = gd_gemm_rows_bytes(rows, in) };
 
-    p.lowp[0] = p.low[0] + low;
-    p.low[1] = p.lowp[0] + lowp;
-    p.lowp[1] = p.low[1] + low;
-    p.work = p.lowp[1] + lowp;
+    for (size_t i = 0; i < GD_BACKEND_LINEARS; i++) {
+        p.low[i] = p.work;
+        p.lowp[i] = p.low[i] + low;
+        p.work = p.lowp[i] + lowp;
+    }
     p.bytes = p.work + gd_gemm_scratch_bytes(rows, threads);
     return p;
 }
@@ -77,7 +78,7 @@ static void run_low(gd_device *device, const gd_call *call, const struct parts *
         .y = scratch + parts->low[which], .dtype = device->operand, .stride = a->out,
     };
 
-    gd_gemm_run(&job, device->pool, scratch + parts->work);
+    gd_gemm_run(&job, 1, device->pool, scratch + parts->work);
     pack(device, scratch + parts->lowp[which], scratch + parts->low[which], a->out, rows, a->out);
 }
 
@@ -102,28 +103,6 @@ static gd_gemm_job job_of(const gd_device *device, const gd_call *call, const st
     };
 }
 
-static void pack_input(const gd_device *device, const gd_call *call, const struct parts *parts, size_t first,
-                       size_t rows)
-{
-    const gd_tensor *in = &call->in[0];
-
-    pack(device, (char *)device->linear_scratch + parts->x,
-         (const char *)in->data + first * in->stride * gd_dtype_size(in->dtype), in->stride, rows, call->w[0]->in);
-}
-
-static void run_rows(gd_device *device, const gd_call *call, size_t first, size_t rows)
-{
-    const size_t rank = rank_of(call);
-    const struct parts parts =
-        divide(rows, call->w[0]->in, rank, device->operand, gd_pool_threads(device->pool));
-    const gd_gemm_job job = job_of(device, call, &parts, 0, first, rows);
-
-    pack_input(device, call, &parts, first, rows);
-    if (rank)
-        run_low(device, call, &parts, 0, rows);
-    gd_gemm_run(&job, device->pool, (char *)device->linear_scratch + parts.work);
-}
-
 static void check_call(const gd_device *device, const gd_call *call)
 {
     assert(call->in[0].dtype == device->operand && call->in[0].cols == call->w[0]->in);
@@ -131,34 +110,54 @@ static void check_call(const gd_device *device, const gd_call *call)
     (void)device, (void)call;
 }
 
-void gd_cpu_linear(gd_device *device, const gd_call *call)
+/* Packs the rows that the calls share, meets their adapters, and makes a job of each. The outputs may lie where the
+ * input does: all of these rows are packed first. */
+static struct parts begin(gd_device *device, const gd_call *calls, size_t count, size_t first, size_t rows,
+                          gd_gemm_job *jobs)
 {
-    const size_t rows = call->in[0].rows, goes = (rows + GD_GEMM_ROWS - 1) / GD_GEMM_ROWS;
+    const gd_tensor *in = &calls->in[0];
+    struct parts parts;
+    size_t rank = 0;
 
-    check_call(device, call);
+    for (size_t i = 0; i < count; i++) {
+        check_call(device, &calls[i]);
+        rank = rank_of(&calls[i]) > rank ? rank_of(&calls[i]) : rank;
+    }
+    parts = divide(rows, in->cols, rank, device->operand, gd_pool_threads(device->pool));
+    pack(device, (char *)device->linear_scratch + parts.x,
+         (const char *)in->data + first * in->stride * gd_dtype_size(in->dtype), in->stride, rows, in->cols);
+    for (size_t i = 0; i < count; i++) {
+        jobs[i] = job_of(device, &calls[i], &parts, i, first, rows);
+        if (rank_of(&calls[i]))
+            run_low(device, &calls[i], &parts, i, rows);
+    }
+    return parts;
+}
+
+void gd_cpu_linears(gd_device *device, const gd_call *calls, size_t count)
+{
+    const size_t rows = calls->in[0].rows, goes = (rows + GD_GEMM_ROWS - 1) / GD_GEMM_ROWS;
+    gd_gemm_job jobs[GD_BACKEND_LINEARS];
+
+    assert(count <= GD_BACKEND_LINEARS);
     for (size_t i = 0; i < goes; i++) { /* of even height */
         const size_t first = rows * i / goes;
+        const struct parts parts = begin(device, calls, count, first, rows * (i + 1) / goes - first, jobs);
 
-        run_rows(device, call, first, rows * (i + 1) / goes - first);
+        gd_gemm_run(jobs, count, device->pool, (char *)device->linear_scratch + parts.work);
     }
 }
 
-void gd_cpu_gated_linears(gd_device *device, const gd_call *gate, const gd_call *up, const gd_call *gated)
-{
-    const size_t rows = gate->in[0].rows, rank = rank_of(gate) > rank_of(up) ? rank_of(gate) : rank_of(up);
-    const struct parts parts =
-        divide(rows, gate->w[0]->in, rank, device->operand, gd_pool_threads(device->pool));
-    const gd_gemm_job jobs[2] = { job_of(device, gate, &parts, 0, 0, rows), job_of(device, up, &parts, 1, 0, rows) };
+void gd_cpu_linear(gd_device *device, const gd_call *call) { gd_cpu_linears(device, call, 1); }
 
-    check_call(device, gate);
-    check_call(device, up);
-    assert(rows <= GD_GEMM_ROWS); /* the output may lie where the input does: all of that is packed first */
-    pack_input(device, gate, &parts, 0, rows);
-    if (rank_of(gate))
-        run_low(device, gate, &parts, 0, rows);
-    if (rank_of(up))
-        run_low(device, up, &parts, 1, rows);
-    gd_gemm_run_gated(&(gd_gemm_gated){ &jobs[0], &jobs[1], device->rows->gated, gated->params.act, gated->out.data,
+void gd_cpu_gated_linears(gd_device *device, const gd_call *linears, const gd_call *gated)
+{
+    const size_t rows = linears->in[0].rows;
+    gd_gemm_job jobs[2];
+    const struct parts parts = begin(device, linears, 2, 0, rows, jobs);
+
+    assert(rows <= GD_GEMM_ROWS);
+    gd_gemm_run_gated(&(gd_gemm_gated){ jobs, device->rows->gated, gated->params.act, gated->out.data,
                                         gated->out.dtype, gated->out.stride },
                       device->pool, (char *)device->linear_scratch + parts.work);
 }

@@ -302,27 +302,35 @@ static void run_step(gd_engine *engine, size_t index, const gd_rows *rows, size_
     engine->backend->run[engine->plan->steps[index].op](engine->device, &call);
 }
 
-/* Steps index .. index + 2 in one. */
-static void run_gated(gd_engine *engine, size_t index, const gd_rows *rows, size_t batch_rows)
+/* Runs a step, with those behind it that the backend can do in one. Returns how many. */
+static size_t run_steps(gd_engine *engine, const gd_plan_stage *stage, size_t index, const gd_rows *rows,
+                        size_t batch_rows)
 {
-    const gd_call gate = call_of(engine, index, rows, batch_rows), up = call_of(engine, index + 1, rows, batch_rows);
-    const gd_call gated = call_of(engine, index + 2, rows, batch_rows);
+    const gd_backend *backend = engine->backend;
+    const bool gates = backend->gated_linears && gd_plan_gates(engine->plan, stage, index);
+    const size_t alike = backend->linears ? gd_plan_linears(engine->plan, stage, index, GD_BACKEND_LINEARS) : 0;
+    const size_t count = gates ? 3 : alike;
+    gd_call calls[GD_BACKEND_LINEARS];
 
-    engine->backend->gated_linears(engine->device, &gate, &up, &gated);
+    if (count < 2) {
+        run_step(engine, index, rows, batch_rows);
+        return 1;
+    }
+    for (size_t i = 0; i < count; i++)
+        calls[i] = call_of(engine, index + i, rows, batch_rows);
+    if (gates)
+        backend->gated_linears(engine->device, calls, &calls[2]);
+    else
+        backend->linears(engine->device, calls, count);
+    return count;
 }
 
 static void run_tile(gd_engine *engine, const gd_plan_stage *stage, const gd_rows *rows, size_t batch_rows)
 {
     const size_t end = stage->first_step + stage->step_count;
 
-    for (size_t s = stage->first_step; s < end; s++) {
-        if (!engine->backend->gated_linears || !gd_plan_gates(engine->plan, stage, s)) {
-            run_step(engine, s, rows, batch_rows);
-            continue;
-        }
-        run_gated(engine, s, rows, batch_rows);
-        s += 2;
-    }
+    for (size_t s = stage->first_step; s < end;)
+        s += run_steps(engine, stage, s, rows, batch_rows);
 }
 
 static void observe(gd_engine *engine, size_t stage, size_t lines)

@@ -189,6 +189,17 @@ bool gd_plan_gates(const gd_plan *plan, const gd_plan_stage *stage, size_t step)
            readers_of(plan, stage, up->out) == 1;
 }
 
+size_t gd_plan_linears(const gd_plan *plan, const gd_plan_stage *stage, size_t step, size_t most)
+{
+    const size_t end = stage->first_step + stage->step_count, input = plan->steps[step].in[0];
+    size_t count = 0;
+
+    while (count < most && step + count < end && plan->steps[step + count].op == GD_OP_linear &&
+           plan->steps[step + count].in[0] == input)
+        count++;
+    return count;
+}
+
 void gd_plan_free(gd_plan *plan)
 {
     if (plan)

@@ -85,6 +85,9 @@ void gd_plan_free(gd_plan *plan);
  * no other step of the stage reads: then they can be one operation. */
 bool gd_plan_gates(const gd_plan *plan, const gd_plan_stage *stage, size_t step);
 
+/* How many steps from `step` on are linears of one input, at most `most`: they can be one operation, too. */
+size_t gd_plan_linears(const gd_plan *plan, const gd_plan_stage *stage, size_t step, size_t most);
+
 /* The plan as text, for tests and for people. */
 void gd_plan_dump(const gd_plan *plan, gd_buf *out);
 

@@ -1,8 +1,8 @@
 /* found.h - what filter has found out about the records so far: the counts and the histogram of its report, and for
  * GD_FILTER_TOP_FRACTION what the second pass goes by.
  *
- * A run that can be gone on with writes each finding into a file, too (reward/journal.h, aside), from which the one that
- * goes on takes it up again.  The file is this machine's alone: 24 bytes for each record, and its scores. */
+ * A run that can be gone on with writes each finding into a file, too (reward/journal.h, aside), from which the one
+ * that goes on takes it up again.  The file is this machine's alone: 24 bytes for each record, and its scores. */
 #ifndef GD_JUDGE_FOUND_H
 #define GD_JUDGE_FOUND_H
 

@@ -145,7 +145,7 @@ static inline size_t gemm_case_run(const struct gemm_case *c, const gd_gemm_kern
     gd_gemm_run(&(gd_gemm_job){ .kernel = kernel, .m = c->m, .n = c->n, .k = c->k, .x = rows,
                                 .w = { .packed = c->packed },
                                 .y = frame + FRAME * stride + FRAME, .dtype = GD_F32, .stride = stride },
-                pool, scratch);
+                1, pool, scratch);
     for (size_t i = 0; i < framed; i++) {
         const size_t row = i / stride, col = i % stride;
 

@@ -119,6 +119,96 @@ static void linear_of_many_rows(void **state)
                            .operand = GD_BF16, .output = GD_F32 }, gd_isa_detect(), 2, 99);
 }
 
+/* One of several linears of the same rows. */
+struct sibling {
+    void *w, *a, *b, *bias;
+    gd_weight *weight[4];
+    void *y[2]; /* by itself, and with the others */
+    gd_call call;
+};
+
+static gd_weight *load_random(gd_device *device, void **values, gd_weight_role role, size_t out, size_t in,
+                              uint64_t *seed)
+{
+    const gd_dtype type = role == GD_WEIGHT_VECTOR ? GD_F32 : GD_BF16;
+    gd_view view;
+    gd_weight *weight;
+
+    *values = test_values(out * in, type, FILL_NORMAL, seed);
+    view = view_of(*values, type, out, in);
+    assert_ok(test_load(device, &weight, role, &view, test_err));
+    return weight;
+}
+
+static void sibling_make(gd_device *device, struct sibling *s, gd_tensor x, size_t out, size_t rank, bool bias,
+                         uint64_t *seed)
+{
+    *s = (struct sibling){ .call = { .in = { x } } };
+    s->weight[0] = load_random(device, &s->w, GD_WEIGHT_MATRIX, out, x.cols, seed);
+    s->weight[1] = bias ? load_random(device, &s->bias, GD_WEIGHT_VECTOR, 1, out, seed) : NULL;
+    s->weight[2] = rank ? load_random(device, &s->a, GD_WEIGHT_MATRIX, rank, x.cols, seed) : NULL;
+    s->weight[3] = rank ? load_random(device, &s->b, GD_WEIGHT_MATRIX, out, rank, seed) : NULL;
+    s->call.w[0] = s->weight[0];
+    s->call.w[1] = s->weight[1];
+    s->call.lora = (gd_lora_weights){ s->weight[2], s->weight[3], 0.5f };
+    for (int i = 0; i < 2; i++)
+        s->y[i] = gd_alloc_zero(x.rows * out, sizeof(gd_bf16));
+    s->call.out = (gd_tensor){ s->y[0], GD_BF16, x.rows, out, out };
+}
+
+static void sibling_drop(gd_device *device, struct sibling *s)
+{
+    for (int i = 0; i < 4; i++)
+        gd_cpu_weight_free(device, s->weight[i]);
+    gd_free(s->w);
+    gd_free(s->a);
+    gd_free(s->b);
+    gd_free(s->bias);
+    gd_free(s->y[0]);
+    gd_free(s->y[1]);
+}
+
+static void check_siblings(size_t rows, size_t in, unsigned threads, gd_isa isa)
+{
+    static const size_t outs[] = { 70, 33, 128 }, ranks[] = { 8, 0, 3 };
+    const gd_limits limits = { .tile_rows = rows, .max_in = in, .max_out = 128, .max_rank = 8 };
+    struct sibling s[3];
+    gd_call calls[3];
+    gd_device device;
+    uint64_t seed = rows + in;
+    gd_bf16 *values = test_values(rows * in, GD_BF16, FILL_NORMAL, &seed);
+
+    device_open(&device, isa, GD_BF16, threads, &limits);
+    for (size_t i = 0; i < 3; i++) {
+        sibling_make(&device, &s[i], (gd_tensor){ values, GD_BF16, rows, in, in }, outs[i], ranks[i], i != 1, &seed);
+        gd_cpu_linear(&device, &s[i].call);
+        calls[i] = s[i].call;
+        calls[i].out.data = s[i].y[1];
+    }
+    gd_cpu_linears(&device, calls, 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_memory_equal(s[i].y[0], s[i].y[1], rows * outs[i] * sizeof(gd_bf16));
+        sibling_drop(&device, &s[i]);
+    }
+    device_close(&device);
+    gd_free(values);
+}
+
+/* q, k and v in one: each as by itself, of whatever width and rank. */
+static void linears_of_one_input(void **state)
+{
+    const gd_isa levels[] = { GD_ISA_GENERIC, gd_isa_detect() };
+
+    (void)state;
+    for (size_t level = 0; level < 2; level++)
+        for (unsigned threads = 1; threads <= 3; threads++) {
+            check_siblings(1, 1100, threads, levels[level]);
+            check_siblings(5, 64, threads, levels[level]);
+            check_siblings(131, 600, threads, levels[level]);
+        }
+    check_siblings(GD_GEMM_ROWS + 3, 40, 2, gd_isa_detect());
+}
+
 /* One thread: a second one, as it starts, frees memory at a moment of its own. */
 static void unit_device(gd_device *device, gd_dtype operand)
 {
@@ -289,6 +379,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(linear_with_bias_and_adapter),
         cmocka_unit_test(linear_of_many_rows),
+        cmocka_unit_test(linears_of_one_input),
         cmocka_unit_test(matrices_of_every_type),
         cmocka_unit_test(matrices_that_are_borrowed),
         cmocka_unit_test(vectors_and_tables),

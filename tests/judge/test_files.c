@@ -275,8 +275,8 @@ static int stop_after(void *context, uint64_t items, uint64_t bytes, uint64_t to
     return --*(int *)context == 0;
 }
 
-static gd_status filter_to(gd_model *with, const char *dir, const char *name, gd_filter_by by, const gd_progress *progress,
-                           char **json)
+static gd_status filter_to(gd_model *with, const char *dir, const char *name, gd_filter_by by,
+                           const gd_progress *progress, char **json)
 {
     gd_filter_options how = filter_options(dir, by, by == GD_FILTER_TOP_FRACTION ? 0.4 : 0);
     char rejects[64];
@@ -306,7 +306,7 @@ static void a_run_that_was_stopped_reports_the_whole(void **state)
     float scores[ITEMS];
     gd_model *small;
 
-    options.batch_tokens = 32;
+    options.batch_tokens = 8;
     options.resume = 1;
     assert_ok(gd_model_open(&small, &options, test_err));
     write_texts(*state, scores);
@@ -345,7 +345,7 @@ static void a_broken_file_of_findings_is_refused(void **state)
     int left = 2;
     const gd_progress stopping = { stop_after, &left };
 
-    options.batch_tokens = 32;
+    options.batch_tokens = 8;
     options.resume = 1;
     assert_ok(gd_model_open(&small, &options, test_err));
     write_texts(*state, scores);
@@ -400,13 +400,15 @@ static void every_allocation_may_fail(void **state)
     char *json;
 
     write_text(*state, "in.jsonl", "{\"text\":\"a\"}\n{\"text\":\"b\"}\n");
-    how = filter_options(*state, GD_FILTER_TOP_FRACTION, 0.5);
     for (; rc; n += 1) {
         gd_error err = { 0 };
 
+        how = filter_options(*state, GD_FILTER_TOP_FRACTION, 0.5);
         gd_mem_fail_from(n);
         rc = gd_filter_file(model, &how, NULL, NULL, &json, &err);
         gd_mem_fail_from(0);
+        remove_file(*state, "kept.resume"); /* the next run begins anew */
+        remove_file(*state, "kept.resume.found");
         assert_int_equal(rc, err.status);
         gd_string_free(json);
         if (rc)
