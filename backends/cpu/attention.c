@@ -67,8 +67,7 @@ static void run_job(void *context, size_t index, unsigned worker)
     const gd_call *call = run->call;
     const gd_op_params *params = &call->params;
     const gd_rows *rows = call->rows;
-    /* Later rows see more keys: the longest jobs go first. */
-    const size_t job = run->jobs - 1 - index / params->kv_heads, head = index % params->kv_heads;
+    const size_t job = index / params->kv_heads, head = index % params->kv_heads;
     const size_t first = run->first[job], count = run->first[job + 1] - first, row = rows->first_row + first;
     const gd_dtype type = call->in[0].dtype, out_type = call->out.dtype;
     const size_t size = gd_dtype_size(type), position = rows->position[row], window = params->window;
@@ -132,5 +131,6 @@ void gd_cpu_attention(gd_device *device, const gd_call *call)
         .path_bytes = numbers_bytes(limits->max_position),
     };
 
-    gd_pool_run(device->pool, run.jobs * kv_heads, run_job, &run);
+    gd_pool_run_groups(device->pool, gd_pool_row_groups(device->pool, call->out.rows), run.jobs * kv_heads, run_job,
+                       &run);
 }

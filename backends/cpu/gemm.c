@@ -33,9 +33,11 @@ struct run {
     size_t count;
     const gd_gemm_gated *gated; /* ... or it is two, and those of the same number come together here */
     size_t m, k;
-    size_t panels, threads;
+    size_t groups;  /* of rows */
+    size_t panels, threads; /* of a group */
     size_t cut;     /* the last panels, a task each ... */
     size_t parts;   /* ... or several, of rows */
+    size_t tasks;   /* of a group */
     float *scratch;
 };
 
@@ -150,14 +152,22 @@ static void finish_panel(const gd_gemm_job *job, size_t panel, size_t row, size_
     });
 }
 
-/* The same of both products, in place of their sums; then each row's gate meets its values. */
+/* The same of a product whose sums are its output, but for what is still to be added. */
+static void finish_in_place(const gd_gemm_job *job, size_t panel, size_t row, size_t count, float *sum, float *lora_sum,
+                            const struct room *room)
+{
+    if (job->bias || job->low)
+        finish_panel(job, panel, row, count, sum, lora_sum, room, (struct target){ sum, GD_F32, GD_GEMM_PANEL });
+}
+
+/* Each row's gate meets its values. */
 static void finish_gated(const gd_gemm_gated *g, size_t panel, size_t row, size_t count, float *gate, float *up,
                          float *lora_sum, const struct room *room)
 {
     char *y = (char *)g->y + (row * g->stride + panel * GD_GEMM_PANEL) * gd_dtype_size(g->dtype);
 
-    finish_panel(&g->jobs[0], panel, row, count, gate, lora_sum, room, (struct target){ gate, GD_F32, GD_GEMM_PANEL });
-    finish_panel(&g->jobs[1], panel, row, count, up, lora_sum, room, (struct target){ up, GD_F32, GD_GEMM_PANEL });
+    finish_in_place(&g->jobs[0], panel, row, count, gate, lora_sum, room);
+    finish_in_place(&g->jobs[1], panel, row, count, up, lora_sum, room);
     for (size_t r = 0; r < count; r++)
         g->row(panel_cols(&g->jobs[0], panel), g->act, gate + r * GD_GEMM_PANEL, up + r * GD_GEMM_PANEL,
                y + r * g->stride * gd_dtype_size(g->dtype), g->dtype);
@@ -185,9 +195,12 @@ static size_t task_count(const struct run *run)
 
 static struct share share_of(const struct run *run, size_t index)
 {
-    struct share share = { .rows = run->m };
+    const size_t group = index / run->tasks, first = group * run->m / run->groups;
+    const size_t rows = (group + 1) * run->m / run->groups - first;
+    struct share share = { .row = first, .rows = rows };
     size_t part;
 
+    index %= run->tasks;
     while (index > 0 && share.first < run->panels - run->cut) {
         share.first += guided(run, share.first);
         index--;
@@ -199,8 +212,8 @@ static struct share share_of(const struct run *run, size_t index)
     part = index % run->parts;
     share.first += index / run->parts;
     share.panels = 1;
-    share.row = part * run->m / run->parts;
-    share.rows = (part + 1) * run->m / run->parts - share.row;
+    share.row = first + part * rows / run->parts;
+    share.rows = first + (part + 1) * rows / run->parts - share.row;
     return share;
 }
 
@@ -303,16 +316,18 @@ static void run_all(struct run *run, gd_pool *pool)
     run->k = run->jobs->k;
     for (size_t j = 0; j < (run->gated ? 1 : run->count); j++)
         run->panels += panels_of(&run->jobs[j]);
-    run->threads = gd_pool_threads(pool);
+    run->groups = gd_pool_row_groups(pool, run->m);
+    run->threads = ceil_div(gd_pool_threads(pool), run->groups);
     run->parts = 1;
     if (run->m == 0)
         return;
     /* The last panel of each thread is cut where a part has rows enough for the unpacking of weights to be cheap. */
-    if (run->threads > 1 && run->m >= 2 * GD_GEMM_PART) {
+    if (gd_pool_threads(pool) > 1 && run->m / run->groups >= 2 * GD_GEMM_PART) {
         run->cut = least(run->panels, run->threads);
-        run->parts = run->m / GD_GEMM_PART;
+        run->parts = run->m / run->groups / GD_GEMM_PART;
     }
-    gd_pool_run(pool, task_count(run), run_task, run);
+    run->tasks = task_count(run);
+    gd_pool_run_groups(pool, run->groups, run->groups * run->tasks, run_task, run);
 }
 
 void gd_gemm_run(const gd_gemm_job *jobs, size_t count, gd_pool *pool, void *scratch)

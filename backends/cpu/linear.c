@@ -63,7 +63,8 @@ static void pack(const gd_device *device, void *packed, const void *x, size_t st
     const size_t worth = 32768 / cols + 1, even = rows / (2 * gd_pool_threads(device->pool)) + 1;
     struct packing p = { device->gemm, packed, x, stride, rows, cols, worth > even ? worth : even };
 
-    gd_pool_run(device->pool, (rows + p.slice - 1) / p.slice, pack_task, &p);
+    gd_pool_run_groups(device->pool, gd_pool_row_groups(device->pool, rows), (rows + p.slice - 1) / p.slice, pack_task,
+                       &p);
 }
 
 static gd_gemm_weights weights_of(const gd_weight *w) { return (gd_gemm_weights){ w->packed, &w->view }; }

@@ -29,7 +29,8 @@ static void over_rows(gd_device *device, const gd_call *call, size_t cols, void 
 {
     row_job job = { call, device->rows, row, cols < TASK_ELEMENTS ? TASK_ELEMENTS / (cols ? cols : 1) : 1 };
 
-    gd_pool_run(device->pool, (call->out.rows + job.per_task - 1) / job.per_task, run_rows, &job);
+    gd_pool_run_groups(device->pool, gd_pool_row_groups(device->pool, call->out.rows),
+                       (call->out.rows + job.per_task - 1) / job.per_task, run_rows, &job);
 }
 
 static void *line_of(const gd_tensor *t, size_t row)

@@ -1,4 +1,4 @@
-/* pool.c - a thread pool whose tasks are handed out by one atomic counter.
+/* pool.c - a thread pool whose tasks are handed out by atomic counters, one for each group of them.
  *
  * The products of a layer take tens of microseconds when rows are few, and waking a sleeping thread takes as long.  So
  * whoever waits looks on for a while before it sleeps; and a job is over when its tasks are, whether or not every
@@ -17,18 +17,25 @@
 #include <unistd.h>
 
 enum { LOOKS = 1000 }; /* before going to sleep: 10 to 50 microseconds */
+enum { GROUP_ROWS = 128 };
 static const unsigned OPEN = 1u << 31;
 
+/* A group of tasks, on a cache line of its own. */
+struct group {
+    _Alignas(64) atomic_size_t next;
+    size_t end;
+};
+
 struct gd_pool {
+    struct group group[GD_POOL_GROUPS];
     unsigned threads, started;
     unsigned looks;     /* none with more threads than cores: another thread waits for the core */
     pthread_t *ids;     /* threads - 1 of them */
     atomic_uint job;    /* counts jobs */
     atomic_uint gate;   /* OPEN while a job takes workers, plus the number of workers at it */
-    atomic_size_t next; /* task of the job */
-    gd_task *task;      /* these three are constant while the gate is open or anyone is inside */
+    gd_task *task;      /* these, and the groups' ends, are constant while the gate is open or anyone is inside */
     void *context;
-    size_t count;
+    size_t groups;
     /* for those who sleep */
     pthread_mutex_t lock;
     pthread_cond_t wake, done;
@@ -55,10 +62,15 @@ unsigned gd_cpu_count(void)
 static void take_tasks(gd_pool *pool, unsigned worker)
 {
     const uint64_t env = gd_fpenv_enter();
+    const size_t own = worker * pool->groups / pool->threads;
     size_t i;
 
-    while ((i = atomic_fetch_add(&pool->next, 1)) < pool->count)
-        pool->task(pool->context, i, worker);
+    for (size_t g = 0; g < pool->groups; g++) {
+        struct group *group = &pool->group[(own + g) % pool->groups];
+
+        while ((i = atomic_fetch_add(&group->next, 1)) < group->end)
+            pool->task(pool->context, i, worker);
+    }
     gd_fpenv_leave(env);
 }
 
@@ -147,12 +159,13 @@ static gd_status start_worker(gd_pool *pool, gd_error *err)
 
 gd_status gd_pool_open(gd_pool **out, unsigned threads, gd_error *err)
 {
-    gd_pool *pool = gd_alloc_zero(1, sizeof *pool);
+    gd_pool *pool = gd_alloc_aligned(sizeof *pool);
     gd_status rc = GD_OK;
 
     *out = NULL;
     if (!pool)
         return gd_fail_memory(err, sizeof *pool);
+    memset(pool, 0, sizeof *pool);
     pool->threads = threads ? threads : 1;
     pool->looks = pool->threads <= gd_cpu_count() ? LOOKS : 0;
     pthread_mutex_init(&pool->lock, NULL);
@@ -220,7 +233,7 @@ static void close_gate(gd_pool *pool)
     pthread_mutex_unlock(&pool->lock);
 }
 
-void gd_pool_run(gd_pool *pool, size_t count, gd_task *task, void *context)
+void gd_pool_run_groups(gd_pool *pool, size_t groups, size_t count, gd_task *task, void *context)
 {
     const bool shared = pool->started && count > 1;
 
@@ -228,11 +241,26 @@ void gd_pool_run(gd_pool *pool, size_t count, gd_task *task, void *context)
         return;
     pool->task = task;
     pool->context = context;
-    pool->count = count;
-    atomic_store(&pool->next, 0);
+    pool->groups = groups;
+    for (size_t g = 0; g < groups; g++) {
+        atomic_store(&pool->group[g].next, g * count / groups);
+        pool->group[g].end = (g + 1) * count / groups;
+    }
     if (shared)
         open_gate(pool);
     take_tasks(pool, 0);
     if (shared)
         close_gate(pool);
+}
+
+void gd_pool_run(gd_pool *pool, size_t count, gd_task *task, void *context)
+{
+    gd_pool_run_groups(pool, 1, count, task, context);
+}
+
+size_t gd_pool_row_groups(const gd_pool *pool, size_t rows)
+{
+    const size_t most = pool->threads < GD_POOL_GROUPS ? pool->threads : GD_POOL_GROUPS, worth = rows / GROUP_ROWS;
+
+    return worth < 1 ? 1 : worth < most ? worth : most;
 }

@@ -181,6 +181,30 @@ static void pool_runs_every_task_once(void **state)
     }
 }
 
+/* Each task once, in groups of whatever length. */
+static void pool_runs_every_group(void **state)
+{
+    (void)state;
+    for (unsigned threads = 1; threads <= 5; threads++) {
+        gd_pool *pool;
+
+        assert_ok(gd_pool_open(&pool, threads, test_err));
+        for (size_t round = 0; round < 200; round++) {
+            atomic_int hits[100] = { 0 };
+            const size_t count = round % 100, groups = 1 + round % GD_POOL_GROUPS;
+
+            gd_pool_run_groups(pool, groups, count, add_one, hits);
+            for (size_t i = 0; i < 100; i++)
+                assert_int_equal(hits[i], i < count);
+        }
+        assert_int_equal(gd_pool_row_groups(pool, 0), 1);
+        assert_int_equal(gd_pool_row_groups(pool, 255), 1);
+        assert_int_equal(gd_pool_row_groups(pool, 256), threads < 2 ? threads : 2);
+        assert_int_equal(gd_pool_row_groups(pool, 1 << 20), threads);
+        gd_pool_close(pool);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -193,6 +217,7 @@ int main(void)
         cmocka_unit_test(json_errors_name_the_field),
         cmocka_unit_test(files_must_be_regular),
         cmocka_unit_test(pool_runs_every_task_once),
+        cmocka_unit_test(pool_runs_every_group),
     };
 
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);
