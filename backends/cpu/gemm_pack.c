@@ -125,11 +125,22 @@ static void widen(float *to, const gd_bf16 *from, size_t count)
         to[i] = gd_bf16_to_f32(from[i]);
 }
 
+/* A memcpy of 1 KiB at most, which GCC would do by an instruction of three times the time. */
+static void copy(char *to, const char *from, size_t bytes)
+{
+    size_t i = 0;
+
+    for (; i + 64 <= bytes; i += 64)
+        memcpy(to + i, from + i, 64);
+    for (; i < bytes; i++)
+        to[i] = from[i];
+}
+
 /* One row's part of one block. */
 static void pack_part(gd_dtype operand, gd_dtype form, void *to, const void *x, size_t at, size_t count)
 {
     if (operand == form) {
-        memcpy(to, (const char *)x + at * gd_dtype_size(form), count * gd_dtype_size(form));
+        copy(to, (const char *)x + at * gd_dtype_size(form), count * gd_dtype_size(form));
     } else {
         widen(to, (const gd_bf16 *)x + at, count);
     }
