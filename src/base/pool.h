@@ -20,8 +20,8 @@ void gd_pool_run(gd_pool *pool, size_t count, gd_task *task, void *context);
 
 /* The same for tasks in `groups` runs of about equal length, 1 to GD_POOL_GROUPS: group g begins with task
  * g * count / groups.  A worker begins with a group of its own, the same in each call, and then helps the others: where
- * groups stand for the same rows in call after call, their values stay in its core's cache.  (On a Zen 4 whose two cores
- * share no cache, products of 896 x 896 went from 0.85 of the peak to 0.95.) */
+ * groups stand for the same rows in call after call, their values stay in its core's cache.  (On a Zen 4 whose two
+ * cores share no cache, products of 896 x 896 went from 0.85 of the peak to 0.95.) */
 enum { GD_POOL_GROUPS = 16 };
 void gd_pool_run_groups(gd_pool *pool, size_t groups, size_t count, gd_task *task, void *context);
 
