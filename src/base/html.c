@@ -23,7 +23,7 @@ static const char style[] =
     "table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}\n"
     "th,td{padding:.25rem .8rem .25rem 0;text-align:right;border-bottom:1px solid var(--rule);vertical-align:top}\n"
     "th{color:var(--soft);font-weight:600}th:first-child,td:first-child{text-align:left}\n"
-    "table.words td,table.words th{text-align:left}table.words td{overflow-wrap:anywhere;min-width:5rem}\n"
+    "table.words td,table.words th{text-align:left}table.words td{overflow-wrap:anywhere;min-width:6.5rem}\n"
     "svg{display:block;width:100%;height:auto;font:12px system-ui,sans-serif}\n"
     "svg text{fill:var(--soft)}svg .grid{stroke:var(--rule)}svg .axis{stroke:var(--soft)}\n"
     "svg .mark{stroke:var(--mark);stroke-dasharray:2 4}svg .line{fill:none;stroke-width:2;stroke-linejoin:round}\n"
