@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int cli_output_open(const char *path, int *fd)
@@ -44,8 +45,19 @@ int cli_output_write(const char *path, int fd, const char *text)
     return CLI_UNUSABLE;
 }
 
+/* One that was made for a result which never came isn't left to be taken for it. */
+static void remove_empty(const char *path, int fd)
+{
+    struct stat sb;
+
+    if (fstat(fd, &sb) == 0 && S_ISREG(sb.st_mode) && sb.st_size == 0)
+        (void)unlink(path);
+}
+
 int cli_output_close(const char *path, int fd, int status)
 {
+    if (fd >= 0 && status)
+        remove_empty(path, fd);
     if (fd < 0 || !close(fd) || status)
         return status;
     cli_say("%s: %s", path, strerror(errno));

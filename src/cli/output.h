@@ -7,7 +7,7 @@
 int cli_output_open(const char *path, int *fd);
 int cli_output_write(const char *path, int fd, const char *text); /* without a path nothing */
 
-/* Closes in any case; `status` when that is a failure already. */
+/* Closes in any case; `status` when that is a failure already, and then an empty file is removed. */
 int cli_output_close(const char *path, int fd, int status);
 
 #endif

@@ -165,6 +165,11 @@ for page in "$doc"/guerdon*.1; do
     verdict "$page is not of $version"
 done
 
+# a result that never came leaves no empty file
+"$guerdon" compare "$work/none.jsonl" "$work/none.jsonl" --report "$work/page.html" 2>/dev/null
+[ $? -eq 3 ] && [ ! -e "$work/page.html" ]
+verdict 'compare of files that are not there leaves a page'
+
 # a full disk is told, in words and by the status
 if [ -w /dev/full ]; then
     for arguments in --help --version backends 'backends --json' 'score --help'; do
