@@ -109,6 +109,8 @@ static int run_filter(const cli_settings *settings, gd_filter_options *how, cli_
     status = cli_run_end(run, "filtered", rc, &summary, &err);
     if (json && !settings->quiet)
         show_report(json);
+    else if (!rc && !json)
+        cli_say("%s is complete: nothing is left to do", how->output);
     gd_string_free(json);
     return status;
 }

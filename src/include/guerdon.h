@@ -269,7 +269,8 @@ GD_API void gd_filter_options_init(gd_filter_options *options);
  *
  * @param json  {"kept":..,"rejected":..,"flipped":..,"failed":..,"value":"margin","histogram":{"min":..,"max":..,
  *              "mean":..,"counts":[20 numbers]}}: how the values are spread that were looked at; freed by the caller
- *              with gd_string_free(); NULL on failure of the whole
+ *              with gd_string_free(); NULL on failure of the whole, and when a run that was to be gone on with is
+ *              complete
  * @return as gd_score_file()
  */
 GD_API gd_status gd_filter_file(gd_model *model, const gd_filter_options *how, const gd_progress *progress,

@@ -170,6 +170,7 @@ static void put_reliability(gd_result *out, json_t *into, const table *t, size_t
     gd_reliability(bins, t->margins, count);
     for (size_t b = 0; b < GD_BINS; b++) {
         json_t *const one = gd_put_object(out, list, NULL);
+        const double half = 0.5 * (double)bins[b].ties / (double)bins[b].count; /* ties count half here */
         double low, high;
 
         gd_bootstrap_share(bins[b].right, bins[b].count, &low, &high);
@@ -178,8 +179,8 @@ static void put_reliability(gd_result *out, json_t *into, const table *t, size_t
         gd_put_size(out, one, "pairs", bins[b].count);
         gd_put_real(out, one, "confidence", bins[b].confidence / (double)bins[b].count);
         gd_put_real(out, one, "right", gd_bin_share(&bins[b]));
-        gd_put_real(out, one, "right_low", low);
-        gd_put_real(out, one, "right_high", high);
+        gd_put_real(out, one, "right_low", low + half);
+        gd_put_real(out, one, "right_high", high + half > 1 ? 1 : high + half);
     }
 }
 

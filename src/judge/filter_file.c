@@ -1,6 +1,7 @@
 /* filter_file.c - the records of a file that a reward model likes, or dislikes the label of. */
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "data/sink.h"
 #include "judge/filtered.h"
@@ -73,18 +74,18 @@ static gd_status take(void *context, const gd_scored *item, bool *failed, gd_err
     struct run *run = context;
     const gd_record *record = &item->record;
     const gd_filter_options *how = run->how;
-    gd_finding finding = { .index = record->index, .verdict = GD_VERDICT_FAIL };
+    gd_finding finding = { .seen = { record->index, gd_seen_digest(record), 0 }, .verdict = GD_VERDICT_FAIL };
     char sentence[GD_SENTENCE_ROOM];
     const char *why = NULL;
     gd_status rc = GD_OK;
 
-    finding.has_value =
-        !record->problem && gd_filter_value(how->by, record->kind, item->scores, item->count, &finding.value, &why);
-    if (!finding.has_value) {
+    if (record->problem ||
+        !gd_filter_value(how->by, record->kind, item->scores, item->count, &finding.value, &why)) {
+        finding.value = 0;
         rc = fail_record(run, record, sentence_of(record, why, sentence), err);
     } else {
         finding.scores = item->scores;
-        finding.count = item->count;
+        finding.seen.count = (uint32_t)item->count;
         finding.verdict = is_list(run) ? GD_VERDICT_KEEP : gd_filter_verdict(how->by, how->limit, finding.value);
         if (!is_list(run))
             rc = put_record(run, record, &finding.verdict, item->scores, item->count, err);
@@ -97,30 +98,32 @@ static gd_status take(void *context, const gd_scored *item, bool *failed, gd_err
 
 /* How far the second pass is. */
 struct place {
-    const bool *top;               /* [scored.count] */
-    size_t scored, failed, scores; /* of each list, what was used */
+    const bool *top;             /* [values.count] */
+    size_t seen, values, scores; /* of each list, what was used */
 };
 
-static bool is_next(const struct gd_indices *list, size_t at, const gd_record *record)
+static gd_status changed(const struct run *run, gd_error *err)
 {
-    return at < list->count && list->index[at] == record->index;
+    return gd_fail(err, GD_EIO, "%s changed while it was filtered; to begin anew, remove %s.resume", run->how->input,
+                   run->how->output);
 }
 
 static gd_status put_again(struct run *run, const gd_record *record, struct place *at, gd_error *err)
 {
     const gd_found *found = &run->found;
+    const gd_seen *seen = &found->seen[at->seen];
     gd_verdict verdict;
     gd_status rc;
 
-    if (is_next(&found->failed, at->failed, record)) {
-        at->failed++;
-        return put_reject(run, record, err);
-    }
-    if (!is_next(&found->scored, at->scored, record)) /* it was dropped */
+    if (at->seen == found->seen_count || seen->index != record->index) /* it was dropped */
         return GD_OK;
-    verdict = at->top[at->scored] ? GD_VERDICT_KEEP : GD_VERDICT_REJECT;
+    if (seen->digest != gd_seen_digest(record) || (seen->count && seen->count != record->count))
+        return changed(run, err);
+    at->seen++;
+    if (!seen->count)
+        return put_reject(run, record, err);
+    verdict = at->top[at->values++] ? GD_VERDICT_KEEP : GD_VERDICT_REJECT;
     rc = put_record(run, record, &verdict, found->scores.value + at->scores, record->count, err);
-    at->scored++;
     at->scores += record->count;
     run->found.counts[verdict]++;
     run->file.summary->failed += verdict == GD_VERDICT_FAIL;
@@ -134,17 +137,17 @@ static gd_status put_all(struct run *run, gd_records *records, const bool *top, 
     bool more = true;
     gd_status rc = GD_OK;
 
-    while (!rc && more) {
+    for (uint64_t n = 1; !rc && more; n++) {
         gd_record record = { 0 };
 
         rc = gd_records_next(records, &record, &more, err);
         if (!rc && more)
             rc = put_again(run, &record, &at, err);
         gd_record_free(&record);
+        if (!rc && n % GD_CUT_ITEMS == 0)
+            rc = gd_file_run_report(&run->file, err);
     }
-    if (!rc && (at.scored < run->found.scored.count || at.failed < run->found.failed.count))
-        rc = gd_fail(err, GD_EIO, "%s changed while it was read", run->how->input);
-    return rc;
+    return rc || at.seen == run->found.seen_count ? rc : changed(run, err);
 }
 
 static gd_status second_pass(struct run *run, const gd_model *model, gd_error *err)
@@ -184,8 +187,6 @@ static gd_status check(const gd_filter_options *how, gd_error *err)
         return gd_fail(err, GD_EUSAGE, "the fraction is %g, but 0 to 1 is expected", how->limit);
     if (how->by == GD_FILTER_TOP_FRACTION && !strcmp(how->input, "-"))
         return gd_fail(err, GD_EUSAGE, "the top fraction needs a file as input: it is read twice");
-    if (how->rejects && !strcmp(how->rejects, how->output))
-        return gd_fail(err, GD_EUSAGE, "%s is the output and the rejects' file at the same time", how->output);
     return GD_OK;
 }
 
@@ -232,9 +233,12 @@ static gd_status put_header(struct run *run, gd_error *err)
 /* What the lines depend on. */
 static void put_identity(gd_buf *out, const gd_filter_options *how)
 {
+    json_t *limit = json_real(how->limit);
+
     gd_buf_printf(out, "{\"command\":\"filter\",\"by\":%d,\"annotate\":%d,\"limit\":", (int)how->by,
                   how->annotate != 0);
-    gd_buf_fixed(out, how->limit, 9);
+    gd_json_put(out, limit, JSON_ENCODE_ANY | JSON_COMPACT);
+    json_decref(limit);
     gd_buf_str(out, ",\"rejects\":");
     gd_buf_json_string(out, how->rejects ? how->rejects : "", how->rejects ? strlen(how->rejects) : 0);
 }
@@ -243,20 +247,21 @@ static gd_status filter(struct run *run, gd_model *model, gd_error *err)
 {
     gd_buf identity = { 0 };
     const gd_filter_options *how = run->how;
+    const gd_journal *journal = &run->file.journal;
     gd_score_run scoring = { .model = model, .file = &run->file, .take = take, .context = run };
     gd_status rc;
 
     put_identity(&identity, how);
-    rc = gd_file_run_open(&run->file, &model->encoder, how->input, how->output, how->format, &identity, err);
+    rc = gd_file_run_open(&run->file, &model->encoder, how->input, how->output, how->rejects, how->format, &identity,
+                          err);
     gd_buf_free(&identity);
-    if (rc || run->file.journal.complete)
+    if (rc || journal->complete)
         return rc;
-    if (run->file.journal.items)
-        rc = gd_found_read(&run->found, run->file.journal.aside, run->file.journal.offset[2], err);
+    if (journal->items)
+        rc = gd_found_read(&run->found, journal->aside, journal->offset[2], journal->items - journal->summary.dropped,
+                           journal->items, err);
     if (!rc)
         rc = gd_file_run_aside(&run->file, err);
-    if (!rc && how->rejects)
-        rc = gd_file_run_second(&run->file, how->rejects, err);
     if (!rc)
         rc = put_header(run, err);
     if (!rc) {
@@ -273,14 +278,16 @@ gd_status gd_filter_file(gd_model *model, const gd_filter_options *how, const gd
 {
     struct run run = { .how = how, .found = { .list = how->by == GD_FILTER_TOP_FRACTION } };
     gd_status rc = check(how, err);
+    bool complete;
 
     *json = NULL;
     gd_file_run_init(&run.file, progress, summary);
     if (rc)
         return rc;
     rc = filter(&run, model, err);
+    complete = run.file.journal.complete;
     rc = gd_file_run_close(&run.file, rc, err);
-    if (!rc || rc == GD_EITEM || rc == GD_EINTERRUPTED) {
+    if (!complete && (!rc || rc == GD_EITEM || rc == GD_EINTERRUPTED)) {
         const gd_status told = report_of(&run, json, err);
 
         rc = told ? told : rc;

@@ -116,8 +116,6 @@ static gd_status check(const gd_rank_options *how, gd_error *err)
         return gd_fail(err, GD_EUSAGE, "pairs is %d, which is no gd_rank_pairs", (int)how->pairs);
     if ((how->pairs != GD_PAIRS_NONE) != (how->pairs_output != NULL))
         return gd_fail(err, GD_EUSAGE, "pairs and pairs_output belong together");
-    if (how->pairs_output && !strcmp(how->pairs_output, how->output))
-        return gd_fail(err, GD_EUSAGE, "%s is the output and the pairs' output at the same time", how->output);
     if (!(how->min_margin >= 0))
         return gd_fail(err, GD_EUSAGE, "min_margin is %g, but 0 or more is expected", (double)how->min_margin);
     return GD_OK;
@@ -155,9 +153,8 @@ gd_status gd_rank_file(gd_model *model, const gd_rank_options *how, const gd_pro
     run.preference = (gd_preference){ how->pairs, how->min_margin, how->seed };
     scoring.keep_fields = how->texts || how->pairs;
     put_identity(&identity, how);
-    rc = gd_file_run_open(&run.file, &model->encoder, how->input, how->output, how->format, &identity, err);
-    if (!rc && how->pairs_output && !run.file.journal.complete)
-        rc = gd_file_run_second(&run.file, how->pairs_output, err);
+    rc = gd_file_run_open(&run.file, &model->encoder, how->input, how->output, how->pairs_output, how->format,
+                          &identity, err);
     if (!rc)
         rc = gd_score_run_all(&scoring, err);
     rc = gd_file_run_close(&run.file, rc, err);

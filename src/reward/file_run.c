@@ -6,6 +6,7 @@
 #include "data/codec.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 void gd_file_run_init(gd_file_run *run, const gd_progress *progress, gd_summary *summary)
 {
@@ -38,8 +39,45 @@ static gd_status never_begun(gd_file_run *run, gd_status rc)
     return rc;
 }
 
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat sa, sb;
+
+    if (!strcmp(a, b))
+        return true;
+    return stat(a, &sa) == 0 && stat(b, &sb) == 0 && S_ISREG(sa.st_mode) && sa.st_dev == sb.st_dev &&
+           sa.st_ino == sb.st_ino;
+}
+
+/* Each output is a file of its own, whatever names and links lead to it. */
+static gd_status check_others(const gd_file_run *run, size_t i, const char *path, gd_error *err)
+{
+    const gd_journal *journal = &run->journal;
+    const char *const others[] = { run->paths[0], run->paths[1], run->paths[2], journal->path, journal->part,
+                                   i == 2 ? NULL : journal->aside };
+
+    for (size_t k = 0; k < sizeof others / sizeof others[0]; k++)
+        if (others[k] && is_same_file(path, others[k]))
+            return gd_fail(err, GD_EUSAGE, "%s: it is the file %s, too; another one is expected", path, others[k]);
+    return GD_OK;
+}
+
+static gd_status open_sink(gd_file_run *run, size_t i, const char *path, gd_error *err)
+{
+    size_t count;
+    const char *const *inputs = gd_records_inputs(run->records, &count);
+    gd_status rc = check_others(run, i, path, err);
+
+    if (rc)
+        return never_begun(run, rc);
+    run->paths[i] = path;
+    run->packed |= gd_codec_by_suffix(path) != NULL;
+    rc = gd_sink_open_at(&run->sinks[i], path, inputs, count, run->journal.offset[i], err);
+    return rc ? never_begun(run, rc) : GD_OK;
+}
+
 gd_status gd_file_run_open(gd_file_run *run, const gd_encoder *encoder, const char *input, const char *output,
-                           gd_format format, gd_buf *identity, gd_error *err)
+                           const char *second, gd_format format, gd_buf *identity, gd_error *err)
 {
     const char *const *inputs;
     size_t count;
@@ -50,34 +88,27 @@ gd_status gd_file_run_open(gd_file_run *run, const gd_encoder *encoder, const ch
     if (rc || run->journal.complete)
         return rc;
     *run->summary = run->journal.summary;
+    run->paths[0] = output;
+    rc = second ? check_others(run, 1, second, err) : GD_OK; /* before anything is cut */
     inputs = gd_records_inputs(run->records, &count);
-    rc = gd_writer_open(&run->writer, output, inputs, count, run->journal.offset[0], err);
+    if (!rc)
+        rc = gd_writer_open(&run->writer, output, inputs, count, run->journal.offset[0], err);
     if (rc)
         return never_begun(run, rc);
     run->sinks[0] = gd_writer_sink(run->writer);
     run->packed = gd_codec_by_suffix(output) != NULL;
-    return GD_OK;
-}
-
-static gd_status open_sink(gd_file_run *run, size_t i, const char *path, gd_error *err)
-{
-    size_t count;
-    const char *const *inputs = gd_records_inputs(run->records, &count);
-    gd_status rc;
-
-    run->packed |= gd_codec_by_suffix(path) != NULL;
-    rc = gd_sink_open_at(&run->sinks[i], path, inputs, count, run->journal.offset[i], err);
-    return rc ? never_begun(run, rc) : GD_OK;
-}
-
-gd_status gd_file_run_second(gd_file_run *run, const char *path, gd_error *err)
-{
-    return open_sink(run, 1, path, err);
+    return second ? open_sink(run, 1, second, err) : GD_OK;
 }
 
 gd_status gd_file_run_aside(gd_file_run *run, gd_error *err)
 {
-    return run->journal.aside ? open_sink(run, 2, run->journal.aside, err) : GD_OK;
+    gd_status rc;
+
+    if (!run->journal.aside)
+        return GD_OK;
+    rc = open_sink(run, 2, run->journal.aside, err);
+    run->journal.has_aside = rc == GD_OK;
+    return rc;
 }
 
 /* Where the outputs are whole. */

@@ -16,6 +16,7 @@ typedef struct gd_file_run {
     gd_summary own;              /* where it points when the caller wants none */
     uint64_t bytes_done;         /* of the input, up to the last finished item: the run says */
     gd_sink *sinks[GD_JOURNAL_OUTPUTS]; /* every output, the writer's first, journal.aside last; NULL: there is none */
+    const char *paths[GD_JOURNAL_OUTPUTS]; /* theirs, as the caller or the journal has them */
     bool packed;                 /* one of them is */
     gd_journal journal;
 } gd_file_run;
@@ -23,14 +24,14 @@ typedef struct gd_file_run {
 /* Nothing is open yet, the summary is zero; gd_file_run_close() is fine from here on. */
 void gd_file_run_init(gd_file_run *run, const gd_progress *progress, gd_summary *summary);
 
-/* Opens the input, whose fields the encoder knows the names of, and the output.  With an identity (what the lines
- * depend on besides the model, the beginning of a JSON object; NULL: the run can't be resumed) an unfinished output may
- * be gone on with: records before run->journal.items are done then, and all are when it is complete. */
+/* Opens the input, whose fields the encoder knows the names of, the output, and a second one, or NULL; all are files of
+ * their own, and nothing is cut before that is known.  With an identity (what the lines depend on besides the model,
+ * the beginning of a JSON object; NULL: the run can't be resumed) an unfinished output may be gone on with: records
+ * before run->journal.items are done then, and all are when it is complete. */
 gd_status gd_file_run_open(gd_file_run *run, const gd_encoder *encoder, const char *input, const char *output,
-                           gd_format format, gd_buf *identity, gd_error *err);
+                           const char *second, gd_format format, gd_buf *identity, gd_error *err);
 
-/* The second output of an open run, and a third in journal.aside, where there is one; the run closes them. */
-gd_status gd_file_run_second(gd_file_run *run, const char *path, gd_error *err);
+/* One more output of an open run, in journal.aside, where there is one; the run closes it. */
 gd_status gd_file_run_aside(gd_file_run *run, gd_error *err);
 
 /* The item is done.  After every GD_CUT_ITEMS of them, counted from the first, packed outputs end a member: only there

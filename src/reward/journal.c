@@ -76,7 +76,8 @@ void gd_journal_finish(gd_journal *journal)
     if (!journal->path)
         return;
     (void)unlink(journal->path);
-    (void)unlink(journal->aside);
+    if (journal->has_aside)
+        (void)unlink(journal->aside);
 }
 
 void gd_journal_free(gd_journal *journal)

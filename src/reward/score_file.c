@@ -22,7 +22,7 @@ gd_status gd_score_file(gd_model *model, const char *input, const char *output, 
 
     gd_buf_str(&identity, "{\"command\":\"score\"");
     gd_file_run_init(&file, progress, summary);
-    rc = gd_file_run_open(&file, &model->encoder, input, output, format, &identity, err);
+    rc = gd_file_run_open(&file, &model->encoder, input, output, NULL, format, &identity, err);
     if (!rc)
         rc = gd_score_run_all(&run, err);
     gd_buf_free(&identity);

@@ -160,11 +160,13 @@ static gd_status score_queue(gd_score_run *run, gd_error *err)
     gd_status rc = GD_OK;
 
     while (!rc && run->out < run->count) {
+        const uint64_t before = run->queue.rows;
+
         rc = gd_queue_run(&run->queue, err);
+        run->file->summary->rows += run->queue.rows - before;
         if (!rc)
             rc = take_done(run, err);
     }
-    run->file->summary->rows += run->queue.rows;
     clear_items(run);
     return rc;
 }

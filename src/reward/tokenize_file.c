@@ -89,7 +89,7 @@ gd_status gd_tokenize_file(const gd_options *options, const char *input, const c
     gd_file_run_init(&run.file, progress, summary);
     rc = open_encoder(&run.encoder, options, err);
     if (!rc)
-        rc = gd_file_run_open(&run.file, &run.encoder, input, output, format, NULL, err);
+        rc = gd_file_run_open(&run.file, &run.encoder, input, output, NULL, format, NULL, err);
     if (!rc)
         rc = tokenize_records(&run, err);
     rc = gd_file_run_close(&run.file, rc, err);

@@ -103,6 +103,28 @@ static void figures_are_numpys(void **state)
 }
 
 /* Version 1's sections are of the accuracies of subsets, version 2's of credits; which one it is, the lines say. */
+/* Ties count half in the reliability diagram, in its intervals, too. */
+static void intervals_hold_their_points(void **state)
+{
+    char path[64];
+    json_t *root;
+    const json_t *one;
+    size_t i;
+    gd_eval_options how = judged_options(judged_file(path, "{\"chosen\":\"a\",\"rejected\":\"a\"}\n"
+                                                           "{\"chosen\":\"b\",\"rejected\":\"b\"}\n"));
+
+    (void)state;
+    root = judged_run(&how, GD_OK, NULL);
+    assert_true(real(root, "ties") == 2);
+    json_array_foreach(part(part(root, "details"), "reliability"), i, one)
+        if (real(one, "pairs") > 0) {
+            assert_true(real(one, "right") == 0.5);
+            assert_true(real(one, "right_low") <= 0.5 && real(one, "right_high") >= 0.5);
+        }
+    json_decref(root);
+    assert_int_equal(remove(path), 0);
+}
+
 static void sections_are_of_the_right_version(void **state)
 {
     gd_eval_options how = judged_options(judged_input("pairs"));
@@ -362,6 +384,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(figures_are_numpys),
+        cmocka_unit_test(intervals_hold_their_points),
         cmocka_unit_test(sections_are_of_the_right_version),
         cmocka_unit_test(scores_are_kept),
         cmocka_unit_test(bad_options_are_refused),

@@ -1,34 +1,9 @@
 /* test_files.c - rank and filter over files, against scores that each text gets alone. */
-#include "tests/quant-free/files.h"
-#include "tests/reward/golden.h"
+#include "tests/judge/filtering.h"
 
 #include "base/mem.h"
 
 #include <jansson.h>
-#include <unistd.h>
-
-static gd_model *model; /* qwen2's golden one */
-
-static char *read_text(const char *path)
-{
-    FILE *f = fopen(path, "rb");
-    char *text = calloc(1, 1 << 20);
-
-    assert_true(f && text);
-    assert_true(fread(text, 1, (1 << 20) - 1, f) < (1 << 20) - 1);
-    assert_int_equal(fclose(f), 0);
-    return text;
-}
-
-static float score_alone(const char *prompt, const char *answer)
-{
-    char text[512];
-    float score;
-
-    (void)snprintf(text, sizeof text, "%s%s", prompt, answer);
-    assert_ok(gd_score(model, 1, &(gd_text){ text, strlen(text) }, &score, NULL, test_err));
-    return score;
-}
 
 static json_t *line_of(const char *text, size_t n)
 {
@@ -176,43 +151,11 @@ static void wrong_options_are_told(void **state)
 
 /* ---- filter ---- */
 
-enum { ITEMS = 24 };
-
-/* Numbered texts, with blanks and fields that must come through as they are. */
-static void write_texts(const char *dir, float *scores)
-{
-    char *all = calloc(1, 1 << 16), text[32];
-
-    assert_non_null(all);
-    for (int i = 0; i < ITEMS; i++) {
-        (void)snprintf(text, sizeof text, "number %d", i * 37 % 101);
-        scores[i] = score_alone(text, "");
-        (void)snprintf(all + strlen(all), 200, " {\"id\": %d00000000000000000000,\t\"text\":\"%s\"}  \n", i + 1, text);
-        if (i == 5)
-            strcat(all, "not JSON\n\n");
-    }
-    write_text(dir, "in.jsonl", all);
-    free(all);
-}
-
 static void count_problem(void *context, uint64_t index, const char *sentence)
 {
     assert_int_equal(index, 6);
     assert_non_null(strstr(sentence, "line 7: not valid JSON"));
     ++*(int *)context;
-}
-
-static gd_filter_options filter_options(const char *dir, gd_filter_by by, double limit)
-{
-    gd_filter_options how;
-
-    gd_filter_options_init(&how);
-    how.input = in_dir(dir, "in.jsonl");
-    how.output = in_dir(dir, "kept");
-    how.rejects = in_dir(dir, "rejects");
-    how.by = by;
-    how.limit = limit;
-    return how;
 }
 
 /* Runs it, and looks where each line of the input has gone. */
@@ -267,97 +210,6 @@ static void lines_go_where_their_score_sends_them(void **state)
         keep[i] = larger < 7; /* 0.3 * 24 = 7.2 */
     }
     check_filter(*state, GD_FILTER_TOP_FRACTION, 0.3, keep);
-}
-
-static int stop_after(void *context, uint64_t items, uint64_t bytes, uint64_t total, uint64_t tokens)
-{
-    (void)items, (void)bytes, (void)total, (void)tokens;
-    return --*(int *)context == 0;
-}
-
-static gd_status filter_to(gd_model *with, const char *dir, const char *name, gd_filter_by by,
-                           const gd_progress *progress, char **json)
-{
-    gd_filter_options how = filter_options(dir, by, by == GD_FILTER_TOP_FRACTION ? 0.4 : 0);
-    char rejects[64];
-    gd_error err = { 0 };
-
-    (void)snprintf(rejects, sizeof rejects, "%s.rejects", name);
-    how.output = in_dir(dir, name);
-    how.rejects = in_dir(dir, rejects);
-    how.annotate = 1;
-    return gd_filter_file(with, &how, progress, NULL, json, &err);
-}
-
-static void check_same_file(const char *dir, const char *a, const char *b)
-{
-    char *text[2] = { read_text(in_dir(dir, a)), read_text(in_dir(dir, b)) };
-
-    assert_string_equal(text[0], text[1]);
-    free(text[0]);
-    free(text[1]);
-}
-
-/* Stopped after every batch: the files and the report are those of a run that nobody stopped. */
-static void a_run_that_was_stopped_reports_the_whole(void **state)
-{
-    static const gd_filter_by by[] = { GD_FILTER_MIN_SCORE, GD_FILTER_TOP_FRACTION };
-    gd_options options = golden_options("qwen2", 0);
-    float scores[ITEMS];
-    gd_model *small;
-
-    options.batch_tokens = 8;
-    options.resume = 1;
-    assert_ok(gd_model_open(&small, &options, test_err));
-    write_texts(*state, scores);
-    for (size_t i = 0; i < 2; i++) {
-        char *json, *parts = NULL;
-        int stops = 0, left = 1;
-        const gd_progress stopping = { stop_after, &left };
-
-        assert_int_equal(filter_to(small, *state, "whole", by[i], NULL, &json), GD_EITEM);
-        while (filter_to(small, *state, "parts", by[i], &stopping, &parts) == GD_EINTERRUPTED) {
-            assert_int_equal(access(in_dir(*state, "parts.resume.found"), F_OK), 0);
-            gd_string_free(parts);
-            left = 1;
-            stops++;
-        }
-        assert_true(stops > 2);
-        assert_string_equal(json, parts);
-        check_same_file(*state, "whole", "parts");
-        check_same_file(*state, "whole.rejects", "parts.rejects");
-        assert_int_equal(access(in_dir(*state, "parts.resume"), F_OK), -1);
-        assert_int_equal(access(in_dir(*state, "parts.resume.found"), F_OK), -1);
-        gd_string_free(json);
-        gd_string_free(parts);
-        assert_int_equal(unlink(in_dir(*state, "whole")) | unlink(in_dir(*state, "parts")), 0);
-    }
-    gd_model_close(small);
-}
-
-/* What was found is not as it was left: nothing is done with it. */
-static void a_broken_file_of_findings_is_refused(void **state)
-{
-    gd_options options = golden_options("qwen2", 0);
-    float scores[ITEMS];
-    gd_model *small;
-    char *json;
-    int left = 2;
-    const gd_progress stopping = { stop_after, &left };
-
-    options.batch_tokens = 8;
-    options.resume = 1;
-    assert_ok(gd_model_open(&small, &options, test_err));
-    write_texts(*state, scores);
-    assert_int_equal(filter_to(small, *state, "broken", GD_FILTER_MIN_SCORE, &stopping, &json), GD_EINTERRUPTED);
-    gd_string_free(json);
-    write_text(*state, "broken.resume.found", "not what was left here");
-    assert_int_equal(filter_to(small, *state, "broken", GD_FILTER_MIN_SCORE, NULL, &json), GD_EFORMAT);
-    assert_null(json);
-    assert_int_equal(unlink(in_dir(*state, "broken.resume.found")), 0);
-    assert_int_equal(filter_to(small, *state, "broken", GD_FILTER_MIN_SCORE, NULL, &json), GD_EIO);
-    assert_null(json);
-    gd_model_close(small);
 }
 
 /* A pair and the same pair the other way round: one of them is flipped, and they come out alike. */
@@ -418,38 +270,15 @@ static void every_allocation_may_fail(void **state)
     assert_int_equal(gd_mem_live(), live); /* the model had to make anew what a failure took from it */
 }
 
-static int open_all(void **state)
-{
-    const gd_options options = golden_options("qwen2", 0);
-    float score;
-
-    (void)state;
-    if (gd_model_open(&model, &options, NULL))
-        return -1;
-    for (int i = 0; i < 2; i++) /* what is loaded for good is there */
-        if (gd_score(model, 1, &(gd_text){ "a b c d e f g h", 15 }, &score, NULL, NULL))
-            return -1;
-    return 0;
-}
-
-static int close_all(void **state)
-{
-    (void)state;
-    gd_model_close(model);
-    return gd_mem_live() ? -1 : 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(answers_are_ranked, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(wrong_options_are_told, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(lines_go_where_their_score_sends_them, dir_setup, dir_teardown),
-        cmocka_unit_test_setup_teardown(a_run_that_was_stopped_reports_the_whole, dir_setup, dir_teardown),
-        cmocka_unit_test_setup_teardown(a_broken_file_of_findings_is_refused, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(contradicted_labels_are_exchanged, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(every_allocation_may_fail, dir_setup, dir_teardown),
     };
 
-    return cmocka_run_group_tests_name("judge: files", tests, open_all, close_all);
+    return cmocka_run_group_tests_name("judge: files", tests, filtering_open, filtering_close);
 }
