@@ -48,7 +48,8 @@ int cli_fail(gd_status rc, const gd_error *err)
 {
     if (rc == GD_OK)
         return CLI_OK;
-    cli_say("%s", rc == GD_EINTERRUPTED ? "interrupted" : err->text);
+    /* What was cut short may have failed by another name. */
+    cli_say("%s", rc == GD_EINTERRUPTED && err->status != GD_EINTERRUPTED ? "interrupted" : err->text);
     switch (rc) {
     case GD_EINTERRUPTED: return CLI_INTERRUPTED;
     case GD_EITEM: return CLI_ITEMS;

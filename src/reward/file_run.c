@@ -150,8 +150,8 @@ gd_status gd_file_run_report(const gd_file_run *run, gd_error *err)
     if (p && p->report &&
         p->report(p->context, run->summary->items, run->bytes_done,
                   gd_records_bytes_total(run->records), run->summary->tokens))
-        return gd_fail(err, GD_EINTERRUPTED, "interrupted after item %llu%s",
-                       (unsigned long long)run->summary->items, run->journal.path ? "; resume goes on there" : "");
+        return gd_fail(err, GD_EINTERRUPTED, "interrupted after %llu items%s", (unsigned long long)run->summary->items,
+                       run->journal.path ? "; the same command with --resume goes on there" : "");
     return GD_OK;
 }
 

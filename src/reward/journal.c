@@ -220,8 +220,9 @@ gd_status gd_journal_open(gd_journal *journal, const char *output, const char *i
         return gd_fail_memory(err, strlen(output) + strlen(identity));
     if (gd_file_exists(journal->path))
         return resume ? take_up(journal, err)
-                      : gd_fail(err, GD_EUSAGE, "%s is unfinished: resume goes on with it, or remove %s to begin anew",
-                                output, journal->path);
+                      : gd_fail(err, GD_EUSAGE,
+                                "%s is unfinished: --resume goes on with it, or remove %s to begin anew", output,
+                                journal->path);
     journal->complete = resume && has_content(output);
     return journal->complete ? GD_OK : gd_journal_save(journal, 0, journal->offset, &journal->summary, err);
 }

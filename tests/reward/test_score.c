@@ -247,6 +247,7 @@ static void a_file_is_scored_line_by_line(void **state)
     err = (gd_error){ 0 };
     assert_int_equal(gd_score_file(model, in, out, GD_FORMAT_TEXT, &progress, &summary, &err), GD_EINTERRUPTED);
     assert_int_equal(calls, 1);
+    assert_non_null(strstr(err.text, "the same command with --resume goes on there"));
     assert_int_equal(gd_score_file(model, in, in, GD_FORMAT_TEXT, NULL, NULL, NULL), GD_EUSAGE);
     gd_model_close(model);
     unlink(in);
