@@ -1,4 +1,5 @@
 """What the rows of the table are measured with: our programs, the peers, models, texts."""
+import glob
 import gzip
 import json
 import os
@@ -125,6 +126,29 @@ class Tools:
             print(f'   making {path}', flush=True)
             model.make(shape, path, TOKENIZER, kind == 'lm')
         return path
+
+    def chill(self, directory):
+        """Puts the weights out of the page cache."""
+        for path in glob.glob(f'{directory}/*.safetensors'):
+            with open(path, 'rb') as f:
+                os.fsync(f.fileno())
+                os.posix_fadvise(f.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+    def warm(self, directory):
+        """Reads the weights into the page cache, as far as they fit."""
+        for path in glob.glob(f'{directory}/*.safetensors'):
+            with open(path, 'rb', buffering=0) as f:
+                while f.read(1 << 24):
+                    pass
+
+    def disk_rate(self, directory):
+        """Bytes a second of reading weights that are in no cache, 4 GiB at most."""
+        self.chill(directory)
+        done, start = 0, time.perf_counter()
+        with open(glob.glob(f'{directory}/*.safetensors')[0], 'rb', buffering=0) as f:
+            while done < 1 << 32 and (got := len(f.read(1 << 24))):
+                done += got
+        return done / (time.perf_counter() - start)
 
     def pairs(self, count):
         """The first pairs of HH, in a file."""
