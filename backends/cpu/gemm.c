@@ -164,13 +164,19 @@ static void finish_in_place(const gd_gemm_job *job, size_t panel, size_t row, si
 static void finish_gated(const gd_gemm_gated *g, size_t panel, size_t row, size_t count, float *gate, float *up,
                          float *lora_sum, const struct room *room)
 {
-    char *y = (char *)g->y + (row * g->stride + panel * GD_GEMM_PANEL) * gd_dtype_size(g->dtype);
-
     finish_in_place(&g->jobs[0], panel, row, count, gate, lora_sum, room);
     finish_in_place(&g->jobs[1], panel, row, count, up, lora_sum, room);
-    for (size_t r = 0; r < count; r++)
-        g->row(panel_cols(&g->jobs[0], panel), g->act, gate + r * GD_GEMM_PANEL, up + r * GD_GEMM_PANEL,
-               y + r * g->stride * gd_dtype_size(g->dtype), g->dtype);
+    g->rows->gated(&(gd_gated_job){
+        .rows = count,
+        .cols = panel_cols(&g->jobs[0], panel),
+        .act = g->act,
+        .gate = gate,
+        .up = up,
+        .in_stride = GD_GEMM_PANEL,
+        .out = (char *)g->y + (row * g->stride + panel * GD_GEMM_PANEL) * gd_dtype_size(g->dtype),
+        .type = g->dtype,
+        .out_stride = g->stride,
+    });
 }
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }

@@ -13,6 +13,7 @@
 #define GD_CPU_GEMM_H
 
 #include "backends/cpu/isa.h"
+#include "backends/cpu/rows.h"
 #include "base/pool.h"
 #include "graph/op.h"
 #include "quant-free/view.h"
@@ -108,7 +109,7 @@ void gd_gemm_run(const gd_gemm_job *jobs, size_t count, gd_pool *pool, void *scr
 /* Two products of the same packed rows, and y = act(gate) * up: their own y stay unused. */
 typedef struct gd_gemm_gated {
     const gd_gemm_job *jobs; /* two, gate and up, of the same m, n and kernel */
-    void (*row)(size_t n, gd_activation act, const float *gate, const float *up, void *y, gd_dtype dtype);
+    const gd_row_kernels *rows; /* for the activation */
     gd_activation act;
     void *y; /* [m, n], `stride` elements from row to row */
     gd_dtype dtype;

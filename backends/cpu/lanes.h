@@ -9,8 +9,7 @@
  *     v_add v_sub v_mul v_div  correctly rounded            v_fma(a, b, c)       a * b + c, one rounding
  *     v_max(a, b) v_min(a, b)  a > b ? a : b (a < b ? a : b): b when one is NaN
  *     v_select_less(a, b, yes, no)  a < b ? yes : no        v_abs(a) v_sign_of(a, sign)
- *     v_scale(a, n)            a * 2^n, n an integer in -252..254, as two exact multiplications
- *     v_scale_once(a, n)       the same for n in -126..127, as one
+ *     v_raise(a, n)            a * 2^i where that is normal, i in the lowest 9 bits of n: n is 1.5 * 2^23 + i
  *
  * This header adds rows whose end is no multiple of 16: missing lanes read as zero, and are not written.
  * Like every header of kernels it holds only `static inline` functions: the linker must not find an AVX-512 copy

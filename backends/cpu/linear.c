@@ -158,7 +158,7 @@ void gd_cpu_gated_linears(gd_device *device, const gd_call *linears, const gd_ca
     const struct parts parts = begin(device, linears, 2, 0, rows, jobs);
 
     assert(rows <= GD_GEMM_ROWS);
-    gd_gemm_run_gated(&(gd_gemm_gated){ jobs, device->rows->gated, gated->params.act, gated->out.data,
+    gd_gemm_run_gated(&(gd_gemm_gated){ jobs, device->rows, gated->params.act, gated->out.data,
                                         gated->out.dtype, gated->out.stride },
                       device->pool, (char *)device->linear_scratch + parts.work);
 }

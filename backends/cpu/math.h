@@ -10,31 +10,31 @@
 
 #include "backends/cpu/lanes.h"
 
-/* exp(x) = 2^n exp(r), n = round(x / ln 2), |r| <= ln(2) / 2, exp(r) = 1 + (r + r^2 q(r)).
- * `falling` says that no x is above 0: then 2^n needs one step instead of two, for the same bits. */
-static inline v16 exp_lanes(v16 x, bool falling)
+/* exp(x) = 2^n exp(r), n = round(x / ln 2), |r| <= ln(2) / 2, exp(r) = 1 + (r + r^2 q(r)), for x <= 0x1.62e42ep+6. */
+static inline v16 exp_lanes(v16 x)
 {
-    const v16 lowest = v_set(-0x1.5d589ep+6f), highest = v_set(0x1.62e42ep+6f); /* normal results lie between */
-    const v16 magic = v_set(0x1.8p23f); /* adding it leaves no room for a fraction */
-    const v16 rounded = v_sub(v_fma(x, v_set(0x1.715476p+0f), magic), magic);
-    /* Far outside it may be anything: scaling needs its range. A NaN becomes -126, and stays NaN in r. */
-    const v16 n = v_min(v_max(rounded, v_set(-126.0f)), v_set(falling ? 127.0f : 128.0f));
+    const v16 below = v_set(-0x1.5d58a0p+6f); /* the largest whose result is not normal */
+    const v16 magic = v_set(0x1.8p23f);       /* adding it leaves no room for a fraction */
+    const v16 shifted = v_fma(x, v_set(0x1.715476p+0f), magic), n = v_sub(shifted, magic);
     const v16 r = v_fma(n, v_set(0x1.05c610p-29f), v_fma(n, v_set(-0x1.62e430p-1f), x));
     v16 q = v_set(0x1.9f07f4p-13f);
-    v16 y;
 
     q = v_fma(q, r, v_set(0x1.6d8ddep-10f));
     q = v_fma(q, r, v_set(0x1.111272p-7f));
     q = v_fma(q, r, v_set(0x1.55548cp-5f));
     q = v_fma(q, r, v_set(0x1.555554p-3f));
     q = v_fma(q, r, v_set(0.5f));
-    y = v_add(v_fma(q, v_mul(r, r), r), v_set(1.0f));
-    y = v_select_less(x, lowest, v_zero(), falling ? v_scale_once(y, n) : v_scale(y, n));
-    return falling ? y : v_select_less(highest, x, v_set(__builtin_inff()), y);
+    q = v_add(v_fma(q, v_mul(r, r), r), v_set(1.0f));
+    /* Far below, q may be anything; max(0, x) is 0 there, and NaN where x is. */
+    return v_select_less(below, x, v_raise(q, shifted), v_max(v_zero(), x));
 }
 
-static inline v16 v_exp(v16 x) { return exp_lanes(x, false); }
-static inline v16 v_exp_falling(v16 x) { return exp_lanes(x, true); } /* x <= 0, or NaN */
+static inline v16 v_exp(v16 x)
+{
+    return v_select_less(v_set(0x1.62e42ep+6f), x, v_set(__builtin_inff()), exp_lanes(x));
+}
+
+static inline v16 v_exp_falling(v16 x) { return exp_lanes(x); } /* x <= 0, or NaN */
 
 /* |x| < 0.625: x + x^3 p(x^2); else 1 - 2 / (exp(2 |x|) + 1); in any case with the sign of x. */
 static inline v16 v_tanh(v16 x)

@@ -84,8 +84,15 @@ static void gated_row(const row_job *job, size_t r)
 {
     const gd_call *call = job->call;
 
-    job->kernels->gated(call->out.cols, call->params.act, line_of(&call->in[0], r), line_of(&call->in[1], r),
-                        line_of(&call->out, r), call->out.dtype);
+    job->kernels->gated(&(gd_gated_job){
+        .rows = 1,
+        .cols = call->out.cols,
+        .act = call->params.act,
+        .gate = line_of(&call->in[0], r),
+        .up = line_of(&call->in[1], r),
+        .out = line_of(&call->out, r),
+        .type = call->out.dtype,
+    });
 }
 
 void gd_cpu_gated(gd_device *device, const gd_call *call)

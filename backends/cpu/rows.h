@@ -35,6 +35,17 @@ typedef struct gd_attention_job {
     float *scratch;                 /* gd_attention_line_floats() */
 } gd_attention_job;
 
+/* out = act(gate) * up, for some rows: in few columns, a row alone would mostly load the constants of exp. */
+typedef struct gd_gated_job {
+    size_t rows, cols;
+    gd_activation act;
+    const float *gate, *up; /* `in_stride` elements from row to row */
+    size_t in_stride;
+    void *out;              /* may be gate or up where it is F32 and strides agree */
+    gd_dtype type;
+    size_t out_stride;
+} gd_gated_job;
+
 typedef struct gd_row_kernels {
     const char *name; /* "avx2" */
     gd_isa needs;     /* runs only where every bit is present */
@@ -47,8 +58,7 @@ typedef struct gd_row_kernels {
     void (*rope)(size_t heads, size_t head_dim, const float *x, const float *cos_row, const float *sin_row, void *out,
                  gd_dtype type);
     void (*attention)(const gd_attention_job *job);
-    /* out = act(gate) * up; out may be one of them when it is F32. */
-    void (*gated)(size_t n, gd_activation act, const float *gate, const float *up, void *out, gd_dtype type);
+    void (*gated)(const gd_gated_job *job);
     void (*add)(size_t n, const float *x, const float *y, void *out, gd_dtype type);
     void (*copy)(size_t n, const void *x, gd_dtype x_type, void *out, gd_dtype type);
     float (*dot)(size_t n, const float *x, const float *w); /* the head */

@@ -53,14 +53,39 @@ static void row_rope(size_t heads, size_t head_dim, const float *x, const float 
     }
 }
 
-static void row_gated(size_t n, gd_activation act, const float *gate, const float *up, void *out, gd_dtype type)
+INLINE v16 activate(gd_activation act, v16 g) { return act == GD_ACT_SILU ? v_silu(g) : v_gelu_tanh(g); }
+
+/* Two vectors at a time: one alone would wait for itself, and the next one is too far behind to be begun. */
+INLINE void gated_row(size_t n, gd_activation act, const float *gate, const float *up, void *out, gd_dtype type)
 {
-    if (act == GD_ACT_SILU)
-        for (size_t i = 0; i < n; i += 16)
-            v_write(out, type, i, n - i, v_mul(v_silu(v_load_some(gate + i, n - i)), v_load_some(up + i, n - i)));
+    size_t i = 0;
+
+    for (; i + 32 <= n; i += 32) {
+        const v16 a = activate(act, v_load(gate + i)), b = activate(act, v_load(gate + i + 16));
+        const v16 x = v_mul(a, v_load(up + i)), y = v_mul(b, v_load(up + i + 16));
+
+        v_write(out, type, i, 16, x);
+        v_write(out, type, i + 16, 16, y);
+    }
+    for (; i < n; i += 16)
+        v_write(out, type, i, n - i, v_mul(activate(act, v_load_some(gate + i, n - i)), v_load_some(up + i, n - i)));
+}
+
+INLINE void gated_rows(const gd_gated_job *job, gd_activation act, gd_dtype type)
+{
+    for (size_t r = 0; r < job->rows; r++)
+        gated_row(job->cols, act, job->gate + r * job->in_stride, job->up + r * job->in_stride,
+                  (char *)job->out + r * job->out_stride * gd_dtype_size(type), type);
+}
+
+static void row_gated(const gd_gated_job *job)
+{
+    if (job->act == GD_ACT_SILU && job->type == GD_BF16)
+        gated_rows(job, GD_ACT_SILU, GD_BF16);
+    else if (job->act == GD_ACT_SILU)
+        gated_rows(job, GD_ACT_SILU, GD_F32);
     else
-        for (size_t i = 0; i < n; i += 16)
-            v_write(out, type, i, n - i, v_mul(v_gelu_tanh(v_load_some(gate + i, n - i)), v_load_some(up + i, n - i)));
+        gated_rows(job, GD_ACT_GELU_TANH, job->type);
 }
 
 static void row_add(size_t n, const float *x, const float *y, void *out, gd_dtype type)

@@ -152,7 +152,8 @@ static void check_gated(size_t n, gd_dtype type, gd_activation act, uint64_t *st
 
     for (size_t i = 0; i < n; i++)
         gate[i] *= 4;
-    variant->gated(n, act, gate, up, out->bytes, type);
+    variant->gated(&(gd_gated_job){
+        .rows = 1, .cols = n, .act = act, .gate = gate, .up = up, .out = out->bytes, .type = type });
     for (size_t i = 0; i < n; i++)
         /* Where 1 + tanh nearly vanishes only the error against the gate is small. */
         check_element(out, "gated", i, contract_act(act, gate[i]) * up[i], exact_act(act, gate[i]) * (double)up[i],

@@ -146,7 +146,9 @@ static void check_gated_and_add(ops_case *c, size_t cols, gd_dtype type)
 
     gd_cpu_gated(&c->device, &call);
     for (size_t r = 0; r < ROWS; r++) {
-        c->device.rows->gated(cols, GD_ACT_GELU_TANH, line_of(&call.in[0], r), line_of(&call.in[1], r), want, type);
+        c->device.rows->gated(&(gd_gated_job){ .rows = 1, .cols = cols, .act = GD_ACT_GELU_TANH,
+                                               .gate = line_of(&call.in[0], r), .up = line_of(&call.in[1], r),
+                                               .out = want, .type = type });
         check_row("gated", &call.out, r, want);
     }
     gd_cpu_add(&c->device, &call);

@@ -156,31 +156,16 @@ static inline v16 v_sign_of(v16 x, v16 from)
                   vbslq_f32(sign, from.d, x.d));
 }
 
-static inline float32x4_t power_of_two(int32x4_t n)
+static inline float32x4_t raise(float32x4_t x, float32x4_t n)
 {
-    return vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(n, vdupq_n_s32(127)), 23));
+    const uint32x4_t exponent = vshlq_n_u32(vreinterpretq_u32_f32(n), 23);
+
+    return vreinterpretq_f32_u32(vaddq_u32(vreinterpretq_u32_f32(x), exponent));
 }
 
-static inline float32x4_t scale_once(float32x4_t x, float32x4_t n)
+static inline v16 v_raise(v16 x, v16 n)
 {
-    return vmulq_f32(x, power_of_two(vcvtq_s32_f32(n)));
-}
-
-static inline v16 v_scale_once(v16 x, v16 n)
-{
-    return v_make(scale_once(x.a, n.a), scale_once(x.b, n.b), scale_once(x.c, n.c), scale_once(x.d, n.d));
-}
-
-static inline float32x4_t scale_twice(float32x4_t x, float32x4_t n)
-{
-    const int32x4_t whole = vcvtq_s32_f32(n), half = vshrq_n_s32(whole, 1);
-
-    return vmulq_f32(vmulq_f32(x, power_of_two(half)), power_of_two(vsubq_s32(whole, half)));
-}
-
-static inline v16 v_scale(v16 x, v16 n)
-{
-    return v_make(scale_twice(x.a, n.a), scale_twice(x.b, n.b), scale_twice(x.c, n.c), scale_twice(x.d, n.d));
+    return v_make(raise(x.a, n.a), raise(x.b, n.b), raise(x.c, n.c), raise(x.d, n.d));
 }
 
 static inline float v_sum(v16 v)

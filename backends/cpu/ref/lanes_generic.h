@@ -132,29 +132,14 @@ static inline v16 v_sign_of(v16 a, v16 sign)
     return a;
 }
 
-/* 2^n for an integer n in -126..127. */
-static inline float power_of_two(int n)
+static inline v16 v_raise(v16 a, v16 n)
 {
-    const uint32_t bits = (uint32_t)(n + 127) << 23;
-    float f;
+    uint32_t bits[16], power[16];
 
-    memcpy(&f, &bits, 4);
-    return f;
-}
-
-static inline v16 v_scale_once(v16 a, v16 n)
-{
-    EACH a.l[i] *= power_of_two((int)n.l[i]);
-    return a;
-}
-
-static inline v16 v_scale(v16 a, v16 n)
-{
-    for (size_t i = 0; i < 16; i++) {
-        const int whole = (int)n.l[i], half = whole >> 1;
-
-        a.l[i] = a.l[i] * power_of_two(half) * power_of_two(whole - half);
-    }
+    memcpy(bits, a.l, sizeof bits);
+    memcpy(power, n.l, sizeof power);
+    EACH bits[i] += power[i] << 23;
+    memcpy(a.l, bits, sizeof bits);
     return a;
 }
 

@@ -54,8 +54,7 @@ static inline __m256i round_bf16(__m256 f)
     const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
     const __m256i up = _mm256_add_epi32(_mm256_add_epi32(bits, _mm256_set1_epi32(0x7FFF)), odd);
     const __m256i quiet = _mm256_or_si256(bits, _mm256_set1_epi32(0x400000));
-    const __m256i nan = _mm256_cmpgt_epi32(_mm256_and_si256(bits, _mm256_set1_epi32(0x7FFFFFFF)),
-                                           _mm256_set1_epi32(0x7F800000));
+    const __m256i nan = _mm256_castps_si256(_mm256_cmp_ps(f, f, _CMP_UNORD_Q));
 
     return _mm256_blendv_epi8(up, quiet, nan);
 }
@@ -123,25 +122,14 @@ static inline v16 v_sign_of(v16 x, v16 from)
                   _mm256_or_ps(_mm256_andnot_ps(sign, x.b), _mm256_and_ps(sign, from.b)));
 }
 
-static inline __m256 power_of_two(__m256i n)
+static inline __m256 raise(__m256 x, __m256 n)
 {
-    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(n, _mm256_set1_epi32(127)), 23));
+    const __m256i exponent = _mm256_slli_epi32(_mm256_castps_si256(n), 23);
+
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(x), exponent));
 }
 
-static inline v16 v_scale_once(v16 x, v16 n)
-{
-    return v_make(_mm256_mul_ps(x.a, power_of_two(_mm256_cvttps_epi32(n.a))),
-                  _mm256_mul_ps(x.b, power_of_two(_mm256_cvttps_epi32(n.b))));
-}
-
-static inline __m256 scale_half(__m256 x, __m256 n)
-{
-    const __m256i whole = _mm256_cvttps_epi32(n), half = _mm256_srai_epi32(whole, 1);
-
-    return _mm256_mul_ps(_mm256_mul_ps(x, power_of_two(half)), power_of_two(_mm256_sub_epi32(whole, half)));
-}
-
-static inline v16 v_scale(v16 x, v16 n) { return v_make(scale_half(x.a, n.a), scale_half(x.b, n.b)); }
+static inline v16 v_raise(v16 x, v16 n) { return v_make(raise(x.a, n.a), raise(x.b, n.b)); }
 
 static inline float v_sum(v16 v)
 {

@@ -28,13 +28,12 @@ static inline v16 v_load_bf16(const void *p)
 static inline __m512i round_bf16(v16 f)
 {
     const __m512i bits = _mm512_castps_si512(f);
-    const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
-    const __m512i up = _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7FFF)), odd);
-    const __m512i quiet = _mm512_or_si512(bits, _mm512_set1_epi32(0x400000));
-    const __mmask16 nan = _mm512_cmpgt_epi32_mask(_mm512_and_si512(bits, _mm512_set1_epi32(0x7FFFFFFF)),
-                                                  _mm512_set1_epi32(0x7F800000));
+    const __mmask16 odd = _mm512_test_epi32_mask(bits, _mm512_set1_epi32(0x10000));
+    const __mmask16 nan = _mm512_cmp_ps_mask(f, f, _CMP_UNORD_Q);
+    const __m512i half = _mm512_add_epi32(bits, _mm512_set1_epi32(0x7FFF));
+    const __m512i up = _mm512_mask_add_epi32(half, odd, bits, _mm512_set1_epi32(0x8000));
 
-    return _mm512_mask_blend_epi32(nan, up, quiet);
+    return _mm512_mask_or_epi32(up, nan, bits, _mm512_set1_epi32(0x400000));
 }
 
 static inline v16 v_round_bf16(v16 v)
@@ -81,18 +80,11 @@ static inline v16 v_sign_of(v16 x, v16 from)
     return _mm512_or_ps(v_abs(x), _mm512_and_ps(_mm512_set1_ps(-0.0f), from));
 }
 
-static inline v16 power_of_two(__m512i n)
+static inline v16 v_raise(v16 x, v16 n)
 {
-    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(n, _mm512_set1_epi32(127)), 23));
-}
+    const __m512i exponent = _mm512_slli_epi32(_mm512_castps_si512(n), 23);
 
-static inline v16 v_scale_once(v16 x, v16 n) { return _mm512_mul_ps(x, power_of_two(_mm512_cvttps_epi32(n))); }
-
-static inline v16 v_scale(v16 x, v16 n)
-{
-    const __m512i whole = _mm512_cvttps_epi32(n), half = _mm512_srai_epi32(whole, 1);
-
-    return _mm512_mul_ps(_mm512_mul_ps(x, power_of_two(half)), power_of_two(_mm512_sub_epi32(whole, half)));
+    return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(x), exponent));
 }
 
 static inline float v_sum(v16 v)
