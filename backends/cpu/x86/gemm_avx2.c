@@ -1,9 +1,10 @@
 /* gemm_avx2.c - tiles of up to 6 rows by 16 outputs, 12 sums in registers.
  *
  * A tile takes the packed weights apart as it goes; with many rows the panel's block is expanded to fp32 once, in the
- * order in which the tiles read it (0.92 against 0.88 of the peak at 512 rows, but less at 32). Such a tile goes four
- * pairs at a time: where another thread shares the core, what counts is instructions, and it has a seventh fewer
- * (Zen 3: 0.75 to 0.82 of the peak; alone, 0.92 either way). */
+ * order in which the tiles read it (0.92 against 0.88 of the peak at 512 rows, but less at 32).
+ *
+ * A tile goes four pairs at a time: where another thread shares the core, what counts is instructions, and that is a
+ * seventh fewer (Zen 3, many rows: 0.75 to 0.82 of the peak; with the core for itself 0.92 either way). */
 #ifndef __AVX2__
 #error "compile this file with $(AVX2_CFLAGS)"
 #endif
@@ -58,57 +59,29 @@ ALWAYS void step(int mr, int nv, enum form form, const float *x, const char *w, 
     }
 }
 
-/* The end of a tile: its sums are stored, or added to those of the blocks before. */
-ALWAYS void keep(int mr, int nv, bool add, __m256 *acc, float *sum)
+ALWAYS void pair(int mr, int nv, enum form form, const float *x, const char *w, const __m256i *mask, __m256 *acc)
 {
-    UNROLL
-    for (int i = 0; i < mr * nv; i++) {
-        float *s = sum + i / nv * (int)GD_GEMM_PANEL + 8 * (i % nv);
-
-        if (add)
-            acc[i] = _mm256_add_ps(_mm256_load_ps(s), acc[i]);
-        _mm256_store_ps(s, acc[i]);
-    }
+    step(mr, nv, form, x, w, true, mask, acc);
+    step(mr, nv, form, x, w, false, NULL, acc);
 }
 
-ALWAYS void expanded_pair(int mr, const float *x, const char *w, __m256 *acc)
+/* What four pairs fetch of the block that the next call will read: of packed weights in four streams, as fetch() of
+ * gemm_tile.h does for few rows. */
+ALWAYS void fetch_next(enum form form, int nv, const char *next, size_t stream)
 {
-    step(mr, 2, EXPANDED, x, w, true, NULL, acc);
-    step(mr, 2, EXPANDED, x, w, false, NULL, acc);
-}
-
-/* mr rows by 16 outputs of expanded weights, one of many tiles. */
-ALWAYS void expanded_tile(int mr, const struct work *k, const char *w, float *sum)
-{
-    const float *x = (const float *)(const void *)k->x;
-    const char *rows_end = (const char *)(x + mr * (int)GD_GEMM_BLOCK), *next = k->next;
-    const char *const end = w + k->pairs / PAIRS_AT_ONCE * PAIRS_AT_ONCE * 128;
-    __m256 acc[SUMS];
+    const int streams = form == EXPANDED ? 1 : 4, lines = form == PACKED_F32 ? nv : form == PACKED_BF16 ? nv / 2 : 1;
 
     UNROLL
-    for (int i = 0; i < mr * 2; i++)
-        acc[i] = _mm256_setzero_ps();
-    for (; w < end; w += PAIRS_AT_ONCE * 128, x += PAIRS_AT_ONCE * 2) {
-        __builtin_prefetch(next, 0, 2);
-        next += PAIRS_AT_ONCE * k->step;
-        UNROLL
-        for (int i = 0; i < 3; i++) /* 192 lines are 6 rows of a whole block */
-            __builtin_prefetch(rows_end + 64 * i, 0, 3);
-        rows_end += 3 * 64;
-        UNROLL
-        for (int i = 0; i < PAIRS_AT_ONCE; i++)
-            expanded_pair(mr, x + 2 * i, w + 128 * i, acc);
-    }
-    for (size_t left = k->pairs % PAIRS_AT_ONCE; left > 0; left--, w += 128, x += 2)
-        expanded_pair(mr, x, w, acc);
-    keep(mr, 2, k->add, acc, sum);
+    for (int i = 0; i < streams * lines; i++)
+        __builtin_prefetch(next + (size_t)(i / lines) * stream + 64 * (i % lines), 0, 2);
 }
 
-/* mr rows by 8 * nv outputs of packed weights; mr, nv and form are constants wherever this is inlined. */
+/* mr rows by 8 * nv outputs; mr, nv and form are constants wherever this is inlined. */
 ALWAYS void tile(int mr, int nv, enum form form, const struct work *k, const char *w, float *sum)
 {
     const float *x = (const float *)(const void *)k->x;
-    const char *rows_end = (const char *)(x + mr * (int)GD_GEMM_BLOCK);
+    const char *rows_end = (const char *)(x + mr * (int)GD_GEMM_BLOCK), *next = k->next;
+    const size_t chunks = k->pairs / PAIRS_AT_ONCE, stream = chunks * k->step;
     const bool masked = form == PACKED_BF16 && mr < MR;
     __m256i mask = odd_mask();
     __m256 acc[SUMS];
@@ -118,21 +91,29 @@ ALWAYS void tile(int mr, int nv, enum form form, const struct work *k, const cha
     UNROLL
     for (int i = 0; i < mr * nv; i++)
         acc[i] = _mm256_setzero_ps();
-    for (size_t j = 0; j < k->pairs; j++, x += 2, w += pair_bytes(form)) {
-        /* With nv = 4 this is the only tile. */
-        fetch(k, j, mr < MR, nv / 2 * (form == PACKED_F32 ? 2 : 1), rows_end, nv == 2);
-        step(mr, nv, form, x, w, true, masked ? &mask : NULL, acc);
-        step(mr, nv, form, x, w, false, NULL, acc);
+    for (size_t chunk = 0; chunk < chunks; chunk++) {
+        fetch_next(form, nv, next, stream);
+        next += form == EXPANDED ? PAIRS_AT_ONCE * k->step : k->step;
+        UNROLL
+        for (int i = 0; nv == 2 && i < 3; i++) /* 192 lines are 6 rows of a whole block; with nv = 4 no tile follows */
+            __builtin_prefetch(rows_end + 64 * i, 0, 3);
+        rows_end += 3 * 64;
+        UNROLL
+        for (int i = 0; i < PAIRS_AT_ONCE; i++)
+            pair(mr, nv, form, x + 2 * i, w + i * (int)pair_bytes(form), masked ? &mask : NULL, acc);
+        x += 2 * PAIRS_AT_ONCE;
+        w += PAIRS_AT_ONCE * pair_bytes(form);
     }
-    keep(mr, nv, k->add, acc, sum);
-}
+    for (size_t left = k->pairs % PAIRS_AT_ONCE; left > 0; left--, x += 2, w += pair_bytes(form))
+        pair(mr, nv, form, x, w, masked ? &mask : NULL, acc);
+    UNROLL
+    for (int i = 0; i < mr * nv; i++) {
+        float *s = sum + i / nv * (int)GD_GEMM_PANEL + 8 * (i % nv);
 
-ALWAYS void half(int mr, enum form form, const struct work *k, const char *w, float *sum)
-{
-    if (form == EXPANDED)
-        expanded_tile(mr, k, w, sum);
-    else
-        tile(mr, 2, form, k, w, sum);
+        if (k->add)
+            acc[i] = _mm256_add_ps(_mm256_load_ps(s), acc[i]);
+        _mm256_store_ps(s, acc[i]);
+    }
 }
 
 /* mr rows by all 32 outputs: in two halves, or with one or two rows in one go to have enough sums in flight. */
@@ -141,9 +122,9 @@ ALWAYS void strip(int mr, enum form form, struct work *k)
     if (mr <= 2 && form != EXPANDED) {
         tile(mr, 4, form, k, k->w, k->sum);
     } else {
-        half(mr, form, k, k->w, k->sum);
+        tile(mr, 2, form, k, k->w, k->sum);
         k->next += k->pairs * k->step;
-        half(mr, form, k, k->w + (form == EXPANDED ? 128 * k->pairs : 64), k->sum + 16);
+        tile(mr, 2, form, k, k->w + (form == EXPANDED ? 128 * k->pairs : 64), k->sum + 16);
         k->next += k->pairs * k->step;
     }
 }
@@ -188,6 +169,8 @@ ALWAYS void expand(enum form form, size_t pairs, const char *w, float *wide)
 ALWAYS void block(enum form form, struct work k, float *wide)
 {
     k.step = fetch_step(k.next, pair_bytes(form), k.m <= 2 ? 1 : 2 * ((k.m + MR - 1) / MR));
+    if (!k.next)
+        k.next = k.w; /* in steps of nothing: it is near */
     if (k.m <= FEW_ROWS) {
         strips(form, k);
     } else {
