@@ -10,11 +10,12 @@
 
 #include "backends/cpu/lanes.h"
 
-/* exp(x) = 2^n exp(r), n = round(x / ln 2), |r| <= ln(2) / 2, exp(r) = 1 + (r + r^2 q(r)), for x <= 0x1.62e42ep+6. */
-static inline v16 exp_lanes(v16 x)
+/* exp(x) = 2^n exp(r), n = round(x / ln 2), |r| <= ln(2) / 2, exp(r) = 1 + (r + r^2 q(r)).
+ * For x that do not overflow: below 88, say, or NaN. */
+static inline v16 v_exp_falling(v16 x)
 {
     const v16 below = v_set(-0x1.5d58a0p+6f); /* the largest whose result is not normal */
-    const v16 magic = v_set(0x1.8p23f);       /* adding it leaves no room for a fraction */
+    const v16 magic = v_set(0x1.8p23f);       /* adding it leaves n in the lowest bits */
     const v16 shifted = v_fma(x, v_set(0x1.715476p+0f), magic), n = v_sub(shifted, magic);
     const v16 r = v_fma(n, v_set(0x1.05c610p-29f), v_fma(n, v_set(-0x1.62e430p-1f), x));
     v16 q = v_set(0x1.9f07f4p-13f);
@@ -31,10 +32,8 @@ static inline v16 exp_lanes(v16 x)
 
 static inline v16 v_exp(v16 x)
 {
-    return v_select_less(v_set(0x1.62e42ep+6f), x, v_set(__builtin_inff()), exp_lanes(x));
+    return v_select_less(v_set(0x1.62e42ep+6f), x, v_set(__builtin_inff()), v_exp_falling(x));
 }
-
-static inline v16 v_exp_falling(v16 x) { return exp_lanes(x); } /* x <= 0, or NaN */
 
 /* |x| < 0.625: x + x^3 p(x^2); else 1 - 2 / (exp(2 |x|) + 1); in any case with the sign of x. */
 static inline v16 v_tanh(v16 x)
