@@ -7,7 +7,7 @@
  *     v_round_bf16(v)          to the nearest bf16, even    v_sum(v) v_max_all(v)  lanes added in halves; the largest
  *     v_transpose(rows[16], p, stride)  p[i * stride + j] = lane i of rows[j]
  *     v_add v_sub v_mul v_div  correctly rounded            v_fma(a, b, c)       a * b + c, one rounding
- *     v_max(a, b) v_min(a, b)  a > b ? a : b (a < b ? a : b): b when one is NaN
+ *     v_max(a, b)              a > b ? a : b: b when one is NaN
  *     v_select_less(a, b, yes, no)  a < b ? yes : no        v_abs(a) v_sign_of(a, sign)
  *     v_raise(a, n)            a * 2^i where that is normal, i in the lowest 9 bits of n: n is 1.5 * 2^23 + i
  *

@@ -142,9 +142,8 @@ static inline v16 v_select_less(v16 x, v16 y, v16 yes, v16 no)
                   vbslq_f32(vcltq_f32(x.c, y.c), yes.c, no.c), vbslq_f32(vcltq_f32(x.d, y.d), yes.d, no.d));
 }
 
-/* Not FMAX and FMIN, which give NaN when either is one. */
+/* Not FMAX, which gives NaN when either is one. */
 static inline v16 v_max(v16 x, v16 y) { return v_select_less(y, x, x, y); }
-static inline v16 v_min(v16 x, v16 y) { return v_select_less(x, y, x, y); }
 
 static inline v16 v_abs(v16 x) { return v_make(vabsq_f32(x.a), vabsq_f32(x.b), vabsq_f32(x.c), vabsq_f32(x.d)); }
 

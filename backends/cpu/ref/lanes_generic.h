@@ -108,12 +108,6 @@ static inline v16 v_max(v16 a, v16 b)
     return a;
 }
 
-static inline v16 v_min(v16 a, v16 b)
-{
-    EACH a.l[i] = a.l[i] < b.l[i] ? a.l[i] : b.l[i];
-    return a;
-}
-
 static inline v16 v_select_less(v16 a, v16 b, v16 yes, v16 no)
 {
     EACH a.l[i] = a.l[i] < b.l[i] ? yes.l[i] : no.l[i];

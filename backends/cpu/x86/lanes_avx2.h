@@ -94,7 +94,6 @@ static inline v16 v_sub(v16 x, v16 y) { return v_make(_mm256_sub_ps(x.a, y.a), _
 static inline v16 v_mul(v16 x, v16 y) { return v_make(_mm256_mul_ps(x.a, y.a), _mm256_mul_ps(x.b, y.b)); }
 static inline v16 v_div(v16 x, v16 y) { return v_make(_mm256_div_ps(x.a, y.a), _mm256_div_ps(x.b, y.b)); }
 static inline v16 v_max(v16 x, v16 y) { return v_make(_mm256_max_ps(x.a, y.a), _mm256_max_ps(x.b, y.b)); }
-static inline v16 v_min(v16 x, v16 y) { return v_make(_mm256_min_ps(x.a, y.a), _mm256_min_ps(x.b, y.b)); }
 
 static inline v16 v_fma(v16 x, v16 y, v16 z)
 {

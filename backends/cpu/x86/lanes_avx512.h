@@ -65,7 +65,6 @@ static inline v16 v_sub(v16 x, v16 y) { return _mm512_sub_ps(x, y); }
 static inline v16 v_mul(v16 x, v16 y) { return _mm512_mul_ps(x, y); }
 static inline v16 v_div(v16 x, v16 y) { return _mm512_div_ps(x, y); }
 static inline v16 v_max(v16 x, v16 y) { return _mm512_max_ps(x, y); }
-static inline v16 v_min(v16 x, v16 y) { return _mm512_min_ps(x, y); }
 static inline v16 v_fma(v16 x, v16 y, v16 z) { return _mm512_fmadd_ps(x, y, z); }
 
 static inline v16 v_select_less(v16 x, v16 y, v16 yes, v16 no)
