@@ -8,36 +8,74 @@
 #include <math.h>
 #include <string.h>
 
-/* Always 32 columns, so that the loops have a length that the compiler knows; `cols` of them are stored. */
+/* Rows of output lie far apart, each in lines of its own that another core may have: asked for so many rows ahead,
+ * they don't hold up the stores. */
+#define GD_FINISH_AHEAD 12u
+
+/* A row's value in column c. has_bias: adding a zero instead would turn -0 into +0. */
+static inline float gd_finish_value(const float *sum, const float *bias, const float *lora, float scale, bool has_bias,
+                                    bool has_lora, size_t c)
+{
+    const float y = has_bias ? sum[c] + bias[c] : sum[c];
+
+    return has_lora ? fmaf(scale, lora[c], y) : y;
+}
+
+/* A row of 32 columns, a length that the compiler knows. What the flags say is constant where this is inlined. */
+static inline __attribute__((always_inline)) void gd_finish_row(const float *restrict sum, const float *restrict bias,
+                                                                const float *restrict lora, float scale, bool has_bias,
+                                                                bool has_lora, gd_dtype dtype, void *restrict y)
+{
+    if (dtype == GD_F32)
+        for (size_t c = 0; c < GD_GEMM_PANEL; c++)
+            ((float *)y)[c] = gd_finish_value(sum, bias, lora, scale, has_bias, has_lora, c);
+    else
+        for (size_t c = 0; c < GD_GEMM_PANEL; c++)
+            ((gd_bf16 *)y)[c] = gd_bf16_from_f32(gd_finish_value(sum, bias, lora, scale, has_bias, has_lora, c));
+}
+
+static inline __attribute__((always_inline)) void gd_finish_all(const gd_gemm_finish *f, const float *bias,
+                                                                bool has_bias, bool has_lora, gd_dtype dtype)
+{
+    const size_t size = gd_dtype_size(dtype), step = f->stride * size;
+    const float *sum = f->sum, *lora = f->lora;
+    char *y = f->y;
+
+    for (size_t r = 0; r < f->rows; r++, sum += GD_GEMM_PANEL, y += step) {
+        float part[GD_GEMM_PANEL];
+        const bool whole = f->cols == GD_GEMM_PANEL;
+
+        for (size_t line = 0; line < GD_GEMM_PANEL * size; line += 64)
+            __builtin_prefetch(y + GD_FINISH_AHEAD * step + line, 1, 3);
+        gd_finish_row(sum, bias, lora, f->scale, has_bias, has_lora, dtype, whole ? (void *)y : part);
+        if (!whole)
+            memcpy(y, part, f->cols * size);
+        if (has_lora)
+            lora += GD_GEMM_PANEL;
+    }
+}
+
+static inline __attribute__((always_inline)) void gd_finish_as(const gd_gemm_finish *f, const float *bias,
+                                                               gd_dtype dtype)
+{
+    if (f->lora)
+        gd_finish_all(f, bias, f->bias, true, dtype);
+    else if (f->bias)
+        gd_finish_all(f, bias, true, false, dtype);
+    else
+        gd_finish_all(f, bias, false, false, dtype);
+}
+
 static inline void gd_gemm_finish_rows(const gd_gemm_finish *f)
 {
-    float bias[GD_GEMM_PANEL] = { 0 }, y[GD_GEMM_PANEL];
-    gd_bf16 half[GD_GEMM_PANEL];
+    float bias[GD_GEMM_PANEL] = { 0 };
 
     if (f->bias)
         memcpy(bias, f->bias, f->cols * sizeof *bias);
-    for (size_t r = 0; r < f->rows; r++) {
-        memcpy(y, f->sum + r * GD_GEMM_PANEL, sizeof y);
-        if (f->bias) /* adding a zero instead would turn -0 into +0 */
-            for (size_t c = 0; c < GD_GEMM_PANEL; c++)
-                y[c] = y[c] + bias[c];
-        if (f->lora)
-            for (size_t c = 0; c < GD_GEMM_PANEL; c++)
-                y[c] = fmaf(f->scale, f->lora[r * GD_GEMM_PANEL + c], y[c]);
-        if (f->dtype == GD_F32) {
-            if (f->cols == GD_GEMM_PANEL)
-                memcpy((float *)f->y + r * f->stride, y, sizeof y);
-            else
-                memcpy((float *)f->y + r * f->stride, y, f->cols * sizeof *y);
-        } else {
-            for (size_t c = 0; c < GD_GEMM_PANEL; c++)
-                half[c] = gd_bf16_from_f32(y[c]);
-            if (f->cols == GD_GEMM_PANEL)
-                memcpy((gd_bf16 *)f->y + r * f->stride, half, sizeof half);
-            else
-                memcpy((gd_bf16 *)f->y + r * f->stride, half, f->cols * sizeof *half);
-        }
-    }
+    if (f->dtype == GD_F32)
+        gd_finish_as(f, bias, GD_F32);
+    else
+        gd_finish_as(f, bias, GD_BF16);
 }
 
 #endif
