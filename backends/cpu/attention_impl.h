@@ -2,26 +2,15 @@
  *
  * Keys come in blocks of 64 by absolute position.  A block is unpacked to fp32 once for all lines of the job: the keys
  * transposed, so that lanes are keys, the values as they are, so that lanes are elements of the head.  Then both
- * products are the same small matmul.  No lane meets another before the sums of section 4, and a line's sums end with
- * its last visible key, so nothing that a line must not see can reach it. */
-
-#if defined(__clang__)
-#define UNROLL _Pragma("unroll")
-#else
-#define UNROLL _Pragma("GCC unroll 8") /* gcc keeps an array in registers only where every index is a constant */
-#endif
-#define INLINE static inline __attribute__((always_inline))
-
-enum { KEYS = GD_ATTENTION_KEYS, VECTORS = KEYS / 16 };
-
-typedef struct lines {
-    float *p;
-    size_t stride;
-} lines;
+ * products are the same small matmul.  (Where the processor multiplies pairs of bf16, they hold pairs instead: of two
+ * elements of a key, and of the values of two keys.)  No lane meets another before the sums of section 4, and a line's
+ * sums end with its last visible key, so nothing that a line must not see can reach it. */
+#include "backends/cpu/attention_tile.h"
 
 /* The scratch space, cut up. */
 typedef struct attention_state {
     const gd_attention_job *job;
+    enum form form;      /* of q, k, v and the weights; sizes below count numbers, not words */
     size_t depth, width; /* head_dim rounded up to a pair, and to whole vectors */
     lines q, o;          /* [line][depth] and [line][width] */
     float *m, *l;        /* [line] running maximum and sum */
@@ -34,77 +23,6 @@ typedef struct attention_state {
 typedef struct span {
     size_t begin, end;
 } span;
-
-typedef v16 tile_sums[GD_TILE_ROWS][VECTORS];
-
-INLINE void tile_step(size_t rows, size_t vectors, size_t j, lines a, lines b, tile_sums acc)
-{
-    v16 bj[VECTORS];
-
-    UNROLL for (size_t c = 0; c < vectors; c++)
-        bj[c] = v_load(b.p + j * b.stride + c * 16);
-    UNROLL for (size_t r = 0; r < rows; r++) {
-        const v16 aj = v_set(a.p[r * a.stride + j]);
-
-        UNROLL for (size_t c = 0; c < vectors; c++)
-            acc[r][c] = v_fma(aj, bj[c], acc[r][c]);
-    }
-}
-
-/* out[r][..] = sum over j < depth of a[r][j] b[j][..], in the order of section 3; `resume` goes on from the sums that
- * are in out.  rows and vectors are constants where this is inlined, so that the sums stay in registers. */
-INLINE void tile_product(size_t rows, size_t vectors, size_t depth, bool resume, lines a, lines b, lines out)
-{
-    tile_sums acc;
-
-    for (size_t first = 0; first < depth; first += 512) {
-        const size_t end = depth - first < 512 ? depth : first + 512;
-
-        UNROLL for (size_t r = 0; r < rows; r++)
-            UNROLL for (size_t c = 0; c < vectors; c++)
-                acc[r][c] = resume ? v_load(out.p + r * out.stride + c * 16) : v_zero();
-        for (size_t j = first; j + 1 < end; j += 2) {
-            tile_step(rows, vectors, j + 1, a, b, acc);
-            tile_step(rows, vectors, j, a, b, acc);
-        }
-        if ((end - first) % 2) {
-            UNROLL for (size_t r = 0; r < rows; r++)
-                UNROLL for (size_t c = 0; c < vectors; c++)
-                    acc[r][c] = v_add(acc[r][c], v_zero()); /* the missing element: 0 * 0 is added */
-            tile_step(rows, vectors, end - 1, a, b, acc);
-        }
-        UNROLL for (size_t r = 0; r < rows; r++)
-            UNROLL for (size_t c = 0; c < vectors; c++) {
-                float *const total = out.p + r * out.stride + c * 16;
-
-                v_store(total, first ? v_add(v_load(total), acc[r][c]) : acc[r][c]);
-            }
-    }
-}
-
-static lines columns(lines m, size_t vectors) { return (lines){ m.p + vectors * 16, m.stride }; }
-
-/* A whole tile of lines; depth > 0. */
-static void tile_lines(size_t vectors, size_t depth, lines a, lines b, lines out)
-{
-    size_t c = 0;
-
-    for (; c + GD_TILE_COLS <= vectors; c += GD_TILE_COLS)
-        tile_product(GD_TILE_ROWS, GD_TILE_COLS, depth, false, a, columns(b, c), columns(out, c));
-    for (; c < vectors; c++)
-        tile_product(GD_TILE_ROWS, 1, depth, false, a, columns(b, c), columns(out, c));
-}
-
-/* One line, wide enough to keep the multipliers busy. */
-static void tile_line(size_t vectors, size_t depth, bool resume, lines a, lines b, lines out)
-{
-    size_t c = 0;
-
-    for (; c + VECTORS <= vectors; c += VECTORS)
-        tile_product(1, VECTORS, depth, resume, a, columns(b, c), columns(out, c));
-    for (; c < vectors; c++)
-        tile_product(1, 1, depth, resume, a, columns(b, c), columns(out, c));
-}
 
 /* What a line sees of the block, of which it sees something. */
 static span visible(const attention_state *st, size_t line)
@@ -138,8 +56,9 @@ static float logits(const gd_attention_job *job, float *s, span seen, float m)
     return v_max_all(largest);
 }
 
-/* Turns logits into weights and returns their sum, which is taken before the weights are rounded. */
-static float weights(const gd_attention_job *job, float *s, span seen, float m)
+/* Turns logits into weights, pairs of them in half the place, and returns their sum, which is taken before the weights
+ * are rounded. */
+static float weights(const attention_state *st, float *s, span seen, float m)
 {
     v16 sum = v_zero();
 
@@ -147,7 +66,10 @@ static float weights(const gd_attention_job *job, float *s, span seen, float m)
         const v16 e = v_exp_falling(v_sub(v_load(s + i), v_set(m)));
 
         sum = v_add(sum, e);
-        v_store(s + i, job->type == GD_BF16 ? v_round_bf16(e) : e);
+        if (V_HAS_PAIRS && st->form == PAIRS)
+            v_store_bf16((gd_bf16 *)(void *)s + i, e);
+        else
+            v_store(s + i, st->job->type == GD_BF16 ? v_round_bf16(e) : e);
     }
     return v_sum(sum);
 }
@@ -156,20 +78,21 @@ static float weights(const gd_attention_job *job, float *s, span seen, float m)
 static void weigh_values(const attention_state *st, size_t rows, lines s, const span *seen)
 {
     const size_t vectors = st->width / 16;
-    size_t common = seen[0].end;
+    size_t common = seen[0].end, at;
 
     if (rows == GD_TILE_ROWS && seen[0].end != seen[rows - 1].end)
         common -= common % 2; /* the first line sees the fewest */
     if (rows < GD_TILE_ROWS)
         common = 0;
     if (common)
-        tile_lines(vectors, common, s, st->v, st->pv);
+        tile_lines(st->form, vectors, common, s, st->v, st->pv);
+    at = words(st->form, common);
     for (size_t r = 0; r < rows; r++) {
-        const lines a = { s.p + r * s.stride + common, s.stride };
-        const lines b = { st->v.p + common * st->width, st->width };
+        const lines a = { s.p + r * s.stride + at, s.stride }, b = { st->v.p + at * st->width, st->width };
 
         if (seen[r].end > common)
-            tile_line(vectors, seen[r].end - common, common > 0, a, b, (lines){ st->pv.p + r * st->width, st->width });
+            tile_line(st->form, vectors, seen[r].end - common, common > 0, a, b,
+                      (lines){ st->pv.p + r * st->width, st->width });
     }
 }
 
@@ -184,21 +107,21 @@ static void attend(const attention_state *st, size_t line, size_t rows)
     for (size_t r = 0; r < rows; r++)
         seen[r] = visible(st, line + r);
     if (rows == GD_TILE_ROWS)
-        tile_lines((seen[rows - 1].end + 15) / 16, st->depth, q, st->k, s);
+        tile_lines(st->form, (seen[rows - 1].end + 15) / 16, st->depth, q, st->k, s);
     for (size_t r = 0; r < rows; r++) {
         float *const own = products + r * KEYS;
         float old;
 
         if (rows < GD_TILE_ROWS)
-            tile_line((seen[r].end + 15) / 16, st->depth, false, (lines){ q.p + r * q.stride, q.stride }, st->k,
-                      (lines){ own, KEYS });
+            tile_line(st->form, (seen[r].end + 15) / 16, st->depth, false, (lines){ q.p + r * q.stride, q.stride },
+                      st->k, (lines){ own, KEYS });
         old = m[r];
         m[r] = logits(st->job, own, seen[r], old);
         correction[r] = old - m[r];
     }
     v_store(correction, v_exp_falling(v_load(correction)));
     for (size_t r = 0; r < rows; r++)
-        l[r] = __builtin_fmaf(l[r], correction[r], weights(st->job, products + r * KEYS, seen[r], m[r]));
+        l[r] = __builtin_fmaf(l[r], correction[r], weights(st, products + r * KEYS, seen[r], m[r]));
     weigh_values(st, rows, s, seen);
     for (size_t r = 0; r < rows; r++) {
         float *const o = st->o.p + (line + r) * st->width, *const pv = st->pv.p + r * st->width;
@@ -236,12 +159,77 @@ INLINE void load_block(const attention_state *st, gd_dtype type)
     }
 }
 
+/* Up to 16 pairs of a row, from element d on; `left` elements are there. */
+INLINE v16 read_pairs(const void *row, size_t d, size_t left)
+{
+    const unsigned char *const at = (const unsigned char *)row + d * sizeof(gd_bf16);
+    unsigned char part[64];
+
+    if (left >= 32)
+        return v_load(at);
+    memset(part, 0, sizeof part);
+    memcpy(part, at, left * sizeof(gd_bf16));
+    return v_load(part);
+}
+
+/* The same in pairs. */
+INLINE void load_block_pairs(const attention_state *st)
+{
+    const gd_attention_job *job = st->job;
+    const size_t n = job->head_dim, size = sizeof(gd_bf16);
+    const size_t k_bytes = job->k_stride * size, v_bytes = job->v_stride * size;
+    v16 square[16];
+
+    for (size_t j = 0; j < st->keys; j += 16)
+        for (size_t d = 0; d < n; d += 32) {
+            for (size_t i = 0; i < 16; i++)
+                square[i] = j + i < st->keys ? read_pairs(block_row(st, job->k, k_bytes, j + i), d, n - d) : v_zero();
+            v_transpose(square, st->k.p + d / 2 * KEYS + j, KEYS);
+        }
+    for (size_t j = 0; j < st->keys; j += 2) {
+        const bool both = j + 1 < st->keys;
+        const void *even = block_row(st, job->v, v_bytes, j), *odd = block_row(st, job->v, v_bytes, j + both);
+
+        for (size_t d = 0; d < n; d += 16) {
+            const v16 upper = both ? v_read(odd, GD_BF16, d, n - d) : v_zero();
+
+            v_store(st->v.p + j / 2 * st->width + d, v_pairs(v_read(even, GD_BF16, d, n - d), upper));
+        }
+    }
+}
+
+static void load_keys(const attention_state *st)
+{
+    if (V_HAS_PAIRS && st->form == PAIRS)
+        load_block_pairs(st);
+    else if (st->job->type == GD_BF16)
+        load_block(st, GD_BF16);
+    else
+        load_block(st, GD_F32);
+}
+
+static void load_line(const attention_state *st, const void *q, float *to)
+{
+    const size_t n = st->job->head_dim;
+
+    if (V_HAS_PAIRS && st->form == PAIRS) {
+        for (size_t d = 0; d < n; d += 32)
+            v_store_some(to + d / 2, (n - d + 1) / 2, read_pairs(q, d, n - d));
+        return;
+    }
+    for (size_t d = 0; d < n; d += 16)
+        v_store_some(to + d, n - d, v_read(q, st->job->type, d, n - d));
+    if (st->depth > n)
+        to[n] = 0.0f;
+}
+
 static void cut_scratch(attention_state *st, const gd_attention_job *job)
 {
     const size_t count = job->rows * job->group;
     float *p = job->scratch;
 
     st->job = job;
+    st->form = V_HAS_PAIRS && job->type == GD_BF16 ? PAIRS : NUMBERS;
     st->depth = (job->head_dim + 1) / 2 * 2;
     st->width = (job->head_dim + 15) / 16 * 16;
     st->k = (lines){ p, KEYS };
@@ -252,7 +240,7 @@ static void cut_scratch(attention_state *st, const gd_attention_job *job)
     p += GD_ATTENTION_TILE * st->width;
     st->o = (lines){ p, st->width };
     p += count * st->width;
-    st->q = (lines){ p, st->depth };
+    st->q = (lines){ p, words(st->form, st->depth) };
     p += count * st->depth;
     st->m = p;
     st->l = p + count;
@@ -265,13 +253,9 @@ static void load_lines(const attention_state *st)
 
     for (size_t line = 0; line < job->rows * job->group; line++) {
         const unsigned char *q = job->q;
-        float *const to = st->q.p + line * st->depth;
 
         q += (line / job->group * job->q_stride + line % job->group * job->head_dim) * size;
-        for (size_t d = 0; d < job->head_dim; d += 16)
-            v_store_some(to + d, job->head_dim - d, v_read(q, job->type, d, job->head_dim - d));
-        if (st->depth > job->head_dim)
-            to[job->head_dim] = 0.0f;
+        load_line(st, q, st->q.p + line * st->q.stride);
         for (size_t d = 0; d < st->width; d += 16)
             v_store(st->o.p + line * st->width + d, v_zero());
         st->m[line] = -__builtin_inff();
@@ -311,10 +295,7 @@ static void row_attention(const gd_attention_job *job)
         if (window && st.start + KEYS - 1 + window < end)
             last = st.start + KEYS - 1 + window - job->first_position;
         st.keys = end - st.start < KEYS ? end - st.start : KEYS;
-        if (job->type == GD_BF16)
-            load_block(&st, GD_BF16);
-        else
-            load_block(&st, GD_F32);
+        load_keys(&st);
         for (line = first * job->group; line + GD_TILE_ROWS <= last * job->group; line += GD_TILE_ROWS)
             attend(&st, line, GD_TILE_ROWS);
         if (line < last * job->group)

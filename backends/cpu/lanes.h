@@ -11,6 +11,12 @@
  *     v_select_less(a, b, yes, no)  a < b ? yes : no        v_abs(a) v_sign_of(a, sign)
  *     v_raise(a, n)            a * 2^i where that is normal, i in the lowest 9 bits of n: n is 1.5 * 2^23 + i
  *
+ * Where the processor multiplies pairs of bf16, V_HAS_PAIRS is 1, and with a pair in each lane's 32 bits, the even
+ * element in the lower half,
+ *
+ *     v_fma_pairs(a, b, c)     the odd elements' v_fma, then the even ones'
+ *     v_pairs(even, odd)       of values that are bf16      v_even_of(pairs)     with zero for the odd elements
+ *
  * This header adds rows whose end is no multiple of 16: missing lanes read as zero, and are not written.
  * Like every header of kernels it holds only `static inline` functions: the linker must not find an AVX-512 copy
  * that it could keep for everybody. */
@@ -21,6 +27,13 @@
 #include "quant-free/view.h"
 
 #include <stdbool.h>
+
+#ifndef V_HAS_PAIRS /* then nobody calls these, but a kernel can be written as if */
+#define V_HAS_PAIRS 0
+static inline v16 v_fma_pairs(v16 a, v16 b, v16 c) { return v_fma(a, b, c); }
+static inline v16 v_pairs(v16 even, v16 odd) { return (void)even, odd; }
+static inline v16 v_even_of(v16 pairs) { return pairs; }
+#endif
 
 static inline v16 v_zero(void) { return v_set(0.0f); }
 static inline v16 v_negate(v16 a) { return v_mul(a, v_set(-1.0f)); } /* exact, also for zeros */

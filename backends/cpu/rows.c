@@ -4,6 +4,9 @@
 #include "base/mem.h"
 
 const gd_row_kernels *const gd_row_variants[] = {
+#if HAVE_AVX512BF16
+    &gd_rows_avx512bf16,
+#endif
 #if HAVE_AVX512
     &gd_rows_avx512,
 #endif

@@ -85,6 +85,9 @@ extern const gd_row_kernels gd_rows_avx2;
 #if HAVE_AVX512
 extern const gd_row_kernels gd_rows_avx512;
 #endif
+#if HAVE_AVX512BF16
+extern const gd_row_kernels gd_rows_avx512bf16;
+#endif
 #if HAVE_NEON
 extern const gd_row_kernels gd_rows_neon;
 #endif

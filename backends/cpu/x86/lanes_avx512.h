@@ -67,6 +67,23 @@ static inline v16 v_div(v16 x, v16 y) { return _mm512_div_ps(x, y); }
 static inline v16 v_max(v16 x, v16 y) { return _mm512_max_ps(x, y); }
 static inline v16 v_fma(v16 x, v16 y, v16 z) { return _mm512_fmadd_ps(x, y, z); }
 
+#ifdef __AVX512BF16__
+#define V_HAS_PAIRS 1
+static inline v16 v_fma_pairs(v16 x, v16 y, v16 z) { return _mm512_dpbf16_ps(z, (__m512bh)x, (__m512bh)y); }
+
+static inline v16 v_pairs(v16 even, v16 odd)
+{
+    const __m512i low = _mm512_srli_epi32(_mm512_castps_si512(even), 16);
+
+    return _mm512_castsi512_ps(_mm512_or_si512(_mm512_castps_si512(odd), low));
+}
+
+static inline v16 v_even_of(v16 pairs)
+{
+    return _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(pairs), _mm512_set1_epi32(0xFFFF)));
+}
+#endif
+
 static inline v16 v_select_less(v16 x, v16 y, v16 yes, v16 no)
 {
     return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(x, y, _CMP_LT_OQ), no, yes);

@@ -1,0 +1,137 @@
+/* attention_tile.h - the small products of attention: some lines by a block of keys or values, in section 3's order.
+ *
+ * Operands are numbers in fp32 or, where the processor multiplies them, pairs of bf16: half as many words, each of two
+ * numbers that are neighbours along the sum. */
+#ifndef GD_CPU_ATTENTION_TILE_H
+#define GD_CPU_ATTENTION_TILE_H
+
+#include "backends/cpu/lanes.h"
+#include "backends/cpu/rows.h"
+
+#if defined(__clang__)
+#define UNROLL _Pragma("unroll")
+#else
+#define UNROLL _Pragma("GCC unroll 8") /* gcc keeps an array in registers only where every index is a constant */
+#endif
+#define INLINE static inline __attribute__((always_inline))
+
+enum { KEYS = GD_ATTENTION_KEYS, VECTORS = KEYS / 16 };
+
+typedef struct lines {
+    float *p; /* words: numbers, or pairs of bf16 */
+    size_t stride;
+} lines;
+
+enum form { NUMBERS, PAIRS };
+
+typedef v16 tile_sums[GD_TILE_ROWS][VECTORS];
+
+/* How many words hold so many numbers. */
+INLINE size_t words(enum form form, size_t numbers) { return form == PAIRS ? (numbers + 1) / 2 : numbers; }
+
+/* All sums meet word j. half: of its pairs, the odd element is missing. */
+INLINE void tile_step(enum form form, size_t rows, size_t vectors, size_t j, bool half, lines a, lines b,
+                      tile_sums acc)
+{
+    v16 bj[VECTORS];
+
+    UNROLL for (size_t c = 0; c < vectors; c++) {
+        bj[c] = v_load(b.p + j * b.stride + c * 16);
+        if (half)
+            bj[c] = v_even_of(bj[c]);
+    }
+    UNROLL for (size_t r = 0; r < rows; r++) {
+        const v16 aj = v_set(a.p[r * a.stride + j]);
+
+        UNROLL for (size_t c = 0; c < vectors; c++)
+            acc[r][c] = form == PAIRS ? v_fma_pairs(aj, bj[c], acc[r][c]) : v_fma(aj, bj[c], acc[r][c]);
+    }
+}
+
+/* Adds the products of numbers first .. end - 1, at most 512. Where a pair lacks its odd number, a has zero there. */
+INLINE void tile_block(enum form form, size_t rows, size_t vectors, size_t first, size_t end, lines a, lines b,
+                       tile_sums acc)
+{
+    if (form == PAIRS) {
+        for (size_t j = first / 2; j < end / 2; j++)
+            tile_step(form, rows, vectors, j, false, a, b, acc);
+        if (end % 2)
+            tile_step(form, rows, vectors, end / 2, true, a, b, acc);
+        return;
+    }
+    for (size_t j = first; j + 1 < end; j += 2) {
+        tile_step(form, rows, vectors, j + 1, false, a, b, acc);
+        tile_step(form, rows, vectors, j, false, a, b, acc);
+    }
+    if (end % 2) {
+        UNROLL for (size_t r = 0; r < rows; r++)
+            UNROLL for (size_t c = 0; c < vectors; c++)
+                acc[r][c] = v_add(acc[r][c], v_zero()); /* the missing element: 0 * 0 is added */
+        tile_step(form, rows, vectors, end - 1, false, a, b, acc);
+    }
+}
+
+/* out[r][..] = sum over j < depth of a[r][j] b[j][..], in the order of section 3; `resume` goes on from the sums that
+ * are in out.  form, rows and vectors are constants where this is inlined, so that the sums stay in registers. */
+INLINE void tile_product(enum form form, size_t rows, size_t vectors, size_t depth, bool resume, lines a, lines b,
+                         lines out)
+{
+    tile_sums acc;
+
+    for (size_t first = 0; first < depth; first += 512) {
+        const size_t end = depth - first < 512 ? depth : first + 512;
+
+        UNROLL for (size_t r = 0; r < rows; r++)
+            UNROLL for (size_t c = 0; c < vectors; c++)
+                acc[r][c] = resume ? v_load(out.p + r * out.stride + c * 16) : v_zero();
+        tile_block(form, rows, vectors, first, end, a, b, acc);
+        UNROLL for (size_t r = 0; r < rows; r++)
+            UNROLL for (size_t c = 0; c < vectors; c++) {
+                float *const total = out.p + r * out.stride + c * 16;
+
+                v_store(total, first ? v_add(v_load(total), acc[r][c]) : acc[r][c]);
+            }
+    }
+}
+
+static lines columns(lines m, size_t vectors) { return (lines){ m.p + vectors * 16, m.stride }; }
+
+/* A whole tile of lines; depth > 0. */
+INLINE void tile_lines_of(enum form form, size_t vectors, size_t depth, lines a, lines b, lines out)
+{
+    size_t c = 0;
+
+    for (; c + GD_TILE_COLS <= vectors; c += GD_TILE_COLS)
+        tile_product(form, GD_TILE_ROWS, GD_TILE_COLS, depth, false, a, columns(b, c), columns(out, c));
+    for (; c < vectors; c++)
+        tile_product(form, GD_TILE_ROWS, 1, depth, false, a, columns(b, c), columns(out, c));
+}
+
+/* One line, wide enough to keep the multipliers busy. */
+INLINE void tile_line_of(enum form form, size_t vectors, size_t depth, bool resume, lines a, lines b, lines out)
+{
+    size_t c = 0;
+
+    for (; c + VECTORS <= vectors; c += VECTORS)
+        tile_product(form, 1, VECTORS, depth, resume, a, columns(b, c), columns(out, c));
+    for (; c < vectors; c++)
+        tile_product(form, 1, 1, depth, resume, a, columns(b, c), columns(out, c));
+}
+
+static void tile_lines(enum form form, size_t vectors, size_t depth, lines a, lines b, lines out)
+{
+    if (V_HAS_PAIRS && form == PAIRS)
+        tile_lines_of(PAIRS, vectors, depth, a, b, out);
+    else
+        tile_lines_of(NUMBERS, vectors, depth, a, b, out);
+}
+
+static void tile_line(enum form form, size_t vectors, size_t depth, bool resume, lines a, lines b, lines out)
+{
+    if (V_HAS_PAIRS && form == PAIRS)
+        tile_line_of(PAIRS, vectors, depth, resume, a, b, out);
+    else
+        tile_line_of(NUMBERS, vectors, depth, resume, a, b, out);
+}
+
+#endif
