@@ -119,7 +119,7 @@ typedef struct gd_backend {
     /* Several calls in one, with the same bits.  NULL: they are made one by one.
      * linears: 1 to GD_BACKEND_LINEARS of one input (q, k and v), which share what its rows cost.
      * gated_linears: two of one input, and what becomes of their outputs; nobody else reads these, and they need not
-     * reach memory. */
+     * reach memory. The result may lie where the input does. */
     void (*linears)(gd_device *device, const gd_call *calls, size_t count);
     void (*gated_linears)(gd_device *device, const gd_call *linears, const gd_call *gated);
 

@@ -2,8 +2,9 @@
 #include "backends/cpu/gemm.h"
 
 const gd_gemm_kernel gd_gemm_kernels[] = {
-#define GD_GEMM(variant, operand, rows, straight, needs)                                                              \
-    { #variant, needs, GD_##operand, GD_##rows, straight, gd_gemm_##variant##_##operand, gd_gemm_##variant##_finish },
+#define GD_GEMM(variant, operand, rows, anywhere, straight, needs)                                                    \
+    { #variant, needs, GD_##operand, GD_##rows, anywhere, straight, gd_gemm_##variant##_##operand,                    \
+      gd_gemm_##variant##_finish },
 #include "backends/cpu/kernels.def"
 #undef GD_GEMM
 };
@@ -46,6 +47,8 @@ struct share {
     size_t first, panels, row, rows;
 };
 
+static size_t least(size_t a, size_t b) { return a < b ? a : b; }
+
 static size_t ceil_div(size_t a, size_t b) { return (a + b - 1) / b; }
 
 static size_t panels_of(const gd_gemm_job *job) { return ceil_div(job->n, GD_GEMM_PANEL); }
@@ -72,12 +75,12 @@ static struct place place_of(const struct run *run, size_t panel, size_t j)
     return at;
 }
 
-/* Packed rows and the weights that they meet. */
+/* Rows and the weights that they meet. */
 struct operands {
     const gd_gemm_kernel *kernel;
-    const void *x;
+    gd_gemm_rows x;
     gd_gemm_weights w;
-    size_t m, k;
+    size_t k;
 };
 
 /* A worker's scratch space, but for the sums. */
@@ -99,14 +102,24 @@ static void add_block(const struct operands *o, size_t panel, size_t b, size_t r
                       const struct room *room, const void *next)
 {
     const size_t left = ceil_div(o->k, 2) - b * GD_GEMM_BLOCK / 2;
-    const char *x = (const char *)o->x + (b * o->m + row) * GD_GEMM_BLOCK * gd_dtype_size(o->kernel->rows);
+    const size_t at = (b * o->x.block + row * o->x.stride) * gd_dtype_size(o->kernel->rows);
     const void *w = weights_at(o, panel, b);
 
     if (!w) {
         gd_gemm_pack_block(room->fresh, o->kernel->operand, o->w.view, panel, b);
         w = next = room->fresh; /* nothing to fetch but what is near */
     }
-    o->kernel->block(count, left < GD_GEMM_BLOCK / 2 ? left : GD_GEMM_BLOCK / 2, x, w, sum, b > 0, room->wide, next);
+    o->kernel->block(&(gd_gemm_block){
+        .m = count,
+        .pairs = least(left, GD_GEMM_BLOCK / 2),
+        .x = (const char *)o->x.at + at,
+        .stride = o->x.stride,
+        .w = w,
+        .sum = sum,
+        .add = b > 0,
+        .wide = room->wide,
+        .next = next,
+    });
 }
 
 /* Where the rows of a panel go. */
@@ -134,9 +147,9 @@ static size_t panel_cols(const gd_gemm_job *job, size_t panel)
 static void finish_panel(const gd_gemm_job *job, size_t panel, size_t row, size_t count, const float *sum,
                          float *lora_sum, const struct room *room, struct target to)
 {
-    const struct operands lora = { job->kernel, job->low, job->lora, job->m, job->rank };
+    const struct operands lora = { job->kernel, job->low, job->lora, job->rank };
 
-    if (job->low)
+    if (job->rank)
         for (size_t b = 0; b < ceil_div(job->rank, GD_GEMM_BLOCK); b++)
             add_block(&lora, panel, b, row, count, lora_sum, room, weights_at(&lora, panel + 1, 0));
     job->kernel->finish(&(gd_gemm_finish){
@@ -144,7 +157,7 @@ static void finish_panel(const gd_gemm_job *job, size_t panel, size_t row, size_
         .cols = panel_cols(job, panel),
         .sum = sum,
         .bias = job->bias ? job->bias + panel * GD_GEMM_PANEL : NULL,
-        .lora = job->low ? lora_sum : NULL,
+        .lora = job->rank ? lora_sum : NULL,
         .scale = job->scale,
         .y = to.y,
         .dtype = to.dtype,
@@ -156,7 +169,7 @@ static void finish_panel(const gd_gemm_job *job, size_t panel, size_t row, size_
 static void finish_in_place(const gd_gemm_job *job, size_t panel, size_t row, size_t count, float *sum, float *lora_sum,
                             const struct room *room)
 {
-    if (job->bias || job->low)
+    if (job->bias || job->rank)
         finish_panel(job, panel, row, count, sum, lora_sum, room, (struct target){ sum, GD_F32, GD_GEMM_PANEL });
 }
 
@@ -178,8 +191,6 @@ static void finish_gated(const gd_gemm_gated *g, size_t panel, size_t row, size_
         .out_stride = g->stride,
     });
 }
-
-static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
 /* Guided self-scheduling (Polychronopoulos and Kuck, 1987): a task is a share of the panels that are left, so that the
  * threads end together although some are held up. Returns the panels of the task that begins with `first`. */
@@ -225,7 +236,7 @@ static struct share share_of(const struct run *run, size_t index)
 
 static struct operands operands_of(const gd_gemm_job *job)
 {
-    return (struct operands){ job->kernel, job->x, job->w, job->m, job->k };
+    return (struct operands){ job->kernel, job->x, job->w, job->k };
 }
 
 /* What comes after product j of panel p of the group and block b: the weights to fetch meanwhile. */

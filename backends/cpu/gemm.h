@@ -8,7 +8,8 @@
  * Packed weights, the same for every instruction set: panels of 32 outputs, padded with zeros to full panels and to
  * an even k.  BF16: [panel][k/2][32][2], a pair side by side, as VDPBF16PS reads it and as a shift and a mask take it
  * apart.  F32: [panel][k][32].
- * Packed rows: [block][m][512] in the kernel's `rows` form, padded with zeros to an even k. */
+ * Rows are read where they lie if they are in the kernel's `rows` form already; else they are packed first:
+ * [block][m][512] in that form, padded with zeros to an even k. */
 #ifndef GD_CPU_GEMM_H
 #define GD_CPU_GEMM_H
 
@@ -20,7 +21,7 @@
 
 #include <stdbool.h>
 
-#define GD_GEMM_BLOCK 512u /* k of a block; also the stride of packed rows */
+#define GD_GEMM_BLOCK 512u /* k of a block; also how far apart packed rows are */
 #define GD_GEMM_PANEL 32u  /* outputs of a panel */
 #define GD_GEMM_ROWS 512u  /* more rows than this are done in several goes */
 #define GD_GEMM_PART 64u   /* rows of a task, at least */
@@ -38,22 +39,30 @@ typedef struct gd_gemm_finish {
     size_t stride;
 } gd_gemm_finish;
 
+/* What a kernel does in one call: sum[m][32] (+)= x[m][2 * pairs] . w[pairs][32][2]^T. */
+typedef struct gd_gemm_block {
+    size_t m, pairs;  /* pairs <= 256 */
+    const void *x;    /* the rows' part of the block, in the kernel's form, ... */
+    size_t stride;    /* ... so many elements apart */
+    const void *w;    /* the block's part of a panel */
+    float *sum;       /* 64-byte aligned, like wide */
+    bool add;         /* to the sums that are there */
+    float *wide;      /* [512][32] of scratch space */
+    const void *next; /* the w of the call after this one, to fetch it meanwhile (a hint: never read); NULL: no need */
+} gd_gemm_block;
+
 /* One way to compute a block of one panel. Runs inside a pool task: denormals are flushed. */
 typedef struct gd_gemm_kernel {
     const char *name; /* "avx2": shown by `guerdon backends` */
     gd_isa needs;     /* runs only where every bit is present */
     gd_dtype operand; /* of the packed weights: GD_BF16 or GD_F32 */
-    gd_dtype rows;    /* of the packed rows */
+    gd_dtype rows;    /* form of the rows that it reads */
+    bool anywhere;    /* rows (of the operand type) may be any distance apart; else packed: 512 elements */
     /* Up to this many rows wait for memory, and do best to read the weights straight on and to ask for none beforehand:
      * a core has few such requests under way at a time (Zen 4: 22 GB/s), and looks further ahead by itself (33). */
     size_t straight;
 
-    /* sum[m][32] (+)= x[m][2 * pairs] . w[pairs][32][2]^T.
-     * x: packed rows of one block, 512 elements apart; w: the block's part of a panel; pairs <= 256;
-     * add: to the sums that are there; wide: [512][32] floats of scratch space, 64-byte aligned like sum;
-     * next: the w of the call after this one, to fetch it meanwhile (a hint: never read); NULL: no need. */
-    void (*block)(size_t m, size_t pairs, const void *x, const void *w, float *sum, bool add, float *wide,
-                  const void *next);
+    void (*block)(const gd_gemm_block *b);
     void (*finish)(const gd_gemm_finish *f);
 } gd_gemm_kernel;
 
@@ -74,11 +83,23 @@ void gd_gemm_pack_panel(void *packed, gd_dtype operand, const gd_view *view, siz
 /* The same for one block of it; `packed` is the block's own place. */
 void gd_gemm_pack_block(void *packed, gd_dtype operand, const gd_view *view, size_t panel, size_t block);
 
+/* Rows as a product reads them: element j of block b of row i is at (b * block + i * stride + j). */
+typedef struct gd_gemm_rows {
+    const void *at; /* in the kernel's form */
+    size_t stride, block;
+} gd_gemm_rows;
+
+/* Whether rows of the operand type, `stride` elements apart and k long, can stay where they lie. No output may lie
+ * there, too, for a product writes some of it before it has read all of its rows. */
+bool gd_gemm_reads(const gd_gemm_kernel *kernel, size_t stride, size_t k);
+gd_gemm_rows gd_gemm_rows_there(const void *x, size_t stride);
+
 /* Packs rows first ... first + count - 1 of [m, k], of the operand type, `stride` elements apart, into the kernel's
  * form. */
 void gd_gemm_pack_rows(const gd_gemm_kernel *kernel, void *packed, const void *x, size_t stride, size_t m, size_t k,
                        size_t first, size_t count);
-size_t gd_gemm_rows_bytes(size_t m, size_t k); /* for any kernel */
+gd_gemm_rows gd_gemm_rows_packed(const void *packed, size_t m);
+size_t gd_gemm_rows_bytes(size_t m, size_t k); /* of packed ones, for any kernel */
 
 /* The weights of a product. Those that are used once are packed where they are needed, a block at a time. */
 typedef struct gd_gemm_weights {
@@ -86,27 +107,27 @@ typedef struct gd_gemm_weights {
     const gd_view *view; /* [n, k], of any type */
 } gd_gemm_weights;
 
-/* One product of packed rows and weights. */
+/* One product of rows and weights. */
 typedef struct gd_gemm_job {
     const gd_gemm_kernel *kernel;
     size_t m, n, k;    /* m <= GD_GEMM_ROWS */
-    const void *x;     /* packed rows */
+    gd_gemm_rows x;    /* [m, k] */
     gd_gemm_weights w; /* [n, k] */
     const float *bias; /* [n], or NULL */
-    const void *low;   /* the adapter's inner values, as packed rows [m, rank]; NULL without an adapter */
+    size_t rank;       /* of the adapter; 0 without one */
+    gd_gemm_rows low;  /* its inner values, [m, rank] */
     gd_gemm_weights lora; /* [n, rank] */
-    size_t rank;
     float scale;
     void *y;           /* [m, n], `stride` elements from row to row */
     gd_dtype dtype;    /* GD_F32 or GD_BF16 */
     size_t stride;
 } gd_gemm_job;
 
-/* Runs jobs of one kernel and the same packed rows on all threads: they share out the panels of all, and rows where
+/* Runs jobs of one kernel and the same rows on all threads: they share out the panels of all, and rows where
  * panels are few, never k. */
 void gd_gemm_run(const gd_gemm_job *jobs, size_t count, gd_pool *pool, void *scratch);
 
-/* Two products of the same packed rows, and y = act(gate) * up: their own y stay unused. */
+/* Two products of the same rows, and y = act(gate) * up: their own y stay unused. */
 typedef struct gd_gemm_gated {
     const gd_gemm_job *jobs; /* two, gate and up, of the same m, n and kernel */
     const gd_row_kernels *rows; /* for the activation */
@@ -120,9 +141,8 @@ void gd_gemm_run_gated(const gd_gemm_gated *gated, gd_pool *pool, void *scratch)
 size_t gd_gemm_scratch_bytes(size_t m, unsigned threads); /* scratch space of a job with m rows */
 
 /* The kernels themselves, in ref/, x86/ and arm/. */
-#define GD_GEMM(variant, operand, rows, straight, needs)                                                              \
-    void gd_gemm_##variant##_##operand(size_t m, size_t pairs, const void *x, const void *w, float *sum, bool add,    \
-                                       float *wide, const void *next);                                                \
+#define GD_GEMM(variant, operand, rows, anywhere, straight, needs)                                                    \
+    void gd_gemm_##variant##_##operand(const gd_gemm_block *b);                                                       \
     void gd_gemm_##variant##_finish(const gd_gemm_finish *f);
 #include "backends/cpu/kernels.def"
 #undef GD_GEMM

@@ -148,6 +148,23 @@ static void pack_part(gd_dtype operand, gd_dtype form, void *to, const void *x, 
         memset((char *)to + count * gd_dtype_size(form), 0, gd_dtype_size(form));
 }
 
+/* Pairs must be whole and aligned.  A tile reads one of each of its rows, a dozen or so: rows a multiple of 2 KiB apart
+ * would share too few places in the cache. */
+bool gd_gemm_reads(const gd_gemm_kernel *kernel, size_t stride, size_t k)
+{
+    return kernel->anywhere && k % 2 == 0 && stride % 2 == 0 && stride * gd_dtype_size(kernel->rows) % 2048 != 0;
+}
+
+gd_gemm_rows gd_gemm_rows_there(const void *x, size_t stride)
+{
+    return (gd_gemm_rows){ .at = x, .stride = stride, .block = GD_GEMM_BLOCK };
+}
+
+gd_gemm_rows gd_gemm_rows_packed(const void *packed, size_t m)
+{
+    return (gd_gemm_rows){ .at = packed, .stride = GD_GEMM_BLOCK, .block = m * GD_GEMM_BLOCK };
+}
+
 void gd_gemm_pack_rows(const gd_gemm_kernel *kernel, void *packed, const void *x, size_t stride, size_t m, size_t k,
                        size_t first, size_t count)
 {

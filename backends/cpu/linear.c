@@ -57,7 +57,7 @@ static void pack_task(void *context, size_t index, unsigned worker)
                       at_most(p->slice, p->rows - first));
 }
 
-static void pack(const gd_device *device, void *packed, const void *x, size_t stride, size_t rows, size_t cols)
+static gd_gemm_rows pack(const gd_device *device, void *packed, const void *x, size_t stride, size_t rows, size_t cols)
 {
     /* A slice is worth waking a thread for. */
     const size_t worth = 32768 / cols + 1, even = rows / (2 * gd_pool_threads(device->pool)) + 1;
@@ -65,40 +65,47 @@ static void pack(const gd_device *device, void *packed, const void *x, size_t st
 
     gd_pool_run_groups(device->pool, gd_pool_row_groups(device->pool, rows), (rows + p.slice - 1) / p.slice, pack_task,
                        &p);
+    return gd_gemm_rows_packed(packed, rows);
+}
+
+/* Rows where they lie, if the kernel can read them there, or packed. */
+static gd_gemm_rows rows_of(const gd_device *device, void *packed, const void *x, size_t stride, size_t rows,
+                            size_t cols)
+{
+    if (gd_gemm_reads(device->gemm, stride, cols))
+        return gd_gemm_rows_there(x, stride);
+    return pack(device, packed, x, stride, rows, cols);
 }
 
 static gd_gemm_weights weights_of(const gd_weight *w) { return (gd_gemm_weights){ w->packed, &w->view }; }
 
-/* The adapter's inner values: low = A x, rounded to the operand type, then packed. */
-static void run_low(gd_device *device, const gd_call *call, const struct parts *parts, size_t which, size_t rows)
+/* The adapter's inner values: A x, rounded to the operand type. */
+static gd_gemm_rows run_low(gd_device *device, const gd_weight *a, const struct parts *parts, size_t which,
+                            gd_gemm_rows x, size_t rows)
 {
-    char *scratch = device->linear_scratch;
-    const gd_weight *a = call->lora.a;
+    char *scratch = device->linear_scratch, *low = scratch + parts->low[which];
     const gd_gemm_job job = {
-        .kernel = device->gemm, .m = rows, .n = a->out, .k = a->in, .x = scratch + parts->x, .w = weights_of(a),
-        .y = scratch + parts->low[which], .dtype = device->operand, .stride = a->out,
+        .kernel = device->gemm, .m = rows, .n = a->out, .k = a->in, .x = x, .w = weights_of(a),
+        .y = low, .dtype = device->operand, .stride = a->out,
     };
 
     gd_gemm_run(&job, 1, device->pool, scratch + parts->work);
-    pack(device, scratch + parts->lowp[which], scratch + parts->low[which], a->out, rows, a->out);
+    return rows_of(device, scratch + parts->lowp[which], low, a->out, rows, a->out);
 }
 
 static size_t rank_of(const gd_call *call) { return call->lora.a ? call->lora.a->out : 0; }
 
-/* The product of a call, whose rows are packed and whose adapter has been met. */
-static gd_gemm_job job_of(const gd_device *device, const gd_call *call, const struct parts *parts, size_t which,
-                          size_t first, size_t rows)
+/* The product of a call for its rows `first` ..., which are x. The adapter's part comes later. */
+static gd_gemm_job job_of(const gd_device *device, const gd_call *call, gd_gemm_rows x, size_t first, size_t rows)
 {
     const gd_tensor *out = &call->out;
     const gd_weight *w = call->w[0];
-    const size_t rank = rank_of(call);
-    char *scratch = device->linear_scratch;
 
     return (gd_gemm_job){
-        .kernel = device->gemm, .m = rows, .n = w->out, .k = w->in, .x = scratch + parts->x, .w = weights_of(w),
+        .kernel = device->gemm, .m = rows, .n = w->out, .k = w->in, .x = x, .w = weights_of(w),
         .bias = call->w[1] ? call->w[1]->vector : NULL,
-        .low = rank ? scratch + parts->lowp[which] : NULL, .rank = rank, .scale = call->lora.scale,
-        .lora = rank ? weights_of(call->lora.b) : (gd_gemm_weights){ 0 },
+        .rank = rank_of(call), .scale = call->lora.scale,
+        .lora = rank_of(call) ? weights_of(call->lora.b) : (gd_gemm_weights){ 0 },
         .y = (char *)out->data + first * out->stride * gd_dtype_size(out->dtype), .dtype = out->dtype,
         .stride = out->stride,
     };
@@ -111,13 +118,15 @@ static void check_call(const gd_device *device, const gd_call *call)
     (void)device, (void)call;
 }
 
-/* Packs the rows that the calls share, meets their adapters, and makes a job of each. The outputs may lie where the
- * input does: all of these rows are packed first. */
-static struct parts begin(gd_device *device, const gd_call *calls, size_t count, size_t first, size_t rows,
+/* Meets the adapters of calls that share their rows, and makes a job of each. moved: the rows are packed in any case.
+ */
+static struct parts begin(gd_device *device, const gd_call *calls, size_t count, bool moved, size_t first, size_t rows,
                           gd_gemm_job *jobs)
 {
     const gd_tensor *in = &calls->in[0];
+    const void *data = (const char *)in->data + first * in->stride * gd_dtype_size(in->dtype);
     struct parts parts;
+    gd_gemm_rows x;
     size_t rank = 0;
 
     for (size_t i = 0; i < count; i++) {
@@ -125,12 +134,11 @@ static struct parts begin(gd_device *device, const gd_call *calls, size_t count,
         rank = rank_of(&calls[i]) > rank ? rank_of(&calls[i]) : rank;
     }
     parts = divide(rows, in->cols, rank, device->operand, gd_pool_threads(device->pool));
-    pack(device, (char *)device->linear_scratch + parts.x,
-         (const char *)in->data + first * in->stride * gd_dtype_size(in->dtype), in->stride, rows, in->cols);
+    x = (moved ? pack : rows_of)(device, (char *)device->linear_scratch + parts.x, data, in->stride, rows, in->cols);
     for (size_t i = 0; i < count; i++) {
-        jobs[i] = job_of(device, &calls[i], &parts, i, first, rows);
+        jobs[i] = job_of(device, &calls[i], x, first, rows);
         if (rank_of(&calls[i]))
-            run_low(device, &calls[i], &parts, i, rows);
+            jobs[i].low = run_low(device, calls[i].lora.a, &parts, i, x, rows);
     }
     return parts;
 }
@@ -143,7 +151,7 @@ void gd_cpu_linears(gd_device *device, const gd_call *calls, size_t count)
     assert(count <= GD_BACKEND_LINEARS);
     for (size_t i = 0; i < goes; i++) { /* of even height */
         const size_t first = rows * i / goes;
-        const struct parts parts = begin(device, calls, count, first, rows * (i + 1) / goes - first, jobs);
+        const struct parts parts = begin(device, calls, count, false, first, rows * (i + 1) / goes - first, jobs);
 
         gd_gemm_run(jobs, count, device->pool, (char *)device->linear_scratch + parts.work);
     }
@@ -151,11 +159,20 @@ void gd_cpu_linears(gd_device *device, const gd_call *calls, size_t count)
 
 void gd_cpu_linear(gd_device *device, const gd_call *call) { gd_cpu_linears(device, call, 1); }
 
+/* Whether any part of one lies where a part of the other does. */
+static bool overlap(const gd_tensor *a, const gd_tensor *b)
+{
+    const char *a_end = (const char *)a->data + a->rows * a->stride * gd_dtype_size(a->dtype);
+    const char *b_end = (const char *)b->data + b->rows * b->stride * gd_dtype_size(b->dtype);
+
+    return (const char *)a->data < b_end && (const char *)b->data < a_end;
+}
+
 void gd_cpu_gated_linears(gd_device *device, const gd_call *linears, const gd_call *gated)
 {
     const size_t rows = linears->in[0].rows;
     gd_gemm_job jobs[2];
-    const struct parts parts = begin(device, linears, 2, 0, rows, jobs);
+    const struct parts parts = begin(device, linears, 2, overlap(&linears->in[0], &gated->out), 0, rows, jobs);
 
     assert(rows <= GD_GEMM_ROWS);
     gd_gemm_run_gated(&(gd_gemm_gated){ jobs, device->rows, gated->params.act, gated->out.data,

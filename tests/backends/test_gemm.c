@@ -5,7 +5,7 @@
 static const char *type_name(gd_dtype t) { return t == GD_F32 ? "F32" : "BF16"; }
 
 /* One kernel against the definition. */
-static void check(const gd_gemm_kernel *kernel, gd_pool *pool, struct gemm_case c)
+static void check_rows(const gd_gemm_kernel *kernel, gd_pool *pool, struct gemm_case c)
 {
     size_t wrong = 0, first = 0, strays;
     uint64_t env;
@@ -25,19 +25,29 @@ static void check(const gd_gemm_kernel *kernel, gd_pool *pool, struct gemm_case 
     }
     gd_fpenv_leave(env);
     if (wrong || strays)
-        fail_msg("gemm:%s:%s m=%zu n=%zu k=%zu fill=%d seed=%llu threads=%u: %zu wrong (first: row %zu, column %zu), "
-                 "%zu stray writes", kernel->name, type_name(c.operand), c.m, c.n, c.k, (int)c.fill,
-                 (unsigned long long)c.seed, gd_pool_threads(pool), wrong, first / c.n, first % c.n, strays);
+        fail_msg("gemm:%s:%s m=%zu n=%zu k=%zu fill=%d seed=%llu rows=%s threads=%u: %zu wrong (first: row %zu, "
+                 "column %zu), %zu stray writes", kernel->name, type_name(c.operand), c.m, c.n, c.k, (int)c.fill,
+                 (unsigned long long)c.seed, c.there ? "there" : "packed", gd_pool_threads(pool), wrong, first / c.n,
+                 first % c.n, strays);
     gd_free(y);
     gemm_case_close(&c);
 }
 
+/* With packed rows, and with rows that stay where they lie. */
+static void check(const gd_gemm_kernel *kernel, gd_pool *pool, struct gemm_case c)
+{
+    check_rows(kernel, pool, c);
+    c.there = true;
+    if (gd_gemm_reads(kernel, c.k, c.k))
+        check_rows(kernel, pool, c);
+}
+
 /* The sources of the AVX-512 kernels upon intrinsics in plain C, so that they are tested on every CPU. */
 static const gd_gemm_kernel emulated[] = {
-    { "avx512bf16 (emulated)", 0, GD_BF16, GD_BF16, 6, emulated_gemm_avx512bf16_BF16,
+    { "avx512bf16 (emulated)", 0, GD_BF16, GD_BF16, true, 6, emulated_gemm_avx512bf16_BF16,
       emulated_gemm_avx512bf16_finish },
-    { "avx512 (emulated)", 0, GD_BF16, GD_F32, 2, emulated_gemm_avx512_BF16, emulated_gemm_avx512_finish },
-    { "avx512 (emulated)", 0, GD_F32, GD_F32, 6, emulated_gemm_avx512_F32, emulated_gemm_avx512_finish },
+    { "avx512 (emulated)", 0, GD_BF16, GD_F32, false, 2, emulated_gemm_avx512_BF16, emulated_gemm_avx512_finish },
+    { "avx512 (emulated)", 0, GD_F32, GD_F32, false, 6, emulated_gemm_avx512_F32, emulated_gemm_avx512_finish },
 };
 static const size_t emulated_count = sizeof emulated / sizeof emulated[0];
 

@@ -2,6 +2,7 @@
 #include "tests/backends/linear_case.h"
 
 #include "backends/cpu/linear.h"
+#include "backends/cpu/ops.h"
 #include "backends/cpu/weight.h"
 
 /* The cpu backend as far as these tests need it. */
@@ -209,6 +210,56 @@ static void linears_of_one_input(void **state)
     check_siblings(GD_GEMM_ROWS + 3, 40, 2, gd_isa_detect());
 }
 
+/* Gate, up and their product in one, with the result in a place of its own or over the input, against the three by
+ * themselves. */
+static void check_gated(size_t rows, size_t in, size_t out, size_t rank, bool over, unsigned threads, gd_isa isa)
+{
+    const gd_limits limits = { .tile_rows = rows, .max_in = in, .max_out = out, .max_rank = rank };
+    uint64_t seed = rows + in + out;
+    gd_bf16 *values = test_values(rows * (in > out ? in : out), GD_BF16, FILL_NORMAL, &seed);
+    const gd_tensor x = { values, GD_BF16, rows, in, in };
+    gd_bf16 *want = gd_alloc(rows * out, sizeof *want), *apart = gd_alloc(rows * out, sizeof *apart);
+    struct sibling s[2];
+    gd_call calls[2], gated = { .params = { .act = GD_ACT_SILU }, .out = { want, GD_BF16, rows, out, out } };
+    gd_device device;
+
+    device_open(&device, isa, GD_BF16, threads, &limits);
+    device.rows = gd_row_pick(isa);
+    for (size_t i = 0; i < 2; i++) {
+        sibling_make(&device, &s[i], x, out, rank, i, &seed);
+        calls[i] = s[i].call;
+        calls[i].out = gated.in[i] = (gd_tensor){ gd_alloc(rows * out, sizeof(float)), GD_F32, rows, out, out };
+        gd_cpu_linear(&device, &calls[i]);
+    }
+    gd_cpu_gated(&device, &gated);
+    gated.out.data = over ? values : apart;
+    gd_cpu_gated_linears(&device, calls, &gated);
+    assert_memory_equal(gated.out.data, want, rows * out * sizeof *want);
+    for (size_t i = 0; i < 2; i++) {
+        gd_free(calls[i].out.data);
+        sibling_drop(&device, &s[i]);
+    }
+    device_close(&device);
+    gd_free(values);
+    gd_free(want);
+    gd_free(apart);
+}
+
+static void gated_linears_of_one_input(void **state)
+{
+    const gd_isa levels[] = { GD_ISA_GENERIC, gd_isa_detect() };
+
+    (void)state;
+    for (size_t level = 0; level < 2; level++)
+        for (unsigned over = 0; over < 2; over++)
+            for (unsigned threads = 1; threads <= 3; threads++) {
+                check_gated(1, 600, 70, 0, over, threads, levels[level]);
+                check_gated(29, 70, 600, 3, over, threads, levels[level]);
+                check_gated(131, 514, 130, 8, over, threads, levels[level]);
+                check_gated(14, 65, 33, 0, over, threads, levels[level]);
+            }
+}
+
 /* One thread: a second one, as it starts, frees memory at a moment of its own. */
 static void unit_device(gd_device *device, gd_dtype operand)
 {
@@ -380,6 +431,7 @@ int main(void)
         cmocka_unit_test(linear_with_bias_and_adapter),
         cmocka_unit_test(linear_of_many_rows),
         cmocka_unit_test(linears_of_one_input),
+        cmocka_unit_test(gated_linears_of_one_input),
         cmocka_unit_test(matrices_of_every_type),
         cmocka_unit_test(matrices_that_are_borrowed),
         cmocka_unit_test(vectors_and_tables),

@@ -6,13 +6,10 @@
 
 #define GD_GEMM_EMULATED 1 /* tiles as plain functions: half a minute less to compile */
 
-void emulated_gemm_avx512_BF16(size_t m, size_t pairs, const void *x, const void *w, float *sum, bool add,
-                               float *wide, const void *next);
-void emulated_gemm_avx512_F32(size_t m, size_t pairs, const void *x, const void *w, float *sum, bool add,
-                              float *wide, const void *next);
+void emulated_gemm_avx512_BF16(const gd_gemm_block *b);
+void emulated_gemm_avx512_F32(const gd_gemm_block *b);
 void emulated_gemm_avx512_finish(const gd_gemm_finish *f);
-void emulated_gemm_avx512bf16_BF16(size_t m, size_t pairs, const void *x, const void *w, float *sum, bool add,
-                                   float *wide, const void *next);
+void emulated_gemm_avx512bf16_BF16(const gd_gemm_block *b);
 void emulated_gemm_avx512bf16_finish(const gd_gemm_finish *f);
 
 #endif

@@ -123,28 +123,28 @@ static void expand(size_t pairs, const char *w, float *wide)
     }
 }
 
-void gd_gemm_neon_BF16(size_t m, size_t pairs, const void *x, const void *w, float *sum, bool add, float *wide,
-                       const void *next)
-{
-    struct work k = { m, pairs, x, w, sum, add, next, 0 };
+ALWAYS size_t tiles_of(size_t m) { return m <= 2 ? 1 : 2 * ((m + MR - 1) / MR); }
 
-    k.step = fetch_step(k.next, 128, m <= 2 ? 1 : 2 * ((m + MR - 1) / MR));
-    if (m <= FEW_ROWS) {
+void gd_gemm_neon_BF16(const gd_gemm_block *b)
+{
+    struct work k = work_of(b, sizeof(float));
+
+    k.step = fetch_step(k.next, 128, tiles_of(k.m));
+    if (k.m <= FEW_ROWS) {
         strips(PACKED_BF16, k);
     } else {
-        expand(pairs, w, wide);
-        k.w = (const char *)wide;
+        expand(k.pairs, k.w, b->wide);
+        k.w = (const char *)b->wide;
         strips(EXPANDED, k);
     }
 }
 
-void gd_gemm_neon_F32(size_t m, size_t pairs, const void *x, const void *w, float *sum, bool add, float *wide,
-                      const void *next)
+/* Four registers at a time: the packed form is as good as an expanded one. */
+void gd_gemm_neon_F32(const gd_gemm_block *b)
 {
-    struct work k = { m, pairs, x, w, sum, add, next, 0 };
+    struct work k = work_of(b, sizeof(float));
 
-    (void)wide; /* four registers at a time: the packed form is as good as an expanded one */
-    k.step = fetch_step(k.next, 256, m <= 2 ? 1 : 2 * ((m + MR - 1) / MR));
+    k.step = fetch_step(k.next, 256, tiles_of(k.m));
     strips(PACKED_F32, k);
 }
 

@@ -9,42 +9,38 @@
 
 static void put(float *sum, float block, bool add) { *sum = add ? *sum + block : block; }
 
-void gd_gemm_ref_BF16(size_t m, size_t pairs, const void *x, const void *w, float *sum, bool add, float *wide,
-                      const void *next)
+void gd_gemm_ref_BF16(const gd_gemm_block *b)
 {
-    (void)wide, (void)next;
-    for (size_t i = 0; i < m; i++) {
-        const gd_bf16 *a = (const gd_bf16 *)x + i * GD_GEMM_BLOCK;
+    for (size_t i = 0; i < b->m; i++) {
+        const gd_bf16 *x = (const gd_bf16 *)b->x + i * b->stride;
 
         for (size_t n = 0; n < GD_GEMM_PANEL; n++) {
-            const gd_bf16 *b = (const gd_bf16 *)w + 2 * n;
+            const gd_bf16 *w = (const gd_bf16 *)b->w + 2 * n;
             float acc = 0;
 
-            for (size_t j = 0; j < pairs; j++, b += 2 * GD_GEMM_PANEL) {
-                acc = fmaf(gd_bf16_to_f32(a[2 * j + 1]), gd_bf16_to_f32(b[1]), acc);
-                acc = fmaf(gd_bf16_to_f32(a[2 * j]), gd_bf16_to_f32(b[0]), acc);
+            for (size_t j = 0; j < b->pairs; j++, w += 2 * GD_GEMM_PANEL) {
+                acc = fmaf(gd_bf16_to_f32(x[2 * j + 1]), gd_bf16_to_f32(w[1]), acc);
+                acc = fmaf(gd_bf16_to_f32(x[2 * j]), gd_bf16_to_f32(w[0]), acc);
             }
-            put(&sum[i * GD_GEMM_PANEL + n], acc, add);
+            put(&b->sum[i * GD_GEMM_PANEL + n], acc, b->add);
         }
     }
 }
 
-void gd_gemm_ref_F32(size_t m, size_t pairs, const void *x, const void *w, float *sum, bool add, float *wide,
-                     const void *next)
+void gd_gemm_ref_F32(const gd_gemm_block *b)
 {
-    (void)wide, (void)next;
-    for (size_t i = 0; i < m; i++) {
-        const float *a = (const float *)x + i * GD_GEMM_BLOCK;
+    for (size_t i = 0; i < b->m; i++) {
+        const float *x = (const float *)b->x + i * b->stride;
 
         for (size_t n = 0; n < GD_GEMM_PANEL; n++) {
-            const float *b = (const float *)w + n;
+            const float *w = (const float *)b->w + n;
             float acc = 0;
 
-            for (size_t j = 0; j < pairs; j++, b += 2 * GD_GEMM_PANEL) {
-                acc = fmaf(a[2 * j + 1], b[GD_GEMM_PANEL], acc);
-                acc = fmaf(a[2 * j], b[0], acc);
+            for (size_t j = 0; j < b->pairs; j++, w += 2 * GD_GEMM_PANEL) {
+                acc = fmaf(x[2 * j + 1], w[GD_GEMM_PANEL], acc);
+                acc = fmaf(x[2 * j], w[0], acc);
             }
-            put(&sum[i * GD_GEMM_PANEL + n], acc, add);
+            put(&b->sum[i * GD_GEMM_PANEL + n], acc, b->add);
         }
     }
 }

@@ -180,16 +180,8 @@ ALWAYS void block(enum form form, struct work k, float *wide)
     }
 }
 
-void gd_gemm_avx2_BF16(size_t m, size_t pairs, const void *x, const void *w, float *sum, bool add, float *wide,
-                       const void *next)
-{
-    block(PACKED_BF16, (struct work){ m, pairs, x, w, sum, add, next, 0 }, wide);
-}
+void gd_gemm_avx2_BF16(const gd_gemm_block *b) { block(PACKED_BF16, work_of(b, sizeof(float)), b->wide); }
 
-void gd_gemm_avx2_F32(size_t m, size_t pairs, const void *x, const void *w, float *sum, bool add, float *wide,
-                      const void *next)
-{
-    block(PACKED_F32, (struct work){ m, pairs, x, w, sum, add, next, 0 }, wide);
-}
+void gd_gemm_avx2_F32(const gd_gemm_block *b) { block(PACKED_F32, work_of(b, sizeof(float)), b->wide); }
 
 void gd_gemm_avx2_finish(const gd_gemm_finish *f) { gd_gemm_finish_rows(f); }

@@ -19,25 +19,20 @@ ALWAYS void expand(enum form form, size_t pairs, const char *w, float *wide)
     }
 }
 
-void gd_gemm_avx512_BF16(size_t m, size_t pairs, const void *x, const void *w, float *sum, bool add, float *wide,
-                         const void *next)
+void gd_gemm_avx512_BF16(const gd_gemm_block *b)
 {
-    struct work k = { m, pairs, x, w, sum, add, next, 0 };
+    struct work k = work_of(b, sizeof(float));
 
-    if (m <= FEW_ROWS) {
+    if (k.m <= FEW_ROWS) {
         tiles(PACKED_BF16, k);
     } else {
-        expand(PACKED_BF16, pairs, w, wide);
-        k.w = (const char *)wide;
+        expand(PACKED_BF16, k.pairs, k.w, b->wide);
+        k.w = (const char *)b->wide;
         tiles(EXPANDED, k);
     }
 }
 
-void gd_gemm_avx512_F32(size_t m, size_t pairs, const void *x, const void *w, float *sum, bool add, float *wide,
-                        const void *next)
-{
-    (void)wide; /* the packed form is as good as an expanded one */
-    tiles(PACKED_F32, (struct work){ m, pairs, x, w, sum, add, next, 0 });
-}
+/* The packed form is as good as an expanded one. */
+void gd_gemm_avx512_F32(const gd_gemm_block *b) { tiles(PACKED_F32, work_of(b, sizeof(float))); }
 
 void gd_gemm_avx512_finish(const gd_gemm_finish *f) { gd_gemm_finish_rows(f); }

@@ -6,11 +6,6 @@
 
 #include "backends/cpu/gemm_finish.h"
 
-void gd_gemm_avx512bf16_BF16(size_t m, size_t pairs, const void *x, const void *w, float *sum, bool add, float *wide,
-                             const void *next)
-{
-    (void)wide;
-    tiles(PAIRS, (struct work){ m, pairs, x, w, sum, add, next, 0 });
-}
+void gd_gemm_avx512bf16_BF16(const gd_gemm_block *b) { tiles(PAIRS, work_of(b, sizeof(gd_bf16))); }
 
 void gd_gemm_avx512bf16_finish(const gd_gemm_finish *f) { gd_gemm_finish_rows(f); }

@@ -9,10 +9,10 @@
 
 #include <immintrin.h>
 
-enum { MR = 14 };
+enum { MR = 14, PACKED_ROW = (int)(GD_GEMM_BLOCK * sizeof(float)) };
 
 /* How a tile finds its weights: packed BF16 for the fp32 units, packed F32, expanded [pairs][odd 32, even 32], or
- * packed BF16 for VDPBF16PS, whose rows are BF16 too. */
+ * packed BF16 for VDPBF16PS, whose rows are BF16 too, and are read where they lie. */
 enum form { PACKED_BF16, PACKED_F32, EXPANDED, PAIRS };
 
 /* Sixteen outputs' weights of the pair at w, odd or even; v counts sixteens. */
@@ -42,37 +42,55 @@ ALWAYS void step(int mr, enum form form, const char *x, const char *w, bool odd,
 }
 
 #ifdef __AVX512BF16__
+/* Rows that are any distance apart: five behind each of three pointers, so that few registers reach them all. */
+enum { REACH = 5 };
+
+struct reach {
+    const char *x[3];
+    size_t stride;
+};
+
+ALWAYS struct reach reach_of(const struct work *k)
+{
+    return (struct reach){ { k->x, k->x + REACH * k->stride, k->x + 2 * REACH * k->stride }, k->stride };
+}
+
 /* Both steps at once: the instruction takes the odd element first. */
-ALWAYS void pair_step(int mr, const char *x, const char *w, __m512 *acc)
+ALWAYS void pair_step(int mr, struct reach *rows, const char *w, __m512 *acc)
 {
     const __m512bh b0 = (__m512bh)_mm512_loadu_si512(w), b1 = (__m512bh)_mm512_loadu_si512(w + 64);
 
     UNROLL
     for (int r = 0; r < mr; r++) {
-        const int pair = ((const int *)(const void *)x)[r * (int)GD_GEMM_BLOCK / 2];
-        const __m512bh a = (__m512bh)_mm512_set1_epi32(pair);
+        const void *x = rows->x[r / REACH] + (size_t)(r % REACH) * rows->stride;
+        const __m512bh a = (__m512bh)_mm512_set1_epi32(*(const int *)x);
 
         acc[2 * r] = _mm512_dpbf16_ps(acc[2 * r], a, b0);
         acc[2 * r + 1] = _mm512_dpbf16_ps(acc[2 * r + 1], a, b1);
     }
+    UNROLL
+    for (int i = 0; i < 3; i++)
+        rows->x[i] += 4;
 }
 #endif
 
 /* mr and form are constants wherever this is inlined. */
 ALWAYS void tile(int mr, enum form form, const struct work *k)
 {
-    const char *x = k->x, *w = k->w, *rows_end = x + mr * (int)GD_GEMM_BLOCK * (form == PAIRS ? 2 : 4);
+    const char *x = k->x, *w = k->w, *rows_end = x + mr * PACKED_ROW;
     __m512 acc[2 * MR];
+#ifdef __AVX512BF16__
+    struct reach rows = reach_of(k);
+#endif
 
     UNROLL
     for (int i = 0; i < 2 * mr; i++)
         acc[i] = _mm512_setzero_ps();
     for (size_t j = 0; j < k->pairs; j++) {
-        fetch(k, j, mr < MR / 2, form == PACKED_F32 ? 4 : 2, rows_end, form == PAIRS ? 1 : 2);
+        fetch(k, j, mr < MR / 2, form == PACKED_F32 ? 4 : 2, rows_end, form == PAIRS ? 0 : 2);
 #ifdef __AVX512BF16__
         if (form == PAIRS) {
-            pair_step(mr, x, w, acc);
-            x += 4;
+            pair_step(mr, &rows, w, acc);
             w += 128;
             continue;
         }
@@ -106,7 +124,7 @@ ALWAYS void low_tile(size_t mr, enum form form, const struct work *k)
 /* All rows, in tiles of even height: 15 rows are 8 + 7, not 14 + 1. */
 ALWAYS void tiles(enum form form, struct work k)
 {
-    const size_t line = GD_GEMM_BLOCK * (form == PAIRS ? 2 : 4), count = (k.m + MR - 1) / MR;
+    const size_t line = form == PAIRS ? k.stride : PACKED_ROW, count = (k.m + MR - 1) / MR;
 
     k.step = fetch_step(k.next, form == PACKED_F32 ? 256 : 128, count);
     for (size_t left = count; left > 0; left--) {
