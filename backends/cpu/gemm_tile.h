@@ -44,15 +44,20 @@ ALWAYS size_t fetch_step(const char *next, size_t pair_bytes, size_t tiles)
 }
 
 /* low: a tile of few rows, which waits for memory, fetches in four streams: a core looks ahead by itself in each of
- * them (one row, Zen 3: 20 GB/s, and 15 in one stream). What a length that four doesn't divide leaves over is left. */
-ALWAYS void fetch(const struct work *k, size_t j, bool low, int next_lines, const char *rows_end, int row_lines)
+ * them (one row, Zen 3: 20 GB/s, and 15 in one stream). What a length that four doesn't divide leaves over is left.
+ * past: not into the last cache. */
+ALWAYS void fetch(const struct work *k, size_t j, bool low, bool past, int next_lines, const char *rows_end,
+                  int row_lines)
 {
     const char *next = k->next + (low ? j % 4 * (k->pairs / 4) + j / 4 : j) * k->step;
 
     if (low && !k->step)
         return;
     for (int i = 0; i < next_lines; i++)
-        __builtin_prefetch(next + 64 * i, 0, 2);
+        if (past)
+            __builtin_prefetch(next + 64 * i, 0, 0);
+        else
+            __builtin_prefetch(next + 64 * i, 0, 2);
     for (int i = 0; i < row_lines; i++)
         __builtin_prefetch(rows_end + 64 * (j * (size_t)row_lines + (size_t)i), 0, 3);
 }

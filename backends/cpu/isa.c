@@ -3,7 +3,6 @@
 
 #include "base/error.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -37,6 +36,15 @@ gd_isa gd_isa_detect(void)
     have |= GD_ISA_NEON;
 #endif
     return have;
+}
+
+bool gd_isa_fetches_past_last_cache(void)
+{
+#if defined(__x86_64__)
+    return __builtin_cpu_is("amd"); /* gd_isa_detect() has looked */
+#else
+    return false;
+#endif
 }
 
 gd_status gd_isa_parse(gd_isa *out, const char *name, gd_isa have, gd_error *err)

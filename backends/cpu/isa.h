@@ -4,6 +4,8 @@
 
 #include "guerdon.h"
 
+#include <stdbool.h>
+
 typedef unsigned gd_isa; /* a set of the bits below */
 
 #define GD_ISA_GENERIC 0u
@@ -14,6 +16,10 @@ typedef unsigned gd_isa; /* a set of the bits below */
 
 /* Everything that this CPU and its operating system can run. */
 gd_isa gd_isa_detect(void);
+
+/* Whether a line that is fetched as non-temporal is kept by the second cache, and only by that: true of AMD's
+ * processors. Others may drop it before it is read. */
+bool gd_isa_fetches_past_last_cache(void);
 
 /* The levels that --isa names, each holding the ones below: "generic" < "avx2" < "avx512" < "avx512bf16"; "neon".
  * NULL or "auto" gives all of `have`.  An unknown name or one that `have` lacks is an error that lists what there is.

@@ -62,7 +62,7 @@ ALWAYS void tile(int mr, int nv, enum form form, const struct work *k, const cha
         acc[i] = vdupq_n_f32(0);
     for (size_t j = 0; j < k->pairs; j++, x += 2, w += pair_bytes(form)) {
         /* With nv = 8 this is the only tile. */
-        fetch(k, j, mr < MR, nv / 4 * (form == PACKED_F32 ? 2 : 1), rows_end, nv == 4);
+        fetch(k, j, mr < MR, false, nv / 4 * (form == PACKED_F32 ? 2 : 1), rows_end, nv == 4);
         step(mr, nv, form, x, w, true, acc);
         step(mr, nv, form, x, w, false, acc);
     }

@@ -24,15 +24,15 @@ void gd_gemm_avx512_BF16(const gd_gemm_block *b)
     struct work k = work_of(b, sizeof(float));
 
     if (k.m <= FEW_ROWS) {
-        tiles(PACKED_BF16, k);
+        tiles(PACKED_BF16, false, k);
     } else {
         expand(PACKED_BF16, k.pairs, k.w, b->wide);
         k.w = (const char *)b->wide;
-        tiles(EXPANDED, k);
+        tiles(EXPANDED, false, k);
     }
 }
 
 /* The packed form is as good as an expanded one. */
-void gd_gemm_avx512_F32(const gd_gemm_block *b) { tiles(PACKED_F32, work_of(b, sizeof(float))); }
+void gd_gemm_avx512_F32(const gd_gemm_block *b) { tiles(PACKED_F32, false, work_of(b, sizeof(float))); }
 
 void gd_gemm_avx512_finish(const gd_gemm_finish *f) { gd_gemm_finish_rows(f); }

@@ -74,8 +74,8 @@ ALWAYS void pair_step(int mr, struct reach *rows, const char *w, __m512 *acc)
 }
 #endif
 
-/* mr and form are constants wherever this is inlined. */
-ALWAYS void tile(int mr, enum form form, const struct work *k)
+/* mr, form and past are constants wherever this is inlined. */
+ALWAYS void tile(int mr, enum form form, bool past, const struct work *k)
 {
     const char *x = k->x, *w = k->w, *rows_end = x + mr * PACKED_ROW;
     __m512 acc[2 * MR];
@@ -87,7 +87,7 @@ ALWAYS void tile(int mr, enum form form, const struct work *k)
     for (int i = 0; i < 2 * mr; i++)
         acc[i] = _mm512_setzero_ps();
     for (size_t j = 0; j < k->pairs; j++) {
-        fetch(k, j, mr < MR / 2, form == PACKED_F32 ? 4 : 2, rows_end, form == PAIRS ? 0 : 2);
+        fetch(k, j, mr < MR / 2, past, form == PACKED_F32 ? 4 : 2, rows_end, form == PAIRS ? 0 : 2);
 #ifdef __AVX512BF16__
         if (form == PAIRS) {
             pair_step(mr, &rows, w, acc);
@@ -112,17 +112,18 @@ ALWAYS void tile(int mr, enum form form, const struct work *k)
 ALWAYS void low_tile(size_t mr, enum form form, const struct work *k)
 {
     switch (mr) {
-    case 1: tile(1, form, k); break;
-    case 2: tile(2, form, k); break;
-    case 3: tile(3, form, k); break;
-    case 4: tile(4, form, k); break;
-    case 5: tile(5, form, k); break;
-    default: tile(6, form, k); break;
+    case 1: tile(1, form, false, k); break;
+    case 2: tile(2, form, false, k); break;
+    case 3: tile(3, form, false, k); break;
+    case 4: tile(4, form, false, k); break;
+    case 5: tile(5, form, false, k); break;
+    default: tile(6, form, false, k); break;
     }
 }
 
-/* All rows, in tiles of even height: 15 rows are 8 + 7, not 14 + 1. */
-ALWAYS void tiles(enum form form, struct work k)
+/* All rows, in tiles of even height: 15 rows are 8 + 7, not 14 + 1. past: the next block's weights are fetched past the
+ * last cache. */
+ALWAYS void tiles(enum form form, bool past, struct work k)
 {
     const size_t line = form == PAIRS ? k.stride : PACKED_ROW, count = (k.m + MR - 1) / MR;
 
@@ -131,14 +132,14 @@ ALWAYS void tiles(enum form form, struct work k)
         const size_t mr = (k.m + left - 1) / left;
 
         switch (mr) {
-        case 7: tile(7, form, &k); break;
-        case 8: tile(8, form, &k); break;
-        case 9: tile(9, form, &k); break;
-        case 10: tile(10, form, &k); break;
-        case 11: tile(11, form, &k); break;
-        case 12: tile(12, form, &k); break;
-        case 13: tile(13, form, &k); break;
-        case 14: tile(14, form, &k); break;
+        case 7: tile(7, form, past, &k); break;
+        case 8: tile(8, form, past, &k); break;
+        case 9: tile(9, form, past, &k); break;
+        case 10: tile(10, form, past, &k); break;
+        case 11: tile(11, form, past, &k); break;
+        case 12: tile(12, form, past, &k); break;
+        case 13: tile(13, form, past, &k); break;
+        case 14: tile(14, form, past, &k); break;
         default: low_tile(mr, form, &k); break;
         }
         k.m -= mr;
