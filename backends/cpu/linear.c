@@ -118,8 +118,17 @@ static void check_call(const gd_device *device, const gd_call *call)
     (void)device, (void)call;
 }
 
-/* Meets the adapters of calls that share their rows, and makes a job of each. moved: the rows are packed in any case.
- */
+/* Whether any part of one lies where a part of the other does. */
+static bool overlap(const gd_tensor *a, const gd_tensor *b)
+{
+    const char *a_end = (const char *)a->data + a->rows * a->stride * gd_dtype_size(a->dtype);
+    const char *b_end = (const char *)b->data + b->rows * b->stride * gd_dtype_size(b->dtype);
+
+    return (const char *)a->data < b_end && (const char *)b->data < a_end;
+}
+
+/* Meets the adapters of calls that share their rows, and makes a job of each. moved: the rows are packed in any case,
+ * for the results go where they lie. */
 static struct parts begin(gd_device *device, const gd_call *calls, size_t count, bool moved, size_t first, size_t rows,
                           gd_gemm_job *jobs)
 {
@@ -147,26 +156,20 @@ void gd_cpu_linears(gd_device *device, const gd_call *calls, size_t count)
 {
     const size_t rows = calls->in[0].rows, goes = (rows + GD_GEMM_ROWS - 1) / GD_GEMM_ROWS;
     gd_gemm_job jobs[GD_BACKEND_LINEARS];
+    bool moved = false;
 
     assert(count <= GD_BACKEND_LINEARS);
+    for (size_t i = 0; i < count; i++)
+        moved = moved || overlap(&calls->in[0], &calls[i].out);
     for (size_t i = 0; i < goes; i++) { /* of even height */
         const size_t first = rows * i / goes;
-        const struct parts parts = begin(device, calls, count, false, first, rows * (i + 1) / goes - first, jobs);
+        const struct parts parts = begin(device, calls, count, moved, first, rows * (i + 1) / goes - first, jobs);
 
         gd_gemm_run(jobs, count, device->pool, (char *)device->linear_scratch + parts.work);
     }
 }
 
 void gd_cpu_linear(gd_device *device, const gd_call *call) { gd_cpu_linears(device, call, 1); }
-
-/* Whether any part of one lies where a part of the other does. */
-static bool overlap(const gd_tensor *a, const gd_tensor *b)
-{
-    const char *a_end = (const char *)a->data + a->rows * a->stride * gd_dtype_size(a->dtype);
-    const char *b_end = (const char *)b->data + b->rows * b->stride * gd_dtype_size(b->dtype);
-
-    return (const char *)a->data < b_end && (const char *)b->data < a_end;
-}
 
 void gd_cpu_gated_linears(gd_device *device, const gd_call *linears, const gd_call *gated)
 {

@@ -120,6 +120,46 @@ static void linear_of_many_rows(void **state)
                            .operand = GD_BF16, .output = GD_F32 }, gd_isa_detect(), 2, 99);
 }
 
+/* The results go where the rows lie. */
+static void check_over(gd_dtype type, gd_isa isa, unsigned threads)
+{
+    enum { ROWS = 61, COLS = 96 };
+    const size_t bytes = ROWS * COLS * gd_dtype_size(type);
+    const gd_limits limits = { .tile_rows = ROWS, .max_in = COLS, .max_out = COLS };
+    uint64_t seed = 7;
+    void *x = test_values(ROWS * COLS, type, FILL_NORMAL, &seed), *w = test_values(COLS * COLS, type, FILL_NORMAL, &seed);
+    void *apart = gd_alloc_aligned(bytes);
+    const gd_view view = view_of(w, type, COLS, COLS);
+    gd_call call = { .in = { { x, type, ROWS, COLS, COLS } }, .out = { apart, type, ROWS, COLS, COLS } };
+    gd_weight *weight;
+    gd_device device;
+
+    device_open(&device, isa, type, threads, &limits);
+    assert_ok(test_load(&device, &weight, GD_WEIGHT_MATRIX, &view, test_err));
+    call.w[0] = weight;
+    gd_cpu_linear(&device, &call);
+    call.out.data = x;
+    gd_cpu_linear(&device, &call);
+    assert_memory_equal(x, apart, bytes);
+    gd_cpu_weight_free(&device, weight);
+    device_close(&device);
+    gd_free(x);
+    gd_free(w);
+    gd_free(apart);
+}
+
+static void linear_over_its_own_rows(void **state)
+{
+    const gd_isa levels[] = { GD_ISA_GENERIC, gd_isa_detect() };
+
+    (void)state;
+    for (size_t level = 0; level < 2; level++)
+        for (unsigned threads = 1; threads <= 3; threads++) {
+            check_over(GD_BF16, levels[level], threads);
+            check_over(GD_F32, levels[level], threads);
+        }
+}
+
 /* One of several linears of the same rows. */
 struct sibling {
     void *w, *a, *b, *bias;
@@ -430,6 +470,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(linear_with_bias_and_adapter),
         cmocka_unit_test(linear_of_many_rows),
+        cmocka_unit_test(linear_over_its_own_rows),
         cmocka_unit_test(linears_of_one_input),
         cmocka_unit_test(gated_linears_of_one_input),
         cmocka_unit_test(matrices_of_every_type),
