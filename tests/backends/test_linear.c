@@ -127,7 +127,8 @@ static void check_over(gd_dtype type, gd_isa isa, unsigned threads)
     const size_t bytes = ROWS * COLS * gd_dtype_size(type);
     const gd_limits limits = { .tile_rows = ROWS, .max_in = COLS, .max_out = COLS };
     uint64_t seed = 7;
-    void *x = test_values(ROWS * COLS, type, FILL_NORMAL, &seed), *w = test_values(COLS * COLS, type, FILL_NORMAL, &seed);
+    void *x = test_values(ROWS * COLS, type, FILL_NORMAL, &seed);
+    void *w = test_values(COLS * COLS, type, FILL_NORMAL, &seed);
     void *apart = gd_alloc_aligned(bytes);
     const gd_view view = view_of(w, type, COLS, COLS);
     gd_call call = { .in = { { x, type, ROWS, COLS, COLS } }, .out = { apart, type, ROWS, COLS, COLS } };
