@@ -50,9 +50,11 @@ def table(results):
 
 
 def html(results, page):
-    """guerdon bench's page with the table in front of its sections."""
+    """guerdon bench's page with the table in front of its sections, or with the table alone if no row needed a bench."""
     title = 'How fast Guerdon is'
     begin = page.index('<h1>')
     head = page[:begin].replace(page[page.index('<title>'):page.index('</title>')], f'<title>{title}')
+    if not results.get('bench'):
+        return f'{head}<h1>{title}</h1>\n{table(results)}{page[page.rindex("</section>") + len("</section>"):]}'
     rest = page[page.index('</h1>') + len('</h1>'):]
     return f'{head}<h1>{title}</h1>\n{table(results)}<section>\n<h2>guerdon bench</h2>{rest.replace("<section>", "</section><section>", 1)}'

@@ -7,7 +7,7 @@ usage: run.py --build DIR [--rows NAME,NAME...] [--peers ENV] [--models DIR] [--
   --rows NAMES   some rows, by name or by the beginning of one (matmul: all three); default: all
   --peers ENV    a Python environment made by bench/peers/setup; without it, what needs a peer is 'not measured'
   --models DIR   random models; those that are missing are made, but for DIR/7b (15 GB), which you make yourself by
-                 bench/model.py 7b DIR/7b tests/data/qwen2.5/tokenizer.json
+                 python3 bench/model.py 7b DIR/7b tests/data/qwen2.5/tokenizer.json
   --output FILE  the results, as JSON; FILE.html and FILE.md beside it (default: bench/results/latest.json)
   --rounds N     rounds of everything that takes turns with a peer; figures are medians (default: 3)
 

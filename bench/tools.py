@@ -121,7 +121,7 @@ class Tools:
         path = f'{self.models}/{name}'
         if not os.path.exists(f'{path}/model.safetensors'):
             if name == '7b':
-                raise Missing(f'no 7B model: bench/model.py 7b {path} {TOKENIZER} (15 GB)')
+                raise Missing(f'no 7B model: python3 bench/model.py 7b {path} {TOKENIZER} (15 GB)')
             shape, _, kind = name.partition('-')
             print(f'   making {path}', flush=True)
             model.make(shape, path, TOKENIZER, kind == 'lm')

@@ -4,7 +4,8 @@
  * transposed, so that lanes are keys, the values as they are, so that lanes are elements of the head.  Then both
  * products are the same small matmul.  (Where the processor multiplies pairs of bf16, they hold pairs instead: of two
  * elements of a key, and of the values of two keys.)  No lane meets another before the sums of section 4, and a line's
- * sums end with its last visible key, so nothing that a line must not see can reach it. */
+ * sums end with its last visible key, so nothing that comes later can reach it; what a window hides of its own past has
+ * the weight zero. */
 #include "backends/cpu/attention_tile.h"
 
 /* The scratch space, cut up. */

@@ -8,8 +8,8 @@
  * Packed weights, the same for every instruction set: panels of 32 outputs, padded with zeros to full panels and to
  * an even k.  BF16: [panel][k/2][32][2], a pair side by side, as VDPBF16PS reads it and as a shift and a mask take it
  * apart.  F32: [panel][k][32].
- * Rows are read where they lie if they are in the kernel's `rows` form already; else they are packed first:
- * [block][m][512] in that form, padded with zeros to an even k. */
+ * Rows are read where they lie if the kernel can (gd_gemm_reads()); else they are packed first: [block][m][512] in the
+ * kernel's `rows` form, padded with zeros to an even k. */
 #ifndef GD_CPU_GEMM_H
 #define GD_CPU_GEMM_H
 
@@ -24,8 +24,8 @@
 #define GD_GEMM_BLOCK 512u /* k of a block; also how far apart packed rows are */
 #define GD_GEMM_PANEL 32u  /* outputs of a panel */
 #define GD_GEMM_ROWS 512u  /* more rows than this are done in several goes */
-#define GD_GEMM_PART 64u   /* rows of a task, at least */
-#define GD_GEMM_GROUP 8u   /* panels of a task, at most: they share one pass over the packed rows */
+#define GD_GEMM_PART 64u   /* rows of a part of a panel, at least, where it is cut for several tasks */
+#define GD_GEMM_GROUP 8u   /* panels of a task, at most: they share one pass over the rows */
 
 /* What turns the sums of one panel into output: y = sum + bias, then fma(scale, lora, y), then rounding to dtype. */
 typedef struct gd_gemm_finish {

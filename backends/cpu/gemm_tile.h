@@ -19,7 +19,7 @@
 #endif
 
 /* A call of a kernel, or what is left of it. While a tile is computed it fetches its share of the packed block that the
- * next call will read, and the rows of the next tile, which start where its own end: without the former 8 rows ran
+ * next call will read, and packed rows of the next tile, which start where its own end: without the former 8 rows ran
  * at half the speed on matrices larger than the caches. A line may be asked for twice; that costs next to nothing. */
 struct work {
     size_t m, pairs;

@@ -175,9 +175,10 @@ void gd_cpu_gated_linears(gd_device *device, const gd_call *linears, const gd_ca
 {
     const size_t rows = linears->in[0].rows;
     gd_gemm_job jobs[2];
-    const struct parts parts = begin(device, linears, 2, overlap(&linears->in[0], &gated->out), 0, rows, jobs);
+    struct parts parts;
 
     assert(rows <= GD_GEMM_ROWS);
+    parts = begin(device, linears, 2, overlap(&linears->in[0], &gated->out), 0, rows, jobs);
     gd_gemm_run_gated(&(gd_gemm_gated){ jobs, device->rows, gated->params.act, gated->out.data,
                                         gated->out.dtype, gated->out.stride },
                       device->pool, (char *)device->linear_scratch + parts.work);

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 enum { LOOKS = 1000 }; /* before going to sleep: 10 to 50 microseconds */
-enum { GROUP_ROWS = 128 };
+enum { GROUP_ROWS = 126 }; /* half of an engine's tile, and whole tiles of any kernel */
 static const unsigned OPEN = 1u << 31;
 
 /* A group of tasks, on a cache line of its own. */

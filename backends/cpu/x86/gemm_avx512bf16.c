@@ -6,8 +6,8 @@
 
 #include "backends/cpu/gemm_finish.h"
 
-/* With so many rows weights come slowly from memory, are read by one call, and would only push the rows out of the last
- * cache (Zen 4, whole scoring: 1 %). */
+/* With so many rows weights come slowly from memory, are read by a call or a few at about the same time, and would only
+ * push the rows out of the last cache (Zen 4, whole scoring: 1 %). */
 enum { MANY_ROWS = 64 };
 
 void gd_gemm_avx512bf16_BF16(const gd_gemm_block *b)
