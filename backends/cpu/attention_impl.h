@@ -4,8 +4,8 @@
  * transposed, so that lanes are keys, the values as they are, so that lanes are elements of the head.  Then both
  * products are the same small matmul.  (Where the processor multiplies pairs of bf16, they hold pairs instead: of two
  * elements of a key, and of the values of two keys.)  No lane meets another before the sums of section 4, and a line's
- * sums end with its last visible key, so nothing that comes later can reach it; what a window hides of its own past has
- * the weight zero. */
+ * sums end with its last visible key, so nothing that comes later can reach it; what a window hides of its own past, in
+ * the window's first block, has the weight zero. */
 #include "backends/cpu/attention_tile.h"
 
 /* The scratch space, cut up. */
@@ -13,7 +13,7 @@ typedef struct attention_state {
     const gd_attention_job *job;
     enum form form;      /* of q, k, v and the weights; sizes below count numbers, not words */
     size_t depth, width; /* head_dim rounded up to a pair, and to whole vectors */
-    lines q, o;          /* [line][depth] and [line][width] */
+    lines q, o;          /* [line][depth], in words, and [line][width] */
     float *m, *l;        /* [line] running maximum and sum */
     lines k, v;          /* the block: [width][64] and [64][width] */
     lines pv;            /* [line of the tile][width] what the block adds to o */

@@ -34,7 +34,7 @@ typedef struct gd_gemm_finish {
     const float *bias;  /* [cols], or NULL */
     const float *lora;  /* [rows][32], or NULL */
     float scale;
-    void *y;            /* [rows][cols], `stride` elements from row to row */
+    void *y;            /* [rows][cols], `stride` elements from row to row; may be sum */
     gd_dtype dtype;     /* GD_F32 or GD_BF16 */
     size_t stride;
 } gd_gemm_finish;
@@ -57,7 +57,7 @@ typedef struct gd_gemm_kernel {
     gd_isa needs;     /* runs only where every bit is present */
     gd_dtype operand; /* of the packed weights: GD_BF16 or GD_F32 */
     gd_dtype rows;    /* form of the rows that it reads */
-    bool anywhere;    /* rows (of the operand type) may be any distance apart; else packed: 512 elements */
+    bool anywhere;    /* rows (of the operand type) may be any even distance apart; else packed: 512 elements */
     /* Up to this many rows wait for memory, and do best to read the weights straight on and to ask for none beforehand:
      * a core has few such requests under way at a time (Zen 4: 22 GB/s), and looks further ahead by itself (33). */
     size_t straight;

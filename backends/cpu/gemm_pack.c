@@ -148,8 +148,8 @@ static void pack_part(gd_dtype operand, gd_dtype form, void *to, const void *x, 
         memset((char *)to + count * gd_dtype_size(form), 0, gd_dtype_size(form));
 }
 
-/* Pairs must be whole and aligned.  A tile reads one of each of its rows, a dozen or so: rows a multiple of 2 KiB apart
- * would share too few places in the cache. */
+/* Pairs must be whole, and had better be aligned.  A tile reads one of each of its rows, a dozen or so: rows a multiple
+ * of 2 KiB apart would share too few places in the cache. */
 bool gd_gemm_reads(const gd_gemm_kernel *kernel, size_t stride, size_t k)
 {
     return kernel->anywhere && k % 2 == 0 && stride % 2 == 0 && stride * gd_dtype_size(kernel->rows) % 2048 != 0;

@@ -4,7 +4,8 @@
 
 #include "backends/backend.h"
 
-/* in[0]: rows of the device's operand type; out: F32 or BF16, rounded once at the end; w: matrix, bias or NULL. */
+/* in[0]: rows of the device's operand type; out: F32 or BF16, rounded once at the end; w: matrix, bias or NULL. The
+ * outputs may lie where the rows do, if they are at most GD_GEMM_ROWS, or as far apart as these. */
 void gd_cpu_linear(gd_device *device, const gd_call *call);
 
 /* Several calls in one: backend.h. */

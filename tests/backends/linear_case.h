@@ -58,7 +58,8 @@ static inline void linear_run(const gd_backend *backend, gd_device *device, cons
                               view_of(l->b, l->operand, l->out, l->rank) };
     const gd_view bias = { .name = "bias", .dtype = GD_F32, .rank = 1, .shape = { l->out }, .data = l->bias_values,
                            .bytes = l->out * sizeof(float) };
-    const size_t xs = l->in + 2, ys = l->out + 5, size = gd_dtype_size(l->operand), out_size = gd_dtype_size(l->output);
+    const size_t xs = l->in + (l->bias ? 2 : 3), ys = l->out + 5;
+    const size_t size = gd_dtype_size(l->operand), out_size = gd_dtype_size(l->output);
     char *x = gd_alloc_aligned(l->rows * xs * size), *out = gd_alloc_aligned(l->rows * ys * out_size);
     gd_weight *w[4] = { NULL, NULL, NULL, NULL };
     gd_call call = { .in = { { x, l->operand, l->rows, l->in, xs } }, .out = { out, l->output, l->rows, l->out, ys } };

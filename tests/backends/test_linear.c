@@ -99,6 +99,7 @@ static void check(struct linear l, gd_isa isa, unsigned threads, uint64_t seed)
 static void linear_with_bias_and_adapter(void **state)
 {
     static const size_t shapes[][4] = { { 1, 64, 32, 0 }, { 1, 65, 33, 8 }, { 5, 700, 70, 3 }, { 33, 96, 100, 16 },
+                                        { 20, 1022, 33, 4 }, /* with a bias: rows 2 KiB apart, or 4 */
                                         { 13, 31, 40, 600 } };
     const gd_isa levels[] = { GD_ISA_GENERIC, gd_isa_detect() };
     uint64_t seed = 1;

@@ -8,6 +8,7 @@
 #include "backends/cpu/gemm_tile.h"
 
 #include <immintrin.h>
+#include <string.h>
 
 enum { MR = 14, PACKED_ROW = (int)(GD_GEMM_BLOCK * sizeof(float)) };
 
@@ -62,9 +63,11 @@ ALWAYS void pair_step(int mr, struct reach *rows, const char *w, __m512 *acc)
 
     UNROLL
     for (int r = 0; r < mr; r++) {
-        const void *x = rows->x[r / REACH] + (size_t)(r % REACH) * rows->stride;
-        const __m512bh a = (__m512bh)_mm512_set1_epi32(*(const int *)x);
+        __m512bh a;
+        int pair;
 
+        memcpy(&pair, rows->x[r / REACH] + (size_t)(r % REACH) * rows->stride, sizeof pair);
+        a = (__m512bh)_mm512_set1_epi32(pair);
         acc[2 * r] = _mm512_dpbf16_ps(acc[2 * r], a, b0);
         acc[2 * r + 1] = _mm512_dpbf16_ps(acc[2 * r + 1], a, b1);
     }
