@@ -198,8 +198,8 @@ static void pool_runs_every_group(void **state)
                 assert_int_equal(hits[i], i < count);
         }
         assert_int_equal(gd_pool_row_groups(pool, 0), 1);
-        assert_int_equal(gd_pool_row_groups(pool, 255), 1);
-        assert_int_equal(gd_pool_row_groups(pool, 256), threads < 2 ? threads : 2);
+        assert_int_equal(gd_pool_row_groups(pool, 251), 1);
+        assert_int_equal(gd_pool_row_groups(pool, 252), threads < 2 ? threads : 2); /* an engine's tile */
         assert_int_equal(gd_pool_row_groups(pool, 1 << 20), threads);
         gd_pool_close(pool);
     }
