@@ -222,8 +222,7 @@ def pairs(tools):
 def avx2(tools):
     if 'avx2' not in tools.isas:
         raise Missing('this processor has no AVX2')
-    if not tools.peers:
-        raise Missing('no peers')
+    tools.need_peers()
     best = tools.isas[-1] == 'avx2'
     r = rates_of(score_rounds(tools, None if best else 'avx2', ('f32',), None if best else AVX2_ONLY), ('f32',))
     if not r['transformers_1']:

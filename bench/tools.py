@@ -107,10 +107,13 @@ class Tools:
         out = self.run([f'{self.build}/bench_gemm', '--json', *args], env)
         return [json.loads(line) for line in out.splitlines()]
 
-    def peer(self, script, *args, env=None):
-        """Lines of JSON of a script of bench/peers."""
+    def need_peers(self):
         if not self.peers:
             raise Missing('no peers: PEERS=ENV, made by bench/peers/setup')
+
+    def peer(self, script, *args, env=None):
+        """Lines of JSON of a script of bench/peers."""
+        self.need_peers()
         out = self.run([f'{self.peers}/bin/python', f'{HERE}/peers/{script}', *map(str, args)], env)
         return [json.loads(line) for line in out.splitlines() if line.startswith('{')]
 

@@ -67,7 +67,7 @@ static float weights(const attention_state *st, float *s, span seen, float m)
         const v16 e = v_exp_falling(v_sub(v_load(s + i), v_set(m)));
 
         sum = v_add(sum, e);
-        if (V_HAS_PAIRS && st->form == PAIRS)
+        if (in_pairs(st->form))
             v_store_bf16((gd_bf16 *)(void *)s + i, e);
         else
             v_store(s + i, st->job->type == GD_BF16 ? v_round_bf16(e) : e);
@@ -201,7 +201,7 @@ INLINE void load_block_pairs(const attention_state *st)
 
 static void load_keys(const attention_state *st)
 {
-    if (V_HAS_PAIRS && st->form == PAIRS)
+    if (in_pairs(st->form))
         load_block_pairs(st);
     else if (st->job->type == GD_BF16)
         load_block(st, GD_BF16);
@@ -213,7 +213,7 @@ static void load_line(const attention_state *st, const void *q, float *to)
 {
     const size_t n = st->job->head_dim;
 
-    if (V_HAS_PAIRS && st->form == PAIRS) {
+    if (in_pairs(st->form)) {
         for (size_t d = 0; d < n; d += 32)
             v_store_some(to + d / 2, (n - d + 1) / 2, read_pairs(q, d, n - d));
         return;

@@ -26,8 +26,11 @@ enum form { NUMBERS, PAIRS };
 
 typedef v16 tile_sums[GD_TILE_ROWS][VECTORS];
 
+/* Known to be false, and no code, where there are no pairs. */
+INLINE bool in_pairs(enum form form) { return V_HAS_PAIRS && form == PAIRS; }
+
 /* How many words hold so many numbers. */
-INLINE size_t words(enum form form, size_t numbers) { return form == PAIRS ? (numbers + 1) / 2 : numbers; }
+INLINE size_t words(enum form form, size_t numbers) { return in_pairs(form) ? (numbers + 1) / 2 : numbers; }
 
 /* All sums meet word j. half: of its pairs, the odd element is missing. */
 INLINE void tile_step(enum form form, size_t rows, size_t vectors, size_t j, bool half, lines a, lines b,
@@ -120,7 +123,7 @@ INLINE void tile_line_of(enum form form, size_t vectors, size_t depth, bool resu
 
 static void tile_lines(enum form form, size_t vectors, size_t depth, lines a, lines b, lines out)
 {
-    if (V_HAS_PAIRS && form == PAIRS)
+    if (in_pairs(form))
         tile_lines_of(PAIRS, vectors, depth, a, b, out);
     else
         tile_lines_of(NUMBERS, vectors, depth, a, b, out);
@@ -128,7 +131,7 @@ static void tile_lines(enum form form, size_t vectors, size_t depth, lines a, li
 
 static void tile_line(enum form form, size_t vectors, size_t depth, bool resume, lines a, lines b, lines out)
 {
-    if (V_HAS_PAIRS && form == PAIRS)
+    if (in_pairs(form))
         tile_line_of(PAIRS, vectors, depth, resume, a, b, out);
     else
         tile_line_of(NUMBERS, vectors, depth, resume, a, b, out);

@@ -39,10 +39,10 @@ static inline __attribute__((always_inline)) void gd_finish_all(const gd_gemm_fi
 {
     const size_t size = gd_dtype_size(dtype), step = f->stride * size;
     const float *sum = f->sum, *lora = f->lora;
+    const bool direct = f->cols == GD_GEMM_PANEL && f->y != f->sum;
     char *y = f->y;
 
     for (size_t r = 0; r < f->rows; r++, sum += GD_GEMM_PANEL, y += step) {
-        const bool straight = f->cols == GD_GEMM_PANEL && f->y != f->sum;
         union {
             float f32[GD_GEMM_PANEL];
             gd_bf16 bf16[GD_GEMM_PANEL];
@@ -50,8 +50,8 @@ static inline __attribute__((always_inline)) void gd_finish_all(const gd_gemm_fi
 
         for (size_t line = 0; line < GD_GEMM_PANEL * size; line += 64)
             __builtin_prefetch(y + GD_FINISH_AHEAD * step + line, 1, 3);
-        gd_finish_row(sum, bias, lora, f->scale, has_bias, has_lora, dtype, straight ? (void *)y : &part);
-        if (!straight)
+        gd_finish_row(sum, bias, lora, f->scale, has_bias, has_lora, dtype, direct ? (void *)y : &part);
+        if (!direct)
             memcpy(y, &part, f->cols * size);
         if (has_lora)
             lora += GD_GEMM_PANEL;

@@ -95,7 +95,7 @@ struct gemm_case {
     gd_dtype operand;
     enum gemm_fill fill;
     uint64_t seed;
-    bool there;   /* rows are read where they lie, if the kernel can */
+    bool there;   /* rows are read where they lie: only for a kernel that can */
     void *x, *w;  /* [m, k], [n, k] */
     void *packed; /* w as every kernel reads it */
 };
@@ -132,7 +132,6 @@ enum { FRAME = 5 };
 static inline size_t gemm_case_run(const struct gemm_case *c, const gd_gemm_kernel *kernel, gd_pool *pool, float *y)
 {
     const size_t stride = c->n + 2 * FRAME, framed = (c->m + 2 * FRAME) * stride;
-    const bool there = c->there && gd_gemm_reads(kernel, c->k, c->k);
     void *rows = gd_alloc_aligned(gd_gemm_rows_bytes(c->m, c->k));
     void *scratch = gd_alloc_aligned(gd_gemm_scratch_bytes(c->m, gd_pool_threads(pool)));
     float *frame = gd_alloc(framed, sizeof *frame);
@@ -145,7 +144,7 @@ static inline size_t gemm_case_run(const struct gemm_case *c, const gd_gemm_kern
         frame[i] = CANARY;
     gd_gemm_pack_rows(kernel, rows, c->x, c->k, c->m, c->k, 0, c->m);
     gd_gemm_run(&(gd_gemm_job){ .kernel = kernel, .m = c->m, .n = c->n, .k = c->k,
-                                .x = there ? gd_gemm_rows_there(c->x, c->k) : gd_gemm_rows_packed(rows, c->m),
+                                .x = c->there ? gd_gemm_rows_there(c->x, c->k) : gd_gemm_rows_packed(rows, c->m),
                                 .w = { .packed = c->packed },
                                 .y = frame + FRAME * stride + FRAME, .dtype = GD_F32, .stride = stride },
                 1, pool, scratch);

@@ -343,6 +343,8 @@ static void best_variant_is_picked(void **state)
 #endif
 #if HAVE_AVX512BF16
     assert_ptr_equal(gd_row_pick(GD_ISA_AVX2 | GD_ISA_AVX512 | GD_ISA_AVX512BF16), &gd_rows_avx512bf16);
+#elif HAVE_AVX512
+    assert_ptr_equal(gd_row_pick(GD_ISA_AVX2 | GD_ISA_AVX512 | GD_ISA_AVX512BF16), &gd_rows_avx512);
 #endif
 #if HAVE_AVX512
     assert_ptr_equal(gd_row_pick(GD_ISA_AVX2 | GD_ISA_AVX512), &gd_rows_avx512);
