@@ -43,7 +43,7 @@ typedef struct gd_rows {
     size_t first_row, count; /* the tile: entries first_row .. first_row + count - 1 of the three arrays */
     const uint32_t *token, *position, *segment; /* segment: index of the row's segment */
     const gd_segment *segments;
-    const uint32_t *pooled; /* last_row: [texts] the row of each text to take */
+    const uint32_t *pooled;           /* last_row: [texts] the row of each text to take */
     const float *rope_cos, *rope_sin; /* rope: [positions, head_dim / 2] */
 } gd_rows;
 
@@ -52,7 +52,7 @@ typedef struct gd_call {
     gd_tensor in[GD_OP_MAX_IN]; /* attention: q is a tile, k and v cover all rows; last_row: x covers all rows */
     gd_tensor out;              /* may be in[0]'s memory for add and rms_norm */
     const gd_weight *w[GD_OP_MAX_WEIGHTS]; /* linear: matrix, bias or NULL */
-    gd_lora_weights lora;       /* linear */
+    gd_lora_weights lora;                  /* linear */
     gd_op_params params;
     const gd_rows *rows;
 } gd_call;
@@ -71,9 +71,9 @@ typedef struct gd_limits {
 } gd_limits;
 
 typedef struct gd_device_options {
-    unsigned threads;  /* >= 1 */
-    const char *isa;   /* NULL or "auto": the best that the CPU has; else exactly this one, or an error */
-    gd_dtype operand;  /* GD_BF16, or GD_F32 for --precision fp32: type of every matmul operand */
+    unsigned threads; /* >= 1 */
+    const char *isa;  /* NULL or "auto": the best that the CPU has; else exactly this one, or an error */
+    gd_dtype operand; /* GD_BF16, or GD_F32 for --precision fp32: type of every matmul operand */
 } gd_device_options;
 
 enum { GD_BACKEND_LINEARS = 3 }; /* that a backend can do in one */
@@ -85,7 +85,7 @@ typedef struct gd_backend {
     /* NULL when it can run here with this operand type, else why not (a static sentence). */
     const char *(*unavailable)(gd_dtype operand);
     gd_status (*open)(gd_device **out, const gd_device_options *options, gd_error *err);
-    void (*close)(gd_device *device); /* NULL is fine; weights and buffers must have been freed */
+    void (*close)(gd_device *device);                 /* NULL is fine; weights and buffers must have been freed */
     const char *(*describe)(const gd_device *device); /* "avx2": which kernels were chosen */
 
     /* Buffers of the device's own memory, 64-byte aligned. */

@@ -27,7 +27,7 @@ static const struct shape {
     const char *model;
     size_t k, n;
 } shapes[] = {
-    { "0.5b", 896, 896 }, { "0.5b", 896, 128 }, { "0.5b", 896, 4864 }, { "0.5b", 4864, 896 },
+    { "0.5b", 896, 896 }, { "0.5b", 896, 128 },  { "0.5b", 896, 4864 }, { "0.5b", 4864, 896 },
     { "7b", 3584, 3584 }, { "7b", 3584, 18944 }, { "7b", 18944, 3584 },
 };
 static const size_t usual_rows[] = { 1, 8, 64, 256, 512 };
@@ -52,12 +52,21 @@ static void fill(void *p, gd_dtype type, size_t count)
 static double best_time(const struct options *opt, gd_device *device, size_t m, const struct shape *s)
 {
     const gd_backend *backend = opt->backend;
-    const gd_limits limits = { .tile_rows = m, .max_in = s->k, .max_out = s->n, .max_position = 1, .head_dim = 2,
-                               .heads = 1, .kv_heads = 1 };
+    const gd_limits limits = { .tile_rows = m,
+                               .max_in = s->k,
+                               .max_out = s->n,
+                               .max_position = 1,
+                               .head_dim = 2,
+                               .heads = 1,
+                               .kv_heads = 1 };
     const size_t size = gd_dtype_size(opt->operand), bytes = s->n * s->k * size;
     void *x = gd_alloc_aligned(m * s->k * size), *w = gd_alloc_aligned(bytes);
     float *y = gd_alloc_aligned(m * s->n * sizeof *y);
-    const gd_view view = { .name = "w", .dtype = opt->operand, .rank = 2, .shape = { s->n, s->k }, .data = w,
+    const gd_view view = { .name = "w",
+                           .dtype = opt->operand,
+                           .rank = 2,
+                           .shape = { s->n, s->k },
+                           .data = w,
                            .bytes = bytes };
     gd_call call = { .in = { { x, opt->operand, m, s->k, s->k } }, .out = { y, GD_F32, m, s->n, s->n } };
     double best = 0, spent = 0;
@@ -96,9 +105,9 @@ static void bench_shape(const struct options *opt, gd_device *device, const stru
 
     if (opt->json)
         printf("{\"backend\":\"%s\",\"kernels\":\"%s\",\"operand\":\"%s\",\"threads\":%u,\"k\":%zu,\"n\":%zu,"
-               "\"m\":%zu,\"gflops\":%.2f,\"peak\":%.2f}\n", opt->backend->name, opt->backend->describe(device),
-               opt->operand == GD_F32 ? "f32" : "bf16", gd_pool_threads(device->pool), s->k, s->n, m, rate * 1e-9,
-               peak * 1e-9);
+               "\"m\":%zu,\"gflops\":%.2f,\"peak\":%.2f}\n",
+               opt->backend->name, opt->backend->describe(device), opt->operand == GD_F32 ? "f32" : "bf16",
+               gd_pool_threads(device->pool), s->k, s->n, m, rate * 1e-9, peak * 1e-9);
     else
         printf("  %5zu %5zu %4zu  %9.1f  %7.3f  %8.1f\n", s->k, s->n, m, rate * 1e-9, peak > 0 ? rate / peak : 0,
                bytes * 1e-9);
@@ -119,8 +128,9 @@ static int bench_threads(const struct options *opt, unsigned threads)
     peak = gd_bench_peak(device->gemm->name, device->pool);
     if (!opt->json)
         printf("%s (%s), %s, %u threads, peak of %s %.1f GFLOP/s\n      K     N    M    GFLOP/s  of peak   "
-               "GB/s of weights\n", opt->backend->name, opt->backend->describe(device),
-               opt->operand == GD_F32 ? "f32" : "bf16", threads, device->gemm->name, peak * 1e-9);
+               "GB/s of weights\n",
+               opt->backend->name, opt->backend->describe(device), opt->operand == GD_F32 ? "f32" : "bf16", threads,
+               device->gemm->name, peak * 1e-9);
     for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
         if (opt->model && strcmp(opt->model, shapes[s].model) != 0)
             continue;

@@ -66,8 +66,7 @@ static gd_status take_head(gd_adapter *ad, const gd_view *view, gd_error *err)
         return gd_fail(err, GD_EFORMAT, "%s: the head is there twice, as \"%s\" and as \"%s\"", ad->path,
                        ad->head->name, view->name);
     if (view->rank != 2 || view->shape[0] != 1)
-        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": one row, for one score, is expected", ad->path,
-                       view->name);
+        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": one row, for one score, is expected", ad->path, view->name);
     ad->head = view;
     return GD_OK;
 }
@@ -148,8 +147,7 @@ static gd_status check_shapes(const gd_adapter *ad, const struct module *m, gd_e
     if (!b)
         return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\" has no lora_B beside it", ad->path, a->name);
     if (a->rank != 2 || b->rank != 2)
-        return gd_fail(err, GD_EFORMAT, "%s: module \"%s\": lora_A and lora_B are not matrices", ad->path,
-                       m->name);
+        return gd_fail(err, GD_EFORMAT, "%s: module \"%s\": lora_A and lora_B are not matrices", ad->path, m->name);
     if (a->shape[0] != rank || b->shape[1] != rank)
         return gd_fail(err, GD_EFORMAT,
                        "%s: module \"%s\": lora_A is [%zu, %zu] and lora_B [%zu, %zu], but rank %zu is "
@@ -174,8 +172,8 @@ static gd_status check_module(gd_adapter *ad, struct module *m, gd_error *err)
                        ad->path);
     rc = gd_adapter_config_targets(&ad->config, m->name, &targeted, err);
     if (!rc && !targeted)
-        return gd_fail(err, GD_EFORMAT, "%s: module \"%s\" has LoRA, but %s does not target it", ad->path,
-                       m->name, ad->config.path);
+        return gd_fail(err, GD_EFORMAT, "%s: module \"%s\" has LoRA, but %s does not target it", ad->path, m->name,
+                       ad->config.path);
     if (!rc)
         rc = gd_adapter_config_scale(&ad->config, m->name, &m->lora.rank, &m->lora.scale, err);
     return rc ? rc : check_shapes(ad, m, err);
@@ -221,12 +219,11 @@ static gd_status read_tensors(gd_adapter *ad, gd_error *err)
     for (size_t i = 0; i < ad->count && !rc; i++)
         rc = check_module(ad, &ad->modules[i], err);
     if (!rc && ad->head && !is_finite(ad->head))
-        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": a number is not finite", ad->path,
-                       ad->head->name);
+        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": a number is not finite", ad->path, ad->head->name);
     if (!rc && ad->config.saves_head && !ad->head)
         return gd_fail(err, GD_EFORMAT,
-                       "%s: the head \"" PREFIX "score.weight\" is missing, but %s says that it is saved",
-                       ad->path, ad->config.path);
+                       "%s: the head \"" PREFIX "score.weight\" is missing, but %s says that it is saved", ad->path,
+                       ad->config.path);
     if (!rc && !ad->count && !ad->head)
         return gd_fail(err, GD_EFORMAT, "%s: no tensor is in it", ad->path);
     return rc ? rc : add_notes(ad, err);
@@ -251,8 +248,7 @@ static gd_status open_tensors(gd_adapter *ad, const char *dir, gd_error *err)
                        "you trust it: load it with PEFT and call save_pretrained(), which writes safetensors",
                        dir);
     if (pickle)
-        rc = gd_notes_add(&ad->notes, err, "%s: adapter_model.bin is ignored, since safetensors is there",
-                          dir);
+        rc = gd_notes_add(&ad->notes, err, "%s: adapter_model.bin is ignored, since safetensors is there", dir);
     else
         rc = GD_OK;
     if (!rc)
@@ -316,10 +312,7 @@ bool gd_adapter_find(const gd_adapter *ad, const char *module, gd_lora *out)
     return m != NULL;
 }
 
-static int by_string(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
+static int by_string(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
 
 gd_status gd_adapter_check(const gd_adapter *ad, const char *const *modules, size_t count, gd_error *err)
 {
@@ -335,17 +328,16 @@ gd_status gd_adapter_check(const gd_adapter *ad, const char *const *modules, siz
         const char *name = ad->modules[i].name;
 
         if (!bsearch(&name, sorted, count, sizeof *sorted, by_string))
-            rc = gd_fail(err, GD_EFORMAT,
-                         "%s: module \"%s\" has LoRA, but the model has no such linear module", ad->path,
-                         name);
+            rc = gd_fail(err, GD_EFORMAT, "%s: module \"%s\" has LoRA, but the model has no such linear module",
+                         ad->path, name);
     }
     for (size_t i = 0; i < count && !rc; i++) {
         bool targeted = false;
 
         rc = gd_adapter_config_targets(&ad->config, sorted[i], &targeted, err);
         if (!rc && targeted && !find_module(ad, sorted[i], strlen(sorted[i])))
-            rc = gd_fail(err, GD_EFORMAT, "%s: module \"%s\" has no LoRA, but %s targets it", ad->path,
-                         sorted[i], ad->config.path);
+            rc = gd_fail(err, GD_EFORMAT, "%s: module \"%s\" has no LoRA, but %s targets it", ad->path, sorted[i],
+                         ad->config.path);
     }
     gd_free(sorted);
     return rc;
@@ -356,7 +348,7 @@ gd_status gd_lora_check(const gd_lora *lora, size_t out_features, size_t in_feat
 {
     if (lora->a->shape[1] != in_features || lora->b->shape[0] != out_features)
         return gd_fail(err, GD_EFORMAT,
-                       "%s: module \"%s\": LoRA is for a weight of [%zu, %zu], but the model's is [%zu, %zu]",
-                       path, module, lora->b->shape[0], lora->a->shape[1], out_features, in_features);
+                       "%s: module \"%s\": LoRA is for a weight of [%zu, %zu], but the model's is [%zu, %zu]", path,
+                       module, lora->b->shape[0], lora->a->shape[1], out_features, in_features);
     return GD_OK;
 }

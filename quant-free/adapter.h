@@ -54,8 +54,7 @@ const gd_view *gd_adapter_head(const gd_adapter *adapter);
 /* `modules` are the model's linear modules, all of them. Fails when the adapter has a module that is not
  * among them, or lacks one that PEFT would have adapted by target_modules (it would get random numbers
  * there). */
-gd_status gd_adapter_check(const gd_adapter *adapter, const char *const *modules, size_t count,
-                           gd_error *err);
+gd_status gd_adapter_check(const gd_adapter *adapter, const char *const *modules, size_t count, gd_error *err);
 
 /* Fails unless the shapes fit a weight of [out_features, in_features]. */
 gd_status gd_lora_check(const gd_lora *lora, size_t out_features, size_t in_features, const char *module,

@@ -18,8 +18,7 @@
 /* What PEFT targets in our families when the field is null. */
 static const char *const default_targets[] = { "q_proj", "v_proj" };
 
-static gd_status read_number(double *out, const json_t *o, const char *key, bool whole, const char *path,
-                             gd_error *err)
+static gd_status read_number(double *out, const json_t *o, const char *key, bool whole, const char *path, gd_error *err)
 {
     int64_t n;
     gd_status rc;
@@ -31,8 +30,7 @@ static gd_status read_number(double *out, const json_t *o, const char *key, bool
     }
     rc = gd_json_number(out, o, key, path, err);
     if (!rc && !(*out > 0))
-        return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" is %g, a number above 0 is expected", path, key,
-                       *out);
+        return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" is %g, a number above 0 is expected", path, key, *out);
     return rc;
 }
 
@@ -52,14 +50,13 @@ static gd_status read_overrides(gd_overrides *out, const gd_adapter_config *c, c
         return rc;
     count = json_object_size(object);
     if (count > PATTERNS_MAX)
-        return gd_fail(err, GD_EUNSUPPORTED,
-                       "%s: the field \"%s\" has %zu patterns, but at most %d are accepted", c->path, field,
-                       count, PATTERNS_MAX);
+        return gd_fail(err, GD_EUNSUPPORTED, "%s: the field \"%s\" has %zu patterns, but at most %d are accepted",
+                       c->path, field, count, PATTERNS_MAX);
     out->patterns = gd_alloc_zero(count, sizeof *out->patterns);
     out->values = gd_alloc_zero(count, sizeof *out->values);
     if (!out->patterns || !out->values)
         return gd_fail_memory(err, count * (sizeof *out->patterns + sizeof *out->values));
-    json_object_foreach ((json_t *)object, key, value) {
+    json_object_foreach((json_t *)object, key, value) {
         rc = read_number(&out->values[out->count], object, key, whole, c->path, err);
         if (!rc)
             rc = gd_pattern_open(&out->patterns[out->count], key, GD_PATTERN_SUFFIX, field, c->path, err);
@@ -70,22 +67,19 @@ static gd_status read_overrides(gd_overrides *out, const gd_adapter_config *c, c
     return GD_OK;
 }
 
-static gd_status check_strings(const gd_adapter_config *c, const json_t *list, const char *field,
-                               gd_error *err)
+static gd_status check_strings(const gd_adapter_config *c, const json_t *list, const char *field, gd_error *err)
 {
     const json_t *entry;
     size_t i;
 
-    json_array_foreach ((json_t *)list, i, entry)
+    json_array_foreach((json_t *)list, i, entry)
         if (!json_is_string(entry) || json_string_length(entry) == 0 ||
             strlen(json_string_value(entry)) != json_string_length(entry))
-            return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" has an entry that is no name", c->path,
-                           field);
+            return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" has an entry that is no name", c->path, field);
     return GD_OK;
 }
 
-static gd_status read_set(gd_module_set *set, const gd_adapter_config *c, const char *field, bool target,
-                          gd_error *err)
+static gd_status read_set(gd_module_set *set, const gd_adapter_config *c, const char *field, bool target, gd_error *err)
 {
     const json_t *value = json_object_get(c->json, field);
 
@@ -97,8 +91,7 @@ static gd_status read_set(gd_module_set *set, const gd_adapter_config *c, const 
         return check_strings(c, value, field, err);
     }
     if (!json_is_string(value))
-        return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" is neither a list nor a string", c->path,
-                       field);
+        return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" is neither a list nor a string", c->path, field);
     if (target && strcasecmp(json_string_value(value), "all-linear") == 0) {
         set->kind = GD_MODULES_ALL;
         return GD_OK;
@@ -117,11 +110,9 @@ static gd_status read_layer_patterns(gd_adapter_config *c, gd_error *err)
     if (!value || gd_json_nothing(value))
         return GD_OK;
     if (!list && !json_is_string(value))
-        return gd_fail(err, GD_EFORMAT, "%s: the field \"layers_pattern\" is neither a list nor a string",
-                       c->path);
+        return gd_fail(err, GD_EFORMAT, "%s: the field \"layers_pattern\" is neither a list nor a string", c->path);
     if (!c->layers)
-        return gd_fail(err, GD_EFORMAT,
-                       "%s: the field \"layers_pattern\" is set, but \"layers_to_transform\" is not",
+        return gd_fail(err, GD_EFORMAT, "%s: the field \"layers_pattern\" is set, but \"layers_to_transform\" is not",
                        c->path);
     if (list)
         rc = check_strings(c, value, "layers_pattern", err);
@@ -145,19 +136,17 @@ static gd_status read_layers(gd_adapter_config *c, gd_error *err)
     if (!value || json_is_null(value) || (json_is_array(value) && json_array_size(value) == 0))
         return read_layer_patterns(c, err);
     if (!json_is_integer(value) && !json_is_array(value))
-        return gd_fail(err, GD_EFORMAT,
-                       "%s: the field \"layers_to_transform\" is neither an integer nor a list", c->path);
+        return gd_fail(err, GD_EFORMAT, "%s: the field \"layers_to_transform\" is neither an integer nor a list",
+                       c->path);
     if (json_is_array(value)) {
-        json_array_foreach ((json_t *)value, i, entry)
+        json_array_foreach((json_t *)value, i, entry)
             if (!json_is_integer(entry))
-                return gd_fail(err, GD_EFORMAT,
-                               "%s: the field \"layers_to_transform\" has an entry that is no integer",
+                return gd_fail(err, GD_EFORMAT, "%s: the field \"layers_to_transform\" has an entry that is no integer",
                                c->path);
     }
     if (c->targets.kind == GD_MODULES_PATTERN || c->targets.kind == GD_MODULES_ALL)
         return gd_fail(err, GD_EFORMAT,
-                       "%s: the field \"layers_to_transform\" is set, but \"target_modules\" is a string",
-                       c->path);
+                       "%s: the field \"layers_to_transform\" is set, but \"target_modules\" is a string", c->path);
     c->layers = value;
     return read_layer_patterns(c, err);
 }
@@ -177,7 +166,7 @@ static gd_status read_saved(gd_adapter_config *c, gd_error *err)
         rc = check_strings(c, list, "modules_to_save", err);
     if (rc)
         return rc;
-    json_array_foreach ((json_t *)list, i, entry) {
+    json_array_foreach((json_t *)list, i, entry) {
         const char *name = json_string_value(entry);
 
         if (strcmp(name, "score") == 0)
@@ -266,7 +255,7 @@ static bool list_names(const json_t *list, const char *module, bool *whole)
     size_t i;
 
     *whole = false;
-    json_array_foreach ((json_t *)list, i, entry) {
+    json_array_foreach((json_t *)list, i, entry) {
         bool this_whole;
 
         found = names(json_string_value(entry), module, &this_whole) || found;
@@ -275,8 +264,7 @@ static bool list_names(const json_t *list, const char *module, bool *whole)
     return found;
 }
 
-static gd_status set_holds(const gd_module_set *set, const char *module, bool *yes, bool *whole,
-                           gd_error *err)
+static gd_status set_holds(const gd_module_set *set, const char *module, bool *yes, bool *whole, gd_error *err)
 {
     size_t unused;
 
@@ -326,7 +314,7 @@ static gd_status layer_is_wanted(const gd_adapter_config *c, const char *module,
         layer = layer > 100000000 ? layer : layer * 10 + (*p - '0'); /* no model has so many layers */
     if (json_is_integer(c->layers))
         *yes = json_integer_value(c->layers) == layer;
-    json_array_foreach ((json_t *)c->layers, i, entry)
+    json_array_foreach((json_t *)c->layers, i, entry)
         *yes = *yes || json_integer_value(entry) == layer;
     return GD_OK;
 }
@@ -386,7 +374,7 @@ gd_status gd_adapter_config_scale(const gd_adapter_config *c, const char *module
     *rank = (size_t)r;
     *scale = (float)(c->rslora ? alpha / sqrt(r) : alpha / r);
     if (!rc && !isfinite(*scale))
-        return gd_fail(err, GD_EFORMAT, "%s: the scale of \"%s\" is too large: alpha %g, rank %g", c->path,
-                       module, alpha, r);
+        return gd_fail(err, GD_EFORMAT, "%s: the scale of \"%s\" is too large: alpha %g, rank %g", c->path, module,
+                       alpha, r);
     return rc;
 }

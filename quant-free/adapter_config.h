@@ -41,11 +41,10 @@ void gd_adapter_config_free(gd_adapter_config *config);
 gd_status gd_adapter_fields_check(const json_t *json, const char *path, gd_error *err);
 
 /* Whether PEFT would put LoRA on a module. */
-gd_status gd_adapter_config_targets(const gd_adapter_config *config, const char *module, bool *yes,
-                                    gd_error *err);
+gd_status gd_adapter_config_targets(const gd_adapter_config *config, const char *module, bool *yes, gd_error *err);
 
 /* The rank and the scale of a module. */
-gd_status gd_adapter_config_scale(const gd_adapter_config *config, const char *module, size_t *rank,
-                                  float *scale, gd_error *err);
+gd_status gd_adapter_config_scale(const gd_adapter_config *config, const char *module, size_t *rank, float *scale,
+                                  gd_error *err);
 
 #endif

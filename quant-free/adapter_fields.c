@@ -10,11 +10,32 @@
 
 /* Read by adapter_config.c, or of no influence on a trained adapter's scores. */
 static const char *const known[] = {
-    "alpha_pattern", "auto_mapping", "base_model_name_or_path", "corda_config", "eva_config",
-    "exclude_modules", "inference_mode", "init_lora_weights", "layers_pattern", "layers_to_transform",
-    "loftq_config", "lora_alpha", "lora_dropout", "lora_ga_config", "megatron_core", "modules_to_save",
-    "peft_type", "peft_version", "qalora_group_size", "r", "rank_pattern", "revision", "runtime_config",
-    "target_modules", "task_type", "use_rslora",
+    "alpha_pattern",
+    "auto_mapping",
+    "base_model_name_or_path",
+    "corda_config",
+    "eva_config",
+    "exclude_modules",
+    "inference_mode",
+    "init_lora_weights",
+    "layers_pattern",
+    "layers_to_transform",
+    "loftq_config",
+    "lora_alpha",
+    "lora_dropout",
+    "lora_ga_config",
+    "megatron_core",
+    "modules_to_save",
+    "peft_type",
+    "peft_version",
+    "qalora_group_size",
+    "r",
+    "rank_pattern",
+    "revision",
+    "runtime_config",
+    "target_modules",
+    "task_type",
+    "use_rslora",
 };
 
 static const struct refusal {
@@ -53,8 +74,8 @@ static gd_status check_init(const json_t *json, const char *path, gd_error *err)
             return GD_OK;
     }
     if (!name)
-        return gd_fail(err, GD_EFORMAT,
-                       "%s: the field \"init_lora_weights\" is neither true, false nor a string", path);
+        return gd_fail(err, GD_EFORMAT, "%s: the field \"init_lora_weights\" is neither true, false nor a string",
+                       path);
     return gd_fail(err, GD_EUNSUPPORTED,
                    "%s: the field \"init_lora_weights\" is \"%.40s\": it changes the base's weights when the "
                    "adapter is "
@@ -68,13 +89,13 @@ static gd_status check_names(const json_t *json, const char *path, gd_error *err
     gd_status rc = gd_json_string(&type, json, "peft_type", path, err);
 
     if (!rc && strcmp(type, "LORA") != 0)
-        return gd_fail(err, GD_EUNSUPPORTED, "%s: the field \"peft_type\" is \"%.40s\", but LORA is expected",
-                       path, type);
+        return gd_fail(err, GD_EUNSUPPORTED, "%s: the field \"peft_type\" is \"%.40s\", but LORA is expected", path,
+                       type);
     if (!rc && gd_json_has(json, "bias"))
         rc = gd_json_string(&bias, json, "bias", path, err);
     if (!rc && strcmp(bias, "none") != 0)
-        return gd_fail(err, GD_EUNSUPPORTED, "%s: the field \"bias\" is \"%.40s\", but \"none\" is expected",
-                       path, bias);
+        return gd_fail(err, GD_EUNSUPPORTED, "%s: the field \"bias\" is \"%.40s\", but \"none\" is expected", path,
+                       bias);
     return rc;
 }
 
@@ -106,15 +127,15 @@ gd_status gd_adapter_fields_check(const json_t *json, const char *path, gd_error
         rc = check_init(json, path, err);
     if (rc)
         return rc;
-    json_object_foreach ((json_t *)json, field, value) {
+    json_object_foreach((json_t *)json, field, value) {
         const struct refusal *r = find_refusal(field);
 
         if (gd_json_nothing(value) || is_known(field))
             continue;
         if (r)
             return gd_fail(err, GD_EUNSUPPORTED, "%s: the field \"%s\" is set: %s", path, field, r->why);
-        return gd_fail(err, GD_EUNSUPPORTED,
-                       "%s: the field \"%s\" is unknown; only null, false or empty is accepted", path, field);
+        return gd_fail(err, GD_EUNSUPPORTED, "%s: the field \"%s\" is unknown; only null, false or empty is accepted",
+                       path, field);
     }
     return GD_OK;
 }

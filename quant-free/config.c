@@ -62,8 +62,7 @@ static gd_status check_heads(const gd_config *c, gd_error *err)
                        "%s: the field \"num_attention_heads\" is %g, a multiple of \"num_key_value_heads\" "
                        "%g is expected",
                        c->path, heads, kv);
-    if (!gd_json_has(c->json, "head_dim") && !gd_config_default_find(c->family, "head_dim") &&
-        fmod(hidden, heads) != 0)
+    if (!gd_json_has(c->json, "head_dim") && !gd_config_default_find(c->family, "head_dim") && fmod(hidden, heads) != 0)
         return gd_fail(err, GD_EFORMAT,
                        "%s: the field \"hidden_size\" is %g, a multiple of \"num_attention_heads\" %g is "
                        "expected",
@@ -83,9 +82,8 @@ static gd_status check_eps(const gd_config *c, gd_error *err)
         return GD_OK;
     rc = gd_config_number(c, "rms_norm_eps", &eps, err);
     if (!rc && !(eps > 0 && eps < 1))
-        return gd_fail(err, GD_EFORMAT,
-                       "%s: the field \"rms_norm_eps\" is %g, a number between 0 and 1 is expected", c->path,
-                       eps);
+        return gd_fail(err, GD_EFORMAT, "%s: the field \"rms_norm_eps\" is %g, a number between 0 and 1 is expected",
+                       c->path, eps);
     return rc;
 }
 
@@ -107,14 +105,13 @@ static gd_status check_labels(gd_config *c, gd_error *err)
     if (rc)
         return rc;
     if (labels && gd_json_has(c->json, "num_labels") && n != (int64_t)json_object_size(labels))
-        return gd_fail(err, GD_EFORMAT, "%s: the field \"num_labels\" is %d, but \"id2label\" has %zu labels",
-                       c->path, (int)n, json_object_size(labels));
+        return gd_fail(err, GD_EFORMAT, "%s: the field \"num_labels\" is %d, but \"id2label\" has %zu labels", c->path,
+                       (int)n, json_object_size(labels));
     if (labels)
         n = (int64_t)json_object_size(labels);
     if (n != 1)
         return gd_fail(err, GD_EUNSUPPORTED,
-                       "%s: the model has %d labels, but a reward model with one score is expected", c->path,
-                       (int)n);
+                       "%s: the model has %d labels, but a reward model with one score is expected", c->path, (int)n);
     return GD_OK;
 }
 
@@ -207,8 +204,7 @@ static const char *file_name(const gd_config *c, const char *field)
 bool gd_config_has(const gd_config *c, const char *field)
 {
     return strcmp(field, "rope_theta") == 0 || strcmp(field, "num_key_value_heads") == 0 ||
-           strcmp(field, "head_dim") == 0 || gd_json_has(c->json, file_name(c, field)) ||
-           find_default(c, field);
+           strcmp(field, "head_dim") == 0 || gd_json_has(c->json, file_name(c, field)) || find_default(c, field);
 }
 
 gd_status gd_config_number(const gd_config *c, const char *field, double *out, gd_error *err)
@@ -246,8 +242,8 @@ gd_status gd_config_size(const gd_config *c, const char *field, size_t *out, gd_
     if (rc)
         return rc;
     if (!(n >= 0 && n <= EXACT_MAX) || n != floor(n))
-        return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" is %g, a whole number from 0 is expected",
-                       c->path, field, n);
+        return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" is %g, a whole number from 0 is expected", c->path, field,
+                       n);
     *out = (size_t)n;
     return GD_OK;
 }

@@ -25,8 +25,7 @@ static gd_status find_object(const json_t **out, const gd_config *c, gd_error *e
             return rc;
         if (*out && !json_equal((json_t *)*out, (json_t *)object))
             return gd_fail(err, GD_EFORMAT,
-                           "%s: the fields \"rope_scaling\" and \"rope_parameters\" contradict each other",
-                           c->path);
+                           "%s: the fields \"rope_scaling\" and \"rope_parameters\" contradict each other", c->path);
         *out = object;
     }
     return GD_OK;
@@ -46,8 +45,7 @@ static gd_status read_type(const char **out, const gd_config *c, const json_t *o
     if (!rc && gd_json_has(o, "rope_type"))
         rc = gd_json_string(out, o, "rope_type", c->path, err);
     if (!rc && old && strcmp(old, *out) != 0)
-        return gd_fail(err, GD_EFORMAT, "%s: \"rope_type\" is \"%s\", but \"type\" is \"%s\"", c->path, *out,
-                       old);
+        return gd_fail(err, GD_EFORMAT, "%s: \"rope_type\" is \"%s\", but \"type\" is \"%s\"", c->path, *out, old);
     return rc;
 }
 
@@ -56,8 +54,8 @@ static gd_status positive(double *out, const gd_config *c, const json_t *o, cons
     gd_status rc = gd_json_number(out, o, field, c->path, err);
 
     if (!rc && !(*out > 0))
-        return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" is %g, a number above 0 is expected", c->path,
-                       field, *out);
+        return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" is %g, a number above 0 is expected", c->path, field,
+                       *out);
     return rc;
 }
 
@@ -77,8 +75,7 @@ static gd_status read_theta(gd_config *c, const json_t *o, gd_error *err)
         c->rope.theta = inner;
     }
     if (!rc && inner > 0 && outer > 0 && inner != outer)
-        return gd_fail(err, GD_EFORMAT,
-                       "%s: the field \"rope_theta\" is %g at the top, but %g in \"rope_parameters\"",
+        return gd_fail(err, GD_EFORMAT, "%s: the field \"rope_theta\" is %g at the top, but %g in \"rope_parameters\"",
                        c->path, outer, inner);
     return rc;
 }
@@ -92,9 +89,9 @@ static gd_status check_fields(const gd_config *c, const json_t *o, const char *t
     const char *field;
     json_t *value;
 
-    json_object_foreach ((json_t *)o, field, value) {
-        bool fine = json_is_null(value) || strcmp(field, "rope_theta") == 0 ||
-                    strcmp(field, "rope_type") == 0 || strcmp(field, "type") == 0;
+    json_object_foreach((json_t *)o, field, value) {
+        bool fine = json_is_null(value) || strcmp(field, "rope_theta") == 0 || strcmp(field, "rope_type") == 0 ||
+                    strcmp(field, "type") == 0;
 
         for (size_t i = 0; i < reads; i++)
             fine = fine || strcmp(field, scaled[i]) == 0;
@@ -102,8 +99,8 @@ static gd_status check_fields(const gd_config *c, const json_t *o, const char *t
             fine = true;
         if (!fine)
             return gd_fail(err, GD_EUNSUPPORTED,
-                           "%s: the rotary embedding has the field \"%s\", which type \"%s\" does not read",
-                           c->path, field, type);
+                           "%s: the rotary embedding has the field \"%s\", which type \"%s\" does not read", c->path,
+                           field, type);
     }
     return GD_OK;
 }
@@ -123,9 +120,8 @@ static gd_status read_original_max(gd_config *c, const json_t *o, gd_error *err)
     if (rc)
         return rc;
     if (inner > 0 && outer > 0 && inner != outer)
-        return gd_fail(err, GD_EFORMAT,
-                       "%s: the field \"%s\" is %g at the top, but %g in the rotary embedding", c->path,
-                       field, outer, inner);
+        return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" is %g at the top, but %g in the rotary embedding",
+                       c->path, field, outer, inner);
     c->rope.original_max_position = inner > 0 ? inner : outer;
     if (inner > 0 || outer > 0)
         return GD_OK;
@@ -163,10 +159,9 @@ gd_status gd_config_rope_read(gd_config *c, gd_error *err)
         rc = read_theta(c, o, err);
     if (rc || !o)
         return rc;
-    if (json_is_object(json_object_get(o, "full_attention")) ||
-        json_is_object(json_object_get(o, "sliding_attention")))
-        return gd_fail(err, GD_EUNSUPPORTED,
-                       "%s: \"rope_parameters\" differs by layer type, which is not supported", c->path);
+    if (json_is_object(json_object_get(o, "full_attention")) || json_is_object(json_object_get(o, "sliding_attention")))
+        return gd_fail(err, GD_EUNSUPPORTED, "%s: \"rope_parameters\" differs by layer type, which is not supported",
+                       c->path);
     rc = read_type(&type, c, o, err);
     if (rc)
         return rc;
@@ -176,8 +171,8 @@ gd_status gd_config_rope_read(gd_config *c, gd_error *err)
         c->rope.type = GD_ROPE_LINEAR;
     else if (strcmp(type, "default") != 0)
         return gd_fail(err, GD_EUNSUPPORTED,
-                       "%s: the rotary embedding has type \"%s\", but default, linear or llama3 is expected",
-                       c->path, type);
+                       "%s: the rotary embedding has type \"%s\", but default, linear or llama3 is expected", c->path,
+                       type);
     rc = check_fields(c, o, type, err);
     if (!rc && c->rope.type != GD_ROPE_DEFAULT)
         rc = read_scaled(c, o, err);
@@ -199,8 +194,7 @@ static gd_status window_size(const gd_config *c, size_t *window, gd_error *err)
         return rc;
     rc = gd_config_size(c, "sliding_window", window, err);
     if (!rc && *window == 0)
-        return gd_fail(err, GD_EFORMAT,
-                       "%s: the field \"sliding_window\" is 0, a positive integer or null is expected",
+        return gd_fail(err, GD_EFORMAT, "%s: the field \"sliding_window\" is 0, a positive integer or null is expected",
                        c->path);
     return rc;
 }
@@ -229,20 +223,19 @@ static gd_status slides_by_habit(const gd_config *c, size_t layer, bool *slides,
     }
 }
 
-static gd_status slides_by_list(const gd_config *c, const json_t *types, size_t layer, bool *slides,
-                                gd_error *err)
+static gd_status slides_by_list(const gd_config *c, const json_t *types, size_t layer, bool *slides, gd_error *err)
 {
     const char *type = json_string_value(json_array_get(types, layer));
 
     if (!type)
         return gd_fail(err, GD_EFORMAT,
-                       "%s: the field \"layer_types\" has %zu entries, a string for layer %zu is expected",
-                       c->path, json_array_size(types), layer);
+                       "%s: the field \"layer_types\" has %zu entries, a string for layer %zu is expected", c->path,
+                       json_array_size(types), layer);
     *slides = strcmp(type, "sliding_attention") == 0;
     if (!*slides && strcmp(type, "full_attention") != 0)
         return gd_fail(err, GD_EUNSUPPORTED,
-                       "%s: layer %zu has type \"%s\", but full_attention or sliding_attention is expected",
-                       c->path, layer, type);
+                       "%s: layer %zu has type \"%s\", but full_attention or sliding_attention is expected", c->path,
+                       layer, type);
     return GD_OK;
 }
 
@@ -268,8 +261,7 @@ gd_status gd_config_window(const gd_config *c, size_t layer, size_t *window, gd_
     if (rc)
         return rc;
     if (listed && !size)
-        return gd_fail(err, GD_EFORMAT,
-                       "%s: layer %zu has type \"sliding_attention\", but there is no sliding window",
+        return gd_fail(err, GD_EFORMAT, "%s: layer %zu has type \"sliding_attention\", but there is no sliding window",
                        c->path, layer);
     /* Transformers' Mistral does not read the list: a list that agrees with it is fine. */
     if (c->family == GD_FAMILY_MISTRAL && listed != (size > 0))
@@ -293,8 +285,7 @@ gd_status gd_config_windows_check(const gd_config *c, gd_error *err)
         rc = gd_config_window(c, i, &window, err);
     if (!rc && gd_json_has(c->json, "layer_types") &&
         json_array_size(json_object_get(c->json, "layer_types")) != layers)
-        return gd_fail(err, GD_EFORMAT,
-                       "%s: the field \"layer_types\" has %zu entries, but there are %zu layers", c->path,
-                       json_array_size(json_object_get(c->json, "layer_types")), layers);
+        return gd_fail(err, GD_EFORMAT, "%s: the field \"layer_types\" has %zu entries, but there are %zu layers",
+                       c->path, json_array_size(json_object_get(c->json, "layer_types")), layers);
     return rc;
 }

@@ -64,19 +64,12 @@ static const unsigned char *row_at(const gd_view *view, size_t first, size_t cou
     const size_t rows = view->rank ? view->shape[0] : 1;
 
     assert(first <= rows && count <= rows - first);
-    return (const unsigned char *)view->data +
-           first * gd_view_row_elements(view) * gd_dtype_size(view->dtype);
+    return (const unsigned char *)view->data + first * gd_view_row_elements(view) * gd_dtype_size(view->dtype);
 }
 
-void gd_view_to_f32(const gd_view *view, float *to)
-{
-    to_f32(view->dtype, view->data, gd_view_elements(view), to);
-}
+void gd_view_to_f32(const gd_view *view, float *to) { to_f32(view->dtype, view->data, gd_view_elements(view), to); }
 
-void gd_view_to_bf16(const gd_view *view, gd_bf16 *to)
-{
-    to_bf16(view->dtype, view->data, gd_view_elements(view), to);
-}
+void gd_view_to_bf16(const gd_view *view, gd_bf16 *to) { to_bf16(view->dtype, view->data, gd_view_elements(view), to); }
 
 void gd_view_rows_to_f32(const gd_view *view, size_t first, size_t count, float *to)
 {

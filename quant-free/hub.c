@@ -122,8 +122,7 @@ gd_status gd_model_dir(const char *model, char **dir, gd_error *err)
         gd_buf_str(&b, model);
     else if (!is_hub_name(model))
         return gd_fail(err, GD_EIO,
-                       "%s: no such directory; a directory, or org/name of the Hugging Face cache, is expected",
-                       model);
+                       "%s: no such directory; a directory, or org/name of the Hugging Face cache, is expected", model);
     else
         rc = find_in_cache(&b, model, err);
     if (!rc && !gd_buf_cstr(&b))

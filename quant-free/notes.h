@@ -15,8 +15,7 @@ typedef struct gd_notes {
 
 /* Adds a sentence, made printable as errors are. At most 64 are kept: a hostile file shall not fill a screen.
  */
-gd_status gd_notes_add(gd_notes *notes, gd_error *err, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+gd_status gd_notes_add(gd_notes *notes, gd_error *err, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 void gd_notes_free(gd_notes *notes);
 

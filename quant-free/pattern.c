@@ -60,8 +60,7 @@ static const char *find_uncommon(const char *text)
             if (!p[1] || (!ispunct((unsigned char)p[1]) && !strchr("dDwWsSbB", p[1])))
                 return p;
             p++;
-        } else if ((*p == '(' && !group_is_common(p + 1)) || (*p == '[' && p[1] == ':') ||
-                   (*p == '{' && p[1] == ',')) {
+        } else if ((*p == '(' && !group_is_common(p + 1)) || (*p == '[' && p[1] == ':') || (*p == '{' && p[1] == ',')) {
             return p;
         }
     }
@@ -72,8 +71,8 @@ static gd_status compile(gd_pattern *p, const char *text, gd_error *err)
 {
     static const char *const before[] = { "", "(.*\\.)?(", "(?:^|.*?\\.)" };
     static const char *const behind[] = { "", ")$", "\\.(?P<idx>\\d+)\\." };
-    const uint32_t options =
-        PCRE2_ANCHORED | PCRE2_DOLLAR_ENDONLY | (p->kind == GD_PATTERN_FULL ? PCRE2_ENDANCHORED : 0u);
+    const uint32_t options = PCRE2_ANCHORED | PCRE2_DOLLAR_ENDONLY |
+                             (p->kind == GD_PATTERN_FULL ? PCRE2_ENDANCHORED : 0u);
     const size_t room = strlen(text) + 64;
     pcre2_compile_context *context = pcre2_compile_context_create(p->memory);
     char *whole = gd_alloc(room, 1);
@@ -97,12 +96,12 @@ static gd_status compile(gd_pattern *p, const char *text, gd_error *err)
     }
     if (code == PCRE2_ERROR_HEAP_FAILED || code == PCRE2_ERROR_NOMEMORY)
         return gd_fail_memory(err, room);
-    return gd_fail(err, GD_EFORMAT, "%s: the pattern \"%.80s\" in \"%s\" is not a regular expression",
-                   p->path, text, p->field);
+    return gd_fail(err, GD_EFORMAT, "%s: the pattern \"%.80s\" in \"%s\" is not a regular expression", p->path, text,
+                   p->field);
 }
 
-gd_status gd_pattern_open(gd_pattern **out, const char *text, gd_pattern_kind kind, const char *field,
-                          const char *path, gd_error *err)
+gd_status gd_pattern_open(gd_pattern **out, const char *text, gd_pattern_kind kind, const char *field, const char *path,
+                          gd_error *err)
 {
     const char *odd = find_uncommon(text);
     gd_pattern *p;
@@ -110,13 +109,11 @@ gd_status gd_pattern_open(gd_pattern **out, const char *text, gd_pattern_kind ki
 
     *out = NULL;
     if (strlen(text) > TEXT_MAX)
-        return gd_fail(err, GD_EUNSUPPORTED,
-                       "%s: a pattern in \"%s\" has %zu bytes, but at most %d are accepted", path, field,
-                       strlen(text), TEXT_MAX);
+        return gd_fail(err, GD_EUNSUPPORTED, "%s: a pattern in \"%s\" has %zu bytes, but at most %d are accepted", path,
+                       field, strlen(text), TEXT_MAX);
     if (odd)
-        return gd_fail(err, GD_EUNSUPPORTED,
-                       "%s: the pattern \"%.80s\" in \"%s\" has \"%.3s\", which is not supported", path, text,
-                       field, odd);
+        return gd_fail(err, GD_EUNSUPPORTED, "%s: the pattern \"%.80s\" in \"%s\" has \"%.3s\", which is not supported",
+                       path, text, field, odd);
     p = gd_alloc_zero(1, sizeof *p);
     if (!p)
         return gd_fail_memory(err, sizeof *p);
@@ -160,6 +157,6 @@ gd_status gd_pattern_match(const gd_pattern *p, const char *name, bool *matches,
         return GD_OK;
     if (rc == PCRE2_ERROR_NOMEMORY)
         return gd_fail_memory(err, (size_t)HEAP_LIMIT << 10);
-    return gd_fail(err, GD_EUNSUPPORTED, "%s: a pattern in \"%s\" needs too many steps on \"%.80s\"", p->path,
-                   p->field, name);
+    return gd_fail(err, GD_EUNSUPPORTED, "%s: a pattern in \"%s\" needs too many steps on \"%.80s\"", p->path, p->field,
+                   name);
 }

@@ -19,14 +19,13 @@ typedef enum gd_pattern_kind {
 } gd_pattern_kind;
 
 /* Compiles `text` of the file `path`, where it is (part of) the field `field`. */
-gd_status gd_pattern_open(gd_pattern **out, const char *text, gd_pattern_kind kind, const char *field,
-                          const char *path, gd_error *err);
+gd_status gd_pattern_open(gd_pattern **out, const char *text, gd_pattern_kind kind, const char *field, const char *path,
+                          gd_error *err);
 
 /* NULL is fine. */
 void gd_pattern_close(gd_pattern *pattern);
 
 /* *matches says whether `name` matches; for GD_PATTERN_LAYER, *layer becomes the digits' offset in `name`. */
-gd_status gd_pattern_match(const gd_pattern *pattern, const char *name, bool *matches, size_t *layer,
-                           gd_error *err);
+gd_status gd_pattern_match(const gd_pattern *pattern, const char *name, bool *matches, size_t *layer, gd_error *err);
 
 #endif

@@ -45,13 +45,12 @@ static gd_status refuse_pickle(const gd_st *st, gd_error *err)
         pickle = pickle || memcmp(p, "PK\3\4", 4) == 0 || (p[0] == 0x80 && p[1] >= 2 && p[1] <= 5);
     if (!pickle)
         return GD_OK;
-    return gd_fail(err, GD_EUNSUPPORTED,
-                   "%s: a pickle, which can run code when it is read; convert it to safetensors", st->path);
+    return gd_fail(err, GD_EUNSUPPORTED, "%s: a pickle, which can run code when it is read; convert it to safetensors",
+                   st->path);
 }
 
 /* Copies what outlives the JSON: names into one block, the entries into the two lists. */
-static gd_status keep(gd_st *st, const gd_st_entry *entries, size_t count, const unsigned char *data,
-                      gd_error *err)
+static gd_status keep(gd_st *st, const gd_st_entry *entries, size_t count, const unsigned char *data, gd_error *err)
 {
     size_t chars = 0;
     char *to;
@@ -100,8 +99,7 @@ static gd_status read_header(gd_st *st, gd_error *err)
     gd_status rc;
 
     if (st->map.size < 8)
-        return gd_fail(err, GD_EFORMAT, "%s: %zu bytes, but a safetensors file has at least 8", st->path,
-                       st->map.size);
+        return gd_fail(err, GD_EFORMAT, "%s: %zu bytes, but a safetensors file has at least 8", st->path, st->map.size);
     len = get_le64(st->map.data);
     room = st->map.size - 8;
     if (len > GD_ST_HEADER_MAX)
@@ -111,8 +109,7 @@ static gd_status read_header(gd_st *st, gd_error *err)
         return gd_fail(err, GD_EFORMAT, "%s: header length %llu, but the file has %zu bytes", st->path,
                        (unsigned long long)len, st->map.size);
     room -= (size_t)len;
-    rc = gd_st_header_read(&entries, &count, &json, (const char *)st->map.data + 8, (size_t)len, room,
-                           st->path, err);
+    rc = gd_st_header_read(&entries, &count, &json, (const char *)st->map.data + 8, (size_t)len, room, st->path, err);
     if (!rc)
         rc = keep(st, entries, count, st->map.data + 8 + len, err);
     if (!rc) {
@@ -183,8 +180,7 @@ gd_status gd_st_need(const gd_view **out, const gd_st *st, const char *name, gd_
         return GD_OK;
     other = bsearch(&key, st->others, st->other_count, sizeof key, by_other_name);
     if (other)
-        return gd_fail(err, GD_EUNSUPPORTED,
-                       "%s: tensor \"%s\" has the dtype %s, but BF16, F16 or F32 is expected", st->path, name,
-                       other->dtype);
+        return gd_fail(err, GD_EUNSUPPORTED, "%s: tensor \"%s\" has the dtype %s, but BF16, F16 or F32 is expected",
+                       st->path, name, other->dtype);
     return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\" is missing", st->path, name);
 }

@@ -54,8 +54,8 @@ static gd_status check_bounds(const char *text, size_t len, const char *path, gd
         if (depth > DEPTH_MAX)
             return gd_fail(err, GD_EFORMAT, "%s: the header is nested deeper than %d", path, DEPTH_MAX);
         if (objects > GD_ST_TENSORS_MAX + 2 || marks > MARKS_MAX)
-            return gd_fail(err, GD_EFORMAT, "%s: the header has more than the %u tensors that are accepted",
-                           path, GD_ST_TENSORS_MAX);
+            return gd_fail(err, GD_EFORMAT, "%s: the header has more than the %u tensors that are accepted", path,
+                           GD_ST_TENSORS_MAX);
     }
     return GD_OK;
 }
@@ -69,21 +69,19 @@ static gd_status check_metadata(const json_t *meta, const char *path, gd_error *
         return GD_OK;
     if (!json_is_object(meta))
         return gd_fail(err, GD_EFORMAT, "%s: \"__metadata__\" is not an object of strings", path);
-    json_object_foreach ((json_t *)meta, key, value)
+    json_object_foreach((json_t *)meta, key, value)
         if (!json_is_string(value))
-            return gd_fail(err, GD_EFORMAT,
-                           "%s: \"__metadata__\" has a value for \"%s\" that is not a string", path, key);
+            return gd_fail(err, GD_EFORMAT, "%s: \"__metadata__\" has a value for \"%s\" that is not a string", path,
+                           key);
     return GD_OK;
 }
 
-static gd_status read_dtype(gd_st_entry *e, unsigned *bits, const json_t *value, const char *path,
-                            gd_error *err)
+static gd_status read_dtype(gd_st_entry *e, unsigned *bits, const json_t *value, const char *path, gd_error *err)
 {
     const char *name = json_string_value(value);
 
     if (!name)
-        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": \"dtype\" is missing or not a string", path,
-                       e->view.name);
+        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": \"dtype\" is missing or not a string", path, e->view.name);
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         if (strlen(types[i].name) != json_string_length(value) || strcmp(types[i].name, name) != 0)
             continue;
@@ -93,14 +91,12 @@ static gd_status read_dtype(gd_st_entry *e, unsigned *bits, const json_t *value,
         *bits = types[i].bits;
         return GD_OK;
     }
-    return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": the dtype \"%s\" is unknown", path, e->view.name,
-                   name);
+    return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": the dtype \"%s\" is unknown", path, e->view.name, name);
 }
 
 /* Sets shape, rank and bytes. Zero dimensions stay out of the product, so that an overflow cannot hide behind
  * one. */
-static gd_status read_shape(gd_st_entry *e, unsigned bits, const json_t *value, const char *path,
-                            gd_error *err)
+static gd_status read_shape(gd_st_entry *e, unsigned bits, const json_t *value, const char *path, gd_error *err)
 {
     const char *name = e->view.name;
     size_t product = bits;
@@ -117,59 +113,52 @@ static gd_status read_shape(gd_st_entry *e, unsigned bits, const json_t *value, 
         const json_int_t n = json_integer_value(dim);
 
         if (!json_is_integer(dim) || n < 0 || (uint64_t)n > GD_ST_DIM_MAX)
-            return gd_fail(err, GD_EFORMAT,
-                           "%s: tensor \"%s\": dimension %u is not an integer from 0 to 2^48", path, name, i);
+            return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": dimension %u is not an integer from 0 to 2^48", path,
+                           name, i);
         e->view.shape[i] = (size_t)n;
         empty = empty || n == 0;
         if (n > 0 && !gd_mul(product, (size_t)n, &product))
-            return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": the product of its shape overflows", path,
-                           name);
+            return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": the product of its shape overflows", path, name);
     }
     if (empty)
         product = 0;
     if (product % 8)
-        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": %zu bits are not whole bytes", path, name,
-                       product);
+        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": %zu bits are not whole bytes", path, name, product);
     e->view.bytes = product / 8;
     return GD_OK;
 }
 
-static gd_status read_offsets(gd_st_entry *e, const json_t *value, size_t room, const char *path,
-                              gd_error *err)
+static gd_status read_offsets(gd_st_entry *e, const json_t *value, size_t room, const char *path, gd_error *err)
 {
     const char *name = e->view.name;
     json_int_t at[2];
 
     if (!json_is_array(value) || json_array_size(value) != 2)
-        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": \"data_offsets\" is missing or not a list of two",
-                       path, name);
+        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": \"data_offsets\" is missing or not a list of two", path,
+                       name);
     for (size_t i = 0; i < 2; i++) {
         const json_t *offset = json_array_get(value, i);
 
         at[i] = json_integer_value(offset);
         if (!json_is_integer(offset) || at[i] < 0)
-            return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": \"data_offsets\" are not integers from 0",
-                           path, name);
+            return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": \"data_offsets\" are not integers from 0", path, name);
     }
     if (at[1] < at[0])
-        return gd_fail(err, GD_EFORMAT,
-                       "%s: tensor \"%s\": it ends at %" PRId64 ", before its begin %" PRId64, path, name,
-                       (int64_t)at[1], (int64_t)at[0]);
+        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": it ends at %" PRId64 ", before its begin %" PRId64, path,
+                       name, (int64_t)at[1], (int64_t)at[0]);
     if ((uint64_t)at[1] > room)
-        return gd_fail(err, GD_EFORMAT,
-                       "%s: tensor \"%s\": it ends at %" PRId64 ", but the file has %zu bytes of data", path,
-                       name, (int64_t)at[1], room);
+        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": it ends at %" PRId64 ", but the file has %zu bytes of data",
+                       path, name, (int64_t)at[1], room);
     e->begin = (size_t)at[0];
     e->end = (size_t)at[1];
     if (e->end - e->begin != e->view.bytes)
-        return gd_fail(err, GD_EFORMAT,
-                       "%s: tensor \"%s\": dtype and shape need %zu bytes, the offsets give %zu", path, name,
-                       e->view.bytes, e->end - e->begin);
+        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": dtype and shape need %zu bytes, the offsets give %zu", path,
+                       name, e->view.bytes, e->end - e->begin);
     return GD_OK;
 }
 
-static gd_status read_entry(gd_st_entry *e, const char *name, const json_t *value, size_t room,
-                            const char *path, gd_error *err)
+static gd_status read_entry(gd_st_entry *e, const char *name, const json_t *value, size_t room, const char *path,
+                            gd_error *err)
 {
     unsigned bits = 0;
     const char *key;
@@ -179,10 +168,9 @@ static gd_status read_entry(gd_st_entry *e, const char *name, const json_t *valu
     *e = (gd_st_entry){ .view.name = name };
     if (!json_is_object(value))
         return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": its entry is not an object", path, name);
-    json_object_foreach ((json_t *)value, key, field)
+    json_object_foreach((json_t *)value, key, field)
         if (strcmp(key, "dtype") != 0 && strcmp(key, "shape") != 0 && strcmp(key, "data_offsets") != 0)
-            return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": the field \"%s\" is unknown", path, name,
-                           key);
+            return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": the field \"%s\" is unknown", path, name, key);
     rc = read_dtype(e, &bits, json_object_get(value, "dtype"), path, err);
     if (!rc)
         rc = read_shape(e, bits, json_object_get(value, "shape"), path, err);
@@ -209,25 +197,24 @@ static gd_status check_cover(gd_st_entry *e, size_t count, size_t room, const ch
     qsort(e, count, sizeof *e, by_place);
     for (size_t i = 0; i < count; i++) {
         if (e[i].begin != at)
-            return gd_fail(err, GD_EFORMAT,
-                           "%s: tensor \"%s\": it begins at %zu, but the tensor before it ends at %zu", path,
-                           e[i].view.name, e[i].begin, at);
+            return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": it begins at %zu, but the tensor before it ends at %zu",
+                           path, e[i].view.name, e[i].begin, at);
         at = e[i].end;
     }
     if (at != room)
-        return gd_fail(err, GD_EFORMAT, "%s: the tensors end at %zu, but the file has %zu bytes of data",
-                       path, at, room);
+        return gd_fail(err, GD_EFORMAT, "%s: the tensors end at %zu, but the file has %zu bytes of data", path, at,
+                       room);
     return GD_OK;
 }
 
-static gd_status read_entries(gd_st_entry *entries, size_t *count, const json_t *json, size_t room,
-                              const char *path, gd_error *err)
+static gd_status read_entries(gd_st_entry *entries, size_t *count, const json_t *json, size_t room, const char *path,
+                              gd_error *err)
 {
     const char *name;
     json_t *value;
     gd_status rc = GD_OK;
 
-    json_object_foreach ((json_t *)json, name, value) {
+    json_object_foreach((json_t *)json, name, value) {
         if (strcmp(name, "__metadata__") == 0)
             rc = check_metadata(value, path, err);
         else
@@ -238,8 +225,8 @@ static gd_status read_entries(gd_st_entry *entries, size_t *count, const json_t 
     return rc;
 }
 
-gd_status gd_st_header_read(gd_st_entry **out, size_t *count, json_t **json, const char *text, size_t len,
-                            size_t room, const char *path, gd_error *err)
+gd_status gd_st_header_read(gd_st_entry **out, size_t *count, json_t **json, const char *text, size_t len, size_t room,
+                            const char *path, gd_error *err)
 {
     gd_st_entry *entries = NULL;
     gd_status rc;
@@ -256,8 +243,7 @@ gd_status gd_st_header_read(gd_st_entry **out, size_t *count, json_t **json, con
         return rc;
     if (!json_is_object(*json))
         return gd_fail(err, GD_EFORMAT, "%s: the header is not a JSON object", path);
-    if (json_object_size(*json) >
-        GD_ST_TENSORS_MAX + 1) /* entries that are no objects got past check_bounds */
+    if (json_object_size(*json) > GD_ST_TENSORS_MAX + 1) /* entries that are no objects got past check_bounds */
         return gd_fail(err, GD_EFORMAT, "%s: the header has more than the %u tensors that are accepted", path,
                        GD_ST_TENSORS_MAX);
     entries = gd_alloc_zero(json_object_size(*json), sizeof *entries);

@@ -30,8 +30,7 @@ static void add_tensor(gd_buf *b, const gd_view *view, uint64_t at)
     gd_buf_printf(b, ":{\"dtype\":\"%s\",\"shape\":[", gd_dtype_name(view->dtype));
     for (unsigned i = 0; i < view->rank; i++)
         gd_buf_printf(b, "%s%zu", i ? "," : "", view->shape[i]);
-    gd_buf_printf(b, "],\"data_offsets\":[%llu,%llu]}", (unsigned long long)at,
-                  (unsigned long long)(at + view->bytes));
+    gd_buf_printf(b, "],\"data_offsets\":[%llu,%llu]}", (unsigned long long)at, (unsigned long long)(at + view->bytes));
 }
 
 /* The length goes in front when it is known. */
@@ -53,8 +52,7 @@ static uint64_t make_header(gd_buf *b, const gd_view *const *views, size_t count
     return at;
 }
 
-gd_status gd_st_write_begin(gd_newdir *dir, const char *name, const gd_view *const *views, size_t count,
-                            gd_error *err)
+gd_status gd_st_write_begin(gd_newdir *dir, const char *name, const gd_view *const *views, size_t count, gd_error *err)
 {
     gd_buf header = { 0 };
     const uint64_t bytes = make_header(&header, views, count);

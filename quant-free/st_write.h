@@ -12,7 +12,6 @@ void gd_st_sort(const gd_view **views, size_t count);
 
 /* Begins a file with these tensors, in this order: name, type, shape and bytes of the views count, their data are not
  * looked at. The bytes of all of them follow through gd_newdir_write(), then gd_newdir_end(). */
-gd_status gd_st_write_begin(gd_newdir *dir, const char *name, const gd_view *const *views, size_t count,
-                            gd_error *err);
+gd_status gd_st_write_begin(gd_newdir *dir, const char *name, const gd_view *const *views, size_t count, gd_error *err);
 
 #endif

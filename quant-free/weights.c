@@ -39,11 +39,10 @@ static gd_status check_shard_name(const char *name, const char *tensor, const ch
 {
     const size_t len = strlen(name);
 
-    if (len > 255 || len < 13 || name[0] == '.' || strchr(name, '/') ||
-        strcmp(name + len - 12, ".safetensors") != 0)
+    if (len > 255 || len < 13 || name[0] == '.' || strchr(name, '/') || strcmp(name + len - 12, ".safetensors") != 0)
         return gd_fail(err, GD_EFORMAT,
-                       "%s: \"%s\" is said to be in \"%s\", but a plain *.safetensors file name is expected",
-                       path, tensor, name);
+                       "%s: \"%s\" is said to be in \"%s\", but a plain *.safetensors file name is expected", path,
+                       tensor, name);
     return GD_OK;
 }
 
@@ -86,7 +85,7 @@ static gd_status open_shards(gd_weights *w, const char *dir, const json_t *map, 
     w->shards = gd_alloc(SHARDS_MAX, sizeof *w->shards);
     if (!w->shards)
         return gd_fail_memory(err, SHARDS_MAX * sizeof *w->shards);
-    json_object_foreach ((json_t *)map, tensor, value) {
+    json_object_foreach((json_t *)map, tensor, value) {
         rc = gd_json_string(&file, map, tensor, w->path, err);
         if (!rc)
             rc = check_shard_name(file, tensor, w->path, err);
@@ -95,8 +94,7 @@ static gd_status open_shards(gd_weights *w, const char *dir, const json_t *map, 
         if (find_shard(w, file))
             continue;
         if (w->shard_count == SHARDS_MAX)
-            return gd_fail(err, GD_EFORMAT, "%s: more than the %d shards that are accepted", w->path,
-                           SHARDS_MAX);
+            return gd_fail(err, GD_EFORMAT, "%s: more than the %d shards that are accepted", w->path, SHARDS_MAX);
         rc = open_shard(w, dir, file, err);
         if (rc)
             return rc;
@@ -112,11 +110,10 @@ static gd_status check_listed(const gd_weights *w, const json_t *map, const stru
     const char *file = json_string_value(json_object_get(map, name));
 
     if (!file)
-        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\" is not listed in %s", gd_st_path(s->st), name,
-                       w->path);
+        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\" is not listed in %s", gd_st_path(s->st), name, w->path);
     if (strcmp(file, s->name) != 0)
-        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\" is here, but %s says that it is in %s",
-                       gd_st_path(s->st), name, w->path, file);
+        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\" is here, but %s says that it is in %s", gd_st_path(s->st),
+                       name, w->path, file);
     return GD_OK;
 }
 
@@ -140,7 +137,7 @@ static gd_status check_index(const gd_weights *w, const json_t *map, gd_error *e
     }
     if (held == json_object_size(map))
         return GD_OK;
-    json_object_foreach ((json_t *)map, tensor, value) /* some listed tensor is nowhere: say which */
+    json_object_foreach((json_t *)map, tensor, value) /* some listed tensor is nowhere: say which */
     {
         const gd_view *view;
         const gd_st *st = find_shard(w, json_string_value(value))->st;
@@ -245,8 +242,7 @@ static gd_status choose(gd_weights *w, bool *single, const char *dir, gd_error *
         return gd_fail(err, GD_EIO, "%s: no model.safetensors and no model.safetensors.index.json", dir);
     if (*single && index)
         rc = gd_notes_add(&w->notes, err,
-                          "%s: model.safetensors.index.json is ignored, since model.safetensors is there",
-                          dir);
+                          "%s: model.safetensors.index.json is ignored, since model.safetensors is there", dir);
     if (!rc && (bin || bin_index))
         rc = gd_notes_add(&w->notes, err, "%s: pytorch_model.bin is ignored, safetensors is there", dir);
     return rc ? rc : join(&w->path, dir, *single ? "model.safetensors" : "model.safetensors.index.json", err);

@@ -26,11 +26,11 @@ static inline const char *test_data(char *path, size_t room, const char *name)
 }
 
 /* Fails with the library's own sentence: assert_ok(gd_pool_open(&pool, 2, test_err)). */
-#define assert_ok(call)                                                        \
-    do {                                                                       \
-        gd_error test_err[1] = { { GD_OK, "" } };                              \
-        if ((call) != GD_OK)                                                   \
-            fail_msg("%s: %s", #call, test_err->text);                         \
+#define assert_ok(call)                                \
+    do {                                               \
+        gd_error test_err[1] = { { GD_OK, "" } };      \
+        if ((call) != GD_OK)                           \
+            fail_msg("%s: %s", #call, test_err->text); \
     } while (0)
 
 #endif

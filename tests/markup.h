@@ -7,10 +7,7 @@
 enum { MARKUP_DEEPEST = 32, MARKUP_NAME = 16 };
 
 /* Elements that have no end. */
-static inline int markup_is_void(const char *name)
-{
-    return !strcmp(name, "meta") || !strcmp(name, "!DOCTYPE");
-}
+static inline int markup_is_void(const char *name) { return !strcmp(name, "meta") || !strcmp(name, "!DOCTYPE"); }
 
 /* Fails unless each element ends where it may, attributes are quoted, and an ampersand begins an entity. */
 static inline void assert_markup(const char *text)

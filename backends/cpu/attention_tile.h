@@ -9,9 +9,10 @@
 #include "backends/cpu/rows.h"
 
 #if defined(__clang__)
-#define UNROLL _Pragma("unroll")
+#define UNROLL_FOR(...) _Pragma("unroll") for (__VA_ARGS__)
 #else
-#define UNROLL _Pragma("GCC unroll 8") /* gcc keeps an array in registers only where every index is a constant */
+#define UNROLL_FOR(...) \
+    _Pragma("GCC unroll 8") for (__VA_ARGS__) /* gcc keeps an array in registers only where every index is a constant */
 #endif
 #define INLINE static inline __attribute__((always_inline))
 
@@ -33,20 +34,19 @@ INLINE bool in_pairs(enum form form) { return V_HAS_PAIRS && form == PAIRS; }
 INLINE size_t words(enum form form, size_t numbers) { return in_pairs(form) ? (numbers + 1) / 2 : numbers; }
 
 /* All sums meet word j. half: of its pairs, the odd element is missing. */
-INLINE void tile_step(enum form form, size_t rows, size_t vectors, size_t j, bool half, lines a, lines b,
-                      tile_sums acc)
+INLINE void tile_step(enum form form, size_t rows, size_t vectors, size_t j, bool half, lines a, lines b, tile_sums acc)
 {
     v16 bj[VECTORS];
 
-    UNROLL for (size_t c = 0; c < vectors; c++) {
+    UNROLL_FOR(size_t c = 0; c < vectors; c++) {
         bj[c] = v_load(b.p + j * b.stride + c * 16);
         if (half)
             bj[c] = v_even_of(bj[c]);
     }
-    UNROLL for (size_t r = 0; r < rows; r++) {
+    UNROLL_FOR(size_t r = 0; r < rows; r++) {
         const v16 aj = v_set(a.p[r * a.stride + j]);
 
-        UNROLL for (size_t c = 0; c < vectors; c++)
+        UNROLL_FOR(size_t c = 0; c < vectors; c++)
             acc[r][c] = form == PAIRS ? v_fma_pairs(aj, bj[c], acc[r][c]) : v_fma(aj, bj[c], acc[r][c]);
     }
 }
@@ -67,8 +67,8 @@ INLINE void tile_block(enum form form, size_t rows, size_t vectors, size_t first
         tile_step(form, rows, vectors, j, false, a, b, acc);
     }
     if (end % 2) {
-        UNROLL for (size_t r = 0; r < rows; r++)
-            UNROLL for (size_t c = 0; c < vectors; c++)
+        UNROLL_FOR(size_t r = 0; r < rows; r++)
+            UNROLL_FOR(size_t c = 0; c < vectors; c++)
                 acc[r][c] = v_add(acc[r][c], v_zero()); /* the missing element: 0 * 0 is added */
         tile_step(form, rows, vectors, end - 1, false, a, b, acc);
     }
@@ -84,12 +84,12 @@ INLINE void tile_product(enum form form, size_t rows, size_t vectors, size_t dep
     for (size_t first = 0; first < depth; first += 512) {
         const size_t end = depth - first < 512 ? depth : first + 512;
 
-        UNROLL for (size_t r = 0; r < rows; r++)
-            UNROLL for (size_t c = 0; c < vectors; c++)
+        UNROLL_FOR(size_t r = 0; r < rows; r++)
+            UNROLL_FOR(size_t c = 0; c < vectors; c++)
                 acc[r][c] = resume ? v_load(out.p + r * out.stride + c * 16) : v_zero();
         tile_block(form, rows, vectors, first, end, a, b, acc);
-        UNROLL for (size_t r = 0; r < rows; r++)
-            UNROLL for (size_t c = 0; c < vectors; c++) {
+        UNROLL_FOR(size_t r = 0; r < rows; r++)
+            UNROLL_FOR(size_t c = 0; c < vectors; c++) {
                 float *const total = out.p + r * out.stride + c * 16;
 
                 v_store(total, first ? v_add(v_load(total), acc[r][c]) : acc[r][c]);

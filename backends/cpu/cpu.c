@@ -99,8 +99,8 @@ gd_status gd_cpu_reserve(gd_device *device, const gd_limits *limits, size_t line
     gd_status rc = replace(&device->linear_scratch, linear_bytes, err);
 
     if (!rc)
-        rc = replace(&device->attention_scratch,
-                     gd_attention_scratch_bytes(limits, gd_pool_threads(device->pool)), err);
+        rc = replace(&device->attention_scratch, gd_attention_scratch_bytes(limits, gd_pool_threads(device->pool)),
+                     err);
     device->limits = *limits;
     return rc;
 }

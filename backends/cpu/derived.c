@@ -68,8 +68,12 @@ gd_status gd_derived_weight_make(gd_device *device, gd_weight **out, gd_weight_r
     if (!w)
         return gd_fail_memory(err, sizeof *w);
     bytes = matrix_bytes(device, view);
-    *w = (gd_weight){ .role = role, .out = view->shape[0], .in = view->shape[1], .operand = device->operand,
-                      .view = *view, .packed = gd_large_alloc(bytes) };
+    *w = (gd_weight){ .role = role,
+                      .out = view->shape[0],
+                      .in = view->shape[1],
+                      .operand = device->operand,
+                      .view = *view,
+                      .packed = gd_large_alloc(bytes) };
     if (!w->packed) {
         gd_free(w);
         return gd_fail_memory(err, bytes);
@@ -101,7 +105,8 @@ static struct parts divide(size_t rows, size_t in, size_t rank, gd_dtype operand
 static size_t linear_bytes(const gd_device *device, const gd_limits *limits)
 {
     return divide(least(limits->tile_rows, GD_GEMM_ROWS), limits->max_in, limits->max_rank, device->operand,
-                  gd_pool_threads(device->pool)).bytes;
+                  gd_pool_threads(device->pool))
+        .bytes;
 }
 
 size_t gd_derived_scratch_bytes(const gd_device *device, const gd_limits *limits)
@@ -226,8 +231,10 @@ void gd_derived_linear(gd_device *device, const gd_call *call, gd_derived_produc
 
     for (size_t first = 0; first < rows; first += GD_GEMM_ROWS) {
         const size_t here = least(GD_GEMM_ROWS, rows - first), tiles = ceil_div(here, ROWS);
-        struct run run = { device, call, product, first, here,
-                           divide(here, w->in, a ? a->out : 0, device->operand, gd_pool_threads(device->pool)) };
+        struct run run = {
+            device, call, product,
+            first,  here, divide(here, w->in, a ? a->out : 0, device->operand, gd_pool_threads(device->pool))
+        };
 
         gd_pool_run(device->pool, tiles, pad_task, &run);
         if (a)
@@ -274,7 +281,11 @@ static gd_status probe_shape(gd_device *device, const gd_backend *backend, gd_de
 {
     const size_t size = gd_dtype_size(device->operand), tile = tile_of(device);
     char *x = room + line_up(COLS * in * size), *sums = x + line_up(ROWS * in * size);
-    const gd_view view = { .name = "probe", .dtype = device->operand, .rank = 2, .shape = { out, in }, .data = room,
+    const gd_view view = { .name = "probe",
+                           .dtype = device->operand,
+                           .rank = 2,
+                           .shape = { out, in },
+                           .data = room,
                            .bytes = out * in * size };
     struct probe probe = { device, NULL, product, x, (float *)(void *)sums };
     gd_weight *w;
@@ -295,8 +306,7 @@ static gd_status probe_shape(gd_device *device, const gd_backend *backend, gd_de
     return GD_OK;
 }
 
-gd_status gd_derived_find_tile(gd_device *device, const gd_backend *backend, gd_derived_product *product,
-                               gd_error *err)
+gd_status gd_derived_find_tile(gd_device *device, const gd_backend *backend, gd_derived_product *product, gd_error *err)
 {
     gd_derived *state = device->vendor;
     const size_t deepest = probe_in[sizeof probe_in / sizeof probe_in[0] - 1];

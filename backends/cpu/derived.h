@@ -12,7 +12,7 @@
 #include "backends/backend.h"
 #include "backends/cpu/weight.h"
 
-#define GD_DERIVED_ROWS 64u  /* the highest tile; rows are padded to a multiple of it */
+#define GD_DERIVED_ROWS 64u /* the highest tile; rows are padded to a multiple of it */
 #define GD_DERIVED_COLS 256u
 
 /* The first member of device->vendor. */

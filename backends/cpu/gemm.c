@@ -2,8 +2,14 @@
 #include "backends/cpu/gemm.h"
 
 const gd_gemm_kernel gd_gemm_kernels[] = {
-#define GD_GEMM(variant, operand, rows, anywhere, straight, needs)                                                    \
-    { #variant, needs, GD_##operand, GD_##rows, anywhere, straight, gd_gemm_##variant##_##operand,                    \
+#define GD_GEMM(variant, operand, rows, anywhere, straight, needs) \
+    { #variant,                                                    \
+      needs,                                                       \
+      GD_##operand,                                                \
+      GD_##rows,                                                   \
+      anywhere,                                                    \
+      straight,                                                    \
+      gd_gemm_##variant##_##operand,                               \
       gd_gemm_##variant##_finish },
 #include "backends/cpu/kernels.def"
 #undef GD_GEMM
@@ -34,11 +40,11 @@ struct run {
     size_t count;
     const gd_gemm_gated *gated; /* ... or it is two, and those of the same number come together here */
     size_t m, k;
-    size_t groups;  /* of rows */
+    size_t groups;          /* of rows */
     size_t panels, threads; /* of a group */
-    size_t cut;     /* the last panels, a task each ... */
-    size_t parts;   /* ... or several, of rows */
-    size_t tasks;   /* of a group */
+    size_t cut;             /* the last panels, a task each ... */
+    size_t parts;           /* ... or several, of rows */
+    size_t tasks;           /* of a group */
     float *scratch;
 };
 

@@ -29,13 +29,13 @@
 
 /* What turns the sums of one panel into output: y = sum + bias, then fma(scale, lora, y), then rounding to dtype. */
 typedef struct gd_gemm_finish {
-    size_t rows, cols;  /* cols <= 32 */
-    const float *sum;   /* [rows][32] */
-    const float *bias;  /* [cols], or NULL */
-    const float *lora;  /* [rows][32], or NULL */
+    size_t rows, cols; /* cols <= 32 */
+    const float *sum;  /* [rows][32] */
+    const float *bias; /* [cols], or NULL */
+    const float *lora; /* [rows][32], or NULL */
     float scale;
-    void *y;            /* [rows][cols], `stride` elements from row to row; may be sum */
-    gd_dtype dtype;     /* GD_F32 or GD_BF16 */
+    void *y;        /* [rows][cols], `stride` elements from row to row; may be sum */
+    gd_dtype dtype; /* GD_F32 or GD_BF16 */
     size_t stride;
 } gd_gemm_finish;
 
@@ -110,16 +110,16 @@ typedef struct gd_gemm_weights {
 /* One product of rows and weights. */
 typedef struct gd_gemm_job {
     const gd_gemm_kernel *kernel;
-    size_t m, n, k;    /* m <= GD_GEMM_ROWS */
-    gd_gemm_rows x;    /* [m, k] */
-    gd_gemm_weights w; /* [n, k] */
-    const float *bias; /* [n], or NULL */
-    size_t rank;       /* of the adapter; 0 without one */
-    gd_gemm_rows low;  /* its inner values, [m, rank] */
+    size_t m, n, k;       /* m <= GD_GEMM_ROWS */
+    gd_gemm_rows x;       /* [m, k] */
+    gd_gemm_weights w;    /* [n, k] */
+    const float *bias;    /* [n], or NULL */
+    size_t rank;          /* of the adapter; 0 without one */
+    gd_gemm_rows low;     /* its inner values, [m, rank] */
     gd_gemm_weights lora; /* [n, rank] */
     float scale;
-    void *y;           /* [m, n], `stride` elements from row to row */
-    gd_dtype dtype;    /* GD_F32 or GD_BF16 */
+    void *y;        /* [m, n], `stride` elements from row to row */
+    gd_dtype dtype; /* GD_F32 or GD_BF16 */
     size_t stride;
 } gd_gemm_job;
 
@@ -129,7 +129,7 @@ void gd_gemm_run(const gd_gemm_job *jobs, size_t count, gd_pool *pool, void *scr
 
 /* Two products of the same rows, and y = act(gate) * up: their own y stay unused. */
 typedef struct gd_gemm_gated {
-    const gd_gemm_job *jobs; /* two, gate and up, of the same m, n and kernel */
+    const gd_gemm_job *jobs;    /* two, gate and up, of the same m, n and kernel */
     const gd_row_kernels *rows; /* for the activation */
     gd_activation act;
     void *y; /* [m, n], `stride` elements from row to row */
@@ -141,8 +141,8 @@ void gd_gemm_run_gated(const gd_gemm_gated *gated, gd_pool *pool, void *scratch)
 size_t gd_gemm_scratch_bytes(size_t m, unsigned threads); /* scratch space of a job with m rows */
 
 /* The kernels themselves, in ref/, x86/ and arm/. */
-#define GD_GEMM(variant, operand, rows, anywhere, straight, needs)                                                    \
-    void gd_gemm_##variant##_##operand(const gd_gemm_block *b);                                                       \
+#define GD_GEMM(variant, operand, rows, anywhere, straight, needs) \
+    void gd_gemm_##variant##_##operand(const gd_gemm_block *b);    \
     void gd_gemm_##variant##_finish(const gd_gemm_finish *f);
 #include "backends/cpu/kernels.def"
 #undef GD_GEMM

@@ -20,8 +20,12 @@ static gd_view part_of(const gd_view *view, size_t at, size_t count)
 {
     const size_t size = gd_dtype_size(view->dtype);
 
-    return (gd_view){ .name = view->name, .dtype = view->dtype, .rank = 1, .shape = { count },
-                      .data = (const char *)view->data + at * size, .bytes = count * size };
+    return (gd_view){ .name = view->name,
+                      .dtype = view->dtype,
+                      .rank = 1,
+                      .shape = { count },
+                      .data = (const char *)view->data + at * size,
+                      .bytes = count * size };
 }
 
 /* A packed block is a transposed one, of 32-bit words: pairs of BF16, or F32. Words are taken from a row a cache line

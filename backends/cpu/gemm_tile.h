@@ -23,13 +23,13 @@
  * at half the speed on matrices larger than the caches. A line may be asked for twice; that costs next to nothing. */
 struct work {
     size_t m, pairs;
-    const char *x;     /* packed rows; where the kernel takes them as they lie, ... */
-    size_t stride;     /* ... rows so many bytes apart */
-    const char *w;     /* packed or expanded weights */
+    const char *x; /* packed rows; where the kernel takes them as they lie, ... */
+    size_t stride; /* ... rows so many bytes apart */
+    const char *w; /* packed or expanded weights */
     float *sum;
     bool add;
     const char *next;
-    size_t step;       /* bytes to fetch for each pair of a tile; 0: none */
+    size_t step; /* bytes to fetch for each pair of a tile; 0: none */
 };
 
 ALWAYS struct work work_of(const gd_gemm_block *b, size_t element)

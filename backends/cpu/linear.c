@@ -85,8 +85,15 @@ static gd_gemm_rows run_low(gd_device *device, const gd_weight *a, const struct 
 {
     char *scratch = device->linear_scratch, *low = scratch + parts->low[which];
     const gd_gemm_job job = {
-        .kernel = device->gemm, .m = rows, .n = a->out, .k = a->in, .x = x, .w = weights_of(a),
-        .y = low, .dtype = device->operand, .stride = a->out,
+        .kernel = device->gemm,
+        .m = rows,
+        .n = a->out,
+        .k = a->in,
+        .x = x,
+        .w = weights_of(a),
+        .y = low,
+        .dtype = device->operand,
+        .stride = a->out,
     };
 
     gd_gemm_run(&job, 1, device->pool, scratch + parts->work);
@@ -102,11 +109,18 @@ static gd_gemm_job job_of(const gd_device *device, const gd_call *call, gd_gemm_
     const gd_weight *w = call->w[0];
 
     return (gd_gemm_job){
-        .kernel = device->gemm, .m = rows, .n = w->out, .k = w->in, .x = x, .w = weights_of(w),
+        .kernel = device->gemm,
+        .m = rows,
+        .n = w->out,
+        .k = w->in,
+        .x = x,
+        .w = weights_of(w),
         .bias = call->w[1] ? call->w[1]->vector : NULL,
-        .rank = rank_of(call), .scale = call->lora.scale,
+        .rank = rank_of(call),
+        .scale = call->lora.scale,
         .lora = rank_of(call) ? weights_of(call->lora.b) : (gd_gemm_weights){ 0 },
-        .y = (char *)out->data + first * out->stride * gd_dtype_size(out->dtype), .dtype = out->dtype,
+        .y = (char *)out->data + first * out->stride * gd_dtype_size(out->dtype),
+        .dtype = out->dtype,
         .stride = out->stride,
     };
 }
@@ -179,7 +193,7 @@ void gd_cpu_gated_linears(gd_device *device, const gd_call *linears, const gd_ca
 
     assert(rows <= GD_GEMM_ROWS);
     parts = begin(device, linears, 2, overlap(&linears->in[0], &gated->out), 0, rows, jobs);
-    gd_gemm_run_gated(&(gd_gemm_gated){ jobs, device->rows, gated->params.act, gated->out.data,
-                                        gated->out.dtype, gated->out.stride },
+    gd_gemm_run_gated(&(gd_gemm_gated){ jobs, device->rows, gated->params.act, gated->out.data, gated->out.dtype,
+                                        gated->out.stride },
                       device->pool, (char *)device->linear_scratch + parts.work);
 }

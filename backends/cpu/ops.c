@@ -50,7 +50,10 @@ static void embedding_row(const row_job *job, size_t r)
                             line_of(&call->out, r), call->out.dtype);
 }
 
-void gd_cpu_embedding(gd_device *device, const gd_call *call) { over_rows(device, call, call->out.cols, embedding_row); }
+void gd_cpu_embedding(gd_device *device, const gd_call *call)
+{
+    over_rows(device, call, call->out.cols, embedding_row);
+}
 
 static void rms_norm_row(const row_job *job, size_t r)
 {

@@ -13,12 +13,13 @@ gd_op_run gd_cpu_embedding, gd_cpu_rms_norm, gd_cpu_rope, gd_cpu_attention, gd_c
     gd_cpu_head;
 
 /* For a backend's table: every operation but linear, which is what the backends on the CPU differ by. */
-#define GD_CPU_ROW_OPERATIONS                                                                                          \
-    [GD_OP_embedding] = gd_cpu_embedding, [GD_OP_rms_norm] = gd_cpu_rms_norm, [GD_OP_rope] = gd_cpu_rope,              \
-    [GD_OP_attention] = gd_cpu_attention, [GD_OP_gated] = gd_cpu_gated, [GD_OP_add] = gd_cpu_add,                      \
+#define GD_CPU_ROW_OPERATIONS                                                                             \
+    [GD_OP_embedding] = gd_cpu_embedding, [GD_OP_rms_norm] = gd_cpu_rms_norm, [GD_OP_rope] = gd_cpu_rope, \
+    [GD_OP_attention] = gd_cpu_attention, [GD_OP_gated] = gd_cpu_gated, [GD_OP_add] = gd_cpu_add,         \
     [GD_OP_last_row] = gd_cpu_last_row, [GD_OP_head] = gd_cpu_head
 
-/* Scratch space of attention for plans within these limits; SIZE_MAX / 2 (more than any machine has) when that overflows. */
+/* Scratch space of attention for plans within these limits; SIZE_MAX / 2 (more than any machine has) when that
+ * overflows. */
 size_t gd_attention_scratch_bytes(const gd_limits *limits, unsigned threads);
 
 #endif

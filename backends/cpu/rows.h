@@ -20,19 +20,19 @@
 /* Attention of consecutive rows of one segment, for the query heads that share one key head.  A *line* is one query
  * head of one row. */
 typedef struct gd_attention_job {
-    size_t rows, first_position;    /* row i is at first_position + i */
-    size_t group, head_dim;         /* query heads of the key head */
-    gd_dtype type;                  /* of q, k and v; GD_BF16 also rounds the probabilities */
+    size_t rows, first_position; /* row i is at first_position + i */
+    size_t group, head_dim;      /* query heads of the key head */
+    gd_dtype type;               /* of q, k and v; GD_BF16 also rounds the probabilities */
     gd_dtype out_type;
-    const void *q;                  /* [rows, group * head_dim] */
-    const void *k, *v;              /* row 0 of the batch, at the key head */
-    void *out;                      /* like q */
+    const void *q;                                   /* [rows, group * head_dim] */
+    const void *k, *v;                               /* row 0 of the batch, at the key head */
+    void *out;                                       /* like q */
     size_t q_stride, k_stride, v_stride, out_stride; /* elements from row to row */
-    const uint32_t *path;           /* [first_position + rows] the row at each position that is visible or in a block
+    const uint32_t *path; /* [first_position + rows] the row at each position that is visible or in a block
                                        with one that is */
     float scale, softcap;
     uint32_t window;
-    float *scratch;                 /* gd_attention_line_floats() */
+    float *scratch; /* gd_attention_line_floats() */
 } gd_attention_job;
 
 /* out = act(gate) * up, for some rows: in few columns, a row alone would mostly load the constants of exp. */
@@ -41,7 +41,7 @@ typedef struct gd_gated_job {
     gd_activation act;
     const float *gate, *up; /* `in_stride` elements from row to row */
     size_t in_stride;
-    void *out;              /* may be gate or up where it is F32 and strides agree */
+    void *out; /* may be gate or up where it is F32 and strides agree */
     gd_dtype type;
     size_t out_stride;
 } gd_gated_job;

@@ -87,8 +87,11 @@ static gd_status make_bare(const gd_device *device, gd_weight **out, gd_weight_r
     *out = gd_alloc_zero(1, sizeof **out);
     if (!*out)
         return gd_fail_memory(err, sizeof **out);
-    **out = (gd_weight){ .role = role, .out = view->shape[0], .in = view->shape[view->rank - 1],
-                         .operand = device->operand, .view = *view };
+    **out = (gd_weight){ .role = role,
+                         .out = view->shape[0],
+                         .in = view->shape[view->rank - 1],
+                         .operand = device->operand,
+                         .view = *view };
     return GD_OK;
 }
 

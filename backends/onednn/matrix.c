@@ -35,7 +35,7 @@ struct primitive {
     dnnl_primitive_t run;
     dnnl_primitive_desc_t desc; /* owns the three layouts below */
     gd_dnnl_md_ref src, weights, dst, scratch;
-    size_t weight_bytes;        /* of a chunk of cols outputs */
+    size_t weight_bytes; /* of a chunk of cols outputs */
 };
 
 static void primitive_close(struct primitive *p)
@@ -245,8 +245,7 @@ gd_status gd_onednn_matrix_make(gd_onednn *state, gd_weight *w, gd_error *err)
     if (!m)
         return gd_fail_memory(err, sizeof *m);
     m->fulls = w->out / GD_DERIVED_COLS;
-    ok = !m->fulls ||
-         primitive_open(&m->full, state->engine, state->attr, w->operand, tile, w->in, GD_DERIVED_COLS);
+    ok = !m->fulls || primitive_open(&m->full, state->engine, state->attr, w->operand, tile, w->in, GD_DERIVED_COLS);
     ok = ok && (!rest || primitive_open(&m->last, state->engine, state->attr, w->operand, tile, w->in, rest));
     if (!ok)
         rc = gd_fail(err, GD_EUNSUPPORTED, "oneDNN has no matmul for a matrix of %zu x %zu", w->out, w->in);

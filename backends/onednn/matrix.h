@@ -11,8 +11,8 @@ typedef struct gd_onednn {
     dnnl_engine_t engine;
     dnnl_primitive_attr_t attr; /* scratch space is ours: oneDNN's own belongs to the thread that made a primitive */
     unsigned threads;
-    dnnl_stream_t *streams;     /* [threads] */
-    char *scratch;              /* [threads][scratch_bytes] */
+    dnnl_stream_t *streams; /* [threads] */
+    char *scratch;          /* [threads][scratch_bytes] */
     size_t scratch_bytes;
 } gd_onednn;
 

@@ -26,8 +26,8 @@ static void onednn_close(gd_device *device)
     gd_derived_close(device);
 }
 
-static void product(const gd_device *device, unsigned worker, const gd_weight *w, size_t first, const void *x,
-                    float *y, float *spare)
+static void product(const gd_device *device, unsigned worker, const gd_weight *w, size_t first, const void *x, float *y,
+                    float *spare)
 {
     (void)spare;
     gd_onednn_matrix_product(device->vendor, w->vendor, worker, first, x, y);

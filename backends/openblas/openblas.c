@@ -42,9 +42,9 @@ static bool find(void *function, const char *name)
 static void load(void)
 {
     blas.handle = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
-    if (blas.handle && !(find(&blas.sgemm, "cblas_sgemm") && find(&blas.set_threads, "openblas_set_num_threads") &&
-                         find(&blas.get_threads, "openblas_get_num_threads") &&
-                         find(&blas.core_name, "openblas_get_corename")))
+    if (blas.handle &&
+        !(find(&blas.sgemm, "cblas_sgemm") && find(&blas.set_threads, "openblas_set_num_threads") &&
+          find(&blas.get_threads, "openblas_get_num_threads") && find(&blas.core_name, "openblas_get_corename")))
         blas.handle = NULL;
 }
 
@@ -72,8 +72,8 @@ static void openblas_close(gd_device *device)
 
 /* y^T = w x^T, so that the rows of the tile are the dimension along which OpenBLAS's kernels use their vectors: the
  * one in which more of them are alike. */
-static void product(const gd_device *device, unsigned worker, const gd_weight *w, size_t first, const void *x,
-                    float *y, float *spare)
+static void product(const gd_device *device, unsigned worker, const gd_weight *w, size_t first, const void *x, float *y,
+                    float *spare)
 {
     const int tile = (int)((const gd_derived *)device->vendor)->tile, cols = (int)gd_derived_cols(w, first);
 
@@ -118,8 +118,8 @@ static gd_status openblas_weight_make(gd_device *device, gd_weight **out, gd_wei
 {
     if (role == GD_WEIGHT_MATRIX && view->rank == 2 && (view->shape[0] > INT_MAX || view->shape[1] > INT_MAX)) {
         *out = NULL;
-        return gd_fail(err, GD_EUNSUPPORTED, "%s: %zu x %zu is more than OpenBLAS can take", view->name,
-                       view->shape[0], view->shape[1]);
+        return gd_fail(err, GD_EUNSUPPORTED, "%s: %zu x %zu is more than OpenBLAS can take", view->name, view->shape[0],
+                       view->shape[1]);
     }
     return gd_derived_weight_make(device, out, role, view, err);
 }

@@ -11,10 +11,10 @@ enum { WIDTH = 380, PLOT = 170, LEFT = 52, RIGHT = 16, BELOW = 46, LEGEND_ROW = 
 
 typedef struct frame {
     const gd_chart *chart;
-    size_t series;               /* drawn */
-    double top, bottom;          /* of the plot */
-    double x_min, x_max, y_max;  /* values at its edges (x: of log2 when log_x) */
-    double y_step;               /* of its ticks */
+    size_t series;              /* drawn */
+    double top, bottom;         /* of the plot */
+    double x_min, x_max, y_max; /* values at its edges (x: of log2 when log_x) */
+    double y_step;              /* of its ticks */
 } frame;
 
 static double place_x(const frame *f, double x)

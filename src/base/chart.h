@@ -11,20 +11,20 @@
 #define GD_CHART_SERIES 8u /* as many can be told apart */
 
 typedef struct gd_series {
-    const char *name;   /* UTF-8; NULL: no legend for it */
-    const double *x;    /* [count], ascending; bars: not used */
-    const double *y;    /* [count], >= 0; a value that is not finite is left out */
+    const char *name; /* UTF-8; NULL: no legend for it */
+    const double *x;  /* [count], ascending; bars: not used */
+    const double *y;  /* [count], >= 0; a value that is not finite is left out */
     size_t count;
 } gd_series;
 
 typedef struct gd_chart {
-    const char *title;            /* for readers who don't see the picture */
+    const char *title; /* for readers who don't see the picture */
     const char *x_label, *y_label;
-    const gd_series *series;      /* at most GD_CHART_SERIES of them are drawn */
+    const gd_series *series; /* at most GD_CHART_SERIES of them are drawn */
     size_t series_count;
-    const char *const *category;  /* bars: [count of each series] what stands below a group; NULL: lines */
-    bool log_x;                   /* equal factors are equal steps; x must be above 0 then */
-    const char *mark_label;       /* a line across, at mark_y; NULL: none */
+    const char *const *category; /* bars: [count of each series] what stands below a group; NULL: lines */
+    bool log_x;                  /* equal factors are equal steps; x must be above 0 then */
+    const char *mark_label;      /* a line across, at mark_y; NULL: none */
     double mark_y;
 } gd_chart;
 
@@ -42,8 +42,8 @@ typedef struct gd_chart_rows {
     const char *title, *x_label;
     const gd_chart_row *rows;
     size_t count;
-    double top;              /* value at the right edge; 0: 1 */
-    double mark;             /* a line across all bars, above 0; 0: none */
+    double top;  /* value at the right edge; 0: 1 */
+    double mark; /* a line across all bars, above 0; 0: none */
 } gd_chart_rows;
 
 void gd_chart_rows_svg(gd_buf *b, const gd_chart_rows *chart);
@@ -51,8 +51,8 @@ void gd_chart_rows_svg(gd_buf *b, const gd_chart_rows *chart);
 /* How often values lie where: columns of equal width, those left of `split` in another colour. */
 typedef struct gd_histogram {
     const char *title, *x_label, *y_label;
-    double from, step;       /* of the first column; of each */
-    const double *counts;    /* [count] */
+    double from, step;    /* of the first column; of each */
+    const double *counts; /* [count] */
     size_t count;
     double split;
 } gd_histogram;
@@ -62,11 +62,11 @@ void gd_histogram_svg(gd_buf *b, const gd_histogram *histogram);
 /* Points in a plane, with the line y = x. */
 typedef struct gd_points {
     const char *title, *x_label, *y_label;
-    const double *x, *y;     /* [count]; what isn't finite, or is outside of the ranges, is left out */
+    const double *x, *y;      /* [count]; what isn't finite, or is outside of the ranges, is left out */
     const double *low, *high; /* [count] intervals of y; NULL: none */
     size_t count;
     double x_min, x_max, y_min, y_max; /* all 0: as the points have them */
-    bool cross;              /* lines through 0 */
+    bool cross;                        /* lines through 0 */
 } gd_points;
 
 void gd_points_svg(gd_buf *b, const gd_points *points);

@@ -6,8 +6,17 @@
 #include <math.h>
 
 /* Units of the drawing. */
-enum { WIDTH = 380, LEFT = 52, RIGHT = 16, ABOVE = 28, BELOW = 46, LOW = 170, HIGH = 250, MOST_TICKS = 24,
-       TITLES = 200 /* points beyond so many don't say their numbers: the page would be too large */ };
+enum {
+    WIDTH = 380,
+    LEFT = 52,
+    RIGHT = 16,
+    ABOVE = 28,
+    BELOW = 46,
+    LOW = 170,
+    HIGH = 250,
+    MOST_TICKS = 24,
+    TITLES = 200 /* points beyond so many don't say their numbers: the page would be too large */
+};
 
 typedef struct frame {
     double bottom;

@@ -79,8 +79,8 @@ const char *gd_json_type_name(const json_t *value)
     }
 }
 
-static gd_status get(const json_t **out, const json_t *object, const char *key, const char *wanted,
-                     const char *path, gd_error *err)
+static gd_status get(const json_t **out, const json_t *object, const char *key, const char *wanted, const char *path,
+                     gd_error *err)
 {
     *out = json_object_get(object, key);
     if (!*out)
@@ -90,8 +90,8 @@ static gd_status get(const json_t **out, const json_t *object, const char *key, 
 
 static gd_status wrong_type(const json_t *value, const char *key, const char *wanted, const char *path, gd_error *err)
 {
-    return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" is %s, %s is expected", path, key,
-                   gd_json_type_name(value), wanted);
+    return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" is %s, %s is expected", path, key, gd_json_type_name(value),
+                   wanted);
 }
 
 gd_status gd_json_object(const json_t **out, const json_t *object, const char *key, const char *path, gd_error *err)
@@ -148,8 +148,8 @@ void gd_json_put(gd_buf *out, const json_t *value, size_t flags)
         out->failed = true;
 }
 
-gd_status gd_json_int(int64_t *out, const json_t *object, const char *key, int64_t min, int64_t max,
-                      const char *path, gd_error *err)
+gd_status gd_json_int(int64_t *out, const json_t *object, const char *key, int64_t min, int64_t max, const char *path,
+                      gd_error *err)
 {
     const json_t *value;
     gd_status rc = get(&value, object, key, "an integer", path, err);

@@ -38,8 +38,8 @@ gd_status gd_json_bool(bool *out, const json_t *object, const char *key, const c
 void gd_json_put(gd_buf *out, const json_t *value, size_t flags);
 
 /* An integer in min..max; a float with an integer value is refused, as Transformers would fail on it later. */
-gd_status gd_json_int(int64_t *out, const json_t *object, const char *key, int64_t min, int64_t max,
-                      const char *path, gd_error *err);
+gd_status gd_json_int(int64_t *out, const json_t *object, const char *key, int64_t min, int64_t max, const char *path,
+                      gd_error *err);
 
 /* An integer or a real, finite. */
 gd_status gd_json_number(double *out, const json_t *object, const char *key, const char *path, gd_error *err);

@@ -17,7 +17,7 @@
 enum { COPY_AT_ONCE = 4 << 20 };
 
 struct entry {
-    char *part;    /* "NAME.part" */
+    char *part; /* "NAME.part" */
     char *name;
     bool complete; /* written to its end */
     bool named;
@@ -25,12 +25,12 @@ struct entry {
 
 struct gd_newdir {
     char *path;
-    int dir;             /* the directory: files are found in it even if somebody moves it */
+    int dir; /* the directory: files are found in it even if somebody moves it */
     bool made, kept;
     struct entry *files;
     size_t count, room;
-    int fd;              /* of the last file while it is being written, else -1 */
-    uint64_t left;       /* bytes that it still needs */
+    int fd;        /* of the last file while it is being written, else -1 */
+    uint64_t left; /* bytes that it still needs */
 };
 
 static gd_status failed(const gd_newdir *d, const char *name, gd_error *err)

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LOOKS = 1000 }; /* before going to sleep: 10 to 50 microseconds */
+enum { LOOKS = 1000 };     /* before going to sleep: 10 to 50 microseconds */
 enum { GROUP_ROWS = 126 }; /* half of an engine's tile, and whole tiles of any kernel */
 static const unsigned OPEN = 1u << 31;
 
@@ -29,11 +29,11 @@ struct group {
 struct gd_pool {
     struct group group[GD_POOL_GROUPS];
     unsigned threads, started;
-    unsigned looks;     /* none with more threads than cores: another thread waits for the core */
-    pthread_t *ids;     /* threads - 1 of them */
-    atomic_uint job;    /* counts jobs */
-    atomic_uint gate;   /* OPEN while a job takes workers, plus the number of workers at it */
-    gd_task *task;      /* these, and the groups' ends, are constant while the gate is open or anyone is inside */
+    unsigned looks;   /* none with more threads than cores: another thread waits for the core */
+    pthread_t *ids;   /* threads - 1 of them */
+    atomic_uint job;  /* counts jobs */
+    atomic_uint gate; /* OPEN while a job takes workers, plus the number of workers at it */
+    gd_task *task;    /* these, and the groups' ends, are constant while the gate is open or anyone is inside */
     void *context;
     size_t groups;
     /* for those who sleep */

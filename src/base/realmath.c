@@ -49,8 +49,7 @@ static pair log_pair(double x)
         tail = (tail + 1.0 / n) * z;
     head = sum(k * LN2_HI, 2 * s);
     /* k * LN2_HI is rounded; its error, and all that is small: */
-    return fast_sum(head.hi,
-                    head.lo + (fma(k, LN2_HI, -(k * LN2_HI)) + k * LN2_LO + 2 * s_lo + 2 * s * tail));
+    return fast_sum(head.hi, head.lo + (fma(k, LN2_HI, -(k * LN2_HI)) + k * LN2_LO + 2 * s_lo + 2 * s * tail));
 }
 
 /* e to the power a.hi + a.lo: 2^k e^r, |r| <= log 2 / 2, by Taylor's series. */
@@ -133,9 +132,21 @@ void gd_real_sincos(double x, double *sine, double *cosine)
     const double s = sin_small(reduced.hi, reduced.lo), c = cos_small(reduced.hi, reduced.lo);
 
     switch ((long)n & 3) {
-    case 0: *sine = s; *cosine = c; break;
-    case 1: *sine = c; *cosine = -s; break;
-    case 2: *sine = -s; *cosine = -c; break;
-    default: *sine = -c; *cosine = s; break;
+    case 0:
+        *sine = s;
+        *cosine = c;
+        break;
+    case 1:
+        *sine = c;
+        *cosine = -s;
+        break;
+    case 2:
+        *sine = -s;
+        *cosine = -c;
+        break;
+    default:
+        *sine = -c;
+        *cosine = s;
+        break;
     }
 }

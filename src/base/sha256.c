@@ -46,8 +46,8 @@ static void add_block(uint32_t h[8], const unsigned char *block)
     memcpy(v, h, sizeof v);
     for (size_t t = 0; t < 64; t++) {
         const uint32_t a = v[0], e = v[4];
-        const uint32_t t1 = v[7] + (rotated(e, 6) ^ rotated(e, 11) ^ rotated(e, 25)) +
-                            ((e & v[5]) ^ (~e & v[6])) + k[t] + w[t];
+        const uint32_t t1 = v[7] + (rotated(e, 6) ^ rotated(e, 11) ^ rotated(e, 25)) + ((e & v[5]) ^ (~e & v[6])) +
+                            k[t] + w[t];
         const uint32_t t2 = (rotated(a, 2) ^ rotated(a, 13) ^ rotated(a, 22)) +
                             ((a & v[1]) ^ (a & v[2]) ^ (v[1] & v[2]));
 
@@ -61,8 +61,7 @@ static void add_block(uint32_t h[8], const unsigned char *block)
 
 void gd_sha256(const void *data, size_t len, char hex[GD_SHA256_DIGITS + 1])
 {
-    uint32_t h[8] = { 0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-                      0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19 };
+    uint32_t h[8] = { 0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19 };
     const unsigned char *p = data;
     const uint64_t bits = (uint64_t)len * 8;
     unsigned char last[2 * BLOCK] = { 0 };

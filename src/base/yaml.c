@@ -38,8 +38,8 @@ static gd_status fail_at(const char *name, size_t line, size_t column, gd_error 
     return gd_fail(err, GD_EFORMAT, "%s:%zu:%zu: %s", name, line, column, what);
 }
 
-gd_status gd_yaml_fail(const gd_yaml *doc, const gd_yaml_node *at, gd_error *err, gd_status status,
-                       const char *format, ...)
+gd_status gd_yaml_fail(const gd_yaml *doc, const gd_yaml_node *at, gd_error *err, gd_status status, const char *format,
+                       ...)
 {
     char text[sizeof err->text];
     va_list args;
@@ -70,12 +70,11 @@ static gd_status check_bytes(const char *text, size_t len, const char *name, gd_
         uint32_t c;
 
         if (n == 0)
-            return gd_fail(err, GD_EFORMAT, "%s:%zu:%zu: the byte 0x%02x is not valid UTF-8", name, line,
-                           column, p[i]);
+            return gd_fail(err, GD_EFORMAT, "%s:%zu:%zu: the byte 0x%02x is not valid UTF-8", name, line, column, p[i]);
         c = gd_utf8_decode(p + i, &n);
         if (is_control(c) && c != '\t' && c != '\n' && c != '\r')
-            return gd_fail(err, GD_EFORMAT, "%s:%zu:%zu: the control character U+%04X is not accepted", name,
-                           line, column, (unsigned)c);
+            return gd_fail(err, GD_EFORMAT, "%s:%zu:%zu: the control character U+%04X is not accepted", name, line,
+                           column, (unsigned)c);
         column++;
         if (c == '\n') {
             line++;
@@ -86,20 +85,18 @@ static gd_status check_bytes(const char *text, size_t len, const char *name, gd_
     return GD_OK;
 }
 
-static gd_status check_key(const reader *r, const yaml_event_t *event, const gd_yaml_node *map,
-                           const gd_yaml_node *key)
+static gd_status check_key(const reader *r, const yaml_event_t *event, const gd_yaml_node *map, const gd_yaml_node *key)
 {
     if (key->kind != GD_YAML_SCALAR)
         return fail_event(r, event, "a key is a list or a mapping, but a name is expected");
     if (key->plain && !strcmp(key->text, "<<"))
         return fail_event(r, event, "merge keys (<<) are not accepted");
     if (map->count > GD_YAML_MAX_KEYS)
-        return gd_yaml_fail(r->doc, key, r->err, GD_EFORMAT, "the mapping has more than %u keys",
-                            GD_YAML_MAX_KEYS);
+        return gd_yaml_fail(r->doc, key, r->err, GD_EFORMAT, "the mapping has more than %u keys", GD_YAML_MAX_KEYS);
     for (const gd_yaml_node *other = map->child; other != key; other = other->next->next)
         if (!strcmp(other->text, key->text))
-            return gd_yaml_fail(r->doc, key, r->err, GD_EFORMAT,
-                                "the key \"%s\" is there twice, first in line %u", key->text, other->line);
+            return gd_yaml_fail(r->doc, key, r->err, GD_EFORMAT, "the key \"%s\" is there twice, first in line %u",
+                                key->text, other->line);
     return GD_OK;
 }
 
@@ -139,15 +136,15 @@ static gd_status read_text(reader *r, const yaml_event_t *event, gd_yaml_node *n
     const size_t len = event->data.scalar.length;
 
     if (len > GD_YAML_MAX_SCALAR)
-        return gd_yaml_fail(r->doc, node, r->err, GD_EFORMAT,
-                            "a text of %zu bytes, but at most %u are accepted", len, GD_YAML_MAX_SCALAR);
+        return gd_yaml_fail(r->doc, node, r->err, GD_EFORMAT, "a text of %zu bytes, but at most %u are accepted", len,
+                            GD_YAML_MAX_SCALAR);
     for (size_t i = 0; i < len;) { /* escapes like "\0" can still make them */
         size_t n;
         const uint32_t c = gd_utf8_decode((const unsigned char *)text + i, &n);
 
         if (is_control(c) && !(c == '\n' && means_newlines(event)))
-            return gd_yaml_fail(r->doc, node, r->err, GD_EFORMAT,
-                                "the text holds the control character U+%04X", (unsigned)c);
+            return gd_yaml_fail(r->doc, node, r->err, GD_EFORMAT, "the text holds the control character U+%04X",
+                                (unsigned)c);
         i += n;
     }
     node->plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
@@ -156,8 +153,7 @@ static gd_status read_text(reader *r, const yaml_event_t *event, gd_yaml_node *n
 }
 
 /* A scalar, or the start of a list or mapping. */
-static gd_status add_node(reader *r, const yaml_event_t *event, gd_yaml_kind kind, const void *anchor,
-                          const void *tag)
+static gd_status add_node(reader *r, const yaml_event_t *event, gd_yaml_kind kind, const void *anchor, const void *tag)
 {
     gd_yaml_node *node;
     gd_status rc;
@@ -167,9 +163,8 @@ static gd_status add_node(reader *r, const yaml_event_t *event, gd_yaml_kind kin
     if (tag)
         return fail_event(r, event, "tags (!) are not accepted");
     if (++r->doc->node_count > GD_YAML_MAX_NODES)
-        return gd_fail(r->err, GD_EFORMAT, "%s:%zu:%zu: more than %u mappings, lists and scalars",
-                       r->doc->name, event->start_mark.line + 1, event->start_mark.column + 1,
-                       GD_YAML_MAX_NODES);
+        return gd_fail(r->err, GD_EFORMAT, "%s:%zu:%zu: more than %u mappings, lists and scalars", r->doc->name,
+                       event->start_mark.line + 1, event->start_mark.column + 1, GD_YAML_MAX_NODES);
     if (kind != GD_YAML_SCALAR && r->depth == GD_YAML_MAX_DEPTH)
         return gd_fail(r->err, GD_EFORMAT, "%s:%zu:%zu: mappings and lists nest deeper than %u", r->doc->name,
                        event->start_mark.line + 1, event->start_mark.column + 1, GD_YAML_MAX_DEPTH);
@@ -201,28 +196,20 @@ static gd_status start_document(reader *r, const yaml_event_t *event)
 static gd_status take_event(reader *r, const yaml_event_t *event)
 {
     switch (event->type) {
-    case YAML_DOCUMENT_START_EVENT:
-        return start_document(r, event);
-    case YAML_ALIAS_EVENT:
-        return fail_event(r, event, "aliases (*) are not accepted");
+    case YAML_DOCUMENT_START_EVENT: return start_document(r, event);
+    case YAML_ALIAS_EVENT: return fail_event(r, event, "aliases (*) are not accepted");
     case YAML_SCALAR_EVENT:
         return add_node(r, event, GD_YAML_SCALAR, event->data.scalar.anchor, event->data.scalar.tag);
     case YAML_SEQUENCE_START_EVENT:
-        return add_node(r, event, GD_YAML_LIST, event->data.sequence_start.anchor,
-                        event->data.sequence_start.tag);
+        return add_node(r, event, GD_YAML_LIST, event->data.sequence_start.anchor, event->data.sequence_start.tag);
     case YAML_MAPPING_START_EVENT:
-        return add_node(r, event, GD_YAML_MAP, event->data.mapping_start.anchor,
-                        event->data.mapping_start.tag);
+        return add_node(r, event, GD_YAML_MAP, event->data.mapping_start.anchor, event->data.mapping_start.tag);
     case YAML_SEQUENCE_END_EVENT:
-    case YAML_MAPPING_END_EVENT:
-        r->depth--;
-        return GD_OK;
+    case YAML_MAPPING_END_EVENT: r->depth--; return GD_OK;
     case YAML_STREAM_END_EVENT:
         r->done = true;
-        return r->doc->root ? GD_OK
-                            : gd_fail(r->err, GD_EFORMAT, "%s: the file holds no document", r->doc->name);
-    default:
-        return GD_OK;
+        return r->doc->root ? GD_OK : gd_fail(r->err, GD_EFORMAT, "%s: the file holds no document", r->doc->name);
+    default: return GD_OK;
     }
 }
 
@@ -265,8 +252,7 @@ gd_status gd_yaml_parse(gd_yaml **out, const char *text, size_t len, const char 
 
     *out = NULL;
     if (len > GD_YAML_MAX_BYTES)
-        return gd_fail(err, GD_EFORMAT, "%s: %zu bytes, but at most %u are accepted", name, len,
-                       GD_YAML_MAX_BYTES);
+        return gd_fail(err, GD_EFORMAT, "%s: %zu bytes, but at most %u are accepted", name, len, GD_YAML_MAX_BYTES);
     rc = check_bytes(text, len, name, err);
     if (rc)
         return rc;
@@ -326,8 +312,7 @@ gd_status gd_yaml_expect(const gd_yaml *doc, const gd_yaml_node *node, gd_yaml_k
                         names[kind]);
 }
 
-gd_status gd_yaml_bool(bool *out, const gd_yaml *doc, const gd_yaml_node *node, const char *what,
-                       gd_error *err)
+gd_status gd_yaml_bool(bool *out, const gd_yaml *doc, const gd_yaml_node *node, const char *what, gd_error *err)
 {
     gd_status rc = gd_yaml_expect(doc, node, GD_YAML_SCALAR, what, err);
 

@@ -14,8 +14,8 @@
 #define GD_YAML_MAX_BYTES 1048576u /* a file */
 #define GD_YAML_MAX_DEPTH 32u      /* mappings and lists inside each other */
 #define GD_YAML_MAX_NODES 100000u
-#define GD_YAML_MAX_KEYS 1024u     /* of one mapping */
-#define GD_YAML_MAX_SCALAR 4096u   /* bytes */
+#define GD_YAML_MAX_KEYS 1024u   /* of one mapping */
+#define GD_YAML_MAX_SCALAR 4096u /* bytes */
 
 typedef enum gd_yaml_kind { GD_YAML_SCALAR, GD_YAML_LIST, GD_YAML_MAP } gd_yaml_kind;
 
@@ -38,8 +38,8 @@ void gd_yaml_free(gd_yaml *doc);
 const gd_yaml_node *gd_yaml_root(const gd_yaml *doc);
 
 /* Fails with "name:line:column: " before the sentence. */
-gd_status gd_yaml_fail(const gd_yaml *doc, const gd_yaml_node *at, gd_error *err, gd_status status,
-                       const char *format, ...) __attribute__((format(printf, 5, 6)));
+gd_status gd_yaml_fail(const gd_yaml *doc, const gd_yaml_node *at, gd_error *err, gd_status status, const char *format,
+                       ...) __attribute__((format(printf, 5, 6)));
 
 /* The value of a key of a map, or NULL. */
 const gd_yaml_node *gd_yaml_get(const gd_yaml_node *map, const char *key);
@@ -49,7 +49,6 @@ gd_status gd_yaml_expect(const gd_yaml *doc, const gd_yaml_node *node, gd_yaml_k
                          gd_error *err);
 
 /* true or false, without quotes. */
-gd_status gd_yaml_bool(bool *out, const gd_yaml *doc, const gd_yaml_node *node, const char *what,
-                       gd_error *err);
+gd_status gd_yaml_bool(bool *out, const gd_yaml *doc, const gd_yaml_node *node, const char *what, gd_error *err);
 
 #endif

@@ -11,9 +11,9 @@ enum { ROUNDS = 9 };
 typedef float four __attribute__((vector_size(16), may_alias)); /* every processor has these */
 
 typedef struct arrays {
-    float *a;                 /* [count] for reading; a, b, c of count / 3 each for the triad */
+    float *a; /* [count] for reading; a, b, c of count / 3 each for the triad */
     size_t count, third;
-    _Atomic float wanted;     /* so that what was read is used */
+    _Atomic float wanted; /* so that what was read is used */
 } arrays;
 
 static size_t stripe(size_t index, size_t count) { return index * STRIPE < count ? index * STRIPE : count; }

@@ -237,7 +237,9 @@ static gd_status measure_limits(gd_bench_run *run, unsigned threads, json_t *pea
     static const struct {
         gd_isa bit;
         const char *name;
-    } sets[] = { { GD_ISA_AVX2, "avx2" }, { GD_ISA_AVX512, "avx512" }, { GD_ISA_AVX512BF16, "avx512bf16" },
+    } sets[] = { { GD_ISA_AVX2, "avx2" },
+                 { GD_ISA_AVX512, "avx512" },
+                 { GD_ISA_AVX512BF16, "avx512bf16" },
                  { GD_ISA_NEON, "neon" } };
     const gd_isa have = gd_isa_detect();
     const gd_gemm_kernel *kernel;
@@ -366,7 +368,9 @@ static void put_head(gd_bench_run *run)
 gd_status gd_bench(const gd_options *options, const gd_bench_options *how, char **json, gd_error *err)
 {
     gd_bench_options usual;
-    gd_bench_run run = { .options = options, .how = how ? how : &usual, .began = gd_bench_now(),
+    gd_bench_run run = { .options = options,
+                         .how = how ? how : &usual,
+                         .began = gd_bench_now(),
                          .cache = gd_machine_cache() };
     gd_status rc;
 

@@ -207,12 +207,15 @@ static gd_status measure_answers(gd_bench_run *run, curve *c, gd_error *err)
     gd_status rc = GD_OK;
 
     for (size_t p = 0; !rc && p < COUNT(answer_points); p++) {
-        const gd_bench_recipe recipe = { .groups = 1, .each = answer_points[p], .shared = PROMPT_PARTS * answer,
+        const gd_bench_recipe recipe = { .groups = 1,
+                                         .each = answer_points[p],
+                                         .shared = PROMPT_PARTS * answer,
                                          .own = answer };
 
         rc = gd_bench_texts_make(&c->texts[c->points++], &run->words, &recipe, err);
         for (size_t j = 2 * p; j < 2 * p + 2; j++)
-            c->jobs[j] = (gd_bench_job){ .texts = &c->texts[p], .share = j == 2 * p,
+            c->jobs[j] = (gd_bench_job){ .texts = &c->texts[p],
+                                         .share = j == 2 * p,
                                          .batch_rows = run->model->batch_rows };
     }
     if (!rc)
@@ -224,8 +227,7 @@ static gd_status measure_answers(gd_bench_run *run, curve *c, gd_error *err)
 
 /* ---- with room for it ---- */
 
-static gd_status with_curve(gd_bench_run *run, gd_status (*measure)(gd_bench_run *, curve *, gd_error *),
-                            gd_error *err)
+static gd_status with_curve(gd_bench_run *run, gd_status (*measure)(gd_bench_run *, curve *, gd_error *), gd_error *err)
 {
     curve c = { .points = 0 };
     const gd_status rc = measure(run, &c, err);

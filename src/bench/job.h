@@ -10,10 +10,10 @@ typedef struct gd_bench_job {
     const gd_bench_texts *texts;
     bool share;
     size_t batch_rows;
-    gd_bench_count count;                 /* filled by the run, like everything below */
+    gd_bench_count count; /* filled by the run, like everything below */
     double took[GD_BENCH_MOST_ROUNDS];
     unsigned rounds;
-    double seconds, spread;               /* median, and (largest - smallest) / median */
+    double seconds, spread; /* median, and (largest - smallest) / median */
 } gd_bench_job;
 
 /* Each job once, then each once more, ...; `what` is told as the step. */

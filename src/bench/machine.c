@@ -72,7 +72,8 @@ static size_t read_size(const char *text)
         value = value * 10 + (size_t)(*text - '0');
     text += strspn(text, " ");
     switch (*text) {
-    case 'k': case 'K': return value << 10;
+    case 'k':
+    case 'K': return value << 10;
     case 'M': return value << 20;
     case 'G': return value << 30;
     default: return value;

@@ -20,11 +20,11 @@ enum { ROW_POINTS = sizeof row_points / sizeof row_points[0] };
 /* Products of the same size are one shape. */
 typedef struct shape {
     size_t in, out;
-    gd_dtype result;                          /* type of the output, of the first of them */
-    char names[NAME_ROOM];                    /* "q_proj, o_proj" */
-    size_t products;                          /* in a pass */
-    double spent;                             /* seconds of the pass at hand */
-    double took[ROW_POINTS][MOST_ROUNDS];     /* of one product */
+    gd_dtype result;                      /* type of the output, of the first of them */
+    char names[NAME_ROOM];                /* "q_proj, o_proj" */
+    size_t products;                      /* in a pass */
+    double spent;                         /* seconds of the pass at hand */
+    double took[ROW_POINTS][MOST_ROUNDS]; /* of one product */
 } shape;
 
 typedef struct product {
@@ -201,7 +201,8 @@ static void fill(void *p, gd_dtype type, size_t count)
 static gd_status open_matmul(matmul *m, gd_error *err)
 {
     const gd_model *const model = m->run->model;
-    const gd_device_options options = { .threads = m->run->threads, .isa = m->run->options->isa,
+    const gd_device_options options = { .threads = m->run->threads,
+                                        .isa = m->run->options->isa,
                                         .operand = model->plan->operand };
     const size_t rows = row_points[m->run->matmul.size - 1];
     gd_limits limits = { .tile_rows = rows, .max_position = 1, .head_dim = 2, .heads = 1, .kv_heads = 1 };

@@ -28,8 +28,7 @@ gd_status gd_bench_memory_plan(gd_bench_run *run, double *seconds, gd_error *err
         if (run->memory.rounds * (TIMES + 1) * run->start_seconds <= *seconds)
             break;
     each = *seconds / run->memory.rounds - TIMES * run->start_seconds; /* passes over all weights */
-    run->memory.size =
-        each > TIMES * LEAST_TEXTS * text ? (size_t)fmin(each / TIMES / text, MOST_TEXTS) : LEAST_TEXTS;
+    run->memory.size = each > TIMES * LEAST_TEXTS * text ? (size_t)fmin(each / TIMES / text, MOST_TEXTS) : LEAST_TEXTS;
     run->memory.whole = run->memory.rounds == MOST_POINTS;
     *seconds = run->memory.rounds * TIMES * (run->start_seconds + (double)run->memory.size * text);
     return GD_OK;
@@ -139,7 +138,8 @@ gd_status gd_bench_memory(gd_bench_run *run, gd_error *err)
 {
     json_t *const into = gd_put_object(&run->out, run->out.root, "memory");
     const size_t longest = run->model->encoder.max_length;
-    const gd_bench_recipe recipe = { .groups = run->memory.size, .each = 1,
+    const gd_bench_recipe recipe = { .groups = run->memory.size,
+                                     .each = 1,
                                      .shared = longest && longest < TEXT ? longest : TEXT };
     const gd_budget budget = *gd_engine_budget(run->model->engine);
     gd_bench_texts texts = { 0 };

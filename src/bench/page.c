@@ -74,8 +74,12 @@ static void peak_chart(gd_buf *b, const json_t *root)
     size_t groups = 0, i;
     const json_t *one;
     gd_series series[] = { { .name = "one thread", .y = few }, { .name = "all threads", .y = many } };
-    gd_chart chart = { .title = "Peak of the processor, registers only", .y_label = "GFLOP/s",
-                       .x_label = "instruction set", .series = series, .series_count = 2, .category = names };
+    gd_chart chart = { .title = "Peak of the processor, registers only",
+                       .y_label = "GFLOP/s",
+                       .x_label = "instruction set",
+                       .series = series,
+                       .series_count = 2,
+                       .category = names };
 
     json_array_foreach(part(root, "peak"), i, one) {
         const char *const name = gd_get_text(one, "isa");
@@ -205,8 +209,12 @@ static void matmul_section(gd_buf *b, const json_t *root)
 {
     const json_t *const matmul = part(root, "matmul"), *const products = part(matmul, "products");
     product_lines lines = { .count = 0 };
-    gd_chart chart = { .title = "Matrix products: part of what could be reached", .x_label = "rows",
-                       .y_label = "rate / limit", .series = lines.series, .log_x = true, .mark_label = "the limit",
+    gd_chart chart = { .title = "Matrix products: part of what could be reached",
+                       .x_label = "rows",
+                       .y_label = "rate / limit",
+                       .series = lines.series,
+                       .log_x = true,
+                       .mark_label = "the limit",
                        .mark_y = 1 };
 
     gd_html_section(b, "The model's matrix products",
@@ -231,7 +239,7 @@ static void scoring_section(gd_buf *b, const json_t *root)
         const char *key, *name;
         unsigned decimals;
     } rows[] = {
-        { "tokens", "tokens", 0 },       { "rows", "rows computed", 0 },   { "seconds", "seconds", 3 },
+        { "tokens", "tokens", 0 },         { "rows", "rows computed", 0 }, { "seconds", "seconds", 3 },
         { "tokens_per_s", "tokens/s", 1 }, { "rows_per_s", "rows/s", 1 },  { "pairs_per_s", "pairs/s", 2 },
         { "linear_gflops", "GFLOP/s", 1 }, { "of_peak", "of peak", 2 },    { "spread", "spread", 2 },
     };
@@ -331,8 +339,12 @@ static void answers_section(gd_buf *b, const json_t *root)
         { "the prompt once", x, shared, column(x, points, NULL, "answers") },
         { "each answer with its own prompt", x, alone, column(alone, points, "alone", "tokens_per_s") },
     };
-    const gd_chart chart = { .title = "Tokens scored against answers to one prompt", .x_label = "answers",
-                             .y_label = "tokens/s", .series = series, .series_count = 2, .log_x = true };
+    const gd_chart chart = { .title = "Tokens scored against answers to one prompt",
+                             .x_label = "answers",
+                             .y_label = "tokens/s",
+                             .series = series,
+                             .series_count = 2,
+                             .log_x = true };
     gd_html_table table;
 
     (void)column(shared, points, "shared", "tokens_per_s");
@@ -363,9 +375,11 @@ static void answers_section(gd_buf *b, const json_t *root)
 
 static void curve_sections(gd_buf *b, const json_t *root)
 {
-    const gd_chart batch = { .title = "Rows a second against batch tokens", .x_label = "batch tokens",
+    const gd_chart batch = { .title = "Rows a second against batch tokens",
+                             .x_label = "batch tokens",
                              .y_label = "rows/s" };
-    const gd_chart length = { .title = "Rows a second against text length", .x_label = "tokens of a text",
+    const gd_chart length = { .title = "Rows a second against text length",
+                              .x_label = "tokens of a text",
                               .y_label = "rows/s" };
 
     if (json_is_object(part(root, "batch")))

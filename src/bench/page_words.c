@@ -123,8 +123,12 @@ static void budgets(gd_buf *b, const json_t *list)
     double x[GD_PAGE_POINTS], resident[GD_PAGE_POINTS], rate[GD_PAGE_POINTS], even[GD_PAGE_POINTS];
     gd_series memory[] = { { "most that was resident", x, resident, 0 }, { "the budget", x, even, 0 } };
     gd_series speed = { NULL, x, rate, 0 };
-    gd_chart chart = { .title = "Memory against budget", .x_label = "budget, GiB", .y_label = "GiB", .series = memory,
-                       .series_count = 2, .log_x = true };
+    gd_chart chart = { .title = "Memory against budget",
+                       .x_label = "budget, GiB",
+                       .y_label = "GiB",
+                       .series = memory,
+                       .series_count = 2,
+                       .log_x = true };
     gd_html_table table = gd_html_table_begin(b, "budget, GiB|resident, GiB|rows/s");
     const json_t *one;
     size_t i;

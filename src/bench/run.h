@@ -26,8 +26,8 @@ typedef struct gd_bench_run {
     size_t cache;                 /* bytes of the last cache */
     double shares;                /* of the parts that are wanted, together */
     gd_bench_words words;
-    gd_bench_texts given;         /* of the input; empty without one */
-    double start_seconds;         /* from nothing to a first score */
+    gd_bench_texts given; /* of the input; empty without one */
+    double start_seconds; /* from nothing to a first score */
     gd_bench_size matmul, scoring, batch, length, answers, memory;
     gd_result out;
 } gd_bench_run;

@@ -196,8 +196,7 @@ gd_status gd_bench_texts_read(gd_bench_texts *texts, const gd_model *model, cons
     return rc ? rc : gd_bench_texts_end(texts, err);
 }
 
-gd_status gd_bench_texts_count(gd_bench_count *count, const gd_bench_texts *texts, const gd_model *model,
-                               gd_error *err)
+gd_status gd_bench_texts_count(gd_bench_count *count, const gd_bench_texts *texts, const gd_model *model, gd_error *err)
 {
     gd_batch batch = { .share = model->share_prefix };
     gd_ids *const ids = gd_alloc_zero(texts->count, sizeof *ids); /* a batch points into them */

@@ -24,10 +24,10 @@ gd_status gd_bench_words_find(gd_bench_words *words, const gd_tokenizer *tokeniz
 /* All zero at first. */
 typedef struct gd_bench_texts {
     gd_buf bytes;
-    size_t *begin;   /* [count] */
-    gd_text *texts;  /* [count] after gd_bench_texts_end() */
+    size_t *begin;  /* [count] */
+    gd_text *texts; /* [count] after gd_bench_texts_end() */
     size_t count, begin_room, text_room;
-    size_t groups;   /* made: of texts that begin alike; read: pairs */
+    size_t groups; /* made: of texts that begin alike; read: pairs */
 } gd_bench_texts;
 
 void gd_bench_texts_free(gd_bench_texts *texts);

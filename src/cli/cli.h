@@ -54,7 +54,6 @@ int cli_fail(gd_status rc, const gd_error *err);
 int cli_finish_output(void);
 
 /* Of the words w0, w1, ... that `next` gives until NULL, the one that `typed` is likely to mean, or NULL. */
-const char *cli_closest(const char *typed, const char *(*next)(const void *context, size_t index),
-                        const void *context);
+const char *cli_closest(const char *typed, const char *(*next)(const void *context, size_t index), const void *context);
 
 #endif

@@ -11,7 +11,6 @@ int cli_tokenize(const cli_settings *settings)
 
     if (wrong)
         return wrong;
-    rc = gd_tokenize_file(&settings->options, run.input, run.output, run.format, cli_run_watch(&run), &summary,
-                          &err);
+    rc = gd_tokenize_file(&settings->options, run.input, run.output, run.format, cli_run_watch(&run), &summary, &err);
     return cli_run_end(&run, "tokenized", rc, &summary, &err);
 }

@@ -2,23 +2,22 @@
  * are made from here and from flags.c. */
 #include "cli/options.h"
 
-#define ITEMS                                                                  \
-    "An item of the input is {\"text\":..}, {\"messages\":[..]}, {\"prompt\":..,\n" \
+#define ITEMS                                                                            \
+    "An item of the input is {\"text\":..}, {\"messages\":[..]}, {\"prompt\":..,\n"      \
     "\"response\":..}, joined as they are, or {\"chosen\":..,\"rejected\":..}, with a\n" \
     "\"prompt\" before both or not. The output has a line for each, in the same order:\n"
 
 const cli_command cli_commands[] = {
     { "score", CLI_CMD_SCORE, "--model DIR [FLAGS] TEXT...\n--model DIR [FLAGS] --input FILE",
       "print the score of each text, or of both sides of each pair",
-      ITEMS
-      "    {\"index\":0,\"score\":1.23456789,\"tokens\":155}\n"
-      "    {\"index\":1,\"chosen\":1.5,\"rejected\":0.25,\"margin\":1.25,\"tokens\":[155,149]}\n"
-      "    {\"index\":2,\"error\":\"...\"}    the others are scored; the exit status is 1\n"
-      "\n"
-      "A TEXT on the command line is taken literally: \\n stays a backslash and an n.\n"
-      "In bash, $'...' makes it a newline. Without TEXT and --input, standard input is\n"
-      "read, unless it is a terminal. Higher scores are better; only differences\n"
-      "between answers to the same prompt mean anything.\n",
+      ITEMS "    {\"index\":0,\"score\":1.23456789,\"tokens\":155}\n"
+            "    {\"index\":1,\"chosen\":1.5,\"rejected\":0.25,\"margin\":1.25,\"tokens\":[155,149]}\n"
+            "    {\"index\":2,\"error\":\"...\"}    the others are scored; the exit status is 1\n"
+            "\n"
+            "A TEXT on the command line is taken literally: \\n stays a backslash and an n.\n"
+            "In bash, $'...' makes it a newline. Without TEXT and --input, standard input is\n"
+            "read, unless it is a terminal. Higher scores are better; only differences\n"
+            "between answers to the same prompt mean anything.\n",
       "    guerdon score --model DIR $'\\n\\nHuman: Is tea hot?\\n\\nAssistant: Yes.'\n"
       "    guerdon score --model DIR --adapter LORA --input pairs.jsonl.gz \\\n"
       "        --output scores.jsonl --max-length 512 --truncate left\n"
@@ -66,8 +65,7 @@ const cli_command cli_commands[] = {
       "    guerdon eval --model DIR --adapter LORA --input pairs.jsonl.gz\n"
       "    guerdon eval --model DIR --input pairs.jsonl --by source --report eval.html\n"
       "    guerdon eval --model DIR --input rb.jsonl --weights rewardbench --json\n" },
-    { "compare", CLI_CMD_COMPARE, "SCORES_A SCORES_B [FLAGS]",
-      "compare the scores of two models, or of two runs",
+    { "compare", CLI_CMD_COMPARE, "SCORES_A SCORES_B [FLAGS]", "compare the scores of two models, or of two runs",
       "Both files are what score or eval --scores wrote for one input. Prints how the\n"
       "scores and margins go together, the largest differences, and how many pairs\n"
       "flip: those that the two judge in another way. Items without scores in one file\n"
@@ -76,11 +74,10 @@ const cli_command cli_commands[] = {
       "    guerdon compare monday.jsonl.gz tuesday.jsonl.gz --json\n" },
     { "tokenize", CLI_CMD_TOKENIZE, "--model DIR [FLAGS] TEXT...\n--model DIR [FLAGS] --input FILE",
       "print the token ids of each text; needs no weights",
-      ITEMS
-      "    {\"index\":0,\"ids\":[9707,11,1879]}\n"
-      "\n"
-      "The ids are those that score computes with, truncation and end token included.\n"
-      "Only the tokenizer's and the configuration's files are read.\n",
+      ITEMS "    {\"index\":0,\"ids\":[9707,11,1879]}\n"
+            "\n"
+            "The ids are those that score computes with, truncation and end token included.\n"
+            "Only the tokenizer's and the configuration's files are read.\n",
       "    guerdon tokenize --model DIR --input texts.jsonl\n"
       "    guerdon tokenize --model DIR 'Hello, world'\n" },
     { "inspect", CLI_CMD_INSPECT, "--model DIR [FLAGS]",

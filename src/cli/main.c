@@ -8,15 +8,9 @@ static const struct runner {
     unsigned bit;
     int (*run)(const cli_settings *settings);
 } runners[] = {
-    { CLI_CMD_SCORE, cli_score },
-    { CLI_CMD_RANK, cli_rank },
-    { CLI_CMD_FILTER, cli_filter },
-    { CLI_CMD_EVAL, cli_eval },
-    { CLI_CMD_COMPARE, cli_compare },
-    { CLI_CMD_TOKENIZE, cli_tokenize },
-    { CLI_CMD_INSPECT, cli_inspect },
-    { CLI_CMD_BENCH, cli_bench },
-    { CLI_CMD_MERGE, cli_merge },
+    { CLI_CMD_SCORE, cli_score },       { CLI_CMD_RANK, cli_rank },       { CLI_CMD_FILTER, cli_filter },
+    { CLI_CMD_EVAL, cli_eval },         { CLI_CMD_COMPARE, cli_compare }, { CLI_CMD_TOKENIZE, cli_tokenize },
+    { CLI_CMD_INSPECT, cli_inspect },   { CLI_CMD_BENCH, cli_bench },     { CLI_CMD_MERGE, cli_merge },
     { CLI_CMD_BACKENDS, cli_backends },
 };
 

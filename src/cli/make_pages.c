@@ -103,7 +103,8 @@ static void man_tail(const cli_command *command)
     (void)fputs(".SH EXIT STATUS\n0 all well; 1 some items failed, the others were done; 2 the command line is wrong; "
                 "3 a\n"
                 "model, adapter, input or output can't be used; 4 out of memory or another resource; 130 interrupted.\n"
-                ".SH EXAMPLES\n.nf\n", stdout);
+                ".SH EXAMPLES\n.nf\n",
+                stdout);
     put_words(command->examples);
     (void)fputs(".fi\n.SH SEE ALSO\n.BR guerdon (1)", stdout);
     sep = ",\n";
@@ -194,7 +195,8 @@ static void bash(void)
     (void)fputs("# bash completion for guerdon, made by make_pages\n_guerdon()\n{\n"
                 "    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} flags= words= "
                 "files=\n"
-                "    COMPREPLY=()\n    if [ \"$COMP_CWORD\" -eq 1 ]; then\n        COMPREPLY=($(compgen -W '", stdout);
+                "    COMPREPLY=()\n    if [ \"$COMP_CWORD\" -eq 1 ]; then\n        COMPREPLY=($(compgen -W '",
+                stdout);
     put_command_names();
     (void)fputs("--help --version' -- \"$current\"))\n        return\n    fi\n    case ${COMP_WORDS[1]} in\n", stdout);
     for (size_t i = 0; i < cli_command_count; i++)
@@ -204,7 +206,8 @@ static void bash(void)
                 "    elif [ -n \"$words\" ]; then\n        COMPREPLY=($(compgen -W \"$words\" -- \"$current\"))\n"
                 "    elif [ -n \"$files\" ]; then\n        COMPREPLY=($(compgen \"$files\" -- \"$current\"))\n"
                 "    else\n        COMPREPLY=($(compgen -W \"$flags\" -- \"$current\"))\n    fi\n}\n"
-                "complete -o filenames -F _guerdon guerdon\n", stdout);
+                "complete -o filenames -F _guerdon guerdon\n",
+                stdout);
 }
 
 static void zsh_flag(const cli_flag *flag)
@@ -231,14 +234,16 @@ static void zsh_flag(const cli_flag *flag)
 static void zsh(void)
 {
     (void)fputs("#compdef guerdon\n# zsh completion for guerdon, made by make_pages\n_guerdon()\n{\n"
-                "    if (( CURRENT == 2 )); then\n        local -a commands=(\n", stdout);
+                "    if (( CURRENT == 2 )); then\n        local -a commands=(\n",
+                stdout);
     for (size_t i = 0; i < cli_command_count; i++) {
         printf("            %s:", cli_commands[i].name);
         put_quoted(cli_commands[i].about, ":");
         (void)putchar('\n');
     }
     (void)fputs("        )\n        _describe command commands\n        return\n    fi\n    local command=$words[2]\n"
-                "    shift words\n    (( CURRENT-- ))\n    case $command in\n", stdout);
+                "    shift words\n    (( CURRENT-- ))\n    case $command in\n",
+                stdout);
     for (size_t i = 0; i < cli_command_count; i++) {
         printf("    %s)\n        _arguments \\\n", cli_commands[i].name);
         for (size_t f = 0; f < cli_flag_count; f++)
@@ -262,8 +267,11 @@ static void fish(void)
             if (!(flag->commands & cli_commands[i].bit))
                 continue;
             printf("complete -c guerdon -n '__fish_seen_subcommand_from %s' -l %s", cli_commands[i].name, flag->name);
-            (void)fputs(is_file(flag) ? " -rF" : is_dir(flag) ? " -xa '(__fish_complete_directories)'"
-                                                              : flag->value ? " -x" : "", stdout);
+            (void)fputs(is_file(flag)  ? " -rF"
+                        : is_dir(flag) ? " -xa '(__fish_complete_directories)'"
+                        : flag->value  ? " -x"
+                                       : "",
+                        stdout);
             if (is_choice(flag)) {
                 (void)fputs(" -a '", stdout);
                 put_choices(flag);

@@ -94,8 +94,7 @@ static size_t distance(const char *a, const char *b)
     return last[columns];
 }
 
-const char *cli_closest(const char *typed, const char *(*next)(const void *context, size_t index),
-                        const void *context)
+const char *cli_closest(const char *typed, const char *(*next)(const void *context, size_t index), const void *context)
 {
     const size_t len = strlen(typed);
     const char *word, *best = NULL;

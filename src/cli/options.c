@@ -116,29 +116,22 @@ static int set_flag(cli_settings *settings, const cli_flag *flag, const char *va
     int index = 1;
 
     switch (flag->kind) {
-    case CLI_COUNT:
-        return set_count(flag, value, (size_t *)(void *)slot);
-    case CLI_NUMBER:
-        return set_number(flag, value, (cli_optional *)(void *)slot);
-    case CLI_SIZE:
-        return set_size(flag, value, (size_t *)(void *)slot);
+    case CLI_COUNT: return set_count(flag, value, (size_t *)(void *)slot);
+    case CLI_NUMBER: return set_number(flag, value, (cli_optional *)(void *)slot);
+    case CLI_SIZE: return set_size(flag, value, (size_t *)(void *)slot);
     case CLI_WORD:
         if (choice_index(flag->value, value) < 0)
             return bad_choice(flag, value);
         *(const char **)(void *)slot = value;
         break;
-    case CLI_TEXT:
-        *(const char **)(void *)slot = value;
-        break;
+    case CLI_TEXT: *(const char **)(void *)slot = value; break;
     case CLI_CHOICE:
         index = choice_index(flag->value, value);
         if (index < 0)
             return bad_choice(flag, value);
         *(int *)(void *)slot = index;
         break;
-    case CLI_SWITCH:
-        *(int *)(void *)slot = 1;
-        break;
+    case CLI_SWITCH: *(int *)(void *)slot = 1; break;
     }
     return CLI_OK;
 }

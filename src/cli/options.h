@@ -28,10 +28,10 @@ typedef struct cli_optional {
 typedef struct cli_settings {
     gd_options options;
     const char *input, *output;
-    const char *json_file, *report, *only, *from; /* bench; eval and compare have a report, too */
+    const char *json_file, *report, *only, *from;         /* bench; eval and compare have a report, too */
     const char *by, *weights, *scores, *calibrate_output; /* eval */
-    const char *pairs, *pairs_output;             /* rank */
-    const char *rejects;                          /* filter */
+    const char *pairs, *pairs_output;                     /* rank */
+    const char *rejects;                                  /* filter */
     cli_optional min_score, min_margin, top_fraction, flip_below;
     size_t threads, seconds, top, seed;
     int format;       /* -1: not given; else a gd_format */

@@ -68,8 +68,7 @@ void cli_progress_bytes(cli_progress *bar, const char *what, uint64_t done, uint
     cli_progress_step(bar, what, elapsed, done ? elapsed * (double)total / (double)done : 0);
 }
 
-void cli_progress_draw(cli_progress *bar, uint64_t items, uint64_t bytes, uint64_t bytes_total,
-                       uint64_t tokens)
+void cli_progress_draw(cli_progress *bar, uint64_t items, uint64_t bytes, uint64_t bytes_total, uint64_t tokens)
 {
     const double t = now(), elapsed = t - bar->start;
     const double part = bytes_total && bytes < bytes_total ? (double)bytes / (double)bytes_total : 1;

@@ -14,8 +14,7 @@ typedef struct cli_progress {
 void cli_progress_start(cli_progress *bar);
 
 /* Draws, but at most ten times a second.  bytes_total is 0 when nobody knows it. */
-void cli_progress_draw(cli_progress *bar, uint64_t items, uint64_t bytes, uint64_t bytes_total,
-                       uint64_t tokens);
+void cli_progress_draw(cli_progress *bar, uint64_t items, uint64_t bytes, uint64_t bytes_total, uint64_t tokens);
 
 /* The same for a run that knows its seconds and not its items; expected is 0 when nobody knows it. */
 void cli_progress_step(cli_progress *bar, const char *what, double done, double expected);

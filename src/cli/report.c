@@ -70,10 +70,7 @@ static void print_scalar(const char *key, const json_t *value)
     }
 }
 
-static int is_plain(const json_t *value)
-{
-    return !json_is_object(value) && !json_is_array(value);
-}
+static int is_plain(const json_t *value) { return !json_is_object(value) && !json_is_array(value); }
 
 /* True when every member is a plain value. */
 static int is_flat(const json_t *value)

@@ -33,8 +33,8 @@ typedef enum gd_packed {
 } gd_packed;
 
 typedef struct gd_codec {
-    const char *name;   /* in sentences */
-    const char *suffix; /* of a path to write to */
+    const char *name;                                   /* in sentences */
+    const char *suffix;                                 /* of a path to write to */
     bool (*begins)(const unsigned char *p, size_t len); /* whether a file with these first bytes is of its kind */
 
     /* NULL without memory. */

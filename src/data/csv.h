@@ -24,10 +24,10 @@ typedef struct gd_csv_fields {
     const char *row;
     size_t len;
     char separator;
-    size_t at;          /* of what follows the field */
-    size_t count;       /* of fields so far */
-    bool end;           /* there is no other field */
-    const char *fault;  /* what is wrong with the last field, as "... field 3"'s predicate; NULL: nothing */
+    size_t at;         /* of what follows the field */
+    size_t count;      /* of fields so far */
+    bool end;          /* there is no other field */
+    const char *fault; /* what is wrong with the last field, as "... field 3"'s predicate; NULL: nothing */
 } gd_csv_fields;
 
 /* The next field's text, which lies in the row or in *spare; false when there is none. */

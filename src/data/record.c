@@ -117,8 +117,12 @@ static void put_on_one_line(char *text, size_t len)
 /* What the row has becomes the record's. */
 static gd_status take_row(const gd_records *records, gd_record *record, gd_row *row, gd_error *err)
 {
-    *record = (gd_record){ .index = row->index, .line = row->line, .name = row->name, .length = row->raw_len,
-                           .object = row->object, .problem = row->problem };
+    *record = (gd_record){ .index = row->index,
+                           .line = row->line,
+                           .name = row->name,
+                           .length = row->raw_len,
+                           .object = row->object,
+                           .problem = row->problem };
     row->object = NULL;
     row->problem = NULL;
     if (records->keep_raw && row->raw) {

@@ -36,12 +36,12 @@ typedef struct gd_record {
     const char *name; /* of its file when there are several, else NULL; good until the records are closed */
     char *problem;    /* what is wrong with it, one sentence that says where it is; NULL when it is fine */
     gd_record_kind kind;
-    size_t count;     /* of texts: 1; 2: chosen, rejected; any number of answers; 0: there is a problem */
+    size_t count;          /* of texts: 1; 2: chosen, rejected; any number of answers; 0: there is a problem */
     gd_record_text *texts; /* their bytes are in storage, or in the object */
     char *storage;
-    json_t *object;   /* the fields, by our names; NULL when there are none */
-    size_t length;    /* bytes of the item in its file */
-    char *raw;        /* these bytes when the reader was told to keep them; else NULL */
+    json_t *object; /* the fields, by our names; NULL when there are none */
+    size_t length;  /* bytes of the item in its file */
+    char *raw;      /* these bytes when the reader was told to keep them; else NULL */
 } gd_record;
 
 /* Frees what the record holds; one that is all zero is fine. */

@@ -70,15 +70,15 @@ static gd_status read_message(const struct reading *r, gd_message *message, stru
 
     if (!json_is_object(value))
         return gd_fail(r->why, GD_EFORMAT,
-        "message %zu of the field \"%s\" is %s; an object with a role and a content is "
-                       "expected", index, list.name, type_of(value));
+                       "message %zu of the field \"%s\" is %s; an object with a role and a content is "
+                       "expected",
+                       index, list.name, type_of(value));
     for (size_t i = 0; i < 2; i++) {
         const json_t *text = json_object_get(value, keys[i]);
 
         if (!json_is_string(text))
-            return gd_fail(r->why, GD_EFORMAT,
-            "message %zu of the field \"%s\": its %s is %s, a string is expected", index,
-                           list.name, keys[i], text ? type_of(text) : "missing");
+            return gd_fail(r->why, GD_EFORMAT, "message %zu of the field \"%s\": its %s is %s, a string is expected",
+                           index, list.name, keys[i], text ? type_of(text) : "missing");
         *texts[i] = (gd_text){ json_string_value(text), json_string_length(text) };
     }
     return GD_OK;
@@ -90,8 +90,9 @@ static gd_status add_messages(const struct reading *r, gd_record_text *to, struc
     gd_status rc = GD_OK;
 
     if (json_is_string(part.value)) {
-        to->messages[to->message_count++] =
-            (gd_message){ { "assistant", 9 }, { json_string_value(part.value), json_string_length(part.value) } };
+        to->messages[to->message_count++] = (gd_message){ { "assistant", 9 },
+                                                          { json_string_value(part.value),
+                                                            json_string_length(part.value) } };
         return GD_OK;
     }
     for (size_t i = 0; !rc && i < json_array_size(part.value); i++)
@@ -108,14 +109,14 @@ static gd_status read_conversation(const struct reading *r, gd_record_text *to, 
 
     if (prompt.value && json_is_string(prompt.value))
         return gd_fail(r->why, GD_EFORMAT,
-        "the field \"%s\" is a text and \"%s\" a conversation; both must be of one kind",
-                       prompt.name, answer.name);
+                       "the field \"%s\" is a text and \"%s\" a conversation; both must be of one kind", prompt.name,
+                       answer.name);
     for (size_t i = 0; i < 2; i++) {
         const struct part part = i ? answer : prompt;
 
         if (json_is_array(part.value) && json_array_size(part.value) == 0)
-            return gd_fail(r->why, GD_EFORMAT,
-            "the field \"%s\" is an empty list, a conversation is expected", part.name);
+            return gd_fail(r->why, GD_EFORMAT, "the field \"%s\" is an empty list, a conversation is expected",
+                           part.name);
     }
     to->messages = gd_alloc(count, sizeof *to->messages);
     if (!to->messages)
@@ -173,10 +174,8 @@ static const struct kind {
     bool takes_prompt, needs_prompt;
     gd_record_kind kind;
 } kinds[] = {
-    { "text", NULL, false, false, GD_RECORD_TEXT },
-    { "messages", NULL, false, false, GD_RECORD_TEXT },
-    { "response", NULL, true, true, GD_RECORD_TEXT },
-    { "chosen", "rejected", true, false, GD_RECORD_PAIR },
+    { "text", NULL, false, false, GD_RECORD_TEXT },       { "messages", NULL, false, false, GD_RECORD_TEXT },
+    { "response", NULL, true, true, GD_RECORD_TEXT },     { "chosen", "rejected", true, false, GD_RECORD_PAIR },
     { "responses", NULL, true, true, GD_RECORD_ANSWERS },
 };
 enum { KINDS = sizeof kinds / sizeof kinds[0], RESPONSE = 2 };
@@ -195,8 +194,8 @@ static const struct kind *find_kind(const struct reading *r)
         if (!has && k->second && gd_json_has(object, k->second))
             has = k->second;
         if (has && found) {
-            gd_fail(r->why, GD_EFORMAT,
-            "the fields \"%s\" and \"%s\" don't go together", theirs(r, name), theirs(r, has));
+            gd_fail(r->why, GD_EFORMAT, "the fields \"%s\" and \"%s\" don't go together", theirs(r, name),
+                    theirs(r, has));
             return NULL;
         }
         if (has) {

@@ -19,13 +19,13 @@ struct gd_rows {
     gd_fields fields;
     gd_format wanted; /* GD_FORMAT_AUTO: by each name */
     gd_format format; /* of the first input */
-    gd_header header;     /* of the first input */
+    gd_header header; /* of the first input */
     gd_source source;
-    bool open;            /* source is */
-    size_t at;            /* the input that it reads, or that comes next */
-    uint64_t index;       /* of the next row */
-    uint64_t done;        /* bytes of the inputs before */
-    uint64_t total;       /* of all inputs, as far as it is known beforehand */
+    bool open;      /* source is */
+    size_t at;      /* the input that it reads, or that comes next */
+    uint64_t index; /* of the next row */
+    uint64_t done;  /* bytes of the inputs before */
+    uint64_t total; /* of all inputs, as far as it is known beforehand */
     bool total_known;
 };
 

@@ -14,8 +14,8 @@
 typedef struct gd_rows_options {
     const char *const *inputs; /* [count] paths, patterns as of glob(7), or "-" for standard input */
     size_t count;
-    gd_format format;      /* of all of them */
-    const char *fields;        /* NULL, or "text=instruction,chosen=good": ours = the input's; see rows_fields.h */
+    gd_format format;   /* of all of them */
+    const char *fields; /* NULL, or "text=instruction,chosen=good": ours = the input's; see rows_fields.h */
 } gd_rows_options;
 
 typedef struct gd_row {

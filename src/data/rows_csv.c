@@ -158,9 +158,11 @@ static gd_status set_fields(table *t, gd_item *item, gd_error *err)
     }
     if (f.count == t->header.count)
         return GD_OK;
-    return gd_item_fault(item, "%zu field%s, but the header has %zu column%s; a field that holds a %s, a quote or a "
-                               "line break stands in quotes", f.count, f.count == 1 ? "" : "s", t->header.count,
-                         t->header.count == 1 ? "" : "s", t->separator == ',' ? "comma" : "tab");
+    return gd_item_fault(item,
+                         "%zu field%s, but the header has %zu column%s; a field that holds a %s, a quote or a "
+                         "line break stands in quotes",
+                         f.count, f.count == 1 ? "" : "s", t->header.count, t->header.count == 1 ? "" : "s",
+                         t->separator == ',' ? "comma" : "tab");
 }
 
 static gd_status next(gd_source *source, gd_item *item, bool *more, gd_error *err)

@@ -24,8 +24,8 @@ static gd_status add(gd_header *header, gd_text name, gd_error *err)
 }
 
 /* `seen` holds the names so far. */
-static gd_status check(const gd_header *header, const gd_csv_fields *f, gd_text name, json_t *seen,
-                       gd_header_place at, gd_error *err)
+static gd_status check(const gd_header *header, const gd_csv_fields *f, gd_text name, json_t *seen, gd_header_place at,
+                       gd_error *err)
 {
     const size_t column = header->count; /* from 1: it was added already */
 
@@ -35,7 +35,8 @@ static gd_status check(const gd_header *header, const gd_csv_fields *f, gd_text 
     if (name.len == 0)
         return gd_fail(err, GD_EFORMAT,
                        "%s, line %" PRIu64 ": column %zu of the header has no name; every column must have one (pandas "
-                       "writes its index so: index=False leaves it out)", at.path, at.line, column);
+                       "writes its index so: index=False leaves it out)",
+                       at.path, at.line, column);
     if (memchr(name.data, '\0', name.len))
         return gd_fail(err, GD_EFORMAT, "%s, line %" PRIu64 ": column %zu of the header has a NUL in its name", at.path,
                        at.line, column);
@@ -72,8 +73,10 @@ gd_status gd_header_parse(gd_header *header, gd_text row, char separator, gd_hea
 
     *header = (gd_header){ 0 };
     if (good < row.len)
-        return gd_fail(err, GD_EFORMAT, "%s, line %" PRIu64 ": byte %zu of the header is not UTF-8: the file must be "
-                       "saved as UTF-8", place.path, place.line, good + 1);
+        return gd_fail(err, GD_EFORMAT,
+                       "%s, line %" PRIu64 ": byte %zu of the header is not UTF-8: the file must be "
+                       "saved as UTF-8",
+                       place.path, place.line, good + 1);
     header->raw = gd_strndup(row.data, row.len);
     rc = header->raw ? add_all(header, row, separator, place, err) : gd_fail_memory(err, row.len);
     if (rc)
@@ -97,7 +100,8 @@ gd_status gd_header_compare(const gd_header *header, const char *path, const gd_
         if (strcmp(header->names[i], first->names[i]) != 0)
             return gd_fail(err, GD_EUSAGE,
                            "%s: column %zu is \"%.100s\", but \"%.100s\" in %s; inputs with the same columns are "
-                           "expected", path, i + 1, header->names[i], first->names[i], first_path);
+                           "expected",
+                           path, i + 1, header->names[i], first->names[i], first_path);
     if (header->count == first->count)
         return GD_OK;
     return gd_fail(err, GD_EUSAGE, "%s: %zu columns, but %zu in %s; inputs with the same columns are expected", path,
@@ -114,9 +118,9 @@ gd_status gd_header_find(const gd_header *header, const char *path, const char *
             return GD_OK;
     for (size_t i = 0; i < header->count && names.len < 200; i++)
         gd_buf_printf(&names, "%s%.100s", i ? ", " : "", header->names[i]);
-    rc = gd_buf_cstr(&names) ? gd_fail(err, GD_EUSAGE, "%s: there is no column \"%s\"; the header has %s", path, name,
-                                       names.data)
-                             : gd_fail_memory(err, names.len);
+    rc = gd_buf_cstr(&names)
+             ? gd_fail(err, GD_EUSAGE, "%s: there is no column \"%s\"; the header has %s", path, name, names.data)
+             : gd_fail_memory(err, names.len);
     gd_buf_free(&names);
     return rc;
 }

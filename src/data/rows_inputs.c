@@ -39,8 +39,7 @@ static gd_status add_matches(gd_inputs *inputs, const char *pattern, gd_error *e
     case 0: break;
     case GLOB_NOMATCH: rc = gd_fail(err, GD_EUSAGE, "%s: no file matches this pattern", pattern); break;
     case GLOB_NOSPACE: rc = gd_fail_memory(err, strlen(pattern)); break;
-    default:
-        rc = gd_fail(err, GD_EIO, "%s: a directory of this pattern can't be read: %s", pattern, strerror(errno));
+    default: rc = gd_fail(err, GD_EIO, "%s: a directory of this pattern can't be read: %s", pattern, strerror(errno));
     }
     for (size_t i = 0; !rc && i < found.gl_pathc; i++)
         rc = add(inputs, found.gl_pathv[i], err);

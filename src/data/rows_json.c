@@ -87,8 +87,8 @@ gd_status gd_item_parse_json(gd_item *item, const char *what, gd_error *err)
     if (good < item->len)
         return not_utf8(item, good, what);
     /* Integers as reals: an id of 20 digits in a field that nobody reads is no reason to refuse an item. */
-    item->object = json_loadb(item->raw, item->len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL |
-                              JSON_DECODE_INT_AS_REAL, &at);
+    item->object = json_loadb(item->raw, item->len,
+                              JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &at);
     if (!item->object && (json_error_code(&at) == json_error_out_of_memory || !at.text[0]))
         return gd_fail_memory(err, item->len); /* often jansson says nothing then */
     if (!item->object)

@@ -31,7 +31,7 @@ struct gd_source {
     const gd_source_kind *kind;
     gd_format format; /* not GD_FORMAT_AUTO; GD_FORMAT_JSON is an array */
     gd_pieces *pieces;
-    void *state;          /* the kind's */
+    void *state; /* the kind's */
 };
 
 /* All zero is closed. */

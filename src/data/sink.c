@@ -17,8 +17,8 @@ enum { ROOM = 65536 };
 
 struct gd_sink {
     int fd;
-    bool owned;            /* close fd at the end: not standard output */
-    bool begun;            /* something was written since the last cut */
+    bool owned; /* close fd at the end: not standard output */
+    bool begun; /* something was written since the last cut */
     char *name;
     gd_error failure;      /* the first one; repeated from then on */
     const gd_codec *codec; /* NULL: plain */

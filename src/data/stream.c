@@ -16,15 +16,15 @@ enum { IN_ROOM = 65536 };
 
 struct gd_stream {
     int fd;
-    bool owned;             /* close fd at the end: not standard input */
-    bool end;               /* read() said so */
+    bool owned; /* close fd at the end: not standard input */
+    bool end;   /* read() said so */
     char *name;
-    uint64_t taken, total;  /* of the file: bytes read, bytes it has */
-    uint64_t given;         /* unpacked */
-    size_t at, len;         /* what of in[] waits */
-    const gd_codec *codec;  /* NULL: plain */
-    void *state;            /* the codec's */
-    bool inside;            /* a member */
+    uint64_t taken, total; /* of the file: bytes read, bytes it has */
+    uint64_t given;        /* unpacked */
+    size_t at, len;        /* what of in[] waits */
+    const gd_codec *codec; /* NULL: plain */
+    void *state;           /* the codec's */
+    bool inside;           /* a member */
     gd_stream_whole whole;
     unsigned char in[IN_ROOM];
 };
@@ -53,7 +53,9 @@ static gd_status refuse_others(const gd_stream *s, gd_error *err)
         const char *magic, *sentence;
     } others[] = {
         { "BZh", "this is a bzip2 file; plain text, gzip or zstd is expected" },
-        { "\xfd" "7zXZ", "this is an xz file; plain text, gzip or zstd is expected" },
+        { "\xfd"
+          "7zXZ",
+          "this is an xz file; plain text, gzip or zstd is expected" },
         { "PK\x03\x04", "this is a zip file; plain text, gzip or zstd is expected" },
         { "PAR1", "this is a Parquet file, which this version does not read; convert it to JSON lines, with pandas: "
                   "read_parquet(..).to_json(.., orient='records', lines=True)" },
@@ -127,8 +129,7 @@ static gd_status judge(gd_stream *s, gd_unpacked what, const char *fault, gd_err
     switch (what) {
     case GD_UNPACKED_ALIEN:
         return gd_fail(err, GD_EFORMAT, "%s: bytes that are not %s follow the %s data", s->name, kind, kind);
-    case GD_UNPACKED_DAMAGED:
-        return gd_fail(err, GD_EFORMAT, "%s: the %s data is damaged: %s", s->name, kind, fault);
+    case GD_UNPACKED_DAMAGED: return gd_fail(err, GD_EFORMAT, "%s: the %s data is damaged: %s", s->name, kind, fault);
     case GD_UNPACKED_REFUSED: return gd_fail(err, GD_EUNSUPPORTED, "%s: the %s data %s", s->name, kind, fault);
     case GD_UNPACKED_NO_MEMORY: return gd_fail_memory(err, IN_ROOM);
     default: return GD_OK;

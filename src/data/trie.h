@@ -54,7 +54,7 @@ uint32_t gd_trie_row(const gd_trie *trie, size_t text, size_t position);
 /* How many rows the texts need together, counted while they come in one by one: a batch is cut before it is full.
  * Starts all zero; freed with gd_row_count_free(). */
 typedef struct gd_row_count {
-    size_t rows;   /* of the first `texts` texts */
+    size_t rows; /* of the first `texts` texts */
     size_t texts;
     size_t *order; /* [texts] sorted by their ids */
     size_t room;

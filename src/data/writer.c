@@ -64,7 +64,9 @@ static void add_float(gd_buf *line, const char *name, float value)
 static void say_infinite(char sentence[100], const char *what, float value)
 {
     (void)snprintf(sentence, 100, "the %s is %s, a finite number is expected", what,
-                   isnan(value) ? "NaN" : value > 0 ? "infinite" : "minus infinite");
+                   isnan(value) ? "NaN"
+                   : value > 0  ? "infinite"
+                                : "minus infinite");
 }
 
 static void add_values(gd_buf *line, gd_record_kind kind, const float *scores, size_t count)

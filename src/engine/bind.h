@@ -11,9 +11,9 @@ typedef struct gd_bound {
     struct {
         const gd_view *view; /* NULL where the step has none */
         gd_weight_role role;
-        gd_weight *weight;   /* NULL until made: loader.h */
+        gd_weight *weight; /* NULL until made: loader.h */
     } w[GD_BOUND_WEIGHTS];
-    gd_lora lora;            /* rank 0 for none */
+    gd_lora lora; /* rank 0 for none */
 } gd_bound;
 
 /* Finds the views of every step; *out is an array of plan->step_count, freed with gd_free. */

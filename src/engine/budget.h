@@ -13,17 +13,17 @@
 
 /* Sizes in bytes. */
 typedef struct gd_budget_needs {
-    size_t process;                         /* what the process has already */
-    const size_t *stages;                   /* [stage_count] weights of each */
+    size_t process;       /* what the process has already */
+    const size_t *stages; /* [stage_count] weights of each */
     size_t stage_count;
     size_t (*batch)(const void *context, size_t rows); /* of everything else, for batches of so many rows */
     const void *context;
 } gd_budget_needs;
 
 typedef struct gd_budget {
-    size_t rows;    /* of a batch */
-    size_t most;    /* rows that an item alone may have, where it has more than a batch: the memory's end */
-    size_t kept;    /* the first stages, whose weights stay; all of them when the model is resident */
+    size_t rows; /* of a batch */
+    size_t most; /* rows that an item alone may have, where it has more than a batch: the memory's end */
+    size_t kept; /* the first stages, whose weights stay; all of them when the model is resident */
     bool streamed;
     size_t weights; /* bytes of weights that are in memory at a time */
     size_t batch;   /* needs->batch(rows) */

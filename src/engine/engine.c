@@ -22,8 +22,8 @@ struct gd_engine {
     const gd_plan *plan;
     const gd_backend *backend;
     gd_device *device;
-    gd_bound *bound;      /* [plan->step_count] */
-    gd_limits limits;     /* what the device is prepared for */
+    gd_bound *bound;  /* [plan->step_count] */
+    gd_limits limits; /* what the device is prepared for */
     gd_loader *loader;
     gd_budget budget;
     size_t max_positions; /* tokens of the longest text that may come; 0: unknown */
@@ -39,7 +39,9 @@ static size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
 
 static void fill_limits(gd_limits *limits, const gd_plan *plan, const gd_bound *bound)
 {
-    *limits = (gd_limits){ .tile_rows = TILE_ROWS, .head_dim = plan->head_dim, .heads = plan->heads,
+    *limits = (gd_limits){ .tile_rows = TILE_ROWS,
+                           .head_dim = plan->head_dim,
+                           .heads = plan->heads,
                            .kv_heads = plan->kv_heads };
     for (size_t s = 0; s < plan->step_count; s++) {
         const gd_plan_step *step = &plan->steps[s];
@@ -100,8 +102,11 @@ static gd_status make_budget(gd_engine *engine, const gd_engine_parts *parts, gd
 {
     const size_t count = parts->plan->stage_count;
     size_t *stages = gd_alloc(count, sizeof *stages);
-    const gd_budget_needs needs = { .process = gd_memory_resident(), .stages = stages, .stage_count = count,
-                                    .batch = batch_bytes, .context = engine };
+    const gd_budget_needs needs = { .process = gd_memory_resident(),
+                                    .stages = stages,
+                                    .stage_count = count,
+                                    .batch = batch_bytes,
+                                    .context = engine };
     gd_status rc;
 
     if (!stages)
@@ -259,8 +264,11 @@ static gd_tensor tensor_at(const gd_engine *engine, unsigned buffer, size_t firs
     const gd_plan_buffer *b = &engine->plan->buffers[buffer];
     char *base = (char *)engine->arena[b->extent] + b->offset * engine->lines[b->extent];
 
-    return (gd_tensor){ .data = base + first * b->cols * gd_dtype_size(b->dtype), .dtype = b->dtype, .rows = count,
-                        .cols = b->cols, .stride = b->cols };
+    return (gd_tensor){ .data = base + first * b->cols * gd_dtype_size(b->dtype),
+                        .dtype = b->dtype,
+                        .rows = count,
+                        .cols = b->cols,
+                        .stride = b->cols };
 }
 
 /* Buffers of the batch are seen through the tile's window, but for the two readers of the whole batch. */
@@ -396,8 +404,11 @@ static gd_status run_texts(gd_engine *engine, size_t index, const gd_rows *rows,
 gd_status gd_engine_run(gd_engine *engine, const gd_trie *trie, float *scores, gd_error *err)
 {
     const gd_plan *plan = engine->plan;
-    gd_rows rows = { .token = trie->token, .position = trie->position, .segment = trie->row_segment,
-                     .segments = trie->segment, .pooled = trie->text_last_row };
+    gd_rows rows = { .token = trie->token,
+                     .position = trie->position,
+                     .segment = trie->row_segment,
+                     .segments = trie->segment,
+                     .pooled = trie->text_last_row };
     const bool few = trie->rows <= FEW_ROWS && trie->texts <= FEW_ROWS;
     gd_status rc;
 

@@ -20,14 +20,14 @@ typedef struct gd_engine gd_engine;
 typedef struct gd_engine_parts {
     const gd_plan *plan;
     const gd_weights *weights;
-    const gd_adapter *adapter;  /* NULL for none */
-    const gd_view *head;        /* replaces the checkpoint's score.weight: the adapter's, or NULL */
+    const gd_adapter *adapter; /* NULL for none */
+    const gd_view *head;       /* replaces the checkpoint's score.weight: the adapter's, or NULL */
     const gd_backend *backend;
-    unsigned threads;           /* >= 1 */
-    const char *isa;            /* as gd_device_options */
-    size_t memory;              /* what the process may take, in bytes; 0: what is free */
-    size_t batch_rows;          /* rows that a batch shall have; 0: the engine chooses */
-    size_t max_positions;       /* no text has more tokens; 0: unknown */
+    unsigned threads;     /* >= 1 */
+    const char *isa;      /* as gd_device_options */
+    size_t memory;        /* what the process may take, in bytes; 0: what is free */
+    size_t batch_rows;    /* rows that a batch shall have; 0: the engine chooses */
+    size_t max_positions; /* no text has more tokens; 0: unknown */
 } gd_engine_parts;
 
 /* Finds and checks every weight by name and shape (all that is missing is named at once), opens the device, and

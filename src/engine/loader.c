@@ -22,16 +22,16 @@ struct gd_loader {
     const gd_backend *backend;
     gd_device *device;
     gd_bound *bound;
-    size_t kept;          /* stages that stay */
+    size_t kept; /* stages that stay */
     struct stage {
         enum { ABSENT, BORROWED, LOADED } weights; /* BORROWED: its matrices are read where they lie */
-        bool used;        /* in an earlier run */
-    } *stages;            /* of the plan */
+        bool used;                                 /* in an earlier run */
+    } * stages;                                    /* of the plan */
 
-    struct part *parts;   /* the job: a stage that is being filled */
+    struct part *parts; /* the job: a stage that is being filled */
     size_t part_count, part_room;
     size_t pieces;
-    atomic_size_t next;   /* the first piece that nobody has taken */
+    atomic_size_t next; /* the first piece that nobody has taken */
 
     pthread_t thread;
     bool has_thread;
@@ -319,7 +319,10 @@ gd_status gd_loader_open(gd_loader **out, const gd_plan *plan, const gd_backend 
     *out = NULL;
     if (!loader)
         return gd_fail_memory(err, sizeof *loader);
-    *loader = (gd_loader){ .plan = plan, .backend = backend, .device = device, .bound = bound,
+    *loader = (gd_loader){ .plan = plan,
+                           .backend = backend,
+                           .device = device,
+                           .bound = bound,
                            .kept = plan->stage_count,
                            .stages = gd_alloc_zero(plan->stage_count, sizeof *loader->stages) };
     if (!loader->stages) {

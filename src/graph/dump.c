@@ -6,26 +6,19 @@ static void dump_params(const gd_plan_step *step, gd_buf *out)
     const gd_op_params *p = &step->params;
 
     switch (step->op) {
-    case GD_OP_embedding:
-        gd_buf_printf(out, " scale %.9g", (double)p->scale);
-        break;
+    case GD_OP_embedding: gd_buf_printf(out, " scale %.9g", (double)p->scale); break;
     case GD_OP_rms_norm:
         gd_buf_printf(out, " eps %.9g%s", (double)p->eps, p->unit_offset ? " unit_offset" : "");
         if (p->heads)
             gd_buf_printf(out, " heads %u x %u", p->heads, p->head_dim);
         break;
-    case GD_OP_rope:
-        gd_buf_printf(out, " heads %u x %u", p->heads, p->head_dim);
-        break;
+    case GD_OP_rope: gd_buf_printf(out, " heads %u x %u", p->heads, p->head_dim); break;
     case GD_OP_attention:
-        gd_buf_printf(out, " heads %u/%u x %u scale %.9g softcap %.9g window %u", p->heads, p->kv_heads,
-                      p->head_dim, (double)p->scale, (double)p->softcap, p->window);
+        gd_buf_printf(out, " heads %u/%u x %u scale %.9g softcap %.9g window %u", p->heads, p->kv_heads, p->head_dim,
+                      (double)p->scale, (double)p->softcap, p->window);
         break;
-    case GD_OP_gated:
-        gd_buf_str(out, p->act == GD_ACT_SILU ? " silu" : " gelu_tanh");
-        break;
-    default:
-        break;
+    case GD_OP_gated: gd_buf_str(out, p->act == GD_ACT_SILU ? " silu" : " gelu_tanh"); break;
+    default: break;
     }
 }
 
@@ -54,31 +47,26 @@ void gd_plan_dump(const gd_plan *plan, gd_buf *out)
     static const char *const extents[] = { "batch", "tile", "texts" };
     static const char *const ropes[] = { "default", "llama3", "linear" };
 
-    gd_buf_printf(out, "graph %s, operands %s\n", plan->graph_name,
-                  plan->operand == GD_BF16 ? "bf16" : "f32");
-    gd_buf_printf(
-        out, "hidden %zu layers %zu vocab %zu heads %zu kv_heads %zu head_dim %zu ffn %zu max_position %zu\n",
-        plan->hidden, plan->layers, plan->vocab, plan->heads, plan->kv_heads, plan->head_dim, plan->ffn,
-        plan->max_position);
+    gd_buf_printf(out, "graph %s, operands %s\n", plan->graph_name, plan->operand == GD_BF16 ? "bf16" : "f32");
+    gd_buf_printf(out, "hidden %zu layers %zu vocab %zu heads %zu kv_heads %zu head_dim %zu ffn %zu max_position %zu\n",
+                  plan->hidden, plan->layers, plan->vocab, plan->heads, plan->kv_heads, plan->head_dim, plan->ffn,
+                  plan->max_position);
     gd_buf_printf(out, "rope %s theta %.9g", ropes[plan->rope.type], plan->rope.theta);
     if (plan->rope.type != GD_ROPE_DEFAULT)
         gd_buf_printf(out, " factor %.9g low %.9g high %.9g original %.9g", plan->rope.factor,
-                      plan->rope.low_freq_factor, plan->rope.high_freq_factor,
-                      plan->rope.original_max_position);
+                      plan->rope.low_freq_factor, plan->rope.high_freq_factor, plan->rope.original_max_position);
     gd_buf_printf(out, "\nbytes a line: batch %zu tile %zu texts %zu\n", plan->line_bytes[GD_EXTENT_BATCH],
                   plan->line_bytes[GD_EXTENT_TILE], plan->line_bytes[GD_EXTENT_TEXTS]);
     for (size_t i = 0; i < plan->buffer_count; i++) {
         const gd_plan_buffer *b = &plan->buffers[i];
 
         gd_buf_printf(out, "  %s %s %s[%zu] at %zu%s\n", extents[b->extent], b->name,
-                      b->dtype == GD_BF16 ? "bf16" : "f32", b->cols, b->offset,
-                      i == plan->score ? ", the score" : "");
+                      b->dtype == GD_BF16 ? "bf16" : "f32", b->cols, b->offset, i == plan->score ? ", the score" : "");
     }
     for (size_t s = 0; s < plan->stage_count; s++) {
         const gd_plan_stage *stage = &plan->stages[s];
 
-        gd_buf_printf(out, "stage %zu, layer %d, over %s\n", s, stage->layer,
-                      stage->over_texts ? "texts" : "rows");
+        gd_buf_printf(out, "stage %zu, layer %d, over %s\n", s, stage->layer, stage->over_texts ? "texts" : "rows");
         for (size_t i = 0; i < stage->step_count; i++)
             dump_step(plan, &plan->steps[stage->first_step + i], out);
     }

@@ -56,8 +56,8 @@ static gd_status parse_number(parser *p, value *out)
     json_error_t at;
     json_t *number;
 
-    while (is_digit(*end) || *end == '.' || *end == 'e' || *end == 'E' || ((*end == '-' || *end == '+') &&
-           (end[-1] == 'e' || end[-1] == 'E')))
+    while (is_digit(*end) || *end == '.' || *end == 'e' || *end == 'E' ||
+           ((*end == '-' || *end == '+') && (end[-1] == 'e' || end[-1] == 'E')))
         end++;
     number = is_letter(*end) ? NULL : json_loadb(p->at, (size_t)(end - p->at), JSON_DECODE_ANY, &at);
     if (!number)
@@ -86,16 +86,14 @@ static gd_status parse_name(parser *p, char *name)
 static gd_status look_up(parser *p, const char *name, value *out)
 {
     switch (p->lookup(p->context, name, &out->number, p->err)) {
-    case GD_EXPR_FOUND:
-        return GD_OK;
+    case GD_EXPR_FOUND: return GD_OK;
     case GD_EXPR_MISSING:
         strcpy(out->missing, name); /* both have room for MAX_NAME */
         return GD_OK;
     case GD_EXPR_UNKNOWN:
-        return gd_yaml_fail(p->doc, p->node, p->err, GD_EFORMAT, "%s is \"%s\": there is no size \"%s\"",
-                            p->what, p->node->text, name);
-    default:
-        return p->err ? p->err->status : GD_EFORMAT;
+        return gd_yaml_fail(p->doc, p->node, p->err, GD_EFORMAT, "%s is \"%s\": there is no size \"%s\"", p->what,
+                            p->node->text, name);
+    default: return p->err ? p->err->status : GD_EFORMAT;
     }
 }
 
@@ -104,8 +102,8 @@ static gd_status parse_inside(parser *p, value *out)
     gd_status rc;
 
     if (++p->depth > MAX_DEPTH)
-        return gd_yaml_fail(p->doc, p->node, p->err, GD_EFORMAT, "%s: parentheses nest deeper than %u",
-                            p->what, MAX_DEPTH);
+        return gd_yaml_fail(p->doc, p->node, p->err, GD_EFORMAT, "%s: parentheses nest deeper than %u", p->what,
+                            MAX_DEPTH);
     rc = parse_fallback(p, out);
     if (!rc && !take(p, ')'))
         rc = fail_syntax(p, ") is");
@@ -130,8 +128,8 @@ static gd_status parse_atom(parser *p, value *out)
     if (!take(p, '('))
         return look_up(p, name, out);
     if (strcmp(name, "sqrt") != 0)
-        return gd_yaml_fail(p->doc, p->node, p->err, GD_EFORMAT,
-                            "%s is \"%s\": the one function is sqrt, not %s", p->what, p->node->text, name);
+        return gd_yaml_fail(p->doc, p->node, p->err, GD_EFORMAT, "%s is \"%s\": the one function is sqrt, not %s",
+                            p->what, p->node->text, name);
     rc = parse_inside(p, out);
     if (!rc && out->number < 0)
         out->trouble = "the square root of a negative number";
@@ -226,8 +224,8 @@ gd_status gd_expr_eval(double *out, const gd_yaml *doc, const gd_yaml_node *node
     if (*p.at)
         return fail_syntax(&p, "an operator is");
     if (*result.missing)
-        return gd_yaml_fail(doc, node, err, GD_EFORMAT, "%s is \"%s\", but config.json has no field \"%s\"",
-                            what, node->text, result.missing);
+        return gd_yaml_fail(doc, node, err, GD_EFORMAT, "%s is \"%s\", but config.json has no field \"%s\"", what,
+                            node->text, result.missing);
     if (result.trouble)
         return gd_yaml_fail(doc, node, err, GD_EFORMAT, "%s is \"%s\": %s", what, node->text, result.trouble);
     *out = result.number;

@@ -51,8 +51,7 @@ gd_status gd_graph_open(gd_graph *graph, const char *file, const char *architect
             return rc;
         gd_graph_free(graph);
     }
-    return gd_fail(
-        err, GD_EUNSUPPORTED,
-        "%s: no built-in graph matches the architecture %s; a graph file can describe it (--graph FILE)",
-        config_path, architecture);
+    return gd_fail(err, GD_EUNSUPPORTED,
+                   "%s: no built-in graph matches the architecture %s; a graph file can describe it (--graph FILE)",
+                   config_path, architecture);
 }

@@ -11,14 +11,15 @@
 
 /* The keys that a node may have; which operation takes which is in read.c. */
 #define GD_GRAPH_KEYS(X) \
-    X(op) X(in) X(w) X(out) X(size) X(heads) X(eps) X(unit_offset) X(lora) X(bias_if) X(mask) X(scale) \
-    X(softcap) X(window) X(act)
+    X(op)                \
+    X(in)                \
+    X(w) X(out) X(size) X(heads) X(eps) X(unit_offset) X(lora) X(bias_if) X(mask) X(scale) X(softcap) X(window) X(act)
 
 typedef enum gd_graph_key {
 #define GD_GRAPH_KEY(name) GD_KEY_##name,
     GD_GRAPH_KEYS(GD_GRAPH_KEY)
 #undef GD_GRAPH_KEY
-    GD_KEY_COUNT
+        GD_KEY_COUNT
 } gd_graph_key;
 
 /* Where a node stands: before, inside or after `repeat`. */

@@ -12,10 +12,8 @@ static const struct place {
     unsigned parts;
     const char *words;
 } places[GD_OP_COUNT] = {
-    [GD_OP_embedding] = { PART(BEFORE), "before the repeat" },
-    [GD_OP_rope] = { PART(LAYER), "inside the repeat" },
-    [GD_OP_attention] = { PART(LAYER), "inside the repeat" },
-    [GD_OP_last_row] = { PART(AFTER), "behind the repeat" },
+    [GD_OP_embedding] = { PART(BEFORE), "before the repeat" }, [GD_OP_rope] = { PART(LAYER), "inside the repeat" },
+    [GD_OP_attention] = { PART(LAYER), "inside the repeat" },  [GD_OP_last_row] = { PART(AFTER), "behind the repeat" },
     [GD_OP_head] = { PART(AFTER), "behind the repeat" },
 };
 
@@ -54,21 +52,20 @@ static gd_status check_reach(const gd_maker *m, const gd_graph_node *node, const
     if (is_carry(m, name->text)) {
         if (node->part != GD_PART_AFTER || node->op == GD_OP_last_row)
             return GD_OK;
-        return gd_yaml_fail(
-            m->graph->doc, name, m->err, GD_EFORMAT,
-            "\"%s\" has a line for each token, but behind the repeat a line for each text is expected: "
-            "last_row takes them",
-            name->text);
+        return gd_yaml_fail(m->graph->doc, name, m->err, GD_EFORMAT,
+                            "\"%s\" has a line for each token, but behind the repeat a line for each text is expected: "
+                            "last_row takes them",
+                            name->text);
     }
     if (node->op == GD_OP_last_row)
         return gd_yaml_fail(m->graph->doc, name, m->err, GD_EFORMAT,
-                            "last_row takes \"%s\", but %s, the carried value, is expected",
-                            name->text, m->graph->carry->text);
+                            "last_row takes \"%s\", but %s, the carried value, is expected", name->text,
+                            m->graph->carry->text);
     if (value->part == node->part)
         return GD_OK;
     return gd_yaml_fail(m->graph->doc, name, m->err, GD_EFORMAT,
-                        "\"%s\" was given %s the repeat, and is used %s it: only the carried value passes",
-                        name->text, words[value->part], words[node->part]);
+                        "\"%s\" was given %s the repeat, and is used %s it: only the carried value passes", name->text,
+                        words[value->part], words[node->part]);
 }
 
 static gd_status use_input(gd_maker *m, size_t at, unsigned i)
@@ -127,12 +124,11 @@ static gd_status give_again(gd_maker *m, size_t at, size_t index)
         m->pattern[at].out = (unsigned)index;
         return GD_OK;
     }
-    return gd_yaml_fail(
-        m->graph->doc, out, m->err, GD_EFORMAT,
-        is_carry(m, out->text)
-            ? "\"%s\" is given again (first in line %u): only an add whose first input it is may do so"
-            : "two nodes give \"%s\", the other in line %u",
-        out->text, m->values[index].name->line);
+    return gd_yaml_fail(m->graph->doc, out, m->err, GD_EFORMAT,
+                        is_carry(m, out->text)
+                            ? "\"%s\" is given again (first in line %u): only an add whose first input it is may do so"
+                            : "two nodes give \"%s\", the other in line %u",
+                        out->text, m->values[index].name->line);
 }
 
 static gd_status give_output(gd_maker *m, size_t at, size_t cols)
@@ -152,8 +148,8 @@ static gd_status give_output(gd_maker *m, size_t at, size_t cols)
         value->extent = GD_EXTENT_BATCH;
         if (cols != m->plan->hidden)
             return gd_yaml_fail(m->graph->doc, out, m->err, GD_EFORMAT,
-                                "the carried value \"%s\" has %zu columns, but hidden, %zu, is expected",
-                                out->text, cols, m->plan->hidden);
+                                "the carried value \"%s\" has %zu columns, but hidden, %zu, is expected", out->text,
+                                cols, m->plan->hidden);
     }
     m->pattern[at].out = (unsigned)m->value_count++;
     return GD_OK;
@@ -168,12 +164,11 @@ static gd_status take_node(gd_maker *m, size_t at)
     gd_status rc;
 
     if (place->parts && !(place->parts >> node->part & 1u))
-        return gd_yaml_fail(m->graph->doc, node->at, m->err, GD_EFORMAT, "%s belongs %s",
-                            gd_op_name(node->op), place->words);
+        return gd_yaml_fail(m->graph->doc, node->at, m->err, GD_EFORMAT, "%s belongs %s", gd_op_name(node->op),
+                            place->words);
     if (node->part == GD_PART_LAYER && find_value(m, m->graph->carry->text) == NOWHERE)
         return gd_yaml_fail(m->graph->doc, m->graph->carry, m->err, GD_EFORMAT,
-                            "no node before the repeat gives the carried value \"%s\"",
-                            m->graph->carry->text);
+                            "no node before the repeat gives the carried value \"%s\"", m->graph->carry->text);
     step->op = node->op;
     rc = use_inputs(m, at);
     if (!rc)
@@ -189,14 +184,13 @@ static gd_status check_whole(const gd_maker *m)
     bool carried = false;
 
     for (size_t i = 0; i < graph->node_count; i++)
-        carried |=
-            graph->nodes[i].part == GD_PART_LAYER && is_carry(m, graph->nodes[i].key[GD_KEY_out]->text);
+        carried |= graph->nodes[i].part == GD_PART_LAYER && is_carry(m, graph->nodes[i].key[GD_KEY_out]->text);
     if (!carried)
         return gd_yaml_fail(graph->doc, graph->carry, m->err, GD_EFORMAT,
                             "no node of the repeat adds to the carried value \"%s\"", graph->carry->text);
     if (last->op != GD_OP_head)
-        return gd_yaml_fail(graph->doc, last->at, m->err, GD_EFORMAT,
-                            "the last node is %s, but head is expected", gd_op_name(last->op));
+        return gd_yaml_fail(graph->doc, last->at, m->err, GD_EFORMAT, "the last node is %s, but head is expected",
+                            gd_op_name(last->op));
     for (size_t i = 0; i + 1 < graph->node_count; i++)
         if (graph->nodes[i].op == GD_OP_head)
             return gd_yaml_fail(graph->doc, graph->nodes[i].at, m->err, GD_EFORMAT,
@@ -205,13 +199,11 @@ static gd_status check_whole(const gd_maker *m)
         const gd_made_value *v = &m->values[i];
 
         if (!v->matmul && !v->other)
-            return gd_yaml_fail(graph->doc, v->name, m->err, GD_EFORMAT, "no node uses \"%s\"",
-                                v->name->text);
+            return gd_yaml_fail(graph->doc, v->name, m->err, GD_EFORMAT, "no node uses \"%s\"", v->name->text);
         if (v->matmul && v->other)
-            return gd_yaml_fail(
-                graph->doc, v->name, m->err, GD_EUNSUPPORTED,
-                "\"%s\" feeds a matmul (line %u) and another operation (line %u), but has one type",
-                v->name->text, v->matmul->line, v->other->line);
+            return gd_yaml_fail(graph->doc, v->name, m->err, GD_EUNSUPPORTED,
+                                "\"%s\" feeds a matmul (line %u) and another operation (line %u), but has one type",
+                                v->name->text, v->matmul->line, v->other->line);
     }
     return GD_OK;
 }

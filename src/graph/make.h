@@ -15,7 +15,7 @@ typedef struct gd_made_value {
     gd_graph_part part;
     gd_extent extent;
     size_t cols;
-    size_t first, last;                /* the nodes that give it and that use it last */
+    size_t first, last;                 /* the nodes that give it and that use it last */
     const gd_yaml_node *matmul, *other; /* an input of a matmul that it is; of another operation */
 } gd_made_value;
 

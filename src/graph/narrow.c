@@ -17,8 +17,8 @@
 
 /* Which steps of the layer are needed for all rows, and which for the pooled rows. */
 struct needs {
-    bool *wide, *narrow;               /* by step of the layer */
-    bool *wants_wide, *wants_narrow;   /* by buffer: what the steps behind read */
+    bool *wide, *narrow;             /* by step of the layer */
+    bool *wants_wide, *wants_narrow; /* by buffer: what the steps behind read */
     bool movable;
 };
 

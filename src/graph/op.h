@@ -26,15 +26,15 @@ typedef enum gd_activation {
 
 /* What the graph says of one operation, resolved to numbers. Fields that an operation does not use are zero. */
 typedef struct gd_op_params {
-    float eps;            /* rms_norm: added to the mean square */
-    bool unit_offset;     /* rms_norm: multiply by 1 + w (Gemma) */
-    float scale;          /* embedding: factor, 1 for none; attention: factor of the logits */
-    float softcap;        /* attention: logits become c * tanh(s / c); 0 for none */
-    uint32_t window;      /* attention: a key is visible when query position - key position < window; 0: all */
-    uint32_t heads;       /* attention: query heads; rope, rms_norm: heads in a row (rms_norm: 0 = the whole row) */
-    uint32_t kv_heads;    /* attention: query head h reads key head h / (heads / kv_heads) */
-    uint32_t head_dim;    /* attention, rope, rms_norm by head: elements of a head */
-    gd_activation act;    /* gated */
+    float eps;         /* rms_norm: added to the mean square */
+    bool unit_offset;  /* rms_norm: multiply by 1 + w (Gemma) */
+    float scale;       /* embedding: factor, 1 for none; attention: factor of the logits */
+    float softcap;     /* attention: logits become c * tanh(s / c); 0 for none */
+    uint32_t window;   /* attention: a key is visible when query position - key position < window; 0: all */
+    uint32_t heads;    /* attention: query heads; rope, rms_norm: heads in a row (rms_norm: 0 = the whole row) */
+    uint32_t kv_heads; /* attention: query head h reads key head h / (heads / kv_heads) */
+    uint32_t head_dim; /* attention, rope, rms_norm by head: elements of a head */
+    gd_activation act; /* gated */
 } gd_op_params;
 
 #endif

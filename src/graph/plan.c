@@ -72,9 +72,7 @@ static gd_status unroll(const gd_maker *m, gd_graph_part part, int layer)
     gd_plan *plan = m->plan;
     gd_plan_stage *stage = &plan->stages[plan->stage_count++];
 
-    *stage = (gd_plan_stage){ .first_step = plan->step_count,
-                              .over_texts = part == GD_PART_AFTER,
-                              .layer = layer };
+    *stage = (gd_plan_stage){ .first_step = plan->step_count, .over_texts = part == GD_PART_AFTER, .layer = layer };
     for (size_t i = 0; i < m->graph->node_count; i++) {
         const gd_graph_node *node = &m->graph->nodes[i];
         gd_plan_step *step = &plan->steps[plan->step_count];
@@ -107,8 +105,8 @@ static gd_status make_steps(gd_maker *m)
     steps = m->graph->node_count - inside + plan->layers * inside; /* 2^28 * 2^10 at most */
     if (steps > MAX_STEPS)
         return gd_yaml_fail(m->graph->doc, m->graph->times, m->err, GD_EFORMAT,
-                            "%zu layers of %zu nodes make %zu steps, but at most %u are accepted",
-                            plan->layers, inside, steps, MAX_STEPS);
+                            "%zu layers of %zu nodes make %zu steps, but at most %u are accepted", plan->layers, inside,
+                            steps, MAX_STEPS);
     stages = plan->layers + 2;
     plan->steps = gd_arena_alloc(&plan->arena, steps, sizeof *plan->steps);
     plan->stages = gd_arena_alloc(&plan->arena, stages, sizeof *plan->stages);
@@ -139,8 +137,7 @@ static gd_status fill_plan(gd_maker *m)
     return rc ? rc : gd_make_narrow(m);
 }
 
-gd_status gd_plan_make(gd_plan **out, const gd_config *config, const char *graph_file, gd_dtype operand,
-                       gd_error *err)
+gd_status gd_plan_make(gd_plan **out, const gd_config *config, const char *graph_file, gd_dtype operand, gd_error *err)
 {
     gd_graph graph;
     gd_maker m = { .graph = &graph, .config = config, .err = err };

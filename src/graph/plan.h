@@ -26,9 +26,9 @@ typedef enum gd_extent {
 typedef struct gd_plan_buffer {
     const char *name; /* as in the YAML */
     gd_extent extent;
-    gd_dtype dtype;   /* GD_F32, or the operand type where the values feed a matmul */
+    gd_dtype dtype; /* GD_F32, or the operand type where the values feed a matmul */
     size_t cols;
-    size_t offset;    /* bytes for one line before this buffer in its extent's arena: the buffer starts at
+    size_t offset; /* bytes for one line before this buffer in its extent's arena: the buffer starts at
                          offset * (lines of the arena), and its lines are packed (stride = cols); so every buffer
                          is 64-byte aligned when the number of lines is a multiple of 64 */
 } gd_plan_buffer;
@@ -44,7 +44,7 @@ typedef struct gd_plan_step {
     unsigned in[GD_OP_MAX_IN]; /* buffer indices; in_count of them */
     unsigned in_count, out;
     gd_plan_weight w[GD_OP_MAX_WEIGHTS];
-    char *lora;      /* linear: the module's full name ("model.layers.0.self_attn.q_proj"), NULL: takes no adapter */
+    char *lora; /* linear: the module's full name ("model.layers.0.self_attn.q_proj"), NULL: takes no adapter */
     gd_op_params params;
 } gd_plan_step;
 
@@ -55,8 +55,8 @@ typedef struct gd_plan_stage {
 } gd_plan_stage;
 
 typedef struct gd_plan {
-    char *graph_name;           /* "qwen2" */
-    gd_dtype operand;           /* GD_BF16 or GD_F32 */
+    char *graph_name;                                                           /* "qwen2" */
+    gd_dtype operand;                                                           /* GD_BF16 or GD_F32 */
     size_t hidden, layers, vocab, heads, kv_heads, head_dim, ffn, max_position; /* for people, and for limits */
     gd_plan_buffer *buffers;
     size_t buffer_count;
@@ -64,11 +64,11 @@ typedef struct gd_plan {
     size_t step_count;
     gd_plan_stage *stages;
     size_t stage_count;
-    size_t line_bytes[3];       /* by gd_extent: arena bytes for each line, lifetimes shared */
-    unsigned carry;             /* buffer of the residual stream: GD_EXTENT_BATCH */
-    unsigned score;             /* buffer of the scores: GD_EXTENT_TEXTS, 1 column, F32 */
-    gd_rope rope;               /* what the rotary tables are made from */
-    gd_arena arena;             /* owns all of the above */
+    size_t line_bytes[3]; /* by gd_extent: arena bytes for each line, lifetimes shared */
+    unsigned carry;       /* buffer of the residual stream: GD_EXTENT_BATCH */
+    unsigned score;       /* buffer of the scores: GD_EXTENT_TEXTS, 1 column, F32 */
+    gd_rope rope;         /* what the rotary tables are made from */
+    gd_arena arena;       /* owns all of the above */
 } gd_plan;
 
 /*
@@ -77,8 +77,7 @@ typedef struct gd_plan {
  * @param graph_file  a YAML file, or NULL for the built-in graph that matches config.json's architecture
  * @param operand     GD_BF16 or GD_F32
  */
-gd_status gd_plan_make(gd_plan **out, const gd_config *config, const char *graph_file, gd_dtype operand,
-                       gd_error *err);
+gd_status gd_plan_make(gd_plan **out, const gd_config *config, const char *graph_file, gd_dtype operand, gd_error *err);
 void gd_plan_free(gd_plan *plan);
 
 /* Whether steps `step` and the two behind it are two linears of one input and the gated product of their outputs, which

@@ -69,15 +69,15 @@ static gd_status read_weight(const reader *r, const gd_yaml_node *node)
     if (rc)
         return rc;
     if (!*node->text || strpbrk(node->text, " \n{}\"\\") || strlen(node->text) > 255)
-        return gd_yaml_fail(
-            r->graph->doc, node, r->err, GD_EFORMAT,
-            "the weight \"%s\" is no name of a tensor (1 to 255 characters, no blank, no brace)", node->text);
+        return gd_yaml_fail(r->graph->doc, node, r->err, GD_EFORMAT,
+                            "the weight \"%s\" is no name of a tensor (1 to 255 characters, no blank, no brace)",
+                            node->text);
     return GD_OK;
 }
 
 /* A list of 1 to `max` scalars into items[]. */
-static gd_status read_items(const reader *r, const gd_yaml_node *list, const char *what, unsigned min,
-                            unsigned max, const gd_yaml_node **items, unsigned *count)
+static gd_status read_items(const reader *r, const gd_yaml_node *list, const char *what, unsigned min, unsigned max,
+                            const gd_yaml_node **items, unsigned *count)
 {
     const gd_yaml *doc = r->graph->doc;
     gd_status rc = gd_yaml_expect(doc, list, GD_YAML_LIST, what, r->err);
@@ -85,8 +85,8 @@ static gd_status read_items(const reader *r, const gd_yaml_node *list, const cha
     if (rc)
         return rc;
     if (list->count < min || list->count > max)
-        return gd_yaml_fail(doc, list, r->err, GD_EFORMAT, "%s has %zu entries, but %u%s expected", what,
-                            list->count, min, min == max ? (min == 1 ? " is" : " are") : " or 2 are");
+        return gd_yaml_fail(doc, list, r->err, GD_EFORMAT, "%s has %zu entries, but %u%s expected", what, list->count,
+                            min, min == max ? (min == 1 ? " is" : " are") : " or 2 are");
     *count = 0;
     for (const gd_yaml_node *item = list->child; item; item = item->next)
         items[(*count)++] = item;
@@ -108,8 +108,7 @@ static gd_status read_op(const reader *r, const gd_yaml_node *map, gd_op *op)
         if (!strcmp(name->text, gd_op_name(*op)))
             return GD_OK;
     }
-    return gd_yaml_fail(r->graph->doc, name, r->err, GD_EUNSUPPORTED, "there is no operation \"%s\"",
-                        name->text);
+    return gd_yaml_fail(r->graph->doc, name, r->err, GD_EUNSUPPORTED, "there is no operation \"%s\"", name->text);
 }
 
 /* Sorts a node's keys into key[], and refuses what its operation doesn't know or lacks. */
@@ -124,14 +123,14 @@ static gd_status read_keys(const reader *r, gd_graph_node *node)
         while (i < GD_KEY_COUNT && strcmp(k->text, key_names[i]) != 0)
             i++;
         if (i == GD_KEY_COUNT || !((rule->needs | rule->may | BIT(op)) >> i & 1u))
-            return gd_yaml_fail(doc, k, r->err, GD_EFORMAT, "%s does not take the key \"%s\"",
-                                gd_op_name(node->op), k->text);
+            return gd_yaml_fail(doc, k, r->err, GD_EFORMAT, "%s does not take the key \"%s\"", gd_op_name(node->op),
+                                k->text);
         node->key[i] = k->next;
     }
     for (unsigned i = 0; i < GD_KEY_COUNT; i++)
         if ((rule->needs >> i & 1u) && !node->key[i])
-            return gd_yaml_fail(doc, node->at, r->err, GD_EFORMAT, "%s lacks the key \"%s\"",
-                                gd_op_name(node->op), key_names[i]);
+            return gd_yaml_fail(doc, node->at, r->err, GD_EFORMAT, "%s lacks the key \"%s\"", gd_op_name(node->op),
+                                key_names[i]);
     return GD_OK;
 }
 
@@ -146,8 +145,7 @@ static gd_status read_node(const reader *r, const gd_yaml_node *map)
     if (!rc)
         rc = read_keys(r, node);
     if (!rc)
-        rc = read_items(r, node->key[GD_KEY_in], "in", max_in[node->op], max_in[node->op], node->in,
-                        &node->in_count);
+        rc = read_items(r, node->key[GD_KEY_in], "in", max_in[node->op], max_in[node->op], node->in, &node->in_count);
     if (!rc && max_w[node->op])
         rc = read_items(r, node->key[GD_KEY_w], "w", 1, max_w[node->op], node->w, &node->w_count);
     for (unsigned i = 0; !rc && i < node->in_count; i++)
@@ -162,8 +160,8 @@ static gd_status read_node(const reader *r, const gd_yaml_node *map)
 }
 
 /* A mapping's keys must all be among names[], and the first `needed` of them there; values go to out[]. */
-static gd_status read_map(const reader *r, const gd_yaml_node *map, const char *what,
-                          const char *const *names, unsigned needed, unsigned count, const gd_yaml_node **out)
+static gd_status read_map(const reader *r, const gd_yaml_node *map, const char *what, const char *const *names,
+                          unsigned needed, unsigned count, const gd_yaml_node **out)
 {
     const gd_yaml *doc = r->graph->doc;
     gd_status rc = gd_yaml_expect(doc, map, GD_YAML_MAP, what, r->err);
@@ -193,8 +191,8 @@ static gd_status read_prefix(const reader *r, const gd_yaml_node *prefix)
     if (rc)
         return rc;
     hole = strstr(prefix->text, "{i}");
-    if (!hole || strpbrk(hole + 3, "{} \n\"\\") ||
-        strcspn(prefix->text, "{} \n\"\\") < (size_t)(hole - prefix->text) || strlen(prefix->text) > 255)
+    if (!hole || strpbrk(hole + 3, "{} \n\"\\") || strcspn(prefix->text, "{} \n\"\\") < (size_t)(hole - prefix->text) ||
+        strlen(prefix->text) > 255)
         return gd_yaml_fail(r->graph->doc, prefix, r->err, GD_EFORMAT,
                             "prefix is \"%s\", but the start of a tensor's name with one {i} is expected",
                             prefix->text);
@@ -228,8 +226,7 @@ static gd_status read_repeat(reader *r, const gd_yaml_node *map)
     if (!parts[1]->count)
         return gd_yaml_fail(graph->doc, parts[1], r->err, GD_EFORMAT, "the repeat has no nodes");
     if (parts[1]->count > GD_GRAPH_MAX_NODES - graph->node_count)
-        return gd_yaml_fail(graph->doc, parts[1], r->err, GD_EFORMAT, "more than %u nodes",
-                            GD_GRAPH_MAX_NODES);
+        return gd_yaml_fail(graph->doc, parts[1], r->err, GD_EFORMAT, "more than %u nodes", GD_GRAPH_MAX_NODES);
     for (const gd_yaml_node *item = parts[1]->child; !rc && item; item = item->next) {
         rc = gd_yaml_expect(graph->doc, item, GD_YAML_MAP, "a node", r->err);
         if (!rc)
@@ -254,8 +251,7 @@ static gd_status read_nodes(reader *r, const gd_yaml_node *list)
         if (rc)
             return rc;
         if (graph->node_count == GD_GRAPH_MAX_NODES)
-            return gd_yaml_fail(graph->doc, item, r->err, GD_EFORMAT, "more than %u nodes",
-                                GD_GRAPH_MAX_NODES);
+            return gd_yaml_fail(graph->doc, item, r->err, GD_EFORMAT, "more than %u nodes", GD_GRAPH_MAX_NODES);
         rc = gd_yaml_get(item, "repeat") ? read_repeat(r, item) : read_node(r, item);
         if (rc)
             return rc;
@@ -276,17 +272,15 @@ static gd_status read_numerics(const reader *r, const gd_yaml_node *map)
     for (unsigned i = 0; !rc && i < 3; i++) {
         rc = gd_yaml_expect(r->graph->doc, out[i], GD_YAML_SCALAR, names[i], r->err);
         if (!rc && strcmp(out[i]->text, only[i]) != 0)
-            rc = gd_yaml_fail(r->graph->doc, out[i], r->err, GD_EUNSUPPORTED,
-                              "%s is \"%s\", but %s is expected", names[i], out[i]->text, only[i]);
+            rc = gd_yaml_fail(r->graph->doc, out[i], r->err, GD_EUNSUPPORTED, "%s is \"%s\", but %s is expected",
+                              names[i], out[i]->text, only[i]);
     }
     return rc;
 }
 
 static gd_status read_top(reader *r)
 {
-    static const char *const names[] = {
-        "format", "name", "matches", "sizes", "numerics", "nodes", "expects"
-    };
+    static const char *const names[] = { "format", "name", "matches", "sizes", "numerics", "nodes", "expects" };
     enum { FORMAT, NAME, MATCHES, SIZES, NUMERICS, NODES, EXPECTS, COUNT };
     const gd_yaml_node *top[COUNT] = { NULL };
     gd_graph *graph = r->graph;

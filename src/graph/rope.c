@@ -14,8 +14,7 @@ static double llama3(const gd_rope *rope, double frequency)
         return frequency;
     if (wavelength > context / rope->low_freq_factor)
         return frequency / rope->factor;
-    smooth =
-        (context / wavelength - rope->low_freq_factor) / (rope->high_freq_factor - rope->low_freq_factor);
+    smooth = (context / wavelength - rope->low_freq_factor) / (rope->high_freq_factor - rope->low_freq_factor);
     return (1 - smooth) * frequency / rope->factor + smooth * frequency;
 }
 

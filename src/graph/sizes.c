@@ -38,10 +38,7 @@ gd_status gd_make_number(const gd_maker *m, const gd_yaml_node *node, const char
     return gd_expr_eval(out, m->graph->doc, node, what, find_size, m, m->err);
 }
 
-static bool is_count(double number, double max)
-{
-    return number >= 1 && number <= max && number == floor(number);
-}
+static bool is_count(double number, double max) { return number >= 1 && number <= max && number == floor(number); }
 
 gd_status gd_make_count(const gd_maker *m, const gd_yaml_node *node, const char *what, size_t *out)
 {
@@ -52,8 +49,8 @@ gd_status gd_make_count(const gd_maker *m, const gd_yaml_node *node, const char 
         return rc;
     if (!is_count(number, GD_PLAN_MAX_COUNT))
         return gd_yaml_fail(m->graph->doc, node, m->err, GD_EFORMAT,
-                            "%s is \"%s\" = %.15g, but a whole number from 1 to %.0f is expected", what,
-                            node->text, number, GD_PLAN_MAX_COUNT);
+                            "%s is \"%s\" = %.15g, but a whole number from 1 to %.0f is expected", what, node->text,
+                            number, GD_PLAN_MAX_COUNT);
     *out = (size_t)number;
     return GD_OK;
 }
@@ -67,14 +64,10 @@ static gd_status read_plan_sizes(const gd_maker *m)
         size_t *out;
         double max;
     } known[] = {
-        { "hidden", &plan->hidden, GD_PLAN_MAX_COUNT },
-        { "ffn", &plan->ffn, GD_PLAN_MAX_COUNT },
-        { "layers", &plan->layers, GD_PLAN_MAX_COUNT },
-        { "vocab", &plan->vocab, GD_PLAN_MAX_COUNT },
-        { "heads", &plan->heads, GD_PLAN_MAX_COUNT },
-        { "kv_heads", &plan->kv_heads, GD_PLAN_MAX_COUNT },
-        { "head_dim", &plan->head_dim, GD_PLAN_MAX_COUNT },
-        { "max_position", &plan->max_position, 0x1p31 },
+        { "hidden", &plan->hidden, GD_PLAN_MAX_COUNT },     { "ffn", &plan->ffn, GD_PLAN_MAX_COUNT },
+        { "layers", &plan->layers, GD_PLAN_MAX_COUNT },     { "vocab", &plan->vocab, GD_PLAN_MAX_COUNT },
+        { "heads", &plan->heads, GD_PLAN_MAX_COUNT },       { "kv_heads", &plan->kv_heads, GD_PLAN_MAX_COUNT },
+        { "head_dim", &plan->head_dim, GD_PLAN_MAX_COUNT }, { "max_position", &plan->max_position, 0x1p31 },
     };
 
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
@@ -86,16 +79,14 @@ static gd_status read_plan_sizes(const gd_maker *m)
                                 known[i].name);
         (void)find_size(m, known[i].name, &number, m->err);
         if (!is_count(number, known[i].max))
-            return gd_yaml_fail(
-                m->graph->doc, node, m->err, GD_EFORMAT,
-                "the size %s is \"%s\" = %.15g, but a whole number from 1 to %.0f is expected", known[i].name,
-                node->text, number, known[i].max);
+            return gd_yaml_fail(m->graph->doc, node, m->err, GD_EFORMAT,
+                                "the size %s is \"%s\" = %.15g, but a whole number from 1 to %.0f is expected",
+                                known[i].name, node->text, number, known[i].max);
         *known[i].out = (size_t)number;
     }
     if (plan->heads % plan->kv_heads)
         return gd_yaml_fail(m->graph->doc, m->graph->sizes, m->err, GD_EFORMAT,
-                            "heads is %zu, but a multiple of kv_heads, %zu, is expected", plan->heads,
-                            plan->kv_heads);
+                            "heads is %zu, but a multiple of kv_heads, %zu, is expected", plan->heads, plan->kv_heads);
     if (plan->head_dim % 2)
         return gd_yaml_fail(m->graph->doc, m->graph->sizes, m->err, GD_EFORMAT,
                             "head_dim is %zu, but an even number is expected", plan->head_dim);
@@ -116,8 +107,7 @@ static gd_status check_expects(const gd_maker *m)
         if (rc)
             return rc;
         if (have != want)
-            return gd_fail(m->err, GD_EUNSUPPORTED,
-                           "%s: the field \"%s\" is %s, but the graph %s is made for %s",
+            return gd_fail(m->err, GD_EUNSUPPORTED, "%s: the field \"%s\" is %s, but the graph %s is made for %s",
                            gd_config_path(m->config), k->text, have ? "true" : "false", graph->name,
                            want ? "true" : "false");
     }

@@ -10,14 +10,11 @@
 
 typedef gd_status make_step(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols);
 
-static size_t in_cols(const gd_maker *m, const gd_plan_step *step, unsigned i)
-{
-    return m->values[step->in[i]].cols;
-}
+static size_t in_cols(const gd_maker *m, const gd_plan_step *step, unsigned i) { return m->values[step->in[i]].cols; }
 
 /* Fails unless input i is `want` wide; `sense` says in words what that is. */
-static gd_status check_cols(const gd_maker *m, const gd_graph_node *node, const gd_plan_step *step,
-                            unsigned i, size_t want, const char *sense)
+static gd_status check_cols(const gd_maker *m, const gd_graph_node *node, const gd_plan_step *step, unsigned i,
+                            size_t want, const char *sense)
 {
     const size_t have = in_cols(m, step, i);
 
@@ -38,14 +35,14 @@ static gd_status read_float(const gd_maker *m, const gd_graph_node *node, gd_gra
     if (rc)
         return rc;
     if (fabs(number) > FLT_MAX || (number != 0 && fabs(number) < FLT_MIN))
-        return gd_yaml_fail(m->graph->doc, node->key[key], m->err, GD_EFORMAT,
-                            "%s is \"%s\" = %.9g, beyond a float32", what, node->key[key]->text, number);
+        return gd_yaml_fail(m->graph->doc, node->key[key], m->err, GD_EFORMAT, "%s is \"%s\" = %.9g, beyond a float32",
+                            what, node->key[key]->text, number);
     *out = (float)number;
     return GD_OK;
 }
 
-static gd_status read_positive(const gd_maker *m, const gd_graph_node *node, gd_graph_key key,
-                               const char *what, float *out)
+static gd_status read_positive(const gd_maker *m, const gd_graph_node *node, gd_graph_key key, const char *what,
+                               float *out)
 {
     gd_status rc = read_float(m, node, key, what, out);
 
@@ -67,21 +64,18 @@ static gd_status read_heads(const gd_maker *m, const gd_graph_node *node, gd_pla
         return rc;
     if (cols % heads)
         return gd_yaml_fail(m->graph->doc, node->key[GD_KEY_heads], m->err, GD_EFORMAT,
-                            "%zu heads don't divide the %zu columns of \"%s\"", heads, cols,
-                            node->in[0]->text);
+                            "%zu heads don't divide the %zu columns of \"%s\"", heads, cols, node->in[0]->text);
     step->params.heads = (uint32_t)heads;
     step->params.head_dim = (uint32_t)(cols / heads);
     return GD_OK;
 }
 
-static gd_status make_embedding(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step,
-                                size_t *cols)
+static gd_status make_embedding(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)
 {
     *cols = m->plan->hidden;
     step->w[0] = (gd_plan_weight){ .rank = 2, .shape = { m->plan->vocab, m->plan->hidden } };
     step->params.scale = 1;
-    return node->key[GD_KEY_scale] ? read_positive(m, node, GD_KEY_scale, "scale", &step->params.scale)
-                                   : GD_OK;
+    return node->key[GD_KEY_scale] ? read_positive(m, node, GD_KEY_scale, "scale", &step->params.scale) : GD_OK;
 }
 
 static gd_status make_rms_norm(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)
@@ -91,8 +85,8 @@ static gd_status make_rms_norm(const gd_maker *m, const gd_graph_node *node, gd_
     *cols = in_cols(m, step, 0);
     step->w[0] = (gd_plan_weight){ .rank = 1, .shape = { *cols } };
     if (!rc && node->key[GD_KEY_unit_offset])
-        rc = gd_yaml_bool(&step->params.unit_offset, m->graph->doc, node->key[GD_KEY_unit_offset],
-                          "unit_offset", m->err);
+        rc = gd_yaml_bool(&step->params.unit_offset, m->graph->doc, node->key[GD_KEY_unit_offset], "unit_offset",
+                          m->err);
     if (!rc && node->key[GD_KEY_heads]) {
         rc = read_heads(m, node, step);
         step->w[0].shape[0] = step->params.head_dim;
@@ -116,8 +110,8 @@ static gd_status check_lora(const gd_maker *m, const gd_graph_node *node)
         !memcmp(weight + end - 7 - len, lora->text, len) && (end == len + 7 || weight[end - 8 - len] == '.'))
         return GD_OK;
     return gd_yaml_fail(m->graph->doc, lora, m->err, GD_EFORMAT,
-                        "lora is \"%s\", but the weight's name \"%s\" doesn't end with \"%s.weight\"",
-                        lora->text, weight, lora->text);
+                        "lora is \"%s\", but the weight's name \"%s\" doesn't end with \"%s.weight\"", lora->text,
+                        weight, lora->text);
 }
 
 /* bias_if: field - the bias is there when the field of config.json is true. */
@@ -127,8 +121,7 @@ static gd_status read_bias_if(const gd_maker *m, const gd_graph_node *node, bool
     gd_status rc = gd_yaml_expect(m->graph->doc, field, GD_YAML_SCALAR, "bias_if", m->err);
 
     if (!rc && !*bias)
-        rc = gd_yaml_fail(m->graph->doc, field, m->err, GD_EFORMAT,
-                          "bias_if without a bias as second entry of w");
+        rc = gd_yaml_fail(m->graph->doc, field, m->err, GD_EFORMAT, "bias_if without a bias as second entry of w");
     *bias = false;
     if (!rc && gd_config_has(m->config, field->text))
         rc = gd_config_bool(m->config, field->text, bias, m->err);
@@ -167,13 +160,12 @@ static gd_status check_word(const gd_maker *m, const gd_yaml_node *node, const c
     gd_status rc = gd_yaml_expect(m->graph->doc, node, GD_YAML_SCALAR, what, m->err);
 
     if (!rc && strcmp(node->text, only) != 0)
-        rc = gd_yaml_fail(m->graph->doc, node, m->err, GD_EUNSUPPORTED, "%s is \"%s\", but %s is expected",
-                          what, node->text, only);
+        rc = gd_yaml_fail(m->graph->doc, node, m->err, GD_EUNSUPPORTED, "%s is \"%s\", but %s is expected", what,
+                          node->text, only);
     return rc;
 }
 
-static gd_status make_attention(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step,
-                                size_t *cols)
+static gd_status make_attention(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)
 {
     const gd_plan *plan = m->plan;
     gd_op_params *params = &step->params;
@@ -194,8 +186,7 @@ static gd_status make_attention(const gd_maker *m, const gd_graph_node *node, gd
         rc = read_float(m, node, GD_KEY_softcap, "softcap", &params->softcap);
     if (!rc && params->softcap < 0)
         rc = gd_yaml_fail(m->graph->doc, node->key[GD_KEY_softcap], m->err, GD_EFORMAT,
-                          "softcap is %.9g, but 0 (none) or a number above it is expected",
-                          (double)params->softcap);
+                          "softcap is %.9g, but 0 (none) or a number above it is expected", (double)params->softcap);
     if (!rc && node->key[GD_KEY_window])
         rc = check_word(m, node->key[GD_KEY_window], "window", "sliding_window");
     return rc;
@@ -234,10 +225,9 @@ static gd_status make_gated(const gd_maker *m, const gd_graph_node *node, gd_pla
     if (rc || find_activation(act->text, &step->params.act))
         return rc;
     if (!gd_config_has(m->config, act->text))
-        return gd_yaml_fail(
-            m->graph->doc, act, m->err, GD_EUNSUPPORTED,
-            "act is \"%s\": neither an activation (silu, gelu_pytorch_tanh) nor a field of config.json",
-            act->text);
+        return gd_yaml_fail(m->graph->doc, act, m->err, GD_EUNSUPPORTED,
+                            "act is \"%s\": neither an activation (silu, gelu_pytorch_tanh) nor a field of config.json",
+                            act->text);
     rc = gd_config_string(m->config, act->text, &name, m->err);
     if (!rc && !find_activation(name, &step->params.act))
         rc = gd_fail(m->err, GD_EUNSUPPORTED,

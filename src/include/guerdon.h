@@ -63,10 +63,10 @@ typedef struct gd_text {
 
 /** What to do with a text of more tokens than max_length. */
 typedef enum gd_truncate {
-    GD_TRUNCATE_ERROR = 0, /**< the text gets an error: nothing is lost in silence */
-    GD_TRUNCATE_LEFT,      /**< drop the first tokens */
-    GD_TRUNCATE_RIGHT,     /**< drop the last tokens */
-    GD_TRUNCATE_DROP,      /**< leave the item out of the output */
+    GD_TRUNCATE_ERROR = 0,   /**< the text gets an error: nothing is lost in silence */
+    GD_TRUNCATE_LEFT,        /**< drop the first tokens */
+    GD_TRUNCATE_RIGHT,       /**< drop the last tokens */
+    GD_TRUNCATE_DROP,        /**< leave the item out of the output */
     GD_TRUNCATE_OLDEST_TURNS /**< of a conversation, drop its oldest turns: the answer and its end stay */
 } gd_truncate;
 
@@ -79,31 +79,31 @@ typedef enum gd_add_eos {
 
 /** How to open a model.  Start from gd_options_init(); NULL and 0 mean the default everywhere. */
 typedef struct gd_options {
-    size_t struct_size;       /**< set by gd_options_init(), so that the struct may grow */
-    const char *model;        /**< a directory, or `org/name` in the local Hugging Face cache */
-    const char *adapter;      /**< a PEFT LoRA directory, or NULL */
-    const char *precision;    /**< "bf16" (default) or "fp32" */
-    const char *numerics;     /**< "exact" (default: ARITHMETIC in doc/arithmetic.md) or "fast" */
-    const char *backend;      /**< "auto" (default), "cpu", "openblas", "onednn" */
-    const char *isa;          /**< "auto" (default), "generic", "avx2", "avx512", "avx512bf16", "neon" */
-    const char *graph;        /**< a graph description to use instead of the built-in one */
-    unsigned threads;         /**< 0: as many as the process may run on */
-    size_t memory;            /**< bytes that the process may take; when the weights don't fit, they are streamed,
+    size_t struct_size;    /**< set by gd_options_init(), so that the struct may grow */
+    const char *model;     /**< a directory, or `org/name` in the local Hugging Face cache */
+    const char *adapter;   /**< a PEFT LoRA directory, or NULL */
+    const char *precision; /**< "bf16" (default) or "fp32" */
+    const char *numerics;  /**< "exact" (default: ARITHMETIC in doc/arithmetic.md) or "fast" */
+    const char *backend;   /**< "auto" (default), "cpu", "openblas", "onednn" */
+    const char *isa;       /**< "auto" (default), "generic", "avx2", "avx512", "avx512bf16", "neon" */
+    const char *graph;     /**< a graph description to use instead of the built-in one */
+    unsigned threads;      /**< 0: as many as the process may run on */
+    size_t memory;         /**< bytes that the process may take; when the weights don't fit, they are streamed,
                                    layer by layer; 0: what is free now. A line of a file
                                    that is longer than 2 MiB takes four times its length on top, while it is read */
-    size_t batch_tokens;      /**< rows (distinct prefix tokens) computed together; 0: chosen to suit the memory */
-    int no_share_prefix;      /**< not 0: compute every text on its own; for measuring, the scores are the same */
-    size_t max_length;        /**< tokens a text may have; 0: config.json's max_position_embeddings */
-    gd_truncate truncate;     /**< what happens to a longer text */
+    size_t batch_tokens;   /**< rows (distinct prefix tokens) computed together; 0: chosen to suit the memory */
+    int no_share_prefix;   /**< not 0: compute every text on its own; for measuring, the scores are the same */
+    size_t max_length;     /**< tokens a text may have; 0: config.json's max_position_embeddings */
+    gd_truncate truncate;  /**< what happens to a longer text */
     gd_add_eos add_eos;
-    const char *chat_format;  /**< how a conversation becomes text: "auto" (default: the checkpoint's chat template,
+    const char *chat_format; /**< how a conversation becomes text: "auto" (default: the checkpoint's chat template,
                                    if it is one that is known), a format's name or a YAML file: doc/chat-formats.md */
-    const char *normalize;    /**< scores become (score - mean) / std: "MEAN,STD", or a file that `guerdon eval
+    const char *normalize;   /**< scores become (score - mean) / std: "MEAN,STD", or a file that `guerdon eval
                                    --calibrate` wrote; NULL: they are the model's own */
-    const char *activation;   /**< then: "none" (default) or "sigmoid" */
-    int resume;               /**< not 0: gd_score_file(), gd_rank_file() and gd_filter_file() go on with an output that
+    const char *activation;  /**< then: "none" (default) or "sigmoid" */
+    int resume;              /**< not 0: gd_score_file(), gd_rank_file() and gd_filter_file() go on with an output that
                                    was interrupted; when it is complete, they do nothing */
-    const char *fields;       /**< names of fields of an input, "text=instruction,chosen=good": ours = the input's */
+    const char *fields;      /**< names of fields of an input, "text=instruction,chosen=good": ours = the input's */
 } gd_options;
 
 /** Fills *options with the defaults. */
@@ -149,8 +149,7 @@ GD_API gd_status gd_score(gd_model *model, size_t count, const gd_text *texts, f
 
 /** How far a long call has come.  Return 0 to go on, anything else to stop after the current batch. */
 typedef struct gd_progress {
-    int (*report)(void *context, uint64_t items_done, uint64_t bytes_done, uint64_t bytes_total,
-                  uint64_t tokens_done);
+    int (*report)(void *context, uint64_t items_done, uint64_t bytes_done, uint64_t bytes_total, uint64_t tokens_done);
     void *context;
 } gd_progress;
 
@@ -198,12 +197,12 @@ typedef enum gd_rank_pairs {
 
 /** What gd_rank_file() reads and writes.  Start from gd_rank_options_init(). */
 typedef struct gd_rank_options {
-    size_t struct_size;       /**< set by gd_rank_options_init(), so that the struct may grow */
-    const char *input;        /**< as for gd_score_file() */
-    const char *output;       /**< as for gd_score_file() */
+    size_t struct_size; /**< set by gd_rank_options_init(), so that the struct may grow */
+    const char *input;  /**< as for gd_score_file() */
+    const char *output; /**< as for gd_score_file() */
     gd_format format;
-    size_t top;               /**< lines get "top", the indices of so many of the best answers; 0: they don't */
-    int texts;                /**< not 0: lines get "texts", the answers (with `top`, the best ones alone) */
+    size_t top; /**< lines get "top", the indices of so many of the best answers; 0: they don't */
+    int texts;  /**< not 0: lines get "texts", the answers (with `top`, the best ones alone) */
     gd_rank_pairs pairs;
     const char *pairs_output; /**< where the pairs go; NULL with GD_PAIRS_NONE */
     float min_margin;         /**< pairs whose scores differ by less are left out; equal scores make none ever */
@@ -216,11 +215,10 @@ GD_API void gd_rank_options_init(gd_rank_options *options);
 /**
  * Ranks answers: best-of-N, rejection sampling, and data for DPO and for training reward models.
  *
- * Each record is {"prompt": P,
- "responses": [A, B, ..]}; the prompt is computed once.  A line of the output, in the order
- * of the input: {"index":0,"scores":[..],"ranks":[..],"best":2,"margin":..,"ties":0,"tokens":[..]}.  Ranks begin at 1,
- * and equal scores share one; `best` is the index of the best answer, the first one of equals; `margin` is what the
- * best two differ by (0 with one answer); `ties` is how many answers share the best score, 0 when it stands alone.
+ * Each record is {"prompt": P, "responses": [A, B, ..]}; the prompt is computed once.  A line of the output, in the
+ * order of the input: {"index":0,"scores":[..],"ranks":[..],"best":2,"margin":..,"ties":0,"tokens":[..]}.  Ranks begin
+ * at 1, and equal scores share one; `best` is the index of the best answer, the first one of equals; `margin` is what
+ * the best two differ by (0 with one answer); `ties` is how many answers share the best score, 0 when it stands alone.
  *
  * A line of pairs: {"index":0,"prompt":..,"chosen":..,"rejected":..,"margin":..}, prompt and answers as they were read.
  *
@@ -245,14 +243,14 @@ typedef enum gd_filter_by {
 
 /** What gd_filter_file() reads and writes.  Start from gd_filter_options_init(). */
 typedef struct gd_filter_options {
-    size_t struct_size;   /**< set by gd_filter_options_init(), so that the struct may grow */
-    const char *input;    /**< as for gd_score_file() */
-    const char *output;   /**< the records that are kept */
-    const char *rejects;  /**< those that are not, and those that failed; NULL: nowhere */
+    size_t struct_size;  /**< set by gd_filter_options_init(), so that the struct may grow */
+    const char *input;   /**< as for gd_score_file() */
+    const char *output;  /**< the records that are kept */
+    const char *rejects; /**< those that are not, and those that failed; NULL: nowhere */
     gd_format format;
     gd_filter_by by;
     double limit;
-    int annotate;         /**< not 0: kept lines get a last member "guerdon", with the scores and the margin */
+    int annotate; /**< not 0: kept lines get a last member "guerdon", with the scores and the margin */
     /** NULL, or called for each record that failed, with a sentence that names its line. */
     void (*problem)(void *context, uint64_t index, const char *sentence);
     void *context;
@@ -277,9 +275,8 @@ GD_API gd_status gd_filter_file(gd_model *model, const gd_filter_options *how, c
                                 gd_summary *summary, char **json, gd_error *err);
 
 /** As gd_score_file(), for token ids: {"index":0,"ids":[...]} a line.  Reads the tokenizer's files, but no weights. */
-GD_API gd_status gd_tokenize_file(const gd_options *options, const char *input, const char *output,
-                                  gd_format format, const gd_progress *progress, gd_summary *summary,
-                                  gd_error *err);
+GD_API gd_status gd_tokenize_file(const gd_options *options, const char *input, const char *output, gd_format format,
+                                  const gd_progress *progress, gd_summary *summary, gd_error *err);
 
 /**
  * Describes a model without computing anything: a JSON object with the architecture, sizes, dtype, head, the

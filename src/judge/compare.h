@@ -6,7 +6,7 @@
 
 /* Numbers that both files have, with the items that they are of. */
 typedef struct gd_both {
-    double *a, *b;   /* exactly the float32 of the files */
+    double *a, *b; /* exactly the float32 of the files */
     uint64_t *index;
     size_t count, room_a, room_b, room_index;
 } gd_both;

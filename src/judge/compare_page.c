@@ -115,7 +115,11 @@ static void points_figure(gd_buf *b, const json_t *root)
     const bool margins = is_of_margins(root);
     double x[POINTS_MOST], y[POINTS_MOST];
     gd_points points = { .title = margins ? "Margins of B against those of A" : "Scores of B against those of A",
-                         .x_label = "A", .y_label = "B", .x = x, .y = y, .cross = margins };
+                         .x_label = "A",
+                         .y_label = "B",
+                         .x = x,
+                         .y = y,
+                         .cross = margins };
     const size_t count_a = numbers(x, part(list, "a")), count_b = numbers(y, part(list, "b"));
 
     points.count = count_a < count_b ? count_a : count_b;
@@ -135,9 +139,9 @@ static void picture_section(gd_buf *b, const json_t *root)
                     margins ? "On the dotted line both are the same. Points left above and right below are flips."
                             : "On the dotted line both are the same.");
     points_figure(b, root);
-    gd_judge_histogram(b, part(part(root, "details"), "differences"), margins ? "Margin of B less that of A"
-                                                                               : "Score of B less that of A",
-                       "difference", margins ? "pairs" : "scores");
+    gd_judge_histogram(b, part(part(root, "details"), "differences"),
+                       margins ? "Margin of B less that of A" : "Score of B less that of A", "difference",
+                       margins ? "pairs" : "scores");
     gd_html_section_end(b);
     if (every > 1) {
         gd_buf_str(b, "<p class=\"soft\">The first picture has one point of ");

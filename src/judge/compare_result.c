@@ -10,7 +10,7 @@
 #include <math.h>
 
 enum {
-    LARGEST = 20,    /* differences that are told one by one */
+    LARGEST = 20,      /* differences that are told one by one */
     POINTS_MOST = 1000 /* of the picture */
 };
 

@@ -48,8 +48,8 @@ static int by_value(const void *a, const void *b)
 {
     const placed *const x = a, *const y = b;
 
-    return x->value != y->value ? (x->value > y->value) - (x->value < y->value) : (x->index > y->index) -
-                                                                                     (x->index < y->index);
+    return x->value != y->value ? (x->value > y->value) - (x->value < y->value)
+                                : (x->index > y->index) - (x->index < y->index);
 }
 
 static void rank(double *ranks, placed *order, const double *values, size_t count)

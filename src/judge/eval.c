@@ -10,10 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
-void gd_eval_options_init(gd_eval_options *options)
-{
-    *options = (gd_eval_options){ .struct_size = sizeof *options };
-}
+void gd_eval_options_init(gd_eval_options *options) { *options = (gd_eval_options){ .struct_size = sizeof *options }; }
 
 /* What is compared in a record: the first `correct` texts with the others. */
 typedef struct sides {
@@ -117,8 +114,7 @@ static bool check_finite(const gd_record *record, const gd_scored *item, sides *
     for (size_t i = 0; i < item->count; i++) {
         if (isfinite(item->scores[i]))
             continue;
-        (void)snprintf(why, SENTENCE, "%sthe score is not a finite number",
-                       gd_record_text_name(record->kind, i, name));
+        (void)snprintf(why, SENTENCE, "%sthe score is not a finite number", gd_record_text_name(record->kind, i, name));
         return false;
     }
     if (!s->correct)
@@ -285,8 +281,7 @@ gd_status gd_eval(gd_model *model, const gd_eval_options *how, const gd_progress
                   char **json, gd_error *err)
 {
     gd_eval_run run = { .model = model, .how = how, .by = how->by };
-    gd_score_run scoring = { .model = model, .file = &run.file, .take = take, .context = &run,
-                             .keep_fields = true };
+    gd_score_run scoring = { .model = model, .file = &run.file, .take = take, .context = &run, .keep_fields = true };
     gd_status rc;
 
     *json = NULL;

@@ -26,15 +26,15 @@ typedef struct gd_failure {
 typedef struct gd_eval_run {
     gd_model *model;
     const gd_eval_options *how;
-    const char *by;        /* the field of groups, or NULL */
-    gd_file_run file;      /* without a writer when nobody wants the scores */
-    gd_sections sections;  /* none: no weights were given */
+    const char *by;       /* the field of groups, or NULL */
+    gd_file_run file;     /* without a writer when nobody wants the scores */
+    gd_sections sections; /* none: no weights were given */
     gd_judged *items;
     size_t count, room;
-    size_t rows;           /* of the items: those with several answers */
+    size_t rows; /* of the items: those with several answers */
     gd_groups groups;
     gd_ties ties;
-    gd_spread scores;      /* of all texts */
+    gd_spread scores; /* of all texts */
     gd_worst worst;
     gd_failure failures[GD_FAILURES];
     size_t failure_count;

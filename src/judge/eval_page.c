@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum {
-    BARS_MOST = 60, /* of a chart: more can't be read */
+    BARS_MOST = 60,     /* of a chart: more can't be read */
     GROUPS_MOST = 1000, /* of the table */
     BINS_MOST = 32,
     WORST_MOST = 20,
@@ -89,7 +89,10 @@ static void rows_figure(gd_buf *b, const gd_chart_rows *chart)
 static void groups_chart(gd_buf *b, const json_t *root)
 {
     gd_chart_row rows[BARS_MOST + 1] = { bar_of("all", root) };
-    gd_chart_rows chart = { .title = "Accuracy, with 95 % intervals", .x_label = "accuracy", .rows = rows, .count = 1,
+    gd_chart_rows chart = { .title = "Accuracy, with 95 % intervals",
+                            .x_label = "accuracy",
+                            .rows = rows,
+                            .count = 1,
                             .mark = 0.5 };
     const char *name;
     json_t *metrics;
@@ -107,8 +110,8 @@ static void groups_row(gd_buf *b, gd_html_table *table, const char *name, const 
     static const struct {
         const char *key;
         unsigned decimals;
-    } cells[] = { { "pairs", 0 }, { "accuracy", 4 }, { "accuracy_low", 4 }, { "accuracy_high", 4 }, { "ties", 0 },
-                  { "margin", 4 }, { "loss", 4 },    { "ece", 4 },          { "brier", 4 } };
+    } cells[] = { { "pairs", 0 },  { "accuracy", 4 }, { "accuracy_low", 4 }, { "accuracy_high", 4 }, { "ties", 0 },
+                  { "margin", 4 }, { "loss", 4 },     { "ece", 4 },          { "brier", 4 } };
 
     gd_html_cell(b, table, name);
     for (size_t i = 0; i < sizeof cells / sizeof cells[0]; i++)
@@ -144,8 +147,10 @@ static void accuracy_section(gd_buf *b, const json_t *root)
     groups_table(b, root);
     gd_buf_str(b, "</div>\n");
     if (groups > BARS_MOST) {
-        gd_buf_printf(b, "<p class=\"soft\">%zu groups: the chart has the first %d, the table the first %d at most. "
-                         "The result as JSON has all.</p>\n", groups, BARS_MOST, GROUPS_MOST);
+        gd_buf_printf(b,
+                      "<p class=\"soft\">%zu groups: the chart has the first %d, the table the first %d at most. "
+                      "The result as JSON has all.</p>\n",
+                      groups, BARS_MOST, GROUPS_MOST);
     }
 }
 
@@ -232,8 +237,17 @@ static void calibration_section(gd_buf *b, const json_t *root)
 {
     const json_t *const bins = part(part(root, "details"), "reliability");
     double x[BINS_MOST], y[BINS_MOST], low[BINS_MOST], high[BINS_MOST];
-    gd_points points = { .title = "Reliability", .x_label = "confidence", .y_label = "right", .x = x, .y = y,
-                         .low = low, .high = high, .x_min = 0.5, .x_max = 1, .y_min = 0, .y_max = 1 };
+    gd_points points = { .title = "Reliability",
+                         .x_label = "confidence",
+                         .y_label = "right",
+                         .x = x,
+                         .y = y,
+                         .low = low,
+                         .high = high,
+                         .x_min = 0.5,
+                         .x_max = 1,
+                         .y_min = 0,
+                         .y_max = 1 };
 
     points.count = column(x, bins, "confidence");
     (void)column(y, bins, "right");
@@ -278,8 +292,10 @@ static void length_chart(gd_buf *b, const json_t *bins)
 {
     char names[BINS_MOST][64], notes[BINS_MOST][64];
     gd_chart_row rows[BINS_MOST];
-    gd_chart_rows chart = { .title = "Accuracy by how much longer the chosen text is, in tokens", .rows = rows,
-                            .x_label = "accuracy", .mark = 0.5 };
+    gd_chart_rows chart = { .title = "Accuracy by how much longer the chosen text is, in tokens",
+                            .rows = rows,
+                            .x_label = "accuracy",
+                            .mark = 0.5 };
     const json_t *bin;
     size_t i;
 

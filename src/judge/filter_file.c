@@ -79,8 +79,7 @@ static gd_status take(void *context, const gd_scored *item, bool *failed, gd_err
     const char *why = NULL;
     gd_status rc = GD_OK;
 
-    if (record->problem ||
-        !gd_filter_value(how->by, record->kind, item->scores, item->count, &finding.value, &why)) {
+    if (record->problem || !gd_filter_value(how->by, record->kind, item->scores, item->count, &finding.value, &why)) {
         finding.value = 0;
         rc = fail_record(run, record, sentence_of(record, why, sentence), err);
     } else {

@@ -43,8 +43,11 @@ static gd_status add_to_list(gd_found *found, const gd_finding *finding, gd_erro
 static gd_status write_finding(const gd_finding *finding, gd_sink *file, gd_error *err)
 {
     const gd_seen *seen = &finding->seen;
-    const struct head head = { .index = seen->index, .digest = seen->digest, .verdict = (uint32_t)finding->verdict,
-                               .count = seen->count, .value = finding->value };
+    const struct head head = { .index = seen->index,
+                               .digest = seen->digest,
+                               .verdict = (uint32_t)finding->verdict,
+                               .count = seen->count,
+                               .value = finding->value };
     const gd_status rc = gd_sink_write(file, &head, sizeof head, err);
 
     return rc || !seen->count ? rc : gd_sink_write(file, finding->scores, seen->count * sizeof(float), err);
@@ -81,8 +84,10 @@ static bool read_finding(FILE *f, uint64_t left, gd_finding *out, gd_values *sco
 
 static gd_status refuse(const char *path, gd_error *err)
 {
-    return gd_fail(err, GD_EFORMAT, "%s: it is not as it was left; to begin anew, remove the file of this name without "
-                   "\".found\"", path);
+    return gd_fail(err, GD_EFORMAT,
+                   "%s: it is not as it was left; to begin anew, remove the file of this name without "
+                   "\".found\"",
+                   path);
 }
 
 static gd_status read_all(gd_found *found, FILE *f, const char *path, uint64_t bytes, uint64_t items, gd_error *err)

@@ -14,10 +14,10 @@ typedef struct gd_length_bin {
  * longer one; equal lengths are a bin of their own.  Pairs of one difference stay together, and no bin is empty. */
 enum { GD_LENGTH_PARTS = 4, GD_LENGTH_BINS = 2 * GD_LENGTH_PARTS + 1 };
 typedef struct gd_length {
-    size_t pairs;          /* of different lengths, and without a tie of the scores */
-    size_t longer_chosen;  /* of them: those whose longer text is the chosen one: what the data prefer */
-    size_t longer_higher;  /* of them: those whose longer text has the higher score: what the model prefers */
-    double correlation;    /* Pearson's, of margin and difference in length, over all pairs */
+    size_t pairs;         /* of different lengths, and without a tie of the scores */
+    size_t longer_chosen; /* of them: those whose longer text is the chosen one: what the data prefer */
+    size_t longer_higher; /* of them: those whose longer text has the higher score: what the model prefers */
+    double correlation;   /* Pearson's, of margin and difference in length, over all pairs */
     gd_length_bin bins[GD_LENGTH_BINS];
     size_t bin_count;
 } gd_length;

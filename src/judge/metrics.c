@@ -96,10 +96,7 @@ void gd_reliability(gd_bin bins[GD_BINS], const float *margins, size_t count)
     }
 }
 
-double gd_bin_share(const gd_bin *bin)
-{
-    return ((double)bin->right + 0.5 * (double)bin->ties) / (double)bin->count;
-}
+double gd_bin_share(const gd_bin *bin) { return ((double)bin->right + 0.5 * (double)bin->ties) / (double)bin->count; }
 
 double gd_calibration_error(const gd_bin bins[GD_BINS])
 {

@@ -12,7 +12,7 @@
 
 /* NaN wherever there is nothing to divide by. */
 typedef struct gd_metrics {
-    size_t pairs, right, ties; /* right: margin above 0; ties: margin 0, counted as wrong */
+    size_t pairs, right, ties;  /* right: margin above 0; ties: margin 0, counted as wrong */
     double accuracy, low, high; /* right / pairs, with its 95 % interval: gd_bootstrap_share() */
     double margin;              /* mean */
     double loss;                /* mean of -log p */
@@ -51,7 +51,7 @@ typedef struct gd_bin {
 } gd_bin;
 
 void gd_reliability(gd_bin bins[GD_BINS], const float *margins, size_t count);
-double gd_bin_share(const gd_bin *bin);   /* that is right, ties half; NaN when it is empty */
+double gd_bin_share(const gd_bin *bin); /* that is right, ties half; NaN when it is empty */
 double gd_calibration_error(const gd_bin bins[GD_BINS]);
 
 /* Mean and standard deviation (by count - 1) of numbers that come one by one (Welford 1962). All zero at first. */

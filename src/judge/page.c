@@ -62,8 +62,12 @@ void gd_judge_histogram(gd_buf *b, const json_t *columns, const char *title, con
 {
     const json_t *const list = json_object_get(columns, "counts");
     double counts[COLUMNS_MOST];
-    gd_histogram h = { .title = title, .x_label = x_label, .y_label = y_label, .from = gd_get_real(columns, "from"),
-                       .step = gd_get_real(columns, "step"), .counts = counts };
+    gd_histogram h = { .title = title,
+                       .x_label = x_label,
+                       .y_label = y_label,
+                       .from = gd_get_real(columns, "from"),
+                       .step = gd_get_real(columns, "step"),
+                       .counts = counts };
 
     h.count = json_array_size(list) < COLUMNS_MOST ? json_array_size(list) : COLUMNS_MOST;
     if (!h.count || !isfinite(h.from) || !(h.step > 0))

@@ -134,10 +134,7 @@ static void put_identity(gd_buf *out, const gd_rank_options *how)
     gd_buf_json_string(out, pairs, strlen(pairs));
 }
 
-void gd_rank_options_init(gd_rank_options *options)
-{
-    *options = (gd_rank_options){ .struct_size = sizeof *options };
-}
+void gd_rank_options_init(gd_rank_options *options) { *options = (gd_rank_options){ .struct_size = sizeof *options }; }
 
 gd_status gd_rank_file(gd_model *model, const gd_rank_options *how, const gd_progress *progress, gd_summary *summary,
                        gd_error *err)

@@ -92,10 +92,7 @@ static void merge(gd_ties *ties)
     ties->count = kept + 1;
 }
 
-static double tanh_of(double x)
-{
-    return isnan(x) ? 0 : copysign(1 - 2 / (gd_real_exp(2 * fabs(x)) + 1), x);
-}
+static double tanh_of(double x) { return isnan(x) ? 0 : copysign(1 - 2 / (gd_real_exp(2 * fabs(x)) + 1), x); }
 
 static double gap(const gd_tie *tie) { return tie->lowest - tie->wrong; }
 

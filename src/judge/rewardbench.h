@@ -19,11 +19,11 @@ typedef struct gd_subset {
 
 typedef struct gd_section {
     char *name;
-    double weight;  /* in the overall score */
-    bool optional;  /* there is an overall score without it */
+    double weight; /* in the overall score */
+    bool optional; /* there is an overall score without it */
     gd_subset *subsets;
     size_t count;
-    double score;   /* the result; NaN when none of its subsets is there */
+    double score; /* the result; NaN when none of its subsets is there */
 } gd_section;
 
 typedef struct gd_sections {

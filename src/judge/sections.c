@@ -118,9 +118,9 @@ static gd_status read_sections(gd_sections *out, const json_t *root, const char 
     const json_t *sections;
     const char *key;
     json_t *value;
-    gd_status rc = json_is_object(root) ? check_fields(root, known, "the file", path, err)
-                                        : gd_fail(err, GD_EFORMAT, "%s: %s, an object is expected", path,
-                                                  gd_json_type_name(root));
+    gd_status rc = json_is_object(root)
+                       ? check_fields(root, known, "the file", path, err)
+                       : gd_fail(err, GD_EFORMAT, "%s: %s, an object is expected", path, gd_json_type_name(root));
 
     if (!rc)
         rc = gd_json_object(&sections, root, "sections", path, err);

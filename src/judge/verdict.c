@@ -57,7 +57,7 @@ bool gd_filter_value(gd_filter_by by, gd_record_kind kind, const float *scores, 
         if (!isfinite(scores[i]))
             *why = "a score is no finite number";
     *value = by == GD_FILTER_MIN_SCORE || kind == GD_RECORD_TEXT ? score_of(kind, scores, count)
-                                                                : margin_of(kind, scores, count);
+                                                                 : margin_of(kind, scores, count);
     if (!*why && !isfinite(*value))
         *why = "the margin is no finite number";
     return !*why;

@@ -9,9 +9,9 @@ enum { GD_WORST = 20, GD_WORST_TEXT = 4000 /* bytes of a text that are kept */ }
 typedef struct gd_worst_pair {
     uint64_t index, line;
     uint32_t group;
-    float margin, scores[2];                 /* of the chosen text, of the rejected one */
+    float margin, scores[2]; /* of the chosen text, of the rejected one */
     size_t tokens[2];
-    char *beginning, *chosen, *rejected;     /* what both begin with, the prompt included; then each alone */
+    char *beginning, *chosen, *rejected; /* what both begin with, the prompt included; then each alone */
 } gd_worst_pair;
 
 /* The lowest first; of equal ones the one that came first. All zero at first. */

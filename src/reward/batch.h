@@ -8,10 +8,10 @@
 typedef struct gd_batch {
     gd_span *texts; /* [count] the ids stay their owner's */
     size_t count, room;
-    size_t rows;    /* distinct prefixes so far (without sharing: tokens) */
+    size_t rows; /* distinct prefixes so far (without sharing: tokens) */
     bool share;
     gd_row_count row_count;
-    float *scores;  /* [count] after gd_batch_run */
+    float *scores; /* [count] after gd_batch_run */
     size_t score_room;
 } gd_batch;
 

@@ -51,8 +51,10 @@ static gd_status limit_length(const gd_encoder *encoder, gd_ids *ids, size_t eos
         return gd_fail(err, GD_ETOOLONG, "the text has %zu tokens, but at most %zu are allowed (see truncate)", have,
                        max);
     if (encoder->truncate == GD_TRUNCATE_OLDEST_TURNS)
-        return gd_fail(err, GD_ETOOLONG, "the text has %zu tokens, but at most %zu are allowed, and there are no older "
-                       "turns to drop", have, max);
+        return gd_fail(err, GD_ETOOLONG,
+                       "the text has %zu tokens, but at most %zu are allowed, and there are no older "
+                       "turns to drop",
+                       have, max);
     if (!shorten(encoder, ids, frame, have - max))
         return gd_fail(err, GD_ETOOLONG, "at most %zu tokens are allowed, too few for the special tokens alone", max);
     *how = GD_TRUNCATED;

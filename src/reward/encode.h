@@ -27,9 +27,9 @@ gd_status gd_encode_text(const gd_encoder *encoder, const gd_record_text *text, 
 
 /* The ids of a record's texts, or why there are none. All zero at first; one can serve many records. */
 typedef struct gd_encoded {
-    gd_ids *ids;         /* [count] and more that were used before */
+    gd_ids *ids; /* [count] and more that were used before */
     size_t room;
-    size_t count;        /* as the record's; 0 with a problem, or when it was dropped */
+    size_t count; /* as the record's; 0 with a problem, or when it was dropped */
     bool truncated, dropped;
     const char *problem; /* NULL, or a sentence that names the line (and which text of a pair): the record's own or
                           * in `sentence`; good until the next call */

@@ -53,8 +53,8 @@ static bool is_same_file(const char *a, const char *b)
 static gd_status check_others(const gd_file_run *run, size_t i, const char *path, gd_error *err)
 {
     const gd_journal *journal = &run->journal;
-    const char *const others[] = { run->paths[0], run->paths[1], run->paths[2], journal->path, journal->part,
-                                   i == 2 ? NULL : journal->aside };
+    const char *const others[] = { run->paths[0], run->paths[1], run->paths[2],
+                                   journal->path, journal->part, i == 2 ? NULL : journal->aside };
 
     for (size_t k = 0; k < sizeof others / sizeof others[0]; k++)
         if (others[k] && is_same_file(path, others[k]))
@@ -148,8 +148,8 @@ gd_status gd_file_run_report(const gd_file_run *run, gd_error *err)
     const gd_progress *p = run->progress;
 
     if (p && p->report &&
-        p->report(p->context, run->summary->items, run->bytes_done,
-                  gd_records_bytes_total(run->records), run->summary->tokens))
+        p->report(p->context, run->summary->items, run->bytes_done, gd_records_bytes_total(run->records),
+                  run->summary->tokens))
         return gd_fail(err, GD_EINTERRUPTED, "interrupted after %llu items%s", (unsigned long long)run->summary->items,
                        run->journal.path ? "; the same command with --resume goes on there" : "");
     return GD_OK;

@@ -11,13 +11,13 @@
 typedef struct gd_file_run {
     gd_records *records;
     gd_writer *writer;
-    const gd_progress *progress; /* NULL: nobody asks */
-    gd_summary *summary;         /* never NULL */
-    gd_summary own;              /* where it points when the caller wants none */
-    uint64_t bytes_done;         /* of the input, up to the last finished item: the run says */
+    const gd_progress *progress;        /* NULL: nobody asks */
+    gd_summary *summary;                /* never NULL */
+    gd_summary own;                     /* where it points when the caller wants none */
+    uint64_t bytes_done;                /* of the input, up to the last finished item: the run says */
     gd_sink *sinks[GD_JOURNAL_OUTPUTS]; /* every output, the writer's first, journal.aside last; NULL: there is none */
     const char *paths[GD_JOURNAL_OUTPUTS]; /* theirs, as the caller or the journal has them */
-    bool packed;                 /* one of them is */
+    bool packed;                           /* one of them is */
     gd_journal journal;
 } gd_file_run;
 

@@ -189,8 +189,7 @@ static void write_model(gd_buf *b, const gd_model *model)
     size_field(b, "tokenizer_ids", gd_tokenizer_size(model->encoder.tokenizer));
     write_token(b, "pad", model, special->has_pad, special->pad, special->pad_from);
     write_token(b, "eos", model, special->has_eos, special->eos, special->eos_from);
-    text_field(b, "pooling",
-               special->has_pad ? "the rightmost token that is not the pad token" : "the last token");
+    text_field(b, "pooling", special->has_pad ? "the rightmost token that is not the pad token" : "the last token");
     text_field(b, "chat_format", model->encoder.chat ? gd_chat_name(model->encoder.chat) : NULL);
     write_memory(b, model);
     text_field(b, "backend", model->backend ? model->backend->name : NULL);

@@ -23,9 +23,9 @@ static const struct count {
     const char *name;
     size_t offset;
 } counts[] = {
-    { "summary_items", offsetof(gd_summary, items) },         { "failed", offsetof(gd_summary, failed) },
-    { "dropped", offsetof(gd_summary, dropped) },             { "truncated", offsetof(gd_summary, truncated) },
-    { "tokens", offsetof(gd_summary, tokens) },               { "rows", offsetof(gd_summary, rows) },
+    { "summary_items", offsetof(gd_summary, items) }, { "failed", offsetof(gd_summary, failed) },
+    { "dropped", offsetof(gd_summary, dropped) },     { "truncated", offsetof(gd_summary, truncated) },
+    { "tokens", offsetof(gd_summary, tokens) },       { "rows", offsetof(gd_summary, rows) },
 };
 enum { COUNTS = sizeof counts / sizeof counts[0] };
 
@@ -146,8 +146,7 @@ static gd_status check_identity(const gd_journal *journal, const json_t *root, g
 
     if (!now)
         return gd_fail_memory(err, strlen(journal->identity));
-    json_object_foreach((json_t *)now, key, value)
-    {
+    json_object_foreach((json_t *)now, key, value) {
         const json_t *const was = json_object_get(then, key);
 
         if (!rc && !json_equal(was, value))
@@ -167,8 +166,8 @@ static gd_status take_up(gd_journal *journal, gd_error *err)
         return rc;
     rc = gd_json_string(&format, root, "format", journal->path, err);
     if (!rc && strcmp(format, FORMAT) != 0)
-        rc = gd_fail(err, GD_EFORMAT,
-        "%s: its format is \"%s\", but \"%s\" is expected", journal->path, format, FORMAT);
+        rc = gd_fail(err, GD_EFORMAT, "%s: its format is \"%s\", but \"%s\" is expected", journal->path, format,
+                     FORMAT);
     if (!rc)
         rc = check_identity(journal, root, err);
     if (!rc)
@@ -219,10 +218,10 @@ gd_status gd_journal_open(gd_journal *journal, const char *output, const char *i
     if (!journal->path || !journal->part || !journal->aside || !journal->identity)
         return gd_fail_memory(err, strlen(output) + strlen(identity));
     if (gd_file_exists(journal->path))
-        return resume ? take_up(journal, err)
-                      : gd_fail(err, GD_EUSAGE,
-                                "%s is unfinished: --resume goes on with it, or remove %s to begin anew", output,
-                                journal->path);
+        return resume
+                   ? take_up(journal, err)
+                   : gd_fail(err, GD_EUSAGE, "%s is unfinished: --resume goes on with it, or remove %s to begin anew",
+                             output, journal->path);
     journal->complete = resume && has_content(output);
     return journal->complete ? GD_OK : gd_journal_save(journal, 0, journal->offset, &journal->summary, err);
 }

@@ -14,14 +14,14 @@
 enum { GD_JOURNAL_OUTPUTS = 3 };
 
 typedef struct gd_journal {
-    char *path, *part;  /* NULL: the output is no file, and there is nothing to go on with */
-    char *aside;        /* OUTPUT.resume.found: a command's own output, which goes when the journal does, if ... */
-    bool has_aside;     /* ... there is one */
-    char *identity;     /* what the output depends on, a JSON object */
-    bool complete;      /* the run was asked to go on, and there is nothing left to do */
-    uint64_t items;     /* that are done */
+    char *path, *part; /* NULL: the output is no file, and there is nothing to go on with */
+    char *aside;       /* OUTPUT.resume.found: a command's own output, which goes when the journal does, if ... */
+    bool has_aside;    /* ... there is one */
+    char *identity;    /* what the output depends on, a JSON object */
+    bool complete;     /* the run was asked to go on, and there is nothing left to do */
+    uint64_t items;    /* that are done */
     uint64_t offset[GD_JOURNAL_OUTPUTS]; /* bytes of each output with their lines */
-    gd_summary summary; /* of these items */
+    gd_summary summary;                  /* of these items */
 } gd_journal;
 
 /* Opens the journal of `output`, or makes one.  resume: an unfinished run is taken up where it was; without it, its

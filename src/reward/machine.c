@@ -20,7 +20,9 @@ static void write_cpu(gd_buf *b)
     static const struct {
         gd_isa bit;
         const char *name;
-    } isas[] = { { GD_ISA_AVX2, "avx2" }, { GD_ISA_AVX512, "avx512" }, { GD_ISA_AVX512BF16, "avx512bf16" },
+    } isas[] = { { GD_ISA_AVX2, "avx2" },
+                 { GD_ISA_AVX512, "avx512" },
+                 { GD_ISA_AVX512BF16, "avx512bf16" },
                  { GD_ISA_NEON, "neon" } };
     const gd_isa have = gd_isa_detect();
 

@@ -52,9 +52,10 @@ static gd_status check_other(const char *output, const char *dir, const char *wh
 /* As a score would check it: every tensor there with its shape, every module of the adapter the model's. */
 static gd_status check_model(const struct source *s, gd_error *err)
 {
-    const gd_engine_parts parts = {
-        .plan = s->plan, .weights = s->weights, .adapter = s->adapter, .head = gd_adapter_head(s->adapter)
-    };
+    const gd_engine_parts parts = { .plan = s->plan,
+                                    .weights = s->weights,
+                                    .adapter = s->adapter,
+                                    .head = gd_adapter_head(s->adapter) };
     gd_bound *bound;
     const gd_status rc = gd_bind(&bound, &parts, err);
 

@@ -21,8 +21,7 @@ static bool look_up(void *context, const char *token, uint32_t *id)
     const json_t *root = context, *one, *found = NULL;
     size_t i;
 
-    json_array_foreach(json_object_get(root, "added_tokens"), i, one)
-    {
+    json_array_foreach(json_object_get(root, "added_tokens"), i, one) {
         const char *content = json_string_value(json_object_get(one, "content"));
 
         if (!found && content && strcmp(content, token) == 0)

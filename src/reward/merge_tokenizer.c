@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* Files that belong together come from one directory: half of each would be a third tokenizer. */
-static const char *const vocabulary[] = { "tokenizer.json",   "vocab.json", "merges.txt",
+static const char *const vocabulary[] = { "tokenizer.json",    "vocab.json", "merges.txt",
                                           "added_tokens.json", "vocab.txt",  "tokenizer.model" };
 static const char *const special[] = { "special_tokens_map.json", "tokenizer_config.json" };
 static const char *const templates[] = { "chat_template.jinja" };

@@ -9,10 +9,7 @@
 
 #include <string.h>
 
-static bool look_up(void *context, const char *token, uint32_t *id)
-{
-    return gd_tokenizer_find(context, token, id);
-}
+static bool look_up(void *context, const char *token, uint32_t *id) { return gd_tokenizer_find(context, token, id); }
 
 gd_status gd_tokenizer_dir(const char **out, const char *dir, const char *adapter_dir, gd_error *err)
 {
@@ -111,7 +108,8 @@ gd_status gd_encoder_open(gd_encoder *encoder, const gd_options *options, const 
     const char *where;
     gd_status rc;
 
-    *encoder = (gd_encoder){ .truncate = options->truncate, .add_eos = options->add_eos,
+    *encoder = (gd_encoder){ .truncate = options->truncate,
+                             .add_eos = options->add_eos,
                              .resume = options->resume != 0 };
     rc = gd_tokenizer_dir(&where, dir, adapter_dir, err);
     if (!rc)

@@ -21,11 +21,11 @@ typedef struct gd_encoder {
     size_t max_length; /* tokens; 0: no limit */
     gd_truncate truncate;
     gd_add_eos add_eos;
-    char *fields;        /* names of an input's fields: the options', owned */
-    gd_chat *chat;       /* how a conversation becomes text; NULL: */
-    char *chat_problem;  /* why nobody knows, a sentence that says what to pass */
-    char *identity;      /* what ids and scores depend on, members of a JSON object */
-    bool resume;         /* the options' */
+    char *fields;       /* names of an input's fields: the options', owned */
+    gd_chat *chat;      /* how a conversation becomes text; NULL: */
+    char *chat_problem; /* why nobody knows, a sentence that says what to pass */
+    char *identity;     /* what ids and scores depend on, members of a JSON object */
+    bool resume;        /* the options' */
 } gd_encoder;
 
 struct gd_model {

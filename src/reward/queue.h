@@ -20,17 +20,17 @@ typedef struct gd_queue {
     gd_model *model;
     gd_queue_item *items;
     size_t item_count, item_room;
-    size_t oldest;    /* the first item that is not done */
-    gd_span *texts;   /* owned */
-    size_t *owner;    /* [text_count] the item of each */
-    float *scores;    /* [text_count] */
+    size_t oldest;  /* the first item that is not done */
+    gd_span *texts; /* owned */
+    size_t *owner;  /* [text_count] the item of each */
+    float *scores;  /* [text_count] */
     size_t text_count, text_room, owner_room, score_room;
-    size_t tokens;    /* of all texts */
-    size_t bytes;     /* of memory, about: what the items take here, and what their owner adds for its own side */
-    size_t rows;      /* computed since the last clear */
-    size_t *order;    /* [text_count] sorted by ids; NULL until the first batch */
-    size_t *place;    /* [text_count] where each text is in it */
-    size_t *members;  /* [batch.count] which text each one of the batch is */
+    size_t tokens;   /* of all texts */
+    size_t bytes;    /* of memory, about: what the items take here, and what their owner adds for its own side */
+    size_t rows;     /* computed since the last clear */
+    size_t *order;   /* [text_count] sorted by ids; NULL until the first batch */
+    size_t *place;   /* [text_count] where each text is in it */
+    size_t *members; /* [batch.count] which text each one of the batch is */
     size_t member_room;
     gd_batch batch;
 } gd_queue;

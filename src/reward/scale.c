@@ -54,8 +54,9 @@ gd_status gd_scale_open(gd_scale *scale, const char *normalize, const char *acti
         rc = read_file(scale, normalize, err);
     if (!rc && normalize && !(isfinite(scale->mean) && isfinite(scale->std) && scale->std > 0))
         rc = gd_fail(err, GD_EUSAGE,
-        "normalize %s: mean %g and deviation %g, but finite numbers and a deviation above 0 "
-                     "are expected", normalize, scale->mean, scale->std);
+                     "normalize %s: mean %g and deviation %g, but finite numbers and a deviation above 0 "
+                     "are expected",
+                     normalize, scale->mean, scale->std);
     return rc;
 }
 

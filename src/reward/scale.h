@@ -14,7 +14,7 @@ typedef struct gd_scale {
 } gd_scale;
 
 /* normalize: NULL, "MEAN,STD", or a file that `guerdon eval --calibrate` wrote; activation: NULL,
-"none" or "sigmoid". */
+ * "none" or "sigmoid". */
 gd_status gd_scale_open(gd_scale *scale, const char *normalize, const char *activation, gd_error *err);
 
 /* In double precision by our own functions, so that the bits are the same everywhere. */

@@ -27,17 +27,17 @@ typedef gd_status gd_take_scored(void *context, const gd_scored *item, bool *fai
 typedef struct gd_score_run {
     /* the caller's */
     gd_model *model;
-    gd_file_run *file;      /* open: records come from it, and it counts them */
+    gd_file_run *file; /* open: records come from it, and it counts them */
     gd_take_scored *take;
     void *context;
-    bool keep_fields;       /* records go out with their object; else it is freed early */
+    bool keep_fields; /* records go out with their object; else it is freed early */
     /* its own */
     gd_encoded encoded;
-    gd_queue queue;         /* the same items, in the same order */
+    gd_queue queue; /* the same items, in the same order */
     gd_scored *items;
     size_t count, room;
-    size_t out;             /* items that were taken */
-    bool awaited;           /* whoever writes into a pipe waits for answers: no reading ahead of a batch */
+    size_t out;   /* items that were taken */
+    bool awaited; /* whoever writes into a pipe waits for answers: no reading ahead of a batch */
 } gd_score_run;
 
 /* Runs all records through the model. What came before the input broke off is still scored; the first failure is what

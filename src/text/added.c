@@ -108,8 +108,7 @@ bool gd_added_find(const gd_added_set *set, const uint8_t *classes, const unsign
         from = search->at = hit ? (size_t)(hit - s) : len;
         if (!hit)
             break;
-        if (set->begin[s[from]] == set->begin[s[from] + 1] ||
-            !(token = longest_at(set, s + from, len - from))) {
+        if (set->begin[s[from]] == set->begin[s[from] + 1] || !(token = longest_at(set, s + from, len - from))) {
             search->at++;
             continue;
         }

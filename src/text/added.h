@@ -38,8 +38,8 @@ typedef struct gd_added {
 void gd_added_free(gd_added *added);
 
 /* Reads the field "added_tokens" (NULL: none). nfc: does the tokenizer normalize? */
-gd_status gd_added_load(gd_added *added, const json_t *list, const gd_vocab *vocab, const uint8_t *classes,
-                        bool nfc, const char *path, gd_error *err);
+gd_status gd_added_load(gd_added *added, const json_t *list, const gd_vocab *vocab, const uint8_t *classes, bool nfc,
+                        const char *path, gd_error *err);
 
 /* A match: the text from..to goes, the id comes. */
 typedef struct gd_added_match {

@@ -25,8 +25,8 @@ static gd_status read_flags(gd_added_token *token, const json_t *item, const cha
 
 /* The reference numbers added tokens itself: by the vocabulary where the content is in it, else one after the
  * other behind it; the file's ids are only compared, with a warning. Here a difference is an error. */
-static gd_status check_id(gd_added_token *token, int64_t id, const gd_vocab *vocab, uint32_t *next,
-                          const char *path, gd_error *err)
+static gd_status check_id(gd_added_token *token, int64_t id, const gd_vocab *vocab, uint32_t *next, const char *path,
+                          gd_error *err)
 {
     const uint32_t known = gd_vocab_by_content(vocab, token->content, token->len);
     const uint32_t wanted = known != GD_NO_TOKEN ? vocab->tokens[known].id : (*next)++;
@@ -34,13 +34,12 @@ static gd_status check_id(gd_added_token *token, int64_t id, const gd_vocab *voc
     if (id != (int64_t)wanted)
         return gd_fail(err, GD_EFORMAT, "%s: the id of \"%.80s\" is %lld, but %s %u", path, token->content,
                        (long long)id,
-                       known != GD_NO_TOKEN
-                           ? "model.vocab gives it the id"
-                           : "tokens behind the vocabulary are numbered in order and this is",
+                       known != GD_NO_TOKEN ? "model.vocab gives it the id"
+                                            : "tokens behind the vocabulary are numbered in order and this is",
                        wanted);
     if (known == GD_NO_TOKEN && gd_vocab_by_id(vocab, wanted) != GD_NO_TOKEN)
-        return gd_fail(err, GD_EFORMAT, "%s: the id %u of \"%.80s\" belongs to another token of model.vocab",
-                       path, wanted, token->content);
+        return gd_fail(err, GD_EFORMAT, "%s: the id %u of \"%.80s\" belongs to another token of model.vocab", path,
+                       wanted, token->content);
     token->id = wanted;
     return GD_OK;
 }
@@ -65,8 +64,8 @@ static gd_status read_token(gd_added_token *token, const json_t *item, const gd_
         return gd_fail(err, GD_EFORMAT, "%s: the field \"content\" is expected to be a string", path);
     token->len = token->pattern_len = json_string_length(content);
     if (token->len == 0 || token->len > GD_ADDED_BYTES)
-        return gd_fail(err, GD_EUNSUPPORTED, "%s: the content has %zu bytes, but 1 to %zu are supported",
-                       path, token->len, GD_ADDED_BYTES);
+        return gd_fail(err, GD_EUNSUPPORTED, "%s: the content has %zu bytes, but 1 to %zu are supported", path,
+                       token->len, GD_ADDED_BYTES);
     token->content = token->pattern = gd_strndup(json_string_value(content), token->len);
     if (!token->content)
         return gd_fail_memory(err, token->len);
@@ -108,8 +107,7 @@ static int by_content(const void *a, const void *b)
     return compare(x->content, x->len, y->content, y->len);
 }
 
-static gd_status no_two(gd_added_set *set, int (*order)(const void *, const void *), const char *path,
-                        gd_error *err)
+static gd_status no_two(gd_added_set *set, int (*order)(const void *, const void *), const char *path, gd_error *err)
 {
     qsort(set->sorted, set->count, sizeof *set->sorted, order);
     for (size_t i = 1; i < set->count; i++) {
@@ -120,8 +118,7 @@ static gd_status no_two(gd_added_set *set, int (*order)(const void *, const void
     return GD_OK;
 }
 
-static gd_status make_set(gd_added_set *set, const gd_added *added, bool normalized, const char *path,
-                          gd_error *err)
+static gd_status make_set(gd_added_set *set, const gd_added *added, bool normalized, const char *path, gd_error *err)
 {
     uint32_t at = 0;
     gd_status rc;
@@ -129,8 +126,7 @@ static gd_status make_set(gd_added_set *set, const gd_added *added, bool normali
     set->sorted = gd_alloc(added->count, sizeof *set->sorted);
     if (!set->sorted)
         return gd_fail_memory(err, added->count * sizeof *set->sorted);
-    for (size_t i = 0; i < added->count;
-         i++) /* contents first, of all: two flags on one content are no choice */
+    for (size_t i = 0; i < added->count; i++) /* contents first, of all: two flags on one content are no choice */
         set->sorted[set->count++] = &added->tokens[i];
     rc = no_two(set, by_content, path, err);
     set->count = 0;
@@ -152,8 +148,8 @@ static gd_status make_set(gd_added_set *set, const gd_added *added, bool normali
     return rc;
 }
 
-gd_status gd_added_load(gd_added *added, const json_t *list, const gd_vocab *vocab, const uint8_t *classes,
-                        bool nfc, const char *path, gd_error *err)
+gd_status gd_added_load(gd_added *added, const json_t *list, const gd_vocab *vocab, const uint8_t *classes, bool nfc,
+                        const char *path, gd_error *err)
 {
     uint32_t next = (uint32_t)vocab->count;
     gd_nfc room = { 0 };
@@ -164,8 +160,7 @@ gd_status gd_added_load(gd_added *added, const json_t *list, const gd_vocab *voc
     if (!json_is_array(list))
         return gd_fail(err, GD_EFORMAT, "%s: the field \"added_tokens\" is expected to be a list", path);
     if (json_array_size(list) > GD_ADDED_LIMIT)
-        return gd_fail(err, GD_EUNSUPPORTED,
-                       "%s: added_tokens has %zu entries, but at most %zu are supported", path,
+        return gd_fail(err, GD_EUNSUPPORTED, "%s: added_tokens has %zu entries, but at most %zu are supported", path,
                        json_array_size(list), GD_ADDED_LIMIT);
     added->tokens = gd_alloc_zero(json_array_size(list), sizeof *added->tokens);
     if (!added->tokens)

@@ -64,12 +64,7 @@ bool gd_bpe_encode(const gd_bpe *bpe, gd_bpe_room *room, const unsigned char *pi
 uint32_t gd_bpe_rank(const gd_bpe *bpe, uint32_t left, uint32_t right);
 
 /* For the loader: adds the next merge; its rank is the number of those before. */
-typedef enum gd_merge_added {
-    GD_MERGE_ADDED,
-    GD_MERGE_TWICE,
-    GD_MERGE_COLLIDES,
-    GD_MERGE_NO_MEMORY
-} gd_merge_added;
+typedef enum gd_merge_added { GD_MERGE_ADDED, GD_MERGE_TWICE, GD_MERGE_COLLIDES, GD_MERGE_NO_MEMORY } gd_merge_added;
 gd_merge_added gd_bpe_add_merge(gd_bpe *bpe, uint32_t left, uint32_t right, uint32_t result);
 
 /* Makes the table large enough for one more merge, a third of it empty. */

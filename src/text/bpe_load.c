@@ -11,8 +11,16 @@
 enum { TYPE, DROPOUT, UNKNOWN, PREFIX, SUFFIX, FUSE, FALLBACK, IGNORE, VOCAB, MERGES, FIELDS };
 
 static const char *const names[FIELDS] = {
-    "type",     "dropout",       "unk_token",     "continuing_subword_prefix", "end_of_word_suffix",
-    "fuse_unk", "byte_fallback", "ignore_merges", "vocab",                     "merges",
+    "type",
+    "dropout",
+    "unk_token",
+    "continuing_subword_prefix",
+    "end_of_word_suffix",
+    "fuse_unk",
+    "byte_fallback",
+    "ignore_merges",
+    "vocab",
+    "merges",
 };
 
 /* True when the field is there and not null; the scanner then stands before it. */
@@ -45,8 +53,8 @@ static gd_status refuse_text(gd_jscan *js, const gd_jspan *field, const char *na
     (void)snprintf(what, sizeof what, "model.%s", name);
     rc = gd_jscan_string(js, &s, &len, what);
     if (!rc && len)
-        rc = gd_fail(js->err, GD_EUNSUPPORTED, "%s: %s is \"%.*s\", but only \"\" is supported", js->path,
-                     what, (int)(len > 80 ? 80 : len), s);
+        rc = gd_fail(js->err, GD_EUNSUPPORTED, "%s: %s is \"%.*s\", but only \"\" is supported", js->path, what,
+                     (int)(len > 80 ? 80 : len), s);
     return rc;
 }
 
@@ -62,9 +70,8 @@ static gd_status check_type(gd_jscan *js, const gd_jspan *fields)
         if (rc)
             return rc;
         if (len != 3 || memcmp(s, "BPE", 3) != 0)
-            return gd_fail(js->err, GD_EUNSUPPORTED,
-                           "%s: model.type is \"%.*s\", but only \"BPE\" is supported", js->path,
-                           (int)(len > 80 ? 80 : len), s);
+            return gd_fail(js->err, GD_EUNSUPPORTED, "%s: model.type is \"%.*s\", but only \"BPE\" is supported",
+                           js->path, (int)(len > 80 ? 80 : len), s);
     }
     for (int i = VOCAB; i <= MERGES; i++) {
         if (!fields[i].len)
@@ -75,9 +82,8 @@ static gd_status check_type(gd_jscan *js, const gd_jspan *fields)
 
         if (!zero)
             return gd_fail(js->err, GD_EUNSUPPORTED,
-                           "%s: model.dropout is %.*s, but only null or 0.0 gives the same ids every time",
-                           js->path, (int)(fields[DROPOUT].len > 40 ? 40 : fields[DROPOUT].len),
-                           js->text + js->at);
+                           "%s: model.dropout is %.*s, but only null or 0.0 gives the same ids every time", js->path,
+                           (int)(fields[DROPOUT].len > 40 ? 40 : fields[DROPOUT].len), js->text + js->at);
     }
     rc = refuse_text(js, &fields[PREFIX], names[PREFIX]);
     return rc ? rc : refuse_text(js, &fields[SUFFIX], names[SUFFIX]);
@@ -95,8 +101,8 @@ static bool quick_id(gd_jscan *js, uint64_t *id)
             return false;
         *id = *id * 10 + (uint64_t)(js->text[at] - '0');
     }
-    if (at == js->len || *id >= GD_ID_LIMIT || !strchr(",} \r\n\t", js->text[at]) ||
-        js->text[at - 1] < '0' || js->text[at - 1] > '9')
+    if (at == js->len || *id >= GD_ID_LIMIT || !strchr(",} \r\n\t", js->text[at]) || js->text[at - 1] < '0' ||
+        js->text[at - 1] > '9')
         return false;
     js->at = at;
     return true;
@@ -133,8 +139,7 @@ static gd_status read_vocab(gd_bpe *bpe, gd_jscan *js)
 }
 
 /* "PATH: model.merges[7]: BEFORE "token" AFTER". */
-static gd_status bad_merge(gd_jscan *js, size_t place, const char *before, const char *s, size_t len,
-                           const char *after)
+static gd_status bad_merge(gd_jscan *js, size_t place, const char *before, const char *s, size_t len, const char *after)
 {
     return gd_fail(js->err, GD_EFORMAT, "%s: model.merges[%zu]: %s\"%.*s\"%s", js->path, place, before,
                    (int)(len > 80 ? 80 : len), s, after);
@@ -155,8 +160,8 @@ static gd_status merge_list(gd_jscan *js, size_t place, gd_buf *pair, size_t *le
 
         rc = gd_jscan_next(js, '[', i == 0, &more);
         if (!rc && (more != (i < 2) || (more && gd_jscan_peek(js) != '"')))
-            return gd_fail(js->err, GD_EFORMAT, "%s: model.merges[%zu] is expected to have two strings",
-                           js->path, place);
+            return gd_fail(js->err, GD_EFORMAT, "%s: model.merges[%zu] is expected to have two strings", js->path,
+                           place);
         if (rc || !more)
             break;
         rc = gd_jscan_string(js, &s, &len, "a merge");
@@ -183,8 +188,8 @@ static gd_status merge_text(gd_jscan *js, size_t place, gd_buf *pair, size_t *le
     if (gd_jscan_peek(js) == '[')
         return merge_list(js, place, pair, left);
     if (gd_jscan_peek(js) != '"')
-        return gd_fail(js->err, GD_EFORMAT, "%s: model.merges[%zu] is expected to be a string or a list",
-                       js->path, place);
+        return gd_fail(js->err, GD_EFORMAT, "%s: model.merges[%zu] is expected to be a string or a list", js->path,
+                       place);
     rc = gd_jscan_string(js, &s, &len, "a merge");
     if (rc)
         return rc;
@@ -201,8 +206,7 @@ static gd_status merge_text(gd_jscan *js, size_t place, gd_buf *pair, size_t *le
 
 /* The places of left, right and both together. Where all characters stand for bytes, the bytes of both are
  * those of left and right; and merges mostly come in the order of the tokens that they make. */
-static void find_tokens(const gd_bpe *bpe, gd_buf *pair, size_t left, uint32_t *a, uint32_t *b,
-                        uint32_t *both)
+static void find_tokens(const gd_bpe *bpe, gd_buf *pair, size_t left, uint32_t *a, uint32_t *b, uint32_t *both)
 {
     const gd_vocab *vocab = &bpe->vocab;
     const uint32_t guess = *both + 1;
@@ -241,8 +245,7 @@ static gd_status add_merge(gd_bpe *bpe, gd_jscan *js, size_t place, gd_buf *pair
     if (a == GD_NO_TOKEN)
         return bad_merge(js, place, "the token ", pair->data, left, " is not in model.vocab");
     if (b == GD_NO_TOKEN)
-        return bad_merge(js, place, "the token ", pair->data + left + 1, len - left - 1,
-                         " is not in model.vocab");
+        return bad_merge(js, place, "the token ", pair->data + left + 1, len - left - 1, " is not in model.vocab");
     if (*last == GD_NO_TOKEN)
         return bad_merge(js, place, "what ", pair->data, len, " gives is not in model.vocab");
     switch (gd_bpe_add_merge(bpe, tokens[a].id, tokens[b].id, tokens[*last].id)) {
@@ -277,8 +280,7 @@ static gd_status read_merges(gd_bpe *bpe, gd_jscan *js, gd_jspan field)
         if (i == 0)
             form = gd_jscan_peek(js);
         if (!rc && gd_jscan_peek(js) != form)
-            rc = gd_fail(js->err, GD_EFORMAT, "%s: model.merges[%zu] has another form than those before",
-                         js->path, i);
+            rc = gd_fail(js->err, GD_EFORMAT, "%s: model.merges[%zu] has another form than those before", js->path, i);
         if (!rc)
             rc = merge_text(js, i, &pair, &left);
         if (!rc && pair.failed)
@@ -322,11 +324,10 @@ static gd_status find_bytes(gd_bpe *bpe, gd_jscan *js, bool fallback, uint32_t u
         if (symbol->count > bpe->byte_symbols)
             bpe->byte_symbols = symbol->count;
         if (symbol->kind == GD_BYTE_UNKNOWN && unknown == GD_NO_TOKEN)
-            return gd_fail(
-                js->err, GD_EUNSUPPORTED,
-                "%s: model.vocab has no token for the byte 0x%02X, and there is no model.unk_token in it: "
-                "such text would be lost",
-                js->path, b);
+            return gd_fail(js->err, GD_EUNSUPPORTED,
+                           "%s: model.vocab has no token for the byte 0x%02X, and there is no model.unk_token in it: "
+                           "such text would be lost",
+                           js->path, b);
     }
     return GD_OK;
 }

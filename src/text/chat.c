@@ -38,8 +38,7 @@ static gd_status check_system(const gd_chat *chat, const gd_message *messages, s
         return GD_OK;
     if (chat->opening.known || chat->join)
         return fail_role(chat, messages, i, why, "only the first message may be a system message");
-    return fail_role(chat, messages, i, why,
-                     "there are no system messages: put the text into the first user message");
+    return fail_role(chat, messages, i, why, "there are no system messages: put the text into the first user message");
 }
 
 static bool has_user(const gd_message *messages, size_t count)
@@ -75,8 +74,7 @@ static gd_status check(const gd_chat *chat, const gd_message *messages, size_t c
     }
     if (chat->join && gd_message_is(&messages[0], GD_ROLE_SYSTEM) && !has_user(messages, count))
         return gd_fail(why, GD_EFORMAT,
-                       "a system message goes into a user message, but there is none (chat format %.80s)",
-                       chat->name);
+                       "a system message goes into a user message, but there is none (chat format %.80s)", chat->name);
     return GD_OK;
 }
 
@@ -96,8 +94,8 @@ static bool ends(gd_text text, const char *with)
 static size_t last_question(const gd_message *messages, size_t count)
 {
     for (size_t i = count; i-- > 0;) {
-        if (gd_message_is(&messages[i], GD_ROLE_USER) && !(begins(messages[i].content, "<tool_response>") &&
-                                                     ends(messages[i].content, "</tool_response>")))
+        if (gd_message_is(&messages[i], GD_ROLE_USER) &&
+            !(begins(messages[i].content, "<tool_response>") && ends(messages[i].content, "</tool_response>")))
             return i;
     }
     return count - 1;
@@ -144,8 +142,7 @@ static void put_answer(const gd_chat_turn *turn, gd_text content, bool current, 
 /* ---- writing ---- */
 
 /* `joined`: a system message that goes before the content; NULL: none. */
-static void put_turn(const gd_chat *chat, const gd_chat_turn *turn, const gd_text *joined, gd_text content,
-                     gd_buf *out)
+static void put_turn(const gd_chat *chat, const gd_chat_turn *turn, const gd_text *joined, gd_text content, gd_buf *out)
 {
     if (turn->trim)
         content = gd_strip(content);
@@ -202,8 +199,8 @@ gd_status gd_chat_render(const gd_chat *chat, const gd_message *messages, size_t
         if (chat->thinking && role == GD_ROLE_ASSISTANT)
             put_answer(&chat->turns[role], messages[i].content, i > question, i + 1 == count, out);
         else
-            put_turn(chat, &chat->turns[role], joined && i == joined ? &messages[0].content : NULL,
-                     messages[i].content, out);
+            put_turn(chat, &chat->turns[role], joined && i == joined ? &messages[0].content : NULL, messages[i].content,
+                     out);
     }
     return out->failed ? gd_fail_memory(why, out->len) : GD_OK;
 }

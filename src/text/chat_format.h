@@ -34,11 +34,11 @@ struct gd_chat {
     gd_chat_turn opening;       /* a system message at the beginning, or the default one */
     const char *default_system; /* NULL: none */
     gd_chat_join join;
-    const char *joint; /* between the system message and the user's */
-    bool by_tokenizer; /* the special tokens are the tokenizer's to add */
-    bool alternating;  /* user, assistant, user, ... */
-    bool thinking;     /* <think> as Qwen3's template treats it */
-    const char *bos, *eos; /* what the template's bos_token and eos_token must be; NULL: unused */
+    const char *joint;             /* between the system message and the user's */
+    bool by_tokenizer;             /* the special tokens are the tokenizer's to add */
+    bool alternating;              /* user, assistant, user, ... */
+    bool thinking;                 /* <think> as Qwen3's template treats it */
+    const char *bos, *eos;         /* what the template's bos_token and eos_token must be; NULL: unused */
     const gd_yaml_node *templates; /* list of SHA-256; NULL */
     const gd_yaml_node *unlike;    /* mapping from SHA-256 to a reason; NULL */
 };

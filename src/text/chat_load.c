@@ -126,8 +126,7 @@ static gd_status check_hash(const reader *r, const gd_yaml_node *node)
 {
     gd_status rc = gd_yaml_expect(r->doc, node, GD_YAML_SCALAR, "a template", r->err);
 
-    if (!rc && (strlen(node->text) != GD_SHA256_DIGITS ||
-                strspn(node->text, "0123456789abcdef") != GD_SHA256_DIGITS))
+    if (!rc && (strlen(node->text) != GD_SHA256_DIGITS || strspn(node->text, "0123456789abcdef") != GD_SHA256_DIGITS))
         rc = gd_yaml_fail(r->doc, node, r->err, GD_EFORMAT,
                           "a template is \"%.80s\", but the %d hexadecimal digits of its SHA-256 are expected",
                           node->text, GD_SHA256_DIGITS);
@@ -219,10 +218,9 @@ static gd_status read_system(const reader *r, const gd_yaml_node *const *keys)
 
 static gd_status read_top(const reader *r)
 {
-    static const char *const names[] = { "format",         "name",           "turns",       "note",
-                                         "special_tokens", "start",          "opening_system",
-                                         "default_system", "join_system",    "order",       "thinking",
-                                         "recognises" };
+    static const char *const names[] = { "format",         "name",  "turns",          "note",
+                                         "special_tokens", "start", "opening_system", "default_system",
+                                         "join_system",    "order", "thinking",       "recognises" };
     const gd_yaml_node *keys[KEYS] = { NULL };
     const char *format = NULL;
     gd_status rc = read_map(r, gd_yaml_root(r->doc), "a chat format", names, NOTE, KEYS, keys);

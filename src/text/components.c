@@ -49,8 +49,8 @@ static gd_status normalizer(bool *nfc, const json_t *value, unsigned depth, cons
     }
     if (strcmp(type, "Sequence") != 0 || depth == NESTING)
         return gd_fail(err, GD_EUNSUPPORTED,
-                       "%s: the type is \"%.80s\", but only \"NFC\" and a \"Sequence\" of it are supported",
-                       path, type);
+                       "%s: the type is \"%.80s\", but only \"NFC\" and a \"Sequence\" of it are supported", path,
+                       type);
     rc = gd_fields_known(value, list_names, path, err);
     if (!rc)
         rc = gd_json_array(&list, value, "normalizers", path, err);
@@ -83,8 +83,8 @@ static gd_status special(gd_ids *ids, const json_t *tokens, const char *name, si
     gd_status rc;
 
     if (!token)
-        return gd_fail(err, GD_EFORMAT, "%s: the template uses \"%.80s\", which special_tokens doesn't have",
-                       path, name);
+        return gd_fail(err, GD_EFORMAT, "%s: the template uses \"%.80s\", which special_tokens doesn't have", path,
+                       name);
     rc = gd_fields_known(token, names, path, err);
     if (!rc)
         rc = gd_json_array(&list, token, "ids", path, err);
@@ -94,8 +94,8 @@ static gd_status special(gd_ids *ids, const json_t *tokens, const char *name, si
 
         if (value < 0 || (uint64_t)value >= size)
             return gd_fail(err, GD_EFORMAT,
-                           "%s: special_tokens: an id of \"%.80s\" is not one of the tokenizer's %zu ids",
-                           path, name, size);
+                           "%s: special_tokens: an id of \"%.80s\" is not one of the tokenizer's %zu ids", path, name,
+                           size);
         if (!gd_grow((void **)&ids->data, &ids->room, ids->len + 1, sizeof *ids->data))
             return gd_fail_memory(err, ids->len * sizeof *ids->data);
         ids->data[ids->len++] = (uint32_t)value;
@@ -128,14 +128,13 @@ static gd_status template_piece(gd_template *template, const json_t *piece, cons
         return special(*text ? &template->after : &template->before, tokens, id, size, path, err);
     if (strcmp(id, "A") != 0 || *text)
         return gd_fail(err, GD_EUNSUPPORTED,
-                       "%s: the template for a single text must hold the sequence \"A\" once, and no other",
-                       path);
+                       "%s: the template for a single text must hold the sequence \"A\" once, and no other", path);
     *text = true;
     return GD_OK;
 }
 
-static gd_status template_processing(gd_template *template, const json_t *value, size_t size,
-                                     const char *path, gd_error *err)
+static gd_status template_processing(gd_template *template, const json_t *value, size_t size, const char *path,
+                                     gd_error *err)
 {
     static const char *const names[] = { "type", "single", "pair", "special_tokens", NULL };
     const json_t *single, *tokens;
@@ -156,8 +155,7 @@ static gd_status template_processing(gd_template *template, const json_t *value,
     }
     if (!rc && !text)
         rc = gd_fail(err, GD_EUNSUPPORTED,
-                     "%s: the template for a single text must hold the sequence \"A\" once, and no other",
-                     path);
+                     "%s: the template for a single text must hold the sequence \"A\" once, and no other", path);
     return rc;
 }
 
@@ -196,8 +194,7 @@ static gd_status post_processor(gd_template *template, const json_t *value, unsi
     return rc;
 }
 
-gd_status gd_template_load(gd_template *template, const json_t *value, size_t size, const char *path,
-                           gd_error *err)
+gd_status gd_template_load(gd_template *template, const json_t *value, size_t size, const char *path, gd_error *err)
 {
     char where[GD_WHERE];
 
@@ -220,9 +217,8 @@ gd_status gd_truncation_check(const json_t *value, const char *path, gd_error *e
 
 gd_status gd_padding_check(const json_t *value, const char *path, gd_error *err)
 {
-    static const char *const names[] = { "strategy", "direction",   "pad_to_multiple_of",
-                                         "pad_id",   "pad_type_id", "pad_token",
-                                         NULL };
+    static const char *const names[] = { "strategy",  "direction", "pad_to_multiple_of", "pad_id", "pad_type_id",
+                                         "pad_token", NULL };
     char where[GD_WHERE];
     const char *strategy;
     gd_status rc;
@@ -232,8 +228,8 @@ gd_status gd_padding_check(const json_t *value, const char *path, gd_error *err)
     (void)snprintf(where, sizeof where, "%s: padding", path);
     rc = gd_fields_known(value, names, where, err);
     if (!rc && gd_json_has(value, "pad_to_multiple_of"))
-        rc = gd_fail(err, GD_EUNSUPPORTED,
-                     "%s: pad_to_multiple_of is expected to be null: a text is never padded", where);
+        rc = gd_fail(err, GD_EUNSUPPORTED, "%s: pad_to_multiple_of is expected to be null: a text is never padded",
+                     where);
     if (!rc && json_is_object(json_object_get(value, "strategy")))
         rc = gd_fail(err, GD_EUNSUPPORTED,
                      "%s: strategy is \"Fixed\", but only \"BatchLongest\", which leaves a single text "
@@ -242,7 +238,7 @@ gd_status gd_padding_check(const json_t *value, const char *path, gd_error *err)
     if (!rc)
         rc = gd_json_string(&strategy, value, "strategy", where, err);
     if (!rc && strcmp(strategy, "BatchLongest") != 0)
-        rc = gd_fail(err, GD_EUNSUPPORTED,
-                     "%s: strategy is \"%.80s\", but only \"BatchLongest\" is supported", where, strategy);
+        rc = gd_fail(err, GD_EUNSUPPORTED, "%s: strategy is \"%.80s\", but only \"BatchLongest\" is supported", where,
+                     strategy);
     return rc;
 }

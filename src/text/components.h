@@ -14,8 +14,7 @@ typedef struct gd_template {
 gd_status gd_normalizer_load(bool *nfc, const json_t *value, const char *path, gd_error *err);
 
 /* Reads "post_processor". Ids must be smaller than `size`. */
-gd_status gd_template_load(gd_template *template, const json_t *value, size_t size, const char *path,
-                           gd_error *err);
+gd_status gd_template_load(gd_template *template, const json_t *value, size_t size, const char *path, gd_error *err);
 
 /* Reads "truncation" and "padding": padding that changes the ids of a single text is refused. */
 gd_status gd_truncation_check(const json_t *value, const char *path, gd_error *err);

@@ -15,10 +15,9 @@ void gd_jscan_free(gd_jscan *js) { gd_buf_free(&js->unescaped); }
 static gd_status fail(gd_jscan *js, const char *expected)
 {
     if (js->at >= js->len)
-        return gd_fail(js->err, GD_EFORMAT, "%s: not valid JSON: the text ends where %s is expected",
-                       js->path, expected);
-    return gd_fail(js->err, GD_EFORMAT, "%s: not valid JSON at byte %zu: %s is expected", js->path, js->at,
-                   expected);
+        return gd_fail(js->err, GD_EFORMAT, "%s: not valid JSON: the text ends where %s is expected", js->path,
+                       expected);
+    return gd_fail(js->err, GD_EFORMAT, "%s: not valid JSON at byte %zu: %s is expected", js->path, js->at, expected);
 }
 
 static void skip_space(gd_jscan *js)
@@ -109,8 +108,7 @@ static gd_status unescape(gd_jscan *js)
     if (!hex4(js, &code))
         return fail(js, "a hexadecimal digit");
     if (code >= 0xD800 && code < 0xE000) {
-        if (code >= 0xDC00 || !take(js, '\\') || !take(js, 'u') || !hex4(js, &low) || low < 0xDC00 ||
-            low > 0xDFFF)
+        if (code >= 0xDC00 || !take(js, '\\') || !take(js, 'u') || !hex4(js, &low) || low < 0xDC00 || low > 0xDFFF)
             return fail(js, "the other half of a surrogate pair");
         code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
     }
@@ -249,9 +247,8 @@ gd_status gd_jscan_natural(gd_jscan *js, uint64_t *value, uint64_t max, const ch
         if (c >= '0' && c <= '9' && *value <= max)
             *value = *value * 10 + (uint64_t)(c - '0');
         if (c < '0' || c > '9' || *value > max)
-            return gd_fail(js->err, GD_EFORMAT,
-                           "%s: %s is %.*s, but an integer from 0 to %" PRIu64 " is expected", js->path, what,
-                           (int)(js->at - start > 40 ? 40 : js->at - start), js->text + start, max);
+            return gd_fail(js->err, GD_EFORMAT, "%s: %s is %.*s, but an integer from 0 to %" PRIu64 " is expected",
+                           js->path, what, (int)(js->at - start > 40 ? 40 : js->at - start), js->text + start, max);
     }
     return GD_OK;
 }
@@ -319,8 +316,8 @@ gd_status gd_jscan_skip(gd_jscan *js, gd_jspan *span)
 
         if (c == '{' || c == '[') {
             if (depth == MAX_DEPTH)
-                return gd_fail(js->err, GD_EFORMAT, "%s: nested deeper than %d levels at byte %zu", js->path,
-                               MAX_DEPTH, js->at);
+                return gd_fail(js->err, GD_EFORMAT, "%s: nested deeper than %d levels at byte %zu", js->path, MAX_DEPTH,
+                               js->at);
             start[depth] = js->at++;
             open[depth] = c;
             first[depth++] = true;
@@ -344,8 +341,7 @@ gd_status gd_jscan_skip(gd_jscan *js, gd_jspan *span)
     return GD_OK;
 }
 
-gd_status gd_jscan_fields(gd_jscan *js, const char *const *names, size_t n, gd_jspan *spans,
-                          const char *where)
+gd_status gd_jscan_fields(gd_jscan *js, const char *const *names, size_t n, gd_jspan *spans, const char *where)
 {
     bool more = true;
 
@@ -366,8 +362,7 @@ gd_status gd_jscan_fields(gd_jscan *js, const char *const *names, size_t n, gd_j
             return gd_fail(js->err, GD_EUNSUPPORTED, "%s: %sthe field \"%.*s\" is not known", js->path, where,
                            (int)(len > 80 ? 80 : len), key);
         if (spans[i].len)
-            return gd_fail(js->err, GD_EFORMAT, "%s: %sthe field \"%s\" is there twice", js->path, where,
-                           names[i]);
+            return gd_fail(js->err, GD_EFORMAT, "%s: %sthe field \"%s\" is there twice", js->path, where, names[i]);
         rc = gd_jscan_skip(js, &spans[i]);
         if (rc)
             return rc;

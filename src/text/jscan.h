@@ -24,7 +24,7 @@ typedef struct gd_jscan {
     size_t len, at;   /* of the whole file, so that errors give offsets in the file */
     const char *path; /* begins every message */
     gd_error *err;
-    gd_buf unescaped; /* gd_jscan_free() */
+    gd_buf unescaped;               /* gd_jscan_free() */
     gd_jspan known[GD_JSCAN_KNOWN]; /* long values that were skipped already */
     size_t known_count;
 } gd_jscan;
@@ -55,7 +55,6 @@ char gd_jscan_peek(gd_jscan *js);
 
 /* A whole object: where the value of each of the n named fields is. Other fields and duplicates are refused;
  * `where` is "" or names the object in the message, with ": " behind. */
-gd_status gd_jscan_fields(gd_jscan *js, const char *const *names, size_t n, gd_jspan *spans,
-                          const char *where);
+gd_status gd_jscan_fields(gd_jscan *js, const char *const *names, size_t n, gd_jspan *spans, const char *where);
 
 #endif

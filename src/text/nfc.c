@@ -180,8 +180,7 @@ static bool stretch(gd_nfc *nfc, const unsigned char *s, size_t len)
     return true;
 }
 
-bool gd_nfc_run(gd_nfc *nfc, const uint8_t *classes, const char *text, size_t len, const char **out,
-                size_t *out_len)
+bool gd_nfc_run(gd_nfc *nfc, const uint8_t *classes, const char *text, size_t len, const char **out, size_t *out_len)
 {
     const unsigned char *s = (const unsigned char *)text;
     size_t done = 0, active = find(classes, s, len, 0, GD_IS_ACTIVE);

@@ -19,7 +19,6 @@ void gd_nfc_free(gd_nfc *nfc);
 
 /* Normalizes well-formed UTF-8. *out is `text` itself when nothing changes, else it lies in nfc->out until
  * the next call. False without memory. classes: gd_classes_make(). */
-bool gd_nfc_run(gd_nfc *nfc, const uint8_t *classes, const char *text, size_t len, const char **out,
-                size_t *out_len);
+bool gd_nfc_run(gd_nfc *nfc, const uint8_t *classes, const char *text, size_t len, const char **out, size_t *out_len);
 
 #endif

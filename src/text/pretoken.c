@@ -85,8 +85,8 @@ static gd_status flush(gd_cutter *cutter, size_t stage, const unsigned char *s, 
 }
 
 /* Takes the next part, a match or what lies between two; parts come in order and cover the text. */
-static gd_status part(gd_cutter *cutter, size_t stage, const unsigned char *s, joiner *j, size_t from,
-                      size_t to, bool match)
+static gd_status part(gd_cutter *cutter, size_t stage, const unsigned char *s, joiner *j, size_t from, size_t to,
+                      bool match)
 {
     bool join = false;
     gd_status rc;

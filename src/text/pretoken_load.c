@@ -27,8 +27,7 @@ static gd_status add_stage(reader *r, gd_stage stage, const char *path)
 }
 
 /* A true or false that may be missing. */
-static gd_status flag(bool *value, bool missing, const json_t *object, const char *key, const char *path,
-                      gd_error *err)
+static gd_status flag(bool *value, bool missing, const json_t *object, const char *key, const char *path, gd_error *err)
 {
     *value = missing;
     return json_object_get(object, key) ? gd_json_bool(value, object, key, path, err) : GD_OK;
@@ -82,8 +81,8 @@ static gd_status pattern(gd_stage *stage, const json_t *value, const char *path,
     regex = json_object_get(object, "Regex");
     string = json_object_get(object, "String");
     if (json_object_size(object) != 1 || !json_is_string(regex ? regex : string))
-        return gd_fail(err, GD_EFORMAT,
-                       "%s: the pattern is expected to be one string, a \"Regex\" or a \"String\"", path);
+        return gd_fail(err, GD_EFORMAT, "%s: the pattern is expected to be one string, a \"Regex\" or a \"String\"",
+                       path);
     if (string) {
         stage->kind = GD_STAGE_STRING;
         stage->string_len = json_string_length(string);
@@ -119,8 +118,7 @@ static gd_status split(reader *r, const json_t *value, const char *path)
     while (i < 5 && strcmp(behaviors[i], behavior) != 0)
         i++;
     if (i == 5)
-        return gd_fail(r->err, GD_EUNSUPPORTED, "%s: the behavior is \"%.80s\", which is not known", path,
-                       behavior);
+        return gd_fail(r->err, GD_EUNSUPPORTED, "%s: the behavior is \"%.80s\", which is not known", path, behavior);
     stage.behavior = (gd_behavior)i;
     rc = pattern(&stage, value, path, r->err);
     if (!rc)
@@ -146,8 +144,7 @@ static gd_status one(reader *r, const json_t *value, unsigned depth, const char 
         return rc;
     if (r->byte_level)
         return gd_fail(r->err, GD_EUNSUPPORTED,
-                       "%s: the type is \"%.80s\", but behind \"ByteLevel\" nothing is supported", path,
-                       type);
+                       "%s: the type is \"%.80s\", but behind \"ByteLevel\" nothing is supported", path, type);
     if (!strcmp(type, "ByteLevel"))
         return byte_level(r, value, path);
     if (!strcmp(type, "Digits"))
@@ -181,7 +178,6 @@ gd_status gd_pretoken_load(gd_pretoken *pretoken, const json_t *value, const cha
     if (value && !json_is_null(value))
         rc = one(&r, value, 0, where);
     if (!rc && !r.byte_level)
-        rc = gd_fail(err, GD_EUNSUPPORTED,
-                     "%s has no \"ByteLevel\": only byte-level tokenizers are supported", where);
+        rc = gd_fail(err, GD_EUNSUPPORTED, "%s has no \"ByteLevel\": only byte-level tokenizers are supported", where);
     return rc;
 }

@@ -37,7 +37,7 @@ typedef struct gd_regex_room {
  * one around it goes on. */
 typedef struct gd_regex_piece {
     const unsigned char *s;
-    size_t len, at;           /* in bytes */
+    size_t len, at;            /* in bytes */
     size_t first, count, seen; /* its kinds in the room, and how many of them are before `at` */
 } gd_regex_piece;
 

@@ -111,8 +111,7 @@ static gd_status property(reader *r, size_t start)
     if (close && r->s[r->at] == '{')
         bits = categories_named(r->s + r->at + 1, end - r->at - 1, others);
     if (!bits)
-        return refuse(r, start, end + 1 - start,
-                      "only general categories such as \\p{L} and \\p{Lu} are supported");
+        return refuse(r, start, end + 1 - start, "only general categories such as \\p{L} and \\p{Lu} are supported");
     gd_kinds_add_runs(r->kinds, gd_category_runs, gd_category_runs_count, 5, bits);
     r->at = end + 1;
     return GD_OK;
@@ -248,7 +247,7 @@ static gd_status open_group(reader *r)
     static const struct {
         const char *from, *to;
         bool caseless, ahead;
-    } kinds[] = { { "(?:", "(?:", false, false }, { "(?=", "(?=", false, true },   { "(?!", "(?!", false, true },
+    } kinds[] = { { "(?:", "(?:", false, false }, { "(?=", "(?=", false, true },  { "(?!", "(?!", false, true },
                   { "(?>", "(?>", false, false }, { "(?i:", "(?:", true, false }, { "(", "(?:", false, false } };
     const size_t start = r->at;
     size_t i = 0;
@@ -365,8 +364,8 @@ gd_status gd_regex_rewrite(gd_buf *out, gd_kinds *kinds, const char *pattern, si
     gd_status rc = GD_OK;
 
     for (int pass = 0; pass < 2 && !rc; pass++) {
-        reader r = { (const unsigned char *)pattern, len, .kinds = kinds, .out = pass ? out : NULL, .path = path,
-                     .err = err };
+        reader r = { (const unsigned char *)pattern, len,          .kinds = kinds,
+                     .out = pass ? out : NULL,       .path = path, .err = err };
 
         r.levels[0].empty = true;
         while (!rc && r.at < len)

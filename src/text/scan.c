@@ -13,8 +13,7 @@
     "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" numbers "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|" \
     "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 
-const char gd_pattern_gpt2[] =
-    "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+const char gd_pattern_gpt2[] = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
 gd_scan *gd_scan_for(const char *pattern)
 {
@@ -26,8 +25,7 @@ gd_scan *gd_scan_for(const char *pattern)
 }
 
 /* The class of the character at `at`, and its length; 0 at the end of the piece. */
-static inline uint8_t class_at(const uint8_t *classes, const unsigned char *s, size_t len, size_t at,
-                               size_t *n)
+static inline uint8_t class_at(const uint8_t *classes, const unsigned char *s, size_t len, size_t at, size_t *n)
 {
     *n = 0;
     if (at >= len)

@@ -91,8 +91,16 @@ void gd_tokenizer_close(gd_tokenizer *tokenizer)
 /* ---- opening ---- */
 
 enum {
-    F_VERSION, F_TRUNCATION, F_PADDING, F_ADDED, F_NORMALIZER, F_PRE_TOKENIZER, F_POST_PROCESSOR, F_DECODER,
-    F_MODEL, FIELDS
+    F_VERSION,
+    F_TRUNCATION,
+    F_PADDING,
+    F_ADDED,
+    F_NORMALIZER,
+    F_PRE_TOKENIZER,
+    F_POST_PROCESSOR,
+    F_DECODER,
+    F_MODEL,
+    FIELDS
 };
 
 static const char *const names[FIELDS] = {
@@ -111,8 +119,8 @@ static gd_status check_version(gd_jscan *js, gd_jspan field)
     js->at = field.at;
     rc = gd_jscan_string(js, &s, &len, "version");
     if (!rc && (len != 3 || memcmp(s, "1.0", 3) != 0))
-        rc = gd_fail(js->err, GD_EUNSUPPORTED, "%s: version is \"%.*s\", but only \"1.0\" is supported",
-                     js->path, (int)(len > 80 ? 80 : len), s);
+        rc = gd_fail(js->err, GD_EUNSUPPORTED, "%s: version is \"%.*s\", but only \"1.0\" is supported", js->path,
+                     (int)(len > 80 ? 80 : len), s);
     return rc;
 }
 
@@ -186,8 +194,8 @@ static gd_status read_all(gd_tokenizer *t, gd_jscan *js)
     if (!rc)
         rc = gd_jscan_fields(js, names, FIELDS, fields, "");
     if (!rc && gd_jscan_peek(js) != '\0')
-        rc = gd_fail(js->err, GD_EFORMAT, "%s: not valid JSON at byte %zu: the end of the file is expected",
-                     js->path, js->at);
+        rc = gd_fail(js->err, GD_EFORMAT, "%s: not valid JSON at byte %zu: the end of the file is expected", js->path,
+                     js->at);
     if (!rc)
         rc = parse_small(trees, js, fields);
     if (!rc)
@@ -355,8 +363,7 @@ static gd_status tokenize(const gd_tokenizer *tokenizer, const char *text, size_
 
     ids->len = 0;
     if (len > TEXT_LIMIT)
-        return gd_fail(err, GD_ETOOLONG, "a text has %zu bytes, but at most %zu are supported", len,
-                       TEXT_LIMIT);
+        return gd_fail(err, GD_ETOOLONG, "a text has %zu bytes, but at most %zu are supported", len, TEXT_LIMIT);
     if (bad < len)
         return gd_fail(err, GD_EFORMAT, "a text is not valid UTF-8 at byte %zu", bad);
     r = take_run(tokenizer);

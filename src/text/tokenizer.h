@@ -45,12 +45,10 @@ void gd_tokenizer_close(gd_tokenizer *tokenizer);
  * Time: len * log(len) at worst; memory: up to 64 bytes for each byte of the longest piece, and 128 MiB at most for a
  * match of a pattern that repeats groups (regex.h). What a text of up to 64 KiB needed, and 2 MiB of words that
  * came by, are kept for the next text, for each thread that was here at the same time. */
-gd_status gd_tokenize(const gd_tokenizer *tokenizer, const char *text, size_t len, gd_ids *ids,
-                      gd_error *err);
+gd_status gd_tokenize(const gd_tokenizer *tokenizer, const char *text, size_t len, gd_ids *ids, gd_error *err);
 
 /* The same without the special tokens of the template: for a text that has its own, as a chat format writes them. */
-gd_status gd_tokenize_bare(const gd_tokenizer *tokenizer, const char *text, size_t len, gd_ids *ids,
-                           gd_error *err);
+gd_status gd_tokenize_bare(const gd_tokenizer *tokenizer, const char *text, size_t len, gd_ids *ids, gd_error *err);
 
 /* One past the largest id that the tokenizer can give. */
 size_t gd_tokenizer_size(const gd_tokenizer *tokenizer);

@@ -23,8 +23,7 @@ static void paint_active(uint8_t *classes)
         for (uint32_t c = gd_combining_runs[i] >> 8; (gd_combining_runs[i] & 0xFF) && c < end; c++)
             classes[c] |= GD_IS_ACTIVE;
     }
-    for (size_t i = 0; i < gd_decompositions_count;
-         i++) /* all that decompose, then not those that come back */
+    for (size_t i = 0; i < gd_decompositions_count; i++) /* all that decompose, then not those that come back */
         classes[gd_decompositions[i] >> 42] |= GD_IS_ACTIVE;
     for (size_t i = 0; i < gd_compositions_count; i++)
         classes[gd_decompositions[gd_compositions[i]] >> 42] &= (uint8_t)~GD_IS_ACTIVE;

@@ -27,8 +27,35 @@ extern const size_t gd_compositions_count;
 
 /* The order is make_tables.py's. */
 enum gd_category {
-    GD_CN, GD_CC, GD_CF, GD_CO, GD_LU, GD_LL, GD_LT, GD_LM, GD_LO, GD_MN, GD_MC, GD_ME, GD_ND, GD_NL, GD_NO,
-    GD_PC, GD_PD, GD_PS, GD_PE, GD_PI, GD_PF, GD_PO, GD_SM, GD_SC, GD_SK, GD_SO, GD_ZS, GD_ZL, GD_ZP,
+    GD_CN,
+    GD_CC,
+    GD_CF,
+    GD_CO,
+    GD_LU,
+    GD_LL,
+    GD_LT,
+    GD_LM,
+    GD_LO,
+    GD_MN,
+    GD_MC,
+    GD_ME,
+    GD_ND,
+    GD_NL,
+    GD_NO,
+    GD_PC,
+    GD_PD,
+    GD_PS,
+    GD_PE,
+    GD_PI,
+    GD_PF,
+    GD_PO,
+    GD_SM,
+    GD_SC,
+    GD_SK,
+    GD_SO,
+    GD_ZS,
+    GD_ZL,
+    GD_ZP,
     GD_CATEGORIES
 };
 

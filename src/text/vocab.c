@@ -25,10 +25,7 @@ void gd_vocab_free(gd_vocab *vocab)
 
 /* GPT-2's alphabet: the visible characters of Latin-1 stand for themselves, the other 68 bytes for U+0100
  * and up, in order. */
-static bool is_visible(uint32_t c)
-{
-    return (c >= 0x21 && c <= 0x7E) || (c >= 0xA1 && c <= 0xFF && c != 0xAD);
-}
+static bool is_visible(uint32_t c) { return (c >= 0x21 && c <= 0x7E) || (c >= 0xA1 && c <= 0xFF && c != 0xAD); }
 
 uint32_t gd_char_of_byte(unsigned char byte)
 {
@@ -76,9 +73,7 @@ size_t gd_bytes_of_content(unsigned char *bytes, const char *content, size_t len
 
 bool gd_vocab_add(gd_vocab *vocab, const char *content, size_t len, uint32_t id)
 {
-    gd_token token = { .id = id,
-                       .bytes = (uint32_t)vocab->bytes.len,
-                       .content = (uint32_t)vocab->content.len };
+    gd_token token = { .id = id, .bytes = (uint32_t)vocab->bytes.len, .content = (uint32_t)vocab->content.len };
     size_t n;
 
     gd_buf_bytes(&vocab->bytes, content, len);
@@ -221,15 +216,13 @@ static gd_status insert(gd_vocab *vocab, uint32_t place, const key *k, const cha
     const size_t at = find_slot(vocab, k);
 
     if (at > vocab->mask)
-        return gd_fail(err, GD_EFORMAT, "%s: model.vocab: the tokens are made to collide in a hash table",
-                       path);
+        return gd_fail(err, GD_EFORMAT, "%s: model.vocab: the tokens are made to collide in a hash table", path);
     if (vocab->slots[at].token != GD_NO_TOKEN)
         return gd_fail(err, GD_EFORMAT, "%s: model.vocab: the token \"%.80s\" is there twice", path, content);
     vocab->slots[at] = (gd_vocab_slot){ k->head, place, k->tag };
     if (vocab->by_id[token->id] != GD_NO_TOKEN)
-        return gd_fail(
-            err, GD_EFORMAT, "%s: model.vocab: the tokens \"%.80s\" and \"%.80s\" both have the id %u", path,
-            vocab->content.data + vocab->tokens[vocab->by_id[token->id]].content, content, token->id);
+        return gd_fail(err, GD_EFORMAT, "%s: model.vocab: the tokens \"%.80s\" and \"%.80s\" both have the id %u", path,
+                       vocab->content.data + vocab->tokens[vocab->by_id[token->id]].content, content, token->id);
     vocab->by_id[token->id] = place;
     return GD_OK;
 }
@@ -241,8 +234,7 @@ gd_status gd_vocab_finish(gd_vocab *vocab, const char *path, gd_error *err)
 
     for (size_t i = 0; i < vocab->count; i++) {
         if (vocab->tokens[i].bytes_len == 0)
-            return gd_fail(err, GD_EFORMAT, "%s: model.vocab: the token of id %u is empty", path,
-                           vocab->tokens[i].id);
+            return gd_fail(err, GD_EFORMAT, "%s: model.vocab: the token of id %u is empty", path, vocab->tokens[i].id);
         if (vocab->tokens[i].id >= vocab->size)
             vocab->size = (size_t)vocab->tokens[i].id + 1;
     }

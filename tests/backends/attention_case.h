@@ -34,9 +34,8 @@ static inline const char *case_name(const attention_case *c)
 
     (void)snprintf(name, sizeof name,
                    "seed=%llu head_dim=%zu heads=%zu kv_heads=%zu %s%s softcap=%g window=%u rows=%zu",
-                   (unsigned long long)c->seed, c->head_dim, c->heads, c->kv_heads,
-                   c->type == GD_F32 ? "F32" : "BF16", c->wide ? " to F32" : "", (double)c->softcap, c->window,
-                   c->rows);
+                   (unsigned long long)c->seed, c->head_dim, c->heads, c->kv_heads, c->type == GD_F32 ? "F32" : "BF16",
+                   c->wide ? " to F32" : "", (double)c->softcap, c->window, c->rows);
     return name;
 }
 
@@ -136,7 +135,10 @@ static inline void attention_case_alone(attention_case *alone, const attention_c
 static inline void *attention_case_run(const attention_case *c, const gd_row_kernels *kernels, unsigned threads,
                                        size_t tile)
 {
-    const gd_limits limits = { .tile_rows = tile, .max_position = c->depth, .head_dim = c->head_dim, .heads = c->heads,
+    const gd_limits limits = { .tile_rows = tile,
+                               .max_position = c->depth,
+                               .head_dim = c->head_dim,
+                               .heads = c->heads,
                                .kv_heads = c->kv_heads };
     const size_t bytes = gd_attention_scratch_bytes(&limits, threads), size = gd_dtype_size(c->type);
     const size_t out_size = gd_dtype_size(case_out(c));
@@ -149,15 +151,22 @@ static inline void *attention_case_run(const attention_case *c, const gd_row_ker
     assert_ok(gd_pool_open(&device.pool, threads, test_err));
     for (size_t first = 0; first < c->rows; first += tile) {
         const size_t count = c->rows - first < tile ? c->rows - first : tile;
-        const gd_rows rows = { .first_row = first, .count = count, .position = c->position, .segment = c->segment,
+        const gd_rows rows = { .first_row = first,
+                               .count = count,
+                               .position = c->position,
+                               .segment = c->segment,
                                .segments = c->segments };
         const gd_call call = {
             .in = { { (char *)c->q + first * c->q_cols * size, c->type, count, c->q_cols, c->q_cols },
                     { c->k, c->type, c->rows, c->k_cols, c->k_cols },
                     { c->v, c->type, c->rows, c->k_cols, c->k_cols } },
             .out = { (char *)out + first * c->q_cols * out_size, case_out(c), count, c->q_cols, c->q_cols },
-            .params = { .scale = c->scale, .softcap = c->softcap, .window = c->window, .heads = (uint32_t)c->heads,
-                        .kv_heads = (uint32_t)c->kv_heads, .head_dim = (uint32_t)c->head_dim },
+            .params = { .scale = c->scale,
+                        .softcap = c->softcap,
+                        .window = c->window,
+                        .heads = (uint32_t)c->heads,
+                        .kv_heads = (uint32_t)c->kv_heads,
+                        .head_dim = (uint32_t)c->head_dim },
             .rows = &rows,
         };
 

@@ -113,8 +113,12 @@ static inline void gemm_case_open(struct gemm_case *c)
     memset(c->packed, 0xFF, bytes); /* NaN wherever packing forgets an element */
     for (size_t p = 0; p < (c->n + 31) / 32; p++)
         gd_gemm_pack_panel(c->packed, c->operand,
-                           &(gd_view){ .name = "w", .dtype = c->operand, .rank = 2, .shape = { c->n, c->k },
-                                       .data = c->w, .bytes = c->n * c->k * gd_dtype_size(c->operand) },
+                           &(gd_view){ .name = "w",
+                                       .dtype = c->operand,
+                                       .rank = 2,
+                                       .shape = { c->n, c->k },
+                                       .data = c->w,
+                                       .bytes = c->n * c->k * gd_dtype_size(c->operand) },
                            p);
 }
 
@@ -143,10 +147,15 @@ static inline size_t gemm_case_run(const struct gemm_case *c, const gd_gemm_kern
     for (size_t i = 0; i < framed; i++)
         frame[i] = CANARY;
     gd_gemm_pack_rows(kernel, rows, c->x, c->k, c->m, c->k, 0, c->m);
-    gd_gemm_run(&(gd_gemm_job){ .kernel = kernel, .m = c->m, .n = c->n, .k = c->k,
+    gd_gemm_run(&(gd_gemm_job){ .kernel = kernel,
+                                .m = c->m,
+                                .n = c->n,
+                                .k = c->k,
                                 .x = c->there ? gd_gemm_rows_there(c->x, c->k) : gd_gemm_rows_packed(rows, c->m),
                                 .w = { .packed = c->packed },
-                                .y = frame + FRAME * stride + FRAME, .dtype = GD_F32, .stride = stride },
+                                .y = frame + FRAME * stride + FRAME,
+                                .dtype = GD_F32,
+                                .stride = stride },
                 1, pool, scratch);
     for (size_t i = 0; i < framed; i++) {
         const size_t row = i / stride, col = i % stride;

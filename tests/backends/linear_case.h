@@ -8,7 +8,11 @@
 
 static inline gd_view view_of(const void *data, gd_dtype dtype, size_t out, size_t in)
 {
-    return (gd_view){ .name = "layer.weight", .dtype = dtype, .rank = 2, .shape = { out, in }, .data = data,
+    return (gd_view){ .name = "layer.weight",
+                      .dtype = dtype,
+                      .rank = 2,
+                      .shape = { out, in },
+                      .data = data,
                       .bytes = out * in * gd_dtype_size(dtype) };
 }
 
@@ -56,7 +60,11 @@ static inline void linear_run(const gd_backend *backend, gd_device *device, cons
 {
     const gd_view views[] = { view_of(l->w, l->operand, l->out, l->in), view_of(l->a, l->operand, l->rank, l->in),
                               view_of(l->b, l->operand, l->out, l->rank) };
-    const gd_view bias = { .name = "bias", .dtype = GD_F32, .rank = 1, .shape = { l->out }, .data = l->bias_values,
+    const gd_view bias = { .name = "bias",
+                           .dtype = GD_F32,
+                           .rank = 1,
+                           .shape = { l->out },
+                           .data = l->bias_values,
                            .bytes = l->out * sizeof(float) };
     const size_t xs = l->in + (l->bias ? 2 : 3), ys = l->out + 5;
     const size_t size = gd_dtype_size(l->operand), out_size = gd_dtype_size(l->output);

@@ -69,9 +69,6 @@ static inline float test_value(const void *p, gd_dtype type, size_t i)
 }
 
 /* The same bits, or both NaN: which NaN is the processor's choice. */
-static inline bool test_same(float a, float b)
-{
-    return memcmp(&a, &b, sizeof a) == 0 || (isnan(a) && isnan(b));
-}
+static inline bool test_same(float a, float b) { return memcmp(&a, &b, sizeof a) == 0 || (isnan(a) && isnan(b)); }
 
 #endif

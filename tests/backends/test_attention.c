@@ -182,11 +182,16 @@ static void each_shape(const gd_row_kernels *kernels)
         for (size_t w = 0; w < sizeof windows / sizeof windows[0]; w++, seed++) {
             const size_t h = seed % (dims[d] > 80 ? 4 : 6);
 
-            check_case((attention_case){ .seed = seed, .head_dim = dims[d], .heads = heads[h][0],
-                                         .kv_heads = heads[h][1], .type = seed % 3 ? GD_BF16 : GD_F32,
+            check_case((attention_case){ .seed = seed,
+                                         .head_dim = dims[d],
+                                         .heads = heads[h][0],
+                                         .kv_heads = heads[h][1],
+                                         .type = seed % 3 ? GD_BF16 : GD_F32,
                                          .wide = seed % 4 == 1,
-                                         .scale = 1.0f / sqrtf((float)dims[d]), .softcap = seed % 4 ? 0.0f : 5.0f,
-                                         .window = windows[w], .count = 12,
+                                         .scale = 1.0f / sqrtf((float)dims[d]),
+                                         .softcap = seed % 4 ? 0.0f : 5.0f,
+                                         .window = windows[w],
+                                         .count = 12,
                                          .longest = dims[d] > 80 ? 20 : 50 });
         }
 }
@@ -208,7 +213,10 @@ static void same_bits(const attention_case *c, const void *want, size_t want_row
 
 static void check_splits(const attention_case *c, const void *want)
 {
-    const struct { size_t tile; unsigned threads; } splits[] = {
+    const struct {
+        size_t tile;
+        unsigned threads;
+    } splits[] = {
         { 1, 1 }, { 7, 2 }, { 64, 3 }, { c->rows, 7 }, { 50, 2 },
     };
 
@@ -288,9 +296,17 @@ static void each_company(const gd_row_kernels *kernels)
 
     variant = kernels;
     for (size_t w = 0; w < sizeof windows / sizeof windows[0]; w++) {
-        attention_case c = { .seed = 100 + w, .head_dim = w % 2 ? 16 : 24, .heads = w % 2 ? 2 : 6,
-                             .kv_heads = 2, .type = w % 2 ? GD_F32 : GD_BF16, .wide = w == 2, .scale = 0.25f,
-                             .softcap = w == 3 ? 3.0f : 0.0f, .window = windows[w], .count = 9, .longest = 90 };
+        attention_case c = { .seed = 100 + w,
+                             .head_dim = w % 2 ? 16 : 24,
+                             .heads = w % 2 ? 2 : 6,
+                             .kv_heads = 2,
+                             .type = w % 2 ? GD_F32 : GD_BF16,
+                             .wide = w == 2,
+                             .scale = 0.25f,
+                             .softcap = w == 3 ? 3.0f : 0.0f,
+                             .window = windows[w],
+                             .count = 9,
+                             .longest = 90 };
         void *want;
 
         attention_case_open(&c);

@@ -3,8 +3,14 @@
 
 static gd_device *device_for(const gd_backend *backend, gd_dtype operand, unsigned threads, const struct linear *l)
 {
-    const gd_limits limits = { .tile_rows = l->rows, .max_in = l->in, .max_out = l->out, .max_rank = l->rank,
-                               .max_position = 1, .head_dim = 2, .heads = 1, .kv_heads = 1 };
+    const gd_limits limits = { .tile_rows = l->rows,
+                               .max_in = l->in,
+                               .max_out = l->out,
+                               .max_rank = l->rank,
+                               .max_position = 1,
+                               .head_dim = 2,
+                               .heads = 1,
+                               .kv_heads = 1 };
     gd_device *device;
 
     assert_ok(backend->open(&device, &(gd_device_options){ .threads = threads, .operand = operand }, test_err));
@@ -79,9 +85,9 @@ static void check(const gd_backend *backend, struct linear l, uint64_t seed)
 
         if (!(fabs((double)y[i] - want) <= bound))
             fail_msg("%s rows=%zu in=%zu out=%zu rank=%zu operand=%d output=%d bias=%d seed=%llu: row %zu, output %zu: "
-                     "%.9g, expected %.9g within %.2g", backend->name, l.rows, l.in, l.out, l.rank, (int)l.operand,
-                     (int)l.output, (int)l.bias, (unsigned long long)seed, i / l.out, i % l.out, (double)y[i], want,
-                     bound);
+                     "%.9g, expected %.9g within %.2g",
+                     backend->name, l.rows, l.in, l.out, l.rank, (int)l.operand, (int)l.output, (int)l.bias,
+                     (unsigned long long)seed, i / l.out, i % l.out, (double)y[i], want, bound);
     }
     gd_free(y);
     linear_drop(&l);
@@ -89,15 +95,21 @@ static void check(const gd_backend *backend, struct linear l, uint64_t seed)
 
 static void each_bound(const gd_backend *backend, gd_dtype operand)
 {
-    static const size_t shapes[][4] = { { 1, 64, 32, 0 }, { 3, 65, 33, 8 }, { 65, 130, 257, 16 }, { 64, 96, 512, 4 },
-                                        { 130, 31, 40, 300 }, { 600, 40, 10, 1 } };
+    static const size_t shapes[][4] = { { 1, 64, 32, 0 },   { 3, 65, 33, 8 },     { 65, 130, 257, 16 },
+                                        { 64, 96, 512, 4 }, { 130, 31, 40, 300 }, { 600, 40, 10, 1 } };
     uint64_t seed = 1;
 
     for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++)
         for (unsigned which = 0; which < 4; which++, seed++)
-            check(backend, (struct linear){ .rows = shapes[s][0], .in = shapes[s][1], .out = shapes[s][2],
-                                            .rank = shapes[s][3], .operand = operand, .bias = which & 1,
-                                            .output = which & 2 ? GD_BF16 : GD_F32 }, seed);
+            check(backend,
+                  (struct linear){ .rows = shapes[s][0],
+                                   .in = shapes[s][1],
+                                   .out = shapes[s][2],
+                                   .rank = shapes[s][3],
+                                   .operand = operand,
+                                   .bias = which & 1,
+                                   .output = which & 2 ? GD_BF16 : GD_F32 },
+                  seed);
 }
 
 static void error_against_float64(void **state)
@@ -109,8 +121,8 @@ static void error_against_float64(void **state)
 /* Rows alone, at another place, and by other numbers of threads: the same bits. */
 static void each_company(const gd_backend *backend, gd_dtype operand)
 {
-    struct linear all = { .rows = 197, .in = 203, .out = 300, .rank = 5, .operand = operand, .output = GD_F32,
-                          .bias = true };
+    struct linear
+        all = { .rows = 197, .in = 203, .out = 300, .rank = 5, .operand = operand, .output = GD_F32, .bias = true };
     const size_t size = gd_dtype_size(operand);
     float *want;
 
@@ -219,10 +231,8 @@ static void no_memory_is_an_error(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(error_against_float64),
-        cmocka_unit_test(company_and_threads_do_not_change_a_bit),
-        cmocka_unit_test(what_was_compiled_is_there),
-        cmocka_unit_test(what_cannot_run_says_why),
+        cmocka_unit_test(error_against_float64),      cmocka_unit_test(company_and_threads_do_not_change_a_bit),
+        cmocka_unit_test(what_was_compiled_is_there), cmocka_unit_test(what_cannot_run_says_why),
         cmocka_unit_test(no_memory_is_an_error),
     };
 

@@ -26,9 +26,9 @@ static void check_rows(const gd_gemm_kernel *kernel, gd_pool *pool, struct gemm_
     gd_fpenv_leave(env);
     if (wrong || strays)
         fail_msg("gemm:%s:%s m=%zu n=%zu k=%zu fill=%d seed=%llu rows=%s threads=%u: %zu wrong (first: row %zu, "
-                 "column %zu), %zu stray writes", kernel->name, type_name(c.operand), c.m, c.n, c.k, (int)c.fill,
-                 (unsigned long long)c.seed, c.there ? "there" : "packed", gd_pool_threads(pool), wrong, first / c.n,
-                 first % c.n, strays);
+                 "column %zu), %zu stray writes",
+                 kernel->name, type_name(c.operand), c.m, c.n, c.k, (int)c.fill, (unsigned long long)c.seed,
+                 c.there ? "there" : "packed", gd_pool_threads(pool), wrong, first / c.n, first % c.n, strays);
     gd_free(y);
     gemm_case_close(&c);
 }
@@ -79,8 +79,12 @@ static void each_small(const gd_gemm_kernel *kernel, gd_pool *pool)
     for (size_t a = 0; a < sizeof rows / sizeof rows[0]; a++)
         for (size_t b = 0; b < sizeof cols / sizeof cols[0]; b++)
             for (size_t d = 0; d < sizeof depths / sizeof depths[0]; d++, seed++)
-                check(kernel, pool, (struct gemm_case){ .m = rows[a], .n = cols[b], .k = depths[d], .seed = seed,
-                                                        .fill = seed % 3 ? FILL_NORMAL : FILL_RANGE });
+                check(kernel, pool,
+                      (struct gemm_case){ .m = rows[a],
+                                          .n = cols[b],
+                                          .k = depths[d],
+                                          .seed = seed,
+                                          .fill = seed % 3 ? FILL_NORMAL : FILL_RANGE });
 }
 
 static void small_shapes_with_every_tail(void **state)
@@ -95,8 +99,12 @@ static void each_depth(const gd_gemm_kernel *kernel, gd_pool *pool)
 
     for (size_t d = 0; d < sizeof depths / sizeof depths[0]; d++)
         for (size_t m = 1; m <= 19; m += 6)
-            check(kernel, pool, (struct gemm_case){ .m = m, .n = 33, .k = depths[d], .seed = 1000 + d,
-                                                    .fill = d % 2 ? FILL_NORMAL : FILL_RANGE });
+            check(kernel, pool,
+                  (struct gemm_case){ .m = m,
+                                      .n = 33,
+                                      .k = depths[d],
+                                      .seed = 1000 + d,
+                                      .fill = d % 2 ? FILL_NORMAL : FILL_RANGE });
     for (size_t k = 1; k < 600; k += 17)
         check(kernel, pool, (struct gemm_case){ .m = 2, .n = 3, .k = k, .seed = 2000 + k });
 }
@@ -126,12 +134,15 @@ static void infinities_nans_and_denormals(void **state)
 
 static void each_split(const gd_gemm_kernel *kernel, gd_pool *pool)
 {
-    static const size_t shapes[][3] = { { 1, 500, 513 }, { 40, 20, 600 }, { 37, 300, 130 }, { 9, 1100, 70 },
+    static const size_t shapes[][3] = { { 1, 500, 513 },
+                                        { 40, 20, 600 },
+                                        { 37, 300, 130 },
+                                        { 9, 1100, 70 },
                                         { 512, 64, 9 } };
 
     for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++)
-        check(kernel, pool, (struct gemm_case){ .m = shapes[s][0], .n = shapes[s][1], .k = shapes[s][2],
-                                                .seed = 3000 + s });
+        check(kernel, pool,
+              (struct gemm_case){ .m = shapes[s][0], .n = shapes[s][1], .k = shapes[s][2], .seed = 3000 + s });
 }
 
 static void threads_do_not_change_a_bit(void **state)

@@ -15,8 +15,7 @@ static const gd_backend linear_only = {
     .run = { [GD_OP_linear] = gd_cpu_linear },
 };
 
-static gd_status test_load(gd_device *device, gd_weight **out, gd_weight_role role, const gd_view *view,
-                           gd_error *err)
+static gd_status test_load(gd_device *device, gd_weight **out, gd_weight_role role, const gd_view *view, gd_error *err)
 {
     return gd_backend_load(&linear_only, device, out, role, view, err);
 }
@@ -80,9 +79,10 @@ static void check_once(struct linear l, gd_isa isa, unsigned threads, uint64_t s
     for (size_t i = 0; i < l.rows * l.out; i++)
         if (!test_same(want[i], got[i]))
             fail_msg("linear by gemm:%s rows=%zu in=%zu out=%zu rank=%zu operand=%d output=%d bias=%d borrowed=%d "
-                     "threads=%u seed=%llu: row %zu, output %zu: %.9g, expected %.9g", device.gemm->name, l.rows,
-                     l.in, l.out, l.rank, (int)l.operand, (int)l.output, (int)l.bias, (int)l.borrowed, threads,
-                     (unsigned long long)seed, i / l.out, i % l.out, (double)got[i], (double)want[i]);
+                     "threads=%u seed=%llu: row %zu, output %zu: %.9g, expected %.9g",
+                     device.gemm->name, l.rows, l.in, l.out, l.rank, (int)l.operand, (int)l.output, (int)l.bias,
+                     (int)l.borrowed, threads, (unsigned long long)seed, i / l.out, i % l.out, (double)got[i],
+                     (double)want[i]);
     device_close(&device);
     gd_free(want);
     gd_free(got);
@@ -98,17 +98,23 @@ static void check(struct linear l, gd_isa isa, unsigned threads, uint64_t seed)
 
 static void linear_with_bias_and_adapter(void **state)
 {
-    static const size_t shapes[][4] = { { 1, 64, 32, 0 }, { 1, 65, 33, 8 }, { 5, 700, 70, 3 }, { 33, 96, 100, 16 },
-                                        { 20, 1022, 33, 4 }, /* with a bias: rows 2 KiB apart, or 4 */
-                                        { 13, 31, 40, 600 } };
+    static const size_t shapes[][4] = {
+        { 1, 64, 32, 0 },    { 1, 65, 33, 8 },    { 5, 700, 70, 3 },
+        { 33, 96, 100, 16 }, { 20, 1022, 33, 4 }, /* with a bias: rows 2 KiB apart, or 4 */
+        { 13, 31, 40, 600 }
+    };
     const gd_isa levels[] = { GD_ISA_GENERIC, gd_isa_detect() };
     uint64_t seed = 1;
 
     (void)state;
     for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++)
         for (unsigned which = 0; which < 16; which++, seed++)
-            check((struct linear){ .rows = shapes[s][0], .in = shapes[s][1], .out = shapes[s][2], .rank = shapes[s][3],
-                                   .operand = which & 1 ? GD_F32 : GD_BF16, .output = which & 2 ? GD_F32 : GD_BF16,
+            check((struct linear){ .rows = shapes[s][0],
+                                   .in = shapes[s][1],
+                                   .out = shapes[s][2],
+                                   .rank = shapes[s][3],
+                                   .operand = which & 1 ? GD_F32 : GD_BF16,
+                                   .output = which & 2 ? GD_F32 : GD_BF16,
                                    .bias = which & 4 },
                   levels[which >> 3], 1 + which % 3, seed);
 }
@@ -117,8 +123,14 @@ static void linear_with_bias_and_adapter(void **state)
 static void linear_of_many_rows(void **state)
 {
     (void)state;
-    check((struct linear){ .rows = 2 * GD_GEMM_ROWS + 1, .in = 40, .out = 37, .rank = 4, .bias = true,
-                           .operand = GD_BF16, .output = GD_F32 }, gd_isa_detect(), 2, 99);
+    check((struct linear){ .rows = 2 * GD_GEMM_ROWS + 1,
+                           .in = 40,
+                           .out = 37,
+                           .rank = 4,
+                           .bias = true,
+                           .operand = GD_BF16,
+                           .output = GD_F32 },
+          gd_isa_detect(), 2, 99);
 }
 
 /* The results go where the rows lie. */
@@ -366,7 +378,8 @@ static void matrices_that_are_borrowed(void **state)
         assert_ok(gd_cpu_weight_borrow(&device, &w[1], &view, test_err));
         for (int i = 0; i < 2; i++) {
             gd_call call = { .in = { { x, GD_F32, ROWS, w[0]->in, w[0]->in } },
-                             .out = { y[i], GD_F32, ROWS, OUT, OUT }, .w = { w[i] } };
+                             .out = { y[i], GD_F32, ROWS, OUT, OUT },
+                             .w = { w[i] } };
 
             gd_cpu_linear(&device, &call);
         }
@@ -388,7 +401,11 @@ static void vectors_and_tables(void **state)
 {
     /* 1, -2, the smallest F16, its largest. Behind one odd byte. */
     static const unsigned char halves[] = { 0, 0x00, 0x3C, 0x00, 0xC0, 0x01, 0x00, 0xFF, 0x7B };
-    const gd_view row = { .name = "score.weight", .dtype = GD_F16, .rank = 2, .shape = { 1, 4 }, .data = halves + 1,
+    const gd_view row = { .name = "score.weight",
+                          .dtype = GD_F16,
+                          .rank = 2,
+                          .shape = { 1, 4 },
+                          .data = halves + 1,
                           .bytes = 8 };
     const gd_view table = view_of(halves + 1, GD_F16, 2, 2);
     gd_device device;
@@ -430,11 +447,9 @@ static void weights_that_cannot_be(void **state)
     refused(&device, GD_WEIGHT_MATRIX, view,
             "layer.weight: the tensor's shape and type do not agree with its 20 bytes");
     view.shape[0] = SIZE_MAX / 2;
-    refused(&device, GD_WEIGHT_TABLE, view,
-            "layer.weight: the tensor's shape and type do not agree with its 20 bytes");
+    refused(&device, GD_WEIGHT_TABLE, view, "layer.weight: the tensor's shape and type do not agree with its 20 bytes");
     view.rank = 1;
-    refused(&device, GD_WEIGHT_MATRIX, view,
-            "layer.weight: a matrix of 2 dimensions is needed, but the tensor has 1");
+    refused(&device, GD_WEIGHT_MATRIX, view, "layer.weight: a matrix of 2 dimensions is needed, but the tensor has 1");
     view.shape[0] = 0;
     refused(&device, GD_WEIGHT_VECTOR, view,
             "layer.weight: the tensor's shape and type do not agree with its 20 bytes");
@@ -470,16 +485,11 @@ static void no_memory_is_an_error(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(linear_with_bias_and_adapter),
-        cmocka_unit_test(linear_of_many_rows),
-        cmocka_unit_test(linear_over_its_own_rows),
-        cmocka_unit_test(linears_of_one_input),
-        cmocka_unit_test(gated_linears_of_one_input),
-        cmocka_unit_test(matrices_of_every_type),
-        cmocka_unit_test(matrices_that_are_borrowed),
-        cmocka_unit_test(vectors_and_tables),
-        cmocka_unit_test(weights_that_cannot_be),
-        cmocka_unit_test(no_memory_is_an_error),
+        cmocka_unit_test(linear_with_bias_and_adapter), cmocka_unit_test(linear_of_many_rows),
+        cmocka_unit_test(linear_over_its_own_rows),     cmocka_unit_test(linears_of_one_input),
+        cmocka_unit_test(gated_linears_of_one_input),   cmocka_unit_test(matrices_of_every_type),
+        cmocka_unit_test(matrices_that_are_borrowed),   cmocka_unit_test(vectors_and_tables),
+        cmocka_unit_test(weights_that_cannot_be),       cmocka_unit_test(no_memory_is_an_error),
     };
 
     return cmocka_run_group_tests_name("linear", tests, NULL, NULL);

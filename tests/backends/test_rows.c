@@ -2,8 +2,8 @@
 #include "tests/backends/rows_case.h"
 
 /* Lengths that end inside a vector, and one of a real model. */
-static const size_t lengths[] = { 1, 2, 3, 7, 8, 9, 15, 16, 17, 24, 31, 32, 33, 47, 48, 63, 64, 65, 80, 100, 127, 128,
-                                  129, 130, 896 };
+static const size_t lengths[] = { 1,  2,  3,  7,  8,  9,  15,  16,  17,  24,  31,  32, 33,
+                                  47, 48, 63, 64, 65, 80, 100, 127, 128, 129, 130, 896 };
 enum { LENGTHS = sizeof lengths / sizeof lengths[0], LONGEST = 896, CANARY = 0x5A };
 
 static const gd_row_kernels *variant; /* that the checks below are about */
@@ -152,8 +152,8 @@ static void check_gated(size_t n, gd_dtype type, gd_activation act, uint64_t *st
 
     for (size_t i = 0; i < n; i++)
         gate[i] *= 4;
-    variant->gated(&(gd_gated_job){
-        .rows = 1, .cols = n, .act = act, .gate = gate, .up = up, .out = out->bytes, .type = type });
+    variant->gated(
+        &(gd_gated_job){ .rows = 1, .cols = n, .act = act, .gate = gate, .up = up, .out = out->bytes, .type = type });
     for (size_t i = 0; i < n; i++)
         /* Where 1 + tanh nearly vanishes only the error against the gate is small. */
         check_element(out, "gated", i, contract_act(act, gate[i]) * up[i], exact_act(act, gate[i]) * (double)up[i],
@@ -355,10 +355,8 @@ static void best_variant_is_picked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lengths_follow_the_contract),
-        cmocka_unit_test(heads_are_rotated),
-        cmocka_unit_test(tables_of_any_type_and_address),
-        cmocka_unit_test(rounding_is_that_of_bf16),
+        cmocka_unit_test(lengths_follow_the_contract),    cmocka_unit_test(heads_are_rotated),
+        cmocka_unit_test(tables_of_any_type_and_address), cmocka_unit_test(rounding_is_that_of_bf16),
         cmocka_unit_test(best_variant_is_picked),
     };
 

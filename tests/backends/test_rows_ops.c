@@ -27,7 +27,10 @@ static void ops_open(ops_case *c, unsigned threads)
     }
     for (size_t t = 0; t < ROWS; t++)
         c->pooled[t] = (uint32_t)test_below(&c->state, ROWS + FIRST);
-    c->rows = (gd_rows){ .first_row = FIRST, .count = ROWS, .token = c->token, .position = c->position,
+    c->rows = (gd_rows){ .first_row = FIRST,
+                         .count = ROWS,
+                         .token = c->token,
+                         .position = c->position,
                          .pooled = c->pooled };
 }
 
@@ -67,15 +70,16 @@ static void check_embedding(ops_case *c, size_t cols, gd_dtype type)
 {
     gd_bf16 *const table = test_values(11 * cols + 1, GD_BF16, &c->state);
     gd_weight weight = { .role = GD_WEIGHT_TABLE, .out = 11, .in = cols, .view = { .dtype = GD_BF16, .rank = 2 } };
-    gd_call call = { .out = output_open(type, ROWS, cols), .w = { &weight }, .params = { .scale = 0.75f },
+    gd_call call = { .out = output_open(type, ROWS, cols),
+                     .w = { &weight },
+                     .params = { .scale = 0.75f },
                      .rows = &c->rows };
     float want[512];
 
     weight.view.data = table + 1;
     gd_cpu_embedding(&c->device, &call);
     for (size_t r = 0; r < ROWS; r++) {
-        c->device.rows->embedding(cols, table + 1 + c->token[FIRST + r] * cols, GD_BF16, 0.75f, want,
-                                  type);
+        c->device.rows->embedding(cols, table + 1 + c->token[FIRST + r] * cols, GD_BF16, 0.75f, want, type);
         check_row("embedding", &call.out, r, want);
     }
     gd_free(table);
@@ -89,9 +93,13 @@ static void check_rms_norm(ops_case *c, uint32_t heads, size_t cols, gd_dtype ty
     float *const w = test_values(cols, GD_F32, &c->state);
     const gd_weight weight = { .role = GD_WEIGHT_VECTOR, .out = 1, .in = cols, .vector = w };
     gd_tensor x = tensor_open(c, GD_F32, ROWS, row), given = x;
-    gd_call call = { .in = { x }, .out = output_open(type, ROWS, row), .w = { &weight }, .rows = &c->rows,
-                     .params = { .eps = 1e-6f, .unit_offset = true, .heads = heads,
-                                 .head_dim = heads ? (uint32_t)cols : 0 } };
+    gd_call call = {
+        .in = { x },
+        .out = output_open(type, ROWS, row),
+        .w = { &weight },
+        .rows = &c->rows,
+        .params = { .eps = 1e-6f, .unit_offset = true, .heads = heads, .head_dim = heads ? (uint32_t)cols : 0 }
+    };
     unsigned char want[512 * 4];
 
     if (in_place) { /* the canaries come along */
@@ -119,7 +127,8 @@ static void check_rope(ops_case *c, uint32_t heads, uint32_t head_dim)
     float *const sines = test_values(9 * half, GD_F32, &c->state);
     gd_rows rows = c->rows;
     gd_call call = { .in = { tensor_open(c, GD_F32, ROWS, heads * head_dim) },
-                     .out = output_open(GD_BF16, ROWS, heads * head_dim), .rows = &rows,
+                     .out = output_open(GD_BF16, ROWS, heads * head_dim),
+                     .rows = &rows,
                      .params = { .heads = heads, .head_dim = head_dim } };
     unsigned char want[512 * 4];
 
@@ -141,14 +150,20 @@ static void check_rope(ops_case *c, uint32_t heads, uint32_t head_dim)
 static void check_gated_and_add(ops_case *c, size_t cols, gd_dtype type)
 {
     gd_call call = { .in = { tensor_open(c, GD_F32, ROWS, cols), tensor_open(c, GD_F32, ROWS, cols) },
-                     .out = output_open(type, ROWS, cols), .rows = &c->rows, .params = { .act = GD_ACT_GELU_TANH } };
+                     .out = output_open(type, ROWS, cols),
+                     .rows = &c->rows,
+                     .params = { .act = GD_ACT_GELU_TANH } };
     unsigned char want[512 * 4];
 
     gd_cpu_gated(&c->device, &call);
     for (size_t r = 0; r < ROWS; r++) {
-        c->device.rows->gated(&(gd_gated_job){ .rows = 1, .cols = cols, .act = GD_ACT_GELU_TANH,
-                                               .gate = line_of(&call.in[0], r), .up = line_of(&call.in[1], r),
-                                               .out = want, .type = type });
+        c->device.rows->gated(&(gd_gated_job){ .rows = 1,
+                                               .cols = cols,
+                                               .act = GD_ACT_GELU_TANH,
+                                               .gate = line_of(&call.in[0], r),
+                                               .up = line_of(&call.in[1], r),
+                                               .out = want,
+                                               .type = type });
         check_row("gated", &call.out, r, want);
     }
     gd_cpu_add(&c->device, &call);
@@ -165,7 +180,8 @@ static void check_pooled(ops_case *c, size_t cols, size_t labels)
 {
     float *const w = test_values(labels * cols, GD_F32, &c->state);
     const gd_weight weight = { .role = GD_WEIGHT_VECTOR, .out = 1, .in = labels * cols, .vector = w };
-    gd_call last = { .in = { tensor_open(c, GD_F32, ROWS + FIRST, cols) }, .out = output_open(GD_F32, ROWS, cols),
+    gd_call last = { .in = { tensor_open(c, GD_F32, ROWS + FIRST, cols) },
+                     .out = output_open(GD_F32, ROWS, cols),
                      .rows = &c->rows };
     gd_call head = { .in = { last.out }, .out = output_open(GD_F32, ROWS, labels), .w = { &weight }, .rows = &c->rows };
     float want[8];

@@ -81,7 +81,11 @@ static void points_lie_where_they_should(void **state)
 {
     const double x[] = { 1, 2, 4, 16 }, y[] = { 100, 200, 50, 400 };
     const gd_series series = { "rate", x, y, 4 };
-    gd_chart chart = { .title = "t", .x_label = "x", .y_label = "y", .series = &series, .series_count = 1,
+    gd_chart chart = { .title = "t",
+                       .x_label = "x",
+                       .y_label = "y",
+                       .series = &series,
+                       .series_count = 1,
                        .log_x = true };
     double cx[4], cy[4], zero;
     const char *p;
@@ -119,8 +123,14 @@ static void what_can_not_be_drawn_is_left_out(void **state)
 {
     const double x[] = { 0, 1, 2, 3, 4 }, y[] = { 1, NAN, INFINITY, -1, 2 };
     const gd_series series = { NULL, x, y, 5 };
-    gd_chart chart = { .title = "t", .x_label = "x", .y_label = "y", .series = &series, .series_count = 1,
-                       .log_x = true, .mark_label = "mark", .mark_y = NAN };
+    gd_chart chart = { .title = "t",
+                       .x_label = "x",
+                       .y_label = "y",
+                       .series = &series,
+                       .series_count = 1,
+                       .log_x = true,
+                       .mark_label = "mark",
+                       .mark_y = NAN };
     gd_buf b = { 0 };
 
     (void)state;
@@ -143,8 +153,14 @@ static void bars_stand_in_groups(void **state)
     const double first[] = { 10, 20 }, second[] = { 5, NAN };
     const gd_series series[] = { { .name = "one", .y = first, .count = 2 },
                                  { .name = "two", .y = second, .count = 2 } };
-    const gd_chart chart = { .title = "\"t\"", .x_label = "x", .y_label = "y", .series = series, .series_count = 2,
-                             .category = names, .mark_label = "m", .mark_y = 15 };
+    const gd_chart chart = { .title = "\"t\"",
+                             .x_label = "x",
+                             .y_label = "y",
+                             .series = series,
+                             .series_count = 2,
+                             .category = names,
+                             .mark_label = "m",
+                             .mark_y = 15 };
     double height[3];
     const char *p;
     gd_buf b = { 0 };
@@ -168,8 +184,9 @@ static void bars_stand_in_groups(void **state)
 
 static void many_series_are_cut(void **state)
 {
-    static const char *const names[] = { "a long name of a line", "another long name of a line", "c", "d", "e",
-                                         "f", "g", "h", "i", "j" };
+    static const char *const names[] = {
+        "a long name of a line", "another long name of a line", "c", "d", "e", "f", "g", "h", "i", "j"
+    };
     const double x[] = { 1, 2 }, y[] = { 1, 2 };
     gd_series series[10];
     const gd_chart chart = { .title = "t", .x_label = "x", .y_label = "y", .series = series, .series_count = 10 };

@@ -152,8 +152,8 @@ static void what_others_put_there_stays(void **state)
     write_text(path, "third.part", "theirs");
     assert_true(said("third", in_dir(path, "third"), gd_newdir_put(d, "third", "x", 1, &err), &err, "File exists"));
     err = (gd_error){ 0 };
-    assert_true(said("second", in_dir(path, "second"), gd_newdir_keep(d, &err), &err,
-                     "somebody made this file meanwhile"));
+    assert_true(
+        said("second", in_dir(path, "second"), gd_newdir_keep(d, &err), &err, "somebody made this file meanwhile"));
     gd_newdir_close(d);
     assert_string_equal(names_in(path), "second,third.part");
     assert_holds(path, "second", "theirs");
@@ -205,8 +205,8 @@ static void a_full_disk_is_told(void **state)
     assert_ok(gd_newdir_put(d, "fits", block, 100000, test_err));
     if (gd_newdir_begin(d, "large", sizeof block, &err) == GD_OK)
         fail_msg("a megabyte has room in 256 KiB");
-    assert_true(said("large", in_dir(path, "large"), err.status, &err,
-                     "No space left on device: it needs 1048576 bytes"));
+    assert_true(
+        said("large", in_dir(path, "large"), err.status, &err, "No space left on device: it needs 1048576 bytes"));
     gd_newdir_close(d);
     err = (gd_error){ 0 };
     assert_string_equal(names_in(path), "");

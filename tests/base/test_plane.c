@@ -43,8 +43,14 @@ static void rows_are_as_long_as_their_values(void **state)
 static void columns_stand_side_by_side(void **state)
 {
     const double counts[] = { 1, 0, 4, 2 };
-    const gd_histogram h = { .title = "t", .x_label = "x", .y_label = "y", .from = -1, .step = 0.5, .counts = counts,
-                             .count = 4, .split = 0 };
+    const gd_histogram h = { .title = "t",
+                             .x_label = "x",
+                             .y_label = "y",
+                             .from = -1,
+                             .step = 0.5,
+                             .counts = counts,
+                             .count = 4,
+                             .split = 0 };
     const char *first, *second, *third;
     gd_buf b = { 0 };
 
@@ -71,8 +77,15 @@ static void points_lie_on_their_line(void **state)
 {
     const double x[] = { -2, -1, 0, 4, NAN }, y[] = { -2, -1, 0, 4, 1 };
     const double low[] = { -3, -2, NAN, 1, 0 }, high[] = { -1, 0, 1, 5, 0 };
-    gd_points p = { .title = "t", .x_label = "x", .y_label = "y", .x = x, .y = y, .low = low, .high = high,
-                    .count = 5, .cross = true };
+    gd_points p = { .title = "t",
+                    .x_label = "x",
+                    .y_label = "y",
+                    .x = x,
+                    .y = y,
+                    .low = low,
+                    .high = high,
+                    .count = 5,
+                    .cross = true };
     const char *line, *dot;
     gd_buf b = { 0 };
 
@@ -110,13 +123,33 @@ static void odd_numbers_do_no_harm(void **state)
     for (size_t i = 0; i < ODD; i++)
         for (size_t j = 0; j < ODD; j++) {
             const gd_chart_row row = { "r", NULL, odd[i], odd[j], odd[(i + j) % ODD] };
-            const gd_chart_rows rows = { .title = "t", .x_label = "x", .rows = &row, .count = 1, .top = odd[j],
+            const gd_chart_rows rows = { .title = "t",
+                                         .x_label = "x",
+                                         .rows = &row,
+                                         .count = 1,
+                                         .top = odd[j],
                                          .mark = odd[i] };
-            const gd_histogram h = { .title = "t", .x_label = "x", .y_label = "y", .from = odd[i], .step = odd[j],
-                                     .counts = odd, .count = ODD, .split = odd[j] };
-            const gd_points p = { .title = "t", .x_label = "x", .y_label = "y", .x = odd, .y = odd + 1, .low = odd,
-                                  .high = odd + 1, .count = ODD - 1, .x_min = odd[i], .x_max = odd[j],
-                                  .y_min = odd[i], .y_max = odd[j], .cross = true };
+            const gd_histogram h = { .title = "t",
+                                     .x_label = "x",
+                                     .y_label = "y",
+                                     .from = odd[i],
+                                     .step = odd[j],
+                                     .counts = odd,
+                                     .count = ODD,
+                                     .split = odd[j] };
+            const gd_points p = { .title = "t",
+                                  .x_label = "x",
+                                  .y_label = "y",
+                                  .x = odd,
+                                  .y = odd + 1,
+                                  .low = odd,
+                                  .high = odd + 1,
+                                  .count = ODD - 1,
+                                  .x_min = odd[i],
+                                  .x_max = odd[j],
+                                  .y_min = odd[i],
+                                  .y_max = odd[j],
+                                  .cross = true };
 
             gd_buf_clear(&b);
             gd_chart_rows_svg(&b, &rows);

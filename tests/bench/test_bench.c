@@ -134,7 +134,8 @@ static void check_scoring(const json_t *root, double texts)
     assert_true(fabs(real(scoring, "tokens_per_row") - real(shared, "tokens") / real(shared, "rows")) < 1e-6);
     assert_true(fabs(real(alone, "tokens_per_s") * real(alone, "seconds") / real(alone, "tokens") - 1) < 1e-6);
     assert_true(fabs(real(alone, "linear_gflops") * 1e9 * real(alone, "seconds") /
-                         (real(alone, "rows") * real(root, "linear_flops_per_row")) - 1) < 0.2);
+                         (real(alone, "rows") * real(root, "linear_flops_per_row")) -
+                     1) < 0.2);
 }
 
 static void check_curve(const json_t *root, const char *name, const char *key)
@@ -353,8 +354,8 @@ static void the_page_shows_it(void **state)
 
     json_object_set_new(json_object_get(root, "memory"), "budgets",
                         json_pack("[{s:i,s:i,s:f},{s:i,s:i,s:f}]", "budget_bytes", 1 << 29, "peak_resident_bytes",
-                                  1 << 28, "rows_per_s", 5.0, "budget_bytes", 1 << 30, "peak_resident_bytes",
-                                  1 << 29, "rows_per_s", 6.0));
+                                  1 << 28, "rows_per_s", 5.0, "budget_bytes", 1 << 30, "peak_resident_bytes", 1 << 29,
+                                  "rows_per_s", 6.0));
     free(text);
     text = json_dumps(root, 0);
     assert_ok(gd_bench_page(text, &page, test_err));
@@ -378,8 +379,9 @@ static void the_page_survives_other_json(void **state)
         "\"rows_per_s\":-1}]},\"matmul\":{\"products\":[{\"k\":1,\"n\":1},{\"k\":1e300,\"n\":-2,\"m\":0,"
         "\"weights\":\"<\"}]},\"machine\":{\"flags\":[1,\"<\"],\"caches\":[[]]}}",
     };
-    static const char *const bad[] = { "", "[]", "{}", "{\"format\":\"guerdon-bench/2\"}", "{\"format\":1}",
-                                       "nonsense" };
+    static const char *const bad[] = {
+        "", "[]", "{}", "{\"format\":\"guerdon-bench/2\"}", "{\"format\":1}", "nonsense"
+    };
     char *page;
 
     (void)state;
@@ -397,12 +399,9 @@ static void the_page_survives_other_json(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_part_is_there),
-        cmocka_unit_test(it_measures_what_it_is_told),
-        cmocka_unit_test(parts_can_be_chosen),
-        cmocka_unit_test(bad_options_are_refused),
-        cmocka_unit_test(it_stops_when_asked),
-        cmocka_unit_test(the_page_shows_it),
+        cmocka_unit_test(every_part_is_there),          cmocka_unit_test(it_measures_what_it_is_told),
+        cmocka_unit_test(parts_can_be_chosen),          cmocka_unit_test(bad_options_are_refused),
+        cmocka_unit_test(it_stops_when_asked),          cmocka_unit_test(the_page_shows_it),
         cmocka_unit_test(the_page_survives_other_json),
     };
 

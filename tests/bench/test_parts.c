@@ -131,8 +131,10 @@ static void memory_may_run_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(made_texts_have_the_tokens_asked_for), cmocka_unit_test(medians_and_their_spread),
-        cmocka_unit_test(sizes_fit_into_the_time),              cmocka_unit_test(a_peak_is_of_loops_that_are_known),
+        cmocka_unit_test(made_texts_have_the_tokens_asked_for),
+        cmocka_unit_test(medians_and_their_spread),
+        cmocka_unit_test(sizes_fit_into_the_time),
+        cmocka_unit_test(a_peak_is_of_loops_that_are_known),
         cmocka_unit_test(memory_may_run_out),
     };
 

@@ -51,8 +51,8 @@ static void it_writes_json_scores_and_a_page(void **state)
 {
     const char *const model = program_golden("qwen2"), *const input = program_path("pairs.jsonl");
     const char *const scores = program_path("a.jsonl"), *const page = program_path("eval.html");
-    static const char *const keys[] = { "pairs", "accuracy", "accuracy_low", "accuracy_high", "ties", "margin", "loss",
-                                        "ece", "brier" };
+    static const char *const keys[] = { "pairs",  "accuracy", "accuracy_low", "accuracy_high", "ties",
+                                        "margin", "loss",     "ece",          "brier" };
     program_run run, plain;
     json_t *root;
     char *text;

@@ -134,8 +134,8 @@ static int make_model(void **state)
     file = fopen(texts, "w");
     assert_non_null(file);
     for (int i = 0; i < TEXTS; i++)
-        fprintf(file, "{\"text\": \"%d: How do I make bread rise? This is answer %d: wait %d hours, then bake.\"}\n",
-                i, i % 9, i);
+        fprintf(file, "{\"text\": \"%d: How do I make bread rise? This is answer %d: wait %d hours, then bake.\"}\n", i,
+                i % 9, i);
     assert_int_equal(fclose(file), 0);
     return 0;
 }
@@ -150,8 +150,8 @@ static int end(void **state)
 /* Scores the texts within `memory` into `output`; the most memory that was resident, in MiB. */
 static double peak_of(const char *memory, const char *batch, const char *output)
 {
-    const char *arguments[16] = { "score", "--model", model, "--input", texts, "--output", output, "--batch-tokens",
-                                  batch, "--memory", memory };
+    const char *arguments[16] = { "score", "--model",        model, "--input",  texts, "--output",
+                                  output,  "--batch-tokens", batch, "--memory", memory };
     struct rusage usage;
     int status;
     pid_t child;

@@ -151,8 +151,7 @@ static void fp32_operands_change_the_types_alone(void **state)
 }
 
 /* The plan of a changed model holds `want`, and not `never`. */
-static void expect_in_plan(const char *model, const char *from, const char *to, const char *want,
-                           const char *never)
+static void expect_in_plan(const char *model, const char *from, const char *to, const char *want, const char *never)
 {
     gd_config *config = changed(model, from, to);
     char *text = dump(config, NULL, GD_BF16);
@@ -170,20 +169,18 @@ static void config_reaches_the_plan(void **state)
     (void)state;
     expect_in_plan("llama", "\"attention_bias\": false", "\"attention_bias\": true",
                    "| model.layers.2.self_attn.o_proj.bias [96]", "mlp.up_proj.bias");
-    expect_in_plan("llama", "\"mlp_bias\": false", "\"mlp_bias\": true",
-                   "| model.layers.0.mlp.up_proj.bias [208]", "self_attn.q_proj.bias");
-    expect_in_plan("llama", "\"hidden_act\": \"silu\"", "\"hidden_act\": \"gelu_pytorch_tanh\"",
-                   "-> m gelu_tanh", " silu");
+    expect_in_plan("llama", "\"mlp_bias\": false", "\"mlp_bias\": true", "| model.layers.0.mlp.up_proj.bias [208]",
+                   "self_attn.q_proj.bias");
+    expect_in_plan("llama", "\"hidden_act\": \"silu\"", "\"hidden_act\": \"gelu_pytorch_tanh\"", "-> m gelu_tanh",
+                   " silu");
     expect_in_plan("llama", "  \"head_dim\": 16,", "", "head_dim 16", NULL);
     expect_in_plan("qwen3", "\"attention_bias\": false", "\"attention_bias\": true",
                    "| model.layers.1.self_attn.k_proj.bias [64]", NULL);
     expect_in_plan("gemma2", "\"attn_logit_softcapping\": 50.0", "\"attn_logit_softcapping\": null",
                    "softcap 0 window 48", "softcap 50");
     expect_in_plan("gemma2", "\"hidden_activation\": \"gelu_pytorch_tanh\"",
-                   "\"hidden_act\": \"gelu\", \"hidden_activation\": \"gelu_pytorch_tanh\"", "-> m gelu_tanh",
-                   NULL);
-    expect_in_plan("gemma2", "\"query_pre_attn_scalar\": 24", "\"query_pre_attn_scalar\": 64", "scale 0.125 ",
-                   NULL);
+                   "\"hidden_act\": \"gelu\", \"hidden_activation\": \"gelu_pytorch_tanh\"", "-> m gelu_tanh", NULL);
+    expect_in_plan("gemma2", "\"query_pre_attn_scalar\": 24", "\"query_pre_attn_scalar\": 64", "scale 0.125 ", NULL);
     expect_in_plan("mistral", "\"sliding_window\": 48", "\"sliding_window\": null", "window 0", "window 48");
     expect_in_plan("qwen2", "Qwen2ForSequenceClassification", "Qwen2ForCausalLM", "graph qwen2", NULL);
 }

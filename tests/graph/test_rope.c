@@ -99,9 +99,17 @@ static const gd_rope ropes[] = {
     { .type = GD_ROPE_DEFAULT, .theta = 1e4, .factor = 1 },
     { .type = GD_ROPE_DEFAULT, .theta = 1e6, .factor = 1 },
     { .type = GD_ROPE_LINEAR, .theta = 1e4, .factor = 4 },
-    { .type = GD_ROPE_LLAMA3, .theta = 5e5, .factor = 8, .low_freq_factor = 1, .high_freq_factor = 4,
+    { .type = GD_ROPE_LLAMA3,
+      .theta = 5e5,
+      .factor = 8,
+      .low_freq_factor = 1,
+      .high_freq_factor = 4,
       .original_max_position = 64 },
-    { .type = GD_ROPE_LLAMA3, .theta = 5e5, .factor = 32, .low_freq_factor = 1, .high_freq_factor = 4,
+    { .type = GD_ROPE_LLAMA3,
+      .theta = 5e5,
+      .factor = 32,
+      .low_freq_factor = 1,
+      .high_freq_factor = 4,
       .original_max_position = 8192 },
 };
 
@@ -130,8 +138,8 @@ static void tables_follow_transformers(void **state)
 /* The same bits everywhere: hashes that gcc and clang gave on x86-64 and aarch64. */
 static void tables_have_these_bits(void **state)
 {
-    static const uint64_t want[] = { 0xd71c9d4db2f2f928, 0x72d1d42018294c01, 0x7337b34f46517d40,
-                                     0xc516be7888e1b229, 0x2739de52b916b844 };
+    static const uint64_t want[] = { 0xd71c9d4db2f2f928, 0x72d1d42018294c01, 0x7337b34f46517d40, 0xc516be7888e1b229,
+                                     0x2739de52b916b844 };
 
     (void)state;
     for (size_t t = 0; t < sizeof ropes / sizeof ropes[0]; t++) {

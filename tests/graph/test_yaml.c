@@ -5,7 +5,10 @@
 #include "base/mem.h"
 #include "base/yaml.h"
 
-#define CASE(text, sentence) { text, sizeof text - 1, sentence }
+#define CASE(text, sentence)            \
+    {                                   \
+        text, sizeof text - 1, sentence \
+    }
 
 static const struct bad {
     const char *text;
@@ -39,7 +42,9 @@ static const struct bad {
     CASE("a: \"x\\ty\"\n", "f:1:4: the text holds the control character U+0009"),
     CASE("a: 'x\n\n  y'\n", "f:1:4: the text holds the control character U+000A"),
     CASE("a: x\n\n  y\n", "f:1:4: the text holds the control character U+000A"),
-    CASE("\xff\xfe" "a\0", "f:1:1: the file is UTF-16, but UTF-8 is expected"),
+    CASE("\xff\xfe"
+         "a\0",
+         "f:1:1: the file is UTF-16, but UTF-8 is expected"),
     CASE("\xfe\xff\0a", "f:1:1: the file is UTF-16, but UTF-8 is expected"),
     CASE("a\0:\0 \0b\0", "f:1:2: the control character U+0000 is not accepted"),
     CASE("a: b\nc: \xe9\n", "f:2:4: the byte 0xe9 is not valid UTF-8"),

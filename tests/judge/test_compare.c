@@ -284,12 +284,9 @@ static void the_page_survives_other_json(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(figures_are_numpys),
-        cmocka_unit_test(a_file_agrees_with_itself),
-        cmocka_unit_test(what_there_is_not_is_null),
-        cmocka_unit_test(other_files_are_refused),
-        cmocka_unit_test(any_allocation_may_fail),
-        cmocka_unit_test(jansson_may_fail),
+        cmocka_unit_test(figures_are_numpys),           cmocka_unit_test(a_file_agrees_with_itself),
+        cmocka_unit_test(what_there_is_not_is_null),    cmocka_unit_test(other_files_are_refused),
+        cmocka_unit_test(any_allocation_may_fail),      cmocka_unit_test(jansson_may_fail),
         cmocka_unit_test(the_page_survives_other_json),
     };
 

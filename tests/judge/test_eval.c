@@ -27,10 +27,10 @@ static void close_to(double have, double want, const char *what)
 
 static void same_metrics(const json_t *have, const json_t *want)
 {
-    static const char *const keys[][2] = { { "pairs", "pairs" },       { "ties", "ties" },
-                                           { "accuracy", "accuracy" }, { "accuracy_low", "low" },
+    static const char *const keys[][2] = { { "pairs", "pairs" },        { "ties", "ties" },
+                                           { "accuracy", "accuracy" },  { "accuracy_low", "low" },
                                            { "accuracy_high", "high" }, { "margin", "margin" },
-                                           { "loss", "loss" },         { "ece", "ece" },
+                                           { "loss", "loss" },          { "ece", "ece" },
                                            { "brier", "brier" } };
 
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
@@ -143,10 +143,13 @@ static void sections_are_of_the_right_version(void **state)
               164 * (real(part(by, "hep-cpp"), "accuracy") + real(part(by, "hep-go"), "accuracy") +
                      real(part(by, "hep-java"), "accuracy") + real(part(by, "hep-js"), "accuracy") +
                      real(part(by, "hep-python"), "accuracy") + real(part(by, "hep-rust"), "accuracy"))) /
-                 1968, "Reasoning");
+                 1968,
+             "Reasoning");
     close_to(real(root, "overall"),
              (real(part(root, "sections"), "Chat") + real(part(root, "sections"), "Chat Hard") +
-              real(part(root, "sections"), "Safety") + real(part(root, "sections"), "Reasoning")) / 4, "overall");
+              real(part(root, "sections"), "Safety") + real(part(root, "sections"), "Reasoning")) /
+                 4,
+             "overall");
     json_decref(root);
 
     want = expected_of("rows");
@@ -155,8 +158,11 @@ static void sections_are_of_the_right_version(void **state)
     assert_int_equal(json_object_size(part(root, "sections")), 3);
     json_object_foreach((json_t *)part(want, "sections"), name, score)
         close_to(real(part(root, "sections"), name), json_number_value(score), name);
-    close_to(real(root, "overall"), (real(part(root, "sections"), "Factuality") + real(part(root, "sections"), "Math") +
-                                     real(part(root, "sections"), "Ties")) / 3, "overall");
+    close_to(real(root, "overall"),
+             (real(part(root, "sections"), "Factuality") + real(part(root, "sections"), "Math") +
+              real(part(root, "sections"), "Ties")) /
+                 3,
+             "overall");
     json_decref(root);
     json_decref(want);
 }
@@ -371,8 +377,8 @@ static void groups_may_find_no_memory(void **state)
             assert_true(rc == GD_ENOMEM || (rc == GD_OK && number == 1));
             gd_groups_free(&groups);
             if (gd_mem_live() != live || judged_json_live() != 0)
-                fail_msg("allocation %llu: %lld, %ld leaked", (unsigned long long)n,
-                         (long long)(gd_mem_live() - live), judged_json_live());
+                fail_msg("allocation %llu: %lld, %ld leaked", (unsigned long long)n, (long long)(gd_mem_live() - live),
+                         judged_json_live());
         }
         assert_int_equal(rc, GD_OK);
     }

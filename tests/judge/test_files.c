@@ -219,8 +219,9 @@ static void contradicted_labels_are_exchanged(void **state)
     char *text, *json;
     json_t *line[2];
 
-    write_text(*state, "in.jsonl", "{\"chosen\":\"one two three\",\"rejected\":\"four\"}\n"
-                                   "{\"rejected\":\"one two three\",\"chosen\":\"four\"}\n");
+    write_text(*state, "in.jsonl",
+               "{\"chosen\":\"one two three\",\"rejected\":\"four\"}\n"
+               "{\"rejected\":\"one two three\",\"chosen\":\"four\"}\n");
     how = filter_options(*state, GD_FILTER_FLIP_BELOW, 0);
     how.annotate = 1;
     assert_ok(gd_filter_file(model, &how, NULL, NULL, &json, test_err));

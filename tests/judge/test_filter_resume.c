@@ -152,8 +152,9 @@ static void what_changed_before_a_resume_is_told(void **state)
 /* Outputs that are one file by other names. */
 static void each_output_is_a_file_of_its_own(void **state)
 {
-    static const char *const names[] = { "./kept", "link", "kept.resume", "./kept.resume", "kept.resume.part",
-                                         "kept.resume.found", "./kept.resume.found" };
+    static const char *const names[] = {
+        "./kept", "link", "kept.resume", "./kept.resume", "kept.resume.part", "kept.resume.found", "./kept.resume.found"
+    };
     float scores[ITEMS];
 
     write_texts(*state, scores);

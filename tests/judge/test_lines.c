@@ -69,8 +69,7 @@ static void what_can_not_be_judged_says_why(void **state)
         { "{\"prompt\":\"p\",\"responses\":[\"a\",\"b\"],\"num_correct\":1e300}",
           "must be a whole number from 1 to 1" },
         { "{\"subset\":\"TIES\",\"chosen\":[\"a\"],\"rejected\":[\"b\"]}", "\"id\" is no string, but \"ref:N\"" },
-        { "{\"id\":\"7\",\"subset\":\"Ties\",\"chosen\":[\"a\"],\"rejected\":[\"b\"]}",
-          "\"id\" is 7, but \"ref:N\"" },
+        { "{\"id\":\"7\",\"subset\":\"Ties\",\"chosen\":[\"a\"],\"rejected\":[\"b\"]}", "\"id\" is 7, but \"ref:N\"" },
         { "{\"chosen\":\"\",\"rejected\":\"b\"}", "chosen: the text has no tokens" },
         { "[]", "a list, an object is expected" },
     };
@@ -109,8 +108,8 @@ static void groups_are_named_by_values(void **state)
     static const struct {
         const char *name;
         double pairs;
-    } want[] = { { "b", 1 },      { "3", 2 },              { "2.5", 1 }, { "true", 1 },
-                 { "(none)", 3 }, { "n\xef\xbf\xbdl", 1 }, { "", 1 } };
+    } want[] = { { "b", 1 }, { "3", 2 }, { "2.5", 1 }, { "true", 1 }, { "(none)", 3 }, { "n\xef\xbf\xbdl", 1 },
+                 { "", 1 } };
     char path[64];
     gd_eval_options how = judged_options(judged_file(path, text));
     json_t *root;
@@ -221,10 +220,8 @@ static void worst_pairs_have_their_texts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(texts_are_for_calibration_alone),
-        cmocka_unit_test(what_can_not_be_judged_says_why),
-        cmocka_unit_test(groups_are_named_by_values),
-        cmocka_unit_test(worst_pairs_have_their_texts),
+        cmocka_unit_test(texts_are_for_calibration_alone),  cmocka_unit_test(what_can_not_be_judged_says_why),
+        cmocka_unit_test(groups_are_named_by_values),       cmocka_unit_test(worst_pairs_have_their_texts),
         cmocka_unit_test(texts_are_cut_between_characters),
     };
 

@@ -17,8 +17,8 @@ static void the_page_shows_it(void **state)
     json_object_set_new(worst, "chosen", json_string("<script>alert(1)</script>"));
     json_object_set_new(worst, "beginning", json_string("<script>alert(2)</script>"));
     json_object_set_new(worst, "group", json_string("<script>alert(3)</script>"));
-    json_object_set_new(json_object_get(root, "by"), "<i>&amp;\"", json_deep_copy(json_object_get(
-                            json_object_get(root, "by"), "hep-go")));
+    json_object_set_new(json_object_get(root, "by"), "<i>&amp;\"",
+                        json_deep_copy(json_object_get(json_object_get(root, "by"), "hep-go")));
     text = json_dumps(root, 0);
     assert_ok(gd_eval_page(text, &page, test_err));
     assert_markup(page);
@@ -52,7 +52,12 @@ static void the_page_survives_other_json(void **state)
         "\"failures\":[{},1],\"calibration\":7,\"rewardbench\":2}}",
         "{\"format\":\"guerdon-eval/1\",\"details\":{\"margins\":{\"from\":0,\"step\":-1,\"counts\":[1]}}}",
     };
-    static const char *const bad[] = { "", "[]", "{}", "{\"format\":\"guerdon-eval/2\"}", "{\"format\":1}", "nonsense",
+    static const char *const bad[] = { "",
+                                       "[]",
+                                       "{}",
+                                       "{\"format\":\"guerdon-eval/2\"}",
+                                       "{\"format\":1}",
+                                       "nonsense",
                                        "{\"format\":\"guerdon-eval/1\",\"a\":1,\"a\":2}" };
     char *page;
 

@@ -164,7 +164,9 @@ static void expect_filtered(const char *raw, gd_verdict verdict, bool annotate, 
     static const float scores[] = { 0.5f, 2, -1 };
     gd_buf out = { 0 };
     const bool fine = gd_filtered_line(&out, (gd_text){ raw, strlen(raw) }, verdict, annotate, kind, scores,
-                                       kind == GD_RECORD_ANSWERS ? 3 : kind == GD_RECORD_PAIR ? 2 : 1);
+                                       kind == GD_RECORD_ANSWERS ? 3
+                                       : kind == GD_RECORD_PAIR  ? 2
+                                                                 : 1);
 
     assert_int_equal(fine, want != NULL);
     if (want)

@@ -121,8 +121,10 @@ static void files_have_weights(void **state)
     gd_sections s;
 
     (void)state;
-    assert_ok(load_text(&s, "{\"sections\":{\"X\":{\"subsets\":{\"a\":1,\"b\":3}},"
-                            "\"Y\":{\"weight\":0.5,\"optional\":true,\"subsets\":{\"c\":7}}}}", test_err));
+    assert_ok(load_text(&s,
+                        "{\"sections\":{\"X\":{\"subsets\":{\"a\":1,\"b\":3}},"
+                        "\"Y\":{\"weight\":0.5,\"optional\":true,\"subsets\":{\"c\":7}}}}",
+                        test_err));
     gd_sections_score(&s, names, accuracy, 3);
     assert_true(section(&s, "X")->score == 0.625 && section(&s, "Y")->score == 0.25);
     assert_true(fabs(s.overall - (0.625 + 0.5 * 0.25) / 1.5) < 1e-15);
@@ -226,8 +228,19 @@ static void ties_have_their_own_measure(void **state)
 
 static void ids_of_ties_are_read(void **state)
 {
-    static const char *const bad[] = { "", "ref", "ref:", "tied:", "tied:1x", "Ref:1", "ref:-1", "ref: 1", "tie:1",
-                                       ":1", "ref:99999999999999999999", "other:3", "ref:1:2" };
+    static const char *const bad[] = { "",
+                                       "ref",
+                                       "ref:",
+                                       "tied:",
+                                       "tied:1x",
+                                       "Ref:1",
+                                       "ref:-1",
+                                       "ref: 1",
+                                       "tie:1",
+                                       ":1",
+                                       "ref:99999999999999999999",
+                                       "other:3",
+                                       "ref:1:2" };
     gd_tie tie;
     gd_ties ties = { 0 };
     float scores[] = { 1, 0 };

@@ -56,10 +56,7 @@ void write_bytes(const char *dir, const char *name, const void *data, size_t len
     assert_int_equal(fclose(f), 0);
 }
 
-void write_text(const char *dir, const char *name, const char *text)
-{
-    write_bytes(dir, name, text, strlen(text));
-}
+void write_text(const char *dir, const char *name, const char *text) { write_bytes(dir, name, text, strlen(text)); }
 
 void write_st(const char *dir, const char *name, const char *header, size_t data_len)
 {

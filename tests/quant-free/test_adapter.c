@@ -45,8 +45,8 @@ static void write_tensors(const char *dir, const struct tensor *t, const char *d
 
         (void)snprintf(shape, sizeof shape, t[i].cols ? "%u,%u" : "%u", t[i].rows, t[i].cols);
         at += (size_t)snprintf(header + at, sizeof header - at,
-                               "%s\"%s\":{\"dtype\":\"%s\",\"shape\":[%s],\"data_offsets\":[%zu,%zu]}",
-                               i ? "," : "", t[i].name, dtype, shape, offset, offset + bytes);
+                               "%s\"%s\":{\"dtype\":\"%s\",\"shape\":[%s],\"data_offsets\":[%zu,%zu]}", i ? "," : "",
+                               t[i].name, dtype, shape, offset, offset + bytes);
         offset += bytes;
         assert_true(at < sizeof header - 2);
     }
@@ -54,9 +54,7 @@ static void write_tensors(const char *dir, const struct tensor *t, const char *d
     write_st(dir, "adapter_model.safetensors", header, offset);
 }
 
-static const struct tensor fine[] = { { P Q0 ".lora_A.weight", 1, 3 },
-                                      { P Q0 ".lora_B.weight", 2, 1 },
-                                      { 0 } };
+static const struct tensor fine[] = { { P Q0 ".lora_A.weight", 1, 3 }, { P Q0 ".lora_B.weight", 2, 1 }, { 0 } };
 
 static void expect(const char *dir, const char *id, const char *file, const char *want)
 {
@@ -93,11 +91,11 @@ static void a_large_adapter_leaves_its_pages(void **state)
 
 static void golden_adapters_open(void **state)
 {
-    static const char *const models[] = { "qwen2", "qwen2-tied", "llama",       "mistral",
-                                          "qwen3", "gemma2",     "qwen2-causal" };
-    static const char *const parts[] = { "mlp.down_proj",    "mlp.gate_proj",    "mlp.up_proj",
-                                         "self_attn.k_proj", "self_attn.o_proj", "self_attn.q_proj",
-                                         "self_attn.v_proj" };
+    static const char *const models[] = {
+        "qwen2", "qwen2-tied", "llama", "mistral", "qwen3", "gemma2", "qwen2-causal"
+    };
+    static const char *const parts[] = { "mlp.down_proj",    "mlp.gate_proj",    "mlp.up_proj",     "self_attn.k_proj",
+                                         "self_attn.o_proj", "self_attn.q_proj", "self_attn.v_proj" };
 
     (void)state;
     for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
@@ -144,11 +142,9 @@ static const struct config_case {
     { "r -1", CONFIG("\"r\":-1,\"lora_alpha\":2"), "the field \"r\" is -1, but 1 to 65536 is expected" },
     { "r 2^31", CONFIG("\"r\":2147483648,\"lora_alpha\":2"),
       "the field \"r\" is 2147483648, but 1 to 65536 is expected" },
-    { "r 8.0", CONFIG("\"r\":8.0,\"lora_alpha\":2"),
-      "the field \"r\" is a real number, an integer is expected" },
+    { "r 8.0", CONFIG("\"r\":8.0,\"lora_alpha\":2"), "the field \"r\" is a real number, an integer is expected" },
     { "alpha missing", CONFIG("\"r\":1"), "the field \"lora_alpha\" is missing, a number is expected" },
-    { "alpha 0", CONFIG("\"r\":1,\"lora_alpha\":0"),
-      "the field \"lora_alpha\" is 0, a number above 0 is expected" },
+    { "alpha 0", CONFIG("\"r\":1,\"lora_alpha\":0"), "the field \"lora_alpha\" is 0, a number above 0 is expected" },
     { "alpha string", CONFIG("\"r\":1,\"lora_alpha\":\"2\""),
       "the field \"lora_alpha\" is a string, a number is expected" },
     { "alpha NaN", CONFIG("\"r\":1,\"lora_alpha\":NaN"),
@@ -158,8 +154,7 @@ static const struct config_case {
     { "DoRA", CONFIG(R1 ",\"use_dora\":true"), "the field \"use_dora\" is set: DoRA is not supported" },
     { "lora_bias", CONFIG(R1 ",\"lora_bias\":true"),
       "the field \"lora_bias\" is set: a bias of LoRA is not supported" },
-    { "bias", CONFIG(R1 ",\"bias\":\"lora_only\""),
-      "the field \"bias\" is \"lora_only\", but \"none\" is expected" },
+    { "bias", CONFIG(R1 ",\"bias\":\"lora_only\""), "the field \"bias\" is \"lora_only\", but \"none\" is expected" },
     { "bias none", CONFIG(R1 "," Q ",\"bias\":\"none\""), "" },
     { "fan_in_fan_out", CONFIG(R1 ",\"fan_in_fan_out\":true"),
       "the field \"fan_in_fan_out\" is set: transposed weights are not supported" },
@@ -171,12 +166,10 @@ static const struct config_case {
       "the field \"trainable_token_indices\" is set: trained tokens are not supported" },
     { "aLoRA", CONFIG(R1 ",\"alora_invocation_tokens\":[3]"),
       "the field \"alora_invocation_tokens\" is set: activated LoRA is not supported" },
-    { "QALoRA", CONFIG(R1 ",\"use_qalora\":true"),
-      "the field \"use_qalora\" is set: QALoRA is not supported" },
+    { "QALoRA", CONFIG(R1 ",\"use_qalora\":true"), "the field \"use_qalora\" is set: QALoRA is not supported" },
     { "Megatron", CONFIG(R1 ",\"megatron_config\":{\"a\":1}"),
       "the field \"megatron_config\" is set: Megatron layers are not supported" },
-    { "unknown", CONFIG(R1 ",\"warp\":7"),
-      "the field \"warp\" is unknown; only null, false or empty is accepted" },
+    { "unknown", CONFIG(R1 ",\"warp\":7"), "the field \"warp\" is unknown; only null, false or empty is accepted" },
     { "unknown, empty", CONFIG(R1 "," Q ",\"warp\":null,\"weft\":{},\"woof\":false,\"web\":0"), "" },
     { "training's fields",
       CONFIG(R1 "," Q ",\"lora_dropout\":0.05,\"inference_mode\":true,\"loftq_config\":{},\"revision\":"
@@ -192,8 +185,7 @@ static const struct config_case {
       "the field \"init_lora_weights\" is neither true, false nor a string" },
     { "use_rslora 1", CONFIG(R1 ",\"use_rslora\":1"),
       "the field \"use_rslora\" is an integer, true or false is expected" },
-    { "targets 3", CONFIG(R1 ",\"target_modules\":3"),
-      "the field \"target_modules\" is neither a list nor a string" },
+    { "targets 3", CONFIG(R1 ",\"target_modules\":3"), "the field \"target_modules\" is neither a list nor a string" },
     { "targets [3]", CONFIG(R1 ",\"target_modules\":[3]"),
       "the field \"target_modules\" has an entry that is no name" },
     { "bad pattern", CONFIG(R1 ",\"target_modules\":\"(q\""),
@@ -327,10 +319,7 @@ static const struct tensor_case {
     { "finite", FINE, { { P Q0 ".lora_A.weight", 1, 60 }, { P Q0 ".lora_B.weight", 3, 1 } }, "" },
     { "A not finite", FINE, { AB(Q0, 1, 64, 2) }, "module \"" Q0 "\": a number is not finite" },
     { "B not finite", FINE, { AB(Q0, 1, 60, 4) }, "module \"" Q0 "\": a number is not finite" },
-    { "head not finite",
-      SAVES,
-      { AB(Q0, 1, 3, 2), { HEAD, 1, 60 } },
-      "tensor \"" HEAD "\": a number is not finite" },
+    { "head not finite", SAVES, { AB(Q0, 1, 3, 2), { HEAD, 1, 60 } }, "tensor \"" HEAD "\": a number is not finite" },
 };
 
 static void tensors_are_checked(void **state)
@@ -377,11 +366,11 @@ static void files_are_chosen(void **state)
 
 static void a_useless_adapter_is_noted(void **state)
 {
-    static const char header[] =
-        "{\"" P Q0 ".lora_A.weight\":{\"dtype\":\"BF16\",\"shape\":[1,1],\"data_offsets\":[2,4]},"
-        "\"" P Q0 ".lora_B.weight\":{\"dtype\":\"BF16\",\"shape\":[1,1],\"data_offsets\":[0,2]}}";
-    unsigned char file[8 + sizeof header - 1 + 4] = { (unsigned char)(sizeof header - 1),
-                                                      (sizeof header - 1) >> 8 };
+    static const char header[] = "{\"" P Q0
+                                 ".lora_A.weight\":{\"dtype\":\"BF16\",\"shape\":[1,1],\"data_offsets\":[2,4]},"
+                                 "\"" P Q0
+                                 ".lora_B.weight\":{\"dtype\":\"BF16\",\"shape\":[1,1],\"data_offsets\":[0,2]}}";
+    unsigned char file[8 + sizeof header - 1 + 4] = { (unsigned char)(sizeof header - 1), (sizeof header - 1) >> 8 };
     gd_adapter *ad;
 
     memcpy(file + 8, header, sizeof header - 1); /* B is 0, A is not */

@@ -99,15 +99,13 @@ static void golden_models_open(void **state)
 static void both_generations_agree(void **state)
 {
     static const char *const texts[] = {
-        "{" LLAMA FINE
-        ",\"torch_dtype\":\"bfloat16\",\"rope_theta\":500000.0,\"rope_scaling\":{\"factor\":8.0,"
+        "{" LLAMA FINE ",\"torch_dtype\":\"bfloat16\",\"rope_theta\":500000.0,\"rope_scaling\":{\"factor\":8.0,"
         "\"high_freq_factor\":4.0,\"low_freq_factor\":1.0,\"original_max_position_embeddings\":64,\"rope_"
         "type\":\"llama3\"}}",
         "{" LLAMA FINE ",\"dtype\":\"bfloat16\",\"rope_parameters\":{\"rope_theta\":500000.0,\"factor\":8.0,"
         "\"high_freq_factor\":4.0,\"low_freq_factor\":1.0,\"original_max_position_embeddings\":64,\"rope_"
         "type\":\"llama3\"}}",
-        "{" LLAMA FINE
-        ",\"dtype\":\"bfloat16\",\"max_position_embeddings\":64,\"rope_theta\":500000,\"rope_scaling\":"
+        "{" LLAMA FINE ",\"dtype\":\"bfloat16\",\"max_position_embeddings\":64,\"rope_theta\":500000,\"rope_scaling\":"
         "{\"factor\":8,\"high_freq_factor\":4,\"low_freq_factor\":1,\"type\":\"llama3\"}}",
     };
 
@@ -184,10 +182,8 @@ static void windows_follow_each_family(void **state)
         const char *text;
         size_t windows[3];
     } cases[] = {
-        { "{" QWEN2 FINE ",\"use_sliding_window\":true,\"sliding_window\":32,\"max_window_layers\":2}",
-          { 0, 0, 32 } },
-        { "{" QWEN2 FINE ",\"use_sliding_window\":false,\"sliding_window\":32,\"max_window_layers\":0}",
-          { 0, 0, 0 } },
+        { "{" QWEN2 FINE ",\"use_sliding_window\":true,\"sliding_window\":32,\"max_window_layers\":2}", { 0, 0, 32 } },
+        { "{" QWEN2 FINE ",\"use_sliding_window\":false,\"sliding_window\":32,\"max_window_layers\":0}", { 0, 0, 0 } },
         { "{" QWEN3 FINE ",\"use_sliding_window\":true,\"max_window_layers\":1}", { 0, 4096, 4096 } },
         { "{" QWEN2 FINE ",\"use_sliding_window\":true,\"sliding_window\":8,"
           "\"layer_types\":[\"sliding_attention\",\"full_attention\",\"full_attention\"]}",
@@ -199,8 +195,7 @@ static void windows_follow_each_family(void **state)
         { "{" GEMMA2 FINE ",\"sliding_window\":16,\"head_dim\":16,"
           "\"layer_types\":[\"full_attention\",\"full_attention\",\"sliding_attention\"]}",
           { 0, 0, 16 } },
-        { "{" OTHER FINE ",\"layer_types\":[\"full_attention\",\"full_attention\",\"full_attention\"]}",
-          { 0, 0, 0 } },
+        { "{" OTHER FINE ",\"layer_types\":[\"full_attention\",\"full_attention\",\"full_attention\"]}", { 0, 0, 0 } },
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -270,10 +265,8 @@ static void sizes_are_checked(void **state)
           "the field \"hidden_size\" is 98, a multiple of \"num_attention_heads\" 6 is expected" },
         { "odd head", "{" QWEN2 SIZES("90", "208", "3", "6", "2", "1536") "}",
           "\"head_dim\" is 15, an even number is expected" },
-        { "odd head_dim", "{" QWEN3 FINE ",\"head_dim\":17}",
-          "\"head_dim\" is 17, an even number is expected" },
-        { "head_dim 0", "{" LLAMA FINE ",\"head_dim\":0}",
-          "the field \"head_dim\" is 0, but 1 to 4096 is expected" },
+        { "odd head_dim", "{" QWEN3 FINE ",\"head_dim\":17}", "\"head_dim\" is 17, an even number is expected" },
+        { "head_dim 0", "{" LLAMA FINE ",\"head_dim\":0}", "the field \"head_dim\" is 0, but 1 to 4096 is expected" },
         { "longest 0", "{" QWEN2 FINE ",\"max_position_embeddings\":0}",
           "the field \"max_position_embeddings\" is 0, but 1 to 2147483648 is expected" },
         { "eps 0", "{" QWEN2 FINE ",\"rms_norm_eps\":0}",
@@ -304,8 +297,7 @@ static void rope_is_checked(void **state)
           "not valid JSON at line 1 column 247: real number overflow near '1e400'" },
         { "theta twice", "{" QWEN2 FINE ",\"rope_theta\":10000,\"rope_parameters\":{\"rope_theta\":1000000}}",
           "the field \"rope_theta\" is 10000 at the top, but 1e+06 in \"rope_parameters\"" },
-        { "theta same", "{" QWEN2 FINE ",\"rope_theta\":1000000,\"rope_parameters\":{\"rope_theta\":1e6}}",
-          "" },
+        { "theta same", "{" QWEN2 FINE ",\"rope_theta\":1000000,\"rope_parameters\":{\"rope_theta\":1e6}}", "" },
         { "yarn", ROPE("\"rope_type\":\"yarn\",\"factor\":4.0"),
           "the rotary embedding has type \"yarn\", but default, linear or llama3 is expected" },
         { "dynamic", ROPE("\"rope_type\":\"dynamic\",\"factor\":4.0"),
@@ -316,8 +308,7 @@ static void rope_is_checked(void **state)
           "the rotary embedding has type \"mrope\", but default, linear or llama3 is expected" },
         { "two types", ROPE("\"type\":\"linear\",\"rope_type\":\"llama3\""),
           "\"rope_type\" is \"llama3\", but \"type\" is \"linear\"" },
-        { "two objects",
-          "{" QWEN2 FINE ",\"rope_scaling\":{\"type\":\"linear\",\"factor\":2},\"rope_parameters\":{}}",
+        { "two objects", "{" QWEN2 FINE ",\"rope_scaling\":{\"type\":\"linear\",\"factor\":2},\"rope_parameters\":{}}",
           "the fields \"rope_scaling\" and \"rope_parameters\" contradict each other" },
         { "not an object", "{" QWEN2 FINE ",\"rope_scaling\":2}",
           "the field \"rope_scaling\" is an integer, an object is expected" },
@@ -334,12 +325,11 @@ static void rope_is_checked(void **state)
           "the rotary embedding has the field \"partial_rotary_factor\", which type \"default\" does not "
           "read" },
         { "whole", ROPE("\"rope_type\":\"default\",\"partial_rotary_factor\":1.0"), "" },
-        { "llama3 crossed",
-          ROPE("\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":4,\"high_freq_factor\":4"),
+        { "llama3 crossed", ROPE("\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":4,\"high_freq_factor\":4"),
           "the field \"high_freq_factor\" is 4, but more than \"low_freq_factor\" 4 is expected" },
         { "two originals",
           "{" LLAMA FINE ",\"original_max_position_embeddings\":33,\"rope_scaling\":{\"rope_type\":"
-                         "\"llama3\",\"factor\":8,"
+          "\"llama3\",\"factor\":8,"
           "\"low_freq_factor\":1,\"high_freq_factor\":4,\"original_max_position_embeddings\":77}}",
           "the field \"original_max_position_embeddings\" is 33 at the top, but 77 in the rotary embedding" },
         { "by layer type", "{" GEMMA2 FINE ",\"rope_parameters\":{\"full_attention\":{\"rope_theta\":1e6}}}",
@@ -364,8 +354,7 @@ static const struct config_case field_cases[] = {
       "the field \"model_type\" is \"llama\", but the architecture is Qwen2ForCausalLM" },
     { "model_type other", "{" ARCH("Qwen2ForCausalLM", "phoenix") FINE "}",
       "the field \"model_type\" is \"phoenix\", but the architecture is Qwen2ForCausalLM" },
-    { "two labels",
-      "{" ARCH("Qwen2ForSequenceClassification", "qwen2") FINE ",\"id2label\":{\"0\":\"A\",\"1\":\"B\"}}",
+    { "two labels", "{" ARCH("Qwen2ForSequenceClassification", "qwen2") FINE ",\"id2label\":{\"0\":\"A\",\"1\":\"B\"}}",
       "the model has 2 labels, but a reward model with one score is expected" },
     { "num_labels 3", "{" ARCH("Qwen2ForSequenceClassification", "qwen2") FINE ",\"num_labels\":3}",
       "the model has 3 labels, but a reward model with one score is expected" },

@@ -29,8 +29,7 @@ static void f32_is_rounded_to_nearest_even(void **state)
 
     (void)state;
     for (int i = 0; i < 2000000; i++) {
-        const uint32_t tie =
-            i % 3 == 0 ? (bits & 0xFFFF0000u) | 0x8000u : bits; /* a third of them exact ties */
+        const uint32_t tie = i % 3 == 0 ? (bits & 0xFFFF0000u) | 0x8000u : bits; /* a third of them exact ties */
         gd_bf16 got;
         float f;
 
@@ -149,8 +148,7 @@ static void views_are_converted_wherever_they_lie(void **state)
 
 static void special_numbers_are_seen(void **state)
 {
-    static const uint16_t zeros[3] = { 0, 0x8000, 0 }, nan16[3] = { 0, 0x7FC0, 0 },
-                          inf_half[3] = { 0, 0, 0xFC00 };
+    static const uint16_t zeros[3] = { 0, 0x8000, 0 }, nan16[3] = { 0, 0x7FC0, 0 }, inf_half[3] = { 0, 0, 0xFC00 };
     const gd_view zero = { "z", GD_BF16, 1, { 3 }, zeros, 6 }, nans = { "n", GD_BF16, 1, { 3 }, nan16, 6 };
     const gd_view inf = { "i", GD_F16, 1, { 3 }, inf_half, 6 }, scalar = { "s", GD_F16, 0, { 0 }, zeros, 2 };
     const gd_view none = { "e", GD_F32, 2, { 0, 4 }, NULL, 0 };
@@ -169,12 +167,9 @@ static void special_numbers_are_seen(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(f32_is_rounded_to_nearest_even),
-        cmocka_unit_test(halves_are_widened_exactly),
-        cmocka_unit_test(floats_are_rounded_to_the_nearest_half),
-        cmocka_unit_test(what_is_not_finite_is_told),
-        cmocka_unit_test(views_are_converted_wherever_they_lie),
-        cmocka_unit_test(special_numbers_are_seen),
+        cmocka_unit_test(f32_is_rounded_to_nearest_even),         cmocka_unit_test(halves_are_widened_exactly),
+        cmocka_unit_test(floats_are_rounded_to_the_nearest_half), cmocka_unit_test(what_is_not_finite_is_told),
+        cmocka_unit_test(views_are_converted_wherever_they_lie),  cmocka_unit_test(special_numbers_are_seen),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

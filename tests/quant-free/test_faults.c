@@ -149,9 +149,8 @@ static void so_do_patterns_notes_and_names(void **state)
                "\"exclude_modules\":\".*q_proj\",\"layers_to_transform\":[0],\"layers_pattern\":[\"layers\"],"
                "\"rank_pattern\":{\"q_proj\":4},\"alpha_pattern\":{\"k_.*\":4,\"v_.*\":8},\"modules_to_"
                "save\":[\"score\"]}");
-    write_st(
-        *state, "adapter_model.safetensors",
-        "{\"base_model.model.score.weight\":{\"dtype\":\"BF16\",\"shape\":[1,2],\"data_offsets\":[0,4]}}", 4);
+    write_st(*state, "adapter_model.safetensors",
+             "{\"base_model.model.score.weight\":{\"dtype\":\"BF16\",\"shape\":[1,2],\"data_offsets\":[0,4]}}", 4);
     write_text(*state, "adapter_model.bin", "");
     exhaust(open_adapter, *state, 40);
     copy_data(*state, "model.safetensors", "golden/qwen2/model.safetensors");

@@ -8,8 +8,7 @@
 
 #include <unistd.h>
 
-static const char *const variables[] = { "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME",
-                                         "HOME" };
+static const char *const variables[] = { "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME", "HOME" };
 static int wrong;
 
 static int setup(void **state)
@@ -30,16 +29,14 @@ static int teardown(void **state)
 /* DIR/models--org--m with the snapshot abc123, whose file is a link into blobs, as the cache has it. */
 static void make_cache(const char *dir)
 {
-    static const char *const folders[] = { "models--org--m", "models--org--m/refs",
-                                           "models--org--m/snapshots", "models--org--m/blobs",
-                                           "models--org--m/snapshots/abc123" };
+    static const char *const folders[] = { "models--org--m", "models--org--m/refs", "models--org--m/snapshots",
+                                           "models--org--m/blobs", "models--org--m/snapshots/abc123" };
 
     for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++)
         (void)make_dir(dir, folders[i]);
     write_text(dir, "models--org--m/refs/main", "abc123");
     copy_data(dir, "models--org--m/blobs/0123", "golden/qwen2-lora/adapter_model.safetensors");
-    assert_int_equal(
-        symlink("../../blobs/0123", in_dir(dir, "models--org--m/snapshots/abc123/model.safetensors")), 0);
+    assert_int_equal(symlink("../../blobs/0123", in_dir(dir, "models--org--m/snapshots/abc123/model.safetensors")), 0);
 }
 
 /* The outcome of gd_model_dir: the directory, or the sentence. */
@@ -69,8 +66,7 @@ static void a_cached_name_is_found(void **state)
 
     for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++)
         (void)make_dir(*state, folders[i]);
-    for (size_t i = sizeof variables / sizeof variables[0];
-         i-- > 0;) { /* the later wins over those set before */
+    for (size_t i = sizeof variables / sizeof variables[0]; i-- > 0;) { /* the later wins over those set before */
         const char *at = *below[i] ? in_dir(*state, below[i]) : *state;
 
         (void)snprintf(cache, sizeof cache, "%s", at);
@@ -114,10 +110,9 @@ static void a_directory_is_itself(void **state)
 
 static void what_is_not_there_is_said(void **state)
 {
-    static const char *const bad[] = {
-        "nothing-here", "a/b/c", "../x", "org/..",  "./x",      "/absolute/none", "org/a..b",    "-org/m",
-        "org/",              "",     "org/m\n", "org\\m/x", "org/m?x",        "org/\xc3\xa9"
-    };
+    static const char *const bad[] = { "nothing-here",   "a/b/c",    "../x",    "org/..",      "./x",
+                                       "/absolute/none", "org/a..b", "-org/m",  "org/",        "",
+                                       "org/m\n",        "org\\m/x", "org/m?x", "org/\xc3\xa9" };
     char want[1024];
 
     {

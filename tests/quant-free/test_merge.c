@@ -351,8 +351,8 @@ static void a_head_is_added_or_refused(void **state)
                "{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":1,\"target_modules\":[],"
                "\"modules_to_save\":[\"score\"]}");
     for (size_t i = 0; i < 2; i++) {
-        static const char header[] =
-            "{\"" PREFIX "score.weight\":{\"dtype\":\"F32\",\"shape\":[1,2],\"data_offsets\":[0,8]}}";
+        static const char header[] = "{\"" PREFIX
+                                     "score.weight\":{\"dtype\":\"F32\",\"shape\":[1,2],\"data_offsets\":[0,8]}}";
         char file[8 + sizeof header - 1 + 8] = { (char)(sizeof header - 1) };
         const char *out = in_dir(*state, i ? "too-large" : "fits");
         gd_weights *w;

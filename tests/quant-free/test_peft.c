@@ -32,8 +32,7 @@ static void scales_are_computed(void **state)
         { "\"r\":32,\"lora_alpha\":0.5", 32, 0.015625 },
         { "\"r\":8,\"lora_alpha\":16,\"rank_pattern\":{\"q_proj\":4}", 4, 4 },
         { "\"r\":8,\"lora_alpha\":16,\"alpha_pattern\":{\"self_attn.q_proj\":24}", 8, 3 },
-        { "\"r\":8,\"lora_alpha\":16,\"rank_pattern\":{\"^" Q0 "\":2},\"alpha_pattern\":{\"q_pro.\":3}", 2,
-          1.5 },
+        { "\"r\":8,\"lora_alpha\":16,\"rank_pattern\":{\"^" Q0 "\":2},\"alpha_pattern\":{\"q_pro.\":3}", 2, 1.5 },
         { "\"r\":8,\"lora_alpha\":16,\"rank_pattern\":{\"k_proj\":4,\"q_proj\":16,\"" Q0 "\":32}", 16, 1 },
         { "\"r\":8,\"lora_alpha\":16,\"rank_pattern\":{\"proj\":4,\"_proj\":4,\"self_attn\":4}", 8, 2 },
         { "\"r\":9,\"lora_alpha\":1,\"use_rslora\":true,\"rank_pattern\":{\"q_proj|k_proj\":4}", 4, 0.5 },
@@ -109,8 +108,8 @@ static void absent_targets_are_q_and_v(void **state)
         { "\"r\":1,\"lora_alpha\":2", true, false, true },
         { "\"r\":1,\"lora_alpha\":2,\"target_modules\":null", true, false, true },
         { "\"r\":1,\"lora_alpha\":2,\"target_modules\":\"all-linear\"", true, true, true },
-        { "\"r\":1,\"lora_alpha\":2,\"target_modules\":\"All-Linear\",\"exclude_modules\":[\"v_proj\"]", true,
-          true, false },
+        { "\"r\":1,\"lora_alpha\":2,\"target_modules\":\"All-Linear\",\"exclude_modules\":[\"v_proj\"]", true, true,
+          false },
     };
     bool yes;
 

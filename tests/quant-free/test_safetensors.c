@@ -7,8 +7,7 @@
 #include "quant-free/safetensors.h"
 
 #define ONE "{\"a\":{\"dtype\":\"BF16\",\"shape\":[2],\"data_offsets\":[0,4]}"
-#define A(dtype, shape, offsets) \
-    "{\"a\":{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":" offsets "}}"
+#define A(dtype, shape, offsets) "{\"a\":{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":" offsets "}}"
 
 static int wrong; /* cases of the running test that went wrong */
 
@@ -44,16 +43,13 @@ static void the_length_is_checked(void **state)
         { "ST04", "\1\0\0\0\0\0\0\0{", 9,
           "not valid JSON at line 1 column 1: string or '}' expected near end of file" },
         { "ST05", "\3\0\0\0\0\0\0\0{}", 10, "header length 3, but the file has 10 bytes" },
-        { "ST06", "\x01\xe1\xf5\x05\0\0\0\0{}", 10,
-          "header length 100000001, but at most 100000000 is accepted" },
-        { "ST07", "\0\0\0\0\0\0\0\x80{}", 10,
-          "header length 9223372036854775808, but at most 100000000 is accepted" },
+        { "ST06", "\x01\xe1\xf5\x05\0\0\0\0{}", 10, "header length 100000001, but at most 100000000 is accepted" },
+        { "ST07", "\0\0\0\0\0\0\0\x80{}", 10, "header length 9223372036854775808, but at most 100000000 is accepted" },
         { "ST08", "\xff\xff\xff\xff\xff\xff\xff\xff{}", 10,
           "header length 18446744073709551615, but at most 100000000 is accepted" },
         { "ST09", "\xf8\xff\xff\xff\xff\xff\xff\xff{}", 10,
           "header length 18446744073709551608, but at most 100000000 is accepted" },
-        { "ST10", "\0\0\0\0\0\0\0\2{}", 10,
-          "header length 144115188075855872, but at most 100000000 is accepted" },
+        { "ST10", "\0\0\0\0\0\0\0\2{}", 10, "header length 144115188075855872, but at most 100000000 is accepted" },
         { "ST11", "\x20\0\0\0\0\0\0\0{\"a\":{\"dtype\":", 22, "header length 32, but the file has 22 bytes" },
         { "ST12", "\3\0\0\0\0\0\0\0{\"\xc3", 11,
           "not valid JSON at line 1 column 2: unable to decode byte 0xc3 near '\"'" },
@@ -68,8 +64,7 @@ static void the_length_is_checked(void **state)
         expect(*state, "x.safetensors", cases[i].id, cases[i].want);
     }
     write_st(*state, "x.bin", "{}", 0);
-    expect(*state, "x.bin", "named .bin",
-           "a pickle, which can run code when it is read; convert it to safetensors");
+    expect(*state, "x.bin", "named .bin", "a pickle, which can run code when it is read; convert it to safetensors");
     expect(*state, "none.safetensors", "missing", "No such file or directory");
     make_dir(*state, "dir.safetensors");
     expect(*state, "dir.safetensors", "directory", "not a regular file");
@@ -98,12 +93,9 @@ static void the_json_is_checked(void **state)
         { "ST16", ONE "}x", 4, "not valid JSON at line 1 column 56: end of file expected near 'x'" },
         { "ST18", " \t\r\n" ONE "}", 4, "" },
         { "ST19", ONE "} \t\r\n", 4, "" },
-        { "ST20", "\xef\xbb\xbf" ONE "}", 4,
-          "not valid JSON at line 1 column 1: invalid token near '\xef\xbb\xbf'" },
-        { "ST21", "{\"\xff\":1}", 0,
-          "not valid JSON at line 1 column 2: unable to decode byte 0xff near '\"'" },
-        { "ST22", "{\"\xc0\xaf\":1}", 0,
-          "not valid JSON at line 1 column 2: unable to decode byte 0xc0 near '\"'" },
+        { "ST20", "\xef\xbb\xbf" ONE "}", 4, "not valid JSON at line 1 column 1: invalid token near '\xef\xbb\xbf'" },
+        { "ST21", "{\"\xff\":1}", 0, "not valid JSON at line 1 column 2: unable to decode byte 0xff near '\"'" },
+        { "ST22", "{\"\xc0\xaf\":1}", 0, "not valid JSON at line 1 column 2: unable to decode byte 0xc0 near '\"'" },
         { "ST23", "{\"\\ud800\":1}", 0,
           "not valid JSON at line 1 column 9: invalid Unicode '\\uD800' near '\"\\ud800\"'" },
         { "ST24", "{\"a\\u0000b\":1}", 0,
@@ -119,10 +111,8 @@ static void the_json_is_checked(void **state)
         { "ST30", "{/* */}", 0, "not valid JSON at line 1 column 2: string or '}' expected near '/'" },
         { "ST30", ONE ",}", 4, "not valid JSON at line 1 column 56: string or '}' expected near '}'" },
         { "ST30", "{'a':1}", 0, "not valid JSON at line 1 column 2: string or '}' expected near '''" },
-        { "ST33", "{\"__metadata__\":{\"k\":1}}", 0,
-          "\"__metadata__\" has a value for \"k\" that is not a string" },
-        { "ST34", "{\"__metadata__\":{\"k\":{}}}", 0,
-          "\"__metadata__\" has a value for \"k\" that is not a string" },
+        { "ST33", "{\"__metadata__\":{\"k\":1}}", 0, "\"__metadata__\" has a value for \"k\" that is not a string" },
+        { "ST34", "{\"__metadata__\":{\"k\":{}}}", 0, "\"__metadata__\" has a value for \"k\" that is not a string" },
         { "ST35", "{\"__metadata__\":{},\"__metadata__\":{}}", 0,
           "not valid JSON at line 1 column 33: duplicate object key near '\"__metadata__\"'" },
         { "ST36", "{\"__metadata__\":\"pt\"}", 0, "\"__metadata__\" is not an object of strings" },
@@ -134,8 +124,7 @@ static void the_json_is_checked(void **state)
 
     expect_all(*state, cases, sizeof cases / sizeof cases[0]);
     write_bytes(*state, "x.safetensors", "\4\0\0\0\0\0\0\0{}\0\0", 12);
-    expect(*state, "x.safetensors", "ST17",
-           "not valid JSON at line 1 column 3: end of file expected near end of file");
+    expect(*state, "x.safetensors", "ST17", "not valid JSON at line 1 column 3: end of file expected near end of file");
 }
 
 static void entries_are_checked(void **state)
@@ -153,35 +142,27 @@ static void entries_are_checked(void **state)
         { "ST40", A("F99", "[2]", "[0,4]"), 4, "tensor \"a\": the dtype \"F99\" is unknown" },
         { "ST41", A("bf16", "[2]", "[0,4]"), 4, "tensor \"a\": the dtype \"bf16\" is unknown" },
         { "ST42", A("BF16", "2", "[0,4]"), 4, "tensor \"a\": \"shape\" is missing or not a list" },
-        { "ST43", A("BF16", "[-2]", "[0,4]"), 4,
-          "tensor \"a\": dimension 0 is not an integer from 0 to 2^48" },
-        { "ST44", A("BF16", "[2.0]", "[0,4]"), 4,
-          "tensor \"a\": dimension 0 is not an integer from 0 to 2^48" },
-        { "ST44", A("BF16", "[1,2e0]", "[0,4]"), 4,
-          "tensor \"a\": dimension 1 is not an integer from 0 to 2^48" },
-        { "ST44", A("BF16", "[\"2\"]", "[0,4]"), 4,
-          "tensor \"a\": dimension 0 is not an integer from 0 to 2^48" },
-        { "ST44", A("BF16", "[true]", "[0,2]"), 2,
-          "tensor \"a\": dimension 0 is not an integer from 0 to 2^48" },
+        { "ST43", A("BF16", "[-2]", "[0,4]"), 4, "tensor \"a\": dimension 0 is not an integer from 0 to 2^48" },
+        { "ST44", A("BF16", "[2.0]", "[0,4]"), 4, "tensor \"a\": dimension 0 is not an integer from 0 to 2^48" },
+        { "ST44", A("BF16", "[1,2e0]", "[0,4]"), 4, "tensor \"a\": dimension 1 is not an integer from 0 to 2^48" },
+        { "ST44", A("BF16", "[\"2\"]", "[0,4]"), 4, "tensor \"a\": dimension 0 is not an integer from 0 to 2^48" },
+        { "ST44", A("BF16", "[true]", "[0,2]"), 2, "tensor \"a\": dimension 0 is not an integer from 0 to 2^48" },
         { "ST45", A("BF16", "[18446744073709551616]", "[0,4]"), 4,
           "not valid JSON at line 1 column 50: too big integer near '18446744073709551616'" },
         { "ST45", A("BF16", "[1e400]", "[0,4]"), 4,
           "not valid JSON at line 1 column 35: real number overflow near '1e400'" },
         { "dim", A("BF16", "[281474976710657]", "[0,4]"), 4,
           "tensor \"a\": dimension 0 is not an integer from 0 to 2^48" },
-        { "ST46", A("BF16", "[1,1,1,1,1,1,1,1,2]", "[0,4]"), 4,
-          "tensor \"a\": rank 9, but at most 8 is accepted" },
+        { "ST46", A("BF16", "[1,1,1,1,1,1,1,1,2]", "[0,4]"), 4, "tensor \"a\": rank 9, but at most 8 is accepted" },
         { "rank 8", A("BF16", "[1,1,1,1,1,1,1,2]", "[0,4]"), 4, "" },
         { "ST47", A("U8", "[4194305,4194305,211106198978564]", "[0,4]"), 4,
           "tensor \"a\": the product of its shape overflows" },
-        { "ST48", A("U8", "[4294967296,4294967296]", "[0,0]"), 0,
-          "tensor \"a\": the product of its shape overflows" },
+        { "ST48", A("U8", "[4294967296,4294967296]", "[0,0]"), 0, "tensor \"a\": the product of its shape overflows" },
         { "ST49", A("U8", "[1099511627776,1099511627776,0]", "[0,0]"), 0,
           "tensor \"a\": the product of its shape overflows" },
         { "ST49", A("U8", "[0,1099511627776,1099511627776]", "[0,0]"), 0,
           "tensor \"a\": the product of its shape overflows" },
-        { "ST50", A("F64", "[281474976710656,8192]", "[0,0]"), 0,
-          "tensor \"a\": the product of its shape overflows" },
+        { "ST50", A("F64", "[281474976710656,8192]", "[0,0]"), 0, "tensor \"a\": the product of its shape overflows" },
         { "rank 0", A("F32", "[]", "[0,4]"), 4, "" },
         { "empty", A("F32", "[0,7]", "[0,0]"), 0, "" },
         { "F4", A("F4", "[2]", "[0,1]"), 1, "" },
@@ -203,27 +184,18 @@ static void offsets_are_checked(void **state)
         { "ST51", A("U8", "[4]", "[4,0]"), 4, "tensor \"a\": it ends at 0, before its begin 4" },
         { "ST52", A("U8", "[4]", "[-4,0]"), 4, "tensor \"a\": \"data_offsets\" are not integers from 0" },
         { "ST52", A("U8", "[4]", "[0,-1]"), 4, "tensor \"a\": \"data_offsets\" are not integers from 0" },
-        { "ST53", A("U8", "[4]", "[0]"), 4,
-          "tensor \"a\": \"data_offsets\" is missing or not a list of two" },
-        { "ST53", A("U8", "[4]", "[0,4,4]"), 4,
-          "tensor \"a\": \"data_offsets\" is missing or not a list of two" },
-        { "ST53", A("U8", "[4]", "[[0,4]]"), 4,
-          "tensor \"a\": \"data_offsets\" is missing or not a list of two" },
+        { "ST53", A("U8", "[4]", "[0]"), 4, "tensor \"a\": \"data_offsets\" is missing or not a list of two" },
+        { "ST53", A("U8", "[4]", "[0,4,4]"), 4, "tensor \"a\": \"data_offsets\" is missing or not a list of two" },
+        { "ST53", A("U8", "[4]", "[[0,4]]"), 4, "tensor \"a\": \"data_offsets\" is missing or not a list of two" },
         { "ST53", A("U8", "[4]", "[[0],4]"), 4, "tensor \"a\": \"data_offsets\" are not integers from 0" },
-        { "ST54", A("U8", "[4]", "[1,5]"), 5,
-          "tensor \"a\": it begins at 1, but the tensor before it ends at 0" },
-        { "ST55", TWO("[0,4]", "[5,9]"), 9,
-          "tensor \"b\": it begins at 5, but the tensor before it ends at 4" },
-        { "ST56", TWO("[0,4]", "[3,7]"), 7,
-          "tensor \"b\": it begins at 3, but the tensor before it ends at 4" },
-        { "ST58", A("U8", "[4]", "[0,4]"), 3,
-          "tensor \"a\": it ends at 4, but the file has 3 bytes of data" },
+        { "ST54", A("U8", "[4]", "[1,5]"), 5, "tensor \"a\": it begins at 1, but the tensor before it ends at 0" },
+        { "ST55", TWO("[0,4]", "[5,9]"), 9, "tensor \"b\": it begins at 5, but the tensor before it ends at 4" },
+        { "ST56", TWO("[0,4]", "[3,7]"), 7, "tensor \"b\": it begins at 3, but the tensor before it ends at 4" },
+        { "ST58", A("U8", "[4]", "[0,4]"), 3, "tensor \"a\": it ends at 4, but the file has 3 bytes of data" },
         { "ST58", A("U8", "[4]", "[0,9223372036854775807]"), 4,
           "tensor \"a\": it ends at 9223372036854775807, but the file has 4 bytes of data" },
-        { "ST59", A("BF16", "[3]", "[0,4]"), 4,
-          "tensor \"a\": dtype and shape need 6 bytes, the offsets give 4" },
-        { "ST59", A("BF16", "[1]", "[0,4]"), 4,
-          "tensor \"a\": dtype and shape need 2 bytes, the offsets give 4" },
+        { "ST59", A("BF16", "[3]", "[0,4]"), 4, "tensor \"a\": dtype and shape need 6 bytes, the offsets give 4" },
+        { "ST59", A("BF16", "[1]", "[0,4]"), 4, "tensor \"a\": dtype and shape need 2 bytes, the offsets give 4" },
         { "ST60", A("U8", "[4]", "[0,4]"), 5, "the tensors end at 4, but the file has 5 bytes of data" },
         { "ST60", "{}", 1, "the tensors end at 0, but the file has 1 bytes of data" },
         { "backwards", TWO("[4,8]", "[0,4]"), 8, "" },
@@ -279,8 +251,7 @@ static void sizes_are_bounded(void **state)
           "the header has more than the 65536 tensors that are accepted" },
         { "many numbers", "{\"a\":[", "0,", 3000000, "0]}",
           "the header has more than the 65536 tensors that are accepted" },
-        { "ST32", "{\"", "aaaaaaaa", 131072, "\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}",
-          "" },
+        { "ST32", "{\"", "aaaaaaaa", 131072, "\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}", "" },
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

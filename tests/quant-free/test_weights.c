@@ -9,8 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TENSOR(name, begin, end) \
-    "\"" name "\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[" begin "," end "]}"
+#define TENSOR(name, begin, end) "\"" name "\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[" begin "," end "]}"
 #define INDEX(map) "{\"metadata\":{\"total_size\":99},\"weight_map\":{" map "}}"
 #define S1 "model-00001-of-00002.safetensors"
 #define S2 "model-00002-of-00002.safetensors"
@@ -193,8 +192,7 @@ static void the_right_files_are_chosen(void **state)
     gd_weights_close(w);
 
     write_st(*state, "model.safetensors",
-             "{" TENSOR("c", "0", "4") ",\"ids\":{\"dtype\":\"I64\",\"shape\":[1],\"data_offsets\":[4,12]}}",
-             12);
+             "{" TENSOR("c", "0", "4") ",\"ids\":{\"dtype\":\"I64\",\"shape\":[1],\"data_offsets\":[4,12]}}", 12);
     assert_ok(gd_weights_open(&w, *state, test_err));
     assert_null(gd_weights_find(w, "ids"));
     assert_int_equal(gd_weights_bytes(w), 4);

@@ -17,7 +17,7 @@ typedef struct counter {
     gd_salvage now; /* bytes: unpacked ones, up to the last line break */
     uint64_t plain; /* bytes seen */
     size_t begun;   /* of the line that is not at its end: bytes in line[] */
-    char line[sizeof ((gd_salvage *)NULL)->last];
+    char line[sizeof((gd_salvage *)NULL)->last];
     unsigned char chunk[CHUNK];
 } counter;
 

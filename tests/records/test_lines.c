@@ -12,8 +12,8 @@ typedef struct bad_line {
     const char *problem;
 } bad_line;
 
-#define NOTHING                                                                                                        \
-    "line 7: no \"text\", no \"messages\", no \"prompt\" with \"response\" or \"responses\", and no \"chosen\" "       \
+#define NOTHING                                                                                                  \
+    "line 7: no \"text\", no \"messages\", no \"prompt\" with \"response\" or \"responses\", and no \"chosen\" " \
     "with \"rejected\"; --fields says what yours are called"
 
 static const bad_line bad_lines[] = {
@@ -101,20 +101,15 @@ static const bad_line bad_lines[] = {
       "line 7: not valid JSON at column 13: '}' expected near end of file" },
     { "two objects", "{\"text\":\"a\"}{\"text\":\"b\"}", 0,
       "line 7: not valid JSON at column 13: end of file expected near '{'" },
-    { "a comma behind", "{\"text\":\"a\"},", 0,
-      "line 7: not valid JSON at column 13: end of file expected near ','" },
+    { "a comma behind", "{\"text\":\"a\"},", 0, "line 7: not valid JSON at column 13: end of file expected near ','" },
     { "trailing comma", "{\"text\":\"a\",}", 0,
       "line 7: not valid JSON at column 13: string or '}' expected near '}'" },
-    { "single quotes", "{'text':'a'}", 0,
-      "line 7: not valid JSON at column 2: string or '}' expected near '''" },
-    { "a comment", "{\"text\":\"a\"} // b", 0,
-      "line 7: not valid JSON at column 14: end of file expected near '/'" },
-    { "NaN", "{\"text\":\"a\",\"x\":NaN}", 0,
-      "line 7: not valid JSON at column 19: invalid token near 'NaN'" },
+    { "single quotes", "{'text':'a'}", 0, "line 7: not valid JSON at column 2: string or '}' expected near '''" },
+    { "a comment", "{\"text\":\"a\"} // b", 0, "line 7: not valid JSON at column 14: end of file expected near '/'" },
+    { "NaN", "{\"text\":\"a\",\"x\":NaN}", 0, "line 7: not valid JSON at column 19: invalid token near 'NaN'" },
     { "a tab in a string", "{\"text\":\"a\tb\"}", 0,
       "line 7: not valid JSON at column 10: control character 0x9 near '\"a'" },
-    { "a bad escape", "{\"text\":\"a\\x\"}", 0,
-      "line 7: not valid JSON at column 12: invalid escape near '\"a\\x'" },
+    { "a bad escape", "{\"text\":\"a\\x\"}", 0, "line 7: not valid JSON at column 12: invalid escape near '\"a\\x'" },
     { "duplicate key", "{\"text\":\"a\",\"text\":\"b\"}", 0,
       "line 7: not valid JSON at column 18: duplicate object key near '\"text\"'" },
     { "duplicate after unescaping", "{\"text\":\"a\",\"\\u0074ext\":\"b\"}", 0,
@@ -129,11 +124,9 @@ static const bad_line bad_lines[] = {
       "line 7: not valid JSON at column 11: NUL byte in object key not supported near '\"a\\u0000b\"'" },
     { "a real that is too large", "{\"text\":\"a\",\"x\":1e400}", 0,
       "line 7: not valid JSON at column 21: real number overflow near '1e400'" },
-    { "leading zero", "{\"text\":\"a\",\"x\":01}", 0,
-      "line 7: not valid JSON at column 17: invalid token near '0'" },
+    { "leading zero", "{\"text\":\"a\",\"x\":01}", 0, "line 7: not valid JSON at column 17: invalid token near '0'" },
     /* bytes */
-    { "a raw NUL", "{\"text\":\"a\0b\"}", 14,
-      "line 7: not valid JSON at column 10: control character 0x0 near '\"a'" },
+    { "a raw NUL", "{\"text\":\"a\0b\"}", 14, "line 7: not valid JSON at column 10: control character 0x0 near '\"a'" },
     { "NULs behind", "{\"text\":\"a\"}\0\0", 14,
       "line 7: not valid JSON at column 13: end of file expected near end of file" },
     { "Latin-1", "{\"text\":\"caf\xe9\"}", 0,
@@ -187,8 +180,7 @@ static void bad_lines_get_their_sentence(void **state)
 
         assert_ok(parse(&r, c->line, c->len ? c->len : strlen(c->line), GD_FORMAT_JSONL, test_err));
         if (!r.problem || strcmp(r.problem, c->problem) != 0 || r.count != 0 || r.index != 3 || r.line != 7) {
-            print_error("%s:\n  is     %s\n  wanted %s\n", c->name, r.problem ? r.problem : "(none)",
-                        c->problem);
+            print_error("%s:\n  is     %s\n  wanted %s\n", c->name, r.problem ? r.problem : "(none)", c->problem);
             wrong++;
         }
         gd_record_free(&r);
@@ -324,10 +316,8 @@ static void lack_of_memory_is_no_bad_line(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bad_lines_get_their_sentence),
-        cmocka_unit_test(depth_bombs_are_refused),
-        cmocka_unit_test(good_lines_give_their_texts),
-        cmocka_unit_test(a_line_of_text_is_a_text),
+        cmocka_unit_test(bad_lines_get_their_sentence),  cmocka_unit_test(depth_bombs_are_refused),
+        cmocka_unit_test(good_lines_give_their_texts),   cmocka_unit_test(a_line_of_text_is_a_text),
         cmocka_unit_test(lack_of_memory_is_no_bad_line),
     };
 

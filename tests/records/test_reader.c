@@ -40,10 +40,15 @@ static void lines_are_counted_as_an_editor_does(void **state)
         { "a\r\n\r\nb\r", "1:a;3:b;" },
         { "\n\na\n\n\nb\n\n", "3:a;6:b;" },
         { " a \n\tb", "1: a ;2:\tb;" },
-        { "\xef\xbb\xbf" "a\nb\n", "1:a;2:b;" },
+        { "\xef\xbb\xbf"
+          "a\nb\n",
+          "1:a;2:b;" },
         { "\xef\xbb\xbf\na\n", "2:a;" },
         { "\xef\xbb\xbf", "" },
-        { "a\n\xef\xbb\xbf" "b\n", "1:a;2:\xef\xbb\xbf" "b;" },
+        { "a\n\xef\xbb\xbf"
+          "b\n",
+          "1:a;2:\xef\xbb\xbf"
+          "b;" },
         { "a\rb\n", "1:a\rb;" },
         { "\x1f", "1:\x1f;" },
     };
@@ -188,7 +193,9 @@ static void refused_files_are_named(void **state)
         { "\x28\xb5\x2f\xfd\x21\x07\x00....", 11, GD_EUNSUPPORTED,
           "the zstd data was packed with a dictionary; pack it again without -D" },
         { "BZh91AY&SY", 10, GD_EUNSUPPORTED, "this is a bzip2 file; plain text, gzip or zstd is expected" },
-        { "\xfd" "7zXZ\0", 6, GD_EUNSUPPORTED, "this is an xz file; plain text, gzip or zstd is expected" },
+        { "\xfd"
+          "7zXZ\0",
+          6, GD_EUNSUPPORTED, "this is an xz file; plain text, gzip or zstd is expected" },
         { "PK\x03\x04....", 8, GD_EUNSUPPORTED, "this is a zip file; plain text, gzip or zstd is expected" },
         { "PAR1....", 8, GD_EUNSUPPORTED,
           "this is a Parquet file, which this version does not read; convert it to JSON lines, with pandas: "

@@ -20,15 +20,17 @@ static const rows_case rfc[] = {
       "2 {\"a\":\"aaa\",\"b\":\"bbb\",\"c\":\"ccc\"}\n3 {\"a\":\"zzz\",\"b\":\"yyy\",\"c\":\"xxx\"}\n" },
     { "a.csv", "a,b,c\r\n\"aaa\",\"b\r\nbb\",\"ccc\"\r\nzzz,yyy,xxx", 0,
       "2 {\"a\":\"aaa\",\"b\":\"b\\r\\nbb\",\"c\":\"ccc\"}\n4 {\"a\":\"zzz\",\"b\":\"yyy\",\"c\":\"xxx\"}\n" },
-    { "a.csv", "a,b,c\r\n\"aaa\",\"b\"\"bb\",\"ccc\"\r\n", 0,
-      "2 {\"a\":\"aaa\",\"b\":\"b\\\"bb\",\"c\":\"ccc\"}\n" },
+    { "a.csv", "a,b,c\r\n\"aaa\",\"b\"\"bb\",\"ccc\"\r\n", 0, "2 {\"a\":\"aaa\",\"b\":\"b\\\"bb\",\"c\":\"ccc\"}\n" },
 };
 
 static const rows_case good[] = {
     { "a.csv", "a\nx\n", 0, "2 {\"a\":\"x\"}\n" },
     { "a.csv", "a", 0, "" },
     { "a.csv", "a\r\n", 0, "" },
-    { "a.csv", "\xef\xbb\xbf" "a,b\n1,2\n", 0, "2 {\"a\":\"1\",\"b\":\"2\"}\n" },
+    { "a.csv",
+      "\xef\xbb\xbf"
+      "a,b\n1,2\n",
+      0, "2 {\"a\":\"1\",\"b\":\"2\"}\n" },
     { "a.csv", "\xef\xbb\xbf\"a\",b\n1,2\n", 0, "2 {\"a\":\"1\",\"b\":\"2\"}\n" },
     { "a.csv", "\n\na,b\n\n1,2\n\r\n\n3,4\n\n", 0, "5 {\"a\":\"1\",\"b\":\"2\"}\n8 {\"a\":\"3\",\"b\":\"4\"}\n" },
     { "a.csv", "a\n\"\"\n\n \n\t\n", 0, "2 {\"a\":\"\"}\n4 {\"a\":\" \"}\n5 {\"a\":\"\\t\"}\n" },
@@ -81,8 +83,9 @@ static const rows_case bad[] = {
 };
 
 #define EMPTY ": the file is empty; a line that names the columns is expected"
-#define NAMELESS " of the header has no name; every column must have one (pandas writes its index so: index=False " \
-                 "leaves it out)"
+#define NAMELESS                                                                                       \
+    " of the header has no name; every column must have one (pandas writes its index so: index=False " \
+    "leaves it out)"
 
 static const rows_case refused[] = {
     { "a.csv", "", 0, EMPTY },
@@ -97,7 +100,10 @@ static const rows_case refused[] = {
     { "a.csv", "a,\"b", 0, ", line 1: the header: a quote is opened and never closed" },
     { "a.csv", "a,\xe9\n1,2\n", 0, ", line 1: byte 3 of the header is not UTF-8" UTF8 },
     { "a.csv", "a,b\0c\n1,2\n", 10, ", line 1: column 2 of the header has a NUL in its name" },
-    { "a.csv", "\xff\xfe" "a\0", 4, ": the text is UTF-16, UTF-8 is expected" },
+    { "a.csv",
+      "\xff\xfe"
+      "a\0",
+      4, ": the text is UTF-16, UTF-8 is expected" },
 };
 
 static void the_examples_of_the_rfc_are_read(void **state)
@@ -133,8 +139,9 @@ static void raw_rows_are_what_the_file_has(void **state)
     static const char wanted[] = "2 {\"a\":\"1\",\"b\":\"x\\ny\"}\n  <1,\"x\ny\">\n"
                                  "4 {\"a\":\"\\\"\",\"b\":\"\"}\n  <\"\"\"\",>\n"
                                  "5 ! line 5: " BEHIND("b") "  <3,\"q\"r>\n"
-                                 "6 ! line 6: " OPEN("b") BELOW "  <4,\"open>\n"
-                                 "7 {\"a\":\"5\",\"b\":\"6\"}\n  <5,6>\n";
+                                                            "6 ! line 6: " OPEN("b") BELOW
+        "  <4,\"open>\n"
+        "7 {\"a\":\"5\",\"b\":\"6\"}\n  <5,6>\n";
     const char *path = temp_write("a.csv", file, sizeof file - 1);
     const gd_rows_options options = { .inputs = &path, .count = 1 };
     gd_rows *rows;

@@ -27,7 +27,8 @@ static const struct document {
     { "a.json", "\xef\xbb\xbf \r\n[ {\"a\":\"\\\"],\\\\\"} ,\n\n{\"b\":[1}, {\"c\":{\"d\":[[],{}]}}\t,x,, "
                 "{\"e\":\"f\ng\xff\"} ,] [" },
     { "a", "\n {\"a\":1}\n[2]\n{\"b\":\"\xf0\x9f\x98\x80\"}\n" },
-    { "a.txt", "a\r\n\xef\xbb\xbf" "b\n\n c\rd \xf0\x9f\x98\x80\n\xff\n\xe2\x82" },
+    { "a.txt", "a\r\n\xef\xbb\xbf"
+               "b\n\n c\rd \xf0\x9f\x98\x80\n\xff\n\xe2\x82" },
 };
 enum { DOCUMENTS = sizeof documents / sizeof documents[0] };
 
@@ -183,13 +184,15 @@ static void items_of_100_mib_are_one_problem(void **state)
         { "a.json", "[{\"a\":1}, {\"text\":\"", "\"},\n{\"b\":2}]",
           "1 {\"a\":1.0}\n1 ! line 1: " TOO_LONG "104857602 {\"b\":2.0}\n", '\n' },
         { "a.json", "[{\"a\":1}, ", "\n{\"b\":2}]", "1 {\"a\":1.0}\n2 {\"b\":2.0}\n", ' ' }, /* between elements */
-        { "a.csv", "a,b\n1,2\n3,", "\n5,6\n", "2 {\"a\":\"1\",\"b\":\"2\"}\n3 ! line 3: " TOO_LONG
-          "4 {\"a\":\"5\",\"b\":\"6\"}\n", 'x' },
-        { "a.csv", "a,b\n1,2\n3,\"", "\n5,6\n", "2 {\"a\":\"1\",\"b\":\"2\"}\n3 ! line 3: " TOO_LONG
-          "4 {\"a\":\"5\",\"b\":\"6\"}\n", 'x' }, /* a quote that is never closed */
+        { "a.csv", "a,b\n1,2\n3,", "\n5,6\n",
+          "2 {\"a\":\"1\",\"b\":\"2\"}\n3 ! line 3: " TOO_LONG "4 {\"a\":\"5\",\"b\":\"6\"}\n", 'x' },
+        { "a.csv", "a,b\n1,2\n3,\"", "\n5,6\n",
+          "2 {\"a\":\"1\",\"b\":\"2\"}\n3 ! line 3: " TOO_LONG "4 {\"a\":\"5\",\"b\":\"6\"}\n",
+          'x' }, /* a quote that is never closed */
         { "a.csv", "a,b\n1,2\n3,\"4", "\n5,6\n",
           "2 {\"a\":\"1\",\"b\":\"2\"}\n3 ! line 3: the quote that opens the column \"b\" is never closed; the lines "
-          "below it are read as rows of their own\n104857604 {\"a\":\"5\",\"b\":\"6\"}\n", '\n' },
+          "below it are read as rows of their own\n104857604 {\"a\":\"5\",\"b\":\"6\"}\n",
+          '\n' },
         { "a.txt", "a\n", "\nb\n", "1 {\"text\":\"a\"}\n2 ! line 2: " TOO_LONG "3 {\"text\":\"b\"}\n", 'x' },
     };
     char *mib = malloc(1 << 20);
@@ -218,10 +221,7 @@ static void items_of_16_mib_are_read(void **state)
     static const struct {
         const char *name, *begin, *end;
     } cases[] = {
-        { "a.jsonl", "{\"a\":\"", "\"}" },
-        { "a.csv", "\"", "\"" },
-        { "a.csv", "", "" },
-        { "a.txt", "", "" },
+        { "a.jsonl", "{\"a\":\"", "\"}" }, { "a.csv", "\"", "\"" }, { "a.csv", "", "" }, { "a.txt", "", "" },
         { "a.json", "{\"a\":\"", "\"}" },
     };
     char *file = malloc(MOST + 100);
@@ -242,7 +242,9 @@ static void items_of_16_mib_are_read(void **state)
             memset(file + len, 'x', fill);
             len += fill;
             len += (size_t)sprintf(file + len, "%s%s", cases[i].end,
-                                   csv ? "\r\nb\n" : array ? ",{\"a\":\"b\"}]" : "\r\n{\"a\":\"b\"}\n");
+                                   csv     ? "\r\nb\n"
+                                   : array ? ",{\"a\":\"b\"}]"
+                                           : "\r\n{\"a\":\"b\"}\n");
             path = temp_write(cases[i].name, file, len);
             assert_ok(gd_rows_open(&rows, &(gd_rows_options){ .inputs = &path, .count = 1 }, test_err));
             assert_ok(gd_rows_next(rows, &row, &has, test_err));

@@ -291,7 +291,7 @@ static void fields_that_mean_nothing_are_refused(void **state)
 
 static void braces_name_each_of_their_files(void **state)
 {
-    const char *pattern = temp_path("{b,a}.jsonl"), *const *found;
+    const char *pattern = temp_path("{b,a}.jsonl"), *const * found;
     gd_rows *rows;
     size_t count;
 

@@ -5,8 +5,9 @@
 
 #define UTF8 ": the file must be saved as UTF-8\n"
 #define CUT "the file ends inside the array: ']' is expected; was the file cut?\n"
-#define INSIDE "the file ends inside the element that begins here: a quote or a bracket is not closed, or the file " \
-               "was cut\n"
+#define INSIDE                                                                                            \
+    "the file ends inside the element that begins here: a quote or a bracket is not closed, or the file " \
+    "was cut\n"
 #define FOLLOWS "something follows the array's end: a file holds one array\n"
 
 static const rows_case lines[] = {
@@ -89,8 +90,10 @@ static const rows_case arrays[] = {
 };
 
 static const rows_case texts[] = {
-    { "a.txt", "\xef\xbb\xbf" "a b\r\n\n \n {\"text\":1} \nx\0y\n", 27,
-      "1 {\"text\":\"a b\"}\n4 {\"text\":\" {\\\"text\\\":1} \"}\n5 {\"text\":\"x\\u0000y\"}\n" },
+    { "a.txt",
+      "\xef\xbb\xbf"
+      "a b\r\n\n \n {\"text\":1} \nx\0y\n",
+      27, "1 {\"text\":\"a b\"}\n4 {\"text\":\" {\\\"text\\\":1} \"}\n5 {\"text\":\"x\\u0000y\"}\n" },
     { "a.txt", "abc\xff\nd", 0, "1 ! line 1: byte 4 is not UTF-8" UTF8 "2 {\"text\":\"d\"}\n" },
     { "a.txt", "[1]\n\"a\",b\n", 0, "1 {\"text\":\"[1]\"}\n2 {\"text\":\"\\\"a\\\",b\"}\n" },
 };
@@ -112,12 +115,12 @@ static const rows_case formats[] = {
     { "x.gz", "{}", 0, "1 {}\n" },
 };
 
-#define ROWS_TEST(name, cases)                                                 \
-    static void name(void **state)                                             \
-    {                                                                          \
-        (void)state;                                                           \
-        rows_expect(cases, sizeof cases / sizeof cases[0]);                    \
-        assert_int_equal(gd_mem_live(), 0);                                    \
+#define ROWS_TEST(name, cases)                              \
+    static void name(void **state)                          \
+    {                                                       \
+        (void)state;                                        \
+        rows_expect(cases, sizeof cases / sizeof cases[0]); \
+        assert_int_equal(gd_mem_live(), 0);                 \
     }
 
 ROWS_TEST(each_line_is_an_item, lines)
@@ -135,9 +138,9 @@ static void a_format_can_be_asked_for(void **state)
         { GD_FORMAT_TEXT, "1 {\"text\":\"[{},\"}\n2 {\"text\":\"{}]\"}\n" },
         { GD_FORMAT_JSON, "1 {}\n2 {}\n" },
         { GD_FORMAT_JSONL, "1 ! line 1: not valid JSON at column 4: unexpected end of file near ','\n"
-                        "2 ! line 2: not valid JSON at column 3: end of file expected near ']'\n" },
+                           "2 ! line 2: not valid JSON at column 3: end of file expected near ']'\n" },
         { GD_FORMAT_CSV, "2 ! line 2: 1 field, but the header has 2 columns; a field that holds a comma, a quote or a "
-                      "line break stands in quotes\n" },
+                         "line break stands in quotes\n" },
         { GD_FORMAT_TSV, "2 {\"[{},x\":\"{}]\"}\n" },
     };
 

@@ -41,8 +41,9 @@ static void rows_are_what_python_reads(void **state)
 
     (void)state;
     assert_non_null(f);
-    while (count < 1000 && (expected[count] = json_loadf(f, JSON_DISABLE_EOF_CHECK | JSON_ALLOW_NUL |
-                                                         JSON_DECODE_INT_AS_REAL, NULL)) != NULL)
+    while (count < 1000 &&
+           (expected[count] = json_loadf(f, JSON_DISABLE_EOF_CHECK | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, NULL)) !=
+               NULL)
         count++;
     fclose(f);
     assert_int_equal(count, 280);

@@ -243,7 +243,8 @@ static void random_batches(void **state)
 static void pairs_with_prompts(void **state)
 {
     enum { PAIRS = 12, PROMPT = 150, ANSWER = 60 };
-    batch b = { .n = 2 * PAIRS, .texts = calloc(2 * PAIRS, sizeof *b.texts),
+    batch b = { .n = 2 * PAIRS,
+                .texts = calloc(2 * PAIRS, sizeof *b.texts),
                 .ids = calloc(2 * PAIRS * (PROMPT + ANSWER), sizeof *b.ids) };
 
     (void)state;

@@ -154,8 +154,7 @@ static void the_input_is_never_the_output(void **state)
     assert_int_equal(gd_writer_open(&w, temp_path("in"), (const char *[]){ temp_path("in") }, 1, 0, &err), GD_EUSAGE);
     assert_null(w);
     assert_non_null(strstr(err.text, "/in: the output is the input file, another one is expected"));
-    assert_int_equal(gd_writer_open(&w, temp_path("link"), (const char *[]){ temp_path("in") }, 1, 0, NULL),
-                     GD_EUSAGE);
+    assert_int_equal(gd_writer_open(&w, temp_path("link"), (const char *[]){ temp_path("in") }, 1, 0, NULL), GD_EUSAGE);
     assert_int_equal(gd_writer_open(&w, temp_path("hard.gz"), (const char *[]){ temp_path("in") }, 1, 0, NULL),
                      GD_EUSAGE);
     f = fopen(temp_path("in"), "rb");

@@ -14,9 +14,9 @@ struct way {
 };
 
 static const struct way ways[] = {
-    { "generic", 2, 0, 0 },    { "avx2", 1, 0, 0 },    { "avx2", 3, 0, 1 },    { "avx512", 2, 0, 0 },
-    { "avx512bf16", 2, 0, 0 }, { "neon", 2, 0, 0 },    { NULL, 1, 1, 0 },      { NULL, 2, 700, 0 },
-    { NULL, 3, 700, 1 },       { NULL, 7, 0, 0 },      { NULL, 1, 100000, 1 },
+    { "generic", 2, 0, 0 },    { "avx2", 1, 0, 0 }, { "avx2", 3, 0, 1 },    { "avx512", 2, 0, 0 },
+    { "avx512bf16", 2, 0, 0 }, { "neon", 2, 0, 0 }, { NULL, 1, 1, 0 },      { NULL, 2, 700, 0 },
+    { NULL, 3, 700, 1 },       { NULL, 7, 0, 0 },   { NULL, 1, 100000, 1 },
 };
 
 static float *run_way(const char *model, int lora, const char *precision, const struct way *way, const golden *g)

@@ -123,7 +123,8 @@ static void what_is_no_conversation_is_told(void **state)
     expect_problem(*state, "{\"prompt\":[],\"response\":\"a\"}\n", "the field \\\"prompt\\\" is an empty list");
     options.chat_format = "nonesuch";
     assert_int_equal(gd_tokenize_file(&options, in_dir(*state, "in.jsonl"), in_dir(*state, "x"), GD_FORMAT_AUTO, NULL,
-                                      NULL, NULL), GD_EUSAGE);
+                                      NULL, NULL),
+                     GD_EUSAGE);
 }
 
 int main(void)

@@ -113,11 +113,11 @@ static size_t weights_of(const char *graph)
 /* Tables are read where they lie, and their pages count: each of them. */
 static void every_table_counts(void **state)
 {
-    const char *const graph =
-        changed_graph(*state, "  - {op: embedding, in: [tokens], w: [model.embed_tokens.weight], out: x}\n",
-                      "  - {op: embedding, in: [tokens], w: [model.embed_tokens.weight], out: e1}\n"
-                      "  - {op: embedding, in: [tokens], w: [model.embed_tokens.weight], out: e2}\n"
-                      "  - {op: add, in: [e1, e2], out: x}\n");
+    const char *const graph = changed_graph(
+        *state, "  - {op: embedding, in: [tokens], w: [model.embed_tokens.weight], out: x}\n",
+        "  - {op: embedding, in: [tokens], w: [model.embed_tokens.weight], out: e1}\n"
+        "  - {op: embedding, in: [tokens], w: [model.embed_tokens.weight], out: e2}\n"
+        "  - {op: add, in: [e1, e2], out: x}\n");
     gd_options options = golden_options("qwen2", 0);
     size_t table;
     gd_model *model;
@@ -156,8 +156,7 @@ static void write_widened(const char *dir, const unsigned char *old, size_t len)
     memcpy(&n, old, 8);
     header = json_loadb((const char *)old + 8, (size_t)n, 0, NULL);
     assert_non_null(header);
-    json_object_foreach(header, name, tensor)
-    {
+    json_object_foreach(header, name, tensor) {
         json_t *const offsets = json_object_get(tensor, "data_offsets");
 
         if (!offsets)

@@ -118,7 +118,7 @@ static void a_causal_base_becomes_a_classifier(void **state)
     assert_int_equal(json_object_size(json_object_get(config, "id2label")), 1);
     assert_int_equal(json_object_size(json_object_get(config, "label2id")), 1);
     assert_int_equal(json_integer_value(json_object_get(config, "pad_token_id")), 1500); /* the tokenizer's */
-    for (int i = 0; i < 2; i++) { /* the rest is as it was */
+    for (int i = 0; i < 2; i++) {                                                        /* the rest is as it was */
         (void)json_object_del(i ? base : config, "architectures");
         (void)json_object_del(i ? base : config, "pad_token_id");
     }
@@ -146,9 +146,13 @@ static void a_classifiers_config_stays(void **state)
  * whose directory has a tokenizer_config.json with another pad token. */
 static void the_adapters_special_tokens_are_taken(void **state)
 {
-    static const char *const files[] = { "tokenizer.json", "tokenizer_config.json", "model.safetensors.index.json",
-                                         "model-00001-of-00004.safetensors", "model-00002-of-00004.safetensors",
-                                         "model-00003-of-00004.safetensors", "model-00004-of-00004.safetensors" };
+    static const char *const files[] = { "tokenizer.json",
+                                         "tokenizer_config.json",
+                                         "model.safetensors.index.json",
+                                         "model-00001-of-00004.safetensors",
+                                         "model-00002-of-00004.safetensors",
+                                         "model-00003-of-00004.safetensors",
+                                         "model-00004-of-00004.safetensors" };
     char base[512], adapter[512], out[512];
     gd_options options = golden_options("qwen2-causal", 0);
     json_t *config = read_json(options.model, "config.json"), *got;

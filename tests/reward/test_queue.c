@@ -45,13 +45,13 @@ static void answers_to_one_prompt_meet(void **state)
     gd_queue queue = { .model = model };
 
     (void)state;
-    add(&queue, 1, 40, 1, 10); /* 0: with 5 and 6, 70 rows */
-    add(&queue, 2, 40, 2, 10); /* 1: does not fit any more */
-    add(&queue, 3, 10, 3, 5);  /* 2 */
-    add(&queue, 4, 10, 4, 5);  /* 3 */
+    add(&queue, 1, 40, 1, 10);                          /* 0: with 5 and 6, 70 rows */
+    add(&queue, 2, 40, 2, 10);                          /* 1: does not fit any more */
+    add(&queue, 3, 10, 3, 5);                           /* 2 */
+    add(&queue, 4, 10, 4, 5);                           /* 3 */
     assert_ok(gd_queue_add(&queue, NULL, 0, test_err)); /* 4: an item without texts */
-    add(&queue, 1, 40, 5, 10); /* 5 */
-    add(&queue, 1, 40, 6, 10); /* 6 */
+    add(&queue, 1, 40, 5, 10);                          /* 5 */
+    add(&queue, 1, 40, 6, 10);                          /* 6 */
     assert_ok(gd_queue_run(&queue, test_err));
     assert_int_equal(queue.rows, 70);
     assert_int_equal(queue.oldest, 1);

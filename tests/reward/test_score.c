@@ -232,8 +232,9 @@ static void a_file_is_scored_line_by_line(void **state)
     assert_ok(gd_score(model, 3, texts, s, n, test_err));
     assert_int_equal(gd_score_file(model, in, out, GD_FORMAT_JSONL, NULL, &summary, &err), GD_EITEM);
     assert_string_equal(err.text, "2 of 5 items failed");
-    (void)snprintf(want, sizeof want, "{\"index\":0,\"score\":%.9g,\"tokens\":%zu}\n{\"index\":1,\"error\":\"line 3: ",
-                   (double)s[0], n[0]);
+    (void)snprintf(want, sizeof want,
+                   "{\"index\":0,\"score\":%.9g,\"tokens\":%zu}\n{\"index\":1,\"error\":\"line 3: ", (double)s[0],
+                   n[0]);
     assert_memory_equal(read_back(out), want, strlen(want));
     (void)snprintf(want, sizeof want,
                    "{\"index\":2,\"score\":%.9g,\"tokens\":%zu}\n"

@@ -83,8 +83,7 @@ static inline void check_texts(const gd_chat *chat, const char *file)
             fail_msg("%s:%zu: the conversation must fail, and nothing else", file, i + 1);
         if (want && rc)
             fail_msg("%s:%zu: %s", file, i + 1, why.text);
-        if (want &&
-            (out.len != json_string_length(want) || memcmp(out.data, json_string_value(want), out.len) != 0))
+        if (want && (out.len != json_string_length(want) || memcmp(out.data, json_string_value(want), out.len) != 0))
             fail_msg("%s:%zu: got \"%.*s\", but \"%s\" is expected", file, i + 1, (int)out.len, out.data,
                      json_string_value(want));
         texts += want != NULL;

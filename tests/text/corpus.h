@@ -37,16 +37,14 @@ static inline expected expected_load(void)
         e.lines = realloc(e.lines, (e.count + 1) * sizeof *e.lines);
         assert_non_null(e.lines);
         l = &e.lines[e.count++];
-        assert_int_equal(
-            sscanf(row, "%31s %15s %lu %lu %llx", l->tokenizer, l->kind, &l->index, &l->ids, &l->hash), 5);
+        assert_int_equal(sscanf(row, "%31s %15s %lu %lu %llx", l->tokenizer, l->kind, &l->index, &l->ids, &l->hash), 5);
     }
     assert_int_equal(fclose(f), 0);
     return e;
 }
 
 /* Lines are asked for nearly in the file's order. */
-static inline const expected_line *expected_find(expected *e, const char *tokenizer, const char *kind,
-                                                 size_t index)
+static inline const expected_line *expected_find(expected *e, const char *tokenizer, const char *kind, size_t index)
 {
     for (size_t i = 0; i < e->count; i++, e->at = (e->at + 1) % e->count) {
         const expected_line *l = &e->lines[e->at];
@@ -82,14 +80,13 @@ static inline void block_add(block *b, const char *text, size_t len)
     b->total += b->ids.len;
 }
 
-static inline void block_check(const block *b, expected *e, const char *tokenizer, const char *kind,
-                               size_t index)
+static inline void block_check(const block *b, expected *e, const char *tokenizer, const char *kind, size_t index)
 {
     const expected_line *l = expected_find(e, tokenizer, kind, index);
 
     if (l->hash != b->hash)
-        fail_msg("%s %s %zu: %zu ids, hash %016llx; the reference has %lu, %016llx", tokenizer, kind, index,
-                 b->total, (unsigned long long)b->hash, l->ids, l->hash);
+        fail_msg("%s %s %zu: %zu ids, hash %016llx; the reference has %lu, %016llx", tokenizer, kind, index, b->total,
+                 (unsigned long long)b->hash, l->ids, l->hash);
 }
 
 /* ---- random strings ---- */
@@ -133,8 +130,7 @@ static inline void random_string(gd_buf *b, uint64_t *state, const json_t *alpha
     }
 }
 
-static inline void check_random(block *b, expected *e, const char *tokenizer, size_t blocks,
-                                const json_t *alphabet)
+static inline void check_random(block *b, expected *e, const char *tokenizer, size_t blocks, const json_t *alphabet)
 {
     uint64_t state = 22;
     gd_buf text = { 0 };

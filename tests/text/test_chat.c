@@ -109,9 +109,11 @@ static size_t pattern_messages(const char *pattern, gd_message *messages)
     size_t count = 0;
 
     for (const char *p = pattern; *p; p++)
-        messages[count++] = (gd_message){
-            literal(*p == 's' ? "system" : *p == 'u' ? "user" : *p == 'a' ? "assistant" : "to\nol"), literal("x")
-        };
+        messages[count++] = (gd_message){ literal(*p == 's'   ? "system"
+                                                  : *p == 'u' ? "user"
+                                                  : *p == 'a' ? "assistant"
+                                                              : "to\nol"),
+                                          literal("x") };
     return count;
 }
 
@@ -169,8 +171,8 @@ static void an_answer_must_end_it(void **state)
                                    "it with the answer to score";
     static const struct {
         const char *pattern, *sentence;
-    } cases[] = { { "ua", NULL }, { "a", NULL },        { "suaua", NULL },  { "", none },
-                  { "u", none },  { "su", none },       { "uau", not_last }, { "ax", not_last } };
+    } cases[] = { { "ua", NULL }, { "a", NULL },  { "suaua", NULL },   { "", none },
+                  { "u", none },  { "su", none }, { "uau", not_last }, { "ax", not_last } };
     gd_message messages[MOST_MESSAGES];
 
     (void)state;
@@ -178,8 +180,7 @@ static void an_answer_must_end_it(void **state)
         const size_t count = pattern_messages(cases[i].pattern, messages);
         gd_error why = { 0 };
 
-        assert_int_equal(gd_chat_check_answer(messages, count, "chosen", &why),
-                         cases[i].sentence ? GD_EFORMAT : GD_OK);
+        assert_int_equal(gd_chat_check_answer(messages, count, "chosen", &why), cases[i].sentence ? GD_EFORMAT : GD_OK);
         assert_string_equal(why.text, cases[i].sentence ? cases[i].sentence : "");
     }
 }
@@ -188,10 +189,23 @@ static void an_answer_must_end_it(void **state)
 static void the_oldest_turn_goes_first(void **state)
 {
     static const char *const cases[][6] = {
-        { "" },     { "a" },   { "ua" }, { "sua" }, { "s" }, { "su" }, { "u" },
-        { "suauaua", "suaua", "sua" }, { "uauau", "uau", "u" },   { "uuaa", "uaa" },
-        { "auaua", "uaua", "ua" },     { "suxauxa", "suxa" },     { "uasua", "sua" },
-        { "ssaua", "ssua" },           { "suasuaua", "ssuaua", "ssua" }, { "aaa", "a" }, { "saaa", "sa" },
+        { "" },
+        { "a" },
+        { "ua" },
+        { "sua" },
+        { "s" },
+        { "su" },
+        { "u" },
+        { "suauaua", "suaua", "sua" },
+        { "uauau", "uau", "u" },
+        { "uuaa", "uaa" },
+        { "auaua", "uaua", "ua" },
+        { "suxauxa", "suxa" },
+        { "uasua", "sua" },
+        { "ssaua", "ssua" },
+        { "suasuaua", "ssuaua", "ssua" },
+        { "aaa", "a" },
+        { "saaa", "sa" },
     };
     gd_message messages[MOST_MESSAGES];
 
@@ -225,8 +239,10 @@ static uint64_t dice(uint64_t *state, uint64_t sides)
 /* Bytes of its own, so that a sanitizer sees a read too many; sometimes no UTF-8. */
 static gd_text random_content(uint64_t *state)
 {
-    static const char *const bits[] = { "<think>", "</think>", "\n", " ", "a", "\xE3\x80\x80", "\xC2\x85", "\xC2",
-                                        "\x85",    "\xF0\x9F", "<",  "</", "", "<tool_response>", "</tool_response>" };
+    static const char *const bits[] = {
+        "<think>", "</think>", "\n", " ",  "a", "\xE3\x80\x80",    "\xC2\x85",        "\xC2",
+        "\x85",    "\xF0\x9F", "<",  "</", "",  "<tool_response>", "</tool_response>"
+    };
     gd_buf b = { 0 };
     char *own;
 

@@ -168,8 +168,7 @@ static void a_list_has_a_default(void **state)
     write_config(dir, json_pack("[i,{s:s}]", 1, "name", "default"), "<bos>", NULL);
     assert_string_equal(found(dir), NO_DEFAULT PASS);
     write_config(dir, json_integer(3), "<bos>", NULL);
-    assert_string_equal(found(dir),
-                        "/tokenizer_config.json: chat_template is a real number, but a string is expected");
+    assert_string_equal(found(dir), "/tokenizer_config.json: chat_template is a real number, but a string is expected");
     write_config(dir, json_null(), "<bos>", NULL);
     assert_string_equal(found(dir), ": the checkpoint has no chat template" PASS);
     remove_file(dir, "tokenizer_config.json");
@@ -182,8 +181,8 @@ static void a_list_has_a_default(void **state)
     json_decref(tools);
 }
 
-#define LLAMA3                                                                                              \
-    ": the chat template is that of the format llama3, which writes \"<|begin_of_text|>\", but the "      \
+#define LLAMA3                                                                                       \
+    ": the chat template is that of the format llama3, which writes \"<|begin_of_text|>\", but the " \
     "checkpoint's bos_token is "
 
 static void tokens_must_be_those_that_are_written(void **state)
@@ -222,8 +221,8 @@ static void the_map_counts_in_old_checkpoints_only(void **state)
 
     (void)state;
     load_template(&t, "llama3");
-    config = json_pack("{s:s%,s:s,s:{s:{s:s}}}", "chat_template", t.text, t.len, "bos_token",
-                       "<|begin_of_text|>", "added_tokens_decoder", "7", "content", "<|begin_of_text|>");
+    config = json_pack("{s:s%,s:s,s:{s:{s:s}}}", "chat_template", t.text, t.len, "bos_token", "<|begin_of_text|>",
+                       "added_tokens_decoder", "7", "content", "<|begin_of_text|>");
     assert_non_null(config);
     scratch_dir(dir, sizeof dir);
     write_json(dir, "tokenizer_config.json", config);

@@ -17,9 +17,8 @@ static void names_are_the_files(void **state)
         gd_chat_close(chat);
     }
     assert_int_equal(gd_chat_open(&chat, "llama-3", NULL, &err), GD_EUSAGE);
-    assert_string_equal(err.text,
-                        "the chat format is \"llama-3\", but auto, " CHAT_NAMES
-                        ", or a path that ends in .yaml is expected");
+    assert_string_equal(err.text, "the chat format is \"llama-3\", but auto, " CHAT_NAMES
+                                  ", or a path that ends in .yaml is expected");
     assert_null(chat);
     err = (gd_error){ 0 };
     assert_int_equal(gd_chat_open(&chat, "/nowhere/own.yaml", NULL, &err), GD_EIO);
@@ -97,8 +96,7 @@ static const struct {
     { HEAD TURNS "  system: {before: S, after: {}}\n", "f:6:30: after is a mapping, but a scalar is expected" },
     { HEAD TURNS "  system: {before: S, after: T, trim: yes}\n",
       "f:6:39: trim is \"yes\", but true or false is expected" },
-    { HEAD TURNS "  system: {before: S, after: T, middle: M}\n",
-      "f:6:33: system does not take the key \"middle\"" },
+    { HEAD TURNS "  system: {before: S, after: T, middle: M}\n", "f:6:33: system does not take the key \"middle\"" },
     { HEAD TURNS "default_system: x\n",
       "f:6:17: default_system needs a system message among the turns, or an opening_system" },
     { HEAD TURNS SYSTEM "default_system: [x]\n", "f:7:17: default_system is a list, but a scalar is expected" },
@@ -122,8 +120,7 @@ static const struct {
     { HEAD TURNS "recognises: {templates: [abc]}\n",
       "f:6:26: a template is \"abc\", but the 64 hexadecimal digits of its SHA-256 are expected" },
     { HEAD TURNS "recognises: {templates: [[]]}\n", "f:6:26: a template is a list, but a scalar is expected" },
-    { HEAD TURNS "recognises: {templates: [], unlike: []}\n",
-      "f:6:37: unlike is a list, but a mapping is expected" },
+    { HEAD TURNS "recognises: {templates: [], unlike: []}\n", "f:6:37: unlike is a list, but a mapping is expected" },
     { HEAD TURNS "recognises: {templates: [], unlike: {" HASH ": []}}\n",
       "f:6:104: a reason is a list, but a scalar is expected" },
     { HEAD TURNS "recognises: {templates: [], bos_token: []}\n",
@@ -163,8 +160,10 @@ static void own_formats_do_what_they_say(void **state)
         { "join_system: {into: first_user, between: '-'}\n", NULL },
     };
     const gd_message messages[] = {
-        { literal("system"), literal(" y ") }, { literal("system"), literal("z") },
-        { literal("user"), literal(" w ") }, { literal("assistant"), literal("a") },
+        { literal("system"), literal(" y ") },
+        { literal("system"), literal("z") },
+        { literal("user"), literal(" w ") },
+        { literal("assistant"), literal("a") },
     };
 
     (void)state;
@@ -189,9 +188,8 @@ static void a_system_message_finds_its_user(void **state)
 {
     static const char text[] = HEAD TURNS "join_system: {into: first_user, between: '-'}\n";
     const gd_message messages[] = {
-        { literal("system"), literal("y") },    { literal("assistant"), literal("a") },
-        { literal("user"), literal("w") },      { literal("user"), literal("v") },
-        { literal("assistant"), literal("b") },
+        { literal("system"), literal("y") }, { literal("assistant"), literal("a") }, { literal("user"), literal("w") },
+        { literal("user"), literal("v") },   { literal("assistant"), literal("b") },
     };
     gd_buf out = { 0 };
     gd_chat *chat;

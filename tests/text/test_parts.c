@@ -14,9 +14,8 @@ static const struct {
     { "a*", "the pattern could match nothing at all, which is not supported" },
     { "(?:ab)?", "the pattern could match nothing at all, which is not supported" },
     { "a|", "the pattern could match nothing at all, which is not supported" },
-    { "(?:a?)*b",
-      "the pattern has \"(?:a?)*\" at byte 0: a quantifier of something that may match nothing is not s"
-      "upported" },
+    { "(?:a?)*b", "the pattern has \"(?:a?)*\" at byte 0: a quantifier of something that may match nothing is not s"
+                  "upported" },
     { "^a", "the pattern has \"^\" at byte 0: this is not supported" },
     { "a$", "the pattern has \"$\" at byte 1: this is not supported" },
     { "\\w+", "the pattern has \"\\w\" at byte 0: this escape is not supported" },
@@ -36,28 +35,21 @@ static const struct {
     { "[z-a]", "the pattern has \"z-a\" at byte 1: this range is not one" },
     { "[\\s-z]", "the pattern has \"\\s-\" at byte 1: a range begins with a class" },
     { "[a-\\s]", "the pattern has \"a-\\s\" at byte 1: this range is not one" },
-    { "\\p{Han}",
-      "the pattern has \"\\p{Han}\" at byte 0: only general categories such as \\p{L} and \\p{Lu} are s"
-      "upported" },
-    { "\\pL",
-      "the pattern has \"\\pL\" at byte 0: only general categories such as \\p{L} and \\p{Lu} are suppo"
-      "rted" },
-    { "\\p{L",
-      "the pattern has \"\\p{L\" at byte 0: only general categories such as \\p{L} and \\p{Lu} are supp"
-      "orted" },
-    { "\\p{Letter}",
-      "the pattern has \"\\p{Letter}\" at byte 0: only general categories such as \\p{L} and \\p{Lu} ar"
-      "e supported" },
+    { "\\p{Han}", "the pattern has \"\\p{Han}\" at byte 0: only general categories such as \\p{L} and \\p{Lu} are s"
+                  "upported" },
+    { "\\pL", "the pattern has \"\\pL\" at byte 0: only general categories such as \\p{L} and \\p{Lu} are suppo"
+              "rted" },
+    { "\\p{L", "the pattern has \"\\p{L\" at byte 0: only general categories such as \\p{L} and \\p{Lu} are supp"
+               "orted" },
+    { "\\p{Letter}", "the pattern has \"\\p{Letter}\" at byte 0: only general categories such as \\p{L} and \\p{Lu} ar"
+                     "e supported" },
     { "\\xff", "the pattern has \"\\x\" at byte 0: this escape is not supported" },
     { "\\x{110000}", "the pattern has \"\\x\" at byte 0: this escape is not supported" },
     { "\\uD800", "the pattern has \"\\u\" at byte 0: this escape is not supported" },
     { "a\\", "the pattern has \"\\\" at byte 1: this escape is not supported" },
-    { "(?i:[^a])",
-      "the pattern has \"^\" at byte 5: (?i:..) is supported around letters and apostrophes alone" },
-    { "(?i:\\p{L})",
-      "the pattern has \"\\\" at byte 4: (?i:..) is supported around letters and apostrophes alone" },
-    { "(?i:first)",
-      "the pattern has \"fi\" at byte 4: a ligature folds to these two letters, which is not supported" },
+    { "(?i:[^a])", "the pattern has \"^\" at byte 5: (?i:..) is supported around letters and apostrophes alone" },
+    { "(?i:\\p{L})", "the pattern has \"\\\" at byte 4: (?i:..) is supported around letters and apostrophes alone" },
+    { "(?i:first)", "the pattern has \"fi\" at byte 4: a ligature folds to these two letters, which is not supported" },
     { "*a", "the pattern has \"*\" at byte 0: this is not supported" },
     { "a**", "the pattern has \"**\" at byte 1: a quantifier of a quantifier is not supported" },
     { "a{2}+", "the pattern has \"{2}+\" at byte 1: this quantifier is not supported" },
@@ -185,8 +177,7 @@ static void each_pattern_matches(void **state)
         gd_regex *regex;
         size_t from = 0, to = 0;
 
-        assert_ok(gd_regex_open(&regex, matched[i].pattern, strlen(matched[i].pattern), matched[i].pattern,
-                                test_err));
+        assert_ok(gd_regex_open(&regex, matched[i].pattern, strlen(matched[i].pattern), matched[i].pattern, test_err));
         assert_true(gd_regex_begin(regex, &room, &piece, s, len));
         while (to < len) {
             assert_ok(gd_regex_next(regex, &room, &piece, &from, &to, test_err));
@@ -195,8 +186,8 @@ static void each_pattern_matches(void **state)
         }
         gd_regex_end(&room, &piece);
         if (strcmp(gd_buf_cstr(&out), matched[i].matches) != 0)
-            fail_msg("\"%s\" in \"%s\": \"%s\", but \"%s\" is right", matched[i].pattern, matched[i].text,
-                     out.data, matched[i].matches);
+            fail_msg("\"%s\" in \"%s\": \"%s\", but \"%s\" is right", matched[i].pattern, matched[i].text, out.data,
+                     matched[i].matches);
         gd_buf_free(&out);
         gd_regex_room_free(&room);
         gd_regex_close(regex);
@@ -208,7 +199,7 @@ static void each_pattern_matches(void **state)
  * pattern a `b` alone would not do: PCRE2 sees that there is none.) */
 static void hostile_patterns_end(void **state)
 {
-    static const char *const patterns[] = { "(?:a+)+(?:b|c)",   "(?:a|a)+(?:b|c)",         "(?:a|aa)+(?:b|c)",
+    static const char *const patterns[] = { "(?:a+)+(?:b|c)",   "(?:a|a)+(?:b|c)",        "(?:a|aa)+(?:b|c)",
                                             "a*(?:b|c)",        "(?:[a-z]+?)+?(?:b|\\d)", "(?=a*(?:b|c))a",
                                             "(?:a+a+)+(?:b|c)", "(?:ab?)+(?:b|c)" };
     const size_t len = (size_t)1 << 20;
@@ -448,16 +439,11 @@ static void nothing_below_0300_is_active(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_pattern_is_refused),
-        cmocka_unit_test(patterns_have_limits),
-        cmocka_unit_test(each_pattern_matches),
-        cmocka_unit_test(hostile_patterns_end),
-        cmocka_unit_test(a_long_match_is_found),
-        cmocka_unit_test(merges_decide_not_tokens),
-        cmocka_unit_test(both_ways_to_merge_agree),
-        cmocka_unit_test(remembered_pieces_are_the_same),
-        cmocka_unit_test(merging_grows_as_n_log_n),
-        cmocka_unit_test(nothing_below_0300_is_active),
+        cmocka_unit_test(each_pattern_is_refused),  cmocka_unit_test(patterns_have_limits),
+        cmocka_unit_test(each_pattern_matches),     cmocka_unit_test(hostile_patterns_end),
+        cmocka_unit_test(a_long_match_is_found),    cmocka_unit_test(merges_decide_not_tokens),
+        cmocka_unit_test(both_ways_to_merge_agree), cmocka_unit_test(remembered_pieces_are_the_same),
+        cmocka_unit_test(merging_grows_as_n_log_n), cmocka_unit_test(nothing_below_0300_is_active),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -92,9 +92,22 @@ static void long_runs(void **state)
     static const struct {
         const char *unit;
         size_t len;
-    } runs[] = { { "a", 1 }, { "A", 1 }, { " ", 1 }, { "\n", 1 }, { "\t", 1 }, { "1", 1 }, { ".", 1 },
-                 { "\xE4\xB8\xAD", 3 }, { "\xF0\x9F\x98\x80", 4 }, { "\xCC\x81", 2 }, { "\xCC\x81\xCC\x96", 4 },
-                 { "\0", 1 }, { "'s", 2 }, { "\r\n x", 4 }, { " a", 2 }, { "\xC3\xA9", 2 } };
+    } runs[] = { { "a", 1 },
+                 { "A", 1 },
+                 { " ", 1 },
+                 { "\n", 1 },
+                 { "\t", 1 },
+                 { "1", 1 },
+                 { ".", 1 },
+                 { "\xE4\xB8\xAD", 3 },
+                 { "\xF0\x9F\x98\x80", 4 },
+                 { "\xCC\x81", 2 },
+                 { "\xCC\x81\xCC\x96", 4 },
+                 { "\0", 1 },
+                 { "'s", 2 },
+                 { "\r\n x", 4 },
+                 { " a", 2 },
+                 { "\xC3\xA9", 2 } };
 
     (void)state;
     for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
@@ -273,16 +286,11 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(golden_texts),
-        cmocka_unit_test(hh_texts),
-        cmocka_unit_test(each_code_point_alone),
-        cmocka_unit_test(each_code_point_between_letters),
-        cmocka_unit_test(random_strings),
-        cmocka_unit_test(long_runs),
-        cmocka_unit_test(a_megabyte_ends),
-        cmocka_unit_test(refuses_what_is_not_utf8),
-        cmocka_unit_test(finds_tokens),
-        cmocka_unit_test(threads_share_a_tokenizer),
+        cmocka_unit_test(golden_texts),          cmocka_unit_test(hh_texts),
+        cmocka_unit_test(each_code_point_alone), cmocka_unit_test(each_code_point_between_letters),
+        cmocka_unit_test(random_strings),        cmocka_unit_test(long_runs),
+        cmocka_unit_test(a_megabyte_ends),       cmocka_unit_test(refuses_what_is_not_utf8),
+        cmocka_unit_test(finds_tokens),          cmocka_unit_test(threads_share_a_tokenizer),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -19,10 +19,7 @@ typedef struct v16 {
 static inline v16 v_make(__m256 a, __m256 b) { return (v16){ a, b }; }
 static inline v16 v_set(float x) { return v_make(_mm256_set1_ps(x), _mm256_set1_ps(x)); }
 
-static inline v16 v_load(const void *p)
-{
-    return v_make(_mm256_loadu_ps(p), _mm256_loadu_ps((const float *)p + 8));
-}
+static inline v16 v_load(const void *p) { return v_make(_mm256_loadu_ps(p), _mm256_loadu_ps((const float *)p + 8)); }
 
 static inline v16 v_index(void)
 {
