@@ -3,7 +3,6 @@
 
 #include "base/arena.h"
 #include "base/error.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 
@@ -266,21 +265,6 @@ gd_status gd_yaml_parse(gd_yaml **out, const char *text, size_t len, const char 
         doc = NULL;
     }
     gd_yaml_free(doc);
-    return rc;
-}
-
-gd_status gd_yaml_load(gd_yaml **out, const char *path, gd_error *err)
-{
-    char *text;
-    size_t len;
-    gd_status rc;
-
-    *out = NULL;
-    rc = gd_file_read(&text, &len, path, GD_YAML_MAX_BYTES, err);
-    if (rc)
-        return rc;
-    rc = gd_yaml_parse(out, text, len, path, err);
-    gd_free(text);
     return rc;
 }
 

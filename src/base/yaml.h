@@ -33,7 +33,6 @@ typedef struct gd_yaml gd_yaml;
 
 /* Reads len bytes; `name` (a path) begins every message. gd_yaml_free() frees the tree. */
 gd_status gd_yaml_parse(gd_yaml **out, const char *text, size_t len, const char *name, gd_error *err);
-gd_status gd_yaml_load(gd_yaml **out, const char *path, gd_error *err);
 void gd_yaml_free(gd_yaml *doc);
 const gd_yaml_node *gd_yaml_root(const gd_yaml *doc);
 

@@ -71,6 +71,3 @@ void gd_reader_close(gd_reader *r)
     gd_pieces_close(r->pieces);
     gd_free(r);
 }
-
-uint64_t gd_reader_bytes_done(const gd_reader *r) { return gd_pieces_bytes_done(r->pieces); }
-uint64_t gd_reader_bytes_total(const gd_reader *r) { return gd_pieces_bytes_total(r->pieces); }

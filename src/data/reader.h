@@ -27,9 +27,4 @@ gd_status gd_reader_next(gd_reader *r, gd_line *line, bool *more, gd_error *err)
 
 void gd_reader_close(gd_reader *r);
 
-/* For a progress bar: bytes of the file (packed ones, if it is packed) behind the last line, and bytes that it has,
- * 0 for a pipe. */
-uint64_t gd_reader_bytes_done(const gd_reader *r);
-uint64_t gd_reader_bytes_total(const gd_reader *r);
-
 #endif

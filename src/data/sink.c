@@ -123,11 +123,6 @@ gd_status gd_sink_open_at(gd_sink **out, const char *path, const char *const *in
     return rc;
 }
 
-gd_status gd_sink_open(gd_sink **out, const char *path, const char *input, gd_error *err)
-{
-    return gd_sink_open_at(out, path, &input, 1, 0, err);
-}
-
 static gd_status put(gd_sink *s, const unsigned char *p, size_t len)
 {
     while (len > 0) {

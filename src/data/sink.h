@@ -18,12 +18,10 @@
 
 typedef struct gd_sink gd_sink;
 
-/* path "-" is standard output.  A file that is there is written over, but not one that is also `input` (a path, "-"
- * or NULL), whatever names and links lead to it. */
-gd_status gd_sink_open(gd_sink **out, const char *path, const char *input, gd_error *err);
-
-/* The same for several inputs, and going on behind the first `offset` bytes of the file: what follows them is cut off.
- * An offset that is not 0 is for files alone, which must have as many bytes. */
+/* path "-" is standard output.  A file that is there is written over, but not one that is also one of the `count`
+ * inputs (paths, "-" or NULL), whatever names and links lead to it.  Writing starts after the first `offset` bytes of
+ * the file: what follows them is cut off.  An offset that is not 0 is for files alone, which must have that
+ * many bytes. */
 gd_status gd_sink_open_at(gd_sink **out, const char *path, const char *const *inputs, size_t count, uint64_t offset,
                           gd_error *err);
 

@@ -179,8 +179,6 @@ gd_status gd_writer_line(gd_writer *w, const gd_buf *line, gd_error *err)
 
 gd_sink *gd_writer_sink(gd_writer *w) { return w->sink; }
 
-gd_status gd_writer_flush(gd_writer *w, gd_error *err) { return gd_sink_flush(w->sink, err); }
-
 gd_status gd_writer_close(gd_writer *w, gd_error *err)
 {
     gd_status rc;

@@ -38,9 +38,6 @@ gd_status gd_writer_line(gd_writer *w, const gd_buf *line, gd_error *err);
 /* Where the lines go: for what sink.h says of cuts and offsets. */
 gd_sink *gd_writer_sink(gd_writer *w);
 
-/* Shows everything so far to whoever waits for it: call it after each batch. */
-gd_status gd_writer_flush(gd_writer *w, gd_error *err);
-
 /* Flushes, closes and frees, also on failure; NULL is fine.  Success here means that every line was written. */
 gd_status gd_writer_close(gd_writer *w, gd_error *err);
 

@@ -228,16 +228,6 @@ static void memory_may_run_out_anywhere(void **state)
     }
 }
 
-static void a_file_is_found_or_not(void **state)
-{
-    gd_error err = { 0 };
-    gd_yaml *doc;
-
-    (void)state;
-    assert_int_equal(gd_yaml_load(&doc, "no/such.yaml", &err), GD_EIO);
-    assert_string_equal(err.text, "no/such.yaml: No such file or directory");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,7 +236,6 @@ int main(void)
         cmocka_unit_test(a_tree_is_as_written),
         cmocka_unit_test(damage_is_survived),
         cmocka_unit_test(memory_may_run_out_anywhere),
-        cmocka_unit_test(a_file_is_found_or_not),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -167,7 +167,7 @@ static void what_was_cut_off_is_whole(void **state)
         uint64_t before;
         gd_sink *s;
 
-        assert_ok(gd_sink_open(&s, path, NULL, test_err));
+        assert_ok(gd_sink_open_at(&s, path, NULL, 0, 0, test_err));
         assert_ok(gd_sink_write(s, line, sizeof line - 1, test_err));
         assert_int_equal(gd_sink_offset(s), 0);
         assert_ok(gd_sink_flush(s, test_err));
@@ -207,7 +207,7 @@ static void files_that_hold_nothing_are_whole(void **state)
         temp_write(names[k], "", 0);
         assert_ok(gd_salvage_file(&kept, path, test_err));
         assert_int_equal(kept.bytes + kept.lines, 0);
-        assert_ok(gd_sink_open(&s, path, NULL, test_err));
+        assert_ok(gd_sink_open_at(&s, path, NULL, 0, 0, test_err));
         assert_ok(gd_sink_close(s, test_err));
         assert_int_equal(stat(path, &sb), 0);
         assert_int_equal(sb.st_size > 0, k > 0); /* a member without a byte */

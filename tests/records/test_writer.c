@@ -40,7 +40,7 @@ static gd_status write_all(const char *path, gd_error *err)
     (void)gd_writer_score(w, record(5, GD_RECORD_PAIR), far, tokens, 2, false, &failed, err);
     (void)gd_writer_score(w, record(6, GD_RECORD_TEXT), low, tokens, 1, false, NULL, err);
     (void)gd_writer_error(w, 18446744073709551615u, "line 8: \"a\\b\"\n\x01\xc3\xa9", err);
-    (void)gd_writer_flush(w, err);
+    (void)gd_sink_flush(gd_writer_sink(w), err);
     (void)gd_writer_ids(w, record(8, GD_RECORD_TEXT), ids, 1, false, err);
     (void)gd_writer_ids(w, record(9, GD_RECORD_PAIR), ids, 2, true, err);
     (void)gd_writer_ids(w, record(10, GD_RECORD_TEXT), none, 1, false, err);
@@ -181,7 +181,7 @@ static void a_full_disk_is_reported(void **state)
     assert_ok(gd_writer_open(&w, "/dev/full", NULL, 0, 0, test_err));
     assert_ok(gd_writer_error(w, 0, "a", test_err)); /* still in the buffer */
     err = (gd_error){ 0 };
-    assert_int_equal(gd_writer_flush(w, &err), GD_EIO);
+    assert_int_equal(gd_sink_flush(gd_writer_sink(w), &err), GD_EIO);
     err = (gd_error){ 0 };
     assert_int_equal(gd_writer_error(w, 0, "a", &err), GD_EIO); /* and from then on */
     assert_string_equal(err.text, "/dev/full: No space left on device");
