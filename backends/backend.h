@@ -4,31 +4,24 @@
  * plain numbers, never the model or the graph.  Before a run the engine asks gd_backend_missing() for every
  * operation of its plan at once: nothing falls back in silence.
  *
- * A layer is run tile by tile over the rows of the batch: tensors named "tile" hold the rows first_row ..
- * first_row + count - 1; keys and values hold all rows of the batch, of which those before the tile's end are
- * there.  Rows are in depth-first order (base/segment.h), so a row's path is always complete.
+ * A layer is run tile by tile over the rows of the batch: tensors named "tile" hold the tile's rows; keys and values
+ * hold all rows of the batch, of which those before the tile's end are there.  Rows are in depth-first order
+ * (segment.h), so a row's path is always complete.
  *
- * The last stage runs over texts in the same way: its tiles hold texts, one pooled row each, in any order, and rows
- * may come twice; keys and values of the whole batch are there. */
+ * The last stage runs over pooled rows in the same way, in any order, and rows may come twice; keys and values of the
+ * whole batch are there. */
 #ifndef GD_BACKENDS_BACKEND_H
 #define GD_BACKENDS_BACKEND_H
 
+#include "backends/segment.h"
 #include "backends/tensor.h"
 #include "base/pool.h"
-#include "base/segment.h"
 #include "graph/op.h"
 #include "guerdon.h"
 #include "quant-free/view.h"
 
 typedef struct gd_device gd_device; /* an opened backend: threads, chosen kernels, scratch space */
 typedef struct gd_weight gd_weight; /* a weight in the form that the backend wants */
-
-/* How a weight is used, which decides its form. */
-typedef enum gd_weight_role {
-    GD_WEIGHT_MATRIX, /* [out, in] of a linear */
-    GD_WEIGHT_VECTOR, /* norm weights, biases, the head's [1, n]: used in fp32 */
-    GD_WEIGHT_TABLE   /* the embedding: rows are looked up; may stay in the mapped file */
-} gd_weight_role;
 
 /* The adapter's part of a linear: y += scale * (x A^T) B^T. All zero when there is none. */
 typedef struct gd_lora_weights {
@@ -37,15 +30,28 @@ typedef struct gd_lora_weights {
     float scale;
 } gd_lora_weights;
 
-/* The batch, for operations that need to know which rows they have. Arrays cover all rows of the batch (over texts:
- * the pooled rows of the tile's texts). */
-typedef struct gd_rows {
-    size_t first_row, count; /* the tile: entries first_row .. first_row + count - 1 of the three arrays */
-    const uint32_t *token, *position, *segment; /* segment: index of the row's segment */
-    const gd_segment *segments;
-    const uint32_t *pooled;           /* last_row: [texts] the row of each text to take */
-    const float *rope_cos, *rope_sin; /* rope: [positions, head_dim / 2] */
-} gd_rows;
+/* A batch's rows, in the host's memory: handed to the device once, before a run. */
+typedef struct gd_batch_rows {
+    size_t rows;                      /* R */
+    const uint32_t *token, *position; /* [R] */
+    const uint32_t *segment;          /* [R] index of the row's segment */
+    const gd_segment *segments;       /* [segment_count] */
+    size_t segment_count;
+    const uint32_t *pooled; /* [pooled_count] the rows that last_row takes; one may come twice, in any order */
+    size_t pooled_count;
+    const float *rope_cos, *rope_sin; /* [positions, head_dim / 2]; the device has them until they are others */
+    size_t positions;
+} gd_batch_rows;
+
+/* The same as the device keeps it: opaque. */
+typedef struct gd_device_rows gd_device_rows;
+
+/* Lines first .. first + count - 1 of the batch: of its rows, or of its pooled rows. */
+typedef struct gd_tile {
+    const gd_device_rows *batch;
+    bool pooled;
+    size_t first, count;
+} gd_tile;
 
 /* One call of one operation. */
 typedef struct gd_call {
@@ -54,15 +60,16 @@ typedef struct gd_call {
     const gd_weight *w[GD_OP_MAX_WEIGHTS]; /* linear: matrix, bias or NULL */
     gd_lora_weights lora;                  /* linear */
     gd_op_params params;
-    const gd_rows *rows;
+    const gd_tile *tile;
 } gd_call;
 
-/* An operation cannot fail: shapes were checked when the plan was made, and memory was had before the run. */
+/* An operation cannot fail: shapes were checked when the plan was made, and memory was reserved before the run.  On a
+ * device that works on its own it may only be begun; what goes wrong there comes out of finish(). */
 typedef void gd_op_run(gd_device *device, const gd_call *call);
 
 /* The largest sizes of a plan: a device reserves its scratch space from them, once. */
 typedef struct gd_limits {
-    size_t tile_rows;    /* rows of a tile, and at most this many texts a pooled call */
+    size_t tile_rows;    /* lines of a tile */
     size_t max_in;       /* widest input of a linear */
     size_t max_out;      /* widest output of a linear */
     size_t max_rank;     /* of the adapter, 0 for none */
@@ -76,23 +83,42 @@ typedef struct gd_device_options {
     gd_dtype operand; /* GD_BF16, or GD_F32 for --precision fp32: type of every matmul operand */
 } gd_device_options;
 
-enum { GD_BACKEND_LINEARS = 3 }; /* that a backend can do in one */
+/* How many lines a device likes to work on at a time. */
+typedef struct gd_heights {
+    size_t step; /* tiles are multiples of it where they can be: what its kernels' own tiles divide */
+    size_t most; /* the highest tile, a multiple of step: its activations stay in a near memory */
+    size_t few;  /* a batch of up to this many rows is done before weights are in the device's form: weight_borrow() */
+} gd_heights;
+
+#define GD_BACKEND_CONTRACT 2u /* counts every change of this file's meaning */
 
 typedef struct gd_backend {
+    unsigned contract; /* GD_BACKEND_CONTRACT as it was compiled; another one is refused */
     const char *name;  /* "cpu": as --backend takes it */
     const char *about; /* one line for people */
 
-    /* NULL when it can run here with this operand type, else why not (a static sentence). */
-    const char *(*unavailable)(gd_dtype operand);
+    /* Whether it can run here with this operand type; fails with GD_EUNSUPPORTED and a sentence that says why not. */
+    gd_status (*available)(gd_dtype operand, gd_error *err);
+    /* The names that an instruction set may have here, least able first ("auto" is the last): number `index` of them,
+     * or NULL after the end. */
+    const char *(*isa)(size_t index);
     gd_status (*open)(gd_device **out, const gd_device_options *options, gd_error *err);
     void (*close)(gd_device *device);                 /* NULL is fine; weights and buffers must have been freed */
-    const char *(*describe)(const gd_device *device); /* "avx2": which kernels were chosen */
+    const char *(*describe)(const gd_device *device); /* "avx2": which kernels were chosen, one of isa()'s names */
+
+    const char *(*matmul)(const gd_device *device); /* "avx512": what its own matrix products run on */
+    gd_heights (*heights)(const gd_device *device);
+    size_t (*memory_free)(const gd_device *device); /* bytes of its memory that nobody uses now */
 
     /* Buffers of the device's own memory, 64-byte aligned. */
     gd_status (*buffer_alloc)(gd_device *device, void **out, size_t bytes, gd_error *err);
     void (*buffer_free)(gd_device *device, void *buffer);
     gd_status (*upload)(gd_device *device, void *buffer, const void *host, size_t bytes, gd_error *err);
     gd_status (*download)(gd_device *device, void *host, const void *buffer, size_t bytes, gd_error *err);
+
+    /* Takes over a batch's rows: copies them, or refers to them, so that they must stay as they are until free(). */
+    gd_status (*rows_make)(gd_device *device, gd_device_rows **out, const gd_batch_rows *rows, gd_error *err);
+    void (*rows_free)(gd_device *device, gd_device_rows *rows); /* NULL is fine */
 
     /* Weights come in two steps, so that the next layer's can be filled while this one runs: weight_make() has the
      * memory, and fills what is small; weight_pieces() says how many pieces are left (0: the weight is ready), which
@@ -103,6 +129,9 @@ typedef struct gd_backend {
                              gd_error *err);
     size_t (*weight_pieces)(const gd_weight *weight);
     void (*weight_fill)(gd_weight *weight, size_t piece);
+
+    /* Waits until a filled weight is ready: its copy to the device may be under way. NULL: it is ready once filled. */
+    gd_status (*weight_wait)(gd_device *device, gd_weight *weight, gd_error *err);
 
     /* A MATRIX for one use with few rows: it takes no memory, and is read where it lies. NULL, or a weight of NULL,
      * when the backend can't. */
@@ -116,15 +145,17 @@ typedef struct gd_backend {
     gd_status (*prepare)(gd_device *device, const gd_limits *limits, gd_error *err);
     size_t (*scratch_bytes)(const gd_device *device, const gd_limits *limits);
 
+    /* Waits for all that was begun, and reports what went wrong in it: GD_EDEVICE. NULL: nothing is ever under way. */
+    gd_status (*finish)(gd_device *device, gd_error *err);
+
     /* Several calls in one, with the same bits.  NULL: they are made one by one.
-     * linears: 1 to GD_BACKEND_LINEARS of one input (q, k and v), which share what its rows cost.
+     * linears: 1 to GD_OP_MAX_LINEARS of one input (q, k and v), which share what its rows cost.
      * gated_linears: two of one input, and what becomes of their outputs; nobody else reads these, and they need not
      * reach memory. The result may lie where the input does. */
     void (*linears)(gd_device *device, const gd_call *calls, size_t count);
     void (*gated_linears)(gd_device *device, const gd_call *linears, const gd_call *gated);
 
-    gd_op_run *run[GD_OP_COUNT];      /* forward */
-    gd_op_run *backward[GD_OP_COUNT]; /* gradients of the same operations; none in this version */
+    gd_op_run *run[GD_OP_COUNT];
 } gd_backend;
 
 /* Makes a weight and fills it, on the calling thread. */

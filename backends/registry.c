@@ -48,13 +48,15 @@ gd_status gd_backend_find(const gd_backend **out, const char *name, gd_dtype ope
     if (!name || !strcmp(name, "auto"))
         name = "cpu";
     for (const gd_backend *const *b = gd_backends_all(); *b; b++) {
-        const char *why_not;
+        gd_error why = { 0 };
 
         if (strcmp((*b)->name, name))
             continue;
-        why_not = (*b)->unavailable(operand);
-        if (why_not)
-            return gd_fail(err, GD_EUNSUPPORTED, "backend %s: %s", name, why_not);
+        if ((*b)->contract != GD_BACKEND_CONTRACT)
+            return gd_fail(err, GD_EUNSUPPORTED, "backend %s follows contract %u, but this library has contract %u",
+                           name, (*b)->contract, GD_BACKEND_CONTRACT);
+        if ((*b)->available(operand, &why))
+            return gd_fail(err, why.status, "backend %s: %s", name, why.text);
         *out = *b;
         return GD_OK;
     }
@@ -69,7 +71,8 @@ gd_status gd_backend_missing(const gd_backend *backend, const bool needed[GD_OP_
 
     for (int op = 0; op < GD_OP_COUNT; op++)
         if (needed[op] && !backend->run[op] && len < sizeof names)
-            len += (size_t)snprintf(names + len, sizeof names - len, "%s%s", len ? ", " : "", gd_op_name((gd_op)op));
+            len += (size_t)snprintf(names + len, sizeof names - len, "%s%s", len ? ", " : "",
+                                    gd_op_table[(gd_op)op].name);
     if (!len)
         return GD_OK;
     return gd_fail(err, GD_EUNSUPPORTED, "backend %s cannot run these operations of the model: %s", backend->name,

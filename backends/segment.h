@@ -4,8 +4,8 @@
  * all ancestors of a row have smaller numbers.  A *segment* is a maximal run of rows without a branch: consecutive
  * rows at consecutive positions.  The path of a row is its segment's rows up to itself, then the parent segment's
  * rows, and so on to a root. */
-#ifndef GD_BASE_SEGMENT_H
-#define GD_BASE_SEGMENT_H
+#ifndef GD_BACKENDS_SEGMENT_H
+#define GD_BACKENDS_SEGMENT_H
 
 #include <stdint.h>
 

@@ -135,7 +135,7 @@ static bool is_finite(const gd_view *view)
 {
     const bool finite = gd_view_finite(view);
 
-    gd_pages_release(view->data, view->bytes);
+    gd_view_release(view, 0, view->bytes);
     return finite;
 }
 
@@ -185,7 +185,7 @@ static gd_status add_notes(gd_adapter *ad, gd_error *err)
         const gd_view *b = ad->modules[i].lora.b;
         const bool zero = gd_view_all_zero(b);
 
-        gd_pages_release(b->data, b->bytes);
+        gd_view_release(b, 0, b->bytes);
         if (!zero)
             return GD_OK;
     }

@@ -22,7 +22,7 @@ static void pack_a(gd_merged *m, const gd_view *a, float *row)
         for (size_t j = 0; j < m->cols; j++)
             m->a[(j / BLOCK * m->rank + r) * BLOCK + j % BLOCK] = row[j];
     }
-    gd_pages_release(a->data, a->bytes);
+    gd_view_release(a, 0, a->bytes);
 }
 
 gd_status gd_merge_begin(gd_merged *m, const gd_view *base, const gd_lora *lora, gd_error *err)
@@ -45,7 +45,7 @@ gd_status gd_merge_begin(gd_merged *m, const gd_view *base, const gd_lora *lora,
     pack_a(m, lora->a, row);
     gd_free(row);
     gd_view_to_f32(lora->b, m->b);
-    gd_pages_release(lora->b->data, lora->b->bytes);
+    gd_view_release(lora->b, 0, lora->b->bytes);
     return GD_OK;
 }
 

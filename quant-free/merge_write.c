@@ -166,7 +166,7 @@ static gd_status copy(struct job *job, const gd_view *view, gd_error *err)
     for (size_t at = 0, some; !rc && at < view->bytes; at += some) {
         some = view->bytes - at < AT_ONCE ? view->bytes - at : AT_ONCE;
         rc = put(job, data + at, some, err);
-        gd_pages_release(data + at, some);
+        gd_view_release(view, at, some);
     }
     return rc;
 }
@@ -205,7 +205,7 @@ static gd_status merge_rows(struct job *job, gd_merged *m, gd_error *err)
             return gd_fail(err, GD_EFORMAT,
                            "%s: tensor \"%s\": with the adapter a number is not finite, or too large for %s",
                            gd_weights_path(job->parts->weights), m->base->name, gd_dtype_name(m->base->dtype));
-        gd_pages_release((const unsigned char *)m->base->data + i * row, some * row);
+        gd_view_release(m->base, i * row, some * row);
         rc = put(job, job->room, some * row, err);
     }
     return rc;

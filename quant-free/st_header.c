@@ -125,6 +125,7 @@ static gd_status read_shape(gd_st_entry *e, unsigned bits, const json_t *value, 
     if (product % 8)
         return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": %zu bits are not whole bytes", path, name, product);
     e->view.bytes = product / 8;
+    e->view.mapped = true;
     return GD_OK;
 }
 

@@ -2,6 +2,7 @@
 #ifndef GD_QUANT_FREE_VIEW_H
 #define GD_QUANT_FREE_VIEW_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,9 +18,14 @@ typedef struct gd_view {
     size_t shape[GD_MAX_RANK];
     const void *data; /* row-major, little-endian; may be misaligned; valid while the file is open */
     size_t bytes;
+    bool mapped; /* the bytes are a file's: its pages may be given back, and come again; else they are memory of ours */
 } gd_view;
 
 static inline size_t gd_dtype_size(gd_dtype t) { return t == GD_F32 ? 4 : 2; }
+
+/* Bytes `from` .. from + bytes - 1 are not needed any more: a file's pages leave the process, and come again when they
+ * are touched.  Nothing happens to memory of ours, which would come again as zeros. */
+void gd_view_release(const gd_view *view, size_t from, size_t bytes);
 
 /* "BF16", "F32", "F16": as safetensors writes them. */
 const char *gd_dtype_name(gd_dtype t);

@@ -4,6 +4,7 @@
  * nearly those of the next, so a block of keys is unpacked once for all of them. */
 #include "backends/cpu/ops.h"
 
+#include "backends/cpu/batch.h"
 #include "backends/cpu/device.h"
 #include "base/mem.h"
 
@@ -66,18 +67,18 @@ static void run_job(void *context, size_t index, unsigned worker)
     const attention_run *run = context;
     const gd_call *call = run->call;
     const gd_op_params *params = &call->params;
-    const gd_rows *rows = call->rows;
+    const gd_tile_lines lines = gd_cpu_tile_lines(call->tile);
     const size_t job = index / params->kv_heads, head = index % params->kv_heads;
-    const size_t first = run->first[job], count = run->first[job + 1] - first, row = rows->first_row + first;
+    const size_t first = run->first[job], count = run->first[job + 1] - first;
     const gd_dtype type = call->in[0].dtype, out_type = call->out.dtype;
-    const size_t size = gd_dtype_size(type), position = rows->position[row], window = params->window;
+    const size_t size = gd_dtype_size(type), position = lines.position[first], window = params->window;
     const size_t lowest = window && position + 1 > window ? position + 1 - window : 0;
     const size_t q_at = head * run->group * params->head_dim, k_at = head * params->head_dim;
     unsigned char *scratch = run->workers + worker * run->worker_bytes;
     uint32_t *path = (uint32_t *)scratch;
 
-    find_path(path, rows->segments, (int32_t)rows->segment[row], lowest / GD_ATTENTION_KEYS * GD_ATTENTION_KEYS,
-              position + count - 1);
+    find_path(path, call->tile->batch->host.segments, (int32_t)lines.segment[first],
+              lowest / GD_ATTENTION_KEYS * GD_ATTENTION_KEYS, position + count - 1);
     run->device->rows->attention(&(gd_attention_job){
         .rows = count,
         .first_position = position,
@@ -103,9 +104,9 @@ static void run_job(void *context, size_t index, unsigned worker)
 
 /* Where jobs begin: where rows are not those of one segment in order (pooled rows never are), or when a job is full.
  * Returns their number. */
-static size_t cut_jobs(uint32_t *first, const gd_rows *rows, size_t count, size_t most)
+static size_t cut_jobs(uint32_t *first, gd_tile_lines lines, size_t count, size_t most)
 {
-    const uint32_t *segment = rows->segment + rows->first_row, *position = rows->position + rows->first_row;
+    const uint32_t *segment = lines.segment, *position = lines.position;
     size_t jobs = 0;
 
     for (size_t r = 0; r < count; r++)
@@ -124,13 +125,13 @@ void gd_cpu_attention(gd_device *device, const gd_call *call)
         .device = device,
         .call = call,
         .first = first,
-        .jobs = cut_jobs(first, call->rows, call->out.rows, job_rows(group)),
+        .jobs = cut_jobs(first, gd_cpu_tile_lines(call->tile), call->out.rows, job_rows(group)),
         .group = group,
         .workers = (unsigned char *)first + numbers_bytes(limits->tile_rows),
         .worker_bytes = worker_bytes(limits),
         .path_bytes = numbers_bytes(limits->max_position),
     };
 
-    gd_pool_run_groups(device->pool, gd_pool_row_groups(device->pool, call->out.rows), run.jobs * kv_heads, run_job,
+    gd_pool_run_groups(device->pool, gd_gemm_row_groups(device->pool, call->out.rows), run.jobs * kv_heads, run_job,
                        &run);
 }

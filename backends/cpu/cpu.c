@@ -5,13 +5,14 @@
 #include "backends/cpu/weight.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/sysmem.h"
 
 #include <string.h>
 
-static const char *cpu_unavailable(gd_dtype operand)
+static gd_status cpu_available(gd_dtype operand, gd_error *err)
 {
-    (void)operand;
-    return NULL;
+    (void)operand, (void)err;
+    return GD_OK;
 }
 
 static gd_status cpu_open(gd_device **out, const gd_device_options *options, gd_error *err)
@@ -48,6 +49,8 @@ static void cpu_close(gd_device *device)
 
 static const char *cpu_describe(const gd_device *device) { return gd_isa_name(device->isa); }
 
+const char *gd_cpu_matmul(const gd_device *device) { return device->gemm->name; }
+
 gd_status gd_cpu_buffer_alloc(gd_device *device, void **out, size_t bytes, gd_error *err)
 {
     (void)device;
@@ -78,6 +81,21 @@ gd_status gd_cpu_download(gd_device *device, void *host, const void *buffer, siz
     (void)device, (void)err;
     memcpy(host, buffer, bytes);
     return GD_OK;
+}
+
+const char *gd_cpu_isa(size_t index) { return gd_isa_level(gd_isa_detect(), index); }
+
+gd_heights gd_cpu_heights(const gd_device *device)
+{
+    (void)device;
+    /* With so few rows, packing the weights anew for each tile takes no longer than filling memory with them. */
+    return (gd_heights){ .step = GD_GEMM_STEP, .most = GD_GEMM_BEST_ROWS, .few = 4 * GD_GEMM_BEST_ROWS };
+}
+
+size_t gd_cpu_memory_free(const gd_device *device)
+{
+    (void)device;
+    return gd_memory_available();
 }
 
 static size_t cpu_scratch_bytes(const gd_device *device, const gd_limits *limits)
@@ -115,21 +133,17 @@ static gd_status cpu_prepare(gd_device *device, const gd_limits *limits, gd_erro
 const gd_backend gd_backend_cpu = {
     .name = "cpu",
     .about = "the reference: the same bits on every CPU",
-    .unavailable = cpu_unavailable,
+    GD_CPU_HOST_FUNCTIONS,
+    .available = cpu_available,
     .open = cpu_open,
     .close = cpu_close,
     .describe = cpu_describe,
-    .buffer_alloc = gd_cpu_buffer_alloc,
-    .buffer_free = gd_cpu_buffer_free,
-    .upload = gd_cpu_upload,
-    .download = gd_cpu_download,
     .weight_bytes = gd_cpu_weight_bytes,
     .weight_make = gd_cpu_weight_make,
     .weight_pieces = gd_cpu_weight_pieces,
     .weight_fill = gd_cpu_weight_fill,
     .weight_borrow = gd_cpu_weight_borrow,
     .weight_free = gd_cpu_weight_free,
-    .spread = gd_cpu_spread,
     .prepare = cpu_prepare,
     .scratch_bytes = cpu_scratch_bytes,
     .linears = gd_cpu_linears,

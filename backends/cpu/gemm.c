@@ -30,6 +30,14 @@ static size_t block_floats(void) { return (size_t)GD_GEMM_BLOCK * GD_GEMM_PANEL;
 
 static size_t worker_floats(size_t m) { return 2 * block_floats() + (GD_GEMM_GROUP + 1) * m * GD_GEMM_PANEL; }
 
+size_t gd_gemm_row_groups(const gd_pool *pool, size_t rows)
+{
+    const size_t threads = gd_pool_threads(pool), most = threads < GD_POOL_GROUPS ? threads : GD_POOL_GROUPS;
+    const size_t worth = rows / GD_GEMM_GROUP_ROWS;
+
+    return worth < 1 ? 1 : worth < most ? worth : most;
+}
+
 size_t gd_gemm_scratch_bytes(size_t m, unsigned threads)
 {
     return threads * worker_floats(m < GD_GEMM_ROWS ? m : GD_GEMM_ROWS) * sizeof(float);
@@ -339,7 +347,7 @@ static void run_all(struct run *run, gd_pool *pool)
     run->k = run->jobs->k;
     for (size_t j = 0; j < (run->gated ? 1 : run->count); j++)
         run->panels += panels_of(&run->jobs[j]);
-    run->groups = gd_pool_row_groups(pool, run->m);
+    run->groups = gd_gemm_row_groups(pool, run->m);
     run->threads = ceil_div(gd_pool_threads(pool), run->groups);
     run->parts = 1;
     if (run->m == 0)

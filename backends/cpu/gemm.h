@@ -25,7 +25,17 @@
 #define GD_GEMM_PANEL 32u  /* outputs of a panel */
 #define GD_GEMM_ROWS 512u  /* more rows than this are done in several goes */
 #define GD_GEMM_PART 64u   /* rows of a part of a panel, at least, where it is cut for several tasks */
-#define GD_GEMM_GROUP 8u   /* panels of a task, at most: they share one pass over the rows */
+/* Rows of a kernel's tile, and what all of these divide: heights of an engine's tiles are multiples of it. */
+enum { GD_GEMM_HIGH_AVX2 = 6, GD_GEMM_HIGH_NEON = 6, GD_GEMM_HIGH_ZMM = 14, GD_GEMM_STEP = 42 };
+_Static_assert(GD_GEMM_STEP % GD_GEMM_HIGH_AVX2 == 0 && GD_GEMM_STEP % GD_GEMM_HIGH_NEON == 0 &&
+                   GD_GEMM_STEP % GD_GEMM_HIGH_ZMM == 0,
+               "a step is whole tiles of every kernel");
+
+/* Rows that go through a layer together: enough for a product to run at its peak, few enough that their activations
+ * stay in the last cache; and half of them, so many that a thread may have rows of its own. */
+enum { GD_GEMM_BEST_ROWS = 6 * GD_GEMM_STEP, GD_GEMM_GROUP_ROWS = GD_GEMM_BEST_ROWS / 2 };
+
+#define GD_GEMM_GROUP 8u /* panels of a task, at most: they share one pass over the rows */
 
 /* What turns the sums of one panel into output: y = sum + bias, then fma(scale, lora, y), then rounding to dtype. */
 typedef struct gd_gemm_finish {
@@ -138,6 +148,10 @@ typedef struct gd_gemm_gated {
 } gd_gemm_gated;
 
 void gd_gemm_run_gated(const gd_gemm_gated *gated, gd_pool *pool, void *scratch);
+/* Groups of rows for gd_pool_run_groups(): as many as threads, if each has rows enough to be worth its own reading of
+ * weights. */
+size_t gd_gemm_row_groups(const gd_pool *pool, size_t rows);
+
 size_t gd_gemm_scratch_bytes(size_t m, unsigned threads); /* scratch space of a job with m rows */
 
 /* The kernels themselves, in ref/, x86/ and arm/. */

@@ -72,6 +72,14 @@ gd_status gd_isa_parse(gd_isa *out, const char *name, gd_isa have, gd_error *err
     return gd_fail(err, GD_EUSAGE, "unknown instruction set \"%s\"; this CPU can run: %s", name, known);
 }
 
+const char *gd_isa_level(gd_isa isa, size_t index)
+{
+    for (size_t i = 0; i < level_count; i++)
+        if ((levels[i].holds & ~isa) == 0 && index-- == 0)
+            return levels[i].name;
+    return NULL;
+}
+
 const char *gd_isa_name(gd_isa isa)
 {
     const char *best = levels[0].name;

@@ -26,6 +26,9 @@ bool gd_isa_fetches_past_last_cache(void);
  * A pure function of its arguments, so a test can ask for a CPU that it does not have. */
 gd_status gd_isa_parse(gd_isa *out, const char *name, gd_isa have, gd_error *err);
 
+/* The name of level number `index` of those in the set, lowest first; NULL after the end. */
+const char *gd_isa_level(gd_isa isa, size_t index);
+
 /* The name of the highest level in the set. */
 const char *gd_isa_name(gd_isa isa);
 

@@ -9,11 +9,11 @@
 /* Where the parts of device->linear_scratch begin, in bytes.  An adapter's are there for each linear that may go with
  * others. */
 struct parts {
-    size_t x;                        /* packed rows [rows, in] */
-    size_t low[GD_BACKEND_LINEARS];  /* the adapter's inner values, [rows, rank], of the operand type */
-    size_t lowp[GD_BACKEND_LINEARS]; /* the same, packed */
-    size_t work;                     /* gd_gemm_run's */
-    size_t bytes;                    /* all */
+    size_t x;                       /* packed rows [rows, in] */
+    size_t low[GD_OP_MAX_LINEARS];  /* the adapter's inner values, [rows, rank], of the operand type */
+    size_t lowp[GD_OP_MAX_LINEARS]; /* the same, packed */
+    size_t work;                    /* gd_gemm_run's */
+    size_t bytes;                   /* all */
 };
 
 static size_t line_up(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
@@ -23,7 +23,7 @@ static struct parts divide(size_t rows, size_t in, size_t rank, gd_dtype operand
     const size_t low = line_up(rows * rank * gd_dtype_size(operand)), lowp = gd_gemm_rows_bytes(rows, rank);
     struct parts p = { .work = gd_gemm_rows_bytes(rows, in) };
 
-    for (size_t i = 0; i < GD_BACKEND_LINEARS; i++) {
+    for (size_t i = 0; i < GD_OP_MAX_LINEARS; i++) {
         p.low[i] = p.work;
         p.lowp[i] = p.low[i] + low;
         p.work = p.lowp[i] + lowp;
@@ -63,7 +63,7 @@ static gd_gemm_rows pack(const gd_device *device, void *packed, const void *x, s
     const size_t worth = 32768 / cols + 1, even = rows / (2 * gd_pool_threads(device->pool)) + 1;
     struct packing p = { device->gemm, packed, x, stride, rows, cols, worth > even ? worth : even };
 
-    gd_pool_run_groups(device->pool, gd_pool_row_groups(device->pool, rows), (rows + p.slice - 1) / p.slice, pack_task,
+    gd_pool_run_groups(device->pool, gd_gemm_row_groups(device->pool, rows), (rows + p.slice - 1) / p.slice, pack_task,
                        &p);
     return gd_gemm_rows_packed(packed, rows);
 }
@@ -169,10 +169,10 @@ static struct parts begin(gd_device *device, const gd_call *calls, size_t count,
 void gd_cpu_linears(gd_device *device, const gd_call *calls, size_t count)
 {
     const size_t rows = calls->in[0].rows, goes = (rows + GD_GEMM_ROWS - 1) / GD_GEMM_ROWS;
-    gd_gemm_job jobs[GD_BACKEND_LINEARS];
+    gd_gemm_job jobs[GD_OP_MAX_LINEARS];
     bool moved = false;
 
-    assert(count <= GD_BACKEND_LINEARS);
+    assert(count <= GD_OP_MAX_LINEARS);
     for (size_t i = 0; i < count; i++)
         moved = moved || overlap(&calls->in[0], &calls[i].out);
     for (size_t i = 0; i < goes; i++) { /* of even height */

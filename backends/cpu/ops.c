@@ -1,6 +1,7 @@
 /* ops.c - operations that work row by row: rows shared out among threads, one kernel call a row. */
 #include "backends/cpu/ops.h"
 
+#include "backends/cpu/batch.h"
 #include "backends/cpu/device.h"
 #include "backends/cpu/weight.h"
 
@@ -29,7 +30,7 @@ static void over_rows(gd_device *device, const gd_call *call, size_t cols, void 
 {
     row_job job = { call, device->rows, row, cols < TASK_ELEMENTS ? TASK_ELEMENTS / (cols ? cols : 1) : 1 };
 
-    gd_pool_run_groups(device->pool, gd_pool_row_groups(device->pool, call->out.rows),
+    gd_pool_run_groups(device->pool, gd_gemm_row_groups(device->pool, call->out.rows),
                        (call->out.rows + job.per_task - 1) / job.per_task, run_rows, &job);
 }
 
@@ -43,7 +44,8 @@ static void embedding_row(const row_job *job, size_t r)
 {
     const gd_call *call = job->call;
     const gd_view *table = &call->w[0]->view;
-    const size_t cols = call->out.cols, token = call->rows->token[call->rows->first_row + r];
+    const gd_tile *tile = call->tile;
+    const size_t cols = call->out.cols, token = tile->batch->host.token[tile->first + r];
     const unsigned char *line = table->data;
 
     job->kernels->embedding(cols, line + token * cols * gd_dtype_size(table->dtype), table->dtype, call->params.scale,
@@ -74,8 +76,9 @@ void gd_cpu_rms_norm(gd_device *device, const gd_call *call) { over_rows(device,
 static void rope_row(const row_job *job, size_t r)
 {
     const gd_call *call = job->call;
-    const gd_rows *rows = call->rows;
-    const size_t head_dim = call->params.head_dim, at = rows->position[rows->first_row + r] * (head_dim / 2);
+    const gd_batch_rows *rows = &call->tile->batch->host;
+    const size_t head_dim = call->params.head_dim;
+    const size_t at = gd_cpu_tile_lines(call->tile).position[r] * (head_dim / 2);
 
     job->kernels->rope(call->params.heads, head_dim, line_of(&call->in[0], r), rows->rope_cos + at, rows->rope_sin + at,
                        line_of(&call->out, r), call->out.dtype);
@@ -116,9 +119,10 @@ void gd_cpu_add(gd_device *device, const gd_call *call) { over_rows(device, call
 static void last_row_row(const row_job *job, size_t r)
 {
     const gd_call *call = job->call;
+    const gd_tile *tile = call->tile;
 
-    job->kernels->copy(call->out.cols, line_of(&call->in[0], call->rows->pooled[r]), call->in[0].dtype,
-                       line_of(&call->out, r), call->out.dtype);
+    job->kernels->copy(call->out.cols, line_of(&call->in[0], tile->batch->host.pooled[tile->first + r]),
+                       call->in[0].dtype, line_of(&call->out, r), call->out.dtype);
 }
 
 void gd_cpu_last_row(gd_device *device, const gd_call *call) { over_rows(device, call, call->out.cols, last_row_row); }

@@ -6,15 +6,18 @@
 #include "backends/cpu/device.h"
 #include "backends/cpu/ops.h"
 #include "backends/onednn/matrix.h"
+#include "base/error.h"
 #include "base/mem.h"
 
 #include <stdio.h>
 
 extern const gd_backend gd_backend_onednn;
 
-static const char *onednn_unavailable(gd_dtype operand)
+static gd_status onednn_available(gd_dtype operand, gd_error *err)
 {
-    return gd_onednn_can(operand) ? NULL : "oneDNN has no bf16 matmul for this CPU: it needs AVX-512 or AMX";
+    if (gd_onednn_can(operand))
+        return GD_OK;
+    return gd_fail(err, GD_EUNSUPPORTED, "oneDNN has no bf16 matmul for this CPU: it needs AVX-512 or AMX");
 }
 
 static void onednn_close(gd_device *device)
@@ -107,20 +110,16 @@ static void onednn_linear(gd_device *device, const gd_call *call) { gd_derived_l
 const gd_backend gd_backend_onednn = {
     .name = "onednn",
     .about = "bf16 matmuls by oneDNN (AVX-512, AMX), the rest by cpu",
-    .unavailable = onednn_unavailable,
+    GD_CPU_HOST_FUNCTIONS,
+    .available = onednn_available,
     .open = onednn_open,
     .close = onednn_close,
     .describe = gd_derived_describe,
-    .buffer_alloc = gd_cpu_buffer_alloc,
-    .buffer_free = gd_cpu_buffer_free,
-    .upload = gd_cpu_upload,
-    .download = gd_cpu_download,
     .weight_bytes = onednn_weight_bytes,
     .weight_make = onednn_weight_make,
     .weight_pieces = onednn_weight_pieces,
     .weight_fill = gd_derived_weight_fill,
     .weight_free = onednn_weight_free,
-    .spread = gd_cpu_spread,
     .prepare = gd_derived_prepare,
     .scratch_bytes = gd_derived_scratch_bytes,
     .run = { GD_CPU_ROW_OPERATIONS, [GD_OP_linear] = onednn_linear },

@@ -53,14 +53,17 @@ struct state {
     int threads; /* what OpenBLAS was set to before */
 };
 
-static const char *openblas_unavailable(gd_dtype operand)
+static gd_status openblas_available(gd_dtype operand, gd_error *err)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
 
     if (operand != GD_F32)
-        return "OpenBLAS multiplies in fp32 only: use it with --precision fp32";
+        return gd_fail(err, GD_EUNSUPPORTED, "OpenBLAS multiplies in fp32 only: use it with --precision fp32");
     (void)pthread_once(&once, load);
-    return blas.handle ? NULL : "libopenblas.so.0 can't be loaded: install OpenBLAS (Debian: libopenblas0)";
+    if (!blas.handle)
+        return gd_fail(err, GD_EUNSUPPORTED,
+                       "libopenblas.so.0 can't be loaded: install OpenBLAS (Debian: libopenblas0)");
+    return GD_OK;
 }
 
 static void openblas_close(gd_device *device)
@@ -129,20 +132,16 @@ static void openblas_linear(gd_device *device, const gd_call *call) { gd_derived
 const gd_backend gd_backend_openblas = {
     .name = "openblas",
     .about = "fp32 matmuls by OpenBLAS, the rest by cpu",
-    .unavailable = openblas_unavailable,
+    GD_CPU_HOST_FUNCTIONS,
+    .available = openblas_available,
     .open = openblas_open,
     .close = openblas_close,
     .describe = gd_derived_describe,
-    .buffer_alloc = gd_cpu_buffer_alloc,
-    .buffer_free = gd_cpu_buffer_free,
-    .upload = gd_cpu_upload,
-    .download = gd_cpu_download,
     .weight_bytes = gd_derived_weight_bytes,
     .weight_make = openblas_weight_make,
     .weight_pieces = gd_derived_weight_pieces,
     .weight_fill = gd_derived_weight_fill,
     .weight_free = gd_cpu_weight_free,
-    .spread = gd_cpu_spread,
     .prepare = gd_derived_prepare,
     .scratch_bytes = gd_derived_scratch_bytes,
     .run = { GD_CPU_ROW_OPERATIONS, [GD_OP_linear] = openblas_linear },

@@ -16,8 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LOOKS = 1000 };     /* before going to sleep: 10 to 50 microseconds */
-enum { GROUP_ROWS = 126 }; /* half of an engine's tile, and whole tiles of any kernel */
+enum { LOOKS = 1000 }; /* before going to sleep: 10 to 50 microseconds */
 static const unsigned OPEN = 1u << 31;
 
 /* A group of tasks, on a cache line of its own. */
@@ -256,11 +255,4 @@ void gd_pool_run_groups(gd_pool *pool, size_t groups, size_t count, gd_task *tas
 void gd_pool_run(gd_pool *pool, size_t count, gd_task *task, void *context)
 {
     gd_pool_run_groups(pool, 1, count, task, context);
-}
-
-size_t gd_pool_row_groups(const gd_pool *pool, size_t rows)
-{
-    const size_t most = pool->threads < GD_POOL_GROUPS ? pool->threads : GD_POOL_GROUPS, worth = rows / GROUP_ROWS;
-
-    return worth < 1 ? 1 : worth < most ? worth : most;
 }

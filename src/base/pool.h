@@ -25,9 +25,6 @@ void gd_pool_run(gd_pool *pool, size_t count, gd_task *task, void *context);
 enum { GD_POOL_GROUPS = 16 };
 void gd_pool_run_groups(gd_pool *pool, size_t groups, size_t count, gd_task *task, void *context);
 
-/* Groups for so many rows: as many as threads, if each has rows enough to be worth its own reading of weights. */
-size_t gd_pool_row_groups(const gd_pool *pool, size_t rows);
-
 /* Cores that this process may run on (its affinity mask). */
 unsigned gd_cpu_count(void);
 

@@ -1,5 +1,4 @@
 /* bench.c - gd_bench(): the order of the run, its time, and the parts that need no file of their own. */
-#include "backends/cpu/gemm.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/sysmem.h"
@@ -189,7 +188,7 @@ static void count_work(gd_bench_run *run)
                 continue;
             if (model->adapter && step->lora && gd_adapter_find(model->adapter, step->lora, &lora))
                 work += 2 * (double)lora.rank * (in + out);
-            *(stage->over_texts ? &run->text_flops : &run->row_flops) += work;
+            *(stage->pooled ? &run->text_flops : &run->row_flops) += work;
         }
     }
     gd_put_real(&run->out, run->out.root, "linear_flops_per_row", run->row_flops);
@@ -234,27 +233,14 @@ static gd_status put_bandwidth(gd_bench_run *run, json_t *list, gd_pool *pool, g
 /* Of `threads` threads: every instruction set that there is, and the memory. */
 static gd_status measure_limits(gd_bench_run *run, unsigned threads, json_t *peaks, json_t *memory, gd_error *err)
 {
-    static const struct {
-        gd_isa bit;
-        const char *name;
-    } sets[] = { { GD_ISA_AVX2, "avx2" },
-                 { GD_ISA_AVX512, "avx512" },
-                 { GD_ISA_AVX512BF16, "avx512bf16" },
-                 { GD_ISA_NEON, "neon" } };
-    const gd_isa have = gd_isa_detect();
-    const gd_gemm_kernel *kernel;
-    gd_isa isa;
+    const gd_backend *cpu = gd_backends_all()[0];
     gd_pool *pool = NULL;
-    gd_status rc = gd_isa_parse(&isa, run->options->isa, have, err);
+    gd_status rc = gd_pool_open(&pool, threads, err);
 
-    if (!rc)
-        rc = gd_pool_open(&pool, threads, err);
     if (rc)
         return rc;
-    kernel = gd_gemm_pick(isa, run->model->plan->operand);
-    for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++)
-        if (have & sets[i].bit)
-            put_peak(run, peaks, sets[i].name, pool, kernel->name);
+    for (size_t i = 1; cpu->isa(i); i++) /* 0 is plain C */
+        put_peak(run, peaks, cpu->isa(i), pool, gd_engine_matmul(run->model->engine));
     rc = put_bandwidth(run, memory, pool, err);
     gd_pool_close(pool);
     return rc;

@@ -4,7 +4,6 @@
 #include "base/error.h"
 #include "base/mem.h"
 
-#include <assert.h>
 #include <string.h>
 
 size_t gd_span_common(gd_span a, gd_span b)
@@ -76,13 +75,16 @@ gd_status gd_span_sort(size_t **order, const gd_span *texts, size_t n, gd_error 
     return GD_OK;
 }
 
+#define NO_ROW UINT32_MAX
+
 /* What a build needs besides the trie. */
 typedef struct builder {
     gd_trie *trie;
     const gd_span *texts;
+    const gd_pooled *pooled;
     size_t *order;        /* [N] the texts in row order */
     size_t *shared;       /* [N] by place in order: tokens that the text before has already */
-    uint32_t *parent_row; /* [R] GD_NO_ROW at a root */
+    uint32_t *parent_row; /* [R] NO_ROW at a root */
     bool *begins;         /* [R] the row begins a segment */
     uint32_t *path;       /* [longest text] rows of the last text */
     size_t longest;
@@ -123,6 +125,20 @@ static gd_status sort_texts(builder *b, bool share, gd_error *err)
     return GD_OK;
 }
 
+/* Each text's pooled rows begin where those of the text before it end. */
+static gd_status count_pooled(gd_trie *t, const gd_span *texts, const gd_pooled *pooled, gd_error *err)
+{
+    t->text_pooled = gd_alloc(t->texts + 1, sizeof *t->text_pooled);
+    if (!t->text_pooled)
+        return gd_fail_memory(err, (t->texts + 1) * sizeof *t->text_pooled);
+    for (size_t i = 0; i < t->texts; i++) {
+        t->text_pooled[i] = t->pooled_count;
+        t->pooled_count += pooled ? pooled->first[i + 1] - pooled->first[i] : texts[i].len > 0;
+    }
+    t->text_pooled[t->texts] = t->pooled_count;
+    return GD_OK;
+}
+
 static gd_status allocate(builder *b, gd_error *err)
 {
     gd_trie *t = b->trie;
@@ -130,15 +146,22 @@ static gd_status allocate(builder *b, gd_error *err)
     t->token = gd_alloc(t->rows, sizeof *t->token);
     t->position = gd_alloc(t->rows, sizeof *t->position);
     t->row_segment = gd_alloc(t->rows, sizeof *t->row_segment);
-    t->text_segment = gd_alloc(t->texts, sizeof *t->text_segment);
-    t->text_last_row = gd_alloc(t->texts, sizeof *t->text_last_row);
+    t->pooled = gd_alloc(t->pooled_count, sizeof *t->pooled);
     b->parent_row = gd_alloc(t->rows, sizeof *b->parent_row);
     b->begins = gd_alloc_zero(t->rows, sizeof *b->begins);
     b->path = gd_alloc(b->longest, sizeof *b->path);
-    if (!t->token || !t->position || !t->row_segment || !t->text_segment || !t->text_last_row || !b->parent_row ||
-        !b->begins || !b->path)
+    if (!t->token || !t->position || !t->row_segment || !t->pooled || !b->parent_row || !b->begins || !b->path)
         return gd_fail_memory(err, t->rows * 16);
     return GD_OK;
+}
+
+/* The rows at which the text is read that was added last. */
+static void add_pooled(builder *b, size_t text)
+{
+    const size_t first = b->trie->text_pooled[text], count = b->trie->text_pooled[text + 1] - first;
+
+    for (size_t i = 0; i < count; i++)
+        b->trie->pooled[first + i] = b->path[b->pooled ? b->pooled->position[first + i] : b->texts[text].len - 1];
 }
 
 static void add_rows(builder *b)
@@ -157,10 +180,10 @@ static void add_rows(builder *b)
         for (size_t p = shared; p < text.len; p++, row++) {
             t->token[row] = text.ids[p];
             t->position[row] = (uint32_t)p;
-            b->parent_row[row] = p ? b->path[p - 1] : GD_NO_ROW;
+            b->parent_row[row] = p ? b->path[p - 1] : NO_ROW;
             b->path[p] = (uint32_t)row;
         }
-        t->text_last_row[b->order[i]] = text.len ? b->path[text.len - 1] : GD_NO_ROW;
+        add_pooled(b, b->order[i]);
         before = text.len;
     }
 }
@@ -181,22 +204,23 @@ static gd_status add_segments(builder *b, gd_error *err)
         if (b->begins[row])
             *s++ = (gd_segment){ .first_row = (uint32_t)row,
                                  .first_position = t->position[row],
-                                 .parent = up == GD_NO_ROW ? -1 : (int32_t)t->row_segment[up] };
+                                 .parent = up == NO_ROW ? -1 : (int32_t)t->row_segment[up] };
         s[-1].length++; /* row 0 begins a segment */
         t->row_segment[row] = (uint32_t)(s - 1 - t->segment);
     }
-    for (size_t i = 0; i < t->texts; i++)
-        t->text_segment[i] = t->text_last_row[i] == GD_NO_ROW ? -1 : (int32_t)t->row_segment[t->text_last_row[i]];
     return GD_OK;
 }
 
-gd_status gd_trie_build(gd_trie *trie, const gd_span *texts, size_t n, bool share, gd_error *err)
+gd_status gd_trie_build(gd_trie *trie, const gd_span *texts, size_t n, const gd_pooled *pooled, bool share,
+                        gd_error *err)
 {
-    builder b = { .trie = trie, .texts = texts };
+    builder b = { .trie = trie, .texts = texts, .pooled = pooled };
     gd_status rc;
 
     *trie = (gd_trie){ .texts = n };
     rc = sort_texts(&b, share, err);
+    if (!rc)
+        rc = count_pooled(trie, texts, pooled, err);
     if (!rc)
         rc = allocate(&b, err);
     if (!rc) {
@@ -219,19 +243,9 @@ void gd_trie_free(gd_trie *trie)
     gd_free(trie->position);
     gd_free(trie->row_segment);
     gd_free(trie->segment);
-    gd_free(trie->text_segment);
-    gd_free(trie->text_last_row);
+    gd_free(trie->text_pooled);
+    gd_free(trie->pooled);
     *trie = (gd_trie){ 0 };
-}
-
-uint32_t gd_trie_row(const gd_trie *trie, size_t text, size_t position)
-{
-    const gd_segment *s = &trie->segment[trie->text_segment[text]];
-
-    while (position < s->first_position)
-        s = &trie->segment[s->parent];
-    assert(position - s->first_position < s->length);
-    return s->first_row + (uint32_t)position - s->first_position;
 }
 
 size_t gd_row_count_more(const gd_row_count *count, const gd_span *texts, size_t *place)

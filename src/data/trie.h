@@ -11,7 +11,7 @@
 #ifndef GD_DATA_TRIE_H
 #define GD_DATA_TRIE_H
 
-#include "base/segment.h"
+#include "backends/segment.h"
 #include "guerdon.h"
 
 #include <stdbool.h>
@@ -29,27 +29,31 @@ size_t gd_span_common(gd_span a, gd_span b);
  * freed with gd_free(). */
 gd_status gd_span_sort(size_t **order, const gd_span *texts, size_t n, gd_error *err);
 
-#define GD_NO_ROW UINT32_MAX
+/* Where the model is read in each of n texts. */
+typedef struct gd_pooled {
+    const size_t *first;      /* [n + 1] text i has entries first[i] .. first[i + 1] - 1 */
+    const uint32_t *position; /* each below its text's length, in any order */
+} gd_pooled;
 
 typedef struct gd_trie {
     size_t rows, segments, texts; /* R, S, N */
+    size_t pooled_count;          /* P */
     uint32_t *token;              /* [R] */
     uint32_t *position;           /* [R] depth, from 0 at a text's first token */
     uint32_t *row_segment;        /* [R] */
     gd_segment *segment;          /* [S] parents come before children */
-    int32_t *text_segment;        /* [N] where the text's last row lies: at the segment's end; -1 without tokens */
-    uint32_t *text_last_row;      /* [N] GD_NO_ROW without tokens */
+    size_t *text_pooled;          /* [N + 1] the first pooled row of each text, then P; none without tokens */
+    uint32_t *pooled;             /* [P] the rows at which the model is read, text by text */
 } gd_trie;
 
-/* Builds the trie of n texts; share false gives each text rows of its own, in the order of the texts.
- * Time: a sort of the texts, then one step a token.  Fails with GD_ENOMEM, also for 2^31 tokens and more. */
-gd_status gd_trie_build(gd_trie *trie, const gd_span *texts, size_t n, bool share, gd_error *err);
+/* Builds the trie of n texts; pooled NULL: each text is read at its last token alone; share false gives each text rows
+ * of its own, in the order of the texts. Time: a sort of the texts, then one step a token.  Fails with GD_ENOMEM, also
+ * for 2^31 tokens and more. */
+gd_status gd_trie_build(gd_trie *trie, const gd_span *texts, size_t n, const gd_pooled *pooled, bool share,
+                        gd_error *err);
 
 /* Frees the arrays; a trie that is all zero is fine. */
 void gd_trie_free(gd_trie *trie);
-
-/* The row of the text's token at `position`, which must be less than its length. */
-uint32_t gd_trie_row(const gd_trie *trie, size_t text, size_t position);
 
 /* How many rows the texts need together, counted while they come in one by one: a batch is cut before it is full.
  * Starts all zero; freed with gd_row_count_free(). */

@@ -7,19 +7,9 @@
 
 #include <string.h>
 
-/* The role decides the backend's form: matrices are packed, vectors become fp32, the embedding stays in the file. */
-static gd_weight_role role_of(gd_op op, unsigned index)
-{
-    if (op == GD_OP_embedding)
-        return GD_WEIGHT_TABLE;
-    return op == GD_OP_linear && index != 1 ? GD_WEIGHT_MATRIX : GD_WEIGHT_VECTOR;
-}
-
-static bool is_head(const gd_plan_weight *w) { return !strcmp(w->name, "score.weight"); }
-
 static const gd_view *find(const gd_engine_parts *parts, const gd_plan_step *step, const gd_plan_weight *w)
 {
-    if (step->op == GD_OP_head && is_head(w) && parts->head)
+    if (step->op == GD_OP_head && parts->head)
         return parts->head;
     return gd_weights_find(parts->weights, w->name);
 }
@@ -73,11 +63,11 @@ static gd_status report_absent(struct absent *absent, const gd_engine_parts *par
 
     if (!names)
         return gd_fail_memory(err, 0);
-    if (absent->count == 1 && !strcmp(names, "score.weight"))
+    if (absent->count == 1 && !strcmp(names, parts->plan->head))
         return gd_fail(err, GD_EFORMAT,
-                       "%s: there is no score.weight: this checkpoint has no reward head, and none came with an "
+                       "%s: there is no %s: this checkpoint has no reward head, and none came with an "
                        "adapter; a random head would give random scores",
-                       path);
+                       path, names);
     return gd_fail(err, GD_EFORMAT, "%s: %zu tensor%s of the model %s missing: %s%s", path, absent->count,
                    absent->count > 1 ? "s" : "", absent->count > 1 ? "are" : "is", names,
                    absent->count > 4 ? ", ..." : "");
@@ -97,7 +87,7 @@ static gd_status bind_step(gd_bound *bound, const gd_plan_step *step, const gd_e
                            struct absent *absent, gd_error *err)
 {
     for (unsigned i = 0; i < GD_BOUND_WEIGHTS; i++)
-        bound->w[i].role = role_of(step->op, i);
+        bound->w[i].role = i < GD_OP_MAX_WEIGHTS ? gd_op_table[step->op].roles[i] : GD_WEIGHT_MATRIX;
     for (unsigned i = 0; i < GD_OP_MAX_WEIGHTS; i++) {
         const gd_plan_weight *w = &step->w[i];
         gd_status rc;

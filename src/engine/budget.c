@@ -2,7 +2,6 @@
 #include "engine/budget.h"
 
 #include "base/error.h"
-#include "base/sysmem.h"
 
 #include <stdint.h>
 
@@ -78,7 +77,7 @@ static gd_status too_small(const gd_budget *out, size_t memory, size_t rows, gd_
 
 gd_status gd_budget_make(gd_budget *out, const gd_budget_needs *needs, size_t memory, size_t rows, gd_error *err)
 {
-    const size_t all = all_bytes(needs), window = window_bytes(needs), available = gd_memory_available();
+    const size_t all = all_bytes(needs), window = window_bytes(needs), available = needs->available;
     const size_t most = rows ? rows : GD_BUDGET_ROWS, streamed = rows ? rows : GD_BUDGET_STREAMED_ROWS;
     const size_t least = rows ? rows : GD_BUDGET_LEAST_ROWS;
     /* Others want some of what is free, too. */

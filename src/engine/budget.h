@@ -13,6 +13,7 @@
 
 /* Sizes in bytes. */
 typedef struct gd_budget_needs {
+    size_t available;     /* memory that is free: the limit when nobody sets one */
     size_t process;       /* what the process has already */
     const size_t *stages; /* [stage_count] weights of each */
     size_t stage_count;

@@ -9,27 +9,18 @@
 
 #include <string.h>
 
-/* Rows that go through a layer together: enough for a matmul to run at its peak, few enough that their activations
- * stay in the last cache.  Tiles are whole steps high where they can: a step is what the kernels' own tiles divide,
- * of 6 rows (AVX2) and of 14 (AVX-512). */
-#define TILE_STEP 42u
-#define TILE_ROWS (6 * TILE_STEP)
-
-/* So few rows that packing the weights anew for each tile takes no longer than filling memory with them. */
-#define FEW_ROWS (4 * TILE_ROWS)
-
 struct gd_engine {
     const gd_plan *plan;
     const gd_backend *backend;
     gd_device *device;
-    gd_bound *bound;  /* [plan->step_count] */
-    gd_limits limits; /* what the device is prepared for */
+    gd_bound *bound;    /* [plan->step_count] */
+    gd_heights heights; /* of tiles, as the device likes them */
+    gd_limits limits;   /* what the device is prepared for */
     gd_loader *loader;
     gd_budget budget;
     size_t max_positions; /* tokens of the longest text that may come; 0: unknown */
     size_t lines[3];      /* by gd_extent: lines that the arenas have */
     void *arena[3];
-    uint32_t *pooled_position, *pooled_segment; /* of a tile of texts */
     gd_engine_observer *observer;
     void *observer_context;
     float *rope_cos, *rope_sin; /* [limits.max_position, head_dim / 2] */
@@ -37,9 +28,9 @@ struct gd_engine {
 
 static size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
 
-static void fill_limits(gd_limits *limits, const gd_plan *plan, const gd_bound *bound)
+static void fill_limits(gd_limits *limits, size_t tile_rows, const gd_plan *plan, const gd_bound *bound)
 {
-    *limits = (gd_limits){ .tile_rows = TILE_ROWS,
+    *limits = (gd_limits){ .tile_rows = tile_rows,
                            .head_dim = plan->head_dim,
                            .heads = plan->heads,
                            .kv_heads = plan->kv_heads };
@@ -93,7 +84,8 @@ static size_t batch_bytes(const void *context, size_t rows)
 
     limits.max_position = positions_room(longest);
     return gd_large_bytes(line[GD_EXTENT_BATCH] * round_up(rows, 64)) +
-           gd_large_bytes(line[GD_EXTENT_TILE] * TILE_ROWS) + gd_large_bytes(line[GD_EXTENT_TEXTS] * TILE_ROWS) +
+           gd_large_bytes(line[GD_EXTENT_TILE] * engine->heights.most) +
+           gd_large_bytes(line[GD_EXTENT_POOLED] * engine->heights.most) +
            engine->backend->scratch_bytes(engine->device, &limits) +
            limits.max_position * engine->plan->head_dim * sizeof(float) + rows * HOST_ROW_BYTES + HOST_BYTES;
 }
@@ -105,6 +97,7 @@ static gd_status make_budget(gd_engine *engine, const gd_engine_parts *parts, gd
     const gd_budget_needs needs = { .process = gd_memory_resident(),
                                     .stages = stages,
                                     .stage_count = count,
+                                    .available = engine->backend->memory_free(engine->device),
                                     .batch = batch_bytes,
                                     .context = engine };
     gd_status rc;
@@ -134,11 +127,8 @@ static gd_status open_device(gd_engine *engine, const gd_engine_parts *parts, gd
         rc = gd_loader_open(&engine->loader, parts->plan, parts->backend, engine->device, engine->bound, err);
     if (rc)
         return rc;
-    fill_limits(&engine->limits, parts->plan, engine->bound);
-    engine->pooled_position = gd_alloc(TILE_ROWS, sizeof *engine->pooled_position);
-    engine->pooled_segment = gd_alloc(TILE_ROWS, sizeof *engine->pooled_segment);
-    if (!engine->pooled_position || !engine->pooled_segment)
-        return gd_fail_memory(err, TILE_ROWS * 2 * sizeof *engine->pooled_position);
+    engine->heights = parts->backend->heights(engine->device);
+    fill_limits(&engine->limits, engine->heights.most, parts->plan, engine->bound);
     return GD_OK;
 }
 
@@ -173,8 +163,6 @@ void gd_engine_close(gd_engine *engine)
         if (engine->arena[e])
             engine->backend->buffer_free(engine->device, engine->arena[e]);
     engine->backend->close(engine->device);
-    gd_free(engine->pooled_position);
-    gd_free(engine->pooled_segment);
     gd_free(engine->rope_cos);
     gd_free(engine->rope_sin);
     gd_free(engine->bound);
@@ -184,6 +172,8 @@ void gd_engine_close(gd_engine *engine)
 const gd_budget *gd_engine_budget(const gd_engine *engine) { return &engine->budget; }
 
 const char *gd_engine_describe(const gd_engine *engine) { return engine->backend->describe(engine->device); }
+
+const char *gd_engine_matmul(const gd_engine *engine) { return engine->backend->matmul(engine->device); }
 
 /* ---- memory: had before a run, never in it ---- */
 
@@ -232,8 +222,8 @@ static gd_status reserve_positions(gd_engine *engine, size_t positions, gd_error
 
 static gd_status reserve(gd_engine *engine, const gd_trie *trie, gd_error *err)
 {
-    const size_t widest = trie->rows < trie->texts ? trie->texts : trie->rows; /* tiles hold texts, too */
-    const size_t tile = widest < TILE_ROWS ? widest : TILE_ROWS;
+    const size_t widest = trie->rows < trie->pooled_count ? trie->pooled_count : trie->rows; /* tiles hold either */
+    const size_t tile = widest < engine->heights.most ? widest : engine->heights.most;
     size_t positions = 1;
     gd_status rc;
 
@@ -246,7 +236,7 @@ static gd_status reserve(gd_engine *engine, const gd_trie *trie, gd_error *err)
     if (!rc)
         rc = reserve_lines(engine, GD_EXTENT_TILE, tile, err);
     if (!rc)
-        rc = reserve_lines(engine, GD_EXTENT_TEXTS, TILE_ROWS, err);
+        rc = reserve_lines(engine, GD_EXTENT_POOLED, engine->heights.most, err);
     return rc;
 }
 
@@ -257,6 +247,14 @@ void gd_engine_observe(gd_engine *engine, gd_engine_observer *observer, void *co
     engine->observer = observer;
     engine->observer_context = context;
 }
+
+/* A run: what it is over, and how far it is. */
+struct run {
+    gd_engine *engine;
+    const gd_trie *trie;
+    gd_device_rows *rows;
+    float *scores;
+};
 
 /* A view of `count` lines of a buffer from line `first`. */
 static gd_tensor tensor_at(const gd_engine *engine, unsigned buffer, size_t first, size_t count)
@@ -271,30 +269,30 @@ static gd_tensor tensor_at(const gd_engine *engine, unsigned buffer, size_t firs
                         .stride = b->cols };
 }
 
-/* Buffers of the batch are seen through the tile's window, but for the two readers of the whole batch. */
-static gd_tensor step_tensor(const gd_engine *engine, const gd_plan_step *step, unsigned index, const gd_rows *rows,
-                             size_t batch_rows)
+/* Buffers of the batch are seen through the tile's window, but for inputs that are read whole. */
+static gd_tensor step_tensor(const struct run *run, const gd_plan_step *step, unsigned index, const gd_tile *tile)
 {
+    const gd_engine *engine = run->engine;
     const unsigned buffer = step->in[index];
-    const bool whole = (step->op == GD_OP_attention && index > 0) || step->op == GD_OP_last_row;
 
     if (engine->plan->buffers[buffer].extent != GD_EXTENT_BATCH)
-        return tensor_at(engine, buffer, 0, rows->count);
-    return whole ? tensor_at(engine, buffer, 0, batch_rows) : tensor_at(engine, buffer, rows->first_row, rows->count);
+        return tensor_at(engine, buffer, 0, tile->count);
+    if (gd_op_table[step->op].whole & GD_IN(index))
+        return tensor_at(engine, buffer, 0, run->trie->rows);
+    return tensor_at(engine, buffer, tile->first, tile->count);
 }
 
-static gd_call call_of(const gd_engine *engine, size_t index, const gd_rows *rows, size_t batch_rows)
+static gd_call call_of(const struct run *run, size_t index, const gd_tile *tile)
 {
+    const gd_engine *engine = run->engine;
     const gd_plan_step *step = &engine->plan->steps[index];
     const gd_bound *bound = &engine->bound[index];
-    gd_call call = { .params = step->params, .rows = rows };
+    const bool batch = engine->plan->buffers[step->out].extent == GD_EXTENT_BATCH;
+    gd_call call = { .params = step->params, .tile = tile };
 
     for (unsigned i = 0; i < step->in_count; i++)
-        call.in[i] = step_tensor(engine, step, i, rows, batch_rows);
-    if (engine->plan->buffers[step->out].extent == GD_EXTENT_BATCH)
-        call.out = tensor_at(engine, step->out, rows->first_row, rows->count);
-    else
-        call.out = tensor_at(engine, step->out, 0, rows->count);
+        call.in[i] = step_tensor(run, step, i, tile);
+    call.out = tensor_at(engine, step->out, batch ? tile->first : 0, tile->count);
     for (unsigned i = 0; i < GD_OP_MAX_WEIGHTS; i++)
         call.w[i] = bound->w[i].weight;
     if (bound->lora.rank)
@@ -303,131 +301,140 @@ static gd_call call_of(const gd_engine *engine, size_t index, const gd_rows *row
     return call;
 }
 
-static void run_step(gd_engine *engine, size_t index, const gd_rows *rows, size_t batch_rows)
+/* Whether the backend computes the step's team in one call. */
+static bool has_team_call(const gd_backend *backend, gd_plan_team team)
 {
-    const gd_call call = call_of(engine, index, rows, batch_rows);
-
-    engine->backend->run[engine->plan->steps[index].op](engine->device, &call);
+    return (team == GD_TEAM_LINEARS && backend->linears) || (team == GD_TEAM_GATED && backend->gated_linears);
 }
 
-/* Runs a step, with those behind it that the backend can do in one. Returns how many. */
-static size_t run_steps(gd_engine *engine, const gd_plan_stage *stage, size_t index, const gd_rows *rows,
-                        size_t batch_rows)
+/* Runs a step, with the rest of its team if the backend can. Returns how many. */
+static size_t run_steps(const struct run *run, size_t index, const gd_tile *tile)
 {
-    const gd_backend *backend = engine->backend;
-    const bool gates = backend->gated_linears && gd_plan_gates(engine->plan, stage, index);
-    const size_t alike = backend->linears ? gd_plan_linears(engine->plan, stage, index, GD_BACKEND_LINEARS) : 0;
-    const size_t count = gates ? 3 : alike;
-    gd_call calls[GD_BACKEND_LINEARS];
+    const gd_plan_step *step = &run->engine->plan->steps[index];
+    const gd_backend *backend = run->engine->backend;
+    gd_device *device = run->engine->device;
+    const size_t count = has_team_call(backend, step->team) ? step->team_steps : 1;
+    gd_call calls[GD_OP_MAX_LINEARS];
 
-    if (count < 2) {
-        run_step(engine, index, rows, batch_rows);
-        return 1;
-    }
     for (size_t i = 0; i < count; i++)
-        calls[i] = call_of(engine, index + i, rows, batch_rows);
-    if (gates)
-        backend->gated_linears(engine->device, calls, &calls[2]);
+        calls[i] = call_of(run, index + i, tile);
+    if (count == 1)
+        backend->run[step->op](device, calls);
+    else if (step->team == GD_TEAM_GATED)
+        backend->gated_linears(device, calls, &calls[2]);
     else
-        backend->linears(engine->device, calls, count);
+        backend->linears(device, calls, count);
     return count;
 }
 
-static void run_tile(gd_engine *engine, const gd_plan_stage *stage, const gd_rows *rows, size_t batch_rows)
+static void run_tile(const struct run *run, const gd_plan_stage *stage, const gd_tile *tile)
 {
     const size_t end = stage->first_step + stage->step_count;
 
     for (size_t s = stage->first_step; s < end;)
-        s += run_steps(engine, stage, s, rows, batch_rows);
+        s += run_steps(run, s, tile);
 }
 
-static void observe(gd_engine *engine, size_t stage, size_t lines)
+static void observe(const gd_engine *engine, size_t stage, size_t lines)
 {
     const gd_plan_step *head = &engine->plan->steps[engine->plan->step_count - 1];
     gd_tensor hidden;
 
     if (!engine->observer)
         return;
-    hidden = tensor_at(engine, engine->plan->stages[stage].over_texts ? head->in[0] : engine->plan->carry, 0, lines);
+    hidden = tensor_at(engine, engine->plan->stages[stage].pooled ? head->in[0] : engine->plan->carry, 0, lines);
     engine->observer(engine->observer_context, stage, &hidden);
 }
 
 /* Of about equal height: 260 rows are 168 + 92, not 252 + 8. */
-static size_t tile_height(size_t rows, size_t most)
+static size_t tile_height(size_t rows, size_t most, size_t step)
 {
-    const size_t tiles = (rows + most - 1) / most, whole = round_up((rows + tiles - 1) / tiles, TILE_STEP);
+    const size_t tiles = (rows + most - 1) / most, whole = round_up((rows + tiles - 1) / tiles, step);
 
     return whole < most ? whole : most;
 }
 
-static void run_rows(gd_engine *engine, size_t index, gd_rows *rows, size_t batch_rows)
+static void run_rows(const struct run *run, size_t index)
 {
-    const gd_plan_stage *stage = &engine->plan->stages[index];
-    const size_t height = tile_height(batch_rows, gd_loader_tile_rows(engine->loader, index, TILE_ROWS));
+    const gd_engine *engine = run->engine;
+    const size_t rows = run->trie->rows, most = gd_loader_tile_rows(engine->loader, index, engine->heights.most);
+    const size_t height = tile_height(rows, most, engine->heights.step);
 
-    for (size_t first = 0; first < batch_rows; first += height) {
-        rows->first_row = first;
-        rows->count = batch_rows - first < height ? batch_rows - first : height;
-        run_tile(engine, stage, rows, batch_rows);
+    for (size_t first = 0; first < rows; first += height) {
+        const gd_tile tile = { run->rows, false, first, rows - first < height ? rows - first : height };
+
+        run_tile(run, &engine->plan->stages[index], &tile);
         gd_loader_tile_done(engine->loader, index);
     }
-    observe(engine, index, batch_rows);
+    observe(engine, index, rows);
 }
 
-static gd_status run_texts(gd_engine *engine, size_t index, const gd_rows *rows, size_t batch_rows, size_t text_count,
-                           float *scores, gd_error *err)
+static gd_status run_pooled(const struct run *run, size_t index, gd_error *err)
 {
-    const gd_plan_stage *stage = &engine->plan->stages[index];
-    gd_rows texts = *rows;
+    const gd_engine *engine = run->engine;
+    const size_t all = run->trie->pooled_count, labels = engine->plan->labels, most = engine->heights.most;
     gd_status rc = GD_OK;
 
-    texts.first_row = 0;
-    texts.position = engine->pooled_position;
-    texts.segment = engine->pooled_segment;
+    for (size_t first = 0; !rc && first < all; first += most) {
+        const gd_tile tile = { run->rows, true, first, all - first < most ? all - first : most };
 
-    for (size_t first = 0; !rc && first < text_count; first += texts.count) {
-        texts.count = text_count - first < TILE_ROWS ? text_count - first : TILE_ROWS;
-        texts.pooled = rows->pooled + first;
-        for (size_t t = 0; t < texts.count; t++) {
-            engine->pooled_position[t] = rows->position[texts.pooled[t]];
-            engine->pooled_segment[t] = rows->segment[texts.pooled[t]];
-        }
-        run_tile(engine, stage, &texts, batch_rows);
-        observe(engine, index, texts.count);
-        rc = engine->backend->download(engine->device, scores + first,
-                                       tensor_at(engine, engine->plan->score, 0, texts.count).data,
-                                       texts.count * sizeof(float), err);
+        run_tile(run, &engine->plan->stages[index], &tile);
+        observe(engine, index, tile.count);
+        rc = engine->backend->download(engine->device, run->scores + first * labels,
+                                       tensor_at(engine, engine->plan->score, 0, tile.count).data,
+                                       tile.count * labels * sizeof(float), err);
     }
+    return rc;
+}
+
+static gd_status run_stages(const struct run *run, gd_error *err)
+{
+    gd_engine *engine = run->engine;
+    const gd_plan *plan = engine->plan;
+    const size_t few = engine->heights.few;
+    gd_status rc = GD_OK;
+
+    gd_loader_forward(engine->loader, run->trie->rows <= few && run->trie->pooled_count <= few);
+    for (size_t i = 0; !rc && i < plan->stage_count; i++) {
+        rc = gd_loader_next(engine->loader, err);
+        if (rc)
+            break;
+        if (plan->stages[i].pooled)
+            rc = run_pooled(run, i, err);
+        else
+            run_rows(run, i);
+        gd_loader_done(engine->loader);
+    }
+    if (!rc && engine->backend->finish)
+        rc = engine->backend->finish(engine->device, err);
+    if (rc)
+        gd_loader_drop(engine->loader);
     return rc;
 }
 
 gd_status gd_engine_run(gd_engine *engine, const gd_trie *trie, float *scores, gd_error *err)
 {
-    const gd_plan *plan = engine->plan;
-    gd_rows rows = { .token = trie->token,
-                     .position = trie->position,
-                     .segment = trie->row_segment,
-                     .segments = trie->segment,
-                     .pooled = trie->text_last_row };
-    const bool few = trie->rows <= FEW_ROWS && trie->texts <= FEW_ROWS;
+    struct run run = { .engine = engine, .trie = trie, .scores = scores };
+    gd_batch_rows rows = { .rows = trie->rows,
+                           .token = trie->token,
+                           .position = trie->position,
+                           .segment = trie->row_segment,
+                           .segments = trie->segment,
+                           .segment_count = trie->segments,
+                           .pooled = trie->pooled,
+                           .pooled_count = trie->pooled_count };
     gd_status rc;
 
-    if (trie->texts == 0)
+    if (trie->pooled_count == 0)
         return GD_OK;
     rc = reserve(engine, trie, err);
     rows.rope_cos = engine->rope_cos;
     rows.rope_sin = engine->rope_sin;
-    for (size_t i = 0; !rc && i < plan->stage_count; i++) {
-        rc = gd_loader_begin(engine->loader, i, few, err);
-        if (rc)
-            break;
-        if (plan->stages[i].over_texts)
-            rc = run_texts(engine, i, &rows, trie->rows, trie->texts, scores, err);
-        else
-            run_rows(engine, i, &rows, trie->rows);
-        gd_loader_end(engine->loader, i);
-    }
-    if (rc)
-        gd_loader_drop(engine->loader);
+    rows.positions = engine->limits.max_position;
+    if (!rc)
+        rc = engine->backend->rows_make(engine->device, &run.rows, &rows, err);
+    if (!rc)
+        rc = run_stages(&run, err);
+    engine->backend->rows_free(engine->device, run.rows);
     return rc;
 }

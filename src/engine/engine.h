@@ -1,8 +1,9 @@
 /* engine.h - runs a plan over a batch on a backend.
  *
- * Texts come as a trie of rows (data/trie.h); all rows go through the embedding, then layer 1, then layer 2 ...;
- * then the pooled rows through the final norm and the head.  Within a layer, rows go tile by tile.  Weights are in
- * memory when their layer comes up, and when there is room for all of them they stay (budget.h, loader.h). */
+ * Texts come as a trie of rows (data/trie.h); all rows go through the embedding, then layer 1, then layer 2 ...; then
+ * the pooled rows (one or more for each text) through the final norm and the head.  Within a layer, rows go tile by
+ * tile.  Weights are in memory when their layer comes up, and when there is room for all of them they stay (budget.h,
+ * loader.h). */
 #ifndef GD_ENGINE_ENGINE_H
 #define GD_ENGINE_ENGINE_H
 
@@ -35,12 +36,12 @@ typedef struct gd_engine_parts {
 gd_status gd_engine_open(gd_engine **out, const gd_engine_parts *parts, gd_error *err);
 void gd_engine_close(gd_engine *engine);
 
-/* Scores the texts of a trie, each read at its last row; none may be empty. scores has room for trie->texts. */
+/* Scores the pooled rows of a trie: scores is [trie->pooled_count, plan->labels]. Texts without tokens have none. */
 gd_status gd_engine_run(gd_engine *engine, const gd_trie *trie, float *scores, gd_error *err);
 
 /* For tests and for people who look inside: called after each stage of a run (the embedding is stage 0, then each
- * layer) with the residual stream of all rows, [rows, hidden] fp32; after the last with the head's input, [texts,
- * hidden] (the texts of one tile at a time). Most of the last layer is done in the last stage, for the pooled rows
+ * layer) with the residual stream of all rows, [rows, hidden] fp32; after the last with the head's input, [pooled
+ * rows, hidden] (those of one tile at a time). Most of the last layer is done in the last stage, for the pooled rows
  * alone: after the one before, the residual stream is still that layer's input.  The tensor is good until the
  * function returns. */
 typedef void gd_engine_observer(void *context, size_t stage, const gd_tensor *hidden);
@@ -51,5 +52,8 @@ const gd_budget *gd_engine_budget(const gd_engine *engine);
 
 /* "avx2": which kernels were chosen. */
 const char *gd_engine_describe(const gd_engine *engine);
+
+/* The same of its matrix products alone. */
+const char *gd_engine_matmul(const gd_engine *engine);
 
 #endif

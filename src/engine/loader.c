@@ -22,7 +22,11 @@ struct gd_loader {
     const gd_backend *backend;
     gd_device *device;
     gd_bound *bound;
-    size_t kept; /* stages that stay */
+    size_t kept;            /* stages that stay */
+    const size_t *schedule; /* [visits] the stages in the order in which the run visits them */
+    size_t visits, visit;   /* visit: the next one */
+    size_t *forward;        /* a schedule: each stage once, in order */
+    bool few;               /* the run has few rows */
     struct stage {
         enum { ABSENT, BORROWED, LOADED } weights; /* BORROWED: its matrices are read where they lie */
         bool used;                                 /* in an earlier run */
@@ -49,7 +53,7 @@ static void release(const struct part *part, size_t piece)
     const size_t each = part->view->bytes / part->count, from = each * piece;
     const size_t to = piece + 1 == part->count ? part->view->bytes : from + each;
 
-    gd_pages_release((const char *)part->view->data + from, to - from);
+    gd_view_release(part->view, from, to - from);
 }
 
 /* Takes pieces until there are none. Any number of threads do this at once. */
@@ -166,7 +170,7 @@ static gd_status make_weights(gd_loader *loader, gd_bound *bound, bool borrow, b
         if (!view || bound->w[i].weight)
             continue;
         rc = make_weight(loader, &bound->w[i].weight, bound->w[i].role, view, borrow, borrowed, err);
-        if (!rc && bound->w[i].role == GD_WEIGHT_MATRIX)
+        if (!rc && view->mapped && bound->w[i].role == GD_WEIGHT_MATRIX)
             gd_pages_expect(view->data, view->bytes);
         if (!rc)
             rc = add_part(loader, bound->w[i].weight, view, err);
@@ -207,24 +211,52 @@ static void release_all(const gd_loader *loader)
             const gd_view *view = loader->bound[s].w[i].view;
 
             if (view)
-                gd_pages_release(view->data, view->bytes);
+                gd_view_release(view, 0, view->bytes);
         }
 }
 
-gd_status gd_loader_begin(gd_loader *loader, size_t stage, bool few, gd_error *err)
+/* Waits until the stage's weights are where the device computes: their copies may be under way. */
+static gd_status await(gd_loader *loader, size_t stage, gd_error *err)
 {
+    const gd_plan_stage *at = &loader->plan->stages[stage];
+    gd_status rc = GD_OK;
+
+    for (size_t s = at->first_step; loader->backend->weight_wait && !rc && s < at->first_step + at->step_count; s++)
+        for (unsigned i = 0; !rc && i < GD_BOUND_WEIGHTS; i++)
+            if (loader->bound[s].w[i].weight)
+                rc = loader->backend->weight_wait(loader->device, loader->bound[s].w[i].weight, err);
+    return rc;
+}
+
+void gd_loader_start(gd_loader *loader, const size_t *schedule, size_t visits, bool few)
+{
+    loader->schedule = schedule;
+    loader->visits = visits;
+    loader->visit = 0;
+    loader->few = few;
+}
+
+void gd_loader_forward(gd_loader *loader, bool few)
+{
+    gd_loader_start(loader, loader->forward, loader->plan->stage_count, few);
+}
+
+gd_status gd_loader_next(gd_loader *loader, gd_error *err)
+{
+    const size_t visit = loader->visit, stage = loader->schedule[visit];
     gd_status rc;
 
     finish(loader);
     if (loader->pieces)
         release_all(loader);
-    rc = start(loader, stage, few, err);
+    rc = start(loader, stage, loader->few, err);
     if (rc)
         return rc;
     finish(loader);
-    if (stage + 1 == loader->plan->stage_count)
-        return GD_OK;
-    rc = start(loader, stage + 1, few, err);
+    rc = await(loader, stage, err);
+    if (rc || visit + 1 == loader->visits || loader->schedule[visit + 1] == stage)
+        return rc;
+    rc = start(loader, loader->schedule[visit + 1], loader->few, err);
     if (!rc && loader->pieces)
         give_to_helper(loader);
     return rc;
@@ -262,7 +294,7 @@ void gd_loader_tile_done(const gd_loader *loader, size_t stage)
         const gd_view *table = table_of(loader, s);
 
         if (table)
-            gd_pages_release(table->data, table->bytes);
+            gd_view_release(table, 0, table->bytes);
     }
 }
 
@@ -271,12 +303,15 @@ static bool goes(const gd_loader *loader, size_t stage)
     return stage >= loader->kept || loader->stages[stage].weights == BORROWED;
 }
 
-void gd_loader_end(gd_loader *loader, size_t stage)
+void gd_loader_done(gd_loader *loader)
 {
+    const size_t stage = loader->schedule[loader->visit++];
+    const bool again = loader->visit < loader->visits && loader->schedule[loader->visit] == stage;
+
     loader->stages[stage].used = true;
     if (loader->stages[stage].weights == BORROWED)
         release_all(loader);
-    if (goes(loader, stage))
+    if (goes(loader, stage) && !again)
         unload(loader, stage);
 }
 
@@ -324,11 +359,16 @@ gd_status gd_loader_open(gd_loader **out, const gd_plan *plan, const gd_backend 
                            .device = device,
                            .bound = bound,
                            .kept = plan->stage_count,
-                           .stages = gd_alloc_zero(plan->stage_count, sizeof *loader->stages) };
-    if (!loader->stages) {
+                           .stages = gd_alloc_zero(plan->stage_count, sizeof *loader->stages),
+                           .forward = gd_alloc(plan->stage_count, sizeof *loader->forward) };
+    if (!loader->stages || !loader->forward) {
+        gd_free(loader->stages);
+        gd_free(loader->forward);
         gd_free(loader);
-        return gd_fail_memory(err, plan->stage_count * sizeof *loader->stages);
+        return gd_fail_memory(err, plan->stage_count * (sizeof *loader->stages + sizeof *loader->forward));
     }
+    for (size_t i = 0; i < plan->stage_count; i++)
+        loader->forward[i] = i;
     pthread_mutex_init(&loader->lock, NULL);
     pthread_cond_init(&loader->wake, NULL);
     pthread_cond_init(&loader->idle, NULL);
@@ -361,5 +401,6 @@ void gd_loader_close(gd_loader *loader)
     pthread_mutex_destroy(&loader->lock);
     gd_free(loader->parts);
     gd_free(loader->stages);
+    gd_free(loader->forward);
     gd_free(loader);
 }

@@ -29,9 +29,16 @@ size_t gd_loader_stage_bytes(const gd_loader *loader, size_t stage);
 /* Only the first `count` stages stay from one run to the next. */
 void gd_loader_keep(gd_loader *loader, size_t count);
 
-/* Has the stage's weights ready, and starts on the next one's. few: the run has few rows, and its weights may be read
- * where they lie. Fails with GD_ENOMEM or GD_EFORMAT. */
-gd_status gd_loader_begin(gd_loader *loader, size_t stage, bool few, gd_error *err);
+/* A run begins that will visit these stages in this order: forward each once; to train, there and back, or several
+ * times.  The schedule must stay.  few: the run has few rows, and its weights may be read where they lie. */
+void gd_loader_start(gd_loader *loader, const size_t *schedule, size_t visits, bool few);
+
+/* The same for each stage once, in order. */
+void gd_loader_forward(gd_loader *loader, bool few);
+
+/* Has the weights of the schedule's next stage ready, and starts on those of the one after it.  Fails with GD_ENOMEM,
+ * GD_EFORMAT or GD_EDEVICE. */
+gd_status gd_loader_next(gd_loader *loader, gd_error *err);
 
 /* How many rows of the stage may go together, of `most`: few when they are read out of a large mapped embedding. */
 size_t gd_loader_tile_rows(const gd_loader *loader, size_t stage, size_t most);
@@ -39,8 +46,8 @@ size_t gd_loader_tile_rows(const gd_loader *loader, size_t stage, size_t most);
 /* Lets go of the pages of the embedding that a tile has touched. */
 void gd_loader_tile_done(const gd_loader *loader, size_t stage);
 
-/* The stage has run. */
-void gd_loader_end(gd_loader *loader, size_t stage);
+/* The stage that gd_loader_next() made ready has run. */
+void gd_loader_done(gd_loader *loader);
 
 /* The run broke off: what doesn't stay goes. */
 void gd_loader_drop(gd_loader *loader);

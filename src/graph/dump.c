@@ -24,7 +24,7 @@ static void dump_params(const gd_plan_step *step, gd_buf *out)
 
 static void dump_step(const gd_plan *plan, const gd_plan_step *step, gd_buf *out)
 {
-    gd_buf_printf(out, "  %s", gd_op_name(step->op));
+    gd_buf_printf(out, "  %s", gd_op_table[step->op].name);
     for (unsigned i = 0; i < step->in_count; i++)
         gd_buf_printf(out, " %s", plan->buffers[step->in[i]].name);
     gd_buf_printf(out, " -> %s", plan->buffers[step->out].name);
@@ -39,12 +39,14 @@ static void dump_step(const gd_plan *plan, const gd_plan_step *step, gd_buf *out
     }
     if (step->lora)
         gd_buf_printf(out, " | lora %s", step->lora);
+    if (step->team != GD_TEAM_NONE)
+        gd_buf_printf(out, " | with the next %u", step->team_steps - 1);
     gd_buf_str(out, "\n");
 }
 
 void gd_plan_dump(const gd_plan *plan, gd_buf *out)
 {
-    static const char *const extents[] = { "batch", "tile", "texts" };
+    static const char *const extents[] = { "batch", "tile", "pooled" };
     static const char *const ropes[] = { "default", "llama3", "linear" };
 
     gd_buf_printf(out, "graph %s, operands %s\n", plan->graph_name, plan->operand == GD_BF16 ? "bf16" : "f32");
@@ -55,18 +57,18 @@ void gd_plan_dump(const gd_plan *plan, gd_buf *out)
     if (plan->rope.type != GD_ROPE_DEFAULT)
         gd_buf_printf(out, " factor %.9g low %.9g high %.9g original %.9g", plan->rope.factor,
                       plan->rope.low_freq_factor, plan->rope.high_freq_factor, plan->rope.original_max_position);
-    gd_buf_printf(out, "\nbytes a line: batch %zu tile %zu texts %zu\n", plan->line_bytes[GD_EXTENT_BATCH],
-                  plan->line_bytes[GD_EXTENT_TILE], plan->line_bytes[GD_EXTENT_TEXTS]);
+    gd_buf_printf(out, "\nbytes a line: batch %zu tile %zu pooled %zu\n", plan->line_bytes[GD_EXTENT_BATCH],
+                  plan->line_bytes[GD_EXTENT_TILE], plan->line_bytes[GD_EXTENT_POOLED]);
     for (size_t i = 0; i < plan->buffer_count; i++) {
         const gd_plan_buffer *b = &plan->buffers[i];
 
         gd_buf_printf(out, "  %s %s %s[%zu] at %zu%s\n", extents[b->extent], b->name,
-                      b->dtype == GD_BF16 ? "bf16" : "f32", b->cols, b->offset, i == plan->score ? ", the score" : "");
+                      b->dtype == GD_BF16 ? "bf16" : "f32", b->cols, b->offset, i == plan->score ? ", the scores" : "");
     }
     for (size_t s = 0; s < plan->stage_count; s++) {
         const gd_plan_stage *stage = &plan->stages[s];
 
-        gd_buf_printf(out, "stage %zu, layer %d, over %s\n", s, stage->layer, stage->over_texts ? "texts" : "rows");
+        gd_buf_printf(out, "stage %zu, layer %d, over %s\n", s, stage->layer, stage->pooled ? "pooled rows" : "rows");
         for (size_t i = 0; i < stage->step_count; i++)
             dump_step(plan, &plan->steps[stage->first_step + i], out);
     }

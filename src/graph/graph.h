@@ -22,9 +22,6 @@ typedef enum gd_graph_key {
         GD_KEY_COUNT
 } gd_graph_key;
 
-/* Where a node stands: before, inside or after `repeat`. */
-typedef enum gd_graph_part { GD_PART_BEFORE, GD_PART_LAYER, GD_PART_AFTER } gd_graph_part;
-
 typedef struct gd_graph_node {
     gd_op op;
     gd_graph_part part;

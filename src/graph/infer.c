@@ -5,17 +5,7 @@
 
 #include <string.h>
 
-#define PART(part) (1u << GD_PART_##part)
 #define NOWHERE ((size_t)-1)
-
-static const struct place {
-    unsigned parts;
-    const char *words;
-} places[GD_OP_COUNT] = {
-    [GD_OP_embedding] = { PART(BEFORE), "before the repeat" }, [GD_OP_rope] = { PART(LAYER), "inside the repeat" },
-    [GD_OP_attention] = { PART(LAYER), "inside the repeat" },  [GD_OP_last_row] = { PART(AFTER), "behind the repeat" },
-    [GD_OP_head] = { PART(AFTER), "behind the repeat" },
-};
 
 static size_t find_value(const gd_maker *m, const char *name)
 {
@@ -47,13 +37,13 @@ static gd_status fail_unknown(const gd_maker *m, size_t at, const gd_yaml_node *
 static gd_status check_reach(const gd_maker *m, const gd_graph_node *node, const gd_yaml_node *name,
                              const gd_made_value *value)
 {
-    static const char *const words[] = { "before", "inside", "behind" };
+    static const char *const words[] = { "before", "inside", "after" };
 
     if (is_carry(m, name->text)) {
         if (node->part != GD_PART_AFTER || node->op == GD_OP_last_row)
             return GD_OK;
         return gd_yaml_fail(m->graph->doc, name, m->err, GD_EFORMAT,
-                            "\"%s\" has a line for each token, but behind the repeat a line for each text is expected: "
+                            "\"%s\" has a line for each token, but after the repeat a line for each text is expected: "
                             "last_row takes them",
                             name->text);
     }
@@ -72,6 +62,7 @@ static gd_status use_input(gd_maker *m, size_t at, unsigned i)
 {
     const gd_graph_node *node = &m->graph->nodes[at];
     const gd_yaml_node *name = node->in[i];
+    const gd_op_traits *traits = &gd_op_table[node->op];
     const size_t index = find_value(m, name->text);
     gd_made_value *value;
     gd_status rc;
@@ -83,11 +74,11 @@ static gd_status use_input(gd_maker *m, size_t at, unsigned i)
     if (rc)
         return rc;
     value->last = at;
-    if (node->op == GD_OP_linear || node->op == GD_OP_attention)
+    if (traits->operands & GD_IN(i))
         value->matmul = name;
     else
         value->other = name;
-    if (node->op == GD_OP_attention && i > 0) /* keys and values of earlier tiles are read, too */
+    if (traits->whole & GD_IN(i)) /* rows of earlier tiles are read, too */
         value->extent = GD_EXTENT_BATCH;
     m->pattern[at].in[i] = (unsigned)index;
     return GD_OK;
@@ -143,7 +134,7 @@ static gd_status give_output(gd_maker *m, size_t at, size_t cols)
     if (!strcmp(out->text, "tokens"))
         return gd_yaml_fail(m->graph->doc, out, m->err, GD_EFORMAT, "\"tokens\" is the name of the input");
     *value = (gd_made_value){ .name = out, .part = node->part, .cols = cols, .first = at, .last = at };
-    value->extent = node->part == GD_PART_AFTER ? GD_EXTENT_TEXTS : GD_EXTENT_TILE;
+    value->extent = node->part == GD_PART_AFTER ? GD_EXTENT_POOLED : GD_EXTENT_TILE;
     if (is_carry(m, out->text)) {
         value->extent = GD_EXTENT_BATCH;
         if (cols != m->plan->hidden)
@@ -158,14 +149,14 @@ static gd_status give_output(gd_maker *m, size_t at, size_t cols)
 static gd_status take_node(gd_maker *m, size_t at)
 {
     const gd_graph_node *node = &m->graph->nodes[at];
-    const struct place *place = &places[node->op];
+    const gd_op_traits *traits = &gd_op_table[node->op];
     gd_plan_step *step = &m->pattern[at];
     size_t cols = 0;
     gd_status rc;
 
-    if (place->parts && !(place->parts >> node->part & 1u))
-        return gd_yaml_fail(m->graph->doc, node->at, m->err, GD_EFORMAT, "%s belongs %s", gd_op_name(node->op),
-                            place->words);
+    if (!(traits->parts >> node->part & 1u))
+        return gd_yaml_fail(m->graph->doc, node->at, m->err, GD_EFORMAT, "%s belongs %s", gd_op_table[node->op].name,
+                            traits->standing);
     if (node->part == GD_PART_LAYER && find_value(m, m->graph->carry->text) == NOWHERE)
         return gd_yaml_fail(m->graph->doc, m->graph->carry, m->err, GD_EFORMAT,
                             "no node before the repeat gives the carried value \"%s\"", m->graph->carry->text);
@@ -190,7 +181,7 @@ static gd_status check_whole(const gd_maker *m)
                             "no node of the repeat adds to the carried value \"%s\"", graph->carry->text);
     if (last->op != GD_OP_head)
         return gd_yaml_fail(graph->doc, last->at, m->err, GD_EFORMAT, "the last node is %s, but head is expected",
-                            gd_op_name(last->op));
+                            gd_op_table[last->op].name);
     for (size_t i = 0; i + 1 < graph->node_count; i++)
         if (graph->nodes[i].op == GD_OP_head)
             return gd_yaml_fail(graph->doc, graph->nodes[i].at, m->err, GD_EFORMAT,

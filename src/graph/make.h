@@ -50,4 +50,7 @@ gd_status gd_make_buffers(gd_maker *m);
 /* Moves all that it can of the last layer from the rows to the texts. */
 gd_status gd_make_narrow(gd_maker *m);
 
+/* Fills the steps' teams, once their order is final. */
+void gd_make_teams(gd_plan *plan);
+
 #endif

@@ -25,7 +25,7 @@ struct needs {
 /* Keys and values are read of all rows, however few rows ask. */
 static bool reads_all_rows(const gd_plan_step *step, unsigned input)
 {
-    return step->op == GD_OP_attention && input > 0;
+    return (gd_op_table[step->op].whole & GD_IN(input)) != 0;
 }
 
 /* Walks the layer from its end.  A graph that changes the residual stream before it takes keys and values from it,
@@ -52,7 +52,7 @@ static void find_needs(const gd_plan *plan, const gd_plan_stage *layer, unsigned
 }
 
 /* The step with the pooled rows' residual stream in place of all rows'. */
-static gd_plan_step over_texts(gd_plan_step step, unsigned carry, unsigned pooled)
+static gd_plan_step over_pooled(gd_plan_step step, unsigned carry, unsigned pooled)
 {
     for (unsigned k = 0; k < step.in_count; k++)
         if (step.in[k] == carry)
@@ -83,7 +83,7 @@ static gd_status move_gather(gd_plan *plan, const struct needs *needs, gd_error 
     steps[count++] = *gather;
     for (size_t i = 0; i < layer_steps; i++)
         if (needs->narrow[i])
-            steps[count++] = over_texts(old[layer->first_step + i], gather->in[0], gather->out);
+            steps[count++] = over_pooled(old[layer->first_step + i], gather->in[0], gather->out);
     memcpy(steps + count, gather + 1, (after_steps - 1) * sizeof *steps);
     count += after_steps - 1;
     after->step_count = count - after->first_step;

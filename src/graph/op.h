@@ -6,8 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define GD_IN(i) (1u << (i)) /* input i, in a set of inputs */
+
 typedef enum gd_op {
-#define GD_OP(name, inputs, weights) GD_OP_##name,
+#define GD_OP(name, inputs, operands, whole, role0, role1, parts) GD_OP_##name,
 #include "graph/ops.def"
 #undef GD_OP
     GD_OP_COUNT
@@ -15,9 +17,30 @@ typedef enum gd_op {
 
 #define GD_OP_MAX_IN 3
 #define GD_OP_MAX_WEIGHTS 2
+#define GD_OP_MAX_LINEARS 3 /* of one input, that a backend may compute in one call */
 
-/* "rms_norm" ...: as YAML writes it. */
-const char *gd_op_name(gd_op op);
+/* How a weight is used, which decides its form. */
+typedef enum gd_weight_role {
+    GD_WEIGHT_NONE,   /* there is no such weight */
+    GD_WEIGHT_MATRIX, /* [out, in] of a linear */
+    GD_WEIGHT_VECTOR, /* norm weights, biases, the head's [labels, n]: used in fp32 */
+    GD_WEIGHT_TABLE   /* the embedding: rows are looked up; may stay in the mapped file */
+} gd_weight_role;
+
+/* Where a node stands: before, inside or after `repeat`. */
+typedef enum gd_graph_part { GD_PART_BEFORE, GD_PART_LAYER, GD_PART_AFTER } gd_graph_part;
+
+/* A row of ops.def. */
+typedef struct gd_op_traits {
+    const char *name; /* "rms_norm" ...: as YAML writes it */
+    unsigned inputs;
+    unsigned operands, whole; /* sets of inputs: GD_IN() */
+    gd_weight_role roles[GD_OP_MAX_WEIGHTS];
+    unsigned parts;       /* a set: 1u << part */
+    const char *standing; /* the same in words: "inside the repeat" */
+} gd_op_traits;
+
+extern const gd_op_traits gd_op_table[GD_OP_COUNT];
 
 typedef enum gd_activation {
     GD_ACT_SILU,     /* g / (1 + exp(-g)) */

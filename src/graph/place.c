@@ -64,7 +64,7 @@ gd_status gd_make_buffers(gd_maker *m)
         if (!b->name)
             return gd_fail_memory(m->err, strlen(name) + 1);
     }
-    for (gd_extent extent = GD_EXTENT_BATCH; extent <= GD_EXTENT_TEXTS; extent++) {
+    for (gd_extent extent = GD_EXTENT_BATCH; extent <= GD_EXTENT_POOLED; extent++) {
         size_t count = 0;
 
         for (size_t i = 0; i < m->value_count; i++)
@@ -75,5 +75,6 @@ gd_status gd_make_buffers(gd_maker *m)
         if (!strcmp(plan->buffers[i].name, m->graph->carry->text))
             plan->carry = (unsigned)i;
     plan->score = (unsigned)m->value_count - 1;
+    plan->labels = plan->buffers[plan->score].cols;
     return GD_OK;
 }

@@ -72,7 +72,7 @@ static gd_status unroll(const gd_maker *m, gd_graph_part part, int layer)
     gd_plan *plan = m->plan;
     gd_plan_stage *stage = &plan->stages[plan->stage_count++];
 
-    *stage = (gd_plan_stage){ .first_step = plan->step_count, .over_texts = part == GD_PART_AFTER, .layer = layer };
+    *stage = (gd_plan_stage){ .first_step = plan->step_count, .pooled = part == GD_PART_AFTER, .layer = layer };
     for (size_t i = 0; i < m->graph->node_count; i++) {
         const gd_graph_node *node = &m->graph->nodes[i];
         gd_plan_step *step = &plan->steps[plan->step_count];
@@ -134,7 +134,13 @@ static gd_status fill_plan(gd_maker *m)
         rc = gd_make_buffers(m);
     if (!rc)
         rc = make_steps(m);
-    return rc ? rc : gd_make_narrow(m);
+    if (!rc)
+        rc = gd_make_narrow(m);
+    if (rc)
+        return rc;
+    gd_make_teams(plan);
+    plan->head = plan->steps[plan->step_count - 1].w[0].name; /* infer.c has seen that it is last */
+    return GD_OK;
 }
 
 gd_status gd_plan_make(gd_plan **out, const gd_config *config, const char *graph_file, gd_dtype operand, gd_error *err)
@@ -163,38 +169,6 @@ out:
     gd_arena_free(&m.arena);
     gd_graph_free(&graph);
     return rc;
-}
-
-/* How often the stage reads it; the batch's buffers are read by others, too. */
-static size_t readers_of(const gd_plan *plan, const gd_plan_stage *stage, unsigned buffer)
-{
-    size_t count = plan->buffers[buffer].extent == GD_EXTENT_BATCH;
-
-    for (size_t s = stage->first_step; s < stage->first_step + stage->step_count; s++)
-        for (unsigned i = 0; i < plan->steps[s].in_count; i++)
-            count += plan->steps[s].in[i] == buffer;
-    return count;
-}
-
-bool gd_plan_gates(const gd_plan *plan, const gd_plan_stage *stage, size_t step)
-{
-    const gd_plan_step *gate = &plan->steps[step], *up = gate + 1, *gated = gate + 2;
-
-    return step + 2 < stage->first_step + stage->step_count && gate->op == GD_OP_linear && up->op == GD_OP_linear &&
-           gated->op == GD_OP_gated && gate->in[0] == up->in[0] && gated->in[0] == gate->out &&
-           gated->in[1] == up->out && gate->out != up->out && readers_of(plan, stage, gate->out) == 1 &&
-           readers_of(plan, stage, up->out) == 1;
-}
-
-size_t gd_plan_linears(const gd_plan *plan, const gd_plan_stage *stage, size_t step, size_t most)
-{
-    const size_t end = stage->first_step + stage->step_count, input = plan->steps[step].in[0];
-    size_t count = 0;
-
-    while (count < most && step + count < end && plan->steps[step + count].op == GD_OP_linear &&
-           plan->steps[step + count].in[0] == input)
-        count++;
-    return count;
 }
 
 void gd_plan_free(gd_plan *plan)

@@ -3,10 +3,10 @@
  * A plan has stages.  A stage over rows (the embedding, then each layer) runs all its steps on one tile of rows, then
  * on the next tile: rows are in depth-first order, so the keys and values that a tile's attention reads are there.
  * So only three kinds of buffers exist: those that live across tiles (the residual stream, keys, values), those of
- * one tile, and those of the pooled texts.
+ * one tile, and those of the pooled rows.
  *
- * The last stage runs over texts, by tiles of them: it gathers the pooled rows, does what the last layer has to do
- * for them alone (narrow.c; a tile's buffers then have a line for each text), the final norm and the head. */
+ * The last stage runs over pooled rows, by tiles of them: it gathers them, does what the last layer has to do
+ * for them alone (narrow.c; a tile's buffers then have a line for each pooled row), the final norm and the head. */
 #ifndef GD_GRAPH_PLAN_H
 #define GD_GRAPH_PLAN_H
 
@@ -20,7 +20,7 @@
 typedef enum gd_extent {
     GD_EXTENT_BATCH, /* a line for each row of the batch */
     GD_EXTENT_TILE,  /* a line for each row of a tile */
-    GD_EXTENT_TEXTS  /* a line for each text */
+    GD_EXTENT_POOLED /* a line for each pooled row */
 } gd_extent;
 
 typedef struct gd_plan_buffer {
@@ -39,6 +39,13 @@ typedef struct gd_plan_weight {
     size_t shape[2]; /* what the checkpoint must have: [out, in], [n] or [vocab, hidden] */
 } gd_plan_weight;
 
+/* Steps that a backend may compute in one call, from this one on. */
+typedef enum gd_plan_team {
+    GD_TEAM_NONE,
+    GD_TEAM_LINEARS, /* 2 to GD_OP_MAX_LINEARS linears of one input */
+    GD_TEAM_GATED    /* two linears of one input, and the gated product of their outputs, which nobody else reads */
+} gd_plan_team;
+
 typedef struct gd_plan_step {
     gd_op op;
     unsigned in[GD_OP_MAX_IN]; /* buffer indices; in_count of them */
@@ -46,12 +53,14 @@ typedef struct gd_plan_step {
     gd_plan_weight w[GD_OP_MAX_WEIGHTS];
     char *lora; /* linear: the module's full name ("model.layers.0.self_attn.q_proj"), NULL: takes no adapter */
     gd_op_params params;
+    gd_plan_team team;
+    unsigned team_steps; /* 1 for GD_TEAM_NONE */
 } gd_plan_step;
 
 typedef struct gd_plan_stage {
     size_t first_step, step_count;
-    bool over_texts; /* false: over rows, tile by tile */
-    int layer;       /* -1 outside the layers */
+    bool pooled; /* over pooled rows; else over rows */
+    int layer;   /* -1 outside the layers */
 } gd_plan_stage;
 
 typedef struct gd_plan {
@@ -66,7 +75,9 @@ typedef struct gd_plan {
     size_t stage_count;
     size_t line_bytes[3]; /* by gd_extent: arena bytes for each line, lifetimes shared */
     unsigned carry;       /* buffer of the residual stream: GD_EXTENT_BATCH */
-    unsigned score;       /* buffer of the scores: GD_EXTENT_TEXTS, 1 column, F32 */
+    unsigned score;       /* buffer of the scores: GD_EXTENT_POOLED, `labels` columns, F32 */
+    size_t labels;        /* scores of a pooled row */
+    const char *head;     /* the name of the head's weight: "score.weight" */
     gd_rope rope;         /* what the rotary tables are made from */
     gd_arena arena;       /* owns all of the above */
 } gd_plan;
@@ -79,13 +90,6 @@ typedef struct gd_plan {
  */
 gd_status gd_plan_make(gd_plan **out, const gd_config *config, const char *graph_file, gd_dtype operand, gd_error *err);
 void gd_plan_free(gd_plan *plan);
-
-/* Whether steps `step` and the two behind it are two linears of one input and the gated product of their outputs, which
- * no other step of the stage reads: then they can be one operation. */
-bool gd_plan_gates(const gd_plan *plan, const gd_plan_stage *stage, size_t step);
-
-/* How many steps from `step` on are linears of one input, at most `most`: they can be one operation, too. */
-size_t gd_plan_linears(const gd_plan *plan, const gd_plan_stage *stage, size_t step, size_t most);
 
 /* The plan as text, for tests and for people. */
 void gd_plan_dump(const gd_plan *plan, gd_buf *out);

@@ -19,7 +19,7 @@ static const struct rule {
     [GD_OP_gated] = { BIT(in) | BIT(out) | BIT(act), 0 },
     [GD_OP_add] = { BIT(in) | BIT(out), 0 },
     [GD_OP_last_row] = { BIT(in) | BIT(out), 0 },
-    [GD_OP_head] = { BIT(in) | BIT(w) | BIT(out), 0 },
+    [GD_OP_head] = { BIT(in) | BIT(w) | BIT(out), BIT(size) },
 };
 
 static const char *const key_names[] = {
@@ -28,17 +28,15 @@ static const char *const key_names[] = {
 #undef GD_GRAPH_KEY
 };
 
-/* How many values and weights an operation takes; embedding takes the word `tokens`. */
-static const unsigned max_in[] = {
-#define GD_OP(name, inputs, weights) (inputs) ? (inputs) : 1,
-#include "graph/ops.def"
-#undef GD_OP
-};
-static const unsigned max_w[] = {
-#define GD_OP(name, inputs, weights) weights,
-#include "graph/ops.def"
-#undef GD_OP
-};
+/* How many entries `in` has; embedding takes the word `tokens`. */
+static unsigned inputs_of(gd_op op) { return gd_op_table[op].inputs ? gd_op_table[op].inputs : 1; }
+
+static unsigned weights_of(gd_op op)
+{
+    const gd_weight_role *roles = gd_op_table[op].roles;
+
+    return (roles[0] != GD_WEIGHT_NONE) + (roles[1] != GD_WEIGHT_NONE);
+}
 
 typedef struct reader {
     gd_graph *graph;
@@ -105,7 +103,7 @@ static gd_status read_op(const reader *r, const gd_yaml_node *map, gd_op *op)
         return rc;
     for (unsigned i = 0; i < GD_OP_COUNT; i++) {
         *op = (gd_op)i;
-        if (!strcmp(name->text, gd_op_name(*op)))
+        if (!strcmp(name->text, gd_op_table[*op].name))
             return GD_OK;
     }
     return gd_yaml_fail(r->graph->doc, name, r->err, GD_EUNSUPPORTED, "there is no operation \"%s\"", name->text);
@@ -123,14 +121,14 @@ static gd_status read_keys(const reader *r, gd_graph_node *node)
         while (i < GD_KEY_COUNT && strcmp(k->text, key_names[i]) != 0)
             i++;
         if (i == GD_KEY_COUNT || !((rule->needs | rule->may | BIT(op)) >> i & 1u))
-            return gd_yaml_fail(doc, k, r->err, GD_EFORMAT, "%s does not take the key \"%s\"", gd_op_name(node->op),
-                                k->text);
+            return gd_yaml_fail(doc, k, r->err, GD_EFORMAT, "%s does not take the key \"%s\"",
+                                gd_op_table[node->op].name, k->text);
         node->key[i] = k->next;
     }
     for (unsigned i = 0; i < GD_KEY_COUNT; i++)
         if ((rule->needs >> i & 1u) && !node->key[i])
-            return gd_yaml_fail(doc, node->at, r->err, GD_EFORMAT, "%s lacks the key \"%s\"", gd_op_name(node->op),
-                                key_names[i]);
+            return gd_yaml_fail(doc, node->at, r->err, GD_EFORMAT, "%s lacks the key \"%s\"",
+                                gd_op_table[node->op].name, key_names[i]);
     return GD_OK;
 }
 
@@ -145,9 +143,10 @@ static gd_status read_node(const reader *r, const gd_yaml_node *map)
     if (!rc)
         rc = read_keys(r, node);
     if (!rc)
-        rc = read_items(r, node->key[GD_KEY_in], "in", max_in[node->op], max_in[node->op], node->in, &node->in_count);
-    if (!rc && max_w[node->op])
-        rc = read_items(r, node->key[GD_KEY_w], "w", 1, max_w[node->op], node->w, &node->w_count);
+        rc = read_items(r, node->key[GD_KEY_in], "in", inputs_of(node->op), inputs_of(node->op), node->in,
+                        &node->in_count);
+    if (!rc && weights_of(node->op))
+        rc = read_items(r, node->key[GD_KEY_w], "w", 1, weights_of(node->op), node->w, &node->w_count);
     for (unsigned i = 0; !rc && i < node->in_count; i++)
         rc = read_name(r, node->in[i], "an entry of in");
     for (unsigned i = 0; !rc && i < node->w_count; i++)

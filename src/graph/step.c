@@ -21,7 +21,7 @@ static gd_status check_cols(const gd_maker *m, const gd_graph_node *node, const 
     if (have == want)
         return GD_OK;
     return gd_yaml_fail(m->graph->doc, node->in[i], m->err, GD_EFORMAT,
-                        "%s takes \"%s\" of %zu columns, but %s, %zu, is expected", gd_op_name(node->op),
+                        "%s takes \"%s\" of %zu columns, but %s, %zu, is expected", gd_op_table[node->op].name,
                         node->in[i]->text, have, sense, want);
 }
 
@@ -251,15 +251,19 @@ static gd_status make_last_row(const gd_maker *m, const gd_graph_node *node, gd_
 
 static gd_status make_head(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)
 {
+    gd_status rc = GD_OK;
+
     *cols = 1;
-    step->w[0] = (gd_plan_weight){ .rank = 2, .shape = { 1, m->plan->hidden } };
-    return check_cols(m, node, step, 0, m->plan->hidden, "hidden");
+    if (node->key[GD_KEY_size])
+        rc = gd_make_count(m, node->key[GD_KEY_size], "size", cols);
+    step->w[0] = (gd_plan_weight){ .rank = 2, .shape = { *cols, m->plan->hidden } };
+    return rc ? rc : check_cols(m, node, step, 0, m->plan->hidden, "hidden");
 }
 
 gd_status gd_make_step(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)
 {
     static make_step *const makers[GD_OP_COUNT] = {
-#define GD_OP(name, inputs, weights) [GD_OP_##name] = make_##name,
+#define GD_OP(name, ...) [GD_OP_##name] = make_##name,
 #include "graph/ops.def"
 #undef GD_OP
     };

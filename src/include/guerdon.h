@@ -46,7 +46,8 @@ typedef enum gd_status {
     GD_ETOOLONG,     /**< a text has more tokens than allowed */
     GD_EITEM,        /**< some items of a file failed; the others were done */
     GD_ENOMEM,       /**< out of memory or another resource; a smaller request may succeed */
-    GD_EINTERRUPTED  /**< the progress function asked to stop */
+    GD_EINTERRUPTED, /**< the progress function asked to stop */
+    GD_EDEVICE       /**< the device that computes failed (a GPU): close the model */
 } gd_status;
 
 /** What went wrong.  All zero before the first call; filled by the first failure, untouched on success. */

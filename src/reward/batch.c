@@ -64,7 +64,7 @@ gd_status gd_batch_add(gd_batch *batch, gd_span text, gd_error *err)
 gd_status gd_batch_run(gd_batch *batch, gd_model *model, gd_error *err)
 {
     gd_trie trie;
-    gd_status rc = gd_trie_build(&trie, batch->texts, batch->count, batch->share, err);
+    gd_status rc = gd_trie_build(&trie, batch->texts, batch->count, NULL, batch->share, err);
 
     if (!rc)
         rc = gd_engine_run(model->engine, &trie, batch->scores, err);

@@ -3,7 +3,6 @@
 #include "base/error.h"
 #include "base/pool.h"
 #include "backends/backend.h"
-#include "backends/cpu/isa.h"
 
 #include <jansson.h>
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -15,31 +14,34 @@
 
 static void string(gd_buf *b, const char *s) { gd_buf_json_string(b, s, strlen(s)); }
 
+/* The best instruction set of this machine. */
+static const char *best_isa(void)
+{
+    const gd_backend *cpu = gd_backends_all()[0];
+    size_t count = 0;
+
+    while (cpu->isa(count + 1))
+        count++;
+    return cpu->isa(count);
+}
+
 static void write_cpu(gd_buf *b)
 {
-    static const struct {
-        gd_isa bit;
-        const char *name;
-    } isas[] = { { GD_ISA_AVX2, "avx2" },
-                 { GD_ISA_AVX512, "avx512" },
-                 { GD_ISA_AVX512BF16, "avx512bf16" },
-                 { GD_ISA_NEON, "neon" } };
-    const gd_isa have = gd_isa_detect();
+    const gd_backend *cpu = gd_backends_all()[0];
 
-    gd_buf_str(b, "\"cpu\":{\"isa\":[\"generic\"");
-    for (size_t i = 0; i < sizeof isas / sizeof isas[0]; i++)
-        if (have & isas[i].bit)
-            gd_buf_printf(b, ",\"%s\"", isas[i].name);
-    gd_buf_printf(b, "],\"best\":\"%s\",\"cores\":%u},", gd_isa_name(have), gd_cpu_count());
+    gd_buf_str(b, "\"cpu\":{\"isa\":[");
+    for (size_t i = 0; cpu->isa(i); i++)
+        gd_buf_printf(b, "%s\"%s\"", i ? "," : "", cpu->isa(i));
+    gd_buf_printf(b, "],\"best\":\"%s\",\"cores\":%u},", best_isa(), gd_cpu_count());
 }
 
 static void write_available(gd_buf *b, const gd_backend *backend, gd_dtype operand, const char *key)
 {
-    const char *why_not = backend->unavailable(operand);
+    gd_error why = { 0 };
 
     gd_buf_printf(b, "\"%s\":", key);
-    if (why_not)
-        string(b, why_not);
+    if (backend->available(operand, &why))
+        string(b, why.text);
     else
         gd_buf_str(b, "true");
 }
@@ -86,8 +88,7 @@ gd_status gd_backends(char **json, gd_error *err)
     gd_buf_str(&b, "{\"version\":\"" GD_VERSION "\",");
     write_cpu(&b);
     write_backends(&b);
-    gd_buf_printf(&b, "\"default\":{\"backend\":\"cpu\",\"isa\":\"%s\",\"precision\":\"bf16\"},",
-                  gd_isa_name(gd_isa_detect()));
+    gd_buf_printf(&b, "\"default\":{\"backend\":\"cpu\",\"isa\":\"%s\",\"precision\":\"bf16\"},", best_isa());
     write_libraries(&b);
     gd_buf_str(&b, "}");
     if (!gd_buf_cstr(&b)) {

@@ -247,7 +247,7 @@ const gd_view *gd_model_head(const gd_model *model)
 {
     const gd_view *head = model->adapter ? gd_adapter_head(model->adapter) : NULL;
 
-    return head ? head : gd_weights_find(model->weights, "score.weight");
+    return head ? head : gd_weights_find(model->weights, model->plan->head);
 }
 
 void gd_model_close(gd_model *model)

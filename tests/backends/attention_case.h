@@ -145,17 +145,20 @@ static inline void *attention_case_run(const attention_case *c, const gd_row_ker
     unsigned char *const scratch = gd_alloc_aligned(bytes + 64);
     void *const out = gd_alloc_aligned(c->rows * c->q_cols * out_size);
     gd_device device = { .rows = kernels, .limits = limits, .attention_scratch = scratch };
+    const gd_batch_rows host = { .rows = c->rows,
+                                 .position = c->position,
+                                 .segment = c->segment,
+                                 .segments = c->segments,
+                                 .segment_count = c->count };
+    gd_device_rows *batch;
 
     assert_true(scratch && out);
     memset(scratch, 0xFF, bytes + 64);
     assert_ok(gd_pool_open(&device.pool, threads, test_err));
+    assert_ok(gd_cpu_rows_make(&device, &batch, &host, test_err));
     for (size_t first = 0; first < c->rows; first += tile) {
         const size_t count = c->rows - first < tile ? c->rows - first : tile;
-        const gd_rows rows = { .first_row = first,
-                               .count = count,
-                               .position = c->position,
-                               .segment = c->segment,
-                               .segments = c->segments };
+        const gd_tile rows = { batch, false, first, count };
         const gd_call call = {
             .in = { { (char *)c->q + first * c->q_cols * size, c->type, count, c->q_cols, c->q_cols },
                     { c->k, c->type, c->rows, c->k_cols, c->k_cols },
@@ -167,11 +170,12 @@ static inline void *attention_case_run(const attention_case *c, const gd_row_ker
                         .heads = (uint32_t)c->heads,
                         .kv_heads = (uint32_t)c->kv_heads,
                         .head_dim = (uint32_t)c->head_dim },
-            .rows = &rows,
+            .tile = &rows,
         };
 
         gd_cpu_attention(&device, &call);
     }
+    gd_cpu_rows_free(&device, batch);
     gd_pool_close(device.pool);
     for (size_t i = 0; i < 64; i++)
         assert_int_equal(scratch[bytes + i], 0xFF);

@@ -266,9 +266,26 @@ static void say_what_ran(void **state)
         fail_msg("GD_EXPECT_KERNELS=%s, but no such kernel could be tested", expected);
 }
 
+/* A thread has rows of its own when there are rows enough for each: half of an engine's tile, at least. */
+static void rows_are_grouped_by_threads(void **state)
+{
+    (void)state;
+    for (unsigned threads = 1; threads <= 5; threads++) {
+        gd_pool *pool;
+
+        assert_ok(gd_pool_open(&pool, threads, test_err));
+        assert_int_equal(gd_gemm_row_groups(pool, 0), 1);
+        assert_int_equal(gd_gemm_row_groups(pool, GD_GEMM_BEST_ROWS - 1), 1);
+        assert_int_equal(gd_gemm_row_groups(pool, GD_GEMM_BEST_ROWS), threads < 2 ? threads : 2);
+        assert_int_equal(gd_gemm_row_groups(pool, 1 << 20), threads);
+        gd_pool_close(pool);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rows_are_grouped_by_threads),
         cmocka_unit_test(small_shapes_with_every_tail),
         cmocka_unit_test(depths_around_the_blocks),
         cmocka_unit_test(infinities_nans_and_denormals),

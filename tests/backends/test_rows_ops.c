@@ -11,8 +11,9 @@ enum { ROWS = 37, FIRST = 3, PAD = 5, CANARY = 0x5A };
 typedef struct ops_case {
     gd_device device;
     uint64_t state;
-    uint32_t token[ROWS + FIRST], position[ROWS + FIRST], pooled[ROWS];
-    gd_rows rows;
+    uint32_t token[ROWS + FIRST], position[ROWS + FIRST], pooled[ROWS + FIRST];
+    gd_device_rows batch; /* the arrays above */
+    gd_tile rows, texts;
 } ops_case;
 
 static void ops_open(ops_case *c, unsigned threads)
@@ -25,13 +26,15 @@ static void ops_open(ops_case *c, unsigned threads)
         c->token[r] = (uint32_t)test_below(&c->state, 11);
         c->position[r] = (uint32_t)test_below(&c->state, 9);
     }
-    for (size_t t = 0; t < ROWS; t++)
+    for (size_t t = 0; t < ROWS + FIRST; t++)
         c->pooled[t] = (uint32_t)test_below(&c->state, ROWS + FIRST);
-    c->rows = (gd_rows){ .first_row = FIRST,
-                         .count = ROWS,
-                         .token = c->token,
-                         .position = c->position,
-                         .pooled = c->pooled };
+    c->batch.host = (gd_batch_rows){ .rows = ROWS + FIRST,
+                                     .token = c->token,
+                                     .position = c->position,
+                                     .pooled = c->pooled,
+                                     .pooled_count = ROWS + FIRST };
+    c->rows = (gd_tile){ &c->batch, false, FIRST, ROWS };
+    c->texts = (gd_tile){ &c->batch, true, FIRST, ROWS };
 }
 
 static gd_tensor tensor_open(ops_case *c, gd_dtype type, size_t rows, size_t cols)
@@ -73,7 +76,7 @@ static void check_embedding(ops_case *c, size_t cols, gd_dtype type)
     gd_call call = { .out = output_open(type, ROWS, cols),
                      .w = { &weight },
                      .params = { .scale = 0.75f },
-                     .rows = &c->rows };
+                     .tile = &c->rows };
     float want[512];
 
     weight.view.data = table + 1;
@@ -97,7 +100,7 @@ static void check_rms_norm(ops_case *c, uint32_t heads, size_t cols, gd_dtype ty
         .in = { x },
         .out = output_open(type, ROWS, row),
         .w = { &weight },
-        .rows = &c->rows,
+        .tile = &c->rows,
         .params = { .eps = 1e-6f, .unit_offset = true, .heads = heads, .head_dim = heads ? (uint32_t)cols : 0 }
     };
     unsigned char want[512 * 4];
@@ -125,15 +128,14 @@ static void check_rope(ops_case *c, uint32_t heads, uint32_t head_dim)
     const size_t half = head_dim / 2;
     float *const cosines = test_values(9 * half, GD_F32, &c->state);
     float *const sines = test_values(9 * half, GD_F32, &c->state);
-    gd_rows rows = c->rows;
     gd_call call = { .in = { tensor_open(c, GD_F32, ROWS, heads * head_dim) },
                      .out = output_open(GD_BF16, ROWS, heads * head_dim),
-                     .rows = &rows,
+                     .tile = &c->rows,
                      .params = { .heads = heads, .head_dim = head_dim } };
     unsigned char want[512 * 4];
 
-    rows.rope_cos = cosines;
-    rows.rope_sin = sines;
+    c->batch.host.rope_cos = cosines;
+    c->batch.host.rope_sin = sines;
     gd_cpu_rope(&c->device, &call);
     for (size_t r = 0; r < ROWS; r++) {
         const size_t at = c->position[FIRST + r] * half;
@@ -151,7 +153,7 @@ static void check_gated_and_add(ops_case *c, size_t cols, gd_dtype type)
 {
     gd_call call = { .in = { tensor_open(c, GD_F32, ROWS, cols), tensor_open(c, GD_F32, ROWS, cols) },
                      .out = output_open(type, ROWS, cols),
-                     .rows = &c->rows,
+                     .tile = &c->rows,
                      .params = { .act = GD_ACT_GELU_TANH } };
     unsigned char want[512 * 4];
 
@@ -182,14 +184,17 @@ static void check_pooled(ops_case *c, size_t cols, size_t labels)
     const gd_weight weight = { .role = GD_WEIGHT_VECTOR, .out = 1, .in = labels * cols, .vector = w };
     gd_call last = { .in = { tensor_open(c, GD_F32, ROWS + FIRST, cols) },
                      .out = output_open(GD_F32, ROWS, cols),
-                     .rows = &c->rows };
-    gd_call head = { .in = { last.out }, .out = output_open(GD_F32, ROWS, labels), .w = { &weight }, .rows = &c->rows };
+                     .tile = &c->texts };
+    gd_call head = { .in = { last.out },
+                     .out = output_open(GD_F32, ROWS, labels),
+                     .w = { &weight },
+                     .tile = &c->texts };
     float want[8];
 
     gd_cpu_last_row(&c->device, &last);
     gd_cpu_head(&c->device, &head);
     for (size_t t = 0; t < ROWS; t++) {
-        const float *x = line_of(&last.in[0], c->pooled[t]);
+        const float *x = line_of(&last.in[0], c->pooled[FIRST + t]);
 
         check_row("last_row", &last.out, t, x);
         for (size_t label = 0; label < labels; label++)

@@ -197,10 +197,6 @@ static void pool_runs_every_group(void **state)
             for (size_t i = 0; i < 100; i++)
                 assert_int_equal(hits[i], i < count);
         }
-        assert_int_equal(gd_pool_row_groups(pool, 0), 1);
-        assert_int_equal(gd_pool_row_groups(pool, 251), 1);
-        assert_int_equal(gd_pool_row_groups(pool, 252), threads < 2 ? threads : 2); /* an engine's tile */
-        assert_int_equal(gd_pool_row_groups(pool, 1 << 20), threads);
         gd_pool_close(pool);
     }
 }

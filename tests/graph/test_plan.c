@@ -81,8 +81,8 @@ static void read_buffer(const gd_plan *plan, const gd_plan_step *step, unsigned 
 
     for (size_t i = b->offset; i < b->offset + b->cols * gd_dtype_size(b->dtype); i++)
         if (owner[b->extent][i] != index + 1)
-            fail_msg("%s: %s reads \"%s\", but byte %zu is no longer its own", plan->graph_name, gd_op_name(step->op),
-                     b->name, i);
+            fail_msg("%s: %s reads \"%s\", but byte %zu is no longer its own", plan->graph_name,
+                     gd_op_table[step->op].name, b->name, i);
 }
 
 /* Runs the plan on names alone: every byte that a step reads was last written by the buffer it reads. Keys,

@@ -44,20 +44,31 @@ static size_t sharers(const batch *b, size_t t, size_t len, size_t *smallest)
     return count;
 }
 
+/* The row of the text's token at `position`: up from its last row, which is pooled last. */
+static uint32_t row_at(const gd_trie *t, size_t text, size_t position)
+{
+    const gd_segment *s = &t->segment[t->row_segment[t->pooled[t->text_pooled[text + 1] - 1]]];
+
+    while (position < s->first_position)
+        s = &t->segment[s->parent];
+    assert_true(position - s->first_position < s->length);
+    return s->first_row + (uint32_t)position - s->first_position;
+}
+
 static void check_rows(const gd_trie *t, const batch *b)
 {
     size_t distinct = 0, smallest;
 
     for (size_t i = 0; i < b->n; i++)
         for (size_t p = 0; p < b->texts[i].len; p++) {
-            const uint32_t row = gd_trie_row(t, i, p);
+            const uint32_t row = row_at(t, i, p);
 
             assert_true(row < t->rows);
             assert_int_equal(t->token[row], b->texts[i].ids[p]);
             assert_int_equal(t->position[row], p);
             (void)sharers(b, i, p + 1, &smallest);
             distinct += smallest == i;
-            assert_int_equal(row, gd_trie_row(t, smallest, p)); /* shared ... */
+            assert_int_equal(row, row_at(t, smallest, p)); /* shared ... */
         }
     assert_int_equal(t->rows, distinct); /* ... and nothing besides */
 }
@@ -89,16 +100,15 @@ static void check_segments(const gd_trie *t, const batch *b)
         size_t smallest;
 
         if (b->texts[i].len == 0) {
-            assert_int_equal(t->text_segment[i], -1);
-            assert_int_equal(t->text_last_row[i], GD_NO_ROW);
+            assert_int_equal(t->text_pooled[i], t->text_pooled[i + 1]);
             continue;
         }
-        assert_int_equal(t->text_last_row[i], gd_trie_row(t, i, b->texts[i].len - 1));
-        assert_int_equal(t->text_segment[i], t->row_segment[t->text_last_row[i]]);
+        assert_int_equal(t->text_pooled[i] + 1, t->text_pooled[i + 1]);
+        assert_int_equal(t->pooled[t->text_pooled[i]], row_at(t, i, b->texts[i].len - 1));
         for (size_t p = 1; p < b->texts[i].len; p++) { /* a segment ends exactly where the set of texts changes */
             const bool same = sharers(b, i, p, &smallest) == sharers(b, i, p + 1, &smallest);
 
-            assert_int_equal(t->row_segment[gd_trie_row(t, i, p - 1)] == t->row_segment[gd_trie_row(t, i, p)], same);
+            assert_int_equal(t->row_segment[row_at(t, i, p - 1)] == t->row_segment[row_at(t, i, p)], same);
         }
     }
 }
@@ -138,7 +148,7 @@ static void check_batch(const batch *b)
     gd_trie t;
     size_t tokens = 0;
 
-    assert_ok(gd_trie_build(&t, b->texts, b->n, true, test_err));
+    assert_ok(gd_trie_build(&t, b->texts, b->n, NULL, true, test_err));
     assert_int_equal(t.texts, b->n);
     check_rows(&t, b);
     check_segments(&t, b);
@@ -146,10 +156,10 @@ static void check_batch(const batch *b)
     check_count(&t, b);
     gd_trie_free(&t);
 
-    assert_ok(gd_trie_build(&t, b->texts, b->n, false, test_err));
+    assert_ok(gd_trie_build(&t, b->texts, b->n, NULL, false, test_err));
     for (size_t i = 0; i < b->n; i++)
         for (size_t p = 0; p < b->texts[i].len; p++, tokens++) {
-            assert_int_equal(gd_trie_row(&t, i, p), tokens); /* in the order of the texts */
+            assert_int_equal(row_at(&t, i, p), tokens); /* in the order of the texts */
             assert_int_equal(t.token[tokens], b->texts[i].ids[p]);
             assert_int_equal(t.position[tokens], p);
         }
@@ -210,7 +220,7 @@ static void the_example_in_the_header(void **state)
     gd_trie t;
 
     (void)state;
-    assert_ok(gd_trie_build(&t, texts, 4, true, test_err));
+    assert_ok(gd_trie_build(&t, texts, 4, NULL, true, test_err));
     assert_int_equal(t.rows, 7);
     assert_int_equal(t.segments, 4);
     assert_memory_equal(t.segment, wanted, sizeof wanted);
@@ -279,13 +289,13 @@ static void a_long_chain(void **state)
     (void)state;
     for (size_t i = 0; i < STEPS; i++) /* each a prefix of the next, given in reverse */
         texts[i] = (gd_span){ ids, N / STEPS * (STEPS - i) };
-    assert_ok(gd_trie_build(&t, texts, STEPS, true, test_err));
+    assert_ok(gd_trie_build(&t, texts, STEPS, NULL, true, test_err));
     assert_int_equal(t.rows, N);
     assert_int_equal(t.segments, STEPS);
-    assert_int_equal(gd_trie_row(&t, 0, 0), 0);
-    assert_int_equal(gd_trie_row(&t, 0, N - 1), N - 1);
+    assert_int_equal(row_at(&t, 0, 0), 0);
+    assert_int_equal(row_at(&t, 0, N - 1), N - 1);
     for (size_t i = 0; i < STEPS; i++)
-        assert_int_equal(t.text_segment[i], STEPS - 1 - i);
+        assert_int_equal(t.row_segment[t.pooled[i]], STEPS - 1 - i);
     gd_trie_free(&t);
     free(texts);
     free(ids);
@@ -299,7 +309,7 @@ static void too_many_tokens_are_refused(void **state)
     gd_trie t;
 
     (void)state;
-    assert_int_equal(gd_trie_build(&t, &text, 1, true, &err), GD_ENOMEM);
+    assert_int_equal(gd_trie_build(&t, &text, 1, NULL, true, &err), GD_ENOMEM);
     assert_string_equal(err.text, "a batch of 2^31 tokens or more is too large");
 }
 
@@ -316,7 +326,7 @@ static void every_allocation_may_fail(void **state)
         gd_trie t;
 
         gd_mem_fail_from(fault);
-        rc = gd_trie_build(&t, texts, 3, true, &err);
+        rc = gd_trie_build(&t, texts, 3, NULL, true, &err);
         gd_mem_fail_from(0);
         assert_int_equal(err.status, rc);
         gd_trie_free(&t);
@@ -325,9 +335,29 @@ static void every_allocation_may_fail(void **state)
     assert_int_equal(fault, 14); /* twelve allocations fail in turn */
 }
 
+/* A text may be read at several rows, in any order, and two texts at one row that they share. */
+static void pooled_rows_are_those_of_the_positions(void **state)
+{
+    static const uint32_t a[] = { 5, 6, 7 }, b[] = { 5, 6, 8, 9 }, at[] = { 1, 2, 0, 1, 3 };
+    const gd_span texts[] = { { b, 4 }, { NULL, 0 }, { a, 3 }, { b, 4 } };
+    static const size_t first[] = { 0, 1, 1, 4, 5 };
+    static const uint32_t rows[] = { 1, 2, 0, 1, 4 };
+    const gd_pooled pooled = { first, at };
+    gd_trie t;
+
+    (void)state;
+    assert_ok(gd_trie_build(&t, texts, 4, &pooled, true, test_err));
+    assert_int_equal(t.rows, 5);
+    assert_int_equal(t.pooled_count, 5);
+    assert_memory_equal(t.text_pooled, first, sizeof first);
+    assert_memory_equal(t.pooled, rows, sizeof rows);
+    gd_trie_free(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pooled_rows_are_those_of_the_positions),
         cmocka_unit_test(small_shapes),
         cmocka_unit_test(the_example_in_the_header),
         cmocka_unit_test(random_batches),

@@ -12,7 +12,7 @@
 
 #include <arm_neon.h>
 
-enum { MR = 6, SUMS = 24, FEW_ROWS = 24 };
+enum { MR = GD_GEMM_HIGH_NEON, SUMS = 24, FEW_ROWS = 24 };
 
 /* How a tile finds its weights: packed BF16, packed F32, or expanded: [half][pairs][odd 16, even 16]. */
 enum form { PACKED_BF16, PACKED_F32, EXPANDED };

@@ -14,7 +14,7 @@
 
 #include <immintrin.h>
 
-enum { MR = 6, SUMS = 12, FEW_ROWS = 64, PAIRS_AT_ONCE = 4 };
+enum { MR = GD_GEMM_HIGH_AVX2, SUMS = 12, FEW_ROWS = 64, PAIRS_AT_ONCE = 4 };
 
 /* How a tile finds its weights: packed BF16, packed F32, or expanded: [half][pairs][odd 16, even 16]. */
 enum form { PACKED_BF16, PACKED_F32, EXPANDED };

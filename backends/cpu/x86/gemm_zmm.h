@@ -10,7 +10,7 @@
 #include <immintrin.h>
 #include <string.h>
 
-enum { MR = 14, PACKED_ROW = (int)(GD_GEMM_BLOCK * sizeof(float)) };
+enum { MR = GD_GEMM_HIGH_ZMM, PACKED_ROW = (int)(GD_GEMM_BLOCK * sizeof(float)) };
 
 /* How a tile finds its weights: packed BF16 for the fp32 units, packed F32, expanded [pairs][odd 32, even 32], or
  * packed BF16 for VDPBF16PS, whose rows are BF16 too, and are read where they lie. */

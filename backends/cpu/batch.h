@@ -1,0 +1,23 @@
+/* batch.h - a batch's rows as the CPU has them: where the host has them. */
+#ifndef GD_CPU_BATCH_H
+#define GD_CPU_BATCH_H
+
+#include "backends/backend.h"
+
+struct gd_device_rows {
+    gd_batch_rows host;                         /* its arrays stay the caller's */
+    uint32_t *pooled_position, *pooled_segment; /* [pooled_count] */
+};
+
+/* Line r of the call's tile has entry r. */
+typedef struct gd_tile_lines {
+    const uint32_t *position, *segment;
+} gd_tile_lines;
+
+gd_tile_lines gd_cpu_tile_lines(const gd_tile *tile);
+
+/* The rows functions of gd_backend_cpu. */
+gd_status gd_cpu_rows_make(gd_device *device, gd_device_rows **out, const gd_batch_rows *rows, gd_error *err);
+void gd_cpu_rows_free(gd_device *device, gd_device_rows *rows);
+
+#endif
