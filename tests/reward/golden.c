@@ -1,9 +1,11 @@
-/* golden.c - the tiny models of tests/data/golden with what Transformers says of their texts. */
+/* golden.c - the tiny models of tests/data/golden with the reference scores of their texts. */
 #include "tests/reward/golden.h"
 
 #include <jansson.h>
+#include <math.h>
 
 const char *const golden_models[GOLDEN_MODELS] = { "qwen2", "qwen2-tied", "llama", "mistral", "qwen3", "gemma2" };
+const char *const golden_edges[GOLDEN_EDGES] = { "blocks", "denormals" };
 
 static double number(const json_t *line, const char *key)
 {
@@ -42,7 +44,7 @@ void golden_load(golden *g, const char *model)
         g->texts[i] = (gd_text){ json_string_value(text), json_string_length(text) };
         g->f64[i] = number(one, "score_f64");
         g->lora_f64[i] = number(one, "score_lora_f64");
-        g->bf16[i] = number(one, "score_bf16");
+        g->bf16[i] = json_object_get(one, "score_bf16") ? number(one, "score_bf16") : NAN;
         g->tokens[i] = json_array_size(json_object_get(one, "ids"));
     }
 }

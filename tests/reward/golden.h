@@ -1,11 +1,15 @@
-/* golden.h - the tiny models of tests/data/golden with what Transformers says of their texts. */
+/* golden.h - the tiny models of tests/data/golden with the reference scores of their texts. */
 #ifndef GD_TESTS_REWARD_GOLDEN_H
 #define GD_TESTS_REWARD_GOLDEN_H
 
 #include "tests/check.h"
 
 #define GOLDEN_MODELS 6
-extern const char *const golden_models[GOLDEN_MODELS];
+extern const char *const golden_models[GOLDEN_MODELS]; /* with scores by Transformers */
+
+/* Sums of several blocks; numbers near 2^-126. Their scores in float64 are make_edges.py's; there are none in bf16. */
+#define GOLDEN_EDGES 2
+extern const char *const golden_edges[GOLDEN_EDGES];
 
 /* With the sanitizers everything takes ten times as long. They look at memory, not at values, so fewer models do. */
 #if defined(__SANITIZE_ADDRESS__)
@@ -22,7 +26,7 @@ extern const char *const golden_models[GOLDEN_MODELS];
 typedef struct golden {
     size_t count;
     gd_text *texts;
-    double *f64, *lora_f64, *bf16; /* [count] scores by Transformers */
+    double *f64, *lora_f64, *bf16; /* [count] reference scores; bf16 is NaN where there are none */
     size_t *tokens;
     void *json; /* owns the texts */
 } golden;
