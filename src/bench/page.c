@@ -4,18 +4,18 @@
 #include "bench/page.h"
 
 #include "base/error.h"
-#include "base/html.h"
+#include "page/html.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { MOST = GD_PAGE_POINTS };
+enum { MOST = GD_BENCH_POINTS };
 
 static const json_t *part(const json_t *root, const char *name) { return json_object_get(root, name); }
 
 static const json_t *points_of(const json_t *root, const char *name) { return part(part(root, name), "points"); }
 
-void gd_page_figure(gd_buf *b, const gd_chart *chart)
+void gd_bench_figure(gd_buf *b, const gd_chart *chart)
 {
     gd_html_figure(b, chart->title);
     gd_chart_svg(b, chart);
@@ -99,7 +99,7 @@ static void peak_chart(gd_buf *b, const json_t *root)
     }
     series[0].count = series[1].count = groups;
     if (groups)
-        gd_page_figure(b, &chart);
+        gd_bench_figure(b, &chart);
 }
 
 static void limits_section(gd_buf *b, const json_t *root)
@@ -224,7 +224,7 @@ static void matmul_section(gd_buf *b, const json_t *root)
     collect_products(&lines, products);
     chart.series_count = lines.count;
     if (lines.count)
-        gd_page_figure(b, &chart);
+        gd_bench_figure(b, &chart);
     product_table(b, products);
     gd_html_section_end(b);
     product_names(b, products);
@@ -295,7 +295,7 @@ static void rate_section(gd_buf *b, const json_t *root, const char *name, const 
     chart.mark_y = rows_at_peak(root);
     gd_html_section(b, !strcmp(name, "batch") ? "Rate against batch size" : "Rate against text length", about);
     if (series.count)
-        gd_page_figure(b, &chart);
+        gd_bench_figure(b, &chart);
     gd_buf_printf(&heads, "%s|rows|rows/s|spread", labels->x_label);
     table = gd_html_table_begin(b, gd_buf_cstr(&heads) ? heads.data : "");
     for (size_t i = 0; i < series.count; i++) {
@@ -352,7 +352,7 @@ static void answers_section(gd_buf *b, const json_t *root)
                     "Best of N: the prompt is computed once for all its answers, or each answer alone with its own. "
                     "The ratio of tokens to rows says how much faster that can be at most.");
     if (series[0].count)
-        gd_page_figure(b, &chart);
+        gd_bench_figure(b, &chart);
     table = gd_html_table_begin(b, "answers|once, s|alone, s|faster|ratio|of it");
     for (size_t i = 0; i < series[0].count; i++) {
         const json_t *const one = json_array_get(points, i);
@@ -411,7 +411,7 @@ gd_status gd_bench_page(const char *json, char **html, gd_error *err)
         json_decref(root);
         return rc;
     }
-    gd_page_head(&b, root);
+    gd_bench_page_head(&b, root);
     if (json_array_size(part(root, "peak")) || json_array_size(part(root, "bandwidth")))
         limits_section(&b, root);
     if (json_is_object(part(root, "matmul")))
@@ -419,7 +419,7 @@ gd_status gd_bench_page(const char *json, char **html, gd_error *err)
     if (json_is_object(part(root, "scoring")))
         scoring_section(&b, root);
     curve_sections(&b, root);
-    gd_page_tail(&b, root);
+    gd_bench_page_tail(&b, root);
     json_decref(root);
     if (!gd_buf_cstr(&b)) {
         gd_buf_free(&b);

@@ -1,7 +1,7 @@
 /* page_words.c - the parts of the page that are words: what was measured, on which machine, in how much memory. */
 #include "bench/page.h"
 
-#include "base/html.h"
+#include "page/html.h"
 
 #include <math.h>
 #include <string.h>
@@ -58,7 +58,7 @@ static void bytes_row(gd_buf *b, const char *name, double value)
     gd_html_row_end(b);
 }
 
-void gd_page_head(gd_buf *b, const json_t *root)
+void gd_bench_page_head(gd_buf *b, const json_t *root)
 {
     const json_t *const settings = part(root, "settings"), *const scoring = part(root, "scoring");
     const json_t *const model = part(root, "model"), *const alone = part(scoring, "alone");
@@ -120,7 +120,7 @@ static void start_section(gd_buf *b, const json_t *root)
 /* Rate and memory of each budget, when there were budgets. */
 static void budgets(gd_buf *b, const json_t *list)
 {
-    double x[GD_PAGE_POINTS], resident[GD_PAGE_POINTS], rate[GD_PAGE_POINTS], even[GD_PAGE_POINTS];
+    double x[GD_BENCH_POINTS], resident[GD_BENCH_POINTS], rate[GD_BENCH_POINTS], even[GD_BENCH_POINTS];
     gd_series memory[] = { { "most that was resident", x, resident, 0 }, { "the budget", x, even, 0 } };
     gd_series speed = { NULL, x, rate, 0 };
     gd_chart chart = { .title = "Memory against budget",
@@ -134,7 +134,7 @@ static void budgets(gd_buf *b, const json_t *list)
     size_t i;
 
     json_array_foreach(list, i, one) {
-        if (i == GD_PAGE_POINTS)
+        if (i == GD_BENCH_POINTS)
             break;
         x[i] = even[i] = gd_get_real(one, "budget_bytes") / 0x1p30;
         resident[i] = gd_get_real(one, "peak_resident_bytes") / 0x1p30;
@@ -145,12 +145,12 @@ static void budgets(gd_buf *b, const json_t *list)
         gd_html_cell_number(b, &table, rate[i], 1);
     }
     gd_html_table_end(b, &table);
-    gd_page_figure(b, &chart);
+    gd_bench_figure(b, &chart);
     chart.title = "Rate against budget";
     chart.y_label = "rows/s";
     chart.series = &speed;
     chart.series_count = 1;
-    gd_page_figure(b, &chart);
+    gd_bench_figure(b, &chart);
 }
 
 static void memory_section(gd_buf *b, const json_t *root)
@@ -227,7 +227,7 @@ static void machine_section(gd_buf *b, const json_t *root)
     gd_html_section_end(b);
 }
 
-void gd_page_tail(gd_buf *b, const json_t *root)
+void gd_bench_page_tail(gd_buf *b, const json_t *root)
 {
     if (json_is_object(part(root, "start")))
         start_section(b, root);

@@ -1,8 +1,8 @@
 /* compare_page.c - gd_compare_page(): a result of gd_compare() as a page. */
-#include "base/chart.h"
-#include "base/html.h"
+#include "page/chart.h"
+#include "page/html.h"
 #include "base/result.h"
-#include "judge/page.h"
+#include "page/page.h"
 
 #include <math.h>
 #include <string.h>
@@ -25,18 +25,18 @@ static void page_head(gd_buf *b, const json_t *root)
     gd_html_begin(b, "Two sets of scores compared");
     gd_html_words(b);
     gd_html_row(b, "A");
-    gd_judge_text(b, details, "a", "a file");
+    gd_page_text(b, details, "a", "a file");
     gd_html_row_end(b);
     gd_html_row(b, "B");
-    gd_judge_text(b, details, "b", "a file");
+    gd_page_text(b, details, "b", "a file");
     gd_html_row_end(b);
-    gd_judge_row(b, "Items", root, "items", 0);
-    gd_judge_row(b, "Left out, without scores in one file or in both", root, "skipped", 0);
-    gd_judge_row(b, "Scores", root, "scores", 0);
-    gd_judge_row(b, "Scores of the same bits", root, "identical", 0);
+    gd_page_row(b, "Items", root, "items", 0);
+    gd_page_row(b, "Left out, without scores in one file or in both", root, "skipped", 0);
+    gd_page_row(b, "Scores", root, "scores", 0);
+    gd_page_row(b, "Scores of the same bits", root, "identical", 0);
     gd_html_words_end(b);
     gd_buf_str(b, "<p class=\"soft\">by guerdon ");
-    gd_judge_text(b, details, "guerdon", "of an unknown version");
+    gd_page_text(b, details, "guerdon", "of an unknown version");
     gd_buf_str(b, "</p>\n");
 }
 
@@ -76,14 +76,14 @@ static void pairs_section(gd_buf *b, const json_t *root)
         return;
     gd_html_section(b, "Pairs", "A pair flips when its margin has another sign, or is 0 in one of the files alone.");
     gd_html_words(b);
-    gd_judge_row(b, "Pairs", margins, "pairs", 0);
-    gd_judge_row(b, "Flips", margins, "flips", 0);
-    gd_judge_row(b, "Accuracy of A", margins, "accuracy_a", 4);
-    gd_judge_row(b, "Accuracy of B", margins, "accuracy_b", 4);
-    gd_judge_row(b, "Right in A alone", margins, "only_a_right", 0);
-    gd_judge_row(b, "Right in B alone", margins, "only_b_right", 0);
-    gd_judge_row(b, "Ties in A", margins, "ties_a", 0);
-    gd_judge_row(b, "Ties in B", margins, "ties_b", 0);
+    gd_page_row(b, "Pairs", margins, "pairs", 0);
+    gd_page_row(b, "Flips", margins, "flips", 0);
+    gd_page_row(b, "Accuracy of A", margins, "accuracy_a", 4);
+    gd_page_row(b, "Accuracy of B", margins, "accuracy_b", 4);
+    gd_page_row(b, "Right in A alone", margins, "only_a_right", 0);
+    gd_page_row(b, "Right in B alone", margins, "only_b_right", 0);
+    gd_page_row(b, "Ties in A", margins, "ties_a", 0);
+    gd_page_row(b, "Ties in B", margins, "ties_b", 0);
     gd_html_words_end(b);
     gd_html_section_end(b);
 }
@@ -94,8 +94,8 @@ static void lists_section(gd_buf *b, const json_t *root)
         return;
     gd_html_section(b, "Several answers", "Items with a list of scores: is the best answer the same one?");
     gd_html_words(b);
-    gd_judge_row(b, "Lists", root, "lists", 0);
-    gd_judge_row(b, "Another answer is the best", root, "best_differs", 0);
+    gd_page_row(b, "Lists", root, "lists", 0);
+    gd_page_row(b, "Another answer is the best", root, "best_differs", 0);
     gd_html_words_end(b);
     gd_html_section_end(b);
 }
@@ -139,9 +139,9 @@ static void picture_section(gd_buf *b, const json_t *root)
                     margins ? "On the dotted line both are the same. Points left above and right below are flips."
                             : "On the dotted line both are the same.");
     points_figure(b, root);
-    gd_judge_histogram(b, part(part(root, "details"), "differences"),
-                       margins ? "Margin of B less that of A" : "Score of B less that of A", "difference",
-                       margins ? "pairs" : "scores");
+    gd_page_histogram(b, part(part(root, "details"), "differences"),
+                      margins ? "Margin of B less that of A" : "Score of B less that of A", "difference",
+                      margins ? "pairs" : "scores");
     gd_html_section_end(b);
     if (every > 1) {
         gd_buf_str(b, "<p class=\"soft\">The first picture has one point of ");
@@ -194,7 +194,7 @@ gd_status gd_compare_page(const char *json, char **html, gd_error *err)
     gd_status rc;
 
     *html = NULL;
-    rc = gd_judge_parse(&root, json, "guerdon-compare/1", err);
+    rc = gd_page_parse(&root, json, "guerdon-compare/1", err);
     if (rc)
         return rc;
     page_head(&b, root);
@@ -205,5 +205,5 @@ gd_status gd_compare_page(const char *json, char **html, gd_error *err)
     largest_section(&b, root);
     gd_html_end(&b);
     json_decref(root);
-    return gd_judge_finish(&b, html, err);
+    return gd_page_finish(&b, html, err);
 }

@@ -1,8 +1,8 @@
 /* eval_page.c - gd_eval_page(): a result of gd_eval() as a page. */
-#include "base/chart.h"
-#include "base/html.h"
+#include "page/chart.h"
+#include "page/html.h"
 #include "base/result.h"
-#include "judge/page.h"
+#include "page/page.h"
 
 #include <math.h>
 #include <string.h>
@@ -47,27 +47,27 @@ static void page_head(gd_buf *b, const json_t *root)
 
     gd_html_begin(b, "How well this model judges");
     gd_buf_str(b, "<p>");
-    gd_judge_text(b, details, "model", "a model");
+    gd_page_text(b, details, "model", "a model");
     if (gd_get_text(details, "adapter")) {
         gd_buf_str(b, " with ");
-        gd_judge_text(b, details, "adapter", "");
+        gd_page_text(b, details, "adapter", "");
     }
     gd_buf_str(b, "</p>\n<p class=\"soft\">on ");
-    gd_judge_text(b, details, "input", "pairs");
+    gd_page_text(b, details, "input", "pairs");
     gd_buf_str(b, ", by guerdon ");
-    gd_judge_text(b, details, "guerdon", "of an unknown version");
+    gd_page_text(b, details, "guerdon", "of an unknown version");
     gd_buf_str(b, "</p>\n");
     gd_html_words(b);
-    gd_judge_row(b, "Pairs", root, "pairs", 0);
+    gd_page_row(b, "Pairs", root, "pairs", 0);
     accuracy_row(b, root);
-    gd_judge_row(b, "Ties, counted as wrong", root, "ties", 0);
-    gd_judge_row(b, "Margin, mean", root, "margin", 4);
-    gd_judge_row(b, "Loss, mean of \xe2\x88\x92log sigmoid(margin)", root, "loss", 4);
-    gd_judge_row(b, "Expected calibration error", root, "ece", 4);
-    gd_judge_row(b, "Brier score", root, "brier", 4);
-    gd_judge_row(b, "Scores, mean", part(details, "calibration"), "mean", 4);
-    gd_judge_row(b, "Scores, standard deviation", part(details, "calibration"), "std", 4);
-    gd_judge_row(b, "Lines without scores", details, "failed", 0);
+    gd_page_row(b, "Ties, counted as wrong", root, "ties", 0);
+    gd_page_row(b, "Margin, mean", root, "margin", 4);
+    gd_page_row(b, "Loss, mean of \xe2\x88\x92log sigmoid(margin)", root, "loss", 4);
+    gd_page_row(b, "Expected calibration error", root, "ece", 4);
+    gd_page_row(b, "Brier score", root, "brier", 4);
+    gd_page_row(b, "Scores, mean", part(details, "calibration"), "mean", 4);
+    gd_page_row(b, "Scores, standard deviation", part(details, "calibration"), "std", 4);
+    gd_page_row(b, "Lines without scores", details, "failed", 0);
     gd_html_words_end(b);
 }
 
@@ -192,11 +192,11 @@ static void margins_section(gd_buf *b, const json_t *root)
                     "The chosen score less the rejected one. Left of 0 are the pairs that the model has wrong; ties "
                     "are in the column right of it. The outermost columns hold what lies beyond them, too, at either "
                     "end half a percent of the pairs at most.");
-    gd_judge_histogram(b, margins, "Pairs by margin", "margin", "pairs");
+    gd_page_histogram(b, margins, "Pairs by margin", "margin", "pairs");
     gd_html_words(b);
-    gd_judge_row(b, "Least", margins, "least", 4);
-    gd_judge_row(b, "Mean", root, "margin", 4);
-    gd_judge_row(b, "Most", margins, "most", 4);
+    gd_page_row(b, "Least", margins, "least", 4);
+    gd_page_row(b, "Mean", root, "margin", 4);
+    gd_page_row(b, "Most", margins, "most", 4);
     gd_html_words_end(b);
     gd_html_section_end(b);
 }
@@ -335,8 +335,8 @@ static void length_section(gd_buf *b, const json_t *root)
     gd_html_row(b, "The longer text is the chosen one");
     percent(b, gd_get_real(length, "longer_chosen"));
     gd_html_row_end(b);
-    gd_judge_row(b, "Of so many pairs of unequal length and score", length, "pairs", 0);
-    gd_judge_row(b, "Correlation of margin and difference in length", length, "correlation", 4);
+    gd_page_row(b, "Of so many pairs of unequal length and score", length, "pairs", 0);
+    gd_page_row(b, "Correlation of margin and difference in length", length, "correlation", 4);
     gd_html_words_end(b);
     gd_html_section_end(b);
 }
@@ -356,7 +356,7 @@ static void worst_text(gd_buf *b, const char *title, const json_t *pair, const c
         gd_buf_str(b, " tokens");
     }
     gd_buf_str(b, "</h3><pre>");
-    gd_judge_text(b, pair, key, "");
+    gd_page_text(b, pair, key, "");
     gd_buf_str(b, "</pre></div>\n");
 }
 
@@ -370,7 +370,7 @@ static void worst_pair(gd_buf *b, const json_t *pair, bool open)
     gd_buf_fixed(b, gd_get_real(pair, "line"), 0);
     if (gd_get_text(pair, "group")) {
         gd_buf_str(b, ", ");
-        gd_judge_text(b, pair, "group", "");
+        gd_page_text(b, pair, "group", "");
     }
     gd_buf_str(b, "</summary>\n");
     if (beginning && *beginning) {
@@ -412,7 +412,7 @@ static void failures_section(gd_buf *b, const json_t *root)
         if (i == FAILURES_MOST)
             break;
         gd_html_row(b, "");
-        gd_judge_text(b, one, "error", "");
+        gd_page_text(b, one, "error", "");
         gd_html_row_end(b);
     }
     gd_html_words_end(b);
@@ -426,7 +426,7 @@ gd_status gd_eval_page(const char *json, char **html, gd_error *err)
     gd_status rc;
 
     *html = NULL;
-    rc = gd_judge_parse(&root, json, "guerdon-eval/1", err);
+    rc = gd_page_parse(&root, json, "guerdon-eval/1", err);
     if (rc)
         return rc;
     page_head(&b, root);
@@ -439,5 +439,5 @@ gd_status gd_eval_page(const char *json, char **html, gd_error *err)
     failures_section(&b, root);
     gd_html_end(&b);
     json_decref(root);
-    return gd_judge_finish(&b, html, err);
+    return gd_page_finish(&b, html, err);
 }

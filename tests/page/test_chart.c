@@ -1,8 +1,8 @@
 /* test_chart.c - charts as SVG, and pages. */
 #include "tests/markup.h"
 
-#include "base/chart.h"
-#include "base/html.h"
+#include "page/chart.h"
+#include "page/html.h"
 
 #include <locale.h>
 #include <math.h>

@@ -1,8 +1,8 @@
 /* chart_parts.c - what the charts are made of. */
-#include "base/chart_parts.h"
+#include "page/chart_parts.h"
 
-#include "base/chart.h"
-#include "base/html.h"
+#include "page/chart.h"
+#include "page/html.h"
 #include "base/mem.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
 /* chart_parts.h - what the charts are made of: places, texts, lines and round steps. */
-#ifndef GD_BASE_CHART_PARTS_H
-#define GD_BASE_CHART_PARTS_H
+#ifndef GD_PAGE_CHART_PARTS_H
+#define GD_PAGE_CHART_PARTS_H
 
 #include "base/buf.h"
 

@@ -1,7 +1,7 @@
 /* chart_plane.c - charts with both signs on their axes: histograms, and points in a plane. */
-#include "base/chart.h"
-#include "base/chart_parts.h"
-#include "base/html.h"
+#include "page/chart.h"
+#include "page/chart_parts.h"
+#include "page/html.h"
 
 #include <math.h>
 

@@ -1,9 +1,9 @@
-/* page.c - what the pages of eval and compare share. */
-#include "judge/page.h"
+/* page.c - what pages of results share. */
+#include "page/page.h"
 
-#include "base/chart.h"
+#include "page/chart.h"
 #include "base/error.h"
-#include "base/html.h"
+#include "page/html.h"
 #include "base/result.h"
 
 #include <math.h>
@@ -11,7 +11,7 @@
 
 enum { COLUMNS_MOST = 64 };
 
-gd_status gd_judge_parse(json_t **root, const char *json, const char *format, gd_error *err)
+gd_status gd_page_parse(json_t **root, const char *json, const char *format, gd_error *err)
 {
     const char *is;
     gd_status rc = gd_json_parse(root, json, strlen(json), "the result", err);
@@ -27,7 +27,7 @@ gd_status gd_judge_parse(json_t **root, const char *json, const char *format, gd
     return rc;
 }
 
-gd_status gd_judge_finish(gd_buf *b, char **html, gd_error *err)
+gd_status gd_page_finish(gd_buf *b, char **html, gd_error *err)
 {
     if (!gd_buf_cstr(b)) {
         const size_t len = b->len;
@@ -39,14 +39,14 @@ gd_status gd_judge_finish(gd_buf *b, char **html, gd_error *err)
     return GD_OK;
 }
 
-void gd_judge_text(gd_buf *b, const json_t *object, const char *key, const char *otherwise)
+void gd_page_text(gd_buf *b, const json_t *object, const char *key, const char *otherwise)
 {
     const char *const text = gd_get_text(object, key);
 
     gd_html_text(b, text ? text : otherwise);
 }
 
-void gd_judge_row(gd_buf *b, const char *name, const json_t *object, const char *key, unsigned decimals)
+void gd_page_row(gd_buf *b, const char *name, const json_t *object, const char *key, unsigned decimals)
 {
     const double value = gd_get_real(object, key);
 
@@ -58,7 +58,7 @@ void gd_judge_row(gd_buf *b, const char *name, const json_t *object, const char 
     gd_html_row_end(b);
 }
 
-void gd_judge_histogram(gd_buf *b, const json_t *columns, const char *title, const char *x_label, const char *y_label)
+void gd_page_histogram(gd_buf *b, const json_t *columns, const char *title, const char *x_label, const char *y_label)
 {
     const json_t *const list = json_object_get(columns, "counts");
     double counts[COLUMNS_MOST];

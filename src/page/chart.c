@@ -1,8 +1,8 @@
 /* chart.c - charts as SVG. */
-#include "base/chart.h"
+#include "page/chart.h"
 
-#include "base/chart_parts.h"
-#include "base/html.h"
+#include "page/chart_parts.h"
+#include "page/html.h"
 
 #include <math.h>
 
