@@ -3,13 +3,9 @@
 #define GD_BENCH_PAGE_H
 
 #include "base/buf.h"
-#include "page/chart.h"
-#include "base/result.h"
+#include "base/json.h"
 
 enum { GD_BENCH_POINTS = 32 }; /* of a curve, at most */
-
-/* A chart with its title as the caption. */
-void gd_bench_figure(gd_buf *b, const gd_chart *chart);
 
 /* page_words.c: the beginning (what was measured, the main figures) and the end (start, memory, the machine). */
 void gd_bench_page_head(gd_buf *b, const json_t *root);

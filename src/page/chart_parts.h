@@ -4,6 +4,12 @@
 
 #include "base/buf.h"
 
+enum { GD_CHART_WIDTH = 380 }; /* units of the drawing, for every chart */
+
+/* The <svg> element with what it shows, for readers who don't see the picture; and the end of it. */
+void gd_chart_begin(gd_buf *b, double height, const char *title);
+void gd_chart_end(gd_buf *b);
+
 /* A letter's mean width in the 12-unit font: what fits is estimated, never measured. */
 #define GD_CHART_LETTER 6.4
 
