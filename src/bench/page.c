@@ -369,25 +369,20 @@ static void curve_sections(gd_buf *b, const json_t *root)
         answers_section(b, root);
 }
 
+static void put_page(gd_buf *b, const json_t *root)
+{
+    gd_bench_page_head(b, root);
+    if (json_array_size(gd_get_part(root, "peak")) || json_array_size(gd_get_part(root, "bandwidth")))
+        limits_section(b, root);
+    if (json_is_object(gd_get_part(root, "matmul")))
+        matmul_section(b, root);
+    if (json_is_object(gd_get_part(root, "scoring")))
+        scoring_section(b, root);
+    curve_sections(b, root);
+    gd_bench_page_tail(b, root);
+}
+
 gd_status gd_bench_page(const char *json, char **html, gd_error *err)
 {
-    gd_buf b = { 0 };
-    json_t *root = NULL;
-    gd_status rc;
-
-    *html = NULL;
-    rc = gd_page_parse(&root, json, "guerdon-bench/1", err);
-    if (rc)
-        return rc;
-    gd_bench_page_head(&b, root);
-    if (json_array_size(gd_get_part(root, "peak")) || json_array_size(gd_get_part(root, "bandwidth")))
-        limits_section(&b, root);
-    if (json_is_object(gd_get_part(root, "matmul")))
-        matmul_section(&b, root);
-    if (json_is_object(gd_get_part(root, "scoring")))
-        scoring_section(&b, root);
-    curve_sections(&b, root);
-    gd_bench_page_tail(&b, root);
-    json_decref(root);
-    return gd_page_finish(&b, html, err);
+    return gd_page_make(html, json, "guerdon-bench/1", put_page, err);
 }

@@ -157,23 +157,18 @@ static void largest_section(gd_buf *b, const json_t *root)
     gd_html_section_end(b);
 }
 
+static void put_page(gd_buf *b, const json_t *root)
+{
+    page_head(b, root);
+    agreement_section(b, root);
+    pairs_section(b, root);
+    lists_section(b, root);
+    picture_section(b, root);
+    largest_section(b, root);
+    gd_html_end(b);
+}
+
 gd_status gd_compare_page(const char *json, char **html, gd_error *err)
 {
-    gd_buf b = { 0 };
-    json_t *root = NULL;
-    gd_status rc;
-
-    *html = NULL;
-    rc = gd_page_parse(&root, json, "guerdon-compare/1", err);
-    if (rc)
-        return rc;
-    page_head(&b, root);
-    agreement_section(&b, root);
-    pairs_section(&b, root);
-    lists_section(&b, root);
-    picture_section(&b, root);
-    largest_section(&b, root);
-    gd_html_end(&b);
-    json_decref(root);
-    return gd_page_finish(&b, html, err);
+    return gd_page_make(html, json, "guerdon-compare/1", put_page, err);
 }

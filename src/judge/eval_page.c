@@ -382,25 +382,20 @@ static void failures_section(gd_buf *b, const json_t *root)
     gd_html_section_end(b);
 }
 
+static void put_page(gd_buf *b, const json_t *root)
+{
+    page_head(b, root);
+    accuracy_section(b, root);
+    sections_section(b, root);
+    margins_section(b, root);
+    calibration_section(b, root);
+    length_section(b, root);
+    worst_section(b, root);
+    failures_section(b, root);
+    gd_html_end(b);
+}
+
 gd_status gd_eval_page(const char *json, char **html, gd_error *err)
 {
-    gd_buf b = { 0 };
-    json_t *root = NULL;
-    gd_status rc;
-
-    *html = NULL;
-    rc = gd_page_parse(&root, json, "guerdon-eval/1", err);
-    if (rc)
-        return rc;
-    page_head(&b, root);
-    accuracy_section(&b, root);
-    sections_section(&b, root);
-    margins_section(&b, root);
-    calibration_section(&b, root);
-    length_section(&b, root);
-    worst_section(&b, root);
-    failures_section(&b, root);
-    gd_html_end(&b);
-    json_decref(root);
-    return gd_page_finish(&b, html, err);
+    return gd_page_make(html, json, "guerdon-eval/1", put_page, err);
 }

@@ -9,7 +9,7 @@
 
 enum { COLUMNS_MOST = 64 };
 
-gd_status gd_page_parse(json_t **root, const char *json, const char *format, gd_error *err)
+static gd_status parse(json_t **root, const char *json, const char *format, gd_error *err)
 {
     const char *is;
     gd_status rc = gd_json_parse(root, json, strlen(json), "the result", err);
@@ -25,15 +25,25 @@ gd_status gd_page_parse(json_t **root, const char *json, const char *format, gd_
     return rc;
 }
 
-gd_status gd_page_finish(gd_buf *b, char **html, gd_error *err)
+gd_status gd_page_make(char **html, const char *json, const char *format, void (*put)(gd_buf *b, const json_t *root),
+                       gd_error *err)
 {
-    if (!gd_buf_cstr(b)) {
-        const size_t len = b->len;
+    gd_buf b = { 0 };
+    json_t *root = NULL;
+    gd_status rc;
 
-        gd_buf_free(b);
-        return gd_fail_memory(err, len);
+    *html = NULL;
+    rc = parse(&root, json, format, err);
+    if (rc)
+        return rc;
+    put(&b, root);
+    json_decref(root);
+    if (!gd_buf_cstr(&b)) {
+        rc = gd_fail_memory(err, b.len);
+        gd_buf_free(&b);
+        return rc;
     }
-    *html = b->data;
+    *html = b.data;
     return GD_OK;
 }
 

@@ -8,11 +8,10 @@
 #include "base/result.h"
 #include "page/chart.h"
 
-/* Parses a result, whose "format" must be the one given. */
-gd_status gd_page_parse(json_t **root, const char *json, const char *format, gd_error *err);
-
-/* The buffer as the caller's string, or its failure. */
-gd_status gd_page_finish(gd_buf *b, char **html, gd_error *err);
+/* Makes a page of a result, whose "format" must be the one given: `put` appends what it shows.  The caller frees *html;
+ * on failure it is NULL. */
+gd_status gd_page_make(char **html, const char *json, const char *format, void (*put)(gd_buf *b, const json_t *root),
+                       gd_error *err);
 
 /* The text of a field, or `otherwise`. */
 void gd_page_text(gd_buf *b, const json_t *object, const char *key, const char *otherwise);

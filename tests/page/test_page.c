@@ -42,6 +42,12 @@ static void a_table_ends_its_rows(void **state)
     gd_buf_free(&b);
 }
 
+static void put_page(gd_buf *b, const json_t *root)
+{
+    gd_html_begin(b, gd_get_text(root, "title"));
+    gd_html_end(b);
+}
+
 static void a_result_has_its_format(void **state)
 {
     static const struct {
@@ -52,16 +58,14 @@ static void a_result_has_its_format(void **state)
         { "[]", "the result's \"format\" is missing, but a/1 is expected" },
         { "nonsense", "the result" },
     };
-    json_t *root;
 
     (void)state;
-    assert_ok(gd_page_parse(&root, "{\"format\":\"a/1\"}", "a/1", test_err));
-    json_decref(root);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         gd_error err = { 0 };
+        char room[] = "not NULL", *html = room;
 
-        assert_int_equal(gd_page_parse(&root, bad[i].json, "a/1", &err), GD_EFORMAT);
-        assert_null(root);
+        assert_int_equal(gd_page_make(&html, bad[i].json, "a/1", put_page, &err), GD_EFORMAT);
+        assert_null(html);
         if (!strstr(err.text, bad[i].why))
             fail_msg("\"%s\" does not hold \"%s\"", err.text, bad[i].why);
     }
@@ -69,23 +73,23 @@ static void a_result_has_its_format(void **state)
 
 static void a_page_without_memory_is_an_error(void **state)
 {
+    const char *const result = "{\"format\":\"a/1\",\"title\":\"A & B\"}";
     const uint64_t live = gd_mem_live();
     gd_error err = { 0 };
-    gd_buf b = { 0 };
-    char *html = NULL;
+    char room[] = "not NULL", *html = room;
 
     (void)state;
     gd_mem_fail_from(1);
-    gd_html_begin(&b, "title");
-    assert_int_equal(gd_page_finish(&b, &html, &err), GD_ENOMEM);
+    assert_int_equal(gd_page_make(&html, result, "a/1", put_page, &err), GD_ENOMEM);
     gd_mem_fail_from(0);
     assert_int_equal(err.status, GD_ENOMEM);
     assert_null(html);
     assert_true(gd_mem_live() == live);
-    gd_html_begin(&b, "title");
-    assert_ok(gd_page_finish(&b, &html, test_err));
-    assert_non_null(strstr(html, "<h1>title</h1>"));
+    assert_ok(gd_page_make(&html, result, "a/1", put_page, test_err));
+    assert_markup(html);
+    assert_non_null(strstr(html, "<h1>A &amp; B</h1>"));
     gd_free(html);
+    assert_true(gd_mem_live() == live);
 }
 
 /* What the fields of an object look like in rows and tables, those included that it does not have. */
