@@ -68,6 +68,8 @@ gd_status gd_result_text(const gd_result *out, size_t flags, char **json, gd_err
     return *json ? GD_OK : gd_fail_memory(err, len);
 }
 
+const json_t *gd_get_part(const json_t *object, const char *key) { return json_object_get(object, key); }
+
 double gd_get_real(const json_t *object, const char *key)
 {
     const json_t *const value = json_object_get(object, key);

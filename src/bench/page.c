@@ -1,38 +1,17 @@
-/* page.c - gd_bench_page(): a result of gd_bench() as a page.
- *
- * The JSON may come from anywhere: a part that is missing or of another form leaves a gap, never a fault. */
+/* page.c - gd_bench_page(): a result of gd_bench() as a page. */
 #include "bench/page.h"
 
-#include "base/error.h"
-#include "base/html.h"
+#include "page/html.h"
+#include "page/page.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { MOST = GD_PAGE_POINTS };
+enum { MOST = GD_BENCH_POINTS };
 
-static const json_t *part(const json_t *root, const char *name) { return json_object_get(root, name); }
-
-static const json_t *points_of(const json_t *root, const char *name) { return part(part(root, name), "points"); }
-
-void gd_page_figure(gd_buf *b, const gd_chart *chart)
+static const json_t *points_of(const json_t *root, const char *name)
 {
-    gd_html_figure(b, chart->title);
-    gd_chart_svg(b, chart);
-    gd_html_figure_end(b);
-}
-
-/* Some numbers of a list of objects; how many. `inner` names an object inside each, or is NULL. */
-static size_t column(double *values, const json_t *list, const char *inner, const char *key)
-{
-    const size_t count = json_array_size(list) < MOST ? json_array_size(list) : MOST;
-
-    for (size_t i = 0; i < count; i++) {
-        const json_t *const one = json_array_get(list, i);
-
-        values[i] = gd_get_real(inner ? json_object_get(one, inner) : one, key);
-    }
-    return count;
+    return gd_get_part(gd_get_part(root, name), "points");
 }
 
 static void cut_note(gd_buf *b, const json_t *curve)
@@ -49,14 +28,14 @@ static void peak_table(gd_buf *b, const json_t *root)
     const json_t *one;
     size_t i;
 
-    json_array_foreach(part(root, "peak"), i, one) {
+    json_array_foreach(gd_get_part(root, "peak"), i, one) {
         gd_html_cell(b, &table, gd_get_text(one, "isa"));
         gd_html_cell_number(b, &table, gd_get_real(one, "threads"), 0);
         gd_html_cell_number(b, &table, gd_get_real(one, "gflops"), 1);
     }
     gd_html_table_end(b, &table);
     table = gd_html_table_begin(b, "memory|threads|GB/s");
-    json_array_foreach(part(root, "bandwidth"), i, one) {
+    json_array_foreach(gd_get_part(root, "bandwidth"), i, one) {
         for (int triad = 0; triad < 2; triad++) {
             gd_html_cell(b, &table, triad ? "triad a = b + c x" : "reading");
             gd_html_cell_number(b, &table, gd_get_real(one, "threads"), 0);
@@ -81,7 +60,7 @@ static void peak_chart(gd_buf *b, const json_t *root)
                        .series_count = 2,
                        .category = names };
 
-    json_array_foreach(part(root, "peak"), i, one) {
+    json_array_foreach(gd_get_part(root, "peak"), i, one) {
         const char *const name = gd_get_text(one, "isa");
         size_t g = 0;
 
@@ -99,7 +78,7 @@ static void peak_chart(gd_buf *b, const json_t *root)
     }
     series[0].count = series[1].count = groups;
     if (groups)
-        gd_page_figure(b, &chart);
+        gd_page_chart(b, &chart);
 }
 
 static void limits_section(gd_buf *b, const json_t *root)
@@ -117,7 +96,7 @@ static void limits_section(gd_buf *b, const json_t *root)
 /* ---- matrix products ---- */
 
 typedef struct product_lines {
-    char names[GD_CHART_SERIES][64];
+    char names[GD_CHART_SERIES][GD_PAGE_LABEL];
     double m[GD_CHART_SERIES][MOST], part[GD_CHART_SERIES][MOST];
     gd_series series[GD_CHART_SERIES];
     size_t count;
@@ -148,9 +127,7 @@ static void collect_products(product_lines *lines, const json_t *products)
             n = gd_get_real(one, "n");
             k = gd_get_real(one, "k");
             size_name(&name, one);
-            if (gd_buf_cstr(&name) && name.len < sizeof lines->names[0])
-                memcpy(lines->names[lines->count], name.data, name.len + 1);
-            gd_buf_free(&name);
+            gd_page_label(lines->names[lines->count], &name);
             s = &lines->series[lines->count];
             *s = (gd_series){ lines->names[lines->count], lines->m[lines->count], lines->part[lines->count], 0 };
             lines->count++;
@@ -207,7 +184,7 @@ static void product_names(gd_buf *b, const json_t *products)
 
 static void matmul_section(gd_buf *b, const json_t *root)
 {
-    const json_t *const matmul = part(root, "matmul"), *const products = part(matmul, "products");
+    const json_t *const matmul = gd_get_part(root, "matmul"), *const products = gd_get_part(matmul, "products");
     product_lines lines = { .count = 0 };
     gd_chart chart = { .title = "Matrix products: part of what could be reached",
                        .x_label = "rows",
@@ -224,7 +201,7 @@ static void matmul_section(gd_buf *b, const json_t *root)
     collect_products(&lines, products);
     chart.series_count = lines.count;
     if (lines.count)
-        gd_page_figure(b, &chart);
+        gd_page_chart(b, &chart);
     product_table(b, products);
     gd_html_section_end(b);
     product_names(b, products);
@@ -235,27 +212,18 @@ static void matmul_section(gd_buf *b, const json_t *root)
 
 static void scoring_section(gd_buf *b, const json_t *root)
 {
-    static const struct {
-        const char *key, *name;
-        unsigned decimals;
-    } rows[] = {
+    static const gd_page_field fields[] = {
         { "tokens", "tokens", 0 },         { "rows", "rows computed", 0 }, { "seconds", "seconds", 3 },
         { "tokens_per_s", "tokens/s", 1 }, { "rows_per_s", "rows/s", 1 },  { "pairs_per_s", "pairs/s", 2 },
         { "linear_gflops", "GFLOP/s", 1 }, { "of_peak", "of peak", 2 },    { "spread", "spread", 2 },
     };
-    const json_t *const scoring = part(root, "scoring"), *const texts = part(root, "texts");
-    gd_html_table table;
+    const json_t *const scoring = gd_get_part(root, "scoring"), *const texts = gd_get_part(root, "texts");
 
     gd_html_section(b, "Scoring",
                     "Whole texts to scores, tokenizer included. Both ways give the same scores. GFLOP/s and part of "
                     "the peak are of the linear layers, over the whole time.");
-    table = gd_html_table_begin(b, "|shared prefixes once|each text on its own");
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        gd_html_cell(b, &table, rows[i].name);
-        gd_html_cell_number(b, &table, gd_get_real(part(scoring, "shared"), rows[i].key), rows[i].decimals);
-        gd_html_cell_number(b, &table, gd_get_real(part(scoring, "alone"), rows[i].key), rows[i].decimals);
-    }
-    gd_html_table_end(b, &table);
+    gd_page_two_columns(b, "|shared prefixes once|each text on its own", fields, sizeof fields / sizeof fields[0],
+                        gd_get_part(scoring, "shared"), gd_get_part(scoring, "alone"));
     gd_html_section_end(b);
     gd_buf_str(b, "<p class=\"soft\">");
     gd_buf_fixed(b, gd_get_real(texts, "count"), 0);
@@ -270,7 +238,7 @@ static void scoring_section(gd_buf *b, const json_t *root)
 /* Rows a second at which the linear layers would run at their peak; NaN when that is not known. */
 static double rows_at_peak(const json_t *root)
 {
-    const json_t *const alone = part(part(root, "scoring"), "alone");
+    const json_t *const alone = gd_get_part(gd_get_part(root, "scoring"), "alone");
     const double rate = gd_get_real(alone, "rows_per_s"), share = gd_get_real(alone, "of_peak");
 
     return rate / share;
@@ -282,12 +250,12 @@ static void rate_section(gd_buf *b, const json_t *root, const char *name, const 
 {
     double x[MOST], y[MOST];
     const json_t *const points = points_of(root, name);
-    gd_series series = { .x = x, .y = y, .count = column(x, points, NULL, key) };
+    gd_series series = { .x = x, .y = y, .count = gd_page_column(x, MOST, points, key) };
     gd_chart chart = *labels;
     gd_html_table table;
     gd_buf heads = { 0 };
 
-    (void)column(y, points, NULL, "rows_per_s");
+    (void)gd_page_column(y, MOST, points, "rows_per_s");
     chart.series = &series;
     chart.series_count = 1;
     chart.log_x = true;
@@ -295,7 +263,7 @@ static void rate_section(gd_buf *b, const json_t *root, const char *name, const 
     chart.mark_y = rows_at_peak(root);
     gd_html_section(b, !strcmp(name, "batch") ? "Rate against batch size" : "Rate against text length", about);
     if (series.count)
-        gd_page_figure(b, &chart);
+        gd_page_chart(b, &chart);
     gd_buf_printf(&heads, "%s|rows|rows/s|spread", labels->x_label);
     table = gd_html_table_begin(b, gd_buf_cstr(&heads) ? heads.data : "");
     for (size_t i = 0; i < series.count; i++) {
@@ -309,12 +277,12 @@ static void rate_section(gd_buf *b, const json_t *root, const char *name, const 
     gd_html_table_end(b, &table);
     gd_buf_free(&heads);
     gd_html_section_end(b);
-    cut_note(b, part(root, name));
+    cut_note(b, gd_get_part(root, name));
 }
 
 static void length_fit(gd_buf *b, const json_t *root)
 {
-    const json_t *const fit = part(part(root, "length"), "fit");
+    const json_t *const fit = gd_get_part(gd_get_part(root, "length"), "fit");
 
     if (!json_is_object(fit))
         return;
@@ -331,13 +299,20 @@ static void length_fit(gd_buf *b, const json_t *root)
     gd_buf_str(b, " % of the time of the longest text here.</p>\n");
 }
 
+static void answers_rates(double rates[MOST], const json_t *points, const char *way)
+{
+    for (size_t i = 0; i < MOST; i++)
+        rates[i] = gd_get_real(gd_get_part(json_array_get(points, i), way), "tokens_per_s");
+}
+
 static void answers_section(gd_buf *b, const json_t *root)
 {
     double x[MOST], shared[MOST], alone[MOST];
-    const json_t *const answers = part(root, "answers"), *const points = points_of(root, "answers");
+    const json_t *const answers = gd_get_part(root, "answers"), *const points = points_of(root, "answers");
+    const size_t count = gd_page_column(x, MOST, points, "answers");
     const gd_series series[] = {
-        { "the prompt once", x, shared, column(x, points, NULL, "answers") },
-        { "each answer with its own prompt", x, alone, column(alone, points, "alone", "tokens_per_s") },
+        { "the prompt once", x, shared, count },
+        { "each answer with its own prompt", x, alone, count },
     };
     const gd_chart chart = { .title = "Tokens scored against answers to one prompt",
                              .x_label = "answers",
@@ -347,19 +322,20 @@ static void answers_section(gd_buf *b, const json_t *root)
                              .log_x = true };
     gd_html_table table;
 
-    (void)column(shared, points, "shared", "tokens_per_s");
+    answers_rates(shared, points, "shared");
+    answers_rates(alone, points, "alone");
     gd_html_section(b, "Many answers to one prompt",
                     "Best of N: the prompt is computed once for all its answers, or each answer alone with its own. "
                     "The ratio of tokens to rows says how much faster that can be at most.");
-    if (series[0].count)
-        gd_page_figure(b, &chart);
+    if (count)
+        gd_page_chart(b, &chart);
     table = gd_html_table_begin(b, "answers|once, s|alone, s|faster|ratio|of it");
-    for (size_t i = 0; i < series[0].count; i++) {
+    for (size_t i = 0; i < count; i++) {
         const json_t *const one = json_array_get(points, i);
 
         gd_html_cell_number(b, &table, x[i], 0);
-        gd_html_cell_number(b, &table, gd_get_real(part(one, "shared"), "seconds"), 3);
-        gd_html_cell_number(b, &table, gd_get_real(part(one, "alone"), "seconds"), 3);
+        gd_html_cell_number(b, &table, gd_get_real(gd_get_part(one, "shared"), "seconds"), 3);
+        gd_html_cell_number(b, &table, gd_get_real(gd_get_part(one, "alone"), "seconds"), 3);
         gd_html_cell_number(b, &table, gd_get_real(one, "speed_up"), 2);
         gd_html_cell_number(b, &table, gd_get_real(one, "tokens_per_row"), 2);
         gd_html_cell_number(b, &table, gd_get_real(one, "of_tokens_per_row"), 2);
@@ -382,49 +358,31 @@ static void curve_sections(gd_buf *b, const json_t *root)
                               .x_label = "tokens of a text",
                               .y_label = "rows/s" };
 
-    if (json_is_object(part(root, "batch")))
+    if (json_is_object(gd_get_part(root, "batch")))
         rate_section(b, root, "batch", "batch_tokens", &batch,
                      "One batch of so many tokens (--batch-tokens), of texts that share nothing.");
-    if (json_is_object(part(root, "length")))
+    if (json_is_object(gd_get_part(root, "length")))
         rate_section(b, root, "length", "length", &length,
                      "Texts of one length, that share nothing. A row costs more with each key that it attends to.");
     length_fit(b, root);
-    if (json_is_object(part(root, "answers")))
+    if (json_is_object(gd_get_part(root, "answers")))
         answers_section(b, root);
+}
+
+static void put_page(gd_buf *b, const json_t *root)
+{
+    gd_bench_page_head(b, root);
+    if (json_array_size(gd_get_part(root, "peak")) || json_array_size(gd_get_part(root, "bandwidth")))
+        limits_section(b, root);
+    if (json_is_object(gd_get_part(root, "matmul")))
+        matmul_section(b, root);
+    if (json_is_object(gd_get_part(root, "scoring")))
+        scoring_section(b, root);
+    curve_sections(b, root);
+    gd_bench_page_tail(b, root);
 }
 
 gd_status gd_bench_page(const char *json, char **html, gd_error *err)
 {
-    gd_buf b = { 0 };
-    json_t *root = NULL;
-    const char *format;
-    gd_status rc;
-
-    *html = NULL;
-    rc = gd_json_parse(&root, json, strlen(json), "the result", err);
-    if (rc)
-        return rc;
-    format = gd_get_text(root, "format");
-    if (!format || strcmp(format, "guerdon-bench/1") != 0) {
-        rc = gd_fail(err, GD_EFORMAT, "the result's \"format\" is %s, but guerdon-bench/1 is expected",
-                     format ? format : "missing");
-        json_decref(root);
-        return rc;
-    }
-    gd_page_head(&b, root);
-    if (json_array_size(part(root, "peak")) || json_array_size(part(root, "bandwidth")))
-        limits_section(&b, root);
-    if (json_is_object(part(root, "matmul")))
-        matmul_section(&b, root);
-    if (json_is_object(part(root, "scoring")))
-        scoring_section(&b, root);
-    curve_sections(&b, root);
-    gd_page_tail(&b, root);
-    json_decref(root);
-    if (!gd_buf_cstr(&b)) {
-        gd_buf_free(&b);
-        return gd_fail_memory(err, b.len);
-    }
-    *html = b.data;
-    return GD_OK;
+    return gd_page_make(html, json, "guerdon-bench/1", put_page, err);
 }

@@ -3,16 +3,12 @@
 #define GD_BENCH_PAGE_H
 
 #include "base/buf.h"
-#include "base/chart.h"
-#include "base/result.h"
+#include "base/json.h"
 
-enum { GD_PAGE_POINTS = 32 }; /* of a curve, at most */
-
-/* A chart with its title as the caption. */
-void gd_page_figure(gd_buf *b, const gd_chart *chart);
+enum { GD_BENCH_POINTS = 32 }; /* of a curve, at most */
 
 /* page_words.c: the beginning (what was measured, the main figures) and the end (start, memory, the machine). */
-void gd_page_head(gd_buf *b, const json_t *root);
-void gd_page_tail(gd_buf *b, const json_t *root);
+void gd_bench_page_head(gd_buf *b, const json_t *root);
+void gd_bench_page_tail(gd_buf *b, const json_t *root);
 
 #endif

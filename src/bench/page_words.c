@@ -1,19 +1,8 @@
 /* page_words.c - the parts of the page that are words: what was measured, on which machine, in how much memory. */
 #include "bench/page.h"
 
-#include "base/html.h"
-
-#include <math.h>
-#include <string.h>
-
-static const json_t *part(const json_t *root, const char *name) { return json_object_get(root, name); }
-
-static void text_or(gd_buf *b, const json_t *object, const char *key, const char *otherwise)
-{
-    const char *const text = gd_get_text(object, key);
-
-    gd_html_text(b, text ? text : otherwise);
-}
+#include "page/html.h"
+#include "page/page.h"
 
 /* 15,231,233,024 bytes as "14.19 GiB", which no line break parts. */
 static void bytes(gd_buf *b, double value)
@@ -32,22 +21,10 @@ static void bytes(gd_buf *b, double value)
     gd_buf_str(b, units[unit]);
 }
 
-static void text_row(gd_buf *b, const char *name, const json_t *object, const char *key)
-{
-    gd_html_row(b, name);
-    text_or(b, object, key, "not known");
-    gd_html_row_end(b);
-}
-
 static void number_row(gd_buf *b, const char *name, double value, unsigned decimals, const char *unit)
 {
     gd_html_row(b, name);
-    if (isfinite(value)) {
-        gd_buf_fixed(b, value, decimals);
-        gd_html_text(b, unit);
-    } else {
-        gd_buf_str(b, "not measured");
-    }
+    gd_page_number(b, value, decimals, unit, "not measured");
     gd_html_row_end(b);
 }
 
@@ -58,44 +35,44 @@ static void bytes_row(gd_buf *b, const char *name, double value)
     gd_html_row_end(b);
 }
 
-void gd_page_head(gd_buf *b, const json_t *root)
+void gd_bench_page_head(gd_buf *b, const json_t *root)
 {
-    const json_t *const settings = part(root, "settings"), *const scoring = part(root, "scoring");
-    const json_t *const model = part(root, "model"), *const alone = part(scoring, "alone");
+    const json_t *const settings = gd_get_part(root, "settings"), *const scoring = gd_get_part(root, "scoring");
+    const json_t *const model = gd_get_part(root, "model"), *const alone = gd_get_part(scoring, "alone");
 
     gd_html_begin(b, "How fast this model runs on this machine");
     gd_buf_str(b, "<p>");
-    text_or(b, model, "model", "a model");
+    gd_page_text(b, model, "model", "a model");
     gd_buf_str(b, "</p>\n<p class=\"soft\">guerdon ");
-    text_or(b, root, "guerdon", "of an unknown version");
+    gd_page_text(b, root, "guerdon", "of an unknown version");
     gd_buf_str(b, ", ");
-    text_or(b, root, "when", "at an unknown time");
+    gd_page_text(b, root, "when", "at an unknown time");
     gd_buf_str(b, "</p>\n");
     gd_html_words(b);
-    text_row(b, "Architecture", model, "architecture");
+    gd_page_text_row(b, "Architecture", model, "architecture", "not known");
     gd_html_row(b, "Parameters");
     gd_chart_number(b, gd_get_real(model, "parameters"));
     gd_html_row_end(b);
     gd_html_row(b, "Run with");
-    text_or(b, settings, "backend", "?");
+    gd_page_text(b, settings, "backend", "?");
     gd_buf_str(b, ", ");
-    text_or(b, settings, "isa", "?");
+    gd_page_text(b, settings, "isa", "?");
     gd_buf_str(b, ", ");
-    text_or(b, settings, "precision", "?");
+    gd_page_text(b, settings, "precision", "?");
     gd_buf_str(b, ", ");
     gd_buf_fixed(b, gd_get_real(settings, "threads"), 0);
     gd_buf_str(b, " threads");
     gd_html_row_end(b);
     number_row(b, "Scoring, each text on its own", gd_get_real(alone, "tokens_per_s"), 1, " tokens/s");
     number_row(b, "Part of the peak, linear layers", 100 * gd_get_real(alone, "of_peak"), 1, " %");
-    number_row(b, "Pairs", gd_get_real(part(scoring, "shared"), "pairs_per_s"), 2, " pairs/s");
+    number_row(b, "Pairs", gd_get_real(gd_get_part(scoring, "shared"), "pairs_per_s"), 2, " pairs/s");
     number_row(b, "Shared prefixes make pairs faster", gd_get_real(scoring, "speed_up"), 2, " times");
     gd_html_words_end(b);
 }
 
 static void start_section(gd_buf *b, const json_t *root)
 {
-    const json_t *const start = part(root, "start");
+    const json_t *const start = gd_get_part(root, "start");
     const char *const keys[] = { "first", "again" }, *const names[] = { "first time", "again" };
     gd_html_table table;
 
@@ -104,7 +81,7 @@ static void start_section(gd_buf *b, const json_t *root)
                     "model's file may come from the disk.");
     table = gd_html_table_begin(b, "|open, s|first score, s|together, s");
     for (size_t i = 0; i < 2; i++) {
-        const json_t *const one = part(start, keys[i]);
+        const json_t *const one = gd_get_part(start, keys[i]);
 
         if (!json_is_object(one))
             continue;
@@ -120,7 +97,7 @@ static void start_section(gd_buf *b, const json_t *root)
 /* Rate and memory of each budget, when there were budgets. */
 static void budgets(gd_buf *b, const json_t *list)
 {
-    double x[GD_PAGE_POINTS], resident[GD_PAGE_POINTS], rate[GD_PAGE_POINTS], even[GD_PAGE_POINTS];
+    double x[GD_BENCH_POINTS], resident[GD_BENCH_POINTS], rate[GD_BENCH_POINTS], even[GD_BENCH_POINTS];
     gd_series memory[] = { { "most that was resident", x, resident, 0 }, { "the budget", x, even, 0 } };
     gd_series speed = { NULL, x, rate, 0 };
     gd_chart chart = { .title = "Memory against budget",
@@ -134,7 +111,7 @@ static void budgets(gd_buf *b, const json_t *list)
     size_t i;
 
     json_array_foreach(list, i, one) {
-        if (i == GD_PAGE_POINTS)
+        if (i == GD_BENCH_POINTS)
             break;
         x[i] = even[i] = gd_get_real(one, "budget_bytes") / 0x1p30;
         resident[i] = gd_get_real(one, "peak_resident_bytes") / 0x1p30;
@@ -145,17 +122,17 @@ static void budgets(gd_buf *b, const json_t *list)
         gd_html_cell_number(b, &table, rate[i], 1);
     }
     gd_html_table_end(b, &table);
-    gd_page_figure(b, &chart);
+    gd_page_chart(b, &chart);
     chart.title = "Rate against budget";
     chart.y_label = "rows/s";
     chart.series = &speed;
     chart.series_count = 1;
-    gd_page_figure(b, &chart);
+    gd_page_chart(b, &chart);
 }
 
 static void memory_section(gd_buf *b, const json_t *root)
 {
-    const json_t *const memory = part(root, "memory"), *const list = part(memory, "budgets");
+    const json_t *const memory = gd_get_part(root, "memory"), *const list = gd_get_part(memory, "budgets");
 
     gd_html_section(b, "Memory", "What a run announces, and what it had in memory at most, mapped files included.");
     gd_html_words(b);
@@ -168,7 +145,7 @@ static void memory_section(gd_buf *b, const json_t *root)
     gd_html_section_end(b);
     if (!json_array_size(list)) {
         gd_buf_str(b, "<p>Memory against budget: not measured: ");
-        text_or(b, memory, "not_measured", "no reason is given");
+        gd_page_text(b, memory, "not_measured", "no reason is given");
         gd_buf_str(b, ".</p>\n");
     }
 }
@@ -179,7 +156,7 @@ static void flags_row(gd_buf *b, const json_t *machine)
     size_t i;
 
     gd_html_row(b, "Flags");
-    json_array_foreach(part(machine, "flags"), i, flag) {
+    json_array_foreach(gd_get_part(machine, "flags"), i, flag) {
         if (i)
             gd_buf_str(b, " ");
         if (json_is_string(flag))
@@ -194,11 +171,11 @@ static void caches_row(gd_buf *b, const json_t *machine)
     size_t i;
 
     gd_html_row(b, "Caches");
-    json_array_foreach(part(machine, "caches"), i, cache) {
+    json_array_foreach(gd_get_part(machine, "caches"), i, cache) {
         gd_buf_str(b, i ? ", L" : "L");
         gd_buf_fixed(b, gd_get_real(cache, "level"), 0);
         gd_buf_str(b, " ");
-        text_or(b, cache, "type", "");
+        gd_page_text(b, cache, "type", "");
         gd_buf_str(b, " ");
         bytes(b, gd_get_real(cache, "bytes"));
     }
@@ -207,31 +184,31 @@ static void caches_row(gd_buf *b, const json_t *machine)
 
 static void machine_section(gd_buf *b, const json_t *root)
 {
-    const json_t *const machine = part(root, "machine");
+    const json_t *const machine = gd_get_part(root, "machine");
 
     gd_html_section(b, "The machine", "Figures mean little without it.");
     gd_html_words(b);
-    text_row(b, "Processor", machine, "cpu");
+    gd_page_text_row(b, "Processor", machine, "cpu", "not known");
     flags_row(b, machine);
     number_row(b, "Cores to run on", gd_get_real(machine, "cores"), 0, "");
     number_row(b, "Threads of a core", gd_get_real(machine, "threads_per_core"), 0, "");
     caches_row(b, machine);
     bytes_row(b, "Memory", gd_get_real(machine, "memory_bytes"));
-    text_row(b, "Kernel", machine, "kernel");
+    gd_page_text_row(b, "Kernel", machine, "kernel", "not known");
     gd_html_row(b, "Virtual machine");
-    gd_buf_str(b, json_is_true(part(machine, "virtual_machine")) ? "yes" : "no");
+    gd_buf_str(b, json_is_true(gd_get_part(machine, "virtual_machine")) ? "yes" : "no");
     gd_html_row_end(b);
-    text_row(b, "Load at the start", machine, "load");
+    gd_page_text_row(b, "Load at the start", machine, "load", "not known");
     number_row(b, "Time of this run", gd_get_real(root, "seconds"), 0, " s");
     gd_html_words_end(b);
     gd_html_section_end(b);
 }
 
-void gd_page_tail(gd_buf *b, const json_t *root)
+void gd_bench_page_tail(gd_buf *b, const json_t *root)
 {
-    if (json_is_object(part(root, "start")))
+    if (json_is_object(gd_get_part(root, "start")))
         start_section(b, root);
-    if (json_is_object(part(root, "memory")))
+    if (json_is_object(gd_get_part(root, "memory")))
         memory_section(b, root);
     machine_section(b, root);
     gd_html_end(b);

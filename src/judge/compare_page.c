@@ -1,89 +1,70 @@
 /* compare_page.c - gd_compare_page(): a result of gd_compare() as a page. */
-#include "base/chart.h"
-#include "base/html.h"
-#include "base/result.h"
-#include "judge/page.h"
+#include "page/html.h"
+#include "page/page.h"
 
-#include <math.h>
 #include <string.h>
 
 enum { POINTS_MOST = 1000, ROWS_MOST = 20 };
 
-static const json_t *part(const json_t *root, const char *name) { return json_object_get(root, name); }
-
 static bool is_of_margins(const json_t *root)
 {
-    const char *const of = gd_get_text(part(root, "details"), "of");
+    const char *const of = gd_get_text(gd_get_part(root, "details"), "of");
 
     return of && !strcmp(of, "margins");
 }
 
 static void page_head(gd_buf *b, const json_t *root)
 {
-    const json_t *const details = part(root, "details");
+    const json_t *const details = gd_get_part(root, "details");
 
     gd_html_begin(b, "Two sets of scores compared");
     gd_html_words(b);
-    gd_html_row(b, "A");
-    gd_judge_text(b, details, "a", "a file");
-    gd_html_row_end(b);
-    gd_html_row(b, "B");
-    gd_judge_text(b, details, "b", "a file");
-    gd_html_row_end(b);
-    gd_judge_row(b, "Items", root, "items", 0);
-    gd_judge_row(b, "Left out, without scores in one file or in both", root, "skipped", 0);
-    gd_judge_row(b, "Scores", root, "scores", 0);
-    gd_judge_row(b, "Scores of the same bits", root, "identical", 0);
+    gd_page_text_row(b, "A", details, "a", "a file");
+    gd_page_text_row(b, "B", details, "b", "a file");
+    gd_page_number_row(b, "Items", root, "items", 0);
+    gd_page_number_row(b, "Left out, without scores in one file or in both", root, "skipped", 0);
+    gd_page_number_row(b, "Scores", root, "scores", 0);
+    gd_page_number_row(b, "Scores of the same bits", root, "identical", 0);
     gd_html_words_end(b);
     gd_buf_str(b, "<p class=\"soft\">by guerdon ");
-    gd_judge_text(b, details, "guerdon", "of an unknown version");
+    gd_page_text(b, details, "guerdon", "of an unknown version");
     gd_buf_str(b, "</p>\n");
 }
 
 static void agreement_section(gd_buf *b, const json_t *root)
 {
-    static const struct {
-        const char *key, *name;
-        unsigned decimals;
-    } rows[] = {
+    static const gd_page_field fields[] = {
         { "pearson", "correlation (Pearson)", 6 },
         { "spearman", "rank correlation (Spearman)", 6 },
         { "mean_difference", "absolute difference, mean", 6 },
         { "largest_difference", "absolute difference, largest", 6 },
         { "largest_index", "at item", 0 },
     };
-    const json_t *const margins = part(root, "margins");
-    gd_html_table table;
 
     gd_html_section(b, "Agreement",
                     "Models may put their scores on different scales; of one model, only differences between answers "
                     "to the same prompt mean anything. So margins say more than scores, and ranks more than values.");
-    table = gd_html_table_begin(b, "|scores|margins");
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        gd_html_cell(b, &table, rows[i].name);
-        gd_html_cell_number(b, &table, gd_get_real(root, rows[i].key), rows[i].decimals);
-        gd_html_cell_number(b, &table, gd_get_real(margins, rows[i].key), rows[i].decimals);
-    }
-    gd_html_table_end(b, &table);
+    gd_page_two_columns(b, "|scores|margins", fields, sizeof fields / sizeof fields[0], root,
+                        gd_get_part(root, "margins"));
     gd_html_section_end(b);
 }
 
 static void pairs_section(gd_buf *b, const json_t *root)
 {
-    const json_t *const margins = part(root, "margins");
+    const json_t *const margins = gd_get_part(root, "margins");
 
     if (!(gd_get_real(margins, "pairs") > 0))
         return;
     gd_html_section(b, "Pairs", "A pair flips when its margin has another sign, or is 0 in one of the files alone.");
     gd_html_words(b);
-    gd_judge_row(b, "Pairs", margins, "pairs", 0);
-    gd_judge_row(b, "Flips", margins, "flips", 0);
-    gd_judge_row(b, "Accuracy of A", margins, "accuracy_a", 4);
-    gd_judge_row(b, "Accuracy of B", margins, "accuracy_b", 4);
-    gd_judge_row(b, "Right in A alone", margins, "only_a_right", 0);
-    gd_judge_row(b, "Right in B alone", margins, "only_b_right", 0);
-    gd_judge_row(b, "Ties in A", margins, "ties_a", 0);
-    gd_judge_row(b, "Ties in B", margins, "ties_b", 0);
+    gd_page_number_row(b, "Pairs", margins, "pairs", 0);
+    gd_page_number_row(b, "Flips", margins, "flips", 0);
+    gd_page_number_row(b, "Accuracy of A", margins, "accuracy_a", 4);
+    gd_page_number_row(b, "Accuracy of B", margins, "accuracy_b", 4);
+    gd_page_number_row(b, "Right in A alone", margins, "only_a_right", 0);
+    gd_page_number_row(b, "Right in B alone", margins, "only_b_right", 0);
+    gd_page_number_row(b, "Ties in A", margins, "ties_a", 0);
+    gd_page_number_row(b, "Ties in B", margins, "ties_b", 0);
     gd_html_words_end(b);
     gd_html_section_end(b);
 }
@@ -94,24 +75,15 @@ static void lists_section(gd_buf *b, const json_t *root)
         return;
     gd_html_section(b, "Several answers", "Items with a list of scores: is the best answer the same one?");
     gd_html_words(b);
-    gd_judge_row(b, "Lists", root, "lists", 0);
-    gd_judge_row(b, "Another answer is the best", root, "best_differs", 0);
+    gd_page_number_row(b, "Lists", root, "lists", 0);
+    gd_page_number_row(b, "Another answer is the best", root, "best_differs", 0);
     gd_html_words_end(b);
     gd_html_section_end(b);
 }
 
-static size_t numbers(double values[POINTS_MOST], const json_t *list)
-{
-    const size_t count = json_array_size(list) < POINTS_MOST ? json_array_size(list) : POINTS_MOST;
-
-    for (size_t i = 0; i < count; i++)
-        values[i] = json_is_number(json_array_get(list, i)) ? json_number_value(json_array_get(list, i)) : NAN;
-    return count;
-}
-
 static void points_figure(gd_buf *b, const json_t *root)
 {
-    const json_t *const list = part(part(root, "details"), "points");
+    const json_t *const list = gd_get_part(gd_get_part(root, "details"), "points");
     const bool margins = is_of_margins(root);
     double x[POINTS_MOST], y[POINTS_MOST];
     gd_points points = { .title = margins ? "Margins of B against those of A" : "Scores of B against those of A",
@@ -120,28 +92,26 @@ static void points_figure(gd_buf *b, const json_t *root)
                          .x = x,
                          .y = y,
                          .cross = margins };
-    const size_t count_a = numbers(x, part(list, "a")), count_b = numbers(y, part(list, "b"));
+    const size_t count_a = gd_page_column(x, POINTS_MOST, gd_get_part(list, "a"), NULL);
+    const size_t count_b = gd_page_column(y, POINTS_MOST, gd_get_part(list, "b"), NULL);
 
     points.count = count_a < count_b ? count_a : count_b;
-    if (!points.count)
-        return;
-    gd_html_figure(b, points.title);
-    gd_points_svg(b, &points);
-    gd_html_figure_end(b);
+    if (points.count)
+        gd_page_points(b, &points);
 }
 
 static void picture_section(gd_buf *b, const json_t *root)
 {
     const bool margins = is_of_margins(root);
-    const double every = gd_get_real(part(part(root, "details"), "points"), "every");
+    const double every = gd_get_real(gd_get_part(gd_get_part(root, "details"), "points"), "every");
 
     gd_html_section(b, "Where they differ",
                     margins ? "On the dotted line both are the same. Points left above and right below are flips."
                             : "On the dotted line both are the same.");
     points_figure(b, root);
-    gd_judge_histogram(b, part(part(root, "details"), "differences"),
-                       margins ? "Margin of B less that of A" : "Score of B less that of A", "difference",
-                       margins ? "pairs" : "scores");
+    gd_page_histogram(b, gd_get_part(gd_get_part(root, "details"), "differences"),
+                      margins ? "Margin of B less that of A" : "Score of B less that of A", "difference",
+                      margins ? "pairs" : "scores");
     gd_html_section_end(b);
     if (every > 1) {
         gd_buf_str(b, "<p class=\"soft\">The first picture has one point of ");
@@ -174,36 +144,31 @@ static void differences_table(gd_buf *b, const json_t *list, const char *caption
 
 static void largest_section(gd_buf *b, const json_t *root)
 {
-    const json_t *const details = part(root, "details");
+    const json_t *const details = gd_get_part(root, "details");
 
-    if (!json_array_size(part(details, "largest"))) {
+    if (!json_array_size(gd_get_part(details, "largest"))) {
         gd_buf_str(b, "<p>There is no difference at all.</p>\n");
         return;
     }
     gd_html_section(b, "Largest differences", is_of_margins(root) ? "Of margins." : "Of scores.");
-    differences_table(b, part(details, "largest"), "The largest");
-    if (json_array_size(part(details, "flips")))
-        differences_table(b, part(details, "flips"), "The largest of those that flip");
+    differences_table(b, gd_get_part(details, "largest"), "The largest");
+    if (json_array_size(gd_get_part(details, "flips")))
+        differences_table(b, gd_get_part(details, "flips"), "The largest of those that flip");
     gd_html_section_end(b);
+}
+
+static void put_page(gd_buf *b, const json_t *root)
+{
+    page_head(b, root);
+    agreement_section(b, root);
+    pairs_section(b, root);
+    lists_section(b, root);
+    picture_section(b, root);
+    largest_section(b, root);
+    gd_html_end(b);
 }
 
 gd_status gd_compare_page(const char *json, char **html, gd_error *err)
 {
-    gd_buf b = { 0 };
-    json_t *root = NULL;
-    gd_status rc;
-
-    *html = NULL;
-    rc = gd_judge_parse(&root, json, "guerdon-compare/1", err);
-    if (rc)
-        return rc;
-    page_head(&b, root);
-    agreement_section(&b, root);
-    pairs_section(&b, root);
-    lists_section(&b, root);
-    picture_section(&b, root);
-    largest_section(&b, root);
-    gd_html_end(&b);
-    json_decref(root);
-    return gd_judge_finish(&b, html, err);
+    return gd_page_make(html, json, "guerdon-compare/1", put_page, err);
 }

@@ -1,11 +1,8 @@
 /* eval_page.c - gd_eval_page(): a result of gd_eval() as a page. */
-#include "base/chart.h"
-#include "base/html.h"
-#include "base/result.h"
-#include "judge/page.h"
+#include "page/html.h"
+#include "page/page.h"
 
 #include <math.h>
-#include <string.h>
 
 enum {
     BARS_MOST = 60,     /* of a chart: more can't be read */
@@ -16,17 +13,7 @@ enum {
     FAILURES_MOST = 20
 };
 
-static const json_t *part(const json_t *root, const char *name) { return json_object_get(root, name); }
-
-static void percent(gd_buf *b, double share)
-{
-    if (!isfinite(share)) {
-        gd_buf_str(b, "none");
-        return;
-    }
-    gd_buf_fixed(b, 100 * share, 1);
-    gd_buf_str(b, "\xc2\xa0%");
-}
+static void percent(gd_buf *b, double share) { gd_page_number(b, 100 * share, 1, "\xc2\xa0%", "none"); }
 
 /* ---- the beginning ---- */
 
@@ -43,31 +30,31 @@ static void accuracy_row(gd_buf *b, const json_t *root)
 
 static void page_head(gd_buf *b, const json_t *root)
 {
-    const json_t *const details = part(root, "details");
+    const json_t *const details = gd_get_part(root, "details");
 
     gd_html_begin(b, "How well this model judges");
     gd_buf_str(b, "<p>");
-    gd_judge_text(b, details, "model", "a model");
+    gd_page_text(b, details, "model", "a model");
     if (gd_get_text(details, "adapter")) {
         gd_buf_str(b, " with ");
-        gd_judge_text(b, details, "adapter", "");
+        gd_page_text(b, details, "adapter", "");
     }
     gd_buf_str(b, "</p>\n<p class=\"soft\">on ");
-    gd_judge_text(b, details, "input", "pairs");
+    gd_page_text(b, details, "input", "pairs");
     gd_buf_str(b, ", by guerdon ");
-    gd_judge_text(b, details, "guerdon", "of an unknown version");
+    gd_page_text(b, details, "guerdon", "of an unknown version");
     gd_buf_str(b, "</p>\n");
     gd_html_words(b);
-    gd_judge_row(b, "Pairs", root, "pairs", 0);
+    gd_page_number_row(b, "Pairs", root, "pairs", 0);
     accuracy_row(b, root);
-    gd_judge_row(b, "Ties, counted as wrong", root, "ties", 0);
-    gd_judge_row(b, "Margin, mean", root, "margin", 4);
-    gd_judge_row(b, "Loss, mean of \xe2\x88\x92log sigmoid(margin)", root, "loss", 4);
-    gd_judge_row(b, "Expected calibration error", root, "ece", 4);
-    gd_judge_row(b, "Brier score", root, "brier", 4);
-    gd_judge_row(b, "Scores, mean", part(details, "calibration"), "mean", 4);
-    gd_judge_row(b, "Scores, standard deviation", part(details, "calibration"), "std", 4);
-    gd_judge_row(b, "Lines without scores", details, "failed", 0);
+    gd_page_number_row(b, "Ties, counted as wrong", root, "ties", 0);
+    gd_page_number_row(b, "Margin, mean", root, "margin", 4);
+    gd_page_number_row(b, "Loss, mean of \xe2\x88\x92log sigmoid(margin)", root, "loss", 4);
+    gd_page_number_row(b, "Expected calibration error", root, "ece", 4);
+    gd_page_number_row(b, "Brier score", root, "brier", 4);
+    gd_page_number_row(b, "Scores, mean", gd_get_part(details, "calibration"), "mean", 4);
+    gd_page_number_row(b, "Scores, standard deviation", gd_get_part(details, "calibration"), "std", 4);
+    gd_page_number_row(b, "Lines without scores", details, "failed", 0);
     gd_html_words_end(b);
 }
 
@@ -77,13 +64,6 @@ static gd_chart_row bar_of(const char *name, const json_t *metrics)
 {
     return (gd_chart_row){ name, NULL, gd_get_real(metrics, "accuracy"), gd_get_real(metrics, "accuracy_low"),
                            gd_get_real(metrics, "accuracy_high") };
-}
-
-static void rows_figure(gd_buf *b, const gd_chart_rows *chart)
-{
-    gd_html_figure(b, chart->title);
-    gd_chart_rows_svg(b, chart);
-    gd_html_figure_end(b);
 }
 
 static void groups_chart(gd_buf *b, const json_t *root)
@@ -97,12 +77,12 @@ static void groups_chart(gd_buf *b, const json_t *root)
     const char *name;
     json_t *metrics;
 
-    json_object_foreach((json_t *)part(root, "by"), name, metrics) {
+    json_object_foreach((json_t *)gd_get_part(root, "by"), name, metrics) {
         if (chart.count > BARS_MOST)
             break;
         rows[chart.count++] = bar_of(name, metrics);
     }
-    rows_figure(b, &chart);
+    gd_page_chart_rows(b, &chart);
 }
 
 static void groups_row(gd_buf *b, gd_html_table *table, const char *name, const json_t *metrics)
@@ -126,7 +106,7 @@ static void groups_table(gd_buf *b, const json_t *root)
     json_t *metrics;
 
     groups_row(b, &table, "all", root);
-    json_object_foreach((json_t *)part(root, "by"), name, metrics) {
+    json_object_foreach((json_t *)gd_get_part(root, "by"), name, metrics) {
         if (shown++ == GROUPS_MOST)
             break;
         groups_row(b, &table, name, metrics);
@@ -136,7 +116,7 @@ static void groups_table(gd_buf *b, const json_t *root)
 
 static void accuracy_section(gd_buf *b, const json_t *root)
 {
-    const size_t groups = json_object_size(part(root, "by"));
+    const size_t groups = json_object_size(gd_get_part(root, "by"));
 
     gd_html_section(b, "Accuracy",
                     "The part of the pairs whose chosen text has the higher score; a tie is wrong. Whiskers are 95 % "
@@ -156,7 +136,7 @@ static void accuracy_section(gd_buf *b, const json_t *root)
 
 static void sections_section(gd_buf *b, const json_t *root)
 {
-    const json_t *const sections = part(root, "sections");
+    const json_t *const sections = gd_get_part(root, "sections");
     gd_chart_row rows[BARS_MOST + 1];
     gd_chart_rows chart = { .title = "Section scores", .x_label = "score", .rows = rows };
     const double overall = gd_get_real(root, "overall");
@@ -174,11 +154,11 @@ static void sections_section(gd_buf *b, const json_t *root)
     if (isfinite(overall))
         rows[chart.count++] = (gd_chart_row){ "overall", NULL, overall, NAN, NAN };
     gd_html_section(b, "Sections",
-                    gd_get_real(part(root, "details"), "rewardbench") == 2
+                    gd_get_real(gd_get_part(root, "details"), "rewardbench") == 2
                         ? "RewardBench 2: the mean credit of each subset, Ties by its own measure; overall, their mean."
                         : "Means of the subsets by their weights; overall, the mean of the sections by theirs. There "
                           "is none while a section is missing.");
-    rows_figure(b, &chart);
+    gd_page_chart_rows(b, &chart);
     gd_html_section_end(b);
 }
 
@@ -186,28 +166,19 @@ static void sections_section(gd_buf *b, const json_t *root)
 
 static void margins_section(gd_buf *b, const json_t *root)
 {
-    const json_t *const margins = part(part(root, "details"), "margins");
+    const json_t *const margins = gd_get_part(gd_get_part(root, "details"), "margins");
 
     gd_html_section(b, "Margins",
                     "The chosen score less the rejected one. Left of 0 are the pairs that the model has wrong; ties "
                     "are in the column right of it. The outermost columns hold what lies beyond them, too, at either "
                     "end half a percent of the pairs at most.");
-    gd_judge_histogram(b, margins, "Pairs by margin", "margin", "pairs");
+    gd_page_histogram(b, margins, "Pairs by margin", "margin", "pairs");
     gd_html_words(b);
-    gd_judge_row(b, "Least", margins, "least", 4);
-    gd_judge_row(b, "Mean", root, "margin", 4);
-    gd_judge_row(b, "Most", margins, "most", 4);
+    gd_page_number_row(b, "Least", margins, "least", 4);
+    gd_page_number_row(b, "Mean", root, "margin", 4);
+    gd_page_number_row(b, "Most", margins, "most", 4);
     gd_html_words_end(b);
     gd_html_section_end(b);
-}
-
-static size_t column(double values[BINS_MOST], const json_t *list, const char *key)
-{
-    const size_t count = json_array_size(list) < BINS_MOST ? json_array_size(list) : BINS_MOST;
-
-    for (size_t i = 0; i < count; i++)
-        values[i] = gd_get_real(json_array_get(list, i), key);
-    return count;
 }
 
 static void reliability_table(gd_buf *b, const json_t *bins)
@@ -235,7 +206,7 @@ static void reliability_table(gd_buf *b, const json_t *bins)
 
 static void calibration_section(gd_buf *b, const json_t *root)
 {
-    const json_t *const bins = part(part(root, "details"), "reliability");
+    const json_t *const bins = gd_get_part(gd_get_part(root, "details"), "reliability");
     double x[BINS_MOST], y[BINS_MOST], low[BINS_MOST], high[BINS_MOST];
     gd_points points = { .title = "Reliability",
                          .x_label = "confidence",
@@ -249,17 +220,15 @@ static void calibration_section(gd_buf *b, const json_t *root)
                          .y_min = 0,
                          .y_max = 1 };
 
-    points.count = column(x, bins, "confidence");
-    (void)column(y, bins, "right");
-    (void)column(low, bins, "right_low");
-    (void)column(high, bins, "right_high");
+    points.count = gd_page_column(x, BINS_MOST, bins, "confidence");
+    (void)gd_page_column(y, BINS_MOST, bins, "right");
+    (void)gd_page_column(low, BINS_MOST, bins, "right_low");
+    (void)gd_page_column(high, BINS_MOST, bins, "right_high");
     gd_html_section(b, "Calibration",
                     "A margin m says that the preferred answer is the better one with the probability sigmoid(|m|). On "
                     "the dotted line, it is so as often as that. Below it the model is too sure of itself. A tie "
                     "counts half here.");
-    gd_html_figure(b, points.title);
-    gd_points_svg(b, &points);
-    gd_html_figure_end(b);
+    gd_page_points(b, &points);
     reliability_table(b, bins);
     gd_html_section_end(b);
 }
@@ -272,7 +241,7 @@ static void signed_number(gd_buf *b, double value)
     gd_buf_fixed(b, fabs(value), 0);
 }
 
-static void range_name(char name[64], const json_t *bin)
+static void range_name(char name[GD_PAGE_LABEL], const json_t *bin)
 {
     const double from = gd_get_real(bin, "from"), to = gd_get_real(bin, "to");
     gd_buf b = { 0 };
@@ -282,15 +251,12 @@ static void range_name(char name[64], const json_t *bin)
         gd_buf_str(&b, " to ");
         signed_number(&b, to);
     }
-    (void)memset(name, 0, 64);
-    if (gd_buf_cstr(&b) && b.len < 64)
-        memcpy(name, b.data, b.len);
-    gd_buf_free(&b);
+    gd_page_label(name, &b);
 }
 
 static void length_chart(gd_buf *b, const json_t *bins)
 {
-    char names[BINS_MOST][64], notes[BINS_MOST][64];
+    char names[BINS_MOST][GD_PAGE_LABEL], notes[BINS_MOST][GD_PAGE_LABEL];
     gd_chart_row rows[BINS_MOST];
     gd_chart_rows chart = { .title = "Accuracy by how much longer the chosen text is, in tokens",
                             .rows = rows,
@@ -307,27 +273,24 @@ static void length_chart(gd_buf *b, const json_t *bins)
         range_name(names[i], bin);
         gd_buf_fixed(&note, gd_get_real(bin, "pairs"), 0);
         gd_buf_str(&note, " pairs");
-        notes[i][0] = '\0';
-        if (gd_buf_cstr(&note) && note.len < sizeof notes[i])
-            memcpy(notes[i], note.data, note.len + 1);
-        gd_buf_free(&note);
+        gd_page_label(notes[i], &note);
         rows[i] = bar_of(names[i], bin);
         rows[i].note = notes[i];
         chart.count = i + 1;
     }
     if (chart.count)
-        rows_figure(b, &chart);
+        gd_page_chart_rows(b, &chart);
 }
 
 static void length_section(gd_buf *b, const json_t *root)
 {
-    const json_t *const length = part(part(root, "details"), "length");
+    const json_t *const length = gd_get_part(gd_get_part(root, "details"), "length");
 
     gd_html_section(b, "Length",
                     "Does the model only like long answers? Then it is right where the chosen text is the longer one, "
                     "and wrong where it is the shorter one. Each bar has about as many pairs as the others of its "
                     "side.");
-    length_chart(b, part(length, "bins"));
+    length_chart(b, gd_get_part(length, "bins"));
     gd_html_words(b);
     gd_html_row(b, "The longer text has the higher score");
     percent(b, gd_get_real(length, "longer_higher"));
@@ -335,8 +298,8 @@ static void length_section(gd_buf *b, const json_t *root)
     gd_html_row(b, "The longer text is the chosen one");
     percent(b, gd_get_real(length, "longer_chosen"));
     gd_html_row_end(b);
-    gd_judge_row(b, "Of so many pairs of unequal length and score", length, "pairs", 0);
-    gd_judge_row(b, "Correlation of margin and difference in length", length, "correlation", 4);
+    gd_page_number_row(b, "Of so many pairs of unequal length and score", length, "pairs", 0);
+    gd_page_number_row(b, "Correlation of margin and difference in length", length, "correlation", 4);
     gd_html_words_end(b);
     gd_html_section_end(b);
 }
@@ -356,7 +319,7 @@ static void worst_text(gd_buf *b, const char *title, const json_t *pair, const c
         gd_buf_str(b, " tokens");
     }
     gd_buf_str(b, "</h3><pre>");
-    gd_judge_text(b, pair, key, "");
+    gd_page_text(b, pair, key, "");
     gd_buf_str(b, "</pre></div>\n");
 }
 
@@ -370,7 +333,7 @@ static void worst_pair(gd_buf *b, const json_t *pair, bool open)
     gd_buf_fixed(b, gd_get_real(pair, "line"), 0);
     if (gd_get_text(pair, "group")) {
         gd_buf_str(b, ", ");
-        gd_judge_text(b, pair, "group", "");
+        gd_page_text(b, pair, "group", "");
     }
     gd_buf_str(b, "</summary>\n");
     if (beginning && *beginning) {
@@ -391,7 +354,7 @@ static void worst_section(gd_buf *b, const json_t *root)
 
     gd_buf_str(b, "<section>\n<h2>The pairs with the lowest margins</h2>\n<p>To read: is the model wrong, or are the "
                   "data? Long texts are cut.</p>\n");
-    json_array_foreach(part(part(root, "details"), "worst"), i, pair) {
+    json_array_foreach(gd_get_part(gd_get_part(root, "details"), "worst"), i, pair) {
         if (i == WORST_MOST)
             break;
         worst_pair(b, pair, i < WORST_OPEN);
@@ -401,7 +364,7 @@ static void worst_section(gd_buf *b, const json_t *root)
 
 static void failures_section(gd_buf *b, const json_t *root)
 {
-    const json_t *const list = part(part(root, "details"), "failures"), *one;
+    const json_t *const list = gd_get_part(gd_get_part(root, "details"), "failures"), *one;
     size_t i;
 
     if (!json_array_size(list))
@@ -412,32 +375,27 @@ static void failures_section(gd_buf *b, const json_t *root)
         if (i == FAILURES_MOST)
             break;
         gd_html_row(b, "");
-        gd_judge_text(b, one, "error", "");
+        gd_page_text(b, one, "error", "");
         gd_html_row_end(b);
     }
     gd_html_words_end(b);
     gd_html_section_end(b);
 }
 
+static void put_page(gd_buf *b, const json_t *root)
+{
+    page_head(b, root);
+    accuracy_section(b, root);
+    sections_section(b, root);
+    margins_section(b, root);
+    calibration_section(b, root);
+    length_section(b, root);
+    worst_section(b, root);
+    failures_section(b, root);
+    gd_html_end(b);
+}
+
 gd_status gd_eval_page(const char *json, char **html, gd_error *err)
 {
-    gd_buf b = { 0 };
-    json_t *root = NULL;
-    gd_status rc;
-
-    *html = NULL;
-    rc = gd_judge_parse(&root, json, "guerdon-eval/1", err);
-    if (rc)
-        return rc;
-    page_head(&b, root);
-    accuracy_section(&b, root);
-    sections_section(&b, root);
-    margins_section(&b, root);
-    calibration_section(&b, root);
-    length_section(&b, root);
-    worst_section(&b, root);
-    failures_section(&b, root);
-    gd_html_end(&b);
-    json_decref(root);
-    return gd_judge_finish(&b, html, err);
+    return gd_page_make(html, json, "guerdon-eval/1", put_page, err);
 }

@@ -4,8 +4,8 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "data/sink.h"
-#include "judge/filtered.h"
-#include "judge/found.h"
+#include "judge/filter_findings.h"
+#include "judge/filter_line.h"
 #include "reward/score_run.h"
 
 #include <inttypes.h>
@@ -16,11 +16,11 @@
 struct run {
     const gd_filter_options *how;
     gd_file_run file;
-    gd_found found;
+    gd_filter_findings findings;
     gd_buf line;
 };
 
-static bool is_list(const struct run *run) { return run->how->by == GD_FILTER_TOP_FRACTION; }
+static bool has_second_pass(const struct run *run) { return run->how->by == GD_FILTER_TOP_FRACTION; }
 
 static gd_status put_reject(struct run *run, const gd_record *record, gd_error *err)
 {
@@ -32,12 +32,13 @@ static gd_status put_reject(struct run *run, const gd_record *record, gd_error *
     return rc ? rc : gd_sink_write(run->file.sinks[1], "\n", 1, err);
 }
 
-/* The record can't be filtered: it is told, and goes where nothing is lost. In a list its turn comes. */
+/* The record can't be filtered: that is reported, and it goes to the rejects, so that nothing is lost; where there is a
+ * second pass, in that. */
 static gd_status fail_record(struct run *run, const gd_record *record, const char *sentence, gd_error *err)
 {
     if (run->how->problem)
         run->how->problem(run->how->context, record->index, sentence);
-    return is_list(run) ? GD_OK : put_reject(run, record, err);
+    return has_second_pass(run) ? GD_OK : put_reject(run, record, err);
 }
 
 static const char *sentence_of(const gd_record *record, const char *why, char *room)
@@ -46,7 +47,7 @@ static const char *sentence_of(const gd_record *record, const char *why, char *r
 }
 
 /* Puts the record where it belongs; the verdict becomes GD_VERDICT_FAIL when the line can't be changed as wanted. */
-static gd_status put_record(struct run *run, const gd_record *record, gd_verdict *verdict, const float *scores,
+static gd_status put_record(struct run *run, const gd_record *record, gd_filter_verdict *verdict, const float *scores,
                             size_t count, gd_error *err)
 {
     const gd_text raw = { record->raw, record->length };
@@ -56,7 +57,7 @@ static gd_status put_record(struct run *run, const gd_record *record, gd_verdict
     if (*verdict == GD_VERDICT_REJECT)
         return put_reject(run, record, err);
     gd_buf_clear(&run->line);
-    if (gd_filtered_line(&run->line, raw, *verdict, annotate, record->kind, scores, count))
+    if (gd_filter_line(&run->line, raw, *verdict, annotate, record->kind, scores, count))
         return gd_writer_line(run->file.writer, &run->line, err);
     *verdict = GD_VERDICT_FAIL;
     if (run->how->problem)
@@ -74,23 +75,24 @@ static gd_status take(void *context, const gd_scored *item, bool *failed, gd_err
     struct run *run = context;
     const gd_record *record = &item->record;
     const gd_filter_options *how = run->how;
-    gd_finding finding = { .seen = { record->index, gd_seen_digest(record), 0 }, .verdict = GD_VERDICT_FAIL };
+    gd_filter_finding finding = { .seen = { record->index, gd_filter_digest(record), 0 }, .verdict = GD_VERDICT_FAIL };
     char sentence[GD_SENTENCE_ROOM];
     const char *why = NULL;
     gd_status rc = GD_OK;
 
-    if (record->problem || !gd_filter_value(how->by, record->kind, item->scores, item->count, &finding.value, &why)) {
+    if (record->problem ||
+        !gd_filter_value_of(how->by, record->kind, item->scores, item->count, &finding.value, &why)) {
         finding.value = 0;
         rc = fail_record(run, record, sentence_of(record, why, sentence), err);
     } else {
         finding.scores = item->scores;
         finding.seen.count = (uint32_t)item->count;
-        finding.verdict = is_list(run) ? GD_VERDICT_KEEP : gd_filter_verdict(how->by, how->limit, finding.value);
-        if (!is_list(run))
+        finding.verdict = has_second_pass(run) ? GD_VERDICT_KEEP : gd_filter_decide(how->by, how->limit, finding.value);
+        if (!has_second_pass(run))
             rc = put_record(run, record, &finding.verdict, item->scores, item->count, err);
     }
     *failed |= finding.verdict == GD_VERDICT_FAIL;
-    return rc ? rc : gd_found_add(&run->found, &finding, run->file.sinks[2], err);
+    return rc ? rc : gd_filter_findings_add(&run->findings, &finding, run->file.sinks[2], err);
 }
 
 /* ---- the second pass, by GD_FILTER_TOP_FRACTION ---- */
@@ -109,22 +111,22 @@ static gd_status changed(const struct run *run, gd_error *err)
 
 static gd_status put_again(struct run *run, const gd_record *record, struct place *at, gd_error *err)
 {
-    const gd_found *found = &run->found;
-    const gd_seen *seen = &found->seen[at->seen];
-    gd_verdict verdict;
+    const gd_filter_findings *findings = &run->findings;
+    const gd_filter_seen *seen = &findings->seen[at->seen];
+    gd_filter_verdict verdict;
     gd_status rc;
 
-    if (at->seen == found->seen_count || seen->index != record->index) /* it was dropped */
+    if (at->seen == findings->seen_count || seen->index != record->index) /* it was dropped */
         return GD_OK;
-    if (seen->digest != gd_seen_digest(record) || (seen->count && seen->count != record->count))
+    if (seen->digest != gd_filter_digest(record) || (seen->count && seen->count != record->count))
         return changed(run, err);
     at->seen++;
     if (!seen->count)
         return put_reject(run, record, err);
     verdict = at->top[at->values++] ? GD_VERDICT_KEEP : GD_VERDICT_REJECT;
-    rc = put_record(run, record, &verdict, found->scores.value + at->scores, record->count, err);
+    rc = put_record(run, record, &verdict, findings->scores.value + at->scores, record->count, err);
     at->scores += record->count;
-    run->found.counts[verdict]++;
+    run->findings.counts[verdict]++;
     run->file.summary->failed += verdict == GD_VERDICT_FAIL;
     return rc;
 }
@@ -146,16 +148,16 @@ static gd_status put_all(struct run *run, gd_records *records, const bool *top, 
         if (!rc && n % GD_CUT_ITEMS == 0)
             rc = gd_file_run_report(&run->file, err);
     }
-    return rc || at.seen == run->found.seen_count ? rc : changed(run, err);
+    return rc || at.seen == run->findings.seen_count ? rc : changed(run, err);
 }
 
 static gd_status second_pass(struct run *run, const gd_model *model, gd_error *err)
 {
-    const gd_values *values = &run->found.values;
+    const gd_filter_values *values = &run->findings.values;
     const double exact = run->how->limit * (double)values->count;
     gd_records *records = NULL;
     bool *top = NULL;
-    gd_status rc = gd_values_top(values, (size_t)(exact + 0.5), &top, err);
+    gd_status rc = gd_filter_values_top(values, (size_t)(exact + 0.5), &top, err);
 
     if (!rc)
         rc = gd_records_open(&records, run->how->input, run->how->format, model->encoder.fields, err);
@@ -192,7 +194,7 @@ static gd_status check(const gd_filter_options *how, gd_error *err)
 static gd_status report_of(const struct run *run, char **json, gd_error *err)
 {
     static const char *const values[] = { "score", "margin", "score or margin", "margin" };
-    const uint64_t *counts = run->found.counts;
+    const uint64_t *counts = run->findings.counts;
     gd_buf out = { 0 };
     const char *text;
 
@@ -201,7 +203,7 @@ static gd_status report_of(const struct run *run, char **json, gd_error *err)
     gd_buf_printf(&out, ",\"flipped\":%" PRIu64 ",\"failed\":%" PRIu64, counts[GD_VERDICT_FLIP],
                   counts[GD_VERDICT_FAIL]);
     gd_buf_printf(&out, ",\"value\":\"%s\",\"histogram\":", values[run->how->by]);
-    gd_values_histogram(&run->found.values, &out);
+    gd_filter_values_histogram(&run->findings.values, &out);
     gd_buf_str(&out, "}");
     text = gd_buf_cstr(&out);
     *json = text ? gd_strdup(text) : NULL;
@@ -257,8 +259,8 @@ static gd_status filter(struct run *run, gd_model *model, gd_error *err)
     if (rc || journal->complete)
         return rc;
     if (journal->items)
-        rc = gd_found_read(&run->found, journal->aside, journal->offset[2], journal->items - journal->summary.dropped,
-                           journal->items, err);
+        rc = gd_filter_findings_read(&run->findings, journal->aside, journal->offset[2],
+                                     journal->items - journal->summary.dropped, journal->items, err);
     if (!rc)
         rc = gd_file_run_aside(&run->file, err);
     if (!rc)
@@ -267,7 +269,7 @@ static gd_status filter(struct run *run, gd_model *model, gd_error *err)
         gd_records_keep_raw(run->file.records);
         rc = gd_score_run_all(&scoring, err);
     }
-    if (!rc && is_list(run))
+    if (!rc && has_second_pass(run))
         rc = second_pass(run, model, err);
     return rc;
 }
@@ -275,7 +277,7 @@ static gd_status filter(struct run *run, gd_model *model, gd_error *err)
 gd_status gd_filter_file(gd_model *model, const gd_filter_options *how, const gd_progress *progress,
                          gd_summary *summary, char **json, gd_error *err)
 {
-    struct run run = { .how = how, .found = { .list = how->by == GD_FILTER_TOP_FRACTION } };
+    struct run run = { .how = how, .findings = { .for_second_pass = how->by == GD_FILTER_TOP_FRACTION } };
     gd_status rc = check(how, err);
     bool complete;
 
@@ -291,7 +293,7 @@ gd_status gd_filter_file(gd_model *model, const gd_filter_options *how, const gd
 
         rc = told ? told : rc;
     }
-    gd_found_free(&run.found);
+    gd_filter_findings_free(&run.findings);
     gd_buf_free(&run.line);
     return rc;
 }

@@ -9,6 +9,8 @@
 #include "base/pool.h"
 #include "base/utf8.h"
 
+#include <locale.h>
+#include <math.h>
 #include <stdatomic.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -77,6 +79,38 @@ static void json_strings_are_escaped(void **state)
     gd_buf_json_float(&b, 1.0f / 3);
     assert_string_equal(gd_buf_cstr(&b), "0.333333343");
     gd_buf_free(&b);
+}
+
+static const char *fixed(double value, unsigned decimals)
+{
+    static gd_buf b;
+
+    gd_buf_clear(&b);
+    gd_buf_fixed(&b, value, decimals);
+    return gd_buf_cstr(&b);
+}
+
+static void numbers_have_digits_after_the_point(void **state)
+{
+    (void)state;
+    assert_string_equal(fixed(1.25, 1), "1.3");
+    assert_string_equal(fixed(0.05, 2), "0.05");
+    assert_string_equal(fixed(9.999, 2), "10.00");
+    assert_string_equal(fixed(-1.5, 2), "-1.50");
+    assert_string_equal(fixed(-0.001, 2), "0.00");
+    assert_string_equal(fixed(1234567, 0), "1234567");
+    assert_string_equal(fixed(0.123456789, 20), "0.123456789");
+    assert_string_equal(fixed(NAN, 2), "0");
+    assert_string_equal(fixed(INFINITY, 2), "0");
+    assert_string_equal(fixed(1e300, 2), "0");
+}
+
+static void the_locale_does_not_matter(void **state)
+{
+    (void)state;
+    if (setlocale(LC_NUMERIC, "de_DE.UTF-8") || setlocale(LC_NUMERIC, "fr_FR.UTF-8"))
+        assert_string_equal(fixed(1.25, 2), "1.25");
+    (void)setlocale(LC_NUMERIC, "C");
 }
 
 static void utf8_follows_rfc_3629(void **state)
@@ -206,7 +240,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(error_keeps_the_first_sentence), cmocka_unit_test(error_text_is_printable),
         cmocka_unit_test(error_cuts_between_characters),  cmocka_unit_test(allocation_checks_overflow_and_can_fail),
-        cmocka_unit_test(json_strings_are_escaped),       cmocka_unit_test(utf8_follows_rfc_3629),
+        cmocka_unit_test(json_strings_are_escaped),       cmocka_unit_test(numbers_have_digits_after_the_point),
+        cmocka_unit_test(the_locale_does_not_matter),     cmocka_unit_test(utf8_follows_rfc_3629),
         cmocka_unit_test(json_errors_name_the_field),     cmocka_unit_test(files_must_be_regular),
         cmocka_unit_test(pool_runs_every_task_once),      cmocka_unit_test(pool_runs_every_group),
     };

@@ -1,7 +1,7 @@
 /* test_bench.c - the result of gd_bench() on a golden model has every part, with values that can be; and its page. */
+#include "tests/fields.h"
 #include "tests/markup.h"
 
-#include <jansson.h>
 #include <math.h>
 
 static char model_path[512], adapter_path[512];
@@ -52,30 +52,12 @@ static json_t *bench(const gd_options *options, const char *input, char **text)
     return root;
 }
 
-static double real(const json_t *object, const char *key)
-{
-    const json_t *const value = json_object_get(object, key);
-
-    if (!json_is_number(value))
-        fail_msg("\"%s\" is no number", key);
-    return json_number_value(value);
-}
-
 /* All of these are numbers above 0. */
 static void positive(const json_t *object, const char *const *keys)
 {
     for (; *keys; keys++)
         if (!(real(object, *keys) > 0))
             fail_msg("\"%s\" is %g", *keys, real(object, *keys));
-}
-
-static const json_t *part(const json_t *root, const char *key)
-{
-    const json_t *const value = json_object_get(root, key);
-
-    if (!json_is_object(value) && !json_is_array(value))
-        fail_msg("there is no \"%s\"", key);
-    return value;
 }
 
 static const char *const job_keys[] = { "tokens", "rows", "seconds", "tokens_per_s", "rows_per_s", "runs", NULL };

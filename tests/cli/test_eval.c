@@ -1,5 +1,6 @@
 /* test_eval.c - guerdon eval and guerdon compare: figures, files, and how they end. */
 #include "tests/cli/program.h"
+#include "tests/fields.h"
 
 #include <dirent.h>
 #include <sys/stat.h>
@@ -17,8 +18,6 @@ static json_t *parsed(const char *text)
     assert_non_null(root);
     return root;
 }
-
-static double real(const json_t *object, const char *key) { return json_number_value(json_object_get(object, key)); }
 
 static void it_prints_figures(void **state)
 {
@@ -148,7 +147,7 @@ static void check_calibration(const char *path, double count)
 
     assert_int_equal(json_object_size(root), 4);
     assert_string_equal(json_string_value(json_object_get(root, "format")), "guerdon-calibration/1");
-    assert_true(real(root, "count") == count && real(root, "std") > 0 && json_is_real(json_object_get(root, "mean")));
+    assert_true(real(root, "count") == count && real(root, "std") > 0 && json_is_real(field(root, "mean")));
     json_decref(root);
     free(text);
 }
@@ -224,7 +223,7 @@ static void scores_are_compared(void **state)
     run = program(a, "compare", "-", b, "--json", NULL);
     assert_int_equal(run.status, 0);
     root = parsed(run.out);
-    assert_true(real(root, "scores") == 6 && real(json_object_get(root, "margins"), "flips") == 1);
+    assert_true(real(root, "scores") == 6 && real(part(root, "margins"), "flips") == 1);
     json_decref(root);
     program_forget(&run);
     program_write(b, "{\"index\":0,\"chosen\":1.5,\"rejected\":2}\n");

@@ -40,7 +40,7 @@ static json_t *parse(const char *text)
     json_t *const root = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
 
     assert_non_null(root);
-    assert_string_equal(json_string_value(part(root, "format")), "guerdon-eval/1");
+    assert_string_equal(json_string_value(field(root, "format")), "guerdon-eval/1");
     return root;
 }
 

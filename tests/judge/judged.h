@@ -2,9 +2,7 @@
 #ifndef GD_TESTS_JUDGED_H
 #define GD_TESTS_JUDGED_H
 
-#include "tests/check.h"
-
-#include <jansson.h>
+#include "tests/fields.h"
 
 extern gd_model *judged_model; /* open between these two: texts of at most 100 tokens, cut at the left */
 int judged_open(void **state);
@@ -17,25 +15,6 @@ const char *judged_input(const char *name);
 
 /* Runs gd_eval(), expects this status, and gives the result. */
 json_t *judged_run(const gd_eval_options *how, gd_status want, gd_summary *summary);
-
-/* A field that must be there; a number that must be one. */
-static inline const json_t *part(const json_t *root, const char *key)
-{
-    const json_t *const value = json_object_get(root, key);
-
-    if (!value)
-        fail_msg("there is no \"%s\"", key);
-    return value;
-}
-
-static inline double real(const json_t *object, const char *key)
-{
-    const json_t *const value = part(object, key);
-
-    if (!json_is_number(value))
-        fail_msg("\"%s\" is no number", key);
-    return json_number_value(value);
-}
 
 /* A new file, with this text. */
 const char *judged_file(char path[64], const char *text);

@@ -5,7 +5,6 @@
 #include "base/mem.h"
 #include "judge/compare.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <unistd.h>
 
@@ -33,7 +32,7 @@ static void same_numbers(const json_t *have, const json_t *want)
 
     json_object_foreach((json_t *)want, key, value) {
         if (json_is_object(value)) {
-            same_numbers(json_object_get(have, key), value);
+            same_numbers(part(have, key), value);
             continue;
         }
         if (!(fabs(real(have, key) - json_number_value(value)) <= 1e-12 * fmax(1, json_number_value(value))))
@@ -43,24 +42,24 @@ static void same_numbers(const json_t *have, const json_t *want)
 
 static void check_lists(const json_t *root, int pairs)
 {
-    const json_t *const details = json_object_get(root, "details"), *one;
-    const json_t *const of = pairs ? json_object_get(root, "margins") : root;
+    const json_t *const details = part(root, "details"), *one;
+    const json_t *const of = pairs ? part(root, "margins") : root;
     double last = 1e300, total = 0;
     size_t i;
 
-    json_array_foreach(json_object_get(details, "largest"), i, one) {
+    json_array_foreach(part(details, "largest"), i, one) {
         const double d = fabs(real(one, "a") - real(one, "b"));
 
         assert_true(d <= last && d > 0);
         last = d;
     }
     assert_int_equal(i, 20);
-    one = json_array_get(json_object_get(details, "largest"), 0);
+    one = json_array_get(part(details, "largest"), 0);
     assert_true(real(one, "index") == real(of, "largest_index"));
     assert_true(fabs(real(one, "a") - real(one, "b")) == real(of, "largest_difference"));
-    json_array_foreach(json_object_get(details, "flips"), i, one)
+    json_array_foreach(part(details, "flips"), i, one)
         assert_true(real(one, "a") * real(one, "b") <= 0 && real(one, "a") != real(one, "b"));
-    json_array_foreach(json_object_get(json_object_get(details, "differences"), "counts"), i, one)
+    json_array_foreach(part(part(details, "differences"), "counts"), i, one)
         total += json_number_value(one);
     assert_true(total == real(of, pairs ? "pairs" : "scores"));
 }
@@ -75,18 +74,18 @@ static void figures_are_numpys(void **state)
     json_array_foreach(cases, i, one) {
         json_t *root;
 
-        write_lines(a, json_object_get(one, "a"));
-        write_lines(b, json_object_get(one, "b"));
+        write_lines(a, part(one, "a"));
+        write_lines(b, part(one, "b"));
         assert_ok(gd_compare(a, b, &text, test_err));
         root = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
         assert_non_null(root);
-        assert_string_equal(json_string_value(json_object_get(root, "format")), "guerdon-compare/1");
-        same_numbers(root, json_object_get(one, "expected"));
+        assert_string_equal(json_string_value(field(root, "format")), "guerdon-compare/1");
+        same_numbers(root, part(one, "expected"));
         check_lists(root, 1);
         assert_ok(gd_compare_page(text, &page, test_err));
         assert_markup(page);
         assert_int_equal(markup_count(page, "<svg"), 2);
-        assert_int_equal(markup_count(page, "<circle"), real(json_object_get(root, "margins"), "pairs"));
+        assert_int_equal(markup_count(page, "<circle"), real(part(root, "margins"), "pairs"));
         assert_int_equal(markup_count(page, "http"), 0);
         gd_string_free(page);
         gd_string_free(text);
@@ -122,14 +121,14 @@ static void a_file_agrees_with_itself(void **state)
                                 "{\"index\":1,\"score\":-0.1,\"tokens\":3}\n"
                                 "{\"index\":2,\"chosen\":0.5,\"rejected\":0.75,\"margin\":7,\"tokens\":[1,2]}\n";
     json_t *const root = compare(lines, lines);
-    const json_t *const margins = json_object_get(root, "margins");
+    const json_t *const margins = part(root, "margins");
 
     (void)state;
     assert_true(real(root, "identical") == 5 && real(root, "scores") == 5 && real(root, "skipped") == 0);
     assert_true(real(root, "largest_difference") == 0 && fabs(real(root, "pearson") - 1) < 1e-15);
     assert_true(real(margins, "flips") == 0 && real(margins, "spearman") == 1);
     assert_true(real(margins, "accuracy_a") == 0.5); /* what the file says of its margin doesn't matter */
-    assert_int_equal(json_array_size(json_object_get(json_object_get(root, "details"), "largest")), 0);
+    assert_int_equal(json_array_size(part(part(root, "details"), "largest")), 0);
     json_decref(root);
 }
 
@@ -138,11 +137,11 @@ static void what_there_is_not_is_null(void **state)
     json_t *root = compare("", "");
 
     (void)state;
-    assert_true(real(root, "items") == 0 && json_is_null(json_object_get(root, "pearson")));
-    assert_true(json_is_null(json_object_get(root, "largest_index")));
+    assert_true(real(root, "items") == 0 && json_is_null(field(root, "pearson")));
+    assert_true(json_is_null(field(root, "largest_index")));
     json_decref(root);
     root = compare("{\"index\":0,\"score\":3e38}\n", "{\"index\":0,\"score\":-3e38}\n");
-    assert_true(real(root, "largest_difference") > 5e38 && json_is_null(json_object_get(root, "spearman")));
+    assert_true(real(root, "largest_difference") > 5e38 && json_is_null(field(root, "spearman")));
     json_decref(root);
     root = compare("{\"index\":4,\"error\":\"x\"}\n{\"index\":9,\"score\":0}\n",
                    "{\"index\":4,\"score\":1}\n{\"index\":9,\"score\":-0.0}\n");

@@ -12,13 +12,13 @@ static void texts_are_for_calibration_alone(void **state)
     how = judged_options(judged_file(path, "{\"text\":\"one\"}\n{\"prompt\":\"two \",\"response\":\"three\"}\n"));
     root = judged_run(&how, GD_EITEM, NULL);
     assert_true(real(root, "pairs") == 0 && real(part(root, "details"), "failed") == 2);
-    assert_true(json_is_null(part(root, "accuracy")) && json_is_null(part(root, "loss")));
+    assert_true(json_is_null(field(root, "accuracy")) && json_is_null(field(root, "loss")));
     json_decref(root);
     how.calibrate = 1;
     root = judged_run(&how, GD_OK, NULL);
     calibration = part(part(root, "details"), "calibration");
     assert_true(real(root, "pairs") == 0 && real(calibration, "count") == 2 && real(calibration, "std") > 0);
-    assert_string_equal(json_string_value(part(calibration, "format")), "guerdon-calibration/1");
+    assert_string_equal(json_string_value(field(calibration, "format")), "guerdon-calibration/1");
     json_decref(root);
     remove(path);
 
@@ -34,12 +34,12 @@ static void texts_are_for_calibration_alone(void **state)
     how = judged_options(judged_file(path, "{\"text\":\"one\"}\n"));
     how.calibrate = 1;
     root = judged_run(&how, GD_OK, NULL);
-    assert_true(json_is_null(part(part(part(root, "details"), "calibration"), "std")));
+    assert_true(json_is_null(field(part(part(root, "details"), "calibration"), "std")));
     json_decref(root);
     remove(path);
     how = judged_options(judged_file(path, "\n"));
     root = judged_run(&how, GD_OK, NULL);
-    assert_true(real(root, "pairs") == 0 && json_is_null(part(part(part(root, "details"), "calibration"), "mean")));
+    assert_true(real(root, "pairs") == 0 && json_is_null(field(part(part(root, "details"), "calibration"), "mean")));
     json_decref(root);
     remove(path);
 }
@@ -89,8 +89,8 @@ static void what_can_not_be_judged_says_why(void **state)
         assert_true(real(root, "pairs") == 1);
         failures = part(part(root, "details"), "failures");
         assert_int_equal(json_array_size(failures), 1);
-        if (!strstr(json_string_value(part(json_array_get(failures, 0), "error")), bad[i].why))
-            fail_msg("\"%s\" does not hold \"%s\"", json_string_value(part(json_array_get(failures, 0), "error")),
+        if (!strstr(json_string_value(field(json_array_get(failures, 0), "error")), bad[i].why))
+            fail_msg("\"%s\" does not hold \"%s\"", json_string_value(field(json_array_get(failures, 0), "error")),
                      bad[i].why);
         json_decref(root);
         remove(path);
@@ -151,10 +151,10 @@ static void texts_are_cut_between_characters(void **state)
         how = judged_options(judged_file(path, text));
         root = judged_run(&how, GD_OK, NULL);
         pair = json_array_get(part(part(root, "details"), "worst"), 0);
-        assert_true(json_is_string(part(pair, "beginning"))); /* null, if it were not UTF-8 */
-        assert_true(json_string_length(part(pair, "beginning")) > 3990);
-        assert_true(json_is_string(part(pair, "chosen")) && json_string_length(part(pair, "chosen")) > 3990);
-        assert_true(json_string_length(part(pair, "chosen")) <= 4003);
+        assert_true(json_is_string(field(pair, "beginning"))); /* null, if it were not UTF-8 */
+        assert_true(json_string_length(field(pair, "beginning")) > 3990);
+        assert_true(json_is_string(field(pair, "chosen")) && json_string_length(field(pair, "chosen")) > 3990);
+        assert_true(json_string_length(field(pair, "chosen")) <= 4003);
         json_decref(root);
         remove(path);
         free(text);
@@ -189,10 +189,10 @@ static void worst_pairs_have_their_texts(void **state)
     worst = part(part(root, "details"), "worst");
     assert_int_equal(json_array_size(worst), 3);
     json_array_foreach(worst, i, one) {
-        const char *const chosen = json_string_value(part(one, "chosen"));
-        const char *const rejected = json_string_value(part(one, "rejected"));
+        const char *const chosen = json_string_value(field(one, "chosen"));
+        const char *const rejected = json_string_value(field(one, "rejected"));
 
-        beginning = json_string_value(part(one, "beginning"));
+        beginning = json_string_value(field(one, "beginning"));
         switch ((int)real(one, "index")) {
         case 0: /* the end of what both begin with, the word that differs whole, and the begin of the rest */
             assert_true(strlen(beginning) < 4020 && !strncmp(beginning, "\xe2\x80\xa6", 3));

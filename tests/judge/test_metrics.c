@@ -1,6 +1,6 @@
 /* test_metrics.c - metrics of random numbers against numpy's and scipy's (make_expected.py), and what must hold for any
  * numbers. */
-#include "tests/check.h"
+#include "tests/fields.h"
 
 #include "base/mem.h"
 #include "base/realmath.h"
@@ -9,19 +9,9 @@
 #include "judge/metrics.h"
 
 #include <float.h>
-#include <jansson.h>
 #include <math.h>
 
 static json_t *expected;
-
-static double real(const json_t *object, const char *key)
-{
-    const json_t *const value = json_object_get(object, key);
-
-    if (!json_is_number(value))
-        fail_msg("\"%s\" is no number", key);
-    return json_number_value(value);
-}
 
 static void close_to(double have, double want, const char *what, size_t which)
 {

@@ -2,11 +2,11 @@
 #include "tests/check.h"
 
 #include "base/mem.h"
-#include "judge/filtered.h"
-#include "judge/members.h"
+#include "judge/filter_line.h"
+#include "judge/json_span.h"
 #include "judge/preference.h"
 #include "judge/ranking.h"
-#include "judge/values.h"
+#include "judge/filter_values.h"
 
 #include <math.h>
 
@@ -159,14 +159,15 @@ static void a_drawn_answer_depends_on_seed_and_index_alone(void **state)
 
 /* ---- lines that are changed in one place ---- */
 
-static void expect_filtered(const char *raw, gd_verdict verdict, bool annotate, gd_record_kind kind, const char *want)
+static void expect_filter_line(const char *raw, gd_filter_verdict verdict, bool annotate, gd_record_kind kind,
+                               const char *want)
 {
     static const float scores[] = { 0.5f, 2, -1 };
     gd_buf out = { 0 };
-    const bool fine = gd_filtered_line(&out, (gd_text){ raw, strlen(raw) }, verdict, annotate, kind, scores,
-                                       kind == GD_RECORD_ANSWERS ? 3
-                                       : kind == GD_RECORD_PAIR  ? 2
-                                                                 : 1);
+    const bool fine = gd_filter_line(&out, (gd_text){ raw, strlen(raw) }, verdict, annotate, kind, scores,
+                                     kind == GD_RECORD_ANSWERS ? 3
+                                     : kind == GD_RECORD_PAIR  ? 2
+                                                               : 1);
 
     assert_int_equal(fine, want != NULL);
     if (want)
@@ -179,24 +180,25 @@ static void a_line_is_changed_where_it_must_be(void **state)
     const char *pair = " {\"id\" : 123456789012345678, \"rejected\":{\"x\":[\"}\\\"\",1]} ,\"chosen\" : \"a,\\\\\" }\r";
 
     (void)state;
-    expect_filtered("  any \t text", GD_VERDICT_KEEP, false, GD_RECORD_TEXT, "  any \t text\n");
-    expect_filtered(pair, GD_VERDICT_FLIP, false, GD_RECORD_PAIR,
-                    " {\"id\" : 123456789012345678, \"rejected\":\"a,\\\\\" ,\"chosen\" : {\"x\":[\"}\\\"\",1]} }\r\n");
-    expect_filtered("{\"chosen\":1.5e3,\"rejected\":null}", GD_VERDICT_FLIP, false, GD_RECORD_PAIR,
-                    "{\"chosen\":null,\"rejected\":1.5e3}\n");
-    expect_filtered("{\"\\u0063hosen\":1,\"rejected\":2}", GD_VERDICT_FLIP, false, GD_RECORD_PAIR, NULL);
-    expect_filtered("{\"a\":{\"chosen\":1,\"rejected\":2}}", GD_VERDICT_FLIP, false, GD_RECORD_PAIR, NULL);
-    expect_filtered("{\"text\":\"{\"  }", GD_VERDICT_KEEP, true, GD_RECORD_TEXT,
-                    "{\"text\":\"{\"  ,\"guerdon\":{\"score\":0.5}}\n");
-    expect_filtered("{ }", GD_VERDICT_KEEP, true, GD_RECORD_TEXT, "{ \"guerdon\":{\"score\":0.5}}\n");
-    expect_filtered("text", GD_VERDICT_KEEP, true, GD_RECORD_TEXT, NULL);
-    expect_filtered("{\"a\":1}", GD_VERDICT_KEEP, true, GD_RECORD_PAIR,
-                    "{\"a\":1,\"guerdon\":{\"chosen\":0.5,\"rejected\":2,\"margin\":-1.5}}\n");
-    expect_filtered("{\"chosen\":\"a\",\"rejected\":\"b\"}", GD_VERDICT_FLIP, true, GD_RECORD_PAIR,
-                    "{\"chosen\":\"b\",\"rejected\":\"a\",\"guerdon\":{\"chosen\":2,\"rejected\":0.5,\"margin\":1.5,"
-                    "\"flipped\":true}}\n");
-    expect_filtered("{\"a\":[]}", GD_VERDICT_KEEP, true, GD_RECORD_ANSWERS,
-                    "{\"a\":[],\"guerdon\":{\"scores\":[0.5,2,-1]}}\n");
+    expect_filter_line("  any \t text", GD_VERDICT_KEEP, false, GD_RECORD_TEXT, "  any \t text\n");
+    expect_filter_line(
+        pair, GD_VERDICT_FLIP, false, GD_RECORD_PAIR,
+        " {\"id\" : 123456789012345678, \"rejected\":\"a,\\\\\" ,\"chosen\" : {\"x\":[\"}\\\"\",1]} }\r\n");
+    expect_filter_line("{\"chosen\":1.5e3,\"rejected\":null}", GD_VERDICT_FLIP, false, GD_RECORD_PAIR,
+                       "{\"chosen\":null,\"rejected\":1.5e3}\n");
+    expect_filter_line("{\"\\u0063hosen\":1,\"rejected\":2}", GD_VERDICT_FLIP, false, GD_RECORD_PAIR, NULL);
+    expect_filter_line("{\"a\":{\"chosen\":1,\"rejected\":2}}", GD_VERDICT_FLIP, false, GD_RECORD_PAIR, NULL);
+    expect_filter_line("{\"text\":\"{\"  }", GD_VERDICT_KEEP, true, GD_RECORD_TEXT,
+                       "{\"text\":\"{\"  ,\"guerdon\":{\"score\":0.5}}\n");
+    expect_filter_line("{ }", GD_VERDICT_KEEP, true, GD_RECORD_TEXT, "{ \"guerdon\":{\"score\":0.5}}\n");
+    expect_filter_line("text", GD_VERDICT_KEEP, true, GD_RECORD_TEXT, NULL);
+    expect_filter_line("{\"a\":1}", GD_VERDICT_KEEP, true, GD_RECORD_PAIR,
+                       "{\"a\":1,\"guerdon\":{\"chosen\":0.5,\"rejected\":2,\"margin\":-1.5}}\n");
+    expect_filter_line("{\"chosen\":\"a\",\"rejected\":\"b\"}", GD_VERDICT_FLIP, true, GD_RECORD_PAIR,
+                       "{\"chosen\":\"b\",\"rejected\":\"a\",\"guerdon\":{\"chosen\":2,\"rejected\":0.5,\"margin\":1.5,"
+                       "\"flipped\":true}}\n");
+    expect_filter_line("{\"a\":[]}", GD_VERDICT_KEEP, true, GD_RECORD_ANSWERS,
+                       "{\"a\":[],\"guerdon\":{\"scores\":[0.5,2,-1]}}\n");
 }
 
 /* Whatever the bytes are, nothing is read behind their end; what is found lies inside. */
@@ -214,9 +216,9 @@ static void members_of_anything_stay_inside(void **state)
 
         for (size_t i = 0; i < len; i++)
             text[i] = bytes[below(&seed, sizeof bytes - 1)];
-        if (gd_member_find((gd_text){ text, len }, "a", &value))
+        if (gd_json_span_value((gd_text){ text, len }, "a", &value))
             assert_true(value.data >= text && value.data + value.len <= text + len);
-        (void)gd_member_end((gd_text){ text, len }, &empty);
+        (void)gd_json_span_end((gd_text){ text, len }, &empty);
         free(text);
     }
 }
@@ -230,44 +232,45 @@ static void verdicts_follow_their_limit(void **state)
     float v;
 
     (void)state;
-    assert_true(gd_filter_value(GD_FILTER_MIN_SCORE, GD_RECORD_PAIR, pair, 2, &v, &why) && v == 1);
-    assert_true(gd_filter_value(GD_FILTER_MIN_SCORE, GD_RECORD_ANSWERS, answers, 4, &v, &why) && v == 5);
-    assert_true(gd_filter_value(GD_FILTER_MIN_MARGIN, GD_RECORD_PAIR, pair, 2, &v, &why) && v == -2);
-    assert_true(gd_filter_value(GD_FILTER_MIN_MARGIN, GD_RECORD_ANSWERS, answers, 4, &v, &why) && v == 0.5f);
-    assert_true(gd_filter_value(GD_FILTER_TOP_FRACTION, GD_RECORD_TEXT, pair, 1, &v, &why) && v == 1);
-    assert_false(gd_filter_value(GD_FILTER_MIN_MARGIN, GD_RECORD_TEXT, pair, 1, &v, &why));
+    assert_true(gd_filter_value_of(GD_FILTER_MIN_SCORE, GD_RECORD_PAIR, pair, 2, &v, &why) && v == 1);
+    assert_true(gd_filter_value_of(GD_FILTER_MIN_SCORE, GD_RECORD_ANSWERS, answers, 4, &v, &why) && v == 5);
+    assert_true(gd_filter_value_of(GD_FILTER_MIN_MARGIN, GD_RECORD_PAIR, pair, 2, &v, &why) && v == -2);
+    assert_true(gd_filter_value_of(GD_FILTER_MIN_MARGIN, GD_RECORD_ANSWERS, answers, 4, &v, &why) && v == 0.5f);
+    assert_true(gd_filter_value_of(GD_FILTER_TOP_FRACTION, GD_RECORD_TEXT, pair, 1, &v, &why) && v == 1);
+    assert_false(gd_filter_value_of(GD_FILTER_MIN_MARGIN, GD_RECORD_TEXT, pair, 1, &v, &why));
     assert_string_equal(why, "a single text has no margin; a pair or answers to a prompt have");
-    assert_false(gd_filter_value(GD_FILTER_FLIP_BELOW, GD_RECORD_ANSWERS, answers, 4, &v, &why));
-    assert_false(gd_filter_value(GD_FILTER_MIN_MARGIN, GD_RECORD_ANSWERS, answers, 1, &v, &why));
-    assert_false(gd_filter_value(GD_FILTER_MIN_SCORE, GD_RECORD_TEXT, (const float[]){ NAN }, 1, &v, &why));
-    assert_false(gd_filter_value(GD_FILTER_MIN_MARGIN, GD_RECORD_PAIR, (const float[]){ 3e38f, -3e38f }, 2, &v, &why));
-    assert_int_equal(gd_filter_verdict(GD_FILTER_MIN_SCORE, 1, 1), GD_VERDICT_KEEP);
-    assert_int_equal(gd_filter_verdict(GD_FILTER_MIN_MARGIN, 1, nextafterf(1, 0)), GD_VERDICT_REJECT);
-    assert_int_equal(gd_filter_verdict(GD_FILTER_FLIP_BELOW, 1, -1), GD_VERDICT_KEEP);
-    assert_int_equal(gd_filter_verdict(GD_FILTER_FLIP_BELOW, 1, nextafterf(-1, -2)), GD_VERDICT_FLIP);
+    assert_false(gd_filter_value_of(GD_FILTER_FLIP_BELOW, GD_RECORD_ANSWERS, answers, 4, &v, &why));
+    assert_false(gd_filter_value_of(GD_FILTER_MIN_MARGIN, GD_RECORD_ANSWERS, answers, 1, &v, &why));
+    assert_false(gd_filter_value_of(GD_FILTER_MIN_SCORE, GD_RECORD_TEXT, (const float[]){ NAN }, 1, &v, &why));
+    assert_false(
+        gd_filter_value_of(GD_FILTER_MIN_MARGIN, GD_RECORD_PAIR, (const float[]){ 3e38f, -3e38f }, 2, &v, &why));
+    assert_int_equal(gd_filter_decide(GD_FILTER_MIN_SCORE, 1, 1), GD_VERDICT_KEEP);
+    assert_int_equal(gd_filter_decide(GD_FILTER_MIN_MARGIN, 1, nextafterf(1, 0)), GD_VERDICT_REJECT);
+    assert_int_equal(gd_filter_decide(GD_FILTER_FLIP_BELOW, 1, -1), GD_VERDICT_KEEP);
+    assert_int_equal(gd_filter_decide(GD_FILTER_FLIP_BELOW, 1, nextafterf(-1, -2)), GD_VERDICT_FLIP);
 }
 
 static void the_top_is_the_largest_and_the_earliest(void **state)
 {
     static const float values[] = { 1, 3, 2, 3, 0, 2 };
-    gd_values v = { 0 };
+    gd_filter_values v = { 0 };
     gd_buf out = { 0 };
     bool *top;
 
     (void)state;
-    gd_values_histogram(&v, &out);
+    gd_filter_values_histogram(&v, &out);
     assert_string_equal(gd_buf_cstr(&out), "null");
     for (size_t i = 0; i < 6; i++)
-        assert_ok(gd_values_add(&v, values[i], test_err));
-    assert_ok(gd_values_top(&v, 3, &top, test_err));
+        assert_ok(gd_filter_values_add(&v, values[i], test_err));
+    assert_ok(gd_filter_values_top(&v, 3, &top, test_err));
     for (size_t i = 0; i < 6; i++)
         assert_int_equal(top[i], i == 1 || i == 2 || i == 3);
     gd_free(top);
     gd_buf_clear(&out);
-    gd_values_histogram(&v, &out);
+    gd_filter_values_histogram(&v, &out);
     assert_string_equal(gd_buf_cstr(&out), "{\"min\":0,\"max\":3,\"mean\":1.83333337,"
                                            "\"counts\":[1,0,0,0,0,0,1,0,0,0,0,0,0,2,0,0,0,0,0,2]}");
-    gd_values_free(&v);
+    gd_filter_values_free(&v);
     gd_buf_free(&out);
 }
 

@@ -1,9 +1,9 @@
-/* verdict.c - what filter makes of one scored record. */
-#include "judge/verdict.h"
+/* filter_verdict.c - what filter makes of one scored record. */
+#include "judge/filter_verdict.h"
 
 #include <math.h>
 
-/* The best of the scores, and the one behind it. */
+/* The best of the scores, and the one after it. */
 static void best_two(const float *scores, size_t count, float *best, float *second)
 {
     *best = *second = -INFINITY;
@@ -47,23 +47,23 @@ static const char *misfit(gd_filter_by by, gd_record_kind kind, size_t count)
     return NULL;
 }
 
-bool gd_filter_value(gd_filter_by by, gd_record_kind kind, const float *scores, size_t count, float *value,
-                     const char **why)
+bool gd_filter_value_of(gd_filter_by by, gd_record_kind kind, const float *scores, size_t count, float *value,
+                        const char **why)
 {
     *why = misfit(by, kind, count);
     if (*why)
         return false;
     for (size_t i = 0; i < count; i++)
         if (!isfinite(scores[i]))
-            *why = "a score is no finite number";
+            *why = "a score is not a finite number";
     *value = by == GD_FILTER_MIN_SCORE || kind == GD_RECORD_TEXT ? score_of(kind, scores, count)
                                                                  : margin_of(kind, scores, count);
     if (!*why && !isfinite(*value))
-        *why = "the margin is no finite number";
+        *why = "the margin is not a finite number";
     return !*why;
 }
 
-gd_verdict gd_filter_verdict(gd_filter_by by, double limit, float value)
+gd_filter_verdict gd_filter_decide(gd_filter_by by, double limit, float value)
 {
     if (by == GD_FILTER_FLIP_BELOW)
         return (double)value < -limit ? GD_VERDICT_FLIP : GD_VERDICT_KEEP;

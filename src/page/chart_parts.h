@@ -1,8 +1,14 @@
 /* chart_parts.h - what the charts are made of: places, texts, lines and round steps. */
-#ifndef GD_BASE_CHART_PARTS_H
-#define GD_BASE_CHART_PARTS_H
+#ifndef GD_PAGE_CHART_PARTS_H
+#define GD_PAGE_CHART_PARTS_H
 
 #include "base/buf.h"
+
+enum { GD_CHART_WIDTH = 380 }; /* units of the drawing, for every chart */
+
+/* The <svg> element with what it shows, for readers who don't see the picture; and the end of it. */
+void gd_chart_begin(gd_buf *b, double height, const char *title);
+void gd_chart_end(gd_buf *b);
 
 /* A letter's mean width in the 12-unit font: what fits is estimated, never measured. */
 #define GD_CHART_LETTER 6.4

@@ -1,5 +1,5 @@
-/* found.c - what filter has found out about the records so far. */
-#include "judge/found.h"
+/* filter_findings.c - what filter has found out about the records so far. */
+#include "judge/filter_findings.h"
 
 #include "base/error.h"
 #include "base/mem.h"
@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* In front of a finding's scores. */
+/* Before a finding's scores. */
 struct head {
     uint64_t index, digest;
     uint32_t verdict, count;
@@ -18,7 +18,7 @@ struct head {
 };
 
 /* FNV-1a (Fowler, Noll and Vo), of 64 bits. */
-uint64_t gd_seen_digest(const gd_record *record)
+uint64_t gd_filter_digest(const gd_record *record)
 {
     uint64_t digest = 0xcbf29ce484222325u ^ record->length;
 
@@ -28,21 +28,21 @@ uint64_t gd_seen_digest(const gd_record *record)
 }
 
 /* For the second pass, which knows the verdicts of all but those that failed. */
-static gd_status add_to_list(gd_found *found, const gd_finding *finding, gd_error *err)
+static gd_status keep_for_second_pass(gd_filter_findings *findings, const gd_filter_finding *finding, gd_error *err)
 {
     gd_status rc = GD_OK;
 
-    if (!gd_grow((void **)&found->seen, &found->seen_room, found->seen_count + 1, sizeof *found->seen))
-        return gd_fail_memory(err, (found->seen_count + 1) * sizeof *found->seen);
-    found->seen[found->seen_count++] = finding->seen;
+    if (!gd_grow((void **)&findings->seen, &findings->seen_room, findings->seen_count + 1, sizeof *findings->seen))
+        return gd_fail_memory(err, (findings->seen_count + 1) * sizeof *findings->seen);
+    findings->seen[findings->seen_count++] = finding->seen;
     for (size_t i = 0; !rc && i < finding->seen.count; i++)
-        rc = gd_values_add(&found->scores, finding->scores[i], err);
+        rc = gd_filter_values_add(&findings->scores, finding->scores[i], err);
     return rc;
 }
 
-static gd_status write_finding(const gd_finding *finding, gd_sink *file, gd_error *err)
+static gd_status write_finding(const gd_filter_finding *finding, gd_sink *file, gd_error *err)
 {
-    const gd_seen *seen = &finding->seen;
+    const gd_filter_seen *seen = &finding->seen;
     const struct head head = { .index = seen->index,
                                .digest = seen->digest,
                                .verdict = (uint32_t)finding->verdict,
@@ -53,22 +53,23 @@ static gd_status write_finding(const gd_finding *finding, gd_sink *file, gd_erro
     return rc || !seen->count ? rc : gd_sink_write(file, finding->scores, seen->count * sizeof(float), err);
 }
 
-gd_status gd_found_add(gd_found *found, const gd_finding *finding, gd_sink *file, gd_error *err)
+gd_status gd_filter_findings_add(gd_filter_findings *findings, const gd_filter_finding *finding, gd_sink *file,
+                                 gd_error *err)
 {
-    gd_status rc = finding->seen.count ? gd_values_add(&found->values, finding->value, err) : GD_OK;
+    gd_status rc = finding->seen.count ? gd_filter_values_add(&findings->values, finding->value, err) : GD_OK;
 
-    if (!rc && found->list)
-        rc = add_to_list(found, finding, err);
-    if (!found->list || finding->verdict == GD_VERDICT_FAIL)
-        found->counts[finding->verdict]++;
-    found->all++;
+    if (!rc && findings->for_second_pass)
+        rc = keep_for_second_pass(findings, finding, err);
+    if (!findings->for_second_pass || finding->verdict == GD_VERDICT_FAIL)
+        findings->counts[finding->verdict]++;
+    findings->all++;
     return rc || !file ? rc : write_finding(finding, file, err);
 }
 
 /* ---- reading ---- */
 
 /* Reads one finding, of which at most `left` bytes are there; *scores grows as needed. */
-static bool read_finding(FILE *f, uint64_t left, gd_finding *out, gd_values *scores)
+static bool read_finding(FILE *f, uint64_t left, gd_filter_finding *out, gd_filter_values *scores)
 {
     struct head head;
 
@@ -78,7 +79,10 @@ static bool read_finding(FILE *f, uint64_t left, gd_finding *out, gd_values *sco
         !isfinite(head.value) || head.count > (left - sizeof head) / sizeof(float) ||
         !gd_grow((void **)&scores->value, &scores->room, head.count + 1, sizeof *scores->value))
         return false;
-    *out = (gd_finding){ { head.index, head.digest, head.count }, (gd_verdict)head.verdict, head.value, scores->value };
+    *out = (gd_filter_finding){ { head.index, head.digest, head.count },
+                                (gd_filter_verdict)head.verdict,
+                                head.value,
+                                scores->value };
     return fread(scores->value, sizeof *scores->value, head.count, f) == head.count;
 }
 
@@ -90,10 +94,11 @@ static gd_status refuse(const char *path, gd_error *err)
                    path);
 }
 
-static gd_status read_all(gd_found *found, FILE *f, const char *path, uint64_t bytes, uint64_t items, gd_error *err)
+static gd_status read_all(gd_filter_findings *findings, FILE *f, const char *path, uint64_t bytes, uint64_t items,
+                          gd_error *err)
 {
-    gd_values scores = { 0 };
-    gd_finding finding = { 0 };
+    gd_filter_values scores = { 0 };
+    gd_filter_finding finding = { 0 };
     uint64_t at = 0, next = 0;
     gd_status rc = GD_OK;
 
@@ -101,31 +106,31 @@ static gd_status read_all(gd_found *found, FILE *f, const char *path, uint64_t b
         if (!read_finding(f, bytes - at, &finding, &scores) || finding.seen.index < next || finding.seen.index >= items)
             rc = refuse(path, err);
         else
-            rc = gd_found_add(found, &finding, NULL, err);
+            rc = gd_filter_findings_add(findings, &finding, NULL, err);
         next = finding.seen.index + 1;
         at += sizeof(struct head) + finding.seen.count * sizeof(float);
     }
-    gd_values_free(&scores);
+    gd_filter_values_free(&scores);
     return rc;
 }
 
-gd_status gd_found_read(gd_found *found, const char *path, uint64_t bytes, uint64_t wanted, uint64_t items,
-                        gd_error *err)
+gd_status gd_filter_findings_read(gd_filter_findings *findings, const char *path, uint64_t bytes, uint64_t wanted,
+                                  uint64_t items, gd_error *err)
 {
     FILE *f = fopen(path, "rbe");
     gd_status rc;
 
     if (!f)
         return gd_fail(err, GD_EIO, "%s: %s", path, strerror(errno));
-    rc = read_all(found, f, path, bytes, items, err);
+    rc = read_all(findings, f, path, bytes, items, err);
     (void)fclose(f);
-    return rc || found->all == wanted ? rc : refuse(path, err);
+    return rc || findings->all == wanted ? rc : refuse(path, err);
 }
 
-void gd_found_free(gd_found *found)
+void gd_filter_findings_free(gd_filter_findings *findings)
 {
-    gd_values_free(&found->values);
-    gd_values_free(&found->scores);
-    gd_free(found->seen);
-    *found = (gd_found){ 0 };
+    gd_filter_values_free(&findings->values);
+    gd_filter_values_free(&findings->scores);
+    gd_free(findings->seen);
+    *findings = (gd_filter_findings){ 0 };
 }

@@ -1,20 +1,9 @@
-/* test_chart.c - charts as SVG, and pages. */
+/* test_chart.c - charts of lines and of bars as SVG. */
 #include "tests/markup.h"
 
-#include "base/chart.h"
-#include "base/html.h"
+#include "page/chart.h"
 
-#include <locale.h>
 #include <math.h>
-
-static const char *fixed(double value, unsigned decimals)
-{
-    static gd_buf b;
-
-    gd_buf_clear(&b);
-    gd_buf_fixed(&b, value, decimals);
-    return gd_buf_cstr(&b);
-}
 
 static const char *short_number(double value)
 {
@@ -23,29 +12,6 @@ static const char *short_number(double value)
     gd_buf_clear(&b);
     gd_chart_number(&b, value);
     return gd_buf_cstr(&b);
-}
-
-static void numbers_have_digits_after_the_point(void **state)
-{
-    (void)state;
-    assert_string_equal(fixed(1.25, 1), "1.3");
-    assert_string_equal(fixed(0.05, 2), "0.05");
-    assert_string_equal(fixed(9.999, 2), "10.00");
-    assert_string_equal(fixed(-1.5, 2), "-1.50");
-    assert_string_equal(fixed(-0.001, 2), "0.00");
-    assert_string_equal(fixed(1234567, 0), "1234567");
-    assert_string_equal(fixed(0.123456789, 20), "0.123456789");
-    assert_string_equal(fixed(NAN, 2), "0");
-    assert_string_equal(fixed(INFINITY, 2), "0");
-    assert_string_equal(fixed(1e300, 2), "0");
-}
-
-static void the_locale_does_not_matter(void **state)
-{
-    (void)state;
-    if (setlocale(LC_NUMERIC, "de_DE.UTF-8") || setlocale(LC_NUMERIC, "fr_FR.UTF-8"))
-        assert_string_equal(fixed(1.25, 2), "1.25");
-    (void)setlocale(LC_NUMERIC, "C");
 }
 
 static void axes_have_short_numbers(void **state)
@@ -63,17 +29,6 @@ static void axes_have_short_numbers(void **state)
     assert_string_equal(short_number(0.00123), "1.23m");
     assert_string_equal(short_number(-250), "-250");
     assert_string_equal(short_number(NAN), "0");
-}
-
-static void text_is_escaped(void **state)
-{
-    gd_buf b = { 0 };
-
-    (void)state;
-    gd_html_text(&b, "<b a=\"1\" c='2'>&amp;\x01\n\xc3\xa9\x7f");
-    assert_string_equal(gd_buf_cstr(&b), "&lt;b a=&quot;1&quot; c=&#39;2&#39;&gt;&amp;amp;\xef\xbf\xbd\n\xc3\xa9"
-                                         "\xef\xbf\xbd");
-    gd_buf_free(&b);
 }
 
 /* The points of a line are where their values say. */
@@ -202,42 +157,14 @@ static void many_series_are_cut(void **state)
     gd_buf_free(&b);
 }
 
-static void a_table_ends_its_rows(void **state)
-{
-    gd_buf b = { 0 };
-    gd_html_table table;
-
-    (void)state;
-    gd_html_begin(&b, "A & B");
-    table = gd_html_table_begin(&b, "a|b & c");
-    gd_html_cell(&b, &table, "<x>");
-    gd_html_cell_number(&b, &table, 1.5, 1);
-    gd_html_cell(&b, &table, NULL);
-    gd_html_cell_number(&b, &table, NAN, 1);
-    gd_html_cell(&b, &table, "last");
-    gd_html_table_end(&b, &table);
-    gd_html_end(&b);
-    assert_markup(gd_buf_cstr(&b));
-    assert_int_equal(markup_count(b.data, "<tr>"), 4);
-    assert_int_equal(markup_count(b.data, "<td>"), 6);
-    assert_non_null(strstr(b.data, "<th>b &amp; c</th>"));
-    assert_non_null(strstr(b.data, "<title>A &amp; B</title>"));
-    assert_non_null(strstr(b.data, "prefers-color-scheme:dark"));
-    gd_buf_free(&b);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(numbers_have_digits_after_the_point),
-        cmocka_unit_test(the_locale_does_not_matter),
         cmocka_unit_test(axes_have_short_numbers),
-        cmocka_unit_test(text_is_escaped),
         cmocka_unit_test(points_lie_where_they_should),
         cmocka_unit_test(what_can_not_be_drawn_is_left_out),
         cmocka_unit_test(bars_stand_in_groups),
         cmocka_unit_test(many_series_are_cut),
-        cmocka_unit_test(a_table_ends_its_rows),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

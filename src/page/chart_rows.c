@@ -1,12 +1,22 @@
 /* chart_rows.c - horizontal bars, one below another. */
-#include "base/chart.h"
-#include "base/chart_parts.h"
-#include "base/html.h"
+#include "page/chart.h"
+#include "page/chart_parts.h"
+#include "page/html.h"
 
 #include <math.h>
 
 /* Units of the drawing: names stand left of LEFT, figures right of the plot. */
-enum { WIDTH = 380, LEFT = 160, RIGHT = 52, ROW = 21, BAR = 12, ABOVE = 8, BELOW = 40, LETTERS = 22, MOST_TICKS = 24 };
+enum {
+    WIDTH = GD_CHART_WIDTH,
+    LEFT = 160,
+    RIGHT = 52,
+    ROW = 21,
+    BAR = 12,
+    ABOVE = 8,
+    BELOW = 40,
+    LETTERS = 22,
+    MOST_TICKS = 24
+};
 
 typedef struct frame {
     const gd_chart_rows *chart;
@@ -87,9 +97,7 @@ void gd_chart_rows_svg(gd_buf *b, const gd_chart_rows *chart)
 
     if (isnormal(chart->top) && chart->top > 0)
         f.top = chart->top;
-    gd_buf_printf(b, "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"", WIDTH, (int)f.bottom + BELOW);
-    gd_html_text(b, chart->title);
-    gd_buf_str(b, "\">\n");
+    gd_chart_begin(b, f.bottom + BELOW, chart->title);
     axis(b, &f);
     for (size_t i = 0; i < chart->count; i++) {
         const double middle = ABOVE + ROW * ((double)i + 0.5);
@@ -100,5 +108,5 @@ void gd_chart_rows_svg(gd_buf *b, const gd_chart_rows *chart)
     }
     if (isfinite(chart->mark) && chart->mark > 0 && chart->mark <= f.top)
         gd_chart_line(b, "mark", place(&f, chart->mark), ABOVE, place(&f, chart->mark), f.bottom);
-    gd_buf_str(b, "</svg>\n");
+    gd_chart_end(b);
 }

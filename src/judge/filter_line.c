@@ -1,7 +1,7 @@
-/* filtered.c - the line that filter writes. */
-#include "judge/filtered.h"
+/* filter_line.c - the line that filter writes. */
+#include "judge/filter_line.h"
 
-#include "judge/members.h"
+#include "judge/json_span.h"
 
 static void put(gd_buf *out, const char *from, const char *to) { gd_buf_bytes(out, from, (size_t)(to - from)); }
 
@@ -10,7 +10,7 @@ static bool put_flipped(gd_buf *out, gd_text raw)
 {
     gd_text chosen, rejected, first, second;
 
-    if (!gd_member_find(raw, "chosen", &chosen) || !gd_member_find(raw, "rejected", &rejected))
+    if (!gd_json_span_value(raw, "chosen", &chosen) || !gd_json_span_value(raw, "rejected", &rejected))
         return false;
     first = chosen.data < rejected.data ? chosen : rejected;
     second = chosen.data < rejected.data ? rejected : chosen;
@@ -29,7 +29,7 @@ static void put_float(gd_buf *out, const char *name, float value)
 }
 
 /* "guerdon":{..} with what `guerdon score` says of such a record; a flipped pair is described as it stands now. */
-static void put_note(gd_buf *out, gd_verdict verdict, gd_record_kind kind, const float *scores, size_t count)
+static void put_note(gd_buf *out, gd_filter_verdict verdict, gd_record_kind kind, const float *scores, size_t count)
 {
     const bool flipped = verdict == GD_VERDICT_FLIP;
 
@@ -51,11 +51,11 @@ static void put_note(gd_buf *out, gd_verdict verdict, gd_record_kind kind, const
 }
 
 /* The object with a note as its last member. */
-static bool put_noted(gd_buf *out, gd_text object, gd_verdict verdict, gd_record_kind kind, const float *scores,
+static bool put_noted(gd_buf *out, gd_text object, gd_filter_verdict verdict, gd_record_kind kind, const float *scores,
                       size_t count)
 {
     bool empty;
-    const char *const brace = gd_member_end(object, &empty);
+    const char *const brace = gd_json_span_end(object, &empty);
 
     if (!brace)
         return false;
@@ -66,8 +66,8 @@ static bool put_noted(gd_buf *out, gd_text object, gd_verdict verdict, gd_record
     return true;
 }
 
-bool gd_filtered_line(gd_buf *out, gd_text raw, gd_verdict verdict, bool annotate, gd_record_kind kind,
-                      const float *scores, size_t count)
+bool gd_filter_line(gd_buf *out, gd_text raw, gd_filter_verdict verdict, bool annotate, gd_record_kind kind,
+                    const float *scores, size_t count)
 {
     gd_buf flipped = { 0 };
     gd_text line = raw;

@@ -3,8 +3,8 @@
  * A chart is drawn in units of about a pixel, 380 wide, and scales with the page.  It has no colours of its own: its
  * parts have the classes that the style of html.h knows, which has one set of colours for light and one for dark.
  * Every point says its numbers when the pointer rests on it, and nothing needs a script. */
-#ifndef GD_BASE_CHART_H
-#define GD_BASE_CHART_H
+#ifndef GD_PAGE_CHART_H
+#define GD_PAGE_CHART_H
 
 #include "base/buf.h"
 

@@ -1,5 +1,5 @@
-/* members.c - where the members of a JSON object lie in its text. */
-#include "judge/members.h"
+/* json_span.c - where the members of a JSON object lie in its text. */
+#include "judge/json_span.h"
 
 #include <string.h>
 
@@ -12,7 +12,7 @@ static const char *skip_space(const char *p, const char *end)
     return p;
 }
 
-/* Behind the string that begins at p. */
+/* After the string that begins at p. */
 static const char *skip_string(const char *p, const char *end)
 {
     for (p++; p < end && *p != '"'; p++)
@@ -20,7 +20,7 @@ static const char *skip_string(const char *p, const char *end)
     return p < end ? p + 1 : end;
 }
 
-/* Behind the value that begins at p: brackets are counted, what is in strings is not. */
+/* After the value that begins at p: brackets are counted, what is in strings is not. */
 static const char *skip_value(const char *p, const char *end)
 {
     size_t depth = 0;
@@ -43,7 +43,7 @@ static const char *skip_value(const char *p, const char *end)
     return end;
 }
 
-bool gd_member_find(gd_text text, const char *key, gd_text *value)
+bool gd_json_span_value(gd_text text, const char *key, gd_text *value)
 {
     const char *const end = text.data + text.len, *p = skip_space(text.data, end);
     const size_t len = strlen(key);
@@ -68,7 +68,7 @@ bool gd_member_find(gd_text text, const char *key, gd_text *value)
     return false;
 }
 
-const char *gd_member_end(gd_text text, bool *empty)
+const char *gd_json_span_end(gd_text text, bool *empty)
 {
     const char *end = text.data + text.len, *p;
 

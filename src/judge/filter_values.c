@@ -1,5 +1,5 @@
-/* values.c - the numbers that filter looked at. */
-#include "judge/values.h"
+/* filter_values.c - the numbers that filter looked at. */
+#include "judge/filter_values.h"
 
 #include "base/error.h"
 #include "base/mem.h"
@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-gd_status gd_values_add(gd_values *values, float value, gd_error *err)
+gd_status gd_filter_values_add(gd_filter_values *values, float value, gd_error *err)
 {
     if (!gd_grow((void **)&values->value, &values->room, values->count + 1, sizeof *values->value))
         return gd_fail_memory(err, (values->count + 1) * sizeof *values->value);
@@ -15,13 +15,13 @@ gd_status gd_values_add(gd_values *values, float value, gd_error *err)
     return GD_OK;
 }
 
-void gd_values_free(gd_values *values)
+void gd_filter_values_free(gd_filter_values *values)
 {
     gd_free(values->value);
-    *values = (gd_values){ 0 };
+    *values = (gd_filter_values){ 0 };
 }
 
-gd_status gd_values_top(const gd_values *values, size_t wanted, bool **top, gd_error *err)
+gd_status gd_filter_values_top(const gd_filter_values *values, size_t wanted, bool **top, gd_error *err)
 {
     gd_ranking ranking = { 0 };
     gd_status rc = gd_ranking_make(&ranking, values->value, values->count, err);
@@ -35,9 +35,9 @@ gd_status gd_values_top(const gd_values *values, size_t wanted, bool **top, gd_e
     return rc;
 }
 
-void gd_values_histogram(const gd_values *values, gd_buf *out)
+void gd_filter_values_histogram(const gd_filter_values *values, gd_buf *out)
 {
-    size_t counts[GD_HISTOGRAM_BINS] = { 0 };
+    size_t counts[GD_FILTER_BINS] = { 0 };
     double low, high, sum = 0;
 
     if (values->count == 0) {
@@ -54,9 +54,9 @@ void gd_values_histogram(const gd_values *values, gd_buf *out)
     }
     for (size_t i = 0; i < values->count; i++) {
         const double part = high > low ? ((double)values->value[i] - low) / (high - low) : 0;
-        const size_t bin = (size_t)(part * GD_HISTOGRAM_BINS);
+        const size_t bin = (size_t)(part * GD_FILTER_BINS);
 
-        counts[bin < GD_HISTOGRAM_BINS ? bin : GD_HISTOGRAM_BINS - 1]++;
+        counts[bin < GD_FILTER_BINS ? bin : GD_FILTER_BINS - 1]++;
     }
     gd_buf_str(out, "{\"min\":");
     gd_buf_json_float(out, (float)low);
@@ -64,7 +64,7 @@ void gd_values_histogram(const gd_values *values, gd_buf *out)
     gd_buf_json_float(out, (float)high);
     gd_buf_str(out, ",\"mean\":");
     gd_buf_json_float(out, (float)(sum / (double)values->count));
-    for (size_t i = 0; i < GD_HISTOGRAM_BINS; i++)
+    for (size_t i = 0; i < GD_FILTER_BINS; i++)
         gd_buf_printf(out, "%s%zu", i ? "," : ",\"counts\":[", counts[i]);
     gd_buf_str(out, "]}");
 }

@@ -1,11 +1,20 @@
 /* chart_parts.c - what the charts are made of. */
-#include "base/chart_parts.h"
+#include "page/chart_parts.h"
 
-#include "base/chart.h"
-#include "base/html.h"
+#include "page/chart.h"
+#include "page/html.h"
 #include "base/mem.h"
 
 #include <math.h>
+
+void gd_chart_begin(gd_buf *b, double height, const char *title)
+{
+    gd_buf_printf(b, "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"", GD_CHART_WIDTH, (int)height);
+    gd_html_text(b, title);
+    gd_buf_str(b, "\">\n");
+}
+
+void gd_chart_end(gd_buf *b) { gd_buf_str(b, "</svg>\n"); }
 
 void gd_chart_attribute(gd_buf *b, const char *name, double value)
 {

@@ -1,5 +1,5 @@
 /* html.c - a page in one file. */
-#include "base/html.h"
+#include "page/html.h"
 
 #include <math.h>
 #include <string.h>

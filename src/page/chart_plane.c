@@ -1,13 +1,12 @@
 /* chart_plane.c - charts with both signs on their axes: histograms, and points in a plane. */
-#include "base/chart.h"
-#include "base/chart_parts.h"
-#include "base/html.h"
+#include "page/chart.h"
+#include "page/chart_parts.h"
 
 #include <math.h>
 
 /* Units of the drawing. */
 enum {
-    WIDTH = 380,
+    WIDTH = GD_CHART_WIDTH,
     LEFT = 52,
     RIGHT = 16,
     ABOVE = 28,
@@ -44,13 +43,6 @@ static void widen(double *min, double *max)
         *min -= room;
         *max += room;
     }
-}
-
-static void begin(gd_buf *b, const frame *f, const char *title)
-{
-    gd_buf_printf(b, "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"", WIDTH, (int)f->bottom + BELOW);
-    gd_html_text(b, title);
-    gd_buf_str(b, "\">\n");
 }
 
 static double first_tick(double min, double step) { return step * ceil(min / step - 1e-9); }
@@ -112,7 +104,7 @@ void gd_histogram_svg(gd_buf *b, const gd_histogram *h)
         most = isfinite(h->counts[i]) ? fmax(most, h->counts[i]) : most;
     f.y_max = most > 0 ? most * 1.05 : 1;
     widen(&f.x_min, &f.x_max);
-    begin(b, &f, h->title);
+    gd_chart_begin(b, f.bottom + BELOW, h->title);
     y_axis(b, &f, h->y_label);
     x_axis(b, &f, h->x_label);
     for (size_t i = 0; i < h->count; i++)
@@ -120,7 +112,7 @@ void gd_histogram_svg(gd_buf *b, const gd_histogram *h)
             column(b, &f, h, i);
     if (h->split > f.x_min && h->split < f.x_max)
         gd_chart_line(b, "mark", place_x(&f, h->split), ABOVE, place_x(&f, h->split), f.bottom);
-    gd_buf_str(b, "</svg>\n");
+    gd_chart_end(b);
 }
 
 /* ---- points ---- */
@@ -188,7 +180,7 @@ void gd_points_svg(gd_buf *b, const gd_points *p)
     frame f;
 
     find_ranges(&f, p);
-    begin(b, &f, p->title);
+    gd_chart_begin(b, f.bottom + BELOW, p->title);
     y_axis(b, &f, p->y_label);
     x_axis(b, &f, p->x_label);
     if (p->cross && f.x_min < 0 && f.x_max > 0)
@@ -204,5 +196,6 @@ void gd_points_svg(gd_buf *b, const gd_points *p)
             whisker(b, &f, p->x[i], p->low[i], p->high[i]);
         dot(b, &f, p, i);
     }
-    gd_buf_str(b, "</g>\n</svg>\n");
+    gd_buf_str(b, "</g>\n");
+    gd_chart_end(b);
 }

@@ -1,13 +1,13 @@
 /* chart.c - charts as SVG. */
-#include "base/chart.h"
+#include "page/chart.h"
 
-#include "base/chart_parts.h"
-#include "base/html.h"
+#include "page/chart_parts.h"
+#include "page/html.h"
 
 #include <math.h>
 
 /* Units of the drawing. */
-enum { WIDTH = 380, PLOT = 170, LEFT = 52, RIGHT = 16, BELOW = 46, LEGEND_ROW = 18, MOST_TICKS = 24 };
+enum { WIDTH = GD_CHART_WIDTH, PLOT = 170, LEFT = 52, RIGHT = 16, BELOW = 46, LEGEND_ROW = 18, MOST_TICKS = 24 };
 
 typedef struct frame {
     const gd_chart *chart;
@@ -252,9 +252,7 @@ void gd_chart_svg(gd_buf *b, const gd_chart *chart)
     find_ranges(&f);
     f.top = legend(NULL, &f) * LEGEND_ROW + 28;
     f.bottom = f.top + PLOT;
-    gd_buf_printf(b, "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"", WIDTH, (int)f.bottom + BELOW);
-    gd_html_text(b, chart->title);
-    gd_buf_str(b, "\">\n");
+    gd_chart_begin(b, f.bottom + BELOW, chart->title);
     (void)legend(b, &f);
     y_axis(b, &f);
     if (!chart->category)
@@ -268,5 +266,5 @@ void gd_chart_svg(gd_buf *b, const gd_chart *chart)
     for (size_t s = 0; s < f.series && !chart->category; s++)
         lines(b, &f, s);
     gd_chart_text(b, LEFT + (WIDTH - LEFT - RIGHT) / 2.0, f.bottom + 38, "middle", chart->x_label);
-    gd_buf_str(b, "</svg>\n");
+    gd_chart_end(b);
 }

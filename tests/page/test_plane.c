@@ -1,8 +1,8 @@
 /* test_plane.c - charts of rows, histograms and points as SVG. */
 #include "tests/markup.h"
 
-#include "base/chart.h"
-#include "base/chart_parts.h"
+#include "page/chart.h"
+#include "page/chart_parts.h"
 #include "base/mem.h"
 
 #include <math.h>

@@ -1,4 +1,4 @@
-/* test_page.c - gd_eval_page(): a result as a page, whatever is in it. */
+/* test_eval_page.c - gd_eval_page(): a result as a page, whatever is in it. */
 #include "tests/judge/judged.h"
 #include "tests/markup.h"
 

@@ -1,6 +1,6 @@
 /* html.h - a page in one file: head with a style for light and dark, escaped text, sections, simple tables. */
-#ifndef GD_BASE_HTML_H
-#define GD_BASE_HTML_H
+#ifndef GD_PAGE_HTML_H
+#define GD_PAGE_HTML_H
 
 #include "base/buf.h"
 
