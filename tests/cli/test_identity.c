@@ -260,13 +260,6 @@ static int prepare(void **state)
     return 0;
 }
 
-static int clean_up(void **state)
-{
-    (void)state;
-    program_end();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -276,5 +269,5 @@ int main(void)
         cmocka_unit_test(a_run_with_another_option_is_refused),
     };
 
-    return cmocka_run_group_tests_name("cli: identity of a run", tests, prepare, clean_up);
+    return cmocka_run_group_tests_name("cli: identity of a run", tests, prepare, program_end);
 }

@@ -7,18 +7,6 @@
 #define GOLDEN_MODELS 6
 extern const char *const golden_models[GOLDEN_MODELS];
 
-/* With the sanitizers everything takes ten times as long. They look at memory, not at values, so fewer models do. */
-#if defined(__SANITIZE_ADDRESS__)
-#define GOLDEN_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define GOLDEN_SANITIZED 1
-#endif
-#endif
-#ifndef GOLDEN_SANITIZED
-#define GOLDEN_SANITIZED 0
-#endif
-
 typedef struct golden {
     size_t count;
     gd_text *texts;
