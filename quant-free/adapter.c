@@ -231,15 +231,15 @@ static gd_status read_tensors(gd_adapter *ad, gd_error *err)
 
 static gd_status open_tensors(gd_adapter *ad, const char *dir, gd_error *err)
 {
-    char *bin;
-    bool pickle;
-    gd_status rc;
+    char *const bin = gd_path_join(dir, "adapter_model.bin");
+    const bool pickle = bin && gd_file_exists(bin);
+    gd_status rc = bin ? GD_OK : gd_fail_memory(err, strlen(dir) + 19);
 
-    ad->path = gd_path_join(dir, "adapter_model.safetensors");
-    bin = gd_path_join(dir, "adapter_model.bin");
-    pickle = bin && gd_file_exists(bin);
     gd_free(bin);
-    if (!ad->path || !bin)
+    if (rc)
+        return rc;
+    ad->path = gd_path_join(dir, "adapter_model.safetensors");
+    if (!ad->path)
         return gd_fail_memory(err, strlen(dir) + 27);
     if (pickle && !gd_file_exists(ad->path))
         return gd_fail(err, GD_EUNSUPPORTED,
@@ -249,8 +249,6 @@ static gd_status open_tensors(gd_adapter *ad, const char *dir, gd_error *err)
                        dir);
     if (pickle)
         rc = gd_notes_add(&ad->notes, err, "%s: adapter_model.bin is ignored, since safetensors is there", dir);
-    else
-        rc = GD_OK;
     if (!rc)
         rc = gd_st_open(&ad->st, ad->path, err);
     return rc ? rc : read_tensors(ad, err);

@@ -16,6 +16,18 @@
 
 #include "guerdon.h"
 
+/* 1 where a sanitizer watches: memory and time are then not those of a user. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
 /* The path of a file below tests/data; the buffer is the caller's. */
 static inline const char *test_data(char *path, size_t room, const char *name)
 {

@@ -36,18 +36,35 @@ static uint64_t *count_of(gd_summary *summary, size_t i)
 
 /* ---- writing ---- */
 
-static gd_status write_text(gd_journal *journal, const gd_buf *text, gd_error *err)
+/* Replaces the file. Returns 0, or the errno of the first step that failed. */
+static int replace(const gd_journal *journal, const gd_buf *text)
 {
     const int fd = open(journal->part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    ssize_t n = fd < 0 ? -1 : write(fd, text->data, text->len);
-    const int failed = errno;
+    int reason = fd < 0 ? errno : 0;
 
-    if (fd >= 0 && close(fd) < 0)
-        n = -1;
-    if (n == (ssize_t)text->len && rename(journal->part, journal->path) == 0)
+    for (size_t at = 0; !reason && at < text->len;) {
+        const ssize_t n = write(fd, text->data + at, text->len - at);
+
+        if (n >= 0)
+            at += (size_t)n; /* after part of it, the next call says why */
+        else if (errno != EINTR)
+            reason = errno;
+    }
+    if (fd >= 0 && close(fd) < 0 && !reason)
+        reason = errno;
+    if (!reason && rename(journal->part, journal->path) < 0)
+        reason = errno;
+    return reason;
+}
+
+static gd_status write_text(const gd_journal *journal, const gd_buf *text, gd_error *err)
+{
+    const int reason = replace(journal, text);
+
+    if (!reason)
         return GD_OK;
     (void)unlink(journal->part);
-    return gd_fail(err, GD_EIO, "%s: %s", journal->path, n < 0 ? strerror(failed) : "it could not be written");
+    return gd_fail(err, GD_EIO, "%s: %s", journal->path, strerror(reason));
 }
 
 gd_status gd_journal_save(gd_journal *journal, uint64_t items, const uint64_t *offsets, const gd_summary *summary,

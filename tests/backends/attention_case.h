@@ -20,7 +20,7 @@ typedef struct attention_case {
     size_t count, longest; /* segments; rows of a segment, at most */
     /* what attention_case_open makes */
     gd_segment segments[SEGMENTS];
-    size_t rows, depth; /* rows; longest path */
+    size_t rows, keys, depth; /* rows of q; rows of k and v, which are all of the batch; longest path */
     uint32_t *position, *segment;
     void *q, *k, *v;
     size_t q_cols, k_cols;
@@ -72,6 +72,7 @@ static inline void attention_case_open(attention_case *c)
         if (new->first_position + new->length > c->depth)
             c->depth = new->first_position + new->length;
     }
+    c->keys = c->rows;
     case_rows(c);
     c->q_cols = c->heads * c->head_dim;
     c->k_cols = c->kv_heads * c->head_dim;
@@ -113,7 +114,7 @@ static inline void attention_case_alone(attention_case *alone, const attention_c
     case_path(c, row, path);
     *alone = *c;
     alone->count = 1;
-    alone->rows = alone->depth = length;
+    alone->rows = alone->keys = alone->depth = length;
     alone->segments[0] = (gd_segment){ 0, (uint32_t)length, 0, -1 };
     case_rows(alone);
     alone->q = gd_alloc_aligned(length * c->q_cols * size);
@@ -128,6 +129,33 @@ static inline void attention_case_alone(attention_case *alone, const attention_c
         memcpy((char *)alone->v + p * k, (const char *)c->v + path[p] * k, k);
     }
     gd_free(path);
+}
+
+/* Rows of a case as an operation over texts has them: pooled, in any order, any of them several times. Keys and values
+ * stay those of the case. */
+static inline void attention_case_pool(attention_case *pooled, const attention_case *c, const uint32_t *rows,
+                                       size_t count)
+{
+    const size_t bytes = c->q_cols * gd_dtype_size(c->type);
+
+    *pooled = *c;
+    pooled->rows = count;
+    pooled->position = gd_alloc(count, sizeof *pooled->position);
+    pooled->segment = gd_alloc(count, sizeof *pooled->segment);
+    pooled->q = gd_alloc_aligned(count * bytes);
+    assert_true(pooled->position && pooled->segment && pooled->q);
+    for (size_t i = 0; i < count; i++) {
+        pooled->position[i] = c->position[rows[i]];
+        pooled->segment[i] = c->segment[rows[i]];
+        memcpy((char *)pooled->q + i * bytes, (const char *)c->q + rows[i] * bytes, bytes);
+    }
+}
+
+static inline void attention_case_unpool(attention_case *pooled)
+{
+    gd_free(pooled->position);
+    gd_free(pooled->segment);
+    gd_free(pooled->q);
 }
 
 /* The backend's attention, tile by tile.  Scratch space starts as NaN and ends in a canary, so that nothing reads what
@@ -161,8 +189,8 @@ static inline void *attention_case_run(const attention_case *c, const gd_row_ker
         const gd_tile rows = { batch, false, first, count };
         const gd_call call = {
             .in = { { (char *)c->q + first * c->q_cols * size, c->type, count, c->q_cols, c->q_cols },
-                    { c->k, c->type, c->rows, c->k_cols, c->k_cols },
-                    { c->v, c->type, c->rows, c->k_cols, c->k_cols } },
+                    { c->k, c->type, c->keys, c->k_cols, c->k_cols },
+                    { c->v, c->type, c->keys, c->k_cols, c->k_cols } },
             .out = { (char *)out + first * c->q_cols * out_size, case_out(c), count, c->q_cols, c->q_cols },
             .params = { .scale = c->scale,
                         .softcap = c->softcap,

@@ -145,27 +145,32 @@ static void check_line(const attention_line *a, const void *out)
     }
 }
 
-/* One head of every row against the contract and against double precision. */
-static void check_case(attention_case c)
+/* One head of every row against the contract and against double precision. `pooled`: where the rows are in `whole`. */
+static void check_rows(const attention_case *c, const attention_case *whole, const uint32_t *pooled, const void *out)
 {
-    uint32_t *path;
+    uint32_t *path = gd_alloc(whole->depth, sizeof *path);
     uint64_t env;
-    void *out;
 
-    attention_case_open(&c);
-    out = attention_case_run(&c, variant, 1, c.rows);
-    path = gd_alloc(c.depth, sizeof *path);
     assert_non_null(path);
     env = gd_fpenv_enter();
-    for (size_t row = 0; row < c.rows; row++) {
+    for (size_t row = 0; row < c->rows; row++) {
         attention_line a;
 
-        case_path(&c, row, path);
-        a = line_open(&c, row, (row + c.seed) % c.heads, path);
+        case_path(whole, pooled ? pooled[row] : row, path);
+        a = line_open(c, row, (row + c->seed) % c->heads, path);
         check_line(&a, out);
     }
     gd_fpenv_leave(env);
     gd_free(path);
+}
+
+static void check_case(attention_case c)
+{
+    void *out;
+
+    attention_case_open(&c);
+    out = attention_case_run(&c, variant, 1, c.rows);
+    check_rows(&c, &c, NULL, out);
     gd_free(out);
     attention_case_close(&c);
 }
@@ -209,6 +214,88 @@ static void same_bits(const attention_case *c, const void *want, size_t want_row
 
     if (memcmp((const char *)want + want_row * bytes, (const char *)got + got_row * bytes, bytes) != 0)
         fail_msg("%s %s: row %zu is other bits %s", variant->name, case_name(c), want_row, what);
+}
+
+/* A row of another segment, one position after this one, where there is such a row: it only looks like the next one. */
+static uint32_t stranger(const attention_case *c, uint32_t row, uint64_t *state)
+{
+    const size_t start = test_below(state, c->rows);
+
+    for (size_t i = 0; i < c->rows; i++) {
+        const size_t other = (start + i) % c->rows;
+
+        if (c->position[other] == c->position[row] + 1 && c->segment[other] != c->segment[row])
+            return (uint32_t)other;
+    }
+    return (uint32_t)start;
+}
+
+/* Any rows, followed now and then by the next one, by one that looks like it, or by themselves. */
+static void choose_rows(uint32_t *rows, size_t count, const attention_case *c)
+{
+    uint64_t state = c->seed;
+
+    rows[0] = 0;
+    for (size_t i = 1; i < count; i++) {
+        const uint32_t before = rows[i - 1];
+
+        switch (test_below(&state, 5)) {
+        case 0: rows[i] = before; break;
+        case 1: rows[i] = before + 1 < c->rows ? before + 1 : 0; break;
+        case 2: rows[i] = stranger(c, before, &state); break;
+        default: rows[i] = (uint32_t)test_below(&state, c->rows); break;
+        }
+    }
+}
+
+/* Rows of several segments, wherever they are in them: no job may take one for the next of another. */
+static void check_pooled(attention_case c)
+{
+    enum { POOLED = 60 };
+    static const size_t tiles[] = { 1, 7, POOLED };
+    uint32_t rows[POOLED];
+    attention_case pooled;
+    void *want;
+
+    attention_case_open(&c);
+    choose_rows(rows, POOLED, &c);
+    attention_case_pool(&pooled, &c, rows, POOLED);
+    want = attention_case_run(&pooled, variant, 1, POOLED);
+    check_rows(&pooled, &c, rows, want);
+    for (size_t i = 0; i < sizeof tiles / sizeof tiles[0]; i++) {
+        void *const out = attention_case_run(&pooled, variant, 2, tiles[i]);
+
+        for (size_t row = 0; row < POOLED; row++)
+            same_bits(&pooled, want, row, out, row, "in other tiles of pooled rows");
+        gd_free(out);
+    }
+    gd_free(want);
+    attention_case_unpool(&pooled);
+    attention_case_close(&c);
+}
+
+static void each_pool(const gd_row_kernels *kernels)
+{
+    static const uint32_t windows[] = { 0, 1, 48, 65 };
+
+    variant = kernels;
+    for (size_t w = 0; w < sizeof windows / sizeof windows[0]; w++)
+        for (uint64_t seed = 200; seed < 204; seed++)
+            check_pooled((attention_case){ .seed = seed + 10 * w,
+                                           .head_dim = seed % 2 ? 16 : 24,
+                                           .heads = seed % 2 ? 2 : 6,
+                                           .kv_heads = 2,
+                                           .type = seed % 3 ? GD_BF16 : GD_F32,
+                                           .scale = 0.25f,
+                                           .window = windows[w],
+                                           .count = 12,
+                                           .longest = 60 });
+}
+
+static void pooled_rows_follow_the_contract(void **state)
+{
+    (void)state;
+    test_each_variant(each_pool);
 }
 
 static void check_splits(const attention_case *c, const void *want)
@@ -346,6 +433,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shapes_follow_the_contract),
+        cmocka_unit_test(pooled_rows_follow_the_contract),
         cmocka_unit_test(company_changes_no_bit),
         cmocka_unit_test(scratch_sizes_are_checked),
     };

@@ -120,7 +120,7 @@ static int write_file(void)
 static size_t every(void)
 {
     const char *n = getenv("GD_BITS_EVERY");
-    const int value = n ? atoi(n) : GOLDEN_SANITIZED ? 5 : 1;
+    const int value = n ? atoi(n) : SANITIZED ? 5 : 1;
 
     assert_true(value >= 1 && value <= 16);
     return (size_t)value;

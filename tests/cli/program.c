@@ -42,10 +42,12 @@ static void remove_files(const char *path)
     (void)rmdir(path);
 }
 
-void program_end(void)
+int program_end(void **state)
 {
+    (void)state;
     if (directory[0])
         remove_files(directory);
+    return 0;
 }
 
 void program_write(const char *path, const char *text)

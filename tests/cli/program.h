@@ -27,9 +27,11 @@ void program_forget(program_run *run);
 pid_t program_start(int in, int out, int errors, const char *const *arguments);
 int program_wait(pid_t child);
 
-/* A path in a directory of this test's own, which program_end() removes with everything in it. */
+/* A path in a directory of this test's own. */
 const char *program_path(const char *name);
-void program_end(void);
+
+/* The teardown of a group of tests: removes that directory with everything in it. */
+int program_end(void **state);
 
 void program_write(const char *path, const char *text);
 char *program_read(const char *path); /* freed by the caller */

@@ -84,13 +84,6 @@ static void what_is_no_result_is_refused(void **state)
     program_forget(&run);
 }
 
-static int end(void **state)
-{
-    (void)state;
-    program_end();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -99,5 +92,5 @@ int main(void)
         cmocka_unit_test(what_is_no_result_is_refused),
     };
 
-    return cmocka_run_group_tests(tests, NULL, end);
+    return cmocka_run_group_tests(tests, NULL, program_end);
 }

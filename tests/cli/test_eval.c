@@ -234,13 +234,6 @@ static void scores_are_compared(void **state)
     program_forget(&run);
 }
 
-static int end(void **state)
-{
-    (void)state;
-    program_end();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -251,5 +244,5 @@ int main(void)
         cmocka_unit_test(scores_are_compared),
     };
 
-    return cmocka_run_group_tests(tests, NULL, end);
+    return cmocka_run_group_tests(tests, NULL, program_end);
 }

@@ -6,14 +6,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define UNDER_ASAN 1 /* clang's way to say it */
-#endif
-#elif defined(__SANITIZE_ADDRESS__)
-#define UNDER_ASAN 1
-#endif
-
 static void assert_refused(program_run run, int status, const char *word)
 {
     assert_int_equal(run.status, status);
@@ -81,7 +73,7 @@ static void an_output_that_takes_nothing_is_an_error(void **state)
 /* 16 million letters need far more than half a gigabyte to become tokens. */
 static void a_lack_of_memory_has_a_status_of_its_own(void **state)
 {
-#ifdef UNDER_ASAN /* it wants terabytes of address space for itself */
+#if SANITIZED /* it wants terabytes of address space for itself */
     (void)state;
     skip();
 #else
@@ -191,13 +183,6 @@ static void a_terminal_sees_progress_and_a_summary(void **state)
     assert_string_equal(shown, "");
 }
 
-static int end(void **state)
-{
-    (void)state;
-    program_end();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -210,5 +195,5 @@ int main(void)
 
     (void)signal(SIGPIPE, SIG_IGN);
     (void)alarm(600); /* a program that hangs ends the test, not the tester's patience */
-    return cmocka_run_group_tests(tests, NULL, end);
+    return cmocka_run_group_tests(tests, NULL, program_end);
 }

@@ -7,14 +7,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-
 /* A model of qwen2's kind with random weights, 175 MiB of them, and the golden model's tokenizer. */
 enum { LAYERS = 24, HIDDEN = 512, FFN = 2048, HEADS = 8, KV = 128, VOCAB = 1536 };
 enum { WEIGHTS_MIB = 175, BUDGET_MIB = 58, TEXTS = 70 };
@@ -140,13 +132,6 @@ static int make_model(void **state)
     return 0;
 }
 
-static int end(void **state)
-{
-    (void)state;
-    program_end();
-    return 0;
-}
-
 /* Scores the texts within `memory` into `output`; the most memory that was resident, in MiB. */
 static double peak_of(const char *memory, const char *batch, const char *output)
 {
@@ -266,9 +251,9 @@ int main(void)
         cmocka_unit_test(inspect_says_what_it_will_do),
     };
 
-#ifdef SANITIZED
-    printf("skipped: the sanitizers' own memory is several times what is measured here\n");
-    return 77;
-#endif
-    return cmocka_run_group_tests(tests, make_model, end);
+    if (SANITIZED) {
+        printf("skipped: the sanitizers' own memory is several times what is measured here\n");
+        return 77;
+    }
+    return cmocka_run_group_tests(tests, make_model, program_end);
 }

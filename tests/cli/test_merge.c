@@ -76,13 +76,6 @@ static void a_file_that_can_t_be_so_large_is_told(void **state)
     program_forget(&run);
 }
 
-static int end(void **state)
-{
-    (void)state;
-    program_end();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -90,5 +83,5 @@ int main(void)
         cmocka_unit_test(a_file_that_can_t_be_so_large_is_told),
     };
 
-    return cmocka_run_group_tests(tests, NULL, end);
+    return cmocka_run_group_tests(tests, NULL, program_end);
 }

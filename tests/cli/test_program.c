@@ -325,13 +325,6 @@ static void backends_lists_what_there_is(void **state)
     program_forget(&json);
 }
 
-static int end(void **state)
-{
-    (void)state;
-    program_end();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -351,5 +344,5 @@ int main(void)
 
     (void)signal(SIGPIPE, SIG_IGN);
     (void)alarm(600); /* a program that hangs ends the test, not the tester's patience */
-    return cmocka_run_group_tests(tests, NULL, end);
+    return cmocka_run_group_tests(tests, NULL, program_end);
 }

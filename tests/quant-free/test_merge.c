@@ -208,17 +208,6 @@ static void odd_numbers_are_kept_or_told(void **state)
 
 /* ---- memory ---- */
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
-
 enum { LARGE_MIB = 96, MOST_MIB = 24 };
 
 /* A safetensors file whose data are a hole. */

@@ -11,18 +11,6 @@ extern const char *const golden_models[GOLDEN_MODELS]; /* with scores by Transfo
 #define GOLDEN_EDGES 2
 extern const char *const golden_edges[GOLDEN_EDGES];
 
-/* With the sanitizers everything takes ten times as long. They look at memory, not at values, so fewer models do. */
-#if defined(__SANITIZE_ADDRESS__)
-#define GOLDEN_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define GOLDEN_SANITIZED 1
-#endif
-#endif
-#ifndef GOLDEN_SANITIZED
-#define GOLDEN_SANITIZED 0
-#endif
-
 typedef struct golden {
     size_t count;
     gd_text *texts;

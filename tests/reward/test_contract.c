@@ -68,14 +68,14 @@ static void check_model(const char *model, int lora, const char *precision)
 static void every_way_gives_the_same_bits_bf16(void **state)
 {
     (void)state;
-    for (size_t m = 0; m < GOLDEN_MODELS; m += GOLDEN_SANITIZED ? 5 : 1)
+    for (size_t m = 0; m < GOLDEN_MODELS; m += SANITIZED ? 5 : 1)
         check_model(golden_models[m], 0, "bf16");
 }
 
 static void every_way_gives_the_same_bits_fp32(void **state)
 {
     (void)state;
-    for (size_t m = 0; m < GOLDEN_MODELS; m += GOLDEN_SANITIZED ? 5 : 1)
+    for (size_t m = 0; m < GOLDEN_MODELS; m += SANITIZED ? 5 : 1)
         check_model(golden_models[m], 0, "fp32");
 }
 
@@ -83,7 +83,7 @@ static void every_way_gives_the_same_bits_with_an_adapter(void **state)
 {
     (void)state;
     check_model("gemma2", 1, "bf16");
-    if (GOLDEN_SANITIZED)
+    if (SANITIZED)
         return;
     check_model("qwen2", 1, "bf16");
     check_model("llama", 1, "fp32");

@@ -114,7 +114,7 @@ int main(void)
         printf("skipped: %s is not there; ./quickstart makes it\n", weights);
         return 77;
     }
-    if (GOLDEN_SANITIZED) {
+    if (SANITIZED) {
         printf("skipped: an hour of arithmetic with the sanitizers; the tiny models run the same code\n");
         return 77;
     }

@@ -6,18 +6,13 @@
 #ifndef __aarch64__
 #error "this file is for AArch64"
 #endif
-#include "backends/cpu/gemm_tile.h"
+#include "backends/cpu/gemm_strips.h"
 
 #include "backends/cpu/gemm_finish.h"
 
 #include <arm_neon.h>
 
-enum { MR = GD_GEMM_HIGH_NEON, SUMS = 24, FEW_ROWS = 24 };
-
-/* How a tile finds its weights: packed BF16, packed F32, or expanded: [half][pairs][odd 16, even 16]. */
-enum form { PACKED_BF16, PACKED_F32, EXPANDED };
-
-ALWAYS size_t pair_bytes(enum form form) { return form == PACKED_F32 ? 256 : 128; }
+enum { SUMS = 24, FEW_ROWS = 24 };
 
 /* Four outputs' weights of the pair at w, odd or even; v counts fours. */
 ALWAYS float32x4_t weights(const char *w, int v, bool odd, enum form form)
@@ -50,9 +45,9 @@ ALWAYS void step(int mr, int nv, enum form form, const float *x, const char *w, 
     }
 }
 
-/* mr rows by 4 * nv outputs; mr, nv and form are constants wherever this is inlined. */
-ALWAYS void tile(int mr, int nv, enum form form, const struct work *k, const char *w, float *sum)
+ALWAYS void tile(int mr, int halves, enum form form, const struct work *k, const char *w, float *sum)
 {
+    const int nv = 4 * halves;
     const float *x = (const float *)(const void *)k->x;
     const char *rows_end = (const char *)(x + mr * (int)GD_GEMM_BLOCK);
     float32x4_t acc[SUMS];
@@ -61,8 +56,8 @@ ALWAYS void tile(int mr, int nv, enum form form, const struct work *k, const cha
     for (int i = 0; i < mr * nv; i++)
         acc[i] = vdupq_n_f32(0);
     for (size_t j = 0; j < k->pairs; j++, x += 2, w += pair_bytes(form)) {
-        /* With nv = 8 this is the only tile. */
-        fetch(k, j, mr < MR, false, nv / 4 * (form == PACKED_F32 ? 2 : 1), rows_end, nv == 4);
+        /* A tile of both halves is the only one. */
+        fetch(k, j, mr < MR, false, halves * (form == PACKED_F32 ? 2 : 1), rows_end, halves == 1);
         step(mr, nv, form, x, w, true, acc);
         step(mr, nv, form, x, w, false, acc);
     }
@@ -73,39 +68,6 @@ ALWAYS void tile(int mr, int nv, enum form form, const struct work *k, const cha
         if (k->add)
             acc[i] = vaddq_f32(vld1q_f32(s), acc[i]);
         vst1q_f32(s, acc[i]);
-    }
-}
-
-/* mr rows by all 32 outputs: in two halves, or with one or two rows in one go to have enough sums in flight. */
-ALWAYS void strip(int mr, enum form form, struct work *k)
-{
-    if (mr <= 2 && form != EXPANDED) {
-        tile(mr, 8, form, k, k->w, k->sum);
-    } else {
-        tile(mr, 4, form, k, k->w, k->sum);
-        k->next += k->pairs * k->step;
-        tile(mr, 4, form, k, k->w + (form == EXPANDED ? 128 * k->pairs : 64), k->sum + 16);
-        k->next += k->pairs * k->step;
-    }
-}
-
-/* All rows, in tiles of even height: 8 rows are 4 + 4, not 6 + 2. */
-ALWAYS void strips(enum form form, struct work k)
-{
-    for (size_t left = (k.m + MR - 1) / MR; left > 0; left--) {
-        const size_t mr = (k.m + left - 1) / left;
-
-        switch (mr) {
-        case 1: strip(1, form, &k); break;
-        case 2: strip(2, form, &k); break;
-        case 3: strip(3, form, &k); break;
-        case 4: strip(4, form, &k); break;
-        case 5: strip(5, form, &k); break;
-        default: strip(6, form, &k); break;
-        }
-        k.m -= mr;
-        k.x += mr * GD_GEMM_BLOCK * sizeof(float);
-        k.sum += mr * GD_GEMM_PANEL;
     }
 }
 
@@ -122,8 +84,6 @@ static void expand(size_t pairs, const char *w, float *wide)
             }
     }
 }
-
-ALWAYS size_t tiles_of(size_t m) { return m <= 2 ? 1 : 2 * ((m + MR - 1) / MR); }
 
 void gd_gemm_neon_BF16(const gd_gemm_block *b)
 {

@@ -8,18 +8,13 @@
 #ifndef __AVX2__
 #error "compile this file with $(AVX2_CFLAGS)"
 #endif
-#include "backends/cpu/gemm_tile.h"
+#include "backends/cpu/gemm_strips.h"
 
 #include "backends/cpu/gemm_finish.h"
 
 #include <immintrin.h>
 
-enum { MR = GD_GEMM_HIGH_AVX2, SUMS = 12, FEW_ROWS = 64, PAIRS_AT_ONCE = 4 };
-
-/* How a tile finds its weights: packed BF16, packed F32, or expanded: [half][pairs][odd 16, even 16]. */
-enum form { PACKED_BF16, PACKED_F32, EXPANDED };
-
-ALWAYS size_t pair_bytes(enum form form) { return form == PACKED_F32 ? 256 : 128; }
+enum { SUMS = 12, FEW_ROWS = 64, PAIRS_AT_ONCE = 4 };
 
 ALWAYS __m256i odd_mask(void) { return _mm256_set1_epi32((int)0xFFFF0000u); }
 
@@ -76,9 +71,9 @@ ALWAYS void fetch_next(enum form form, int nv, const char *next, size_t stream)
         __builtin_prefetch(next + (size_t)(i / lines) * stream + 64 * (i % lines), 0, 2);
 }
 
-/* mr rows by 8 * nv outputs; mr, nv and form are constants wherever this is inlined. */
-ALWAYS void tile(int mr, int nv, enum form form, const struct work *k, const char *w, float *sum)
+ALWAYS void tile(int mr, int halves, enum form form, const struct work *k, const char *w, float *sum)
 {
+    const int nv = 2 * halves;
     const float *x = (const float *)(const void *)k->x;
     const char *rows_end = (const char *)(x + mr * (int)GD_GEMM_BLOCK), *next = k->next;
     const size_t chunks = k->pairs / PAIRS_AT_ONCE, stream = chunks * k->step;
@@ -94,8 +89,9 @@ ALWAYS void tile(int mr, int nv, enum form form, const struct work *k, const cha
     for (size_t chunk = 0; chunk < chunks; chunk++) {
         fetch_next(form, nv, next, stream);
         next += form == EXPANDED ? PAIRS_AT_ONCE * k->step : k->step;
+        /* 192 lines are 6 rows of a whole block; no tile follows one of both halves. */
         UNROLL
-        for (int i = 0; nv == 2 && i < 3; i++) /* 192 lines are 6 rows of a whole block; with nv = 4 no tile follows */
+        for (int i = 0; halves == 1 && i < 3; i++)
             __builtin_prefetch(rows_end + 64 * i, 0, 3);
         rows_end += 3 * 64;
         UNROLL
@@ -113,39 +109,6 @@ ALWAYS void tile(int mr, int nv, enum form form, const struct work *k, const cha
         if (k->add)
             acc[i] = _mm256_add_ps(_mm256_load_ps(s), acc[i]);
         _mm256_store_ps(s, acc[i]);
-    }
-}
-
-/* mr rows by all 32 outputs: in two halves, or with one or two rows in one go to have enough sums in flight. */
-ALWAYS void strip(int mr, enum form form, struct work *k)
-{
-    if (mr <= 2 && form != EXPANDED) {
-        tile(mr, 4, form, k, k->w, k->sum);
-    } else {
-        tile(mr, 2, form, k, k->w, k->sum);
-        k->next += k->pairs * k->step;
-        tile(mr, 2, form, k, k->w + (form == EXPANDED ? 128 * k->pairs : 64), k->sum + 16);
-        k->next += k->pairs * k->step;
-    }
-}
-
-/* All rows, in tiles of even height: 8 rows are 4 + 4, not 6 + 2. */
-ALWAYS void strips(enum form form, struct work k)
-{
-    for (size_t left = (k.m + MR - 1) / MR; left > 0; left--) {
-        const size_t mr = (k.m + left - 1) / left;
-
-        switch (mr) {
-        case 1: strip(1, form, &k); break;
-        case 2: strip(2, form, &k); break;
-        case 3: strip(3, form, &k); break;
-        case 4: strip(4, form, &k); break;
-        case 5: strip(5, form, &k); break;
-        default: strip(6, form, &k); break;
-        }
-        k.m -= mr;
-        k.x += mr * GD_GEMM_BLOCK * sizeof(float);
-        k.sum += mr * GD_GEMM_PANEL;
     }
 }
 
@@ -168,7 +131,7 @@ ALWAYS void expand(enum form form, size_t pairs, const char *w, float *wide)
 
 ALWAYS void block(enum form form, struct work k, float *wide)
 {
-    k.step = fetch_step(k.next, pair_bytes(form), k.m <= 2 ? 1 : 2 * ((k.m + MR - 1) / MR));
+    k.step = fetch_step(k.next, pair_bytes(form), tiles_of(k.m));
     if (!k.next)
         k.next = k.w; /* in steps of nothing: it is near */
     if (k.m <= FEW_ROWS) {
