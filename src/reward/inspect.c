@@ -204,13 +204,16 @@ static void write_model(gd_buf *b, const gd_model *model)
 
 gd_status gd_inspect(const gd_options *options, char **json, gd_error *err)
 {
-    gd_model *model;
+    gd_options own;
+    gd_model *model = NULL;
     gd_buf b = { 0 };
-    gd_status rc = gd_model_open_files(&model, options, err);
+    gd_status rc = gd_options_read(&own, options, err);
 
     *json = NULL;
+    if (!rc)
+        rc = gd_model_open_files(&model, &own, err);
     if (!rc && gd_model_head(model)) /* without a head the engine would refuse; there is still something to tell */
-        rc = gd_model_open_engine(model, options, err);
+        rc = gd_model_open_engine(model, &own, err);
     if (!rc) {
         write_model(&b, model);
         if (!gd_buf_cstr(&b))

@@ -110,7 +110,7 @@ static gd_status add_record(gd_score_run *run, gd_record *record, gd_error *err)
 
 static gd_status take_item(gd_score_run *run, gd_scored *item, gd_error *err)
 {
-    gd_summary *summary = run->file->summary;
+    gd_summary *summary = &run->file->summary;
     bool failed = item->record.problem != NULL;
     const gd_status rc = item->dropped ? GD_OK : run->take(run->context, item, &failed, err);
 
@@ -163,7 +163,7 @@ static gd_status score_queue(gd_score_run *run, gd_error *err)
         const uint64_t before = run->queue.rows;
 
         rc = gd_queue_run(&run->queue, err);
-        run->file->summary->rows += run->queue.rows - before;
+        run->file->summary.rows += run->queue.rows - before;
         if (!rc)
             rc = take_done(run, err);
     }
