@@ -149,10 +149,10 @@ static gd_status put_model(gd_bench_run *run, gd_error *err)
 {
     char *text;
     json_t *model = NULL;
-    gd_status rc = gd_inspect(run->options, &text, err);
+    gd_status rc = gd_model_inspect(run->model, &text, err);
 
     if (!rc)
-        rc = gd_json_parse(&model, text, strlen(text), "gd_inspect()", err);
+        rc = gd_json_parse(&model, text, strlen(text), "gd_model_inspect()", err);
     if (!rc)
         gd_put(&run->out, run->out.root, "model", model);
     gd_string_free(text);

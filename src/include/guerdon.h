@@ -173,6 +173,7 @@ typedef struct gd_summary {
     uint64_t truncated; /**< items whose text was shortened */
     uint64_t tokens;    /**< tokens of all scored texts */
     uint64_t rows;      /**< distinct prefix tokens: what was computed */
+    uint64_t texts;     /**< scored texts: two of a pair, as many as there are answers to a prompt */
 } gd_summary;
 
 /** Fills *summary with zeros. */
@@ -321,6 +322,9 @@ GD_API gd_status gd_tokenize_file(const gd_options *options, const gd_file_optio
  * @param json  the text, NUL-terminated; the caller frees it with gd_string_free(); NULL on failure
  */
 GD_API gd_status gd_inspect(const gd_options *options, char **json, gd_error *err);
+
+/** The same of a model that is open. */
+GD_API gd_status gd_model_inspect(const gd_model *model, char **json, gd_error *err);
 
 /**
  * Merges an adapter into its base model: writes a plain checkpoint that needs no adapter, for Transformers, for this

@@ -120,6 +120,7 @@ static gd_status take_item(gd_score_run *run, gd_scored *item, gd_error *err)
     summary->failed += failed;
     summary->dropped += item->dropped;
     summary->truncated += item->truncated;
+    summary->texts += item->count;
     for (size_t t = 0; t < item->count; t++)
         summary->tokens += item->tokens[t];
     run->file->bytes_done = item->bytes;

@@ -125,6 +125,7 @@ static void a_file_is_scored(void **state)
     assert_ok(gd_score_file(model, &how.it, &progress.it, &summary.it, test_err));
     assert_int_equal(seen, 2);
     assert_int_equal(summary.it.items, 2);
+    assert_int_equal(summary.it.struct_size, sizeof(gd_summary)); /* which has no texts yet */
     assert_true(summary.it.rows > 0 && summary.it.rows < summary.it.tokens);
     assert_guarded(how.canary);
     assert_guarded(progress.canary);

@@ -209,7 +209,7 @@ static void structs_have_no_hole_at_the_end(void **state)
     ENDS(gd_eval_options, scores);
     ENDS(gd_bench_options, context);
     ENDS(gd_progress, context);
-    ENDS(gd_summary, rows);
+    ENDS(gd_summary, texts);
 }
 
 static void versions_agree(void **state)

@@ -245,6 +245,7 @@ static void a_file_is_scored_line_by_line(void **state)
     assert_non_null(strstr(read_back(out), want));
     assert_int_equal(summary.items, 5);
     assert_int_equal(summary.failed, 2);
+    assert_int_equal(summary.texts, 4);
     assert_true(summary.rows < summary.tokens);
     err = (gd_error){ 0 };
     how.format = GD_FORMAT_TEXT;
@@ -312,6 +313,39 @@ static void inspect_tells_what_matters(void **state)
     gd_string_free(text);
 }
 
+/* Before and after its first score; but for the memory, which depends on what the process has taken by then. */
+static void an_open_model_tells_the_same(void **state)
+{
+    const gd_options options = golden_options("qwen2", 1);
+    const gd_text text = { "Hello", 5 };
+    char *said[3];
+    json_t *want;
+    gd_model *model;
+    float score;
+
+    (void)state;
+    assert_ok(gd_inspect(&options, &said[0], test_err));
+    assert_ok(gd_model_open(&model, &options, test_err));
+    assert_ok(gd_model_inspect(model, &said[1], test_err));
+    assert_ok(gd_score(model, 1, &text, &score, NULL, test_err));
+    assert_ok(gd_model_inspect(model, &said[2], test_err));
+    gd_model_close(model);
+    assert_string_equal(said[2], said[1]);
+    want = json_loads(said[0], 0, NULL);
+    assert_true(json_integer_value(json_object_get(json_object_get(want, "memory"), "batch_bytes")) > 1000);
+    for (int i = 0; i < 2; i++) {
+        json_t *const got = json_loads(said[i], 0, NULL);
+
+        assert_int_equal(json_object_del(got, "memory"), 0);
+        (void)json_object_del(want, "memory");
+        assert_true(json_equal(got, want));
+        json_decref(got);
+    }
+    json_decref(want);
+    for (int i = 0; i < 3; i++)
+        gd_string_free(said[i]);
+}
+
 static void backends_are_listed(void **state)
 {
     json_t *j;
@@ -371,6 +405,7 @@ int main(void)
         cmocka_unit_test(a_file_is_scored_line_by_line),
         cmocka_unit_test(a_file_is_tokenized_without_weights),
         cmocka_unit_test(inspect_tells_what_matters),
+        cmocka_unit_test(an_open_model_tells_the_same),
         cmocka_unit_test(backends_are_listed),
         cmocka_unit_test(every_allocation_may_fail),
     };
