@@ -37,6 +37,13 @@ static inline const char *test_data(char *path, size_t room, const char *name)
     return path;
 }
 
+/* What a run over a file needs at least. */
+static inline gd_file_options from_to(const char *input, const char *output, gd_format format)
+{
+    return (
+        gd_file_options){ .struct_size = sizeof(gd_file_options), .input = input, .output = output, .format = format };
+}
+
 /* Fails with the library's own sentence: assert_ok(gd_pool_open(&pool, 2, test_err)). */
 #define assert_ok(call)                                \
     do {                                               \

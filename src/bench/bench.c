@@ -1,6 +1,7 @@
 /* bench.c - gd_bench(): the order of the run, its time, and the parts that need no file of their own. */
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/sized.h"
 #include "base/sysmem.h"
 #include "bench/machine.h"
 #include "bench/peak.h"
@@ -14,10 +15,7 @@
 
 static const char short_text[] = "a"; /* short enough for any limit */
 
-void gd_bench_options_init(gd_bench_options *options)
-{
-    *options = (gd_bench_options){ .struct_size = sizeof *options };
-}
+void gd_bench_options_init_sized(gd_bench_options *options, size_t struct_size) { gd_sized_init(options, struct_size); }
 
 gd_status gd_bench_step(gd_bench_run *run, const char *what, gd_error *err)
 {
@@ -78,15 +76,17 @@ static gd_status check_parts(const gd_bench_options *how, double *shares, gd_err
     return GD_OK;
 }
 
-static gd_status check_options(const gd_bench_options *how, gd_error *err)
+static gd_status read_options(gd_bench_options *own, const gd_bench_options *how, gd_error *err)
 {
-    if (how->struct_size != sizeof *how)
-        return gd_fail(err, GD_EUSAGE,
-                       "gd_bench_options.struct_size is %zu, but %zu is expected: call gd_bench_options_init() first",
-                       how->struct_size, sizeof *how);
-    if (!(how->seconds >= 0 && how->seconds <= 1e6))
-        return gd_fail(err, GD_EUSAGE, "seconds is %g: a number from 0 to 1,000,000 is expected", how->seconds);
-    return GD_OK;
+    static const gd_sized kind = GD_SIZED(gd_bench_options, context);
+    gd_status rc = GD_OK;
+
+    gd_bench_options_init(own);
+    if (how)
+        rc = gd_sized_read(own, &kind, how, err);
+    if (!rc && !(own->seconds >= 0 && own->seconds <= 1e6))
+        return gd_fail(err, GD_EUSAGE, "seconds is %g: a number from 0 to 1,000,000 is expected", own->seconds);
+    return rc;
 }
 
 /* ---- start ---- */
@@ -148,10 +148,10 @@ static gd_status put_model(gd_bench_run *run, gd_error *err)
 {
     char *text;
     json_t *model = NULL;
-    gd_status rc = gd_inspect(run->options, &text, err);
+    gd_status rc = gd_model_inspect(run->model, &text, err);
 
     if (!rc)
-        rc = gd_json_parse(&model, text, strlen(text), "gd_inspect()", err);
+        rc = gd_json_parse(&model, text, strlen(text), "gd_model_inspect()", err);
     if (!rc)
         gd_put(&run->out, run->out.root, "model", model);
     gd_string_free(text);
@@ -353,22 +353,20 @@ static void put_head(gd_bench_run *run)
 
 gd_status gd_bench(const gd_options *options, const gd_bench_options *how, char **json, gd_error *err)
 {
-    gd_bench_options usual;
-    gd_bench_run run = { .options = options,
-                         .how = how ? how : &usual,
-                         .began = gd_bench_now(),
-                         .cache = gd_machine_cache() };
-    gd_status rc;
+    gd_bench_options own_how;
+    gd_options own;
+    gd_bench_run run = { .options = &own, .how = &own_how, .began = gd_bench_now(), .cache = gd_machine_cache() };
+    gd_status rc = gd_options_read(&own, options, err);
 
     *json = NULL;
-    gd_bench_options_init(&usual);
-    rc = check_options(run.how, err);
+    if (!rc)
+        rc = read_options(&own_how, how, err);
     if (!rc)
         rc = check_parts(run.how, &run.shares, err);
     if (rc)
         return rc;
     run.budget = run.how->seconds > 0 ? run.how->seconds : DEFAULT_SECONDS;
-    run.threads = options->threads ? options->threads : gd_cpu_count();
+    run.threads = own.threads ? own.threads : gd_cpu_count();
     run.out.root = json_object();
     put_head(&run);
     rc = measure(&run, err);

@@ -175,7 +175,7 @@ gd_status gd_bench_texts_read(gd_bench_texts *texts, const gd_model *model, cons
     gd_encoded encoded = { 0 };
     bool more = true;
     size_t have = 0;
-    gd_status rc = gd_records_open(&records, how->input, how->format, model->encoder.fields, err);
+    gd_status rc = gd_records_open(&records, how->input, how->format, how->fields, err);
 
     *left_out = 0;
     while (!rc && more && (have == 0 || have < tokens)) {

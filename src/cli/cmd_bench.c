@@ -216,6 +216,7 @@ static int measure(const cli_settings *settings, char **json)
     gd_bench_options_init(&how);
     how.input = settings->input;
     how.format = settings->format < 0 ? GD_FORMAT_AUTO : (gd_format)settings->format;
+    how.fields = settings->fields;
     how.seconds = settings->quick ? QUICK_SECONDS : (double)settings->seconds;
     how.only = settings->only;
     how.report = report;

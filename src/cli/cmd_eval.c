@@ -290,8 +290,9 @@ static gd_status evaluate(const cli_settings *settings, cli_run *run, gd_summary
     gd_status rc = gd_model_open(&model, &settings->options, err);
 
     gd_eval_options_init(&how);
-    how.input = run->input;
-    how.format = run->format;
+    how.input = run->files.input;
+    how.format = run->files.format;
+    how.fields = run->files.fields;
     how.by = settings->by;
     how.weights = settings->weights;
     how.scores = settings->scores;
@@ -307,7 +308,7 @@ int cli_eval(const cli_settings *settings)
 {
     eval_files files = { NULL, -1, -1 };
     gd_error err = { GD_OK, "" };
-    gd_summary summary = { 0 };
+    gd_summary summary = { .struct_size = sizeof summary };
     char *json = NULL;
     cli_run run;
     gd_status rc;

@@ -92,7 +92,7 @@ static int run_filter(const cli_settings *settings, gd_filter_options *how, cli_
 {
     struct problems problems = { run, 0 };
     gd_error err = { GD_OK, "" };
-    gd_summary summary = { 0 };
+    gd_summary summary = { .struct_size = sizeof summary };
     gd_model *model = NULL;
     char *json = NULL;
     gd_status rc = gd_model_open(&model, &settings->options, &err);
@@ -127,10 +127,12 @@ int cli_filter(const cli_settings *settings)
         status = cli_run_begin(&run, settings);
     if (status)
         return status;
-    how.input = run.input;
-    how.output = run.output;
+    how.input = run.files.input;
+    how.output = run.files.output;
     how.rejects = settings->rejects;
-    how.format = run.format;
+    how.format = run.files.format;
+    how.resume = run.files.resume;
+    how.fields = run.files.fields;
     how.annotate = settings->annotate;
     return run_filter(settings, &how, &run);
 }

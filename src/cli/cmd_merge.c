@@ -37,7 +37,7 @@ int cli_merge(const cli_settings *settings)
 {
     gd_error err = { GD_OK, "" };
     cli_progress bar = { 0 };
-    const gd_progress progress = { report, &bar };
+    const gd_progress progress = { .struct_size = sizeof progress, .report = report, .context = &bar };
     const int wrong = check(settings);
     gd_status rc;
 

@@ -58,7 +58,7 @@ static int choose_pairs(gd_rank_options *how, const cli_settings *settings, char
 static int run_rank(const cli_settings *settings, gd_rank_options *how, cli_run *run)
 {
     gd_error err = { GD_OK, "" };
-    gd_summary summary = { 0 };
+    gd_summary summary = { .struct_size = sizeof summary };
     gd_model *model = NULL;
     gd_status rc = gd_model_open(&model, &settings->options, &err);
 
@@ -79,9 +79,11 @@ int cli_rank(const cli_settings *settings)
     gd_rank_options_init(&how);
     if (!status)
         status = choose_pairs(&how, settings, &made);
-    how.input = run.input;
-    how.output = run.output;
-    how.format = run.format;
+    how.input = run.files.input;
+    how.output = run.files.output;
+    how.format = run.files.format;
+    how.resume = run.files.resume;
+    how.fields = run.files.fields;
     how.top = settings->top;
     how.texts = settings->with_texts;
     how.min_margin = (float)settings->min_margin.value;

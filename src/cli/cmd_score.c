@@ -4,7 +4,7 @@
 int cli_score(const cli_settings *settings)
 {
     gd_error err = { GD_OK, "" };
-    gd_summary summary = { 0 };
+    gd_summary summary = { .struct_size = sizeof summary };
     gd_model *model = NULL;
     cli_run run;
     gd_status rc;
@@ -15,7 +15,7 @@ int cli_score(const cli_settings *settings)
     rc = gd_model_open(&model, &settings->options, &err);
     if (rc)
         return cli_fail(rc, &err);
-    rc = gd_score_file(model, run.input, run.output, run.format, cli_run_watch(&run), &summary, &err);
+    rc = gd_score_file(model, &run.files, cli_run_watch(&run), &summary, &err);
     gd_model_close(model);
     return cli_run_end(&run, "scored", rc, &summary, &err);
 }

@@ -35,8 +35,8 @@ const cli_flag cli_flags[] = {
       AT(options.normalize), CLI_TEXT, CLI_CMD_SCORE | WRITES },
     { "activation", "none|sigmoid", "what scores go through then (default: none)", AT(options.activation), CLI_WORD,
       CLI_CMD_SCORE | WRITES },
-    { "resume", NULL, "go on with an output that was interrupted; it ends up as if it never had been",
-      AT(options.resume), CLI_SWITCH, CLI_CMD_SCORE | WRITES },
+    { "resume", NULL, "go on with an output that was interrupted; it ends up as if it never had been", AT(resume),
+      CLI_SWITCH, CLI_CMD_SCORE | WRITES },
     { "format", "auto|jsonl|json|csv|tsv|text",
       "what the input is written in (default: auto, by the end of its name, and JSON lines or an array without "
       "one)",
@@ -68,8 +68,8 @@ const cli_flag cli_flags[] = {
     { "seed", "N", "another draw of best-random; the same N draws the same", AT(seed), CLI_COUNT, CLI_CMD_RANK },
     { "max-length", "N", "tokens that a text may have (default: what the model allows; tokenize alone knows no limit)",
       AT(options.max_length), CLI_COUNT, MODELS },
-    { "fields", "OURS=THEIRS,..", "what the input calls a field: text=instruction,chosen=good", AT(options.fields),
-      CLI_TEXT, READS },
+    { "fields", "OURS=THEIRS,..", "what the input calls a field: text=instruction,chosen=good", AT(fields), CLI_TEXT,
+      READS },
     { "chat-format", "FORMAT",
       "how a conversation becomes text: auto (default, by the checkpoint's chat template), hh, chatml, qwen2.5, qwen3, "
       "llama3, llama3.1, mistral, gemma and others, or a YAML file",

@@ -27,7 +27,7 @@ typedef struct cli_optional {
 /* Everything that a command line can say.  Zero is the default everywhere but in `format`. */
 typedef struct cli_settings {
     gd_options options;
-    const char *input, *output;
+    const char *input, *output, *fields;
     const char *json_file, *report, *only, *from;         /* bench; eval and compare have a report, too */
     const char *by, *weights, *scores, *calibrate_output; /* eval */
     const char *pairs, *pairs_output;                     /* rank */
@@ -38,7 +38,7 @@ typedef struct cli_settings {
     int truncate;     /* a gd_truncate */
     int add_eos;      /* a gd_add_eos */
     int share_prefix; /* 0 on, 1 off: the order of the choices */
-    int quiet, json, quick, help, with_texts, annotate, calibrate;
+    int resume, quiet, json, quick, help, with_texts, annotate, calibrate;
     size_t text_count;
     char **texts; /* the arguments that aren't flags: points into argv */
 } cli_settings;

@@ -70,7 +70,7 @@ static int choose_input(cli_run *run)
     const cli_settings *const s = run->settings;
     const int dash = s->text_count == 1 && !strcmp(s->texts[0], "-");
 
-    run->input = s->input ? s->input : "-";
+    run->files.input = s->input ? s->input : "-";
     if (!s->text_count && !s->input && isatty(STDIN_FILENO)) {
         cli_say("nothing to read: give texts, --input FILE, or --input - for standard input");
         return CLI_USAGE;
@@ -94,8 +94,11 @@ int cli_run_begin(cli_run *run, const cli_settings *settings)
 {
     memset(run, 0, sizeof *run);
     run->settings = settings;
-    run->output = settings->output ? settings->output : "-";
-    run->format = settings->format < 0 ? GD_FORMAT_AUTO : (gd_format)settings->format;
+    gd_file_options_init(&run->files);
+    run->files.output = settings->output ? settings->output : "-";
+    run->files.format = settings->format < 0 ? GD_FORMAT_AUTO : (gd_format)settings->format;
+    run->files.resume = settings->resume;
+    run->files.fields = settings->fields;
     run->bar.summary = !settings->quiet && isatty(STDERR_FILENO);
     run->bar.shown = run->bar.summary && (settings->output || !isatty(STDOUT_FILENO));
     if (!settings->options.model) {
@@ -120,6 +123,7 @@ const gd_progress *cli_run_watch(cli_run *run)
 {
     cli_watch_interrupt();
     cli_progress_start(&run->bar);
+    gd_progress_init(&run->progress);
     run->progress.report = report;
     run->progress.context = &run->bar;
     return &run->progress;

@@ -7,8 +7,7 @@
 
 typedef struct cli_run {
     const cli_settings *settings;
-    const char *input, *output;
-    gd_format format;
+    gd_file_options files;
     cli_progress bar;
     gd_progress progress; /* to hand to the library */
 } cli_run;

@@ -68,7 +68,7 @@ const json_t *gd_record_answer(const json_t *object, size_t which);
 /* The records of an input, in order. */
 typedef struct gd_records gd_records;
 
-/* path: as in gd_score_file(); fields: as in gd_options. */
+/* path and fields as in gd_file_options. */
 gd_status gd_records_open(gd_records **out, const char *path, gd_format format, const char *fields, gd_error *err);
 
 /* From now on records have their `raw`. */

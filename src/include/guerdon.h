@@ -14,6 +14,11 @@
  *  - Strings are UTF-8.  Sizes are in elements, or in bytes where the name says `_bytes` or `_len`.
  *  - Handles are opaque; a close function accepts NULL.
  *  - One call at a time on a handle; different handles may be used from different threads.
+ *  - Structs that begin with struct_size grow at their end in later versions, and a program that was compiled with an
+ *    earlier one keeps working.  Begin each with its ..._init(), which sets struct_size to what your compiler sees and
+ *    the rest to zero, the default of every member; in C, { .struct_size = sizeof s } does the same.  A struct without
+ *    struct_size, or with something in a member that this library is too old to know, is refused with GD_EUSAGE.
+ *    gd_error and gd_text have no struct_size: they never change.
  */
 #ifndef GUERDON_H
 #define GUERDON_H
@@ -31,10 +36,12 @@ extern "C" {
 #define GD_API
 #endif
 
-#define GD_VERSION "0.1.0"
+#define GD_VERSION "0.2.0"
+#define GD_VERSION_NUMBER 200 /* 10000 * major + 100 * minor + patch */
 
-/** The version of the library that is running; GD_VERSION is that of this header. */
+/** The version of the library that is running; GD_VERSION and GD_VERSION_NUMBER are those of this header. */
 GD_API const char *gd_version(void);
+GD_API unsigned gd_version_number(void);
 
 /** What kind of thing went wrong: to act on.  The text in gd_error is to show. */
 typedef enum gd_status {
@@ -50,13 +57,14 @@ typedef enum gd_status {
     GD_EDEVICE       /**< the device that computes failed (a GPU): close the model */
 } gd_status;
 
-/** What went wrong.  All zero before the first call; filled by the first failure, untouched on success. */
+/** What went wrong.  All zero before the first call; filled by the first failure, untouched on success.
+ *  This struct is fixed for good. */
 typedef struct gd_error {
     gd_status status;
     char text[508]; /**< one English sentence, UTF-8, no newline: names the file, the field and the value */
 } gd_error;
 
-/** Bytes of UTF-8 text; not terminated, may hold NUL characters. */
+/** Bytes of UTF-8 text; not terminated, may hold NUL characters.  This struct is fixed for good. */
 typedef struct gd_text {
     const char *data;
     size_t len; /**< bytes */
@@ -80,7 +88,7 @@ typedef enum gd_add_eos {
 
 /** How to open a model.  Start from gd_options_init(); NULL and 0 mean the default everywhere. */
 typedef struct gd_options {
-    size_t struct_size;    /**< set by gd_options_init(), so that the struct may grow */
+    size_t struct_size;    /**< set by gd_options_init() */
     const char *model;     /**< a directory, or `org/name` in the local Hugging Face cache */
     const char *adapter;   /**< a PEFT LoRA directory, or NULL */
     const char *precision; /**< "bf16" (default) or "fp32" */
@@ -102,13 +110,11 @@ typedef struct gd_options {
     const char *normalize;   /**< scores become (score - mean) / std: "MEAN,STD", or a file that `guerdon eval
                                    --calibrate` wrote; NULL: they are the model's own */
     const char *activation;  /**< then: "none" (default) or "sigmoid" */
-    int resume;              /**< not 0: gd_score_file(), gd_rank_file() and gd_filter_file() go on with an output that
-                                   was interrupted; when it is complete, they do nothing */
-    const char *fields;      /**< names of fields of an input, "text=instruction,chosen=good": ours = the input's */
 } gd_options;
 
 /** Fills *options with the defaults. */
-GD_API void gd_options_init(gd_options *options);
+#define gd_options_init(options) gd_options_init_sized((options), sizeof *(options))
+GD_API void gd_options_init_sized(gd_options *options, size_t struct_size);
 
 /** A model with its tokenizer, ready to score. */
 typedef struct gd_model gd_model;
@@ -150,19 +156,30 @@ GD_API gd_status gd_score(gd_model *model, size_t count, const gd_text *texts, f
 
 /** How far a long call has come.  Return 0 to go on, anything else to stop after the current batch. */
 typedef struct gd_progress {
+    size_t struct_size; /**< set by gd_progress_init() */
     int (*report)(void *context, uint64_t items_done, uint64_t bytes_done, uint64_t bytes_total, uint64_t tokens_done);
     void *context;
 } gd_progress;
 
+/** Fills *progress with zeros: nobody asks. */
+#define gd_progress_init(progress) gd_progress_init_sized((progress), sizeof *(progress))
+GD_API void gd_progress_init_sized(gd_progress *progress, size_t struct_size);
+
 /** What a run over a file did. */
 typedef struct gd_summary {
+    size_t struct_size; /**< set by gd_summary_init(): no more than this is filled */
     uint64_t items;     /**< lines that held something */
     uint64_t failed;    /**< items that got an error line */
     uint64_t dropped;   /**< items left out by GD_TRUNCATE_DROP */
     uint64_t truncated; /**< items whose text was shortened */
     uint64_t tokens;    /**< tokens of all scored texts */
     uint64_t rows;      /**< distinct prefix tokens: what was computed */
+    uint64_t texts;     /**< scored texts: two of a pair, as many as there are answers to a prompt */
 } gd_summary;
+
+/** Fills *summary with zeros. */
+#define gd_summary_init(summary) gd_summary_init_sized((summary), sizeof *(summary))
+GD_API void gd_summary_init_sized(gd_summary *summary, size_t struct_size);
 
 /** What an input file is written in; doc/formats.md has the details. */
 typedef enum gd_format {
@@ -175,18 +192,31 @@ typedef enum gd_format {
     GD_FORMAT_TEXT      /**< a text a line */
 } gd_format;
 
+/** What a run over a file reads and writes.  Start from gd_file_options_init(). */
+typedef struct gd_file_options {
+    size_t struct_size; /**< set by gd_file_options_init() */
+    const char *input;  /**< a path, a pattern as of glob(7) for several files, or "-" for standard input; gzip and zstd
+                             are recognised by their first bytes */
+    const char *output; /**< a path, or "-" for standard output; written as it goes */
+    gd_format format;   /**< of the input */
+    int resume;         /**< not 0: continue an output that was interrupted; when it is complete, do nothing */
+    const char *fields; /**< names of the input's fields, "text=instruction,chosen=good": ours = the input's */
+} gd_file_options;
+
+/** Fills *options with the defaults. */
+#define gd_file_options_init(options) gd_file_options_init_sized((options), sizeof *(options))
+GD_API void gd_file_options_init_sized(gd_file_options *options, size_t struct_size);
+
 /**
  * Scores the records of a file, one line of JSON out for each, in input order.
  *
- * @param input     a path, a pattern as of glob(7) for several files, or "-" for standard input; gzip and zstd are
- *                  recognised by their first bytes
- * @param output    a path, "-" for standard output; written as it goes
+ * @param how       read during the call, not kept
  * @param progress  NULL, or called after each batch
  * @param summary   NULL, or what was done, also filled on GD_EITEM and GD_EINTERRUPTED
  * @return GD_OK; GD_EITEM when some lines got {"index":..,"error":..} instead of a score; or a failure of the whole
  */
-GD_API gd_status gd_score_file(gd_model *model, const char *input, const char *output, gd_format format,
-                               const gd_progress *progress, gd_summary *summary, gd_error *err);
+GD_API gd_status gd_score_file(gd_model *model, const gd_file_options *how, const gd_progress *progress,
+                               gd_summary *summary, gd_error *err);
 
 /** Which preference pairs gd_rank_file() makes of the answers to one prompt. */
 typedef enum gd_rank_pairs {
@@ -198,10 +228,12 @@ typedef enum gd_rank_pairs {
 
 /** What gd_rank_file() reads and writes.  Start from gd_rank_options_init(). */
 typedef struct gd_rank_options {
-    size_t struct_size; /**< set by gd_rank_options_init(), so that the struct may grow */
-    const char *input;  /**< as for gd_score_file() */
-    const char *output; /**< as for gd_score_file() */
+    size_t struct_size; /**< set by gd_rank_options_init() */
+    const char *input;  /**< these five as in gd_file_options */
+    const char *output;
     gd_format format;
+    int resume;
+    const char *fields;
     size_t top; /**< lines get "top", the indices of so many of the best answers; 0: they don't */
     int texts;  /**< not 0: lines get "texts", the answers (with `top`, the best ones alone) */
     gd_rank_pairs pairs;
@@ -211,7 +243,8 @@ typedef struct gd_rank_options {
 } gd_rank_options;
 
 /** Fills *options with the defaults. */
-GD_API void gd_rank_options_init(gd_rank_options *options);
+#define gd_rank_options_init(options) gd_rank_options_init_sized((options), sizeof *(options))
+GD_API void gd_rank_options_init_sized(gd_rank_options *options, size_t struct_size);
 
 /**
  * Ranks answers: best-of-N, rejection sampling, and data for DPO and for training reward models.
@@ -244,11 +277,13 @@ typedef enum gd_filter_by {
 
 /** What gd_filter_file() reads and writes.  Start from gd_filter_options_init(). */
 typedef struct gd_filter_options {
-    size_t struct_size;  /**< set by gd_filter_options_init(), so that the struct may grow */
-    const char *input;   /**< as for gd_score_file() */
+    size_t struct_size;  /**< set by gd_filter_options_init() */
+    const char *input;   /**< as in gd_file_options */
     const char *output;  /**< the records that are kept */
     const char *rejects; /**< those that are not, and those that failed; NULL: nowhere */
-    gd_format format;
+    gd_format format;    /**< these three as in gd_file_options */
+    int resume;
+    const char *fields;
     gd_filter_by by;
     double limit;
     int annotate; /**< not 0: kept lines get a last member "guerdon", with the scores and the margin */
@@ -258,7 +293,8 @@ typedef struct gd_filter_options {
 } gd_filter_options;
 
 /** Fills *options with the defaults. */
-GD_API void gd_filter_options_init(gd_filter_options *options);
+#define gd_filter_options_init(options) gd_filter_options_init_sized((options), sizeof *(options))
+GD_API void gd_filter_options_init_sized(gd_filter_options *options, size_t struct_size);
 
 /**
  * Filters the records of a file by what a reward model says of them.
@@ -275,9 +311,10 @@ GD_API void gd_filter_options_init(gd_filter_options *options);
 GD_API gd_status gd_filter_file(gd_model *model, const gd_filter_options *how, const gd_progress *progress,
                                 gd_summary *summary, char **json, gd_error *err);
 
-/** As gd_score_file(), for token ids: {"index":0,"ids":[...]} a line.  Reads the tokenizer's files, but no weights. */
-GD_API gd_status gd_tokenize_file(const gd_options *options, const char *input, const char *output, gd_format format,
-                                  const gd_progress *progress, gd_summary *summary, gd_error *err);
+/** As gd_score_file(), for token ids: {"index":0,"ids":[...]} a line.  Reads the tokenizer's files, but no weights.
+ *  It does not resume. */
+GD_API gd_status gd_tokenize_file(const gd_options *options, const gd_file_options *how, const gd_progress *progress,
+                                  gd_summary *summary, gd_error *err);
 
 /**
  * Describes a model without computing anything: a JSON object with the architecture, sizes, dtype, head, the
@@ -286,6 +323,9 @@ GD_API gd_status gd_tokenize_file(const gd_options *options, const char *input, 
  * @param json  the text, NUL-terminated; the caller frees it with gd_string_free(); NULL on failure
  */
 GD_API gd_status gd_inspect(const gd_options *options, char **json, gd_error *err);
+
+/** The same of a model that is open. */
+GD_API gd_status gd_model_inspect(const gd_model *model, char **json, gd_error *err);
 
 /**
  * Merges an adapter into its base model: writes a plain checkpoint that needs no adapter, for Transformers, for this
@@ -324,9 +364,10 @@ GD_API gd_status gd_backends(char **json, gd_error *err);
 
 /** What gd_bench() measures with, and how long.  Start from gd_bench_options_init(). */
 typedef struct gd_bench_options {
-    size_t struct_size; /**< set by gd_bench_options_init(), so that the struct may grow */
-    const char *input;  /**< records to score, as for gd_score_file(); NULL: texts made of random words */
+    size_t struct_size; /**< set by gd_bench_options_init() */
+    const char *input;  /**< records to score, as in gd_file_options; NULL: texts made of random words */
     gd_format format;   /**< of the input */
+    const char *fields; /**< as in gd_file_options */
     double seconds;     /**< about how long the run may take; 0: 100.  The large sizes that don't fit are left out, and
                              the result says so; a few small ones are always measured, whatever they take */
     const char *only;   /**< what to measure besides start, peak and bandwidth: some of "matmul", "scoring", "batch",
@@ -338,7 +379,8 @@ typedef struct gd_bench_options {
 } gd_bench_options;
 
 /** Fills *options with the defaults. */
-GD_API void gd_bench_options_init(gd_bench_options *options);
+#define gd_bench_options_init(options) gd_bench_options_init_sized((options), sizeof *(options))
+GD_API void gd_bench_options_init_sized(gd_bench_options *options, size_t struct_size);
 
 /**
  * Measures how fast this machine runs a model, and how fast it could.
@@ -373,20 +415,22 @@ GD_API gd_status gd_bench_page(const char *json, char **html, gd_error *err);
 
 /** What gd_eval() evaluates, and how.  Start from gd_eval_options_init(). */
 typedef struct gd_eval_options {
-    size_t struct_size;  /**< set by gd_eval_options_init(), so that the struct may grow */
+    size_t struct_size;  /**< set by gd_eval_options_init() */
     const char *input;   /**< a path, "-" for standard input; gzip is recognised by its first bytes */
     gd_format format;    /**< of the input; GD_FORMAT_TEXT has no pairs, and is for `calibrate` alone */
+    int calibrate;       /**< not 0: lines of one text are taken, too, for the mean and the deviation of all scores */
+    const char *fields;  /**< as in gd_file_options */
     const char *by;      /**< a field of the lines: everything is also told for each of its values; NULL: "subset" with
                               weights, else no groups. A number or a truth value is a name, too; lines without the
                               field, or with anything else in it, are the group "(none)" */
     const char *weights; /**< NULL, "rewardbench", or a JSON file: which subsets make up which section, see gd_eval() */
     const char *scores;  /**< NULL, or where to write the scores, as gd_score_file() does; a line that can't be judged
                               is an error line */
-    int calibrate;       /**< not 0: lines of one text are taken, too, for the mean and the deviation of all scores */
 } gd_eval_options;
 
 /** Fills *options with the defaults. */
-GD_API void gd_eval_options_init(gd_eval_options *options);
+#define gd_eval_options_init(options) gd_eval_options_init_sized((options), sizeof *(options))
+GD_API void gd_eval_options_init_sized(gd_eval_options *options, size_t struct_size);
 
 /**
  * Evaluates a model on preferences: does the chosen text score higher than the rejected one?

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/sized.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -10,7 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
-void gd_eval_options_init(gd_eval_options *options) { *options = (gd_eval_options){ .struct_size = sizeof *options }; }
+void gd_eval_options_init_sized(gd_eval_options *options, size_t struct_size) { gd_sized_init(options, struct_size); }
 
 /* What is compared in a record: the first `correct` texts with the others. */
 typedef struct sides {
@@ -236,15 +237,14 @@ static gd_status take(void *context, const gd_scored *item, bool *failed, gd_err
 
 bool gd_eval_second(const gd_eval_run *run) { return run->rows > 0 && run->rows == run->count; }
 
-static gd_status check_options(const gd_eval_options *how, gd_error *err)
+static gd_status read_options(gd_eval_options *own, const gd_eval_options *how, gd_error *err)
 {
-    if (how->struct_size != sizeof *how)
-        return gd_fail(err, GD_EUSAGE,
-                       "gd_eval_options.struct_size is %zu, but %zu is expected: call gd_eval_options_init() first",
-                       how->struct_size, sizeof *how);
-    if (!how->input)
+    static const gd_sized kind = GD_SIZED(gd_eval_options, scores);
+    const gd_status rc = gd_sized_read(own, &kind, how, err);
+
+    if (!rc && !own->input)
         return gd_fail(err, GD_EUSAGE, "no input was given");
-    return GD_OK;
+    return rc;
 }
 
 static gd_status open_files(gd_eval_run *run, gd_error *err)
@@ -257,7 +257,7 @@ static gd_status open_files(gd_eval_run *run, gd_error *err)
     if (how->weights)
         rc = gd_sections_load(&run->sections, how->weights, err);
     if (!rc)
-        rc = gd_records_open(&run->file.records, how->input, how->format, run->model->encoder.fields, err);
+        rc = gd_records_open(&run->file.records, how->input, how->format, how->fields, err);
     if (rc || !how->scores)
         return rc;
     inputs = gd_records_inputs(run->file.records, &count);
@@ -280,18 +280,18 @@ static void free_run(gd_eval_run *run)
 gd_status gd_eval(gd_model *model, const gd_eval_options *how, const gd_progress *progress, gd_summary *summary,
                   char **json, gd_error *err)
 {
-    gd_eval_run run = { .model = model, .how = how, .by = how->by };
+    gd_eval_options own;
+    gd_eval_run run = { .model = model, .how = &own };
     gd_score_run scoring = { .model = model, .file = &run.file, .take = take, .context = &run, .keep_fields = true };
-    gd_status rc;
+    gd_status rc = gd_file_run_init(&run.file, progress, summary, err);
 
     *json = NULL;
-    gd_file_run_init(&run.file, progress, summary);
-    rc = check_options(how, err);
-    if (rc)
-        return rc;
-    if (!run.by && how->weights)
-        run.by = "subset";
-    rc = open_files(&run, err);
+    if (!rc)
+        rc = read_options(&own, how, err);
+    if (!rc) {
+        run.by = own.weights && !own.by ? "subset" : own.by;
+        rc = open_files(&run, err);
+    }
     if (!rc)
         rc = gd_score_run_all(&scoring, err);
     if (!rc)

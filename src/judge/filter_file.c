@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/sized.h"
 #include "data/sink.h"
 #include "judge/filter_findings.h"
 #include "judge/filter_line.h"
@@ -127,7 +128,7 @@ static gd_status put_again(struct run *run, const gd_record *record, struct plac
     rc = put_record(run, record, &verdict, findings->scores.value + at->scores, record->count, err);
     at->scores += record->count;
     run->findings.counts[verdict]++;
-    run->file.summary->failed += verdict == GD_VERDICT_FAIL;
+    run->file.summary.failed += verdict == GD_VERDICT_FAIL;
     return rc;
 }
 
@@ -151,7 +152,7 @@ static gd_status put_all(struct run *run, gd_records *records, const bool *top, 
     return rc || at.seen == run->findings.seen_count ? rc : changed(run, err);
 }
 
-static gd_status second_pass(struct run *run, const gd_model *model, gd_error *err)
+static gd_status second_pass(struct run *run, gd_error *err)
 {
     const gd_filter_values *values = &run->findings.values;
     const double exact = run->how->limit * (double)values->count;
@@ -160,7 +161,7 @@ static gd_status second_pass(struct run *run, const gd_model *model, gd_error *e
     gd_status rc = gd_filter_values_top(values, (size_t)(exact + 0.5), &top, err);
 
     if (!rc)
-        rc = gd_records_open(&records, run->how->input, run->how->format, model->encoder.fields, err);
+        rc = gd_records_open(&records, run->how->input, run->how->format, run->how->fields, err);
     if (!rc) {
         gd_records_keep_raw(records);
         rc = put_all(run, records, top, err);
@@ -174,10 +175,6 @@ static gd_status second_pass(struct run *run, const gd_model *model, gd_error *e
 
 static gd_status check(const gd_filter_options *how, gd_error *err)
 {
-    if (how->struct_size != sizeof *how)
-        return gd_fail(err, GD_EUSAGE,
-                       "gd_filter_options.struct_size is %zu, but %zu is expected: call gd_filter_options_init() first",
-                       how->struct_size, sizeof *how);
     if (!how->input || !how->output)
         return gd_fail(err, GD_EUSAGE, "filter needs an input and an output");
     if (how->by < GD_FILTER_MIN_SCORE || how->by > GD_FILTER_FLIP_BELOW)
@@ -211,9 +208,9 @@ static gd_status report_of(const struct run *run, char **json, gd_error *err)
     return *json ? GD_OK : gd_fail_memory(err, 1024);
 }
 
-void gd_filter_options_init(gd_filter_options *options)
+void gd_filter_options_init_sized(gd_filter_options *options, size_t struct_size)
 {
-    *options = (gd_filter_options){ .struct_size = sizeof *options };
+    gd_sized_init(options, struct_size);
 }
 
 /* A table's outputs are tables, too. */
@@ -248,13 +245,17 @@ static gd_status filter(struct run *run, gd_model *model, gd_error *err)
 {
     gd_buf identity = { 0 };
     const gd_filter_options *how = run->how;
+    const gd_file_options files = { .input = how->input,
+                                    .output = how->output,
+                                    .format = how->format,
+                                    .resume = how->resume,
+                                    .fields = how->fields };
     const gd_journal *journal = &run->file.journal;
     gd_score_run scoring = { .model = model, .file = &run->file, .take = take, .context = run };
     gd_status rc;
 
     put_identity(&identity, how);
-    rc = gd_file_run_open(&run->file, &model->encoder, how->input, how->output, how->rejects, how->format, &identity,
-                          err);
+    rc = gd_file_run_open(&run->file, &model->encoder, &files, how->rejects, &identity, err);
     gd_buf_free(&identity);
     if (rc || journal->complete)
         return rc;
@@ -270,22 +271,28 @@ static gd_status filter(struct run *run, gd_model *model, gd_error *err)
         rc = gd_score_run_all(&scoring, err);
     }
     if (!rc && has_second_pass(run))
-        rc = second_pass(run, model, err);
+        rc = second_pass(run, err);
     return rc;
 }
 
 gd_status gd_filter_file(gd_model *model, const gd_filter_options *how, const gd_progress *progress,
                          gd_summary *summary, char **json, gd_error *err)
 {
-    struct run run = { .how = how, .findings = { .for_second_pass = how->by == GD_FILTER_TOP_FRACTION } };
-    gd_status rc = check(how, err);
+    static const gd_sized kind = GD_SIZED(gd_filter_options, context);
+    gd_filter_options own;
+    struct run run = { .how = &own };
+    gd_status rc = gd_file_run_init(&run.file, progress, summary, err);
     bool complete;
 
     *json = NULL;
-    gd_file_run_init(&run.file, progress, summary);
-    if (rc)
-        return rc;
-    rc = filter(&run, model, err);
+    if (!rc)
+        rc = gd_sized_read(&own, &kind, how, err);
+    if (!rc)
+        rc = check(&own, err);
+    if (!rc) {
+        run.findings.for_second_pass = has_second_pass(&run);
+        rc = filter(&run, model, err);
+    }
     complete = run.file.journal.complete;
     rc = gd_file_run_close(&run.file, rc, err);
     if (!complete && (!rc || rc == GD_EITEM || rc == GD_EINTERRUPTED)) {

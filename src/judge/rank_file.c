@@ -1,6 +1,7 @@
 /* rank_file.c - the answers of a file's records, ranked. */
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/sized.h"
 #include "data/sink.h"
 #include "judge/preference.h"
 #include "judge/ranking.h"
@@ -106,10 +107,6 @@ static gd_status take(void *context, const gd_scored *item, bool *failed, gd_err
 
 static gd_status check(const gd_rank_options *how, gd_error *err)
 {
-    if (how->struct_size != sizeof *how)
-        return gd_fail(err, GD_EUSAGE,
-                       "gd_rank_options.struct_size is %zu, but %zu is expected: call gd_rank_options_init() first",
-                       how->struct_size, sizeof *how);
     if (!how->input || !how->output)
         return gd_fail(err, GD_EUSAGE, "rank needs an input and an output");
     if (how->pairs < GD_PAIRS_NONE || how->pairs > GD_PAIRS_ALL)
@@ -134,29 +131,47 @@ static void put_identity(gd_buf *out, const gd_rank_options *how)
     gd_buf_json_string(out, pairs, strlen(pairs));
 }
 
-void gd_rank_options_init(gd_rank_options *options) { *options = (gd_rank_options){ .struct_size = sizeof *options }; }
+void gd_rank_options_init_sized(gd_rank_options *options, size_t struct_size) { gd_sized_init(options, struct_size); }
+
+static gd_status rank(struct run *run, gd_model *model, gd_error *err)
+{
+    const gd_rank_options *const how = run->how;
+    const gd_file_options files = { .input = how->input,
+                                    .output = how->output,
+                                    .format = how->format,
+                                    .resume = how->resume,
+                                    .fields = how->fields };
+    gd_score_run scoring = { .model = model,
+                             .file = &run->file,
+                             .take = take,
+                             .context = run,
+                             .keep_fields = how->texts || how->pairs };
+    gd_buf identity = { 0 };
+    gd_status rc;
+
+    run->preference = (gd_preference){ how->pairs, how->min_margin, how->seed };
+    put_identity(&identity, how);
+    rc = gd_file_run_open(&run->file, &model->encoder, &files, how->pairs_output, &identity, err);
+    gd_buf_free(&identity);
+    return rc ? rc : gd_score_run_all(&scoring, err);
+}
 
 gd_status gd_rank_file(gd_model *model, const gd_rank_options *how, const gd_progress *progress, gd_summary *summary,
                        gd_error *err)
 {
-    struct run run = { .how = how };
-    gd_score_run scoring = { .model = model, .file = &run.file, .take = take, .context = &run };
-    gd_buf identity = { 0 };
-    gd_status rc = check(how, err);
+    static const gd_sized kind = GD_SIZED(gd_rank_options, seed);
+    gd_rank_options own;
+    struct run run = { .how = &own };
+    gd_status rc = gd_file_run_init(&run.file, progress, summary, err);
 
-    gd_file_run_init(&run.file, progress, summary);
-    if (rc)
-        return rc;
-    run.preference = (gd_preference){ how->pairs, how->min_margin, how->seed };
-    scoring.keep_fields = how->texts || how->pairs;
-    put_identity(&identity, how);
-    rc = gd_file_run_open(&run.file, &model->encoder, how->input, how->output, how->pairs_output, how->format,
-                          &identity, err);
     if (!rc)
-        rc = gd_score_run_all(&scoring, err);
+        rc = gd_sized_read(&own, &kind, how, err);
+    if (!rc)
+        rc = check(&own, err);
+    if (!rc)
+        rc = rank(&run, model, err);
     rc = gd_file_run_close(&run.file, rc, err);
     gd_ranking_free(&run.ranking);
     gd_buf_free(&run.line);
-    gd_buf_free(&identity);
     return rc;
 }

@@ -3,32 +3,48 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/sized.h"
 #include "data/codec.h"
 
 #include <string.h>
 #include <sys/stat.h>
 
-void gd_file_run_init(gd_file_run *run, const gd_progress *progress, gd_summary *summary)
+static const gd_sized summary_kind = GD_SIZED(gd_summary, rows);
+
+void gd_summary_init_sized(gd_summary *summary, size_t struct_size) { gd_sized_init(summary, struct_size); }
+
+gd_status gd_file_run_init(gd_file_run *run, const gd_progress *progress, gd_summary *summary, gd_error *err)
 {
-    *run = (gd_file_run){ .progress = progress, .summary = summary ? summary : &run->own };
-    *run->summary = (gd_summary){ 0 };
+    gd_status rc;
+
+    *run = (gd_file_run){ 0 };
+    rc = summary ? gd_sized_check(&summary_kind, summary, err) : GD_OK;
+    if (rc)
+        return rc;
+    run->wanted = summary;
+    if (summary)
+        gd_sized_fill(summary, &summary_kind, &run->summary);
+    return gd_progress_read(&run->progress, progress, err);
 }
 
 /* Adds what the lines depend on, whoever writes them. */
-static gd_status open_journal(gd_file_run *run, const gd_encoder *encoder, const char *input, const char *output,
-                              gd_format format, gd_buf *identity, gd_error *err)
+static gd_status open_journal(gd_file_run *run, const gd_encoder *encoder, const gd_file_options *how, gd_buf *identity,
+                              gd_error *err)
 {
+    const char *const fields = how->fields ? how->fields : "";
     const char *text;
 
     if (!identity)
         return GD_OK;
     gd_buf_str(identity, ",\"input\":");
-    gd_buf_json_string(identity, input, strlen(input));
-    gd_buf_printf(identity, ",\"format\":%d,%s}", (int)format, encoder->identity);
+    gd_buf_json_string(identity, how->input, strlen(how->input));
+    gd_buf_printf(identity, ",\"format\":%d,\"fields\":", (int)how->format);
+    gd_buf_json_string(identity, fields, strlen(fields));
+    gd_buf_printf(identity, ",%s}", encoder->identity);
     text = gd_buf_cstr(identity);
     if (!text)
         return gd_fail_memory(err, identity->len);
-    return gd_journal_open(&run->journal, output, text, encoder->resume, err);
+    return gd_journal_open(&run->journal, how->output, text, how->resume != 0, err);
 }
 
 /* An output can't be opened: nothing was written that could be gone on with. */
@@ -76,27 +92,27 @@ static gd_status open_sink(gd_file_run *run, size_t i, const char *path, gd_erro
     return rc ? never_begun(run, rc) : GD_OK;
 }
 
-gd_status gd_file_run_open(gd_file_run *run, const gd_encoder *encoder, const char *input, const char *output,
-                           const char *second, gd_format format, gd_buf *identity, gd_error *err)
+gd_status gd_file_run_open(gd_file_run *run, const gd_encoder *encoder, const gd_file_options *how, const char *second,
+                           gd_buf *identity, gd_error *err)
 {
     const char *const *inputs;
     size_t count;
-    gd_status rc = gd_records_open(&run->records, input, format, encoder->fields, err);
+    gd_status rc = gd_records_open(&run->records, how->input, how->format, how->fields, err);
 
     if (!rc)
-        rc = open_journal(run, encoder, input, output, format, identity, err);
+        rc = open_journal(run, encoder, how, identity, err);
     if (rc || run->journal.complete)
         return rc;
-    *run->summary = run->journal.summary;
-    run->paths[0] = output;
+    run->summary = run->journal.summary;
+    run->paths[0] = how->output;
     rc = second ? check_others(run, 1, second, err) : GD_OK; /* before anything is cut */
     inputs = gd_records_inputs(run->records, &count);
     if (!rc)
-        rc = gd_writer_open(&run->writer, output, inputs, count, run->journal.offset[0], err);
+        rc = gd_writer_open(&run->writer, how->output, inputs, count, run->journal.offset[0], err);
     if (rc)
         return never_begun(run, rc);
     run->sinks[0] = gd_writer_sink(run->writer);
-    run->packed = gd_codec_by_suffix(output) != NULL;
+    run->packed = gd_codec_by_suffix(how->output) != NULL;
     return second ? open_sink(run, 1, second, err) : GD_OK;
 }
 
@@ -118,7 +134,7 @@ static gd_status save(gd_file_run *run, uint64_t items, gd_error *err)
 
     for (size_t i = 0; i < GD_JOURNAL_OUTPUTS; i++)
         offsets[i] = run->sinks[i] ? gd_sink_offset(run->sinks[i]) : 0;
-    return gd_journal_save(&run->journal, items, offsets, run->summary, err);
+    return gd_journal_save(&run->journal, items, offsets, &run->summary, err);
 }
 
 gd_status gd_file_run_item(gd_file_run *run, uint64_t index, gd_error *err)
@@ -145,12 +161,12 @@ gd_status gd_file_run_flush(gd_file_run *run, uint64_t next, gd_error *err)
 
 gd_status gd_file_run_report(const gd_file_run *run, gd_error *err)
 {
-    const gd_progress *p = run->progress;
+    const gd_progress *const p = &run->progress;
+    const gd_summary *const done = &run->summary;
 
-    if (p && p->report &&
-        p->report(p->context, run->summary->items, run->bytes_done, gd_records_bytes_total(run->records),
-                  run->summary->tokens))
-        return gd_fail(err, GD_EINTERRUPTED, "interrupted after %llu items%s", (unsigned long long)run->summary->items,
+    if (p->report &&
+        p->report(p->context, done->items, run->bytes_done, gd_records_bytes_total(run->records), done->tokens))
+        return gd_fail(err, GD_EINTERRUPTED, "interrupted after %llu items%s", (unsigned long long)done->items,
                        run->journal.path ? "; the same command with --resume goes on there" : "");
     return GD_OK;
 }
@@ -166,8 +182,10 @@ gd_status gd_file_run_close(gd_file_run *run, gd_status rc, gd_error *err)
     if (!rc)
         gd_journal_finish(&run->journal);
     gd_journal_free(&run->journal);
-    if (!rc && run->summary->failed)
-        return gd_fail(err, GD_EITEM, "%llu of %llu items failed", (unsigned long long)run->summary->failed,
-                       (unsigned long long)run->summary->items);
+    if (run->wanted)
+        gd_sized_fill(run->wanted, &summary_kind, &run->summary);
+    if (!rc && run->summary.failed)
+        return gd_fail(err, GD_EITEM, "%llu of %llu items failed", (unsigned long long)run->summary.failed,
+                       (unsigned long long)run->summary.items);
     return rc;
 }

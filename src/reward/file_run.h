@@ -11,9 +11,9 @@
 typedef struct gd_file_run {
     gd_records *records;
     gd_writer *writer;
-    const gd_progress *progress;        /* NULL: nobody asks */
-    gd_summary *summary;                /* never NULL */
-    gd_summary own;                     /* where it points when the caller wants none */
+    gd_progress progress;               /* all zero: nobody asks */
+    gd_summary summary;                 /* of what was done so far */
+    gd_summary *wanted;                 /* the caller's, filled at the end; or NULL */
     uint64_t bytes_done;                /* of the input, up to the last finished item: the run says */
     gd_sink *sinks[GD_JOURNAL_OUTPUTS]; /* every output, the writer's first, journal.aside last; NULL: there is none */
     const char *paths[GD_JOURNAL_OUTPUTS]; /* theirs, as the caller or the journal has them */
@@ -21,15 +21,16 @@ typedef struct gd_file_run {
     gd_journal journal;
 } gd_file_run;
 
-/* Nothing is open yet, the summary is zero; gd_file_run_close() is fine from here on. */
-void gd_file_run_init(gd_file_run *run, const gd_progress *progress, gd_summary *summary);
+/* Nothing is open yet, the summaries are zero; gd_file_run_close() is fine from here on, also when this fails because
+ * one of the caller's structs was never initialised. */
+gd_status gd_file_run_init(gd_file_run *run, const gd_progress *progress, gd_summary *summary, gd_error *err);
 
-/* Opens the input, whose fields the encoder knows the names of, the output, and a second one, or NULL; all are files of
- * their own, and nothing is cut before that is known.  With an identity (what the lines depend on besides the model,
- * the beginning of a JSON object; NULL: the run can't be resumed) an unfinished output may be gone on with: records
- * before run->journal.items are done then, and all are when it is complete. */
-gd_status gd_file_run_open(gd_file_run *run, const gd_encoder *encoder, const char *input, const char *output,
-                           const char *second, gd_format format, gd_buf *identity, gd_error *err);
+/* Opens the input, the output, and a second one, or NULL; all are files of their own, and nothing is cut before that is
+ * known.  `how` is our own.  With an identity (what the lines depend on besides the model and the input, the beginning
+ * of a JSON object; NULL: the run can't be resumed) an unfinished output may be resumed: records before
+ * run->journal.items are done then, and all are when it is complete. */
+gd_status gd_file_run_open(gd_file_run *run, const gd_encoder *encoder, const gd_file_options *how, const char *second,
+                           gd_buf *identity, gd_error *err);
 
 /* One more output of an open run, in journal.aside, where there is one; the run closes it. */
 gd_status gd_file_run_aside(gd_file_run *run, gd_error *err);

@@ -202,23 +202,33 @@ static void write_model(gd_buf *b, const gd_model *model)
     gd_buf_str(b, "}");
 }
 
+gd_status gd_model_inspect(const gd_model *model, char **json, gd_error *err)
+{
+    gd_buf b = { 0 };
+
+    write_model(&b, model);
+    *json = NULL;
+    if (!gd_buf_cstr(&b)) {
+        gd_buf_free(&b);
+        return gd_fail_memory(err, b.len);
+    }
+    *json = b.data;
+    return GD_OK;
+}
+
 gd_status gd_inspect(const gd_options *options, char **json, gd_error *err)
 {
-    gd_model *model;
-    gd_buf b = { 0 };
-    gd_status rc = gd_model_open_files(&model, options, err);
+    gd_options own;
+    gd_model *model = NULL;
+    gd_status rc = gd_options_read(&own, options, err);
 
     *json = NULL;
+    if (!rc)
+        rc = gd_model_open_files(&model, &own, err);
     if (!rc && gd_model_head(model)) /* without a head the engine would refuse; there is still something to tell */
-        rc = gd_model_open_engine(model, options, err);
-    if (!rc) {
-        write_model(&b, model);
-        if (!gd_buf_cstr(&b))
-            rc = gd_fail_memory(err, b.len);
-    }
-    if (rc)
-        gd_buf_free(&b);
-    *json = b.data;
+        rc = gd_model_open_engine(model, &own, err);
+    if (!rc)
+        rc = gd_model_inspect(model, json, err);
     gd_model_close(model);
     return rc;
 }

@@ -31,13 +31,11 @@ static void close_source(struct source *s)
 
 static gd_status check_arguments(const gd_options *options, const char *output, gd_error *err)
 {
-    gd_status rc = gd_options_check(options, err);
-
-    if (!rc && !options->adapter)
+    if (!options->adapter)
         return gd_fail(err, GD_EUSAGE, "no adapter was given: there is nothing to merge");
-    if (!rc && (!output || !*output))
+    if (!output || !*output)
         return gd_fail(err, GD_EUSAGE, "no output was given: a directory to write to is expected");
-    return rc;
+    return GD_OK;
 }
 
 static gd_status check_other(const char *output, const char *dir, const char *whose, gd_error *err)
@@ -108,19 +106,25 @@ gd_status gd_merge_sharded(const gd_options *options, const char *output, uint64
 {
     struct source s = { 0 };
     gd_newdir *out = NULL;
-    gd_status rc = check_arguments(options, output, err);
+    gd_options own;
+    gd_progress watch;
+    gd_status rc = gd_options_read(&own, options, err);
 
     if (!rc)
-        rc = open_source(&s, options, output, err);
+        rc = gd_progress_read(&watch, progress, err);
+    if (!rc)
+        rc = check_arguments(&own, output, err);
+    if (!rc)
+        rc = open_source(&s, &own, output, err);
     if (!rc)
         rc = gd_newdir_open(&out, output, err);
     if (!rc) {
         const gd_merge_parts parts = {
             .weights = s.weights,
             .adapter = s.adapter,
-            .threads = options->threads ? options->threads : gd_cpu_count(),
+            .threads = own.threads ? own.threads : gd_cpu_count(),
             .shard_bytes = shard_bytes,
-            .progress = progress,
+            .progress = watch.report ? &watch : NULL,
         };
 
         rc = write_files(out, &s, &parts, err);

@@ -82,7 +82,6 @@ static gd_status make_identity(gd_encoder *encoder, const gd_options *options, c
     put_text(&out, "backend", options->backend);
     put_text(&out, "graph", options->graph);
     put_text(&out, "chat_format", options->chat_format);
-    put_text(&out, "fields", options->fields);
     put_text(&out, "normalize", options->normalize);
     put_text(&out, "activation", options->activation);
     gd_buf_printf(&out, "\"max_length\":%zu,\"truncate\":%d,\"add_eos\":%d", options->max_length,
@@ -93,14 +92,6 @@ static gd_status make_identity(gd_encoder *encoder, const gd_options *options, c
     return encoder->identity ? GD_OK : gd_fail_memory(err, 1024);
 }
 
-static gd_status keep_fields(gd_encoder *encoder, const gd_options *options, gd_error *err)
-{
-    if (!options->fields)
-        return GD_OK;
-    encoder->fields = gd_strdup(options->fields);
-    return encoder->fields ? GD_OK : gd_fail_memory(err, strlen(options->fields));
-}
-
 gd_status gd_encoder_open(gd_encoder *encoder, const gd_options *options, const char *dir, const char *adapter_dir,
                           const gd_config *config, gd_error *err)
 {
@@ -108,9 +99,7 @@ gd_status gd_encoder_open(gd_encoder *encoder, const gd_options *options, const 
     const char *where;
     gd_status rc;
 
-    *encoder = (gd_encoder){ .truncate = options->truncate,
-                             .add_eos = options->add_eos,
-                             .resume = options->resume != 0 };
+    *encoder = (gd_encoder){ .truncate = options->truncate, .add_eos = options->add_eos };
     rc = gd_tokenizer_dir(&where, dir, adapter_dir, err);
     if (!rc)
         rc = gd_tokenizer_open(&encoder->tokenizer, where, err);
@@ -121,8 +110,6 @@ gd_status gd_encoder_open(gd_encoder *encoder, const gd_options *options, const 
         rc = choose_length(encoder, options, config, err);
     if (!rc)
         rc = open_chat(encoder, options, where, err);
-    if (!rc)
-        rc = keep_fields(encoder, options, err);
     if (!rc)
         rc = make_identity(encoder, options, dir, adapter_dir, err);
     if (!rc && encoder->add_eos != GD_ADD_EOS_NEVER && !encoder->special.has_eos)
@@ -137,7 +124,6 @@ void gd_encoder_close(gd_encoder *encoder)
     gd_tokenizer_close(encoder->tokenizer);
     gd_chat_close(encoder->chat);
     gd_free(encoder->chat_problem);
-    gd_free(encoder->fields);
     gd_free(encoder->identity);
     *encoder = (gd_encoder){ 0 };
 }
@@ -209,14 +195,10 @@ gd_status gd_model_open_engine(gd_model *model, const gd_options *options, gd_er
 
 gd_status gd_model_open_files(gd_model **out, const gd_options *options, gd_error *err)
 {
-    gd_model *model;
+    gd_model *model = gd_alloc_zero(1, sizeof *model);
     gd_status rc;
 
     *out = NULL;
-    rc = gd_options_check(options, err);
-    if (rc)
-        return rc;
-    model = gd_alloc_zero(1, sizeof *model);
     if (!model)
         return gd_fail_memory(err, sizeof *model);
     model->share_prefix = !options->no_share_prefix;
@@ -232,10 +214,14 @@ gd_status gd_model_open_files(gd_model **out, const gd_options *options, gd_erro
 
 gd_status gd_model_open(gd_model **out, const gd_options *options, gd_error *err)
 {
-    gd_status rc = gd_model_open_files(out, options, err);
+    gd_options own;
+    gd_status rc = gd_options_read(&own, options, err);
 
+    *out = NULL;
     if (!rc)
-        rc = gd_model_open_engine(*out, options, err);
+        rc = gd_model_open_files(out, &own, err);
+    if (!rc)
+        rc = gd_model_open_engine(*out, &own, err);
     if (rc) {
         gd_model_close(*out);
         *out = NULL;

@@ -10,6 +10,7 @@
 #include "quant-free/config.h"
 #include "quant-free/special.h"
 #include "quant-free/weights.h"
+#include "reward/options.h"
 #include "reward/scale.h"
 #include "text/chat.h"
 #include "text/tokenizer.h"
@@ -21,11 +22,9 @@ typedef struct gd_encoder {
     size_t max_length; /* tokens; 0: no limit */
     gd_truncate truncate;
     gd_add_eos add_eos;
-    char *fields;       /* names of an input's fields: the options', owned */
     gd_chat *chat;      /* how a conversation becomes text; NULL: */
     char *chat_problem; /* why nobody knows, a sentence that says what to pass */
     char *identity;     /* what ids and scores depend on, members of a JSON object */
-    bool resume;        /* the options' */
 } gd_encoder;
 
 struct gd_model {
@@ -45,7 +44,8 @@ struct gd_model {
     gd_engine *engine;
 };
 
-/* gd_model_open() in two steps, for gd_inspect(): the files (everything but the engine), then the engine. */
+/* gd_model_open() in two steps, for gd_inspect(), with options that were read: the files (everything but the engine),
+ * then the engine. */
 gd_status gd_model_open_files(gd_model **out, const gd_options *options, gd_error *err);
 gd_status gd_model_open_engine(gd_model *model, const gd_options *options, gd_error *err);
 
@@ -60,10 +60,5 @@ gd_status gd_tokenizer_dir(const char **out, const char *dir, const char *adapte
 gd_status gd_encoder_open(gd_encoder *encoder, const gd_options *options, const char *dir, const char *adapter_dir,
                           const gd_config *config, gd_error *err);
 void gd_encoder_close(gd_encoder *encoder);
-
-/* Checks the options and resolves the model's and adapter's directories (freed by the caller with gd_free). */
-gd_status gd_options_check(const gd_options *options, gd_error *err);
-gd_status gd_options_dirs(const gd_options *options, char **dir, char **adapter_dir, gd_error *err);
-gd_status gd_options_operand(const gd_options *options, gd_dtype *operand, gd_error *err);
 
 #endif

@@ -1,15 +1,22 @@
 /* options.c - what a caller may ask for. */
-#include "reward/model.h"
+#include "reward/options.h"
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/sized.h"
 #include "quant-free/hub.h"
 
 #include <string.h>
 
 const char *gd_version(void) { return GD_VERSION; }
 
-void gd_options_init(gd_options *options) { *options = (gd_options){ .struct_size = sizeof *options }; }
+unsigned gd_version_number(void) { return GD_VERSION_NUMBER; }
+
+void gd_options_init_sized(gd_options *options, size_t struct_size) { gd_sized_init(options, struct_size); }
+
+void gd_file_options_init_sized(gd_file_options *options, size_t struct_size) { gd_sized_init(options, struct_size); }
+
+void gd_progress_init_sized(gd_progress *progress, size_t struct_size) { gd_sized_init(progress, struct_size); }
 
 void gd_string_free(char *string) { gd_free(string); }
 
@@ -42,12 +49,8 @@ static gd_status check_numerics(const gd_options *options, gd_error *err)
     return GD_OK;
 }
 
-gd_status gd_options_check(const gd_options *options, gd_error *err)
+static gd_status check_options(const gd_options *options, gd_error *err)
 {
-    if (options->struct_size != sizeof *options)
-        return gd_fail(err, GD_EUSAGE,
-                       "gd_options.struct_size is %zu, but %zu is expected: call gd_options_init() first",
-                       options->struct_size, sizeof *options);
     if (!options->model)
         return gd_fail(err, GD_EUSAGE, "no model was given");
     if (options->truncate < GD_TRUNCATE_ERROR || options->truncate > GD_TRUNCATE_OLDEST_TURNS)
@@ -59,6 +62,14 @@ gd_status gd_options_check(const gd_options *options, gd_error *err)
     return check_numerics(options, err);
 }
 
+gd_status gd_options_read(gd_options *own, const gd_options *theirs, gd_error *err)
+{
+    static const gd_sized kind = GD_SIZED(gd_options, activation);
+    const gd_status rc = gd_sized_read(own, &kind, theirs, err);
+
+    return rc ? rc : check_options(own, err);
+}
+
 gd_status gd_options_dirs(const gd_options *options, char **dir, char **adapter_dir, gd_error *err)
 {
     gd_status rc = gd_model_dir(options->model, dir, err);
@@ -67,4 +78,22 @@ gd_status gd_options_dirs(const gd_options *options, char **dir, char **adapter_
     if (!rc && options->adapter)
         rc = gd_model_dir(options->adapter, adapter_dir, err);
     return rc;
+}
+
+gd_status gd_file_options_read(gd_file_options *own, const gd_file_options *theirs, gd_error *err)
+{
+    static const gd_sized kind = GD_SIZED(gd_file_options, fields);
+    const gd_status rc = gd_sized_read(own, &kind, theirs, err);
+
+    if (!rc && (!own->input || !own->output))
+        return gd_fail(err, GD_EUSAGE, "no %s was given", own->input ? "output" : "input");
+    return rc;
+}
+
+gd_status gd_progress_read(gd_progress *own, const gd_progress *theirs, gd_error *err)
+{
+    static const gd_sized kind = GD_SIZED(gd_progress, context);
+
+    gd_progress_init(own);
+    return theirs ? gd_sized_read(own, &kind, theirs, err) : GD_OK;
 }

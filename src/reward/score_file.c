@@ -12,17 +12,20 @@ static gd_status write_item(void *context, const gd_scored *item, bool *failed, 
     return gd_writer_score(file->writer, record, item->scores, item->tokens, item->count, item->truncated, failed, err);
 }
 
-gd_status gd_score_file(gd_model *model, const char *input, const char *output, gd_format format,
-                        const gd_progress *progress, gd_summary *summary, gd_error *err)
+gd_status gd_score_file(gd_model *model, const gd_file_options *how, const gd_progress *progress, gd_summary *summary,
+                        gd_error *err)
 {
+    gd_file_options own;
     gd_file_run file;
     gd_score_run run = { .model = model, .file = &file, .take = write_item, .context = &file };
     gd_buf identity = { 0 };
-    gd_status rc;
+    gd_status rc = gd_file_run_init(&file, progress, summary, err);
 
     gd_buf_str(&identity, "{\"command\":\"score\"");
-    gd_file_run_init(&file, progress, summary);
-    rc = gd_file_run_open(&file, &model->encoder, input, output, NULL, format, &identity, err);
+    if (!rc)
+        rc = gd_file_options_read(&own, how, err);
+    if (!rc)
+        rc = gd_file_run_open(&file, &model->encoder, &own, NULL, &identity, err);
     if (!rc)
         rc = gd_score_run_all(&run, err);
     gd_buf_free(&identity);

@@ -110,7 +110,7 @@ static gd_status add_record(gd_score_run *run, gd_record *record, gd_error *err)
 
 static gd_status take_item(gd_score_run *run, gd_scored *item, gd_error *err)
 {
-    gd_summary *summary = run->file->summary;
+    gd_summary *summary = &run->file->summary;
     bool failed = item->record.problem != NULL;
     const gd_status rc = item->dropped ? GD_OK : run->take(run->context, item, &failed, err);
 
@@ -120,6 +120,7 @@ static gd_status take_item(gd_score_run *run, gd_scored *item, gd_error *err)
     summary->failed += failed;
     summary->dropped += item->dropped;
     summary->truncated += item->truncated;
+    summary->texts += item->count;
     for (size_t t = 0; t < item->count; t++)
         summary->tokens += item->tokens[t];
     run->file->bytes_done = item->bytes;
@@ -163,7 +164,7 @@ static gd_status score_queue(gd_score_run *run, gd_error *err)
         const uint64_t before = run->queue.rows;
 
         rc = gd_queue_run(&run->queue, err);
-        run->file->summary->rows += run->queue.rows - before;
+        run->file->summary.rows += run->queue.rows - before;
         if (!rc)
             rc = take_done(run, err);
     }

@@ -16,7 +16,7 @@ struct tokenize_run {
 static gd_status write_record(struct tokenize_run *run, const gd_record *record, gd_error *err)
 {
     const gd_encoded *encoded = &run->encoded;
-    gd_summary *summary = run->file.summary;
+    gd_summary *summary = &run->file.summary;
     const gd_status rc = gd_encode_record(&run->encoder, record, &run->encoded, err);
 
     if (rc)
@@ -31,6 +31,7 @@ static gd_status write_record(struct tokenize_run *run, const gd_record *record,
         return GD_OK;
     if (!gd_grow((void **)&run->spans, &run->room, encoded->count, sizeof *run->spans))
         return gd_fail_memory(err, encoded->count * sizeof *run->spans);
+    summary->texts += encoded->count;
     for (size_t t = 0; t < encoded->count; t++) {
         summary->tokens += encoded->ids[t].len;
         run->spans[t] = (gd_span){ encoded->ids[t].data, encoded->ids[t].len };
@@ -51,7 +52,7 @@ static gd_status tokenize_records(struct tokenize_run *run, gd_error *err)
             rc = write_record(run, &record, err);
         gd_record_free(&record);
         run->file.bytes_done = gd_records_bytes_done(run->file.records);
-        if (!rc && run->file.summary->items % 1024 == 0)
+        if (!rc && run->file.summary.items % 1024 == 0)
             rc = gd_file_run_report(&run->file, err);
     }
     return rc;
@@ -62,10 +63,8 @@ static gd_status open_encoder(gd_encoder *encoder, const gd_options *options, gd
 {
     char *dir = NULL, *adapter_dir = NULL, *probe = NULL;
     gd_config *config = NULL;
-    gd_status rc = gd_options_check(options, err);
+    gd_status rc = gd_options_dirs(options, &dir, &adapter_dir, err);
 
-    if (!rc)
-        rc = gd_options_dirs(options, &dir, &adapter_dir, err);
     probe = rc ? NULL : gd_path_join(dir, "config.json");
     if (probe && gd_file_exists(probe))
         rc = gd_config_open(&config, dir, err);
@@ -80,16 +79,32 @@ static gd_status open_encoder(gd_encoder *encoder, const gd_options *options, gd
     return rc;
 }
 
-gd_status gd_tokenize_file(const gd_options *options, const char *input, const char *output, gd_format format,
-                           const gd_progress *progress, gd_summary *summary, gd_error *err)
+static gd_status check_resume(const gd_file_options *how, gd_error *err)
+{
+    if (how->resume)
+        return gd_fail(err, GD_EUSAGE, "token ids cannot be resumed: gd_file_options.resume is %d, but 0 is expected",
+                       how->resume);
+    return GD_OK;
+}
+
+gd_status gd_tokenize_file(const gd_options *options, const gd_file_options *how, const gd_progress *progress,
+                           gd_summary *summary, gd_error *err)
 {
     struct tokenize_run run = { 0 };
-    gd_status rc;
+    gd_file_options files;
+    gd_options own;
+    gd_status rc = gd_file_run_init(&run.file, progress, summary, err);
 
-    gd_file_run_init(&run.file, progress, summary);
-    rc = open_encoder(&run.encoder, options, err);
     if (!rc)
-        rc = gd_file_run_open(&run.file, &run.encoder, input, output, NULL, format, NULL, err);
+        rc = gd_options_read(&own, options, err);
+    if (!rc)
+        rc = gd_file_options_read(&files, how, err);
+    if (!rc)
+        rc = check_resume(&files, err);
+    if (!rc)
+        rc = open_encoder(&run.encoder, &own, err);
+    if (!rc)
+        rc = gd_file_run_open(&run.file, &run.encoder, &files, NULL, NULL, err);
     if (!rc)
         rc = tokenize_records(&run, err);
     rc = gd_file_run_close(&run.file, rc, err);

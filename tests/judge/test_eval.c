@@ -85,7 +85,7 @@ static void figures_are_numpys(void **state)
         for (size_t f = 0; f < 2; f++) {
             gd_eval_options how = judged_options(judged_input(names[n]));
             json_t *const want = expected_of(names[n]), *root;
-            gd_summary summary;
+            gd_summary summary = { .struct_size = sizeof summary };
 
             how.by = fields[f];
             root = judged_run(&how, n ? GD_OK : GD_EITEM, &summary);
@@ -183,6 +183,7 @@ static char *read_file(const char *path)
 static void scores_are_kept(void **state)
 {
     gd_eval_options how = judged_options(judged_input("pairs"));
+    gd_file_options files;
     char ours[64], plain[64], *a, *b, *save_a, *save_b;
     size_t lines = 0, refused = 0;
 
@@ -190,7 +191,8 @@ static void scores_are_kept(void **state)
     how.scores = judged_file(ours, "");
     json_decref(judged_run(&how, GD_EITEM, NULL));
     judged_file(plain, "");
-    assert_int_equal(gd_score_file(judged_model, how.input, plain, GD_FORMAT_JSONL, NULL, NULL, NULL), GD_EITEM);
+    files = from_to(how.input, plain, GD_FORMAT_JSONL);
+    assert_int_equal(gd_score_file(judged_model, &files, NULL, NULL, NULL), GD_EITEM);
     a = read_file(ours);
     b = read_file(plain);
     for (char *x = strtok_r(a, "\n", &save_a), *y = strtok_r(b, "\n", &save_b); x || y;
@@ -263,7 +265,7 @@ static void it_stops_when_asked(void **state)
     const gd_eval_options how = judged_options(judged_input("pairs"));
     gd_error err = { 0 };
     int calls = 0;
-    const gd_progress progress = { stop, &calls };
+    const gd_progress progress = { sizeof progress, stop, &calls };
     char *text;
 
     (void)state;
@@ -327,7 +329,7 @@ static void jansson_may_fail(void **state)
     gd_eval_options how = judged_options(judged_file(path, small));
     gd_status rc = GD_ENOMEM;
     uint64_t n;
-    const gd_progress progress = { arm, &n };
+    const gd_progress progress = { sizeof progress, arm, &n };
 
     (void)state;
     how.weights = "rewardbench";

@@ -88,7 +88,7 @@ static void answers_are_ranked(void **state)
 {
     const char *dir = *state;
     gd_rank_options how;
-    gd_summary summary;
+    gd_summary summary = { .struct_size = sizeof summary };
     gd_error err = { 0 };
     float scores[5];
     char *text;
@@ -163,7 +163,7 @@ static void check_filter(const char *dir, gd_filter_by by, double limit, const b
 {
     gd_filter_options how = filter_options(dir, by, limit);
     char *input, *kept, *rejected, *json, want[64];
-    gd_summary summary;
+    gd_summary summary = { .struct_size = sizeof summary };
     gd_error err = { 0 };
     int problems = 0;
     size_t count = 0;

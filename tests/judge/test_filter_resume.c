@@ -20,6 +20,7 @@ static gd_status filter_to(gd_model *with, const char *dir, const char *name, gd
     how.output = in_dir(dir, name);
     how.rejects = in_dir(dir, rejects);
     how.annotate = 1;
+    how.resume = 1;
     return gd_filter_file(with, &how, progress, NULL, json, &err);
 }
 
@@ -41,13 +42,12 @@ static void a_run_that_was_stopped_reports_the_whole(void **state)
     gd_model *small;
 
     options.batch_tokens = 8;
-    options.resume = 1;
     assert_ok(gd_model_open(&small, &options, test_err));
     write_texts(*state, scores);
     for (size_t i = 0; i < 2; i++) {
         char *json, *parts = NULL;
         int stops = 0, left = 1;
-        const gd_progress stopping = { stop_after, &left };
+        const gd_progress stopping = { sizeof stopping, stop_after, &left };
 
         assert_int_equal(filter_to(small, *state, "whole", by[i], NULL, &json), GD_EITEM);
         while (filter_to(small, *state, "parts", by[i], &stopping, &parts) == GD_EINTERRUPTED) {
@@ -77,10 +77,9 @@ static void a_broken_file_of_findings_is_refused(void **state)
     gd_model *small;
     char *json;
     int left = 2;
-    const gd_progress stopping = { stop_after, &left };
+    const gd_progress stopping = { sizeof stopping, stop_after, &left };
 
     options.batch_tokens = 8;
-    options.resume = 1;
     assert_ok(gd_model_open(&small, &options, test_err));
     write_texts(*state, scores);
     assert_int_equal(filter_to(small, *state, "broken", GD_FILTER_MIN_SCORE, &stopping, &json), GD_EINTERRUPTED);
@@ -103,18 +102,19 @@ static gd_status go_on_after(const char *dir, void (*mend)(const char *dir, gd_f
     gd_model *small;
     char *json;
     int left = 1;
-    const gd_progress stopping = { stop_after, &left };
+    const gd_progress stopping = { sizeof stopping, stop_after, &left };
     gd_status rc;
 
     options.batch_tokens = 8;
-    options.resume = 1;
     assert_ok(gd_model_open(&small, &options, test_err));
     write_texts(dir, scores);
     how = filter_options(dir, GD_FILTER_TOP_FRACTION, 1e-10);
+    how.resume = 1;
     assert_int_equal(gd_filter_file(small, &how, &stopping, NULL, &json, err), GD_EINTERRUPTED);
     gd_string_free(json);
     *err = (gd_error){ 0 };
     how = filter_options(dir, GD_FILTER_TOP_FRACTION, 1e-10);
+    how.resume = 1;
     mend(dir, &how);
     rc = gd_filter_file(small, &how, NULL, NULL, &json, err);
     gd_string_free(json);

@@ -13,10 +13,12 @@ static char *ids_of(const char *dir, const char *input, const gd_options *how, g
 {
     const char *output = in_dir(dir, "ids.jsonl");
     char *text = calloc(1, 1 << 16);
+    gd_file_options files;
     FILE *f;
 
     write_text(dir, "in.jsonl", input);
-    assert_int_equal(gd_tokenize_file(how, in_dir(dir, "in.jsonl"), output, GD_FORMAT_AUTO, NULL, NULL, NULL), want);
+    files = from_to(in_dir(dir, "in.jsonl"), output, GD_FORMAT_AUTO);
+    assert_int_equal(gd_tokenize_file(how, &files, NULL, NULL, NULL), want);
     f = fopen(output, "r");
     assert_true(f && text);
     assert_true(fread(text, 1, (1 << 16) - 1, f) > 0);
@@ -109,6 +111,7 @@ static void expect_problem(const char *dir, const char *input, const char *why)
 static void what_is_no_conversation_is_told(void **state)
 {
     gd_options options = with_format(NULL);
+    gd_file_options files;
     char *have = ids_of(*state, "{\"messages\":[" NEW "," YES "]}\n", &options, GD_EITEM);
 
     assert_non_null(strstr(have, "pass --chat-format with one of hh, chatml"));
@@ -122,9 +125,8 @@ static void what_is_no_conversation_is_told(void **state)
                    "the field \\\"prompt\\\" is a text and \\\"response\\\" a conversation");
     expect_problem(*state, "{\"prompt\":[],\"response\":\"a\"}\n", "the field \\\"prompt\\\" is an empty list");
     options.chat_format = "nonesuch";
-    assert_int_equal(gd_tokenize_file(&options, in_dir(*state, "in.jsonl"), in_dir(*state, "x"), GD_FORMAT_AUTO, NULL,
-                                      NULL, NULL),
-                     GD_EUSAGE);
+    files = from_to(in_dir(*state, "in.jsonl"), in_dir(*state, "x"), GD_FORMAT_AUTO);
+    assert_int_equal(gd_tokenize_file(&options, &files, NULL, NULL, NULL), GD_EUSAGE);
 }
 
 int main(void)

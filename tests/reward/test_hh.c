@@ -76,7 +76,8 @@ static void every_line_is_as_stored(void **state)
     char output[] = "/tmp/guerdon-hh-XXXXXX";
     const int fd = mkstemp(output);
     gd_options options;
-    gd_summary summary;
+    const gd_file_options how = from_to(pairs_path, output, GD_FORMAT_JSONL);
+    gd_summary summary = { .struct_size = sizeof summary };
     gd_model *model;
     char *lines;
     size_t len;
@@ -88,7 +89,7 @@ static void every_line_is_as_stored(void **state)
     options.max_length = 512;
     options.truncate = GD_TRUNCATE_RIGHT;
     assert_ok(gd_model_open(&model, &options, test_err));
-    assert_ok(gd_score_file(model, pairs_path, output, GD_FORMAT_JSONL, NULL, &summary, test_err));
+    assert_ok(gd_score_file(model, &how, NULL, &summary, test_err));
     gd_model_close(model);
     assert_int_equal(summary.items, PAIRS);
     assert_int_equal(summary.failed, 0);

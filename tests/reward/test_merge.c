@@ -337,14 +337,14 @@ static void it_can_be_stopped_anywhere(void **state)
     const gd_options options = merge_options("qwen2");
     const char *out = in_dir(*state, "out");
     struct stop all = { 0 };
-    const gd_progress progress = { count_calls, &all };
+    const gd_progress progress = { sizeof progress, count_calls, &all };
 
     assert_ok(gd_merge(&options, out, &progress, test_err));
     assert_int_equal(all.calls, 39); /* tiny tensors: once each */
     assert_int_equal(all.bytes, all.total);
     for (uint64_t at = 1; at <= all.calls; at += 19) {
         struct stop s = { .at = at };
-        const gd_progress stopping = { count_calls, &s };
+        const gd_progress stopping = { sizeof stopping, count_calls, &s };
         gd_error err = { 0 };
 
         assert_int_equal(gd_merge(&options, in_dir(*state, "stopped"), &stopping, &err), GD_EINTERRUPTED);
@@ -371,7 +371,7 @@ static void a_kill_leaves_no_model(void **state)
         assert_true(child >= 0);
         if (child == 0) {
             struct stop s = { .at = at, .kill = true };
-            const gd_progress progress = { count_calls, &s };
+            const gd_progress progress = { sizeof progress, count_calls, &s };
 
             (void)gd_merge(&options, in_dir(*state, name), &progress, NULL);
             _exit(0);
@@ -401,7 +401,7 @@ static void what_others_put_there_stays(void **state)
 {
     const gd_options options = merge_options("qwen2");
     char out[512], left[64];
-    const gd_progress progress = { put_config_there, out };
+    const gd_progress progress = { sizeof progress, put_config_there, out };
     gd_error err = { 0 };
     FILE *f;
 

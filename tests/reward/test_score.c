@@ -215,14 +215,15 @@ static void a_file_is_scored_line_by_line(void **state)
 {
     char in[] = "/tmp/guerdon-in-XXXXXX", out[] = "/tmp/guerdon-out-XXXXXX", want[512];
     gd_options options = golden_options("qwen2", 0);
+    gd_file_options how = from_to(in, out, GD_FORMAT_JSONL);
     const gd_text texts[] = { { "Hello", 5 }, { "Hello there", 11 }, { "Hello you", 9 } };
-    gd_summary summary;
+    gd_summary summary = { .struct_size = sizeof summary };
     gd_error err = { 0 };
     gd_model *model;
     float s[3];
     size_t n[3];
     int calls = 0;
-    const gd_progress progress = { stop_at_once, &calls };
+    const gd_progress progress = { sizeof progress, stop_at_once, &calls };
 
     (void)state;
     assert_true(close(mkstemp(in)) == 0 && close(mkstemp(out)) == 0);
@@ -230,7 +231,7 @@ static void a_file_is_scored_line_by_line(void **state)
                    "{\"chosen\":\"Hello there\",\"rejected\":\"Hello you\"}\n");
     assert_ok(gd_model_open(&model, &options, test_err));
     assert_ok(gd_score(model, 3, texts, s, n, test_err));
-    assert_int_equal(gd_score_file(model, in, out, GD_FORMAT_JSONL, NULL, &summary, &err), GD_EITEM);
+    assert_int_equal(gd_score_file(model, &how, NULL, &summary, &err), GD_EITEM);
     assert_string_equal(err.text, "2 of 5 items failed");
     (void)snprintf(want, sizeof want,
                    "{\"index\":0,\"score\":%.9g,\"tokens\":%zu}\n{\"index\":1,\"error\":\"line 3: ", (double)s[0],
@@ -244,12 +245,19 @@ static void a_file_is_scored_line_by_line(void **state)
     assert_non_null(strstr(read_back(out), want));
     assert_int_equal(summary.items, 5);
     assert_int_equal(summary.failed, 2);
+    assert_int_equal(summary.texts, 4);
     assert_true(summary.rows < summary.tokens);
     err = (gd_error){ 0 };
-    assert_int_equal(gd_score_file(model, in, out, GD_FORMAT_TEXT, &progress, &summary, &err), GD_EINTERRUPTED);
+    how.format = GD_FORMAT_TEXT;
+    assert_int_equal(gd_score_file(model, &how, &progress, &summary, &err), GD_EINTERRUPTED);
     assert_int_equal(calls, 1);
     assert_non_null(strstr(err.text, "the same command with --resume goes on there"));
-    assert_int_equal(gd_score_file(model, in, in, GD_FORMAT_TEXT, NULL, NULL, NULL), GD_EUSAGE);
+    how.output = in;
+    assert_int_equal(gd_score_file(model, &how, NULL, NULL, NULL), GD_EUSAGE);
+    how.output = NULL;
+    err = (gd_error){ 0 };
+    assert_int_equal(gd_score_file(model, &how, NULL, NULL, &err), GD_EUSAGE);
+    assert_string_equal(err.text, "no output was given");
     gd_model_close(model);
     unlink(in);
     unlink(out);
@@ -258,17 +266,23 @@ static void a_file_is_scored_line_by_line(void **state)
 static void a_file_is_tokenized_without_weights(void **state)
 {
     char in[] = "/tmp/guerdon-in-XXXXXX", out[] = "/tmp/guerdon-out-XXXXXX", dir[512];
+    gd_file_options how = from_to(in, out, GD_FORMAT_TEXT);
     gd_options options;
-    gd_summary summary;
+    gd_summary summary = { .struct_size = sizeof summary };
+    gd_error err = { 0 };
 
     (void)state;
     assert_true(close(mkstemp(in)) == 0 && close(mkstemp(out)) == 0);
     write_file(in, "a\nb<|im_end|>\n");
     gd_options_init(&options);
     options.model = test_data(dir, sizeof dir, "golden/qwen2");
-    assert_ok(gd_tokenize_file(&options, in, out, GD_FORMAT_TEXT, NULL, &summary, test_err));
+    assert_ok(gd_tokenize_file(&options, &how, NULL, &summary, test_err));
     assert_string_equal(read_back(out), "{\"index\":0,\"ids\":[64]}\n{\"index\":1,\"ids\":[65,1502]}\n");
     assert_int_equal(summary.tokens, 3);
+    how.resume = 1;
+    assert_int_equal(gd_tokenize_file(&options, &how, NULL, &summary, &err), GD_EUSAGE);
+    assert_non_null(strstr(err.text, "token ids cannot be resumed"));
+    assert_int_equal(summary.tokens, 0);
     unlink(in);
     unlink(out);
 }
@@ -297,6 +311,39 @@ static void inspect_tells_what_matters(void **state)
     assert_true(json_integer_value(json_object_get(json_object_get(j, "memory"), "batch_bytes")) > 1000);
     json_decref(j);
     gd_string_free(text);
+}
+
+/* Before and after its first score; but for the memory, which depends on what the process has taken by then. */
+static void an_open_model_tells_the_same(void **state)
+{
+    const gd_options options = golden_options("qwen2", 1);
+    const gd_text text = { "Hello", 5 };
+    char *said[3];
+    json_t *want;
+    gd_model *model;
+    float score;
+
+    (void)state;
+    assert_ok(gd_inspect(&options, &said[0], test_err));
+    assert_ok(gd_model_open(&model, &options, test_err));
+    assert_ok(gd_model_inspect(model, &said[1], test_err));
+    assert_ok(gd_score(model, 1, &text, &score, NULL, test_err));
+    assert_ok(gd_model_inspect(model, &said[2], test_err));
+    gd_model_close(model);
+    assert_string_equal(said[2], said[1]);
+    want = json_loads(said[0], 0, NULL);
+    assert_true(json_integer_value(json_object_get(json_object_get(want, "memory"), "batch_bytes")) > 1000);
+    for (int i = 0; i < 2; i++) {
+        json_t *const got = json_loads(said[i], 0, NULL);
+
+        assert_int_equal(json_object_del(got, "memory"), 0);
+        (void)json_object_del(want, "memory");
+        assert_true(json_equal(got, want));
+        json_decref(got);
+    }
+    json_decref(want);
+    for (int i = 0; i < 3; i++)
+        gd_string_free(said[i]);
 }
 
 static void backends_are_listed(void **state)
@@ -358,6 +405,7 @@ int main(void)
         cmocka_unit_test(a_file_is_scored_line_by_line),
         cmocka_unit_test(a_file_is_tokenized_without_weights),
         cmocka_unit_test(inspect_tells_what_matters),
+        cmocka_unit_test(an_open_model_tells_the_same),
         cmocka_unit_test(backends_are_listed),
         cmocka_unit_test(every_allocation_may_fail),
     };
