@@ -23,35 +23,26 @@ static size_t size_of(const void *theirs)
     return size;
 }
 
-/* Of structs of `size` bytes, all but struct_size. */
-static void copy_members(void *to, const void *from, size_t size)
+gd_status gd_sized_check_size(size_t first, size_t size, const char *owner, const char *member, gd_error *err)
 {
-    memcpy((char *)to + sizeof size, (const char *)from + sizeof size, size - sizeof size);
+    if (size >= first && size <= MOST)
+        return GD_OK;
+    return gd_fail(err, GD_EUSAGE, "%s.%s is %zu, but %zu to %d is expected: call %s_init() first", owner, member, size,
+                   first, MOST, owner);
 }
 
 gd_status gd_sized_check(const gd_sized *kind, const void *theirs, gd_error *err)
 {
-    size_t size;
-
     if (!theirs)
         return gd_fail(err, GD_EUSAGE, "%s: NULL was given, but a struct is expected", kind->name);
-    size = size_of(theirs);
-    if (size < kind->first || size > MOST)
-        return gd_fail(err, GD_EUSAGE, "%s.struct_size is %zu, but %zu to %d is expected: call %s_init() first",
-                       kind->name, size, kind->first, MOST, kind->name);
-    return GD_OK;
+    return gd_sized_check_size(kind->first, size_of(theirs), kind->name, "struct_size", err);
 }
 
-gd_status gd_sized_read(void *own, const gd_sized *kind, const void *theirs, gd_error *err)
+gd_status gd_sized_copy(void *own, const gd_sized *kind, const void *theirs, size_t size, gd_error *err)
 {
-    const gd_status rc = gd_sized_check(kind, theirs, err);
-    const unsigned char *bytes = theirs;
-    size_t size;
+    const unsigned char *const bytes = theirs;
 
-    gd_sized_init(own, kind->size);
-    if (rc)
-        return rc;
-    size = size_of(theirs);
+    memset(own, 0, kind->size);
     for (size_t i = kind->size; i < size; i++)
         if (bytes[i])
             return gd_fail(
@@ -59,13 +50,24 @@ gd_status gd_sized_read(void *own, const gd_sized *kind, const void *theirs, gd_
                 "%s: byte %zu of %zu is set, but this library, version %s, knows %zu bytes: the program asks "
                 "for something that a later version has",
                 kind->name, i, size, GD_VERSION, kind->size);
-    copy_members(own, theirs, size < kind->size ? size : kind->size);
+    memcpy(own, theirs, size < kind->size ? size : kind->size);
     return GD_OK;
+}
+
+gd_status gd_sized_read(void *own, const gd_sized *kind, const void *theirs, gd_error *err)
+{
+    gd_status rc = gd_sized_check(kind, theirs, err);
+
+    if (!rc)
+        rc = gd_sized_copy(own, kind, theirs, size_of(theirs), err);
+    if (!rc)
+        memcpy(own, &kind->size, sizeof kind->size);
+    return rc;
 }
 
 void gd_sized_fill(void *theirs, const gd_sized *kind, const void *own)
 {
-    const size_t size = size_of(theirs);
+    const size_t size = size_of(theirs), both = size < kind->size ? size : kind->size;
 
-    copy_members(theirs, own, size < kind->size ? size : kind->size);
+    memcpy((char *)theirs + sizeof size, (const char *)own + sizeof size, both - sizeof size);
 }

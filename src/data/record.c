@@ -19,20 +19,39 @@ const char *gd_record_text_name(gd_record_kind kind, size_t which, char room[GD_
     return room;
 }
 
-const char *gd_record_place(const gd_record *record, char room[GD_PLACE_ROOM])
-{
-    const gd_row row = { .name = record->name, .line = record->line };
-
-    _Static_assert(GD_PLACE_ROOM >= GD_ROW_PLACE_ROOM, "a row's place is a record's");
-    return gd_row_place(&row, room);
-}
-
 const char *gd_record_sentence(const gd_record *record, const char *why, char room[GD_SENTENCE_ROOM])
 {
-    char place[GD_PLACE_ROOM];
+    const gd_row row = { .name = record->name, .line = record->line };
+    char place[GD_ROW_PLACE_ROOM];
 
-    (void)snprintf(room, GD_SENTENCE_ROOM, "%s: %s", gd_record_place(record, place), why);
+    if (record->line)
+        (void)snprintf(room, GD_SENTENCE_ROOM, "%s: %s", gd_row_place(&row, place), why);
+    else
+        (void)snprintf(room, GD_SENTENCE_ROOM, "%s", why);
     return room;
+}
+
+gd_status gd_record_put_before(gd_record *record, gd_text prompt, gd_error *err)
+{
+    size_t bytes = 0;
+    char *p;
+
+    for (size_t i = 0; i < record->count; i++)
+        if (!gd_add(bytes, prompt.len, &bytes) || !gd_add(bytes, record->texts[i].text.len, &bytes))
+            return gd_fail_memory(err, SIZE_MAX);
+    record->storage = p = gd_alloc(bytes, 1);
+    if (!p)
+        return gd_fail_memory(err, bytes);
+    for (size_t i = 0; i < record->count; i++) {
+        const gd_text part = record->texts[i].text;
+
+        record->texts[i].text = (gd_text){ p, prompt.len + part.len };
+        memcpy(p, prompt.data, prompt.len);
+        if (part.len)
+            memcpy(p + prompt.len, part.data, part.len);
+        p += prompt.len + part.len;
+    }
+    return GD_OK;
 }
 
 void gd_record_drop_texts(gd_record *record)

@@ -23,18 +23,21 @@
 
 typedef enum gd_record_kind { GD_RECORD_TEXT, GD_RECORD_PAIR, GD_RECORD_ANSWERS } gd_record_kind;
 
-/* One of a record's texts: a text, or a conversation, which has at least one message. */
+/* One of a record's texts: a text, a conversation, which has at least one message, or token ids. */
 typedef struct gd_record_text {
-    gd_text text;         /* UTF-8, checked; may be empty, may hold NUL characters */
-    gd_message *messages; /* NULL: it is a text */
+    gd_text text;         /* UTF-8, checked if it was read; may be empty, may hold NUL characters */
+    gd_message *messages; /* NULL: it is no conversation */
     size_t message_count;
+    const uint32_t *ids; /* NULL: it is not given as ids */
+    size_t id_count;
 } gd_record_text;
 
 typedef struct gd_record {
     uint64_t index;   /* of the item, from 0 */
-    uint64_t line;    /* where it begins in its file, from 1 */
+    uint64_t line;    /* where it begins in its file, from 1; 0: it was never in one */
     const char *name; /* of its file when there are several, else NULL; good until the records are closed */
     char *problem;    /* what is wrong with it, one sentence that says where it is; NULL when it is fine */
+    gd_status status; /* what kind of problem it is; GD_OK also stands for GD_EFORMAT */
     gd_record_kind kind;
     size_t count;          /* of texts: 1; 2: chosen, rejected; any number of answers; 0: there is a problem */
     gd_record_text *texts; /* their bytes are in storage, or in the object */
@@ -50,12 +53,11 @@ void gd_record_free(gd_record *record);
 /* Frees the texts and what they were made from, which may be large; what the item was like stays. */
 void gd_record_drop_texts(gd_record *record);
 
-/* "line 7", or "b.jsonl, line 7": to begin a sentence about the record. */
-enum { GD_PLACE_ROOM = 200 };
-const char *gd_record_place(const gd_record *record, char room[GD_PLACE_ROOM]);
+/* Puts a text in front of each of the record's, all in one block of memory that is the record's. */
+gd_status gd_record_put_before(gd_record *record, gd_text prompt, gd_error *err);
 
-/* "line 7: " and what is wrong there. */
-enum { GD_SENTENCE_ROOM = GD_PLACE_ROOM + 512 };
+/* "line 7: " or "b.jsonl, line 7: ", and what is wrong there; of a record that was in no file just the latter. */
+enum { GD_SENTENCE_ROOM = 800 };
 const char *gd_record_sentence(const gd_record *record, const char *why, char room[GD_SENTENCE_ROOM]);
 
 /* "chosen: ", "rejected: " or "responses[3]: " for one of several texts, else "": to begin a sentence about it. */

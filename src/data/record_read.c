@@ -140,33 +140,6 @@ static gd_status read_text(const struct reading *r, size_t which, struct part pr
     return GD_OK;
 }
 
-/* Puts a prompt that is a text in front of every text, all in one block of memory. */
-static gd_status join(const struct reading *r, struct part prompt)
-{
-    gd_record *record = r->record;
-    const size_t len = prompt.value ? json_string_length(prompt.value) : 0;
-    size_t bytes = 0;
-    char *p;
-
-    if (len == 0) /* none, an empty one, or a conversation */
-        return GD_OK;
-    for (size_t i = 0; i < record->count; i++)
-        if (!gd_add(bytes, len + record->texts[i].text.len, &bytes))
-            return gd_fail_memory(r->err, SIZE_MAX);
-    record->storage = p = gd_alloc(bytes, 1);
-    if (!p)
-        return gd_fail_memory(r->err, bytes);
-    for (size_t i = 0; i < record->count; i++) {
-        const gd_text part = record->texts[i].text;
-
-        record->texts[i].text = (gd_text){ p, len + part.len };
-        memcpy(p, json_string_value(prompt.value), len);
-        memcpy(p + len, part.data, part.len);
-        p += len + part.len;
-    }
-    return GD_OK;
-}
-
 /* ---- the kinds of record ---- */
 
 static const struct kind {
@@ -308,5 +281,8 @@ gd_status gd_record_read(gd_record *record, const gd_rows *rows, gd_error *why, 
     record->kind = kind->kind;
     if (!rc)
         rc = read_kind(&r, kind, prompt);
-    return rc ? rc : join(&r, prompt);
+    if (rc || !json_string_length(prompt.value)) /* there is none, it is empty, or it is a conversation */
+        return rc;
+    return gd_record_put_before(record, (gd_text){ json_string_value(prompt.value), json_string_length(prompt.value) },
+                                err);
 }

@@ -191,13 +191,13 @@ gd_status gd_rows_open(gd_rows **out, const gd_rows_options *options, gd_error *
 }
 
 /* The next item of the next input that has one. */
-static gd_status next_item(gd_rows *rows, gd_item *item, bool *more, gd_error *err)
+static gd_status next_item(gd_rows *rows, gd_source_item *item, bool *more, gd_error *err)
 {
     for (;;) {
         gd_status rc;
 
         *more = false;
-        *item = (gd_item){ 0 };
+        *item = (gd_source_item){ 0 };
         if (!rows->open && rows->at == rows->inputs.count)
             return GD_OK;
         if (!rows->open) {
@@ -217,7 +217,7 @@ static gd_status next_item(gd_rows *rows, gd_item *item, bool *more, gd_error *e
     }
 }
 
-static gd_status set_problem(gd_row *row, const gd_item *item, gd_error *err)
+static gd_status set_problem(gd_row *row, const gd_source_item *item, gd_error *err)
 {
     char place[GD_ROW_PLACE_ROOM];
     gd_error whole = { 0 };
@@ -230,7 +230,7 @@ static gd_status set_problem(gd_row *row, const gd_item *item, gd_error *err)
 
 gd_status gd_rows_next(gd_rows *rows, gd_row *row, bool *more, gd_error *err)
 {
-    gd_item item;
+    gd_source_item item;
     gd_status rc = next_item(rows, &item, more, err);
 
     *row = (gd_row){ 0 };

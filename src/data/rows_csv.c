@@ -24,7 +24,7 @@ const gd_header *gd_source_header(const gd_source *source)
     return t ? &t->header : NULL;
 }
 
-static void without_line_break(gd_item *item)
+static void without_line_break(gd_source_item *item)
 {
     if (item->len > 0 && item->raw[item->len - 1] == '\n')
         item->len--;
@@ -43,23 +43,23 @@ static const char *last_column(table *t, const char *row, size_t len)
     return f.count > 0 && f.count <= t->header.count ? t->header.names[f.count - 1] : NULL;
 }
 
-static gd_status not_closed(table *t, gd_item *item, bool again)
+static gd_status not_closed(table *t, gd_source_item *item, bool again)
 {
     const char *column = last_column(t, item->raw, item->len);
     const char *rest = again && t->header.count ? "; the lines below it are read as rows of their own" : "";
 
     if (!column)
-        return gd_item_fault(item, "a quote is opened and never closed%s", rest);
-    return gd_item_fault(item, "the quote that opens the column \"%.100s\" is never closed%s", column, rest);
+        return gd_source_item_fault(item, "a quote is opened and never closed%s", rest);
+    return gd_source_item_fault(item, "the quote that opens the column \"%.100s\" is never closed%s", column, rest);
 }
 
 /* What to do about a row without an end. */
-static gd_status give_up(gd_source *source, gd_item *item, bool in_quotes, bool too_long, gd_error *err)
+static gd_status give_up(gd_source *source, gd_source_item *item, bool in_quotes, bool too_long, gd_error *err)
 {
     const char *lf = in_quotes ? memchr(item->raw, '\n', item->len) : NULL;
 
     if (too_long && !lf) {
-        (void)gd_item_too_long(item);
+        (void)gd_source_item_too_long(item);
         return gd_pieces_skip(source->pieces, gd_cut_lines, err);
     }
     (void)not_closed(source->state, item, lf != NULL);
@@ -72,7 +72,7 @@ static gd_status give_up(gd_source *source, gd_item *item, bool in_quotes, bool 
 }
 
 /* The next row that has a byte besides its line break. */
-static gd_status next_row(gd_source *source, gd_item *item, bool *more, gd_error *err)
+static gd_status next_row(gd_source *source, gd_source_item *item, bool *more, gd_error *err)
 {
     const table *t = source->state;
 
@@ -83,12 +83,12 @@ static gd_status next_row(gd_source *source, gd_item *item, bool *more, gd_error
 
         if (rc || !*more)
             return rc;
-        *item = (gd_item){ .line = piece.line, .raw = piece.data, .len = piece.len };
+        *item = (gd_source_item){ .line = piece.line, .raw = piece.data, .len = piece.len };
         if (!piece.ended && (piece.too_long || scan.where == GD_CSV_QUOTED))
             return give_up(source, item, scan.where == GD_CSV_QUOTED, piece.too_long, err);
         without_line_break(item);
         if (item->len > GD_ITEM_MAX)
-            return gd_item_too_long(item);
+            return gd_source_item_too_long(item);
     } while (item->len == 0);
     return GD_OK;
 }
@@ -97,7 +97,7 @@ static gd_status open_table(gd_source *source, gd_error *err)
 {
     table *t = source->state = gd_alloc_zero(1, sizeof *t);
     const char *path = gd_pieces_name(source->pieces);
-    gd_item item;
+    gd_source_item item;
     bool more;
     gd_status rc;
 
@@ -127,20 +127,21 @@ static void close_table(gd_source *source)
     gd_free(t);
 }
 
-static gd_status not_utf8(table *t, gd_item *item, size_t offset)
+static gd_status not_utf8(table *t, gd_source_item *item, size_t offset)
 {
     const char *column = last_column(t, item->raw, offset + 1);
     size_t byte;
 
-    gd_item_place(item, offset, &item->fault_line, &byte);
+    gd_source_item_place(item, offset, &item->fault_line, &byte);
     if (!column)
-        return gd_item_fault(item, "byte %zu is not UTF-8: the file must be saved as UTF-8", byte);
-    return gd_item_fault(item, "byte %zu is not UTF-8, in the column \"%.100s\": the file must be saved as UTF-8", byte,
-                         column);
+        return gd_source_item_fault(item, "byte %zu is not UTF-8: the file must be saved as UTF-8", byte);
+    return gd_source_item_fault(item,
+                                "byte %zu is not UTF-8, in the column \"%.100s\": the file must be saved as UTF-8",
+                                byte, column);
 }
 
 /* The row's fields, each under its column's name. */
-static gd_status set_fields(table *t, gd_item *item, gd_error *err)
+static gd_status set_fields(table *t, gd_source_item *item, gd_error *err)
 {
     gd_csv_fields f = { .row = item->raw, .len = item->len, .separator = t->separator };
     gd_text text;
@@ -151,21 +152,21 @@ static gd_status set_fields(table *t, gd_item *item, gd_error *err)
         if (t->spare.failed)
             return gd_fail_memory(err, item->len);
         if (f.fault)
-            return name ? gd_item_fault(item, "the column \"%.100s\" %s", name, f.fault)
-                        : gd_item_fault(item, "field %zu %s", f.count, f.fault);
+            return name ? gd_source_item_fault(item, "the column \"%.100s\" %s", name, f.fault)
+                        : gd_source_item_fault(item, "field %zu %s", f.count, f.fault);
         if (name && json_object_set_new_nocheck(item->object, name, json_stringn_nocheck(text.data, text.len)) < 0)
             return gd_fail_memory(err, item->len);
     }
     if (f.count == t->header.count)
         return GD_OK;
-    return gd_item_fault(item,
-                         "%zu field%s, but the header has %zu column%s; a field that holds a %s, a quote or a "
-                         "line break stands in quotes",
-                         f.count, f.count == 1 ? "" : "s", t->header.count, t->header.count == 1 ? "" : "s",
-                         t->separator == ',' ? "comma" : "tab");
+    return gd_source_item_fault(item,
+                                "%zu field%s, but the header has %zu column%s; a field that holds a %s, a quote or a "
+                                "line break stands in quotes",
+                                f.count, f.count == 1 ? "" : "s", t->header.count, t->header.count == 1 ? "" : "s",
+                                t->separator == ',' ? "comma" : "tab");
 }
 
-static gd_status next(gd_source *source, gd_item *item, bool *more, gd_error *err)
+static gd_status next(gd_source *source, gd_source_item *item, bool *more, gd_error *err)
 {
     table *t = source->state;
     gd_status rc = next_row(source, item, more, err);

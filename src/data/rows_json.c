@@ -53,22 +53,22 @@ static gd_text field_at(const char *text, size_t offset)
     return name;
 }
 
-static gd_status not_utf8(gd_item *item, size_t offset, const char *what)
+static gd_status not_utf8(gd_source_item *item, size_t offset, const char *what)
 {
     const gd_text field = field_at(item->raw, offset);
     const char *of = " of ", *in = ", in the field \"", *quote = "\"";
     size_t byte;
 
-    gd_item_place(item, offset, &item->fault_line, &byte);
+    gd_source_item_place(item, offset, &item->fault_line, &byte);
     if (!what || item->fault_line != item->line)
         what = of = "";
     if (field.len == 0)
         in = quote = "";
-    return gd_item_fault(item, "byte %zu%s%s is not UTF-8%s%.*s%s: the file must be saved as UTF-8", byte, of, what, in,
-                         (int)(field.len < 100 ? field.len : 100), field.data, quote);
+    return gd_source_item_fault(item, "byte %zu%s%s is not UTF-8%s%.*s%s: the file must be saved as UTF-8", byte, of,
+                                what, in, (int)(field.len < 100 ? field.len : 100), field.data, quote);
 }
 
-static gd_status not_json(gd_item *item, const json_error_t *at, const char *what)
+static gd_status not_json(gd_source_item *item, const json_error_t *at, const char *what)
 {
     const char *of = " of ";
 
@@ -76,10 +76,10 @@ static gd_status not_json(gd_item *item, const json_error_t *at, const char *wha
         item->fault_line = item->line + (uint64_t)at->line - 1;
     if (!what || at->line > 1)
         what = of = "";
-    return gd_item_fault(item, "not valid JSON at column %d%s%s: %s", at->column, of, what, at->text);
+    return gd_source_item_fault(item, "not valid JSON at column %d%s%s: %s", at->column, of, what, at->text);
 }
 
-gd_status gd_item_parse_json(gd_item *item, const char *what, gd_error *err)
+gd_status gd_source_item_parse_json(gd_source_item *item, const char *what, gd_error *err)
 {
     const size_t good = gd_utf8_check(item->raw, item->len);
     json_error_t at;
@@ -95,7 +95,7 @@ gd_status gd_item_parse_json(gd_item *item, const char *what, gd_error *err)
         return not_json(item, &at, what);
     if (json_is_object(item->object))
         return GD_OK;
-    (void)gd_item_fault(item, "%s, an object is expected", type_of(item->object));
+    (void)gd_source_item_fault(item, "%s, an object is expected", type_of(item->object));
     json_decref(item->object);
     item->object = NULL;
     return GD_OK;

@@ -6,25 +6,25 @@
 #include "data/reader.h"
 
 /* The next line; *more and no fault when there is something to make of it. */
-static gd_status next_line(gd_source *source, gd_item *item, bool *more, gd_error *err)
+static gd_status next_line(gd_source *source, gd_source_item *item, bool *more, gd_error *err)
 {
     gd_line line;
     gd_status rc = gd_line_next(source->pieces, &line, more, err);
 
     if (rc || !*more)
         return rc;
-    *item = (gd_item){ .line = line.number, .raw = line.data, .len = line.len };
-    return line.too_long ? gd_item_too_long(item) : GD_OK;
+    *item = (gd_source_item){ .line = line.number, .raw = line.data, .len = line.len };
+    return line.too_long ? gd_source_item_too_long(item) : GD_OK;
 }
 
-static gd_status next_json(gd_source *source, gd_item *item, bool *more, gd_error *err)
+static gd_status next_json(gd_source *source, gd_source_item *item, bool *more, gd_error *err)
 {
     const gd_status rc = next_line(source, item, more, err);
 
-    return rc || !*more || item->fault.status ? rc : gd_item_parse_json(item, NULL, err);
+    return rc || !*more || item->fault.status ? rc : gd_source_item_parse_json(item, NULL, err);
 }
 
-static gd_status next_text(gd_source *source, gd_item *item, bool *more, gd_error *err)
+static gd_status next_text(gd_source *source, gd_source_item *item, bool *more, gd_error *err)
 {
     const gd_status rc = next_line(source, item, more, err);
     size_t good;
@@ -33,7 +33,7 @@ static gd_status next_text(gd_source *source, gd_item *item, bool *more, gd_erro
         return rc;
     good = gd_utf8_check(item->raw, item->len);
     if (good < item->len)
-        return gd_item_fault(item, "byte %zu is not UTF-8: the file must be saved as UTF-8", good + 1);
+        return gd_source_item_fault(item, "byte %zu is not UTF-8: the file must be saved as UTF-8", good + 1);
     item->object = json_object();
     if (!item->object ||
         json_object_set_new_nocheck(item->object, "text", json_stringn_nocheck(item->raw, item->len)) < 0)

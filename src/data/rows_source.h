@@ -7,20 +7,20 @@
 #include "data/rows_header.h"
 
 /* An item as its format finds it. */
-typedef struct gd_item {
+typedef struct gd_source_item {
     uint64_t line;
     const char *raw;
     size_t len;
     json_t *object;      /* NULL with a fault */
     gd_error fault;      /* status GD_OK: none; the sentence says no line */
     uint64_t fault_line; /* 0: that of the item */
-} gd_item;
+} gd_source_item;
 
 typedef struct gd_source gd_source;
 
 typedef struct gd_source_kind {
     gd_status (*open)(gd_source *source, gd_error *err); /* NULL: nothing to do */
-    gd_status (*next)(gd_source *source, gd_item *item, bool *more, gd_error *err);
+    gd_status (*next)(gd_source *source, gd_source_item *item, bool *more, gd_error *err);
     void (*close)(gd_source *source); /* NULL: nothing to do */
 } gd_source_kind;
 
@@ -39,16 +39,16 @@ gd_status gd_source_open(gd_source *source, const char *path, gd_format format, 
 void gd_source_close(gd_source *source);
 
 /* A fault of the item, unless it has one already; always GD_OK. */
-gd_status gd_item_fault(gd_item *item, const char *format, ...) __attribute__((format(printf, 2, 3)));
-gd_status gd_item_too_long(gd_item *item);
+gd_status gd_source_item_fault(gd_source_item *item, const char *format, ...) __attribute__((format(printf, 2, 3)));
+gd_status gd_source_item_too_long(gd_source_item *item);
 
 /* The line and the byte (from 1) of an offset into the item; the byte is counted in that line, but from the
  * beginning of the item where the line is the item's first. */
-void gd_item_place(const gd_item *item, size_t offset, uint64_t *line, size_t *byte);
+void gd_source_item_place(const gd_source_item *item, size_t offset, uint64_t *line, size_t *byte);
 
 /* Makes the item's object of its raw text, which is JSON: a fault of the text is the item's.  `what` the text is ("the
  * element"), where an item need not begin at the beginning of a line; else NULL.  Fails without memory alone. */
-gd_status gd_item_parse_json(gd_item *item, const char *what, gd_error *err);
+gd_status gd_source_item_parse_json(gd_source_item *item, const char *what, gd_error *err);
 
 /* NULL when the input has none. */
 const gd_header *gd_source_header(const gd_source *source);

@@ -18,7 +18,7 @@
  *    earlier one keeps working.  Begin each with its ..._init(), which sets struct_size to what your compiler sees and
  *    the rest to zero, the default of every member; in C, { .struct_size = sizeof s } does the same.  A struct without
  *    struct_size, or with something in a member that this library is too old to know, is refused with GD_EUSAGE.
- *    gd_error and gd_text have no struct_size: they never change.
+ *    Structs without struct_size never change, but for gd_item and gd_item_result, whose sizes gd_items has.
  */
 #ifndef GUERDON_H
 #define GUERDON_H
@@ -165,11 +165,11 @@ typedef struct gd_progress {
 #define gd_progress_init(progress) gd_progress_init_sized((progress), sizeof *(progress))
 GD_API void gd_progress_init_sized(gd_progress *progress, size_t struct_size);
 
-/** What a run over a file did. */
+/** What a run over a file, or over items in memory, did. */
 typedef struct gd_summary {
     size_t struct_size; /**< set by gd_summary_init(): no more than this is filled */
-    uint64_t items;     /**< lines that held something */
-    uint64_t failed;    /**< items that got an error line */
+    uint64_t items;     /**< items in memory, or lines that held something */
+    uint64_t failed;    /**< items that got an error */
     uint64_t dropped;   /**< items left out by GD_TRUNCATE_DROP */
     uint64_t truncated; /**< items whose text was shortened */
     uint64_t tokens;    /**< tokens of all scored texts */
@@ -180,6 +180,95 @@ typedef struct gd_summary {
 /** Fills *summary with zeros. */
 #define gd_summary_init(summary) gd_summary_init_sized((summary), sizeof *(summary))
 GD_API void gd_summary_init_sized(gd_summary *summary, size_t struct_size);
+
+/** A message of a conversation.  This struct is fixed for good. */
+typedef struct gd_message {
+    gd_text role, content; /**< roles are "system", "user" and "assistant" */
+} gd_message;
+
+/** A prompt or an answer: a conversation when `messages` is not NULL, else token ids when `ids` is not NULL, else a
+ *  text, which may be empty.  This struct is fixed for good. */
+typedef struct gd_part {
+    gd_text text;
+    const gd_message *messages; /**< [message_count], at least one */
+    size_t message_count;
+    const uint32_t *ids; /**< [id_count] taken as they are: no special tokens are added, and none is sought */
+    size_t id_count;
+} gd_part;
+
+/** What the parts of an item are: this names them in sentences, and says how many there are. */
+typedef enum gd_item_kind {
+    GD_ITEM_TEXT = 0, /**< one */
+    GD_ITEM_PAIR,     /**< two: the chosen one and the rejected one */
+    GD_ITEM_ANSWERS   /**< one or more answers to a prompt */
+} gd_item_kind;
+
+/** What a record of a file says, in memory.  All zero but for what you set. */
+typedef struct gd_item {
+    gd_item_kind kind;
+    const gd_part *prompt; /**< NULL, or what goes before each part: a text before texts, joined as they are; ids before
+                                ids; a conversation before conversations, and before texts, which become turns of the
+                                assistant */
+    const gd_part *parts;  /**< [part_count] a conversation ends with the answer, a message of the assistant */
+    size_t part_count;
+} gd_item;
+
+/** What became of an item.  The library fills it; gd_items_free_results() frees what it points to. */
+typedef struct gd_item_result {
+    gd_status
+        status;     /**< GD_OK; what was wrong with the item: GD_ETOOLONG, GD_EFORMAT, GD_EUNSUPPORTED (a conversation,
+                           and no format is known), GD_EUSAGE; GD_EINTERRUPTED: the call ended before its turn came */
+    int truncated;  /**< not 0: a part was shortened */
+    int dropped;    /**< not 0: the item was left out by GD_TRUNCATE_DROP */
+    size_t count;   /**< of scores: the item's parts; 0 when it failed or was dropped */
+    float *scores;  /**< [count] */
+    size_t *tokens; /**< [count] that each part had, its prompt included */
+    char *error; /**< NULL, or what was wrong, one sentence that begins with the part's name when there are several */
+} gd_item_result;
+
+/** Items in memory, and room for what becomes of them.  Start from gd_items_init(). */
+typedef struct gd_items {
+    size_t struct_size, item_size, result_size; /**< set by gd_items_init() */
+    size_t count;
+    const gd_item *items;    /**< [count] read during the call with all that they point to, not kept */
+    gd_item_result *results; /**< [count] the caller's; need not be initialised */
+} gd_items;
+
+/** Fills *items with zeros: no items. */
+#define gd_items_init(all) gd_items_init_sized((all), sizeof *(all), sizeof *(all)->items, sizeof *(all)->results)
+GD_API void gd_items_init_sized(gd_items *items, size_t struct_size, size_t item_size, size_t result_size);
+
+/**
+ * Scores items in memory: whatever a record of a file can hold, with tokens, truncation and an error for each item.
+ *
+ *     const gd_part parts[] = { { .text = { "Yes.", 4 } }, { .text = { "No.", 3 } } };
+ *     const gd_part prompt = { .text = { "Is tea hot? ", 12 } };
+ *     const gd_item item = { .kind = GD_ITEM_PAIR, .prompt = &prompt, .parts = parts, .part_count = 2 };
+ *     gd_item_result result;
+ *     gd_items items;
+ *
+ *     gd_items_init(&items);
+ *     items.count = 1;
+ *     items.items = &item;
+ *     items.results = &result;
+ *     rc = gd_score_items(model, &items, NULL, NULL, &err);
+ *     if (!rc)
+ *         printf("the margin is %g\n", result.scores[0] - result.scores[1]);
+ *     gd_items_free_results(&items);
+ *
+ * The scores are those that gd_score_file() writes for the same records, bit for bit, and depend neither on `count` nor
+ * on the company of the items.
+ *
+ * @param progress  NULL, or called after each batch; bytes are those of the items' texts and ids
+ * @param summary   NULL, or what was done, also filled on GD_EITEM and GD_EINTERRUPTED
+ * @return GD_OK; GD_EITEM when some items failed: their results say why, and the others have scores; or a failure of
+ *         the whole, such as GD_EINTERRUPTED: the results of the items that were done are there, and are to be freed
+ */
+GD_API gd_status gd_score_items(gd_model *model, const gd_items *items, const gd_progress *progress,
+                                gd_summary *summary, gd_error *err);
+
+/** Frees what the results point to after a call, whatever it returned, and sets them to zero. */
+GD_API void gd_items_free_results(const gd_items *items);
 
 /** What an input file is written in; doc/formats.md has the details. */
 typedef enum gd_format {

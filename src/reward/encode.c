@@ -145,20 +145,34 @@ static gd_status encode_conversation(const gd_encoder *encoder, const gd_record_
     return rc || !eos || *how == GD_DROPPED ? rc : append_eos(encoder, ids, err);
 }
 
+static gd_status encode_ids(const gd_encoder *encoder, const gd_record_text *text, gd_ids *ids, gd_encoding *how,
+                            gd_error *err)
+{
+    *how = GD_ENCODED;
+    if (!gd_grow((void **)&ids->data, &ids->room, text->id_count, sizeof *ids->data))
+        return gd_fail_memory(err, text->id_count * sizeof *ids->data);
+    ids->len = text->id_count;
+    if (ids->len)
+        memcpy(ids->data, text->ids, ids->len * sizeof *ids->data);
+    return limit_length(encoder, ids, 0, (struct frame){ 0, 0 }, how, err);
+}
+
 gd_status gd_encode_text(const gd_encoder *encoder, const gd_record_text *text, gd_buf *scratch, gd_ids *ids,
                          gd_encoding *how, gd_error *err)
 {
+    if (text->ids)
+        return encode_ids(encoder, text, ids, how, err);
     return text->messages ? encode_conversation(encoder, text, scratch, ids, how, err)
                           : gd_encode(encoder, text->text, ids, how, err);
 }
 
-void gd_encoded_problem(gd_encoded *out, const gd_record *record, size_t which, const char *why)
+void gd_encoded_problem(gd_encoded *out, const gd_record *record, size_t which, const gd_error *why)
 {
-    char name[GD_TEXT_NAME_ROOM], place[GD_PLACE_ROOM];
+    char name[GD_TEXT_NAME_ROOM], text[GD_TEXT_NAME_ROOM + sizeof why->text];
 
-    (void)snprintf(out->sentence, sizeof out->sentence, "%s: %s%s", gd_record_place(record, place),
-                   gd_record_text_name(record->kind, which, name), why);
-    out->problem = out->sentence;
+    (void)snprintf(text, sizeof text, "%s%s", gd_record_text_name(record->kind, which, name), why->text);
+    out->problem = gd_record_sentence(record, text, out->sentence);
+    out->status = why->status;
 }
 
 static gd_status encode_text(const gd_encoder *encoder, const gd_record *record, size_t which, gd_encoded *out,
@@ -170,7 +184,7 @@ static gd_status encode_text(const gd_encoder *encoder, const gd_record *record,
     if (gd_encode_text(encoder, &record->texts[which], &out->scratch, &out->ids[which], &how, &why) == GD_ENOMEM)
         return gd_fail(err, GD_ENOMEM, "%s", why.text);
     if (why.status)
-        gd_encoded_problem(out, record, which, why.text);
+        gd_encoded_problem(out, record, which, &why);
     out->dropped |= how == GD_DROPPED;
     out->truncated |= how == GD_TRUNCATED;
     return GD_OK;
@@ -194,6 +208,7 @@ gd_status gd_encode_record(const gd_encoder *encoder, const gd_record *record, g
 
     out->truncated = out->dropped = false;
     out->problem = record->problem;
+    out->status = record->status ? record->status : GD_EFORMAT;
     out->count = 0;
     for (size_t t = 0; !rc && t < record->count && !out->problem; t++)
         rc = encode_text(encoder, record, t, out, err);

@@ -19,9 +19,10 @@ typedef enum gd_encoding {
  */
 gd_status gd_encode(const gd_encoder *encoder, gd_text text, gd_ids *ids, gd_encoding *how, gd_error *err);
 
-/* The same for one of a record's texts, which may be a conversation: the format makes text of it, and ids without the
- * tokenizer's special tokens and the end-of-sequence token where the format has its own.  GD_TRUNCATE_OLDEST_TURNS
- * drops turns until the rest fits.  `scratch` is for the text. */
+/* The same for one of a record's texts, which may be ids or a conversation.  Ids get nothing but truncation.  Of a
+ * conversation the format makes text, and ids without the tokenizer's special tokens and the end-of-sequence token
+ * where the format has its own; GD_TRUNCATE_OLDEST_TURNS drops turns until the rest fits.  `scratch` is for the
+ * text. */
 gd_status gd_encode_text(const gd_encoder *encoder, const gd_record_text *text, gd_buf *scratch, gd_ids *ids,
                          gd_encoding *how, gd_error *err);
 
@@ -33,12 +34,13 @@ typedef struct gd_encoded {
     bool truncated, dropped;
     const char *problem; /* NULL, or a sentence that names the line (and which text of a pair): the record's own or
                           * in `sentence`; good until the next call */
+    gd_status status;    /* what kind of problem it is */
     gd_buf scratch;
-    char sentence[900];
+    char sentence[GD_SENTENCE_ROOM];
 } gd_encoded;
 
 /* Gives the record a problem with one of its texts: the sentence names the line and the text. */
-void gd_encoded_problem(gd_encoded *encoded, const gd_record *record, size_t which, const char *why);
+void gd_encoded_problem(gd_encoded *encoded, const gd_record *record, size_t which, const gd_error *why);
 
 /* Encodes all texts of a record. What is wrong with a text is its problem; only a lack of memory fails. */
 gd_status gd_encode_record(const gd_encoder *encoder, const gd_record *record, gd_encoded *out, gd_error *err);

@@ -163,9 +163,9 @@ gd_status gd_file_run_report(const gd_file_run *run, gd_error *err)
 {
     const gd_progress *const p = &run->progress;
     const gd_summary *const done = &run->summary;
+    const uint64_t total = run->records ? gd_records_bytes_total(run->records) : run->bytes_total;
 
-    if (p->report &&
-        p->report(p->context, done->items, run->bytes_done, gd_records_bytes_total(run->records), done->tokens))
+    if (p->report && p->report(p->context, done->items, run->bytes_done, total, done->tokens))
         return gd_fail(err, GD_EINTERRUPTED, "interrupted after %llu items%s", (unsigned long long)done->items,
                        run->journal.path ? "; the same command with --resume goes on there" : "");
     return GD_OK;

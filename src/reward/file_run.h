@@ -9,12 +9,13 @@
 #include "reward/model.h"
 
 typedef struct gd_file_run {
-    gd_records *records;
+    gd_records *records; /* NULL: the items are in memory */
     gd_writer *writer;
     gd_progress progress;               /* all zero: nobody asks */
     gd_summary summary;                 /* of what was done so far */
     gd_summary *wanted;                 /* the caller's, filled at the end; or NULL */
     uint64_t bytes_done;                /* of the input, up to the last finished item: the run says */
+    uint64_t bytes_total;               /* of items in memory; a file knows its own */
     gd_sink *sinks[GD_JOURNAL_OUTPUTS]; /* every output, the writer's first, journal.aside last; NULL: there is none */
     const char *paths[GD_JOURNAL_OUTPUTS]; /* theirs, as the caller or the journal has them */
     bool packed;                           /* one of them is */

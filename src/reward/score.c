@@ -1,71 +1,69 @@
-/* score.c - texts in memory to scores. */
+/* score.c - texts in memory to scores: the short form of gd_score_items(), all or nothing. */
 #include "base/error.h"
 #include "base/mem.h"
-#include "reward/encode.h"
-#include "reward/queue.h"
+#include "reward/score_run.h"
 
-#include <math.h>
+struct run {
+    size_t count, at; /* of texts; the next one */
+    const gd_text *texts;
+    float *scores;
+    size_t *tokens; /* NULL: nobody asks */
+    size_t max_length;
+};
 
-/* Puts the text's index in front of what went wrong with it. */
-static gd_status text_failed(size_t index, const gd_error *why, gd_error *err)
+static gd_status next_text(void *context, gd_record *record, uint64_t *bytes, bool *more, gd_error *err)
 {
-    return gd_fail(err, why->status, "text %zu: %s", index, why->text);
+    struct run *const run = context;
+
+    (void)bytes;
+    *more = run->at < run->count;
+    if (!*more)
+        return GD_OK;
+    record->index = run->at;
+    record->texts = gd_alloc_zero(1, sizeof *record->texts);
+    if (!record->texts)
+        return gd_fail_memory(err, sizeof *record->texts);
+    record->count = 1;
+    record->texts[0].text = run->texts[run->at++];
+    return GD_OK;
 }
 
-static gd_status add_text(gd_queue *queue, gd_ids *ids, gd_text text, size_t *tokens, gd_error *err)
+/* The scores must be finite, or the model is broken. */
+static gd_status take(void *context, const gd_scored *item, bool *failed, gd_error *err)
 {
-    const gd_encoder *encoder = &queue->model->encoder;
-    gd_encoding how;
-    gd_status rc = gd_encode(encoder, text, ids, &how, err);
+    struct run *const run = context;
+    const size_t index = (size_t)item->record.index;
 
-    if (rc)
-        return rc;
-    if (how == GD_DROPPED)
-        return gd_fail(err, GD_ETOOLONG, "more than %zu tokens", encoder->max_length);
-    if (ids->len == 0)
-        return gd_fail(err, GD_EFORMAT, "the text has no tokens");
-    if (tokens)
-        *tokens = ids->len;
-    return gd_queue_add(queue, ids, 1, err);
-}
-
-/* Scores what waits, and writes the scores; they must be finite, or the model is broken. */
-static gd_status score_queue(gd_queue *queue, size_t first, float *scores, gd_error *err)
-{
-    gd_status rc = GD_OK;
-
-    while (!rc && queue->oldest < queue->item_count)
-        rc = gd_queue_run(queue, err);
-    for (size_t i = 0; !rc && i < queue->item_count; i++) {
-        scores[first + i] = gd_scale_apply(&queue->model->scale, queue->scores[i]);
-        if (!isfinite(queue->scores[i]))
-            rc = gd_fail(err, GD_EFORMAT, "text %zu: the model gives %g, which is no score", first + i,
-                         (double)queue->scores[i]);
-    }
-    gd_queue_clear(queue);
-    return rc;
+    (void)failed;
+    if (item->record.problem)
+        return gd_fail(err, item->status, "text %zu: %s", index, item->record.problem);
+    if (item->dropped)
+        return gd_fail(err, GD_ETOOLONG, "text %zu: more than %zu tokens", index, run->max_length);
+    if (!item->finite)
+        return gd_fail(err, GD_EFORMAT, "text %zu: the model gives no finite score", index);
+    run->scores[index] = item->scores[0];
+    if (run->tokens)
+        run->tokens[index] = item->tokens[0];
+    return GD_OK;
 }
 
 gd_status gd_score(gd_model *model, size_t count, const gd_text *texts, float *scores, size_t *tokens, gd_error *err)
 {
-    gd_queue queue = { .model = model };
-    gd_ids ids = { 0 };
-    gd_status rc = GD_OK;
-    size_t first = 0;
+    struct run run = { .count = count,
+                       .texts = texts,
+                       .scores = scores,
+                       .tokens = tokens,
+                       .max_length = model->encoder.max_length };
+    gd_file_run file;
+    gd_score_run scoring = { .model = model,
+                             .file = &file,
+                             .next = next_text,
+                             .take = take,
+                             .context = &run,
+                             .strict = true };
+    gd_status rc = gd_file_run_init(&file, NULL, NULL, err);
 
-    for (size_t i = 0; !rc && i < count; i++) {
-        gd_error why = { 0 };
-
-        if (gd_queue_is_full(&queue)) {
-            rc = score_queue(&queue, first, scores, err);
-            first = i;
-        }
-        if (!rc && add_text(&queue, &ids, texts[i], tokens ? &tokens[i] : NULL, &why))
-            rc = text_failed(i, &why, err);
-    }
     if (!rc)
-        rc = score_queue(&queue, first, scores, err);
-    gd_ids_free(&ids);
-    gd_queue_free(&queue);
-    return rc;
+        rc = gd_score_run_all(&scoring, err);
+    return gd_file_run_close(&file, rc, err);
 }

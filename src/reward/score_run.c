@@ -1,16 +1,18 @@
-/* score_run.c - the records of a file with their scores, in the order of the file. */
+/* score_run.c - records with their scores, in their order. */
 #include "reward/score_run.h"
 
 #include "base/error.h"
 #include "base/mem.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 /* ---- one record in ---- */
 
-static gd_status set_problem(gd_scored *item, const char *sentence, gd_error *err)
+static gd_status set_problem(gd_scored *item, gd_status status, const char *sentence, gd_error *err)
 {
+    item->status = status;
     if (item->record.problem == sentence)
         return GD_OK;
     item->record.problem = gd_strdup(sentence);
@@ -30,6 +32,7 @@ static size_t find_empty(const gd_encoded *encoded)
 /* What a record comes to: texts to score, or why not. */
 static gd_status encode_item(gd_score_run *run, gd_scored *item, gd_error *err)
 {
+    static const gd_error no_tokens = { GD_EFORMAT, "the text has no tokens" };
     gd_encoded *encoded = &run->encoded;
     gd_status rc = gd_encode_record(&run->model->encoder, &item->record, encoded, err);
     const size_t empty = rc ? 0 : find_empty(encoded);
@@ -37,9 +40,9 @@ static gd_status encode_item(gd_score_run *run, gd_scored *item, gd_error *err)
     if (rc)
         return rc;
     if (empty < encoded->count)
-        gd_encoded_problem(encoded, &item->record, empty, "the text has no tokens");
+        gd_encoded_problem(encoded, &item->record, empty, &no_tokens);
     if (encoded->problem)
-        return set_problem(item, encoded->problem, err);
+        return set_problem(item, encoded->status, encoded->problem, err);
     item->dropped = encoded->dropped;
     item->truncated = encoded->truncated;
     item->tokens = gd_alloc(encoded->count, sizeof *item->tokens);
@@ -61,7 +64,7 @@ static gd_status queue_item(gd_score_run *run, gd_scored *item, gd_error *err)
     if (rc != GD_ETOOLONG)
         return rc ? gd_fail(err, rc, "%s", why.text) : GD_OK;
     item->count = 0;
-    rc = set_problem(item, gd_record_sentence(&item->record, why.text, sentence), err);
+    rc = set_problem(item, rc, gd_record_sentence(&item->record, why.text, sentence), err);
     return rc ? rc : gd_queue_add(&run->queue, NULL, 0, err);
 }
 
@@ -81,10 +84,18 @@ static void free_item(gd_scored *item)
     gd_free(item->tokens);
 }
 
-/* The record is the run's from here on. */
-static gd_status add_record(gd_score_run *run, gd_record *record, gd_error *err)
+/* A caller who wants all scores or none need not wait for those before. */
+static gd_status check_strictly(const gd_score_run *run, const gd_scored *item, gd_error *err)
 {
-    gd_scored item = { .record = *record, .bytes = gd_records_bytes_done(run->file->records) };
+    bool failed;
+
+    return run->strict && (item->record.problem || item->dropped) ? run->take(run->context, item, &failed, err) : GD_OK;
+}
+
+/* The record is the run's from here on. */
+static gd_status add_record(gd_score_run *run, gd_record *record, uint64_t bytes, gd_error *err)
+{
+    gd_scored item = { .record = *record, .bytes = bytes };
     gd_status rc = encode_item(run, &item, err);
 
     *record = (gd_record){ 0 };
@@ -97,6 +108,8 @@ static gd_status add_record(gd_score_run *run, gd_record *record, gd_error *err)
         rc = gd_fail_memory(err, (run->count + 1) * sizeof *run->items);
     if (!rc)
         rc = queue_item(run, &item, err);
+    if (!rc)
+        rc = check_strictly(run, &item, err);
     if (rc) {
         free_item(&item);
         return rc;
@@ -112,7 +125,7 @@ static gd_status take_item(gd_score_run *run, gd_scored *item, gd_error *err)
 {
     gd_summary *summary = &run->file->summary;
     bool failed = item->record.problem != NULL;
-    const gd_status rc = item->dropped ? GD_OK : run->take(run->context, item, &failed, err);
+    const gd_status rc = item->dropped && !run->take_dropped ? GD_OK : run->take(run->context, item, &failed, err);
 
     if (rc)
         return rc;
@@ -136,8 +149,11 @@ static gd_status take_done(gd_score_run *run, gd_error *err)
         gd_scored *item = &run->items[run->out];
         float *scores = run->queue.scores + run->queue.items[run->out].first;
 
-        for (size_t t = 0; t < item->count; t++)
+        item->finite = true;
+        for (size_t t = 0; t < item->count; t++) {
+            item->finite &= isfinite(scores[t]) != 0;
             scores[t] = gd_scale_apply(&run->model->scale, scores[t]);
+        }
         item->scores = scores;
         rc = take_item(run, item, err);
         if (!rc)
@@ -177,6 +193,17 @@ static bool is_time(const gd_score_run *run)
     return gd_queue_is_full(&run->queue) || (run->awaited && run->queue.tokens >= run->model->batch_rows);
 }
 
+static gd_status next_record(gd_score_run *run, gd_record *record, uint64_t *bytes, bool *more, gd_error *err)
+{
+    gd_status rc;
+
+    if (run->next)
+        return run->next(run->context, record, bytes, more, err);
+    rc = gd_records_next(run->file->records, record, more, err);
+    *bytes = gd_records_bytes_done(run->file->records);
+    return rc;
+}
+
 static gd_status run_records(gd_score_run *run, gd_error *err)
 {
     gd_status rc = GD_OK;
@@ -184,15 +211,16 @@ static gd_status run_records(gd_score_run *run, gd_error *err)
 
     while (!rc && more) {
         gd_record record = { 0 };
+        uint64_t bytes = 0;
 
-        rc = gd_records_next(run->file->records, &record, &more, err);
+        rc = next_record(run, &record, &bytes, &more, err);
         if (!rc && more && record.index >= run->file->journal.items)
-            rc = add_record(run, &record, err);
+            rc = add_record(run, &record, bytes, err);
         gd_record_free(&record);
         if (!rc && is_time(run))
             rc = score_queue(run, err);
     }
-    if (run->count && rc != GD_EINTERRUPTED && rc != GD_ENOMEM) {
+    if (run->count && rc != GD_EINTERRUPTED && rc != GD_ENOMEM && !(rc && run->strict)) {
         const gd_status last = score_queue(run, err);
 
         rc = rc ? rc : last;
@@ -207,7 +235,7 @@ gd_status gd_score_run_all(gd_score_run *run, gd_error *err)
     if (run->file->journal.complete)
         return GD_OK;
     run->queue.model = run->model;
-    run->awaited = gd_records_bytes_total(run->file->records) == 0;
+    run->awaited = !run->next && gd_records_bytes_total(run->file->records) == 0;
     rc = run_records(run, err);
     clear_items(run);
     gd_free(run->items);

@@ -22,10 +22,6 @@
 
 #include <stdbool.h>
 
-typedef struct gd_message {
-    gd_text role, content; /* UTF-8 */
-} gd_message;
-
 typedef struct gd_chat gd_chat;
 
 /* `format` is the name of a built-in one, a path that ends in .yaml or .yml, or "auto": the format that the chat

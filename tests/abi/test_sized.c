@@ -80,6 +80,13 @@ static gd_status use_progress(void *memory, gd_error *err)
     return gd_score_file(model, &how, memory, NULL, err);
 }
 
+static gd_status use_items(void *memory, gd_error *err)
+{
+    ((gd_items *)memory)->item_size = sizeof(gd_item);
+    ((gd_items *)memory)->result_size = sizeof(gd_item_result);
+    return gd_score_items(model, memory, NULL, NULL, err);
+}
+
 static gd_status use_summary(void *memory, gd_error *err)
 {
     const gd_file_options how = from_to("/dev/null", "/dev/null", GD_FORMAT_AUTO);
@@ -99,8 +106,9 @@ typedef struct kind {
     {                                              \
         "gd_" #name, sizeof(gd_##name), use_##name \
     }
-static const kind kinds[] = { KIND(options),      KIND(file_options),  KIND(rank_options), KIND(filter_options),
-                              KIND(eval_options), KIND(bench_options), KIND(progress),     KIND(summary) };
+static const kind kinds[] = { KIND(options),        KIND(file_options), KIND(rank_options),
+                              KIND(filter_options), KIND(eval_options), KIND(bench_options),
+                              KIND(progress),       KIND(items),        KIND(summary) };
 enum { KINDS = sizeof kinds / sizeof kinds[0], LATER = 24 };
 
 static max_align_t room[64];
@@ -210,6 +218,9 @@ static void structs_have_no_hole_at_the_end(void **state)
     ENDS(gd_bench_options, context);
     ENDS(gd_progress, context);
     ENDS(gd_summary, texts);
+    ENDS(gd_items, results);
+    ENDS(gd_item, part_count);
+    ENDS(gd_item_result, error);
 }
 
 static void versions_agree(void **state)

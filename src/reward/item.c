@@ -1,0 +1,178 @@
+/* item.c - an item in memory as a record. */
+#include "reward/item.h"
+
+#include "base/error.h"
+#include "base/mem.h"
+
+#include <string.h>
+
+/* An item that is being read. */
+struct reading {
+    gd_record *record;
+    const gd_item *item;
+    size_t vocab;
+    gd_error *why, *err;
+};
+
+typedef enum sort { TEXT, TALK, IDS } sort;
+
+static const char *const sorts[] = { "a text", "a conversation", "token ids" };
+
+static sort sort_of(const gd_part *part) { return part->messages ? TALK : part->ids ? IDS : TEXT; }
+
+static gd_status check_kind(const struct reading *r)
+{
+    const gd_item *const item = r->item;
+    const size_t want = item->kind == GD_ITEM_PAIR ? 2 : 1;
+
+    if (item->kind < GD_ITEM_TEXT || item->kind > GD_ITEM_ANSWERS)
+        return gd_fail(r->why, GD_EUSAGE, "kind is %d, which is not a gd_item_kind", (int)item->kind);
+    if (item->part_count < want || (item->part_count > want && item->kind != GD_ITEM_ANSWERS))
+        return gd_fail(r->why, GD_EUSAGE, "part_count is %zu, but %zu%s is expected", item->part_count, want,
+                       item->kind == GD_ITEM_ANSWERS ? " or more" : "");
+    if (!item->parts)
+        return gd_fail(r->why, GD_EUSAGE, "parts is NULL, but %zu of them are expected", item->part_count);
+    return GD_OK;
+}
+
+/* An id without a row in the embedding would read past it. */
+static gd_status check_ids(const struct reading *r, const gd_part *part, const char *name)
+{
+    for (size_t i = 0; i < part->id_count; i++)
+        if (part->ids[i] >= r->vocab)
+            return gd_fail(r->why, GD_EFORMAT, "%sid %zu is %u, but the embedding has only %zu rows", name, i,
+                           part->ids[i], r->vocab);
+    return GD_OK;
+}
+
+static gd_status check_part(const struct reading *r, const gd_part *part, const char *name)
+{
+    if (sort_of(part) == TALK && !part->message_count)
+        return gd_fail(r->why, GD_EFORMAT, "%sthe conversation has no messages", name);
+    return sort_of(part) == IDS ? check_ids(r, part, name) : GD_OK;
+}
+
+/* ---- prompt and part together ---- */
+
+/* A part that is a text is the assistant's turn. */
+static gd_status join_messages(const struct reading *r, gd_record_text *to, const gd_part *part, const char *field)
+{
+    const gd_part *const prompt = r->item->prompt;
+    const gd_message turn = { { "assistant", 9 }, part->text };
+    const gd_part answer = sort_of(part) == TALK ? *part : (gd_part){ .messages = &turn, .message_count = 1 };
+    const size_t before = prompt ? prompt->message_count : 0;
+
+    to->messages = gd_alloc(before + answer.message_count, sizeof *to->messages);
+    if (!to->messages)
+        return gd_fail_memory(r->err, answer.message_count * sizeof *to->messages);
+    if (before)
+        memcpy(to->messages, prompt->messages, before * sizeof *to->messages);
+    memcpy(to->messages + before, answer.messages, answer.message_count * sizeof *to->messages);
+    to->message_count = before + answer.message_count;
+    return gd_chat_check_answer(to->messages, to->message_count, field, r->why);
+}
+
+static gd_status read_part(const struct reading *r, size_t which)
+{
+    static const char *const fields[] = { "messages", "chosen", "rejected" };
+    const gd_part *const prompt = r->item->prompt, *const part = &r->item->parts[which];
+    const sort is = sort_of(part), before = prompt ? sort_of(prompt) : is;
+    gd_record_text *const to = &r->record->texts[which];
+    char room[GD_TEXT_NAME_ROOM], field[GD_TEXT_NAME_ROOM];
+    const char *const name = gd_record_text_name(r->record->kind, which, room);
+    const gd_status rc = check_part(r, part, name);
+
+    if (rc)
+        return rc;
+    if (is != before && !(before == TALK && is == TEXT))
+        return gd_fail(r->why, GD_EFORMAT, "%sthe prompt is %s, and this is %s; both must be of one kind", name,
+                       sorts[before], sorts[is]);
+    if (before == TALK) {
+        (void)strcpy(field, *name ? name : fields[0]);
+        field[strcspn(field, ":")] = '\0';
+        return join_messages(r, to, part, field);
+    }
+    *to = (gd_record_text){ .text = part->text, .ids = part->ids, .id_count = part->id_count };
+    return GD_OK;
+}
+
+/* Puts the prompt's ids in front of each part's, all in one block of memory. */
+static gd_status join_ids(const struct reading *r)
+{
+    const gd_part *const prompt = r->item->prompt;
+    gd_record *const record = r->record;
+    size_t count = 0;
+    uint32_t *p;
+
+    for (size_t i = 0; i < record->count; i++)
+        if (!gd_add(count, prompt->id_count, &count) || !gd_add(count, record->texts[i].id_count, &count))
+            return gd_fail_memory(r->err, SIZE_MAX);
+    p = gd_alloc(count, sizeof *p);
+    if (!p)
+        return gd_fail_memory(r->err, count * sizeof *p);
+    record->storage = (char *)p;
+    for (size_t i = 0; i < record->count; i++) {
+        gd_record_text *const text = &record->texts[i];
+
+        memcpy(p, prompt->ids, prompt->id_count * sizeof *p);
+        memcpy(p + prompt->id_count, text->ids, text->id_count * sizeof *p);
+        text->ids = p;
+        text->id_count += prompt->id_count;
+        p += text->id_count;
+    }
+    return GD_OK;
+}
+
+static gd_status join(const struct reading *r)
+{
+    const gd_part *const prompt = r->item->prompt;
+
+    if (prompt && sort_of(prompt) == IDS)
+        return join_ids(r);
+    if (prompt && sort_of(prompt) == TEXT && prompt->text.len)
+        return gd_record_put_before(r->record, prompt->text, r->err);
+    return GD_OK;
+}
+
+gd_status gd_item_read(gd_record *record, const gd_item *item, size_t vocab, gd_error *why, gd_error *err)
+{
+    const struct reading r = { record, item, vocab, why, err };
+    gd_status rc = check_kind(&r);
+
+    _Static_assert((int)GD_ITEM_PAIR == (int)GD_RECORD_PAIR && (int)GD_ITEM_ANSWERS == (int)GD_RECORD_ANSWERS,
+                   "kinds are the same");
+    if (!rc && item->prompt)
+        rc = check_part(&r, item->prompt, "prompt: ");
+    if (rc)
+        return rc;
+    record->kind = (gd_record_kind)item->kind;
+    record->texts = gd_alloc_zero(item->part_count, sizeof *record->texts);
+    if (!record->texts)
+        return gd_fail_memory(err, item->part_count * sizeof *record->texts);
+    record->count = item->part_count;
+    for (size_t i = 0; !rc && i < record->count; i++)
+        rc = read_part(&r, i);
+    return rc ? rc : join(&r);
+}
+
+static uint64_t part_bytes(const gd_part *part)
+{
+    uint64_t bytes = 0;
+
+    if (sort_of(part) == TEXT)
+        return part->text.len;
+    if (sort_of(part) == IDS)
+        return part->id_count * sizeof *part->ids;
+    for (size_t i = 0; i < part->message_count; i++)
+        bytes += part->messages[i].content.len;
+    return bytes;
+}
+
+uint64_t gd_item_bytes(const gd_item *item)
+{
+    uint64_t bytes = item->prompt ? part_bytes(item->prompt) : 0;
+
+    for (size_t i = 0; item->parts && i < item->part_count; i++)
+        bytes += part_bytes(&item->parts[i]);
+    return bytes;
+}

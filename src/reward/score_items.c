@@ -1,0 +1,181 @@
+/* score_items.c - items in memory to results. */
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/sized.h"
+#include "reward/item.h"
+#include "reward/score_run.h"
+
+#include <string.h>
+
+static const gd_sized items_kind = GD_SIZED(gd_items, results);
+static const gd_sized item_kind = GD_SIZED(gd_item, part_count);
+static const gd_sized result_kind = GD_SIZED(gd_item_result, error);
+
+struct run {
+    gd_items items; /* our own */
+    gd_file_run file;
+    size_t vocab;
+    size_t at; /* the next item */
+    uint64_t bytes;
+};
+
+void gd_items_init_sized(gd_items *items, size_t struct_size, size_t item_size, size_t result_size)
+{
+    gd_sized_init(items, struct_size);
+    if (struct_size < items_kind.first)
+        return;
+    items->item_size = item_size;
+    items->result_size = result_size;
+}
+
+static gd_status read_items(gd_items *own, const gd_items *theirs, gd_error *err)
+{
+    gd_status rc = gd_sized_read(own, &items_kind, theirs, err);
+
+    if (!rc)
+        rc = gd_sized_check_size(item_kind.first, own->item_size, items_kind.name, "item_size", err);
+    if (!rc)
+        rc = gd_sized_check_size(result_kind.first, own->result_size, items_kind.name, "result_size", err);
+    if (!rc && own->count && (!own->items || !own->results))
+        return gd_fail(err, GD_EUSAGE, "gd_items.%s is NULL, but room for %zu is expected",
+                       own->items ? "results" : "items", own->count);
+    return rc;
+}
+
+/* ---- the caller's arrays, whose elements have the caller's size ---- */
+
+static gd_status read_item(const gd_items *items, size_t i, gd_item *own, gd_error *why)
+{
+    const char *const at = (const char *)items->items + i * items->item_size;
+
+    return gd_sized_copy(own, &item_kind, at, items->item_size, why);
+}
+
+static void put_result(const gd_items *items, size_t i, const gd_item_result *result)
+{
+    char *const at = (char *)items->results + i * items->result_size;
+
+    memcpy(at, result, items->result_size < sizeof *result ? items->result_size : sizeof *result);
+}
+
+static void free_result(gd_item_result *result)
+{
+    gd_free(result->scores);
+    gd_free(result->tokens);
+    gd_free(result->error);
+    *result = (gd_item_result){ 0 };
+}
+
+/* Without a call that could read the same, there are no results. */
+void gd_items_free_results(const gd_items *items)
+{
+    gd_items own;
+
+    if (read_items(&own, items, NULL))
+        return;
+    for (size_t i = 0; i < own.count; i++) {
+        gd_item_result result = { 0 };
+
+        memcpy(&result, (const char *)own.results + i * own.result_size, result_kind.first);
+        free_result(&result);
+        put_result(&own, i, &result);
+    }
+}
+
+/* ---- items in ---- */
+
+static gd_status next_item(void *context, gd_record *record, uint64_t *bytes, bool *more, gd_error *err)
+{
+    struct run *const run = context;
+    gd_error why = { 0 };
+    gd_item item;
+    gd_status rc;
+
+    *more = run->at < run->items.count;
+    if (!*more)
+        return GD_OK;
+    record->index = run->at;
+    rc = read_item(&run->items, run->at++, &item, &why);
+    if (!rc)
+        rc = gd_item_read(record, &item, run->vocab, &why, err);
+    run->bytes += gd_item_bytes(&item);
+    *bytes = run->bytes;
+    if (!why.status)
+        return rc;
+    gd_record_drop_texts(record);
+    record->status = why.status;
+    record->problem = gd_strdup(why.text);
+    return record->problem ? GD_OK : gd_fail_memory(err, sizeof why.text);
+}
+
+static uint64_t all_bytes(const gd_items *items)
+{
+    uint64_t bytes = 0;
+    gd_item item;
+
+    for (size_t i = 0; i < items->count; i++) {
+        (void)read_item(items, i, &item, NULL);
+        bytes += gd_item_bytes(&item);
+    }
+    return bytes;
+}
+
+/* ---- results out ---- */
+
+static gd_status copy_scores(gd_item_result *result, const gd_scored *item, gd_error *err)
+{
+    result->scores = gd_alloc(item->count, sizeof *result->scores);
+    result->tokens = gd_alloc(item->count, sizeof *result->tokens);
+    if (!result->scores || !result->tokens)
+        return gd_fail_memory(err, item->count * sizeof *result->tokens);
+    memcpy(result->scores, item->scores, item->count * sizeof *result->scores);
+    memcpy(result->tokens, item->tokens, item->count * sizeof *result->tokens);
+    result->count = item->count;
+    return GD_OK;
+}
+
+static gd_status take(void *context, const gd_scored *item, bool *failed, gd_error *err)
+{
+    const struct run *const run = context;
+    const char *const why = item->record.problem ? item->record.problem : "the model gives no finite score";
+    gd_item_result result = { .truncated = item->truncated, .dropped = item->dropped };
+    gd_status rc = GD_OK;
+
+    *failed = item->record.problem || !item->finite;
+    if (*failed) {
+        result.status = item->record.problem ? item->status : GD_EFORMAT;
+        result.error = gd_strdup(why);
+        rc = result.error ? GD_OK : gd_fail_memory(err, strlen(why));
+    } else if (!item->dropped) {
+        rc = copy_scores(&result, item, err);
+    }
+    if (rc)
+        free_result(&result);
+    else
+        put_result(&run->items, item->record.index, &result);
+    return rc;
+}
+
+gd_status gd_score_items(gd_model *model, const gd_items *items, const gd_progress *progress, gd_summary *summary,
+                         gd_error *err)
+{
+    static const gd_item_result not_yet = { .status = GD_EINTERRUPTED };
+    struct run run = { .vocab = model->plan->vocab };
+    gd_score_run scoring = { .model = model,
+                             .file = &run.file,
+                             .next = next_item,
+                             .take = take,
+                             .context = &run,
+                             .take_dropped = true };
+    gd_status rc = read_items(&run.items, items, err);
+
+    for (size_t i = 0; !rc && i < run.items.count; i++)
+        put_result(&run.items, i, &not_yet);
+    if (!rc)
+        rc = gd_file_run_init(&run.file, progress, summary, err);
+    if (!rc) {
+        run.file.bytes_total = all_bytes(&run.items);
+        rc = gd_score_run_all(&scoring, err);
+    }
+    return gd_file_run_close(&run.file, rc, err);
+}

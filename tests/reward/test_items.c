@@ -1,0 +1,491 @@
+/* test_items.c - items in memory: the scores of the same records in a file, bit for bit, and an error for each item. */
+#include "tests/reward/golden.h"
+
+#include "base/mem.h"
+#include "reward/model.h"
+#include "text/tokenizer.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdbool.h>
+#include <unistd.h>
+
+#define T(s)                         \
+    {                                \
+        .text = { s, sizeof(s) - 1 } \
+    }
+#define M(role, content)                                             \
+    {                                                                \
+        { role, sizeof(role) - 1 }, { content, sizeof(content) - 1 } \
+    }
+#define TALK(m)                                                    \
+    {                                                              \
+        .messages = (m), .message_count = sizeof(m) / sizeof(m)[0] \
+    }
+#define ITEM(of, before, list)                                                                          \
+    {                                                                                                   \
+        .kind = (of), .prompt = (before), .parts = (list), .part_count = sizeof(list) / sizeof(list)[0] \
+    }
+
+static const gd_message asked[] = { M("system", "You are brief."), M("user", "Is tea hot?") };
+static const gd_message yes[] = { M("assistant", "Yes, it is.") };
+static const gd_message no[] = { M("assistant", "No."), M("user", "Are you sure?"), M("assistant", "Now I am.") };
+static const gd_message whole[] = { M("user", "Is tea hot?"), M("assistant", "It can be.") };
+
+static const gd_part question = T("Is tea hot? "), talk = TALK(asked), nothing = T("");
+static const gd_part one[] = { T("Hello there") }, odd[] = { T("z\xc3\xbc \xe2\x82\xac") };
+static const gd_part pair[] = { T("Yes, it is."), T("No.") };
+static const gd_part answers[] = { T("Yes."), T("No."), T("Yes, it is."), T("") };
+static const gd_part longer[] = { T(
+    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen") };
+static const gd_part told[] = { TALK(whole) }, talks[] = { TALK(yes), TALK(no) };
+
+/* Those without conversations come first. */
+static const gd_item items[] = {
+    ITEM(GD_ITEM_TEXT, NULL, one),
+    ITEM(GD_ITEM_TEXT, &question, one),
+    ITEM(GD_ITEM_TEXT, NULL, odd),
+    ITEM(GD_ITEM_PAIR, NULL, pair),
+    ITEM(GD_ITEM_PAIR, &question, pair),
+    ITEM(GD_ITEM_TEXT, NULL, longer),
+    ITEM(GD_ITEM_ANSWERS, &question, answers),
+    ITEM(GD_ITEM_ANSWERS, &nothing, pair),
+    ITEM(GD_ITEM_TEXT, NULL, told),
+    ITEM(GD_ITEM_TEXT, &talk, one),
+    ITEM(GD_ITEM_PAIR, &talk, talks),
+    ITEM(GD_ITEM_PAIR, NULL, talks),
+    ITEM(GD_ITEM_ANSWERS, &talk, answers),
+};
+enum { ALL = sizeof items / sizeof items[0], PLAIN = 8 };
+
+static gd_model *open_model(const char *name, const char *chat, size_t batch_tokens)
+{
+    gd_options options = golden_options(name, 0);
+    gd_model *model;
+
+    options.max_length = 32;
+    options.chat_format = chat;
+    options.batch_tokens = batch_tokens;
+    assert_ok(gd_model_open(&model, &options, test_err));
+    return model;
+}
+
+static gd_items of(const gd_item *list, size_t count, gd_item_result *results)
+{
+    gd_items all;
+
+    gd_items_init(&all);
+    all.count = count;
+    all.items = list;
+    all.results = results;
+    return all;
+}
+
+/* ---- the same in a file ---- */
+
+static json_t *string_of(gd_text text) { return json_stringn(text.data, text.len); }
+
+static json_t *json_of(const gd_part *part)
+{
+    json_t *const list = part->messages ? json_array() : string_of(part->text);
+
+    for (size_t i = 0; part->messages && i < part->message_count; i++)
+        (void)json_array_append_new(list, json_pack("{s:o,s:o}", "role", string_of(part->messages[i].role), "content",
+                                                    string_of(part->messages[i].content)));
+    return list;
+}
+
+static json_t *record_of(const gd_item *item)
+{
+    const bool single = item->kind == GD_ITEM_TEXT;
+    const char *const first = item->kind == GD_ITEM_PAIR ? "chosen" : item->prompt ? "response" : "text";
+    json_t *const record = json_object();
+
+    if (item->prompt)
+        (void)json_object_set_new(record, "prompt", json_of(item->prompt));
+    if (item->kind == GD_ITEM_ANSWERS)
+        (void)json_object_set_new(record, "responses", json_array());
+    for (size_t i = 0; i < item->part_count; i++) {
+        json_t *const part = json_of(&item->parts[i]);
+
+        if (item->kind == GD_ITEM_ANSWERS)
+            (void)json_array_append_new(json_object_get(record, "responses"), part);
+        else if (single && !item->prompt && item->parts[i].messages)
+            (void)json_object_set_new(record, "messages", part);
+        else
+            (void)json_object_set_new(record, i ? "rejected" : first, part);
+    }
+    return record;
+}
+
+/* What gd_score_file() says of the items: a JSON array of its lines. */
+static json_t *file_of(gd_model *model, const gd_item *list, size_t count, gd_summary *summary)
+{
+    char in[] = "/tmp/guerdon-in-XXXXXX", out[] = "/tmp/guerdon-out-XXXXXX";
+    const gd_file_options how = from_to(in, out, GD_FORMAT_JSONL);
+    json_t *const lines = json_array();
+    json_t *line;
+    FILE *f;
+
+    assert_true(close(mkstemp(in)) == 0 && close(mkstemp(out)) == 0);
+    f = fopen(in, "w");
+    for (size_t i = 0; i < count; i++) {
+        json_t *const record = record_of(&list[i]);
+
+        assert_int_equal(json_dumpf(record, f, JSON_COMPACT), 0);
+        assert_true(fputs("\n", f) >= 0);
+        json_decref(record);
+    }
+    assert_int_equal(fclose(f), 0);
+    assert_ok(gd_score_file(model, &how, NULL, summary, test_err));
+    f = fopen(out, "r");
+    while ((line = json_loadf(f, JSON_DISABLE_EOF_CHECK, NULL)) != NULL)
+        (void)json_array_append_new(lines, line);
+    (void)fclose(f);
+    assert_int_equal(unlink(in) | unlink(out), 0);
+    assert_int_equal(json_array_size(lines), count);
+    return lines;
+}
+
+static const json_t *value_of(const json_t *line, const gd_item *item, size_t which)
+{
+    if (item->kind == GD_ITEM_TEXT)
+        return json_object_get(line, "score");
+    return item->kind == GD_ITEM_PAIR ? json_object_get(line, which ? "rejected" : "chosen")
+                                      : json_array_get(json_object_get(line, "scores"), which);
+}
+
+static void same_result(const gd_item_result *result, const gd_item *item, const json_t *line)
+{
+    const json_t *const tokens = json_object_get(line, "tokens");
+
+    assert_int_equal(result->status, GD_OK);
+    assert_null(result->error);
+    assert_int_equal(result->count, item->part_count);
+    assert_int_equal(result->truncated != 0, json_is_true(json_object_get(line, "truncated")));
+    for (size_t i = 0; i < result->count; i++) {
+        const float want = (float)json_number_value(value_of(line, item, i)); /* nine digits are the float */
+
+        assert_memory_equal(&result->scores[i], &want, sizeof want);
+        assert_int_equal(result->tokens[i], json_integer_value(item->part_count > 1 || item->kind == GD_ITEM_ANSWERS
+                                                                   ? json_array_get(tokens, i)
+                                                                   : tokens));
+    }
+}
+
+static void memory_and_file_agree(gd_model *model, size_t count)
+{
+    gd_item_result results[ALL], single;
+    const gd_items all = of(items, count, results);
+    gd_summary of_file = { .struct_size = sizeof of_file }, of_memory = of_file;
+    json_t *const lines = file_of(model, items, count, &of_file);
+
+    assert_ok(gd_score_items(model, &all, NULL, &of_memory, test_err));
+    assert_memory_equal(&of_memory, &of_file, sizeof of_file);
+    assert_true(of_memory.truncated > 0 && of_memory.texts > count);
+    for (size_t i = 0; i < count; i++) {
+        const gd_items alone = of(&items[i], 1, &single);
+
+        same_result(&results[i], &items[i], json_array_get(lines, i));
+        assert_ok(gd_score_items(model, &alone, NULL, NULL, test_err));
+        same_result(&single, &items[i], json_array_get(lines, i));
+        gd_items_free_results(&alone);
+    }
+    gd_items_free_results(&all);
+    assert_null(results[0].scores);
+    json_decref(lines);
+}
+
+static void scores_are_those_of_a_file(void **state)
+{
+    (void)state;
+    for (size_t m = 0; m < (GOLDEN_SANITIZED ? 1 : GOLDEN_MODELS); m++) {
+        gd_model *const model = open_model(golden_models[m], NULL, m % 2 ? 16 : 0);
+
+        memory_and_file_agree(model, PLAIN);
+        gd_model_close(model);
+    }
+}
+
+static void conversations_are_those_of_a_file(void **state)
+{
+    gd_model *const model = open_model("qwen2", "chatml", 16);
+
+    (void)state;
+    memory_and_file_agree(model, ALL);
+    gd_model_close(model);
+}
+
+/* ---- token ids ---- */
+
+static void ids_score_as_their_text(void **state)
+{
+    gd_model *const model = open_model("qwen2", NULL, 0);
+    const gd_text text = { "Hello there, is tea hot?", 24 };
+    gd_ids ids = { 0 };
+    gd_item_result results[3];
+    float score;
+
+    (void)state;
+    assert_ok(gd_tokenize(model->encoder.tokenizer, text.data, text.len, &ids, test_err));
+    assert_true(ids.len > 3);
+    {
+        const gd_part all[] = { { .ids = ids.data, .id_count = ids.len } };
+        const gd_part before = { .ids = ids.data, .id_count = 2 };
+        const gd_part after[] = { { .ids = ids.data + 2, .id_count = ids.len - 2 },
+                                  { .ids = ids.data, .id_count = 1 } };
+        uint32_t many[40] = { 0 };
+        const gd_part long_one[] = { { .ids = many, .id_count = 40 } };
+        const gd_item list[] = { ITEM(GD_ITEM_TEXT, NULL, all), ITEM(GD_ITEM_PAIR, &before, after),
+                                 ITEM(GD_ITEM_TEXT, NULL, long_one) };
+        const gd_items items3 = of(list, 3, results);
+
+        assert_ok(gd_score_items(model, &items3, NULL, NULL, test_err));
+        assert_ok(gd_score(model, 1, &text, &score, NULL, test_err));
+        assert_memory_equal(&results[0].scores[0], &score, sizeof score);
+        assert_memory_equal(&results[1].scores[0], &score, sizeof score);
+        assert_true(results[1].scores[1] != score);
+        assert_int_equal(results[1].tokens[0], ids.len);
+        assert_int_equal(results[1].tokens[1], 3);
+        assert_true(results[2].truncated && results[2].tokens[0] == 32);
+        gd_items_free_results(&items3);
+    }
+    gd_ids_free(&ids);
+    gd_model_close(model);
+}
+
+/* ---- what is wrong with an item ---- */
+
+static const uint32_t unknown[] = { 1, 2, 1536 };
+static const gd_message unanswered[] = { M("user", "Is tea hot?") };
+static const gd_part broken[] = { T("Yes."), T("\xff") }, empty[] = { T("") },
+                     ids_part = { .ids = unknown, .id_count = 2 };
+static const gd_part unknown_ids[] = { { .ids = unknown, .id_count = 3 } }, open_end[] = { TALK(unanswered) };
+static const gd_part no_messages[] = { { .messages = whole } };
+
+static const struct wrong {
+    gd_item item;
+    gd_status status;
+    const char *why; /* how the sentence begins */
+} wrongs[] = {
+    { ITEM(GD_ITEM_TEXT, NULL, longer), GD_ETOOLONG, "the text has " },
+    { ITEM(GD_ITEM_PAIR, NULL, broken), GD_EFORMAT, "rejected: a text is not valid UTF-8 at byte 0" },
+    { ITEM(GD_ITEM_TEXT, NULL, empty), GD_EFORMAT, "the text has no tokens" },
+    { ITEM(GD_ITEM_ANSWERS, NULL, answers), GD_EFORMAT, "responses[3]: the text has no tokens" },
+    { ITEM(GD_ITEM_TEXT, NULL, unknown_ids), GD_EFORMAT, "id 2 is 1536, but the embedding has only 1536 rows" },
+    { ITEM(GD_ITEM_TEXT, unknown_ids, one), GD_EFORMAT, "prompt: id 2 is 1536, but " },
+    { ITEM(GD_ITEM_TEXT, NULL, told), GD_EUNSUPPORTED, "this is a conversation, and " },
+    { ITEM(GD_ITEM_TEXT, NULL, open_end), GD_EFORMAT, "messages: a conversation without an assistant turn" },
+    { ITEM(GD_ITEM_PAIR, &question, talks), GD_EFORMAT, "chosen: the prompt is a text, and this is a conversation" },
+    { ITEM(GD_ITEM_TEXT, &ids_part, one), GD_EFORMAT, "the prompt is token ids, and this is a text" },
+    { ITEM(GD_ITEM_TEXT, NULL, no_messages), GD_EFORMAT, "the conversation has no messages" },
+    { ITEM(GD_ITEM_TEXT, NULL, pair), GD_EUSAGE, "part_count is 2, but 1 is expected" },
+    { ITEM(GD_ITEM_PAIR, NULL, one), GD_EUSAGE, "part_count is 1, but 2 is expected" },
+    { { .kind = GD_ITEM_ANSWERS }, GD_EUSAGE, "part_count is 0, but 1 or more is expected" },
+    { { .part_count = 1 }, GD_EUSAGE, "parts is NULL, but 1 of them" },
+    { ITEM((gd_item_kind)7, NULL, one), GD_EUSAGE, "kind is 7, which is not a gd_item_kind" },
+};
+enum { WRONGS = sizeof wrongs / sizeof wrongs[0] };
+
+/* Between them stand items that are fine, and get their scores. */
+static void each_item_has_its_error(void **state)
+{
+    gd_options options = golden_options("qwen2", 0);
+    gd_item list[2 * WRONGS];
+    gd_item_result results[2 * WRONGS];
+    const gd_items all = of(list, 2 * WRONGS, results);
+    gd_summary summary = { .struct_size = sizeof summary };
+    gd_error err = { 0 };
+    gd_model *model;
+    float score;
+
+    (void)state;
+    options.max_length = 12;
+    options.truncate = GD_TRUNCATE_ERROR;
+    assert_ok(gd_model_open(&model, &options, test_err));
+    assert_ok(gd_score(model, 1, &one[0].text, &score, NULL, test_err));
+    for (size_t i = 0; i < 2 * WRONGS; i++)
+        list[i] = i % 2 ? items[0] : wrongs[i / 2].item;
+    assert_int_equal(gd_score_items(model, &all, NULL, &summary, &err), GD_EITEM);
+    assert_string_equal(err.text, "16 of 32 items failed");
+    assert_int_equal(summary.failed, WRONGS);
+    for (size_t i = 0; i < 2 * WRONGS; i++) {
+        if (i % 2) {
+            assert_int_equal(results[i].status, GD_OK);
+            assert_memory_equal(results[i].scores, &score, sizeof score);
+            continue;
+        }
+        if (results[i].status != wrongs[i / 2].status || !results[i].error || results[i].count ||
+            strncmp(results[i].error, wrongs[i / 2].why, strlen(wrongs[i / 2].why)) != 0)
+            fail_msg("%zu: %d, %s", i / 2, (int)results[i].status, results[i].error ? results[i].error : "no error");
+    }
+    gd_items_free_results(&all);
+    gd_model_close(model);
+}
+
+static void a_dropped_item_has_no_scores(void **state)
+{
+    gd_options options = golden_options("qwen2", 0);
+    const gd_item list[] = { ITEM(GD_ITEM_TEXT, NULL, longer), ITEM(GD_ITEM_TEXT, NULL, one) };
+    gd_item_result results[2];
+    const gd_items all = of(list, 2, results);
+    gd_summary summary = { .struct_size = sizeof summary };
+    gd_model *model;
+
+    (void)state;
+    options.max_length = 8;
+    options.truncate = GD_TRUNCATE_DROP;
+    assert_ok(gd_model_open(&model, &options, test_err));
+    assert_ok(gd_score_items(model, &all, NULL, &summary, test_err));
+    assert_true(results[0].dropped && !results[0].count && results[0].status == GD_OK && !results[0].error);
+    assert_true(!results[1].dropped && results[1].count == 1);
+    assert_int_equal(summary.dropped, 1);
+    gd_items_free_results(&all);
+    gd_model_close(model);
+}
+
+/* ---- the call as a whole ---- */
+
+struct seen {
+    uint64_t items, bytes, total;
+    int calls, stop_at;
+};
+
+static int watch(void *context, uint64_t done, uint64_t bytes, uint64_t total, uint64_t tokens)
+{
+    struct seen *const seen = context;
+
+    (void)tokens;
+    seen->items = done;
+    seen->bytes = bytes;
+    seen->total = total;
+    return ++seen->calls == seen->stop_at;
+}
+
+static void a_call_can_be_stopped(void **state)
+{
+    gd_model *const model = open_model("qwen2", "chatml", 8);
+    gd_item_result results[ALL], stopped[ALL];
+    const gd_items all = of(items, ALL, results), some = of(items, ALL, stopped);
+    struct seen seen = { 0 };
+    const gd_progress progress = { sizeof progress, watch, &seen };
+    gd_summary summary = { .struct_size = sizeof summary };
+    gd_error err = { 0 };
+    size_t i = 0;
+
+    (void)state;
+    assert_ok(gd_score_items(model, &all, &progress, NULL, test_err));
+    assert_true(seen.calls > 3);
+    assert_int_equal(seen.items, ALL);
+    assert_int_equal(seen.bytes, seen.total);
+    seen = (struct seen){ .stop_at = 3 };
+    assert_int_equal(gd_score_items(model, &some, &progress, &summary, &err), GD_EINTERRUPTED);
+    assert_true(summary.items > 0 && summary.items < ALL);
+    for (; i < summary.items; i++) {
+        assert_int_equal(stopped[i].count, results[i].count);
+        assert_memory_equal(stopped[i].scores, results[i].scores, results[i].count * sizeof(float));
+    }
+    for (; i < ALL; i++)
+        assert_true(stopped[i].status == GD_EINTERRUPTED && !stopped[i].count && !stopped[i].scores);
+    gd_items_free_results(&all);
+    gd_items_free_results(&some);
+    gd_model_close(model);
+}
+
+static void no_items_are_fine_and_no_room_is_not(void **state)
+{
+    gd_model *const model = open_model("qwen2", NULL, 0);
+    gd_items all = of(NULL, 0, NULL);
+    gd_summary summary = { .struct_size = sizeof summary, .items = 7 };
+    gd_error err = { 0 };
+
+    (void)state;
+    assert_ok(gd_score_items(model, &all, NULL, &summary, test_err));
+    assert_int_equal(summary.items, 0);
+    gd_items_free_results(&all);
+    all = of(items, 1, NULL);
+    assert_int_equal(gd_score_items(model, &all, NULL, NULL, &err), GD_EUSAGE);
+    assert_string_equal(err.text, "gd_items.results is NULL, but room for 1 is expected");
+    gd_items_free_results(&all);
+    gd_model_close(model);
+}
+
+/* A program of a later version has larger items and results. */
+static void the_callers_sizes_count(void **state)
+{
+    gd_model *const model = open_model("qwen2", NULL, 0);
+    struct {
+        gd_item item;
+        uint64_t later;
+    } list[3] = { { .item = ITEM(GD_ITEM_TEXT, NULL, one) },
+                  { .item = ITEM(GD_ITEM_PAIR, NULL, pair) },
+                  { .item = ITEM(GD_ITEM_TEXT, NULL, one), .later = 1 } };
+    struct {
+        gd_item_result result;
+        uint64_t later;
+    } results[3] = { { .later = 5 }, { .later = 6 }, { .later = 7 } };
+    gd_items all = of(&list[0].item, 3, &results[0].result);
+    gd_error err = { 0 };
+
+    (void)state;
+    all.item_size = sizeof list[0];
+    all.result_size = sizeof results[0];
+    assert_int_equal(gd_score_items(model, &all, NULL, NULL, NULL), GD_EITEM);
+    assert_int_equal(results[0].result.count, 1);
+    assert_int_equal(results[1].result.count, 2);
+    assert_int_equal(results[2].result.status, GD_EUSAGE);
+    assert_non_null(strstr(results[2].result.error, "gd_item: byte "));
+    assert_true(results[0].later == 5 && results[1].later == 6 && results[2].later == 7);
+    gd_items_free_results(&all);
+    all.item_size = 8;
+    assert_int_equal(gd_score_items(model, &all, NULL, NULL, &err), GD_EUSAGE);
+    assert_non_null(strstr(err.text, "gd_items.item_size is 8, but "));
+    all.item_size = sizeof list[0];
+    all.result_size = 0;
+    err = (gd_error){ 0 };
+    assert_int_equal(gd_score_items(model, &all, NULL, NULL, &err), GD_EUSAGE);
+    assert_non_null(strstr(err.text, "gd_items.result_size is 0, but "));
+    gd_model_close(model);
+}
+
+static void every_allocation_may_fail(void **state)
+{
+    gd_model *const model = open_model("qwen2", "chatml", 0);
+    gd_item_result results[ALL];
+    const gd_items all = of(items, ALL, results);
+    gd_status rc = GD_ENOMEM;
+    uint64_t live;
+
+    (void)state;
+    for (int i = 0; i < 2; i++) { /* what is loaded for good is there then */
+        assert_ok(gd_score_items(model, &all, NULL, NULL, test_err));
+        gd_items_free_results(&all);
+    }
+    live = gd_mem_live();
+    for (uint64_t n = 1; rc == GD_ENOMEM; n++) {
+        gd_mem_fail_from(n);
+        rc = gd_score_items(model, &all, NULL, NULL, NULL);
+        gd_mem_fail_from(0);
+        gd_items_free_results(&all);
+        assert_true(gd_mem_live() <= live); /* the engine may have let go of something of its own */
+    }
+    assert_int_equal(rc, GD_OK);
+    gd_model_close(model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(scores_are_those_of_a_file),
+        cmocka_unit_test(conversations_are_those_of_a_file),
+        cmocka_unit_test(ids_score_as_their_text),
+        cmocka_unit_test(each_item_has_its_error),
+        cmocka_unit_test(a_dropped_item_has_no_scores),
+        cmocka_unit_test(a_call_can_be_stopped),
+        cmocka_unit_test(no_items_are_fine_and_no_room_is_not),
+        cmocka_unit_test(the_callers_sizes_count),
+        cmocka_unit_test(every_allocation_may_fail),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
