@@ -35,7 +35,7 @@ static unsigned weights_of(gd_op op)
 {
     const gd_weight_role *roles = gd_op_table[op].roles;
 
-    return (roles[0] != GD_WEIGHT_NONE) + (roles[1] != GD_WEIGHT_NONE);
+    return roles[0] == GD_WEIGHT_NONE ? 0 : roles[1] == GD_WEIGHT_NONE ? 1 : 2;
 }
 
 typedef struct reader {

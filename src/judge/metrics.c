@@ -69,7 +69,7 @@ void gd_bootstrap_share(size_t hits, size_t count, double *low, double *high)
         for (uint64_t i = 0; i + 1 < draws; i += 2) {
             const uint64_t z = next(&state);
 
-            found[r] += (z >> 32 < limit) + ((z & UINT32_MAX) < limit);
+            found[r] += (uint64_t)(z >> 32 < limit) + ((z & UINT32_MAX) < limit);
         }
         if (draws & 1)
             found[r] += next(&state) >> 32 < limit;

@@ -128,7 +128,7 @@ static gd_status dump(gd_buf *out, const json_t *json, gd_error *err)
 {
     bool same = false;
 
-    for (int digits = 15; digits <= 17 && !same; digits++) {
+    for (size_t digits = 15; digits <= 17 && !same; digits++) {
         json_t *again;
 
         gd_buf_clear(out);

@@ -1,4 +1,4 @@
-/* test_base.c - errors, memory, text buffers, UTF-8, JSON, files, threads. */
+/* test_base.c - errors, memory, text buffers, UTF-8, JSON, files. */
 #include "tests/check.h"
 
 #include "base/buf.h"
@@ -6,12 +6,10 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/pool.h"
 #include "base/utf8.h"
 
 #include <locale.h>
 #include <math.h>
-#include <stdatomic.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -188,53 +186,6 @@ static void files_must_be_regular(void **state)
     gd_free(fifo);
 }
 
-static void add_one(void *context, size_t index, unsigned worker)
-{
-    atomic_int *hits = context;
-
-    (void)worker;
-    atomic_fetch_add(&hits[index], 1);
-}
-
-static void pool_runs_every_task_once(void **state)
-{
-    static atomic_int hits[1000];
-
-    (void)state;
-    for (unsigned threads = 1; threads <= 7; threads++) {
-        gd_pool *pool;
-
-        assert_ok(gd_pool_open(&pool, threads, test_err));
-        for (size_t round = 0; round < 200; round++) {
-            memset(hits, 0, sizeof hits);
-            gd_pool_run(pool, round * 5, add_one, hits);
-            for (size_t i = 0; i < 1000; i++)
-                assert_int_equal(hits[i], i < round * 5);
-        }
-        gd_pool_close(pool);
-    }
-}
-
-/* Each task once, in groups of whatever length. */
-static void pool_runs_every_group(void **state)
-{
-    (void)state;
-    for (unsigned threads = 1; threads <= 5; threads++) {
-        gd_pool *pool;
-
-        assert_ok(gd_pool_open(&pool, threads, test_err));
-        for (size_t round = 0; round < 200; round++) {
-            atomic_int hits[100] = { 0 };
-            const size_t count = round % 100, groups = 1 + round % GD_POOL_GROUPS;
-
-            gd_pool_run_groups(pool, groups, count, add_one, hits);
-            for (size_t i = 0; i < 100; i++)
-                assert_int_equal(hits[i], i < count);
-        }
-        gd_pool_close(pool);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,7 +194,7 @@ int main(void)
         cmocka_unit_test(json_strings_are_escaped),       cmocka_unit_test(numbers_have_digits_after_the_point),
         cmocka_unit_test(the_locale_does_not_matter),     cmocka_unit_test(utf8_follows_rfc_3629),
         cmocka_unit_test(json_errors_name_the_field),     cmocka_unit_test(files_must_be_regular),
-        cmocka_unit_test(pool_runs_every_task_once),      cmocka_unit_test(pool_runs_every_group),
+
     };
 
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);

@@ -147,8 +147,9 @@ static void check_type(gd_dtype type, double half_step)
             }
             exact = (double)w[i * COLS + j] + (double)0.7f * sum;
             all += fabs((double)w[i * COLS + j]);
-            wrong += !(fabs((double)got[i * COLS + j] - exact) <=
-                       fabs(exact) * half_step + (RANK + 2) * 0x1p-24 * all + 0x1p-25);
+            if (!(fabs((double)got[i * COLS + j] - exact) <=
+                  fabs(exact) * half_step + (RANK + 2) * 0x1p-24 * all + 0x1p-25))
+                wrong++;
         }
     if (wrong)
         fail_msg("%s: %zu of %d are wrong", gd_dtype_name(type), wrong, ROWS * COLS);

@@ -1,0 +1,156 @@
+/* test_loader.c - weights that a helper thread fills while a stage runs: a stage that begins has all of its own, with
+ * what the checkpoint says, whichever stages stay.  With --enable-sanitizers=thread, whoever reads one before another
+ * thread is done with it is reported. */
+#include "tests/reward/golden.h"
+
+#include "backends/cpu/gemm.h"
+#include "backends/cpu/weight.h"
+#include "base/mem.h"
+#include "engine/loader.h"
+#include "reward/model.h"
+
+enum { THREADS = 3, RUNS = 12 };
+
+typedef struct fixture {
+    gd_model *model;
+    const gd_backend *backend;
+    gd_device *device;
+    gd_bound *bound;
+    gd_loader *loader;
+} fixture;
+
+static void open_loader(fixture *f, int lora)
+{
+    const gd_options options = golden_options("qwen2", lora);
+    gd_device_options how = { .threads = THREADS };
+    gd_engine_parts parts = { .threads = THREADS };
+
+    assert_ok(gd_model_open_files(&f->model, &options, test_err));
+    parts.plan = f->model->plan;
+    parts.weights = f->model->weights;
+    parts.adapter = f->model->adapter;
+    parts.head = gd_model_head(f->model);
+    how.operand = f->model->plan->operand;
+    assert_ok(gd_backend_find(&f->backend, "cpu", how.operand, test_err));
+    parts.backend = f->backend;
+    assert_ok(gd_bind(&f->bound, &parts, test_err));
+    assert_ok(f->backend->open(&f->device, &how, test_err));
+    assert_ok(gd_loader_open(&f->loader, parts.plan, f->backend, f->device, f->bound, test_err));
+}
+
+static void close_loader(fixture *f)
+{
+    gd_loader_close(f->loader);
+    f->backend->close(f->device);
+    gd_free(f->bound);
+    gd_model_close(f->model);
+    assert_int_equal(gd_mem_live(), 0);
+}
+
+/* A matrix that was filled piece by piece, by whichever thread, is that of one thread. */
+static void check_weight(const fixture *f, gd_weight_role role, const gd_view *view, const gd_weight *weight)
+{
+    gd_weight *want;
+    size_t bytes;
+
+    assert_non_null(weight);
+    if (role != GD_WEIGHT_MATRIX || !weight->packed)
+        return;
+    assert_true(gd_gemm_packed_bytes(view->shape[0], view->shape[1], weight->operand, &bytes));
+    assert_ok(gd_backend_load(f->backend, f->device, &want, role, view, test_err));
+    assert_memory_equal(weight->packed, want->packed, bytes);
+    f->backend->weight_free(f->device, want);
+}
+
+/* The weights of a stage: all there, or none. */
+static void check_stage(const fixture *f, size_t stage, bool there)
+{
+    const gd_plan_stage *at = &f->model->plan->stages[stage];
+
+    for (size_t s = at->first_step; s < at->first_step + at->step_count; s++)
+        for (size_t i = 0; i < GD_BOUND_WEIGHTS; i++) {
+            if (there && f->bound[s].w[i].view)
+                check_weight(f, f->bound[s].w[i].role, f->bound[s].w[i].view, f->bound[s].w[i].weight);
+            if (!there)
+                assert_null(f->bound[s].w[i].weight);
+        }
+}
+
+/* A run that visits stages as the schedule says, and breaks off after `end` visits. */
+static void run_schedule(fixture *f, const size_t *schedule, size_t visits, size_t end, size_t kept, bool few)
+{
+    gd_loader_start(f->loader, schedule, visits, few);
+    for (size_t v = 0; v < end; v++) {
+        const size_t stage = schedule[v];
+        const bool again = v + 1 < visits && schedule[v + 1] == stage;
+
+        assert_ok(gd_loader_next(f->loader, test_err));
+        check_stage(f, stage, true);
+        gd_loader_done(f->loader);
+        if (stage >= kept)
+            check_stage(f, stage, again);
+    }
+    if (end < visits)
+        gd_loader_drop(f->loader);
+    for (size_t i = kept; i < f->model->plan->stage_count; i++)
+        check_stage(f, i, false);
+}
+
+/* Forward; there and back, as training goes; twice over: whole, or broken off somewhere. */
+static void run_stages(fixture *f, size_t kept)
+{
+    const size_t stages = f->model->plan->stage_count;
+    size_t *schedule = gd_alloc(2 * stages, sizeof *schedule);
+
+    assert_non_null(schedule);
+    gd_loader_keep(f->loader, kept);
+    for (size_t run = 0; run < RUNS; run++) {
+        const size_t visits = run % 3 ? 2 * stages : stages;
+
+        for (size_t v = 0; v < visits; v++)
+            schedule[v] = v < stages ? v : run % 3 == 1 ? 2 * stages - 1 - v : v - stages;
+        run_schedule(f, schedule, visits, run % 5 == 1 ? run % visits : visits, kept, run % 4 == 2);
+    }
+    gd_free(schedule);
+}
+
+static void each_stage_has_its_weights(void **state)
+{
+    (void)state;
+    for (int lora = 0; lora < 2; lora++) {
+        const size_t kept[] = { 0, 1, 2, SIZE_MAX };
+
+        for (size_t k = 0; k < sizeof kept / sizeof kept[0]; k++) {
+            fixture f = { 0 };
+
+            open_loader(&f, lora);
+            run_stages(&f, kept[k] < f.model->plan->stage_count ? kept[k] : f.model->plan->stage_count);
+            close_loader(&f);
+        }
+    }
+}
+
+/* The helper may still be at work. */
+static void a_loader_may_close_at_any_time(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        fixture f = { 0 };
+
+        open_loader(&f, 1);
+        gd_loader_forward(f.loader, false);
+        if (i % 2)
+            assert_ok(gd_loader_next(f.loader, test_err));
+        close_loader(&f);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_stage_has_its_weights),
+        cmocka_unit_test(a_loader_may_close_at_any_time),
+    };
+
+    return cmocka_run_group_tests_name("engine: loader", tests, NULL, NULL);
+}
