@@ -193,7 +193,8 @@ static void every_flag_is_known(void **state)
         size_t flags = 0;
 
         assert_int_equal(run.status, 0);
-        for (; at && (at = strstr(at, "\n    --")) != NULL; flags++) {
+        assert_non_null(at);
+        for (; (at = strstr(at, "\n    --")) != NULL; flags++) {
             at += strlen("\n    --");
             expect_row(c, "flag", at, strcspn(at, " \n"), false);
         }

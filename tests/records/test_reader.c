@@ -243,7 +243,7 @@ static void pipes_are_read(void **state)
 
         while (*file && n == 1)
             n = write(fd, file++, 1);
-        _exit(n != 1);
+        _exit(n == 1 ? 0 : 1);
     }
     assert_true(writer > 0);
     assert_ok(read_lines(path, seen, sizeof seen, test_err));

@@ -190,7 +190,7 @@ static pid_t feed(const char *fifo, const char *text)
 
         while (*text && n == 1)
             n = write(fd, text++, 1);
-        _exit(n != 1);
+        _exit(n == 1 ? 0 : 1);
     }
     return writer;
 }

@@ -167,9 +167,10 @@ static void write_widened(const char *dir, const unsigned char *old, size_t len)
             json_array_set_new(offsets, i, json_integer(2 * json_integer_value(json_array_get(offsets, i))));
     }
     text = json_dumps(header, JSON_COMPACT);
+    assert_non_null(text);
     bytes = 8 + strlen(text) + 2 * (len - 8 - (size_t)n);
     new = calloc(bytes, 1);
-    assert_true(text && new);
+    assert_non_null(new);
     memcpy(new, &(uint64_t){ strlen(text) }, 8);
     memcpy(new + 8, text, strlen(text));
     for (size_t i = 8 + (size_t)n, at = 8 + strlen(text); i + 1 < len; i += 2, at += 4)
