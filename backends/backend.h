@@ -39,7 +39,7 @@ typedef struct gd_batch_rows {
     size_t segment_count;
     const uint32_t *pooled; /* [pooled_count] the rows that last_row takes; one may come twice, in any order */
     size_t pooled_count;
-    const float *rope_cos, *rope_sin; /* [positions, head_dim / 2]; the device has them until they are others */
+    const float *rope_cos, *rope_sin; /* [positions, head_dim / 2] */
     size_t positions;
 } gd_batch_rows;
 

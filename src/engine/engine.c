@@ -175,7 +175,7 @@ const char *gd_engine_describe(const gd_engine *engine) { return engine->backend
 
 const char *gd_engine_matmul(const gd_engine *engine) { return engine->backend->matmul(engine->device); }
 
-/* ---- memory: had before a run, never in it ---- */
+/* ---- memory: reserved before a run, never in it ---- */
 
 static gd_status reserve_lines(gd_engine *engine, gd_extent extent, size_t lines, gd_error *err)
 {
@@ -248,7 +248,7 @@ void gd_engine_observe(gd_engine *engine, gd_engine_observer *observer, void *co
     engine->observer_context = context;
 }
 
-/* A run: what it is over, and how far it is. */
+/* A run: what it is over, and where the scores go. */
 struct run {
     gd_engine *engine;
     const gd_trie *trie;
@@ -301,29 +301,24 @@ static gd_call call_of(const struct run *run, size_t index, const gd_tile *tile)
     return call;
 }
 
-/* Whether the backend computes the step's team in one call. */
-static bool has_team_call(const gd_backend *backend, gd_plan_team team)
-{
-    return (team == GD_TEAM_LINEARS && backend->linears) || (team == GD_TEAM_GATED && backend->gated_linears);
-}
-
-/* Runs a step, with the rest of its team if the backend can. Returns how many. */
+/* Runs a step, with those after it that the backend computes in the same call. Returns how many. */
 static size_t run_steps(const struct run *run, size_t index, const gd_tile *tile)
 {
     const gd_plan_step *step = &run->engine->plan->steps[index];
     const gd_backend *backend = run->engine->backend;
     gd_device *device = run->engine->device;
-    const size_t count = has_team_call(backend, step->team) ? step->team_steps : 1;
+    const bool gated = step->gated && backend->gated_linears, linears = step->linears > 1 && backend->linears;
+    const size_t count = gated ? 3 : linears ? step->linears : 1;
     gd_call calls[GD_OP_MAX_LINEARS];
 
     for (size_t i = 0; i < count; i++)
         calls[i] = call_of(run, index + i, tile);
-    if (count == 1)
-        backend->run[step->op](device, calls);
-    else if (step->team == GD_TEAM_GATED)
+    if (gated)
         backend->gated_linears(device, calls, &calls[2]);
-    else
+    else if (linears)
         backend->linears(device, calls, count);
+    else
+        backend->run[step->op](device, calls);
     return count;
 }
 

@@ -17,20 +17,21 @@ struct part {
     size_t first, count;
 };
 
+struct stage {
+    enum { ABSENT, BORROWED, LOADED } weights; /* BORROWED: its matrices are read where they lie */
+    bool used;                                 /* in an earlier run */
+};
+
 struct gd_loader {
     const gd_plan *plan;
     const gd_backend *backend;
     gd_device *device;
     gd_bound *bound;
     size_t kept;            /* stages that stay */
-    const size_t *schedule; /* [visits] the stages in the order in which the run visits them */
+    const size_t *schedule; /* [visits] the stages in the order in which the run visits them; NULL: each once */
     size_t visits, visit;   /* visit: the next one */
-    size_t *forward;        /* a schedule: each stage once, in order */
     bool few;               /* the run has few rows */
-    struct stage {
-        enum { ABSENT, BORROWED, LOADED } weights; /* BORROWED: its matrices are read where they lie */
-        bool used;                                 /* in an earlier run */
-    } * stages;                                    /* of the plan */
+    struct stage *stages;   /* of the plan */
 
     struct part *parts; /* the job: a stage that is being filled */
     size_t part_count, part_room;
@@ -236,14 +237,22 @@ void gd_loader_start(gd_loader *loader, const size_t *schedule, size_t visits, b
     loader->few = few;
 }
 
-void gd_loader_forward(gd_loader *loader, bool few)
+void gd_loader_forward(gd_loader *loader, bool few) { gd_loader_start(loader, NULL, loader->plan->stage_count, few); }
+
+static size_t stage_of(const gd_loader *loader, size_t visit)
 {
-    gd_loader_start(loader, loader->forward, loader->plan->stage_count, few);
+    return loader->schedule ? loader->schedule[visit] : visit;
+}
+
+/* Whether the run visits the same stage again, right after this visit. */
+static bool comes_again(const gd_loader *loader, size_t visit)
+{
+    return visit + 1 < loader->visits && stage_of(loader, visit + 1) == stage_of(loader, visit);
 }
 
 gd_status gd_loader_next(gd_loader *loader, gd_error *err)
 {
-    const size_t visit = loader->visit, stage = loader->schedule[visit];
+    const size_t visit = loader->visit, stage = stage_of(loader, visit);
     gd_status rc;
 
     finish(loader);
@@ -254,9 +263,9 @@ gd_status gd_loader_next(gd_loader *loader, gd_error *err)
         return rc;
     finish(loader);
     rc = await(loader, stage, err);
-    if (rc || visit + 1 == loader->visits || loader->schedule[visit + 1] == stage)
+    if (rc || visit + 1 == loader->visits || comes_again(loader, visit))
         return rc;
-    rc = start(loader, loader->schedule[visit + 1], loader->few, err);
+    rc = start(loader, stage_of(loader, visit + 1), loader->few, err);
     if (!rc && loader->pieces)
         give_to_helper(loader);
     return rc;
@@ -305,13 +314,12 @@ static bool goes(const gd_loader *loader, size_t stage)
 
 void gd_loader_done(gd_loader *loader)
 {
-    const size_t stage = loader->schedule[loader->visit++];
-    const bool again = loader->visit < loader->visits && loader->schedule[loader->visit] == stage;
+    const size_t visit = loader->visit++, stage = stage_of(loader, visit);
 
     loader->stages[stage].used = true;
     if (loader->stages[stage].weights == BORROWED)
         release_all(loader);
-    if (goes(loader, stage) && !again)
+    if (goes(loader, stage) && !comes_again(loader, visit))
         unload(loader, stage);
 }
 
@@ -359,16 +367,11 @@ gd_status gd_loader_open(gd_loader **out, const gd_plan *plan, const gd_backend 
                            .device = device,
                            .bound = bound,
                            .kept = plan->stage_count,
-                           .stages = gd_alloc_zero(plan->stage_count, sizeof *loader->stages),
-                           .forward = gd_alloc(plan->stage_count, sizeof *loader->forward) };
-    if (!loader->stages || !loader->forward) {
-        gd_free(loader->stages);
-        gd_free(loader->forward);
+                           .stages = gd_alloc_zero(plan->stage_count, sizeof *loader->stages) };
+    if (!loader->stages) {
         gd_free(loader);
-        return gd_fail_memory(err, plan->stage_count * (sizeof *loader->stages + sizeof *loader->forward));
+        return gd_fail_memory(err, plan->stage_count * sizeof *loader->stages);
     }
-    for (size_t i = 0; i < plan->stage_count; i++)
-        loader->forward[i] = i;
     pthread_mutex_init(&loader->lock, NULL);
     pthread_cond_init(&loader->wake, NULL);
     pthread_cond_init(&loader->idle, NULL);
@@ -401,6 +404,5 @@ void gd_loader_close(gd_loader *loader)
     pthread_mutex_destroy(&loader->lock);
     gd_free(loader->parts);
     gd_free(loader->stages);
-    gd_free(loader->forward);
     gd_free(loader);
 }

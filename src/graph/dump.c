@@ -39,8 +39,8 @@ static void dump_step(const gd_plan *plan, const gd_plan_step *step, gd_buf *out
     }
     if (step->lora)
         gd_buf_printf(out, " | lora %s", step->lora);
-    if (step->team != GD_TEAM_NONE)
-        gd_buf_printf(out, " | with the next %u", step->team_steps - 1);
+    if (step->gated || step->linears > 1)
+        gd_buf_printf(out, " | with the next %u", step->gated ? 2 : step->linears - 1);
     gd_buf_str(out, "\n");
 }
 

@@ -39,13 +39,6 @@ typedef struct gd_plan_weight {
     size_t shape[2]; /* what the checkpoint must have: [out, in], [n] or [vocab, hidden] */
 } gd_plan_weight;
 
-/* Steps that a backend may compute in one call, from this one on. */
-typedef enum gd_plan_team {
-    GD_TEAM_NONE,
-    GD_TEAM_LINEARS, /* 2 to GD_OP_MAX_LINEARS linears of one input */
-    GD_TEAM_GATED    /* two linears of one input, and the gated product of their outputs, which nobody else reads */
-} gd_plan_team;
-
 typedef struct gd_plan_step {
     gd_op op;
     unsigned in[GD_OP_MAX_IN]; /* buffer indices; in_count of them */
@@ -53,8 +46,9 @@ typedef struct gd_plan_step {
     gd_plan_weight w[GD_OP_MAX_WEIGHTS];
     char *lora; /* linear: the module's full name ("model.layers.0.self_attn.q_proj"), NULL: takes no adapter */
     gd_op_params params;
-    gd_plan_team team;
-    unsigned team_steps; /* 1 for GD_TEAM_NONE */
+    /* Steps that a backend may compute in one call, from this one on: */
+    unsigned linears; /* this many linears of one input, at most GD_OP_MAX_LINEARS; 0 when it is not a linear */
+    bool gated;       /* this linear, the next, and the gated product of the two, which nobody else reads */
 } gd_plan_step;
 
 typedef struct gd_plan_stage {

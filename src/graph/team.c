@@ -26,10 +26,10 @@ static bool is_gated_product(const gd_plan *plan, const gd_plan_stage *stage, si
 }
 
 /* How many steps from this one on are linears of one input. */
-static size_t count_linears(const gd_plan *plan, const gd_plan_stage *stage, size_t step)
+static unsigned count_linears(const gd_plan *plan, const gd_plan_stage *stage, size_t step)
 {
     const size_t end = stage->first_step + stage->step_count;
-    size_t count = 0;
+    unsigned count = 0;
 
     while (count < GD_OP_MAX_LINEARS && step + count < end && plan->steps[step + count].op == GD_OP_linear &&
            plan->steps[step + count].in[0] == plan->steps[step].in[0])
@@ -37,28 +37,14 @@ static size_t count_linears(const gd_plan *plan, const gd_plan_stage *stage, siz
     return count;
 }
 
-static void find_team(gd_plan *plan, const gd_plan_stage *stage, size_t step)
-{
-    gd_plan_step *first = &plan->steps[step];
-    const size_t linears = count_linears(plan, stage, step);
-
-    first->team = GD_TEAM_NONE;
-    first->team_steps = 1;
-    if (is_gated_product(plan, stage, step)) {
-        first->team = GD_TEAM_GATED;
-        first->team_steps = 3;
-    } else if (linears > 1) {
-        first->team = GD_TEAM_LINEARS;
-        first->team_steps = (unsigned)linears;
-    }
-}
-
 void gd_make_teams(gd_plan *plan)
 {
     for (size_t i = 0; i < plan->stage_count; i++) {
         const gd_plan_stage *stage = &plan->stages[i];
 
-        for (size_t s = stage->first_step; s < stage->first_step + stage->step_count; s++)
-            find_team(plan, stage, s);
+        for (size_t s = stage->first_step; s < stage->first_step + stage->step_count; s++) {
+            plan->steps[s].linears = count_linears(plan, stage, s);
+            plan->steps[s].gated = is_gated_product(plan, stage, s);
+        }
     }
 }
