@@ -32,7 +32,7 @@ _Static_assert(GD_GEMM_STEP % GD_GEMM_HIGH_AVX2 == 0 && GD_GEMM_STEP % GD_GEMM_H
                "a step is whole tiles of every kernel");
 
 /* Rows that go through a layer together: enough for a product to run at its peak, few enough that their activations
- * stay in the last cache; and half of them, so many that a thread may have rows of its own. */
+ * stay in the last cache; and half of them, enough for a thread to have rows of its own. */
 enum { GD_GEMM_BEST_ROWS = 6 * GD_GEMM_STEP, GD_GEMM_GROUP_ROWS = GD_GEMM_BEST_ROWS / 2 };
 
 #define GD_GEMM_GROUP 8u /* panels of a task, at most: they share one pass over the rows */

@@ -24,7 +24,7 @@
 struct work {
     size_t m, pairs;
     const char *x; /* packed rows; where the kernel takes them as they lie, ... */
-    size_t stride; /* ... rows so many bytes apart */
+    size_t stride; /* ... bytes from one row to the next */
     const char *w; /* packed or expanded weights */
     float *sum;
     bool add;

@@ -23,7 +23,7 @@ json_t *gd_put_list(gd_result *out, json_t *into, const char *key);
 /* The text, freed with gd_free; `flags` as in json_dumps(). Fails for want of memory alone, now or earlier. */
 gd_status gd_result_text(const gd_result *out, size_t flags, char **json, gd_error *err);
 
-/* Reading it again: NULL where there is no such field, NaN where there is no number, NULL where there is no text. */
+/* Reading it again: a field that is missing, or of another type, gives NULL, or NaN for a number. */
 const json_t *gd_get_part(const json_t *object, const char *key);
 double gd_get_real(const json_t *object, const char *key);
 const char *gd_get_text(const json_t *object, const char *key);

@@ -26,7 +26,7 @@ typedef struct gd_csv_fields {
     char separator;
     size_t at;         /* of what follows the field */
     size_t count;      /* of fields so far */
-    bool end;          /* there is no other field */
+    bool end;          /* there are no more fields */
     const char *fault; /* what is wrong with the last field, as "... field 3"'s predicate; NULL: nothing */
 } gd_csv_fields;
 

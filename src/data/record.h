@@ -26,7 +26,7 @@ typedef enum gd_record_kind { GD_RECORD_TEXT, GD_RECORD_PAIR, GD_RECORD_ANSWERS 
 /* One of a record's texts: a text, a conversation, which has at least one message, or token ids. */
 typedef struct gd_record_text {
     gd_text text;         /* UTF-8, checked if it was read; may be empty, may hold NUL characters */
-    gd_message *messages; /* NULL: it is no conversation */
+    gd_message *messages; /* NULL: not a conversation */
     size_t message_count;
     const uint32_t *ids; /* NULL: it is not given as ids */
     size_t id_count;

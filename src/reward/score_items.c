@@ -174,7 +174,7 @@ gd_status gd_score_items(gd_model *model, const gd_items *items, const gd_progre
     if (!rc)
         rc = gd_file_run_init(&run.file, progress, summary, err);
     if (!rc) {
-        run.file.bytes_total = all_bytes(&run.items);
+        run.file.bytes_total = run.file.progress.report ? all_bytes(&run.items) : 0; /* nobody else asks */
         rc = gd_score_run_all(&scoring, err);
     }
     return gd_file_run_close(&run.file, rc, err);
