@@ -119,7 +119,7 @@ gd_status gd_json_string(const char **out, const json_t *object, const char *key
         return wrong_type(value, key, "a string", path, err);
     *out = json_string_value(value);
     if (strlen(*out) != json_string_length(value))
-        return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" holds a NUL character", path, key);
+        return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" contains a NUL character", path, key);
     return GD_OK;
 }
 

@@ -99,7 +99,7 @@ static void indexes_are_checked(void **state)
         { "SM05 empty", INDEX("\"a\":\"\""), "model.safetensors.index.json",
           "\"a\" is said to be in \"\", but a plain *.safetensors file name is expected" },
         { "SM05 NUL", INDEX("\"a\":\"" S1 "\\u0000\""), "model.safetensors.index.json",
-          "the field \"a\" holds a NUL character" },
+          "the field \"a\" contains a NUL character" },
         { "SM05 number", INDEX("\"a\":1"), "model.safetensors.index.json",
           "the field \"a\" is an integer, a string is expected" },
         { "SM05 missing", INDEX(BOTH ",\"c\":\"model-3.safetensors\""), "model-3.safetensors",

@@ -72,7 +72,7 @@ static void the_document_is_right(void **state)
 static const struct {
     const char *text, *sentence;
 } bad[] = {
-    { "", "f: the file holds no document" },
+    { "", "f: the file contains no document" },
     { "[]", "f:1:1: a chat format is a list, but a mapping is expected" },
     { "name: x\n" TURNS, "f:1:1: a chat format lacks the key \"format\"" },
     { "format: guerdon-chat/1\n" TURNS, "f:1:1: a chat format lacks the key \"name\"" },
