@@ -149,7 +149,7 @@ static void json_errors_name_the_field(void **state)
     (void)state;
     assert_ok(gd_json_parse(&root, text, strlen(text), "f.json", test_err));
     assert_int_equal(gd_json_int(&i, root, "a", 0, 9, "f.json", &err), GD_EFORMAT);
-    assert_string_equal(err.text, "f.json: the field \"a\" is a real number, an integer is expected");
+    assert_string_equal(err.text, "f.json: the field \"a\" is a real number, but an integer is expected");
     err = (gd_error){ 0 };
     gd_json_int(&i, root, "b", 0, 9, "f.json", &err);
     assert_string_equal(err.text, "f.json: the field \"b\" is -1, but 0 to 9 is expected");

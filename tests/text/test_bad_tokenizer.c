@@ -82,9 +82,9 @@ static const struct {
       ": the field \"added_tokens\" is expected to be a list" },
     { "\"added_tokens\":[", "\"added_tokens\":[\"a\",", ": added_tokens[0] is expected to be an object" },
     { "\"special\":true", "\"special\":true,\"weight\":2", ": added_tokens[0]: the field \"weight\" is not known" },
-    { "\"lstrip\":false,", "", ": added_tokens[0]: the field \"lstrip\" is missing, true or false is expected" },
+    { "\"lstrip\":false,", "", ": added_tokens[0]: the field \"lstrip\" is missing, but true or false is expected" },
     { "\"lstrip\":false", "\"lstrip\":0",
-      ": added_tokens[0]: the field \"lstrip\" is an integer, true or false is expected" },
+      ": added_tokens[0]: the field \"lstrip\" is an integer, but true or false is expected" },
     { "\"id\":4,\"content\"", "\"id\":9,\"content\"",
       ": added_tokens[0]: the id of \"<s>\" is 9, but new tokens are numbered in order after the vocabulary, and this "
       "is 4" },
@@ -108,7 +108,7 @@ static const struct {
     { "\"<unk>\":3", "\"<unk>\":4", ": added_tokens[0]: the id 4 of \"<s>\" belongs to another token of model.vocab" },
     { "\"type\":\"NFC\"", "\"type\":\"NFKC\"",
       ": normalizer: the type is \"NFKC\", but only \"NFC\" and a \"Sequence\" of it are supported" },
-    { "{\"type\":\"NFC\"}", "{}", ": normalizer: the field \"type\" is missing, a string is expected" },
+    { "{\"type\":\"NFC\"}", "{}", ": normalizer: the field \"type\" is missing, but a string is expected" },
     { "{\"type\":\"NFC\"}", "\"NFC\"", ": normalizer is expected to be an object or null" },
     { "{\"type\":\"NFC\"}", "{\"type\":\"NFC\",\"form\":1}", ": normalizer: the field \"form\" is not known" },
     { "{\"type\":\"NFC\"}", "{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFC\"},{\"type\":\"Lowercase\"}]}",
@@ -130,21 +130,21 @@ static const struct {
     { "\"individual_digits\":true", "\"individual_digits\":true,\"x\":1",
       ": pre_tokenizer.pretokenizers[1]: the field \"x\" is not known" },
     { "\"individual_digits\":true", "\"individual_digits\":1",
-      ": pre_tokenizer.pretokenizers[1]: the field \"individual_digits\" is an integer, true or false i"
+      ": pre_tokenizer.pretokenizers[1]: the field \"individual_digits\" is an integer, but true or false i"
       "s expected" },
     { "\"add_prefix_space\":false,", "",
-      ": pre_tokenizer.pretokenizers[2]: the field \"add_prefix_space\" is missing, true or false is ex"
+      ": pre_tokenizer.pretokenizers[2]: the field \"add_prefix_space\" is missing, but true or false is ex"
       "pected" },
     { "{\"type\":\"Split\"", "{\"type\":\"ByteLevel\",\"add_prefix_space\":false},{\"type\":\"Split\"",
       ": pre_tokenizer.pretokenizers[1]: the type is \"Split\", but nothing is supported after \"ByteLevel\"" },
     { "\"behavior\":\"Isolated\"", "\"behavior\":\"Sticky\"",
       ": pre_tokenizer.pretokenizers[0]: the behavior \"Sticky\" is not known" },
     { ",\"invert\":false", "",
-      ": pre_tokenizer.pretokenizers[0]: the field \"invert\" is missing, true or false is expected" },
+      ": pre_tokenizer.pretokenizers[0]: the field \"invert\" is missing, but true or false is expected" },
     { "\"invert\":false", "\"invert\":false,\"limit\":3",
       ": pre_tokenizer.pretokenizers[0]: the field \"limit\" is not known" },
     { "{\"Regex\":\"x\"}", "\"x\"",
-      ": pre_tokenizer.pretokenizers[0]: the field \"pattern\" is a string, an object is expected" },
+      ": pre_tokenizer.pretokenizers[0]: the field \"pattern\" is a string, but an object is expected" },
     { "{\"Regex\":\"x\"}", "{\"Glob\":\"x\"}", ": pre_tokenizer.pretokenizers[0]: the field \"Glob\" is not known" },
     { "{\"Regex\":\"x\"}", "{\"Regex\":\"x\",\"String\":\"y\"}",
       ": pre_tokenizer.pretokenizers[0]: the pattern is expected to be one string, a \"Regex\" or a \"S"
