@@ -76,7 +76,7 @@ typedef enum gd_truncate {
     GD_TRUNCATE_LEFT,        /**< drop the first tokens */
     GD_TRUNCATE_RIGHT,       /**< drop the last tokens */
     GD_TRUNCATE_DROP,        /**< leave the item out of the output */
-    GD_TRUNCATE_OLDEST_TURNS /**< drop the oldest turns of a conversation; the answer is kept, up to its end */
+    GD_TRUNCATE_OLDEST_TURNS /**< drop the oldest turns of a conversation; the last question and answer stay whole */
 } gd_truncate;
 
 /** Whether the end-of-sequence token is appended to the ids of a text. */
@@ -267,7 +267,7 @@ GD_API void gd_items_init_sized(gd_items *items, size_t struct_size, size_t item
 GD_API gd_status gd_score_items(gd_model *model, const gd_items *items, const gd_progress *progress,
                                 gd_summary *summary, gd_error *err);
 
-/** Frees what the results point to after a call, whatever it returned, and sets them to zero. */
+/** Frees what the results point to, whatever the call returned, and sets them to zero. */
 GD_API void gd_items_free_results(const gd_items *items);
 
 /** The format of an input file; doc/formats.md has the details. */
@@ -313,7 +313,7 @@ typedef enum gd_rank_pairs {
     GD_PAIRS_NONE = 0,
     GD_PAIRS_BEST_WORST,  /**< one: the best answer and the worst */
     GD_PAIRS_BEST_RANDOM, /**< one: the best answer, and one drawn from those that score lower */
-    GD_PAIRS_ALL          /**< every two answers with different scores */
+    GD_PAIRS_ALL          /**< one for every two answers with different scores */
 } gd_rank_pairs;
 
 /** What gd_rank_file() reads and writes.  Start from gd_rank_options_init(). */
@@ -418,8 +418,8 @@ GD_API gd_status gd_inspect(const gd_options *options, char **json, gd_error *er
 GD_API gd_status gd_model_inspect(const gd_model *model, char **json, gd_error *err);
 
 /**
- * Merges an adapter into its base model: writes a plain checkpoint that needs no adapter, neither with this library nor
- * with Transformers.
+ * Merges an adapter into its base model: writes a plain checkpoint that needs no adapter, for this library, for
+ * Transformers, or for anything else that reads checkpoints.
  *
  * The weights are those that PEFT's merge_and_unload() gives on a CPU with its defaults (the adapter in fp32, one
  * rounding to the base's type).  For ranks above about 256, where matrix libraries sum in parts, a few weights in ten

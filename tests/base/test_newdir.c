@@ -55,7 +55,7 @@ static void it_is_filled_whole(void **state)
     const char *path = in_dir(*state, "new");
     gd_newdir *d;
 
-    write_text(*state, "from", "a file of somebody else");
+    write_text(*state, "from", "some other file");
     assert_ok(gd_newdir_open(&d, path, test_err));
     assert_ok(gd_newdir_begin(d, "b", 5, test_err));
     assert_ok(gd_newdir_write(d, "one", 3, test_err));
@@ -68,7 +68,7 @@ static void it_is_filled_whole(void **state)
     assert_ok(gd_newdir_keep(d, test_err));
     gd_newdir_close(d);
     assert_string_equal(names_in(path), "a,b,empty");
-    assert_holds(path, "a", "a file of somebody else");
+    assert_holds(path, "a", "some other file");
     assert_holds(path, "b", "one22");
     assert_holds(path, "empty", "");
 }
