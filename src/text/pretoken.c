@@ -1,4 +1,4 @@
-/* pretoken.c - cutting text into pieces. */
+/* pretoken.c - splits text into pieces. */
 #include "text/pretoken.h"
 
 #include "base/error.h"
@@ -23,7 +23,7 @@ void gd_splitter_free(gd_splitter *splitter)
     gd_regex_room_free(&splitter->regex);
 }
 
-/* A string looked for by its first byte. */
+/* Finds the string by searching for its first byte. */
 static bool find_string(const gd_stage *stage, const unsigned char *s, size_t len, size_t *from, size_t *to)
 {
     while (len - *from >= stage->string_len) {
@@ -53,7 +53,7 @@ static bool find_numeric(const uint8_t *classes, const unsigned char *s, size_t 
     return false;
 }
 
-/* The next match at or behind *from: *from and *to become its ends; both become len when there is none. */
+/* The next match from *from on: *from and *to become its ends; both become len if there is none. */
 static gd_status next_match(gd_splitter *splitter, const gd_stage *stage, gd_regex_piece *piece, size_t *from,
                             size_t *to)
 {
@@ -71,10 +71,10 @@ static gd_status next_match(gd_splitter *splitter, const gd_stage *stage, gd_reg
     return GD_OK;
 }
 
-/* A piece of which more may come. */
+/* A piece that may still grow. */
 typedef struct joiner {
     size_t from, to;
-    bool open, was_match; /* was_match: the last part seen; before the first one, false */
+    bool open, was_match; /* was_match: of the last part; false before the first one */
 } joiner;
 
 static gd_status flush(gd_splitter *splitter, size_t stage, const unsigned char *s, joiner *j)
@@ -85,7 +85,7 @@ static gd_status flush(gd_splitter *splitter, size_t stage, const unsigned char 
     return open ? gd_split(splitter, stage + 1, s + j->from, j->to - j->from) : GD_OK;
 }
 
-/* Takes the next part, a match or what lies between two; parts come in order and cover the text. */
+/* Takes the next part, a match or what is between two; parts come in order and cover the text. */
 static gd_status part(gd_splitter *splitter, size_t stage, const unsigned char *s, joiner *j, size_t from, size_t to,
                       bool match)
 {
@@ -153,7 +153,7 @@ static gd_status prefix(gd_splitter *splitter, size_t stage, const unsigned char
     return gd_split(splitter, stage + 1, (const unsigned char *)splitter->prefixed.data, len + 1);
 }
 
-/* Recursive by stage: GD_STAGE_LIMIT deep at most, whatever the text. */
+/* Recursive by stage: at most GD_STAGE_LIMIT deep, whatever the text. */
 gd_status gd_split(gd_splitter *splitter, size_t stage, const unsigned char *s, size_t len)
 {
     const gd_stage *one = &splitter->pretoken->stages[stage];

@@ -1,4 +1,4 @@
-/* tokenizer.c - a tokenizer.json, opened; and the way of a text through it. */
+/* tokenizer.c - opens a tokenizer.json, and takes a text through its pipeline. */
 #include "text/tokenizer.h"
 
 #include "base/error.h"
@@ -18,9 +18,9 @@
 
 #define FILE_LIMIT ((size_t)64 << 20)
 #define TEXT_LIMIT ((size_t)1 << 30)
-#define KEEP_LIMIT ((size_t)64 << 10) /* the room that a longer text needed is given back */
+#define KEEP_LIMIT ((size_t)64 << 10) /* the memory for a longer text is freed */
 
-/* A text on its way. What it needs is kept for the next one: room that has grown, pieces that are remembered. */
+/* The state of a text in the pipeline, kept for the next one: grown buffers, cached pieces. */
 typedef struct run {
     const gd_tokenizer *t;
     gd_ids *ids;
@@ -31,7 +31,7 @@ typedef struct run {
     struct run *next;
 } run;
 
-/* The runs that no thread is using. */
+/* The runs that are not in use. */
 typedef struct idle_runs {
     pthread_mutex_t lock;
     run *first;
@@ -45,7 +45,7 @@ struct gd_tokenizer {
     gd_pretoken pretoken;
     gd_template template;
     size_t size;
-    idle_runs *idle; /* the one part that changes once the tokenizer is open (and gd_bpe's `whole`) */
+    idle_runs *idle; /* with gd_bpe's `whole`, the only part that changes once the tokenizer is open */
 };
 
 void gd_ids_free(gd_ids *ids)
@@ -235,7 +235,7 @@ out:
     return rc;
 }
 
-/* ---- asking ---- */
+/* ---- tokens ---- */
 
 size_t gd_tokenizer_size(const gd_tokenizer *tokenizer) { return tokenizer->size; }
 
@@ -291,7 +291,7 @@ static gd_status piece(void *context, const unsigned char *s, size_t len, size_t
     return gd_bpe_encode(&r->t->bpe, &r->bpe, s, len, readable, r->ids) ? GD_OK : gd_fail_memory(r->err, len);
 }
 
-/* What lies between the added tokens of a text goes to the next step. */
+/* Passes what is between the added tokens of a text to the next step. */
 static gd_status between(run *r, const gd_added_set *set, const unsigned char *s, size_t len,
                          gd_status (*next)(run *r, const unsigned char *s, size_t len))
 {
@@ -338,7 +338,7 @@ static run *take_run(const gd_tokenizer *t)
     return r;
 }
 
-/* Keeps the run for the next text, unless the text was so long that it needs too much room, or failed halfway. */
+/* Keeps the run for the next text, unless this one was so long that its buffers are too large, or it failed. */
 static void give_back(run *r, size_t text_len, gd_status rc)
 {
     idle_runs *idle = r->t->idle;
@@ -353,7 +353,7 @@ static void give_back(run *r, size_t text_len, gd_status rc)
     (void)pthread_mutex_unlock(&idle->lock);
 }
 
-/* `framed`: with the special tokens of the template around. */
+/* `framed`: with the special tokens of the template. */
 static gd_status tokenize(const gd_tokenizer *tokenizer, const char *text, size_t len, bool framed, gd_ids *ids,
                           gd_error *err)
 {

@@ -40,7 +40,7 @@ static const bad_line bad_lines[] = {
     { "response and pair", "{\"prompt\":\"p\",\"response\":\"a\",\"chosen\":\"b\",\"rejected\":\"c\"}", 0,
       "line 7: the fields \"response\" and \"chosen\" don't go together" },
     { "messages", "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}", 0,
-      "line 7: messages: a conversation without an assistant turn: end it with the answer to score, a message of the "
+      "line 7: messages: the conversation has no assistant turn: end it with the answer to score, a message with the "
       "role assistant" },
     { "no messages", "{\"messages\":[]}", 0,
       "line 7: the field \"messages\" is an empty list, a conversation is expected" },

@@ -270,7 +270,7 @@ static void wrong_calls_are_refused(void **state)
     refused(&good, good.model, GD_EUSAGE, "this is the model's own directory");
     refused(&good, good.adapter, GD_EUSAGE, "this is the adapter's own directory");
     refused(&good, *state, GD_OK, ""); /* empty: fine */
-    refused(&good, *state, GD_EUSAGE, "but an empty directory, or a name for a new one, is expected");
+    refused(&good, *state, GD_EUSAGE, "but an empty or a new directory is expected");
     o = good, o.adapter = test_data(other, sizeof other, "golden/gemma2-lora");
     refused(&o, out, GD_EFORMAT, "LoRA is for a weight of ");
     o = good, o.adapter = test_data(other, sizeof other, "merge/bf16-lora");
@@ -403,7 +403,7 @@ static void a_kill_leaves_no_model(void **state)
         assert_int_equal(gd_model_open(&model, &killed, &err), GD_EIO);
         assert_int_equal(gd_weights_open(&w, killed.model, NULL), GD_EIO);
         assert_false(gd_file_exists(in_dir(killed.model, "config.json")));
-        refused(&options, killed.model, GD_EUSAGE, ".part\" is in it"); /* and it is not written over */
+        refused(&options, killed.model, GD_EUSAGE, ".part\", but an empty"); /* and it is not overwritten */
     }
 }
 
@@ -426,7 +426,7 @@ static void what_others_put_there_stays(void **state)
 
     (void)snprintf(out, sizeof out, "%s", in_dir(*state, "out"));
     assert_true(said("config", in_dir(out, "config.json"), gd_merge(&options, out, &progress, &err), &err,
-                     "somebody made this file meanwhile"));
+                     "another program has created this file"));
     f = fopen(in_dir(out, "config.json"), "r");
     assert_non_null(f);
     assert_non_null(fgets(left, sizeof left, f));
