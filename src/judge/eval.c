@@ -79,7 +79,7 @@ static bool understand(const gd_eval_run *run, const gd_record *record, size_t c
 
     if (record->kind == GD_RECORD_TEXT) {
         s->correct = 0;
-        (void)snprintf(why, SENTENCE, "one text; a \"chosen\" and a \"rejected\" one are expected");
+        (void)snprintf(why, SENTENCE, "one text; expected a \"chosen\" and a \"rejected\" one");
         return run->how->calibrate;
     }
     s->correct = record->kind == GD_RECORD_PAIR ? 1 : correct_of(record->object, count, why);

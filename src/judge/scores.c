@@ -104,7 +104,7 @@ static gd_status take_line(gd_score_line *line, const json_t *object, const char
     const json_t *const index = json_object_get(object, "index");
 
     if (!json_is_object(object))
-        return gd_fail(err, GD_EFORMAT, "%s: %s, an object of guerdon score is expected", where,
+        return gd_fail(err, GD_EFORMAT, "%s: %s; expected an object of guerdon score", where,
                        gd_json_type_name(object));
     if (!json_is_integer(index) || json_integer_value(index) < 0)
         return gd_fail(err, GD_EFORMAT, "%s: \"index\" is no whole number; a line of guerdon score is expected", where);

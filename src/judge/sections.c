@@ -43,7 +43,7 @@ static gd_status get_weight(double *out, const json_t *object, const char *key, 
     const gd_status rc = gd_json_number(out, object, key, path, err);
 
     if (!rc && !(*out > 0))
-        return gd_fail(err, GD_EFORMAT, "%s: the weight of \"%s\" is %g, a number above 0 is expected", path, key,
+        return gd_fail(err, GD_EFORMAT, "%s: the weight of \"%s\" is %g; expected a number above 0", path, key,
                        *out);
     return rc;
 }
@@ -100,7 +100,7 @@ static gd_status read_section(gd_section *section, const char *name, const json_
     if (!section->name)
         return gd_fail_memory(err, strlen(name));
     if (!json_is_object(object))
-        return gd_fail(err, GD_EFORMAT, "%s: the section \"%s\" is %s, an object is expected", path, name,
+        return gd_fail(err, GD_EFORMAT, "%s: the section \"%s\" is %s; expected an object", path, name,
                        gd_json_type_name(object));
     rc = check_fields(object, known, "a section", path, err);
     if (!rc && json_object_get(object, "weight"))
@@ -120,7 +120,7 @@ static gd_status read_sections(gd_sections *out, const json_t *root, const char 
     json_t *value;
     gd_status rc = json_is_object(root)
                        ? check_fields(root, known, "the file", path, err)
-                       : gd_fail(err, GD_EFORMAT, "%s: %s, an object is expected", path, gd_json_type_name(root));
+                       : gd_fail(err, GD_EFORMAT, "%s: %s; expected an object", path, gd_json_type_name(root));
 
     if (!rc)
         rc = gd_json_object(&sections, root, "sections", path, err);

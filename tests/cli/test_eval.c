@@ -91,7 +91,7 @@ static void lines_that_can_not_be_judged_are_reported(void **state)
     run = program(NULL, "eval", "--model", model, "--input", input, NULL);
     assert_int_equal(run.status, 1);
     assert_non_null(strstr(run.out, "pairs           1\n"));
-    assert_non_null(strstr(run.errors, "guerdon: line 1: one text; a \"chosen\" and a \"rejected\" one are expect"));
+    assert_non_null(strstr(run.errors, "guerdon: line 1: one text; expected a \"chosen\" and a \"rejected\" one"));
     assert_non_null(strstr(run.errors, "guerdon: line 3: not valid JSON"));
     assert_non_null(strstr(run.errors, "guerdon: 2 of 3 items failed\n"));
     program_forget(&run);

@@ -174,7 +174,7 @@ static void other_files_are_refused(void **state)
         { ONE, "{\"index\":0,\"scores\":[1,2]}\n", "item 0 has 1 scores in" },
         { "{\"index\":0,\"scores\":[1,2]}\n", "{\"index\":0,\"chosen\":1,\"rejected\":2}\n", "of another kind" },
         { "\n\nx\n", ONE, "line 3: not valid JSON" },
-        { "[]\n", ONE, "line 1: a list, an object of guerdon score is expected" },
+        { "[]\n", ONE, "line 1: a list; expected an object of guerdon score" },
         { "{}\n", ONE, "line 1: \"index\" is no whole number" },
         { "{\"index\":-1,\"score\":1}\n", ONE, "\"index\" is no whole number" },
         { "{\"index\":0}\n", ONE, "the field \"score\" is missing" },

@@ -52,7 +52,7 @@ static void check_ranked(const char *text, const float *scores)
     json_decref(line);
     line = line_of(text, 2);
     assert_string_equal(json_string_value(json_object_get(line, "error")),
-                        "line 3: the field \"responses\" is empty, answers are expected");
+                        "line 3: the field \"responses\" is empty; expected answers");
     json_decref(line);
     line = line_of(text, 3);
     assert_int_equal(whole(line, "best"), 0);

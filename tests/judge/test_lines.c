@@ -49,13 +49,13 @@ static void what_can_not_be_judged_says_why(void **state)
     static const struct {
         const char *line, *why;
     } bad[] = {
-        { "{\"text\":\"a\"}", "line 1: one text; a \"chosen\" and a \"rejected\" one are expected" },
+        { "{\"text\":\"a\"}", "line 1: one text; expected a \"chosen\" and a \"rejected\" one" },
         { "{\"chosen\":\"a\"}", "line 1: the field \"rejected\" is missing" },
         { "{\"chosen\":[\"a\"],\"rejected\":\"b\"}",
-          "the field \"rejected\" is a string, a list of answers is expected" },
-        { "{\"chosen\":[\"a\"],\"rejected\":[]}", "the field \"rejected\" is empty, answers are expected" },
+          "the field \"rejected\" is a string; expected a list of answers" },
+        { "{\"chosen\":[\"a\"],\"rejected\":[]}", "the field \"rejected\" is empty; expected answers" },
         { "{\"chosen\":[\"a\",3],\"rejected\":[\"b\"]}",
-          "the field \"chosen[1]\" is a number, a string or a conversation is expected" },
+          "the field \"chosen[1]\" is a number; expected a string or a conversation" },
         { "{\"chosen\":[\"a\"],\"rejected\":[\"b\"],\"num_correct\":2}",
           "\"num_correct\" is another number than the 1" },
         { "{\"chosen\":[\"a\"],\"rejected\":[\"b\"],\"num_correct\":\"1\"}", "\"num_correct\" is another number" },
@@ -71,7 +71,7 @@ static void what_can_not_be_judged_says_why(void **state)
         { "{\"subset\":\"TIES\",\"chosen\":[\"a\"],\"rejected\":[\"b\"]}", "\"id\" is no string, but \"ref:N\"" },
         { "{\"id\":\"7\",\"subset\":\"Ties\",\"chosen\":[\"a\"],\"rejected\":[\"b\"]}", "\"id\" is 7, but \"ref:N\"" },
         { "{\"chosen\":\"\",\"rejected\":\"b\"}", "chosen: the text has no tokens" },
-        { "[]", "a list, an object is expected" },
+        { "[]", "a list; expected an object" },
     };
 
     (void)state;

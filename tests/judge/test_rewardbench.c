@@ -139,7 +139,7 @@ static void bad_files_are_refused(void **state)
         const char *text, *sentence;
     } bad[] = {
         { "", "not valid JSON" },
-        { "[]", "a list, an object is expected" },
+        { "[]", "a list; expected an object" },
         { "{}", "the field \"sections\" is missing" },
         { "{\"sections\":[]}", "the field \"sections\" is a list, an object is expected" },
         { "{\"sections\":{}}", "0 sections" },

@@ -1,9 +1,9 @@
-/* test_rows_truth.c - random files, read as Python's csv and json read them: tests/data/rows, made by make_rows.py. */
+/* test_rows_truth.c - random files (tests/data/rows, made by make_rows.py) are read as Python's csv and json do. */
 #include "tests/records/rows_seen.h"
 
 #include "base/mem.h"
 
-/* Their number. */
+/* Checks the rows of a file; returns their number. */
 static size_t compare_rows(const char *name, const json_t *const *expected, size_t count)
 {
     char path[512];
