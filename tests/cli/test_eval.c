@@ -211,10 +211,10 @@ static void scores_are_compared(void **state)
     assert_int_equal(run.status, 0);
     assert_non_null(strstr(run.out, "items                 4\n"));
     assert_non_null(strstr(run.out, "left out              1\n"));
-    assert_non_null(strstr(run.out, "of the same bits      2\n"));
+    assert_non_null(strstr(run.out, "with the same bits    2\n"));
     assert_non_null(strstr(run.out, "flips                 1\n"));
     assert_non_null(strstr(run.out, "accuracy of A, of B   0.5000, 0.0000\n"));
-    assert_non_null(strstr(run.out, "with another best     1\n"));
+    assert_non_null(strstr(run.out, "best answer differs   1\n"));
     program_forget(&run);
     text = program_read(page);
     assert_true(!strncmp(text, "<!DOCTYPE html>", 15) && strstr(text, "</html>\n"));

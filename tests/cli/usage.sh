@@ -127,7 +127,7 @@ refuses 3 "guerdon: org/name is not a directory, so --calibrate can't write to i
 refuses 2 'guerdon: compare takes two files of scores, not 1: compare A.jsonl B.jsonl' compare A
 refuses 2 'guerdon: compare takes two files of scores, not 0: compare A.jsonl B.jsonl' compare
 refuses 2 'guerdon: --report needs the name of a file: standard output has the figures' compare A B --report -
-refuses 2 'guerdon: both files are standard input, two different ones are expected' compare - -
+refuses 2 'guerdon: both files are standard input; expected two different files' compare - -
 refuses 3 'guerdon: /nonexistent/a.jsonl: No such file or directory' compare /nonexistent/a.jsonl /nonexistent/b.jsonl
 
 # control characters don't reach the terminal
