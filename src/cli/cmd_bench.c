@@ -200,7 +200,7 @@ static int check(const cli_settings *settings)
         return CLI_USAGE;
     }
     if (settings->report && !strcmp(settings->report, "-")) {
-        cli_say("--report needs the name of a file: standard output has the figures");
+        cli_say("--report needs a file name: standard output is for the figures");
         return CLI_USAGE;
     }
     return CLI_OK;

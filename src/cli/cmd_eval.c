@@ -249,10 +249,10 @@ static int check(const cli_settings *settings)
         return CLI_USAGE;
     }
     if (is_dash(settings->scores) || is_dash(settings->report) || is_dash(settings->calibrate_output)) {
-        cli_say("--%s needs the name of a file: standard output has the figures", is_dash(settings->scores) ? "scores"
-                                                                                  : is_dash(settings->report)
-                                                                                      ? "report"
-                                                                                      : "calibrate-output");
+        cli_say("--%s needs a file name: standard output is for the figures", is_dash(settings->scores) ? "scores"
+                                                                              : is_dash(settings->report)
+                                                                                  ? "report"
+                                                                                  : "calibrate-output");
         return CLI_USAGE;
     }
     if (settings->options.model && !settings->input && isatty(STDIN_FILENO)) {

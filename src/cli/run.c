@@ -49,7 +49,7 @@ static int spool_texts(const cli_settings *settings)
     ok = ok && !fflush(file) && !ferror(file) && dup2(fileno(file), STDIN_FILENO) >= 0 &&
          lseek(STDIN_FILENO, 0, SEEK_SET) == 0;
     if (!ok)
-        cli_say("a temporary file for the texts: %s", strerror(errno));
+        cli_say("cannot make a temporary file for the texts: %s", strerror(errno));
     if (file)
         (void)fclose(file);
     return ok ? CLI_OK : CLI_RESOURCE;

@@ -182,8 +182,7 @@ static const struct kind *find_kind(const struct reading *r)
     if (!found)
         gd_fail(r->why, GD_EFORMAT,
                 "no \"text\", no \"messages\", no \"prompt\" with \"response\" or \"responses\", and no \"chosen\" "
-                "with "
-                "\"rejected\"; --fields says what yours are called");
+                "with \"rejected\"; use --fields if yours have other names");
     return found;
 }
 

@@ -50,7 +50,7 @@ static gd_status parse_one(gd_fields *fields, const char **spec, gd_error *err)
                        len, *spec);
     for (size_t i = 0; i < fields->count; i++)
         if (fields->map[i].ours == field->ours)
-            return gd_fail(err, GD_EUSAGE, "fields: \"%s\" is there twice", field->ours);
+            return gd_fail(err, GD_EUSAGE, "fields: \"%s\" is given twice", field->ours);
     *spec = equals + 1;
     field->theirs = unescaped(spec);
     if (!field->theirs)

@@ -89,7 +89,7 @@ static bool read_finding(FILE *f, uint64_t left, gd_filter_finding *out, gd_filt
 static gd_status refuse(const char *path, gd_error *err)
 {
     return gd_fail(err, GD_EFORMAT,
-                   "%s: it is not as it was left; to begin anew, remove the file of this name without "
+                   "%s: the file was changed; to start over, remove the file of this name without "
                    "\".found\"",
                    path);
 }

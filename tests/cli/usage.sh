@@ -105,7 +105,7 @@ refuses 2 'guerdon: inspect takes only flags, not DIR; --model DIR?' inspect DIR
 refuses 2 'guerdon: --model is missing: --model DIR' bench --quick
 refuses 2 'guerdon: bench takes only flags, not DIR; --model DIR?' bench DIR
 refuses 2 'guerdon: give either --quick or --seconds, not both' bench --model DIR --quick --seconds 5
-refuses 2 'guerdon: --report needs the name of a file: standard output has the figures' bench --model DIR --report -
+refuses 2 'guerdon: --report needs a file name: standard output is for the figures' bench --model DIR --report -
 refuses 2 'guerdon: --seconds=0: expected a whole number, at least 1' bench --model DIR --seconds 0
 refuses 2 'guerdon: give either --from, to show an earlier result, or --model, to measure, not both' \
     bench --from FILE --model DIR
@@ -118,15 +118,15 @@ refuses 2 'guerdon: merge takes only flags, not DIR' merge --model DIR --adapter
 refuses 2 'guerdon: backends takes only flags, not all' backends all
 refuses 2 'guerdon: --model is missing: --model DIR' eval --input FILE
 refuses 2 'guerdon: eval takes only flags, not FILE; --input FILE?' eval --model DIR FILE
-refuses 2 'guerdon: --scores needs the name of a file: standard output has the figures' eval --model DIR --scores -
-refuses 2 'guerdon: --report needs the name of a file: standard output has the figures' eval --model DIR --report=-
-refuses 2 'guerdon: --calibrate-output needs the name of a file: standard output has the figures' \
+refuses 2 'guerdon: --scores needs a file name: standard output is for the figures' eval --model DIR --scores -
+refuses 2 'guerdon: --report needs a file name: standard output is for the figures' eval --model DIR --report=-
+refuses 2 'guerdon: --calibrate-output needs a file name: standard output is for the figures' \
     eval --model DIR --calibrate-output -
 refuses 3 "guerdon: org/name is not a directory, so --calibrate can't write to it: use --calibrate-output FILE" \
     eval --model org/name --input FILE --calibrate
 refuses 2 'guerdon: compare takes two files of scores, not 1: compare A.jsonl B.jsonl' compare A
 refuses 2 'guerdon: compare takes two files of scores, not 0: compare A.jsonl B.jsonl' compare
-refuses 2 'guerdon: --report needs the name of a file: standard output has the figures' compare A B --report -
+refuses 2 'guerdon: --report needs a file name: standard output is for the figures' compare A B --report -
 refuses 2 'guerdon: both files are standard input; expected two different files' compare - -
 refuses 3 'guerdon: /nonexistent/a.jsonl: No such file or directory' compare /nonexistent/a.jsonl /nonexistent/b.jsonl
 

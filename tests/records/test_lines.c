@@ -14,7 +14,7 @@ typedef struct bad_line {
 
 #define NOTHING                                                                                                  \
     "line 7: no \"text\", no \"messages\", no \"prompt\" with \"response\" or \"responses\", and no \"chosen\" " \
-    "with \"rejected\"; --fields says what yours are called"
+    "with \"rejected\"; use --fields if yours have other names"
 
 static const bad_line bad_lines[] = {
     /* not the right fields */
@@ -81,7 +81,7 @@ static const bad_line bad_lines[] = {
       "line 7: the fields \"chosen\" and \"responses\" don't go together" },
     { "answers of a pair and a text", "{\"chosen\":[\"a\"],\"rejected\":\"b\"}", 0,
       "line 7: the field \"rejected\" is a string; expected a list of answers" },
-    { "answers of a pair alone", "{\"rejected\":[\"b\"]}", 0, "line 7: the field \"chosen\" is missing" },
+    { "answers of one side of a pair only", "{\"rejected\":[\"b\"]}", 0, "line 7: the field \"chosen\" is missing" },
     { "no answers of a pair", "{\"chosen\":[\"a\"],\"rejected\":[]}", 0,
       "line 7: the field \"rejected\" is empty; expected answers" },
     { "an answer of a pair is a list", "{\"chosen\":[\"a\",[]],\"rejected\":[\"b\"]}", 0,

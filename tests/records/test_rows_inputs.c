@@ -281,7 +281,7 @@ static void unknown_fields_are_refused(void **state)
                    "fields: \"text\" is not of the form name=column, as in text=instruction");
     expect_failure(NAMES("a.csv"), "text=text,instruction", GD_EUSAGE,
                    "fields: \"instruction\" is not of the form name=column, as in text=instruction");
-    expect_failure(NAMES("a.csv"), "text=text,text=instruction", GD_EUSAGE, "fields: \"text\" is there twice");
+    expect_failure(NAMES("a.csv"), "text=text,text=instruction", GD_EUSAGE, "fields: \"text\" is given twice");
     expect_failure(NAMES("a.csv"), "text=", GD_EUSAGE, "fields: \"text=\" names no column");
     path = temp_path("a.csv");
     assert_ok(gd_rows_open(&rows, &(gd_rows_options){ &path, 1, GD_FORMAT_AUTO, "text=instruction" }, test_err));
