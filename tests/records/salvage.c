@@ -1,4 +1,4 @@
-/* salvage.c - what of an unfinished output file is whole. */
+/* salvage.c - finds the complete part of an unfinished output file. */
 #include "tests/records/salvage.h"
 
 #include "base/error.h"
@@ -16,7 +16,7 @@ enum { CHUNK = 65536 };
 typedef struct counter {
     gd_salvage now; /* bytes: unpacked ones, up to the last line break */
     uint64_t plain; /* bytes seen */
-    size_t begun;   /* of the line that is not at its end: bytes in line[] */
+    size_t begun;   /* bytes in line[], of the unfinished line */
     char line[sizeof((gd_salvage *)NULL)->last];
     unsigned char chunk[CHUNK];
 } counter;
@@ -43,7 +43,7 @@ static void count(counter *c, const unsigned char *p, size_t len)
     }
 }
 
-/* What was counted at the end of a member is whole, if a line ends there. */
+/* Keeps what was counted so far if both a member and a line end here. */
 static void keep(gd_salvage *out, const counter *c, const gd_stream *s)
 {
     const gd_stream_whole whole = gd_stream_last_whole(s);
@@ -70,12 +70,12 @@ static gd_status count_all(gd_salvage *out, counter *c, gd_stream *s, gd_error *
         count(c, c->chunk, got);
         keep(out, c, s);
     }
-    if (!rc || rc == GD_EFORMAT || rc == GD_EUNSUPPORTED) /* damage may look like a wish */
+    if (!rc || rc == GD_EFORMAT || rc == GD_EUNSUPPORTED) /* damage may look like an unsupported feature */
         return GD_OK;
     return gd_fail(err, rc, "%s", why.text);
 }
 
-/* In the first bytes of a member nothing says yet what it is. */
+/* The first bytes of a member may be too few to tell what it is. */
 static gd_status check_kind(const gd_stream *s, const char *path, gd_error *err)
 {
     const gd_codec *codec = gd_codec_by_suffix(path);

@@ -1,4 +1,4 @@
-/* test_resume.c - an output that was interrupted, wherever that was, ends up byte for byte as if it had not been. */
+/* test_resume.c - an output interrupted anywhere and resumed is byte for byte the same as an uninterrupted one. */
 #include "tests/records/salvage.h"
 #include "tests/records/temp.h"
 
@@ -28,9 +28,9 @@ static size_t make_line(char *line, size_t room, uint64_t item, size_t longest)
 }
 
 typedef struct job {
-    uint64_t items, cut_every; /* a cut behind so many items, counted from the first */
+    uint64_t items, cut_every; /* a cut after every cut_every items, counted from the first */
     size_t longest;
-    uint32_t flushes; /* not 0: the seed of flushes and of portions; else none, and whole lines */
+    uint32_t flushes; /* seed of random flushes and portions; 0: no flushes, whole lines */
 } job;
 
 static void write_line(gd_sink *s, const char *line, size_t len, uint32_t *x)
@@ -47,7 +47,7 @@ static void write_line(gd_sink *s, const char *line, size_t len, uint32_t *x)
         assert_ok(gd_sink_flush(s, test_err));
 }
 
-/* Items from `from` on, behind `offset` bytes of the file. */
+/* Writes the items from `from` on, after `offset` bytes of the file. */
 static void write_from(const job *j, const char *path, uint64_t offset, uint64_t from)
 {
     char *line = malloc(j->longest + 100);
@@ -84,7 +84,7 @@ static uint64_t lines_of(const char *text, size_t len)
     return lines;
 }
 
-/* The file is left with its first `len` bytes: what is kept is right, and going on gives the whole. */
+/* Only the first `len` bytes of the file are left: the part to keep is right, and resuming gives the whole. */
 static void continue_from(const job *j, const char *path, const char *whole, size_t whole_len, size_t len)
 {
     gd_salvage kept;
@@ -108,7 +108,7 @@ static void continue_from(const job *j, const char *path, const char *whole, siz
     expect_bytes(path, whole, whole_len);
 }
 
-static void a_file_can_be_continued_from_anywhere(void **state)
+static void a_file_can_be_resumed_from_anywhere(void **state)
 {
     const job first = { .items = 36, .cut_every = 6, .longest = 80 };
 
@@ -131,8 +131,8 @@ static void a_file_can_be_continued_from_anywhere(void **state)
     }
 }
 
-/* Members of more than a buffer, and of exactly one; whatever is flushed, and in which portions it comes. */
-static void flushes_do_not_show(void **state)
+/* Members longer than a buffer, and as long as one, whatever the flushes and portions. */
+static void flushes_change_no_byte(void **state)
 {
     (void)state;
     for (size_t k = 0; k < 3; k++) {
@@ -153,7 +153,7 @@ static void flushes_do_not_show(void **state)
     }
 }
 
-static void what_was_cut_off_is_whole(void **state)
+static void a_truncated_file_keeps_its_complete_part(void **state)
 {
     static const char line[] = "{\"index\":0}\n";
     static char block[65536];
@@ -174,7 +174,7 @@ static void what_was_cut_off_is_whole(void **state)
         assert_int_equal(gd_sink_offset(s), k ? 0 : sizeof line - 1);
         assert_ok(gd_sink_cut(s, test_err));
         before = gd_sink_offset(s);
-        assert_ok(gd_sink_cut(s, test_err)); /* nothing new */
+        assert_ok(gd_sink_cut(s, test_err)); /* nothing was written since the last one */
         assert_int_equal(gd_sink_offset(s), before);
         assert_int_equal(stat(path, &sb), 0);
         assert_int_equal(sb.st_size, before);
@@ -191,7 +191,7 @@ static void what_was_cut_off_is_whole(void **state)
     }
 }
 
-static void files_that_hold_nothing_are_whole(void **state)
+static void empty_files_are_complete(void **state)
 {
     (void)state;
     for (size_t k = 0; k < 3; k++) {
@@ -202,7 +202,7 @@ static void files_that_hold_nothing_are_whole(void **state)
         size_t len;
         char *text;
 
-        assert_ok(gd_salvage_file(&kept, path, test_err)); /* it isn't there */
+        assert_ok(gd_salvage_file(&kept, path, test_err)); /* it doesn't exist */
         assert_int_equal(kept.bytes + kept.lines, 0);
         temp_write(names[k], "", 0);
         assert_ok(gd_salvage_file(&kept, path, test_err));
@@ -210,7 +210,7 @@ static void files_that_hold_nothing_are_whole(void **state)
         assert_ok(gd_sink_open_at(&s, path, NULL, 0, 0, test_err));
         assert_ok(gd_sink_close(s, test_err));
         assert_int_equal(stat(path, &sb), 0);
-        assert_int_equal(sb.st_size > 0, k > 0); /* a member without a byte */
+        assert_int_equal(sb.st_size > 0, k > 0); /* an empty member */
         text = temp_read(path, &len);
         assert_int_equal(len, 0);
         free(text);
@@ -231,7 +231,7 @@ static void what_follows_the_offset_is_cut_off(void **state)
     }
 }
 
-static void damage_ends_what_is_whole(void **state)
+static void damage_ends_the_complete_part(void **state)
 {
     const job j = { .items = 40, .cut_every = 10, .longest = 100 };
 
@@ -252,7 +252,7 @@ static void damage_ends_what_is_whole(void **state)
             temp_write(names[k], whole, len);
             whole[i] ^= 0x55;
             assert_ok(gd_salvage_file(&kept, path, test_err));
-            assert_true(kept.bytes >= first.bytes); /* the time stamp may be anything */
+            assert_true(kept.bytes >= first.bytes); /* the timestamp may be anything */
             if (kept.bytes < len) {
                 assert_int_equal(kept.bytes, first.bytes);
                 assert_int_equal(kept.lines, first.lines);
@@ -273,7 +273,7 @@ static void expect_refusal(const char *path, uint64_t offset, gd_status status, 
         fail_msg("%s", err.text);
 }
 
-static void what_cannot_be_continued_is_refused(void **state)
+static void what_cannot_be_resumed_is_refused(void **state)
 {
     static const struct {
         const char *name, *sentence;
@@ -290,10 +290,9 @@ static void what_cannot_be_continued_is_refused(void **state)
 
     (void)state;
     expect_refusal(temp_path("none"), 5, GD_EIO, "/none: No such file or directory");
-    expect_refusal(temp_write("short", "abcd", 4), 5, GD_EIO,
-                   "/short: the file has 4 bytes, at least 5 are expected to be there");
-    expect_refusal("-", 5, GD_EUSAGE, "standard output: only a file can be continued");
-    expect_refusal("/dev/null", 5, GD_EUSAGE, "/dev/null: only a file can be continued");
+    expect_refusal(temp_write("short", "abcd", 4), 5, GD_EIO, "/short: the file has 4 bytes; expected at least 5");
+    expect_refusal("-", 5, GD_EUSAGE, "standard output: only a regular file can be resumed");
+    expect_refusal("/dev/null", 5, GD_EUSAGE, "/dev/null: only a regular file can be resumed");
     for (size_t i = 0; i < 2; i++) {
         err = (gd_error){ 0 };
         assert_int_equal(gd_salvage_file(&kept, temp_write(others[i].name, "a line\n", 7), &err), GD_EFORMAT);
@@ -313,7 +312,7 @@ static void what_cannot_be_continued_is_refused(void **state)
     inputs[1] = temp_path("short");
     err = (gd_error){ 0 };
     assert_int_equal(gd_sink_open_at(&s, temp_path("short"), inputs, 2, 2, &err), GD_EUSAGE);
-    assert_non_null(strstr(err.text, "/short: the output is the input file, another one is expected"));
+    assert_non_null(strstr(err.text, "/short: the output is the input file; choose another one"));
     expect_bytes(temp_path("short"), "abcd", 4);
 }
 
@@ -355,13 +354,13 @@ static void every_allocation_may_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_file_can_be_continued_from_anywhere, temp_begin, temp_end),
-        cmocka_unit_test_setup_teardown(flushes_do_not_show, temp_begin, temp_end),
-        cmocka_unit_test_setup_teardown(what_was_cut_off_is_whole, temp_begin, temp_end),
-        cmocka_unit_test_setup_teardown(files_that_hold_nothing_are_whole, temp_begin, temp_end),
+        cmocka_unit_test_setup_teardown(a_file_can_be_resumed_from_anywhere, temp_begin, temp_end),
+        cmocka_unit_test_setup_teardown(flushes_change_no_byte, temp_begin, temp_end),
+        cmocka_unit_test_setup_teardown(a_truncated_file_keeps_its_complete_part, temp_begin, temp_end),
+        cmocka_unit_test_setup_teardown(empty_files_are_complete, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(what_follows_the_offset_is_cut_off, temp_begin, temp_end),
-        cmocka_unit_test_setup_teardown(damage_ends_what_is_whole, temp_begin, temp_end),
-        cmocka_unit_test_setup_teardown(what_cannot_be_continued_is_refused, temp_begin, temp_end),
+        cmocka_unit_test_setup_teardown(damage_ends_the_complete_part, temp_begin, temp_end),
+        cmocka_unit_test_setup_teardown(what_cannot_be_resumed_is_refused, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(every_allocation_may_fail, temp_begin, temp_end),
     };
 
