@@ -1,4 +1,4 @@
-/* entries.c - the items of one or several inputs. */
+/* entries.c - the items of one or more inputs. */
 #include "data/entries.h"
 
 #include "base/error.h"
@@ -17,15 +17,15 @@
 struct gd_entries {
     gd_inputs inputs;
     gd_fields fields;
-    gd_format wanted; /* GD_FORMAT_AUTO: by each name */
+    gd_format wanted; /* GD_FORMAT_AUTO: by the name of each input */
     gd_format format; /* of the first input */
     gd_header header; /* of the first input */
     gd_source source;
-    bool open;      /* source is */
-    size_t at;      /* the input that it reads, or that comes next */
+    bool open;      /* whether source is open */
+    size_t at;      /* the input being read, or the next one */
     uint64_t index; /* of the next row */
     uint64_t done;  /* bytes of the inputs before */
-    uint64_t total; /* of all inputs, as far as it is known beforehand */
+    uint64_t total; /* of all inputs, as far as known beforehand */
     bool total_known;
 };
 
@@ -36,7 +36,7 @@ void gd_entry_free(gd_entry *entry)
     *entry = (gd_entry){ 0 };
 }
 
-/* The end of a long path says more than its beginning. */
+/* Shortens a long path at its beginning; the end says more. */
 static void write_place(char place[GD_ENTRY_PLACE_ROOM], const char *name, uint64_t line)
 {
     const size_t len = name ? strlen(name) : 0, most = GD_ENTRY_PLACE_ROOM - 40;
@@ -55,7 +55,7 @@ const char *gd_entry_place(const gd_entry *entry, char place[GD_ENTRY_PLACE_ROOM
     return place;
 }
 
-/* By the end of the path, without .gz or .zst. */
+/* Finds the format by the end of the path, without .gz or .zst. */
 static gd_format format_of(const char *path)
 {
     static const struct {
@@ -82,7 +82,7 @@ static const char *name_of(gd_format format)
     return names[format];
 }
 
-/* Each mapped field must be a column, where there are columns. */
+/* Checks that each mapped field is a column, if there are columns. */
 static gd_status check_fields(const gd_entries *entries, const char *name, gd_error *err)
 {
     gd_status rc = GD_OK;
@@ -93,13 +93,13 @@ static gd_status check_fields(const gd_entries *entries, const char *name, gd_er
         if (entries->header.count)
             rc = gd_header_find(&entries->header, name, theirs, err);
         else if (entries->format == GD_FORMAT_TEXT && strcmp(theirs, "text") != 0)
-            rc = gd_fail(err, GD_EUSAGE, "%s: there is no column \"%s\" in plain text, which has \"text\" alone", name,
+            rc = gd_fail(err, GD_EUSAGE, "%s: there is no column \"%s\" in plain text, which has only \"text\"", name,
                          theirs);
     }
     return rc;
 }
 
-/* What the first input is says what the others must be. */
+/* Checks that an input is of the same kind as the first one. */
 static gd_status compare_with_first(gd_entries *entries, const gd_source *source, gd_error *err)
 {
     const char *name = gd_pieces_name(source->pieces), *first = entries->inputs.paths[0];
@@ -108,7 +108,7 @@ static gd_status compare_with_first(gd_entries *entries, const gd_source *source
     if (strcmp(first, "-") == 0)
         first = "standard input";
     if (strcmp(name_of(source->format), name_of(entries->format)) != 0)
-        return gd_fail(err, GD_EUSAGE, "%s: this is %s, but %s is %s; inputs of one kind are expected", name,
+        return gd_fail(err, GD_EUSAGE, "%s: this is %s, but %s is %s; all inputs must be of one kind", name,
                        name_of(source->format), first, name_of(entries->format));
     return header ? gd_header_compare(header, name, &entries->header, first, err) : GD_OK;
 }
@@ -142,7 +142,7 @@ static gd_status open_input(gd_entries *entries, size_t which, gd_source *source
     return rc;
 }
 
-/* The inputs behind the first one that can be opened twice. */
+/* Checks the inputs after the first, if they can be opened twice. */
 static gd_status look_at_others(gd_entries *entries, gd_error *err)
 {
     entries->total = gd_pieces_bytes_total(entries->source.pieces);

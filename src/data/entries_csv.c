@@ -1,7 +1,7 @@
-/* entries_csv.c - rows of CSV and TSV.
+/* entries_csv.c - CSV and TSV rows.
  *
- * A quote that is opened and never closed would swallow the rest of the file.  When a row ends so, at the end of
- * the file or at 16 MiB, the line where it begins is given up alone, and reading goes on with the line behind it. */
+ * A quote that is never closed would swallow the rest of the file.  So when a row reaches the end of the file or 16 MiB
+ * inside quotes, only the line where it begins is given up, and reading continues with the line after it. */
 #include "data/entries_source.h"
 
 #include "base/error.h"
@@ -13,7 +13,7 @@
 
 typedef struct table {
     gd_header header;
-    gd_buf spare; /* fields without their doubled quotes */
+    gd_buf spare; /* holds fields whose doubled quotes were removed */
     char separator;
 } table;
 
@@ -32,7 +32,7 @@ static void without_line_break(gd_entry *entry)
         entry->raw_len--;
 }
 
-/* The last column that a part of a row reaches into, as far as the header has it. */
+/* The column that the given beginning of a row ends in; NULL if the header doesn't have it. */
 static const char *last_column(table *t, const char *row, size_t len)
 {
     gd_csv_fields f = { .row = row, .len = len, .separator = t->separator };
@@ -46,14 +46,14 @@ static const char *last_column(table *t, const char *row, size_t len)
 static gd_status not_closed(table *t, gd_entry *entry, bool again)
 {
     const char *column = last_column(t, entry->raw, entry->raw_len);
-    const char *rest = again && t->header.count ? "; the lines below it are read as rows of their own" : "";
+    const char *rest = again && t->header.count ? "; the lines after it are read as separate rows" : "";
 
     if (!column)
         return gd_entry_fault(entry, "a quote is opened and never closed%s", rest);
     return gd_entry_fault(entry, "the quote that opens the column \"%.100s\" is never closed%s", column, rest);
 }
 
-/* What to do about a row without an end. */
+/* Handles a row that has no end. */
 static gd_status give_up(gd_source *source, gd_entry *entry, bool in_quotes, bool too_long, gd_error *err)
 {
     const char *lf = in_quotes ? memchr(entry->raw, '\n', entry->raw_len) : NULL;
@@ -71,7 +71,7 @@ static gd_status give_up(gd_source *source, gd_entry *entry, bool in_quotes, boo
     return GD_OK;
 }
 
-/* The next row that has a byte besides its line break. */
+/* The next row that is not just a line break. */
 static gd_status next_row(gd_source *source, gd_entry *entry, bool *more, gd_error *err)
 {
     const table *t = source->state;
@@ -108,7 +108,7 @@ static gd_status open_table(gd_source *source, gd_error *err)
     if (rc)
         return rc;
     if (!more)
-        return gd_fail(err, GD_EFORMAT, "%s: the file is empty; a line that names the columns is expected", path);
+        return gd_fail(err, GD_EFORMAT, "%s: the file is empty; expected a line that names the columns", path);
     if (entry.fault.status)
         return gd_fail(err, GD_EFORMAT, "%s, line %llu: the header: %s", path, (unsigned long long)entry.line,
                        entry.fault.text);
@@ -139,7 +139,7 @@ static gd_status not_utf8(table *t, gd_entry *entry, size_t offset)
                           byte, column);
 }
 
-/* The row's fields, each under its column's name. */
+/* Makes an object of the row's fields, by column name. */
 static gd_status set_fields(table *t, gd_entry *entry, gd_error *err)
 {
     gd_csv_fields f = { .row = entry->raw, .len = entry->raw_len, .separator = t->separator };
@@ -160,7 +160,7 @@ static gd_status set_fields(table *t, gd_entry *entry, gd_error *err)
         return GD_OK;
     return gd_entry_fault(entry,
                           "%zu field%s, but the header has %zu column%s; a field that holds a %s, a quote or a "
-                          "line break stands in quotes",
+                          "line break must be in quotes",
                           f.count, f.count == 1 ? "" : "s", t->header.count, t->header.count == 1 ? "" : "s",
                           t->separator == ',' ? "comma" : "tab");
 }

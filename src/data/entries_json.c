@@ -7,13 +7,13 @@
 
 #include <string.h>
 
-/* Integers were read as reals: both are numbers to a reader. */
+/* Integers were read as reals; to the user both are numbers. */
 static const char *type_of(const json_t *value)
 {
     return json_is_number(value) ? "a number" : gd_json_type_name(value);
 }
 
-/* Behind the string that begins before p; *closed says whether it ends before `end`. */
+/* Returns the position after the string that begins before p; *closed says whether it ends before `end`. */
 static const char *end_of_string(const char *p, const char *end, bool *closed)
 {
     while (p < end && *p != '"')
@@ -22,13 +22,13 @@ static const char *end_of_string(const char *p, const char *end, bool *closed)
     return *closed ? p + 1 : end;
 }
 
-/* The name of the object's field that an offset lies in, as it stands in the text; an empty one when there is none. */
+/* The name, as it is in the text, of the field that an offset is in; empty if there is none. */
 static gd_text field_at(const char *text, size_t offset)
 {
     const char *p = text, *end = text + offset;
     gd_text name = { text, 0 };
     unsigned depth = 0;
-    bool key = false; /* a string that comes now is a field's name */
+    bool key = false; /* the next string is a field's name */
 
     while (p < end) {
         const char c = *p++;
@@ -86,17 +86,17 @@ gd_status gd_entry_parse_json(gd_entry *entry, const char *what, gd_error *err)
 
     if (good < entry->raw_len)
         return not_utf8(entry, good, what);
-    /* Integers as reals: an id of 20 digits in a field that nobody reads is no reason to refuse an item. */
+    /* Reads integers as reals: a 20-digit id in an unused field must not make the item invalid. */
     entry->object = json_loadb(entry->raw, entry->raw_len,
                                JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL,
                                &at);
     if (!entry->object && (json_error_code(&at) == json_error_out_of_memory || !at.text[0]))
-        return gd_fail_memory(err, entry->raw_len); /* often jansson says nothing then */
+        return gd_fail_memory(err, entry->raw_len); /* jansson often gives no message then */
     if (!entry->object)
         return not_json(entry, &at, what);
     if (json_is_object(entry->object))
         return GD_OK;
-    (void)gd_entry_fault(entry, "%s, an object is expected", type_of(entry->object));
+    (void)gd_entry_fault(entry, "%s; expected an object", type_of(entry->object));
     json_decref(entry->object);
     entry->object = NULL;
     return GD_OK;

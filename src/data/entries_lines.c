@@ -1,11 +1,11 @@
-/* entries_lines.c - an item a line: JSON, or text. */
+/* entries_lines.c - one item per line: JSON or text. */
 #include "data/entries_source.h"
 
 #include "base/error.h"
 #include "base/utf8.h"
 #include "data/reader.h"
 
-/* The next line; *more and no fault when there is something to make of it. */
+/* Reads the next line; it can be used if *more is true and the item has no fault. */
 static gd_status next_line(gd_source *source, gd_entry *entry, bool *more, gd_error *err)
 {
     gd_line line;

@@ -1,4 +1,4 @@
-/* entries_source.c - what the formats share: an input that is open, and the faults of an item. */
+/* entries_source.c - what the formats share: an open input and the faults of an item. */
 #include "data/entries_source.h"
 
 #include "base/error.h"
@@ -65,7 +65,7 @@ gd_status gd_entry_too_long(gd_entry *entry)
 {
     entry->raw = "";
     entry->raw_len = 0;
-    return gd_entry_fault(entry, "more than %zu bytes; an item may have 16 MiB", GD_ITEM_MAX);
+    return gd_entry_fault(entry, "more than %zu bytes; an item may have at most 16 MiB", GD_ITEM_MAX);
 }
 
 void gd_entry_find(const gd_entry *entry, size_t offset, uint64_t *line, size_t *byte)

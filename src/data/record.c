@@ -110,7 +110,7 @@ gd_status gd_records_open(gd_records **out, const char *path, gd_format format, 
 
 void gd_records_keep_raw(gd_records *records) { records->keep_raw = true; }
 
-/* Finds the record's texts; what is wrong with it becomes its problem. */
+/* Finds the record's texts; a fault of the item becomes its problem. */
 static gd_status read_texts(const gd_records *records, gd_record *record, gd_error *err)
 {
     char sentence[GD_SENTENCE_ROOM];
@@ -124,8 +124,8 @@ static gd_status read_texts(const gd_records *records, gd_record *record, gd_err
     return record->problem ? GD_OK : gd_fail_memory(err, strlen(sentence));
 }
 
-/* An element of an array may be laid out over lines, where output lines are wanted.  JSON has no other use for a line
- * break: in a string it is an escape. */
+/* An array element may span lines, but the output is one line per item.  Line breaks in JSON are only layout: inside a
+ * string they are escaped. */
 static void put_on_one_line(char *text, size_t len)
 {
     for (size_t i = 0; i < len; i++)
@@ -133,7 +133,7 @@ static void put_on_one_line(char *text, size_t len)
             text[i] = ' ';
 }
 
-/* What the row has becomes the record's. */
+/* Moves the row's contents into the record. */
 static gd_status take_row(const gd_records *records, gd_record *record, gd_entry *entry, gd_error *err)
 {
     *record = (gd_record){ .index = entry->index,

@@ -1,4 +1,4 @@
-/* trie.c - in sorted order, each text adds the rows after its longest common prefix with the text before. */
+/* trie.c - in sorted order, each text adds the rows after its longest common prefix with the previous one. */
 #include "data/trie.h"
 
 #include "base/error.h"
@@ -86,13 +86,13 @@ size_t gd_span_rows(const gd_span *texts, const size_t *order, size_t n)
 
 #define NO_ROW UINT32_MAX
 
-/* What a build needs besides the trie. */
+/* What building needs besides the trie. */
 typedef struct builder {
     gd_trie *trie;
     const gd_span *texts;
     const gd_pooled *pooled;
     const size_t *order;  /* [N] the texts in row order; NULL: as they come, and nothing is shared */
-    size_t *shared;       /* [N] by place in order: tokens that the text before has already */
+    size_t *shared;       /* [N] by place in `order`: tokens shared with the previous text */
     uint32_t *parent_row; /* [R] NO_ROW at a root */
     bool *begins;         /* [R] the row begins a segment */
     uint32_t *path;       /* [longest text] rows of the last text */
@@ -124,7 +124,7 @@ static gd_status find_shared(builder *b, gd_error *err)
     return GD_OK;
 }
 
-/* Each text's pooled rows begin where those of the text before it end. */
+/* Each text's pooled rows begin where those of the text with the previous number end. */
 static gd_status count_pooled(gd_trie *t, const gd_span *texts, const gd_pooled *pooled, gd_error *err)
 {
     t->text_pooled = gd_alloc(t->texts + 1, sizeof *t->text_pooled);
@@ -154,7 +154,7 @@ static gd_status allocate(builder *b, gd_error *err)
     return GD_OK;
 }
 
-/* The rows at which the text is read that was added last. */
+/* Adds the pooled rows of the text that was added last. */
 static void add_pooled(builder *b, size_t text)
 {
     const size_t first = b->trie->text_pooled[text], count = b->trie->text_pooled[text + 1] - first;
@@ -166,7 +166,7 @@ static void add_pooled(builder *b, size_t text)
 static void add_rows(builder *b)
 {
     gd_trie *t = b->trie;
-    size_t row = 0, before = 0; /* before: length of the text before */
+    size_t row = 0, before = 0; /* before: length of the previous text */
 
     for (size_t i = 0; i < t->texts; i++) {
         const gd_span text = b->texts[text_at(b, i)];
@@ -174,7 +174,7 @@ static void add_rows(builder *b)
 
         if (shared < text.len)
             b->begins[row] = true;
-        if (shared > 0 && shared < before) /* the text before goes another way from here: its run ends, too */
+        if (shared > 0 && shared < before) /* the previous text branches off here, so its run ends too */
             b->begins[b->path[shared]] = true;
         for (size_t p = shared; p < text.len; p++, row++) {
             t->token[row] = text.ids[p];

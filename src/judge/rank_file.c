@@ -1,4 +1,4 @@
-/* rank_file.c - the answers of a file's records, ranked. */
+/* rank_file.c - ranks the answers of a file's records. */
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/sized.h"
@@ -34,7 +34,7 @@ static size_t top_count(const struct run *run)
     return top && top < count ? top : count;
 }
 
-/* The answers themselves: of the best ones, in their order, or of all, in the input's. */
+/* Adds the answers themselves: the best ones, best first, or all in the order of the input. */
 static void put_texts(struct run *run, const json_t *object)
 {
     gd_buf_str(&run->line, ",\"texts\":[");
@@ -75,7 +75,7 @@ static gd_status write_pairs(struct run *run, const gd_scored *item, gd_error *e
     return gd_sink_write(run->job.sinks[1], run->line.data, run->line.len, err);
 }
 
-/* A record of another kind, or one whose scores are no numbers, gets an error line. */
+/* Writes an error line for a record of another kind, or one whose scores are not finite. */
 static gd_status refuse(struct run *run, const gd_scored *item, const char *why, bool *failed, gd_error *err)
 {
     char sentence[GD_SENTENCE_ROOM];
@@ -110,15 +110,15 @@ static gd_status check(const gd_rank_options *how, gd_error *err)
     if (!how->input || !how->output)
         return gd_fail(err, GD_EUSAGE, "rank needs an input and an output");
     if (how->pairs < GD_PAIRS_NONE || how->pairs > GD_PAIRS_ALL)
-        return gd_fail(err, GD_EUSAGE, "pairs is %d, which is no gd_rank_pairs", (int)how->pairs);
+        return gd_fail(err, GD_EUSAGE, "pairs is %d, which is not a gd_rank_pairs", (int)how->pairs);
     if ((how->pairs != GD_PAIRS_NONE) != (how->pairs_output != NULL))
-        return gd_fail(err, GD_EUSAGE, "pairs and pairs_output belong together");
+        return gd_fail(err, GD_EUSAGE, "pairs and pairs_output must be given together");
     if (!(how->min_margin >= 0))
-        return gd_fail(err, GD_EUSAGE, "min_margin is %g, but 0 or more is expected", (double)how->min_margin);
+        return gd_fail(err, GD_EUSAGE, "min_margin is %g; expected 0 or more", (double)how->min_margin);
     return GD_OK;
 }
 
-/* What the lines depend on. */
+/* The options that the output depends on. */
 static void put_identity(gd_buf *out, const gd_rank_options *how)
 {
     const char *pairs = how->pairs_output ? how->pairs_output : "";

@@ -1,4 +1,4 @@
-/* entries_seen.h - all rows of some inputs in one string, a line each: its own line, then its fields or its problem. */
+/* entries_seen.h - the entries of some inputs as one string, a line each: number, then the fields or the problem. */
 #ifndef GD_TESTS_RECORDS_ROWS_SEEN_H
 #define GD_TESTS_RECORDS_ROWS_SEEN_H
 
@@ -8,7 +8,7 @@
 
 #include <inttypes.h>
 
-/* What must be true of any row; its fields as JSON, sorted. */
+/* Checks what must be true of any row, and prints its fields as JSON, sorted. */
 static inline void entries_show(FILE *to, const gd_entry *entry, bool raw)
 {
     char *fields = NULL;
@@ -27,7 +27,7 @@ static inline void entries_show(FILE *to, const gd_entry *entry, bool raw)
     free(fields);
 }
 
-/* A malloc'd string, also on failure: what was seen before; `raw` shows the raw text of each row below it. */
+/* Returns a malloc'd string, on failure with the rows seen so far; `raw` adds the raw text below each row. */
 static inline gd_status rows_seen(const gd_entries_options *options, bool raw, char **seen, gd_error *err)
 {
     size_t len;
@@ -56,7 +56,7 @@ static inline gd_status rows_seen(const gd_entries_options *options, bool raw, c
     return rc;
 }
 
-/* One file of that name, with these bytes. */
+/* The same for one file with that name and these bytes. */
 static inline gd_status rows_of(const char *name, const void *bytes, size_t len, char **seen, gd_error *err)
 {
     const char *path = temp_write(name, bytes, len);
@@ -89,7 +89,7 @@ static inline void rows_expect(const rows_case *cases, size_t count)
     assert_int_equal(wrong, 0);
 }
 
-/* Files that cannot be opened: `wanted` comes behind the path. */
+/* Files that cannot be opened: the message is the path, then `wanted`. */
 static inline void rows_expect_refusal(const rows_case *cases, size_t count, gd_status status)
 {
     for (size_t i = 0; i < count; i++) {

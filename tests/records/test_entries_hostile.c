@@ -1,11 +1,11 @@
-/* test_entries_hostile.c - whatever the bytes are and in which portions they come: the same rows, in bounded memory. */
+/* test_entries_hostile.c - whatever the bytes and the portions they come in: the same rows, in bounded memory. */
 #include "tests/records/entries_seen.h"
 
 #include "base/mem.h"
 
 #include <sys/resource.h>
 
-/* Small, with everything in them that a portion may end in. */
+/* Small files with everything in them that the end of a portion may split. */
 static const struct document {
     const char *name, *text;
 } documents[] = {
@@ -21,7 +21,7 @@ static const struct document {
 };
 enum { DOCUMENTS = sizeof documents / sizeof documents[0] };
 
-/* The rows, and how it ended. */
+/* The rows and the final status. */
 static char *see(const char *name, const void *bytes, size_t len)
 {
     gd_error err = { 0 };
@@ -35,7 +35,7 @@ static char *see(const char *name, const void *bytes, size_t len)
     return whole;
 }
 
-/* The portions of the input are the members that it is packed in. */
+/* Chooses the portions by packing the input in members of these lengths. */
 static void expect_in_portions(const char *name, const char *text, size_t len, const size_t *cuts, size_t count,
                                const char *wanted)
 {
@@ -77,7 +77,7 @@ static uint32_t next_random(uint32_t *x)
     return *x >> 8;
 }
 
-/* Bytes changed, put in, taken out, and said twice. */
+/* Changes, inserts, removes and repeats bytes. */
 static size_t mutate(char *text, size_t len, uint32_t *x)
 {
     static const char bytes[] = "\"\"\",\t\n\n\r[]{}:\\ax1\xff\xc3\xef\0";
@@ -124,8 +124,8 @@ static void mutations_do_no_harm(void **state)
     assert_int_equal(gd_mem_live(), 0);
 }
 
-/* A file in which a MiB of text comes a hundred times between a beginning and an end: a frame each, so that nobody ever
- * holds it. */
+/* Writes a file with a MiB of text a hundred times between a beginning and an end, as one frame each, so that the whole
+ * is never in memory. */
 static const char *write_long(const char *name, const char *begin, const char *mib, const char *end)
 {
     unsigned char *parts[3], *file;
@@ -158,7 +158,7 @@ static long peak_mib(void)
     return usage.ru_maxrss / 1024;
 }
 
-#define TOO_LONG "more than 16777216 bytes; an item may have 16 MiB\n"
+#define TOO_LONG "more than 16777216 bytes; an item may have at most 16 MiB\n"
 
 static void items_of_100_mib_are_one_problem(void **state)
 {
@@ -180,7 +180,7 @@ static void items_of_100_mib_are_one_problem(void **state)
           'x' }, /* a quote that is never closed */
         { "a.csv", "a,b\n1,2\n3,\"4", "\n5,6\n",
           "2 {\"a\":\"1\",\"b\":\"2\"}\n3 ! line 3: the quote that opens the column \"b\" is never closed; the lines "
-          "below it are read as rows of their own\n104857604 {\"a\":\"5\",\"b\":\"6\"}\n",
+          "after it are read as separate rows\n104857604 {\"a\":\"5\",\"b\":\"6\"}\n",
           '\n' },
         { "a.txt", "a\n", "\nb\n", "1 {\"text\":\"a\"}\n2 ! line 2: " TOO_LONG "3 {\"text\":\"b\"}\n", 'x' },
     };
@@ -203,7 +203,7 @@ static void items_of_100_mib_are_one_problem(void **state)
         fail_msg("%ld MiB more than before", peak_mib() - before);
 }
 
-/* The longest item there may be, and one byte more. */
+/* The longest item allowed, and one byte more. */
 static void items_of_16_mib_are_read(void **state)
 {
     enum { MOST = 16 << 20 };
@@ -270,7 +270,7 @@ static gd_status read_all(const gd_entries_options *options, gd_error *err)
     return rc;
 }
 
-/* Every allocation in turn fails, those of the JSON library too. */
+/* Lets each allocation fail in turn, including those of the JSON library. */
 static void every_allocation_may_fail(void **state)
 {
     json_malloc_t old_malloc;

@@ -1,9 +1,9 @@
-/* test_entries_truth.c - random files, as Python's csv and json read them: tests/data/rows, made by make_rows.py. */
+/* test_entries_truth.c - random files (tests/data/rows, made by make_rows.py) are read as Python's csv and json do. */
 #include "tests/records/entries_seen.h"
 
 #include "base/mem.h"
 
-/* Their number. */
+/* Checks the rows of a file; returns their number. */
 static size_t compare_rows(const char *name, const json_t *const *expected, size_t count)
 {
     char path[512];

@@ -1,4 +1,4 @@
-/* test_trie.c - the trie against the definition: distinct prefixes, found by comparing every text with every other. */
+/* test_trie.c - the trie against its definition: distinct prefixes, found by comparing every text with every other. */
 #include "tests/check.h"
 
 #include "base/mem.h"
@@ -42,8 +42,8 @@ static bool same_prefix(gd_span a, gd_span b, size_t len)
     return a.len >= len && b.len >= len && (len == 0 || memcmp(a.ids, b.ids, len * sizeof *a.ids) == 0);
 }
 
-/* The set of texts that have text t's first len tokens, as the smallest and the number of them: for one path, the sets
- * only shrink, so equal numbers are equal sets. */
+/* The set of texts that share text t's first len tokens, as its smallest member and its size: along a path the sets
+ * only shrink, so equal sizes mean equal sets. */
 static size_t sharers(const batch *b, size_t t, size_t len, size_t *smallest)
 {
     size_t count = 0;
@@ -57,7 +57,7 @@ static size_t sharers(const batch *b, size_t t, size_t len, size_t *smallest)
     return count;
 }
 
-/* The row of the text's token at `position`: up from its last row, which is pooled last. */
+/* The row of the text's token at `position`, found by going up from its last row, which is pooled last. */
 static uint32_t row_at(const gd_trie *t, size_t text, size_t position)
 {
     const gd_segment *s = &t->segment[t->row_segment[t->pooled[t->text_pooled[text + 1] - 1]]];
@@ -83,7 +83,7 @@ static void check_rows(const gd_trie *t, const batch *b)
             distinct += smallest == i;
             assert_int_equal(row, row_at(t, smallest, p)); /* shared ... */
         }
-    assert_int_equal(t->rows, distinct); /* ... and nothing besides */
+    assert_int_equal(t->rows, distinct); /* ... and there are no others */
 }
 
 static void check_segments(const gd_trie *t, const batch *b)
@@ -178,7 +178,7 @@ static void check_batch(const batch *b)
     assert_ok(gd_trie_build(&t, b->texts, b->n, NULL, NULL, test_err));
     for (size_t i = 0; i < b->n; i++)
         for (size_t p = 0; p < b->texts[i].len; p++, tokens++) {
-            assert_int_equal(row_at(&t, i, p), tokens); /* in the order of the texts */
+            assert_int_equal(row_at(&t, i, p), tokens); /* one text after the other */
             assert_int_equal(t.token[tokens], b->texts[i].ids[p]);
             assert_int_equal(t.position[tokens], p);
         }
@@ -246,7 +246,7 @@ static void the_example_in_the_header(void **state)
     gd_trie_free(&t);
 }
 
-/* Few letters and short texts: everything collides. */
+/* Few letters and short texts: many shared prefixes. */
 static void random_batches(void **state)
 {
     (void)state;
@@ -267,8 +267,8 @@ static void random_batches(void **state)
     }
 }
 
-/* Conversations as in HH-RLHF: a prompt of a few hundred tokens and two answers to it, some prompts that others begin
- * with, in any order. */
+/* Conversations as in HH-RLHF: prompts of a few hundred tokens with two answers each, some of them a beginning of other
+ * prompts, in any order. */
 static void pairs_with_prompts(void **state)
 {
     enum { PAIRS = 12, PROMPT = 150, ANSWER = 60 };
@@ -297,7 +297,7 @@ static void pairs_with_prompts(void **state)
     batch_free(&b);
 }
 
-/* Long chains must not recurse, and must not be looked through once for each text. */
+/* Long chains must not cause recursion, nor be walked once per text. */
 static void a_long_chain(void **state)
 {
     enum { N = 500000, STEPS = 1000 };
@@ -323,7 +323,7 @@ static void a_long_chain(void **state)
 static void too_many_tokens_are_refused(void **state)
 {
     static const uint32_t id = 1;
-    const gd_span text = { &id, (size_t)INT32_MAX + 1 }; /* its length is looked at before its ids */
+    const gd_span text = { &id, (size_t)INT32_MAX + 1 }; /* its length is checked before its ids are read */
     gd_error err = { 0 };
     gd_trie t;
 
@@ -351,7 +351,7 @@ static void every_allocation_may_fail(void **state)
         gd_trie_free(&t);
         assert_int_equal(gd_mem_live(), 0);
     }
-    assert_int_equal(fault, 14); /* twelve allocations fail in turn */
+    assert_int_equal(fault, 14); /* each of twelve allocations failed once */
 }
 
 /* A text may be read at several rows, in any order, and two texts at one row that they share. */
