@@ -14,7 +14,7 @@
 #define GD_ITEM_MAX ((size_t)16 << 20)
 
 typedef struct gd_piece {
-    const char *data; /* includes its end (the line break), not terminated; valid until the next call */
+    const char *data; /* with the line break that ends it, if any; not terminated; valid until the next call */
     size_t len;       /* at most GD_ITEM_MAX and the 2 bytes of a line break, unless it is too long */
     uint64_t line;    /* where it begins, from 1 */
     bool ended;       /* by the cutter; else the input ended first, or it is too long */
