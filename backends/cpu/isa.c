@@ -23,7 +23,7 @@ gd_isa gd_isa_detect(void)
     gd_isa have = GD_ISA_GENERIC;
 
 #if defined(__x86_64__)
-    /* The builtins also ask whether the operating system saves the wide registers. */
+    /* The builtins also check that the operating system saves the wide registers. */
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
         have |= GD_ISA_AVX2;
@@ -41,7 +41,7 @@ gd_isa gd_isa_detect(void)
 bool gd_isa_fetches_past_last_cache(void)
 {
 #if defined(__x86_64__)
-    return __builtin_cpu_is("amd"); /* gd_isa_detect() has looked */
+    return __builtin_cpu_is("amd"); /* gd_isa_detect() has initialised it */
 #else
     return false;
 #endif

@@ -67,7 +67,7 @@ static inline float test_element(const void *p, gd_dtype dtype, size_t i)
     return dtype == GD_F32 ? ((const float *)p)[i] : gd_bf16_to_f32(((const gd_bf16 *)p)[i]);
 }
 
-/* ARITHMETIC.md, section 3, word for word. Call it between gd_fpenv_enter and gd_fpenv_leave. */
+/* doc/arithmetic.md, section 3, word for word. Call it between gd_fpenv_enter and gd_fpenv_leave. */
 static inline float test_dot(const void *x, const void *w, gd_dtype dtype, size_t xi, size_t wi, size_t k)
 {
     float total = 0;

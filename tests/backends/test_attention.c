@@ -1,4 +1,4 @@
-/* test_attention.c - attention over the trie: the bits of ARITHMETIC.md, section 6, and their error. */
+/* test_attention.c - attention over the trie: the bits of doc/arithmetic.md, section 6, and their error. */
 #include "tests/backends/attention_case.h"
 
 /* Section 3 for n products that `pair` names. */

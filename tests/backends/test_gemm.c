@@ -1,4 +1,4 @@
-/* test_gemm.c - every matmul kernel that this CPU has gives the bits of ARITHMETIC.md, section 3. */
+/* test_gemm.c - every matmul kernel that this CPU has gives the bits of doc/arithmetic.md, section 3. */
 #include "tests/backends/gemm_case.h"
 #include "tests/emulate/gemm_emulated.h"
 

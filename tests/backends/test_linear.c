@@ -35,7 +35,7 @@ static void device_close(gd_device *device)
     gd_pool_close(device->pool);
 }
 
-/* ARITHMETIC.md, section 7, one output at a time. */
+/* doc/arithmetic.md, section 7, one output at a time. */
 static void linear_expected(const struct linear *l, float *y)
 {
     const uint64_t env = gd_fpenv_enter();
@@ -449,7 +449,7 @@ static void weights_that_cannot_be(void **state)
     view.shape[0] = SIZE_MAX / 2;
     refused(&device, GD_WEIGHT_TABLE, view, "layer.weight: the tensor's shape and type do not agree with its 20 bytes");
     view.rank = 1;
-    refused(&device, GD_WEIGHT_MATRIX, view, "layer.weight: a matrix of 2 dimensions is needed, but the tensor has 1");
+    refused(&device, GD_WEIGHT_MATRIX, view, "layer.weight: a matrix needs 2 dimensions, but the tensor has 1");
     view.shape[0] = 0;
     refused(&device, GD_WEIGHT_VECTOR, view,
             "layer.weight: the tensor's shape and type do not agree with its 20 bytes");

@@ -27,7 +27,7 @@ static double exp_error(float x, float got)
     if (isnan(x))
         return isnan(got) ? 0 : HUGE_VAL;
     if (want < 0x1p-126)
-        return got == 0.0f ? 0 : HUGE_VAL; /* flushed, as ARITHMETIC.md says of every denormal */
+        return got == 0.0f ? 0 : HUGE_VAL; /* flushed, as doc/arithmetic.md says of every denormal */
     if (want > 0x1.ffffffp127)
         return isinf(got) ? 0 : HUGE_VAL;
     return ulps(got, want);

@@ -1,4 +1,4 @@
-/* test_rows.c - the kernels along rows: the bits of ARITHMETIC.md, sections 4 and 7, and their error. */
+/* test_rows.c - the kernels along rows: the bits of doc/arithmetic.md, sections 4 and 7, and their error. */
 #include "tests/backends/rows_case.h"
 
 /* Lengths that end inside a vector, and one of a real model. */
