@@ -68,7 +68,7 @@ gd_status gd_isa_parse(gd_isa *out, const char *name, gd_isa have, gd_error *err
     }
     for (size_t i = 0; i < level_count; i++)
         if (!strcmp(name, levels[i].name))
-            return gd_fail(err, GD_EUNSUPPORTED, "this CPU has no %s; it can run: %s", name, known);
+            return gd_fail(err, GD_EUNSUPPORTED, "this CPU does not support %s; it can run: %s", name, known);
     return gd_fail(err, GD_EUSAGE, "unknown instruction set \"%s\"; this CPU can run: %s", name, known);
 }
 
