@@ -51,7 +51,7 @@ def table(results):
 
 def html(results, page):
     """guerdon bench's page with the table before its sections, or with only the table if no row ran guerdon bench."""
-    title = 'How fast Guerdon is'
+    title = "Guerdon's speed"
     begin = page.index('<h1>')
     head = page[:begin].replace(page[page.index('<title>'):page.index('</title>')], f'<title>{title}')
     if not results.get('bench'):

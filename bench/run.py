@@ -4,12 +4,12 @@
 usage: run.py --build DIR [--rows NAME,NAME...] [--peers ENV] [--models DIR] [--output FILE.json] [--rounds N]
 
   --build DIR    where guerdon, bench_gemm and bench_tokenizer were built
-  --rows NAMES   some rows, by name or by the beginning of one (matmul: all three); default: all
+  --rows NAMES   some rows, by name or by the beginning of one (matmul: all three) (default: all)
   --peers ENV    a Python environment made by bench/peers/setup; without it, rows that need a peer are 'not measured'
-  --models DIR   random models; those that are missing are made, but for DIR/7b (15 GB), which you make yourself by
+  --models DIR   random models; missing ones are made, except DIR/7b (15 GB), which you make yourself:
                  python3 bench/model.py 7b DIR/7b tests/data/qwen2.5/tokenizer.json
   --output FILE  the results, as JSON; FILE.html and FILE.md beside it (default: bench/results/latest.json)
-  --rounds N     rounds of everything that takes turns with a peer; figures are medians (default: 3)
+  --rounds N     rounds of whatever takes turns with a peer; figures are medians (default: 3)
 
 A row that this machine can't measure keeps its figure in FILE, with that machine's description.
 """

@@ -40,7 +40,7 @@ def to_bf16(values):
 
 
 def undo_permutation(weight, heads):
-    """llama.cpp keeps the two halves of each head's rotary pairs side by side; a checkpoint keeps them apart."""
+    """llama.cpp stores the elements of a rotary pair side by side; a checkpoint has them in the two halves of the head."""
     split = weight.reshape(heads, weight.shape[0] // heads // 2, 2, weight.shape[1])
     return split.swapaxes(1, 2).reshape(weight.shape)
 

@@ -61,8 +61,7 @@ static gd_status openblas_available(gd_dtype operand, gd_error *err)
         return gd_fail(err, GD_EUNSUPPORTED, "OpenBLAS multiplies in fp32 only: use it with --precision fp32");
     (void)pthread_once(&once, load);
     if (!blas.handle)
-        return gd_fail(err, GD_EUNSUPPORTED,
-                       "libopenblas.so.0 can't be loaded: install OpenBLAS (Debian: libopenblas0)");
+        return gd_fail(err, GD_EUNSUPPORTED, "cannot load libopenblas.so.0: install OpenBLAS (Debian: libopenblas0)");
     return GD_OK;
 }
 

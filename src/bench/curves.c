@@ -57,7 +57,7 @@ gd_status gd_bench_answers_plan(gd_bench_run *run, double *seconds, gd_error *er
         if (sizes && prompt + answer > (double)longest(run))
             break;
         rows[sizes] = 0;
-        for (size_t p = 0; p < COUNT(answer_points); p++) /* first shared, then alone */
+        for (size_t p = 0; p < COUNT(answer_points); p++) /* shared first, then separate */
             rows[sizes] += prompt + (double)answer_points[p] * answer + (double)answer_points[p] * (prompt + answer);
     }
     *seconds = gd_bench_fit_measure(run, &run->answers, *seconds, rows, sizes);

@@ -16,7 +16,7 @@ typedef struct gd_bench_job {
     double seconds, spread; /* median, and (largest - smallest) / median */
 } gd_bench_job;
 
-/* Runs each job once, then each once more, ...; `what` is reported as the step. */
+/* Runs each job once, then each again, ...; `what` is reported as the step. */
 gd_status gd_bench_jobs_run(gd_bench_run *run, gd_bench_job *jobs, size_t count, unsigned rounds, const char *what,
                             gd_error *err);
 

@@ -329,7 +329,7 @@ static void answers_section(gd_buf *b, const json_t *root)
                     "of tokens to rows is the most that sharing can gain.");
     if (count)
         gd_page_chart(b, &chart);
-    table = gd_html_table_begin(b, "answers|once, s|alone, s|faster|ratio|of it");
+    table = gd_html_table_begin(b, "answers|shared, s|separate, s|speed-up|tokens / rows|of that");
     for (size_t i = 0; i < count; i++) {
         const json_t *const one = json_array_get(points, i);
 

@@ -23,7 +23,7 @@ typedef struct gd_bench_run {
     double peak, bandwidth;       /* operations and bytes per second of all threads; 0: unknown */
     double row_seconds;           /* approximate, per row of a text */
     double row_flops, text_flops; /* operations of the linear layers: per row, and in addition per text */
-    size_t cache;                 /* bytes of the last cache */
+    size_t cache;                 /* bytes of the last-level cache */
     double shares;                /* sum over the selected parts */
     gd_bench_words words;
     gd_bench_texts given; /* from the input; empty without one */

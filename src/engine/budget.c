@@ -35,7 +35,7 @@ static size_t total(const gd_budget_needs *needs, size_t weights, size_t rows)
     return sum(needs->process, sum(weights, needs->batch(needs->context, rows)));
 }
 
-/* The most rows up to `most` that fit beside the weights, or 0 if even `least` don't. */
+/* The most rows up to `most` that fit in addition to the weights, or 0 if even `least` don't. */
 static size_t rows_that_fit(const gd_budget_needs *needs, size_t weights, size_t memory, size_t least, size_t most)
 {
     if (total(needs, weights, most) <= memory)

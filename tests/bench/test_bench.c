@@ -320,7 +320,7 @@ static void the_page_shows_it(void **state)
     (void)state;
     json_object_set_new(json_object_get(root, "machine"), "cpu", json_string("<script>alert(1)</script>"));
     json_object_set_new(json_object_get(root, "memory"), "budgets", json_null());
-    json_object_set_new(json_object_get(root, "memory"), "not_measured", json_string("for want of a budget"));
+    json_object_set_new(json_object_get(root, "memory"), "not_measured", json_string("for lack of a budget"));
     gd_string_free(text);
     text = json_dumps(root, 0);
     assert_ok(gd_bench_page(text, &page, test_err));
@@ -330,7 +330,7 @@ static void the_page_shows_it(void **state)
     assert_int_equal(markup_count(page, "http"), 0); /* the page is self-contained */
     assert_true(markup_count(page, "<svg") >= 4);
     assert_true(markup_count(page, "<h2>") >= 8);
-    assert_non_null(strstr(page, "Memory against budget: not measured: for want of a budget."));
+    assert_non_null(strstr(page, "Memory against budget: not measured: for lack of a budget."));
     assert_null(strstr(page, "nan"));
     gd_string_free(page);
 
