@@ -1,15 +1,15 @@
-/* backend.h - the whole contract between the engine and what computes.
+/* backend.h - the whole contract between the engine and a backend.
  *
  * A backend is one `gd_backend` with a table of operations indexed by graph/ops.def.  An operation gets tensors and
- * plain numbers, never the model or the graph.  Before a run the engine asks gd_backend_missing() for every
- * operation of its plan at once: nothing falls back in silence.
+ * plain numbers, never the model or the graph.  Before a run the engine checks every operation of its plan with
+ * gd_backend_missing(): nothing falls back silently.
  *
  * A layer is run tile by tile over the rows of the batch: tensors named "tile" hold the tile's rows; keys and values
- * hold all rows of the batch, of which those before the tile's end are there.  Rows are in depth-first order
+ * have room for all rows of the batch, and those up to the tile's end are filled in.  Rows are in depth-first order
  * (segment.h), so a row's path is always complete.
  *
- * The last stage runs over pooled rows in the same way, in any order, and rows may come twice; keys and values of the
- * whole batch are there. */
+ * The last stage runs over pooled rows in the same way, in any order, and a row may occur twice; by then keys and
+ * values of the whole batch are filled in. */
 #ifndef GD_BACKENDS_BACKEND_H
 #define GD_BACKENDS_BACKEND_H
 
@@ -21,7 +21,7 @@
 #include "quant-free/view.h"
 
 typedef struct gd_device gd_device; /* an opened backend: threads, chosen kernels, scratch space */
-typedef struct gd_weight gd_weight; /* a weight in the form that the backend wants */
+typedef struct gd_weight gd_weight; /* a weight in the form that the backend needs */
 
 /* The adapter's part of a linear: y += scale * (x A^T) B^T. All zero when there is none. */
 typedef struct gd_lora_weights {
@@ -30,20 +30,20 @@ typedef struct gd_lora_weights {
     float scale;
 } gd_lora_weights;
 
-/* A batch's rows, in the host's memory: handed to the device once, before a run. */
+/* A batch's rows, in the host's memory; passed to the device once, before a run. */
 typedef struct gd_batch_rows {
     size_t rows;                      /* R */
     const uint32_t *token, *position; /* [R] */
     const uint32_t *segment;          /* [R] index of the row's segment */
     const gd_segment *segments;       /* [segment_count] */
     size_t segment_count;
-    const uint32_t *pooled; /* [pooled_count] the rows that last_row takes; one may come twice, in any order */
+    const uint32_t *pooled; /* [pooled_count] the rows that last_row takes, in any order; one may occur twice */
     size_t pooled_count;
     const float *rope_cos, *rope_sin; /* [positions, head_dim / 2] */
     size_t positions;
 } gd_batch_rows;
 
-/* The same as the device keeps it: opaque. */
+/* The device's own form of it: opaque. */
 typedef struct gd_device_rows gd_device_rows;
 
 /* Lines first .. first + count - 1 of the batch: of its rows, or of its pooled rows. */
@@ -64,7 +64,7 @@ typedef struct gd_call {
 } gd_call;
 
 /* An operation cannot fail: shapes were checked when the plan was made, and memory was reserved before the run.  On a
- * device that works on its own it may only be begun; what goes wrong there comes out of finish(). */
+ * device that works asynchronously it may only be started; errors there are reported by finish(). */
 typedef void gd_op_run(gd_device *device, const gd_call *call);
 
 /* The largest sizes of a plan: a device reserves its scratch space from them, once. */
@@ -83,32 +83,32 @@ typedef struct gd_device_options {
     gd_dtype operand; /* GD_BF16, or GD_F32 for --precision fp32: type of every matmul operand */
 } gd_device_options;
 
-/* How many lines a device likes to work on at a time. */
+/* How many lines a device prefers to work on at a time. */
 typedef struct gd_heights {
-    size_t step; /* tiles are multiples of it where they can be: what its kernels' own tiles divide */
-    size_t most; /* the highest tile, a multiple of step: its activations stay in a near memory */
-    size_t few;  /* a batch of up to this many rows is done before weights are in the device's form: weight_borrow() */
+    size_t step; /* tiles are multiples of it where possible; a multiple of its kernels' own tiles */
+    size_t most; /* the highest tile, a multiple of step: its activations stay in cache */
+    size_t few;  /* a batch of up to this many rows takes less time than converting the weights: weight_borrow() */
 } gd_heights;
 
-#define GD_BACKEND_CONTRACT 2u /* counts every change of this file's meaning */
+#define GD_BACKEND_CONTRACT 2u /* incremented with every change of this file's meaning */
 
 typedef struct gd_backend {
-    unsigned contract; /* GD_BACKEND_CONTRACT as it was compiled; another one is refused */
+    unsigned contract; /* GD_BACKEND_CONTRACT at compile time; a different value is refused */
     const char *name;  /* "cpu": as --backend takes it */
-    const char *about; /* one line for people */
+    const char *about; /* one line for users */
 
-    /* Whether it can run here with this operand type; fails with GD_EUNSUPPORTED and a sentence that says why not. */
+    /* Whether it can run here with this operand type; if not, fails with GD_EUNSUPPORTED and says why. */
     gd_status (*available)(gd_dtype operand, gd_error *err);
-    /* The names that an instruction set may have here, least able first ("auto" is the last): number `index` of them,
-     * or NULL after the end. */
+    /* The name of instruction set number `index` of those available here, least capable first ("auto" is the last);
+     * NULL after the end. */
     const char *(*isa)(size_t index);
     gd_status (*open)(gd_device **out, const gd_device_options *options, gd_error *err);
     void (*close)(gd_device *device);                 /* NULL is fine; weights and buffers must have been freed */
-    const char *(*describe)(const gd_device *device); /* "avx2": which kernels were chosen, one of isa()'s names */
+    const char *(*describe)(const gd_device *device); /* "avx2": the kernels chosen, one of isa()'s names */
 
-    const char *(*matmul)(const gd_device *device); /* "avx512": what its own matrix products run on */
+    const char *(*matmul)(const gd_device *device); /* "avx512": the instruction set of its matrix products */
     gd_heights (*heights)(const gd_device *device);
-    size_t (*memory_free)(const gd_device *device); /* bytes of its memory that nobody uses now */
+    size_t (*memory_free)(const gd_device *device); /* unused bytes of its memory */
 
     /* Buffers of the device's own memory, 64-byte aligned. */
     gd_status (*buffer_alloc)(gd_device *device, void **out, size_t bytes, gd_error *err);
@@ -116,42 +116,42 @@ typedef struct gd_backend {
     gd_status (*upload)(gd_device *device, void *buffer, const void *host, size_t bytes, gd_error *err);
     gd_status (*download)(gd_device *device, void *host, const void *buffer, size_t bytes, gd_error *err);
 
-    /* Takes over a batch's rows: copies them, or refers to them, so that they must stay as they are until free(). */
+    /* Takes over a batch's rows: copies them or refers to them, so they must not change until free(). */
     gd_status (*rows_make)(gd_device *device, gd_device_rows **out, const gd_batch_rows *rows, gd_error *err);
     void (*rows_free)(gd_device *device, gd_device_rows *rows); /* NULL is fine */
 
-    /* Weights come in two steps, so that the next layer's can be filled while this one runs: weight_make() has the
-     * memory, and fills what is small; weight_pieces() says how many pieces are left (0: the weight is ready), which
-     * weight_fill() does, each once, in any order, on any thread, with denormals flushed.  `view` must stay mapped
-     * while the weight lives (a TABLE is used in place). */
+    /* Weights come in two steps, so that the next layer's can be filled while this one runs: weight_make() allocates
+     * the memory and fills small weights; weight_pieces() says how many pieces are left (0: the weight is ready), and
+     * weight_fill() fills them, each once, in any order, on any thread, with denormals flushed.  `view` must stay
+     * mapped while the weight lives (a TABLE is used in place). */
     size_t (*weight_bytes)(const gd_device *device, gd_weight_role role, const gd_view *view); /* memory it takes */
     gd_status (*weight_make)(gd_device *device, gd_weight **out, gd_weight_role role, const gd_view *view,
                              gd_error *err);
     size_t (*weight_pieces)(const gd_weight *weight);
     void (*weight_fill)(gd_weight *weight, size_t piece);
 
-    /* Waits until a filled weight is ready: its copy to the device may be under way. NULL: it is ready once filled. */
+    /* Waits until a filled weight is ready: it may still be on its way to the device. NULL: it is ready once filled. */
     gd_status (*weight_wait)(gd_device *device, gd_weight *weight, gd_error *err);
 
-    /* A MATRIX for one use with few rows: it takes no memory, and is read where it lies. NULL, or a weight of NULL,
-     * when the backend can't. */
+    /* A MATRIX for one use with few rows: it takes no memory, and is read in place. NULL, or a weight of NULL,
+     * when the backend can't do that. */
     gd_status (*weight_borrow)(gd_device *device, gd_weight **out, const gd_view *view, gd_error *err);
     void (*weight_free)(gd_device *device, gd_weight *weight); /* NULL is fine */
 
-    /* Runs count tasks of the host's on the device's threads: filling weights, say. Not while an operation runs. */
+    /* Runs count host tasks on the device's threads, such as filling weights. Not while an operation runs. */
     void (*spread)(gd_device *device, size_t count, gd_task *task, void *context);
 
-    /* Reserves scratch space for plans within these limits; called again only with limits that grow. */
+    /* Reserves scratch space for plans within these limits; called again only with larger limits. */
     gd_status (*prepare)(gd_device *device, const gd_limits *limits, gd_error *err);
     size_t (*scratch_bytes)(const gd_device *device, const gd_limits *limits);
 
-    /* Waits for all that was begun, and reports what went wrong in it: GD_EDEVICE. NULL: nothing is ever under way. */
+    /* Waits for everything started, and reports any failure as GD_EDEVICE. NULL: every call is complete on return. */
     gd_status (*finish)(gd_device *device, gd_error *err);
 
     /* Several calls in one, with the same bits.  NULL: they are made one by one.
-     * linears: 1 to GD_OP_MAX_LINEARS of one input (q, k and v), which share what its rows cost.
-     * gated_linears: two of one input, and what becomes of their outputs; nobody else reads these, and they need not
-     * reach memory. The result may lie where the input does. */
+     * linears: 1 to GD_OP_MAX_LINEARS of one input (q, k and v), which share the cost of its rows.
+     * gated_linears: two of one input, and the gate that combines their outputs; nothing else reads these, and they
+     * need not reach memory. The result may overwrite the input. */
     void (*linears)(gd_device *device, const gd_call *calls, size_t count);
     void (*gated_linears)(gd_device *device, const gd_call *linears, const gd_call *gated);
 
@@ -162,13 +162,13 @@ typedef struct gd_backend {
 gd_status gd_backend_load(const gd_backend *backend, gd_device *device, gd_weight **out, gd_weight_role role,
                           const gd_view *view, gd_error *err);
 
-/* Every backend that was compiled in, best known first; NULL ends the list. */
+/* Every backend that was compiled in, the best known first; NULL ends the list. */
 const gd_backend *const *gd_backends_all(void);
 
-/* Finds a backend by name ("auto" or NULL: cpu) that can run with this operand type, or fails with a sentence. */
+/* Finds a backend by name ("auto" or NULL: cpu) that can run with this operand type, or fails with a message. */
 gd_status gd_backend_find(const gd_backend **out, const char *name, gd_dtype operand, gd_error *err);
 
-/* Fails with the names of all `needed` operations that the backend lacks; true entries are needed. */
+/* Fails with the names of all operations whose entry in `needed` is true and that the backend lacks. */
 gd_status gd_backend_missing(const gd_backend *backend, const bool needed[GD_OP_COUNT], gd_error *err);
 
 #endif

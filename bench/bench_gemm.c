@@ -1,9 +1,9 @@
-/* bench_gemm.c - a linear of each backend against the peak of a loop that touches registers only, in the same run.
+/* bench_gemm.c - each backend's linear against the peak of a loop on registers only, in the same run.
  *
  *     bench_gemm [--backend NAME] [--isa NAME] [--threads N] [--operand bf16|f32] [--rows M] [--model 0.5b|7b]
  *                [--seconds S] [--json]
  *
- * For each shape the best repetition counts, since the machine may be shared; `--seconds` (0.5) of repetitions each. */
+ * Each shape is repeated for `--seconds` (0.5); the best repetition counts, since the machine may be shared. */
 #include "backends/cpu/device.h"
 #include "base/mem.h"
 #include "bench/peak.h"
@@ -32,7 +32,7 @@ static const struct shape {
 };
 static const size_t usual_rows[] = { 1, 8, 64, 256, 512 };
 
-/* Operands with values of an ordinary size: denormals or infinities might run at another speed. */
+/* Operands with values of ordinary size: denormals or infinities might run at a different speed. */
 static void fill(void *p, gd_dtype type, size_t count)
 {
     uint32_t state = 1;
@@ -48,7 +48,7 @@ static void fill(void *p, gd_dtype type, size_t count)
     }
 }
 
-/* Seconds of the fastest y = x w^T, everything included; 0 when it could not be run. */
+/* Seconds of the fastest y = x w^T, everything included; 0 if it cannot run. */
 static double best_time(const struct options *opt, gd_device *device, size_t m, const struct shape *s)
 {
     const gd_backend *backend = opt->backend;

@@ -2,8 +2,8 @@
  *
  *     bench_tokenizer [--model DIR] [--input FILE] [--rounds R] [--loads N]
  *
- * The defaults are Qwen 2.5's tokenizer and the HH texts of tests/data, seen from the root of the tree. A round is all
- * texts once; the first is not counted, of the others the median is. MB are 10^6 bytes of text. */
+ * The defaults are Qwen 2.5's tokenizer and the HH texts of tests/data, relative to the root of the tree. A round is
+ * all texts once; the result is the median of all rounds but the first. MB are 10^6 bytes of text. */
 #include "base/buf.h"
 #include "base/mem.h"
 #include "bench/peak.h"
@@ -16,7 +16,7 @@
 
 typedef struct corpus {
     gd_buf bytes;
-    size_t *ends; /* [count] of each text in bytes */
+    size_t *ends; /* [count] end of each text in bytes */
     size_t count, room;
 } corpus;
 

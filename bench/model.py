@@ -1,9 +1,10 @@
-"""Write a Qwen2 model of a real shape with random weights, bf16: speed does not depend on what a model knows.
+"""Write a Qwen2 model of a real shape with random weights, bf16: speed does not depend on the values.
 
 usage: model.py 0.5b|1.5b|7b|small OUT_DIR TOKENIZER_JSON [lm]
 
 A reward model with a head of one output; with `lm`, a causal language model, for engines that have no reward head. The
-weights are the same in every run. Magnitudes lie between 2^-7 and 2^-5, signs are random: scores stay ordinary numbers.
+weights are the same in every run. Magnitudes are between 2^-7 and 2^-5, and signs are random:
+scores are ordinary numbers.
 """
 import json
 import os
@@ -18,8 +19,8 @@ SHAPES = {  # hidden, ffn, layers, heads, key heads, vocabulary
     '7b': (3584, 18944, 28, 28, 4, 152064),
     'small': (512, 1536, 8, 8, 2, 151936),
 }
-PIECE = 1 << 24  # elements that are made at a time
-# Of a bf16 number, the high byte has the sign and most of the exponent, the low byte the rest.
+PIECE = 1 << 24  # elements made at a time
+# The high byte of a bf16 number holds the sign and most of the exponent, the low byte the rest.
 HIGH = bytes(0x3c if i < 128 else 0xbc for i in range(256))
 
 
@@ -101,7 +102,7 @@ def make(name, out, tokenizer, language_model=False):
     shutil.copyfile(tokenizer, f'{out}/tokenizer.json')
     write_config(out, SHAPES[name], language_model)
     write_weights(f'{out}/model.safetensors.part', SHAPES[name], language_model)
-    os.rename(f'{out}/model.safetensors.part', f'{out}/model.safetensors')  # a directory with weights is complete
+    os.rename(f'{out}/model.safetensors.part', f'{out}/model.safetensors')  # a directory that has weights is complete
 
 
 if __name__ == '__main__':

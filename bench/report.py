@@ -19,7 +19,7 @@ def listed(results):
 
 
 def machines(results):
-    """Each machine once, with the rows that were measured on it."""
+    """Each machine once, with the rows measured on it."""
     found = {}
     for name, row in listed(results):
         found.setdefault((row['machine'], row['when'][:10]), []).append(name)
@@ -50,8 +50,8 @@ def table(results):
 
 
 def html(results, page):
-    """guerdon bench's page with the table in front of its sections, or with the table alone if no row needed a bench."""
-    title = 'How fast Guerdon is'
+    """guerdon bench's page with the table before its sections, or with only the table if no row ran guerdon bench."""
+    title = "Guerdon's speed"
     begin = page.index('<h1>')
     head = page[:begin].replace(page[page.index('<title>'):page.index('</title>')], f'<title>{title}')
     if not results.get('bench'):

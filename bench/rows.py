@@ -6,7 +6,7 @@ import time
 from tools import AVX2_ONLY, LIMITS, PAIRS, Missing, median
 
 TEXT = 'Human: Is tea hot?\n\nAssistant: Yes, it usually is.'
-# Each linear layer of a model by its size, and how often a layer has it.
+# The linears of a model's layer: size, and how many of them.
 LAYER = {
     '0.5b': {(896, 896): 2, (896, 128): 2, (896, 4864): 2, (4864, 896): 1},
     '7b': {(3584, 3584): 2, (3584, 18944): 2, (18944, 3584): 1},
@@ -32,7 +32,7 @@ def measure(name, tools):
 
 
 def all_of(*parts):
-    """True when all are, None when one is not known and none is false."""
+    """False if any is false, else None if any is unknown, else True."""
     return False if False in parts else None if None in parts else True
 
 
@@ -47,14 +47,14 @@ def factor(value):
 # ---- matrix products ----
 
 def layer_rate(lines, model):
-    """GFLOP/s of a layer's products together, each as often as the layer has it; and that over the peak."""
+    """GFLOP/s of all of a layer's products together, and as a fraction of the peak."""
     work = sum(LAYER[model][line['k'], line['n']] * line['k'] * line['n'] for line in lines)
     taken = sum(LAYER[model][line['k'], line['n']] * line['k'] * line['n'] / line['gflops'] for line in lines)
     return work / taken, work / taken / lines[0]['peak'] if lines[0]['peak'] else None
 
 
 def products(tools, isa, ours, vendor, vendor_operand, env=None):
-    """Medians over rounds of {model: {m: (GFLOP/s, part of the peak, vendor's GFLOP/s)}}."""
+    """Medians over rounds of {model: {m: (GFLOP/s, fraction of the peak, vendor's GFLOP/s)}}."""
     from itertools import product
     got = {}
     threads = str(tools.threads())
@@ -117,7 +117,7 @@ def matmul_small(tools):
         best, taken = by_m.get(one['m'], (0, 0))
         by_m[one['m']] = best + work / one['limit_gflops'], taken + work / one['gflops']
     if not by_m:
-        raise Missing('the peak of these kernels is not known')
+        raise Missing('the peak of these kernels is unknown')
     parts = {m: best / taken for m, (best, taken) in by_m.items()}
     return result(', '.join(f'M = {m}: {part:.2f}' for m, part in sorted(parts.items())), min(parts.values()) >= 0.7,
                   of_limit=parts)
@@ -126,7 +126,7 @@ def matmul_small(tools):
 # ---- whole scoring, and its peers ----
 
 def score_rounds(tools, isa, dtypes, env):
-    """guerdon and its peers on the first 16 pairs in turns: lists of what each said."""
+    """guerdon and its peers on the first 16 pairs, in turn: lists of each one's output."""
     key = ('rounds', isa)
     if key in tools.cached:
         return tools.cached[key]
@@ -159,7 +159,7 @@ def llama(tools):
 
 
 def fastest(found, dtypes, batch, key):
-    """The best median of the dtypes; None when there is no peer."""
+    """The best of the dtypes' medians; None without the peer."""
     rates = [median([line[key] for run in found[d] for line in run if line['batch'] == batch]) for d in dtypes]
     return max((r for r in rates if r), default=None)
 
@@ -170,7 +170,7 @@ def peer_dtypes(tools):
 
 
 def slow_bf16(tools):
-    """bf16 on a processor without instructions for it: one pair, once."""
+    """bf16 on a processor without bf16 instructions: one pair, once."""
     if 'avx512bf16' in tools.isas:
         return None
     try:
@@ -268,7 +268,7 @@ def tokenizer(tools):
 
 
 def same_ids(tools, directory):
-    """Whether the package tokenizers gives the same ids for every text; None without it."""
+    """Whether the Python package tokenizers gives the same ids for every text; None without it."""
     texts = list(tools.hh_texts())
     path = tools.write('texts', ({'text': t} for t in texts))
     try:
@@ -284,7 +284,7 @@ def same_ids(tools, directory):
 
 def start(tools):
     command = tools.score_command(tools.model('0.5b'), TEXT)
-    tools.watch(command)  # now the file is in the page cache
+    tools.watch(command)  # puts the file into the page cache
     runs = [tools.watch(command)[0] for _ in range(2 * tools.rounds + 1)]
     try:
         begin = time.perf_counter()
@@ -345,8 +345,8 @@ def threads(tools):
 
 
 def growth(tools):
-    """The same texts again and again, so that only their number grows: from the answers to the first thousand rows, by
-    when the model is opened and its weights are loaded, to the last answer and the program's end."""
+    """The same texts again and again, so that only their number grows. Measured from the answers to the first thousand
+    rows, by which time the model is open and its weights are loaded, to the program's end."""
     directory, lines, have = tools.model('small'), [], 0
     texts = list(tools.hh_texts())[:32]
     for text, tokens in zip(texts, tools.tokens(directory, texts)):

@@ -4,14 +4,14 @@
 usage: run.py --build DIR [--rows NAME,NAME...] [--peers ENV] [--models DIR] [--output FILE.json] [--rounds N]
 
   --build DIR    where guerdon, bench_gemm and bench_tokenizer were built
-  --rows NAMES   some rows, by name or by the beginning of one (matmul: all three); default: all
-  --peers ENV    a Python environment made by bench/peers/setup; without it, what needs a peer is 'not measured'
-  --models DIR   random models; those that are missing are made, but for DIR/7b (15 GB), which you make yourself by
+  --rows NAMES   some rows, by name or by the beginning of one (matmul: all three) (default: all)
+  --peers ENV    a Python environment made by bench/peers/setup; without it, rows that need a peer are 'not measured'
+  --models DIR   random models; missing ones are made, except DIR/7b (15 GB), which you make yourself:
                  python3 bench/model.py 7b DIR/7b tests/data/qwen2.5/tokenizer.json
   --output FILE  the results, as JSON; FILE.html and FILE.md beside it (default: bench/results/latest.json)
-  --rounds N     rounds of everything that takes turns with a peer; figures are medians (default: 3)
+  --rounds N     rounds of whatever takes turns with a peer; figures are medians (default: 3)
 
-A row that this machine can't measure keeps the figure that FILE has of it, with that machine's description.
+A row that this machine can't measure keeps its figure in FILE, with that machine's description.
 """
 import argparse
 import json
@@ -38,17 +38,17 @@ def arguments():
 
 
 def chosen(names):
-    """The rows that `names` mean, in the table's order."""
+    """The rows selected by `names`, in the table's order."""
     wanted = [n for n in names.replace(',', ' ').split() if n]
     known = list(rows.ROWS)
     for name in wanted:
         if not any(k.startswith(name) for k in known):
-            sys.exit(f'run.py: there is no row {name}; there are {", ".join(known)}')
+            sys.exit(f'run.py: there is no row {name}; the rows are {", ".join(known)}')
     return [k for k in known if not wanted or any(k.startswith(n) for n in wanted)]
 
 
 def merge(old, new):
-    """A row without a figure keeps the one that it had."""
+    """A row without a new figure keeps its old one."""
     if old and new.get('figure') is None and old.get('figure') is not None:
         return {**old, 'kept': new['why']}
     return new

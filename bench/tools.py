@@ -1,4 +1,4 @@
-"""What the rows of the table are measured with: our programs, the peers, models, texts."""
+"""The tools that measure the rows of the table: our programs, the peers, models, texts."""
 import glob
 import gzip
 import json
@@ -15,13 +15,13 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 PAIRS = f'{ROOT}/tests/data/hh-rlhf/harmless-base-test.jsonl.gz'
 TOKENIZER = f'{ROOT}/tests/data/qwen2.5/tokenizer.json'
-LIMITS = ('--max-length', '512', '--truncate', 'right')  # as the peers do it
-# Libraries that choose by processor, told to see no more than AVX2.
+LIMITS = ('--max-length', '512', '--truncate', 'right')  # as for the peers
+# For libraries that choose by processor: use nothing beyond AVX2.
 AVX2_ONLY = {'ATEN_CPU_CAPABILITY': 'avx2', 'ONEDNN_MAX_CPU_ISA': 'AVX2', 'MKL_ENABLE_INSTRUCTIONS': 'AVX2'}
 
 
 class Missing(Exception):
-    """Why something can't be measured here."""
+    """The reason why something can't be measured here."""
 
 
 def median(values):
@@ -33,7 +33,7 @@ class Tools:
         self.build, self.peers, self.rounds = os.path.abspath(build), peers, rounds
         self.models = os.path.abspath(models or f'{build}/bench-models')
         self.work = tempfile.mkdtemp(prefix='guerdon-bench-')
-        self.bench = None  # guerdon bench's result, when a row has needed it
+        self.bench = None  # guerdon bench's result, once a row has needed it
         self.isas = json.loads(self.guerdon('backends', '--json'))['cpu']['isa']
         self.cached = {}
 
@@ -46,10 +46,11 @@ class Tools:
     # ---- running ----
 
     def run(self, command, env=None):
-        """Standard output, or Missing with the end of what went wrong."""
+        """Standard output, or Missing with the last line of standard error."""
         done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **(env or {})})
         if done.returncode:
-            raise Missing(f'{os.path.basename(command[0])} failed: {(done.stderr.strip() or "no word").splitlines()[-1]}')
+            why = (done.stderr.strip() or 'no message').splitlines()[-1]
+            raise Missing(f'{os.path.basename(command[0])} failed: {why}')
         return done.stdout
 
     def watch(self, command):
@@ -68,7 +69,7 @@ class Tools:
             return seconds, usage.ru_maxrss * 1024, out.read()
 
     def seconds_after(self, command, first, rest):
-        """Seconds from a program's answers to the lines `first` until it has answered the lines `rest`, too, and ended."""
+        """Seconds from a program's answers to the lines `first` until it has answered the lines `rest` and ended."""
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
             program.stdin.write(''.join(first).encode())
             program.stdin.flush()
@@ -88,7 +89,7 @@ class Tools:
         return [f'{self.build}/guerdon', 'score', '--model', directory, *args]
 
     def guerdon_bench(self, directory, only, seconds, *args, report=None):
-        """The result of guerdon bench with some of its parts."""
+        """The result of guerdon bench, restricted to some of its parts."""
         out = f'{self.work}/bench.json'
         self.guerdon('bench', '--model', directory, '--seconds', str(max(1, round(seconds))), '--json', out, '--quiet',
                      *(['--only', only] if only else []), *(['--report', report] if report else []), *args)
@@ -96,7 +97,7 @@ class Tools:
             return json.load(f)
 
     def seconds_for(self, directory, tokens, *args):
-        """Seconds that guerdon bench needs to score so many tokens, alone and shared, twice."""
+        """Seconds that guerdon bench needs to score this many tokens, alone and shared, twice."""
         key = (directory, args)
         if key not in self.cached:
             quick = self.guerdon_bench(directory, 'scoring', 6, *args)
@@ -109,10 +110,10 @@ class Tools:
 
     def need_peers(self):
         if not self.peers:
-            raise Missing('no peers: PEERS=ENV, made by bench/peers/setup')
+            raise Missing('no peers: set PEERS=ENV, made by bench/peers/setup')
 
     def peer(self, script, *args, env=None):
-        """Lines of JSON of a script of bench/peers."""
+        """The lines of JSON that a script in bench/peers prints."""
         self.need_peers()
         out = self.run([f'{self.peers}/bin/python', f'{HERE}/peers/{script}', *map(str, args)], env)
         return [json.loads(line) for line in out.splitlines() if line.startswith('{')]
@@ -120,18 +121,18 @@ class Tools:
     # ---- models and texts ----
 
     def model(self, name):
-        """The directory of a random model; 7b is only found, never made."""
+        """The directory of a random model; 7b must exist: it is never made."""
         path = f'{self.models}/{name}'
         if not os.path.exists(f'{path}/model.safetensors'):
             if name == '7b':
-                raise Missing(f'no 7B model: python3 bench/model.py 7b {path} {TOKENIZER} (15 GB)')
+                raise Missing(f'no 7B model; to make it: python3 bench/model.py 7b {path} {TOKENIZER} (15 GB)')
             shape, _, kind = name.partition('-')
             print(f'   making {path}', flush=True)
             model.make(shape, path, TOKENIZER, kind == 'lm')
         return path
 
     def chill(self, directory):
-        """Puts the weights out of the page cache."""
+        """Evicts the weights from the page cache."""
         for path in glob.glob(f'{directory}/*.safetensors'):
             with open(path, 'rb') as f:
                 os.fsync(f.fileno())
@@ -145,7 +146,7 @@ class Tools:
                     pass
 
     def disk_rate(self, directory):
-        """Bytes a second of reading weights that are in no cache, 4 GiB at most."""
+        """Bytes per second of reading uncached weights, at most 4 GiB of them."""
         self.chill(directory)
         done, start = 0, time.perf_counter()
         with open(glob.glob(f'{directory}/*.safetensors')[0], 'rb', buffering=0) as f:
@@ -178,13 +179,13 @@ class Tools:
         return path
 
     def tokens(self, directory, texts):
-        """How many tokens each text has."""
+        """The number of tokens of each text."""
         path = self.write('count', ({'text': t} for t in texts))
         out = self.guerdon('tokenize', '--model', directory, '--input', path)
         return [len(json.loads(line)['ids']) for line in out.splitlines()]
 
     def words_of(self, directory, words, wanted):
-        """As many words as make about so many tokens, joined."""
+        """The first words that make about `wanted` tokens, joined."""
         counts = self.tokens(directory, [' '.join(words[:n]) for n in range(1, wanted + 1)])
         best = min(range(len(counts)), key=lambda i: abs(counts[i] - wanted))
         return ' '.join(words[:best + 1])
@@ -192,16 +193,16 @@ class Tools:
     def threads(self):
         return len(os.sched_getaffinity(0))
 
-    # ---- what is shared between rows ----
+    # ---- shared between rows ----
 
     def whole_bench(self):
-        """guerdon bench on the 0.5B model, all parts: its page goes with the table."""
+        """guerdon bench on the 0.5B model, all parts: its page is shown with the table."""
         if not self.bench:
             self.bench = self.guerdon_bench(self.model('0.5b'), None, 200, '--input', self.pairs(64), *LIMITS)
         return self.bench
 
     def machine(self):
-        """One line about the machine, and one about what it can do at the moment."""
+        """One line that describes the machine, and one with its current limits."""
         out = self.guerdon_bench(f'{ROOT}/tests/data/golden/qwen2', 'scoring', 1)
         m = out['machine']
         caches = ', '.join(f'L{c["level"]} {c["type"].lower()} {c["bytes"] >> 10} KiB' for c in m['caches'])

@@ -1,4 +1,4 @@
-/* adapter.c - a LoRA adapter as PEFT saves it: its tensors, and what belongs together. */
+/* adapter.c - a LoRA adapter as PEFT saves it: its tensors, and how they belong together. */
 #include "quant-free/adapter.h"
 
 #include "base/error.h"
@@ -23,13 +23,13 @@ struct gd_adapter {
     char *path;
     gd_adapter_config config;
     gd_st *st;
-    struct module *modules; /* by name */
+    struct module *modules; /* sorted by name */
     size_t count;
     const gd_view *head;
     gd_notes notes;
 };
 
-/* The module of a tensor named PREFIX + module + end: its length, or 0. */
+/* The length of the module's name in a tensor's name (after PREFIX) that ends with `end`, or 0. */
 static size_t module_len(const char *name, const char *end)
 {
     const size_t n = strlen(name), e = strlen(end);
@@ -44,9 +44,9 @@ static gd_status refuse_tensor(const gd_adapter *ad, const char *name, gd_error 
     } reasons[] = {
         { ".lora_embedding_", "LoRA on embeddings is not supported" },
         { ".lora_magnitude_vector", "DoRA is not supported" },
-        { ".lora_B.bias", "a bias of LoRA is not supported" },
-        { ".lora_A.default.", "it is not as PEFT saves it, with the adapter's name in it" },
-        { ".lora_B.default.", "it is not as PEFT saves it, with the adapter's name in it" },
+        { ".lora_B.bias", "LoRA biases are not supported" },
+        { ".lora_A.default.", "PEFT does not save it like this, with the adapter's name in it" },
+        { ".lora_B.default.", "PEFT does not save it like this, with the adapter's name in it" },
     };
 
     for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
@@ -54,12 +54,11 @@ static gd_status refuse_tensor(const gd_adapter *ad, const char *name, gd_error 
             return gd_fail(err, GD_EUNSUPPORTED, "%s: tensor \"%s\": %s", ad->path, name, reasons[i].why);
     }
     return gd_fail(err, GD_EUNSUPPORTED,
-                   "%s: tensor \"%s\" is unknown, but the lora_A or lora_B of a module, or the head's "
-                   "%s.weight, is expected",
+                   "%s: tensor \"%s\" is unknown; lora_A or lora_B of a module, or the head's %s.weight, is expected",
                    ad->path, name, ad->config.head);
 }
 
-/* Two spellings exist: the one that PEFT writes, and the one of a raw state dict. */
+/* There are two spellings: PEFT's own, and that of a raw state dict. */
 static bool is_head(const gd_adapter *ad, const char *name)
 {
     const size_t len = strlen(ad->config.head);
@@ -72,7 +71,7 @@ static bool is_head(const gd_adapter *ad, const char *name)
 static gd_status take_head(gd_adapter *ad, const gd_view *view, gd_error *err)
 {
     if (ad->head)
-        return gd_fail(err, GD_EFORMAT, "%s: the head is there twice, as \"%s\" and as \"%s\"", ad->path,
+        return gd_fail(err, GD_EFORMAT, "%s: the head is present twice, as \"%s\" and as \"%s\"", ad->path,
                        ad->head->name, view->name);
     if (view->rank != 2)
         return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": the head is a matrix, but this has rank %u", ad->path,
@@ -107,7 +106,7 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct module *)a)->name, ((const struct module *)b)->name);
 }
 
-/* First pass: every lora_A makes a module, everything else must be understood. */
+/* First pass: every lora_A makes a module; all other tensors must be known. */
 static gd_status take_tensor(gd_adapter *ad, const gd_view *view, gd_error *err)
 {
     const char *name = view->name + strlen(PREFIX);
@@ -126,7 +125,7 @@ static gd_status take_tensor(gd_adapter *ad, const gd_view *view, gd_error *err)
     return GD_OK;
 }
 
-/* Second pass: every lora_B finds its lora_A. */
+/* Second pass: matches every lora_B with its lora_A. */
 static gd_status pair_tensor(const gd_adapter *ad, const gd_view *view, gd_error *err)
 {
     const char *name = view->name + strlen(PREFIX);
@@ -134,13 +133,13 @@ static gd_status pair_tensor(const gd_adapter *ad, const gd_view *view, gd_error
     struct module *m = len ? find_module(ad, name, len) : NULL;
 
     if (len && !m)
-        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\" has no lora_A beside it", ad->path, view->name);
+        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\" has no matching lora_A", ad->path, view->name);
     if (m)
         m->lora.b = view;
     return GD_OK;
 }
 
-/* Reads it all, and lets go of the pages: of a large adapter, all together are more than a run has in memory. */
+/* Reads all of it, and releases the pages: those of a large adapter would exceed the memory of a run. */
 static bool is_finite(const gd_view *view)
 {
     const bool finite = gd_view_finite(view);
@@ -155,7 +154,7 @@ static gd_status check_shapes(const gd_adapter *ad, const struct module *m, gd_e
     const size_t rank = m->lora.rank;
 
     if (!b)
-        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\" has no lora_B beside it", ad->path, a->name);
+        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\" has no matching lora_B", ad->path, a->name);
     if (a->rank != 2 || b->rank != 2)
         return gd_fail(err, GD_EFORMAT, "%s: module \"%s\": lora_A and lora_B are not matrices", ad->path, m->name);
     if (a->shape[0] != rank || b->shape[1] != rank)
@@ -175,9 +174,8 @@ static gd_status check_module(gd_adapter *ad, struct module *m, gd_error *err)
 
     if (strcmp(m->name, ad->config.head) == 0)
         return gd_fail(err, GD_EUNSUPPORTED,
-                       "%s: LoRA is on the head \"%s\" itself, so the head that it was trained over is not in the "
-                       "file and its scores cannot be repeated; train with task_type SEQ_CLS or modules_to_save "
-                       "[\"%s\"]",
+                       "%s: LoRA is applied to the head \"%s\" itself, but the file lacks the original head, so its "
+                       "scores cannot be reproduced; train with task_type SEQ_CLS or modules_to_save [\"%s\"]",
                        ad->path, m->name, m->name);
     rc = gd_adapter_config_targets(&ad->config, m->name, &targeted, err);
     if (!rc && !targeted)
@@ -230,10 +228,11 @@ static gd_status read_tensors(gd_adapter *ad, gd_error *err)
     if (!rc && ad->head && !is_finite(ad->head))
         return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": a number is not finite", ad->path, ad->head->name);
     if (!rc && ad->config.saves_head && !ad->head)
-        return gd_fail(err, GD_EFORMAT, "%s: the head \"" PREFIX "%s.weight\" is missing, but %s says that it is saved",
-                       ad->path, ad->config.head, ad->config.path);
+        return gd_fail(err, GD_EFORMAT,
+                       "%s: the head \"" PREFIX "%s.weight\" is missing, but according to %s it was saved", ad->path,
+                       ad->config.head, ad->config.path);
     if (!rc && !ad->count && !ad->head)
-        return gd_fail(err, GD_EFORMAT, "%s: no tensor is in it", ad->path);
+        return gd_fail(err, GD_EFORMAT, "%s: the file contains no tensors", ad->path);
     return rc ? rc : add_notes(ad, err);
 }
 
@@ -251,12 +250,12 @@ static gd_status open_tensors(gd_adapter *ad, const char *dir, gd_error *err)
         return gd_fail_memory(err, strlen(dir) + 27);
     if (pickle && !gd_file_exists(ad->path))
         return gd_fail(err, GD_EUNSUPPORTED,
-                       "%s: only adapter_model.bin is there, a pickle, which can run code when it is read; "
-                       "convert it where "
-                       "you trust it: load it with PEFT and call save_pretrained(), which writes safetensors",
+                       "%s: found only adapter_model.bin, a pickle, which can run code when it is loaded; if you trust "
+                       "it, convert it: load it with PEFT and call save_pretrained(), which writes safetensors",
                        dir);
     if (pickle)
-        rc = gd_notes_add(&ad->notes, err, "%s: adapter_model.bin is ignored, since safetensors is there", dir);
+        rc = gd_notes_add(&ad->notes, err, "%s: adapter_model.bin is ignored, since adapter_model.safetensors exists",
+                          dir);
     if (!rc)
         rc = gd_st_open(&ad->st, ad->path, err);
     return rc ? rc : read_tensors(ad, err);
@@ -334,7 +333,7 @@ gd_status gd_adapter_check(const gd_adapter *ad, const char *const *modules, siz
         const char *name = ad->modules[i].name;
 
         if (!bsearch(&name, sorted, count, sizeof *sorted, by_string))
-            rc = gd_fail(err, GD_EFORMAT, "%s: module \"%s\" has LoRA, but the model has no such linear module",
+            rc = gd_fail(err, GD_EFORMAT, "%s: module \"%s\" has LoRA, but is not a linear module of the model",
                          ad->path, name);
     }
     for (size_t i = 0; i < count && !rc; i++) {

@@ -2,13 +2,13 @@
  *
  * A module's linear step becomes y = W x + bias + scale * B (A x), with A [rank, in], B [out, rank] and scale
  * = alpha / rank, or alpha / sqrt(rank) with use_rslora; rank_pattern and alpha_pattern change both for some
- * modules. The file may bring the head, too ("modules_to_save": ["score"], which task_type SEQ_CLS adds by
- * itself); what the head is called is for the model's graph to say.
+ * modules. The file may also contain the head ("modules_to_save": ["score"], which task_type SEQ_CLS adds by
+ * itself); the model's graph knows what the head is called.
  *
- * Nothing is ignored in silence: a field of the configuration that changes the mathematics, or that is
- * unknown and asks for something, is refused by name; each tensor must be understood and belong to a module
- * that the configuration targets; gd_adapter_check() makes sure that the model has every module, and the file
- * every module's tensors. */
+ * Nothing is ignored silently: a field of the configuration that changes the mathematics, or is unknown and
+ * not empty, is refused by name; each tensor must be known and belong to a module that the configuration
+ * targets; gd_adapter_check() makes sure that the model has every module, and the file every module's
+ * tensors. */
 #ifndef GD_QUANT_FREE_ADAPTER_H
 #define GD_QUANT_FREE_ADAPTER_H
 
@@ -27,21 +27,21 @@ typedef struct gd_lora {
     size_t rank;
 } gd_lora;
 
-/* Reads and checks both files; every number of the adapter is looked at once (a NaN is refused). `head` names the
- * head's tensor in the base: "score.weight". *out is NULL on failure. */
+/* Reads and checks both files; every number of the adapter is checked (NaN and infinity are refused). `head` is
+ * the name of the head's tensor in the base: "score.weight". *out is NULL on failure. */
 gd_status gd_adapter_open(gd_adapter **out, const char *dir, const char *head, gd_error *err);
 
 /* Every view becomes invalid. NULL is fine. */
 void gd_adapter_close(gd_adapter *adapter);
 
-/* The tensors' file, to name in messages. */
+/* The tensors' file, for messages. */
 const char *gd_adapter_path(const gd_adapter *adapter);
 
-/* base_model_name_or_path: a path, often relative to where somebody trained, or a hub name; NULL when not
- * said. */
+/* base_model_name_or_path: a path, often relative to the directory of the training run, or a hub name; NULL if
+ * absent. */
 const char *gd_adapter_base(const gd_adapter *adapter);
 
-/* The LoRA of a module, named as in the base ("model.layers.0.self_attn.q_proj"); false when it has none. */
+/* The LoRA of a module, named as in the base ("model.layers.0.self_attn.q_proj"); false if it has none. */
 bool gd_adapter_find(const gd_adapter *adapter, const char *module, gd_lora *out);
 
 /* The modules with LoRA, by name in byte order. */
@@ -51,16 +51,15 @@ const char *gd_adapter_module(const gd_adapter *adapter, size_t i);
 /* The trained head, a matrix of any shape, or NULL when the adapter has none. */
 const gd_view *gd_adapter_head(const gd_adapter *adapter);
 
-/* `modules` are the model's linear modules, all of them. Fails when the adapter has a module that is not
- * among them, or lacks one that PEFT would have adapted by target_modules (it would get random numbers
- * there). */
+/* `modules` are all linear modules of the model. Fails if the adapter has a module that is not among them,
+ * or lacks one that target_modules covers (PEFT would fill it with random numbers). */
 gd_status gd_adapter_check(const gd_adapter *adapter, const char *const *modules, size_t count, gd_error *err);
 
 /* Fails unless the shapes fit a weight of [out_features, in_features]. */
 gd_status gd_lora_check(const gd_lora *lora, size_t out_features, size_t in_features, const char *module,
                         const char *path, gd_error *err);
 
-/* Sentences for the user, such as "the adapter changes nothing". */
+/* Notices for the user, such as "the adapter changes nothing". */
 size_t gd_adapter_note_count(const gd_adapter *adapter);
 const char *gd_adapter_note(const gd_adapter *adapter, size_t i);
 

@@ -15,7 +15,7 @@
 #define RANK_MAX 65536
 #define PATTERNS_MAX 4096
 
-/* What PEFT targets in our families when the field is null. */
+/* PEFT's targets for our families when the field is null. */
 static const char *const default_targets[] = { "q_proj", "v_proj" };
 
 static gd_status read_number(double *out, const json_t *o, const char *key, bool whole, const char *path, gd_error *err)
@@ -30,7 +30,8 @@ static gd_status read_number(double *out, const json_t *o, const char *key, bool
     }
     rc = gd_json_number(out, o, key, path, err);
     if (!rc && !(*out > 0))
-        return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" is %g, a number above 0 is expected", path, key, *out);
+        return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" is %g, but a positive number is expected", path, key,
+                       *out);
     return rc;
 }
 
@@ -75,7 +76,7 @@ static gd_status check_strings(const gd_adapter_config *c, const json_t *list, c
     json_array_foreach((json_t *)list, i, entry)
         if (!json_is_string(entry) || json_string_length(entry) == 0 ||
             strlen(json_string_value(entry)) != json_string_length(entry))
-            return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" has an entry that is no name", c->path, field);
+            return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" has an entry that is not a name", c->path, field);
     return GD_OK;
 }
 
@@ -141,8 +142,8 @@ static gd_status read_layers(gd_adapter_config *c, gd_error *err)
     if (json_is_array(value)) {
         json_array_foreach((json_t *)value, i, entry)
             if (!json_is_integer(entry))
-                return gd_fail(err, GD_EFORMAT, "%s: the field \"layers_to_transform\" has an entry that is no integer",
-                               c->path);
+                return gd_fail(err, GD_EFORMAT,
+                               "%s: the field \"layers_to_transform\" has an entry that is not an integer", c->path);
     }
     if (c->targets.kind == GD_MODULES_PATTERN || c->targets.kind == GD_MODULES_ALL)
         return gd_fail(err, GD_EFORMAT,
@@ -151,7 +152,7 @@ static gd_status read_layers(gd_adapter_config *c, gd_error *err)
     return read_layer_patterns(c, err);
 }
 
-/* The head alone can be saved whole. For SEQ_CLS, PEFT adds "classifier" and "score", whichever the model has. */
+/* Only the head can be saved whole. For SEQ_CLS, PEFT adds both "classifier" and "score", whichever the model has. */
 static gd_status read_saved(gd_adapter_config *c, gd_error *err)
 {
     const json_t *list, *entry;
@@ -251,7 +252,7 @@ void gd_adapter_config_free(gd_adapter_config *c)
     *c = (gd_adapter_config){ 0 };
 }
 
-/* The whole name, or its end behind a dot. */
+/* The whole name, or its end after a dot. */
 static bool names(const char *entry, const char *module, bool *whole)
 {
     const size_t n = strlen(entry), m = strlen(module);
@@ -280,7 +281,7 @@ static gd_status set_holds(const gd_module_set *set, const char *module, bool *y
 {
     size_t unused;
 
-    *whole = true; /* only a list's suffix is narrowed down by layers */
+    *whole = true; /* layers restrict only the suffixes of a list */
     *yes = set->kind == GD_MODULES_ALL;
     if (set->kind == GD_MODULES_LIST)
         *yes = list_names(set->list, module, whole);
@@ -323,7 +324,7 @@ static gd_status layer_is_wanted(const gd_adapter_config *c, const char *module,
     if (!module[at])
         return GD_OK;
     for (const char *p = module + at; *p >= '0' && *p <= '9'; p++)
-        layer = layer > 100000000 ? layer : layer * 10 + (*p - '0'); /* no model has so many layers */
+        layer = layer > 100000000 ? layer : layer * 10 + (*p - '0'); /* no model has that many layers */
     if (json_is_integer(c->layers))
         *yes = json_integer_value(c->layers) == layer;
     json_array_foreach((json_t *)c->layers, i, entry)
@@ -331,7 +332,7 @@ static gd_status layer_is_wanted(const gd_adapter_config *c, const char *module,
     return GD_OK;
 }
 
-/* The head and what is in it are saved whole, and get no LoRA. */
+/* The head and its submodules are saved whole, and get no LoRA. */
 static bool is_saved(const gd_adapter_config *c, const char *module)
 {
     const size_t len = strlen(c->head);

@@ -7,14 +7,14 @@
 
 #include <jansson.h>
 
-/* "These modules", in one of PEFT's ways. */
+/* A choice of modules, in one of PEFT's forms. */
 typedef struct gd_module_set {
     enum { GD_MODULES_NONE, GD_MODULES_LIST, GD_MODULES_PATTERN, GD_MODULES_ALL } kind;
-    const json_t *list;  /* names, or ends of names behind a dot */
-    gd_pattern *pattern; /* the whole name */
+    const json_t *list;  /* names, or ends of names after a dot */
+    gd_pattern *pattern; /* matches the whole name */
 } gd_module_set;
 
-/* rank_pattern or alpha_pattern: the first pattern that matches counts. */
+/* rank_pattern or alpha_pattern: the first matching pattern applies. */
 typedef struct gd_overrides {
     gd_pattern **patterns;
     double *values;
@@ -30,18 +30,18 @@ typedef struct gd_adapter_config {
     gd_module_set targets, excludes;
     gd_overrides ranks, alphas;
     const json_t *layers;        /* layers_to_transform: an integer, a list of them, or NULL */
-    gd_pattern **layer_patterns; /* the names of layer lists; none means any */
+    gd_pattern **layer_patterns; /* the names of layer lists; none: any */
     size_t layer_pattern_count;
 } gd_adapter_config;
 
-/* `config` is all zero before; free it after success and failure. `head` is the head's tensor. */
+/* `config` must be all zero; free it even after failure. `head` is the name of the head's tensor. */
 gd_status gd_adapter_config_read(gd_adapter_config *config, const char *dir, const char *head, gd_error *err);
 void gd_adapter_config_free(gd_adapter_config *config);
 
 /* Refuses, by name, the fields that would change the mathematics. */
 gd_status gd_adapter_fields_check(const json_t *json, const char *path, gd_error *err);
 
-/* Whether PEFT would put LoRA on a module. */
+/* Whether PEFT would apply LoRA to a module. */
 gd_status gd_adapter_config_targets(const gd_adapter_config *config, const char *module, bool *yes, gd_error *err);
 
 /* The rank and the scale of a module. */

@@ -1,5 +1,5 @@
 /* adapter_fields.c - which fields of adapter_config.json are known. PEFT has some twenty that change the
- * mathematics; a reader that skips them gives wrong scores without a word (vllm#10798, mlx-vlm#841 and
+ * mathematics; a reader that skips them silently computes wrong scores (vllm#10798, mlx-vlm#841 and
  * others). */
 #include "quant-free/adapter_config.h"
 
@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-/* Read by adapter_config.c, or of no influence on a trained adapter's scores. */
+/* Read by adapter_config.c, or without influence on a trained adapter's scores. */
 static const char *const known[] = {
     "alpha_pattern",
     "auto_mapping",
@@ -42,11 +42,11 @@ static const struct refusal {
     const char *field, *why;
 } refusals[] = {
     { "use_dora", "DoRA is not supported" },
-    { "lora_bias", "a bias of LoRA is not supported" },
+    { "lora_bias", "LoRA biases are not supported" },
     { "fan_in_fan_out", "transposed weights are not supported" },
     { "layer_replication", "replicated layers are not supported" },
     { "target_parameters", "LoRA on parameters is not supported, only on modules" },
-    { "trainable_token_indices", "trained tokens are not supported" },
+    { "trainable_token_indices", "trainable tokens are not supported" },
     { "alora_invocation_tokens", "activated LoRA is not supported" },
     { "use_qalora", "QALoRA is not supported" },
     { "use_bdlora", "block-diagonal LoRA is not supported" },
@@ -58,8 +58,9 @@ static const struct refusal {
     { "ensure_weight_tying", "tied adapters are not supported" },
 };
 
-/* Initialisations that leave the base alone. PEFT repeats the initialisation whenever it attaches an adapter,
- * and the others (PiSSA, OLoRA, CorDA, LoftQ, LoRA-GA) subtract something from the base's weights there. */
+/* Initialisations that leave the base unchanged. PEFT repeats the initialisation whenever it attaches an
+ * adapter, and the others (PiSSA, OLoRA, CorDA, LoftQ, LoRA-GA) then subtract something from the base's
+ * weights. */
 static const char *const inits[] = { "gaussian", "eva", "orthogonal", "mica" };
 
 static gd_status check_init(const json_t *json, const char *path, gd_error *err)
@@ -76,11 +77,11 @@ static gd_status check_init(const json_t *json, const char *path, gd_error *err)
     if (!name)
         return gd_fail(err, GD_EFORMAT, "%s: the field \"init_lora_weights\" is neither true, false nor a string",
                        path);
-    return gd_fail(err, GD_EUNSUPPORTED,
-                   "%s: the field \"init_lora_weights\" is \"%.40s\": it changes the base's weights when the "
-                   "adapter is "
-                   "attached; save the adapter with path_initial_model_for_weight_conversion",
-                   path, name);
+    return gd_fail(
+        err, GD_EUNSUPPORTED,
+        "%s: the field \"init_lora_weights\" is \"%.40s\": it changes the base's weights when the adapter is "
+        "attached; save the adapter with path_initial_model_for_weight_conversion",
+        path, name);
 }
 
 static gd_status check_names(const json_t *json, const char *path, gd_error *err)

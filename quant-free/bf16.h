@@ -16,8 +16,8 @@ static inline float gd_bf16_to_f32(gd_bf16 h)
     return f;
 }
 
-/* NaN stays NaN (made quiet); overflow becomes infinity, as rounding says. Denormal results are kept: the
- * contract's flushing belongs to arithmetic, and a conversion is none. */
+/* NaN stays NaN (made quiet); overflow rounds to infinity. Denormal results are kept: the contract flushes those of
+ * arithmetic, and a conversion is not arithmetic. */
 static inline gd_bf16 gd_bf16_from_f32(float f)
 {
     uint32_t bits;
@@ -45,7 +45,7 @@ static inline float gd_f16_to_f32(uint16_t h)
     return f;
 }
 
-/* The nearest half, of two equally near the even one; denormal halves are kept, overflow becomes infinity. */
+/* The nearest half, ties to even; denormal halves are kept, overflow becomes infinity. */
 static inline uint16_t gd_f16_from_f32(float f)
 {
     uint32_t bits, size, sign;
@@ -55,7 +55,7 @@ static inline uint16_t gd_f16_from_f32(float f)
     size = bits & 0x7FFFFFFFu;
     if (size > 0x7F800000u)
         return (uint16_t)(sign | 0x7E00u);
-    if (size >= 0x477FF000u) /* from the middle between 65504 and 65536 on */
+    if (size >= 0x477FF000u) /* from halfway between 65504 and 65536 on */
         return (uint16_t)(sign | 0x7C00u);
     if (size < 0x38800000u) { /* below 2^-14 the halves are the multiples of 2^-24 */
         const uint32_t shift = 126 - (size >> 23), mant = (size & 0x7FFFFFu) | 0x800000u;

@@ -11,9 +11,9 @@
 #include <string.h>
 
 #define BYTES_MAX ((size_t)4 << 20)
-#define EXACT_MAX 9007199254740992.0 /* 2^53: integers that a double holds */
+#define EXACT_MAX 9007199254740992.0 /* 2^53: a double holds all integers up to it */
 
-/* The sizes that every model has, with limits a hundred times those of the largest models. */
+/* The sizes that every model has, with limits a hundred times the sizes of the largest models. */
 static const struct size_rule {
     const char *field;
     int64_t max;
@@ -42,14 +42,14 @@ static gd_status check_sizes(const gd_config *c, gd_error *err)
     return GD_OK;
 }
 
-/* How the sizes must fit each other. */
+/* The constraints between sizes. */
 static gd_status check_heads(const gd_config *c, gd_error *err)
 {
     double heads, kv, dim, hidden;
     gd_status rc;
 
     if (!gd_json_has(c->json, "num_attention_heads") || !gd_json_has(c->json, "hidden_size"))
-        return GD_OK; /* an unknown family: its graph will ask for what it needs */
+        return GD_OK; /* an unknown family: its graph will check for what it needs */
     rc = gd_config_number(c, "num_attention_heads", &heads, err);
     if (!rc)
         rc = gd_config_number(c, "hidden_size", &hidden, err);
@@ -59,17 +59,17 @@ static gd_status check_heads(const gd_config *c, gd_error *err)
         return rc;
     if (fmod(heads, kv) != 0)
         return gd_fail(err, GD_EFORMAT,
-                       "%s: the field \"num_attention_heads\" is %g, a multiple of \"num_key_value_heads\" "
-                       "%g is expected",
+                       "%s: the field \"num_attention_heads\" is %g, but a multiple of \"num_key_value_heads\", "
+                       "%g, is expected",
                        c->path, heads, kv);
     if (!gd_json_has(c->json, "head_dim") && !gd_config_default_find(c->family, "head_dim") && fmod(hidden, heads) != 0)
         return gd_fail(err, GD_EFORMAT,
-                       "%s: the field \"hidden_size\" is %g, a multiple of \"num_attention_heads\" %g is "
+                       "%s: the field \"hidden_size\" is %g, but a multiple of \"num_attention_heads\", %g, is "
                        "expected",
                        c->path, hidden, heads);
     rc = gd_config_number(c, "head_dim", &dim, err);
     if (!rc && fmod(dim, 2) != 0)
-        return gd_fail(err, GD_EFORMAT, "%s: \"head_dim\" is %g, an even number is expected", c->path, dim);
+        return gd_fail(err, GD_EFORMAT, "%s: \"head_dim\" is %g, but an even number is expected", c->path, dim);
     return rc;
 }
 
@@ -82,8 +82,8 @@ static gd_status check_eps(const gd_config *c, gd_error *err)
         return GD_OK;
     rc = gd_config_number(c, "rms_norm_eps", &eps, err);
     if (!rc && !(eps > 0 && eps < 1))
-        return gd_fail(err, GD_EFORMAT, "%s: the field \"rms_norm_eps\" is %g, a number between 0 and 1 is expected",
-                       c->path, eps);
+        return gd_fail(err, GD_EFORMAT,
+                       "%s: the field \"rms_norm_eps\" is %g, but a number between 0 and 1 is expected", c->path, eps);
     return rc;
 }
 
@@ -187,13 +187,13 @@ const json_t *gd_config_json(const gd_config *c) { return c->json; }
 size_t gd_config_note_count(const gd_config *c) { return c->notes.count; }
 const char *gd_config_note(const gd_config *c, size_t i) { return c->notes.text[i]; }
 
-/* The default counts only for a field that is absent: null was written by somebody. */
+/* The default applies only to an absent field: null was written on purpose. */
 static const gd_config_default *find_default(const gd_config *c, const char *field)
 {
     return json_object_get(c->json, field) ? NULL : gd_config_default_find(c->family, field);
 }
 
-/* "dtype" is "torch_dtype" in older files; when both are there, dtype wins, as in Transformers. */
+/* "dtype" is "torch_dtype" in older files; if both are present, dtype wins, as in Transformers. */
 static const char *file_name(const gd_config *c, const char *field)
 {
     if (strcmp(field, "dtype") != 0 && strcmp(field, "torch_dtype") != 0)
@@ -242,8 +242,8 @@ gd_status gd_config_size(const gd_config *c, const char *field, size_t *out, gd_
     if (rc)
         return rc;
     if (!(n >= 0 && n <= EXACT_MAX) || n != floor(n))
-        return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" is %g, a whole number from 0 is expected", c->path, field,
-                       n);
+        return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" is %g, but a non-negative integer is expected", c->path,
+                       field, n);
     *out = (size_t)n;
     return GD_OK;
 }

@@ -1,14 +1,14 @@
 /* config.h - config.json of a model directory, read once and normalised.
  *
- * Transformers 4 writes rope_theta, rope_scaling and torch_dtype at the top; Transformers 5 writes
- * rope_parameters and dtype. Both are read, and a value has one name here. A field that is absent has the
- * default that Transformers 5.3 gives to the architecture; a field that is null is absent without a default,
+ * Transformers 4 writes rope_theta, rope_scaling and torch_dtype at the top level; Transformers 5 writes
+ * rope_parameters and dtype. Both are read, and a value has one name here. An absent field has the default
+ * that Transformers 5.3 gives it for the architecture; a null field counts as absent without a default,
  * unless Transformers fills it in.
  *
- * Opening checks what holds for every model: positive sizes that fit each other, one label, no quantisation,
- * no code, causal attention, and none of the fields by which related architectures change the mathematics
- * (they are refused by name). What an architecture's graph must agree with, such as the activation or a bias,
- * is left to the graph. */
+ * Opening checks what holds for every model: positive and consistent sizes, one label, no quantisation, no
+ * code, causal attention, and none of the fields by which related architectures change the mathematics
+ * (they are refused by name). Fields that depend on the architecture's graph, such as the activation or a
+ * bias, are left to the graph. */
 #ifndef GD_QUANT_FREE_CONFIG_H
 #define GD_QUANT_FREE_CONFIG_H
 
@@ -20,13 +20,13 @@
 typedef struct gd_config gd_config;
 
 /* How positions become angles. The frequencies of `default` are theta^(-2j/head_dim); `linear` divides them
- * by factor; `llama3` divides the slow ones, leaves the fast ones and blends between (Transformers'
- * _compute_llama3_parameters). */
+ * by factor; `llama3` divides the slow ones, keeps the fast ones and blends in between
+ * (Transformers' _compute_llama3_parameters). */
 typedef struct gd_rope {
     enum { GD_ROPE_DEFAULT = 0, GD_ROPE_LLAMA3, GD_ROPE_LINEAR } type;
     double theta;
     double factor;                            /* 1 for default */
-    double low_freq_factor, high_freq_factor; /* llama3 alone, as the next */
+    double low_freq_factor, high_freq_factor; /* llama3 only, like the next */
     double original_max_position;
 } gd_rope;
 
@@ -36,25 +36,25 @@ gd_status gd_config_open(gd_config **out, const char *dir, gd_error *err);
 /* NULL is fine. */
 void gd_config_close(gd_config *config);
 
-/* The file, to name in messages. */
+/* The file, for messages. */
 const char *gd_config_path(const gd_config *config);
 
 /* The one entry of "architectures", such as "Qwen2ForSequenceClassification". */
 const char *gd_config_architecture(const gd_config *config);
 
-/* The file as it is. */
+/* The parsed file, unchanged. */
 const json_t *gd_config_json(const gd_config *config);
 
-/* True when the getters below would find a value: in the file, or a default of the architecture. */
+/* Whether the getters below find a value: in the file, or a default of the architecture. */
 bool gd_config_has(const gd_config *config, const char *field);
 
-/* A number. "rope_theta", "num_key_value_heads" and "head_dim" are always there. */
+/* A number. "rope_theta", "num_key_value_heads" and "head_dim" are always present. */
 gd_status gd_config_number(const gd_config *config, const char *field, double *out, gd_error *err);
 
 /* The same for a count: an integer from 0 to 2^53. */
 gd_status gd_config_size(const gd_config *config, const char *field, size_t *out, gd_error *err);
 
-/* A string; "dtype" and "torch_dtype" are the same. It lives as long as the config. */
+/* A string, valid as long as the config; "dtype" and "torch_dtype" are synonyms. */
 gd_status gd_config_string(const gd_config *config, const char *field, const char **out, gd_error *err);
 
 gd_status gd_config_bool(const gd_config *config, const char *field, bool *out, gd_error *err);
@@ -66,7 +66,7 @@ void gd_config_rope(const gd_config *config, gd_rope *rope);
  * them. */
 gd_status gd_config_window(const gd_config *config, size_t layer, size_t *window, gd_error *err);
 
-/* Sentences for the user: fields that are not known and are ignored, as Transformers ignores them. */
+/* Notices for the user: unknown fields, which are ignored as in Transformers. */
 size_t gd_config_note_count(const gd_config *config);
 const char *gd_config_note(const gd_config *config, size_t i);
 

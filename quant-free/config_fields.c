@@ -49,8 +49,8 @@ static const gd_config_default defaults[] = {
     { "eos_token_id", LLAMA | MISTRAL, 2, NULL, false },
 };
 
-/* Fields that a relative of our architectures reads, or that ask for something that we do not do. The value
- * that changes nothing is accepted, as are null, false, 0 and empty things. */
+/* Fields that relatives of our architectures read, or that request an unsupported feature. The value that
+ * changes nothing is accepted, as are null, false, 0 and empty values. */
 static const struct refusal {
     const char *field;
     unsigned allowed; /* families that read the field, and may have it */
@@ -58,7 +58,7 @@ static const struct refusal {
     const char *why;
 } refusals[] = {
     { "quantization_config", 0, NOTHING, "the weights are quantised; BF16, F16 or F32 weights are expected" },
-    { "auto_map", 0, NOTHING, "the model brings code of its own, which is never run" },
+    { "auto_map", 0, NOTHING, "the model comes with code, which is never run" },
     { "is_causal", 0, TRUE, "only causal attention is supported" },
     { "use_bidirectional_attention", 0, NOTHING, "only causal attention is supported" },
     { "is_encoder_decoder", 0, NOTHING, "only decoders are supported" },
@@ -95,7 +95,7 @@ static const struct refusal {
     { "parallel_attn", 0, NOTHING, "this architecture has no such field" },
 };
 
-/* Everything else that the configuration classes read or write: it is used elsewhere, or changes no score. */
+/* All other fields that the configuration classes read or write: used elsewhere, or without effect on scores. */
 static const char *const known[] = {
     "_attn_implementation_autoset",
     "_name_or_path",
@@ -263,7 +263,7 @@ gd_status gd_config_fields_check(gd_config *c, gd_error *err)
     }
     json_object_foreach(c->json, field, value) {
         if (!gd_json_nothing(value) && !is_known(c, field))
-            rc = gd_notes_add(&c->notes, err, "%s: the field \"%s\" is not known, and is ignored as Transformers does",
+            rc = gd_notes_add(&c->notes, err, "%s: the field \"%s\" is unknown and ignored, as in Transformers",
                               c->path, field);
         if (rc)
             break;

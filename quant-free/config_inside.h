@@ -1,12 +1,12 @@
-/* config_inside.h - what the files config*.c share. */
+/* config_inside.h - shared by the files config*.c. */
 #ifndef GD_QUANT_FREE_CONFIG_INSIDE_H
 #define GD_QUANT_FREE_CONFIG_INSIDE_H
 
 #include "quant-free/config.h"
 #include "quant-free/notes.h"
 
-/* The families whose defaults and habits are known; any other is read without defaults, for a graph from a
- * file. */
+/* The families whose defaults and conventions are known; any other is read without defaults, for a graph
+ * from a file. */
 typedef enum gd_family {
     GD_FAMILY_OTHER = 0,
     GD_FAMILY_LLAMA = 1,
@@ -25,8 +25,7 @@ struct gd_config {
     gd_notes notes;
 };
 
-/* A default that Transformers' configuration class gives when the field is absent: one of the three is meant.
- */
+/* The value of an absent field in Transformers' configuration class: one of the three. */
 typedef struct gd_config_default {
     const char *field;
     unsigned families;
@@ -35,7 +34,7 @@ typedef struct gd_config_default {
     bool flag;
 } gd_config_default;
 
-/* NULL when the family has none. */
+/* NULL if the family has none. */
 const gd_config_default *gd_config_default_find(gd_family family, const char *field);
 
 /* Finds the family, and refuses a model_type that contradicts the architecture. */

@@ -31,7 +31,7 @@ static gd_status find_object(const json_t **out, const gd_config *c, gd_error *e
     return GD_OK;
 }
 
-/* The type, under its name or its older one. */
+/* The type, under its current or its older name. */
 static gd_status read_type(const char **out, const gd_config *c, const json_t *o, gd_error *err)
 {
     const char *old = NULL;
@@ -54,12 +54,12 @@ static gd_status positive(double *out, const gd_config *c, const json_t *o, cons
     gd_status rc = gd_json_number(out, o, field, c->path, err);
 
     if (!rc && !(*out > 0))
-        return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" is %g, a number above 0 is expected", c->path, field,
+        return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" is %g, but a positive number is expected", c->path, field,
                        *out);
     return rc;
 }
 
-/* rope_parameters' theta, the one at the top, or the default; two that differ are refused. */
+/* rope_parameters' theta, the one at the top level, or the default; two that differ are refused. */
 static gd_status read_theta(gd_config *c, const json_t *o, gd_error *err)
 {
     double inner = 0, outer = 0;
@@ -75,12 +75,13 @@ static gd_status read_theta(gd_config *c, const json_t *o, gd_error *err)
         c->rope.theta = inner;
     }
     if (!rc && inner > 0 && outer > 0 && inner != outer)
-        return gd_fail(err, GD_EFORMAT, "%s: the field \"rope_theta\" is %g at the top, but %g in \"rope_parameters\"",
-                       c->path, outer, inner);
+        return gd_fail(err, GD_EFORMAT,
+                       "%s: the field \"rope_theta\" is %g at the top level, but %g in \"rope_parameters\"", c->path,
+                       outer, inner);
     return rc;
 }
 
-/* Fields that a type does not read are refused, unless null: somebody meant something by them. */
+/* Fields that a type does not read are refused, unless null: they were set for a reason. */
 static gd_status check_fields(const gd_config *c, const json_t *o, const char *type, gd_error *err)
 {
     static const char *const scaled[] = { "factor", "low_freq_factor", "high_freq_factor",
@@ -105,8 +106,8 @@ static gd_status check_fields(const gd_config *c, const json_t *o, const char *t
     return GD_OK;
 }
 
-/* The object's field, or the one at the top, or the model's longest text. Transformers has used both when
- * both are there, at different times: two that differ are refused. */
+/* The object's field, or the one at the top level, or the model's longest text. When both were present,
+ * different versions of Transformers used one or the other: two that differ are refused. */
 static gd_status read_original_max(gd_config *c, const json_t *o, gd_error *err)
 {
     static const char *const field = "original_max_position_embeddings";
@@ -120,7 +121,7 @@ static gd_status read_original_max(gd_config *c, const json_t *o, gd_error *err)
     if (rc)
         return rc;
     if (inner > 0 && outer > 0 && inner != outer)
-        return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" is %g at the top, but %g in the rotary embedding",
+        return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" is %g at the top level, but %g in the rotary embedding",
                        c->path, field, outer, inner);
     c->rope.original_max_position = inner > 0 ? inner : outer;
     if (inner > 0 || outer > 0)
@@ -142,7 +143,7 @@ static gd_status read_scaled(gd_config *c, const json_t *o, gd_error *err)
         rc = read_original_max(c, o, err);
     if (!rc && !(r->high_freq_factor > r->low_freq_factor))
         return gd_fail(err, GD_EFORMAT,
-                       "%s: the field \"high_freq_factor\" is %g, but more than \"low_freq_factor\" %g is "
+                       "%s: the field \"high_freq_factor\" is %g, but more than \"low_freq_factor\", %g, is "
                        "expected",
                        c->path, r->high_freq_factor, r->low_freq_factor);
     return rc;
@@ -194,12 +195,12 @@ static gd_status window_size(const gd_config *c, size_t *window, gd_error *err)
         return rc;
     rc = gd_config_size(c, "sliding_window", window, err);
     if (!rc && *window == 0)
-        return gd_fail(err, GD_EFORMAT, "%s: the field \"sliding_window\" is 0, a positive integer or null is expected",
-                       c->path);
+        return gd_fail(err, GD_EFORMAT,
+                       "%s: the field \"sliding_window\" is 0, but a positive integer or null is expected", c->path);
     return rc;
 }
 
-/* By each family's habit, when no list says which layers slide. */
+/* The family's convention, used when no list says which layers slide. */
 static gd_status slides_by_habit(const gd_config *c, size_t layer, bool *slides, gd_error *err)
 {
     size_t first;
@@ -218,7 +219,7 @@ static gd_status slides_by_habit(const gd_config *c, size_t layer, bool *slides,
     default:
         return gd_fail(err, GD_EUNSUPPORTED,
                        "%s: the field \"sliding_window\" is set, but \"layer_types\" is missing and %s has "
-                       "no known habit",
+                       "no known convention",
                        c->path, c->architecture);
     }
 }
@@ -229,7 +230,7 @@ static gd_status slides_by_list(const gd_config *c, const json_t *types, size_t 
 
     if (!type)
         return gd_fail(err, GD_EFORMAT,
-                       "%s: the field \"layer_types\" has %zu entries, a string for layer %zu is expected", c->path,
+                       "%s: the field \"layer_types\" has %zu entries, but a string for layer %zu is expected", c->path,
                        json_array_size(types), layer);
     *slides = strcmp(type, "sliding_attention") == 0;
     if (!*slides && strcmp(type, "full_attention") != 0)
@@ -263,7 +264,7 @@ gd_status gd_config_window(const gd_config *c, size_t layer, size_t *window, gd_
     if (listed && !size)
         return gd_fail(err, GD_EFORMAT, "%s: layer %zu has type \"sliding_attention\", but there is no sliding window",
                        c->path, layer);
-    /* Transformers' Mistral does not read the list: a list that agrees with it is fine. */
+    /* Transformers' Mistral ignores the list: only one that agrees is accepted. */
     if (c->family == GD_FAMILY_MISTRAL && listed != (size > 0))
         return gd_fail(err, GD_EFORMAT,
                        "%s: layer %zu has type \"full_attention\", but \"sliding_window\" is %zu for every "

@@ -11,7 +11,7 @@ size_t gd_view_row_elements(const gd_view *view)
     size_t n = 1;
 
     for (unsigned i = 1; i < view->rank; i++)
-        n *= view->shape[i]; /* fits: the file's reader compared the product with the bytes */
+        n *= view->shape[i]; /* cannot overflow: the reader checked the product against the file's size */
     return n;
 }
 
@@ -83,7 +83,7 @@ void gd_view_rows_to_bf16(const gd_view *view, size_t first, size_t count, gd_bf
 
 bool gd_f32_to_type(gd_dtype type, const float *from, size_t n, void *to)
 {
-    /* what rounds to infinity: from the middle behind the largest number on */
+    /* the least value that rounds to infinity: half a step beyond the largest number */
     const float over = type == GD_F16 ? 65520.0f : type == GD_BF16 ? 0x1.FFp127f : INFINITY;
     unsigned char *p = to;
     bool good = true;
@@ -91,7 +91,7 @@ bool gd_f32_to_type(gd_dtype type, const float *from, size_t n, void *to)
     for (size_t i = 0; i < n; i++) {
         const uint16_t half = type == GD_F16 ? gd_f16_from_f32(from[i]) : gd_bf16_from_f32(from[i]);
 
-        good &= fabsf(from[i]) < over; /* false for a NaN */
+        good &= fabsf(from[i]) < over; /* false for NaN */
         if (type == GD_F32)
             memcpy(p + i * 4, &from[i], 4);
         else

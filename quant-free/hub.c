@@ -57,16 +57,16 @@ static gd_status cache_dir(gd_buf *b, gd_error *err)
             return GD_OK;
         }
     }
-    return gd_fail(err, GD_EIO, "no Hugging Face cache is known: neither HF_HUB_CACHE, HF_HOME nor HOME is set");
+    return gd_fail(err, GD_EIO, "cannot find the Hugging Face cache: none of HF_HUB_CACHE, HF_HOME and HOME is set");
 }
 
 static gd_status not_there(const char *model, const char *cache, gd_error *err)
 {
-    return gd_fail(err, GD_EIO, "%s: not a directory, and not in the Hugging Face cache %s; get it by: hf download %s",
+    return gd_fail(err, GD_EIO, "%s: not a directory, and not in the Hugging Face cache %s; to get it: hf download %s",
                    model, cache, model);
 }
 
-/* Puts the snapshot's path behind the repository's in *b. */
+/* Appends the snapshot's path to the repository's in *b. */
 static gd_status find_snapshot(gd_buf *b, const char *model, const char *cache, gd_error *err)
 {
     const size_t repository = b->len;
@@ -85,7 +85,7 @@ static gd_status find_snapshot(gd_buf *b, const char *model, const char *cache, 
     while (len && (revision[len - 1] == '\n' || revision[len - 1] == '\r'))
         len--;
     if (!is_name(revision, len))
-        rc = gd_fail(err, GD_EFORMAT, "%s: not the name of a snapshot", b->data);
+        rc = gd_fail(err, GD_EFORMAT, "%s: does not contain the name of a snapshot", b->data);
     b->len = repository;
     gd_buf_str(b, "/snapshots/");
     gd_buf_bytes(b, revision, len);
@@ -122,7 +122,7 @@ gd_status gd_model_dir(const char *model, char **dir, gd_error *err)
         gd_buf_str(&b, model);
     else if (!is_hub_name(model))
         return gd_fail(err, GD_EIO,
-                       "%s: no such directory; a directory, or org/name of the Hugging Face cache, is expected", model);
+                       "%s: no such directory; a directory, or org/name in the Hugging Face cache, is expected", model);
     else
         rc = find_in_cache(&b, model, err);
     if (!rc && !gd_buf_cstr(&b))

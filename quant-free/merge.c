@@ -1,4 +1,4 @@
-/* merge.c - an adapter added to its base's weights, one matrix. */
+/* merge.c - adds an adapter to one matrix of its base. */
 #include "quant-free/merge.h"
 
 #include "base/error.h"
@@ -10,10 +10,10 @@
 #include <math.h>
 #include <string.h>
 
-/* The sums of so many columns stay in registers; a task has so many rows, which share a block of A in the cache. */
+/* The sums of BLOCK columns stay in registers; a task has TILE rows, which share a block of A in the cache. */
 enum { BLOCK = 32, TILE = 16 };
 
-/* A by blocks of columns, so that the inner loops read it from begin to end. */
+/* A by blocks of columns, so that the inner loops read it sequentially. */
 static void pack_a(gd_merged *m, const gd_view *a, float *row)
 {
     memset(m->a, 0, (m->cols + BLOCK - 1) / BLOCK * m->rank * BLOCK * sizeof *m->a);
@@ -56,10 +56,10 @@ void gd_merge_free(gd_merged *m)
     m->a = m->b = NULL;
 }
 
-/* In double the product is exact and the sum nearly: rounded to float it is what fmaf() gives, but for near-ties that
- * have one chance in 2^29. Where the compiler may not use the instruction it is eight times as fast (0.32 against 2.5
- * ns a term on a Zen processor), if the sums are the function's own: then they can't overlap a, and are done four at
- * a time. */
+/* In double the product is exact and the sum nearly so: rounded to float it equals fmaf(), except for near-ties, whose
+ * chance is 2^-29. Where the compiler may not use the fma instruction this is eight times as fast (0.32 instead of 2.5
+ * ns per term on a Zen processor), provided that the sums are local: then they cannot overlap a, and are computed four
+ * at a time. */
 static void scaled_sums(const float *a, const float *b, size_t rank, float scale, float *out)
 {
     float sum[BLOCK] = { 0 };
@@ -103,7 +103,7 @@ static void merge_tile(void *context, size_t tile, unsigned worker)
     gd_merged *m = rows->merge;
     const size_t begin = tile * TILE, end = begin + TILE < rows->count ? begin + TILE : rows->count;
     const size_t size = gd_dtype_size(m->base->dtype);
-    const uint64_t env = gd_fpenv_whole(); /* a base's denormals are its own business */
+    const uint64_t env = gd_fpenv_whole(); /* denormals of the base are kept */
     bool good = true;
 
     (void)worker;

@@ -1,4 +1,4 @@
-/* merge_write.c - the weights of a merged model, written tensor by tensor. */
+/* merge_write.c - writes the weights of a merged model, tensor by tensor. */
 #include "quant-free/merge_write.h"
 
 #include "base/error.h"
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { AT_ONCE = 4 << 20 }; /* bytes between two reports */
+enum { AT_ONCE = 4 << 20 }; /* bytes between two progress reports */
 
 struct job {
     const gd_merge_parts *parts;
@@ -22,7 +22,7 @@ struct job {
     const gd_view **views;
     size_t count;
     gd_shards shards;
-    void *room; /* AT_ONCE bytes, or one row that has more */
+    void *room; /* AT_ONCE bytes, or one row if that is larger */
     uint64_t tensors, bytes;
 };
 
@@ -31,7 +31,7 @@ static gd_status report(const struct job *job, gd_error *err)
     const gd_progress *p = job->parts->progress;
 
     if (p && p->report(p->context, job->tensors, job->bytes, job->shards.bytes, 0))
-        return gd_fail(err, GD_EINTERRUPTED, "the caller asked to stop");
+        return gd_fail(err, GD_EINTERRUPTED, "stopped by the caller");
     return GD_OK;
 }
 
@@ -43,9 +43,9 @@ static gd_status put(struct job *job, const void *data, size_t len, gd_error *er
     return rc ? rc : report(job, err);
 }
 
-/* ---- what there is to write ---- */
+/* ---- the tensors to write ---- */
 
-/* The tensor of a module, NULL for none; *rc becomes GD_ENOMEM without memory. */
+/* The tensor of a module, NULL for none; *rc becomes GD_ENOMEM when out of memory. */
 static const gd_view *weight_of(const struct job *job, const char *module, gd_status *rc, gd_error *err)
 {
     const size_t len = strlen(module);
@@ -84,7 +84,7 @@ static gd_status check_modules(const struct job *job, gd_error *err)
     return rc;
 }
 
-/* The head's type: of the one that it replaces, or of most numbers. */
+/* The head's type: that of the head it replaces, else that of the largest tensor. */
 static gd_dtype head_type(const gd_weights *weights, const char *name)
 {
     const gd_view *head = gd_weights_find(weights, name), *largest = head;
@@ -138,7 +138,7 @@ static gd_status list_tensors(struct job *job, gd_error *err)
     return GD_OK;
 }
 
-/* A row wider than AT_ONCE makes the room larger. */
+/* Allocates AT_ONCE bytes, or more for a longer row. */
 static gd_status make_room(struct job *job, gd_error *err)
 {
     size_t bytes = AT_ONCE;
@@ -169,7 +169,7 @@ static gd_status copy(struct job *job, const gd_view *view, gd_error *err)
     return rc;
 }
 
-/* fp32 holds every number of the adapter; from there it is rounded once. A head is short. */
+/* fp32 holds every number of the adapter; from there it is rounded once. A head is small. */
 static gd_status write_head(struct job *job, gd_error *err)
 {
     const gd_view *from = gd_adapter_head(job->parts->adapter);
@@ -201,7 +201,7 @@ static gd_status merge_rows(struct job *job, gd_merged *m, gd_error *err)
         some = m->rows - i < at_once ? m->rows - i : at_once;
         if (!gd_merge_rows(m, job->pool, i, some, job->room))
             return gd_fail(err, GD_EFORMAT,
-                           "%s: tensor \"%s\": with the adapter a number is not finite, or too large for %s",
+                           "%s: tensor \"%s\": with the adapter, a number is not finite or too large for %s",
                            gd_weights_path(job->parts->weights), m->base->name, gd_dtype_name(m->base->dtype));
         gd_view_release(m->base, i * row, some * row);
         rc = put(job, job->room, some * row, err);
@@ -239,7 +239,7 @@ static gd_status write_tensor(struct job *job, const gd_view *view, gd_error *er
     return has ? merge(job, view, &lora, err) : copy(job, view, err);
 }
 
-/* ---- all of them ---- */
+/* ---- all tensors ---- */
 
 static gd_status write_shard(struct job *job, const gd_shard *shard, gd_error *err)
 {

@@ -1,11 +1,11 @@
-/* merge_write.h - the weights of a merged model, written tensor by tensor.
+/* merge_write.h - writes the weights of a merged model, tensor by tensor.
  *
- * A module with LoRA is merged (merge.h). The adapter's head takes the place of the base's, in the base's type; where
- * the base has none, in the type of its largest tensor (PEFT gives it the model's). An output layer for words,
- * lm_head, is left out: a classifier has none. Every other tensor is copied byte for byte. Tensors of other types
- * than weights have are not read by any of our models, and are left out.
+ * A module with LoRA is merged (merge.h). The adapter's head replaces the base's, in the base's type, or, if the base
+ * has none, in the type of its largest tensor (PEFT uses the model's). The language model's output layer, lm_head, is
+ * left out: a classifier has none. Every other tensor is copied byte for byte. Tensors whose type no weight has are not
+ * read by any of our models, and are left out.
  *
- * Memory: A and B of one module in fp32, 4 MiB of its rows, and the pages of them that are being read. */
+ * Memory: A and B of one module in fp32, 4 MiB of its rows, and those of its pages that are being read. */
 #ifndef GD_QUANT_FREE_MERGE_WRITE_H
 #define GD_QUANT_FREE_MERGE_WRITE_H
 
@@ -19,11 +19,11 @@ typedef struct gd_merge_parts {
     const char *head;            /* the name of the head's tensor: "score.weight" */
     unsigned threads;            /* >= 1 */
     uint64_t shard_bytes;        /* of tensors in one file; 0: GD_SHARD_BYTES */
-    const gd_progress *progress; /* NULL, or told the tensors and bytes that are done, some times a tensor */
+    const gd_progress *progress; /* NULL, or called with the tensors and bytes done, several times per tensor */
 } gd_merge_parts;
 
-/* Writes model.safetensors, or shards and their index, into the directory. Whether the adapter and the weights make
- * up a model is for the caller to know; here each module must have a weight, and a shape that fits. */
+/* Writes model.safetensors, or shards and their index, into the directory. The caller must make sure that
+ * the adapter fits the model; checked here is only that each module has a weight of a matching shape. */
 gd_status gd_merge_write(gd_newdir *dir, const gd_merge_parts *parts, gd_error *err);
 
 #endif

@@ -1,4 +1,4 @@
-/* notes.c - sentences that a user should see although nothing failed. */
+/* notes.c - notices that a user should see although nothing failed. */
 #include "quant-free/notes.h"
 
 #include "base/error.h"
@@ -22,7 +22,7 @@ gd_status gd_notes_add(gd_notes *notes, gd_error *err, const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    gd_fail(&printable, GD_EFORMAT, "%s", text); /* only for its cleaning of hostile names */
+    gd_fail(&printable, GD_EFORMAT, "%s", text); /* only to make hostile names printable */
     if (!gd_grow((void **)&notes->text, &notes->room, notes->count + 1, sizeof *notes->text))
         return gd_fail_memory(err, (notes->count + 1) * sizeof *notes->text);
     copy = gd_strdup(printable.text);

@@ -1,5 +1,5 @@
-/* notes.h - sentences that a user should see although nothing failed: "pytorch_model.bin is ignored". Whoever
- * opens a file collects them; `guerdon inspect` shows them. */
+/* notes.h - notices that a user should see although nothing failed: "pytorch_model.bin is ignored". They are
+ * collected when files are opened; `guerdon inspect` shows them. */
 #ifndef GD_QUANT_FREE_NOTES_H
 #define GD_QUANT_FREE_NOTES_H
 
@@ -13,8 +13,7 @@ typedef struct gd_notes {
     size_t count, room;
 } gd_notes;
 
-/* Adds a sentence, made printable as errors are. At most 64 are kept: a hostile file shall not fill a screen.
- */
+/* Adds a notice, made printable as errors are. At most 64 are kept, so that a hostile file cannot fill the screen. */
 gd_status gd_notes_add(gd_notes *notes, gd_error *err, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 void gd_notes_free(gd_notes *notes);

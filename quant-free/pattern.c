@@ -35,7 +35,7 @@ static void release(void *p, void *unused)
     gd_free(p);
 }
 
-/* The groups that mean the same to both: (...), (?:...), (?=...), (?!...), (?<=...), (?<!...), (?P<name>...).
+/* The groups that mean the same in both: (...), (?:...), (?=...), (?!...), (?<=...), (?<!...), (?P<name>...).
  */
 static bool group_is_common(const char *p)
 {
@@ -52,7 +52,7 @@ static bool group_is_common(const char *p)
     return false;
 }
 
-/* The first place that the two readers might understand differently, or NULL. */
+/* The first place that the two might interpret differently, or NULL. */
 static const char *find_uncommon(const char *text)
 {
     for (const char *p = text; *p; p++) {
@@ -148,7 +148,7 @@ gd_status gd_pattern_match(const gd_pattern *p, const char *name, bool *matches,
     const PCRE2_SIZE *at = pcre2_get_ovector_pointer(p->data);
 
     *matches = rc > 0;
-    if (rc > 0 && p->kind == GD_PATTERN_LAYER) { /* the last group: those of the pattern itself come before */
+    if (rc > 0 && p->kind == GD_PATTERN_LAYER) { /* the last group: the pattern's own come before */
         const int group = pcre2_substring_number_from_name(p->code, (PCRE2_SPTR) "idx");
 
         *layer = group > 0 ? at[2 * group] : strlen(name);

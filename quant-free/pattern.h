@@ -1,8 +1,8 @@
-/* pattern.h - the regular expressions of adapter_config.json, which Python's `re` reads, done by PCRE2.
+/* pattern.h - the regular expressions of adapter_config.json, written for Python's `re` and matched by PCRE2.
  *
- * Only what both read in the same way is accepted: no recursion, verbs, flags, POSIX classes or escapes
- * beyond \d \w \s \b and punctuation. Work is bounded: a pattern that backtracks without end fails with a
- * sentence. */
+ * Only syntax that means the same in both is accepted: no recursion, verbs, flags, POSIX classes or escapes
+ * other than \d \w \s \b and punctuation. Work is bounded: a pattern that backtracks endlessly is an
+ * error. */
 #ifndef GD_QUANT_FREE_PATTERN_H
 #define GD_QUANT_FREE_PATTERN_H
 
@@ -18,7 +18,7 @@ typedef enum gd_pattern_kind {
     GD_PATTERN_LAYER   /* re.match("(?:^|.*?\.)P\.(?P<idx>\d+)\.", name): layers_pattern; finds the number */
 } gd_pattern_kind;
 
-/* Compiles `text` of the file `path`, where it is (part of) the field `field`. */
+/* Compiles `text`, which is (part of) the field `field` in the file `path`. */
 gd_status gd_pattern_open(gd_pattern **out, const char *text, gd_pattern_kind kind, const char *field, const char *path,
                           gd_error *err);
 

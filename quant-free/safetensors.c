@@ -1,4 +1,4 @@
-/* safetensors.c - one safetensors file, mapped. */
+/* safetensors.c - one mapped safetensors file. */
 #include "quant-free/safetensors.h"
 
 #include "base/error.h"
@@ -12,7 +12,7 @@
 struct gd_st {
     char *path;
     gd_map map;
-    char *names; /* every tensor's name, NUL behind each */
+    char *names; /* every tensor's name, NUL after each */
     gd_view *views;
     gd_st_other *others;
     size_t view_count, other_count;
@@ -34,8 +34,8 @@ static uint64_t get_le64(const unsigned char *p)
     return n;
 }
 
-/* PyTorch's own files are pickles, bare or in a ZIP archive: a program in disguise. Their first bytes could
- * be the length of a header, so they only count when that length is impossible. */
+/* PyTorch's own files are pickles, bare or in a ZIP archive: programs in disguise. Their first bytes could
+ * be the length of a header, so they count only if that length is impossible. */
 static gd_status refuse_pickle(const gd_st *st, gd_error *err)
 {
     const unsigned char *p = st->map.data;
@@ -45,18 +45,18 @@ static gd_status refuse_pickle(const gd_st *st, gd_error *err)
         pickle = pickle || memcmp(p, "PK\3\4", 4) == 0 || (p[0] == 0x80 && p[1] >= 2 && p[1] <= 5);
     if (!pickle)
         return GD_OK;
-    return gd_fail(err, GD_EUNSUPPORTED, "%s: a pickle, which can run code when it is read; convert it to safetensors",
-                   st->path);
+    return gd_fail(err, GD_EUNSUPPORTED,
+                   "%s: a pickle, which can run code when it is loaded; convert it to safetensors", st->path);
 }
 
-/* Copies what outlives the JSON: names into one block, the entries into the two lists. */
+/* Copies what must outlive the JSON: names into one block, entries into the two lists. */
 static gd_status keep(gd_st *st, const gd_st_entry *entries, size_t count, const unsigned char *data, gd_error *err)
 {
     size_t chars = 0;
     char *to;
 
     for (size_t i = 0; i < count; i++)
-        chars += strlen(entries[i].view.name) + 1; /* no more than the header's bytes */
+        chars += strlen(entries[i].view.name) + 1; /* no more than the header's length */
     st->names = gd_alloc(chars, 1);
     st->views = gd_alloc(count, sizeof *st->views);
     st->others = gd_alloc(count, sizeof *st->others);

@@ -1,16 +1,16 @@
-/* safetensors.h - one safetensors file, mapped.
+/* safetensors.h - one mapped safetensors file.
  *
  * The format: 8 bytes N (little-endian), N bytes of JSON, then the tensors' bytes. The JSON maps each name to
  * {"dtype", "shape", "data_offsets": [begin, end]}, offsets counted from the end of the JSON; "__metadata__"
  * maps strings to strings.
  *
- * A file is accepted when the reference reader (the Rust crate) accepts it and these hold too: no key twice,
- * no field beyond the three, rank <= 8, dimensions <= 2^48, no overflow in the product of the non-zero
- * dimensions, at most 65,536 tensors. As there: N <= 100,000,000; the tensors cover the rest of the file
- * exactly, without a hole, an overlap or trailing bytes; white space around the JSON is fine; tensors may be
- * misaligned or empty. Everything is compared with the bytes that are there before it is used in arithmetic.
+ * A file is accepted if the reference reader (the Rust crate) accepts it and it also has no duplicate keys, no
+ * fields beyond the three, rank <= 8, dimensions <= 2^48, no overflow in the product of the non-zero
+ * dimensions, and at most 65,536 tensors. As in the reference: N <= 100,000,000; the tensors cover the rest of
+ * the file exactly, without holes, overlaps or trailing bytes; white space around the JSON is fine; tensors may
+ * be misaligned or empty. Every number is checked against the file's size before it is used in arithmetic.
  *
- * The file must not shrink while it is open: a read of a page that is gone ends the process (SIGBUS). */
+ * The file must not shrink while it is open: reading a page that is gone ends the process (SIGBUS). */
 #ifndef GD_QUANT_FREE_SAFETENSORS_H
 #define GD_QUANT_FREE_SAFETENSORS_H
 
@@ -23,14 +23,14 @@
 
 typedef struct gd_st gd_st;
 
-/* A tensor whose type is not one of weights: an integer buffer, say. It is checked like the others, and left
- * alone unless somebody asks for it by name. */
+/* A tensor of a type that weights do not have: an integer buffer, say. It is checked like the others, but
+ * otherwise ignored unless requested by name. */
 typedef struct gd_st_other {
     const char *name, *dtype;
 } gd_st_other;
 
 /* Maps and checks. *out is NULL on failure. Pickles (.bin, .pt, .pth, or their first bytes) are refused:
- * reading one means running it. Memory: about twice the header while opening, the names and 120 bytes a
+ * reading one means running it. Memory: about twice the header while opening, the names and 120 bytes per
  * tensor afterwards. */
 gd_status gd_st_open(gd_st **out, const char *path, gd_error *err);
 
@@ -39,19 +39,18 @@ void gd_st_close(gd_st *st);
 
 const char *gd_st_path(const gd_st *st);
 
-/* The tensors with a type of weights (BF16, F16, F32), by name in byte order. */
+/* The tensors of the types that weights have (BF16, F16, F32), by name in byte order. */
 size_t gd_st_count(const gd_st *st);
 const gd_view *gd_st_at(const gd_st *st, size_t i);
 
-/* The tensors with other types, in the same order. */
+/* The tensors of other types, in the same order. */
 size_t gd_st_other_count(const gd_st *st);
 const gd_st_other *gd_st_other_at(const gd_st *st, size_t i);
 
-/* The tensor of that name, or NULL when there is none that could be weights. Time: log2(count) comparisons.
- */
+/* The tensor of that name, or NULL if there is none that could be weights. Time: log2(count) comparisons. */
 const gd_view *gd_st_find(const gd_st *st, const char *name);
 
-/* The same for a tensor that must be there: fails with a sentence when it is absent or has another type. */
+/* The same for a required tensor: fails with a message if it is absent or has another type. */
 gd_status gd_st_need(const gd_view **out, const gd_st *st, const char *name, gd_error *err);
 
 #endif

@@ -1,4 +1,4 @@
-/* shards.c - the files of a checkpoint that is written. */
+/* shards.c - how a checkpoint is divided into files. */
 #include "quant-free/shards.h"
 
 #include "base/error.h"
@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SHARDS_MAX = 1024 }; /* what weights.c takes; with the usual limit, 5 TB */
+enum { SHARDS_MAX = 1024 }; /* the most that weights.c accepts; with the usual limit, 5 TB */
 
-/* How many tensors from `first` on go into one file. */
+/* The number of tensors, from `first` on, that go into one file. */
 static size_t fill(const gd_view *const *views, size_t first, size_t count, uint64_t limit)
 {
     uint64_t bytes = 0;
@@ -38,14 +38,14 @@ gd_status gd_shards_plan(gd_shards *shards, const gd_view **views, size_t count,
         return gd_fail_memory(err, SHARDS_MAX * sizeof(gd_shard));
     for (size_t first = 0, some; first < count || shards->count == 0; first += some) {
         if (shards->count == SHARDS_MAX)
-            return gd_fail(err, GD_EUNSUPPORTED, "files of at most %llu bytes would be more than %d",
+            return gd_fail(err, GD_EUNSUPPORTED, "with at most %llu bytes per file there would be more than %d files",
                            (unsigned long long)limit, SHARDS_MAX);
         some = fill((const gd_view *const *)views, first, count, limit);
         shards->list[shards->count++] = (gd_shard){ .first = first, .count = some };
         gd_st_sort(views + first, some);
     }
     for (size_t i = 0; i < count; i++)
-        shards->bytes += views[i]->bytes; /* at most the sizes of files that are there */
+        shards->bytes += views[i]->bytes; /* at most the sizes of existing files */
     name_all(shards);
     return GD_OK;
 }

@@ -1,5 +1,5 @@
-/* shards.h - the files of a checkpoint that is written: one model.safetensors, or several with an index when that would
- * be too large, named as Transformers names them. */
+/* shards.h - how a checkpoint is divided into files: one model.safetensors, or several with an index if that would be
+ * too large, named as in Transformers. */
 #ifndef GD_QUANT_FREE_SHARDS_H
 #define GD_QUANT_FREE_SHARDS_H
 
@@ -7,7 +7,7 @@
 #include "guerdon.h"
 #include "quant-free/view.h"
 
-#define GD_SHARD_BYTES 5000000000u /* "5GB": the limit that Transformers 4 has */
+#define GD_SHARD_BYTES 5000000000u /* "5GB": the limit of Transformers 4 */
 
 typedef struct gd_shard {
     char name[64];
@@ -20,8 +20,8 @@ typedef struct gd_shards {
     uint64_t bytes; /* of all tensors */
 } gd_shards;
 
-/* Divides tensors, which come by name, and puts those of each file in the file's order. A file has at most `limit`
- * bytes of tensors, or a single tensor that has more. Free it after success and failure. */
+/* Divides tensors, given in order of their names, and puts those of each file in the file's order. A file has at most
+ * `limit` bytes of tensors, or a single larger tensor. Free it even after failure. */
 gd_status gd_shards_plan(gd_shards *shards, const gd_view **views, size_t count, uint64_t limit, gd_error *err);
 void gd_shards_free(gd_shards *shards);
 

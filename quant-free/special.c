@@ -10,7 +10,7 @@
 
 #define TOKENIZER_CONFIG_MAX ((size_t)64 << 20) /* it lists every added token */
 
-/* One token that is looked for. */
+/* A token to find. */
 struct wanted {
     const char *id_key, *token_key; /* "pad_token_id", "pad_token" */
     bool list;                      /* the id may be a list */
@@ -35,12 +35,12 @@ static gd_status check_id(const struct wanted *w, const gd_config *config, json_
     if (gd_config_has(config, "vocab_size"))
         rc = gd_config_size(config, "vocab_size", &vocab, err);
     if (!rc && (id < 0 || (uint64_t)id >= vocab))
-        return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" is %lld, an id below %zu is expected",
+        return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" is %lld, but an id below %zu is expected",
                        gd_config_path(config), w->id_key, (long long)id, vocab);
     return rc;
 }
 
-/* `number` is what the getter gives for an absent field: the architecture's default. */
+/* For an absent field, the getter returns the architecture's default. */
 static gd_status from_config(struct wanted *w, const gd_config *config, gd_error *err)
 {
     const json_t *value = json_object_get(gd_config_json(config), w->id_key);
@@ -92,7 +92,7 @@ static gd_status from_object(struct wanted *w, const json_t *root, const char *p
     return GD_OK;
 }
 
-/* *root becomes NULL when the file is missing. */
+/* *root becomes NULL if the file is missing. */
 static gd_status load(json_t **root, char **path, const char *dir, const char *name, gd_error *err)
 {
     gd_status rc = GD_OK;

@@ -10,12 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Deepest legal nesting is 3; the rest is courtesy to a "__metadata__" error that can name its field. */
+/* The deepest legal nesting is 3; the rest allows an error in "__metadata__" to name its field. */
 #define DEPTH_MAX 16
 /* Commas and colons: 65,536 tensors of rank 8 have fewer. */
 #define MARKS_MAX 2000000
 
-/* Every type of the format, with its bits: sizes are checked for tensors that nobody will read, too. */
+/* Every type of the format, with its bits: sizes are checked even for tensors that are never read. */
 static const struct type {
     const char *name;
     unsigned bits;
@@ -29,8 +29,8 @@ static const struct type {
     { "F6_E3M2", 6, -1 },    { "F4", 4, -1 },
 };
 
-/* The parser builds a tree of everything it sees, so what it will see is bounded first: a header of 100 MB of
- * "[[" or "0,0,0," would otherwise cost gigabytes before it is refused. */
+/* The parser builds a tree of its whole input, so the input is bounded first: a header of 100 MB of "[[" or
+ * "0,0,0," would otherwise take gigabytes before it is refused. */
 static gd_status check_bounds(const char *text, size_t len, const char *path, gd_error *err)
 {
     size_t objects = 0, marks = 0, depth = 0;
@@ -54,7 +54,7 @@ static gd_status check_bounds(const char *text, size_t len, const char *path, gd
         if (depth > DEPTH_MAX)
             return gd_fail(err, GD_EFORMAT, "%s: the header is nested deeper than %d", path, DEPTH_MAX);
         if (objects > GD_ST_TENSORS_MAX + 2 || marks > MARKS_MAX)
-            return gd_fail(err, GD_EFORMAT, "%s: the header has more than the %u tensors that are accepted", path,
+            return gd_fail(err, GD_EFORMAT, "%s: the header has more than %u tensors, the most accepted", path,
                            GD_ST_TENSORS_MAX);
     }
     return GD_OK;
@@ -94,8 +94,8 @@ static gd_status read_dtype(gd_st_entry *e, unsigned *bits, const json_t *value,
     return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": the dtype \"%s\" is unknown", path, e->view.name, name);
 }
 
-/* Sets shape, rank and bytes. Zero dimensions stay out of the product, so that an overflow cannot hide behind
- * one. */
+/* Sets shape, rank and bytes. Zero dimensions are left out of the product, so that they cannot hide an
+ * overflow. */
 static gd_status read_shape(gd_st_entry *e, unsigned bits, const json_t *value, const char *path, gd_error *err)
 {
     const char *name = e->view.name;
@@ -123,7 +123,8 @@ static gd_status read_shape(gd_st_entry *e, unsigned bits, const json_t *value, 
     if (empty)
         product = 0;
     if (product % 8)
-        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": %zu bits are not whole bytes", path, name, product);
+        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": %zu bits are not a whole number of bytes", path, name,
+                       product);
     e->view.bytes = product / 8;
     e->view.mapped = true;
     return GD_OK;
@@ -142,19 +143,20 @@ static gd_status read_offsets(gd_st_entry *e, const json_t *value, size_t room, 
 
         at[i] = json_integer_value(offset);
         if (!json_is_integer(offset) || at[i] < 0)
-            return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": \"data_offsets\" are not integers from 0", path, name);
+            return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": \"data_offsets\" are not non-negative integers", path,
+                           name);
     }
     if (at[1] < at[0])
-        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": it ends at %" PRId64 ", before its begin %" PRId64, path,
-                       name, (int64_t)at[1], (int64_t)at[0]);
+        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": it ends at %" PRId64 ", before its beginning at %" PRId64,
+                       path, name, (int64_t)at[1], (int64_t)at[0]);
     if ((uint64_t)at[1] > room)
         return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": it ends at %" PRId64 ", but the file has %zu bytes of data",
                        path, name, (int64_t)at[1], room);
     e->begin = (size_t)at[0];
     e->end = (size_t)at[1];
     if (e->end - e->begin != e->view.bytes)
-        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": dtype and shape need %zu bytes, the offsets give %zu", path,
-                       name, e->view.bytes, e->end - e->begin);
+        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": dtype and shape need %zu bytes, but the offsets span %zu",
+                       path, name, e->view.bytes, e->end - e->begin);
     return GD_OK;
 }
 
@@ -189,8 +191,8 @@ static int by_place(const void *a, const void *b)
     return x->end < y->end ? -1 : x->end > y->end;
 }
 
-/* Each tensor begins where the one before ended, and the last ends with the file: nothing is shared, nothing
- * hides. */
+/* Each tensor begins where the previous one ends, and the last ends with the file: no overlaps, no hidden
+ * bytes. */
 static gd_status check_cover(gd_st_entry *e, size_t count, size_t room, const char *path, gd_error *err)
 {
     size_t at = 0;
@@ -198,7 +200,7 @@ static gd_status check_cover(gd_st_entry *e, size_t count, size_t room, const ch
     qsort(e, count, sizeof *e, by_place);
     for (size_t i = 0; i < count; i++) {
         if (e[i].begin != at)
-            return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": it begins at %zu, but the tensor before it ends at %zu",
+            return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": it begins at %zu, but the previous tensor ends at %zu",
                            path, e[i].view.name, e[i].begin, at);
         at = e[i].end;
     }
@@ -236,7 +238,7 @@ gd_status gd_st_header_read(gd_st_entry **out, size_t *count, json_t **json, con
     *count = 0;
     *json = NULL;
     if (len == 0)
-        return gd_fail(err, GD_EFORMAT, "%s: the header is empty, a JSON object is expected", path);
+        return gd_fail(err, GD_EFORMAT, "%s: the header is empty, but a JSON object is expected", path);
     rc = check_bounds(text, len, path, err);
     if (!rc)
         rc = gd_json_parse(json, text, len, path, err);
@@ -244,8 +246,8 @@ gd_status gd_st_header_read(gd_st_entry **out, size_t *count, json_t **json, con
         return rc;
     if (!json_is_object(*json))
         return gd_fail(err, GD_EFORMAT, "%s: the header is not a JSON object", path);
-    if (json_object_size(*json) > GD_ST_TENSORS_MAX + 1) /* entries that are no objects got past check_bounds */
-        return gd_fail(err, GD_EFORMAT, "%s: the header has more than the %u tensors that are accepted", path,
+    if (json_object_size(*json) > GD_ST_TENSORS_MAX + 1) /* check_bounds does not see entries that are not objects */
+        return gd_fail(err, GD_EFORMAT, "%s: the header has more than %u tensors, the most accepted", path,
                        GD_ST_TENSORS_MAX);
     entries = gd_alloc_zero(json_object_size(*json), sizeof *entries);
     if (!entries)

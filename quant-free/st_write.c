@@ -33,7 +33,7 @@ static void add_tensor(gd_buf *b, const gd_view *view, uint64_t at)
     gd_buf_printf(b, "],\"data_offsets\":[%llu,%llu]}", (unsigned long long)at, (unsigned long long)(at + view->bytes));
 }
 
-/* The length goes in front when it is known. */
+/* The length is put in front once it is known. */
 static uint64_t make_header(gd_buf *b, const gd_view *const *views, size_t count)
 {
     uint64_t at = 0;
@@ -61,7 +61,7 @@ gd_status gd_st_write_begin(gd_newdir *dir, const char *name, const gd_view *con
     if (header.failed)
         rc = gd_fail_memory(err, header.len);
     else if (count > GD_ST_TENSORS_MAX || header.len - LENGTH > GD_ST_HEADER_MAX)
-        rc = gd_fail(err, GD_EUNSUPPORTED, "%s: %zu tensors with a header of %zu bytes are more than a reader takes",
+        rc = gd_fail(err, GD_EUNSUPPORTED, "%s: %zu tensors with a header of %zu bytes are more than readers accept",
                      name, count, header.len - LENGTH);
     if (!rc)
         rc = gd_newdir_begin(dir, name, header.len + bytes, err);

@@ -1,4 +1,4 @@
-/* view.c - names of types; pages that are not needed any more. */
+/* view.c - names of types; releasing pages that are no longer needed. */
 #include "quant-free/view.h"
 
 #include "base/file.h"

@@ -1,4 +1,4 @@
-/* view.h - a tensor as it lies in a checkpoint: a name, a type, a shape and the bytes in the mapped file. */
+/* view.h - a tensor in a checkpoint: a name, a type, a shape and the bytes in the mapped file. */
 #ifndef GD_QUANT_FREE_VIEW_H
 #define GD_QUANT_FREE_VIEW_H
 
@@ -18,16 +18,16 @@ typedef struct gd_view {
     size_t shape[GD_MAX_RANK];
     const void *data; /* row-major, little-endian; may be misaligned; valid while the file is open */
     size_t bytes;
-    bool mapped; /* the bytes are a file's: its pages may be given back, and come again; else they are memory of ours */
+    bool mapped; /* the bytes are a file's, whose pages may be released and read again; else our own memory */
 } gd_view;
 
 static inline size_t gd_dtype_size(gd_dtype t) { return t == GD_F32 ? 4 : 2; }
 
-/* Bytes `from` .. from + bytes - 1 are not needed any more: a file's pages leave the process, and come again when they
- * are touched.  Nothing happens to memory of ours, which would come again as zeros. */
+/* Bytes `from` .. from + bytes - 1 are no longer needed: a file's pages are released, and read again when touched.
+ * Our own memory is left alone: it would come back as zeros. */
 void gd_view_release(const gd_view *view, size_t from, size_t bytes);
 
-/* "BF16", "F32", "F16": as safetensors writes them. */
+/* "BF16", "F32", "F16": as in safetensors files. */
 const char *gd_dtype_name(gd_dtype t);
 
 #endif

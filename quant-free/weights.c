@@ -21,9 +21,9 @@ struct shard {
 
 struct gd_weights {
     char *path;
-    struct shard *shards; /* by name */
+    struct shard *shards; /* sorted by name */
     size_t shard_count;
-    const gd_view **views; /* by name */
+    const gd_view **views; /* sorted by name */
     size_t view_count, bytes;
     gd_notes notes;
 };
@@ -34,14 +34,14 @@ static gd_status join(char **out, const char *dir, const char *name, gd_error *e
     return *out ? GD_OK : gd_fail_memory(err, strlen(dir) + strlen(name) + 2);
 }
 
-/* One file name, without a way out of the directory and without hidden files. */
+/* A file name that neither leaves the directory nor is hidden. */
 static gd_status check_shard_name(const char *name, const char *tensor, const char *path, gd_error *err)
 {
     const size_t len = strlen(name);
 
     if (len > 255 || len < 13 || name[0] == '.' || strchr(name, '/') || strcmp(name + len - 12, ".safetensors") != 0)
         return gd_fail(err, GD_EFORMAT,
-                       "%s: \"%s\" is said to be in \"%s\", but a plain *.safetensors file name is expected", path,
+                       "%s: the file of \"%s\" is \"%s\", but a plain *.safetensors file name is expected", path,
                        tensor, name);
     return GD_OK;
 }
@@ -94,7 +94,7 @@ static gd_status open_shards(gd_weights *w, const char *dir, const json_t *map, 
         if (find_shard(w, file))
             continue;
         if (w->shard_count == SHARDS_MAX)
-            return gd_fail(err, GD_EFORMAT, "%s: more than the %d shards that are accepted", w->path, SHARDS_MAX);
+            return gd_fail(err, GD_EFORMAT, "%s: more than %d shards, the most accepted", w->path, SHARDS_MAX);
         rc = open_shard(w, dir, file, err);
         if (rc)
             return rc;
@@ -103,7 +103,7 @@ static gd_status open_shards(gd_weights *w, const char *dir, const json_t *map, 
     return rc;
 }
 
-/* What a shard holds must be what the index gives to it. */
+/* A shard must hold exactly the tensors that the index assigns to it. */
 static gd_status check_listed(const gd_weights *w, const json_t *map, const struct shard *s, const char *name,
                               gd_error *err)
 {
@@ -112,7 +112,7 @@ static gd_status check_listed(const gd_weights *w, const json_t *map, const stru
     if (!file)
         return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\" is not listed in %s", gd_st_path(s->st), name, w->path);
     if (strcmp(file, s->name) != 0)
-        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\" is here, but %s says that it is in %s", gd_st_path(s->st),
+        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\" is in this file, but %s lists it in %s", gd_st_path(s->st),
                        name, w->path, file);
     return GD_OK;
 }
@@ -137,17 +137,17 @@ static gd_status check_index(const gd_weights *w, const json_t *map, gd_error *e
     }
     if (held == json_object_size(map))
         return GD_OK;
-    json_object_foreach((json_t *)map, tensor, value) /* some listed tensor is nowhere: say which */
+    json_object_foreach((json_t *)map, tensor, value) /* a listed tensor is missing: find its name */
     {
         const gd_view *view;
         const gd_st *st = find_shard(w, json_string_value(value))->st;
         gd_error why = { 0 };
 
         if (gd_st_need(&view, st, tensor, &why) == GD_EFORMAT)
-            return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\" is missing, but %s says that it is there",
+            return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\" is missing, but %s lists it in this file",
                            gd_st_path(st), tensor, w->path);
     }
-    return gd_fail(err, GD_EFORMAT, "%s: the shards hold %zu tensors, %zu are listed", w->path, held,
+    return gd_fail(err, GD_EFORMAT, "%s: the shards hold %zu tensors, but %zu are listed", w->path, held,
                    json_object_size(map));
 }
 
@@ -217,7 +217,7 @@ static gd_status there(bool *yes, const char *dir, const char *name, gd_error *e
     return GD_OK;
 }
 
-/* Which files are there: the three that Transformers would look for, in its order. */
+/* Which files exist, in the order in which Transformers looks for them. */
 static gd_status choose(gd_weights *w, bool *single, const char *dir, gd_error *err)
 {
     bool index = false, bin = false, bin_index = false;
@@ -233,18 +233,17 @@ static gd_status choose(gd_weights *w, bool *single, const char *dir, gd_error *
         return rc;
     if (!*single && !index && (bin || bin_index))
         return gd_fail(err, GD_EUNSUPPORTED,
-                       "%s: only pytorch_model.bin is there, a pickle, which can run code when it is read; "
-                       "convert it "
-                       "where you trust it: load it with Transformers and call save_pretrained(), which "
-                       "writes safetensors",
+                       "%s: found only pytorch_model.bin, a pickle, which can run code when it is loaded; if you trust "
+                       "it, convert it: load it with Transformers and call save_pretrained(), which writes "
+                       "safetensors",
                        dir);
     if (!*single && !index)
-        return gd_fail(err, GD_EIO, "%s: no model.safetensors and no model.safetensors.index.json", dir);
+        return gd_fail(err, GD_EIO, "%s: neither model.safetensors nor model.safetensors.index.json exists", dir);
     if (*single && index)
-        rc = gd_notes_add(&w->notes, err,
-                          "%s: model.safetensors.index.json is ignored, since model.safetensors is there", dir);
+        rc = gd_notes_add(&w->notes, err, "%s: model.safetensors.index.json is ignored, since model.safetensors exists",
+                          dir);
     if (!rc && (bin || bin_index))
-        rc = gd_notes_add(&w->notes, err, "%s: pytorch_model.bin is ignored, safetensors is there", dir);
+        rc = gd_notes_add(&w->notes, err, "%s: pytorch_model.bin is ignored, since there are safetensors files", dir);
     return rc ? rc : join(&w->path, dir, *single ? "model.safetensors" : "model.safetensors.index.json", err);
 }
 

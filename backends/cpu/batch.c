@@ -1,4 +1,4 @@
-/* batch.c - a batch's rows as the CPU has them. */
+/* batch.c - a batch's rows on the CPU. */
 #include "backends/cpu/batch.h"
 
 #include "base/error.h"

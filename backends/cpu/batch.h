@@ -1,15 +1,15 @@
-/* batch.h - a batch's rows as the CPU has them: where the host has them. */
+/* batch.h - a batch's rows on the CPU: they stay where the host has them. */
 #ifndef GD_CPU_BATCH_H
 #define GD_CPU_BATCH_H
 
 #include "backends/backend.h"
 
 struct gd_device_rows {
-    gd_batch_rows host;                         /* its arrays stay the caller's */
+    gd_batch_rows host;                         /* its arrays belong to the caller */
     uint32_t *pooled_position, *pooled_segment; /* [pooled_count] */
 };
 
-/* Line r of the call's tile has entry r. */
+/* Entry r belongs to line r of the call's tile. */
 typedef struct gd_tile_lines {
     const uint32_t *position, *segment;
 } gd_tile_lines;

@@ -1,4 +1,4 @@
-/* cpu.c - the cpu backend: the reference, and what openblas and onednn inherit from. */
+/* cpu.c - the cpu backend: the reference, from which openblas and onednn inherit. */
 #include "backends/cpu/device.h"
 #include "backends/cpu/linear.h"
 #include "backends/cpu/ops.h"
@@ -88,7 +88,7 @@ const char *gd_cpu_isa(size_t index) { return gd_isa_level(gd_isa_detect(), inde
 gd_heights gd_cpu_heights(const gd_device *device)
 {
     (void)device;
-    /* With so few rows, packing the weights anew for each tile takes no longer than filling memory with them. */
+    /* With this few rows, packing the weights anew for each tile takes no longer than writing them to memory. */
     return (gd_heights){ .step = GD_GEMM_STEP, .most = GD_GEMM_BEST_ROWS, .few = 4 * GD_GEMM_BEST_ROWS };
 }
 

@@ -1,4 +1,4 @@
-/* derived.c - what the backends upon a library's matmul share. */
+/* derived.c - what the backends based on a library's matmul share. */
 #include "backends/cpu/derived.h"
 
 #include "backends/cpu/device.h"
@@ -125,7 +125,7 @@ struct run {
     gd_device *device;
     const gd_call *call;
     gd_derived_product *product;
-    size_t first, rows; /* of the call's rows, in this go */
+    size_t first, rows; /* of the call's rows, in this pass */
     struct parts parts;
 };
 
@@ -163,7 +163,7 @@ static void round_row(gd_dtype type, void *to, size_t at, const float *from, siz
 
 static size_t tile_of(const gd_device *device) { return ((const gd_derived *)device->vendor)->tile; }
 
-/* The task's place: a chunk of outputs of w, and 64 rows, whose tiles all meet the chunk while it is in cache. */
+/* The task's share: a chunk of w's outputs and 64 rows, whose tiles all use the chunk while it is in cache. */
 struct place {
     size_t col, cols, row;
 };
@@ -175,7 +175,7 @@ static struct place place_of(const gd_weight *w, size_t index)
     return (struct place){ col, gd_derived_cols(w, col), index / chunks * ROWS };
 }
 
-/* The adapter's inner values, padding rows included: they are zero. */
+/* The adapter's inner values, including padding rows, which are zero. */
 static void low_task(void *context, size_t index, unsigned worker)
 {
     const struct run *run = context;
@@ -245,7 +245,7 @@ void gd_derived_linear(gd_device *device, const gd_call *call, gd_derived_produc
 
 /* ---- the tile ---- */
 
-/* Shapes that bring out a kernel's unrolled sums, its edges, and what a library does with small matrices. */
+/* Shapes that exercise a kernel's unrolled sums, its edges, and a library's special cases for small matrices. */
 static const size_t probe_in[] = { 11, 64, 500, 896, 3000 }, probe_out[] = { GD_DERIVED_COLS, 44, 1 };
 
 struct probe {
@@ -264,7 +264,7 @@ static void probe_task(void *context, size_t index, unsigned worker)
     p->product(p->device, worker, p->w, 0, p->x, p->sums, p->sums + sum_floats);
 }
 
-/* Values of all sorts between -1 and 1, of the operand type. */
+/* Varied values between -1 and 1, of the operand type. */
 static void probe_fill(void *to, gd_dtype type, size_t count, uint32_t state)
 {
     for (size_t i = 0; i < count; i++) {
@@ -324,7 +324,7 @@ gd_status gd_derived_find_tile(gd_device *device, const gd_backend *backend, gd_
                 rc = probe_shape(device, backend, product, probe_in[i], probe_out[o], room, &alike);
     }
     if (rc)
-        (void)gd_fail(err, rc, "backend %s: its library could not multiply a small matrix", backend->name);
+        (void)gd_fail(err, rc, "backend %s: its library cannot multiply a small matrix", backend->name);
     gd_free(room);
     return rc;
 }

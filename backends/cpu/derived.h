@@ -1,11 +1,11 @@
-/* derived.h - a backend that is the cpu backend with a library's matmul.
+/* derived.h - backends that are the cpu backend with a library's matmul.
  *
- * What such a backend promises, with any library that gives the same bits for the same call: a score does not
- * depend on the company of its rows, nor on the threads.  For that the library always runs on one thread, inside our
- * tasks, and is always asked for the same shapes: a tile of some rows, padded with zeros, by at most 256 outputs.
- * And the height of the tile is one at which this library, on this CPU, treats all rows of a tile alike, found by
- * trying when the device is opened: OpenBLAS 0.3.21 on a Zen adds up row 6 of 64 in another order than row 5, but
- * not of 16. */
+ * Such a backend promises, with any library that gives the same bits for the same call, that a score depends
+ * neither on which rows it is computed with nor on the number of threads.  To that end the library always runs on one
+ * thread, inside our tasks, and always gets the same shapes: a tile of rows, padded with zeros, by at most 256 outputs.
+ * And the height of the tile is one at which this library, on this CPU, treats all rows of a tile alike; it is found
+ * by trial when the device is opened.  (OpenBLAS 0.3.21 on a Zen adds up row 6 in another order than row 5 in tiles
+ * of 64 rows, but not in tiles of 16.) */
 #ifndef GD_CPU_DERIVED_H
 #define GD_CPU_DERIVED_H
 
@@ -23,7 +23,7 @@ typedef struct gd_derived {
 
 /* y[tile][cols] = x[tile][w->in] . w[first ... first + cols - 1][w->in]^T, cols = gd_derived_cols(w, first).
  * x has no gaps, rows of y are 256 elements apart; spare: scratch space of y's size; first is a multiple of 256;
- * worker: the pool's, whose task this is. */
+ * worker: the number of the pool's worker that runs the task. */
 typedef void gd_derived_product(const gd_device *device, unsigned worker, const gd_weight *w, size_t first,
                                 const void *x, float *y, float *spare);
 
@@ -32,23 +32,24 @@ static inline size_t gd_derived_cols(const gd_weight *w, size_t first)
     return w->out - first < GD_DERIVED_COLS ? w->out - first : GD_DERIVED_COLS;
 }
 
-/* Sets the tile of a device just opened: the highest at which the product gives equal rows equal sums. */
+/* Sets the tile height of a device just opened: the largest at which the product gives equal rows equal sums. */
 gd_status gd_derived_find_tile(gd_device *device, const gd_backend *backend, gd_derived_product *product,
                                gd_error *err);
 
-/* A linear by this product, in fp32: + bias, + scale * adapter, then rounding to the output's type. */
+/* A linear using this product: bias and scale * adapter are added in fp32, then the result is rounded to the output's
+ * type. */
 void gd_derived_linear(gd_device *device, const gd_call *call, gd_derived_product *product);
 
 const char *gd_derived_describe(const gd_device *device);
 
-/* Weight functions: a MATRIX is kept row-major, in the operand type; all else as the cpu backend has it. */
+/* Weight functions: a MATRIX is kept row-major, in the operand type; the rest is as in the cpu backend. */
 size_t gd_derived_weight_bytes(const gd_device *device, gd_weight_role role, const gd_view *view);
 gd_status gd_derived_weight_make(gd_device *device, gd_weight **out, gd_weight_role role, const gd_view *view,
                                  gd_error *err);
 size_t gd_derived_weight_pieces(const gd_weight *weight);
 void gd_derived_weight_fill(gd_weight *weight, size_t piece);
 
-/* Scratch space: the cpu backend's, with another linear's. */
+/* Scratch space: the cpu backend's, but for this linear. */
 gd_status gd_derived_prepare(gd_device *device, const gd_limits *limits, gd_error *err);
 size_t gd_derived_scratch_bytes(const gd_device *device, const gd_limits *limits);
 

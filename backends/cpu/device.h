@@ -1,4 +1,4 @@
-/* device.h - an opened CPU backend. openblas and onednn share it: they are this device with another linear. */
+/* device.h - an opened CPU backend. openblas and onednn share it, with another linear. */
 #ifndef GD_CPU_DEVICE_H
 #define GD_CPU_DEVICE_H
 
@@ -34,14 +34,14 @@ gd_status gd_cpu_download(gd_device *device, void *host, const void *buffer, siz
 
 void gd_cpu_spread(gd_device *device, size_t count, gd_task *task, void *context);
 
-/* What every backend has that computes in the host's memory on this device's threads. */
+/* The entries shared by every backend that computes in the host's memory on this device's threads. */
 #define GD_CPU_HOST_FUNCTIONS                                                                                  \
     .contract = GD_BACKEND_CONTRACT, .isa = gd_cpu_isa, .matmul = gd_cpu_matmul, .heights = gd_cpu_heights,    \
     .memory_free = gd_cpu_memory_free, .buffer_alloc = gd_cpu_buffer_alloc, .buffer_free = gd_cpu_buffer_free, \
     .upload = gd_cpu_upload, .download = gd_cpu_download, .rows_make = gd_cpu_rows_make,                       \
     .rows_free = gd_cpu_rows_free, .spread = gd_cpu_spread
 
-/* prepare() for a linear that wants linear_bytes of scratch space. */
+/* prepare() for a linear that needs linear_bytes of scratch space. */
 gd_status gd_cpu_reserve(gd_device *device, const gd_limits *limits, size_t linear_bytes, gd_error *err);
 
 #endif

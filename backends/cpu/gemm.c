@@ -1,4 +1,4 @@
-/* gemm.c - which kernel, and how the threads share out a product. */
+/* gemm.c - choosing a kernel, and dividing a product among the threads. */
 #include "backends/cpu/gemm.h"
 
 const gd_gemm_kernel gd_gemm_kernels[] = {
@@ -21,11 +21,11 @@ const gd_gemm_kernel *gd_gemm_pick(gd_isa have, gd_dtype operand)
     for (size_t i = 0; i < gd_gemm_kernel_count; i++)
         if ((gd_gemm_kernels[i].needs & ~have) == 0 && gd_gemm_kernels[i].operand == operand)
             return &gd_gemm_kernels[i];
-    return NULL; /* only for a type that no matmul takes */
+    return NULL; /* only for a type that no kernel takes */
 }
 
-/* A worker's scratch space: a block that was packed just now, one expanded to fp32, the sums of a group of panels, the
- * adapter's of one panel. */
+/* A worker's scratch space: a freshly packed block, a block expanded to fp32, the sums of a group of panels, and the
+ * adapter's sums of one panel. */
 static size_t block_floats(void) { return (size_t)GD_GEMM_BLOCK * GD_GEMM_PANEL; }
 
 static size_t worker_floats(size_t m) { return 2 * block_floats() + (GD_GEMM_GROUP + 1) * m * GD_GEMM_PANEL; }
@@ -44,9 +44,9 @@ size_t gd_gemm_scratch_bytes(size_t m, unsigned threads)
 }
 
 struct run {
-    const gd_gemm_job *jobs; /* of the same rows; their panels follow each other, ... */
+    const gd_gemm_job *jobs; /* of the same rows; their panels follow one another, ... */
     size_t count;
-    const gd_gemm_gated *gated; /* ... or it is two, and those of the same number come together here */
+    const gd_gemm_gated *gated; /* ... or there are two, and panels of the same number are paired here */
     size_t m, k;
     size_t groups;          /* of rows */
     size_t panels, threads; /* of a group */
@@ -56,7 +56,7 @@ struct run {
     float *scratch;
 };
 
-/* What one task does. */
+/* The work of one task. */
 struct share {
     size_t first, panels, row, rows;
 };
@@ -89,7 +89,7 @@ static struct place place_of(const struct run *run, size_t panel, size_t j)
     return at;
 }
 
-/* Rows and the weights that they meet. */
+/* Rows and the weights they are multiplied by. */
 struct operands {
     const gd_gemm_kernel *kernel;
     gd_gemm_rows x;
@@ -97,9 +97,9 @@ struct operands {
     size_t k;
 };
 
-/* A worker's scratch space, but for the sums. */
+/* A worker's scratch space, except the sums. */
 struct room {
-    float *fresh, *wide; /* a block each: packed just now; expanded to fp32 */
+    float *fresh, *wide; /* one block each: freshly packed; expanded to fp32 */
 };
 
 /* The packed weights of block b of a panel; NULL where they are not packed yet. */
@@ -111,7 +111,7 @@ static const char *weights_at(const struct operands *o, size_t panel, size_t b)
     return packed ? packed + pair * 2 * GD_GEMM_PANEL * gd_dtype_size(o->kernel->operand) : NULL;
 }
 
-/* Adds block b of one panel to sum[count][32], for rows row ...; next: the weights that come after. */
+/* Adds block b of one panel to sum[count][32], for rows row ...; next: the weights after these. */
 static void add_block(const struct operands *o, size_t panel, size_t b, size_t row, size_t count, float *sum,
                       const struct room *room, const void *next)
 {
@@ -121,7 +121,7 @@ static void add_block(const struct operands *o, size_t panel, size_t b, size_t r
 
     if (!w) {
         gd_gemm_pack_block(room->fresh, o->kernel->operand, o->w.view, panel, b);
-        w = next = room->fresh; /* nothing to fetch but what is near */
+        w = next = room->fresh; /* nothing to fetch: it is in cache */
     }
     o->kernel->block(&(gd_gemm_block){
         .m = count,
@@ -136,7 +136,7 @@ static void add_block(const struct operands *o, size_t panel, size_t b, size_t r
     });
 }
 
-/* Where the rows of a panel go. */
+/* Where a panel's rows are written. */
 struct target {
     void *y;
     gd_dtype dtype;
@@ -179,7 +179,7 @@ static void finish_panel(const gd_gemm_job *job, size_t panel, size_t row, size_
     });
 }
 
-/* The same of a product whose sums are its output, but for what is still to be added. */
+/* The same for a product whose sums are its output, apart from what is still to be added. */
 static void finish_in_place(const gd_gemm_job *job, size_t panel, size_t row, size_t count, float *sum, float *lora_sum,
                             const struct room *room)
 {
@@ -187,7 +187,7 @@ static void finish_in_place(const gd_gemm_job *job, size_t panel, size_t row, si
         finish_panel(job, panel, row, count, sum, lora_sum, room, (struct target){ sum, GD_F32, GD_GEMM_PANEL });
 }
 
-/* Each row's gate meets its values. */
+/* Applies each row's gate to its values. */
 static void finish_gated(const gd_gemm_gated *g, size_t panel, size_t row, size_t count, float *gate, float *up,
                          float *lora_sum, const struct room *room)
 {
@@ -206,8 +206,8 @@ static void finish_gated(const gd_gemm_gated *g, size_t panel, size_t row, size_
     });
 }
 
-/* Guided self-scheduling (Polychronopoulos and Kuck, 1987): a task is a share of the panels that are left, so that the
- * threads end together although some are held up. Returns the panels of the task that begins with `first`. */
+/* Guided self-scheduling (Polychronopoulos and Kuck, 1987): a task is a share of the remaining panels, so that the
+ * threads finish together even if some are delayed. Returns the number of panels of the task that starts at `first`. */
 static size_t guided(const struct run *run, size_t first)
 {
     const size_t left = run->panels - run->cut - first;
@@ -253,7 +253,7 @@ static struct operands operands_of(const gd_gemm_job *job)
     return (struct operands){ job->kernel, job->x, job->w, job->k };
 }
 
-/* What comes after product j of panel p of the group and block b: the weights to fetch meanwhile. */
+/* The weights used after product j of panel p of the group and block b, to fetch meanwhile. */
 static const char *next_weights(const struct run *run, const struct share *s, size_t b, size_t p, size_t j)
 {
     const bool more = b + 1 < ceil_div(run->k, GD_GEMM_BLOCK);
@@ -272,7 +272,7 @@ static const char *next_weights(const struct run *run, const struct share *s, si
     return weights_at(&o, next.panel, b);
 }
 
-/* A task at work: where the sums of its products are, [panel][product][row][32]. */
+/* A running task; the sums of its products are [panel][product][row][32]. */
 struct work {
     float *sums;
     struct room room;
@@ -292,8 +292,8 @@ static void add_product(const struct run *run, const struct share *s, const stru
     add_block(&o, at.panel, b, s->row, s->rows, sums_of(run, s, work, p, j), &work->room, next);
 }
 
-/* The blocks are the outer loop, so that the rows' block is read from a near cache by all panels of the group: the rows
- * of a wide input don't fit in any cache. */
+/* The blocks are the outer loop, so that all panels of the group read the rows' block from a near cache: the rows of a
+ * wide input don't fit in any. */
 static void add_by_blocks(const struct run *run, const struct share *s, const struct work *work)
 {
     for (size_t b = 0; b < ceil_div(run->k, GD_GEMM_BLOCK); b++)
@@ -302,7 +302,7 @@ static void add_by_blocks(const struct run *run, const struct share *s, const st
                 add_product(run, s, work, b, p, j, next_weights(run, s, b, p, j));
 }
 
-/* A few rows do fit: the weights are read as they lie in memory. */
+/* A few rows do fit: the weights are read in memory order. */
 static void add_straight(const struct run *run, const struct share *s, const struct work *work)
 {
     for (size_t p = 0; p < s->panels; p++)
@@ -352,7 +352,7 @@ static void run_all(struct run *run, gd_pool *pool)
     run->parts = 1;
     if (run->m == 0)
         return;
-    /* The last panel of each thread is cut where a part has rows enough for the unpacking of weights to be cheap. */
+    /* The last panel of each thread is cut into parts if a part has enough rows to make up for unpacking weights. */
     if (gd_pool_threads(pool) > 1 && run->m / run->groups >= 2 * GD_GEMM_PART) {
         run->cut = least(run->panels, run->threads);
         run->parts = run->m / run->groups / GD_GEMM_PART;

@@ -1,14 +1,14 @@
-/* gemm.h - the matmul of the CPU backend: y[m][n] = x[m][k] . w[n][k]^T, in the order of ARITHMETIC.md, section 3.
+/* gemm.h - the matmul of the CPU backend: y[m][n] = x[m][k] . w[n][k]^T, in the order of doc/arithmetic.md, section 3.
  *
  * k is cut into blocks of 512.  Inside a block the sum goes pair by pair, the odd element of a pair before the even
  * one, each step a fused multiply-add; the blocks' sums are then added in order.  A missing last element is zero.
- * A sum lives in one vector lane from start to end, so the vector's width, the tile, the threads and the company of a
- * row never change a bit.  (A NaN is a NaN: its sign and payload are the processor's choice.)
+ * A sum lives in one vector lane from start to end, so the vector's width, the tile, the threads and the other
+ * rows never change a bit.  (A NaN is a NaN: its sign and payload are the processor's choice.)
  *
  * Packed weights, the same for every instruction set: panels of 32 outputs, padded with zeros to full panels and to
- * an even k.  BF16: [panel][k/2][32][2], a pair side by side, as VDPBF16PS reads it and as a shift and a mask take it
- * apart.  F32: [panel][k][32].
- * Rows are read where they lie if the kernel can (gd_gemm_reads()); else they are packed first: [block][m][512] in the
+ * an even k.  BF16: [panel][k/2][32][2], a pair side by side, as VDPBF16PS reads it and as a shift and a mask
+ * separate it.  F32: [panel][k][32].
+ * Rows are read in place if the kernel can (gd_gemm_reads()); else they are packed first: [block][m][512] in the
  * kernel's `rows` form, padded with zeros to an even k. */
 #ifndef GD_CPU_GEMM_H
 #define GD_CPU_GEMM_H
@@ -21,21 +21,21 @@
 
 #include <stdbool.h>
 
-#define GD_GEMM_BLOCK 512u /* k of a block; also how far apart packed rows are */
+#define GD_GEMM_BLOCK 512u /* k of a block; also the distance between packed rows */
 #define GD_GEMM_PANEL 32u  /* outputs of a panel */
-#define GD_GEMM_ROWS 512u  /* more rows than this are done in several goes */
-#define GD_GEMM_PART 64u   /* rows of a part of a panel, at least, where it is cut for several tasks */
-/* Rows of a kernel's tile, and what all of these divide: heights of an engine's tiles are multiples of it. */
+#define GD_GEMM_ROWS 512u  /* more rows than this are done in several passes */
+#define GD_GEMM_PART 64u   /* least rows of a part where a panel is divided among several tasks */
+/* Rows of each kernel's tile, and a multiple of them all: the height of an engine's tile is a multiple of it. */
 enum { GD_GEMM_HIGH_AVX2 = 6, GD_GEMM_HIGH_NEON = 6, GD_GEMM_HIGH_ZMM = 14, GD_GEMM_STEP = 42 };
 _Static_assert(GD_GEMM_STEP % GD_GEMM_HIGH_AVX2 == 0 && GD_GEMM_STEP % GD_GEMM_HIGH_NEON == 0 &&
                    GD_GEMM_STEP % GD_GEMM_HIGH_ZMM == 0,
-               "a step is whole tiles of every kernel");
+               "a step is a whole number of tiles of every kernel");
 
 /* Rows that go through a layer together: enough for a product to run at its peak, few enough that their activations
- * stay in the last cache; and half of them, enough for a thread to have rows of its own. */
+ * stay in the last-level cache; and half of that, enough for a thread to have rows of its own. */
 enum { GD_GEMM_BEST_ROWS = 6 * GD_GEMM_STEP, GD_GEMM_GROUP_ROWS = GD_GEMM_BEST_ROWS / 2 };
 
-#define GD_GEMM_GROUP 8u /* panels of a task, at most: they share one pass over the rows */
+#define GD_GEMM_GROUP 8u /* most panels of a task: they share one pass over the rows */
 
 /* What turns the sums of one panel into output: y = sum + bias, then fma(scale, lora, y), then rounding to dtype. */
 typedef struct gd_gemm_finish {
@@ -53,12 +53,12 @@ typedef struct gd_gemm_finish {
 typedef struct gd_gemm_block {
     size_t m, pairs;  /* pairs <= 256 */
     const void *x;    /* the rows' part of the block, in the kernel's form, ... */
-    size_t stride;    /* ... so many elements apart */
+    size_t stride;    /* ... this many elements apart */
     const void *w;    /* the block's part of a panel */
     float *sum;       /* 64-byte aligned, like wide */
-    bool add;         /* to the sums that are there */
+    bool add;         /* to the existing sums */
     float *wide;      /* [512][32] of scratch space */
-    const void *next; /* the w of the call after this one, to fetch it meanwhile (a hint: never read); NULL: no need */
+    const void *next; /* the w of the call after this one, to be prefetched (a hint: never read); NULL: none */
 } gd_gemm_block;
 
 /* One way to compute a block of one panel. Runs inside a pool task: denormals are flushed. */
@@ -68,8 +68,8 @@ typedef struct gd_gemm_kernel {
     gd_dtype operand; /* of the packed weights: GD_BF16 or GD_F32 */
     gd_dtype rows;    /* form of the rows that it reads */
     bool anywhere;    /* rows (of the operand type) may be any even distance apart; else packed: 512 elements */
-    /* Up to this many rows wait for memory, and do best to read the weights straight on and to ask for none beforehand:
-     * a core has few such requests under way at a time (Zen 4: 22 GB/s), and looks further ahead by itself (33). */
+    /* Up to this many rows, memory is the limit, and it is best to read the weights in order without prefetching: a
+     * core has few prefetches in flight (Zen 4: 22 GB/s), and its own prefetcher looks further ahead (33 GB/s). */
     size_t straight;
 
     void (*block)(const gd_gemm_block *b);
@@ -80,7 +80,7 @@ extern const gd_gemm_kernel gd_gemm_kernels[];
 extern const size_t gd_gemm_kernel_count;
 
 /* The best kernel for these instruction sets and this operand type. A pure function of its arguments, so a test can
- * ask what a CPU that it does not have would get. */
+ * ask about a CPU that it does not run on. */
 const gd_gemm_kernel *gd_gemm_pick(gd_isa have, gd_dtype operand);
 
 /* Bytes of a packed [n, k] matrix; false when that overflows. */
@@ -99,8 +99,8 @@ typedef struct gd_gemm_rows {
     size_t stride, block;
 } gd_gemm_rows;
 
-/* Whether rows of the operand type, `stride` elements apart and k long, can stay where they lie. No output may lie
- * there, too, for a product writes some of it before it has read all of its rows. */
+/* Whether rows of the operand type, `stride` elements apart and k long, can be read in place. If so, no output may
+ * overlap them, for a product writes some of it before it has read all of its rows. */
 bool gd_gemm_reads(const gd_gemm_kernel *kernel, size_t stride, size_t k);
 gd_gemm_rows gd_gemm_rows_there(const void *x, size_t stride);
 
@@ -109,9 +109,9 @@ gd_gemm_rows gd_gemm_rows_there(const void *x, size_t stride);
 void gd_gemm_pack_rows(const gd_gemm_kernel *kernel, void *packed, const void *x, size_t stride, size_t m, size_t k,
                        size_t first, size_t count);
 gd_gemm_rows gd_gemm_rows_packed(const void *packed, size_t m);
-size_t gd_gemm_rows_bytes(size_t m, size_t k); /* of packed ones, for any kernel */
+size_t gd_gemm_rows_bytes(size_t m, size_t k); /* of packed rows, for any kernel */
 
-/* The weights of a product. Those that are used once are packed where they are needed, a block at a time. */
+/* The weights of a product. Weights used only once are packed when they are needed, a block at a time. */
 typedef struct gd_gemm_weights {
     const void *packed;  /* or NULL: */
     const gd_view *view; /* [n, k], of any type */
@@ -133,11 +133,11 @@ typedef struct gd_gemm_job {
     size_t stride;
 } gd_gemm_job;
 
-/* Runs jobs of one kernel and the same rows on all threads: they share out the panels of all, and rows where
- * panels are few, never k. */
+/* Runs jobs of one kernel and the same rows on all threads: they divide the panels of all jobs among them, and
+ * rows where panels are few, but never k. */
 void gd_gemm_run(const gd_gemm_job *jobs, size_t count, gd_pool *pool, void *scratch);
 
-/* Two products of the same rows, and y = act(gate) * up: their own y stay unused. */
+/* Two products of the same rows, and y = act(gate) * up; their own y are unused. */
 typedef struct gd_gemm_gated {
     const gd_gemm_job *jobs;    /* two, gate and up, of the same m, n and kernel */
     const gd_row_kernels *rows; /* for the activation */
@@ -148,8 +148,8 @@ typedef struct gd_gemm_gated {
 } gd_gemm_gated;
 
 void gd_gemm_run_gated(const gd_gemm_gated *gated, gd_pool *pool, void *scratch);
-/* Groups of rows for gd_pool_run_groups(): as many as threads, if each has rows enough to be worth its own reading of
- * weights. */
+/* Groups of rows for gd_pool_run_groups(): as many as threads, if each group has enough rows to justify reading all
+ * weights for itself. */
 size_t gd_gemm_row_groups(const gd_pool *pool, size_t rows);
 
 size_t gd_gemm_scratch_bytes(size_t m, unsigned threads); /* scratch space of a job with m rows */

@@ -8,8 +8,8 @@
 #include <math.h>
 #include <string.h>
 
-/* Rows of output lie far apart, each in lines of its own that another core may have: asked for so many rows ahead,
- * they don't hold up the stores. */
+/* Rows of output are far apart, in cache lines that another core may hold: prefetched this many rows ahead, they don't
+ * delay the stores. */
 #define GD_FINISH_AHEAD 12u
 
 /* A row's value in column c. has_bias: adding a zero instead would turn -0 into +0. */
@@ -21,7 +21,7 @@ static inline float gd_finish_value(const float *sum, const float *bias, const f
     return has_lora ? fmaf(scale, lora[c], y) : y;
 }
 
-/* A row of 32 columns, a length that the compiler knows. What the flags say is constant where this is inlined. */
+/* A row of 32 columns, a length known to the compiler. The flags are constants where this is inlined. */
 static inline __attribute__((always_inline)) void gd_finish_row(const float *restrict sum, const float *restrict bias,
                                                                 const float *restrict lora, float scale, bool has_bias,
                                                                 bool has_lora, gd_dtype dtype, void *restrict y)

@@ -28,9 +28,9 @@ static gd_view part_of(const gd_view *view, size_t at, size_t count)
                       .bytes = count * size };
 }
 
-/* A packed block is a transposed one, of 32-bit words: pairs of BF16, or F32. Words are taken from a row a cache line
- * at a time, so that each line of the source is read once although rows may lie a power of two apart and share a
- * place in the cache. */
+/* A packed block is a transposed matrix of 32-bit words: pairs of BF16, or F32. A row is read one cache line at a time,
+ * so that each line of the source is read only once, even if rows are a power of two apart and compete for the same
+ * cache set. */
 enum { WORDS = 16, LINE = WORDS * 4, LINES_AHEAD = 4 };
 
 typedef uint32_t four __attribute__((vector_size(16)));
@@ -43,7 +43,7 @@ static four load_four(const char *from)
     return v;
 }
 
-/* to[j][n] = word j of row n, four by four. Processors don't look ahead in 32 streams by themselves. */
+/* to[j][n] = word j of row n, four by four. Processors don't prefetch 32 streams by themselves. */
 static void transpose(uint32_t *to, const char *from, size_t stride)
 {
     for (size_t n = 0; n < GD_GEMM_PANEL; n++)
@@ -63,8 +63,8 @@ static void transpose(uint32_t *to, const char *from, size_t stride)
         }
 }
 
-/* A line of each row: `count` elements from `at` on, of the operand type, padded with zeros; so are rows that the
- * matrix doesn't have. */
+/* A line of each row: `count` elements from `at` on, of the operand type, padded with zeros; rows past the
+ * matrix's end are all zeros. */
 static void collect(uint32_t *lines, gd_dtype operand, const gd_view *view, size_t first, size_t at, size_t count)
 {
     const size_t k = view->shape[1], rows = view->shape[0] - first;
@@ -117,7 +117,7 @@ size_t gd_gemm_rows_bytes(size_t m, size_t k)
     return blocks * m * GD_GEMM_BLOCK * sizeof(float);
 }
 
-/* Sixteen at a time, a length that the compiler knows: it is two and a half times as fast. */
+/* Sixteen at a time: with a length known to the compiler it is two and a half times as fast. */
 static void widen(float *to, const gd_bf16 *from, size_t count)
 {
     size_t i = 0;
@@ -129,7 +129,7 @@ static void widen(float *to, const gd_bf16 *from, size_t count)
         to[i] = gd_bf16_to_f32(from[i]);
 }
 
-/* A memcpy of 1 KiB at most, which GCC would do by an instruction of three times the time. */
+/* A memcpy of at most 1 KiB; GCC would use a string instruction, which takes three times as long. */
 static void copy(char *to, const char *from, size_t bytes)
 {
     size_t i = 0;
@@ -152,8 +152,8 @@ static void pack_part(gd_dtype operand, gd_dtype form, void *to, const void *x, 
         memset((char *)to + count * gd_dtype_size(form), 0, gd_dtype_size(form));
 }
 
-/* Pairs must be whole, and had better be aligned.  A tile reads one of each of its rows, a dozen or so: rows a multiple
- * of 2 KiB apart would share too few places in the cache. */
+/* Pairs must be whole, and should be aligned.  A tile reads a pair from each of its rows, a dozen or so: rows a
+ * multiple of 2 KiB apart would compete for too few cache sets. */
 bool gd_gemm_reads(const gd_gemm_kernel *kernel, size_t stride, size_t k)
 {
     return kernel->anywhere && k % 2 == 0 && stride % 2 == 0 && stride * gd_dtype_size(kernel->rows) % 2048 != 0;

@@ -1,5 +1,5 @@
-/* gemm_strips.h - how kernels with tiles of up to 6 rows by 16 outputs walk through a block.  How a tile is computed is
- * for the file that includes this. */
+/* gemm_strips.h - how kernels with tiles of up to 6 rows by 16 outputs walk through a block.  The including
+ * file defines how a tile is computed. */
 #ifndef GD_CPU_GEMM_STRIPS_H
 #define GD_CPU_GEMM_STRIPS_H
 
@@ -17,7 +17,7 @@ ALWAYS size_t pair_bytes(enum form form) { return form == PACKED_F32 ? 256 : 128
  * it is inlined. */
 ALWAYS void tile(int mr, int halves, enum form form, const struct work *k, const char *w, float *sum);
 
-/* mr rows by all 32 outputs: in two halves, or with one or two rows in one go to have enough sums in flight. */
+/* mr rows by all 32 outputs: in two halves, or, with one or two rows, in one pass to have enough sums in flight. */
 ALWAYS void strip(int mr, enum form form, struct work *k)
 {
     if (mr <= 2 && form != EXPANDED) {
@@ -33,7 +33,7 @@ ALWAYS void strip(int mr, enum form form, struct work *k)
 /* How many tiles share the fetching of the next block. */
 ALWAYS size_t tiles_of(size_t m) { return m <= 2 ? 1 : 2 * ((m + MR - 1) / MR); }
 
-/* All rows, in tiles of even height: 8 rows are 4 + 4, not 6 + 2. */
+/* All rows, in tiles of equal height: 8 rows are 4 + 4, not 6 + 2. */
 ALWAYS void strips(enum form form, struct work k)
 {
     for (size_t left = (k.m + MR - 1) / MR; left > 0; left--) {

@@ -5,7 +5,7 @@
 #include "backends/cpu/gemm.h"
 
 /* Sums live in registers only when a tile's height and width are constants: everything is inlined into one function for
- * each height, and its inner loops are unrolled.  Emulation (in the tests) has no need of that. */
+ * each height, and its inner loops are unrolled.  Emulation (in the tests) does not need that. */
 #ifdef GD_GEMM_EMULATED
 #define ALWAYS static
 #define UNROLL
@@ -18,12 +18,12 @@
 #endif
 #endif
 
-/* A call of a kernel, or what is left of it. While a tile is computed it fetches its share of the packed block that the
- * next call will read, and packed rows of the next tile, which start where its own end: without the former 8 rows ran
- * at half the speed on matrices larger than the caches. A line may be asked for twice; that costs next to nothing. */
+/* A kernel's call, or the rest of it. While a tile is computed it prefetches its share of the packed block that the
+ * next call will read, and the packed rows of the next tile, which start where its own end: without the former, 8 rows
+ * ran at half the speed on matrices larger than the caches. A line may be fetched twice; that costs almost nothing. */
 struct work {
     size_t m, pairs;
-    const char *x; /* packed rows; where the kernel takes them as they lie, ... */
+    const char *x; /* packed rows; where the kernel reads them in place, ... */
     size_t stride; /* ... bytes from one row to the next */
     const char *w; /* packed or expanded weights */
     float *sum;
@@ -37,15 +37,15 @@ ALWAYS struct work work_of(const gd_gemm_block *b, size_t element)
     return (struct work){ b->m, b->pairs, b->x, b->stride * element, b->w, b->sum, b->add, b->next, 0 };
 }
 
-/* The share of a tile when `tiles` of them have to fetch `pair_bytes` a pair. */
+/* A tile's share when `tiles` of them fetch `pair_bytes` per pair. */
 ALWAYS size_t fetch_step(const char *next, size_t pair_bytes, size_t tiles)
 {
     return next ? (pair_bytes + tiles - 1) / tiles : 0;
 }
 
-/* low: a tile of few rows, which waits for memory, fetches in four streams: a core looks ahead by itself in each of
- * them (one row, Zen 3: 20 GB/s, and 15 in one stream). What a length that four doesn't divide leaves over is left.
- * past: not into the last cache. */
+/* low: a tile of few rows, which waits for memory, fetches in four streams: a core prefetches ahead in each of them
+ * (one row, Zen 3: 20 GB/s, against 15 in one stream). The remainder of a length not divisible by four is not fetched.
+ * past: not into the last-level cache. */
 ALWAYS void fetch(const struct work *k, size_t j, bool low, bool past, int next_lines, const char *rows_end,
                   int row_lines)
 {

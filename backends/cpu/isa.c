@@ -23,7 +23,7 @@ gd_isa gd_isa_detect(void)
     gd_isa have = GD_ISA_GENERIC;
 
 #if defined(__x86_64__)
-    /* The builtins also ask whether the operating system saves the wide registers. */
+    /* The builtins also check that the operating system saves the wide registers. */
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
         have |= GD_ISA_AVX2;
@@ -41,7 +41,7 @@ gd_isa gd_isa_detect(void)
 bool gd_isa_fetches_past_last_cache(void)
 {
 #if defined(__x86_64__)
-    return __builtin_cpu_is("amd"); /* gd_isa_detect() has looked */
+    return __builtin_cpu_is("amd"); /* gd_isa_detect() has initialised it */
 #else
     return false;
 #endif
@@ -68,7 +68,7 @@ gd_status gd_isa_parse(gd_isa *out, const char *name, gd_isa have, gd_error *err
     }
     for (size_t i = 0; i < level_count; i++)
         if (!strcmp(name, levels[i].name))
-            return gd_fail(err, GD_EUNSUPPORTED, "this CPU has no %s; it can run: %s", name, known);
+            return gd_fail(err, GD_EUNSUPPORTED, "this CPU does not support %s; it can run: %s", name, known);
     return gd_fail(err, GD_EUSAGE, "unknown instruction set \"%s\"; this CPU can run: %s", name, known);
 }
 

@@ -17,13 +17,13 @@ typedef unsigned gd_isa; /* a set of the bits below */
 /* Everything that this CPU and its operating system can run. */
 gd_isa gd_isa_detect(void);
 
-/* Whether a line that is fetched as non-temporal is kept by the second cache, and only by that: true of AMD's
- * processors. Others may drop it before it is read. */
+/* Whether a line fetched as non-temporal is kept in the second-level cache alone: true of AMD's processors. Others may
+ * drop it before it is read. */
 bool gd_isa_fetches_past_last_cache(void);
 
 /* The levels that --isa names, each holding the ones below: "generic" < "avx2" < "avx512" < "avx512bf16"; "neon".
- * NULL or "auto" gives all of `have`.  An unknown name or one that `have` lacks is an error that lists what there is.
- * A pure function of its arguments, so a test can ask for a CPU that it does not have. */
+ * NULL or "auto" gives all of `have`.  An unknown name, or one that `have` lacks, is an error that lists the available
+ * levels.  A pure function of its arguments, so a test can ask about a CPU that it does not run on. */
 gd_status gd_isa_parse(gd_isa *out, const char *name, gd_isa have, gd_error *err);
 
 /* The name of level number `index` of those in the set, lowest first; NULL after the end. */

@@ -1,4 +1,4 @@
-/* lanes.h - 16 lanes of fp32, the unit of the contract (ARITHMETIC.md, section 4): kernels are written upon them.
+/* lanes.h - 16 lanes of fp32, the unit of the contract (doc/arithmetic.md, section 4): kernels are written with them.
  *
  * A file for one instruction set includes its own lanes_*.h first, which defines the type v16, the attention tile and
  *
@@ -7,7 +7,7 @@
  *     v_round_bf16(v)          to the nearest bf16, even    v_sum(v) v_max_all(v)  lanes added in halves; the largest
  *     v_transpose(rows[16], p, stride)  p[i * stride + j] = lane i of rows[j]
  *     v_add v_sub v_mul v_div  correctly rounded            v_fma(a, b, c)       a * b + c, one rounding
- *     v_max(a, b)              a > b ? a : b: b when one is NaN
+ *     v_max(a, b)              a > b ? a : b: b when either is NaN
  *     v_select_less(a, b, yes, no)  a < b ? yes : no        v_abs(a) v_sign_of(a, sign)
  *     v_raise(a, n)            a * 2^i where that is normal, i in the lowest 9 bits of n: n is 1.5 * 2^23 + i
  *
@@ -17,9 +17,9 @@
  *     v_fma_pairs(a, b, c)     the odd elements' v_fma, then the even ones'
  *     v_pairs(even, odd)       of values that are bf16      v_even_of(pairs)     with zero for the odd elements
  *
- * This header adds rows whose end is no multiple of 16: missing lanes read as zero, and are not written.
- * Like every header of kernels it holds only `static inline` functions: the linker must not find an AVX-512 copy
- * that it could keep for everybody. */
+ * This header adds rows whose length is not a multiple of 16: missing lanes read as zero, and are not written.
+ * Like every kernel header it holds only `static inline` functions: otherwise the linker might keep an AVX-512 copy
+ * for every caller. */
 #ifndef GD_CPU_LANES_H
 #define GD_CPU_LANES_H
 
@@ -28,7 +28,7 @@
 
 #include <stdbool.h>
 
-#ifndef V_HAS_PAIRS /* then nobody calls these, but a kernel can be written as if */
+#ifndef V_HAS_PAIRS /* never called then, but kernels need not check for it */
 #define V_HAS_PAIRS 0
 static inline v16 v_fma_pairs(v16 a, v16 b, v16 c) { return v_fma(a, b, c); }
 static inline v16 v_pairs(v16 even, v16 odd) { return (void)even, odd; }
@@ -38,7 +38,7 @@ static inline v16 v_even_of(v16 pairs) { return pairs; }
 static inline v16 v_zero(void) { return v_set(0.0f); }
 static inline v16 v_negate(v16 a) { return v_mul(a, v_set(-1.0f)); } /* exact, also for zeros */
 
-/* Lanes of x[0..left-1], all 16 when there are as many. */
+/* Lanes of x[0..left-1], all 16 if there are that many. */
 static inline v16 v_load_some(const float *x, size_t left)
 {
     float part[16];
@@ -79,7 +79,7 @@ static inline v16 v_load_any(const void *p, gd_dtype type)
     return v_load(wide);
 }
 
-/* From element i of a row of any type, at any alignment; `left` elements are there. */
+/* From element i of a row of any type, at any alignment; `left` elements remain. */
 static inline v16 v_read(const void *row, gd_dtype type, size_t i, size_t left)
 {
     const size_t size = gd_dtype_size(type);

@@ -6,8 +6,8 @@
 
 #include <assert.h>
 
-/* Where the parts of device->linear_scratch begin, in bytes.  An adapter's are there for each linear that may go with
- * others. */
+/* Where the parts of device->linear_scratch begin, in bytes.  The adapter's exist for each linear that may be
+ * computed with others. */
 struct parts {
     size_t x;                       /* packed rows [rows, in] */
     size_t low[GD_OP_MAX_LINEARS];  /* the adapter's inner values, [rows, rank], of the operand type */
@@ -59,7 +59,7 @@ static void pack_task(void *context, size_t index, unsigned worker)
 
 static gd_gemm_rows pack(const gd_device *device, void *packed, const void *x, size_t stride, size_t rows, size_t cols)
 {
-    /* A slice is worth waking a thread for. */
+    /* A slice must be worth waking a thread for. */
     const size_t worth = 32768 / cols + 1, even = rows / (2 * gd_pool_threads(device->pool)) + 1;
     struct packing p = { device->gemm, packed, x, stride, rows, cols, worth > even ? worth : even };
 
@@ -68,7 +68,7 @@ static gd_gemm_rows pack(const gd_device *device, void *packed, const void *x, s
     return gd_gemm_rows_packed(packed, rows);
 }
 
-/* Rows where they lie, if the kernel can read them there, or packed. */
+/* The rows in place if the kernel can read them there, else packed. */
 static gd_gemm_rows rows_of(const gd_device *device, void *packed, const void *x, size_t stride, size_t rows,
                             size_t cols)
 {
@@ -102,7 +102,7 @@ static gd_gemm_rows run_low(gd_device *device, const gd_weight *a, const struct 
 
 static size_t rank_of(const gd_call *call) { return call->lora.a ? call->lora.a->out : 0; }
 
-/* The product of a call for its rows `first` ..., which are x. The adapter's part comes later. */
+/* The product of a call for its rows `first` ..., which are x. The adapter's part is added later. */
 static gd_gemm_job job_of(const gd_device *device, const gd_call *call, gd_gemm_rows x, size_t first, size_t rows)
 {
     const gd_tensor *out = &call->out;
@@ -132,7 +132,7 @@ static void check_call(const gd_device *device, const gd_call *call)
     (void)device, (void)call;
 }
 
-/* Whether any part of one lies where a part of the other does. */
+/* Whether the two share memory. */
 static bool overlap(const gd_tensor *a, const gd_tensor *b)
 {
     const char *a_end = (const char *)a->data + a->rows * a->stride * gd_dtype_size(a->dtype);
@@ -141,8 +141,8 @@ static bool overlap(const gd_tensor *a, const gd_tensor *b)
     return (const char *)a->data < b_end && (const char *)b->data < a_end;
 }
 
-/* Meets the adapters of calls that share their rows, and makes a job of each. moved: the rows are packed in any case,
- * for the results go where they lie. */
+/* Runs the first half of the adapters of calls that share their rows, and makes a job of each call. moved: the rows
+ * are packed in any case, because the results overwrite them. */
 static struct parts begin(gd_device *device, const gd_call *calls, size_t count, bool moved, size_t first, size_t rows,
                           gd_gemm_job *jobs)
 {
@@ -175,7 +175,7 @@ void gd_cpu_linears(gd_device *device, const gd_call *calls, size_t count)
     assert(count <= GD_OP_MAX_LINEARS);
     for (size_t i = 0; i < count; i++)
         moved = moved || overlap(&calls->in[0], &calls[i].out);
-    for (size_t i = 0; i < goes; i++) { /* of even height */
+    for (size_t i = 0; i < goes; i++) { /* of equal height */
         const size_t first = rows * i / goes;
         const struct parts parts = begin(device, calls, count, moved, first, rows * (i + 1) / goes - first, jobs);
 

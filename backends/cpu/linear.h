@@ -1,18 +1,18 @@
-/* linear.h - y = x W^T + bias + scale * (x A^T) B^T: ARITHMETIC.md, section 7. */
+/* linear.h - y = x W^T + bias + scale * (x A^T) B^T: doc/arithmetic.md, section 7. */
 #ifndef GD_CPU_LINEAR_H
 #define GD_CPU_LINEAR_H
 
 #include "backends/backend.h"
 
 /* in[0]: rows of the device's operand type; out: F32 or BF16, rounded once at the end; w: matrix, bias or NULL. The
- * outputs may lie where the rows do, if they are at most GD_GEMM_ROWS, or as far apart as these. */
+ * outputs may overwrite the rows if there are at most GD_GEMM_ROWS of them, or if both are equally far apart. */
 void gd_cpu_linear(gd_device *device, const gd_call *call);
 
 /* Several calls in one: backend.h. */
 void gd_cpu_linears(gd_device *device, const gd_call *calls, size_t count);
 void gd_cpu_gated_linears(gd_device *device, const gd_call *linears, const gd_call *gated); /* <= GD_GEMM_ROWS rows */
 
-/* Bytes that gd_cpu_linear wants in device->linear_scratch for plans within these limits. */
+/* Bytes that gd_cpu_linear needs in device->linear_scratch for plans within these limits. */
 size_t gd_linear_scratch_bytes(const gd_limits *limits, gd_dtype operand, unsigned threads);
 
 #endif

@@ -1,7 +1,7 @@
-/* math.h - exp and tanh, the one definition for every instruction set (ARITHMETIC.md, section 5).
+/* math.h - exp and tanh, the one definition for every instruction set (doc/arithmetic.md, section 5).
  *
- * Polynomials with explicit fma, no table, no branch, so that 16 lanes go through at once and every target gives the
- * same bits.  Included after a lanes_*.h.  Largest errors over all finite floats, against double precision:
+ * Polynomials with explicit fma, no table, no branch, so that 16 lanes are computed together and every target gives
+ * the same bits.  Included after a lanes_*.h.  Largest errors over all finite floats, against double precision:
  *     v_exp   0.99 ULP where the result is normal; results below 2^-126 are 0; exp(-inf) = 0, NaN stays NaN
  *     v_tanh  1.34 ULP; tanh(+-0) = +-0, tanh(+-inf) = +-1, NaN stays NaN
  * The coefficients are minimax fits (relative error below 2^-30), rounded to float. */
@@ -26,7 +26,7 @@ static inline v16 v_exp_falling(v16 x)
     q = v_fma(q, r, v_set(0x1.555554p-3f));
     q = v_fma(q, r, v_set(0.5f));
     q = v_add(v_fma(q, v_mul(r, r), r), v_set(1.0f));
-    /* Far below, q may be anything; max(0, x) is 0 there, and NaN where x is. */
+    /* Far below, q may be anything; max(0, x) is 0 there, and NaN where x is NaN. */
     return v_select_less(below, x, v_raise(q, shifted), v_max(v_zero(), x));
 }
 
@@ -50,7 +50,7 @@ static inline v16 v_tanh(v16 x)
     return v_sign_of(v_select_less(a, v_set(0.625f), v_fma(p, v_mul(z, x), x), large), x);
 }
 
-/* g / (1 + exp(-g)). Of -inf it is NaN (-inf / inf): an infinite activation is a fault that must be seen. */
+/* g / (1 + exp(-g)). For -inf it is NaN (-inf / inf): an infinite activation is a fault that must not be hidden. */
 static inline v16 v_silu(v16 g) { return v_div(g, v_add(v_set(1.0f), v_exp(v_negate(g)))); }
 
 /* 0.5 g (1 + tanh(sqrt(2 / pi) (g + 0.044715 g^3))). */

@@ -1,4 +1,4 @@
-/* ops.c - operations that work row by row: rows shared out among threads, one kernel call a row. */
+/* ops.c - operations that work row by row: rows divided among the threads, one kernel call per row. */
 #include "backends/cpu/ops.h"
 
 #include "backends/cpu/batch.h"
@@ -25,7 +25,7 @@ static void run_rows(void *context, size_t index, unsigned worker)
         job->row(job, r);
 }
 
-/* Runs `row` for every row of the output; `cols` says how much work a row is. */
+/* Runs `row` for every row of the output; `cols` says how much work a row takes. */
 static void over_rows(gd_device *device, const gd_call *call, size_t cols, void (*row)(const row_job *, size_t))
 {
     row_job job = { call, device->rows, row, cols < TASK_ELEMENTS ? TASK_ELEMENTS / (cols ? cols : 1) : 1 };
@@ -39,7 +39,7 @@ static void *line_of(const gd_tensor *t, size_t row)
     return (unsigned char *)t->data + row * t->stride * gd_dtype_size(t->dtype);
 }
 
-/* Values are as stored, exact in fp32. */
+/* Values are copied as stored; all types are exact in fp32. */
 static void embedding_row(const row_job *job, size_t r)
 {
     const gd_call *call = job->call;

@@ -1,8 +1,8 @@
-/* ops.h - the operations of the CPU backend but linear, as backend.h's table wants them.
+/* ops.h - the operations of the CPU backend except linear, for backend.h's table.
  *
- * They share the rows of `call->out` out among the threads in runs of several; every row is computed by one kernel
- * call from its own inputs, so threads change no bit.  What the caller has made sure of: token ids are below the
- * table's rows, positions below the rotary tables' and below limits.max_position.  Row i of a tile's tensors is row
+ * They divide the rows of `call->out` among the threads, several at a time; every row is computed by one kernel call
+ * from its own inputs, so threads change no bit.  The caller must ensure that token ids are below the table's rows, and
+ * positions below the rotary tables' and below limits.max_position.  Row i of a tile's tensors is row
  * rows->first_row + i of the batch; row t of a pooled tensor is the text of rows->pooled[t]. */
 #ifndef GD_CPU_OPS_H
 #define GD_CPU_OPS_H
@@ -12,7 +12,7 @@
 gd_op_run gd_cpu_embedding, gd_cpu_rms_norm, gd_cpu_rope, gd_cpu_attention, gd_cpu_gated, gd_cpu_add, gd_cpu_last_row,
     gd_cpu_head;
 
-/* For a backend's table: every operation but linear, which is what the backends on the CPU differ by. */
+/* For a backend's table: every operation except linear, in which the CPU backends differ. */
 #define GD_CPU_ROW_OPERATIONS                                                                             \
     [GD_OP_embedding] = gd_cpu_embedding, [GD_OP_rms_norm] = gd_cpu_rms_norm, [GD_OP_rope] = gd_cpu_rope, \
     [GD_OP_attention] = gd_cpu_attention, [GD_OP_gated] = gd_cpu_gated, [GD_OP_add] = gd_cpu_add,         \

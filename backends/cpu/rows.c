@@ -1,4 +1,4 @@
-/* rows.c - which variant of the row kernels runs, and what attention needs beside its tensors. */
+/* rows.c - choosing a variant of the row kernels, and the scratch space of attention. */
 #include "backends/cpu/rows.h"
 
 #include "base/mem.h"
@@ -33,7 +33,7 @@ size_t gd_attention_line_floats(size_t rows, size_t group, size_t head_dim)
 {
     size_t lines, width, floats, count;
 
-    /* Queries and results of every line, two numbers a line, keys and values of a block, a tile's part of it. */
+    /* Queries and results of every line, two numbers per line, the keys and values of a block, and a tile's pv. */
     if (!gd_mul(rows, group, &lines) || !gd_add(head_dim, 15, &width) || !gd_mul(lines, 2, &count) ||
         !gd_add(count, 2 * GD_ATTENTION_KEYS + GD_ATTENTION_TILE, &count) || !gd_mul(count, width, &floats) ||
         !gd_mul(lines, 2, &lines) || !gd_add(floats, lines, &floats))

@@ -1,6 +1,6 @@
 /* rows.h - the kernels that work along rows: everything but the matmul.
  *
- * They are written once (rows_impl.h, attention_impl.h) upon 16 lanes (lanes.h) and compiled for each instruction set;
+ * They are written once (rows_impl.h, attention_impl.h) for 16 lanes (lanes.h) and compiled for each instruction set;
  * the generic one is the definition, the others give the same bits.  All run inside a pool task, where denormals are
  * flushed.  `type` is what a kernel writes: GD_F32, or GD_BF16 by one rounding to nearest even. */
 #ifndef GD_CPU_ROWS_H
@@ -10,9 +10,9 @@
 #include "graph/op.h"
 #include "quant-free/view.h"
 
-/* Keys of a block: blocks follow absolute positions (contract, section 6). */
+/* Keys of a block: blocks follow absolute positions (doc/arithmetic.md, section 6). */
 #define GD_ATTENTION_KEYS 64u
-/* Rows times query heads of a task, at most, unless one row has more heads: what a block of keys is unpacked for. */
+/* The most rows times query heads of a task, unless one row has more heads: they share an unpacked block of keys. */
 #define GD_ATTENTION_LINES 192u
 /* The largest tile of any instruction set, in lines. */
 #define GD_ATTENTION_TILE 8u
@@ -35,7 +35,7 @@ typedef struct gd_attention_job {
     float *scratch; /* gd_attention_line_floats() */
 } gd_attention_job;
 
-/* out = act(gate) * up, for some rows: in few columns, a row alone would mostly load the constants of exp. */
+/* out = act(gate) * up, for some rows: with few columns, a single row would mostly load exp's constants. */
 typedef struct gd_gated_job {
     size_t rows, cols;
     gd_activation act;
@@ -62,7 +62,7 @@ typedef struct gd_row_kernels {
     void (*add)(size_t n, const float *x, const float *y, void *out, gd_dtype type);
     void (*copy)(size_t n, const void *x, gd_dtype x_type, void *out, gd_dtype type);
     float (*dot)(size_t n, const float *x, const float *w); /* the head */
-    /* math.h's functions over an array: for tests, and for whoever needs their exact bits. */
+    /* math.h's functions over an array: for tests, and for code that needs their exact bits. */
     void (*exp)(size_t n, const float *x, float *y);
     void (*tanh)(size_t n, const float *x, float *y);
 } gd_row_kernels;
@@ -71,11 +71,11 @@ typedef struct gd_row_kernels {
 extern const gd_row_kernels *const gd_row_variants[];
 extern const size_t gd_row_variant_count;
 
-/* The best variant for a set of instruction sets: a pure function, so that a test can ask what a CPU that it does not
- * have would get. */
+/* The best variant for a set of instruction sets: a pure function, so a test can ask about a CPU that it does not run
+ * on. */
 const gd_row_kernels *gd_row_pick(gd_isa have);
 
-/* Floats of scratch space for a job of so many rows; 0 when that overflows. */
+/* Floats of scratch space for a job of this size; 0 when that overflows. */
 size_t gd_attention_line_floats(size_t rows, size_t group, size_t head_dim);
 
 extern const gd_row_kernels gd_rows_generic;

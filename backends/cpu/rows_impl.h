@@ -1,4 +1,4 @@
-/* rows_impl.h - the kernels of rows.h, written once upon 16 lanes.  Included by the file of each instruction set, after
+/* rows_impl.h - the kernels of rows.h, written once for 16 lanes.  Included by the file of each instruction set, after
  * its lanes_*.h, with GD_ROWS (the table's name), GD_ROWS_NAME and GD_ROWS_NEEDS defined. */
 #include "backends/cpu/lanes.h"
 #include "backends/cpu/math.h"
@@ -55,7 +55,8 @@ static void row_rope(size_t heads, size_t head_dim, const float *x, const float 
 
 INLINE v16 activate(gd_activation act, v16 g) { return act == GD_ACT_SILU ? v_silu(g) : v_gelu_tanh(g); }
 
-/* Two vectors at a time: one alone would wait for itself, and the next one is too far behind to be begun. */
+/* Two vectors at a time: one alone is a chain of dependent operations, and the next is too far away in the instruction
+ * stream to overlap with it. */
 INLINE void gated_row(size_t n, gd_activation act, const float *gate, const float *up, void *out, gd_dtype type)
 {
     size_t i = 0;

@@ -1,4 +1,4 @@
-/* weight.c - weights from the checkpoint's bytes to the form that the kernels want. */
+/* weight.c - weights from the checkpoint's bytes to the form that the kernels need. */
 #include "backends/cpu/weight.h"
 
 #include "backends/cpu/device.h"
@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "quant-free/convert.h"
 
-/* The number of elements, or 0 when the shape is empty, unsuitable or larger than the bytes that are there. */
+/* The number of elements, or 0 when the shape is empty, unsuitable or larger than the bytes present. */
 static size_t element_count(const gd_view *view)
 {
     size_t count = 1;
@@ -24,7 +24,7 @@ gd_status gd_weight_check(gd_weight_role role, const gd_view *view, gd_error *er
     const size_t count = element_count(view);
 
     if (role != GD_WEIGHT_VECTOR && view->rank != 2)
-        return gd_fail(err, GD_EFORMAT, "%s: a matrix of 2 dimensions is needed, but the tensor has %u", view->name,
+        return gd_fail(err, GD_EFORMAT, "%s: a matrix needs 2 dimensions, but the tensor has %u", view->name,
                        view->rank);
     if (count == 0 || count * gd_dtype_size(view->dtype) != view->bytes)
         return gd_fail(err, GD_EFORMAT, "%s: the tensor's shape and type do not agree with its %zu bytes", view->name,
@@ -75,7 +75,7 @@ static gd_status load_vector(gd_weight *weight, const gd_view *view, gd_error *e
     return GD_OK;
 }
 
-/* One without the form that its role asks for. */
+/* A weight without its packed matrix or vector. */
 static gd_status make_bare(const gd_device *device, gd_weight **out, gd_weight_role role, const gd_view *view,
                            gd_error *err)
 {
@@ -111,7 +111,7 @@ gd_status gd_cpu_weight_make(gd_device *device, gd_weight **out, gd_weight_role 
     return rc;
 }
 
-/* Its pages are in memory while it is read: no more of them than a packed copy would take. */
+/* Its pages are in memory while it is read; they take no more of it than a packed copy would. */
 gd_status gd_cpu_weight_borrow(gd_device *device, gd_weight **out, const gd_view *view, gd_error *err)
 {
     *out = NULL;

@@ -1,4 +1,4 @@
-/* weight.h - a weight in the form that the CPU's kernels want. */
+/* weight.h - a weight in the form that the CPU's kernels need. */
 #ifndef GD_CPU_WEIGHT_H
 #define GD_CPU_WEIGHT_H
 
@@ -11,7 +11,7 @@ struct gd_weight {
     void *packed;     /* MATRIX: gemm.h gives the layout, derived.h that of derived backends; NULL: borrowed */
     float *vector;    /* VECTOR: [in] */
     void *vendor;     /* a derived backend's own form of a MATRIX */
-    gd_view view;     /* TABLE, borrowed: used in place; MATRIX: where it is filled from; may be misaligned */
+    gd_view view;     /* TABLE, borrowed: used in place; MATRIX: the source it is filled from; may be misaligned */
 };
 
 /* The weight functions of gd_backend_cpu. */
@@ -23,7 +23,7 @@ void gd_cpu_weight_fill(gd_weight *weight, size_t piece);
 gd_status gd_cpu_weight_borrow(gd_device *device, gd_weight **out, const gd_view *view, gd_error *err);
 void gd_cpu_weight_free(gd_device *device, gd_weight *weight);
 
-/* Fails with a sentence unless the view's rank suits the role and its bytes are those of its shape. */
+/* Fails with a message unless the view's rank suits the role and its size matches its shape. */
 gd_status gd_weight_check(gd_weight_role role, const gd_view *view, gd_error *err);
 
 #endif

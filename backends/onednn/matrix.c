@@ -7,8 +7,8 @@
 #include <math.h>
 #include <stdint.h>
 
-/* oneDNN's usual build runs on OpenMP. Ours are the threads, so each call gets one; the setting belongs to the calling
- * thread, and is put back. Weak: another build of oneDNN brings no OpenMP along. */
+/* oneDNN's usual build runs on OpenMP. We bring our own threads, so each call gets one; the setting is per calling
+ * thread, and is restored. Weak: other builds of oneDNN come without OpenMP. */
 __attribute__((weak)) void omp_set_num_threads(int threads);
 __attribute__((weak)) int omp_get_max_threads(void);
 
@@ -133,7 +133,7 @@ gd_status gd_onednn_state_open(gd_onednn **out, unsigned threads, gd_error *err)
         ok = dnnl_stream_create(&state->streams[i], state->engine, dnnl_stream_default_flags) == dnnl_success;
     if (!ok) {
         gd_onednn_state_close(state);
-        return gd_fail(err, GD_ENOMEM, "oneDNN could not make an engine with %u streams", threads);
+        return gd_fail(err, GD_ENOMEM, "oneDNN cannot create an engine with %u streams", threads);
     }
     *out = state;
     return GD_OK;
@@ -230,7 +230,7 @@ static gd_status fill(const gd_onednn *state, gd_onednn_matrix *m, const gd_weig
 
         if (!reorder(state, full ? &m->full : &m->last, w, first, full ? GD_DERIVED_COLS : w->out - first,
                      chunk_at(m, chunk)))
-            return gd_fail(err, GD_ENOMEM, "oneDNN could not reorder a matrix of %zu x %zu", w->out, w->in);
+            return gd_fail(err, GD_ENOMEM, "oneDNN cannot reorder a matrix of %zu x %zu", w->out, w->in);
     }
     return GD_OK;
 }
@@ -297,5 +297,5 @@ void gd_onednn_matrix_product(const gd_onednn *state, const gd_onednn_matrix *m,
             dnnl_memory_destroy(args[i].memory);
     threads_back(before);
     for (size_t i = 0; !ok && i < state->derived.tile * GD_DERIVED_COLS; i++)
-        y[i] = NAN; /* an operation has no way to fail: a score that nobody can take for one */
+        y[i] = NAN; /* an operation cannot fail: give a score that cannot be mistaken for a real one */
 }

@@ -9,7 +9,7 @@
 typedef struct gd_onednn {
     gd_derived derived;
     dnnl_engine_t engine;
-    dnnl_primitive_attr_t attr; /* scratch space is ours: oneDNN's own belongs to the thread that made a primitive */
+    dnnl_primitive_attr_t attr; /* scratch space is ours: oneDNN's own belongs to the thread that created a primitive */
     unsigned threads;
     dnnl_stream_t *streams; /* [threads] */
     char *scratch;          /* [threads][scratch_bytes] */
@@ -24,11 +24,11 @@ void gd_onednn_state_close(gd_onednn *state); /* NULL is fine */
 
 typedef struct gd_onednn_matrix gd_onednn_matrix;
 
-/* Takes the row-major matrix `w->packed` over into oneDNN's layout: w->vendor. Not while a product runs. */
+/* Converts the row-major matrix `w->packed` to oneDNN's layout: w->vendor. Not while a product runs. */
 gd_status gd_onednn_matrix_make(gd_onednn *state, gd_weight *w, gd_error *err);
 void gd_onednn_matrix_free(gd_onednn_matrix *m); /* NULL is fine */
 
-/* gd_derived_product's, on one thread: that of pool worker `worker`. */
+/* A gd_derived_product, on one thread: that of pool worker `worker`. */
 void gd_onednn_matrix_product(const gd_onednn *state, const gd_onednn_matrix *m, unsigned worker, size_t first,
                               const void *x, float *y);
 

@@ -1,7 +1,8 @@
-/* onednn.c - bf16 matmuls by oneDNN, on AMX where the CPU has it; everything else is the cpu backend's.
+/* onednn.c - bf16 matmuls with oneDNN, using AMX where the CPU has it; everything else is the cpu backend's.
  *
- * oneDNN multiplies bf16 only with AVX-512 or AMX; elsewhere this backend says so.  Its fp32 matmul runs on every CPU
- * and goes the same way through this code.  Sums are fp32 in oneDNN's own order: derived.h says what stays fixed. */
+ * oneDNN multiplies bf16 only with AVX-512 or AMX; elsewhere this backend refuses to open.  Its fp32 matmul runs on
+ * every CPU and takes the same path through this code.  Sums are fp32 in oneDNN's own order: derived.h says what is
+ * fixed. */
 #include "backends/cpu/derived.h"
 #include "backends/cpu/device.h"
 #include "backends/cpu/ops.h"
@@ -81,7 +82,7 @@ static void onednn_weight_free(gd_device *device, gd_weight *weight)
     gd_cpu_weight_free(device, weight);
 }
 
-/* oneDNN reorders whole matrices: they are ready when they are made. */
+/* oneDNN reorders whole matrices: they are ready once made. */
 static gd_status onednn_weight_make(gd_device *device, gd_weight **out, gd_weight_role role, const gd_view *view,
                                     gd_error *err)
 {

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A descriptor that we made, and one that belongs to somebody else. */
+/* A descriptor that we made, and one that belongs to another object. */
 typedef dnnl_memory_desc_t gd_dnnl_md;
 #if GD_ONEDNN_API >= 3
 typedef const_dnnl_memory_desc_t gd_dnnl_md_ref;

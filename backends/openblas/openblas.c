@@ -1,11 +1,11 @@
-/* openblas.c - fp32 matmuls by OpenBLAS; everything else is the cpu backend's.
+/* openblas.c - fp32 matmuls with OpenBLAS; everything else is the cpu backend's.
  *
- * The independent check of our own matmul.  OpenBLAS picks its kernels by itself (OPENBLAS_CORETYPE overrides it) and
+ * An independent check of our own matmul.  OpenBLAS picks its kernels by itself (OPENBLAS_CORETYPE overrides it) and
  * adds in its own order, so scores differ from the cpu backend's in the last bits; derived.h says what stays fixed.
  * Its own threads are switched off for the whole process while a device is open: ours call it side by side.
  *
- * The library is loaded when somebody asks for it: at its start it makes a thread for each core, and they spin for a
- * while, which every other run would pay for. */
+ * The library is loaded on demand: when it starts it makes a thread for each core, and they spin for a while, at the
+ * expense of every other run. */
 #include "backends/cpu/derived.h"
 #include "backends/cpu/device.h"
 #include "backends/cpu/ops.h"
@@ -24,7 +24,7 @@ extern const gd_backend gd_backend_openblas;
 
 /* Stays loaded: its threads can't be taken back. */
 static struct library {
-    void *handle; /* NULL: it isn't there, or isn't whole */
+    void *handle; /* NULL: it is missing or incomplete */
     __typeof__(cblas_sgemm) *sgemm;
     __typeof__(openblas_set_num_threads) *set_threads;
     __typeof__(openblas_get_num_threads) *get_threads;
@@ -35,7 +35,7 @@ static bool find(void *function, const char *name)
 {
     void *const symbol = dlsym(blas.handle, name);
 
-    memcpy(function, &symbol, sizeof symbol); /* C knows no cast from an object to a function */
+    memcpy(function, &symbol, sizeof symbol); /* C has no cast from an object pointer to a function pointer */
     return symbol != NULL;
 }
 
@@ -50,7 +50,7 @@ static void load(void)
 
 struct state {
     gd_derived derived;
-    int threads; /* what OpenBLAS was set to before */
+    int threads; /* OpenBLAS's setting before */
 };
 
 static gd_status openblas_available(gd_dtype operand, gd_error *err)
@@ -61,8 +61,7 @@ static gd_status openblas_available(gd_dtype operand, gd_error *err)
         return gd_fail(err, GD_EUNSUPPORTED, "OpenBLAS multiplies in fp32 only: use it with --precision fp32");
     (void)pthread_once(&once, load);
     if (!blas.handle)
-        return gd_fail(err, GD_EUNSUPPORTED,
-                       "libopenblas.so.0 can't be loaded: install OpenBLAS (Debian: libopenblas0)");
+        return gd_fail(err, GD_EUNSUPPORTED, "cannot load libopenblas.so.0: install OpenBLAS (Debian: libopenblas0)");
     return GD_OK;
 }
 
@@ -73,8 +72,8 @@ static void openblas_close(gd_device *device)
     gd_derived_close(device);
 }
 
-/* y^T = w x^T, so that the rows of the tile are the dimension along which OpenBLAS's kernels use their vectors: the
- * one in which more of them are alike. */
+/* y^T = w x^T, so that the rows of the tile are the dimension that OpenBLAS's kernels vectorise: it treats more of
+ * them alike in that one. */
 static void product(const gd_device *device, unsigned worker, const gd_weight *w, size_t first, const void *x, float *y,
                     float *spare)
 {
@@ -115,13 +114,13 @@ static gd_status openblas_open(gd_device **out, const gd_device_options *options
     return GD_OK;
 }
 
-/* OpenBLAS counts in int. */
+/* OpenBLAS's sizes are ints. */
 static gd_status openblas_weight_make(gd_device *device, gd_weight **out, gd_weight_role role, const gd_view *view,
                                       gd_error *err)
 {
     if (role == GD_WEIGHT_MATRIX && view->rank == 2 && (view->shape[0] > INT_MAX || view->shape[1] > INT_MAX)) {
         *out = NULL;
-        return gd_fail(err, GD_EUNSUPPORTED, "%s: %zu x %zu is more than OpenBLAS can take", view->name, view->shape[0],
+        return gd_fail(err, GD_EUNSUPPORTED, "%s: %zu x %zu is too large for OpenBLAS", view->name, view->shape[0],
                        view->shape[1]);
     }
     return gd_derived_weight_make(device, out, role, view, err);

@@ -1,4 +1,4 @@
-"""A digest of the ids that the package tokenizers gives. usage: hf_ids.py MODEL_DIR TEXTS.jsonl"""
+"""A digest of the ids from the Python package tokenizers. usage: hf_ids.py MODEL_DIR TEXTS.jsonl"""
 import hashlib
 import json
 import sys

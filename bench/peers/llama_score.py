@@ -1,9 +1,9 @@
-"""Prompts of 512 tokens through llama.cpp, its best case: one line of JSON for each.
+"""Prompts of 512 tokens through llama.cpp, its best case: one line of JSON per round.
 
-usage: llama_score.py MODEL_DIR bf16|f32 ROUNDS       (in the environment that setup makes)
+usage: llama_score.py MODEL_DIR bf16|f32 ROUNDS       (in the environment made by setup)
 
-MODEL_DIR holds a causal Qwen2 model (bench/model.py ... lm); bf16.gguf or f32.gguf beside it is made when it is missing.
-f32 is for processors without bf16 instructions, where llama.cpp is faster so."""
+MODEL_DIR holds a causal Qwen2 model (bench/model.py ... lm); bf16.gguf or f32.gguf is made in it if missing.
+f32 is for processors without bf16 instructions, where it makes llama.cpp faster."""
 import ctypes
 import json
 import os
@@ -58,7 +58,7 @@ def main():
     lc.llama_backend_init()
     model = lc.llama_model_load_from_file(path.encode(), lc.llama_model_default_params())
     if not model:
-        sys.exit(f'{path}: llama.cpp does not load it')
+        sys.exit(f'{path}: llama.cpp cannot load it')
     p = lc.llama_context_default_params()
     threads = len(os.sched_getaffinity(0))
     p.n_ctx, p.n_batch, p.n_ubatch, p.n_threads, p.n_threads_batch = TOKENS, TOKENS, TOKENS, threads, threads
@@ -68,10 +68,10 @@ def main():
         lc.llama_memory_clear(lc.llama_get_memory(context), True)
         start = time.perf_counter()
         if lc.llama_decode(context, lc.llama_batch_get_one(ids, TOKENS)):
-            sys.exit('llama.cpp does not decode it')
+            sys.exit('llama.cpp cannot decode the prompt')
         lc.llama_synchronize(context)
         seconds = time.perf_counter() - start
-        if i:  # the first touches everything
+        if i:  # the first is a warm-up
             print(json.dumps({'tool': 'llama.cpp', 'version': lc.__version__, 'dtype': dtype, 'tokens': TOKENS,
                               'seconds': round(seconds, 3), 'tokens_per_s': round(TOKENS / seconds, 1)}), flush=True)
 

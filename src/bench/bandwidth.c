@@ -1,11 +1,11 @@
-/* bandwidth.c - how fast memory comes in, and goes by. */
+/* bandwidth.c - how fast memory is read and written. */
 #include "base/error.h"
 #include "base/mem.h"
 #include "bench/peak.h"
 
 #include <stdatomic.h>
 
-#define STRIPE ((size_t)1 << 18) /* floats of a task: its start costs nothing, and the threads end together */
+#define STRIPE ((size_t)1 << 18) /* floats of a task: starting one costs nothing, and the threads finish together */
 enum { ROUNDS = 9 };
 
 typedef float four __attribute__((vector_size(16), may_alias)); /* every processor has these */
@@ -13,12 +13,12 @@ typedef float four __attribute__((vector_size(16), may_alias)); /* every process
 typedef struct arrays {
     float *a; /* [count] for reading; a, b, c of count / 3 each for the triad */
     size_t count, third;
-    _Atomic float wanted; /* so that what was read is used */
+    _Atomic float wanted; /* so that reading is not optimised away */
 } arrays;
 
 static size_t stripe(size_t index, size_t count) { return index * STRIPE < count ? index * STRIPE : count; }
 
-/* The thread that writes a page first gets it near to itself. */
+/* The thread that first writes a page gets it in memory near its core. */
 static void fill_task(void *context, size_t index, unsigned worker)
 {
     arrays *const all = context;
@@ -28,7 +28,7 @@ static void fill_task(void *context, size_t index, unsigned worker)
         all->a[i] = 1;
 }
 
-/* Four streams at a time: one alone is a tenth slower, since a core fetches ahead in each. */
+/* Four streams at a time: a single one is a tenth slower, since a core prefetches in each. */
 static void read_task(void *context, size_t index, unsigned worker)
 {
     arrays *const all = context;

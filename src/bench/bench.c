@@ -1,4 +1,4 @@
-/* bench.c - gd_bench(): the order of the run, its time, and the parts that need no file of their own. */
+/* bench.c - gd_bench(): the order of the run, its time, and the parts without a file of their own. */
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/sized.h"
@@ -22,11 +22,11 @@ gd_status gd_bench_step(gd_bench_run *run, const char *what, gd_error *err)
     const double done = gd_bench_now() - run->began;
 
     if (run->how->report && run->how->report(run->how->context, what, done, run->expected))
-        return gd_fail(err, GD_EINTERRUPTED, "the caller asked to stop");
+        return gd_fail(err, GD_EINTERRUPTED, "stopped by the caller");
     return GD_OK;
 }
 
-/* In the order in which they are measured, with their shares of the time. */
+/* In the order of measurement, with their shares of the time. */
 static const struct part {
     const char *name;
     double share;
@@ -42,7 +42,7 @@ static const struct part {
 };
 enum { PARTS = sizeof parts / sizeof parts[0] };
 
-/* Whether `only`, names with commas between them, has this one; NULL has all. */
+/* Whether `only`, a comma-separated list of names, includes this one; NULL includes all. */
 static bool wanted(const gd_bench_options *how, const struct part *part)
 {
     const size_t len = strlen(part->name);
@@ -55,7 +55,7 @@ static bool wanted(const gd_bench_options *how, const struct part *part)
     return !how->only;
 }
 
-/* Every name in `only` is one of ours. */
+/* Checks that every name in `only` is known. */
 static gd_status check_parts(const gd_bench_options *how, double *shares, gd_error *err)
 {
     size_t names = how->only ? 1 : PARTS, found = 0;
@@ -70,8 +70,8 @@ static gd_status check_parts(const gd_bench_options *how, double *shares, gd_err
         }
     if (found != names)
         return gd_fail(err, GD_EUSAGE,
-                       "only is \"%s\": some of matmul, scoring, batch, length, answers and memory are expected, with "
-                       "commas between them",
+                       "only is \"%s\", but a comma-separated list of matmul, scoring, batch, length, answers and "
+                       "memory is expected",
                        how->only);
     return GD_OK;
 }
@@ -85,7 +85,7 @@ static gd_status read_options(gd_bench_options *own, const gd_bench_options *how
     if (how)
         rc = gd_sized_read(own, &kind, how, err);
     if (!rc && !(own->seconds >= 0 && own->seconds <= 1e6))
-        return gd_fail(err, GD_EUSAGE, "seconds is %g: a number from 0 to 1,000,000 is expected", own->seconds);
+        return gd_fail(err, GD_EUSAGE, "seconds is %g, but a number from 0 to 1,000,000 is expected", own->seconds);
     return rc;
 }
 
@@ -117,7 +117,7 @@ static gd_status start_once(gd_bench_run *run, const char *key, json_t *into, do
     return GD_OK;
 }
 
-/* The first time the file may come from the disk; the second time it doesn't. */
+/* The first time, the file may have to be read from disk; the second time, it is cached. */
 static gd_status start(gd_bench_run *run, gd_error *err)
 {
     json_t *const into = gd_put_object(&run->out, run->out.root, "start");
@@ -132,7 +132,7 @@ static gd_status start(gd_bench_run *run, gd_error *err)
     return rc;
 }
 
-/* The first score was had from borrowed weights; the second loads those that stay, which all others are had from. */
+/* The first score used borrowed weights; the second loads those that stay, which all later ones use. */
 static gd_status warm_up(gd_bench_run *run, gd_error *err)
 {
     const gd_text text = { short_text, sizeof short_text - 1 };
@@ -142,7 +142,7 @@ static gd_status warm_up(gd_bench_run *run, gd_error *err)
     return rc ? rc : gd_score(run->model, 1, &text, &score, NULL, err);
 }
 
-/* ---- what the run is of ---- */
+/* ---- the model and the settings ---- */
 
 static gd_status put_model(gd_bench_run *run, gd_error *err)
 {
@@ -230,7 +230,7 @@ static gd_status put_bandwidth(gd_bench_run *run, json_t *list, gd_pool *pool, g
     return GD_OK;
 }
 
-/* Of `threads` threads: every instruction set that there is, and the memory. */
+/* With `threads` threads: every instruction set available, and the memory. */
 static gd_status measure_limits(gd_bench_run *run, unsigned threads, json_t *peaks, json_t *memory, gd_error *err)
 {
     const gd_backend *cpu = gd_backends_all()[0];
@@ -239,7 +239,7 @@ static gd_status measure_limits(gd_bench_run *run, unsigned threads, json_t *pea
 
     if (rc)
         return rc;
-    for (size_t i = 1; cpu->isa(i); i++) /* 0 is plain C */
+    for (size_t i = 1; cpu->isa(i); i++) /* 0 is generic, plain C */
         put_peak(run, peaks, cpu->isa(i), pool, gd_engine_matmul(run->model->engine));
     rc = put_bandwidth(run, memory, pool, err);
     gd_pool_close(pool);
@@ -261,7 +261,7 @@ static gd_status limits(gd_bench_run *run, gd_error *err)
 
 /* ---- time ---- */
 
-/* Seconds of one row, by a batch that is as large as a moment allows. */
+/* Measures the seconds per row, with a batch as large as a moment allows. */
 static gd_status calibrate(gd_bench_run *run, gd_error *err)
 {
     const size_t most = run->model->encoder.max_length;
@@ -275,7 +275,7 @@ static gd_status calibrate(gd_bench_run *run, gd_error *err)
         float scores[16];
         double begin;
 
-        rc = gd_bench_step(run, "finding out how long everything takes", err);
+        rc = gd_bench_step(run, "estimating the time of each part", err);
         if (!rc)
             rc = gd_bench_texts_make(&texts, &run->words, &recipe, err);
         begin = gd_bench_now();
@@ -309,10 +309,10 @@ static gd_status plan(gd_bench_run *run, gd_error *err)
         return rc;
     run->expected = gd_bench_now() - run->began + all;
     gd_put_real(&run->out, run->out.root, "seconds_expected", run->expected);
-    return gd_bench_step(run, "the plan is made", err);
+    return gd_bench_step(run, "the plan is ready", err);
 }
 
-/* ---- all of it ---- */
+/* ---- the whole run ---- */
 
 static gd_status measure(gd_bench_run *run, gd_error *err)
 {

@@ -1,4 +1,4 @@
-/* curves.c - rate against batch size, against text length, and against the number of answers to one prompt. */
+/* curves.c - rate against batch size, against text length, and against the number of answers to a prompt. */
 #include "bench/job.h"
 
 #include <math.h>
@@ -12,7 +12,7 @@ static const size_t answer_sizes[] = { 4, 12, 25, 50, 100 }; /* tokens of an ans
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))
 
-/* Tokens that a text may have here. */
+/* The most tokens of a text. */
 static size_t longest(const gd_bench_run *run)
 {
     const size_t most = run->model->encoder.max_length;
@@ -57,7 +57,7 @@ gd_status gd_bench_answers_plan(gd_bench_run *run, double *seconds, gd_error *er
         if (sizes && prompt + answer > (double)longest(run))
             break;
         rows[sizes] = 0;
-        for (size_t p = 0; p < COUNT(answer_points); p++) /* shared, then alone */
+        for (size_t p = 0; p < COUNT(answer_points); p++) /* shared first, then separate */
             rows[sizes] += prompt + (double)answer_points[p] * answer + (double)answer_points[p] * (prompt + answer);
     }
     *seconds = gd_bench_fit_measure(run, &run->answers, *seconds, rows, sizes);
@@ -78,7 +78,7 @@ static void curve_free(curve *c)
         gd_bench_texts_free(&c->texts[p]);
 }
 
-/* Rounds up: a point is never smaller than it says. */
+/* Adds the point of a recipe. */
 static gd_status add_point(gd_bench_run *run, curve *c, const gd_bench_recipe *recipe, gd_error *err)
 {
     gd_bench_texts *const texts = &c->texts[c->points];
@@ -125,8 +125,8 @@ static gd_status measure_batch(gd_bench_run *run, curve *c, gd_error *err)
     return GD_OK;
 }
 
-/* Seconds of a row are a + c * keys, where a row of a text of L tokens sees (L + 1) / 2 keys in the mean: least squares
- * over the points, each by its relative error. */
+/* Seconds of a row are a + c * keys, where a row of a text of L tokens sees (L + 1) / 2 keys on average: least squares
+ * over the points, weighted by relative error. */
 static void put_fit(gd_bench_run *run, const curve *c, json_t *into)
 {
     double w = 0, x = 0, y = 0, xx = 0, xy = 0, slope, start, last = 0;
@@ -225,7 +225,7 @@ static gd_status measure_answers(gd_bench_run *run, curve *c, gd_error *err)
     return rc;
 }
 
-/* ---- with room for it ---- */
+/* ---- the parts ---- */
 
 static gd_status with_curve(gd_bench_run *run, gd_status (*measure)(gd_bench_run *, curve *, gd_error *), gd_error *err)
 {

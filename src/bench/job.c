@@ -27,7 +27,7 @@ double gd_bench_median(double *values, size_t count, double *spread)
     return median;
 }
 
-/* The settings that differ between jobs change no score, and no weight needs to be loaded anew for them. */
+/* The settings that differ between jobs change no score, and do not require weights to be reloaded. */
 static void set_up(gd_model *model, const gd_bench_job *job)
 {
     model->share_prefix = job->share;

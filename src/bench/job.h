@@ -1,4 +1,4 @@
-/* job.h - one thing to measure by scoring, and many of them in turns. */
+/* job.h - measuring by scoring: one job, or several in turn. */
 #ifndef GD_BENCH_JOB_H
 #define GD_BENCH_JOB_H
 
@@ -16,16 +16,16 @@ typedef struct gd_bench_job {
     double seconds, spread; /* median, and (largest - smallest) / median */
 } gd_bench_job;
 
-/* Each job once, then each once more, ...; `what` is told as the step. */
+/* Runs each job once, then each again, ...; `what` is reported as the step. */
 gd_status gd_bench_jobs_run(gd_bench_run *run, gd_bench_job *jobs, size_t count, unsigned rounds, const char *what,
                             gd_error *err);
 
-/* Of a curve whose points cost so many rows: as many as fit twice into `seconds`, two at least; then more rounds
- * while there is time.  Returns the seconds that they should take. */
+/* For a curve whose points take these numbers of rows: chooses as many points as fit twice into `seconds`, at least
+ * two, then more rounds if there is time.  Returns the expected seconds. */
 double gd_bench_fit_points(const gd_bench_run *run, gd_bench_size *size, double seconds, const double *rows,
                            size_t points);
 
-/* The same for one measure that can be large or small: the largest that fits. size->size is its index. */
+/* The same for one measurement of variable size: chooses the largest that fits. size->size is its index. */
 double gd_bench_fit_measure(const gd_bench_run *run, gd_bench_size *size, double seconds, const double *rows,
                             size_t sizes);
 

@@ -1,5 +1,5 @@
-/* machine.c - reading /proc and /sys.  They are the system's word, not input from strangers, but nothing here trusts
- * them with more than a number or a line of text. */
+/* machine.c - reads /proc and /sys.  They come from the system, not from strangers, but are still read only as numbers
+ * and lines of text. */
 #include "bench/machine.h"
 
 #include "base/pool.h"
@@ -12,7 +12,7 @@
 
 enum { MOST = 65536, MOST_CACHES = 8 };
 
-/* The file's text, cut at `room`; "" when there is none. */
+/* The file's text, truncated to `room`; "" if there is none. */
 static const char *read_text(const char *path, char *text, size_t room)
 {
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -31,7 +31,7 @@ static const char *read_text(const char *path, char *text, size_t room)
     return text;
 }
 
-/* The value of a line "name : value"; NULL when the line is of another name. */
+/* The value of a line "name : value"; NULL if the line has another name. */
 static const char *field_value(const char *line, const char *name)
 {
     const size_t len = strlen(name);
@@ -43,7 +43,7 @@ static const char *field_value(const char *line, const char *name)
     return *p == ':' ? p + 1 + strspn(p + 1, " \t") : NULL;
 }
 
-/* The value of the first line of that name, cut at `room`; false when there is none. */
+/* The value of the first line with that name, truncated to `room`; false if there is none. */
 static bool find_field(const char *text, const char *name, char *value, size_t room)
 {
     const char *found = NULL;
@@ -63,7 +63,7 @@ static bool find_field(const char *text, const char *name, char *value, size_t r
     return true;
 }
 
-/* Digits, times 1024 when a K or "kB" follows, and so on. */
+/* A number, times 1024 if followed by K or "kB", and so on. */
 static size_t read_size(const char *text)
 {
     size_t value = 0;
@@ -143,7 +143,7 @@ static void put_caches(gd_result *out, json_t *into)
 
 /* ---- the processor ---- */
 
-/* Of all flags those that matter to arithmetic. */
+/* The flags that matter for arithmetic. */
 static bool wanted_flag(const char *flag)
 {
     static const char *const begin[] = { "avx", "fma", "f16c", "amx", "sse4", "asimd", "bf16", "sve", "i8mm" };

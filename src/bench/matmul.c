@@ -1,8 +1,8 @@
-/* matmul.c - the matrix products of the model's own layers, alone, with few rows and with many.
+/* matmul.c - the matrix products of the model's layers, on their own, with few rows and with many.
  *
- * The products are done in the order of the model, layer after layer, over as many layers as outgrow the last cache: a
- * weight is as far away as it is in a real run.  What could be reached is the smaller of the peak and of what memory
- * brings in: bandwidth times operations for each byte. */
+ * The products run in the order of the model, layer after layer, over enough layers to exceed the last-level cache: a
+ * weight is as far away as in a real run.  The limit is the smaller of the peak and what memory allows: bandwidth
+ * times operations per byte. */
 #include "base/error.h"
 #include "base/mem.h"
 #include "bench/peak.h"
@@ -20,11 +20,11 @@ enum { ROW_POINTS = sizeof row_points / sizeof row_points[0] };
 /* Products of the same size are one shape. */
 typedef struct shape {
     size_t in, out;
-    gd_dtype result;                      /* type of the output, of the first of them */
+    gd_dtype result;                      /* type of the output, for the first of them */
     char names[NAME_ROOM];                /* "q_proj, o_proj" */
-    size_t products;                      /* in a pass */
-    double spent;                         /* seconds of the pass at hand */
-    double took[ROW_POINTS][MOST_ROUNDS]; /* of one product */
+    size_t products;                      /* per pass */
+    double spent;                         /* seconds of the current pass */
+    double took[ROW_POINTS][MOST_ROUNDS]; /* seconds per product */
 } shape;
 
 typedef struct product {
@@ -70,12 +70,12 @@ static size_t layers_wanted(const gd_bench_run *run)
     return want < (double)run->model->plan->layers ? (size_t)want : run->model->plan->layers;
 }
 
-/* Seconds of a pass with m rows, about. */
+/* About the seconds of a pass with m rows. */
 static double pass_seconds(const gd_bench_run *run, size_t m)
 {
     const double bytes = layer_bytes(run->model->plan) * (double)layers_wanted(run);
     const double operations = 2 * bytes / (double)gd_dtype_size(run->model->plan->operand) * (double)m;
-    /* without a known peak: what scoring needed for as many rows */
+    /* if the peak is unknown: what scoring took for that many rows */
     const double computing = run->peak > 0 ? operations / run->peak
                                            : run->row_seconds * operations / (run->row_flops > 0 ? run->row_flops : 1);
 
@@ -103,7 +103,7 @@ gd_status gd_bench_matmul_plan(gd_bench_run *run, double *seconds, gd_error *err
     return GD_OK;
 }
 
-/* ---- what there is to multiply ---- */
+/* ---- the products ---- */
 
 /* "model.layers.0.self_attn.q_proj.weight" as "q_proj". */
 static void add_name(shape *s, const char *weight)
@@ -154,7 +154,7 @@ static gd_status add_product(matmul *m, const gd_plan_step *step, gd_error *err)
     product one = { s, NULL };
     gd_status rc;
 
-    if (!s || !view) /* more shapes than any model has, or a name that only the engine's binding knows */
+    if (!s || !view) /* more shapes than any model has, or a name that only the engine resolves */
         return GD_OK;
     if (!gd_grow((void **)&m->products, &m->product_room, m->product_count + 1, sizeof *m->products))
         return gd_fail_memory(err, (m->product_count + 1) * sizeof *m->products);
@@ -182,7 +182,7 @@ static gd_status add_products(matmul *m, gd_error *err)
     return rc;
 }
 
-/* Values of an ordinary size: denormals or infinities might run at another speed. */
+/* Values of ordinary size: denormals or infinities might run at a different speed. */
 static void fill(void *p, gd_dtype type, size_t count)
 {
     uint32_t state = 1;
@@ -237,7 +237,7 @@ static void close_matmul(matmul *m)
     gd_free(m->products);
 }
 
-/* ---- doing it ---- */
+/* ---- measuring ---- */
 
 static void pass(matmul *m, size_t rows)
 {
@@ -255,7 +255,7 @@ static void pass(matmul *m, size_t rows)
     }
 }
 
-/* As many passes as the clock can see. */
+/* Enough passes for the clock to measure. */
 static void measure(matmul *m, size_t point, unsigned round)
 {
     const double once = pass_seconds(m->run, row_points[point]);
@@ -321,7 +321,7 @@ gd_status gd_bench_matmul(gd_bench_run *run, gd_error *err)
     m->backend = run->model->backend;
     rc = open_matmul(m, err);
     if (!rc)
-        pass(m, 1); /* the first touch of everything */
+        pass(m, 1); /* touches everything for the first time */
     for (unsigned round = 0; !rc && round < run->matmul.rounds; round++)
         for (size_t p = 0; !rc && p < run->matmul.size; p++) {
             rc = gd_bench_step(run, "matrix products", err);

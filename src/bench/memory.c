@@ -1,7 +1,7 @@
-/* memory.c - what a run has in memory, and how fast it is when it may have less.
+/* memory.c - how much memory a run uses, and how fast it is with less.
  *
- * Texts as long as a usual answer, in one batch where there is room for it: streaming pays for a pass over the weights
- * with each batch. */
+ * The texts are as long as a typical answer, in one batch if it fits: streaming costs a pass over the weights for each
+ * batch. */
 #include "base/sysmem.h"
 #include "bench/job.h"
 #include "bench/machine.h"
@@ -12,12 +12,12 @@
 #include <malloc.h>
 #endif
 
-/* Times that a budget is run: the first may borrow weights that stay from the second on. The last one counts. */
+/* Runs per budget: the first may borrow weights that stay from the second on. The last one counts. */
 enum { TIMES = 3 };
 
 enum { TEXT = 64, LEAST_POINTS = 2, MOST_POINTS = 5, LEAST_TEXTS = 4, MOST_TEXTS = 512 };
 
-/* size->size becomes the number of texts, size->rounds that of budgets. */
+/* size->size becomes the number of texts, size->rounds the number of budgets. */
 gd_status gd_bench_memory_plan(gd_bench_run *run, double *seconds, gd_error *err)
 {
     const double text = TEXT * run->row_seconds;
@@ -34,7 +34,7 @@ gd_status gd_bench_memory_plan(gd_bench_run *run, double *seconds, gd_error *err
     return GD_OK;
 }
 
-/* What the model has in memory while it scores. */
+/* The memory of the model while it scores. */
 static gd_status measure_own(gd_bench_run *run, const gd_bench_texts *texts, json_t *into, gd_error *err)
 {
     const gd_budget *const budget = gd_engine_budget(run->model->engine);
@@ -91,7 +91,7 @@ static gd_status measure_budget(gd_bench_run *run, size_t bytes, const gd_bench_
     return GD_OK;
 }
 
-/* The C library keeps what was freed for later; a budget counts it. */
+/* The C library keeps freed memory for later, but it counts towards the budget. */
 static void give_back(void)
 {
 #if defined(__GLIBC__)
@@ -106,7 +106,7 @@ static void close_model(gd_bench_run *run)
     give_back();
 }
 
-/* The least memory that the model would run in now: the process isn't what it was when it was opened first. */
+/* The least memory in which the model would run now: the process has grown since the model was first opened. */
 static gd_status least_memory(gd_bench_run *run, double *least, gd_error *err)
 {
     gd_status rc = gd_model_open(&run->model, run->options, err);
@@ -117,7 +117,7 @@ static gd_status least_memory(gd_bench_run *run, double *least, gd_error *err)
     return rc;
 }
 
-/* From the least that does to what keeps all weights, by equal factors. */
+/* From the least possible to enough for all weights, in equal factors. */
 static gd_status measure_budgets(gd_bench_run *run, double least, double most, const gd_bench_texts *texts,
                                  json_t *into, gd_error *err)
 {
@@ -154,7 +154,7 @@ gd_status gd_bench_memory(gd_bench_run *run, gd_error *err)
         rc = least_memory(run, &least, err);
     most = 1.05 * (double)(gd_memory_resident() + budget.weights + budget.batch) + 0x1p24;
     if (budget.streamed || run->options->memory)
-        why_not = "budgets are compared without --memory, and where there is room for all weights";
+        why_not = "budgets are compared only without --memory, and if all weights fit into memory";
     else if (most < 1.1 * least)
         why_not = "the least memory that this model runs in holds all of its weights";
     if (why_not) {

@@ -1,4 +1,4 @@
-/* page.c - gd_bench_page(): a result of gd_bench() as a page. */
+/* page.c - gd_bench_page(): the result of gd_bench() as a page. */
 #include "bench/page.h"
 
 #include "page/html.h"
@@ -17,7 +17,7 @@ static const json_t *points_of(const json_t *root, const char *name)
 static void cut_note(gd_buf *b, const json_t *curve)
 {
     if (json_is_false(json_object_get(curve, "whole")))
-        gd_buf_str(b, "<p class=\"soft\">Larger sizes did not fit into the time of this run.</p>\n");
+        gd_buf_str(b, "<p class=\"soft\">There was no time for larger sizes in this run.</p>\n");
 }
 
 /* ---- peak and bandwidth ---- */
@@ -45,7 +45,7 @@ static void peak_table(gd_buf *b, const json_t *root)
     gd_html_table_end(b, &table);
 }
 
-/* One group of bars for each instruction set: one thread, all threads. */
+/* A group of bars for each instruction set: one thread, all threads. */
 static void peak_chart(gd_buf *b, const json_t *root)
 {
     const char *names[MOST];
@@ -84,8 +84,8 @@ static void peak_chart(gd_buf *b, const json_t *root)
 static void limits_section(gd_buf *b, const json_t *root)
 {
     gd_html_section(b, "What the machine can do",
-                    "The yardsticks of everything below: fused multiply-adds on registers alone, and memory that is "
-                    "larger than the last cache. A multiply-add counts as two operations.");
+                    "The yardsticks for everything below: fused multiply-adds on registers only, and memory larger "
+                    "than the last-level cache. A multiply-add counts as two operations.");
     peak_chart(b, root);
     gd_buf_str(b, "<div>");
     peak_table(b, root);
@@ -109,7 +109,7 @@ static void size_name(gd_buf *b, const json_t *product)
     gd_buf_fixed(b, gd_get_real(product, "n"), 0);
 }
 
-/* Products of one size follow each other: a line for each size. */
+/* Products of one size are adjacent: a line for each size. */
 static void collect_products(product_lines *lines, const json_t *products)
 {
     double n = NAN, k = NAN;
@@ -160,7 +160,7 @@ static void product_table(gd_buf *b, const json_t *products)
     gd_html_table_end(b, &table);
 }
 
-/* Which weights have which size. */
+/* The weights of each size. */
 static void product_names(gd_buf *b, const json_t *products)
 {
     const char *last = NULL;
@@ -186,7 +186,7 @@ static void matmul_section(gd_buf *b, const json_t *root)
 {
     const json_t *const matmul = gd_get_part(root, "matmul"), *const products = gd_get_part(matmul, "products");
     product_lines lines = { .count = 0 };
-    gd_chart chart = { .title = "Matrix products: part of what could be reached",
+    gd_chart chart = { .title = "Matrix products: fraction of the limit",
                        .x_label = "rows",
                        .y_label = "rate / limit",
                        .series = lines.series,
@@ -195,9 +195,9 @@ static void matmul_section(gd_buf *b, const json_t *root)
                        .mark_y = 1 };
 
     gd_html_section(b, "The model's matrix products",
-                    "Alone, in the order of the layers, so that each weight comes from memory. The limit is the "
-                    "smaller of the peak and of what memory can bring in. A little matrix may stay in a cache and pass "
-                    "it.");
+                    "On their own, in the order of the layers, so that each weight is read from memory. The limit is "
+                    "the smaller of the peak and what memory bandwidth allows. A small matrix may stay in a cache and "
+                    "exceed it.");
     collect_products(&lines, products);
     chart.series_count = lines.count;
     if (lines.count)
@@ -220,8 +220,8 @@ static void scoring_section(gd_buf *b, const json_t *root)
     const json_t *const scoring = gd_get_part(root, "scoring"), *const texts = gd_get_part(root, "texts");
 
     gd_html_section(b, "Scoring",
-                    "Whole texts to scores, tokenizer included. Both ways give the same scores. GFLOP/s and part of "
-                    "the peak are of the linear layers, over the whole time.");
+                    "From texts to scores, including the tokenizer. Both ways give the same scores. GFLOP/s and "
+                    "fraction of the peak are those of the linear layers, over the whole time.");
     gd_page_two_columns(b, "|shared prefixes once|each text on its own", fields, sizeof fields / sizeof fields[0],
                         gd_get_part(scoring, "shared"), gd_get_part(scoring, "alone"));
     gd_html_section_end(b);
@@ -235,7 +235,7 @@ static void scoring_section(gd_buf *b, const json_t *root)
 
 /* ---- curves ---- */
 
-/* Rows a second at which the linear layers would run at their peak; NaN when that is not known. */
+/* Rows per second at which the linear layers would run at their peak; NaN if unknown. */
 static double rows_at_peak(const json_t *root)
 {
     const json_t *const alone = gd_get_part(gd_get_part(root, "scoring"), "alone");
@@ -287,10 +287,10 @@ static void length_fit(gd_buf *b, const json_t *root)
     if (!json_is_object(fit))
         return;
     if (!(gd_get_real(fit, "seconds_per_row") > 0) || !(gd_get_real(fit, "seconds_per_row_and_key") > 0)) {
-        gd_buf_str(b, "<p>The runs were too uneven, or the texts too short, to tell the cost of attention.</p>\n");
+        gd_buf_str(b, "<p>The runs varied too much, or the texts were too short, to find the cost of attention.</p>\n");
         return;
     }
-    gd_buf_str(b, "<p>Fitted: a row takes ");
+    gd_buf_str(b, "<p>Fit: a row takes ");
     gd_buf_fixed(b, 1e6 * gd_get_real(fit, "seconds_per_row"), 1);
     gd_buf_str(b, " \xc2\xb5s, and ");
     gd_buf_fixed(b, 1e6 * gd_get_real(fit, "seconds_per_row_and_key"), 4);
@@ -311,8 +311,8 @@ static void answers_section(gd_buf *b, const json_t *root)
     const json_t *const answers = gd_get_part(root, "answers"), *const points = points_of(root, "answers");
     const size_t count = gd_page_column(x, MOST, points, "answers");
     const gd_series series[] = {
-        { "the prompt once", x, shared, count },
-        { "each answer with its own prompt", x, alone, count },
+        { "prompt computed once", x, shared, count },
+        { "each answer with the whole prompt", x, alone, count },
     };
     const gd_chart chart = { .title = "Tokens scored against answers to one prompt",
                              .x_label = "answers",
@@ -325,11 +325,11 @@ static void answers_section(gd_buf *b, const json_t *root)
     answers_rates(shared, points, "shared");
     answers_rates(alone, points, "alone");
     gd_html_section(b, "Many answers to one prompt",
-                    "Best of N: the prompt is computed once for all its answers, or each answer alone with its own. "
-                    "The ratio of tokens to rows says how much faster that can be at most.");
+                    "Best of N: the prompt is computed once for all its answers, or again for each answer. The ratio "
+                    "of tokens to rows is the most that sharing can gain.");
     if (count)
         gd_page_chart(b, &chart);
-    table = gd_html_table_begin(b, "answers|once, s|alone, s|faster|ratio|of it");
+    table = gd_html_table_begin(b, "answers|shared, s|separate, s|speed-up|tokens / rows|of that");
     for (size_t i = 0; i < count; i++) {
         const json_t *const one = json_array_get(points, i);
 
@@ -351,19 +351,19 @@ static void answers_section(gd_buf *b, const json_t *root)
 
 static void curve_sections(gd_buf *b, const json_t *root)
 {
-    const gd_chart batch = { .title = "Rows a second against batch tokens",
+    const gd_chart batch = { .title = "Rows per second against batch tokens",
                              .x_label = "batch tokens",
                              .y_label = "rows/s" };
-    const gd_chart length = { .title = "Rows a second against text length",
-                              .x_label = "tokens of a text",
+    const gd_chart length = { .title = "Rows per second against text length",
+                              .x_label = "tokens per text",
                               .y_label = "rows/s" };
 
     if (json_is_object(gd_get_part(root, "batch")))
         rate_section(b, root, "batch", "batch_tokens", &batch,
-                     "One batch of so many tokens (--batch-tokens), of texts that share nothing.");
+                     "One batch of this many tokens (--batch-tokens), of texts that share nothing.");
     if (json_is_object(gd_get_part(root, "length")))
         rate_section(b, root, "length", "length", &length,
-                     "Texts of one length, that share nothing. A row costs more with each key that it attends to.");
+                     "Texts of equal length that share nothing. A row costs more with each key that it attends to.");
     length_fit(b, root);
     if (json_is_object(gd_get_part(root, "answers")))
         answers_section(b, root);

@@ -1,10 +1,10 @@
-/* page_words.c - the parts of the page that are words: what was measured, on which machine, in how much memory. */
+/* page_words.c - the textual parts of the page: what was measured, on which machine, in how much memory. */
 #include "bench/page.h"
 
 #include "page/html.h"
 #include "page/page.h"
 
-/* 15,231,233,024 bytes as "14.19 GiB", which no line break parts. */
+/* 15,231,233,024 bytes as "14.19 GiB", without a line break in between. */
 static void bytes(gd_buf *b, double value)
 {
     static const char *const units[] = { "\xc2\xa0\x62ytes", "\xc2\xa0KiB", "\xc2\xa0MiB", "\xc2\xa0GiB",
@@ -12,7 +12,7 @@ static void bytes(gd_buf *b, double value)
     size_t unit = 0;
 
     if (!(value >= 0)) {
-        gd_buf_str(b, "not known");
+        gd_buf_str(b, "unknown");
         return;
     }
     for (; value >= 1024 && unit + 1 < sizeof units / sizeof units[0]; unit++)
@@ -49,7 +49,7 @@ void gd_bench_page_head(gd_buf *b, const json_t *root)
     gd_page_text(b, root, "when", "at an unknown time");
     gd_buf_str(b, "</p>\n");
     gd_html_words(b);
-    gd_page_text_row(b, "Architecture", model, "architecture", "not known");
+    gd_page_text_row(b, "Architecture", model, "architecture", "unknown");
     gd_html_row(b, "Parameters");
     gd_chart_number(b, gd_get_real(model, "parameters"));
     gd_html_row_end(b);
@@ -64,9 +64,9 @@ void gd_bench_page_head(gd_buf *b, const json_t *root)
     gd_buf_str(b, " threads");
     gd_html_row_end(b);
     number_row(b, "Scoring, each text on its own", gd_get_real(alone, "tokens_per_s"), 1, " tokens/s");
-    number_row(b, "Part of the peak, linear layers", 100 * gd_get_real(alone, "of_peak"), 1, " %");
+    number_row(b, "Linear layers, fraction of the peak", 100 * gd_get_real(alone, "of_peak"), 1, " %");
     number_row(b, "Pairs", gd_get_real(gd_get_part(scoring, "shared"), "pairs_per_s"), 2, " pairs/s");
-    number_row(b, "Shared prefixes make pairs faster", gd_get_real(scoring, "speed_up"), 2, " times");
+    number_row(b, "Speed-up of pairs by sharing prefixes", gd_get_real(scoring, "speed_up"), 2, " times");
     gd_html_words_end(b);
 }
 
@@ -77,9 +77,9 @@ static void start_section(gd_buf *b, const json_t *root)
     gd_html_table table;
 
     gd_html_section(b, "Start",
-                    "From nothing to the score of one short text, inside a running process. The first time, the "
-                    "model's file may come from the disk.");
-    table = gd_html_table_begin(b, "|open, s|first score, s|together, s");
+                    "From opening the model to the score of one short text, inside a running process. The first time, "
+                    "the model's file may be read from disk.");
+    table = gd_html_table_begin(b, "|opening, s|first score, s|total, s");
     for (size_t i = 0; i < 2; i++) {
         const json_t *const one = gd_get_part(start, keys[i]);
 
@@ -94,11 +94,11 @@ static void start_section(gd_buf *b, const json_t *root)
     gd_html_section_end(b);
 }
 
-/* Rate and memory of each budget, when there were budgets. */
+/* Rate and memory of each budget, if budgets were measured. */
 static void budgets(gd_buf *b, const json_t *list)
 {
     double x[GD_BENCH_POINTS], resident[GD_BENCH_POINTS], rate[GD_BENCH_POINTS], even[GD_BENCH_POINTS];
-    gd_series memory[] = { { "most that was resident", x, resident, 0 }, { "the budget", x, even, 0 } };
+    gd_series memory[] = { { "peak resident", x, resident, 0 }, { "the budget", x, even, 0 } };
     gd_series speed = { NULL, x, rate, 0 };
     gd_chart chart = { .title = "Memory against budget",
                        .x_label = "budget, GiB",
@@ -134,18 +134,18 @@ static void memory_section(gd_buf *b, const json_t *root)
 {
     const json_t *const memory = gd_get_part(root, "memory"), *const list = gd_get_part(memory, "budgets");
 
-    gd_html_section(b, "Memory", "What a run announces, and what it had in memory at most, mapped files included.");
+    gd_html_section(b, "Memory", "The memory that a run announces, and its peak, mapped files included.");
     gd_html_words(b);
-    bytes_row(b, "Weights, as they are computed with", gd_get_real(memory, "weights_bytes"));
+    bytes_row(b, "Weights, in the form used for computing", gd_get_real(memory, "weights_bytes"));
     bytes_row(b, "A batch", gd_get_real(memory, "batch_bytes"));
-    bytes_row(b, "Most that was resident", gd_get_real(memory, "peak_resident_bytes"));
+    bytes_row(b, "Peak resident", gd_get_real(memory, "peak_resident_bytes"));
     gd_html_words_end(b);
     if (json_array_size(list))
         budgets(b, list);
     gd_html_section_end(b);
     if (!json_array_size(list)) {
         gd_buf_str(b, "<p>Memory against budget: not measured: ");
-        gd_page_text(b, memory, "not_measured", "no reason is given");
+        gd_page_text(b, memory, "not_measured", "no reason given");
         gd_buf_str(b, ".</p>\n");
     }
 }
@@ -186,20 +186,20 @@ static void machine_section(gd_buf *b, const json_t *root)
 {
     const json_t *const machine = gd_get_part(root, "machine");
 
-    gd_html_section(b, "The machine", "Figures mean little without it.");
+    gd_html_section(b, "The machine", "The figures mean little without it.");
     gd_html_words(b);
-    gd_page_text_row(b, "Processor", machine, "cpu", "not known");
+    gd_page_text_row(b, "Processor", machine, "cpu", "unknown");
     flags_row(b, machine);
-    number_row(b, "Cores to run on", gd_get_real(machine, "cores"), 0, "");
-    number_row(b, "Threads of a core", gd_get_real(machine, "threads_per_core"), 0, "");
+    number_row(b, "Available cores", gd_get_real(machine, "cores"), 0, "");
+    number_row(b, "Threads per core", gd_get_real(machine, "threads_per_core"), 0, "");
     caches_row(b, machine);
     bytes_row(b, "Memory", gd_get_real(machine, "memory_bytes"));
-    gd_page_text_row(b, "Kernel", machine, "kernel", "not known");
+    gd_page_text_row(b, "Kernel", machine, "kernel", "unknown");
     gd_html_row(b, "Virtual machine");
     gd_buf_str(b, json_is_true(gd_get_part(machine, "virtual_machine")) ? "yes" : "no");
     gd_html_row_end(b);
-    gd_page_text_row(b, "Load at the start", machine, "load", "not known");
-    number_row(b, "Time of this run", gd_get_real(root, "seconds"), 0, " s");
+    gd_page_text_row(b, "Load at the start", machine, "load", "unknown");
+    number_row(b, "Duration of this run", gd_get_real(root, "seconds"), 0, " s");
     gd_html_words_end(b);
     gd_html_section_end(b);
 }

@@ -19,10 +19,10 @@ double gd_bench_now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* Twelve sums hide a latency of four to six cycles on two units. Each returns the operations that it did. */
+/* Twelve sums hide a latency of four to six cycles on two units. Each returns the number of its operations. */
 enum { SUMS = 12, STEPS = 100000, RUNS = 40 };
 
-static _Atomic float sink; /* so that the sums are wanted */
+static _Atomic float sink; /* so that the sums are not optimised away */
 
 #if defined(__x86_64__)
 __attribute__((target("avx2,fma"))) static double loop_avx2(void)
@@ -85,7 +85,7 @@ __attribute__((target("avx512f,avx512bf16"))) static double loop_avx512bf16(void
 #elif defined(__aarch64__)
 static double loop_neon(void)
 {
-    enum { NEON_SUMS = 24 }; /* up to four units, and twice the registers */
+    enum { NEON_SUMS = 24 }; /* for up to four units, with twice the registers */
     const float32x4_t a = vdupq_n_f32(0.999f), b = vdupq_n_f32(0.5f);
     float32x4_t acc[NEON_SUMS];
 

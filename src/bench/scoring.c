@@ -4,10 +4,10 @@
 
 #include <math.h>
 
-/* Made pairs share about as much as those of a real file do: 1.6 tokens for each row. */
+/* Generated pairs share about as much as those of a real file: 1.6 tokens per row. */
 enum { SHARED = 96, OWN = 32, MOST_PAIRS = 64 };
 
-/* What the texts are. */
+/* Describes the texts. */
 static gd_status put_texts(gd_bench_run *run, const gd_bench_recipe *made, size_t left_out, gd_error *err)
 {
     json_t *const texts = gd_put_object(&run->out, run->out.root, "texts");
@@ -17,8 +17,8 @@ static gd_status put_texts(gd_bench_run *run, const gd_bench_recipe *made, size_
         gd_buf_str(&from, run->how->input);
     else
         gd_buf_printf(&from,
-                      "made: random words of the model's vocabulary, in pairs of %s%zu tokens each that have their "
-                      "first %zu in common",
+                      "generated: random words of the model's vocabulary, in pairs of %s%zu tokens each that share "
+                      "their first %zu",
                       run->words.exact ? "" : "about ", made->shared + made->own, made->shared);
     if (!gd_buf_cstr(&from)) {
         gd_buf_free(&from);
@@ -34,7 +34,7 @@ static gd_status put_texts(gd_bench_run *run, const gd_bench_recipe *made, size_
 
 static gd_status make_texts(gd_bench_run *run, double rows, gd_error *err)
 {
-    const double costs = SHARED * 3 + OWN * 4; /* rows of a pair, without sharing and with it */
+    const double costs = SHARED * 3 + OWN * 4; /* rows of a pair, measured with sharing and without */
     gd_bench_recipe recipe = { .groups = 1, .each = 2, .shared = SHARED, .own = OWN };
     size_t left_out = 0;
     gd_status rc;
@@ -75,7 +75,7 @@ gd_status gd_bench_scoring_plan(gd_bench_run *run, double *seconds, gd_error *er
     return GD_OK;
 }
 
-/* What the linear layers did a second, and which part of the peak that is. */
+/* The rate of the linear layers, and its fraction of the peak. */
 static void put_work(gd_bench_run *run, const gd_bench_job *job, json_t *into)
 {
     const double work = (double)job->count.rows * run->row_flops + (double)job->texts->count * run->text_flops;

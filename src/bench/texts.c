@@ -15,7 +15,7 @@ static uint32_t next_random(gd_bench_words *words, size_t below)
     return (uint32_t)(((uint64_t)(words->random >> 8) * below) >> 24);
 }
 
-/* A token of a space and some letters, as vocabularies write it: U+0120 for the space. */
+/* A token of a space and letters, as in vocabularies: the space is U+0120. */
 static bool looks_like_a_word(const char *content)
 {
     size_t letters = 0;
@@ -27,7 +27,7 @@ static bool looks_like_a_word(const char *content)
     return letters && letters + 2 < GD_BENCH_WORD_ROOM && content[2 + letters] == '\0';
 }
 
-/* Whether a text of this word twice is two tokens: not every token is one that text gets. */
+/* Keeps the word if, written twice, it becomes two tokens: not every token can result from text. */
 static gd_status try_word(gd_bench_words *words, const gd_tokenizer *tokenizer, const char *letters, gd_ids *ids,
                           gd_error *err)
 {
@@ -48,7 +48,7 @@ static gd_status try_word(gd_bench_words *words, const gd_tokenizer *tokenizer, 
 
 gd_status gd_bench_words_find(gd_bench_words *words, const gd_tokenizer *tokenizer, gd_error *err)
 {
-    const size_t size = gd_tokenizer_size(tokenizer), step = size % 7919 ? 7919 : 1; /* a prime: each id once */
+    const size_t size = gd_tokenizer_size(tokenizer), step = size % 7919 ? 7919 : 1; /* a prime: visits each id once */
     size_t before, after;
     gd_ids ids = { 0 };
     gd_status rc = GD_OK;
@@ -65,7 +65,7 @@ gd_status gd_bench_words_find(gd_bench_words *words, const gd_tokenizer *tokeniz
     gd_ids_free(&ids);
     if (words->count >= 8)
         return rc;
-    words->exact = false; /* other scripts, or hardly a vocabulary: letters will do */
+    words->exact = false; /* another script, or a tiny vocabulary: use letters */
     for (words->count = 0; words->count < 26; words->count++)
         memcpy(words->word[words->count], (const char[]){ ' ', (char)('a' + words->count), '\0' }, 3);
     return rc;
@@ -127,7 +127,7 @@ gd_status gd_bench_texts_make(gd_bench_texts *texts, gd_bench_words *words, cons
         add_words(&common, words, shared);
         for (size_t t = 0; !rc && t < recipe->each; t++) {
             rc = gd_bench_texts_add(texts, (gd_text){ common.data, common.len }, err);
-            if (recipe->own) { /* begins with a word that no other text of the group has, while there are words */
+            if (recipe->own) { /* begins with a word unique in the group, while words last */
                 gd_buf_str(&texts->bytes, words->word[t % words->count]);
                 add_words(&texts->bytes, words, recipe->own - 1);
             }
@@ -153,7 +153,7 @@ static gd_status add_text(gd_bench_texts *texts, const gd_model *model, const gd
     return rc;
 }
 
-/* Adds a record's texts unless one of them can't be scored; its tokens are 0 then. */
+/* Adds a record's texts, unless one of them can't be scored, which has 0 tokens. */
 static gd_status add_record(gd_bench_texts *texts, const gd_model *model, const gd_record *record, gd_encoded *encoded,
                             size_t *tokens, gd_error *err)
 {
@@ -192,7 +192,7 @@ gd_status gd_bench_texts_read(gd_bench_texts *texts, const gd_model *model, cons
     gd_encoded_free(&encoded);
     gd_records_close(records);
     if (!rc && have == 0)
-        rc = gd_fail(err, GD_EFORMAT, "%s: no record that can be scored, of %zu", how->input, *left_out);
+        rc = gd_fail(err, GD_EFORMAT, "%s: none of the %zu records can be scored", how->input, *left_out);
     return rc ? rc : gd_bench_texts_end(texts, err);
 }
 

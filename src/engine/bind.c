@@ -14,7 +14,7 @@ static const gd_view *find(const gd_engine_parts *parts, const gd_plan_step *ste
     return gd_weights_find(parts->weights, w->name);
 }
 
-/* A tensor that is there with a type that no weight has (I8, say) is another fault than one that is not there. */
+/* A tensor of a type that no weight has (I8, say) is reported differently from a missing one. */
 static gd_status check_type(const gd_engine_parts *parts, const char *name, gd_error *err)
 {
     const gd_view *view;
@@ -37,7 +37,7 @@ static gd_status check_shape(const gd_view *view, const gd_plan_weight *w, const
         gd_buf_printf(&have, "%s%zu", i ? ", " : "", view->shape[i]);
     for (unsigned i = 0; i < w->rank; i++)
         gd_buf_printf(&want, "%s%zu", i ? ", " : "", w->shape[i]);
-    gd_fail(err, GD_EFORMAT, "%s: the tensor %s has the shape [%s], but config.json asks for [%s]",
+    gd_fail(err, GD_EFORMAT, "%s: the tensor %s has the shape [%s], but config.json requires [%s]",
             view == parts->head ? gd_adapter_path(parts->adapter) : gd_weights_path(parts->weights), view->name,
             gd_buf_cstr(&have), gd_buf_cstr(&want));
     gd_buf_free(&have);
@@ -45,7 +45,7 @@ static gd_status check_shape(const gd_view *view, const gd_plan_weight *w, const
     return GD_EFORMAT;
 }
 
-/* Collects the names of absent tensors, so that one message tells them all (as many as fit). */
+/* Collects the names of absent tensors, so that one message can list them (the first few). */
 struct absent {
     gd_buf names;
     size_t count;
@@ -66,8 +66,8 @@ static gd_status report_absent(struct absent *absent, const gd_engine_parts *par
         return gd_fail_memory(err, 0);
     if (absent->count == 1 && !strcmp(names, parts->plan->head))
         return gd_fail(err, GD_EFORMAT,
-                       "%s: there is no %s: this checkpoint has no reward head, and none came with an "
-                       "adapter; a random head would give random scores",
+                       "%s: %s is missing: this checkpoint has no reward head, and no adapter supplies one; "
+                       "a random head would give random scores",
                        path, names);
     return gd_fail(err, GD_EFORMAT, "%s: %zu tensor%s of the model %s missing: %s%s", path, absent->count,
                    absent->count > 1 ? "s" : "", absent->count > 1 ? "are" : "is", names,
@@ -108,7 +108,7 @@ static gd_status bind_step(gd_bound *bound, const gd_plan_step *step, const gd_e
     return bind_adapter(bound, step, parts, err);
 }
 
-/* Every module of the adapter must be one of the model's, and every module that it promises must be there. */
+/* Every module of the adapter must exist in the model, and every module that it declares must be present. */
 static gd_status check_adapter(const gd_engine_parts *parts, gd_error *err)
 {
     const gd_plan *plan = parts->plan;

@@ -1,4 +1,4 @@
-/* budget.c - how a model runs in the memory that there is. */
+/* budget.c - how a model runs in the available memory. */
 #include "engine/budget.h"
 
 #include "base/error.h"
@@ -35,7 +35,7 @@ static size_t total(const gd_budget_needs *needs, size_t weights, size_t rows)
     return sum(needs->process, sum(weights, needs->batch(needs->context, rows)));
 }
 
-/* The most rows up to `most` that fit beside the weights, or 0 when `least` don't. */
+/* The most rows up to `most` that fit in addition to the weights, or 0 if even `least` don't. */
 static size_t rows_that_fit(const gd_budget_needs *needs, size_t weights, size_t memory, size_t least, size_t most)
 {
     if (total(needs, weights, most) <= memory)
@@ -53,7 +53,7 @@ static size_t rows_that_fit(const gd_budget_needs *needs, size_t weights, size_t
     return least;
 }
 
-/* What is left keeps the first stages. */
+/* The memory left over keeps the first stages. */
 static void keep_stages(gd_budget *out, const gd_budget_needs *needs, size_t memory)
 {
     size_t left = memory - total(needs, out->weights, out->rows);
@@ -66,7 +66,7 @@ static void keep_stages(gd_budget *out, const gd_budget_needs *needs, size_t mem
 
 static size_t megabytes(size_t bytes) { return bytes / (1 << 20) + (bytes % (1 << 20) != 0); }
 
-/* The process breathes a little from run to run: one more MiB. */
+/* The size of the process varies a little from run to run: add one MiB. */
 static gd_status too_small(const gd_budget *out, size_t memory, size_t rows, gd_error *err)
 {
     return gd_fail(err, GD_ENOMEM,
@@ -80,7 +80,7 @@ gd_status gd_budget_make(gd_budget *out, const gd_budget_needs *needs, size_t me
     const size_t all = all_bytes(needs), window = window_bytes(needs), available = needs->available;
     const size_t most = rows ? rows : GD_BUDGET_ROWS, streamed = rows ? rows : GD_BUDGET_STREAMED_ROWS;
     const size_t least = rows ? rows : GD_BUDGET_LEAST_ROWS;
-    /* Others want some of what is free, too. */
+    /* Leaves some of the free memory to other processes. */
     const size_t limit = memory ? memory : sum(needs->process, available - available / 8);
 
     *out = (gd_budget){ .kept = needs->stage_count, .weights = all, .least = total(needs, window, least) };
@@ -94,7 +94,7 @@ gd_status gd_budget_make(gd_budget *out, const gd_budget_needs *needs, size_t me
         if (out->rows)
             keep_stages(out, needs, limit);
         else
-            out->rows = least, out->kept = 0; /* nobody set a limit: it may still go */
+            out->rows = least, out->kept = 0; /* the user set no limit: try anyway */
     }
     out->most = !memory || out->rows > GD_BUDGET_MOST_ROWS
                     ? out->rows

@@ -14,12 +14,12 @@ struct gd_engine {
     const gd_backend *backend;
     gd_device *device;
     gd_bound *bound;    /* [plan->step_count] */
-    gd_heights heights; /* of tiles, as the device likes them */
+    gd_heights heights; /* of tiles, as the device prefers them */
     gd_limits limits;   /* what the device is prepared for */
     gd_loader *loader;
     gd_budget budget;
-    size_t max_positions; /* tokens of the longest text that may come; 0: unknown */
-    size_t lines[3];      /* by gd_extent: lines that the arenas have */
+    size_t max_positions; /* tokens of the longest text to be expected; 0: unknown */
+    size_t lines[3];      /* by gd_extent: lines for which the arenas have room */
     void *arena[3];
     gd_engine_observer *observer;
     void *observer_context;
@@ -57,7 +57,7 @@ static gd_status check_operations(const gd_engine *engine, gd_error *err)
     return gd_backend_missing(engine->backend, needed, err);
 }
 
-/* ---- what a batch takes ---- */
+/* ---- the memory of a batch ---- */
 
 /* Rotary tables and scratch space grow with the longest text, by doubling. */
 static size_t positions_room(size_t positions)
@@ -69,10 +69,10 @@ static size_t positions_room(size_t positions)
     return room;
 }
 
-/* Of the caller's side: the trie and the batch, and 64 bytes of the queue. */
+/* The caller's share: the trie and the batch, and 64 bytes of the queue. */
 enum { HOST_ROW_BYTES = 192 };
 
-/* Of whatever nobody counts: the C library's free lists, stacks, lines of the input. */
+/* Uncounted memory: the C library's free lists, stacks, lines of the input. */
 enum { HOST_BYTES = 12 << 20 };
 
 static size_t batch_bytes(const void *context, size_t rows)
@@ -112,7 +112,7 @@ static gd_status make_budget(gd_engine *engine, const gd_engine_parts *parts, gd
     return rc;
 }
 
-/* ---- its life ---- */
+/* ---- opening and closing ---- */
 
 static gd_status open_device(gd_engine *engine, const gd_engine_parts *parts, gd_error *err)
 {
@@ -175,7 +175,7 @@ const char *gd_engine_describe(const gd_engine *engine) { return engine->backend
 
 const char *gd_engine_matmul(const gd_engine *engine) { return engine->backend->matmul(engine->device); }
 
-/* ---- memory: reserved before a run, never in it ---- */
+/* ---- memory: reserved before a run, never during it ---- */
 
 static gd_status reserve_lines(gd_engine *engine, gd_extent extent, size_t lines, gd_error *err)
 {
@@ -248,7 +248,7 @@ void gd_engine_observe(gd_engine *engine, gd_engine_observer *observer, void *co
     engine->observer_context = context;
 }
 
-/* A run: what it is over, and where the scores go. */
+/* A run: its input, and where the scores go. */
 struct run {
     gd_engine *engine;
     const gd_trie *trie;
@@ -269,7 +269,7 @@ static gd_tensor tensor_at(const gd_engine *engine, unsigned buffer, size_t firs
                         .stride = b->cols };
 }
 
-/* Buffers of the batch are seen through the tile's window, but for inputs that are read whole. */
+/* A buffer of the batch is seen through the tile's window, unless the step reads it whole. */
 static gd_tensor step_tensor(const struct run *run, const gd_plan_step *step, unsigned index, const gd_tile *tile)
 {
     const gd_engine *engine = run->engine;
@@ -301,7 +301,7 @@ static gd_call call_of(const struct run *run, size_t index, const gd_tile *tile)
     return call;
 }
 
-/* Runs a step, with those after it that the backend computes in the same call. Returns how many. */
+/* Runs a step, and those after it that the backend computes in the same call. Returns their number. */
 static size_t run_steps(const struct run *run, size_t index, const gd_tile *tile)
 {
     const gd_plan_step *step = &run->engine->plan->steps[index];
@@ -341,7 +341,7 @@ static void observe(const gd_engine *engine, size_t stage, size_t lines)
     engine->observer(engine->observer_context, stage, &hidden);
 }
 
-/* Of about equal height: 260 rows are 168 + 92, not 252 + 8. */
+/* Tiles of similar height: 260 rows are 168 + 92, not 252 + 8. */
 static size_t tile_height(size_t rows, size_t most, size_t step)
 {
     const size_t tiles = (rows + most - 1) / most, whole = round_up((rows + tiles - 1) / tiles, step);

@@ -2,8 +2,7 @@
  *
  * Texts come as a trie of rows (data/trie.h); all rows go through the embedding, then layer 1, then layer 2 ...; then
  * the pooled rows (one or more for each text) through the final norm and the head.  Within a layer, rows go tile by
- * tile.  Weights are in memory when their layer comes up, and when there is room for all of them they stay (budget.h,
- * loader.h). */
+ * tile.  A layer's weights are in memory when it runs; if all of them fit, they stay (budget.h, loader.h). */
 #ifndef GD_ENGINE_ENGINE_H
 #define GD_ENGINE_ENGINE_H
 
@@ -17,7 +16,7 @@
 
 typedef struct gd_engine gd_engine;
 
-/* What an engine is made of. Everything must outlive it; nothing is taken over. */
+/* What an engine is made of. Everything must outlive it; ownership stays with the caller. */
 typedef struct gd_engine_parts {
     const gd_plan *plan;
     const gd_weights *weights;
@@ -26,12 +25,12 @@ typedef struct gd_engine_parts {
     const gd_backend *backend;
     unsigned threads;     /* >= 1 */
     const char *isa;      /* as gd_device_options */
-    size_t memory;        /* what the process may take, in bytes; 0: what is free */
-    size_t batch_rows;    /* rows that a batch shall have; 0: the engine chooses */
+    size_t memory;        /* the limit of the process, in bytes; 0: the free memory */
+    size_t batch_rows;    /* rows of a batch; 0: the engine chooses */
     size_t max_positions; /* no text has more tokens; 0: unknown */
 } gd_engine_parts;
 
-/* Finds and checks every weight by name and shape (all that is missing is named at once), opens the device, and
+/* Finds and checks every weight by name and shape (one message names all that are missing), opens the device, and
  * divides the memory.  No weight is read yet. */
 gd_status gd_engine_open(gd_engine **out, const gd_engine_parts *parts, gd_error *err);
 void gd_engine_close(gd_engine *engine);
@@ -39,21 +38,21 @@ void gd_engine_close(gd_engine *engine);
 /* Scores the pooled rows of a trie: scores is [trie->pooled_count, plan->labels]. Texts without tokens have none. */
 gd_status gd_engine_run(gd_engine *engine, const gd_trie *trie, float *scores, gd_error *err);
 
-/* For tests and for people who look inside: called after each stage of a run (the embedding is stage 0, then each
+/* For tests and debugging: called after each stage of a run (the embedding is stage 0, then each
  * layer) with the residual stream of all rows, [rows, hidden] fp32; after the last with the head's input, [pooled
- * rows, hidden] (those of one tile at a time). Most of the last layer is done in the last stage, for the pooled rows
- * alone: after the one before, the residual stream is still that layer's input.  The tensor is good until the
- * function returns. */
+ * rows, hidden] (one tile at a time). Most of the last layer is computed in the last stage, for the pooled rows alone:
+ * after the stage before it, the residual stream is still that layer's input.  The tensor is valid until the function
+ * returns. */
 typedef void gd_engine_observer(void *context, size_t stage, const gd_tensor *hidden);
 void gd_engine_observe(gd_engine *engine, gd_engine_observer *observer, void *context);
 
-/* How it runs in the memory that it was given: how many rows a batch shall have, above all. */
+/* How it runs within its memory: above all, how many rows a batch has. */
 const gd_budget *gd_engine_budget(const gd_engine *engine);
 
-/* "avx2": which kernels were chosen. */
+/* "avx2": the kernels chosen. */
 const char *gd_engine_describe(const gd_engine *engine);
 
-/* The same of its matrix products alone. */
+/* The same for its matrix products alone. */
 const char *gd_engine_matmul(const gd_engine *engine);
 
 #endif

@@ -1,4 +1,4 @@
-/* loader.c - the weights of a plan's stages, in the backend's form when they are needed. */
+/* loader.c - the weights of a plan's stages, put into the backend's form when they are needed. */
 #include "engine/loader.h"
 
 #include "base/error.h"
@@ -10,7 +10,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-/* A weight that is being filled: pieces first .. first + count - 1 of the job. */
+/* A weight being filled: pieces first .. first + count - 1 of the job. */
 struct part {
     gd_weight *weight;
     const gd_view *view;
@@ -18,7 +18,7 @@ struct part {
 };
 
 struct stage {
-    enum { ABSENT, BORROWED, LOADED } weights; /* BORROWED: its matrices are read where they lie */
+    enum { ABSENT, BORROWED, LOADED } weights; /* BORROWED: its matrices are read in place */
     bool used;                                 /* in an earlier run */
 };
 
@@ -33,22 +33,22 @@ struct gd_loader {
     bool few;               /* the run has few rows */
     struct stage *stages;   /* of the plan */
 
-    struct part *parts; /* the job: a stage that is being filled */
+    struct part *parts; /* the job: the stage being filled */
     size_t part_count, part_room;
     size_t pieces;
-    atomic_size_t next; /* the first piece that nobody has taken */
+    atomic_size_t next; /* the first piece that no thread has taken */
 
     pthread_t thread;
     bool has_thread;
-    pthread_mutex_t lock; /* of the two below */
+    pthread_mutex_t lock; /* protects work and stop */
     pthread_cond_t wake, idle;
     bool work, stop;
 };
 
 /* ---- filling ---- */
 
-/* The checkpoint's bytes that a piece was made from are not needed any more. (A backend may cut a matrix in another
- * way; then a page comes back once.) */
+/* The checkpoint's bytes that a piece was made from are no longer needed. (If the backend divides a matrix in another
+ * way, a page is read once more.) */
 static void release(const struct part *part, size_t piece)
 {
     const size_t each = part->view->bytes / part->count, from = each * piece;
@@ -57,7 +57,7 @@ static void release(const struct part *part, size_t piece)
     gd_view_release(part->view, from, to - from);
 }
 
-/* Takes pieces until there are none. Any number of threads do this at once. */
+/* Takes pieces until there are none. Any number of threads may do this concurrently. */
 static void fill(gd_loader *loader)
 {
     const uint64_t env = gd_fpenv_enter();
@@ -147,7 +147,7 @@ static void unload(gd_loader *loader, size_t stage)
     loader->stages[stage].weights = ABSENT;
 }
 
-/* borrow: a matrix is read where it lies when the backend can, and *borrowed becomes true. */
+/* borrow: a matrix is read in place if the backend can do that, and *borrowed becomes true. */
 static gd_status make_weight(gd_loader *loader, gd_weight **out, gd_weight_role role, const gd_view *view, bool borrow,
                              bool *borrowed, gd_error *err)
 {
@@ -179,9 +179,9 @@ static gd_status make_weights(gd_loader *loader, gd_bound *bound, bool borrow, b
     return rc;
 }
 
-/* Makes those of the stage's weights that are not there, and lists their pieces. The job before is finished.
- * Filling memory takes longer than a few rows do: so for them, a stage that goes again is borrowed, and one that stays
- * is, the first time: for all that is known it is the only time.  A stage of which nothing can be borrowed is loaded,
+/* Makes the stage's missing weights, and lists their pieces. The previous job must be finished.
+ * Filling memory takes longer than computing a few rows: so for them, a stage that won't stay is borrowed, and so is
+ * one that stays, the first time, for that may be the only time.  A stage of which nothing can be borrowed is loaded,
  * and stays. */
 static gd_status start(gd_loader *loader, size_t stage, bool few, gd_error *err)
 {
@@ -198,13 +198,13 @@ static gd_status start(gd_loader *loader, size_t stage, bool few, gd_error *err)
         state->weights = borrowed ? BORROWED : LOADED;
     if (rc) {
         loader->pieces = 0;
-        unload(loader, stage); /* half of it would pass for the whole */
+        unload(loader, stage); /* a half-made stage would be taken for a complete one */
     }
     atomic_store(&loader->next, 0);
     return rc;
 }
 
-/* Of what was read, and of its neighbours in the file, which came in with it. */
+/* Releases the pages that were read, and their neighbours in the file, which were read along with them. */
 static void release_all(const gd_loader *loader)
 {
     for (size_t s = 0; s < loader->plan->step_count; s++)
@@ -216,7 +216,7 @@ static void release_all(const gd_loader *loader)
         }
 }
 
-/* Waits until the stage's weights are where the device computes: their copies may be under way. */
+/* Waits until the stage's weights are where the device computes: their copies may still be in progress. */
 static gd_status await(gd_loader *loader, size_t stage, gd_error *err)
 {
     const gd_plan_stage *at = &loader->plan->stages[stage];
@@ -271,7 +271,7 @@ gd_status gd_loader_next(gd_loader *loader, gd_error *err)
     return rc;
 }
 
-/* The table that the step reads where it lies in the file, or NULL. */
+/* The table that the step reads in place from the file, or NULL. */
 static const gd_view *table_of(const gd_loader *loader, size_t step)
 {
     const gd_bound *bound = &loader->bound[step];
@@ -279,7 +279,7 @@ static const gd_view *table_of(const gd_loader *loader, size_t step)
     return bound->w[0].role == GD_WEIGHT_TABLE ? bound->w[0].view : NULL;
 }
 
-/* Each row of a table may bring in GD_PAGES_AT_ONCE: 256 rows of a 200 MB table were 180 MB. */
+/* Each row of a table may bring in GD_PAGES_AT_ONCE: 256 rows of a 200 MB table took 180 MB. */
 enum { TABLE_ROWS = 8, TABLE_BYTES = TABLE_ROWS * GD_PAGES_AT_ONCE };
 
 size_t gd_loader_tile_rows(const gd_loader *loader, size_t stage, size_t most)
@@ -351,7 +351,7 @@ size_t gd_loader_stage_bytes(const gd_loader *loader, size_t stage)
     return bytes;
 }
 
-/* ---- its life ---- */
+/* ---- opening and closing ---- */
 
 gd_status gd_loader_open(gd_loader **out, const gd_plan *plan, const gd_backend *backend, gd_device *device,
                          gd_bound *bound, gd_error *err)
@@ -390,7 +390,7 @@ void gd_loader_close(gd_loader *loader)
     if (!loader)
         return;
     if (loader->has_thread) {
-        atomic_store(&loader->next, loader->pieces); /* nobody needs the rest */
+        atomic_store(&loader->next, loader->pieces); /* the rest is not needed */
         pthread_mutex_lock(&loader->lock);
         loader->stop = true;
         pthread_cond_signal(&loader->wake);

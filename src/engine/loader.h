@@ -1,13 +1,14 @@
-/* loader.h - the weights of a plan's stages, in the backend's form when they are needed.
+/* loader.h - the weights of a plan's stages, put into the backend's form when they are needed.
  *
- * While a stage runs, a helper thread fills the weights of the next; a stage that comes up before it is full is
- * finished by all of the device's threads together.  A stage that is not kept gives its memory back when it is done:
- * so a model of any size runs in the memory of two stages.  The checkpoint's pages leave the process as soon as they
+ * While a stage runs, a helper thread fills the weights of the next; if its turn comes before it is full, all
+ * of the device's threads finish it together.  A stage that is not kept frees its memory when it has run, so a model
+ * of any size runs in the memory of two stages.  The checkpoint's pages leave the process as soon as they
  * have been read.
  *
- * Filling takes longer than a few rows do.  So a run of few rows borrows the matrices of a stage that won't stay, or is
- * used for the first time, from the mapped file: `guerdon score` of one text fills none.  (Those that the backend can
- * read there: the cpu backend does unless they are fp32 for bf16 products; openblas and onednn don't.) */
+ * Filling takes longer than computing a few rows.  So a run of few rows borrows the matrices of a stage that won't
+ * stay, or is used for the first time, from the mapped file: `guerdon score` of one text fills none.  (That needs a
+ * backend that can read them there: the cpu backend can unless they are fp32 for bf16 products; openblas and onednn
+ * can't.) */
 #ifndef GD_ENGINE_LOADER_H
 #define GD_ENGINE_LOADER_H
 
@@ -15,41 +16,42 @@
 
 typedef struct gd_loader gd_loader;
 
-/* Everything must outlive it. `bound` has plan->step_count entries, and their weights are the loader's. At first
- * every stage is kept. */
+/* Everything must outlive it. `bound` has plan->step_count entries, and their weights belong to the loader. At
+ * first every stage is kept. */
 gd_status gd_loader_open(gd_loader **out, const gd_plan *plan, const gd_backend *backend, gd_device *device,
                          gd_bound *bound, gd_error *err);
 
 /* Frees every weight. NULL is fine. */
 void gd_loader_close(gd_loader *loader);
 
-/* Memory of a stage's weights, and of the pages of an embedding that is read where it lies. */
+/* Memory of a stage's weights, and of the pages of an embedding that is read in place. */
 size_t gd_loader_stage_bytes(const gd_loader *loader, size_t stage);
 
 /* Only the first `count` stages stay from one run to the next. */
 void gd_loader_keep(gd_loader *loader, size_t count);
 
-/* A run begins that will visit these stages in this order: forward each once; to train, there and back, or several
- * times.  The schedule must stay.  few: the run has few rows, and its weights may be read where they lie. */
+/* Begins a run that will visit these stages in this order: each once going forward; to train, forward and back, or
+ * several times.  The schedule must outlive the run.  few: the run has few rows; its weights may be read in place. */
 void gd_loader_start(gd_loader *loader, const size_t *schedule, size_t visits, bool few);
 
 /* The same for each stage once, in order. */
 void gd_loader_forward(gd_loader *loader, bool few);
 
-/* Has the weights of the schedule's next stage ready, and starts on those of the one after it.  Fails with GD_ENOMEM,
+/* Makes the weights of the schedule's next stage ready, and starts on those of the one after it.  Fails with GD_ENOMEM,
  * GD_EFORMAT or GD_EDEVICE. */
 gd_status gd_loader_next(gd_loader *loader, gd_error *err);
 
-/* How many rows of the stage may go together, of `most`: few when they are read out of a large mapped embedding. */
+/* How many rows of the stage may be computed together, up to `most`: few when they are read from a large mapped
+ * embedding. */
 size_t gd_loader_tile_rows(const gd_loader *loader, size_t stage, size_t most);
 
-/* Lets go of the pages of the embedding that a tile has touched. */
+/* Releases the pages of the embedding that a tile has touched. */
 void gd_loader_tile_done(const gd_loader *loader, size_t stage);
 
 /* The stage that gd_loader_next() made ready has run. */
 void gd_loader_done(gd_loader *loader);
 
-/* The run broke off: what doesn't stay goes. */
+/* The run was aborted: frees the weights that don't stay. */
 void gd_loader_drop(gd_loader *loader);
 
 #endif

@@ -1,4 +1,4 @@
-/* expr.c - the little arithmetic of a graph file: recursive descent of bounded depth. */
+/* expr.c - the simple arithmetic of graph files: recursive descent of bounded depth. */
 #include "graph/expr.h"
 
 #include "base/error.h"
@@ -10,10 +10,10 @@
 #define MAX_DEPTH 16u
 #define MAX_NAME 127u
 
-/* A value, or why there is none: a branch that isn't taken may have none. */
+/* A value, or why there is none: a branch not taken need not have one. */
 typedef struct value {
     double number;
-    char missing[MAX_NAME + 1]; /* the first name that is missing, "" for none */
+    char missing[MAX_NAME + 1]; /* the first missing name, "" for none */
     const char *trouble;        /* "a division by zero", NULL for none */
 } value;
 
@@ -88,7 +88,7 @@ static gd_status look_up(parser *p, const char *name, value *out)
     switch (p->lookup(p->context, name, &out->number, p->err)) {
     case GD_EXPR_FOUND: return GD_OK;
     case GD_EXPR_MISSING:
-        strcpy(out->missing, name); /* both have room for MAX_NAME */
+        strcpy(out->missing, name); /* both hold MAX_NAME characters */
         return GD_OK;
     case GD_EXPR_UNKNOWN:
         return gd_yaml_fail(p->doc, p->node, p->err, GD_EFORMAT, "%s is \"%s\": there is no size \"%s\"", p->what,
@@ -128,7 +128,7 @@ static gd_status parse_atom(parser *p, value *out)
     if (!take(p, '('))
         return look_up(p, name, out);
     if (strcmp(name, "sqrt") != 0)
-        return gd_yaml_fail(p->doc, p->node, p->err, GD_EFORMAT, "%s is \"%s\": the one function is sqrt, not %s",
+        return gd_yaml_fail(p->doc, p->node, p->err, GD_EFORMAT, "%s is \"%s\": there is no function %s, only sqrt",
                             p->what, p->node->text, name);
     rc = parse_inside(p, out);
     if (!rc && out->number < 0)

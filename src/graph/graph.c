@@ -1,4 +1,4 @@
-/* graph.c - choosing a graph: a file, or one of those that the library carries. */
+/* graph.c - choosing a graph: a file, or one of those built into the library. */
 #include "graph/graph.h"
 
 #include "base/error.h"
@@ -34,7 +34,7 @@ static gd_status open_file(gd_graph *graph, const char *file, const char *archit
     gd_free(text);
     if (!rc && !matches(graph, architecture))
         rc = gd_yaml_fail(graph->doc, graph->matches, err, GD_EUNSUPPORTED,
-                          "the graph doesn't match the architecture %s that config.json names", architecture);
+                          "the graph does not match config.json's architecture, %s", architecture);
     return rc;
 }
 

@@ -1,4 +1,4 @@
-/* graph.h - a graph file, read and checked for itself; plan.h makes it concrete for a model. */
+/* graph.h - a graph file, read and checked on its own; plan.h applies it to a model. */
 #ifndef GD_GRAPH_GRAPH_H
 #define GD_GRAPH_GRAPH_H
 
@@ -7,9 +7,9 @@
 #include "graph/op.h"
 
 #define GD_GRAPH_MAX_NODES 1024u
-#define GD_GRAPH_MAX_NAME 63u /* of a value or size */
+#define GD_GRAPH_MAX_NAME 63u /* characters of the name of a value or size */
 
-/* The keys that a node may have; which operation takes which is in read.c. */
+/* The keys that a node may have; read.c lists those of each operation. */
 #define GD_GRAPH_KEYS(X) \
     X(op)                \
     X(in)                \
@@ -32,7 +32,7 @@ typedef struct gd_graph_node {
 } gd_graph_node;
 
 typedef struct gd_graph {
-    gd_yaml *doc; /* owns all text */
+    gd_yaml *doc; /* owns all strings */
     gd_arena arena;
     const char *name;
     const gd_yaml_node *matches, *expects, *sizes; /* expects may be NULL */
@@ -41,16 +41,16 @@ typedef struct gd_graph {
     size_t node_count;
 } gd_graph;
 
-/* Reads and checks text; `name` (a path) begins every message. gd_graph_free() is due on failure too. */
+/* Reads and checks text; `name` (a path) begins every message. Call gd_graph_free() even on failure. */
 gd_status gd_graph_parse(gd_graph *graph, const char *text, size_t len, const char *name, gd_error *err);
 void gd_graph_free(gd_graph *graph);
 
-/* Reads the file, or with NULL the built-in graph for this architecture; a file must match it, too.
- * config_path is for the sentence when none matches. gd_graph_free() is due on failure too. */
+/* Reads the file, or with NULL the built-in graph for this architecture; a file must match it as well.
+ * config_path is for the error message if none matches. Call gd_graph_free() even on failure. */
 gd_status gd_graph_open(gd_graph *graph, const char *file, const char *architecture, const char *config_path,
                         gd_error *err);
 
-/* The graphs that the library carries; text NULL ends the list. */
+/* The graphs built into the library; text NULL ends the list. */
 typedef struct gd_graph_builtin {
     const char *name, *text; /* "built-in qwen2.yaml" */
     size_t len;

@@ -1,4 +1,4 @@
-/* infer.c - who gives and who uses each value of a graph, and where that is allowed. */
+/* infer.c - which nodes produce and use each value of a graph, and whether they may. */
 #include "graph/make.h"
 
 #include "base/error.h"
@@ -17,7 +17,7 @@ static size_t find_value(const gd_maker *m, const char *name)
 
 static bool is_carry(const gd_maker *m, const char *name) { return !strcmp(name, m->graph->carry->text); }
 
-/* There is no such value yet: will there be one? */
+/* The value does not exist yet: does a later node produce it? */
 static gd_status fail_unknown(const gd_maker *m, size_t at, const gd_yaml_node *name)
 {
     const gd_graph *graph = m->graph;
@@ -27,13 +27,13 @@ static gd_status fail_unknown(const gd_maker *m, size_t at, const gd_yaml_node *
 
         if (!strcmp(out->text, name->text))
             return gd_yaml_fail(graph->doc, name, m->err, GD_EFORMAT,
-                                "\"%s\" is used before line %u gives it: nodes are in order, without a cycle",
+                                "\"%s\" is used before line %u produces it: nodes run in order, without cycles",
                                 name->text, out->line);
     }
-    return gd_yaml_fail(graph->doc, name, m->err, GD_EFORMAT, "no node gives \"%s\"", name->text);
+    return gd_yaml_fail(graph->doc, name, m->err, GD_EFORMAT, "no node produces \"%s\"", name->text);
 }
 
-/* Values stay in their part; the carried one goes through all, and leaves by last_row. */
+/* Values stay in their part; the carried one passes through all, and ends in last_row. */
 static gd_status check_reach(const gd_maker *m, const gd_graph_node *node, const gd_yaml_node *name,
                              const gd_made_value *value)
 {
@@ -44,17 +44,17 @@ static gd_status check_reach(const gd_maker *m, const gd_graph_node *node, const
             return GD_OK;
         return gd_yaml_fail(m->graph->doc, name, m->err, GD_EFORMAT,
                             "\"%s\" has a line for each token, but after the repeat a line for each text is expected: "
-                            "last_row takes them",
+                            "use last_row first",
                             name->text);
     }
     if (node->op == GD_OP_last_row)
         return gd_yaml_fail(m->graph->doc, name, m->err, GD_EFORMAT,
-                            "last_row takes \"%s\", but %s, the carried value, is expected", name->text,
+                            "last_row reads \"%s\", but %s, the carried value, is expected", name->text,
                             m->graph->carry->text);
     if (value->part == node->part)
         return GD_OK;
     return gd_yaml_fail(m->graph->doc, name, m->err, GD_EFORMAT,
-                        "\"%s\" was given %s the repeat, and is used %s it: only the carried value passes", name->text,
+                        "\"%s\" is produced %s the repeat, but used %s it: only the carried value can pass", name->text,
                         words[value->part], words[node->part]);
 }
 
@@ -78,7 +78,7 @@ static gd_status use_input(gd_maker *m, size_t at, unsigned i)
         value->matmul = name;
     else
         value->other = name;
-    if (traits->whole & GD_IN(i)) /* rows of earlier tiles are read, too */
+    if (traits->whole & GD_IN(i)) /* rows of earlier tiles are read as well */
         value->extent = GD_EXTENT_BATCH;
     m->pattern[at].in[i] = (unsigned)index;
     return GD_OK;
@@ -88,10 +88,10 @@ static gd_status use_inputs(gd_maker *m, size_t at)
 {
     const gd_graph_node *node = &m->graph->nodes[at];
 
-    if (node->op == GD_OP_embedding) { /* its input is no value */
+    if (node->op == GD_OP_embedding) { /* its input is not a value */
         if (strcmp(node->in[0]->text, "tokens") != 0)
             return gd_yaml_fail(m->graph->doc, node->in[0], m->err, GD_EFORMAT,
-                                "embedding takes \"%s\", but tokens is expected", node->in[0]->text);
+                                "embedding reads \"%s\", but tokens is expected", node->in[0]->text);
         return GD_OK;
     }
     m->pattern[at].in_count = node->in_count;
@@ -104,7 +104,7 @@ static gd_status use_inputs(gd_maker *m, size_t at)
     return GD_OK;
 }
 
-/* A value is given once, but for the carried one, to which an `add` in the repeat may add. */
+/* A value is produced once, except the carried one, to which an `add` in the repeat may add. */
 static gd_status give_again(gd_maker *m, size_t at, size_t index)
 {
     const gd_graph_node *node = &m->graph->nodes[at];
@@ -117,8 +117,8 @@ static gd_status give_again(gd_maker *m, size_t at, size_t index)
     }
     return gd_yaml_fail(m->graph->doc, out, m->err, GD_EFORMAT,
                         is_carry(m, out->text)
-                            ? "\"%s\" is given again (first in line %u): only an add whose first input it is may do so"
-                            : "two nodes give \"%s\", the other in line %u",
+                            ? "\"%s\" is produced again (first in line %u): only an add may, as its first input"
+                            : "two nodes produce \"%s\", the other in line %u",
                         out->text, m->values[index].name->line);
 }
 
@@ -132,14 +132,14 @@ static gd_status give_output(gd_maker *m, size_t at, size_t cols)
     if (index != NOWHERE)
         return give_again(m, at, index);
     if (!strcmp(out->text, "tokens"))
-        return gd_yaml_fail(m->graph->doc, out, m->err, GD_EFORMAT, "\"tokens\" is the name of the input");
+        return gd_yaml_fail(m->graph->doc, out, m->err, GD_EFORMAT, "\"tokens\" is reserved for the input");
     *value = (gd_made_value){ .name = out, .part = node->part, .cols = cols, .first = at, .last = at };
     value->extent = node->part == GD_PART_AFTER ? GD_EXTENT_POOLED : GD_EXTENT_TILE;
     if (is_carry(m, out->text)) {
         value->extent = GD_EXTENT_BATCH;
         if (cols != m->plan->hidden)
             return gd_yaml_fail(m->graph->doc, out, m->err, GD_EFORMAT,
-                                "the carried value \"%s\" has %zu columns, but hidden, %zu, is expected", out->text,
+                                "the carried value \"%s\" has %zu columns, but hidden (%zu) is expected", out->text,
                                 cols, m->plan->hidden);
     }
     m->pattern[at].out = (unsigned)m->value_count++;
@@ -159,7 +159,7 @@ static gd_status take_node(gd_maker *m, size_t at)
                             traits->standing);
     if (node->part == GD_PART_LAYER && find_value(m, m->graph->carry->text) == NOWHERE)
         return gd_yaml_fail(m->graph->doc, m->graph->carry, m->err, GD_EFORMAT,
-                            "no node before the repeat gives the carried value \"%s\"", m->graph->carry->text);
+                            "no node before the repeat produces the carried value \"%s\"", m->graph->carry->text);
     step->op = node->op;
     rc = use_inputs(m, at);
     if (!rc)
@@ -167,7 +167,7 @@ static gd_status take_node(gd_maker *m, size_t at)
     return rc ? rc : give_output(m, at, cols);
 }
 
-/* What only the whole can show. */
+/* Faults that only the whole graph shows. */
 static gd_status check_whole(const gd_maker *m)
 {
     const gd_graph *graph = m->graph;
@@ -185,7 +185,7 @@ static gd_status check_whole(const gd_maker *m)
     for (size_t i = 0; i + 1 < graph->node_count; i++)
         if (graph->nodes[i].op == GD_OP_head)
             return gd_yaml_fail(graph->doc, graph->nodes[i].at, m->err, GD_EFORMAT,
-                                "a head before the last node, but the one score is expected at the end");
+                                "a head before the last node, but only the last node may be one");
     for (size_t i = 0; i + 1 < m->value_count; i++) {
         const gd_made_value *v = &m->values[i];
 
@@ -193,7 +193,7 @@ static gd_status check_whole(const gd_maker *m)
             return gd_yaml_fail(graph->doc, v->name, m->err, GD_EFORMAT, "no node uses \"%s\"", v->name->text);
         if (v->matmul && v->other)
             return gd_yaml_fail(graph->doc, v->name, m->err, GD_EUNSUPPORTED,
-                                "\"%s\" feeds a matmul (line %u) and another operation (line %u), but has one type",
+                                "\"%s\" feeds a matmul (line %u) and another operation (line %u), which differ in type",
                                 v->name->text, v->matmul->line, v->other->line);
     }
     return GD_OK;

@@ -1,5 +1,5 @@
-/* make.h - what the files that make a plan share: plan.c unrolls, sizes.c evaluates, infer.c finds shapes,
- * place.c gives every buffer its place. */
+/* make.h - shared by the files that make a plan: plan.c unrolls, sizes.c evaluates, infer.c finds shapes, place.c
+ * places the buffers. */
 #ifndef GD_GRAPH_MAKE_H
 #define GD_GRAPH_MAKE_H
 
@@ -11,12 +11,12 @@
 
 /* A named value of the graph; it becomes the buffer of the same index. */
 typedef struct gd_made_value {
-    const gd_yaml_node *name; /* where a node first gave it */
+    const gd_yaml_node *name; /* in the first node that produces it */
     gd_graph_part part;
     gd_extent extent;
     size_t cols;
-    size_t first, last;                 /* the nodes that give it and that use it last */
-    const gd_yaml_node *matmul, *other; /* an input of a matmul that it is; of another operation */
+    size_t first, last;                 /* the nodes that produce it and that use it last */
+    const gd_yaml_node *matmul, *other; /* its use as an input of a matmul, and of another operation */
 } gd_made_value;
 
 typedef struct gd_maker {
@@ -27,18 +27,18 @@ typedef struct gd_maker {
     gd_made_value *values;
     size_t value_count;
     gd_plan_step *pattern; /* [graph->node_count]: the steps of layer 0, weight names without prefix */
-    gd_arena arena;        /* owns the three */
+    gd_arena arena;        /* owns the three arrays above */
     gd_error *err;
 } gd_maker;
 
-/* Evaluates the graph's sizes, those of plan.h among them, and checks what it expects of config.json. */
+/* Evaluates the graph's sizes, including those of plan.h, and checks its `expects` against config.json. */
 gd_status gd_make_sizes(gd_maker *m);
 
 /* An expression over sizes: any finite number, or a whole number from 1 to GD_PLAN_MAX_COUNT. */
 gd_status gd_make_number(const gd_maker *m, const gd_yaml_node *node, const char *what, double *out);
 gd_status gd_make_count(const gd_maker *m, const gd_yaml_node *node, const char *what, size_t *out);
 
-/* Fills pattern and values: who uses what, shapes, parameters. */
+/* Fills pattern and values: uses, shapes, parameters. */
 gd_status gd_make_pattern(gd_maker *m);
 
 /* The shape and parameters of one node whose inputs are known; *cols becomes the width of its output. */
@@ -47,7 +47,7 @@ gd_status gd_make_step(const gd_maker *m, const gd_graph_node *node, gd_plan_ste
 /* Fills plan->buffers and plan->line_bytes. */
 gd_status gd_make_buffers(gd_maker *m);
 
-/* Moves all that it can of the last layer from the rows to the texts. */
+/* Moves as much of the last layer as possible from all rows to the pooled rows. */
 gd_status gd_make_narrow(gd_maker *m);
 
 /* Fills the steps' teams, once their order is final. */

@@ -1,13 +1,12 @@
 /* narrow.c - the last layer's work for the pooled rows alone.
  *
- * A score reads the residual stream at one row of each text.  Of the last layer, the other rows need nothing but
- * their keys and values, which the pooled rows' attention looks back at.  So the gather (last_row) moves up, in
- * front of every step that keys and values do not depend on, and those steps run over texts instead of rows: with
- * 24 layers, that saves a 30th of all the work.  A step that both sides need, such as the norm in front of q, k and
- * v, is done on both sides.
+ * A score reads the residual stream at one row of each text.  Of the last layer, the other rows need only
+ * their keys and values, which the pooled rows' attention reads.  So the gather (last_row) moves up, before every step
+ * on which keys and values do not depend, and those steps run over texts instead of rows: with 24 layers, that saves a
+ * 30th of all the work.  A step that both sides need, such as the norm before q, k and v, is done on both.
  *
- * Within the layer a tile's buffers hold texts then, line for line; the residual stream of the pooled rows lies
- * where last_row puts it. */
+ * Within the layer a tile's buffers then hold one line per text; the residual stream of the pooled rows is in
+ * last_row's output. */
 #include "graph/make.h"
 
 #include "base/error.h"
@@ -18,18 +17,18 @@
 /* Which steps of the layer are needed for all rows, and which for the pooled rows. */
 struct needs {
     bool *wide, *narrow;             /* by step of the layer */
-    bool *wants_wide, *wants_narrow; /* by buffer: what the steps behind read */
+    bool *wants_wide, *wants_narrow; /* by buffer: whether later steps read it */
     bool movable;
 };
 
-/* Keys and values are read of all rows, however few rows ask. */
+/* Keys and values are read for all rows, however few rows attend to them. */
 static bool reads_all_rows(const gd_plan_step *step, unsigned input)
 {
     return (gd_op_table[step->op].whole & GD_IN(input)) != 0;
 }
 
 /* Walks the layer from its end.  A graph that changes the residual stream before it takes keys and values from it,
- * or reads them in another way than attention, is left as it is. */
+ * or reads them other than by attention, is left as it is. */
 static void find_needs(const gd_plan *plan, const gd_plan_stage *layer, unsigned carry, struct needs *needs)
 {
     needs->movable = true;
@@ -62,7 +61,7 @@ static gd_plan_step over_pooled(gd_plan_step step, unsigned carry, unsigned pool
     return step;
 }
 
-/* The steps in their new order: before the layer, wide, last_row, narrow, behind. */
+/* The steps in their new order: before the layer, wide, last_row, narrow, after it. */
 static gd_status move_gather(gd_plan *plan, const struct needs *needs, gd_error *err)
 {
     gd_plan_stage *layer = &plan->stages[plan->stage_count - 2], *after = layer + 1;
@@ -92,8 +91,8 @@ static gd_status move_gather(gd_plan *plan, const struct needs *needs, gd_error 
     return GD_OK;
 }
 
-/* The pooled rows would be gathered twice: once before the layer's end, and once from rows that have not all come to
- * it. */
+/* The pooled rows would be gathered twice: once before the layer's end, and once from rows of which not all have
+ * reached it. */
 static bool gathers_again(const gd_plan *plan, const gd_plan_stage *after)
 {
     for (size_t i = 1; i < after->step_count; i++)

@@ -1,4 +1,4 @@
-/* op.h - operations and their plain parameters: all that a backend knows of a model. */
+/* op.h - operations and their plain parameters: all that a backend knows about a model. */
 #ifndef GD_GRAPH_OP_H
 #define GD_GRAPH_OP_H
 
@@ -21,23 +21,23 @@ typedef enum gd_op {
 
 /* How a weight is used, which decides its form. */
 typedef enum gd_weight_role {
-    GD_WEIGHT_NONE,   /* there is no such weight */
+    GD_WEIGHT_NONE,   /* no such weight */
     GD_WEIGHT_MATRIX, /* [out, in] of a linear */
     GD_WEIGHT_VECTOR, /* norm weights, biases, the head's [labels, n]: used in fp32 */
-    GD_WEIGHT_TABLE   /* the embedding: rows are looked up; may stay in the mapped file */
+    GD_WEIGHT_TABLE   /* the embedding: rows are looked up; may be read from the mapped file */
 } gd_weight_role;
 
-/* Where a node stands: before, inside or after `repeat`. */
+/* The position of a node: before, inside or after `repeat`. */
 typedef enum gd_graph_part { GD_PART_BEFORE, GD_PART_LAYER, GD_PART_AFTER } gd_graph_part;
 
-/* A row of ops.def. */
+/* One row of ops.def. */
 typedef struct gd_op_traits {
-    const char *name; /* "rms_norm" ...: as YAML writes it */
+    const char *name; /* "rms_norm" ...: as in YAML */
     unsigned inputs;
     unsigned operands, whole; /* sets of inputs: GD_IN() */
     gd_weight_role roles[GD_OP_MAX_WEIGHTS];
     unsigned parts;       /* a set: 1u << part */
-    const char *standing; /* the same in words: "inside the repeat" */
+    const char *standing; /* the same as text: "inside the repeat" */
 } gd_op_traits;
 
 extern const gd_op_traits gd_op_table[GD_OP_COUNT];
@@ -47,11 +47,11 @@ typedef enum gd_activation {
     GD_ACT_GELU_TANH /* 0.5 g (1 + tanh(sqrt(2/pi) (g + 0.044715 g^3))) */
 } gd_activation;
 
-/* What the graph says of one operation, resolved to numbers. Fields that an operation does not use are zero. */
+/* An operation's parameters in the graph, resolved to numbers. Fields that an operation does not use are zero. */
 typedef struct gd_op_params {
     float eps;         /* rms_norm: added to the mean square */
     bool unit_offset;  /* rms_norm: multiply by 1 + w (Gemma) */
-    float scale;       /* embedding: factor, 1 for none; attention: factor of the logits */
+    float scale;       /* embedding: factor of the rows, 1 for none; attention: of the logits */
     float softcap;     /* attention: logits become c * tanh(s / c); 0 for none */
     uint32_t window;   /* attention: a key is visible when query position - key position < window; 0: all */
     uint32_t heads;    /* attention: query heads; rope, rms_norm: heads in a row (rms_norm: 0 = the whole row) */

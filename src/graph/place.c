@@ -5,20 +5,20 @@
 
 #include <string.h>
 
-/* A buffer that has its place already. */
+/* A buffer already placed. */
 typedef struct placed {
     size_t index, begin, end; /* of the value; bytes of one line */
 } placed;
 
 static size_t line_bytes(const gd_plan_buffer *buffer) { return buffer->cols * gd_dtype_size(buffer->dtype); }
 
-/* Values of one part live from the node that gives them to the last that uses them; those of BATCH always. */
+/* Values of one part live from the node that produces them to the last that uses them; those of BATCH always. */
 static bool live_together(const gd_made_value *a, const gd_made_value *b)
 {
     return a->extent == GD_EXTENT_BATCH || (a->part == b->part && a->first <= b->last && b->first <= a->last);
 }
 
-/* First fit: the lowest place that is free while the value lives. `list` holds those placed, in order of
+/* First fit: the lowest place that is free while the value lives. `list` holds the buffers placed, in order of
  * `begin`. */
 static void place_value(const gd_maker *m, size_t index, placed *list, size_t *count)
 {

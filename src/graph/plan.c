@@ -1,4 +1,4 @@
-/* plan.c - makes a graph concrete for one model: the list of steps, a stage for each layer. */
+/* plan.c - applies a graph to one model: the list of steps, with a stage for each layer. */
 #include "graph/plan.h"
 
 #include "base/buf.h"
@@ -10,7 +10,7 @@
 
 #define MAX_STEPS 262144u /* 4,096 layers of 64 nodes */
 
-/* prefix with {i} replaced, + name up to `len` bytes; NULL without memory. */
+/* prefix with {i} replaced, + name up to `len` bytes; NULL when out of memory. */
 static char *full_name(gd_arena *arena, const char *prefix, size_t layer, const char *name, size_t len)
 {
     const char *hole = strstr(prefix, "{i}");
@@ -36,7 +36,7 @@ static gd_status name_step(const gd_maker *m, const gd_graph_node *node, gd_plan
     for (unsigned i = 0; i < node->w_count; i++) {
         const char *name = node->w[i]->text;
 
-        if (!step->w[i].rank) /* a bias that this model hasn't */
+        if (!step->w[i].rank) /* a bias that this model lacks */
             continue;
         step->w[i].name = full_name(&m->plan->arena, prefix, layer, name, strlen(name));
         if (!step->w[i].name)
@@ -49,8 +49,7 @@ static gd_status name_step(const gd_maker *m, const gd_graph_node *node, gd_plan
     return step->lora ? GD_OK : gd_fail_memory(m->err, strlen(prefix) + strlen(node->w[0]->text));
 }
 
-/* An attention in this layer; a window that config.json has and the graph hasn't would change the
- * mathematics. */
+/* An attention in this layer; ignoring a window that config.json has and the graph lacks would change the result. */
 static gd_status set_window(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t layer)
 {
     size_t window;
@@ -62,11 +61,11 @@ static gd_status set_window(const gd_maker *m, const gd_graph_node *node, gd_pla
         return gd_yaml_fail(m->graph->doc, node->at, m->err, GD_EUNSUPPORTED,
                             "%s gives layer %zu a sliding window of %zu, but this attention has no window",
                             gd_config_path(m->config), layer, window);
-    step->params.window = window > UINT32_MAX ? 0 : (uint32_t)window; /* beyond any text: none */
+    step->params.window = window > UINT32_MAX ? 0 : (uint32_t)window; /* longer than any text: none */
     return GD_OK;
 }
 
-/* One stage: the nodes of one part. */
+/* Makes one stage from the nodes of one part. */
 static gd_status unroll(const gd_maker *m, gd_graph_part part, int layer)
 {
     gd_plan *plan = m->plan;
@@ -102,7 +101,7 @@ static gd_status make_steps(gd_maker *m)
         return rc;
     for (size_t i = 0; i < m->graph->node_count; i++)
         inside += m->graph->nodes[i].part == GD_PART_LAYER;
-    steps = m->graph->node_count - inside + plan->layers * inside; /* 2^28 * 2^10 at most */
+    steps = m->graph->node_count - inside + plan->layers * inside; /* at most 2^28 * 2^10 */
     if (steps > MAX_STEPS)
         return gd_yaml_fail(m->graph->doc, m->graph->times, m->err, GD_EFORMAT,
                             "%zu layers of %zu nodes make %zu steps, but at most %u are accepted", plan->layers, inside,
@@ -139,7 +138,7 @@ static gd_status fill_plan(gd_maker *m)
     if (rc)
         return rc;
     gd_make_teams(plan);
-    plan->head = plan->steps[plan->step_count - 1].w[0].name; /* infer.c has seen that it is last */
+    plan->head = plan->steps[plan->step_count - 1].w[0].name; /* infer.c has checked that it is last */
     return GD_OK;
 }
 

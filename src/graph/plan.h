@@ -1,12 +1,12 @@
-/* plan.h - a graph made concrete for one model: a flat list of steps over named buffers, resolved before the run.
+/* plan.h - a graph applied to one model: a flat list of steps over named buffers, resolved before the run.
  *
  * A plan has stages.  A stage over rows (the embedding, then each layer) runs all its steps on one tile of rows, then
- * on the next tile: rows are in depth-first order, so the keys and values that a tile's attention reads are there.
- * So only three kinds of buffers exist: those that live across tiles (the residual stream, keys, values), those of
- * one tile, and those of the pooled rows.
+ * on the next tile: rows are in depth-first order, so the keys and values that a tile's attention reads are complete.
+ * Only three kinds of buffers exist: those that live across tiles (the residual stream, keys, values), those of one
+ * tile, and those of the pooled rows.
  *
- * The last stage runs over pooled rows, by tiles of them: it gathers them, does what the last layer has to do
- * for them alone (narrow.c; a tile's buffers then have a line for each pooled row), the final norm and the head. */
+ * The last stage runs over pooled rows, by tiles of them: it gathers them, does the last layer's remaining work
+ * (narrow.c; a tile's buffers then have a line for each pooled row), then the final norm and the head. */
 #ifndef GD_GRAPH_PLAN_H
 #define GD_GRAPH_PLAN_H
 
@@ -36,7 +36,7 @@ typedef struct gd_plan_buffer {
 typedef struct gd_plan_weight {
     char *name;      /* full name in the checkpoint, NULL for none */
     unsigned rank;   /* 1 or 2 */
-    size_t shape[2]; /* what the checkpoint must have: [out, in], [n] or [vocab, hidden] */
+    size_t shape[2]; /* required in the checkpoint: [out, in], [n] or [vocab, hidden] */
 } gd_plan_weight;
 
 typedef struct gd_plan_step {
@@ -44,11 +44,11 @@ typedef struct gd_plan_step {
     unsigned in[GD_OP_MAX_IN]; /* buffer indices; in_count of them */
     unsigned in_count, out;
     gd_plan_weight w[GD_OP_MAX_WEIGHTS];
-    char *lora; /* linear: the module's full name ("model.layers.0.self_attn.q_proj"), NULL: takes no adapter */
+    char *lora; /* linear: the module's full name ("model.layers.0.self_attn.q_proj"), NULL: no adapter allowed */
     gd_op_params params;
     /* Steps that a backend may compute in one call, from this one on: */
-    unsigned linears; /* this many linears of one input, at most GD_OP_MAX_LINEARS; 0 when it is not a linear */
-    bool gated;       /* this linear, the next, and the gated product of the two, which nobody else reads */
+    unsigned linears; /* the number of linears of one input, at most GD_OP_MAX_LINEARS; 0 if not a linear */
+    bool gated;       /* this linear, the next, and their gated product, if no other step reads their outputs */
 } gd_plan_step;
 
 typedef struct gd_plan_stage {
@@ -60,14 +60,14 @@ typedef struct gd_plan_stage {
 typedef struct gd_plan {
     char *graph_name;                                                           /* "qwen2" */
     gd_dtype operand;                                                           /* GD_BF16 or GD_F32 */
-    size_t hidden, layers, vocab, heads, kv_heads, head_dim, ffn, max_position; /* for people, and for limits */
+    size_t hidden, layers, vocab, heads, kv_heads, head_dim, ffn, max_position; /* for information and limits */
     gd_plan_buffer *buffers;
     size_t buffer_count;
     gd_plan_step *steps;
     size_t step_count;
     gd_plan_stage *stages;
     size_t stage_count;
-    size_t line_bytes[3]; /* by gd_extent: arena bytes for each line, lifetimes shared */
+    size_t line_bytes[3]; /* by gd_extent: arena bytes for each line, memory reused */
     unsigned carry;       /* buffer of the residual stream: GD_EXTENT_BATCH */
     unsigned score;       /* buffer of the scores: GD_EXTENT_POOLED, `labels` columns, F32 */
     size_t labels;        /* scores of a pooled row */
@@ -85,7 +85,7 @@ typedef struct gd_plan {
 gd_status gd_plan_make(gd_plan **out, const gd_config *config, const char *graph_file, gd_dtype operand, gd_error *err);
 void gd_plan_free(gd_plan *plan);
 
-/* The plan as text, for tests and for people. */
+/* The plan as text, for tests and debugging. */
 void gd_plan_dump(const gd_plan *plan, gd_buf *out);
 
 /* Rotary tables in fp32 from double precision, by our own functions: cos and sin are [positions, head_dim / 2]. */

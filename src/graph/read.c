@@ -1,4 +1,4 @@
-/* read.c - a graph file's form: its keys, its operations and what each of them takes. */
+/* read.c - the syntax of graph files: their keys, their operations and the keys of each. */
 #include "graph/graph.h"
 
 #include "base/error.h"
@@ -7,7 +7,7 @@
 
 #define BIT(key) (1u << GD_KEY_##key)
 
-/* Which keys a node of an operation needs, and which more it may have. */
+/* The keys that a node of an operation needs, and those that it may have. */
 static const struct rule {
     unsigned needs, may;
 } rules[GD_OP_COUNT] = {
@@ -68,7 +68,7 @@ static gd_status read_weight(const reader *r, const gd_yaml_node *node)
         return rc;
     if (!*node->text || strpbrk(node->text, " \n{}\"\\") || strlen(node->text) > 255)
         return gd_yaml_fail(r->graph->doc, node, r->err, GD_EFORMAT,
-                            "the weight \"%s\" is no name of a tensor (1 to 255 characters, no blank, no brace)",
+                            "the weight \"%s\" is not a tensor's name (1 to 255 characters, no spaces or braces)",
                             node->text);
     return GD_OK;
 }
@@ -97,7 +97,7 @@ static gd_status read_op(const reader *r, const gd_yaml_node *map, gd_op *op)
     gd_status rc;
 
     if (!name)
-        return gd_yaml_fail(r->graph->doc, map, r->err, GD_EFORMAT, "a node without \"op\" or \"repeat\"");
+        return gd_yaml_fail(r->graph->doc, map, r->err, GD_EFORMAT, "a node has neither \"op\" nor \"repeat\"");
     rc = gd_yaml_expect(r->graph->doc, name, GD_YAML_SCALAR, "op", r->err);
     if (rc)
         return rc;
@@ -106,10 +106,10 @@ static gd_status read_op(const reader *r, const gd_yaml_node *map, gd_op *op)
         if (!strcmp(name->text, gd_op_table[*op].name))
             return GD_OK;
     }
-    return gd_yaml_fail(r->graph->doc, name, r->err, GD_EUNSUPPORTED, "there is no operation \"%s\"", name->text);
+    return gd_yaml_fail(r->graph->doc, name, r->err, GD_EUNSUPPORTED, "unknown operation \"%s\"", name->text);
 }
 
-/* Sorts a node's keys into key[], and refuses what its operation doesn't know or lacks. */
+/* Sorts a node's keys into key[], and refuses unknown and missing ones. */
 static gd_status read_keys(const reader *r, gd_graph_node *node)
 {
     const struct rule *rule = &rules[node->op];
@@ -158,7 +158,7 @@ static gd_status read_node(const reader *r, const gd_yaml_node *map)
     return rc;
 }
 
-/* A mapping's keys must all be among names[], and the first `needed` of them there; values go to out[]. */
+/* A mapping's keys must all be in names[], and the first `needed` of these are required; values go to out[]. */
 static gd_status read_map(const reader *r, const gd_yaml_node *map, const char *what, const char *const *names,
                           unsigned needed, unsigned count, const gd_yaml_node **out)
 {
@@ -193,7 +193,7 @@ static gd_status read_prefix(const reader *r, const gd_yaml_node *prefix)
     if (!hole || strpbrk(hole + 3, "{} \n\"\\") || strcspn(prefix->text, "{} \n\"\\") < (size_t)(hole - prefix->text) ||
         strlen(prefix->text) > 255)
         return gd_yaml_fail(r->graph->doc, prefix, r->err, GD_EFORMAT,
-                            "prefix is \"%s\", but the start of a tensor's name with one {i} is expected",
+                            "prefix is \"%s\", but the beginning of a tensor's name with one {i} is expected",
                             prefix->text);
     return GD_OK;
 }
@@ -206,7 +206,7 @@ static gd_status read_repeat(reader *r, const gd_yaml_node *map)
     gd_status rc;
 
     if (r->part != GD_PART_BEFORE)
-        return gd_yaml_fail(graph->doc, map, r->err, GD_EUNSUPPORTED, "a second repeat, but one is expected");
+        return gd_yaml_fail(graph->doc, map, r->err, GD_EUNSUPPORTED, "a second repeat, but only one is allowed");
     rc = read_map(r, map, "a repeat node", outer, 2, 2, parts);
     if (!rc)
         rc = read_map(r, parts[0], "repeat", inner, 3, 3, keys);
@@ -256,11 +256,11 @@ static gd_status read_nodes(reader *r, const gd_yaml_node *list)
             return rc;
     }
     if (!graph->times)
-        return gd_yaml_fail(graph->doc, list, r->err, GD_EFORMAT, "nodes has no repeat");
+        return gd_yaml_fail(graph->doc, list, r->err, GD_EFORMAT, "nodes lacks a repeat");
     return GD_OK;
 }
 
-/* The one arithmetic that the engine has, said aloud, so that a graph can't mean another. */
+/* The engine's only arithmetic, stated explicitly so that a graph cannot mean another. */
 static gd_status read_numerics(const reader *r, const gd_yaml_node *map)
 {
     static const char *const names[] = { "values", "residual", "accumulate" };

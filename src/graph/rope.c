@@ -4,7 +4,7 @@
 
 #define TWO_PI 0x1.921fb54442d18p+2
 
-/* Llama 3: long waves are slowed down by `factor`, short ones kept, those between interpolated. */
+/* Llama 3: long waves are slowed down by `factor`, short ones are kept, those in between interpolated. */
 static double llama3(const gd_rope *rope, double frequency)
 {
     const double wavelength = TWO_PI / frequency, context = rope->original_max_position;
@@ -18,7 +18,7 @@ static double llama3(const gd_rope *rope, double frequency)
     return (1 - smooth) * frequency / rope->factor + smooth * frequency;
 }
 
-/* Radians a position that pair i of the head turns by. */
+/* Radians per position by which pair i of the head is rotated. */
 static double frequency_of(const gd_rope *rope, size_t i, size_t head_dim)
 {
     const double frequency = gd_real_pow(rope->theta, -(double)(2 * i) / (double)head_dim);

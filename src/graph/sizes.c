@@ -55,7 +55,7 @@ gd_status gd_make_count(const gd_maker *m, const gd_yaml_node *node, const char 
     return GD_OK;
 }
 
-/* The sizes that every graph must have, since the engine or a person asks for them. */
+/* The sizes required of every graph, because the engine needs them or the user may want to know them. */
 static gd_status read_plan_sizes(const gd_maker *m)
 {
     gd_plan *plan = m->plan;
@@ -93,7 +93,7 @@ static gd_status read_plan_sizes(const gd_maker *m)
     return GD_OK;
 }
 
-/* expects: {field: false}: what the graph takes for granted. A field that is absent is false. */
+/* expects: {field: false}: assumptions of the graph. An absent field is false. */
 static gd_status check_expects(const gd_maker *m)
 {
     const gd_graph *graph = m->graph;
@@ -107,7 +107,7 @@ static gd_status check_expects(const gd_maker *m)
         if (rc)
             return rc;
         if (have != want)
-            return gd_fail(m->err, GD_EUNSUPPORTED, "%s: the field \"%s\" is %s, but the graph %s is made for %s",
+            return gd_fail(m->err, GD_EUNSUPPORTED, "%s: the field \"%s\" is %s, but the graph %s requires %s",
                            gd_config_path(m->config), k->text, have ? "true" : "false", graph->name,
                            want ? "true" : "false");
     }

@@ -1,4 +1,4 @@
-/* step.c - one node of a graph made concrete: its parameters, the shapes of its weights, the width of its
+/* step.c - one node of a graph resolved for a model: its parameters, the shapes of its weights, the width of its
  * output. */
 #include "graph/make.h"
 
@@ -12,7 +12,7 @@ typedef gd_status make_step(const gd_maker *m, const gd_graph_node *node, gd_pla
 
 static size_t in_cols(const gd_maker *m, const gd_plan_step *step, unsigned i) { return m->values[step->in[i]].cols; }
 
-/* Fails unless input i is `want` wide; `sense` says in words what that is. */
+/* Fails unless input i is `want` wide; `sense` describes that width. */
 static gd_status check_cols(const gd_maker *m, const gd_graph_node *node, const gd_plan_step *step, unsigned i,
                             size_t want, const char *sense)
 {
@@ -21,11 +21,11 @@ static gd_status check_cols(const gd_maker *m, const gd_graph_node *node, const 
     if (have == want)
         return GD_OK;
     return gd_yaml_fail(m->graph->doc, node->in[i], m->err, GD_EFORMAT,
-                        "%s takes \"%s\" of %zu columns, but %s, %zu, is expected", gd_op_table[node->op].name,
+                        "%s reads \"%s\" of %zu columns, but %s (%zu) is expected", gd_op_table[node->op].name,
                         node->in[i]->text, have, sense, want);
 }
 
-/* A number that a float holds: its magnitude is 0 or a normal float's. */
+/* A number that fits a float: its magnitude is 0 or that of a normal float. */
 static gd_status read_float(const gd_maker *m, const gd_graph_node *node, gd_graph_key key, const char *what,
                             float *out)
 {
@@ -53,7 +53,7 @@ static gd_status read_positive(const gd_maker *m, const gd_graph_node *node, gd_
     return rc;
 }
 
-/* heads of a row: they must divide it. */
+/* heads of a row: their number must divide its length. */
 static gd_status read_heads(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step)
 {
     const size_t cols = in_cols(m, step, 0);
@@ -64,7 +64,7 @@ static gd_status read_heads(const gd_maker *m, const gd_graph_node *node, gd_pla
         return rc;
     if (cols % heads)
         return gd_yaml_fail(m->graph->doc, node->key[GD_KEY_heads], m->err, GD_EFORMAT,
-                            "%zu heads don't divide the %zu columns of \"%s\"", heads, cols, node->in[0]->text);
+                            "%zu heads do not divide the %zu columns of \"%s\"", heads, cols, node->in[0]->text);
     step->params.heads = (uint32_t)heads;
     step->params.head_dim = (uint32_t)(cols / heads);
     return GD_OK;
@@ -94,7 +94,7 @@ static gd_status make_rms_norm(const gd_maker *m, const gd_graph_node *node, gd_
     return rc;
 }
 
-/* lora: q_proj - the last part of the module's name, as an adapter's target_modules has it. */
+/* lora: q_proj - the last part of the module's name, as in an adapter's target_modules. */
 static gd_status check_lora(const gd_maker *m, const gd_graph_node *node)
 {
     const gd_yaml_node *lora = node->key[GD_KEY_lora];
@@ -114,14 +114,14 @@ static gd_status check_lora(const gd_maker *m, const gd_graph_node *node)
                         weight, lora->text);
 }
 
-/* bias_if: field - the bias is there when the field of config.json is true. */
+/* bias_if: field - the bias exists if the field of config.json is true. */
 static gd_status read_bias_if(const gd_maker *m, const gd_graph_node *node, bool *bias)
 {
     const gd_yaml_node *field = node->key[GD_KEY_bias_if];
     gd_status rc = gd_yaml_expect(m->graph->doc, field, GD_YAML_SCALAR, "bias_if", m->err);
 
     if (!rc && !*bias)
-        rc = gd_yaml_fail(m->graph->doc, field, m->err, GD_EFORMAT, "bias_if without a bias as second entry of w");
+        rc = gd_yaml_fail(m->graph->doc, field, m->err, GD_EFORMAT, "bias_if requires a bias as second entry of w");
     *bias = false;
     if (!rc && gd_config_has(m->config, field->text))
         rc = gd_config_bool(m->config, field->text, bias, m->err);
@@ -186,7 +186,7 @@ static gd_status make_attention(const gd_maker *m, const gd_graph_node *node, gd
         rc = read_float(m, node, GD_KEY_softcap, "softcap", &params->softcap);
     if (!rc && params->softcap < 0)
         rc = gd_yaml_fail(m->graph->doc, node->key[GD_KEY_softcap], m->err, GD_EFORMAT,
-                          "softcap is %.9g, but 0 (none) or a number above it is expected", (double)params->softcap);
+                          "softcap is %.9g, but 0 (none) or a positive number is expected", (double)params->softcap);
     if (!rc && node->key[GD_KEY_window])
         rc = check_word(m, node->key[GD_KEY_window], "window", "sliding_window");
     return rc;
@@ -201,7 +201,7 @@ static bool find_activation(const char *name, gd_activation *act)
         { "silu", GD_ACT_SILU },
         { "swish", GD_ACT_SILU },
         { "gelu_pytorch_tanh", GD_ACT_GELU_TANH },
-        { "gelu_new", GD_ACT_GELU_TANH }, /* the same formula; plain "gelu" is the error function's */
+        { "gelu_new", GD_ACT_GELU_TANH }, /* the same formula; plain "gelu" uses the error function */
     };
 
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
@@ -221,7 +221,7 @@ static gd_status make_gated(const gd_maker *m, const gd_graph_node *node, gd_pla
 
     *cols = in_cols(m, step, 0);
     if (!rc)
-        rc = check_cols(m, node, step, 1, *cols, "as many as the gate's");
+        rc = check_cols(m, node, step, 1, *cols, "the gate's number");
     if (rc || find_activation(act->text, &step->params.act))
         return rc;
     if (!gd_config_has(m->config, act->text))
@@ -239,7 +239,7 @@ static gd_status make_gated(const gd_maker *m, const gd_graph_node *node, gd_pla
 static gd_status make_add(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)
 {
     *cols = in_cols(m, step, 0);
-    return check_cols(m, node, step, 1, *cols, "as many as the other's");
+    return check_cols(m, node, step, 1, *cols, "the other's number");
 }
 
 static gd_status make_last_row(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)

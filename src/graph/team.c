@@ -1,8 +1,8 @@
-/* team.c - steps that a backend may compute in one call: q, k and v, which read the same rows; gate, up and their
- * product, of which gate and up need not reach memory.  Found once, when the plan is made. */
+/* team.c - steps that a backend may compute in one call: q, k and v, which read the same rows; or gate, up and
+ * their product, where gate and up need not reach memory.  Found once, when the plan is made. */
 #include "graph/make.h"
 
-/* How often the stage reads the buffer; other stages read those of the batch, too. */
+/* How often the stage reads the buffer; buffers of the batch count as read by other stages, too. */
 static size_t readers_of(const gd_plan *plan, const gd_plan_stage *stage, unsigned buffer)
 {
     size_t count = plan->buffers[buffer].extent == GD_EXTENT_BATCH;
@@ -25,7 +25,7 @@ static bool is_gated_product(const gd_plan *plan, const gd_plan_stage *stage, si
            readers_of(plan, stage, up->out) == 1;
 }
 
-/* How many steps from this one on are linears of one input. */
+/* The number of steps, from this one on, that are linears of one input. */
 static unsigned count_linears(const gd_plan *plan, const gd_plan_stage *stage, size_t step)
 {
     const size_t end = stage->first_step + stage->step_count;

@@ -1,5 +1,5 @@
-/* attention_case.h - a random trie with its queries, keys and values; attention by the backend, by the contract written
- * out for one line, and in double precision. */
+/* attention_case.h - a random trie with its queries, keys and values; attention by the backend, by the contract
+ * spelled out for one line, and in double precision. */
 #ifndef GD_TESTS_ATTENTION_CASE_H
 #define GD_TESTS_ATTENTION_CASE_H
 
@@ -14,13 +14,13 @@ typedef struct attention_case {
     uint64_t seed;
     size_t head_dim, heads, kv_heads;
     gd_dtype type;
-    bool wide; /* the output is F32, whatever the type */
+    bool wide; /* the output is F32, regardless of the type */
     float scale, softcap;
     uint32_t window;
-    size_t count, longest; /* segments; rows of a segment, at most */
-    /* what attention_case_open makes */
+    size_t count, longest; /* segments; most rows of a segment */
+    /* made by attention_case_open */
     gd_segment segments[SEGMENTS];
-    size_t rows, keys, depth; /* rows of q; rows of k and v, which are all of the batch; longest path */
+    size_t rows, keys, depth; /* rows of q; rows of k and v: all of the batch; longest path */
     uint32_t *position, *segment;
     void *q, *k, *v;
     size_t q_cols, k_cols;
@@ -51,7 +51,7 @@ static inline void case_rows(attention_case *c)
         }
 }
 
-/* A new segment hangs below the one before it or below one of its ancestors: depth-first order. */
+/* A new segment is a child of the previous one or of one of its ancestors: depth-first order. */
 static inline void attention_case_open(attention_case *c)
 {
     uint64_t state = c->seed * 1000003u;
@@ -99,12 +99,12 @@ static inline void case_path(const attention_case *c, size_t row, uint32_t *path
         path[p] = r;
         if (r == c->segments[segment].first_row && p > 0) {
             segment = c->segments[segment].parent;
-            r = c->segments[segment].first_row + c->segments[segment].length; /* the loop takes one off */
+            r = c->segments[segment].first_row + c->segments[segment].length; /* the loop subtracts one */
         }
     }
 }
 
-/* The text that ends at a row, alone: one segment, with its path's queries, keys and values. */
+/* The text that ends at a row, on its own: one segment, with the queries, keys and values of the row's path. */
 static inline void attention_case_alone(attention_case *alone, const attention_case *c, size_t row)
 {
     const size_t size = gd_dtype_size(c->type), length = c->position[row] + 1;
@@ -131,8 +131,8 @@ static inline void attention_case_alone(attention_case *alone, const attention_c
     gd_free(path);
 }
 
-/* Rows of a case as an operation over texts has them: pooled, in any order, any of them several times. Keys and values
- * stay those of the case. */
+/* Rows of a case as in an operation over texts: pooled, in any order, possibly repeated. Keys and values stay those of
+ * the case. */
 static inline void attention_case_pool(attention_case *pooled, const attention_case *c, const uint32_t *rows,
                                        size_t count)
 {
@@ -158,8 +158,8 @@ static inline void attention_case_unpool(attention_case *pooled)
     gd_free(pooled->q);
 }
 
-/* The backend's attention, tile by tile.  Scratch space starts as NaN and ends in a canary, so that nothing reads what
- * it has not written, nor writes behind the end. Returns [rows, heads * head_dim] of case_out(). */
+/* The backend's attention, tile by tile.  Scratch space starts as NaN and ends in a canary, so that reads of
+ * unwritten values and writes past the end are noticed. Returns [rows, heads * head_dim] of case_out(). */
 static inline void *attention_case_run(const attention_case *c, const gd_row_kernels *kernels, unsigned threads,
                                        size_t tile)
 {
@@ -214,7 +214,7 @@ static inline void *attention_case_run(const attention_case *c, const gd_row_ker
 /* One line: query head `head` of a row. */
 typedef struct attention_line {
     const attention_case *c;
-    size_t row, head, begin, end; /* it sees positions begin .. end - 1 */
+    size_t row, head, begin, end; /* sees positions begin .. end - 1 */
     const uint32_t *path;
 } attention_line;
 

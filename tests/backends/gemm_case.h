@@ -1,5 +1,5 @@
-/* gemm_case.h - one matmul to test: random operands, the definition written out once more without any packing,
- * and an output inside a frame of canaries. */
+/* gemm_case.h - one matmul to test: random operands, the definition spelled out once more without packing, and
+ * an output inside a frame of canaries. */
 #ifndef GD_TESTS_GEMM_CASE_H
 #define GD_TESTS_GEMM_CASE_H
 
@@ -13,10 +13,10 @@
 #include <math.h>
 
 enum gemm_fill {
-    FILL_NORMAL,  /* around 1 in size */
+    FILL_NORMAL,  /* of a magnitude around 1 */
     FILL_RANGE,   /* any exponent that keeps sums finite: cancellation, absorbed terms */
-    FILL_SPECIAL, /* now and then an infinity, a NaN or a zero */
-    FILL_TINY     /* denormals, and products that are: flushed to zero */
+    FILL_SPECIAL, /* occasional infinities, NaNs and zeros */
+    FILL_TINY     /* denormals, and denormal products: flushed to zero */
 };
 
 static inline uint64_t test_random(uint64_t *state)
@@ -45,7 +45,7 @@ static inline float test_value(uint64_t *state, enum gemm_fill fill)
     return unit;
 }
 
-/* count values of a type, exact in it. */
+/* count values that are exact in a type. */
 static inline void *test_values(size_t count, gd_dtype dtype, enum gemm_fill fill, uint64_t *state)
 {
     void *p = gd_alloc_aligned((count + 1) * gd_dtype_size(dtype));
@@ -67,7 +67,7 @@ static inline float test_element(const void *p, gd_dtype dtype, size_t i)
     return dtype == GD_F32 ? ((const float *)p)[i] : gd_bf16_to_f32(((const gd_bf16 *)p)[i]);
 }
 
-/* ARITHMETIC.md, section 3, word for word. Call it between gd_fpenv_enter and gd_fpenv_leave. */
+/* doc/arithmetic.md, section 3, taken literally. Call it between gd_fpenv_enter and gd_fpenv_leave. */
 static inline float test_dot(const void *x, const void *w, gd_dtype dtype, size_t xi, size_t wi, size_t k)
 {
     float total = 0;
@@ -95,9 +95,9 @@ struct gemm_case {
     gd_dtype operand;
     enum gemm_fill fill;
     uint64_t seed;
-    bool there;   /* rows are read where they lie: only for a kernel that can */
+    bool there;   /* rows are read in place: only for kernels that can */
     void *x, *w;  /* [m, k], [n, k] */
-    void *packed; /* w as every kernel reads it */
+    void *packed; /* w packed, as every kernel reads it */
 };
 
 static inline void gemm_case_open(struct gemm_case *c)
@@ -110,7 +110,7 @@ static inline void gemm_case_open(struct gemm_case *c)
     assert_true(gd_gemm_packed_bytes(c->n, c->k, c->operand, &bytes));
     c->packed = gd_alloc_aligned(bytes);
     assert_non_null(c->packed);
-    memset(c->packed, 0xFF, bytes); /* NaN wherever packing forgets an element */
+    memset(c->packed, 0xFF, bytes); /* NaN wherever packing omits an element */
     for (size_t p = 0; p < (c->n + 31) / 32; p++)
         gd_gemm_pack_panel(c->packed, c->operand,
                            &(gd_view){ .name = "w",
@@ -132,7 +132,7 @@ static inline void gemm_case_close(struct gemm_case *c)
 #define CANARY 12345.5f
 enum { FRAME = 5 };
 
-/* x w^T by one kernel into y [m][n]; returns the number of stray writes around it. */
+/* x w^T by one kernel into y [m][n]; returns the number of writes outside it. */
 static inline size_t gemm_case_run(const struct gemm_case *c, const gd_gemm_kernel *kernel, gd_pool *pool, float *y)
 {
     const size_t stride = c->n + 2 * FRAME, framed = (c->m + 2 * FRAME) * stride;

@@ -1,4 +1,4 @@
-/* linear_case.h - one linear to test: random operands, and a run through a backend's table. */
+/* linear_case.h - one linear to test: random operands, and a call through a backend's table. */
 #ifndef GD_TESTS_LINEAR_CASE_H
 #define GD_TESTS_LINEAR_CASE_H
 
@@ -19,7 +19,7 @@ static inline gd_view view_of(const void *data, gd_dtype dtype, size_t out, size
 struct linear {
     size_t rows, in, out, rank;
     gd_dtype operand, output;
-    bool bias, borrowed; /* borrowed: the matrices are read where they lie */
+    bool bias, borrowed; /* borrowed: the matrices are read in place */
     void *x, *w, *a, *b; /* of the operand type */
     float *bias_values;
     float scale;
@@ -55,7 +55,7 @@ static inline gd_weight *matrix_of(const gd_backend *backend, gd_device *device,
     return w;
 }
 
-/* Runs it through the backend's weights and the operation, with rows of x and y further apart than they are wide. */
+/* Runs it with the backend's weights and operation, with rows of x and y further apart than they are wide. */
 static inline void linear_run(const gd_backend *backend, gd_device *device, const struct linear *l, float *y)
 {
     const gd_view views[] = { view_of(l->w, l->operand, l->out, l->in), view_of(l->a, l->operand, l->rank, l->in),

@@ -1,4 +1,4 @@
-/* rows_case.h - what the tests of row kernels share: variants that this CPU can run, random numbers, comparing bits. */
+/* rows_case.h - shared by the tests of row kernels: variants that this CPU can run, random numbers, comparing bits. */
 #ifndef GD_TESTS_ROWS_CASE_H
 #define GD_TESTS_ROWS_CASE_H
 
@@ -11,7 +11,7 @@
 
 #include <math.h>
 
-/* Calls `each` for every variant that can run here; says of the others that they were skipped. */
+/* Calls `each` for every variant that can run here; reports the others as skipped. */
 static inline void test_each_variant(void (*each)(const gd_row_kernels *k))
 {
     const gd_isa have = gd_isa_detect();
@@ -24,7 +24,7 @@ static inline void test_each_variant(void (*each)(const gd_row_kernels *k))
     }
 }
 
-/* A small generator (splitmix64), so that a case is its seed. */
+/* A small generator (splitmix64), so that a case is given by its seed. */
 static inline uint64_t test_random(uint64_t *state)
 {
     uint64_t z = *state += 0x9E3779B97F4A7C15u;
@@ -36,7 +36,7 @@ static inline uint64_t test_random(uint64_t *state)
 
 static inline size_t test_below(uint64_t *state, size_t n) { return (size_t)(test_random(state) % n); }
 
-/* Roughly normal: the sum of twelve uniform numbers, less six. */
+/* Roughly normal: the sum of twelve uniform numbers minus six. */
 static inline float test_normal(uint64_t *state)
 {
     double sum = -6.0;
@@ -46,7 +46,7 @@ static inline float test_normal(uint64_t *state)
     return (float)sum;
 }
 
-/* n values of a type; what is read back is exactly what is stored. */
+/* n values that are exact in a type. */
 static inline void *test_values(size_t n, gd_dtype type, uint64_t *state)
 {
     void *const p = gd_alloc_aligned(n * gd_dtype_size(type) + 1);

@@ -1,7 +1,7 @@
-/* test_attention.c - attention over the trie: the bits of ARITHMETIC.md, section 6, and their error. */
+/* test_attention.c - attention over the trie: the bits of doc/arithmetic.md, section 6, and their error. */
 #include "tests/backends/attention_case.h"
 
-/* Section 3 for n products that `pair` names. */
+/* Section 3 for n products, given by `pair`. */
 typedef struct product {
     const attention_line *a;
     const float *e; /* NULL: query times key; else weights times values */
@@ -55,7 +55,7 @@ static float function(void (*f)(size_t n, const float *x, float *y), float x)
     return y;
 }
 
-/* Section 6, written out for one line. */
+/* Section 6, spelled out for one line. */
 static void contract_line(const attention_line *a, float *o)
 {
     const attention_case *c = a->c;
@@ -86,7 +86,7 @@ static void contract_line(const attention_line *a, float *o)
         o[d] = case_out(c) == GD_BF16 ? gd_bf16_to_f32(gd_bf16_from_f32(o[d] / l)) : o[d] / l;
 }
 
-/* Double precision; *slack becomes a bound of what fp32 (or bf16) may be off, for every element. */
+/* Double precision; *slack becomes a bound for the error of fp32 (or bf16), for every element. */
 static void exact_line(const attention_line *a, double *o, double *slack)
 {
     const attention_case *c = a->c;
@@ -114,7 +114,7 @@ static void exact_line(const attention_line *a, double *o, double *slack)
             slack[d] += e * fabs((double)line_kv(a, c->v, p, d));
         }
     }
-    /* Logits are off by (head_dim + 8) u times their size, weights by twice that; then the sums over n keys; then
+    /* Logits have an error of (head_dim + 8) u times their size, weights twice that; then the sums over n keys; then
      * the rounding of the weights and of the result (half an ULP of bf16 is up to 2^-8 of a value). */
     for (size_t d = 0; d < c->head_dim; d++) {
         o[d] /= sum;
@@ -122,7 +122,7 @@ static void exact_line(const attention_line *a, double *o, double *slack)
     }
 }
 
-static const gd_row_kernels *variant; /* that the checks below are about */
+static const gd_row_kernels *variant; /* the one being checked */
 
 static void check_line(const attention_line *a, const void *out)
 {
@@ -213,10 +213,10 @@ static void same_bits(const attention_case *c, const void *want, size_t want_row
     const size_t bytes = c->q_cols * gd_dtype_size(case_out(c));
 
     if (memcmp((const char *)want + want_row * bytes, (const char *)got + got_row * bytes, bytes) != 0)
-        fail_msg("%s %s: row %zu is other bits %s", variant->name, case_name(c), want_row, what);
+        fail_msg("%s %s: row %zu has different bits %s", variant->name, case_name(c), want_row, what);
 }
 
-/* A row of another segment, one position after this one, where there is such a row: it only looks like the next one. */
+/* A row of another segment, one position after this one, if there is one: it only looks like the next row. */
 static uint32_t stranger(const attention_case *c, uint32_t row, uint64_t *state)
 {
     const size_t start = test_below(state, c->rows);
@@ -230,7 +230,7 @@ static uint32_t stranger(const attention_case *c, uint32_t row, uint64_t *state)
     return (uint32_t)start;
 }
 
-/* Any rows, followed now and then by the next one, by one that looks like it, or by themselves. */
+/* Random rows, some followed by the next one, by one that looks like it, or by themselves. */
 static void choose_rows(uint32_t *rows, size_t count, const attention_case *c)
 {
     uint64_t state = c->seed;
@@ -248,7 +248,7 @@ static void choose_rows(uint32_t *rows, size_t count, const attention_case *c)
     }
 }
 
-/* Rows of several segments, wherever they are in them: no job may take one for the next of another. */
+/* Rows of several segments, anywhere in them: no job may take one for the successor of another. */
 static void check_pooled(attention_case c)
 {
     enum { POOLED = 60 };
@@ -332,7 +332,7 @@ static void check_alone(const attention_case *c, const void *want)
         case_path(c, row, path);
         out = attention_case_run(&alone, variant, 1, alone.rows);
         for (size_t p = 0; p < alone.rows; p++)
-            same_bits(c, want, path[p], out, p, "when its text is alone");
+            same_bits(c, want, path[p], out, p, "when its text is on its own");
         gd_free(out);
         attention_case_close(&alone);
     }
@@ -368,7 +368,7 @@ static void check_poison(const attention_case *c, const void *want)
             }
         out = attention_case_run(&poisoned, variant, 1, c->rows);
         for (size_t p = 0; p <= c->position[row]; p++)
-            same_bits(c, want, path[p], out, path[p], "when keys beside its path are NaN");
+            same_bits(c, want, path[p], out, path[p], "when keys outside its path are NaN");
         gd_free(out);
         gd_free(poisoned.k);
         gd_free(poisoned.v);

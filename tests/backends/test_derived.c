@@ -1,4 +1,4 @@
-/* test_derived.c - openblas and onednn: within the error bound of fp32 sums, and the same bits in any company. */
+/* test_derived.c - openblas and onednn: within the error bound of fp32 sums, and the same bits with any other rows. */
 #include "tests/backends/linear_case.h"
 
 static gd_device *device_for(const gd_backend *backend, gd_dtype operand, unsigned threads, const struct linear *l)
@@ -38,8 +38,8 @@ static void for_each(void (*each)(const gd_backend *backend, gd_dtype operand))
                 each(*b, (gd_dtype)operand);
 }
 
-/* One output in double precision, and how far off fp32 sums in any order may be: (k + 2) u sum|terms| for each sum, and
- * one rounding of an operand for each of the adapter's inner values. */
+/* One output in double precision, and the error bound of fp32 sums in any order: (k + 2) u sum|terms| for each sum, and
+ * one rounding to the operand type for each of the adapter's inner values. */
 static double expected(const struct linear *l, size_t row, size_t n, double *bound)
 {
     const double unit = 0x1p-24, rounding = l->operand == GD_BF16 ? 0x1p-8 : 0x1p-23;
@@ -118,7 +118,7 @@ static void error_against_float64(void **state)
     for_each(each_bound);
 }
 
-/* Rows alone, at another place, and by other numbers of threads: the same bits. */
+/* Single rows, rows at other places, and other numbers of threads: the same bits. */
 static void each_company(const gd_backend *backend, gd_dtype operand)
 {
     struct linear
@@ -157,7 +157,7 @@ static void company_and_threads_do_not_change_a_bit(void **state)
     for_each(each_company);
 }
 
-/* Both libraries multiply in fp32 on every CPU, so that a build that has them can always test them. */
+/* Both libraries multiply in fp32 on every CPU, so a build that has them can always test them. */
 static void what_was_compiled_is_there(void **state)
 {
     const gd_backend *found;
@@ -189,7 +189,7 @@ static void what_cannot_run_says_why(void **state)
     }
 }
 
-/* Every allocation that can fail, does once: an error, and nothing is left behind. */
+/* Every allocation fails once: an error, and nothing leaks. */
 static void each_failure(const gd_backend *backend, gd_dtype operand)
 {
     struct linear l = { .rows = 3, .in = 20, .out = 300, .rank = 0, .operand = operand, .output = GD_F32 };

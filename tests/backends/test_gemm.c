@@ -1,4 +1,4 @@
-/* test_gemm.c - every matmul kernel that this CPU has gives the bits of ARITHMETIC.md, section 3. */
+/* test_gemm.c - every matmul kernel that this CPU has gives the bits of doc/arithmetic.md, section 3. */
 #include "tests/backends/gemm_case.h"
 #include "tests/emulate/gemm_emulated.h"
 
@@ -33,7 +33,7 @@ static void check_rows(const gd_gemm_kernel *kernel, gd_pool *pool, struct gemm_
     gemm_case_close(&c);
 }
 
-/* With packed rows, and with rows that stay where they lie. */
+/* With packed rows, and with rows read in place. */
 static void check(const gd_gemm_kernel *kernel, gd_pool *pool, struct gemm_case c)
 {
     check_rows(kernel, pool, c);
@@ -42,7 +42,7 @@ static void check(const gd_gemm_kernel *kernel, gd_pool *pool, struct gemm_case 
         check_rows(kernel, pool, c);
 }
 
-/* The sources of the AVX-512 kernels upon intrinsics in plain C, so that they are tested on every CPU. */
+/* The sources of the AVX-512 kernels with intrinsics in plain C, so that they are tested on every CPU. */
 static const gd_gemm_kernel emulated[] = {
     { "avx512bf16 (emulated)", 0, GD_BF16, GD_BF16, true, 6, emulated_gemm_avx512bf16_BF16,
       emulated_gemm_avx512bf16_finish },
@@ -117,7 +117,7 @@ static void depths_around_the_blocks(void **state)
 
 static void each_odd_value(const gd_gemm_kernel *kernel, gd_pool *pool)
 {
-    for (uint64_t seed = 1; seed <= 4; seed++) { /* k = 1: products that become -0 are the whole sum */
+    for (uint64_t seed = 1; seed <= 4; seed++) { /* k = 1: a product of -0 is the whole sum */
         check(kernel, pool, (struct gemm_case){ .m = 20, .n = 40, .k = 1, .seed = seed, .fill = FILL_TINY });
         for (size_t m = 5; m <= 20; m += 15) {
             check(kernel, pool, (struct gemm_case){ .m = m, .n = 40, .k = 77, .seed = seed, .fill = FILL_SPECIAL });
@@ -154,7 +154,7 @@ static void threads_do_not_change_a_bit(void **state)
     for_each_kernel(each_split, 7);
 }
 
-/* A row's sums do not depend on the rows beside it: all against one by one. */
+/* A row's sums do not depend on the other rows: all rows together against one by one. */
 static void each_company(const gd_gemm_kernel *kernel, gd_pool *pool)
 {
     struct gemm_case c = { .m = 29, .n = 48, .k = 700, .operand = kernel->operand, .seed = 4000 };
@@ -181,8 +181,8 @@ static void company_does_not_change_a_bit(void **state)
     for_each_kernel(each_company, 2);
 }
 
-/* |fl(x.w) - x.w| <= (k + 2) u sum|x_i w_i| for any order of summation; it can hardly be missed at large k, so the
- * root mean square over all outputs must stay below what blocks of 512 promise: about u sqrt(512) of the terms. */
+/* |fl(x.w) - x.w| <= (k + 2) u sum|x_i w_i| for any order of summation; that is loose at large k, so the root
+ * mean square over all outputs must also be within what blocks of 512 give: about u sqrt(512) of the terms. */
 static void each_close(const gd_gemm_kernel *kernel, gd_pool *pool)
 {
     struct gemm_case c = { .m = 7, .n = 64, .k = 4864, .operand = kernel->operand, .seed = 5000 };
@@ -203,7 +203,7 @@ static void each_close(const gd_gemm_kernel *kernel, gd_pool *pool)
             power += term * term;
         }
         off = fabs((double)y[i] - want);
-        assert_true(off <= (double)(c.k + 2) * 0x1p-24 * size + (double)c.k * 0x1p-126); /* not so for a NaN */
+        assert_true(off <= (double)(c.k + 2) * 0x1p-24 * size + (double)c.k * 0x1p-126); /* false for NaN */
         squares += off * off;
         allowed += 512.0 * 0x1p-48 * power;
     }
@@ -243,7 +243,7 @@ static void the_pick_is_a_function_of_its_arguments(void **state)
         assert_ptr_equal(gd_gemm_pick(gd_gemm_kernels[i].needs, gd_gemm_kernels[i].operand), &gd_gemm_kernels[i]);
 }
 
-/* What ran and what did not; GD_EXPECT_KERNELS=NAME fails when that one did not. */
+/* Prints which kernels ran; with GD_EXPECT_KERNELS=NAME it fails if that one did not. */
 static void say_what_ran(void **state)
 {
     const gd_isa have = gd_isa_detect();
@@ -263,10 +263,10 @@ static void say_what_ran(void **state)
     for (size_t i = 0; i < emulated_count; i++)
         printf("gemm:%s:%s tested\n", emulated[i].name, type_name(emulated[i].operand));
     if (!ran_expected)
-        fail_msg("GD_EXPECT_KERNELS=%s, but no such kernel could be tested", expected);
+        fail_msg("GD_EXPECT_KERNELS is %s, but no such kernel could be tested", expected);
 }
 
-/* A thread has rows of its own when there are rows enough for each: half of an engine's tile, at least. */
+/* Threads get rows of their own if there are enough: at least half of an engine's tile for each. */
 static void rows_are_grouped_by_threads(void **state)
 {
     (void)state;

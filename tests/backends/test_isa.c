@@ -1,4 +1,4 @@
-/* test_isa.c - what --isa takes, on CPUs that need not be this one. */
+/* test_isa.c - the values of --isa, on this CPU and others. */
 #include "tests/check.h"
 
 #include "backends/cpu/gemm.h"
@@ -39,10 +39,11 @@ static void what_a_cpu_lacks_is_refused(void **state)
         gd_status status;
         const char *sentence;
     } cases[] = {
-        { "neon", X86, GD_EUNSUPPORTED, "this CPU has no neon; it can run: generic, avx2, avx512" },
-        { "avx2", ARM, GD_EUNSUPPORTED, "this CPU has no avx2; it can run: generic, neon" },
-        { "avx512bf16", X86, GD_EUNSUPPORTED, "this CPU has no avx512bf16; it can run: generic, avx2, avx512" },
-        { "neon", GD_ISA_GENERIC, GD_EUNSUPPORTED, "this CPU has no neon; it can run: generic" },
+        { "neon", X86, GD_EUNSUPPORTED, "this CPU does not support neon; it can run: generic, avx2, avx512" },
+        { "avx2", ARM, GD_EUNSUPPORTED, "this CPU does not support avx2; it can run: generic, neon" },
+        { "avx512bf16", X86, GD_EUNSUPPORTED,
+          "this CPU does not support avx512bf16; it can run: generic, avx2, avx512" },
+        { "neon", GD_ISA_GENERIC, GD_EUNSUPPORTED, "this CPU does not support neon; it can run: generic" },
         { "sse", ARM, GD_EUSAGE, "unknown instruction set \"sse\"; this CPU can run: generic, neon" },
         { "", X86, GD_EUSAGE, "unknown instruction set \"\"; this CPU can run: generic, avx2, avx512" },
     };
@@ -67,7 +68,7 @@ static void the_best_has_a_name(void **state)
     assert_string_equal(gd_isa_name(ARM), "neon");
 }
 
-/* What this very CPU gets when nothing is asked for. */
+/* The default on this CPU. */
 static void this_cpu_gets_its_best(void **state)
 {
     const gd_isa have = gd_isa_detect();

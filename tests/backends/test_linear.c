@@ -5,7 +5,7 @@
 #include "backends/cpu/ops.h"
 #include "backends/cpu/weight.h"
 
-/* The cpu backend as far as these tests need it. */
+/* The parts of the cpu backend that these tests need. */
 static const gd_backend linear_only = {
     .weight_make = gd_cpu_weight_make,
     .weight_pieces = gd_cpu_weight_pieces,
@@ -20,7 +20,7 @@ static gd_status test_load(gd_device *device, gd_weight **out, gd_weight_role ro
     return gd_backend_load(&linear_only, device, out, role, view, err);
 }
 
-/* A device as far as a linear needs one. */
+/* A device with the parts that a linear needs. */
 static void device_open(gd_device *device, gd_isa isa, gd_dtype operand, unsigned threads, const gd_limits *limits)
 {
     *device = (gd_device){ .isa = isa, .operand = operand, .gemm = gd_gemm_pick(isa, operand), .limits = *limits };
@@ -35,7 +35,7 @@ static void device_close(gd_device *device)
     gd_pool_close(device->pool);
 }
 
-/* ARITHMETIC.md, section 7, one output at a time. */
+/* doc/arithmetic.md, section 7, one output at a time. */
 static void linear_expected(const struct linear *l, float *y)
 {
     const uint64_t env = gd_fpenv_enter();
@@ -100,7 +100,7 @@ static void linear_with_bias_and_adapter(void **state)
 {
     static const size_t shapes[][4] = {
         { 1, 64, 32, 0 },    { 1, 65, 33, 8 },    { 5, 700, 70, 3 },
-        { 33, 96, 100, 16 }, { 20, 1022, 33, 4 }, /* with a bias: rows 2 KiB apart, or 4 */
+        { 33, 96, 100, 16 }, { 20, 1022, 33, 4 }, /* with a bias: rows 2 or 4 KiB apart */
         { 13, 31, 40, 600 }
     };
     const gd_isa levels[] = { GD_ISA_GENERIC, gd_isa_detect() };
@@ -119,7 +119,7 @@ static void linear_with_bias_and_adapter(void **state)
                   levels[which >> 3], 1 + which % 3, seed);
 }
 
-/* More rows than one go takes. */
+/* More rows than fit into one pass. */
 static void linear_of_many_rows(void **state)
 {
     (void)state;
@@ -133,7 +133,7 @@ static void linear_of_many_rows(void **state)
           gd_isa_detect(), 2, 99);
 }
 
-/* The results go where the rows lie. */
+/* The results overwrite the rows. */
 static void check_over(gd_dtype type, gd_isa isa, unsigned threads)
 {
     enum { ROWS = 61, COLS = 96 };
@@ -178,7 +178,7 @@ static void linear_over_its_own_rows(void **state)
 struct sibling {
     void *w, *a, *b, *bias;
     gd_weight *weight[4];
-    void *y[2]; /* by itself, and with the others */
+    void *y[2]; /* on its own, and with the others */
     gd_call call;
 };
 
@@ -249,7 +249,7 @@ static void check_siblings(size_t rows, size_t in, unsigned threads, gd_isa isa)
     gd_free(values);
 }
 
-/* q, k and v in one: each as by itself, of whatever width and rank. */
+/* q, k and v in one call: each as on its own, for any width and rank. */
 static void linears_of_one_input(void **state)
 {
     const gd_isa levels[] = { GD_ISA_GENERIC, gd_isa_detect() };
@@ -264,8 +264,8 @@ static void linears_of_one_input(void **state)
     check_siblings(GD_GEMM_ROWS + 3, 40, 2, gd_isa_detect());
 }
 
-/* Gate, up and their product in one, with the result in a place of its own or over the input, against the three by
- * themselves. */
+/* Gate, up and their product in one call, with the result in memory of its own or over the input, against the three
+ * calls. */
 static void check_gated(size_t rows, size_t in, size_t out, size_t rank, bool over, unsigned threads, gd_isa isa)
 {
     const gd_limits limits = { .tile_rows = rows, .max_in = in, .max_out = out, .max_rank = rank };
@@ -314,13 +314,13 @@ static void gated_linears_of_one_input(void **state)
             }
 }
 
-/* One thread: a second one, as it starts, frees memory at a moment of its own. */
+/* One thread: a second one frees memory at an unpredictable moment as it starts. */
 static void unit_device(gd_device *device, gd_dtype operand)
 {
     device_open(device, gd_isa_detect(), operand, 1, &(gd_limits){ .tile_rows = 1, .max_in = 1, .max_out = 1 });
 }
 
-/* Any stored type at any address gives the same packed matrix as the operand type at an aligned one. */
+/* Any stored type at any address gives the same packed matrix as the operand type at an aligned address. */
 static void matrices_of_every_type(void **state)
 {
     enum { OUT = 45, IN = 71 };
@@ -357,8 +357,8 @@ static void matrices_of_every_type(void **state)
     }
 }
 
-/* A borrowed matrix of another type, at an odd address, gives the same sums as a packed one; one of wider elements
- * than the operands isn't lent, because its pages take more memory than a packed copy. */
+/* A borrowed matrix of another type, at an odd address, gives the same sums as a packed one; one with wider elements
+ * than the operands is not borrowed, because its pages would take more memory than a packed copy. */
 static void matrices_that_are_borrowed(void **state)
 {
     enum { OUT = 77, IN = 1100, ROWS = 3 };
@@ -399,7 +399,7 @@ static void matrices_that_are_borrowed(void **state)
 
 static void vectors_and_tables(void **state)
 {
-    /* 1, -2, the smallest F16, its largest. Behind one odd byte. */
+    /* 1, -2, the smallest F16, the largest; at an odd address. */
     static const unsigned char halves[] = { 0, 0x00, 0x3C, 0x00, 0xC0, 0x01, 0x00, 0xFF, 0x7B };
     const gd_view row = { .name = "score.weight",
                           .dtype = GD_F16,
@@ -449,7 +449,7 @@ static void weights_that_cannot_be(void **state)
     view.shape[0] = SIZE_MAX / 2;
     refused(&device, GD_WEIGHT_TABLE, view, "layer.weight: the tensor's shape and type do not agree with its 20 bytes");
     view.rank = 1;
-    refused(&device, GD_WEIGHT_MATRIX, view, "layer.weight: a matrix of 2 dimensions is needed, but the tensor has 1");
+    refused(&device, GD_WEIGHT_MATRIX, view, "layer.weight: a matrix needs 2 dimensions, but the tensor has 1");
     view.shape[0] = 0;
     refused(&device, GD_WEIGHT_VECTOR, view,
             "layer.weight: the tensor's shape and type do not agree with its 20 bytes");

@@ -3,8 +3,8 @@
 
 enum { CHUNK = 4096 };
 
-/* A prime step through all 2^32 bit patterns: 2.1 million of them.  Every finite one was tried once: the largest
- * errors were 0.988 and 1.331. */
+/* A prime step through all 2^32 bit patterns: 2.1 million of them.  All finite ones were tried once: the largest errors
+ * were 0.988 and 1.331. */
 static const uint64_t step = 2039;
 
 typedef void map(size_t n, const float *x, float *y);
@@ -27,7 +27,7 @@ static double exp_error(float x, float got)
     if (isnan(x))
         return isnan(got) ? 0 : HUGE_VAL;
     if (want < 0x1p-126)
-        return got == 0.0f ? 0 : HUGE_VAL; /* flushed, as ARITHMETIC.md says of every denormal */
+        return got == 0.0f ? 0 : HUGE_VAL; /* flushed, like every denormal (doc/arithmetic.md) */
     if (want > 0x1.ffffffp127)
         return isinf(got) ? 0 : HUGE_VAL;
     return ulps(got, want);
@@ -65,7 +65,7 @@ static void scan(const gd_row_kernels *k, const char *name, map *run, map *defin
             const double e = error(x[i], y[i]);
 
             if (!test_same(y[i], want[i]))
-                fail_msg("%s:%s(%a) = %a, but the definition says %a", k->name, name, x[i], y[i], want[i]);
+                fail_msg("%s:%s(%a) = %a, but %a by the definition", k->name, name, x[i], y[i], want[i]);
             if (!(e <= worst)) {
                 worst = e;
                 worst_x = x[i];

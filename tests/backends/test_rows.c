@@ -1,4 +1,4 @@
-/* test_rows.c - the kernels along rows: the bits of ARITHMETIC.md, sections 4 and 7, and their error. */
+/* test_rows.c - the kernels along rows: the bits of doc/arithmetic.md, sections 4 and 7, and their error. */
 #include "tests/backends/rows_case.h"
 
 /* Lengths that end inside a vector, and one of a real model. */
@@ -6,10 +6,10 @@ static const size_t lengths[] = { 1,  2,  3,  7,  8,  9,  15,  16,  17,  24,  31
                                   47, 48, 63, 64, 65, 80, 100, 127, 128, 129, 130, 896 };
 enum { LENGTHS = sizeof lengths / sizeof lengths[0], LONGEST = 896, CANARY = 0x5A };
 
-static const gd_row_kernels *variant; /* that the checks below are about */
+static const gd_row_kernels *variant; /* the one being checked */
 static const double u = 0x1p-24;
 
-/* What a kernel wrote: room for a row, with canaries behind its end. */
+/* A kernel's output: room for a row, with canaries after its end. */
 typedef struct output {
     gd_dtype type;
     size_t n;
@@ -26,8 +26,8 @@ static output *output_open(gd_dtype type, size_t n)
     return &out;
 }
 
-/* Element i against the contract's bits (before rounding to the output's type) and against double precision, of which
- * it may be `slack` off before that rounding. */
+/* Element i against the contract's bits (before rounding to the output's type) and against double precision, from
+ * which it may differ by `slack` before that rounding. */
 static void check_element(const output *out, const char *what, size_t i, float contract, double exact, double slack)
 {
     const bool bf16 = out->type == GD_BF16;
@@ -49,7 +49,7 @@ static void check_end(const output *out, const char *what)
 {
     for (size_t i = out->n * gd_dtype_size(out->type); i < sizeof out->bytes; i++)
         if (out->bytes[i] != CANARY)
-            fail_msg("%s %s n=%zu: a byte behind the end was written", variant->name, what, out->n);
+            fail_msg("%s %s n=%zu: a byte after the end was written", variant->name, what, out->n);
 }
 
 /* Section 4, one product at a time. */
@@ -155,7 +155,7 @@ static void check_gated(size_t n, gd_dtype type, gd_activation act, uint64_t *st
     variant->gated(
         &(gd_gated_job){ .rows = 1, .cols = n, .act = act, .gate = gate, .up = up, .out = out->bytes, .type = type });
     for (size_t i = 0; i < n; i++)
-        /* Where 1 + tanh nearly vanishes only the error against the gate is small. */
+        /* Where 1 + tanh nearly vanishes, the error is small only relative to the gate. */
         check_element(out, "gated", i, contract_act(act, gate[i]) * up[i], exact_act(act, gate[i]) * (double)up[i],
                       12 * u * fabs((double)gate[i] * (double)up[i]));
     check_end(out, "gated");
@@ -254,7 +254,7 @@ static void heads_are_rotated(void **state)
     test_each_variant(each_head);
 }
 
-/* A table's values are exact in fp32, from any address. */
+/* A table's values are exact in fp32, at any address. */
 static void check_table(size_t n, gd_dtype from, gd_dtype type, uint64_t *state)
 {
     const size_t size = gd_dtype_size(from);
@@ -348,7 +348,7 @@ static void best_variant_is_picked(void **state)
 #endif
 #if HAVE_AVX512
     assert_ptr_equal(gd_row_pick(GD_ISA_AVX2 | GD_ISA_AVX512), &gd_rows_avx512);
-    assert_ptr_not_equal(gd_row_pick(GD_ISA_AVX512), &gd_rows_avx512); /* it needs AVX2 beside it */
+    assert_ptr_not_equal(gd_row_pick(GD_ISA_AVX512), &gd_rows_avx512); /* it also needs AVX2 */
 #endif
 }
 

@@ -1,5 +1,5 @@
-/* test_rows_ops.c - the operations of the backend's table but linear and attention: which row, head and table line
- * meets which, over tiles, strides and threads. The kernels' arithmetic is test_rows.c's. */
+/* test_rows_ops.c - the operations of the backend's table except linear and attention: which rows, heads and table
+ * lines they combine, over tiles, strides and threads. test_rows.c tests the kernels' arithmetic. */
 #include "tests/backends/rows_case.h"
 
 #include "backends/cpu/device.h"
@@ -56,17 +56,17 @@ static void *line_of(const gd_tensor *t, size_t row)
     return (unsigned char *)t->data + row * t->stride * gd_dtype_size(t->dtype);
 }
 
-/* `want` is a row as the kernel makes it; between the rows nothing was written. */
+/* `want` is a row computed by the kernel; nothing may be written between the rows. */
 static void check_row(const char *what, const gd_tensor *out, size_t row, const void *want)
 {
     const size_t bytes = out->cols * gd_dtype_size(out->dtype);
     const unsigned char *got = line_of(out, row);
 
     if (memcmp(got, want, bytes) != 0)
-        fail_msg("%s: row %zu differs from what the kernel gives", what, row);
+        fail_msg("%s: row %zu differs from the kernel's result", what, row);
     for (size_t i = bytes; i < out->stride * gd_dtype_size(out->dtype); i++)
         if (got[i] != CANARY)
-            fail_msg("%s: row %zu: a byte behind its end was written", what, row);
+            fail_msg("%s: row %zu: a byte after its end was written", what, row);
 }
 
 static void check_embedding(ops_case *c, size_t cols, gd_dtype type)
@@ -105,7 +105,7 @@ static void check_rms_norm(ops_case *c, uint32_t heads, size_t cols, gd_dtype ty
     };
     unsigned char want[512 * 4];
 
-    if (in_place) { /* the canaries come along */
+    if (in_place) { /* the canaries are copied as well */
         given = call.out;
         for (size_t r = 0; r < ROWS; r++)
             memcpy(line_of(&given, r), line_of(&x, r), row * sizeof(float));

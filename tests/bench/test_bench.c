@@ -1,4 +1,4 @@
-/* test_bench.c - the result of gd_bench() on a golden model has every part, with values that can be; and its page. */
+/* test_bench.c - the result of gd_bench() on a golden model has every part, with plausible values; and its page. */
 #include "tests/fields.h"
 #include "tests/markup.h"
 
@@ -33,7 +33,7 @@ static int report(void *context, const char *what, double done, double expected)
     return ++w->calls == w->stop_at;
 }
 
-/* Runs the shortest bench that there is. */
+/* Runs the shortest possible bench. */
 static json_t *bench(const gd_options *options, const char *input, char **text)
 {
     watch w = { 0 };
@@ -52,7 +52,7 @@ static json_t *bench(const gd_options *options, const char *input, char **text)
     return root;
 }
 
-/* All of these are numbers above 0. */
+/* All of these must be positive numbers. */
 static void positive(const json_t *object, const char *const *keys)
 {
     for (; *keys; keys++)
@@ -73,7 +73,7 @@ static void check_limits(const json_t *root)
         assert_true(json_is_string(json_object_get(one, "isa")));
         positive(one, peak);
     }
-    assert_int_equal(json_array_size(part(root, "bandwidth")), 2); /* one thread, and two */
+    assert_int_equal(json_array_size(part(root, "bandwidth")), 2); /* one thread, two threads */
     json_array_foreach(part(root, "bandwidth"), i, one)
         positive(one, memory);
 }
@@ -86,7 +86,7 @@ static void check_products(const json_t *root)
     const json_t *one;
     size_t i;
 
-    assert_true(json_array_size(products) >= 2 * 3); /* two sizes of rows at least, of q, kv and the ffn's both */
+    assert_true(json_array_size(products) >= 2 * 3); /* at least two row counts, for q, kv and the ffn's two sizes */
     json_array_foreach(products, i, one) {
         const double m = real(one, "m"), n = real(one, "n"), k = real(one, "k");
 
@@ -96,7 +96,7 @@ static void check_products(const json_t *root)
             continue;
         assert_true(real(one, "limit_gflops") > 0);
         assert_true(fabs(real(one, "of_limit") * real(one, "limit_gflops") / real(one, "gflops") - 1) < 1e-6);
-        /* operations and bytes of the same time: their ratio is the intensity */
+        /* operations and bytes in the same time: their ratio is the intensity */
         assert_true(real(one, "gflops") / real(one, "gb_per_s") <
                     2 * m * n * k / (2 * (n * k + m * k) + 2 * m * n) * 1.001);
     }
@@ -306,7 +306,7 @@ static void it_stops_when_asked(void **state)
         watch w = { .stop_at = at };
 
         how.context = &w;
-        refused(&options, &how, GD_EINTERRUPTED, "asked to stop");
+        refused(&options, &how, GD_EINTERRUPTED, "stopped by the caller");
         assert_int_equal(w.calls, at);
     }
 }
@@ -320,17 +320,17 @@ static void the_page_shows_it(void **state)
     (void)state;
     json_object_set_new(json_object_get(root, "machine"), "cpu", json_string("<script>alert(1)</script>"));
     json_object_set_new(json_object_get(root, "memory"), "budgets", json_null());
-    json_object_set_new(json_object_get(root, "memory"), "not_measured", json_string("for want of a budget"));
+    json_object_set_new(json_object_get(root, "memory"), "not_measured", json_string("for lack of a budget"));
     gd_string_free(text);
     text = json_dumps(root, 0);
     assert_ok(gd_bench_page(text, &page, test_err));
     assert_markup(page);
     assert_int_equal(markup_count(page, "<script"), 0);
     assert_int_equal(markup_count(page, "&lt;script&gt;alert(1)"), 1);
-    assert_int_equal(markup_count(page, "http"), 0); /* everything is in the file */
+    assert_int_equal(markup_count(page, "http"), 0); /* the page is self-contained */
     assert_true(markup_count(page, "<svg") >= 4);
     assert_true(markup_count(page, "<h2>") >= 8);
-    assert_non_null(strstr(page, "Memory against budget: not measured: for want of a budget."));
+    assert_non_null(strstr(page, "Memory against budget: not measured: for lack of a budget."));
     assert_null(strstr(page, "nan"));
     gd_string_free(page);
 
@@ -349,7 +349,7 @@ static void the_page_shows_it(void **state)
     json_decref(root);
 }
 
-/* Whatever is missing or of another type leaves a gap. */
+/* A missing part, or one of another type, leaves a gap. */
 static void the_page_survives_other_json(void **state)
 {
     static const char *const odd[] = {

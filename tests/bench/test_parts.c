@@ -1,4 +1,4 @@
-/* test_parts.c - made texts, medians, choosing sizes, and memory that runs out. */
+/* test_parts.c - generated texts, medians, choosing sizes, and running out of memory. */
 #include "tests/check.h"
 
 #include "base/mem.h"
@@ -71,9 +71,9 @@ static void sizes_fit_into_the_time(void **state)
     (void)state;
     assert_true(gd_bench_fit_points(&run, &size, 1000, rows, 5) > 0);
     assert_true(size.size == 5 && size.whole && size.rounds == GD_BENCH_MOST_ROUNDS);
-    assert_true(gd_bench_fit_points(&run, &size, 1.5, rows, 5) <= 1.5); /* 70 rows twice are 1.4 s, 150 are 3 */
+    assert_true(gd_bench_fit_points(&run, &size, 1.5, rows, 5) <= 1.5); /* 70 rows twice take 1.4 s, 150 take 3 s */
     assert_true(size.size == 3 && !size.whole && size.rounds == 2);
-    assert_true(gd_bench_fit_points(&run, &size, 0, rows, 5) > 0); /* the smallest, whatever they take */
+    assert_true(gd_bench_fit_points(&run, &size, 0, rows, 5) > 0); /* the smallest, however long they take */
     assert_true(size.size == 2 && !size.whole && size.rounds == 1);
     (void)gd_bench_fit_measure(&run, &size, 1.7, rows, 5);
     assert_true(size.size == 3 && !size.whole && size.rounds == 2);
@@ -98,7 +98,7 @@ static void a_peak_is_of_loops_that_are_known(void **state)
     assert_true(gd_machine_cache() >= 1024);
 }
 
-/* Whichever allocation fails, nothing leaks and the failure is told. */
+/* Whichever allocation fails, nothing leaks and the failure is reported. */
 static void memory_may_run_out(void **state)
 {
     char path[512];

@@ -1,6 +1,6 @@
 #!/bin/sh
-# program.sh - the program on this processor: its best instruction set is the default, plain C prints the same lines, and
-# another processor's instruction set is refused.  GD_EMULATOR runs it when it was built for another processor.
+# program.sh - the program on this processor: the best instruction set is the default, plain C prints the same lines,
+# and another processor's instruction set is refused.  GD_EMULATOR runs a program built for another processor.
 LC_ALL=C
 export LC_ALL
 golden=${srcdir:-.}/tests/data/golden
@@ -10,10 +10,10 @@ work=$(mktemp -d) || exit 99
 trap 'rm -rf "$work"' EXIT
 failed=0
 
-# verdict SENTENCE: of the command before it
+# verdict MESSAGE: prints the message if the previous command failed
 verdict()
 {
-    # shellcheck disable=SC2181 # one place says what went wrong
+    # shellcheck disable=SC2181 # failures are reported in one place
     [ $? -eq 0 ] && return
     failed=$((failed + 1))
     echo "FAILED: $1"
@@ -24,7 +24,7 @@ score()
 {
     output=$work/$1
     shift
-    # shellcheck disable=SC2086 # an emulator has arguments
+    # shellcheck disable=SC2086 # the emulator may have arguments
     sed -n 1,4p "$golden/qwen3/expected.jsonl" | $guerdon score --quiet --model "$golden/qwen3" --adapter \
         "$golden/qwen3-lora" --max-length 64 --truncate right --input - "$@" >"$output" 2>"$work/err"
 }
@@ -39,19 +39,20 @@ neon) foreign=avx2 ;;
 *) foreign=neon ;;
 esac
 [ "$best" = "${GD_EXPECT_ISA:-$best}" ] && grep -q "^default  *backend cpu, isa $best," "$work/backends"
-verdict "the best instruction set is \"$best\", and not the default, or not ${GD_EXPECT_ISA-}"
+verdict "the best instruction set is \"$best\", which is not the default, or not ${GD_EXPECT_ISA-}"
 
 score default
 verdict "guerdon score: $(cat "$work/err")"
 [ "$(wc -l <"$work/default")" = 4 ] && ! grep -q error "$work/default"
-verdict "there are no four scores: $(cat "$work/default")"
+verdict "not four scores: $(cat "$work/default")"
 for isa in generic "$best"; do
     score "$isa" --isa "$isa" && cmp -s "$work/default" "$work/$isa"
     verdict "--isa $isa: $(cat "$work/err") $(diff "$work/default" "$work/$isa")"
 done
 if [ -n "$foreign" ]; then
     score refused --isa "$foreign"
-    [ $? -eq 3 ] && [ ! -s "$work/refused" ] && grep -q "this CPU has no $foreign; it can run: generic" "$work/err"
+    [ $? -eq 3 ] && [ ! -s "$work/refused" ] && \
+        grep -q "this CPU does not support $foreign; it can run: generic" "$work/err"
     verdict "--isa $foreign is not refused: $(cat "$work/err")"
 fi
 echo "best: $best"

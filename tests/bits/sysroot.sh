@@ -1,10 +1,10 @@
 #!/bin/bash
-# sysroot.sh - the libraries that Guerdon and its tests need, for AArch64, in a directory of their own.
+# sysroot.sh - the libraries that Guerdon and its tests need, for AArch64, in a separate directory.
 #     sysroot.sh DIR
 #
-# They come from the archives that this Debian's own apt knows.  Nothing outside DIR changes and no right is needed: apt
-# gets its lists, its cache and its architecture there, and the packages are unpacked, not installed.  The C library is
-# that of the package libc6-dev-arm64-cross.
+# They come from the archives configured for this Debian's apt.  Nothing outside DIR changes, and root is not needed:
+# apt keeps its lists and cache and finds its configuration in DIR, and the packages are unpacked, not installed.  The
+# C library is that of the package libc6-dev-arm64-cross.
 set -euo pipefail
 
 dir=$(mkdir -p "$1" && cd "$1" && pwd)
@@ -30,13 +30,13 @@ Dir::Cache "$dir/apt/cache";
 END
 export APT_CONFIG=$dir/apt/conf
 
-apt-get -q update || true # an archive without arm64 is no harm, if another one has the packages
+apt-get -q update || true # an archive without arm64 does no harm if another one has the packages
 cd "$dir/apt/packages"
 apt-get -q download "${packages[@]}"
 for package in *.deb; do
     dpkg -x "$package" "$dir/root"
 done
-# links to absolute paths are meant for a machine whose root this is
+# links to absolute paths assume that this is the root directory
 find "$dir/root" -type l -lname '/*' | while read -r link; do
     ln -sf "$dir/root$(readlink "$link")" "$link"
 done

@@ -1,9 +1,9 @@
-/* test_bits.c - every golden model, with and without its adapter, in both precisions, scores the bits that are stored
- * in tests/data/golden/bits.txt: the same on every processor, since they are compared with the same file everywhere.
+/* test_bits.c - every golden model, with and without its adapter, in both precisions, gives the scores whose bits
+ * are stored in tests/data/golden/bits.txt. The file is the same for every processor, so the scores are, too.
  *
- *     test_bits --write >tests/data/golden/bits.txt      writes that file (srcdir in the environment)
+ *     test_bits --write >tests/data/golden/bits.txt      writes that file (set srcdir in the environment)
  *
- * GD_BITS_EVERY=N scores every Nth text of a model alone, beginning with another one each time: an emulator is slow. */
+ * GD_BITS_EVERY=N scores only every Nth text of a model, starting at a different one each time: an emulator is slow. */
 #include "tests/reward/golden.h"
 
 #include "backends/cpu/isa.h"
@@ -18,7 +18,7 @@ typedef struct score_line {
     const char *precision;
 } score_line;
 
-/* qwen2-causal is a base without a head: qwen2's texts, and the head comes with the adapter. */
+/* qwen2-causal is a base without a head: qwen2's texts, and the adapter contains the head. */
 static size_t all_lines(score_line lines[MOST_LINES])
 {
     static const char *const precisions[] = { "bf16", "fp32" };
@@ -36,7 +36,7 @@ static size_t all_lines(score_line lines[MOST_LINES])
     return count;
 }
 
-/* How the line begins in the file. */
+/* The beginning of the line in the file. */
 static const char *line_name(const score_line *line, char name[64])
 {
     (void)snprintf(name, 64, "%s%s %s:", line->model, line->lora ? "-lora" : "", line->precision);
@@ -68,7 +68,7 @@ static float *score(const score_line *line, const char *isa, const golden *g)
 
 /* ---- the file ---- */
 
-/* The stored bits of a line, in the order of the texts; their number. */
+/* Reads the stored bits of a line, in the order of the texts; returns their number. */
 static size_t stored_bits(const char *name, uint32_t bits[MOST_TEXTS])
 {
     char path[512], *text = NULL;
@@ -126,7 +126,7 @@ static size_t every(void)
     return (size_t)value;
 }
 
-/* Every nth text from the first on, moved to the front, with its stored bits. */
+/* Moves every nth text, from the first on, to the front, with its stored bits. */
 static void thin_out(golden *g, uint32_t *bits, size_t first, size_t nth)
 {
     size_t count = 0;
@@ -156,8 +156,9 @@ static void check_line(const score_line *line, const char *isa, size_t first, si
 
         memcpy(&stored, &want[i], sizeof stored);
         if (bits_of(scores[i]) != want[i])
-            fail_msg("%s --isa %s, text %zu: the score is %08x (%.9g), stored is %08x (%.9g)", name, isa ? isa : "auto",
-                     first + i * nth, bits_of(scores[i]), (double)scores[i], want[i], (double)stored);
+            fail_msg("%s --isa %s, text %zu: the score is %08x (%.9g), but %08x (%.9g) is stored", name,
+                     isa ? isa : "auto", first + i * nth, bits_of(scores[i]), (double)scores[i], want[i],
+                     (double)stored);
     }
     free(scores);
     golden_free(&g);
@@ -201,7 +202,7 @@ static void adapters_in_fp32(void **state)
     check_lines("fp32", 1);
 }
 
-/* The model with the most kinds of operations, and those that show what the others can't. */
+/* The model with the most kinds of operations, and those that test what it does not. */
 static bool for_every_isa(const score_line *line)
 {
     for (size_t m = 0; m < GOLDEN_EDGES; m++)
@@ -227,13 +228,13 @@ static void every_instruction_set(void **state)
         for (size_t l = 0; l < count; l++)
             if (for_every_isa(&lines[l]))
                 check_line(&lines[l], isas[i], 0, every());
-        print_message("--isa %s: the stored bits\n", isas[i]);
+        print_message("--isa %s: gives the stored bits\n", isas[i]);
         ran++;
     }
     assert_true(ran > 0);
 }
 
-/* Stored bits can be wrong from the start: in fp32 these are as near to float64 as those of the other models. */
+/* The stored bits themselves might be wrong: in fp32 these must be as close to float64 as those of the other models. */
 static void edges_are_float64s(void **state)
 {
     (void)state;
@@ -252,7 +253,7 @@ static void edges_are_float64s(void **state)
 
             worst = fmax(worst, off);
             if (!(off <= 3e-5))
-                fail_msg("%s text %zu: %.9g, float64 says %.9g", line_name(&line, name), i, (double)scores[i], want);
+                fail_msg("%s text %zu: %.9g, but %.9g in float64", line_name(&line, name), i, (double)scores[i], want);
         }
         print_message("%s worst error %.2g of 3e-5\n", line_name(&line, name), worst);
         free(scores);

@@ -1,5 +1,5 @@
-/* test_other.c - what a processor gets that has neither x86's nor AArch64's mode for denormals: base/fpenv.h's last
- * branch, and plain C. */
+/* test_other.c - processors with neither x86's nor AArch64's mode for denormals: the last branch of base/fpenv.h, and
+ * plain C. */
 #include "tests/check.h"
 
 #include "backends/cpu/gemm.h"

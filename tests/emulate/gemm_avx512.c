@@ -1,4 +1,4 @@
-/* gemm_avx512.c - the AVX-512F kernels compiled upon emulated intrinsics. */
+/* gemm_avx512.c - the AVX-512F kernels compiled with emulated intrinsics. */
 #define gd_gemm_avx512_BF16 emulated_gemm_avx512_BF16
 #define gd_gemm_avx512_F32 emulated_gemm_avx512_F32
 #define gd_gemm_avx512_finish emulated_gemm_avx512_finish

@@ -1,5 +1,5 @@
-/* immintrin.h - the AVX-512 intrinsics that the matmul uses, in plain C: for tests of the AVX-512 sources on a CPU
- * that lacks them.  This shows indices, tails and order; the instructions themselves are shown on a CPU that has
+/* immintrin.h - the AVX-512 intrinsics used by the matmul, in plain C: for testing the AVX-512 sources on a CPU
+ * without them.  That covers indices, tails and order; the instructions themselves are tested on a CPU that has
  * them. */
 #ifndef GD_TESTS_EMULATE_IMMINTRIN_H
 #define GD_TESTS_EMULATE_IMMINTRIN_H
@@ -53,7 +53,7 @@ static inline __m512 _mm512_fmadd_ps(__m512 a, __m512 b, __m512 c)
 }
 
 /* Per lane: the odd (upper) halves first, then the even ones, each a fused multiply-add that flushes denormals (the
- * tests call this where the processor is set to flush them). */
+ * tests call this in the mode that flushes them). */
 static inline __m512 _mm512_dpbf16_ps(__m512 c, __m512bh a, __m512bh b)
 {
     c = _mm512_fmadd_ps((__m512)(a & 0xFFFF0000u), (__m512)(b & 0xFFFF0000u), c);

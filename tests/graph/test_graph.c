@@ -1,5 +1,5 @@
-/* test_graph.c - graph files and config.json: what is refused, and with which sentence. Files are written
- * into the working directory, and removed. */
+/* test_graph.c - graph files and config.json: what is refused, and with which message. Files are written
+ * to the working directory and removed. */
 #include "tests/check.h"
 
 #include "base/buf.h"
@@ -24,7 +24,7 @@ static void write_file(const char *path, const char *text, size_t len)
     assert_int_equal(fclose(f), 0);
 }
 
-/* text with the first `from` replaced by `to`; gd_buf_free is the caller's. */
+/* text with the first `from` replaced by `to`; the caller calls gd_buf_free. */
 static gd_buf replaced(const char *text, const char *from, const char *to)
 {
     const char *at = strstr(text, from);
@@ -196,11 +196,11 @@ static void config_is_refused_by_sentence(void **state)
           "config.json: the field \"hidden_activation\" is \"gelu\", but silu or gelu_pytorch_tanh is "
           "expected" },
         { "mistral", "\"attention_dropout\"", "\"attention_bias\": true, \"attention_dropout\"",
-          "config.json: the field \"attention_bias\" is true, but the graph mistral is made for false" },
+          "config.json: the field \"attention_bias\" is true, but the graph mistral requires false" },
         { "gemma2", "\"attention_bias\": false", "\"attention_bias\": true",
-          "config.json: the field \"attention_bias\" is true, but the graph gemma2 is made for false" },
+          "config.json: the field \"attention_bias\" is true, but the graph gemma2 requires false" },
         { "qwen3", "\"vocab_size\"", "\"mlp_bias\": true, \"vocab_size\"",
-          "config.json: the field \"mlp_bias\" is true, but the graph qwen3 is made for false" },
+          "config.json: the field \"mlp_bias\" is true, but the graph qwen3 requires false" },
         { "qwen2", "Qwen2ForSequenceClassification", "Qwen2ForTokenClassification",
           "config.json: no built-in graph matches the architecture Qwen2ForTokenClassification; a graph file "
           "can "
@@ -216,7 +216,7 @@ static void config_is_refused_by_sentence(void **state)
     }
 }
 
-/* A window in config.json that the graph doesn't speak of. */
+/* A window in config.json that the graph does not mention. */
 static void a_window_is_not_lost(void **state)
 {
     gd_config *config = golden("mistral");
@@ -235,7 +235,7 @@ static void a_window_is_not_lost(void **state)
     gd_config_close(config);
 }
 
-/* base.yaml with `count` more nodes, each of which uses the one before twice. */
+/* base.yaml with `count` more nodes, each of which uses the previous one twice. */
 static gd_buf doubling(unsigned count)
 {
     gd_buf more = { 0 }, b;
@@ -253,13 +253,13 @@ static gd_buf doubling(unsigned count)
 static void many_nodes_are_bounded(void **state)
 {
     gd_config *config = golden("qwen2");
-    gd_buf b = doubling(1000); /* 2^1000 times the first, and two places are enough */
+    gd_buf b = doubling(1000); /* 2^1000 times the first value; two buffers suffice */
     gd_plan *plan;
 
     (void)state;
     write_file(GRAPH, b.data, b.len);
     assert_ok(gd_plan_make(&plan, config, GRAPH, GD_BF16, test_err));
-    assert_int_equal(plan->step_count, 4 + 3 * 1015 + 1); /* the last layer's first norm is done on both sides */
+    assert_int_equal(plan->step_count, 4 + 3 * 1015 + 1); /* the last layer's first norm runs on both sides */
     assert_int_equal(plan->line_bytes[GD_EXTENT_TILE], 2272);
     gd_plan_free(plan);
     gd_buf_free(&b);
@@ -270,7 +270,7 @@ static void many_nodes_are_bounded(void **state)
     gd_config_close(config);
 }
 
-/* Every allocation fails once: an error each time, nothing leaks, and the last try succeeds. */
+/* Every allocation fails once: each time an error and no leak; the last try succeeds. */
 static void memory_may_run_out_anywhere(void **state)
 {
     gd_config *config = golden("gemma2");
@@ -297,7 +297,7 @@ static void memory_may_run_out_anywhere(void **state)
     gd_config_close(config);
 }
 
-/* One byte of the file is changed: a plan or a sentence, never a crash or a leak. */
+/* One byte of the file is changed: a plan or an error message, never a crash or a leak. */
 static void damage_is_survived(void **state)
 {
     static const char bytes[] = "\n :,[]{}\"'0xZ|/*&!#-\\";

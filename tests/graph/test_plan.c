@@ -1,5 +1,5 @@
-/* test_plan.c - the plans of the golden models, compared with stored text (tests/data/graph); to renew a text
- * that is meant to change, run with GD_WRITE_PLANS=1 and read the difference. */
+/* test_plan.c - the plans of the golden models, compared with stored text (tests/data/graph); to update a text
+ * that is meant to change, run with GD_WRITE_PLANS=1 and check the difference. */
 #include "tests/check.h"
 
 #include "base/file.h"
@@ -63,7 +63,7 @@ static void golden_plans_are_as_stored(void **state)
 }
 
 enum { ROOM = 65536 };
-static unsigned owner[3][ROOM]; /* by extent and byte of a line: 1 + the buffer that was written there last */
+static unsigned owner[3][ROOM]; /* by extent and byte of a line: 1 + the buffer last written there */
 
 static void write_buffer(const gd_plan *plan, unsigned index)
 {
@@ -81,13 +81,13 @@ static void read_buffer(const gd_plan *plan, const gd_plan_step *step, unsigned 
 
     for (size_t i = b->offset; i < b->offset + b->cols * gd_dtype_size(b->dtype); i++)
         if (owner[b->extent][i] != index + 1)
-            fail_msg("%s: %s reads \"%s\", but byte %zu is no longer its own", plan->graph_name,
+            fail_msg("%s: %s reads \"%s\", but byte %zu has been overwritten", plan->graph_name,
                      gd_op_table[step->op].name, b->name, i);
 }
 
 /* Runs the plan on names alone: every byte that a step reads was last written by the buffer it reads. Keys,
- * values and the residual stream of the first tile must survive what the second does, so each layer's stage
- * runs twice. */
+ * values and the residual stream of the first tile must survive the second, so each layer's stage runs
+ * twice. */
 static void no_buffer_is_overwritten_while_it_lives(void **state)
 {
     (void)state;
@@ -103,7 +103,7 @@ static void no_buffer_is_overwritten_while_it_lives(void **state)
 
                 for (unsigned k = 0; k < step->in_count; k++)
                     read_buffer(plan, step, step->in[k]);
-                for (unsigned k = 0; k < step->in_count; k++) /* written beside what is read */
+                for (unsigned k = 0; k < step->in_count; k++) /* the output must not overlap an input */
                     if (step->in[k] != step->out) {
                         write_buffer(plan, step->out);
                         read_buffer(plan, step, step->in[k]);
@@ -118,7 +118,7 @@ static void no_buffer_is_overwritten_while_it_lives(void **state)
     }
 }
 
-/* The types that a step reads and writes are those that the operations are defined for. */
+/* The types that a step reads and writes are those for which the operations are defined. */
 static void matmul_operands_alone_are_rounded(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-/* test_rope.c - our pow, sine and cosine against long double, and the rotary tables made of them. */
+/* test_rope.c - our pow, sine and cosine against long double, and the rotary tables made with them. */
 #include "tests/check.h"
 
 #include "base/realmath.h"
@@ -34,7 +34,7 @@ static void functions_are_within_two_ulp(void **state)
 
     (void)state;
     if (LDBL_MANT_DIG < 64)
-        skip(); /* nothing to compare with */
+        skip(); /* long double is no more precise: nothing to compare with */
     for (int i = 0; i < 200000; i++) {
         const double theta = exp(uniform() * 25), y = -uniform(); /* up to 7e10 */
         const double x = i % 2 ? uniform() * 7 : floor(uniform() * 1e6) * exp(-15 * uniform());
@@ -45,7 +45,7 @@ static void functions_are_within_two_ulp(void **state)
         worst_sin = fmax(worst_sin, ulps(s, sinl(x)));
         worst_cos = fmax(worst_cos, ulps(c, cosl(x)));
     }
-    /* multiples of pi / 2 in double, where all but the last digits cancel */
+    /* multiples of pi / 2 in double, where all but the last digits cancel out */
     for (int n = 1; n < 100000; n++) {
         const double x = n * 0x1.921fb54442d18p+0;
         double s, c;
@@ -78,7 +78,7 @@ static void functions_know_the_plain_cases(void **state)
     assert_true(ulps(s, sinl(0x1p30L)) < 2 && ulps(c, cosl(0x1p30L)) < 2);
 }
 
-/* As Transformers 5.3 writes it (modeling_rope_utils.py), in long double. */
+/* As in Transformers 5.3 (modeling_rope_utils.py), but in long double. */
 static long double want_frequency(const gd_rope *rope, size_t i, size_t dim)
 {
     const long double f = powl(rope->theta, -(long double)(2 * i) / dim), pi = acosl(-1.0L);
@@ -124,7 +124,7 @@ static void tables_follow_transformers(void **state)
         for (size_t i = 0; i < HALF; i++) {
             const long double f = want_frequency(&ropes[t], i, DIM);
 
-            for (size_t p = 0; p < POSITIONS; p++) { /* half an ulp of float32, and the angle's rounding */
+            for (size_t p = 0; p < POSITIONS; p++) { /* half an ulp of float32, plus the angle's rounding */
                 const double limit = 0x1p-25 + 0x1p-52 * (double)(p * f + 1);
 
                 if (!(fabsl(cosines[p * HALF + i] - cosl(p * f)) <= limit) ||
@@ -135,7 +135,7 @@ static void tables_follow_transformers(void **state)
     }
 }
 
-/* The same bits everywhere: hashes that gcc and clang gave on x86-64 and aarch64. */
+/* The same bits everywhere: hashes computed with gcc and clang on x86-64 and aarch64. */
 static void tables_have_these_bits(void **state)
 {
     static const uint64_t want[] = { 0xd71c9d4db2f2f928, 0x72d1d42018294c01, 0x7337b34f46517d40, 0xc516be7888e1b229,

@@ -1,4 +1,4 @@
-/* test_yaml.c - the YAML reader: what it reads, what it refuses, and with which sentence. */
+/* test_yaml.c - the YAML reader: what it accepts, what it refuses, and with which message. */
 #include "tests/check.h"
 
 #include "base/buf.h"
@@ -80,7 +80,7 @@ static void bad_files_are_refused_by_sentence(void **state)
         expect_refusal(bad[i].text, bad[i].len, bad[i].sentence);
 }
 
-/* `count` times `piece`, with something before and behind. */
+/* `count` times `piece`, with something before and after. */
 static void repeat(gd_buf *b, const char *before, const char *piece, size_t count, const char *behind)
 {
     gd_buf_clear(b);
@@ -184,7 +184,7 @@ static void a_tree_is_as_written(void **state)
     gd_yaml_free(doc);
 }
 
-/* Any one byte changed, or any end cut off: never a crash, never a leak, always a sentence. */
+/* Any one byte changed, or any part of the end cut off: never a crash or a leak, always an error message. */
 static void damage_is_survived(void **state)
 {
     static const char text[] = "a: {b: [c, 'd', \"e\\x41\"], f: >-\n  g\n}\n- h\n? i\n: &j !k *l | m # n\n";

@@ -1,5 +1,5 @@
-"""Print what PEFT's own matching says about the names in test_adapter.c.  usage: peft_targets.py > peft_targets.inc
-Made with peft 0.21.2."""
+"""Print the results of PEFT's own matching for the names in test_peft.c.  usage: peft_targets.py > peft_targets.inc
+The table was made with peft 0.21.2."""
 import json
 
 from peft import LoraConfig

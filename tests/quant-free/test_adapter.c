@@ -1,5 +1,4 @@
-/* test_adapter.c - LoRA adapters: the golden ones, and files that must be refused.
- */
+/* test_adapter.c - LoRA adapters: the golden ones, and files that must be refused. */
 #include "tests/check.h"
 #include "tests/quant-free/files.h"
 
@@ -33,7 +32,7 @@ struct tensor {
     unsigned rows, cols; /* cols 0: a vector */
 };
 
-/* adapter_model.safetensors with float32 tensors of the bytes 0, 1, 2, ...: all finite below 252 bytes. */
+/* adapter_model.safetensors with float32 tensors of the bytes 0, 1, 2, ...: all finite if fewer than 252 bytes. */
 static void write_tensors(const char *dir, const struct tensor *t, const char *dtype)
 {
     char header[8192] = "{";
@@ -68,7 +67,7 @@ static void expect(const char *dir, const char *id, const char *file, const char
     assert_int_equal(gd_mem_live(), live);
 }
 
-/* All of it is read, to see that every number is finite; its pages must not stay. */
+/* The whole file is read, to check that every number is finite; its pages must not stay in memory. */
 static void a_large_adapter_leaves_its_pages(void **state)
 {
     static const char header[] =
@@ -144,7 +143,8 @@ static const struct config_case {
       "the field \"r\" is 2147483648, but 1 to 65536 is expected" },
     { "r 8.0", CONFIG("\"r\":8.0,\"lora_alpha\":2"), "the field \"r\" is a real number, but an integer is expected" },
     { "alpha missing", CONFIG("\"r\":1"), "the field \"lora_alpha\" is missing, but a number is expected" },
-    { "alpha 0", CONFIG("\"r\":1,\"lora_alpha\":0"), "the field \"lora_alpha\" is 0, a number above 0 is expected" },
+    { "alpha 0", CONFIG("\"r\":1,\"lora_alpha\":0"),
+      "the field \"lora_alpha\" is 0, but a positive number is expected" },
     { "alpha string", CONFIG("\"r\":1,\"lora_alpha\":\"2\""),
       "the field \"lora_alpha\" is a string, but a number is expected" },
     { "alpha NaN", CONFIG("\"r\":1,\"lora_alpha\":NaN"),
@@ -152,8 +152,7 @@ static const struct config_case {
     { "alpha huge", CONFIG("\"r\":1,\"lora_alpha\":1e300," Q),
       "the scale of \"" Q0 "\" is too large: alpha 1e+300, rank 1" },
     { "DoRA", CONFIG(R1 ",\"use_dora\":true"), "the field \"use_dora\" is set: DoRA is not supported" },
-    { "lora_bias", CONFIG(R1 ",\"lora_bias\":true"),
-      "the field \"lora_bias\" is set: a bias of LoRA is not supported" },
+    { "lora_bias", CONFIG(R1 ",\"lora_bias\":true"), "the field \"lora_bias\" is set: LoRA biases are not supported" },
     { "bias", CONFIG(R1 ",\"bias\":\"lora_only\""), "the field \"bias\" is \"lora_only\", but \"none\" is expected" },
     { "bias none", CONFIG(R1 "," Q ",\"bias\":\"none\""), "" },
     { "fan_in_fan_out", CONFIG(R1 ",\"fan_in_fan_out\":true"),
@@ -163,7 +162,7 @@ static const struct config_case {
     { "target_parameters", CONFIG(R1 ",\"target_parameters\":[\"w\"]"),
       "the field \"target_parameters\" is set: LoRA on parameters is not supported, only on modules" },
     { "trained tokens", CONFIG(R1 ",\"trainable_token_indices\":[3]"),
-      "the field \"trainable_token_indices\" is set: trained tokens are not supported" },
+      "the field \"trainable_token_indices\" is set: trainable tokens are not supported" },
     { "aLoRA", CONFIG(R1 ",\"alora_invocation_tokens\":[3]"),
       "the field \"alora_invocation_tokens\" is set: activated LoRA is not supported" },
     { "QALoRA", CONFIG(R1 ",\"use_qalora\":true"), "the field \"use_qalora\" is set: QALoRA is not supported" },
@@ -187,7 +186,7 @@ static const struct config_case {
       "the field \"use_rslora\" is an integer, but true or false is expected" },
     { "targets 3", CONFIG(R1 ",\"target_modules\":3"), "the field \"target_modules\" is neither a list nor a string" },
     { "targets [3]", CONFIG(R1 ",\"target_modules\":[3]"),
-      "the field \"target_modules\" has an entry that is no name" },
+      "the field \"target_modules\" has an entry that is not a name" },
     { "bad pattern", CONFIG(R1 ",\"target_modules\":\"(q\""),
       "the pattern \"(q\" in \"target_modules\" is not a regular expression" },
     { "verb", CONFIG(R1 ",\"target_modules\":\"(*ACCEPT)\""),
@@ -205,11 +204,11 @@ static const struct config_case {
     { "rank_pattern bad", CONFIG(R1 ",\"rank_pattern\":{\"q[\":1}"),
       "the pattern \"q[\" in \"rank_pattern\" is not a regular expression" },
     { "alpha_pattern 0", CONFIG(R1 ",\"alpha_pattern\":{\"q_proj\":-1}"),
-      "the field \"q_proj\" is -1, a number above 0 is expected" },
+      "the field \"q_proj\" is -1, but a positive number is expected" },
     { "layers true", CONFIG(R1 "," Q ",\"layers_to_transform\":true"),
       "the field \"layers_to_transform\" is neither an integer nor a list" },
     { "layers [1.5]", CONFIG(R1 "," Q ",\"layers_to_transform\":[1.5]"),
-      "the field \"layers_to_transform\" has an entry that is no integer" },
+      "the field \"layers_to_transform\" has an entry that is not an integer" },
     { "layers, pattern", CONFIG(R1 ",\"target_modules\":\".*q\",\"layers_to_transform\":[1]"),
       "the field \"layers_to_transform\" is set, but \"target_modules\" is a string" },
     { "pattern, no layers", CONFIG(R1 "," Q ",\"layers_pattern\":\"h\""),
@@ -244,25 +243,25 @@ static const struct tensor_case {
     { "head twice",
       SAVES,
       { { HEAD, 1, 3 }, { P "score.modules_to_save.default.weight", 1, 3 } },
-      "the head is there twice, as \"" P "score.modules_to_save.default.weight\" and as \"" HEAD "\"" },
+      "the head is present twice, as \"" P "score.modules_to_save.default.weight\" and as \"" HEAD "\"" },
     { "head missing",
       SAVES,
       { AB(Q0, 1, 3, 2) },
-      "the head \"" HEAD "\" is missing, but DIR/adapter_config.json says that it is saved" },
+      "the head \"" HEAD "\" is missing, but according to DIR/adapter_config.json it was saved" },
     { "head of two", SAVES, { { HEAD, 2, 3 } }, "" }, /* the model knows its labels */
     { "head of one dimension",
       SAVES,
       { { HEAD, 3, 0 } },
       "tensor \"" HEAD "\": the head is a matrix, but this has rank 1" },
-    { "nothing", FINE, { { 0 } }, "no tensor is in it" },
+    { "nothing", FINE, { { 0 } }, "the file contains no tensors" },
     { "B missing",
       FINE,
       { { P Q0 ".lora_A.weight", 1, 3 } },
-      "tensor \"" P Q0 ".lora_A.weight\" has no lora_B beside it" },
+      "tensor \"" P Q0 ".lora_A.weight\" has no matching lora_B" },
     { "A missing",
       FINE,
       { { P Q0 ".lora_B.weight", 2, 1 } },
-      "tensor \"" P Q0 ".lora_B.weight\" has no lora_A beside it" },
+      "tensor \"" P Q0 ".lora_B.weight\" has no matching lora_A" },
     { "swapped",
       FINE,
       { { P Q0 ".lora_A.weight", 3, 1 }, { P Q0 ".lora_B.weight", 1, 2 } },
@@ -278,7 +277,7 @@ static const struct tensor_case {
     { "extra",
       FINE,
       { AB(Q0, 1, 3, 2), { P "model.norm.weight", 3, 0 } },
-      "tensor \"" P "model.norm.weight\" is unknown, but the lora_A or lora_B of a module, or the head's "
+      "tensor \"" P "model.norm.weight\" is unknown; lora_A or lora_B of a module, or the head's "
       "score.weight, is expected" },
     { "no prefix",
       FINE,
@@ -287,7 +286,7 @@ static const struct tensor_case {
     { "no module",
       FINE,
       { { P ".lora_A.weight", 1, 3 } },
-      "tensor \"" P ".lora_A.weight\" is unknown, but the lora_A or lora_B of a module, or the head's "
+      "tensor \"" P ".lora_A.weight\" is unknown; lora_A or lora_B of a module, or the head's "
       "score.weight, is expected" },
     { "untargeted",
       FINE,
@@ -300,9 +299,8 @@ static const struct tensor_case {
     { "LoRA on the head",
       CONFIG(R1 ",\"target_modules\":\"all-linear\""),
       { AB("score", 1, 3, 1) },
-      "LoRA is on the head \"score\" itself, so the head that it was trained over is not in the file and its "
-      "scores cannot be "
-      "repeated; train with task_type SEQ_CLS or modules_to_save [\"score\"]" },
+      "LoRA is applied to the head \"score\" itself, but the file lacks the original head, so its scores cannot be "
+      "reproduced; train with task_type SEQ_CLS or modules_to_save [\"score\"]" },
     { "DoRA",
       FINE,
       { AB(Q0, 1, 3, 2), { P Q0 ".lora_magnitude_vector.weight", 2, 0 } },
@@ -310,7 +308,7 @@ static const struct tensor_case {
     { "bias",
       FINE,
       { AB(Q0, 1, 3, 2), { P Q0 ".lora_B.bias", 2, 0 } },
-      "tensor \"" P Q0 ".lora_B.bias\": a bias of LoRA is not supported" },
+      "tensor \"" P Q0 ".lora_B.bias\": LoRA biases are not supported" },
     { "embedding",
       FINE,
       { { P "model.embed_tokens.lora_embedding_A", 1, 3 } },
@@ -318,7 +316,7 @@ static const struct tensor_case {
     { "adapter's name",
       FINE,
       { { P Q0 ".lora_A.default.weight", 1, 3 } },
-      "tensor \"" P Q0 ".lora_A.default.weight\": it is not as PEFT saves it, with the adapter's name in "
+      "tensor \"" P Q0 ".lora_A.default.weight\": PEFT does not save it like this, with the adapter's name in "
       "it" },
     { "finite", FINE, { { P Q0 ".lora_A.weight", 1, 60 }, { P Q0 ".lora_B.weight", 3, 1 } }, "" },
     { "A not finite", FINE, { AB(Q0, 1, 64, 2) }, "module \"" Q0 "\": a number is not finite" },
@@ -352,14 +350,13 @@ static void files_are_chosen(void **state)
     expect(*state, "no tensors", "adapter_model.safetensors", "No such file or directory");
     write_text(*state, "adapter_model.bin", "PK\3\4");
     expect(*state, "pickle", "",
-           "only adapter_model.bin is there, a pickle, which can run code when it is read; convert it where "
-           "you trust it: load it "
-           "with PEFT and call save_pretrained(), which writes safetensors");
+           "found only adapter_model.bin, a pickle, which can run code when it is loaded; if you trust it, convert it: "
+           "load it with PEFT and call save_pretrained(), which writes safetensors");
     write_tensors(*state, fine, "F32");
     assert_ok(gd_adapter_open(&ad, *state, "score.weight", test_err));
     assert_int_equal(gd_adapter_note_count(ad), 1);
-    assert_non_null(strstr(gd_adapter_note(ad, 0), "adapter_model.bin is ignored, since safetensors is "
-                                                   "there"));
+    assert_non_null(strstr(gd_adapter_note(ad, 0), "adapter_model.bin is ignored, since adapter_model.safetensors "
+                                                   "exists"));
     assert_null(gd_adapter_base(ad));
     assert_null(gd_adapter_head(ad));
     gd_adapter_close(ad);
@@ -403,7 +400,7 @@ static void a_useless_adapter_is_noted(void **state)
     gd_adapter_close(ad);
 }
 
-/* The model's modules against the adapter's: none too many, none too few, and the right shapes. */
+/* The model's modules against the adapter's: none extra, none missing, and the right shapes. */
 static void model_and_adapter_must_fit(void **state)
 {
     static const char *const both[] = { V0, Q1, Q0 }, *const first[] = { V0, Q0 },
@@ -422,7 +419,7 @@ static void model_and_adapter_must_fit(void **state)
                    (const char *)*state);
     wrong += !said("missing", gd_adapter_path(ad), gd_adapter_check(ad, both, 3, &err[0]), &err[0], want);
     wrong += !said("unknown", gd_adapter_path(ad), gd_adapter_check(ad, none, 2, &err[1]), &err[1],
-                   "module \"" Q0 "\" has LoRA, but the model has no such linear module");
+                   "module \"" Q0 "\" has LoRA, but is not a linear module of the model");
     assert_true(gd_adapter_find(ad, Q0, &lora));
     assert_ok(gd_lora_check(&lora, 2, 3, Q0, "f", test_err));
     wrong += !said("shape", "f", gd_lora_check(&lora, 3, 2, Q0, "f", &err[2]), &err[2],
@@ -432,8 +429,8 @@ static void model_and_adapter_must_fit(void **state)
     write_tensors(*state, far, "F32");
     assert_ok(gd_adapter_open(&ad, *state, "score.weight", test_err));
     wrong += !said("far", gd_adapter_path(ad), gd_adapter_check(ad, first, 2, &err[3]), &err[3],
-                   "module \"model.layers.99999999999.self_attn.q_proj\" has LoRA, but the model has no such "
-                   "linear module");
+                   "module \"model.layers.99999999999.self_attn.q_proj\" has LoRA, but is not a "
+                   "linear module of the model");
     gd_adapter_close(ad);
 }
 

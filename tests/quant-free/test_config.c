@@ -6,8 +6,8 @@
 #include "base/mem.h"
 #include "quant-free/config.h"
 
-/* A model that is fine; each case below changes something. Keys of a case are set last, so it must not repeat
- * them. */
+/* A valid model; each case below changes something. A case's keys come last, and must not repeat one of
+ * these. */
 #define ARCH(name, type) "\"architectures\":[\"" name "\"],\"model_type\":\"" type "\""
 #define QWEN2 ARCH("Qwen2ForSequenceClassification", "qwen2") ",\"id2label\":{\"0\":\"LABEL_0\"}"
 #define LLAMA ARCH("LlamaForSequenceClassification", "llama") ",\"num_labels\":1"
@@ -146,12 +146,12 @@ static void absent_fields_have_defaults(void **state)
     assert_ok(gd_config_size(c, "vocab_size", &n, test_err));
     assert_int_equal(n, 1536);
     assert_int_equal(gd_config_size(c, "rms_norm_eps", &n, &err), GD_EFORMAT);
-    assert_non_null(strstr(err.text, "the field \"rms_norm_eps\" is 1e-06, a whole number from 0 is "
+    assert_non_null(strstr(err.text, "the field \"rms_norm_eps\" is 1e-06, but a non-negative integer is "
                                      "expected"));
     gd_config_close(c);
 
     c = open_text(*state, "{" GEMMA2 FINE ",\"attn_logit_softcapping\":null,\"head_dim\":16}");
-    assert_false(gd_config_has(c, "attn_logit_softcapping")); /* null is no soft-cap, absent is 50 */
+    assert_false(gd_config_has(c, "attn_logit_softcapping")); /* null means no soft-cap, absent means 50 */
     assert_float_equal(number(c, "query_pre_attn_scalar"), 256, 0);
     assert_int_equal(window(c, 0), 4096);
     assert_int_equal(window(c, 1), 0);
@@ -171,8 +171,8 @@ static void absent_fields_have_defaults(void **state)
     assert_false(gd_config_has(c, "rms_norm_eps"));
     assert_float_equal(number(c, "n_embd"), 7, 0);
     assert_int_equal(gd_config_note_count(c), 1);
-    assert_non_null(strstr(gd_config_note(c, 0), "the field \"n_embd\" is not known, and is ignored as "
-                                                 "Transformers does"));
+    assert_non_null(strstr(gd_config_note(c, 0), "the field \"n_embd\" is unknown and ignored, as in "
+                                                 "Transformers"));
     gd_config_close(c);
 }
 
@@ -260,19 +260,19 @@ static void sizes_are_checked(void **state)
         { "vocab true", "{" QWEN2 SIZES("96", "208", "3", "6", "2", "true") "}",
           "the field \"vocab_size\" is true or false, but an integer is expected" },
         { "heads % kv", "{" QWEN2 SIZES("96", "208", "3", "6", "4", "1536") "}",
-          "the field \"num_attention_heads\" is 6, a multiple of \"num_key_value_heads\" 4 is expected" },
+          "the field \"num_attention_heads\" is 6, but a multiple of \"num_key_value_heads\", 4, is expected" },
         { "hidden % heads", "{" QWEN2 SIZES("98", "208", "3", "6", "2", "1536") "}",
-          "the field \"hidden_size\" is 98, a multiple of \"num_attention_heads\" 6 is expected" },
+          "the field \"hidden_size\" is 98, but a multiple of \"num_attention_heads\", 6, is expected" },
         { "odd head", "{" QWEN2 SIZES("90", "208", "3", "6", "2", "1536") "}",
-          "\"head_dim\" is 15, an even number is expected" },
-        { "odd head_dim", "{" QWEN3 FINE ",\"head_dim\":17}", "\"head_dim\" is 17, an even number is expected" },
+          "\"head_dim\" is 15, but an even number is expected" },
+        { "odd head_dim", "{" QWEN3 FINE ",\"head_dim\":17}", "\"head_dim\" is 17, but an even number is expected" },
         { "head_dim 0", "{" LLAMA FINE ",\"head_dim\":0}", "the field \"head_dim\" is 0, but 1 to 4096 is expected" },
         { "longest 0", "{" QWEN2 FINE ",\"max_position_embeddings\":0}",
           "the field \"max_position_embeddings\" is 0, but 1 to 2147483648 is expected" },
         { "eps 0", "{" QWEN2 FINE ",\"rms_norm_eps\":0}",
-          "the field \"rms_norm_eps\" is 0, a number between 0 and 1 is expected" },
+          "the field \"rms_norm_eps\" is 0, but a number between 0 and 1 is expected" },
         { "eps -1", "{" QWEN2 FINE ",\"rms_norm_eps\":-1e-6}",
-          "the field \"rms_norm_eps\" is -1e-06, a number between 0 and 1 is expected" },
+          "the field \"rms_norm_eps\" is -1e-06, but a number between 0 and 1 is expected" },
         { "eps null", "{" QWEN2 FINE ",\"rms_norm_eps\":null}",
           "the field \"rms_norm_eps\" is null, but a number is expected" },
         { "eps NaN", "{" QWEN2 FINE ",\"rms_norm_eps\":NaN}",
@@ -288,7 +288,7 @@ static void rope_is_checked(void **state)
 {
     static const struct config_case cases[] = {
         { "theta 0", "{" QWEN2 FINE ",\"rope_theta\":0}",
-          "the field \"rope_theta\" is 0, a number above 0 is expected" },
+          "the field \"rope_theta\" is 0, but a positive number is expected" },
         { "theta \"1\"", "{" QWEN2 FINE ",\"rope_theta\":\"1\"}",
           "the field \"rope_theta\" is a string, but a number is expected" },
         { "theta null", "{" QWEN2 FINE ",\"rope_theta\":null}",
@@ -296,7 +296,7 @@ static void rope_is_checked(void **state)
         { "theta 1e400", "{" QWEN2 FINE ",\"rope_theta\":1e400}",
           "not valid JSON at line 1 column 247: real number overflow near '1e400'" },
         { "theta twice", "{" QWEN2 FINE ",\"rope_theta\":10000,\"rope_parameters\":{\"rope_theta\":1000000}}",
-          "the field \"rope_theta\" is 10000 at the top, but 1e+06 in \"rope_parameters\"" },
+          "the field \"rope_theta\" is 10000 at the top level, but 1e+06 in \"rope_parameters\"" },
         { "theta same", "{" QWEN2 FINE ",\"rope_theta\":1000000,\"rope_parameters\":{\"rope_theta\":1e6}}", "" },
         { "yarn", ROPE("\"rope_type\":\"yarn\",\"factor\":4.0"),
           "the rotary embedding has type \"yarn\", but default, linear or llama3 is expected" },
@@ -316,7 +316,7 @@ static void rope_is_checked(void **state)
         { "linear, no factor", ROPE("\"rope_type\":\"linear\""),
           "the field \"factor\" is missing, but a number is expected" },
         { "factor 0", ROPE("\"rope_type\":\"linear\",\"factor\":0"),
-          "the field \"factor\" is 0, a number above 0 is expected" },
+          "the field \"factor\" is 0, but a positive number is expected" },
         { "unread factor", ROPE("\"rope_type\":\"default\",\"factor\":8.0"),
           "the rotary embedding has the field \"factor\", which type \"default\" does not read" },
         { "unknown field", ROPE("\"rope_type\":\"default\",\"twist\":1"),
@@ -326,12 +326,12 @@ static void rope_is_checked(void **state)
           "read" },
         { "whole", ROPE("\"rope_type\":\"default\",\"partial_rotary_factor\":1.0"), "" },
         { "llama3 crossed", ROPE("\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":4,\"high_freq_factor\":4"),
-          "the field \"high_freq_factor\" is 4, but more than \"low_freq_factor\" 4 is expected" },
+          "the field \"high_freq_factor\" is 4, but more than \"low_freq_factor\", 4, is expected" },
         { "two originals",
           "{" LLAMA FINE ",\"original_max_position_embeddings\":33,\"rope_scaling\":{\"rope_type\":"
           "\"llama3\",\"factor\":8,"
           "\"low_freq_factor\":1,\"high_freq_factor\":4,\"original_max_position_embeddings\":77}}",
-          "the field \"original_max_position_embeddings\" is 33 at the top, but 77 in the rotary embedding" },
+          "the field \"original_max_position_embeddings\" is 33 at the top level, but 77 in the rotary embedding" },
         { "by layer type", "{" GEMMA2 FINE ",\"rope_parameters\":{\"full_attention\":{\"rope_theta\":1e6}}}",
           "\"rope_parameters\" differs by layer type, which is not supported" },
     };
@@ -366,7 +366,7 @@ static const struct config_case field_cases[] = {
       "the field \"quantization_config\" is {\"bits\":4}: the weights are quantised; BF16, F16 or F32 "
       "weights are expected" },
     { "auto_map", "{" QWEN2 FINE ",\"auto_map\":{\"AutoModel\":\"x.Y\"}}",
-      "the field \"auto_map\" is {\"AutoModel\":\"x.Y\"}: the model brings code of its own, which is "
+      "the field \"auto_map\" is {\"AutoModel\":\"x.Y\"}: the model comes with code, which is "
       "never run" },
     { "not causal", "{" QWEN2 FINE ",\"is_causal\":false}",
       "the field \"is_causal\" is false: only causal attention is supported" },
@@ -388,9 +388,9 @@ static const struct config_case field_cases[] = {
       "the field \"value_head_prefix\" is \"value_head\": the head must be named \"score\"" },
     { "head's name score", "{" QWEN2 FINE ",\"value_head_prefix\":\"score\"}", "" },
     { "window 0", "{" MISTRAL FINE ",\"sliding_window\":0}",
-      "the field \"sliding_window\" is 0, a positive integer or null is expected" },
+      "the field \"sliding_window\" is 0, but a positive integer or null is expected" },
     { "few layer_types", "{" QWEN2 FINE ",\"layer_types\":[\"full_attention\"]}",
-      "the field \"layer_types\" has 1 entries, a string for layer 1 is expected" },
+      "the field \"layer_types\" has 1 entries, but a string for layer 1 is expected" },
     { "many layer_types",
       "{" QWEN2 FINE ",\"layer_types\":[\"full_attention\",\"full_attention\",\"full_attention\",\"full_"
       "attention\"]}",

@@ -1,4 +1,4 @@
-/* test_convert.c - numbers of views: exact widening, one rounding, rows, misaligned bytes. */
+/* test_convert.c - the numbers of views: exact widening, one rounding, rows, misaligned bytes. */
 #include "tests/check.h"
 
 #include "quant-free/convert.h"
@@ -6,7 +6,7 @@
 #include <float.h>
 #include <math.h>
 
-/* Reference rounding to bf16, by value: the nearer neighbour, of two equally near the one with an even last
+/* Reference rounding to bf16, by value: the nearer neighbour, or on a tie the one with an even last
  * bit. */
 static gd_bf16 nearest(float f)
 {
@@ -29,7 +29,7 @@ static void f32_is_rounded_to_nearest_even(void **state)
 
     (void)state;
     for (int i = 0; i < 2000000; i++) {
-        const uint32_t tie = i % 3 == 0 ? (bits & 0xFFFF0000u) | 0x8000u : bits; /* a third of them exact ties */
+        const uint32_t tie = i % 3 == 0 ? (bits & 0xFFFF0000u) | 0x8000u : bits; /* a third are exact ties */
         gd_bf16 got;
         float f;
 
@@ -43,7 +43,7 @@ static void f32_is_rounded_to_nearest_even(void **state)
     }
     assert_int_equal(gd_bf16_from_f32(INFINITY), 0x7F80);
     assert_int_equal(gd_bf16_from_f32(-INFINITY), 0xFF80);
-    assert_int_equal(gd_bf16_from_f32(0x1.FFp127f), 0x7F80); /* a tie at the top goes to infinity */
+    assert_int_equal(gd_bf16_from_f32(0x1.FFp127f), 0x7F80); /* the tie at the top rounds to infinity */
     assert_true(isnan(gd_bf16_to_f32(gd_bf16_from_f32(NAN))));
     assert_int_equal(gd_bf16_from_f32(-0.0f), 0x8000);
 }
@@ -67,13 +67,13 @@ static void halves_are_widened_exactly(void **state)
     }
 }
 
-/* Between every two neighbours: the middle goes to the even one, the floats beside it to the nearer. */
+/* Between every two neighbours: the middle rounds to the even one, the floats next to it to the nearer one. */
 static void floats_are_rounded_to_the_nearest_half(void **state)
 {
     (void)state;
-    for (unsigned h = 0; h < 0x7C00; h++) { /* 0x7C00 is infinity, whose place a half of 65536 would have */
+    for (unsigned h = 0; h < 0x7C00; h++) { /* 0x7C00 is infinity, in the place of a half of 65536 */
         const float low = gd_f16_to_f32((uint16_t)h), high = h == 0x7BFF ? 65536 : gd_f16_to_f32((uint16_t)(h + 1));
-        const float middle = (low + high) / 2; /* exact: a half has 13 bits less */
+        const float middle = (low + high) / 2; /* exact: a half has 13 bits fewer */
 
         assert_int_equal(gd_f16_from_f32(low), h);
         assert_int_equal(gd_f16_from_f32(-low), h | 0x8000);
@@ -139,7 +139,7 @@ static void views_are_converted_wherever_they_lie(void **state)
             gd_view_rows_to_bf16(&v, 2, 1, to16);
             assert_memory_equal(to32, numbers + 2, 4 * sizeof *numbers);
             assert_memory_equal(to16, brains + 4, 2 * sizeof *brains);
-            assert_true(to32[6] == 77 && to16[6] == 0xABCD); /* nothing behind the end is written */
+            assert_true(to32[6] == 77 && to16[6] == 0xABCD); /* nothing after the end is written */
             assert_true(gd_view_finite(&v));
             assert_false(gd_view_all_zero(&v));
         }

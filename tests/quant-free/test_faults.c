@@ -1,5 +1,5 @@
-/* test_faults.c - memory that runs out: every allocation of opening a model's files fails once, and from then
- * on. Each time the answer must be GD_ENOMEM, with nothing leaked, and the first try with enough memory must
+/* test_faults.c - out of memory: while a model's files are opened, the N-th allocation and all after it fail.
+ * Each time the result must be GD_ENOMEM, with nothing leaked, and the first try with enough memory must
  * succeed. */
 #include "tests/check.h"
 #include "tests/quant-free/files.h"
@@ -42,7 +42,7 @@ static gd_status open_adapter(const char *dir, gd_error *err)
     gd_adapter *ad;
     gd_status rc = gd_adapter_open(&ad, dir, "score.weight", err);
 
-    if (!rc) { /* the other modules are strangers to this list: an error, once memory is enough */
+    if (!rc) { /* the adapter's other modules are not in this list: an error, once there is enough memory */
         rc = gd_adapter_check(ad, modules, 1, err);
         rc = rc == GD_EFORMAT ? GD_OK : rc;
     }
@@ -76,8 +76,8 @@ static gd_status find_model(const char *dir, gd_error *err)
     return rc;
 }
 
-/* jansson's own memory is counted but never fails: its scanner (2.14) has an assertion that does not survive
- * that. */
+/* jansson's own memory is counted but never fails: an assertion in its scanner (2.14) would abort the
+ * test. */
 static long json_live;
 
 static void *json_alloc(size_t bytes)
@@ -94,7 +94,7 @@ static void json_free(void *p)
     free(p);
 }
 
-/* Fails the N-th allocation and all after it, N = 1, 2, ..., until there were fewer than N. */
+/* Fails the N-th allocation and all after it, N = 1, 2, ..., until there are fewer than N. */
 static void exhaust(attempt *try, const char *dir, uint64_t least)
 {
     const uint64_t live = gd_mem_live();
@@ -125,7 +125,7 @@ static void everything_survives_a_lack_of_memory(void **state)
     static const struct {
         attempt *try;
         const char *name;
-        uint64_t least; /* allocations: less would mean that the loop sees nothing */
+        uint64_t least; /* allocations: fewer would mean that the loop misses them */
     } cases[] = {
         { open_weights, "golden/qwen2", 12 },      { open_weights, "golden/qwen2-causal", 30 },
         { open_config, "golden/llama", 3 },        { open_config, "golden/gemma2", 3 },

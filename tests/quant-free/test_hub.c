@@ -1,4 +1,4 @@
-/* test_hub.c - a model's directory, by path and by name in a Hugging Face cache of the test's own. */
+/* test_hub.c - a model's directory, by path and by name in a Hugging Face cache made by the test. */
 #include "tests/check.h"
 #include "tests/quant-free/files.h"
 
@@ -26,7 +26,7 @@ static int teardown(void **state)
     return dir_teardown(state) || lost ? -1 : 0;
 }
 
-/* DIR/models--org--m with the snapshot abc123, whose file is a link into blobs, as the cache has it. */
+/* DIR/models--org--m with the snapshot abc123, whose file is a link into blobs, as in the cache. */
 static void make_cache(const char *dir)
 {
     static const char *const folders[] = { "models--org--m", "models--org--m/refs", "models--org--m/snapshots",
@@ -39,7 +39,7 @@ static void make_cache(const char *dir)
     assert_int_equal(symlink("../../blobs/0123", in_dir(dir, "models--org--m/snapshots/abc123/model.safetensors")), 0);
 }
 
-/* The outcome of gd_model_dir: the directory, or the sentence. */
+/* The outcome of gd_model_dir: the directory, or the error message. */
 static void expect(const char *id, const char *model, const char *want_dir, const char *want)
 {
     const uint64_t live = gd_mem_live();
@@ -66,7 +66,8 @@ static void a_cached_name_is_found(void **state)
 
     for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++)
         (void)make_dir(*state, folders[i]);
-    for (size_t i = sizeof variables / sizeof variables[0]; i-- > 0;) { /* the later wins over those set before */
+    for (size_t i = sizeof variables / sizeof variables[0];
+         i-- > 0;) { /* each takes precedence over those set before */
         const char *at = *below[i] ? in_dir(*state, below[i]) : *state;
 
         (void)snprintf(cache, sizeof cache, "%s", at);
@@ -103,7 +104,7 @@ static void a_directory_is_itself(void **state)
     (void)make_dir(*state, "org");
     (void)make_dir(*state, "org/m");
     setenv("HF_HUB_CACHE", *state, 1);
-    expect("relative", "org/m", "org/m", ""); /* before the cache, as Transformers does */
+    expect("relative", "org/m", "org/m", ""); /* before the cache, as in Transformers */
     expect("dot", ".", ".", "");
     assert_int_equal(chdir(before), 0);
 }
@@ -120,12 +121,12 @@ static void what_is_not_there_is_said(void **state)
         char *dir;
 
         assert_int_equal(gd_model_dir("org/m", &dir, &err), GD_EIO);
-        assert_string_equal(err.text, "no Hugging Face cache is known: neither HF_HUB_CACHE, HF_HOME nor "
+        assert_string_equal(err.text, "cannot find the Hugging Face cache: none of HF_HUB_CACHE, HF_HOME and "
                                       "HOME is set");
     }
     setenv("HF_HUB_CACHE", *state, 1);
     (void)snprintf(want, sizeof want,
-                   "not a directory, and not in the Hugging Face cache %s; get it by: hf download org/none",
+                   "not a directory, and not in the Hugging Face cache %s; to get it: hf download org/none",
                    (const char *)*state);
     expect("not cached", "org/none", "", want);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -133,7 +134,7 @@ static void what_is_not_there_is_said(void **state)
         char *dir;
 
         if (gd_model_dir(bad[i], &dir, &err) != GD_EIO || dir ||
-            !strstr(err.text, ": no such directory; a directory, or org/name of the Hugging Face cache, is "
+            !strstr(err.text, ": no such directory; a directory, or org/name in the Hugging Face cache, is "
                               "expected")) {
             print_error("\"%s\": %s\n", bad[i], err.text);
             wrong++;
@@ -147,14 +148,14 @@ static void a_broken_cache_is_said(void **state)
         const char *id, *ref, *want;
     } cases[] = {
         { "newline", "abc123\n", NULL },
-        { "empty", "", "not the name of a snapshot" },
-        { "up", "../../..", "not the name of a snapshot" },
-        { "slash", "abc/123", "not the name of a snapshot" },
-        { "NUL", "\n\n", "not the name of a snapshot" },
+        { "empty", "", "does not contain the name of a snapshot" },
+        { "up", "../../..", "does not contain the name of a snapshot" },
+        { "slash", "abc/123", "does not contain the name of a snapshot" },
+        { "NUL", "\n\n", "does not contain the name of a snapshot" },
         { "long",
           "01234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567"
           "89",
-          "not the name of a snapshot" },
+          "does not contain the name of a snapshot" },
     };
     const char *ref;
     char want[1024];
@@ -174,7 +175,7 @@ static void a_broken_cache_is_said(void **state)
     }
     write_text(*state, "models--org--m/refs/main", "def456"); /* the snapshot was removed */
     (void)snprintf(want, sizeof want,
-                   "not a directory, and not in the Hugging Face cache %s; get it by: hf download org/m",
+                   "not a directory, and not in the Hugging Face cache %s; to get it: hf download org/m",
                    (const char *)*state);
     expect("no snapshot", "org/m", "", want);
 }

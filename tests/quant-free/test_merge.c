@@ -1,5 +1,5 @@
-/* test_merge.c - an adapter merged into weights: against PEFT's bytes, with odd numbers, and what is refused. The
- * files in tests/data/merge are made by make_merge.py there. */
+/* test_merge.c - an adapter merged into weights: compared with PEFT's bytes, with unusual numbers, and what is refused.
+ * The files in tests/data/merge are made by make_merge.py there. */
 #include "tests/check.h"
 #include "tests/quant-free/files.h"
 
@@ -19,7 +19,7 @@
 
 #define PREFIX "base_model.model."
 
-/* Opens what lies in two directories and writes the merged weights to a third. */
+/* Opens a model and an adapter, each in a directory, and writes the merged weights to a third. */
 static gd_status merge(const char *model, const char *adapter, const char *output, gd_merge_parts parts, gd_error *err)
 {
     gd_weights *weights = NULL;
@@ -57,7 +57,7 @@ static void assert_same_file(const char *got, const char *want)
     gd_map_close(&b);
 }
 
-/* The Python package wrote what PEFT merged: the same file, to the last byte, for any number of threads. */
+/* The file is the one that the Python package wrote after PEFT's merge, to the last byte, for any number of threads. */
 static void a_file_is_what_peft_and_safetensors_make(void **state)
 {
     static const char *const types[] = { "bf16", "f16", "f32" };
@@ -90,7 +90,7 @@ static float random_float(uint32_t *seed)
     return (float)(int32_t)*seed * 0x1p-31f;
 }
 
-/* In a mapped file, as weights are: pages that merging lets go of come back. Stays until the test ends. */
+/* In a mapped file, as weights are: pages released by merging are read again. It stays until the test ends. */
 static const void *mapped(const void *data, size_t bytes)
 {
     FILE *f = tmpfile();
@@ -104,7 +104,7 @@ static const void *mapped(const void *data, size_t bytes)
     return map;
 }
 
-/* |merged - exact| is at most half a step of the type, and what RANK + 2 roundings of fp32 make of the sum. */
+/* |merged - exact| is at most half a step of the type, plus the RANK + 2 fp32 roundings of the sum. */
 static void check_type(gd_dtype type, double half_step)
 {
     static float a[RANK * COLS], b[ROWS * RANK], w[ROWS * COLS], got[ROWS * COLS];
@@ -133,7 +133,7 @@ static void check_type(gd_dtype type, double half_step)
     vw.data = mapped(base, vw.bytes);
     assert_ok(gd_pool_open(&pool, 2, test_err));
     assert_ok(gd_merge_begin(&m, &vw, &lora, test_err));
-    for (size_t i = 0, some = 1; i < ROWS; i += some++) { /* 1, 2, 3, ... rows at once */
+    for (size_t i = 0, some = 1; i < ROWS; i += some++) { /* 1, 2, 3, ... rows at a time */
         some = some < ROWS - i ? some : ROWS - i;
         assert_true(gd_merge_rows(&m, pool, i, some, out + i * COLS * size));
     }
@@ -197,7 +197,7 @@ static void odd_numbers_are_kept_or_told(void **state)
     assert_true(merge_one(GD_BF16, 0x1p-130f, 0, 0, &x) && x == 0x1p-130f); /* not flushed */
     assert_true(merge_one(GD_BF16, 0x1p-130f, 0x1p-70f, 0x1p-60f, &x) && x == 0x1p-129f);
     assert_true(merge_one(GD_F16, 0x1p-24f, 0x1p-12f, 0x1p-12f, &x) && x == 0x1p-23f);
-    assert_true(merge_one(GD_BF16, 1, 0x1p-8f, 1, &x) && x == 1); /* a tie, to even */
+    assert_true(merge_one(GD_BF16, 1, 0x1p-8f, 1, &x) && x == 1); /* a tie goes to even */
     assert_true(merge_one(GD_BF16, 1, 0x1.8p-8f, 1, &x) && x == 1 + 0x1p-7f);
     assert_true(merge_one(GD_F16, 65504, 15, 1, &x) && x == 65504);
     assert_false(merge_one(GD_F16, 65504, 16, 1, &x));
@@ -212,7 +212,7 @@ static void odd_numbers_are_kept_or_told(void **state)
 
 enum { LARGE_MIB = 96, MOST_MIB = 24 };
 
-/* A safetensors file whose data are a hole. */
+/* A safetensors file whose data are a hole in the file. */
 static void write_hole(const char *dir, const char *name, const char *header, size_t bytes)
 {
     write_st(dir, name, header, 0);
@@ -242,7 +242,7 @@ static void memory_is_that_of_a_few_rows(void **state)
     pid_t child;
 
     if (SANITIZED)
-        skip(); /* its own memory is several times what is measured here */
+        skip(); /* the sanitizer's own memory is several times what is measured here */
     write_large(*state);
     before = gd_memory_resident();
     child = fork();
@@ -252,7 +252,7 @@ static void memory_is_that_of_a_few_rows(void **state)
     while (wait4(child, &status, 0, &usage) < 0)
         assert_int_equal(errno, EINTR);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    print_message("%.1f MiB more than before, for %d MiB of weights\n",
+    print_message("%.1f MiB more than at the start, for %d MiB of weights\n",
                   (double)usage.ru_maxrss / 1024 - (double)before / 0x1p20, LARGE_MIB);
     assert_true((double)usage.ru_maxrss / 1024 - (double)before / 0x1p20 < MOST_MIB);
 }
@@ -324,11 +324,11 @@ static void a_number_that_overflows_is_named(void **state)
     write_bytes(*state, "model.safetensors", header, sizeof header);
     assert_true(said("overflow", in_dir(*state, "model.safetensors"),
                      merge(*state, *state, in_dir(*state, "out"), (gd_merge_parts){ 0 }, &err), &err,
-                     "tensor \"m.weight\": with the adapter a number is not finite, or too large for BF16"));
+                     "tensor \"m.weight\": with the adapter, a number is not finite or too large for BF16"));
     assert_false(gd_dir_exists(in_dir(*state, "out")));
 }
 
-/* A head alone, for a base that has none: it takes the type of the largest tensor, F16, which 1e5 is too large for. */
+/* A head alone, for a base without one: it gets the type of the largest tensor, F16, for which 1e5 is too large. */
 static void a_head_is_added_or_refused(void **state)
 {
     static const float heads[2][2] = { { 0.1f, -2 }, { 0.1f, 1e5f } };

@@ -1,5 +1,5 @@
-/* test_peft.c - which modules an adapter's configuration means, and with which rank and scale: PEFT's own
- * answers. */
+/* test_peft.c - which modules an adapter's configuration selects, and with which rank and scale: compared
+ * with PEFT's own results. */
 #include "tests/check.h"
 #include "tests/quant-free/files.h"
 
@@ -56,7 +56,7 @@ static void scales_are_computed(void **state)
     }
 }
 
-/* What PEFT 0.21.2's check_target_module_exists() says about these names, in this order; 1 for a target.
+/* The results of PEFT 0.21.2's check_target_module_exists() for these names, in this order; 1 for a target.
  * tests/quant-free/peft_targets.py prints the table. */
 static const char *const names[] = { Q0,
                                      Q1,
@@ -97,8 +97,8 @@ static void targets_are_those_of_peft(void **state)
     }
 }
 
-/* target_modules null or absent: PEFT fills in q_proj and v_proj for all our families, "all-linear" means
- * everything. */
+/* target_modules null or absent: PEFT fills in q_proj and v_proj for all our families; "all-linear" means
+ * all of them. */
 static void absent_targets_are_q_and_v(void **state)
 {
     static const struct {

@@ -1,5 +1,5 @@
-/* test_safetensors.c - safetensors files, well formed and not. ST01 to ST60 are the project's named cases:
- * each has its sentence. An empty sentence means that the file is fine. */
+/* test_safetensors.c - safetensors files, well-formed and not. ST01 to ST60 are the project's named cases, each
+ * with its error message. An empty message means that the file is valid. */
 #include "tests/check.h"
 #include "tests/quant-free/files.h"
 
@@ -9,9 +9,9 @@
 #define ONE "{\"a\":{\"dtype\":\"BF16\",\"shape\":[2],\"data_offsets\":[0,4]}"
 #define A(dtype, shape, offsets) "{\"a\":{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":" offsets "}}"
 
-static int wrong; /* cases of the running test that went wrong */
+static int wrong; /* failed cases of the current test */
 
-/* Opens dir/name; the sentence behind "PATH: " must be `want`, or nothing when the file is fine. */
+/* Opens dir/name; the message after "PATH: " must be `want`, or empty if the file is valid. */
 static void expect(const char *dir, const char *name, const char *id, const char *want)
 {
     const char *path = in_dir(dir, name);
@@ -28,7 +28,7 @@ static void expect(const char *dir, const char *name, const char *id, const char
     }
 }
 
-/* Files whose first 8 bytes are the matter. */
+/* Files that are about the first 8 bytes. */
 static void the_length_is_checked(void **state)
 {
     static const struct {
@@ -39,7 +39,7 @@ static void the_length_is_checked(void **state)
         { "ST01", "", 0, "0 bytes, but a safetensors file has at least 8" },
         { "ST02", "\1", 1, "1 bytes, but a safetensors file has at least 8" },
         { "ST02", "\2\0\0\0\0\0\0", 7, "7 bytes, but a safetensors file has at least 8" },
-        { "ST03", "\0\0\0\0\0\0\0\0", 8, "the header is empty, a JSON object is expected" },
+        { "ST03", "\0\0\0\0\0\0\0\0", 8, "the header is empty, but a JSON object is expected" },
         { "ST04", "\1\0\0\0\0\0\0\0{", 9,
           "not valid JSON at line 1 column 1: string or '}' expected near end of file" },
         { "ST05", "\3\0\0\0\0\0\0\0{}", 10, "header length 3, but the file has 10 bytes" },
@@ -54,9 +54,9 @@ static void the_length_is_checked(void **state)
         { "ST12", "\3\0\0\0\0\0\0\0{\"\xc3", 11,
           "not valid JSON at line 1 column 2: unable to decode byte 0xc3 near '\"'" },
         { "zip", "PK\3\4\0\0\x08\x08\0\0\0\0", 12,
-          "a pickle, which can run code when it is read; convert it to safetensors" },
+          "a pickle, which can run code when it is loaded; convert it to safetensors" },
         { "pickle", "\x80\2\x8a\nl\xfc\x9c\x46\xf9 j\xa8", 12,
-          "a pickle, which can run code when it is read; convert it to safetensors" },
+          "a pickle, which can run code when it is loaded; convert it to safetensors" },
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -64,7 +64,7 @@ static void the_length_is_checked(void **state)
         expect(*state, "x.safetensors", cases[i].id, cases[i].want);
     }
     write_st(*state, "x.bin", "{}", 0);
-    expect(*state, "x.bin", "named .bin", "a pickle, which can run code when it is read; convert it to safetensors");
+    expect(*state, "x.bin", "named .bin", "a pickle, which can run code when it is loaded; convert it to safetensors");
     expect(*state, "none.safetensors", "missing", "No such file or directory");
     make_dir(*state, "dir.safetensors");
     expect(*state, "dir.safetensors", "directory", "not a regular file");
@@ -72,7 +72,7 @@ static void the_length_is_checked(void **state)
 
 struct header_case {
     const char *id, *header;
-    size_t data; /* bytes behind the header */
+    size_t data; /* bytes after the header */
     const char *want;
 };
 
@@ -166,7 +166,7 @@ static void entries_are_checked(void **state)
         { "rank 0", A("F32", "[]", "[0,4]"), 4, "" },
         { "empty", A("F32", "[0,7]", "[0,0]"), 0, "" },
         { "F4", A("F4", "[2]", "[0,1]"), 1, "" },
-        { "F4 odd", A("F4", "[3]", "[0,1]"), 1, "tensor \"a\": 12 bits are not whole bytes" },
+        { "F4 odd", A("F4", "[3]", "[0,1]"), 1, "tensor \"a\": 12 bits are not a whole number of bytes" },
         { "F8", A("F8_E4M3", "[3]", "[0,3]"), 3, "" },
         { "F6", A("F6_E3M2", "[4]", "[0,3]"), 3, "" },
     };
@@ -181,21 +181,21 @@ static void entries_are_checked(void **state)
 static void offsets_are_checked(void **state)
 {
     static const struct header_case cases[] = {
-        { "ST51", A("U8", "[4]", "[4,0]"), 4, "tensor \"a\": it ends at 0, before its begin 4" },
-        { "ST52", A("U8", "[4]", "[-4,0]"), 4, "tensor \"a\": \"data_offsets\" are not integers from 0" },
-        { "ST52", A("U8", "[4]", "[0,-1]"), 4, "tensor \"a\": \"data_offsets\" are not integers from 0" },
+        { "ST51", A("U8", "[4]", "[4,0]"), 4, "tensor \"a\": it ends at 0, before its beginning at 4" },
+        { "ST52", A("U8", "[4]", "[-4,0]"), 4, "tensor \"a\": \"data_offsets\" are not non-negative integers" },
+        { "ST52", A("U8", "[4]", "[0,-1]"), 4, "tensor \"a\": \"data_offsets\" are not non-negative integers" },
         { "ST53", A("U8", "[4]", "[0]"), 4, "tensor \"a\": \"data_offsets\" is missing or not a list of two" },
         { "ST53", A("U8", "[4]", "[0,4,4]"), 4, "tensor \"a\": \"data_offsets\" is missing or not a list of two" },
         { "ST53", A("U8", "[4]", "[[0,4]]"), 4, "tensor \"a\": \"data_offsets\" is missing or not a list of two" },
-        { "ST53", A("U8", "[4]", "[[0],4]"), 4, "tensor \"a\": \"data_offsets\" are not integers from 0" },
-        { "ST54", A("U8", "[4]", "[1,5]"), 5, "tensor \"a\": it begins at 1, but the tensor before it ends at 0" },
-        { "ST55", TWO("[0,4]", "[5,9]"), 9, "tensor \"b\": it begins at 5, but the tensor before it ends at 4" },
-        { "ST56", TWO("[0,4]", "[3,7]"), 7, "tensor \"b\": it begins at 3, but the tensor before it ends at 4" },
+        { "ST53", A("U8", "[4]", "[[0],4]"), 4, "tensor \"a\": \"data_offsets\" are not non-negative integers" },
+        { "ST54", A("U8", "[4]", "[1,5]"), 5, "tensor \"a\": it begins at 1, but the previous tensor ends at 0" },
+        { "ST55", TWO("[0,4]", "[5,9]"), 9, "tensor \"b\": it begins at 5, but the previous tensor ends at 4" },
+        { "ST56", TWO("[0,4]", "[3,7]"), 7, "tensor \"b\": it begins at 3, but the previous tensor ends at 4" },
         { "ST58", A("U8", "[4]", "[0,4]"), 3, "tensor \"a\": it ends at 4, but the file has 3 bytes of data" },
         { "ST58", A("U8", "[4]", "[0,9223372036854775807]"), 4,
           "tensor \"a\": it ends at 9223372036854775807, but the file has 4 bytes of data" },
-        { "ST59", A("BF16", "[3]", "[0,4]"), 4, "tensor \"a\": dtype and shape need 6 bytes, the offsets give 4" },
-        { "ST59", A("BF16", "[1]", "[0,4]"), 4, "tensor \"a\": dtype and shape need 2 bytes, the offsets give 4" },
+        { "ST59", A("BF16", "[3]", "[0,4]"), 4, "tensor \"a\": dtype and shape need 6 bytes, but the offsets span 4" },
+        { "ST59", A("BF16", "[1]", "[0,4]"), 4, "tensor \"a\": dtype and shape need 2 bytes, but the offsets span 4" },
         { "ST60", A("U8", "[4]", "[0,4]"), 5, "the tensors end at 4, but the file has 5 bytes of data" },
         { "ST60", "{}", 1, "the tensors end at 0, but the file has 1 bytes of data" },
         { "backwards", TWO("[4,8]", "[0,4]"), 8, "" },
@@ -213,7 +213,7 @@ static void offsets_are_checked(void **state)
     expect_all(*state, cases, sizeof cases / sizeof cases[0]);
 }
 
-/* `count` times `piece`, in which %zu becomes the number, between `head` and `tail`. */
+/* `count` times `piece`, in which %zu is replaced by the number, between `head` and `tail`. */
 static char *repeat(const char *head, const char *piece, size_t count, const char *tail)
 {
     const char *hole = strstr(piece, "%zu");
@@ -242,15 +242,15 @@ static void sizes_are_bounded(void **state)
         { "ST25", "", "[", 100000, "", "the header is nested deeper than 16" },
         { "ST25", "{\"a\":", "{\"b\":", 100000, "", "the header is nested deeper than 16" },
         { "ST31", "{", "\"%zu\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]},", 1000000,
-          "\"__metadata__\":{}}", "the header has more than the 65536 tensors that are accepted" },
+          "\"__metadata__\":{}}", "the header has more than 65536 tensors, the most accepted" },
         { "ST31", "{", "\"%zu\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]},", 65536,
           "\"__metadata__\":{}}", "" },
         { "ST31", "{", "\"%zu\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]},", 65537,
-          "\"__metadata__\":{}}", "the header has more than the 65536 tensors that are accepted" },
+          "\"__metadata__\":{}}", "the header has more than 65536 tensors, the most accepted" },
         { "many keys", "{", "\"%zu\":0,", 65537, "\"a\":0}",
-          "the header has more than the 65536 tensors that are accepted" },
+          "the header has more than 65536 tensors, the most accepted" },
         { "many numbers", "{\"a\":[", "0,", 3000000, "0]}",
-          "the header has more than the 65536 tensors that are accepted" },
+          "the header has more than 65536 tensors, the most accepted" },
         { "ST32", "{\"", "aaaaaaaa", 131072, "\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}", "" },
     };
 
@@ -263,7 +263,7 @@ static void sizes_are_bounded(void **state)
     }
 }
 
-/* ST57: which of the 60,000 names on one byte is blamed depends on the sort, so only the rule is compared. */
+/* ST57: which of the 60,000 names for one byte is reported depends on the sort, so only the reason is compared. */
 static void aliases_are_refused(void **state)
 {
     char *header = repeat("{\"x\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}",
@@ -274,7 +274,7 @@ static void aliases_are_refused(void **state)
     write_st(*state, "x.safetensors", header, 1);
     free(header);
     assert_int_equal(gd_st_open(&st, in_dir(*state, "x.safetensors"), &err), GD_EFORMAT);
-    assert_non_null(strstr(err.text, "it begins at 0, but the tensor before it ends at 1"));
+    assert_non_null(strstr(err.text, "it begins at 0, but the previous tensor ends at 1"));
 }
 
 static void names_and_types_are_found(void **state)
@@ -322,7 +322,7 @@ static void a_length_is_no_pickle(void **state)
     expect(*state, "x.safetensors", "length 0x10280", "");
 }
 
-/* A table goes on after a wrong case; the test fails at the end. */
+/* A table continues after a failed case; the test fails at the end. */
 static int teardown(void **state)
 {
     const int lost = wrong;

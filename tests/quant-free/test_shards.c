@@ -1,4 +1,4 @@
-/* test_shards.c - checkpoints written: the bytes of a file, what our reader says of it, and how tensors are divided. */
+/* test_shards.c - writing checkpoints: a file's bytes, what our reader makes of them, and how tensors are divided. */
 #include "tests/check.h"
 #include "tests/quant-free/files.h"
 
@@ -25,7 +25,7 @@ static void write_all(gd_newdir *d, const char *name, const gd_view **views, siz
     assert_ok(gd_newdir_end(d, test_err));
 }
 
-/* The length, the header filled up with blanks, and the data, each tensor at a multiple of its type's size. */
+/* The length, the header padded with spaces, and the data, each tensor at a multiple of its type's size. */
 static void a_file_has_these_bytes(void **state)
 {
     static const char header[] = "\xc8\0\0\0\0\0\0\0{\"__metadata__\":{\"format\":\"pt\"},"
@@ -160,7 +160,7 @@ static void our_reader_takes_the_index(void **state)
     gd_weights_close(w);
 }
 
-/* What no reader would take is not written. */
+/* Files that no reader would accept are not written. */
 static void too_much_is_refused(void **state)
 {
     enum { MANY = 70000 };
@@ -178,7 +178,7 @@ static void too_much_is_refused(void **state)
     gd_newdir_close(d);
     err = (gd_error){ 0 };
     assert_true(said("shards", NULL, gd_shards_plan(&shards, views, MANY, 1, &err), &err,
-                     "files of at most 1 bytes would be more than 1024"));
+                     "with at most 1 bytes per file there would be more than 1024 files"));
     gd_shards_free(&shards);
     free(views);
 }

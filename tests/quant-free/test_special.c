@@ -1,4 +1,4 @@
-/* test_special.c - pad and eos: every place that may name them, in order, and what must be refused. */
+/* test_special.c - pad and eos: every source that may name them, in order, and what must be refused. */
 #include "tests/check.h"
 #include "tests/quant-free/files.h"
 
@@ -29,8 +29,8 @@ static bool look_up(void *context, const char *token, uint32_t *id)
     return context && sscanf(token, "<%u>%n", id, &end) == 1 && (size_t)end == strlen(token);
 }
 
-/* The files of a model and of an adapter (NULL: not there), and what comes of them: "PAD from, EOS from" or a
- * sentence. */
+/* The files of a model and of an adapter (NULL: missing), and the result: "PAD from, EOS from" or an error
+ * message. */
 static const struct special_case {
     const char *id, *config, *tokenizer, *map, *adapter, *want;
 } cases[] = {
@@ -66,11 +66,11 @@ static const struct special_case {
       "3 tokenizer_config.json, 4 tokenizer_config.json" },
     { "last id", QWEN2(",\"pad_token_id\":99"), NULL, NULL, NULL, "99 config.json, none" },
     { "pad beyond", QWEN2(",\"pad_token_id\":100"), NULL, NULL, NULL,
-      "config.json: the field \"pad_token_id\" is 100, an id below 100 is expected" },
+      "config.json: the field \"pad_token_id\" is 100, but an id below 100 is expected" },
     { "eos beyond", QWEN2(",\"eos_token_id\":[100]"), NULL, NULL, NULL,
-      "config.json: the field \"eos_token_id\" is 100, an id below 100 is expected" },
+      "config.json: the field \"eos_token_id\" is 100, but an id below 100 is expected" },
     { "-2", QWEN2(",\"pad_token_id\":-2"), NULL, NULL, NULL,
-      "config.json: the field \"pad_token_id\" is -2, an id below 100 is expected" },
+      "config.json: the field \"pad_token_id\" is -2, but an id below 100 is expected" },
     { "list of pad", QWEN2(",\"pad_token_id\":[1]"), NULL, NULL, NULL,
       "config.json: the field \"pad_token_id\" is a list, an integer is expected" },
     { "1.5", QWEN2(",\"eos_token_id\":1.5"), NULL, NULL, NULL,

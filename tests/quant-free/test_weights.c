@@ -1,4 +1,4 @@
-/* test_weights.c - directories of weights: single, sharded, wrong. SM05 to SM12 are the project's named
+/* test_weights.c - directories of weights: single, sharded, invalid. SM05 to SM12 are the project's named
  * cases. */
 #include "tests/check.h"
 #include "tests/quant-free/files.h"
@@ -32,7 +32,7 @@ static void write_shards(const char *dir)
     write_text(dir, "model.safetensors.index.json", INDEX(BOTH));
 }
 
-/* Opens dir; the sentence must be "DIR/FILE: WANT" (FILE may be "", for the directory itself). */
+/* Opens dir; the message must be "DIR/FILE: WANT" (FILE may be "", for the directory itself). */
 static void expect(const char *dir, const char *id, const char *file, const char *want)
 {
     const uint64_t live = gd_mem_live();
@@ -61,7 +61,7 @@ static void golden_models_open(void **state)
     assert_int_equal(head->shape[0], 1);
     assert_int_equal(head->shape[1], 96);
     assert_null(gd_weights_find(shards, "score.weight"));
-    for (size_t i = 0; i < gd_weights_count(single); i++) { /* the same body, in one file and in four */
+    for (size_t i = 0; i < gd_weights_count(single); i++) { /* the same tensors, in one file and in four */
         const gd_view *here = gd_weights_at(single, i), *there = gd_weights_find(shards, here->name);
 
         assert_true(i == 0 || strcmp(gd_weights_at(single, i - 1)->name, here->name) < 0);
@@ -83,21 +83,21 @@ static void indexes_are_checked(void **state)
     static const struct {
         const char *id, *index, *file, *want;
     } cases[] = {
-        { "fine", INDEX(BOTH), "", "" }, /* SM08: total_size is wrong, and nobody needs it */
+        { "fine", INDEX(BOTH), "", "" }, /* SM08: total_size is wrong, but unused */
         { "SM05 up", INDEX("\"a\":\"../" S1 "\""), "model.safetensors.index.json",
-          "\"a\" is said to be in \"../" S1 "\", but a plain *.safetensors file name is expected" },
+          "the file of \"a\" is \"../" S1 "\", but a plain *.safetensors file name is expected" },
         { "SM05 absolute", INDEX("\"a\":\"/tmp/" S1 "\""), "model.safetensors.index.json",
-          "\"a\" is said to be in \"/tmp/" S1 "\", but a plain *.safetensors file name is expected" },
+          "the file of \"a\" is \"/tmp/" S1 "\", but a plain *.safetensors file name is expected" },
         { "SM05 hidden", INDEX("\"a\":\"..safetensors\""), "model.safetensors.index.json",
-          "\"a\" is said to be in \"..safetensors\", but a plain *.safetensors file name is expected" },
+          "the file of \"a\" is \"..safetensors\", but a plain *.safetensors file name is expected" },
         { "SM05 itself", INDEX("\"a\":\"model.safetensors.index.json\""), "model.safetensors.index.json",
-          "\"a\" is said to be in \"model.safetensors.index.json\", but a plain *.safetensors file name is "
+          "the file of \"a\" is \"model.safetensors.index.json\", but a plain *.safetensors file name is "
           "expected" },
         { "SM05 pickle", INDEX("\"a\":\"pytorch_model-00001-of-00002.bin\""), "model.safetensors.index.json",
-          "\"a\" is said to be in \"pytorch_model-00001-of-00002.bin\", but a plain *.safetensors file name "
+          "the file of \"a\" is \"pytorch_model-00001-of-00002.bin\", but a plain *.safetensors file name "
           "is expected" },
         { "SM05 empty", INDEX("\"a\":\"\""), "model.safetensors.index.json",
-          "\"a\" is said to be in \"\", but a plain *.safetensors file name is expected" },
+          "the file of \"a\" is \"\", but a plain *.safetensors file name is expected" },
         { "SM05 NUL", INDEX("\"a\":\"" S1 "\\u0000\""), "model.safetensors.index.json",
           "the field \"a\" contains a NUL character" },
         { "SM05 number", INDEX("\"a\":1"), "model.safetensors.index.json",
@@ -105,11 +105,11 @@ static void indexes_are_checked(void **state)
         { "SM05 missing", INDEX(BOTH ",\"c\":\"model-3.safetensors\""), "model-3.safetensors",
           "No such file or directory" },
         { "SM06 listed once, held twice", INDEX("\"a\":\"" S1 "\",\"b\":\"" S1 "\""), S1,
-          "tensor \"b\" is missing, but DIR/model.safetensors.index.json says that it is there" },
+          "tensor \"b\" is missing, but DIR/model.safetensors.index.json lists it in this file" },
         { "SM06 other shard", INDEX("\"a\":\"" S2 "\",\"b\":\"" S1 "\""), S1,
-          "tensor \"a\" is here, but DIR/model.safetensors.index.json says that it is in " S2 },
+          "tensor \"a\" is in this file, but DIR/model.safetensors.index.json lists it in " S2 },
         { "SM07", INDEX(BOTH ",\"c\":\"" S2 "\""), S2,
-          "tensor \"c\" is missing, but DIR/model.safetensors.index.json says that it is there" },
+          "tensor \"c\" is missing, but DIR/model.safetensors.index.json lists it in this file" },
         { "not listed", INDEX("\"b\":\"" S2 "\",\"c\":\"" S1 "\""), S1,
           "tensor \"a\" is not listed in DIR/model.safetensors.index.json" },
         { "no map", "{}", "model.safetensors.index.json",
@@ -140,12 +140,12 @@ static void a_tensor_in_two_shards_is_refused(void **state)
     write_shards(*state);
     write_st(*state, S2, "{" TENSOR("a", "0", "4") "," TENSOR("b", "4", "8") "}", 8);
     (void)snprintf(want, sizeof want,
-                   "tensor \"a\" is here, but %s/model.safetensors.index.json says that it is in " S1,
+                   "tensor \"a\" is in this file, but %s/model.safetensors.index.json lists it in " S1,
                    (const char *)*state);
     expect(*state, "SM06", S2, want);
 }
 
-/* SM10 and SM11: what a shard may not be. */
+/* SM10 and SM11: files that cannot be shards. */
 static void shards_are_whole_regular_files(void **state)
 {
     write_shards(*state);
@@ -164,7 +164,7 @@ static void shards_are_whole_regular_files(void **state)
     assert_int_equal(symlink(S2, in_dir(*state, S2)), 0);
     expect(*state, "SM10 loop", S2, "Too many levels of symbolic links");
     remove_file(*state, S2);
-    write_st(*state, "blob", "{" TENSOR("b", "0", "4") "}", 4); /* as the Hugging Face cache has it */
+    write_st(*state, "blob", "{" TENSOR("b", "0", "4") "}", 4); /* as in the Hugging Face cache */
     assert_int_equal(symlink("blob", in_dir(*state, S2)), 0);
     expect(*state, "a link", S2, "");
 }
@@ -174,11 +174,10 @@ static void the_right_files_are_chosen(void **state)
     const gd_view *view;
     gd_weights *w;
 
-    expect(*state, "nothing", "", "no model.safetensors and no model.safetensors.index.json");
+    expect(*state, "nothing", "", "neither model.safetensors nor model.safetensors.index.json exists");
     write_text(*state, "pytorch_model.bin", "PK\3\4");
     expect(*state, "pickle", "",
-           "only pytorch_model.bin is there, a pickle, which can run code when it is read; convert it where "
-           "you trust "
+           "found only pytorch_model.bin, a pickle, which can run code when it is loaded; if you trust it, convert "
            "it: load it with Transformers and call save_pretrained(), which writes safetensors");
     write_shards(*state);
     write_st(*state, "model.safetensors", "{" TENSOR("c", "0", "4") "}", 4);
@@ -188,7 +187,7 @@ static void the_right_files_are_chosen(void **state)
     assert_string_equal(gd_weights_path(w), in_dir(*state, "model.safetensors"));
     assert_int_equal(gd_weights_note_count(w), 2);
     assert_non_null(strstr(gd_weights_note(w, 0), "model.safetensors.index.json is ignored"));
-    assert_non_null(strstr(gd_weights_note(w, 1), "pytorch_model.bin is ignored, safetensors is there"));
+    assert_non_null(strstr(gd_weights_note(w, 1), "pytorch_model.bin is ignored, since there are safetensors files"));
     gd_weights_close(w);
 
     write_st(*state, "model.safetensors",

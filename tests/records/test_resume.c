@@ -275,12 +275,12 @@ static void what_cannot_be_continued_is_refused(void **state)
     (void)state;
     expect_refusal(temp_path("none"), 5, GD_EIO, "/none: No such file or directory");
     expect_refusal(temp_write("short", "abcd", 4), 5, GD_EIO, "/short: the file has 4 bytes; expected at least 5");
-    expect_refusal("-", 5, GD_EUSAGE, "standard output: only a file can be continued");
-    expect_refusal("/dev/null", 5, GD_EUSAGE, "/dev/null: only a file can be continued");
+    expect_refusal("-", 5, GD_EUSAGE, "standard output: only a regular file can be resumed");
+    expect_refusal("/dev/null", 5, GD_EUSAGE, "/dev/null: only a regular file can be resumed");
     inputs[0] = temp_write("b", "a line\n", 7); /* any of the inputs */
     inputs[1] = temp_path("short");
     assert_int_equal(gd_sink_open_at(&s, temp_path("short"), inputs, 2, 2, &err), GD_EUSAGE);
-    assert_non_null(strstr(err.text, "/short: the output is the input file, another one is expected"));
+    assert_non_null(strstr(err.text, "/short: the output is the input file; choose another one"));
     expect_bytes(temp_path("short"), "abcd", 4);
 }
 

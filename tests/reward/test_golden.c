@@ -117,7 +117,7 @@ static void a_model_without_a_head_is_refused(void **state)
     (void)state;
     assert_int_equal(gd_model_open(&model, &options, &err), GD_EFORMAT);
     assert_null(model);
-    assert_non_null(strstr(err.text, "there is no score.weight: this checkpoint has no reward head"));
+    assert_non_null(strstr(err.text, "score.weight is missing: this checkpoint has no reward head"));
 }
 
 struct layers {

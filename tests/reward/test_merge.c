@@ -327,7 +327,7 @@ static void a_head_of_two_rows_is_named(void **state)
                "\"modules_to_save\":[\"score\"]}");
     refused(&options, in_dir(*state, "out"), GD_EFORMAT,
             "adapter/adapter_model.safetensors: the tensor base_model.model.score.weight has the shape [2, 96], but "
-            "config.json asks for [1, 96]");
+            "config.json requires [1, 96]");
 }
 
 /* ---- stopped, killed, without memory ---- */

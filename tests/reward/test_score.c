@@ -47,7 +47,7 @@ static void bad_options_are_refused(void **state)
     o = good, o.backend = "openblas", o.numerics = "exact", o.precision = "fp32";
     refused(&o, GD_EUSAGE, "cannot run with exact numerics");
     o = good, o.model = "no/such-model";
-    refused(&o, GD_EIO, "get it by: hf download no/such-model");
+    refused(&o, GD_EIO, "to get it: hf download no/such-model");
     o = good, o.model = "/nonexistent/model";
     refused(&o, GD_EIO, "/nonexistent/model");
 }

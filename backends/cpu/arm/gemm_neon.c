@@ -1,8 +1,8 @@
-/* gemm_neon.c - the matmul by FMLA: tiles of up to 6 rows by 16 outputs, 24 sums in registers.
+/* gemm_neon.c - the matmul with FMLA: tiles of up to 6 rows by 16 outputs, 24 sums in registers.
  *
  * A row's element is one float in a register's first lane, which FMLA multiplies by a whole register: no broadcast.
- * A tile takes the packed weights apart as it goes; with many rows the panel's block is expanded to fp32 once, in the
- * order in which the tiles read it. */
+ * A tile unpacks the weights as it goes; with many rows the panel's block is expanded to fp32 once, in the order in
+ * which the tiles read it. */
 #ifndef __aarch64__
 #error "this file is for AArch64"
 #endif
@@ -27,7 +27,7 @@ ALWAYS float32x4_t weights(const char *w, int v, bool odd, enum form form)
     return vld1q_f32((const float *)(const void *)(w + (odd ? 0 : 64) + 16 * v));
 }
 
-/* One fused step of all sums, 4 or 8 vectors a row: the odd or the even elements of a pair. */
+/* One fused step of all sums, 4 or 8 vectors per row: the odd or the even elements of a pair. */
 ALWAYS void step(int mr, int nv, enum form form, const float *x, const char *w, bool odd, float32x4_t *acc)
 {
     float32x4_t b[8];
@@ -56,7 +56,7 @@ ALWAYS void tile(int mr, int halves, enum form form, const struct work *k, const
     for (int i = 0; i < mr * nv; i++)
         acc[i] = vdupq_n_f32(0);
     for (size_t j = 0; j < k->pairs; j++, x += 2, w += pair_bytes(form)) {
-        /* A tile of both halves is the only one. */
+        /* A tile of both halves is the only tile. */
         fetch(k, j, mr < MR, false, halves * (form == PACKED_F32 ? 2 : 1), rows_end, halves == 1);
         step(mr, nv, form, x, w, true, acc);
         step(mr, nv, form, x, w, false, acc);
@@ -71,7 +71,7 @@ ALWAYS void tile(int mr, int halves, enum form form, const struct work *k, const
     }
 }
 
-/* Expands a packed BF16 block, half by half, so that a tile reads straight on. */
+/* Expands a packed BF16 block, half by half, so that a tile reads it sequentially. */
 static void expand(size_t pairs, const char *w, float *wide)
 {
     for (int half = 0; half < 2; half++) {

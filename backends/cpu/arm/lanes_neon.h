@@ -1,9 +1,9 @@
-/* lanes_neon.h - the 16 lanes of the contract as four registers of AArch64, see backends/cpu/lanes.h. */
+/* lanes_neon.h - the 16 lanes of the contract as four AArch64 registers; see backends/cpu/lanes.h. */
 #ifndef GD_CPU_LANES_NEON_H
 #define GD_CPU_LANES_NEON_H
 
 #ifndef __aarch64__
-#error "32-bit Arm has neither vector division nor a vector unit that rounds as the contract says"
+#error "32-bit Arm has neither vector division nor a vector unit that rounds as doc/arithmetic.md requires"
 #endif
 
 #include <arm_neon.h>
@@ -58,7 +58,7 @@ static inline v16 v_load_bf16(const void *p)
                   widen_bf16(vget_high_u16(high)));
 }
 
-/* The bits of gd_bf16_from_f32, still in the upper halves; what is below them is left over. */
+/* The bits of gd_bf16_from_f32, still in the upper halves; the lower halves are garbage. */
 static inline uint32x4_t round_bf16(float32x4_t f)
 {
     const uint32x4_t bits = vreinterpretq_u32_f32(f);
@@ -142,7 +142,7 @@ static inline v16 v_select_less(v16 x, v16 y, v16 yes, v16 no)
                   vbslq_f32(vcltq_f32(x.c, y.c), yes.c, no.c), vbslq_f32(vcltq_f32(x.d, y.d), yes.d, no.d));
 }
 
-/* Not FMAX, which gives NaN when either is one. */
+/* Not FMAX, which gives NaN when either operand is NaN. */
 static inline v16 v_max(v16 x, v16 y) { return v_select_less(y, x, x, y); }
 
 static inline v16 v_abs(v16 x) { return v_make(vabsq_f32(x.a), vabsq_f32(x.b), vabsq_f32(x.c), vabsq_f32(x.d)); }

@@ -1,4 +1,4 @@
-/* rows_generic.c - the row kernels in plain C: the definition of every other variant. Slow where fmaf is a call. */
+/* rows_generic.c - the row kernels in plain C: the definition for every other variant. Slow where fmaf is a call. */
 #include "backends/cpu/ref/lanes_generic.h"
 
 #define GD_ROWS gd_rows_generic

@@ -1,10 +1,11 @@
 /* gemm_avx2.c - tiles of up to 6 rows by 16 outputs, 12 sums in registers.
  *
- * A tile takes the packed weights apart as it goes; with many rows the panel's block is expanded to fp32 once, in the
- * order in which the tiles read it (0.92 against 0.88 of the peak at 512 rows, but less at 32).
+ * A tile unpacks the weights as it goes; with many rows the panel's block is expanded to fp32 once, in the order in
+ * which the tiles read it (0.92 of the peak instead of 0.88 at 512 rows, but less at 32).
  *
- * A tile goes four pairs at a time: where another thread shares the core, what counts is instructions, and that is a
- * seventh fewer (Zen 3, many rows: 0.75 to 0.82 of the peak; with the core for itself 0.92 either way). */
+ * A tile takes four pairs at a time, which saves a seventh of the instructions: their number is what counts where
+ * another thread shares the core (Zen 3, many rows: 0.82 of the peak instead of 0.75; alone on the core 0.92 either
+ * way). */
 #ifndef __AVX2__
 #error "compile this file with $(AVX2_CFLAGS)"
 #endif
@@ -19,7 +20,7 @@ enum { SUMS = 12, FEW_ROWS = 64, PAIRS_AT_ONCE = 4 };
 ALWAYS __m256i odd_mask(void) { return _mm256_set1_epi32((int)0xFFFF0000u); }
 
 /* Eight outputs' weights of the pair at w, odd or even; v counts eights.
- * mask: of the odd ones; NULL for twelve sums, which leave no register for it: then two shifts do the same. */
+ * mask: selects the odd ones; NULL for twelve sums, which leave no register for it: then two shifts do the same. */
 ALWAYS __m256 weights(const char *w, int v, bool odd, enum form form, const __m256i *mask)
 {
     if (form == PACKED_BF16) {
@@ -34,7 +35,7 @@ ALWAYS __m256 weights(const char *w, int v, bool odd, enum form form, const __m2
     return _mm256_load_ps((const float *)(const void *)(w + (odd ? 0 : 64) + 32 * v));
 }
 
-/* One fused step of all sums, 2 or 4 vectors a row: the odd or the even elements of a pair. */
+/* One fused step of all sums, 2 or 4 vectors per row: the odd or the even elements of a pair. */
 ALWAYS void step(int mr, int nv, enum form form, const float *x, const char *w, bool odd, const __m256i *mask,
                  __m256 *acc)
 {
@@ -60,8 +61,8 @@ ALWAYS void pair(int mr, int nv, enum form form, const float *x, const char *w, 
     step(mr, nv, form, x, w, false, NULL, acc);
 }
 
-/* What four pairs fetch of the block that the next call will read: of packed weights in four streams, as fetch() of
- * gemm_tile.h does for few rows. */
+/* Four pairs' share of prefetching the block that the next call will read: packed weights in four streams, as fetch()
+ * in gemm_tile.h does for few rows. */
 ALWAYS void fetch_next(enum form form, int nv, const char *next, size_t stream)
 {
     const int streams = form == EXPANDED ? 1 : 4, lines = form == PACKED_F32 ? nv : form == PACKED_BF16 ? nv / 2 : 1;
@@ -82,14 +83,14 @@ ALWAYS void tile(int mr, int halves, enum form form, const struct work *k, const
     __m256 acc[SUMS];
 
     if (masked)
-        __asm__ volatile("" : "+x"(mask)); /* or one register serves all tiles, those of twelve sums too */
+        __asm__ volatile("" : "+x"(mask)); /* else one register is taken in all tiles, even those of twelve sums */
     UNROLL
     for (int i = 0; i < mr * nv; i++)
         acc[i] = _mm256_setzero_ps();
     for (size_t chunk = 0; chunk < chunks; chunk++) {
         fetch_next(form, nv, next, stream);
         next += form == EXPANDED ? PAIRS_AT_ONCE * k->step : k->step;
-        /* 192 lines are 6 rows of a whole block; no tile follows one of both halves. */
+        /* 192 lines are 6 rows of a whole block; a tile of both halves is the last one. */
         UNROLL
         for (int i = 0; halves == 1 && i < 3; i++)
             __builtin_prefetch(rows_end + 64 * i, 0, 3);
@@ -112,7 +113,7 @@ ALWAYS void tile(int mr, int halves, enum form form, const struct work *k, const
     }
 }
 
-/* Expands a block, half by half, so that a tile reads straight on. */
+/* Expands a block, half by half, so that a tile reads it sequentially. */
 ALWAYS void expand(enum form form, size_t pairs, const char *w, float *wide)
 {
     const __m256i mask = odd_mask();
@@ -133,7 +134,7 @@ ALWAYS void block(enum form form, struct work k, float *wide)
 {
     k.step = fetch_step(k.next, pair_bytes(form), tiles_of(k.m));
     if (!k.next)
-        k.next = k.w; /* in steps of nothing: it is near */
+        k.next = k.w; /* the step is 0: always the same line, which is in cache */
     if (k.m <= FEW_ROWS) {
         strips(form, k);
     } else {

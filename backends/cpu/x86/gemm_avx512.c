@@ -6,9 +6,9 @@
 
 #include "backends/cpu/gemm_finish.h"
 
-enum { FEW_ROWS = 12 }; /* one tile, and registers left over to take weights apart */
+enum { FEW_ROWS = 12 }; /* one tile, which leaves registers for unpacking weights */
 
-/* In the order in which a tile reads. */
+/* Expands a block, in the order in which a tile reads it. */
 ALWAYS void expand(enum form form, size_t pairs, const char *w, float *wide)
 {
     for (size_t j = 0; j < pairs; j++, wide += 64, w += form == PACKED_BF16 ? 128 : 256) {

@@ -1,4 +1,4 @@
-/* gemm_avx512bf16.c - the matmul by VDPBF16PS: two fused steps at once, odd element first, denormals flushed. */
+/* gemm_avx512bf16.c - the matmul with VDPBF16PS: two fused steps at once, odd element first, denormals flushed. */
 #ifndef __AVX512BF16__
 #error "compile this file with $(AVX512BF16_CFLAGS)"
 #endif
@@ -6,8 +6,8 @@
 
 #include "backends/cpu/gemm_finish.h"
 
-/* With so many rows weights come slowly from memory, are read by a call or a few at about the same time, and would only
- * push the rows out of the last cache (Zen 4, whole scoring: 1 %). */
+/* With this many rows, weights arrive slowly from memory, are read by one or a few calls at about the same time, and
+ * would only push the rows out of the last-level cache (Zen 4, whole scoring: 1 %). */
 enum { MANY_ROWS = 64 };
 
 void gd_gemm_avx512bf16_BF16(const gd_gemm_block *b)

@@ -1,7 +1,7 @@
 /* gemm_zmm.h - tiles of up to 14 rows by 32 outputs in 28 sums, for the kernels of the AVX-512 family.
  *
- * Without VDPBF16PS a panel's block is expanded to fp32 once where several tiles read it; a single tile takes the
- * packed weights apart as it goes. */
+ * Without VDPBF16PS a panel's block is expanded to fp32 once where several tiles read it; a single tile unpacks
+ * the weights as it goes. */
 #ifndef GD_CPU_X86_GEMM_ZMM_H
 #define GD_CPU_X86_GEMM_ZMM_H
 
@@ -13,7 +13,7 @@
 enum { MR = GD_GEMM_HIGH_ZMM, PACKED_ROW = (int)(GD_GEMM_BLOCK * sizeof(float)) };
 
 /* How a tile finds its weights: packed BF16 for the fp32 units, packed F32, expanded [pairs][odd 32, even 32], or
- * packed BF16 for VDPBF16PS, whose rows are BF16 too, and are read where they lie. */
+ * packed BF16 for VDPBF16PS, whose rows are BF16 too, and are read in place. */
 enum form { PACKED_BF16, PACKED_F32, EXPANDED, PAIRS };
 
 /* Sixteen outputs' weights of the pair at w, odd or even; v counts sixteens. */
@@ -43,7 +43,7 @@ ALWAYS void step(int mr, enum form form, const char *x, const char *w, bool odd,
 }
 
 #ifdef __AVX512BF16__
-/* Rows that are any distance apart: five behind each of three pointers, so that few registers reach them all. */
+/* Rows any distance apart: five from each of three pointers, so that few registers reach them all. */
 enum { REACH = 5 };
 
 struct reach {
@@ -124,8 +124,8 @@ ALWAYS void low_tile(size_t mr, enum form form, const struct work *k)
     }
 }
 
-/* All rows, in tiles of even height: 15 rows are 8 + 7, not 14 + 1. past: the next block's weights are fetched past the
- * last cache. */
+/* All rows, in tiles of nearly equal height: 15 rows are 8 + 7, not 14 + 1. past: the next block's weights bypass the
+ * last-level cache. */
 ALWAYS void tiles(enum form form, bool past, struct work k)
 {
     const size_t line = form == PAIRS ? k.stride : PACKED_ROW, count = (k.m + MR - 1) / MR;

@@ -1,4 +1,4 @@
-/* lanes_avx2.h - the 16 lanes of the contract as two registers of AVX2, see backends/cpu/lanes.h. */
+/* lanes_avx2.h - the 16 lanes of the contract as two AVX2 registers; see backends/cpu/lanes.h. */
 #ifndef GD_CPU_LANES_AVX2_H
 #define GD_CPU_LANES_AVX2_H
 
@@ -44,7 +44,7 @@ static inline v16 v_load_bf16(const void *p)
     return v_make(widen_bf16(_mm256_castsi256_si128(h)), widen_bf16(_mm256_extracti128_si256(h, 1)));
 }
 
-/* The bits of gd_bf16_from_f32, still in the upper halves; what is below them is left over. */
+/* The bits of gd_bf16_from_f32, still in the upper halves; the lower halves are garbage. */
 static inline __m256i round_bf16(__m256 f)
 {
     const __m256i bits = _mm256_castps_si256(f);

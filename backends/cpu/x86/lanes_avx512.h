@@ -1,4 +1,4 @@
-/* lanes_avx512.h - the 16 lanes of the contract as one register of AVX-512, see backends/cpu/lanes.h. */
+/* lanes_avx512.h - the 16 lanes of the contract as one AVX-512 register; see backends/cpu/lanes.h. */
 #ifndef GD_CPU_LANES_AVX512_H
 #define GD_CPU_LANES_AVX512_H
 
@@ -24,7 +24,7 @@ static inline v16 v_load_bf16(const void *p)
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(p)), 16));
 }
 
-/* The bits of gd_bf16_from_f32, still in the upper halves; what is below them is left over. */
+/* The bits of gd_bf16_from_f32, still in the upper halves; the lower halves are garbage. */
 static inline __m512i round_bf16(v16 f)
 {
     const __m512i bits = _mm512_castps_si512(f);

@@ -1,4 +1,4 @@
-/* rows_avx512bf16.c - the row kernels for AVX-512 with VDPBF16PS, which attention multiplies by. */
+/* rows_avx512bf16.c - the row kernels for AVX-512 with VDPBF16PS, which attention's products use. */
 #ifndef __AVX512BF16__
 #error "compile this file with $(AVX512BF16_CFLAGS)"
 #endif

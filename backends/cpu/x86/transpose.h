@@ -1,4 +1,4 @@
-/* transpose.h - eight registers of eight floats, turned. For the lanes of AVX2 and AVX-512. */
+/* transpose.h - eight registers of eight floats, transposed. For the lanes of AVX2 and AVX-512. */
 #ifndef GD_CPU_TRANSPOSE_H
 #define GD_CPU_TRANSPOSE_H
 
