@@ -86,7 +86,7 @@ typedef struct gd_device_options {
 /* How many lines a device prefers to work on at a time. */
 typedef struct gd_heights {
     size_t step; /* tiles are multiples of it where possible; a multiple of its kernels' own tiles */
-    size_t most; /* the highest tile, a multiple of step: its activations stay in cache */
+    size_t most; /* the largest tile, a multiple of step: its activations stay in cache */
     size_t few;  /* a batch of up to this many rows takes less time than converting the weights: weight_borrow() */
 } gd_heights;
 

@@ -54,7 +54,7 @@ static gd_status refuse_tensor(const gd_adapter *ad, const char *name, gd_error 
             return gd_fail(err, GD_EUNSUPPORTED, "%s: tensor \"%s\": %s", ad->path, name, reasons[i].why);
     }
     return gd_fail(err, GD_EUNSUPPORTED,
-                   "%s: tensor \"%s\" is unknown; lora_A or lora_B of a module, or the head's %s.weight, is expected",
+                   "%s: tensor \"%s\" is unknown: it is neither a module's lora_A or lora_B nor the head's %s.weight",
                    ad->path, name, ad->config.head);
 }
 
@@ -251,7 +251,7 @@ static gd_status open_tensors(gd_adapter *ad, const char *dir, gd_error *err)
     if (pickle && !gd_file_exists(ad->path))
         return gd_fail(err, GD_EUNSUPPORTED,
                        "%s: found only adapter_model.bin, a pickle, which can run code when it is loaded; if you trust "
-                       "it, convert it: load it with PEFT and call save_pretrained(), which writes safetensors",
+                       "it, load it with PEFT and call save_pretrained(), which writes safetensors",
                        dir);
     if (pickle)
         rc = gd_notes_add(&ad->notes, err, "%s: adapter_model.bin is ignored, since adapter_model.safetensors exists",

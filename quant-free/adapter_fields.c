@@ -77,11 +77,10 @@ static gd_status check_init(const json_t *json, const char *path, gd_error *err)
     if (!name)
         return gd_fail(err, GD_EFORMAT, "%s: the field \"init_lora_weights\" is neither true, false nor a string",
                        path);
-    return gd_fail(
-        err, GD_EUNSUPPORTED,
-        "%s: the field \"init_lora_weights\" is \"%.40s\": it changes the base's weights when the adapter is "
-        "attached; save the adapter with path_initial_model_for_weight_conversion",
-        path, name);
+    return gd_fail(err, GD_EUNSUPPORTED,
+                   "%s: the field \"init_lora_weights\" is \"%.40s\": it changes the base's weights when the adapter "
+                   "is attached; save the adapter with path_initial_model_for_weight_conversion",
+                   path, name);
 }
 
 static gd_status check_names(const json_t *json, const char *path, gd_error *err)

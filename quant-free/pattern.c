@@ -148,7 +148,7 @@ gd_status gd_pattern_match(const gd_pattern *p, const char *name, bool *matches,
     const PCRE2_SIZE *at = pcre2_get_ovector_pointer(p->data);
 
     *matches = rc > 0;
-    if (rc > 0 && p->kind == GD_PATTERN_LAYER) { /* the last group: the pattern's own come before */
+    if (rc > 0 && p->kind == GD_PATTERN_LAYER) { /* the last group: the pattern's own groups come before it */
         const int group = pcre2_substring_number_from_name(p->code, (PCRE2_SPTR) "idx");
 
         *layer = group > 0 ? at[2 * group] : strlen(name);

@@ -234,8 +234,7 @@ static gd_status choose(gd_weights *w, bool *single, const char *dir, gd_error *
     if (!*single && !index && (bin || bin_index))
         return gd_fail(err, GD_EUNSUPPORTED,
                        "%s: found only pytorch_model.bin, a pickle, which can run code when it is loaded; if you trust "
-                       "it, convert it: load it with Transformers and call save_pretrained(), which writes "
-                       "safetensors",
+                       "it, load it with Transformers and call save_pretrained(), which writes safetensors",
                        dir);
     if (!*single && !index)
         return gd_fail(err, GD_EIO, "%s: neither model.safetensors nor model.safetensors.index.json exists", dir);

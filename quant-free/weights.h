@@ -1,7 +1,7 @@
 /* weights.h - the tensors of a checkpoint directory: one model.safetensors, or shards with an index.
  *
  * As in Transformers, model.safetensors takes precedence over an index. With an index, the shards must hold
- * exactly the tensors that it lists: one that is absent, also in another shard, or not listed is refused. A
+ * exactly the tensors that it lists: one that is absent, duplicated or not listed is refused. A
  * shard's name in the index must be a plain file name; links inside the directory are followed, since the
  * Hugging Face cache consists of them. */
 #ifndef GD_QUANT_FREE_WEIGHTS_H

@@ -19,7 +19,7 @@ typedef struct attention_run {
 
 static size_t job_rows(size_t group) { return group < GD_ATTENTION_LINES ? GD_ATTENTION_LINES / group : 1; }
 
-/* The bytes of n 32-bit numbers in whole cache lines, plus one more line; n is at most 2^60. */
+/* The bytes of whole cache lines for n + 1 32-bit numbers; n is at most 2^60. */
 static size_t numbers_bytes(size_t n) { return (n / 16 + 1) * 64; }
 
 /* Scratch space of one worker: the path, then the kernel's floats. 0 when that overflows. */

@@ -24,7 +24,7 @@
 #define GD_GEMM_BLOCK 512u /* k of a block; also the distance between packed rows */
 #define GD_GEMM_PANEL 32u  /* outputs of a panel */
 #define GD_GEMM_ROWS 512u  /* more rows than this are done in several passes */
-#define GD_GEMM_PART 64u   /* least rows of a part where a panel is divided among several tasks */
+#define GD_GEMM_PART 64u   /* fewest rows of a part where a panel is divided among several tasks */
 /* Rows of each kernel's tile, and a multiple of them all: the height of an engine's tile is a multiple of it. */
 enum { GD_GEMM_HIGH_AVX2 = 6, GD_GEMM_HIGH_NEON = 6, GD_GEMM_HIGH_ZMM = 14, GD_GEMM_STEP = 42 };
 _Static_assert(GD_GEMM_STEP % GD_GEMM_HIGH_AVX2 == 0 && GD_GEMM_STEP % GD_GEMM_HIGH_NEON == 0 &&
@@ -35,7 +35,7 @@ _Static_assert(GD_GEMM_STEP % GD_GEMM_HIGH_AVX2 == 0 && GD_GEMM_STEP % GD_GEMM_H
  * stay in the last-level cache; and half of that, enough for a thread to have rows of its own. */
 enum { GD_GEMM_BEST_ROWS = 6 * GD_GEMM_STEP, GD_GEMM_GROUP_ROWS = GD_GEMM_BEST_ROWS / 2 };
 
-#define GD_GEMM_GROUP 8u /* most panels of a task: they share one pass over the rows */
+#define GD_GEMM_GROUP 8u /* maximum panels of a task, which share one pass over the rows */
 
 /* What turns the sums of one panel into output: y = sum + bias, then fma(scale, lora, y), then rounding to dtype. */
 typedef struct gd_gemm_finish {

@@ -33,7 +33,7 @@ ALWAYS void strip(int mr, enum form form, struct work *k)
 /* How many tiles share the fetching of the next block. */
 ALWAYS size_t tiles_of(size_t m) { return m <= 2 ? 1 : 2 * ((m + MR - 1) / MR); }
 
-/* All rows, in tiles of equal height: 8 rows are 4 + 4, not 6 + 2. */
+/* All rows, in tiles of nearly equal height: 8 rows are 4 + 4, not 6 + 2. */
 ALWAYS void strips(enum form form, struct work k)
 {
     for (size_t left = (k.m + MR - 1) / MR; left > 0; left--) {

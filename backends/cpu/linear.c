@@ -6,8 +6,8 @@
 
 #include <assert.h>
 
-/* Where the parts of device->linear_scratch begin, in bytes.  The adapter's exist for each linear that may be
- * computed with others. */
+/* Where the parts of device->linear_scratch begin, in bytes.  The adapter's parts exist for each linear that may
+ * be computed with others. */
 struct parts {
     size_t x;                       /* packed rows [rows, in] */
     size_t low[GD_OP_MAX_LINEARS];  /* the adapter's inner values, [rows, rank], of the operand type */
@@ -132,7 +132,7 @@ static void check_call(const gd_device *device, const gd_call *call)
     (void)device, (void)call;
 }
 
-/* Whether the two share memory. */
+/* Whether two tensors share memory. */
 static bool overlap(const gd_tensor *a, const gd_tensor *b)
 {
     const char *a_end = (const char *)a->data + a->rows * a->stride * gd_dtype_size(a->dtype);
@@ -175,7 +175,7 @@ void gd_cpu_linears(gd_device *device, const gd_call *calls, size_t count)
     assert(count <= GD_OP_MAX_LINEARS);
     for (size_t i = 0; i < count; i++)
         moved = moved || overlap(&calls->in[0], &calls[i].out);
-    for (size_t i = 0; i < goes; i++) { /* of equal height */
+    for (size_t i = 0; i < goes; i++) { /* of nearly equal height */
         const size_t first = rows * i / goes;
         const struct parts parts = begin(device, calls, count, moved, first, rows * (i + 1) / goes - first, jobs);
 

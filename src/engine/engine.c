@@ -18,7 +18,7 @@ struct gd_engine {
     gd_limits limits;   /* what the device is prepared for */
     gd_loader *loader;
     gd_budget budget;
-    size_t max_positions; /* tokens of the longest text to be expected; 0: unknown */
+    size_t max_positions; /* no text has more tokens; 0: unknown */
     size_t lines[3];      /* by gd_extent: lines for which the arenas have room */
     void *arena[3];
     gd_engine_observer *observer;

@@ -277,8 +277,8 @@ static const struct tensor_case {
     { "extra",
       FINE,
       { AB(Q0, 1, 3, 2), { P "model.norm.weight", 3, 0 } },
-      "tensor \"" P "model.norm.weight\" is unknown; lora_A or lora_B of a module, or the head's "
-      "score.weight, is expected" },
+      "tensor \"" P "model.norm.weight\" is unknown: it is neither a module's lora_A or lora_B nor the head's "
+      "score.weight" },
     { "no prefix",
       FINE,
       { AB(Q0, 1, 3, 2), { Q0 ".lora_A.weight", 1, 3 } },
@@ -286,8 +286,8 @@ static const struct tensor_case {
     { "no module",
       FINE,
       { { P ".lora_A.weight", 1, 3 } },
-      "tensor \"" P ".lora_A.weight\" is unknown; lora_A or lora_B of a module, or the head's "
-      "score.weight, is expected" },
+      "tensor \"" P ".lora_A.weight\" is unknown: it is neither a module's lora_A or lora_B nor the head's "
+      "score.weight" },
     { "untargeted",
       FINE,
       { AB(Q0, 1, 3, 2), AB(V0, 1, 3, 2) },
@@ -350,7 +350,7 @@ static void files_are_chosen(void **state)
     expect(*state, "no tensors", "adapter_model.safetensors", "No such file or directory");
     write_text(*state, "adapter_model.bin", "PK\3\4");
     expect(*state, "pickle", "",
-           "found only adapter_model.bin, a pickle, which can run code when it is loaded; if you trust it, convert it: "
+           "found only adapter_model.bin, a pickle, which can run code when it is loaded; if you trust it, "
            "load it with PEFT and call save_pretrained(), which writes safetensors");
     write_tensors(*state, fine, "F32");
     assert_ok(gd_adapter_open(&ad, *state, "score.weight", test_err));

@@ -177,8 +177,8 @@ static void the_right_files_are_chosen(void **state)
     expect(*state, "nothing", "", "neither model.safetensors nor model.safetensors.index.json exists");
     write_text(*state, "pytorch_model.bin", "PK\3\4");
     expect(*state, "pickle", "",
-           "found only pytorch_model.bin, a pickle, which can run code when it is loaded; if you trust it, convert "
-           "it: load it with Transformers and call save_pretrained(), which writes safetensors");
+           "found only pytorch_model.bin, a pickle, which can run code when it is loaded; if you trust it, "
+           "load it with Transformers and call save_pretrained(), which writes safetensors");
     write_shards(*state);
     write_st(*state, "model.safetensors", "{" TENSOR("c", "0", "4") "}", 4);
     assert_ok(gd_weights_open(&w, *state, test_err)); /* SM12 */
