@@ -1,4 +1,4 @@
-/* inspect.c - a model described in JSON, without computing anything. */
+/* inspect.c - describes a model in JSON, without computing anything. */
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/mem.h"
@@ -19,7 +19,7 @@ static void text_field(gd_buf *b, const char *key, const char *value)
 
 static void size_field(gd_buf *b, const char *key, size_t value) { gd_buf_printf(b, "\"%s\":%zu,", key, value); }
 
-/* Every list and object below ends with a comma too much: this takes it back. */
+/* Ends a list or an object, whose last member was followed by a comma. */
 static void close_with(gd_buf *b, const char *end)
 {
     if (b->len && b->data[b->len - 1] == ',')
@@ -157,9 +157,9 @@ static void write_warnings(gd_buf *b, const gd_model *model)
 
     gd_buf_str(b, "\"warnings\":[");
     if (!gd_model_head(model))
-        warning(b, "there is no score.weight here or in an adapter: this is no reward model, and it cannot score");
+        warning(b, "there is no score.weight here or in an adapter: this is not a reward model, and cannot score");
     if (!special->has_pad)
-        warning(b, "no pad token is known: a text is read at its last token");
+        warning(b, "no pad token is known: the score is read at a text's last token");
     else if (special->has_eos && special->pad == special->eos)
         warning(b, "pad equals eos: an eos token at the end of a text is skipped, and the score is read before it");
     if (dtype && strcmp(dtype, "BF16") && model->plan->operand == GD_BF16)
@@ -225,7 +225,7 @@ gd_status gd_inspect(const gd_options *options, char **json, gd_error *err)
     *json = NULL;
     if (!rc)
         rc = gd_model_open_files(&model, &own, err);
-    if (!rc && gd_model_head(model)) /* without a head the engine would refuse; there is still something to tell */
+    if (!rc && gd_model_head(model)) /* without a head, the engine would refuse; the files are still worth describing */
         rc = gd_model_open_engine(model, &own, err);
     if (!rc)
         rc = gd_model_inspect(model, json, err);

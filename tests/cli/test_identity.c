@@ -109,7 +109,7 @@ static void expect_refusal(const program_run *run, const char *command, const ch
 {
     char wanted[128];
 
-    (void)snprintf(wanted, sizeof wanted, "/out.resume: the run was begun with another %s, ", field);
+    (void)snprintf(wanted, sizeof wanted, "/out.resume: the run was started with another %s, ", field);
     if (run->status != 2 || !strstr(run->errors, wanted))
         fail_msg("%s (changed: %s): exit status %d, %s; \"%s\" is expected", command, flag, run->status, run->errors,
                  wanted);
