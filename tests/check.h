@@ -1,5 +1,5 @@
-/* check.h - what every cmocka test includes, plus a few helpers. Run from the build directory; `srcdir` in the
- * environment (set by automake) finds tests/data. */
+/* check.h - included by every cmocka test, with a few helpers. Tests run in the build directory, and find tests/data
+ * through `srcdir` in the environment, which automake sets. */
 #ifndef GD_TESTS_CHECK_H
 #define GD_TESTS_CHECK_H
 
@@ -16,7 +16,7 @@
 
 #include "guerdon.h"
 
-/* 1 where a sanitizer watches: memory and time are then not those of a user. */
+/* 1 under a sanitizer, where memory and time are not those of a normal run. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1
 #elif defined(__has_feature)
@@ -28,7 +28,7 @@
 #define SANITIZED 0
 #endif
 
-/* The path of a file below tests/data; the buffer is the caller's. */
+/* The path of a file below tests/data, in the caller's buffer. */
 static inline const char *test_data(char *path, size_t room, const char *name)
 {
     const char *srcdir = getenv("srcdir");
@@ -37,7 +37,7 @@ static inline const char *test_data(char *path, size_t room, const char *name)
     return path;
 }
 
-/* What a run over a file needs at least. */
+/* The least that a run over a file needs. */
 static inline gd_file_options from_to(const char *input, const char *output, gd_format format)
 {
     return (

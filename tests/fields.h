@@ -1,4 +1,4 @@
-/* fields.h - the fields of a result in JSON, which must be there. */
+/* fields.h - reads fields of a JSON result, and fails if they are missing. */
 #ifndef GD_TESTS_FIELDS_H
 #define GD_TESTS_FIELDS_H
 
@@ -6,7 +6,7 @@
 
 #include <jansson.h>
 
-/* A field, whatever it is. */
+/* A field of any type. */
 static inline const json_t *field(const json_t *object, const char *key)
 {
     const json_t *const value = json_object_get(object, key);

@@ -1,4 +1,4 @@
-/* markup.h - a look at HTML and SVG: enough to see that every element is closed, in order, and what a text holds. */
+/* markup.h - a simple check of HTML and SVG: whether every element is closed, in order, and what a text contains. */
 #ifndef GD_TESTS_MARKUP_H
 #define GD_TESTS_MARKUP_H
 
@@ -6,10 +6,10 @@
 
 enum { MARKUP_DEEPEST = 32, MARKUP_NAME = 16 };
 
-/* Elements that have no end. */
+/* Elements that have no end tag. */
 static inline int markup_is_void(const char *name) { return !strcmp(name, "meta") || !strcmp(name, "!DOCTYPE"); }
 
-/* Fails unless each element ends where it may, attributes are quoted, and an ampersand begins an entity. */
+/* Fails unless elements are properly nested, attributes are quoted, and every ampersand begins an entity. */
 static inline void assert_markup(const char *text)
 {
     char open[MARKUP_DEEPEST][MARKUP_NAME];
@@ -37,7 +37,7 @@ static inline void assert_markup(const char *text)
             quotes ^= *p == '"';
         assert_true(*p == '>' && !quotes);
         if (closes && (depth == 0 || strcmp(open[depth - 1], name) != 0))
-            fail_msg("</%s> ends nothing, or <%s> is open: %.60s", name, depth ? open[depth - 1] : "", p);
+            fail_msg("</%s> closes nothing, or <%s> is still open: %.60s", name, depth ? open[depth - 1] : "", p);
         if (closes) {
             depth--;
         } else if (p[-1] != '/' && !markup_is_void(name)) {

@@ -253,7 +253,7 @@ static void refused(const gd_options *options, const gd_bench_options *how, gd_s
     assert_int_equal(gd_bench(options, how, &text, &err), status);
     assert_null(text);
     if (!strstr(err.text, sentence))
-        fail_msg("\"%s\" does not hold \"%s\"", err.text, sentence);
+        fail_msg("\"%s\" does not contain \"%s\"", err.text, sentence);
 }
 
 static void bad_options_are_refused(void **state)

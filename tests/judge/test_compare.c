@@ -157,7 +157,7 @@ static void refused(const char *a, const char *b, const char *sentence)
     assert_int_equal(gd_compare(judged_file(path_a, a), judged_file(path_b, b), &text, &err), GD_EFORMAT);
     assert_null(text);
     if (!strstr(err.text, sentence))
-        fail_msg("\"%s\" does not hold \"%s\"", err.text, sentence);
+        fail_msg("\"%s\" does not contain \"%s\"", err.text, sentence);
     remove(path_a);
     remove(path_b);
 }

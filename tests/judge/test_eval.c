@@ -221,7 +221,7 @@ static void refused(const gd_eval_options *how, gd_status status, const char *se
     assert_int_equal(gd_eval(judged_model, how, NULL, NULL, &text, &err), status);
     assert_null(text);
     if (!strstr(err.text, sentence))
-        fail_msg("\"%s\" does not hold \"%s\"", err.text, sentence);
+        fail_msg("\"%s\" does not contain \"%s\"", err.text, sentence);
 }
 
 static void bad_options_are_refused(void **state)

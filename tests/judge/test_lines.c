@@ -90,7 +90,7 @@ static void what_can_not_be_judged_says_why(void **state)
         failures = part(part(root, "details"), "failures");
         assert_int_equal(json_array_size(failures), 1);
         if (!strstr(json_string_value(field(json_array_get(failures, 0), "error")), bad[i].why))
-            fail_msg("\"%s\" does not hold \"%s\"", json_string_value(field(json_array_get(failures, 0), "error")),
+            fail_msg("\"%s\" does not contain \"%s\"", json_string_value(field(json_array_get(failures, 0), "error")),
                      bad[i].why);
         json_decref(root);
         remove(path);

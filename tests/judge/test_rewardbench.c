@@ -163,7 +163,7 @@ static void bad_files_are_refused(void **state)
 
         assert_int_equal(load_text(&s, bad[i].text, &err), GD_EFORMAT);
         if (!strstr(err.text, bad[i].sentence))
-            fail_msg("\"%s\" does not hold \"%s\"", err.text, bad[i].sentence);
+            fail_msg("\"%s\" does not contain \"%s\"", err.text, bad[i].sentence);
         assert_int_equal(s.count, 0);
     }
     assert_int_equal(gd_sections_load(&s, "/nonexistent/weights.json", NULL), GD_EIO);

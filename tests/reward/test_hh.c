@@ -1,6 +1,6 @@
-/* test_hh.c - a whole file of real pairs through a real model: all 2,312 lines are as they were on the machine where
- * their sum was stored, to the last digit, and those that Transformers scored in float32, too, are near to that.
- * Minutes of arithmetic: ./quickstart check runs it, `make check` when GUERDON_LONG_TESTS is set. */
+/* test_hh.c - a whole file of real pairs through a real model: all 2,312 lines have the hash that was stored on another
+ * machine, so no digit differs, and every 36th pair is close to Transformers' scores in float32.
+ * Takes minutes: ./quickstart check runs it, and `make check` if GUERDON_LONG_TESTS is set. */
 #include "tests/reward/golden.h"
 
 #include "base/file.h"
@@ -14,7 +14,7 @@
 
 enum { PAIRS = 2312, EVERY = 36, STORED = 65 };
 
-/* FNV-1a over the output file, made by guerdon on a Zen 3 (avx2). */
+/* FNV-1a hash of the output file, computed by guerdon on a Zen 3 (avx2). */
 #define LINES_SUM 0xDD507BFF86189A04u
 
 static char model_dir[512], pairs_path[512];
@@ -39,7 +39,7 @@ static void load_expected(float *scores, size_t bytes)
     gd_st_close(file);
 }
 
-/* The mean difference to Transformers' scores of every 36th pair, against how much these differ among themselves. */
+/* The mean difference from Transformers' scores of every 36th pair is small compared with their standard deviation. */
 static void compare(const char *lines)
 {
     static const char *const keys[] = { "chosen", "rejected" };
@@ -112,15 +112,15 @@ int main(void)
     (void)snprintf(weights, sizeof weights, "%s/model.safetensors", model_dir);
     test_data(pairs_path, sizeof pairs_path, "hh-rlhf/harmless-base-test.jsonl.gz");
     if (!gd_file_exists(weights)) {
-        printf("skipped: %s is not there; ./quickstart makes it\n", weights);
+        printf("skipped: %s does not exist; ./quickstart makes it\n", weights);
         return 77;
     }
     if (SANITIZED) {
-        printf("skipped: an hour of arithmetic with the sanitizers; the tiny models run the same code\n");
+        printf("skipped: takes an hour with the sanitizers; the tiny models run the same code\n");
         return 77;
     }
     if (!getenv("GUERDON_LONG_TESTS")) {
-        printf("skipped: ten minutes of arithmetic; GUERDON_LONG_TESTS=1 runs it, as ./quickstart check does\n");
+        printf("skipped: takes ten minutes; GUERDON_LONG_TESTS=1 runs it, and so does ./quickstart check\n");
         return 77;
     }
     return cmocka_run_group_tests_name("hh", tests, NULL, NULL);

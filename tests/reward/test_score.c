@@ -16,7 +16,7 @@ static void refused(const gd_options *options, gd_status status, const char *sen
     assert_int_equal(gd_model_open(&model, options, &err), status);
     assert_null(model);
     if (!strstr(err.text, sentence))
-        fail_msg("\"%s\" does not hold \"%s\"", err.text, sentence);
+        fail_msg("\"%s\" does not contain \"%s\"", err.text, sentence);
 }
 
 static void bad_options_are_refused(void **state)
@@ -37,7 +37,7 @@ static void bad_options_are_refused(void **state)
     o = good, o.isa = "mmx";
     refused(&o, GD_EUSAGE, "unknown instruction set \"mmx\"");
     o = good, o.threads = 100000;
-    refused(&o, GD_EUSAGE, "100000 threads");
+    refused(&o, GD_EUSAGE, "threads is 100000, but at most 1024 is expected");
     o = good, o.truncate = (gd_truncate)9;
     refused(&o, GD_EUSAGE, "truncate is 9");
     o = good, o.add_eos = (gd_add_eos)-1;
@@ -52,7 +52,7 @@ static void bad_options_are_refused(void **state)
     refused(&o, GD_EIO, "/nonexistent/model");
 }
 
-/* Encodes with a model's tokenizer under other rules. */
+/* Encodes with a model's tokenizer, but other rules. */
 static size_t encode(const gd_model *model, const char *text, size_t max, gd_truncate truncate, gd_add_eos eos,
                      gd_ids *ids, gd_encoding *how, gd_status want)
 {
@@ -66,7 +66,7 @@ static size_t encode(const gd_model *model, const char *text, size_t max, gd_tru
     return ids->len;
 }
 
-/* The first few rows leave no matrix in memory, the next do, and those after find them: the score is the same. */
+/* A first run of few rows leaves no matrix in memory, the second does, and the third finds them: same score. */
 static void weights_stay_from_the_second_time_on(void **state)
 {
     const gd_options options = golden_options("qwen2", 0);
@@ -83,14 +83,14 @@ static void weights_stay_from_the_second_time_on(void **state)
         assert_memory_equal(&score[i], &score[0], sizeof *score);
         live[i + 1] = gd_mem_live();
     }
-    /* What the first run reserves for rows stays as well: few blocks. */
+    /* The few blocks that the first run reserves for rows stay too. */
     if (live[1] - live[0] > 12 || live[2] - live[1] < 36 || live[3] != live[2])
         fail_msg("allocations: %llu, %llu, %llu, %llu", (unsigned long long)live[0], (unsigned long long)live[1],
                  (unsigned long long)live[2], (unsigned long long)live[3]);
     gd_model_close(model);
 }
 
-/* By double precision of the C library, which is off by far less than a float's last bit. */
+/* Compared with the C library in double precision, whose error is far below a float's last bit. */
 static void scores_are_scaled(void **state)
 {
     static const float scores[] = { -30, -1.5f, 0, 0.1f, 2, 88, 1e30f };
@@ -251,7 +251,7 @@ static void a_file_is_scored_line_by_line(void **state)
     how.format = GD_FORMAT_TEXT;
     assert_int_equal(gd_score_file(model, &how, &progress, &summary, &err), GD_EINTERRUPTED);
     assert_int_equal(calls, 1);
-    assert_non_null(strstr(err.text, "the same command with --resume goes on there"));
+    assert_non_null(strstr(err.text, "to resume, run the same command with --resume"));
     how.output = in;
     assert_int_equal(gd_score_file(model, &how, NULL, NULL, NULL), GD_EUSAGE);
     how.output = NULL;
@@ -287,7 +287,7 @@ static void a_file_is_tokenized_without_weights(void **state)
     unlink(out);
 }
 
-static void inspect_tells_what_matters(void **state)
+static void inspect_reports_what_matters(void **state)
 {
     gd_options options = golden_options("qwen2-causal", 0);
     json_t *j, *warnings;
@@ -313,8 +313,8 @@ static void inspect_tells_what_matters(void **state)
     gd_string_free(text);
 }
 
-/* Before and after its first score; but for the memory, which depends on what the process has taken by then. */
-static void an_open_model_tells_the_same(void **state)
+/* Before and after its first score, except for the memory, which depends on what the process uses by then. */
+static void an_open_model_is_described_the_same(void **state)
 {
     const gd_options options = golden_options("qwen2", 1);
     const gd_text text = { "Hello", 5 };
@@ -360,7 +360,7 @@ static void backends_are_listed(void **state)
     gd_string_free(text);
 }
 
-/* Every allocation of opening and scoring fails once: a clean error, and nothing is lost. */
+/* Each allocation of opening and scoring fails in turn: a clean error, and nothing leaks. */
 static void every_allocation_may_fail(void **state)
 {
     const gd_options options = golden_options("qwen2", 1);
@@ -387,7 +387,7 @@ static void every_allocation_may_fail(void **state)
             assert_int_equal(err.status, GD_ENOMEM);
         assert_int_equal(gd_mem_live(), live);
         if (n > 300)
-            n += 96; /* the tokenizer alone makes thousands */
+            n += 96; /* the tokenizer alone makes thousands of allocations */
     }
     print_message("%llu allocations\n", (unsigned long long)n);
     assert_true(n > 100);
@@ -404,8 +404,8 @@ int main(void)
         cmocka_unit_test(texts_that_cannot_be_scored),
         cmocka_unit_test(a_file_is_scored_line_by_line),
         cmocka_unit_test(a_file_is_tokenized_without_weights),
-        cmocka_unit_test(inspect_tells_what_matters),
-        cmocka_unit_test(an_open_model_tells_the_same),
+        cmocka_unit_test(inspect_reports_what_matters),
+        cmocka_unit_test(an_open_model_is_described_the_same),
         cmocka_unit_test(backends_are_listed),
         cmocka_unit_test(every_allocation_may_fail),
     };

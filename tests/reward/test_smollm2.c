@@ -1,5 +1,5 @@
-/* test_smollm2.c - a real model, SmolLM2-135M, against Transformers in float32. Skipped where the model is not there:
- * ./quickstart brings it. */
+/* test_smollm2.c - a real model, SmolLM2-135M, against Transformers in float32. Skipped where the model is missing:
+ * ./quickstart makes it. */
 #include "tests/reward/golden.h"
 
 #include "base/file.h"
@@ -16,7 +16,7 @@
 
 static char model_dir[512], pairs_path[512];
 
-/* The last hidden states as Transformers has them, and ours. */
+/* The last hidden states: Transformers' and ours. */
 struct states {
     float want[TEXTS * HIDDEN], tokens[TEXTS], have[TEXTS * HIDDEN];
     size_t last_stage;
@@ -57,7 +57,7 @@ static gd_options smollm2_options(const char *precision)
     return options;
 }
 
-/* Scores the first 12 pairs and compares the state of each text by the norm of the difference. */
+/* Scores the first 12 pairs, and returns the largest relative error of a text's state, by norm. */
 static double worst_error(struct states *s, const char *precision, float *scores)
 {
     const gd_options options = smollm2_options(precision);
@@ -96,7 +96,7 @@ static double worst_error(struct states *s, const char *precision, float *scores
     return worst;
 }
 
-/* Two engines that sum in other orders differ by rounding alone: about 30 layers of it. */
+/* Two engines that add in different orders differ only by rounding, here through 30 layers. */
 static void fp32_states_are_transformers(void **state)
 {
     static struct states s;
@@ -136,7 +136,7 @@ int main(void)
     (void)snprintf(weights, sizeof weights, "%s/model.safetensors", model_dir);
     test_data(pairs_path, sizeof pairs_path, "hh-rlhf/harmless-base-test.jsonl.gz");
     if (!gd_file_exists(weights)) {
-        printf("skipped: %s is not there; ./quickstart makes it\n", weights);
+        printf("skipped: %s does not exist; ./quickstart makes it\n", weights);
         return 77;
     }
     if (SANITIZED) {
