@@ -11,13 +11,13 @@
 /* A record that is being read. */
 struct reading {
     gd_record *record;
-    const gd_rows *rows;
+    const gd_entries *entries;
     gd_error *why, *err;
 };
 
 static const char *theirs(const struct reading *r, const char *key)
 {
-    return r->rows ? gd_rows_source_name(r->rows, key) : key;
+    return r->entries ? gd_entries_source_name(r->entries, key) : key;
 }
 
 static bool is_there(const json_t *object, const char *key) { return json_object_get(object, key) != NULL; }
@@ -264,9 +264,9 @@ static gd_status read_kind(const struct reading *r, const struct kind *kind, str
     return rc;
 }
 
-gd_status gd_record_read(gd_record *record, const gd_rows *rows, gd_error *why, gd_error *err)
+gd_status gd_record_read(gd_record *record, const gd_entries *entries, gd_error *why, gd_error *err)
 {
-    const struct reading r = { record, rows, why, err };
+    const struct reading r = { record, entries, why, err };
     const struct kind *kind = find_kind(&r);
     struct part prompt = { 0 };
     gd_status rc = GD_OK;

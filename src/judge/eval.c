@@ -201,7 +201,7 @@ static gd_status refuse(gd_eval_run *run, const gd_record *record, const char *w
             return gd_fail_memory(err, strlen(why));
         run->failure_count++;
     }
-    return run->file.writer && !written ? gd_writer_error(run->file.writer, record->index, why, err) : GD_OK;
+    return run->job.writer && !written ? gd_writer_error(run->job.writer, record->index, why, err) : GD_OK;
 }
 
 static gd_status take(void *context, const gd_scored *item, bool *failed, gd_error *err)
@@ -217,8 +217,8 @@ static gd_status take(void *context, const gd_scored *item, bool *failed, gd_err
         return refuse(run, record, record->problem, false, err);
     fine = understand(run, record, item->count, &s, why);
     *failed = !fine;
-    if (fine && run->file.writer) { /* which has its own words for a score that is no number */
-        rc = gd_writer_score(run->file.writer, record, item->scores, item->tokens, item->count, item->truncated, NULL,
+    if (fine && run->job.writer) { /* which has its own words for a score that is no number */
+        rc = gd_writer_score(run->job.writer, record, item->scores, item->tokens, item->count, item->truncated, NULL,
                              err);
         if (rc)
             return rc;
@@ -257,12 +257,12 @@ static gd_status open_files(gd_eval_run *run, gd_error *err)
     if (how->weights)
         rc = gd_sections_load(&run->sections, how->weights, err);
     if (!rc)
-        rc = gd_records_open(&run->file.records, how->input, how->format, how->fields, err);
+        rc = gd_records_open(&run->job.records, how->input, how->format, how->fields, err);
     if (rc || !how->scores)
         return rc;
-    inputs = gd_records_inputs(run->file.records, &count);
-    rc = gd_writer_open(&run->file.writer, how->scores, inputs, count, 0, err);
-    run->file.sinks[0] = rc ? NULL : gd_writer_sink(run->file.writer);
+    inputs = gd_records_inputs(run->job.records, &count);
+    rc = gd_writer_open(&run->job.writer, how->scores, inputs, count, 0, err);
+    run->job.sinks[0] = rc ? NULL : gd_writer_sink(run->job.writer);
     return rc;
 }
 
@@ -282,8 +282,8 @@ gd_status gd_eval(gd_model *model, const gd_eval_options *how, const gd_progress
 {
     gd_eval_options own;
     gd_eval_run run = { .model = model, .how = &own };
-    gd_score_run scoring = { .model = model, .file = &run.file, .take = take, .context = &run, .keep_fields = true };
-    gd_status rc = gd_file_run_init(&run.file, progress, summary, err);
+    gd_pipeline scoring = { .model = model, .job = &run.job, .take = take, .context = &run, .keep_fields = true };
+    gd_status rc = gd_job_init(&run.job, progress, summary, err);
 
     *json = NULL;
     if (!rc)
@@ -293,10 +293,10 @@ gd_status gd_eval(gd_model *model, const gd_eval_options *how, const gd_progress
         rc = open_files(&run, err);
     }
     if (!rc)
-        rc = gd_score_run_all(&scoring, err);
+        rc = gd_pipeline_run(&scoring, err);
     if (!rc)
         rc = gd_eval_result(&run, json, err);
-    rc = gd_file_run_close(&run.file, rc, err);
+    rc = gd_job_close(&run.job, rc, err);
     if (rc && rc != GD_EITEM) {
         gd_string_free(*json);
         *json = NULL;

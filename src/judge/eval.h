@@ -6,7 +6,7 @@
 #include "judge/metrics.h"
 #include "judge/rewardbench.h"
 #include "judge/worst.h"
-#include "reward/score_run.h"
+#include "reward/pipeline.h"
 
 /* A pair, or a row of several answers, of which the lowest chosen one and the highest rejected one are the pair. */
 typedef struct gd_judged {
@@ -27,7 +27,7 @@ typedef struct gd_eval_run {
     gd_model *model;
     const gd_eval_options *how;
     const char *by;       /* the field of groups, or NULL */
-    gd_file_run file;     /* without a writer when nobody wants the scores */
+    gd_job job;           /* without a writer when nobody wants the scores */
     gd_sections sections; /* none: no weights were given */
     gd_judged *items;
     size_t count, room;

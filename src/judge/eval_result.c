@@ -123,7 +123,7 @@ static bool is_second(const gd_eval_run *run)
 
 static void put_run(gd_result *out, json_t *into, const gd_eval_run *run)
 {
-    const gd_summary *const summary = &run->file.summary;
+    const gd_summary *const summary = &run->job.summary;
 
     gd_put_text(out, into, "guerdon", GD_VERSION);
     gd_put_text(out, into, "model", run->model->dir);

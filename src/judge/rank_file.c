@@ -5,7 +5,7 @@
 #include "data/sink.h"
 #include "judge/preference.h"
 #include "judge/ranking.h"
-#include "reward/score_run.h"
+#include "reward/pipeline.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -14,7 +14,7 @@
 struct run {
     const gd_rank_options *how;
     gd_preference preference;
-    gd_file_run file;
+    gd_job job;
     gd_ranking ranking;
     gd_buf line;
 };
@@ -72,7 +72,7 @@ static gd_status write_pairs(struct run *run, const gd_scored *item, gd_error *e
                               item->scores);
     if (run->line.failed)
         return gd_fail_memory(err, run->line.len);
-    return gd_sink_write(run->file.sinks[1], run->line.data, run->line.len, err);
+    return gd_sink_write(run->job.sinks[1], run->line.data, run->line.len, err);
 }
 
 /* A record of another kind, or one whose scores are no numbers, gets an error line. */
@@ -81,7 +81,7 @@ static gd_status refuse(struct run *run, const gd_scored *item, const char *why,
     char sentence[GD_SENTENCE_ROOM];
 
     *failed = true;
-    return gd_writer_error(run->file.writer, item->record.index, gd_record_sentence(&item->record, why, sentence), err);
+    return gd_writer_error(run->job.writer, item->record.index, gd_record_sentence(&item->record, why, sentence), err);
 }
 
 static gd_status take(void *context, const gd_scored *item, bool *failed, gd_error *err)
@@ -90,7 +90,7 @@ static gd_status take(void *context, const gd_scored *item, bool *failed, gd_err
     gd_status rc;
 
     if (item->record.problem)
-        return gd_writer_error(run->file.writer, item->record.index, item->record.problem, err);
+        return gd_writer_error(run->job.writer, item->record.index, item->record.problem, err);
     if (item->record.kind != GD_RECORD_ANSWERS)
         return refuse(run, item, "rank takes \"prompt\" with \"responses\", a list of answers", failed, err);
     for (size_t i = 0; i < item->count; i++)
@@ -102,7 +102,7 @@ static gd_status take(void *context, const gd_scored *item, bool *failed, gd_err
     if (rc)
         return rc;
     put_line(run, item);
-    return gd_writer_line(run->file.writer, &run->line, err);
+    return gd_writer_line(run->job.writer, &run->line, err);
 }
 
 static gd_status check(const gd_rank_options *how, gd_error *err)
@@ -141,19 +141,19 @@ static gd_status rank(struct run *run, gd_model *model, gd_error *err)
                                     .format = how->format,
                                     .resume = how->resume,
                                     .fields = how->fields };
-    gd_score_run scoring = { .model = model,
-                             .file = &run->file,
-                             .take = take,
-                             .context = run,
-                             .keep_fields = how->texts || how->pairs };
+    gd_pipeline scoring = { .model = model,
+                            .job = &run->job,
+                            .take = take,
+                            .context = run,
+                            .keep_fields = how->texts || how->pairs };
     gd_buf identity = { 0 };
     gd_status rc;
 
     run->preference = (gd_preference){ how->pairs, how->min_margin, how->seed };
     put_identity(&identity, how);
-    rc = gd_file_run_open(&run->file, &model->encoder, &files, how->pairs_output, &identity, err);
+    rc = gd_job_open(&run->job, &model->encoder, &files, how->pairs_output, &identity, err);
     gd_buf_free(&identity);
-    return rc ? rc : gd_score_run_all(&scoring, err);
+    return rc ? rc : gd_pipeline_run(&scoring, err);
 }
 
 gd_status gd_rank_file(gd_model *model, const gd_rank_options *how, const gd_progress *progress, gd_summary *summary,
@@ -162,7 +162,7 @@ gd_status gd_rank_file(gd_model *model, const gd_rank_options *how, const gd_pro
     static const gd_sized kind = GD_SIZED(gd_rank_options, seed);
     gd_rank_options own;
     struct run run = { .how = &own };
-    gd_status rc = gd_file_run_init(&run.file, progress, summary, err);
+    gd_status rc = gd_job_init(&run.job, progress, summary, err);
 
     if (!rc)
         rc = gd_sized_read(&own, &kind, how, err);
@@ -170,7 +170,7 @@ gd_status gd_rank_file(gd_model *model, const gd_rank_options *how, const gd_pro
         rc = check(&own, err);
     if (!rc)
         rc = rank(&run, model, err);
-    rc = gd_file_run_close(&run.file, rc, err);
+    rc = gd_job_close(&run.job, rc, err);
     gd_ranking_free(&run.ranking);
     gd_buf_free(&run.line);
     return rc;

@@ -1,5 +1,5 @@
-/* rows_fields.c - names of fields: what we call them, and what the input does. */
-#include "data/rows_fields.h"
+/* entries_fields.c - names of fields: what we call them, and what the input does. */
+#include "data/entries_fields.h"
 
 #include "base/error.h"
 #include "base/mem.h"

@@ -1,6 +1,6 @@
-/* rows_fields.h - names of fields: what we call them, and what the input does. */
-#ifndef GD_DATA_ROWS_FIELDS_H
-#define GD_DATA_ROWS_FIELDS_H
+/* entries_fields.h - names of fields: what we call them, and what the input does. */
+#ifndef GD_DATA_ENTRIES_FIELDS_H
+#define GD_DATA_ENTRIES_FIELDS_H
 
 #include "guerdon.h"
 

@@ -1,6 +1,6 @@
-/* rows_inputs.h - which files an input names. */
-#ifndef GD_DATA_ROWS_INPUTS_H
-#define GD_DATA_ROWS_INPUTS_H
+/* entries_inputs.h - which files an input names. */
+#ifndef GD_DATA_ENTRIES_INPUTS_H
+#define GD_DATA_ENTRIES_INPUTS_H
 
 #include "guerdon.h"
 

@@ -1,8 +1,8 @@
-/* test_rows_inputs.c - several inputs, patterns, standard input, and names of fields. */
-#include "tests/records/rows_seen.h"
+/* test_entries_inputs.c - several inputs, patterns, standard input, and names of fields. */
+#include "tests/records/entries_seen.h"
 
 #include "base/mem.h"
-#include "data/rows_fields.h"
+#include "data/entries_fields.h"
 
 #include <fcntl.h>
 #include <locale.h>
@@ -16,7 +16,7 @@ static gd_status see(const char *const *names, const char *fields, char **seen, 
 {
     char paths[MOST][384];
     const char *inputs[MOST];
-    gd_rows_options options = { .inputs = inputs, .fields = fields };
+    gd_entries_options options = { .inputs = inputs, .fields = fields };
     const size_t dir = strlen(temp_dir) + 1;
     gd_status rc;
 
@@ -81,49 +81,49 @@ static void inputs_are_read_in_their_order(void **state)
 static void rows_name_their_input_when_there_are_several(void **state)
 {
     const char *inputs[2];
-    gd_rows *rows;
+    gd_entries *entries;
     bool more;
 
     (void)state;
     write_text("a.jsonl", "{}\n{}\n");
     write_text("b.jsonl", "\n{}\n");
     for (size_t count = 1; count <= 2; count++) {
-        char place[GD_ROW_PLACE_ROOM], wanted[400];
+        char place[GD_ENTRY_PLACE_ROOM], wanted[400];
         size_t found;
-        gd_row row;
+        gd_entry entry;
 
         inputs[0] = temp_path("a.jsonl");
         inputs[1] = temp_path("b.jsonl");
-        assert_ok(gd_rows_open(&rows, &(gd_rows_options){ .inputs = inputs, .count = count }, test_err));
-        assert_string_equal(gd_rows_inputs(rows, &found)[count - 1], inputs[count - 1]);
+        assert_ok(gd_entries_open(&entries, &(gd_entries_options){ .inputs = inputs, .count = count }, test_err));
+        assert_string_equal(gd_entries_inputs(entries, &found)[count - 1], inputs[count - 1]);
         assert_int_equal(found, count);
-        assert_int_equal(gd_rows_format(rows), GD_FORMAT_JSONL);
-        assert_null(gd_rows_header(rows));
-        assert_int_equal(gd_rows_bytes_total(rows), count == 1 ? 6 : 10);
+        assert_int_equal(gd_entries_format(entries), GD_FORMAT_JSONL);
+        assert_null(gd_entries_header(entries));
+        assert_int_equal(gd_entries_bytes_total(entries), count == 1 ? 6 : 10);
         for (size_t i = 0; i < (count == 1 ? 2 : 3); i++) {
-            assert_ok(gd_rows_next(rows, &row, &more, test_err));
+            assert_ok(gd_entries_next(entries, &entry, &more, test_err));
             assert_true(more);
             (void)snprintf(wanted, sizeof wanted, count == 1 ? "%.0sline %d" : "%s, line %d", inputs[i / 2],
                            i == 1 || i == 2 ? 2 : 1);
-            assert_string_equal(gd_row_place(&row, place), wanted);
-            gd_row_free(&row);
+            assert_string_equal(gd_entry_place(&entry, place), wanted);
+            gd_entry_free(&entry);
         }
-        assert_int_equal(gd_rows_bytes_done(rows), count == 1 ? 6 : 10);
-        gd_rows_close(rows);
+        assert_int_equal(gd_entries_bytes_done(entries), count == 1 ? 6 : 10);
+        gd_entries_close(entries);
     }
 }
 
 static void the_end_of_a_long_path_is_shown(void **state)
 {
-    static char name[301], wanted[GD_ROW_PLACE_ROOM];
-    const gd_row row = { .name = name, .line = 18446744073709551615u };
-    char place[GD_ROW_PLACE_ROOM];
+    static char name[301], wanted[GD_ENTRY_PLACE_ROOM];
+    const gd_entry entry = { .name = name, .line = 18446744073709551615u };
+    char place[GD_ENTRY_PLACE_ROOM];
 
     (void)state;
     memset(name, 'a', 298);
     memcpy(name + 298, "zz", 3);
-    (void)snprintf(wanted, sizeof wanted, "...%s, line 18446744073709551615", name + 300 - (GD_ROW_PLACE_ROOM - 40));
-    assert_string_equal(gd_row_place(&row, place), wanted);
+    (void)snprintf(wanted, sizeof wanted, "...%s, line 18446744073709551615", name + 300 - (GD_ENTRY_PLACE_ROOM - 40));
+    assert_string_equal(gd_entry_place(&entry, place), wanted);
 }
 
 static void patterns_are_files_sorted_by_their_bytes(void **state)
@@ -146,7 +146,7 @@ static void patterns_are_files_sorted_by_their_bytes(void **state)
     expect_failure(NAMES("none/*.jsonl"), NULL, GD_EIO,
                    "none/*.jsonl: a directory of this pattern can't be read: No such file or directory");
     expect_failure(NAMES("x.jsonl"), NULL, GD_EIO, "x.jsonl: No such file or directory");
-    assert_int_equal(gd_rows_open(&(gd_rows *){ NULL }, &(gd_rows_options){ 0 }, NULL), GD_EUSAGE);
+    assert_int_equal(gd_entries_open(&(gd_entries *){ NULL }, &(gd_entries_options){ 0 }, NULL), GD_EUSAGE);
 }
 
 /* Before the first row is given. */
@@ -263,7 +263,7 @@ static void fields_are_renamed(void **state)
 static void fields_that_mean_nothing_are_refused(void **state)
 {
     const char *path;
-    gd_rows *rows;
+    gd_entries *entries;
 
     (void)state;
     write_text("a.csv", "instruction,text\n1,2\n");
@@ -283,29 +283,30 @@ static void fields_that_mean_nothing_are_refused(void **state)
     expect_failure(NAMES("a.csv"), "text=text,text=instruction", GD_EUSAGE, "fields: \"text\" is there twice");
     expect_failure(NAMES("a.csv"), "text=", GD_EUSAGE, "fields: \"text=\" names no column");
     path = temp_path("a.csv");
-    assert_ok(gd_rows_open(&rows, &(gd_rows_options){ &path, 1, GD_FORMAT_AUTO, "text=instruction" }, test_err));
-    assert_string_equal(gd_rows_source_name(rows, "text"), "instruction");
-    assert_string_equal(gd_rows_source_name(rows, "chosen"), "chosen");
-    gd_rows_close(rows);
+    assert_ok(
+        gd_entries_open(&entries, &(gd_entries_options){ &path, 1, GD_FORMAT_AUTO, "text=instruction" }, test_err));
+    assert_string_equal(gd_entries_source_name(entries, "text"), "instruction");
+    assert_string_equal(gd_entries_source_name(entries, "chosen"), "chosen");
+    gd_entries_close(entries);
 }
 
 static void braces_name_each_of_their_files(void **state)
 {
     const char *pattern = temp_path("{b,a}.jsonl"), *const * found;
-    gd_rows *rows;
+    gd_entries *entries;
     size_t count;
 
     (void)state;
     write_text("a.jsonl", "{}\n");
     write_text("b.jsonl", "{}\n");
-    assert_ok(gd_rows_open(&rows, &(gd_rows_options){ .inputs = &pattern, .count = 1 }, test_err));
-    found = gd_rows_inputs(rows, &count);
+    assert_ok(gd_entries_open(&entries, &(gd_entries_options){ .inputs = &pattern, .count = 1 }, test_err));
+    found = gd_entries_inputs(entries, &count);
     assert_int_equal(count, 2);
     assert_string_equal(strrchr(found[0], '/'), "/b.jsonl");
     assert_string_equal(strrchr(found[1], '/'), "/a.jsonl");
-    gd_rows_close(rows);
+    gd_entries_close(entries);
     pattern = temp_path("{a,missing}.jsonl");
-    assert_int_equal(gd_rows_open(&rows, &(gd_rows_options){ .inputs = &pattern, .count = 1 }, NULL), GD_EIO);
+    assert_int_equal(gd_entries_open(&entries, &(gd_entries_options){ .inputs = &pattern, .count = 1 }, NULL), GD_EIO);
 }
 
 int main(void)

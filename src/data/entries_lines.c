@@ -1,5 +1,5 @@
-/* rows_lines.c - an item a line: JSON, or text. */
-#include "data/rows_source.h"
+/* entries_lines.c - an item a line: JSON, or text. */
+#include "data/entries_source.h"
 
 #include "base/error.h"
 #include "base/utf8.h"
@@ -14,14 +14,14 @@ static gd_status next_line(gd_source *source, gd_source_item *item, bool *more, 
     if (rc || !*more)
         return rc;
     *item = (gd_source_item){ .line = line.number, .raw = line.data, .len = line.len };
-    return line.too_long ? gd_source_item_too_long(item) : GD_OK;
+    return line.too_long ? gd_entry_too_long(item) : GD_OK;
 }
 
 static gd_status next_json(gd_source *source, gd_source_item *item, bool *more, gd_error *err)
 {
     const gd_status rc = next_line(source, item, more, err);
 
-    return rc || !*more || item->fault.status ? rc : gd_source_item_parse_json(item, NULL, err);
+    return rc || !*more || item->fault.status ? rc : gd_entry_parse_json(item, NULL, err);
 }
 
 static gd_status next_text(gd_source *source, gd_source_item *item, bool *more, gd_error *err)
@@ -33,7 +33,7 @@ static gd_status next_text(gd_source *source, gd_source_item *item, bool *more, 
         return rc;
     good = gd_utf8_check(item->raw, item->len);
     if (good < item->len)
-        return gd_source_item_fault(item, "byte %zu is not UTF-8: the file must be saved as UTF-8", good + 1);
+        return gd_entry_fault(item, "byte %zu is not UTF-8: the file must be saved as UTF-8", good + 1);
     item->object = json_object();
     if (!item->object ||
         json_object_set_new_nocheck(item->object, "text", json_stringn_nocheck(item->raw, item->len)) < 0)

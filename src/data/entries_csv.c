@@ -1,8 +1,8 @@
-/* rows_csv.c - rows of CSV and TSV.
+/* entries_csv.c - rows of CSV and TSV.
  *
  * A quote that is opened and never closed would swallow the rest of the file.  When a row ends so, at the end of
  * the file or at 16 MiB, the line where it begins is given up alone, and reading goes on with the line behind it. */
-#include "data/rows_source.h"
+#include "data/entries_source.h"
 
 #include "base/error.h"
 #include "base/mem.h"
@@ -49,8 +49,8 @@ static gd_status not_closed(table *t, gd_source_item *item, bool again)
     const char *rest = again && t->header.count ? "; the lines below it are read as rows of their own" : "";
 
     if (!column)
-        return gd_source_item_fault(item, "a quote is opened and never closed%s", rest);
-    return gd_source_item_fault(item, "the quote that opens the column \"%.100s\" is never closed%s", column, rest);
+        return gd_entry_fault(item, "a quote is opened and never closed%s", rest);
+    return gd_entry_fault(item, "the quote that opens the column \"%.100s\" is never closed%s", column, rest);
 }
 
 /* What to do about a row without an end. */
@@ -59,7 +59,7 @@ static gd_status give_up(gd_source *source, gd_source_item *item, bool in_quotes
     const char *lf = in_quotes ? memchr(item->raw, '\n', item->len) : NULL;
 
     if (too_long && !lf) {
-        (void)gd_source_item_too_long(item);
+        (void)gd_entry_too_long(item);
         return gd_pieces_skip(source->pieces, gd_cut_lines, err);
     }
     (void)not_closed(source->state, item, lf != NULL);
@@ -88,7 +88,7 @@ static gd_status next_row(gd_source *source, gd_source_item *item, bool *more, g
             return give_up(source, item, scan.where == GD_CSV_QUOTED, piece.too_long, err);
         without_line_break(item);
         if (item->len > GD_ITEM_MAX)
-            return gd_source_item_too_long(item);
+            return gd_entry_too_long(item);
     } while (item->len == 0);
     return GD_OK;
 }
@@ -132,12 +132,11 @@ static gd_status not_utf8(table *t, gd_source_item *item, size_t offset)
     const char *column = last_column(t, item->raw, offset + 1);
     size_t byte;
 
-    gd_source_item_place(item, offset, &item->fault_line, &byte);
+    gd_entry_find(item, offset, &item->fault_line, &byte);
     if (!column)
-        return gd_source_item_fault(item, "byte %zu is not UTF-8: the file must be saved as UTF-8", byte);
-    return gd_source_item_fault(item,
-                                "byte %zu is not UTF-8, in the column \"%.100s\": the file must be saved as UTF-8",
-                                byte, column);
+        return gd_entry_fault(item, "byte %zu is not UTF-8: the file must be saved as UTF-8", byte);
+    return gd_entry_fault(item, "byte %zu is not UTF-8, in the column \"%.100s\": the file must be saved as UTF-8",
+                          byte, column);
 }
 
 /* The row's fields, each under its column's name. */
@@ -152,18 +151,18 @@ static gd_status set_fields(table *t, gd_source_item *item, gd_error *err)
         if (t->spare.failed)
             return gd_fail_memory(err, item->len);
         if (f.fault)
-            return name ? gd_source_item_fault(item, "the column \"%.100s\" %s", name, f.fault)
-                        : gd_source_item_fault(item, "field %zu %s", f.count, f.fault);
+            return name ? gd_entry_fault(item, "the column \"%.100s\" %s", name, f.fault)
+                        : gd_entry_fault(item, "field %zu %s", f.count, f.fault);
         if (name && json_object_set_new_nocheck(item->object, name, json_stringn_nocheck(text.data, text.len)) < 0)
             return gd_fail_memory(err, item->len);
     }
     if (f.count == t->header.count)
         return GD_OK;
-    return gd_source_item_fault(item,
-                                "%zu field%s, but the header has %zu column%s; a field that holds a %s, a quote or a "
-                                "line break stands in quotes",
-                                f.count, f.count == 1 ? "" : "s", t->header.count, t->header.count == 1 ? "" : "s",
-                                t->separator == ',' ? "comma" : "tab");
+    return gd_entry_fault(item,
+                          "%zu field%s, but the header has %zu column%s; a field that holds a %s, a quote or a "
+                          "line break stands in quotes",
+                          f.count, f.count == 1 ? "" : "s", t->header.count, t->header.count == 1 ? "" : "s",
+                          t->separator == ',' ? "comma" : "tab");
 }
 
 static gd_status next(gd_source *source, gd_source_item *item, bool *more, gd_error *err)

@@ -1,9 +1,9 @@
-/* rows_array.c - the elements of a JSON array, one at a time.
+/* entries_array.c - the elements of a JSON array, one at a time.
  *
  * An element is what stands between two commas outside of strings and brackets, whatever it is: the JSON library says
  * whether it is any good, and if it is not, the next one is found all the same.  Where brackets are of different kinds,
  * a closing one closes the innermost of its own kind, or else the innermost of all. */
-#include "data/rows_source.h"
+#include "data/entries_source.h"
 
 #include "base/error.h"
 #include "base/mem.h"
@@ -99,18 +99,18 @@ static gd_status next_element(gd_source *source, gd_source_item *item, gd_error 
         return rc;
     *item = (gd_source_item){ .line = piece.line, .raw = piece.data, .len = without_blanks(piece.data, piece.len) };
     if (piece.too_long || item->len > GD_ITEM_MAX) {
-        (void)gd_source_item_too_long(item);
+        (void)gd_entry_too_long(item);
         return piece.ended ? GD_OK : gd_pieces_skip(source->pieces, cutter, err);
     }
-    rc = gd_source_item_parse_json(item, "the element", err);
+    rc = gd_entry_parse_json(item, "the element", err);
     if (rc || piece.ended || !item->fault.status)
         return rc;
     a->where = DONE; /* one sentence is enough */
     item->fault = (gd_error){ 0 };
     item->fault_line = 0;
-    return gd_source_item_fault(
-        item, "the file ends inside the element that begins here: a quote or a bracket is not closed, "
-              "or the file was cut");
+    return gd_entry_fault(item,
+                          "the file ends inside the element that begins here: a quote or a bracket is not closed, "
+                          "or the file was cut");
 }
 
 /* Takes brackets and commas up to where an element should begin, or the array has ended; *byte is what comes then. */
@@ -149,7 +149,7 @@ static gd_status no_element(gd_source *source, gd_source_item *item, int byte)
         sentence = byte == ',' ? "an element is missing in front of ','" : "an element is missing behind ','";
         a->where = SEPARATOR; /* it waits */
     }
-    return gd_source_item_fault(item, "%s", sentence);
+    return gd_entry_fault(item, "%s", sentence);
 }
 
 static gd_status next(gd_source *source, gd_source_item *item, bool *more, gd_error *err)

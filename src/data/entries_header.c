@@ -1,5 +1,5 @@
-/* rows_header.c - the header line of CSV. */
-#include "data/rows_header.h"
+/* entries_header.c - the header line of CSV. */
+#include "data/entries_header.h"
 
 #include "base/error.h"
 #include "base/mem.h"

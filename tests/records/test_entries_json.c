@@ -1,5 +1,5 @@
-/* test_rows_json.c - lines and arrays of JSON, and plain text. */
-#include "tests/records/rows_seen.h"
+/* test_entries_json.c - lines and arrays of JSON, and plain text. */
+#include "tests/records/entries_seen.h"
 
 #include "base/mem.h"
 
@@ -150,7 +150,7 @@ static void a_format_can_be_asked_for(void **state)
         const char *file = table ? "[{},x\n{}]\n" : "[{},\n{}]\n", *path = temp_write("a.txt", file, strlen(file));
         char *seen;
 
-        assert_ok(rows_seen(&(gd_rows_options){ &path, 1, cases[i].format, NULL }, false, &seen, test_err));
+        assert_ok(rows_seen(&(gd_entries_options){ &path, 1, cases[i].format, NULL }, false, &seen, test_err));
         if (cases[i].format != GD_FORMAT_JSONL) /* the library's own words differ between its versions */
             assert_string_equal(seen, cases[i].wanted);
         free(seen);
@@ -164,7 +164,7 @@ static void raw_elements_are_what_the_file_has(void **state)
     char *seen;
 
     (void)state;
-    assert_ok(rows_seen(&(gd_rows_options){ .inputs = &path, .count = 1 }, true, &seen, test_err));
+    assert_ok(rows_seen(&(gd_entries_options){ .inputs = &path, .count = 1 }, true, &seen, test_err));
     assert_string_equal(seen, "1 {\"a\":1.0}\n  <{\"a\":1 }>\n2 {}\n  <{\n}>\n"
                               "3 ! line 3: not valid JSON at column 1 of the element: invalid token near 'x'\n  <x y>\n"
                               "3 ! line 3: an element is missing behind ','\n  <>\n");

@@ -1,5 +1,5 @@
-/* rows_inputs.c - which files an input names. */
-#include "data/rows_inputs.h"
+/* entries_inputs.c - which files an input names. */
+#include "data/entries_inputs.h"
 
 #include "base/error.h"
 #include "base/mem.h"

@@ -1,10 +1,10 @@
-/* rows_source.h - what each format of rows.h is to rows.c. */
-#ifndef GD_DATA_ROWS_SOURCE_H
-#define GD_DATA_ROWS_SOURCE_H
+/* entries_source.h - what each format of entries.h is to entries.c. */
+#ifndef GD_DATA_ENTRIES_SOURCE_H
+#define GD_DATA_ENTRIES_SOURCE_H
 
 #include "data/pieces.h"
-#include "data/rows.h"
-#include "data/rows_header.h"
+#include "data/entries.h"
+#include "data/entries_header.h"
 
 /* An item as its format finds it. */
 typedef struct gd_source_item {
@@ -39,16 +39,16 @@ gd_status gd_source_open(gd_source *source, const char *path, gd_format format, 
 void gd_source_close(gd_source *source);
 
 /* A fault of the item, unless it has one already; always GD_OK. */
-gd_status gd_source_item_fault(gd_source_item *item, const char *format, ...) __attribute__((format(printf, 2, 3)));
-gd_status gd_source_item_too_long(gd_source_item *item);
+gd_status gd_entry_fault(gd_source_item *item, const char *format, ...) __attribute__((format(printf, 2, 3)));
+gd_status gd_entry_too_long(gd_source_item *item);
 
 /* The line and the byte (from 1) of an offset into the item; the byte is counted in that line, but from the
  * beginning of the item where the line is the item's first. */
-void gd_source_item_place(const gd_source_item *item, size_t offset, uint64_t *line, size_t *byte);
+void gd_entry_find(const gd_source_item *item, size_t offset, uint64_t *line, size_t *byte);
 
 /* Makes the item's object of its raw text, which is JSON: a fault of the text is the item's.  `what` the text is ("the
  * element"), where an item need not begin at the beginning of a line; else NULL.  Fails without memory alone. */
-gd_status gd_source_item_parse_json(gd_source_item *item, const char *what, gd_error *err);
+gd_status gd_entry_parse_json(gd_source_item *item, const char *what, gd_error *err);
 
 /* NULL when the input has none. */
 const gd_header *gd_source_header(const gd_source *source);

@@ -1,5 +1,5 @@
-/* rows_json.c - an item that is a JSON text. */
-#include "data/rows_source.h"
+/* entries_json.c - an item that is a JSON text. */
+#include "data/entries_source.h"
 
 #include "base/error.h"
 #include "base/json.h"
@@ -59,13 +59,13 @@ static gd_status not_utf8(gd_source_item *item, size_t offset, const char *what)
     const char *of = " of ", *in = ", in the field \"", *quote = "\"";
     size_t byte;
 
-    gd_source_item_place(item, offset, &item->fault_line, &byte);
+    gd_entry_find(item, offset, &item->fault_line, &byte);
     if (!what || item->fault_line != item->line)
         what = of = "";
     if (field.len == 0)
         in = quote = "";
-    return gd_source_item_fault(item, "byte %zu%s%s is not UTF-8%s%.*s%s: the file must be saved as UTF-8", byte, of,
-                                what, in, (int)(field.len < 100 ? field.len : 100), field.data, quote);
+    return gd_entry_fault(item, "byte %zu%s%s is not UTF-8%s%.*s%s: the file must be saved as UTF-8", byte, of, what,
+                          in, (int)(field.len < 100 ? field.len : 100), field.data, quote);
 }
 
 static gd_status not_json(gd_source_item *item, const json_error_t *at, const char *what)
@@ -76,10 +76,10 @@ static gd_status not_json(gd_source_item *item, const json_error_t *at, const ch
         item->fault_line = item->line + (uint64_t)at->line - 1;
     if (!what || at->line > 1)
         what = of = "";
-    return gd_source_item_fault(item, "not valid JSON at column %d%s%s: %s", at->column, of, what, at->text);
+    return gd_entry_fault(item, "not valid JSON at column %d%s%s: %s", at->column, of, what, at->text);
 }
 
-gd_status gd_source_item_parse_json(gd_source_item *item, const char *what, gd_error *err)
+gd_status gd_entry_parse_json(gd_source_item *item, const char *what, gd_error *err)
 {
     const size_t good = gd_utf8_check(item->raw, item->len);
     json_error_t at;
@@ -95,7 +95,7 @@ gd_status gd_source_item_parse_json(gd_source_item *item, const char *what, gd_e
         return not_json(item, &at, what);
     if (json_is_object(item->object))
         return GD_OK;
-    (void)gd_source_item_fault(item, "%s, an object is expected", type_of(item->object));
+    (void)gd_entry_fault(item, "%s, an object is expected", type_of(item->object));
     json_decref(item->object);
     item->object = NULL;
     return GD_OK;

@@ -1,5 +1,5 @@
-/* test_rows_csv.c - CSV as RFC 4180 has it, and what is said where a file has it otherwise. */
-#include "tests/records/rows_seen.h"
+/* test_entries_csv.c - CSV as RFC 4180 has it, and what is said where a file has it otherwise. */
+#include "tests/records/entries_seen.h"
 
 #include "base/mem.h"
 
@@ -143,18 +143,18 @@ static void raw_rows_are_what_the_file_has(void **state)
         "  <4,\"open>\n"
         "7 {\"a\":\"5\",\"b\":\"6\"}\n  <5,6>\n";
     const char *path = temp_write("a.csv", file, sizeof file - 1);
-    const gd_rows_options options = { .inputs = &path, .count = 1 };
-    gd_rows *rows;
+    const gd_entries_options options = { .inputs = &path, .count = 1 };
+    gd_entries *entries;
     char *seen;
 
     (void)state;
     assert_ok(rows_seen(&options, true, &seen, test_err));
     assert_string_equal(seen, wanted);
     free(seen);
-    assert_ok(gd_rows_open(&rows, &options, test_err));
-    assert_string_equal(gd_rows_header(rows), "\"a\",b");
-    assert_int_equal(gd_rows_format(rows), GD_FORMAT_CSV);
-    gd_rows_close(rows);
+    assert_ok(gd_entries_open(&entries, &options, test_err));
+    assert_string_equal(gd_entries_header(entries), "\"a\",b");
+    assert_int_equal(gd_entries_format(entries), GD_FORMAT_CSV);
+    gd_entries_close(entries);
 }
 
 /* Each row but the last opens a quote that nothing closes; time must not grow with the square of their number. */
@@ -166,23 +166,23 @@ static void quotes_that_are_never_closed_cost_no_more_than_lines(void **state)
     const char *path;
     size_t len = (size_t)sprintf(file, "a,b\n1,\"\n");
     bool more = true;
-    gd_rows *rows;
+    gd_entries *entries;
 
     (void)state;
     for (size_t i = 0; i < ROWS; i++, len += sizeof row - 1)
         memcpy(file + len, row, sizeof row - 1);
     path = temp_write("a.csv", file, len);
     free(file);
-    assert_ok(gd_rows_open(&rows, &(gd_rows_options){ .inputs = &path, .count = 1 }, test_err));
+    assert_ok(gd_entries_open(&entries, &(gd_entries_options){ .inputs = &path, .count = 1 }, test_err));
     for (uint64_t i = 0; i <= ROWS; i++) {
-        gd_row r;
+        gd_entry r;
 
-        assert_ok(gd_rows_next(rows, &r, &more, test_err));
+        assert_ok(gd_entries_next(entries, &r, &more, test_err));
         assert_true(more);
         assert_int_equal(r.line, 2 + i);
-        gd_row_free(&r);
+        gd_entry_free(&r);
     }
-    gd_rows_close(rows);
+    gd_entries_close(entries);
 }
 
 int main(void)

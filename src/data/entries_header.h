@@ -1,6 +1,6 @@
-/* rows_header.h - the header line of CSV: the names of columns. */
-#ifndef GD_DATA_ROWS_HEADER_H
-#define GD_DATA_ROWS_HEADER_H
+/* entries_header.h - the header line of CSV: the names of columns. */
+#ifndef GD_DATA_ENTRIES_HEADER_H
+#define GD_DATA_ENTRIES_HEADER_H
 
 #include "guerdon.h"
 

@@ -1,5 +1,5 @@
-/* test_rows_hostile.c - whatever the bytes are and in which portions they come: the same rows, in bounded memory. */
-#include "tests/records/rows_seen.h"
+/* test_entries_hostile.c - whatever the bytes are and in which portions they come: the same rows, in bounded memory. */
+#include "tests/records/entries_seen.h"
 
 #include "base/mem.h"
 
@@ -194,7 +194,7 @@ static void items_of_100_mib_are_one_problem(void **state)
 
         memset(mib, cases[i].fill, 1 << 20);
         path = write_long(cases[i].name, cases[i].begin, mib, cases[i].end);
-        assert_ok(rows_seen(&(gd_rows_options){ .inputs = &path, .count = 1 }, false, &seen, test_err));
+        assert_ok(rows_seen(&(gd_entries_options){ .inputs = &path, .count = 1 }, false, &seen, test_err));
         assert_string_equal(seen, cases[i].wanted);
         free(seen);
     }
@@ -224,8 +224,8 @@ static void items_of_16_mib_are_read(void **state)
             const size_t fill = MOST + more - begin - end;
             size_t len = (size_t)sprintf(file, "%s%s", csv ? "a\r\n" : array ? "[" : "", cases[i].begin);
             const char *path;
-            gd_rows *rows;
-            gd_row row;
+            gd_entries *entries;
+            gd_entry entry;
             bool has;
 
             memset(file + len, 'x', fill);
@@ -235,18 +235,18 @@ static void items_of_16_mib_are_read(void **state)
                                    : array ? ",{\"a\":\"b\"}]"
                                            : "\r\n{\"a\":\"b\"}\n");
             path = temp_write(cases[i].name, file, len);
-            assert_ok(gd_rows_open(&rows, &(gd_rows_options){ .inputs = &path, .count = 1 }, test_err));
-            assert_ok(gd_rows_next(rows, &row, &has, test_err));
-            assert_int_equal(row.problem != NULL, more > 0);
-            assert_int_equal(row.raw_len, more ? 0 : MOST);
-            gd_row_free(&row);
-            assert_ok(gd_rows_next(rows, &row, &has, test_err));
-            assert_true(has && !row.problem);
-            assert_int_equal(row.line, csv ? 3 : array ? 1 : 2);
-            gd_row_free(&row);
-            assert_ok(gd_rows_next(rows, &row, &has, test_err));
+            assert_ok(gd_entries_open(&entries, &(gd_entries_options){ .inputs = &path, .count = 1 }, test_err));
+            assert_ok(gd_entries_next(entries, &entry, &has, test_err));
+            assert_int_equal(entry.problem != NULL, more > 0);
+            assert_int_equal(entry.raw_len, more ? 0 : MOST);
+            gd_entry_free(&entry);
+            assert_ok(gd_entries_next(entries, &entry, &has, test_err));
+            assert_true(has && !entry.problem);
+            assert_int_equal(entry.line, csv ? 3 : array ? 1 : 2);
+            gd_entry_free(&entry);
+            assert_ok(gd_entries_next(entries, &entry, &has, test_err));
             assert_false(has);
-            gd_rows_close(rows);
+            gd_entries_close(entries);
         }
     }
     free(file);
@@ -254,19 +254,19 @@ static void items_of_16_mib_are_read(void **state)
 
 static void *counted_alloc(size_t bytes) { return gd_alloc(bytes, 1); }
 
-static gd_status read_all(const gd_rows_options *options, gd_error *err)
+static gd_status read_all(const gd_entries_options *options, gd_error *err)
 {
-    gd_rows *rows;
+    gd_entries *entries;
     bool more = true;
-    gd_status rc = gd_rows_open(&rows, options, err);
+    gd_status rc = gd_entries_open(&entries, options, err);
 
     while (!rc && more) {
-        gd_row row;
+        gd_entry entry;
 
-        rc = gd_rows_next(rows, &row, &more, err);
-        gd_row_free(&row);
+        rc = gd_entries_next(entries, &entry, &more, err);
+        gd_entry_free(&entry);
     }
-    gd_rows_close(rows);
+    gd_entries_close(entries);
     return rc;
 }
 
@@ -294,8 +294,8 @@ static void every_allocation_may_fail(void **state)
         inputs[0] = temp_path(documents[d].name);
         inputs[1] = pattern;
         for (fault = 1; rc; fault++) {
-            const gd_rows_options options = { inputs, 2, GD_FORMAT_AUTO,
-                                              strchr(documents[d].name, 'v') ? "text=a,chosen=b" : "prompt=text" };
+            const gd_entries_options options = { inputs, 2, GD_FORMAT_AUTO,
+                                                 strchr(documents[d].name, 'v') ? "text=a,chosen=b" : "prompt=text" };
             gd_error err = { 0 };
 
             gd_mem_fail_from(fault);

@@ -1,5 +1,5 @@
-/* rows_source.c - what the formats share: an input that is open, and the faults of an item. */
-#include "data/rows_source.h"
+/* entries_source.c - what the formats share: an input that is open, and the faults of an item. */
+#include "data/entries_source.h"
 
 #include "base/error.h"
 
@@ -49,7 +49,7 @@ void gd_source_close(gd_source *source)
     *source = (gd_source){ 0 };
 }
 
-gd_status gd_source_item_fault(gd_source_item *item, const char *format, ...)
+gd_status gd_entry_fault(gd_source_item *item, const char *format, ...)
 {
     char sentence[sizeof item->fault.text];
     va_list args;
@@ -61,14 +61,14 @@ gd_status gd_source_item_fault(gd_source_item *item, const char *format, ...)
     return GD_OK;
 }
 
-gd_status gd_source_item_too_long(gd_source_item *item)
+gd_status gd_entry_too_long(gd_source_item *item)
 {
     item->raw = "";
     item->len = 0;
-    return gd_source_item_fault(item, "more than %zu bytes; an item may have 16 MiB", GD_ITEM_MAX);
+    return gd_entry_fault(item, "more than %zu bytes; an item may have 16 MiB", GD_ITEM_MAX);
 }
 
-void gd_source_item_place(const gd_source_item *item, size_t offset, uint64_t *line, size_t *byte)
+void gd_entry_find(const gd_source_item *item, size_t offset, uint64_t *line, size_t *byte)
 {
     const char *from = item->raw, *end = item->raw + offset, *lf;
 
