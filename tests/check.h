@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "guerdon.h"
 
@@ -35,6 +36,39 @@ static inline const char *test_data(char *path, size_t room, const char *name)
 
     (void)snprintf(path, room, "%s/tests/data/%s", srcdir ? srcdir : ".", name);
     return path;
+}
+
+/* A test's own files are in TMPDIR, and are removed by the test: tests/tidy.sh checks. */
+enum { TEST_PATH = 256 };
+
+static inline char *test_template(char path[TEST_PATH])
+{
+    const char *const dir = getenv("TMPDIR");
+    const int len = snprintf(path, TEST_PATH, "%s/guerdon-XXXXXX", dir && *dir ? dir : "/tmp");
+
+    assert_in_range(len, 1, TEST_PATH - 1);
+    return path;
+}
+
+/* Makes an empty file, and gives its path. */
+static inline char *test_file(char path[TEST_PATH])
+{
+    assert_int_equal(close(mkstemp(test_template(path))), 0);
+    return path;
+}
+
+/* Makes an empty directory, and gives its path. */
+static inline char *test_dir(char path[TEST_PATH])
+{
+    assert_non_null(mkdtemp(test_template(path)));
+    return path;
+}
+
+/* Fails with both texts, of which assert_non_null(strstr()) shows neither. */
+static inline void assert_contains(const char *text, const char *wanted)
+{
+    if (!strstr(text, wanted))
+        fail_msg("\"%s\" does not contain \"%s\"", text, wanted);
 }
 
 /* The least that a run over a file needs. */

@@ -1,10 +1,21 @@
-/* fields.h - reads fields of a JSON result, and fails if they are missing. */
+/* fields.h - reads a JSON result, and fails if it or one of its fields is missing. */
 #ifndef GD_TESTS_FIELDS_H
 #define GD_TESTS_FIELDS_H
 
 #include "tests/check.h"
 
 #include <jansson.h>
+
+/* The value of a text, which names no member twice. */
+static inline json_t *parsed(const char *text)
+{
+    json_error_t at;
+    json_t *const root = json_loads(text, JSON_REJECT_DUPLICATES, &at);
+
+    if (!root)
+        fail_msg("not JSON: %s: \"%.200s\"", at.text, text);
+    return root;
+}
 
 /* A field of any type. */
 static inline const json_t *field(const json_t *object, const char *key)

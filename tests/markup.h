@@ -58,6 +58,29 @@ static inline size_t markup_count(const char *text, const char *what)
     return count;
 }
 
+/* gd_eval_page() or another function that makes a page of a result. */
+typedef gd_status markup_maker(const char *json, char **page, gd_error *err);
+
+/* A result that lacks fields, or has them of other types, makes a page with gaps; what is not a result is refused.
+ * Both lists end with NULL. */
+static inline void assert_pages(markup_maker *make, const char *const *odd, const char *const *bad)
+{
+    char *page;
+
+    for (; *odd; odd++) {
+        assert_ok(make(*odd, &page, test_err));
+        assert_markup(page);
+        assert_null(strstr(page, "<script"));
+        assert_null(strstr(page, "nan"));
+        assert_null(strstr(page, "inf\""));
+        gd_string_free(page);
+    }
+    for (; *bad; bad++) {
+        assert_int_equal(make(*bad, &page, NULL), GD_EFORMAT);
+        assert_null(page);
+    }
+}
+
 /* The value of an attribute of the element that begins at p. */
 static inline double markup_number(const char *p, const char *attribute)
 {

@@ -236,15 +236,6 @@ static void write_input(const char *path)
     assert_int_equal(truncate(path, 20000), 0);
 }
 
-static void link_to(const char *file, const char *name)
-{
-    char *const whole = realpath(file, NULL);
-
-    if (!whole || symlink(whole, program_path(name)) < 0)
-        fail_msg("no link to %s", file);
-    free(whole);
-}
-
 static int prepare(void **state)
 {
     const char *const top = getenv("srcdir");
@@ -252,10 +243,10 @@ static int prepare(void **state)
 
     (void)state;
     (void)snprintf(graph, sizeof graph, "%s/src/graph/qwen2.yaml", top ? top : ".");
-    link_to(program_golden("qwen2"), "model");
-    link_to(program_golden("qwen2"), "other");
-    link_to(program_golden("qwen2-lora"), "lora");
-    link_to(graph, "graph.yaml");
+    program_link(program_golden("qwen2"), program_path("model"));
+    program_link(program_golden("qwen2"), program_path("other"));
+    program_link(program_golden("qwen2-lora"), program_path("lora"));
+    program_link(graph, program_path("graph.yaml"));
     write_input(program_path("in"));
     write_input(program_path("in2"));
     return 0;

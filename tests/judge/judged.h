@@ -17,7 +17,7 @@ const char *judged_input(const char *name);
 json_t *judged_run(const gd_eval_options *how, gd_status want, gd_summary *summary);
 
 /* A new file, with this text. */
-const char *judged_file(char path[64], const char *text);
+const char *judged_file(char path[TEST_PATH], const char *text);
 
 /* jansson's memory, counted, and failing from allocation n on (0: never). Its scanner (2.14) does not survive that, so
  * it must not fail while something is parsed. */

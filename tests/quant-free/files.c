@@ -10,13 +10,9 @@
 
 int dir_setup(void **state)
 {
-    const char *tmp = getenv("TMPDIR");
-    char path[200];
+    char path[TEST_PATH];
 
-    (void)snprintf(path, sizeof path, "%s/gd-test-XXXXXX", tmp && strlen(tmp) < 150 ? tmp : "/tmp");
-    if (!mkdtemp(path))
-        return -1;
-    *state = strdup(path);
+    *state = strdup(test_dir(path));
     return *state ? 0 : -1;
 }
 

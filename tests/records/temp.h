@@ -9,19 +9,19 @@
 #include <zlib.h>
 #include <zstd.h>
 
-static char temp_dir[64];
+static char temp_dir[TEST_PATH];
 
 static inline int temp_begin(void **state)
 {
     (void)state;
-    (void)snprintf(temp_dir, sizeof temp_dir, "%s", "/tmp/guerdon-records-XXXXXX");
-    return mkdtemp(temp_dir) ? 0 : -1;
+    (void)test_dir(temp_dir);
+    return 0;
 }
 
 /* The path of a file in the directory; four may be in use at a time. */
 static inline const char *temp_path(const char *name)
 {
-    static char paths[4][384];
+    static char paths[4][2 * TEST_PATH];
     static unsigned turn;
     char *path = paths[turn++ % 4];
 

@@ -103,8 +103,7 @@ static void expect_problem(const char *dir, const char *input, const char *why)
     const gd_options options = with_format("gemma");
     char *have = ids_of(dir, input, &options, GD_EITEM);
 
-    if (!strstr(have, why))
-        fail_msg("\"%s\" does not contain \"%s\"", have, why);
+    assert_contains(have, why);
     free(have);
 }
 

@@ -73,17 +73,15 @@ static void compare(const char *lines)
 
 static void every_line_is_as_stored(void **state)
 {
-    char output[] = "/tmp/guerdon-hh-XXXXXX";
-    const int fd = mkstemp(output);
+    char output[TEST_PATH];
     gd_options options;
-    const gd_file_options how = from_to(pairs_path, output, GD_FORMAT_JSONL);
+    const gd_file_options how = from_to(pairs_path, test_file(output), GD_FORMAT_JSONL);
     gd_summary summary = { .struct_size = sizeof summary };
     gd_model *model;
     char *lines;
     size_t len;
 
     (void)state;
-    assert_true(fd >= 0);
     gd_options_init(&options);
     options.model = model_dir;
     options.max_length = 512;
@@ -94,7 +92,6 @@ static void every_line_is_as_stored(void **state)
     assert_int_equal(summary.items, PAIRS);
     assert_int_equal(summary.failed, 0);
     assert_ok(gd_file_read(&lines, &len, output, 1 << 24, test_err));
-    (void)close(fd);
     (void)unlink(output);
     compare(lines);
     print_message("sum of the %zu bytes: 0x%016llx\n", len, (unsigned long long)sum_of(lines, len));

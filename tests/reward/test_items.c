@@ -121,13 +121,12 @@ static json_t *record_of(const gd_item *item)
 /* Scores the items with gd_score_file(), and returns its lines as a JSON array. */
 static json_t *file_of(gd_model *model, const gd_item *list, size_t count, gd_summary *summary)
 {
-    char in[] = "/tmp/guerdon-in-XXXXXX", out[] = "/tmp/guerdon-out-XXXXXX";
-    const gd_file_options how = from_to(in, out, GD_FORMAT_JSONL);
+    char in[TEST_PATH], out[TEST_PATH];
+    const gd_file_options how = from_to(test_file(in), test_file(out), GD_FORMAT_JSONL);
     json_t *const lines = json_array();
     json_t *line;
     FILE *f;
 
-    assert_true(close(mkstemp(in)) == 0 && close(mkstemp(out)) == 0);
     f = fopen(in, "w");
     for (size_t i = 0; i < count; i++) {
         json_t *const record = record_of(&list[i]);

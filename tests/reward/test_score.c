@@ -1,12 +1,11 @@
 /* test_score.c - the library's calls: options, truncation, eos, pooling, files in and out, inspect, backends. */
+#include "tests/fields.h"
 #include "tests/reward/golden.h"
 
 #include "base/mem.h"
 #include "reward/encode.h"
 
-#include <jansson.h>
 #include <math.h>
-#include <unistd.h>
 
 static void refused(const gd_options *options, gd_status status, const char *sentence)
 {
@@ -15,8 +14,7 @@ static void refused(const gd_options *options, gd_status status, const char *sen
 
     assert_int_equal(gd_model_open(&model, options, &err), status);
     assert_null(model);
-    if (!strstr(err.text, sentence))
-        fail_msg("\"%s\" does not contain \"%s\"", err.text, sentence);
+    assert_contains(err.text, sentence);
 }
 
 static void bad_options_are_refused(void **state)
@@ -213,9 +211,9 @@ static int stop_at_once(void *context, uint64_t items, uint64_t bytes, uint64_t 
 
 static void a_file_is_scored_line_by_line(void **state)
 {
-    char in[] = "/tmp/guerdon-in-XXXXXX", out[] = "/tmp/guerdon-out-XXXXXX", want[512];
+    char in[TEST_PATH], out[TEST_PATH], resume[TEST_PATH + 8], want[512];
     gd_options options = golden_options("qwen2", 0);
-    gd_file_options how = from_to(in, out, GD_FORMAT_JSONL);
+    gd_file_options how = from_to(test_file(in), test_file(out), GD_FORMAT_JSONL);
     const gd_text texts[] = { { "Hello", 5 }, { "Hello there", 11 }, { "Hello you", 9 } };
     gd_summary summary = { .struct_size = sizeof summary };
     gd_error err = { 0 };
@@ -226,7 +224,6 @@ static void a_file_is_scored_line_by_line(void **state)
     const gd_progress progress = { sizeof progress, stop_at_once, &calls };
 
     (void)state;
-    assert_true(close(mkstemp(in)) == 0 && close(mkstemp(out)) == 0);
     write_file(in, "{\"text\":\"Hello\"}\n\nnot json\n{\"prompt\":\"Hello\",\"response\":\" there\"}\n{\"text\":\"\"}\n"
                    "{\"chosen\":\"Hello there\",\"rejected\":\"Hello you\"}\n");
     assert_ok(gd_model_open(&model, &options, test_err));
@@ -252,6 +249,8 @@ static void a_file_is_scored_line_by_line(void **state)
     assert_int_equal(gd_score_file(model, &how, &progress, &summary, &err), GD_EINTERRUPTED);
     assert_int_equal(calls, 1);
     assert_non_null(strstr(err.text, "to resume, run the same command with --resume"));
+    (void)snprintf(resume, sizeof resume, "%s.resume", out);
+    assert_int_equal(unlink(resume), 0);
     how.output = in;
     assert_int_equal(gd_score_file(model, &how, NULL, NULL, NULL), GD_EUSAGE);
     how.output = NULL;
@@ -265,14 +264,13 @@ static void a_file_is_scored_line_by_line(void **state)
 
 static void a_file_is_tokenized_without_weights(void **state)
 {
-    char in[] = "/tmp/guerdon-in-XXXXXX", out[] = "/tmp/guerdon-out-XXXXXX", dir[512];
-    gd_file_options how = from_to(in, out, GD_FORMAT_TEXT);
+    char in[TEST_PATH], out[TEST_PATH], dir[512];
+    gd_file_options how = from_to(test_file(in), test_file(out), GD_FORMAT_TEXT);
     gd_options options;
     gd_summary summary = { .struct_size = sizeof summary };
     gd_error err = { 0 };
 
     (void)state;
-    assert_true(close(mkstemp(in)) == 0 && close(mkstemp(out)) == 0);
     write_file(in, "a\nb<|im_end|>\n");
     gd_options_init(&options);
     options.model = test_data(dir, sizeof dir, "golden/qwen2");
@@ -295,8 +293,7 @@ static void inspect_reports_what_matters(void **state)
 
     (void)state;
     assert_ok(gd_inspect(&options, &text, test_err));
-    j = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-    assert_non_null(j);
+    j = parsed(text);
     assert_true(json_is_null(json_object_get(j, "head")));
     assert_string_equal(json_string_value(json_object_get(j, "architecture")), "Qwen2ForCausalLM");
     warnings = json_object_get(j, "warnings");
@@ -305,7 +302,7 @@ static void inspect_reports_what_matters(void **state)
     gd_string_free(text);
     options = golden_options("qwen2", 1);
     assert_ok(gd_inspect(&options, &text, test_err));
-    j = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    j = parsed(text);
     assert_int_equal(json_integer_value(json_object_get(json_object_get(j, "adapter"), "rank")), 8);
     assert_int_equal(json_integer_value(json_object_get(json_object_get(j, "pad"), "id")), 1500);
     assert_true(json_integer_value(json_object_get(json_object_get(j, "memory"), "batch_bytes")) > 1000);
@@ -331,10 +328,10 @@ static void an_open_model_is_described_the_same(void **state)
     assert_ok(gd_model_inspect(model, &said[2], test_err));
     gd_model_close(model);
     assert_string_equal(said[2], said[1]);
-    want = json_loads(said[0], 0, NULL);
+    want = parsed(said[0]);
     assert_true(json_integer_value(json_object_get(json_object_get(want, "memory"), "batch_bytes")) > 1000);
     for (int i = 0; i < 2; i++) {
-        json_t *const got = json_loads(said[i], 0, NULL);
+        json_t *const got = parsed(said[i]);
 
         assert_int_equal(json_object_del(got, "memory"), 0);
         (void)json_object_del(want, "memory");
@@ -353,7 +350,7 @@ static void backends_are_listed(void **state)
 
     (void)state;
     assert_ok(gd_backends(&text, test_err));
-    j = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    j = parsed(text);
     assert_string_equal(json_string_value(json_object_get(json_object_get(j, "default"), "backend")), "cpu");
     assert_string_equal(json_string_value(json_object_get(j, "version")), GD_VERSION);
     json_decref(j);

@@ -98,15 +98,6 @@ static inline void check_texts(const gd_chat *chat, const char *file)
 
 /* ---- a checkpoint's directory ---- */
 
-static inline const char *scratch_dir(char *dir, size_t room)
-{
-    const char *tmp = getenv("TMPDIR");
-
-    (void)snprintf(dir, room, "%s/guerdon-chat-XXXXXX", tmp ? tmp : "/tmp");
-    assert_non_null(mkdtemp(dir));
-    return dir;
-}
-
 static inline void write_file(const char *dir, const char *name, const void *data, size_t len)
 {
     char path[1200];

@@ -159,16 +159,6 @@ static inline json_t *load_json(const char *name)
     return value;
 }
 
-/* A directory of this process's own, and the tokenizer.json in it. */
-static inline const char *scratch_dir(char *dir, size_t room)
-{
-    const char *tmp = getenv("TMPDIR");
-
-    (void)snprintf(dir, room, "%s/guerdon-text-XXXXXX", tmp ? tmp : "/tmp");
-    assert_non_null(mkdtemp(dir));
-    return dir;
-}
-
 static inline void write_tokenizer(const char *dir, const char *text, size_t len)
 {
     char path[1100];
