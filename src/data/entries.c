@@ -190,14 +190,14 @@ gd_status gd_entries_open(gd_entries **out, const gd_entries_options *options, g
     return rc;
 }
 
-/* The next item of the next input that has one. */
-static gd_status next_item(gd_entries *entries, gd_source_item *item, bool *more, gd_error *err)
+/* The next entry of the next input that has one. */
+static gd_status next_entry(gd_entries *entries, gd_entry *entry, bool *more, gd_error *err)
 {
     for (;;) {
         gd_status rc;
 
         *more = false;
-        *item = (gd_source_item){ 0 };
+        *entry = (gd_entry){ 0 };
         if (!entries->open && entries->at == entries->inputs.count)
             return GD_OK;
         if (!entries->open) {
@@ -206,7 +206,7 @@ static gd_status next_item(gd_entries *entries, gd_source_item *item, bool *more
                 return rc;
             entries->open = true;
         }
-        rc = entries->source.kind->next(&entries->source, item, more, err);
+        rc = entries->source.kind->next(&entries->source, entry, more, err);
         if (rc || *more)
             return rc;
         entries->done += gd_pieces_bytes_total(entries->source.pieces) ? gd_pieces_bytes_total(entries->source.pieces)
@@ -217,37 +217,36 @@ static gd_status next_item(gd_entries *entries, gd_source_item *item, bool *more
     }
 }
 
-static gd_status set_problem(gd_entry *entry, const gd_source_item *item, gd_error *err)
+static gd_status set_problem(gd_entry *entry, gd_error *err)
 {
     char place[GD_ENTRY_PLACE_ROOM];
     gd_error whole = { 0 };
 
-    write_place(place, entry->name, item->fault_line ? item->fault_line : item->line);
-    (void)gd_fail(&whole, GD_EFORMAT, "%s: %s", place, item->fault.text);
+    write_place(place, entry->name, entry->fault_line ? entry->fault_line : entry->line);
+    (void)gd_fail(&whole, GD_EFORMAT, "%s: %s", place, entry->fault.text);
     entry->problem = gd_strdup(whole.text);
     return entry->problem ? GD_OK : gd_fail_memory(err, strlen(whole.text));
 }
 
+/* What only the inputs together know of an entry. */
+static gd_status finish(gd_entries *entries, gd_entry *entry, gd_error *err)
+{
+    entry->index = entries->index++;
+    if (entries->inputs.count > 1)
+        entry->name = entries->inputs.paths[entries->at];
+    if (entry->name && strcmp(entry->name, "-") == 0)
+        entry->name = "standard input";
+    if (entry->fault.status)
+        return set_problem(entry, err);
+    return gd_fields_rename(&entries->fields, entry->object) ? GD_OK : gd_fail_memory(err, entry->raw_len);
+}
+
 gd_status gd_entries_next(gd_entries *entries, gd_entry *entry, bool *more, gd_error *err)
 {
-    gd_source_item item;
-    gd_status rc = next_item(entries, &item, more, err);
+    gd_status rc = next_entry(entries, entry, more, err);
 
-    *entry = (gd_entry){ 0 };
-    if (!rc && *more) {
-        *entry = (gd_entry){ .index = entries->index++, .line = item.line, .raw = item.raw, .raw_len = item.len };
-        entry->object = item.object;
-        item.object = NULL;
-        if (entries->inputs.count > 1)
-            entry->name = entries->inputs.paths[entries->at];
-        if (entry->name && strcmp(entry->name, "-") == 0)
-            entry->name = "standard input";
-        if (item.fault.status)
-            rc = set_problem(entry, &item, err);
-        else if (!gd_fields_rename(&entries->fields, entry->object))
-            rc = gd_fail_memory(err, item.len);
-    }
-    json_decref(item.object);
+    if (!rc && *more)
+        rc = finish(entries, entry, err);
     if (rc) {
         gd_entry_free(entry);
         *more = false;

@@ -19,15 +19,17 @@ typedef struct gd_entries_options {
 } gd_entries_options;
 
 typedef struct gd_entry {
-    uint64_t index;   /* from 0, over all inputs */
-    uint64_t line;    /* where it begins in its file, from 1 */
-    const char *name; /* of the input, when there are several; else NULL; good until the rows are closed */
-    const char *raw;  /* the item as it is in the file, without what ends it; not terminated; may hold line breaks,
-                         unless it is a line; good until the next call */
-    size_t raw_len;   /* bytes; 0 when the item is longer than 16 MiB, or is a fault of an array's brackets */
-    json_t *object;   /* of a CSV row: every field a string; of text: {"text": ...}; numbers are reals; NULL if there
-                         is a problem */
-    char *problem;    /* NULL, or a sentence that says the line, and the file when there are several */
+    uint64_t index;      /* from 0, over all inputs */
+    uint64_t line;       /* where it begins in its file, from 1 */
+    const char *name;    /* of the input when there are several, else NULL; good until the entries are closed */
+    const char *raw;     /* its bytes in the file, without what ends it; not terminated; may hold line breaks unless
+                            it is a line; good until the next call */
+    size_t raw_len;      /* bytes; 0 when it is longer than 16 MiB, or a fault of an array's brackets */
+    json_t *object;      /* of a CSV row: every field a string; of text: {"text": ...}; numbers are reals; NULL with a
+                            problem */
+    gd_error fault;      /* GD_OK, or what its format found wrong, without the place */
+    uint64_t fault_line; /* 0: the line where it begins */
+    char *problem;       /* NULL, or the fault with its line, and its file when there are several */
 } gd_entry;
 
 /* Frees what the row holds; one that is all zero is fine. */

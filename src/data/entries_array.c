@@ -83,7 +83,7 @@ static size_t without_blanks(const char *p, size_t len)
     return len;
 }
 
-static gd_status next_element(gd_source *source, gd_source_item *item, gd_error *err)
+static gd_status next_element(gd_source *source, gd_entry *entry, gd_error *err)
 {
     array *a = source->state;
     const gd_cutter cutter = { take, a };
@@ -97,18 +97,18 @@ static gd_status next_element(gd_source *source, gd_source_item *item, gd_error 
     rc = gd_pieces_next(source->pieces, cutter, &piece, &more, err);
     if (rc)
         return rc;
-    *item = (gd_source_item){ .line = piece.line, .raw = piece.data, .len = without_blanks(piece.data, piece.len) };
-    if (piece.too_long || item->len > GD_ITEM_MAX) {
-        (void)gd_entry_too_long(item);
+    *entry = (gd_entry){ .line = piece.line, .raw = piece.data, .raw_len = without_blanks(piece.data, piece.len) };
+    if (piece.too_long || entry->raw_len > GD_ITEM_MAX) {
+        (void)gd_entry_too_long(entry);
         return piece.ended ? GD_OK : gd_pieces_skip(source->pieces, cutter, err);
     }
-    rc = gd_entry_parse_json(item, "the element", err);
-    if (rc || piece.ended || !item->fault.status)
+    rc = gd_entry_parse_json(entry, "the element", err);
+    if (rc || piece.ended || !entry->fault.status)
         return rc;
     a->where = DONE; /* one sentence is enough */
-    item->fault = (gd_error){ 0 };
-    item->fault_line = 0;
-    return gd_entry_fault(item,
+    entry->fault = (gd_error){ 0 };
+    entry->fault_line = 0;
+    return gd_entry_fault(entry,
                           "the file ends inside the element that begins here: a quote or a bracket is not closed, "
                           "or the file was cut");
 }
@@ -135,12 +135,12 @@ static gd_status take_separators(gd_source *source, int *byte, gd_error *err)
 }
 
 /* A fault of the array itself is an item of its own. */
-static gd_status no_element(gd_source *source, gd_source_item *item, int byte)
+static gd_status no_element(gd_source *source, gd_entry *entry, int byte)
 {
     array *a = source->state;
     const char *sentence = "something follows the array's end: a file holds one array";
 
-    *item = (gd_source_item){ .line = gd_pieces_line(source->pieces), .raw = "" };
+    *entry = (gd_entry){ .line = gd_pieces_line(source->pieces), .raw = "" };
     if (a->where == TAIL || byte < 0) {
         if (a->where != TAIL)
             sentence = "the file ends inside the array: ']' is expected; was the file cut?";
@@ -149,10 +149,10 @@ static gd_status no_element(gd_source *source, gd_source_item *item, int byte)
         sentence = byte == ',' ? "an element is missing in front of ','" : "an element is missing behind ','";
         a->where = SEPARATOR; /* it waits */
     }
-    return gd_entry_fault(item, "%s", sentence);
+    return gd_entry_fault(entry, "%s", sentence);
 }
 
-static gd_status next(gd_source *source, gd_source_item *item, bool *more, gd_error *err)
+static gd_status next(gd_source *source, gd_entry *entry, bool *more, gd_error *err)
 {
     array *a = source->state;
     int byte;
@@ -162,8 +162,8 @@ static gd_status next(gd_source *source, gd_source_item *item, bool *more, gd_er
     if (!*more)
         return rc;
     if (a->where == ELEMENT && byte >= 0 && byte != ',' && byte != ']')
-        return next_element(source, item, err);
-    return no_element(source, item, byte);
+        return next_element(source, entry, err);
+    return no_element(source, entry, byte);
 }
 
 const gd_source_kind gd_source_array = { open_array, next, close_array };

@@ -24,12 +24,12 @@ const gd_header *gd_source_header(const gd_source *source)
     return t ? &t->header : NULL;
 }
 
-static void without_line_break(gd_source_item *item)
+static void without_line_break(gd_entry *entry)
 {
-    if (item->len > 0 && item->raw[item->len - 1] == '\n')
-        item->len--;
-    if (item->len > 0 && item->raw[item->len - 1] == '\r')
-        item->len--;
+    if (entry->raw_len > 0 && entry->raw[entry->raw_len - 1] == '\n')
+        entry->raw_len--;
+    if (entry->raw_len > 0 && entry->raw[entry->raw_len - 1] == '\r')
+        entry->raw_len--;
 }
 
 /* The last column that a part of a row reaches into, as far as the header has it. */
@@ -43,36 +43,36 @@ static const char *last_column(table *t, const char *row, size_t len)
     return f.count > 0 && f.count <= t->header.count ? t->header.names[f.count - 1] : NULL;
 }
 
-static gd_status not_closed(table *t, gd_source_item *item, bool again)
+static gd_status not_closed(table *t, gd_entry *entry, bool again)
 {
-    const char *column = last_column(t, item->raw, item->len);
+    const char *column = last_column(t, entry->raw, entry->raw_len);
     const char *rest = again && t->header.count ? "; the lines below it are read as rows of their own" : "";
 
     if (!column)
-        return gd_entry_fault(item, "a quote is opened and never closed%s", rest);
-    return gd_entry_fault(item, "the quote that opens the column \"%.100s\" is never closed%s", column, rest);
+        return gd_entry_fault(entry, "a quote is opened and never closed%s", rest);
+    return gd_entry_fault(entry, "the quote that opens the column \"%.100s\" is never closed%s", column, rest);
 }
 
 /* What to do about a row without an end. */
-static gd_status give_up(gd_source *source, gd_source_item *item, bool in_quotes, bool too_long, gd_error *err)
+static gd_status give_up(gd_source *source, gd_entry *entry, bool in_quotes, bool too_long, gd_error *err)
 {
-    const char *lf = in_quotes ? memchr(item->raw, '\n', item->len) : NULL;
+    const char *lf = in_quotes ? memchr(entry->raw, '\n', entry->raw_len) : NULL;
 
     if (too_long && !lf) {
-        (void)gd_entry_too_long(item);
+        (void)gd_entry_too_long(entry);
         return gd_pieces_skip(source->pieces, gd_cut_lines, err);
     }
-    (void)not_closed(source->state, item, lf != NULL);
+    (void)not_closed(source->state, entry, lf != NULL);
     if (!lf)
         return GD_OK;
-    item->len = (size_t)(lf - item->raw) + 1;
-    without_line_break(item);
+    entry->raw_len = (size_t)(lf - entry->raw) + 1;
+    without_line_break(entry);
     gd_pieces_again(source->pieces);
     return GD_OK;
 }
 
 /* The next row that has a byte besides its line break. */
-static gd_status next_row(gd_source *source, gd_source_item *item, bool *more, gd_error *err)
+static gd_status next_row(gd_source *source, gd_entry *entry, bool *more, gd_error *err)
 {
     const table *t = source->state;
 
@@ -83,13 +83,13 @@ static gd_status next_row(gd_source *source, gd_source_item *item, bool *more, g
 
         if (rc || !*more)
             return rc;
-        *item = (gd_source_item){ .line = piece.line, .raw = piece.data, .len = piece.len };
+        *entry = (gd_entry){ .line = piece.line, .raw = piece.data, .raw_len = piece.len };
         if (!piece.ended && (piece.too_long || scan.where == GD_CSV_QUOTED))
-            return give_up(source, item, scan.where == GD_CSV_QUOTED, piece.too_long, err);
-        without_line_break(item);
-        if (item->len > GD_ITEM_MAX)
-            return gd_entry_too_long(item);
-    } while (item->len == 0);
+            return give_up(source, entry, scan.where == GD_CSV_QUOTED, piece.too_long, err);
+        without_line_break(entry);
+        if (entry->raw_len > GD_ITEM_MAX)
+            return gd_entry_too_long(entry);
+    } while (entry->raw_len == 0);
     return GD_OK;
 }
 
@@ -97,23 +97,23 @@ static gd_status open_table(gd_source *source, gd_error *err)
 {
     table *t = source->state = gd_alloc_zero(1, sizeof *t);
     const char *path = gd_pieces_name(source->pieces);
-    gd_source_item item;
+    gd_entry entry;
     bool more;
     gd_status rc;
 
     if (!t)
         return gd_fail_memory(err, sizeof *t);
     t->separator = source->format == GD_FORMAT_TSV ? '\t' : ',';
-    rc = next_row(source, &item, &more, err);
+    rc = next_row(source, &entry, &more, err);
     if (rc)
         return rc;
     if (!more)
         return gd_fail(err, GD_EFORMAT, "%s: the file is empty; a line that names the columns is expected", path);
-    if (item.fault.status)
-        return gd_fail(err, GD_EFORMAT, "%s, line %llu: the header: %s", path, (unsigned long long)item.line,
-                       item.fault.text);
-    return gd_header_parse(&t->header, (gd_text){ item.raw, item.len }, t->separator,
-                           (gd_header_place){ path, item.line }, err);
+    if (entry.fault.status)
+        return gd_fail(err, GD_EFORMAT, "%s, line %llu: the header: %s", path, (unsigned long long)entry.line,
+                       entry.fault.text);
+    return gd_header_parse(&t->header, (gd_text){ entry.raw, entry.raw_len }, t->separator,
+                           (gd_header_place){ path, entry.line }, err);
 }
 
 static void close_table(gd_source *source)
@@ -127,60 +127,60 @@ static void close_table(gd_source *source)
     gd_free(t);
 }
 
-static gd_status not_utf8(table *t, gd_source_item *item, size_t offset)
+static gd_status not_utf8(table *t, gd_entry *entry, size_t offset)
 {
-    const char *column = last_column(t, item->raw, offset + 1);
+    const char *column = last_column(t, entry->raw, offset + 1);
     size_t byte;
 
-    gd_entry_find(item, offset, &item->fault_line, &byte);
+    gd_entry_find(entry, offset, &entry->fault_line, &byte);
     if (!column)
-        return gd_entry_fault(item, "byte %zu is not UTF-8: the file must be saved as UTF-8", byte);
-    return gd_entry_fault(item, "byte %zu is not UTF-8, in the column \"%.100s\": the file must be saved as UTF-8",
+        return gd_entry_fault(entry, "byte %zu is not UTF-8: the file must be saved as UTF-8", byte);
+    return gd_entry_fault(entry, "byte %zu is not UTF-8, in the column \"%.100s\": the file must be saved as UTF-8",
                           byte, column);
 }
 
 /* The row's fields, each under its column's name. */
-static gd_status set_fields(table *t, gd_source_item *item, gd_error *err)
+static gd_status set_fields(table *t, gd_entry *entry, gd_error *err)
 {
-    gd_csv_fields f = { .row = item->raw, .len = item->len, .separator = t->separator };
+    gd_csv_fields f = { .row = entry->raw, .len = entry->raw_len, .separator = t->separator };
     gd_text text;
 
     while (gd_csv_next(&f, &text, &t->spare)) {
         const char *name = f.count <= t->header.count ? t->header.names[f.count - 1] : NULL;
 
         if (t->spare.failed)
-            return gd_fail_memory(err, item->len);
+            return gd_fail_memory(err, entry->raw_len);
         if (f.fault)
-            return name ? gd_entry_fault(item, "the column \"%.100s\" %s", name, f.fault)
-                        : gd_entry_fault(item, "field %zu %s", f.count, f.fault);
-        if (name && json_object_set_new_nocheck(item->object, name, json_stringn_nocheck(text.data, text.len)) < 0)
-            return gd_fail_memory(err, item->len);
+            return name ? gd_entry_fault(entry, "the column \"%.100s\" %s", name, f.fault)
+                        : gd_entry_fault(entry, "field %zu %s", f.count, f.fault);
+        if (name && json_object_set_new_nocheck(entry->object, name, json_stringn_nocheck(text.data, text.len)) < 0)
+            return gd_fail_memory(err, entry->raw_len);
     }
     if (f.count == t->header.count)
         return GD_OK;
-    return gd_entry_fault(item,
+    return gd_entry_fault(entry,
                           "%zu field%s, but the header has %zu column%s; a field that holds a %s, a quote or a "
                           "line break stands in quotes",
                           f.count, f.count == 1 ? "" : "s", t->header.count, t->header.count == 1 ? "" : "s",
                           t->separator == ',' ? "comma" : "tab");
 }
 
-static gd_status next(gd_source *source, gd_source_item *item, bool *more, gd_error *err)
+static gd_status next(gd_source *source, gd_entry *entry, bool *more, gd_error *err)
 {
     table *t = source->state;
-    gd_status rc = next_row(source, item, more, err);
+    gd_status rc = next_row(source, entry, more, err);
     size_t good;
 
-    if (rc || !*more || item->fault.status)
+    if (rc || !*more || entry->fault.status)
         return rc;
-    good = gd_utf8_check(item->raw, item->len);
-    if (good < item->len)
-        return not_utf8(t, item, good);
-    item->object = json_object();
-    rc = item->object ? set_fields(t, item, err) : gd_fail_memory(err, item->len);
-    if (item->fault.status) {
-        json_decref(item->object);
-        item->object = NULL;
+    good = gd_utf8_check(entry->raw, entry->raw_len);
+    if (good < entry->raw_len)
+        return not_utf8(t, entry, good);
+    entry->object = json_object();
+    rc = entry->object ? set_fields(t, entry, err) : gd_fail_memory(err, entry->raw_len);
+    if (entry->fault.status) {
+        json_decref(entry->object);
+        entry->object = NULL;
     }
     return rc;
 }

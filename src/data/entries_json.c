@@ -53,50 +53,51 @@ static gd_text field_at(const char *text, size_t offset)
     return name;
 }
 
-static gd_status not_utf8(gd_source_item *item, size_t offset, const char *what)
+static gd_status not_utf8(gd_entry *entry, size_t offset, const char *what)
 {
-    const gd_text field = field_at(item->raw, offset);
+    const gd_text field = field_at(entry->raw, offset);
     const char *of = " of ", *in = ", in the field \"", *quote = "\"";
     size_t byte;
 
-    gd_entry_find(item, offset, &item->fault_line, &byte);
-    if (!what || item->fault_line != item->line)
+    gd_entry_find(entry, offset, &entry->fault_line, &byte);
+    if (!what || entry->fault_line != entry->line)
         what = of = "";
     if (field.len == 0)
         in = quote = "";
-    return gd_entry_fault(item, "byte %zu%s%s is not UTF-8%s%.*s%s: the file must be saved as UTF-8", byte, of, what,
+    return gd_entry_fault(entry, "byte %zu%s%s is not UTF-8%s%.*s%s: the file must be saved as UTF-8", byte, of, what,
                           in, (int)(field.len < 100 ? field.len : 100), field.data, quote);
 }
 
-static gd_status not_json(gd_source_item *item, const json_error_t *at, const char *what)
+static gd_status not_json(gd_entry *entry, const json_error_t *at, const char *what)
 {
     const char *of = " of ";
 
     if (at->line > 1)
-        item->fault_line = item->line + (uint64_t)at->line - 1;
+        entry->fault_line = entry->line + (uint64_t)at->line - 1;
     if (!what || at->line > 1)
         what = of = "";
-    return gd_entry_fault(item, "not valid JSON at column %d%s%s: %s", at->column, of, what, at->text);
+    return gd_entry_fault(entry, "not valid JSON at column %d%s%s: %s", at->column, of, what, at->text);
 }
 
-gd_status gd_entry_parse_json(gd_source_item *item, const char *what, gd_error *err)
+gd_status gd_entry_parse_json(gd_entry *entry, const char *what, gd_error *err)
 {
-    const size_t good = gd_utf8_check(item->raw, item->len);
+    const size_t good = gd_utf8_check(entry->raw, entry->raw_len);
     json_error_t at;
 
-    if (good < item->len)
-        return not_utf8(item, good, what);
+    if (good < entry->raw_len)
+        return not_utf8(entry, good, what);
     /* Integers as reals: an id of 20 digits in a field that nobody reads is no reason to refuse an item. */
-    item->object = json_loadb(item->raw, item->len,
-                              JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &at);
-    if (!item->object && (json_error_code(&at) == json_error_out_of_memory || !at.text[0]))
-        return gd_fail_memory(err, item->len); /* often jansson says nothing then */
-    if (!item->object)
-        return not_json(item, &at, what);
-    if (json_is_object(item->object))
+    entry->object = json_loadb(entry->raw, entry->raw_len,
+                               JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL,
+                               &at);
+    if (!entry->object && (json_error_code(&at) == json_error_out_of_memory || !at.text[0]))
+        return gd_fail_memory(err, entry->raw_len); /* often jansson says nothing then */
+    if (!entry->object)
+        return not_json(entry, &at, what);
+    if (json_is_object(entry->object))
         return GD_OK;
-    (void)gd_entry_fault(item, "%s, an object is expected", type_of(item->object));
-    json_decref(item->object);
-    item->object = NULL;
+    (void)gd_entry_fault(entry, "%s, an object is expected", type_of(entry->object));
+    json_decref(entry->object);
+    entry->object = NULL;
     return GD_OK;
 }

@@ -6,38 +6,38 @@
 #include "data/reader.h"
 
 /* The next line; *more and no fault when there is something to make of it. */
-static gd_status next_line(gd_source *source, gd_source_item *item, bool *more, gd_error *err)
+static gd_status next_line(gd_source *source, gd_entry *entry, bool *more, gd_error *err)
 {
     gd_line line;
     gd_status rc = gd_line_next(source->pieces, &line, more, err);
 
     if (rc || !*more)
         return rc;
-    *item = (gd_source_item){ .line = line.number, .raw = line.data, .len = line.len };
-    return line.too_long ? gd_entry_too_long(item) : GD_OK;
+    *entry = (gd_entry){ .line = line.number, .raw = line.data, .raw_len = line.len };
+    return line.too_long ? gd_entry_too_long(entry) : GD_OK;
 }
 
-static gd_status next_json(gd_source *source, gd_source_item *item, bool *more, gd_error *err)
+static gd_status next_json(gd_source *source, gd_entry *entry, bool *more, gd_error *err)
 {
-    const gd_status rc = next_line(source, item, more, err);
+    const gd_status rc = next_line(source, entry, more, err);
 
-    return rc || !*more || item->fault.status ? rc : gd_entry_parse_json(item, NULL, err);
+    return rc || !*more || entry->fault.status ? rc : gd_entry_parse_json(entry, NULL, err);
 }
 
-static gd_status next_text(gd_source *source, gd_source_item *item, bool *more, gd_error *err)
+static gd_status next_text(gd_source *source, gd_entry *entry, bool *more, gd_error *err)
 {
-    const gd_status rc = next_line(source, item, more, err);
+    const gd_status rc = next_line(source, entry, more, err);
     size_t good;
 
-    if (rc || !*more || item->fault.status)
+    if (rc || !*more || entry->fault.status)
         return rc;
-    good = gd_utf8_check(item->raw, item->len);
-    if (good < item->len)
-        return gd_entry_fault(item, "byte %zu is not UTF-8: the file must be saved as UTF-8", good + 1);
-    item->object = json_object();
-    if (!item->object ||
-        json_object_set_new_nocheck(item->object, "text", json_stringn_nocheck(item->raw, item->len)) < 0)
-        return gd_fail_memory(err, item->len);
+    good = gd_utf8_check(entry->raw, entry->raw_len);
+    if (good < entry->raw_len)
+        return gd_entry_fault(entry, "byte %zu is not UTF-8: the file must be saved as UTF-8", good + 1);
+    entry->object = json_object();
+    if (!entry->object ||
+        json_object_set_new_nocheck(entry->object, "text", json_stringn_nocheck(entry->raw, entry->raw_len)) < 0)
+        return gd_fail_memory(err, entry->raw_len);
     return GD_OK;
 }
 

@@ -1,26 +1,17 @@
-/* entries_source.h - what each format of entries.h is to entries.c. */
+/* entries_source.h - what each format of entries.h is to entries.c: it fills in an entry's line, raw bytes, and object
+ * or fault. */
 #ifndef GD_DATA_ENTRIES_SOURCE_H
 #define GD_DATA_ENTRIES_SOURCE_H
 
-#include "data/pieces.h"
 #include "data/entries.h"
 #include "data/entries_header.h"
-
-/* An item as its format finds it. */
-typedef struct gd_source_item {
-    uint64_t line;
-    const char *raw;
-    size_t len;
-    json_t *object;      /* NULL with a fault */
-    gd_error fault;      /* status GD_OK: none; the sentence says no line */
-    uint64_t fault_line; /* 0: that of the item */
-} gd_source_item;
+#include "data/pieces.h"
 
 typedef struct gd_source gd_source;
 
 typedef struct gd_source_kind {
     gd_status (*open)(gd_source *source, gd_error *err); /* NULL: nothing to do */
-    gd_status (*next)(gd_source *source, gd_source_item *item, bool *more, gd_error *err);
+    gd_status (*next)(gd_source *source, gd_entry *entry, bool *more, gd_error *err);
     void (*close)(gd_source *source); /* NULL: nothing to do */
 } gd_source_kind;
 
@@ -38,17 +29,17 @@ struct gd_source {
 gd_status gd_source_open(gd_source *source, const char *path, gd_format format, gd_error *err);
 void gd_source_close(gd_source *source);
 
-/* A fault of the item, unless it has one already; always GD_OK. */
-gd_status gd_entry_fault(gd_source_item *item, const char *format, ...) __attribute__((format(printf, 2, 3)));
-gd_status gd_entry_too_long(gd_source_item *item);
+/* A fault of the entry, unless it has one already; always GD_OK. */
+gd_status gd_entry_fault(gd_entry *entry, const char *format, ...) __attribute__((format(printf, 2, 3)));
+gd_status gd_entry_too_long(gd_entry *entry);
 
-/* The line and the byte (from 1) of an offset into the item; the byte is counted in that line, but from the
- * beginning of the item where the line is the item's first. */
-void gd_entry_find(const gd_source_item *item, size_t offset, uint64_t *line, size_t *byte);
+/* The line and the byte (from 1) of an offset into the entry; the byte is counted in that line, but from the
+ * beginning of the entry where the line is its first. */
+void gd_entry_find(const gd_entry *entry, size_t offset, uint64_t *line, size_t *byte);
 
-/* Makes the item's object of its raw text, which is JSON: a fault of the text is the item's.  `what` the text is ("the
- * element"), where an item need not begin at the beginning of a line; else NULL.  Fails without memory alone. */
-gd_status gd_entry_parse_json(gd_source_item *item, const char *what, gd_error *err);
+/* Makes the entry's object of its raw bytes, which are JSON; what is wrong with them is its fault.  `what` names them
+ * ("the element") where an entry need not begin at the beginning of a line; else NULL.  Fails with GD_ENOMEM alone. */
+gd_status gd_entry_parse_json(gd_entry *entry, const char *what, gd_error *err);
 
 /* NULL when the input has none. */
 const gd_header *gd_source_header(const gd_source *source);

@@ -29,6 +29,9 @@ size_t gd_span_common(gd_span a, gd_span b);
  * freed with gd_free(). */
 gd_status gd_span_sort(size_t **order, const gd_span *texts, size_t n, gd_error *err);
 
+/* The rows that the texts need together, in the order of gd_span_sort(). */
+size_t gd_span_rows(const gd_span *texts, const size_t *order, size_t n);
+
 /* Where the model is read in each of n texts. */
 typedef struct gd_pooled {
     const size_t *first;      /* [n + 1] text i has entries first[i] .. first[i + 1] - 1 */
@@ -46,10 +49,10 @@ typedef struct gd_trie {
     uint32_t *pooled;             /* [P] the rows at which the model is read, text by text */
 } gd_trie;
 
-/* Builds the trie of n texts; pooled NULL: each text is read at its last token alone; share false gives each text rows
- * of its own, in the order of the texts. Time: a sort of the texts, then one step a token.  Fails with GD_ENOMEM, also
- * for 2^31 tokens and more. */
-gd_status gd_trie_build(gd_trie *trie, const gd_span *texts, size_t n, const gd_pooled *pooled, bool share,
+/* Builds the trie of n texts; pooled NULL: each text is read at its last token alone.  `order` is by gd_span_sort()
+ * or by a gd_row_count; NULL: nothing is shared, each text has rows of its own, in the order of the texts.  Time: one
+ * step per token.  Fails with GD_ENOMEM, also for 2^31 tokens and more. */
+gd_status gd_trie_build(gd_trie *trie, const gd_span *texts, size_t n, const gd_pooled *pooled, const size_t *order,
                         gd_error *err);
 
 /* Frees the arrays; a trie that is all zero is fine. */
@@ -64,8 +67,9 @@ typedef struct gd_row_count {
     size_t room;
 } gd_row_count;
 
-/* The rows that text number count->texts would add; *place is for gd_row_count_add(). */
-size_t gd_row_count_more(const gd_row_count *count, const gd_span *texts, size_t *place);
+/* The rows that text number count->texts would add; *place is for gd_row_count_add().  rank[i] is where text i comes in
+ * one order, as gd_span_sort() makes it, of all texts that may be counted: they are not compared again. */
+size_t gd_row_count_more(const gd_row_count *count, const gd_span *texts, const size_t *rank, size_t *place);
 
 /* Counts that text in. */
 gd_status gd_row_count_add(gd_row_count *count, size_t more, size_t place, gd_error *err);

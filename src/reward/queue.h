@@ -11,7 +11,7 @@
 
 typedef struct gd_queue_item {
     size_t first, count; /* texts */
-    size_t rows;         /* how many they need by themselves */
+    size_t rows, last;   /* how many they need by themselves; the text that was counted last */
     size_t picked;       /* how many of the texts, from the first, are done or in the current batch */
     bool done;           /* all scores are computed */
 } gd_queue_item;
@@ -28,7 +28,7 @@ typedef struct gd_queue {
     size_t tokens;   /* of all texts */
     size_t bytes;    /* of memory, roughly: what the items take here, and what their owner adds for its share */
     size_t rows;     /* computed since the last clear */
-    size_t *order;   /* [text_count] sorted by ids; NULL until the first batch */
+    size_t *order;   /* [text_count] sorted by ids; NULL until the first batch, when the items' rows are counted too */
     size_t *place;   /* [text_count] where each text is in `order` */
     size_t *members; /* [batch.count] which text each entry of the batch is */
     size_t member_room;

@@ -61,7 +61,7 @@ static void expect(const char *dir, const char *id, const char *file, const char
     const uint64_t live = gd_mem_live();
     gd_error err = { GD_OK, "" };
     gd_adapter *ad;
-    const gd_status rc = gd_adapter_open(&ad, dir, &err);
+    const gd_status rc = gd_adapter_open(&ad, dir, "score.weight", &err);
 
     gd_adapter_close(ad);
     wrong += !said(id, *file ? in_dir(dir, file) : dir, rc, &err, want);
@@ -83,7 +83,7 @@ static void a_large_adapter_leaves_its_pages(void **state)
     write_st(dir, "adapter_model.safetensors", header, 0);
     assert_int_equal(truncate(in_dir(dir, "adapter_model.safetensors"), 8 + (sizeof header - 1) + (64 << 20)), 0);
     before = gd_memory_resident();
-    assert_int_equal(gd_adapter_open(&ad, dir, &err), GD_OK);
+    assert_int_equal(gd_adapter_open(&ad, dir, "score.weight", &err), GD_OK);
     after = gd_memory_resident();
     gd_adapter_close(ad);
     assert_true(after < before + (16 << 20));
@@ -106,7 +106,7 @@ static void golden_adapters_open(void **state)
 
         (void)snprintf(name, sizeof name, "golden/%s-lora", models[i]);
         (void)snprintf(base, sizeof base, "../%s", models[i]);
-        assert_ok(gd_adapter_open(&ad, test_data(dir, sizeof dir, name), test_err));
+        assert_ok(gd_adapter_open(&ad, test_data(dir, sizeof dir, name), "score.weight", test_err));
         assert_string_equal(gd_adapter_base(ad), base);
         assert_int_equal(gd_adapter_count(ad), 21);
         assert_int_equal(gd_adapter_note_count(ad), 0);
@@ -249,7 +249,11 @@ static const struct tensor_case {
       SAVES,
       { AB(Q0, 1, 3, 2) },
       "the head \"" HEAD "\" is missing, but DIR/adapter_config.json says that it is saved" },
-    { "head of two", SAVES, { { HEAD, 2, 3 } }, "tensor \"" HEAD "\": one row, for one score, is expected" },
+    { "head of two", SAVES, { { HEAD, 2, 3 } }, "" }, /* the model knows its labels */
+    { "head of one dimension",
+      SAVES,
+      { { HEAD, 3, 0 } },
+      "tensor \"" HEAD "\": the head is a matrix, but this has rank 1" },
     { "nothing", FINE, { { 0 } }, "no tensor is in it" },
     { "B missing",
       FINE,
@@ -352,7 +356,7 @@ static void files_are_chosen(void **state)
            "you trust it: load it "
            "with PEFT and call save_pretrained(), which writes safetensors");
     write_tensors(*state, fine, "F32");
-    assert_ok(gd_adapter_open(&ad, *state, test_err));
+    assert_ok(gd_adapter_open(&ad, *state, "score.weight", test_err));
     assert_int_equal(gd_adapter_note_count(ad), 1);
     assert_non_null(strstr(gd_adapter_note(ad, 0), "adapter_model.bin is ignored, since safetensors is "
                                                    "there"));
@@ -362,6 +366,22 @@ static void files_are_chosen(void **state)
     remove_file(*state, "adapter_model.bin");
     write_bytes(*state, "adapter_model.safetensors", NULL, 0);
     expect(*state, "empty", "adapter_model.safetensors", "0 bytes, but a safetensors file has at least 8");
+}
+
+/* What the graph calls the head is what an adapter may save whole. */
+static void the_head_has_the_graphs_name(void **state)
+{
+    static const struct tensor other[] = { { P "v_head.weight", 1, 3 }, { 0 } };
+    gd_error err = { 0 };
+    gd_adapter *ad;
+
+    write_text(*state, "adapter_config.json", CONFIG(R1 "," Q ",\"modules_to_save\":[\"v_head\"]"));
+    write_tensors(*state, other, "F32");
+    assert_ok(gd_adapter_open(&ad, *state, "v_head.weight", test_err));
+    assert_non_null(gd_adapter_head(ad));
+    gd_adapter_close(ad);
+    assert_int_equal(gd_adapter_open(&ad, *state, "score.weight", &err), GD_EUNSUPPORTED);
+    assert_non_null(strstr(err.text, "names \"v_head\", but only the head \"score\" can be saved"));
 }
 
 static void a_useless_adapter_is_noted(void **state)
@@ -377,7 +397,7 @@ static void a_useless_adapter_is_noted(void **state)
     file[sizeof file - 1] = 0x3F;
     write_bytes(*state, "adapter_model.safetensors", file, sizeof file);
     write_text(*state, "adapter_config.json", FINE);
-    assert_ok(gd_adapter_open(&ad, *state, test_err));
+    assert_ok(gd_adapter_open(&ad, *state, "score.weight", test_err));
     assert_int_equal(gd_adapter_note_count(ad), 1);
     assert_non_null(strstr(gd_adapter_note(ad, 0), "every lora_B is zero: the adapter changes no layer"));
     gd_adapter_close(ad);
@@ -396,7 +416,7 @@ static void model_and_adapter_must_fit(void **state)
 
     write_text(*state, "adapter_config.json", FINE);
     write_tensors(*state, fine, "F32");
-    assert_ok(gd_adapter_open(&ad, *state, test_err));
+    assert_ok(gd_adapter_open(&ad, *state, "score.weight", test_err));
     assert_ok(gd_adapter_check(ad, first, 2, test_err));
     (void)snprintf(want, sizeof want, "module \"" Q1 "\" has no LoRA, but %s/adapter_config.json targets it",
                    (const char *)*state);
@@ -410,7 +430,7 @@ static void model_and_adapter_must_fit(void **state)
     gd_adapter_close(ad);
 
     write_tensors(*state, far, "F32");
-    assert_ok(gd_adapter_open(&ad, *state, test_err));
+    assert_ok(gd_adapter_open(&ad, *state, "score.weight", test_err));
     wrong += !said("far", gd_adapter_path(ad), gd_adapter_check(ad, first, 2, &err[3]), &err[3],
                    "module \"model.layers.99999999999.self_attn.q_proj\" has LoRA, but the model has no such "
                    "linear module");
@@ -426,6 +446,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_large_adapter_leaves_its_pages, dir_setup, teardown),
         cmocka_unit_test_setup_teardown(files_are_chosen, dir_setup, teardown),
         cmocka_unit_test_setup_teardown(a_useless_adapter_is_noted, dir_setup, teardown),
+        cmocka_unit_test_setup_teardown(the_head_has_the_graphs_name, dir_setup, teardown),
         cmocka_unit_test_setup_teardown(model_and_adapter_must_fit, dir_setup, teardown),
     };
 

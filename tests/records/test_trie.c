@@ -24,6 +24,19 @@ static void batch_free(batch *b)
     free(b->ids);
 }
 
+/* The trie of texts in sorted order. */
+static gd_status build_shared(gd_trie *trie, const gd_span *texts, size_t n, const gd_pooled *pooled, gd_error *err)
+{
+    size_t *order;
+    gd_status rc = gd_span_sort(&order, texts, n, err);
+
+    *trie = (gd_trie){ 0 };
+    if (!rc)
+        rc = gd_trie_build(trie, texts, n, pooled, order, err);
+    gd_free(order);
+    return rc;
+}
+
 static bool same_prefix(gd_span a, gd_span b, size_t len)
 {
     return a.len >= len && b.len >= len && (len == 0 || memcmp(a.ids, b.ids, len * sizeof *a.ids) == 0);
@@ -125,10 +138,14 @@ static void check_order(const gd_trie *t)
 static void check_count(const gd_trie *t, const batch *b)
 {
     gd_row_count count = { 0 };
+    size_t *order, *rank = calloc(b->n + 1, sizeof *rank);
 
+    assert_ok(gd_span_sort(&order, b->texts, b->n, test_err));
+    for (size_t i = 0; i < b->n; i++)
+        rank[order[i]] = i;
     for (int round = 0; round < 2; round++) {
         for (size_t i = 0; i < b->n; i++) {
-            size_t place, smallest, more = gd_row_count_more(&count, b->texts, &place), wanted = 0;
+            size_t place, smallest, more = gd_row_count_more(&count, b->texts, rank, &place), wanted = 0;
 
             for (size_t p = 0; p < b->texts[i].len; p++) {
                 (void)sharers(b, i, p + 1, &smallest);
@@ -141,6 +158,8 @@ static void check_count(const gd_trie *t, const batch *b)
         gd_row_count_clear(&count);
     }
     gd_row_count_free(&count);
+    gd_free(order);
+    free(rank);
 }
 
 static void check_batch(const batch *b)
@@ -148,7 +167,7 @@ static void check_batch(const batch *b)
     gd_trie t;
     size_t tokens = 0;
 
-    assert_ok(gd_trie_build(&t, b->texts, b->n, NULL, true, test_err));
+    assert_ok(build_shared(&t, b->texts, b->n, NULL, test_err));
     assert_int_equal(t.texts, b->n);
     check_rows(&t, b);
     check_segments(&t, b);
@@ -156,7 +175,7 @@ static void check_batch(const batch *b)
     check_count(&t, b);
     gd_trie_free(&t);
 
-    assert_ok(gd_trie_build(&t, b->texts, b->n, NULL, false, test_err));
+    assert_ok(gd_trie_build(&t, b->texts, b->n, NULL, NULL, test_err));
     for (size_t i = 0; i < b->n; i++)
         for (size_t p = 0; p < b->texts[i].len; p++, tokens++) {
             assert_int_equal(row_at(&t, i, p), tokens); /* in the order of the texts */
@@ -220,7 +239,7 @@ static void the_example_in_the_header(void **state)
     gd_trie t;
 
     (void)state;
-    assert_ok(gd_trie_build(&t, texts, 4, NULL, true, test_err));
+    assert_ok(build_shared(&t, texts, 4, NULL, test_err));
     assert_int_equal(t.rows, 7);
     assert_int_equal(t.segments, 4);
     assert_memory_equal(t.segment, wanted, sizeof wanted);
@@ -289,7 +308,7 @@ static void a_long_chain(void **state)
     (void)state;
     for (size_t i = 0; i < STEPS; i++) /* each a prefix of the next, given in reverse */
         texts[i] = (gd_span){ ids, N / STEPS * (STEPS - i) };
-    assert_ok(gd_trie_build(&t, texts, STEPS, NULL, true, test_err));
+    assert_ok(build_shared(&t, texts, STEPS, NULL, test_err));
     assert_int_equal(t.rows, N);
     assert_int_equal(t.segments, STEPS);
     assert_int_equal(row_at(&t, 0, 0), 0);
@@ -309,7 +328,7 @@ static void too_many_tokens_are_refused(void **state)
     gd_trie t;
 
     (void)state;
-    assert_int_equal(gd_trie_build(&t, &text, 1, NULL, true, &err), GD_ENOMEM);
+    assert_int_equal(build_shared(&t, &text, 1, NULL, &err), GD_ENOMEM);
     assert_string_equal(err.text, "a batch of 2^31 tokens or more is too large");
 }
 
@@ -326,7 +345,7 @@ static void every_allocation_may_fail(void **state)
         gd_trie t;
 
         gd_mem_fail_from(fault);
-        rc = gd_trie_build(&t, texts, 3, NULL, true, &err);
+        rc = build_shared(&t, texts, 3, NULL, &err);
         gd_mem_fail_from(0);
         assert_int_equal(err.status, rc);
         gd_trie_free(&t);
@@ -346,7 +365,7 @@ static void pooled_rows_are_those_of_the_positions(void **state)
     gd_trie t;
 
     (void)state;
-    assert_ok(gd_trie_build(&t, texts, 4, &pooled, true, test_err));
+    assert_ok(build_shared(&t, texts, 4, &pooled, test_err));
     assert_int_equal(t.rows, 5);
     assert_int_equal(t.pooled_count, 5);
     assert_memory_equal(t.text_pooled, first, sizeof first);

@@ -311,6 +311,25 @@ static void a_missing_tensor_is_named(void **state)
     assert_false(gd_dir_exists(in_dir(*state, "out")));
 }
 
+/* Only the model determines how many rows a head must have; the message names the adapter's file. */
+static void a_head_of_two_rows_is_named(void **state)
+{
+    static const char header[] = "{\"base_model.model.score.weight\":{\"dtype\":\"F32\",\"shape\":[2,96],"
+                                 "\"data_offsets\":[0,768]}}";
+    unsigned char file[8 + sizeof header - 1 + 768] = { sizeof header - 1 };
+    gd_options options = golden_options("qwen2", 1);
+
+    memcpy(file + 8, header, sizeof header - 1);
+    options.adapter = make_dir(*state, "adapter");
+    write_bytes(options.adapter, "adapter_model.safetensors", file, sizeof file);
+    write_text(options.adapter, "adapter_config.json",
+               "{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":2,\"target_modules\":[\"q_proj\"],"
+               "\"modules_to_save\":[\"score\"]}");
+    refused(&options, in_dir(*state, "out"), GD_EFORMAT,
+            "adapter/adapter_model.safetensors: the tensor base_model.model.score.weight has the shape [2, 96], but "
+            "config.json asks for [1, 96]");
+}
+
 /* ---- stopped, killed, out of memory ---- */
 
 struct stop {
@@ -452,6 +471,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(scores_are_near_those_with_the_adapter, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(wrong_calls_are_refused, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(a_missing_tensor_is_named, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(a_head_of_two_rows_is_named, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(it_can_be_stopped_anywhere, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(a_kill_leaves_no_model, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(a_file_made_meanwhile_stays, dir_setup, dir_teardown),
