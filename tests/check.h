@@ -3,6 +3,7 @@
 #ifndef GD_TESTS_CHECK_H
 #define GD_TESTS_CHECK_H
 
+#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -63,6 +64,17 @@ static inline char *test_dir(char path[TEST_PATH])
     assert_non_null(mkdtemp(test_template(path)));
     return path;
 }
+
+static inline int test_drop(const char *path, const struct stat *sb, int type, struct FTW *ftw)
+{
+    (void)sb;
+    (void)type;
+    (void)ftw;
+    return remove(path);
+}
+
+/* Removes a directory with everything in it. Returns 0 unless it can't. */
+static inline int test_remove(const char *dir) { return nftw(dir, test_drop, 16, FTW_DEPTH | FTW_PHYS); }
 
 /* Fails with both texts, of which assert_non_null(strstr()) shows neither. */
 static inline void assert_contains(const char *text, const char *wanted)

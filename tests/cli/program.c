@@ -2,7 +2,7 @@
 #include "tests/cli/program.h"
 
 #include <fcntl.h>
-#include <ftw.h>
+
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,18 +21,10 @@ const char *program_path(const char *name)
     return path;
 }
 
-static int drop(const char *path, const struct stat *sb, int type, struct FTW *ftw)
-{
-    (void)sb;
-    (void)type;
-    (void)ftw;
-    return remove(path);
-}
-
 int program_end(void **state)
 {
     (void)state;
-    return directory[0] ? nftw(directory, drop, 16, FTW_DEPTH | FTW_PHYS) : 0;
+    return directory[0] ? test_remove(directory) : 0;
 }
 
 void program_link(const char *file, const char *path)

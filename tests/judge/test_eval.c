@@ -278,6 +278,17 @@ static const char small[] =
     "{\"id\":\"tied:1\",\"subset\":\"Ties\",\"chosen\":[\"b\",\"d\"],\"rejected\":[\"c\"]}\n"
     "{\"subset\":\"Chat\"}\n";
 
+/* After a run in which allocation n failed, or none: an error, or a result. */
+static void check_outcome(uint64_t n, gd_status rc, const gd_error *err, char *text)
+{
+    if (rc != GD_ENOMEM && rc != GD_EITEM)
+        fail_msg("allocation %llu: status %d: %s", (unsigned long long)n, (int)rc, err->text);
+    assert_int_equal(rc, err->status);
+    assert_true((rc == GD_EITEM) == (text != NULL));
+    gd_string_free(text);
+    assert_int_equal(judged_json_live(), 0);
+}
+
 static void any_allocation_may_fail(void **state)
 {
     char path[TEST_PATH];
@@ -297,12 +308,7 @@ static void any_allocation_may_fail(void **state)
         gd_mem_fail_from(n);
         rc = gd_eval(judged_model, &how, NULL, NULL, &text, &err);
         gd_mem_fail_from(0);
-        if (rc != GD_ENOMEM && rc != GD_EITEM)
-            fail_msg("allocation %llu: status %d: %s", (unsigned long long)n, (int)rc, err.text);
-        assert_int_equal(rc, err.status);
-        assert_true((rc == GD_EITEM) == (text != NULL));
-        gd_string_free(text);
-        assert_int_equal(judged_json_live(), 0);
+        check_outcome(n, rc, &err, text);
         assert_true(gd_mem_live() <= live); /* a failed run leaves no weights behind */
     }
     judged_json_end();
@@ -339,12 +345,7 @@ static void jansson_may_fail(void **state)
 
         rc = gd_eval(judged_model, &how, &progress, NULL, &text, &err);
         judged_json_fail_from(0);
-        if (rc != GD_ENOMEM && rc != GD_EITEM)
-            fail_msg("allocation %llu: status %d: %s", (unsigned long long)n, (int)rc, err.text);
-        assert_int_equal(rc, err.status);
-        assert_true((rc == GD_EITEM) == (text != NULL));
-        gd_string_free(text);
-        assert_int_equal(judged_json_live(), 0);
+        check_outcome(n, rc, &err, text);
     }
     judged_json_end();
     print_message("%llu allocations\n", (unsigned long long)n - 1);

@@ -4,7 +4,7 @@
 #include "tests/check.h"
 
 #include <errno.h>
-#include <ftw.h>
+
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,17 +16,9 @@ int dir_setup(void **state)
     return *state ? 0 : -1;
 }
 
-static int drop(const char *path, const struct stat *sb, int type, struct FTW *ftw)
-{
-    (void)sb;
-    (void)type;
-    (void)ftw;
-    return remove(path);
-}
-
 int dir_teardown(void **state)
 {
-    const int rc = nftw(*state, drop, 16, FTW_DEPTH | FTW_PHYS);
+    const int rc = test_remove(*state);
 
     free(*state);
     return rc;

@@ -4,8 +4,6 @@
 
 #include "tests/check.h"
 
-#include <dirent.h>
-#include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
 
@@ -31,16 +29,8 @@ static inline const char *temp_path(const char *name)
 
 static inline int temp_end(void **state)
 {
-    DIR *d = opendir(temp_dir);
-    const struct dirent *e;
-
     (void)state;
-    while (d && (e = readdir(d)) != NULL)
-        if (e->d_name[0] != '.')
-            unlink(temp_path(e->d_name));
-    if (d)
-        closedir(d);
-    return rmdir(temp_dir);
+    return test_remove(temp_dir);
 }
 
 static inline const char *temp_write(const char *name, const void *data, size_t len)

@@ -54,44 +54,36 @@ static double error_ratio(const golden *g, const float *scores, const double *wa
     return ours / theirs;
 }
 
+static void check_bf16(const char *model, int lora, double most)
+{
+    const gd_options options = golden_options(model, lora);
+    float *scores;
+    double ratio;
+    golden g;
+
+    golden_load(&g, model);
+    scores = golden_scores(&options, &g);
+    ratio = error_ratio(&g, scores, lora ? g.lora_f64 : g.f64);
+    print_message("%s%s bf16: mean error %.2f of that of Transformers on the base model\n", model, lora ? "-lora" : "",
+                  ratio);
+    assert_true(ratio > 0 && ratio <= most);
+    free(scores);
+    golden_free(&g);
+}
+
 static void bf16_errs_less_than_transformers(void **state)
 {
     (void)state;
-    for (size_t m = 0; m < GOLDEN_MODELS; m++) {
-        const gd_options options = golden_options(golden_models[m], 0);
-        float *scores;
-        double ratio;
-        golden g;
-
-        golden_load(&g, golden_models[m]);
-        scores = golden_scores(&options, &g);
-        ratio = error_ratio(&g, scores, g.f64);
-        print_message("%s bf16: mean error %.2f of Transformers' own\n", golden_models[m], ratio);
-        assert_true(ratio <= 0.75);
-        assert_true(ratio > 0);
-        free(scores);
-        golden_free(&g);
-    }
+    for (size_t m = 0; m < GOLDEN_MODELS; m++)
+        check_bf16(golden_models[m], 0, 0.75);
 }
 
 /* With an adapter, in bf16, against float64: no bf16 reference was stored, so the base model's error is the measure. */
 static void bf16_adapters_stay_close(void **state)
 {
     (void)state;
-    for (size_t m = 0; m < GOLDEN_MODELS; m++) {
-        const gd_options options = golden_options(golden_models[m], 1);
-        float *scores;
-        double ratio;
-        golden g;
-
-        golden_load(&g, golden_models[m]);
-        scores = golden_scores(&options, &g);
-        ratio = error_ratio(&g, scores, g.lora_f64);
-        print_message("%s-lora bf16: mean error %.2f of Transformers' base model\n", golden_models[m], ratio);
-        assert_true(ratio <= 2);
-        free(scores);
-        golden_free(&g);
-    }
+    for (size_t m = 0; m < GOLDEN_MODELS; m++)
+        check_bf16(golden_models[m], 1, 2);
 }
 
 /* A causal-LM checkpoint (sharded, with an lm_head that is ignored) plus an adapter with a head is the same reward

@@ -1,9 +1,8 @@
 /* test_hh.c - a whole file of real pairs through a real model: all 2,312 lines have the hash that was stored on another
  * machine, so no digit differs, and every 36th pair is close to Transformers' scores in float32.
  * Takes minutes: ./quickstart check runs it, and `make check` if GUERDON_LONG_TESTS is set. */
-#include "tests/reward/golden.h"
+#include "tests/reward/smollm2.h"
 
-#include "base/file.h"
 #include "base/mem.h"
 #include "quant-free/convert.h"
 #include "quant-free/safetensors.h"
@@ -16,8 +15,6 @@ enum { PAIRS = 2312, EVERY = 36, STORED = 65 };
 
 /* FNV-1a hash of the output file, computed by guerdon on a Zen 3 (avx2). */
 #define LINES_SUM 0xDD507BFF86189A04u
-
-static char model_dir[512], pairs_path[512];
 
 static uint64_t sum_of(const char *s, size_t len)
 {
@@ -74,18 +71,14 @@ static void compare(const char *lines)
 static void every_line_is_as_stored(void **state)
 {
     char output[TEST_PATH];
-    gd_options options;
-    const gd_file_options how = from_to(pairs_path, test_file(output), GD_FORMAT_JSONL);
+    const gd_options options = smollm2_options();
+    const gd_file_options how = from_to(smollm2_pairs, test_file(output), GD_FORMAT_JSONL);
     gd_summary summary = { .struct_size = sizeof summary };
     gd_model *model;
     char *lines;
     size_t len;
 
     (void)state;
-    gd_options_init(&options);
-    options.model = model_dir;
-    options.max_length = 512;
-    options.truncate = GD_TRUNCATE_RIGHT;
     assert_ok(gd_model_open(&model, &options, test_err));
     assert_ok(gd_score_file(model, &how, NULL, &summary, test_err));
     gd_model_close(model);
@@ -102,16 +95,8 @@ static void every_line_is_as_stored(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(every_line_is_as_stored) };
-    const char *srcdir = getenv("srcdir");
-    char weights[600];
-
-    (void)snprintf(model_dir, sizeof model_dir, "%s/models/smollm2-135m", srcdir ? srcdir : ".");
-    (void)snprintf(weights, sizeof weights, "%s/model.safetensors", model_dir);
-    test_data(pairs_path, sizeof pairs_path, "hh-rlhf/harmless-base-test.jsonl.gz");
-    if (!gd_file_exists(weights)) {
-        printf("skipped: %s does not exist; ./quickstart makes it\n", weights);
+    if (!smollm2_find())
         return 77;
-    }
     if (SANITIZED) {
         printf("skipped: takes an hour with the sanitizers; the tiny models run the same code\n");
         return 77;

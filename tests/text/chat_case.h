@@ -127,21 +127,4 @@ static inline void remove_file(const char *dir, const char *name)
     (void)unlink(path);
 }
 
-/* Everything that a test here may have put into it. */
-static inline void remove_scratch(const char *dir)
-{
-    static const char *const names[] = {
-        "tokenizer_config.json", "special_tokens_map.json",
-        "chat_template.jinja",   "additional_chat_templates/default.jinja",
-        "tokenizer.json",        "own.yaml",
-    };
-    char path[1200];
-
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        remove_file(dir, names[i]);
-    (void)snprintf(path, sizeof path, "%s/additional_chat_templates", dir);
-    (void)rmdir(path);
-    assert_int_equal(rmdir(dir), 0);
-}
-
 #endif

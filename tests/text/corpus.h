@@ -9,7 +9,6 @@
 #include "text/tokenizer.h"
 
 #include <jansson.h>
-#include <unistd.h>
 
 /* ---- what is expected ---- */
 
@@ -169,15 +168,6 @@ static inline void write_tokenizer(const char *dir, const char *text, size_t len
     assert_non_null(f);
     assert_int_equal(fwrite(text, 1, len, f), len);
     assert_int_equal(fclose(f), 0);
-}
-
-static inline void remove_scratch(const char *dir)
-{
-    char path[1100];
-
-    (void)snprintf(path, sizeof path, "%s/tokenizer.json", dir);
-    (void)unlink(path);
-    assert_int_equal(rmdir(dir), 0);
 }
 
 #endif

@@ -45,7 +45,7 @@ static gd_tokenizer *open_tokenizer(void)
     (void)test_dir(dir);
     write_json(dir, "tokenizer.json", all);
     assert_ok(gd_tokenizer_open(&t, dir, test_err));
-    remove_scratch(dir);
+    assert_int_equal(test_remove(dir), 0);
     json_decref(all);
     json_decref(fields);
     return t;

@@ -102,7 +102,7 @@ static void published_templates_are_recognised(void **state)
         write_config(dir, json_stringn(t.text, t.len), field(one, "bos_token"), field(one, "eos_token"));
         assert_string_equal(found(dir), wanted(one, "tokenizer_config.json"));
     }
-    remove_scratch(dir);
+    assert_int_equal(test_remove(dir), 0);
     json_decref(all);
 }
 
@@ -145,7 +145,7 @@ static void a_file_counts_before_the_config(void **state)
     load_template(&t, "mistral-v0.2");
     write_file(path, "default.jinja", t.text, t.len);
     assert_string_equal(found(dir), "mistral-v0.1");
-    remove_scratch(dir);
+    assert_int_equal(test_remove(dir), 0);
 }
 
 #define NO_DEFAULT "/tokenizer_config.json: chat_template is a list without a template called \"default\""
@@ -177,7 +177,7 @@ static void a_list_has_a_default(void **state)
     assert_string_equal(found(dir), "/tokenizer_config.json: not a JSON object");
     write_file(dir, "tokenizer_config.json", "{", 1);
     assert_int_equal(strncmp(found(dir), "/tokenizer_config.json: not valid JSON", 38), 0);
-    remove_scratch(dir);
+    assert_int_equal(test_remove(dir), 0);
     json_decref(tools);
 }
 
@@ -208,7 +208,7 @@ static void tokens_must_be_those_that_are_written(void **state)
     assert_string_equal(found(dir),
                         ": the chat template is that of the format mistral, which writes \"</s>\", but the "
                         "checkpoint's eos_token is \"<|im_end|>\"; if the format is right, pass --chat-format mistral");
-    remove_scratch(dir);
+    assert_int_equal(test_remove(dir), 0);
 }
 
 /* With added_tokens_decoder in the config, Transformers doesn't read the map. */
@@ -228,7 +228,7 @@ static void the_map_counts_in_old_checkpoints_only(void **state)
     write_json(dir, "tokenizer_config.json", config);
     write_file(dir, "special_tokens_map.json", other, sizeof other - 1);
     assert_string_equal(found(dir), "llama3");
-    remove_scratch(dir);
+    assert_int_equal(test_remove(dir), 0);
     json_decref(config);
 }
 
@@ -260,7 +260,7 @@ static void nothing_similar_is_recognised(void **state)
     }
     write_file(dir, "chat_template.jinja", "", 0);
     assert_string_equal(found(dir), UNKNOWN);
-    remove_scratch(dir);
+    assert_int_equal(test_remove(dir), 0);
 }
 
 static void without_memory_auto_says_so(void **state)
@@ -285,7 +285,7 @@ static void without_memory_auto_says_so(void **state)
         assert_int_equal(gd_mem_live(), 0);
         assert_in_range(n, 1, 500);
     }
-    remove_scratch(dir);
+    assert_int_equal(test_remove(dir), 0);
 }
 
 int main(void)

@@ -58,7 +58,7 @@ static void the_document_is_right(void **state)
     write_file(dir, "own.yaml", from, (size_t)(to - from));
     (void)snprintf(path, sizeof path, "%s/own.yaml", dir);
     assert_ok(gd_chat_open(&chat, path, NULL, test_err));
-    remove_scratch(dir);
+    assert_int_equal(test_remove(dir), 0);
     assert_string_equal(gd_chat_name(chat), "smollm2");
     check_texts(chat, "smollm2.jsonl");
     gd_chat_close(chat);

@@ -35,7 +35,7 @@ static gd_tokenizer *open_variant(const json_t *variant, bool pairs)
     (void)test_dir(dir);
     write_tokenizer(dir, text, strlen(text));
     assert_ok(gd_tokenizer_open(&t, dir, test_err));
-    remove_scratch(dir);
+    assert_int_equal(test_remove(dir), 0);
     free(text);
     json_decref(all);
     return t;
@@ -134,7 +134,7 @@ static void allocations_may_fail(const char *name)
     gd_ids_free(&ids);
     gd_tokenizer_close(t);
     assert_true(gd_mem_live() == live);
-    remove_scratch(dir);
+    assert_int_equal(test_remove(dir), 0);
     free(text);
     json_decref(small);
 }
