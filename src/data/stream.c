@@ -20,12 +20,10 @@ struct gd_stream {
     bool end;   /* read() said so */
     char *name;
     uint64_t taken, total; /* of the file: bytes read, bytes it has */
-    uint64_t given;        /* unpacked */
     size_t at, len;        /* what of in[] waits */
     const gd_codec *codec; /* NULL: plain */
     void *state;           /* the codec's */
     bool inside;           /* a member */
-    gd_stream_whole whole;
     unsigned char in[IN_ROOM];
 };
 
@@ -144,9 +142,6 @@ static gd_status unpack_some(gd_stream *s, unsigned char *p, size_t room, size_t
 
     s->at = s->len - io.in_left;
     *got = room - io.out_left;
-    s->given += *got;
-    if (what == GD_UNPACKED_BETWEEN)
-        s->whole = (gd_stream_whole){ gd_stream_done(s), s->given };
     s->inside = what == GD_UNPACKED_INSIDE;
     return judge(s, what, fault, err);
 }
@@ -205,4 +200,3 @@ const char *gd_stream_name(const gd_stream *s) { return s->name; }
 uint64_t gd_stream_done(const gd_stream *s) { return s->taken - (s->len - s->at); }
 uint64_t gd_stream_total(const gd_stream *s) { return s->total > s->taken ? s->total : s->total ? s->taken : 0; }
 const char *gd_stream_packed(const gd_stream *s) { return s->codec ? s->codec->name : NULL; }
-gd_stream_whole gd_stream_last_whole(const gd_stream *s) { return s->whole; }

@@ -29,12 +29,4 @@ uint64_t gd_stream_total(const gd_stream *s);
 /* How it is packed: "gzip", "zstd", or NULL; when it is, done counts other bytes than read gives. */
 const char *gd_stream_packed(const gd_stream *s);
 
-/* Of a packed file: bytes of the file up to the end of the last member that was whole, and what they were unpacked
- * to. */
-typedef struct gd_stream_whole {
-    uint64_t bytes, plain;
-} gd_stream_whole;
-
-gd_stream_whole gd_stream_last_whole(const gd_stream *s);
-
 #endif

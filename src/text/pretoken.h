@@ -48,20 +48,20 @@ void gd_pretoken_free(gd_pretoken *pretoken);
 gd_status gd_pretoken_load(gd_pretoken *pretoken, const json_t *value, const char *path, gd_error *err);
 
 /* What becomes of each finished piece: GD_OK to go on. From s on, `readable` bytes may be read. */
-typedef gd_status gd_piece(void *context, const unsigned char *s, size_t len, size_t readable);
+typedef gd_status gd_take_piece(void *context, const unsigned char *s, size_t len, size_t readable);
 
-typedef struct gd_cutter {
+typedef struct gd_splitter {
     const gd_pretoken *pretoken;
     const uint8_t *classes;
-    gd_piece *piece;
+    gd_take_piece *piece;
     void *context;
     gd_error *err;
     gd_buf prefixed;     /* a piece with its new space; a file has one such stage at most */
     gd_regex_room regex; /* shared by all patterns; its steps are set by the caller */
-} gd_cutter;
+} gd_splitter;
 
 /* Cuts s into pieces, from stage `stage` on (0). */
-gd_status gd_cut(gd_cutter *cutter, size_t stage, const unsigned char *s, size_t len);
-void gd_cutter_free(gd_cutter *cutter);
+gd_status gd_split(gd_splitter *splitter, size_t stage, const unsigned char *s, size_t len);
+void gd_splitter_free(gd_splitter *splitter);
 
 #endif

@@ -25,7 +25,7 @@ typedef struct run {
     const gd_tokenizer *t;
     gd_ids *ids;
     gd_error *err;
-    gd_cutter cutter;
+    gd_splitter splitter;
     gd_bpe_room bpe;
     gd_nfc nfc;
     struct run *next;
@@ -56,7 +56,7 @@ void gd_ids_free(gd_ids *ids)
 
 static void free_run(run *r)
 {
-    gd_cutter_free(&r->cutter);
+    gd_splitter_free(&r->splitter);
     gd_bpe_room_free(&r->bpe);
     gd_nfc_free(&r->nfc);
     gd_free(r);
@@ -310,7 +310,7 @@ static gd_status between(run *r, const gd_added_set *set, const unsigned char *s
     return rc || done >= len ? rc : next(r, s + done, len - done);
 }
 
-static gd_status cut(run *r, const unsigned char *s, size_t len) { return gd_cut(&r->cutter, 0, s, len); }
+static gd_status cut(run *r, const unsigned char *s, size_t len) { return gd_split(&r->splitter, 0, s, len); }
 
 static gd_status normalize(run *r, const unsigned char *s, size_t len)
 {
@@ -334,7 +334,7 @@ static run *take_run(const gd_tokenizer *t)
     if (r || !(r = gd_alloc_zero(1, sizeof *r)))
         return r;
     r->t = t;
-    r->cutter = (gd_cutter){ .pretoken = &t->pretoken, .classes = t->classes, .piece = piece, .context = r };
+    r->splitter = (gd_splitter){ .pretoken = &t->pretoken, .classes = t->classes, .piece = piece, .context = r };
     return r;
 }
 
@@ -370,8 +370,8 @@ static gd_status tokenize(const gd_tokenizer *tokenizer, const char *text, size_
     if (!r)
         return gd_fail_memory(err, sizeof *r);
     r->ids = ids;
-    r->err = r->cutter.err = err;
-    r->cutter.regex.steps = gd_regex_steps(len);
+    r->err = r->splitter.err = err;
+    r->splitter.regex.steps = gd_regex_steps(len);
     rc = framed ? add_ids(r, tokenizer->template.before.data, tokenizer->template.before.len) : GD_OK;
     if (!rc)
         rc = between(r, &tokenizer->added.raw, (const unsigned char *)text, len, normalize);
