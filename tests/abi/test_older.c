@@ -46,7 +46,7 @@ static int set_up(void **state)
     options.model = test_data(model_dir, sizeof model_dir, "golden/qwen2");
     (void)test_file(input);
     (void)test_file(output);
-    return gd_model_open(&model, &options, NULL);
+    return gd_model_open(&model, &options, NULL) ? -1 : 0;
 }
 
 static int tear_down(void **state)
