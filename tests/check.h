@@ -1,8 +1,9 @@
-/* check.h - what every cmocka test includes, plus a few helpers. Run from the build directory; `srcdir` in the
- * environment (set by automake) finds tests/data. */
+/* check.h - included by every cmocka test, with a few helpers. Tests run in the build directory, and find tests/data
+ * through `srcdir` in the environment, which automake sets. */
 #ifndef GD_TESTS_CHECK_H
 #define GD_TESTS_CHECK_H
 
+#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,10 +14,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "guerdon.h"
 
-/* 1 where a sanitizer watches: memory and time are then not those of a user. */
+/* 1 under a sanitizer, where memory and time are not those of a normal run. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1
 #elif defined(__has_feature)
@@ -28,7 +30,7 @@
 #define SANITIZED 0
 #endif
 
-/* The path of a file below tests/data; the buffer is the caller's. */
+/* The path of a file below tests/data, in the caller's buffer. */
 static inline const char *test_data(char *path, size_t room, const char *name)
 {
     const char *srcdir = getenv("srcdir");
@@ -37,7 +39,51 @@ static inline const char *test_data(char *path, size_t room, const char *name)
     return path;
 }
 
-/* What a run over a file needs at least. */
+/* A test's own files are in TMPDIR, and are removed by the test: tests/tidy.sh checks. */
+enum { TEST_PATH = 256 };
+
+static inline char *test_template(char path[TEST_PATH])
+{
+    const char *const dir = getenv("TMPDIR");
+    const int len = snprintf(path, TEST_PATH, "%s/guerdon-XXXXXX", dir && *dir ? dir : "/tmp");
+
+    assert_in_range(len, 1, TEST_PATH - 1);
+    return path;
+}
+
+/* Makes an empty file, and gives its path. */
+static inline char *test_file(char path[TEST_PATH])
+{
+    assert_int_equal(close(mkstemp(test_template(path))), 0);
+    return path;
+}
+
+/* Makes an empty directory, and gives its path. */
+static inline char *test_dir(char path[TEST_PATH])
+{
+    assert_non_null(mkdtemp(test_template(path)));
+    return path;
+}
+
+static inline int test_drop(const char *path, const struct stat *sb, int type, struct FTW *ftw)
+{
+    (void)sb;
+    (void)type;
+    (void)ftw;
+    return remove(path);
+}
+
+/* Removes a directory with everything in it. Returns 0 unless it can't. */
+static inline int test_remove(const char *dir) { return nftw(dir, test_drop, 16, FTW_DEPTH | FTW_PHYS); }
+
+/* Fails with both texts, of which assert_non_null(strstr()) shows neither. */
+static inline void assert_contains(const char *text, const char *wanted)
+{
+    if (!strstr(text, wanted))
+        fail_msg("\"%s\" does not contain \"%s\"", text, wanted);
+}
+
+/* The least that a run over a file needs. */
 static inline gd_file_options from_to(const char *input, const char *output, gd_format format)
 {
     return (

@@ -1,4 +1,4 @@
-/* fields.h - the fields of a result in JSON, which must be there. */
+/* fields.h - reads a JSON result, and fails if it or one of its fields is missing. */
 #ifndef GD_TESTS_FIELDS_H
 #define GD_TESTS_FIELDS_H
 
@@ -6,7 +6,18 @@
 
 #include <jansson.h>
 
-/* A field, whatever it is. */
+/* The value of a text, which names no member twice. */
+static inline json_t *parsed(const char *text)
+{
+    json_error_t at;
+    json_t *const root = json_loads(text, JSON_REJECT_DUPLICATES, &at);
+
+    if (!root)
+        fail_msg("not JSON: %s: \"%.200s\"", at.text, text);
+    return root;
+}
+
+/* A field of any type. */
 static inline const json_t *field(const json_t *object, const char *key)
 {
     const json_t *const value = json_object_get(object, key);

@@ -1,4 +1,4 @@
-/* batch.c - encoded texts that are computed together. */
+/* batch.c - encoded texts computed together. */
 #include "reward/batch.h"
 
 #include "base/error.h"
@@ -29,7 +29,7 @@ static gd_status grow(gd_batch *batch, gd_error *err)
     return GD_OK;
 }
 
-/* Rows that the text would add to those of the batch. */
+/* The rows that the text would add to the batch. */
 static size_t rows_of(gd_batch *batch, gd_span text, size_t rank, size_t *place)
 {
     batch->texts[batch->count] = text;

@@ -1,4 +1,4 @@
-/* batch.h - encoded texts that are computed together. */
+/* batch.h - encoded texts computed together. */
 #ifndef GD_REWARD_BATCH_H
 #define GD_REWARD_BATCH_H
 
@@ -6,8 +6,8 @@
 #include "reward/model.h"
 
 typedef struct gd_batch {
-    gd_span *texts; /* [count] the ids stay their owner's */
-    size_t *rank;   /* [count] where each comes among all texts */
+    gd_span *texts; /* [count] the ids belong to the caller */
+    size_t *rank;   /* [count] the place of each in the order of all texts */
     size_t count, room, rank_room;
     size_t rows; /* distinct prefixes so far (without sharing: tokens) */
     bool share;
@@ -18,17 +18,17 @@ typedef struct gd_batch {
 
 void gd_batch_free(gd_batch *batch);
 
-/* Back to no text. */
+/* Empties the batch; share: compute shared prefixes once. */
 void gd_batch_clear(gd_batch *batch, bool share);
 
-/* *more becomes the number of rows that the text would add to the batch's.  `rank` is its place in one order of all
- * texts that may come, as gd_span_sort() makes it; without sharing it does not matter. */
+/* Sets *more to the number of rows that the text would add to the batch.  `rank` is the text's place in the order that
+ * gd_span_sort() gives all texts that may be added; it doesn't matter without sharing. */
 gd_status gd_batch_more(gd_batch *batch, gd_span text, size_t rank, size_t *more, gd_error *err);
 
-/* Adds a text of at least one id. */
+/* Adds a text, which has at least one id. */
 gd_status gd_batch_add(gd_batch *batch, gd_span text, size_t rank, gd_error *err);
 
-/* Scores what was added. */
+/* Scores all texts of the batch. */
 gd_status gd_batch_run(gd_batch *batch, gd_model *model, gd_error *err);
 
 #endif

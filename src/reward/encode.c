@@ -1,4 +1,4 @@
-/* encode.c - a text becomes token ids and the place where the model is read. */
+/* encode.c - turns a text into token ids, and finds the position that the head reads. */
 #include "reward/encode.h"
 
 #include "base/error.h"
@@ -20,12 +20,12 @@ static void remove_ids(gd_ids *ids, size_t at, size_t count)
     ids->len -= count;
 }
 
-/* Special tokens at both ends of the ids that the tokenizer itself adds, and that stay. */
+/* How many special tokens the tokenizer itself adds at each end; truncation keeps them. */
 struct frame {
     size_t before, after;
 };
 
-/* Drops `excess` ids at the side that the options say, between the frame's. */
+/* Drops `excess` ids on the side that the options name, inside the frame. */
 static bool shorten(const gd_encoder *encoder, gd_ids *ids, struct frame frame, size_t excess)
 {
     const size_t kept = frame.before + frame.after;
@@ -86,7 +86,7 @@ gd_status gd_encode(const gd_encoder *encoder, gd_text text, gd_ids *ids, gd_enc
     return append_eos(encoder, ids, err);
 }
 
-/* The ids of messages, whatever their number. */
+/* Encodes the messages without limiting their length. */
 static gd_status encode_messages(const gd_encoder *encoder, const gd_message *messages, size_t count, gd_buf *scratch,
                                  gd_ids *ids, gd_error *err)
 {
@@ -101,7 +101,7 @@ static gd_status encode_messages(const gd_encoder *encoder, const gd_message *me
                : gd_tokenize(encoder->tokenizer, scratch->data, scratch->len, ids, err);
 }
 
-/* Drops the oldest turns of a conversation that is too long, one after the other. */
+/* Drops the oldest turns, one by one, of a conversation that is too long. */
 static gd_status drop_turns(const gd_encoder *encoder, const gd_record_text *text, gd_buf *scratch, gd_ids *ids,
                             size_t eos, gd_encoding *how, gd_error *err)
 {
@@ -190,7 +190,7 @@ static gd_status encode_text(const gd_encoder *encoder, const gd_record *record,
     return GD_OK;
 }
 
-/* Empty ids for more texts than there ever were. */
+/* Grows the array of ids; new elements start empty, old ones keep their memory. */
 static gd_status make_room(gd_encoded *out, size_t count, gd_error *err)
 {
     const size_t had = out->room;

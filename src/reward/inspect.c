@@ -1,4 +1,4 @@
-/* inspect.c - a model described in JSON, without computing anything. */
+/* inspect.c - describes a model in JSON, without computing anything. */
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/mem.h"
@@ -19,7 +19,7 @@ static void text_field(gd_buf *b, const char *key, const char *value)
 
 static void size_field(gd_buf *b, const char *key, size_t value) { gd_buf_printf(b, "\"%s\":%zu,", key, value); }
 
-/* Every list and object below ends with a comma too much: this takes it back. */
+/* Ends a list or an object, whose last member was followed by a comma. */
 static void close_with(gd_buf *b, const char *end)
 {
     if (b->len && b->data[b->len - 1] == ',')
@@ -154,7 +154,7 @@ static void warn_headless(gd_buf *b, const char *head)
 {
     gd_buf sentence = { 0 };
 
-    gd_buf_printf(&sentence, "there is no %s here or in an adapter: this is not a reward model, and it cannot score",
+    gd_buf_printf(&sentence, "there is no %s here or in an adapter: this is not a reward model, and cannot score",
                   head);
     b->failed |= !gd_buf_cstr(&sentence);
     if (!b->failed)
@@ -171,7 +171,7 @@ static void write_warnings(gd_buf *b, const gd_model *model)
     if (!gd_model_head(model))
         warn_headless(b, model->plan->head);
     if (!special->has_pad)
-        warning(b, "no pad token is known: a text is read at its last token");
+        warning(b, "no pad token is known: the score is read at a text's last token");
     else if (special->has_eos && special->pad == special->eos)
         warning(b, "pad equals eos: an eos token at the end of a text is skipped, and the score is read before it");
     if (dtype && strcmp(dtype, "BF16") && model->plan->operand == GD_BF16)
@@ -237,7 +237,7 @@ gd_status gd_inspect(const gd_options *options, char **json, gd_error *err)
     *json = NULL;
     if (!rc)
         rc = gd_model_open_files(&model, &own, err);
-    if (!rc && gd_model_head(model)) /* without a head the engine would refuse; there is still something to tell */
+    if (!rc && gd_model_head(model)) /* without a head, the engine would refuse; the files are still worth describing */
         rc = gd_model_open_engine(model, &own, err);
     if (!rc)
         rc = gd_model_inspect(model, json, err);

@@ -1,4 +1,4 @@
-/* item.c - an item in memory as a record. */
+/* item.c - turns an item in memory into a record. */
 #include "reward/item.h"
 
 #include "base/error.h"
@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-/* An item that is being read. */
+/* An item being read. */
 struct reading {
     gd_record *record;
     const gd_item *item;
@@ -52,7 +52,7 @@ static gd_status check_part(const struct reading *r, const gd_part *part, const 
     return sort_of(part) == IDS ? check_ids(r, part, name) : GD_OK;
 }
 
-/* ---- prompt and part together ---- */
+/* ---- joining the prompt and a part ---- */
 
 /* A part that is a text is the assistant's turn. */
 static gd_status join_messages(const struct reading *r, gd_record_text *to, const gd_part *part, const char *field)
@@ -85,8 +85,8 @@ static gd_status read_part(const struct reading *r, size_t which)
     if (rc)
         return rc;
     if (is != before && !(before == TALK && is == TEXT))
-        return gd_fail(r->why, GD_EFORMAT, "%sthe prompt is %s, and this is %s; both must be of one kind", name,
-                       sorts[before], sorts[is]);
+        return gd_fail(r->why, GD_EFORMAT, "%sthe prompt is %s, and this is %s, but both must be of the same kind",
+                       name, sorts[before], sorts[is]);
     if (before == TALK) {
         (void)strcpy(field, *name ? name : fields[0]);
         field[strcspn(field, ":")] = '\0';
@@ -96,7 +96,7 @@ static gd_status read_part(const struct reading *r, size_t which)
     return GD_OK;
 }
 
-/* Puts the prompt's ids in front of each part's, all in one block of memory. */
+/* Puts the prompt's ids before each part's, all in one block of memory. */
 static gd_status join_ids(const struct reading *r)
 {
     const gd_part *const prompt = r->item->prompt;
@@ -140,7 +140,7 @@ gd_status gd_item_read(gd_record *record, const gd_item *item, size_t vocab, gd_
     gd_status rc = check_kind(&r);
 
     _Static_assert((int)GD_ITEM_PAIR == (int)GD_RECORD_PAIR && (int)GD_ITEM_ANSWERS == (int)GD_RECORD_ANSWERS,
-                   "kinds are the same");
+                   "kinds of items and of records are the same");
     if (!rc && item->prompt)
         rc = check_part(&r, item->prompt, "prompt: ");
     if (rc)

@@ -27,7 +27,7 @@ gd_status gd_job_init(gd_job *run, const gd_progress *progress, gd_summary *summ
     return gd_progress_read(&run->progress, progress, err);
 }
 
-/* Adds what the lines depend on, whoever writes them. */
+/* Adds to `identity` what every command's lines depend on. */
 static gd_status open_journal(gd_job *run, const gd_encoder *encoder, const gd_file_options *how, gd_buf *identity,
                               gd_error *err)
 {
@@ -47,7 +47,7 @@ static gd_status open_journal(gd_job *run, const gd_encoder *encoder, const gd_f
     return gd_journal_open(&run->journal, how->output, text, how->resume != 0, err);
 }
 
-/* An output can't be opened: nothing was written that could be gone on with. */
+/* An output can't be opened: nothing was written yet that could be resumed. */
 static gd_status never_begun(gd_job *run, gd_status rc)
 {
     if (run->journal.items == 0)
@@ -65,7 +65,7 @@ static bool is_same_file(const char *a, const char *b)
            sa.st_ino == sb.st_ino;
 }
 
-/* Each output is a file of its own, whatever names and links lead to it. */
+/* Every output must be a different file, whatever names and links lead to it. */
 static gd_status check_others(const gd_job *run, size_t i, const char *path, gd_error *err)
 {
     const gd_journal *journal = &run->journal;
@@ -74,7 +74,8 @@ static gd_status check_others(const gd_job *run, size_t i, const char *path, gd_
 
     for (size_t k = 0; k < sizeof others / sizeof others[0]; k++)
         if (others[k] && is_same_file(path, others[k]))
-            return gd_fail(err, GD_EUSAGE, "%s: it is the file %s, too; another one is expected", path, others[k]);
+            return gd_fail(err, GD_EUSAGE, "%s: this is the same file as %s, but another one is expected", path,
+                           others[k]);
     return GD_OK;
 }
 
@@ -105,7 +106,7 @@ gd_status gd_job_open(gd_job *run, const gd_encoder *encoder, const gd_file_opti
         return rc;
     run->summary = run->journal.summary;
     run->paths[0] = how->output;
-    rc = second ? check_others(run, 1, second, err) : GD_OK; /* before anything is cut */
+    rc = second ? check_others(run, 1, second, err) : GD_OK; /* before any file is truncated */
     inputs = gd_records_inputs(run->records, &count);
     if (!rc)
         rc = gd_writer_open(&run->writer, how->output, inputs, count, run->journal.offset[0], err);
@@ -127,7 +128,7 @@ gd_status gd_job_aside(gd_job *run, gd_error *err)
     return rc;
 }
 
-/* Where the outputs are whole. */
+/* Saves the journal; called where the outputs end with a whole item. */
 static gd_status save(gd_job *run, uint64_t items, gd_error *err)
 {
     uint64_t offsets[GD_JOURNAL_OUTPUTS] = { 0 };
@@ -167,7 +168,7 @@ gd_status gd_job_report(const gd_job *run, gd_error *err)
 
     if (p->report && p->report(p->context, done->items, run->bytes_done, total, done->tokens))
         return gd_fail(err, GD_EINTERRUPTED, "interrupted after %llu items%s", (unsigned long long)done->items,
-                       run->journal.path ? "; the same command with --resume goes on there" : "");
+                       run->journal.path ? "; to resume, run the same command with --resume" : "");
     return GD_OK;
 }
 

@@ -11,43 +11,43 @@
 typedef struct gd_job {
     gd_records *records; /* NULL: the items are in memory */
     gd_writer *writer;
-    gd_progress progress;               /* all zero: nobody asks */
-    gd_summary summary;                 /* of what was done so far */
-    gd_summary *wanted;                 /* the caller's, filled at the end; or NULL */
-    uint64_t bytes_done;                /* of the input, up to the last finished item: the run says */
-    uint64_t bytes_total;               /* of items in memory; a file knows its own */
-    gd_sink *sinks[GD_JOURNAL_OUTPUTS]; /* every output, the writer's first, journal.aside last; NULL: there is none */
-    const char *paths[GD_JOURNAL_OUTPUTS]; /* theirs, as the caller or the journal has them */
-    bool packed;                           /* one of them is */
+    gd_progress progress;                  /* all zero: none wanted */
+    gd_summary summary;                    /* of the items done so far */
+    gd_summary *wanted;                    /* the caller's, filled at the end; or NULL */
+    uint64_t bytes_done;                   /* of the input, up to the last finished item; set by the run */
+    uint64_t bytes_total;                  /* of items in memory; a file knows its own */
+    gd_sink *sinks[GD_JOURNAL_OUTPUTS];    /* the writer's, the second output, journal.aside; NULL: not open */
+    const char *paths[GD_JOURNAL_OUTPUTS]; /* of the sinks; owned by the caller or the journal */
+    bool packed;                           /* at least one output is compressed */
     gd_journal journal;
 } gd_job;
 
-/* Nothing is open yet, the summaries are zero; gd_job_close() is fine from here on, also when this fails because
+/* Opens nothing and zeroes the summaries; gd_job_close() may be called from here on, even if this fails because
  * one of the caller's structs was never initialised. */
 gd_status gd_job_init(gd_job *run, const gd_progress *progress, gd_summary *summary, gd_error *err);
 
-/* Opens the input, the output, and a second one, or NULL; all are files of their own, and nothing is cut before that is
- * known.  `how` is our own.  With an identity (what the lines depend on besides the model and the input, the beginning
- * of a JSON object; NULL: the run can't be resumed) an unfinished output may be resumed: records before
- * run->journal.items are done then, and all are when it is complete. */
+/* Opens the input, the output, and a second output unless it is NULL.  All must be different files, which is checked
+ * before any of them is truncated.  `how` has been through gd_file_options_read().  `identity` is the beginning of a
+ * JSON object: what the lines depend on besides the model and the input; NULL: the run can't be resumed.  When a run is
+ * resumed, the records before run->journal.items are done already, or all of them if run->journal.complete. */
 gd_status gd_job_open(gd_job *run, const gd_encoder *encoder, const gd_file_options *how, const char *second,
                       gd_buf *identity, gd_error *err);
 
-/* One more output of an open run, in journal.aside, where there is one; the run closes it. */
+/* Opens one more output, journal.aside, if the run has a journal; the run closes it. */
 gd_status gd_job_aside(gd_job *run, gd_error *err);
 
-/* The item is done.  After every GD_CUT_ITEMS of them, counted from the first, packed outputs end a member: only there
- * can a run go on with them. */
+/* The item is done.  After every GD_CUT_ITEMS items, counted from the first, compressed outputs end a member: a run can
+ * resume them only there. */
 enum { GD_CUT_ITEMS = 1024 };
 gd_status gd_job_item(gd_job *run, uint64_t index, gd_error *err);
 
-/* Shows what was written, and notes that the items before `next` are done. */
+/* Flushes the outputs, and records in the journal that the items before `next` are done. */
 gd_status gd_job_flush(gd_job *run, uint64_t next, gd_error *err);
 
-/* Tells how far it is; GD_EINTERRUPTED when the caller wants to stop. */
+/* Reports progress; fails with GD_EINTERRUPTED when the caller wants to stop. */
 gd_status gd_job_report(const gd_job *run, gd_error *err);
 
-/* Closes all files. Returns rc, the run's status so far; when that is GD_OK, a failed write or GD_EITEM. */
+/* Closes all files. Returns rc, the run's status so far; if that is GD_OK, a failed write or GD_EITEM. */
 gd_status gd_job_close(gd_job *run, gd_status rc, gd_error *err);
 
 #endif

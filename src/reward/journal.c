@@ -1,4 +1,4 @@
-/* journal.c - what an unfinished run has done, in a small file beside its output. */
+/* journal.c - a small file beside an unfinished output that records what is done. */
 #include "reward/journal.h"
 
 #include "base/buf.h"
@@ -129,7 +129,7 @@ static gd_status read_counts(gd_journal *journal, const json_t *root, gd_error *
         const json_int_t n = json_integer_value(json_array_get(offsets, i));
 
         if (n < 0 || !json_is_integer(json_array_get(offsets, i)))
-            rc = gd_fail(err, GD_EFORMAT, "%s: \"offsets\" are not three numbers", journal->path);
+            rc = gd_fail(err, GD_EFORMAT, "%s: the field \"offsets\" is not a list of three numbers", journal->path);
         journal->offset[i] = (uint64_t)n;
     }
     return rc;
@@ -146,14 +146,14 @@ static gd_status differs(const gd_journal *journal, const char *key, const json_
         else
             gd_buf_str(&texts[i], "none");
     }
-    (void)gd_fail(err, GD_EUSAGE, "%s: the run was begun with another %s, %.100s; now it is %.100s", journal->path, key,
-                  gd_buf_cstr(&texts[0]) ? texts[0].data : "?", gd_buf_cstr(&texts[1]) ? texts[1].data : "?");
+    (void)gd_fail(err, GD_EUSAGE, "%s: the run was started with another %s, %.100s; now it is %.100s", journal->path,
+                  key, gd_buf_cstr(&texts[0]) ? texts[0].data : "?", gd_buf_cstr(&texts[1]) ? texts[1].data : "?");
     gd_buf_free(&texts[0]);
     gd_buf_free(&texts[1]);
     return GD_EUSAGE;
 }
 
-/* Says what the two runs differ in. */
+/* Fails with the first difference between the two runs. */
 static gd_status check_identity(const gd_journal *journal, const json_t *root, gd_error *err)
 {
     json_t *const now = json_loads(journal->identity, 0, NULL);
@@ -196,7 +196,7 @@ static gd_status take_up(gd_journal *journal, gd_error *err)
 
 /* ---- opening ---- */
 
-/* An empty output is that of no items, or of a run that failed at once. */
+/* An empty output is that of no items, or of a run that failed before the first. */
 static bool has_content(const char *output)
 {
     struct stat sb;
@@ -204,7 +204,7 @@ static bool has_content(const char *output)
     return stat(output, &sb) == 0 && sb.st_size > 0;
 }
 
-/* Pipes, devices and standard output are gone when the run is. */
+/* A pipe, a device or standard output cannot be resumed. */
 static bool is_file(const char *output)
 {
     struct stat sb;
@@ -228,7 +228,7 @@ gd_status gd_journal_open(gd_journal *journal, const char *output, const char *i
 {
     *journal = (gd_journal){ 0 };
     if (!is_file(output))
-        return resume ? gd_fail(err, GD_EUSAGE, "%s is no file, so there is nothing to resume", output) : GD_OK;
+        return resume ? gd_fail(err, GD_EUSAGE, "%s is not a regular file, so it cannot be resumed", output) : GD_OK;
     journal->path = with_ending(output, ".resume");
     journal->part = with_ending(output, ".resume.part");
     journal->aside = with_ending(output, ".resume.found");
@@ -238,7 +238,7 @@ gd_status gd_journal_open(gd_journal *journal, const char *output, const char *i
     if (gd_file_exists(journal->path))
         return resume
                    ? take_up(journal, err)
-                   : gd_fail(err, GD_EUSAGE, "%s is unfinished: --resume goes on with it, or remove %s to begin anew",
+                   : gd_fail(err, GD_EUSAGE, "%s is unfinished: resume it with --resume, or remove %s to start afresh",
                              output, journal->path);
     journal->complete = resume && has_content(output);
     return journal->complete ? GD_OK : gd_journal_save(journal, 0, journal->offset, &journal->summary, err);

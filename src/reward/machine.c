@@ -1,4 +1,4 @@
-/* machine.c - what this machine and this build can run, in JSON. */
+/* machine.c - describes in JSON what this machine and this build can run. */
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/pool.h"

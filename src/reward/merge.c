@@ -1,4 +1,4 @@
-/* merge.c - a model and an adapter made one checkpoint. */
+/* merge.c - merges a model and an adapter into one checkpoint. */
 #include "reward/merge.h"
 
 #include "base/error.h"
@@ -44,10 +44,10 @@ static gd_status check_other(const char *output, const char *dir, const char *wh
 
     if (stat(output, &a) < 0 || stat(dir, &b) < 0 || a.st_dev != b.st_dev || a.st_ino != b.st_ino)
         return GD_OK;
-    return gd_fail(err, GD_EUSAGE, "%s: this is the %s's own directory, another one is expected", output, whose);
+    return gd_fail(err, GD_EUSAGE, "%s: this is the %s's own directory, but another one is expected", output, whose);
 }
 
-/* As a score would check it: every tensor there with its shape, every module of the adapter the model's. */
+/* The checks that scoring makes: every tensor exists with its shape, every module of the adapter is the model's. */
 static gd_status check_model(const struct source *s, gd_error *err)
 {
     const gd_engine_parts parts = { .plan = s->plan,
@@ -83,8 +83,8 @@ static gd_status open_source(struct source *s, const gd_options *options, const 
     return rc ? rc : check_model(s, err);
 }
 
-/* Small files first, so that what is wrong with them is known before the work; config.json last, since without it
- * nobody takes the directory for a model. */
+/* Small files first, so that a fault in them is found before the long work; config.json last, since a directory without
+ * it is not taken for a model. */
 static gd_status write_files(gd_newdir *out, const struct source *s, const gd_merge_parts *parts, gd_error *err)
 {
     const gd_merge_source from = { s->dir, s->adapter_dir, s->config };

@@ -15,7 +15,7 @@
 
 /* ---- the pad token ---- */
 
-/* tokenizer.json as a tree: of a token alone the id is wanted, and that of kinds that we can't run, too. */
+/* Reads tokenizer.json as plain JSON: only a token's id is needed, also from kinds of tokenizers that we can't run. */
 static bool look_up(void *context, const char *token, uint32_t *id)
 {
     const json_t *root = context, *one, *found = NULL;
@@ -107,12 +107,12 @@ static gd_status set_architecture(json_t *json, const gd_config *config, gd_erro
     return json_object_set_new(json, "architectures", list) ? gd_fail_memory(err, strlen(name) + sizeof class) : GD_OK;
 }
 
-/* Transformers counts the labels to know how many rows the head has, and takes two where there are none. */
+/* Transformers counts the labels to know how many rows the head has, and assumes two if there are none. */
 static gd_status set_label(json_t *json, const gd_config *config, gd_error *err)
 {
     const char *name = gd_config_architecture(config), *end = strstr(name, "ForSequenceClassification");
 
-    if (end && gd_json_has(json, "id2label")) /* config.c has counted: one */
+    if (end && gd_json_has(json, "id2label")) /* config.c has checked: there is one */
         return GD_OK;
     (void)json_object_del(json, "num_labels");
     if (json_object_set_new(json, "id2label", json_pack("{s:s}", "0", "LABEL_0")) ||
@@ -123,7 +123,7 @@ static gd_status set_label(json_t *json, const gd_config *config, gd_error *err)
 
 /* ---- the text ---- */
 
-/* With the fewest digits that give every number back: 1e-06 stays short. */
+/* With the fewest digits that preserve every number: 1e-06 stays short. */
 static gd_status dump(gd_buf *out, const json_t *json, gd_error *err)
 {
     bool same = false;

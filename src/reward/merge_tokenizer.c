@@ -1,4 +1,4 @@
-/* merge_tokenizer.c - the tokenizer's files of a merged model. */
+/* merge_tokenizer.c - the tokenizer files of a merged model. */
 #include "reward/merge.h"
 
 #include "base/error.h"
@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-/* Files that belong together come from one directory: half of each would be a third tokenizer. */
+/* Files that belong together come from one directory: a mixture would be a different tokenizer. */
 static const char *const vocabulary[] = { "tokenizer.json",    "vocab.json", "merges.txt",
                                           "added_tokens.json", "vocab.txt",  "tokenizer.model" };
 static const char *const special[] = { "special_tokens_map.json", "tokenizer_config.json" };

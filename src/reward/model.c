@@ -38,12 +38,12 @@ static gd_status choose_length(gd_encoder *encoder, const gd_options *options, c
     if (encoder->max_length == 0)
         encoder->max_length = (size_t)longest;
     if (encoder->max_length > (size_t)longest)
-        return gd_fail(err, GD_EUSAGE, "max_length is %zu, but %s says max_position_embeddings %zu",
+        return gd_fail(err, GD_EUSAGE, "max_length is %zu, but max_position_embeddings in %s is %zu",
                        encoder->max_length, gd_config_path(config), (size_t)longest);
     return GD_OK;
 }
 
-/* A format that was asked for must be there.  Without one, only a conversation misses it, and gets the sentence. */
+/* A format that was asked for must exist.  Without one, the problem is kept for the first conversation. */
 static gd_status open_chat(gd_encoder *encoder, const gd_options *options, const char *where, gd_error *err)
 {
     const bool asked = options->chat_format && strcmp(options->chat_format, "auto") != 0;
@@ -68,7 +68,7 @@ static void put_text(gd_buf *out, const char *name, const char *value)
     gd_buf_str(out, ",");
 }
 
-/* What an unfinished output must not be gone on with when it is another one. */
+/* What must not have changed when an unfinished output is resumed. */
 static gd_status make_identity(gd_encoder *encoder, const gd_options *options, const char *dir, const char *adapter_dir,
                                gd_error *err)
 {

@@ -22,9 +22,9 @@ typedef struct gd_encoder {
     size_t max_length; /* tokens; 0: no limit */
     gd_truncate truncate;
     gd_add_eos add_eos;
-    gd_chat *chat;      /* how a conversation becomes text; NULL: */
-    char *chat_problem; /* why nobody knows, a sentence that says what to pass */
-    char *identity;     /* what ids and scores depend on, members of a JSON object */
+    gd_chat *chat;      /* how a conversation becomes text; NULL: unknown */
+    char *chat_problem; /* then: a sentence that says why, and what to pass */
+    char *identity;     /* what ids and scores depend on: members of a JSON object */
 } gd_encoder;
 
 struct gd_model {
@@ -36,27 +36,27 @@ struct gd_model {
     const gd_backend *backend;
     unsigned threads;
     bool share_prefix;
-    size_t batch_rows; /* that are computed together */
-    bool limited;      /* memory was given by the caller: */
-    size_t item_rows;  /* then no item may have more */
+    size_t batch_rows; /* how many are computed together */
+    bool limited;      /* the caller set a limit on memory */
+    size_t item_rows;  /* then: the most that one item may have */
     gd_encoder encoder;
     gd_scale scale;
     gd_engine *engine;
 };
 
-/* gd_model_open() in two steps, for gd_inspect(), with options that were read: the files (everything but the engine),
- * then the engine. */
+/* The two steps of gd_model_open(), for gd_inspect(): first the files (everything but the engine), then the engine.
+ * The options have been through gd_options_read(). */
 gd_status gd_model_open_files(gd_model **out, const gd_options *options, gd_error *err);
 gd_status gd_model_open_engine(gd_model *model, const gd_options *options, gd_error *err);
 
-/* The adapter's head, else the checkpoint's; NULL when there is none. */
+/* The adapter's head, else the checkpoint's; NULL if there is none. */
 const gd_view *gd_model_head(const gd_model *model);
 
-/* The directory whose tokenizer.json counts: a training run saves its tokenizer beside the adapter; the model's own
- * comes first. adapter_dir may be NULL. */
+/* The directory whose tokenizer.json is used: the model's if it has one, else the adapter's, where a training run saves
+ * it. adapter_dir may be NULL. */
 gd_status gd_tokenizer_dir(const char **out, const char *dir, const char *adapter_dir, gd_error *err);
 
-/* The options of an encoder from those of a model; `config` may be NULL when only ids are wanted. */
+/* Opens an encoder with a model's options; `config` may be NULL when only ids are needed. */
 gd_status gd_encoder_open(gd_encoder *encoder, const gd_options *options, const char *dir, const char *adapter_dir,
                           const gd_config *config, gd_error *err);
 void gd_encoder_close(gd_encoder *encoder);

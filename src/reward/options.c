@@ -1,4 +1,4 @@
-/* options.c - what a caller may ask for. */
+/* options.c - reads and checks a caller's options. */
 #include "reward/options.h"
 
 #include "base/error.h"
@@ -32,7 +32,7 @@ gd_status gd_options_operand(const gd_options *options, gd_dtype *operand, gd_er
     return GD_OK;
 }
 
-/* The vendors' matmuls sum in another order than the contract: they need to be asked for. */
+/* The vendors' matmuls don't add in the order that doc/arithmetic.md defines, so they must be asked for explicitly. */
 static gd_status check_numerics(const gd_options *options, gd_error *err)
 {
     const char *numerics = options->numerics ? options->numerics : "exact";
@@ -43,7 +43,7 @@ static gd_status check_numerics(const gd_options *options, gd_error *err)
         return gd_fail(err, GD_EUSAGE, "numerics \"%s\": exact or fast is expected", numerics);
     if (vendor && options->numerics && !strcmp(numerics, "exact"))
         return gd_fail(err, GD_EUSAGE,
-                       "backend %s adds in its own order, so it cannot run with exact numerics; use fast, or the "
+                       "backend %s adds in its own order, so it cannot run with exact numerics; use fast, or "
                        "backend cpu",
                        backend);
     return GD_OK;
@@ -54,11 +54,11 @@ static gd_status check_options(const gd_options *options, gd_error *err)
     if (!options->model)
         return gd_fail(err, GD_EUSAGE, "no model was given");
     if (options->truncate < GD_TRUNCATE_ERROR || options->truncate > GD_TRUNCATE_OLDEST_TURNS)
-        return gd_fail(err, GD_EUSAGE, "truncate is %d, which is no gd_truncate", (int)options->truncate);
+        return gd_fail(err, GD_EUSAGE, "truncate is %d, but a gd_truncate is expected", (int)options->truncate);
     if (options->add_eos < GD_ADD_EOS_NEVER || options->add_eos > GD_ADD_EOS_ALWAYS)
-        return gd_fail(err, GD_EUSAGE, "add_eos is %d, which is no gd_add_eos", (int)options->add_eos);
+        return gd_fail(err, GD_EUSAGE, "add_eos is %d, but a gd_add_eos is expected", (int)options->add_eos);
     if (options->threads > 1024)
-        return gd_fail(err, GD_EUSAGE, "%u threads: 1 to 1024 is expected", options->threads);
+        return gd_fail(err, GD_EUSAGE, "threads is %u, but at most 1024 is expected", options->threads);
     return check_numerics(options, err);
 }
 

@@ -1,4 +1,4 @@
-/* options.h - what a caller asks for, of whatever version, made options of our own and checked. */
+/* options.h - turns a caller's structs, of whatever version, into this version's, and checks them. */
 #ifndef GD_REWARD_OPTIONS_H
 #define GD_REWARD_OPTIONS_H
 
@@ -7,14 +7,14 @@
 
 gd_status gd_options_read(gd_options *own, const gd_options *theirs, gd_error *err);
 
-/* Of options that were read: the model's and the adapter's directories, freed by the caller with gd_free; and the type
- * of operands. */
+/* From options read above: the directories of the model and the adapter, which the caller frees with gd_free(), and the
+ * type of operands. */
 gd_status gd_options_dirs(const gd_options *options, char **dir, char **adapter_dir, gd_error *err);
 gd_status gd_options_operand(const gd_options *options, gd_dtype *operand, gd_error *err);
 
 gd_status gd_file_options_read(gd_file_options *own, const gd_file_options *theirs, gd_error *err);
 
-/* NULL is nobody who asks. */
+/* `theirs` may be NULL: no progress is reported. */
 gd_status gd_progress_read(gd_progress *own, const gd_progress *theirs, gd_error *err);
 
 #endif

@@ -1,4 +1,4 @@
-/* pipeline.c - records with their scores, in their order. */
+/* pipeline.c - scores records, and delivers them in their order. */
 #include "reward/pipeline.h"
 
 #include "base/error.h"
@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- one record in ---- */
+/* ---- records in ---- */
 
 static gd_status set_problem(gd_scored *item, gd_status status, const char *sentence, gd_error *err)
 {
@@ -19,7 +19,7 @@ static gd_status set_problem(gd_scored *item, gd_status status, const char *sent
     return item->record.problem ? GD_OK : gd_fail_memory(err, strlen(sentence));
 }
 
-/* The first text without a token, which has no row that a score could be read from; count when there is none. */
+/* The first text without tokens, which has no row to read a score from; encoded->count if there is none. */
 static size_t find_empty(const gd_encoded *encoded)
 {
     size_t t = 0;
@@ -29,7 +29,7 @@ static size_t find_empty(const gd_encoded *encoded)
     return t;
 }
 
-/* What a record comes to: texts to score, or why not. */
+/* Encodes the record: texts to score, or a problem. */
 static gd_status encode_item(gd_pipeline *run, gd_scored *item, gd_error *err)
 {
     static const gd_error no_tokens = { GD_EFORMAT, "the text has no tokens" };
@@ -54,7 +54,7 @@ static gd_status encode_item(gd_pipeline *run, gd_scored *item, gd_error *err)
     return GD_OK;
 }
 
-/* A record is scored whole or not at all. */
+/* A record is scored completely or not at all. */
 static gd_status queue_item(gd_pipeline *run, gd_scored *item, gd_error *err)
 {
     gd_error why = { 0 };
@@ -68,8 +68,8 @@ static gd_status queue_item(gd_pipeline *run, gd_scored *item, gd_error *err)
     return rc ? rc : gd_queue_add(&run->queue, NULL, 0, err);
 }
 
-/* Memory that the item takes while it waits, but for the texts, which the queue counts. JSON takes several times the
- * room of its text. */
+/* The memory that the item takes while it waits, except for the texts, which the queue counts. Parsed JSON takes
+ * several times the size of its text. */
 static size_t waiting_bytes(const gd_scored *item)
 {
     const gd_record *record = &item->record;
@@ -84,7 +84,7 @@ static void free_item(gd_scored *item)
     gd_free(item->tokens);
 }
 
-/* A caller who wants all scores or none need not wait for those before. */
+/* A caller who wants all scores or none gets a failure without waiting for the scores before it. */
 static gd_status check_strictly(const gd_pipeline *run, const gd_scored *item, gd_error *err)
 {
     bool failed;
@@ -92,7 +92,7 @@ static gd_status check_strictly(const gd_pipeline *run, const gd_scored *item, g
     return run->strict && (item->record.problem || item->dropped) ? run->take(run->context, item, &failed, err) : GD_OK;
 }
 
-/* The record is the run's from here on. */
+/* Takes ownership of the record. */
 static gd_status add_record(gd_pipeline *run, gd_record *record, uint64_t bytes, gd_error *err)
 {
     gd_scored item = { .record = *record, .bytes = bytes };
@@ -140,7 +140,7 @@ static gd_status take_item(gd_pipeline *run, gd_scored *item, gd_error *err)
     return gd_job_item(run->job, item->record.index, err);
 }
 
-/* Those that nothing unfinished stands before. */
+/* Takes the records that are finished and have no unfinished record before them. */
 static gd_status take_done(gd_pipeline *run, gd_error *err)
 {
     gd_status rc = GD_OK;

@@ -1,4 +1,4 @@
-/* queue.c - items that wait to be scored, and which of them go together. */
+/* queue.c - items waiting to be scored, and which of them are computed together. */
 #include "reward/queue.h"
 
 #include "base/error.h"
@@ -7,16 +7,18 @@
 
 #include <string.h>
 
-/* A text joins an older one out of turn when this much of it, at least, is computed already. */
+/* A text joins an older one's batch out of turn if it shares at least this many tokens with it, and at least one in
+ * WORTH_PART of its own. */
 enum { WORTH_TOKENS = 16, WORTH_PART = 4 };
 
-/* A text takes some words of each array, and a block for its ids; an item one of ours, and one of the owner's. */
+/* Bookkeeping: a text takes a few words of each array, and a block for its ids; an item takes one of ours, and one of
+ * the owner's. */
 enum { TEXT_BYTES = 128, ITEM_BYTES = 128 };
 
-/* A text that there is not. */
+/* No text. */
 #define NONE SIZE_MAX
 
-/* Of a queue. engine.c counts ROW_BYTES for each row of a batch. */
+/* LIMIT_BYTES is a full queue's size. engine.c counts ROW_BYTES for each row of a batch. */
 enum { LIMIT_BYTES = 8 << 20, ROW_BYTES = 64 };
 
 bool gd_queue_is_full(const gd_queue *queue)
@@ -52,15 +54,15 @@ void gd_queue_free(gd_queue *queue)
 
 static size_t text_bytes(size_t tokens) { return TEXT_BYTES + tokens * sizeof(uint32_t); }
 
-/* A memory that was asked for is kept to: a text whose rows alone are too many is not begun. */
+/* A limit on memory is kept: a text that has too many rows by itself is refused. */
 static gd_status check_length(const gd_queue *queue, size_t len, gd_error *err)
 {
     const gd_model *model = queue->model;
 
     if (!model->limited || len <= model->item_rows)
         return GD_OK;
-    return gd_fail(err, GD_ETOOLONG, "%zu tokens are too many for this memory, in which %zu can be computed together",
-                   len, model->item_rows);
+    return gd_fail(err, GD_ETOOLONG, "the text has %zu tokens, but the memory limit allows at most %zu", len,
+                   model->item_rows);
 }
 
 static gd_status add_text(gd_queue *queue, const gd_ids *ids, gd_error *err)
@@ -130,7 +132,7 @@ static gd_status make_places(gd_queue *queue, gd_error *err)
     return GD_OK;
 }
 
-/* The rows that each item would need alone: a text of it shares those of the item's text before, in sorted order. */
+/* Counts the rows that each item needs by itself: a text shares rows with the item's previous text in sorted order. */
 static void count_rows(gd_queue *queue)
 {
     for (size_t i = 0; i < queue->text_count; i++) {
@@ -143,7 +145,7 @@ static void count_rows(gd_queue *queue)
     }
 }
 
-/* The texts are put in order here, and nowhere else. */
+/* The only place where texts are sorted. */
 static gd_status sort_texts(gd_queue *queue, gd_error *err)
 {
     gd_status rc = gd_span_sort(&queue->order, queue->texts, queue->text_count, err);
@@ -180,7 +182,7 @@ static gd_status fits(gd_queue *queue, const gd_queue_item *item, bool *yes, gd_
     return rc;
 }
 
-/* Of an item that is larger than a batch, as many texts as fit into one of its own; one at least. */
+/* Fills a batch with as many texts as fit, at least one, of an item that is larger than a batch. */
 static gd_status pick_part(gd_queue *queue, gd_queue_item *item, bool *full, gd_error *err)
 {
     gd_status rc = pick_text(queue, item, err);
@@ -197,7 +199,7 @@ static gd_status pick_part(gd_queue *queue, gd_queue_item *item, bool *full, gd_
     return rc;
 }
 
-/* Adds the item unless it makes the batch too large. */
+/* Adds the item unless it would make the batch too large. */
 static gd_status pick(gd_queue *queue, size_t index, bool *full, gd_error *err)
 {
     gd_queue_item *item = &queue->items[index];
@@ -215,7 +217,7 @@ static gd_status pick(gd_queue *queue, size_t index, bool *full, gd_error *err)
     return rc;
 }
 
-/* Whether `other` saves enough by being computed with `text`. */
+/* Whether computing `other` with `text` saves enough. */
 static bool is_relative(gd_span text, gd_span other)
 {
     const size_t common = gd_span_common(text, other);
@@ -223,7 +225,7 @@ static bool is_relative(gd_span text, gd_span other)
     return common >= WORTH_TOKENS && common >= other.len / WORTH_PART;
 }
 
-/* In sorted order, relatives stand on both sides of the text. */
+/* In sorted order, texts that begin alike are neighbours. */
 static gd_status pick_relatives(gd_queue *queue, size_t text, bool *full, gd_error *err)
 {
     const size_t place = queue->place[text];

@@ -1,4 +1,4 @@
-/* scale.c - what becomes of a score before anybody sees it. */
+/* scale.c - normalization and activation of scores. */
 #include "reward/scale.h"
 
 #include "base/error.h"
@@ -11,7 +11,7 @@
 
 #define FORMAT "guerdon-calibration/1"
 
-/* "MEAN,STD"; false when it is something else, a path. */
+/* Reads "MEAN,STD"; false for anything else, which is then a path. */
 static bool parse_numbers(gd_scale *scale, const char *text)
 {
     char *end;
@@ -64,7 +64,7 @@ float gd_scale_apply(const gd_scale *scale, float score)
 {
     double x = (double)score;
 
-    if (!isfinite(score)) /* the model is broken, and no activation shall hide it */
+    if (!isfinite(score)) /* the model is broken, and an activation must not hide it */
         return score;
     if (scale->normalize)
         x = (x - scale->mean) / scale->std;

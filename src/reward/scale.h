@@ -1,6 +1,6 @@
-/* scale.h - what becomes of a score before anybody sees it: (score - mean) / std, then an activation.
+/* scale.h - normalization and activation of scores: (score - mean) / std, then an activation.
  *
- * The model's own score is a number without unit; trainers of policies like theirs with mean 0 and deviation 1. */
+ * The model's own score is a number without unit; for training a policy, mean 0 and deviation 1 are preferred. */
 #ifndef GD_REWARD_SCALE_H
 #define GD_REWARD_SCALE_H
 
@@ -17,7 +17,7 @@ typedef struct gd_scale {
  * "none" or "sigmoid". */
 gd_status gd_scale_open(gd_scale *scale, const char *normalize, const char *activation, gd_error *err);
 
-/* In double precision by our own functions, so that the bits are the same everywhere. */
+/* Computed in double precision by our own functions, so the bits are the same everywhere. */
 float gd_scale_apply(const gd_scale *scale, float score);
 
 #endif

@@ -1,13 +1,13 @@
-/* score.c - texts in memory to scores: the short form of gd_score_items(), all or nothing. */
+/* score.c - scores texts in memory: the short form of gd_score_items(), all or nothing. */
 #include "base/error.h"
 #include "base/mem.h"
 #include "reward/pipeline.h"
 
 struct run {
-    size_t count, at; /* of texts; the next one */
+    size_t count, at; /* the number of texts; the next one */
     const gd_text *texts;
     float *scores;
-    size_t *tokens; /* NULL: nobody asks */
+    size_t *tokens; /* may be NULL */
     size_t max_length;
 };
 
@@ -28,7 +28,7 @@ static gd_status next_text(void *context, gd_record *record, uint64_t *bytes, bo
     return GD_OK;
 }
 
-/* The scores must be finite, or the model is broken. */
+/* If a score is not finite, the model is broken. */
 static gd_status take(void *context, const gd_scored *item, bool *failed, gd_error *err)
 {
     struct run *const run = context;
@@ -38,9 +38,9 @@ static gd_status take(void *context, const gd_scored *item, bool *failed, gd_err
     if (item->record.problem)
         return gd_fail(err, item->status, "text %zu: %s", index, item->record.problem);
     if (item->dropped)
-        return gd_fail(err, GD_ETOOLONG, "text %zu: more than %zu tokens", index, run->max_length);
+        return gd_fail(err, GD_ETOOLONG, "text %zu has more than %zu tokens", index, run->max_length);
     if (!item->finite)
-        return gd_fail(err, GD_EFORMAT, "text %zu: the model gives no finite score", index);
+        return gd_fail(err, GD_EFORMAT, "text %zu: the model's score is not finite", index);
     run->scores[index] = item->scores[0];
     if (run->tokens)
         run->tokens[index] = item->tokens[0];

@@ -1,4 +1,4 @@
-/* score_file.c - the records of a file to lines of scores. */
+/* score_file.c - scores the records of a file, and writes a line for each. */
 #include "base/buf.h"
 #include "reward/pipeline.h"
 

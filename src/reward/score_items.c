@@ -1,4 +1,4 @@
-/* score_items.c - items in memory to results. */
+/* score_items.c - scores items in memory, with a result for each. */
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/sized.h"
@@ -12,7 +12,7 @@ static const gd_sized item_kind = GD_SIZED(gd_item, part_count);
 static const gd_sized result_kind = GD_SIZED(gd_item_result, error);
 
 struct run {
-    gd_items items; /* our own */
+    gd_items items; /* our copy */
     gd_job job;
     size_t vocab;
     size_t at; /* the next item */
@@ -42,7 +42,7 @@ static gd_status read_items(gd_items *own, const gd_items *theirs, gd_error *err
     return rc;
 }
 
-/* ---- the caller's arrays, whose elements have the caller's size ---- */
+/* ---- the caller's arrays, whose elements have the caller's sizes ---- */
 
 static gd_status read_item(const gd_items *items, size_t i, gd_item *own, gd_error *why)
 {
@@ -66,7 +66,7 @@ static void free_result(gd_item_result *result)
     *result = (gd_item_result){ 0 };
 }
 
-/* Without a call that could read the same, there are no results. */
+/* If `items` can't be read, no call made results either. */
 void gd_items_free_results(const gd_items *items)
 {
     gd_items own;
@@ -137,7 +137,7 @@ static gd_status copy_scores(gd_item_result *result, const gd_scored *item, gd_e
 static gd_status take(void *context, const gd_scored *item, bool *failed, gd_error *err)
 {
     const struct run *const run = context;
-    const char *const why = item->record.problem ? item->record.problem : "the model gives no finite score";
+    const char *const why = item->record.problem ? item->record.problem : "the model's score is not finite";
     gd_item_result result = { .truncated = item->truncated, .dropped = item->dropped };
     gd_status rc = GD_OK;
 
@@ -174,7 +174,7 @@ gd_status gd_score_items(gd_model *model, const gd_items *items, const gd_progre
     if (!rc)
         rc = gd_job_init(&run.job, progress, summary, err);
     if (!rc) {
-        run.job.bytes_total = run.job.progress.report ? all_bytes(&run.items) : 0; /* nobody else asks */
+        run.job.bytes_total = run.job.progress.report ? all_bytes(&run.items) : 0; /* only needed to report */
         rc = gd_pipeline_run(&scoring, err);
     }
     return gd_job_close(&run.job, rc, err);

@@ -1,4 +1,4 @@
-/* tokenize_file.c - the records of a file to lines of token ids; needs no weights. */
+/* tokenize_file.c - writes a line of token ids for each record of a file; needs no weights. */
 #include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -58,7 +58,7 @@ static gd_status tokenize_records(struct tokenize_run *run, gd_error *err)
     return rc;
 }
 
-/* The eos rule needs config.json only when it is there: a directory with the tokenizer's files alone is enough. */
+/* config.json is read if it exists, for the eos rule; a directory with only the tokenizer's files is enough. */
 static gd_status open_encoder(gd_encoder *encoder, const gd_options *options, gd_error *err)
 {
     char *dir = NULL, *adapter_dir = NULL, *probe = NULL;

@@ -165,13 +165,12 @@ static void json_errors_name_the_field(void **state)
 
 static void files_must_be_regular(void **state)
 {
-    char dir[] = "/tmp/guerdon-base-XXXXXX", *fifo;
+    char dir[TEST_PATH], *fifo;
     gd_error err = { 0 };
     gd_map map;
 
     (void)state;
-    assert_non_null(mkdtemp(dir));
-    fifo = gd_path_join(dir, "fifo");
+    fifo = gd_path_join(test_dir(dir), "fifo");
     assert_int_equal(mkfifo(fifo, 0600), 0);
     assert_int_equal(gd_map_open(&map, fifo, &err), GD_EIO);
     assert_non_null(strstr(err.text, "not a regular file"));

@@ -46,8 +46,7 @@ static json_t *bench(const gd_options *options, const char *input, char **text)
     how.report = report;
     how.context = &w;
     assert_ok(gd_bench(options, &how, text, test_err));
-    root = json_loads(*text, 0, NULL);
-    assert_non_null(root);
+    root = parsed(*text);
     assert_true(w.calls > 5 && w.expected > 0);
     return root;
 }
@@ -189,8 +188,8 @@ static void every_part_is_there(void **state)
 static void it_measures_what_it_is_told(void **state)
 {
     gd_options options = golden(1);
-    char path[] = "/tmp/guerdon-bench-XXXXXX", *text, *plain;
-    FILE *const file = fdopen(mkstemp(path), "w");
+    char path[TEST_PATH], *text, *plain;
+    FILE *const file = fopen(test_file(path), "w");
     json_t *root, *other;
 
     (void)state;
@@ -229,7 +228,7 @@ static void parts_can_be_chosen(void **state)
     how.seconds = 0.01;
     how.only = "length,scoring";
     assert_ok(gd_bench(&options, &how, &text, test_err));
-    root = json_loads(text, 0, NULL);
+    root = parsed(text);
     check_scoring(root, 2);
     check_curve(root, "length", "length");
     check_limits(root);
@@ -252,8 +251,7 @@ static void refused(const gd_options *options, const gd_bench_options *how, gd_s
 
     assert_int_equal(gd_bench(options, how, &text, &err), status);
     assert_null(text);
-    if (!strstr(err.text, sentence))
-        fail_msg("\"%s\" does not hold \"%s\"", err.text, sentence);
+    assert_contains(err.text, sentence);
 }
 
 static void bad_options_are_refused(void **state)
@@ -349,7 +347,6 @@ static void the_page_shows_it(void **state)
     json_decref(root);
 }
 
-/* A missing part, or one of another type, leaves a gap. */
 static void the_page_survives_other_json(void **state)
 {
     static const char *const odd[] = {
@@ -360,22 +357,13 @@ static void the_page_survives_other_json(void **state)
         "\"batch\":{\"points\":[null,3,{\"batch_tokens\":-1,\"rows_per_s\":1e308},{\"batch_tokens\":0,"
         "\"rows_per_s\":-1}]},\"matmul\":{\"products\":[{\"k\":1,\"n\":1},{\"k\":1e300,\"n\":-2,\"m\":0,"
         "\"weights\":\"<\"}]},\"machine\":{\"flags\":[1,\"<\"],\"caches\":[[]]}}",
+        NULL,
     };
-    static const char *const bad[] = {
-        "", "[]", "{}", "{\"format\":\"guerdon-bench/2\"}", "{\"format\":1}", "nonsense"
-    };
-    char *page;
+    static const char *const bad[] = { "",         "[]", "{}", "{\"format\":\"guerdon-bench/2\"}", "{\"format\":1}",
+                                       "nonsense", NULL };
 
     (void)state;
-    for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
-        assert_ok(gd_bench_page(odd[i], &page, test_err));
-        assert_markup(page);
-        gd_string_free(page);
-    }
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        assert_int_equal(gd_bench_page(bad[i], &page, NULL), GD_EFORMAT);
-        assert_null(page);
-    }
+    assert_pages(gd_bench_page, odd, bad);
 }
 
 int main(void)

@@ -1,26 +1,19 @@
 /* program.c - runs the program and collects its output. */
 #include "tests/cli/program.h"
 
-#include <dirent.h>
 #include <fcntl.h>
+
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char directory[64];
+static char directory[TEST_PATH];
 
-static const char *work_directory(void)
-{
-    if (!directory[0]) {
-        (void)snprintf(directory, sizeof directory, "/tmp/guerdon-test-XXXXXX");
-        assert_non_null(mkdtemp(directory));
-    }
-    return directory;
-}
+static const char *work_directory(void) { return directory[0] ? directory : test_dir(directory); }
 
 const char *program_path(const char *name)
 {
-    static char paths[8][256];
+    static char paths[8][2 * TEST_PATH];
     static size_t turn;
     char *const path = paths[turn++ % 8];
 
@@ -28,26 +21,19 @@ const char *program_path(const char *name)
     return path;
 }
 
-static void remove_files(const char *path)
-{
-    DIR *const dir = opendir(path);
-    char name[512];
-
-    for (struct dirent *entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir)) {
-        (void)snprintf(name, sizeof name, "%s/%s", path, entry->d_name);
-        (void)unlink(name);
-    }
-    if (dir)
-        (void)closedir(dir);
-    (void)rmdir(path);
-}
-
 int program_end(void **state)
 {
     (void)state;
-    if (directory[0])
-        remove_files(directory);
-    return 0;
+    return directory[0] ? test_remove(directory) : 0;
+}
+
+void program_link(const char *file, const char *path)
+{
+    char *const whole = realpath(file, NULL);
+
+    if (!whole || symlink(whole, path) < 0)
+        fail_msg("no link to %s", file);
+    free(whole);
 }
 
 void program_write(const char *path, const char *text)
@@ -118,7 +104,7 @@ int program_wait(pid_t child)
 
 program_run program_run_with(const char *input, const char *const *arguments)
 {
-    char out[256], errors[256]; /* not from program_path(): the caller may hold many of its paths */
+    char out[2 * TEST_PATH], errors[2 * TEST_PATH]; /* not from program_path(): the caller may hold many of its paths */
     int in_fd = -1, out_fd, error_fd;
     program_run run;
 
@@ -159,6 +145,12 @@ void program_forget(program_run *run)
     free(run->out);
     free(run->errors);
     *run = (program_run){ 0 };
+}
+
+void assert_quiet(const program_run *run)
+{
+    assert_string_equal(run->errors, "");
+    assert_int_equal(run->status, 0);
 }
 
 size_t program_lines(const char *text)

@@ -23,12 +23,18 @@ program_run program(const char *input, ...) __attribute__((sentinel));
 
 void program_forget(program_run *run);
 
+/* Fails unless the run ended well, without a word on standard error. */
+void assert_quiet(const program_run *run);
+
 /* Starts the program as a child with these standard input, output and error; -1 for /dev/null. */
 pid_t program_start(int in, int out, int errors, const char *const *arguments);
 int program_wait(pid_t child);
 
 /* A path in a directory of this test's own. */
 const char *program_path(const char *name);
+
+/* Makes `path` a symbolic link to a file or a directory. */
+void program_link(const char *file, const char *path);
 
 /* The teardown of a group of tests: removes that directory and everything in it. */
 int program_end(void **state);

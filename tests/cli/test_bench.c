@@ -1,17 +1,8 @@
 /* test_bench.c - guerdon bench: figures, files, showing an earlier result. */
 #include "tests/cli/program.h"
+#include "tests/fields.h"
 
 static const char *const quick[] = { "--seconds=1", "--only=scoring,length", "--threads=1" };
-
-static json_t *result_of(const char *path)
-{
-    char *const text = program_read(path);
-    json_t *const result = json_loads(text, 0, NULL);
-
-    assert_non_null(result);
-    free(text);
-    return result;
-}
 
 static void it_writes_figures_a_result_and_a_page(void **state)
 {
@@ -20,20 +11,21 @@ static void it_writes_figures_a_result_and_a_page(void **state)
     program_run run;
     json_t *result;
     static char before[1 << 16];
-    char *html, *again;
+    char *text, *html, *again;
 
     (void)state;
     memset(before, 'x', sizeof before - 1); /* longer than the result */
     program_write(json, before);
     run = program(NULL, "bench", "--model", model, quick[0], quick[1], quick[2], "--json", json, "--report", page,
                   NULL);
-    assert_string_equal(run.errors, "");
-    assert_int_equal(run.status, 0);
+    assert_quiet(&run);
     assert_non_null(strstr(run.out, "memory          1 thread: reading "));
     assert_non_null(strstr(run.out, "scoring         shared prefixes: "));
     assert_non_null(strstr(run.out, "rows/s, length"));
     assert_non_null(strstr(run.out, "start           "));
-    result = result_of(json);
+    text = program_read(json);
+    result = parsed(text);
+    free(text);
     assert_string_equal(json_string_value(json_object_get(result, "format")), "guerdon-bench/1");
     html = program_read(page);
     assert_true(!strncmp(html, "<!DOCTYPE html>", 15) && strstr(html, "</html>\n"));
@@ -57,8 +49,7 @@ static void the_result_can_go_to_standard_output(void **state)
 
     (void)state;
     assert_int_equal(run.status, 0);
-    result = json_loads(run.out, 0, NULL); /* and nothing else is printed */
-    assert_non_null(result);
+    result = parsed(run.out); /* and nothing else is printed */
     json_decref(result);
     program_forget(&run);
 }

@@ -11,14 +11,6 @@ static const char pairs[] =
     "{\"source\":\"web\",\"prompt\":\"Is ice hot? \",\"chosen\":\"No.\",\"rejected\":\"Yes.\"}\n"
     "{\"source\":\"b\xc3\xb6\x6f\x6b\\u001b[31m\",\"prompt\":\"P\",\"chosen\":\"a\",\"rejected\":\"a\"}\n";
 
-static json_t *parsed(const char *text)
-{
-    json_t *const root = json_loads(text, 0, NULL);
-
-    assert_non_null(root);
-    return root;
-}
-
 static void it_prints_figures(void **state)
 {
     const char *const model = program_golden("qwen2"), *const input = program_path("pairs.jsonl");
@@ -27,8 +19,7 @@ static void it_prints_figures(void **state)
     (void)state;
     program_write(input, pairs);
     run = program(NULL, "eval", "--model", model, "--input", input, "--by", "source", NULL);
-    assert_string_equal(run.errors, "");
-    assert_int_equal(run.status, 0);
+    assert_quiet(&run);
     assert_non_null(strstr(run.out, "pairs           3\n"));
     assert_non_null(strstr(run.out, "ties            1, counted as wrong\n"));
     assert_non_null(strstr(run.out, "accuracy "));
@@ -111,33 +102,18 @@ static void lines_that_can_not_be_judged_are_reported(void **state)
 static void link_model(const char *to, const char *from)
 {
     DIR *const dir = opendir(from);
-    char real_path[4096], old[8192], new[512];
+    char old[1024], new[1024];
 
     assert_non_null(dir);
-    assert_non_null(realpath(from, real_path));
     assert_int_equal(mkdir(to, 0777), 0);
     for (struct dirent *entry = readdir(dir); entry; entry = readdir(dir)) {
         if (entry->d_name[0] == '.')
             continue;
-        (void)snprintf(old, sizeof old, "%s/%s", real_path, entry->d_name);
+        (void)snprintf(old, sizeof old, "%s/%s", from, entry->d_name);
         (void)snprintf(new, sizeof new, "%s/%s", to, entry->d_name);
-        assert_int_equal(symlink(old, new), 0);
+        program_link(old, new);
     }
     (void)closedir(dir);
-}
-
-static void remove_model(const char *path)
-{
-    DIR *const dir = opendir(path);
-    char name[512];
-
-    assert_non_null(dir);
-    for (struct dirent *entry = readdir(dir); entry; entry = readdir(dir)) {
-        (void)snprintf(name, sizeof name, "%s/%s", path, entry->d_name);
-        (void)unlink(name);
-    }
-    (void)closedir(dir);
-    (void)rmdir(path);
 }
 
 static void check_calibration(const char *path, double count)
@@ -164,8 +140,7 @@ static void calibration_goes_beside_the_adapter(void **state)
     link_model(model, program_golden("qwen2"));
     link_model(adapter, program_golden("qwen2-lora"));
     run = program(NULL, "eval", "--model", model, "--input", input, "--calibrate", NULL);
-    assert_string_equal(run.errors, "");
-    assert_int_equal(run.status, 0);
+    assert_quiet(&run);
     (void)snprintf(beside, sizeof beside, "%s/guerdon-calibration.json", model);
     check_calibration(beside, 6);
     assert_int_equal(unlink(beside), 0);
@@ -187,8 +162,6 @@ static void calibration_goes_beside_the_adapter(void **state)
     assert_non_null(strstr(run.errors, "a standard deviation needs two scores that differ"));
     check_calibration(other, 2); /* the old content stays */
     program_forget(&run);
-    remove_model(model);
-    remove_model(adapter);
 }
 
 /* ---- compare ---- */
@@ -207,8 +180,7 @@ static void scores_are_compared(void **state)
     program_write(b, "{\"index\":0,\"chosen\":1.5,\"rejected\":2}\n{\"index\":1,\"chosen\":1,\"rejected\":3}\n"
                      "{\"index\":2,\"scores\":[2,1]}\n{\"index\":3,\"score\":1}\n");
     run = program(NULL, "compare", a, b, "--report", page, NULL);
-    assert_string_equal(run.errors, "");
-    assert_int_equal(run.status, 0);
+    assert_quiet(&run);
     assert_non_null(strstr(run.out, "items                 4\n"));
     assert_non_null(strstr(run.out, "left out              1\n"));
     assert_non_null(strstr(run.out, "with the same bits    2\n"));

@@ -109,7 +109,7 @@ static void expect_refusal(const program_run *run, const char *command, const ch
 {
     char wanted[128];
 
-    (void)snprintf(wanted, sizeof wanted, "/out.resume: the run was begun with another %s, ", field);
+    (void)snprintf(wanted, sizeof wanted, "/out.resume: the run was started with another %s, ", field);
     if (run->status != 2 || !strstr(run->errors, wanted))
         fail_msg("%s (changed: %s): exit status %d, %s; expected \"%s\"", command, flag, run->status, run->errors,
                  wanted);
@@ -235,15 +235,6 @@ static void write_input(const char *path)
     assert_int_equal(truncate(path, 20000), 0);
 }
 
-static void link_to(const char *file, const char *name)
-{
-    char *const whole = realpath(file, NULL);
-
-    if (!whole || symlink(whole, program_path(name)) < 0)
-        fail_msg("cannot link to %s", file);
-    free(whole);
-}
-
 static int prepare(void **state)
 {
     const char *const top = getenv("srcdir");
@@ -251,10 +242,10 @@ static int prepare(void **state)
 
     (void)state;
     (void)snprintf(graph, sizeof graph, "%s/src/graph/qwen2.yaml", top ? top : ".");
-    link_to(program_golden("qwen2"), "model");
-    link_to(program_golden("qwen2"), "other");
-    link_to(program_golden("qwen2-lora"), "lora");
-    link_to(graph, "graph.yaml");
+    program_link(program_golden("qwen2"), program_path("model"));
+    program_link(program_golden("qwen2"), program_path("other"));
+    program_link(program_golden("qwen2-lora"), program_path("lora"));
+    program_link(graph, program_path("graph.yaml"));
     write_input(program_path("in"));
     write_input(program_path("in2"));
     return 0;

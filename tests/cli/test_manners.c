@@ -12,8 +12,7 @@ static void assert_refused(program_run run, int status, const char *word)
     assert_string_equal(run.out, "");
     assert_int_equal(program_lines(run.errors), 1);
     assert_int_equal(strncmp(run.errors, "guerdon: ", 9), 0);
-    if (!strstr(run.errors, word))
-        fail_msg("no %s in %s", word, run.errors);
+    assert_contains(run.errors, word);
     program_forget(&run);
 }
 

@@ -215,7 +215,7 @@ static void an_item_too_long_for_the_memory_fails_alone(void **state)
                   "--truncate", "right", NULL);
     assert_int_equal(run.status, 1);
     line = program_line(run.out, 0);
-    assert_non_null(strstr(json_string_value(json_object_get(line, "error")), "too many for this memory"));
+    assert_non_null(strstr(json_string_value(json_object_get(line, "error")), "the memory limit allows at most"));
     json_decref(line);
     line = program_line(run.out, 1);
     assert_true(json_is_real(json_object_get(line, "score")));

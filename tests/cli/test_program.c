@@ -1,5 +1,6 @@
 /* test_program.c - the program's output for models and texts. */
 #include "tests/cli/program.h"
+#include "tests/fields.h"
 
 #include <math.h>
 #include <signal.h>
@@ -9,22 +10,6 @@
 enum { GOLDEN_TEXTS = 40 };
 
 static const char *const three = "{\"text\":\"one\"}\n{\"prompt\":\"tw\",\"response\":\"o\"}\n{\"text\":\"three\"}\n";
-
-static double number(const json_t *object, const char *key)
-{
-    const json_t *value = json_object_get(object, key);
-
-    if (!json_is_number(value))
-        fail_msg("no number \"%s\"", key);
-    return json_number_value(value);
-}
-
-/* The run succeeded, and wrote nothing to standard error. */
-static void assert_quiet(const program_run *run)
-{
-    assert_string_equal(run->errors, "");
-    assert_int_equal(run->status, 0);
-}
 
 static void check_golden(const char *model, const char *adapter, const char *key)
 {
@@ -40,10 +25,10 @@ static void check_golden(const char *model, const char *adapter, const char *key
     assert_int_equal(program_lines(run.out), GOLDEN_TEXTS);
     for (size_t i = 0; i < GOLDEN_TEXTS; i++) {
         json_t *const got = program_line(run.out, i), *const reference = program_line(want, i);
-        const double score = number(got, "score"), exact = number(reference, key);
+        const double score = real(got, "score"), exact = real(reference, key);
 
-        assert_int_equal((int)number(got, "index"), i);
-        assert_int_equal((size_t)number(got, "tokens"), json_array_size(json_object_get(reference, "ids")));
+        assert_int_equal((int)real(got, "index"), i);
+        assert_int_equal((size_t)real(got, "tokens"), json_array_size(json_object_get(reference, "ids")));
         if (!(fabs(score - exact) <= 3e-5 * fmax(1, fabs(exact))))
             fail_msg("%s text %zu: %.9g, expected %.9g", model, i, score, exact);
         json_decref(got);
@@ -156,11 +141,11 @@ static void a_pair_has_two_scores_and_their_margin(void **state)
     pair = program_line(run.out, 0);
     chosen = program_line(run.out, 1);
     rejected = program_line(run.out, 2);
-    assert_true(number(pair, "chosen") == number(chosen, "score"));
-    assert_true(number(pair, "rejected") == number(rejected, "score"));
-    assert_true((float)number(pair, "margin") == (float)number(pair, "chosen") - (float)number(pair, "rejected"));
-    assert_true(json_number_value(json_array_get(json_object_get(pair, "tokens"), 0)) == number(chosen, "tokens"));
-    assert_true(json_number_value(json_array_get(json_object_get(pair, "tokens"), 1)) == number(rejected, "tokens"));
+    assert_true(real(pair, "chosen") == real(chosen, "score"));
+    assert_true(real(pair, "rejected") == real(rejected, "score"));
+    assert_true((float)real(pair, "margin") == (float)real(pair, "chosen") - (float)real(pair, "rejected"));
+    assert_true(json_number_value(json_array_get(json_object_get(pair, "tokens"), 0)) == real(chosen, "tokens"));
+    assert_true(json_number_value(json_array_get(json_object_get(pair, "tokens"), 1)) == real(rejected, "tokens"));
     json_decref(pair);
     json_decref(chosen);
     json_decref(rejected);
@@ -183,13 +168,13 @@ static void a_bad_line_fails_alone(void **state)
     for (size_t i = 0; i < 5; i++) {
         json_t *const line = program_line(run.out, i);
 
-        assert_int_equal((int)number(line, "index"), i);
+        assert_int_equal((int)real(line, "index"), i);
         if (i % 2) {
             assert_true(json_is_string(json_object_get(line, "error")));
         } else {
             json_t *const same = program_line(whole.out, i / 2);
 
-            assert_true(number(line, "score") == number(same, "score"));
+            assert_true(real(line, "score") == real(same, "score"));
             json_decref(same);
         }
         json_decref(line);
@@ -238,9 +223,7 @@ static void tokenize_needs_no_weights(void **state)
     for (size_t i = 0; i < 3; i++) {
         (void)snprintf(source, sizeof source, "%s/%s", model, files[i]);
         (void)snprintf(link, sizeof link, "%s/%s", bare, files[i]);
-        expected = program_read(source);
-        program_write(link, expected);
-        free(expected);
+        program_link(source, link);
     }
     (void)snprintf(source, sizeof source, "%s/expected.jsonl", model);
     run = program(NULL, "tokenize", "--model", bare, "--input", source, NULL);
@@ -255,11 +238,6 @@ static void tokenize_needs_no_weights(void **state)
     }
     free(expected);
     program_forget(&run);
-    for (size_t i = 0; i < 3; i++) {
-        (void)snprintf(link, sizeof link, "%s/%s", bare, files[i]);
-        (void)unlink(link);
-    }
-    (void)rmdir(bare);
 }
 
 /* ---- inspect and backends ---- */
@@ -274,10 +252,9 @@ static void inspect_describes_a_model(void **state)
     (void)state;
     assert_quiet(&lines);
     assert_quiet(&json);
-    object = json_loads(json.out, JSON_REJECT_DUPLICATES, NULL);
-    assert_non_null(object);
+    object = parsed(json.out);
     assert_string_equal(json_string_value(json_object_get(object, "architecture")), "Qwen2ForSequenceClassification");
-    assert_true(number(object, "parameters") > 0);
+    assert_true(real(object, "parameters") > 0);
     assert_non_null(strstr(lines.out, "\narchitecture    Qwen2ForSequenceClassification\n"));
     assert_non_null(strstr(lines.out, "\nhead            name score.weight, from "));
     assert_non_null(strstr(lines.out, "\nadapter         none\n"));
@@ -298,9 +275,9 @@ static void flags_reach_the_library(void **state)
     (void)state;
     assert_quiet(&run);
     object = program_line(run.out, 0);
-    assert_true(number(object, "threads") == 3);
-    assert_true(number(object, "max_length") == 9);
-    assert_true(number(json_object_get(object, "memory"), "batch_tokens") == 77);
+    assert_true(real(object, "threads") == 3);
+    assert_true(real(object, "max_length") == 9);
+    assert_true(real(json_object_get(object, "memory"), "batch_tokens") == 77);
     assert_string_equal(json_string_value(json_object_get(object, "isa")), "generic");
     assert_string_equal(json_string_value(json_object_get(object, "precision")), "fp32");
     json_decref(object);
@@ -315,8 +292,7 @@ static void backends_lists_what_this_machine_has(void **state)
     (void)state;
     assert_quiet(&lines);
     assert_quiet(&json);
-    object = json_loads(json.out, JSON_REJECT_DUPLICATES, NULL);
-    assert_non_null(object);
+    object = parsed(json.out);
     assert_string_equal(json_string_value(json_object_get(object, "version")), GD_VERSION);
     assert_non_null(strstr(lines.out, "\nbackends\n  cpu\n"));
     assert_non_null(strstr(lines.out, "\nlibraries       jansson "));

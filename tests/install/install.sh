@@ -1,6 +1,6 @@
 #!/bin/sh
-# install.sh - installs into a directory of its own, then does what README.md tells a C programmer to do: takes the
-# example from it, compiles it with what pkg-config says, and runs it on a model.  The header is compiled as C++ too.
+# install.sh - installs into a temporary directory, then follows README.md's section for C programmers: takes its
+# example, compiles it with pkg-config's flags, and runs it on a model.  The header is also compiled as C++.
 LC_ALL=C
 export LC_ALL
 srcdir=${srcdir:-.}
@@ -10,7 +10,7 @@ trap 'rm -rf "$work"' EXIT
 fail() { echo "FAILED: $*"; exit 1; }
 skip() { echo "SKIPPED: $*"; exit 77; }
 
-pkg-config --version >/dev/null 2>&1 || skip "there is no pkg-config"
+pkg-config --version >/dev/null 2>&1 || skip "no pkg-config"
 root=$work/root
 "${MAKE:-make}" -C "$build" DESTDIR="$root" install >"$work/log" 2>&1 || { cat "$work/log"; fail "make install"; }
 
@@ -22,11 +22,11 @@ export PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR PKG_CONFIG_ALLOW_SYSTEM_CFLAGS PKG
 flags=$(pkg-config --cflags --libs guerdon) || fail "pkg-config doesn't know guerdon"
 library=$(dirname "$(find "$root" -name libguerdon.so)")
 
-# the example is the C block of README.md, whole
+# the example is the whole C block of README.md
 sed -n '/^```c$/,/^```$/p' "$srcdir/README.md" | sed '1d;$d' >"$work/scores.c"
 lines=$(wc -l <"$work/scores.c")
 [ "$lines" -ge 20 ] && [ "$lines" -le 40 ] || fail "README.md's example has $lines lines"
-# shellcheck disable=SC2086 # words are wanted
+# shellcheck disable=SC2086 # splitting is intended
 ${CC:-cc} ${SANITIZER_FLAGS-} -std=c11 -Wall -Wextra -Werror "$work/scores.c" -o "$work/scores" $flags ||
     fail "README.md's example doesn't compile"
 scores() { LD_LIBRARY_PATH=$library "$work/scores" "$@"; }
@@ -36,26 +36,26 @@ scores "$model" 'Is tea hot?' 'a' >"$work/out" 2>"$work/err" || fail "the exampl
 "$build/guerdon" score --model "$model" 'Is tea hot?' 'a' |
     sed 's/.*"score":\([^,]*\),.*/\1/' >"$work/want" || fail "guerdon score"
 [ "$(wc -l <"$work/out")" -eq 2 ] || fail "the example prints $(cat "$work/out")"
-# 9 digits on both sides, so equal texts are equal floats; 1.5 and 1.50 would be too, but neither prints the latter
+# both print the shortest form of nine digits, so equal texts mean equal floats
 diff "$work/want" "$work/out" || fail "the example and the program disagree"
 scores "$work/none" x >"$work/out" 2>"$work/err" && fail "the example scores without a model"
 grep -q "^scores: .*$work/none" "$work/err" || fail "the example says $(cat "$work/err")"
 
-# the header alone, as C and as C++
+# the header by itself, as C and as C++
 # shellcheck disable=SC2086
 for language in c c++; do
     compiler=${CC:-cc}
     [ $language = c ] || compiler=${CXX:-c++}
-    $compiler --version >/dev/null 2>&1 || { echo "skipped: there is no $compiler"; continue; }
+    $compiler --version >/dev/null 2>&1 || { echo "skipped: no $compiler"; continue; }
     printf '#include <guerdon.h>\nint main(void) { gd_options o; gd_options_init(&o); return o.threads != 0; }\n' |
         $compiler ${SANITIZER_FLAGS-} -x $language -Wall -Wextra -pedantic -Werror - -x none $flags -o "$work/header" &&
         LD_LIBRARY_PATH=$library "$work/header" || fail "guerdon.h as $language"
 done
 
-# the program and its pages came along
+# the program, its pages and its completions are installed
 program=$(find "$root" -name guerdon -type f -perm -100)
 LD_LIBRARY_PATH=$library "$program" --version | grep -q "^guerdon $(pkg-config --modversion guerdon)\$" ||
-    fail "the installed program and guerdon.pc are of different versions"
+    fail "the installed program and guerdon.pc have different versions"
 for page in guerdon guerdon-score guerdon-rank guerdon-filter guerdon-tokenize guerdon-inspect guerdon-merge guerdon-eval guerdon-compare guerdon-bench guerdon-backends; do
     [ -n "$(find "$root" -name "$page.1")" ] || fail "the page $page.1 isn't installed"
 done

@@ -1,12 +1,12 @@
 #!/bin/bash
-# readme.sh - README.md's first command, run as it stands there on the model that quickstart makes, prints what
-# README.md says, to the last digit.
+# readme.sh - README.md's first command, run exactly as written on the model that quickstart makes, prints what
+# README.md shows, to the last digit.
 export LC_ALL=C
 srcdir=$(cd "${srcdir:-.}" && pwd)
 build=$(cd "${top_builddir:-.}" && pwd)
 fail() { echo "FAILED: $*"; exit 1; }
 if [ ! -d "$srcdir/models/smollm2-135m" ]; then
-    echo "SKIPPED: there is no models/smollm2-135m; ./quickstart makes it"
+    echo "SKIPPED: no models/smollm2-135m; ./quickstart makes it"
     exit 77
 fi
 work=$(mktemp -d) || exit 99

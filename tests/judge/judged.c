@@ -1,8 +1,6 @@
 /* judged.c - shared by the tests of gd_eval(). */
 #include "tests/judge/judged.h"
 
-#include <unistd.h>
-
 static char model_path[512], input_path[512];
 gd_model *judged_model;
 
@@ -35,15 +33,6 @@ gd_eval_options judged_options(const char *input)
     return how;
 }
 
-static json_t *parse(const char *text)
-{
-    json_t *const root = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-
-    assert_non_null(root);
-    assert_string_equal(json_string_value(field(root, "format")), "guerdon-eval/1");
-    return root;
-}
-
 /* Runs it, and expects this status. */
 json_t *judged_run(const gd_eval_options *how, gd_status want, gd_summary *summary)
 {
@@ -54,7 +43,8 @@ json_t *judged_run(const gd_eval_options *how, gd_status want, gd_summary *summa
 
     if (rc != want)
         fail_msg("status %d instead of %d: %s", (int)rc, (int)want, err.text);
-    root = parse(text);
+    root = parsed(text);
+    assert_string_equal(json_string_value(field(root, "format")), "guerdon-eval/1");
     gd_string_free(text);
     return root;
 }
@@ -67,15 +57,13 @@ const char *judged_input(const char *name)
     return test_data(input_path, sizeof input_path, file);
 }
 
-const char *judged_file(char path[64], const char *text)
+const char *judged_file(char path[TEST_PATH], const char *text)
 {
-    int fd;
+    FILE *const file = fopen(test_file(path), "w");
 
-    (void)snprintf(path, 64, "/tmp/guerdon-judge-XXXXXX");
-    fd = mkstemp(path);
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-    assert_int_equal(close(fd), 0);
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
     return path;
 }
 

@@ -17,7 +17,7 @@ const char *judged_input(const char *name);
 json_t *judged_run(const gd_eval_options *how, gd_status want, gd_summary *summary);
 
 /* Writes a new file with this text; returns its path. */
-const char *judged_file(char path[64], const char *text);
+const char *judged_file(char path[TEST_PATH], const char *text);
 
 /* Counts jansson's memory and lets it fail from allocation n on (0: never). jansson's scanner (2.14) does not survive
  * that, so it must not fail during parsing. */

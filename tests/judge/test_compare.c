@@ -8,7 +8,7 @@
 #include <math.h>
 #include <unistd.h>
 
-static void write_lines(char path[64], const json_t *lines)
+static void write_lines(char path[TEST_PATH], const json_t *lines)
 {
     FILE *const file = fopen(judged_file(path, ""), "w");
     json_t *line;
@@ -66,7 +66,7 @@ static void check_lists(const json_t *root, int pairs)
 
 static void figures_are_numpys(void **state)
 {
-    char file[512], a[64], b[64], *text, *page;
+    char file[512], a[TEST_PATH], b[TEST_PATH], *text, *page;
     json_t *const cases = json_load_file(test_data(file, sizeof file, "judge/compare.expected.json"), 0, NULL), *one;
     size_t i;
 
@@ -77,8 +77,7 @@ static void figures_are_numpys(void **state)
         write_lines(a, part(one, "a"));
         write_lines(b, part(one, "b"));
         assert_ok(gd_compare(a, b, &text, test_err));
-        root = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-        assert_non_null(root);
+        root = parsed(text);
         assert_string_equal(json_string_value(field(root, "format")), "guerdon-compare/1");
         same_numbers(root, part(one, "expected"));
         check_lists(root, 1);
@@ -99,14 +98,13 @@ static void figures_are_numpys(void **state)
 
 static json_t *compare(const char *a, const char *b)
 {
-    char path_a[64], path_b[64], *text, *page;
+    char path_a[TEST_PATH], path_b[TEST_PATH], *text, *page;
     json_t *root;
 
     assert_ok(gd_compare(judged_file(path_a, a), judged_file(path_b, b), &text, test_err));
     remove(path_a);
     remove(path_b);
-    root = json_loads(text, 0, NULL);
-    assert_non_null(root);
+    root = parsed(text);
     assert_ok(gd_compare_page(text, &page, test_err));
     assert_markup(page);
     assert_null(strstr(page, "nan"));
@@ -152,13 +150,12 @@ static void undefined_figures_are_null(void **state)
 
 static void refused(const char *a, const char *b, const char *sentence)
 {
-    char path_a[64], path_b[64], *text = (char *)"left";
+    char path_a[TEST_PATH], path_b[TEST_PATH], *text = (char *)"left";
     gd_error err = { 0 };
 
     assert_int_equal(gd_compare(judged_file(path_a, a), judged_file(path_b, b), &text, &err), GD_EFORMAT);
     assert_null(text);
-    if (!strstr(err.text, sentence))
-        fail_msg("\"%s\" does not hold \"%s\"", err.text, sentence);
+    assert_contains(err.text, sentence);
     remove(path_a);
     remove(path_b);
 }
@@ -197,7 +194,7 @@ static void other_files_are_refused(void **state)
 
 static void any_allocation_may_fail(void **state)
 {
-    char a[64], b[64];
+    char a[TEST_PATH], b[TEST_PATH];
     gd_status rc = GD_ENOMEM;
     const uint64_t live = gd_mem_live();
     uint64_t n;
@@ -263,22 +260,12 @@ static void the_page_survives_other_json(void **state)
         "{\"format\":\"guerdon-compare/1\",\"lists\":1,\"margins\":{\"pairs\":2},\"details\":{\"points\":"
         "{\"every\":9,\"a\":[1,\"x\",1e308,-1e308],\"b\":[1,2,1e308]},"
         "\"differences\":{\"from\":1e308,\"step\":1e308,\"counts\":[1,1]}}}",
+        NULL,
     };
-    static const char *const bad[] = { "", "[]", "{}", "{\"format\":\"guerdon-eval/1\"}" };
-    char *page;
+    static const char *const bad[] = { "", "[]", "{}", "{\"format\":\"guerdon-eval/1\"}", NULL };
 
     (void)state;
-    for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
-        assert_ok(gd_compare_page(odd[i], &page, test_err));
-        assert_markup(page);
-        assert_null(strstr(page, "<script"));
-        assert_null(strstr(page, "nan"));
-        gd_string_free(page);
-    }
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        assert_int_equal(gd_compare_page(bad[i], &page, NULL), GD_EFORMAT);
-        assert_null(page);
-    }
+    assert_pages(gd_compare_page, odd, bad);
 }
 
 int main(void)

@@ -36,7 +36,6 @@ static void the_page_shows_it(void **state)
     json_decref(root);
 }
 
-/* Anything missing or of a wrong type leaves a gap. */
 static void the_page_survives_other_json(void **state)
 {
     static const char *const odd[] = {
@@ -51,6 +50,7 @@ static void the_page_survives_other_json(void **state)
         "\"to\":1e300,\"accuracy\":0.5}]},\"worst\":[3,{},{\"margin\":1e300,\"chosen\":7,\"group\":\"<\"}],"
         "\"failures\":[{},1],\"calibration\":7,\"rewardbench\":2}}",
         "{\"format\":\"guerdon-eval/1\",\"details\":{\"margins\":{\"from\":0,\"step\":-1,\"counts\":[1]}}}",
+        NULL,
     };
     static const char *const bad[] = { "",
                                        "[]",
@@ -58,21 +58,11 @@ static void the_page_survives_other_json(void **state)
                                        "{\"format\":\"guerdon-eval/2\"}",
                                        "{\"format\":1}",
                                        "nonsense",
-                                       "{\"format\":\"guerdon-eval/1\",\"a\":1,\"a\":2}" };
-    char *page;
+                                       "{\"format\":\"guerdon-eval/1\",\"a\":1,\"a\":2}",
+                                       NULL };
 
     (void)state;
-    for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
-        assert_ok(gd_eval_page(odd[i], &page, test_err));
-        assert_markup(page);
-        assert_null(strstr(page, "nan"));
-        assert_null(strstr(page, "inf\""));
-        gd_string_free(page);
-    }
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        assert_int_equal(gd_eval_page(bad[i], &page, NULL), GD_EFORMAT);
-        assert_null(page);
-    }
+    assert_pages(gd_eval_page, odd, bad);
 }
 
 static void any_allocation_may_fail(void **state)

@@ -4,33 +4,21 @@
 #include "tests/check.h"
 
 #include <errno.h>
-#include <ftw.h>
+
 #include <sys/stat.h>
 #include <unistd.h>
 
 int dir_setup(void **state)
 {
-    const char *tmp = getenv("TMPDIR");
-    char path[200];
+    char path[TEST_PATH];
 
-    (void)snprintf(path, sizeof path, "%s/gd-test-XXXXXX", tmp && strlen(tmp) < 150 ? tmp : "/tmp");
-    if (!mkdtemp(path))
-        return -1;
-    *state = strdup(path);
+    *state = strdup(test_dir(path));
     return *state ? 0 : -1;
-}
-
-static int drop(const char *path, const struct stat *sb, int type, struct FTW *ftw)
-{
-    (void)sb;
-    (void)type;
-    (void)ftw;
-    return remove(path);
 }
 
 int dir_teardown(void **state)
 {
-    const int rc = nftw(*state, drop, 16, FTW_DEPTH | FTW_PHYS);
+    const int rc = test_remove(*state);
 
     free(*state);
     return rc;

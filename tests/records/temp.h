@@ -4,24 +4,22 @@
 
 #include "tests/check.h"
 
-#include <dirent.h>
-#include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
 
-static char temp_dir[64];
+static char temp_dir[TEST_PATH];
 
 static inline int temp_begin(void **state)
 {
     (void)state;
-    (void)snprintf(temp_dir, sizeof temp_dir, "%s", "/tmp/guerdon-records-XXXXXX");
-    return mkdtemp(temp_dir) ? 0 : -1;
+    (void)test_dir(temp_dir);
+    return 0;
 }
 
 /* The path of a file in the directory; four results may be in use at a time. */
 static inline const char *temp_path(const char *name)
 {
-    static char paths[4][384];
+    static char paths[4][2 * TEST_PATH];
     static unsigned turn;
     char *path = paths[turn++ % 4];
 
@@ -31,16 +29,8 @@ static inline const char *temp_path(const char *name)
 
 static inline int temp_end(void **state)
 {
-    DIR *d = opendir(temp_dir);
-    const struct dirent *e;
-
     (void)state;
-    while (d && (e = readdir(d)) != NULL)
-        if (e->d_name[0] != '.')
-            unlink(temp_path(e->d_name));
-    if (d)
-        closedir(d);
-    return rmdir(temp_dir);
+    return test_remove(temp_dir);
 }
 
 static inline const char *temp_write(const char *name, const void *data, size_t len)

@@ -1,4 +1,4 @@
-/* golden.c - the tiny models of tests/data/golden with the reference scores of their texts. */
+/* golden.c - the tiny models of tests/data/golden, with reference scores of their texts. */
 #include "tests/reward/golden.h"
 
 #include <jansson.h>

@@ -1,13 +1,14 @@
-/* golden.h - the tiny models of tests/data/golden with the reference scores of their texts. */
+/* golden.h - the tiny models of tests/data/golden, with reference scores of their texts. */
 #ifndef GD_TESTS_REWARD_GOLDEN_H
 #define GD_TESTS_REWARD_GOLDEN_H
 
 #include "tests/check.h"
 
 #define GOLDEN_MODELS 6
-extern const char *const golden_models[GOLDEN_MODELS]; /* with scores by Transformers */
+extern const char *const golden_models[GOLDEN_MODELS]; /* scored by Transformers */
 
-/* Sums of several blocks; numbers near 2^-126. Their scores in float64 are make_edges.py's; there are none in bf16. */
+/* Models with sums of several blocks, and with numbers near 2^-126. make_edges.py computed their scores in float64;
+ * there are none in bf16. */
 #define GOLDEN_EDGES 2
 extern const char *const golden_edges[GOLDEN_EDGES];
 
@@ -22,8 +23,8 @@ typedef struct golden {
 void golden_load(golden *g, const char *model);
 void golden_free(golden *g);
 
-/* Options for a golden model (with "-lora" when lora), as the reference ran: 512 tokens, cut at the right. The paths
- * live in static buffers until the next call. */
+/* Options for a golden model, as the reference ran: 512 tokens, truncated on the right. lora: with the adapter
+ * MODEL-lora. The paths are in static buffers, valid until the next call. */
 gd_options golden_options(const char *model, int lora);
 
 /* Opens, scores all texts, closes; the caller frees the scores. */

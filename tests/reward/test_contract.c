@@ -1,11 +1,11 @@
-/* test_contract.c - the same bits everywhere (doc/arithmetic.md, section 9): instruction sets, threads, batches, order,
- * company, prefix sharing. Bits are compared, not values. */
+/* test_contract.c - the same bits everywhere (doc/arithmetic.md, section 9), whatever the instruction set, the number
+ * of threads, the batches, the order of texts, their company and prefix sharing. Bits are compared, not values. */
 #include "tests/reward/golden.h"
 
 #include "backends/cpu/isa.h"
 #include "base/error.h"
 
-/* One way to run that must not change a bit. */
+/* A way to run, which must not change a bit. */
 struct way {
     const char *isa;
     unsigned threads;
@@ -56,7 +56,7 @@ static void check_model(const char *model, int lora, const char *precision)
                        lora ? "-lora" : "", precision, ways[w].isa ? ways[w].isa : "auto", ways[w].threads,
                        ways[w].batch_tokens, ways[w].no_share ? "off" : "on");
         if (gd_isa_parse(&isa, ways[w].isa, have, NULL))
-            continue; /* said once, in main() */
+            continue; /* reported once, in main() */
         scores = run_way(model, lora, precision, &ways[w], &g);
         check_bits(want, scores, g.count, what);
         free(scores);

@@ -1,5 +1,5 @@
-/* test_conversations.c - conversations in records: they are the text that their format makes of them, and lose their
- * oldest turns first. */
+/* test_conversations.c - a conversation in a record becomes the text that its format defines, and loses its oldest
+ * turns first. */
 #include "tests/quant-free/files.h"
 #include "tests/reward/golden.h"
 
@@ -56,7 +56,7 @@ static void a_conversation_is_its_text(void **state)
              "{\"text\":\"\\n\\nHuman: Is tea hot?\\n\\nAssistant: Yes.\"}\n", &options);
 }
 
-/* However a conversation is divided into prompt and answer. */
+/* It doesn't matter how a conversation is divided into prompt and answer. */
 static void parts_make_one_conversation(void **state)
 {
     static const char whole[] = "{\"messages\":[" SYSTEM "," NEW "," YES "]}\n";
@@ -76,7 +76,7 @@ static void the_oldest_turns_go_first(void **state)
     static const char all[] = "{\"messages\":[" SYSTEM "," OLD "," OLD "," NEW "," YES "]}\n";
     gd_options options = with_format("chatml");
     char *left = ids_of(*state, "{\"messages\":[" SYSTEM "," NEW "," YES "]}\n", &options, GD_OK), *have;
-    const size_t len = strlen(left) - 2; /* without the brace and the line's end */
+    const size_t len = strlen(left) - 2; /* without the brace and the newline */
     size_t tokens = 1;
 
     for (const char *p = left; *p; p++)
@@ -91,7 +91,7 @@ static void the_oldest_turns_go_first(void **state)
     have = ids_of(*state, all, &options, GD_OK);
     assert_memory_equal(have, left, len);
     free(have);
-    options.max_length = tokens - 1; /* what must stay is too long itself */
+    options.max_length = tokens - 1; /* what must stay is too long by itself */
     have = ids_of(*state, all, &options, GD_EITEM);
     assert_non_null(strstr(have, "there are no older turns to drop"));
     free(have);
@@ -103,12 +103,11 @@ static void expect_problem(const char *dir, const char *input, const char *why)
     const gd_options options = with_format("gemma");
     char *have = ids_of(dir, input, &options, GD_EITEM);
 
-    if (!strstr(have, why))
-        fail_msg("\"%s\" does not hold \"%s\"", have, why);
+    assert_contains(have, why);
     free(have);
 }
 
-static void what_is_no_conversation_is_told(void **state)
+static void bad_conversations_are_errors(void **state)
 {
     gd_options options = with_format(NULL);
     gd_file_options files;
@@ -135,7 +134,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_conversation_is_its_text, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(parts_make_one_conversation, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(the_oldest_turns_go_first, dir_setup, dir_teardown),
-        cmocka_unit_test_setup_teardown(what_is_no_conversation_is_told, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(bad_conversations_are_errors, dir_setup, dir_teardown),
     };
 
     return cmocka_run_group_tests_name("reward: conversations", tests, NULL, NULL);

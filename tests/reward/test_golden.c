@@ -1,4 +1,4 @@
-/* test_golden.c - scores and layer outputs against Transformers 5.3 in float64, on the tiny models. */
+/* test_golden.c - scores and layer outputs of the tiny models, compared with Transformers 5.3 in float64. */
 #include "tests/reward/golden.h"
 
 #include "base/mem.h"
@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-/* fp32: the bound that the project sets itself, on every text. */
+/* fp32: every text is within the bound that the project has set. */
 static void check_fp32(const golden *g, const gd_options *options, const double *want, const char *what)
 {
     float *scores = golden_scores(options, g);
@@ -42,7 +42,7 @@ static void fp32_scores_are_float64s(void **state)
     }
 }
 
-/* The mean error of scores against `want`, as a share of what Transformers' bf16 errs on the base model. */
+/* The mean error of scores against `want`, divided by the mean error of Transformers in bf16 on the base model. */
 static double error_ratio(const golden *g, const float *scores, const double *want)
 {
     double ours = 0, theirs = 0;
@@ -54,48 +54,40 @@ static double error_ratio(const golden *g, const float *scores, const double *wa
     return ours / theirs;
 }
 
+static void check_bf16(const char *model, int lora, double most)
+{
+    const gd_options options = golden_options(model, lora);
+    float *scores;
+    double ratio;
+    golden g;
+
+    golden_load(&g, model);
+    scores = golden_scores(&options, &g);
+    ratio = error_ratio(&g, scores, lora ? g.lora_f64 : g.f64);
+    print_message("%s%s bf16: mean error %.2f of that of Transformers on the base model\n", model, lora ? "-lora" : "",
+                  ratio);
+    assert_true(ratio > 0 && ratio <= most);
+    free(scores);
+    golden_free(&g);
+}
+
 static void bf16_errs_less_than_transformers(void **state)
 {
     (void)state;
-    for (size_t m = 0; m < GOLDEN_MODELS; m++) {
-        const gd_options options = golden_options(golden_models[m], 0);
-        float *scores;
-        double ratio;
-        golden g;
-
-        golden_load(&g, golden_models[m]);
-        scores = golden_scores(&options, &g);
-        ratio = error_ratio(&g, scores, g.f64);
-        print_message("%s bf16: mean error %.2f of Transformers' own\n", golden_models[m], ratio);
-        assert_true(ratio <= 0.75);
-        assert_true(ratio > 0);
-        free(scores);
-        golden_free(&g);
-    }
+    for (size_t m = 0; m < GOLDEN_MODELS; m++)
+        check_bf16(golden_models[m], 0, 0.75);
 }
 
-/* An adapter in bf16 against its float64 score: no reference in bf16 was stored, so the bound is the base model's. */
+/* With an adapter, in bf16, against float64: no bf16 reference was stored, so the base model's error is the measure. */
 static void bf16_adapters_stay_close(void **state)
 {
     (void)state;
-    for (size_t m = 0; m < GOLDEN_MODELS; m++) {
-        const gd_options options = golden_options(golden_models[m], 1);
-        float *scores;
-        double ratio;
-        golden g;
-
-        golden_load(&g, golden_models[m]);
-        scores = golden_scores(&options, &g);
-        ratio = error_ratio(&g, scores, g.lora_f64);
-        print_message("%s-lora bf16: mean error %.2f of Transformers' base model\n", golden_models[m], ratio);
-        assert_true(ratio <= 2);
-        free(scores);
-        golden_free(&g);
-    }
+    for (size_t m = 0; m < GOLDEN_MODELS; m++)
+        check_bf16(golden_models[m], 1, 2);
 }
 
-/* A causal-LM checkpoint (sharded, with an lm_head that is left alone) plus an adapter with a head is the same
- * reward model as the sequence classifier that the head was trained on. */
+/* A causal-LM checkpoint (sharded, with an lm_head that is ignored) plus an adapter with a head is the same reward
+ * model as the sequence classifier that the head was trained on. */
 static void causal_base_with_adapter_is_the_same_model(void **state)
 {
     gd_options options = golden_options("qwen2-causal", 1);
@@ -138,7 +130,7 @@ static void compare_layer(void *context, size_t stage, const gd_tensor *hidden)
     (void)snprintf(name, sizeof name, "hidden.%zu", stage);
     view = gd_st_find(layers->file, name);
     if (stage == layers->last_stage - 1)
-        return; /* Transformers stores the last layer's output behind the final norm: see the next stage */
+        return; /* Transformers gives the last layer's output after the final norm: see the next stage */
     if (stage == layers->last_stage) {
         (void)snprintf(name, sizeof name, "hidden.%zu", stage - 1);
         view = gd_st_find(layers->file, name);
@@ -147,7 +139,7 @@ static void compare_layer(void *context, size_t stage, const gd_tensor *hidden)
     want = malloc(view->shape[0] * view->shape[1] * sizeof *want);
     gd_view_to_f32(view, want);
     assert_int_equal(view->shape[1], hidden->cols);
-    skip = view->shape[0] - hidden->rows; /* of the last stage only the pooled row is there */
+    skip = view->shape[0] - hidden->rows; /* the last stage has only the pooled row */
     for (size_t i = 0; i < hidden->rows * hidden->cols; i++) {
         const double w = (double)want[skip * hidden->cols + i], off = fabs((double)have[i] - w) / fmax(1, fabs(w));
 
@@ -186,7 +178,7 @@ static void layer_outputs_are_float64s(void **state)
     }
 }
 
-/* A vendor's backend is tested where this build and this CPU have it; else the test says why not. */
+/* A vendor's backend is tested if this build and this CPU have it; otherwise the test says why not. */
 static void skip_without(const char *backend, gd_dtype operand)
 {
     const gd_backend *found;

@@ -1,5 +1,5 @@
-/* test_graphs.c - graphs and checkpoints that no known model has, and that the engine accepts all the same: the batch
- * still changes no bit, and what is said of memory holds. */
+/* test_graphs.c - graphs and checkpoints that no known model has, but the engine accepts: batches still don't change a
+ * bit, and the memory budget still holds. */
 #include "tests/quant-free/files.h"
 #include "tests/reward/golden.h"
 
@@ -12,7 +12,7 @@
 
 static golden texts; /* qwen2's */
 
-/* The built-in qwen2 graph with one piece of it replaced, as a file. */
+/* Writes the built-in qwen2 graph, with one piece replaced, to a file. */
 static const char *changed_graph(const char *dir, const char *old, const char *new)
 {
     const gd_graph_builtin *g = gd_graph_builtins;
@@ -58,7 +58,7 @@ static void batches_change_nothing(const char *graph)
     free(want);
 }
 
-/* What attention gives is bf16 when a matmul takes it, and fp32 when an add does. */
+/* The output of attention is bf16 when a matmul reads it, and fp32 when an add does. */
 static void attention_may_feed_an_add(void **state)
 {
     batches_change_nothing(changed_graph(
@@ -68,7 +68,7 @@ static void attention_may_feed_an_add(void **state)
         "      - {op: add, in: [x, o], out: x}\n"));
 }
 
-/* So with an embedding. */
+/* The same for the output of an embedding. */
 static void an_embedding_may_feed_a_linear(void **state)
 {
     batches_change_nothing(changed_graph(
@@ -77,7 +77,7 @@ static void an_embedding_may_feed_a_linear(void **state)
         "  - {op: linear, in: [e], w: [model.layers.0.self_attn.o_proj.weight], out: x, size: hidden}\n"));
 }
 
-/* The pooled rows may be taken twice: the second time they are what they were the first time. */
+/* The pooled rows may be gathered twice, and are the same the second time. */
 static void a_second_gather_takes_the_same_rows(void **state)
 {
     static const char *const gather = "  - {op: last_row, in: [x], out: p}\n"
@@ -110,7 +110,7 @@ static size_t weights_of(const char *graph)
     return bytes;
 }
 
-/* Tables are read where they lie, and their pages count: each of them. */
+/* Tables are read in the mapped file, and the pages of each count as memory. */
 static void every_table_counts(void **state)
 {
     const char *const graph = changed_graph(
@@ -143,7 +143,7 @@ static unsigned char *read_all(const char *path, size_t *len)
     return bytes;
 }
 
-/* Every offset is twice as far, and every bf16 the high half of a float. */
+/* Doubles every offset, and makes every bf16 the high half of a float. */
 static void write_widened(const char *dir, const unsigned char *old, size_t len)
 {
     uint64_t n;
@@ -189,8 +189,7 @@ static void copy_golden(const char *dir, const char *name)
     copy_data(dir, name, path);
 }
 
-/* Nothing of an fp32 checkpoint can be borrowed for bf16 products, so what the first few rows load is there for the
- * next. */
+/* fp32 weights can't be read from the mapped file for bf16 products, so they are loaded on the first run, and stay. */
 static void wide_weights_are_loaded_once(void **state)
 {
     gd_options options = golden_options("qwen2", 0);

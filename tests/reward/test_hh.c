@@ -1,9 +1,8 @@
-/* test_hh.c - a whole file of real pairs through a real model: all 2,312 lines are as they were on the machine where
- * their sum was stored, to the last digit, and those that Transformers scored in float32, too, are near to that.
- * Minutes of arithmetic: ./quickstart check runs it, `make check` when GUERDON_LONG_TESTS is set. */
-#include "tests/reward/golden.h"
+/* test_hh.c - a whole file of real pairs through a real model: all 2,312 lines have the hash that was stored on another
+ * machine, so no digit differs, and every 36th pair is close to Transformers' scores in float32.
+ * Takes minutes: ./quickstart check runs it, and `make check` if GUERDON_LONG_TESTS is set. */
+#include "tests/reward/smollm2.h"
 
-#include "base/file.h"
 #include "base/mem.h"
 #include "quant-free/convert.h"
 #include "quant-free/safetensors.h"
@@ -14,10 +13,8 @@
 
 enum { PAIRS = 2312, EVERY = 36, STORED = 65 };
 
-/* FNV-1a over the output file, made by guerdon on a Zen 3 (avx2). */
+/* FNV-1a hash of the output file, computed by guerdon on a Zen 3 (avx2). */
 #define LINES_SUM 0xDD507BFF86189A04u
-
-static char model_dir[512], pairs_path[512];
 
 static uint64_t sum_of(const char *s, size_t len)
 {
@@ -39,7 +36,7 @@ static void load_expected(float *scores, size_t bytes)
     gd_st_close(file);
 }
 
-/* The mean difference to Transformers' scores of every 36th pair, against how much these differ among themselves. */
+/* The mean difference from Transformers' scores of every 36th pair is small compared with their standard deviation. */
 static void compare(const char *lines)
 {
     static const char *const keys[] = { "chosen", "rejected" };
@@ -73,28 +70,21 @@ static void compare(const char *lines)
 
 static void every_line_is_as_stored(void **state)
 {
-    char output[] = "/tmp/guerdon-hh-XXXXXX";
-    const int fd = mkstemp(output);
-    gd_options options;
-    const gd_file_options how = from_to(pairs_path, output, GD_FORMAT_JSONL);
+    char output[TEST_PATH];
+    const gd_options options = smollm2_options();
+    const gd_file_options how = from_to(smollm2_pairs, test_file(output), GD_FORMAT_JSONL);
     gd_summary summary = { .struct_size = sizeof summary };
     gd_model *model;
     char *lines;
     size_t len;
 
     (void)state;
-    assert_true(fd >= 0);
-    gd_options_init(&options);
-    options.model = model_dir;
-    options.max_length = 512;
-    options.truncate = GD_TRUNCATE_RIGHT;
     assert_ok(gd_model_open(&model, &options, test_err));
     assert_ok(gd_score_file(model, &how, NULL, &summary, test_err));
     gd_model_close(model);
     assert_int_equal(summary.items, PAIRS);
     assert_int_equal(summary.failed, 0);
     assert_ok(gd_file_read(&lines, &len, output, 1 << 24, test_err));
-    (void)close(fd);
     (void)unlink(output);
     compare(lines);
     print_message("sum of the %zu bytes: 0x%016llx\n", len, (unsigned long long)sum_of(lines, len));
@@ -105,22 +95,14 @@ static void every_line_is_as_stored(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(every_line_is_as_stored) };
-    const char *srcdir = getenv("srcdir");
-    char weights[600];
-
-    (void)snprintf(model_dir, sizeof model_dir, "%s/models/smollm2-135m", srcdir ? srcdir : ".");
-    (void)snprintf(weights, sizeof weights, "%s/model.safetensors", model_dir);
-    test_data(pairs_path, sizeof pairs_path, "hh-rlhf/harmless-base-test.jsonl.gz");
-    if (!gd_file_exists(weights)) {
-        printf("skipped: %s is not there; ./quickstart makes it\n", weights);
+    if (!smollm2_find())
         return 77;
-    }
     if (SANITIZED) {
-        printf("skipped: an hour of arithmetic with the sanitizers; the tiny models run the same code\n");
+        printf("skipped: takes an hour with the sanitizers; the tiny models run the same code\n");
         return 77;
     }
     if (!getenv("GUERDON_LONG_TESTS")) {
-        printf("skipped: ten minutes of arithmetic; GUERDON_LONG_TESTS=1 runs it, as ./quickstart check does\n");
+        printf("skipped: takes ten minutes; GUERDON_LONG_TESTS=1 runs it, and so does ./quickstart check\n");
         return 77;
     }
     return cmocka_run_group_tests_name("hh", tests, NULL, NULL);

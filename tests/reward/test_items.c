@@ -1,4 +1,4 @@
-/* test_items.c - items in memory: the scores of the same records in a file, bit for bit, and an error for each item. */
+/* test_items.c - items in memory get the scores of the same records in a file, bit for bit, and each its own error. */
 #include "tests/reward/golden.h"
 
 #include "base/mem.h"
@@ -40,7 +40,7 @@ static const gd_part longer[] = { T(
     "one two three four five six seven eight nine ten eleven twelve thirteen fourteen") };
 static const gd_part told[] = { TALK(whole) }, talks[] = { TALK(yes), TALK(no) };
 
-/* Those without conversations come first. */
+/* Items without conversations come first. */
 static const gd_item items[] = {
     ITEM(GD_ITEM_TEXT, NULL, one),
     ITEM(GD_ITEM_TEXT, &question, one),
@@ -118,16 +118,15 @@ static json_t *record_of(const gd_item *item)
     return record;
 }
 
-/* What gd_score_file() says of the items: a JSON array of its lines. */
+/* Scores the items with gd_score_file(), and returns its lines as a JSON array. */
 static json_t *file_of(gd_model *model, const gd_item *list, size_t count, gd_summary *summary)
 {
-    char in[] = "/tmp/guerdon-in-XXXXXX", out[] = "/tmp/guerdon-out-XXXXXX";
-    const gd_file_options how = from_to(in, out, GD_FORMAT_JSONL);
+    char in[TEST_PATH], out[TEST_PATH];
+    const gd_file_options how = from_to(test_file(in), test_file(out), GD_FORMAT_JSONL);
     json_t *const lines = json_array();
     json_t *line;
     FILE *f;
 
-    assert_true(close(mkstemp(in)) == 0 && close(mkstemp(out)) == 0);
     f = fopen(in, "w");
     for (size_t i = 0; i < count; i++) {
         json_t *const record = record_of(&list[i]);
@@ -164,7 +163,7 @@ static void same_result(const gd_item_result *result, const gd_item *item, const
     assert_int_equal(result->count, item->part_count);
     assert_int_equal(result->truncated != 0, json_is_true(json_object_get(line, "truncated")));
     for (size_t i = 0; i < result->count; i++) {
-        const float want = (float)json_number_value(value_of(line, item, i)); /* nine digits are the float */
+        const float want = (float)json_number_value(value_of(line, item, i)); /* nine digits determine a float */
 
         assert_memory_equal(&result->scores[i], &want, sizeof want);
         assert_int_equal(result->tokens[i], json_integer_value(item->part_count > 1 || item->kind == GD_ITEM_ANSWERS
@@ -254,7 +253,7 @@ static void ids_score_as_their_text(void **state)
     gd_model_close(model);
 }
 
-/* ---- what is wrong with an item ---- */
+/* ---- bad items ---- */
 
 static const uint32_t unknown[] = { 1, 2, 1536 };
 static const gd_message unanswered[] = { M("user", "Is tea hot?") };
@@ -266,7 +265,7 @@ static const gd_part no_messages[] = { { .messages = whole } };
 static const struct wrong {
     gd_item item;
     gd_status status;
-    const char *why; /* how the sentence begins */
+    const char *why; /* the beginning of the sentence */
 } wrongs[] = {
     { ITEM(GD_ITEM_TEXT, NULL, longer), GD_ETOOLONG, "the text has " },
     { ITEM(GD_ITEM_PAIR, NULL, broken), GD_EFORMAT, "rejected: a text is not valid UTF-8 at byte 0" },
@@ -287,7 +286,7 @@ static const struct wrong {
 };
 enum { WRONGS = sizeof wrongs / sizeof wrongs[0] };
 
-/* Between them stand items that are fine, and get their scores. */
+/* Good items stand between the bad ones, and get their scores. */
 static void each_item_has_its_error(void **state)
 {
     gd_options options = golden_options("qwen2", 0);
@@ -410,7 +409,7 @@ static void no_items_are_fine_and_no_room_is_not(void **state)
     gd_model_close(model);
 }
 
-/* A program of a later version has larger items and results. */
+/* A program compiled with a later version has larger items and results. */
 static void the_callers_sizes_count(void **state)
 {
     gd_model *const model = open_model("qwen2", NULL, 0);
@@ -457,7 +456,7 @@ static void every_allocation_may_fail(void **state)
     uint64_t live;
 
     (void)state;
-    for (int i = 0; i < 2; i++) { /* what is loaded for good is there then */
+    for (int i = 0; i < 2; i++) { /* then everything that stays loaded is loaded */
         assert_ok(gd_score_items(model, &all, NULL, NULL, test_err));
         gd_items_free_results(&all);
     }
@@ -467,7 +466,7 @@ static void every_allocation_may_fail(void **state)
         rc = gd_score_items(model, &all, NULL, NULL, NULL);
         gd_mem_fail_from(0);
         gd_items_free_results(&all);
-        assert_true(gd_mem_live() <= live); /* the engine may have let go of something of its own */
+        assert_true(gd_mem_live() <= live); /* the engine may have freed some of its own */
     }
     assert_int_equal(rc, GD_OK);
     gd_model_close(model);

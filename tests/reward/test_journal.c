@@ -1,4 +1,4 @@
-/* test_journal.c - a journal that can't be written says why, whichever step of it failed. */
+/* test_journal.c - when a journal can't be written, the error says why, whichever step failed. */
 #include "tests/records/temp.h"
 
 #include "reward/journal.h"
@@ -8,7 +8,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-/* A disk over a network reports at close() what it didn't at write(); here the linker puts this in its place. */
+/* A network file system may report a failed write only at close(); the linker puts this in place of close(). */
 static int close_reason;
 int __real_close(int fd);
 int __wrap_close(int fd);
@@ -28,7 +28,7 @@ static gd_error try_to_open(void)
     gd_journal journal;
     gd_error err = { 0 };
 
-    errno = EDOM; /* what happens to be there is not what is shown */
+    errno = EDOM; /* a stale value must not be reported */
     (void)gd_journal_open(&journal, temp_path("out"), "{\"model\":\"m\"}", false, &err);
     gd_journal_free(&journal);
     return err;
@@ -70,7 +70,7 @@ static void a_disk_that_is_full(void **state)
     assert_int_equal(access(temp_path("out.resume.part"), F_OK), -1);
 }
 
-/* A few bytes are taken, the rest is not. */
+/* A few bytes are written, the rest are not. */
 static void a_write_that_falls_short(void **state)
 {
     struct rlimit was, low;
@@ -82,7 +82,7 @@ static void a_write_that_falls_short(void **state)
     low.rlim_cur = 10;
     (void)signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
-    err = try_to_open(); /* nothing else is written meanwhile, not even a test's report */
+    err = try_to_open(); /* nothing else may be written meanwhile, not even the test's output */
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
     expect_reason(&err, EFBIG);
     assert_int_equal(access(temp_path("out.resume.part"), F_OK), -1);
@@ -98,7 +98,7 @@ static void a_file_that_cannot_be_closed(void **state)
     assert_int_equal(access(temp_path("out.resume"), F_OK), -1);
 }
 
-static void a_name_that_is_taken(void **state)
+static void a_path_that_is_a_directory(void **state)
 {
     (void)state;
     in_the_way("out.resume");
@@ -107,7 +107,7 @@ static void a_name_that_is_taken(void **state)
     assert_int_equal(rmdir(temp_path("out.resume")), 0);
 }
 
-/* Of a write and a close that both fail, the first one says more. */
+/* If a write and the close after it both fail, the write's reason says more. */
 static void the_first_reason_counts(void **state)
 {
     if (access("/dev/full", W_OK) < 0)
@@ -124,7 +124,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_disk_that_is_full, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(a_write_that_falls_short, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(a_file_that_cannot_be_closed, temp_begin, temp_end),
-        cmocka_unit_test_setup_teardown(a_name_that_is_taken, temp_begin, temp_end),
+        cmocka_unit_test_setup_teardown(a_path_that_is_a_directory, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(the_first_reason_counts, temp_begin, temp_end),
     };
 

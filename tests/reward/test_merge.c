@@ -1,5 +1,5 @@
-/* test_merge.c - gd_merge() on the golden models: PEFT's weights, what Transformers needs beside them, scores, and
- * what is left behind when it fails, is stopped or is killed. */
+/* test_merge.c - gd_merge() on the golden models: the weights that PEFT makes, the other files that Transformers needs,
+ * scores, and what remains when a merge fails, is stopped or is killed. */
 #include "tests/quant-free/files.h"
 #include "tests/reward/golden.h"
 
@@ -28,7 +28,8 @@ static json_t *read_json(const char *dir, const char *name)
     return json;
 }
 
-/* With one thread: a tiny tensor takes longer to hand out than to merge. tests/quant-free/test_merge.c has several. */
+/* With one thread: a tiny tensor takes longer to hand to a thread than to merge. tests/quant-free/test_merge.c uses
+ * several. */
 static gd_options merge_options(const char *model)
 {
     gd_options options = golden_options(model, 1);
@@ -37,7 +38,7 @@ static gd_options merge_options(const char *model)
     return options;
 }
 
-/* A merge of a golden pair into dir/NAME, whose path comes back. */
+/* Merges a golden pair into dir/NAME, and returns that path. */
 static const char *merge_golden(const char *dir, size_t i, uint64_t shard_bytes)
 {
     const gd_options options = merge_options(pair(i));
@@ -59,7 +60,7 @@ static uint64_t fnv(const void *data, size_t len)
     return h;
 }
 
-/* golden.txt has a line "MODEL TENSOR HASH" for each tensor after PEFT merged it. */
+/* golden.txt has a line "MODEL TENSOR HASH" for each tensor as PEFT merged it. */
 static void check_hashes(const char *model, const char *dir)
 {
     char path[512], name[64], tensor[128];
@@ -142,8 +143,8 @@ static void a_classifiers_config_stays(void **state)
     }
 }
 
-/* A base with two labels in its config, as a causal-LM model may have, numbers that need 17 digits, and an adapter
- * whose directory has a tokenizer_config.json with another pad token. */
+/* The base has two labels in its config, as a causal-LM model may, and a number that needs 17 digits; the adapter's
+ * directory has a tokenizer_config.json with another pad token. */
 static void the_adapters_special_tokens_are_taken(void **state)
 {
     static const char *const files[] = { "tokenizer.json",
@@ -187,7 +188,7 @@ static void the_adapters_special_tokens_are_taken(void **state)
     assert_null(json_object_get(got, "num_labels"));
     assert_true(json_real_value(json_object_get(got, "rms_norm_eps")) == 0.1 + 0.2 - 0.29);
     json_decref(got);
-    got = read_json(out, "tokenizer_config.json"); /* the adapter's, and the base's map isn't beside it */
+    got = read_json(out, "tokenizer_config.json"); /* the adapter's, without the base's map */
     assert_true(json_is_object(json_object_get(got, "pad_token")));
     json_decref(got);
     got = read_json(out, "tokenizer.json"); /* the base's */
@@ -208,10 +209,10 @@ static double distance(const float *a, const double *b, size_t count)
     return sqrt(sum / (double)count);
 }
 
-/* The rounding of merged weights is a third part of bf16's error, beside that of the other weights' products and of
- * the values: from the scores of PEFT in float64 (adapter not merged) it may take scores half as far again, and twice
- * on a bad day; and no score may move by more than a twentieth of their spread. Measured on these models: 1.08 to
- * 1.52 times, and at most 0.036 of the spread. */
+/* Rounding the merged weights is a third source of bf16 error, besides rounding products and values. Merged scores may
+ * be up to twice as far from PEFT's in float64 (adapter not merged) as scores with the adapter, and no score may move
+ * by more than a twentieth of their spread. Measured on these models: 1.08 to 1.52 times as far, and at most 0.036 of
+ * the spread. */
 static void check_scores(size_t i, const char *merged)
 {
     gd_options options = golden_options(pair(i), 1);
@@ -252,8 +253,7 @@ static void refused(const gd_options *options, const char *output, gd_status sta
     gd_error err = { 0 };
 
     assert_int_equal(gd_merge(options, output, NULL, &err), status);
-    if (!strstr(err.text, sentence))
-        fail_msg("\"%s\" does not hold \"%s\"", err.text, sentence);
+    assert_contains(err.text, sentence);
 }
 
 static void wrong_calls_are_refused(void **state)
@@ -280,12 +280,12 @@ static void wrong_calls_are_refused(void **state)
     o = good, o.graph = "/nonexistent/graph";
     refused(&o, out, GD_EIO, "/nonexistent/graph");
     o = good, o.threads = 2000;
-    refused(&o, out, GD_EUSAGE, "2000 threads");
+    refused(&o, out, GD_EUSAGE, "threads is 2000, but");
     assert_false(gd_dir_exists(out));
 }
 
-/* Tensors that the adapter never touches must be there, too: a merged model is whole. */
-static void a_tensor_that_is_missing_is_named(void **state)
+/* Tensors that the adapter doesn't touch must exist too: a merged model is complete. */
+static void a_missing_tensor_is_named(void **state)
 {
     const gd_view *views[64];
     gd_options options = golden_options("qwen2", 1);
@@ -311,7 +311,7 @@ static void a_tensor_that_is_missing_is_named(void **state)
     assert_false(gd_dir_exists(in_dir(*state, "out")));
 }
 
-/* Only the model knows how many rows a head has; the message names the adapter's file. */
+/* Only the model determines how many rows a head must have; the message names the adapter's file. */
 static void a_head_of_two_rows_is_named(void **state)
 {
     static const char header[] = "{\"base_model.model.score.weight\":{\"dtype\":\"F32\",\"shape\":[2,96],"
@@ -330,7 +330,7 @@ static void a_head_of_two_rows_is_named(void **state)
             "config.json requires [1, 96]");
 }
 
-/* ---- stopped, killed, without memory ---- */
+/* ---- stopped, killed, out of memory ---- */
 
 struct stop {
     uint64_t calls, at; /* at which call to stop; 0: never */
@@ -359,7 +359,7 @@ static void it_can_be_stopped_anywhere(void **state)
     const gd_progress progress = { sizeof progress, count_calls, &all };
 
     assert_ok(gd_merge(&options, out, &progress, test_err));
-    assert_int_equal(all.calls, 39); /* tiny tensors: once each */
+    assert_int_equal(all.calls, 39); /* once for each tensor, since they are tiny */
     assert_int_equal(all.bytes, all.total);
     for (uint64_t at = 1; at <= all.calls; at += 19) {
         struct stop s = { .at = at };
@@ -371,7 +371,7 @@ static void it_can_be_stopped_anywhere(void **state)
     }
 }
 
-/* Killed at any point it leaves nothing that anybody takes for a model: no config.json, no weights. */
+/* Killed at any point, it leaves nothing that could be taken for a model: no config.json, no weights. */
 static void a_kill_leaves_no_model(void **state)
 {
     const gd_options options = merge_options("qwen2");
@@ -415,8 +415,8 @@ static int put_config_there(void *context, uint64_t items, uint64_t bytes, uint6
     return 0;
 }
 
-/* config.json gets its name last: when that can't be, the others had theirs already, and lose them again. */
-static void what_others_put_there_stays(void **state)
+/* config.json is renamed last: when that fails, the other files have their names already, and are removed. */
+static void a_file_made_meanwhile_stays(void **state)
 {
     const gd_options options = merge_options("qwen2");
     char out[512], left[64];
@@ -470,16 +470,16 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_adapters_special_tokens_are_taken, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(scores_are_near_those_with_the_adapter, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(wrong_calls_are_refused, dir_setup, dir_teardown),
-        cmocka_unit_test_setup_teardown(a_tensor_that_is_missing_is_named, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(a_missing_tensor_is_named, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(a_head_of_two_rows_is_named, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(it_can_be_stopped_anywhere, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(a_kill_leaves_no_model, dir_setup, dir_teardown),
-        cmocka_unit_test_setup_teardown(what_others_put_there_stays, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(a_file_made_meanwhile_stays, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(every_allocation_may_fail, dir_setup, dir_teardown),
     };
 
-    /* Every file of a merge goes to the disk before it counts: that is many seconds in all, but where there is none. */
+    /* A merge waits until each file is on the disk: many seconds in all, but none where files are kept in memory. */
     if (access("/dev/shm", W_OK) == 0)
-        (void)setenv("TMPDIR", "/dev/shm", 0);
+        (void)setenv("TMPDIR", "/dev/shm", 1);
     return cmocka_run_group_tests_name("merge", tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* test_queue.c - which items share a batch, that none is lost, and how a model is fitted into a memory. */
+/* test_queue.c - which items share a batch, that none is lost, and how a model is fitted into a given memory. */
 #include "tests/reward/golden.h"
 
 #include "base/mem.h"
@@ -18,7 +18,7 @@ static gd_model *open_model(size_t batch_tokens)
     return model;
 }
 
-/* A text of `shared` ids that depend on the prompt alone, then some of its own. */
+/* A text of `shared` ids that depend only on the prompt, then `more` of its own. */
 static gd_ids make_text(uint32_t prompt, size_t shared, uint32_t own, size_t more)
 {
     gd_ids ids = { 0 };
@@ -46,7 +46,7 @@ static void answers_to_one_prompt_meet(void **state)
 
     (void)state;
     add(&queue, 1, 40, 1, 10);                          /* 0: with 5 and 6, 70 rows */
-    add(&queue, 2, 40, 2, 10);                          /* 1: does not fit any more */
+    add(&queue, 2, 40, 2, 10);                          /* 1: does not fit with them */
     add(&queue, 3, 10, 3, 5);                           /* 2 */
     add(&queue, 4, 10, 4, 5);                           /* 3 */
     assert_ok(gd_queue_add(&queue, NULL, 0, test_err)); /* 4: an item without texts */
@@ -82,8 +82,8 @@ static void without_sharing_items_go_in_order(void **state)
     gd_model_close(model);
 }
 
-/* Random items: every batch is within its limit (or one item), brings the oldest along, and each score is the one that
- * the text gets alone. */
+/* Random items: every batch keeps its limit (or has one item) and includes the oldest item, and each score is the one
+ * that the text gets by itself. */
 static void no_item_is_lost_and_no_score_moves(void **state)
 {
     gd_model *model = open_model(60);
@@ -126,8 +126,8 @@ static void no_item_is_lost_and_no_score_moves(void **state)
     assert_int_equal(gd_mem_live(), 0);
 }
 
-/* Answers that are more than a batch go in parts, and the prompt with each; the next item waits. */
-static void an_item_larger_than_a_batch_goes_in_parts(void **state)
+/* Answers with more rows than a batch are computed in parts, the prompt in each; the next item waits. */
+static void an_item_larger_than_a_batch_is_split(void **state)
 {
     gd_model *model = open_model(100);
     gd_queue queue = { .model = model };
@@ -152,7 +152,7 @@ static void an_item_larger_than_a_batch_goes_in_parts(void **state)
     assert_int_equal(gd_mem_live(), 0);
 }
 
-/* ---- the memory ---- */
+/* ---- memory ---- */
 
 static size_t ten_a_row(const void *context, size_t rows)
 {
@@ -190,7 +190,7 @@ static void a_budget_is_kept_and_used(void **state)
     b = budget_of(5000 + 270100 + 5000, 0, GD_OK); /* rows first, then layers that stay */
     assert_true(b.streamed);
     assert_in_range(b.rows, (155100 - 640) / 10, 155100 / 10);
-    assert_in_range(b.kept, 0, 1); /* the first stage is a hundred bytes, which may be left */
+    assert_in_range(b.kept, 0, 1); /* the first stage is only a hundred bytes, and may fit */
     b = budget_of(5000 + 270100 + 5000, 2000, GD_OK);
     assert_true(b.streamed);
     assert_int_equal(b.rows, 2000);
@@ -206,10 +206,8 @@ static void a_budget_is_kept_and_used(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(answers_to_one_prompt_meet),
-        cmocka_unit_test(without_sharing_items_go_in_order),
-        cmocka_unit_test(no_item_is_lost_and_no_score_moves),
-        cmocka_unit_test(an_item_larger_than_a_batch_goes_in_parts),
+        cmocka_unit_test(answers_to_one_prompt_meet),         cmocka_unit_test(without_sharing_items_go_in_order),
+        cmocka_unit_test(no_item_is_lost_and_no_score_moves), cmocka_unit_test(an_item_larger_than_a_batch_is_split),
         cmocka_unit_test(a_budget_is_kept_and_used),
     };
 

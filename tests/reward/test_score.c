@@ -1,12 +1,11 @@
 /* test_score.c - the library's calls: options, truncation, eos, pooling, files in and out, inspect, backends. */
+#include "tests/fields.h"
 #include "tests/reward/golden.h"
 
 #include "base/mem.h"
 #include "reward/encode.h"
 
-#include <jansson.h>
 #include <math.h>
-#include <unistd.h>
 
 static void refused(const gd_options *options, gd_status status, const char *sentence)
 {
@@ -15,8 +14,7 @@ static void refused(const gd_options *options, gd_status status, const char *sen
 
     assert_int_equal(gd_model_open(&model, options, &err), status);
     assert_null(model);
-    if (!strstr(err.text, sentence))
-        fail_msg("\"%s\" does not hold \"%s\"", err.text, sentence);
+    assert_contains(err.text, sentence);
 }
 
 static void bad_options_are_refused(void **state)
@@ -37,7 +35,7 @@ static void bad_options_are_refused(void **state)
     o = good, o.isa = "mmx";
     refused(&o, GD_EUSAGE, "unknown instruction set \"mmx\"");
     o = good, o.threads = 100000;
-    refused(&o, GD_EUSAGE, "100000 threads");
+    refused(&o, GD_EUSAGE, "threads is 100000, but at most 1024 is expected");
     o = good, o.truncate = (gd_truncate)9;
     refused(&o, GD_EUSAGE, "truncate is 9");
     o = good, o.add_eos = (gd_add_eos)-1;
@@ -52,7 +50,7 @@ static void bad_options_are_refused(void **state)
     refused(&o, GD_EIO, "/nonexistent/model");
 }
 
-/* Encodes with a model's tokenizer under other rules. */
+/* Encodes with a model's tokenizer, but other rules. */
 static size_t encode(const gd_model *model, const char *text, size_t max, gd_truncate truncate, gd_add_eos eos,
                      gd_ids *ids, gd_encoding *how, gd_status want)
 {
@@ -66,7 +64,7 @@ static size_t encode(const gd_model *model, const char *text, size_t max, gd_tru
     return ids->len;
 }
 
-/* The first few rows leave no matrix in memory, the next do, and those after find them: the score is the same. */
+/* A first run of few rows leaves no matrix in memory, the second does, and the third finds them: same score. */
 static void weights_stay_from_the_second_time_on(void **state)
 {
     const gd_options options = golden_options("qwen2", 0);
@@ -83,14 +81,14 @@ static void weights_stay_from_the_second_time_on(void **state)
         assert_memory_equal(&score[i], &score[0], sizeof *score);
         live[i + 1] = gd_mem_live();
     }
-    /* What the first run reserves for rows stays as well: few blocks. */
+    /* The few blocks that the first run reserves for rows stay too. */
     if (live[1] - live[0] > 12 || live[2] - live[1] < 36 || live[3] != live[2])
         fail_msg("allocations: %llu, %llu, %llu, %llu", (unsigned long long)live[0], (unsigned long long)live[1],
                  (unsigned long long)live[2], (unsigned long long)live[3]);
     gd_model_close(model);
 }
 
-/* By double precision of the C library, which is off by far less than a float's last bit. */
+/* Compared with the C library in double precision, whose error is far below a float's last bit. */
 static void scores_are_scaled(void **state)
 {
     static const float scores[] = { -30, -1.5f, 0, 0.1f, 2, 88, 1e30f };
@@ -213,9 +211,9 @@ static int stop_at_once(void *context, uint64_t items, uint64_t bytes, uint64_t 
 
 static void a_file_is_scored_line_by_line(void **state)
 {
-    char in[] = "/tmp/guerdon-in-XXXXXX", out[] = "/tmp/guerdon-out-XXXXXX", want[512];
+    char in[TEST_PATH], out[TEST_PATH], resume[TEST_PATH + 8], want[512];
     gd_options options = golden_options("qwen2", 0);
-    gd_file_options how = from_to(in, out, GD_FORMAT_JSONL);
+    gd_file_options how = from_to(test_file(in), test_file(out), GD_FORMAT_JSONL);
     const gd_text texts[] = { { "Hello", 5 }, { "Hello there", 11 }, { "Hello you", 9 } };
     gd_summary summary = { .struct_size = sizeof summary };
     gd_error err = { 0 };
@@ -226,7 +224,6 @@ static void a_file_is_scored_line_by_line(void **state)
     const gd_progress progress = { sizeof progress, stop_at_once, &calls };
 
     (void)state;
-    assert_true(close(mkstemp(in)) == 0 && close(mkstemp(out)) == 0);
     write_file(in, "{\"text\":\"Hello\"}\n\nnot json\n{\"prompt\":\"Hello\",\"response\":\" there\"}\n{\"text\":\"\"}\n"
                    "{\"chosen\":\"Hello there\",\"rejected\":\"Hello you\"}\n");
     assert_ok(gd_model_open(&model, &options, test_err));
@@ -251,7 +248,9 @@ static void a_file_is_scored_line_by_line(void **state)
     how.format = GD_FORMAT_TEXT;
     assert_int_equal(gd_score_file(model, &how, &progress, &summary, &err), GD_EINTERRUPTED);
     assert_int_equal(calls, 1);
-    assert_non_null(strstr(err.text, "the same command with --resume goes on there"));
+    assert_non_null(strstr(err.text, "to resume, run the same command with --resume"));
+    (void)snprintf(resume, sizeof resume, "%s.resume", out);
+    assert_int_equal(unlink(resume), 0);
     how.output = in;
     assert_int_equal(gd_score_file(model, &how, NULL, NULL, NULL), GD_EUSAGE);
     how.output = NULL;
@@ -265,14 +264,13 @@ static void a_file_is_scored_line_by_line(void **state)
 
 static void a_file_is_tokenized_without_weights(void **state)
 {
-    char in[] = "/tmp/guerdon-in-XXXXXX", out[] = "/tmp/guerdon-out-XXXXXX", dir[512];
-    gd_file_options how = from_to(in, out, GD_FORMAT_TEXT);
+    char in[TEST_PATH], out[TEST_PATH], dir[512];
+    gd_file_options how = from_to(test_file(in), test_file(out), GD_FORMAT_TEXT);
     gd_options options;
     gd_summary summary = { .struct_size = sizeof summary };
     gd_error err = { 0 };
 
     (void)state;
-    assert_true(close(mkstemp(in)) == 0 && close(mkstemp(out)) == 0);
     write_file(in, "a\nb<|im_end|>\n");
     gd_options_init(&options);
     options.model = test_data(dir, sizeof dir, "golden/qwen2");
@@ -287,7 +285,7 @@ static void a_file_is_tokenized_without_weights(void **state)
     unlink(out);
 }
 
-static void inspect_tells_what_matters(void **state)
+static void inspect_reports_what_matters(void **state)
 {
     gd_options options = golden_options("qwen2-causal", 0);
     json_t *j, *warnings;
@@ -295,8 +293,7 @@ static void inspect_tells_what_matters(void **state)
 
     (void)state;
     assert_ok(gd_inspect(&options, &text, test_err));
-    j = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-    assert_non_null(j);
+    j = parsed(text);
     assert_true(json_is_null(json_object_get(j, "head")));
     assert_string_equal(json_string_value(json_object_get(j, "architecture")), "Qwen2ForCausalLM");
     warnings = json_object_get(j, "warnings");
@@ -305,7 +302,7 @@ static void inspect_tells_what_matters(void **state)
     gd_string_free(text);
     options = golden_options("qwen2", 1);
     assert_ok(gd_inspect(&options, &text, test_err));
-    j = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    j = parsed(text);
     assert_int_equal(json_integer_value(json_object_get(json_object_get(j, "adapter"), "rank")), 8);
     assert_int_equal(json_integer_value(json_object_get(json_object_get(j, "pad"), "id")), 1500);
     assert_true(json_integer_value(json_object_get(json_object_get(j, "memory"), "batch_bytes")) > 1000);
@@ -313,8 +310,8 @@ static void inspect_tells_what_matters(void **state)
     gd_string_free(text);
 }
 
-/* Before and after its first score; but for the memory, which depends on what the process has taken by then. */
-static void an_open_model_tells_the_same(void **state)
+/* Before and after its first score, except for the memory, which depends on what the process uses by then. */
+static void an_open_model_is_described_the_same(void **state)
 {
     const gd_options options = golden_options("qwen2", 1);
     const gd_text text = { "Hello", 5 };
@@ -331,10 +328,10 @@ static void an_open_model_tells_the_same(void **state)
     assert_ok(gd_model_inspect(model, &said[2], test_err));
     gd_model_close(model);
     assert_string_equal(said[2], said[1]);
-    want = json_loads(said[0], 0, NULL);
+    want = parsed(said[0]);
     assert_true(json_integer_value(json_object_get(json_object_get(want, "memory"), "batch_bytes")) > 1000);
     for (int i = 0; i < 2; i++) {
-        json_t *const got = json_loads(said[i], 0, NULL);
+        json_t *const got = parsed(said[i]);
 
         assert_int_equal(json_object_del(got, "memory"), 0);
         (void)json_object_del(want, "memory");
@@ -353,14 +350,14 @@ static void backends_are_listed(void **state)
 
     (void)state;
     assert_ok(gd_backends(&text, test_err));
-    j = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    j = parsed(text);
     assert_string_equal(json_string_value(json_object_get(json_object_get(j, "default"), "backend")), "cpu");
     assert_string_equal(json_string_value(json_object_get(j, "version")), GD_VERSION);
     json_decref(j);
     gd_string_free(text);
 }
 
-/* Every allocation of opening and scoring fails once: a clean error, and nothing is lost. */
+/* Each allocation of opening and scoring fails in turn: a clean error, and nothing leaks. */
 static void every_allocation_may_fail(void **state)
 {
     const gd_options options = golden_options("qwen2", 1);
@@ -387,7 +384,7 @@ static void every_allocation_may_fail(void **state)
             assert_int_equal(err.status, GD_ENOMEM);
         assert_int_equal(gd_mem_live(), live);
         if (n > 300)
-            n += 96; /* the tokenizer alone makes thousands */
+            n += 96; /* the tokenizer alone makes thousands of allocations */
     }
     print_message("%llu allocations\n", (unsigned long long)n);
     assert_true(n > 100);
@@ -404,8 +401,8 @@ int main(void)
         cmocka_unit_test(texts_that_cannot_be_scored),
         cmocka_unit_test(a_file_is_scored_line_by_line),
         cmocka_unit_test(a_file_is_tokenized_without_weights),
-        cmocka_unit_test(inspect_tells_what_matters),
-        cmocka_unit_test(an_open_model_tells_the_same),
+        cmocka_unit_test(inspect_reports_what_matters),
+        cmocka_unit_test(an_open_model_is_described_the_same),
         cmocka_unit_test(backends_are_listed),
         cmocka_unit_test(every_allocation_may_fail),
     };

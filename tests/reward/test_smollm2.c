@@ -1,8 +1,7 @@
-/* test_smollm2.c - a real model, SmolLM2-135M, against Transformers in float32. Skipped where the model is not there:
- * ./quickstart brings it. */
-#include "tests/reward/golden.h"
+/* test_smollm2.c - a real model, SmolLM2-135M, against Transformers in float32. Skipped where the model is missing:
+ * ./quickstart makes it. */
+#include "tests/reward/smollm2.h"
 
-#include "base/file.h"
 #include "base/mem.h"
 #include "data/record.h"
 #include "quant-free/convert.h"
@@ -14,9 +13,7 @@
 #define TEXTS 24
 #define HIDDEN 576
 
-static char model_dir[512], pairs_path[512];
-
-/* The last hidden states as Transformers has them, and ours. */
+/* The last hidden states: Transformers' and ours. */
 struct states {
     float want[TEXTS * HIDDEN], tokens[TEXTS], have[TEXTS * HIDDEN];
     size_t last_stage;
@@ -45,22 +42,10 @@ static void keep_last(void *context, size_t stage, const gd_tensor *hidden)
     memcpy(s->have, hidden->data, sizeof s->have);
 }
 
-static gd_options smollm2_options(const char *precision)
-{
-    gd_options options;
-
-    gd_options_init(&options);
-    options.model = model_dir;
-    options.precision = precision;
-    options.max_length = 512;
-    options.truncate = GD_TRUNCATE_RIGHT;
-    return options;
-}
-
-/* Scores the first 12 pairs and compares the state of each text by the norm of the difference. */
+/* Scores the first 12 pairs, and returns the largest relative error of a text's state, by norm. */
 static double worst_error(struct states *s, const char *precision, float *scores)
 {
-    const gd_options options = smollm2_options(precision);
+    gd_options options = smollm2_options();
     gd_records *records;
     gd_record record[TEXTS / 2] = { { 0 } };
     gd_text texts[TEXTS];
@@ -69,7 +54,8 @@ static double worst_error(struct states *s, const char *precision, float *scores
     double worst = 0;
     bool more;
 
-    assert_ok(gd_records_open(&records, pairs_path, GD_FORMAT_JSONL, NULL, test_err));
+    options.precision = precision;
+    assert_ok(gd_records_open(&records, smollm2_pairs, GD_FORMAT_JSONL, NULL, test_err));
     for (size_t i = 0; i < TEXTS / 2; i++) {
         assert_ok(gd_records_next(records, &record[i], &more, test_err));
         texts[2 * i] = record[i].texts[0].text;
@@ -96,7 +82,7 @@ static double worst_error(struct states *s, const char *precision, float *scores
     return worst;
 }
 
-/* Two engines that sum in other orders differ by rounding alone: about 30 layers of it. */
+/* Two engines that add in different orders differ only by rounding, here through 30 layers. */
 static void fp32_states_are_transformers(void **state)
 {
     static struct states s;
@@ -129,16 +115,8 @@ int main(void)
         cmocka_unit_test(fp32_states_are_transformers),
         cmocka_unit_test(bf16_states_are_near),
     };
-    const char *srcdir = getenv("srcdir");
-    char weights[600];
-
-    (void)snprintf(model_dir, sizeof model_dir, "%s/models/smollm2-135m", srcdir ? srcdir : ".");
-    (void)snprintf(weights, sizeof weights, "%s/model.safetensors", model_dir);
-    test_data(pairs_path, sizeof pairs_path, "hh-rlhf/harmless-base-test.jsonl.gz");
-    if (!gd_file_exists(weights)) {
-        printf("skipped: %s is not there; ./quickstart makes it\n", weights);
+    if (!smollm2_find())
         return 77;
-    }
     if (SANITIZED) {
         printf("skipped: a real model takes minutes with the sanitizers; the tiny ones run the same code\n");
         return 77;

@@ -98,15 +98,6 @@ static inline void check_texts(const gd_chat *chat, const char *file)
 
 /* ---- a checkpoint's directory ---- */
 
-static inline const char *scratch_dir(char *dir, size_t room)
-{
-    const char *tmp = getenv("TMPDIR");
-
-    (void)snprintf(dir, room, "%s/guerdon-chat-XXXXXX", tmp ? tmp : "/tmp");
-    assert_non_null(mkdtemp(dir));
-    return dir;
-}
-
 static inline void write_file(const char *dir, const char *name, const void *data, size_t len)
 {
     char path[1200];
@@ -134,23 +125,6 @@ static inline void remove_file(const char *dir, const char *name)
 
     (void)snprintf(path, sizeof path, "%s/%s", dir, name);
     (void)unlink(path);
-}
-
-/* Removes every file that a test may have written. */
-static inline void remove_scratch(const char *dir)
-{
-    static const char *const names[] = {
-        "tokenizer_config.json", "special_tokens_map.json",
-        "chat_template.jinja",   "additional_chat_templates/default.jinja",
-        "tokenizer.json",        "own.yaml",
-    };
-    char path[1200];
-
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        remove_file(dir, names[i]);
-    (void)snprintf(path, sizeof path, "%s/additional_chat_templates", dir);
-    (void)rmdir(path);
-    assert_int_equal(rmdir(dir), 0);
 }
 
 #endif

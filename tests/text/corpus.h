@@ -9,7 +9,6 @@
 #include "text/tokenizer.h"
 
 #include <jansson.h>
-#include <unistd.h>
 
 /* ---- expected values ---- */
 
@@ -159,16 +158,6 @@ static inline json_t *load_json(const char *name)
     return value;
 }
 
-/* A private directory, and the tokenizer.json in it. */
-static inline const char *scratch_dir(char *dir, size_t room)
-{
-    const char *tmp = getenv("TMPDIR");
-
-    (void)snprintf(dir, room, "%s/guerdon-text-XXXXXX", tmp ? tmp : "/tmp");
-    assert_non_null(mkdtemp(dir));
-    return dir;
-}
-
 static inline void write_tokenizer(const char *dir, const char *text, size_t len)
 {
     char path[1100];
@@ -179,15 +168,6 @@ static inline void write_tokenizer(const char *dir, const char *text, size_t len
     assert_non_null(f);
     assert_int_equal(fwrite(text, 1, len, f), len);
     assert_int_equal(fclose(f), 0);
-}
-
-static inline void remove_scratch(const char *dir)
-{
-    char path[1100];
-
-    (void)snprintf(path, sizeof path, "%s/tokenizer.json", dir);
-    (void)unlink(path);
-    assert_int_equal(rmdir(dir), 0);
 }
 
 #endif

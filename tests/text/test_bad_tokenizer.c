@@ -253,16 +253,16 @@ static const char *sentence_for(const char *text, size_t len)
 {
     static gd_error err;
     const uint64_t live = gd_mem_live();
-    char dir[1024];
+    char dir[TEST_PATH];
     gd_tokenizer *t;
     size_t prefix;
     gd_status rc;
 
-    scratch_dir(dir, sizeof dir);
+    (void)test_dir(dir);
     write_tokenizer(dir, text, len);
     err = (gd_error){ GD_OK, "" };
     rc = gd_tokenizer_open(&t, dir, &err);
-    remove_scratch(dir);
+    assert_int_equal(test_remove(dir), 0);
     assert_int_equal(rc, err.status);
     gd_tokenizer_close(t);
     assert_true(gd_mem_live() == live);
@@ -320,12 +320,12 @@ static void every_cut_is_an_error(void **state)
 /* With any one byte changed, the file is an error or a working tokenizer. */
 static void any_byte_may_change(void **state)
 {
-    char dir[1024], text[sizeof good];
+    char dir[TEST_PATH], text[sizeof good];
     uint64_t seed = 3;
     gd_ids ids = { 0 };
 
     (void)state;
-    scratch_dir(dir, sizeof dir);
+    (void)test_dir(dir);
     for (int i = 0; i < 3000; i++) {
         gd_tokenizer *t;
         size_t at;
@@ -338,7 +338,7 @@ static void any_byte_may_change(void **state)
             assert_ok(gd_tokenize(t, "abx 12ab", 8, &ids, test_err));
         gd_tokenizer_close(t);
     }
-    remove_scratch(dir);
+    assert_int_equal(test_remove(dir), 0);
     gd_ids_free(&ids);
 }
 
@@ -367,13 +367,13 @@ static void limits(void **state)
 
 static void says_why_a_file_cannot_be_read(void **state)
 {
-    char dir[1024], path[1100], sentence[1200];
+    char dir[TEST_PATH], path[1100], sentence[1200];
     gd_error err = { GD_OK, "" };
     gd_tokenizer *t;
     FILE *f;
 
     (void)state;
-    scratch_dir(dir, sizeof dir);
+    (void)test_dir(dir);
     (void)snprintf(path, sizeof path, "%s/tokenizer.json", dir);
     assert_int_equal(gd_tokenizer_open(&t, dir, &err), GD_EIO);
     (void)snprintf(sentence, sizeof sentence, "%s: No such file or directory", path);
@@ -388,7 +388,7 @@ static void says_why_a_file_cannot_be_read(void **state)
     err = (gd_error){ GD_OK, "" };
     assert_int_not_equal(gd_tokenizer_open(&t, dir, &err), GD_OK);
     assert_non_null(strstr(err.text, "67108864"));
-    remove_scratch(dir);
+    assert_int_equal(test_remove(dir), 0);
 }
 
 int main(void)

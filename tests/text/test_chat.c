@@ -35,17 +35,17 @@ static void formats_give_the_templates_text(void **state)
 static gd_tokenizer *open_tokenizer(void)
 {
     json_t *all, *fields;
-    char path[1024], dir[1024];
+    char path[1024], dir[TEST_PATH];
     gd_tokenizer *t;
 
     all = json_load_file(test_data(path, sizeof path, "golden/llama/tokenizer.json"), JSON_ALLOW_NUL, NULL);
     fields = json_load_file(test_data(path, sizeof path, "chat/tokenizer_fields.json"), 0, NULL);
     assert_non_null(fields);
     assert_int_equal(json_object_update(all, fields), 0);
-    scratch_dir(dir, sizeof dir);
+    (void)test_dir(dir);
     write_json(dir, "tokenizer.json", all);
     assert_ok(gd_tokenizer_open(&t, dir, test_err));
-    remove_scratch(dir);
+    assert_int_equal(test_remove(dir), 0);
     json_decref(all);
     json_decref(fields);
     return t;

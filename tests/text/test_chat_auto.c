@@ -89,12 +89,12 @@ static const char *wanted(const json_t *one, const char *path)
 static void published_templates_are_recognised(void **state)
 {
     json_t *all = each_template();
-    char dir[1024];
+    char dir[TEST_PATH];
     const char *name;
     json_t *one;
 
     (void)state;
-    scratch_dir(dir, sizeof dir);
+    (void)test_dir(dir);
     json_object_foreach(all, name, one) {
         published t;
 
@@ -102,7 +102,7 @@ static void published_templates_are_recognised(void **state)
         write_config(dir, json_stringn(t.text, t.len), field(one, "bos_token"), field(one, "eos_token"));
         assert_string_equal(found(dir), wanted(one, "tokenizer_config.json"));
     }
-    remove_scratch(dir);
+    assert_int_equal(test_remove(dir), 0);
     json_decref(all);
 }
 
@@ -129,11 +129,11 @@ static void write_other_lines(const char *dir, const published *t, const char *n
 static void a_file_counts_before_the_config(void **state)
 {
     static const char *const newlines[] = { "\n", "\r\n", "\r" };
-    char dir[1024], path[1100];
+    char dir[TEST_PATH], path[1100];
     published t;
 
     (void)state;
-    scratch_dir(dir, sizeof dir);
+    (void)test_dir(dir);
     write_config(dir, json_string("something else"), "<s>", "</s>");
     load_template(&t, "mistral-v0.3");
     for (size_t i = 0; i < 6; i++) {
@@ -145,7 +145,7 @@ static void a_file_counts_before_the_config(void **state)
     load_template(&t, "mistral-v0.2");
     write_file(path, "default.jinja", t.text, t.len);
     assert_string_equal(found(dir), "mistral-v0.1");
-    remove_scratch(dir);
+    assert_int_equal(test_remove(dir), 0);
 }
 
 #define NO_DEFAULT "/tokenizer_config.json: chat_template is a list without a template called \"default\""
@@ -153,14 +153,14 @@ static void a_file_counts_before_the_config(void **state)
 static void a_list_has_a_default(void **state)
 {
     json_t *list, *tools = json_pack("{s:s,s:s}", "name", "tool_use", "template", "x");
-    char dir[1024];
+    char dir[TEST_PATH];
     published t;
 
     (void)state;
     load_template(&t, "gemma-2");
     list = json_pack("[O,{s:s,s:s%}]", tools, "name", "default", "template", t.text, t.len);
     assert_non_null(list);
-    scratch_dir(dir, sizeof dir);
+    (void)test_dir(dir);
     write_config(dir, list, "<bos>", NULL);
     assert_string_equal(found(dir), "gemma");
     write_config(dir, json_pack("[O]", tools), "<bos>", NULL);
@@ -177,7 +177,7 @@ static void a_list_has_a_default(void **state)
     assert_string_equal(found(dir), "/tokenizer_config.json: not a JSON object");
     write_file(dir, "tokenizer_config.json", "{", 1);
     assert_int_equal(strncmp(found(dir), "/tokenizer_config.json: not valid JSON", 38), 0);
-    remove_scratch(dir);
+    assert_int_equal(test_remove(dir), 0);
     json_decref(tools);
 }
 
@@ -189,12 +189,12 @@ static void tokens_must_be_those_that_are_written(void **state)
 {
     static const char map[] = "{\"bos_token\":{\"content\":\"<|begin_of_text|>\"}}";
     static const char other[] = "{\"bos_token\":\"<b>\"}";
-    char dir[1024];
+    char dir[TEST_PATH];
     published t;
 
     (void)state;
     load_template(&t, "llama3");
-    scratch_dir(dir, sizeof dir);
+    (void)test_dir(dir);
     write_config(dir, json_stringn(t.text, t.len), NULL, NULL);
     assert_string_equal(found(dir), LLAMA3 "missing; if the format is right, pass --chat-format llama3");
     write_file(dir, "special_tokens_map.json", map, sizeof map - 1);
@@ -208,7 +208,7 @@ static void tokens_must_be_those_that_are_written(void **state)
     assert_string_equal(found(dir),
                         ": the chat template is that of the format mistral, which writes \"</s>\", but the "
                         "checkpoint's eos_token is \"<|im_end|>\"; if the format is right, pass --chat-format mistral");
-    remove_scratch(dir);
+    assert_int_equal(test_remove(dir), 0);
 }
 
 /* With added_tokens_decoder in the config, Transformers doesn't read the map. */
@@ -216,7 +216,7 @@ static void the_map_counts_in_old_checkpoints_only(void **state)
 {
     static const char other[] = "{\"bos_token\":\"<b>\"}";
     json_t *config;
-    char dir[1024];
+    char dir[TEST_PATH];
     published t;
 
     (void)state;
@@ -224,11 +224,11 @@ static void the_map_counts_in_old_checkpoints_only(void **state)
     config = json_pack("{s:s%,s:s,s:{s:{s:s}}}", "chat_template", t.text, t.len, "bos_token", "<|begin_of_text|>",
                        "added_tokens_decoder", "7", "content", "<|begin_of_text|>");
     assert_non_null(config);
-    scratch_dir(dir, sizeof dir);
+    (void)test_dir(dir);
     write_json(dir, "tokenizer_config.json", config);
     write_file(dir, "special_tokens_map.json", other, sizeof other - 1);
     assert_string_equal(found(dir), "llama3");
-    remove_scratch(dir);
+    assert_int_equal(test_remove(dir), 0);
     json_decref(config);
 }
 
@@ -238,11 +238,11 @@ static void the_map_counts_in_old_checkpoints_only(void **state)
 static void nothing_similar_is_recognised(void **state)
 {
     published t, changed;
-    char dir[1024];
+    char dir[TEST_PATH];
 
     (void)state;
     load_template(&t, "chatml");
-    scratch_dir(dir, sizeof dir);
+    (void)test_dir(dir);
     for (size_t i = 0; i <= t.len; i++) {
         for (int how = 0; how < 3; how++) {
             const size_t skip = how ? 1 : 0; /* of the original's bytes */
@@ -260,18 +260,18 @@ static void nothing_similar_is_recognised(void **state)
     }
     write_file(dir, "chat_template.jinja", "", 0);
     assert_string_equal(found(dir), UNKNOWN);
-    remove_scratch(dir);
+    assert_int_equal(test_remove(dir), 0);
 }
 
 static void without_memory_auto_says_so(void **state)
 {
     gd_status rc = GD_ENOMEM;
-    char dir[1024];
+    char dir[TEST_PATH];
     published t;
 
     (void)state;
     load_template(&t, "gemma-2"); /* the last format: all others are tried first */
-    scratch_dir(dir, sizeof dir);
+    (void)test_dir(dir);
     write_config(dir, json_stringn(t.text, t.len), "<bos>", NULL);
     for (uint64_t n = 1; rc; n++) {
         gd_error err = { 0 };
@@ -285,7 +285,7 @@ static void without_memory_auto_says_so(void **state)
         assert_int_equal(gd_mem_live(), 0);
         assert_in_range(n, 1, 500);
     }
-    remove_scratch(dir);
+    assert_int_equal(test_remove(dir), 0);
 }
 
 int main(void)

@@ -29,7 +29,7 @@ static void names_are_the_files(void **state)
 static void the_document_is_right(void **state)
 {
     const char *srcdir = getenv("srcdir");
-    char path[1100], dir[1024], text[32768], *from, *to;
+    char path[1100], dir[TEST_PATH], text[32768], *from, *to;
     gd_chat *chat;
     size_t len;
     FILE *f;
@@ -53,11 +53,11 @@ static void the_document_is_right(void **state)
     from += 8;
     to = strstr(from, "```");
     assert_non_null(to);
-    scratch_dir(dir, sizeof dir);
+    (void)test_dir(dir);
     write_file(dir, "own.yaml", from, (size_t)(to - from));
     (void)snprintf(path, sizeof path, "%s/own.yaml", dir);
     assert_ok(gd_chat_open(&chat, path, NULL, test_err));
-    remove_scratch(dir);
+    assert_int_equal(test_remove(dir), 0);
     assert_string_equal(gd_chat_name(chat), "smollm2");
     check_texts(chat, "smollm2.jsonl");
     gd_chat_close(chat);

@@ -19,7 +19,7 @@ static gd_tokenizer *open_variant(const json_t *variant, bool pairs)
 {
     const json_t *base = json_object_get(variant, "base") ? holes : golden;
     json_t *all = json_deep_copy(base), *merges = json_object_get(json_object_get(all, "model"), "merges");
-    char dir[1024], *text;
+    char dir[TEST_PATH], *text;
     gd_tokenizer *t;
 
     replace_fields(all, json_object_get(variant, "set"));
@@ -32,10 +32,10 @@ static gd_tokenizer *open_variant(const json_t *variant, bool pairs)
         assert_int_equal(json_array_set_new(merges, i, joined), 0);
     }
     text = json_dumps(all, JSON_COMPACT | JSON_ALLOW_NUL);
-    scratch_dir(dir, sizeof dir);
+    (void)test_dir(dir);
     write_tokenizer(dir, text, strlen(text));
     assert_ok(gd_tokenizer_open(&t, dir, test_err));
-    remove_scratch(dir);
+    assert_int_equal(test_remove(dir), 0);
     free(text);
     json_decref(all);
     return t;
@@ -90,7 +90,7 @@ static void allocations_may_fail(const char *name)
 {
     const json_t *variant = NULL;
     uint64_t live, tries = 0;
-    char dir[1024], *text;
+    char dir[TEST_PATH], *text;
     gd_tokenizer *t = NULL;
     json_t *small = json_deep_copy(holes);
     gd_ids ids = { 0 };
@@ -104,7 +104,7 @@ static void allocations_may_fail(const char *name)
     replace_fields(small, json_object_get(variant, "set"));
     json_object_del(small, "added_tokens");
     text = json_dumps(small, JSON_COMPACT | JSON_ALLOW_NUL);
-    scratch_dir(dir, sizeof dir);
+    (void)test_dir(dir);
     write_tokenizer(dir, text, strlen(text));
     live = gd_mem_live();
     for (gd_status rc = GD_ENOMEM; rc; tries++) {
@@ -134,7 +134,7 @@ static void allocations_may_fail(const char *name)
     gd_ids_free(&ids);
     gd_tokenizer_close(t);
     assert_true(gd_mem_live() == live);
-    remove_scratch(dir);
+    assert_int_equal(test_remove(dir), 0);
     free(text);
     json_decref(small);
 }

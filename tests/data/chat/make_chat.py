@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
-"""Writes conversations.jsonl, FORMAT.jsonl, templates.json, tokenizer_fields.json and ids.jsonl: what tests/text compares
-chat formats with.
+"""Writes conversations.jsonl, FORMAT.jsonl, templates.json, tokenizer_fields.json and ids.jsonl, with which tests/text
+compares chat formats.
 
 usage: make_chat.py           (in any folder; with the Python packages transformers 5.3.0 and tokenizers 0.22.2)
 
-conversations.jsonl: a list of messages a line. FORMAT.jsonl: for each of them {"text": ...}, the text that Transformers'
-apply_chat_template(tokenize=False) makes of it; {"error": ...}, when it raises; or {"refused": ...}, where a template
-gives a text, but loses a message in silence or names a role that no model knows: there the library fails on purpose.
-All templates of a format must agree. hh has no template, and is written out here.
+conversations.jsonl: one list of messages per line. FORMAT.jsonl: for each of them {"text": ...}, the text that
+Transformers' apply_chat_template(tokenize=False) returns; {"error": ...}, if it raises; or {"refused": ...}, if the
+template returns a text, but silently loses a message or names a role that no model knows: there the library fails on
+purpose. All templates of a format must agree. hh has no template, and is implemented here.
 
 templates.json: each file of templates/ with its format and its special tokens. ids.jsonl: the ids that
-apply_chat_template(tokenize=True) gives for conversations, and those of a plain text, with the tokenizer of
-../golden/llama whose fields are replaced by tokenizer_fields.json, as if it were Llama 3's with an end token besides.
+apply_chat_template(tokenize=True) returns for conversations, and the ids of plain texts. Their tokenizer is that of
+../golden/llama with the fields of tokenizer_fields.json, which make it like Llama 3's, plus a token at the end.
 """
 import copy
 import glob
@@ -70,7 +70,7 @@ def with_roles(*roles):
 
 
 def regular():
-    """With and without system message, 1 to 6 turns, ending in a question or an answer."""
+    """With and without a system message, 1 to 6 turns, ending with a question or an answer."""
     for turns in range(1, 7):
         for system in ('', 's'):
             for end in ('', 'u'):
@@ -79,7 +79,7 @@ def regular():
 
 
 def irregular():
-    """Every order of up to four roles that isn't regular; some longer ones."""
+    """Every order of up to three roles; some longer ones that aren't regular; roles that are unknown or misspelt."""
     for n in range(1, 4):
         for k in range(3 ** n):
             pattern = ''.join('sua'[k // 3 ** i % 3] for i in range(n))
@@ -94,7 +94,7 @@ def irregular():
 
 
 def contents():
-    """One content of every kind, in every place; thoughts; blanks of every kind at the ends."""
+    """Every kind of content, in every place; thoughts; every kind of blank at both ends."""
     for piece in sorted(set(PIECES)):
         yield conversation('sua', [piece] * 3)
     for thought in ('<think>\n\nmm\n\n</think>\n\nyes\n', 'a<think>b</think>c<think>d</think>e', '</think>', '\n</think>\n',
@@ -125,7 +125,7 @@ def at_random(count):
 
 
 def refused(fmt, messages):
-    """Where a template may well give a text, but the library doesn't want to."""
+    """Why the library refuses messages of which a template may well make a text; None if it doesn't."""
     roles = [m['role'] for m in messages]
     if not messages:
         return 'no messages'
@@ -151,7 +151,7 @@ def read_template(name):
 def expectation(render, fmt, messages):
     try:
         text = render(messages)
-    except Exception as e:  # whatever a template raises
+    except Exception as e:  # a template may raise anything
         return {'error': f'{type(e).__name__}: {e}'}
     why = refused(fmt, messages)
     return {'refused': why} if why else {'text': text}

@@ -1,4 +1,4 @@
-"""Save a fixture's body as a sharded causal-LM checkpoint (no score head): what a LoRA reward adapter starts from.
+"""Save a golden model without its head as a sharded causal-LM checkpoint, from which a LoRA reward adapter starts.
 usage: make_causal.py GOLDEN_MODEL OUT        (here: make_causal.py qwen2 qwen2-causal, in the environment of make_models.py)"""
 import sys, torch, shutil, json, os
 from transformers import AutoModelForSequenceClassification, Qwen2ForCausalLM, AutoConfig

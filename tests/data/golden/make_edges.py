@@ -1,13 +1,13 @@
-"""Make two tiny reward models that reach what the others here do not, with scores in float64.
+"""Make two tiny reward models for cases that the others here don't cover, with scores in float64.
 usage: make_edges.py OUT        (here: make_edges.py tests/data/golden; made with numpy 2.4.6)
 
 blocks     a Llama of odd sizes whose sums are longer than 512 terms (attention's logits, o_proj, down_proj), with biases
            and linear rotary scaling, stored in bf16. Its adapter's scale, 17 / 10, is not a power of two.
-denormals  a Gemma 2, stored in fp32. A few columns of v_proj and up_proj are near 2^-126, so that some sums and products
-           are flushed to zero, and o_proj and down_proj make what is left of them large again: some 1e-5 of a score.
-           Its adapter's scale is 3 / sqrt(5), by rsLoRA.
+denormals  a Gemma 2, stored in fp32. A few rows of v_proj and up_proj are near 2^-126, so that some sums and products
+           are flushed to zero; o_proj and down_proj scale the rest up again, to about 1e-5 of a score. Its adapter's
+           scale is 3 / sqrt(5), by rsLoRA.
 
-The float64 scores are those of a plain forward pass, which flushes nothing."""
+The float64 scores come from a plain forward pass, which flushes nothing to zero."""
 import json
 import os
 import struct
@@ -41,7 +41,7 @@ def bf16_bits(a):
 
 
 def stored(a, dtype):
-    """What a reader of the file sees."""
+    """The values that a reader of the file gets."""
     if dtype == 'BF16':
         return (bf16_bits(a).astype(np.uint32) << 16).view(np.float32)
     return a.astype('<f4')
@@ -66,7 +66,7 @@ def save_json(path, what):
 
 
 def byte_letters():
-    """The character by which byte-level BPE writes each byte."""
+    """The character that stands for each byte in byte-level BPE."""
     plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
     other = [b for b in range(256) if b not in plain]
     return {b: chr(b if b in plain else 256 + other.index(b)) for b in range(256)}
@@ -84,7 +84,7 @@ def save_tokenizer(folder):
     save_json(f'{folder}/tokenizer_config.json', dict(pad_token='<|pad|>'))
 
 
-# ---- what is in them ----
+# ---- their contents ----
 
 def make_texts(rng):
     words = ['tea', 'is', 'hot', 'Human:', 'Assistant:', 'no', 'café', '北京', 'perhaps', '3.14', '\n\n', 'I would say so.']
@@ -107,7 +107,8 @@ def shapes(c):
 
 
 def shrink(w, layer, rng):
-    """Three values and three ups around 2^-126, and what reads them as much larger; the values' heads are two."""
+    """Scale three rows of v_proj and of up_proj down to about 2^-126, and the columns that read them up (two heads share
+    the values)."""
     small = 2.0 ** rng.randint(-129, -124, (3, 1))
     for inner, outer, copies in (('self_attn.v_proj', 'self_attn.o_proj', 2), ('mlp.up_proj', 'mlp.down_proj', 1)):
         w[f'{layer}{inner}.weight'][:3] *= small

@@ -1,7 +1,7 @@
 """Make tiny Hugging Face reward models of several architectures with reference outputs.
 usage: make_models.py OUT SEED PAIRS.jsonl.gz [arch...]
-The files beside this script are seed 20261124, PAIRS being the harmless-base test file of Anthropic's hh-rlhf; a Qwen2.5
-tokenizer.json is expected in ../qwen2.5 beside the folder of the pairs (only its split pattern is read).
+The files beside this script were made with seed 20261124 and the harmless-base test file of Anthropic's hh-rlhf as PAIRS.
+Qwen2.5's tokenizer.json is expected in ../qwen2.5 of the folder of PAIRS (only its split pattern is read).
 Made with transformers 5.3.0, tokenizers 0.22.2, peft 0.21.2, torch, safetensors and numpy."""
 import sys, os, json, gzip, random, shutil
 import torch
@@ -86,7 +86,6 @@ for a in want:
     pm = lora_of(copy.deepcopy(m)); pm.save_pretrained(f'{d}-lora')
     aj = json.load(open(f'{d}-lora/adapter_config.json')); aj['base_model_name_or_path'] = f'../{a}'; json.dump(aj, open(f'{d}-lora/adapter_config.json', 'w'), indent=2)
     l64, _ = scores(copy.deepcopy(pm), torch.float64)
-    l16, _ = scores(copy.deepcopy(pm), torch.bfloat16) if False else (None, None)
     with open(f'{d}/expected.jsonl', 'w') as f:
         for i, t in enumerate(texts):
             f.write(json.dumps(dict(text=t, ids=batch_ids(t), score_f64=s64[i], score_f32=s32[i], score_bf16=s16[i], score_lora_f64=l64[i])) + '\n')

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Hold `guerdon merge` against PEFT: for each model with an adapter, is what it writes what merge_and_unload() gives?
+"""Compare `guerdon merge` with PEFT: does it write what merge_and_unload() returns, for each model with an adapter?
 usage: check_merge.py GUERDON [GOLDEN]     GUERDON: the program; GOLDEN: tests/data/golden (default: beside this folder)
 
 For every MODEL with a MODEL-lora in GOLDEN: merges both ways, loads the output with Transformers, and prints how many of
 the weights that the adapter changes differ, and by how many steps of their type at most. All other tensors and the head
-must be equal, names and shapes too. Then, for the record: how many weights differ from PEFT's other way, with
-autocast_adapter_dtype=False, which rounds A, B and the product to bf16 first.
-The status is 1 when more than 1 weight in 1,000 differs, or one by more than one step.
+must be equal, including names and shapes. For information, it also prints how many weights differ from what PEFT makes
+with autocast_adapter_dtype=False, which rounds A, B and the product to bf16 first.
+The status is 1 if more than 1 weight in 1,000 differs, or any weight by more than one step.
 Needs torch, transformers and peft; checked with 2.15, 5.3.0 and 0.21.2."""
 import os
 import subprocess
@@ -24,7 +24,7 @@ BITS = {torch.bfloat16: torch.int16, torch.float16: torch.int16, torch.float32: 
 
 
 def steps(a, b):
-    """How many numbers of their type lie from a to b, for each element."""
+    """The distance from a to b in representable numbers of their type, for each element."""
     def order(x):
         i = x.contiguous().view(BITS[x.dtype]).long()
         low = torch.iinfo(BITS[x.dtype]).min

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Make what tests/quant-free/test_merge.c and tests/reward/test_merge.c hold the merge against, with PEFT.
+"""Make with PEFT the files that tests/quant-free/test_merge.c and tests/reward/test_merge.c compare merges with.
 usage: make_merge.py OUT [GOLDEN]       (the files beside this script: make_merge.py .)
 
-Three tiny Llama models with an adapter each and what PEFT's merge_and_unload() makes of them, every number of it:
-    bf16  a causal-LM base, whose adapter holds the head; the adapter is bf16, of rank 3, with a scale of 5/3
+Three tiny Llama models, each with an adapter, and all weights that PEFT's merge_and_unload() makes of them:
+    bf16  a causal-LM base, whose adapter has the head; the adapter is bf16, of rank 3, with a scale of 5/3
     f16   a classifier; the adapter is fp32, with rsLoRA, a rank_pattern and an alpha_pattern
-    f32   a classifier; the adapter is f16 and brings no head
-with sizes that no vector divides, denormal weights and negative zeros. And golden.txt: for every golden model with an
-adapter, the FNV-1a hash of each tensor's bytes after PEFT merged it.
+    f32   a classifier; the adapter is f16 and has no head
+Sizes are not multiples of a vector's, and some weights are denormal or negative zero. golden.txt has, for every golden
+model with an adapter, the FNV-1a hash of each tensor's bytes as PEFT merged it.
 Made with torch 2.15, transformers 5.3.0, peft 0.21.2 and safetensors."""
 import json
 import os
@@ -36,7 +36,7 @@ def make_base(path, dtype, causal):
         for name, p in base.named_parameters():
             p.copy_(torch.randn_like(p) * p.shape[-1] ** -0.5)
         q = base.model.layers[0].self_attn.q_proj.weight
-        q[0, :3] = torch.tensor([1e-40, -1e-39, -0.0])      # row 0 of this B is zero, below
+        q[0, :3] = torch.tensor([1e-40, -1e-39, -0.0])      # B's row 0 is made zero below
         if dtype == torch.float16:
             q[0, :3] = torch.tensor([6e-8, -5e-5, -0.0])
     base.to(dtype).save_pretrained(path)

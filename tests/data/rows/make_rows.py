@@ -1,8 +1,9 @@
-"""Write random files of rows, and in expected.jsonl what Python's csv and json read there.  usage: make_rows.py (in its folder)
+"""Write random files of rows, and expected.jsonl, what Python's csv and json read from them.  usage: make_rows.py (in its
+folder)
 
 Made with Python 3.11.  A line of expected.jsonl is {"file", "line", "object"}: the line on which the row begins, and its
-fields.  Files are written by Python as well, in the ways in which people have them: quotes where needed or everywhere, line
-breaks of Unix or of RFC 4180, a byte order mark, elements of an array over several lines or in one."""
+fields.  The files vary as real ones do: quotes where needed or everywhere, line breaks of Unix or of RFC 4180, a byte
+order mark, elements of an array on one line or several."""
 import csv
 import io
 import json
@@ -22,7 +23,7 @@ def fields(names):
 
 
 def read_csv(data, separator):
-    """Rows as Python reads them, each with the line that it begins on; lines end with LF, as for an editor."""
+    """The rows that Python reads, each with the line on which it begins; only LF ends a line, as in an editor."""
     lines = [line + '\n' for line in data.split('\n')]
     lines[-1] = lines[-1][:-1]
     reader = csv.reader([line for line in lines if line], delimiter=separator)

@@ -1,8 +1,8 @@
-"""Last hidden states of SmolLM2-135M by Transformers in float32, for tests/reward/test_smollm2.c.
+"""Last hidden states of SmolLM2-135M, computed by Transformers in float32, for tests/reward/test_smollm2.c.
 usage: make_expected.py MODEL_DIR PAIRS.jsonl.gz OUT.safetensors     (packages: torch, transformers 5.3.0, safetensors)
 
-For the chosen and rejected texts of the first 12 pairs, cut to 512 tokens: `hidden` [24, 576] is the output of the final
-norm at the last token, `tokens` [24] the number of tokens. The model is the directory that tools/smollm2.py writes."""
+For the chosen and rejected texts of the first 12 pairs, truncated to 512 tokens: `hidden` [24, 576] is the output of the
+final norm at the last token, `tokens` [24] the number of tokens. The model is the directory that tools/smollm2.py writes."""
 import gzip
 import json
 import sys

@@ -1,8 +1,8 @@
-"""Scores of every 36th pair of the HH file by Transformers in float32, for tests/reward/test_hh.c.
+"""Scores of every 36th pair of the HH file, computed by Transformers in float32, for tests/reward/test_hh.c.
 usage: make_hh_expected.py MODEL_DIR PAIRS.jsonl.gz OUT.safetensors     (packages: torch, transformers 5.3.0, safetensors)
 
-`f32` is [65, 2]: the chosen and the rejected text of pairs 0, 36, 72 ... 2304, each alone, cut to 512 tokens, eager
-attention; the head is score.weight of the directory that tools/smollm2.py writes with --head 1."""
+`f32` [65, 2] has the scores of the chosen and the rejected text of pairs 0, 36, 72 ... 2304, each scored by itself,
+truncated to 512 tokens, with eager attention; the head is score.weight of the directory that tools/smollm2.py writes with --head 1."""
 import gzip
 import json
 import sys

@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
-"""Writes expected.txt, variants.json, alphabet.json and holes.json: what tests/text compares with.
+"""Writes expected.txt, variants.json, alphabet.json and holes.json, with which tests/text compares tokenizers.
 
 usage: make_expected.py           (in any folder; with the Python package tokenizers 0.22.2)
 
-expected.txt: "TOKENIZER KIND INDEX IDS HASH" a line; IDS is the number of ids and HASH a hash of the ids of one text
+expected.txt: lines "TOKENIZER KIND INDEX IDS HASH"; IDS is the number of ids, and HASH a hash of the ids, of one text
 or of a block of texts, in order. tests/text/corpus.h makes the same texts:
   hh       text INDEX of ../hh-rlhf (chosen, rejected, chosen, ...)
-  alone    4,096 code points from INDEX * 4096, each a text of its own
+  alone    4,096 code points from INDEX * 4096, each a text by itself
   between  the same, each between "a" and "b"
-  lines    the same in texts of 256, each with letters, a digit and a space around
+  lines    the same, 256 per text, each surrounded by letters, a digit and a space
   random   1,000 random strings, from number INDEX * 1000
-  runs     one thing repeated to RUN bytes
-A variant is a tokenizer.json of ../golden/qwen2 (or holes.json: the same without some bytes) with fields replaced.
+  runs     one string repeated to about RUN bytes
+A variant is the tokenizer.json of ../golden/qwen2 (or holes.json: the same without some bytes) with some fields replaced.
 """
 import copy
 import gzip
@@ -69,7 +69,7 @@ def digits(individual):
 
 
 def added(vocab, *tokens):
-    """Added tokens with flags, numbered as the library does it."""
+    """Added tokens with flags, numbered as the library numbers them."""
     out, after = [], len(vocab)
     for content, flags in tokens:
         token = {'id': vocab.get(content, after), 'content': content, 'single_word': False, 'lstrip': False,
@@ -106,7 +106,7 @@ def make_variants(vocab):
                   ("'s", 'single_word normalized'), ('Hel', ''), ('  ', 'rstrip'), (' z', 'lstrip'), ('<|im_end|>', 'special'))
     modern = chain(split(MODERN), byte_level())
 
-    def pieces(*patterns):      # a space before each piece makes the cuts visible in the ids, whatever is merged
+    def pieces(*patterns):      # a space before each piece makes the cuts visible in the ids, whatever the merges
         return {'pre_tokenizer': chain(*[split(p) for p in patterns], byte_level(True)), 'normalizer': None}
 
     out = [
