@@ -1,0 +1,427 @@
+/* test_engine.c - what the engine asks a backend to do, in which order; what it does when the backend fails; and that
+ * every pooled row of every tile gets its own scores. */
+#include "tests/engine/fake_backend.h"
+#include "tests/engine/tiny.h"
+#include "tests/quant-free/files.h"
+
+static const tiny_text three[] = { { "abc", NULL }, { "abd", NULL }, { "b", NULL } };
+
+static void expect_log(const char *want)
+{
+    const char *have = fake_log();
+    size_t line = 1, from = 0;
+
+    if (!strcmp(have, want))
+        return;
+    for (size_t i = 0; have[i] && have[i] == want[i]; i++)
+        if (have[i] == '\n') {
+            line++;
+            from = i + 1;
+        }
+    fail_msg("line %zu of the log is \"%.*s\", but \"%.*s\" is expected; the log:\n%s", line,
+             (int)strcspn(have + from, "\n"), have + from, (int)strcspn(want + from, "\n"), want + from, have);
+}
+
+/* ---- the order of the calls ---- */
+
+static gd_engine *open_engine(const tiny *t)
+{
+    gd_engine *engine;
+
+    assert_ok(gd_engine_open(&engine, &t->parts, test_err));
+    return engine;
+}
+
+/* Five rows, a b c d and b, are two tiles; what the backend computes in one call is one line. */
+static void a_first_run_makes_weights_one_stage_ahead(void **state)
+{
+    tiny t;
+    gd_engine *engine;
+
+    tiny_open(&t, *state);
+    engine = open_engine(&t);
+    tiny_check(engine, three, 3, true);
+    expect_log("open\n"
+               "prepare\n"
+               "buffer_alloc\n"
+               "buffer_alloc\n"
+               "buffer_alloc\n"
+               "rows_make 5 rows, 4 segments, 3 pooled\n"
+               "make embed\n"
+               "wait embed\n"
+               "make 0.norm 0.q 0.k 0.v\n"
+               "embedding embed, rows 0-3\n"
+               "embedding embed, rows 4-4\n"
+               "wait 0.norm 0.q 0.k 0.v\n"
+               "make 1.norm 1.k 1.v\n"
+               "rms_norm 0.norm, rows 0-3\n"
+               "linears 0.q 0.k 0.v, rows 0-3\n"
+               "attention, rows 0-3\n"
+               "add, rows 0-3\n"
+               "rms_norm 0.norm, rows 4-4\n"
+               "linears 0.q 0.k 0.v, rows 4-4\n"
+               "attention, rows 4-4\n"
+               "add, rows 4-4\n"
+               "wait 1.norm 1.k 1.v\n"
+               "make 1.norm 1.q head\n"
+               "rms_norm 1.norm, rows 0-3\n"
+               "linears 1.k 1.v, rows 0-3\n"
+               "rms_norm 1.norm, rows 4-4\n"
+               "linears 1.k 1.v, rows 4-4\n"
+               "wait 1.norm 1.q head\n"
+               "last_row, pooled 0-2\n"
+               "rms_norm 1.norm, pooled 0-2\n"
+               "linear 1.q, pooled 0-2\n"
+               "attention, pooled 0-2\n"
+               "add, pooled 0-2\n"
+               "head head, pooled 0-2\n"
+               "download 6\n"
+               "finish\n"
+               "rows_free\n");
+    gd_engine_close(engine);
+    expect_log("free embed 0.norm 0.q 0.k 0.v 1.norm 1.k 1.v 1.norm 1.q head\n"
+               "buffer_free\n"
+               "buffer_free\n"
+               "buffer_free\n"
+               "close\n");
+    tiny_close(&t);
+}
+
+/* Two rows are one tile. */
+static const tiny_text two[] = { { "ab", NULL } };
+
+static void a_second_run_finds_its_weights(void **state)
+{
+    tiny t;
+    gd_engine *engine;
+
+    tiny_open(&t, *state);
+    engine = open_engine(&t);
+    tiny_check(engine, two, 1, true);
+    (void)fake_log();
+    tiny_check(engine, two, 1, true);
+    expect_log("rows_make 2 rows, 1 segments, 1 pooled\n"
+               "wait embed\n"
+               "embedding embed, rows 0-1\n"
+               "wait 0.norm 0.q 0.k 0.v\n"
+               "rms_norm 0.norm, rows 0-1\n"
+               "linears 0.q 0.k 0.v, rows 0-1\n"
+               "attention, rows 0-1\n"
+               "add, rows 0-1\n"
+               "wait 1.norm 1.k 1.v\n"
+               "rms_norm 1.norm, rows 0-1\n"
+               "linears 1.k 1.v, rows 0-1\n"
+               "wait 1.norm 1.q head\n"
+               "last_row, pooled 0-0\n"
+               "rms_norm 1.norm, pooled 0-0\n"
+               "linear 1.q, pooled 0-0\n"
+               "attention, pooled 0-0\n"
+               "add, pooled 0-0\n"
+               "head head, pooled 0-0\n"
+               "download 2\n"
+               "finish\n"
+               "rows_free\n");
+    gd_engine_close(engine);
+    tiny_close(&t);
+}
+
+/* Each run makes them anew, and frees a stage's before it makes those of the stage after the next. */
+static void a_streamed_run_frees_what_it_has_used(void **state)
+{
+    tiny t;
+    gd_engine *engine;
+
+    tiny_open(&t, *state);
+    fake.memory_free = 0;
+    engine = open_engine(&t);
+    for (int run = 0; run < 2; run++) {
+        tiny_check(engine, two, 1, true);
+        (void)(run ? NULL : fake_log());
+    }
+    expect_log("rows_make 2 rows, 1 segments, 1 pooled\n"
+               "make embed\n"
+               "wait embed\n"
+               "make 0.norm 0.q 0.k 0.v\n"
+               "embedding embed, rows 0-1\n"
+               "free embed\n"
+               "wait 0.norm 0.q 0.k 0.v\n"
+               "make 1.norm 1.k 1.v\n"
+               "rms_norm 0.norm, rows 0-1\n"
+               "linears 0.q 0.k 0.v, rows 0-1\n"
+               "attention, rows 0-1\n"
+               "add, rows 0-1\n"
+               "free 0.norm 0.q 0.k 0.v\n"
+               "wait 1.norm 1.k 1.v\n"
+               "make 1.norm 1.q head\n"
+               "rms_norm 1.norm, rows 0-1\n"
+               "linears 1.k 1.v, rows 0-1\n"
+               "free 1.norm 1.k 1.v\n"
+               "wait 1.norm 1.q head\n"
+               "last_row, pooled 0-0\n"
+               "rms_norm 1.norm, pooled 0-0\n"
+               "linear 1.q, pooled 0-0\n"
+               "attention, pooled 0-0\n"
+               "add, pooled 0-0\n"
+               "head head, pooled 0-0\n"
+               "download 2\n"
+               "free 1.norm 1.q head\n"
+               "finish\n"
+               "rows_free\n");
+    gd_engine_close(engine);
+    tiny_close(&t);
+}
+
+/* A backend that computes one linear at a time, and whose device never waits. */
+static void a_backend_may_lack_what_is_optional(void **state)
+{
+    gd_backend bare = fake_backend;
+    gd_engine *engine;
+    tiny t;
+
+    bare.linears = NULL;
+    bare.finish = NULL;
+    bare.weight_borrow = NULL;
+    tiny_open(&t, *state);
+    fake.heights.few = 100;
+    t.parts.backend = &bare;
+    engine = open_engine(&t);
+    fake.begins = false;
+    tiny_check(engine, two, 1, true);
+    assert_non_null(strstr(fake_log(), "linear 0.q, rows 0-1\nlinear 0.k, rows 0-1\nlinear 0.v, rows 0-1\n"));
+    gd_engine_close(engine);
+    tiny_close(&t);
+}
+
+/* Few rows borrow matrices the first time; the next run loads those that stay. */
+static void few_rows_borrow_matrices_once(void **state)
+{
+    tiny t;
+    gd_engine *engine;
+    const char *log;
+
+    tiny_open(&t, *state);
+    fake.heights.few = 2;
+    engine = open_engine(&t);
+    tiny_check(engine, two, 1, true);
+    log = fake_log();
+    assert_non_null(strstr(log, "make 0.norm\nborrow 0.q 0.k 0.v\n"));
+    assert_non_null(strstr(log, "free 0.norm 0.q 0.k 0.v\nwait 1.norm 1.k 1.v\nmake 1.norm\nborrow 1.q\nmake head\n"));
+    tiny_check(engine, two, 1, true);
+    log = fake_log();
+    assert_null(strstr(log, "borrow"));
+    assert_non_null(strstr(log, "make 0.norm 0.q 0.k 0.v\n"));
+    assert_null(strstr(log, "free 0"));
+    gd_engine_close(engine);
+    tiny_close(&t);
+}
+
+/* ---- failures ---- */
+
+/* Two batches of which the second needs more rows than the first has memory for, and several tiles of both kinds. */
+static gd_status run_two(gd_engine *engine, gd_error *err)
+{
+    static const tiny_text many[] = { { "abcdefghijklmnopqrstuvwxyz", "habc" },
+                                      { "zyxwvutsrqponmlkjihgfedcba", "abcd" },
+                                      { "mnopqrstuvwxyz", NULL } };
+    gd_status rc = tiny_run(engine, two, 1, true, err);
+
+    return rc ? rc : tiny_run(engine, many, 3, true, err);
+}
+
+static void expect_failure(gd_status rc, const gd_error *err)
+{
+    char want[80];
+
+    (void)snprintf(want, sizeof want, "the fake device failed in %s", fake.fails);
+    assert_int_equal(rc, fake.status);
+    assert_int_equal(err->status, fake.status);
+    assert_string_equal(err->text, want);
+}
+
+/* One failure in the life of an engine; it is the error of the run, and the next run goes as if nothing had been.
+ * Returns false when the function was not called so often. */
+static bool fail_once(const tiny *t, const char *function, size_t after)
+{
+    gd_engine *engine;
+    gd_error err = { 0 };
+    bool failed;
+    gd_status rc;
+
+    fake.fails = function;
+    fake.fails_after = after;
+    fake.calls = 0;
+    rc = gd_engine_open(&engine, &t->parts, &err);
+    if (!rc)
+        rc = run_two(engine, &err);
+    failed = fake.calls > after;
+    if (failed)
+        expect_failure(rc, &err);
+    else
+        assert_int_equal(rc, GD_OK);
+    fake.fails = NULL;
+    if (engine)
+        tiny_check(engine, three, 3, true);
+    gd_engine_close(engine);
+    assert_int_equal(fake.live, 0);
+    return failed;
+}
+
+static void a_failure_is_the_error_of_the_run(void **state)
+{
+    static const struct {
+        const char *function;
+        size_t calls; /* at least so many of them can fail */
+    } cases[] = {
+        { "open", 1 },          { "prepare", 1 },      { "buffer_alloc", 4 }, { "rows_make", 2 }, { "weight_make", 10 },
+        { "weight_borrow", 6 }, { "weight_wait", 22 }, { "download", 3 },     { "finish", 2 },    { "embedding", 5 },
+        { "linears", 10 },      { "attention", 8 },    { "last_row", 3 },     { "head", 3 },
+    };
+    static const gd_status statuses[] = { GD_EDEVICE, GD_ENOMEM };
+    tiny t;
+
+    tiny_open(&t, *state);
+    for (size_t way = 0; way < 4; way++) /* streamed or not, and borrowing or not */
+        for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
+            const bool borrows = !strcmp(cases[c].function, "weight_borrow");
+            size_t after = 0;
+
+            fake.memory_free = way % 2 ? (size_t)1 << 40 : 0;
+            fake.heights.few = way / 2 ? 100 : 0;
+            fake.status = statuses[c % 2];
+            while (fail_once(&t, cases[c].function, after))
+                after++;
+            if (after < cases[c].calls && (!borrows || way / 2))
+                fail_msg("%s was called %zu times, but %zu or more are expected", cases[c].function, after,
+                         cases[c].calls);
+        }
+    tiny_close(&t);
+}
+
+static void what_a_backend_cannot_do_is_said_before_a_run(void **state)
+{
+    gd_backend lacking = fake_backend;
+    gd_engine *engine;
+    gd_error err = { 0 };
+    tiny t;
+
+    tiny_open(&t, *state);
+    lacking.run[GD_OP_attention] = NULL;
+    lacking.run[GD_OP_head] = NULL;
+    t.parts.backend = &lacking;
+    assert_int_equal(gd_engine_open(&engine, &t.parts, &err), GD_EUNSUPPORTED);
+    assert_string_equal(err.text, "backend fake cannot run these operations of the model: attention, head");
+    assert_null(engine);
+    expect_log("");
+    tiny_close(&t);
+}
+
+static void a_backend_is_refused_in_its_own_words(void **state)
+{
+    gd_backend other = fake_backend;
+    gd_error err = { 0 }, old = { 0 };
+    char want[80];
+
+    (void)state;
+    assert_ok(gd_backend_check(&fake_backend, GD_F32, test_err));
+    assert_int_equal(gd_backend_check(&fake_backend, GD_BF16, &err), GD_EUNSUPPORTED);
+    assert_string_equal(err.text, "backend fake: the fake device computes with F32 alone");
+    other.contract++;
+    assert_int_equal(gd_backend_check(&other, GD_F32, &old), GD_EUNSUPPORTED);
+    (void)snprintf(want, sizeof want, "backend fake follows contract %u, but this library has contract %u",
+                   GD_BACKEND_CONTRACT + 1, GD_BACKEND_CONTRACT);
+    assert_string_equal(old.text, want);
+}
+
+/* ---- tiles and pooled rows ---- */
+
+/* Shared beginnings, one text within another, one twice, and one without a token. */
+static const tiny_text texts[] = {
+    { "abcdefghij", "jac" }, { "abcdefgxyz", NULL }, { "q", "aaa" },          { "abc", "cba" }, { "", NULL },
+    { "zyx", "b" },          { "abcdq", "cde" },     { "abcdefghij", "bji" }, { "zz", "ab" },   { "b", NULL },
+    { "bcdef", "eda" },      { "abcdq", NULL },
+};
+enum { TEXTS = sizeof texts / sizeof texts[0] };
+
+static void every_tile_has_its_own_scores(void **state)
+{
+    static const gd_heights heights[] = { { 1, 1, 0 }, { 1, 3, 0 },   { 2, 4, 0 },   { 4, 8, 0 },
+                                          { 1, 7, 0 }, { 16, 16, 0 }, { 2, 2, 100 }, { 64, 64, 0 } };
+    tiny t;
+
+    tiny_open(&t, *state);
+    for (size_t h = 0; h < sizeof heights / sizeof heights[0]; h++)
+        for (int share = 0; share < 2; share++) {
+            gd_engine *engine;
+
+            fake.heights = heights[h];
+            engine = open_engine(&t);
+            for (size_t count = 1; count <= TEXTS; count++)
+                tiny_check(engine, texts, count, share);
+            gd_engine_close(engine);
+        }
+    tiny_close(&t);
+}
+
+/* Six pooled rows in tiles of four: the second tile writes behind the first. */
+static void pooled_rows_go_tile_by_tile(void **state)
+{
+    static const tiny_text three_each[] = { { "abc", "abc" }, { "abd", "cab" } };
+    tiny t;
+    gd_engine *engine;
+
+    tiny_open(&t, *state);
+    engine = open_engine(&t);
+    tiny_check(engine, three_each, 2, true);
+    assert_non_null(strstr(fake_log(), "last_row, pooled 0-3\n"
+                                       "rms_norm 1.norm, pooled 0-3\n"
+                                       "linear 1.q, pooled 0-3\n"
+                                       "attention, pooled 0-3\n"
+                                       "add, pooled 0-3\n"
+                                       "head head, pooled 0-3\n"
+                                       "download 8\n"
+                                       "last_row, pooled 4-5\n"
+                                       "rms_norm 1.norm, pooled 4-5\n"
+                                       "linear 1.q, pooled 4-5\n"
+                                       "attention, pooled 4-5\n"
+                                       "add, pooled 4-5\n"
+                                       "head head, pooled 4-5\n"
+                                       "download 4\n"
+                                       "finish\n"));
+    gd_engine_close(engine);
+    tiny_close(&t);
+}
+
+/* Nothing is asked of the device. */
+static void a_batch_without_tokens_is_done(void **state)
+{
+    static const tiny_text none[] = { { "", NULL }, { "", NULL } };
+    tiny t;
+    gd_engine *engine;
+
+    tiny_open(&t, *state);
+    engine = open_engine(&t);
+    (void)fake_log();
+    tiny_check(engine, none, 2, true);
+    expect_log("");
+    gd_engine_close(engine);
+    tiny_close(&t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_first_run_makes_weights_one_stage_ahead, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(a_second_run_finds_its_weights, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(a_streamed_run_frees_what_it_has_used, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(a_backend_may_lack_what_is_optional, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(few_rows_borrow_matrices_once, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(a_failure_is_the_error_of_the_run, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(what_a_backend_cannot_do_is_said_before_a_run, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(a_backend_is_refused_in_its_own_words, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(every_tile_has_its_own_scores, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(pooled_rows_go_tile_by_tile, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(a_batch_without_tokens_is_done, dir_setup, dir_teardown),
+    };
+
+    return cmocka_run_group_tests_name("engine", tests, NULL, NULL);
+}
