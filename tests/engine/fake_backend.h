@@ -12,8 +12,6 @@
 #include "backends/backend.h"
 #include "base/buf.h"
 
-#include <stdatomic.h>
-
 /* What the fake backend does, and what it has seen.  There is one, since a device is opened without any context. */
 typedef struct fake_state {
     /* set by the test */
@@ -35,8 +33,7 @@ typedef struct fake_state {
     size_t weights_most;
     size_t buffers; /* bytes of buffers */
     gd_limits limits;
-    bool broken;         /* an operation has failed: finish() will say so */
-    atomic_size_t fills; /* pieces filled */
+    bool broken; /* an operation has failed: finish() will say so */
 } fake_state;
 
 extern fake_state fake;

@@ -4,6 +4,8 @@
 
 #include "tests/engine/fake_backend.h"
 
+#include <stdatomic.h>
+
 struct gd_device_rows {
     gd_batch_rows host;
 };

@@ -8,6 +8,7 @@ static float value_of(const gd_weight *weight, size_t i)
 {
     float value;
 
+    assert_int_equal(weight->view->dtype, GD_F32);
     if (weight->values)
         return weight->values[i];
     memcpy(&value, (const char *)weight->view->data + i * sizeof value, sizeof value);
