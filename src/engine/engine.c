@@ -80,13 +80,12 @@ static size_t batch_bytes(const void *context, size_t rows)
     const gd_engine *engine = context;
     const size_t *line = engine->plan->line_bytes;
     gd_limits limits = engine->limits;
+    const size_t tile = round_up(engine->heights.most, 64);
     const size_t longest = engine->max_positions && engine->max_positions < rows ? engine->max_positions : rows;
 
     limits.max_position = positions_room(longest);
-    return gd_large_bytes(line[GD_EXTENT_BATCH] * round_up(rows, 64)) +
-           gd_large_bytes(line[GD_EXTENT_TILE] * engine->heights.most) +
-           gd_large_bytes(line[GD_EXTENT_POOLED] * engine->heights.most) +
-           engine->backend->scratch_bytes(engine->device, &limits) +
+    return gd_large_bytes(line[GD_EXTENT_BATCH] * round_up(rows, 64)) + gd_large_bytes(line[GD_EXTENT_TILE] * tile) +
+           gd_large_bytes(line[GD_EXTENT_POOLED] * tile) + engine->backend->scratch_bytes(engine->device, &limits) +
            limits.max_position * engine->plan->head_dim * sizeof(float) + rows * HOST_ROW_BYTES + HOST_BYTES;
 }
 

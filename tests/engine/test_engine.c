@@ -38,9 +38,9 @@ static void a_first_run_makes_weights_one_stage_ahead(void **state)
     tiny t;
     gd_engine *engine;
 
-    tiny_open(&t, *state);
+    tiny_open(&t, *state, 2);
     engine = open_engine(&t);
-    tiny_check(engine, three, 3, true);
+    tiny_check(&t, engine, three, 3, true);
     expect_log("open\n"
                "prepare\n"
                "buffer_alloc\n"
@@ -95,11 +95,11 @@ static void a_second_run_finds_its_weights(void **state)
     tiny t;
     gd_engine *engine;
 
-    tiny_open(&t, *state);
+    tiny_open(&t, *state, 2);
     engine = open_engine(&t);
-    tiny_check(engine, two, 1, true);
+    tiny_check(&t, engine, two, 1, true);
     (void)fake_log();
-    tiny_check(engine, two, 1, true);
+    tiny_check(&t, engine, two, 1, true);
     expect_log("rows_make 2 rows, 1 segments, 1 pooled\n"
                "wait embed\n"
                "embedding embed, rows 0-1\n"
@@ -131,11 +131,11 @@ static void a_streamed_run_frees_what_it_has_used(void **state)
     tiny t;
     gd_engine *engine;
 
-    tiny_open(&t, *state);
+    tiny_open(&t, *state, 2);
     fake.memory_free = 0;
     engine = open_engine(&t);
     for (int run = 0; run < 2; run++) {
-        tiny_check(engine, two, 1, true);
+        tiny_check(&t, engine, two, 1, true);
         (void)(run ? NULL : fake_log());
     }
     expect_log("rows_make 2 rows, 1 segments, 1 pooled\n"
@@ -181,12 +181,12 @@ static void a_backend_may_lack_what_is_optional(void **state)
     bare.linears = NULL;
     bare.finish = NULL;
     bare.weight_borrow = NULL;
-    tiny_open(&t, *state);
+    tiny_open(&t, *state, 2);
     fake.heights.few = 100;
     t.parts.backend = &bare;
     engine = open_engine(&t);
     fake.begins = false;
-    tiny_check(engine, two, 1, true);
+    tiny_check(&t, engine, two, 1, true);
     assert_non_null(strstr(fake_log(), "linear 0.q, rows 0-1\nlinear 0.k, rows 0-1\nlinear 0.v, rows 0-1\n"));
     gd_engine_close(engine);
     tiny_close(&t);
@@ -199,14 +199,14 @@ static void few_rows_borrow_matrices_once(void **state)
     gd_engine *engine;
     const char *log;
 
-    tiny_open(&t, *state);
+    tiny_open(&t, *state, 2);
     fake.heights.few = 2;
     engine = open_engine(&t);
-    tiny_check(engine, two, 1, true);
+    tiny_check(&t, engine, two, 1, true);
     log = fake_log();
     assert_non_null(strstr(log, "make 0.norm\nborrow 0.q 0.k 0.v\n"));
     assert_non_null(strstr(log, "free 0.norm 0.q 0.k 0.v\nwait 1.norm 1.k 1.v\nmake 1.norm\nborrow 1.q\nmake head\n"));
-    tiny_check(engine, two, 1, true);
+    tiny_check(&t, engine, two, 1, true);
     log = fake_log();
     assert_null(strstr(log, "borrow"));
     assert_non_null(strstr(log, "make 0.norm 0.q 0.k 0.v\n"));
@@ -260,7 +260,7 @@ static bool fail_once(const tiny *t, const char *function, size_t after)
         assert_int_equal(rc, GD_OK);
     fake.fails = NULL;
     if (engine)
-        tiny_check(engine, three, 3, true);
+        tiny_check(t, engine, three, 3, true);
     gd_engine_close(engine);
     assert_int_equal(fake.live, 0);
     return failed;
@@ -279,7 +279,7 @@ static void a_failure_is_the_error_of_the_run(void **state)
     static const gd_status statuses[] = { GD_EDEVICE, GD_ENOMEM };
     tiny t;
 
-    tiny_open(&t, *state);
+    tiny_open(&t, *state, 2);
     for (size_t way = 0; way < 4; way++) /* streamed or not, and borrowing or not */
         for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
             const bool borrows = !strcmp(cases[c].function, "weight_borrow");
@@ -304,7 +304,7 @@ static void what_a_backend_cannot_do_is_said_before_a_run(void **state)
     gd_error err = { 0 };
     tiny t;
 
-    tiny_open(&t, *state);
+    tiny_open(&t, *state, 2);
     lacking.run[GD_OP_attention] = NULL;
     lacking.run[GD_OP_head] = NULL;
     t.parts.backend = &lacking;
@@ -348,7 +348,7 @@ static void every_tile_has_its_own_scores(void **state)
                                           { 1, 7, 0 }, { 16, 16, 0 }, { 2, 2, 100 }, { 64, 64, 0 } };
     tiny t;
 
-    tiny_open(&t, *state);
+    tiny_open(&t, *state, 2);
     for (size_t h = 0; h < sizeof heights / sizeof heights[0]; h++)
         for (int share = 0; share < 2; share++) {
             gd_engine *engine;
@@ -356,7 +356,7 @@ static void every_tile_has_its_own_scores(void **state)
             fake.heights = heights[h];
             engine = open_engine(&t);
             for (size_t count = 1; count <= TEXTS; count++)
-                tiny_check(engine, texts, count, share);
+                tiny_check(&t, engine, texts, count, share);
             gd_engine_close(engine);
         }
     tiny_close(&t);
@@ -369,9 +369,9 @@ static void pooled_rows_go_tile_by_tile(void **state)
     tiny t;
     gd_engine *engine;
 
-    tiny_open(&t, *state);
+    tiny_open(&t, *state, 2);
     engine = open_engine(&t);
-    tiny_check(engine, three_each, 2, true);
+    tiny_check(&t, engine, three_each, 2, true);
     assert_non_null(strstr(fake_log(), "last_row, pooled 0-3\n"
                                        "rms_norm 1.norm, pooled 0-3\n"
                                        "linear 1.q, pooled 0-3\n"
@@ -398,10 +398,10 @@ static void a_batch_without_tokens_is_done(void **state)
     tiny t;
     gd_engine *engine;
 
-    tiny_open(&t, *state);
+    tiny_open(&t, *state, 2);
     engine = open_engine(&t);
     (void)fake_log();
-    tiny_check(engine, none, 2, true);
+    tiny_check(&t, engine, none, 2, true);
     expect_log("");
     gd_engine_close(engine);
     tiny_close(&t);

@@ -1,4 +1,4 @@
-/* tiny.c - a model of two layers and two labels, and its scores by definition. */
+/* tiny.c - a model of a few layers and two labels, and its scores by definition. */
 #include "tests/engine/tiny.h"
 
 #include "tests/engine/fake_backend.h"
@@ -6,10 +6,10 @@
 
 #include "base/mem.h"
 
-enum { LAYERS = 2, HIDDEN = 2, VOCAB = 27, MOST_TEXTS = 64, MOST_TOKENS = 26, MOST_POOLED = 256 };
+enum { HIDDEN = 2, VOCAB = 27, MOST_TEXTS = 64, MOST_TOKENS = 26, MOST_POOLED = 256 };
 
 static const char config[] = "{\"architectures\": [\"LlamaForSequenceClassification\"], \"model_type\": \"llama\","
-                             " \"hidden_size\": 2, \"intermediate_size\": 2, \"num_hidden_layers\": 2,"
+                             " \"hidden_size\": 2, \"intermediate_size\": 2, \"num_hidden_layers\": %zu,"
                              " \"num_attention_heads\": 1, \"num_key_value_heads\": 1, \"vocab_size\": 27,"
                              " \"max_position_embeddings\": 4096, \"rms_norm_eps\": 1e-6, \"hidden_act\": \"silu\","
                              " \"id2label\": {\"0\": \"reward\"}, \"pad_token_id\": 0}\n";
@@ -44,7 +44,7 @@ static const char graph[] = "format: guerdon-graph/1\n"
 /* Multiples of the identity, another one for each matrix. */
 enum { NORM, Q, K, V, KINDS };
 static const char *const names[KINDS] = { "norm", "q", "k", "v" };
-static const float factors[LAYERS][KINDS] = { { 1, 1, 2, 3 }, { 2, 3, 1, 2 } };
+static const float factors[TINY_LAYERS][KINDS] = { { 1, 1, 2, 3 }, { 2, 3, 1, 2 }, { 1, 1, 0, 1 }, { 1, 0, 1, 0 } };
 
 /* ---- its files ---- */
 
@@ -70,7 +70,7 @@ static void add_tensor(file *f, const char *name, const size_t shape[2], const f
     f->count += count;
 }
 
-static void write_weights(const char *dir)
+static void write_weights(const char *dir, size_t layers)
 {
     static file f;
     static unsigned char bytes[sizeof f];
@@ -82,7 +82,7 @@ static void write_weights(const char *dir)
         table[i][1] = 1;
     }
     add_tensor(&f, "embed", (size_t[]){ VOCAB, HIDDEN }, table[0]);
-    for (size_t layer = 0; layer < LAYERS; layer++)
+    for (size_t layer = 0; layer < layers; layer++)
         for (size_t kind = 0; kind < KINDS; kind++) {
             const float x = factors[layer][kind];
             char name[32];
@@ -101,13 +101,17 @@ static void write_weights(const char *dir)
     write_bytes(dir, "model.safetensors", bytes, 8 + f.header_len + f.count * sizeof *f.values);
 }
 
-void tiny_open(tiny *t, const char *dir)
+void tiny_open(tiny *t, const char *dir, size_t layers)
 {
+    char text[sizeof config + 20];
+
+    assert_true(layers <= TINY_LAYERS);
+    (void)snprintf(text, sizeof text, config, layers);
     fake_reset();
     t->live = gd_mem_live();
-    write_text(dir, "config.json", config);
+    write_text(dir, "config.json", text);
     write_text(dir, "graph.yaml", graph);
-    write_weights(dir);
+    write_weights(dir, layers);
     assert_ok(gd_config_open(&t->config, dir, test_err));
     assert_ok(gd_plan_make(&t->plan, t->config, in_dir(dir, "graph.yaml"), GD_F32, test_err));
     assert_ok(gd_weights_open(&t->weights, dir, test_err));
@@ -126,8 +130,8 @@ void tiny_close(tiny *t)
 
 /* ---- its scores ---- */
 
-/* The scores of position `at`, one position of each layer after the other. */
-static void define_scores(const char *text, size_t at, double scores[TINY_LABELS])
+/* The scores of position `at`. */
+static void define_scores(size_t layers, const char *text, size_t at, double scores[TINY_LABELS])
 {
     double x[MOST_TOKENS][HIDDEN];
 
@@ -135,7 +139,7 @@ static void define_scores(const char *text, size_t at, double scores[TINY_LABELS
         x[p][0] = text[p] - 'a' + 1;
         x[p][1] = 1;
     }
-    for (size_t layer = 0; layer < LAYERS; layer++) {
+    for (size_t layer = 0; layer < layers; layer++) {
         const double norm = (double)factors[layer][NORM], q = norm * (double)factors[layer][Q];
         const double kv = norm * (double)(factors[layer][K] + factors[layer][V]);
         double sum[HIDDEN] = { 0 };
@@ -199,7 +203,7 @@ gd_status tiny_run(gd_engine *engine, const tiny_text *texts, size_t count, bool
     return run_batch(engine, &b, count, share, err);
 }
 
-void tiny_check(gd_engine *engine, const tiny_text *texts, size_t count, bool share)
+void tiny_check(const tiny *t, gd_engine *engine, const tiny_text *texts, size_t count, bool share)
 {
     static batch b;
     size_t bad = 0;
@@ -210,7 +214,7 @@ void tiny_check(gd_engine *engine, const tiny_text *texts, size_t count, bool sh
         for (size_t p = b.first[i]; p < b.first[i + 1]; p++) {
             double want[TINY_LABELS];
 
-            define_scores(texts[i].text, b.position[p], want);
+            define_scores(t->plan->layers, texts[i].text, b.position[p], want);
             for (size_t l = 0; l < TINY_LABELS; l++)
                 if ((double)b.scores[p][l] != want[l]) {
                     print_error("text %zu \"%s\", position %u, label %zu: %g, but %g is expected\n", i, texts[i].text,
