@@ -129,24 +129,38 @@ static void fake_spread(gd_device *device, size_t count, gd_task *task, void *co
 
 /* ---- its memory ---- */
 
-/* Before each buffer is its size. */
-enum { BEFORE = 64 };
+/* The buffers that live: an engine has three. */
+static struct {
+    void *data;
+    size_t bytes;
+} buffers[8];
+
+/* The place of the buffer in the table; of NULL: a free one. */
+static size_t find_buffer(const void *data)
+{
+    size_t i = 0;
+
+    while (i < sizeof buffers / sizeof buffers[0] - 1 && buffers[i].data != data)
+        i++;
+    assert_ptr_equal(buffers[i].data, data);
+    return i;
+}
 
 static gd_status fake_buffer_alloc(gd_device *device, void **out, size_t bytes, gd_error *err)
 {
-    char *block;
+    const size_t i = find_buffer(NULL);
 
     (void)device;
     *out = NULL;
     gd_buf_str(&fake.log, "buffer_alloc\n");
     if (may_fail("buffer_alloc", err))
         return fake.status;
-    block = gd_alloc_aligned(bytes + BEFORE);
-    if (!block)
-        return gd_fail_memory(err, bytes + BEFORE);
-    memcpy(block, &bytes, sizeof bytes);
-    memset(block + BEFORE, 0xFF, bytes);
-    *out = block + BEFORE;
+    *out = gd_alloc_aligned(bytes);
+    if (!*out)
+        return gd_fail_memory(err, bytes);
+    memset(*out, 0xFF, bytes);
+    buffers[i].data = *out;
+    buffers[i].bytes = bytes;
     fake.live++;
     fake.buffers += bytes;
     return GD_OK;
@@ -154,16 +168,15 @@ static gd_status fake_buffer_alloc(gd_device *device, void **out, size_t bytes, 
 
 static void fake_buffer_free(gd_device *device, void *buffer)
 {
-    char *const block = (char *)buffer - BEFORE;
-    size_t bytes;
+    const size_t i = find_buffer(buffer);
 
     (void)device;
     gd_buf_str(&fake.log, "buffer_free\n");
     assert_int_equal(fake.pending, 0);
-    memcpy(&bytes, block, sizeof bytes);
-    gd_free(block);
+    gd_free(buffer);
+    buffers[i].data = NULL;
     fake.live--;
-    fake.buffers -= bytes;
+    fake.buffers -= buffers[i].bytes;
 }
 
 static gd_status fake_upload(gd_device *device, void *buffer, const void *host, size_t bytes, gd_error *err)
@@ -273,20 +286,22 @@ static gd_status new_weight(gd_weight **out, gd_weight_role role, const gd_view 
 static gd_status fake_weight_make(gd_device *device, gd_weight **out, gd_weight_role role, const gd_view *view,
                                   gd_error *err)
 {
+    const size_t pieces = role == GD_WEIGHT_MATRIX ? view->shape[0] : 0;
+
     *out = NULL;
     note_weight("make", view);
     if (may_fail("weight_make", err) || new_weight(out, role, view, fake_weight_bytes(device, role, view), err))
         return err->status;
     if (role == GD_WEIGHT_TABLE)
         return GD_OK;
-    (*out)->pieces = role == GD_WEIGHT_MATRIX ? view->shape[0] : 0;
     (*out)->values = gd_alloc_aligned(view->bytes);
-    (*out)->filled = gd_alloc_zero((*out)->pieces, sizeof *(*out)->filled);
+    (*out)->filled = gd_alloc_zero(pieces, sizeof *(*out)->filled);
     if (!(*out)->values || !(*out)->filled) {
         fake_weight_free(device, *out);
         *out = NULL;
         return gd_fail_memory(err, view->bytes);
     }
+    (*out)->pieces = pieces;
     if (role == GD_WEIGHT_VECTOR)
         memcpy((*out)->values, view->data, view->bytes);
     else

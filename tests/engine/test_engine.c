@@ -4,6 +4,8 @@
 #include "tests/engine/tiny.h"
 #include "tests/quant-free/files.h"
 
+#include "base/mem.h"
+
 static const tiny_text three[] = { { "abc", NULL }, { "abd", NULL }, { "b", NULL } };
 
 static void expect_log(const char *want)
@@ -297,6 +299,42 @@ static void a_failure_is_the_error_of_the_run(void **state)
     tiny_close(&t);
 }
 
+/* Allocation n and every later one fail while an engine is opened and run; nothing of it is left after that, and it can
+ * run again. False when all went well. */
+static bool fail_memory(const tiny *t, uint64_t n)
+{
+    gd_engine *engine;
+    gd_error err = { 0 };
+    gd_status rc;
+
+    gd_mem_fail_from(n);
+    rc = gd_engine_open(&engine, &t->parts, &err);
+    if (!rc)
+        rc = run_two(engine, &err);
+    gd_mem_fail_from(0);
+    gd_buf_free(&fake.log); /* which has lost lines */
+    if (rc)
+        assert_int_equal(err.status, GD_ENOMEM);
+    assert_int_equal(rc, err.status);
+    if (engine)
+        tiny_check(t, engine, three, 3, true);
+    gd_engine_close(engine);
+    assert_int_equal(fake.live, 0);
+    return rc != GD_OK;
+}
+
+static void memory_may_end_anywhere(void **state)
+{
+    tiny t;
+    uint64_t n = 1;
+
+    tiny_open(&t, *state, 2);
+    while (fail_memory(&t, n))
+        n++;
+    assert_true(n > 50);
+    tiny_close(&t);
+}
+
 static void what_a_backend_cannot_do_is_said_before_a_run(void **state)
 {
     gd_backend lacking = fake_backend;
@@ -416,6 +454,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_backend_may_lack_what_is_optional, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(few_rows_borrow_matrices_once, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(a_failure_is_the_error_of_the_run, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(memory_may_end_anywhere, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(what_a_backend_cannot_do_is_said_before_a_run, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(a_backend_is_refused_in_its_own_words, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(every_tile_has_its_own_scores, dir_setup, dir_teardown),

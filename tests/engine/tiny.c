@@ -75,8 +75,9 @@ static void write_weights(const char *dir, size_t layers)
     static file f;
     static unsigned char bytes[sizeof f];
     float table[VOCAB][HIDDEN];
+    uint64_t header_len;
 
-    f = (file){ .count = 0 };
+    f.header_len = f.count = 0;
     for (size_t i = 0; i < VOCAB; i++) {
         table[i][0] = (float)i;
         table[i][1] = 1;
@@ -95,7 +96,8 @@ static void write_weights(const char *dir, size_t layers)
         }
     add_tensor(&f, "head", (size_t[]){ TINY_LABELS, HIDDEN }, (float[]){ 1, 0, 0, -1 });
     f.header[f.header_len++] = '}';
-    memcpy(bytes, &(uint64_t){ f.header_len }, 8);
+    header_len = f.header_len;
+    memcpy(bytes, &header_len, 8);
     memcpy(bytes + 8, f.header, f.header_len);
     memcpy(bytes + 8 + f.header_len, f.values, f.count * sizeof *f.values);
     write_bytes(dir, "model.safetensors", bytes, 8 + f.header_len + f.count * sizeof *f.values);
@@ -189,8 +191,9 @@ static gd_status run_batch(gd_engine *engine, batch *b, size_t count, bool share
     gd_trie trie;
     gd_status rc;
 
-    assert_ok(gd_trie_build(&trie, b->spans, count, &pooled, share, test_err));
-    rc = gd_engine_run(engine, &trie, b->scores[0], err);
+    rc = gd_trie_build(&trie, b->spans, count, &pooled, share, err);
+    if (!rc)
+        rc = gd_engine_run(engine, &trie, b->scores[0], err);
     gd_trie_free(&trie);
     return rc;
 }
