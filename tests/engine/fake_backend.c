@@ -61,6 +61,7 @@ static gd_status fake_open(gd_device **out, const gd_device_options *options, gd
     *out = gd_alloc_zero(1, sizeof **out);
     if (!*out)
         return gd_fail_memory(err, sizeof **out);
+    fake.limits = (gd_limits){ 0 };
     fake.live++;
     return gd_pool_open(&(*out)->pool, options->threads, err);
 }
@@ -202,6 +203,7 @@ static gd_status fake_rows_make(gd_device *device, gd_device_rows **out, const g
     *out = NULL;
     gd_buf_printf(&fake.log, "rows_make %zu rows, %zu segments, %zu pooled\n", rows->rows, rows->segment_count,
                   rows->pooled_count);
+    assert_true(rows->positions <= fake.limits.max_position);
     if (may_fail("rows_make", err))
         return fake.status;
     *out = gd_alloc(1, sizeof **out);

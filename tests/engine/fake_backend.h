@@ -31,9 +31,9 @@ typedef struct fake_state {
     size_t pending; /* operations that are under way */
     size_t weights; /* bytes that weights take now, by weight_bytes() */
     size_t weights_most;
-    size_t buffers; /* bytes of buffers */
-    gd_limits limits;
-    bool broken; /* an operation has failed: finish() will say so */
+    size_t buffers;   /* bytes of buffers */
+    gd_limits limits; /* that the device is prepared for */
+    bool broken;      /* an operation has failed: finish() will say so */
 } fake_state;
 
 extern fake_state fake;

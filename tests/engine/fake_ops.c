@@ -20,6 +20,7 @@ static void note(const char *op, const gd_call *calls, size_t count)
 {
     const gd_tile *tile = calls->tile;
 
+    assert_true(tile->count <= fake.limits.tile_rows);
     gd_buf_str(&fake.log, op);
     for (size_t c = 0; c < count; c++) {
         assert_int_equal(calls[c].out.rows, tile->count);
