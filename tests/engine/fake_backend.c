@@ -130,11 +130,12 @@ static void fake_spread(gd_device *device, size_t count, gd_task *task, void *co
 
 /* ---- its memory ---- */
 
-/* The buffers that live: an engine has three. */
+/* The buffers that live: an engine has three. Behind each are bytes that stay as they are. */
 static struct {
     void *data;
     size_t bytes;
 } buffers[8];
+enum { BEHIND = 4096 };
 
 /* The place of the buffer in the table; of NULL: a free one. */
 static size_t find_buffer(const void *data)
@@ -156,10 +157,10 @@ static gd_status fake_buffer_alloc(gd_device *device, void **out, size_t bytes, 
     gd_buf_str(&fake.log, "buffer_alloc\n");
     if (may_fail("buffer_alloc", err))
         return fake.status;
-    *out = gd_alloc_aligned(bytes);
+    *out = gd_alloc_aligned(bytes + BEHIND);
     if (!*out)
         return gd_fail_memory(err, bytes);
-    memset(*out, 0xFF, bytes);
+    memset(*out, 0xFF, bytes + BEHIND);
     buffers[i].data = *out;
     buffers[i].bytes = bytes;
     fake.live++;
@@ -174,6 +175,8 @@ static void fake_buffer_free(gd_device *device, void *buffer)
     (void)device;
     gd_buf_str(&fake.log, "buffer_free\n");
     assert_int_equal(fake.pending, 0);
+    for (size_t b = 0; b < BEHIND; b++)
+        assert_int_equal(((unsigned char *)buffer)[buffers[i].bytes + b], 0xFF);
     gd_free(buffer);
     buffers[i].data = NULL;
     fake.live--;

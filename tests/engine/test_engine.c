@@ -1,10 +1,8 @@
-/* test_engine.c - what the engine asks a backend to do, in which order; what it does when the backend fails; and that
- * every pooled row of every tile gets its own scores. */
+/* test_engine.c - what the engine asks of a backend, and in which order; every pooled row of every tile gets its own
+ * scores. */
 #include "tests/engine/fake_backend.h"
 #include "tests/engine/tiny.h"
 #include "tests/quant-free/files.h"
-
-#include "base/mem.h"
 
 static const tiny_text three[] = { { "abc", NULL }, { "abd", NULL }, { "b", NULL } };
 
@@ -217,160 +215,6 @@ static void few_rows_borrow_matrices_once(void **state)
     tiny_close(&t);
 }
 
-/* ---- failures ---- */
-
-/* Two batches of which the second needs more rows than the first has memory for, and several tiles of both kinds. */
-static gd_status run_two(gd_engine *engine, gd_error *err)
-{
-    static const tiny_text many[] = { { "abcdefghijklmnopqrstuvwxyz", "habc" },
-                                      { "zyxwvutsrqponmlkjihgfedcba", "abcd" },
-                                      { "mnopqrstuvwxyz", NULL } };
-    gd_status rc = tiny_run(engine, two, 1, true, err);
-
-    return rc ? rc : tiny_run(engine, many, 3, true, err);
-}
-
-static void expect_failure(gd_status rc, const gd_error *err)
-{
-    char want[80];
-
-    (void)snprintf(want, sizeof want, "the fake device failed in %s", fake.fails);
-    assert_int_equal(rc, fake.status);
-    assert_int_equal(err->status, fake.status);
-    assert_string_equal(err->text, want);
-}
-
-/* One failure in the life of an engine; it is the error of the run, and the next run goes as if nothing had been.
- * Returns false when the function was not called so often. */
-static bool fail_once(const tiny *t, const char *function, size_t after)
-{
-    gd_engine *engine;
-    gd_error err = { 0 };
-    bool failed;
-    gd_status rc;
-
-    fake.fails = function;
-    fake.fails_after = after;
-    fake.calls = 0;
-    rc = gd_engine_open(&engine, &t->parts, &err);
-    if (!rc)
-        rc = run_two(engine, &err);
-    failed = fake.calls > after;
-    if (failed)
-        expect_failure(rc, &err);
-    else
-        assert_int_equal(rc, GD_OK);
-    assert_true(fake.memory_free > 0 || fake.weights == 0); /* streamed ones have gone */
-    fake.fails = NULL;
-    if (engine)
-        tiny_check(t, engine, three, 3, true);
-    gd_engine_close(engine);
-    assert_int_equal(fake.live, 0);
-    return failed;
-}
-
-static void a_failure_is_the_error_of_the_run(void **state)
-{
-    static const struct {
-        const char *function;
-        size_t calls; /* at least so many of them can fail */
-    } cases[] = {
-        { "open", 1 },          { "prepare", 1 },      { "buffer_alloc", 4 }, { "rows_make", 2 }, { "weight_make", 10 },
-        { "weight_borrow", 6 }, { "weight_wait", 22 }, { "download", 3 },     { "finish", 2 },    { "embedding", 5 },
-        { "linears", 10 },      { "attention", 8 },    { "last_row", 3 },     { "head", 3 },
-    };
-    static const gd_status statuses[] = { GD_EDEVICE, GD_ENOMEM };
-    tiny t;
-
-    tiny_open(&t, *state, 2);
-    for (size_t way = 0; way < 4; way++) /* streamed or not, and borrowing or not */
-        for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
-            const bool borrows = !strcmp(cases[c].function, "weight_borrow");
-            size_t after = 0;
-
-            fake.memory_free = way % 2 ? (size_t)1 << 40 : 0;
-            fake.heights.few = way / 2 ? 100 : 0;
-            fake.status = statuses[c % 2];
-            while (fail_once(&t, cases[c].function, after))
-                after++;
-            if (after < cases[c].calls && (!borrows || way / 2))
-                fail_msg("%s was called %zu times, but %zu or more are expected", cases[c].function, after,
-                         cases[c].calls);
-        }
-    tiny_close(&t);
-}
-
-/* Allocation n and every later one fail while an engine is opened and run; nothing of it is left after that, and it can
- * run again. False when all went well. */
-static bool fail_memory(const tiny *t, uint64_t n)
-{
-    gd_engine *engine;
-    gd_error err = { 0 };
-    gd_status rc;
-
-    gd_mem_fail_from(n);
-    rc = gd_engine_open(&engine, &t->parts, &err);
-    if (!rc)
-        rc = run_two(engine, &err);
-    gd_mem_fail_from(0);
-    gd_buf_free(&fake.log); /* which has lost lines */
-    if (rc)
-        assert_int_equal(err.status, GD_ENOMEM);
-    assert_int_equal(rc, err.status);
-    if (engine)
-        tiny_check(t, engine, three, 3, true);
-    gd_engine_close(engine);
-    assert_int_equal(fake.live, 0);
-    return rc != GD_OK;
-}
-
-static void memory_may_end_anywhere(void **state)
-{
-    tiny t;
-    uint64_t n = 1;
-
-    tiny_open(&t, *state, 2);
-    while (fail_memory(&t, n))
-        n++;
-    assert_true(n > 50);
-    tiny_close(&t);
-}
-
-static void what_a_backend_cannot_do_is_said_before_a_run(void **state)
-{
-    gd_backend lacking = fake_backend;
-    gd_engine *engine;
-    gd_error err = { 0 };
-    tiny t;
-
-    tiny_open(&t, *state, 2);
-    lacking.run[GD_OP_attention] = NULL;
-    lacking.run[GD_OP_head] = NULL;
-    t.parts.backend = &lacking;
-    assert_int_equal(gd_engine_open(&engine, &t.parts, &err), GD_EUNSUPPORTED);
-    assert_string_equal(err.text, "backend fake cannot run these operations of the model: attention, head");
-    assert_null(engine);
-    expect_log("");
-    tiny_close(&t);
-}
-
-static void a_backend_is_refused_in_its_own_words(void **state)
-{
-    gd_backend other = fake_backend;
-    gd_error err = { 0 }, old = { 0 };
-    char want[80];
-
-    (void)state;
-    assert_ok(gd_backend_check(&fake_backend, GD_F32, test_err));
-    assert_int_equal(gd_backend_check(&fake_backend, GD_BF16, &err), GD_EUNSUPPORTED);
-    assert_string_equal(err.text, "backend fake: the fake device computes with F32 alone");
-    other.contract++;
-    assert_int_equal(gd_backend_check(&other, GD_F32, &old), GD_EUNSUPPORTED);
-    (void)snprintf(want, sizeof want, "backend fake follows contract %u, but this library has contract %u",
-                   GD_BACKEND_CONTRACT + 1, GD_BACKEND_CONTRACT);
-    assert_string_equal(old.text, want);
-}
-
 /* ---- tiles and pooled rows ---- */
 
 /* Shared beginnings, one text within another, one twice, and one without a token. */
@@ -430,6 +274,54 @@ static void pooled_rows_go_tile_by_tile(void **state)
     tiny_close(&t);
 }
 
+/* A tile of pooled rows may have more lines than the batch has rows. */
+static void pooled_rows_may_be_more_than_rows(void **state)
+{
+    tiny t;
+    gd_engine *engine;
+    char positions[101];
+
+    tiny_open(&t, *state, 2);
+    for (size_t i = 0; i < 100; i++)
+        positions[i] = (char)('a' + i * i % 3);
+    positions[100] = '\0';
+    fake.heights = (gd_heights){ 1, 128, 0 };
+    engine = open_engine(&t);
+    tiny_check(&t, engine, &(tiny_text){ "abc", positions }, 1, true);
+    gd_engine_close(engine);
+    tiny_close(&t);
+}
+
+/* The first number of each line of the residual stream, as the observer sees it. */
+static void note_hidden(void *context, size_t stage, const gd_tensor *hidden)
+{
+    gd_buf *seen = context;
+
+    gd_buf_printf(seen, "%zu:", stage);
+    for (size_t r = 0; r < hidden->rows; r++)
+        gd_buf_printf(seen, " %g", (double)((const float *)hidden->data)[r * hidden->stride]);
+    gd_buf_str(seen, "\n");
+}
+
+/* "ab": 1 and 2; after layer 0, 1 + 1 + 5 and 2 + 2 + 15. The last stage has the pooled rows, a tile at a time. */
+static void an_observer_sees_each_stage(void **state)
+{
+    static const tiny_text text = { "ab", "abb" };
+    gd_buf seen = { 0 };
+    gd_engine *engine;
+    tiny t;
+
+    tiny_open(&t, *state, 2);
+    fake.heights.most = 2;
+    engine = open_engine(&t);
+    gd_engine_observe(engine, note_hidden, &seen);
+    tiny_check(&t, engine, &text, 1, true);
+    assert_string_equal(gd_buf_cstr(&seen), "0: 1 2\n1: 7 19\n2: 7 19\n3: 91 289\n3: 289\n");
+    gd_buf_free(&seen);
+    gd_engine_close(engine);
+    tiny_close(&t);
+}
+
 /* Nothing is asked of the device. */
 static void a_batch_without_tokens_is_done(void **state)
 {
@@ -454,12 +346,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_streamed_run_frees_what_it_has_used, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(a_backend_may_lack_what_is_optional, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(few_rows_borrow_matrices_once, dir_setup, dir_teardown),
-        cmocka_unit_test_setup_teardown(a_failure_is_the_error_of_the_run, dir_setup, dir_teardown),
-        cmocka_unit_test_setup_teardown(memory_may_end_anywhere, dir_setup, dir_teardown),
-        cmocka_unit_test_setup_teardown(what_a_backend_cannot_do_is_said_before_a_run, dir_setup, dir_teardown),
-        cmocka_unit_test_setup_teardown(a_backend_is_refused_in_its_own_words, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(every_tile_has_its_own_scores, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(pooled_rows_go_tile_by_tile, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(pooled_rows_may_be_more_than_rows, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(an_observer_sees_each_stage, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(a_batch_without_tokens_is_done, dir_setup, dir_teardown),
     };
 
