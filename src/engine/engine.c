@@ -400,7 +400,7 @@ static gd_status run_stages(const struct run *run, gd_error *err)
             run_rows(run, i);
         gd_loader_done(engine->loader);
     }
-    if (engine->backend->finish) { /* after a failure, too: what is under way reads the batch */
+    if (engine->backend->finish) { /* after a failure, too: operations under way read the batch */
         const gd_status finished = engine->backend->finish(engine->device, err);
 
         rc = rc ? rc : finished;

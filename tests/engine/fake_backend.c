@@ -1,4 +1,4 @@
-/* fake_backend.c - a backend that writes down what it is asked to do. */
+/* fake_backend.c - a backend that logs its calls. */
 #include "tests/engine/fake_inside.h"
 
 #include "tests/check.h"
@@ -130,14 +130,14 @@ static void fake_spread(gd_device *device, size_t count, gd_task *task, void *co
 
 /* ---- its memory ---- */
 
-/* The buffers that live: an engine has three. Behind each are bytes that stay as they are. */
+/* The live buffers: an engine has three. AFTER bytes after each must stay unchanged. */
 static struct {
     void *data;
     size_t bytes;
 } buffers[8];
-enum { BEHIND = 4096 };
+enum { AFTER = 4096 };
 
-/* The place of the buffer in the table; of NULL: a free one. */
+/* The buffer's index in the table; for NULL, that of a free entry. */
 static size_t find_buffer(const void *data)
 {
     size_t i = 0;
@@ -157,10 +157,10 @@ static gd_status fake_buffer_alloc(gd_device *device, void **out, size_t bytes, 
     gd_buf_str(&fake.log, "buffer_alloc\n");
     if (may_fail("buffer_alloc", err))
         return fake.status;
-    *out = gd_alloc_aligned(bytes + BEHIND);
+    *out = gd_alloc_aligned(bytes + AFTER);
     if (!*out)
         return gd_fail_memory(err, bytes);
-    memset(*out, 0xFF, bytes + BEHIND);
+    memset(*out, 0xFF, bytes + AFTER);
     buffers[i].data = *out;
     buffers[i].bytes = bytes;
     fake.live++;
@@ -175,7 +175,7 @@ static void fake_buffer_free(gd_device *device, void *buffer)
     (void)device;
     gd_buf_str(&fake.log, "buffer_free\n");
     assert_int_equal(fake.pending, 0);
-    for (size_t b = 0; b < BEHIND; b++)
+    for (size_t b = 0; b < AFTER; b++)
         assert_int_equal(((unsigned char *)buffer)[buffers[i].bytes + b], 0xFF);
     gd_free(buffer);
     buffers[i].data = NULL;
@@ -220,7 +220,7 @@ static gd_status fake_rows_make(gd_device *device, gd_device_rows **out, const g
 static void fake_rows_free(gd_device *device, gd_device_rows *rows)
 {
     (void)device;
-    assert_int_equal(fake.pending, 0); /* what was begun reads them */
+    assert_int_equal(fake.pending, 0); /* operations under way read them */
     if (!rows)
         return;
     gd_buf_str(&fake.log, "rows_free\n");
@@ -230,7 +230,7 @@ static void fake_rows_free(gd_device *device, gd_device_rows *rows)
 
 /* ---- weights: a matrix has a piece for each row ---- */
 
-/* A line of the log; what happens to several weights in turn is one line. */
+/* Adds the weight to the last line if that has the same verb, else begins a line. */
 static void note_weight(const char *what, const gd_view *view)
 {
     size_t line = fake.log.len;
@@ -252,7 +252,7 @@ static size_t fake_weight_bytes(const gd_device *device, gd_weight_role role, co
     return fake.weight_bytes ? fake.weight_bytes : view->bytes;
 }
 
-/* Nobody fills a piece twice, not even after the weight was ready. */
+/* No piece is filled twice, even once the weight is ready. */
 static void check_filled(const gd_weight *weight)
 {
     for (size_t i = 0; i < weight->pieces; i++)
@@ -320,7 +320,7 @@ static void fake_weight_fill(gd_weight *weight, size_t piece)
 {
     const size_t bytes = weight->view->bytes / weight->pieces;
 
-    (void)sched_yield(); /* taken, and not yet filled: whoever doesn't wait finds it so */
+    (void)sched_yield(); /* time for a caller that doesn't wait to find the piece unfilled */
     memcpy((char *)weight->values + piece * bytes, (const char *)weight->view->data + piece * bytes, bytes);
     atomic_fetch_add(&weight->filled[piece], 1);
 }
@@ -347,7 +347,7 @@ static gd_status fake_weight_borrow(gd_device *device, gd_weight **out, const gd
 const gd_backend fake_backend = {
     .contract = GD_BACKEND_CONTRACT,
     .name = "fake",
-    .about = "writes down what it is asked to do",
+    .about = "logs its calls",
     .available = fake_available,
     .isa = fake_isa,
     .open = fake_open,

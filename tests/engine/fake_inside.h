@@ -13,10 +13,10 @@ struct gd_device_rows {
 struct gd_weight {
     gd_weight_role role;
     const gd_view *view;
-    float *values;        /* of a MATRIX or VECTOR; NULL: read where they lie */
+    float *values;        /* of a MATRIX or VECTOR; NULL: read from the view */
     atomic_uint *filled;  /* [pieces] how often each was filled */
     size_t pieces, bytes; /* bytes: as weight_bytes() says */
-    bool ready;           /* somebody waited for it */
+    bool ready;           /* weight_wait() was called */
 };
 
 /* True when this call of the function is the one that fails. */

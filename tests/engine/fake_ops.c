@@ -3,7 +3,7 @@
 
 #include "tests/check.h"
 
-/* Element i; the file's bytes may lie anywhere. */
+/* Element i; in the file it may be misaligned. */
 static float value_of(const gd_weight *weight, size_t i)
 {
     float value;
@@ -15,7 +15,7 @@ static float value_of(const gd_weight *weight, size_t i)
     return value;
 }
 
-/* The calls that the backend makes in one go, with their weights and lines. */
+/* Logs operations that were requested in one call, with their weights and lines. */
 static void note(const char *op, const gd_call *calls, size_t count)
 {
     const gd_tile *tile = calls->tile;

@@ -8,7 +8,8 @@
 
 /* ---- the numbers ---- */
 
-/* A process of 10 MiB; 60 MiB of weights, two neighbours have 30 MiB at most; 2 MiB and 1 KiB a row for a batch. */
+/* A process of 10 MiB; 60 MiB of weights, at most 30 MiB of them in two adjacent stages; a batch of 2 MiB plus 1 KiB
+ * per row. */
 static const size_t stages[] = { 5 * MIB, 20 * MIB, 10 * MIB, 10 * MIB, 15 * MIB };
 enum { STAGES = sizeof stages / sizeof stages[0] };
 
@@ -66,7 +67,7 @@ static void else_two_stages_are_in_memory(void **state)
     assert_int_equal(least.kept, 0);
 }
 
-/* Whatever the memory: the parts fit in it, and 64 rows more would not. */
+/* Whatever the memory, the parts fit, and 64 more rows would not. */
 static void every_memory_is_used_and_no_more(void **state)
 {
     (void)state;
@@ -96,7 +97,7 @@ static void too_little_memory_is_refused_with_the_least(void **state)
                                    "two of its layers, the rows, and the process itself");
 }
 
-/* An eighth of it is left to others; where even the least doesn't fit, it is tried. */
+/* An eighth of it is left to other processes; where even the least doesn't fit, it is tried all the same. */
 static void without_a_limit_it_is_what_is_free(void **state)
 {
     gd_budget_needs free = needs;
@@ -118,10 +119,10 @@ static void without_a_limit_it_is_what_is_free(void **state)
     assert_int_equal(b.rows, GD_BUDGET_ROWS);
 }
 
-/* ---- an engine in them ---- */
+/* ---- the engine ---- */
 
-/* Each matrix takes 8 MiB of the fake device, a layer three of them; the last layer leaves one to the last stage.  So
- * two stages take 48 MiB. */
+/* Each matrix claims 8 MiB; a layer has three, of which the last layer leaves one to the last stage.  Two stages claim
+ * at most 48 MiB. */
 enum { MATRIX = 8 << 20, ALL = 12 * MATRIX };
 
 static gd_engine *open_engine(tiny *t, size_t memory, size_t rows)
@@ -134,7 +135,7 @@ static gd_engine *open_engine(tiny *t, size_t memory, size_t rows)
     return engine;
 }
 
-/* The least memory that the engine itself asks for. */
+/* The least memory, as the engine's error states it. */
 static size_t least_memory(tiny *t)
 {
     gd_engine *engine;
@@ -155,11 +156,11 @@ static const tiny_text texts[] = { { "abcdefgh", "cab" }, { "abcdx", NULL }, { "
                                    { "abcdefgh", "h" },   { "", NULL },      { "zyx", NULL },     { "abcz", "d" } };
 enum { TEXTS = sizeof texts / sizeof texts[0] };
 
-/* From the least memory until all weights stay: more and more do, and no score is another one. */
+/* From the least memory to what holds all weights: more and more of them stay, and no score changes. */
 static void more_memory_keeps_more_weights(void **state)
 {
     tiny t;
-    size_t least, kept = 0, seen = 0; /* seen: a set of numbers of kept stages */
+    size_t least, kept = 0, seen = 0; /* seen: a set of values of kept */
 
     tiny_open(&t, *state, 4);
     fake.weight_bytes = MATRIX;
@@ -182,7 +183,7 @@ static void more_memory_keeps_more_weights(void **state)
     tiny_close(&t);
 }
 
-/* Whoever makes batches asks the budget how many rows they have: where memory is short, they are smaller. */
+/* The budget says how many rows a batch has: fewer where memory is short. */
 static void batches_follow_the_memory(void **state)
 {
     tiny t;
@@ -190,7 +191,7 @@ static void batches_follow_the_memory(void **state)
 
     tiny_open(&t, *state, 2);
     fake.weight_bytes = MATRIX;
-    fake.scratch_bytes = 65536; /* of a position: what a batch has most of */
+    fake.scratch_bytes = 65536; /* most of a batch's memory */
     least = least_memory(&t);
     for (size_t i = 0; i < 3; i++) {
         gd_engine *engine = open_engine(&t, least + i * 128 * MIB, 0);
@@ -213,7 +214,7 @@ static size_t batch_of(tiny *t, size_t rows)
     return bytes;
 }
 
-/* Rows of a batch that is as large as it may be, without a token in common. */
+/* Runs a batch of `rows` rows, none of them shared; returns the bytes of the buffers. */
 static size_t run_rows(tiny *t, size_t rows)
 {
     static const tiny_text alphabet = { "abcdefghijklmnopqrstuvwxyz", "abcdefghijklmnopqrstuvwxyz" };
@@ -232,7 +233,7 @@ static size_t run_rows(tiny *t, size_t rows)
     return buffers;
 }
 
-/* Wider lines make a batch larger by what the device allocates for them, at least. */
+/* Where lines get wider, the budget grows by at least what the device allocates. */
 static void every_line_counts(void **state)
 {
     static const struct {
@@ -261,7 +262,7 @@ static void every_line_counts(void **state)
     tiny_close(&t);
 }
 
-/* Of each position that the device is prepared for, and no more positions than the longest text has. */
+/* Scratch space counts for every position that the device is prepared for: those of the longest text. */
 static void scratch_space_counts(void **state)
 {
     static const struct {

@@ -32,7 +32,7 @@ static gd_engine *open_engine(const tiny *t)
     return engine;
 }
 
-/* Five rows, a b c d and b, are two tiles; what the backend computes in one call is one line. */
+/* The five rows, a b c d and b, are two tiles; one call of the backend is one line. */
 static void a_first_run_makes_weights_one_stage_ahead(void **state)
 {
     tiny t;
@@ -125,7 +125,7 @@ static void a_second_run_finds_its_weights(void **state)
     tiny_close(&t);
 }
 
-/* Each run makes them anew, and frees a stage's before it makes those of the stage after the next. */
+/* Each run makes all weights again, and frees those of a stage before it makes those of the stage after the next. */
 static void a_streamed_run_frees_what_it_has_used(void **state)
 {
     tiny t;
@@ -171,7 +171,7 @@ static void a_streamed_run_frees_what_it_has_used(void **state)
     tiny_close(&t);
 }
 
-/* A backend that computes one linear at a time, and whose device never waits. */
+/* A backend that computes one linear at a time, borrows nothing, and has nothing to wait for. */
 static void a_backend_may_lack_what_is_optional(void **state)
 {
     gd_backend bare = fake_backend;
@@ -245,7 +245,7 @@ static void every_tile_has_its_own_scores(void **state)
     tiny_close(&t);
 }
 
-/* Six pooled rows in tiles of four: the second tile writes behind the first. */
+/* Six pooled rows in tiles of four: the scores of the second tile come after those of the first. */
 static void pooled_rows_go_tile_by_tile(void **state)
 {
     static const tiny_text three_each[] = { { "abc", "abc" }, { "abd", "cab" } };
@@ -322,7 +322,7 @@ static void an_observer_sees_each_stage(void **state)
     tiny_close(&t);
 }
 
-/* Nothing is asked of the device. */
+/* The device is not called. */
 static void a_batch_without_tokens_is_done(void **state)
 {
     static const tiny_text none[] = { { "", NULL }, { "", NULL } };

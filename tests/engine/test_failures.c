@@ -1,4 +1,4 @@
-/* test_failures.c - a backend that fails: the run fails with its sentence, nothing is left of it, and the next run
+/* test_failures.c - a backend that fails: the run fails with its message, everything is freed, and the next run
  * succeeds. */
 #include "tests/engine/fake_backend.h"
 #include "tests/engine/tiny.h"
@@ -29,8 +29,8 @@ static void expect_failure(gd_status rc, const gd_error *err)
     assert_string_equal(err->text, want);
 }
 
-/* One failure in the life of an engine; it is the error of the run, and the next run goes as if nothing had been.
- * Returns false when the function was not called so often. */
+/* Opens and runs an engine with one failure, which must be the error of that run; the next run must succeed.  Returns
+ * false when the function is not called that often. */
 static bool fail_once(const tiny *t, const char *function, size_t after)
 {
     gd_engine *engine;
@@ -49,7 +49,7 @@ static bool fail_once(const tiny *t, const char *function, size_t after)
         expect_failure(rc, &err);
     else
         assert_int_equal(rc, GD_OK);
-    assert_true(fake.memory_free > 0 || fake.weights == 0); /* streamed ones have gone */
+    assert_true(fake.memory_free > 0 || fake.weights == 0); /* streamed weights are freed */
     fake.fails = NULL;
     if (engine)
         tiny_check(t, engine, few, 3, true);
@@ -62,7 +62,7 @@ static void a_failure_is_the_error_of_the_run(void **state)
 {
     static const struct {
         const char *function;
-        size_t calls; /* at least so many of them can fail */
+        size_t calls; /* at least this many of them can fail */
     } cases[] = {
         { "open", 1 },          { "prepare", 1 },      { "buffer_alloc", 4 }, { "rows_make", 2 }, { "weight_make", 10 },
         { "weight_borrow", 6 }, { "weight_wait", 22 }, { "download", 3 },     { "finish", 2 },    { "embedding", 5 },
@@ -89,8 +89,8 @@ static void a_failure_is_the_error_of_the_run(void **state)
     tiny_close(&t);
 }
 
-/* Allocation n and every later one fail while an engine is opened and run; nothing of it is left after that, and it can
- * run again. False when all went well. */
+/* Allocation n and every later one fail while an engine is opened and run; then it must run again, and leave nothing
+ * behind.  Returns false when nothing failed. */
 static bool fail_memory(const tiny *t, uint64_t n)
 {
     gd_engine *engine;
@@ -102,7 +102,7 @@ static bool fail_memory(const tiny *t, uint64_t n)
     if (!rc)
         rc = run_two(engine, &err);
     gd_mem_fail_from(0);
-    gd_buf_free(&fake.log); /* which has lost lines */
+    gd_buf_free(&fake.log); /* it has lost lines */
     if (rc)
         assert_int_equal(err.status, GD_ENOMEM);
     assert_int_equal(rc, err.status);
@@ -113,7 +113,7 @@ static bool fail_memory(const tiny *t, uint64_t n)
     return rc != GD_OK;
 }
 
-static void memory_may_end_anywhere(void **state)
+static void memory_may_run_out_anywhere(void **state)
 {
     tiny t;
     uint64_t n = 1;
@@ -125,7 +125,7 @@ static void memory_may_end_anywhere(void **state)
     tiny_close(&t);
 }
 
-static void what_a_backend_cannot_do_is_said_before_a_run(void **state)
+static void missing_operations_are_named_before_a_run(void **state)
 {
     gd_backend lacking = fake_backend;
     gd_engine *engine;
@@ -143,7 +143,7 @@ static void what_a_backend_cannot_do_is_said_before_a_run(void **state)
     tiny_close(&t);
 }
 
-static void a_backend_is_refused_in_its_own_words(void **state)
+static void available_declines_in_its_own_words(void **state)
 {
     gd_backend other = fake_backend;
     gd_error err = { 0 }, old = { 0 };
@@ -164,9 +164,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_failure_is_the_error_of_the_run, dir_setup, dir_teardown),
-        cmocka_unit_test_setup_teardown(memory_may_end_anywhere, dir_setup, dir_teardown),
-        cmocka_unit_test_setup_teardown(what_a_backend_cannot_do_is_said_before_a_run, dir_setup, dir_teardown),
-        cmocka_unit_test(a_backend_is_refused_in_its_own_words),
+        cmocka_unit_test_setup_teardown(memory_may_run_out_anywhere, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(missing_operations_are_named_before_a_run, dir_setup, dir_teardown),
+        cmocka_unit_test(available_declines_in_its_own_words),
     };
 
     return cmocka_run_group_tests_name("engine: failures", tests, NULL, NULL);

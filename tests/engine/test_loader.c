@@ -100,7 +100,7 @@ static void run_schedule(fixture *f, const size_t *schedule, size_t visits, size
         check_stage(f, i, false);
 }
 
-/* What stays, and two stages more. */
+/* Bytes of what stays and of two more stages. */
 static size_t window_bytes(const fixture *f, size_t kept)
 {
     size_t bytes = 0, largest = 0, second = 0;

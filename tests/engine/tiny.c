@@ -41,7 +41,7 @@ static const char graph[] = "format: guerdon-graph/1\n"
                             "  - {op: last_row, in: [x], out: p}\n"
                             "  - {op: head, in: [p], w: [head], out: score, size: 2}\n";
 
-/* Multiples of the identity, another one for each matrix. */
+/* Each matrix is another multiple of the identity. */
 enum { NORM, Q, K, V, KINDS };
 static const char *const names[KINDS] = { "norm", "q", "k", "v" };
 static const float factors[TINY_LAYERS][KINDS] = { { 1, 1, 2, 3 }, { 2, 3, 1, 2 }, { 1, 1, 0, 1 }, { 1, 0, 1, 0 } };
@@ -55,7 +55,7 @@ typedef struct file {
     size_t count;
 } file;
 
-/* shape[0] 0: a vector. */
+/* shape[0] is 0 for a vector. */
 static void add_tensor(file *f, const char *name, const size_t shape[2], const float *values)
 {
     const size_t count = (shape[0] ? shape[0] : 1) * shape[1];
@@ -161,7 +161,7 @@ typedef struct batch {
     uint32_t ids[MOST_TEXTS][MOST_TOKENS], position[MOST_POOLED];
     gd_span spans[MOST_TEXTS];
     size_t first[MOST_TEXTS + 1];
-    float scores[MOST_POOLED + 1][TINY_LABELS]; /* one row more, which must stay as it is */
+    float scores[MOST_POOLED + 1][TINY_LABELS]; /* the last row must stay unchanged */
 } batch;
 
 static void fill_batch(batch *b, const tiny_text *texts, size_t count)

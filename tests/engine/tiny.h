@@ -25,7 +25,7 @@ typedef struct tiny {
 /* Writes the model into a directory, and opens all but the engine. */
 void tiny_open(tiny *t, const char *dir, size_t layers);
 
-/* Closes it, and sees that nothing is left, on the fake device either. */
+/* Closes it, and checks that nothing is left, on the fake device either. */
 void tiny_close(tiny *t);
 
 /* Runs the texts as one batch. */
