@@ -145,7 +145,9 @@ typedef struct gd_backend {
     gd_status (*prepare)(gd_device *device, const gd_limits *limits, gd_error *err);
     size_t (*scratch_bytes)(const gd_device *device, const gd_limits *limits);
 
-    /* Waits for everything started, and reports any failure as GD_EDEVICE. NULL: every call is complete on return. */
+    /* Waits for everything started, and reports any failure as GD_EDEVICE. NULL: every call is complete on return.
+     * Called at the end of each run, also of a failed one, before the batch's rows are freed; weights may be freed
+     * before it. */
     gd_status (*finish)(gd_device *device, gd_error *err);
 
     /* Several calls in one, with the same bits.  NULL: they are made one by one.
@@ -167,6 +169,9 @@ const gd_backend *const *gd_backends_all(void);
 
 /* Finds a backend by name ("auto" or NULL: cpu) that can run with this operand type, or fails with a message. */
 gd_status gd_backend_find(const gd_backend **out, const char *name, gd_dtype operand, gd_error *err);
+
+/* Fails with a message unless the backend follows this contract and can run here with this operand type. */
+gd_status gd_backend_check(const gd_backend *backend, gd_dtype operand, gd_error *err);
 
 /* Fails with the names of all operations whose entry in `needed` is true and that the backend lacks. */
 gd_status gd_backend_missing(const gd_backend *backend, const bool needed[GD_OP_COUNT], gd_error *err);

@@ -40,6 +40,18 @@ static void join_names(char *text, size_t room)
         len += (size_t)snprintf(text + len, room - len, "%s%s", len ? ", " : "", (*b)->name);
 }
 
+gd_status gd_backend_check(const gd_backend *backend, gd_dtype operand, gd_error *err)
+{
+    gd_error why = { 0 };
+
+    if (backend->contract != GD_BACKEND_CONTRACT)
+        return gd_fail(err, GD_EUNSUPPORTED, "backend %s follows contract %u, but this library has contract %u",
+                       backend->name, backend->contract, GD_BACKEND_CONTRACT);
+    if (backend->available(operand, &why))
+        return gd_fail(err, why.status, "backend %s: %s", backend->name, why.text);
+    return GD_OK;
+}
+
 gd_status gd_backend_find(const gd_backend **out, const char *name, gd_dtype operand, gd_error *err)
 {
     char names[128];
@@ -48,17 +60,14 @@ gd_status gd_backend_find(const gd_backend **out, const char *name, gd_dtype ope
     if (!name || !strcmp(name, "auto"))
         name = "cpu";
     for (const gd_backend *const *b = gd_backends_all(); *b; b++) {
-        gd_error why = { 0 };
+        gd_status rc;
 
         if (strcmp((*b)->name, name))
             continue;
-        if ((*b)->contract != GD_BACKEND_CONTRACT)
-            return gd_fail(err, GD_EUNSUPPORTED, "backend %s follows contract %u, but this library has contract %u",
-                           name, (*b)->contract, GD_BACKEND_CONTRACT);
-        if ((*b)->available(operand, &why))
-            return gd_fail(err, why.status, "backend %s: %s", name, why.text);
-        *out = *b;
-        return GD_OK;
+        rc = gd_backend_check(*b, operand, err);
+        if (!rc)
+            *out = *b;
+        return rc;
     }
     join_names(names, sizeof names);
     return gd_fail(err, GD_EUSAGE, "there is no backend \"%s\" in this build; it has: %s", name, names);

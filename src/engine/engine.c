@@ -80,13 +80,12 @@ static size_t batch_bytes(const void *context, size_t rows)
     const gd_engine *engine = context;
     const size_t *line = engine->plan->line_bytes;
     gd_limits limits = engine->limits;
+    const size_t tile = round_up(engine->heights.most, 64);
     const size_t longest = engine->max_positions && engine->max_positions < rows ? engine->max_positions : rows;
 
     limits.max_position = positions_room(longest);
-    return gd_large_bytes(line[GD_EXTENT_BATCH] * round_up(rows, 64)) +
-           gd_large_bytes(line[GD_EXTENT_TILE] * engine->heights.most) +
-           gd_large_bytes(line[GD_EXTENT_POOLED] * engine->heights.most) +
-           engine->backend->scratch_bytes(engine->device, &limits) +
+    return gd_large_bytes(line[GD_EXTENT_BATCH] * round_up(rows, 64)) + gd_large_bytes(line[GD_EXTENT_TILE] * tile) +
+           gd_large_bytes(line[GD_EXTENT_POOLED] * tile) + engine->backend->scratch_bytes(engine->device, &limits) +
            limits.max_position * engine->plan->head_dim * sizeof(float) + rows * HOST_ROW_BYTES + HOST_BYTES;
 }
 
@@ -180,6 +179,7 @@ const char *gd_engine_matmul(const gd_engine *engine) { return engine->backend->
 static gd_status reserve_lines(gd_engine *engine, gd_extent extent, size_t lines, gd_error *err)
 {
     size_t bytes;
+    gd_status rc;
 
     lines = round_up(lines, 64); /* keeps every buffer of the arena aligned: plan.h */
     if (lines <= engine->lines[extent])
@@ -190,10 +190,10 @@ static gd_status reserve_lines(gd_engine *engine, gd_extent extent, size_t lines
     engine->lines[extent] = 0;
     if (!gd_mul(lines, engine->plan->line_bytes[extent], &bytes))
         return gd_fail_memory(err, SIZE_MAX);
-    if (engine->backend->buffer_alloc(engine->device, &engine->arena[extent], bytes, err))
-        return GD_ENOMEM;
-    engine->lines[extent] = lines;
-    return GD_OK;
+    rc = engine->backend->buffer_alloc(engine->device, &engine->arena[extent], bytes, err);
+    if (!rc)
+        engine->lines[extent] = lines;
+    return rc;
 }
 
 static gd_status reserve_positions(gd_engine *engine, size_t positions, gd_error *err)
@@ -400,8 +400,11 @@ static gd_status run_stages(const struct run *run, gd_error *err)
             run_rows(run, i);
         gd_loader_done(engine->loader);
     }
-    if (!rc && engine->backend->finish)
-        rc = engine->backend->finish(engine->device, err);
+    if (engine->backend->finish) { /* after a failure, too: operations under way read the batch */
+        const gd_status finished = engine->backend->finish(engine->device, err);
+
+        rc = rc ? rc : finished;
+    }
     if (rc)
         gd_loader_drop(engine->loader);
     return rc;

@@ -20,11 +20,15 @@ typedef struct attention_case {
     size_t count, longest; /* segments; most rows of a segment */
     /* made by attention_case_open */
     gd_segment segments[SEGMENTS];
-    size_t rows, keys, depth; /* rows of q; rows of k and v: all of the batch; longest path */
-    uint32_t *position, *segment;
+    size_t rows, keys, depth;     /* rows of q; rows of k and v: all of the batch; longest path */
+    uint32_t *position, *segment; /* [keys] */
+    const uint32_t *pooled;       /* [rows] the places of the rows of q in the batch; NULL: they are the batch's rows */
     void *q, *k, *v;
     size_t q_cols, k_cols;
 } attention_case;
+
+/* The row of the batch that row `row` of q is. */
+static inline size_t case_row(const attention_case *c, size_t row) { return c->pooled ? c->pooled[row] : row; }
 
 static inline gd_dtype case_out(const attention_case *c) { return c->wide ? GD_F32 : c->type; }
 
@@ -90,7 +94,7 @@ static inline void attention_case_close(attention_case *c)
     gd_free(c->v);
 }
 
-/* The rows that a row sees without a window: path[p] for p = 0 .. its position. */
+/* The rows that a row of the batch sees without a window: path[p] for p = 0 .. its position. */
 static inline void case_path(const attention_case *c, size_t row, uint32_t *path)
 {
     int32_t segment = (int32_t)c->segment[row];
@@ -131,8 +135,8 @@ static inline void attention_case_alone(attention_case *alone, const attention_c
     gd_free(path);
 }
 
-/* Rows of a case as in an operation over texts: pooled, in any order, possibly repeated. Keys and values stay those of
- * the case. */
+/* The case with some of its rows pooled, in any order, possibly repeated: q has only these. Keys and values stay those
+ * of the case. */
 static inline void attention_case_pool(attention_case *pooled, const attention_case *c, const uint32_t *rows,
                                        size_t count)
 {
@@ -140,23 +144,14 @@ static inline void attention_case_pool(attention_case *pooled, const attention_c
 
     *pooled = *c;
     pooled->rows = count;
-    pooled->position = gd_alloc(count, sizeof *pooled->position);
-    pooled->segment = gd_alloc(count, sizeof *pooled->segment);
+    pooled->pooled = rows;
     pooled->q = gd_alloc_aligned(count * bytes);
-    assert_true(pooled->position && pooled->segment && pooled->q);
-    for (size_t i = 0; i < count; i++) {
-        pooled->position[i] = c->position[rows[i]];
-        pooled->segment[i] = c->segment[rows[i]];
+    assert_non_null(pooled->q);
+    for (size_t i = 0; i < count; i++)
         memcpy((char *)pooled->q + i * bytes, (const char *)c->q + rows[i] * bytes, bytes);
-    }
 }
 
-static inline void attention_case_unpool(attention_case *pooled)
-{
-    gd_free(pooled->position);
-    gd_free(pooled->segment);
-    gd_free(pooled->q);
-}
+static inline void attention_case_unpool(attention_case *pooled) { gd_free(pooled->q); }
 
 /* The backend's attention, tile by tile.  Scratch space starts as NaN and ends in a canary, so that reads of
  * unwritten values and writes past the end are noticed. Returns [rows, heads * head_dim] of case_out(). */
@@ -173,11 +168,13 @@ static inline void *attention_case_run(const attention_case *c, const gd_row_ker
     unsigned char *const scratch = gd_alloc_aligned(bytes + 64);
     void *const out = gd_alloc_aligned(c->rows * c->q_cols * out_size);
     gd_device device = { .rows = kernels, .limits = limits, .attention_scratch = scratch };
-    const gd_batch_rows host = { .rows = c->rows,
+    const gd_batch_rows host = { .rows = c->keys,
                                  .position = c->position,
                                  .segment = c->segment,
                                  .segments = c->segments,
-                                 .segment_count = c->count };
+                                 .segment_count = c->count,
+                                 .pooled = c->pooled,
+                                 .pooled_count = c->pooled ? c->rows : 0 };
     gd_device_rows *batch;
 
     assert_true(scratch && out);
@@ -186,7 +183,7 @@ static inline void *attention_case_run(const attention_case *c, const gd_row_ker
     assert_ok(gd_cpu_rows_make(&device, &batch, &host, test_err));
     for (size_t first = 0; first < c->rows; first += tile) {
         const size_t count = c->rows - first < tile ? c->rows - first : tile;
-        const gd_tile rows = { batch, false, first, count };
+        const gd_tile rows = { batch, c->pooled != NULL, first, count };
         const gd_call call = {
             .in = { { (char *)c->q + first * c->q_cols * size, c->type, count, c->q_cols, c->q_cols },
                     { c->k, c->type, c->keys, c->k_cols, c->k_cols },
@@ -220,7 +217,7 @@ typedef struct attention_line {
 
 static inline attention_line line_open(const attention_case *c, size_t row, size_t head, const uint32_t *path)
 {
-    const size_t end = c->position[row] + 1;
+    const size_t end = c->position[case_row(c, row)] + 1;
 
     return (attention_line){ c, row, head, c->window && end > c->window ? end - c->window : 0, end, path };
 }

@@ -145,10 +145,10 @@ static void check_line(const attention_line *a, const void *out)
     }
 }
 
-/* One head of every row against the contract and against double precision. `pooled`: where the rows are in `whole`. */
-static void check_rows(const attention_case *c, const attention_case *whole, const uint32_t *pooled, const void *out)
+/* One head of every row against the contract and against double precision. */
+static void check_rows(const attention_case *c, const void *out)
 {
-    uint32_t *path = gd_alloc(whole->depth, sizeof *path);
+    uint32_t *path = gd_alloc(c->depth, sizeof *path);
     uint64_t env;
 
     assert_non_null(path);
@@ -156,7 +156,7 @@ static void check_rows(const attention_case *c, const attention_case *whole, con
     for (size_t row = 0; row < c->rows; row++) {
         attention_line a;
 
-        case_path(whole, pooled ? pooled[row] : row, path);
+        case_path(c, case_row(c, row), path);
         a = line_open(c, row, (row + c->seed) % c->heads, path);
         check_line(&a, out);
     }
@@ -170,7 +170,7 @@ static void check_case(attention_case c)
 
     attention_case_open(&c);
     out = attention_case_run(&c, variant, 1, c.rows);
-    check_rows(&c, &c, NULL, out);
+    check_rows(&c, out);
     gd_free(out);
     attention_case_close(&c);
 }
@@ -261,7 +261,7 @@ static void check_pooled(attention_case c)
     choose_rows(rows, POOLED, &c);
     attention_case_pool(&pooled, &c, rows, POOLED);
     want = attention_case_run(&pooled, variant, 1, POOLED);
-    check_rows(&pooled, &c, rows, want);
+    check_rows(&pooled, want);
     for (size_t i = 0; i < sizeof tiles / sizeof tiles[0]; i++) {
         void *const out = attention_case_run(&pooled, variant, 2, tiles[i]);
 

@@ -11,7 +11,7 @@ enum { ROWS = 37, FIRST = 3, PAD = 5, CANARY = 0x5A };
 typedef struct ops_case {
     gd_device device;
     uint64_t state;
-    uint32_t token[ROWS + FIRST], position[ROWS + FIRST], pooled[ROWS + FIRST];
+    uint32_t token[ROWS + FIRST], position[ROWS + FIRST], pooled[ROWS + FIRST], pooled_position[ROWS + FIRST];
     gd_device_rows batch; /* the arrays above */
     gd_tile rows, texts;
 } ops_case;
@@ -26,8 +26,11 @@ static void ops_open(ops_case *c, unsigned threads)
         c->token[r] = (uint32_t)test_below(&c->state, 11);
         c->position[r] = (uint32_t)test_below(&c->state, 9);
     }
-    for (size_t t = 0; t < ROWS + FIRST; t++)
+    for (size_t t = 0; t < ROWS + FIRST; t++) {
         c->pooled[t] = (uint32_t)test_below(&c->state, ROWS + FIRST);
+        c->pooled_position[t] = c->position[c->pooled[t]];
+    }
+    c->batch.pooled_position = c->pooled_position;
     c->batch.host = (gd_batch_rows){ .rows = ROWS + FIRST,
                                      .token = c->token,
                                      .position = c->position,
@@ -123,14 +126,14 @@ static void check_rms_norm(ops_case *c, uint32_t heads, size_t cols, gd_dtype ty
     gd_free(call.out.data);
 }
 
-static void check_rope(ops_case *c, uint32_t heads, uint32_t head_dim)
+static void check_rope(ops_case *c, const gd_tile *tile, uint32_t heads, uint32_t head_dim)
 {
     const size_t half = head_dim / 2;
     float *const cosines = test_values(9 * half, GD_F32, &c->state);
     float *const sines = test_values(9 * half, GD_F32, &c->state);
     gd_call call = { .in = { tensor_open(c, GD_F32, ROWS, heads * head_dim) },
                      .out = output_open(GD_BF16, ROWS, heads * head_dim),
-                     .tile = &c->rows,
+                     .tile = tile,
                      .params = { .heads = heads, .head_dim = head_dim } };
     unsigned char want[512 * 4];
 
@@ -138,7 +141,7 @@ static void check_rope(ops_case *c, uint32_t heads, uint32_t head_dim)
     c->batch.host.rope_sin = sines;
     gd_cpu_rope(&c->device, &call);
     for (size_t r = 0; r < ROWS; r++) {
-        const size_t at = c->position[FIRST + r] * half;
+        const size_t at = c->position[tile->pooled ? c->pooled[FIRST + r] : FIRST + r] * half;
 
         c->device.rows->rope(heads, head_dim, line_of(&call.in[0], r), cosines + at, sines + at, want, GD_BF16);
         check_row("rope", &call.out, r, want);
@@ -229,9 +232,10 @@ static void rows_meet_what_they_should(void **state)
         }
         check_rms_norm(&c, 3, 24, GD_F32, true);
         check_rms_norm(&c, 2, 64, GD_BF16, false);
-        check_rope(&c, 3, 24);
-        check_rope(&c, 1, 2);
-        check_rope(&c, 4, 64);
+        check_rope(&c, &c.rows, 3, 24);
+        check_rope(&c, &c.rows, 1, 2);
+        check_rope(&c, &c.texts, 4, 64);
+        check_rope(&c, &c.texts, 1, 2);
         gd_pool_close(c.device.pool);
     }
 }

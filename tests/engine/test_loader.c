@@ -1,8 +1,10 @@
 /* test_loader.c - weights that a helper thread fills while a stage runs: a stage that begins has all of its own, with
  * what the checkpoint says, whichever stages stay.  With --enable-sanitizers=thread, whoever reads one before another
  * thread is done with it is reported. */
+#include "tests/engine/fake_backend.h"
 #include "tests/reward/golden.h"
 
+#include "backends/cpu/device.h"
 #include "backends/cpu/gemm.h"
 #include "backends/cpu/weight.h"
 #include "base/mem.h"
@@ -19,20 +21,20 @@ typedef struct fixture {
     gd_loader *loader;
 } fixture;
 
-static void open_loader(fixture *f, int lora)
+static void open_loader(fixture *f, const gd_backend *backend, int lora)
 {
     const gd_options options = golden_options("qwen2", lora);
     gd_device_options how = { .threads = THREADS };
     gd_engine_parts parts = { .threads = THREADS };
 
+    fake_reset();
     assert_ok(gd_model_open_files(&f->model, &options, test_err));
     parts.plan = f->model->plan;
     parts.weights = f->model->weights;
     parts.adapter = f->model->adapter;
     parts.head = gd_model_head(f->model);
     how.operand = f->model->plan->operand;
-    assert_ok(gd_backend_find(&f->backend, "cpu", how.operand, test_err));
-    parts.backend = f->backend;
+    parts.backend = f->backend = backend;
     assert_ok(gd_bind(&f->bound, &parts, test_err));
     assert_ok(f->backend->open(&f->device, &how, test_err));
     assert_ok(gd_loader_open(&f->loader, parts.plan, f->backend, f->device, f->bound, test_err));
@@ -44,6 +46,8 @@ static void close_loader(fixture *f)
     f->backend->close(f->device);
     gd_free(f->bound);
     gd_model_close(f->model);
+    assert_int_equal(fake.live, 0);
+    fake_reset();
     assert_int_equal(gd_mem_live(), 0);
 }
 
@@ -54,7 +58,7 @@ static void check_weight(const fixture *f, gd_weight_role role, const gd_view *v
     size_t bytes;
 
     assert_non_null(weight);
-    if (role != GD_WEIGHT_MATRIX || !weight->packed)
+    if (f->backend != &gd_backend_cpu || role != GD_WEIGHT_MATRIX || !weight->packed)
         return;
     assert_true(gd_gemm_packed_bytes(view->shape[0], view->shape[1], weight->operand, &bytes));
     assert_ok(gd_backend_load(f->backend, f->device, &want, role, view, test_err));
@@ -96,6 +100,21 @@ static void run_schedule(fixture *f, const size_t *schedule, size_t visits, size
         check_stage(f, i, false);
 }
 
+/* Bytes of what stays and of two more stages. */
+static size_t window_bytes(const fixture *f, size_t kept)
+{
+    size_t bytes = 0, largest = 0, second = 0;
+
+    for (size_t i = 0; i < f->model->plan->stage_count; i++) {
+        const size_t stage = gd_loader_stage_bytes(f->loader, i);
+
+        bytes += i < kept ? stage : 0;
+        second = stage > largest ? largest : stage > second ? stage : second;
+        largest = stage > largest ? stage : largest;
+    }
+    return bytes + largest + second;
+}
+
 /* Forward; there and back, as training goes; twice over: whole, or broken off somewhere. */
 static void run_stages(fixture *f, size_t kept)
 {
@@ -104,6 +123,7 @@ static void run_stages(fixture *f, size_t kept)
 
     assert_non_null(schedule);
     gd_loader_keep(f->loader, kept);
+    fake.weights_most = 0;
     for (size_t run = 0; run < RUNS; run++) {
         const size_t visits = run % 3 ? 2 * stages : stages;
 
@@ -111,19 +131,24 @@ static void run_stages(fixture *f, size_t kept)
             schedule[v] = v < stages ? v : run % 3 == 1 ? 2 * stages - 1 - v : v - stages;
         run_schedule(f, schedule, visits, run % 5 == 1 ? run % visits : visits, kept, run % 4 == 2);
     }
+    assert_true(fake.weights_most <= window_bytes(f, kept));
     gd_free(schedule);
 }
 
+static const gd_backend *const backends[] = { &gd_backend_cpu, &fake_backend };
+enum { BACKENDS = sizeof backends / sizeof backends[0] };
+
+/* The fake backend counts how often each piece is filled. */
 static void each_stage_has_its_weights(void **state)
 {
     (void)state;
-    for (int lora = 0; lora < 2; lora++) {
+    for (size_t way = 0; way < 2 * BACKENDS; way++) {
         const size_t kept[] = { 0, 1, 2, SIZE_MAX };
 
         for (size_t k = 0; k < sizeof kept / sizeof kept[0]; k++) {
             fixture f = { 0 };
 
-            open_loader(&f, lora);
+            open_loader(&f, backends[way / 2], way % 2);
             run_stages(&f, kept[k] < f.model->plan->stage_count ? kept[k] : f.model->plan->stage_count);
             close_loader(&f);
         }
@@ -134,10 +159,10 @@ static void each_stage_has_its_weights(void **state)
 static void a_loader_may_close_at_any_time(void **state)
 {
     (void)state;
-    for (int i = 0; i < 20; i++) {
+    for (size_t i = 0; i < 40; i++) {
         fixture f = { 0 };
 
-        open_loader(&f, 1);
+        open_loader(&f, backends[i / 2 % BACKENDS], 1);
         gd_loader_forward(f.loader, false);
         if (i % 2)
             assert_ok(gd_loader_next(f.loader, test_err));
