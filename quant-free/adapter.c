@@ -55,19 +55,28 @@ static gd_status refuse_tensor(const gd_adapter *ad, const char *name, gd_error 
     }
     return gd_fail(err, GD_EUNSUPPORTED,
                    "%s: tensor \"%s\" is unknown: it is neither a module's lora_A or lora_B nor the head's "
-                   "score.weight",
-                   ad->path, name);
+                   "%s.weight",
+                   ad->path, name, ad->config.head);
 }
 
 /* There are two spellings: PEFT's own, and that of a raw state dict. */
+static bool is_head(const gd_adapter *ad, const char *name)
+{
+    const size_t len = strlen(ad->config.head);
+
+    return strncmp(name, ad->config.head, len) == 0 &&
+           (strcmp(name + len, ".weight") == 0 || strcmp(name + len, ".modules_to_save.default.weight") == 0);
+}
+
+/* The model checks the head's shape. */
 static gd_status take_head(gd_adapter *ad, const gd_view *view, gd_error *err)
 {
     if (ad->head)
         return gd_fail(err, GD_EFORMAT, "%s: the head is present twice, as \"%s\" and as \"%s\"", ad->path,
                        ad->head->name, view->name);
-    if (view->rank != 2 || view->shape[0] != 1)
-        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": a single row, for one score, is expected", ad->path,
-                       view->name);
+    if (view->rank != 2)
+        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": the head must be a matrix, but this has rank %u", ad->path,
+                       view->name, view->rank);
     ad->head = view;
     return GD_OK;
 }
@@ -104,7 +113,7 @@ static gd_status take_tensor(gd_adapter *ad, const gd_view *view, gd_error *err)
     const char *name = view->name + strlen(PREFIX);
     const size_t len = module_len(name, ".lora_A.weight");
 
-    if (strcmp(name, "score.weight") == 0 || strcmp(name, "score.modules_to_save.default.weight") == 0)
+    if (is_head(ad, name))
         return take_head(ad, view, err);
     if (module_len(name, ".lora_B.weight"))
         return GD_OK;
@@ -164,11 +173,12 @@ static gd_status check_module(gd_adapter *ad, struct module *m, gd_error *err)
     bool targeted;
     gd_status rc;
 
-    if (strcmp(m->name, "score") == 0)
-        return gd_fail(err, GD_EUNSUPPORTED,
-                       "%s: LoRA is applied to the head \"score\" itself, but the file lacks the original head, so its "
-                       "scores cannot be reproduced; train with task_type SEQ_CLS or modules_to_save [\"score\"]",
-                       ad->path);
+    if (strcmp(m->name, ad->config.head) == 0)
+        return gd_fail(
+            err, GD_EUNSUPPORTED,
+            "%s: LoRA is applied to the head \"%s\" itself, but the file lacks the original head, so its scores "
+            "cannot be reproduced; train with task_type SEQ_CLS or modules_to_save [\"%s\"]",
+            ad->path, m->name, m->name);
     rc = gd_adapter_config_targets(&ad->config, m->name, &targeted, err);
     if (!rc && !targeted)
         return gd_fail(err, GD_EFORMAT, "%s: module \"%s\" has LoRA, but %s does not target it", ad->path, m->name,
@@ -221,8 +231,8 @@ static gd_status read_tensors(gd_adapter *ad, gd_error *err)
         return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": a number is not finite", ad->path, ad->head->name);
     if (!rc && ad->config.saves_head && !ad->head)
         return gd_fail(err, GD_EFORMAT,
-                       "%s: the head \"" PREFIX "score.weight\" is missing, but according to %s it was saved", ad->path,
-                       ad->config.path);
+                       "%s: the head \"" PREFIX "%s.weight\" is missing, but according to %s it was saved", ad->path,
+                       ad->config.head, ad->config.path);
     if (!rc && !ad->count && !ad->head)
         return gd_fail(err, GD_EFORMAT, "%s: the file contains no tensors", ad->path);
     return rc ? rc : add_notes(ad, err);
@@ -253,7 +263,7 @@ static gd_status open_tensors(gd_adapter *ad, const char *dir, gd_error *err)
     return rc ? rc : read_tensors(ad, err);
 }
 
-gd_status gd_adapter_open(gd_adapter **out, const char *dir, gd_error *err)
+gd_status gd_adapter_open(gd_adapter **out, const char *dir, const char *head, gd_error *err)
 {
     gd_adapter *ad;
     gd_status rc;
@@ -262,7 +272,7 @@ gd_status gd_adapter_open(gd_adapter **out, const char *dir, gd_error *err)
     ad = gd_alloc_zero(1, sizeof *ad);
     if (!ad)
         return gd_fail_memory(err, sizeof *ad);
-    rc = gd_adapter_config_read(&ad->config, dir, err);
+    rc = gd_adapter_config_read(&ad->config, dir, head, err);
     if (!rc)
         rc = open_tensors(ad, dir, err);
     if (rc)

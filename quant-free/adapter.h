@@ -3,7 +3,7 @@
  * A module's linear step becomes y = W x + bias + scale * B (A x), with A [rank, in], B [out, rank] and scale
  * = alpha / rank, or alpha / sqrt(rank) with use_rslora; rank_pattern and alpha_pattern change both for some
  * modules. The file may also contain the head ("modules_to_save": ["score"], which task_type SEQ_CLS adds by
- * itself).
+ * itself); the model's graph says what it is called.
  *
  * Nothing is ignored silently: a field of the configuration that changes the mathematics, or is unknown and
  * not empty, is refused by name; each tensor must be known and belong to a module that the configuration
@@ -27,9 +27,9 @@ typedef struct gd_lora {
     size_t rank;
 } gd_lora;
 
-/* Reads and checks both files; every number of the adapter is checked (NaN and infinity are refused). *out is
- * NULL on failure. */
-gd_status gd_adapter_open(gd_adapter **out, const char *dir, gd_error *err);
+/* Reads and checks both files; every number of the adapter is checked (NaN and infinity are refused). `head`
+ * names the head's tensor in the base: "score.weight". *out is NULL on failure. */
+gd_status gd_adapter_open(gd_adapter **out, const char *dir, const char *head, gd_error *err);
 
 /* Every view becomes invalid. NULL is fine. */
 void gd_adapter_close(gd_adapter *adapter);
@@ -48,7 +48,7 @@ bool gd_adapter_find(const gd_adapter *adapter, const char *module, gd_lora *out
 size_t gd_adapter_count(const gd_adapter *adapter);
 const char *gd_adapter_module(const gd_adapter *adapter, size_t i);
 
-/* The trained head, [1, hidden], or NULL when the adapter has none. */
+/* The trained head, a matrix of any shape, or NULL when the adapter has none. */
 const gd_view *gd_adapter_head(const gd_adapter *adapter);
 
 /* `modules` are all linear modules of the model. Fails if the adapter has a module that is not among them,

@@ -152,7 +152,7 @@ static gd_status read_layers(gd_adapter_config *c, gd_error *err)
     return read_layer_patterns(c, err);
 }
 
-/* Only the head can be saved whole. PEFT adds both of its usual names for SEQ_CLS; in our models it is "score". */
+/* Only the head can be saved whole. For SEQ_CLS, PEFT adds "classifier" and "score", whichever the model has. */
 static gd_status read_saved(gd_adapter_config *c, gd_error *err)
 {
     const json_t *list, *entry;
@@ -169,13 +169,13 @@ static gd_status read_saved(gd_adapter_config *c, gd_error *err)
     json_array_foreach((json_t *)list, i, entry) {
         const char *name = json_string_value(entry);
 
-        if (strcmp(name, "score") == 0)
+        if (strcmp(name, c->head) == 0)
             c->saves_head = true;
-        else if (strcmp(name, "classifier") != 0)
+        else if (strcmp(name, "classifier") != 0 && strcmp(name, "score") != 0)
             return gd_fail(err, GD_EUNSUPPORTED,
-                           "%s: the field \"modules_to_save\" names \"%.80s\", but only the head \"score\" "
+                           "%s: the field \"modules_to_save\" names \"%.80s\", but only the head \"%s\" "
                            "can be saved",
-                           c->path, name);
+                           c->path, name, c->head);
     }
     return GD_OK;
 }
@@ -203,10 +203,22 @@ static gd_status read_fields(gd_adapter_config *c, gd_error *err)
     return rc ? rc : read_overrides(&c->alphas, c, "alpha_pattern", false, err);
 }
 
-gd_status gd_adapter_config_read(gd_adapter_config *c, const char *dir, gd_error *err)
+/* "score.weight" is the tensor of "score". */
+static char *module_of(const char *tensor)
+{
+    const size_t len = strlen(tensor);
+    const bool weight = len > 7 && strcmp(tensor + len - 7, ".weight") == 0;
+
+    return gd_strndup(tensor, weight ? len - 7 : len);
+}
+
+gd_status gd_adapter_config_read(gd_adapter_config *c, const char *dir, const char *head, gd_error *err)
 {
     gd_status rc;
 
+    c->head = module_of(head);
+    if (!c->head)
+        return gd_fail_memory(err, strlen(head) + 1);
     c->path = gd_path_join(dir, "adapter_config.json");
     if (!c->path)
         return gd_fail_memory(err, strlen(dir) + 21);
@@ -235,6 +247,7 @@ void gd_adapter_config_free(gd_adapter_config *c)
     gd_free(c->ranks.values);
     gd_free(c->alphas.values);
     json_decref(c->json);
+    gd_free(c->head);
     gd_free(c->path);
     *c = (gd_adapter_config){ 0 };
 }
@@ -322,7 +335,9 @@ static gd_status layer_is_wanted(const gd_adapter_config *c, const char *module,
 /* The head and its submodules are saved whole, and get no LoRA. */
 static bool is_saved(const gd_adapter_config *c, const char *module)
 {
-    return c->saves_head && (strcmp(module, "score") == 0 || strncmp(module, "score.", 6) == 0);
+    const size_t len = strlen(c->head);
+
+    return c->saves_head && strncmp(module, c->head, len) == 0 && (!module[len] || module[len] == '.');
 }
 
 gd_status gd_adapter_config_targets(const gd_adapter_config *c, const char *module, bool *yes, gd_error *err)

@@ -23,6 +23,7 @@ typedef struct gd_overrides {
 
 typedef struct gd_adapter_config {
     char *path;
+    char *head; /* the head's module, which may be saved whole: "score" */
     json_t *json;
     double rank, alpha;
     bool rslora, saves_head;
@@ -33,8 +34,8 @@ typedef struct gd_adapter_config {
     size_t layer_pattern_count;
 } gd_adapter_config;
 
-/* `config` must be all zero; free it even after failure. */
-gd_status gd_adapter_config_read(gd_adapter_config *config, const char *dir, gd_error *err);
+/* `config` must be all zero; free it even after failure. `head` is the head's tensor. */
+gd_status gd_adapter_config_read(gd_adapter_config *config, const char *dir, const char *head, gd_error *err);
 void gd_adapter_config_free(gd_adapter_config *config);
 
 /* Refuses, by name, the fields that would change the mathematics. */

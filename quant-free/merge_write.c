@@ -12,8 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEAD "score.weight"
-
 enum { AT_ONCE = 4 << 20 }; /* bytes between two progress reports */
 
 struct job {
@@ -87,11 +85,11 @@ static gd_status check_modules(const struct job *job, gd_error *err)
 }
 
 /* The head's type: that of the head it replaces, else that of the largest tensor. */
-static gd_dtype head_type(const gd_weights *weights)
+static gd_dtype head_type(const gd_weights *weights, const char *name)
 {
-    const gd_view *largest = gd_weights_find(weights, HEAD);
+    const gd_view *head = gd_weights_find(weights, name), *largest = head;
 
-    for (size_t i = 0; i < gd_weights_count(weights) && !gd_weights_find(weights, HEAD); i++) {
+    for (size_t i = 0; i < gd_weights_count(weights) && !head; i++) {
         const gd_view *view = gd_weights_at(weights, i);
 
         if (!largest || view->bytes > largest->bytes)
@@ -107,14 +105,14 @@ static void make_head(struct job *job)
     if (!head)
         return;
     job->head = *head;
-    job->head.name = HEAD;
-    job->head.dtype = head_type(job->parts->weights);
+    job->head.name = job->parts->head;
+    job->head.dtype = head_type(job->parts->weights, job->parts->head);
     job->head.bytes = gd_view_elements(head) * gd_dtype_size(job->head.dtype);
 }
 
 static bool is_left_out(const struct job *job, const char *name)
 {
-    return strncmp(name, "lm_head.", 8) == 0 || (job->head.name && strcmp(name, HEAD) == 0);
+    return strncmp(name, "lm_head.", 8) == 0 || (job->head.name && strcmp(name, job->head.name) == 0);
 }
 
 static int by_name(const void *a, const void *b)

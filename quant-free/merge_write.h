@@ -16,6 +16,7 @@
 typedef struct gd_merge_parts {
     const gd_weights *weights;
     const gd_adapter *adapter;
+    const char *head;            /* the name of the head's tensor: "score.weight" */
     unsigned threads;            /* >= 1 */
     uint64_t shard_bytes;        /* of tensors in one file; 0: GD_SHARD_BYTES */
     const gd_progress *progress; /* NULL, or called with the tensors and bytes done, several times per tensor */

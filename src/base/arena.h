@@ -11,10 +11,10 @@ typedef struct gd_arena {
     gd_arena_block *blocks; /* the one being filled is first */
 } gd_arena;
 
-/* count * size bytes, all zero, aligned for any type; NULL when that overflows or there is no memory. */
+/* count * size bytes, all zero, aligned for any type; NULL on overflow or without memory. */
 void *gd_arena_alloc(gd_arena *arena, size_t count, size_t size);
 
-/* A copy of len bytes with a NUL behind. */
+/* A copy of len bytes, NUL-terminated. */
 char *gd_arena_strndup(gd_arena *arena, const char *s, size_t len);
 
 /* Frees every piece. */

@@ -26,11 +26,11 @@ void gd_buf_json_float(gd_buf *b, float value);
 /* A list of such numbers: [1,-0.5]. */
 void gd_buf_json_floats(gd_buf *b, const float *values, size_t count);
 
-/* A number with so many digits behind the point (at most 9), rounded to nearest; "0" where it is not finite or too
+/* A number with `decimals` digits after the point (at most 9), rounded to nearest; "0" if it is not finite or too
  * large for 18 digits.  The locale does not matter. */
 void gd_buf_fixed(gd_buf *b, double value, unsigned decimals);
 
-/* Adds a NUL behind the text (not counted in len); NULL when anything failed. */
+/* Adds a NUL after the text (not counted in len); NULL if anything failed. */
 const char *gd_buf_cstr(gd_buf *b);
 
 #endif

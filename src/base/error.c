@@ -1,4 +1,4 @@
-/* error.c - failing with a sentence. */
+/* error.c - failing with an error message. */
 #include "base/error.h"
 
 #include "base/utf8.h"
@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Names in a message come from files: no line break, escape sequence or half character may reach a terminal. */
+/* Names in a message come from files: no line break, escape sequence or partial character may reach a terminal. */
 static void make_printable(char *text)
 {
     size_t len = strlen(text);
@@ -38,5 +38,5 @@ gd_status gd_fail(gd_error *err, gd_status status, const char *format, ...)
 
 gd_status gd_fail_memory(gd_error *err, size_t bytes)
 {
-    return gd_fail(err, GD_ENOMEM, "out of memory: %zu bytes could not be had", bytes);
+    return gd_fail(err, GD_ENOMEM, "out of memory: cannot allocate %zu bytes", bytes);
 }

@@ -1,4 +1,4 @@
-/* file.c - input files, mapped or read whole. */
+/* file.c - input files, mapped or read completely. */
 #include "base/file.h"
 
 #include "base/error.h"
@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* O_NONBLOCK so that a FIFO without a writer is refused below instead of waited for. */
+/* O_NONBLOCK so that a FIFO without a writer is refused below instead of blocking. */
 static gd_status open_regular(int *out, size_t *size, const char *path, gd_error *err)
 {
     struct stat sb;
@@ -77,7 +77,7 @@ static void advise(const void *data, size_t bytes, int advice)
 
 void gd_pages_expect(const void *data, size_t bytes) { advise(data, bytes, MADV_WILLNEED); }
 
-/* The last page may hold the begin of what comes next: it stays, for the next release to take. */
+/* The last page may hold the beginning of what follows: it is left for the next release. */
 void gd_pages_release(const void *data, size_t bytes)
 {
     const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), end = ((uintptr_t)data + bytes) / page * page;

@@ -1,6 +1,6 @@
 /* fpenv.h - the floating-point environment of the contract: round to nearest even, denormals flushed to zero on
- * input and output. gd_fpenv_whole() is IEEE's: it keeps denormals, for work that makes weights and no scores. Both
- * return what gd_fpenv_leave() puts back. */
+ * input and output. gd_fpenv_whole() is that of IEEE 754, with denormals, for computing weights rather than scores.
+ * Both return what gd_fpenv_leave() restores. */
 #ifndef GD_BASE_FPENV_H
 #define GD_BASE_FPENV_H
 
@@ -42,8 +42,8 @@ static inline uint64_t gd_fpenv_whole(void)
 }
 static inline void gd_fpenv_leave(uint64_t old) { __asm__ volatile("msr fpcr, %0" : : "r"(old)); }
 #else
-/* A processor without such a mode (RISC-V, say) keeps denormals. Plain C runs there all the same; its bits are those of
- * the others as long as no number in a sum is below 2^-126. */
+/* A processor without such a mode (RISC-V, say) keeps denormals. Plain C still runs there, and gives the same bits as
+ * long as no number in a sum is below 2^-126. */
 #include <fenv.h>
 static inline uint64_t gd_fpenv_enter(void)
 {

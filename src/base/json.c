@@ -84,14 +84,14 @@ static gd_status get(const json_t **out, const json_t *object, const char *key, 
 {
     *out = json_object_get(object, key);
     if (!*out)
-        return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" is missing, %s is expected", path, key, wanted);
+        return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" is missing, but %s is expected", path, key, wanted);
     return GD_OK;
 }
 
 static gd_status wrong_type(const json_t *value, const char *key, const char *wanted, const char *path, gd_error *err)
 {
-    return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" is %s, %s is expected", path, key, gd_json_type_name(value),
-                   wanted);
+    return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" is %s, but %s is expected", path, key,
+                   gd_json_type_name(value), wanted);
 }
 
 gd_status gd_json_object(const json_t **out, const json_t *object, const char *key, const char *path, gd_error *err)
@@ -119,7 +119,7 @@ gd_status gd_json_string(const char **out, const json_t *object, const char *key
         return wrong_type(value, key, "a string", path, err);
     *out = json_string_value(value);
     if (strlen(*out) != json_string_length(value))
-        return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" holds a NUL character", path, key);
+        return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" contains a NUL character", path, key);
     return GD_OK;
 }
 

@@ -17,16 +17,16 @@ gd_status gd_json_parse(json_t **out, const char *text, size_t len, const char *
 /* Reads and parses a file of at most `limit` bytes. */
 gd_status gd_json_load(json_t **out, const char *path, size_t limit, gd_error *err);
 
-/* The same, every number as a real: tokenizer_config.json has 10^30 for "no limit", more than an integer holds. */
+/* The same, with every number as a real: tokenizer_config.json has 10^30 for "no limit", too large for an integer. */
 gd_status gd_json_load_reals(json_t **out, const char *path, size_t limit, gd_error *err);
 
 /* "a string", "a list", "null", ...: for messages. */
 const char *gd_json_type_name(const json_t *value);
 
-/* True for null, false, 0 and empty strings, lists and objects: an optional field that asks for nothing. */
+/* True for null, false, 0 and empty strings, lists and objects: an optional field that requests nothing. */
 bool gd_json_nothing(const json_t *value);
 
-/* True when the field is there and not null. */
+/* True if the field is present and not null. */
 bool gd_json_has(const json_t *object, const char *key);
 
 gd_status gd_json_object(const json_t **out, const json_t *object, const char *key, const char *path, gd_error *err);
@@ -34,7 +34,7 @@ gd_status gd_json_array(const json_t **out, const json_t *object, const char *ke
 gd_status gd_json_string(const char **out, const json_t *object, const char *key, const char *path, gd_error *err);
 gd_status gd_json_bool(bool *out, const json_t *object, const char *key, const char *path, gd_error *err);
 
-/* Appends the value as text, `flags` as in json_dumps(); out->failed when there is no value or no memory. */
+/* Appends the value as text, `flags` as in json_dumps(); sets out->failed if there is no value or no memory. */
 void gd_json_put(gd_buf *out, const json_t *value, size_t flags);
 
 /* An integer in min..max; a float with an integer value is refused, as Transformers would fail on it later. */

@@ -1,4 +1,4 @@
-/* mem.c - checked allocation, with the two counters that fault tests need. */
+/* mem.c - checked allocation, with two counters for tests. */
 #include "base/mem.h"
 
 #include <stdatomic.h>
@@ -65,11 +65,11 @@ void *gd_alloc_aligned(size_t bytes)
     return counted(aligned_alloc(64, rounded ? rounded : 64));
 }
 
-/* Filling fresh memory is three times as fast with huge pages (0.9 against 2.6 GB/s of weights packed on a Zen 3), and
- * a matmul misses fewer address translations. */
+/* Filling fresh memory is three times as fast with huge pages (2.6 instead of 0.9 GB/s of weights packed on a Zen 3),
+ * and a matmul has fewer TLB misses. */
 enum { HUGE_PAGE = 2 << 20, LARGE = 4 << 20 };
 
-/* In front of a large_alloc's block, in its last 64 bytes. */
+/* Stored in the 64 bytes before a block of gd_large_alloc(). */
 struct large {
     void *base;
     size_t mapped; /* 0: base is malloc's */
@@ -84,7 +84,7 @@ size_t gd_large_bytes(size_t bytes)
     return bytes > SIZE_MAX - 2 * HUGE_PAGE ? SIZE_MAX : (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
 }
 
-/* The block begins at a huge page; what lies before its header is never touched, and takes no memory. */
+/* The block begins at a huge page; what precedes its header is never touched, and takes no memory. */
 static void *map_large(size_t bytes)
 {
     const size_t rounded = gd_large_bytes(bytes), mapped = rounded + HUGE_PAGE;
@@ -97,7 +97,7 @@ static void *map_large(size_t bytes)
         return NULL;
     p = base + (HUGE_PAGE - (uintptr_t)base % HUGE_PAGE);
 #ifdef MADV_HUGEPAGE
-    (void)madvise(p, rounded, MADV_HUGEPAGE); /* a wish: without it the block is as good */
+    (void)madvise(p, rounded, MADV_HUGEPAGE); /* only a hint */
 #endif
     *header_of(p) = (struct large){ base, mapped };
     return p;

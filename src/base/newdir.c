@@ -1,4 +1,4 @@
-/* newdir.c - a directory that is filled whole or not at all. */
+/* newdir.c - a directory that gets all of its files or none. */
 #include "base/newdir.h"
 
 #include "base/error.h"
@@ -19,18 +19,18 @@ enum { COPY_AT_ONCE = 4 << 20 };
 struct entry {
     char *part; /* "NAME.part" */
     char *name;
-    bool complete; /* written to its end */
+    bool complete; /* completely written */
     bool named;
 };
 
 struct gd_newdir {
     char *path;
-    int dir; /* the directory: files are found in it even if somebody moves it */
+    int dir; /* the open directory, which stays valid even if it is moved */
     bool made, kept;
     struct entry *files;
     size_t count, room;
-    int fd;        /* of the last file while it is being written, else -1 */
-    uint64_t left; /* bytes that it still needs */
+    int fd;        /* the last file while it is being written, else -1 */
+    uint64_t left; /* bytes that are still to be written */
 };
 
 static gd_status failed(const gd_newdir *d, const char *name, gd_error *err)
@@ -56,7 +56,7 @@ static gd_status check_empty(const gd_newdir *d, gd_error *err)
     while (!rc && (entry = readdir(list)) != NULL) /* NOLINT: a list of our own */
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
             rc = gd_fail(err, GD_EUSAGE,
-                         "%s: \"%s\" is in it, but an empty directory, or a name for a new one, is expected", d->path,
+                         "%s: the directory contains \"%s\", but an empty or a new directory is expected", d->path,
                          entry->d_name);
     (void)closedir(list);
     return rc;
@@ -109,13 +109,13 @@ static gd_status add_entry(gd_newdir *d, const char *name, gd_error *err)
     return GD_OK;
 }
 
-/* A file system that can't promise room says so, and is asked again with each write. */
+/* If the file system can't reserve room, a full disk is noticed by a write. */
 static gd_status reserve(const gd_newdir *d, const char *name, uint64_t bytes, gd_error *err)
 {
 #ifdef __linux__
     if (bytes && bytes <= INT64_MAX && fallocate(d->fd, 0, 0, (off_t)bytes) < 0 &&
         (errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
-        return gd_fail(err, GD_EIO, "%s/%s: %s: it needs %llu bytes", d->path, name, strerror(errno),
+        return gd_fail(err, GD_EIO, "%s/%s: %s: %llu bytes are needed", d->path, name, strerror(errno),
                        (unsigned long long)bytes);
 #else
     (void)d, (void)name, (void)bytes, (void)err;
@@ -131,7 +131,7 @@ gd_status gd_newdir_begin(gd_newdir *d, const char *name, uint64_t bytes, gd_err
         return rc;
     d->fd = openat(d->dir, d->files[d->count - 1].part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (d->fd < 0) {
-        const int why = errno; /* it isn't ours: it must not be removed */
+        const int why = errno; /* the file isn't ours and must not be removed */
 
         gd_free(d->files[--d->count].part);
         gd_free(d->files[d->count].name);
@@ -168,8 +168,8 @@ gd_status gd_newdir_end(gd_newdir *d, gd_error *err)
 
     d->fd = -1;
     if (d->left != 0)
-        rc = gd_fail(err, GD_EIO, "%s/%s: %lld bytes are missing at its end", d->path, e->name, (long long)d->left);
-    /* Some file systems say only now that they are full; some can't do this at all, and that is no reason to fail. */
+        rc = gd_fail(err, GD_EIO, "%s/%s: %lld bytes are missing at the end", d->path, e->name, (long long)d->left);
+    /* Some file systems report only now that they are full; others can't sync at all, which is not a failure. */
     if (!rc && fsync(fd) < 0 && errno != EINVAL && errno != ENOTSUP)
         rc = failed(d, e->name, err);
     if (close(fd) < 0 && !rc)
@@ -212,15 +212,15 @@ gd_status gd_newdir_keep(gd_newdir *d, gd_error *err)
         struct entry *e = &d->files[i];
 
         if (!e->complete)
-            return gd_fail(err, GD_EIO, "%s/%s: it was not written to its end", d->path, e->name);
-        /* What came into the directory meanwhile belongs to somebody else. */
+            return gd_fail(err, GD_EIO, "%s/%s: the file was not completely written", d->path, e->name);
+        /* A file of this name that appeared in the meantime is not ours to replace. */
         if (faccessat(d->dir, e->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-            return gd_fail(err, GD_EIO, "%s/%s: somebody made this file meanwhile", d->path, e->name);
+            return gd_fail(err, GD_EIO, "%s/%s: another program has created this file", d->path, e->name);
         if (renameat(d->dir, e->part, d->dir, e->name) < 0)
             return failed(d, e->name, err);
         e->named = true;
     }
-    (void)fsync(d->dir); /* the names; not every system can */
+    (void)fsync(d->dir); /* the names; not every file system supports this */
     d->kept = true;
     return GD_OK;
 }
@@ -231,7 +231,7 @@ void gd_newdir_close(gd_newdir *d)
         return;
     if (d->fd >= 0)
         (void)close(d->fd);
-    for (size_t i = d->count; i-- > 0;) { /* config.json first: what is left makes no model */
+    for (size_t i = d->count; i-- > 0;) { /* config.json first: the rest never looks like a model */
         struct entry *e = &d->files[i];
 
         if (!d->kept)

@@ -1,8 +1,8 @@
-/* pool.c - a thread pool whose tasks are handed out by atomic counters, one for each group of them.
+/* pool.c - a thread pool whose tasks are handed out by atomic counters, one for each group.
  *
- * The products of a layer take tens of microseconds when rows are few, and waking a sleeping thread takes as long.  So
- * whoever waits looks on for a while before it sleeps; and a job is over when its tasks are, whether or not every
- * worker has come: one that the system holds up doesn't hold up the others. */
+ * With few rows, the products of a layer take tens of microseconds, as long as it takes to wake a sleeping thread.  So
+ * a waiting thread spins for a while before it sleeps; and a job is over when its tasks are done, whether or not every
+ * worker has joined: one that the system delays doesn't delay the others. */
 #include "base/pool.h"
 
 #include "base/error.h"
@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LOOKS = 1000 }; /* before going to sleep: 10 to 50 microseconds */
+enum { LOOKS = 1000 }; /* spins before sleeping: 10 to 50 microseconds */
 static const unsigned OPEN = 1u << 31;
 
 /* A group of tasks, on a cache line of its own. */
@@ -28,14 +28,14 @@ struct group {
 struct gd_pool {
     struct group group[GD_POOL_GROUPS];
     unsigned threads, started;
-    unsigned looks;   /* none with more threads than cores: another thread waits for the core */
+    unsigned looks;   /* 0 with more threads than cores: another thread is waiting for the core */
     pthread_t *ids;   /* threads - 1 of them */
     atomic_uint job;  /* counts jobs */
-    atomic_uint gate; /* OPEN while a job takes workers, plus the number of workers at it */
-    gd_task *task;    /* these, and the groups' ends, are constant while the gate is open or anyone is inside */
+    atomic_uint gate; /* OPEN while a job accepts workers, plus the number of workers in it */
+    gd_task *task;    /* these, and the groups' ends, are constant while the gate is open or a worker is inside */
     void *context;
     size_t groups;
-    /* for those who sleep */
+    /* for sleeping threads */
     pthread_mutex_t lock;
     pthread_cond_t wake, done;
     atomic_uint sleepers;
@@ -49,7 +49,7 @@ struct worker_start {
 
 unsigned gd_cpu_count(void)
 {
-    cpu_set_t set; /* of the first 1,024; the kernel refuses when there are more */
+    cpu_set_t set; /* for 1,024 CPUs; with more, the kernel refuses */
     long all;
 
     if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0)
@@ -82,7 +82,7 @@ static void look_again(void)
 #endif
 }
 
-/* Until there is a job after `seen`, or the end. Both sides use the default, sequentially consistent order: either the
+/* Waits for a job after `seen`, or the end. Both sides use the default, sequentially consistent order: either the
  * sleeper sees the new job, or the owner of the job sees the sleeper. */
 static void await_job(gd_pool *pool, unsigned seen)
 {
@@ -99,7 +99,7 @@ static void await_job(gd_pool *pool, unsigned seen)
     pthread_mutex_unlock(&pool->lock);
 }
 
-/* Enters the job that is open; false when there is none. */
+/* Enters the open job; false if there is none. */
 static bool enter(gd_pool *pool)
 {
     unsigned gate = atomic_load(&pool->gate);
@@ -214,7 +214,7 @@ static void open_gate(gd_pool *pool)
     }
 }
 
-/* No task is left: waits for the workers that are at one. */
+/* No task is left to start: waits for the workers that are still running one. */
 static void close_gate(gd_pool *pool)
 {
     if (atomic_fetch_sub(&pool->gate, OPEN) == OPEN)

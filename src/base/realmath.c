@@ -48,7 +48,7 @@ static pair log_pair(double x)
     for (int n = 25; n >= 3; n -= 2) /* z^12 / 25 < 2^-65 */
         tail = (tail + 1.0 / n) * z;
     head = sum(k * LN2_HI, 2 * s);
-    /* k * LN2_HI is rounded; its error, and all that is small: */
+    /* the rounding error of k * LN2_HI, and all the small terms */
     return fast_sum(head.hi, head.lo + (fma(k, LN2_HI, -(k * LN2_HI)) + k * LN2_LO + 2 * s_lo + 2 * s * tail));
 }
 
@@ -82,7 +82,7 @@ double gd_real_exp(double x)
     return x < 710 ? exp_pair((pair){ x, 0 }) : INFINITY; /* the largest is e^709.8; ldexp overflows in between */
 }
 
-/* 1 + x is rounded; what it lost is a small part of it. */
+/* 1 + x is rounded to u; log u is corrected for what was lost. */
 double gd_real_log1p(double x)
 {
     const double u = 1 + x;
@@ -125,7 +125,7 @@ static double cos_small(double x, double lo)
 void gd_real_sincos(double x, double *sine, double *cosine)
 {
     const double n = nearbyint(x * 0x1.45f306dc9c883p-1); /* x / (pi / 2); |n| < 2^30 */
-    /* Cody and Waite: the first step is exact, since x and n * PI_2_1 are on one grid and nearly cancel. */
+    /* Cody and Waite: the first step is exact, since x and n * PI_2_1 are on the same grid and nearly cancel. */
     const double r = fma(-n, PI_2_1, x), p = n * PI_2_2;
     const pair d = sum(r, -p);
     const pair reduced = fast_sum(d.hi, d.lo - (fma(n, PI_2_2, -p) + n * PI_2_3));

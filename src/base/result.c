@@ -1,4 +1,4 @@
-/* result.c - JSON that is written field by field. */
+/* result.c - JSON that is built field by field. */
 #include "base/result.h"
 
 #include "base/error.h"
@@ -9,7 +9,7 @@
 
 void gd_put(gd_result *out, json_t *into, const char *key, json_t *value)
 {
-    /* jansson's _new functions take the value over also when they fail, and refuse NULL */
+    /* jansson's _new functions take over the value even if they fail, and refuse NULL */
     if (key ? json_object_set_new(into, key, value) : json_array_append_new(into, value))
         out->failed = true;
 }
@@ -31,7 +31,7 @@ void gd_put_text(gd_result *out, json_t *into, const char *key, const char *valu
     gd_put(out, into, key, text ? text : json_null());
 }
 
-/* A second reference for the caller would need a second free: what `into` holds is enough. */
+/* Returns a borrowed reference: `into` owns the value. */
 static json_t *put_container(gd_result *out, json_t *into, const char *key, json_t *value)
 {
     const bool before = out->failed;
@@ -54,7 +54,7 @@ json_t *gd_put_list(gd_result *out, json_t *into, const char *key)
     return put_container(out, into, key, json_array());
 }
 
-/* jansson's memory is not ours: a copy is. */
+/* Copied, since jansson's memory is not from our allocator. */
 gd_status gd_result_text(const gd_result *out, size_t flags, char **json, gd_error *err)
 {
     char *const text = out->failed ? NULL : json_dumps(out->root, flags);

@@ -1,4 +1,4 @@
-/* sha256.c - SHA-256, as FIPS 180-4 writes it down; for texts of some kilobytes, so it's not tuned. */
+/* sha256.c - SHA-256, written as in FIPS 180-4; for texts of a few kilobytes, so it is not tuned. */
 #include "base/sha256.h"
 
 #include <stdint.h>
@@ -6,7 +6,7 @@
 
 #define BLOCK 64
 
-/* The first 32 bits behind the point of the cube roots of the first 64 primes. */
+/* The first 32 fractional bits of the cube roots of the first 64 primes. */
 static const uint32_t k[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
     0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
@@ -37,7 +37,7 @@ static void schedule(uint32_t w[64], const unsigned char *block)
     }
 }
 
-/* h becomes the hash of what it stood for and this block. */
+/* Adds a block to what h is the hash of. */
 static void add_block(uint32_t h[8], const unsigned char *block)
 {
     uint32_t w[64], v[8]; /* v: a to h of the standard */
@@ -72,7 +72,7 @@ void gd_sha256(const void *data, size_t len, char hex[GD_SHA256_DIGITS + 1])
     if (left)
         memcpy(last, p, left);
     last[left] = 0x80;
-    end = left < BLOCK - 8 ? BLOCK : 2 * BLOCK; /* the length of the text stands in the last 8 bytes */
+    end = left < BLOCK - 8 ? BLOCK : 2 * BLOCK; /* the last 8 bytes hold the length of the text */
     for (unsigned i = 0; i < 8; i++)
         last[end - 1 - i] = (unsigned char)(bits >> 8 * i);
     for (size_t at = 0; at < end; at += BLOCK)

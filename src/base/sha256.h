@@ -1,4 +1,4 @@
-/* sha256.h - the SHA-256 of a text (FIPS 180-4): to know a published text again without carrying it along. */
+/* sha256.h - the SHA-256 of a text (FIPS 180-4): to recognise a published text without including it. */
 #ifndef GD_BASE_SHA256_H
 #define GD_BASE_SHA256_H
 

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* No struct of ours will ever be as large: whatever says so was never initialised, and must not be read that far. */
+/* No struct will ever be larger: one with a larger struct_size was never initialised, and must not be read that far. */
 enum { MOST = 4096 };
 
 void gd_sized_init(void *theirs, size_t size)
@@ -47,8 +47,8 @@ gd_status gd_sized_copy(void *own, const gd_sized *kind, const void *theirs, siz
         if (bytes[i])
             return gd_fail(
                 err, GD_EUSAGE,
-                "%s: byte %zu of %zu is set, but this library, version %s, knows %zu bytes: the program asks "
-                "for something that a later version has",
+                "%s: byte %zu of %zu is set, but this library, version %s, knows only %zu bytes: the program "
+                "requires a later version",
                 kind->name, i, size, GD_VERSION, kind->size);
     memcpy(own, theirs, size < kind->size ? size : kind->size);
     return GD_OK;

@@ -1,4 +1,4 @@
-/* sysmem.c - how much memory this process has and may have, from /proc and the control groups. */
+/* sysmem.c - how much memory this process uses and may use, from /proc and the control groups. */
 #include "base/sysmem.h"
 
 #include <stdint.h>
@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The number behind `key` in a small file of lines, times `unit`; SIZE_MAX when it isn't there ("max", say). */
+/* The number after `key` in a small file of lines, times `unit`; SIZE_MAX if there is none (but "max", say). */
 static size_t read_number(const char *path, const char *key, size_t unit)
 {
     char line[512];
@@ -33,7 +33,7 @@ size_t gd_memory_resident(void)
     return kb == SIZE_MAX ? 0 : kb;
 }
 
-/* The files of the two versions of the interface. */
+/* The files of a version of the cgroup interface. */
 struct interface {
     const char *root, *limit, *used, *droppable;
 };
@@ -42,7 +42,7 @@ static const struct interface version_1 = { "/sys/fs/cgroup/memory", "memory.lim
                                             "total_inactive_file" };
 static const struct interface version_2 = { "/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file" };
 
-/* What a group may still take: its limit, less what it has that cannot be dropped. */
+/* What a group may still use: its limit minus what it uses that cannot be dropped. */
 static size_t group_room(const struct interface *v, const char *dir)
 {
     char path[4300];
@@ -78,7 +78,7 @@ static size_t tree_room(const struct interface *v, const char *path)
     return least;
 }
 
-/* Lines are "0::/path" in version 2, "4:memory:/path" or "4:cpu,memory:/path" in version 1; both may be there. */
+/* Lines are "0::/path" in version 2, "4:memory:/path" or "4:cpu,memory:/path" in version 1; both may be present. */
 static size_t groups_room(void)
 {
     char line[2048];

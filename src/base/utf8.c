@@ -1,4 +1,4 @@
-/* utf8.c - reading UTF-8 that may be broken. */
+/* utf8.c - reading UTF-8 that may be malformed. */
 #include "base/utf8.h"
 
 #include <string.h>

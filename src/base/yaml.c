@@ -18,7 +18,7 @@ struct gd_yaml {
     size_t node_count;
 };
 
-/* A mapping or list that is being read. */
+/* A mapping or list being read. */
 typedef struct level {
     gd_yaml_node *node, *last; /* last: the child read last */
     bool key_pending;          /* map: last is a key that waits for its value */
@@ -56,7 +56,7 @@ static gd_status fail_event(const reader *r, const yaml_event_t *event, const ch
 
 static bool is_control(uint32_t c) { return c < 0x20 || (c >= 0x7f && c < 0xa0); }
 
-/* Broken UTF-8 and control characters: libyaml would find most of them, but not say where. */
+/* Malformed UTF-8 and control characters: libyaml would find most of them, but not say where. */
 static gd_status check_bytes(const char *text, size_t len, const char *name, gd_error *err)
 {
     const unsigned char *p = (const unsigned char *)text;
@@ -94,12 +94,12 @@ static gd_status check_key(const reader *r, const yaml_event_t *event, const gd_
         return gd_yaml_fail(r->doc, key, r->err, GD_EFORMAT, "the mapping has more than %u keys", GD_YAML_MAX_KEYS);
     for (const gd_yaml_node *other = map->child; other != key; other = other->next->next)
         if (!strcmp(other->text, key->text))
-            return gd_yaml_fail(r->doc, key, r->err, GD_EFORMAT, "the key \"%s\" is there twice, first in line %u",
-                                key->text, other->line);
+            return gd_yaml_fail(r->doc, key, r->err, GD_EFORMAT, "duplicate key \"%s\", first in line %u", key->text,
+                                other->line);
     return GD_OK;
 }
 
-/* Hangs the node below the mapping or list that is open. */
+/* Adds the node to the mapping or list being read. */
 static gd_status attach(reader *r, const yaml_event_t *event, gd_yaml_node *node)
 {
     level *top;
@@ -122,7 +122,7 @@ static gd_status attach(reader *r, const yaml_event_t *event, gd_yaml_node *node
     return top->key_pending ? check_key(r, event, top->node, node) : GD_OK;
 }
 
-/* A newline that was written as one: plain and 'single quoted' text of several lines only wraps. */
+/* Whether newlines are meant: in plain and 'single quoted' text they only wrap lines. */
 static bool means_newlines(const yaml_event_t *event)
 {
     return event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE &&
@@ -142,7 +142,7 @@ static gd_status read_text(reader *r, const yaml_event_t *event, gd_yaml_node *n
         const uint32_t c = gd_utf8_decode((const unsigned char *)text + i, &n);
 
         if (is_control(c) && !(c == '\n' && means_newlines(event)))
-            return gd_yaml_fail(r->doc, node, r->err, GD_EFORMAT, "the text holds the control character U+%04X",
+            return gd_yaml_fail(r->doc, node, r->err, GD_EFORMAT, "the text contains the control character U+%04X",
                                 (unsigned)c);
         i += n;
     }
@@ -184,7 +184,7 @@ static gd_status add_node(reader *r, const yaml_event_t *event, gd_yaml_kind kin
 static gd_status start_document(reader *r, const yaml_event_t *event)
 {
     if (r->document_seen)
-        return fail_event(r, event, "a second document begins, but one is expected");
+        return fail_event(r, event, "a second document begins, but only one is expected");
     if (event->data.document_start.version_directive ||
         event->data.document_start.tag_directives.start != event->data.document_start.tag_directives.end)
         return fail_event(r, event, "directives (%) are not accepted");
@@ -207,7 +207,7 @@ static gd_status take_event(reader *r, const yaml_event_t *event)
     case YAML_MAPPING_END_EVENT: r->depth--; return GD_OK;
     case YAML_STREAM_END_EVENT:
         r->done = true;
-        return r->doc->root ? GD_OK : gd_fail(r->err, GD_EFORMAT, "%s: the file holds no document", r->doc->name);
+        return r->doc->root ? GD_OK : gd_fail(r->err, GD_EFORMAT, "%s: the file contains no document", r->doc->name);
     default: return GD_OK;
     }
 }

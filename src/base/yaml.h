@@ -1,9 +1,9 @@
 /* yaml.h - reading a YAML file (libyaml) into a bounded tree, with errors that name file, line and column.
  *
- * What is read is plain YAML: one document of mappings, lists and scalars. Anchors, aliases, tags, merge keys
- * and directives are refused, since a reader needs none of them and each is a known way to say one thing and
- * mean another (or to mean a billion things); so are duplicate keys. A scalar is text; what it means is the
- * reader's business, so "no" is never a truth value and "1_000" never a number. */
+ * Only plain YAML is read: one document of mappings, lists and scalars. Anchors, aliases, tags, merge keys
+ * and directives are refused, since our files need none of them and each is a known way to say one thing and
+ * mean another (or to mean a billion things); so are duplicate keys. A scalar is text; its meaning is up to the
+ * caller, so "no" is never a truth value and "1_000" never a number. */
 #ifndef GD_BASE_YAML_H
 #define GD_BASE_YAML_H
 
@@ -23,7 +23,7 @@ typedef struct gd_yaml_node {
     gd_yaml_kind kind;
     bool plain;                 /* a scalar without quotes */
     unsigned line, column;      /* from 1 */
-    const char *text;           /* scalar: NUL-terminated, no control characters but newlines that "\n" or | wrote */
+    const char *text;           /* scalar: NUL-terminated; the only control characters are newlines from "\n" or | */
     size_t count;               /* list: items; map: pairs */
     struct gd_yaml_node *child; /* list: first item; map: first key, whose `next` is its value, and so on */
     struct gd_yaml_node *next;
@@ -36,14 +36,14 @@ gd_status gd_yaml_parse(gd_yaml **out, const char *text, size_t len, const char 
 void gd_yaml_free(gd_yaml *doc);
 const gd_yaml_node *gd_yaml_root(const gd_yaml *doc);
 
-/* Fails with "name:line:column: " before the sentence. */
+/* Fails with "name:line:column: " before the message. */
 gd_status gd_yaml_fail(const gd_yaml *doc, const gd_yaml_node *at, gd_error *err, gd_status status, const char *format,
                        ...) __attribute__((format(printf, 5, 6)));
 
 /* The value of a key of a map, or NULL. */
 const gd_yaml_node *gd_yaml_get(const gd_yaml_node *map, const char *key);
 
-/* Fails unless the node, called `what` in the sentence, is of this kind. */
+/* Fails unless the node, called `what` in the message, is of this kind. */
 gd_status gd_yaml_expect(const gd_yaml *doc, const gd_yaml_node *node, gd_yaml_kind kind, const char *what,
                          gd_error *err);
 

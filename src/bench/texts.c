@@ -196,10 +196,27 @@ gd_status gd_bench_texts_read(gd_bench_texts *texts, const gd_model *model, cons
     return rc ? rc : gd_bench_texts_end(texts, err);
 }
 
+/* The rows of a single batch of all texts. */
+static gd_status count_rows(size_t *rows, const gd_ids *ids, size_t n, gd_error *err)
+{
+    gd_span *const spans = gd_alloc(n, sizeof *spans);
+    size_t *order = NULL;
+    gd_status rc = spans ? GD_OK : gd_fail_memory(err, n * sizeof *spans);
+
+    for (size_t i = 0; !rc && i < n; i++)
+        spans[i] = (gd_span){ ids[i].data, ids[i].len };
+    if (!rc)
+        rc = gd_span_sort(&order, spans, n, err);
+    if (!rc)
+        *rows = gd_span_rows(spans, order, n);
+    gd_free(order);
+    gd_free(spans);
+    return rc;
+}
+
 gd_status gd_bench_texts_count(gd_bench_count *count, const gd_bench_texts *texts, const gd_model *model, gd_error *err)
 {
-    gd_batch batch = { .share = model->share_prefix };
-    gd_ids *const ids = gd_alloc_zero(texts->count, sizeof *ids); /* the batch points into them */
+    gd_ids *const ids = gd_alloc_zero(texts->count, sizeof *ids);
     gd_status rc = ids ? GD_OK : gd_fail_memory(err, texts->count * sizeof *ids);
 
     *count = (gd_bench_count){ 0 };
@@ -207,12 +224,11 @@ gd_status gd_bench_texts_count(gd_bench_count *count, const gd_bench_texts *text
         gd_encoding how;
 
         rc = gd_encode(&model->encoder, texts->texts[i], &ids[i], &how, err);
-        if (!rc && ids[i].len)
-            rc = gd_batch_add(&batch, (gd_span){ ids[i].data, ids[i].len }, err);
         count->tokens += ids[i].len;
     }
-    count->rows = batch.rows;
-    gd_batch_free(&batch);
+    count->rows = count->tokens;
+    if (!rc && model->share_prefix)
+        rc = count_rows(&count->rows, ids, texts->count, err);
     for (size_t i = 0; ids && i < texts->count; i++)
         gd_ids_free(&ids[i]);
     gd_free(ids);

@@ -1,4 +1,4 @@
-/* cli.h - what the files of the program share.  Of the library it knows what guerdon.h says, no more. */
+/* cli.h - what the files of the program share.  The program sees only guerdon.h of the library. */
 #ifndef GD_CLI_CLI_H
 #define GD_CLI_CLI_H
 
@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-/* How the program ends; scripts depend on these. */
+/* Exit statuses; scripts depend on them. */
 enum {
     CLI_OK = 0,
     CLI_ITEMS = 1,        /* some items failed, the others were done */
@@ -28,32 +28,32 @@ int cli_compare(const cli_settings *settings);
 int cli_backends(const cli_settings *settings);
 
 /* help.c */
-void cli_help(const cli_command *command); /* NULL: of the program */
+void cli_help(const cli_command *command); /* NULL: help for the whole program */
 int cli_version(void);
 
-/* report.c: shows a JSON object of the library as aligned lines, or as it is. */
+/* report.c: prints a JSON object of the library as aligned lines, or unchanged if `raw`. */
 int cli_show(const char *json, int raw);
 
 /* message.c */
 
-/* Prints "guerdon: " and the sentence on standard error, without the control characters that a file name or
- * an argument may hold. */
+/* Prints "guerdon: " and the message on standard error, with control characters, which a file name or an argument
+ * may hold, replaced. */
 void cli_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The same for `text` alone, anywhere. */
+/* Prints `text` alone to any stream, with control characters replaced. */
 void cli_print(FILE *stream, const char *text);
 
 /* 1234567 as "1,234,567" in the caller's buffer. */
 #define CLI_NUMBER_ROOM 32
 const char *cli_number(char *buffer, unsigned long long value);
 
-/* Says what the library said and gives the exit status for it. */
+/* Prints the library's error and returns the exit status for it. */
 int cli_fail(gd_status rc, const gd_error *err);
 
-/* Flushes standard output; a full disk or a closed pipe is an error, not a silence. */
+/* Flushes standard output; a full disk or a closed pipe is an error. */
 int cli_finish_output(void);
 
-/* Of the words w0, w1, ... that `next` gives until NULL, the one that `typed` is likely to mean, or NULL. */
+/* Of the words that `next` returns for 0, 1, ... until NULL, the one that `typed` probably means, or NULL. */
 const char *cli_closest(const char *typed, const char *(*next)(const void *context, size_t index), const void *context);
 
 #endif

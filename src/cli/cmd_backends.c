@@ -9,7 +9,7 @@ int cli_backends(const cli_settings *settings)
     int status;
 
     if (settings->text_count) {
-        cli_say("backends takes flags alone, not %s", settings->texts[0]);
+        cli_say("backends takes only flags, not %s", settings->texts[0]);
         return CLI_USAGE;
     }
     rc = gd_backends(&json, &err);

@@ -27,7 +27,7 @@ static int report(void *context, const char *what, double done, double expected)
     return cli_interrupted();
 }
 
-/* The text of a file, for the caller to free. */
+/* Reads a file into *text, for the caller to free. */
 static int read_result(const char *path, char **text)
 {
     FILE *const file = fopen(path, "r");
@@ -66,7 +66,7 @@ static void show_limits(const json_t *root)
                number(one, "threads") > 1 ? "s" : "", number(one, "read_gb_per_s"), number(one, "triad_gb_per_s"));
 }
 
-/* Of the products with one number of rows, the slowest and the fastest part of what could be reached. */
+/* The smallest and largest fraction of the attainable speed among products with the same number of rows. */
 static void show_products(const json_t *root)
 {
     const json_t *const products = json_object_get(json_object_get(root, "matmul"), "products");
@@ -89,8 +89,8 @@ static void show_products(const json_t *root)
             most = number(one, "of_limit") > most ? number(one, "of_limit") : most;
             gflops = number(one, "gflops") > gflops ? number(one, "gflops") : gflops;
         }
-        printf("products        %4.0f rows: up to %.1f GFLOP/s, %.2f to %.2f of what could be reached\n", m, gflops,
-               least, most);
+        printf("products        %4.0f rows: up to %.1f GFLOP/s, %.2f to %.2f of what is attainable\n", m, gflops, least,
+               most);
         below = m;
     }
 }
@@ -184,7 +184,7 @@ static int write_results(const cli_settings *settings, const int files[2], const
 static int check(const cli_settings *settings)
 {
     if (settings->text_count) {
-        cli_say("bench takes flags alone, not %s; --model %s?", settings->texts[0], settings->texts[0]);
+        cli_say("bench takes only flags, not %s; --model %s?", settings->texts[0], settings->texts[0]);
         return CLI_USAGE;
     }
     if (!settings->options.model && !settings->from) {
@@ -192,15 +192,15 @@ static int check(const cli_settings *settings)
         return CLI_USAGE;
     }
     if (settings->options.model && settings->from) {
-        cli_say("--from shows an earlier result, and --model asks for a new one; one of them, please");
+        cli_say("give either --from, to show an earlier result, or --model, to measure, not both");
         return CLI_USAGE;
     }
     if (settings->quick && settings->seconds) {
-        cli_say("both --quick and --seconds are given; one of them, please");
+        cli_say("give either --quick or --seconds, not both");
         return CLI_USAGE;
     }
     if (settings->report && !strcmp(settings->report, "-")) {
-        cli_say("--report needs the name of a file: standard output has the figures");
+        cli_say("--report needs a file name: standard output is for the figures");
         return CLI_USAGE;
     }
     return CLI_OK;

@@ -56,8 +56,8 @@ static void show_pairs(const json_t *margins)
     print_count("pairs", margins, "pairs");
     print_count("flips", margins, "flips");
     printf("%-22s%.4f, %.4f\n", "accuracy of A, of B", number(margins, "accuracy_a"), number(margins, "accuracy_b"));
-    print_count("right in A alone", margins, "only_a_right");
-    print_count("right in B alone", margins, "only_b_right");
+    print_count("right only in A", margins, "only_a_right");
+    print_count("right only in B", margins, "only_b_right");
     print_count("ties in A", margins, "ties_a");
     print_count("ties in B", margins, "ties_b");
 }
@@ -73,13 +73,13 @@ static int show(const char *json)
     print_count("items", root, "items");
     print_count("left out", root, "skipped");
     print_count("scores", root, "scores");
-    print_count("of the same bits", root, "identical");
+    print_count("with the same bits", root, "identical");
     show_agreement(root);
     show_pairs(json_object_get(root, "margins"));
     if (number(root, "lists") > 0) {
         (void)putchar('\n');
         print_count("lists", root, "lists");
-        print_count("with another best", root, "best_differs");
+        print_count("best answer differs", root, "best_differs");
     }
     json_decref(root);
     return CLI_OK;
@@ -114,7 +114,7 @@ int cli_compare(const cli_settings *settings)
         return CLI_USAGE;
     }
     if (settings->report && !strcmp(settings->report, "-")) {
-        cli_say("--report needs the name of a file: standard output has the figures");
+        cli_say("--report needs a file name: standard output is for the figures");
         return CLI_USAGE;
     }
     status = cli_output_open(settings->report, &fd);

@@ -33,7 +33,7 @@ static void print_number(const json_t *object, const char *key)
         printf(" %9s", "-");
 }
 
-/* Characters of UTF-8, so that columns stand below each other. */
+/* The number of UTF-8 characters, to align columns. */
 static int letters(const char *text)
 {
     int count = 0;
@@ -134,7 +134,7 @@ static void show(const json_t *root)
     show_sections(root);
 }
 
-/* Why the first of the lines were left out. */
+/* Says why the first few lines were left out. */
 static void say_reasons(const json_t *root)
 {
     const json_t *one;
@@ -147,9 +147,9 @@ static void say_reasons(const json_t *root)
     }
 }
 
-/* ---- mean and deviation of the scores ---- */
+/* ---- mean and standard deviation of the scores ---- */
 
-/* Where --calibrate writes: freed by the caller; NULL after saying why not. */
+/* The path that --calibrate writes, freed by the caller; NULL after reporting why there is none. */
 static char *calibration_path(const cli_settings *settings)
 {
     static const char name[] = "/guerdon-calibration.json";
@@ -167,7 +167,7 @@ static char *calibration_path(const cli_settings *settings)
         return path;
     }
     if (stat(dir, &sb) || !S_ISDIR(sb.st_mode)) {
-        cli_say("%s is no directory that the calibration could go to: --calibrate-output FILE says where", dir);
+        cli_say("%s is not a directory, so --calibrate can't write to it: use --calibrate-output FILE", dir);
         free(path);
         return NULL;
     }
@@ -245,14 +245,14 @@ static int is_dash(const char *path) { return path && !strcmp(path, "-"); }
 static int check(const cli_settings *settings)
 {
     if (settings->text_count) {
-        cli_say("eval takes flags alone, not %s; --input %s?", settings->texts[0], settings->texts[0]);
+        cli_say("eval takes only flags, not %s; --input %s?", settings->texts[0], settings->texts[0]);
         return CLI_USAGE;
     }
     if (is_dash(settings->scores) || is_dash(settings->report) || is_dash(settings->calibrate_output)) {
-        cli_say("--%s needs the name of a file: standard output has the figures", is_dash(settings->scores) ? "scores"
-                                                                                  : is_dash(settings->report)
-                                                                                      ? "report"
-                                                                                      : "calibrate-output");
+        cli_say("--%s needs a file name: standard output is for the figures", is_dash(settings->scores) ? "scores"
+                                                                              : is_dash(settings->report)
+                                                                                  ? "report"
+                                                                                  : "calibrate-output");
         return CLI_USAGE;
     }
     if (settings->options.model && !settings->input && isatty(STDIN_FILENO)) {

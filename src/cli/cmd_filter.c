@@ -5,7 +5,7 @@
 
 enum { TOLD = 10, BAR = 40 };
 
-/* Which one of the four limits is given. */
+/* Finds the one limit that is given, of four. */
 static int choose_limit(gd_filter_options *how, const cli_settings *s)
 {
     const struct {
@@ -46,7 +46,7 @@ static void on_problem(void *context, uint64_t index, const char *sentence)
         cli_say("%s", sentence);
 }
 
-/* A line for each part of the range, with a bar as long as its count. */
+/* One line per bin, with a bar as long as its count. */
 static void draw_histogram(const json_t *histogram, const char *value)
 {
     const json_t *const counts = json_object_get(histogram, "counts");
@@ -110,7 +110,7 @@ static int run_filter(const cli_settings *settings, gd_filter_options *how, cli_
     if (json && !settings->quiet)
         show_report(json);
     else if (!rc && !json)
-        cli_say("%s is complete: nothing is left to do", how->output);
+        cli_say("%s is already complete; nothing to do", how->output);
     gd_string_free(json);
     return status;
 }

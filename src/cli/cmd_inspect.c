@@ -9,7 +9,7 @@ int cli_inspect(const cli_settings *settings)
     int status;
 
     if (settings->text_count) {
-        cli_say("inspect takes flags alone, not %s; --model %s?", settings->texts[0], settings->texts[0]);
+        cli_say("inspect takes only flags, not %s; --model %s?", settings->texts[0], settings->texts[0]);
         return CLI_USAGE;
     }
     if (!settings->options.model) {

@@ -15,7 +15,7 @@ static int report(void *context, uint64_t items, uint64_t bytes, uint64_t bytes_
 static int check(const cli_settings *settings)
 {
     if (settings->text_count) {
-        cli_say("merge takes flags alone, not %s", settings->texts[0]);
+        cli_say("merge takes only flags, not %s", settings->texts[0]);
         return CLI_USAGE;
     }
     if (!settings->options.model) {

@@ -35,19 +35,19 @@ static char *beside(const char *output)
     return path;
 }
 
-/* Sets how->pairs_output, which *made holds when it had to be made. */
+/* Sets how->pairs_output; *made becomes its path when it had to be made, for the caller to free. */
 static int choose_pairs(gd_rank_options *how, const cli_settings *settings, char **made)
 {
     how->pairs = pairs_of(settings->pairs);
     how->pairs_output = settings->pairs_output;
     if (!how->pairs && (settings->pairs_output || settings->min_margin.given || settings->seed)) {
-        cli_say("--pairs-output, --min-margin and --seed go with --pairs");
+        cli_say("--pairs-output, --min-margin and --seed need --pairs");
         return CLI_USAGE;
     }
     if (!how->pairs || how->pairs_output)
         return CLI_OK;
     if (!settings->output) {
-        cli_say("--pairs needs --pairs-output FILE when there is no --output FILE");
+        cli_say("--pairs needs --pairs-output FILE without --output FILE");
         return CLI_USAGE;
     }
     *made = beside(settings->output);

@@ -1,11 +1,11 @@
-/* commands.c - the commands and what there is to say about each: --help, the manual pages and the shells' completion
- * are made from here and from flags.c. */
+/* commands.c - the commands and their descriptions: --help, the manual pages and the shell completions are made from
+ * this table and the one in flags.c. */
 #include "cli/options.h"
 
-#define ITEMS                                                                            \
-    "An item of the input is {\"text\":..}, {\"messages\":[..]}, {\"prompt\":..,\n"      \
-    "\"response\":..}, joined as they are, or {\"chosen\":..,\"rejected\":..}, with a\n" \
-    "\"prompt\" before both or not. The output has a line for each, in the same order:\n"
+#define ITEMS                                                                                 \
+    "An input item is {\"text\":..}, {\"messages\":[..]}, {\"prompt\":..,\"response\":..},\n" \
+    "which are simply concatenated, or {\"chosen\":..,\"rejected\":..}, optionally with\n"    \
+    "a \"prompt\" for both. The output has one line per item, in the same order:\n"
 
 const cli_command cli_commands[] = {
     { "score", CLI_CMD_SCORE, "--model DIR [FLAGS] TEXT...\n--model DIR [FLAGS] --input FILE",
@@ -24,15 +24,16 @@ const cli_command cli_commands[] = {
       "    zcat texts.jsonl.gz | guerdon score --model org/name --precision fp32\n" },
     { "rank", CLI_CMD_RANK, "--model DIR [FLAGS] --input FILE",
       "rank the answers to each prompt, and make preference pairs",
-      "An item of the input is {\"prompt\":..,\"responses\":[..]}. The prompt is computed\n"
-      "once. The output has a line for each, in the same order:\n"
+      "An input item is {\"prompt\":..,\"responses\":[..]}. The prompt is computed once.\n"
+      "The output has one line per item, in the same order:\n"
       "    {\"index\":0,\"scores\":[..],\"ranks\":[2,1],\"best\":1,\"margin\":0.5,\"ties\":0,\n"
       "     \"tokens\":[..]}\n"
-      "    {\"index\":1,\"error\":\"...\"}    the others are done; the exit status is 1\n"
-      "Ranks begin at 1, and equal scores share one. The margin is between the best\n"
-      "two; ties says how many answers share the best score, 0 when it stands alone.\n"
+      "    {\"index\":1,\"error\":\"...\"}    the others are ranked; the exit status is 1\n"
+      "Ranks begin at 1; equal scores share a rank. The margin is the difference\n"
+      "between the two best scores; ties is the number of answers with the best score,\n"
+      "or 0 if only one has it.\n"
       "\n"
-      "Pairs are lines for DPO and for training reward models:\n"
+      "Pairs are lines to train with, for DPO or for a reward model:\n"
       "    {\"index\":0,\"prompt\":..,\"chosen\":..,\"rejected\":..,\"margin\":..}\n",
       "    guerdon rank --model DIR --input prompts.jsonl --output ranked.jsonl\n"
       "    guerdon rank --model DIR --input prompts.jsonl.gz --output best.jsonl \\\n"
@@ -42,72 +43,73 @@ const cli_command cli_commands[] = {
     { "filter", CLI_CMD_FILTER,
       "--model DIR [FLAGS] --input FILE --min-score X\n--model DIR [FLAGS] --input FILE --min-margin X\n"
       "--model DIR [FLAGS] --input FILE --top-fraction F\n--model DIR [FLAGS] --input FILE --flip-below X",
-      "keep the items that a model likes, or mend labels that it contradicts",
-      "Items are those of score and of rank. Those that are kept go to the output as\n"
-      "they are, byte for byte, in the same order. Items that fail are told on standard\n"
-      "error, and go to --rejects; the exit status is 1 then.\n",
+      "keep the items that a model rates highly, or correct labels that it contradicts",
+      "Items are those of score and rank. The ones that are kept are copied to the\n"
+      "output byte for byte, in the same order. Items that fail are reported on\n"
+      "standard error and go to --rejects; the exit status is then 1.\n",
       "    guerdon filter --model DIR --input all.jsonl --output in.jsonl --min-score 0\n"
       "    guerdon filter --model DIR --input pairs.jsonl.gz --output clean.jsonl.gz \\\n"
       "        --rejects unclear.jsonl.gz --min-margin 0.2\n"
       "    guerdon filter --model DIR --input pairs.jsonl --output mended.jsonl \\\n"
       "        --flip-below 1 --annotate\n" },
     { "eval", CLI_CMD_EVAL, "--model DIR [FLAGS] --input FILE",
-      "say how well a model tells chosen texts from rejected ones",
-      "A line of the input is a pair, {\"chosen\":..,\"rejected\":..}, with a \"prompt\"\n"
-      "before both or not; or several answers to one prompt, the first of them correct:\n"
+      "measure how well a model tells chosen texts from rejected ones",
+      "An input line is a pair, {\"chosen\":..,\"rejected\":..}, optionally with a \"prompt\"\n"
+      "for both, or several answers to one prompt, of which the first ones are correct:\n"
       "    {\"prompt\":..,\"chosen\":[..],\"rejected\":[..]}\n"
       "    {\"prompt\":..,\"responses\":[..],\"num_correct\":1}\n"
       "\n"
       "Prints the accuracy (the chosen text scores higher; a tie is wrong) with its 95%\n"
-      "interval, ties, the mean margin and loss, the calibration error and Brier score,\n"
-      "with --by for each subset as well. A line that can't be judged is told and left\n"
-      "out; the exit status is 1 then.\n",
+      "interval, ties, the mean margin and loss, the calibration error and the Brier\n"
+      "score, and with --by the same for each subset. A line that can't be judged is\n"
+      "reported and left out; the exit status is then 1.\n",
       "    guerdon eval --model DIR --adapter LORA --input pairs.jsonl.gz\n"
       "    guerdon eval --model DIR --input pairs.jsonl --by source --report eval.html\n"
       "    guerdon eval --model DIR --input rb.jsonl --weights rewardbench --json\n" },
     { "compare", CLI_CMD_COMPARE, "SCORES_A SCORES_B [FLAGS]", "compare the scores of two models, or of two runs",
-      "Both files are what score or eval --scores wrote for one input. Prints how the\n"
-      "scores and margins go together, the largest differences, and how many pairs\n"
-      "flip: those that the two judge in another way. Items without scores in one file\n"
-      "or in both are left out.\n",
+      "Both files are outputs of score or eval --scores for the same input. Prints how\n"
+      "well the scores and margins correlate, the largest differences, and how many\n"
+      "pairs flip, that is, are judged differently. Items without scores in either file\n"
+      "are left out.\n",
       "    guerdon compare base.jsonl tuned.jsonl --report compare.html\n"
       "    guerdon compare monday.jsonl.gz tuesday.jsonl.gz --json\n" },
     { "tokenize", CLI_CMD_TOKENIZE, "--model DIR [FLAGS] TEXT...\n--model DIR [FLAGS] --input FILE",
       "print the token ids of each text; needs no weights",
       ITEMS "    {\"index\":0,\"ids\":[9707,11,1879]}\n"
             "\n"
-            "The ids are those that score computes with, truncation and end token included.\n"
-            "Only the tokenizer's and the configuration's files are read.\n",
+            "The ids are those that score uses, with the same truncation and end token. Only\n"
+            "the files of the tokenizer and the configuration are read.\n",
       "    guerdon tokenize --model DIR --input texts.jsonl\n"
       "    guerdon tokenize --model DIR 'Hello, world'\n" },
     { "inspect", CLI_CMD_INSPECT, "--model DIR [FLAGS]",
       "describe a model: architecture, head, padding rule, memory, warnings",
-      "Reads what score would read and checks it, but computes nothing. With the flags\n"
-      "of score, says what they would mean for this model.\n",
+      "Reads and checks what score would read, but computes nothing. With the flags of\n"
+      "score, shows what they mean for this model.\n",
       "    guerdon inspect --model DIR --adapter LORA\n"
       "    guerdon inspect --model DIR --batch-tokens 2048 --json\n" },
     { "bench", CLI_CMD_BENCH, "--model DIR [FLAGS]\n--from FILE --report FILE",
       "measure how fast this machine runs a model, and how fast it could",
-      "Measures the processor's peak and the memory's rate, the model's matrix products\n"
-      "against both, scoring with shared prefixes and without, and the rate against the\n"
-      "size of a batch, the length of a text and the number of answers to one prompt.\n"
-      "With --report, makes a page of it with charts. Other programs that run at the\n"
+      "Measures the processor's peak and the memory bandwidth, the model's matrix\n"
+      "products against both, scoring with and without shared prefixes, and how the\n"
+      "speed depends on the batch size, the text length and the number of answers per\n"
+      "prompt. With --report, writes a page with charts. Other programs running at the\n"
       "same time make every figure worse.\n",
       "    guerdon bench --model DIR --quick\n"
       "    guerdon bench --model DIR --input pairs.jsonl.gz --report bench.html\n"
       "    guerdon bench --model DIR --threads 1 --isa avx2 --json bench.json\n" },
     { "merge", CLI_CMD_MERGE, "--model DIR --adapter DIR --output DIR [FLAGS]",
       "write a model with its adapter merged in: a checkpoint that needs no adapter",
-      "The weights are those of PEFT's merge_and_unload, each rounded once to the\n"
-      "base's type; what the adapter leaves alone is copied byte for byte. The output\n"
-      "is a directory that is new or empty, and is filled whole or not at all:\n"
+      "The weights are those of PEFT's merge_and_unload, each rounded once to the type\n"
+      "of the base model; tensors without an adapter are copied byte for byte. The\n"
+      "output directory must be new or empty, and gets everything or nothing:\n"
       "safetensors (in files of 5 GB), config.json and the tokenizer's files, for\n"
-      "Transformers and for guerdon score. The rounding of the weights changes scores\n"
-      "a little: to train on, keep the adapter.\n",
+      "Transformers and for guerdon score. Rounding the weights changes scores a\n"
+      "little; to continue training, keep the adapter.\n",
       "    guerdon merge --model DIR --adapter LORA --output MERGED\n"
       "    guerdon score --model MERGED --input pairs.jsonl\n" },
-    { "backends", CLI_CMD_BACKENDS, "[FLAGS]", "list what this machine can run, and what is chosen",
-      "Instruction sets, backends with what each can do, or why not, and the default.\n",
+    { "backends", CLI_CMD_BACKENDS, "[FLAGS]", "list what this machine can run, and the default choice",
+      "Shows the instruction sets, the backends with what each can do, or why it can't\n"
+      "be used, and the default.\n",
       "    guerdon backends\n"
       "    guerdon backends --json\n" },
 };

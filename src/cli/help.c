@@ -37,7 +37,7 @@ static void print_flags(const cli_command *command)
     }
 }
 
-/* One usage line for each line of the synopsis. */
+/* One usage line per line of the synopsis. */
 static void print_usage(const cli_command *command)
 {
     const char *line = command->synopsis;
@@ -61,9 +61,9 @@ static void help_program(void)
                 stdout);
     for (size_t i = 0; i < cli_command_count; i++)
         printf("    %-10s %s\n", cli_commands[i].name, cli_commands[i].about);
-    (void)fputs("\n    guerdon COMMAND --help    its flags, with examples\n"
-                "    guerdon --version         the versions of everything, and the instruction sets\n\n"
-                "Exit status: 0 all well; 1 some items failed; 2 wrong usage; 3 a model, adapter,\n"
+    (void)fputs("\n    guerdon COMMAND --help    the flags of a command, with examples\n"
+                "    guerdon --version         the versions of all parts, and the instruction sets\n\n"
+                "Exit status: 0 success; 1 some items failed; 2 wrong usage; 3 a model, adapter,\n"
                 "input or output can't be used; 4 out of memory or another resource;\n130 interrupted.\n",
                 stdout);
 }

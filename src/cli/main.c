@@ -1,4 +1,4 @@
-/* main.c - which command is meant. */
+/* main.c - finds the command and runs it. */
 #include "cli/cli.h"
 
 #include <signal.h>
@@ -50,11 +50,11 @@ int main(int argc, char **argv)
     cli_settings settings;
     const cli_command *command;
 
-    (void)setvbuf(stdout, buffer, _IOFBF, sizeof buffer); /* a help text is one write, and its failure is told */
-    (void)signal(SIGPIPE, SIG_IGN); /* a reader that went away is a write error, told like any other */
-    (void)signal(SIGXFSZ, SIG_IGN); /* and so is the end of `ulimit -f` */
+    (void)setvbuf(stdout, buffer, _IOFBF, sizeof buffer); /* a help text is one write, whose failure is reported */
+    (void)signal(SIGPIPE, SIG_IGN);                       /* a closed pipe is a write error like any other */
+    (void)signal(SIGXFSZ, SIG_IGN);                       /* and so is the end of `ulimit -f` */
     if (argc < 2) {
-        cli_say("a command is missing; guerdon --help lists them");
+        cli_say("no command given; guerdon --help lists them");
         return CLI_USAGE;
     }
     if (!strcmp(argv[1], "--version"))

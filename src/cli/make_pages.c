@@ -1,14 +1,14 @@
-/* make_pages.c - the manual pages and the shells' completion, made in the build from the tables that the program itself
- * reads: what --help says, they say.  Runs on the machine that builds, which may not be the one that it builds for.
+/* make_pages.c - makes the manual pages and the shell completions from the tables that --help prints. Runs during the
+ * build, on the build machine, which may differ from the one the program is built for.
  *
- *     make_pages man COMMAND PROSE VERSION    PROSE: the page's own sections, as roff
+ *     make_pages man COMMAND PROSE VERSION    PROSE: a file with the page's own sections, in roff
  *     make_pages bash|zsh|fish */
 #include "cli/options.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* Text as roff takes it literally. */
+/* Escapes text so that roff prints it literally. */
 static void put_roff(const char *text, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
@@ -73,11 +73,12 @@ static void put_variable(const char *name)
 
 static void man_flags(const cli_command *command)
 {
-    (void)fputs(".SH FLAGS\nThe value of a flag is the next argument, or follows an equals sign.\n.B \\-\\-\n"
-                "ends the flags. A flag may be given once. A flag that isn't there is taken from the environment:\n.B ",
-                stdout);
+    (void)fputs(
+        ".SH FLAGS\nThe value of a flag is the next argument, or follows an equals sign.\n.B \\-\\-\n"
+        "ends the flags. A flag may be given only once. A flag that is not given is taken from the environment:\n.B ",
+        stdout);
     put_variable("max-length");
-    (void)fputs("\nfor\n.BR \\-\\-max\\-length ,\nand so on; a switch is on with 1.\n", stdout);
+    (void)fputs("\nfor\n.BR \\-\\-max\\-length ,\nand so on; 1 turns a switch on.\n", stdout);
     for (size_t i = 0; i < cli_flag_count; i++) {
         const cli_flag *const flag = &cli_flags[i];
 
@@ -100,7 +101,7 @@ static void man_tail(const cli_command *command)
 {
     const char *sep = "";
 
-    (void)fputs(".SH EXIT STATUS\n0 all well; 1 some items failed, the others were done; 2 the command line is wrong; "
+    (void)fputs(".SH EXIT STATUS\n0 success; 1 some items failed, the others were done; 2 the command line is wrong; "
                 "3 a\n"
                 "model, adapter, input or output can't be used; 4 out of memory or another resource; 130 interrupted.\n"
                 ".SH EXAMPLES\n.nf\n",
@@ -138,14 +139,14 @@ static int is_choice(const cli_flag *flag) { return flag->value && strchr(flag->
 static int is_dir(const cli_flag *flag) { return flag->value && !strcmp(flag->value, "DIR"); }
 static int is_file(const cli_flag *flag) { return flag->value && !strncmp(flag->value, "FILE", 4); }
 
-/* The choices with blanks between them. */
+/* The choices, separated by blanks. */
 static void put_choices(const cli_flag *flag)
 {
     for (const char *p = flag->value; *p; p++)
         (void)putchar(*p == '|' ? ' ' : *p);
 }
 
-/* Text in single quotes of a shell; zsh's brackets and colons are masked, too. */
+/* Text in a shell's single quotes, with a backslash before every character of `masked`. */
 static void put_quoted(const char *text, const char *masked)
 {
     (void)putchar('\'');

@@ -1,4 +1,4 @@
-/* message.c - sentences for people: errors, numbers, a guess at what was mistyped. */
+/* message.c - messages for people: errors, numbers, a guess at what was mistyped. */
 #include "cli/cli.h"
 
 #include <errno.h>
@@ -8,7 +8,7 @@
 void cli_print(FILE *stream, const char *text)
 {
     for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-        /* C0, DEL, and C1 in UTF-8: what a terminal would obey */
+        /* C0, DEL, and C1 in UTF-8: control characters, which a terminal would obey */
         if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0) {
             (void)putc('?', stream);
             p++;
@@ -48,7 +48,7 @@ int cli_fail(gd_status rc, const gd_error *err)
 {
     if (rc == GD_OK)
         return CLI_OK;
-    /* What was cut short may have failed by another name. */
+    /* An interrupt may have shown up as some other failure. */
     cli_say("%s", rc == GD_EINTERRUPTED && err->status != GD_EINTERRUPTED ? "interrupted" : err->text);
     switch (rc) {
     case GD_EINTERRUPTED: return CLI_INTERRUPTED;
@@ -68,7 +68,7 @@ int cli_finish_output(void)
     return CLI_UNUSABLE;
 }
 
-/* Insertions, deletions and replacements between two words; words too long to be a flag are far from all. */
+/* The edit distance between two words; words too long for a flag are far from everything. */
 static size_t distance(const char *a, const char *b)
 {
     enum { MOST = 32 };
@@ -98,10 +98,10 @@ const char *cli_closest(const char *typed, const char *(*next)(const void *conte
 {
     const size_t len = strlen(typed);
     const char *word, *best = NULL;
-    size_t least = len / 3 + 2; /* one slip in a short word, a few in a long one */
+    size_t least = len / 3 + 2; /* one typo in a short word, a few in a long one */
 
     for (size_t i = 0; (word = next(context, i)) != NULL; i++) {
-        /* the beginning of a flag is one slip away from it */
+        /* the beginning of a flag counts as one typo */
         const size_t d = len >= 3 && !strncmp(word, typed, len) ? 1 : distance(typed, word);
 
         if (d < least) {

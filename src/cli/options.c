@@ -1,4 +1,4 @@
-/* options.c - reading the command line by the table in flags.c. */
+/* options.c - reads the command line by the table in flags.c. */
 #include "cli/cli.h"
 
 #include <errno.h>
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The next flag that `context`, a command, knows: for the guess at a mistyped one. */
+/* The name of the index-th flag of `context`, a command, to find the one that was mistyped. */
 static const char *flag_name(const void *context, size_t index)
 {
     const cli_command *command = context;
@@ -18,7 +18,7 @@ static const char *flag_name(const void *context, size_t index)
     return NULL;
 }
 
-/* The flag called name[0..len), or NULL after saying that there is none. */
+/* The flag called name[0..len), or NULL after reporting that there is none. */
 static const cli_flag *find_flag(const cli_command *command, const char *name, size_t len)
 {
     char typed[64];
@@ -56,7 +56,7 @@ static int choice_index(const char *choices, const char *value)
 
 static int bad_choice(const cli_flag *flag, const char *value)
 {
-    cli_say("--%s is %s; it takes %s", flag->name, value, flag->value);
+    cli_say("--%s=%s: expected %s", flag->name, value, flag->value);
     return CLI_USAGE;
 }
 
@@ -68,7 +68,7 @@ static int set_count(const cli_flag *flag, const char *value, size_t *slot)
     errno = 0;
     n = value[0] >= '0' && value[0] <= '9' ? strtoull(value, &end, 10) : 0;
     if (!n || *end || errno || n > SIZE_MAX || (!strcmp(flag->name, "threads") && n > UINT_MAX)) {
-        cli_say("--%s is %s; it takes a whole number, at least 1", flag->name, value);
+        cli_say("--%s=%s: expected a whole number, at least 1", flag->name, value);
         return CLI_USAGE;
     }
     *slot = (size_t)n;
@@ -91,7 +91,7 @@ static int set_size(const cli_flag *flag, const char *value, size_t *slot)
         end += unit && !strncmp(end, "iB", 2) ? 2 : 0;
     }
     if (!(n >= 1) || n >= 0x1p63 || *end) {
-        cli_say("--%s is %s; it takes a number of bytes, such as 2G, 1.5G or 900M", flag->name, value);
+        cli_say("--%s=%s: expected a number of bytes, such as 2G, 1.5G or 900M", flag->name, value);
         return CLI_USAGE;
     }
     *slot = (size_t)n;
@@ -106,7 +106,7 @@ static int set_number(const cli_flag *flag, const char *value, cli_optional *slo
     slot->given = 1;
     if (end != value && !*end && isfinite(slot->value) && !strpbrk(value, "xX"))
         return CLI_OK;
-    cli_say("--%s is %s; it takes a number, such as 0.5 or -2", flag->name, value);
+    cli_say("--%s=%s: expected a number, such as 0.5 or -2", flag->name, value);
     return CLI_USAGE;
 }
 
@@ -136,7 +136,7 @@ static int set_flag(cli_settings *settings, const cli_flag *flag, const char *va
     return CLI_OK;
 }
 
-/* The value of argv[*at], which is `flag`: behind its =, or the next argument, which *at then moves to. */
+/* The value of argv[*at], which is `flag`: after its =, or else the next argument, to which *at then moves. */
 static int take_value(const char **value, const cli_flag *flag, int argc, char **argv, int *at)
 {
     const char *const equals = strchr(argv[*at], '=');
@@ -149,7 +149,7 @@ static int take_value(const char **value, const cli_flag *flag, int argc, char *
     if (flag->kind == CLI_SWITCH)
         return CLI_OK;
     if (!equals && *at + 1 < argc && !strncmp(argv[*at + 1], "--", 2)) {
-        cli_say("--%s needs a value, but %s follows; --%s=%s if that is the value", flag->name, argv[*at + 1],
+        cli_say("--%s needs a value, but %s follows; write --%s=%s if that is the value", flag->name, argv[*at + 1],
                 flag->name, argv[*at + 1]);
         return CLI_USAGE;
     }
@@ -162,7 +162,7 @@ static int take_value(const char **value, const cli_flag *flag, int argc, char *
     return CLI_OK;
 }
 
-/* Which flags of the table were there. */
+/* Which flags of the table were given. */
 typedef struct given_flags {
     char flag[CLI_FLAGS_MAX];
 } given_flags;
@@ -176,7 +176,7 @@ static int parse_flag(cli_settings *settings, const cli_command *command, int ar
     const cli_flag *flag;
 
     if (argv[*at][1] != '-') {
-        cli_say("%s is no flag; flags begin with --, and a text that begins with - goes after --", argv[*at]);
+        cli_say("%s is not a flag: flags begin with --, and a text that begins with - goes after --", argv[*at]);
         return CLI_USAGE;
     }
     flag = find_flag(command, name, strcspn(name, "="));
@@ -206,7 +206,7 @@ static const char *from_environment(const cli_flag *flag)
     return value && *value ? value : NULL;
 }
 
-/* Flags that the command line lacks. An empty variable counts as none; a switch is on with 1 and off with 0. */
+/* Takes flags that were not given from the environment. An empty variable counts as unset; a switch is 1 or 0. */
 static int add_environment(cli_settings *settings, const cli_command *command, const given_flags *given)
 {
     for (size_t i = 0; i < cli_flag_count; i++) {
@@ -217,7 +217,7 @@ static int add_environment(cli_settings *settings, const cli_command *command, c
         if (!value || (flag->kind == CLI_SWITCH && !strcmp(value, "0")))
             continue;
         if (flag->kind == CLI_SWITCH && strcmp(value, "1") != 0) {
-            cli_say("the environment says %s for --%s; it takes 1 or 0", value, flag->name);
+            cli_say("--%s=%s, from the environment: expected 1 or 0", flag->name, value);
             return CLI_USAGE;
         }
         if (set_flag(settings, flag, value))
@@ -243,7 +243,7 @@ int cli_parse(cli_settings *settings, const cli_command *command, int argc, char
         } else if (!strcmp(arg, "--")) {
             ended = 1;
         } else if (!strcmp(arg, "--help") || !strcmp(arg, "-h")) {
-            settings->help = 1; /* whatever else is wrong, help is what is wanted */
+            settings->help = 1; /* show help, whatever else is wrong */
             return CLI_OK;
         } else if (parse_flag(settings, command, argc, argv, &at, &given)) {
             return CLI_USAGE;

@@ -1,4 +1,4 @@
-/* options.h - the command line: one table of flags, which is parsed, checked and shown by --help. */
+/* options.h - the command line: one table of flags, for parsing, checking and --help. */
 #ifndef GD_CLI_OPTIONS_H
 #define GD_CLI_OPTIONS_H
 
@@ -18,17 +18,17 @@ enum {
     CLI_CMD_COMPARE = 512
 };
 
-/* A number that may be any, so that only `given` tells whether it is there. */
+/* A number with no value to spare for "not given". */
 typedef struct cli_optional {
     int given;
     double value;
 } cli_optional;
 
-/* Everything that a command line can say.  Zero is the default everywhere but in `format`. */
+/* Everything that a command line can set.  Zero is the default of every field but `format`. */
 typedef struct cli_settings {
     gd_options options;
     const char *input, *output, *fields;
-    const char *json_file, *report, *only, *from;         /* bench; eval and compare have a report, too */
+    const char *json_file, *report, *only, *from;         /* bench; eval and compare also have a report */
     const char *by, *weights, *scores, *calibrate_output; /* eval */
     const char *pairs, *pairs_output;                     /* rank */
     const char *rejects;                                  /* filter */
@@ -66,7 +66,7 @@ typedef struct cli_flag {
 typedef struct cli_command {
     const char *name;
     unsigned bit;
-    const char *synopsis; /* what follows the name, a line for each form */
+    const char *synopsis; /* what follows the name, one line per form */
     const char *about;    /* one line */
     const char *details;  /* paragraphs for --help, each line shorter than 80 */
     const char *examples;
@@ -79,9 +79,9 @@ enum { CLI_FLAGS_MAX = 96 };
 extern const cli_flag cli_flags[];
 extern const size_t cli_flag_count;
 
-/* Fills *settings from the arguments after the command's name, which stay the caller's, and from the environment for
- * flags that are not there (GUERDON_MAX_LENGTH for --max-length); reorders argv so that the texts stand together.  On a
- * mistake says which, and returns CLI_USAGE. */
+/* Fills *settings from the arguments after the command's name, which stay the caller's, and, for flags not given, from
+ * the environment (GUERDON_MAX_LENGTH for --max-length).  Moves the texts to the front of argv.  Reports a mistake and
+ * returns CLI_USAGE. */
 int cli_parse(cli_settings *settings, const cli_command *command, int argc, char **argv);
 
 #endif

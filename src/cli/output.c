@@ -1,4 +1,4 @@
-/* output.c - files that a command writes when it has its result. */
+/* output.c - files that a command writes once it has its result. */
 #include "cli/output.h"
 
 #include "cli/cli.h"
@@ -40,12 +40,12 @@ int cli_output_write(const char *path, int fd, const char *text)
         left -= wrote > 0 ? (size_t)wrote : 0;
     }
     if (!left && (lseek(fd, 0, SEEK_CUR) < 0 || !ftruncate(fd, lseek(fd, 0, SEEK_CUR))))
-        return CLI_OK; /* a pipe or a device can't be cut, and needn't */
+        return CLI_OK; /* a pipe or a device can't be truncated, and needn't be */
     cli_say("%s: %s", path, strerror(errno));
     return CLI_UNUSABLE;
 }
 
-/* One that was made for a result which never came isn't left to be taken for it. */
+/* Removes a file made for a result that never came, lest it be mistaken for one. */
 static void remove_empty(const char *path, int fd)
 {
     struct stat sb;

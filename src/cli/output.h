@@ -1,13 +1,13 @@
-/* output.h - files that a command writes when it has its result: opened before the run, because a file that can't be
- * written should not cost it. What is in one stays until there is more. */
+/* output.h - files that a command writes once it has its result: opened before the run, so that a file that can't be
+ * written doesn't waste it. An existing file keeps its content until the result is written. */
 #ifndef GD_CLI_OUTPUT_H
 #define GD_CLI_OUTPUT_H
 
-/* *fd becomes -1 without a path, and for "-", which is standard output. All three give an exit status. */
+/* *fd becomes -1 without a path, and for "-", which is standard output. All three functions return an exit status. */
 int cli_output_open(const char *path, int *fd);
-int cli_output_write(const char *path, int fd, const char *text); /* without a path nothing */
+int cli_output_write(const char *path, int fd, const char *text); /* does nothing without a path */
 
-/* Closes in any case; `status` when that is a failure already, and then an empty file is removed. */
+/* Closes the file. If `status` is already a failure, returns it, and removes the file if it is empty. */
 int cli_output_close(const char *path, int fd, int status);
 
 #endif

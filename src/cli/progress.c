@@ -1,4 +1,4 @@
-/* progress.c - the bar on standard error. */
+/* progress.c - the progress bar on standard error. */
 #include "cli/progress.h"
 
 #include "cli/cli.h"
@@ -32,7 +32,7 @@ static void draw_time(double seconds)
         fprintf(stderr, "%lu:%02lu left", s / 60, s % 60);
 }
 
-/* Goes to the line's beginning, wipes it, and draws a bar when `part` is known (not below 0). */
+/* Clears the line, and draws a bar if `part` is known (not negative). */
 static void begin_line(cli_progress *bar, double part)
 {
     bar->drawn = 1;

@@ -1,28 +1,28 @@
-/* progress.h - a bar with rate and time left while a run goes on, and one line when it has ended. */
+/* progress.h - a bar with rate and time left during a run, and a one-line summary after it. */
 #ifndef GD_CLI_PROGRESS_H
 #define GD_CLI_PROGRESS_H
 
 #include "guerdon.h"
 
 typedef struct cli_progress {
-    int summary;        /* whether to say at the end what was done: on a terminal, without --quiet */
-    int shown;          /* whether to draw: also, the lines don't go to a terminal, which the bar would garble */
-    int drawn;          /* a bar stands on the line */
-    double start, last; /* seconds of a steady clock: of the run, of the last drawing */
+    int summary;        /* whether to print the summary: on a terminal, without --quiet */
+    int shown;          /* whether to draw the bar: also, the output doesn't go to a terminal, where they would mix */
+    int drawn;          /* a bar is on the line now */
+    double start, last; /* seconds on a monotonic clock: start of the run, last drawing */
 } cli_progress;
 
 void cli_progress_start(cli_progress *bar);
 
-/* Draws, but at most ten times a second.  bytes_total is 0 when nobody knows it. */
+/* Draws, but at most ten times per second.  bytes_total is 0 if unknown. */
 void cli_progress_draw(cli_progress *bar, uint64_t items, uint64_t bytes, uint64_t bytes_total, uint64_t tokens);
 
-/* The same for a run that knows its seconds and not its items; expected is 0 when nobody knows it. */
+/* The same for a run measured in seconds; expected is 0 if unknown. */
 void cli_progress_step(cli_progress *bar, const char *what, double done, double expected);
 
-/* And for one that knows its bytes alone. */
+/* The same for a run measured in bytes. */
 void cli_progress_bytes(cli_progress *bar, const char *what, uint64_t done, uint64_t total);
 
-/* Wipes the bar off its line. */
+/* Erases the bar. */
 void cli_progress_clear(cli_progress *bar);
 
 /* "scored 2,312 items, 3 failed: ..." */

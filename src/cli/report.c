@@ -1,8 +1,8 @@
-/* report.c - a JSON object as lines for people.
+/* report.c - prints a JSON object as lines for people to read.
  *
- * Walks whatever the library says, in its order, so that a new field shows up without a change here.  An
- * object of plain values takes one line, and so does a sentence of a list; an object of a list goes by its
- * first value.  Only one key is understood: `..._bytes` is a size. */
+ * Walks whatever the library returns, in its order, so that a new field shows up without a change here.  An
+ * object of plain values takes one line, and so does a sentence in a list; an object in a list is titled by its
+ * first value.  Only one kind of key is special: `..._bytes` is a size. */
 #include "cli/cli.h"
 
 #include <jansson.h>
@@ -61,7 +61,7 @@ static void print_scalar(const char *key, const json_t *value)
     case JSON_INTEGER:
         if (is_bytes(key))
             print_bytes(json_integer_value(value));
-        else if (json_integer_value(value) >= 1000000) /* below, it is as likely an id as an amount */
+        else if (json_integer_value(value) >= 1000000) /* a smaller one may well be an id */
             (void)fputs(cli_number(number, (unsigned long long)json_integer_value(value)), stdout);
         else
             printf("%lld", (long long)json_integer_value(value));
@@ -90,7 +90,7 @@ static int is_flat(const json_t *value)
     return 1;
 }
 
-/* A sentence, or a list with one in it. */
+/* True for a sentence, or a list with one in it. */
 static int is_prose(const json_t *value)
 {
     const json_t *member;
@@ -105,7 +105,7 @@ static int is_prose(const json_t *value)
     return 0;
 }
 
-/* Everything on the line at hand: "name score.weight, from adapter". */
+/* Everything on the current line: "name score.weight, from adapter". */
 static void print_inline(const char *key, const json_t *value, int depth)
 {
     const char *name, *sep = "";
@@ -136,7 +136,7 @@ static void print_inline(const char *key, const json_t *value, int depth)
 
 static void print_object(const json_t *object, const char *skip, int depth);
 
-/* A list that needs more than a line. */
+/* A list that needs more than one line. */
 static void print_items(const char *key, const json_t *list, int depth)
 {
     const json_t *item;
@@ -159,7 +159,7 @@ static void print_items(const char *key, const json_t *list, int depth)
     }
 }
 
-/* The members of an object, a line each where that is enough; `skip` names one to leave out, or is NULL. */
+/* The members of an object, one line each where that is enough; `skip` names one to leave out, or is NULL. */
 static void print_object(const json_t *object, const char *skip, int depth)
 {
     const char *key;

@@ -1,4 +1,4 @@
-/* run.c - from the command line's texts or files to a call of the library, and its end. */
+/* run.c - from the command line's texts or files to a call of the library, and from its result to an exit status. */
 #include "cli/run.h"
 
 #include <errno.h>
@@ -22,7 +22,7 @@ static int report(void *context, uint64_t items, uint64_t bytes, uint64_t bytes_
 
 int cli_interrupted(void) { return interrupted; }
 
-/* {"text":"..."}; bytes that aren't UTF-8 stay, for the library to refuse with its own words. */
+/* Writes {"text":"..."}; invalid UTF-8 stays, for the library to report. */
 static void write_record(FILE *file, const char *text)
 {
     (void)fputs("{\"text\":\"", file);
@@ -37,8 +37,8 @@ static void write_record(FILE *file, const char *text)
     (void)fputs("\"}\n", file);
 }
 
-/* Makes the texts of the command line an input file without a name, on standard input: so they are read, cut,
- * refused and counted in exactly the way that a file's lines are. */
+/* Turns the texts of the command line into an unnamed file on standard input, so that they are read, truncated, refused
+ * and counted exactly like the lines of a file. */
 static int spool_texts(const cli_settings *settings)
 {
     FILE *const file = tmpfile();
@@ -49,13 +49,13 @@ static int spool_texts(const cli_settings *settings)
     ok = ok && !fflush(file) && !ferror(file) && dup2(fileno(file), STDIN_FILENO) >= 0 &&
          lseek(STDIN_FILENO, 0, SEEK_SET) == 0;
     if (!ok)
-        cli_say("a temporary file for the texts: %s", strerror(errno));
+        cli_say("cannot make a temporary file for the texts: %s", strerror(errno));
     if (file)
         (void)fclose(file);
     return ok ? CLI_OK : CLI_RESOURCE;
 }
 
-/* A text copied from elsewhere with \n in it scores differently from what its author meant: worth a note. */
+/* A text pasted with \n in it gets another score than its author meant: worth a note. */
 static void note_backslashes(const cli_settings *settings)
 {
     for (size_t i = 0; i < settings->text_count; i++)
@@ -78,7 +78,7 @@ static int choose_input(cli_run *run)
     if (!s->text_count || (dash && !s->input))
         return CLI_OK;
     if (s->input) {
-        cli_say("both texts and --input are given; one of them, please");
+        cli_say("give either texts or --input, not both");
         return CLI_USAGE;
     }
     if (s->format >= 0) {
@@ -113,7 +113,7 @@ void cli_watch_interrupt(void)
     struct sigaction action = { 0 };
 
     action.sa_handler = on_interrupt;
-    action.sa_flags = (int)SA_RESETHAND; /* the second one has its usual effect */
+    action.sa_flags = (int)SA_RESETHAND; /* the second signal has its usual effect */
     (void)sigemptyset(&action.sa_mask);
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
@@ -133,7 +133,7 @@ int cli_run_end(cli_run *run, const char *done, gd_status rc, const gd_summary *
 {
     cli_progress_clear(&run->bar);
     if (interrupted && rc != GD_OK && rc != GD_EITEM)
-        rc = GD_EINTERRUPTED; /* also when it cut a read short */
+        rc = GD_EINTERRUPTED; /* even if the error is that of a read it cut short */
     if (rc == GD_OK || rc == GD_EITEM || rc == GD_EINTERRUPTED)
         cli_progress_summary(&run->bar, done, summary);
     return cli_fail(rc, err);

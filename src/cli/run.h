@@ -1,4 +1,4 @@
-/* run.h - what score and tokenize share: items in, lines out, with progress, a summary and a way to stop. */
+/* run.h - what the commands that read items share: lines in, lines out, progress, a summary and a way to stop. */
 #ifndef GD_CLI_RUN_H
 #define GD_CLI_RUN_H
 
@@ -12,17 +12,17 @@ typedef struct cli_run {
     gd_progress progress; /* to hand to the library */
 } cli_run;
 
-/* Finds out where the items come from; CLI_OK, or says what is wrong. */
+/* Finds out where the items come from; returns CLI_OK, or reports what is wrong. */
 int cli_run_begin(cli_run *run, const cli_settings *settings);
 
-/* From here on SIGINT ends the run after the batch at hand, and a second SIGINT at once. */
+/* From here on SIGINT ends the run after the current batch, and a second SIGINT ends it immediately. */
 const gd_progress *cli_run_watch(cli_run *run);
 
-/* The same for a command without items: a first SIGINT is noted, for cli_interrupted() to tell. */
+/* The same for a command without items: the first SIGINT makes cli_interrupted() return 1. */
 void cli_watch_interrupt(void);
 int cli_interrupted(void);
 
-/* Shows the summary and what failed; returns the exit status. */
+/* Prints the summary and the error, if any; returns the exit status. */
 int cli_run_end(cli_run *run, const char *done, gd_status rc, const gd_summary *summary, const gd_error *err);
 
 #endif

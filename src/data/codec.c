@@ -1,4 +1,4 @@
-/* codec.c - which way of packing it is. */
+/* codec.c - finds the compression format of a file. */
 #include "data/codec.h"
 
 #include <string.h>

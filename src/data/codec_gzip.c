@@ -1,4 +1,4 @@
-/* codec_gzip.c - gzip, by zlib. */
+/* codec_gzip.c - gzip, using zlib. */
 #include "data/codec.h"
 
 #include "base/mem.h"
@@ -32,7 +32,7 @@ static bool begins(const unsigned char *p, size_t len) { return len >= 2 && memc
 
 static uInt at_most(size_t bytes) { return bytes < UINT_MAX ? (uInt)bytes : UINT_MAX; }
 
-/* What zlib shall read and write, and afterwards what it has. */
+/* Hands zlib its input and output; afterwards, records what it used. */
 static void lend(z_stream *z, const gd_codec_io *io)
 {
     z->next_in = (z_const Bytef *)io->in;
@@ -63,7 +63,7 @@ static void *unpack_open(void)
     return NULL;
 }
 
-/* Between members there may be zeros: tapes padded so. */
+/* There may be zeros between members: padding, from tapes. */
 static gd_unpacked next_member(inflater *s, gd_codec_io *io)
 {
     while (io->in_left > 0 && *io->in == 0) {
@@ -74,7 +74,7 @@ static gd_unpacked next_member(inflater *s, gd_codec_io *io)
         return GD_UNPACKED_BETWEEN;
     if (*io->in != 0x1f)
         return GD_UNPACKED_ALIEN;
-    (void)inflateReset(&s->z); /* fails for a broken z_stream only */
+    (void)inflateReset(&s->z); /* fails only for a broken z_stream */
     s->inside = true;
     return GD_UNPACKED_INSIDE;
 }
@@ -98,11 +98,11 @@ static gd_unpacked unpack(void *state, gd_codec_io *io, const char **fault)
         s->inside = false;
         return GD_UNPACKED_BETWEEN;
     }
-    if (io->out_left < room || code == Z_OK || code == Z_BUF_ERROR) /* the last: no progress without more input */
-        return GD_UNPACKED_INSIDE; /* a fault behind good bytes shows again at the next call */
+    if (io->out_left < room || code == Z_OK || code == Z_BUF_ERROR) /* Z_BUF_ERROR: no progress without more input */
+        return GD_UNPACKED_INSIDE; /* a fault after good bytes is reported again by the next call */
     if (code == Z_MEM_ERROR)
         return GD_UNPACKED_NO_MEMORY;
-    *fault = s->z.msg ? s->z.msg : "no dictionary is expected";
+    *fault = s->z.msg ? s->z.msg : "unexpected dictionary";
     return GD_UNPACKED_DAMAGED;
 }
 
@@ -124,7 +124,7 @@ static void *pack_open(void)
         return NULL;
     z->zalloc = z_alloc;
     z->zfree = z_free;
-    /* The header has no time stamp: the same bytes give the same file. */
+    /* The header has no timestamp: the same bytes give the same file. */
     if (deflateInit2(z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, WINDOW, 8, Z_DEFAULT_STRATEGY) == Z_OK)
         return z;
     gd_free(z);
@@ -137,7 +137,7 @@ static gd_packed pack(void *state, gd_codec_io *io, bool end)
     int code;
 
     lend(z, io);
-    code = deflate(z, end ? Z_FINISH : Z_NO_FLUSH); /* fails for a broken z_stream only */
+    code = deflate(z, end ? Z_FINISH : Z_NO_FLUSH); /* fails only for a broken z_stream */
     take_back(z, io);
     if (!end)
         return io->out_left == 0 ? GD_PACKED_MORE : GD_PACKED_ALL;

@@ -11,8 +11,8 @@
 #include <zstd_errors.h>
 
 enum {
-    WINDOW_LOG = 27, /* 128 MiB: what `zstd -d` takes without being asked; a frame may claim 2 TiB */
-    BEGIN = 5        /* bytes that say how a frame goes on */
+    WINDOW_LOG = 27, /* 128 MiB, the default limit of `zstd -d`; a frame may claim 2 TiB */
+    BEGIN = 5        /* bytes needed to read the size of a frame's header */
 };
 
 #if HAVE_ZSTD_MEMORY
@@ -39,13 +39,13 @@ static ZSTD_CCtx *new_packer(void) { return ZSTD_createCCtx(); }
 
 typedef struct unpacker {
     ZSTD_DCtx *context;
-    size_t wanted;      /* bytes that the context asked for */
+    size_t wanted;      /* bytes that the context expects next */
     bool inside;        /* a frame */
-    gd_unpacked failed; /* not INSIDE: what it will say from now on */
+    gd_unpacked failed; /* not INSIDE: the result of every further call */
     const char *fault;
 } unpacker;
 
-/* Frames with data, and frames to skip, which parallel packers put in front: as many of the 4 bytes as there are. */
+/* True for data frames and for skippable frames, which parallel compressors put first; compares at most `len` bytes. */
 static bool may_begin(const unsigned char *p, size_t len)
 {
     const size_t n = len < 4 ? len : 4;
@@ -88,19 +88,19 @@ static gd_unpacked fail(unpacker *s, size_t code)
     case ZSTD_error_prefix_unknown: s->failed = GD_UNPACKED_ALIEN; break;
     case ZSTD_error_frameParameter_windowTooLarge:
         s->failed = GD_UNPACKED_REFUSED;
-        s->fault = "needs more than 128 MiB to be unpacked; pack it again without --long";
+        s->fault = "needs more than 128 MiB to decompress; compress it again without --long";
         break;
     case ZSTD_error_dictionary_wrong:
         s->failed = GD_UNPACKED_REFUSED;
-        s->fault = "was packed with a dictionary; pack it again without -D";
+        s->fault = "was compressed with a dictionary; compress it again without -D";
         break;
     default: s->failed = GD_UNPACKED_DAMAGED;
     }
     return s->failed;
 }
 
-/* The context gets what it asked for and no more, that is a block at a time: an error takes all output of its call with
- * it, and none of the good blocks before shall be lost. */
+/* The context gets only what it expects next, one block at a time: an error loses all output of its call, and must not
+ * take the good blocks before it along. */
 static gd_unpacked unpack(void *state, gd_codec_io *io, const char **fault)
 {
     unpacker *s = state;
@@ -132,7 +132,7 @@ static gd_unpacked unpack(void *state, gd_codec_io *io, const char **fault)
     return s->inside ? GD_UNPACKED_INSIDE : GD_UNPACKED_BETWEEN;
 }
 
-/* A context for each frame: zstd's older versions don't promise that a used one gives the same bytes. */
+/* One context per frame: older versions of zstd don't promise the same bytes from a used one. */
 typedef struct packer {
     ZSTD_CCtx *context; /* NULL between frames */
 } packer;
@@ -158,7 +158,7 @@ static gd_packed pack(void *state, gd_codec_io *io, bool end)
             return GD_PACKED_NO_MEMORY;
     }
     code = ZSTD_compressStream2(s->context, &out, &in, end ? ZSTD_e_end : ZSTD_e_continue);
-    if (ZSTD_isError(code)) /* nothing else can go wrong with it */
+    if (ZSTD_isError(code)) /* the only possible failure */
         return GD_PACKED_NO_MEMORY;
     io->in += in.pos;
     io->in_left -= in.pos;

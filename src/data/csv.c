@@ -1,9 +1,9 @@
-/* csv.c - rows of CSV, and their fields. */
+/* csv.c - CSV rows and their fields. */
 #include "data/csv.h"
 
 #include <string.h>
 
-/* The state behind a byte that is no line feed. */
+/* The state after a byte that is not a line feed. */
 static void step(gd_csv_scan *s, char c)
 {
     switch (s->where) {
@@ -14,7 +14,7 @@ static void step(gd_csv_scan *s, char c)
     case GD_CSV_START:
     case GD_CSV_CLOSED:
         if (c == '"') {
-            s->where = GD_CSV_QUOTED; /* opened, or doubled */
+            s->where = GD_CSV_QUOTED; /* an opening quote, or a doubled one */
             break;
         }
         /* fall through */
@@ -28,7 +28,7 @@ size_t gd_csv_take(void *scan, const char *p, size_t len, bool *done)
 
     *done = false;
     for (size_t i = 0; i < len; i++) {
-        if (s->where == GD_CSV_QUOTED) { /* long texts are in quotes */
+        if (s->where == GD_CSV_QUOTED) { /* long texts are usually quoted */
             const char *quote = memchr(p + i, '"', len - i);
 
             if (!quote)
@@ -45,7 +45,7 @@ size_t gd_csv_take(void *scan, const char *p, size_t len, bool *done)
 
 static bool is_end(const gd_csv_fields *f) { return f->at == f->len || f->row[f->at] == f->separator; }
 
-/* A field that begins behind a quote. */
+/* Reads a quoted field, from after its opening quote. */
 static gd_text quoted(gd_csv_fields *f, gd_buf *spare)
 {
     const char *from = f->row + f->at;
@@ -72,7 +72,7 @@ static gd_text quoted(gd_csv_fields *f, gd_buf *spare)
     }
 }
 
-/* Up to the next separator. */
+/* Reads up to the next separator. */
 static gd_text bare(gd_csv_fields *f)
 {
     const char *from = f->row + f->at;
@@ -92,13 +92,13 @@ bool gd_csv_next(gd_csv_fields *f, gd_text *text, gd_buf *spare)
         f->at++;
         *text = quoted(f, spare);
         if (!is_end(f)) {
-            f->fault = "has text behind its closing quote";
+            f->fault = "has text after its closing quote";
             (void)bare(f);
         }
     } else {
         *text = bare(f);
         if (memchr(text->data, '\r', text->len))
-            f->fault = "has a CR that ends no line, and is not in quotes";
+            f->fault = "has a CR outside quotes that does not end a line";
     }
     f->count++;
     f->end = f->at == f->len;

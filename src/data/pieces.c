@@ -1,4 +1,4 @@
-/* pieces.c - an input cut into pieces of bounded length. */
+/* pieces.c - cuts an input into pieces of bounded length. */
 #include "data/pieces.h"
 
 #include "base/buf.h"
@@ -14,10 +14,10 @@ enum { CHUNK = 65536, LINE_BREAK = 2 };
 struct gd_pieces {
     gd_stream *stream;
     bool end;           /* of the stream */
-    size_t at, len;     /* what of chunk[] waits */
-    size_t held_at;     /* what of held waits, before chunk[] does */
-    gd_buf held;        /* what was given back */
-    gd_buf carry;       /* the beginning of a piece that does not lie in one portion */
+    size_t at, len;     /* chunk[at..len) is still to be read */
+    size_t held_at;     /* held from here on is to be read before that */
+    gd_buf held;        /* bytes given back by gd_pieces_again() */
+    gd_buf carry;       /* the beginning of a piece that spans portions */
     uint64_t line;      /* of the next byte */
     uint64_t last_line; /* of the last piece's beginning */
     char chunk[CHUNK];
@@ -34,7 +34,7 @@ static size_t take_line(void *state, const char *p, size_t len, bool *done)
 
 const gd_cutter gd_cut_lines = { take_line, NULL };
 
-/* Reads once into what is free of chunk[]. */
+/* Reads once into the free part of chunk[]. */
 static gd_status fill(gd_pieces *p, gd_error *err)
 {
     size_t got;
@@ -50,8 +50,8 @@ static gd_status fill(gd_pieces *p, gd_error *err)
     return GD_OK;
 }
 
-/* Whether more bytes must come before it is known if the text begins with a mark: a fault behind a first short portion
- * shall not come up before its lines do. */
+/* Whether more bytes are needed to know if the text begins with a byte order mark. No more are read than that: a fault
+ * after a short first portion must not be reported before the lines in it. */
 static bool may_be_mark(const gd_pieces *p)
 {
     const unsigned char first = p->len ? (unsigned char)p->chunk[0] : 0xef;
@@ -68,7 +68,7 @@ static gd_status skip_mark(gd_pieces *p, gd_error *err)
     if (rc)
         return rc;
     if (p->len >= 2 && (memcmp(p->chunk, "\xff\xfe", 2) == 0 || memcmp(p->chunk, "\xfe\xff", 2) == 0))
-        return gd_fail(err, GD_EFORMAT, "%s: the text is UTF-16, UTF-8 is expected", gd_stream_name(p->stream));
+        return gd_fail(err, GD_EFORMAT, "%s: the text is UTF-16; expected UTF-8", gd_stream_name(p->stream));
     if (p->len >= 3 && memcmp(p->chunk, "\xef\xbb\xbf", 3) == 0)
         p->at = 3;
     return GD_OK;
@@ -103,7 +103,7 @@ void gd_pieces_close(gd_pieces *p)
     gd_free(p);
 }
 
-/* The bytes that wait, in one portion; none at the end alone. */
+/* The next portion of bytes; empty only at the end. */
 static gd_status portion(gd_pieces *p, const char **from, size_t *len, gd_error *err)
 {
     gd_status rc = GD_OK;
@@ -170,7 +170,7 @@ gd_status gd_pieces_skip(gd_pieces *p, gd_cutter cutter, gd_error *err)
 {
     bool done = false;
 
-    gd_buf_free(&p->carry); /* 32 MiB, after a piece that is too long */
+    gd_buf_free(&p->carry); /* up to 32 MiB, after a piece that is too long */
     while (!done) {
         const char *from;
         size_t len;
@@ -187,7 +187,7 @@ void gd_pieces_again(gd_pieces *p)
 {
     const char *lf = p->carry.len ? memchr(p->carry.data, '\n', p->carry.len) : NULL;
 
-    assert(lf && p->held_at == p->held.len); /* what is held is shorter than a piece may be, so all of it was taken */
+    assert(lf && p->held_at == p->held.len); /* held bytes are shorter than the longest piece, so all were taken */
     if (!lf)
         return;
     gd_buf_free(&p->held);
@@ -242,7 +242,7 @@ gd_status gd_pieces_first(gd_pieces *p, int *byte, gd_error *err)
         if (n < p->len || p->end || p->len == CHUNK)
             return GD_OK;
         if (p->at == p->len)
-            n = 0; /* where fill() begins anew */
+            n = 0; /* fill() starts over at 0 */
         rc = fill(p, err);
         if (rc)
             return rc;

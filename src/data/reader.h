@@ -7,10 +7,10 @@
 #define GD_LINE_MAX GD_ITEM_MAX
 
 typedef struct gd_line {
-    const char *data; /* not terminated; good until the next call */
+    const char *data; /* not terminated; valid until the next call */
     size_t len;       /* bytes, without the line break (LF or CRLF) */
     uint64_t number;  /* from 1; blank lines count */
-    bool too_long;    /* more than GD_LINE_MAX bytes: data is NULL, the next line is found all the same */
+    bool too_long;    /* more than GD_LINE_MAX bytes: data is NULL; reading continues with the next line */
 } gd_line;
 
 /* The next line that is not blank (spaces and tabs alone are blank); *more is false at the end.  The last line needs no

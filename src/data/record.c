@@ -4,7 +4,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "data/record_read.h"
-#include "data/rows.h"
+#include "data/entries.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -21,11 +21,11 @@ const char *gd_record_text_name(gd_record_kind kind, size_t which, char room[GD_
 
 const char *gd_record_sentence(const gd_record *record, const char *why, char room[GD_SENTENCE_ROOM])
 {
-    const gd_row row = { .name = record->name, .line = record->line };
-    char place[GD_ROW_PLACE_ROOM];
+    const gd_entry entry = { .name = record->name, .line = record->line };
+    char place[GD_ENTRY_PLACE_ROOM];
 
     if (record->line)
-        (void)snprintf(room, GD_SENTENCE_ROOM, "%s: %s", gd_row_place(&row, place), why);
+        (void)snprintf(room, GD_SENTENCE_ROOM, "%s: %s", gd_entry_place(&entry, place), why);
     else
         (void)snprintf(room, GD_SENTENCE_ROOM, "%s", why);
     return room;
@@ -87,7 +87,7 @@ const json_t *gd_record_answer(const json_t *object, size_t which)
 }
 
 struct gd_records {
-    gd_rows *rows;
+    gd_entries *entries;
     bool keep_raw;
 };
 
@@ -99,8 +99,8 @@ gd_status gd_records_open(gd_records **out, const char *path, gd_format format, 
     *out = NULL;
     if (!records)
         return gd_fail_memory(err, sizeof *records);
-    rc = gd_rows_open(&records->rows,
-                      &(gd_rows_options){ .inputs = &path, .count = 1, .format = format, .fields = fields }, err);
+    rc = gd_entries_open(&records->entries,
+                         &(gd_entries_options){ .inputs = &path, .count = 1, .format = format, .fields = fields }, err);
     if (rc)
         gd_records_close(records);
     else
@@ -110,12 +110,12 @@ gd_status gd_records_open(gd_records **out, const char *path, gd_format format, 
 
 void gd_records_keep_raw(gd_records *records) { records->keep_raw = true; }
 
-/* Finds the record's texts; what is wrong with it becomes its problem. */
+/* Finds the record's texts; a fault of the item becomes its problem. */
 static gd_status read_texts(const gd_records *records, gd_record *record, gd_error *err)
 {
     char sentence[GD_SENTENCE_ROOM];
     gd_error why = { 0 };
-    const gd_status rc = gd_record_read(record, records->rows, &why, err);
+    const gd_status rc = gd_record_read(record, records->entries, &why, err);
 
     if (!why.status)
         return rc;
@@ -124,8 +124,8 @@ static gd_status read_texts(const gd_records *records, gd_record *record, gd_err
     return record->problem ? GD_OK : gd_fail_memory(err, strlen(sentence));
 }
 
-/* An element of an array may be laid out over lines, where output lines are wanted.  JSON has no other use for a line
- * break: in a string it is an escape. */
+/* An array element may span lines, but the output is one line per item.  Line breaks in JSON are only layout: inside a
+ * string they are escaped. */
 static void put_on_one_line(char *text, size_t len)
 {
     for (size_t i = 0; i < len; i++)
@@ -133,36 +133,36 @@ static void put_on_one_line(char *text, size_t len)
             text[i] = ' ';
 }
 
-/* What the row has becomes the record's. */
-static gd_status take_row(const gd_records *records, gd_record *record, gd_row *row, gd_error *err)
+/* Moves the row's contents into the record. */
+static gd_status take_row(const gd_records *records, gd_record *record, gd_entry *entry, gd_error *err)
 {
-    *record = (gd_record){ .index = row->index,
-                           .line = row->line,
-                           .name = row->name,
-                           .length = row->raw_len,
-                           .object = row->object,
-                           .problem = row->problem };
-    row->object = NULL;
-    row->problem = NULL;
-    if (records->keep_raw && row->raw) {
-        record->raw = gd_strndup(row->raw, row->raw_len);
+    *record = (gd_record){ .index = entry->index,
+                           .line = entry->line,
+                           .name = entry->name,
+                           .length = entry->raw_len,
+                           .object = entry->object,
+                           .problem = entry->problem };
+    entry->object = NULL;
+    entry->problem = NULL;
+    if (records->keep_raw && entry->raw) {
+        record->raw = gd_strndup(entry->raw, entry->raw_len);
         if (!record->raw)
-            return gd_fail_memory(err, row->raw_len);
-        if (gd_rows_format(records->rows) == GD_FORMAT_JSON)
-            put_on_one_line(record->raw, row->raw_len);
+            return gd_fail_memory(err, entry->raw_len);
+        if (gd_entries_format(records->entries) == GD_FORMAT_JSON)
+            put_on_one_line(record->raw, entry->raw_len);
     }
     return record->problem ? GD_OK : read_texts(records, record, err);
 }
 
 gd_status gd_records_next(gd_records *records, gd_record *record, bool *more, gd_error *err)
 {
-    gd_row row = { 0 };
-    gd_status rc = gd_rows_next(records->rows, &row, more, err);
+    gd_entry entry = { 0 };
+    gd_status rc = gd_entries_next(records->entries, &entry, more, err);
 
     *record = (gd_record){ 0 };
     if (!rc && *more)
-        rc = take_row(records, record, &row, err);
-    gd_row_free(&row);
+        rc = take_row(records, record, &entry, err);
+    gd_entry_free(&entry);
     if (rc)
         gd_record_free(record);
     *more &= !rc;
@@ -173,15 +173,15 @@ void gd_records_close(gd_records *records)
 {
     if (!records)
         return;
-    gd_rows_close(records->rows);
+    gd_entries_close(records->entries);
     gd_free(records);
 }
 
 const char *const *gd_records_inputs(const gd_records *records, size_t *count)
 {
-    return gd_rows_inputs(records->rows, count);
+    return gd_entries_inputs(records->entries, count);
 }
 
-const char *gd_records_header(const gd_records *records) { return gd_rows_header(records->rows); }
-uint64_t gd_records_bytes_done(const gd_records *records) { return gd_rows_bytes_done(records->rows); }
-uint64_t gd_records_bytes_total(const gd_records *records) { return gd_rows_bytes_total(records->rows); }
+const char *gd_records_header(const gd_records *records) { return gd_entries_header(records->entries); }
+uint64_t gd_records_bytes_done(const gd_records *records) { return gd_entries_bytes_done(records->entries); }
+uint64_t gd_records_bytes_total(const gd_records *records) { return gd_entries_bytes_total(records->entries); }

@@ -1,4 +1,4 @@
-/* record.h - what an item of an input says: one text, a pair of a chosen and a rejected one, or answers to a prompt.
+/* record.h - an item of an input: one text, a pair of a chosen and a rejected one, or answers to a prompt.
  *
  * Its fields are one of
  *     {"text": T}                           T
@@ -7,11 +7,11 @@
  *     {"chosen": C, "rejected": R}          C, R; with a "prompt", it goes before both
  *     {"prompt": P, "responses": [A, B]}    P before each
  *     {"chosen": [A], "rejected": [B, C]}   A, B, C as such responses; with a "prompt", it goes before each
- * A prompt or an answer is a text, or a conversation: a list of {"role": "user", "content": ".."}.  An answer that is a
- * text, behind a prompt that is a conversation, is the assistant's turn.
+ * A prompt or an answer is a text, or a conversation: a list of {"role": "user", "content": ".."}.  A text that answers
+ * a conversation becomes the assistant's turn.
  *
- * Other fields (ids, sources) don't matter.  Fields of two kinds in one item are refused: nobody can know which one is
- * meant.  null counts as absent.  In plain text each line is a text. */
+ * Other fields (ids, sources) are ignored.  Fields of two kinds in one item are refused as ambiguous.  null counts as
+ * absent.  In plain text each line is a text. */
 #ifndef GD_DATA_RECORD_H
 #define GD_DATA_RECORD_H
 
@@ -28,35 +28,35 @@ typedef struct gd_record_text {
     gd_text text;         /* UTF-8, checked if it was read; may be empty, may hold NUL characters */
     gd_message *messages; /* NULL: not a conversation */
     size_t message_count;
-    const uint32_t *ids; /* NULL: it is not given as ids */
+    const uint32_t *ids; /* NULL: not given as ids */
     size_t id_count;
 } gd_record_text;
 
 typedef struct gd_record {
     uint64_t index;   /* of the item, from 0 */
     uint64_t line;    /* where it begins in its file, from 1; 0: it was never in one */
-    const char *name; /* of its file when there are several, else NULL; good until the records are closed */
-    char *problem;    /* what is wrong with it, one sentence that says where it is; NULL when it is fine */
-    gd_status status; /* what kind of problem it is; GD_OK also stands for GD_EFORMAT */
+    const char *name; /* of its file if there are several, else NULL; valid until the records are closed */
+    char *problem;    /* what is wrong with it, in one sentence that names the place; NULL if nothing is */
+    gd_status status; /* the kind of problem; GD_OK is the same as GD_EFORMAT here */
     gd_record_kind kind;
     size_t count;          /* of texts: 1; 2: chosen, rejected; any number of answers; 0: there is a problem */
-    gd_record_text *texts; /* their bytes are in storage, or in the object */
+    gd_record_text *texts; /* their bytes belong to storage or to object */
     char *storage;
-    json_t *object; /* the fields, by our names; NULL when there are none */
+    json_t *object; /* the fields, by our names; NULL if there are none */
     size_t length;  /* bytes of the item in its file */
-    char *raw;      /* these bytes when the reader was told to keep them; else NULL */
+    char *raw;      /* these bytes, after gd_records_keep_raw(); else NULL */
 } gd_record;
 
-/* Frees what the record holds; one that is all zero is fine. */
+/* Frees what the record holds; an all-zero record is fine. */
 void gd_record_free(gd_record *record);
 
-/* Frees the texts and what they were made from, which may be large; what the item was like stays. */
+/* Frees the texts and what they were made from, which may be large, and keeps the rest. */
 void gd_record_drop_texts(gd_record *record);
 
 /* Puts a text in front of each of the record's, all in one block of memory that is the record's. */
 gd_status gd_record_put_before(gd_record *record, gd_text prompt, gd_error *err);
 
-/* "line 7: " or "b.jsonl, line 7: ", and what is wrong there; of a record that was in no file just the latter. */
+/* "line 7: " or "b.jsonl, line 7: ", and what is wrong there; for a record from no file, only the latter. */
 enum { GD_SENTENCE_ROOM = 800 };
 const char *gd_record_sentence(const gd_record *record, const char *why, char room[GD_SENTENCE_ROOM]);
 
@@ -64,7 +64,7 @@ const char *gd_record_sentence(const gd_record *record, const char *why, char ro
 enum { GD_TEXT_NAME_ROOM = 40 };
 const char *gd_record_text_name(gd_record_kind kind, size_t which, char room[GD_TEXT_NAME_ROOM]);
 
-/* Where answer number `which` of a GD_RECORD_ANSWERS stands in its object: in responses, or in chosen and rejected. */
+/* Answer number `which` of a GD_RECORD_ANSWERS in its object: in responses, or in chosen and rejected. */
 const json_t *gd_record_answer(const json_t *object, size_t which);
 
 /* The records of an input, in order. */
@@ -73,16 +73,16 @@ typedef struct gd_records gd_records;
 /* path and fields as in gd_file_options. */
 gd_status gd_records_open(gd_records **out, const char *path, gd_format format, const char *fields, gd_error *err);
 
-/* From now on records have their `raw`. */
+/* From now on `raw` is set in records. */
 void gd_records_keep_raw(gd_records *records);
 
-/* The next record, freed by the caller; *more is false at the end.  A bad item is a record with a problem and GD_OK;
- * fails when the file cannot be read on, and without memory. */
+/* The next record, freed by the caller; *more is false at the end.  A bad item gives a record with a problem and GD_OK.
+ * Fails when the file can't be read further, or when out of memory. */
 gd_status gd_records_next(gd_records *records, gd_record *record, bool *more, gd_error *err);
 
 void gd_records_close(gd_records *records);
 
-/* As gd_rows_inputs(), gd_rows_header(), gd_rows_bytes_done() and gd_rows_bytes_total(). */
+/* As gd_entries_inputs(), gd_entries_header(), gd_entries_bytes_done() and gd_entries_bytes_total(). */
 const char *const *gd_records_inputs(const gd_records *records, size_t *count);
 const char *gd_records_header(const gd_records *records);
 uint64_t gd_records_bytes_done(const gd_records *records);

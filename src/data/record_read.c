@@ -1,4 +1,4 @@
-/* record_read.c - the texts that an item's fields come to. */
+/* record_read.c - makes texts of an item's fields. */
 #include "data/record_read.h"
 
 #include "base/error.h"
@@ -11,34 +11,34 @@
 /* A record that is being read. */
 struct reading {
     gd_record *record;
-    const gd_rows *rows;
+    const gd_entries *entries;
     gd_error *why, *err;
 };
 
 static const char *theirs(const struct reading *r, const char *key)
 {
-    return r->rows ? gd_rows_source_name(r->rows, key) : key;
+    return r->entries ? gd_entries_source_name(r->entries, key) : key;
 }
 
 static bool is_there(const json_t *object, const char *key) { return json_object_get(object, key) != NULL; }
 
-/* Integers were read as reals: both are numbers to a reader. */
+/* Integers were read as reals; to the user both are numbers. */
 static const char *type_of(const json_t *value)
 {
     return json_is_number(value) ? "a number" : gd_json_type_name(value);
 }
 
-/* A prompt or an answer, as it stands in the object. `name` is its field. */
+/* A prompt or an answer, as it is in the object. `name` is its field. */
 struct part {
     const char *name;
-    const json_t *value; /* a string or a list; NULL: there is none */
+    const json_t *value; /* a string or a list; NULL: none */
 };
 
 static gd_status check_part(const struct reading *r, struct part part)
 {
     if (json_is_string(part.value) || json_is_array(part.value))
         return GD_OK;
-    return gd_fail(r->why, GD_EFORMAT, "the field \"%s\" is %s, a string or a conversation is expected", part.name,
+    return gd_fail(r->why, GD_EFORMAT, "the field \"%s\" is %s; expected a string or a conversation", part.name,
                    type_of(part.value));
 }
 
@@ -61,7 +61,7 @@ static gd_status make_texts(const struct reading *r, size_t count)
 
 /* ---- conversations ---- */
 
-/* {"role": "user", "content": ".."}; other keys don't matter. */
+/* {"role": "user", "content": ".."}; other keys are ignored. */
 static gd_status read_message(const struct reading *r, gd_message *message, struct part list, size_t index)
 {
     const json_t *value = json_array_get(list.value, index);
@@ -70,21 +70,20 @@ static gd_status read_message(const struct reading *r, gd_message *message, stru
 
     if (!json_is_object(value))
         return gd_fail(r->why, GD_EFORMAT,
-                       "message %zu of the field \"%s\" is %s; an object with a role and a content is "
-                       "expected",
-                       index, list.name, type_of(value));
+                       "message %zu of the field \"%s\" is %s; expected an object with a role and a content", index,
+                       list.name, type_of(value));
     for (size_t i = 0; i < 2; i++) {
         const json_t *text = json_object_get(value, keys[i]);
 
         if (!json_is_string(text))
-            return gd_fail(r->why, GD_EFORMAT, "message %zu of the field \"%s\": its %s is %s, a string is expected",
+            return gd_fail(r->why, GD_EFORMAT, "message %zu of the field \"%s\": its %s is %s; expected a string",
                            index, list.name, keys[i], text ? type_of(text) : "missing");
         *texts[i] = (gd_text){ json_string_value(text), json_string_length(text) };
     }
     return GD_OK;
 }
 
-/* The messages of a list; a text is the assistant's. */
+/* Appends the messages of a list; a text becomes the assistant's message. */
 static gd_status add_messages(const struct reading *r, gd_record_text *to, struct part part)
 {
     gd_status rc = GD_OK;
@@ -115,8 +114,7 @@ static gd_status read_conversation(const struct reading *r, gd_record_text *to, 
         const struct part part = i ? answer : prompt;
 
         if (json_is_array(part.value) && json_array_size(part.value) == 0)
-            return gd_fail(r->why, GD_EFORMAT, "the field \"%s\" is an empty list, a conversation is expected",
-                           part.name);
+            return gd_fail(r->why, GD_EFORMAT, "the field \"%s\" is an empty list; expected a conversation", part.name);
     }
     to->messages = gd_alloc(count, sizeof *to->messages);
     if (!to->messages)
@@ -153,7 +151,7 @@ static const struct kind {
 };
 enum { KINDS = sizeof kinds / sizeof kinds[0], RESPONSE = 2 };
 
-/* The one kind whose fields are there, or NULL with a sentence in *why. */
+/* The one kind whose fields the object has, or NULL with a message in *why. */
 static const struct kind *find_kind(const struct reading *r)
 {
     const json_t *object = r->record->object;
@@ -177,19 +175,18 @@ static const struct kind *find_kind(const struct reading *r)
         }
     }
     if (!found && gd_json_has(object, "prompt"))
-        found = &kinds[RESPONSE]; /* to say that "response" is missing */
+        found = &kinds[RESPONSE]; /* which reports that "response" is missing */
     for (size_t i = 0; !found && i < KINDS; i++)
         if (is_there(object, kinds[i].first))
-            found = &kinds[i]; /* to say that it is null */
+            found = &kinds[i]; /* which reports that it is null */
     if (!found)
         gd_fail(r->why, GD_EFORMAT,
                 "no \"text\", no \"messages\", no \"prompt\" with \"response\" or \"responses\", and no \"chosen\" "
-                "with "
-                "\"rejected\"; --fields says what yours are called");
+                "with \"rejected\"; use --fields if yours have other names");
     return found;
 }
 
-/* A list of answers has at least one. */
+/* Checks a list of answers: it must have at least one. */
 static gd_status check_list(const struct reading *r, const char *key, size_t *count)
 {
     const json_t *list = json_object_get(r->record->object, key);
@@ -198,14 +195,14 @@ static gd_status check_list(const struct reading *r, const char *key, size_t *co
     if (!list)
         return gd_fail(r->why, GD_EFORMAT, "the field \"%s\" is missing", theirs(r, key));
     if (!json_is_array(list))
-        return gd_fail(r->why, GD_EFORMAT, "the field \"%s\" is %s, a list of answers is expected", theirs(r, key),
+        return gd_fail(r->why, GD_EFORMAT, "the field \"%s\" is %s; expected a list of answers", theirs(r, key),
                        type_of(list));
     if (*count == 0)
-        return gd_fail(r->why, GD_EFORMAT, "the field \"%s\" is empty, answers are expected", theirs(r, key));
+        return gd_fail(r->why, GD_EFORMAT, "the field \"%s\" is empty; expected answers", theirs(r, key));
     return GD_OK;
 }
 
-/* The answers of a list, to the texts that begin at `first`. */
+/* Reads the answers of a list into the texts from `first` on. */
 static gd_status read_list(const struct reading *r, size_t first, struct part prompt, const char *key)
 {
     const json_t *list = json_object_get(r->record->object, key);
@@ -223,7 +220,7 @@ static gd_status read_list(const struct reading *r, size_t first, struct part pr
     return rc;
 }
 
-/* The answers of one list, or of two, one behind the other; `second` may be NULL. */
+/* Reads the answers of one list, or of two, one after the other; `second` may be NULL. */
 static gd_status read_answers(const struct reading *r, struct part prompt, const char *first, const char *second)
 {
     size_t count, more = 0;
@@ -239,7 +236,7 @@ static gd_status read_answers(const struct reading *r, struct part prompt, const
     return rc || !second ? rc : read_list(r, count, prompt, second);
 }
 
-/* Of a pair's field: several answers, as RewardBench 2 has them, where a conversation is a list of objects. */
+/* Whether a pair's field holds several answers, as in RewardBench 2; a conversation is a list of objects instead. */
 static bool is_list_of_texts(const json_t *object, const char *key)
 {
     return json_is_string(json_array_get(json_object_get(object, key), 0));
@@ -264,9 +261,9 @@ static gd_status read_kind(const struct reading *r, const struct kind *kind, str
     return rc;
 }
 
-gd_status gd_record_read(gd_record *record, const gd_rows *rows, gd_error *why, gd_error *err)
+gd_status gd_record_read(gd_record *record, const gd_entries *entries, gd_error *why, gd_error *err)
 {
-    const struct reading r = { record, rows, why, err };
+    const struct reading r = { record, entries, why, err };
     const struct kind *kind = find_kind(&r);
     struct part prompt = { 0 };
     gd_status rc = GD_OK;
@@ -281,7 +278,7 @@ gd_status gd_record_read(gd_record *record, const gd_rows *rows, gd_error *why, 
     record->kind = kind->kind;
     if (!rc)
         rc = read_kind(&r, kind, prompt);
-    if (rc || !json_string_length(prompt.value)) /* there is none, it is empty, or it is a conversation */
+    if (rc || !json_string_length(prompt.value)) /* no prompt, an empty one, or a conversation */
         return rc;
     return gd_record_put_before(record, (gd_text){ json_string_value(prompt.value), json_string_length(prompt.value) },
                                 err);

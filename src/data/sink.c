@@ -1,4 +1,4 @@
-/* sink.c - where output bytes go. */
+/* sink.c - writes output bytes. */
 #include "data/sink.h"
 
 #include "base/error.h"
@@ -23,9 +23,9 @@ struct gd_sink {
     gd_error failure;      /* the first one; repeated from then on */
     const gd_codec *codec; /* NULL: plain */
     void *state;           /* the codec's */
-    uint64_t written;      /* bytes that the file has */
+    uint64_t written;      /* bytes written to the file */
     uint64_t whole;        /* see gd_sink_offset() */
-    size_t len;            /* what of plain[] waits */
+    size_t len;            /* bytes of plain[] not yet written */
     unsigned char plain[ROOM], pack[ROOM];
 };
 
@@ -34,7 +34,7 @@ static gd_status failed(const gd_sink *s, gd_error *err)
     return gd_fail(err, s->failure.status, "%s", s->failure.text);
 }
 
-/* Nothing of the file is touched before this says that it is another one than the input. */
+/* Refuses an output that is also the input; the file is not touched before this check. */
 static gd_status check_input(const gd_sink *s, const char *input, const struct stat *out, gd_error *err)
 {
     struct stat in;
@@ -42,19 +42,19 @@ static gd_status check_input(const gd_sink *s, const char *input, const struct s
     if (!input || !S_ISREG(out->st_mode))
         return GD_OK;
     if ((strcmp(input, "-") ? stat(input, &in) : fstat(STDIN_FILENO, &in)) < 0)
-        return GD_OK; /* opening the input says why */
+        return GD_OK; /* opening the input will report why */
     if (in.st_dev != out->st_dev || in.st_ino != out->st_ino)
         return GD_OK;
-    return gd_fail(err, GD_EUSAGE, "%s: the output is the input file, another one is expected", s->name);
+    return gd_fail(err, GD_EUSAGE, "%s: the output is the input file; choose another one", s->name);
 }
 
 static gd_status check_offset(const gd_sink *s, uint64_t offset, const struct stat *out, gd_error *err)
 {
     if (!s->owned || !S_ISREG(out->st_mode))
-        return gd_fail(err, GD_EUSAGE, "%s: only a file can be continued", s->name);
+        return gd_fail(err, GD_EUSAGE, "%s: only a regular file can be resumed", s->name);
     if ((uint64_t)out->st_size < offset)
-        return gd_fail(err, GD_EIO, "%s: the file has %" PRIu64 " bytes, at least %" PRIu64 " are expected to be there",
-                       s->name, (uint64_t)out->st_size, offset);
+        return gd_fail(err, GD_EIO, "%s: the file has %" PRIu64 " bytes; expected at least %" PRIu64 "", s->name,
+                       (uint64_t)out->st_size, offset);
     return GD_OK;
 }
 
@@ -155,8 +155,8 @@ static gd_status put_packed(gd_sink *s, bool end)
     return rc;
 }
 
-/* What waits in plain[].  A packed file gets whole buffers alone, but for the last one of a member: what a member looks
- * like may depend on its portions, and must not depend on when somebody flushed. */
+/* Writes out plain[].  Except at the end of a member, a packed file only gets full buffers: the bytes of a member may
+ * depend on its portions, and must not depend on when flushes happen. */
 static gd_status put_plain(gd_sink *s)
 {
     gd_status rc;
@@ -215,9 +215,9 @@ gd_status gd_sink_close(gd_sink *s, gd_error *err)
 
     if (!s)
         return GD_OK;
-    if (s->begun || s->written == 0) /* a packed file without a line is a member without a byte */
+    if (s->begun || s->written == 0) /* a packed file without lines is one empty member */
         cut(s);
-    if (s->owned && close(s->fd) < 0) /* a network file system or a quota may say only now that it is full */
+    if (s->owned && close(s->fd) < 0) /* a network file system or a quota may report only now that it is full */
         gd_fail(&s->failure, GD_EIO, "%s: %s", s->name, strerror(errno));
     s->fd = -1;
     rc = s->failure.status ? failed(s, err) : GD_OK;

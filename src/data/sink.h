@@ -1,16 +1,14 @@
-/* sink.h - where output bytes go: a file, a pipe or standard output; packed when the path ends in ".gz" or ".zst".
+/* sink.h - writes output to a file, a pipe or standard output; packed if the path ends in ".gz" or ".zst".
  *
- * A file that was left unfinished can be continued so that it ends up byte for byte as if nobody had interrupted
- * it.  What that takes:
- *  - The writer calls gd_sink_cut() where the items say so (after every so many of them, counted from the first),
- *    never where time or the size of a batch says so.  A packed file then is a row of members that are whole in
- *    themselves, and the bytes of each depend on its items alone: not on flushes, and not on what was packed
- *    before.
- *  - gd_sink_offset() says how much of the file is whole, and somebody keeps that (reward/journal.h).
- *  - gd_sink_open_at() cuts the rest off, and the writer goes on with the item behind.
- * A plain file needs no cuts: whole lines are enough.
+ * An unfinished file can be resumed so that it ends up byte for byte the same as without the interruption:
+ *  - The writer calls gd_sink_cut() after every N items, counted from the first one, never by time or batch size.
+ *    A packed file then is a sequence of complete members, and the bytes of each depend only on its items: not on
+ *    flushes, and not on what was packed before.
+ *  - gd_sink_offset() tells how much of the file is complete; reward/journal.h records it.
+ *  - gd_sink_open_at() cuts off the rest, and the writer continues with the next item.
+ * A plain file needs no cuts: complete lines are enough.
  *
- * Memory: 128 KiB, and what packing takes: 256 KiB for gzip, 4 MiB for zstd. */
+ * Memory: 128 KiB, plus 256 KiB for gzip or 4 MiB for zstd. */
 #ifndef GD_DATA_SINK_H
 #define GD_DATA_SINK_H
 
@@ -18,29 +16,28 @@
 
 typedef struct gd_sink gd_sink;
 
-/* path "-" is standard output.  A file that is there is written over, but not one that is also one of the `count`
- * inputs (paths, "-" or NULL), whatever names and links lead to it.  Writing starts after the first `offset` bytes of
- * the file: what follows them is cut off.  An offset that is not 0 is for files alone, which must have that
- * many bytes. */
+/* path "-" is standard output.  An existing file is overwritten, unless it is also one of the `count` inputs (paths,
+ * "-" or NULL), under whatever name or link.  Writing starts after the first `offset` bytes of the file; the rest is
+ * cut off.  An offset other than 0 is only for regular files, which must have that many bytes. */
 gd_status gd_sink_open_at(gd_sink **out, const char *path, const char *const *inputs, size_t count, uint64_t offset,
                           gd_error *err);
 
-/* Buffered.  After a failure every later call fails in the same way, so that one check at the end is enough. */
+/* Buffered.  After a failure every later call fails in the same way, so one check at the end is enough. */
 gd_status gd_sink_write(gd_sink *s, const void *data, size_t len, gd_error *err);
 
-/* Hands everything so far to the system; a packed file keeps back what it needs to go on packing. */
+/* Hands everything so far to the system; for a packed file, except the data still in the compressor. */
 gd_status gd_sink_flush(gd_sink *s, gd_error *err);
 
-/* Hands everything so far to the system, and ends a packed file's member, so that what was written can be read whatever
- * happens next.  Each cut costs some of the packing: a member should hold 64 KiB of text or more.  Without anything
- * written since the last cut, nothing happens. */
+/* Hands everything so far to the system, and ends a packed file's member, so that what was written stays readable
+ * whatever happens next.  Each cut makes the file larger: a member should hold 64 KiB of text or more.  Does nothing if
+ * nothing was written since the last cut. */
 gd_status gd_sink_cut(gd_sink *s, gd_error *err);
 
-/* Bytes of the file that the system has and that are whole: up to the last flush of a plain file, and up to the
- * last cut of a packed one. */
+/* Bytes of the file that the system has and that are complete: up to the last flush of a plain file, up to the last cut
+ * of a packed one. */
 uint64_t gd_sink_offset(const gd_sink *s);
 
-/* Cuts, closes and frees, also on failure; NULL is fine. */
+/* Cuts, closes and frees, even on failure; NULL is fine. */
 gd_status gd_sink_close(gd_sink *s, gd_error *err);
 
 #endif

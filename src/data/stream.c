@@ -1,4 +1,4 @@
-/* stream.c - the bytes of an input. */
+/* stream.c - reads the bytes of an input. */
 #include "data/stream.h"
 
 #include "base/error.h"
@@ -19,17 +19,15 @@ struct gd_stream {
     bool owned; /* close fd at the end: not standard input */
     bool end;   /* read() said so */
     char *name;
-    uint64_t taken, total; /* of the file: bytes read, bytes it has */
-    uint64_t given;        /* unpacked */
-    size_t at, len;        /* what of in[] waits */
+    uint64_t taken, total; /* bytes of the file: read, in all */
+    size_t at, len;        /* in[at..len) is still to be read */
     const gd_codec *codec; /* NULL: plain */
     void *state;           /* the codec's */
     bool inside;           /* a member */
-    gd_stream_whole whole;
     unsigned char in[IN_ROOM];
 };
 
-/* Reads once into what is free at the end of in[], which starts at 0 after everything there was used. */
+/* Reads once into the free end of in[]; starts over at 0 when all of in[] was used. */
 static gd_status fill(gd_stream *s, gd_error *err)
 {
     ssize_t n;
@@ -52,12 +50,13 @@ static gd_status refuse_others(const gd_stream *s, gd_error *err)
     static const struct {
         const char *magic, *sentence;
     } others[] = {
-        { "BZh", "this is a bzip2 file; plain text, gzip or zstd is expected" },
+        { "BZh", "this is a bzip2 file; expected plain text, gzip or zstd" },
         { "\xfd"
           "7zXZ",
-          "this is an xz file; plain text, gzip or zstd is expected" },
-        { "PK\x03\x04", "this is a zip file; plain text, gzip or zstd is expected" },
-        { "PAR1", "this is a Parquet file, which this version does not read; convert it to JSON lines, with pandas: "
+          "this is an xz file; expected plain text, gzip or zstd" },
+        { "PK\x03\x04", "this is a zip file; expected plain text, gzip or zstd" },
+        { "PAR1", "this is a Parquet file, which this version does not read; convert it to JSON lines, for example "
+                  "with pandas: "
                   "read_parquet(..).to_json(.., orient='records', lines=True)" },
         { "ARROW1", "this is an Arrow file, which this version does not read; convert it to JSON lines" },
     };
@@ -95,7 +94,7 @@ static gd_status open_file(gd_stream *s, const char *path, gd_error *err)
     if (s->fd < 0 || fstat(s->fd, &sb) < 0)
         return gd_fail(err, GD_EIO, "%s: %s", s->name, strerror(errno));
     if (S_ISDIR(sb.st_mode))
-        return gd_fail(err, GD_EIO, "%s: a directory, a file is expected", s->name);
+        return gd_fail(err, GD_EIO, "%s: this is a directory; expected a file", s->name);
     if (S_ISREG(sb.st_mode))
         s->total = (uint64_t)sb.st_size;
     return GD_OK;
@@ -121,7 +120,7 @@ gd_status gd_stream_open(gd_stream **out, const char *path, gd_error *err)
     return rc;
 }
 
-/* What the codec said of the bytes that it got. */
+/* Turns the codec's result into a status. */
 static gd_status judge(gd_stream *s, gd_unpacked what, const char *fault, gd_error *err)
 {
     const char *kind = s->codec->name;
@@ -144,14 +143,11 @@ static gd_status unpack_some(gd_stream *s, unsigned char *p, size_t room, size_t
 
     s->at = s->len - io.in_left;
     *got = room - io.out_left;
-    s->given += *got;
-    if (what == GD_UNPACKED_BETWEEN)
-        s->whole = (gd_stream_whole){ gd_stream_done(s), s->given };
     s->inside = what == GD_UNPACKED_INSIDE;
     return judge(s, what, fault, err);
 }
 
-/* The codec is asked before the file is: it may have kept something back for lack of room. */
+/* The codec comes before the file: it may hold output that found no room before. */
 static gd_status read_packed(gd_stream *s, unsigned char *p, size_t room, size_t *got, gd_error *err)
 {
     for (;;) {
@@ -162,7 +158,7 @@ static gd_status read_packed(gd_stream *s, unsigned char *p, size_t room, size_t
         if (s->at < s->len)
             continue;
         if (s->end && s->inside)
-            return gd_fail(err, GD_EFORMAT, "%s: the %s data ends in the middle: the file was cut", s->name,
+            return gd_fail(err, GD_EFORMAT, "%s: the %s data ends in the middle: the file was truncated", s->name,
                            s->codec->name);
         if (s->end)
             return GD_OK;
@@ -205,4 +201,3 @@ const char *gd_stream_name(const gd_stream *s) { return s->name; }
 uint64_t gd_stream_done(const gd_stream *s) { return s->taken - (s->len - s->at); }
 uint64_t gd_stream_total(const gd_stream *s) { return s->total > s->taken ? s->total : s->total ? s->taken : 0; }
 const char *gd_stream_packed(const gd_stream *s) { return s->codec ? s->codec->name : NULL; }
-gd_stream_whole gd_stream_last_whole(const gd_stream *s) { return s->whole; }

@@ -1,4 +1,4 @@
-/* stream.h - the bytes of an input, unpacked when it is gzip or zstd (told by its first bytes, not by its name). */
+/* stream.h - reads the bytes of an input, unpacked if it is gzip or zstd (by its first bytes, not by its name). */
 #ifndef GD_DATA_STREAM_H
 #define GD_DATA_STREAM_H
 
@@ -6,35 +6,28 @@
 
 typedef struct gd_stream gd_stream;
 
-/* path "-" is standard input.  Pipes are fine; a directory, and a file that begins as one of another kind (bzip2,
- * xz, zip, Parquet, Arrow) does, are refused. */
+/* path "-" is standard input.  Pipes are fine; directories and files of known other kinds (bzip2, xz, zip, Parquet,
+ * Arrow) are refused. */
 gd_status gd_stream_open(gd_stream **out, const char *path, gd_error *err);
 
-/* Up to `room` bytes to p; *got is 0 at the end only.  Members or frames, however many, read as one; a cut or
- * damaged one is GD_EFORMAT, after the bytes before the fault have been given.
+/* Reads up to `room` bytes; *got is 0 only at the end.  Any number of members or frames read as one; a truncated or
+ * damaged one gives GD_EFORMAT, after the bytes before the fault have been returned.
  *
- * Memory: 64 KiB, and what unpacking takes: 32 KiB for gzip, the frame's window for zstd (8 MiB at level 19; a
- * frame that wants more than 128 MiB is GD_EUNSUPPORTED). */
+ * Memory: 64 KiB, plus 32 KiB for gzip or the frame's window for zstd (8 MiB at level 19; a frame that needs more than
+ * 128 MiB is GD_EUNSUPPORTED). */
 gd_status gd_stream_read(gd_stream *s, unsigned char *p, size_t room, size_t *got, gd_error *err);
 
 void gd_stream_close(gd_stream *s);
 
-/* What messages call it: the path, or "standard input". */
+/* Its name in messages: the path, or "standard input". */
 const char *gd_stream_name(const gd_stream *s);
 
-/* Bytes of the file itself (packed, if it is) that were taken in so far; of how many, or 0 when nobody knows. */
+/* Bytes of the file itself (packed, if it is) read so far, and in all, or 0 if unknown. */
 uint64_t gd_stream_done(const gd_stream *s);
 uint64_t gd_stream_total(const gd_stream *s);
 
-/* How it is packed: "gzip", "zstd", or NULL; when it is, done counts other bytes than read gives. */
+/* "gzip", "zstd" or, if it isn't packed, NULL.  gd_stream_done() counts packed bytes, gd_stream_read() returns unpacked
+ * ones. */
 const char *gd_stream_packed(const gd_stream *s);
-
-/* Of a packed file: bytes of the file up to the end of the last member that was whole, and what they were unpacked
- * to. */
-typedef struct gd_stream_whole {
-    uint64_t bytes, plain;
-} gd_stream_whole;
-
-gd_stream_whole gd_stream_last_whole(const gd_stream *s);
 
 #endif

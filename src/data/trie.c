@@ -1,4 +1,4 @@
-/* trie.c - sort the texts; then each one adds the rows behind its longest common prefix with the one before. */
+/* trie.c - in sorted order, each text adds the rows after its longest common prefix with the previous one. */
 #include "data/trie.h"
 
 #include "base/error.h"
@@ -75,46 +75,45 @@ gd_status gd_span_sort(size_t **order, const gd_span *texts, size_t n, gd_error 
     return GD_OK;
 }
 
+size_t gd_span_rows(const gd_span *texts, const size_t *order, size_t n)
+{
+    size_t rows = 0;
+
+    for (size_t i = 0; i < n; i++)
+        rows += texts[order[i]].len - (i ? gd_span_common(texts[order[i - 1]], texts[order[i]]) : 0);
+    return rows;
+}
+
 #define NO_ROW UINT32_MAX
 
-/* What a build needs besides the trie. */
+/* What building needs besides the trie. */
 typedef struct builder {
     gd_trie *trie;
     const gd_span *texts;
     const gd_pooled *pooled;
-    size_t *order;        /* [N] the texts in row order */
-    size_t *shared;       /* [N] by place in order: tokens that the text before has already */
+    const size_t *order;  /* [N] the texts in row order; NULL: as they come, and nothing is shared */
+    size_t *shared;       /* [N] by place in `order`: tokens shared with the previous text */
     uint32_t *parent_row; /* [R] NO_ROW at a root */
     bool *begins;         /* [R] the row begins a segment */
     uint32_t *path;       /* [longest text] rows of the last text */
     size_t longest;
 } builder;
 
-static gd_status keep_order(size_t **order, size_t n, gd_error *err)
-{
-    *order = gd_alloc(n, sizeof **order);
-    if (!*order)
-        return gd_fail_memory(err, n * sizeof **order);
-    for (size_t i = 0; i < n; i++)
-        (*order)[i] = i;
-    return GD_OK;
-}
+/* The text that comes at this place. */
+static size_t text_at(const builder *b, size_t place) { return b->order ? b->order[place] : place; }
 
-static gd_status sort_texts(builder *b, bool share, gd_error *err)
+static gd_status find_shared(builder *b, gd_error *err)
 {
     const size_t n = b->trie->texts;
     size_t rows = 0;
-    gd_status rc = share ? gd_span_sort(&b->order, b->texts, n, err) : keep_order(&b->order, n, err);
 
-    if (rc)
-        return rc;
     b->shared = gd_alloc(n, sizeof *b->shared);
     if (!b->shared)
         return gd_fail_memory(err, n * sizeof *b->shared);
     for (size_t i = 0; i < n; i++) {
-        const gd_span text = b->texts[b->order[i]];
+        const gd_span text = b->texts[text_at(b, i)];
 
-        b->shared[i] = share && i ? gd_span_common(b->texts[b->order[i - 1]], text) : 0;
+        b->shared[i] = b->order && i ? gd_span_common(b->texts[b->order[i - 1]], text) : 0;
         rows += text.len - b->shared[i];
         if (text.len > INT32_MAX || rows > INT32_MAX)
             return gd_fail(err, GD_ENOMEM, "a batch of 2^31 tokens or more is too large");
@@ -125,7 +124,7 @@ static gd_status sort_texts(builder *b, bool share, gd_error *err)
     return GD_OK;
 }
 
-/* Each text's pooled rows begin where those of the text before it end. */
+/* Each text's pooled rows begin where those of the text with the previous number end. */
 static gd_status count_pooled(gd_trie *t, const gd_span *texts, const gd_pooled *pooled, gd_error *err)
 {
     t->text_pooled = gd_alloc(t->texts + 1, sizeof *t->text_pooled);
@@ -155,7 +154,7 @@ static gd_status allocate(builder *b, gd_error *err)
     return GD_OK;
 }
 
-/* The rows at which the text is read that was added last. */
+/* Adds the pooled rows of the text that was added last. */
 static void add_pooled(builder *b, size_t text)
 {
     const size_t first = b->trie->text_pooled[text], count = b->trie->text_pooled[text + 1] - first;
@@ -167,15 +166,15 @@ static void add_pooled(builder *b, size_t text)
 static void add_rows(builder *b)
 {
     gd_trie *t = b->trie;
-    size_t row = 0, before = 0; /* before: length of the text before */
+    size_t row = 0, before = 0; /* before: length of the previous text */
 
     for (size_t i = 0; i < t->texts; i++) {
-        const gd_span text = b->texts[b->order[i]];
+        const gd_span text = b->texts[text_at(b, i)];
         const size_t shared = b->shared[i];
 
         if (shared < text.len)
             b->begins[row] = true;
-        if (shared > 0 && shared < before) /* the text before goes another way from here: its run ends, too */
+        if (shared > 0 && shared < before) /* the previous text branches off here, so its run ends too */
             b->begins[b->path[shared]] = true;
         for (size_t p = shared; p < text.len; p++, row++) {
             t->token[row] = text.ids[p];
@@ -183,7 +182,7 @@ static void add_rows(builder *b)
             b->parent_row[row] = p ? b->path[p - 1] : NO_ROW;
             b->path[p] = (uint32_t)row;
         }
-        add_pooled(b, b->order[i]);
+        add_pooled(b, text_at(b, i));
         before = text.len;
     }
 }
@@ -211,14 +210,14 @@ static gd_status add_segments(builder *b, gd_error *err)
     return GD_OK;
 }
 
-gd_status gd_trie_build(gd_trie *trie, const gd_span *texts, size_t n, const gd_pooled *pooled, bool share,
+gd_status gd_trie_build(gd_trie *trie, const gd_span *texts, size_t n, const gd_pooled *pooled, const size_t *order,
                         gd_error *err)
 {
-    builder b = { .trie = trie, .texts = texts, .pooled = pooled };
+    builder b = { .trie = trie, .texts = texts, .pooled = pooled, .order = order };
     gd_status rc;
 
     *trie = (gd_trie){ .texts = n };
-    rc = sort_texts(&b, share, err);
+    rc = find_shared(&b, err);
     if (!rc)
         rc = count_pooled(trie, texts, pooled, err);
     if (!rc)
@@ -227,7 +226,6 @@ gd_status gd_trie_build(gd_trie *trie, const gd_span *texts, size_t n, const gd_
         add_rows(&b);
         rc = add_segments(&b, err);
     }
-    gd_free(b.order);
     gd_free(b.shared);
     gd_free(b.parent_row);
     gd_free(b.begins);
@@ -248,7 +246,7 @@ void gd_trie_free(gd_trie *trie)
     *trie = (gd_trie){ 0 };
 }
 
-size_t gd_row_count_more(const gd_row_count *count, const gd_span *texts, size_t *place)
+size_t gd_row_count_more(const gd_row_count *count, const gd_span *texts, const size_t *rank, size_t *place)
 {
     const gd_span text = texts[count->texts];
     size_t low = 0, high = count->texts, left = 0, right = 0;
@@ -256,7 +254,7 @@ size_t gd_row_count_more(const gd_row_count *count, const gd_span *texts, size_t
     while (low < high) {
         const size_t mid = low + (high - low) / 2;
 
-        if (is_after(texts[count->order[mid]], text))
+        if (rank[count->order[mid]] > rank[count->texts])
             high = mid;
         else
             low = mid + 1;

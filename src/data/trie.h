@@ -6,8 +6,8 @@
  *     text 3:  g                                                               3: g         parent -1
  *
  * Rows are in depth-first order with siblings by token id, so every ancestor of a row has a smaller index, and a
- * row's parent is the row before it unless the row begins a segment.  The result is a function of the set of texts;
- * equal texts share all their rows, a text without tokens has none. */
+ * row's parent is the row before it unless the row begins a segment.  The rows depend only on the set of texts; equal
+ * texts share all their rows, a text without tokens has none. */
 #ifndef GD_DATA_TRIE_H
 #define GD_DATA_TRIE_H
 
@@ -26,10 +26,13 @@ typedef struct gd_span {
 size_t gd_span_common(gd_span a, gd_span b);
 
 /* *order becomes the numbers of the n texts sorted by their ids (a prefix comes first, equal ones keep their order);
- * freed with gd_free(). */
+ * free it with gd_free(). */
 gd_status gd_span_sort(size_t **order, const gd_span *texts, size_t n, gd_error *err);
 
-/* Where the model is read in each of n texts. */
+/* The rows that the texts need together, in the order of gd_span_sort(). */
+size_t gd_span_rows(const gd_span *texts, const size_t *order, size_t n);
+
+/* The positions at which the model's output is read, for each of n texts. */
 typedef struct gd_pooled {
     const size_t *first;      /* [n + 1] text i has entries first[i] .. first[i + 1] - 1 */
     const uint32_t *position; /* each below its text's length, in any order */
@@ -43,20 +46,20 @@ typedef struct gd_trie {
     uint32_t *row_segment;        /* [R] */
     gd_segment *segment;          /* [S] parents come before children */
     size_t *text_pooled;          /* [N + 1] the first pooled row of each text, then P; none without tokens */
-    uint32_t *pooled;             /* [P] the rows at which the model is read, text by text */
+    uint32_t *pooled;             /* [P] the rows at which the model's output is read, text by text */
 } gd_trie;
 
-/* Builds the trie of n texts; pooled NULL: each text is read at its last token alone; share false gives each text rows
- * of its own, in the order of the texts. Time: a sort of the texts, then one step a token.  Fails with GD_ENOMEM, also
- * for 2^31 tokens and more. */
-gd_status gd_trie_build(gd_trie *trie, const gd_span *texts, size_t n, const gd_pooled *pooled, bool share,
+/* Builds the trie of n texts.  With pooled NULL each text is read only at its last token.  `order` comes from
+ * gd_span_sort() or a gd_row_count; with NULL nothing is shared: each text has its own rows, in the order of the texts.
+ * Time: one step per token.  Fails with GD_ENOMEM, also for 2^31 tokens or more. */
+gd_status gd_trie_build(gd_trie *trie, const gd_span *texts, size_t n, const gd_pooled *pooled, const size_t *order,
                         gd_error *err);
 
-/* Frees the arrays; a trie that is all zero is fine. */
+/* Frees the arrays; an all-zero trie is fine. */
 void gd_trie_free(gd_trie *trie);
 
-/* How many rows the texts need together, counted while they come in one by one: a batch is cut before it is full.
- * Starts all zero; freed with gd_row_count_free(). */
+/* Counts the rows that texts need together as they are added one by one, to end a batch in time.  Initially all zero;
+ * free with gd_row_count_free(). */
 typedef struct gd_row_count {
     size_t rows; /* of the first `texts` texts */
     size_t texts;
@@ -64,13 +67,14 @@ typedef struct gd_row_count {
     size_t room;
 } gd_row_count;
 
-/* The rows that text number count->texts would add; *place is for gd_row_count_add(). */
-size_t gd_row_count_more(const gd_row_count *count, const gd_span *texts, size_t *place);
+/* The number of rows that text number count->texts would add; *place is for gd_row_count_add().  rank[i] is the place
+ * of text i in one order, from gd_span_sort(), of all texts that may be counted: they are not compared again. */
+size_t gd_row_count_more(const gd_row_count *count, const gd_span *texts, const size_t *rank, size_t *place);
 
-/* Counts that text in. */
+/* Adds that text. */
 gd_status gd_row_count_add(gd_row_count *count, size_t more, size_t place, gd_error *err);
 
-/* Back to no text; the memory is kept. */
+/* Removes all texts; keeps the memory. */
 void gd_row_count_clear(gd_row_count *count);
 void gd_row_count_free(gd_row_count *count);
 

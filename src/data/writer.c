@@ -1,4 +1,4 @@
-/* writer.c - output lines. */
+/* writer.c - writes output lines. */
 #include "data/writer.h"
 
 #include "base/buf.h"
@@ -63,7 +63,7 @@ static void add_float(gd_buf *line, const char *name, float value)
 
 static void say_infinite(char sentence[100], const char *what, float value)
 {
-    (void)snprintf(sentence, 100, "the %s is %s, a finite number is expected", what,
+    (void)snprintf(sentence, 100, "the %s is %s; expected a finite number", what,
                    isnan(value) ? "NaN"
                    : value > 0  ? "infinite"
                                 : "minus infinite");
@@ -97,7 +97,7 @@ static void add_tokens(gd_buf *line, gd_record_kind kind, const size_t *tokens, 
     gd_buf_str(line, "]");
 }
 
-/* The sentence about the first score that is no number, or about a pair's margin; false when all are fine. */
+/* Writes a sentence about the first score, or the pair's margin, that is not finite; false if all are. */
 static bool find_infinite(gd_record_kind kind, const float *scores, size_t count, char sentence[100])
 {
     char what[GD_TEXT_NAME_ROOM + 8];
@@ -134,7 +134,7 @@ gd_status gd_writer_score(gd_writer *w, const gd_record *record, const float *sc
     return end(w, truncated, err);
 }
 
-/* By hand: printf would take longer than the tokenizer. */
+/* Not by printf, which would take longer than the tokenizer. */
 static void add_ids(gd_buf *line, gd_span ids)
 {
     gd_buf_str(line, "[");

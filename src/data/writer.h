@@ -1,4 +1,4 @@
-/* writer.h - output lines: one JSON object for each item, "index" first. */
+/* writer.h - writes output lines: one JSON object per item, "index" first. */
 #ifndef GD_DATA_WRITER_H
 #define GD_DATA_WRITER_H
 
@@ -22,8 +22,8 @@ gd_status gd_writer_error(gd_writer *w, uint64_t index, const char *sentence, gd
 /* A text: {"index":0,"score":1.23456789,"tokens":155}
  * a pair: {"index":0,"chosen":..,"rejected":..,"margin":..,"tokens":[155,160]}, the margin subtracted in float32
  * answers: {"index":0,"scores":[..],"tokens":[..]}
- * Truncated items get "truncated":true at the end.  JSON has no word for infinity or NaN: such a score (or margin)
- * becomes an error line, and *failed, if not NULL, true. */
+ * Truncated items get "truncated":true at the end.  JSON cannot express infinity or NaN: an item with such a score or
+ * margin gets an error line, and *failed, if not NULL, becomes true. */
 gd_status gd_writer_score(gd_writer *w, const gd_record *record, const float *scores, const size_t *tokens,
                           size_t count, bool truncated, bool *failed, gd_error *err);
 
@@ -32,13 +32,13 @@ gd_status gd_writer_score(gd_writer *w, const gd_record *record, const float *sc
 gd_status gd_writer_ids(gd_writer *w, const gd_record *record, const gd_span *ids, size_t count, bool truncated,
                         gd_error *err);
 
-/* A line that the caller made, with its end. */
+/* Writes a line made by the caller, including its line break. */
 gd_status gd_writer_line(gd_writer *w, const gd_buf *line, gd_error *err);
 
-/* Where the lines go: for what sink.h says of cuts and offsets. */
+/* The sink under it, for cuts and offsets: see sink.h. */
 gd_sink *gd_writer_sink(gd_writer *w);
 
-/* Flushes, closes and frees, also on failure; NULL is fine.  Success here means that every line was written. */
+/* Flushes, closes and frees, even on failure; NULL is fine.  Success means that every line was written. */
 gd_status gd_writer_close(gd_writer *w, gd_error *err);
 
 #endif

@@ -38,7 +38,8 @@ static gd_status check_shape(const gd_view *view, const gd_plan_weight *w, const
     for (unsigned i = 0; i < w->rank; i++)
         gd_buf_printf(&want, "%s%zu", i ? ", " : "", w->shape[i]);
     gd_fail(err, GD_EFORMAT, "%s: the tensor %s has the shape [%s], but config.json requires [%s]",
-            gd_weights_path(parts->weights), view->name, gd_buf_cstr(&have), gd_buf_cstr(&want));
+            view == parts->head ? gd_adapter_path(parts->adapter) : gd_weights_path(parts->weights), view->name,
+            gd_buf_cstr(&have), gd_buf_cstr(&want));
     gd_buf_free(&have);
     gd_buf_free(&want);
     return GD_EFORMAT;

@@ -1,4 +1,4 @@
-/* compare.c - gd_compare(): two files of scores, line by line. */
+/* compare.c - gd_compare(): compares two files of scores line by line. */
 #include "judge/compare.h"
 
 #include "base/error.h"
@@ -45,14 +45,14 @@ static size_t best_of(const gd_score_line *line)
     return best;
 }
 
-/* Both files are of the same items, or nothing in them can be compared. */
+/* Checks that both files are of the same items. */
 static gd_status check_lines(const side *a, const side *b, gd_error *err)
 {
     const char *const name_a = gd_score_reader_name(a->reader), *const name_b = gd_score_reader_name(b->reader);
 
     if (a->more != b->more)
         return gd_fail(err, GD_EFORMAT,
-                       "%.200s ends before item %" PRIu64 " of %.200s: scores of one input are expected",
+                       "%.200s ends before item %" PRIu64 " of %.200s: expected scores of the same input",
                        a->more ? name_b : name_a, a->more ? a->line.index : b->line.index, a->more ? name_a : name_b);
     if (a->more && a->line.index != b->line.index)
         return gd_fail(err, GD_EFORMAT,
@@ -60,7 +60,8 @@ static gd_status check_lines(const side *a, const side *b, gd_error *err)
                        name_a, a->line.line, a->line.index, b->line.line, name_b, b->line.index);
     if (a->more && !a->line.failed && !b->line.failed &&
         (a->line.count != b->line.count || a->line.pair != b->line.pair))
-        return gd_fail(err, GD_EFORMAT, "item %" PRIu64 " has %zu scores in %.180s, but %zu of another kind in %.180s",
+        return gd_fail(err, GD_EFORMAT,
+                       "item %" PRIu64 " has %zu scores in %.180s and %zu in %.180s, or scores of different kinds",
                        a->line.index, a->line.count, name_a, b->line.count, name_b);
     return GD_OK;
 }
@@ -78,7 +79,7 @@ static gd_status add_item(gd_comparison *found, const gd_score_line *a, const gd
         rc = add(&found->scores, a->index, a->scores[i], b->scores[i], err);
         found->identical += !memcmp(&a->scores[i], &b->scores[i], sizeof a->scores[i]);
     }
-    if (!rc && a->pair) /* in float32, as guerdon score has it: what the file says of it is not needed */
+    if (!rc && a->pair) /* subtracted in float32, as by guerdon score; the file's own margin is not needed */
         rc = add(&found->margins, a->index, a->scores[0] - a->scores[1], b->scores[0] - b->scores[1], err);
     if (!rc && !a->pair && a->count > 1) {
         found->lists++;
@@ -111,7 +112,7 @@ gd_status gd_compare(const char *scores_a, const char *scores_b, char **json, gd
 
     *json = NULL;
     if (!strcmp(scores_a, "-") && !strcmp(scores_b, "-"))
-        return gd_fail(err, GD_EUSAGE, "both files are standard input, two different ones are expected");
+        return gd_fail(err, GD_EUSAGE, "both files are standard input; expected two different files");
     rc = gd_score_reader_open(&a.reader, scores_a, err);
     if (!rc)
         rc = gd_score_reader_open(&b.reader, scores_b, err);

@@ -1,10 +1,10 @@
-/* compare.h - what gd_compare() gathers from two files of scores, and the result that is made of it. */
+/* compare.h - what gd_compare() collects from two files of scores, and the result made from it. */
 #ifndef GD_JUDGE_COMPARE_H
 #define GD_JUDGE_COMPARE_H
 
 #include "base/json.h"
 
-/* Numbers that both files have, with the items that they are of. */
+/* Numbers that both files have, with their items. */
 typedef struct gd_both {
     double *a, *b; /* exactly the float32 of the files */
     uint64_t *index;
@@ -15,9 +15,9 @@ typedef struct gd_comparison {
     const char *name_a, *name_b;
     gd_both scores;          /* of every text */
     gd_both margins;         /* of every pair */
-    uint64_t items, skipped; /* skipped: those that are error lines in one file or in both */
-    uint64_t identical;      /* scores of the same bits */
-    uint64_t lists, best;    /* items with several answers; of them: those whose best answer is another one */
+    uint64_t items, skipped; /* skipped: error lines in either file */
+    uint64_t identical;      /* scores with the same bits */
+    uint64_t lists, best;    /* items with several answers; those of them whose best answer differs */
 } gd_comparison;
 
 /* The JSON of gd_compare(). */

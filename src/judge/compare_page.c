@@ -1,4 +1,4 @@
-/* compare_page.c - gd_compare_page(): a result of gd_compare() as a page. */
+/* compare_page.c - gd_compare_page(): makes a page of a result of gd_compare(). */
 #include "page/html.h"
 #include "page/page.h"
 
@@ -22,9 +22,9 @@ static void page_head(gd_buf *b, const json_t *root)
     gd_page_text_row(b, "A", details, "a", "a file");
     gd_page_text_row(b, "B", details, "b", "a file");
     gd_page_number_row(b, "Items", root, "items", 0);
-    gd_page_number_row(b, "Left out, without scores in one file or in both", root, "skipped", 0);
+    gd_page_number_row(b, "Left out, without scores in either file", root, "skipped", 0);
     gd_page_number_row(b, "Scores", root, "scores", 0);
-    gd_page_number_row(b, "Scores of the same bits", root, "identical", 0);
+    gd_page_number_row(b, "Scores with the same bits", root, "identical", 0);
     gd_html_words_end(b);
     gd_buf_str(b, "<p class=\"soft\">by guerdon ");
     gd_page_text(b, details, "guerdon", "of an unknown version");
@@ -42,8 +42,8 @@ static void agreement_section(gd_buf *b, const json_t *root)
     };
 
     gd_html_section(b, "Agreement",
-                    "Models may put their scores on different scales; of one model, only differences between answers "
-                    "to the same prompt mean anything. So margins say more than scores, and ranks more than values.");
+                    "Models may use different scales, and even for one model only differences between answers to the "
+                    "same prompt mean anything. So margins say more than scores, and ranks more than values.");
     gd_page_two_columns(b, "|scores|margins", fields, sizeof fields / sizeof fields[0], root,
                         gd_get_part(root, "margins"));
     gd_html_section_end(b);
@@ -55,14 +55,14 @@ static void pairs_section(gd_buf *b, const json_t *root)
 
     if (!(gd_get_real(margins, "pairs") > 0))
         return;
-    gd_html_section(b, "Pairs", "A pair flips when its margin has another sign, or is 0 in one of the files alone.");
+    gd_html_section(b, "Pairs", "A pair flips when its margins differ in sign, or only one of them is 0.");
     gd_html_words(b);
     gd_page_number_row(b, "Pairs", margins, "pairs", 0);
     gd_page_number_row(b, "Flips", margins, "flips", 0);
     gd_page_number_row(b, "Accuracy of A", margins, "accuracy_a", 4);
     gd_page_number_row(b, "Accuracy of B", margins, "accuracy_b", 4);
-    gd_page_number_row(b, "Right in A alone", margins, "only_a_right", 0);
-    gd_page_number_row(b, "Right in B alone", margins, "only_b_right", 0);
+    gd_page_number_row(b, "Right only in A", margins, "only_a_right", 0);
+    gd_page_number_row(b, "Right only in B", margins, "only_b_right", 0);
     gd_page_number_row(b, "Ties in A", margins, "ties_a", 0);
     gd_page_number_row(b, "Ties in B", margins, "ties_b", 0);
     gd_html_words_end(b);
@@ -76,7 +76,7 @@ static void lists_section(gd_buf *b, const json_t *root)
     gd_html_section(b, "Several answers", "Items with a list of scores: is the best answer the same one?");
     gd_html_words(b);
     gd_page_number_row(b, "Lists", root, "lists", 0);
-    gd_page_number_row(b, "Another answer is the best", root, "best_differs", 0);
+    gd_page_number_row(b, "Best answer differs", root, "best_differs", 0);
     gd_html_words_end(b);
     gd_html_section_end(b);
 }
@@ -86,7 +86,7 @@ static void points_figure(gd_buf *b, const json_t *root)
     const json_t *const list = gd_get_part(gd_get_part(root, "details"), "points");
     const bool margins = is_of_margins(root);
     double x[POINTS_MOST], y[POINTS_MOST];
-    gd_points points = { .title = margins ? "Margins of B against those of A" : "Scores of B against those of A",
+    gd_points points = { .title = margins ? "Margins in B against margins in A" : "Scores in B against scores in A",
                          .x_label = "A",
                          .y_label = "B",
                          .x = x,
@@ -106,15 +106,16 @@ static void picture_section(gd_buf *b, const json_t *root)
     const double every = gd_get_real(gd_get_part(gd_get_part(root, "details"), "points"), "every");
 
     gd_html_section(b, "Where they differ",
-                    margins ? "On the dotted line both are the same. Points left above and right below are flips."
-                            : "On the dotted line both are the same.");
+                    margins
+                        ? "On the dotted line both are equal. Points at the upper left and the lower right are flips."
+                        : "On the dotted line both are equal.");
     points_figure(b, root);
     gd_page_histogram(b, gd_get_part(gd_get_part(root, "details"), "differences"),
-                      margins ? "Margin of B less that of A" : "Score of B less that of A", "difference",
+                      margins ? "Margin in B minus margin in A" : "Score in B minus score in A", "difference",
                       margins ? "pairs" : "scores");
     gd_html_section_end(b);
     if (every > 1) {
-        gd_buf_str(b, "<p class=\"soft\">The first picture has one point of ");
+        gd_buf_str(b, "<p class=\"soft\">The first chart shows one point in ");
         gd_buf_fixed(b, every, 0);
         gd_buf_str(b, ".</p>\n");
     }
@@ -129,7 +130,7 @@ static void differences_table(gd_buf *b, const json_t *list, const char *caption
     gd_buf_str(b, "<div><p class=\"soft\">");
     gd_html_text(b, caption);
     gd_buf_str(b, "</p>\n");
-    table = gd_html_table_begin(b, "item|A|B|B less A");
+    table = gd_html_table_begin(b, "item|A|B|B - A");
     json_array_foreach(list, i, one) {
         if (i == ROWS_MOST)
             break;
@@ -147,13 +148,13 @@ static void largest_section(gd_buf *b, const json_t *root)
     const json_t *const details = gd_get_part(root, "details");
 
     if (!json_array_size(gd_get_part(details, "largest"))) {
-        gd_buf_str(b, "<p>There is no difference at all.</p>\n");
+        gd_buf_str(b, "<p>There are no differences.</p>\n");
         return;
     }
     gd_html_section(b, "Largest differences", is_of_margins(root) ? "Of margins." : "Of scores.");
     differences_table(b, gd_get_part(details, "largest"), "The largest");
     if (json_array_size(gd_get_part(details, "flips")))
-        differences_table(b, gd_get_part(details, "flips"), "The largest of those that flip");
+        differences_table(b, gd_get_part(details, "flips"), "The largest flips");
     gd_html_section_end(b);
 }
 

@@ -1,4 +1,4 @@
-/* compare_result.c - the JSON of gd_compare(): the figures, and under "details" all that a page needs. */
+/* compare_result.c - the JSON of gd_compare(): the figures, and under "details" everything that a page needs. */
 #include "judge/compare.h"
 
 #include "base/error.h"
@@ -10,17 +10,17 @@
 #include <math.h>
 
 enum {
-    LARGEST = 20,      /* differences that are told one by one */
-    POINTS_MOST = 1000 /* of the picture */
+    LARGEST = 20,      /* differences listed one by one */
+    POINTS_MOST = 1000 /* points in the chart */
 };
 
-/* Of margins: scores of one sign, or both 0. */
+/* The sign of a margin; a pair flips when it differs. */
 static int sign(double value) { return (value > 0) - (value < 0); }
 
 /* ---- the largest differences ---- */
 
 typedef struct largest {
-    size_t at[LARGEST]; /* the largest first; of equal ones the first one */
+    size_t at[LARGEST]; /* the largest first; equal ones in the order of the file */
     size_t count;
 } largest;
 
@@ -113,7 +113,7 @@ static void put_flips(gd_result *out, json_t *into, const gd_both *margins)
 
 /* ---- what a page needs ---- */
 
-/* Where b - a lies. As float32, which the columns are made for: the picture needs no more. */
+/* The histogram of b - a, in float32, which is precise enough for a chart. */
 static gd_status put_differences(gd_result *out, json_t *into, const gd_both *both, gd_error *err)
 {
     float *const differences = gd_alloc(both->count, sizeof *differences);
@@ -137,7 +137,7 @@ static gd_status put_differences(gd_result *out, json_t *into, const gd_both *bo
     return GD_OK;
 }
 
-/* Some of the numbers, evenly from all over the files. */
+/* A sample of the numbers, evenly spaced over the files. */
 static void put_points(gd_result *out, json_t *into, const gd_both *both)
 {
     const size_t step = both->count / POINTS_MOST + 1;
@@ -155,7 +155,7 @@ static gd_status put_details(gd_result *out, const gd_comparison *found, gd_erro
 {
     json_t *const details = gd_put_object(out, out->root, "details");
     const bool pairs = found->margins.count > 0;
-    const gd_both *const both = pairs ? &found->margins : &found->scores; /* pairs: only margins mean anything */
+    const gd_both *const both = pairs ? &found->margins : &found->scores; /* with pairs, only margins mean anything */
 
     gd_put_text(out, details, "guerdon", GD_VERSION);
     gd_put_text(out, details, "a", found->name_a);

@@ -1,4 +1,4 @@
-/* correlation.c - how two lists of numbers go together. */
+/* correlation.c - correlation of two lists of numbers. */
 #include "judge/correlation.h"
 
 #include "base/error.h"
@@ -33,7 +33,7 @@ double gd_pearson(const double *a, const double *b, size_t count)
     }
     if (!(aa > 0 && bb > 0))
         return NAN;
-    both = sqrt(aa * bb); /* exact where the lists are equal, but the product may be beyond a double */
+    both = sqrt(aa * bb); /* exact if the lists are equal, but the product may overflow */
     if (!isnormal(both) || aa * bb < DBL_MIN)
         both = sqrt(aa) * sqrt(bb);
     return fmin(1, fmax(-1, ab / both));

@@ -1,4 +1,4 @@
-/* eval.c - gd_eval(): a file of preferences through a model. */
+/* eval.c - gd_eval(): evaluates a model on a file of preferences. */
 #include "judge/eval.h"
 
 #include "base/error.h"
@@ -13,7 +13,7 @@
 
 void gd_eval_options_init_sized(gd_eval_options *options, size_t struct_size) { gd_sized_init(options, struct_size); }
 
-/* What is compared in a record: the first `correct` texts with the others. */
+/* What is compared in a record: the first `correct` texts against the others. */
 typedef struct sides {
     size_t correct;
     size_t low, high; /* the lowest of the first, the highest of the others */
@@ -24,7 +24,7 @@ enum { SENTENCE = 240 };
 
 /* ---- which of a row's answers are correct ---- */
 
-/* A whole number from 0 to `most`, or SIZE_MAX. Numbers of a record were read as reals. */
+/* A whole number from 0 to `most`, else SIZE_MAX. Numbers in a record were read as reals. */
 static size_t whole_number(const json_t *value, size_t most)
 {
     const double number = json_is_number(value) ? json_number_value(value) : -1;
@@ -32,24 +32,23 @@ static size_t whole_number(const json_t *value, size_t most)
     return number >= 0 && number <= (double)most && number == floor(number) ? (size_t)number : SIZE_MAX;
 }
 
-/* The rows of RewardBench 2 say their numbers besides; what contradicts itself is refused. */
+/* Rows of RewardBench 2 also give the numbers; one that contradicts the lists is refused. */
 static bool check_number(const json_t *object, const char *key, size_t is, size_t count, char why[SENTENCE])
 {
     if (!gd_json_has(object, key) || whole_number(json_object_get(object, key), count) == is)
         return true;
-    (void)snprintf(why, SENTENCE, "\"%s\" is another number than the %zu that the lists say", key, is);
+    (void)snprintf(why, SENTENCE, "\"%s\" contradicts the lists, which have %zu", key, is);
     return false;
 }
 
-/* The number of correct answers among `count`; 0 with a sentence. */
+/* The number of correct answers among `count`, or 0 with a message in `why`. */
 static size_t correct_of(const json_t *object, size_t count, char why[SENTENCE])
 {
     const json_t *const given = json_object_get(object, "num_correct");
     size_t correct = json_array_size(json_object_get(object, "chosen"));
 
     if (!correct && !gd_json_has(object, "num_correct")) {
-        (void)snprintf(why, SENTENCE,
-                       "\"responses\" without \"num_correct\": nobody can know which of them are correct");
+        (void)snprintf(why, SENTENCE, "\"responses\" without \"num_correct\", the number of answers that are correct");
         return 0;
     }
     if (!correct) {
@@ -70,7 +69,7 @@ static size_t correct_of(const json_t *object, size_t count, char why[SENTENCE])
 
 static bool is_ties(const char *name) { return !strcasecmp(name, "ties"); }
 
-/* Whether a record can be judged, before its scores are looked at. */
+/* Whether a record can be judged, whatever its scores. */
 static bool understand(const gd_eval_run *run, const gd_record *record, size_t count, sides *s, char why[SENTENCE])
 {
     const json_t *const subset = run->sections.count ? json_object_get(record->object, run->by) : NULL;
@@ -79,7 +78,7 @@ static bool understand(const gd_eval_run *run, const gd_record *record, size_t c
 
     if (record->kind == GD_RECORD_TEXT) {
         s->correct = 0;
-        (void)snprintf(why, SENTENCE, "one text; a \"chosen\" and a \"rejected\" one are expected");
+        (void)snprintf(why, SENTENCE, "one text; expected a \"chosen\" and a \"rejected\" one");
         return run->how->calibrate;
     }
     s->correct = record->kind == GD_RECORD_PAIR ? 1 : correct_of(record->object, count, why);
@@ -90,7 +89,7 @@ static bool understand(const gd_eval_run *run, const gd_record *record, size_t c
     if (id && gd_tie_id(&tie, id))
         return true;
     (void)snprintf(why, SENTENCE, "\"id\" is %.100s, but \"ref:N\" or \"tied:N\" is expected in the subset Ties",
-                   id ? id : "no string");
+                   id ? id : "not a string");
     return false;
 }
 
@@ -107,7 +106,7 @@ static void compare_sides(sides *s, const float *scores, size_t count)
     s->margin = scores[s->low] - scores[s->high];
 }
 
-/* What JSON has no word for, and no mean can be made of. */
+/* Checks for numbers that JSON cannot express and that would spoil a mean. */
 static bool check_finite(const gd_record *record, const gd_scored *item, sides *s, char why[SENTENCE])
 {
     char name[GD_TEXT_NAME_ROOM];
@@ -133,7 +132,7 @@ static int32_t difference(size_t a, size_t b)
     return d > INT32_MAX ? INT32_MAX : d < -INT32_MAX ? -INT32_MAX : (int32_t)d;
 }
 
-/* Where a text stands in its record. */
+/* The JSON value of a text of the record. */
 static const json_t *value_of(const gd_record *record, size_t which)
 {
     if (record->kind == GD_RECORD_PAIR)
@@ -190,7 +189,7 @@ static gd_status keep_item(gd_eval_run *run, const gd_scored *item, const sides 
     return GD_OK;
 }
 
-/* Keeps the first sentences, and puts each where the scores would be. */
+/* Keeps the first few messages, and writes each as an error line in place of the scores. */
 static gd_status refuse(gd_eval_run *run, const gd_record *record, const char *why, bool written, gd_error *err)
 {
     gd_failure *const failure = &run->failures[run->failure_count];
@@ -201,7 +200,7 @@ static gd_status refuse(gd_eval_run *run, const gd_record *record, const char *w
             return gd_fail_memory(err, strlen(why));
         run->failure_count++;
     }
-    return run->file.writer && !written ? gd_writer_error(run->file.writer, record->index, why, err) : GD_OK;
+    return run->job.writer && !written ? gd_writer_error(run->job.writer, record->index, why, err) : GD_OK;
 }
 
 static gd_status take(void *context, const gd_scored *item, bool *failed, gd_error *err)
@@ -217,8 +216,8 @@ static gd_status take(void *context, const gd_scored *item, bool *failed, gd_err
         return refuse(run, record, record->problem, false, err);
     fine = understand(run, record, item->count, &s, why);
     *failed = !fine;
-    if (fine && run->file.writer) { /* which has its own words for a score that is no number */
-        rc = gd_writer_score(run->file.writer, record, item->scores, item->tokens, item->count, item->truncated, NULL,
+    if (fine && run->job.writer) { /* which itself reports a score that is not finite */
+        rc = gd_writer_score(run->job.writer, record, item->scores, item->tokens, item->count, item->truncated, NULL,
                              err);
         if (rc)
             return rc;
@@ -243,7 +242,7 @@ static gd_status read_options(gd_eval_options *own, const gd_eval_options *how, 
     const gd_status rc = gd_sized_read(own, &kind, how, err);
 
     if (!rc && !own->input)
-        return gd_fail(err, GD_EUSAGE, "no input was given");
+        return gd_fail(err, GD_EUSAGE, "no input given");
     return rc;
 }
 
@@ -257,12 +256,12 @@ static gd_status open_files(gd_eval_run *run, gd_error *err)
     if (how->weights)
         rc = gd_sections_load(&run->sections, how->weights, err);
     if (!rc)
-        rc = gd_records_open(&run->file.records, how->input, how->format, how->fields, err);
+        rc = gd_records_open(&run->job.records, how->input, how->format, how->fields, err);
     if (rc || !how->scores)
         return rc;
-    inputs = gd_records_inputs(run->file.records, &count);
-    rc = gd_writer_open(&run->file.writer, how->scores, inputs, count, 0, err);
-    run->file.sinks[0] = rc ? NULL : gd_writer_sink(run->file.writer);
+    inputs = gd_records_inputs(run->job.records, &count);
+    rc = gd_writer_open(&run->job.writer, how->scores, inputs, count, 0, err);
+    run->job.sinks[0] = rc ? NULL : gd_writer_sink(run->job.writer);
     return rc;
 }
 
@@ -282,8 +281,8 @@ gd_status gd_eval(gd_model *model, const gd_eval_options *how, const gd_progress
 {
     gd_eval_options own;
     gd_eval_run run = { .model = model, .how = &own };
-    gd_score_run scoring = { .model = model, .file = &run.file, .take = take, .context = &run, .keep_fields = true };
-    gd_status rc = gd_file_run_init(&run.file, progress, summary, err);
+    gd_pipeline scoring = { .model = model, .job = &run.job, .take = take, .context = &run, .keep_fields = true };
+    gd_status rc = gd_job_init(&run.job, progress, summary, err);
 
     *json = NULL;
     if (!rc)
@@ -293,10 +292,10 @@ gd_status gd_eval(gd_model *model, const gd_eval_options *how, const gd_progress
         rc = open_files(&run, err);
     }
     if (!rc)
-        rc = gd_score_run_all(&scoring, err);
+        rc = gd_pipeline_run(&scoring, err);
     if (!rc)
         rc = gd_eval_result(&run, json, err);
-    rc = gd_file_run_close(&run.file, rc, err);
+    rc = gd_job_close(&run.job, rc, err);
     if (rc && rc != GD_EITEM) {
         gd_string_free(*json);
         *json = NULL;

@@ -1,4 +1,4 @@
-/* eval.h - what gd_eval() gathers while records go by, and the result that is made of it. */
+/* eval.h - what gd_eval() collects from records, and the result made from it. */
 #ifndef GD_JUDGE_EVAL_H
 #define GD_JUDGE_EVAL_H
 
@@ -6,17 +6,17 @@
 #include "judge/metrics.h"
 #include "judge/rewardbench.h"
 #include "judge/worst.h"
-#include "reward/score_run.h"
+#include "reward/pipeline.h"
 
-/* A pair, or a row of several answers, of which the lowest chosen one and the highest rejected one are the pair. */
+/* A pair, or a row of several answers, whose lowest chosen and highest rejected answer count as the pair. */
 typedef struct gd_judged {
     float margin;
     uint32_t group;
-    int32_t longer;  /* tokens of the chosen text less those of the rejected one */
-    uint32_t shares; /* gd_best_shares() of a row; of a pair not used */
+    int32_t longer;  /* tokens of the chosen text minus those of the rejected one */
+    uint32_t shares; /* gd_best_shares() of a row; unused for a pair */
 } gd_judged;
 
-/* The first items that got no scores, to say why. */
+/* One of the first items without scores, and why. */
 enum { GD_FAILURES = 20 };
 typedef struct gd_failure {
     uint64_t index;
@@ -26,12 +26,12 @@ typedef struct gd_failure {
 typedef struct gd_eval_run {
     gd_model *model;
     const gd_eval_options *how;
-    const char *by;       /* the field of groups, or NULL */
-    gd_file_run file;     /* without a writer when nobody wants the scores */
-    gd_sections sections; /* none: no weights were given */
+    const char *by;       /* the field that names groups, or NULL */
+    gd_job job;           /* without a writer if the scores are not wanted */
+    gd_sections sections; /* none if no weights were given */
     gd_judged *items;
     size_t count, room;
-    size_t rows; /* of the items: those with several answers */
+    size_t rows; /* items with several answers */
     gd_groups groups;
     gd_ties ties;
     gd_spread scores; /* of all texts */
@@ -40,7 +40,7 @@ typedef struct gd_eval_run {
     size_t failure_count;
 } gd_eval_run;
 
-/* RewardBench 2's rows are of several answers, all of them; version 1's are pairs. */
+/* In RewardBench 2 all rows have several answers; version 1 has pairs. */
 bool gd_eval_second(const gd_eval_run *run);
 
 /* The JSON of gd_eval(). */

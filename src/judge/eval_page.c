@@ -1,21 +1,21 @@
-/* eval_page.c - gd_eval_page(): a result of gd_eval() as a page. */
+/* eval_page.c - gd_eval_page(): makes a page of a result of gd_eval(). */
 #include "page/html.h"
 #include "page/page.h"
 
 #include <math.h>
 
 enum {
-    BARS_MOST = 60,     /* of a chart: more can't be read */
-    GROUPS_MOST = 1000, /* of the table */
+    BARS_MOST = 60,     /* in a chart; more would be unreadable */
+    GROUPS_MOST = 1000, /* in the table */
     BINS_MOST = 32,
     WORST_MOST = 20,
-    WORST_OPEN = 3, /* of them, that can be read without a click */
+    WORST_OPEN = 3, /* of these, shown without a click */
     FAILURES_MOST = 20
 };
 
 static void percent(gd_buf *b, double share) { gd_page_number(b, 100 * share, 1, "\xc2\xa0%", "none"); }
 
-/* ---- the beginning ---- */
+/* ---- the head of the page ---- */
 
 static void accuracy_row(gd_buf *b, const json_t *root)
 {
@@ -119,8 +119,8 @@ static void accuracy_section(gd_buf *b, const json_t *root)
     const size_t groups = json_object_size(gd_get_part(root, "by"));
 
     gd_html_section(b, "Accuracy",
-                    "The part of the pairs whose chosen text has the higher score; a tie is wrong. Whiskers are 95 % "
-                    "intervals by bootstrap; the dotted line is what tossing a coin would give.");
+                    "The fraction of pairs whose chosen text has the higher score; a tie is wrong. Whiskers are 95 % "
+                    "bootstrap intervals; the dotted line is what tossing a coin would give.");
     groups_chart(b, root);
     gd_html_section_end(b);
     gd_buf_str(b, "<div class=\"wide\">");
@@ -128,8 +128,8 @@ static void accuracy_section(gd_buf *b, const json_t *root)
     gd_buf_str(b, "</div>\n");
     if (groups > BARS_MOST) {
         gd_buf_printf(b,
-                      "<p class=\"soft\">%zu groups: the chart has the first %d, the table the first %d at most. "
-                      "The result as JSON has all.</p>\n",
+                      "<p class=\"soft\">%zu groups: the chart shows the first %d, the table at most the first %d. "
+                      "The JSON result has all of them.</p>\n",
                       groups, BARS_MOST, GROUPS_MOST);
     }
 }
@@ -153,11 +153,12 @@ static void sections_section(gd_buf *b, const json_t *root)
     }
     if (isfinite(overall))
         rows[chart.count++] = (gd_chart_row){ "overall", NULL, overall, NAN, NAN };
-    gd_html_section(b, "Sections",
-                    gd_get_real(gd_get_part(root, "details"), "rewardbench") == 2
-                        ? "RewardBench 2: the mean credit of each subset, Ties by its own measure; overall, their mean."
-                        : "Means of the subsets by their weights; overall, the mean of the sections by theirs. There "
-                          "is none while a section is missing.");
+    gd_html_section(
+        b, "Sections",
+        gd_get_real(gd_get_part(root, "details"), "rewardbench") == 2
+            ? "RewardBench 2: the mean credit of each subset; Ties has its own measure. Overall is their mean."
+            : "Weighted means of the subsets; overall is the weighted mean of the sections, if none of "
+              "them is missing.");
     gd_page_chart_rows(b, &chart);
     gd_html_section_end(b);
 }
@@ -169,14 +170,14 @@ static void margins_section(gd_buf *b, const json_t *root)
     const json_t *const margins = gd_get_part(gd_get_part(root, "details"), "margins");
 
     gd_html_section(b, "Margins",
-                    "The chosen score less the rejected one. Left of 0 are the pairs that the model has wrong; ties "
-                    "are in the column right of it. The outermost columns hold what lies beyond them, too, at either "
-                    "end half a percent of the pairs at most.");
+                    "The chosen score minus the rejected one. Pairs that the model gets wrong are left of 0; ties are "
+                    "in the column to the right of 0. The outermost columns also hold what lies beyond them, at most "
+                    "half a percent of the pairs at either end.");
     gd_page_histogram(b, margins, "Pairs by margin", "margin", "pairs");
     gd_html_words(b);
-    gd_page_number_row(b, "Least", margins, "least", 4);
+    gd_page_number_row(b, "Smallest", margins, "least", 4);
     gd_page_number_row(b, "Mean", root, "margin", 4);
-    gd_page_number_row(b, "Most", margins, "most", 4);
+    gd_page_number_row(b, "Largest", margins, "most", 4);
     gd_html_words_end(b);
     gd_html_section_end(b);
 }
@@ -225,9 +226,9 @@ static void calibration_section(gd_buf *b, const json_t *root)
     (void)gd_page_column(low, BINS_MOST, bins, "right_low");
     (void)gd_page_column(high, BINS_MOST, bins, "right_high");
     gd_html_section(b, "Calibration",
-                    "A margin m says that the preferred answer is the better one with the probability sigmoid(|m|). On "
-                    "the dotted line, it is so as often as that. Below it the model is too sure of itself. A tie "
-                    "counts half here.");
+                    "A margin m claims that the preferred answer is better with probability sigmoid(|m|). On the "
+                    "dotted line, that is how often it is; below the line, the model is overconfident. A tie counts "
+                    "half here.");
     gd_page_points(b, &points);
     reliability_table(b, bins);
     gd_html_section_end(b);
@@ -258,7 +259,7 @@ static void length_chart(gd_buf *b, const json_t *bins)
 {
     char names[BINS_MOST][GD_PAGE_LABEL], notes[BINS_MOST][GD_PAGE_LABEL];
     gd_chart_row rows[BINS_MOST];
-    gd_chart_rows chart = { .title = "Accuracy by how much longer the chosen text is, in tokens",
+    gd_chart_rows chart = { .title = "Accuracy by length of the chosen text minus the rejected one, in tokens",
                             .rows = rows,
                             .x_label = "accuracy",
                             .mark = 0.5 };
@@ -287,9 +288,8 @@ static void length_section(gd_buf *b, const json_t *root)
     const json_t *const length = gd_get_part(gd_get_part(root, "details"), "length");
 
     gd_html_section(b, "Length",
-                    "Does the model only like long answers? Then it is right where the chosen text is the longer one, "
-                    "and wrong where it is the shorter one. Each bar has about as many pairs as the others of its "
-                    "side.");
+                    "Does the model just like long answers? Then it is right where the chosen text is longer and "
+                    "wrong where it is shorter. On either side, all bars have about the same number of pairs.");
     length_chart(b, gd_get_part(length, "bins"));
     gd_html_words(b);
     gd_html_row(b, "The longer text has the higher score");
@@ -298,13 +298,13 @@ static void length_section(gd_buf *b, const json_t *root)
     gd_html_row(b, "The longer text is the chosen one");
     percent(b, gd_get_real(length, "longer_chosen"));
     gd_html_row_end(b);
-    gd_page_number_row(b, "Of so many pairs of unequal length and score", length, "pairs", 0);
+    gd_page_number_row(b, "Pairs with unequal lengths and scores", length, "pairs", 0);
     gd_page_number_row(b, "Correlation of margin and difference in length", length, "correlation", 4);
     gd_html_words_end(b);
     gd_html_section_end(b);
 }
 
-/* ---- what to read ---- */
+/* ---- pairs to read ---- */
 
 static void worst_text(gd_buf *b, const char *title, const json_t *pair, const char *key, const char *score,
                        const char *tokens)
@@ -337,7 +337,7 @@ static void worst_pair(gd_buf *b, const json_t *pair, bool open)
     }
     gd_buf_str(b, "</summary>\n");
     if (beginning && *beginning) {
-        gd_buf_str(b, "<h3>Both begin with</h3><pre>");
+        gd_buf_str(b, "<h3>Common beginning</h3><pre>");
         gd_html_text(b, beginning);
         gd_buf_str(b, "</pre>\n");
     }
@@ -352,8 +352,8 @@ static void worst_section(gd_buf *b, const json_t *root)
     const json_t *pair;
     size_t i;
 
-    gd_buf_str(b, "<section>\n<h2>The pairs with the lowest margins</h2>\n<p>To read: is the model wrong, or are the "
-                  "data? Long texts are cut.</p>\n");
+    gd_buf_str(b, "<section>\n<h2>The pairs with the lowest margins</h2>\n<p>Is the model wrong, or are the data? Long "
+                  "texts are cut.</p>\n");
     json_array_foreach(gd_get_part(gd_get_part(root, "details"), "worst"), i, pair) {
         if (i == WORST_MOST)
             break;
@@ -369,7 +369,7 @@ static void failures_section(gd_buf *b, const json_t *root)
 
     if (!json_array_size(list))
         return;
-    gd_html_section(b, "Lines without scores", "The first of them, and why.");
+    gd_html_section(b, "Lines without scores", "The first few, and why.");
     gd_html_words(b);
     json_array_foreach(list, i, one) {
         if (i == FAILURES_MOST)

@@ -1,4 +1,4 @@
-/* eval_result.c - the JSON of gd_eval(): the figures, and under "details" all that a page needs. */
+/* eval_result.c - the JSON of gd_eval(): the figures, and under "details" everything that a page needs. */
 #include "judge/eval.h"
 
 #include "base/error.h"
@@ -10,12 +10,12 @@
 #include <string.h>
 #include <strings.h>
 
-/* The items as arrays: all of them in the order of the file, and once more group by group. */
+/* The items as arrays: once in the order of the file, and once group by group. */
 typedef struct table {
     float *margins, *grouped;
     int32_t *longer;
     size_t *first;           /* [groups + 1] where each group begins in `grouped` */
-    double *accuracy, *best; /* [groups] and the mean credit by RewardBench 2 */
+    double *accuracy, *best; /* [groups] `best` is the mean credit as in RewardBench 2 */
 } table;
 
 static void free_table(table *t)
@@ -35,7 +35,7 @@ static gd_status make_table(table *t, const gd_eval_run *run, gd_error *err)
     t->margins = gd_alloc(run->count, sizeof *t->margins);
     t->grouped = gd_alloc(run->count, sizeof *t->grouped);
     t->longer = gd_alloc(run->count, sizeof *t->longer);
-    t->first = gd_alloc_zero(groups + 2, sizeof *t->first); /* one more while they are counted */
+    t->first = gd_alloc_zero(groups + 2, sizeof *t->first); /* one extra while counting */
     t->accuracy = gd_alloc(groups, sizeof *t->accuracy);
     t->best = gd_alloc_zero(groups, sizeof *t->best);
     if (!t->margins || !t->grouped || !t->longer || !t->first || !t->accuracy || !t->best)
@@ -87,7 +87,7 @@ static void put_groups(gd_result *out, json_t *into, const gd_eval_run *run, tab
     }
 }
 
-/* A section for each subset, each the same in the overall score. */
+/* One section per subset, all with the same weight in the overall score. */
 static void put_second(gd_result *out, json_t *into, gd_eval_run *run, const table *t)
 {
     json_t *const sections = gd_put_object(out, into, "sections");
@@ -123,7 +123,7 @@ static bool is_second(const gd_eval_run *run)
 
 static void put_run(gd_result *out, json_t *into, const gd_eval_run *run)
 {
-    const gd_summary *const summary = &run->file.summary;
+    const gd_summary *const summary = &run->job.summary;
 
     gd_put_text(out, into, "guerdon", GD_VERSION);
     gd_put_text(out, into, "model", run->model->dir);

@@ -1,4 +1,4 @@
-/* filter_file.c - the records of a file that a reward model likes, or dislikes the label of. */
+/* filter_file.c - filters the records of a file by their scores, or corrects their labels. */
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/json.h"
@@ -7,7 +7,7 @@
 #include "data/sink.h"
 #include "judge/filter_findings.h"
 #include "judge/filter_line.h"
-#include "reward/score_run.h"
+#include "reward/pipeline.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -16,7 +16,7 @@
 
 struct run {
     const gd_filter_options *how;
-    gd_file_run file;
+    gd_job job;
     gd_filter_findings findings;
     gd_buf line;
 };
@@ -27,14 +27,14 @@ static gd_status put_reject(struct run *run, const gd_record *record, gd_error *
 {
     gd_status rc;
 
-    if (!run->file.sinks[1] || !record->raw) /* a line that was too long is nowhere */
+    if (!run->job.sinks[1] || !record->raw) /* a line that is too long was not kept */
         return GD_OK;
-    rc = gd_sink_write(run->file.sinks[1], record->raw, record->length, err);
-    return rc ? rc : gd_sink_write(run->file.sinks[1], "\n", 1, err);
+    rc = gd_sink_write(run->job.sinks[1], record->raw, record->length, err);
+    return rc ? rc : gd_sink_write(run->job.sinks[1], "\n", 1, err);
 }
 
-/* The record can't be filtered: that is reported, and it goes to the rejects, so that nothing is lost; where there is a
- * second pass, in that. */
+/* Reports a record that can't be filtered, and writes it to the rejects so that nothing is lost; if there is a second
+ * pass, that pass writes it. */
 static gd_status fail_record(struct run *run, const gd_record *record, const char *sentence, gd_error *err)
 {
     if (run->how->problem)
@@ -47,7 +47,7 @@ static const char *sentence_of(const gd_record *record, const char *why, char *r
     return record->problem ? record->problem : gd_record_sentence(record, why, room);
 }
 
-/* Puts the record where it belongs; the verdict becomes GD_VERDICT_FAIL when the line can't be changed as wanted. */
+/* Writes the record where it belongs; the verdict becomes GD_VERDICT_FAIL if the line can't be changed as needed. */
 static gd_status put_record(struct run *run, const gd_record *record, gd_filter_verdict *verdict, const float *scores,
                             size_t count, gd_error *err)
 {
@@ -59,14 +59,14 @@ static gd_status put_record(struct run *run, const gd_record *record, gd_filter_
         return put_reject(run, record, err);
     gd_buf_clear(&run->line);
     if (gd_filter_line(&run->line, raw, *verdict, annotate, record->kind, scores, count))
-        return gd_writer_line(run->file.writer, &run->line, err);
+        return gd_writer_line(run->job.writer, &run->line, err);
     *verdict = GD_VERDICT_FAIL;
     if (run->how->problem)
         run->how->problem(run->how->context, record->index,
                           gd_record_sentence(record,
-                                             annotate ? "only a line that is a JSON object, with its names spelled "
+                                             annotate ? "only a line that is a JSON object, with its names written "
                                                         "without escapes, can be changed"
-                                                      : "names that are spelled with escapes can't be changed",
+                                                      : "a line whose names are written with escapes can't be changed",
                                              sentence));
     return put_reject(run, record, err);
 }
@@ -93,21 +93,21 @@ static gd_status take(void *context, const gd_scored *item, bool *failed, gd_err
             rc = put_record(run, record, &finding.verdict, item->scores, item->count, err);
     }
     *failed |= finding.verdict == GD_VERDICT_FAIL;
-    return rc ? rc : gd_filter_findings_add(&run->findings, &finding, run->file.sinks[2], err);
+    return rc ? rc : gd_filter_findings_add(&run->findings, &finding, run->job.sinks[2], err);
 }
 
-/* ---- the second pass, by GD_FILTER_TOP_FRACTION ---- */
+/* ---- the second pass, for GD_FILTER_TOP_FRACTION ---- */
 
 /* How far the second pass is. */
 struct place {
     const bool *top;             /* [values.count] */
-    size_t seen, values, scores; /* of each list, what was used */
+    size_t seen, values, scores; /* how much of each list was used */
 };
 
 static gd_status changed(const struct run *run, gd_error *err)
 {
-    return gd_fail(err, GD_EIO, "%s changed while it was filtered; to begin anew, remove %s.resume", run->how->input,
-                   run->how->output);
+    return gd_fail(err, GD_EIO, "%s changed while it was being filtered; to start over, remove %s.resume",
+                   run->how->input, run->how->output);
 }
 
 static gd_status put_again(struct run *run, const gd_record *record, struct place *at, gd_error *err)
@@ -117,7 +117,7 @@ static gd_status put_again(struct run *run, const gd_record *record, struct plac
     gd_filter_verdict verdict;
     gd_status rc;
 
-    if (at->seen == findings->seen_count || seen->index != record->index) /* it was dropped */
+    if (at->seen == findings->seen_count || seen->index != record->index) /* the first pass left it out */
         return GD_OK;
     if (seen->digest != gd_filter_digest(record) || (seen->count && seen->count != record->count))
         return changed(run, err);
@@ -128,11 +128,11 @@ static gd_status put_again(struct run *run, const gd_record *record, struct plac
     rc = put_record(run, record, &verdict, findings->scores.value + at->scores, record->count, err);
     at->scores += record->count;
     run->findings.counts[verdict]++;
-    run->file.summary.failed += verdict == GD_VERDICT_FAIL;
+    run->job.summary.failed += verdict == GD_VERDICT_FAIL;
     return rc;
 }
 
-/* Reads the input again, and puts each record where it belongs. */
+/* Reads the input again and writes each record where it belongs. */
 static gd_status put_all(struct run *run, gd_records *records, const bool *top, gd_error *err)
 {
     struct place at = { .top = top };
@@ -147,7 +147,7 @@ static gd_status put_all(struct run *run, gd_records *records, const bool *top, 
             rc = put_again(run, &record, &at, err);
         gd_record_free(&record);
         if (!rc && n % GD_CUT_ITEMS == 0)
-            rc = gd_file_run_report(&run->file, err);
+            rc = gd_job_report(&run->job, err);
     }
     return rc || at.seen == run->findings.seen_count ? rc : changed(run, err);
 }
@@ -178,13 +178,13 @@ static gd_status check(const gd_filter_options *how, gd_error *err)
     if (!how->input || !how->output)
         return gd_fail(err, GD_EUSAGE, "filter needs an input and an output");
     if (how->by < GD_FILTER_MIN_SCORE || how->by > GD_FILTER_FLIP_BELOW)
-        return gd_fail(err, GD_EUSAGE, "by is %d, which is no gd_filter_by", (int)how->by);
+        return gd_fail(err, GD_EUSAGE, "by is %d, which is not a gd_filter_by", (int)how->by);
     if (!isfinite(how->limit))
-        return gd_fail(err, GD_EUSAGE, "the limit is %g, but a finite number is expected", how->limit);
+        return gd_fail(err, GD_EUSAGE, "the limit is %g; expected a finite number", how->limit);
     if (how->by == GD_FILTER_TOP_FRACTION && !(how->limit >= 0 && how->limit <= 1))
-        return gd_fail(err, GD_EUSAGE, "the fraction is %g, but 0 to 1 is expected", how->limit);
+        return gd_fail(err, GD_EUSAGE, "the fraction is %g; expected 0 to 1", how->limit);
     if (how->by == GD_FILTER_TOP_FRACTION && !strcmp(how->input, "-"))
-        return gd_fail(err, GD_EUSAGE, "the top fraction needs a file as input: it is read twice");
+        return gd_fail(err, GD_EUSAGE, "top-fraction reads the input twice, so it must be a file");
     return GD_OK;
 }
 
@@ -213,22 +213,22 @@ void gd_filter_options_init_sized(gd_filter_options *options, size_t struct_size
     gd_sized_init(options, struct_size);
 }
 
-/* A table's outputs are tables, too. */
+/* The outputs of a table need its header too. */
 static gd_status put_header(struct run *run, gd_error *err)
 {
-    const char *header = gd_records_header(run->file.records);
+    const char *header = gd_records_header(run->job.records);
     gd_status rc;
 
-    if (!header || run->file.journal.items)
+    if (!header || run->job.journal.items)
         return GD_OK;
     gd_buf_clear(&run->line);
     gd_buf_str(&run->line, header);
     gd_buf_str(&run->line, "\n");
-    rc = gd_writer_line(run->file.writer, &run->line, err);
-    return rc || !run->file.sinks[1] ? rc : gd_sink_write(run->file.sinks[1], run->line.data, run->line.len, err);
+    rc = gd_writer_line(run->job.writer, &run->line, err);
+    return rc || !run->job.sinks[1] ? rc : gd_sink_write(run->job.sinks[1], run->line.data, run->line.len, err);
 }
 
-/* What the lines depend on. */
+/* The options that the output depends on. */
 static void put_identity(gd_buf *out, const gd_filter_options *how)
 {
     json_t *limit = json_real(how->limit);
@@ -250,12 +250,12 @@ static gd_status filter(struct run *run, gd_model *model, gd_error *err)
                                     .format = how->format,
                                     .resume = how->resume,
                                     .fields = how->fields };
-    const gd_journal *journal = &run->file.journal;
-    gd_score_run scoring = { .model = model, .file = &run->file, .take = take, .context = run };
+    const gd_journal *journal = &run->job.journal;
+    gd_pipeline scoring = { .model = model, .job = &run->job, .take = take, .context = run };
     gd_status rc;
 
     put_identity(&identity, how);
-    rc = gd_file_run_open(&run->file, &model->encoder, &files, how->rejects, &identity, err);
+    rc = gd_job_open(&run->job, &model->encoder, &files, how->rejects, &identity, err);
     gd_buf_free(&identity);
     if (rc || journal->complete)
         return rc;
@@ -263,12 +263,12 @@ static gd_status filter(struct run *run, gd_model *model, gd_error *err)
         rc = gd_filter_findings_read(&run->findings, journal->aside, journal->offset[2],
                                      journal->items - journal->summary.dropped, journal->items, err);
     if (!rc)
-        rc = gd_file_run_aside(&run->file, err);
+        rc = gd_job_aside(&run->job, err);
     if (!rc)
         rc = put_header(run, err);
     if (!rc) {
-        gd_records_keep_raw(run->file.records);
-        rc = gd_score_run_all(&scoring, err);
+        gd_records_keep_raw(run->job.records);
+        rc = gd_pipeline_run(&scoring, err);
     }
     if (!rc && has_second_pass(run))
         rc = second_pass(run, err);
@@ -281,7 +281,7 @@ gd_status gd_filter_file(gd_model *model, const gd_filter_options *how, const gd
     static const gd_sized kind = GD_SIZED(gd_filter_options, context);
     gd_filter_options own;
     struct run run = { .how = &own };
-    gd_status rc = gd_file_run_init(&run.file, progress, summary, err);
+    gd_status rc = gd_job_init(&run.job, progress, summary, err);
     bool complete;
 
     *json = NULL;
@@ -293,8 +293,8 @@ gd_status gd_filter_file(gd_model *model, const gd_filter_options *how, const gd
         run.findings.for_second_pass = has_second_pass(&run);
         rc = filter(&run, model, err);
     }
-    complete = run.file.journal.complete;
-    rc = gd_file_run_close(&run.file, rc, err);
+    complete = run.job.journal.complete;
+    rc = gd_job_close(&run.job, rc, err);
     if (!complete && (!rc || rc == GD_EITEM || rc == GD_EINTERRUPTED)) {
         const gd_status told = report_of(&run, json, err);
 

@@ -1,4 +1,4 @@
-/* filter_findings.c - what filter has found out about the records so far. */
+/* filter_findings.c - what filter has found about the records so far. */
 #include "judge/filter_findings.h"
 
 #include "base/error.h"
@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Before a finding's scores. */
+/* The fixed part of a finding, before its scores. */
 struct head {
     uint64_t index, digest;
     uint32_t verdict, count;
@@ -17,7 +17,7 @@ struct head {
     uint32_t zero;
 };
 
-/* FNV-1a (Fowler, Noll and Vo), of 64 bits. */
+/* 64-bit FNV-1a (Fowler, Noll and Vo). */
 uint64_t gd_filter_digest(const gd_record *record)
 {
     uint64_t digest = 0xcbf29ce484222325u ^ record->length;
@@ -27,7 +27,7 @@ uint64_t gd_filter_digest(const gd_record *record)
     return digest;
 }
 
-/* For the second pass, which knows the verdicts of all but those that failed. */
+/* Keeps what the second pass needs to decide on the record. */
 static gd_status keep_for_second_pass(gd_filter_findings *findings, const gd_filter_finding *finding, gd_error *err)
 {
     gd_status rc = GD_OK;
@@ -68,7 +68,7 @@ gd_status gd_filter_findings_add(gd_filter_findings *findings, const gd_filter_f
 
 /* ---- reading ---- */
 
-/* Reads one finding, of which at most `left` bytes are there; *scores grows as needed. */
+/* Reads one finding of at most `left` bytes; *scores grows as needed. */
 static bool read_finding(FILE *f, uint64_t left, gd_filter_finding *out, gd_filter_values *scores)
 {
     struct head head;
@@ -89,7 +89,7 @@ static bool read_finding(FILE *f, uint64_t left, gd_filter_finding *out, gd_filt
 static gd_status refuse(const char *path, gd_error *err)
 {
     return gd_fail(err, GD_EFORMAT,
-                   "%s: it is not as it was left; to begin anew, remove the file of this name without "
+                   "%s: the file was changed; to start over, remove the file of this name without "
                    "\".found\"",
                    path);
 }

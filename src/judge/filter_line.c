@@ -1,11 +1,11 @@
-/* filter_line.c - the line that filter writes. */
+/* filter_line.c - makes the line that filter writes. */
 #include "judge/filter_line.h"
 
 #include "judge/json_span.h"
 
 static void put(gd_buf *out, const char *from, const char *to) { gd_buf_bytes(out, from, (size_t)(to - from)); }
 
-/* The line with the values of chosen and rejected exchanged. */
+/* Adds the line with the values of chosen and rejected swapped. */
 static bool put_flipped(gd_buf *out, gd_text raw)
 {
     gd_text chosen, rejected, first, second;
@@ -28,7 +28,7 @@ static void put_float(gd_buf *out, const char *name, float value)
     gd_buf_json_float(out, value);
 }
 
-/* "guerdon":{..} with what `guerdon score` says of such a record; a flipped pair is described as it stands now. */
+/* Adds "guerdon":{..} with what `guerdon score` would give for the record; for a flipped pair, after the flip. */
 static void put_note(gd_buf *out, gd_filter_verdict verdict, gd_record_kind kind, const float *scores, size_t count)
 {
     const bool flipped = verdict == GD_VERDICT_FLIP;
@@ -50,7 +50,7 @@ static void put_note(gd_buf *out, gd_filter_verdict verdict, gd_record_kind kind
     gd_buf_str(out, flipped ? ",\"flipped\":true}" : "}");
 }
 
-/* The object with a note as its last member. */
+/* Adds the object with the scores as its last member. */
 static bool put_noted(gd_buf *out, gd_text object, gd_filter_verdict verdict, gd_record_kind kind, const float *scores,
                       size_t count)
 {

@@ -1,4 +1,4 @@
-/* filter_values.c - the numbers that filter looked at. */
+/* filter_values.c - the values that filter decides by. */
 #include "judge/filter_values.h"
 
 #include "base/error.h"

@@ -1,9 +1,9 @@
-/* filter_verdict.c - what filter makes of one scored record. */
+/* filter_verdict.c - decides what filter does with a scored record. */
 #include "judge/filter_verdict.h"
 
 #include <math.h>
 
-/* The best of the scores, and the one after it. */
+/* The two best scores. */
 static void best_two(const float *scores, size_t count, float *best, float *second)
 {
     *best = *second = -INFINITY;
@@ -35,15 +35,15 @@ static float score_of(gd_record_kind kind, const float *scores, size_t count)
     return best;
 }
 
-/* Why a record of this kind can't be looked at in this way, or NULL. */
+/* Why a record of this kind can't be filtered in this way, or NULL. */
 static const char *misfit(gd_filter_by by, gd_record_kind kind, size_t count)
 {
     if (by == GD_FILTER_FLIP_BELOW && kind != GD_RECORD_PAIR)
-        return "only a pair, \"chosen\" with \"rejected\", can be flipped";
+        return "only a pair, \"chosen\" and \"rejected\", can be flipped";
     if (by == GD_FILTER_MIN_MARGIN && kind == GD_RECORD_TEXT)
-        return "a single text has no margin; a pair or answers to a prompt have";
+        return "a single text has no margin; expected a pair or answers to a prompt";
     if (by != GD_FILTER_MIN_SCORE && kind == GD_RECORD_ANSWERS && count < 2)
-        return "a single answer has no margin; two or more have";
+        return "a single answer has no margin; expected two or more";
     return NULL;
 }
 

@@ -1,4 +1,4 @@
-/* filter_verdict.h - what filter makes of one scored record. */
+/* filter_verdict.h - decides what filter does with a scored record. */
 #ifndef GD_JUDGE_FILTER_VERDICT_H
 #define GD_JUDGE_FILTER_VERDICT_H
 
@@ -11,13 +11,13 @@ typedef enum gd_filter_verdict {
     GD_VERDICT_FAIL
 } gd_filter_verdict;
 
-/* The number that filter looks at: by min_score a text's score, a pair's chosen one or the best answer's; else a text's
- * score, a pair's margin or what the best two answers differ by.  False with a reason when this kind of record has
- * none, or when it is not a finite number. */
+/* The value that filter decides by: for min_score the score of the text, the chosen side or the best answer; else the
+ * score of the text, the pair's margin or the difference of the two best answers.  False with a reason if this kind of
+ * record has none, or if it is not finite. */
 bool gd_filter_value_of(gd_filter_by by, gd_record_kind kind, const float *scores, size_t count, float *value,
                         const char **why);
 
-/* For all but GD_FILTER_TOP_FRACTION, which needs to see every record first. */
+/* Not for GD_FILTER_TOP_FRACTION, which must see every record first. */
 gd_filter_verdict gd_filter_decide(gd_filter_by by, double limit, float value);
 
 #endif

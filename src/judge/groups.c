@@ -1,4 +1,4 @@
-/* groups.c - names of groups. */
+/* groups.c - names and numbers of groups. */
 #include "judge/groups.h"
 
 #include "base/buf.h"
@@ -23,7 +23,7 @@ static void add_text(gd_buf *b, const char *text, size_t len)
     }
 }
 
-/* 3 as it is, also when it was read as 3.0; other numbers with the digits that tell them apart. */
+/* Whole numbers without a fraction, as 3, though they were read as 3.0; others with all significant digits. */
 static void add_number(gd_buf *b, double value)
 {
     char digits[40];
@@ -34,7 +34,7 @@ static void add_number(gd_buf *b, double value)
     }
     (void)snprintf(digits, sizeof digits, "%.17g", value);
     for (char *p = digits; *p; p++)
-        if (*p == ',') /* a locale's decimal comma */
+        if (*p == ',') /* the decimal comma of some locales */
             *p = '.';
     gd_buf_str(b, digits);
 }
@@ -51,7 +51,7 @@ static void add_name(gd_buf *b, const json_t *value)
         gd_buf_str(b, GD_NO_GROUP);
 }
 
-/* The name is the groups' from here on. */
+/* Takes ownership of the name. */
 static gd_status add_group(gd_groups *groups, char *name, gd_error *err)
 {
     json_t *const number = json_integer((json_int_t)groups->count);

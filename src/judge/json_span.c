@@ -1,4 +1,4 @@
-/* json_span.c - where the members of a JSON object lie in its text. */
+/* json_span.c - finds the members of a JSON object in its text. */
 #include "judge/json_span.h"
 
 #include <string.h>
@@ -12,7 +12,7 @@ static const char *skip_space(const char *p, const char *end)
     return p;
 }
 
-/* After the string that begins at p. */
+/* The position after the string that begins at p. */
 static const char *skip_string(const char *p, const char *end)
 {
     for (p++; p < end && *p != '"'; p++)
@@ -20,7 +20,7 @@ static const char *skip_string(const char *p, const char *end)
     return p < end ? p + 1 : end;
 }
 
-/* After the value that begins at p: brackets are counted, what is in strings is not. */
+/* The position after the value that begins at p, found by counting brackets outside strings. */
 static const char *skip_value(const char *p, const char *end)
 {
     size_t depth = 0;

@@ -1,5 +1,5 @@
-/* json_span.h - where the members of a JSON object lie in its text, so that a line can be changed in one place and stay
- * as it was, byte for byte, in all others. */
+/* json_span.h - finds the members of a JSON object in its text, so that one part of a line can be changed and the rest
+ * kept byte for byte. */
 #ifndef GD_JUDGE_JSON_SPAN_H
 #define GD_JUDGE_JSON_SPAN_H
 
@@ -7,11 +7,11 @@
 
 #include <stdbool.h>
 
-/* Finds the value of the member `key` of the object that the text is (valid JSON, without duplicate keys; no escape in
- * the wanted key's spelling). */
+/* Finds the value of the member `key`. The text is an object: valid JSON without duplicate keys; the key must be
+ * written without escapes. */
 bool gd_json_span_value(gd_text text, const char *key, gd_text *value);
 
-/* The place of the last brace: what is put there follows the last member. *empty: it would be the first. */
+/* The position of the last brace, where a member can be appended; *empty if it would be the only one. */
 const char *gd_json_span_end(gd_text text, bool *empty);
 
 #endif

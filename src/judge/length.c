@@ -29,7 +29,7 @@ static void add_bin(gd_length *out, const outcome *sorted, size_t from, size_t t
         bin->right += sorted[i].right;
 }
 
-/* Parts of about one size; a difference that many pairs have may take the room of its neighbours. */
+/* Cuts into parts of about the same size; a length difference of many pairs may make its part larger. */
 static void add_parts(gd_length *out, const outcome *sorted, size_t from, size_t to)
 {
     const size_t begin = from, count = to - from;

@@ -1,4 +1,4 @@
-/* metrics.c - what margins say about a model. */
+/* metrics.c - figures of a model, computed from margins. */
 #include "judge/metrics.h"
 
 #include "base/error.h"
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* e^-|margin|: all that p and its logarithm are made of, and never more than 1. */
+/* e^-|margin|, from which p and its logarithm are computed; never more than 1. */
 static double rest_of(double margin) { return gd_real_exp(-fabs(margin)); }
 
 void gd_metrics_of(gd_metrics *out, const float *margins, size_t count)
@@ -57,7 +57,7 @@ static int by_size(const void *a, const void *b)
 void gd_bootstrap_share(size_t hits, size_t count, double *low, double *high)
 {
     const uint64_t n = count, most = UINT32_MAX;
-    const unsigned excess = n > most ? 12 : 0; /* so many pairs have no interval to speak of: thin them out */
+    const unsigned excess = n > most ? 12 : 0; /* with this many pairs the interval is tiny: thin them out */
     const uint64_t draws = n >> excess, limit = draws ? (((uint64_t)hits >> excess << 32) + draws - 1) / draws : 0;
     uint64_t found[GD_BOOTSTRAP], state = GD_BOOTSTRAP_SEED;
 
@@ -126,9 +126,9 @@ double gd_spread_std(const gd_spread *spread)
     return spread->count < 2 ? NAN : sqrt(spread->squares / (double)(spread->count - 1));
 }
 
-/* ---- where margins lie ---- */
+/* ---- distribution of the margins ---- */
 
-/* 1, 2 or 5 times a power of ten, at least `least`. By multiplication alone: log10 differs between libraries. */
+/* 1, 2 or 5 times a power of ten, at least `least`; without log10, which differs between libraries. */
 static double round_step(double least)
 {
     double power = 1;

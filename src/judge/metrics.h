@@ -1,8 +1,8 @@
-/* metrics.h - what margins say about a model: arithmetic on arrays, with the same bits on every machine.
+/* metrics.h - figures of a model, computed from margins with the same bits on every machine.
  *
- * The margin of a pair is the chosen score less the rejected one.  The model says that the chosen answer is the better
- * one with the probability p = sigmoid(margin) (Bradley and Terry's model, which reward models are trained by).
- * Numbers are summed in the order of the array; exp and log are our own (base/realmath.h). */
+ * The margin of a pair is the chosen score minus the rejected one.  It claims that the chosen answer is better with
+ * probability p = sigmoid(margin): the Bradley-Terry model, with which reward models are trained.  Sums run in array
+ * order; exp and log are our own (base/realmath.h). */
 #ifndef GD_JUDGE_METRICS_H
 #define GD_JUDGE_METRICS_H
 
@@ -24,11 +24,11 @@ void gd_metrics_of(gd_metrics *out, const float *margins, size_t count);
 
 /*
  * The 95 % interval of hits / count by the percentile bootstrap: of GD_BOOTSTRAP resamples of `count` outcomes with
- * replacement, the interval leaves 2.5 % (25) of the shares on either side.  It depends on the two numbers alone.
+ * replacement, the interval leaves out 2.5 % (25) of the shares on either side.  It depends only on the two numbers.
  *
- * A draw is a hit when a 32-bit number is below hits / count * 2^32, rounded up.  The numbers are the high, then the
- * low half of each output of SplitMix64 (Steele, Lea and Flood 2014), whose state begins at GD_BOOTSTRAP_SEED for each
- * interval; a resample with an odd count leaves the last low half.
+ * A draw is a hit if a 32-bit number is below hits / count * 2^32, rounded up.  The numbers are the high, then the low
+ * half of each output of SplitMix64 (Steele, Lea and Flood 2014), whose state starts at GD_BOOTSTRAP_SEED for each
+ * interval; a resample with an odd count discards the last low half.
  *
  * With 0 or `count` hits the interval is a point: resampling can't show what never happened.
  */
@@ -36,12 +36,12 @@ enum { GD_BOOTSTRAP = 1000, GD_BOOTSTRAP_SEED = 1 };
 void gd_bootstrap_share(size_t hits, size_t count, double *low, double *high);
 
 /*
- * Confidence against outcome.  A pair's outcome is always "chosen", so p itself has nothing to be compared with: what
- * can be right or wrong is the answer that the model prefers.  The confidence in it is max(p, 1 - p), from 0.5 to 1,
- * and it is right when the margin is above 0.  A tie claims nothing and counts half.
+ * Confidence against outcome.  The outcome of a pair is always "chosen", so p itself can't be compared with it: what
+ * can be right or wrong is the answer that the model prefers.  The confidence in that is max(p, 1 - p), from 0.5 to 1,
+ * and it is right if the margin is above 0.  A tie claims nothing and counts half.
  *
- * The bins are ten of equal width, 0.05.  More of them would be empty or noise in the some hundreds of pairs that a
- * subset has; the last one, where the confidence of most pairs is, would not be better described by fifteen.
+ * There are ten bins of equal width, 0.05.  With the few hundred pairs of a subset, more bins would be empty or noisy,
+ * and fifteen would not describe the last one, which has most of the pairs, any better.
  * The expected calibration error is the mean of |right - confidence| over the bins, weighted by their pairs.
  */
 enum { GD_BINS = 10 };
@@ -51,10 +51,10 @@ typedef struct gd_bin {
 } gd_bin;
 
 void gd_reliability(gd_bin bins[GD_BINS], const float *margins, size_t count);
-double gd_bin_share(const gd_bin *bin); /* that is right, ties half; NaN when it is empty */
+double gd_bin_share(const gd_bin *bin); /* fraction that is right, ties counting half; NaN if empty */
 double gd_calibration_error(const gd_bin bins[GD_BINS]);
 
-/* Mean and standard deviation (by count - 1) of numbers that come one by one (Welford 1962). All zero at first. */
+/* Running mean and standard deviation (with count - 1) of numbers (Welford 1962). Initially all zero. */
 typedef struct gd_spread {
     size_t count;
     double mean, squares;
@@ -63,8 +63,8 @@ typedef struct gd_spread {
 void gd_spread_add(gd_spread *spread, double value);
 double gd_spread_std(const gd_spread *spread); /* NaN for fewer than two */
 
-/* How often margins lie where: about thirty columns of a round width, with an edge at 0, so that wrong and right never
- * share one.  Half a percent at either end may lie beyond the outer edges, and is counted in the outer columns. */
+/* A histogram of the margins: about thirty columns of a round width, with an edge at 0, so that wrong and right never
+ * share one.  Up to half a percent at either end may lie beyond the outer edges; it is counted in the outer columns. */
 enum { GD_COLUMNS = 40 };
 typedef struct gd_columns {
     double from, step, counts[GD_COLUMNS];
@@ -72,7 +72,7 @@ typedef struct gd_columns {
     double least, most; /* of all margins */
 } gd_columns;
 
-/* No pairs: no columns. Fails for want of memory alone. */
+/* Without pairs there are no columns. Fails only if out of memory. */
 gd_status gd_columns_of(gd_columns *out, const float *margins, size_t count, gd_error *err);
 
 #endif

@@ -1,4 +1,4 @@
-/* preference.c - pairs of a better and a worse answer, made from ranked ones. */
+/* preference.c - makes preference pairs from ranked answers. */
 #include "judge/preference.h"
 
 #include "base/json.h"
@@ -14,7 +14,7 @@ void gd_put_json(gd_buf *out, const json_t *value)
         gd_json_put(out, value, JSON_COMPACT | JSON_ENCODE_ANY);
 }
 
-/* An answer beside a prompt that is a conversation is the assistant's turn: one turn, as trainers want both alike. */
+/* A text that answers a conversation becomes an assistant turn, since trainers expect both in the same form. */
 static void put_answer(gd_buf *out, const json_t *prompt, const json_t *answer)
 {
     const bool turn = json_is_array(prompt) && json_is_string(answer);
@@ -24,7 +24,7 @@ static void put_answer(gd_buf *out, const json_t *prompt, const json_t *answer)
     gd_buf_str(out, turn ? "}]" : "");
 }
 
-/* One pair, if it is far enough apart. */
+/* Adds one pair, if its margin is large enough; returns how many were added. */
 static size_t put_pair(gd_buf *out, const gd_preference *how, uint64_t index, const json_t *object, const float *scores,
                        size_t chosen, size_t rejected)
 {
@@ -48,8 +48,8 @@ static size_t put_pair(gd_buf *out, const gd_preference *how, uint64_t index, co
     return 1;
 }
 
-/* A number that depends on the seed and the item alone (the finaliser of SplitMix64), so that a run that goes on
- * behind an interruption draws what it would have drawn. */
+/* A number that depends only on the seed and the item (the finaliser of SplitMix64), so that a resumed run draws what
+ * the interrupted one would have drawn. */
 static uint64_t draw(uint64_t seed, uint64_t index)
 {
     uint64_t z = seed + (index + 1) * 0x9E3779B97F4A7C15u;
@@ -59,7 +59,7 @@ static uint64_t draw(uint64_t seed, uint64_t index)
     return z ^ z >> 31;
 }
 
-/* The best one against one of those that are worse. */
+/* The best answer against a random worse one. */
 static size_t put_random(gd_buf *out, const gd_preference *how, uint64_t index, const json_t *object,
                          const gd_ranking *ranking, const float *scores)
 {

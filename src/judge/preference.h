@@ -1,7 +1,7 @@
-/* preference.h - pairs of a better and a worse answer, made from ranked ones: what DPO and reward training read.
+/* preference.h - makes preference pairs, for DPO or for training reward models, from ranked answers.
  *
- * A line is {"index":0,"prompt":..,"chosen":..,"rejected":..,"margin":..}: the prompt and the answers as they were in
- * the input, and the index of the item that they come from. */
+ * A line is {"index":0,"prompt":..,"chosen":..,"rejected":..,"margin":..}: the prompt and the answers as in the input,
+ * and the index of their item. */
 #ifndef GD_JUDGE_PREFERENCE_H
 #define GD_JUDGE_PREFERENCE_H
 
@@ -12,18 +12,19 @@
 #include <jansson.h>
 #include <stdint.h>
 
-/* What is taken of the answers to one prompt. */
+/* Which pairs to make of the answers to one prompt. */
 typedef struct gd_preference {
     gd_rank_pairs pairs;
-    float min_margin; /* pairs with less are left out; equal scores always are */
-    uint64_t seed;    /* of GD_PAIRS_BEST_RANDOM */
+    float min_margin; /* pairs with a smaller one are left out, and so are equal scores */
+    uint64_t seed;    /* for GD_PAIRS_BEST_RANDOM */
 } gd_preference;
 
-/* Adds the lines of one item, in the order of the ranking. `object` has its prompt and answers. Returns how many. */
+/* Adds the lines of one item, in the order of the ranking, and returns their number. `object` has its prompt and
+ * answers. */
 size_t gd_preference_lines(gd_buf *out, const gd_preference *how, uint64_t index, const json_t *object,
                            const gd_ranking *ranking, const float *scores);
 
-/* A JSON value as it was read. */
+/* Adds a JSON value as it was read. */
 void gd_put_json(gd_buf *out, const json_t *value);
 
 #endif

@@ -1,11 +1,11 @@
-/* rank_file.c - the answers of a file's records, ranked. */
+/* rank_file.c - ranks the answers of a file's records. */
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/sized.h"
 #include "data/sink.h"
 #include "judge/preference.h"
 #include "judge/ranking.h"
-#include "reward/score_run.h"
+#include "reward/pipeline.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -14,7 +14,7 @@
 struct run {
     const gd_rank_options *how;
     gd_preference preference;
-    gd_file_run file;
+    gd_job job;
     gd_ranking ranking;
     gd_buf line;
 };
@@ -34,7 +34,7 @@ static size_t top_count(const struct run *run)
     return top && top < count ? top : count;
 }
 
-/* The answers themselves: of the best ones, in their order, or of all, in the input's. */
+/* Adds the answers themselves: the best ones, best first, or all in the order of the input. */
 static void put_texts(struct run *run, const json_t *object)
 {
     gd_buf_str(&run->line, ",\"texts\":[");
@@ -72,16 +72,16 @@ static gd_status write_pairs(struct run *run, const gd_scored *item, gd_error *e
                               item->scores);
     if (run->line.failed)
         return gd_fail_memory(err, run->line.len);
-    return gd_sink_write(run->file.sinks[1], run->line.data, run->line.len, err);
+    return gd_sink_write(run->job.sinks[1], run->line.data, run->line.len, err);
 }
 
-/* A record of another kind, or one whose scores are no numbers, gets an error line. */
+/* Writes an error line for a record of another kind, or one whose scores are not finite. */
 static gd_status refuse(struct run *run, const gd_scored *item, const char *why, bool *failed, gd_error *err)
 {
     char sentence[GD_SENTENCE_ROOM];
 
     *failed = true;
-    return gd_writer_error(run->file.writer, item->record.index, gd_record_sentence(&item->record, why, sentence), err);
+    return gd_writer_error(run->job.writer, item->record.index, gd_record_sentence(&item->record, why, sentence), err);
 }
 
 static gd_status take(void *context, const gd_scored *item, bool *failed, gd_error *err)
@@ -90,7 +90,7 @@ static gd_status take(void *context, const gd_scored *item, bool *failed, gd_err
     gd_status rc;
 
     if (item->record.problem)
-        return gd_writer_error(run->file.writer, item->record.index, item->record.problem, err);
+        return gd_writer_error(run->job.writer, item->record.index, item->record.problem, err);
     if (item->record.kind != GD_RECORD_ANSWERS)
         return refuse(run, item, "rank takes \"prompt\" with \"responses\", a list of answers", failed, err);
     for (size_t i = 0; i < item->count; i++)
@@ -102,7 +102,7 @@ static gd_status take(void *context, const gd_scored *item, bool *failed, gd_err
     if (rc)
         return rc;
     put_line(run, item);
-    return gd_writer_line(run->file.writer, &run->line, err);
+    return gd_writer_line(run->job.writer, &run->line, err);
 }
 
 static gd_status check(const gd_rank_options *how, gd_error *err)
@@ -110,15 +110,15 @@ static gd_status check(const gd_rank_options *how, gd_error *err)
     if (!how->input || !how->output)
         return gd_fail(err, GD_EUSAGE, "rank needs an input and an output");
     if (how->pairs < GD_PAIRS_NONE || how->pairs > GD_PAIRS_ALL)
-        return gd_fail(err, GD_EUSAGE, "pairs is %d, which is no gd_rank_pairs", (int)how->pairs);
+        return gd_fail(err, GD_EUSAGE, "pairs is %d, which is not a gd_rank_pairs", (int)how->pairs);
     if ((how->pairs != GD_PAIRS_NONE) != (how->pairs_output != NULL))
-        return gd_fail(err, GD_EUSAGE, "pairs and pairs_output belong together");
+        return gd_fail(err, GD_EUSAGE, "pairs and pairs_output must be given together");
     if (!(how->min_margin >= 0))
-        return gd_fail(err, GD_EUSAGE, "min_margin is %g, but 0 or more is expected", (double)how->min_margin);
+        return gd_fail(err, GD_EUSAGE, "min_margin is %g; expected 0 or more", (double)how->min_margin);
     return GD_OK;
 }
 
-/* What the lines depend on. */
+/* The options that the output depends on. */
 static void put_identity(gd_buf *out, const gd_rank_options *how)
 {
     const char *pairs = how->pairs_output ? how->pairs_output : "";
@@ -141,19 +141,19 @@ static gd_status rank(struct run *run, gd_model *model, gd_error *err)
                                     .format = how->format,
                                     .resume = how->resume,
                                     .fields = how->fields };
-    gd_score_run scoring = { .model = model,
-                             .file = &run->file,
-                             .take = take,
-                             .context = run,
-                             .keep_fields = how->texts || how->pairs };
+    gd_pipeline scoring = { .model = model,
+                            .job = &run->job,
+                            .take = take,
+                            .context = run,
+                            .keep_fields = how->texts || how->pairs };
     gd_buf identity = { 0 };
     gd_status rc;
 
     run->preference = (gd_preference){ how->pairs, how->min_margin, how->seed };
     put_identity(&identity, how);
-    rc = gd_file_run_open(&run->file, &model->encoder, &files, how->pairs_output, &identity, err);
+    rc = gd_job_open(&run->job, &model->encoder, &files, how->pairs_output, &identity, err);
     gd_buf_free(&identity);
-    return rc ? rc : gd_score_run_all(&scoring, err);
+    return rc ? rc : gd_pipeline_run(&scoring, err);
 }
 
 gd_status gd_rank_file(gd_model *model, const gd_rank_options *how, const gd_progress *progress, gd_summary *summary,
@@ -162,7 +162,7 @@ gd_status gd_rank_file(gd_model *model, const gd_rank_options *how, const gd_pro
     static const gd_sized kind = GD_SIZED(gd_rank_options, seed);
     gd_rank_options own;
     struct run run = { .how = &own };
-    gd_status rc = gd_file_run_init(&run.file, progress, summary, err);
+    gd_status rc = gd_job_init(&run.job, progress, summary, err);
 
     if (!rc)
         rc = gd_sized_read(&own, &kind, how, err);
@@ -170,7 +170,7 @@ gd_status gd_rank_file(gd_model *model, const gd_rank_options *how, const gd_pro
         rc = check(&own, err);
     if (!rc)
         rc = rank(&run, model, err);
-    rc = gd_file_run_close(&run.file, rc, err);
+    rc = gd_job_close(&run.job, rc, err);
     gd_ranking_free(&run.ranking);
     gd_buf_free(&run.line);
     return rc;

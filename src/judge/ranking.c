@@ -1,16 +1,16 @@
-/* ranking.c - answers to one prompt in the order of their scores. */
+/* ranking.c - ranks the answers to one prompt by score. */
 #include "judge/ranking.h"
 
 #include "base/error.h"
 #include "base/mem.h"
 
-/* Whether answer a goes behind b, which came earlier in the input where a > b. */
+/* Whether answer a ranks after b; of equal scores, the one earlier in the input ranks first. */
 static bool is_behind(const float *scores, size_t a, size_t b)
 {
     return scores[a] < scores[b] || (scores[a] == scores[b] && a > b);
 }
 
-/* Makes order[root ..] a heap again, with the one that goes last on top. */
+/* Restores the heap at order[root ..], with the answer that ranks last on top. */
 static void sift(size_t *order, const float *scores, size_t root, size_t count)
 {
     for (size_t child; (child = 2 * root + 1) < count; root = child) {
@@ -25,7 +25,7 @@ static void sift(size_t *order, const float *scores, size_t root, size_t count)
     }
 }
 
-/* Heapsort: no memory, no bad input, and qsort() takes no context. */
+/* Heapsort: it needs no memory and has no bad inputs; qsort() has no context argument. */
 static void sort(size_t *order, const float *scores, size_t count)
 {
     for (size_t i = 0; i < count; i++)

@@ -69,7 +69,7 @@ static int by_number(const void *a, const void *b)
     return x->number != y->number ? (x->number > y->number) - (x->number < y->number) : x->tied - y->tied;
 }
 
-/* Rows of one id become one. */
+/* Merges rows with the same id. */
 static void merge(gd_ties *ties)
 {
     size_t kept = 0;
@@ -96,7 +96,7 @@ static double tanh_of(double x) { return isnan(x) ? 0 : copysign(1 - 2 / (gd_rea
 
 static double gap(const gd_tie *tie) { return tie->lowest - tie->wrong; }
 
-/* The part of the rows of one kind whose correct answers all score higher than the others. */
+/* The fraction of the rows of one kind whose correct answers all score higher than the others. */
 static double accuracy(const gd_ties *ties, bool tied)
 {
     size_t right = 0, count = 0;
@@ -116,7 +116,7 @@ double gd_ties_score(gd_ties *ties)
     double closeness = 0;
 
     merge(ties);
-    for (size_t i = 0; i + 1 < ties->count; i++) { /* "ref" stands before "tied" */
+    for (size_t i = 0; i + 1 < ties->count; i++) { /* "ref" sorts before "tied" */
         const gd_tie *const ref = &ties->list[i], *const tied = &ties->list[i + 1];
         const double d = tied->highest - tied->lowest, smaller = fmin(gap(ref), gap(tied));
 

@@ -1,4 +1,4 @@
-/* scores.c - reading what `guerdon score` wrote. */
+/* scores.c - reads the output of `guerdon score`. */
 #include "judge/scores.h"
 
 #include "base/error.h"
@@ -104,10 +104,9 @@ static gd_status take_line(gd_score_line *line, const json_t *object, const char
     const json_t *const index = json_object_get(object, "index");
 
     if (!json_is_object(object))
-        return gd_fail(err, GD_EFORMAT, "%s: %s, an object of guerdon score is expected", where,
-                       gd_json_type_name(object));
+        return gd_fail(err, GD_EFORMAT, "%s: %s; expected a line of guerdon score", where, gd_json_type_name(object));
     if (!json_is_integer(index) || json_integer_value(index) < 0)
-        return gd_fail(err, GD_EFORMAT, "%s: \"index\" is no whole number; a line of guerdon score is expected", where);
+        return gd_fail(err, GD_EFORMAT, "%s: \"index\" is not a whole number; expected a line of guerdon score", where);
     line->index = (uint64_t)json_integer_value(index);
     line->failed = json_object_get(object, "error") != NULL;
     return line->failed ? GD_OK : take_scores(line, object, where, err);

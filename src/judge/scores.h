@@ -1,4 +1,4 @@
-/* scores.h - reading what `guerdon score` wrote. */
+/* scores.h - reads the output of `guerdon score`. */
 #ifndef GD_JUDGE_SCORES_H
 #define GD_JUDGE_SCORES_H
 
@@ -19,8 +19,8 @@ typedef struct gd_score_reader gd_score_reader;
 /* path as in gd_stream_open(). */
 gd_status gd_score_reader_open(gd_score_reader **out, const char *path, gd_error *err);
 
-/* The next line, into *line, whose room is used again; *more is false at the end. What isn't such a line fails with a
- * sentence that names it. */
+/* Reads the next line into *line, reusing its memory; *more is false at the end. Fails on any other kind of line, with
+ * a message that names it. */
 gd_status gd_score_reader_next(gd_score_reader *reader, gd_score_line *line, bool *more, gd_error *err);
 
 const char *gd_score_reader_name(const gd_score_reader *reader);

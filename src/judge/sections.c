@@ -10,8 +10,8 @@
 
 enum { FILE_MOST = 1 << 20, SECTIONS_MOST = 1000 };
 
-/* A subset weighs as many pairs as it has, but math-prm, with 447, as many as the six of code together.  The sets that
- * were there before RewardBench weigh half of a section, and each the same in it; not everybody runs them. */
+/* The weight of a subset is its number of pairs, but math-prm, with 447, weighs as much as the six code subsets
+ * together.  The prior sets, older than RewardBench, weigh half of a section, all equally; they are often left out. */
 static const char rewardbench[] =
     "{\"sections\":{"
     "\"Chat\":{\"weight\":2,\"subsets\":{\"alpacaeval-easy\":100,\"alpacaeval-length\":95,\"alpacaeval-hard\":95,"
@@ -37,14 +37,13 @@ void gd_sections_free(gd_sections *sections)
     *sections = (gd_sections){ 0 };
 }
 
-/* A weight of anything: finite, and above 0. */
+/* Reads a weight: finite and above 0. */
 static gd_status get_weight(double *out, const json_t *object, const char *key, const char *path, gd_error *err)
 {
     const gd_status rc = gd_json_number(out, object, key, path, err);
 
     if (!rc && !(*out > 0))
-        return gd_fail(err, GD_EFORMAT, "%s: the weight of \"%s\" is %g, a number above 0 is expected", path, key,
-                       *out);
+        return gd_fail(err, GD_EFORMAT, "%s: the weight of \"%s\" is %g; expected a number above 0", path, key, *out);
     return rc;
 }
 
@@ -70,7 +69,7 @@ static gd_status read_subsets(gd_section *section, const json_t *object, const c
     return rc;
 }
 
-/* No field but those named. */
+/* Refuses fields other than the named ones. */
 static gd_status check_fields(const json_t *object, const char *const *known, const char *where, const char *path,
                               gd_error *err)
 {
@@ -100,7 +99,7 @@ static gd_status read_section(gd_section *section, const char *name, const json_
     if (!section->name)
         return gd_fail_memory(err, strlen(name));
     if (!json_is_object(object))
-        return gd_fail(err, GD_EFORMAT, "%s: the section \"%s\" is %s, an object is expected", path, name,
+        return gd_fail(err, GD_EFORMAT, "%s: the section \"%s\" is %s; expected an object", path, name,
                        gd_json_type_name(object));
     rc = check_fields(object, known, "a section", path, err);
     if (!rc && json_object_get(object, "weight"))
@@ -120,14 +119,14 @@ static gd_status read_sections(gd_sections *out, const json_t *root, const char 
     json_t *value;
     gd_status rc = json_is_object(root)
                        ? check_fields(root, known, "the file", path, err)
-                       : gd_fail(err, GD_EFORMAT, "%s: %s, an object is expected", path, gd_json_type_name(root));
+                       : gd_fail(err, GD_EFORMAT, "%s: %s; expected an object", path, gd_json_type_name(root));
 
     if (!rc)
         rc = gd_json_object(&sections, root, "sections", path, err);
     if (rc)
         return rc;
     if (!json_object_size(sections) || json_object_size(sections) > SECTIONS_MOST)
-        return gd_fail(err, GD_EFORMAT, "%s: %zu sections, but 1 to %d are expected", path, json_object_size(sections),
+        return gd_fail(err, GD_EFORMAT, "%s: %zu sections; expected 1 to %d", path, json_object_size(sections),
                        SECTIONS_MOST);
     out->list = gd_alloc_zero(json_object_size(sections), sizeof *out->list);
     if (!out->list)
@@ -156,7 +155,7 @@ gd_status gd_sections_load(gd_sections *out, const char *name_or_path, gd_error 
     return rc;
 }
 
-/* NaN when it isn't there. */
+/* NaN if it is not present. */
 static double accuracy_of(const char *subset, const char *const *names, const double *accuracy, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -191,7 +190,7 @@ void gd_sections_score(gd_sections *sections, const char *const *names, const do
         score_section(section, names, accuracy, count);
         if (isnan(section->score) && section->optional)
             continue;
-        total += section->score * section->weight; /* a missing score is NaN, and so is what it is added to */
+        total += section->score * section->weight; /* a missing score is NaN and makes the total NaN */
         weights += section->weight;
     }
     if (weights > 0)

@@ -13,7 +13,7 @@ enum { COMMON_LEAST = 80, WORD_MOST = 60 };
 
 /* ---- texts ---- */
 
-/* "role: content", a paragraph for each message. */
+/* "role: content", one paragraph per message. */
 static void add_messages(gd_buf *b, const json_t *list)
 {
     const json_t *message;
@@ -59,7 +59,7 @@ static void add_value(gd_buf *b, const json_t *value)
 
 static bool is_inside(char c) { return ((unsigned char)c & 0xc0) == 0x80; } /* of a character */
 
-/* How many bytes both begin with, up to a whole word where one begins nearby; 0 when they are too few to tell apart. */
+/* The length of the common beginning in bytes, cut at the start of a word if one is near; 0 if it is too short. */
 static size_t common_beginning(const gd_buf *a, const gd_buf *b)
 {
     const size_t most = a->len < b->len ? a->len : b->len;
@@ -76,7 +76,7 @@ static size_t common_beginning(const gd_buf *a, const gd_buf *b)
     return len >= COMMON_LEAST ? len : 0;
 }
 
-/* A copy of at most GD_WORST_TEXT bytes, whole characters of them; NULL without memory. */
+/* A copy of at most GD_WORST_TEXT bytes, in whole characters; NULL if out of memory. */
 static char *cut(const char *text, size_t len, bool keep_end)
 {
     size_t from = keep_end && len > GD_WORST_TEXT ? len - GD_WORST_TEXT : 0;
@@ -107,7 +107,7 @@ static gd_status make_texts(gd_worst_pair *pair, gd_buf *prompt, gd_buf *chosen,
 {
     size_t common;
 
-    if (!gd_buf_cstr(chosen) || !gd_buf_cstr(rejected)) /* also of an empty text there is a pointer from here on */
+    if (!gd_buf_cstr(chosen) || !gd_buf_cstr(rejected)) /* from here on even an empty text has a pointer */
         return gd_fail_memory(err, chosen->len + rejected->len);
     common = common_beginning(chosen, rejected);
     gd_buf_bytes(prompt, chosen->data, common);
@@ -128,7 +128,7 @@ bool gd_worst_wants(const gd_worst *worst, float margin)
     return worst->count < GD_WORST || margin < worst->list[GD_WORST - 1].margin;
 }
 
-/* The last one makes room. */
+/* Removes the last one if the list is full. */
 static void insert(gd_worst *worst, const gd_worst_pair *pair)
 {
     size_t at = worst->count;

@@ -11,9 +11,9 @@ enum { WIDTH = GD_CHART_WIDTH, PLOT = 170, LEFT = 52, RIGHT = 16, BELOW = 46, LE
 
 typedef struct frame {
     const gd_chart *chart;
-    size_t series;              /* drawn */
+    size_t series;              /* number of series drawn */
     double top, bottom;         /* of the plot */
-    double x_min, x_max, y_max; /* values at its edges (x: of log2 when log_x) */
+    double x_min, x_max, y_max; /* values at its edges (x: log2 of them with log_x) */
     double y_step;              /* of its ticks */
 } frame;
 
@@ -31,7 +31,7 @@ static bool drawable(const frame *f, double x, double y)
     return isfinite(x) && isfinite(y) && y >= 0 && (!f->chart->log_x || x > 0);
 }
 
-/* The point i of a series, when it can be drawn. Bars have no x. */
+/* Point i of a series; false if it can't be drawn. Bars have no x. */
 static bool point(const frame *f, const gd_series *s, size_t i, double *x, double *y)
 {
     *x = f->chart->category ? (double)i : s->x[i];
@@ -81,7 +81,7 @@ static void x_tick(gd_buf *b, const frame *f, double x)
     gd_chart_value(b, at, f->bottom + 17, "middle", x);
 }
 
-/* Where the points are, if their labels have room: a measured place says more than a round one. */
+/* Ticks at the points rather than at round numbers, where their labels have room: these are what was measured. */
 static void log_ticks(gd_buf *b, const frame *f)
 {
     const double room = 5.5 * GD_CHART_LETTER;
@@ -119,7 +119,7 @@ static void x_axis(gd_buf *b, const frame *f)
 
 /* ---- data ---- */
 
-/* What a point says when the pointer rests on it. */
+/* What a point shows when the pointer rests on it. */
 static void point_title(gd_buf *b, const frame *f, const gd_series *s, size_t i)
 {
     gd_buf_str(b, "<title>");
@@ -198,7 +198,7 @@ static void bars(gd_buf *b, const frame *f, size_t groups)
 
 static double legend_width(const char *name) { return 30 + GD_CHART_LETTER * (double)gd_chart_letters(name); }
 
-/* Names in as many rows as they need; draws them when b is given. Returns the number of rows. */
+/* Arranges the names in rows, and draws them unless b is NULL. Returns the number of rows. */
 static int legend(gd_buf *b, const frame *f)
 {
     double x = LEFT;

@@ -1,39 +1,39 @@
-/* chart.h - charts as SVG, for pages that hold everything in one file.
+/* chart.h - charts as SVG, for self-contained pages.
  *
- * A chart is drawn in units of about a pixel, 380 wide, and scales with the page.  It has no colours of its own: its
- * parts have the classes that the style of html.h knows, which has one set of colours for light and one for dark.
- * Every point says its numbers when the pointer rests on it, and nothing needs a script. */
+ * A chart is drawn in units of about a pixel, 380 wide, and scales with the page.  It sets no colours: its parts have
+ * classes that are styled in html.c, which has colours for light and for dark mode.  Every point shows its numbers
+ * when the pointer rests on it, without scripts. */
 #ifndef GD_PAGE_CHART_H
 #define GD_PAGE_CHART_H
 
 #include "base/buf.h"
 
-#define GD_CHART_SERIES 8u /* as many can be told apart */
+#define GD_CHART_SERIES 8u /* the most that are distinguishable */
 
 typedef struct gd_series {
     const char *name; /* UTF-8; NULL: no legend for it */
     const double *x;  /* [count], ascending; bars: not used */
-    const double *y;  /* [count], >= 0; a value that is not finite is left out */
+    const double *y;  /* [count], >= 0; values that are not finite are left out */
     size_t count;
 } gd_series;
 
 typedef struct gd_chart {
-    const char *title; /* for readers who don't see the picture */
+    const char *title; /* for screen readers */
     const char *x_label, *y_label;
     const gd_series *series; /* at most GD_CHART_SERIES of them are drawn */
     size_t series_count;
-    const char *const *category; /* bars: [count of each series] what stands below a group; NULL: lines */
-    bool log_x;                  /* equal factors are equal steps; x must be above 0 then */
-    const char *mark_label;      /* a line across, at mark_y; NULL: none */
+    const char *const *category; /* bars: [count of each series] the label below a group; NULL: lines */
+    bool log_x;                  /* logarithmic; x must be above 0 */
+    const char *mark_label;      /* of a horizontal line at mark_y; NULL: none */
     double mark_y;
 } gd_chart;
 
 /* Appends an <svg> element. The y axis begins at 0. */
 void gd_chart_svg(gd_buf *b, const gd_chart *chart);
 
-/* Horizontal bars, one below another: for many names, and for values that are known to within an interval. */
+/* Horizontal bars, one below another: for many names, and for values with an interval. */
 typedef struct gd_chart_row {
-    const char *name, *note; /* note: more to say when the pointer rests on it, or NULL */
+    const char *name, *note; /* note: more text to show when the pointer rests on it, or NULL */
     double value;            /* >= 0; not finite: no bar */
     double low, high;        /* its interval; not finite: none */
 } gd_chart_row;
@@ -48,10 +48,10 @@ typedef struct gd_chart_rows {
 
 void gd_chart_rows_svg(gd_buf *b, const gd_chart_rows *chart);
 
-/* How often values lie where: columns of equal width, those left of `split` in another colour. */
+/* A histogram with columns of equal width, those left of `split` in another colour. */
 typedef struct gd_histogram {
     const char *title, *x_label, *y_label;
-    double from, step;    /* of the first column; of each */
+    double from, step;    /* where the first column begins; the width of each */
     const double *counts; /* [count] */
     size_t count;
     double split;
@@ -62,16 +62,16 @@ void gd_histogram_svg(gd_buf *b, const gd_histogram *histogram);
 /* Points in a plane, with the line y = x. */
 typedef struct gd_points {
     const char *title, *x_label, *y_label;
-    const double *x, *y;      /* [count]; what isn't finite, or is outside of the ranges, is left out */
+    const double *x, *y;      /* [count]; points that aren't finite, or are outside the ranges, are left out */
     const double *low, *high; /* [count] intervals of y; NULL: none */
     size_t count;
-    double x_min, x_max, y_min, y_max; /* all 0: as the points have them */
-    bool cross;                        /* lines through 0 */
+    double x_min, x_max, y_min, y_max; /* all 0: those of the points */
+    bool cross;                        /* draw lines through 0 */
 } gd_points;
 
 void gd_points_svg(gd_buf *b, const gd_points *points);
 
-/* 12345.6 as "12.3k", 0.25 as it is, 0.00123 as "1.23m": three digits, for axes. */
+/* 12345.6 as "12.3k", 0.25 as "0.25", 0.00123 as "1.23m": three digits, for axes. */
 void gd_chart_number(gd_buf *b, double value);
 
 #endif

@@ -1,4 +1,4 @@
-/* chart_parts.c - what the charts are made of. */
+/* chart_parts.c - the elements of charts. */
 #include "page/chart_parts.h"
 
 #include "page/chart.h"

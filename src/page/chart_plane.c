@@ -1,4 +1,4 @@
-/* chart_plane.c - charts with both signs on their axes: histograms, and points in a plane. */
+/* chart_plane.c - charts whose axes may have both signs: histograms, and points in a plane. */
 #include "page/chart.h"
 #include "page/chart_parts.h"
 
@@ -14,7 +14,7 @@ enum {
     LOW = 170,
     HIGH = 250,
     MOST_TICKS = 24,
-    TITLES = 200 /* points beyond so many don't say their numbers: the page would be too large */
+    TITLES = 200 /* only this many points show their numbers: the page would be too large */
 };
 
 typedef struct frame {
@@ -30,7 +30,7 @@ static double place(double value, double min, double max, double from, double to
 static double place_x(const frame *f, double x) { return place(x, f->x_min, f->x_max, LEFT, WIDTH - RIGHT); }
 static double place_y(const frame *f, double y) { return place(y, f->y_min, f->y_max, f->bottom, ABOVE); }
 
-/* A range that has an inside: what holds one value alone, or isn't a range, gets room around. */
+/* Widens a range that is empty or holds only one value. */
 static void widen(double *min, double *max)
 {
     if (!isfinite(*min) || !isfinite(*max) || *min > *max) {

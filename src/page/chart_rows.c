@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-/* Units of the drawing: names stand left of LEFT, figures right of the plot. */
+/* Units of the drawing: names are left of LEFT, figures right of the plot. */
 enum {
     WIDTH = GD_CHART_WIDTH,
     LEFT = 160,
@@ -41,7 +41,7 @@ static void axis(gd_buf *b, const frame *f)
     gd_chart_text(b, (LEFT + WIDTH - RIGHT) / 2.0, f->bottom + 33, "middle", f->chart->x_label);
 }
 
-/* What a row says when the pointer rests on it: its whole name, and the interval in figures. */
+/* What a row shows when the pointer rests on it: its full name, and the interval in figures. */
 static void row_title(gd_buf *b, const gd_chart_row *row)
 {
     gd_buf_str(b, "<title>");

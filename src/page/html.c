@@ -1,10 +1,10 @@
-/* html.c - a page in one file. */
+/* html.c - a self-contained page. */
 #include "page/html.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Colours that can be told apart by people who see fewer of them; lines differ by their dashes besides. */
+/* The colours are distinguishable with colour blindness; lines also differ by their dashes. */
 static const char style[] =
     ":root{color-scheme:light dark;--page:#fcfcfb;--ink:#1d1d1b;--soft:#5d5d58;--rule:#d9d8d3;--mark:#77756e;"
     "--s0:#1f6fb4;--s1:#c4541a;--s2:#1b8a63;--s3:#8a4fb0;--s4:#a3760a;--s5:#b8407a;--s6:#4d6a7d;--s7:#6b5a3e}\n"
@@ -50,7 +50,7 @@ static const char *entity(unsigned char c)
     default: break;
     }
     if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f)
-        return "\xef\xbf\xbd"; /* no page may hold it */
+        return "\xef\xbf\xbd"; /* not allowed in HTML */
     return NULL;
 }
 

@@ -1,4 +1,4 @@
-/* html.h - a page in one file: head with a style for light and dark, escaped text, sections, simple tables. */
+/* html.h - a self-contained page: head with styles for light and dark mode, escaped text, sections, simple tables. */
 #ifndef GD_PAGE_HTML_H
 #define GD_PAGE_HTML_H
 
@@ -7,26 +7,26 @@
 /* Text for content and for attribute values: & < > " ' become entities, control characters U+FFFD. */
 void gd_html_text(gd_buf *b, const char *text);
 
-/* <!DOCTYPE html> up to <main>, with the style of charts and tables; and the end of it. */
+/* From <!DOCTYPE html> to <main>, with the styles of charts and tables; and the end of the page. */
 void gd_html_begin(gd_buf *b, const char *title);
 void gd_html_end(gd_buf *b);
 
-/* A heading, a paragraph, and what stands side by side below where there is room. */
+/* A heading, a paragraph, and below them what is placed side by side if there is room. */
 void gd_html_section(gd_buf *b, const char *title, const char *about);
 void gd_html_section_end(gd_buf *b);
 
-/* A picture with its caption: an <svg> goes between. */
+/* A figure with its caption: an <svg> goes between the two calls. */
 void gd_html_figure(gd_buf *b, const char *caption);
 void gd_html_figure_end(gd_buf *b);
 
-/* A table of two columns of words: what stands between a row and its end is the second one. */
+/* A table of two columns of text: what is appended between a row and its end is the second one. */
 void gd_html_words(gd_buf *b);
 void gd_html_row(gd_buf *b, const char *name);
 void gd_html_row_end(gd_buf *b);
 void gd_html_words_end(gd_buf *b);
 
-/* A table: begin with the heads of its columns ("a|b|c": the first is of text, the others of numbers), then cell by
- * cell; a row ends by itself.  NULL is an empty cell. */
+/* A table: begin with the headings of its columns ("a|b|c": the first is for text, the others for numbers), then append
+ * cell by cell; rows end automatically.  NULL is an empty cell. */
 typedef struct gd_html_table {
     unsigned columns, at;
 } gd_html_table;

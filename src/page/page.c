@@ -1,4 +1,4 @@
-/* page.c - what pages of results share. */
+/* page.c - what the pages of results share. */
 #include "page/page.h"
 
 #include "base/error.h"

@@ -150,6 +150,18 @@ static void warning(gd_buf *b, const char *sentence)
     gd_buf_str(b, ",");
 }
 
+static void warn_headless(gd_buf *b, const char *head)
+{
+    gd_buf sentence = { 0 };
+
+    gd_buf_printf(&sentence, "there is no %s here or in an adapter: this is not a reward model, and it cannot score",
+                  head);
+    b->failed |= !gd_buf_cstr(&sentence);
+    if (!b->failed)
+        warning(b, sentence.data);
+    gd_buf_free(&sentence);
+}
+
 static void write_warnings(gd_buf *b, const gd_model *model)
 {
     const gd_special_ids *special = &model->encoder.special;
@@ -157,7 +169,7 @@ static void write_warnings(gd_buf *b, const gd_model *model)
 
     gd_buf_str(b, "\"warnings\":[");
     if (!gd_model_head(model))
-        warning(b, "there is no score.weight here or in an adapter: this is no reward model, and it cannot score");
+        warn_headless(b, model->plan->head);
     if (!special->has_pad)
         warning(b, "no pad token is known: a text is read at its last token");
     else if (special->has_eos && special->pad == special->eos)

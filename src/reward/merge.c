@@ -79,7 +79,7 @@ static gd_status open_source(struct source *s, const gd_options *options, const 
     if (!rc)
         rc = gd_weights_open(&s->weights, s->dir, err);
     if (!rc)
-        rc = gd_adapter_open(&s->adapter, s->adapter_dir, err);
+        rc = gd_adapter_open(&s->adapter, s->adapter_dir, s->plan->head, err);
     return rc ? rc : check_model(s, err);
 }
 
@@ -122,6 +122,7 @@ gd_status gd_merge_sharded(const gd_options *options, const char *output, uint64
         const gd_merge_parts parts = {
             .weights = s.weights,
             .adapter = s.adapter,
+            .head = s.plan->head,
             .threads = own.threads ? own.threads : gd_cpu_count(),
             .shard_bytes = shard_bytes,
             .progress = watch.report ? &watch : NULL,

@@ -156,7 +156,7 @@ static gd_status open_files(gd_model *model, const gd_options *options, gd_error
     if (!rc)
         rc = gd_weights_open(&model->weights, model->dir, err);
     if (!rc && model->adapter_dir)
-        rc = gd_adapter_open(&model->adapter, model->adapter_dir, err);
+        rc = gd_adapter_open(&model->adapter, model->adapter_dir, model->plan->head, err);
     if (!rc)
         rc = gd_encoder_open(&model->encoder, options, model->dir, model->adapter_dir, model->config, err);
     if (!rc)

@@ -13,6 +13,9 @@ enum { WORTH_TOKENS = 16, WORTH_PART = 4 };
 /* A text takes some words of each array, and a block for its ids; an item one of ours, and one of the owner's. */
 enum { TEXT_BYTES = 128, ITEM_BYTES = 128 };
 
+/* A text that there is not. */
+#define NONE SIZE_MAX
+
 /* Of a queue. engine.c counts ROW_BYTES for each row of a batch. */
 enum { LIMIT_BYTES = 8 << 20, ROW_BYTES = 64 };
 
@@ -49,12 +52,26 @@ void gd_queue_free(gd_queue *queue)
 
 static size_t text_bytes(size_t tokens) { return TEXT_BYTES + tokens * sizeof(uint32_t); }
 
+/* A memory that was asked for is kept to: a text whose rows alone are too many is not begun. */
+static gd_status check_length(const gd_queue *queue, size_t len, gd_error *err)
+{
+    const gd_model *model = queue->model;
+
+    if (!model->limited || len <= model->item_rows)
+        return GD_OK;
+    return gd_fail(err, GD_ETOOLONG, "%zu tokens are too many for this memory, in which %zu can be computed together",
+                   len, model->item_rows);
+}
+
 static gd_status add_text(gd_queue *queue, const gd_ids *ids, gd_error *err)
 {
     const size_t len = gd_pooled_position(&queue->model->encoder.special, ids->data, ids->len) + 1;
     const size_t need = queue->text_count + 1;
     uint32_t *copy;
+    const gd_status rc = check_length(queue, len, err);
 
+    if (rc)
+        return rc;
     if (!gd_grow((void **)&queue->texts, &queue->text_room, need, sizeof *queue->texts) ||
         !gd_grow((void **)&queue->owner, &queue->owner_room, need, sizeof *queue->owner) ||
         !gd_grow((void **)&queue->scores, &queue->score_room, need, sizeof *queue->scores))
@@ -70,32 +87,6 @@ static gd_status add_text(gd_queue *queue, const gd_ids *ids, gd_error *err)
     return GD_OK;
 }
 
-/* A memory that was asked for is kept to: a text whose rows alone are too many is not begun. */
-static gd_status check_length(const gd_queue *queue, size_t len, gd_error *err)
-{
-    const gd_model *model = queue->model;
-
-    if (!model->limited || len <= model->item_rows)
-        return GD_OK;
-    return gd_fail(err, GD_ETOOLONG, "%zu tokens are too many for this memory, in which %zu can be computed together",
-                   len, model->item_rows);
-}
-
-/* Counts the item's rows, with the batch as a scratch pad. */
-static gd_status count_rows(gd_queue *queue, gd_queue_item *item, gd_error *err)
-{
-    gd_status rc = GD_OK;
-
-    gd_batch_clear(&queue->batch, queue->model->share_prefix);
-    for (size_t t = item->first; !rc && t < item->first + item->count; t++) {
-        rc = check_length(queue, queue->texts[t].len, err);
-        if (!rc)
-            rc = gd_batch_add(&queue->batch, queue->texts[t], err);
-    }
-    item->rows = queue->batch.rows;
-    return rc;
-}
-
 static void drop_texts(gd_queue *queue, size_t first)
 {
     while (queue->text_count > first) {
@@ -109,15 +100,13 @@ static void drop_texts(gd_queue *queue, size_t first)
 
 gd_status gd_queue_add(gd_queue *queue, const gd_ids *ids, size_t count, gd_error *err)
 {
-    gd_queue_item item = { .first = queue->text_count, .count = count, .done = count == 0 };
+    const gd_queue_item item = { .first = queue->text_count, .count = count, .last = NONE, .done = count == 0 };
     gd_status rc = GD_OK;
 
     if (!gd_grow((void **)&queue->items, &queue->item_room, queue->item_count + 1, sizeof *queue->items))
         return gd_fail_memory(err, (queue->item_count + 1) * sizeof *queue->items);
     for (size_t t = 0; !rc && t < count; t++)
         rc = add_text(queue, &ids[t], err);
-    if (!rc)
-        rc = count_rows(queue, &item, err);
     if (rc) {
         drop_texts(queue, item.first);
         return rc;
@@ -129,19 +118,41 @@ gd_status gd_queue_add(gd_queue *queue, const gd_ids *ids, size_t count, gd_erro
 
 /* ---- a batch out ---- */
 
-static gd_status sort_texts(gd_queue *queue, gd_error *err)
+static gd_status make_places(gd_queue *queue, gd_error *err)
 {
     const size_t n = queue->text_count;
-    gd_status rc = gd_span_sort(&queue->order, queue->texts, n, err);
 
-    if (rc)
-        return rc;
     queue->place = gd_alloc(n, sizeof *queue->place);
     if (!queue->place)
         return gd_fail_memory(err, n * sizeof *queue->place);
     for (size_t i = 0; i < n; i++)
         queue->place[queue->order[i]] = i;
     return GD_OK;
+}
+
+/* The rows that each item would need alone: a text of it shares those of the item's text before, in sorted order. */
+static void count_rows(gd_queue *queue)
+{
+    for (size_t i = 0; i < queue->text_count; i++) {
+        const size_t t = queue->order[i];
+        gd_queue_item *item = &queue->items[queue->owner[t]];
+        const bool shares = queue->model->share_prefix && item->last != NONE;
+
+        item->rows += queue->texts[t].len - (shares ? gd_span_common(queue->texts[item->last], queue->texts[t]) : 0);
+        item->last = t;
+    }
+}
+
+/* The texts are put in order here, and nowhere else. */
+static gd_status sort_texts(gd_queue *queue, gd_error *err)
+{
+    gd_status rc = gd_span_sort(&queue->order, queue->texts, queue->text_count, err);
+
+    if (!rc)
+        rc = make_places(queue, err);
+    if (!rc)
+        count_rows(queue);
+    return rc;
 }
 
 static bool waits(const gd_queue_item *item) { return item->picked < item->count; }
@@ -155,7 +166,7 @@ static gd_status pick_text(gd_queue *queue, gd_queue_item *item, gd_error *err)
         return gd_fail_memory(err, (batch->count + 1) * sizeof *queue->members);
     queue->members[batch->count] = text;
     item->picked++;
-    return gd_batch_add(batch, queue->texts[text], err);
+    return gd_batch_add(batch, queue->texts[text], queue->place[text], err);
 }
 
 /* Whether the whole item fits. What its first text shares with the batch is not computed again. */
@@ -163,7 +174,7 @@ static gd_status fits(gd_queue *queue, const gd_queue_item *item, bool *yes, gd_
 {
     const gd_span first = queue->texts[item->first];
     size_t more = 0;
-    const gd_status rc = gd_batch_more(&queue->batch, first, &more, err);
+    const gd_status rc = gd_batch_more(&queue->batch, first, queue->place[item->first], &more, err);
 
     *yes = item->picked == 0 && queue->batch.rows + item->rows - (first.len - more) <= queue->model->batch_rows;
     return rc;
@@ -175,9 +186,10 @@ static gd_status pick_part(gd_queue *queue, gd_queue_item *item, bool *full, gd_
     gd_status rc = pick_text(queue, item, err);
 
     while (!rc && !*full && waits(item)) {
+        const size_t text = item->first + item->picked;
         size_t more = 0;
 
-        rc = gd_batch_more(&queue->batch, queue->texts[item->first + item->picked], &more, err);
+        rc = gd_batch_more(&queue->batch, queue->texts[text], queue->place[text], &more, err);
         *full = queue->batch.rows + more > queue->model->batch_rows;
         if (!rc && !*full)
             rc = pick_text(queue, item, err);

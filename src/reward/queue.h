@@ -11,7 +11,7 @@
 
 typedef struct gd_queue_item {
     size_t first, count; /* texts */
-    size_t rows;         /* that they need, were they alone */
+    size_t rows, last;   /* that they need, were they alone; the text that was counted last */
     size_t picked;       /* texts that are done, or in the batch that is being made: the first ones */
     bool done;           /* all their scores are there */
 } gd_queue_item;
@@ -28,7 +28,7 @@ typedef struct gd_queue {
     size_t tokens;   /* of all texts */
     size_t bytes;    /* of memory, about: what the items take here, and what their owner adds for its own side */
     size_t rows;     /* computed since the last clear */
-    size_t *order;   /* [text_count] sorted by ids; NULL until the first batch */
+    size_t *order;   /* [text_count] sorted by ids; NULL until the first batch, when the items' rows are counted, too */
     size_t *place;   /* [text_count] where each text is in it */
     size_t *members; /* [batch.count] which text each one of the batch is */
     size_t member_room;

@@ -1,7 +1,7 @@
 /* score.c - texts in memory to scores: the short form of gd_score_items(), all or nothing. */
 #include "base/error.h"
 #include "base/mem.h"
-#include "reward/score_run.h"
+#include "reward/pipeline.h"
 
 struct run {
     size_t count, at; /* of texts; the next one */
@@ -54,16 +54,16 @@ gd_status gd_score(gd_model *model, size_t count, const gd_text *texts, float *s
                        .scores = scores,
                        .tokens = tokens,
                        .max_length = model->encoder.max_length };
-    gd_file_run file;
-    gd_score_run scoring = { .model = model,
-                             .file = &file,
-                             .next = next_text,
-                             .take = take,
-                             .context = &run,
-                             .strict = true };
-    gd_status rc = gd_file_run_init(&file, NULL, NULL, err);
+    gd_job job;
+    gd_pipeline scoring = { .model = model,
+                            .job = &job,
+                            .next = next_text,
+                            .take = take,
+                            .context = &run,
+                            .strict = true };
+    gd_status rc = gd_job_init(&job, NULL, NULL, err);
 
     if (!rc)
-        rc = gd_score_run_all(&scoring, err);
-    return gd_file_run_close(&file, rc, err);
+        rc = gd_pipeline_run(&scoring, err);
+    return gd_job_close(&job, rc, err);
 }

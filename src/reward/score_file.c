@@ -1,33 +1,33 @@
 /* score_file.c - the records of a file to lines of scores. */
 #include "base/buf.h"
-#include "reward/score_run.h"
+#include "reward/pipeline.h"
 
 static gd_status write_item(void *context, const gd_scored *item, bool *failed, gd_error *err)
 {
-    const gd_file_run *file = context;
+    const gd_job *job = context;
     const gd_record *record = &item->record;
 
     if (record->problem)
-        return gd_writer_error(file->writer, record->index, record->problem, err);
-    return gd_writer_score(file->writer, record, item->scores, item->tokens, item->count, item->truncated, failed, err);
+        return gd_writer_error(job->writer, record->index, record->problem, err);
+    return gd_writer_score(job->writer, record, item->scores, item->tokens, item->count, item->truncated, failed, err);
 }
 
 gd_status gd_score_file(gd_model *model, const gd_file_options *how, const gd_progress *progress, gd_summary *summary,
                         gd_error *err)
 {
     gd_file_options own;
-    gd_file_run file;
-    gd_score_run run = { .model = model, .file = &file, .take = write_item, .context = &file };
+    gd_job job;
+    gd_pipeline run = { .model = model, .job = &job, .take = write_item, .context = &job };
     gd_buf identity = { 0 };
-    gd_status rc = gd_file_run_init(&file, progress, summary, err);
+    gd_status rc = gd_job_init(&job, progress, summary, err);
 
     gd_buf_str(&identity, "{\"command\":\"score\"");
     if (!rc)
         rc = gd_file_options_read(&own, how, err);
     if (!rc)
-        rc = gd_file_run_open(&file, &model->encoder, &own, NULL, &identity, err);
+        rc = gd_job_open(&job, &model->encoder, &own, NULL, &identity, err);
     if (!rc)
-        rc = gd_score_run_all(&run, err);
+        rc = gd_pipeline_run(&run, err);
     gd_buf_free(&identity);
-    return gd_file_run_close(&file, rc, err);
+    return gd_job_close(&job, rc, err);
 }

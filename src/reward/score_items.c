@@ -3,7 +3,7 @@
 #include "base/mem.h"
 #include "base/sized.h"
 #include "reward/item.h"
-#include "reward/score_run.h"
+#include "reward/pipeline.h"
 
 #include <string.h>
 
@@ -13,7 +13,7 @@ static const gd_sized result_kind = GD_SIZED(gd_item_result, error);
 
 struct run {
     gd_items items; /* our own */
-    gd_file_run file;
+    gd_job job;
     size_t vocab;
     size_t at; /* the next item */
     uint64_t bytes;
@@ -161,21 +161,21 @@ gd_status gd_score_items(gd_model *model, const gd_items *items, const gd_progre
 {
     static const gd_item_result not_yet = { .status = GD_EINTERRUPTED };
     struct run run = { .vocab = model->plan->vocab };
-    gd_score_run scoring = { .model = model,
-                             .file = &run.file,
-                             .next = next_item,
-                             .take = take,
-                             .context = &run,
-                             .take_dropped = true };
+    gd_pipeline scoring = { .model = model,
+                            .job = &run.job,
+                            .next = next_item,
+                            .take = take,
+                            .context = &run,
+                            .take_dropped = true };
     gd_status rc = read_items(&run.items, items, err);
 
     for (size_t i = 0; !rc && i < run.items.count; i++)
         put_result(&run.items, i, &not_yet);
     if (!rc)
-        rc = gd_file_run_init(&run.file, progress, summary, err);
+        rc = gd_job_init(&run.job, progress, summary, err);
     if (!rc) {
-        run.file.bytes_total = run.file.progress.report ? all_bytes(&run.items) : 0; /* nobody else asks */
-        rc = gd_score_run_all(&scoring, err);
+        run.job.bytes_total = run.job.progress.report ? all_bytes(&run.items) : 0; /* nobody else asks */
+        rc = gd_pipeline_run(&scoring, err);
     }
-    return gd_file_run_close(&run.file, rc, err);
+    return gd_job_close(&run.job, rc, err);
 }

@@ -3,11 +3,11 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "reward/encode.h"
-#include "reward/file_run.h"
+#include "reward/job.h"
 
 struct tokenize_run {
     gd_encoder encoder;
-    gd_file_run file;
+    gd_job job;
     gd_encoded encoded;
     gd_span *spans; /* of a record's texts */
     size_t room;
@@ -16,7 +16,7 @@ struct tokenize_run {
 static gd_status write_record(struct tokenize_run *run, const gd_record *record, gd_error *err)
 {
     const gd_encoded *encoded = &run->encoded;
-    gd_summary *summary = &run->file.summary;
+    gd_summary *summary = &run->job.summary;
     const gd_status rc = gd_encode_record(&run->encoder, record, &run->encoded, err);
 
     if (rc)
@@ -26,7 +26,7 @@ static gd_status write_record(struct tokenize_run *run, const gd_record *record,
     summary->dropped += encoded->dropped;
     summary->truncated += encoded->truncated;
     if (encoded->problem)
-        return gd_writer_error(run->file.writer, record->index, encoded->problem, err);
+        return gd_writer_error(run->job.writer, record->index, encoded->problem, err);
     if (encoded->dropped)
         return GD_OK;
     if (!gd_grow((void **)&run->spans, &run->room, encoded->count, sizeof *run->spans))
@@ -36,7 +36,7 @@ static gd_status write_record(struct tokenize_run *run, const gd_record *record,
         summary->tokens += encoded->ids[t].len;
         run->spans[t] = (gd_span){ encoded->ids[t].data, encoded->ids[t].len };
     }
-    return gd_writer_ids(run->file.writer, record, run->spans, encoded->count, encoded->truncated, err);
+    return gd_writer_ids(run->job.writer, record, run->spans, encoded->count, encoded->truncated, err);
 }
 
 static gd_status tokenize_records(struct tokenize_run *run, gd_error *err)
@@ -47,13 +47,13 @@ static gd_status tokenize_records(struct tokenize_run *run, gd_error *err)
     while (!rc && more) {
         gd_record record = { 0 };
 
-        rc = gd_records_next(run->file.records, &record, &more, err);
+        rc = gd_records_next(run->job.records, &record, &more, err);
         if (!rc && more)
             rc = write_record(run, &record, err);
         gd_record_free(&record);
-        run->file.bytes_done = gd_records_bytes_done(run->file.records);
-        if (!rc && run->file.summary.items % 1024 == 0)
-            rc = gd_file_run_report(&run->file, err);
+        run->job.bytes_done = gd_records_bytes_done(run->job.records);
+        if (!rc && run->job.summary.items % 1024 == 0)
+            rc = gd_job_report(&run->job, err);
     }
     return rc;
 }
@@ -93,7 +93,7 @@ gd_status gd_tokenize_file(const gd_options *options, const gd_file_options *how
     struct tokenize_run run = { 0 };
     gd_file_options files;
     gd_options own;
-    gd_status rc = gd_file_run_init(&run.file, progress, summary, err);
+    gd_status rc = gd_job_init(&run.job, progress, summary, err);
 
     if (!rc)
         rc = gd_options_read(&own, options, err);
@@ -104,10 +104,10 @@ gd_status gd_tokenize_file(const gd_options *options, const gd_file_options *how
     if (!rc)
         rc = open_encoder(&run.encoder, &own, err);
     if (!rc)
-        rc = gd_file_run_open(&run.file, &run.encoder, &files, NULL, NULL, err);
+        rc = gd_job_open(&run.job, &run.encoder, &files, NULL, NULL, err);
     if (!rc)
         rc = tokenize_records(&run, err);
-    rc = gd_file_run_close(&run.file, rc, err);
+    rc = gd_job_close(&run.job, rc, err);
     gd_encoder_close(&run.encoder);
     gd_encoded_free(&run.encoded);
     gd_free(run.spans);

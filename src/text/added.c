@@ -20,7 +20,7 @@ void gd_added_free(gd_added *added)
     *added = (gd_added){ 0 };
 }
 
-/* The longest token whose pattern stands at s, or NULL: the sorted list is narrowed byte by byte. */
+/* The longest token whose pattern is at s, or NULL: the sorted list is narrowed byte by byte. */
 static const gd_added_token *longest_at(const gd_added_set *set, const unsigned char *s, size_t len)
 {
     const gd_added_token *found = NULL;
@@ -29,7 +29,7 @@ static const gd_added_token *longest_at(const gd_added_set *set, const unsigned 
     for (size_t depth = 1; low < high; depth++) {
         size_t first, end;
 
-        if (set->sorted[low]->pattern_len == depth) /* a pattern sorts before those that it begins */
+        if (set->sorted[low]->pattern_len == depth) /* a pattern sorts before those that begin with it */
             found = set->sorted[low++];
         if (depth == len)
             break;
@@ -66,7 +66,7 @@ static uint8_t class_before(const uint8_t *classes, const unsigned char *s, size
     return classes[gd_utf8_decode(s + at, &n)];
 }
 
-/* True when a word character touches the match: a token with single_word is not one there. */
+/* True if a word character touches the match: there, a token with single_word does not match. */
 static bool inside_word(const uint8_t *classes, const unsigned char *s, size_t len, size_t from, size_t to)
 {
     size_t n;

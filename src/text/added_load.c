@@ -23,8 +23,8 @@ static gd_status read_flags(gd_added_token *token, const json_t *item, const cha
     return rc ? rc : gd_json_bool(&token->special, item, "special", path, err);
 }
 
-/* The reference numbers added tokens itself: by the vocabulary where the content is in it, else one after the
- * other behind it; the file's ids are only compared, with a warning. Here a difference is an error. */
+/* The reference numbers added tokens itself: as in the vocabulary if it has the content, else in order after it; it
+ * only compares the ids of the file, and warns. Here a difference is an error. */
 static gd_status check_id(gd_added_token *token, int64_t id, const gd_vocab *vocab, uint32_t *next, const char *path,
                           gd_error *err)
 {
@@ -35,7 +35,7 @@ static gd_status check_id(gd_added_token *token, int64_t id, const gd_vocab *voc
         return gd_fail(err, GD_EFORMAT, "%s: the id of \"%.80s\" is %lld, but %s %u", path, token->content,
                        (long long)id,
                        known != GD_NO_TOKEN ? "model.vocab gives it the id"
-                                            : "tokens behind the vocabulary are numbered in order and this is",
+                                            : "new tokens are numbered in order after the vocabulary, and this is",
                        wanted);
     if (known == GD_NO_TOKEN && gd_vocab_by_id(vocab, wanted) != GD_NO_TOKEN)
         return gd_fail(err, GD_EFORMAT, "%s: the id %u of \"%.80s\" belongs to another token of model.vocab", path,
@@ -112,8 +112,7 @@ static gd_status no_two(gd_added_set *set, int (*order)(const void *, const void
     qsort(set->sorted, set->count, sizeof *set->sorted, order);
     for (size_t i = 1; i < set->count; i++) {
         if (order(&set->sorted[i - 1], &set->sorted[i]) == 0)
-            return gd_fail(err, GD_EFORMAT, "%s: added_tokens: \"%.80s\" is there twice", path,
-                           set->sorted[i]->content);
+            return gd_fail(err, GD_EFORMAT, "%s: added_tokens: \"%.80s\" appears twice", path, set->sorted[i]->content);
     }
     return GD_OK;
 }
@@ -126,7 +125,7 @@ static gd_status make_set(gd_added_set *set, const gd_added *added, bool normali
     set->sorted = gd_alloc(added->count, sizeof *set->sorted);
     if (!set->sorted)
         return gd_fail_memory(err, added->count * sizeof *set->sorted);
-    for (size_t i = 0; i < added->count; i++) /* contents first, of all: two flags on one content are no choice */
+    for (size_t i = 0; i < added->count; i++) /* the contents of all tokens, whatever their flags */
         set->sorted[set->count++] = &added->tokens[i];
     rc = no_two(set, by_content, path, err);
     set->count = 0;

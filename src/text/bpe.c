@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#define SHORT 40      /* symbols: up to here an array is searched */
+#define SHORT 40      /* bytes of a piece up to which an array is searched */
 #define MAX_WALK 2000 /* as in vocab.c */
 #define NOWHERE UINT32_MAX
 
@@ -111,8 +111,8 @@ gd_memo *gd_memos_make(void)
     return memos ? memset(memos, 0, bytes) : NULL;
 }
 
-/* The symbols of a piece before any merge; ids has room for two a byte. The order in which a waiting unknown
- * token and a byte fallback come out is the reference's. */
+/* The symbols of a piece before any merge; ids has room for two per byte. A pending unknown token and a byte fallback
+ * are written in the same order as in the reference. */
 static size_t first_symbols(const gd_bpe *bpe, const unsigned char *piece, size_t len, uint32_t *ids)
 {
     uint32_t unknown = GD_NO_TOKEN;
@@ -139,7 +139,7 @@ static size_t first_symbols(const gd_bpe *bpe, const unsigned char *piece, size_
     return n;
 }
 
-/* Merges in place by searching; returns how many symbols are left. ranks has room for n. */
+/* Merges in place by searching; returns the number of symbols left. ranks has room for n. */
 static size_t merge_short(const gd_bpe *bpe, uint32_t *ids, uint32_t *ranks, size_t n)
 {
     for (size_t i = 0; i + 1 < n; i++)
@@ -231,8 +231,8 @@ static bool make_room(gd_bpe_room *room, size_t n)
            gd_grow((void **)&room->heap, &room->heap_room, 2 * n + 2, sizeof *room->heap);
 }
 
-/* Merges room->ids[0..n) and packs what is left; each merge takes one entry from the heap and adds two at
- * most, so 2 n entries are enough. */
+/* Merges room->ids[0..n) and packs what is left; each merge removes one entry from the heap and adds at most
+ * two, so 2 n entries are enough. */
 static size_t merge_long(const gd_bpe *bpe, gd_bpe_room *room, size_t n)
 {
     size_t left = 0;
@@ -288,7 +288,7 @@ static bool add_one(gd_ids *ids, uint32_t id)
     return add(ids, &id, 1);
 }
 
-/* Merges a piece, and writes down what became of it when the piece is a token. */
+/* Merges a piece, and if it is a token, records what it became. */
 static bool merge(const gd_bpe *bpe, gd_bpe_room *room, const unsigned char *piece, size_t len, uint32_t token,
                   gd_ids *ids)
 {
@@ -296,7 +296,7 @@ static bool merge(const gd_bpe *bpe, gd_bpe_room *room, const unsigned char *pie
     uint32_t *symbols = few;
     size_t n;
 
-    if (len <= SHORT) { /* a byte is two symbols at most */
+    if (len <= SHORT) { /* a byte is at most two symbols */
         n = first_symbols(bpe, piece, len, few);
         n = merge_short(bpe, few, ranks, n);
     } else {
@@ -354,7 +354,7 @@ bool gd_bpe_encode(const gd_bpe *bpe, gd_bpe_room *room, const unsigned char *pi
     if (ids->room - before < GD_MEMO_IDS &&
         !gd_grow((void **)&ids->data, &ids->room, before + GD_MEMO_IDS, sizeof *ids->data))
         return false;
-    memcpy(ids->data + before, memo->ids, sizeof memo->ids); /* those that aren't there are written over */
+    memcpy(ids->data + before, memo->ids, sizeof memo->ids); /* any beyond memo->count are overwritten later */
     ids->len = before + memo->count;
     return true;
 }

@@ -1,8 +1,8 @@
 /* bpe.h - byte-pair encoding: the bytes of a piece become symbols, and neighbours are merged, always the pair
  * with the lowest rank, leftmost first, until no pair has a merge.
  *
- * Two ways to do that give the same ids: short pieces search an array, long ones keep a heap of pairs and
- * linked symbols, n log n. The order matters for exactness, not the way. */
+ * There are two implementations with the same order of merges, and so the same ids: short pieces search an array,
+ * long ones keep a heap of pairs and linked symbols, n log n. */
 #ifndef GD_TEXT_BPE_H
 #define GD_TEXT_BPE_H
 
@@ -17,7 +17,7 @@
 #define GD_NO_RANK UINT32_MAX
 #define GD_NO_MERGE UINT64_MAX
 
-/* What a byte is before any merge. */
+/* The symbol of a byte before any merge. */
 typedef struct gd_byte_symbol {
     enum { GD_BYTE_TOKEN, GD_BYTE_FALLBACK, GD_BYTE_UNKNOWN } kind;
     uint8_t count;   /* 1, or 2 for a fallback of two tokens <0x..> */
@@ -26,27 +26,27 @@ typedef struct gd_byte_symbol {
 
 typedef struct gd_bpe {
     gd_vocab vocab;
-    uint64_t *slots; /* left id << 42 | right id << 21 | rank; GD_NO_MERGE where there is none */
+    uint64_t *slots; /* left id << 42 | right id << 21 | rank; GD_NO_MERGE if empty */
     size_t mask;
-    uint32_t *results; /* [merges] the id that the merge of a rank gives */
+    uint32_t *results; /* [merges] the resulting id, by rank */
     size_t merges, results_room;
     gd_byte_symbol symbols[256];
     unsigned byte_symbols; /* the largest count among them */
-    bool ignore_merges;    /* a piece that is a token is that token, whatever its merges give */
+    bool ignore_merges;    /* a piece that is a token becomes that token, whatever its merges give */
     bool fuse_unknown;     /* a run of unknown bytes is one token */
-    /* [tokens] What a token's own text gives. 0: not known yet; 1: other tokens; else just this token, and this is
-     * its id + 2. Filled as text comes by; whoever comes first writes the same as whoever comes second. */
+    /* [tokens] What the text of a token becomes. 0: not known yet; 1: other tokens; else just this token, and this is
+     * its id + 2. Filled as texts are tokenized; all threads write the same values. */
     atomic_uint *whole;
 } gd_bpe;
 
-/* Room that is kept from one piece to the next; each thread has its own. */
+/* Buffers that are kept from one piece to the next; each thread has its own. */
 typedef struct gd_bpe_room {
     uint32_t *ids, *ranks, *before, *behind; /* of each symbol; ranks: of the pair that it begins */
     uint64_t *heap;                          /* rank << 32 | place */
     size_t ids_room, ranks_room, before_room, behind_room, heap_room;
     size_t heap_len;
-    gd_memo *memos; /* of this one tokenizer */
-    uint64_t work;  /* symbols looked at and heap moves made, for tests of the growth */
+    gd_memo *memos; /* of this tokenizer only */
+    uint64_t work;  /* symbols visited and heap moves made, for tests of the complexity */
 } gd_bpe_room;
 
 void gd_bpe_free(gd_bpe *bpe);
@@ -55,19 +55,19 @@ void gd_bpe_room_free(gd_bpe_room *room);
 /* Reads the field "model". */
 gd_status gd_bpe_load(gd_bpe *bpe, gd_jscan *js, gd_jspan model);
 
-/* Appends the ids of one piece, from which on `readable` bytes may be read (len at least; 16 are enough). False
- * without memory. */
+/* Appends the ids of one piece. `readable` bytes may be read from its beginning (len at least; more than 16 are of no
+ * use). False without memory. */
 bool gd_bpe_encode(const gd_bpe *bpe, gd_bpe_room *room, const unsigned char *piece, size_t len, size_t readable,
                    gd_ids *ids);
 
 /* The rank of a pair, or GD_NO_RANK. */
 uint32_t gd_bpe_rank(const gd_bpe *bpe, uint32_t left, uint32_t right);
 
-/* For the loader: adds the next merge; its rank is the number of those before. */
+/* For the loader: adds the next merge; its rank is the number of merges before it. */
 typedef enum gd_merge_added { GD_MERGE_ADDED, GD_MERGE_TWICE, GD_MERGE_COLLIDES, GD_MERGE_NO_MEMORY } gd_merge_added;
 gd_merge_added gd_bpe_add_merge(gd_bpe *bpe, uint32_t left, uint32_t right, uint32_t result);
 
-/* Makes the table large enough for one more merge, a third of it empty. */
+/* Makes the table large enough for one more merge, with a third of it empty. */
 gd_merge_added gd_bpe_make_room(gd_bpe *bpe);
 
 #endif

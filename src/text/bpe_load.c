@@ -23,7 +23,7 @@ static const char *const names[FIELDS] = {
     "merges",
 };
 
-/* True when the field is there and not null; the scanner then stands before it. */
+/* True if the field is present and not null; moves the scanner to it. */
 static bool present(gd_jscan *js, const gd_jspan *field)
 {
     js->at = field->at;
@@ -89,7 +89,7 @@ static gd_status check_type(gd_jscan *js, const gd_jspan *fields)
     return rc ? rc : refuse_text(js, &fields[SUFFIX], names[SUFFIX]);
 }
 
-/* The plain id of nearly every token: digits, and what may stand behind a number. */
+/* A fast path for the usual id of a token: digits, and what may follow a number. */
 static bool quick_id(gd_jscan *js, uint64_t *id)
 {
     size_t at = js->at;
@@ -145,7 +145,7 @@ static gd_status bad_merge(gd_jscan *js, size_t place, const char *before, const
                    (int)(len > 80 ? 80 : len), s, after);
 }
 
-/* The reference leaves out the first line of a merges.txt that found its way in here. */
+/* The reference skips an entry that is the first line of a merges.txt. */
 static bool is_version(const char *s, size_t len) { return len >= 8 && !memcmp(s, "#version", 8); }
 
 /* ["left", "right"] */
@@ -177,7 +177,7 @@ static gd_status merge_list(gd_jscan *js, size_t place, gd_buf *pair, size_t *le
 }
 
 /* One merge: "left right" or ["left", "right"]. pair becomes left, a space, right; *left is the length of
- * left, or SIZE_MAX when there is nothing to merge. */
+ * left, or SIZE_MAX if there is nothing to merge. */
 static gd_status merge_text(gd_jscan *js, size_t place, gd_buf *pair, size_t *left)
 {
     const char *s, *space;
@@ -198,14 +198,14 @@ static gd_status merge_text(gd_jscan *js, size_t place, gd_buf *pair, size_t *le
         return GD_OK;
     space = memchr(s, ' ', len);
     if (!space || memchr(space + 1, ' ', len - (size_t)(space + 1 - s)))
-        return bad_merge(js, place, "", s, len, " is expected to be two tokens with one space between");
+        return bad_merge(js, place, "", s, len, " is expected to be two tokens separated by one space");
     *left = (size_t)(space - s);
     gd_buf_bytes(pair, s, len);
     return GD_OK;
 }
 
-/* The places of left, right and both together. Where all characters stand for bytes, the bytes of both are
- * those of left and right; and merges mostly come in the order of the tokens that they make. */
+/* The places of left, right and both together. If all characters stand for bytes, the bytes of both are those of
+ * left and right; and merges are mostly in the order of the tokens that they make. */
 static void find_tokens(const gd_bpe *bpe, gd_buf *pair, size_t left, uint32_t *a, uint32_t *b, uint32_t *both)
 {
     const gd_vocab *vocab = &bpe->vocab;
@@ -247,12 +247,12 @@ static gd_status add_merge(gd_bpe *bpe, gd_jscan *js, size_t place, gd_buf *pair
     if (b == GD_NO_TOKEN)
         return bad_merge(js, place, "the token ", pair->data + left + 1, len - left - 1, " is not in model.vocab");
     if (*last == GD_NO_TOKEN)
-        return bad_merge(js, place, "what ", pair->data, len, " gives is not in model.vocab");
+        return bad_merge(js, place, "the result of ", pair->data, len, " is not in model.vocab");
     switch (gd_bpe_add_merge(bpe, tokens[a].id, tokens[b].id, tokens[*last].id)) {
     case GD_MERGE_ADDED: return GD_OK;
-    case GD_MERGE_TWICE: return bad_merge(js, place, "", pair->data, len, " is there twice");
+    case GD_MERGE_TWICE: return bad_merge(js, place, "", pair->data, len, " appears twice");
     case GD_MERGE_COLLIDES:
-        return gd_fail(js->err, GD_EFORMAT, "%s: model.merges: the pairs are made to collide in a hash table",
+        return gd_fail(js->err, GD_EFORMAT, "%s: model.merges: the pairs are crafted to collide in a hash table",
                        js->path);
     default: return gd_fail_memory(js->err, bpe->merges * sizeof *bpe->slots);
     }
@@ -280,7 +280,8 @@ static gd_status read_merges(gd_bpe *bpe, gd_jscan *js, gd_jspan field)
         if (i == 0)
             form = gd_jscan_peek(js);
         if (!rc && gd_jscan_peek(js) != form)
-            rc = gd_fail(js->err, GD_EFORMAT, "%s: model.merges[%zu] has another form than those before", js->path, i);
+            rc = gd_fail(js->err, GD_EFORMAT, "%s: model.merges[%zu] has a different form from those before it",
+                         js->path, i);
         if (!rc)
             rc = merge_text(js, i, &pair, &left);
         if (!rc && pair.failed)
@@ -292,7 +293,7 @@ static gd_status read_merges(gd_bpe *bpe, gd_jscan *js, gd_jspan field)
     return rc;
 }
 
-/* What each byte is before any merge: its token, or the tokens <0x..> of the UTF-8 bytes of the character
+/* The symbol of each byte before any merge: its token, or the tokens <0x..> of the UTF-8 bytes of the character
  * that stands for it, or the unknown token. */
 static gd_status find_bytes(gd_bpe *bpe, gd_jscan *js, bool fallback, uint32_t unknown)
 {
@@ -325,8 +326,8 @@ static gd_status find_bytes(gd_bpe *bpe, gd_jscan *js, bool fallback, uint32_t u
             bpe->byte_symbols = symbol->count;
         if (symbol->kind == GD_BYTE_UNKNOWN && unknown == GD_NO_TOKEN)
             return gd_fail(js->err, GD_EUNSUPPORTED,
-                           "%s: model.vocab has no token for the byte 0x%02X, and there is no model.unk_token in it: "
-                           "such text would be lost",
+                           "%s: model.vocab has no token for the byte 0x%02X, and no model.unk_token: such text would "
+                           "be lost",
                            js->path, b);
     }
     return GD_OK;
@@ -369,7 +370,7 @@ gd_status gd_bpe_load(gd_bpe *bpe, gd_jscan *js, gd_jspan model)
         return rc;
     js->at = fields[VOCAB].at;
     rc = read_vocab(bpe, js);
-    if (!rc && gd_bpe_make_room(bpe) != GD_MERGE_ADDED) /* a lookup needs a table, also an empty one */
+    if (!rc && gd_bpe_make_room(bpe) != GD_MERGE_ADDED) /* a lookup needs a table, even an empty one */
         rc = gd_fail_memory(js->err, bpe->vocab.count * sizeof *bpe->slots);
     if (!rc)
         rc = read_merges(bpe, js, fields[MERGES]);

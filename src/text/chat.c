@@ -1,4 +1,4 @@
-/* chat.c - a conversation becomes text. */
+/* chat.c - turns a conversation into text. */
 #include "text/chat.h"
 
 #include "base/error.h"
@@ -38,7 +38,8 @@ static gd_status check_system(const gd_chat *chat, const gd_message *messages, s
         return GD_OK;
     if (chat->opening.known || chat->join)
         return fail_role(chat, messages, i, why, "only the first message may be a system message");
-    return fail_role(chat, messages, i, why, "there are no system messages: put the text into the first user message");
+    return fail_role(chat, messages, i, why,
+                     "system messages are not supported: put the text into the first user message");
 }
 
 static bool has_user(const gd_message *messages, size_t count)
@@ -90,7 +91,7 @@ static bool ends(gd_text text, const char *with)
     return text.len >= strlen(with) && !memcmp(text.data + text.len - strlen(with), with, strlen(with));
 }
 
-/* The last question: a user message that is no tool's response. Without one, the last message. */
+/* The last question: a user message that is not the response of a tool. Without one, the last message. */
 static size_t last_question(const gd_message *messages, size_t count)
 {
     for (size_t i = count; i-- > 0;) {
@@ -101,7 +102,7 @@ static size_t last_question(const gd_message *messages, size_t count)
     return count - 1;
 }
 
-/* An answer in two: what stands behind the last </think>, and the thoughts before the first one. */
+/* Splits an answer into what follows the last </think>, and the thoughts before the first one. */
 static void split_thoughts(gd_text *content, gd_text *thoughts)
 {
     const char open[] = "<think>", close[] = "</think>";
@@ -121,8 +122,8 @@ static void split_thoughts(gd_text *content, gd_text *thoughts)
     *content = gd_strip_newlines_before((gd_text){ all.data + last, all.len - last });
 }
 
-/* An answer's thoughts are dropped, but for those behind the last question; the last message has a place for them
- * even when there are none. */
+/* The thoughts of an answer are dropped, except after the last question; the last message gets an empty block if it
+ * has none. */
 static void put_answer(const gd_chat_turn *turn, gd_text content, bool current, bool last, gd_buf *out)
 {
     gd_text thoughts;
@@ -141,7 +142,7 @@ static void put_answer(const gd_chat_turn *turn, gd_text content, bool current, 
 
 /* ---- writing ---- */
 
-/* `joined`: a system message that goes before the content; NULL: none. */
+/* `joined`: a system message to put before the content, or NULL. */
 static void put_turn(const gd_chat *chat, const gd_chat_turn *turn, const gd_text *joined, gd_text content, gd_buf *out)
 {
     if (turn->trim)
@@ -169,7 +170,7 @@ static size_t joined_message(const gd_chat *chat, const gd_message *messages, si
     return i;
 }
 
-/* A system message at the beginning, or the default one: 1 when the first message is done with. */
+/* Writes a system message at the beginning, or the default one; returns the number of messages used up, 0 or 1. */
 static size_t put_opening(const gd_chat *chat, const gd_message *messages, gd_buf *out)
 {
     const bool system = gd_message_is(&messages[0], GD_ROLE_SYSTEM);

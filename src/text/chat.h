@@ -1,17 +1,17 @@
-/* chat.h - conversations become text, as the chat templates of Transformers make it.
+/* chat.h - turns conversations into text, as the chat templates of Transformers do.
  *
- * A format says what stands before and behind the messages of each role, and has a few habits: a system message of
- * its own, blanks cut off, roles in turns. It is a small YAML file (doc/chat-formats.md). There is no template
- * engine: a checkpoint's template is recognised, never run. The built-in formats give the text of
+ * A format says what precedes and follows the messages of each role, and a few more things: a default system message,
+ * whether whitespace is stripped, whether roles alternate. It is a small YAML file (doc/chat-formats.md). There is no
+ * template engine: a checkpoint's template is recognised, never run. The built-in formats give the text of
  * apply_chat_template(messages, tokenize=False), byte for byte, and fail where the template does. They also fail
- * where a template would lose a message in silence: a role that it skips, a conversation without messages. What a
- * format loses nevertheless, since its models are used to that, is said by gd_chat_note().
+ * where a template would silently lose a message: a role that it skips, a conversation without messages. If a format
+ * loses something nevertheless, because its models were trained that way, gd_chat_note() says so.
  *
- * When gd_chat_has_tokens() says so, the text has all its special tokens in it, BOS too if the model wants one. Its
- * ids are those of apply_chat_template(tokenize=True) when it goes through gd_tokenize_bare(), which adds none, and
- * when no EOS is appended. The text of hh, in contrast, is like any other text.
+ * If gd_chat_has_tokens() is true, the text contains all its special tokens, including BOS if the model needs one. Its
+ * ids are those of apply_chat_template(tokenize=True) if it goes through gd_tokenize_bare(), which adds none, and no
+ * EOS is appended. The text of hh, in contrast, is like any other text.
  *
- * A content is not searched for special tokens: one that holds "<|im_end|>" ends its own turn, as in Transformers.
+ * Contents are not searched for special tokens: one that contains "<|im_end|>" ends its own turn, as in Transformers.
  *
  * Many threads may share one format. */
 #ifndef GD_TEXT_CHAT_H
@@ -24,11 +24,11 @@
 
 typedef struct gd_chat gd_chat;
 
-/* `format` is the name of a built-in one, a path that ends in .yaml or .yml, or "auto": the format that the chat
- * template in model_dir asks for (chat_auto.c says where it is, and how strict this is); model_dir is where the
- * tokenizer is, and may be NULL but for auto. *out is NULL on failure.
- * GD_EUSAGE (no such name), GD_EIO, GD_EFORMAT (a broken file), GD_EUNSUPPORTED (a template that isn't recognised:
- * the sentence says what to pass), GD_ENOMEM. */
+/* `format` is the name of a built-in format, a path that ends in .yaml or .yml, or "auto": the format of the chat
+ * template in model_dir (chat_auto.c says where it is, and how strict this is); model_dir is the directory of the
+ * tokenizer, and may be NULL except for auto. *out is NULL on failure.
+ * GD_EUSAGE (no such name), GD_EIO, GD_EFORMAT (a malformed file), GD_EUNSUPPORTED (a template that isn't recognised:
+ * the message says what to pass), GD_ENOMEM. */
 gd_status gd_chat_open(gd_chat **out, const char *format, const char *model_dir, gd_error *err);
 
 /* NULL is fine. */
@@ -36,26 +36,26 @@ void gd_chat_close(gd_chat *chat);
 
 const char *gd_chat_name(const gd_chat *chat);
 
-/* What a user of the format should know, a sentence; NULL when there is nothing. */
+/* A sentence with what a user of the format should know, or NULL. */
 const char *gd_chat_note(const gd_chat *chat);
 
-/* Whether the text has its special tokens in it: see above. */
+/* Whether the text contains its special tokens: see above. */
 bool gd_chat_has_tokens(const gd_chat *chat);
 
-/* Appends the conversation's text to *out; nothing on GD_EFORMAT.  Roles are system, user and assistant.
- * GD_EFORMAT (the sentence says which message has which role, and what was expected), GD_ENOMEM. */
+/* Appends the text of the conversation to *out; nothing on GD_EFORMAT.  Roles are system, user and assistant.
+ * GD_EFORMAT (the message names the role at fault, and what was expected), GD_ENOMEM. */
 gd_status gd_chat_render(const gd_chat *chat, const gd_message *messages, size_t count, gd_buf *out, gd_error *why);
 
-/* A reward is that of an answer: fails with GD_EFORMAT unless the last message is the assistant's.  `field` (such as
- * "chosen") begins the sentence. */
+/* A reward is for an answer: fails with GD_EFORMAT unless the last message is the assistant's.  `field` (such as
+ * "chosen") begins the error message. */
 gd_status gd_chat_check_answer(const gd_message *messages, size_t count, const char *field, gd_error *why);
 
-/* The messages that go first when a conversation is too long, *from up to *to: those of its oldest turn, which is
- * the first message that is no system message, and what follows up to the next one that is a user's or a system
- * message.  False when nothing may go: system messages stay, and so do the last user message and what follows it. */
+/* The messages to drop first from a conversation that is too long, *from up to *to: its oldest turn, which is the
+ * first message that is not a system message, and those that follow up to the next user or system message.  False if
+ * none may be dropped: system messages stay, and so do the last user message and what follows it. */
 bool gd_chat_oldest_turn(const gd_message *messages, size_t count, size_t *from, size_t *to);
 
-/* The formats that the library carries; text NULL ends the list. */
+/* The formats built into the library; the list ends with text NULL. */
 typedef struct gd_chat_builtin {
     const char *name, *file, *text; /* "llama3", "built-in llama3.yaml" */
     size_t len;

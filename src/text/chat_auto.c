@@ -1,14 +1,14 @@
-/* chat_auto.c - the chat format that a checkpoint's template asks for.
+/* chat_auto.c - the chat format that matches a checkpoint's template.
  *
- * A template is recognised when it is, to the byte, one of those that were published with the models, and were
- * compared with the format on many conversations (tests/data/chat). Nothing less will do: templates that differ in
- * one blank are both around, and a score of the wrong text looks like any other. Two things may differ, since Jinja
- * sees neither: how lines end (LF, CR LF, CR), and one newline at the very end. And the checkpoint's bos_token and
- * eos_token must be those that the format writes, where the template writes them.
+ * A template is recognised if it equals, byte for byte, one of those published with the models, which were compared
+ * with the format on many conversations (tests/data/chat). Similarity is not enough: there are templates that differ
+ * only in one space, and the score of the wrong text looks like any other. Two things may differ, since Jinja ignores
+ * them: the line endings (LF, CR LF, CR), and one newline at the very end. And if the template writes the checkpoint's
+ * bos_token or eos_token, they must be those that the format writes.
  *
  * The template is where Transformers finds it: additional_chat_templates/default.jinja, else chat_template.jinja,
  * else chat_template in tokenizer_config.json, which is a string, or a list of {name, template} with one called
- * "default". The tokens are in special_tokens_map.json, then in tokenizer_config.json; when the latter has
+ * "default". The tokens are in special_tokens_map.json, then in tokenizer_config.json; if the latter has
  * added_tokens_decoder, the former isn't read. */
 #include "text/chat_format.h"
 
@@ -23,17 +23,17 @@
 #define TEMPLATE_LIMIT ((size_t)1 << 20)
 #define CONFIG_LIMIT ((size_t)16 << 20)
 
-/* A checkpoint's template with what it may ask for. */
+/* A checkpoint's template, and the files that may define its tokens. */
 typedef struct source {
     const char *dir;
-    char *path; /* of the file that holds the template */
+    char *path; /* of the file that contains the template */
     char *text; /* the template; NULL: none */
     size_t len;
-    json_t *config, *map; /* tokenizer_config.json and special_tokens_map.json; NULL: not there */
+    json_t *config, *map; /* tokenizer_config.json and special_tokens_map.json; NULL: absent */
     gd_error *err;
 } source;
 
-/* "X: <problem>; pass ...": every failure of auto ends in what to do. */
+/* "X: <problem>; pass ...": every failure of auto ends with what to do. */
 static gd_status fail_auto(const source *s, const char *path, const char *problem)
 {
     char names[GD_CHAT_MOST_NAMES];
@@ -46,7 +46,7 @@ static gd_status fail_auto(const source *s, const char *path, const char *proble
 
 /* ---- reading ---- */
 
-/* *path becomes dir/name; *there says whether it's a file. */
+/* *path becomes dir/name; *there says whether it is a file. */
 static gd_status find_file(const source *s, const char *name, char **path, bool *there)
 {
     gd_free(*path);
@@ -69,7 +69,7 @@ static gd_status load_json(const source *s, const char *name, json_t **out)
     return rc;
 }
 
-/* The template of a list that is called "default". */
+/* The template called "default" in a list. */
 static const json_t *of_list(const json_t *list)
 {
     for (size_t i = 0; i < json_array_size(list); i++) {
@@ -133,7 +133,7 @@ static void free_source(source *s)
 
 /* ---- comparing ---- */
 
-/* Lines end in LF, and the last newline of all is gone: Jinja does both before it reads on. */
+/* Makes lines end in LF, and removes a newline at the very end, as Jinja does. */
 static void normalize(source *s)
 {
     size_t len = 0;
@@ -155,7 +155,7 @@ static bool has_hash(const gd_yaml_node *list, const char *hash)
     return false;
 }
 
-/* A token as the checkpoint spells it; NULL when it names none. */
+/* The text of a token in the checkpoint, or NULL. */
 static const char *spelling(const source *s, const char *key)
 {
     const json_t *value = gd_json_has(s->map, key) ? json_object_get(s->map, key) : json_object_get(s->config, key);
@@ -178,7 +178,7 @@ static gd_status check_token(const source *s, const gd_chat *chat, const char *k
                    chat->name);
 }
 
-/* *found says whether the format is the template's; it can still fail. */
+/* *found says whether the format is that of the template; the call can still fail then. */
 static gd_status compare(const source *s, const gd_chat *chat, const char *hash, bool *found)
 {
     const gd_yaml_node *reason = chat->unlike ? gd_yaml_get(chat->unlike, hash) : NULL;
@@ -215,7 +215,7 @@ gd_status gd_chat_recognise(gd_chat **out, const char *dir, gd_error *err)
         }
     }
     if (!rc && !found)
-        rc = fail_auto(&s, s.path, "the chat template is not one that is recognised");
+        rc = fail_auto(&s, s.path, "the chat template is not recognised");
     free_source(&s);
     return rc;
 }

@@ -1,4 +1,4 @@
-/* chat_format.h - a chat format, read: between chat_load.c, which reads it, and those that use it. */
+/* chat_format.h - a chat format in memory: made by chat_load.c, used by the other chat*.c. */
 #ifndef GD_TEXT_CHAT_FORMAT_H
 #define GD_TEXT_CHAT_FORMAT_H
 
@@ -9,22 +9,22 @@ typedef enum gd_chat_role { GD_ROLE_SYSTEM, GD_ROLE_USER, GD_ROLE_ASSISTANT, GD_
 
 extern const char *const gd_chat_role_names[GD_ROLE_COUNT];
 
-/* GD_ROLE_COUNT when it is none of them. */
+/* The role of a message; GD_ROLE_COUNT if it is none of them. */
 gd_chat_role gd_message_role(const gd_message *message);
 bool gd_message_is(const gd_message *message, gd_chat_role role);
 
-/* What a message is put between. */
+/* What is written before and after a message. */
 typedef struct gd_chat_turn {
     bool known; /* false: the format has no such message */
-    bool trim;  /* blanks at both ends of the content go */
+    bool trim;  /* strip whitespace from both ends of the content */
     const char *before, *after;
 } gd_chat_turn;
 
 /* Where a system message at the beginning goes. */
 typedef enum gd_chat_join {
-    GD_JOIN_NO,         /* it's a turn of its own */
+    GD_JOIN_NO,         /* it is a separate turn */
     GD_JOIN_FIRST_USER, /* into the first user message */
-    GD_JOIN_FINAL_USER  /* into the last message if that's the user's; else it's lost, as in the template */
+    GD_JOIN_FINAL_USER  /* into the last message if that is the user's; else it's lost, as in the template */
 } gd_chat_join;
 
 struct gd_chat {
@@ -35,21 +35,21 @@ struct gd_chat {
     const char *default_system; /* NULL: none */
     gd_chat_join join;
     const char *joint;             /* between the system message and the user's */
-    bool by_tokenizer;             /* the special tokens are the tokenizer's to add */
+    bool by_tokenizer;             /* the tokenizer adds the special tokens */
     bool alternating;              /* user, assistant, user, ... */
-    bool thinking;                 /* <think> as Qwen3's template treats it */
+    bool thinking;                 /* <think> is handled as in Qwen3's template */
     const char *bos, *eos;         /* what the template's bos_token and eos_token must be; NULL: unused */
-    const gd_yaml_node *templates; /* list of SHA-256; NULL */
-    const gd_yaml_node *unlike;    /* mapping from SHA-256 to a reason; NULL */
+    const gd_yaml_node *templates; /* list of SHA-256, or NULL */
+    const gd_yaml_node *unlike;    /* mapping from SHA-256 to a reason, or NULL */
 };
 
 /* Reads and checks text; `name` (a path) begins every message.  *out is NULL on failure. */
 gd_status gd_chat_parse(gd_chat **out, const char *text, size_t len, const char *name, gd_error *err);
 
-/* The built-in format whose template the checkpoint in `dir` has. */
+/* The built-in format for the template of the checkpoint in `dir`. */
 gd_status gd_chat_recognise(gd_chat **out, const char *dir, gd_error *err);
 
-/* "hh, chatml, ...": for sentences. */
+/* "hh, chatml, ...": for messages. */
 #define GD_CHAT_MOST_NAMES 400
 void gd_chat_list_names(char *text, size_t room);
 

@@ -1,4 +1,4 @@
-/* chat_load.c - reading a chat format: its keys, and what goes together. doc/chat-formats.md says what they mean. */
+/* chat_load.c - reads a chat format: its keys, and which of them may be combined. doc/chat-formats.md explains them. */
 #include "text/chat_format.h"
 
 #include "base/error.h"
@@ -16,7 +16,7 @@ typedef struct reader {
     gd_error *err;
 } reader;
 
-/* A mapping's keys must all be among names[], and the first `needed` of them there; values go to out[]. */
+/* The keys of a mapping must be among names[], of which the first `needed` are required; their values go to out[]. */
 static gd_status read_map(const reader *r, const gd_yaml_node *map, const char *what, const char *const *names,
                           size_t needed, size_t count, const gd_yaml_node **out)
 {
@@ -40,7 +40,7 @@ static gd_status read_map(const reader *r, const gd_yaml_node *map, const char *
     return GD_OK;
 }
 
-/* A text; *out stays as it is when the key is absent. */
+/* A text; *out is unchanged if the key is absent. */
 static gd_status read_text(const reader *r, const gd_yaml_node *node, const char *what, const char **out)
 {
     gd_status rc = node ? gd_yaml_expect(r->doc, node, GD_YAML_SCALAR, what, r->err) : GD_OK;
@@ -50,7 +50,7 @@ static gd_status read_text(const reader *r, const gd_yaml_node *node, const char
     return rc;
 }
 
-/* One of `count` words: *out becomes its number, and stays as it is when the key is absent. */
+/* One of `count` words: *out becomes its number, and is unchanged if the key is absent. */
 static gd_status read_word(const reader *r, const gd_yaml_node *node, const char *what, const char *const *words,
                            size_t count, size_t *out)
 {
@@ -118,7 +118,7 @@ static gd_status read_join(const reader *r, const gd_yaml_node *map)
     r->chat->join = where ? GD_JOIN_FINAL_USER : GD_JOIN_FIRST_USER;
     if (!rc && r->chat->opening.known)
         rc = gd_yaml_fail(r->doc, map, r->err, GD_EFORMAT,
-                          "join_system and a system message of its own exclude each other");
+                          "join_system cannot be combined with system or opening_system");
     return rc;
 }
 
@@ -195,7 +195,7 @@ static gd_status read_habits(const reader *r, const gd_yaml_node *const *keys)
     chat->thinking = thinking == 0;
     if (!rc && chat->thinking && chat->turns[GD_ROLE_ASSISTANT].trim)
         rc = gd_yaml_fail(r->doc, keys[THINKING], r->err, GD_EFORMAT,
-                          "thinking and an assistant's trim exclude each other");
+                          "thinking cannot be combined with trim of the assistant");
     return rc;
 }
 
@@ -212,7 +212,7 @@ static gd_status read_system(const reader *r, const gd_yaml_node *const *keys)
         rc = read_text(r, keys[DEFAULT], "default_system", &chat->default_system);
     if (!rc && chat->default_system && !chat->opening.known)
         rc = gd_yaml_fail(r->doc, keys[DEFAULT], r->err, GD_EFORMAT,
-                          "default_system needs a system message among the turns, or an opening_system");
+                          "default_system requires system in turns, or opening_system");
     return rc ? rc : read_join(r, keys[JOIN]);
 }
 

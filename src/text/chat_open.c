@@ -1,4 +1,4 @@
-/* chat_open.c - choosing a chat format: by name, from a file, or by the checkpoint's template. */
+/* chat_open.c - chooses a chat format: by name, from a file, or by the checkpoint's template. */
 #include "text/chat_format.h"
 
 #include "base/error.h"

@@ -1,5 +1,5 @@
-/* chat_turns.c - what can be said of a conversation whatever its format: whose a message is, whether it ends in an
- * answer, and what goes first when it is too long. */
+/* chat_turns.c - what does not depend on the format of a conversation: the role of a message, whether it ends with an
+ * answer, and what to drop first if it is too long. */
 #include "text/chat_format.h"
 
 #include "base/error.h"
@@ -33,7 +33,7 @@ gd_status gd_chat_check_answer(const gd_message *messages, size_t count, const c
                            field);
     }
     return gd_fail(why, GD_EFORMAT,
-                   "%s: a conversation without an assistant turn: end it with the answer to score, a message of "
+                   "%s: the conversation has no assistant turn: end it with the answer to score, a message with "
                    "the role assistant",
                    field);
 }

@@ -1,4 +1,4 @@
-/* components.c - reading the small parts of a tokenizer.json but the pre-tokenizer. */
+/* components.c - reading the small parts of a tokenizer.json, except the pre-tokenizer. */
 #include "text/components.h"
 
 #include "base/error.h"
@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NESTING 4 /* of Sequences in Sequences */
+#define NESTING 4 /* Sequences within Sequences */
 
 gd_status gd_fields_known(const json_t *object, const char *const *names, const char *path, gd_error *err)
 {
@@ -83,8 +83,7 @@ static gd_status special(gd_ids *ids, const json_t *tokens, const char *name, si
     gd_status rc;
 
     if (!token)
-        return gd_fail(err, GD_EFORMAT, "%s: the template uses \"%.80s\", which special_tokens doesn't have", path,
-                       name);
+        return gd_fail(err, GD_EFORMAT, "%s: the template uses \"%.80s\", which is not in special_tokens", path, name);
     rc = gd_fields_known(token, names, path, err);
     if (!rc)
         rc = gd_json_array(&list, token, "ids", path, err);
@@ -128,7 +127,7 @@ static gd_status template_piece(gd_template *template, const json_t *piece, cons
         return special(*text ? &template->after : &template->before, tokens, id, size, path, err);
     if (strcmp(id, "A") != 0 || *text)
         return gd_fail(err, GD_EUNSUPPORTED,
-                       "%s: the template for a single text must hold the sequence \"A\" once, and no other", path);
+                       "%s: the template for a single text must contain the sequence \"A\" once, and no other", path);
     *text = true;
     return GD_OK;
 }
@@ -155,7 +154,7 @@ static gd_status template_processing(gd_template *template, const json_t *value,
     }
     if (!rc && !text)
         rc = gd_fail(err, GD_EUNSUPPORTED,
-                     "%s: the template for a single text must hold the sequence \"A\" once, and no other", path);
+                     "%s: the template for a single text must contain the sequence \"A\" once, and no other", path);
     return rc;
 }
 
@@ -173,7 +172,7 @@ static gd_status post_processor(gd_template *template, const json_t *value, unsi
     rc = gd_json_string(&type, value, "type", path, err);
     if (rc)
         return rc;
-    if (!strcmp(type, "ByteLevel")) /* it moves offsets, and leaves ids alone */
+    if (!strcmp(type, "ByteLevel")) /* it changes offsets, but not ids */
         return gd_fields_known(value, bytes_names, path, err);
     if (!strcmp(type, "TemplateProcessing"))
         return template_processing(template, value, size, path, err);

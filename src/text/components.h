@@ -10,7 +10,7 @@ typedef struct gd_template {
     gd_ids before, after;
 } gd_template;
 
-/* Reads "normalizer" (NULL or null: none): *nfc says whether the text is put into normalization form C. */
+/* Reads "normalizer" (NULL or null: none): *nfc says whether text is converted to normalization form C. */
 gd_status gd_normalizer_load(bool *nfc, const json_t *value, const char *path, gd_error *err);
 
 /* Reads "post_processor". Ids must be smaller than `size`. */

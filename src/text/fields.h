@@ -8,8 +8,8 @@
 
 #define GD_WHERE 400 /* room for a path and a place in the file */
 
-/* Refuses a value that is no object, and any field that is not in the list (which ends with NULL): a field
- * that a newer reference understands and we don't could change ids. */
+/* Refuses a value that is not an object, and any field that is not in the list (which ends with NULL): a field that
+ * only a newer version of the reference knows could change ids. */
 gd_status gd_fields_known(const json_t *object, const char *const *names, const char *path, gd_error *err);
 
 #endif

@@ -88,7 +88,7 @@ static bool hex4(gd_jscan *js, uint32_t *value)
     return true;
 }
 
-/* Behind a backslash. */
+/* After a backslash. */
 static gd_status unescape(gd_jscan *js)
 {
     static const char names[] = "\"\\/bfnrt", values[] = "\"\\/\b\f\n\r\t";
@@ -116,7 +116,7 @@ static gd_status unescape(gd_jscan *js)
     return GD_OK;
 }
 
-/* The first of a quote, a backslash and a control character at or behind `at`: eight bytes at a time. */
+/* The first quote, backslash or control character from `at` on; checks eight bytes at a time. */
 static size_t plain_end(const char *text, size_t len, size_t at)
 {
     while (len - at >= 8) {
@@ -126,7 +126,7 @@ static size_t plain_end(const char *text, size_t len, size_t at)
         memcpy(&eight, text + at, 8);
         quote = eight ^ '"' * ones;
         slash = eight ^ '\\' * ones;
-        /* the high bit of a byte that is smaller than what is taken from it; a borrow spoils only those behind */
+        /* sets the high bit of each byte that is smaller than what is subtracted; a borrow spoils only later bytes */
         stops = ((quote - ones) & ~quote) | ((slash - ones) & ~slash) | ((eight - 0x20 * ones) & ~eight);
         stops &= 0x80 * ones;
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -142,7 +142,7 @@ static size_t plain_end(const char *text, size_t len, size_t at)
     return at;
 }
 
-/* Behind the opening quote, up to and over the closing one. */
+/* From after the opening quote to after the closing one. */
 static gd_status string_body(gd_jscan *js, const char **s, size_t *len)
 {
     const size_t start = js->at;
@@ -280,7 +280,7 @@ static gd_status skip_scalar(gd_jscan *js)
     }
 }
 
-/* Long values are stepped over once: when a value within one that was skipped is skipped itself, it is known. */
+/* Long values are scanned only once: a long value inside one that was skipped is remembered for when it is skipped. */
 static void remember(gd_jscan *js, size_t start)
 {
     if (js->at - start >= LONG_VALUE && js->known_count < GD_JSCAN_KNOWN)
@@ -362,7 +362,7 @@ gd_status gd_jscan_fields(gd_jscan *js, const char *const *names, size_t n, gd_j
             return gd_fail(js->err, GD_EUNSUPPORTED, "%s: %sthe field \"%.*s\" is not known", js->path, where,
                            (int)(len > 80 ? 80 : len), key);
         if (spans[i].len)
-            return gd_fail(js->err, GD_EFORMAT, "%s: %sthe field \"%s\" is there twice", js->path, where, names[i]);
+            return gd_fail(js->err, GD_EFORMAT, "%s: %sthe field \"%s\" appears twice", js->path, where, names[i]);
         rc = gd_jscan_skip(js, &spans[i]);
         if (rc)
             return rc;

@@ -1,8 +1,8 @@
 /* jscan.h - walking through JSON text without building a tree.
  *
- * A tokenizer.json holds a few hundred thousand strings; a tree of them takes jansson a third of a second. So
- * the two long fields (vocab and merges) are read straight into their tables, and only the short rest becomes
- * a tree. The grammar is RFC 8259's, strictly; nesting is limited; nothing is recursive. */
+ * A tokenizer.json contains a few hundred thousand strings; jansson takes a third of a second to make a tree of them.
+ * So the two long fields (vocab and merges) are read directly into their tables, and only the rest becomes a tree. The
+ * grammar is strictly that of RFC 8259; nesting is limited; nothing is recursive. */
 #ifndef GD_TEXT_JSCAN_H
 #define GD_TEXT_JSCAN_H
 
@@ -20,7 +20,7 @@ typedef struct gd_jspan {
 #define GD_JSCAN_KNOWN 8
 
 typedef struct gd_jscan {
-    const char *text; /* well-formed UTF-8: the caller has checked */
+    const char *text; /* well-formed UTF-8, checked by the caller */
     size_t len, at;   /* of the whole file, so that errors give offsets in the file */
     const char *path; /* begins every message */
     gd_error *err;
@@ -35,26 +35,26 @@ void gd_jscan_free(gd_jscan *js);
 gd_status gd_jscan_enter(gd_jscan *js, char open, const char *what);
 
 /* Steps to the next member or item, over the comma; *more is false when the value has ended (and was left).
- * `first` is true for the first call behind gd_jscan_enter(). */
+ * `first` is true for the first call after gd_jscan_enter(). */
 gd_status gd_jscan_next(gd_jscan *js, char open, bool first, bool *more);
 
 /* A string: *s points into the text, or into js->unescaped until the next call. */
 gd_status gd_jscan_string(gd_jscan *js, const char **s, size_t *len, const char *what);
 
-/* The string and the colon before a member's value. */
+/* The name of a member, and the colon after it. */
 gd_status gd_jscan_key(gd_jscan *js, const char **s, size_t *len);
 
 /* An integer in 0..max. */
 gd_status gd_jscan_natural(gd_jscan *js, uint64_t *value, uint64_t max, const char *what);
 
-/* Any value, checked and stepped over. */
+/* Checks any value and steps over it. */
 gd_status gd_jscan_skip(gd_jscan *js, gd_jspan *span);
 
 /* The type by the next character: '{', '[', '"', 't' for true and false, 'n' for null, '0' for a number. */
 char gd_jscan_peek(gd_jscan *js);
 
-/* A whole object: where the value of each of the n named fields is. Other fields and duplicates are refused;
- * `where` is "" or names the object in the message, with ": " behind. */
+/* A whole object: finds the value of each of the n named fields. Other fields and duplicates are refused; `where` is ""
+ * or the name of the object for the message, followed by ": ". */
 gd_status gd_jscan_fields(gd_jscan *js, const char *const *names, size_t n, gd_jspan *spans, const char *where);
 
 #endif

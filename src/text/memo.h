@@ -1,10 +1,9 @@
-/* memo.h - what short pieces became when they came by before.
+/* memo.h - a cache of the ids of short pieces.
  *
- * Few words make up most of a text. A piece of at most 16 bytes that became at most 3 ids is remembered in the one
- * place that its bytes hash to, half a cache line of 2 MiB, and a later piece takes the place of an earlier one. The
- * tables of a vocabulary and its merges would take a handful of cache misses for each piece; common words are found
- * here with one at most. (HH texts have 701,000 pieces of 20,000 kinds: 1.1 % of them aren't found, with a quarter of
- * the places 3.4 %.)
+ * Few words make up most of a text. A piece of at most 16 bytes with at most 3 ids is kept in the one place that its
+ * bytes hash to, half a cache line of a table of 2 MiB, where a later piece replaces an earlier one. Looking a piece up
+ * in the vocabulary and its merges would take several cache misses; common words are found here with at most one.
+ * (HH texts have 701,000 pieces, 20,000 of them distinct: 1.1 % are not found; with a quarter of the places, 3.4 %.)
  */
 #ifndef GD_TEXT_MEMO_H
 #define GD_TEXT_MEMO_H
@@ -19,16 +18,16 @@
 #define GD_MEMO_IDS ((size_t)3)
 
 typedef struct gd_memo {
-    uint64_t head, tail; /* the bytes, zeros behind */
+    uint64_t head, tail; /* the bytes, padded with zeros */
     uint32_t ids[GD_MEMO_IDS];
     uint8_t len, count; /* bytes, ids; no piece has 0 bytes */
 } gd_memo;
 
-/* Empty ones; freed with gd_free; NULL without memory. */
+/* An empty table, freed with gd_free; NULL without memory. */
 gd_memo *gd_memos_make(void);
 
-/* The place of a piece of 1 to 16 bytes; `wanted` becomes what is there if the piece is, without the ids. Where 16
- * bytes may be read, the piece is loaded in one go. */
+/* The place of a piece of 1 to 16 bytes; `wanted` becomes its entry, without the ids, to compare with. If 16 bytes may
+ * be read, the piece is loaded without a copy. */
 static inline gd_memo *gd_memo_place(gd_memo *memos, const unsigned char *piece, size_t len, size_t readable,
                                      gd_memo *wanted)
 {

@@ -1,7 +1,7 @@
 /* nfc.c - Unicode normalization form C.
  *
- * Nearly all text is normalized already. So the text is copied as it is up to the first character that could
- * change (GD_IS_ACTIVE); from the character before that one, which it could join, the algorithm of the
+ * Nearly all text is already normalized. So the text is copied unchanged up to the first character that could
+ * change (GD_IS_ACTIVE); from the character before that one, with which it could compose, the algorithm of the
  * Unicode standard runs until the next character that can't change, and so on. */
 #include "text/nfc.h"
 
@@ -47,7 +47,7 @@ static size_t skip_ascii(const unsigned char *s, size_t len, size_t at)
     return at;
 }
 
-/* The first character at or behind `at` that is active (or that isn't, for wanted 0), or len. */
+/* The first character from `at` on that is active (or that isn't, if wanted is 0), or len. */
 static size_t find(const uint8_t *classes, const unsigned char *s, size_t len, size_t at, uint8_t wanted)
 {
     size_t n;
@@ -104,8 +104,8 @@ static uint32_t compose(uint32_t a, uint32_t b)
     return gd_compose(a, b);
 }
 
-/* Sorts a run of marks by class, keeping the order within a class: by counting, so that a megabyte of marks
- * takes no longer than any other. */
+/* Sorts a run of marks by class, keeping the order within a class: by counting, so that the time is linear even for a
+ * megabyte of marks. */
 static void sort_marks(uint32_t *marks, size_t n, uint32_t *sorted)
 {
     size_t start[257] = { 0 };
@@ -152,7 +152,7 @@ static bool decompose_all(gd_nfc *nfc, const unsigned char *s, size_t len, size_
 static bool stretch(gd_nfc *nfc, const unsigned char *s, size_t len)
 {
     size_t n, kept = 0, starter = SIZE_MAX;
-    uint32_t last = 0; /* class of the last mark that didn't join; 0: none since the starter */
+    uint32_t last = 0; /* class of the last mark that didn't compose; 0: none since the starter */
 
     if (!decompose_all(nfc, s, len, &n))
         return false;

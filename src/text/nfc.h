@@ -1,4 +1,4 @@
-/* nfc.h - Unicode normalization form C, as the reference has it (Unicode 9). */
+/* nfc.h - Unicode normalization form C, as in the reference (Unicode 9). */
 #ifndef GD_TEXT_NFC_H
 #define GD_TEXT_NFC_H
 
@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Room that is kept from one text to the next. */
+/* Buffers that are kept from one text to the next. */
 typedef struct gd_nfc {
     gd_buf out;
     uint32_t *marks; /* combining class << 24 | code point */
@@ -17,8 +17,8 @@ typedef struct gd_nfc {
 
 void gd_nfc_free(gd_nfc *nfc);
 
-/* Normalizes well-formed UTF-8. *out is `text` itself when nothing changes, else it lies in nfc->out until
- * the next call. False without memory. classes: gd_classes_make(). */
+/* Normalizes well-formed UTF-8. *out is `text` itself if nothing changes, else it is in nfc->out until the next call.
+ * False without memory. classes: gd_classes_make(). */
 bool gd_nfc_run(gd_nfc *nfc, const uint8_t *classes, const char *text, size_t len, const char **out, size_t *out_len);
 
 #endif

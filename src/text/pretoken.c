@@ -1,4 +1,4 @@
-/* pretoken.c - cutting text into pieces. */
+/* pretoken.c - splits text into pieces. */
 #include "text/pretoken.h"
 
 #include "base/error.h"
@@ -17,13 +17,13 @@ void gd_pretoken_free(gd_pretoken *pretoken)
     *pretoken = (gd_pretoken){ 0 };
 }
 
-void gd_cutter_free(gd_cutter *cutter)
+void gd_splitter_free(gd_splitter *splitter)
 {
-    gd_buf_free(&cutter->prefixed);
-    gd_regex_room_free(&cutter->regex);
+    gd_buf_free(&splitter->prefixed);
+    gd_regex_room_free(&splitter->regex);
 }
 
-/* A string looked for by its first byte. */
+/* Finds the string by searching for its first byte. */
 static bool find_string(const gd_stage *stage, const unsigned char *s, size_t len, size_t *from, size_t *to)
 {
     while (len - *from >= stage->string_len) {
@@ -53,46 +53,47 @@ static bool find_numeric(const uint8_t *classes, const unsigned char *s, size_t 
     return false;
 }
 
-/* The next match at or behind *from: *from and *to become its ends; both become len when there is none. */
-static gd_status next_match(gd_cutter *cutter, const gd_stage *stage, gd_regex_piece *piece, size_t *from, size_t *to)
+/* The next match from *from on: *from and *to become its ends; both become len if there is none. */
+static gd_status next_match(gd_splitter *splitter, const gd_stage *stage, gd_regex_piece *piece, size_t *from,
+                            size_t *to)
 {
     const unsigned char *s = piece->s;
     bool found = true;
 
     switch (stage->kind) {
-    case GD_STAGE_SCAN: *to = stage->scan(cutter->classes, s, piece->len, *from); break;
+    case GD_STAGE_SCAN: *to = stage->scan(splitter->classes, s, piece->len, *from); break;
     case GD_STAGE_STRING: found = find_string(stage, s, piece->len, from, to); break;
-    case GD_STAGE_NUMERIC: found = find_numeric(cutter->classes, s, piece->len, from, to); break;
-    default: return gd_regex_next(stage->regex, &cutter->regex, piece, from, to, cutter->err);
+    case GD_STAGE_NUMERIC: found = find_numeric(splitter->classes, s, piece->len, from, to); break;
+    default: return gd_regex_next(stage->regex, &splitter->regex, piece, from, to, splitter->err);
     }
     if (!found)
         *from = *to = piece->len;
     return GD_OK;
 }
 
-/* A piece of which more may come. */
+/* A piece that may still grow. */
 typedef struct joiner {
     size_t from, to;
-    bool open, was_match; /* was_match: the last part seen; before the first one, false */
+    bool open, was_match; /* was_match: of the last part; false before the first one */
 } joiner;
 
-static gd_status flush(gd_cutter *cutter, size_t stage, const unsigned char *s, joiner *j)
+static gd_status flush(gd_splitter *splitter, size_t stage, const unsigned char *s, joiner *j)
 {
     const bool open = j->open && j->to > j->from;
 
     j->open = false;
-    return open ? gd_cut(cutter, stage + 1, s + j->from, j->to - j->from) : GD_OK;
+    return open ? gd_split(splitter, stage + 1, s + j->from, j->to - j->from) : GD_OK;
 }
 
-/* Takes the next part, a match or what lies between two; parts come in order and cover the text. */
-static gd_status part(gd_cutter *cutter, size_t stage, const unsigned char *s, joiner *j, size_t from, size_t to,
+/* Takes the next part, a match or what is between two; parts come in order and cover the text. */
+static gd_status part(gd_splitter *splitter, size_t stage, const unsigned char *s, joiner *j, size_t from, size_t to,
                       bool match)
 {
     bool join = false;
     gd_status rc;
 
-    match ^= cutter->pretoken->stages[stage].invert;
-    switch (cutter->pretoken->stages[stage].behavior) {
+    match ^= splitter->pretoken->stages[stage].invert;
+    switch (splitter->pretoken->stages[stage].behavior) {
     case GD_ISOLATED: break;
     case GD_REMOVED:
         if (match)
@@ -107,70 +108,70 @@ static gd_status part(gd_cutter *cutter, size_t stage, const unsigned char *s, j
         j->to = to;
         return GD_OK;
     }
-    rc = flush(cutter, stage, s, j);
+    rc = flush(splitter, stage, s, j);
     j->from = from;
     j->to = to;
     j->open = true;
     return rc;
 }
 
-static gd_status cut_by_stage(gd_cutter *cutter, size_t number, const unsigned char *s, size_t len)
+static gd_status split_by_stage(gd_splitter *splitter, size_t number, const unsigned char *s, size_t len)
 {
-    const gd_stage *stage = &cutter->pretoken->stages[number];
+    const gd_stage *stage = &splitter->pretoken->stages[number];
     gd_regex_piece piece = { .s = s, .len = len };
     joiner j = { 0 };
     gd_status rc = GD_OK;
 
-    if (stage->kind == GD_STAGE_REGEX && !gd_regex_begin(stage->regex, &cutter->regex, &piece, s, len))
-        return gd_fail_memory(cutter->err, len);
+    if (stage->kind == GD_STAGE_REGEX && !gd_regex_begin(stage->regex, &splitter->regex, &piece, s, len))
+        return gd_fail_memory(splitter->err, len);
     for (size_t at = 0; at < len && !rc;) {
         size_t from = at, to = at;
 
-        rc = next_match(cutter, stage, &piece, &from, &to);
+        rc = next_match(splitter, stage, &piece, &from, &to);
         if (!rc && from > at)
-            rc = part(cutter, number, s, &j, at, from, false);
+            rc = part(splitter, number, s, &j, at, from, false);
         if (!rc && to > from)
-            rc = part(cutter, number, s, &j, from, to, true);
+            rc = part(splitter, number, s, &j, from, to, true);
         at = to;
     }
     if (!rc)
-        rc = flush(cutter, number, s, &j);
+        rc = flush(splitter, number, s, &j);
     if (stage->kind == GD_STAGE_REGEX)
-        gd_regex_end(&cutter->regex, &piece);
+        gd_regex_end(&splitter->regex, &piece);
     return rc;
 }
 
-static gd_status prefix(gd_cutter *cutter, size_t stage, const unsigned char *s, size_t len)
+static gd_status prefix(gd_splitter *splitter, size_t stage, const unsigned char *s, size_t len)
 {
     if (s[0] == ' ')
-        return gd_cut(cutter, stage + 1, s, len);
-    gd_buf_clear(&cutter->prefixed);
-    gd_buf_bytes(&cutter->prefixed, " ", 1);
-    gd_buf_bytes(&cutter->prefixed, s, len);
-    if (cutter->prefixed.failed)
-        return gd_fail_memory(cutter->err, len);
-    return gd_cut(cutter, stage + 1, (const unsigned char *)cutter->prefixed.data, len + 1);
+        return gd_split(splitter, stage + 1, s, len);
+    gd_buf_clear(&splitter->prefixed);
+    gd_buf_bytes(&splitter->prefixed, " ", 1);
+    gd_buf_bytes(&splitter->prefixed, s, len);
+    if (splitter->prefixed.failed)
+        return gd_fail_memory(splitter->err, len);
+    return gd_split(splitter, stage + 1, (const unsigned char *)splitter->prefixed.data, len + 1);
 }
 
-/* Recursive by stage: GD_STAGE_LIMIT deep at most, whatever the text. */
-gd_status gd_cut(gd_cutter *cutter, size_t stage, const unsigned char *s, size_t len)
+/* Recursive by stage: at most GD_STAGE_LIMIT deep, whatever the text. */
+gd_status gd_split(gd_splitter *splitter, size_t stage, const unsigned char *s, size_t len)
 {
-    const gd_stage *one = &cutter->pretoken->stages[stage];
-    const bool last = stage + 1 == cutter->pretoken->count;
+    const gd_stage *one = &splitter->pretoken->stages[stage];
+    const bool last = stage + 1 == splitter->pretoken->count;
     gd_status rc = GD_OK;
 
     if (len == 0)
         return GD_OK;
-    if (stage == cutter->pretoken->count)
-        return cutter->piece(cutter->context, s, len, len);
+    if (stage == splitter->pretoken->count)
+        return splitter->piece(splitter->context, s, len, len);
     if (one->kind == GD_STAGE_PREFIX)
-        return prefix(cutter, stage, s, len);
+        return prefix(splitter, stage, s, len);
     if (one->kind != GD_STAGE_SCAN || one->behavior != GD_ISOLATED)
-        return cut_by_stage(cutter, stage, s, len);
+        return split_by_stage(splitter, stage, s, len);
     for (size_t at = 0, end; at < len && !rc; at = end) {
-        end = one->scan(cutter->classes, s, len, at);
-        rc = last ? cutter->piece(cutter->context, s + at, end - at, len - at)
-                  : gd_cut(cutter, stage + 1, s + at, end - at);
+        end = one->scan(splitter->classes, s, len, at);
+        rc = last ? splitter->piece(splitter->context, s + at, end - at, len - at)
+                  : gd_split(splitter, stage + 1, s + at, end - at);
     }
     return rc;
 }

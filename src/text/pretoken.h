@@ -1,4 +1,4 @@
-/* pretoken.h - the pre-tokenizer: how a text is cut into the pieces that are merged one by one. */
+/* pretoken.h - the pre-tokenizer, which splits a text into the pieces that are merged separately. */
 #ifndef GD_TEXT_PRETOKEN_H
 #define GD_TEXT_PRETOKEN_H
 
@@ -11,13 +11,13 @@
 
 #define GD_STAGE_LIMIT 16
 
-/* What a split makes of what the pattern matched and of what lies between (the reference's names). */
+/* What a split does with matches of the pattern and the parts between them (names as in the reference). */
 typedef enum gd_behavior {
-    GD_ISOLATED,             /* each match and each part between is a piece */
-    GD_REMOVED,              /* the parts between */
-    GD_CONTIGUOUS,           /* as isolated, neighbouring matches joined */
+    GD_ISOLATED,             /* each match and each part between matches is a piece */
+    GD_REMOVED,              /* the parts between matches are the pieces */
+    GD_CONTIGUOUS,           /* as isolated, with neighbouring matches joined */
     GD_MERGED_WITH_PREVIOUS, /* a match belongs to the part before it */
-    GD_MERGED_WITH_NEXT      /* a match belongs to the part behind it */
+    GD_MERGED_WITH_NEXT      /* a match belongs to the part after it */
 } gd_behavior;
 
 typedef struct gd_stage {
@@ -29,14 +29,14 @@ typedef struct gd_stage {
         GD_STAGE_PREFIX   /* no split: a piece that begins without a space gets one */
     } kind;
     gd_behavior behavior;
-    bool invert; /* matches count as the parts between, and the other way round */
+    bool invert; /* swaps matches and the parts between them */
     gd_scan *scan;
     gd_regex *regex;
     char *string;
     size_t string_len;
 } gd_stage;
 
-/* Pieces go through the stages in order; what leaves the last one is taken byte by byte. */
+/* Pieces go through the stages in order; what leaves the last one is encoded as bytes. */
 typedef struct gd_pretoken {
     gd_stage stages[GD_STAGE_LIMIT];
     size_t count;
@@ -47,21 +47,21 @@ void gd_pretoken_free(gd_pretoken *pretoken);
 /* Reads the field "pre_tokenizer". */
 gd_status gd_pretoken_load(gd_pretoken *pretoken, const json_t *value, const char *path, gd_error *err);
 
-/* What becomes of each finished piece: GD_OK to go on. From s on, `readable` bytes may be read. */
-typedef gd_status gd_piece(void *context, const unsigned char *s, size_t len, size_t readable);
+/* Takes each finished piece; returns GD_OK to continue. `readable` bytes may be read from s. */
+typedef gd_status gd_take_piece(void *context, const unsigned char *s, size_t len, size_t readable);
 
-typedef struct gd_cutter {
+typedef struct gd_splitter {
     const gd_pretoken *pretoken;
     const uint8_t *classes;
-    gd_piece *piece;
+    gd_take_piece *piece;
     void *context;
     gd_error *err;
-    gd_buf prefixed;     /* a piece with its new space; a file has one such stage at most */
+    gd_buf prefixed;     /* a piece with its added space; a file has at most one such stage */
     gd_regex_room regex; /* shared by all patterns; its steps are set by the caller */
-} gd_cutter;
+} gd_splitter;
 
-/* Cuts s into pieces, from stage `stage` on (0). */
-gd_status gd_cut(gd_cutter *cutter, size_t stage, const unsigned char *s, size_t len);
-void gd_cutter_free(gd_cutter *cutter);
+/* Splits s into pieces, beginning with stage `stage` (0). */
+gd_status gd_split(gd_splitter *splitter, size_t stage, const unsigned char *s, size_t len);
+void gd_splitter_free(gd_splitter *splitter);
 
 #endif

@@ -9,11 +9,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NESTING 4 /* of Sequences in Sequences */
+#define NESTING 4 /* Sequences within Sequences */
 
 typedef struct reader {
     gd_pretoken *pretoken;
-    bool byte_level; /* seen: it makes bytes of characters, so nothing can follow */
+    bool byte_level; /* was seen: it turns characters into bytes, so nothing may follow it */
     gd_error *err;
 } reader;
 
@@ -26,7 +26,7 @@ static gd_status add_stage(reader *r, gd_stage stage, const char *path)
     return GD_OK;
 }
 
-/* A true or false that may be missing. */
+/* A boolean that may be missing. */
 static gd_status flag(bool *value, bool missing, const json_t *object, const char *key, const char *path, gd_error *err)
 {
     *value = missing;
@@ -118,7 +118,7 @@ static gd_status split(reader *r, const json_t *value, const char *path)
     while (i < 5 && strcmp(behaviors[i], behavior) != 0)
         i++;
     if (i == 5)
-        return gd_fail(r->err, GD_EUNSUPPORTED, "%s: the behavior is \"%.80s\", which is not known", path, behavior);
+        return gd_fail(r->err, GD_EUNSUPPORTED, "%s: the behavior \"%.80s\" is not known", path, behavior);
     stage.behavior = (gd_behavior)i;
     rc = pattern(&stage, value, path, r->err);
     if (!rc)
@@ -144,7 +144,7 @@ static gd_status one(reader *r, const json_t *value, unsigned depth, const char 
         return rc;
     if (r->byte_level)
         return gd_fail(r->err, GD_EUNSUPPORTED,
-                       "%s: the type is \"%.80s\", but behind \"ByteLevel\" nothing is supported", path, type);
+                       "%s: the type is \"%.80s\", but nothing is supported after \"ByteLevel\"", path, type);
     if (!strcmp(type, "ByteLevel"))
         return byte_level(r, value, path);
     if (!strcmp(type, "Digits"))

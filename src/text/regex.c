@@ -1,4 +1,4 @@
-/* regex.c - a pattern, matched by PCRE2 in the numbers of its kinds of characters. */
+/* regex.c - matches a pattern with PCRE2, on the numbers of its kinds of characters. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "text/regex.h"
 
@@ -9,7 +9,7 @@
 
 #include <pcre2.h>
 
-#define HEAP_LIMIT ((uint32_t)128 << 10) /* in KiB; for the ways that a match may still go back to */
+#define HEAP_LIMIT ((uint32_t)128 << 10) /* in KiB; for backtracking */
 
 struct gd_regex {
     gd_kinds *kinds;
@@ -51,7 +51,7 @@ static gd_status compile(gd_regex *regex, const gd_buf *pattern, const char *pat
     regex->code = pcre2_compile((PCRE2_SPTR)pattern->data, pattern->len, PCRE2_AUTO_CALLOUT, &error, &at, context);
     pcre2_compile_context_free(context);
     if (regex->code) {
-        (void)pcre2_jit_compile(regex->code, PCRE2_JIT_COMPLETE); /* without it, the same matches, slower */
+        (void)pcre2_jit_compile(regex->code, PCRE2_JIT_COMPLETE); /* without it, matching is only slower */
         return GD_OK;
     }
     if (error == PCRE2_ERROR_HEAP_FAILED)
@@ -59,7 +59,7 @@ static gd_status compile(gd_regex *regex, const gd_buf *pattern, const char *pat
     if (error == PCRE2_ERROR_PATTERN_TOO_LARGE)
         return gd_fail(err, GD_EUNSUPPORTED, "%s: the pattern is too long", path);
     (void)pcre2_get_error_message(error, message, sizeof message);
-    return gd_fail(err, GD_EUNSUPPORTED, "%s: PCRE2 does not compile the pattern: %s", path, (const char *)message);
+    return gd_fail(err, GD_EUNSUPPORTED, "%s: PCRE2 cannot compile the pattern: %s", path, (const char *)message);
 }
 
 gd_status gd_regex_open(gd_regex **out, const char *pattern, size_t len, const char *path, gd_error *err)
@@ -98,7 +98,7 @@ void gd_regex_room_free(gd_regex_room *room)
 
 uint64_t gd_regex_steps(size_t len) { return 5000000 + 300 * (uint64_t)len; }
 
-/* Before each item of the pattern: one step, and one for each character that was run over since the last one. */
+/* Called before each item of the pattern: counts one step, and one for each character passed since the last call. */
 static int step(pcre2_callout_block *block, void *context)
 {
     gd_regex_room *room = context;
@@ -147,7 +147,7 @@ bool gd_regex_begin(const gd_regex *regex, gd_regex_room *room, gd_regex_piece *
 
 void gd_regex_end(gd_regex_room *room, const gd_regex_piece *piece) { room->kinds_len = piece->first; }
 
-/* The place in bytes of character number `number`, which is not before piece->seen. */
+/* The offset in bytes of character number `number`, which is not before piece->seen. */
 static size_t advance(gd_regex_piece *piece, size_t number)
 {
     for (; piece->seen < number; piece->seen++) {
@@ -167,7 +167,7 @@ gd_status gd_regex_next(const gd_regex *regex, gd_regex_room *room, gd_regex_pie
 
     room->last = piece->seen;
     rc = pcre2_match(regex->code, kinds, piece->count, piece->seen, 0, room->match, room->context);
-    if (rc == PCRE2_ERROR_JIT_STACKLIMIT) /* the interpreter's ways back are on the heap */
+    if (rc == PCRE2_ERROR_JIT_STACKLIMIT) /* the interpreter backtracks on the heap */
         rc = pcre2_match(regex->code, kinds, piece->count, piece->seen, PCRE2_NO_JIT, room->match, room->context);
     *from = *to = piece->len;
     if (rc == PCRE2_ERROR_NOMATCH)
@@ -176,7 +176,7 @@ gd_status gd_regex_next(const gd_regex *regex, gd_regex_room *room, gd_regex_pie
         return gd_fail_memory(err, piece->len);
     if (rc < 0)
         return gd_fail(err, GD_EFORMAT,
-                       "a pattern of the tokenizer takes too many steps on this text, behind byte %zu of a piece",
+                       "a pattern of the tokenizer takes too many steps on this text, after byte %zu of a piece",
                        piece->at);
     ends = pcre2_get_ovector_pointer(room->match);
     *from = advance(piece, ends[0]);

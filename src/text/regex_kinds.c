@@ -1,4 +1,4 @@
-/* regex_kinds.c - sets of characters, and the kinds of characters that they tell apart. */
+/* regex_kinds.c - sets of characters, and the kinds of characters that they distinguish. */
 #include "text/regex_kinds.h"
 
 #include "base/mem.h"

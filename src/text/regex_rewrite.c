@@ -1,7 +1,7 @@
-/* regex_rewrite.c - reads a tokenizer's pattern, twice: first to find the kinds of characters that its classes tell
- * apart, then to write it down in their numbers.
+/* regex_rewrite.c - reads a tokenizer's pattern twice: first to find the kinds of characters that its classes
+ * distinguish, then to rewrite it in their numbers.
  *
- * Only what means the same to Oniguruma and to PCRE2 gets through. */
+ * Only what means the same in Oniguruma and in PCRE2 is accepted. */
 #include "text/regex_kinds.h"
 
 #include "base/error.h"
@@ -13,12 +13,12 @@
 #define DEPTH 16u
 #define NO_CHAR UINT32_MAX
 
-/* A group that is open; level 0 is the whole pattern. */
+/* An open group; level 0 is the whole pattern. */
 typedef struct level {
     size_t start;
     bool caseless, ahead;
-    bool empty;         /* the alternative at hand may match nothing, so far */
-    bool another_empty; /* one before it may */
+    bool empty;         /* the current alternative may match an empty string, so far */
+    bool another_empty; /* an earlier alternative may */
 } level;
 
 typedef struct reader {
@@ -71,8 +71,8 @@ static gd_status finish_set(reader *r, bool negated)
     if (++r->sets > SETS)
         return gd_fail(r->err, GD_EUNSUPPORTED, "%s: the pattern has more than %u classes", r->path, SETS);
     if (!gd_kinds_split(r->kinds, in_set))
-        return gd_fail(r->err, GD_EUNSUPPORTED, "%s: the pattern tells more than %u kinds of characters apart", r->path,
-                       GD_KINDS);
+        return gd_fail(r->err, GD_EUNSUPPORTED, "%s: the pattern distinguishes more than %u kinds of characters",
+                       r->path, GD_KINDS);
     if (!r->out)
         return GD_OK;
     gd_buf_str(r->out, "[");
@@ -82,7 +82,7 @@ static gd_status finish_set(reader *r, bool negated)
             any = true;
         }
     }
-    gd_buf_str(r->out, any ? "]" : "\\xff]"); /* GD_KINDS, for the class of no character */
+    gd_buf_str(r->out, any ? "]" : "\\xff]"); /* GD_KINDS, for an empty class */
     return GD_OK;
 }
 
@@ -117,7 +117,7 @@ static gd_status property(reader *r, size_t start)
     return GD_OK;
 }
 
-/* Behind a backslash and x or u: the character, or false. */
+/* After a backslash and x or u: the character, or false. */
 static bool hex(reader *r, size_t digits, uint32_t *c)
 {
     const bool braces = digits == 2 && take(r, "{");
@@ -134,12 +134,12 @@ static bool hex(reader *r, size_t digits, uint32_t *c)
         *c = *c << 4 | (uint32_t)(v < 16 ? v : v - 6);
         r->at++;
     }
-    if (digits == 2 && !braces) /* in UTF-8 a byte, not a character, from 80 on */
+    if (digits == 2 && !braces) /* from 80 on, this is a byte of UTF-8, not a character */
         return *c < 0x80;
     return *c < GD_UNICODE_END && (*c < 0xD800 || *c > 0xDFFF);
 }
 
-/* Behind a backslash: adds a class to the set (*c is NO_CHAR then), or gives the one character *c. */
+/* After a backslash: adds a class to the set (*c is NO_CHAR then), or returns a single character in *c. */
 static gd_status escape(reader *r, uint32_t *c)
 {
     static const char names[] = "rntfvae", values[] = "\r\n\t\f\v\a\x1b";
@@ -183,13 +183,13 @@ static gd_status character(reader *r, uint32_t *c)
 static gd_status member(reader *r, uint32_t *c)
 {
     if (r->at >= r->len)
-        return refuse(r, r->len, 0, "a class in brackets has no end");
+        return refuse(r, r->len, 0, "a class in brackets is not closed");
     if (looking_at(r, "[") || looking_at(r, "&&"))
         return refuse(r, r->at, 2, "a class within a class is not supported");
     return character(r, c);
 }
 
-/* Behind the opening bracket. */
+/* After the opening bracket. */
 static gd_status brackets(reader *r)
 {
     const bool negated = take(r, "^");
@@ -207,7 +207,7 @@ static gd_status brackets(reader *r)
             r->at++;
             rc = low == NO_CHAR ? refuse(r, start, r->at - start, "a range begins with a class") : member(r, &high);
             if (!rc && (high == NO_CHAR || high < low))
-                rc = refuse(r, start, r->at - start, "this range is not one");
+                rc = refuse(r, start, r->at - start, "this range is not valid");
         }
         if (!rc && low != NO_CHAR)
             gd_kinds_add(r->kinds, low, high);
@@ -226,7 +226,7 @@ static gd_status caseless(reader *r)
         const unsigned char pair[2] = { lower, r->at + 1 < r->len ? r->s[r->at + 1] | 0x20 : 0 };
 
         if (!letter && c != '\'')
-            return refuse(r, r->at, 1, "(?i:..) is supported around letters and apostrophes alone");
+            return refuse(r, r->at, 1, "(?i:..) is supported only around letters and apostrophes");
         if (!in_brackets && (!memcmp(pair, "ss", 2) || !memcmp(pair, "st", 2) || !memcmp(pair, "ff", 2) ||
                              !memcmp(pair, "fi", 2) || !memcmp(pair, "fl", 2)))
             return refuse(r, r->at, 2, "a ligature folds to these two letters, which is not supported");
@@ -287,8 +287,8 @@ static void digits(reader *r)
         r->at++;
 }
 
-/* {n}, {n,} or {n,m}, from the opening brace on: *zero tells whether n is 0. A second quantifier behind it, which `+`
- * and `?` are to Ruby, is refused. */
+/* {n}, {n,} or {n,m}, from the opening brace on: *zero says whether n is 0. A `+` or `?` after it, which in Ruby is a
+ * second quantifier, is refused. */
 static gd_status braces(reader *r, bool *zero)
 {
     const size_t start = r->at++;
@@ -307,7 +307,7 @@ static gd_status braces(reader *r, bool *zero)
     return GD_OK;
 }
 
-/* What may stand behind the item from `start` on, which may match nothing if `empty`: how often. */
+/* The quantifier, if any, of the item that begins at `start`, which may match an empty string if `empty`. */
 static gd_status quantifier(reader *r, size_t start, bool empty)
 {
     const size_t from = r->at;
@@ -323,7 +323,7 @@ static gd_status quantifier(reader *r, size_t start, bool empty)
     if (r->at > from && r->at < r->len && strchr("*+?{", r->s[r->at]))
         return refuse(r, from, r->at + 1 - from, "a quantifier of a quantifier is not supported");
     if (r->at > from && empty)
-        return refuse(r, start, r->at - start, "a quantifier of something that may match nothing is not supported");
+        return refuse(r, start, r->at - start, "a quantifier of something that may be empty is not supported");
     r->levels[r->depth].empty = r->levels[r->depth].empty && (empty || zero);
     emit(r, (const char *)r->s + from, r->at - from);
     return GD_OK;
@@ -371,9 +371,9 @@ gd_status gd_regex_rewrite(gd_buf *out, gd_kinds *kinds, const char *pattern, si
         while (!rc && r.at < len)
             rc = item(&r);
         if (!rc && r.depth)
-            rc = refuse(&r, len, 0, "a group has no end");
+            rc = refuse(&r, len, 0, "a group is not closed");
         if (!rc && (r.levels[0].empty || r.levels[0].another_empty))
-            rc = gd_fail(err, GD_EUNSUPPORTED, "%s: the pattern could match nothing at all, which is not supported",
+            rc = gd_fail(err, GD_EUNSUPPORTED, "%s: the pattern could match an empty string, which is not supported",
                          path);
     }
     return rc || !out->failed ? rc : gd_fail_memory(err, out->len);

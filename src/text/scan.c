@@ -1,6 +1,6 @@
-/* scan.c - GPT-2's, Llama 3's and Qwen 2's patterns, matched by hand.
+/* scan.c - hand-written matchers for the patterns of GPT-2, Llama 3 and Qwen 2.
  *
- * The alternatives are tried in the pattern's order; a comment repeats the one that is done below it. */
+ * The alternatives are tried in the order of the pattern; a comment quotes the one that the code below it matches. */
 #include "text/scan.h"
 
 #include "base/utf8.h"
@@ -37,8 +37,8 @@ static inline uint8_t class_at(const uint8_t *classes, const unsigned char *s, s
     return classes[gd_utf8_decode(s + at, n)];
 }
 
-/* The end of a run of ASCII letters from `at`, as far as eight bytes at a time can tell: most words end within
- * them, and where costs no wrong guess of a branch. */
+/* The end of a run of ASCII letters from `at`, as far as it can be found eight bytes at a time: most words end within
+ * eight bytes, and finding the end costs no branch misprediction. */
 static inline size_t ascii_letters(const unsigned char *s, size_t len, size_t at)
 {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -49,7 +49,7 @@ static inline size_t ascii_letters(const unsigned char *s, size_t len, size_t at
 
         memcpy(&eight, s + at, 8);
         low = (eight | 0x20 * ones) & ~high;
-        /* the high bit of each byte: from 'a' on, not behind 'z', not of a longer character */
+        /* the high bit of each byte: not below 'a', not above 'z', and not part of a longer character */
         letters = (low + (0x80 - 'a') * ones) & ~(low + (0x7F - 'z') * ones) & ~eight & high;
         if (letters != high)
             return at + (size_t)__builtin_ctzll(letters ^ high) / 8;
@@ -59,8 +59,8 @@ static inline size_t ascii_letters(const unsigned char *s, size_t len, size_t at
     return at;
 }
 
-/* The end of the longest run from `at` of characters whose class has a bit of `some` (or, for an empty
- * `some`, none of `none`). */
+/* The end of the longest run from `at` of characters whose class has a bit of `some` (any class, if `some` is 0) and
+ * none of `none`. */
 static inline size_t run(const uint8_t *classes, const unsigned char *s, size_t len, size_t at, uint8_t some,
                          uint8_t none)
 {
@@ -78,8 +78,8 @@ static inline size_t run(const uint8_t *classes, const unsigned char *s, size_t 
     return at;
 }
 
-/* At an apostrophe: 's 't 're 've 'm 'll 'd, in capitals too where `fold` is set; returns its length or 0. U+017F,
- * the long s, is a small s to a pattern that ignores case. */
+/* At an apostrophe: 's 't 're 've 'm 'll 'd, with `fold` in capitals too; returns its length or 0. U+017F, the long s,
+ * matches s in a pattern that ignores case. */
 static size_t contraction(const unsigned char *s, size_t len, size_t at, bool fold)
 {
     const unsigned lower = fold ? 0x20 : 0;
@@ -96,7 +96,7 @@ static size_t contraction(const unsigned char *s, size_t len, size_t at, bool fo
     return fold && len - at > 2 && s[at + 1] == 0xC5 && s[at + 2] == 0xBF ? 3 : 0;
 }
 
-/* \s+(?!\S)|\s+ - a run of spaces without its last character where text follows, unless that is all of it. */
+/* \s+(?!\S)|\s+ - a run of spaces, without its last character if text follows, unless it is the only one. */
 static size_t spaces(const uint8_t *classes, const unsigned char *s, size_t len, size_t at)
 {
     const size_t end = run(classes, s, len, at, GD_IS_SPACE, 0);
@@ -129,7 +129,7 @@ size_t gd_scan_gpt2(const uint8_t *classes, const unsigned char *s, size_t len, 
     return spaces(classes, s, len, at);
 }
 
-/* Behind the numbers: " ?[^\s\p{L}\p{N}]+[\r\n]*", "\s*[\r\n]+", and the spaces. */
+/* What follows the numbers in the pattern: " ?[^\s\p{L}\p{N}]+[\r\n]*", "\s*[\r\n]+", and the spaces. */
 static size_t modern_rest(const uint8_t *classes, const unsigned char *s, size_t len, size_t at)
 {
     const size_t sign = at + (s[at] == ' ');
@@ -140,12 +140,12 @@ static size_t modern_rest(const uint8_t *classes, const unsigned char *s, size_t
         return run(classes, s, len, end, GD_IS_NEWLINE, 0);
     }
     end = run(classes, s, len, at, GD_IS_SPACE, 0);
-    while (end > at && s[end - 1] != '\n' && s[end - 1] != '\r') /* back to the run's last line end */
+    while (end > at && s[end - 1] != '\n' && s[end - 1] != '\r') /* back to the last newline of the run */
         end--;
     return end > at ? end : spaces(classes, s, len, at);
 }
 
-/* most: how many digits \p{N} takes at once. */
+/* most: the number of digits that one match may take. */
 static inline size_t modern(const uint8_t *classes, const unsigned char *s, size_t len, size_t at, int most)
 {
     const size_t short_form = s[at] == '\'' ? contraction(s, len, at, true) : 0;

@@ -1,8 +1,8 @@
-/* scan.h - the three patterns that most tokenizers split text with, matched by hand.
+/* scan.h - hand-written matchers for the three patterns with which most tokenizers split text.
  *
- * Matched by hand for speed and for safety: a backtracking matcher may take any time on hostile text, these
- * take time proportional to it. Each function takes a piece s[0..len) of well-formed UTF-8, a place in it
- * before the end, and returns the end of the match that begins there: these patterns match at every place. */
+ * They are hand-written for speed and for safety: a backtracking matcher may take any time on hostile text, these take
+ * linear time. Each function takes a piece s[0..len) of well-formed UTF-8 and a place in it before its end, and returns
+ * the end of the match that begins there: these patterns match everywhere. */
 #ifndef GD_TEXT_SCAN_H
 #define GD_TEXT_SCAN_H
 
@@ -13,7 +13,7 @@ typedef size_t gd_scan(const uint8_t *classes, const unsigned char *s, size_t le
 
 gd_scan gd_scan_gpt2, gd_scan_llama3, gd_scan_qwen2;
 
-/* The hand scanner for exactly this pattern, or NULL. */
+/* The matcher for exactly this pattern, or NULL. */
 gd_scan *gd_scan_for(const char *pattern);
 
 /* GPT-2's pattern, which the pre-tokenizer ByteLevel uses. */

@@ -1,4 +1,4 @@
-/* strip.c - texts without what stands at their ends. */
+/* strip.c - strips the ends of texts. */
 #include "text/strip.h"
 
 #include "base/utf8.h"
@@ -11,7 +11,7 @@ static bool is_blank(uint32_t c)
            (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
 }
 
-/* Bytes of the blank at the beginning; 0 when it's something else, or no character at all. */
+/* Bytes of the whitespace character at the beginning; 0 if there is none. */
 static size_t blank_before(gd_text text)
 {
     const unsigned char *p = (const unsigned char *)text.data;
@@ -20,7 +20,7 @@ static size_t blank_before(gd_text text)
     return n && is_blank(gd_utf8_decode(p, &n)) ? n : 0;
 }
 
-/* Bytes of the blank at the end: the longest has three. */
+/* Bytes of the whitespace character at the end: the longest has three. */
 static size_t blank_after(gd_text text)
 {
     for (size_t n = 1; n <= 3 && n <= text.len; n++) {

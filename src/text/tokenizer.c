@@ -1,4 +1,4 @@
-/* tokenizer.c - a tokenizer.json, opened; and the way of a text through it. */
+/* tokenizer.c - opens a tokenizer.json, and takes a text through its pipeline. */
 #include "text/tokenizer.h"
 
 #include "base/error.h"
@@ -18,20 +18,20 @@
 
 #define FILE_LIMIT ((size_t)64 << 20)
 #define TEXT_LIMIT ((size_t)1 << 30)
-#define KEEP_LIMIT ((size_t)64 << 10) /* the room that a longer text needed is given back */
+#define KEEP_LIMIT ((size_t)64 << 10) /* the memory for a longer text is freed */
 
-/* A text on its way. What it needs is kept for the next one: room that has grown, pieces that are remembered. */
+/* The state of a text in the pipeline, kept for the next one: grown buffers, cached pieces. */
 typedef struct run {
     const gd_tokenizer *t;
     gd_ids *ids;
     gd_error *err;
-    gd_cutter cutter;
+    gd_splitter splitter;
     gd_bpe_room bpe;
     gd_nfc nfc;
     struct run *next;
 } run;
 
-/* The runs that no thread is using. */
+/* The runs that are not in use. */
 typedef struct idle_runs {
     pthread_mutex_t lock;
     run *first;
@@ -45,7 +45,7 @@ struct gd_tokenizer {
     gd_pretoken pretoken;
     gd_template template;
     size_t size;
-    idle_runs *idle; /* the one part that changes once the tokenizer is open (and gd_bpe's `whole`) */
+    idle_runs *idle; /* with gd_bpe's `whole`, the only part that changes once the tokenizer is open */
 };
 
 void gd_ids_free(gd_ids *ids)
@@ -56,7 +56,7 @@ void gd_ids_free(gd_ids *ids)
 
 static void free_run(run *r)
 {
-    gd_cutter_free(&r->cutter);
+    gd_splitter_free(&r->splitter);
     gd_bpe_room_free(&r->bpe);
     gd_nfc_free(&r->nfc);
     gd_free(r);
@@ -235,7 +235,7 @@ out:
     return rc;
 }
 
-/* ---- asking ---- */
+/* ---- tokens ---- */
 
 size_t gd_tokenizer_size(const gd_tokenizer *tokenizer) { return tokenizer->size; }
 
@@ -291,7 +291,7 @@ static gd_status piece(void *context, const unsigned char *s, size_t len, size_t
     return gd_bpe_encode(&r->t->bpe, &r->bpe, s, len, readable, r->ids) ? GD_OK : gd_fail_memory(r->err, len);
 }
 
-/* What lies between the added tokens of a text goes to the next step. */
+/* Passes what is between the added tokens of a text to the next step. */
 static gd_status between(run *r, const gd_added_set *set, const unsigned char *s, size_t len,
                          gd_status (*next)(run *r, const unsigned char *s, size_t len))
 {
@@ -310,7 +310,7 @@ static gd_status between(run *r, const gd_added_set *set, const unsigned char *s
     return rc || done >= len ? rc : next(r, s + done, len - done);
 }
 
-static gd_status cut(run *r, const unsigned char *s, size_t len) { return gd_cut(&r->cutter, 0, s, len); }
+static gd_status cut(run *r, const unsigned char *s, size_t len) { return gd_split(&r->splitter, 0, s, len); }
 
 static gd_status normalize(run *r, const unsigned char *s, size_t len)
 {
@@ -334,11 +334,11 @@ static run *take_run(const gd_tokenizer *t)
     if (r || !(r = gd_alloc_zero(1, sizeof *r)))
         return r;
     r->t = t;
-    r->cutter = (gd_cutter){ .pretoken = &t->pretoken, .classes = t->classes, .piece = piece, .context = r };
+    r->splitter = (gd_splitter){ .pretoken = &t->pretoken, .classes = t->classes, .piece = piece, .context = r };
     return r;
 }
 
-/* Keeps the run for the next text, unless the text was so long that it needs too much room, or failed halfway. */
+/* Keeps the run for the next text, unless this one was so long that its buffers are too large, or it failed. */
 static void give_back(run *r, size_t text_len, gd_status rc)
 {
     idle_runs *idle = r->t->idle;
@@ -353,7 +353,7 @@ static void give_back(run *r, size_t text_len, gd_status rc)
     (void)pthread_mutex_unlock(&idle->lock);
 }
 
-/* `framed`: with the special tokens of the template around. */
+/* `framed`: with the special tokens of the template. */
 static gd_status tokenize(const gd_tokenizer *tokenizer, const char *text, size_t len, bool framed, gd_ids *ids,
                           gd_error *err)
 {
@@ -370,8 +370,8 @@ static gd_status tokenize(const gd_tokenizer *tokenizer, const char *text, size_
     if (!r)
         return gd_fail_memory(err, sizeof *r);
     r->ids = ids;
-    r->err = r->cutter.err = err;
-    r->cutter.regex.steps = gd_regex_steps(len);
+    r->err = r->splitter.err = err;
+    r->splitter.regex.steps = gd_regex_steps(len);
     rc = framed ? add_ids(r, tokenizer->template.before.data, tokenizer->template.before.len) : GD_OK;
     if (!rc)
         rc = between(r, &tokenizer->added.raw, (const unsigned char *)text, len, normalize);

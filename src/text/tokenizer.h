@@ -1,15 +1,15 @@
 /* tokenizer.h - text to token ids, exactly as the Python package tokenizers 0.22 does it.
  *
  * A tokenizer.json is a pipeline: added tokens are cut out of the text, the rest is normalized (NFC), split
- * into pieces (patterns, digits), and each piece's bytes are merged pair by pair (byte-level BPE); at the end
- * a template may put special tokens around. Whatever this module reads, it does as the reference does; a part
- * or a value that it doesn't know is refused by name when the file is opened. Nothing is ever guessed.
+ * into pieces (patterns, digits), and the bytes of each piece are merged pair by pair (byte-level BPE); finally
+ * a template may put special tokens around the result. Everything that this module supports, it does as the reference
+ * does; a part or a value that it doesn't know is refused by name when the file is opened. Nothing is ever guessed.
  *
- * The character classes and the normalization are tables of our own (unicode/), made by asking the reference:
- * ids don't depend on the versions of any library.
+ * Character classes and normalization use our own tables (unicode/), generated with the reference: ids don't depend
+ * on the version of any library.
  *
- * The block "truncation" is read and not applied: how long a text may be is the caller's decision, and
- * Transformers replaces the block at every call as well. */
+ * The field "truncation" is read but not applied: how long a text may be is up to the caller, and Transformers
+ * replaces that field at every call as well. */
 #ifndef GD_TEXT_TOKENIZER_H
 #define GD_TEXT_TOKENIZER_H
 
@@ -30,37 +30,37 @@ typedef struct gd_ids {
 void gd_ids_free(gd_ids *ids);
 
 /* Reads dir/tokenizer.json (at most 64 MiB). *out is NULL on failure.
- * GD_EIO, GD_EFORMAT (the file is broken), GD_EUNSUPPORTED (the file asks for something this module doesn't
+ * GD_EIO, GD_EFORMAT (the file is malformed), GD_EUNSUPPORTED (the file requires something that this module doesn't
  * do), GD_ENOMEM. */
 gd_status gd_tokenizer_open(gd_tokenizer **out, const char *dir, gd_error *err);
 
 /* NULL is fine. */
 void gd_tokenizer_close(gd_tokenizer *tokenizer);
 
-/* Replaces what *ids held by the ids of the text, special tokens of the template included. The text is UTF-8
- * and may hold any character, NUL too. Many threads may share one tokenizer, each with its own *ids.
- * On failure *ids is unspecified, but still the caller's to free.
- * GD_EFORMAT (not UTF-8: the sentence gives the offset of the first bad byte; or a pattern of the file takes
+/* Replaces the contents of *ids with the ids of the text, including the special tokens of the template. The text is
+ * UTF-8 and may contain any character, even NUL. Many threads may share one tokenizer, each with its own *ids.
+ * On failure *ids is unspecified, but the caller must still free it.
+ * GD_EFORMAT (not UTF-8: the message gives the offset of the first bad byte; or a pattern of the file takes
  * too long on this text), GD_ETOOLONG (more than 1 GiB), GD_ENOMEM.
- * Time: len * log(len) at worst; memory: up to 64 bytes for each byte of the longest piece, and 128 MiB at most for a
- * match of a pattern that repeats groups (regex.h). What a text of up to 64 KiB needed, and 2 MiB of words that
- * came by, are kept for the next text, for each thread that was here at the same time. */
+ * Time: at worst len * log(len). Memory: up to 64 bytes per byte of the longest piece, and at most 128 MiB for a match
+ * of a pattern that repeats groups (regex.h). The memory for a text of up to 64 KiB, and a word cache of 2 MiB, are
+ * kept for the next text, for each thread that called this at the same time. */
 gd_status gd_tokenize(const gd_tokenizer *tokenizer, const char *text, size_t len, gd_ids *ids, gd_error *err);
 
-/* The same without the special tokens of the template: for a text that has its own, as a chat format writes them. */
+/* The same without the special tokens of the template: for a text that has its own, written by a chat format. */
 gd_status gd_tokenize_bare(const gd_tokenizer *tokenizer, const char *text, size_t len, gd_ids *ids, gd_error *err);
 
-/* One past the largest id that the tokenizer can give. */
+/* One more than the largest id that the tokenizer can return. */
 size_t gd_tokenizer_size(const gd_tokenizer *tokenizer);
 
-/* The id of a token by its content as written in the file (so a leading space is U+0120): added tokens first,
+/* The id of a token by its content as written in the file (where a leading space is U+0120): added tokens first,
  * then the vocabulary. For pad and eos. */
 bool gd_tokenizer_find(const gd_tokenizer *tokenizer, const char *token, uint32_t *id);
 
-/* The content of an id, for messages; NULL when no token has it. Lives as long as the tokenizer. */
+/* The content of an id, for messages; NULL if no token has it. Valid as long as the tokenizer. */
 const char *gd_tokenizer_token(const gd_tokenizer *tokenizer, uint32_t id);
 
-/* How many special tokens the template puts in front of every text and behind it: truncation keeps them. */
+/* The number of special tokens that the template puts before and after every text: truncation keeps them. */
 void gd_tokenizer_frame(const gd_tokenizer *tokenizer, size_t *before, size_t *after);
 
 #endif

@@ -1,9 +1,9 @@
-/* unicode.c - looking things up in the tables of unicode/. */
+/* unicode.c - looks things up in the tables of unicode/. */
 #include "text/unicode.h"
 
 #include "base/mem.h"
 
-/* Sets bits on every code point of the runs whose value the map translates to bits. */
+/* Sets, for every code point of the runs, the bits that the map has for its value. */
 static void paint(uint8_t *classes, const uint32_t *runs, size_t count, unsigned shift, const uint8_t *bits)
 {
     for (size_t i = 0; i < count; i++) {
@@ -23,7 +23,7 @@ static void paint_active(uint8_t *classes)
         for (uint32_t c = gd_combining_runs[i] >> 8; (gd_combining_runs[i] & 0xFF) && c < end; c++)
             classes[c] |= GD_IS_ACTIVE;
     }
-    for (size_t i = 0; i < gd_decompositions_count; i++) /* all that decompose, then not those that come back */
+    for (size_t i = 0; i < gd_decompositions_count; i++) /* all that decompose, except those that compose again */
         classes[gd_decompositions[i] >> 42] |= GD_IS_ACTIVE;
     for (size_t i = 0; i < gd_compositions_count; i++)
         classes[gd_decompositions[gd_compositions[i]] >> 42] &= (uint8_t)~GD_IS_ACTIVE;

@@ -1,5 +1,5 @@
-/* unicode.h - what the reference tokenizer knows of characters. The tables are in unicode/, with the script
- * that asks the reference for them: its regular expressions, its normalization and Rust's own classes follow
+/* unicode.h - what the reference tokenizer knows about characters. The tables are in unicode/, with the script
+ * that generates them with the reference: its regular expressions, its normalization and Rust's own classes follow
  * three different versions of Unicode. */
 #ifndef GD_TEXT_UNICODE_H
 #define GD_TEXT_UNICODE_H
@@ -18,14 +18,14 @@ extern const size_t gd_set_runs_count;
 extern const uint32_t gd_combining_runs[]; /* << 8 | canonical combining class */
 extern const size_t gd_combining_runs_count;
 
-/* c << 42 | a << 21 | b, by c: c is a and then b; b is 0 when it is a alone. */
+/* c << 42 | a << 21 | b, sorted by c: c decomposes to a and b, or to a alone if b is 0. */
 extern const uint64_t gd_decompositions[];
 extern const size_t gd_decompositions_count;
-/* Those that compose again, as places in gd_decompositions, by a and b. */
+/* Those that compose again, as places in gd_decompositions, sorted by a and b. */
 extern const uint16_t gd_compositions[];
 extern const size_t gd_compositions_count;
 
-/* The order is make_tables.py's. */
+/* In the order of make_tables.py. */
 enum gd_category {
     GD_CN,
     GD_CC,
@@ -64,15 +64,15 @@ enum gd_category {
 #define GD_SET_WORD 4u    /* \w around added tokens with single_word */
 #define GD_SET_STRIP 8u   /* \s around added tokens with lstrip or rstrip */
 
-/* The classes that run time asks for, a byte of bits for each code point. */
+/* The classes used at run time, one byte of bits per code point. */
 #define GD_IS_LETTER 1u  /* \p{L} */
 #define GD_IS_NUMBER 2u  /* \p{N} */
 #define GD_IS_SPACE 4u   /* \s */
-#define GD_IS_NUMERIC 8u /* from here on as the sets above */
+#define GD_IS_NUMERIC 8u /* these three as the sets above */
 #define GD_IS_WORD 16u
 #define GD_IS_STRIP 32u
 #define GD_IS_NEWLINE 64u /* CR, LF */
-#define GD_IS_ACTIVE 128u /* normalization may change it, move it, or join it to what stands before */
+#define GD_IS_ACTIVE 128u /* normalization may change it, move it, or compose it with what precedes it */
 
 /* The table of classes, GD_UNICODE_END bytes, freed with gd_free; NULL without memory. */
 uint8_t *gd_classes_make(void);
@@ -80,7 +80,7 @@ uint8_t *gd_classes_make(void);
 /* Canonical combining class. */
 uint8_t gd_combining_class(uint32_t c);
 
-/* One step of canonical decomposition (not of Hangul): false when there is none; *b is 0 for a single one. */
+/* One step of canonical decomposition (not of Hangul): false if there is none; *b is 0 if the result is *a alone. */
 bool gd_decompose(uint32_t c, uint32_t *a, uint32_t *b);
 
 /* The character that a and b compose to (not Hangul), or 0. */

@@ -7,11 +7,11 @@
 
 #include <string.h>
 
-/* Keys come from a file that may be made to collide: a lookup never has to walk further than this. With a
- * third of the slots empty, honest keys walk a few dozen at most. */
+/* Keys come from a file that may be crafted to make them collide: a lookup never walks further than this. With a third
+ * of the slots empty, honest keys walk a few dozen slots at most. */
 #define MAX_WALK 2000
 
-#define AHEAD 16 /* keys whose slots are fetched while others are being inserted */
+#define AHEAD 16 /* keys whose slots are prefetched while others are inserted */
 
 void gd_vocab_free(gd_vocab *vocab)
 {
@@ -86,7 +86,7 @@ bool gd_vocab_add(gd_vocab *vocab, const char *content, size_t len, uint32_t id)
     token.from_bytes = n != SIZE_MAX;
     if (token.from_bytes)
         vocab->bytes.len = token.bytes + n;
-    else /* what was written before the odd character came */
+    else /* restores what was written before the first character outside the alphabet */
         memcpy(vocab->bytes.data + token.bytes, content, len);
     token.bytes_len = (uint32_t)(vocab->bytes.len - token.bytes);
     vocab->tokens[vocab->count++] = token;
@@ -103,8 +103,8 @@ typedef struct key {
     uint32_t tag, hash;
 } key;
 
-/* The first 8 bytes, zeros behind a shorter key: by fixed loads that overlap, as a memcpy of a length that the
- * compiler doesn't know costs more than all the rest. */
+/* The first 8 bytes, padded with zeros: by fixed loads that overlap, since a memcpy of variable length would cost more
+ * than all the rest. */
 static uint64_t head_of(const unsigned char *s, size_t len)
 {
     uint64_t eight;
@@ -129,7 +129,7 @@ static key make_key(const void *bytes, size_t len, bool from_bytes)
     size_t at = 0;
 
     k.head = head_of(bytes, len);
-    do { /* the last round may read bytes a second time */
+    do { /* the last iteration may read bytes a second time */
         uint64_t eight = k.head;
 
         if (at)
@@ -144,7 +144,7 @@ static key make_key(const void *bytes, size_t len, bool from_bytes)
     return k;
 }
 
-/* The slot that holds the key, or the empty one where it belongs; mask + 1 when the walk is too long. */
+/* The slot of the key, or the empty one where it belongs; mask + 1 if the walk is too long. */
 static size_t find_slot(const gd_vocab *vocab, const key *k)
 {
     size_t at = k->hash & vocab->mask;
@@ -199,7 +199,7 @@ uint32_t gd_vocab_by_content(const gd_vocab *vocab, const char *content, size_t 
     return token;
 }
 
-/* The key of a token that isn't empty; its slot is on the way. */
+/* The key of a token that isn't empty; prefetches its slot. */
 static key next_key(const gd_vocab *vocab, uint32_t place)
 {
     const gd_token *token = &vocab->tokens[place];
@@ -216,9 +216,9 @@ static gd_status insert(gd_vocab *vocab, uint32_t place, const key *k, const cha
     const size_t at = find_slot(vocab, k);
 
     if (at > vocab->mask)
-        return gd_fail(err, GD_EFORMAT, "%s: model.vocab: the tokens are made to collide in a hash table", path);
+        return gd_fail(err, GD_EFORMAT, "%s: model.vocab: the tokens are crafted to collide in a hash table", path);
     if (vocab->slots[at].token != GD_NO_TOKEN)
-        return gd_fail(err, GD_EFORMAT, "%s: model.vocab: the token \"%.80s\" is there twice", path, content);
+        return gd_fail(err, GD_EFORMAT, "%s: model.vocab: the token \"%.80s\" appears twice", path, content);
     vocab->slots[at] = (gd_vocab_slot){ k->head, place, k->tag };
     if (vocab->by_id[token->id] != GD_NO_TOKEN)
         return gd_fail(err, GD_EFORMAT, "%s: model.vocab: the tokens \"%.80s\" and \"%.80s\" both have the id %u", path,
@@ -234,7 +234,8 @@ gd_status gd_vocab_finish(gd_vocab *vocab, const char *path, gd_error *err)
 
     for (size_t i = 0; i < vocab->count; i++) {
         if (vocab->tokens[i].bytes_len == 0)
-            return gd_fail(err, GD_EFORMAT, "%s: model.vocab: the token of id %u is empty", path, vocab->tokens[i].id);
+            return gd_fail(err, GD_EFORMAT, "%s: model.vocab: the token with id %u is empty", path,
+                           vocab->tokens[i].id);
         if (vocab->tokens[i].id >= vocab->size)
             vocab->size = (size_t)vocab->tokens[i].id + 1;
     }

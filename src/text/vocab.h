@@ -1,9 +1,8 @@
 /* vocab.h - the vocabulary of a byte-level tokenizer: tokens by content, by bytes and by id.
  *
- * A token's content is written with one visible character a byte (GPT-2's alphabet: a space is U+0120).
- * Tokens are kept by the bytes that they stand for, so that a piece of text finds its token without
- * translation. A content with a character outside of that alphabet can't come from text; it is found by its
- * content alone. */
+ * The content of a token is written with one visible character per byte (GPT-2's alphabet: a space is U+0120). Tokens
+ * are stored by the bytes that they stand for, so that a piece of text is looked up without translation. A content with
+ * a character outside that alphabet can't come from text; it is found only by its content. */
 #ifndef GD_TEXT_VOCAB_H
 #define GD_TEXT_VOCAB_H
 
@@ -15,21 +14,21 @@
 #include <stdint.h>
 
 #define GD_VOCAB_LIMIT ((size_t)1 << 20) /* tokens */
-#define GD_ID_LIMIT ((uint32_t)0x1FFFFF) /* ids are smaller: 21 bits, and one value that is none */
+#define GD_ID_LIMIT ((uint32_t)0x1FFFFF) /* ids are smaller: 21 bits, except for one value that means none */
 #define GD_NO_TOKEN UINT32_MAX
 
 typedef struct gd_token {
     uint32_t id;
     uint32_t bytes, bytes_len; /* in gd_vocab.bytes */
-    uint32_t content;          /* in gd_vocab.content, NUL behind */
+    uint32_t content;          /* in gd_vocab.content, NUL-terminated */
     bool from_bytes;           /* every character of the content stands for a byte */
 } gd_token;
 
 /* Most tokens are short: their bytes are in the slot, and a lookup touches one cache line. */
 typedef struct gd_vocab_slot {
-    uint64_t head;  /* the first 8 bytes, zeros behind a shorter key */
+    uint64_t head;  /* the first 8 bytes, padded with zeros */
     uint32_t token; /* place in tokens, or GD_NO_TOKEN */
-    uint32_t tag;   /* 24 bits of hash, and the length; 255: 255 and more, or not from bytes */
+    uint32_t tag;   /* 24 bits of hash, and the length; 255: 255 or more, or not from bytes */
 } gd_vocab_slot;
 
 typedef struct gd_vocab {
@@ -38,7 +37,7 @@ typedef struct gd_vocab {
     gd_vocab_slot *slots;
     size_t mask;
     uint32_t *by_id; /* place in tokens, or GD_NO_TOKEN */
-    size_t size;     /* one past the largest id */
+    size_t size;     /* one more than the largest id */
     size_t longest;  /* bytes_len */
     gd_buf bytes, content;
 } gd_vocab;
@@ -48,7 +47,7 @@ void gd_vocab_free(gd_vocab *vocab);
 /* Adds a token; duplicates are found by gd_vocab_finish(). False without memory. */
 bool gd_vocab_add(gd_vocab *vocab, const char *content, size_t len, uint32_t id);
 
-/* Builds the tables; refuses an empty content, and a content or an id that is there twice. */
+/* Builds the tables; refuses empty contents, and duplicate contents or ids. */
 gd_status gd_vocab_finish(gd_vocab *vocab, const char *path, gd_error *err);
 
 /* Places in tokens, or GD_NO_TOKEN. */
@@ -61,7 +60,7 @@ static inline uint32_t gd_vocab_by_id(const gd_vocab *vocab, uint32_t id)
 }
 
 /* The content with each character replaced by the byte that it stands for; `bytes` has room for len.
- * Returns their number, or SIZE_MAX when a character stands for none. */
+ * Returns the number of bytes, or SIZE_MAX if a character stands for none. */
 size_t gd_bytes_of_content(unsigned char *bytes, const char *content, size_t len);
 
 /* The character that stands for a byte. */

@@ -1,12 +1,12 @@
-/* test_older.c - a program that was compiled with the header of 0.2 runs with today's library: each of its structs is
- * read and filled, and not a byte after it. */
+/* test_older.c - a program compiled with the header of 0.2 runs with the current library: each of its structs is read
+ * and filled, and no byte after it is touched. */
 #include "tests/abi/guerdon-0.2.h"
 
 #include "tests/check.h"
 
 #include <unistd.h>
 
-/* A struct of ours, and what happens to lie after it. */
+/* A struct, and the bytes after it. */
 #define GUARDED(type)               \
     struct {                        \
         type it;                    \
@@ -54,7 +54,7 @@ static int tear_down(void **state)
     return unlink(input) || unlink(output);
 }
 
-/* The size of this header's struct is the first that any version takes; one byte less is nobody's. */
+/* The size of the struct in this header is the smallest that any version accepts; one byte less is refused. */
 static void assert_first(gd_status rc, const gd_error *err, const char *name, size_t size)
 {
     char want[128];
@@ -125,7 +125,7 @@ static void a_file_is_scored(void **state)
     assert_ok(gd_score_file(model, &how.it, &progress.it, &summary.it, test_err));
     assert_int_equal(seen, 2);
     assert_int_equal(summary.it.items, 2);
-    assert_int_equal(summary.it.struct_size, sizeof(gd_summary)); /* which has no texts yet */
+    assert_int_equal(summary.it.struct_size, sizeof(gd_summary)); /* the older one, without `texts` */
     assert_true(summary.it.rows > 0 && summary.it.rows < summary.it.tokens);
     assert_guarded(how.canary);
     assert_guarded(progress.canary);

@@ -1,5 +1,5 @@
-/* test_sized.c - structs of another size than the library's: what a later version adds must be zero, and what was never
- * initialised is refused. */
+/* test_sized.c - structs of other sizes than the library's: what a later version adds must be zero, and a struct that
+ * was never initialised is refused. */
 #include "tests/check.h"
 
 #include <stdbool.h>
@@ -7,7 +7,7 @@
 static char model_dir[512];
 static gd_model *model;
 
-/* ---- a call for each struct, with nothing wrong in it but what the test puts there ---- */
+/* ---- for each struct, a call that succeeds unless the test breaks the struct ---- */
 
 static gd_status use_options(void *memory, gd_error *err)
 {
@@ -70,7 +70,7 @@ static gd_status use_bench_options(void *memory, gd_error *err)
     options.model = model_dir;
     ((gd_bench_options *)memory)->report = stop;
     rc = gd_bench(&options, memory, &json, err);
-    return rc == GD_EINTERRUPTED ? GD_OK : rc; /* it began */
+    return rc == GD_EINTERRUPTED ? GD_OK : rc; /* the struct was accepted */
 }
 
 static gd_status use_progress(void *memory, gd_error *err)
@@ -94,7 +94,7 @@ static gd_status use_summary(void *memory, gd_error *err)
     return gd_score_file(model, &how, NULL, memory, err);
 }
 
-/* ---- and the cases ---- */
+/* ---- the tests ---- */
 
 typedef struct kind {
     const char *name;
@@ -113,7 +113,7 @@ enum { KINDS = sizeof kinds / sizeof kinds[0], LATER = 24 };
 
 static max_align_t room[64];
 
-/* The struct of a program that was compiled with a header whose struct has `more` bytes at its end. */
+/* The struct of a program compiled with a header in which it is `more` bytes longer. */
 static void *make(const kind *k, size_t more)
 {
     const size_t size = k->size + more;
@@ -136,7 +136,7 @@ static void refused(const kind *k, size_t size, const char *why)
         fail_msg("%s: %s", k->name, err.text);
 }
 
-static void what_no_version_has_is_refused(void **state)
+static void impossible_sizes_are_refused(void **state)
 {
     (void)state;
     for (size_t i = 0; i < KINDS; i++) {
@@ -151,15 +151,15 @@ static void what_no_version_has_is_refused(void **state)
     }
 }
 
-static void a_later_versions_zeros_are_taken(void **state)
+static void zeros_of_a_later_version_are_accepted(void **state)
 {
     (void)state;
     for (size_t i = 0; i < KINDS; i++)
         assert_ok(kinds[i].use(make(&kinds[i], LATER), test_err));
 }
 
-/* Whichever byte of it is set; but a summary asks for nothing, and keeps what the library does not know. */
-static void a_later_versions_wish_is_refused(void **state)
+/* Whichever of its bytes is set; except for a summary, which is output only: its unknown bytes are left alone. */
+static void set_members_of_a_later_version_are_refused(void **state)
 {
     (void)state;
     for (size_t i = 0; i < KINDS; i++)
@@ -172,7 +172,7 @@ static void a_later_versions_wish_is_refused(void **state)
             memory[at] = 1;
             assert_int_equal(kinds[i].use(memory, &err), filled ? GD_OK : GD_EUSAGE);
             (void)snprintf(want, sizeof want,
-                           "%s: byte %zu of %zu is set, but this library, version " GD_VERSION ", knows %zu bytes",
+                           "%s: byte %zu of %zu is set, but this library, version " GD_VERSION ", knows only %zu bytes",
                            kinds[i].name, at, kinds[i].size + LATER, kinds[i].size);
             if (!filled && strncmp(err.text, want, strlen(want)) != 0)
                 fail_msg("%s", err.text);
@@ -180,8 +180,8 @@ static void a_later_versions_wish_is_refused(void **state)
         }
 }
 
-/* A byte after the struct is not looked at. */
-static void a_struct_ends_where_it_says(void **state)
+/* Bytes after the struct are ignored. */
+static void a_struct_ends_at_its_size(void **state)
 {
     (void)state;
     for (size_t i = 0; i < KINDS; i++) {
@@ -192,7 +192,7 @@ static void a_struct_ends_where_it_says(void **state)
     }
 }
 
-static void nothing_is_refused(void **state)
+static void null_is_refused(void **state)
 {
     gd_error err = { 0 };
     gd_model *none;
@@ -204,10 +204,10 @@ static void nothing_is_refused(void **state)
     assert_int_equal(gd_score_file(model, NULL, NULL, NULL, NULL), GD_EUSAGE);
 }
 
-/* A hole at the end would be part of an older struct, with anything in it, and could not become a member. */
+/* Padding at the end would be undefined bytes of an older struct, and could not become a member. */
 #define ENDS(type, last) assert_int_equal(sizeof(type), offsetof(type, last) + sizeof((type *)NULL)->last)
 
-static void structs_have_no_hole_at_the_end(void **state)
+static void structs_have_no_padding_at_the_end(void **state)
 {
     (void)state;
     ENDS(gd_options, activation);
@@ -255,12 +255,12 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_no_version_has_is_refused),
-        cmocka_unit_test(a_later_versions_zeros_are_taken),
-        cmocka_unit_test(a_later_versions_wish_is_refused),
-        cmocka_unit_test(a_struct_ends_where_it_says),
-        cmocka_unit_test(nothing_is_refused),
-        cmocka_unit_test(structs_have_no_hole_at_the_end),
+        cmocka_unit_test(impossible_sizes_are_refused),
+        cmocka_unit_test(zeros_of_a_later_version_are_accepted),
+        cmocka_unit_test(set_members_of_a_later_version_are_refused),
+        cmocka_unit_test(a_struct_ends_at_its_size),
+        cmocka_unit_test(null_is_refused),
+        cmocka_unit_test(structs_have_no_padding_at_the_end),
         cmocka_unit_test(versions_agree),
     };
 

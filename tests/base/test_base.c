@@ -22,7 +22,7 @@ static void error_keeps_the_first_sentence(void **state)
     assert_int_equal(gd_fail(&err, GD_EIO, "second"), GD_EIO);
     assert_int_equal(err.status, GD_EFORMAT);
     assert_string_equal(err.text, "first 1");
-    assert_int_equal(gd_fail(NULL, GD_EIO, "nobody listens"), GD_EIO);
+    assert_int_equal(gd_fail(NULL, GD_EIO, "no gd_error"), GD_EIO);
 }
 
 static void error_text_is_printable(void **state)
@@ -42,7 +42,7 @@ static void error_cuts_between_characters(void **state)
     (void)state;
     memset(longer, 'a', sizeof longer);
     longer[sizeof longer - 1] = '\0';
-    memcpy(longer + 506, "\xc3\xa9", 2); /* the cut falls inside */
+    memcpy(longer + 506, "\xc3\xa9", 2); /* the message is cut inside this character */
     gd_fail(&err, GD_EFORMAT, "%s", longer);
     assert_int_equal(gd_utf8_check(err.text, strlen(err.text)), strlen(err.text));
 }
@@ -149,13 +149,13 @@ static void json_errors_name_the_field(void **state)
     (void)state;
     assert_ok(gd_json_parse(&root, text, strlen(text), "f.json", test_err));
     assert_int_equal(gd_json_int(&i, root, "a", 0, 9, "f.json", &err), GD_EFORMAT);
-    assert_string_equal(err.text, "f.json: the field \"a\" is a real number, an integer is expected");
+    assert_string_equal(err.text, "f.json: the field \"a\" is a real number, but an integer is expected");
     err = (gd_error){ 0 };
     gd_json_int(&i, root, "b", 0, 9, "f.json", &err);
     assert_string_equal(err.text, "f.json: the field \"b\" is -1, but 0 to 9 is expected");
     err = (gd_error){ 0 };
     gd_json_string(&s, root, "n", "f.json", &err);
-    assert_string_equal(err.text, "f.json: the field \"n\" holds a NUL character");
+    assert_string_equal(err.text, "f.json: the field \"n\" contains a NUL character");
     assert_false(gd_json_has(root, "d"));
     json_decref(root);
     err = (gd_error){ 0 };

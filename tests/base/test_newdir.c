@@ -1,4 +1,4 @@
-/* test_newdir.c - a directory that is filled whole or not at all: what is in it after success, failure, a full disk
+/* test_newdir.c - a directory that gets all of its files or none: what is in it after success, failure, a full disk
  * and a kill. */
 #include "tests/check.h"
 #include "tests/quant-free/files.h"
@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The names in a directory with commas between them, sorted; "none" when there is no such directory. */
+/* The names in a directory, sorted and separated by commas; "none" if there is no such directory. */
 static const char *names_in(const char *path)
 {
     static char text[1024];
@@ -55,7 +55,7 @@ static void it_is_filled_whole(void **state)
     const char *path = in_dir(*state, "new");
     gd_newdir *d;
 
-    write_text(*state, "from", "a file of somebody else");
+    write_text(*state, "from", "some other file");
     assert_ok(gd_newdir_open(&d, path, test_err));
     assert_ok(gd_newdir_begin(d, "b", 5, test_err));
     assert_ok(gd_newdir_write(d, "one", 3, test_err));
@@ -68,7 +68,7 @@ static void it_is_filled_whole(void **state)
     assert_ok(gd_newdir_keep(d, test_err));
     gd_newdir_close(d);
     assert_string_equal(names_in(path), "a,b,empty");
-    assert_holds(path, "a", "a file of somebody else");
+    assert_holds(path, "a", "some other file");
     assert_holds(path, "b", "one22");
     assert_holds(path, "empty", "");
 }
@@ -85,7 +85,7 @@ static void without_keep_nothing_stays(void **state)
     gd_newdir_close(d);
     assert_string_equal(names_in(path), "none");
 
-    assert_int_equal(mkdir(path, 0700), 0); /* one that was there, empty, stays */
+    assert_int_equal(mkdir(path, 0700), 0); /* an empty one that existed before is kept */
     assert_ok(gd_newdir_open(&d, path, test_err));
     assert_ok(gd_newdir_put(d, "whole", "x", 1, test_err));
     gd_newdir_close(d);
@@ -109,12 +109,12 @@ static void a_directory_in_use_is_refused(void **state)
     write_text(path, ".hidden", "");
     err = (gd_error){ 0 };
     assert_true(said("not empty", path, gd_newdir_open(&d, path, &err), &err,
-                     "\".hidden\" is in it, but an empty directory, or a name for a new one, is expected"));
+                     "the directory contains \".hidden\", but an empty or a new directory is expected"));
     assert_null(d);
     assert_int_equal(access(in_dir(path, ".hidden"), F_OK), 0);
 }
 
-/* A mistake of the caller: too few bytes, or too many, or a file without an end. */
+/* Mistakes of the caller: too few bytes, too many, or no gd_newdir_end(). */
 static void a_file_has_the_size_that_was_said(void **state)
 {
     const char *path = in_dir(*state, "new");
@@ -124,21 +124,21 @@ static void a_file_has_the_size_that_was_said(void **state)
     assert_ok(gd_newdir_open(&d, path, test_err));
     assert_ok(gd_newdir_begin(d, "a", 3, test_err));
     assert_ok(gd_newdir_write(d, "12", 2, test_err));
-    assert_true(said("few", in_dir(path, "a"), gd_newdir_end(d, &err), &err, "1 bytes are missing at its end"));
+    assert_true(said("few", in_dir(path, "a"), gd_newdir_end(d, &err), &err, "1 bytes are missing at the end"));
     err = (gd_error){ 0 };
-    assert_true(said("keep", in_dir(path, "a"), gd_newdir_keep(d, &err), &err, "it was not written to its end"));
+    assert_true(said("keep", in_dir(path, "a"), gd_newdir_keep(d, &err), &err, "the file was not completely written"));
     gd_newdir_close(d);
     assert_string_equal(names_in(path), "none");
     err = (gd_error){ 0 };
     assert_ok(gd_newdir_open(&d, path, test_err));
     assert_ok(gd_newdir_begin(d, "a", 1, test_err));
     assert_ok(gd_newdir_write(d, "12", 2, test_err));
-    assert_true(said("many", in_dir(path, "a"), gd_newdir_end(d, &err), &err, "-1 bytes are missing at its end"));
+    assert_true(said("many", in_dir(path, "a"), gd_newdir_end(d, &err), &err, "-1 bytes are missing at the end"));
     gd_newdir_close(d);
 }
 
-/* Somebody else writes into the directory meanwhile: their files stay, ours go, and the first that has no name yet is
- * said. */
+/* Another program writes into the directory in the meantime: its files stay, ours are removed, and the error names the
+ * first that could not get its name. */
 static void what_others_put_there_stays(void **state)
 {
     const char *path = in_dir(*state, "new");
@@ -153,15 +153,15 @@ static void what_others_put_there_stays(void **state)
     assert_true(said("third", in_dir(path, "third"), gd_newdir_put(d, "third", "x", 1, &err), &err, "File exists"));
     err = (gd_error){ 0 };
     assert_true(
-        said("second", in_dir(path, "second"), gd_newdir_keep(d, &err), &err, "somebody made this file meanwhile"));
+        said("second", in_dir(path, "second"), gd_newdir_keep(d, &err), &err, "another program has created this file"));
     gd_newdir_close(d);
     assert_string_equal(names_in(path), "second,third.part");
     assert_holds(path, "second", "theirs");
     assert_holds(path, "third.part", "theirs");
 }
 
-/* Room is asked for at once; where that can't be, a write says it. */
-static void a_limit_on_file_sizes_is_told(void **state)
+/* Room is reserved when a file is begun; if that is impossible, a write fails. */
+static void a_limit_on_file_sizes_is_reported(void **state)
 {
     const struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
     const struct rlimit few = { 1000, RLIM_INFINITY };
@@ -183,14 +183,14 @@ static void a_limit_on_file_sizes_is_told(void **state)
     assert_string_equal(names_in(path), "none");
 }
 
-/* A file system of 256 KiB that goes with this process; false when that may not be. */
+/* Mounts a file system of 256 KiB that disappears with this process; false if that is not permitted. */
 static bool mount_small(const char *path)
 {
     return unshare(CLONE_NEWNS) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
            mount("none", path, "tmpfs", 0, "size=256k") == 0;
 }
 
-static void a_full_disk_is_told(void **state)
+static void a_full_disk_is_reported(void **state)
 {
     const char *path = make_dir(*state, "small");
     static char block[1 << 20];
@@ -198,7 +198,7 @@ static void a_full_disk_is_told(void **state)
     gd_newdir *d;
 
     if (!mount_small(path)) {
-        print_message("no tmpfs can be mounted (%s): not run\n", strerror(errno));
+        print_message("SKIPPED: cannot mount a tmpfs: %s\n", strerror(errno));
         skip();
     }
     assert_ok(gd_newdir_open(&d, path, test_err));
@@ -206,11 +206,11 @@ static void a_full_disk_is_told(void **state)
     if (gd_newdir_begin(d, "large", sizeof block, &err) == GD_OK)
         fail_msg("a megabyte has room in 256 KiB");
     assert_true(
-        said("large", in_dir(path, "large"), err.status, &err, "No space left on device: it needs 1048576 bytes"));
+        said("large", in_dir(path, "large"), err.status, &err, "No space left on device: 1048576 bytes are needed"));
     gd_newdir_close(d);
     err = (gd_error){ 0 };
     assert_string_equal(names_in(path), "");
-    assert_ok(gd_newdir_open(&d, path, test_err)); /* and by a write, of more than was said */
+    assert_ok(gd_newdir_open(&d, path, test_err)); /* and by writing more than was announced */
     assert_ok(gd_newdir_begin(d, "large", 10, test_err));
     assert_true(said("write", in_dir(path, "large"), gd_newdir_write(d, block, sizeof block, &err), &err,
                      "No space left on device"));
@@ -219,7 +219,7 @@ static void a_full_disk_is_told(void **state)
     assert_int_equal(umount(path), 0);
 }
 
-/* Whenever the process dies, no file has its name: all of them wait for keep(). */
+/* Until gd_newdir_keep(), no file has its final name, even if the process is killed. */
 static void a_kill_leaves_parts(void **state)
 {
     const char *path = in_dir(*state, "new");
@@ -273,8 +273,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_directory_in_use_is_refused, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(a_file_has_the_size_that_was_said, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(what_others_put_there_stays, dir_setup, dir_teardown),
-        cmocka_unit_test_setup_teardown(a_limit_on_file_sizes_is_told, dir_setup, dir_teardown),
-        cmocka_unit_test_setup_teardown(a_full_disk_is_told, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(a_limit_on_file_sizes_is_reported, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(a_full_disk_is_reported, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(a_kill_leaves_parts, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(every_allocation_may_fail, dir_setup, dir_teardown),
     };

@@ -1,7 +1,7 @@
-/* test_pool.c - the thread pool: each task once, and whatever one job wrote is there for the next and for the caller.
+/* test_pool.c - the thread pool: each task runs once, and what one job wrote is visible to the next and to the caller.
  *
- * The tasks write plain variables, so that in a build with --enable-sanitizers=thread a pool that forgets to make one
- * thread wait for another is reported. */
+ * The tasks write plain variables, so that a build with --enable-sanitizers=thread reports a pool that does not make
+ * one thread wait for another. */
 #include "tests/check.h"
 
 #include "base/mem.h"
@@ -47,7 +47,7 @@ static void every_task_runs_once(void **state)
     }
 }
 
-/* Groups of whatever length, and more of them than tasks. */
+/* Groups of any length, and more groups than tasks. */
 static void every_group_is_done(void **state)
 {
     (void)state;
@@ -67,7 +67,7 @@ static void every_group_is_done(void **state)
     }
 }
 
-/* A step of a chain: each element comes of two of the job before, which other threads may have written. */
+/* A step of a chain: each element is made from two of the previous job, which other threads may have written. */
 typedef struct chain {
     uint32_t now[64], before[64];
     uint64_t done[MOST_THREADS]; /* by each worker: its scratch space */
@@ -87,7 +87,7 @@ static void run_chain(gd_pool *pool, chain *c, size_t jobs, long pause)
         gd_pool_run_groups(pool, 1 + job % GD_POOL_GROUPS, 64, take_step, c);
         memcpy(c->before, c->now, sizeof c->now);
         if (pause && job % 8 == 0)
-            rest(pause); /* longer than a worker looks on before it sleeps */
+            rest(pause); /* longer than a worker spins before it sleeps */
     }
 }
 
@@ -126,7 +126,7 @@ static void a_job_sees_what_the_one_before_wrote(void **state)
 
 enum { OWNERS = 3, ROUNDS = 20 };
 
-/* Opens, uses and closes pools; what it can't do leaves the chain short. */
+/* Opens, uses and closes pools; a failure leaves the chain short. */
 static void *own_pools(void *context)
 {
     for (int i = 0; i < ROUNDS; i++) {
@@ -174,7 +174,7 @@ static void a_task_may_have_a_pool(void **state)
         check_chain(&c[i], 10 * ROUNDS);
 }
 
-/* Its threads may not have begun yet, or sleep already. */
+/* Its threads may not have started yet, or may be asleep already. */
 static void a_pool_may_close_at_any_time(void **state)
 {
     (void)state;

@@ -1,13 +1,13 @@
-/* test_sha256.c - hashes of texts of every length that matters, as Python's hashlib gives them. */
+/* test_sha256.c - hashes of texts of every length that matters, compared with those of Python's hashlib. */
 #include "tests/check.h"
 
 #include "base/sha256.h"
 
-/* NIST's examples, and one that fills its last block to each of the places where another is begun. */
+/* NIST's examples, and texts with lengths around those at which padding needs another block. */
 static void sha256_is_the_standards(void **state)
 {
     static const struct {
-        size_t len; /* of a's; 0: `text` */
+        size_t len; /* number of a's; 0: `text` */
         const char *text, *hex;
     } cases[] = {
         { 0, "", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" },

@@ -1,6 +1,6 @@
 #!/bin/bash
-# interrupt.sh - runs that are interrupted at random moments, by SIGINT, SIGTERM, SIGKILL or a full disk, and gone on with:
-# the finished files are those of a run that nobody interrupted. INTERRUPTIONS=N: so many (default: 60).
+# interrupt.sh - interrupts runs at random moments, by SIGINT, SIGTERM, SIGKILL or a full disk, and resumes them: the
+# finished files must equal those of an uninterrupted run. INTERRUPTIONS=N sets the number (default: 60).
 set -u
 guerdon=$(realpath "${top_builddir:-.}/guerdon")
 model=$(realpath "${srcdir:-.}")/tests/data/golden/qwen2
@@ -21,7 +21,7 @@ awk 'BEGIN { for (i = 0; i < 3000; i++) {
 awk 'BEGIN { for (i = 0; i < 3000; i++)
     if (i % 89 == 3) print "broken"; else print "{\"chosen\":\"good " i * 31 % 997 "\",\"rejected\":\"bad " i "\"}" }' >"$work/pairs.jsonl"
 
-# arguments NAME: those of one of the runs, with its outputs where it runs
+# arguments NAME: sets args to those of one run, with its outputs in the current directory
 arguments()
 {
     case $1 in
@@ -47,11 +47,11 @@ for name in score packed zst rank mixed filter top; do
     [ -z "$(find "$work/$name.want" -name '*.resume*')" ] || { echo "$name: a complete run left its journal"; exit 1; }
 done
 
-# A small disk of its own, where this is allowed.
+# A small file system to fill up, where mounting is allowed.
 if mkdir "$work/disk" && mount -t tmpfs -o size=64k tmpfs "$work/disk" 2>/dev/null; then
     mounted=$work/disk
 else
-    echo 'skipped: no file system may be mounted here, so none gets full'
+    echo 'skipped: a full disk: no file system may be mounted here'
 fi
 
 signals=(INT TERM KILL)
@@ -65,7 +65,7 @@ while [ "$done_with" -lt "$count" ]; do
         timeout -s "${signals[$((RANDOM % 3))]}" "0.0$((RANDOM % 900 + 100))" \
             "$guerdon" "${args[@]}" --resume >/dev/null 2>"$work/err"
         done_with=$((done_with + 1))
-    done 2>/dev/null # the shell tells of those that were killed
+    done 2>/dev/null # the shell reports killed programs
     if [ -n "$mounted" ] && [ $((RANDOM % 4)) -eq 0 ] && rm -rf "${mounted:?}"/* &&
         cp -r "$work/$name/." "$mounted" 2>/dev/null; then
         arguments "$name"
@@ -78,6 +78,6 @@ while [ "$done_with" -lt "$count" ]; do
     cd "$work/$name" || exit 99
     "$guerdon" "${args[@]}" --resume >/dev/null 2>"$work/err"
     diff -r "$work/$name.want" "$work/$name" >/dev/null ||
-        { echo "FAILED: $name after $done_with interruptions is another one: $(cat "$work/err")"; ls -l "$work/$name.want" "$work/$name"; exit 1; }
+        { echo "FAILED: $name after $done_with interruptions differs: $(cat "$work/err")"; ls -l "$work/$name.want" "$work/$name"; exit 1; }
 done
-echo "$done_with interruptions, and every file is what it would have been"
+echo "$done_with interruptions, and every file equals that of an uninterrupted run"

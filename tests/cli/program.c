@@ -1,4 +1,4 @@
-/* program.c - running the program and looking at what came out. */
+/* program.c - runs the program and collects its output. */
 #include "tests/cli/program.h"
 
 #include <dirent.h>

@@ -1,4 +1,4 @@
-/* program.h - running the program and looking at what came out. */
+/* program.h - runs the program and collects its output. */
 #ifndef GD_TESTS_CLI_PROGRAM_H
 #define GD_TESTS_CLI_PROGRAM_H
 
@@ -7,7 +7,7 @@
 #include <jansson.h>
 #include <sys/types.h>
 
-/* What one run left behind. */
+/* The result of one run. */
 typedef struct program_run {
     int status;         /* exit status, or 1000 + the signal that ended it */
     char *out, *errors; /* both terminated; freed by program_forget() */
@@ -15,32 +15,32 @@ typedef struct program_run {
 
 enum { PROGRAM_ARGUMENTS = 24 };
 
-/* Runs guerdon with the arguments up to NULL.  `input` is a file for standard input, NULL for nothing. */
+/* Runs guerdon with the arguments up to NULL.  `input` is a file for standard input, or NULL for none. */
 program_run program_run_with(const char *input, const char *const *arguments);
 
-/* The same, as one call: program(NULL, "score", "--model", dir, NULL) */
+/* The same with the arguments in the call: program(NULL, "score", "--model", dir, NULL) */
 program_run program(const char *input, ...) __attribute__((sentinel));
 
 void program_forget(program_run *run);
 
-/* The program as a child: standard input, output and errors are the descriptors given; -1 for /dev/null. */
+/* Starts the program as a child with these standard input, output and error; -1 for /dev/null. */
 pid_t program_start(int in, int out, int errors, const char *const *arguments);
 int program_wait(pid_t child);
 
 /* A path in a directory of this test's own. */
 const char *program_path(const char *name);
 
-/* The teardown of a group of tests: removes that directory with everything in it. */
+/* The teardown of a group of tests: removes that directory and everything in it. */
 int program_end(void **state);
 
 void program_write(const char *path, const char *text);
 char *program_read(const char *path); /* freed by the caller */
 
-/* Line `n` (from 0) of a text of JSON lines; fails the test when it isn't there or isn't JSON. */
+/* Line `n` (from 0) of a text of JSON lines; fails the test if it is missing or isn't JSON. */
 json_t *program_line(const char *text, size_t n);
 size_t program_lines(const char *text);
 
-/* A model of tests/data/golden; a static buffer for each of 4 calls. */
+/* The path of a model in tests/data/golden, in one of 4 static buffers used in turn. */
 const char *program_golden(const char *name);
 
 #endif

@@ -1,4 +1,4 @@
-/* test_bench.c - guerdon bench: figures, files, an earlier result. */
+/* test_bench.c - guerdon bench: figures, files, showing an earlier result. */
 #include "tests/cli/program.h"
 
 static const char *const quick[] = { "--seconds=1", "--only=scoring,length", "--threads=1" };
@@ -57,13 +57,13 @@ static void the_result_can_go_to_standard_output(void **state)
 
     (void)state;
     assert_int_equal(run.status, 0);
-    result = json_loads(run.out, 0, NULL); /* and nothing else is there */
+    result = json_loads(run.out, 0, NULL); /* and nothing else is printed */
     assert_non_null(result);
     json_decref(result);
     program_forget(&run);
 }
 
-static void what_is_no_result_is_refused(void **state)
+static void a_file_that_is_not_a_result_is_refused(void **state)
 {
     const char *const path = program_path("no.json");
     program_run run;
@@ -89,7 +89,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_writes_figures_a_result_and_a_page),
         cmocka_unit_test(the_result_can_go_to_standard_output),
-        cmocka_unit_test(what_is_no_result_is_refused),
+        cmocka_unit_test(a_file_that_is_not_a_result_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, program_end);

@@ -1,4 +1,4 @@
-/* test_eval.c - guerdon eval and guerdon compare: figures, files, and how they end. */
+/* test_eval.c - guerdon eval and guerdon compare: figures, files and exit statuses. */
 #include "tests/cli/program.h"
 #include "tests/fields.h"
 
@@ -34,7 +34,7 @@ static void it_prints_figures(void **state)
     assert_non_null(strstr(run.out, "accuracy "));
     assert_non_null(strstr(run.out, "95% interval "));
     assert_non_null(strstr(run.out, "\nweb                   2 "));
-    /* what a terminal would obey is not printed */
+    /* no control character is printed */
     assert_non_null(strstr(run.out, "\nb\xc3\xb6ok?[31m             1 "));
     assert_null(strstr(run.out, "overall"));
     program_forget(&run);
@@ -66,7 +66,7 @@ static void it_writes_json_scores_and_a_page(void **state)
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
         assert_true(json_is_number(json_object_get(root, keys[i])));
     assert_true(real(root, "pairs") == 3 && real(root, "ties") == 1);
-    assert_int_equal(json_object_size(json_object_get(root, "by")), 1); /* "(none)": there is no subset */
+    assert_int_equal(json_object_size(json_object_get(root, "by")), 1); /* "(none)": the lines have no subset */
     assert_int_equal(json_object_size(json_object_get(root, "sections")), 0);
     json_decref(root);
     program_forget(&run);
@@ -81,7 +81,7 @@ static void it_writes_json_scores_and_a_page(void **state)
     free(text);
 }
 
-static void lines_that_can_not_be_judged_are_told(void **state)
+static void lines_that_can_not_be_judged_are_reported(void **state)
 {
     const char *const model = program_golden("qwen2"), *const input = program_path("bad.jsonl");
     program_run run;
@@ -91,7 +91,7 @@ static void lines_that_can_not_be_judged_are_told(void **state)
     run = program(NULL, "eval", "--model", model, "--input", input, NULL);
     assert_int_equal(run.status, 1);
     assert_non_null(strstr(run.out, "pairs           1\n"));
-    assert_non_null(strstr(run.errors, "guerdon: line 1: one text; a \"chosen\" and a \"rejected\" one are expect"));
+    assert_non_null(strstr(run.errors, "guerdon: line 1: one text; expected a \"chosen\" and a \"rejected\" one"));
     assert_non_null(strstr(run.errors, "guerdon: line 3: not valid JSON"));
     assert_non_null(strstr(run.errors, "guerdon: 2 of 3 items failed\n"));
     program_forget(&run);
@@ -107,7 +107,7 @@ static void lines_that_can_not_be_judged_are_told(void **state)
 
 /* ---- calibration ---- */
 
-/* A directory with a golden model's files, which are links. */
+/* A directory with links to a golden model's files. */
 static void link_model(const char *to, const char *from)
 {
     DIR *const dir = opendir(from);
@@ -185,7 +185,7 @@ static void calibration_goes_beside_the_adapter(void **state)
     run = program(NULL, "eval", "--model", model, "--input", input, "--calibrate-output", other, NULL);
     assert_int_equal(run.status, 3);
     assert_non_null(strstr(run.errors, "a standard deviation needs two scores that differ"));
-    check_calibration(other, 2); /* what was there stays */
+    check_calibration(other, 2); /* the old content stays */
     program_forget(&run);
     remove_model(model);
     remove_model(adapter);
@@ -211,10 +211,10 @@ static void scores_are_compared(void **state)
     assert_int_equal(run.status, 0);
     assert_non_null(strstr(run.out, "items                 4\n"));
     assert_non_null(strstr(run.out, "left out              1\n"));
-    assert_non_null(strstr(run.out, "of the same bits      2\n"));
+    assert_non_null(strstr(run.out, "with the same bits    2\n"));
     assert_non_null(strstr(run.out, "flips                 1\n"));
     assert_non_null(strstr(run.out, "accuracy of A, of B   0.5000, 0.0000\n"));
-    assert_non_null(strstr(run.out, "with another best     1\n"));
+    assert_non_null(strstr(run.out, "best answer differs   1\n"));
     program_forget(&run);
     text = program_read(page);
     assert_true(!strncmp(text, "<!DOCTYPE html>", 15) && strstr(text, "</html>\n"));
@@ -239,7 +239,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_prints_figures),
         cmocka_unit_test(it_writes_json_scores_and_a_page),
-        cmocka_unit_test(lines_that_can_not_be_judged_are_told),
+        cmocka_unit_test(lines_that_can_not_be_judged_are_reported),
         cmocka_unit_test(calibration_goes_beside_the_adapter),
         cmocka_unit_test(scores_are_compared),
     };

@@ -1,6 +1,6 @@
-/* test_identity.c - an unfinished output is continued by the same run only: a flag that changes a line of it must not
- * be another, and the refusal names the field.  A flag that is not in this table fails the test, and so does a field of
- * a journal. */
+/* test_identity.c - an unfinished output can only be resumed by the same run: a flag that would change its lines must
+ * have its old value, or the error names the field.  A flag, or a field of a journal, that is missing from this table
+ * fails the test. */
 #include "tests/cli/program.h"
 
 #include <stdbool.h>
@@ -11,13 +11,13 @@ enum { SCORE = 1, RANK = 2, FILTER = 4, ALL = SCORE | RANK | FILTER, COMMANDS = 
 
 static const char *const commands[COMMANDS] = { "score", "rank", "filter" };
 
-/* `then` is how a run is begun, `now` is what a resumed one has in its place; @ is the test's directory. */
+/* `then` is given when the run begins, `now` when it is resumed; @ is the test's directory. */
 static const struct option {
     const char *flag;
     int commands;
-    const char *field; /* what the refusal names; NULL: the flag changes no line */
+    const char *field; /* what the error names; NULL: the flag changes no line */
     const char *then, *now;
-    const char *instead_of; /* a flag that isn't given beside this one */
+    const char *instead_of; /* a flag that can't be given together with this one */
 } table[] = {
     { "model", ALL, "model", "--model=@/model", "--model=@/other", NULL },
     { "adapter", ALL, "adapter", NULL, "--adapter=@/lora", NULL },
@@ -56,14 +56,14 @@ static const struct option {
     { "share-prefix", ALL, NULL, NULL, "--share-prefix=off", NULL },
     { "quiet", ALL, NULL, NULL, "--quiet", NULL },
     { "output", ALL, NULL, "--output=@/out", "--output=@/./out", NULL },
-    { "resume", ALL, NULL, NULL, NULL, NULL }, /* given below, or not */
+    { "resume", ALL, NULL, NULL, NULL, NULL }, /* given by run_command() */
     { "help", ALL, NULL, NULL, NULL, NULL },   /* no run */
 };
 enum { ROWS = sizeof table / sizeof table[0] };
 
 static bool is_flag(const char *a, const char *b) { return a && b && strcmp(a, b) == 0; }
 
-/* Writes the argument with its directory. */
+/* Writes the argument with @ replaced by the directory. */
 static const char *argument(char *out, size_t room, const char *text)
 {
     const char *const at = strchr(text, '@');
@@ -75,7 +75,7 @@ static const char *argument(char *out, size_t room, const char *text)
     return out;
 }
 
-/* Runs a command as it was begun, or resumes it with row `changed` as it is now. */
+/* Begins a run, or resumes it with the flag of row `changed` as `now`. */
 static program_run run_command(size_t command, const struct option *changed, bool resume)
 {
     static char room[PROGRAM_ARGUMENTS][320];
@@ -97,7 +97,7 @@ static program_run run_command(size_t command, const struct option *changed, boo
     return program_run_with(NULL, arguments);
 }
 
-/* The run ended where the input breaks off, and nowhere before. */
+/* The run ended where the input breaks off, not before. */
 static void expect_unfinished(const program_run *run, const char *command, const char *flag)
 {
     if (run->status != 3 || !strstr(run->errors, "/in: the gzip data ends in the middle"))
@@ -111,11 +111,11 @@ static void expect_refusal(const program_run *run, const char *command, const ch
 
     (void)snprintf(wanted, sizeof wanted, "/out.resume: the run was begun with another %s, ", field);
     if (run->status != 2 || !strstr(run->errors, wanted))
-        fail_msg("%s (changed: %s): exit status %d, %s; \"%s\" is expected", command, flag, run->status, run->errors,
+        fail_msg("%s (changed: %s): exit status %d, %s; expected \"%s\"", command, flag, run->status, run->errors,
                  wanted);
 }
 
-/* Begins a run that fails at the end of its input, and so leaves an output that can be resumed. */
+/* Begins a run that fails at the end of its input and so leaves an output to resume. */
 static void begin(size_t command)
 {
     program_run run = run_command(command, NULL, false);
@@ -179,9 +179,8 @@ static void expect_row(size_t command, const char *what, const char *name, size_
         if ((table[i].commands & 1 << command) && have && strlen(have) == len && memcmp(have, name, len) == 0)
             return;
     }
-    fail_msg(
-        "%s has the %s \"%.*s\", but the table of this test does not: add it, with the field that it changes or NULL",
-        commands[command], what, (int)len, name);
+    fail_msg("%s has the %s \"%.*s\", but this test's table does not: add it, with the field that it changes or NULL",
+             commands[command], what, (int)len, name);
 }
 
 static void every_flag_is_known(void **state)
@@ -224,7 +223,7 @@ static void every_field_is_known(void **state)
     }
 }
 
-/* The items lack what they need, and get error lines; the last of them is cut off. */
+/* The items lack required fields and get error lines; the last one is cut off. */
 static void write_input(const char *path)
 {
     const gzFile file = gzopen(path, "wb0");
@@ -241,7 +240,7 @@ static void link_to(const char *file, const char *name)
     char *const whole = realpath(file, NULL);
 
     if (!whole || symlink(whole, program_path(name)) < 0)
-        fail_msg("no link to %s", file);
+        fail_msg("cannot link to %s", file);
     free(whole);
 }
 

@@ -1,4 +1,4 @@
-/* test_manners.c - how the program ends: what it refuses, when it is stopped, and what a terminal sees of it. */
+/* test_manners.c - how the program ends: on errors, when it is stopped, and what it shows on a terminal. */
 #include "tests/cli/program.h"
 
 #include <fcntl.h>
@@ -17,7 +17,7 @@ static void assert_refused(program_run run, int status, const char *word)
     program_forget(&run);
 }
 
-static void what_is_unusable_is_named(void **state)
+static void an_unusable_file_is_named(void **state)
 {
     const char *const model = program_golden("qwen2"), *const none = program_path("none");
 
@@ -34,7 +34,7 @@ static void what_is_unusable_is_named(void **state)
                    "exact");
 }
 
-/* Runs score with this standard output; the errors come back. */
+/* Runs score with this standard output; `errors` gets what it reports. */
 static int score_into(int out, char *errors, size_t room)
 {
     const char *const model = program_golden("qwen2");
@@ -50,7 +50,7 @@ static int score_into(int out, char *errors, size_t room)
     return status;
 }
 
-static void an_output_that_takes_nothing_is_an_error(void **state)
+static void an_unwritable_output_is_an_error(void **state)
 {
     char errors[600];
     int ends[2], full;
@@ -70,10 +70,10 @@ static void an_output_that_takes_nothing_is_an_error(void **state)
     (void)close(full);
 }
 
-/* 16 million letters need far more than half a gigabyte to become tokens. */
+/* Turning 16 million letters into tokens needs far more than half a gigabyte. */
 static void a_lack_of_memory_has_a_status_of_its_own(void **state)
 {
-#if SANITIZED /* it wants terabytes of address space for itself */
+#if SANITIZED /* the sanitizer reserves terabytes of address space */
     (void)state;
     skip();
 #else
@@ -84,12 +84,12 @@ static void a_lack_of_memory_has_a_status_of_its_own(void **state)
     program_run run;
 
     (void)state;
-    memset(letters, 'a', sizeof letters); /* one word: it is merged as a whole */
+    memset(letters, 'a', sizeof letters); /* one word, which is merged as a whole */
     assert_non_null(file);
     for (int i = 0; i < 16000; i++)
         assert_int_equal(fwrite(letters, 1, sizeof letters, file), sizeof letters);
     assert_int_equal(fclose(file), 0);
-    assert_int_equal(setenv("OPENBLAS_NUM_THREADS", "1", 1), 0); /* it takes memory for each at the start */
+    assert_int_equal(setenv("OPENBLAS_NUM_THREADS", "1", 1), 0); /* it allocates memory per thread when it starts */
     assert_int_equal(getrlimit(RLIMIT_AS, &usual), 0);
     little = usual;
     little.rlim_cur = (rlim_t)500 << 20;
@@ -102,7 +102,7 @@ static void a_lack_of_memory_has_a_status_of_its_own(void **state)
 
 /* ---- stopping, and what a terminal shows ---- */
 
-/* Until the end of the line, or of the input; the length. */
+/* Reads to the end of the line or of the input; returns the length. */
 static size_t receive_line(int fd, char *line, size_t room)
 {
     size_t len = 0;
@@ -130,9 +130,9 @@ static void an_interrupt_ends_after_the_batch(void **state)
     (void)close(in[0]);
     (void)close(out[1]);
     assert_int_equal(write(in[1], one, strlen(one)), strlen(one));
-    assert_true(receive_line(out[0], line, sizeof line) > 0); /* it runs, and a batch is through */
+    assert_true(receive_line(out[0], line, sizeof line) > 0); /* it runs, and a batch is done */
     assert_int_equal(kill(child, SIGINT), 0);
-    for (int i = 0; i < 50 && write(in[1], one, strlen(one)) > 0; i++) /* it may be gone by now */
+    for (int i = 0; i < 50 && write(in[1], one, strlen(one)) > 0; i++) /* it may have ended by now */
         continue;
     (void)close(in[1]);
     while (receive_line(out[0], line, sizeof line) > 0) {
@@ -144,7 +144,7 @@ static void an_interrupt_ends_after_the_batch(void **state)
     (void)close(out[0]);
 }
 
-/* Standard error of a run is a terminal; what it shows. */
+/* Runs score with a terminal as standard error; `shown` gets what it shows. */
 static int on_a_terminal(const char *flag, char *shown, size_t room)
 {
     const char *const model = program_golden("qwen2"), *const output = program_path("lines");
@@ -186,14 +186,14 @@ static void a_terminal_sees_progress_and_a_summary(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_unusable_is_named),
-        cmocka_unit_test(an_output_that_takes_nothing_is_an_error),
+        cmocka_unit_test(an_unusable_file_is_named),
+        cmocka_unit_test(an_unwritable_output_is_an_error),
         cmocka_unit_test(a_lack_of_memory_has_a_status_of_its_own),
         cmocka_unit_test(an_interrupt_ends_after_the_batch),
         cmocka_unit_test(a_terminal_sees_progress_and_a_summary),
     };
 
     (void)signal(SIGPIPE, SIG_IGN);
-    (void)alarm(600); /* a program that hangs ends the test, not the tester's patience */
+    (void)alarm(600); /* a program that hangs fails the test */
     return cmocka_run_group_tests(tests, NULL, program_end);
 }

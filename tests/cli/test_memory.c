@@ -1,4 +1,4 @@
-/* test_memory.c - --memory: a model three times as large as its budget runs inside the budget, with the same scores. */
+/* test_memory.c - --memory: a model three times as large as the budget stays within it, with the same scores. */
 #include "tests/cli/program.h"
 
 #include <errno.h>
@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* A model of qwen2's kind with random weights, 175 MiB of them, and the golden model's tokenizer. */
+/* A qwen2 model with 175 MiB of random weights and the golden model's tokenizer. */
 enum { LAYERS = 24, HIDDEN = 512, FFN = 2048, HEADS = 8, KV = 128, VOCAB = 1536 };
 enum { WEIGHTS_MIB = 175, BUDGET_MIB = 58, TEXTS = 70 };
 
@@ -69,7 +69,7 @@ static size_t write_header(FILE *file)
     return at;
 }
 
-/* bf16 values between 1/128 and 1/16 of either sign. */
+/* bf16 values of either sign with magnitudes between 1/128 and 1/16. */
 static void write_values(FILE *file, size_t bytes)
 {
     uint32_t seed = 1;
@@ -132,7 +132,7 @@ static int make_model(void **state)
     return 0;
 }
 
-/* Scores the texts within `memory` into `output`; the most memory that was resident, in MiB. */
+/* Scores the texts within `memory` into `output`; returns the peak resident memory in MiB. */
 static double peak_of(const char *memory, const char *batch, const char *output)
 {
     const char *arguments[16] = { "score", "--model",        model, "--input",  texts, "--output",
@@ -149,11 +149,11 @@ static double peak_of(const char *memory, const char *batch, const char *output)
     return (double)usage.ru_maxrss / 1024;
 }
 
-/* Rows of a batch: so many that the first fills weights, while the last has so few that it borrows
- * them; or so few that all do. */
+/* Rows per batch: enough that the first batch packs weights while the last has so few that it borrows
+     * them; or so few that all batches borrow. */
 static const char *const batches[] = { "1600", "200" };
 
-static void a_model_three_times_its_budget_runs_in_it(void **state)
+static void a_model_three_times_the_budget_stays_within_it(void **state)
 {
     char resident[256], streamed[256];
     char *want, *have;
@@ -163,7 +163,7 @@ static void a_model_three_times_its_budget_runs_in_it(void **state)
     (void)snprintf(resident, sizeof resident, "%s", program_path("resident.jsonl"));
     (void)snprintf(streamed, sizeof streamed, "%s", program_path("streamed.jsonl"));
     all = peak_of("1G", batches[0], resident);
-    assert_true(all >= WEIGHTS_MIB && all <= WEIGHTS_MIB * 1.05 + 60); /* the pages of the file don't stay */
+    assert_true(all >= WEIGHTS_MIB && all <= WEIGHTS_MIB * 1.05 + 60); /* the file's pages don't stay resident */
     want = program_read(resident);
     assert_int_equal(program_lines(want), TEXTS);
     for (size_t i = 0; i < sizeof batches / sizeof *batches; i++) {
@@ -178,7 +178,7 @@ static void a_model_three_times_its_budget_runs_in_it(void **state)
     free(want);
 }
 
-static void too_little_memory_is_refused_with_the_least(void **state)
+static void too_little_memory_is_refused_with_the_minimum(void **state)
 {
     const char *const text = "one two three";
     program_run run = program(NULL, "score", "--model", model, "--memory", "20M", text, NULL);
@@ -196,7 +196,7 @@ static void too_little_memory_is_refused_with_the_least(void **state)
     program_forget(&run);
 }
 
-/* A text of more rows than a batch is scored alone, while the memory lasts. */
+/* A text with more rows than a batch is scored alone, as long as the memory suffices. */
 static void an_item_too_long_for_the_memory_fails_alone(void **state)
 {
     const char *const longer = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen";
@@ -245,14 +245,14 @@ static void inspect_says_what_it_will_do(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_model_three_times_its_budget_runs_in_it),
-        cmocka_unit_test(too_little_memory_is_refused_with_the_least),
+        cmocka_unit_test(a_model_three_times_the_budget_stays_within_it),
+        cmocka_unit_test(too_little_memory_is_refused_with_the_minimum),
         cmocka_unit_test(an_item_too_long_for_the_memory_fails_alone),
         cmocka_unit_test(inspect_says_what_it_will_do),
     };
 
     if (SANITIZED) {
-        printf("skipped: the sanitizers' own memory is several times what is measured here\n");
+        printf("skipped: the sanitizers need several times the memory that is measured here\n");
         return 77;
     }
     return cmocka_run_group_tests(tests, make_model, program_end);

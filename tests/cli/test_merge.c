@@ -1,4 +1,4 @@
-/* test_merge.c - guerdon merge: a model that guerdon score takes, and what is said when there is none. */
+/* test_merge.c - guerdon merge: a model that guerdon score accepts, and its errors. */
 #include "tests/cli/program.h"
 
 #include <sys/resource.h>
@@ -16,7 +16,7 @@ static void remove_model(void)
         (void)snprintf(path, sizeof path, "%s/%s", merged(), names[i]);
         assert_int_equal(unlink(path), 0);
     }
-    assert_int_equal(rmdir(merged()), 0); /* and no more was in it */
+    assert_int_equal(rmdir(merged()), 0); /* and nothing else was in it */
 }
 
 static double score_of(const char *model, const char *adapter)
@@ -34,7 +34,7 @@ static double score_of(const char *model, const char *adapter)
     return score;
 }
 
-/* From a causal-LM base, whose scores are nothing without the adapter's head. */
+/* From a causal-LM base, which has no scores without the adapter's head. */
 static void it_makes_a_model(void **state)
 {
     const char *const base = program_golden("qwen2-causal"), *const adapter = program_golden("qwen2-causal-lora");
@@ -51,13 +51,13 @@ static void it_makes_a_model(void **state)
 
     run = program(NULL, "merge", "--model", base, "--adapter", adapter, "--output", merged(), NULL);
     assert_int_equal(run.status, 2);
-    assert_non_null(strstr(run.errors, "is in it, but an empty directory, or a name for a new one, is expected"));
+    assert_non_null(strstr(run.errors, "but an empty or a new directory is expected"));
     program_forget(&run);
     remove_model();
 }
 
-/* A limit on the size of files ends no program that can say so. */
-static void a_file_that_can_t_be_so_large_is_told(void **state)
+/* A limit on the file size is reported; it doesn't kill the program. */
+static void a_file_over_the_size_limit_is_reported(void **state)
 {
     const char *const base = program_golden("qwen2"), *const adapter = program_golden("qwen2-lora");
     struct rlimit before, few;
@@ -80,7 +80,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_makes_a_model),
-        cmocka_unit_test(a_file_that_can_t_be_so_large_is_told),
+        cmocka_unit_test(a_file_over_the_size_limit_is_reported),
     };
 
     return cmocka_run_group_tests(tests, NULL, program_end);

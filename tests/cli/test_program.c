@@ -1,4 +1,4 @@
-/* test_program.c - what the program puts out for models and texts. */
+/* test_program.c - the program's output for models and texts. */
 #include "tests/cli/program.h"
 
 #include <math.h>
@@ -19,7 +19,7 @@ static double number(const json_t *object, const char *key)
     return json_number_value(value);
 }
 
-/* The run went well, and nothing was said where nobody looks. */
+/* The run succeeded, and wrote nothing to standard error. */
 static void assert_quiet(const program_run *run)
 {
     assert_string_equal(run->errors, "");
@@ -45,7 +45,7 @@ static void check_golden(const char *model, const char *adapter, const char *key
         assert_int_equal((int)number(got, "index"), i);
         assert_int_equal((size_t)number(got, "tokens"), json_array_size(json_object_get(reference, "ids")));
         if (!(fabs(score - exact) <= 3e-5 * fmax(1, fabs(exact))))
-            fail_msg("%s text %zu: %.9g, %.9g expected", model, i, score, exact);
+            fail_msg("%s text %zu: %.9g, expected %.9g", model, i, score, exact);
         json_decref(got);
         json_decref(reference);
     }
@@ -111,7 +111,7 @@ static void texts_are_scored_like_lines(void **state)
     program_forget(&end);
 }
 
-static void input_comes_from_where_it_is_said(void **state)
+static void input_comes_from_where_the_flags_say(void **state)
 {
     const char *const model = program_golden("qwen2"), *const input = program_path("in");
     const char *const plain = program_path("plain"), *const output = program_path("out.jsonl");
@@ -198,7 +198,7 @@ static void a_bad_line_fails_alone(void **state)
     program_forget(&whole);
 }
 
-static void long_texts_are_treated_as_told(void **state)
+static void long_texts_are_handled_as_the_flags_say(void **state)
 {
     const char *const model = program_golden("qwen2");
     const char *const text = "one two three four five six seven eight nine ten";
@@ -287,7 +287,7 @@ static void inspect_describes_a_model(void **state)
     program_forget(&json);
 }
 
-/* The flags that change no score: inspect says that they arrived. */
+/* Flags that change no score: inspect shows that they are read. */
 static void flags_reach_the_library(void **state)
 {
     program_run run = program(NULL, "inspect", "--model", program_golden("qwen2"), "--threads=3", "--isa", "generic",
@@ -307,7 +307,7 @@ static void flags_reach_the_library(void **state)
     program_forget(&run);
 }
 
-static void backends_lists_what_there_is(void **state)
+static void backends_lists_what_this_machine_has(void **state)
 {
     program_run lines = program(NULL, "backends", NULL), json = program(NULL, "backends", "--json", NULL);
     json_t *object;
@@ -332,17 +332,17 @@ int main(void)
         cmocka_unit_test(an_adapter_is_applied),
         cmocka_unit_test(flags_that_only_change_the_speed_change_no_byte),
         cmocka_unit_test(texts_are_scored_like_lines),
-        cmocka_unit_test(input_comes_from_where_it_is_said),
+        cmocka_unit_test(input_comes_from_where_the_flags_say),
         cmocka_unit_test(a_pair_has_two_scores_and_their_margin),
         cmocka_unit_test(a_bad_line_fails_alone),
-        cmocka_unit_test(long_texts_are_treated_as_told),
+        cmocka_unit_test(long_texts_are_handled_as_the_flags_say),
         cmocka_unit_test(tokenize_needs_no_weights),
         cmocka_unit_test(inspect_describes_a_model),
         cmocka_unit_test(flags_reach_the_library),
-        cmocka_unit_test(backends_lists_what_there_is),
+        cmocka_unit_test(backends_lists_what_this_machine_has),
     };
 
     (void)signal(SIGPIPE, SIG_IGN);
-    (void)alarm(600); /* a program that hangs ends the test, not the tester's patience */
+    (void)alarm(600); /* a program that hangs fails the test */
     return cmocka_run_group_tests(tests, NULL, program_end);
 }

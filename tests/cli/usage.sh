@@ -1,6 +1,6 @@
 #!/bin/sh
-# usage.sh - what the program says to a wrong command line, its help, and whether the man pages know the same flags.
-# No model is needed: everything here fails, or ends, before one is opened.
+# usage.sh - errors for wrong command lines, the help, and whether the man pages list the same flags.
+# No model is needed: everything here fails or ends before one is opened.
 LC_ALL=C
 export LC_ALL
 guerdon=${top_builddir:-.}/guerdon
@@ -10,7 +10,7 @@ trap 'rm -rf "$work"' EXIT
 passed=0
 failed=0
 
-# verdict NAME: of the command before it
+# verdict NAME: counts the preceding command as passed or failed, by its status
 verdict()
 {
     if [ $? -eq 0 ]; then
@@ -21,14 +21,14 @@ verdict()
     fi
 }
 
-# run ARGUMENTS: the output, the errors and the status are in $work
+# run ARGUMENTS: leaves the output, the errors and the status in $work
 run()
 {
     "$guerdon" "$@" >"$work/out" 2>"$work/err" </dev/null
     echo $? >"$work/status"
 }
 
-# refuses STATUS SENTENCE ARGUMENTS: that status, exactly that line on standard error, nothing on standard output
+# refuses STATUS MESSAGE ARGUMENTS: expects that status, exactly that line on standard error, and no output
 refuses()
 {
     wanted=$1
@@ -40,7 +40,7 @@ refuses()
     verdict "guerdon $*: $(cat "$work/status") $(cat "$work/err")"
 }
 
-# shows PATTERN ARGUMENTS: status 0, the fixed string in the output, nothing on standard error
+# shows STRING ARGUMENTS: expects status 0, the string in the output, and nothing on standard error
 shows()
 {
     pattern=$1
@@ -50,7 +50,7 @@ shows()
     verdict "guerdon $*: no '$pattern'"
 }
 
-refuses 2 'guerdon: a command is missing; guerdon --help lists them'
+refuses 2 'guerdon: no command given; guerdon --help lists them'
 refuses 2 'guerdon: there is no command scor; did you mean score?' scor
 refuses 2 'guerdon: there is no command tokenise; did you mean tokenize?' tokenise
 refuses 2 'guerdon: there is no command serve-all; guerdon --help lists them' serve-all
@@ -62,75 +62,75 @@ refuses 2 'guerdon: score has no flag --trunc; did you mean --truncate?' score -
 refuses 2 'guerdon: score has no flag --gpu-layers; guerdon score --help lists them' score --gpu-layers 3
 refuses 2 'guerdon: score has no flag --; guerdon score --help lists them' score --=x
 refuses 2 'guerdon: tokenize has no flag --backend; guerdon tokenize --help lists them' tokenize --backend cpu
-refuses 2 'guerdon: -m is no flag; flags begin with --, and a text that begins with - goes after --' score -m DIR
+refuses 2 'guerdon: -m is not a flag: flags begin with --, and a text that begins with - goes after --' score -m DIR
 
 refuses 2 'guerdon: --model needs a value: --model DIR' score --model
 refuses 2 'guerdon: --model needs a value: --model DIR' score --model=
 refuses 2 'guerdon: --model needs a value: --model DIR' score --model ''
-refuses 2 'guerdon: --model needs a value, but --quiet follows; --model=--quiet if that is the value' \
+refuses 2 'guerdon: --model needs a value, but --quiet follows; write --model=--quiet if that is the value' \
     score --model --quiet
 refuses 2 'guerdon: --quiet takes no value' score --quiet=yes
 refuses 2 'guerdon: --model is given twice' score --model a --model b
 refuses 2 'guerdon: --quiet is given twice' score --quiet --quiet
 
-refuses 2 'guerdon: --truncate is middle; it takes error|left|right|drop|oldest-turns' score --truncate middle
-refuses 2 'guerdon: --truncate is err; it takes error|left|right|drop|oldest-turns' score --truncate err
-refuses 2 'guerdon: --add-eos is yes; it takes never|auto|always' score --add-eos yes
-refuses 2 'guerdon: --precision is fp16; it takes bf16|fp32' score --precision=fp16
-refuses 2 'guerdon: --precision is bf16|fp32; it takes bf16|fp32' score --precision='bf16|fp32'
-refuses 2 'guerdon: --numerics is quick; it takes exact|fast' score --numerics quick
-refuses 2 'guerdon: --backend is cuda; it takes auto|cpu|openblas|onednn' score --backend cuda
-refuses 2 'guerdon: --isa is sse; it takes auto|generic|avx2|avx512|avx512bf16|neon' score --isa sse
-refuses 2 'guerdon: --format is xls; it takes auto|jsonl|json|csv|tsv|text' score --format xls
-refuses 2 'guerdon: --share-prefix is no; it takes on|off' score --share-prefix no
+refuses 2 'guerdon: --truncate=middle: expected error|left|right|drop|oldest-turns' score --truncate middle
+refuses 2 'guerdon: --truncate=err: expected error|left|right|drop|oldest-turns' score --truncate err
+refuses 2 'guerdon: --add-eos=yes: expected never|auto|always' score --add-eos yes
+refuses 2 'guerdon: --precision=fp16: expected bf16|fp32' score --precision=fp16
+refuses 2 'guerdon: --precision=bf16|fp32: expected bf16|fp32' score --precision='bf16|fp32'
+refuses 2 'guerdon: --numerics=quick: expected exact|fast' score --numerics quick
+refuses 2 'guerdon: --backend=cuda: expected auto|cpu|openblas|onednn' score --backend cuda
+refuses 2 'guerdon: --isa=sse: expected auto|generic|avx2|avx512|avx512bf16|neon' score --isa sse
+refuses 2 'guerdon: --format=xls: expected auto|jsonl|json|csv|tsv|text' score --format xls
+refuses 2 'guerdon: --share-prefix=no: expected on|off' score --share-prefix no
 
 for bad in 0 -1 +1 1.5 1e3 0x10 8k ' 8' 99999999999999999999; do
-    refuses 2 "guerdon: --max-length is $bad; it takes a whole number, at least 1" score "--max-length=$bad"
+    refuses 2 "guerdon: --max-length=$bad: expected a whole number, at least 1" score "--max-length=$bad"
 done
-refuses 2 'guerdon: --threads is 4294967296; it takes a whole number, at least 1' score --threads 4294967296
-refuses 2 'guerdon: --batch-tokens is many; it takes a whole number, at least 1' score --batch-tokens many
+refuses 2 'guerdon: --threads=4294967296: expected a whole number, at least 1' score --threads 4294967296
+refuses 2 'guerdon: --batch-tokens=many: expected a whole number, at least 1' score --batch-tokens many
 
 for size in 0 x -1 2X 2GB G 1e99 0x10 '2 G' nan; do
-    refuses 2 "guerdon: --memory is $size; it takes a number of bytes, such as 2G, 1.5G or 900M" \
+    refuses 2 "guerdon: --memory=$size: expected a number of bytes, such as 2G, 1.5G or 900M" \
         score --model DIR "--memory=$size" text
 done
 
 refuses 2 'guerdon: --model is missing: --model DIR' score text
 refuses 2 'guerdon: --model is missing: --model DIR' tokenize text
 refuses 2 'guerdon: --model is missing: --model DIR' inspect
-refuses 2 'guerdon: both texts and --input are given; one of them, please' score --model DIR --input FILE text
+refuses 2 'guerdon: give either texts or --input, not both' score --model DIR --input FILE text
 refuses 2 'guerdon: --format is for an input file; texts on the command line are taken as they are' \
     score --model DIR --format text text
-refuses 2 'guerdon: inspect takes flags alone, not DIR; --model DIR?' inspect DIR
+refuses 2 'guerdon: inspect takes only flags, not DIR; --model DIR?' inspect DIR
 refuses 2 'guerdon: --model is missing: --model DIR' bench --quick
-refuses 2 'guerdon: bench takes flags alone, not DIR; --model DIR?' bench DIR
-refuses 2 'guerdon: both --quick and --seconds are given; one of them, please' bench --model DIR --quick --seconds 5
-refuses 2 'guerdon: --report needs the name of a file: standard output has the figures' bench --model DIR --report -
-refuses 2 'guerdon: --seconds is 0; it takes a whole number, at least 1' bench --model DIR --seconds 0
-refuses 2 'guerdon: --from shows an earlier result, and --model asks for a new one; one of them, please' \
+refuses 2 'guerdon: bench takes only flags, not DIR; --model DIR?' bench DIR
+refuses 2 'guerdon: give either --quick or --seconds, not both' bench --model DIR --quick --seconds 5
+refuses 2 'guerdon: --report needs a file name: standard output is for the figures' bench --model DIR --report -
+refuses 2 'guerdon: --seconds=0: expected a whole number, at least 1' bench --model DIR --seconds 0
+refuses 2 'guerdon: give either --from, to show an earlier result, or --model, to measure, not both' \
     bench --from FILE --model DIR
 refuses 3 'guerdon: /nonexistent/bench.json: No such file or directory' bench --from /nonexistent/bench.json
 refuses 3 'guerdon: /nonexistent/page.html: No such file or directory' bench --model DIR --report /nonexistent/page.html
 refuses 2 'guerdon: --model is missing: --model DIR' merge
 refuses 2 'guerdon: --adapter is missing: --adapter DIR' merge --model DIR
 refuses 2 'guerdon: --output is missing: --output DIR' merge --model DIR --adapter LORA
-refuses 2 'guerdon: merge takes flags alone, not DIR' merge --model DIR --adapter LORA DIR
-refuses 2 'guerdon: backends takes flags alone, not all' backends all
+refuses 2 'guerdon: merge takes only flags, not DIR' merge --model DIR --adapter LORA DIR
+refuses 2 'guerdon: backends takes only flags, not all' backends all
 refuses 2 'guerdon: --model is missing: --model DIR' eval --input FILE
-refuses 2 'guerdon: eval takes flags alone, not FILE; --input FILE?' eval --model DIR FILE
-refuses 2 'guerdon: --scores needs the name of a file: standard output has the figures' eval --model DIR --scores -
-refuses 2 'guerdon: --report needs the name of a file: standard output has the figures' eval --model DIR --report=-
-refuses 2 'guerdon: --calibrate-output needs the name of a file: standard output has the figures' \
+refuses 2 'guerdon: eval takes only flags, not FILE; --input FILE?' eval --model DIR FILE
+refuses 2 'guerdon: --scores needs a file name: standard output is for the figures' eval --model DIR --scores -
+refuses 2 'guerdon: --report needs a file name: standard output is for the figures' eval --model DIR --report=-
+refuses 2 'guerdon: --calibrate-output needs a file name: standard output is for the figures' \
     eval --model DIR --calibrate-output -
-refuses 3 'guerdon: org/name is no directory that the calibration could go to: --calibrate-output FILE says where' \
+refuses 3 "guerdon: org/name is not a directory, so --calibrate can't write to it: use --calibrate-output FILE" \
     eval --model org/name --input FILE --calibrate
 refuses 2 'guerdon: compare takes two files of scores, not 1: compare A.jsonl B.jsonl' compare A
 refuses 2 'guerdon: compare takes two files of scores, not 0: compare A.jsonl B.jsonl' compare
-refuses 2 'guerdon: --report needs the name of a file: standard output has the figures' compare A B --report -
-refuses 2 'guerdon: both files are standard input, two different ones are expected' compare - -
+refuses 2 'guerdon: --report needs a file name: standard output is for the figures' compare A B --report -
+refuses 2 'guerdon: both files are standard input; expected two different files' compare - -
 refuses 3 'guerdon: /nonexistent/a.jsonl: No such file or directory' compare /nonexistent/a.jsonl /nonexistent/b.jsonl
 
-# what a terminal would obey is not passed on to it
+# control characters don't reach the terminal
 refuses 2 'guerdon: there is no command ?[31m?x; guerdon --help lists them' "$(printf '\033[31m\302\233x')"
 
 shows 'Usage: guerdon COMMAND' --help
@@ -143,7 +143,7 @@ shows "In bash, \$'...' makes it a newline." score --help
 shows '"backends":[' backends --json
 shows 'isa             generic' backends
 
-# every flag of the issue's list is in the help, and the help and the man page list the same flags in the same order
+# the help and the man page list the same flags in the same order, among them these
 for flag in model adapter input output max-length truncate add-eos precision numerics backend isa threads memory \
     batch-tokens share-prefix graph quiet format; do
     shows "    --$flag" score --help
@@ -165,12 +165,12 @@ for page in "$doc"/guerdon*.1; do
     verdict "$page is not of $version"
 done
 
-# a result that never came leaves no empty file
+# a failed run leaves no empty file
 "$guerdon" compare "$work/none.jsonl" "$work/none.jsonl" --report "$work/page.html" 2>/dev/null
 [ $? -eq 3 ] && [ ! -e "$work/page.html" ]
-verdict 'compare of files that are not there leaves a page'
+verdict 'compare of missing files leaves a page'
 
-# a full disk is told, in words and by the status
+# a full disk is reported, by a message and by the status
 if [ -w /dev/full ]; then
     for arguments in --help --version backends 'backends --json' 'score --help'; do
         # shellcheck disable=SC2086 # words are wanted

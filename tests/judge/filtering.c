@@ -1,4 +1,4 @@
-/* filtering.c - what the tests of rank and filter share. */
+/* filtering.c - shared by the tests of rank and filter. */
 #include "tests/judge/filtering.h"
 
 #include "base/mem.h"
@@ -63,7 +63,7 @@ int filtering_open(void **state)
     (void)state;
     if (gd_model_open(&model, &options, NULL))
         return -1;
-    for (int i = 0; i < 2; i++) /* what is loaded for good is there */
+    for (int i = 0; i < 2; i++) /* loads what the model keeps */
         if (gd_score(model, 1, &(gd_text){ "a b c d e f g h", 15 }, &score, NULL, NULL))
             return -1;
     return 0;

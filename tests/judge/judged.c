@@ -1,4 +1,4 @@
-/* judged.c - what the tests of gd_eval() share. */
+/* judged.c - shared by the tests of gd_eval(). */
 #include "tests/judge/judged.h"
 
 #include <unistd.h>
@@ -44,7 +44,7 @@ static json_t *parse(const char *text)
     return root;
 }
 
-/* Runs, and expects this status. */
+/* Runs it, and expects this status. */
 json_t *judged_run(const gd_eval_options *how, gd_status want, gd_summary *summary)
 {
     gd_error err = { 0 };
@@ -84,7 +84,7 @@ const char *judged_file(char path[64], const char *text)
 static json_malloc_t usual_malloc;
 static json_free_t usual_free;
 static long json_live;
-static uint64_t json_left; /* allocations before the one that fails; 0: none does */
+static uint64_t json_left; /* counts down to the allocation that fails; 0: none does */
 
 static void *json_alloc(size_t bytes)
 {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""make_compare.py - two files of scores, and how they go together by numpy and scipy.
+"""make_compare.py - two files of scores, and their correlation by numpy and scipy.
 
 usage: make_compare.py >tests/data/judge/compare.expected.json
 """

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""make_eval.py - made preferences, and what numpy says of the scores that a model gave them.
+"""make_eval.py - generated preferences, and numpy's figures for the scores that a model gave them.
 
 usage: make_eval.py input pairs|rows >INPUT.jsonl
        make_eval.py expected INPUT.jsonl SCORES.jsonl >EXPECTED.json      (numpy and scipy; see make_expected.py)
 
-tests/data/judge/pairs.jsonl and rows.jsonl are the inputs; their .expected.json were made of what
+tests/data/judge/pairs.jsonl and rows.jsonl are the inputs; their .expected.json were made from the scores that
     guerdon eval --model tests/data/golden/qwen2 --input INPUT --max-length 100 --truncate left --scores SCORES.jsonl
-wrote: a score is what that model gives, and all that is made of it is computed here anew.
+wrote: the scores are that model's, and everything derived from them is computed here independently.
 """
 import json
 import random
@@ -68,7 +68,7 @@ def read(path):
 
 
 def judge(record, line):
-    """What eval should make of a line of scores: the scores, how many are correct, and the tokens; None for an error."""
+    """A line of scores as eval should read it: the scores, how many are correct, and the tokens; None for an error."""
     if 'error' in line:
         return None
     if 'scores' not in line:

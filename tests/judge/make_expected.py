@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""make_expected.py - random margins, scores and lengths with what numpy and scipy make of them.
+"""make_expected.py - random margins, scores and lengths, and the figures that numpy and scipy compute from them.
 
 usage: make_expected.py OUTPUT.json     (numpy 2, scipy 1.1x; the random numbers are numpy's PCG64, seed 20251125)
 
-Independent of the library: formulas as guerdon.h and src/judge/metrics.h state them, other code.  The one thing that is
-told twice is the bootstrap's generator, SplitMix64, which metrics.h documents.
+Independent of the library: the formulas of guerdon.h and src/judge/metrics.h in other code.  The only thing in both is
+the bootstrap's generator, SplitMix64, which metrics.h documents.
 """
 import json
 import sys
@@ -93,7 +93,7 @@ def correlation_cases():
 
 
 def ties_score(rows):
-    """The subset Ties of RewardBench 2, from the prose of src/judge/rewardbench.h."""
+    """The subset Ties of RewardBench 2, from its description in src/judge/rewardbench.h."""
     groups = {}
     for row in rows:
         kind, number = row['id'].split(':')
@@ -142,7 +142,7 @@ def ties_cases():
 
 
 def best(scores):
-    """RewardBench 2: credit of a row."""
+    """RewardBench 2: the credit of a row."""
     top = max(scores)
     return 1 / scores.count(top) if scores[0] == top else 0.0
 

@@ -1,4 +1,4 @@
-/* test_compare.c - gd_compare() against numpy and scipy (make_compare.py), files that can't be compared, its page. */
+/* test_compare.c - gd_compare() against numpy and scipy (make_compare.py), files that can't be compared, the page. */
 #include "tests/judge/judged.h"
 #include "tests/markup.h"
 
@@ -24,7 +24,7 @@ static void write_lines(char path[64], const json_t *lines)
     assert_int_equal(fclose(file), 0);
 }
 
-/* Every number of `want`, and of the objects in it. */
+/* Compares every number of `want` and of the objects in it. */
 static void same_numbers(const json_t *have, const json_t *want)
 {
     const char *key;
@@ -36,7 +36,7 @@ static void same_numbers(const json_t *have, const json_t *want)
             continue;
         }
         if (!(fabs(real(have, key) - json_number_value(value)) <= 1e-12 * fmax(1, json_number_value(value))))
-            fail_msg("\"%s\" is %.17g, but %.17g is expected", key, real(have, key), json_number_value(value));
+            fail_msg("\"%s\" is %.17g, expected %.17g", key, real(have, key), json_number_value(value));
     }
 }
 
@@ -127,12 +127,12 @@ static void a_file_agrees_with_itself(void **state)
     assert_true(real(root, "identical") == 5 && real(root, "scores") == 5 && real(root, "skipped") == 0);
     assert_true(real(root, "largest_difference") == 0 && fabs(real(root, "pearson") - 1) < 1e-15);
     assert_true(real(margins, "flips") == 0 && real(margins, "spearman") == 1);
-    assert_true(real(margins, "accuracy_a") == 0.5); /* what the file says of its margin doesn't matter */
+    assert_true(real(margins, "accuracy_a") == 0.5); /* the file's own margins are ignored */
     assert_int_equal(json_array_size(part(part(root, "details"), "largest")), 0);
     json_decref(root);
 }
 
-static void what_there_is_not_is_null(void **state)
+static void undefined_figures_are_null(void **state)
 {
     json_t *root = compare("", "");
 
@@ -145,7 +145,8 @@ static void what_there_is_not_is_null(void **state)
     json_decref(root);
     root = compare("{\"index\":4,\"error\":\"x\"}\n{\"index\":9,\"score\":0}\n",
                    "{\"index\":4,\"score\":1}\n{\"index\":9,\"score\":-0.0}\n");
-    assert_true(real(root, "skipped") == 1 && real(root, "identical") == 0); /* 0 and -0 are equal, not the same bits */
+    assert_true(real(root, "skipped") == 1 &&
+                real(root, "identical") == 0); /* 0 and -0 are equal but have different bits */
     json_decref(root);
 }
 
@@ -172,11 +173,11 @@ static void other_files_are_refused(void **state)
         { ONE, ONE "{\"index\":1,\"score\":1}\n", "ends before item 1 of" },
         { ONE, "{\"index\":1,\"score\":1}\n", "line 1 is of item 0, but line 1 of" },
         { ONE, "{\"index\":0,\"scores\":[1,2]}\n", "item 0 has 1 scores in" },
-        { "{\"index\":0,\"scores\":[1,2]}\n", "{\"index\":0,\"chosen\":1,\"rejected\":2}\n", "of another kind" },
+        { "{\"index\":0,\"scores\":[1,2]}\n", "{\"index\":0,\"chosen\":1,\"rejected\":2}\n", "of different kinds" },
         { "\n\nx\n", ONE, "line 3: not valid JSON" },
-        { "[]\n", ONE, "line 1: a list, an object of guerdon score is expected" },
-        { "{}\n", ONE, "line 1: \"index\" is no whole number" },
-        { "{\"index\":-1,\"score\":1}\n", ONE, "\"index\" is no whole number" },
+        { "[]\n", ONE, "line 1: a list; expected a line of guerdon score" },
+        { "{}\n", ONE, "line 1: \"index\" is not a whole number" },
+        { "{\"index\":-1,\"score\":1}\n", ONE, "\"index\" is not a whole number" },
         { "{\"index\":0}\n", ONE, "the field \"score\" is missing" },
         { "{\"index\":0,\"chosen\":1}\n", ONE, "the field \"rejected\" is missing" },
         { "{\"index\":0,\"score\":\"1\"}\n", ONE, "\"score\" is not a finite float32" },
@@ -284,7 +285,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(figures_are_numpys),           cmocka_unit_test(a_file_agrees_with_itself),
-        cmocka_unit_test(what_there_is_not_is_null),    cmocka_unit_test(other_files_are_refused),
+        cmocka_unit_test(undefined_figures_are_null),   cmocka_unit_test(other_files_are_refused),
         cmocka_unit_test(any_allocation_may_fail),      cmocka_unit_test(jansson_may_fail),
         cmocka_unit_test(the_page_survives_other_json),
     };

@@ -1,5 +1,5 @@
-/* test_eval.c - gd_eval() on made preferences: figures against those that numpy made of the same scores (make_eval.py),
- * the scores it keeps, and failures of the whole. */
+/* test_eval.c - gd_eval() on generated preferences: its figures against numpy's for the same scores (make_eval.py), the
+ * scores it keeps, and how it fails. */
 #include "tests/judge/judged.h"
 
 #include "base/mem.h"
@@ -22,7 +22,7 @@ static json_t *expected_of(const char *name)
 static void close_to(double have, double want, const char *what)
 {
     if (!(fabs(have - want) <= 1e-12 * fmax(1, fabs(want))))
-        fail_msg("%s is %.17g, but %.17g is expected", what, have, want);
+        fail_msg("%s is %.17g, expected %.17g", what, have, want);
 }
 
 static void same_metrics(const json_t *have, const json_t *want)
@@ -102,8 +102,8 @@ static void figures_are_numpys(void **state)
         }
 }
 
-/* Version 1's sections are of the accuracies of subsets, version 2's of credits; which one it is, the lines say. */
-/* Ties count half in the reliability diagram, in its intervals, too. */
+/* Sections of version 1 use the accuracies of subsets, those of version 2 credits; the lines decide which it is. */
+/* Ties count half in the reliability diagram and in its intervals. */
 static void intervals_hold_their_points(void **state)
 {
     char path[64];
@@ -125,7 +125,7 @@ static void intervals_hold_their_points(void **state)
     assert_int_equal(remove(path), 0);
 }
 
-static void sections_are_of_the_right_version(void **state)
+static void sections_use_the_right_version(void **state)
 {
     gd_eval_options how = judged_options(judged_input("pairs"));
     json_t *want, *root;
@@ -179,7 +179,7 @@ static char *read_file(const char *path)
     return text;
 }
 
-/* The scores are those of gd_score_file(), line by line, but where a line can't be judged. */
+/* The scores are those of gd_score_file(), line by line, except for lines that can't be judged. */
 static void scores_are_kept(void **state)
 {
     gd_eval_options how = judged_options(judged_input("pairs"));
@@ -206,7 +206,7 @@ static void scores_are_kept(void **state)
         lines++;
     }
     assert_int_equal(lines, 51);
-    assert_int_equal(refused, 3); /* one text, and two rows that contradict themselves or say too little */
+    assert_int_equal(refused, 3); /* one text, and two rows that are contradictory or incomplete */
     free(a);
     free(b);
     remove(ours);
@@ -230,7 +230,7 @@ static void bad_options_are_refused(void **state)
     char path[64];
 
     (void)state;
-    refused(&how, GD_EUSAGE, "no input was given");
+    refused(&how, GD_EUSAGE, "no input given");
     how.struct_size = 8;
     refused(&how, GD_EUSAGE, "gd_eval_options.struct_size is 8");
     how = judged_options("/nonexistent/pairs.jsonl");
@@ -288,7 +288,7 @@ static void any_allocation_may_fail(void **state)
 
     (void)state;
     how.weights = "rewardbench";
-    json_decref(judged_run(&how, GD_EITEM, NULL)); /* the model has loaded what it loads once */
+    json_decref(judged_run(&how, GD_EITEM, NULL)); /* loads what the model loads only once */
     judged_json_begin();
     live = gd_mem_live();
     for (n = 1; rc == GD_ENOMEM && n < 100000; n++) {
@@ -304,7 +304,7 @@ static void any_allocation_may_fail(void **state)
         assert_true((rc == GD_EITEM) == (text != NULL));
         gd_string_free(text);
         assert_int_equal(judged_json_live(), 0);
-        assert_true(gd_mem_live() <= live); /* a failed run leaves no weights behind */
+        assert_true(gd_mem_live() <= live); /* a failed run keeps no weights */
     }
     judged_json_end();
     print_message("%llu allocations\n", (unsigned long long)n - 1);
@@ -312,7 +312,7 @@ static void any_allocation_may_fail(void **state)
     remove(path);
 }
 
-/* When everything is read and scored, and the result is made. */
+/* After everything was read and scored, while the result is made. */
 static int arm(void *context, uint64_t items, uint64_t bytes, uint64_t total, uint64_t tokens)
 {
     (void)items;
@@ -353,7 +353,7 @@ static void jansson_may_fail(void **state)
     remove(path);
 }
 
-static void groups_may_find_no_memory(void **state)
+static void groups_may_run_out_of_memory(void **state)
 {
     json_t *const object = json_pack("{s:s}", "by", "name");
 
@@ -393,13 +393,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(figures_are_numpys),
         cmocka_unit_test(intervals_hold_their_points),
-        cmocka_unit_test(sections_are_of_the_right_version),
+        cmocka_unit_test(sections_use_the_right_version),
         cmocka_unit_test(scores_are_kept),
         cmocka_unit_test(bad_options_are_refused),
         cmocka_unit_test(it_stops_when_asked),
         cmocka_unit_test(any_allocation_may_fail),
         cmocka_unit_test(jansson_may_fail),
-        cmocka_unit_test(groups_may_find_no_memory),
+        cmocka_unit_test(groups_may_run_out_of_memory),
     };
 
     return cmocka_run_group_tests(tests, judged_open, judged_close);

@@ -1,4 +1,4 @@
-/* test_eval_page.c - gd_eval_page(): a result as a page, whatever is in it. */
+/* test_eval_page.c - gd_eval_page(): makes a page of a result, whatever is in it. */
 #include "tests/judge/judged.h"
 #include "tests/markup.h"
 
@@ -24,19 +24,19 @@ static void the_page_shows_it(void **state)
     assert_markup(page);
     assert_int_equal(markup_count(page, "<script"), 0);
     assert_int_equal(markup_count(page, "&lt;script&gt;alert("), 3);
-    assert_int_equal(markup_count(page, "http"), 0); /* everything is in the file */
+    assert_int_equal(markup_count(page, "http"), 0); /* the page refers to no other file */
     assert_null(strstr(page, "<i>"));
     assert_int_equal(markup_count(page, "<svg"), 5); /* subsets, sections, margins, reliability, length */
     assert_int_equal(markup_count(page, "<details"), 20);
     assert_int_equal(markup_count(page, "<h2>"), 7);
-    assert_non_null(strstr(page, "one text; a &quot;chosen&quot;"));
+    assert_non_null(strstr(page, "one text; expected a &quot;chosen&quot;"));
     assert_null(strstr(page, "nan"));
     gd_string_free(page);
     free(text);
     json_decref(root);
 }
 
-/* Whatever is missing or of another type leaves a gap. */
+/* Anything missing or of a wrong type leaves a gap. */
 static void the_page_survives_other_json(void **state)
 {
     static const char *const odd[] = {

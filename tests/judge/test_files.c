@@ -1,4 +1,4 @@
-/* test_files.c - rank and filter over files, against scores that each text gets alone. */
+/* test_files.c - rank and filter on files, against the scores of each text on its own. */
 #include "tests/judge/filtering.h"
 
 #include "base/mem.h"
@@ -52,7 +52,7 @@ static void check_ranked(const char *text, const float *scores)
     json_decref(line);
     line = line_of(text, 2);
     assert_string_equal(json_string_value(json_object_get(line, "error")),
-                        "line 3: the field \"responses\" is empty, answers are expected");
+                        "line 3: the field \"responses\" is empty; expected answers");
     json_decref(line);
     line = line_of(text, 3);
     assert_int_equal(whole(line, "best"), 0);
@@ -73,7 +73,7 @@ static void check_pairs(const char *text, const float *scores)
 
         for (size_t i = 0; i < 5; i++) {
             if (!strcmp(answers[i], json_string_value(json_object_get(line, "chosen"))))
-                margin -= i == 3 ? 0 : scores[i]; /* 1 and 3 are the same */
+                margin -= i == 3 ? 0 : scores[i]; /* 1 and 3 are equal */
             if (!strcmp(answers[i], json_string_value(json_object_get(line, "rejected"))))
                 margin += i == 3 ? 0 : scores[i];
         }
@@ -115,7 +115,7 @@ static void answers_are_ranked(void **state)
     free(text);
 }
 
-static void wrong_options_are_told(void **state)
+static void wrong_options_are_refused(void **state)
 {
     const char *input = in_dir(*state, "in.jsonl");
     gd_rank_options rank;
@@ -125,7 +125,7 @@ static void wrong_options_are_told(void **state)
     write_text(*state, "in.jsonl", "{}\n");
     gd_rank_options_init(&rank);
     rank.input = rank.output = input;
-    assert_int_equal(gd_rank_file(model, &rank, NULL, NULL, NULL), GD_EUSAGE); /* over its own input */
+    assert_int_equal(gd_rank_file(model, &rank, NULL, NULL, NULL), GD_EUSAGE); /* the output is its own input */
     rank.output = in_dir(*state, "out");
     rank.pairs = GD_PAIRS_ALL;
     assert_int_equal(gd_rank_file(model, &rank, NULL, NULL, NULL), GD_EUSAGE);
@@ -158,7 +158,7 @@ static void count_problem(void *context, uint64_t index, const char *sentence)
     ++*(int *)context;
 }
 
-/* Runs it, and looks where each line of the input has gone. */
+/* Runs the filter, and checks where each line of the input went. */
 static void check_filter(const char *dir, gd_filter_by by, double limit, const bool *keep)
 {
     gd_filter_options how = filter_options(dir, by, limit);
@@ -212,8 +212,8 @@ static void lines_go_where_their_score_sends_them(void **state)
     check_filter(*state, GD_FILTER_TOP_FRACTION, 0.3, keep);
 }
 
-/* A pair and the same pair the other way round: one of them is flipped, and they come out alike. */
-static void contradicted_labels_are_exchanged(void **state)
+/* A pair and the same pair swapped: one of them is flipped, so both lines end up equal. */
+static void contradicted_labels_are_swapped(void **state)
 {
     gd_filter_options how;
     char *text, *json;
@@ -243,7 +243,7 @@ static void contradicted_labels_are_exchanged(void **state)
     free(text);
 }
 
-/* Every allocation in turn fails: an error each time, and in the end nothing is left behind. */
+/* Lets each allocation fail in turn: each time an error, and no memory is leaked. */
 static void every_allocation_may_fail(void **state)
 {
     gd_filter_options how;
@@ -260,7 +260,7 @@ static void every_allocation_may_fail(void **state)
         gd_mem_fail_from(n);
         rc = gd_filter_file(model, &how, NULL, NULL, &json, &err);
         gd_mem_fail_from(0);
-        remove_file(*state, "kept.resume"); /* the next run begins anew */
+        remove_file(*state, "kept.resume"); /* the next run starts over */
         remove_file(*state, "kept.resume.found");
         assert_int_equal(rc, err.status);
         gd_string_free(json);
@@ -268,16 +268,16 @@ static void every_allocation_may_fail(void **state)
             assert_int_equal(rc, GD_ENOMEM);
     }
     assert_true(n > 20);
-    assert_int_equal(gd_mem_live(), live); /* the model had to make anew what a failure took from it */
+    assert_int_equal(gd_mem_live(), live); /* the model had to recreate what it lost by a failure */
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(answers_are_ranked, dir_setup, dir_teardown),
-        cmocka_unit_test_setup_teardown(wrong_options_are_told, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(wrong_options_are_refused, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(lines_go_where_their_score_sends_them, dir_setup, dir_teardown),
-        cmocka_unit_test_setup_teardown(contradicted_labels_are_exchanged, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(contradicted_labels_are_swapped, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(every_allocation_may_fail, dir_setup, dir_teardown),
     };
 

@@ -1,4 +1,4 @@
-/* test_filter_resume.c - a filter run that was stopped ends up as one that nobody stopped, or says why not. */
+/* test_filter_resume.c - a stopped and resumed filter run gives the files of an uninterrupted one, or says why not. */
 #include "tests/judge/filtering.h"
 
 #include <unistd.h>
@@ -33,8 +33,8 @@ static void check_same_file(const char *dir, const char *a, const char *b)
     free(text[1]);
 }
 
-/* Stopped after every batch: the files and the report are those of a run that nobody stopped. */
-static void a_run_that_was_stopped_reports_the_whole(void **state)
+/* Stopped after every batch: the files and the report are those of an uninterrupted run. */
+static void a_resumed_run_reports_the_whole(void **state)
 {
     static const gd_filter_by by[] = { GD_FILTER_MIN_SCORE, GD_FILTER_TOP_FRACTION };
     gd_options options = golden_options("qwen2", 0);
@@ -69,7 +69,7 @@ static void a_run_that_was_stopped_reports_the_whole(void **state)
     gd_model_close(small);
 }
 
-/* What was found is not as it was left: nothing is done with it. */
+/* A changed file of findings is not used. */
 static void a_broken_file_of_findings_is_refused(void **state)
 {
     gd_options options = golden_options("qwen2", 0);
@@ -93,7 +93,7 @@ static void a_broken_file_of_findings_is_refused(void **state)
     gd_model_close(small);
 }
 
-/* Stops a run by the top fraction after its first batch, does `mend` to its input, and goes on. */
+/* Stops a top-fraction run after its first batch, changes its input by `mend`, and resumes it. */
 static gd_status go_on_after(const char *dir, void (*mend)(const char *dir, gd_filter_options *how), gd_error *err)
 {
     gd_options options = golden_options("qwen2", 0);
@@ -138,19 +138,19 @@ static void halve(const char *dir, gd_filter_options *how)
     how->limit /= 2;
 }
 
-static void what_changed_before_a_resume_is_told(void **state)
+static void changes_before_a_resume_are_reported(void **state)
 {
     gd_error err = { 0 };
 
     assert_int_equal(go_on_after(*state, write_pairs, &err), GD_EIO);
-    assert_non_null(strstr(err.text, "in.jsonl changed while it was filtered"));
+    assert_non_null(strstr(err.text, "in.jsonl changed while it was being filtered"));
     remove_file(*state, "kept.resume");
     assert_int_equal(go_on_after(*state, halve, &err), GD_EUSAGE);
     assert_non_null(strstr(err.text, "another limit, 1"));
 }
 
-/* Outputs that are one file by other names. */
-static void each_output_is_a_file_of_its_own(void **state)
+/* Outputs that are the same file under different names. */
+static void outputs_must_be_different_files(void **state)
 {
     static const char *const names[] = {
         "./kept", "link", "kept.resume", "./kept.resume", "kept.resume.part", "kept.resume.found", "./kept.resume.found"
@@ -175,11 +175,11 @@ static void each_output_is_a_file_of_its_own(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_run_that_was_stopped_reports_the_whole, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(a_resumed_run_reports_the_whole, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(a_broken_file_of_findings_is_refused, dir_setup, dir_teardown),
-        cmocka_unit_test_setup_teardown(what_changed_before_a_resume_is_told, dir_setup, dir_teardown),
-        cmocka_unit_test_setup_teardown(each_output_is_a_file_of_its_own, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(changes_before_a_resume_are_reported, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(outputs_must_be_different_files, dir_setup, dir_teardown),
     };
 
-    return cmocka_run_group_tests_name("judge: a filter that goes on", tests, filtering_open, filtering_close);
+    return cmocka_run_group_tests_name("judge: a resumed filter", tests, filtering_open, filtering_close);
 }

@@ -1,7 +1,7 @@
-/* test_lines.c - what a line of gd_eval()'s input may be, and what becomes of it. */
+/* test_lines.c - valid and invalid lines of gd_eval()'s input, and their results. */
 #include "tests/judge/judged.h"
 
-static void texts_are_for_calibration_alone(void **state)
+static void texts_are_only_for_calibration(void **state)
 {
     gd_eval_options how;
     char path[64];
@@ -44,23 +44,22 @@ static void texts_are_for_calibration_alone(void **state)
     remove(path);
 }
 
-static void what_can_not_be_judged_says_why(void **state)
+static void lines_that_can_not_be_judged_say_why(void **state)
 {
     static const struct {
         const char *line, *why;
     } bad[] = {
-        { "{\"text\":\"a\"}", "line 1: one text; a \"chosen\" and a \"rejected\" one are expected" },
+        { "{\"text\":\"a\"}", "line 1: one text; expected a \"chosen\" and a \"rejected\" one" },
         { "{\"chosen\":\"a\"}", "line 1: the field \"rejected\" is missing" },
-        { "{\"chosen\":[\"a\"],\"rejected\":\"b\"}",
-          "the field \"rejected\" is a string, a list of answers is expected" },
-        { "{\"chosen\":[\"a\"],\"rejected\":[]}", "the field \"rejected\" is empty, answers are expected" },
+        { "{\"chosen\":[\"a\"],\"rejected\":\"b\"}", "the field \"rejected\" is a string; expected a list of answers" },
+        { "{\"chosen\":[\"a\"],\"rejected\":[]}", "the field \"rejected\" is empty; expected answers" },
         { "{\"chosen\":[\"a\",3],\"rejected\":[\"b\"]}",
-          "the field \"chosen[1]\" is a number, a string or a conversation is expected" },
+          "the field \"chosen[1]\" is a number; expected a string or a conversation" },
         { "{\"chosen\":[\"a\"],\"rejected\":[\"b\"],\"num_correct\":2}",
-          "\"num_correct\" is another number than the 1" },
-        { "{\"chosen\":[\"a\"],\"rejected\":[\"b\"],\"num_correct\":\"1\"}", "\"num_correct\" is another number" },
+          "\"num_correct\" contradicts the lists, which have 1" },
+        { "{\"chosen\":[\"a\"],\"rejected\":[\"b\"],\"num_correct\":\"1\"}", "\"num_correct\" contradicts the lists" },
         { "{\"chosen\":[\"a\"],\"rejected\":[\"b\"],\"total_completions\":3}",
-          "\"total_completions\" is another number" },
+          "\"total_completions\" contradicts the lists" },
         { "{\"prompt\":\"p\",\"responses\":[\"a\",\"b\"]}", "\"responses\" without \"num_correct\"" },
         { "{\"prompt\":\"p\",\"responses\":[\"a\",\"b\"],\"num_correct\":2}",
           "\"num_correct\" of 2 answers must be a whole number from 1 to 1" },
@@ -68,10 +67,10 @@ static void what_can_not_be_judged_says_why(void **state)
         { "{\"prompt\":\"p\",\"responses\":[\"a\",\"b\"],\"num_correct\":1.5}", "must be a whole number from 1 to 1" },
         { "{\"prompt\":\"p\",\"responses\":[\"a\",\"b\"],\"num_correct\":1e300}",
           "must be a whole number from 1 to 1" },
-        { "{\"subset\":\"TIES\",\"chosen\":[\"a\"],\"rejected\":[\"b\"]}", "\"id\" is no string, but \"ref:N\"" },
+        { "{\"subset\":\"TIES\",\"chosen\":[\"a\"],\"rejected\":[\"b\"]}", "\"id\" is not a string, but \"ref:N\"" },
         { "{\"id\":\"7\",\"subset\":\"Ties\",\"chosen\":[\"a\"],\"rejected\":[\"b\"]}", "\"id\" is 7, but \"ref:N\"" },
         { "{\"chosen\":\"\",\"rejected\":\"b\"}", "chosen: the text has no tokens" },
-        { "[]", "a list, an object is expected" },
+        { "[]", "a list; expected an object" },
     };
 
     (void)state;
@@ -121,7 +120,7 @@ static void groups_are_named_by_values(void **state)
     how.by = "g";
     root = judged_run(&how, GD_OK, NULL);
     assert_int_equal(json_object_size(part(root, "by")), 7);
-    json_object_foreach((json_t *)part(root, "by"), name, one) { /* in the order in which they come */
+    json_object_foreach((json_t *)part(root, "by"), name, one) { /* in order of first appearance */
         assert_string_equal(name, want[i].name);
         assert_true(real(one, "pairs") == want[i].pairs);
         i++;
@@ -130,7 +129,7 @@ static void groups_are_named_by_values(void **state)
     remove(path);
 }
 
-/* Wherever a text is cut, whole characters are left. */
+/* A text is never cut inside a character. */
 static void texts_are_cut_between_characters(void **state)
 {
     (void)state;
@@ -151,7 +150,7 @@ static void texts_are_cut_between_characters(void **state)
         how = judged_options(judged_file(path, text));
         root = judged_run(&how, GD_OK, NULL);
         pair = json_array_get(part(part(root, "details"), "worst"), 0);
-        assert_true(json_is_string(field(pair, "beginning"))); /* null, if it were not UTF-8 */
+        assert_true(json_is_string(field(pair, "beginning"))); /* it would be null if it were not UTF-8 */
         assert_true(json_string_length(field(pair, "beginning")) > 3990);
         assert_true(json_is_string(field(pair, "chosen")) && json_string_length(field(pair, "chosen")) > 3990);
         assert_true(json_string_length(field(pair, "chosen")) <= 4003);
@@ -194,14 +193,14 @@ static void worst_pairs_have_their_texts(void **state)
 
         beginning = json_string_value(field(one, "beginning"));
         switch ((int)real(one, "index")) {
-        case 0: /* the end of what both begin with, the word that differs whole, and the begin of the rest */
+        case 0: /* the end of the common beginning, then the rest of each from the start of the word that differs */
             assert_true(strlen(beginning) < 4020 && !strncmp(beginning, "\xe2\x80\xa6", 3));
             assert_true(beginning[3] == ' ' || beginning[3] == '\xc3');
             assert_string_equal(chosen, "left\xef\xbf\xbd");
             assert_true(!strncmp(rejected, "lost \xc3\xa9", 7) && strlen(rejected) < 4020);
             assert_string_equal(rejected + strlen(rejected) - 5, "\xc3\xa9\xe2\x80\xa6");
             break;
-        case 1: /* little in common is not told apart */
+        case 1: /* a short common beginning is not split off */
             assert_string_equal(beginning, "");
             assert_string_equal(chosen, "Yes.");
             assert_string_equal(rejected, "Yes, no.");
@@ -220,7 +219,7 @@ static void worst_pairs_have_their_texts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(texts_are_for_calibration_alone),  cmocka_unit_test(what_can_not_be_judged_says_why),
+        cmocka_unit_test(texts_are_only_for_calibration),   cmocka_unit_test(lines_that_can_not_be_judged_say_why),
         cmocka_unit_test(groups_are_named_by_values),       cmocka_unit_test(worst_pairs_have_their_texts),
         cmocka_unit_test(texts_are_cut_between_characters),
     };

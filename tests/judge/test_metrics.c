@@ -1,5 +1,5 @@
-/* test_metrics.c - metrics of random numbers against numpy's and scipy's (make_expected.py), and what must hold for any
- * numbers. */
+/* test_metrics.c - metrics of random numbers against numpy's and scipy's (make_expected.py), and properties that hold
+ * for any numbers. */
 #include "tests/fields.h"
 
 #include "base/mem.h"
@@ -16,7 +16,7 @@ static json_t *expected;
 static void close_to(double have, double want, const char *what, size_t which)
 {
     if (!(fabs(have - want) <= 1e-12 * fmax(1, fabs(want))))
-        fail_msg("%s of case %zu is %.17g, but %.17g is expected", what, which, have, want);
+        fail_msg("%s of case %zu is %.17g, expected %.17g", what, which, have, want);
 }
 
 static float *floats(const json_t *list)
@@ -60,7 +60,7 @@ static void figures_are_numpys(void **state)
     assert_true(i > 25);
 }
 
-/* FNV-1a of all figures: another compiler or processor that has one bit differently shows up here. */
+/* FNV-1a of all figures: fails if any compiler or processor changes a bit. */
 static void figures_have_the_same_bits_everywhere(void **state)
 {
     uint64_t hash = 0xcbf29ce484222325u;
@@ -103,7 +103,7 @@ static void intervals_are_the_documented_ones(void **state)
     assert_true(i > 5);
 }
 
-/* For large counts the interval is the normal one; it holds the share, and more pairs make it narrower. */
+/* For large counts the interval is the normal approximation's; it contains the share, and shrinks with more pairs. */
 static void intervals_are_sensible(void **state)
 {
     double width = 1;
@@ -123,7 +123,7 @@ static void intervals_are_sensible(void **state)
     assert_true(isnan(width));
 }
 
-static void nothing_has_no_figures(void **state)
+static void no_pairs_have_no_figures(void **state)
 {
     gd_metrics m;
     gd_columns columns;
@@ -141,7 +141,7 @@ static void nothing_has_no_figures(void **state)
     assert_true(isnan(length.correlation));
 }
 
-/* A swap of the sides turns right into wrong, and leaves the confidence where it is. */
+/* Swapping the sides turns right into wrong and leaves the confidence unchanged. */
 static void sides_are_symmetric(void **state)
 {
     const json_t *one;
@@ -196,13 +196,13 @@ static void columns_hold_every_margin_once(void **state)
             wrong += margins[k] < 0;
             assert_true(margins[k] >= c.least && margins[k] <= c.most);
         }
-        if (count > 20) /* an edge at 0: what is left of it is what is wrong */
+        if (count > 20) /* an edge at 0: all to its left is wrong */
             assert_true(below == wrong);
         free(margins);
     }
 }
 
-static void lengths_are_parted(void **state)
+static void lengths_are_divided_into_bins(void **state)
 {
     const json_t *one;
     size_t i;
@@ -228,7 +228,7 @@ static void lengths_are_parted(void **state)
             assert_true(isnan(l.correlation));
         else
             close_to(l.correlation, json_number_value(correlation), "correlation", i);
-        for (size_t b = 0; b < l.bin_count; b++) { /* each pair in one bin, bins in order, of one sign each */
+        for (size_t b = 0; b < l.bin_count; b++) { /* each pair is in one bin; bins are in order and of one sign each */
             size_t in = 0, right = 0;
 
             for (size_t k = 0; k < count; k++)
@@ -294,7 +294,7 @@ static void constants_have_no_correlation(void **state)
     assert_true(isnan(spearman));
 }
 
-static void spread_is_mean_and_deviation(void **state)
+static void spread_is_mean_and_standard_deviation(void **state)
 {
     const double values[] = { 2, 4, 4, 4, 5, 5, 7, 9 }; /* squares of the distances from 5: 32 */
     gd_spread s = { 0 };
@@ -306,7 +306,7 @@ static void spread_is_mean_and_deviation(void **state)
     assert_true(s.count == 8 && fabs(s.mean - 5) < 1e-15 && fabs(gd_spread_std(&s) - sqrt(32.0 / 7)) < 1e-15);
 }
 
-/* The error of `have` in units of the last place of the true value. */
+/* The error of `have` in units in the last place of the true value. */
 static double ulps(double have, long double want)
 {
     int exponent;
@@ -337,7 +337,7 @@ static void exp_and_log_are_within_two_ulp(void **state)
     assert_true(worst_exp < 2 && worst_log < 2);
 }
 
-static void exp_and_log_know_the_plain_cases(void **state)
+static void exp_and_log_are_exact_in_plain_cases(void **state)
 {
     (void)state;
     assert_true(gd_real_exp(0) == 1 && gd_real_exp(-0.0) == 1);
@@ -395,15 +395,15 @@ int main(void)
         cmocka_unit_test(figures_have_the_same_bits_everywhere),
         cmocka_unit_test(intervals_are_the_documented_ones),
         cmocka_unit_test(intervals_are_sensible),
-        cmocka_unit_test(nothing_has_no_figures),
+        cmocka_unit_test(no_pairs_have_no_figures),
         cmocka_unit_test(sides_are_symmetric),
         cmocka_unit_test(columns_hold_every_margin_once),
-        cmocka_unit_test(lengths_are_parted),
+        cmocka_unit_test(lengths_are_divided_into_bins),
         cmocka_unit_test(correlations_are_scipys),
         cmocka_unit_test(constants_have_no_correlation),
-        cmocka_unit_test(spread_is_mean_and_deviation),
+        cmocka_unit_test(spread_is_mean_and_standard_deviation),
         cmocka_unit_test(exp_and_log_are_within_two_ulp),
-        cmocka_unit_test(exp_and_log_know_the_plain_cases),
+        cmocka_unit_test(exp_and_log_are_exact_in_plain_cases),
         cmocka_unit_test(memory_may_fail),
     };
 

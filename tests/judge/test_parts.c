@@ -1,4 +1,4 @@
-/* test_parts.c - what rank and filter are made of, each against its definition written out. */
+/* test_parts.c - the parts of rank and filter, each against its definition. */
 #include "tests/check.h"
 
 #include "base/mem.h"
@@ -18,7 +18,7 @@ static uint32_t below(uint32_t *state, uint32_t n)
 
 /* ---- rankings ---- */
 
-/* One more than the number of better answers. */
+/* The rank of an answer: one more than the number of better answers. */
 static size_t rank_of(const float *scores, size_t count, size_t i)
 {
     size_t better = 0;
@@ -49,7 +49,7 @@ static void check_ranking(const gd_ranking *r, const float *scores, size_t count
         assert_true(r->margin == 0);
 }
 
-static void rankings_are_what_counting_says(void **state)
+static void rankings_agree_with_counting(void **state)
 {
     gd_ranking ranking = { 0 };
     uint32_t seed = 1;
@@ -107,7 +107,7 @@ static void expect_lines(gd_rank_pairs pairs, float min_margin, const char *obje
 #define LINE(c, r, m) \
     "{\"index\":5,\"prompt\":\"p\\u0000\\\"\",\"chosen\":\"" c "\",\"rejected\":\"" r "\",\"margin\":" m "}\n"
 
-static void pairs_are_those_of_different_scores(void **state)
+static void pairs_have_different_scores(void **state)
 {
     static const float scores[] = { 1, 3, 0.5f }, tied[] = { 2, 2, 1 }, same[] = { 1, 1, 1 };
 
@@ -131,8 +131,8 @@ static void pairs_are_those_of_different_scores(void **state)
                  "\"content\":\"b\"}],\"rejected\":[{\"role\":\"assistant\",\"content\":\"a\"}],\"margin\":2}\n");
 }
 
-/* Each of the worse answers is drawn about as often, and the same index draws the same. */
-static void a_drawn_answer_depends_on_seed_and_index_alone(void **state)
+/* All worse answers are drawn about equally often, and the same index draws the same. */
+static void a_drawn_answer_depends_only_on_seed_and_index(void **state)
 {
     static const float scores[] = { 4, 3, 2, 1, 0 };
     const char *object = "{\"prompt\":\"p\",\"responses\":[\"a\",\"b\",\"c\",\"d\",\"e\"]}";
@@ -153,7 +153,7 @@ static void a_drawn_answer_depends_on_seed_and_index_alone(void **state)
     }
     assert_int_equal(drawn[0], 0);
     for (size_t i = 1; i < 5; i++)
-        assert_in_range(drawn[i], 900, 1100); /* 1000 +- 3.6 deviations */
+        assert_in_range(drawn[i], 900, 1100); /* 1000 +- 3.6 standard deviations */
     assert_in_range(moved, 2900, 3100);
 }
 
@@ -201,8 +201,8 @@ static void a_line_is_changed_where_it_must_be(void **state)
                        "{\"a\":[],\"guerdon\":{\"scores\":[0.5,2,-1]}}\n");
 }
 
-/* Whatever the bytes are, nothing is read behind their end; what is found lies inside. */
-static void members_of_anything_stay_inside(void **state)
+/* Whatever the bytes, nothing after their end is read, and what is found lies within them. */
+static void members_of_any_text_lie_within_it(void **state)
 {
     static const char bytes[] = "{}[]\",:\\ a1\n";
     uint32_t seed = 3;
@@ -210,7 +210,7 @@ static void members_of_anything_stay_inside(void **state)
     (void)state;
     for (size_t round = 0; round < 200000; round++) {
         const size_t len = below(&seed, 24);
-        char *text = malloc(len ? len : 1); /* of that size, so that the sanitizer sees its end */
+        char *text = malloc(len ? len : 1); /* of exactly that size, so that the sanitizer knows its end */
         gd_text value;
         bool empty;
 
@@ -238,7 +238,7 @@ static void verdicts_follow_their_limit(void **state)
     assert_true(gd_filter_value_of(GD_FILTER_MIN_MARGIN, GD_RECORD_ANSWERS, answers, 4, &v, &why) && v == 0.5f);
     assert_true(gd_filter_value_of(GD_FILTER_TOP_FRACTION, GD_RECORD_TEXT, pair, 1, &v, &why) && v == 1);
     assert_false(gd_filter_value_of(GD_FILTER_MIN_MARGIN, GD_RECORD_TEXT, pair, 1, &v, &why));
-    assert_string_equal(why, "a single text has no margin; a pair or answers to a prompt have");
+    assert_string_equal(why, "a single text has no margin; expected a pair or answers to a prompt");
     assert_false(gd_filter_value_of(GD_FILTER_FLIP_BELOW, GD_RECORD_ANSWERS, answers, 4, &v, &why));
     assert_false(gd_filter_value_of(GD_FILTER_MIN_MARGIN, GD_RECORD_ANSWERS, answers, 1, &v, &why));
     assert_false(gd_filter_value_of(GD_FILTER_MIN_SCORE, GD_RECORD_TEXT, (const float[]){ NAN }, 1, &v, &why));
@@ -277,11 +277,11 @@ static void the_top_is_the_largest_and_the_earliest(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rankings_are_what_counting_says),
-        cmocka_unit_test(pairs_are_those_of_different_scores),
-        cmocka_unit_test(a_drawn_answer_depends_on_seed_and_index_alone),
+        cmocka_unit_test(rankings_agree_with_counting),
+        cmocka_unit_test(pairs_have_different_scores),
+        cmocka_unit_test(a_drawn_answer_depends_only_on_seed_and_index),
         cmocka_unit_test(a_line_is_changed_where_it_must_be),
-        cmocka_unit_test(members_of_anything_stay_inside),
+        cmocka_unit_test(members_of_any_text_lie_within_it),
         cmocka_unit_test(verdicts_follow_their_limit),
         cmocka_unit_test(the_top_is_the_largest_and_the_earliest),
     };

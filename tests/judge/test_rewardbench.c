@@ -1,5 +1,5 @@
-/* test_rewardbench.c - section scores against published ones, RewardBench 2's measures against numpy's, weights of
- * files, and every way to be wrong. */
+/* test_rewardbench.c - section scores against published ones, RewardBench 2's measures against numpy's, and files of
+ * weights, valid and invalid. */
 #include "tests/check.h"
 
 #include "base/mem.h"
@@ -20,7 +20,7 @@ static json_t *load_json(const char *name)
     return root;
 }
 
-/* An object of accuracies as two arrays; how many. */
+/* Reads an object of accuracies into two arrays; returns their length. */
 static size_t table_of(const json_t *object, const char *names[MOST], double accuracy[MOST])
 {
     size_t count = 0;
@@ -66,7 +66,7 @@ static void sections_are_the_published_ones(void **state)
             const double have = section(&s, name)->score;
 
             if (!(fabs(have - json_number_value(want)) <= 0.51 * pow(10, -digits)))
-                fail_msg("%s: %.17g, but %.17g is expected", name, have, json_number_value(want));
+                fail_msg("%s: %.17g, expected %.17g", name, have, json_number_value(want));
             total += have;
         }
         assert_true(isnan(section(&s, "Prior Sets")->score));
@@ -77,7 +77,7 @@ static void sections_are_the_published_ones(void **state)
     json_decref(root);
 }
 
-/* Prior sets weigh half of a section, the mean is of those that are there; a missing section leaves no overall. */
+/* Prior sets weigh half of a section, which is the mean of those present; without a section there is no overall. */
 static void parts_may_be_missing(void **state)
 {
     const char *names[] = { "mt-bench-med", "mt-bench-hard", "donotanswer", "hep-go", "shp", "summarize", "other" };
@@ -99,7 +99,7 @@ static void parts_may_be_missing(void **state)
     gd_sections_free(&s);
 }
 
-/* Loads weights from a file of this text. */
+/* Loads weights from a file with this text. */
 static gd_status load_text(gd_sections *s, const char *text, gd_error *err)
 {
     char path[] = "/tmp/guerdon-weights-XXXXXX";
@@ -139,15 +139,15 @@ static void bad_files_are_refused(void **state)
         const char *text, *sentence;
     } bad[] = {
         { "", "not valid JSON" },
-        { "[]", "a list, an object is expected" },
+        { "[]", "a list; expected an object" },
         { "{}", "the field \"sections\" is missing" },
-        { "{\"sections\":[]}", "the field \"sections\" is a list, an object is expected" },
+        { "{\"sections\":[]}", "the field \"sections\" is a list, but an object is expected" },
         { "{\"sections\":{}}", "0 sections" },
         { "{\"sections\":{\"X\":{\"subsets\":{\"a\":1}}},\"more\":1}", "the file has an unknown field \"more\"" },
         { "{\"sections\":{\"X\":3}}", "the section \"X\" is an integer" },
         { "{\"sections\":{\"X\":{}}}", "the field \"subsets\" is missing" },
         { "{\"sections\":{\"X\":{\"subsets\":{}}}}", "the section \"X\" has no subsets" },
-        { "{\"sections\":{\"X\":{\"subsets\":{\"a\":\"1\"}}}}", "\"a\" is a string, a number is expected" },
+        { "{\"sections\":{\"X\":{\"subsets\":{\"a\":\"1\"}}}}", "\"a\" is a string, but a number is expected" },
         { "{\"sections\":{\"X\":{\"subsets\":{\"a\":0}}}}", "the weight of \"a\" is 0" },
         { "{\"sections\":{\"X\":{\"subsets\":{\"a\":-2}}}}", "the weight of \"a\" is -2" },
         { "{\"sections\":{\"X\":{\"subsets\":{\"a\":1,\"a\":2}}}}", "not valid JSON" },
@@ -219,7 +219,7 @@ static void ties_have_their_own_measure(void **state)
         }
         have = gd_ties_score(&ties);
         if (json_is_null(want) ? !isnan(have) : !(fabs(have - json_number_value(want)) <= 1e-12))
-            fail_msg("case %zu: %.17g, but %.17g is expected", i, have, json_number_value(want));
+            fail_msg("case %zu: %.17g, expected %.17g", i, have, json_number_value(want));
         gd_ties_free(&ties);
     }
     assert_int_equal(i, 6);
@@ -250,7 +250,7 @@ static void ids_of_ties_are_read(void **state)
     assert_true(gd_tie_id(&tie, "tied:922337203685477580") && tie.tied && tie.number == 922337203685477580);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         if (gd_tie_id(&tie, bad[i]))
-            fail_msg("\"%s\" is taken for an id", bad[i]);
+            fail_msg("\"%s\" is accepted as an id", bad[i]);
     assert_int_equal(gd_ties_add(&ties, "x", scores, 1, 2, NULL), GD_EFORMAT);
     assert_true(isnan(gd_ties_score(&ties)));
     gd_mem_fail_from(1);

@@ -1,4 +1,4 @@
-/* test_chart.c - charts of lines and of bars as SVG. */
+/* test_chart.c - line and bar charts as SVG. */
 #include "tests/markup.h"
 
 #include "page/chart.h"
@@ -31,7 +31,6 @@ static void axes_have_short_numbers(void **state)
     assert_string_equal(short_number(NAN), "0");
 }
 
-/* The points of a line are where their values say. */
 static void points_lie_where_they_should(void **state)
 {
     const double x[] = { 1, 2, 4, 16 }, y[] = { 100, 200, 50, 400 };
@@ -59,7 +58,7 @@ static void points_lie_where_they_should(void **state)
     assert_true(fabs((cx[2] - cx[1]) - (cx[1] - cx[0])) < 0.3); /* 1, 2, 4: equal steps */
     assert_true(fabs((cx[3] - cx[2]) - 2 * (cx[1] - cx[0])) < 0.5);
     zero = markup_number(strstr(b.data, "<line class=\"axis\""), "y1");
-    for (int i = 0; i < 4; i++) /* from the axis, in proportion */
+    for (int i = 0; i < 4; i++) /* distances from the axis, in proportion */
         assert_true(fabs((zero - cy[i]) / (zero - cy[0]) - y[i] / y[0]) < 0.02);
     assert_non_null(strstr(b.data, "<title>rate, 16: 400</title>"));
 
@@ -91,7 +90,7 @@ static void what_can_not_be_drawn_is_left_out(void **state)
     (void)state;
     gd_chart_svg(&b, &chart);
     assert_markup(gd_buf_cstr(&b));
-    assert_int_equal(markup_count(b.data, "<circle"), 1); /* x = 0 has no logarithm, and only 2 is a height */
+    assert_int_equal(markup_count(b.data, "<circle"), 1); /* x = 0 has no logarithm, and only 2 is a valid y */
     assert_null(strstr(b.data, "class=\"mark\""));
     assert_null(strstr(b.data, "nan"));
     assert_null(strstr(b.data, "inf"));

@@ -1,4 +1,4 @@
-/* test_page.c - HTML, and what the pages of results share. */
+/* test_page.c - HTML, and what pages of results share. */
 #include "tests/markup.h"
 
 #include "base/mem.h"
@@ -92,7 +92,7 @@ static void a_page_without_memory_is_an_error(void **state)
     assert_true(gd_mem_live() == live);
 }
 
-/* What the fields of an object look like in rows and tables, those included that it does not have. */
+/* How the fields of an object appear in rows and tables, including missing ones. */
 static void missing_fields_leave_gaps(void **state)
 {
     static const gd_page_field fields[] = { { "x", "name of x", 1 }, { "y", "name of y", 2 } };

@@ -1,4 +1,4 @@
-/* test_plane.c - charts of rows, histograms and points as SVG. */
+/* test_plane.c - charts of rows, of points, and histograms as SVG. */
 #include "tests/markup.h"
 
 #include "page/chart.h"
@@ -28,7 +28,7 @@ static void rows_are_as_long_as_their_values(void **state)
     second = strstr(first + 1, "<rect");
     third = strstr(second + 1, "<rect");
     assert_true(fabs(markup_number(first, "width") - 2 * markup_number(second, "width")) < 0.2);
-    assert_true(fabs(markup_number(third, "width") - 2 * markup_number(first, "width")) < 0.2); /* the edge, not 7 */
+    assert_true(fabs(markup_number(third, "width") - 2 * markup_number(first, "width")) < 0.2); /* cut at the edge */
     assert_true(markup_number(second, "y") > markup_number(first, "y"));
     whisker = strstr(first, "class=\"whisker\"");
     assert_true(fabs((markup_number(whisker, "x1") + markup_number(whisker, "x2")) / 2 -
@@ -57,7 +57,7 @@ static void columns_stand_side_by_side(void **state)
     (void)state;
     gd_histogram_svg(&b, &h);
     assert_markup(gd_buf_cstr(&b));
-    assert_int_equal(markup_count(b.data, "<rect"), 3); /* none for nothing */
+    assert_int_equal(markup_count(b.data, "<rect"), 3); /* a count of 0 has none */
     assert_int_equal(markup_count(b.data, "<g class=\"s1\">"), 1);
     assert_int_equal(markup_count(b.data, "<g class=\"s0\">"), 2);
     first = strstr(b.data, "<rect");
@@ -93,7 +93,7 @@ static void points_lie_on_their_line(void **state)
     gd_points_svg(&b, &p);
     assert_markup(gd_buf_cstr(&b));
     assert_int_equal(markup_count(b.data, "<circle"), 4);
-    assert_int_equal(markup_count(b.data, "class=\"whisker\""), 9); /* three each; one point has no interval */
+    assert_int_equal(markup_count(b.data, "class=\"whisker\""), 9); /* three per interval; one point has none */
     line = strstr(b.data, "class=\"mark\"");
     dot = strstr(b.data, "<circle");
     assert_true(fabs(markup_number(line, "x1") - markup_number(dot, "cx")) < 0.2);
@@ -112,7 +112,7 @@ static void points_lie_on_their_line(void **state)
     gd_buf_free(&b);
 }
 
-/* Whatever the numbers are, a chart comes out, and no number in it is none. */
+/* Whatever the numbers, the result is a chart, and all numbers in it are finite. */
 static void odd_numbers_do_no_harm(void **state)
 {
     static const double odd[] = { NAN, INFINITY, -INFINITY, 0, -0.0, 1e308, -1e308, 5e-324, -1, 1 };

@@ -60,7 +60,7 @@ static void expect(const char *dir, const char *id, const char *file, const char
     const uint64_t live = gd_mem_live();
     gd_error err = { GD_OK, "" };
     gd_adapter *ad;
-    const gd_status rc = gd_adapter_open(&ad, dir, &err);
+    const gd_status rc = gd_adapter_open(&ad, dir, "score.weight", &err);
 
     gd_adapter_close(ad);
     wrong += !said(id, *file ? in_dir(dir, file) : dir, rc, &err, want);
@@ -82,7 +82,7 @@ static void a_large_adapter_leaves_its_pages(void **state)
     write_st(dir, "adapter_model.safetensors", header, 0);
     assert_int_equal(truncate(in_dir(dir, "adapter_model.safetensors"), 8 + (sizeof header - 1) + (64 << 20)), 0);
     before = gd_memory_resident();
-    assert_int_equal(gd_adapter_open(&ad, dir, &err), GD_OK);
+    assert_int_equal(gd_adapter_open(&ad, dir, "score.weight", &err), GD_OK);
     after = gd_memory_resident();
     gd_adapter_close(ad);
     assert_true(after < before + (16 << 20));
@@ -105,7 +105,7 @@ static void golden_adapters_open(void **state)
 
         (void)snprintf(name, sizeof name, "golden/%s-lora", models[i]);
         (void)snprintf(base, sizeof base, "../%s", models[i]);
-        assert_ok(gd_adapter_open(&ad, test_data(dir, sizeof dir, name), test_err));
+        assert_ok(gd_adapter_open(&ad, test_data(dir, sizeof dir, name), "score.weight", test_err));
         assert_string_equal(gd_adapter_base(ad), base);
         assert_int_equal(gd_adapter_count(ad), 21);
         assert_int_equal(gd_adapter_note_count(ad), 0);
@@ -134,19 +134,19 @@ static const struct config_case {
     { "fine", FINE, "" },
     { "not JSON", "LORA", "not valid JSON at line 1 column 4: invalid token near 'LORA'" },
     { "a list", "[]", "not a JSON object" },
-    { "no type", "{" R1 "}", "the field \"peft_type\" is missing, a string is expected" },
+    { "no type", "{" R1 "}", "the field \"peft_type\" is missing, but a string is expected" },
     { "IA3", "{\"peft_type\":\"IA3\"," R1 "}", "the field \"peft_type\" is \"IA3\", but LORA is expected" },
-    { "r missing", CONFIG("\"lora_alpha\":2"), "the field \"r\" is missing, an integer is expected" },
+    { "r missing", CONFIG("\"lora_alpha\":2"), "the field \"r\" is missing, but an integer is expected" },
     { "r 0", CONFIG("\"r\":0,\"lora_alpha\":2"), "the field \"r\" is 0, but 1 to 65536 is expected" },
     { "r -1", CONFIG("\"r\":-1,\"lora_alpha\":2"), "the field \"r\" is -1, but 1 to 65536 is expected" },
     { "r 2^31", CONFIG("\"r\":2147483648,\"lora_alpha\":2"),
       "the field \"r\" is 2147483648, but 1 to 65536 is expected" },
-    { "r 8.0", CONFIG("\"r\":8.0,\"lora_alpha\":2"), "the field \"r\" is a real number, an integer is expected" },
-    { "alpha missing", CONFIG("\"r\":1"), "the field \"lora_alpha\" is missing, a number is expected" },
+    { "r 8.0", CONFIG("\"r\":8.0,\"lora_alpha\":2"), "the field \"r\" is a real number, but an integer is expected" },
+    { "alpha missing", CONFIG("\"r\":1"), "the field \"lora_alpha\" is missing, but a number is expected" },
     { "alpha 0", CONFIG("\"r\":1,\"lora_alpha\":0"),
       "the field \"lora_alpha\" is 0, but a positive number is expected" },
     { "alpha string", CONFIG("\"r\":1,\"lora_alpha\":\"2\""),
-      "the field \"lora_alpha\" is a string, a number is expected" },
+      "the field \"lora_alpha\" is a string, but a number is expected" },
     { "alpha NaN", CONFIG("\"r\":1,\"lora_alpha\":NaN"),
       "not valid JSON at line 1 column 42: invalid token near 'NaN'" },
     { "alpha huge", CONFIG("\"r\":1,\"lora_alpha\":1e300," Q),
@@ -183,7 +183,7 @@ static const struct config_case {
     { "init 3", CONFIG(R1 ",\"init_lora_weights\":3"),
       "the field \"init_lora_weights\" is neither true, false nor a string" },
     { "use_rslora 1", CONFIG(R1 ",\"use_rslora\":1"),
-      "the field \"use_rslora\" is an integer, true or false is expected" },
+      "the field \"use_rslora\" is an integer, but true or false is expected" },
     { "targets 3", CONFIG(R1 ",\"target_modules\":3"), "the field \"target_modules\" is neither a list nor a string" },
     { "targets [3]", CONFIG(R1 ",\"target_modules\":[3]"),
       "the field \"target_modules\" has an entry that is not a name" },
@@ -198,7 +198,7 @@ static const struct config_case {
     { "slow pattern", CONFIG(R1 ",\"target_modules\":\"(([a-z0-9_.])+)+[A-Z]\""),
       "a pattern in \"target_modules\" needs too many steps on \"" Q0 "\"" },
     { "rank_pattern [1]", CONFIG(R1 ",\"rank_pattern\":[1]"),
-      "the field \"rank_pattern\" is a list, an object is expected" },
+      "the field \"rank_pattern\" is a list, but an object is expected" },
     { "rank_pattern 0", CONFIG(R1 ",\"rank_pattern\":{\"q_proj\":0}"),
       "the field \"q_proj\" is 0, but 1 to 65536 is expected" },
     { "rank_pattern bad", CONFIG(R1 ",\"rank_pattern\":{\"q[\":1}"),
@@ -248,7 +248,11 @@ static const struct tensor_case {
       SAVES,
       { AB(Q0, 1, 3, 2) },
       "the head \"" HEAD "\" is missing, but according to DIR/adapter_config.json it was saved" },
-    { "head of two", SAVES, { { HEAD, 2, 3 } }, "tensor \"" HEAD "\": a single row, for one score, is expected" },
+    { "head of two", SAVES, { { HEAD, 2, 3 } }, "" }, /* the model knows its labels */
+    { "head of one dimension",
+      SAVES,
+      { { HEAD, 3, 0 } },
+      "tensor \"" HEAD "\": the head must be a matrix, but this has rank 1" },
     { "nothing", FINE, { { 0 } }, "the file contains no tensors" },
     { "B missing",
       FINE,
@@ -349,7 +353,7 @@ static void files_are_chosen(void **state)
            "found only adapter_model.bin, a pickle, which can run code when it is loaded; if you trust it, "
            "load it with PEFT and call save_pretrained(), which writes safetensors");
     write_tensors(*state, fine, "F32");
-    assert_ok(gd_adapter_open(&ad, *state, test_err));
+    assert_ok(gd_adapter_open(&ad, *state, "score.weight", test_err));
     assert_int_equal(gd_adapter_note_count(ad), 1);
     assert_non_null(strstr(gd_adapter_note(ad, 0), "adapter_model.bin is ignored, since adapter_model.safetensors "
                                                    "exists"));
@@ -359,6 +363,22 @@ static void files_are_chosen(void **state)
     remove_file(*state, "adapter_model.bin");
     write_bytes(*state, "adapter_model.safetensors", NULL, 0);
     expect(*state, "empty", "adapter_model.safetensors", "0 bytes, but a safetensors file has at least 8");
+}
+
+/* What the graph calls the head is what an adapter may save whole. */
+static void the_head_has_the_graphs_name(void **state)
+{
+    static const struct tensor other[] = { { P "v_head.weight", 1, 3 }, { 0 } };
+    gd_error err = { 0 };
+    gd_adapter *ad;
+
+    write_text(*state, "adapter_config.json", CONFIG(R1 "," Q ",\"modules_to_save\":[\"v_head\"]"));
+    write_tensors(*state, other, "F32");
+    assert_ok(gd_adapter_open(&ad, *state, "v_head.weight", test_err));
+    assert_non_null(gd_adapter_head(ad));
+    gd_adapter_close(ad);
+    assert_int_equal(gd_adapter_open(&ad, *state, "score.weight", &err), GD_EUNSUPPORTED);
+    assert_non_null(strstr(err.text, "names \"v_head\", but only the head \"score\" can be saved"));
 }
 
 static void a_useless_adapter_is_noted(void **state)
@@ -374,7 +394,7 @@ static void a_useless_adapter_is_noted(void **state)
     file[sizeof file - 1] = 0x3F;
     write_bytes(*state, "adapter_model.safetensors", file, sizeof file);
     write_text(*state, "adapter_config.json", FINE);
-    assert_ok(gd_adapter_open(&ad, *state, test_err));
+    assert_ok(gd_adapter_open(&ad, *state, "score.weight", test_err));
     assert_int_equal(gd_adapter_note_count(ad), 1);
     assert_non_null(strstr(gd_adapter_note(ad, 0), "every lora_B is zero: the adapter changes no layer"));
     gd_adapter_close(ad);
@@ -393,7 +413,7 @@ static void model_and_adapter_must_fit(void **state)
 
     write_text(*state, "adapter_config.json", FINE);
     write_tensors(*state, fine, "F32");
-    assert_ok(gd_adapter_open(&ad, *state, test_err));
+    assert_ok(gd_adapter_open(&ad, *state, "score.weight", test_err));
     assert_ok(gd_adapter_check(ad, first, 2, test_err));
     (void)snprintf(want, sizeof want, "module \"" Q1 "\" has no LoRA, but %s/adapter_config.json targets it",
                    (const char *)*state);
@@ -407,7 +427,7 @@ static void model_and_adapter_must_fit(void **state)
     gd_adapter_close(ad);
 
     write_tensors(*state, far, "F32");
-    assert_ok(gd_adapter_open(&ad, *state, test_err));
+    assert_ok(gd_adapter_open(&ad, *state, "score.weight", test_err));
     wrong += !said("far", gd_adapter_path(ad), gd_adapter_check(ad, first, 2, &err[3]), &err[3],
                    "module \"model.layers.99999999999.self_attn.q_proj\" has LoRA, but is not a "
                    "linear module of the model");
@@ -423,6 +443,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_large_adapter_leaves_its_pages, dir_setup, teardown),
         cmocka_unit_test_setup_teardown(files_are_chosen, dir_setup, teardown),
         cmocka_unit_test_setup_teardown(a_useless_adapter_is_noted, dir_setup, teardown),
+        cmocka_unit_test_setup_teardown(the_head_has_the_graphs_name, dir_setup, teardown),
         cmocka_unit_test_setup_teardown(model_and_adapter_must_fit, dir_setup, teardown),
     };
 

@@ -40,7 +40,7 @@ static gd_status open_adapter(const char *dir, gd_error *err)
 {
     const char *const modules[] = { "model.layers.0.mlp.up_proj" };
     gd_adapter *ad;
-    gd_status rc = gd_adapter_open(&ad, dir, err);
+    gd_status rc = gd_adapter_open(&ad, dir, "score.weight", err);
 
     if (!rc) { /* the adapter's other modules are not in this list: an error, once there is enough memory */
         rc = gd_adapter_check(ad, modules, 1, err);

@@ -28,11 +28,12 @@ static gd_status merge(const char *model, const char *adapter, const char *outpu
     gd_status rc = gd_weights_open(&weights, model, err);
 
     if (!rc)
-        rc = gd_adapter_open(&ad, adapter, err);
+        rc = gd_adapter_open(&ad, adapter, "score.weight", err);
     if (!rc)
         rc = gd_newdir_open(&d, output, err);
     parts.weights = weights;
     parts.adapter = ad;
+    parts.head = "score.weight";
     parts.threads = parts.threads ? parts.threads : 1;
     if (!rc)
         rc = gd_merge_write(d, &parts, err);

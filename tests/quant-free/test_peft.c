@@ -46,7 +46,7 @@ static void scales_are_computed(void **state)
 
         (void)snprintf(text, sizeof text, CONFIG("%s"), cases[i].fields);
         write_text(*state, "adapter_config.json", text);
-        assert_ok(gd_adapter_config_read(&c, *state, test_err));
+        assert_ok(gd_adapter_config_read(&c, *state, "score.weight", test_err));
         assert_ok(gd_adapter_config_scale(&c, Q0, &rank, &scale, test_err));
         if (rank != cases[i].rank || scale != (float)cases[i].scale) {
             print_error("%s: rank %zu, scale %.9g\n", cases[i].fields, rank, (double)scale);
@@ -82,7 +82,7 @@ static void targets_are_those_of_peft(void **state)
 
         (void)snprintf(text, sizeof text, CONFIG("\"r\":1,\"lora_alpha\":2,%s"), matching[i].fields);
         write_text(*state, "adapter_config.json", text);
-        assert_ok(gd_adapter_config_read(&c, *state, test_err));
+        assert_ok(gd_adapter_config_read(&c, *state, "score.weight", test_err));
         for (size_t k = 0; k < sizeof names / sizeof names[0]; k++) {
             bool yes;
 
@@ -119,7 +119,7 @@ static void absent_targets_are_q_and_v(void **state)
 
         (void)snprintf(text, sizeof text, CONFIG("%s"), cases[i].fields);
         write_text(*state, "adapter_config.json", text);
-        assert_ok(gd_adapter_config_read(&c, *state, test_err));
+        assert_ok(gd_adapter_config_read(&c, *state, "score.weight", test_err));
         assert_ok(gd_adapter_config_targets(&c, Q0, &yes, test_err));
         assert_int_equal(yes, cases[i].q);
         assert_ok(gd_adapter_config_targets(&c, "model.layers.0.self_attn.k_proj", &yes, test_err));

@@ -6,7 +6,7 @@
 
 #include "data/reader.h"
 
-/* All lines as "number:text;" in one string; "!" stands for one that is too long. Returns what the reader did. */
+/* All lines as "number:text;" in one string; "!" stands for one that is too long. Returns the reader's status. */
 static inline gd_status read_lines(const char *path, char *seen, size_t room, gd_error *err)
 {
     gd_reader *r;

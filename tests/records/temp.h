@@ -1,4 +1,4 @@
-/* temp.h - files of a test, in a directory of their own. */
+/* temp.h - a test's files, in a directory of its own. */
 #ifndef GD_TESTS_RECORDS_TEMP_H
 #define GD_TESTS_RECORDS_TEMP_H
 
@@ -18,7 +18,7 @@ static inline int temp_begin(void **state)
     return mkdtemp(temp_dir) ? 0 : -1;
 }
 
-/* The path of a file in the directory; four may be in use at a time. */
+/* The path of a file in the directory; four results may be in use at a time. */
 static inline const char *temp_path(const char *name)
 {
     static char paths[4][384];
@@ -54,7 +54,7 @@ static inline const char *temp_write(const char *name, const void *data, size_t 
     return path;
 }
 
-/* Packs into a malloc'd block. */
+/* Packs data with gzip into a malloc'd block. */
 static inline unsigned char *temp_gzip(const void *data, size_t len, size_t *packed)
 {
     z_stream z = { 0 };
@@ -74,7 +74,7 @@ static inline unsigned char *temp_gzip(const void *data, size_t len, size_t *pac
     return out;
 }
 
-/* The same as a frame of zstd, with a checksum as the program writes it. */
+/* The same as a zstd frame, with a checksum as the zstd program writes it. */
 static inline unsigned char *temp_zstd(const void *data, size_t len, size_t *packed)
 {
     ZSTD_CCtx *z = ZSTD_createCCtx();
@@ -89,12 +89,12 @@ static inline unsigned char *temp_zstd(const void *data, size_t len, size_t *pac
     return out;
 }
 
-/* Both ways of packing, to loop over. */
+/* Both formats, to loop over. */
 typedef unsigned char *temp_packer(const void *data, size_t len, size_t *packed);
 static temp_packer *const temp_packers[] = { temp_gzip, temp_zstd };
 
-/* Packs into a row of members that end at cuts[0], cuts[1], ..., and at the end of the data.  What is read of such
- * a file comes in these portions, so that a test can choose them. */
+/* Packs into a sequence of members that end at cuts[0], cuts[1], ..., and at the end of the data.  Such a file is read
+ * in these portions, so a test can choose them. */
 static inline unsigned char *temp_members(temp_packer *pack, const void *data, size_t len, const size_t *cuts,
                                           size_t count, size_t *packed)
 {
@@ -117,7 +117,7 @@ static inline unsigned char *temp_members(temp_packer *pack, const void *data, s
     return file;
 }
 
-/* The bytes of a file as they are, with a NUL behind; malloc'd. */
+/* The bytes of a file, followed by a NUL; malloc'd. */
 static inline char *temp_bytes(const char *path, size_t *len)
 {
     FILE *f = fopen(path, "rb");
@@ -131,7 +131,7 @@ static inline char *temp_bytes(const char *path, size_t *len)
     return data;
 }
 
-/* The same, unpacked when it is packed. */
+/* The same, unpacked if the file is packed. */
 static inline char *temp_read(const char *path, size_t *len)
 {
     char *file = temp_bytes(path, len), *data = malloc(1 << 24);
@@ -148,7 +148,7 @@ static inline char *temp_read(const char *path, size_t *len)
             assert_false(ZSTD_isError(code));
             left = code ? left : in.size - in.pos;
         }
-        assert_int_equal(left, 0); /* the last frame is whole */
+        assert_int_equal(left, 0); /* the last frame is complete */
         *len = out.pos;
     } else {
         gzFile f = gzopen(path, "rb"); /* reads plain files as they are */

@@ -1,4 +1,4 @@
-/* test_lines.c - what a line says, and what is said about a bad one: each case with its whole sentence. */
+/* test_lines.c - the texts of a line, and the full error message of each bad one. */
 #include "tests/records/temp.h"
 
 #include "base/mem.h"
@@ -14,7 +14,7 @@ typedef struct bad_line {
 
 #define NOTHING                                                                                                  \
     "line 7: no \"text\", no \"messages\", no \"prompt\" with \"response\" or \"responses\", and no \"chosen\" " \
-    "with \"rejected\"; --fields says what yours are called"
+    "with \"rejected\"; use --fields if yours have other names"
 
 static const bad_line bad_lines[] = {
     /* not the right fields */
@@ -24,7 +24,7 @@ static const bad_line bad_lines[] = {
     { "field inside", "{\"data\":{\"text\":\"a\"}}", 0, NOTHING },
     { "rejected missing", "{\"chosen\":\"a\"}", 0, "line 7: the field \"rejected\" is missing" },
     { "chosen missing", "{\"rejected\":\"a\"}", 0, "line 7: the field \"chosen\" is missing" },
-    { "chosen missing, prompt there", "{\"prompt\":\"p\",\"rejected\":\"a\"}", 0,
+    { "chosen missing, prompt present", "{\"prompt\":\"p\",\"rejected\":\"a\"}", 0,
       "line 7: the field \"chosen\" is missing" },
     { "response missing", "{\"prompt\":\"a\"}", 0, "line 7: the field \"response\" is missing" },
     { "prompt missing", "{\"response\":\"a\"}", 0, "line 7: the field \"prompt\" is missing" },
@@ -40,68 +40,68 @@ static const bad_line bad_lines[] = {
     { "response and pair", "{\"prompt\":\"p\",\"response\":\"a\",\"chosen\":\"b\",\"rejected\":\"c\"}", 0,
       "line 7: the fields \"response\" and \"chosen\" don't go together" },
     { "messages", "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}", 0,
-      "line 7: messages: a conversation without an assistant turn: end it with the answer to score, a message of the "
+      "line 7: messages: the conversation has no assistant turn: end it with the answer to score, a message with the "
       "role assistant" },
     { "no messages", "{\"messages\":[]}", 0,
-      "line 7: the field \"messages\" is an empty list, a conversation is expected" },
+      "line 7: the field \"messages\" is an empty list; expected a conversation" },
     { "messages and text", "{\"text\":\"a\",\"messages\":[]}", 0,
       "line 7: the fields \"text\" and \"messages\" don't go together" },
     /* wrong types */
     { "text is an integer", "{\"text\":5}", 0,
-      "line 7: the field \"text\" is a number, a string or a conversation is expected" },
+      "line 7: the field \"text\" is a number; expected a string or a conversation" },
     { "text is a real", "{\"text\":5.5}", 0,
-      "line 7: the field \"text\" is a number, a string or a conversation is expected" },
+      "line 7: the field \"text\" is a number; expected a string or a conversation" },
     { "text is true", "{\"text\":true}", 0,
-      "line 7: the field \"text\" is true or false, a string or a conversation is expected" },
-    { "text is null", "{\"text\":null}", 0,
-      "line 7: the field \"text\" is null, a string or a conversation is expected" },
+      "line 7: the field \"text\" is true or false; expected a string or a conversation" },
+    { "text is null", "{\"text\":null}", 0, "line 7: the field \"text\" is null; expected a string or a conversation" },
     { "text is an object", "{\"text\":{}}", 0,
-      "line 7: the field \"text\" is an object, a string or a conversation is expected" },
+      "line 7: the field \"text\" is an object; expected a string or a conversation" },
     { "text is a list", "{\"text\":[\"a\"]}", 0,
-      "line 7: message 0 of the field \"text\" is a string; an object with a role and a content is expected" },
+      "line 7: message 0 of the field \"text\" is a string; expected an object with a role and a content" },
     { "chosen is a list", "{\"chosen\":[{\"role\":\"user\"}],\"rejected\":[]}", 0,
-      "line 7: message 0 of the field \"chosen\": its content is missing, a string is expected" },
+      "line 7: message 0 of the field \"chosen\": its content is missing; expected a string" },
     { "rejected is null", "{\"chosen\":\"a\",\"rejected\":null}", 0,
-      "line 7: the field \"rejected\" is null, a string or a conversation is expected" },
+      "line 7: the field \"rejected\" is null; expected a string or a conversation" },
     { "rejected is a number", "{\"chosen\":\"a\",\"rejected\":1}", 0,
-      "line 7: the field \"rejected\" is a number, a string or a conversation is expected" },
+      "line 7: the field \"rejected\" is a number; expected a string or a conversation" },
     { "prompt is a list", "{\"prompt\":[],\"chosen\":\"a\",\"rejected\":\"b\"}", 0,
-      "line 7: the field \"prompt\" is an empty list, a conversation is expected" },
+      "line 7: the field \"prompt\" is an empty list; expected a conversation" },
     { "prompt is null", "{\"prompt\":null,\"response\":\"a\"}", 0,
-      "line 7: the field \"prompt\" is null, a string or a conversation is expected" },
+      "line 7: the field \"prompt\" is null; expected a string or a conversation" },
     { "response is null", "{\"prompt\":\"a\",\"response\":null}", 0,
-      "line 7: the field \"response\" is null, a string or a conversation is expected" },
+      "line 7: the field \"response\" is null; expected a string or a conversation" },
     { "no answers", "{\"prompt\":\"a\",\"responses\":[]}", 0,
-      "line 7: the field \"responses\" is empty, answers are expected" },
+      "line 7: the field \"responses\" is empty; expected answers" },
     { "answers are a string", "{\"prompt\":\"a\",\"responses\":\"b\"}", 0,
-      "line 7: the field \"responses\" is a string, a list of answers is expected" },
+      "line 7: the field \"responses\" is a string; expected a list of answers" },
     { "an answer is a number", "{\"prompt\":\"a\",\"responses\":[\"b\",7]}", 0,
-      "line 7: the field \"responses[1]\" is a number, a string or a conversation is expected" },
+      "line 7: the field \"responses[1]\" is a number; expected a string or a conversation" },
     { "answers without a prompt", "{\"responses\":[\"b\"]}", 0, "line 7: the field \"prompt\" is missing" },
     { "answers and a pair", "{\"prompt\":\"a\",\"responses\":[\"b\"],\"chosen\":\"c\"}", 0,
       "line 7: the fields \"chosen\" and \"responses\" don't go together" },
     { "answers of a pair and a text", "{\"chosen\":[\"a\"],\"rejected\":\"b\"}", 0,
-      "line 7: the field \"rejected\" is a string, a list of answers is expected" },
-    { "answers of a pair alone", "{\"rejected\":[\"b\"]}", 0, "line 7: the field \"chosen\" is missing" },
+      "line 7: the field \"rejected\" is a string; expected a list of answers" },
+    { "answers of one side of a pair only", "{\"rejected\":[\"b\"]}", 0, "line 7: the field \"chosen\" is missing" },
     { "no answers of a pair", "{\"chosen\":[\"a\"],\"rejected\":[]}", 0,
-      "line 7: the field \"rejected\" is empty, answers are expected" },
+      "line 7: the field \"rejected\" is empty; expected answers" },
     { "an answer of a pair is a list", "{\"chosen\":[\"a\",[]],\"rejected\":[\"b\"]}", 0,
-      "line 7: the field \"chosen[1]\" is an empty list, a conversation is expected" },
+      "line 7: the field \"chosen[1]\" is an empty list; expected a conversation" },
     /* not an object */
-    { "a list", "[\"a\",\"b\"]", 0, "line 7: a list, an object is expected" },
-    { "a string", "\"a\"", 0, "line 7: a string, an object is expected" },
-    { "a number", "12", 0, "line 7: a number, an object is expected" },
-    { "null", "null", 0, "line 7: null, an object is expected" },
-    { "true", "true", 0, "line 7: true or false, an object is expected" },
+    { "a list", "[\"a\",\"b\"]", 0, "line 7: a list; expected an object" },
+    { "a string", "\"a\"", 0, "line 7: a string; expected an object" },
+    { "a number", "12", 0, "line 7: a number; expected an object" },
+    { "null", "null", 0, "line 7: null; expected an object" },
+    { "true", "true", 0, "line 7: true or false; expected an object" },
     /* not JSON */
     { "plain text", "Human: hello", 0, "line 7: not valid JSON at column 5: invalid token near 'Human'" },
     { "cut in a string", "{\"text\":\"abc", 0,
       "line 7: not valid JSON at column 12: premature end of input near '\"abc'" },
-    { "cut behind a value", "{\"text\":\"abc\"", 0,
+    { "cut after a value", "{\"text\":\"abc\"", 0,
       "line 7: not valid JSON at column 13: '}' expected near end of file" },
     { "two objects", "{\"text\":\"a\"}{\"text\":\"b\"}", 0,
       "line 7: not valid JSON at column 13: end of file expected near '{'" },
-    { "a comma behind", "{\"text\":\"a\"},", 0, "line 7: not valid JSON at column 13: end of file expected near ','" },
+    { "a comma after the object", "{\"text\":\"a\"},", 0,
+      "line 7: not valid JSON at column 13: end of file expected near ','" },
     { "trailing comma", "{\"text\":\"a\",}", 0,
       "line 7: not valid JSON at column 13: string or '}' expected near '}'" },
     { "single quotes", "{'text':'a'}", 0, "line 7: not valid JSON at column 2: string or '}' expected near '''" },
@@ -127,7 +127,7 @@ static const bad_line bad_lines[] = {
     { "leading zero", "{\"text\":\"a\",\"x\":01}", 0, "line 7: not valid JSON at column 17: invalid token near '0'" },
     /* bytes */
     { "a raw NUL", "{\"text\":\"a\0b\"}", 14, "line 7: not valid JSON at column 10: control character 0x0 near '\"a'" },
-    { "NULs behind", "{\"text\":\"a\"}\0\0", 14,
+    { "NULs after the object", "{\"text\":\"a\"}\0\0", 14,
       "line 7: not valid JSON at column 13: end of file expected near end of file" },
     { "Latin-1", "{\"text\":\"caf\xe9\"}", 0,
       "line 7: byte 13 is not UTF-8, in the field \"text\": the file must be saved as UTF-8" },
@@ -139,13 +139,13 @@ static const bad_line bad_lines[] = {
       "line 7: byte 10 is not UTF-8, in the field \"text\": the file must be saved as UTF-8" },
     { "a character cut in the middle", "{\"text\":\"\xe2\x82", 0,
       "line 7: byte 10 is not UTF-8, in the field \"text\": the file must be saved as UTF-8" },
-    { "bad UTF-8 in a field that nobody reads", "{\"text\":\"a\",\"id\":\"\xff\"}", 0,
+    { "bad UTF-8 in an unused field", "{\"text\":\"a\",\"id\":\"\xff\"}", 0,
       "line 7: byte 19 is not UTF-8, in the field \"id\": the file must be saved as UTF-8" },
     { "a byte order mark inside the file", "\xef\xbb\xbf{\"text\":\"a\"}", 0,
       "line 7: not valid JSON at column 1: invalid token near '\xef\xbb\xbf'" },
 };
 
-/* The line as number 7 of its file and item 3. */
+/* Reads the line as line 7 of its file and item 3. */
 static gd_status parse(gd_record *r, const char *line, size_t len, gd_format format, gd_error *err)
 {
     static const char before[] = "{\"text\":\"a\"}\n{\"text\":\"a\"}\n\n{\"text\":\"a\"}\n\n\n";
@@ -168,7 +168,7 @@ static gd_status parse(gd_record *r, const char *line, size_t len, gd_format for
     return rc;
 }
 
-static void bad_lines_get_their_sentence(void **state)
+static void bad_lines_get_their_message(void **state)
 {
     const size_t count = sizeof bad_lines / sizeof bad_lines[0];
     size_t wrong = 0;
@@ -209,7 +209,7 @@ static void depth_bombs_are_refused(void **state)
     free(line);
 }
 
-/* Compared with their lengths, for the sake of NUL. */
+/* Compared by length, since they may hold NULs. */
 static const struct good_line {
     const char *line, *first;
     size_t first_len;
@@ -276,8 +276,8 @@ static void a_line_of_text_is_a_text(void **state)
 
 static void *counted_alloc(size_t bytes) { return gd_alloc(bytes, 1); }
 
-/* Every allocation in turn fails, those of the JSON library too. */
-static void lack_of_memory_is_no_bad_line(void **state)
+/* Lets each allocation fail in turn, including those of the JSON library. */
+static void lack_of_memory_is_not_a_bad_line(void **state)
 {
     static const char *const lines[] = {
         "{\"prompt\":\"p\",\"chosen\":\"a\",\"rejected\":\"b\",\"id\":[1,2,{}]}",
@@ -316,9 +316,9 @@ static void lack_of_memory_is_no_bad_line(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bad_lines_get_their_sentence),  cmocka_unit_test(depth_bombs_are_refused),
-        cmocka_unit_test(good_lines_give_their_texts),   cmocka_unit_test(a_line_of_text_is_a_text),
-        cmocka_unit_test(lack_of_memory_is_no_bad_line),
+        cmocka_unit_test(bad_lines_get_their_message),      cmocka_unit_test(depth_bombs_are_refused),
+        cmocka_unit_test(good_lines_give_their_texts),      cmocka_unit_test(a_line_of_text_is_a_text),
+        cmocka_unit_test(lack_of_memory_is_not_a_bad_line),
     };
 
     return cmocka_run_group_tests_name("records: lines", tests, temp_begin, temp_end);

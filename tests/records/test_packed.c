@@ -1,4 +1,4 @@
-/* test_packed.c - gzip and zstd: of several members, cut, and damaged. */
+/* test_packed.c - gzip and zstd: several members, truncated and damaged files. */
 #include "tests/records/lines.h"
 
 #include "data/stream.h"
@@ -28,7 +28,7 @@ static void gzip_may_be_padded_with_zeros(void **state)
 
     (void)state;
     packed = temp_gzip("a\n", 2, &n);
-    memcpy(file, packed, n); /* as a tape pads */
+    memcpy(file, packed, n); /* padding, as on a tape */
     assert_ok(read_lines(temp_write("x", file, sizeof file), seen, sizeof seen, test_err));
     assert_string_equal(seen, "1:a;");
     memcpy(file + 2000, packed, n);
@@ -37,7 +37,7 @@ static void gzip_may_be_padded_with_zeros(void **state)
     free(packed);
 }
 
-/* pzstd puts one in front of each frame, others hide an index at the end. */
+/* pzstd puts one before each frame; others put an index at the end. */
 static void zstd_may_have_frames_to_skip(void **state)
 {
     static const char skip[] = "\x5f\x2a\x4d\x18\x03\0\0\0\n\n\n";
@@ -58,13 +58,13 @@ static void zstd_may_have_frames_to_skip(void **state)
     free(packed);
 }
 
-/* Whatever is done to a byte, or wherever the file is cut: an error that names the file, or the right lines. */
-static void damage_is_never_read_in_silence(void **state)
+/* Whatever byte is changed, or wherever the file is cut: either an error that names the file, or the right lines. */
+static void damage_is_never_silent(void **state)
 {
     static const char text[] = "first line\nsecond line\nthird line\nfirst line again\n";
     static const struct {
         const char *name;
-        size_t magic; /* bytes that make it what it is */
+        size_t magic; /* length of the magic number */
     } kinds[] = { { "gzip", 2 }, { "zstd", 4 } };
     char seen[1024], right[1024], wanted[128];
 
@@ -80,7 +80,7 @@ static void damage_is_never_read_in_silence(void **state)
 
             path = temp_write("cut", packed, cut);
             assert_int_equal(read_lines(path, seen, sizeof seen, &err), GD_EFORMAT);
-            (void)snprintf(wanted, sizeof wanted, "%s: the %s data ends in the middle: the file was cut", path,
+            (void)snprintf(wanted, sizeof wanted, "%s: the %s data ends in the middle: the file was truncated", path,
                            kinds[k].name);
             assert_string_equal(err.text, wanted);
         }
@@ -93,11 +93,11 @@ static void damage_is_never_read_in_silence(void **state)
             rc = read_lines(path, seen, sizeof seen, &err);
             packed[i] ^= 0x55;
             if (rc) {
-                assert_true(rc == GD_EFORMAT || (k == 1 && rc == GD_EUNSUPPORTED)); /* it may ask for a dictionary */
+                assert_true(rc == GD_EFORMAT || (k == 1 && rc == GD_EUNSUPPORTED)); /* it may need a dictionary */
                 assert_non_null(strstr(err.text, path));
                 refused++;
             } else {
-                assert_string_equal(seen, right); /* the time stamp, say */
+                assert_string_equal(seen, right); /* the timestamp, for example */
             }
         }
         assert_true(refused > n / 2);
@@ -105,14 +105,15 @@ static void damage_is_never_read_in_silence(void **state)
     }
 }
 
-/* The lines before the fault come first, whatever the portions in which the library unpacks. */
+/* The lines before the fault come first, in whatever portions the library unpacks. */
 static void lines_before_a_fault_are_read(void **state)
 {
     char *text = malloc(1 << 20);
     size_t len = 0;
 
     (void)state;
-    for (unsigned i = 0, x = 1; len < 900000; i++, x = x * 1664525u + 1013904223u) /* several blocks, hard to pack */
+    for (unsigned i = 0, x = 1; len < 900000;
+         i++, x = x * 1664525u + 1013904223u) /* several blocks that compress badly */
         len += (size_t)sprintf(text + len, "%08x%08x%06u\n", x, x * 69069u, i);
     for (size_t k = 0; k < 2; k++) {
         size_t n;
@@ -128,7 +129,7 @@ static void lines_before_a_fault_are_read(void **state)
             packed[fault + i] ^= 0x55;
         assert_ok(gd_reader_open(&r, temp_write("x", packed, n), test_err));
         while (!gd_reader_next(r, &line, &more, &err) && more)
-            if (++lines * 23 < (uint64_t)len / 100 * 60) /* a quarter packs as well as the next */
+            if (++lines * 23 < (uint64_t)len / 100 * 60) /* all quarters compress equally well */
                 assert_memory_equal(line.data, text + (lines - 1) * 23, 22);
         assert_int_equal(err.status, GD_EFORMAT);
         assert_true(lines * 23 > (uint64_t)len / 100 * 60);
@@ -138,7 +139,7 @@ static void lines_before_a_fault_are_read(void **state)
     free(text);
 }
 
-/* All of a good block, however the reader's room lies to it. */
+/* All of a good block, wherever the reader's buffer ends. */
 static void bytes_before_a_bad_block_are_read(void **state)
 {
     enum { LEN = 200000, BLOCK = 131072 }; /* the second block is the rest */
@@ -165,7 +166,7 @@ static void bytes_before_a_bad_block_are_read(void **state)
     free(seen);
 }
 
-static void garbage_behind_packed_data_is_refused(void **state)
+static void garbage_after_packed_data_is_refused(void **state)
 {
     unsigned char file[256];
     char seen[256];
@@ -194,10 +195,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(members_are_joined, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(gzip_may_be_padded_with_zeros, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(zstd_may_have_frames_to_skip, temp_begin, temp_end),
-        cmocka_unit_test_setup_teardown(damage_is_never_read_in_silence, temp_begin, temp_end),
+        cmocka_unit_test_setup_teardown(damage_is_never_silent, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(lines_before_a_fault_are_read, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(bytes_before_a_bad_block_are_read, temp_begin, temp_end),
-        cmocka_unit_test_setup_teardown(garbage_behind_packed_data_is_refused, temp_begin, temp_end),
+        cmocka_unit_test_setup_teardown(garbage_after_packed_data_is_refused, temp_begin, temp_end),
     };
 
     return cmocka_run_group_tests_name("records: packed", tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* test_reader.c - lines of files, plain and packed. */
+/* test_reader.c - reading lines of plain and packed files. */
 #include "tests/records/lines.h"
 
 #include "base/mem.h"
@@ -59,8 +59,8 @@ static void lines_are_counted_as_an_editor_does(void **state)
     expect_lines("a\0b\nc", 5, "1:a;2:c;"); /* %.*s stops at the NUL */
 }
 
-/* Lines of all lengths around the size of the buffer, so that every way of lying across its end comes up. */
-static void lines_may_lie_across_buffers(void **state)
+/* Lines of all lengths around the size of the buffer, so that its end falls at every place of a line. */
+static void lines_may_span_buffers(void **state)
 {
     static const size_t lens[] = { 1, 2, 100, 65534, 65535, 65536, 65537, 131071, 131072, 131073, 200000 };
     const size_t count = sizeof lens / sizeof lens[0];
@@ -135,7 +135,7 @@ static void a_line_of_16_mib_is_the_longest(void **state)
     }
     assert_ok(gd_records_open(&records, temp_path("x"), GD_FORMAT_JSONL, NULL, test_err));
     assert_ok(gd_records_next(records, &record, &more, test_err));
-    assert_string_equal(record.problem, "line 1: more than 16777216 bytes; an item may have 16 MiB");
+    assert_string_equal(record.problem, "line 1: more than 16777216 bytes; an item may have at most 16 MiB");
     gd_record_free(&record);
     assert_ok(gd_records_next(records, &record, &more, test_err));
     assert_int_equal(record.index, 1);
@@ -183,27 +183,27 @@ static void refused_files_are_named(void **state)
         const char *sentence;
     } cases[] = {
         { "\x1f\x8b\x08garbage and more of it", 25, GD_EFORMAT, "the gzip data is damaged: unknown header flags set" },
-        { "\x1f\x8b", 2, GD_EFORMAT, "the gzip data ends in the middle: the file was cut" },
+        { "\x1f\x8b", 2, GD_EFORMAT, "the gzip data ends in the middle: the file was truncated" },
         { "\x1f\x8bgzip?", 7, GD_EFORMAT, "the gzip data is damaged: unknown compression method" },
-        { "\x28\xb5\x2f\xfd", 4, GD_EFORMAT, "the zstd data ends in the middle: the file was cut" },
+        { "\x28\xb5\x2f\xfd", 4, GD_EFORMAT, "the zstd data ends in the middle: the file was truncated" },
         { "\x28\xb5\x2f\xfd\x08....", 9, GD_EFORMAT, "the zstd data is damaged: Unsupported frame parameter" },
-        { "\x28\xb5\x2f\xfd\x00\x88", 6, GD_EFORMAT, "the zstd data ends in the middle: the file was cut" },
+        { "\x28\xb5\x2f\xfd\x00\x88", 6, GD_EFORMAT, "the zstd data ends in the middle: the file was truncated" },
         { "\x28\xb5\x2f\xfd\x00\x90....", 10, GD_EUNSUPPORTED, /* 2^28 bytes; the line above: 2^27 */
-          "the zstd data needs more than 128 MiB to be unpacked; pack it again without --long" },
+          "the zstd data needs more than 128 MiB to decompress; compress it again without --long" },
         { "\x28\xb5\x2f\xfd\x21\x07\x00....", 11, GD_EUNSUPPORTED,
-          "the zstd data was packed with a dictionary; pack it again without -D" },
-        { "BZh91AY&SY", 10, GD_EUNSUPPORTED, "this is a bzip2 file; plain text, gzip or zstd is expected" },
+          "the zstd data was compressed with a dictionary; compress it again without -D" },
+        { "BZh91AY&SY", 10, GD_EUNSUPPORTED, "this is a bzip2 file; expected plain text, gzip or zstd" },
         { "\xfd"
           "7zXZ\0",
-          6, GD_EUNSUPPORTED, "this is an xz file; plain text, gzip or zstd is expected" },
-        { "PK\x03\x04....", 8, GD_EUNSUPPORTED, "this is a zip file; plain text, gzip or zstd is expected" },
+          6, GD_EUNSUPPORTED, "this is an xz file; expected plain text, gzip or zstd" },
+        { "PK\x03\x04....", 8, GD_EUNSUPPORTED, "this is a zip file; expected plain text, gzip or zstd" },
         { "PAR1....", 8, GD_EUNSUPPORTED,
-          "this is a Parquet file, which this version does not read; convert it to JSON lines, with pandas: "
-          "read_parquet(..).to_json(.., orient='records', lines=True)" },
+          "this is a Parquet file, which this version does not read; convert it to JSON lines, for example with "
+          "pandas: read_parquet(..).to_json(.., orient='records', lines=True)" },
         { "ARROW1\0\0", 8, GD_EUNSUPPORTED,
           "this is an Arrow file, which this version does not read; convert it to JSON lines" },
-        { "\xff\xfe{\0", 4, GD_EFORMAT, "the text is UTF-16, UTF-8 is expected" },
-        { "\xfe\xff\0{", 4, GD_EFORMAT, "the text is UTF-16, UTF-8 is expected" },
+        { "\xff\xfe{\0", 4, GD_EFORMAT, "the text is UTF-16; expected UTF-8" },
+        { "\xfe\xff\0{", 4, GD_EFORMAT, "the text is UTF-16; expected UTF-8" },
     };
     char seen[256], wanted[256];
     gd_error err;
@@ -219,13 +219,13 @@ static void refused_files_are_named(void **state)
     }
     err = (gd_error){ 0 };
     assert_int_equal(read_lines(temp_dir, seen, sizeof seen, &err), GD_EIO);
-    assert_non_null(strstr(err.text, ": a directory, a file is expected"));
+    assert_non_null(strstr(err.text, ": this is a directory; expected a file"));
     err = (gd_error){ 0 };
     assert_int_equal(read_lines("/nonexistent/x", seen, sizeof seen, &err), GD_EIO);
     assert_string_equal(err.text, "/nonexistent/x: No such file or directory");
 }
 
-/* A pipe gives bytes as it likes, and does not know how many there will be. */
+/* A pipe gives bytes in portions of any size, and their total is unknown. */
 static void pipes_are_read(void **state)
 {
     const char *path = temp_path("fifo");
@@ -279,7 +279,7 @@ static void every_allocation_may_fail(void **state)
     char *file = malloc(200000), seen[256];
 
     (void)state;
-    memset(file, ' ', 200000); /* one blank line that needs the carry */
+    memset(file, ' ', 200000); /* a blank line that spans portions */
     for (size_t k = 0; k < 2; k++) {
         size_t n;
         unsigned char *packed = temp_packers[k](file, 200000, &n);
@@ -307,7 +307,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(lines_are_counted_as_an_editor_does, temp_begin, temp_end),
-        cmocka_unit_test_setup_teardown(lines_may_lie_across_buffers, temp_begin, temp_end),
+        cmocka_unit_test_setup_teardown(lines_may_span_buffers, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(a_line_of_16_mib_is_the_longest, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(bad_lines_do_not_stop_the_file, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(refused_files_are_named, temp_begin, temp_end),

@@ -1,4 +1,4 @@
-/* test_trie.c - the trie against the definition: distinct prefixes, found by comparing every text with every other. */
+/* test_trie.c - the trie against its definition: distinct prefixes, found by comparing every text with every other. */
 #include "tests/check.h"
 
 #include "base/mem.h"
@@ -24,13 +24,26 @@ static void batch_free(batch *b)
     free(b->ids);
 }
 
+/* The trie of texts in sorted order. */
+static gd_status build_shared(gd_trie *trie, const gd_span *texts, size_t n, const gd_pooled *pooled, gd_error *err)
+{
+    size_t *order;
+    gd_status rc = gd_span_sort(&order, texts, n, err);
+
+    *trie = (gd_trie){ 0 };
+    if (!rc)
+        rc = gd_trie_build(trie, texts, n, pooled, order, err);
+    gd_free(order);
+    return rc;
+}
+
 static bool same_prefix(gd_span a, gd_span b, size_t len)
 {
     return a.len >= len && b.len >= len && (len == 0 || memcmp(a.ids, b.ids, len * sizeof *a.ids) == 0);
 }
 
-/* The set of texts that have text t's first len tokens, as the smallest and the number of them: for one path, the sets
- * only shrink, so equal numbers are equal sets. */
+/* The set of texts that share text t's first len tokens, as its smallest member and its size: along a path the sets
+ * only shrink, so equal sizes mean equal sets. */
 static size_t sharers(const batch *b, size_t t, size_t len, size_t *smallest)
 {
     size_t count = 0;
@@ -44,7 +57,7 @@ static size_t sharers(const batch *b, size_t t, size_t len, size_t *smallest)
     return count;
 }
 
-/* The row of the text's token at `position`: up from its last row, which is pooled last. */
+/* The row of the text's token at `position`, found by going up from its last row, which is pooled last. */
 static uint32_t row_at(const gd_trie *t, size_t text, size_t position)
 {
     const gd_segment *s = &t->segment[t->row_segment[t->pooled[t->text_pooled[text + 1] - 1]]];
@@ -70,7 +83,7 @@ static void check_rows(const gd_trie *t, const batch *b)
             distinct += smallest == i;
             assert_int_equal(row, row_at(t, smallest, p)); /* shared ... */
         }
-    assert_int_equal(t->rows, distinct); /* ... and nothing besides */
+    assert_int_equal(t->rows, distinct); /* ... and there are no others */
 }
 
 static void check_segments(const gd_trie *t, const batch *b)
@@ -125,10 +138,14 @@ static void check_order(const gd_trie *t)
 static void check_count(const gd_trie *t, const batch *b)
 {
     gd_row_count count = { 0 };
+    size_t *order, *rank = calloc(b->n + 1, sizeof *rank);
 
+    assert_ok(gd_span_sort(&order, b->texts, b->n, test_err));
+    for (size_t i = 0; i < b->n; i++)
+        rank[order[i]] = i;
     for (int round = 0; round < 2; round++) {
         for (size_t i = 0; i < b->n; i++) {
-            size_t place, smallest, more = gd_row_count_more(&count, b->texts, &place), wanted = 0;
+            size_t place, smallest, more = gd_row_count_more(&count, b->texts, rank, &place), wanted = 0;
 
             for (size_t p = 0; p < b->texts[i].len; p++) {
                 (void)sharers(b, i, p + 1, &smallest);
@@ -141,6 +158,8 @@ static void check_count(const gd_trie *t, const batch *b)
         gd_row_count_clear(&count);
     }
     gd_row_count_free(&count);
+    gd_free(order);
+    free(rank);
 }
 
 static void check_batch(const batch *b)
@@ -148,7 +167,7 @@ static void check_batch(const batch *b)
     gd_trie t;
     size_t tokens = 0;
 
-    assert_ok(gd_trie_build(&t, b->texts, b->n, NULL, true, test_err));
+    assert_ok(build_shared(&t, b->texts, b->n, NULL, test_err));
     assert_int_equal(t.texts, b->n);
     check_rows(&t, b);
     check_segments(&t, b);
@@ -156,10 +175,10 @@ static void check_batch(const batch *b)
     check_count(&t, b);
     gd_trie_free(&t);
 
-    assert_ok(gd_trie_build(&t, b->texts, b->n, NULL, false, test_err));
+    assert_ok(gd_trie_build(&t, b->texts, b->n, NULL, NULL, test_err));
     for (size_t i = 0; i < b->n; i++)
         for (size_t p = 0; p < b->texts[i].len; p++, tokens++) {
-            assert_int_equal(row_at(&t, i, p), tokens); /* in the order of the texts */
+            assert_int_equal(row_at(&t, i, p), tokens); /* one text after the other */
             assert_int_equal(t.token[tokens], b->texts[i].ids[p]);
             assert_int_equal(t.position[tokens], p);
         }
@@ -220,14 +239,14 @@ static void the_example_in_the_header(void **state)
     gd_trie t;
 
     (void)state;
-    assert_ok(gd_trie_build(&t, texts, 4, NULL, true, test_err));
+    assert_ok(build_shared(&t, texts, 4, NULL, test_err));
     assert_int_equal(t.rows, 7);
     assert_int_equal(t.segments, 4);
     assert_memory_equal(t.segment, wanted, sizeof wanted);
     gd_trie_free(&t);
 }
 
-/* Few letters and short texts: everything collides. */
+/* Few letters and short texts: many shared prefixes. */
 static void random_batches(void **state)
 {
     (void)state;
@@ -248,8 +267,8 @@ static void random_batches(void **state)
     }
 }
 
-/* Conversations as in HH-RLHF: a prompt of a few hundred tokens and two answers to it, some prompts that others begin
- * with, in any order. */
+/* Conversations as in HH-RLHF: prompts of a few hundred tokens with two answers each, some of them a beginning of other
+ * prompts, in any order. */
 static void pairs_with_prompts(void **state)
 {
     enum { PAIRS = 12, PROMPT = 150, ANSWER = 60 };
@@ -278,7 +297,7 @@ static void pairs_with_prompts(void **state)
     batch_free(&b);
 }
 
-/* Long chains must not recurse, and must not be looked through once for each text. */
+/* Long chains must not cause recursion, nor be walked once per text. */
 static void a_long_chain(void **state)
 {
     enum { N = 500000, STEPS = 1000 };
@@ -289,7 +308,7 @@ static void a_long_chain(void **state)
     (void)state;
     for (size_t i = 0; i < STEPS; i++) /* each a prefix of the next, given in reverse */
         texts[i] = (gd_span){ ids, N / STEPS * (STEPS - i) };
-    assert_ok(gd_trie_build(&t, texts, STEPS, NULL, true, test_err));
+    assert_ok(build_shared(&t, texts, STEPS, NULL, test_err));
     assert_int_equal(t.rows, N);
     assert_int_equal(t.segments, STEPS);
     assert_int_equal(row_at(&t, 0, 0), 0);
@@ -304,12 +323,12 @@ static void a_long_chain(void **state)
 static void too_many_tokens_are_refused(void **state)
 {
     static const uint32_t id = 1;
-    const gd_span text = { &id, (size_t)INT32_MAX + 1 }; /* its length is looked at before its ids */
+    const gd_span text = { &id, (size_t)INT32_MAX + 1 }; /* its length is checked before its ids are read */
     gd_error err = { 0 };
     gd_trie t;
 
     (void)state;
-    assert_int_equal(gd_trie_build(&t, &text, 1, NULL, true, &err), GD_ENOMEM);
+    assert_int_equal(build_shared(&t, &text, 1, NULL, &err), GD_ENOMEM);
     assert_string_equal(err.text, "a batch of 2^31 tokens or more is too large");
 }
 
@@ -326,13 +345,13 @@ static void every_allocation_may_fail(void **state)
         gd_trie t;
 
         gd_mem_fail_from(fault);
-        rc = gd_trie_build(&t, texts, 3, NULL, true, &err);
+        rc = build_shared(&t, texts, 3, NULL, &err);
         gd_mem_fail_from(0);
         assert_int_equal(err.status, rc);
         gd_trie_free(&t);
         assert_int_equal(gd_mem_live(), 0);
     }
-    assert_int_equal(fault, 14); /* twelve allocations fail in turn */
+    assert_int_equal(fault, 14); /* each of twelve allocations failed once */
 }
 
 /* A text may be read at several rows, in any order, and two texts at one row that they share. */
@@ -346,7 +365,7 @@ static void pooled_rows_are_those_of_the_positions(void **state)
     gd_trie t;
 
     (void)state;
-    assert_ok(gd_trie_build(&t, texts, 4, &pooled, true, test_err));
+    assert_ok(build_shared(&t, texts, 4, &pooled, test_err));
     assert_int_equal(t.rows, 5);
     assert_int_equal(t.pooled_count, 5);
     assert_memory_equal(t.text_pooled, first, sizeof first);

@@ -1,4 +1,4 @@
-/* test_writer.c - output lines, and disks that are full. */
+/* test_writer.c - output lines and full disks. */
 #include "tests/records/temp.h"
 
 #include "base/mem.h"
@@ -56,16 +56,16 @@ static const char all_lines[] =
     "{\"index\":1,\"chosen\":0.100000001,\"rejected\":-2.49999999e-07,\"margin\":0.100000255,\"tokens\":[155,160],"
     "\"truncated\":true}\n"
     "{\"index\":2,\"score\":-0,\"tokens\":155,\"truncated\":true}\n"
-    "{\"index\":3,\"error\":\"the score is infinite, a finite number is expected\"}\n"
-    "{\"index\":4,\"error\":\"the rejected score is NaN, a finite number is expected\"}\n"
-    "{\"index\":5,\"error\":\"the margin is infinite, a finite number is expected\"}\n"
-    "{\"index\":6,\"error\":\"the score is minus infinite, a finite number is expected\"}\n"
+    "{\"index\":3,\"error\":\"the score is infinite; expected a finite number\"}\n"
+    "{\"index\":4,\"error\":\"the rejected score is NaN; expected a finite number\"}\n"
+    "{\"index\":5,\"error\":\"the margin is infinite; expected a finite number\"}\n"
+    "{\"index\":6,\"error\":\"the score is minus infinite; expected a finite number\"}\n"
     "{\"index\":18446744073709551615,\"error\":\"line 8: \\\"a\\\\b\\\"\\n\\u0001\xc3\xa9\"}\n"
     "{\"index\":8,\"ids\":[1,22,4294967295,0]}\n"
     "{\"index\":9,\"chosen\":[1,22,4294967295,0],\"rejected\":[7],\"truncated\":true}\n"
     "{\"index\":10,\"ids\":[]}\n"
     "{\"index\":11,\"scores\":[0.100000001,-2.49999999e-07],\"tokens\":[155,160],\"truncated\":true}\n"
-    "{\"index\":12,\"error\":\"the score of responses[1] is NaN, a finite number is expected\"}\n"
+    "{\"index\":12,\"error\":\"the score of responses[1] is NaN; expected a finite number\"}\n"
     "{\"index\":13,\"scores\":[1.23456788],\"tokens\":[155]}\n"
     "{\"index\":14,\"ids\":[[1,22,4294967295,0],[7]]}\n";
 
@@ -85,7 +85,7 @@ static void lines_are_written_as_documented(void **state)
         const char *name, *magic;
         size_t len;
     } packed[] = { { "packed.gz", "\x1f\x8b", 2 }, { "packed.zst", "\x28\xb5\x2f\xfd", 4 } };
-    static char older[10000]; /* longer than what is written over it */
+    static char older[10000]; /* longer than what overwrites it */
 
     (void)state;
     temp_write("plain", older, sizeof older);
@@ -105,7 +105,7 @@ static void lines_are_written_as_documented(void **state)
     }
 }
 
-/* More than any buffer holds, random enough to stay large when packed, and the same bytes each time. */
+/* More than any buffer holds, and random enough to stay large when compressed; the bytes are the same each time. */
 static void long_outputs_are_whole(void **state)
 {
     enum { LINES = 3000, IDS = 200 };
@@ -153,7 +153,7 @@ static void the_input_is_never_the_output(void **state)
     assert_int_equal(link(temp_path("in"), temp_path("hard.gz")), 0);
     assert_int_equal(gd_writer_open(&w, temp_path("in"), (const char *[]){ temp_path("in") }, 1, 0, &err), GD_EUSAGE);
     assert_null(w);
-    assert_non_null(strstr(err.text, "/in: the output is the input file, another one is expected"));
+    assert_non_null(strstr(err.text, "/in: the output is the input file; choose another one"));
     assert_int_equal(gd_writer_open(&w, temp_path("link"), (const char *[]){ temp_path("in") }, 1, 0, NULL), GD_EUSAGE);
     assert_int_equal(gd_writer_open(&w, temp_path("hard.gz"), (const char *[]){ temp_path("in") }, 1, 0, NULL),
                      GD_EUSAGE);
@@ -183,7 +183,7 @@ static void a_full_disk_is_reported(void **state)
     err = (gd_error){ 0 };
     assert_int_equal(gd_sink_flush(gd_writer_sink(w), &err), GD_EIO);
     err = (gd_error){ 0 };
-    assert_int_equal(gd_writer_error(w, 0, "a", &err), GD_EIO); /* and from then on */
+    assert_int_equal(gd_writer_error(w, 0, "a", &err), GD_EIO); /* and on every later call */
     assert_string_equal(err.text, "/dev/full: No space left on device");
     assert_int_equal(gd_writer_close(w, NULL), GD_EIO);
     assert_int_equal(symlink("/dev/full", temp_path("full.gz")), 0);

@@ -116,8 +116,8 @@ static void what_is_no_conversation_is_told(void **state)
 
     assert_non_null(strstr(have, "pass --chat-format with one of hh, chatml"));
     free(have);
-    expect_problem(*state, "{\"messages\":[" NEW "]}\n", "messages: a conversation without an assistant turn");
-    expect_problem(*state, "{\"prompt\":[" NEW "],\"response\":[" NEW "]}\n", "response: a conversation without");
+    expect_problem(*state, "{\"messages\":[" NEW "]}\n", "messages: the conversation has no assistant turn");
+    expect_problem(*state, "{\"prompt\":[" NEW "],\"response\":[" NEW "]}\n", "response: the conversation has no");
     expect_problem(*state, "{\"messages\":[" SYSTEM "," NEW "," YES "]}\n", "system");
     expect_problem(*state, "{\"messages\":[{\"role\":\"user\"}]}\n",
                    "message 0 of the field \\\"messages\\\": its content is missing");

@@ -275,7 +275,7 @@ static const struct wrong {
     { ITEM(GD_ITEM_TEXT, NULL, unknown_ids), GD_EFORMAT, "id 2 is 1536, but the embedding has only 1536 rows" },
     { ITEM(GD_ITEM_TEXT, unknown_ids, one), GD_EFORMAT, "prompt: id 2 is 1536, but " },
     { ITEM(GD_ITEM_TEXT, NULL, told), GD_EUNSUPPORTED, "this is a conversation, and " },
-    { ITEM(GD_ITEM_TEXT, NULL, open_end), GD_EFORMAT, "messages: a conversation without an assistant turn" },
+    { ITEM(GD_ITEM_TEXT, NULL, open_end), GD_EFORMAT, "messages: the conversation has no assistant turn" },
     { ITEM(GD_ITEM_PAIR, &question, talks), GD_EFORMAT, "chosen: the prompt is a text, and this is a conversation" },
     { ITEM(GD_ITEM_TEXT, &ids_part, one), GD_EFORMAT, "the prompt is token ids, and this is a text" },
     { ITEM(GD_ITEM_TEXT, NULL, no_messages), GD_EFORMAT, "the conversation has no messages" },

@@ -270,7 +270,7 @@ static void wrong_calls_are_refused(void **state)
     refused(&good, good.model, GD_EUSAGE, "this is the model's own directory");
     refused(&good, good.adapter, GD_EUSAGE, "this is the adapter's own directory");
     refused(&good, *state, GD_OK, ""); /* empty: fine */
-    refused(&good, *state, GD_EUSAGE, "but an empty directory, or a name for a new one, is expected");
+    refused(&good, *state, GD_EUSAGE, "but an empty or a new directory is expected");
     o = good, o.adapter = test_data(other, sizeof other, "golden/gemma2-lora");
     refused(&o, out, GD_EFORMAT, "LoRA is for a weight of ");
     o = good, o.adapter = test_data(other, sizeof other, "merge/bf16-lora");
@@ -309,6 +309,25 @@ static void a_tensor_that_is_missing_is_named(void **state)
     options.model = in_dir(*state, "base");
     refused(&options, in_dir(*state, "out"), GD_EFORMAT, "model.layers.1.input_layernorm.weight");
     assert_false(gd_dir_exists(in_dir(*state, "out")));
+}
+
+/* Only the model knows how many rows a head has; the message names the adapter's file. */
+static void a_head_of_two_rows_is_named(void **state)
+{
+    static const char header[] = "{\"base_model.model.score.weight\":{\"dtype\":\"F32\",\"shape\":[2,96],"
+                                 "\"data_offsets\":[0,768]}}";
+    unsigned char file[8 + sizeof header - 1 + 768] = { sizeof header - 1 };
+    gd_options options = golden_options("qwen2", 1);
+
+    memcpy(file + 8, header, sizeof header - 1);
+    options.adapter = make_dir(*state, "adapter");
+    write_bytes(options.adapter, "adapter_model.safetensors", file, sizeof file);
+    write_text(options.adapter, "adapter_config.json",
+               "{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":2,\"target_modules\":[\"q_proj\"],"
+               "\"modules_to_save\":[\"score\"]}");
+    refused(&options, in_dir(*state, "out"), GD_EFORMAT,
+            "adapter/adapter_model.safetensors: the tensor base_model.model.score.weight has the shape [2, 96], but "
+            "config.json requires [1, 96]");
 }
 
 /* ---- stopped, killed, without memory ---- */
@@ -384,7 +403,7 @@ static void a_kill_leaves_no_model(void **state)
         assert_int_equal(gd_model_open(&model, &killed, &err), GD_EIO);
         assert_int_equal(gd_weights_open(&w, killed.model, NULL), GD_EIO);
         assert_false(gd_file_exists(in_dir(killed.model, "config.json")));
-        refused(&options, killed.model, GD_EUSAGE, ".part\" is in it"); /* and it is not written over */
+        refused(&options, killed.model, GD_EUSAGE, ".part\", but an empty"); /* and it is not overwritten */
     }
 }
 
@@ -407,7 +426,7 @@ static void what_others_put_there_stays(void **state)
 
     (void)snprintf(out, sizeof out, "%s", in_dir(*state, "out"));
     assert_true(said("config", in_dir(out, "config.json"), gd_merge(&options, out, &progress, &err), &err,
-                     "somebody made this file meanwhile"));
+                     "another program has created this file"));
     f = fopen(in_dir(out, "config.json"), "r");
     assert_non_null(f);
     assert_non_null(fgets(left, sizeof left, f));
@@ -452,6 +471,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(scores_are_near_those_with_the_adapter, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(wrong_calls_are_refused, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(a_tensor_that_is_missing_is_named, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(a_head_of_two_rows_is_named, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(it_can_be_stopped_anywhere, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(a_kill_leaves_no_model, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(what_others_put_there_stays, dir_setup, dir_teardown),

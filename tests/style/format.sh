@@ -1,5 +1,6 @@
 #!/bin/sh
-# format.sh - every C file is laid out as .clang-format says; skipped without clang-format 14, whose lines they are.
+# format.sh - every C file is formatted as .clang-format says; skipped without clang-format 14, whose output may differ
+# from that of other versions.
 cd "${srcdir:-.}" || exit 99
 format=
 for f in clang-format-14 clang-format; do

@@ -1,4 +1,4 @@
-/* chat_case.h - what the tests of chat formats share: the stored conversations, and a scratch directory. */
+/* chat_case.h - shared by the tests of chat formats: the stored conversations, and a scratch directory. */
 #ifndef GD_TESTS_CHAT_CASE_H
 #define GD_TESTS_CHAT_CASE_H
 
@@ -13,12 +13,12 @@
 
 #define MOST_MESSAGES 64
 
-/* The built-in formats, as sentences list them. */
+/* The built-in formats, as error messages list them. */
 #define CHAT_NAMES                                                                                    \
     "hh, chatml, qwen2, qwen2.5, qwen3, llama3, llama3.1, mistral, mistral-v0.1, mistral-v0.1-2023, " \
     "mistral-v0.2-2023, gemma"
 
-/* The lines of a JSONL file below data/chat, as a list. */
+/* The lines of a JSONL file in data/chat, as a list. */
 static inline json_t *chat_lines(const char *name)
 {
     json_t *list = json_array();
@@ -30,7 +30,7 @@ static inline json_t *chat_lines(const char *name)
     (void)snprintf(sub, sizeof sub, "chat/%s", name);
     f = fopen(test_data(path, sizeof path, sub), "rb");
     if (!f)
-        fail_msg("%s can't be opened", path);
+        fail_msg("cannot open %s", path);
     while ((line = json_loadf(f, JSON_ALLOW_NUL | JSON_DISABLE_EOF_CHECK, &at)))
         assert_int_equal(json_array_append_new(list, line), 0);
     assert_true(feof(f));
@@ -45,7 +45,7 @@ static inline gd_text text_of(const json_t *string)
     return (gd_text){ json_string_value(string), json_string_length(string) };
 }
 
-/* Room for MOST_MESSAGES; they live as long as the list. */
+/* Room for MOST_MESSAGES, which are valid as long as the list. */
 static inline size_t messages_of(const json_t *list, gd_message *messages)
 {
     const size_t count = json_array_size(list);
@@ -62,7 +62,7 @@ static inline size_t messages_of(const json_t *list, gd_message *messages)
 
 static inline gd_text literal(const char *s) { return (gd_text){ s, strlen(s) }; }
 
-/* Each of chat/conversations.jsonl is written as `file` says, or fails. */
+/* Each conversation of chat/conversations.jsonl gives the text in `file`, or fails. */
 static inline void check_texts(const gd_chat *chat, const char *file)
 {
     json_t *conversations = chat_lines("conversations.jsonl"), *expected = chat_lines(file);
@@ -80,11 +80,11 @@ static inline void check_texts(const gd_chat *chat, const char *file)
         gd_buf_clear(&out);
         rc = gd_chat_render(chat, messages, count, &out, &why);
         if (!want && (rc != GD_EFORMAT || !why.text[0] || out.len))
-            fail_msg("%s:%zu: the conversation must fail, and nothing else", file, i + 1);
+            fail_msg("%s:%zu: the conversation must fail without writing anything", file, i + 1);
         if (want && rc)
             fail_msg("%s:%zu: %s", file, i + 1, why.text);
         if (want && (out.len != json_string_length(want) || memcmp(out.data, json_string_value(want), out.len) != 0))
-            fail_msg("%s:%zu: got \"%.*s\", but \"%s\" is expected", file, i + 1, (int)out.len, out.data,
+            fail_msg("%s:%zu: got \"%.*s\", expected \"%s\"", file, i + 1, (int)out.len, out.data,
                      json_string_value(want));
         texts += want != NULL;
         failures += !want;
@@ -136,7 +136,7 @@ static inline void remove_file(const char *dir, const char *name)
     (void)unlink(path);
 }
 
-/* Everything that a test here may have put into it. */
+/* Removes every file that a test may have written. */
 static inline void remove_scratch(const char *dir)
 {
     static const char *const names[] = {

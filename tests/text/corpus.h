@@ -1,4 +1,4 @@
-/* corpus.h - the texts of data/text/make_expected.py, made again, and a hash of their ids. */
+/* corpus.h - generates the texts of data/text/make_expected.py again, and a hash of their ids. */
 #ifndef GD_TESTS_TEXT_CORPUS_H
 #define GD_TESTS_TEXT_CORPUS_H
 
@@ -11,7 +11,7 @@
 #include <jansson.h>
 #include <unistd.h>
 
-/* ---- what is expected ---- */
+/* ---- expected values ---- */
 
 typedef struct expected_line {
     char tokenizer[32], kind[16];
@@ -43,7 +43,7 @@ static inline expected expected_load(void)
     return e;
 }
 
-/* Lines are asked for nearly in the file's order. */
+/* Lines are looked up nearly in the order of the file. */
 static inline const expected_line *expected_find(expected *e, const char *tokenizer, const char *kind, size_t index)
 {
     for (size_t i = 0; i < e->count; i++, e->at = (e->at + 1) % e->count) {
@@ -85,7 +85,7 @@ static inline void block_check(const block *b, expected *e, const char *tokenize
     const expected_line *l = expected_find(e, tokenizer, kind, index);
 
     if (l->hash != b->hash)
-        fail_msg("%s %s %zu: %zu ids, hash %016llx; the reference has %lu, %016llx", tokenizer, kind, index, b->total,
+        fail_msg("%s %s %zu: %zu ids, hash %016llx; expected %lu, %016llx", tokenizer, kind, index, b->total,
                  (unsigned long long)b->hash, l->ids, l->hash);
 }
 
@@ -159,7 +159,7 @@ static inline json_t *load_json(const char *name)
     return value;
 }
 
-/* A directory of this process's own, and the tokenizer.json in it. */
+/* A private directory, and the tokenizer.json in it. */
 static inline const char *scratch_dir(char *dir, size_t room)
 {
     const char *tmp = getenv("TMPDIR");

@@ -1,11 +1,11 @@
-/* test_bad_tokenizer.c - each way in which a tokenizer.json can be wrong has its sentence. */
+/* test_bad_tokenizer.c - each way in which a tokenizer.json can be wrong has its error message. */
 #include "tests/text/corpus.h"
 
 #include "base/mem.h"
 
 #include <sys/stat.h>
 
-/* A small tokenizer that is right. */
+/* A small, valid tokenizer. */
 static const char good[] =
     "{\"version\":\"1.0\",\"truncation\":null,\"padding\":null,\"added_tokens\":[{\"id\":4,\"content\":\""
     "<s>\",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":false,\"special\":true}"
@@ -24,7 +24,7 @@ static const char good[] =
     "{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}],\"special_tokens\":"                              \
     "{\"s\":{\"id\":\"s\",\"ids\":[0],\"tokens\":[\"a\"]}}}"
 
-/* `from` (NULL: all of it) becomes `to`; the sentence begins with the file's path. */
+/* `from` (NULL: all of it) is replaced by `to`; the path of the file precedes the message. */
 static const struct {
     const char *from, *to, *sentence;
 } cases[] = {
@@ -54,7 +54,7 @@ static const struct {
       "\"decoder\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]"
       "]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]",
       ": nested deeper than 64 levels at byte 747" },
-    { "\"padding\":null", "\"padding\":null,\"padding\":null", ": the field \"padding\" is there twice" },
+    { "\"padding\":null", "\"padding\":null,\"padding\":null", ": the field \"padding\" appears twice" },
     { "\"type\":\"NFC\"", "\"type\":\"NFC\",\"type\":\"NFC\"",
       ": normalizer: not valid JSON at line 1 column 20: duplicate object key near '\"type\"'" },
     { "\"padding\":null", "\"padding\":null,\"extra\":1", ": the field \"extra\" is not known" },
@@ -82,12 +82,12 @@ static const struct {
       ": the field \"added_tokens\" is expected to be a list" },
     { "\"added_tokens\":[", "\"added_tokens\":[\"a\",", ": added_tokens[0] is expected to be an object" },
     { "\"special\":true", "\"special\":true,\"weight\":2", ": added_tokens[0]: the field \"weight\" is not known" },
-    { "\"lstrip\":false,", "", ": added_tokens[0]: the field \"lstrip\" is missing, true or false is expected" },
+    { "\"lstrip\":false,", "", ": added_tokens[0]: the field \"lstrip\" is missing, but true or false is expected" },
     { "\"lstrip\":false", "\"lstrip\":0",
-      ": added_tokens[0]: the field \"lstrip\" is an integer, true or false is expected" },
+      ": added_tokens[0]: the field \"lstrip\" is an integer, but true or false is expected" },
     { "\"id\":4,\"content\"", "\"id\":9,\"content\"",
-      ": added_tokens[0]: the id of \"<s>\" is 9, but tokens behind the vocabulary are numbered in orde"
-      "r and this is 4" },
+      ": added_tokens[0]: the id of \"<s>\" is 9, but new tokens are numbered in order after the vocabulary, and this "
+      "is 4" },
     { "\"id\":4,\"content\"", "\"id\":-1,\"content\"",
       ": added_tokens[0]: the field \"id\" is -1, but 0 to 2097150 is expected" },
     { "\"id\":4,\"content\":\"<s>\"", "\"id\":1,\"content\":\"a\"",
@@ -98,17 +98,17 @@ static const struct {
     { "\"added_tokens\":[",
       "\"added_tokens\":[{\"id\":4,\"content\":\"<s>\",\"single_word\":false,\"lstrip\":false,\"rstrip"
       "\":false,\"normalized\":false,\"special\":true},",
-      ": added_tokens[1]: the id of \"<s>\" is 4, but tokens behind the vocabulary are numbered in orde"
-      "r and this is 5" },
+      ": added_tokens[1]: the id of \"<s>\" is 4, but new tokens are numbered in order after the vocabulary, and this "
+      "is 5" },
     { "\"added_tokens\":[{\"id\":4",
       "\"added_tokens\":[{\"id\":4,\"content\":\"\\u00c5\",\"single_word\":false,\"lstrip\":false,\"rst"
       "rip\":false,\"normalized\":true,\"special\":true},{\"id\":5,\"content\":\"\\u212b\",\"single_wor"
       "d\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":true,\"special\":true},{\"id\":6",
-      ": added_tokens: \"\xE2\x84\xAB\" is there twice" },
+      ": added_tokens: \"\xE2\x84\xAB\" appears twice" },
     { "\"<unk>\":3", "\"<unk>\":4", ": added_tokens[0]: the id 4 of \"<s>\" belongs to another token of model.vocab" },
     { "\"type\":\"NFC\"", "\"type\":\"NFKC\"",
       ": normalizer: the type is \"NFKC\", but only \"NFC\" and a \"Sequence\" of it are supported" },
-    { "{\"type\":\"NFC\"}", "{}", ": normalizer: the field \"type\" is missing, a string is expected" },
+    { "{\"type\":\"NFC\"}", "{}", ": normalizer: the field \"type\" is missing, but a string is expected" },
     { "{\"type\":\"NFC\"}", "\"NFC\"", ": normalizer is expected to be an object or null" },
     { "{\"type\":\"NFC\"}", "{\"type\":\"NFC\",\"form\":1}", ": normalizer: the field \"form\" is not known" },
     { "{\"type\":\"NFC\"}", "{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFC\"},{\"type\":\"Lowercase\"}]}",
@@ -130,22 +130,21 @@ static const struct {
     { "\"individual_digits\":true", "\"individual_digits\":true,\"x\":1",
       ": pre_tokenizer.pretokenizers[1]: the field \"x\" is not known" },
     { "\"individual_digits\":true", "\"individual_digits\":1",
-      ": pre_tokenizer.pretokenizers[1]: the field \"individual_digits\" is an integer, true or false i"
+      ": pre_tokenizer.pretokenizers[1]: the field \"individual_digits\" is an integer, but true or false i"
       "s expected" },
     { "\"add_prefix_space\":false,", "",
-      ": pre_tokenizer.pretokenizers[2]: the field \"add_prefix_space\" is missing, true or false is ex"
+      ": pre_tokenizer.pretokenizers[2]: the field \"add_prefix_space\" is missing, but true or false is ex"
       "pected" },
     { "{\"type\":\"Split\"", "{\"type\":\"ByteLevel\",\"add_prefix_space\":false},{\"type\":\"Split\"",
-      ": pre_tokenizer.pretokenizers[1]: the type is \"Split\", but behind \"ByteLevel\" nothing is sup"
-      "ported" },
+      ": pre_tokenizer.pretokenizers[1]: the type is \"Split\", but nothing is supported after \"ByteLevel\"" },
     { "\"behavior\":\"Isolated\"", "\"behavior\":\"Sticky\"",
-      ": pre_tokenizer.pretokenizers[0]: the behavior is \"Sticky\", which is not known" },
+      ": pre_tokenizer.pretokenizers[0]: the behavior \"Sticky\" is not known" },
     { ",\"invert\":false", "",
-      ": pre_tokenizer.pretokenizers[0]: the field \"invert\" is missing, true or false is expected" },
+      ": pre_tokenizer.pretokenizers[0]: the field \"invert\" is missing, but true or false is expected" },
     { "\"invert\":false", "\"invert\":false,\"limit\":3",
       ": pre_tokenizer.pretokenizers[0]: the field \"limit\" is not known" },
     { "{\"Regex\":\"x\"}", "\"x\"",
-      ": pre_tokenizer.pretokenizers[0]: the field \"pattern\" is a string, an object is expected" },
+      ": pre_tokenizer.pretokenizers[0]: the field \"pattern\" is a string, but an object is expected" },
     { "{\"Regex\":\"x\"}", "{\"Glob\":\"x\"}", ": pre_tokenizer.pretokenizers[0]: the field \"Glob\" is not known" },
     { "{\"Regex\":\"x\"}", "{\"Regex\":\"x\",\"String\":\"y\"}",
       ": pre_tokenizer.pretokenizers[0]: the pattern is expected to be one string, a \"Regex\" or a \"S"
@@ -163,19 +162,19 @@ static const struct {
       ": post_processor is expected to be an object or null" },
     { "\"pair\":[]", "\"pair\":[],\"triple\":[]", ": post_processor: the field \"triple\" is not known" },
     { ",{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}", "",
-      ": post_processor: the template for a single text must hold the sequence \"A\" once, and no other" },
+      ": post_processor: the template for a single text must contain the sequence \"A\" once, and no other" },
     { "{\"SpecialToken\":{\"id\":\"<s>\",\"type_id\":0}}", "{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}",
-      ": post_processor.single[1]: the template for a single text must hold the sequence \"A\" once, an"
+      ": post_processor.single[1]: the template for a single text must contain the sequence \"A\" once, an"
       "d no other" },
     { "\"Sequence\":{\"id\":\"A\"", "\"Sequence\":{\"id\":\"B\"",
-      ": post_processor.single[1]: the template for a single text must hold the sequence \"A\" once, an"
+      ": post_processor.single[1]: the template for a single text must contain the sequence \"A\" once, an"
       "d no other" },
     { "{\"SpecialToken\":{\"id\":\"<s>\",\"type_id\":0}}", "{\"Text\":1}",
       ": post_processor.single[0]: the field \"Text\" is not known" },
     { "{\"SpecialToken\":{\"id\":\"<s>\",\"type_id\":0}}", "\"<s>\"",
       ": post_processor.single[0] is expected to be an object" },
     { "{\"SpecialToken\":{\"id\":\"<s>\"", "{\"SpecialToken\":{\"id\":\"</s>\"",
-      ": post_processor.single[0]: the template uses \"</s>\", which special_tokens doesn't have" },
+      ": post_processor.single[0]: the template uses \"</s>\", which is not in special_tokens" },
     { "\"ids\":[4]", "\"ids\":[5]",
       ": post_processor.single[0]: special_tokens: an id of \"<s>\" is not one of the tokenizer's 5 ids" },
     { "\"ids\":[4]", "\"ids\":[-4]",
@@ -188,7 +187,7 @@ static const struct {
     { NULL, "{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false},\"model\":3}",
       ": model is expected to be an object" },
     { "\"fuse_unk\":false", "\"fuse_unk\":false,\"max_length\":3", ": model: the field \"max_length\" is not known" },
-    { "\"fuse_unk\":false", "\"fuse_unk\":false,\"fuse_unk\":true", ": model: the field \"fuse_unk\" is there twice" },
+    { "\"fuse_unk\":false", "\"fuse_unk\":false,\"fuse_unk\":true", ": model: the field \"fuse_unk\" appears twice" },
     { "\"dropout\":null", "\"dropout\":0.1",
       ": model.dropout is 0.1, but only null or 0.0 gives the same ids every time" },
     { "\"continuing_subword_prefix\":null", "\"continuing_subword_prefix\":\"##\"",
@@ -200,20 +199,20 @@ static const struct {
     { "\"fuse_unk\":false", "\"fuse_unk\":\"no\"", ": model.fuse_unk is expected to be true or false" },
     { "\"unk_token\":\"<unk>\"", "\"unk_token\":5", ": model.unk_token is expected to be a string" },
     { "\"unk_token\":\"<unk>\"", "\"unk_token\":null",
-      ": model.vocab has no token for the byte 0x00, and there is no model.unk_token in it: such text w"
+      ": model.vocab has no token for the byte 0x00, and no model.unk_token: such text w"
       "ould be lost" },
     { "\"unk_token\":\"<unk>\"", "\"unk_token\":\"<nil>\"",
-      ": model.vocab has no token for the byte 0x00, and there is no model.unk_token in it: such text w"
+      ": model.vocab has no token for the byte 0x00, and no model.unk_token: such text w"
       "ould be lost" },
     { "\"vocab\":{\"a\":0,\"b\":1,\"ab\":2,\"<unk>\":3},", "", ": the field model.vocab is missing" },
     { "\"vocab\":{\"a\":0,\"b\":1,\"ab\":2,\"<unk>\":3}", "\"vocab\":[[\"a\",0.5]]",
       ": model.vocab is expected to be an object" },
     { ",\"merges\":[\"a b\"]", "", ": the field model.merges is missing" },
     { "\"merges\":[\"a b\"]", "\"merges\":{\"a\":\"b\"}", ": model.merges is expected to be a list" },
-    { "\"b\":1", "\"a\":1", ": model.vocab: the token \"a\" is there twice" },
-    { "\"b\":1", "\"\\u0061\":1", ": model.vocab: the token \"a\" is there twice" },
+    { "\"b\":1", "\"a\":1", ": model.vocab: the token \"a\" appears twice" },
+    { "\"b\":1", "\"\\u0061\":1", ": model.vocab: the token \"a\" appears twice" },
     { "\"b\":1", "\"b\":0", ": model.vocab: the tokens \"a\" and \"b\" both have the id 0" },
-    { "\"b\":1", "\"\":1", ": model.vocab: the token of id 1 is empty" },
+    { "\"b\":1", "\"\":1", ": model.vocab: the token with id 1 is empty" },
     { "\"b\":1", "\"b\":-1", ": model.vocab: the id of \"b\" is -1, but an integer from 0 to 2097150 is expected" },
     { "\"b\":1", "\"b\":1.0", ": model.vocab: the id of \"b\" is 1.0, but an integer from 0 to 2097150 is expected" },
     { "\"b\":1", "\"b\":1e0", ": model.vocab: the id of \"b\" is 1e0, but an integer from 0 to 2097150 is expected" },
@@ -225,20 +224,22 @@ static const struct {
       ": model.vocab: the id of \"b\" is 99999999999999999999999999, but an integer from 0 to 2097150 i"
       "s expected" },
     { "\"merges\":[\"a b\"]", "\"merges\":[\"a b a\"]",
-      ": model.merges[0]: \"a b a\" is expected to be two tokens with one space between" },
+      ": model.merges[0]: \"a b a\" is expected to be two tokens separated by one space" },
     { "\"merges\":[\"a b\"]", "\"merges\":[\"ab\"]",
-      ": model.merges[0]: \"ab\" is expected to be two tokens with one space between" },
+      ": model.merges[0]: \"ab\" is expected to be two tokens separated by one space" },
     { "\"merges\":[\"a b\"]", "\"merges\":[[\"a\",\"b\",\"a\"]]", ": model.merges[0] is expected to have two strings" },
     { "\"merges\":[\"a b\"]", "\"merges\":[[\"a\"]]", ": model.merges[0] is expected to have two strings" },
     { "\"merges\":[\"a b\"]", "\"merges\":[[\"a\",1]]", ": model.merges[0] is expected to have two strings" },
     { "\"merges\":[\"a b\"]", "\"merges\":[1]", ": model.merges[0] is expected to be a string or a list" },
     { "\"merges\":[\"a b\"]", "\"merges\":[\"a b\",[\"b\",\"a\"]]",
-      ": model.merges[1] has another form than those before" },
+      ": model.merges[1] has a different form from those before it" },
     { "\"merges\":[\"a b\"]", "\"merges\":[\"c b\"]", ": model.merges[0]: the token \"c\" is not in model.vocab" },
     { "\"merges\":[\"a b\"]", "\"merges\":[\"a c\"]", ": model.merges[0]: the token \"c\" is not in model.vocab" },
-    { "\"merges\":[\"a b\"]", "\"merges\":[\"b a\"]", ": model.merges[0]: what \"b a\" gives is not in model.vocab" },
-    { "\"merges\":[\"a b\"]", "\"merges\":[\"a a\"]", ": model.merges[0]: what \"a a\" gives is not in model.vocab" },
-    { "\"merges\":[\"a b\"]", "\"merges\":[\"a b\",\"a b\"]", ": model.merges[1]: \"a b\" is there twice" },
+    { "\"merges\":[\"a b\"]", "\"merges\":[\"b a\"]",
+      ": model.merges[0]: the result of \"b a\" is not in model.vocab" },
+    { "\"merges\":[\"a b\"]", "\"merges\":[\"a a\"]",
+      ": model.merges[0]: the result of \"a a\" is not in model.vocab" },
+    { "\"merges\":[\"a b\"]", "\"merges\":[\"a b\",\"a b\"]", ": model.merges[1]: \"a b\" appears twice" },
     { "\"merges\":[\"a b\"]", "\"merges\":[\"a \"]", ": model.merges[0]: the token \"\" is not in model.vocab" },
     { NULL,
       "{\"post_processor\":{\"type\":\"Sequence\",\"processors\":[" TEMPLATE "," TEMPLATE "]},"
@@ -247,7 +248,7 @@ static const struct {
       ": post_processor.processors[1]: a second TemplateProcessing is not supported" },
 };
 
-/* What opening the file says, without the path; "" when it is fine. */
+/* The error message for the file, without the path; "" if it is valid. */
 static const char *sentence_for(const char *text, size_t len)
 {
     static gd_error err;
@@ -274,7 +275,7 @@ static const char *sentence_for(const char *text, size_t len)
     return err.text + prefix;
 }
 
-/* `good` with `from` replaced by `times` times `to`, and `last`. */
+/* `good` with `from` replaced by `times` copies of `to`, and `last`. */
 static char *replaced(const char *from, const char *to, size_t times, const char *last)
 {
     const char *at = from ? strstr(good, from) : good;
@@ -297,7 +298,7 @@ static void a_good_file_is_fine(void **state)
     assert_string_equal(sentence_for(good, strlen(good)), "");
 }
 
-static void each_case_has_its_sentence(void **state)
+static void each_case_has_its_message(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -308,7 +309,7 @@ static void each_case_has_its_sentence(void **state)
     }
 }
 
-/* Cut short at any byte, it is an error, and nothing else happens. */
+/* Truncated at any byte, the file is an error, and nothing worse. */
 static void every_cut_is_an_error(void **state)
 {
     (void)state;
@@ -316,7 +317,7 @@ static void every_cut_is_an_error(void **state)
         assert_string_not_equal(sentence_for(good, len), "");
 }
 
-/* One byte changed anywhere: whatever that means, it is an error or a tokenizer that works. */
+/* With any one byte changed, the file is an error or a working tokenizer. */
 static void any_byte_may_change(void **state)
 {
     char dir[1024], text[sizeof good];
@@ -394,7 +395,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_file_is_fine),
-        cmocka_unit_test(each_case_has_its_sentence),
+        cmocka_unit_test(each_case_has_its_message),
         cmocka_unit_test(every_cut_is_an_error),
         cmocka_unit_test(any_byte_may_change),
         cmocka_unit_test(limits),

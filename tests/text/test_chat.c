@@ -1,5 +1,5 @@
-/* test_chat.c - conversations become the texts that Transformers makes of them, with the same ids; what can't become
- * one has its sentence; any messages at all are survived. */
+/* test_chat.c - conversations become the same texts and ids as in Transformers; those that can't have an error message;
+ * and no messages do any harm. */
 #include "tests/text/chat_case.h"
 
 #include "text/chat_format.h"
@@ -54,14 +54,14 @@ static gd_tokenizer *open_tokenizer(void)
 static void check_ids(const gd_ids *got, const json_t *want, size_t line)
 {
     if (got->len != json_array_size(want))
-        fail_msg("ids.jsonl:%zu: %zu ids, but %zu are expected", line, got->len, json_array_size(want));
+        fail_msg("ids.jsonl:%zu: %zu ids, expected %zu", line, got->len, json_array_size(want));
     for (size_t i = 0; i < got->len; i++) {
         if (got->data[i] != (uint64_t)json_integer_value(json_array_get(want, i)))
             fail_msg("ids.jsonl:%zu: id %zu differs", line, i);
     }
 }
 
-/* apply_chat_template(tokenize=True): one BOS, the template's. Plain text gets the tokenizer's, as ever. */
+/* apply_chat_template(tokenize=True): one BOS, from the template. Plain text gets that of the tokenizer, as usual. */
 static void ids_are_the_templates(void **state)
 {
     json_t *lines = chat_lines("ids.jsonl");
@@ -101,7 +101,7 @@ static void ids_are_the_templates(void **state)
     json_decref(lines);
 }
 
-/* ---- sentences ---- */
+/* ---- error messages ---- */
 
 /* "sua" and so on; x is an unknown role. */
 static size_t pattern_messages(const char *pattern, gd_message *messages)
@@ -126,10 +126,10 @@ static void what_fails_has_its_sentence(void **state)
         { "llama3", "uax",
           "message 3 has the role \"to?ol\", but system, user or assistant is expected (chat format llama3)" },
         { "gemma", "sua",
-          "message 1 has the role \"system\", but there are no system messages: put the text into the first user "
+          "message 1 has the role \"system\", but system messages are not supported: put the text into the first user "
           "message (chat format gemma)" },
         { "hh", "usa",
-          "message 2 has the role \"system\", but there are no system messages: put the text into the first user "
+          "message 2 has the role \"system\", but system messages are not supported: put the text into the first user "
           "message (chat format hh)" },
         { "gemma", "uua",
           "message 2 has the role \"user\", but assistant is expected: user and assistant take turns (chat format "
@@ -165,8 +165,8 @@ static void what_fails_has_its_sentence(void **state)
 
 static void an_answer_must_end_it(void **state)
 {
-    static const char none[] = "chosen: a conversation without an assistant turn: end it with the answer to score, "
-                               "a message of the role assistant";
+    static const char none[] = "chosen: the conversation has no assistant turn: end it with the answer to score, a "
+                               "message with the role assistant";
     static const char not_last[] = "chosen: the conversation ends with a message that is not the assistant's: end "
                                    "it with the answer to score";
     static const struct {
@@ -185,7 +185,7 @@ static void an_answer_must_end_it(void **state)
     }
 }
 
-/* What is left after each turn that goes, as patterns. */
+/* What is left after each dropped turn, as patterns. */
 static void the_oldest_turn_goes_first(void **state)
 {
     static const char *const cases[][6] = {
@@ -228,7 +228,7 @@ static void the_oldest_turn_goes_first(void **state)
     }
 }
 
-/* ---- anything at all ---- */
+/* ---- arbitrary messages ---- */
 
 static uint64_t dice(uint64_t *state, uint64_t sides)
 {
@@ -236,7 +236,7 @@ static uint64_t dice(uint64_t *state, uint64_t sides)
     return (*state >> 33) % sides;
 }
 
-/* Bytes of its own, so that a sanitizer sees a read too many; sometimes no UTF-8. */
+/* In a separate block, so that a sanitizer sees reads beyond it; sometimes not UTF-8. */
 static gd_text random_content(uint64_t *state)
 {
     static const char *const bits[] = {
@@ -256,7 +256,7 @@ static gd_text random_content(uint64_t *state)
     return (gd_text){ own, b.len };
 }
 
-/* The blanks of random_content() alone, and slowly. */
+/* A simple and slow strip(), for the whitespace of random_content(). */
 static size_t stripped_len(gd_text t)
 {
     static const char *const blanks[] = { "\n", " ", "\xE3\x80\x80", "\xC2\x85" };
@@ -280,7 +280,7 @@ static size_t turn_len(const gd_chat_turn *turn, gd_text content)
     return strlen(turn->before) + (turn->trim ? stripped_len(content) : content.len) + strlen(turn->after);
 }
 
-/* The length of what a format that has written `messages` must have written; qwen3's is another story. */
+/* The length of the text that a format must have written for `messages`, except for qwen3. */
 static size_t expected_len(const gd_chat *chat, const gd_message *messages, size_t count)
 {
     const bool system = !strcmp(messages[0].role.data, "system");

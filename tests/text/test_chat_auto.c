@@ -24,7 +24,7 @@ static void load_template(published *t, const char *name)
     assert_int_equal(fclose(f), 0);
 }
 
-/* A checkpoint's directory; NULL leaves a field out. */
+/* Writes the tokenizer_config.json of a checkpoint; NULL leaves a field out. */
 static void write_config(const char *dir, json_t *chat_template, const char *bos, const char *eos)
 {
     json_t *config = json_pack("{s:f}", "model_max_length", 1e30);
@@ -39,7 +39,7 @@ static void write_config(const char *dir, json_t *chat_template, const char *bos
     json_decref(config);
 }
 
-/* The format that auto finds, or its sentence behind the directory's name. */
+/* The format that auto finds, or its error message after the directory. */
 static const char *found(const char *dir)
 {
     static char said[600];
@@ -71,7 +71,7 @@ static const char *field(const json_t *object, const char *key)
     return json_string_value(json_object_get(object, key));
 }
 
-/* What auto must say of a template; smollm2 is the one that isn't carried. */
+/* What auto must report for a template; smollm2 is the one that isn't built in. */
 static const char *wanted(const json_t *one, const char *path)
 {
     static char sentence[600];
@@ -80,8 +80,8 @@ static const char *wanted(const json_t *one, const char *path)
     if (format && strcmp(format, "smollm2") != 0)
         return format;
     (void)snprintf(sentence, sizeof sentence, "/%s: the chat template%s", path,
-                   format ? " is not one that is recognised" PASS
-                          : ", that of Llama 3.2, writes the day's date, so that a score would change overnight; "
+                   format ? " is not recognised" PASS
+                          : ", that of Llama 3.2, writes the current date, so scores would change overnight; "
                             "for a fixed date pass --chat-format llama3.1");
     return sentence;
 }
@@ -200,7 +200,7 @@ static void tokens_must_be_those_that_are_written(void **state)
     write_file(dir, "special_tokens_map.json", map, sizeof map - 1);
     assert_string_equal(found(dir), "llama3");
     write_config(dir, json_stringn(t.text, t.len), "<|begin_of_text|>", NULL);
-    write_file(dir, "special_tokens_map.json", other, sizeof other - 1); /* it counts first */
+    write_file(dir, "special_tokens_map.json", other, sizeof other - 1); /* it takes precedence */
     assert_string_equal(found(dir), LLAMA3 "\"<b>\"; if the format is right, pass --chat-format llama3");
     load_template(&t, "mistral-v0.3");
     remove_file(dir, "special_tokens_map.json");
@@ -232,9 +232,9 @@ static void the_map_counts_in_old_checkpoints_only(void **state)
     json_decref(config);
 }
 
-#define UNKNOWN "/chat_template.jinja: the chat template is not one that is recognised" PASS
+#define UNKNOWN "/chat_template.jinja: the chat template is not recognised" PASS
 
-/* One byte more, less or other, anywhere: nothing is recognised. */
+/* With one byte added, removed or changed anywhere, nothing is recognised. */
 static void nothing_similar_is_recognised(void **state)
 {
     published t, changed;
@@ -270,7 +270,7 @@ static void without_memory_auto_says_so(void **state)
     published t;
 
     (void)state;
-    load_template(&t, "gemma-2"); /* the last format: all the others are looked at first */
+    load_template(&t, "gemma-2"); /* the last format: all others are tried first */
     scratch_dir(dir, sizeof dir);
     write_config(dir, json_stringn(t.text, t.len), "<bos>", NULL);
     for (uint64_t n = 1; rc; n++) {

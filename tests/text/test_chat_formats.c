@@ -1,5 +1,4 @@
-/* test_chat_formats.c - a format by its name, and by its file: what its keys do, and each way in which they can be
- * wrong. */
+/* test_chat_formats.c - formats by name and by file: what the keys do, and each way in which they can be wrong. */
 #include "tests/text/chat_case.h"
 
 #include "text/chat_format.h"
@@ -72,7 +71,7 @@ static void the_document_is_right(void **state)
 static const struct {
     const char *text, *sentence;
 } bad[] = {
-    { "", "f: the file holds no document" },
+    { "", "f: the file contains no document" },
     { "[]", "f:1:1: a chat format is a list, but a mapping is expected" },
     { "name: x\n" TURNS, "f:1:1: a chat format lacks the key \"format\"" },
     { "format: guerdon-chat/1\n" TURNS, "f:1:1: a chat format lacks the key \"name\"" },
@@ -97,8 +96,7 @@ static const struct {
     { HEAD TURNS "  system: {before: S, after: T, trim: yes}\n",
       "f:6:39: trim is \"yes\", but true or false is expected" },
     { HEAD TURNS "  system: {before: S, after: T, middle: M}\n", "f:6:33: system does not take the key \"middle\"" },
-    { HEAD TURNS "default_system: x\n",
-      "f:6:17: default_system needs a system message among the turns, or an opening_system" },
+    { HEAD TURNS "default_system: x\n", "f:6:17: default_system requires system in turns, or opening_system" },
     { HEAD TURNS SYSTEM "default_system: [x]\n", "f:7:17: default_system is a list, but a scalar is expected" },
     { HEAD TURNS "opening_system: {before: S}\n", "f:6:17: opening_system lacks the key \"after\"" },
     { HEAD TURNS "join_system: {into: first_user}\n", "f:6:14: join_system lacks the key \"between\"" },
@@ -107,12 +105,12 @@ static const struct {
     { HEAD TURNS "join_system: {into: first_user, between: []}\n",
       "f:6:42: between is a list, but a scalar is expected" },
     { HEAD TURNS SYSTEM "join_system: {into: first_user, between: x}\n",
-      "f:7:14: join_system and a system message of its own exclude each other" },
+      "f:7:14: join_system cannot be combined with system or opening_system" },
     { HEAD TURNS "order: sorted\n", "f:6:8: order is \"sorted\", but any or alternating is expected" },
     { HEAD TURNS "thinking: hard\n", "f:6:11: thinking is \"hard\", but qwen3 is expected" },
     { HEAD "turns:\n  user: {before: U, after: V}\n  assistant: {before: A, after: B, trim: true}\n"
            "thinking: qwen3\n",
-      "f:6:11: thinking and an assistant's trim exclude each other" },
+      "f:6:11: thinking cannot be combined with trim of the assistant" },
     { HEAD TURNS "special_tokens: none\n",
       "f:6:17: special_tokens is \"none\", but in_text or by_tokenizer is expected" },
     { HEAD TURNS "recognises: {bos_token: x}\n", "f:6:13: recognises lacks the key \"templates\"" },
@@ -129,7 +127,7 @@ static const struct {
       "f:6:40: eos_token is a mapping, but a scalar is expected" },
 };
 
-static void bad_files_are_refused_by_sentence(void **state)
+static void bad_files_are_refused(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -143,7 +141,7 @@ static void bad_files_are_refused_by_sentence(void **state)
     }
 }
 
-/* Habits that no built-in format has together. */
+/* Combinations of keys that no built-in format has. */
 static void own_formats_do_what_they_say(void **state)
 {
     static const struct {
@@ -183,7 +181,7 @@ static void own_formats_do_what_they_say(void **state)
     }
 }
 
-/* The user message that a system message joins need not be the next one. */
+/* The user message that a system message goes into need not be the next one. */
 static void a_system_message_finds_its_user(void **state)
 {
     static const char text[] = HEAD TURNS "join_system: {into: first_user, between: '-'}\n";
@@ -202,7 +200,7 @@ static void a_system_message_finds_its_user(void **state)
     gd_buf_free(&out);
 }
 
-/* Any one byte of a format changed, or the end cut off: never a crash, never a leak. */
+/* Any one byte of a format changed, or the end cut off: no crash and no leak. */
 static void damage_is_survived(void **state)
 {
     char copy[4096];
@@ -231,7 +229,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_are_the_files),
         cmocka_unit_test(the_document_is_right),
-        cmocka_unit_test(bad_files_are_refused_by_sentence),
+        cmocka_unit_test(bad_files_are_refused),
         cmocka_unit_test(own_formats_do_what_they_say),
         cmocka_unit_test(a_system_message_finds_its_user),
         cmocka_unit_test(damage_is_survived),

@@ -1,4 +1,4 @@
-/* test_parts.c - the parts below the tokenizer: patterns, normalization, merging, JSON. */
+/* test_parts.c - the parts of the tokenizer: patterns, normalization, merging, JSON. */
 #include "tests/text/corpus.h"
 
 #include "base/mem.h"
@@ -6,15 +6,15 @@
 #include "text/regex.h"
 #include "text/unicode.h"
 
-/* Patterns that are refused, each with its sentence. */
+/* Patterns that are refused, and the messages. */
 static const struct {
     const char *pattern, *sentence;
 } refused[] = {
-    { "", "the pattern could match nothing at all, which is not supported" },
-    { "a*", "the pattern could match nothing at all, which is not supported" },
-    { "(?:ab)?", "the pattern could match nothing at all, which is not supported" },
-    { "a|", "the pattern could match nothing at all, which is not supported" },
-    { "(?:a?)*b", "the pattern has \"(?:a?)*\" at byte 0: a quantifier of something that may match nothing is not s"
+    { "", "the pattern could match an empty string, which is not supported" },
+    { "a*", "the pattern could match an empty string, which is not supported" },
+    { "(?:ab)?", "the pattern could match an empty string, which is not supported" },
+    { "a|", "the pattern could match an empty string, which is not supported" },
+    { "(?:a?)*b", "the pattern has \"(?:a?)*\" at byte 0: a quantifier of something that may be empty is not s"
                   "upported" },
     { "^a", "the pattern has \"^\" at byte 0: this is not supported" },
     { "a$", "the pattern has \"$\" at byte 1: this is not supported" },
@@ -29,12 +29,12 @@ static const struct {
     { "[a[bc]]", "the pattern has \"[b\" at byte 2: a class within a class is not supported" },
     { "[[:alpha:]]", "the pattern has \"[:\" at byte 1: a class within a class is not supported" },
     { "[]", "the pattern has \"[]\" at byte 0: an empty class is not supported" },
-    { "[ab", "the pattern ends at byte 3: a class in brackets has no end" },
-    { "(?:ab", "the pattern ends at byte 5: a group has no end" },
+    { "[ab", "the pattern ends at byte 3: a class in brackets is not closed" },
+    { "(?:ab", "the pattern ends at byte 5: a group is not closed" },
     { "ab)", "the pattern has \")\" at byte 2: this is not supported" },
-    { "[z-a]", "the pattern has \"z-a\" at byte 1: this range is not one" },
+    { "[z-a]", "the pattern has \"z-a\" at byte 1: this range is not valid" },
     { "[\\s-z]", "the pattern has \"\\s-\" at byte 1: a range begins with a class" },
-    { "[a-\\s]", "the pattern has \"a-\\s\" at byte 1: this range is not one" },
+    { "[a-\\s]", "the pattern has \"a-\\s\" at byte 1: this range is not valid" },
     { "\\p{Han}", "the pattern has \"\\p{Han}\" at byte 0: only general categories such as \\p{L} and \\p{Lu} are s"
                   "upported" },
     { "\\pL", "the pattern has \"\\pL\" at byte 0: only general categories such as \\p{L} and \\p{Lu} are suppo"
@@ -47,17 +47,17 @@ static const struct {
     { "\\x{110000}", "the pattern has \"\\x\" at byte 0: this escape is not supported" },
     { "\\uD800", "the pattern has \"\\u\" at byte 0: this escape is not supported" },
     { "a\\", "the pattern has \"\\\" at byte 1: this escape is not supported" },
-    { "(?i:[^a])", "the pattern has \"^\" at byte 5: (?i:..) is supported around letters and apostrophes alone" },
-    { "(?i:\\p{L})", "the pattern has \"\\\" at byte 4: (?i:..) is supported around letters and apostrophes alone" },
+    { "(?i:[^a])", "the pattern has \"^\" at byte 5: (?i:..) is supported only around letters and apostrophes" },
+    { "(?i:\\p{L})", "the pattern has \"\\\" at byte 4: (?i:..) is supported only around letters and apostrophes" },
     { "(?i:first)", "the pattern has \"fi\" at byte 4: a ligature folds to these two letters, which is not supported" },
     { "*a", "the pattern has \"*\" at byte 0: this is not supported" },
     { "a**", "the pattern has \"**\" at byte 1: a quantifier of a quantifier is not supported" },
     { "a{2}+", "the pattern has \"{2}+\" at byte 1: this quantifier is not supported" },
     { "(?:ab){2}?", "the pattern has \"{2}?\" at byte 6: this quantifier is not supported" },
     { "a{x}", "the pattern has \"{x\" at byte 1: this quantifier is not supported" },
-    { "a{65536}", "PCRE2 does not compile the pattern: number too big in {} quantifier" },
-    { "a{3,2}", "PCRE2 does not compile the pattern: numbers out of order in {} quantifier" },
-    { "a{0}", "the pattern could match nothing at all, which is not supported" },
+    { "a{65536}", "PCRE2 cannot compile the pattern: number too big in {} quantifier" },
+    { "a{3,2}", "PCRE2 cannot compile the pattern: numbers out of order in {} quantifier" },
+    { "a{0}", "the pattern could match an empty string, which is not supported" },
     { "a{,2}", "the pattern has \"{,\" at byte 1: this quantifier is not supported" },
     { "a{2", "the pattern has \"{2\" at byte 1: this quantifier is not supported" },
     { "a}", "the pattern has \"}\" at byte 1: this is not supported" },
@@ -186,7 +186,7 @@ static void each_pattern_matches(void **state)
         }
         gd_regex_end(&room, &piece);
         if (strcmp(gd_buf_cstr(&out), matched[i].matches) != 0)
-            fail_msg("\"%s\" in \"%s\": \"%s\", but \"%s\" is right", matched[i].pattern, matched[i].text, out.data,
+            fail_msg("\"%s\" in \"%s\": got \"%s\", expected \"%s\"", matched[i].pattern, matched[i].text, out.data,
                      matched[i].matches);
         gd_buf_free(&out);
         gd_regex_room_free(&room);
@@ -195,8 +195,8 @@ static void each_pattern_matches(void **state)
     assert_int_equal(gd_mem_live(), 0);
 }
 
-/* Patterns that would take forever: an error, after a number of steps in proportion to the text. (At the end of a
- * pattern a `b` alone would not do: PCRE2 sees that there is none.) */
+/* Patterns that would take forever: an error after a number of steps proportional to the text. (A plain `b` at the end
+ * of the pattern would not do: PCRE2 sees that the text has none.) */
 static void hostile_patterns_end(void **state)
 {
     static const char *const patterns[] = { "(?:a+)+(?:b|c)",   "(?:a|a)+(?:b|c)",        "(?:a|aa)+(?:b|c)",
@@ -217,7 +217,7 @@ static void hostile_patterns_end(void **state)
         assert_ok(gd_regex_open(&regex, patterns[i], strlen(patterns[i]), "p", test_err));
         assert_true(gd_regex_begin(regex, &room, &piece, (const unsigned char *)text, len));
         assert_int_equal(gd_regex_next(regex, &room, &piece, &from, &to, &err), GD_EFORMAT);
-        assert_string_equal(err.text, "a pattern of the tokenizer takes too many steps on this text, behind byte 0 of "
+        assert_string_equal(err.text, "a pattern of the tokenizer takes too many steps on this text, after byte 0 of "
                                       "a piece");
         gd_regex_room_free(&room);
         gd_regex_close(regex);
@@ -225,7 +225,7 @@ static void hostile_patterns_end(void **state)
     free(text);
 }
 
-/* More ways back than the stack of compiled patterns has room for. */
+/* More backtracking than the stack of compiled patterns has room for. */
 static void a_long_match_is_found(void **state)
 {
     const size_t len = 400000;
@@ -269,7 +269,7 @@ static void assert_ids(const gd_bpe *bpe, const char *piece, size_t count, const
     gd_bpe_room room = { 0 };
     gd_ids ids = { 0 };
 
-    for (int again = 0; again < 2; again++) { /* the second time, what is known of tokens is used */
+    for (int again = 0; again < 2; again++) { /* the second time, cached tokens are used */
         ids.len = 0;
         assert_true(gd_bpe_encode(bpe, &room, (const unsigned char *)piece, strlen(piece), strlen(piece), &ids));
         assert_int_equal(ids.len, count);
@@ -279,8 +279,8 @@ static void assert_ids(const gd_bpe *bpe, const char *piece, size_t count, const
     gd_bpe_room_free(&room);
 }
 
-/* "abc" is a token, but its text never becomes it; the tokens aren't in the order of their merges; a content with
- * a true space is not the token of a space. */
+/* "abc" is a token, but no merges produce it; the tokens aren't in the order of their merges; a content with a real
+ * space is not the token for a space. */
 static void merges_decide_not_tokens(void **state)
 {
     static const char model[] =
@@ -301,7 +301,7 @@ static void merges_decide_not_tokens(void **state)
     assert_int_equal(gd_mem_live(), 0);
 }
 
-/* An array for short pieces, a heap for long ones: the same ids on both sides of the border. */
+/* An array for short pieces, a heap for long ones: the same ids around the limit. */
 static void both_ways_to_merge_agree(void **state)
 {
     json_t *all = load_json("golden/qwen2/tokenizer.json");
@@ -336,8 +336,8 @@ static void both_ways_to_merge_agree(void **state)
     assert_int_equal(gd_mem_live(), 0);
 }
 
-/* Pieces come again and again, in any order, with anything behind them: each time the ids are those of the first
- * time, when nothing was remembered. */
+/* Pieces are repeated in any order, with anything after them: the ids are always those of the first time, when nothing
+ * was cached. */
 static void remembered_pieces_are_the_same(void **state)
 {
     enum { PIECES = 200, LONGEST = GD_MEMO_BYTES + 2, SPARE = 20 };
@@ -351,7 +351,7 @@ static void remembered_pieces_are_the_same(void **state)
     uint64_t seed = 6;
 
     (void)state;
-    for (size_t i = 0; i < PIECES; i++) { /* many begin alike, and differ by a NUL behind */
+    for (size_t i = 0; i < PIECES; i++) { /* many begin alike, and differ only by a NUL at the end */
         static const char letters[] = "the \0";
 
         lens[i] = i % LONGEST + 1;
@@ -383,7 +383,7 @@ static void remembered_pieces_are_the_same(void **state)
     assert_int_equal(gd_mem_live(), 0);
 }
 
-/* Twice the text, hardly more than twice the work. */
+/* Twice the text takes hardly more than twice the work. */
 static void merging_grows_as_n_log_n(void **state)
 {
     json_t *all = load_json("golden/qwen2/tokenizer.json");
@@ -420,7 +420,7 @@ static void merging_grows_as_n_log_n(void **state)
     assert_int_equal(gd_mem_live(), 0);
 }
 
-/* What nfc.c relies on to skip text without looking at it. */
+/* nfc.c relies on this to skip text quickly. */
 static void nothing_below_0300_is_active(void **state)
 {
     uint8_t *classes = gd_classes_make();

@@ -1,4 +1,4 @@
-/* test_tokenizer.c - ids are the reference's: on real texts, on every code point, on random strings and long
+/* test_tokenizer.c - ids equal those of the reference: on real texts, on every code point, on random strings and long
  * runs, for Qwen 2.5's tokenizer. */
 #include "tests/text/corpus.h"
 
@@ -39,7 +39,7 @@ static void hh_texts(void **state)
     free(row);
 }
 
-/* Every code point, each as a text of its own: before, itself, after. */
+/* Every code point, in a separate text: with `before` and `after` around it. */
 static void code_points(const char *kind, const char *before, const char *after)
 {
     for (uint32_t c = 0; c < 0x110000; c++) {
@@ -121,7 +121,7 @@ static void long_runs(void **state)
     }
 }
 
-/* A megabyte of one thing, and the same ids as four quarters where a cut changes nothing. */
+/* A megabyte of one thing, with the same ids as in four quarters if cutting it changes nothing. */
 static void a_megabyte_ends(void **state)
 {
     static const char *const units[] = { "x", " ", "\n", "\xCC\x81" };
@@ -180,7 +180,7 @@ static void finds_tokens(void **state)
     assert_null(gd_tokenizer_token(qwen, UINT32_MAX));
 }
 
-/* Threads share a fresh tokenizer, in which nothing is known yet. */
+/* Threads share a fresh tokenizer, in which nothing is cached yet. */
 typedef struct worker {
     const gd_tokenizer *tokenizer;
     uint64_t hash;
@@ -219,13 +219,13 @@ static void threads_share_a_tokenizer(void **state)
         assert_int_equal(pthread_create(&threads[i], NULL, work, &workers[i]), 0);
     for (int i = 0; i < 4; i++)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
-    work(&workers[4]); /* everything is known now */
+    work(&workers[4]); /* everything is cached now */
     for (int i = 0; i < 4; i++)
         assert_true(workers[i].hash == workers[4].hash);
     gd_tokenizer_close(t);
 }
 
-/* The ids that the golden models were scored with. */
+/* The ids with which the golden models were scored. */
 static void golden_texts(void **state)
 {
     static const char *const models[] = { "qwen2", "llama", "gemma2", "mistral", "qwen3", "qwen2-tied" };

@@ -1,5 +1,5 @@
-/* test_variants.c - the parts of a tokenizer.json in many combinations: each of data/text/variants.json gives
- * the reference's ids. */
+/* test_variants.c - the parts of a tokenizer.json in many combinations: each variant in data/text/variants.json gives
+ * the ids of the reference. */
 #include "tests/text/corpus.h"
 
 #include "base/mem.h"
@@ -7,7 +7,7 @@
 static expected want;
 static json_t *alphabet, *variants, *golden, *holes;
 
-/* Fields of `from` take the place of those of `to`. */
+/* Fields of `from` replace those of `to`. */
 static void replace_fields(json_t *to, const json_t *from)
 {
     if (from)
@@ -85,7 +85,7 @@ static void each_variant(void **state)
     }
 }
 
-/* Without memory at any allocation: an error, nothing lost, and the same ids when there is memory again. */
+/* If any allocation fails: an error, no leak, and the same ids once there is memory again. */
 static void allocations_may_fail(const char *name)
 {
     const json_t *variant = NULL;

@@ -1,6 +1,6 @@
 #!/bin/sh
-# embed.sh FILE.yaml ... - prints C source that holds the chat formats as strings, one line of text a line of source.
-# Comments and empty lines stay, so that line numbers in errors are those of the files.
+# embed.sh FILE.yaml ... - prints C source with the chat formats as strings, one line of source per line of text.
+# Comments and empty lines are kept, so that line numbers in errors are those of the files.
 set -eu
 echo '/* Made by embed.sh from the chat formats: do not edit. */'
 echo '#include "text/chat.h"'

@@ -4,9 +4,9 @@
 usage: make_tables.py [FOLDER]        (default: the folder of this script)
 
 Why not utf8proc, PCRE2 or ICU: the ids of a text must be those of the reference, and the reference mixes tables of
-three ages: normalization from Unicode 9 (the crate unicode-normalization-alignments), regular expression classes from
-Oniguruma, and is_numeric, \\w and \\s from Rust. So each table here is the answer of the code that the reference
-runs, found by black-box questions; nothing is taken from the Unicode data files.  Run with tokenizers 0.22.2.
+three different ages: normalization from Unicode 9 (the crate unicode-normalization-alignments), regular expression
+classes from Oniguruma, and is_numeric, \\w and \\s from Rust. So each table is made by testing the code that the
+reference runs, as a black box; nothing is taken from the Unicode data files.  Run with tokenizers 0.22.2.
 """
 import os
 import random
@@ -52,7 +52,7 @@ def added_token_class(flag):
 
 
 def combining_classes():
-    """{code point: class}: a mark with a larger class moves behind one with a smaller class."""
+    """{code point: class}: a mark with a larger class moves after one with a smaller class."""
     probes = {1: 0x334, 7: 0x93C, 8: 0x3099, 9: 0x94D, 10: 0x5B0, 11: 0x5B1, 12: 0x5B2, 13: 0x5B3, 14: 0x5B4, 15: 0x5B5,
               16: 0x5B6, 17: 0x5B7, 18: 0x5B8, 19: 0x5B9, 20: 0x5BB, 21: 0x5BC, 22: 0x5BD, 23: 0x5BF, 24: 0x5C1,
               25: 0x5C2, 26: 0xFB1E, 27: 0x64B, 28: 0x64C, 29: 0x64D, 30: 0x64E, 31: 0x64F, 32: 0x650, 33: 0x651,
@@ -76,7 +76,7 @@ def combining_classes():
 
 
 def decompositions():
-    """[(c, a, b)]: c is a then b (0: c is a alone), one step at a time; and the set of c that compose again."""
+    """[(c, a, b)]: c becomes a and b (0: a alone), one step at a time; and the set of c that compose again."""
     full = {c: NFD(chr(c)) for c in CODE_POINTS if NFD(chr(c)) != chr(c) and not 0xAC00 <= c < 0xD7A4}
     back = {d: c for c, d in full.items() if len(d) > 1}
     back.update({d: c for c, d in full.items() if NFC(d) == chr(c)})    # U+00C5 rather than U+212B
@@ -191,7 +191,7 @@ def main():
     for index, name in enumerate(CATEGORIES):
         if index:
             category.update((c, index) for c in regex_class(r'\p{%s}' % name))
-    for major in 'LMNPSZ':          # the reference's own idea of \p{L} must be the union of its parts
+    for major in 'LMNPSZ':          # what the reference takes for \p{L} must be the union of its parts
         if regex_class(r'\p{%s}' % major) != {c for c, v in category.items() if CATEGORIES[v][0] == major}:
             raise SystemExit('\\p{%s} is not the union of its parts' % major)
     write(folder, 'categories.c', 'General categories of Oniguruma.',

@@ -1,67 +1,67 @@
-/* rows_seen.h - all rows of some inputs in one string, a line each: its own line, then its fields or its problem. */
+/* entries_seen.h - the entries of some inputs as one string, a line each: number, then the fields or the problem. */
 #ifndef GD_TESTS_RECORDS_ROWS_SEEN_H
 #define GD_TESTS_RECORDS_ROWS_SEEN_H
 
 #include "tests/records/temp.h"
 
-#include "data/rows.h"
+#include "data/entries.h"
 
 #include <inttypes.h>
 
-/* What must be true of any row; its fields as JSON, sorted. */
-static inline void rows_show(FILE *to, const gd_row *row, bool raw)
+/* Checks what must be true of any row, and prints its fields as JSON, sorted. */
+static inline void entries_show(FILE *to, const gd_entry *entry, bool raw)
 {
     char *fields = NULL;
 
-    assert_true((row->object != NULL) != (row->problem != NULL));
-    assert_true(row->line > 0);
-    assert_non_null(row->raw);
-    if (row->object) {
-        assert_true(json_is_object(row->object));
-        fields = json_dumps(row->object, JSON_COMPACT | JSON_SORT_KEYS);
+    assert_true((entry->object != NULL) != (entry->problem != NULL));
+    assert_true(entry->line > 0);
+    assert_non_null(entry->raw);
+    if (entry->object) {
+        assert_true(json_is_object(entry->object));
+        fields = json_dumps(entry->object, JSON_COMPACT | JSON_SORT_KEYS);
         assert_non_null(fields);
     }
-    (void)fprintf(to, "%" PRIu64 " %s%s\n", row->line, row->problem ? "! " : "", fields ? fields : row->problem);
+    (void)fprintf(to, "%" PRIu64 " %s%s\n", entry->line, entry->problem ? "! " : "", fields ? fields : entry->problem);
     if (raw)
-        (void)fprintf(to, "  <%.*s>\n", (int)row->raw_len, row->raw);
+        (void)fprintf(to, "  <%.*s>\n", (int)entry->raw_len, entry->raw);
     free(fields);
 }
 
-/* A malloc'd string, also on failure: what was seen before; `raw` shows the raw text of each row below it. */
-static inline gd_status rows_seen(const gd_rows_options *options, bool raw, char **seen, gd_error *err)
+/* Returns a malloc'd string, on failure with the rows seen so far; `raw` adds the raw text below each row. */
+static inline gd_status rows_seen(const gd_entries_options *options, bool raw, char **seen, gd_error *err)
 {
     size_t len;
     FILE *to = open_memstream(seen, &len);
-    gd_rows *rows = NULL;
+    gd_entries *entries = NULL;
     uint64_t index = 0;
     bool more = true;
-    gd_status rc = gd_rows_open(&rows, options, err);
+    gd_status rc = gd_entries_open(&entries, options, err);
 
-    assert_int_equal(rc == GD_OK, rows != NULL);
+    assert_int_equal(rc == GD_OK, entries != NULL);
     while (!rc && more) {
-        gd_row row;
+        gd_entry entry;
 
-        rc = gd_rows_next(rows, &row, &more, err);
+        rc = gd_entries_next(entries, &entry, &more, err);
         assert_true(!rc || !more);
         if (rc || !more)
             break;
-        assert_int_equal(row.index, index++);
-        rows_show(to, &row, raw);
-        gd_row_free(&row);
+        assert_int_equal(entry.index, index++);
+        entries_show(to, &entry, raw);
+        gd_entry_free(&entry);
     }
-    if (!rc && gd_rows_bytes_total(rows))
-        assert_int_equal(gd_rows_bytes_done(rows), gd_rows_bytes_total(rows));
-    gd_rows_close(rows);
+    if (!rc && gd_entries_bytes_total(entries))
+        assert_int_equal(gd_entries_bytes_done(entries), gd_entries_bytes_total(entries));
+    gd_entries_close(entries);
     assert_int_equal(fclose(to), 0);
     return rc;
 }
 
-/* One file of that name, with these bytes. */
+/* The same for one file with that name and these bytes. */
 static inline gd_status rows_of(const char *name, const void *bytes, size_t len, char **seen, gd_error *err)
 {
     const char *path = temp_write(name, bytes, len);
 
-    return rows_seen(&(gd_rows_options){ .inputs = &path, .count = 1 }, false, seen, err);
+    return rows_seen(&(gd_entries_options){ .inputs = &path, .count = 1 }, false, seen, err);
 }
 
 typedef struct rows_case {
@@ -89,7 +89,7 @@ static inline void rows_expect(const rows_case *cases, size_t count)
     assert_int_equal(wrong, 0);
 }
 
-/* Files that cannot be opened: `wanted` comes behind the path. */
+/* Files that cannot be opened: the message is the path, then `wanted`. */
 static inline void rows_expect_refusal(const rows_case *cases, size_t count, gd_status status)
 {
     for (size_t i = 0; i < count; i++) {

@@ -1,11 +1,11 @@
-/* test_rows_hostile.c - whatever the bytes are and in which portions they come: the same rows, in bounded memory. */
-#include "tests/records/rows_seen.h"
+/* test_entries_hostile.c - whatever the bytes and the portions they come in: the same rows, in bounded memory. */
+#include "tests/records/entries_seen.h"
 
 #include "base/mem.h"
 
 #include <sys/resource.h>
 
-/* Small, with everything in them that a portion may end in. */
+/* Small files with everything in them that the end of a portion may split. */
 static const struct document {
     const char *name, *text;
 } documents[] = {
@@ -21,7 +21,7 @@ static const struct document {
 };
 enum { DOCUMENTS = sizeof documents / sizeof documents[0] };
 
-/* The rows, and how it ended. */
+/* The rows and the final status. */
 static char *see(const char *name, const void *bytes, size_t len)
 {
     gd_error err = { 0 };
@@ -35,7 +35,7 @@ static char *see(const char *name, const void *bytes, size_t len)
     return whole;
 }
 
-/* The portions of the input are the members that it is packed in. */
+/* Chooses the portions by packing the input in members of these lengths. */
 static void expect_in_portions(const char *name, const char *text, size_t len, const size_t *cuts, size_t count,
                                const char *wanted)
 {
@@ -77,7 +77,7 @@ static uint32_t next_random(uint32_t *x)
     return *x >> 8;
 }
 
-/* Bytes changed, put in, taken out, and said twice. */
+/* Changes, inserts, removes and repeats bytes. */
 static size_t mutate(char *text, size_t len, uint32_t *x)
 {
     static const char bytes[] = "\"\"\",\t\n\n\r[]{}:\\ax1\xff\xc3\xef\0";
@@ -124,8 +124,8 @@ static void mutations_do_no_harm(void **state)
     assert_int_equal(gd_mem_live(), 0);
 }
 
-/* A file in which a MiB of text comes a hundred times between a beginning and an end: a frame each, so that nobody ever
- * holds it. */
+/* Writes a file with a MiB of text a hundred times between a beginning and an end, as one frame each, so that the whole
+ * is never in memory. */
 static const char *write_long(const char *name, const char *begin, const char *mib, const char *end)
 {
     unsigned char *parts[3], *file;
@@ -158,7 +158,7 @@ static long peak_mib(void)
     return usage.ru_maxrss / 1024;
 }
 
-#define TOO_LONG "more than 16777216 bytes; an item may have 16 MiB\n"
+#define TOO_LONG "more than 16777216 bytes; an item may have at most 16 MiB\n"
 
 static void items_of_100_mib_are_one_problem(void **state)
 {
@@ -180,7 +180,7 @@ static void items_of_100_mib_are_one_problem(void **state)
           'x' }, /* a quote that is never closed */
         { "a.csv", "a,b\n1,2\n3,\"4", "\n5,6\n",
           "2 {\"a\":\"1\",\"b\":\"2\"}\n3 ! line 3: the quote that opens the column \"b\" is never closed; the lines "
-          "below it are read as rows of their own\n104857604 {\"a\":\"5\",\"b\":\"6\"}\n",
+          "after it are read as separate rows\n104857604 {\"a\":\"5\",\"b\":\"6\"}\n",
           '\n' },
         { "a.txt", "a\n", "\nb\n", "1 {\"text\":\"a\"}\n2 ! line 2: " TOO_LONG "3 {\"text\":\"b\"}\n", 'x' },
     };
@@ -194,7 +194,7 @@ static void items_of_100_mib_are_one_problem(void **state)
 
         memset(mib, cases[i].fill, 1 << 20);
         path = write_long(cases[i].name, cases[i].begin, mib, cases[i].end);
-        assert_ok(rows_seen(&(gd_rows_options){ .inputs = &path, .count = 1 }, false, &seen, test_err));
+        assert_ok(rows_seen(&(gd_entries_options){ .inputs = &path, .count = 1 }, false, &seen, test_err));
         assert_string_equal(seen, cases[i].wanted);
         free(seen);
     }
@@ -203,7 +203,7 @@ static void items_of_100_mib_are_one_problem(void **state)
         fail_msg("%ld MiB more than before", peak_mib() - before);
 }
 
-/* The longest item there may be, and one byte more. */
+/* The longest item allowed, and one byte more. */
 static void items_of_16_mib_are_read(void **state)
 {
     enum { MOST = 16 << 20 };
@@ -224,8 +224,8 @@ static void items_of_16_mib_are_read(void **state)
             const size_t fill = MOST + more - begin - end;
             size_t len = (size_t)sprintf(file, "%s%s", csv ? "a\r\n" : array ? "[" : "", cases[i].begin);
             const char *path;
-            gd_rows *rows;
-            gd_row row;
+            gd_entries *entries;
+            gd_entry entry;
             bool has;
 
             memset(file + len, 'x', fill);
@@ -235,18 +235,18 @@ static void items_of_16_mib_are_read(void **state)
                                    : array ? ",{\"a\":\"b\"}]"
                                            : "\r\n{\"a\":\"b\"}\n");
             path = temp_write(cases[i].name, file, len);
-            assert_ok(gd_rows_open(&rows, &(gd_rows_options){ .inputs = &path, .count = 1 }, test_err));
-            assert_ok(gd_rows_next(rows, &row, &has, test_err));
-            assert_int_equal(row.problem != NULL, more > 0);
-            assert_int_equal(row.raw_len, more ? 0 : MOST);
-            gd_row_free(&row);
-            assert_ok(gd_rows_next(rows, &row, &has, test_err));
-            assert_true(has && !row.problem);
-            assert_int_equal(row.line, csv ? 3 : array ? 1 : 2);
-            gd_row_free(&row);
-            assert_ok(gd_rows_next(rows, &row, &has, test_err));
+            assert_ok(gd_entries_open(&entries, &(gd_entries_options){ .inputs = &path, .count = 1 }, test_err));
+            assert_ok(gd_entries_next(entries, &entry, &has, test_err));
+            assert_int_equal(entry.problem != NULL, more > 0);
+            assert_int_equal(entry.raw_len, more ? 0 : MOST);
+            gd_entry_free(&entry);
+            assert_ok(gd_entries_next(entries, &entry, &has, test_err));
+            assert_true(has && !entry.problem);
+            assert_int_equal(entry.line, csv ? 3 : array ? 1 : 2);
+            gd_entry_free(&entry);
+            assert_ok(gd_entries_next(entries, &entry, &has, test_err));
             assert_false(has);
-            gd_rows_close(rows);
+            gd_entries_close(entries);
         }
     }
     free(file);
@@ -254,23 +254,23 @@ static void items_of_16_mib_are_read(void **state)
 
 static void *counted_alloc(size_t bytes) { return gd_alloc(bytes, 1); }
 
-static gd_status read_all(const gd_rows_options *options, gd_error *err)
+static gd_status read_all(const gd_entries_options *options, gd_error *err)
 {
-    gd_rows *rows;
+    gd_entries *entries;
     bool more = true;
-    gd_status rc = gd_rows_open(&rows, options, err);
+    gd_status rc = gd_entries_open(&entries, options, err);
 
     while (!rc && more) {
-        gd_row row;
+        gd_entry entry;
 
-        rc = gd_rows_next(rows, &row, &more, err);
-        gd_row_free(&row);
+        rc = gd_entries_next(entries, &entry, &more, err);
+        gd_entry_free(&entry);
     }
-    gd_rows_close(rows);
+    gd_entries_close(entries);
     return rc;
 }
 
-/* Every allocation in turn fails, those of the JSON library too. */
+/* Lets each allocation fail in turn, including those of the JSON library. */
 static void every_allocation_may_fail(void **state)
 {
     json_malloc_t old_malloc;
@@ -294,8 +294,8 @@ static void every_allocation_may_fail(void **state)
         inputs[0] = temp_path(documents[d].name);
         inputs[1] = pattern;
         for (fault = 1; rc; fault++) {
-            const gd_rows_options options = { inputs, 2, GD_FORMAT_AUTO,
-                                              strchr(documents[d].name, 'v') ? "text=a,chosen=b" : "prompt=text" };
+            const gd_entries_options options = { inputs, 2, GD_FORMAT_AUTO,
+                                                 strchr(documents[d].name, 'v') ? "text=a,chosen=b" : "prompt=text" };
             gd_error err = { 0 };
 
             gd_mem_fail_from(fault);

@@ -1,5 +1,5 @@
-/* rows_fields.c - names of fields: what we call them, and what the input does. */
-#include "data/rows_fields.h"
+/* entries_fields.c - the names of fields: ours and the input's. */
+#include "data/entries_fields.h"
 
 #include "base/error.h"
 #include "base/mem.h"
@@ -17,7 +17,7 @@ static const char *find_ours(const char *name, size_t len)
     return NULL;
 }
 
-/* The name up to the next comma, without backslashes; *spec moves to the comma or the end. */
+/* Reads the name up to the next comma, without backslashes; *spec moves to the comma or the end. */
 static char *unescaped(const char **spec)
 {
     char *name = gd_strdup(*spec), *to = name;
@@ -33,7 +33,7 @@ static char *unescaped(const char **spec)
     return name;
 }
 
-/* "ours=theirs"; *spec moves behind it. */
+/* Reads "ours=theirs"; *spec moves past it. */
 static gd_status parse_one(gd_fields *fields, const char **spec, gd_error *err)
 {
     const char *equals = *spec + strcspn(*spec, "=,");
@@ -50,12 +50,12 @@ static gd_status parse_one(gd_fields *fields, const char **spec, gd_error *err)
                        len, *spec);
     for (size_t i = 0; i < fields->count; i++)
         if (fields->map[i].ours == field->ours)
-            return gd_fail(err, GD_EUSAGE, "fields: \"%s\" is there twice", field->ours);
+            return gd_fail(err, GD_EUSAGE, "fields: \"%s\" is given twice", field->ours);
     *spec = equals + 1;
     field->theirs = unescaped(spec);
     if (!field->theirs)
         return gd_fail_memory(err, strlen(*spec));
-    fields->count++; /* at most one for each of our names */
+    fields->count++; /* at most one per name of ours */
     if (!*field->theirs)
         return gd_fail(err, GD_EUSAGE, "fields: \"%s=\" names no column", field->ours);
     return GD_OK;
@@ -96,7 +96,7 @@ bool gd_fields_rename(const gd_fields *fields, json_t *object)
     json_t *values[GD_FIELD_COUNT];
     bool good = true;
 
-    /* all are taken out before one is put back: chosen=rejected,rejected=chosen is an exchange */
+    /* all are taken out before any is put back: chosen=rejected,rejected=chosen swaps them */
     for (size_t i = 0; i < fields->count; i++)
         values[i] = json_incref(json_object_get(object, fields->map[i].theirs));
     for (size_t i = 0; i < fields->count; i++) {
@@ -105,6 +105,6 @@ bool gd_fields_rename(const gd_fields *fields, json_t *object)
     }
     for (size_t i = 0; i < fields->count; i++)
         if (values[i] && json_object_set_new_nocheck(object, fields->map[i].ours, values[i]) < 0)
-            good = false; /* and values[i] is gone, as it is without a fault */
+            good = false; /* values[i] was consumed all the same */
     return good;
 }

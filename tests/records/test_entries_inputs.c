@@ -1,8 +1,8 @@
-/* test_rows_inputs.c - several inputs, patterns, standard input, and names of fields. */
-#include "tests/records/rows_seen.h"
+/* test_entries_inputs.c - several inputs, patterns, standard input and names of fields. */
+#include "tests/records/entries_seen.h"
 
 #include "base/mem.h"
-#include "data/rows_fields.h"
+#include "data/entries_fields.h"
 
 #include <fcntl.h>
 #include <locale.h>
@@ -11,12 +11,12 @@
 
 enum { MOST = 8 };
 
-/* The inputs are names in the directory, up to a NULL; fails or gives what is seen, with the directory taken out. */
+/* Reads the inputs, names in the directory up to a NULL; returns what is seen, without the directory's name. */
 static gd_status see(const char *const *names, const char *fields, char **seen, gd_error *err)
 {
     char paths[MOST][384];
     const char *inputs[MOST];
-    gd_rows_options options = { .inputs = inputs, .fields = fields };
+    gd_entries_options options = { .inputs = inputs, .fields = fields };
     const size_t dir = strlen(temp_dir) + 1;
     gd_status rc;
 
@@ -60,7 +60,7 @@ static void expect_failure(const char *const *names, const char *fields, gd_stat
 
 static void write_text(const char *name, const char *text) { temp_write(name, text, strlen(text)); }
 
-static void inputs_are_read_in_their_order(void **state)
+static void inputs_are_read_in_order(void **state)
 {
     (void)state;
     write_text("a.jsonl", "{\"n\":1}\n\n");
@@ -72,7 +72,7 @@ static void inputs_are_read_in_their_order(void **state)
     expect(NAMES("c.jsonl", "c.jsonl"), NULL, "");
     write_text("e.jsonl", "{}\n\n7\n");
     expect(NAMES("e.jsonl", "a.jsonl"), NULL,
-           "1 {}\n3 ! e.jsonl, line 3: a number, an object is expected\n1 {\"n\":1.0}\n");
+           "1 {}\n3 ! e.jsonl, line 3: a number; expected an object\n1 {\"n\":1.0}\n");
     write_text("a.csv", "x,y\n1,2\n");
     write_text("b.csv", "\"x\",y\r\n3,4");
     expect(NAMES("a.csv", "b.csv"), NULL, "2 {\"x\":\"1\",\"y\":\"2\"}\n2 {\"x\":\"3\",\"y\":\"4\"}\n");
@@ -81,49 +81,49 @@ static void inputs_are_read_in_their_order(void **state)
 static void rows_name_their_input_when_there_are_several(void **state)
 {
     const char *inputs[2];
-    gd_rows *rows;
+    gd_entries *entries;
     bool more;
 
     (void)state;
     write_text("a.jsonl", "{}\n{}\n");
     write_text("b.jsonl", "\n{}\n");
     for (size_t count = 1; count <= 2; count++) {
-        char place[GD_ROW_PLACE_ROOM], wanted[400];
+        char place[GD_ENTRY_PLACE_ROOM], wanted[400];
         size_t found;
-        gd_row row;
+        gd_entry entry;
 
         inputs[0] = temp_path("a.jsonl");
         inputs[1] = temp_path("b.jsonl");
-        assert_ok(gd_rows_open(&rows, &(gd_rows_options){ .inputs = inputs, .count = count }, test_err));
-        assert_string_equal(gd_rows_inputs(rows, &found)[count - 1], inputs[count - 1]);
+        assert_ok(gd_entries_open(&entries, &(gd_entries_options){ .inputs = inputs, .count = count }, test_err));
+        assert_string_equal(gd_entries_inputs(entries, &found)[count - 1], inputs[count - 1]);
         assert_int_equal(found, count);
-        assert_int_equal(gd_rows_format(rows), GD_FORMAT_JSONL);
-        assert_null(gd_rows_header(rows));
-        assert_int_equal(gd_rows_bytes_total(rows), count == 1 ? 6 : 10);
+        assert_int_equal(gd_entries_format(entries), GD_FORMAT_JSONL);
+        assert_null(gd_entries_header(entries));
+        assert_int_equal(gd_entries_bytes_total(entries), count == 1 ? 6 : 10);
         for (size_t i = 0; i < (count == 1 ? 2 : 3); i++) {
-            assert_ok(gd_rows_next(rows, &row, &more, test_err));
+            assert_ok(gd_entries_next(entries, &entry, &more, test_err));
             assert_true(more);
             (void)snprintf(wanted, sizeof wanted, count == 1 ? "%.0sline %d" : "%s, line %d", inputs[i / 2],
                            i == 1 || i == 2 ? 2 : 1);
-            assert_string_equal(gd_row_place(&row, place), wanted);
-            gd_row_free(&row);
+            assert_string_equal(gd_entry_place(&entry, place), wanted);
+            gd_entry_free(&entry);
         }
-        assert_int_equal(gd_rows_bytes_done(rows), count == 1 ? 6 : 10);
-        gd_rows_close(rows);
+        assert_int_equal(gd_entries_bytes_done(entries), count == 1 ? 6 : 10);
+        gd_entries_close(entries);
     }
 }
 
 static void the_end_of_a_long_path_is_shown(void **state)
 {
-    static char name[301], wanted[GD_ROW_PLACE_ROOM];
-    const gd_row row = { .name = name, .line = 18446744073709551615u };
-    char place[GD_ROW_PLACE_ROOM];
+    static char name[301], wanted[GD_ENTRY_PLACE_ROOM];
+    const gd_entry entry = { .name = name, .line = 18446744073709551615u };
+    char place[GD_ENTRY_PLACE_ROOM];
 
     (void)state;
     memset(name, 'a', 298);
     memcpy(name + 298, "zz", 3);
-    (void)snprintf(wanted, sizeof wanted, "...%s, line 18446744073709551615", name + 300 - (GD_ROW_PLACE_ROOM - 40));
-    assert_string_equal(gd_row_place(&row, place), wanted);
+    (void)snprintf(wanted, sizeof wanted, "...%s, line 18446744073709551615", name + 300 - (GD_ENTRY_PLACE_ROOM - 40));
+    assert_string_equal(gd_entry_place(&entry, place), wanted);
 }
 
 static void patterns_are_files_sorted_by_their_bytes(void **state)
@@ -135,7 +135,7 @@ static void patterns_are_files_sorted_by_their_bytes(void **state)
     write_text("a10.jsonl", "{\"n\":\"a10\"}");
     write_text("a2.jsonl", "{\"n\":\"a2\"}");
     write_text("c.txt", "c");
-    (void)setlocale(LC_ALL, "C.UTF-8"); /* another one would sort otherwise, and must not */
+    (void)setlocale(LC_ALL, "C.UTF-8"); /* a locale with another order, which must not matter */
     expect(NAMES("*.jsonl"), NULL,
            "1 {\"n\":\"B\"}\n1 {\"n\":\"a\"}\n1 {\"n\":\"a10\"}\n1 {\"n\":\"a2\"}\n1 {\"n\":\"b\"}\n");
     expect(NAMES("b.json?", "a[1-9]*.jsonl", "a.jsonl"), NULL,
@@ -144,9 +144,9 @@ static void patterns_are_files_sorted_by_their_bytes(void **state)
     expect(NAMES("a[1-9]*.jsonl"), NULL, "1 {\"n\":\"this very file\"}\n");
     expect_failure(NAMES("a.jsonl", "x*.jsonl"), NULL, GD_EUSAGE, "x*.jsonl: no file matches this pattern");
     expect_failure(NAMES("none/*.jsonl"), NULL, GD_EIO,
-                   "none/*.jsonl: a directory of this pattern can't be read: No such file or directory");
+                   "none/*.jsonl: cannot read a directory of this pattern: No such file or directory");
     expect_failure(NAMES("x.jsonl"), NULL, GD_EIO, "x.jsonl: No such file or directory");
-    assert_int_equal(gd_rows_open(&(gd_rows *){ NULL }, &(gd_rows_options){ 0 }, NULL), GD_EUSAGE);
+    assert_int_equal(gd_entries_open(&(gd_entries *){ NULL }, &(gd_entries_options){ 0 }, NULL), GD_EUSAGE);
 }
 
 /* Before the first row is given. */
@@ -162,22 +162,23 @@ static void inputs_that_do_not_go_together_are_refused(void **state)
     write_text("a.txt", "t");
     write_text("p.jsonl", "PAR1");
     expect_failure(NAMES("a.csv", "a.csv", "b.csv"), NULL, GD_EUSAGE,
-                   "b.csv: column 1 is \"y\", but \"x\" in a.csv; inputs with the same columns are expected");
+                   "b.csv: column 1 is \"y\", but \"x\" in a.csv; all inputs must have the same columns");
     expect_failure(NAMES("a.csv", "c.csv"), NULL, GD_EUSAGE,
-                   "c.csv: 3 columns, but 2 in a.csv; inputs with the same columns are expected");
+                   "c.csv: 3 columns, but 2 in a.csv; all inputs must have the same columns");
     expect_failure(NAMES("a.csv", "d.csv"), NULL, GD_EFORMAT,
-                   "d.csv: the file is empty; a line that names the columns is expected");
+                   "d.csv: the file is empty; expected a line that names the columns");
     expect_failure(NAMES("a.csv", "a.tsv"), NULL, GD_EUSAGE,
-                   "a.tsv: this is TSV, but a.csv is CSV; inputs of one kind are expected");
+                   "a.tsv: this is TSV, but a.csv is CSV; all inputs must be of one kind");
     expect_failure(NAMES("a.jsonl", "a.csv"), NULL, GD_EUSAGE,
-                   "a.csv: this is CSV, but a.jsonl is JSON; inputs of one kind are expected");
+                   "a.csv: this is CSV, but a.jsonl is JSON; all inputs must be of one kind");
     expect_failure(NAMES("a.txt", "a.jsonl"), NULL, GD_EUSAGE,
-                   "a.jsonl: this is JSON, but a.txt is text; inputs of one kind are expected");
+                   "a.jsonl: this is JSON, but a.txt is text; all inputs must be of one kind");
     expect_failure(NAMES("a.jsonl", "none.jsonl"), NULL, GD_EIO, "none.jsonl: No such file or directory");
     expect_failure(NAMES("a.jsonl", "p.jsonl"), NULL, GD_EUNSUPPORTED,
-                   "p.jsonl: this is a Parquet file, which this version does not read; convert it to JSON lines, with "
-                   "pandas: read_parquet(..).to_json(.., orient='records', lines=True)");
-    expect_failure(NAMES("-", "a.jsonl", "-"), NULL, GD_EUSAGE, "standard input is named twice, it can be read once");
+                   "p.jsonl: this is a Parquet file, which this version does not read; convert it to JSON lines, for "
+                   "example with pandas: read_parquet(..).to_json(.., orient='records', lines=True)");
+    expect_failure(NAMES("-", "a.jsonl", "-"), NULL, GD_EUSAGE,
+                   "standard input is named twice, but can be read only once");
 }
 
 static pid_t feed(const char *fifo, const char *text)
@@ -195,7 +196,7 @@ static pid_t feed(const char *fifo, const char *text)
     return writer;
 }
 
-/* They are opened when their turn comes, once, and their headers are compared then. */
+/* They can be opened only once, when their turn comes; their headers are compared then. */
 static void pipes_and_standard_input_are_read(void **state)
 {
     static const char *const texts[] = { "x,y\n3,\"4\n\"\n5", "y,x\n" };
@@ -215,12 +216,12 @@ static void pipes_and_standard_input_are_read(void **state)
         assert_string_equal(seen, i ? "2 {\"x\":\"1\",\"y\":\"2\"}\n"
                                     : "2 {\"x\":\"1\",\"y\":\"2\"}\n2 {\"x\":\"3\",\"y\":\"4\\n\"}\n"
                                       "4 ! p.csv, line 4: 1 field, but the header has 2 columns; a field that holds a "
-                                      "comma, a quote or a line break stands in quotes\n");
+                                      "comma, a quote or a line break must be in quotes\n");
         free(seen);
         assert_int_equal(waitpid(writer, &status, 0), writer);
     }
     assert_string_equal(err.text,
-                        "p.csv: column 1 is \"y\", but \"x\" in a.csv; inputs with the same columns are expected");
+                        "p.csv: column 1 is \"y\", but \"x\" in a.csv; all inputs must have the same columns");
     for (size_t i = 0; i < 2; i++) {
         const int fd = open(temp_write("in", i ? "[{}, 7]" : "{}\n7", i ? 7 : 4), O_RDONLY);
 
@@ -228,8 +229,8 @@ static void pipes_and_standard_input_are_read(void **state)
         close(fd);
         write_text("a.jsonl", "{}");
         expect(NAMES("a.jsonl", "-"), NULL,
-               i ? "1 {}\n1 {}\n1 ! standard input, line 1: a number, an object is expected\n"
-                 : "1 {}\n1 {}\n2 ! standard input, line 2: a number, an object is expected\n");
+               i ? "1 {}\n1 {}\n1 ! standard input, line 1: a number; expected an object\n"
+                 : "1 {}\n1 {}\n2 ! standard input, line 2: a number; expected an object\n");
     }
     if (saved >= 0) {
         assert_int_equal(dup2(saved, STDIN_FILENO), STDIN_FILENO);
@@ -250,7 +251,7 @@ static void fields_are_renamed(void **state)
            "2 {\"a,b\\\\\":\"3\",\"chosen\":\"4\",\"instruction\":\"1\",\"text\":\"2\"}\n");
     expect(NAMES("a.csv"), "prompt=text,response=text",
            "2 {\"a,b\\\\\":\"3\",\"chosen\":\"4\",\"instruction\":\"1\",\"prompt\":\"2\",\"response\":\"2\"}\n");
-    /* what the mapping names is missing: a field of our own name is not taken for it */
+    /* a mapped field is missing: a field that has our name is not used instead */
     expect(NAMES("a.jsonl"), "prompt=q,chosen=good",
            "1 {\"chosen\":2.0,\"prompt\":1.0}\n2 {\"prompt\":4.0}\n3 {\"rejected\":7.0}\n");
     expect(NAMES("a.jsonl"), "chosen=rejected,rejected=chosen",
@@ -260,10 +261,10 @@ static void fields_are_renamed(void **state)
     expect(NAMES("a.txt"), "prompt=text", "1 {\"prompt\":\"x\"}\n");
 }
 
-static void fields_that_mean_nothing_are_refused(void **state)
+static void unknown_fields_are_refused(void **state)
 {
     const char *path;
-    gd_rows *rows;
+    gd_entries *entries;
 
     (void)state;
     write_text("a.csv", "instruction,text\n1,2\n");
@@ -271,7 +272,7 @@ static void fields_that_mean_nothing_are_refused(void **state)
     expect_failure(NAMES("a.csv"), "text=Instruction", GD_EUSAGE,
                    "a.csv: there is no column \"Instruction\"; the header has instruction, text");
     expect_failure(NAMES("a.txt"), "text=line", GD_EUSAGE,
-                   "a.txt: there is no column \"line\" in plain text, which has \"text\" alone");
+                   "a.txt: there is no column \"line\" in plain text, which has only \"text\"");
     expect_failure(NAMES("a.csv"), "Text=text", GD_EUSAGE,
                    "fields: \"Text\" is none of text, prompt, response, responses, chosen, rejected and messages");
     expect_failure(NAMES("a.csv"), "=text", GD_EUSAGE,
@@ -280,46 +281,47 @@ static void fields_that_mean_nothing_are_refused(void **state)
                    "fields: \"text\" is not of the form name=column, as in text=instruction");
     expect_failure(NAMES("a.csv"), "text=text,instruction", GD_EUSAGE,
                    "fields: \"instruction\" is not of the form name=column, as in text=instruction");
-    expect_failure(NAMES("a.csv"), "text=text,text=instruction", GD_EUSAGE, "fields: \"text\" is there twice");
+    expect_failure(NAMES("a.csv"), "text=text,text=instruction", GD_EUSAGE, "fields: \"text\" is given twice");
     expect_failure(NAMES("a.csv"), "text=", GD_EUSAGE, "fields: \"text=\" names no column");
     path = temp_path("a.csv");
-    assert_ok(gd_rows_open(&rows, &(gd_rows_options){ &path, 1, GD_FORMAT_AUTO, "text=instruction" }, test_err));
-    assert_string_equal(gd_rows_source_name(rows, "text"), "instruction");
-    assert_string_equal(gd_rows_source_name(rows, "chosen"), "chosen");
-    gd_rows_close(rows);
+    assert_ok(
+        gd_entries_open(&entries, &(gd_entries_options){ &path, 1, GD_FORMAT_AUTO, "text=instruction" }, test_err));
+    assert_string_equal(gd_entries_source_name(entries, "text"), "instruction");
+    assert_string_equal(gd_entries_source_name(entries, "chosen"), "chosen");
+    gd_entries_close(entries);
 }
 
-static void braces_name_each_of_their_files(void **state)
+static void braces_name_several_files(void **state)
 {
     const char *pattern = temp_path("{b,a}.jsonl"), *const * found;
-    gd_rows *rows;
+    gd_entries *entries;
     size_t count;
 
     (void)state;
     write_text("a.jsonl", "{}\n");
     write_text("b.jsonl", "{}\n");
-    assert_ok(gd_rows_open(&rows, &(gd_rows_options){ .inputs = &pattern, .count = 1 }, test_err));
-    found = gd_rows_inputs(rows, &count);
+    assert_ok(gd_entries_open(&entries, &(gd_entries_options){ .inputs = &pattern, .count = 1 }, test_err));
+    found = gd_entries_inputs(entries, &count);
     assert_int_equal(count, 2);
     assert_string_equal(strrchr(found[0], '/'), "/b.jsonl");
     assert_string_equal(strrchr(found[1], '/'), "/a.jsonl");
-    gd_rows_close(rows);
+    gd_entries_close(entries);
     pattern = temp_path("{a,missing}.jsonl");
-    assert_int_equal(gd_rows_open(&rows, &(gd_rows_options){ .inputs = &pattern, .count = 1 }, NULL), GD_EIO);
+    assert_int_equal(gd_entries_open(&entries, &(gd_entries_options){ .inputs = &pattern, .count = 1 }, NULL), GD_EIO);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(inputs_are_read_in_their_order, temp_begin, temp_end),
+        cmocka_unit_test_setup_teardown(inputs_are_read_in_order, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(rows_name_their_input_when_there_are_several, temp_begin, temp_end),
         cmocka_unit_test(the_end_of_a_long_path_is_shown),
         cmocka_unit_test_setup_teardown(patterns_are_files_sorted_by_their_bytes, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(inputs_that_do_not_go_together_are_refused, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(pipes_and_standard_input_are_read, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(fields_are_renamed, temp_begin, temp_end),
-        cmocka_unit_test_setup_teardown(fields_that_mean_nothing_are_refused, temp_begin, temp_end),
-        cmocka_unit_test_setup_teardown(braces_name_each_of_their_files, temp_begin, temp_end),
+        cmocka_unit_test_setup_teardown(unknown_fields_are_refused, temp_begin, temp_end),
+        cmocka_unit_test_setup_teardown(braces_name_several_files, temp_begin, temp_end),
     };
 
     return cmocka_run_group_tests_name("records: inputs and fields", tests, NULL, NULL);

@@ -1,13 +1,13 @@
-/* score_run.h - records with their scores, in their order: what everything that scores shares, be the records a file's
+/* pipeline.h - records with their scores, in their order: what everything that scores shares, be the records a file's
  * or made of items in memory.
  *
  * Records wait in the queue until enough has come together; then batches are scored, and whatever nothing unfinished
  * stands before goes out. */
-#ifndef GD_REWARD_SCORE_RUN_H
-#define GD_REWARD_SCORE_RUN_H
+#ifndef GD_REWARD_PIPELINE_H
+#define GD_REWARD_PIPELINE_H
 
 #include "reward/encode.h"
-#include "reward/file_run.h"
+#include "reward/job.h"
 #include "reward/queue.h"
 
 /* A record on its way out. */
@@ -28,10 +28,10 @@ typedef gd_status gd_next_record(void *context, gd_record *record, uint64_t *byt
 /* Takes a record, which may have a problem instead of scores. *failed becomes true when it got an error after all. */
 typedef gd_status gd_take_scored(void *context, const gd_scored *item, bool *failed, gd_error *err);
 
-typedef struct gd_score_run {
+typedef struct gd_pipeline {
     /* the caller's */
     gd_model *model;
-    gd_file_run *file;    /* open: it counts the records, and they come from it ... */
+    gd_job *job;          /* open: it counts the records, and they come from it ... */
     gd_next_record *next; /* ... unless this is not NULL */
     gd_take_scored *take;
     void *context;     /* of both */
@@ -45,10 +45,10 @@ typedef struct gd_score_run {
     size_t count, room;
     size_t out;   /* items that were taken */
     bool awaited; /* whoever writes into a pipe waits for answers: no reading ahead of a batch */
-} gd_score_run;
+} gd_pipeline;
 
 /* Runs all records through the model. What came before the input broke off is still scored; the first failure is what
  * counts. Everything of its own is freed. */
-gd_status gd_score_run_all(gd_score_run *run, gd_error *err);
+gd_status gd_pipeline_run(gd_pipeline *run, gd_error *err);
 
 #endif

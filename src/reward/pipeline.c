@@ -1,5 +1,5 @@
-/* score_run.c - records with their scores, in their order. */
-#include "reward/score_run.h"
+/* pipeline.c - records with their scores, in their order. */
+#include "reward/pipeline.h"
 
 #include "base/error.h"
 #include "base/mem.h"
@@ -30,7 +30,7 @@ static size_t find_empty(const gd_encoded *encoded)
 }
 
 /* What a record comes to: texts to score, or why not. */
-static gd_status encode_item(gd_score_run *run, gd_scored *item, gd_error *err)
+static gd_status encode_item(gd_pipeline *run, gd_scored *item, gd_error *err)
 {
     static const gd_error no_tokens = { GD_EFORMAT, "the text has no tokens" };
     gd_encoded *encoded = &run->encoded;
@@ -55,7 +55,7 @@ static gd_status encode_item(gd_score_run *run, gd_scored *item, gd_error *err)
 }
 
 /* A record is scored whole or not at all. */
-static gd_status queue_item(gd_score_run *run, gd_scored *item, gd_error *err)
+static gd_status queue_item(gd_pipeline *run, gd_scored *item, gd_error *err)
 {
     gd_error why = { 0 };
     gd_status rc = gd_queue_add(&run->queue, run->encoded.ids, item->count, &why);
@@ -85,7 +85,7 @@ static void free_item(gd_scored *item)
 }
 
 /* A caller who wants all scores or none need not wait for those before. */
-static gd_status check_strictly(const gd_score_run *run, const gd_scored *item, gd_error *err)
+static gd_status check_strictly(const gd_pipeline *run, const gd_scored *item, gd_error *err)
 {
     bool failed;
 
@@ -93,7 +93,7 @@ static gd_status check_strictly(const gd_score_run *run, const gd_scored *item, 
 }
 
 /* The record is the run's from here on. */
-static gd_status add_record(gd_score_run *run, gd_record *record, uint64_t bytes, gd_error *err)
+static gd_status add_record(gd_pipeline *run, gd_record *record, uint64_t bytes, gd_error *err)
 {
     gd_scored item = { .record = *record, .bytes = bytes };
     gd_status rc = encode_item(run, &item, err);
@@ -121,9 +121,9 @@ static gd_status add_record(gd_score_run *run, gd_record *record, uint64_t bytes
 
 /* ---- records out ---- */
 
-static gd_status take_item(gd_score_run *run, gd_scored *item, gd_error *err)
+static gd_status take_item(gd_pipeline *run, gd_scored *item, gd_error *err)
 {
-    gd_summary *summary = &run->file->summary;
+    gd_summary *summary = &run->job->summary;
     bool failed = item->record.problem != NULL;
     const gd_status rc = item->dropped && !run->take_dropped ? GD_OK : run->take(run->context, item, &failed, err);
 
@@ -136,12 +136,12 @@ static gd_status take_item(gd_score_run *run, gd_scored *item, gd_error *err)
     summary->texts += item->count;
     for (size_t t = 0; t < item->count; t++)
         summary->tokens += item->tokens[t];
-    run->file->bytes_done = item->bytes;
-    return gd_file_run_item(run->file, item->record.index, err);
+    run->job->bytes_done = item->bytes;
+    return gd_job_item(run->job, item->record.index, err);
 }
 
 /* Those that nothing unfinished stands before. */
-static gd_status take_done(gd_score_run *run, gd_error *err)
+static gd_status take_done(gd_pipeline *run, gd_error *err)
 {
     gd_status rc = GD_OK;
 
@@ -160,11 +160,11 @@ static gd_status take_done(gd_score_run *run, gd_error *err)
             run->out++;
     }
     if (!rc && run->out > 0)
-        rc = gd_file_run_flush(run->file, run->items[run->out - 1].record.index + 1, err);
-    return rc ? rc : gd_file_run_report(run->file, err);
+        rc = gd_job_flush(run->job, run->items[run->out - 1].record.index + 1, err);
+    return rc ? rc : gd_job_report(run->job, err);
 }
 
-static void clear_items(gd_score_run *run)
+static void clear_items(gd_pipeline *run)
 {
     for (size_t i = 0; i < run->count; i++)
         free_item(&run->items[i]);
@@ -172,7 +172,7 @@ static void clear_items(gd_score_run *run)
     gd_queue_clear(&run->queue);
 }
 
-static gd_status score_queue(gd_score_run *run, gd_error *err)
+static gd_status score_queue(gd_pipeline *run, gd_error *err)
 {
     gd_status rc = GD_OK;
 
@@ -180,7 +180,7 @@ static gd_status score_queue(gd_score_run *run, gd_error *err)
         const uint64_t before = run->queue.rows;
 
         rc = gd_queue_run(&run->queue, err);
-        run->file->summary.rows += run->queue.rows - before;
+        run->job->summary.rows += run->queue.rows - before;
         if (!rc)
             rc = take_done(run, err);
     }
@@ -188,23 +188,23 @@ static gd_status score_queue(gd_score_run *run, gd_error *err)
     return rc;
 }
 
-static bool is_time(const gd_score_run *run)
+static bool is_time(const gd_pipeline *run)
 {
     return gd_queue_is_full(&run->queue) || (run->awaited && run->queue.tokens >= run->model->batch_rows);
 }
 
-static gd_status next_record(gd_score_run *run, gd_record *record, uint64_t *bytes, bool *more, gd_error *err)
+static gd_status next_record(gd_pipeline *run, gd_record *record, uint64_t *bytes, bool *more, gd_error *err)
 {
     gd_status rc;
 
     if (run->next)
         return run->next(run->context, record, bytes, more, err);
-    rc = gd_records_next(run->file->records, record, more, err);
-    *bytes = gd_records_bytes_done(run->file->records);
+    rc = gd_records_next(run->job->records, record, more, err);
+    *bytes = gd_records_bytes_done(run->job->records);
     return rc;
 }
 
-static gd_status run_records(gd_score_run *run, gd_error *err)
+static gd_status run_records(gd_pipeline *run, gd_error *err)
 {
     gd_status rc = GD_OK;
     bool more = true;
@@ -214,7 +214,7 @@ static gd_status run_records(gd_score_run *run, gd_error *err)
         uint64_t bytes = 0;
 
         rc = next_record(run, &record, &bytes, &more, err);
-        if (!rc && more && record.index >= run->file->journal.items)
+        if (!rc && more && record.index >= run->job->journal.items)
             rc = add_record(run, &record, bytes, err);
         gd_record_free(&record);
         if (!rc && is_time(run))
@@ -228,14 +228,14 @@ static gd_status run_records(gd_score_run *run, gd_error *err)
     return rc;
 }
 
-gd_status gd_score_run_all(gd_score_run *run, gd_error *err)
+gd_status gd_pipeline_run(gd_pipeline *run, gd_error *err)
 {
     gd_status rc;
 
-    if (run->file->journal.complete)
+    if (run->job->journal.complete)
         return GD_OK;
     run->queue.model = run->model;
-    run->awaited = !run->next && gd_records_bytes_total(run->file->records) == 0;
+    run->awaited = !run->next && gd_records_bytes_total(run->job->records) == 0;
     rc = run_records(run, err);
     clear_items(run);
     gd_free(run->items);

@@ -1,5 +1,5 @@
-/* rows_source.c - what the formats share: an input that is open, and the faults of an item. */
-#include "data/rows_source.h"
+/* entries_source.c - what the formats share: an open input and the faults of an item. */
+#include "data/entries_source.h"
 
 #include "base/error.h"
 
@@ -49,30 +49,30 @@ void gd_source_close(gd_source *source)
     *source = (gd_source){ 0 };
 }
 
-gd_status gd_source_item_fault(gd_source_item *item, const char *format, ...)
+gd_status gd_entry_fault(gd_entry *entry, const char *format, ...)
 {
-    char sentence[sizeof item->fault.text];
+    char sentence[sizeof entry->fault.text];
     va_list args;
 
     va_start(args, format);
     (void)vsnprintf(sentence, sizeof sentence, format, args);
     va_end(args);
-    (void)gd_fail(&item->fault, GD_EFORMAT, "%s", sentence);
+    (void)gd_fail(&entry->fault, GD_EFORMAT, "%s", sentence);
     return GD_OK;
 }
 
-gd_status gd_source_item_too_long(gd_source_item *item)
+gd_status gd_entry_too_long(gd_entry *entry)
 {
-    item->raw = "";
-    item->len = 0;
-    return gd_source_item_fault(item, "more than %zu bytes; an item may have 16 MiB", GD_ITEM_MAX);
+    entry->raw = "";
+    entry->raw_len = 0;
+    return gd_entry_fault(entry, "more than %zu bytes; an item may have at most 16 MiB", GD_ITEM_MAX);
 }
 
-void gd_source_item_place(const gd_source_item *item, size_t offset, uint64_t *line, size_t *byte)
+void gd_entry_find(const gd_entry *entry, size_t offset, uint64_t *line, size_t *byte)
 {
-    const char *from = item->raw, *end = item->raw + offset, *lf;
+    const char *from = entry->raw, *end = entry->raw + offset, *lf;
 
-    *line = item->line;
+    *line = entry->line;
     while ((lf = memchr(from, '\n', (size_t)(end - from))) != NULL) {
         from = lf + 1;
         ++*line;

@@ -1,22 +1,22 @@
-/* rows_array.c - the elements of a JSON array, one at a time.
+/* entries_array.c - the elements of a JSON array, one at a time.
  *
- * An element is what stands between two commas outside of strings and brackets, whatever it is: the JSON library says
- * whether it is any good, and if it is not, the next one is found all the same.  Where brackets are of different kinds,
- * a closing one closes the innermost of its own kind, or else the innermost of all. */
-#include "data/rows_source.h"
+ * An element is anything between two commas outside of strings and brackets. The JSON library checks it; if it is bad,
+ * the next one is found all the same.  Where brackets don't match, a closing one closes the innermost of its own kind,
+ * or else the innermost of all. */
+#include "data/entries_source.h"
 
 #include "base/error.h"
 #include "base/mem.h"
 
 #include <string.h>
 
-enum { DEEPEST = 4096 }; /* brackets whose kind is known: twice what the JSON library takes */
+enum { DEEPEST = 4096 }; /* depth to which kinds of brackets are recorded: twice the JSON library's limit */
 
 typedef struct array {
     enum { BEGIN, ELEMENT, SEPARATOR, TAIL, DONE } where; /* what comes next */
     bool in_string, escaped;
     size_t depth;
-    unsigned char is_list[DEEPEST / 8]; /* a bit for each bracket that is open */
+    unsigned char is_list[DEEPEST / 8]; /* one bit per open bracket */
 } array;
 
 static void open_bracket(array *a, bool list)
@@ -41,7 +41,7 @@ static void close_bracket(array *a, bool list)
         a->depth--;
 }
 
-/* A gd_cutter's take: up to the comma or the bracket behind an element, which is not part of it. */
+/* A gd_cutter's take: cuts before the comma or the bracket that ends an element. */
 static size_t take(void *state, const char *p, size_t len, bool *done)
 {
     array *a = state;
@@ -83,7 +83,7 @@ static size_t without_blanks(const char *p, size_t len)
     return len;
 }
 
-static gd_status next_element(gd_source *source, gd_source_item *item, gd_error *err)
+static gd_status next_element(gd_source *source, gd_entry *entry, gd_error *err)
 {
     array *a = source->state;
     const gd_cutter cutter = { take, a };
@@ -97,23 +97,23 @@ static gd_status next_element(gd_source *source, gd_source_item *item, gd_error 
     rc = gd_pieces_next(source->pieces, cutter, &piece, &more, err);
     if (rc)
         return rc;
-    *item = (gd_source_item){ .line = piece.line, .raw = piece.data, .len = without_blanks(piece.data, piece.len) };
-    if (piece.too_long || item->len > GD_ITEM_MAX) {
-        (void)gd_source_item_too_long(item);
+    *entry = (gd_entry){ .line = piece.line, .raw = piece.data, .raw_len = without_blanks(piece.data, piece.len) };
+    if (piece.too_long || entry->raw_len > GD_ITEM_MAX) {
+        (void)gd_entry_too_long(entry);
         return piece.ended ? GD_OK : gd_pieces_skip(source->pieces, cutter, err);
     }
-    rc = gd_source_item_parse_json(item, "the element", err);
-    if (rc || piece.ended || !item->fault.status)
+    rc = gd_entry_parse_json(entry, "the element", err);
+    if (rc || piece.ended || !entry->fault.status)
         return rc;
-    a->where = DONE; /* one sentence is enough */
-    item->fault = (gd_error){ 0 };
-    item->fault_line = 0;
-    return gd_source_item_fault(
-        item, "the file ends inside the element that begins here: a quote or a bracket is not closed, "
-              "or the file was cut");
+    a->where = DONE; /* one error is enough */
+    entry->fault = (gd_error){ 0 };
+    entry->fault_line = 0;
+    return gd_entry_fault(entry,
+                          "the file ends inside the element that begins here: a quote or a bracket is not closed, "
+                          "or the file was truncated");
 }
 
-/* Takes brackets and commas up to where an element should begin, or the array has ended; *byte is what comes then. */
+/* Takes brackets and commas up to the next element or the end of the array; *byte is what comes next. */
 static gd_status take_separators(gd_source *source, int *byte, gd_error *err)
 {
     array *a = source->state;
@@ -134,25 +134,25 @@ static gd_status take_separators(gd_source *source, int *byte, gd_error *err)
     return rc;
 }
 
-/* A fault of the array itself is an item of its own. */
-static gd_status no_element(gd_source *source, gd_source_item *item, int byte)
+/* A fault of the array itself becomes an item of its own. */
+static gd_status no_element(gd_source *source, gd_entry *entry, int byte)
 {
     array *a = source->state;
-    const char *sentence = "something follows the array's end: a file holds one array";
+    const char *sentence = "something follows the end of the array; a file can only hold one array";
 
-    *item = (gd_source_item){ .line = gd_pieces_line(source->pieces), .raw = "" };
+    *entry = (gd_entry){ .line = gd_pieces_line(source->pieces), .raw = "" };
     if (a->where == TAIL || byte < 0) {
         if (a->where != TAIL)
-            sentence = "the file ends inside the array: ']' is expected; was the file cut?";
+            sentence = "the file ends inside the array: ']' is expected; was the file truncated?";
         a->where = DONE;
     } else {
-        sentence = byte == ',' ? "an element is missing in front of ','" : "an element is missing behind ','";
-        a->where = SEPARATOR; /* it waits */
+        sentence = byte == ',' ? "an element is missing before ','" : "an element is missing after ','";
+        a->where = SEPARATOR; /* it is still to be read */
     }
-    return gd_source_item_fault(item, "%s", sentence);
+    return gd_entry_fault(entry, "%s", sentence);
 }
 
-static gd_status next(gd_source *source, gd_source_item *item, bool *more, gd_error *err)
+static gd_status next(gd_source *source, gd_entry *entry, bool *more, gd_error *err)
 {
     array *a = source->state;
     int byte;
@@ -162,8 +162,8 @@ static gd_status next(gd_source *source, gd_source_item *item, bool *more, gd_er
     if (!*more)
         return rc;
     if (a->where == ELEMENT && byte >= 0 && byte != ',' && byte != ']')
-        return next_element(source, item, err);
-    return no_element(source, item, byte);
+        return next_element(source, entry, err);
+    return no_element(source, entry, byte);
 }
 
 const gd_source_kind gd_source_array = { open_array, next, close_array };

@@ -1,5 +1,5 @@
-/* rows_header.c - the header line of CSV. */
-#include "data/rows_header.h"
+/* entries_header.c - the CSV header line. */
+#include "data/entries_header.h"
 
 #include "base/error.h"
 #include "base/mem.h"
@@ -23,11 +23,11 @@ static gd_status add(gd_header *header, gd_text name, gd_error *err)
     return GD_OK;
 }
 
-/* `seen` holds the names so far. */
+/* Checks the last name added; `seen` holds the others. */
 static gd_status check(const gd_header *header, const gd_csv_fields *f, gd_text name, json_t *seen, gd_header_place at,
                        gd_error *err)
 {
-    const size_t column = header->count; /* from 1: it was added already */
+    const size_t column = header->count; /* counted from 1; it was already added */
 
     if (f->fault)
         return gd_fail(err, GD_EFORMAT, "%s, line %" PRIu64 ": column %zu of the header %s", at.path, at.line, column,
@@ -35,10 +35,11 @@ static gd_status check(const gd_header *header, const gd_csv_fields *f, gd_text 
     if (name.len == 0)
         return gd_fail(err, GD_EFORMAT,
                        "%s, line %" PRIu64 ": column %zu of the header has no name; every column must have one (pandas "
-                       "writes its index so: index=False leaves it out)",
+                       "writes its index like this; use index=False)",
                        at.path, at.line, column);
     if (memchr(name.data, '\0', name.len))
-        return gd_fail(err, GD_EFORMAT, "%s, line %" PRIu64 ": column %zu of the header has a NUL in its name", at.path,
+        return gd_fail(err, GD_EFORMAT,
+                       "%s, line %" PRIu64 ": column %zu of the header has a NUL character in its name", at.path,
                        at.line, column);
     if (json_object_get(seen, header->names[column - 1]))
         return gd_fail(err, GD_EFORMAT, "%s, line %" PRIu64 ": the header has two columns \"%.100s\"", at.path, at.line,
@@ -99,12 +100,11 @@ gd_status gd_header_compare(const gd_header *header, const char *path, const gd_
     for (size_t i = 0; i < header->count && i < first->count; i++)
         if (strcmp(header->names[i], first->names[i]) != 0)
             return gd_fail(err, GD_EUSAGE,
-                           "%s: column %zu is \"%.100s\", but \"%.100s\" in %s; inputs with the same columns are "
-                           "expected",
+                           "%s: column %zu is \"%.100s\", but \"%.100s\" in %s; all inputs must have the same columns",
                            path, i + 1, header->names[i], first->names[i], first_path);
     if (header->count == first->count)
         return GD_OK;
-    return gd_fail(err, GD_EUSAGE, "%s: %zu columns, but %zu in %s; inputs with the same columns are expected", path,
+    return gd_fail(err, GD_EUSAGE, "%s: %zu columns, but %zu in %s; all inputs must have the same columns", path,
                    header->count, first->count, first_path);
 }
 

@@ -1,5 +1,5 @@
-/* rows_inputs.c - which files an input names. */
-#include "data/rows_inputs.h"
+/* entries_inputs.c - finds the files that an input names. */
+#include "data/entries_inputs.h"
 
 #include "base/error.h"
 #include "base/mem.h"
@@ -16,7 +16,7 @@ static gd_status add(gd_inputs *inputs, const char *path, gd_error *err)
 
     for (size_t i = 0; i < inputs->count; i++)
         if (strcmp(path, "-") == 0 && strcmp(inputs->paths[i], "-") == 0)
-            return gd_fail(err, GD_EUSAGE, "standard input is named twice, it can be read once");
+            return gd_fail(err, GD_EUSAGE, "standard input is named twice, but can be read only once");
     if (!gd_grow((void **)&inputs->paths, &inputs->room, inputs->count + 1, sizeof *inputs->paths))
         return gd_fail_memory(err, inputs->count * sizeof *inputs->paths);
     copy = gd_strdup(path);
@@ -26,7 +26,7 @@ static gd_status add(gd_inputs *inputs, const char *path, gd_error *err)
     return GD_OK;
 }
 
-/* By bytes: the order shall not depend on the locale, as glob's own does. */
+/* Compares bytes: unlike glob's own order, this one doesn't depend on the locale. */
 static int compare(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
 static gd_status add_matches(gd_inputs *inputs, const char *pattern, gd_error *err)
@@ -39,7 +39,7 @@ static gd_status add_matches(gd_inputs *inputs, const char *pattern, gd_error *e
     case 0: break;
     case GLOB_NOMATCH: rc = gd_fail(err, GD_EUSAGE, "%s: no file matches this pattern", pattern); break;
     case GLOB_NOSPACE: rc = gd_fail_memory(err, strlen(pattern)); break;
-    default: rc = gd_fail(err, GD_EIO, "%s: a directory of this pattern can't be read: %s", pattern, strerror(errno));
+    default: rc = gd_fail(err, GD_EIO, "%s: cannot read a directory of this pattern: %s", pattern, strerror(errno));
     }
     for (size_t i = 0; !rc && i < found.gl_pathc; i++)
         rc = add(inputs, found.gl_pathv[i], err);
@@ -51,7 +51,7 @@ static gd_status add_matches(gd_inputs *inputs, const char *pattern, gd_error *e
 
 static gd_status add_name(gd_inputs *inputs, const char *name, gd_error *err);
 
-/* before{a,b}behind: each name in turn.  glob() knows braces, too, but passes over a name that isn't there. */
+/* Expands before{a,b}after.  glob() knows braces too, but ignores a name that doesn't exist. */
 static gd_status add_braces(gd_inputs *inputs, const char *name, const char *open, const char *close, gd_error *err)
 {
     const size_t before = (size_t)(open - name), behind = strlen(close + 1);
@@ -92,7 +92,7 @@ gd_status gd_inputs_find(gd_inputs *inputs, const char *const *names, size_t cou
 
     *inputs = (gd_inputs){ 0 };
     if (count == 0)
-        return gd_fail(err, GD_EUSAGE, "an input is missing");
+        return gd_fail(err, GD_EUSAGE, "no input given");
     for (size_t i = 0; !rc && i < count; i++)
         rc = add_name(inputs, names[i], err);
     if (rc)

@@ -1,13 +1,13 @@
-/* rows_fields.h - names of fields: what we call them, and what the input does. */
-#ifndef GD_DATA_ROWS_FIELDS_H
-#define GD_DATA_ROWS_FIELDS_H
+/* entries_fields.h - the names of fields: ours and the input's. */
+#ifndef GD_DATA_ENTRIES_FIELDS_H
+#define GD_DATA_ENTRIES_FIELDS_H
 
 #include "guerdon.h"
 
 #include <jansson.h>
 #include <stdbool.h>
 
-/* The names that mean something to us. */
+/* The names of the fields that we read. */
 enum { GD_FIELD_COUNT = 7 };
 extern const char *const gd_field_names[GD_FIELD_COUNT];
 
@@ -19,16 +19,16 @@ typedef struct gd_fields {
     } map[GD_FIELD_COUNT];
 } gd_fields;
 
-/* Reads "text=instruction,chosen=good": ours = theirs.  A comma or a backslash in a name is written with a backslash in
- * front.  NULL and "" map nothing. */
+/* Reads "text=instruction,chosen=good": ours = theirs.  A comma or a backslash in a name is escaped with a backslash.
+ * NULL and "" map nothing. */
 gd_status gd_fields_parse(gd_fields *fields, const char *spec, gd_error *err);
 void gd_fields_free(gd_fields *fields);
 
-/* What the input calls it. */
+/* The input's name of the field that we call `ours`. */
 const char *gd_fields_theirs(const gd_fields *fields, const char *ours);
 
-/* Renames an object's fields.  One of our names that is mapped means the mapped field and no other, even if the object
- * has a field of our name besides.  False without memory. */
+/* Renames an object's fields to our names.  A name of ours that is mapped means only the mapped field: a field that
+ * already has the name is dropped.  False if out of memory. */
 bool gd_fields_rename(const gd_fields *fields, json_t *object);
 
 #endif

@@ -1,33 +1,33 @@
-/* test_rows_truth.c - random files, read as Python's csv and json read them: tests/data/rows, made by make_rows.py. */
-#include "tests/records/rows_seen.h"
+/* test_entries_truth.c - random files (tests/data/rows, made by make_rows.py) are read as Python's csv and json do. */
+#include "tests/records/entries_seen.h"
 
 #include "base/mem.h"
 
-/* Their number. */
+/* Checks the rows of a file; returns their number. */
 static size_t compare_rows(const char *name, const json_t *const *expected, size_t count)
 {
     char path[512];
     const char *input = test_data(path, sizeof path, name);
     size_t wrong = 0, seen = 0;
     bool more = true;
-    gd_rows *rows;
-    gd_row row;
+    gd_entries *entries;
+    gd_entry entry;
 
-    assert_ok(gd_rows_open(&rows, &(gd_rows_options){ .inputs = &input, .count = 1 }, test_err));
+    assert_ok(gd_entries_open(&entries, &(gd_entries_options){ .inputs = &input, .count = 1 }, test_err));
     for (;; seen++) {
-        assert_ok(gd_rows_next(rows, &row, &more, test_err));
+        assert_ok(gd_entries_next(entries, &entry, &more, test_err));
         if (!more)
             break;
         assert_true(seen < count);
-        if (row.problem || row.line != (uint64_t)json_number_value(json_object_get(expected[seen], "line")) ||
-            !json_equal(row.object, json_object_get(expected[seen], "object"))) {
-            print_error("%s: row %zu on line %zu: %s\n", name, seen, (size_t)row.line,
-                        row.problem ? row.problem : "not what Python reads");
+        if (entry.problem || entry.line != (uint64_t)json_number_value(json_object_get(expected[seen], "line")) ||
+            !json_equal(entry.object, json_object_get(expected[seen], "object"))) {
+            print_error("%s: row %zu on line %zu: %s\n", name, seen, (size_t)entry.line,
+                        entry.problem ? entry.problem : "not what Python reads");
             wrong++;
         }
-        gd_row_free(&row);
+        gd_entry_free(&entry);
     }
-    gd_rows_close(rows);
+    gd_entries_close(entries);
     assert_int_equal(wrong, 0);
     return seen;
 }

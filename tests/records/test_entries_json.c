@@ -1,14 +1,14 @@
-/* test_rows_json.c - lines and arrays of JSON, and plain text. */
-#include "tests/records/rows_seen.h"
+/* test_entries_json.c - JSON lines, JSON arrays and plain text. */
+#include "tests/records/entries_seen.h"
 
 #include "base/mem.h"
 
 #define UTF8 ": the file must be saved as UTF-8\n"
-#define CUT "the file ends inside the array: ']' is expected; was the file cut?\n"
+#define CUT "the file ends inside the array: ']' is expected; was the file truncated?\n"
 #define INSIDE                                                                                            \
     "the file ends inside the element that begins here: a quote or a bracket is not closed, or the file " \
-    "was cut\n"
-#define FOLLOWS "something follows the array's end: a file holds one array\n"
+    "was truncated\n"
+#define FOLLOWS "something follows the end of the array; a file can only hold one array\n"
 
 static const rows_case lines[] = {
     { "a.jsonl", "", 0, "" },
@@ -17,8 +17,8 @@ static const rows_case lines[] = {
       "1 {\"text\":\"a\"}\n3 {\"n\":1.2345678901234567e19}\n4 {}\n" },
     { "a.ndjson", " {\"a\":[1,{\"b\":\"\\u0000\"}]} \n", 0, "1 {\"a\":[1.0,{\"b\":\"\\u0000\"}]}\n" },
     { "a.jsonl", "[{\"a\":1}]\n7\n\"x\"\nnull\n", 0,
-      "1 ! line 1: a list, an object is expected\n2 ! line 2: a number, an object is expected\n"
-      "3 ! line 3: a string, an object is expected\n4 ! line 4: null, an object is expected\n" },
+      "1 ! line 1: a list; expected an object\n2 ! line 2: a number; expected an object\n"
+      "3 ! line 3: a string; expected an object\n4 ! line 4: null; expected an object\n" },
     { "a.jsonl", "{\"a\":1\n{\"a\":1}x\n{\"a\":1,\"a\":2}\n{\"a\":2}", 0,
       "1 ! line 1: not valid JSON at column 6: '}' expected near end of file\n"
       "2 ! line 2: not valid JSON at column 8: end of file expected near 'x'\n"
@@ -47,9 +47,9 @@ static const rows_case arrays[] = {
     { "a.json", "[{\"a\":\"],[{\\\"\\\\\"},{\"b\":[[],[{}]]}]", 0,
       "1 {\"a\":\"],[{\\\"\\\\\"}\n1 {\"b\":[[],[{}]]}\n" },
     { "a.json", "[[{}],[[]], 1 ,\"x\",null]", 0,
-      "1 ! line 1: a list, an object is expected\n1 ! line 1: a list, an object is expected\n"
-      "1 ! line 1: a number, an object is expected\n1 ! line 1: a string, an object is expected\n"
-      "1 ! line 1: null, an object is expected\n" },
+      "1 ! line 1: a list; expected an object\n1 ! line 1: a list; expected an object\n"
+      "1 ! line 1: a number; expected an object\n1 ! line 1: a string; expected an object\n"
+      "1 ! line 1: null; expected an object\n" },
     /* a bad element: the next one is found */
     { "a.json", "[{\"a\":},\n{\"b\":1}]", 0,
       "1 ! line 1: not valid JSON at column 6 of the element: unexpected token near '}'\n"
@@ -71,11 +71,11 @@ static const rows_case arrays[] = {
       "1 ! line 1: byte 7 of the element is not UTF-8, in the field \"a\"" UTF8
       "2 ! line 3: byte 6 is not UTF-8, in the field \"b\"" UTF8 },
     /* commas */
-    { "a.json", "[{},]", 0, "1 {}\n1 ! line 1: an element is missing behind ','\n" },
-    { "a.json", "[,\n{}]", 0, "1 ! line 1: an element is missing in front of ','\n2 {}\n" },
-    { "a.json", "[{},\n,{}]", 0, "1 {}\n2 ! line 2: an element is missing in front of ','\n2 {}\n" },
+    { "a.json", "[{},]", 0, "1 {}\n1 ! line 1: an element is missing after ','\n" },
+    { "a.json", "[,\n{}]", 0, "1 ! line 1: an element is missing before ','\n2 {}\n" },
+    { "a.json", "[{},\n,{}]", 0, "1 {}\n2 ! line 2: an element is missing before ','\n2 {}\n" },
     { "a.json", "[,]", 0,
-      "1 ! line 1: an element is missing in front of ','\n1 ! line 1: an element is missing behind ','\n" },
+      "1 ! line 1: an element is missing before ','\n1 ! line 1: an element is missing after ','\n" },
     /* the end */
     { "a.json", "[", 0, "1 ! line 1: " CUT },
     { "a.json", "[{},\n", 0, "1 {}\n2 ! line 2: " CUT },
@@ -98,7 +98,7 @@ static const rows_case texts[] = {
     { "a.txt", "[1]\n\"a\",b\n", 0, "1 {\"text\":\"[1]\"}\n2 {\"text\":\"\\\"a\\\",b\"}\n" },
 };
 
-/* By the name, and where that says nothing, by the first byte that is no blank. */
+/* By the name or, if that says nothing, by the first byte that is not a blank. */
 static const rows_case formats[] = {
     { "x.json", "{\"a\":1}\n{\"a\":2}\n", 0, "1 {\"a\":1.0}\n2 {\"a\":2.0}\n" },
     { "x.json", "\n \n[\n{\"a\":1}]\n", 0, "4 {\"a\":1.0}\n" },
@@ -107,9 +107,9 @@ static const rows_case formats[] = {
     { "x", "[{\"a\":1}]", 0, "1 {\"a\":1.0}\n" },
     { "x", "\n\n{\"a\":1}", 0, "3 {\"a\":1.0}\n" },
     { "x.data", "a,b\n", 0, "1 ! line 1: not valid JSON at column 1: invalid token near 'a'\n" },
-    { "x.Jsonl", "[]\n", 0, "1 ! line 1: a list, an object is expected\n" },
+    { "x.Jsonl", "[]\n", 0, "1 ! line 1: a list; expected an object\n" },
     { "csv", "[]", 0, "" },
-    { "x.csv.gz", "a\nb\n", 0, "2 {\"a\":\"b\"}\n" }, /* packed or not is told by the bytes alone */
+    { "x.csv.gz", "a\nb\n", 0, "2 {\"a\":\"b\"}\n" }, /* only the bytes tell whether a file is packed */
     { "x.tsv.zst", "a\tb\n1\t2\n", 0, "2 {\"a\":\"1\",\"b\":\"2\"}\n" },
     { "x.csv.bak", "{}", 0, "1 {}\n" },
     { "x.gz", "{}", 0, "1 {}\n" },
@@ -140,7 +140,7 @@ static void a_format_can_be_asked_for(void **state)
         { GD_FORMAT_JSONL, "1 ! line 1: not valid JSON at column 4: unexpected end of file near ','\n"
                            "2 ! line 2: not valid JSON at column 3: end of file expected near ']'\n" },
         { GD_FORMAT_CSV, "2 ! line 2: 1 field, but the header has 2 columns; a field that holds a comma, a quote or a "
-                         "line break stands in quotes\n" },
+                         "line break must be in quotes\n" },
         { GD_FORMAT_TSV, "2 {\"[{},x\":\"{}]\"}\n" },
     };
 
@@ -150,28 +150,28 @@ static void a_format_can_be_asked_for(void **state)
         const char *file = table ? "[{},x\n{}]\n" : "[{},\n{}]\n", *path = temp_write("a.txt", file, strlen(file));
         char *seen;
 
-        assert_ok(rows_seen(&(gd_rows_options){ &path, 1, cases[i].format, NULL }, false, &seen, test_err));
-        if (cases[i].format != GD_FORMAT_JSONL) /* the library's own words differ between its versions */
+        assert_ok(rows_seen(&(gd_entries_options){ &path, 1, cases[i].format, NULL }, false, &seen, test_err));
+        if (cases[i].format != GD_FORMAT_JSONL) /* the library's messages differ between its versions */
             assert_string_equal(seen, cases[i].wanted);
         free(seen);
     }
 }
 
-static void raw_elements_are_what_the_file_has(void **state)
+static void raw_elements_are_the_bytes_of_the_file(void **state)
 {
     static const char file[] = "[ {\"a\":1 } ,\n{\n} , x y ,]";
     const char *path = temp_write("a.json", file, sizeof file - 1);
     char *seen;
 
     (void)state;
-    assert_ok(rows_seen(&(gd_rows_options){ .inputs = &path, .count = 1 }, true, &seen, test_err));
+    assert_ok(rows_seen(&(gd_entries_options){ .inputs = &path, .count = 1 }, true, &seen, test_err));
     assert_string_equal(seen, "1 {\"a\":1.0}\n  <{\"a\":1 }>\n2 {}\n  <{\n}>\n"
                               "3 ! line 3: not valid JSON at column 1 of the element: invalid token near 'x'\n  <x y>\n"
-                              "3 ! line 3: an element is missing behind ','\n  <>\n");
+                              "3 ! line 3: an element is missing after ','\n  <>\n");
     free(seen);
 }
 
-/* Deeper than the JSON library goes, and than the kinds of brackets are known. */
+/* Deeper than the JSON library's limit, and than the recorded kinds of brackets. */
 static void depth_bombs_are_one_bad_element(void **state)
 {
     static const size_t depths[] = { 2000, 2100, 4095, 4096, 4097, 100000 };
@@ -203,7 +203,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(each_line_of_text_is_an_item, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(formats_are_told_by_names, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(a_format_can_be_asked_for, temp_begin, temp_end),
-        cmocka_unit_test_setup_teardown(raw_elements_are_what_the_file_has, temp_begin, temp_end),
+        cmocka_unit_test_setup_teardown(raw_elements_are_the_bytes_of_the_file, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(depth_bombs_are_one_bad_element, temp_begin, temp_end),
     };
 

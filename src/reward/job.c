@@ -1,5 +1,5 @@
-/* file_run.c - what every run over a file of records shares. */
-#include "reward/file_run.h"
+/* job.c - what every run over a file of records shares. */
+#include "reward/job.h"
 
 #include "base/buf.h"
 #include "base/error.h"
@@ -13,11 +13,11 @@ static const gd_sized summary_kind = GD_SIZED(gd_summary, rows);
 
 void gd_summary_init_sized(gd_summary *summary, size_t struct_size) { gd_sized_init(summary, struct_size); }
 
-gd_status gd_file_run_init(gd_file_run *run, const gd_progress *progress, gd_summary *summary, gd_error *err)
+gd_status gd_job_init(gd_job *run, const gd_progress *progress, gd_summary *summary, gd_error *err)
 {
     gd_status rc;
 
-    *run = (gd_file_run){ 0 };
+    *run = (gd_job){ 0 };
     rc = summary ? gd_sized_check(&summary_kind, summary, err) : GD_OK;
     if (rc)
         return rc;
@@ -28,7 +28,7 @@ gd_status gd_file_run_init(gd_file_run *run, const gd_progress *progress, gd_sum
 }
 
 /* Adds what the lines depend on, whoever writes them. */
-static gd_status open_journal(gd_file_run *run, const gd_encoder *encoder, const gd_file_options *how, gd_buf *identity,
+static gd_status open_journal(gd_job *run, const gd_encoder *encoder, const gd_file_options *how, gd_buf *identity,
                               gd_error *err)
 {
     const char *const fields = how->fields ? how->fields : "";
@@ -48,7 +48,7 @@ static gd_status open_journal(gd_file_run *run, const gd_encoder *encoder, const
 }
 
 /* An output can't be opened: nothing was written that could be gone on with. */
-static gd_status never_begun(gd_file_run *run, gd_status rc)
+static gd_status never_begun(gd_job *run, gd_status rc)
 {
     if (run->journal.items == 0)
         gd_journal_finish(&run->journal);
@@ -66,7 +66,7 @@ static bool is_same_file(const char *a, const char *b)
 }
 
 /* Each output is a file of its own, whatever names and links lead to it. */
-static gd_status check_others(const gd_file_run *run, size_t i, const char *path, gd_error *err)
+static gd_status check_others(const gd_job *run, size_t i, const char *path, gd_error *err)
 {
     const gd_journal *journal = &run->journal;
     const char *const others[] = { run->paths[0], run->paths[1], run->paths[2],
@@ -78,7 +78,7 @@ static gd_status check_others(const gd_file_run *run, size_t i, const char *path
     return GD_OK;
 }
 
-static gd_status open_sink(gd_file_run *run, size_t i, const char *path, gd_error *err)
+static gd_status open_sink(gd_job *run, size_t i, const char *path, gd_error *err)
 {
     size_t count;
     const char *const *inputs = gd_records_inputs(run->records, &count);
@@ -92,8 +92,8 @@ static gd_status open_sink(gd_file_run *run, size_t i, const char *path, gd_erro
     return rc ? never_begun(run, rc) : GD_OK;
 }
 
-gd_status gd_file_run_open(gd_file_run *run, const gd_encoder *encoder, const gd_file_options *how, const char *second,
-                           gd_buf *identity, gd_error *err)
+gd_status gd_job_open(gd_job *run, const gd_encoder *encoder, const gd_file_options *how, const char *second,
+                      gd_buf *identity, gd_error *err)
 {
     const char *const *inputs;
     size_t count;
@@ -116,7 +116,7 @@ gd_status gd_file_run_open(gd_file_run *run, const gd_encoder *encoder, const gd
     return second ? open_sink(run, 1, second, err) : GD_OK;
 }
 
-gd_status gd_file_run_aside(gd_file_run *run, gd_error *err)
+gd_status gd_job_aside(gd_job *run, gd_error *err)
 {
     gd_status rc;
 
@@ -128,7 +128,7 @@ gd_status gd_file_run_aside(gd_file_run *run, gd_error *err)
 }
 
 /* Where the outputs are whole. */
-static gd_status save(gd_file_run *run, uint64_t items, gd_error *err)
+static gd_status save(gd_job *run, uint64_t items, gd_error *err)
 {
     uint64_t offsets[GD_JOURNAL_OUTPUTS] = { 0 };
 
@@ -137,7 +137,7 @@ static gd_status save(gd_file_run *run, uint64_t items, gd_error *err)
     return gd_journal_save(&run->journal, items, offsets, &run->summary, err);
 }
 
-gd_status gd_file_run_item(gd_file_run *run, uint64_t index, gd_error *err)
+gd_status gd_job_item(gd_job *run, uint64_t index, gd_error *err)
 {
     gd_status rc = GD_OK;
 
@@ -149,7 +149,7 @@ gd_status gd_file_run_item(gd_file_run *run, uint64_t index, gd_error *err)
     return rc ? rc : save(run, index + 1, err);
 }
 
-gd_status gd_file_run_flush(gd_file_run *run, uint64_t next, gd_error *err)
+gd_status gd_job_flush(gd_job *run, uint64_t next, gd_error *err)
 {
     gd_status rc = GD_OK;
 
@@ -159,7 +159,7 @@ gd_status gd_file_run_flush(gd_file_run *run, uint64_t next, gd_error *err)
     return rc || run->packed ? rc : save(run, next, err);
 }
 
-gd_status gd_file_run_report(const gd_file_run *run, gd_error *err)
+gd_status gd_job_report(const gd_job *run, gd_error *err)
 {
     const gd_progress *const p = &run->progress;
     const gd_summary *const done = &run->summary;
@@ -171,7 +171,7 @@ gd_status gd_file_run_report(const gd_file_run *run, gd_error *err)
     return GD_OK;
 }
 
-gd_status gd_file_run_close(gd_file_run *run, gd_status rc, gd_error *err)
+gd_status gd_job_close(gd_job *run, gd_status rc, gd_error *err)
 {
     for (size_t i = GD_JOURNAL_OUTPUTS; i-- > 0;) {
         const gd_status closed = i ? gd_sink_close(run->sinks[i], err) : gd_writer_close(run->writer, err);
