@@ -67,14 +67,14 @@ static bool is_head(const gd_adapter *ad, const char *name)
            (strcmp(name + len, ".weight") == 0 || strcmp(name + len, ".modules_to_save.default.weight") == 0);
 }
 
-/* Its shape is for the model to check. */
+/* The model checks the head's shape. */
 static gd_status take_head(gd_adapter *ad, const gd_view *view, gd_error *err)
 {
     if (ad->head)
         return gd_fail(err, GD_EFORMAT, "%s: the head is present twice, as \"%s\" and as \"%s\"", ad->path,
                        ad->head->name, view->name);
     if (view->rank != 2)
-        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": the head is a matrix, but this has rank %u", ad->path,
+        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": the head must be a matrix, but this has rank %u", ad->path,
                        view->name, view->rank);
     ad->head = view;
     return GD_OK;

@@ -3,7 +3,7 @@
  * A module's linear step becomes y = W x + bias + scale * B (A x), with A [rank, in], B [out, rank] and scale
  * = alpha / rank, or alpha / sqrt(rank) with use_rslora; rank_pattern and alpha_pattern change both for some
  * modules. The file may also contain the head ("modules_to_save": ["score"], which task_type SEQ_CLS adds by
- * itself); the model's graph knows what the head is called.
+ * itself); the model's graph says what it is called.
  *
  * Nothing is ignored silently: a field of the configuration that changes the mathematics, or is unknown and
  * not empty, is refused by name; each tensor must be known and belong to a module that the configuration
@@ -27,8 +27,8 @@ typedef struct gd_lora {
     size_t rank;
 } gd_lora;
 
-/* Reads and checks both files; every number of the adapter is checked (NaN and infinity are refused). `head` is
- * the name of the head's tensor in the base: "score.weight". *out is NULL on failure. */
+/* Reads and checks both files; every number of the adapter is checked (NaN and infinity are refused). `head`
+ * names the head's tensor in the base: "score.weight". *out is NULL on failure. */
 gd_status gd_adapter_open(gd_adapter **out, const char *dir, const char *head, gd_error *err);
 
 /* Every view becomes invalid. NULL is fine. */

@@ -152,7 +152,7 @@ static gd_status read_layers(gd_adapter_config *c, gd_error *err)
     return read_layer_patterns(c, err);
 }
 
-/* Only the head can be saved whole. For SEQ_CLS, PEFT adds both "classifier" and "score", whichever the model has. */
+/* Only the head can be saved whole. For SEQ_CLS, PEFT adds "classifier" and "score", whichever the model has. */
 static gd_status read_saved(gd_adapter_config *c, gd_error *err)
 {
     const json_t *list, *entry;

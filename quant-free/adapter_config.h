@@ -34,7 +34,7 @@ typedef struct gd_adapter_config {
     size_t layer_pattern_count;
 } gd_adapter_config;
 
-/* `config` must be all zero; free it even after failure. `head` is the name of the head's tensor. */
+/* `config` must be all zero; free it even after failure. `head` is the head's tensor. */
 gd_status gd_adapter_config_read(gd_adapter_config *config, const char *dir, const char *head, gd_error *err);
 void gd_adapter_config_free(gd_adapter_config *config);
 

@@ -58,8 +58,8 @@ static gd_status from_config(struct wanted *w, const gd_config *config, gd_error
     if (!value || json_is_null(value))
         return GD_OK;
     if (!json_is_integer(value))
-        return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" is %s, an integer is expected", gd_config_path(config),
-                       w->id_key, gd_json_type_name(value));
+        return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" is %s, but an integer is expected",
+                       gd_config_path(config), w->id_key, gd_json_type_name(value));
     if (json_integer_value(value) == -1) {
         w->settled = true;
         return GD_OK;

@@ -196,7 +196,7 @@ gd_status gd_bench_texts_read(gd_bench_texts *texts, const gd_model *model, cons
     return rc ? rc : gd_bench_texts_end(texts, err);
 }
 
-/* The rows of one batch that has them all. */
+/* The rows of a single batch of all texts. */
 static gd_status count_rows(size_t *rows, const gd_ids *ids, size_t n, gd_error *err)
 {
     gd_span *const spans = gd_alloc(n, sizeof *spans);

@@ -252,7 +252,7 @@ static const struct tensor_case {
     { "head of one dimension",
       SAVES,
       { { HEAD, 3, 0 } },
-      "tensor \"" HEAD "\": the head is a matrix, but this has rank 1" },
+      "tensor \"" HEAD "\": the head must be a matrix, but this has rank 1" },
     { "nothing", FINE, { { 0 } }, "the file contains no tensors" },
     { "B missing",
       FINE,
@@ -365,7 +365,7 @@ static void files_are_chosen(void **state)
     expect(*state, "empty", "adapter_model.safetensors", "0 bytes, but a safetensors file has at least 8");
 }
 
-/* What the graph calls the head is what an adapter may save whole. */
+/* An adapter may save only the module that the graph names as the head. */
 static void the_head_has_the_graphs_name(void **state)
 {
     static const struct tensor other[] = { { P "v_head.weight", 1, 3 }, { 0 } };
