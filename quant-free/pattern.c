@@ -70,7 +70,7 @@ static const char *find_uncommon(const char *text)
 static gd_status compile(gd_pattern *p, const char *text, gd_error *err)
 {
     static const char *const before[] = { "", "(.*\\.)?(", "(?:^|.*?\\.)" };
-    static const char *const behind[] = { "", ")$", "\\.(?P<idx>\\d+)\\." };
+    static const char *const after[] = { "", ")$", "\\.(?P<idx>\\d+)\\." };
     const uint32_t options = PCRE2_ANCHORED | PCRE2_DOLLAR_ENDONLY |
                              (p->kind == GD_PATTERN_FULL ? PCRE2_ENDANCHORED : 0u);
     const size_t room = strlen(text) + 64;
@@ -80,7 +80,7 @@ static gd_status compile(gd_pattern *p, const char *text, gd_error *err)
     size_t at = 0;
 
     if (whole && context) {
-        (void)snprintf(whole, room, "%s%s%s", before[p->kind], text, behind[p->kind]);
+        (void)snprintf(whole, room, "%s%s%s", before[p->kind], text, after[p->kind]);
         p->code = pcre2_compile((PCRE2_SPTR)whole, PCRE2_ZERO_TERMINATED, options, &code, &at, context);
     }
     pcre2_compile_context_free(context);

@@ -3,7 +3,7 @@
 
 #include <jansson.h>
 
-enum { TOLD = 10, BAR = 40 };
+enum { SHOWN = 10, BAR = 40 };
 
 /* Finds the one limit that is given, of four. */
 static int choose_limit(gd_filter_options *how, const cli_settings *s)
@@ -42,7 +42,7 @@ static void on_problem(void *context, uint64_t index, const char *sentence)
 
     (void)index;
     cli_progress_clear(&problems->run->bar);
-    if (problems->count++ < TOLD)
+    if (problems->count++ < SHOWN)
         cli_say("%s", sentence);
 }
 
@@ -104,8 +104,8 @@ static int run_filter(const cli_settings *settings, gd_filter_options *how, cli_
     how->context = &problems;
     rc = gd_filter_file(model, how, cli_run_watch(run), &summary, &json, &err);
     gd_model_close(model);
-    if (problems.count > TOLD)
-        cli_say("and %llu more", (unsigned long long)(problems.count - TOLD));
+    if (problems.count > SHOWN)
+        cli_say("and %llu more", (unsigned long long)(problems.count - SHOWN));
     status = cli_run_end(run, "filtered", rc, &summary, &err);
     if (json && !settings->quiet)
         show_report(json);

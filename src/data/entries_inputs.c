@@ -54,7 +54,7 @@ static gd_status add_name(gd_inputs *inputs, const char *name, gd_error *err);
 /* Expands before{a,b}after.  glob() knows braces too, but ignores a name that doesn't exist. */
 static gd_status add_braces(gd_inputs *inputs, const char *name, const char *open, const char *close, gd_error *err)
 {
-    const size_t before = (size_t)(open - name), behind = strlen(close + 1);
+    const size_t before = (size_t)(open - name), after = strlen(close + 1);
     gd_status rc = GD_OK;
 
     for (const char *from = open + 1, *to; !rc && from <= close; from = to + 1) {
@@ -62,12 +62,12 @@ static gd_status add_braces(gd_inputs *inputs, const char *name, const char *ope
 
         to = memchr(from, ',', (size_t)(close - from));
         to = to ? to : close;
-        path = gd_alloc(before + (size_t)(to - from) + behind + 1, 1);
+        path = gd_alloc(before + (size_t)(to - from) + after + 1, 1);
         if (!path)
             return gd_fail_memory(err, strlen(name));
         memcpy(path, name, before);
         memcpy(path + before, from, (size_t)(to - from));
-        memcpy(path + before + (to - from), close + 1, behind + 1);
+        memcpy(path + before + (to - from), close + 1, after + 1);
         rc = add_name(inputs, path, err);
         gd_free(path);
     }

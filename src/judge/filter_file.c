@@ -296,9 +296,9 @@ gd_status gd_filter_file(gd_model *model, const gd_filter_options *how, const gd
     complete = run.job.journal.complete;
     rc = gd_job_close(&run.job, rc, err);
     if (!complete && (!rc || rc == GD_EITEM || rc == GD_EINTERRUPTED)) {
-        const gd_status told = report_of(&run, json, err);
+        const gd_status reported = report_of(&run, json, err);
 
-        rc = told ? told : rc;
+        rc = reported ? reported : rc;
     }
     gd_filter_findings_free(&run.findings);
     gd_buf_free(&run.line);

@@ -5,7 +5,7 @@
 #include "base/mem.h"
 
 /* Whether answer a ranks after b; of equal scores, the one earlier in the input ranks first. */
-static bool is_behind(const float *scores, size_t a, size_t b)
+static bool ranks_after(const float *scores, size_t a, size_t b)
 {
     return scores[a] < scores[b] || (scores[a] == scores[b] && a > b);
 }
@@ -16,9 +16,9 @@ static void sift(size_t *order, const float *scores, size_t root, size_t count)
     for (size_t child; (child = 2 * root + 1) < count; root = child) {
         const size_t moved = order[root];
 
-        if (child + 1 < count && is_behind(scores, order[child + 1], order[child]))
+        if (child + 1 < count && ranks_after(scores, order[child + 1], order[child]))
             child++;
-        if (!is_behind(scores, order[child], moved))
+        if (!ranks_after(scores, order[child], moved))
             return;
         order[root] = order[child];
         order[child] = moved;

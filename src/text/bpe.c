@@ -23,7 +23,7 @@ void gd_bpe_room_free(gd_bpe_room *room)
     gd_free(room->ids);
     gd_free(room->ranks);
     gd_free(room->before);
-    gd_free(room->behind);
+    gd_free(room->after);
     gd_free(room->heap);
     gd_free(room->memos);
     *room = (gd_bpe_room){ 0 };
@@ -215,7 +215,7 @@ static uint64_t pop(gd_bpe_room *room)
 /* The pair that begins at `at` has changed. */
 static void renew_pair(const gd_bpe *bpe, gd_bpe_room *room, uint32_t at)
 {
-    const uint32_t next = room->behind[at];
+    const uint32_t next = room->after[at];
 
     room->ranks[at] = next == NOWHERE ? GD_NO_RANK : gd_bpe_rank(bpe, room->ids[at], room->ids[next]);
     if (room->ranks[at] != GD_NO_RANK)
@@ -227,7 +227,7 @@ static bool make_room(gd_bpe_room *room, size_t n)
     return gd_grow((void **)&room->ids, &room->ids_room, n, sizeof *room->ids) &&
            gd_grow((void **)&room->ranks, &room->ranks_room, n, sizeof *room->ranks) &&
            gd_grow((void **)&room->before, &room->before_room, n, sizeof *room->before) &&
-           gd_grow((void **)&room->behind, &room->behind_room, n, sizeof *room->behind) &&
+           gd_grow((void **)&room->after, &room->after_room, n, sizeof *room->after) &&
            gd_grow((void **)&room->heap, &room->heap_room, 2 * n + 2, sizeof *room->heap);
 }
 
@@ -241,7 +241,7 @@ static size_t merge_long(const gd_bpe *bpe, gd_bpe_room *room, size_t n)
     room->work += n;
     for (size_t i = 0; i < n; i++) {
         room->before[i] = i ? (uint32_t)i - 1 : NOWHERE;
-        room->behind[i] = i + 1 < n ? (uint32_t)i + 1 : NOWHERE;
+        room->after[i] = i + 1 < n ? (uint32_t)i + 1 : NOWHERE;
         room->ranks[i] = i + 1 < n ? gd_bpe_rank(bpe, room->ids[i], room->ids[i + 1]) : GD_NO_RANK;
         if (room->ranks[i] != GD_NO_RANK)
             room->heap[room->heap_len++] = (uint64_t)room->ranks[i] << 32 | i;
@@ -255,17 +255,17 @@ static size_t merge_long(const gd_bpe *bpe, gd_bpe_room *room, size_t n)
 
         if (room->ranks[at] != rank) /* the pair has changed since */
             continue;
-        gone = room->behind[at];
+        gone = room->after[at];
         room->ids[at] = bpe->results[rank];
-        room->behind[at] = room->behind[gone];
+        room->after[at] = room->after[gone];
         room->ranks[gone] = GD_NO_RANK;
-        if (room->behind[at] != NOWHERE)
-            room->before[room->behind[at]] = at;
+        if (room->after[at] != NOWHERE)
+            room->before[room->after[at]] = at;
         renew_pair(bpe, room, at);
         if (room->before[at] != NOWHERE)
             renew_pair(bpe, room, room->before[at]);
     }
-    for (uint32_t at = 0; at != NOWHERE; at = room->behind[at])
+    for (uint32_t at = 0; at != NOWHERE; at = room->after[at])
         room->ids[left++] = room->ids[at];
     return left;
 }

@@ -41,9 +41,9 @@ typedef struct gd_bpe {
 
 /* Buffers that are kept from one piece to the next; each thread has its own. */
 typedef struct gd_bpe_room {
-    uint32_t *ids, *ranks, *before, *behind; /* of each symbol; ranks: of the pair that it begins */
-    uint64_t *heap;                          /* rank << 32 | place */
-    size_t ids_room, ranks_room, before_room, behind_room, heap_room;
+    uint32_t *ids, *ranks, *before, *after; /* of each symbol; ranks: of the pair that it begins */
+    uint64_t *heap;                         /* rank << 32 | place */
+    size_t ids_room, ranks_room, before_room, after_room, heap_room;
     size_t heap_len;
     gd_memo *memos; /* of this tokenizer only */
     uint64_t work;  /* symbols visited and heap moves made, for tests of the complexity */

@@ -81,13 +81,13 @@ static void bad_files_are_refused_by_sentence(void **state)
 }
 
 /* `count` times `piece`, with something before and after. */
-static void repeat(gd_buf *b, const char *before, const char *piece, size_t count, const char *behind)
+static void repeat(gd_buf *b, const char *before, const char *piece, size_t count, const char *after)
 {
     gd_buf_clear(b);
     gd_buf_str(b, before);
     for (size_t i = 0; i < count; i++)
         gd_buf_str(b, piece);
-    gd_buf_str(b, behind);
+    gd_buf_str(b, after);
     assert_false(b->failed);
 }
 
