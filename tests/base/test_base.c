@@ -53,7 +53,7 @@ static void allocation_checks_overflow_and_can_fail(void **state)
     void *p;
 
     (void)state;
-    assert_null(gd_alloc(SIZE_MAX / 2, 3));
+    assert_null(gd_alloc(SIZE_MAX / 2 + 2, 2)); /* 2 bytes, if the product wrapped around */
     assert_null(gd_alloc_aligned(SIZE_MAX));
     gd_mem_fail_from(2);
     p = gd_alloc(1, 1);
@@ -61,6 +61,7 @@ static void allocation_checks_overflow_and_can_fail(void **state)
     assert_null(gd_alloc(1, 1));
     assert_null(gd_alloc_zero(1, 1));
     gd_mem_fail_from(0);
+    assert_null(gd_realloc(p, SIZE_MAX / 2 + 2, 2));
     assert_int_equal(gd_mem_live(), live + 1);
     gd_free(p);
     assert_int_equal(gd_mem_live(), live);
@@ -185,6 +186,23 @@ static void files_must_be_regular(void **state)
     gd_free(fifo);
 }
 
+static void a_map_is_closed_once(void **state)
+{
+    char path[] = "/tmp/guerdon-base-XXXXXX";
+    const int fd = mkstemp(path);
+    gd_map map;
+
+    (void)state;
+    assert_true(fd >= 0 && write(fd, "abc", 3) == 3 && close(fd) == 0);
+    assert_ok(gd_map_open(&map, path, test_err));
+    assert_int_equal(map.size, 3);
+    assert_memory_equal(map.data, "abc", 3);
+    gd_map_close(&map);
+    assert_null(map.data); /* another mapping may have its place now: closing again must not touch it */
+    gd_map_close(&map);
+    unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -193,7 +211,7 @@ int main(void)
         cmocka_unit_test(json_strings_are_escaped),       cmocka_unit_test(numbers_have_digits_after_the_point),
         cmocka_unit_test(the_locale_does_not_matter),     cmocka_unit_test(utf8_follows_rfc_3629),
         cmocka_unit_test(json_errors_name_the_field),     cmocka_unit_test(files_must_be_regular),
-
+        cmocka_unit_test(a_map_is_closed_once),
     };
 
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);

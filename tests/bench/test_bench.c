@@ -132,6 +132,7 @@ static void check_curve(const json_t *root, const char *name, const char *key)
         last = real(one, key);
         positive(one, job_keys);
         assert_true(real(one, "rows") == real(one, "tokens")); /* nothing is shared */
+        assert_true(real(one, "rows") >= real(one, key));
     }
 }
 
@@ -190,6 +191,7 @@ static void it_measures_what_it_is_told(void **state)
     gd_options options = golden(1);
     char path[TEST_PATH], *text, *plain;
     FILE *const file = fopen(test_file(path), "w");
+    const json_t *shared;
     json_t *root, *other;
 
     (void)state;
@@ -200,12 +202,16 @@ static void it_measures_what_it_is_told(void **state)
     assert_int_equal(fclose(file), 0);
     options.precision = "fp32";
     options.threads = 1;
+    options.max_length = 48; /* no batch is a multiple of it */
     root = bench(&options, path, &text);
     assert_string_equal(json_string_value(json_object_get(part(root, "settings"), "precision")), "fp32");
     assert_string_equal(json_string_value(json_object_get(part(root, "texts"), "from")), path);
     assert_int_equal(json_array_size(part(root, "bandwidth")), 1);
     assert_true(real(part(root, "texts"), "count") == 2 * real(part(root, "texts"), "pairs"));
-    assert_true(real(part(part(root, "scoring"), "shared"), "pairs_per_s") > 0);
+    shared = part(part(root, "scoring"), "shared");
+    assert_true(fabs(real(shared, "pairs_per_s") * real(shared, "seconds") / real(part(root, "texts"), "pairs") - 1) <
+                1e-6);
+    check_curve(root, "batch", "batch_tokens");
     options.adapter = NULL;
     other = bench(&options, NULL, &plain);
     assert_true(real(root, "linear_flops_per_row") > real(other, "linear_flops_per_row"));

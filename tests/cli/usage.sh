@@ -130,6 +130,20 @@ refuses 2 'guerdon: --report needs a file name: standard output is for the figur
 refuses 2 'guerdon: both files are standard input; expected two different files' compare - -
 refuses 3 'guerdon: /nonexistent/a.jsonl: No such file or directory' compare /nonexistent/a.jsonl /nonexistent/b.jsonl
 
+# a flag that the command line lacks comes from the environment
+GUERDON_PRECISION=fp16
+export GUERDON_PRECISION
+refuses 2 'guerdon: --precision=fp16: expected bf16|fp32' score text
+refuses 2 'guerdon: --model is missing: --model DIR' score --precision bf16 text
+refuses 2 'guerdon: --model is missing: --model DIR' tokenize text
+GUERDON_PRECISION=
+refuses 2 'guerdon: --model is missing: --model DIR' score text
+unset GUERDON_PRECISION
+GUERDON_QUIET=yes
+export GUERDON_QUIET
+refuses 2 'guerdon: --quiet=yes, from the environment: expected 1 or 0' score text
+unset GUERDON_QUIET
+
 # control characters don't reach the terminal
 refuses 2 'guerdon: there is no command ?[31m?x; guerdon --help lists them' "$(printf '\033[31m\302\233x')"
 

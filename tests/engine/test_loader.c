@@ -155,6 +155,35 @@ static void each_stage_has_its_weights(void **state)
     }
 }
 
+/* Where memory ran out, the next run finds no half of a stage: it loads the whole. */
+static void a_run_after_one_without_memory_has_its_weights(void **state)
+{
+    gd_status rc = GD_ENOMEM;
+    uint64_t n;
+
+    (void)state;
+    for (n = 1; rc == GD_ENOMEM; n++) {
+        fixture f = { 0 };
+
+        open_loader(&f, 1);
+        gd_loader_forward(f.loader, false);
+        gd_mem_fail_from(n);
+        rc = gd_loader_next(f.loader, NULL);
+        gd_mem_fail_from(0);
+        gd_loader_drop(f.loader);
+        gd_loader_forward(f.loader, false);
+        for (size_t stage = 0; stage < 2; stage++) {
+            assert_ok(gd_loader_next(f.loader, test_err));
+            check_stage(&f, stage, true);
+            gd_loader_done(f.loader);
+        }
+        gd_loader_drop(f.loader);
+        close_loader(&f);
+    }
+    assert_int_equal(rc, GD_OK);
+    assert_true(n > 20);
+}
+
 /* The helper may still be at work. */
 static void a_loader_may_close_at_any_time(void **state)
 {
@@ -174,6 +203,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_stage_has_its_weights),
+        cmocka_unit_test(a_run_after_one_without_memory_has_its_weights),
         cmocka_unit_test(a_loader_may_close_at_any_time),
     };
 

@@ -322,6 +322,74 @@ static void damage_is_survived(void **state)
     gd_config_close(config);
 }
 
+/* Operators bind as in C, and equal ones from the left. */
+static void sizes_are_computed_as_in_c(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t value;
+    } sizes[] = {
+        { "10 - 3 + 2", 9 },       { "10 - 3 - 2", 5 },   { "24 / 4 * 2", 12 },      { "24 / 4 / 2", 3 },
+        { "2 + 3 * 4", 14 },       { "(2 + 3) * 4", 20 }, { "20 - 12 / 4", 17 },     { "sqrt(16) + 2", 6 },
+        { "no_field | 7", 7 },     { "7 | no_field", 7 }, { "no_field + 1 | 8", 8 }, { "no_field | 10 - 3 + 2", 9 },
+        { "no | neither | 3", 3 },
+    };
+    gd_config *config = golden("qwen2");
+
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        char line[80];
+        gd_plan *plan;
+        gd_buf b;
+
+        (void)snprintf(line, sizeof line, "max_position: %s\n", sizes[i].text);
+        b = replaced(base, "max_position: max_position_embeddings\n", line);
+        write_file(GRAPH, b.data, b.len);
+        assert_ok(gd_plan_make(&plan, config, GRAPH, GD_BF16, test_err));
+        if (plan->max_position != sizes[i].value)
+            fail_msg("%s is %zu, not %zu", sizes[i].text, plan->max_position, sizes[i].value);
+        gd_plan_free(plan);
+        gd_buf_free(&b);
+    }
+    gd_config_close(config);
+}
+
+/* How many gated products of the graph, with a piece replaced, may be one call with their linears. */
+static size_t count_gated(const gd_config *config, const char *from, const char *to)
+{
+    gd_buf b = replaced(base, from, to);
+    size_t count = 0;
+    gd_plan *plan;
+
+    write_file(GRAPH, b.data, b.len);
+    assert_ok(gd_plan_make(&plan, config, GRAPH, GD_BF16, test_err));
+    for (size_t s = 0; s < plan->step_count; s++)
+        count += plan->steps[s].gated;
+    gd_plan_free(plan);
+    gd_buf_free(&b);
+    return count;
+}
+
+/* In one call, gate and up never reach memory: so nobody else may read them. */
+static void gate_and_up_that_others_read_stay_apart(void **state)
+{
+    static const char from[] = "      - {op: gated, in: [gate, up], out: m, act: hidden_act}\n";
+    gd_config *config = golden("qwen2");
+
+    (void)state;
+    assert_int_equal(count_gated(config, from, from), 3); /* one per layer */
+    assert_int_equal(count_gated(config, from,
+                                 "      - {op: gated, in: [gate, up], out: m0, act: hidden_act}\n"
+                                 "      - {op: add, in: [m0, gate], out: m}\n"),
+                     0);
+    assert_int_equal(count_gated(config, from,
+                                 "      - {op: gated, in: [gate, up], out: m0, act: hidden_act}\n"
+                                 "      - {op: add, in: [m0, up], out: m}\n"),
+                     0);
+    assert_int_equal(count_gated(config, from, "      - {op: gated, in: [up, gate], out: m, act: hidden_act}\n"), 0);
+    gd_config_close(config);
+}
+
 static void a_missing_file_is_named(void **state)
 {
     gd_config *config = golden("qwen2");
@@ -366,6 +434,8 @@ int main(void)
         cmocka_unit_test(memory_may_run_out_anywhere),
         cmocka_unit_test(damage_is_survived),
         cmocka_unit_test(a_missing_file_is_named),
+        cmocka_unit_test(sizes_are_computed_as_in_c),
+        cmocka_unit_test(gate_and_up_that_others_read_stay_apart),
     };
 
     return cmocka_run_group_tests(tests, read_base, clean_up);

@@ -145,6 +145,20 @@ static void a_tensor_in_two_shards_is_refused(void **state)
     expect(*state, "SM06", S2, want);
 }
 
+/* Even one of a type that no model reads: it could be mistaken for a tensor that is listed, but missing. */
+static void a_tensor_that_is_not_listed_is_refused(void **state)
+{
+    char want[1024];
+
+    write_shards(*state);
+    write_text(*state, "model.safetensors.index.json", INDEX(BOTH ",\"c\":\"" S2 "\""));
+    write_st(*state, S2,
+             "{" TENSOR("b", "0", "4") ",\"ids\":{\"dtype\":\"I64\",\"shape\":[1],\"data_offsets\":[4,12]}}", 12);
+    (void)snprintf(want, sizeof want, "tensor \"ids\" is not listed in %s/model.safetensors.index.json",
+                   (const char *)*state);
+    expect(*state, "not listed I64", S2, want);
+}
+
 /* SM10 and SM11: files that cannot be shards. */
 static void shards_are_whole_regular_files(void **state)
 {
@@ -214,6 +228,7 @@ int main(void)
         cmocka_unit_test(golden_models_open),
         cmocka_unit_test_setup_teardown(indexes_are_checked, dir_setup, teardown),
         cmocka_unit_test_setup_teardown(a_tensor_in_two_shards_is_refused, dir_setup, teardown),
+        cmocka_unit_test_setup_teardown(a_tensor_that_is_not_listed_is_refused, dir_setup, teardown),
         cmocka_unit_test_setup_teardown(shards_are_whole_regular_files, dir_setup, teardown),
         cmocka_unit_test_setup_teardown(the_right_files_are_chosen, dir_setup, teardown),
     };

@@ -124,6 +124,50 @@ static void company_and_order_do_not_matter(void **state)
     golden_free(&g);
 }
 
+/* The score of `count` ids, by a model whose tables were made for `first` ids. */
+static float score_ids(const uint32_t *ids, size_t first, size_t count)
+{
+    const size_t counts[] = { first, count };
+    gd_options options = golden_options("qwen2", 0);
+    gd_model *model;
+    float score = 0;
+
+    options.max_length = 1024;
+    assert_ok(gd_model_open(&model, &options, test_err));
+    for (size_t i = 0; i < 2; i++) {
+        const gd_part part = { .ids = ids, .id_count = counts[i] };
+        const gd_item item = { .parts = &part, .part_count = 1 };
+        gd_item_result result;
+        gd_items items;
+
+        gd_items_init(&items);
+        items.count = 1;
+        items.items = &item;
+        items.results = &result;
+        assert_ok(gd_score_items(model, &items, NULL, NULL, test_err));
+        score = result.scores[0];
+        gd_items_free_results(&items);
+    }
+    gd_model_close(model);
+    return score;
+}
+
+/* Rotary tables and scratch space grow by doubling, from 512 positions on. */
+static void a_text_just_beyond_a_table_is_the_same(void **state)
+{
+    static const size_t counts[] = { 511, 512, 513, 1023, 1024 };
+    uint32_t ids[1024];
+
+    (void)state;
+    for (size_t i = 0; i < 1024; i++)
+        ids[i] = (uint32_t)(i * i * 7 + 3) % 1400;
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        const float want = score_ids(ids, 1024, counts[i]), have = score_ids(ids, counts[i], counts[i]);
+
+        check_bits(&want, &have, 1, "a text of another length");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -131,6 +175,7 @@ int main(void)
         cmocka_unit_test(every_way_gives_the_same_bits_fp32),
         cmocka_unit_test(every_way_gives_the_same_bits_with_an_adapter),
         cmocka_unit_test(company_and_order_do_not_matter),
+        cmocka_unit_test(a_text_just_beyond_a_table_is_the_same),
     };
     static const char *const isas[] = { "generic", "avx2", "avx512", "avx512bf16", "neon" };
 

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "graph/graph.h"
+#include "reward/encode.h"
 #include "reward/model.h"
 
 #include <jansson.h>
@@ -218,6 +219,58 @@ static void wide_weights_are_loaded_once(void **state)
     free(want);
 }
 
+/* The golden tokenizer, with a token of its own before each text and one after it. */
+static gd_tokenizer *framing_tokenizer(const char *dir)
+{
+    static const char template[] =
+        "{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"X\",\"type_id\":0}},"
+        "{\"Sequence\":{\"id\":\"A\",\"type_id\":0}},{\"SpecialToken\":{\"id\":\"Y\",\"type_id\":0}}],"
+        "\"pair\":[{\"Sequence\":{\"id\":\"A\",\"type_id\":0}},{\"Sequence\":{\"id\":\"B\",\"type_id\":1}}],"
+        "\"special_tokens\":{\"X\":{\"id\":\"X\",\"ids\":[1501],\"tokens\":[\"X\"]},"
+        "\"Y\":{\"id\":\"Y\",\"ids\":[1502],\"tokens\":[\"Y\"]}}}";
+    char path[512];
+    json_t *const all = json_load_file(test_data(path, sizeof path, "golden/qwen2/tokenizer.json"), 0, NULL);
+    gd_tokenizer *tokenizer;
+    char *text;
+
+    assert_int_equal(json_object_set_new(all, "post_processor", json_loads(template, 0, NULL)), 0);
+    text = json_dumps(all, JSON_COMPACT);
+    write_text(dir, "tokenizer.json", text);
+    free(text);
+    json_decref(all);
+    assert_ok(gd_tokenizer_open(&tokenizer, dir, test_err));
+    return tokenizer;
+}
+
+/* Whichever side is cut, the tokens that the tokenizer puts at both ends stay. */
+static void truncation_keeps_the_frame(void **state)
+{
+    static const gd_text text = { "one two three four five", 23 };
+    gd_encoder encoder = { .tokenizer = framing_tokenizer(*state) };
+    gd_ids all = { 0 }, ids = { 0 };
+    gd_encoding how;
+
+    assert_ok(gd_encode(&encoder, text, &all, &how, test_err));
+    assert_true(all.len > 6 && all.data[0] == 1501 && all.data[all.len - 1] == 1502);
+    encoder.max_length = 5;
+    for (int left = 0; left < 2; left++) {
+        encoder.truncate = left ? GD_TRUNCATE_LEFT : GD_TRUNCATE_RIGHT;
+        assert_ok(gd_encode(&encoder, text, &ids, &how, test_err));
+        assert_int_equal(how, GD_TRUNCATED);
+        assert_int_equal(ids.len, 5);
+        assert_true(ids.data[0] == 1501 && ids.data[4] == 1502);
+        assert_memory_equal(ids.data + 1, all.data + (left ? all.len - 4 : 1), 3 * sizeof *ids.data);
+    }
+    encoder.max_length = 2;
+    assert_ok(gd_encode(&encoder, text, &ids, &how, test_err));
+    assert_int_equal(ids.len, 2);
+    encoder.max_length = 1; /* less than they need */
+    assert_int_equal(gd_encode(&encoder, text, &ids, &how, NULL), GD_ETOOLONG);
+    gd_ids_free(&all);
+    gd_ids_free(&ids);
+    gd_tokenizer_close(encoder.tokenizer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,6 +279,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_second_gather_takes_the_same_rows, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(every_table_counts, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(wide_weights_are_loaded_once, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(truncation_keeps_the_frame, dir_setup, dir_teardown),
     };
     int failed;
 

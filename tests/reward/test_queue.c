@@ -82,6 +82,24 @@ static void without_sharing_items_go_in_order(void **state)
     gd_model_close(model);
 }
 
+/* With a memory limit, a model takes texts of as many rows as fit, but no longer ones. */
+static void a_text_may_fill_the_memory(void **state)
+{
+    gd_model *model = open_model(100);
+    gd_queue queue = { .model = model };
+    gd_ids longer = make_text(1, 40, 1, 11);
+    gd_error err = { 0 };
+
+    (void)state;
+    model->limited = true;
+    model->item_rows = 50;
+    add(&queue, 1, 40, 1, 10);
+    assert_int_equal(gd_queue_add(&queue, &longer, 1, &err), GD_ETOOLONG);
+    gd_ids_free(&longer);
+    gd_queue_free(&queue);
+    gd_model_close(model);
+}
+
 /* Random items: every batch keeps its limit (or has one item) and includes the oldest item, and each score is the one
  * that the text gets by itself. */
 static void no_item_is_lost_and_no_score_moves(void **state)
@@ -206,9 +224,9 @@ static void a_budget_is_kept_and_used(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(answers_to_one_prompt_meet),         cmocka_unit_test(without_sharing_items_go_in_order),
-        cmocka_unit_test(no_item_is_lost_and_no_score_moves), cmocka_unit_test(an_item_larger_than_a_batch_is_split),
-        cmocka_unit_test(a_budget_is_kept_and_used),
+        cmocka_unit_test(answers_to_one_prompt_meet),           cmocka_unit_test(without_sharing_items_go_in_order),
+        cmocka_unit_test(a_text_may_fill_the_memory),           cmocka_unit_test(no_item_is_lost_and_no_score_moves),
+        cmocka_unit_test(an_item_larger_than_a_batch_is_split), cmocka_unit_test(a_budget_is_kept_and_used),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
