@@ -165,7 +165,7 @@ static void a_run_after_one_without_memory_has_its_weights(void **state)
     for (n = 1; rc == GD_ENOMEM; n++) {
         fixture f = { 0 };
 
-        open_loader(&f, 1);
+        open_loader(&f, backends[0], 1);
         gd_loader_forward(f.loader, false);
         gd_mem_fail_from(n);
         rc = gd_loader_next(f.loader, NULL);
