@@ -14,13 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct corpus {
+struct corpus {
     gd_buf bytes;
     size_t *ends; /* [count] end of each text in bytes */
     size_t count, room;
-} corpus;
+};
 
-static gd_status read_texts(corpus *c, const char *path, gd_error *err)
+static gd_status read_texts(struct corpus *c, const char *path, gd_error *err)
 {
     gd_records *records;
     bool more = true;
@@ -57,7 +57,8 @@ static double median(double *times, size_t n)
 }
 
 /* All texts once; *total becomes the number of their ids. */
-static gd_status tokenize_all(const gd_tokenizer *tokenizer, const corpus *c, gd_ids *ids, size_t *total, gd_error *err)
+static gd_status tokenize_all(const gd_tokenizer *tokenizer, const struct corpus *c, gd_ids *ids, size_t *total,
+                              gd_error *err)
 {
     size_t start = 0;
 
@@ -76,7 +77,7 @@ static gd_status bench(const char *model, const char *input, size_t rounds, size
 {
     double *times = gd_alloc(rounds + loads, sizeof *times), load, best_load, round;
     gd_tokenizer *tokenizer = NULL;
-    corpus texts = { 0 };
+    struct corpus texts = { 0 };
     gd_ids ids = { 0 };
     size_t total = 0;
     gd_status rc = times ? read_texts(&texts, input, err) : GD_ENOMEM;

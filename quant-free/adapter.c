@@ -238,7 +238,7 @@ static gd_status read_tensors(gd_adapter *ad, gd_error *err)
 
 static gd_status open_tensors(gd_adapter *ad, const char *dir, gd_error *err)
 {
-    char *const bin = gd_path_join(dir, "adapter_model.bin");
+    char *bin = gd_path_join(dir, "adapter_model.bin");
     const bool pickle = bin && gd_file_exists(bin);
     gd_status rc = bin ? GD_OK : gd_fail_memory(err, strlen(dir) + 19);
 

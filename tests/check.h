@@ -44,7 +44,7 @@ enum { TEST_PATH = 256 };
 
 static inline char *test_template(char path[TEST_PATH])
 {
-    const char *const dir = getenv("TMPDIR");
+    const char *dir = getenv("TMPDIR");
     const int len = snprintf(path, TEST_PATH, "%s/guerdon-XXXXXX", dir && *dir ? dir : "/tmp");
 
     assert_in_range(len, 1, TEST_PATH - 1);

@@ -10,7 +10,7 @@
 static inline json_t *parsed(const char *text)
 {
     json_error_t at;
-    json_t *const root = json_loads(text, JSON_REJECT_DUPLICATES, &at);
+    json_t *root = json_loads(text, JSON_REJECT_DUPLICATES, &at);
 
     if (!root)
         fail_msg("not JSON: %s: \"%.200s\"", at.text, text);
@@ -20,7 +20,7 @@ static inline json_t *parsed(const char *text)
 /* A field of any type. */
 static inline const json_t *field(const json_t *object, const char *key)
 {
-    const json_t *const value = json_object_get(object, key);
+    const json_t *value = json_object_get(object, key);
 
     if (!value)
         fail_msg("there is no \"%s\"", key);
@@ -30,7 +30,7 @@ static inline const json_t *field(const json_t *object, const char *key)
 /* An object or a list. */
 static inline const json_t *part(const json_t *object, const char *key)
 {
-    const json_t *const value = field(object, key);
+    const json_t *value = field(object, key);
 
     if (!json_is_object(value) && !json_is_array(value))
         fail_msg("\"%s\" is neither an object nor a list", key);
@@ -39,7 +39,7 @@ static inline const json_t *part(const json_t *object, const char *key)
 
 static inline double real(const json_t *object, const char *key)
 {
-    const json_t *const value = field(object, key);
+    const json_t *value = field(object, key);
 
     if (!json_is_number(value))
         fail_msg("\"%s\" is not a number", key);

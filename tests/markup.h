@@ -84,7 +84,7 @@ static inline void assert_pages(markup_maker *make, const char *const *odd, cons
 /* The value of an attribute of the element that begins at p. */
 static inline double markup_number(const char *p, const char *attribute)
 {
-    const char *const end = strchr(p, '>');
+    const char *end = strchr(p, '>');
     char wanted[32];
     const char *at;
 

@@ -8,14 +8,14 @@
 #include "backends/cpu/device.h"
 #include "base/mem.h"
 
-typedef struct attention_run {
+struct attention_run {
     const gd_device *device;
     const gd_call *call;
     const uint32_t *first; /* [jobs + 1] the tile's rows where jobs begin; the last entry is the tile's end */
     size_t jobs, group;
     unsigned char *workers;
     size_t worker_bytes, path_bytes;
-} attention_run;
+};
 
 static size_t job_rows(size_t group) { return group < GD_ATTENTION_LINES ? GD_ATTENTION_LINES / group : 1; }
 
@@ -64,7 +64,7 @@ static void find_path(uint32_t *path, const gd_segment *segments, int32_t segmen
 
 static void run_job(void *context, size_t index, unsigned worker)
 {
-    const attention_run *run = context;
+    const struct attention_run *run = context;
     const gd_call *call = run->call;
     const gd_op_params *params = &call->params;
     const gd_tile_lines lines = gd_cpu_tile_lines(call->tile);
@@ -121,7 +121,7 @@ void gd_cpu_attention(gd_device *device, const gd_call *call)
     const gd_limits *limits = &device->limits;
     const size_t kv_heads = call->params.kv_heads, group = call->params.heads / kv_heads;
     uint32_t *first = device->attention_scratch;
-    attention_run run = {
+    struct attention_run run = {
         .device = device,
         .call = call,
         .first = first,

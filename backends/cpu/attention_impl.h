@@ -110,7 +110,7 @@ static void attend(const attention_state *st, size_t line, size_t rows)
     if (rows == GD_TILE_ROWS)
         tile_lines(st->form, (seen[rows - 1].end + 15) / 16, st->depth, q, st->k, s);
     for (size_t r = 0; r < rows; r++) {
-        float *const own = products + r * KEYS;
+        float *own = products + r * KEYS;
         float old;
 
         if (rows < GD_TILE_ROWS)
@@ -125,7 +125,7 @@ static void attend(const attention_state *st, size_t line, size_t rows)
         l[r] = __builtin_fmaf(l[r], correction[r], weights(st, products + r * KEYS, seen[r], m[r]));
     weigh_values(st, rows, s, seen);
     for (size_t r = 0; r < rows; r++) {
-        float *const o = st->o.p + (line + r) * st->width, *const pv = st->pv.p + r * st->width;
+        float *o = st->o.p + (line + r) * st->width, *pv = st->pv.p + r * st->width;
 
         for (size_t i = 0; i < st->width; i += 16)
             v_store(o + i, v_fma(v_load(o + i), v_set(correction[r]), v_load(pv + i)));
@@ -163,7 +163,7 @@ INLINE void load_block(const attention_state *st, gd_dtype type)
 /* Up to 16 pairs of a row, from element d on; `left` elements remain. */
 INLINE v16 read_pairs(const void *row, size_t d, size_t left)
 {
-    const unsigned char *const at = (const unsigned char *)row + d * sizeof(gd_bf16);
+    const unsigned char *at = (const unsigned char *)row + d * sizeof(gd_bf16);
     unsigned char part[64];
 
     if (left >= 32)
@@ -270,7 +270,7 @@ static void store_lines(const attention_state *st)
     const size_t size = gd_dtype_size(job->out_type);
 
     for (size_t line = 0; line < job->rows * job->group; line++) {
-        const float *const o = st->o.p + line * st->width;
+        const float *o = st->o.p + line * st->width;
         const v16 sum = v_set(st->l[line]);
         unsigned char *out = job->out;
 

@@ -91,7 +91,7 @@ INLINE void tile_product(enum form form, size_t rows, size_t vectors, size_t dep
         tile_block(form, rows, vectors, first, end, a, b, acc);
         UNROLL_FOR(size_t r = 0; r < rows; r++)
             UNROLL_FOR(size_t c = 0; c < vectors; c++) {
-                float *const total = out.p + r * out.stride + c * 16;
+                float *total = out.p + r * out.stride + c * 16;
 
                 v_store(total, first ? v_add(v_load(total), acc[r][c]) : acc[r][c]);
             }

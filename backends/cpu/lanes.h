@@ -83,7 +83,7 @@ static inline v16 v_load_any(const void *p, gd_dtype type)
 static inline v16 v_read(const void *row, gd_dtype type, size_t i, size_t left)
 {
     const size_t size = gd_dtype_size(type);
-    const unsigned char *const at = (const unsigned char *)row + i * size;
+    const unsigned char *at = (const unsigned char *)row + i * size;
     unsigned char part[64];
 
     if (left >= 16)

@@ -8,16 +8,16 @@
 /* A task should take some microseconds: below that, handing it out costs more than it saves. */
 enum { TASK_ELEMENTS = 8192 };
 
-typedef struct row_job {
+struct row_job {
     const gd_call *call;
     const gd_row_kernels *kernels;
     void (*row)(const struct row_job *job, size_t r);
     size_t per_task;
-} row_job;
+};
 
 static void run_rows(void *context, size_t index, unsigned worker)
 {
-    const row_job *job = context;
+    const struct row_job *job = context;
     const size_t rows = job->call->out.rows, first = index * job->per_task;
 
     (void)worker;
@@ -26,9 +26,9 @@ static void run_rows(void *context, size_t index, unsigned worker)
 }
 
 /* Runs `row` for every row of the output; `cols` says how much work a row takes. */
-static void over_rows(gd_device *device, const gd_call *call, size_t cols, void (*row)(const row_job *, size_t))
+static void over_rows(gd_device *device, const gd_call *call, size_t cols, void (*row)(const struct row_job *, size_t))
 {
-    row_job job = { call, device->rows, row, cols < TASK_ELEMENTS ? TASK_ELEMENTS / (cols ? cols : 1) : 1 };
+    struct row_job job = { call, device->rows, row, cols < TASK_ELEMENTS ? TASK_ELEMENTS / (cols ? cols : 1) : 1 };
 
     gd_pool_run_groups(device->pool, gd_gemm_row_groups(device->pool, call->out.rows),
                        (call->out.rows + job.per_task - 1) / job.per_task, run_rows, &job);
@@ -40,7 +40,7 @@ static void *line_of(const gd_tensor *t, size_t row)
 }
 
 /* Values are copied as stored; all types are exact in fp32. */
-static void embedding_row(const row_job *job, size_t r)
+static void embedding_row(const struct row_job *job, size_t r)
 {
     const gd_call *call = job->call;
     const gd_view *table = &call->w[0]->view;
@@ -57,7 +57,7 @@ void gd_cpu_embedding(gd_device *device, const gd_call *call)
     over_rows(device, call, call->out.cols, embedding_row);
 }
 
-static void rms_norm_row(const row_job *job, size_t r)
+static void rms_norm_row(const struct row_job *job, size_t r)
 {
     const gd_call *call = job->call;
     const gd_op_params *params = &call->params;
@@ -73,7 +73,7 @@ static void rms_norm_row(const row_job *job, size_t r)
 
 void gd_cpu_rms_norm(gd_device *device, const gd_call *call) { over_rows(device, call, call->out.cols, rms_norm_row); }
 
-static void rope_row(const row_job *job, size_t r)
+static void rope_row(const struct row_job *job, size_t r)
 {
     const gd_call *call = job->call;
     const gd_batch_rows *rows = &call->tile->batch->host;
@@ -86,7 +86,7 @@ static void rope_row(const row_job *job, size_t r)
 
 void gd_cpu_rope(gd_device *device, const gd_call *call) { over_rows(device, call, call->out.cols, rope_row); }
 
-static void gated_row(const row_job *job, size_t r)
+static void gated_row(const struct row_job *job, size_t r)
 {
     const gd_call *call = job->call;
 
@@ -106,7 +106,7 @@ void gd_cpu_gated(gd_device *device, const gd_call *call)
     over_rows(device, call, call->out.cols * 4, gated_row); /* an exp or a tanh is worth several plain operations */
 }
 
-static void add_row(const row_job *job, size_t r)
+static void add_row(const struct row_job *job, size_t r)
 {
     const gd_call *call = job->call;
 
@@ -116,7 +116,7 @@ static void add_row(const row_job *job, size_t r)
 
 void gd_cpu_add(gd_device *device, const gd_call *call) { over_rows(device, call, call->out.cols, add_row); }
 
-static void last_row_row(const row_job *job, size_t r)
+static void last_row_row(const struct row_job *job, size_t r)
 {
     const gd_call *call = job->call;
     const gd_tile *tile = call->tile;
@@ -127,7 +127,7 @@ static void last_row_row(const row_job *job, size_t r)
 
 void gd_cpu_last_row(gd_device *device, const gd_call *call) { over_rows(device, call, call->out.cols, last_row_row); }
 
-static void head_row(const row_job *job, size_t r)
+static void head_row(const struct row_job *job, size_t r)
 {
     const gd_call *call = job->call;
     const size_t n = call->in[0].cols;

@@ -33,7 +33,7 @@ static struct library {
 
 static bool find(void *function, const char *name)
 {
-    void *const symbol = dlsym(blas.handle, name);
+    void *symbol = dlsym(blas.handle, name);
 
     memcpy(function, &symbol, sizeof symbol); /* C has no cast from an object pointer to a function pointer */
     return symbol != NULL;

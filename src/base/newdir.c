@@ -43,7 +43,7 @@ static gd_status failed(const gd_newdir *d, const char *name, gd_error *err)
 static gd_status check_empty(const gd_newdir *d, gd_error *err)
 {
     const int fd = openat(d->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* fdopendir() takes it over */
-    DIR *const list = fd >= 0 ? fdopendir(fd) : NULL;
+    DIR *list = fd >= 0 ? fdopendir(fd) : NULL;
     const struct dirent *entry;
     gd_status rc = GD_OK;
 

@@ -4,9 +4,9 @@
 #include <math.h>
 
 /* An unevaluated sum hi + lo with |lo| <= ulp(hi) / 2: about 106 bits. */
-typedef struct pair {
+struct pair {
     double hi, lo;
-} pair;
+};
 
 #define LN2_HI 0x1.62e42fefa39efp-1 /* log 2 = LN2_HI + LN2_LO */
 #define LN2_LO 0x1.abc9e3b39803fp-56
@@ -15,26 +15,26 @@ typedef struct pair {
 #define PI_2_3 -0x1.f1976b7ed8fbcp-110
 
 /* |a| >= |b| or a == 0 */
-static pair fast_sum(double a, double b)
+static struct pair fast_sum(double a, double b)
 {
     const double s = a + b;
 
-    return (pair){ s, b - (s - a) };
+    return (struct pair){ s, b - (s - a) };
 }
 
-static pair sum(double a, double b)
+static struct pair sum(double a, double b)
 {
     const double s = a + b, t = s - a;
 
-    return (pair){ s, (a - (s - t)) + (b - t) };
+    return (struct pair){ s, (a - (s - t)) + (b - t) };
 }
 
 /* log x to about 2^-60: log(2^k m) = k log 2 + 2 atanh(s), s = (m - 1) / (m + 1), |s| < 0.172. */
-static pair log_pair(double x)
+static struct pair log_pair(double x)
 {
     int k;
     double m = frexp(x, &k), s, s_lo, z, tail;
-    pair den, head;
+    struct pair den, head;
 
     if (m < 0x1.6a09e667f3bcdp-1) {
         m *= 2;
@@ -53,11 +53,11 @@ static pair log_pair(double x)
 }
 
 /* e to the power a.hi + a.lo: 2^k e^r, |r| <= log 2 / 2, by Taylor's series. */
-static double exp_pair(pair a)
+static double exp_pair(struct pair a)
 {
     const double k = nearbyint(a.hi / LN2_HI);
     const double r = fma(-k, LN2_HI, a.hi), lo = a.lo - k * LN2_LO;
-    const pair reduced = sum(r, lo);
+    const struct pair reduced = sum(r, lo);
     const double x = reduced.hi;
     double tail = 0;
 
@@ -69,7 +69,7 @@ static double exp_pair(pair a)
 
 double gd_real_pow(double x, double y)
 {
-    const pair l = log_pair(x);
+    const struct pair l = log_pair(x);
     const double p = y * l.hi;
 
     return exp_pair(fast_sum(p, fma(y, l.hi, -p) + y * l.lo));
@@ -79,14 +79,15 @@ double gd_real_exp(double x)
 {
     if (!(x > -746)) /* the smallest double is e^-744.4 */
         return isnan(x) ? x : 0;
-    return x < 710 ? exp_pair((pair){ x, 0 }) : INFINITY; /* the largest is e^709.8; ldexp overflows in between */
+    return x < 710 ? exp_pair((struct pair){ x, 0 })
+                   : INFINITY; /* the largest is e^709.8; ldexp overflows in between */
 }
 
 /* 1 + x is rounded to u; log u is corrected for what was lost. */
 double gd_real_log1p(double x)
 {
     const double u = 1 + x;
-    const pair l = log_pair(u);
+    const struct pair l = log_pair(u);
 
     return l.hi + (l.lo + (x > 1 ? 1 - (u - x) : x - (u - 1)) / u);
 }
@@ -127,8 +128,8 @@ void gd_real_sincos(double x, double *sine, double *cosine)
     const double n = nearbyint(x * 0x1.45f306dc9c883p-1); /* x / (pi / 2); |n| < 2^30 */
     /* Cody and Waite: the first step is exact, since x and n * PI_2_1 are on the same grid and nearly cancel. */
     const double r = fma(-n, PI_2_1, x), p = n * PI_2_2;
-    const pair d = sum(r, -p);
-    const pair reduced = fast_sum(d.hi, d.lo - (fma(n, PI_2_2, -p) + n * PI_2_3));
+    const struct pair d = sum(r, -p);
+    const struct pair reduced = fast_sum(d.hi, d.lo - (fma(n, PI_2_2, -p) + n * PI_2_3));
     const double s = sin_small(reduced.hi, reduced.lo), c = cos_small(reduced.hi, reduced.lo);
 
     switch ((long)n & 3) {

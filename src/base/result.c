@@ -26,7 +26,7 @@ void gd_put_size(gd_result *out, json_t *into, const char *key, size_t value)
 
 void gd_put_text(gd_result *out, json_t *into, const char *key, const char *value)
 {
-    json_t *const text = value ? json_string(value) : NULL;
+    json_t *text = value ? json_string(value) : NULL;
 
     gd_put(out, into, key, text ? text : json_null());
 }
@@ -57,7 +57,7 @@ json_t *gd_put_list(gd_result *out, json_t *into, const char *key)
 /* Copied, since jansson's memory is not from our allocator. */
 gd_status gd_result_text(const gd_result *out, size_t flags, char **json, gd_error *err)
 {
-    char *const text = out->failed ? NULL : json_dumps(out->root, flags);
+    char *text = out->failed ? NULL : json_dumps(out->root, flags);
     const size_t len = text ? strlen(text) + 1 : 0;
     json_malloc_t get;
     json_free_t release;
@@ -72,7 +72,7 @@ const json_t *gd_get_part(const json_t *object, const char *key) { return json_o
 
 double gd_get_real(const json_t *object, const char *key)
 {
-    const json_t *const value = json_object_get(object, key);
+    const json_t *value = json_object_get(object, key);
 
     return json_is_number(value) ? json_number_value(value) : NAN;
 }

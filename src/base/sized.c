@@ -40,7 +40,7 @@ gd_status gd_sized_check(const gd_sized *kind, const void *theirs, gd_error *err
 
 gd_status gd_sized_copy(void *own, const gd_sized *kind, const void *theirs, size_t size, gd_error *err)
 {
-    const unsigned char *const bytes = theirs;
+    const unsigned char *bytes = theirs;
 
     memset(own, 0, kind->size);
     for (size_t i = kind->size; i < size; i++)

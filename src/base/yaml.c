@@ -19,18 +19,18 @@ struct gd_yaml {
 };
 
 /* A mapping or list being read. */
-typedef struct level {
+struct level {
     gd_yaml_node *node, *last; /* last: the child read last */
     bool key_pending;          /* map: last is a key that waits for its value */
-} level;
+};
 
-typedef struct reader {
+struct reader {
     gd_yaml *doc;
-    level stack[GD_YAML_MAX_DEPTH];
+    struct level stack[GD_YAML_MAX_DEPTH];
     size_t depth;
     bool document_seen, done;
     gd_error *err;
-} reader;
+};
 
 static gd_status fail_at(const char *name, size_t line, size_t column, gd_error *err, const char *what)
 {
@@ -49,7 +49,7 @@ gd_status gd_yaml_fail(const gd_yaml *doc, const gd_yaml_node *at, gd_error *err
     return gd_fail(err, status, "%s:%u:%u: %s", doc->name, at->line, at->column, text);
 }
 
-static gd_status fail_event(const reader *r, const yaml_event_t *event, const char *what)
+static gd_status fail_event(const struct reader *r, const yaml_event_t *event, const char *what)
 {
     return fail_at(r->doc->name, event->start_mark.line + 1, event->start_mark.column + 1, r->err, what);
 }
@@ -84,7 +84,8 @@ static gd_status check_bytes(const char *text, size_t len, const char *name, gd_
     return GD_OK;
 }
 
-static gd_status check_key(const reader *r, const yaml_event_t *event, const gd_yaml_node *map, const gd_yaml_node *key)
+static gd_status check_key(const struct reader *r, const yaml_event_t *event, const gd_yaml_node *map,
+                           const gd_yaml_node *key)
 {
     if (key->kind != GD_YAML_SCALAR)
         return fail_event(r, event, "a key is a list or a mapping, but a name is expected");
@@ -100,9 +101,9 @@ static gd_status check_key(const reader *r, const yaml_event_t *event, const gd_
 }
 
 /* Adds the node to the mapping or list being read. */
-static gd_status attach(reader *r, const yaml_event_t *event, gd_yaml_node *node)
+static gd_status attach(struct reader *r, const yaml_event_t *event, gd_yaml_node *node)
 {
-    level *top;
+    struct level *top;
 
     if (!r->depth) {
         r->doc->root = node;
@@ -129,7 +130,7 @@ static bool means_newlines(const yaml_event_t *event)
            event->data.scalar.style != YAML_SINGLE_QUOTED_SCALAR_STYLE;
 }
 
-static gd_status read_text(reader *r, const yaml_event_t *event, gd_yaml_node *node)
+static gd_status read_text(struct reader *r, const yaml_event_t *event, gd_yaml_node *node)
 {
     const char *text = (const char *)event->data.scalar.value;
     const size_t len = event->data.scalar.length;
@@ -152,7 +153,8 @@ static gd_status read_text(reader *r, const yaml_event_t *event, gd_yaml_node *n
 }
 
 /* A scalar, or the start of a list or mapping. */
-static gd_status add_node(reader *r, const yaml_event_t *event, gd_yaml_kind kind, const void *anchor, const void *tag)
+static gd_status add_node(struct reader *r, const yaml_event_t *event, gd_yaml_kind kind, const void *anchor,
+                          const void *tag)
 {
     gd_yaml_node *node;
     gd_status rc;
@@ -177,11 +179,11 @@ static gd_status add_node(reader *r, const yaml_event_t *event, gd_yaml_kind kin
     if (!rc)
         rc = attach(r, event, node);
     if (!rc && kind != GD_YAML_SCALAR)
-        r->stack[r->depth++] = (level){ .node = node };
+        r->stack[r->depth++] = (struct level){ .node = node };
     return rc;
 }
 
-static gd_status start_document(reader *r, const yaml_event_t *event)
+static gd_status start_document(struct reader *r, const yaml_event_t *event)
 {
     if (r->document_seen)
         return fail_event(r, event, "a second document begins, but only one is expected");
@@ -192,7 +194,7 @@ static gd_status start_document(reader *r, const yaml_event_t *event)
     return GD_OK;
 }
 
-static gd_status take_event(reader *r, const yaml_event_t *event)
+static gd_status take_event(struct reader *r, const yaml_event_t *event)
 {
     switch (event->type) {
     case YAML_DOCUMENT_START_EVENT: return start_document(r, event);
@@ -222,7 +224,7 @@ static gd_status fail_parser(const yaml_parser_t *parser, const char *name, gd_e
 
 static gd_status read_events(gd_yaml *doc, const char *text, size_t len, gd_error *err)
 {
-    reader r = { .doc = doc, .err = err };
+    struct reader r = { .doc = doc, .err = err };
     yaml_parser_t parser;
     gd_status rc = GD_OK;
 

@@ -10,18 +10,18 @@ enum { ROUNDS = 9 };
 
 typedef float four __attribute__((vector_size(16), may_alias)); /* every processor has these */
 
-typedef struct arrays {
+struct arrays {
     float *a; /* [count] for reading; a, b, c of count / 3 each for the triad */
     size_t count, third;
     _Atomic float wanted; /* so that reading is not optimised away */
-} arrays;
+};
 
 static size_t stripe(size_t index, size_t count) { return index * STRIPE < count ? index * STRIPE : count; }
 
 /* The thread that first writes a page gets it in memory near its core. */
 static void fill_task(void *context, size_t index, unsigned worker)
 {
-    arrays *const all = context;
+    struct arrays *all = context;
 
     (void)worker;
     for (size_t i = stripe(index, all->count); i < stripe(index + 1, all->count); i++)
@@ -31,14 +31,14 @@ static void fill_task(void *context, size_t index, unsigned worker)
 /* Four streams at a time: a single one is a tenth slower, since a core prefetches in each. */
 static void read_task(void *context, size_t index, unsigned worker)
 {
-    arrays *const all = context;
+    struct arrays *all = context;
     const size_t begin = stripe(index, all->count), quarter = (stripe(index + 1, all->count) - begin) / 4 / 16 * 16;
     four sums[4] = { { 0 } };
 
     (void)worker;
     for (size_t i = 0; i < quarter; i += 16)
         for (size_t stream = 0; stream < 4; stream++) {
-            const four *const p = (const four *)(const void *)(all->a + begin + stream * quarter + i);
+            const four *p = (const four *)(const void *)(all->a + begin + stream * quarter + i);
 
             sums[0] += p[0];
             sums[1] += p[1];
@@ -51,7 +51,7 @@ static void read_task(void *context, size_t index, unsigned worker)
 
 static void triad_task(void *context, size_t index, unsigned worker)
 {
-    arrays *const all = context;
+    struct arrays *all = context;
     float *restrict a = all->a;
     const float *restrict b = a + all->third, *restrict c = b + all->third;
 
@@ -60,7 +60,7 @@ static void triad_task(void *context, size_t index, unsigned worker)
         a[i] = b[i] + 0.5f * c[i];
 }
 
-static double rate(gd_pool *pool, arrays *all, gd_task *task, size_t count, double bytes)
+static double rate(gd_pool *pool, struct arrays *all, gd_task *task, size_t count, double bytes)
 {
     double best = 0;
 
@@ -78,7 +78,7 @@ static double rate(gd_pool *pool, arrays *all, gd_task *task, size_t count, doub
 
 gd_status gd_bench_bandwidth(gd_pool *pool, size_t bytes, double *read, double *triad, gd_error *err)
 {
-    arrays all = { .count = bytes / sizeof(float) };
+    struct arrays all = { .count = bytes / sizeof(float) };
 
     all.third = all.count / 3 / 16 * 16;
     all.a = gd_alloc_aligned(bytes);

@@ -120,7 +120,7 @@ static gd_status start_once(gd_bench_run *run, const char *key, json_t *into, do
 /* The first time, the file may have to be read from disk; the second time, it is cached. */
 static gd_status start(gd_bench_run *run, gd_error *err)
 {
-    json_t *const into = gd_put_object(&run->out, run->out.root, "start");
+    json_t *into = gd_put_object(&run->out, run->out.root, "start");
     double took;
     gd_status rc = start_once(run, "first", into, &took, err);
 
@@ -160,7 +160,7 @@ static gd_status put_model(gd_bench_run *run, gd_error *err)
 
 static void put_settings(gd_bench_run *run)
 {
-    json_t *const settings = gd_put_object(&run->out, run->out.root, "settings");
+    json_t *settings = gd_put_object(&run->out, run->out.root, "settings");
 
     gd_put_text(&run->out, settings, "backend", run->model->backend->name);
     gd_put_text(&run->out, settings, "isa", gd_engine_describe(run->model->engine));
@@ -173,13 +173,13 @@ static void put_settings(gd_bench_run *run)
 
 static void count_work(gd_bench_run *run)
 {
-    const gd_model *const model = run->model;
+    const gd_model *model = run->model;
 
     for (size_t i = 0; i < model->plan->stage_count; i++) {
-        const gd_plan_stage *const stage = &model->plan->stages[i];
+        const gd_plan_stage *stage = &model->plan->stages[i];
 
         for (size_t s = stage->first_step; s < stage->first_step + stage->step_count; s++) {
-            const gd_plan_step *const step = &model->plan->steps[s];
+            const gd_plan_step *step = &model->plan->steps[s];
             const double in = (double)step->w[0].shape[1], out = (double)step->w[0].shape[0];
             gd_lora lora;
             double work = 2 * in * out;
@@ -199,7 +199,7 @@ static void count_work(gd_bench_run *run)
 static void put_peak(gd_bench_run *run, json_t *list, const char *isa, gd_pool *pool, const char *kernel)
 {
     const double peak = gd_bench_peak(isa, pool);
-    json_t *const one = gd_put_object(&run->out, list, NULL);
+    json_t *one = gd_put_object(&run->out, list, NULL);
 
     gd_put_text(&run->out, one, "isa", isa);
     gd_put_size(&run->out, one, "threads", gd_pool_threads(pool));
@@ -248,8 +248,8 @@ static gd_status measure_limits(gd_bench_run *run, unsigned threads, json_t *pea
 
 static gd_status limits(gd_bench_run *run, gd_error *err)
 {
-    json_t *const peaks = gd_put_list(&run->out, run->out.root, "peak");
-    json_t *const memory = gd_put_list(&run->out, run->out.root, "bandwidth");
+    json_t *peaks = gd_put_list(&run->out, run->out.root, "peak");
+    json_t *memory = gd_put_list(&run->out, run->out.root, "bandwidth");
     gd_status rc = gd_bench_step(run, "peak and bandwidth", err);
 
     if (!rc)

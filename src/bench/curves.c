@@ -66,22 +66,22 @@ gd_status gd_bench_answers_plan(gd_bench_run *run, double *seconds, gd_error *er
 
 /* ---- measuring ---- */
 
-typedef struct curve {
+struct curve {
     gd_bench_texts texts[MOST_POINTS];
     gd_bench_job jobs[2 * MOST_POINTS];
     size_t points;
-} curve;
+};
 
-static void curve_free(curve *c)
+static void curve_free(struct curve *c)
 {
     for (size_t p = 0; p < MOST_POINTS; p++)
         gd_bench_texts_free(&c->texts[p]);
 }
 
 /* Adds the point of a recipe. */
-static gd_status add_point(gd_bench_run *run, curve *c, const gd_bench_recipe *recipe, gd_error *err)
+static gd_status add_point(gd_bench_run *run, struct curve *c, const gd_bench_recipe *recipe, gd_error *err)
 {
-    gd_bench_texts *const texts = &c->texts[c->points];
+    gd_bench_texts *texts = &c->texts[c->points];
 
     c->jobs[c->points] = (gd_bench_job){ .texts = texts, .batch_rows = run->model->batch_rows };
     c->points++;
@@ -91,14 +91,14 @@ static gd_status add_point(gd_bench_run *run, curve *c, const gd_bench_recipe *r
 /* The object of a curve, with its list of points still to be filled. */
 static json_t *put_curve(gd_bench_run *run, const char *name, const gd_bench_size *size, json_t **points)
 {
-    json_t *const object = gd_put_object(&run->out, run->out.root, name);
+    json_t *object = gd_put_object(&run->out, run->out.root, name);
 
     gd_put(&run->out, object, "whole", json_boolean(size->whole));
     *points = gd_put_list(&run->out, object, "points");
     return object;
 }
 
-static gd_status measure_batch(gd_bench_run *run, curve *c, gd_error *err)
+static gd_status measure_batch(gd_bench_run *run, struct curve *c, gd_error *err)
 {
     json_t *points;
     gd_status rc = GD_OK;
@@ -117,7 +117,7 @@ static gd_status measure_batch(gd_bench_run *run, curve *c, gd_error *err)
         return rc;
     (void)put_curve(run, "batch", &run->batch, &points);
     for (size_t p = 0; p < c->points; p++) {
-        json_t *const one = gd_put_object(&run->out, points, NULL);
+        json_t *one = gd_put_object(&run->out, points, NULL);
 
         gd_put_size(&run->out, one, "batch_tokens", batch_points[p]);
         gd_bench_job_put(run, &c->jobs[p], one);
@@ -127,13 +127,13 @@ static gd_status measure_batch(gd_bench_run *run, curve *c, gd_error *err)
 
 /* Seconds of a row are a + c * keys, where a row of a text of L tokens sees (L + 1) / 2 keys on average: least squares
  * over the points, weighted by relative error. */
-static void put_fit(gd_bench_run *run, const curve *c, json_t *into)
+static void put_fit(gd_bench_run *run, const struct curve *c, json_t *into)
 {
     double w = 0, x = 0, y = 0, xx = 0, xy = 0, slope, start, last = 0;
     json_t *fit;
 
     for (size_t p = 0; p < c->points; p++) {
-        const gd_bench_job *const job = &c->jobs[p];
+        const gd_bench_job *job = &c->jobs[p];
         const double seconds = job->seconds / (double)job->count.rows;
         const double keys = ((double)length_points[p] + 1) / 2, weight = 1 / (seconds * seconds);
 
@@ -152,7 +152,7 @@ static void put_fit(gd_bench_run *run, const curve *c, json_t *into)
     gd_put_real(&run->out, fit, "attention_part_of_longest", slope * last / (start + slope * last));
 }
 
-static gd_status measure_length(gd_bench_run *run, curve *c, gd_error *err)
+static gd_status measure_length(gd_bench_run *run, struct curve *c, gd_error *err)
 {
     json_t *points, *object;
     gd_status rc = GD_OK;
@@ -169,7 +169,7 @@ static gd_status measure_length(gd_bench_run *run, curve *c, gd_error *err)
         return rc;
     object = put_curve(run, "length", &run->length, &points);
     for (size_t p = 0; p < c->points; p++) {
-        json_t *const one = gd_put_object(&run->out, points, NULL);
+        json_t *one = gd_put_object(&run->out, points, NULL);
 
         gd_put_size(&run->out, one, "length", length_points[p]);
         gd_bench_job_put(run, &c->jobs[p], one);
@@ -179,18 +179,18 @@ static gd_status measure_length(gd_bench_run *run, curve *c, gd_error *err)
     return GD_OK;
 }
 
-static void put_answers(gd_bench_run *run, const curve *c, size_t answer)
+static void put_answers(gd_bench_run *run, const struct curve *c, size_t answer)
 {
     json_t *points;
-    json_t *const object = put_curve(run, "answers", &run->answers, &points);
+    json_t *object = put_curve(run, "answers", &run->answers, &points);
 
     gd_put_size(&run->out, object, "prompt_tokens", PROMPT_PARTS * answer);
     gd_put_size(&run->out, object, "answer_tokens", answer);
     for (size_t p = 0; p < c->points; p++) {
-        const gd_bench_job *const shared = &c->jobs[2 * p], *const alone = shared + 1;
+        const gd_bench_job *shared = &c->jobs[2 * p], *alone = shared + 1;
         const double ratio = (double)alone->count.rows / (double)shared->count.rows;
         const double speed_up = alone->seconds / shared->seconds;
-        json_t *const one = gd_put_object(&run->out, points, NULL);
+        json_t *one = gd_put_object(&run->out, points, NULL);
 
         gd_put_size(&run->out, one, "answers", answer_points[p]);
         gd_bench_job_put(run, shared, gd_put_object(&run->out, one, "shared"));
@@ -201,7 +201,7 @@ static void put_answers(gd_bench_run *run, const curve *c, size_t answer)
     }
 }
 
-static gd_status measure_answers(gd_bench_run *run, curve *c, gd_error *err)
+static gd_status measure_answers(gd_bench_run *run, struct curve *c, gd_error *err)
 {
     const size_t answer = answer_sizes[run->answers.size];
     gd_status rc = GD_OK;
@@ -227,9 +227,10 @@ static gd_status measure_answers(gd_bench_run *run, curve *c, gd_error *err)
 
 /* ---- the parts ---- */
 
-static gd_status with_curve(gd_bench_run *run, gd_status (*measure)(gd_bench_run *, curve *, gd_error *), gd_error *err)
+static gd_status with_curve(gd_bench_run *run, gd_status (*measure)(gd_bench_run *, struct curve *, gd_error *),
+                            gd_error *err)
 {
-    curve c = { .points = 0 };
+    struct curve c = { .points = 0 };
     const gd_status rc = measure(run, &c, err);
 
     curve_free(&c);

@@ -128,11 +128,11 @@ size_t gd_machine_cache(void)
 
 static void put_caches(gd_result *out, json_t *into)
 {
-    json_t *const list = gd_put_list(out, into, "caches");
+    json_t *list = gd_put_list(out, into, "caches");
     char level[64], type[64], size[64], shared[64];
 
     for (unsigned i = 0; i < MOST_CACHES && *cache_text(i, "level", level, sizeof level); i++) {
-        json_t *const one = gd_put_object(out, list, NULL);
+        json_t *one = gd_put_object(out, list, NULL);
 
         gd_put_size(out, one, "level", read_size(level));
         gd_put_text(out, one, "type", cache_text(i, "type", type, sizeof type));
@@ -156,12 +156,12 @@ static bool wanted_flag(const char *flag)
 
 static void put_flags(gd_result *out, json_t *into, char *flags)
 {
-    json_t *const list = gd_put_list(out, into, "flags");
+    json_t *list = gd_put_list(out, into, "flags");
     bool virtual = false;
 
     for (char *p = flags; *p;) {
         const size_t len = strcspn(p, " ");
-        char *const next = p + len + strspn(p + len, " ");
+        char *next = p + len + strspn(p + len, " ");
 
         p[len] = '\0';
         if (wanted_flag(p))
@@ -187,7 +187,7 @@ static void put_cpu(gd_result *out, json_t *into)
 {
     char text[MOST], value[8192];
     struct utsname system;
-    const char *const arch = uname(&system) ? "unknown" : system.machine;
+    const char *arch = uname(&system) ? "unknown" : system.machine;
 
     (void)read_text("/proc/cpuinfo", text, sizeof text);
     gd_put_text(out, into, "cpu", find_field(text, "model name", value, sizeof value) ? value : arch);

@@ -18,30 +18,30 @@ static const size_t row_points[] = { 1, 4, 16, 64, 256, 1024 };
 enum { ROW_POINTS = sizeof row_points / sizeof row_points[0] };
 
 /* Products of the same size are one shape. */
-typedef struct shape {
+struct shape {
     size_t in, out;
     gd_dtype result;                      /* type of the output, for the first of them */
     char names[NAME_ROOM];                /* "q_proj, o_proj" */
     size_t products;                      /* per pass */
     double spent;                         /* seconds of the current pass */
     double took[ROW_POINTS][MOST_ROUNDS]; /* seconds per product */
-} shape;
+};
 
-typedef struct product {
-    shape *shape;
+struct product {
+    struct shape *shape;
     gd_weight *weight;
-} product;
+};
 
-typedef struct matmul {
+struct matmul {
     gd_bench_run *run;
     const gd_backend *backend;
     gd_device *device;
-    shape shapes[MOST_SHAPES];
+    struct shape shapes[MOST_SHAPES];
     size_t shape_count;
-    product *products;
+    struct product *products;
     size_t product_count, product_room;
     void *in, *out;
-} matmul;
+};
 
 static bool is_layer_linear(const gd_plan *plan, const gd_plan_stage *stage, size_t step)
 {
@@ -54,7 +54,7 @@ static double layer_bytes(const gd_plan *plan)
     double bytes = 0;
 
     for (size_t i = 0; i < plan->stage_count; i++) {
-        const gd_plan_stage *const stage = &plan->stages[i];
+        const gd_plan_stage *stage = &plan->stages[i];
 
         for (size_t s = stage->first_step; s < stage->first_step + stage->step_count; s++)
             if (is_layer_linear(plan, stage, s))
@@ -106,7 +106,7 @@ gd_status gd_bench_matmul_plan(gd_bench_run *run, double *seconds, gd_error *err
 /* ---- the products ---- */
 
 /* "model.layers.0.self_attn.q_proj.weight" as "q_proj". */
-static void add_name(shape *s, const char *weight)
+static void add_name(struct shape *s, const char *weight)
 {
     const size_t len = strlen(weight), tail = strlen(".weight");
     const size_t end = len > tail && !strcmp(weight + len - tail, ".weight") ? len - tail : len;
@@ -128,10 +128,10 @@ static void add_name(shape *s, const char *weight)
     memcpy(s->names + used, name, strlen(name) + 1);
 }
 
-static shape *find_shape(matmul *m, const gd_plan_step *step)
+static struct shape *find_shape(struct matmul *m, const gd_plan_step *step)
 {
     const gd_dtype result = m->run->model->plan->buffers[step->out].dtype;
-    shape *s = m->shapes;
+    struct shape *s = m->shapes;
 
     while (s < m->shapes + m->shape_count && (s->in != step->w[0].shape[1] || s->out != step->w[0].shape[0]))
         s++;
@@ -147,11 +147,11 @@ static shape *find_shape(matmul *m, const gd_plan_step *step)
     return s;
 }
 
-static gd_status add_product(matmul *m, const gd_plan_step *step, gd_error *err)
+static gd_status add_product(struct matmul *m, const gd_plan_step *step, gd_error *err)
 {
-    const gd_view *const view = gd_weights_find(m->run->model->weights, step->w[0].name);
-    shape *const s = find_shape(m, step);
-    product one = { s, NULL };
+    const gd_view *view = gd_weights_find(m->run->model->weights, step->w[0].name);
+    struct shape *s = find_shape(m, step);
+    struct product one = { s, NULL };
     gd_status rc;
 
     if (!s || !view) /* more shapes than any model has, or a name that only the engine resolves */
@@ -166,14 +166,14 @@ static gd_status add_product(matmul *m, const gd_plan_step *step, gd_error *err)
     return GD_OK;
 }
 
-static gd_status add_products(matmul *m, gd_error *err)
+static gd_status add_products(struct matmul *m, gd_error *err)
 {
-    const gd_plan *const plan = m->run->model->plan;
+    const gd_plan *plan = m->run->model->plan;
     const size_t layers = layers_wanted(m->run);
     gd_status rc = GD_OK;
 
     for (size_t i = 0; !rc && i < plan->stage_count; i++) {
-        const gd_plan_stage *const stage = &plan->stages[i];
+        const gd_plan_stage *stage = &plan->stages[i];
 
         for (size_t s = stage->first_step; !rc && s < stage->first_step + stage->step_count; s++)
             if (is_layer_linear(plan, stage, s) && (size_t)stage->layer < layers)
@@ -198,9 +198,9 @@ static void fill(void *p, gd_dtype type, size_t count)
     }
 }
 
-static gd_status open_matmul(matmul *m, gd_error *err)
+static gd_status open_matmul(struct matmul *m, gd_error *err)
 {
-    const gd_model *const model = m->run->model;
+    const gd_model *model = m->run->model;
     const gd_device_options options = { .threads = m->run->threads,
                                         .isa = m->run->options->isa,
                                         .operand = model->plan->operand };
@@ -225,7 +225,7 @@ static gd_status open_matmul(matmul *m, gd_error *err)
     return rc;
 }
 
-static void close_matmul(matmul *m)
+static void close_matmul(struct matmul *m)
 {
     for (size_t p = 0; p < m->product_count; p++)
         m->backend->weight_free(m->device, m->products[p].weight);
@@ -239,12 +239,12 @@ static void close_matmul(matmul *m)
 
 /* ---- measuring ---- */
 
-static void pass(matmul *m, size_t rows)
+static void pass(struct matmul *m, size_t rows)
 {
     const gd_dtype operand = m->run->model->plan->operand;
 
     for (size_t p = 0; p < m->product_count; p++) {
-        shape *const s = m->products[p].shape;
+        struct shape *s = m->products[p].shape;
         gd_call call = { .in = { { m->in, operand, rows, s->in, s->in } },
                          .out = { m->out, s->result, rows, s->out, s->out },
                          .w = { m->products[p].weight } };
@@ -256,7 +256,7 @@ static void pass(matmul *m, size_t rows)
 }
 
 /* Enough passes for the clock to measure. */
-static void measure(matmul *m, size_t point, unsigned round)
+static void measure(struct matmul *m, size_t point, unsigned round)
 {
     const double once = pass_seconds(m->run, row_points[point]);
     const size_t passes = once < 0.01 ? (size_t)ceil(0.01 / once) : 1;
@@ -270,9 +270,9 @@ static void measure(matmul *m, size_t point, unsigned round)
             m->shapes[s].took[point][round] = m->shapes[s].spent / (double)(passes * m->shapes[s].products);
 }
 
-static void put_product(matmul *m, shape *s, size_t point, json_t *list)
+static void put_product(struct matmul *m, struct shape *s, size_t point, json_t *list)
 {
-    gd_bench_run *const run = m->run;
+    gd_bench_run *run = m->run;
     const double rows = (double)row_points[point], in = (double)s->in, out = (double)s->out;
     const double operand = (double)gd_dtype_size(run->model->plan->operand);
     const double operations = 2 * rows * in * out;
@@ -281,7 +281,7 @@ static void put_product(matmul *m, shape *s, size_t point, json_t *list)
     const double limit = run->peak > 0 ? fmin(run->peak, by_memory) : NAN;
     double spread;
     const double seconds = gd_bench_median(s->took[point], run->matmul.rounds, &spread);
-    json_t *const one = gd_put_object(&run->out, list, NULL);
+    json_t *one = gd_put_object(&run->out, list, NULL);
 
     gd_put_text(&run->out, one, "weights", s->names);
     gd_put_size(&run->out, one, "m", row_points[point]);
@@ -296,10 +296,10 @@ static void put_product(matmul *m, shape *s, size_t point, json_t *list)
     gd_put_real(&run->out, one, "spread", spread);
 }
 
-static void put_matmul(matmul *m)
+static void put_matmul(struct matmul *m)
 {
-    gd_bench_run *const run = m->run;
-    json_t *const into = gd_put_object(&run->out, run->out.root, "matmul");
+    gd_bench_run *run = m->run;
+    json_t *into = gd_put_object(&run->out, run->out.root, "matmul");
     json_t *list;
 
     gd_put_size(&run->out, into, "layers", layers_wanted(run));
@@ -312,7 +312,7 @@ static void put_matmul(matmul *m)
 
 gd_status gd_bench_matmul(gd_bench_run *run, gd_error *err)
 {
-    matmul *const m = gd_alloc_zero(1, sizeof *m);
+    struct matmul *m = gd_alloc_zero(1, sizeof *m);
     gd_status rc;
 
     if (!m)

@@ -37,7 +37,7 @@ gd_status gd_bench_memory_plan(gd_bench_run *run, double *seconds, gd_error *err
 /* The memory of the model while it scores. */
 static gd_status measure_own(gd_bench_run *run, const gd_bench_texts *texts, json_t *into, gd_error *err)
 {
-    const gd_budget *const budget = gd_engine_budget(run->model->engine);
+    const gd_budget *budget = gd_engine_budget(run->model->engine);
     const bool reset = gd_machine_peak_reset();
     gd_bench_count count;
     gd_status rc = gd_bench_step(run, "memory", err);
@@ -121,7 +121,7 @@ static gd_status least_memory(gd_bench_run *run, double *least, gd_error *err)
 static gd_status measure_budgets(gd_bench_run *run, double least, double most, const gd_bench_texts *texts,
                                  json_t *into, gd_error *err)
 {
-    json_t *const list = gd_put_list(&run->out, into, "budgets");
+    json_t *list = gd_put_list(&run->out, into, "budgets");
     const unsigned points = run->memory.rounds;
     gd_status rc = GD_OK;
 
@@ -136,7 +136,7 @@ static gd_status measure_budgets(gd_bench_run *run, double least, double most, c
 
 gd_status gd_bench_memory(gd_bench_run *run, gd_error *err)
 {
-    json_t *const into = gd_put_object(&run->out, run->out.root, "memory");
+    json_t *into = gd_put_object(&run->out, run->out.root, "memory");
     const size_t longest = run->model->encoder.max_length;
     const gd_bench_recipe recipe = { .groups = run->memory.size,
                                      .each = 1,

@@ -61,7 +61,7 @@ static void peak_chart(gd_buf *b, const json_t *root)
                        .category = names };
 
     json_array_foreach(gd_get_part(root, "peak"), i, one) {
-        const char *const name = gd_get_text(one, "isa");
+        const char *name = gd_get_text(one, "isa");
         size_t g = 0;
 
         if (!name)
@@ -95,12 +95,12 @@ static void limits_section(gd_buf *b, const json_t *root)
 
 /* ---- matrix products ---- */
 
-typedef struct product_lines {
+struct product_lines {
     char names[GD_CHART_SERIES][GD_PAGE_LABEL];
     double m[GD_CHART_SERIES][MOST], part[GD_CHART_SERIES][MOST];
     gd_series series[GD_CHART_SERIES];
     size_t count;
-} product_lines;
+};
 
 static void size_name(gd_buf *b, const json_t *product)
 {
@@ -110,7 +110,7 @@ static void size_name(gd_buf *b, const json_t *product)
 }
 
 /* Products of one size are adjacent: a line for each size. */
-static void collect_products(product_lines *lines, const json_t *products)
+static void collect_products(struct product_lines *lines, const json_t *products)
 {
     double n = NAN, k = NAN;
     const json_t *one;
@@ -169,7 +169,7 @@ static void product_names(gd_buf *b, const json_t *products)
 
     gd_buf_str(b, "<p class=\"soft\">");
     json_array_foreach(products, i, one) {
-        const char *const weights = gd_get_text(one, "weights");
+        const char *weights = gd_get_text(one, "weights");
 
         if (!weights || (last && !strcmp(last, weights)))
             continue;
@@ -184,8 +184,8 @@ static void product_names(gd_buf *b, const json_t *products)
 
 static void matmul_section(gd_buf *b, const json_t *root)
 {
-    const json_t *const matmul = gd_get_part(root, "matmul"), *const products = gd_get_part(matmul, "products");
-    product_lines lines = { .count = 0 };
+    const json_t *matmul = gd_get_part(root, "matmul"), *products = gd_get_part(matmul, "products");
+    struct product_lines lines = { .count = 0 };
     gd_chart chart = { .title = "Matrix products: fraction of the limit",
                        .x_label = "rows",
                        .y_label = "rate / limit",
@@ -217,7 +217,7 @@ static void scoring_section(gd_buf *b, const json_t *root)
         { "tokens_per_s", "tokens/s", 1 }, { "rows_per_s", "rows/s", 1 },  { "pairs_per_s", "pairs/s", 2 },
         { "linear_gflops", "GFLOP/s", 1 }, { "of_peak", "of peak", 2 },    { "spread", "spread", 2 },
     };
-    const json_t *const scoring = gd_get_part(root, "scoring"), *const texts = gd_get_part(root, "texts");
+    const json_t *scoring = gd_get_part(root, "scoring"), *texts = gd_get_part(root, "texts");
 
     gd_html_section(b, "Scoring",
                     "From texts to scores, including the tokenizer. Both ways give the same scores. GFLOP/s and "
@@ -238,7 +238,7 @@ static void scoring_section(gd_buf *b, const json_t *root)
 /* Rows per second at which the linear layers would run at their peak; NaN if unknown. */
 static double rows_at_peak(const json_t *root)
 {
-    const json_t *const alone = gd_get_part(gd_get_part(root, "scoring"), "alone");
+    const json_t *alone = gd_get_part(gd_get_part(root, "scoring"), "alone");
     const double rate = gd_get_real(alone, "rows_per_s"), share = gd_get_real(alone, "of_peak");
 
     return rate / share;
@@ -249,7 +249,7 @@ static void rate_section(gd_buf *b, const json_t *root, const char *name, const 
                          const char *about)
 {
     double x[MOST], y[MOST];
-    const json_t *const points = points_of(root, name);
+    const json_t *points = points_of(root, name);
     gd_series series = { .x = x, .y = y, .count = gd_page_column(x, MOST, points, key) };
     gd_chart chart = *labels;
     gd_html_table table;
@@ -267,7 +267,7 @@ static void rate_section(gd_buf *b, const json_t *root, const char *name, const 
     gd_buf_printf(&heads, "%s|rows|rows/s|spread", labels->x_label);
     table = gd_html_table_begin(b, gd_buf_cstr(&heads) ? heads.data : "");
     for (size_t i = 0; i < series.count; i++) {
-        const json_t *const one = json_array_get(points, i);
+        const json_t *one = json_array_get(points, i);
 
         gd_html_cell_number(b, &table, x[i], 0);
         gd_html_cell_number(b, &table, gd_get_real(one, "rows"), 0);
@@ -282,7 +282,7 @@ static void rate_section(gd_buf *b, const json_t *root, const char *name, const 
 
 static void length_fit(gd_buf *b, const json_t *root)
 {
-    const json_t *const fit = gd_get_part(gd_get_part(root, "length"), "fit");
+    const json_t *fit = gd_get_part(gd_get_part(root, "length"), "fit");
 
     if (!json_is_object(fit))
         return;
@@ -308,7 +308,7 @@ static void answers_rates(double rates[MOST], const json_t *points, const char *
 static void answers_section(gd_buf *b, const json_t *root)
 {
     double x[MOST], shared[MOST], alone[MOST];
-    const json_t *const answers = gd_get_part(root, "answers"), *const points = points_of(root, "answers");
+    const json_t *answers = gd_get_part(root, "answers"), *points = points_of(root, "answers");
     const size_t count = gd_page_column(x, MOST, points, "answers");
     const gd_series series[] = {
         { "prompt computed once", x, shared, count },
@@ -331,7 +331,7 @@ static void answers_section(gd_buf *b, const json_t *root)
         gd_page_chart(b, &chart);
     table = gd_html_table_begin(b, "answers|shared, s|separate, s|speed-up|tokens / rows|of that");
     for (size_t i = 0; i < count; i++) {
-        const json_t *const one = json_array_get(points, i);
+        const json_t *one = json_array_get(points, i);
 
         gd_html_cell_number(b, &table, x[i], 0);
         gd_html_cell_number(b, &table, gd_get_real(gd_get_part(one, "shared"), "seconds"), 3);

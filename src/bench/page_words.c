@@ -37,8 +37,8 @@ static void bytes_row(gd_buf *b, const char *name, double value)
 
 void gd_bench_page_head(gd_buf *b, const json_t *root)
 {
-    const json_t *const settings = gd_get_part(root, "settings"), *const scoring = gd_get_part(root, "scoring");
-    const json_t *const model = gd_get_part(root, "model"), *const alone = gd_get_part(scoring, "alone");
+    const json_t *settings = gd_get_part(root, "settings"), *scoring = gd_get_part(root, "scoring");
+    const json_t *model = gd_get_part(root, "model"), *alone = gd_get_part(scoring, "alone");
 
     gd_html_begin(b, "How fast this model runs on this machine");
     gd_buf_str(b, "<p>");
@@ -72,7 +72,7 @@ void gd_bench_page_head(gd_buf *b, const json_t *root)
 
 static void start_section(gd_buf *b, const json_t *root)
 {
-    const json_t *const start = gd_get_part(root, "start");
+    const json_t *start = gd_get_part(root, "start");
     const char *const keys[] = { "first", "again" }, *const names[] = { "first time", "again" };
     gd_html_table table;
 
@@ -81,7 +81,7 @@ static void start_section(gd_buf *b, const json_t *root)
                     "the model's file may be read from disk.");
     table = gd_html_table_begin(b, "|opening, s|first score, s|total, s");
     for (size_t i = 0; i < 2; i++) {
-        const json_t *const one = gd_get_part(start, keys[i]);
+        const json_t *one = gd_get_part(start, keys[i]);
 
         if (!json_is_object(one))
             continue;
@@ -132,7 +132,7 @@ static void budgets(gd_buf *b, const json_t *list)
 
 static void memory_section(gd_buf *b, const json_t *root)
 {
-    const json_t *const memory = gd_get_part(root, "memory"), *const list = gd_get_part(memory, "budgets");
+    const json_t *memory = gd_get_part(root, "memory"), *list = gd_get_part(memory, "budgets");
 
     gd_html_section(b, "Memory", "The memory that a run announces, and its peak, mapped files included.");
     gd_html_words(b);
@@ -184,7 +184,7 @@ static void caches_row(gd_buf *b, const json_t *machine)
 
 static void machine_section(gd_buf *b, const json_t *root)
 {
-    const json_t *const machine = gd_get_part(root, "machine");
+    const json_t *machine = gd_get_part(root, "machine");
 
     gd_html_section(b, "The machine", "The figures mean little without it.");
     gd_html_words(b);

@@ -10,7 +10,7 @@ enum { SHARED = 96, OWN = 32, MOST_PAIRS = 64 };
 /* Describes the texts. */
 static gd_status put_texts(gd_bench_run *run, const gd_bench_recipe *made, size_t left_out, gd_error *err)
 {
-    json_t *const texts = gd_put_object(&run->out, run->out.root, "texts");
+    json_t *texts = gd_put_object(&run->out, run->out.root, "texts");
     gd_buf from = { 0 };
 
     if (run->how->input)
@@ -99,7 +99,7 @@ gd_status gd_bench_scoring(gd_bench_run *run, gd_error *err)
         return rc;
     scoring = gd_put_object(&run->out, run->out.root, "scoring");
     for (size_t j = 0; j < 2; j++) {
-        json_t *const one = gd_put_object(&run->out, scoring, j ? "alone" : "shared");
+        json_t *one = gd_put_object(&run->out, scoring, j ? "alone" : "shared");
 
         gd_bench_job_put(run, &jobs[j], one);
         put_work(run, &jobs[j], one);

@@ -31,7 +31,7 @@ static bool looks_like_a_word(const char *content)
 static gd_status try_word(gd_bench_words *words, const gd_tokenizer *tokenizer, const char *letters, gd_ids *ids,
                           gd_error *err)
 {
-    char *const word = words->word[words->count];
+    char *word = words->word[words->count];
     char twice[2 * GD_BENCH_WORD_ROOM];
     const size_t len = strlen(letters) + 1;
     gd_status rc;
@@ -57,7 +57,7 @@ gd_status gd_bench_words_find(gd_bench_words *words, const gd_tokenizer *tokeniz
     gd_tokenizer_frame(tokenizer, &before, &after);
     words->frame = before + after;
     for (size_t i = 0; !rc && i < size && words->count < GD_BENCH_WORDS; i++) {
-        const char *const content = gd_tokenizer_token(tokenizer, (uint32_t)(i * step % size));
+        const char *content = gd_tokenizer_token(tokenizer, (uint32_t)(i * step % size));
 
         if (looks_like_a_word(content))
             rc = try_word(words, tokenizer, content + 2, &ids, err);
@@ -199,7 +199,7 @@ gd_status gd_bench_texts_read(gd_bench_texts *texts, const gd_model *model, cons
 /* The rows of a single batch of all texts. */
 static gd_status count_rows(size_t *rows, const gd_ids *ids, size_t n, gd_error *err)
 {
-    gd_span *const spans = gd_alloc(n, sizeof *spans);
+    gd_span *spans = gd_alloc(n, sizeof *spans);
     size_t *order = NULL;
     gd_status rc = spans ? GD_OK : gd_fail_memory(err, n * sizeof *spans);
 
@@ -216,7 +216,7 @@ static gd_status count_rows(size_t *rows, const gd_ids *ids, size_t n, gd_error 
 
 gd_status gd_bench_texts_count(gd_bench_count *count, const gd_bench_texts *texts, const gd_model *model, gd_error *err)
 {
-    gd_ids *const ids = gd_alloc_zero(texts->count, sizeof *ids);
+    gd_ids *ids = gd_alloc_zero(texts->count, sizeof *ids);
     gd_status rc = ids ? GD_OK : gd_fail_memory(err, texts->count * sizeof *ids);
 
     *count = (gd_bench_count){ 0 };

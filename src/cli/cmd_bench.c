@@ -11,14 +11,14 @@
 
 enum { QUICK_SECONDS = 20 };
 
-typedef struct bench_watch {
+struct bench_watch {
     cli_progress bar;
     int said; /* the line about how long it takes */
-} bench_watch;
+};
 
 static int report(void *context, const char *what, double done, double expected)
 {
-    bench_watch *const watch = context;
+    struct bench_watch *watch = context;
 
     if (expected > 0 && !watch->said && watch->bar.summary)
         fprintf(stderr, "this takes about %.0f seconds\n", expected);
@@ -30,7 +30,7 @@ static int report(void *context, const char *what, double done, double expected)
 /* Reads a file into *text, for the caller to free. */
 static int read_result(const char *path, char **text)
 {
-    FILE *const file = fopen(path, "r");
+    FILE *file = fopen(path, "r");
     size_t room = 1 << 20, len = 0;
 
     *text = file ? malloc(room) : NULL;
@@ -69,7 +69,7 @@ static void show_limits(const json_t *root)
 /* The smallest and largest fraction of the attainable speed among products with the same number of rows. */
 static void show_products(const json_t *root)
 {
-    const json_t *const products = json_object_get(json_object_get(root, "matmul"), "products");
+    const json_t *products = json_object_get(json_object_get(root, "matmul"), "products");
     double below = 0;
 
     for (;;) {
@@ -97,11 +97,11 @@ static void show_products(const json_t *root)
 
 static void show_scoring(const json_t *root)
 {
-    const json_t *const scoring = json_object_get(root, "scoring");
+    const json_t *scoring = json_object_get(root, "scoring");
     const char *const keys[] = { "shared", "alone" }, *const names[] = { "shared prefixes", "each alone" };
 
     for (size_t i = 0; scoring && i < 2; i++) {
-        const json_t *const one = json_object_get(scoring, keys[i]);
+        const json_t *one = json_object_get(scoring, keys[i]);
 
         printf("scoring         %s: %.1f tokens/s, %.1f rows/s", names[i], number(one, "tokens_per_s"),
                number(one, "rows_per_s"));
@@ -135,7 +135,7 @@ static void show_budgets(const json_t *memory)
 
 static int show(const char *json)
 {
-    json_t *const root = json_loads(json, 0, NULL);
+    json_t *root = json_loads(json, 0, NULL);
     const json_t *start, *memory;
 
     if (!root) {
@@ -209,7 +209,7 @@ static int check(const cli_settings *settings)
 static int measure(const cli_settings *settings, char **json)
 {
     gd_error err = { GD_OK, "" };
-    bench_watch watch = { .said = 0 };
+    struct bench_watch watch = { .said = 0 };
     gd_bench_options how;
     gd_status rc;
 

@@ -8,7 +8,7 @@
 
 static double number(const json_t *object, const char *key)
 {
-    const json_t *const value = json_object_get(object, key);
+    const json_t *value = json_object_get(object, key);
 
     return json_is_number(value) ? json_number_value(value) : (double)NAN;
 }
@@ -35,7 +35,7 @@ static void show_agreement(const json_t *root)
                                            { "mean_difference", "mean difference" },
                                            { "largest_difference", "largest difference" },
                                            { "largest_index", "at item" } };
-    const json_t *const margins = json_object_get(root, "margins");
+    const json_t *margins = json_object_get(root, "margins");
     const int pairs = number(margins, "pairs") > 0;
 
     printf("\n%-21s %14s %14s\n", "", "scores", pairs ? "margins" : "");
@@ -64,7 +64,7 @@ static void show_pairs(const json_t *margins)
 
 static int show(const char *json)
 {
-    json_t *const root = json_loads(json, 0, NULL);
+    json_t *root = json_loads(json, 0, NULL);
 
     if (!root) {
         cli_say("the library's result can't be read");

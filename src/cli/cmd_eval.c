@@ -18,7 +18,7 @@ static const json_t *part(const json_t *object, const char *key) { return json_o
 /* NaN for null. */
 static double number(const json_t *object, const char *key)
 {
-    const json_t *const value = part(object, key);
+    const json_t *value = part(object, key);
 
     return json_is_number(value) ? json_number_value(value) : (double)NAN;
 }
@@ -108,7 +108,7 @@ static void show_groups(const json_t *groups)
 
 static void show_sections(const json_t *root)
 {
-    const json_t *const sections = part(root, "sections");
+    const json_t *sections = part(root, "sections");
     const int width = width_of(sections);
     const char *name;
     json_t *score;
@@ -153,9 +153,9 @@ static void say_reasons(const json_t *root)
 static char *calibration_path(const cli_settings *settings)
 {
     static const char name[] = "/guerdon-calibration.json";
-    const char *const dir = settings->options.adapter ? settings->options.adapter : settings->options.model;
+    const char *dir = settings->options.adapter ? settings->options.adapter : settings->options.model;
     const size_t room = settings->calibrate_output ? strlen(settings->calibrate_output) + 1 : strlen(dir) + sizeof name;
-    char *const path = malloc(room);
+    char *path = malloc(room);
     struct stat sb;
 
     if (!path) {
@@ -177,7 +177,7 @@ static char *calibration_path(const cli_settings *settings)
 
 static int write_calibration(const json_t *root, const char *path, int fd)
 {
-    const json_t *const calibration = part(part(root, "details"), "calibration");
+    const json_t *calibration = part(part(root, "details"), "calibration");
     char *text;
     int status;
 
@@ -197,12 +197,12 @@ static int write_calibration(const json_t *root, const char *path, int fd)
 
 /* ---- the command ---- */
 
-typedef struct eval_files {
+struct eval_files {
     char *calibration; /* a path, or NULL */
     int report_fd, calibration_fd;
-} eval_files;
+};
 
-static int write_report(const cli_settings *settings, const eval_files *files, const char *json)
+static int write_report(const cli_settings *settings, const struct eval_files *files, const char *json)
 {
     gd_error err = { GD_OK, "" };
     char *page = NULL;
@@ -217,9 +217,9 @@ static int write_report(const cli_settings *settings, const eval_files *files, c
     return status;
 }
 
-static int write_results(const cli_settings *settings, const eval_files *files, const char *json)
+static int write_results(const cli_settings *settings, const struct eval_files *files, const char *json)
 {
-    json_t *const root = json_loads(json, 0, NULL);
+    json_t *root = json_loads(json, 0, NULL);
     int status;
 
     if (!root) {
@@ -262,7 +262,7 @@ static int check(const cli_settings *settings)
     return CLI_OK;
 }
 
-static int open_files(const cli_settings *settings, eval_files *files)
+static int open_files(const cli_settings *settings, struct eval_files *files)
 {
     const int calibrate = settings->calibrate || settings->calibrate_output;
     int status = cli_output_open(settings->report, &files->report_fd);
@@ -275,7 +275,7 @@ static int open_files(const cli_settings *settings, eval_files *files)
     return cli_output_open(files->calibration, &files->calibration_fd);
 }
 
-static int close_files(const cli_settings *settings, eval_files *files, int status)
+static int close_files(const cli_settings *settings, struct eval_files *files, int status)
 {
     status = cli_output_close(settings->report, files->report_fd, status);
     status = cli_output_close(files->calibration, files->calibration_fd, status);
@@ -306,7 +306,7 @@ static gd_status evaluate(const cli_settings *settings, cli_run *run, gd_summary
 
 int cli_eval(const cli_settings *settings)
 {
-    eval_files files = { NULL, -1, -1 };
+    struct eval_files files = { NULL, -1, -1 };
     gd_error err = { GD_OK, "" };
     gd_summary summary = { .struct_size = sizeof summary };
     char *json = NULL;

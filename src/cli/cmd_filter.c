@@ -49,7 +49,7 @@ static void on_problem(void *context, uint64_t index, const char *sentence)
 /* One line per bin, with a bar as long as its count. */
 static void draw_histogram(const json_t *histogram, const char *value)
 {
-    const json_t *const counts = json_object_get(histogram, "counts");
+    const json_t *counts = json_object_get(histogram, "counts");
     const double low = json_number_value(json_object_get(histogram, "min"));
     const double high = json_number_value(json_object_get(histogram, "max"));
     const size_t bins = json_array_size(counts);

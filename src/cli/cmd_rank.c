@@ -17,7 +17,7 @@ static gd_rank_pairs pairs_of(const char *word)
 static char *beside(const char *output)
 {
     static const char *const endings[] = { ".gz", ".zst", ".jsonl", ".json", ".ndjson" };
-    const char *const slash = strrchr(output, '/'), *const name = slash ? slash + 1 : output;
+    const char *slash = strrchr(output, '/'), *name = slash ? slash + 1 : output;
     size_t stem = strlen(output);
     char *path = malloc(stem + sizeof ".pairs");
 

@@ -28,7 +28,7 @@ static void print_wrapped(const char *text)
 static void print_flags(const cli_command *command)
 {
     for (size_t i = 0; i < cli_flag_count; i++) {
-        const cli_flag *const flag = &cli_flags[i];
+        const cli_flag *flag = &cli_flags[i];
 
         if (!(flag->commands & command->bit))
             continue;

@@ -50,7 +50,7 @@ static void man_head(const cli_command *command, const char *version)
 
 static int copy_file(const char *path)
 {
-    FILE *const file = fopen(path, "r");
+    FILE *file = fopen(path, "r");
     int c;
 
     if (!file) {
@@ -80,7 +80,7 @@ static void man_flags(const cli_command *command)
     put_variable("max-length");
     (void)fputs("\nfor\n.BR \\-\\-max\\-length ,\nand so on; 1 turns a switch on.\n", stdout);
     for (size_t i = 0; i < cli_flag_count; i++) {
-        const cli_flag *const flag = &cli_flags[i];
+        const cli_flag *flag = &cli_flags[i];
 
         if (!(flag->commands & command->bit))
             continue;
@@ -118,7 +118,7 @@ static void man_tail(const cli_command *command)
 static int man(const char *name, const char *prose, const char *version)
 {
     for (size_t i = 0; i < cli_command_count; i++) {
-        const cli_command *const command = &cli_commands[i];
+        const cli_command *command = &cli_commands[i];
 
         if (strcmp(command->name, name) != 0)
             continue;
@@ -168,7 +168,7 @@ static void bash_command(const cli_command *command)
             printf("--%s ", cli_flags[i].name);
     printf("'\n        case $previous in\n");
     for (size_t i = 0; i < cli_flag_count; i++) {
-        const cli_flag *const flag = &cli_flags[i];
+        const cli_flag *flag = &cli_flags[i];
 
         if (!(flag->commands & command->bit) || !flag->value)
             continue;
@@ -263,7 +263,7 @@ static void fish(void)
         put_quoted(cli_commands[i].about, "\\");
         (void)putchar('\n');
         for (size_t f = 0; f < cli_flag_count; f++) {
-            const cli_flag *const flag = &cli_flags[f];
+            const cli_flag *flag = &cli_flags[f];
 
             if (!(flag->commands & cli_commands[i].bit))
                 continue;

@@ -112,7 +112,7 @@ static int set_number(const cli_flag *flag, const char *value, cli_optional *slo
 
 static int set_flag(cli_settings *settings, const cli_flag *flag, const char *value)
 {
-    char *const slot = (char *)settings + flag->offset;
+    char *slot = (char *)settings + flag->offset;
     int index = 1;
 
     switch (flag->kind) {
@@ -139,7 +139,7 @@ static int set_flag(cli_settings *settings, const cli_flag *flag, const char *va
 /* The value of argv[*at], which is `flag`: after its =, or else the next argument, to which *at then moves. */
 static int take_value(const char **value, const cli_flag *flag, int argc, char **argv, int *at)
 {
-    const char *const equals = strchr(argv[*at], '=');
+    const char *equals = strchr(argv[*at], '=');
 
     *value = equals ? equals + 1 : NULL;
     if (flag->kind == CLI_SWITCH && equals) {
@@ -163,15 +163,15 @@ static int take_value(const char **value, const cli_flag *flag, int argc, char *
 }
 
 /* Which flags of the table were given. */
-typedef struct given_flags {
+struct given_flags {
     char flag[CLI_FLAGS_MAX];
-} given_flags;
+};
 
 /* One flag at argv[*at], with its value. */
 static int parse_flag(cli_settings *settings, const cli_command *command, int argc, char **argv, int *at,
-                      given_flags *given)
+                      struct given_flags *given)
 {
-    const char *const name = argv[*at] + 2;
+    const char *name = argv[*at] + 2;
     const char *value;
     const cli_flag *flag;
 
@@ -207,12 +207,12 @@ static const char *from_environment(const cli_flag *flag)
 }
 
 /* Takes flags that were not given from the environment. An empty variable counts as unset; a switch is 1 or 0. */
-static int add_environment(cli_settings *settings, const cli_command *command, const given_flags *given)
+static int add_environment(cli_settings *settings, const cli_command *command, const struct given_flags *given)
 {
     for (size_t i = 0; i < cli_flag_count; i++) {
-        const cli_flag *const flag = &cli_flags[i];
+        const cli_flag *flag = &cli_flags[i];
         const int wanted = (flag->commands & command->bit) && !given->flag[i] && strcmp(flag->name, "help") != 0;
-        const char *const value = wanted ? from_environment(flag) : NULL;
+        const char *value = wanted ? from_environment(flag) : NULL;
 
         if (!value || (flag->kind == CLI_SWITCH && !strcmp(value, "0")))
             continue;
@@ -228,7 +228,7 @@ static int add_environment(cli_settings *settings, const cli_command *command, c
 
 int cli_parse(cli_settings *settings, const cli_command *command, int argc, char **argv)
 {
-    given_flags given = { { 0 } };
+    struct given_flags given = { { 0 } };
     int ended = 0;
 
     memset(settings, 0, sizeof *settings);
@@ -236,7 +236,7 @@ int cli_parse(cli_settings *settings, const cli_command *command, int argc, char
     settings->format = -1;
     settings->texts = argv;
     for (int at = 0; at < argc; at++) {
-        char *const arg = argv[at];
+        char *arg = argv[at];
 
         if (ended || arg[0] != '-' || !arg[1]) {
             settings->texts[settings->text_count++] = arg;

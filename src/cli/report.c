@@ -143,8 +143,8 @@ static void print_items(const char *key, const json_t *list, int depth)
     size_t index;
 
     json_array_foreach(list, index, item) {
-        const char *const first = json_object_iter_key(json_object_iter((json_t *)item));
-        const char *const title = first ? json_string_value(json_object_get(item, first)) : NULL;
+        const char *first = json_object_iter_key(json_object_iter((json_t *)item));
+        const char *title = first ? json_string_value(json_object_get(item, first)) : NULL;
 
         printf("%*s", 2 * depth, "");
         if (title && depth < DEEPEST) {

@@ -41,7 +41,7 @@ static void write_record(FILE *file, const char *text)
  * and counted exactly like the lines of a file. */
 static int spool_texts(const cli_settings *settings)
 {
-    FILE *const file = tmpfile();
+    FILE *file = tmpfile();
     int ok = file != NULL;
 
     for (size_t i = 0; ok && i < settings->text_count; i++)
@@ -67,7 +67,7 @@ static void note_backslashes(const cli_settings *settings)
 
 static int choose_input(cli_run *run)
 {
-    const cli_settings *const s = run->settings;
+    const cli_settings *s = run->settings;
     const int dash = s->text_count == 1 && !strcmp(s->texts[0], "-");
 
     run->files.input = s->input ? s->input : "-";

@@ -10,10 +10,10 @@
 /* 15: the largest window; 16: gzip and nothing else. */
 enum { WINDOW = 15 + 16 };
 
-typedef struct inflater {
+struct inflater {
     z_stream z;
     bool inside; /* between a member's first byte and its checksum */
-} inflater;
+};
 
 /* zlib's memory from gd_alloc, so that fault tests reach it. */
 static voidpf z_alloc(voidpf unused, uInt count, uInt size)
@@ -51,7 +51,7 @@ static void take_back(const z_stream *z, gd_codec_io *io)
 
 static void *unpack_open(void)
 {
-    inflater *s = gd_alloc_zero(1, sizeof *s);
+    struct inflater *s = gd_alloc_zero(1, sizeof *s);
 
     if (!s)
         return NULL;
@@ -64,7 +64,7 @@ static void *unpack_open(void)
 }
 
 /* There may be zeros between members: padding, from tapes. */
-static gd_unpacked next_member(inflater *s, gd_codec_io *io)
+static gd_unpacked next_member(struct inflater *s, gd_codec_io *io)
 {
     while (io->in_left > 0 && *io->in == 0) {
         io->in++;
@@ -81,7 +81,7 @@ static gd_unpacked next_member(inflater *s, gd_codec_io *io)
 
 static gd_unpacked unpack(void *state, gd_codec_io *io, const char **fault)
 {
-    inflater *s = state;
+    struct inflater *s = state;
     const size_t room = io->out_left;
     int code;
 
@@ -108,7 +108,7 @@ static gd_unpacked unpack(void *state, gd_codec_io *io, const char **fault)
 
 static void unpack_close(void *state)
 {
-    inflater *s = state;
+    struct inflater *s = state;
 
     if (!s)
         return;

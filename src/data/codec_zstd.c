@@ -37,13 +37,13 @@ static ZSTD_DCtx *new_unpacker(void) { return ZSTD_createDCtx(); }
 static ZSTD_CCtx *new_packer(void) { return ZSTD_createCCtx(); }
 #endif
 
-typedef struct unpacker {
+struct unpacker {
     ZSTD_DCtx *context;
     size_t wanted;      /* bytes that the context expects next */
     bool inside;        /* a frame */
     gd_unpacked failed; /* not INSIDE: the result of every further call */
     const char *fault;
-} unpacker;
+};
 
 /* True for data frames and for skippable frames, which parallel compressors put first; compares at most `len` bytes. */
 static bool may_begin(const unsigned char *p, size_t len)
@@ -58,7 +58,7 @@ static bool begins(const unsigned char *p, size_t len) { return len >= 4 && may_
 
 static void unpack_close(void *state)
 {
-    unpacker *s = state;
+    struct unpacker *s = state;
 
     if (!s)
         return;
@@ -68,7 +68,7 @@ static void unpack_close(void *state)
 
 static void *unpack_open(void)
 {
-    unpacker *s = gd_alloc_zero(1, sizeof *s);
+    struct unpacker *s = gd_alloc_zero(1, sizeof *s);
 
     if (!s)
         return NULL;
@@ -80,7 +80,7 @@ static void *unpack_open(void)
     return NULL;
 }
 
-static gd_unpacked fail(unpacker *s, size_t code)
+static gd_unpacked fail(struct unpacker *s, size_t code)
 {
     s->fault = ZSTD_getErrorName(code);
     switch (ZSTD_getErrorCode(code)) {
@@ -103,7 +103,7 @@ static gd_unpacked fail(unpacker *s, size_t code)
  * take the good blocks before it along. */
 static gd_unpacked unpack(void *state, gd_codec_io *io, const char **fault)
 {
-    unpacker *s = state;
+    struct unpacker *s = state;
     ZSTD_inBuffer in = { io->in, io->in_left < s->wanted ? io->in_left : s->wanted, 0 };
     ZSTD_outBuffer out = { io->out, io->out_left, 0 };
     size_t code;
@@ -133,13 +133,13 @@ static gd_unpacked unpack(void *state, gd_codec_io *io, const char **fault)
 }
 
 /* One context per frame: older versions of zstd don't promise the same bytes from a used one. */
-typedef struct packer {
+struct packer {
     ZSTD_CCtx *context; /* NULL between frames */
-} packer;
+};
 
-static void *pack_open(void) { return gd_alloc_zero(1, sizeof(packer)); }
+static void *pack_open(void) { return gd_alloc_zero(1, sizeof(struct packer)); }
 
-static void end_frame(packer *s)
+static void end_frame(struct packer *s)
 {
     (void)ZSTD_freeCCtx(s->context);
     s->context = NULL;
@@ -147,7 +147,7 @@ static void end_frame(packer *s)
 
 static gd_packed pack(void *state, gd_codec_io *io, bool end)
 {
-    packer *s = state;
+    struct packer *s = state;
     ZSTD_inBuffer in = { io->in, io->in_left, 0 };
     ZSTD_outBuffer out = { io->out, io->out_left, 0 };
     size_t code;
@@ -173,7 +173,7 @@ static gd_packed pack(void *state, gd_codec_io *io, bool end)
 
 static void pack_close(void *state)
 {
-    packer *s = state;
+    struct packer *s = state;
 
     if (!s)
         return;

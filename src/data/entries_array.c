@@ -12,14 +12,14 @@
 
 enum { DEEPEST = 4096 }; /* depth to which kinds of brackets are recorded: twice the JSON library's limit */
 
-typedef struct array {
+struct array {
     enum { BEGIN, ELEMENT, SEPARATOR, TAIL, DONE } where; /* what comes next */
     bool in_string, escaped;
     size_t depth;
     unsigned char is_list[DEEPEST / 8]; /* one bit per open bracket */
-} array;
+};
 
-static void open_bracket(array *a, bool list)
+static void open_bracket(struct array *a, bool list)
 {
     unsigned char *byte = &a->is_list[a->depth / 8 % sizeof a->is_list];
     const unsigned char bit = (unsigned char)(1u << a->depth % 8);
@@ -28,7 +28,7 @@ static void open_bracket(array *a, bool list)
         *byte = (unsigned char)(list ? *byte | bit : *byte & ~bit);
 }
 
-static void close_bracket(array *a, bool list)
+static void close_bracket(struct array *a, bool list)
 {
     size_t d = a->depth;
 
@@ -44,7 +44,7 @@ static void close_bracket(array *a, bool list)
 /* A gd_cutter's take: cuts before the comma or the bracket that ends an element. */
 static size_t take(void *state, const char *p, size_t len, bool *done)
 {
-    array *a = state;
+    struct array *a = state;
 
     *done = false;
     for (size_t i = 0; i < len; i++) {
@@ -70,8 +70,8 @@ static size_t take(void *state, const char *p, size_t len, bool *done)
 
 static gd_status open_array(gd_source *source, gd_error *err)
 {
-    source->state = gd_alloc_zero(1, sizeof(array));
-    return source->state ? GD_OK : gd_fail_memory(err, sizeof(array));
+    source->state = gd_alloc_zero(1, sizeof(struct array));
+    return source->state ? GD_OK : gd_fail_memory(err, sizeof(struct array));
 }
 
 static void close_array(gd_source *source) { gd_free(source->state); }
@@ -85,7 +85,7 @@ static size_t without_blanks(const char *p, size_t len)
 
 static gd_status next_element(gd_source *source, gd_entry *entry, gd_error *err)
 {
-    array *a = source->state;
+    struct array *a = source->state;
     const gd_cutter cutter = { take, a };
     gd_piece piece;
     bool more;
@@ -116,7 +116,7 @@ static gd_status next_element(gd_source *source, gd_entry *entry, gd_error *err)
 /* Takes brackets and commas up to the next element or the end of the array; *byte is what comes next. */
 static gd_status take_separators(gd_source *source, int *byte, gd_error *err)
 {
-    array *a = source->state;
+    struct array *a = source->state;
     gd_status rc = gd_pieces_peek(source->pieces, byte, err);
 
     if (!rc && (a->where == BEGIN || (a->where == SEPARATOR && *byte == ','))) {
@@ -137,7 +137,7 @@ static gd_status take_separators(gd_source *source, int *byte, gd_error *err)
 /* A fault of the array itself becomes an item of its own. */
 static gd_status no_element(gd_source *source, gd_entry *entry, int byte)
 {
-    array *a = source->state;
+    struct array *a = source->state;
     const char *sentence = "something follows the end of the array; a file can only hold one array";
 
     *entry = (gd_entry){ .line = gd_pieces_line(source->pieces), .raw = "" };
@@ -154,7 +154,7 @@ static gd_status no_element(gd_source *source, gd_entry *entry, int byte)
 
 static gd_status next(gd_source *source, gd_entry *entry, bool *more, gd_error *err)
 {
-    array *a = source->state;
+    struct array *a = source->state;
     int byte;
     gd_status rc = take_separators(source, &byte, err);
 

@@ -11,15 +11,15 @@
 
 #include <string.h>
 
-typedef struct table {
+struct table {
     gd_header header;
     gd_buf spare; /* holds fields whose doubled quotes were removed */
     char separator;
-} table;
+};
 
 const gd_header *gd_source_header(const gd_source *source)
 {
-    const table *t = source->kind == &gd_source_csv ? source->state : NULL;
+    const struct table *t = source->kind == &gd_source_csv ? source->state : NULL;
 
     return t ? &t->header : NULL;
 }
@@ -33,7 +33,7 @@ static void without_line_break(gd_entry *entry)
 }
 
 /* The column that the given beginning of a row ends in; NULL if the header doesn't have it. */
-static const char *last_column(table *t, const char *row, size_t len)
+static const char *last_column(struct table *t, const char *row, size_t len)
 {
     gd_csv_fields f = { .row = row, .len = len, .separator = t->separator };
     gd_text text;
@@ -43,7 +43,7 @@ static const char *last_column(table *t, const char *row, size_t len)
     return f.count > 0 && f.count <= t->header.count ? t->header.names[f.count - 1] : NULL;
 }
 
-static gd_status not_closed(table *t, gd_entry *entry, bool again)
+static gd_status not_closed(struct table *t, gd_entry *entry, bool again)
 {
     const char *column = last_column(t, entry->raw, entry->raw_len);
     const char *rest = again && t->header.count ? "; the lines after it are read as separate rows" : "";
@@ -74,7 +74,7 @@ static gd_status give_up(gd_source *source, gd_entry *entry, bool in_quotes, boo
 /* The next row that is not just a line break. */
 static gd_status next_row(gd_source *source, gd_entry *entry, bool *more, gd_error *err)
 {
-    const table *t = source->state;
+    const struct table *t = source->state;
 
     do {
         gd_csv_scan scan = { .separator = t->separator };
@@ -95,7 +95,7 @@ static gd_status next_row(gd_source *source, gd_entry *entry, bool *more, gd_err
 
 static gd_status open_table(gd_source *source, gd_error *err)
 {
-    table *t = source->state = gd_alloc_zero(1, sizeof *t);
+    struct table *t = source->state = gd_alloc_zero(1, sizeof *t);
     const char *path = gd_pieces_name(source->pieces);
     gd_entry entry;
     bool more;
@@ -118,7 +118,7 @@ static gd_status open_table(gd_source *source, gd_error *err)
 
 static void close_table(gd_source *source)
 {
-    table *t = source->state;
+    struct table *t = source->state;
 
     if (!t)
         return;
@@ -127,7 +127,7 @@ static void close_table(gd_source *source)
     gd_free(t);
 }
 
-static gd_status not_utf8(table *t, gd_entry *entry, size_t offset)
+static gd_status not_utf8(struct table *t, gd_entry *entry, size_t offset)
 {
     const char *column = last_column(t, entry->raw, offset + 1);
     size_t byte;
@@ -140,7 +140,7 @@ static gd_status not_utf8(table *t, gd_entry *entry, size_t offset)
 }
 
 /* Makes an object of the row's fields, by column name. */
-static gd_status set_fields(table *t, gd_entry *entry, gd_error *err)
+static gd_status set_fields(struct table *t, gd_entry *entry, gd_error *err)
 {
     gd_csv_fields f = { .row = entry->raw, .len = entry->raw_len, .separator = t->separator };
     gd_text text;
@@ -167,7 +167,7 @@ static gd_status set_fields(table *t, gd_entry *entry, gd_error *err)
 
 static gd_status next(gd_source *source, gd_entry *entry, bool *more, gd_error *err)
 {
-    table *t = source->state;
+    struct table *t = source->state;
     gd_status rc = next_row(source, entry, more, err);
     size_t good;
 

@@ -76,7 +76,7 @@ static gd_status add_braces(gd_inputs *inputs, const char *name, const char *ope
 
 static gd_status add_name(gd_inputs *inputs, const char *name, gd_error *err)
 {
-    const char *const open = strchr(name, '{'), *const close = open ? strchr(open, '}') : NULL;
+    const char *open = strchr(name, '{'), *close = open ? strchr(open, '}') : NULL;
     struct stat sb;
 
     if (!strpbrk(name, "*?[{") || stat(name, &sb) == 0)

@@ -76,8 +76,8 @@ void gd_record_free(gd_record *record)
 
 const json_t *gd_record_answer(const json_t *object, size_t which)
 {
-    const json_t *const responses = json_object_get(object, "responses");
-    const json_t *const chosen = json_object_get(object, "chosen");
+    const json_t *responses = json_object_get(object, "responses");
+    const json_t *chosen = json_object_get(object, "chosen");
     const size_t better = json_array_size(chosen);
 
     if (json_is_array(responses))

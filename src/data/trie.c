@@ -43,7 +43,7 @@ static void merge(size_t *out, const size_t *left, size_t lefts, const size_t *r
 static size_t *sort(size_t *order, size_t *spare, const gd_span *texts, size_t n)
 {
     for (size_t width = 1; width < n; width *= 2) {
-        size_t *const done = order;
+        size_t *done = order;
 
         for (size_t at = 0; at < n; at += 2 * width) {
             const size_t lefts = n - at < width ? n - at : width;
@@ -87,7 +87,7 @@ size_t gd_span_rows(const gd_span *texts, const size_t *order, size_t n)
 #define NO_ROW UINT32_MAX
 
 /* What building needs besides the trie. */
-typedef struct builder {
+struct builder {
     gd_trie *trie;
     const gd_span *texts;
     const gd_pooled *pooled;
@@ -97,12 +97,12 @@ typedef struct builder {
     bool *begins;         /* [R] the row begins a segment */
     uint32_t *path;       /* [longest text] rows of the last text */
     size_t longest;
-} builder;
+};
 
 /* The text that comes at this place. */
-static size_t text_at(const builder *b, size_t place) { return b->order ? b->order[place] : place; }
+static size_t text_at(const struct builder *b, size_t place) { return b->order ? b->order[place] : place; }
 
-static gd_status find_shared(builder *b, gd_error *err)
+static gd_status find_shared(struct builder *b, gd_error *err)
 {
     const size_t n = b->trie->texts;
     size_t rows = 0;
@@ -138,7 +138,7 @@ static gd_status count_pooled(gd_trie *t, const gd_span *texts, const gd_pooled 
     return GD_OK;
 }
 
-static gd_status allocate(builder *b, gd_error *err)
+static gd_status allocate(struct builder *b, gd_error *err)
 {
     gd_trie *t = b->trie;
 
@@ -155,7 +155,7 @@ static gd_status allocate(builder *b, gd_error *err)
 }
 
 /* Adds the pooled rows of the text that was added last. */
-static void add_pooled(builder *b, size_t text)
+static void add_pooled(struct builder *b, size_t text)
 {
     const size_t first = b->trie->text_pooled[text], count = b->trie->text_pooled[text + 1] - first;
 
@@ -163,7 +163,7 @@ static void add_pooled(builder *b, size_t text)
         b->trie->pooled[first + i] = b->path[b->pooled ? b->pooled->position[first + i] : b->texts[text].len - 1];
 }
 
-static void add_rows(builder *b)
+static void add_rows(struct builder *b)
 {
     gd_trie *t = b->trie;
     size_t row = 0, before = 0; /* before: length of the previous text */
@@ -187,7 +187,7 @@ static void add_rows(builder *b)
     }
 }
 
-static gd_status add_segments(builder *b, gd_error *err)
+static gd_status add_segments(struct builder *b, gd_error *err)
 {
     gd_trie *t = b->trie;
     gd_segment *s;
@@ -213,7 +213,7 @@ static gd_status add_segments(builder *b, gd_error *err)
 gd_status gd_trie_build(gd_trie *trie, const gd_span *texts, size_t n, const gd_pooled *pooled, const size_t *order,
                         gd_error *err)
 {
-    builder b = { .trie = trie, .texts = texts, .pooled = pooled, .order = order };
+    struct builder b = { .trie = trie, .texts = texts, .pooled = pooled, .order = order };
     gd_status rc;
 
     *trie = (gd_trie){ .texts = n };

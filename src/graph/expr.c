@@ -11,13 +11,13 @@
 #define MAX_NAME 127u
 
 /* A value, or why there is none: a branch not taken need not have one. */
-typedef struct value {
+struct value {
     double number;
     char missing[MAX_NAME + 1]; /* the first missing name, "" for none */
     const char *trouble;        /* "a division by zero", NULL for none */
-} value;
+};
 
-typedef struct parser {
+struct parser {
     const gd_yaml *doc;
     const gd_yaml_node *node;
     const char *what, *at;
@@ -25,19 +25,19 @@ typedef struct parser {
     const void *context;
     unsigned depth;
     gd_error *err;
-} parser;
+};
 
-static gd_status parse_fallback(parser *p, value *out);
+static gd_status parse_fallback(struct parser *p, struct value *out);
 
-static gd_status fail_syntax(const parser *p, const char *expected)
+static gd_status fail_syntax(const struct parser *p, const char *expected)
 {
     return gd_yaml_fail(p->doc, p->node, p->err, GD_EFORMAT, "%s is \"%s\": %s expected at \"%s\"", p->what,
                         p->node->text, expected, p->at);
 }
 
-static void skip_blanks(parser *p) { p->at += strspn(p->at, " "); }
+static void skip_blanks(struct parser *p) { p->at += strspn(p->at, " "); }
 
-static bool take(parser *p, char c)
+static bool take(struct parser *p, char c)
 {
     skip_blanks(p);
     if (*p->at != c)
@@ -50,7 +50,7 @@ static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c 
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 /* A number as JSON writes it: jansson's reader rounds correctly in every locale. */
-static gd_status parse_number(parser *p, value *out)
+static gd_status parse_number(struct parser *p, struct value *out)
 {
     const char *end = p->at;
     json_error_t at;
@@ -68,7 +68,7 @@ static gd_status parse_number(parser *p, value *out)
     return GD_OK;
 }
 
-static gd_status parse_name(parser *p, char *name)
+static gd_status parse_name(struct parser *p, char *name)
 {
     size_t len = 0;
 
@@ -83,7 +83,7 @@ static gd_status parse_name(parser *p, char *name)
     return GD_OK;
 }
 
-static gd_status look_up(parser *p, const char *name, value *out)
+static gd_status look_up(struct parser *p, const char *name, struct value *out)
 {
     switch (p->lookup(p->context, name, &out->number, p->err)) {
     case GD_EXPR_FOUND: return GD_OK;
@@ -97,7 +97,7 @@ static gd_status look_up(parser *p, const char *name, value *out)
     }
 }
 
-static gd_status parse_inside(parser *p, value *out)
+static gd_status parse_inside(struct parser *p, struct value *out)
 {
     gd_status rc;
 
@@ -112,12 +112,12 @@ static gd_status parse_inside(parser *p, value *out)
 }
 
 /* A number, a name, a function of something, or something in parentheses. */
-static gd_status parse_atom(parser *p, value *out)
+static gd_status parse_atom(struct parser *p, struct value *out)
 {
     char name[MAX_NAME + 1];
     gd_status rc;
 
-    *out = (value){ 0 };
+    *out = (struct value){ 0 };
     if (take(p, '('))
         return parse_inside(p, out);
     if (is_digit(*p->at))
@@ -137,7 +137,7 @@ static gd_status parse_atom(parser *p, value *out)
     return rc;
 }
 
-static void combine(value *left, const value *right, char op)
+static void combine(struct value *left, const struct value *right, char op)
 {
     if (!*left->missing)
         strcpy(left->missing, right->missing);
@@ -159,13 +159,13 @@ static void combine(value *left, const value *right, char op)
         left->trouble = "not a finite number";
 }
 
-static gd_status parse_product(parser *p, value *out)
+static gd_status parse_product(struct parser *p, struct value *out)
 {
     gd_status rc = parse_atom(p, out);
 
     while (!rc) {
         const char op = take(p, '*') ? '*' : take(p, '/') ? '/' : '\0';
-        value right;
+        struct value right;
 
         if (!op)
             break;
@@ -176,13 +176,13 @@ static gd_status parse_product(parser *p, value *out)
     return rc;
 }
 
-static gd_status parse_sum(parser *p, value *out)
+static gd_status parse_sum(struct parser *p, struct value *out)
 {
     gd_status rc = parse_product(p, out);
 
     while (!rc) {
         const char op = take(p, '+') ? '+' : take(p, '-') ? '-' : '\0';
-        value right;
+        struct value right;
 
         if (!op)
             break;
@@ -193,12 +193,12 @@ static gd_status parse_sum(parser *p, value *out)
     return rc;
 }
 
-static gd_status parse_fallback(parser *p, value *out)
+static gd_status parse_fallback(struct parser *p, struct value *out)
 {
     gd_status rc = parse_sum(p, out);
 
     while (!rc && take(p, '|')) {
-        value right;
+        struct value right;
 
         rc = parse_sum(p, &right);
         if (!rc && *out->missing)
@@ -210,8 +210,8 @@ static gd_status parse_fallback(parser *p, value *out)
 gd_status gd_expr_eval(double *out, const gd_yaml *doc, const gd_yaml_node *node, const char *what,
                        gd_expr_lookup *lookup, const void *context, gd_error *err)
 {
-    parser p = { .doc = doc, .node = node, .what = what, .lookup = lookup, .context = context, .err = err };
-    value result;
+    struct parser p = { .doc = doc, .node = node, .what = what, .lookup = lookup, .context = context, .err = err };
+    struct value result;
     gd_status rc = gd_yaml_expect(doc, node, GD_YAML_SCALAR, what, err);
 
     if (rc)

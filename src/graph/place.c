@@ -6,9 +6,9 @@
 #include <string.h>
 
 /* A buffer already placed. */
-typedef struct placed {
+struct placed {
     size_t index, begin, end; /* of the value; bytes of one line */
-} placed;
+};
 
 static size_t line_bytes(const gd_plan_buffer *buffer) { return buffer->cols * gd_dtype_size(buffer->dtype); }
 
@@ -20,7 +20,7 @@ static bool live_together(const gd_made_value *a, const gd_made_value *b)
 
 /* First fit: the lowest place that is free while the value lives. `list` holds the buffers placed, in order of
  * `begin`. */
-static void place_value(const gd_maker *m, size_t index, placed *list, size_t *count)
+static void place_value(const gd_maker *m, size_t index, struct placed *list, size_t *count)
 {
     gd_plan_buffer *buffer = &m->plan->buffers[index];
     const size_t bytes = line_bytes(buffer);
@@ -38,7 +38,7 @@ static void place_value(const gd_maker *m, size_t index, placed *list, size_t *c
         list[at] = list[at - 1];
         at--;
     }
-    list[at] = (placed){ index, begin, begin + bytes };
+    list[at] = (struct placed){ index, begin, begin + bytes };
     ++*count;
     buffer->offset = begin;
     if (begin + bytes > m->plan->line_bytes[buffer->extent])
@@ -48,7 +48,7 @@ static void place_value(const gd_maker *m, size_t index, placed *list, size_t *c
 gd_status gd_make_buffers(gd_maker *m)
 {
     gd_plan *plan = m->plan;
-    placed *list = gd_arena_alloc(&m->arena, m->value_count, sizeof *list);
+    struct placed *list = gd_arena_alloc(&m->arena, m->value_count, sizeof *list);
 
     plan->buffers = gd_arena_alloc(&plan->arena, m->value_count, sizeof *plan->buffers);
     if (!list || !plan->buffers)

@@ -38,13 +38,13 @@ static unsigned weights_of(gd_op op)
     return roles[0] == GD_WEIGHT_NONE ? 0 : roles[1] == GD_WEIGHT_NONE ? 1 : 2;
 }
 
-typedef struct reader {
+struct reader {
     gd_graph *graph;
     gd_graph_part part;
     gd_error *err;
-} reader;
+};
 
-static gd_status read_name(const reader *r, const gd_yaml_node *node, const char *what)
+static gd_status read_name(const struct reader *r, const gd_yaml_node *node, const char *what)
 {
     gd_status rc = gd_yaml_expect(r->graph->doc, node, GD_YAML_SCALAR, what, r->err);
     size_t len;
@@ -60,7 +60,7 @@ static gd_status read_name(const reader *r, const gd_yaml_node *node, const char
 }
 
 /* A checkpoint's tensor name. */
-static gd_status read_weight(const reader *r, const gd_yaml_node *node)
+static gd_status read_weight(const struct reader *r, const gd_yaml_node *node)
 {
     gd_status rc = gd_yaml_expect(r->graph->doc, node, GD_YAML_SCALAR, "a weight", r->err);
 
@@ -74,8 +74,8 @@ static gd_status read_weight(const reader *r, const gd_yaml_node *node)
 }
 
 /* A list of 1 to `max` scalars into items[]. */
-static gd_status read_items(const reader *r, const gd_yaml_node *list, const char *what, unsigned min, unsigned max,
-                            const gd_yaml_node **items, unsigned *count)
+static gd_status read_items(const struct reader *r, const gd_yaml_node *list, const char *what, unsigned min,
+                            unsigned max, const gd_yaml_node **items, unsigned *count)
 {
     const gd_yaml *doc = r->graph->doc;
     gd_status rc = gd_yaml_expect(doc, list, GD_YAML_LIST, what, r->err);
@@ -91,7 +91,7 @@ static gd_status read_items(const reader *r, const gd_yaml_node *list, const cha
     return GD_OK;
 }
 
-static gd_status read_op(const reader *r, const gd_yaml_node *map, gd_op *op)
+static gd_status read_op(const struct reader *r, const gd_yaml_node *map, gd_op *op)
 {
     const gd_yaml_node *name = gd_yaml_get(map, "op");
     gd_status rc;
@@ -110,7 +110,7 @@ static gd_status read_op(const reader *r, const gd_yaml_node *map, gd_op *op)
 }
 
 /* Sorts a node's keys into key[], and refuses unknown and missing ones. */
-static gd_status read_keys(const reader *r, gd_graph_node *node)
+static gd_status read_keys(const struct reader *r, gd_graph_node *node)
 {
     const struct rule *rule = &rules[node->op];
     const gd_yaml *doc = r->graph->doc;
@@ -132,7 +132,7 @@ static gd_status read_keys(const reader *r, gd_graph_node *node)
     return GD_OK;
 }
 
-static gd_status read_node(const reader *r, const gd_yaml_node *map)
+static gd_status read_node(const struct reader *r, const gd_yaml_node *map)
 {
     gd_graph *graph = r->graph;
     gd_graph_node *node = &graph->nodes[graph->node_count];
@@ -159,7 +159,7 @@ static gd_status read_node(const reader *r, const gd_yaml_node *map)
 }
 
 /* A mapping's keys must all be in names[], and the first `needed` of these are required; values go to out[]. */
-static gd_status read_map(const reader *r, const gd_yaml_node *map, const char *what, const char *const *names,
+static gd_status read_map(const struct reader *r, const gd_yaml_node *map, const char *what, const char *const *names,
                           unsigned needed, unsigned count, const gd_yaml_node **out)
 {
     const gd_yaml *doc = r->graph->doc;
@@ -182,7 +182,7 @@ static gd_status read_map(const reader *r, const gd_yaml_node *map, const char *
     return GD_OK;
 }
 
-static gd_status read_prefix(const reader *r, const gd_yaml_node *prefix)
+static gd_status read_prefix(const struct reader *r, const gd_yaml_node *prefix)
 {
     gd_status rc = gd_yaml_expect(r->graph->doc, prefix, GD_YAML_SCALAR, "prefix", r->err);
     const char *hole;
@@ -198,7 +198,7 @@ static gd_status read_prefix(const reader *r, const gd_yaml_node *prefix)
     return GD_OK;
 }
 
-static gd_status read_repeat(reader *r, const gd_yaml_node *map)
+static gd_status read_repeat(struct reader *r, const gd_yaml_node *map)
 {
     static const char *const outer[] = { "repeat", "nodes" }, *const inner[] = { "times", "carry", "prefix" };
     const gd_yaml_node *parts[2] = { NULL, NULL }, *keys[3] = { NULL, NULL, NULL };
@@ -235,7 +235,7 @@ static gd_status read_repeat(reader *r, const gd_yaml_node *map)
     return rc;
 }
 
-static gd_status read_nodes(reader *r, const gd_yaml_node *list)
+static gd_status read_nodes(struct reader *r, const gd_yaml_node *list)
 {
     gd_graph *graph = r->graph;
     gd_status rc = gd_yaml_expect(graph->doc, list, GD_YAML_LIST, "nodes", r->err);
@@ -261,7 +261,7 @@ static gd_status read_nodes(reader *r, const gd_yaml_node *list)
 }
 
 /* The engine's only arithmetic, stated explicitly so that a graph cannot mean another. */
-static gd_status read_numerics(const reader *r, const gd_yaml_node *map)
+static gd_status read_numerics(const struct reader *r, const gd_yaml_node *map)
 {
     static const char *const names[] = { "values", "residual", "accumulate" };
     static const char *const only[] = { "bf16", "f32", "f32" };
@@ -277,7 +277,7 @@ static gd_status read_numerics(const reader *r, const gd_yaml_node *map)
     return rc;
 }
 
-static gd_status read_top(reader *r)
+static gd_status read_top(struct reader *r)
 {
     static const char *const names[] = { "format", "name", "matches", "sizes", "numerics", "nodes", "expects" };
     enum { FORMAT, NAME, MATCHES, SIZES, NUMERICS, NODES, EXPECTS, COUNT };
@@ -316,7 +316,7 @@ static gd_status read_top(reader *r)
 
 gd_status gd_graph_parse(gd_graph *graph, const char *text, size_t len, const char *name, gd_error *err)
 {
-    reader r = { .graph = graph, .part = GD_PART_BEFORE, .err = err };
+    struct reader r = { .graph = graph, .part = GD_PART_BEFORE, .err = err };
     gd_status rc;
 
     *graph = (gd_graph){ 0 };

@@ -8,11 +8,11 @@
 #include <inttypes.h>
 #include <string.h>
 
-typedef struct side {
+struct side {
     gd_score_reader *reader;
     gd_score_line line;
     bool more;
-} side;
+};
 
 static gd_status add(gd_both *both, uint64_t index, float a, float b, gd_error *err)
 {
@@ -46,9 +46,9 @@ static size_t best_of(const gd_score_line *line)
 }
 
 /* Checks that both files are of the same items. */
-static gd_status check_lines(const side *a, const side *b, gd_error *err)
+static gd_status check_lines(const struct side *a, const struct side *b, gd_error *err)
 {
-    const char *const name_a = gd_score_reader_name(a->reader), *const name_b = gd_score_reader_name(b->reader);
+    const char *name_a = gd_score_reader_name(a->reader), *name_b = gd_score_reader_name(b->reader);
 
     if (a->more != b->more)
         return gd_fail(err, GD_EFORMAT,
@@ -88,7 +88,7 @@ static gd_status add_item(gd_comparison *found, const gd_score_line *a, const gd
     return rc;
 }
 
-static gd_status read_both(gd_comparison *found, side *a, side *b, gd_error *err)
+static gd_status read_both(gd_comparison *found, struct side *a, struct side *b, gd_error *err)
 {
     gd_status rc = GD_OK;
 
@@ -107,7 +107,7 @@ static gd_status read_both(gd_comparison *found, side *a, side *b, gd_error *err
 gd_status gd_compare(const char *scores_a, const char *scores_b, char **json, gd_error *err)
 {
     gd_comparison found = { .name_a = scores_a, .name_b = scores_b };
-    side a = { 0 }, b = { 0 };
+    struct side a = { 0 }, b = { 0 };
     gd_status rc;
 
     *json = NULL;

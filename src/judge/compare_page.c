@@ -8,14 +8,14 @@ enum { POINTS_MOST = 1000, ROWS_MOST = 20 };
 
 static bool is_of_margins(const json_t *root)
 {
-    const char *const of = gd_get_text(gd_get_part(root, "details"), "of");
+    const char *of = gd_get_text(gd_get_part(root, "details"), "of");
 
     return of && !strcmp(of, "margins");
 }
 
 static void page_head(gd_buf *b, const json_t *root)
 {
-    const json_t *const details = gd_get_part(root, "details");
+    const json_t *details = gd_get_part(root, "details");
 
     gd_html_begin(b, "Two sets of scores compared");
     gd_html_words(b);
@@ -51,7 +51,7 @@ static void agreement_section(gd_buf *b, const json_t *root)
 
 static void pairs_section(gd_buf *b, const json_t *root)
 {
-    const json_t *const margins = gd_get_part(root, "margins");
+    const json_t *margins = gd_get_part(root, "margins");
 
     if (!(gd_get_real(margins, "pairs") > 0))
         return;
@@ -83,7 +83,7 @@ static void lists_section(gd_buf *b, const json_t *root)
 
 static void points_figure(gd_buf *b, const json_t *root)
 {
-    const json_t *const list = gd_get_part(gd_get_part(root, "details"), "points");
+    const json_t *list = gd_get_part(gd_get_part(root, "details"), "points");
     const bool margins = is_of_margins(root);
     double x[POINTS_MOST], y[POINTS_MOST];
     gd_points points = { .title = margins ? "Margins in B against margins in A" : "Scores in B against scores in A",
@@ -145,7 +145,7 @@ static void differences_table(gd_buf *b, const json_t *list, const char *caption
 
 static void largest_section(gd_buf *b, const json_t *root)
 {
-    const json_t *const details = gd_get_part(root, "details");
+    const json_t *details = gd_get_part(root, "details");
 
     if (!json_array_size(gd_get_part(details, "largest"))) {
         gd_buf_str(b, "<p>There are no differences.</p>\n");

@@ -19,14 +19,14 @@ static int sign(double value) { return (value > 0) - (value < 0); }
 
 /* ---- the largest differences ---- */
 
-typedef struct largest {
+struct largest {
     size_t at[LARGEST]; /* the largest first; equal ones in the order of the file */
     size_t count;
-} largest;
+};
 
 static double distance(const gd_both *both, size_t i) { return fabs(both->a[i] - both->b[i]); }
 
-static void find_largest(largest *found, const gd_both *both, bool flips_alone)
+static void find_largest(struct largest *found, const gd_both *both, bool flips_alone)
 {
     found->count = 0;
     for (size_t i = 0; i < both->count; i++) {
@@ -47,12 +47,12 @@ static void find_largest(largest *found, const gd_both *both, bool flips_alone)
 
 static void put_largest(gd_result *out, json_t *into, const char *key, const gd_both *both, bool flips_alone)
 {
-    json_t *const list = gd_put_list(out, into, key);
-    largest found;
+    json_t *list = gd_put_list(out, into, key);
+    struct largest found;
 
     find_largest(&found, both, flips_alone);
     for (size_t i = 0; i < found.count; i++) {
-        json_t *const one = gd_put_object(out, list, NULL);
+        json_t *one = gd_put_object(out, list, NULL);
 
         gd_put_size(out, one, "index", both->index[found.at[i]]);
         gd_put_real(out, one, "a", both->a[found.at[i]]);
@@ -116,8 +116,8 @@ static void put_flips(gd_result *out, json_t *into, const gd_both *margins)
 /* The histogram of b - a, in float32, which is precise enough for a chart. */
 static gd_status put_differences(gd_result *out, json_t *into, const gd_both *both, gd_error *err)
 {
-    float *const differences = gd_alloc(both->count, sizeof *differences);
-    json_t *const place = gd_put_object(out, into, "differences"), *list;
+    float *differences = gd_alloc(both->count, sizeof *differences);
+    json_t *place = gd_put_object(out, into, "differences"), *list;
     gd_columns columns;
     gd_status rc;
 
@@ -141,8 +141,8 @@ static gd_status put_differences(gd_result *out, json_t *into, const gd_both *bo
 static void put_points(gd_result *out, json_t *into, const gd_both *both)
 {
     const size_t step = both->count / POINTS_MOST + 1;
-    json_t *const points = gd_put_object(out, into, "points");
-    json_t *const a = gd_put_list(out, points, "a"), *const b = gd_put_list(out, points, "b");
+    json_t *points = gd_put_object(out, into, "points");
+    json_t *a = gd_put_list(out, points, "a"), *b = gd_put_list(out, points, "b");
 
     gd_put_size(out, points, "every", step);
     for (size_t i = 0; i < both->count; i += step) {
@@ -153,9 +153,9 @@ static void put_points(gd_result *out, json_t *into, const gd_both *both)
 
 static gd_status put_details(gd_result *out, const gd_comparison *found, gd_error *err)
 {
-    json_t *const details = gd_put_object(out, out->root, "details");
+    json_t *details = gd_put_object(out, out->root, "details");
     const bool pairs = found->margins.count > 0;
-    const gd_both *const both = pairs ? &found->margins : &found->scores; /* with pairs, only margins mean anything */
+    const gd_both *both = pairs ? &found->margins : &found->scores; /* with pairs, only margins mean anything */
 
     gd_put_text(out, details, "guerdon", GD_VERSION);
     gd_put_text(out, details, "a", found->name_a);

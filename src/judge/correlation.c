@@ -39,23 +39,23 @@ double gd_pearson(const double *a, const double *b, size_t count)
     return fmin(1, fmax(-1, ab / both));
 }
 
-typedef struct placed {
+struct placed {
     double value;
     size_t index;
-} placed;
+};
 
 static int by_value(const void *a, const void *b)
 {
-    const placed *const x = a, *const y = b;
+    const struct placed *x = a, *y = b;
 
     return x->value != y->value ? (x->value > y->value) - (x->value < y->value)
                                 : (x->index > y->index) - (x->index < y->index);
 }
 
-static void rank(double *ranks, placed *order, const double *values, size_t count)
+static void rank(double *ranks, struct placed *order, const double *values, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        order[i] = (placed){ values[i], i };
+        order[i] = (struct placed){ values[i], i };
     qsort(order, count, sizeof *order, by_value);
     for (size_t i = 0, end; i < count; i = end) {
         for (end = i + 1; end < count && order[end].value == order[i].value;)
@@ -67,8 +67,8 @@ static void rank(double *ranks, placed *order, const double *values, size_t coun
 
 gd_status gd_spearman(double *out, const double *a, const double *b, size_t count, gd_error *err)
 {
-    placed *const order = gd_alloc(count, sizeof *order);
-    double *const ranks_a = gd_alloc(count, sizeof *ranks_a), *const ranks_b = gd_alloc(count, sizeof *ranks_b);
+    struct placed *order = gd_alloc(count, sizeof *order);
+    double *ranks_a = gd_alloc(count, sizeof *ranks_a), *ranks_b = gd_alloc(count, sizeof *ranks_b);
     gd_status rc = GD_OK;
 
     if (!order || !ranks_a || !ranks_b) {

@@ -14,11 +14,11 @@
 void gd_eval_options_init_sized(gd_eval_options *options, size_t struct_size) { gd_sized_init(options, struct_size); }
 
 /* What is compared in a record: the first `correct` texts against the others. */
-typedef struct sides {
+struct sides {
     size_t correct;
     size_t low, high; /* the lowest of the first, the highest of the others */
     float margin;
-} sides;
+};
 
 enum { SENTENCE = 240 };
 
@@ -44,7 +44,7 @@ static bool check_number(const json_t *object, const char *key, size_t is, size_
 /* The number of correct answers among `count`, or 0 with a message in `why`. */
 static size_t correct_of(const json_t *object, size_t count, char why[SENTENCE])
 {
-    const json_t *const given = json_object_get(object, "num_correct");
+    const json_t *given = json_object_get(object, "num_correct");
     size_t correct = json_array_size(json_object_get(object, "chosen"));
 
     if (!correct && !gd_json_has(object, "num_correct")) {
@@ -70,10 +70,11 @@ static size_t correct_of(const json_t *object, size_t count, char why[SENTENCE])
 static bool is_ties(const char *name) { return !strcasecmp(name, "ties"); }
 
 /* Whether a record can be judged, whatever its scores. */
-static bool understand(const gd_eval_run *run, const gd_record *record, size_t count, sides *s, char why[SENTENCE])
+static bool understand(const gd_eval_run *run, const gd_record *record, size_t count, struct sides *s,
+                       char why[SENTENCE])
 {
-    const json_t *const subset = run->sections.count ? json_object_get(record->object, run->by) : NULL;
-    const char *const id = json_string_value(json_object_get(record->object, "id"));
+    const json_t *subset = run->sections.count ? json_object_get(record->object, run->by) : NULL;
+    const char *id = json_string_value(json_object_get(record->object, "id"));
     gd_tie tie;
 
     if (record->kind == GD_RECORD_TEXT) {
@@ -93,7 +94,7 @@ static bool understand(const gd_eval_run *run, const gd_record *record, size_t c
     return false;
 }
 
-static void compare_sides(sides *s, const float *scores, size_t count)
+static void compare_sides(struct sides *s, const float *scores, size_t count)
 {
     s->low = 0;
     s->high = s->correct;
@@ -107,7 +108,7 @@ static void compare_sides(sides *s, const float *scores, size_t count)
 }
 
 /* Checks for numbers that JSON cannot express and that would spoil a mean. */
-static bool check_finite(const gd_record *record, const gd_scored *item, sides *s, char why[SENTENCE])
+static bool check_finite(const gd_record *record, const gd_scored *item, struct sides *s, char why[SENTENCE])
 {
     char name[GD_TEXT_NAME_ROOM];
 
@@ -140,9 +141,10 @@ static const json_t *value_of(const gd_record *record, size_t which)
     return gd_record_answer(record->object, which);
 }
 
-static gd_status keep_worst(gd_eval_run *run, const gd_scored *item, const sides *s, uint32_t group, gd_error *err)
+static gd_status keep_worst(gd_eval_run *run, const gd_scored *item, const struct sides *s, uint32_t group,
+                            gd_error *err)
 {
-    const gd_record *const record = &item->record;
+    const gd_record *record = &item->record;
     const gd_worst_pair pair = {
         .index = record->index,
         .line = record->line,
@@ -158,16 +160,16 @@ static gd_status keep_worst(gd_eval_run *run, const gd_scored *item, const sides
                         value_of(record, s->high), err);
 }
 
-static gd_status keep_tie(gd_eval_run *run, const gd_scored *item, const sides *s, uint32_t group, gd_error *err)
+static gd_status keep_tie(gd_eval_run *run, const gd_scored *item, const struct sides *s, uint32_t group, gd_error *err)
 {
-    const char *const id = json_string_value(json_object_get(item->record.object, "id"));
+    const char *id = json_string_value(json_object_get(item->record.object, "id"));
 
     if (!run->sections.count || !is_ties(run->groups.names[group]) || item->record.kind != GD_RECORD_ANSWERS)
         return GD_OK;
     return gd_ties_add(&run->ties, id, item->scores, s->correct, item->count, err);
 }
 
-static gd_status keep_item(gd_eval_run *run, const gd_scored *item, const sides *s, gd_error *err)
+static gd_status keep_item(gd_eval_run *run, const gd_scored *item, const struct sides *s, gd_error *err)
 {
     const bool row = item->record.kind == GD_RECORD_ANSWERS;
     gd_judged judged = { .margin = s->margin, .longer = difference(item->tokens[s->low], item->tokens[s->high]) };
@@ -192,7 +194,7 @@ static gd_status keep_item(gd_eval_run *run, const gd_scored *item, const sides 
 /* Keeps the first few messages, and writes each as an error line in place of the scores. */
 static gd_status refuse(gd_eval_run *run, const gd_record *record, const char *why, bool written, gd_error *err)
 {
-    gd_failure *const failure = &run->failures[run->failure_count];
+    gd_failure *failure = &run->failures[run->failure_count];
 
     if (run->failure_count < GD_FAILURES) {
         *failure = (gd_failure){ record->index, gd_strdup(why) };
@@ -205,10 +207,10 @@ static gd_status refuse(gd_eval_run *run, const gd_record *record, const char *w
 
 static gd_status take(void *context, const gd_scored *item, bool *failed, gd_error *err)
 {
-    gd_eval_run *const run = context;
-    const gd_record *const record = &item->record;
+    gd_eval_run *run = context;
+    const gd_record *record = &item->record;
     char why[SENTENCE], sentence[GD_SENTENCE_ROOM];
-    sides s = { 0 };
+    struct sides s = { 0 };
     bool fine;
     gd_status rc;
 
@@ -248,7 +250,7 @@ static gd_status read_options(gd_eval_options *own, const gd_eval_options *how, 
 
 static gd_status open_files(gd_eval_run *run, gd_error *err)
 {
-    const gd_eval_options *const how = run->how;
+    const gd_eval_options *how = run->how;
     const char *const *inputs;
     size_t count;
     gd_status rc = GD_OK;

@@ -30,7 +30,7 @@ static void accuracy_row(gd_buf *b, const json_t *root)
 
 static void page_head(gd_buf *b, const json_t *root)
 {
-    const json_t *const details = gd_get_part(root, "details");
+    const json_t *details = gd_get_part(root, "details");
 
     gd_html_begin(b, "How well this model judges");
     gd_buf_str(b, "<p>");
@@ -136,7 +136,7 @@ static void accuracy_section(gd_buf *b, const json_t *root)
 
 static void sections_section(gd_buf *b, const json_t *root)
 {
-    const json_t *const sections = gd_get_part(root, "sections");
+    const json_t *sections = gd_get_part(root, "sections");
     gd_chart_row rows[BARS_MOST + 1];
     gd_chart_rows chart = { .title = "Section scores", .x_label = "score", .rows = rows };
     const double overall = gd_get_real(root, "overall");
@@ -167,7 +167,7 @@ static void sections_section(gd_buf *b, const json_t *root)
 
 static void margins_section(gd_buf *b, const json_t *root)
 {
-    const json_t *const margins = gd_get_part(gd_get_part(root, "details"), "margins");
+    const json_t *margins = gd_get_part(gd_get_part(root, "details"), "margins");
 
     gd_html_section(b, "Margins",
                     "The chosen score minus the rejected one. Pairs that the model gets wrong are left of 0; ties are "
@@ -207,7 +207,7 @@ static void reliability_table(gd_buf *b, const json_t *bins)
 
 static void calibration_section(gd_buf *b, const json_t *root)
 {
-    const json_t *const bins = gd_get_part(gd_get_part(root, "details"), "reliability");
+    const json_t *bins = gd_get_part(gd_get_part(root, "details"), "reliability");
     double x[BINS_MOST], y[BINS_MOST], low[BINS_MOST], high[BINS_MOST];
     gd_points points = { .title = "Reliability",
                          .x_label = "confidence",
@@ -285,7 +285,7 @@ static void length_chart(gd_buf *b, const json_t *bins)
 
 static void length_section(gd_buf *b, const json_t *root)
 {
-    const json_t *const length = gd_get_part(gd_get_part(root, "details"), "length");
+    const json_t *length = gd_get_part(gd_get_part(root, "details"), "length");
 
     gd_html_section(b, "Length",
                     "Does the model just like long answers? Then it is right where the chosen text is longer and "
@@ -325,7 +325,7 @@ static void worst_text(gd_buf *b, const char *title, const json_t *pair, const c
 
 static void worst_pair(gd_buf *b, const json_t *pair, bool open)
 {
-    const char *const beginning = gd_get_text(pair, "beginning");
+    const char *beginning = gd_get_text(pair, "beginning");
 
     gd_buf_str(b, open ? "<details open=\"\"><summary>margin " : "<details><summary>margin ");
     gd_buf_fixed(b, gd_get_real(pair, "margin"), 4);
@@ -364,7 +364,7 @@ static void worst_section(gd_buf *b, const json_t *root)
 
 static void failures_section(gd_buf *b, const json_t *root)
 {
-    const json_t *const list = gd_get_part(gd_get_part(root, "details"), "failures"), *one;
+    const json_t *list = gd_get_part(gd_get_part(root, "details"), "failures"), *one;
     size_t i;
 
     if (!json_array_size(list))

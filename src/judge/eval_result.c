@@ -11,14 +11,14 @@
 #include <strings.h>
 
 /* The items as arrays: once in the order of the file, and once group by group. */
-typedef struct table {
+struct table {
     float *margins, *grouped;
     int32_t *longer;
     size_t *first;           /* [groups + 1] where each group begins in `grouped` */
     double *accuracy, *best; /* [groups] `best` is the mean credit as in RewardBench 2 */
-} table;
+};
 
-static void free_table(table *t)
+static void free_table(struct table *t)
 {
     gd_free(t->margins);
     gd_free(t->grouped);
@@ -28,7 +28,7 @@ static void free_table(table *t)
     gd_free(t->best);
 }
 
-static gd_status make_table(table *t, const gd_eval_run *run, gd_error *err)
+static gd_status make_table(struct table *t, const gd_eval_run *run, gd_error *err)
 {
     const size_t groups = run->groups.count;
 
@@ -49,7 +49,7 @@ static gd_status make_table(table *t, const gd_eval_run *run, gd_error *err)
     for (size_t g = 2; g <= groups; g++)
         t->first[g] += t->first[g - 1];
     for (size_t i = 0; groups && i < run->count; i++) {
-        const gd_judged *const item = &run->items[i];
+        const gd_judged *item = &run->items[i];
 
         t->grouped[t->first[item->group + 1]++] = item->margin;
         t->best[item->group] += item->shares ? 1.0 / item->shares : 0;
@@ -72,9 +72,9 @@ static void put_metrics(gd_result *out, json_t *into, const gd_metrics *m)
     gd_put_real(out, into, "brier", m->brier);
 }
 
-static void put_groups(gd_result *out, json_t *into, const gd_eval_run *run, table *t)
+static void put_groups(gd_result *out, json_t *into, const gd_eval_run *run, struct table *t)
 {
-    json_t *const by = gd_put_object(out, into, "by");
+    json_t *by = gd_put_object(out, into, "by");
 
     for (size_t g = 0; g < run->groups.count; g++) {
         const size_t count = t->first[g + 1] - t->first[g];
@@ -88,9 +88,9 @@ static void put_groups(gd_result *out, json_t *into, const gd_eval_run *run, tab
 }
 
 /* One section per subset, all with the same weight in the overall score. */
-static void put_second(gd_result *out, json_t *into, gd_eval_run *run, const table *t)
+static void put_second(gd_result *out, json_t *into, gd_eval_run *run, const struct table *t)
 {
-    json_t *const sections = gd_put_object(out, into, "sections");
+    json_t *sections = gd_put_object(out, into, "sections");
     double total = 0;
 
     for (size_t g = 0; g < run->groups.count; g++) {
@@ -103,9 +103,9 @@ static void put_second(gd_result *out, json_t *into, gd_eval_run *run, const tab
     gd_put_real(out, into, "overall", total / (double)run->groups.count);
 }
 
-static void put_sections(gd_result *out, json_t *into, gd_eval_run *run, const table *t)
+static void put_sections(gd_result *out, json_t *into, gd_eval_run *run, const struct table *t)
 {
-    json_t *const sections = gd_put_object(out, into, "sections");
+    json_t *sections = gd_put_object(out, into, "sections");
 
     gd_sections_score(&run->sections, (const char *const *)run->groups.names, t->accuracy, run->groups.count);
     for (size_t s = 0; s < run->sections.count; s++)
@@ -123,7 +123,7 @@ static bool is_second(const gd_eval_run *run)
 
 static void put_run(gd_result *out, json_t *into, const gd_eval_run *run)
 {
-    const gd_summary *const summary = &run->job.summary;
+    const gd_summary *summary = &run->job.summary;
 
     gd_put_text(out, into, "guerdon", GD_VERSION);
     gd_put_text(out, into, "model", run->model->dir);
@@ -142,10 +142,10 @@ static void put_run(gd_result *out, json_t *into, const gd_eval_run *run)
 
 static void put_failures(gd_result *out, json_t *into, const gd_eval_run *run)
 {
-    json_t *const list = gd_put_list(out, into, "failures");
+    json_t *list = gd_put_list(out, into, "failures");
 
     for (size_t i = 0; i < run->failure_count; i++) {
-        json_t *const one = gd_put_object(out, list, NULL);
+        json_t *one = gd_put_object(out, list, NULL);
 
         gd_put_size(out, one, "index", run->failures[i].index);
         gd_put_text(out, one, "error", run->failures[i].why);
@@ -154,7 +154,7 @@ static void put_failures(gd_result *out, json_t *into, const gd_eval_run *run)
 
 static void put_calibration(gd_result *out, json_t *into, const gd_spread *scores)
 {
-    json_t *const one = gd_put_object(out, into, "calibration");
+    json_t *one = gd_put_object(out, into, "calibration");
 
     gd_put_text(out, one, "format", "guerdon-calibration/1");
     gd_put_real(out, one, "mean", scores->count ? scores->mean : NAN);
@@ -162,14 +162,14 @@ static void put_calibration(gd_result *out, json_t *into, const gd_spread *score
     gd_put_size(out, one, "count", scores->count);
 }
 
-static void put_reliability(gd_result *out, json_t *into, const table *t, size_t count)
+static void put_reliability(gd_result *out, json_t *into, const struct table *t, size_t count)
 {
-    json_t *const list = gd_put_list(out, into, "reliability");
+    json_t *list = gd_put_list(out, into, "reliability");
     gd_bin bins[GD_BINS];
 
     gd_reliability(bins, t->margins, count);
     for (size_t b = 0; b < GD_BINS; b++) {
-        json_t *const one = gd_put_object(out, list, NULL);
+        json_t *one = gd_put_object(out, list, NULL);
         const double half = 0.5 * (double)bins[b].ties / (double)bins[b].count; /* ties count half here */
         double low, high;
 
@@ -184,9 +184,9 @@ static void put_reliability(gd_result *out, json_t *into, const table *t, size_t
     }
 }
 
-static gd_status put_margins(gd_result *out, json_t *into, const table *t, size_t count, gd_error *err)
+static gd_status put_margins(gd_result *out, json_t *into, const struct table *t, size_t count, gd_error *err)
 {
-    json_t *const margins = gd_put_object(out, into, "margins"), *list;
+    json_t *margins = gd_put_object(out, into, "margins"), *list;
     gd_columns columns;
     const gd_status rc = gd_columns_of(&columns, t->margins, count, err);
 
@@ -202,9 +202,9 @@ static gd_status put_margins(gd_result *out, json_t *into, const table *t, size_
     return GD_OK;
 }
 
-static gd_status put_length(gd_result *out, json_t *into, const table *t, size_t count, gd_error *err)
+static gd_status put_length(gd_result *out, json_t *into, const struct table *t, size_t count, gd_error *err)
 {
-    json_t *const length = gd_put_object(out, into, "length"), *list;
+    json_t *length = gd_put_object(out, into, "length"), *list;
     gd_length found;
     const gd_status rc = gd_length_of(&found, t->margins, t->longer, count, err);
 
@@ -216,8 +216,8 @@ static gd_status put_length(gd_result *out, json_t *into, const table *t, size_t
     gd_put_real(out, length, "correlation", found.correlation);
     list = gd_put_list(out, length, "bins");
     for (size_t b = 0; b < found.bin_count; b++) {
-        const gd_length_bin *const bin = &found.bins[b];
-        json_t *const one = gd_put_object(out, list, NULL);
+        const gd_length_bin *bin = &found.bins[b];
+        json_t *one = gd_put_object(out, list, NULL);
         double low, high;
 
         gd_bootstrap_share(bin->right, bin->pairs, &low, &high);
@@ -233,11 +233,11 @@ static gd_status put_length(gd_result *out, json_t *into, const table *t, size_t
 
 static void put_worst(gd_result *out, json_t *into, const gd_eval_run *run)
 {
-    json_t *const list = gd_put_list(out, into, "worst");
+    json_t *list = gd_put_list(out, into, "worst");
 
     for (size_t i = 0; i < run->worst.count; i++) {
-        const gd_worst_pair *const pair = &run->worst.list[i];
-        json_t *const one = gd_put_object(out, list, NULL);
+        const gd_worst_pair *pair = &run->worst.list[i];
+        json_t *one = gd_put_object(out, list, NULL);
 
         gd_put_size(out, one, "index", pair->index);
         gd_put_size(out, one, "line", pair->line);
@@ -254,9 +254,9 @@ static void put_worst(gd_result *out, json_t *into, const gd_eval_run *run)
     }
 }
 
-static gd_status put_details(gd_result *out, const gd_eval_run *run, const table *t, gd_error *err)
+static gd_status put_details(gd_result *out, const gd_eval_run *run, const struct table *t, gd_error *err)
 {
-    json_t *const details = gd_put_object(out, out->root, "details");
+    json_t *details = gd_put_object(out, out->root, "details");
     gd_status rc;
 
     put_run(out, details, run);
@@ -274,7 +274,7 @@ gd_status gd_eval_result(gd_eval_run *run, char **json, gd_error *err)
 {
     gd_result out = { .root = json_object() };
     gd_metrics all;
-    table t = { 0 };
+    struct table t = { 0 };
     gd_status rc = make_table(&t, run, err);
 
     if (!rc) {

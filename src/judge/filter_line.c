@@ -55,7 +55,7 @@ static bool put_noted(gd_buf *out, gd_text object, gd_filter_verdict verdict, gd
                       size_t count)
 {
     bool empty;
-    const char *const brace = gd_json_span_end(object, &empty);
+    const char *brace = gd_json_span_end(object, &empty);
 
     if (!brace)
         return false;

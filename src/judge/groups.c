@@ -54,7 +54,7 @@ static void add_name(gd_buf *b, const json_t *value)
 /* Takes ownership of the name. */
 static gd_status add_group(gd_groups *groups, char *name, gd_error *err)
 {
-    json_t *const number = json_integer((json_int_t)groups->count);
+    json_t *number = json_integer((json_int_t)groups->count);
     const bool room = gd_grow((void **)&groups->names, &groups->room, groups->count + 1, sizeof *groups->names);
 
     if (json_object_set_new(groups->numbers, name, number) || !room) {

@@ -45,13 +45,13 @@ static const char *skip_value(const char *p, const char *end)
 
 bool gd_json_span_value(gd_text text, const char *key, gd_text *value)
 {
-    const char *const end = text.data + text.len, *p = skip_space(text.data, end);
+    const char *end = text.data + text.len, *p = skip_space(text.data, end);
     const size_t len = strlen(key);
 
     if (p == end || *p != '{')
         return false;
     for (p = skip_space(p + 1, end); p < end && *p == '"'; p = skip_space(p + 1, end)) {
-        const char *const name = p + 1, *begin;
+        const char *name = p + 1, *begin;
 
         p = skip_string(p, end);
         begin = skip_space(p, end);

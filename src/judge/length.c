@@ -8,21 +8,21 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-typedef struct outcome {
+struct outcome {
     int32_t longer;
     bool right;
-} outcome;
+};
 
 static int by_length(const void *a, const void *b)
 {
-    const int32_t x = ((const outcome *)a)->longer, y = ((const outcome *)b)->longer;
+    const int32_t x = ((const struct outcome *)a)->longer, y = ((const struct outcome *)b)->longer;
 
     return (x > y) - (x < y);
 }
 
-static void add_bin(gd_length *out, const outcome *sorted, size_t from, size_t to)
+static void add_bin(gd_length *out, const struct outcome *sorted, size_t from, size_t to)
 {
-    gd_length_bin *const bin = &out->bins[out->bin_count++];
+    gd_length_bin *bin = &out->bins[out->bin_count++];
 
     *bin = (gd_length_bin){ sorted[from].longer, sorted[to - 1].longer, to - from, 0 };
     for (size_t i = from; i < to; i++)
@@ -30,7 +30,7 @@ static void add_bin(gd_length *out, const outcome *sorted, size_t from, size_t t
 }
 
 /* Cuts into parts of about the same size; a length difference of many pairs may make its part larger. */
-static void add_parts(gd_length *out, const outcome *sorted, size_t from, size_t to)
+static void add_parts(gd_length *out, const struct outcome *sorted, size_t from, size_t to)
 {
     const size_t begin = from, count = to - from;
 
@@ -46,7 +46,7 @@ static void add_parts(gd_length *out, const outcome *sorted, size_t from, size_t
     }
 }
 
-static void part_by_length(gd_length *out, const outcome *sorted, size_t count)
+static void part_by_length(gd_length *out, const struct outcome *sorted, size_t count)
 {
     size_t shorter = 0, equal;
 
@@ -62,15 +62,15 @@ static void part_by_length(gd_length *out, const outcome *sorted, size_t count)
 
 gd_status gd_length_of(gd_length *out, const float *margins, const int32_t *longer, size_t count, gd_error *err)
 {
-    outcome *const sorted = gd_alloc(count, sizeof *sorted);
-    double *const x = gd_alloc(count, sizeof *x), *const y = gd_alloc(count, sizeof *y);
+    struct outcome *sorted = gd_alloc(count, sizeof *sorted);
+    double *x = gd_alloc(count, sizeof *x), *y = gd_alloc(count, sizeof *y);
     gd_status rc = GD_OK;
 
     *out = (gd_length){ 0 };
     if (!sorted || !x || !y)
         rc = gd_fail_memory(err, count * (sizeof *sorted + 2 * sizeof *x));
     for (size_t i = 0; !rc && i < count; i++) {
-        sorted[i] = (outcome){ longer[i], margins[i] > 0 };
+        sorted[i] = (struct outcome){ longer[i], margins[i] > 0 };
         x[i] = margins[i];
         y[i] = longer[i];
         if (longer[i] == 0 || margins[i] == 0)

@@ -87,7 +87,7 @@ void gd_reliability(gd_bin bins[GD_BINS], const float *margins, size_t count)
     for (size_t i = 0; i < count; i++) {
         const double confidence = 1 / (1 + rest_of(margins[i]));
         const int place = (int)((confidence - 0.5) * (2 * GD_BINS));
-        gd_bin *const bin = &bins[place < GD_BINS ? place : GD_BINS - 1];
+        gd_bin *bin = &bins[place < GD_BINS ? place : GD_BINS - 1];
 
         bin->count++;
         bin->right += margins[i] > 0;

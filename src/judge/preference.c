@@ -28,7 +28,7 @@ static void put_answer(gd_buf *out, const json_t *prompt, const json_t *answer)
 static size_t put_pair(gd_buf *out, const gd_preference *how, uint64_t index, const json_t *object, const float *scores,
                        size_t chosen, size_t rejected)
 {
-    const json_t *const prompt = json_object_get(object, "prompt");
+    const json_t *prompt = json_object_get(object, "prompt");
     const float margin = scores[chosen] - scores[rejected];
 
     if (!(margin > 0) || margin < how->min_margin)

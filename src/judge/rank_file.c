@@ -135,7 +135,7 @@ void gd_rank_options_init_sized(gd_rank_options *options, size_t struct_size) { 
 
 static gd_status rank(struct run *run, gd_model *model, gd_error *err)
 {
-    const gd_rank_options *const how = run->how;
+    const gd_rank_options *how = run->how;
     const gd_file_options files = { .input = how->input,
                                     .output = how->output,
                                     .format = how->format,

@@ -64,7 +64,7 @@ gd_status gd_ties_add(gd_ties *ties, const char *id, const float *scores, size_t
 
 static int by_number(const void *a, const void *b)
 {
-    const gd_tie *const x = a, *const y = b;
+    const gd_tie *x = a, *y = b;
 
     return x->number != y->number ? (x->number > y->number) - (x->number < y->number) : x->tied - y->tied;
 }
@@ -78,8 +78,8 @@ static void merge(gd_ties *ties)
         return;
     qsort(ties->list, ties->count, sizeof *ties->list, by_number);
     for (size_t i = 1; i < ties->count; i++) {
-        const gd_tie *const one = &ties->list[i];
-        gd_tie *const last = &ties->list[kept];
+        const gd_tie *one = &ties->list[i];
+        gd_tie *last = &ties->list[kept];
 
         if (by_number(last, one) != 0) {
             ties->list[++kept] = *one;
@@ -117,7 +117,7 @@ double gd_ties_score(gd_ties *ties)
 
     merge(ties);
     for (size_t i = 0; i + 1 < ties->count; i++) { /* "ref" sorts before "tied" */
-        const gd_tie *const ref = &ties->list[i], *const tied = &ties->list[i + 1];
+        const gd_tie *ref = &ties->list[i], *tied = &ties->list[i + 1];
         const double d = tied->highest - tied->lowest, smaller = fmin(gap(ref), gap(tied));
 
         if (ref->number != tied->number)

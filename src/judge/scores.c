@@ -101,7 +101,7 @@ static gd_status take_scores(gd_score_line *line, const json_t *object, const ch
 
 static gd_status take_line(gd_score_line *line, const json_t *object, const char *where, gd_error *err)
 {
-    const json_t *const index = json_object_get(object, "index");
+    const json_t *index = json_object_get(object, "index");
 
     if (!json_is_object(object))
         return gd_fail(err, GD_EFORMAT, "%s: %s; expected a line of guerdon score", where, gd_json_type_name(object));

@@ -59,7 +59,7 @@ static gd_status read_subsets(gd_section *section, const json_t *object, const c
     if (!section->subsets)
         return gd_fail_memory(err, json_object_size(object) * sizeof *section->subsets);
     json_object_foreach((json_t *)object, key, value) {
-        gd_subset *const subset = &section->subsets[section->count++];
+        gd_subset *subset = &section->subsets[section->count++];
 
         subset->name = gd_strdup(key);
         rc = subset->name ? get_weight(&subset->weight, object, key, path, err) : gd_fail_memory(err, strlen(key));
@@ -185,7 +185,7 @@ void gd_sections_score(gd_sections *sections, const char *const *names, const do
 
     sections->overall = NAN;
     for (size_t s = 0; s < sections->count; s++) {
-        gd_section *const section = &sections->list[s];
+        gd_section *section = &sections->list[s];
 
         score_section(section, names, accuracy, count);
         if (isnan(section->score) && section->optional)

@@ -20,8 +20,8 @@ static void add_messages(gd_buf *b, const json_t *list)
     size_t i;
 
     json_array_foreach(list, i, message) {
-        const json_t *const role = json_object_get(message, "role");
-        const json_t *const content = json_object_get(message, "content");
+        const json_t *role = json_object_get(message, "role");
+        const json_t *content = json_object_get(message, "content");
 
         gd_buf_str(b, i ? "\n\n" : "");
         gd_buf_bytes(b, json_string_value(role), json_string_length(role));

@@ -9,37 +9,37 @@
 /* Units of the drawing. */
 enum { WIDTH = GD_CHART_WIDTH, PLOT = 170, LEFT = 52, RIGHT = 16, BELOW = 46, LEGEND_ROW = 18, MOST_TICKS = 24 };
 
-typedef struct frame {
+struct frame {
     const gd_chart *chart;
     size_t series;              /* number of series drawn */
     double top, bottom;         /* of the plot */
     double x_min, x_max, y_max; /* values at its edges (x: log2 of them with log_x) */
     double y_step;              /* of its ticks */
-} frame;
+};
 
-static double place_x(const frame *f, double x)
+static double place_x(const struct frame *f, double x)
 {
     const double range = f->x_max - f->x_min, at = f->chart->log_x ? log2(x) : x;
 
     return LEFT + (WIDTH - LEFT - RIGHT) * (range > 0 ? (at - f->x_min) / range : 0.5);
 }
 
-static double place_y(const frame *f, double y) { return f->bottom - (f->bottom - f->top) * y / f->y_max; }
+static double place_y(const struct frame *f, double y) { return f->bottom - (f->bottom - f->top) * y / f->y_max; }
 
-static bool drawable(const frame *f, double x, double y)
+static bool drawable(const struct frame *f, double x, double y)
 {
     return isfinite(x) && isfinite(y) && y >= 0 && (!f->chart->log_x || x > 0);
 }
 
 /* Point i of a series; false if it can't be drawn. Bars have no x. */
-static bool point(const frame *f, const gd_series *s, size_t i, double *x, double *y)
+static bool point(const struct frame *f, const gd_series *s, size_t i, double *x, double *y)
 {
     *x = f->chart->category ? (double)i : s->x[i];
     *y = s->y[i];
     return drawable(f, *x, *y);
 }
 
-static void find_ranges(frame *f)
+static void find_ranges(struct frame *f)
 {
     bool any = false;
     double x, y, largest = f->chart->mark_label && isfinite(f->chart->mark_y) ? f->chart->mark_y : 0;
@@ -62,7 +62,7 @@ static void find_ranges(frame *f)
 
 /* ---- axes ---- */
 
-static void y_axis(gd_buf *b, const frame *f)
+static void y_axis(gd_buf *b, const struct frame *f)
 {
     for (int i = 0; i < MOST_TICKS && i * f->y_step <= f->y_max * 1.0001; i++) {
         const double y = place_y(f, i * f->y_step);
@@ -73,7 +73,7 @@ static void y_axis(gd_buf *b, const frame *f)
     gd_chart_text(b, 4, f->top - 12, "start", f->chart->y_label);
 }
 
-static void x_tick(gd_buf *b, const frame *f, double x)
+static void x_tick(gd_buf *b, const struct frame *f, double x)
 {
     const double at = place_x(f, x);
 
@@ -82,7 +82,7 @@ static void x_tick(gd_buf *b, const frame *f, double x)
 }
 
 /* Ticks at the points rather than at round numbers, where their labels have room: these are what was measured. */
-static void log_ticks(gd_buf *b, const frame *f)
+static void log_ticks(gd_buf *b, const struct frame *f)
 {
     const double room = 5.5 * GD_CHART_LETTER;
     double done[MOST_TICKS];
@@ -102,7 +102,7 @@ static void log_ticks(gd_buf *b, const frame *f)
         }
 }
 
-static void x_axis(gd_buf *b, const frame *f)
+static void x_axis(gd_buf *b, const struct frame *f)
 {
     if (f->chart->log_x) {
         log_ticks(b, f);
@@ -120,7 +120,7 @@ static void x_axis(gd_buf *b, const frame *f)
 /* ---- data ---- */
 
 /* What a point shows when the pointer rests on it. */
-static void point_title(gd_buf *b, const frame *f, const gd_series *s, size_t i)
+static void point_title(gd_buf *b, const struct frame *f, const gd_series *s, size_t i)
 {
     gd_buf_str(b, "<title>");
     if (s->name) {
@@ -136,9 +136,9 @@ static void point_title(gd_buf *b, const frame *f, const gd_series *s, size_t i)
     gd_buf_str(b, "</title>");
 }
 
-static void lines(gd_buf *b, const frame *f, size_t index)
+static void lines(gd_buf *b, const struct frame *f, size_t index)
 {
-    const gd_series *const s = &f->chart->series[index];
+    const gd_series *s = &f->chart->series[index];
     double x, y;
 
     gd_buf_printf(b, "<g class=\"s%zu\">\n<polyline class=\"line\" points=\"", index);
@@ -164,7 +164,7 @@ static void lines(gd_buf *b, const frame *f, size_t index)
     gd_buf_str(b, "</g>\n");
 }
 
-static void bars(gd_buf *b, const frame *f, size_t groups)
+static void bars(gd_buf *b, const struct frame *f, size_t groups)
 {
     const double slot = (double)(WIDTH - LEFT - RIGHT) / (double)(groups ? groups : 1);
     const double width = fmin(48, slot * 0.8 / (double)f->series);
@@ -173,7 +173,7 @@ static void bars(gd_buf *b, const frame *f, size_t groups)
         const double middle = LEFT + slot * ((double)g + 0.5);
 
         for (size_t s = 0; s < f->series; s++) {
-            const gd_series *const series = &f->chart->series[s];
+            const gd_series *series = &f->chart->series[s];
             double x, y;
 
             if (g >= series->count || !point(f, series, g, &x, &y))
@@ -199,13 +199,13 @@ static void bars(gd_buf *b, const frame *f, size_t groups)
 static double legend_width(const char *name) { return 30 + GD_CHART_LETTER * (double)gd_chart_letters(name); }
 
 /* Arranges the names in rows, and draws them unless b is NULL. Returns the number of rows. */
-static int legend(gd_buf *b, const frame *f)
+static int legend(gd_buf *b, const struct frame *f)
 {
     double x = LEFT;
     int row = 0, any = 0;
 
     for (size_t s = 0; s < f->series; s++) {
-        const char *const name = f->chart->series[s].name;
+        const char *name = f->chart->series[s].name;
 
         if (!name)
             continue;
@@ -234,7 +234,7 @@ static int legend(gd_buf *b, const frame *f)
     return any ? row + 1 : 0;
 }
 
-static void mark(gd_buf *b, const frame *f)
+static void mark(gd_buf *b, const struct frame *f)
 {
     const double y = place_y(f, f->chart->mark_y);
 
@@ -244,7 +244,7 @@ static void mark(gd_buf *b, const frame *f)
 
 void gd_chart_svg(gd_buf *b, const gd_chart *chart)
 {
-    frame f = { .chart = chart, .series = chart->series_count, .y_max = 1, .y_step = 0.5 };
+    struct frame f = { .chart = chart, .series = chart->series_count, .y_max = 1, .y_step = 0.5 };
     size_t groups = 0;
 
     if (f.series > GD_CHART_SERIES)

@@ -17,18 +17,18 @@ enum {
     TITLES = 200 /* only this many points show their numbers: the page would be too large */
 };
 
-typedef struct frame {
+struct frame {
     double bottom;
     double x_min, x_max, y_min, y_max; /* values at the edges of the plot */
-} frame;
+};
 
 static double place(double value, double min, double max, double from, double to)
 {
     return from + (to - from) * (value - min) / (max - min);
 }
 
-static double place_x(const frame *f, double x) { return place(x, f->x_min, f->x_max, LEFT, WIDTH - RIGHT); }
-static double place_y(const frame *f, double y) { return place(y, f->y_min, f->y_max, f->bottom, ABOVE); }
+static double place_x(const struct frame *f, double x) { return place(x, f->x_min, f->x_max, LEFT, WIDTH - RIGHT); }
+static double place_y(const struct frame *f, double y) { return place(y, f->y_min, f->y_max, f->bottom, ABOVE); }
 
 /* Widens a range that is empty or holds only one value. */
 static void widen(double *min, double *max)
@@ -47,7 +47,7 @@ static void widen(double *min, double *max)
 
 static double first_tick(double min, double step) { return step * ceil(min / step - 1e-9); }
 
-static void y_axis(gd_buf *b, const frame *f, const char *label)
+static void y_axis(gd_buf *b, const struct frame *f, const char *label)
 {
     const double step = gd_chart_step(f->y_max - f->y_min, 4.5), first = first_tick(f->y_min, step);
 
@@ -61,7 +61,7 @@ static void y_axis(gd_buf *b, const frame *f, const char *label)
     gd_chart_text(b, 4, ABOVE - 12, "start", label);
 }
 
-static void x_axis(gd_buf *b, const frame *f, const char *label)
+static void x_axis(gd_buf *b, const struct frame *f, const char *label)
 {
     const double step = gd_chart_step(f->x_max - f->x_min, 6), first = first_tick(f->x_min, step);
 
@@ -76,7 +76,7 @@ static void x_axis(gd_buf *b, const frame *f, const char *label)
 
 /* ---- histograms ---- */
 
-static void column(gd_buf *b, const frame *f, const gd_histogram *h, size_t i)
+static void column(gd_buf *b, const struct frame *f, const gd_histogram *h, size_t i)
 {
     const double from = h->from + (double)i * h->step, left = place_x(f, from), right = place_x(f, from + h->step);
     const double top = place_y(f, h->counts[i]);
@@ -97,7 +97,7 @@ static void column(gd_buf *b, const frame *f, const gd_histogram *h, size_t i)
 
 void gd_histogram_svg(gd_buf *b, const gd_histogram *h)
 {
-    frame f = { .bottom = ABOVE + LOW, .x_min = h->from, .x_max = h->from + h->step * (double)h->count };
+    struct frame f = { .bottom = ABOVE + LOW, .x_min = h->from, .x_max = h->from + h->step * (double)h->count };
     double most = 0;
 
     for (size_t i = 0; i < h->count; i++)
@@ -117,14 +117,18 @@ void gd_histogram_svg(gd_buf *b, const gd_histogram *h)
 
 /* ---- points ---- */
 
-static bool inside(const frame *f, double x, double y)
+static bool inside(const struct frame *f, double x, double y)
 {
     return x >= f->x_min && x <= f->x_max && y >= f->y_min && y <= f->y_max; /* false for NaN */
 }
 
-static void find_ranges(frame *f, const gd_points *p)
+static void find_ranges(struct frame *f, const gd_points *p)
 {
-    *f = (frame){ .bottom = ABOVE + HIGH, .x_min = p->x_min, .x_max = p->x_max, .y_min = p->y_min, .y_max = p->y_max };
+    *f = (struct frame){ .bottom = ABOVE + HIGH,
+                         .x_min = p->x_min,
+                         .x_max = p->x_max,
+                         .y_min = p->y_min,
+                         .y_max = p->y_max };
     if (p->x_min < p->x_max && p->y_min < p->y_max)
         return;
     f->x_min = f->y_min = INFINITY;
@@ -142,7 +146,7 @@ static void find_ranges(frame *f, const gd_points *p)
 }
 
 /* The part of y = x that is inside the plot. */
-static void diagonal(gd_buf *b, const frame *f)
+static void diagonal(gd_buf *b, const struct frame *f)
 {
     const double from = fmax(f->x_min, f->y_min), to = fmin(f->x_max, f->y_max);
 
@@ -150,7 +154,7 @@ static void diagonal(gd_buf *b, const frame *f)
         gd_chart_line(b, "mark", place_x(f, from), place_y(f, from), place_x(f, to), place_y(f, to));
 }
 
-static void whisker(gd_buf *b, const frame *f, double x, double low, double high)
+static void whisker(gd_buf *b, const struct frame *f, double x, double low, double high)
 {
     const double at = place_x(f, x), top = place_y(f, fmin(high, f->y_max)), bottom = place_y(f, fmax(low, f->y_min));
 
@@ -159,7 +163,7 @@ static void whisker(gd_buf *b, const frame *f, double x, double low, double high
     gd_chart_line(b, "whisker", at - 3, top, at + 3, top);
 }
 
-static void dot(gd_buf *b, const frame *f, const gd_points *p, size_t i)
+static void dot(gd_buf *b, const struct frame *f, const gd_points *p, size_t i)
 {
     gd_buf_str(b, p->count > TITLES ? "<circle class=\"fill many\" r=\"2\"" : "<circle class=\"fill\" r=\"4\"");
     gd_chart_attribute(b, "cx", place_x(f, p->x[i]));
@@ -177,7 +181,7 @@ static void dot(gd_buf *b, const frame *f, const gd_points *p, size_t i)
 
 void gd_points_svg(gd_buf *b, const gd_points *p)
 {
-    frame f;
+    struct frame f;
 
     find_ranges(&f, p);
     gd_chart_begin(b, f.bottom + BELOW, p->title);

@@ -18,17 +18,17 @@ enum {
     MOST_TICKS = 24
 };
 
-typedef struct frame {
+struct frame {
     const gd_chart_rows *chart;
     double bottom, top; /* value at the right edge */
-} frame;
+};
 
-static double place(const frame *f, double value)
+static double place(const struct frame *f, double value)
 {
     return LEFT + (WIDTH - LEFT - RIGHT) * fmin(fmax(value, 0), f->top) / f->top;
 }
 
-static void axis(gd_buf *b, const frame *f)
+static void axis(gd_buf *b, const struct frame *f)
 {
     const double step = gd_chart_step(f->top, 4);
 
@@ -62,7 +62,7 @@ static void row_title(gd_buf *b, const gd_chart_row *row)
     gd_buf_str(b, "</title>");
 }
 
-static void whisker(gd_buf *b, const frame *f, const gd_chart_row *row, double middle)
+static void whisker(gd_buf *b, const struct frame *f, const gd_chart_row *row, double middle)
 {
     const double low = place(f, row->low), high = place(f, row->high);
 
@@ -71,7 +71,7 @@ static void whisker(gd_buf *b, const frame *f, const gd_chart_row *row, double m
     gd_chart_line(b, "whisker", high, middle - 3, high, middle + 3);
 }
 
-static void bar(gd_buf *b, const frame *f, const gd_chart_row *row, double middle)
+static void bar(gd_buf *b, const struct frame *f, const gd_chart_row *row, double middle)
 {
     gd_buf_str(b, "<g class=\"s0\"><rect class=\"fill\"");
     gd_chart_attribute(b, "x", LEFT);
@@ -93,7 +93,7 @@ static void bar(gd_buf *b, const frame *f, const gd_chart_row *row, double middl
 
 void gd_chart_rows_svg(gd_buf *b, const gd_chart_rows *chart)
 {
-    frame f = { .chart = chart, .bottom = ABOVE + ROW * (double)chart->count, .top = 1 };
+    struct frame f = { .chart = chart, .bottom = ABOVE + ROW * (double)chart->count, .top = 1 };
 
     if (isnormal(chart->top) && chart->top > 0)
         f.top = chart->top;

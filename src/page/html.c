@@ -59,7 +59,7 @@ static void escape(gd_buf *b, const char *text, size_t len)
     size_t start = 0;
 
     for (size_t i = 0; i < len; i++) {
-        const char *const instead = entity((unsigned char)text[i]);
+        const char *instead = entity((unsigned char)text[i]);
 
         if (!instead)
             continue;

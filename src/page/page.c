@@ -51,7 +51,7 @@ gd_status gd_page_make(char **html, const char *json, const char *format, void (
 
 void gd_page_text(gd_buf *b, const json_t *object, const char *key, const char *otherwise)
 {
-    const char *const text = gd_get_text(object, key);
+    const char *text = gd_get_text(object, key);
 
     gd_html_text(b, text ? text : otherwise);
 }
@@ -100,7 +100,7 @@ size_t gd_page_column(double *values, size_t room, const json_t *list, const cha
     const size_t count = json_array_size(list) < room ? json_array_size(list) : room;
 
     for (size_t i = 0; i < count; i++) {
-        const json_t *const one = json_array_get(list, i), *const value = key ? json_object_get(one, key) : one;
+        const json_t *one = json_array_get(list, i), *value = key ? json_object_get(one, key) : one;
 
         values[i] = json_is_number(value) ? json_number_value(value) : NAN;
     }

@@ -22,7 +22,7 @@ static sort sort_of(const gd_part *part) { return part->messages ? TALK : part->
 
 static gd_status check_kind(const struct reading *r)
 {
-    const gd_item *const item = r->item;
+    const gd_item *item = r->item;
     const size_t want = item->kind == GD_ITEM_PAIR ? 2 : 1;
 
     if (item->kind < GD_ITEM_TEXT || item->kind > GD_ITEM_ANSWERS)
@@ -57,7 +57,7 @@ static gd_status check_part(const struct reading *r, const gd_part *part, const 
 /* A part that is a text is the assistant's turn. */
 static gd_status join_messages(const struct reading *r, gd_record_text *to, const gd_part *part, const char *field)
 {
-    const gd_part *const prompt = r->item->prompt;
+    const gd_part *prompt = r->item->prompt;
     const gd_message turn = { { "assistant", 9 }, part->text };
     const gd_part answer = sort_of(part) == TALK ? *part : (gd_part){ .messages = &turn, .message_count = 1 };
     const size_t before = prompt ? prompt->message_count : 0;
@@ -75,11 +75,11 @@ static gd_status join_messages(const struct reading *r, gd_record_text *to, cons
 static gd_status read_part(const struct reading *r, size_t which)
 {
     static const char *const fields[] = { "messages", "chosen", "rejected" };
-    const gd_part *const prompt = r->item->prompt, *const part = &r->item->parts[which];
+    const gd_part *prompt = r->item->prompt, *part = &r->item->parts[which];
     const sort is = sort_of(part), before = prompt ? sort_of(prompt) : is;
-    gd_record_text *const to = &r->record->texts[which];
+    gd_record_text *to = &r->record->texts[which];
     char room[GD_TEXT_NAME_ROOM], field[GD_TEXT_NAME_ROOM];
-    const char *const name = gd_record_text_name(r->record->kind, which, room);
+    const char *name = gd_record_text_name(r->record->kind, which, room);
     const gd_status rc = check_part(r, part, name);
 
     if (rc)
@@ -99,8 +99,8 @@ static gd_status read_part(const struct reading *r, size_t which)
 /* Puts the prompt's ids before each part's, all in one block of memory. */
 static gd_status join_ids(const struct reading *r)
 {
-    const gd_part *const prompt = r->item->prompt;
-    gd_record *const record = r->record;
+    const gd_part *prompt = r->item->prompt;
+    gd_record *record = r->record;
     size_t count = 0;
     uint32_t *p;
 
@@ -112,7 +112,7 @@ static gd_status join_ids(const struct reading *r)
         return gd_fail_memory(r->err, count * sizeof *p);
     record->storage = (char *)p;
     for (size_t i = 0; i < record->count; i++) {
-        gd_record_text *const text = &record->texts[i];
+        gd_record_text *text = &record->texts[i];
 
         memcpy(p, prompt->ids, prompt->id_count * sizeof *p);
         memcpy(p + prompt->id_count, text->ids, text->id_count * sizeof *p);
@@ -125,7 +125,7 @@ static gd_status join_ids(const struct reading *r)
 
 static gd_status join(const struct reading *r)
 {
-    const gd_part *const prompt = r->item->prompt;
+    const gd_part *prompt = r->item->prompt;
 
     if (prompt && sort_of(prompt) == IDS)
         return join_ids(r);

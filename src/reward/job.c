@@ -31,7 +31,7 @@ gd_status gd_job_init(gd_job *run, const gd_progress *progress, gd_summary *summ
 static gd_status open_journal(gd_job *run, const gd_encoder *encoder, const gd_file_options *how, gd_buf *identity,
                               gd_error *err)
 {
-    const char *const fields = how->fields ? how->fields : "";
+    const char *fields = how->fields ? how->fields : "";
     const char *text;
 
     if (!identity)
@@ -162,8 +162,8 @@ gd_status gd_job_flush(gd_job *run, uint64_t next, gd_error *err)
 
 gd_status gd_job_report(const gd_job *run, gd_error *err)
 {
-    const gd_progress *const p = &run->progress;
-    const gd_summary *const done = &run->summary;
+    const gd_progress *p = &run->progress;
+    const gd_summary *done = &run->summary;
     const uint64_t total = run->records ? gd_records_bytes_total(run->records) : run->bytes_total;
 
     if (p->report && p->report(p->context, done->items, run->bytes_done, total, done->tokens))

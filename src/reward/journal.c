@@ -120,7 +120,7 @@ static gd_status read_count(uint64_t *out, const json_t *root, const char *key, 
 
 static gd_status read_counts(gd_journal *journal, const json_t *root, gd_error *err)
 {
-    const json_t *const offsets = json_object_get(root, "offsets");
+    const json_t *offsets = json_object_get(root, "offsets");
     gd_status rc = read_count(&journal->items, root, "items", journal->path, err);
 
     for (size_t i = 0; !rc && i < COUNTS; i++)
@@ -156,8 +156,8 @@ static gd_status differs(const gd_journal *journal, const char *key, const json_
 /* Fails with the first difference between the two runs. */
 static gd_status check_identity(const gd_journal *journal, const json_t *root, gd_error *err)
 {
-    json_t *const now = json_loads(journal->identity, 0, NULL);
-    const json_t *const then = json_object_get(root, "run");
+    json_t *now = json_loads(journal->identity, 0, NULL);
+    const json_t *then = json_object_get(root, "run");
     const char *key;
     const json_t *value;
     gd_status rc = GD_OK;
@@ -165,7 +165,7 @@ static gd_status check_identity(const gd_journal *journal, const json_t *root, g
     if (!now)
         return gd_fail_memory(err, strlen(journal->identity));
     json_object_foreach((json_t *)now, key, value) {
-        const json_t *const was = json_object_get(then, key);
+        const json_t *was = json_object_get(then, key);
 
         if (!rc && !json_equal(was, value))
             rc = differs(journal, key, was, value, err);

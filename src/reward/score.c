@@ -13,7 +13,7 @@ struct run {
 
 static gd_status next_text(void *context, gd_record *record, uint64_t *bytes, bool *more, gd_error *err)
 {
-    struct run *const run = context;
+    struct run *run = context;
 
     (void)bytes;
     *more = run->at < run->count;
@@ -31,7 +31,7 @@ static gd_status next_text(void *context, gd_record *record, uint64_t *bytes, bo
 /* If a score is not finite, the model is broken. */
 static gd_status take(void *context, const gd_scored *item, bool *failed, gd_error *err)
 {
-    struct run *const run = context;
+    struct run *run = context;
     const size_t index = (size_t)item->record.index;
 
     (void)failed;

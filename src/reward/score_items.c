@@ -46,14 +46,14 @@ static gd_status read_items(gd_items *own, const gd_items *theirs, gd_error *err
 
 static gd_status read_item(const gd_items *items, size_t i, gd_item *own, gd_error *why)
 {
-    const char *const at = (const char *)items->items + i * items->item_size;
+    const char *at = (const char *)items->items + i * items->item_size;
 
     return gd_sized_copy(own, &item_kind, at, items->item_size, why);
 }
 
 static void put_result(const gd_items *items, size_t i, const gd_item_result *result)
 {
-    char *const at = (char *)items->results + i * items->result_size;
+    char *at = (char *)items->results + i * items->result_size;
 
     memcpy(at, result, items->result_size < sizeof *result ? items->result_size : sizeof *result);
 }
@@ -86,7 +86,7 @@ void gd_items_free_results(const gd_items *items)
 
 static gd_status next_item(void *context, gd_record *record, uint64_t *bytes, bool *more, gd_error *err)
 {
-    struct run *const run = context;
+    struct run *run = context;
     gd_error why = { 0 };
     gd_item item;
     gd_status rc;
@@ -136,8 +136,8 @@ static gd_status copy_scores(gd_item_result *result, const gd_scored *item, gd_e
 
 static gd_status take(void *context, const gd_scored *item, bool *failed, gd_error *err)
 {
-    const struct run *const run = context;
-    const char *const why = item->record.problem ? item->record.problem : "the model's score is not finite";
+    const struct run *run = context;
+    const char *why = item->record.problem ? item->record.problem : "the model's score is not finite";
     gd_item_result result = { .truncated = item->truncated, .dropped = item->dropped };
     gd_status rc = GD_OK;
 

@@ -24,17 +24,17 @@
 #define CONFIG_LIMIT ((size_t)16 << 20)
 
 /* A checkpoint's template, and the files that may define its tokens. */
-typedef struct source {
+struct source {
     const char *dir;
     char *path; /* of the file that contains the template */
     char *text; /* the template; NULL: none */
     size_t len;
     json_t *config, *map; /* tokenizer_config.json and special_tokens_map.json; NULL: absent */
     gd_error *err;
-} source;
+};
 
 /* "X: <problem>; pass ...": every failure of auto ends with what to do. */
-static gd_status fail_auto(const source *s, const char *path, const char *problem)
+static gd_status fail_auto(const struct source *s, const char *path, const char *problem)
 {
     char names[GD_CHAT_MOST_NAMES];
 
@@ -47,7 +47,7 @@ static gd_status fail_auto(const source *s, const char *path, const char *proble
 /* ---- reading ---- */
 
 /* *path becomes dir/name; *there says whether it is a file. */
-static gd_status find_file(const source *s, const char *name, char **path, bool *there)
+static gd_status find_file(const struct source *s, const char *name, char **path, bool *there)
 {
     gd_free(*path);
     *path = gd_path_join(s->dir, name);
@@ -55,7 +55,7 @@ static gd_status find_file(const source *s, const char *name, char **path, bool 
     return *path ? GD_OK : gd_fail_memory(s->err, strlen(s->dir) + strlen(name) + 2);
 }
 
-static gd_status load_json(const source *s, const char *name, json_t **out)
+static gd_status load_json(const struct source *s, const char *name, json_t **out)
 {
     char *path = NULL;
     bool there;
@@ -81,7 +81,7 @@ static const json_t *of_list(const json_t *list)
     return NULL;
 }
 
-static gd_status from_config(source *s)
+static gd_status from_config(struct source *s)
 {
     const json_t *value = json_object_get(s->config, "chat_template");
     bool there;
@@ -102,7 +102,7 @@ static gd_status from_config(source *s)
     return s->text ? GD_OK : gd_fail_memory(s->err, s->len);
 }
 
-static gd_status read_source(source *s)
+static gd_status read_source(struct source *s)
 {
     static const char *const files[] = { "additional_chat_templates/default.jinja", "chat_template.jinja" };
     gd_status rc = load_json(s, "tokenizer_config.json", &s->config);
@@ -123,7 +123,7 @@ static gd_status read_source(source *s)
     return rc;
 }
 
-static void free_source(source *s)
+static void free_source(struct source *s)
 {
     gd_free(s->path);
     gd_free(s->text);
@@ -134,7 +134,7 @@ static void free_source(source *s)
 /* ---- comparing ---- */
 
 /* Makes lines end in LF, and removes a newline at the very end, as Jinja does. */
-static void normalize(source *s)
+static void normalize(struct source *s)
 {
     size_t len = 0;
 
@@ -156,7 +156,7 @@ static bool has_hash(const gd_yaml_node *list, const char *hash)
 }
 
 /* The text of a token in the checkpoint, or NULL. */
-static const char *spelling(const source *s, const char *key)
+static const char *spelling(const struct source *s, const char *key)
 {
     const json_t *value = gd_json_has(s->map, key) ? json_object_get(s->map, key) : json_object_get(s->config, key);
 
@@ -165,7 +165,7 @@ static const char *spelling(const source *s, const char *key)
     return json_string_value(value);
 }
 
-static gd_status check_token(const source *s, const gd_chat *chat, const char *key, const char *written)
+static gd_status check_token(const struct source *s, const gd_chat *chat, const char *key, const char *written)
 {
     const char *own = spelling(s, key);
 
@@ -179,7 +179,7 @@ static gd_status check_token(const source *s, const gd_chat *chat, const char *k
 }
 
 /* *found says whether the format is that of the template; the call can still fail then. */
-static gd_status compare(const source *s, const gd_chat *chat, const char *hash, bool *found)
+static gd_status compare(const struct source *s, const gd_chat *chat, const char *hash, bool *found)
 {
     const gd_yaml_node *reason = chat->unlike ? gd_yaml_get(chat->unlike, hash) : NULL;
     gd_status rc;
@@ -195,7 +195,7 @@ static gd_status compare(const source *s, const gd_chat *chat, const char *hash,
 
 gd_status gd_chat_recognise(gd_chat **out, const char *dir, gd_error *err)
 {
-    source s = { .dir = dir, .err = err };
+    struct source s = { .dir = dir, .err = err };
     char hash[GD_SHA256_DIGITS + 1];
     gd_status rc = read_source(&s);
     bool found = false;

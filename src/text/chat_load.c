@@ -10,14 +10,14 @@
 
 #define MOST_NAME 64
 
-typedef struct reader {
+struct reader {
     gd_chat *chat;
     const gd_yaml *doc;
     gd_error *err;
-} reader;
+};
 
 /* The keys of a mapping must be among names[], of which the first `needed` are required; their values go to out[]. */
-static gd_status read_map(const reader *r, const gd_yaml_node *map, const char *what, const char *const *names,
+static gd_status read_map(const struct reader *r, const gd_yaml_node *map, const char *what, const char *const *names,
                           size_t needed, size_t count, const gd_yaml_node **out)
 {
     gd_status rc = gd_yaml_expect(r->doc, map, GD_YAML_MAP, what, r->err);
@@ -41,7 +41,7 @@ static gd_status read_map(const reader *r, const gd_yaml_node *map, const char *
 }
 
 /* A text; *out is unchanged if the key is absent. */
-static gd_status read_text(const reader *r, const gd_yaml_node *node, const char *what, const char **out)
+static gd_status read_text(const struct reader *r, const gd_yaml_node *node, const char *what, const char **out)
 {
     gd_status rc = node ? gd_yaml_expect(r->doc, node, GD_YAML_SCALAR, what, r->err) : GD_OK;
 
@@ -51,7 +51,7 @@ static gd_status read_text(const reader *r, const gd_yaml_node *node, const char
 }
 
 /* One of `count` words: *out becomes its number, and is unchanged if the key is absent. */
-static gd_status read_word(const reader *r, const gd_yaml_node *node, const char *what, const char *const *words,
+static gd_status read_word(const struct reader *r, const gd_yaml_node *node, const char *what, const char *const *words,
                            size_t count, size_t *out)
 {
     const char *text = NULL;
@@ -69,7 +69,7 @@ static gd_status read_word(const reader *r, const gd_yaml_node *node, const char
                         words[0], count > 1 ? " or " : "", count > 1 ? words[1] : "");
 }
 
-static gd_status read_turn(const reader *r, const gd_yaml_node *map, const char *what, gd_chat_turn *turn)
+static gd_status read_turn(const struct reader *r, const gd_yaml_node *map, const char *what, gd_chat_turn *turn)
 {
     static const char *const names[] = { "before", "after", "trim" };
     enum { BEFORE, AFTER, TRIM, COUNT };
@@ -89,7 +89,7 @@ static gd_status read_turn(const reader *r, const gd_yaml_node *map, const char 
     return rc;
 }
 
-static gd_status read_turns(const reader *r, const gd_yaml_node *map)
+static gd_status read_turns(const struct reader *r, const gd_yaml_node *map)
 {
     static const char *const names[] = { "user", "assistant", "system" };
     static const gd_chat_role roles[] = { GD_ROLE_USER, GD_ROLE_ASSISTANT, GD_ROLE_SYSTEM };
@@ -101,7 +101,7 @@ static gd_status read_turns(const reader *r, const gd_yaml_node *map)
     return rc;
 }
 
-static gd_status read_join(const reader *r, const gd_yaml_node *map)
+static gd_status read_join(const struct reader *r, const gd_yaml_node *map)
 {
     static const char *const names[] = { "into", "between" }, *const into[] = { "first_user", "final_user" };
     const gd_yaml_node *keys[2] = { NULL };
@@ -122,7 +122,7 @@ static gd_status read_join(const reader *r, const gd_yaml_node *map)
     return rc;
 }
 
-static gd_status check_hash(const reader *r, const gd_yaml_node *node)
+static gd_status check_hash(const struct reader *r, const gd_yaml_node *node)
 {
     gd_status rc = gd_yaml_expect(r->doc, node, GD_YAML_SCALAR, "a template", r->err);
 
@@ -133,7 +133,7 @@ static gd_status check_hash(const reader *r, const gd_yaml_node *node)
     return rc;
 }
 
-static gd_status read_recognises(const reader *r, const gd_yaml_node *map)
+static gd_status read_recognises(const struct reader *r, const gd_yaml_node *map)
 {
     static const char *const names[] = { "templates", "bos_token", "eos_token", "unlike" };
     enum { TEMPLATES, BOS, EOS, UNLIKE, COUNT };
@@ -163,7 +163,7 @@ static gd_status read_recognises(const reader *r, const gd_yaml_node *map)
     return rc;
 }
 
-static gd_status read_name(const reader *r, const gd_yaml_node *node)
+static gd_status read_name(const struct reader *r, const gd_yaml_node *node)
 {
     const size_t len = node->text ? strlen(node->text) : 0;
     gd_status rc = read_text(r, node, "name", &r->chat->name);
@@ -178,7 +178,7 @@ static gd_status read_name(const reader *r, const gd_yaml_node *node)
 
 enum { FORMAT, NAME, TURNS, NOTE, TOKENS, START, OPENING, DEFAULT, JOIN, ORDER, THINKING, RECOGNISES, KEYS };
 
-static gd_status read_habits(const reader *r, const gd_yaml_node *const *keys)
+static gd_status read_habits(const struct reader *r, const gd_yaml_node *const *keys)
 {
     static const char *const tokens[] = { "in_text", "by_tokenizer" }, *const orders[] = { "any", "alternating" };
     static const char *const thinkings[] = { "qwen3" };
@@ -199,7 +199,7 @@ static gd_status read_habits(const reader *r, const gd_yaml_node *const *keys)
     return rc;
 }
 
-static gd_status read_system(const reader *r, const gd_yaml_node *const *keys)
+static gd_status read_system(const struct reader *r, const gd_yaml_node *const *keys)
 {
     gd_chat *chat = r->chat;
     gd_status rc;
@@ -216,7 +216,7 @@ static gd_status read_system(const reader *r, const gd_yaml_node *const *keys)
     return rc ? rc : read_join(r, keys[JOIN]);
 }
 
-static gd_status read_top(const reader *r)
+static gd_status read_top(const struct reader *r)
 {
     static const char *const names[] = { "format",         "name",  "turns",          "note",
                                          "special_tokens", "start", "opening_system", "default_system",
@@ -248,7 +248,7 @@ static gd_status read_top(const reader *r)
 gd_status gd_chat_parse(gd_chat **out, const char *text, size_t len, const char *name, gd_error *err)
 {
     gd_chat *chat = gd_alloc_zero(1, sizeof *chat);
-    reader r = { chat, NULL, err };
+    struct reader r = { chat, NULL, err };
     gd_status rc;
 
     *out = NULL;

@@ -72,12 +72,12 @@ static gd_status next_match(gd_splitter *splitter, const gd_stage *stage, gd_reg
 }
 
 /* A piece that may still grow. */
-typedef struct joiner {
+struct joiner {
     size_t from, to;
     bool open, was_match; /* was_match: of the last part; false before the first one */
-} joiner;
+};
 
-static gd_status flush(gd_splitter *splitter, size_t stage, const unsigned char *s, joiner *j)
+static gd_status flush(gd_splitter *splitter, size_t stage, const unsigned char *s, struct joiner *j)
 {
     const bool open = j->open && j->to > j->from;
 
@@ -86,8 +86,8 @@ static gd_status flush(gd_splitter *splitter, size_t stage, const unsigned char 
 }
 
 /* Takes the next part, a match or what is between two; parts come in order and cover the text. */
-static gd_status part(gd_splitter *splitter, size_t stage, const unsigned char *s, joiner *j, size_t from, size_t to,
-                      bool match)
+static gd_status part(gd_splitter *splitter, size_t stage, const unsigned char *s, struct joiner *j, size_t from,
+                      size_t to, bool match)
 {
     bool join = false;
     gd_status rc;
@@ -119,7 +119,7 @@ static gd_status split_by_stage(gd_splitter *splitter, size_t number, const unsi
 {
     const gd_stage *stage = &splitter->pretoken->stages[number];
     gd_regex_piece piece = { .s = s, .len = len };
-    joiner j = { 0 };
+    struct joiner j = { 0 };
     gd_status rc = GD_OK;
 
     if (stage->kind == GD_STAGE_REGEX && !gd_regex_begin(stage->regex, &splitter->regex, &piece, s, len))

@@ -11,13 +11,13 @@
 
 #define NESTING 4 /* Sequences within Sequences */
 
-typedef struct reader {
+struct reader {
     gd_pretoken *pretoken;
     bool byte_level; /* was seen: it turns characters into bytes, so nothing may follow it */
     gd_error *err;
-} reader;
+};
 
-static gd_status add_stage(reader *r, gd_stage stage, const char *path)
+static gd_status add_stage(struct reader *r, gd_stage stage, const char *path)
 {
     if (r->pretoken->count == GD_STAGE_LIMIT)
         return gd_fail(r->err, GD_EUNSUPPORTED, "%s: more than %d pre-tokenizers are not supported", path,
@@ -33,7 +33,7 @@ static gd_status flag(bool *value, bool missing, const json_t *object, const cha
     return json_object_get(object, key) ? gd_json_bool(value, object, key, path, err) : GD_OK;
 }
 
-static gd_status byte_level(reader *r, const json_t *value, const char *path)
+static gd_status byte_level(struct reader *r, const json_t *value, const char *path)
 {
     static const char *const names[] = { "type", "add_prefix_space", "trim_offsets", "use_regex", NULL };
     const gd_stage prefix = { .kind = GD_STAGE_PREFIX };
@@ -53,7 +53,7 @@ static gd_status byte_level(reader *r, const json_t *value, const char *path)
     return rc;
 }
 
-static gd_status digits(reader *r, const json_t *value, const char *path)
+static gd_status digits(struct reader *r, const json_t *value, const char *path)
 {
     static const char *const names[] = { "type", "individual_digits", NULL };
     gd_stage stage = { .kind = GD_STAGE_NUMERIC };
@@ -99,7 +99,7 @@ static gd_status pattern(gd_stage *stage, const json_t *value, const char *path,
     return gd_regex_open(&stage->regex, json_string_value(regex), json_string_length(regex), path, err);
 }
 
-static gd_status split(reader *r, const json_t *value, const char *path)
+static gd_status split(struct reader *r, const json_t *value, const char *path)
 {
     static const char *const names[] = { "type", "pattern", "behavior", "invert", NULL };
     static const char *const behaviors[] = { "Isolated", "Removed", "Contiguous", "MergedWithPrevious",
@@ -130,7 +130,7 @@ static gd_status split(reader *r, const json_t *value, const char *path)
     return rc;
 }
 
-static gd_status one(reader *r, const json_t *value, unsigned depth, const char *path)
+static gd_status one(struct reader *r, const json_t *value, unsigned depth, const char *path)
 {
     static const char *const names[] = { "type", "pretokenizers", NULL };
     const json_t *list;
@@ -170,7 +170,7 @@ static gd_status one(reader *r, const json_t *value, unsigned depth, const char 
 
 gd_status gd_pretoken_load(gd_pretoken *pretoken, const json_t *value, const char *path, gd_error *err)
 {
-    reader r = { pretoken, false, err };
+    struct reader r = { pretoken, false, err };
     char where[GD_WHERE];
     gd_status rc = GD_OK;
 

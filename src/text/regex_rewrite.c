@@ -14,25 +14,25 @@
 #define NO_CHAR UINT32_MAX
 
 /* An open group; level 0 is the whole pattern. */
-typedef struct level {
+struct level {
     size_t start;
     bool caseless, ahead;
     bool empty;         /* the current alternative may match an empty string, so far */
     bool another_empty; /* an earlier alternative may */
-} level;
+};
 
-typedef struct reader {
+struct reader {
     const unsigned char *s;
     size_t len, at;
     gd_kinds *kinds;
     gd_buf *out; /* NULL while the kinds are being found */
     unsigned sets, depth;
-    level levels[DEPTH + 1];
+    struct level levels[DEPTH + 1];
     const char *path;
     gd_error *err;
-} reader;
+};
 
-static gd_status refuse(reader *r, size_t at, size_t len, const char *what)
+static gd_status refuse(struct reader *r, size_t at, size_t len, const char *what)
 {
     if (len > r->len - at)
         len = r->len - at;
@@ -42,12 +42,12 @@ static gd_status refuse(reader *r, size_t at, size_t len, const char *what)
                    (const char *)r->s + at, at, what);
 }
 
-static bool looking_at(const reader *r, const char *s)
+static bool looking_at(const struct reader *r, const char *s)
 {
     return r->len - r->at >= strlen(s) && !memcmp(r->s + r->at, s, strlen(s));
 }
 
-static bool take(reader *r, const char *s)
+static bool take(struct reader *r, const char *s)
 {
     if (!looking_at(r, s))
         return false;
@@ -55,7 +55,7 @@ static bool take(reader *r, const char *s)
     return true;
 }
 
-static void emit(reader *r, const char *s, size_t len)
+static void emit(struct reader *r, const char *s, size_t len)
 {
     if (r->out)
         gd_buf_bytes(r->out, s, len);
@@ -63,7 +63,7 @@ static void emit(reader *r, const char *s, size_t len)
 
 /* ---- sets of characters ---- */
 
-static gd_status finish_set(reader *r, bool negated)
+static gd_status finish_set(struct reader *r, bool negated)
 {
     uint32_t in_set[GD_KINDS];
     bool any = false;
@@ -101,7 +101,7 @@ static uint32_t categories_named(const unsigned char *name, size_t len, bool oth
     return bits && others ? ~bits : bits;
 }
 
-static gd_status property(reader *r, size_t start)
+static gd_status property(struct reader *r, size_t start)
 {
     const bool others = r->s[r->at - 1] == 'P';
     const unsigned char *close = memchr(r->s + r->at, '}', r->len - r->at);
@@ -118,7 +118,7 @@ static gd_status property(reader *r, size_t start)
 }
 
 /* After a backslash and x or u: the character, or false. */
-static bool hex(reader *r, size_t digits, uint32_t *c)
+static bool hex(struct reader *r, size_t digits, uint32_t *c)
 {
     const bool braces = digits == 2 && take(r, "{");
 
@@ -140,7 +140,7 @@ static bool hex(reader *r, size_t digits, uint32_t *c)
 }
 
 /* After a backslash: adds a class to the set (*c is NO_CHAR then), or returns a single character in *c. */
-static gd_status escape(reader *r, uint32_t *c)
+static gd_status escape(struct reader *r, uint32_t *c)
 {
     static const char names[] = "rntfvae", values[] = "\r\n\t\f\v\a\x1b";
     const size_t start = r->at - 1;
@@ -168,7 +168,7 @@ static gd_status escape(reader *r, uint32_t *c)
 }
 
 /* A character, or an escape. */
-static gd_status character(reader *r, uint32_t *c)
+static gd_status character(struct reader *r, uint32_t *c)
 {
     size_t n;
 
@@ -180,7 +180,7 @@ static gd_status character(reader *r, uint32_t *c)
 }
 
 /* One member of a class in brackets: a character, or a class (then *c is NO_CHAR). */
-static gd_status member(reader *r, uint32_t *c)
+static gd_status member(struct reader *r, uint32_t *c)
 {
     if (r->at >= r->len)
         return refuse(r, r->len, 0, "a class in brackets is not closed");
@@ -190,7 +190,7 @@ static gd_status member(reader *r, uint32_t *c)
 }
 
 /* After the opening bracket. */
-static gd_status brackets(reader *r)
+static gd_status brackets(struct reader *r)
 {
     const bool negated = take(r, "^");
     gd_status rc = GD_OK;
@@ -216,7 +216,7 @@ static gd_status brackets(reader *r)
 }
 
 /* Within (?i:..): a letter, an apostrophe, or letters in brackets. The long s and the Kelvin sign fold to letters. */
-static gd_status caseless(reader *r)
+static gd_status caseless(struct reader *r)
 {
     const bool in_brackets = take(r, "[");
 
@@ -242,7 +242,7 @@ static gd_status caseless(reader *r)
 
 /* ---- the grammar ---- */
 
-static gd_status open_group(reader *r)
+static gd_status open_group(struct reader *r)
 {
     static const struct {
         const char *from, *to;
@@ -258,13 +258,13 @@ static gd_status open_group(reader *r)
         return refuse(r, start, 4, "this is not supported");
     if (++r->depth > DEPTH)
         return gd_fail(r->err, GD_EUNSUPPORTED, "%s: the pattern's groups are nested deeper than %u", r->path, DEPTH);
-    r->levels[r->depth] = (level){ start, kinds[i].caseless, kinds[i].ahead, true, false };
+    r->levels[r->depth] = (struct level){ start, kinds[i].caseless, kinds[i].ahead, true, false };
     emit(r, kinds[i].to, 3);
     return GD_OK;
 }
 
 /* A character or a class. */
-static gd_status single(reader *r)
+static gd_status single(struct reader *r)
 {
     uint32_t c = '\n';
     const bool dot = looking_at(r, ".");
@@ -281,7 +281,7 @@ static gd_status single(reader *r)
     return rc ? rc : finish_set(r, dot);
 }
 
-static void digits(reader *r)
+static void digits(struct reader *r)
 {
     while (r->at < r->len && r->s[r->at] >= '0' && r->s[r->at] <= '9')
         r->at++;
@@ -289,7 +289,7 @@ static void digits(reader *r)
 
 /* {n}, {n,} or {n,m}, from the opening brace on: *zero says whether n is 0. A `+` or `?` after it, which in Ruby is a
  * second quantifier, is refused. */
-static gd_status braces(reader *r, bool *zero)
+static gd_status braces(struct reader *r, bool *zero)
 {
     const size_t start = r->at++;
     size_t n;
@@ -308,7 +308,7 @@ static gd_status braces(reader *r, bool *zero)
 }
 
 /* The quantifier, if any, of the item that begins at `start`, which may match an empty string if `empty`. */
-static gd_status quantifier(reader *r, size_t start, bool empty)
+static gd_status quantifier(struct reader *r, size_t start, bool empty)
 {
     const size_t from = r->at;
     bool zero = looking_at(r, "*") || looking_at(r, "?");
@@ -329,9 +329,9 @@ static gd_status quantifier(reader *r, size_t start, bool empty)
     return GD_OK;
 }
 
-static gd_status item(reader *r)
+static gd_status item(struct reader *r)
 {
-    level *l = &r->levels[r->depth];
+    struct level *l = &r->levels[r->depth];
     size_t start = r->at;
     bool empty = false;
     gd_status rc = GD_OK;
@@ -364,8 +364,8 @@ gd_status gd_regex_rewrite(gd_buf *out, gd_kinds *kinds, const char *pattern, si
     gd_status rc = GD_OK;
 
     for (int pass = 0; pass < 2 && !rc; pass++) {
-        reader r = { (const unsigned char *)pattern, len,          .kinds = kinds,
-                     .out = pass ? out : NULL,       .path = path, .err = err };
+        struct reader r = { (const unsigned char *)pattern, len,          .kinds = kinds,
+                            .out = pass ? out : NULL,       .path = path, .err = err };
 
         r.levels[0].empty = true;
         while (!rc && r.at < len)

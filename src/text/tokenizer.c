@@ -21,7 +21,7 @@
 #define KEEP_LIMIT ((size_t)64 << 10) /* the memory for a longer text is freed */
 
 /* The state of a text in the pipeline, kept for the next one: grown buffers, cached pieces. */
-typedef struct run {
+struct run {
     const gd_tokenizer *t;
     gd_ids *ids;
     gd_error *err;
@@ -29,13 +29,13 @@ typedef struct run {
     gd_bpe_room bpe;
     gd_nfc nfc;
     struct run *next;
-} run;
+};
 
 /* The runs that are not in use. */
-typedef struct idle_runs {
+struct idle_runs {
     pthread_mutex_t lock;
-    run *first;
-} idle_runs;
+    struct run *first;
+};
 
 struct gd_tokenizer {
     uint8_t *classes;
@@ -45,7 +45,7 @@ struct gd_tokenizer {
     gd_pretoken pretoken;
     gd_template template;
     size_t size;
-    idle_runs *idle; /* with gd_bpe's `whole`, the only part that changes once the tokenizer is open */
+    struct idle_runs *idle; /* with gd_bpe's `whole`, the only part that changes once the tokenizer is open */
 };
 
 void gd_ids_free(gd_ids *ids)
@@ -54,7 +54,7 @@ void gd_ids_free(gd_ids *ids)
     *ids = (gd_ids){ 0 };
 }
 
-static void free_run(run *r)
+static void free_run(struct run *r)
 {
     gd_splitter_free(&r->splitter);
     gd_bpe_room_free(&r->bpe);
@@ -62,11 +62,11 @@ static void free_run(run *r)
     gd_free(r);
 }
 
-static void free_idle(idle_runs *idle)
+static void free_idle(struct idle_runs *idle)
 {
     if (!idle)
         return;
-    for (run *r = idle->first, *next; r; r = next) {
+    for (struct run *r = idle->first, *next; r; r = next) {
         next = r->next;
         free_run(r);
     }
@@ -273,7 +273,7 @@ const char *gd_tokenizer_token(const gd_tokenizer *tokenizer, uint32_t id)
 
 /* ---- a text ---- */
 
-static gd_status add_ids(run *r, const uint32_t *more, size_t n)
+static gd_status add_ids(struct run *r, const uint32_t *more, size_t n)
 {
     gd_ids *ids = r->ids;
 
@@ -286,14 +286,14 @@ static gd_status add_ids(run *r, const uint32_t *more, size_t n)
 
 static gd_status piece(void *context, const unsigned char *s, size_t len, size_t readable)
 {
-    run *r = context;
+    struct run *r = context;
 
     return gd_bpe_encode(&r->t->bpe, &r->bpe, s, len, readable, r->ids) ? GD_OK : gd_fail_memory(r->err, len);
 }
 
 /* Passes what is between the added tokens of a text to the next step. */
-static gd_status between(run *r, const gd_added_set *set, const unsigned char *s, size_t len,
-                         gd_status (*next)(run *r, const unsigned char *s, size_t len))
+static gd_status between(struct run *r, const gd_added_set *set, const unsigned char *s, size_t len,
+                         gd_status (*next)(struct run *r, const unsigned char *s, size_t len))
 {
     gd_added_search search = { 0, 0 };
     gd_added_match match;
@@ -310,9 +310,9 @@ static gd_status between(run *r, const gd_added_set *set, const unsigned char *s
     return rc || done >= len ? rc : next(r, s + done, len - done);
 }
 
-static gd_status cut(run *r, const unsigned char *s, size_t len) { return gd_split(&r->splitter, 0, s, len); }
+static gd_status cut(struct run *r, const unsigned char *s, size_t len) { return gd_split(&r->splitter, 0, s, len); }
 
-static gd_status normalize(run *r, const unsigned char *s, size_t len)
+static gd_status normalize(struct run *r, const unsigned char *s, size_t len)
 {
     const char *out = (const char *)s;
 
@@ -322,9 +322,9 @@ static gd_status normalize(run *r, const unsigned char *s, size_t len)
 }
 
 /* An idle run, or a new one; NULL without memory. */
-static run *take_run(const gd_tokenizer *t)
+static struct run *take_run(const gd_tokenizer *t)
 {
-    run *r;
+    struct run *r;
 
     (void)pthread_mutex_lock(&t->idle->lock);
     r = t->idle->first;
@@ -339,9 +339,9 @@ static run *take_run(const gd_tokenizer *t)
 }
 
 /* Keeps the run for the next text, unless this one was so long that its buffers are too large, or it failed. */
-static void give_back(run *r, size_t text_len, gd_status rc)
+static void give_back(struct run *r, size_t text_len, gd_status rc)
 {
-    idle_runs *idle = r->t->idle;
+    struct idle_runs *idle = r->t->idle;
 
     if (text_len > KEEP_LIMIT || rc) {
         free_run(r);
@@ -359,7 +359,7 @@ static gd_status tokenize(const gd_tokenizer *tokenizer, const char *text, size_
 {
     const size_t bad = len > TEXT_LIMIT ? len : gd_utf8_check(text, len);
     gd_status rc;
-    run *r;
+    struct run *r;
 
     ids->len = 0;
     if (len > TEXT_LIMIT)

@@ -95,13 +95,13 @@ bool gd_vocab_add(gd_vocab *vocab, const char *content, size_t len, uint32_t id)
     return true;
 }
 
-typedef struct key {
+struct key {
     const unsigned char *bytes;
     size_t len;
     bool from_bytes;
     uint64_t head;
     uint32_t tag, hash;
-} key;
+};
 
 /* The first 8 bytes, padded with zeros: by fixed loads that overlap, since a memcpy of variable length would cost more
  * than all the rest. */
@@ -122,9 +122,9 @@ static uint64_t head_of(const unsigned char *s, size_t len)
     return s[0] | (uint64_t)s[len / 2] << 8 * (len / 2) | (uint64_t)s[len - 1] << 8 * (len - 1);
 }
 
-static key make_key(const void *bytes, size_t len, bool from_bytes)
+static struct key make_key(const void *bytes, size_t len, bool from_bytes)
 {
-    key k = { bytes, len, from_bytes, 0, 0, 0 };
+    struct key k = { bytes, len, from_bytes, 0, 0, 0 };
     uint64_t h = (len + 1) * 0x9E3779B97F4A7C15u ^ from_bytes;
     size_t at = 0;
 
@@ -145,7 +145,7 @@ static key make_key(const void *bytes, size_t len, bool from_bytes)
 }
 
 /* The slot of the key, or the empty one where it belongs; mask + 1 if the walk is too long. */
-static size_t find_slot(const gd_vocab *vocab, const key *k)
+static size_t find_slot(const gd_vocab *vocab, const struct key *k)
 {
     size_t at = k->hash & vocab->mask;
 
@@ -170,7 +170,7 @@ static size_t find_slot(const gd_vocab *vocab, const key *k)
 static uint32_t find(const gd_vocab *vocab, const void *bytes, size_t len, bool from_bytes)
 {
     size_t at;
-    key k;
+    struct key k;
 
     if (!vocab->slots || len == 0 || len > vocab->longest)
         return GD_NO_TOKEN;
@@ -200,16 +200,16 @@ uint32_t gd_vocab_by_content(const gd_vocab *vocab, const char *content, size_t 
 }
 
 /* The key of a token that isn't empty; prefetches its slot. */
-static key next_key(const gd_vocab *vocab, uint32_t place)
+static struct key next_key(const gd_vocab *vocab, uint32_t place)
 {
     const gd_token *token = &vocab->tokens[place];
-    const key k = make_key(vocab->bytes.data + token->bytes, token->bytes_len, token->from_bytes);
+    const struct key k = make_key(vocab->bytes.data + token->bytes, token->bytes_len, token->from_bytes);
 
     __builtin_prefetch(&vocab->slots[k.hash & vocab->mask], 1);
     return k;
 }
 
-static gd_status insert(gd_vocab *vocab, uint32_t place, const key *k, const char *path, gd_error *err)
+static gd_status insert(gd_vocab *vocab, uint32_t place, const struct key *k, const char *path, gd_error *err)
 {
     const gd_token *token = &vocab->tokens[place];
     const char *content = vocab->content.data + token->content;
@@ -230,7 +230,7 @@ static gd_status insert(gd_vocab *vocab, uint32_t place, const key *k, const cha
 gd_status gd_vocab_finish(gd_vocab *vocab, const char *path, gd_error *err)
 {
     size_t slots = 16;
-    key ahead[AHEAD];
+    struct key ahead[AHEAD];
 
     for (size_t i = 0; i < vocab->count; i++) {
         if (vocab->tokens[i].bytes_len == 0)

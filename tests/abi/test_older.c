@@ -29,7 +29,7 @@ static gd_model *model;
 
 static void write_input(const char *lines)
 {
-    FILE *const f = fopen(input, "w");
+    FILE *f = fopen(input, "w");
 
     assert_non_null(f);
     assert_true(fputs(lines, f) >= 0);

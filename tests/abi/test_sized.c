@@ -96,25 +96,25 @@ static gd_status use_summary(void *memory, gd_error *err)
 
 /* ---- the tests ---- */
 
-typedef struct kind {
+struct kind {
     const char *name;
     size_t size;
     gd_status (*use)(void *memory, gd_error *err);
-} kind;
+};
 
 #define KIND(name)                                 \
     {                                              \
         "gd_" #name, sizeof(gd_##name), use_##name \
     }
-static const kind kinds[] = { KIND(options),        KIND(file_options), KIND(rank_options),
-                              KIND(filter_options), KIND(eval_options), KIND(bench_options),
-                              KIND(progress),       KIND(items),        KIND(summary) };
+static const struct kind kinds[] = { KIND(options),        KIND(file_options), KIND(rank_options),
+                                     KIND(filter_options), KIND(eval_options), KIND(bench_options),
+                                     KIND(progress),       KIND(items),        KIND(summary) };
 enum { KINDS = sizeof kinds / sizeof kinds[0], LATER = 24 };
 
 static max_align_t room[64];
 
 /* The struct of a program compiled with a header in which it is `more` bytes longer. */
-static void *make(const kind *k, size_t more)
+static void *make(const struct kind *k, size_t more)
 {
     const size_t size = k->size + more;
 
@@ -124,7 +124,7 @@ static void *make(const kind *k, size_t more)
     return room;
 }
 
-static void refused(const kind *k, size_t size, const char *why)
+static void refused(const struct kind *k, size_t size, const char *why)
 {
     gd_error err = { 0 };
     char want[160];
@@ -165,7 +165,7 @@ static void set_members_of_a_later_version_are_refused(void **state)
     for (size_t i = 0; i < KINDS; i++)
         for (size_t at = kinds[i].size; at < kinds[i].size + LATER; at += LATER - 1) {
             const bool filled = kinds[i].use == use_summary;
-            unsigned char *const memory = make(&kinds[i], LATER);
+            unsigned char *memory = make(&kinds[i], LATER);
             gd_error err = { 0 };
             char want[256];
 
@@ -185,7 +185,7 @@ static void a_struct_ends_at_its_size(void **state)
 {
     (void)state;
     for (size_t i = 0; i < KINDS; i++) {
-        unsigned char *const memory = make(&kinds[i], LATER);
+        unsigned char *memory = make(&kinds[i], LATER);
 
         memory[kinds[i].size + LATER] = 1;
         assert_ok(kinds[i].use(memory, test_err));

@@ -165,8 +165,8 @@ static inline void *attention_case_run(const attention_case *c, const gd_row_ker
                                .kv_heads = c->kv_heads };
     const size_t bytes = gd_attention_scratch_bytes(&limits, threads), size = gd_dtype_size(c->type);
     const size_t out_size = gd_dtype_size(case_out(c));
-    unsigned char *const scratch = gd_alloc_aligned(bytes + 64);
-    void *const out = gd_alloc_aligned(c->rows * c->q_cols * out_size);
+    unsigned char *scratch = gd_alloc_aligned(bytes + 64);
+    void *out = gd_alloc_aligned(c->rows * c->q_cols * out_size);
     gd_device device = { .rows = kernels, .limits = limits, .attention_scratch = scratch };
     const gd_batch_rows host = { .rows = c->keys,
                                  .position = c->position,

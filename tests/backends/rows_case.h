@@ -49,7 +49,7 @@ static inline float test_normal(uint64_t *state)
 /* n values that are exact in a type. */
 static inline void *test_values(size_t n, gd_dtype type, uint64_t *state)
 {
-    void *const p = gd_alloc_aligned(n * gd_dtype_size(type) + 1);
+    void *p = gd_alloc_aligned(n * gd_dtype_size(type) + 1);
 
     assert_non_null(p);
     for (size_t i = 0; i < n; i++) {

@@ -2,14 +2,14 @@
 #include "tests/backends/attention_case.h"
 
 /* Section 3 for n products, given by `pair`. */
-typedef struct product {
+struct product {
     const attention_line *a;
     const float *e; /* NULL: query times key; else weights times values */
     size_t at;      /* position of the key, or of the block */
     size_t d;       /* element of the values */
-} product;
+};
 
-static float product_step(const product *p, size_t i, float acc)
+static float product_step(const struct product *p, size_t i, float acc)
 {
     const attention_case *c = p->a->c;
 
@@ -17,7 +17,7 @@ static float product_step(const product *p, size_t i, float acc)
                 : fmaf(line_q(p->a, i), line_kv(p->a, c->k, p->at, i), acc);
 }
 
-static float product_sum(const product *p, size_t n)
+static float product_sum(const struct product *p, size_t n)
 {
     float total = 0;
 
@@ -67,7 +67,7 @@ static void contract_line(const attention_line *a, float *o)
         float s[64], e[64] = { 0 }, old = m, correction;
 
         for (size_t j = 0; j < keys; j++) {
-            s[j] = product_sum(&(product){ a, NULL, start + j, 0 }, c->head_dim) * c->scale;
+            s[j] = product_sum(&(struct product){ a, NULL, start + j, 0 }, c->head_dim) * c->scale;
             if (c->softcap != 0)
                 s[j] = c->softcap * function(gd_rows_generic.tanh, s[j] / c->softcap);
             if (start + j >= a->begin)
@@ -80,7 +80,7 @@ static void contract_line(const attention_line *a, float *o)
         for (size_t j = 0; j < keys; j++)
             e[j] = c->type == GD_BF16 ? gd_bf16_to_f32(gd_bf16_from_f32(e[j])) : e[j];
         for (size_t d = 0; d < c->head_dim; d++)
-            o[d] = fmaf(o[d], correction, product_sum(&(product){ a, e, start, d }, keys));
+            o[d] = fmaf(o[d], correction, product_sum(&(struct product){ a, e, start, d }, keys));
     }
     for (size_t d = 0; d < c->head_dim; d++)
         o[d] = case_out(c) == GD_BF16 ? gd_bf16_to_f32(gd_bf16_from_f32(o[d] / l)) : o[d] / l;
@@ -263,7 +263,7 @@ static void check_pooled(attention_case c)
     want = attention_case_run(&pooled, variant, 1, POOLED);
     check_rows(&pooled, want);
     for (size_t i = 0; i < sizeof tiles / sizeof tiles[0]; i++) {
-        void *const out = attention_case_run(&pooled, variant, 2, tiles[i]);
+        void *out = attention_case_run(&pooled, variant, 2, tiles[i]);
 
         for (size_t row = 0; row < POOLED; row++)
             same_bits(&pooled, want, row, out, row, "in other tiles of pooled rows");
@@ -308,7 +308,7 @@ static void check_splits(const attention_case *c, const void *want)
     };
 
     for (size_t i = 0; i < sizeof splits / sizeof splits[0]; i++) {
-        void *const out = attention_case_run(c, variant, splits[i].threads, splits[i].tile);
+        void *out = attention_case_run(c, variant, splits[i].threads, splits[i].tile);
         char what[80];
 
         (void)snprintf(what, sizeof what, "in tiles of %zu on %u threads", splits[i].tile, splits[i].threads);

@@ -10,15 +10,15 @@ static const gd_row_kernels *variant; /* the one being checked */
 static const double u = 0x1p-24;
 
 /* A kernel's output: room for a row, with canaries after its end. */
-typedef struct output {
+struct output {
     gd_dtype type;
     size_t n;
     _Alignas(64) unsigned char bytes[(LONGEST + 16) * 4];
-} output;
+};
 
-static output *output_open(gd_dtype type, size_t n)
+static struct output *output_open(gd_dtype type, size_t n)
 {
-    static output out;
+    static struct output out;
 
     out.type = type;
     out.n = n;
@@ -28,7 +28,8 @@ static output *output_open(gd_dtype type, size_t n)
 
 /* Element i against the contract's bits (before rounding to the output's type) and against double precision, from
  * which it may differ by `slack` before that rounding. */
-static void check_element(const output *out, const char *what, size_t i, float contract, double exact, double slack)
+static void check_element(const struct output *out, const char *what, size_t i, float contract, double exact,
+                          double slack)
 {
     const bool bf16 = out->type == GD_BF16;
     const float got = test_value(out->bytes, out->type, i);
@@ -45,7 +46,7 @@ static void check_element(const output *out, const char *what, size_t i, float c
                  bf16 ? "BF16" : "F32", i, (double)got, exact, slack);
 }
 
-static void check_end(const output *out, const char *what)
+static void check_end(const struct output *out, const char *what)
 {
     for (size_t i = out->n * gd_dtype_size(out->type); i < sizeof out->bytes; i++)
         if (out->bytes[i] != CANARY)
@@ -84,9 +85,9 @@ static float generic_tanh(float x)
 static void check_rms_norm(size_t n, gd_dtype type, bool unit_offset, uint64_t *state)
 {
     const float eps = 1e-5f;
-    float *const x = test_values(n, GD_F32, state), *const w = test_values(n, GD_F32, state);
+    float *x = test_values(n, GD_F32, state), *w = test_values(n, GD_F32, state);
     const float r = 1.0f / sqrtf(lanes_dot(n, x, x) / (float)n + eps);
-    output *out = output_open(type, n);
+    struct output *out = output_open(type, n);
     double squares = 0;
 
     variant->rms_norm(n, x, w, eps, unit_offset, out->bytes, type);
@@ -107,9 +108,9 @@ static void check_rms_norm(size_t n, gd_dtype type, bool unit_offset, uint64_t *
 static void check_rope(size_t heads, size_t head_dim, gd_dtype type, uint64_t *state)
 {
     const size_t n = heads * head_dim, half = head_dim / 2;
-    float *const x = test_values(n, GD_F32, state), *const angle = test_values(half, GD_F32, state);
-    float *const c = test_values(half, GD_F32, state), *const s = test_values(half, GD_F32, state);
-    output *out = output_open(type, n);
+    float *x = test_values(n, GD_F32, state), *angle = test_values(half, GD_F32, state);
+    float *c = test_values(half, GD_F32, state), *s = test_values(half, GD_F32, state);
+    struct output *out = output_open(type, n);
 
     for (size_t i = 0; i < half; i++) {
         c[i] = cosf(angle[i]);
@@ -147,8 +148,8 @@ static double exact_act(gd_activation act, double g)
 
 static void check_gated(size_t n, gd_dtype type, gd_activation act, uint64_t *state)
 {
-    float *const gate = test_values(n, GD_F32, state), *const up = test_values(n, GD_F32, state);
-    output *out = output_open(type, n);
+    float *gate = test_values(n, GD_F32, state), *up = test_values(n, GD_F32, state);
+    struct output *out = output_open(type, n);
 
     for (size_t i = 0; i < n; i++)
         gate[i] *= 4;
@@ -165,8 +166,8 @@ static void check_gated(size_t n, gd_dtype type, gd_activation act, uint64_t *st
 
 static void check_add(size_t n, gd_dtype type, uint64_t *state)
 {
-    float *const x = test_values(n, GD_F32, state), *const y = test_values(n, GD_F32, state);
-    output *out = output_open(type, n);
+    float *x = test_values(n, GD_F32, state), *y = test_values(n, GD_F32, state);
+    struct output *out = output_open(type, n);
 
     variant->add(n, x, y, out->bytes, type);
     for (size_t i = 0; i < n; i++)
@@ -178,8 +179,8 @@ static void check_add(size_t n, gd_dtype type, uint64_t *state)
 
 static void check_copy(size_t n, gd_dtype type, uint64_t *state)
 {
-    float *const x = test_values(n, GD_F32, state);
-    output *out = output_open(type, n);
+    float *x = test_values(n, GD_F32, state);
+    struct output *out = output_open(type, n);
 
     variant->copy(n, x, GD_F32, out->bytes, type);
     for (size_t i = 0; i < n; i++)
@@ -190,8 +191,8 @@ static void check_copy(size_t n, gd_dtype type, uint64_t *state)
 
 static void check_dot(size_t n, uint64_t *state)
 {
-    float *const x = test_values(n, GD_F32, state), *const w = test_values(n, GD_F32, state);
-    output *out = output_open(GD_F32, 1);
+    float *x = test_values(n, GD_F32, state), *w = test_values(n, GD_F32, state);
+    struct output *out = output_open(GD_F32, 1);
     double exact = 0, size = 0;
 
     *(float *)out->bytes = variant->dot(n, x, w);
@@ -258,8 +259,8 @@ static void heads_are_rotated(void **state)
 static void check_table(size_t n, gd_dtype from, gd_dtype type, uint64_t *state)
 {
     const size_t size = gd_dtype_size(from);
-    unsigned char *const row = gd_alloc(n * size + 1, 1);
-    output *out = output_open(type, n);
+    unsigned char *row = gd_alloc(n * size + 1, 1);
+    struct output *out = output_open(type, n);
 
     assert_non_null(row);
     for (size_t b = 0; b <= n * size; b++)

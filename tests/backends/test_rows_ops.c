@@ -8,15 +8,15 @@
 
 enum { ROWS = 37, FIRST = 3, PAD = 5, CANARY = 0x5A };
 
-typedef struct ops_case {
+struct ops_case {
     gd_device device;
     uint64_t state;
     uint32_t token[ROWS + FIRST], position[ROWS + FIRST], pooled[ROWS + FIRST], pooled_position[ROWS + FIRST];
     gd_device_rows batch; /* the arrays above */
     gd_tile rows, texts;
-} ops_case;
+};
 
-static void ops_open(ops_case *c, unsigned threads)
+static void ops_open(struct ops_case *c, unsigned threads)
 {
     memset(c, 0, sizeof *c);
     c->state = 7;
@@ -40,7 +40,7 @@ static void ops_open(ops_case *c, unsigned threads)
     c->texts = (gd_tile){ &c->batch, true, FIRST, ROWS };
 }
 
-static gd_tensor tensor_open(ops_case *c, gd_dtype type, size_t rows, size_t cols)
+static gd_tensor tensor_open(struct ops_case *c, gd_dtype type, size_t rows, size_t cols)
 {
     return (gd_tensor){ test_values(rows * (cols + PAD), type, &c->state), type, rows, cols, cols + PAD };
 }
@@ -72,9 +72,9 @@ static void check_row(const char *what, const gd_tensor *out, size_t row, const 
             fail_msg("%s: row %zu: a byte after its end was written", what, row);
 }
 
-static void check_embedding(ops_case *c, size_t cols, gd_dtype type)
+static void check_embedding(struct ops_case *c, size_t cols, gd_dtype type)
 {
-    gd_bf16 *const table = test_values(11 * cols + 1, GD_BF16, &c->state);
+    gd_bf16 *table = test_values(11 * cols + 1, GD_BF16, &c->state);
     gd_weight weight = { .role = GD_WEIGHT_TABLE, .out = 11, .in = cols, .view = { .dtype = GD_BF16, .rank = 2 } };
     gd_call call = { .out = output_open(type, ROWS, cols),
                      .w = { &weight },
@@ -93,10 +93,10 @@ static void check_embedding(ops_case *c, size_t cols, gd_dtype type)
 }
 
 /* Over the whole row (heads = 0), or over each head; in place too. */
-static void check_rms_norm(ops_case *c, uint32_t heads, size_t cols, gd_dtype type, bool in_place)
+static void check_rms_norm(struct ops_case *c, uint32_t heads, size_t cols, gd_dtype type, bool in_place)
 {
     const size_t row = heads ? heads * cols : cols;
-    float *const w = test_values(cols, GD_F32, &c->state);
+    float *w = test_values(cols, GD_F32, &c->state);
     const gd_weight weight = { .role = GD_WEIGHT_VECTOR, .out = 1, .in = cols, .vector = w };
     gd_tensor x = tensor_open(c, GD_F32, ROWS, row), given = x;
     gd_call call = {
@@ -126,11 +126,11 @@ static void check_rms_norm(ops_case *c, uint32_t heads, size_t cols, gd_dtype ty
     gd_free(call.out.data);
 }
 
-static void check_rope(ops_case *c, const gd_tile *tile, uint32_t heads, uint32_t head_dim)
+static void check_rope(struct ops_case *c, const gd_tile *tile, uint32_t heads, uint32_t head_dim)
 {
     const size_t half = head_dim / 2;
-    float *const cosines = test_values(9 * half, GD_F32, &c->state);
-    float *const sines = test_values(9 * half, GD_F32, &c->state);
+    float *cosines = test_values(9 * half, GD_F32, &c->state);
+    float *sines = test_values(9 * half, GD_F32, &c->state);
     gd_call call = { .in = { tensor_open(c, GD_F32, ROWS, heads * head_dim) },
                      .out = output_open(GD_BF16, ROWS, heads * head_dim),
                      .tile = tile,
@@ -152,7 +152,7 @@ static void check_rope(ops_case *c, const gd_tile *tile, uint32_t heads, uint32_
     gd_free(call.out.data);
 }
 
-static void check_gated_and_add(ops_case *c, size_t cols, gd_dtype type)
+static void check_gated_and_add(struct ops_case *c, size_t cols, gd_dtype type)
 {
     gd_call call = { .in = { tensor_open(c, GD_F32, ROWS, cols), tensor_open(c, GD_F32, ROWS, cols) },
                      .out = output_open(type, ROWS, cols),
@@ -181,9 +181,9 @@ static void check_gated_and_add(ops_case *c, size_t cols, gd_dtype type)
     gd_free(call.out.data);
 }
 
-static void check_pooled(ops_case *c, size_t cols, size_t labels)
+static void check_pooled(struct ops_case *c, size_t cols, size_t labels)
 {
-    float *const w = test_values(labels * cols, GD_F32, &c->state);
+    float *w = test_values(labels * cols, GD_F32, &c->state);
     const gd_weight weight = { .role = GD_WEIGHT_VECTOR, .out = 1, .in = labels * cols, .vector = w };
     gd_call last = { .in = { tensor_open(c, GD_F32, ROWS + FIRST, cols) },
                      .out = output_open(GD_F32, ROWS, cols),
@@ -216,7 +216,7 @@ static void rows_meet_what_they_should(void **state)
 
     (void)state;
     for (size_t i = 0; i < 4; i++) {
-        ops_case c;
+        struct ops_case c;
 
         ops_open(&c, threads[i]);
         for (size_t cols = 1; cols <= 500; cols = cols * 2 + 1) {

@@ -68,20 +68,20 @@ static void every_group_is_done(void **state)
 }
 
 /* A step of a chain: each element is made from two of the previous job, which other threads may have written. */
-typedef struct chain {
+struct chain {
     uint32_t now[64], before[64];
     uint64_t done[MOST_THREADS]; /* by each worker: its scratch space */
-} chain;
+};
 
 static void take_step(void *context, size_t index, unsigned worker)
 {
-    chain *c = context;
+    struct chain *c = context;
 
     c->now[index] = c->before[index] + 3 * c->before[(index + 17) % 64] + 1;
     c->done[worker]++;
 }
 
-static void run_chain(gd_pool *pool, chain *c, size_t jobs, long pause)
+static void run_chain(gd_pool *pool, struct chain *c, size_t jobs, long pause)
 {
     for (size_t job = 0; job < jobs; job++) {
         gd_pool_run_groups(pool, 1 + job % GD_POOL_GROUPS, 64, take_step, c);
@@ -91,9 +91,9 @@ static void run_chain(gd_pool *pool, chain *c, size_t jobs, long pause)
     }
 }
 
-static void check_chain(const chain *c, size_t jobs)
+static void check_chain(const struct chain *c, size_t jobs)
 {
-    chain want = { 0 };
+    struct chain want = { 0 };
     uint64_t done = 0;
 
     for (size_t job = 0; job < jobs; job++) {
@@ -114,7 +114,7 @@ static void a_job_sees_what_the_one_before_wrote(void **state)
     (void)state;
     for (size_t p = 0; p < 2; p++)
         for (unsigned threads = 1; threads <= MOST_THREADS; threads++) {
-            chain c = { 0 };
+            struct chain c = { 0 };
             gd_pool *pool;
 
             assert_ok(gd_pool_open(&pool, threads, test_err));
@@ -143,7 +143,7 @@ static void *own_pools(void *context)
 static void pools_know_nothing_of_each_other(void **state)
 {
     pthread_t owners[OWNERS];
-    chain c[OWNERS] = { 0 };
+    struct chain c[OWNERS] = { 0 };
 
     (void)state;
     for (size_t i = 0; i < OWNERS; i++)
@@ -157,13 +157,13 @@ static void pools_know_nothing_of_each_other(void **state)
 static void own_pool(void *context, size_t index, unsigned worker)
 {
     (void)worker;
-    (void)own_pools((chain *)context + index);
+    (void)own_pools((struct chain *)context + index);
 }
 
 /* A pool is not reentrant; a task may have a pool of its own. */
 static void a_task_may_have_a_pool(void **state)
 {
-    chain c[OWNERS] = { 0 };
+    struct chain c[OWNERS] = { 0 };
     gd_pool *pool;
 
     (void)state;
@@ -179,7 +179,7 @@ static void a_pool_may_close_at_any_time(void **state)
 {
     (void)state;
     for (unsigned round = 0; round < 200; round++) {
-        chain c = { 0 };
+        struct chain c = { 0 };
         gd_pool *pool;
 
         assert_ok(gd_pool_open(&pool, 1 + round % MOST_THREADS, test_err));

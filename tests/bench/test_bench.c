@@ -17,14 +17,14 @@ static gd_options golden(int lora)
     return options;
 }
 
-typedef struct watch {
+struct watch {
     size_t calls, stop_at;
     double last, expected;
-} watch;
+};
 
 static int report(void *context, const char *what, double done, double expected)
 {
-    watch *const w = context;
+    struct watch *w = context;
 
     assert_true(what && *what);
     assert_true(done >= w->last);
@@ -36,7 +36,7 @@ static int report(void *context, const char *what, double done, double expected)
 /* Runs the shortest possible bench. */
 static json_t *bench(const gd_options *options, const char *input, char **text)
 {
-    watch w = { 0 };
+    struct watch w = { 0 };
     gd_bench_options how;
     json_t *root;
 
@@ -80,7 +80,7 @@ static void check_limits(const json_t *root)
 static void check_products(const json_t *root)
 {
     static const char *const keys[] = { "m", "n", "k", "gflops", "gb_per_s", "runs", NULL };
-    const json_t *const products = part(part(root, "matmul"), "products");
+    const json_t *products = part(part(root, "matmul"), "products");
     const int peak_known = json_array_size(part(root, "peak")) > 0;
     const json_t *one;
     size_t i;
@@ -103,8 +103,8 @@ static void check_products(const json_t *root)
 
 static void check_scoring(const json_t *root, double texts)
 {
-    const json_t *const scoring = part(root, "scoring"), *const shared = part(scoring, "shared");
-    const json_t *const alone = part(scoring, "alone");
+    const json_t *scoring = part(root, "scoring"), *shared = part(scoring, "shared");
+    const json_t *alone = part(scoring, "alone");
 
     positive(shared, job_keys);
     positive(alone, job_keys);
@@ -121,7 +121,7 @@ static void check_scoring(const json_t *root, double texts)
 
 static void check_curve(const json_t *root, const char *name, const char *key)
 {
-    const json_t *const curve = part(root, name), *const points = part(curve, "points"), *one;
+    const json_t *curve = part(root, name), *points = part(curve, "points"), *one;
     double last = 0;
     size_t i;
 
@@ -138,7 +138,7 @@ static void check_curve(const json_t *root, const char *name, const char *key)
 
 static void check_answers(const json_t *root)
 {
-    const json_t *const answers = part(root, "answers"), *one;
+    const json_t *answers = part(root, "answers"), *one;
     const double prompt = real(answers, "prompt_tokens"), answer = real(answers, "answer_tokens");
     size_t i;
 
@@ -163,7 +163,7 @@ static void every_part_is_there(void **state)
     static const char *const memory[] = { "weights_bytes", "batch_bytes", "peak_resident_bytes", NULL };
     const gd_options options = golden(0);
     char *text;
-    json_t *const root = bench(&options, NULL, &text);
+    json_t *root = bench(&options, NULL, &text);
 
     (void)state;
     assert_string_equal(json_string_value(json_object_get(root, "format")), "guerdon-bench/1");
@@ -190,7 +190,7 @@ static void it_measures_what_it_is_told(void **state)
 {
     gd_options options = golden(1);
     char path[TEST_PATH], *text, *plain;
-    FILE *const file = fopen(test_file(path), "w");
+    FILE *file = fopen(test_file(path), "w");
     const json_t *shared;
     json_t *root, *other;
 
@@ -296,7 +296,7 @@ static void it_stops_when_asked(void **state)
 {
     const gd_options options = golden(0);
     gd_bench_options how;
-    watch all = { 0 };
+    struct watch all = { 0 };
     char *text;
 
     (void)state;
@@ -307,7 +307,7 @@ static void it_stops_when_asked(void **state)
     assert_ok(gd_bench(&options, &how, &text, test_err));
     gd_string_free(text);
     for (size_t at = 1; at <= all.calls && at < 8; at++) {
-        watch w = { .stop_at = at };
+        struct watch w = { .stop_at = at };
 
         how.context = &w;
         refused(&options, &how, GD_EINTERRUPTED, "stopped by the caller");
@@ -319,7 +319,7 @@ static void the_page_shows_it(void **state)
 {
     const gd_options options = golden(0);
     char *text, *page;
-    json_t *const root = bench(&options, NULL, &text);
+    json_t *root = bench(&options, NULL, &text);
 
     (void)state;
     json_object_set_new(json_object_get(root, "machine"), "cpu", json_string("<script>alert(1)</script>"));

@@ -24,14 +24,14 @@ static void made_texts_have_the_tokens_asked_for(void **state)
     static const gd_bench_recipe recipes[] = {
         { 1, 1, 1, 0 }, { 3, 1, 17, 0 }, { 4, 2, 96, 32 }, { 1, 16, 40, 10 }, { 2, 3, 5, 1 },
     };
-    gd_model *const model = open_golden();
+    gd_model *model = open_golden();
     gd_bench_words words;
 
     (void)state;
     assert_ok(gd_bench_words_find(&words, model->encoder.tokenizer, test_err));
     assert_true(words.exact && words.count >= 8);
     for (size_t i = 0; i < sizeof recipes / sizeof recipes[0]; i++) {
-        const gd_bench_recipe *const r = &recipes[i];
+        const gd_bench_recipe *r = &recipes[i];
         gd_bench_texts texts = { 0 };
         gd_bench_count count;
 

@@ -12,14 +12,14 @@
 
 enum { MOST_TEXTS = 64, MOST_LINES = 64 };
 
-typedef struct score_line {
+struct score_line {
     const char *model;
     int lora;
     const char *precision;
-} score_line;
+};
 
 /* qwen2-causal is a base without a head: qwen2's texts, and the adapter contains the head. */
-static size_t all_lines(score_line lines[MOST_LINES])
+static size_t all_lines(struct score_line lines[MOST_LINES])
 {
     static const char *const precisions[] = { "bf16", "fp32" };
     size_t count = 0;
@@ -27,17 +27,17 @@ static size_t all_lines(score_line lines[MOST_LINES])
     for (size_t p = 0; p < 2; p++) {
         for (size_t m = 0; m < GOLDEN_MODELS; m++)
             for (int lora = 0; lora < 2; lora++)
-                lines[count++] = (score_line){ golden_models[m], lora, precisions[p] };
-        lines[count++] = (score_line){ "qwen2-causal", 1, precisions[p] };
+                lines[count++] = (struct score_line){ golden_models[m], lora, precisions[p] };
+        lines[count++] = (struct score_line){ "qwen2-causal", 1, precisions[p] };
         for (size_t m = 0; m < GOLDEN_EDGES; m++)
             for (int lora = 0; lora < 2; lora++)
-                lines[count++] = (score_line){ golden_edges[m], lora, precisions[p] };
+                lines[count++] = (struct score_line){ golden_edges[m], lora, precisions[p] };
     }
     return count;
 }
 
 /* The beginning of the line in the file. */
-static const char *line_name(const score_line *line, char name[64])
+static const char *line_name(const struct score_line *line, char name[64])
 {
     (void)snprintf(name, 64, "%s%s %s:", line->model, line->lora ? "-lora" : "", line->precision);
     return name;
@@ -57,7 +57,7 @@ static uint32_t bits_of(float f)
     return bits;
 }
 
-static float *score(const score_line *line, const char *isa, const golden *g)
+static float *score(const struct score_line *line, const char *isa, const golden *g)
 {
     gd_options options = golden_options(line->model, line->lora);
 
@@ -94,7 +94,7 @@ static size_t stored_bits(const char *name, uint32_t bits[MOST_TEXTS])
 
 static int write_file(void)
 {
-    score_line lines[MOST_LINES];
+    struct score_line lines[MOST_LINES];
     const size_t count = all_lines(lines);
     char name[64];
 
@@ -139,7 +139,7 @@ static void thin_out(golden *g, uint32_t *bits, size_t first, size_t nth)
     g->count = count;
 }
 
-static void check_line(const score_line *line, const char *isa, size_t first, size_t nth)
+static void check_line(const struct score_line *line, const char *isa, size_t first, size_t nth)
 {
     uint32_t want[MOST_TEXTS];
     float *scores;
@@ -166,7 +166,7 @@ static void check_line(const score_line *line, const char *isa, size_t first, si
 
 static void check_lines(const char *precision, int lora)
 {
-    score_line lines[MOST_LINES];
+    struct score_line lines[MOST_LINES];
     const size_t count = all_lines(lines), nth = every();
     size_t checked = 0;
 
@@ -203,7 +203,7 @@ static void adapters_in_fp32(void **state)
 }
 
 /* The model with the most kinds of operations, and those that test what it does not. */
-static bool for_every_isa(const score_line *line)
+static bool for_every_isa(const struct score_line *line)
 {
     for (size_t m = 0; m < GOLDEN_EDGES; m++)
         if (!strcmp(line->model, golden_edges[m]))
@@ -215,7 +215,7 @@ static bool for_every_isa(const score_line *line)
 static void every_instruction_set(void **state)
 {
     static const char *const isas[] = { "generic", "avx2", "avx512", "avx512bf16", "neon" };
-    score_line lines[MOST_LINES];
+    struct score_line lines[MOST_LINES];
     const size_t count = all_lines(lines);
     size_t ran = 0;
 
@@ -239,7 +239,7 @@ static void edges_are_float64s(void **state)
 {
     (void)state;
     for (size_t m = 0; m < 2 * GOLDEN_EDGES; m++) {
-        const score_line line = { golden_edges[m / 2], m % 2, "fp32" };
+        const struct score_line line = { golden_edges[m / 2], m % 2, "fp32" };
         double worst = 0;
         float *scores;
         char name[64];

@@ -15,7 +15,7 @@ const char *program_path(const char *name)
 {
     static char paths[8][2 * TEST_PATH];
     static size_t turn;
-    char *const path = paths[turn++ % 8];
+    char *path = paths[turn++ % 8];
 
     (void)snprintf(path, sizeof paths[0], "%s/%s", work_directory(), name);
     return path;
@@ -29,7 +29,7 @@ int program_end(void **state)
 
 void program_link(const char *file, const char *path)
 {
-    char *const whole = realpath(file, NULL);
+    char *whole = realpath(file, NULL);
 
     if (!whole || symlink(whole, path) < 0)
         fail_msg("no link to %s", file);
@@ -38,7 +38,7 @@ void program_link(const char *file, const char *path)
 
 void program_write(const char *path, const char *text)
 {
-    FILE *const file = fopen(path, "w");
+    FILE *file = fopen(path, "w");
 
     assert_non_null(file);
     assert_true(fputs(text, file) >= 0);
@@ -47,7 +47,7 @@ void program_write(const char *path, const char *text)
 
 char *program_read(const char *path)
 {
-    FILE *const file = fopen(path, "r");
+    FILE *file = fopen(path, "r");
     char *text;
     long size;
 
@@ -74,7 +74,7 @@ static void become(int wanted, int descriptor)
 
 pid_t program_start(int in, int out, int errors, const char *const *arguments)
 {
-    const char *const top = getenv("top_builddir");
+    const char *top = getenv("top_builddir");
     char name[512];
     char *argv[PROGRAM_ARGUMENTS + 2] = { name };
     pid_t child;

@@ -6,8 +6,8 @@ static const char *const quick[] = { "--seconds=1", "--only=scoring,length", "--
 
 static void it_writes_figures_a_result_and_a_page(void **state)
 {
-    const char *const model = program_golden("qwen2"), *const json = program_path("bench.json");
-    const char *const page = program_path("bench.html"), *const second = program_path("again.html");
+    const char *model = program_golden("qwen2"), *json = program_path("bench.json");
+    const char *page = program_path("bench.html"), *second = program_path("again.html");
     program_run run;
     json_t *result;
     static char before[1 << 16];
@@ -43,7 +43,7 @@ static void it_writes_figures_a_result_and_a_page(void **state)
 
 static void the_result_can_go_to_standard_output(void **state)
 {
-    const char *const model = program_golden("llama");
+    const char *model = program_golden("llama");
     program_run run = program(NULL, "bench", "--model", model, quick[0], quick[1], quick[2], "--json=-", NULL);
     json_t *result;
 
@@ -56,7 +56,7 @@ static void the_result_can_go_to_standard_output(void **state)
 
 static void a_file_that_is_not_a_result_is_refused(void **state)
 {
-    const char *const path = program_path("no.json");
+    const char *path = program_path("no.json");
     program_run run;
 
     (void)state;

@@ -13,7 +13,7 @@ static const char pairs[] =
 
 static void it_prints_figures(void **state)
 {
-    const char *const model = program_golden("qwen2"), *const input = program_path("pairs.jsonl");
+    const char *model = program_golden("qwen2"), *input = program_path("pairs.jsonl");
     program_run run;
 
     (void)state;
@@ -39,8 +39,8 @@ static void it_prints_figures(void **state)
 
 static void it_writes_json_scores_and_a_page(void **state)
 {
-    const char *const model = program_golden("qwen2"), *const input = program_path("pairs.jsonl");
-    const char *const scores = program_path("a.jsonl"), *const page = program_path("eval.html");
+    const char *model = program_golden("qwen2"), *input = program_path("pairs.jsonl");
+    const char *scores = program_path("a.jsonl"), *page = program_path("eval.html");
     static const char *const keys[] = { "pairs",  "accuracy", "accuracy_low", "accuracy_high", "ties",
                                         "margin", "loss",     "ece",          "brier" };
     program_run run, plain;
@@ -74,7 +74,7 @@ static void it_writes_json_scores_and_a_page(void **state)
 
 static void lines_that_can_not_be_judged_are_reported(void **state)
 {
-    const char *const model = program_golden("qwen2"), *const input = program_path("bad.jsonl");
+    const char *model = program_golden("qwen2"), *input = program_path("bad.jsonl");
     program_run run;
 
     (void)state;
@@ -101,7 +101,7 @@ static void lines_that_can_not_be_judged_are_reported(void **state)
 /* A directory with links to a golden model's files. */
 static void link_model(const char *to, const char *from)
 {
-    DIR *const dir = opendir(from);
+    DIR *dir = opendir(from);
     char old[1024], new[1024];
 
     assert_non_null(dir);
@@ -118,8 +118,8 @@ static void link_model(const char *to, const char *from)
 
 static void check_calibration(const char *path, double count)
 {
-    char *const text = program_read(path);
-    json_t *const root = parsed(text);
+    char *text = program_read(path);
+    json_t *root = parsed(text);
 
     assert_int_equal(json_object_size(root), 4);
     assert_string_equal(json_string_value(json_object_get(root, "format")), "guerdon-calibration/1");
@@ -130,8 +130,8 @@ static void check_calibration(const char *path, double count)
 
 static void calibration_goes_beside_the_adapter(void **state)
 {
-    const char *const input = program_path("pairs.jsonl"), *const model = program_path("model");
-    const char *const adapter = program_path("adapter"), *const other = program_path("calibration.json");
+    const char *input = program_path("pairs.jsonl"), *model = program_path("model");
+    const char *adapter = program_path("adapter"), *other = program_path("calibration.json");
     char beside[512];
     program_run run;
 
@@ -168,8 +168,8 @@ static void calibration_goes_beside_the_adapter(void **state)
 
 static void scores_are_compared(void **state)
 {
-    const char *const a = program_path("a.jsonl"), *const b = program_path("b.jsonl");
-    const char *const page = program_path("compare.html");
+    const char *a = program_path("a.jsonl"), *b = program_path("b.jsonl");
+    const char *page = program_path("compare.html");
     program_run run;
     json_t *root;
     char *text;

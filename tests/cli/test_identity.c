@@ -66,7 +66,7 @@ static bool is_flag(const char *a, const char *b) { return a && b && strcmp(a, b
 /* Writes the argument with @ replaced by the directory. */
 static const char *argument(char *out, size_t room, const char *text)
 {
-    const char *const at = strchr(text, '@');
+    const char *at = strchr(text, '@');
 
     if (at)
         (void)snprintf(out, room, "%.*s%s%s", (int)(at - text), text, program_path("."), at + 1);
@@ -83,8 +83,8 @@ static program_run run_command(size_t command, const struct option *changed, boo
     size_t count = 1;
 
     for (size_t i = 0; i < ROWS; i++) {
-        const struct option *const row = &table[i];
-        const char *const text = row == changed ? row->now : row->then;
+        const struct option *row = &table[i];
+        const char *text = row == changed ? row->now : row->then;
 
         if (!text || !(row->commands & 1 << command) || (changed && is_flag(row->flag, changed->instead_of)))
             continue;
@@ -174,7 +174,7 @@ static void another_command_is_refused(void **state)
 static void expect_row(size_t command, const char *what, const char *name, size_t len, bool is_field)
 {
     for (size_t i = 0; i < ROWS; i++) {
-        const char *const have = is_field ? table[i].field : table[i].flag;
+        const char *have = is_field ? table[i].field : table[i].flag;
 
         if ((table[i].commands & 1 << command) && have && strlen(have) == len && memcmp(have, name, len) == 0)
             return;
@@ -237,7 +237,7 @@ static void write_input(const char *path)
 
 static int prepare(void **state)
 {
-    const char *const top = getenv("srcdir");
+    const char *top = getenv("srcdir");
     char graph[512];
 
     (void)state;

@@ -18,7 +18,7 @@ static void assert_refused(program_run run, int status, const char *word)
 
 static void an_unusable_file_is_named(void **state)
 {
-    const char *const model = program_golden("qwen2"), *const none = program_path("none");
+    const char *model = program_golden("qwen2"), *none = program_path("none");
 
     (void)state;
     assert_refused(program(NULL, "score", "--model", none, "x", NULL), 3, none);
@@ -36,12 +36,12 @@ static void an_unusable_file_is_named(void **state)
 /* Runs score with this standard output; `errors` gets what it reports. */
 static int score_into(int out, char *errors, size_t room)
 {
-    const char *const model = program_golden("qwen2");
+    const char *model = program_golden("qwen2");
     const char *const arguments[] = { "score", "--model", model, "x", NULL };
-    const char *const path = program_path("errors");
+    const char *path = program_path("errors");
     const int error_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     const int status = program_wait(program_start(-1, out, error_fd, arguments));
-    char *const text = program_read(path);
+    char *text = program_read(path);
 
     (void)close(error_fd);
     (void)snprintf(errors, room, "%s", text);
@@ -76,8 +76,8 @@ static void a_lack_of_memory_has_a_status_of_its_own(void **state)
     (void)state;
     skip();
 #else
-    const char *const input = program_path("long");
-    FILE *const file = fopen(input, "w");
+    const char *input = program_path("long");
+    FILE *file = fopen(input, "w");
     struct rlimit usual, little;
     char letters[1000];
     program_run run;
@@ -115,7 +115,7 @@ static size_t receive_line(int fd, char *line, size_t room)
 static void an_interrupt_ends_after_the_batch(void **state)
 {
     const char *const arguments[] = { "score", "--model", program_golden("qwen2"), "--batch-tokens", "1", NULL };
-    const char *const one = "{\"text\":\"one\"}\n";
+    const char *one = "{\"text\":\"one\"}\n";
     int in[2], out[2];
     char line[600];
     pid_t child;
@@ -146,7 +146,7 @@ static void an_interrupt_ends_after_the_batch(void **state)
 /* Runs score with a terminal as standard error; `shown` gets what it shows. */
 static int on_a_terminal(const char *flag, char *shown, size_t room)
 {
-    const char *const model = program_golden("qwen2"), *const output = program_path("lines");
+    const char *model = program_golden("qwen2"), *output = program_path("lines");
     const char *const arguments[] = { "score", "--model", model, "--output", output, "a b", "a b\\n", flag, NULL };
     const int terminal = posix_openpt(O_RDWR | O_NOCTTY);
     size_t len = 0;

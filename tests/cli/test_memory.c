@@ -89,7 +89,7 @@ static void write_values(FILE *file, size_t bytes)
 
 static void write_weights(const char *path)
 {
-    FILE *const file = fopen(path, "wb");
+    FILE *file = fopen(path, "wb");
     uint64_t length;
     size_t bytes;
 
@@ -180,7 +180,7 @@ static void a_model_three_times_the_budget_stays_within_it(void **state)
 
 static void too_little_memory_is_refused_with_the_minimum(void **state)
 {
-    const char *const text = "one two three";
+    const char *text = "one two three";
     program_run run = program(NULL, "score", "--model", model, "--memory", "20M", text, NULL);
     const char *least;
     char memory[32];
@@ -199,7 +199,7 @@ static void too_little_memory_is_refused_with_the_minimum(void **state)
 /* A text with more rows than a batch is scored alone, as long as the memory suffices. */
 static void an_item_too_long_for_the_memory_fails_alone(void **state)
 {
-    const char *const longer = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen";
+    const char *longer = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen";
     program_run run = program(NULL, "score", "--model", model, "--memory", "20M", "--batch-tokens", "8", "x", NULL);
     char longest[1901], memory[32];
     json_t *line;

@@ -37,7 +37,7 @@ static double score_of(const char *model, const char *adapter)
 /* From a causal-LM base, which has no scores without the adapter's head. */
 static void it_makes_a_model(void **state)
 {
-    const char *const base = program_golden("qwen2-causal"), *const adapter = program_golden("qwen2-causal-lora");
+    const char *base = program_golden("qwen2-causal"), *adapter = program_golden("qwen2-causal-lora");
     program_run run = program(NULL, "merge", "--model", base, "--adapter", adapter, "--output", merged(), NULL);
     double apart;
 
@@ -58,7 +58,7 @@ static void it_makes_a_model(void **state)
 /* A limit on the file size is reported; it doesn't kill the program. */
 static void a_file_over_the_size_limit_is_reported(void **state)
 {
-    const char *const base = program_golden("qwen2"), *const adapter = program_golden("qwen2-lora");
+    const char *base = program_golden("qwen2"), *adapter = program_golden("qwen2-lora");
     struct rlimit before, few;
     program_run run;
 

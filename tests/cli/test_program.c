@@ -13,7 +13,7 @@ static const char *const three = "{\"text\":\"one\"}\n{\"prompt\":\"tw\",\"respo
 
 static void check_golden(const char *model, const char *adapter, const char *key)
 {
-    const char *const expected = program_golden(model);
+    const char *expected = program_golden(model);
     char input[600], *want;
     program_run run;
 
@@ -24,7 +24,7 @@ static void check_golden(const char *model, const char *adapter, const char *key
     assert_quiet(&run);
     assert_int_equal(program_lines(run.out), GOLDEN_TEXTS);
     for (size_t i = 0; i < GOLDEN_TEXTS; i++) {
-        json_t *const got = program_line(run.out, i), *const reference = program_line(want, i);
+        json_t *got = program_line(run.out, i), *reference = program_line(want, i);
         const double score = real(got, "score"), exact = real(reference, key);
 
         assert_int_equal((int)real(got, "index"), i);
@@ -55,7 +55,7 @@ static void flags_that_only_change_the_speed_change_no_byte(void **state)
 {
     static const char *const flags[] = { "--threads=1",      "--threads=3",        "--batch-tokens=64",
                                          "--batch-tokens=1", "--share-prefix=off", "--isa=generic" };
-    const char *const model = program_golden("qwen2");
+    const char *model = program_golden("qwen2");
     char input[600];
     program_run first;
 
@@ -76,7 +76,7 @@ static void flags_that_only_change_the_speed_change_no_byte(void **state)
 
 static void texts_are_scored_like_lines(void **state)
 {
-    const char *const model = program_golden("qwen2"), *const input = program_path("in");
+    const char *model = program_golden("qwen2"), *input = program_path("in");
     program_run file, texts, end;
 
     (void)state;
@@ -98,8 +98,8 @@ static void texts_are_scored_like_lines(void **state)
 
 static void input_comes_from_where_the_flags_say(void **state)
 {
-    const char *const model = program_golden("qwen2"), *const input = program_path("in");
-    const char *const plain = program_path("plain"), *const output = program_path("out.jsonl");
+    const char *model = program_golden("qwen2"), *input = program_path("in");
+    const char *plain = program_path("plain"), *output = program_path("out.jsonl");
     program_run run[5];
     char *written;
 
@@ -129,7 +129,7 @@ static void input_comes_from_where_the_flags_say(void **state)
 
 static void a_pair_has_two_scores_and_their_margin(void **state)
 {
-    const char *const model = program_golden("qwen2"), *const input = program_path("in");
+    const char *model = program_golden("qwen2"), *input = program_path("in");
     program_run run;
     json_t *pair, *chosen, *rejected;
 
@@ -154,7 +154,7 @@ static void a_pair_has_two_scores_and_their_margin(void **state)
 
 static void a_bad_line_fails_alone(void **state)
 {
-    const char *const model = program_golden("qwen2"), *const input = program_path("in");
+    const char *model = program_golden("qwen2"), *input = program_path("in");
     program_run run, whole;
 
     (void)state;
@@ -166,13 +166,13 @@ static void a_bad_line_fails_alone(void **state)
     program_write(input, three);
     whole = program(NULL, "score", "--model", model, "--input", input, NULL);
     for (size_t i = 0; i < 5; i++) {
-        json_t *const line = program_line(run.out, i);
+        json_t *line = program_line(run.out, i);
 
         assert_int_equal((int)real(line, "index"), i);
         if (i % 2) {
             assert_true(json_is_string(json_object_get(line, "error")));
         } else {
-            json_t *const same = program_line(whole.out, i / 2);
+            json_t *same = program_line(whole.out, i / 2);
 
             assert_true(real(line, "score") == real(same, "score"));
             json_decref(same);
@@ -185,8 +185,8 @@ static void a_bad_line_fails_alone(void **state)
 
 static void long_texts_are_handled_as_the_flags_say(void **state)
 {
-    const char *const model = program_golden("qwen2");
-    const char *const text = "one two three four five six seven eight nine ten";
+    const char *model = program_golden("qwen2");
+    const char *text = "one two three four five six seven eight nine ten";
     program_run run;
 
     (void)state;
@@ -214,7 +214,7 @@ static void long_texts_are_handled_as_the_flags_say(void **state)
 static void tokenize_needs_no_weights(void **state)
 {
     static const char *const files[] = { "tokenizer.json", "tokenizer_config.json", "config.json" };
-    const char *const model = program_golden("llama"), *const bare = program_path("bare");
+    const char *model = program_golden("llama"), *bare = program_path("bare");
     char source[600], link[600], *expected;
     program_run run;
 
@@ -230,7 +230,7 @@ static void tokenize_needs_no_weights(void **state)
     assert_quiet(&run);
     expected = program_read(source);
     for (size_t i = 0; i < GOLDEN_TEXTS; i++) {
-        json_t *const got = program_line(run.out, i), *const want = program_line(expected, i);
+        json_t *got = program_line(run.out, i), *want = program_line(expected, i);
 
         assert_true(json_equal(json_object_get(got, "ids"), json_object_get(want, "ids")));
         json_decref(got);
@@ -244,7 +244,7 @@ static void tokenize_needs_no_weights(void **state)
 
 static void inspect_describes_a_model(void **state)
 {
-    const char *const model = program_golden("qwen2");
+    const char *model = program_golden("qwen2");
     program_run lines = program(NULL, "inspect", "--model", model, NULL);
     program_run json = program(NULL, "inspect", "--model", model, "--json", NULL);
     json_t *object;

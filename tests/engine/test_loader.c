@@ -13,15 +13,15 @@
 
 enum { THREADS = 3, RUNS = 12 };
 
-typedef struct fixture {
+struct fixture {
     gd_model *model;
     const gd_backend *backend;
     gd_device *device;
     gd_bound *bound;
     gd_loader *loader;
-} fixture;
+};
 
-static void open_loader(fixture *f, const gd_backend *backend, int lora)
+static void open_loader(struct fixture *f, const gd_backend *backend, int lora)
 {
     const gd_options options = golden_options("qwen2", lora);
     gd_device_options how = { .threads = THREADS };
@@ -40,7 +40,7 @@ static void open_loader(fixture *f, const gd_backend *backend, int lora)
     assert_ok(gd_loader_open(&f->loader, parts.plan, f->backend, f->device, f->bound, test_err));
 }
 
-static void close_loader(fixture *f)
+static void close_loader(struct fixture *f)
 {
     gd_loader_close(f->loader);
     f->backend->close(f->device);
@@ -52,7 +52,7 @@ static void close_loader(fixture *f)
 }
 
 /* A matrix that was filled piece by piece, by whichever thread, is that of one thread. */
-static void check_weight(const fixture *f, gd_weight_role role, const gd_view *view, const gd_weight *weight)
+static void check_weight(const struct fixture *f, gd_weight_role role, const gd_view *view, const gd_weight *weight)
 {
     gd_weight *want;
     size_t bytes;
@@ -67,7 +67,7 @@ static void check_weight(const fixture *f, gd_weight_role role, const gd_view *v
 }
 
 /* The weights of a stage: all there, or none. */
-static void check_stage(const fixture *f, size_t stage, bool there)
+static void check_stage(const struct fixture *f, size_t stage, bool there)
 {
     const gd_plan_stage *at = &f->model->plan->stages[stage];
 
@@ -81,7 +81,7 @@ static void check_stage(const fixture *f, size_t stage, bool there)
 }
 
 /* A run that visits stages as the schedule says, and breaks off after `end` visits. */
-static void run_schedule(fixture *f, const size_t *schedule, size_t visits, size_t end, size_t kept, bool few)
+static void run_schedule(struct fixture *f, const size_t *schedule, size_t visits, size_t end, size_t kept, bool few)
 {
     gd_loader_start(f->loader, schedule, visits, few);
     for (size_t v = 0; v < end; v++) {
@@ -101,7 +101,7 @@ static void run_schedule(fixture *f, const size_t *schedule, size_t visits, size
 }
 
 /* Bytes of what stays and of two more stages. */
-static size_t window_bytes(const fixture *f, size_t kept)
+static size_t window_bytes(const struct fixture *f, size_t kept)
 {
     size_t bytes = 0, largest = 0, second = 0;
 
@@ -116,7 +116,7 @@ static size_t window_bytes(const fixture *f, size_t kept)
 }
 
 /* Forward; there and back, as training goes; twice over: whole, or broken off somewhere. */
-static void run_stages(fixture *f, size_t kept)
+static void run_stages(struct fixture *f, size_t kept)
 {
     const size_t stages = f->model->plan->stage_count;
     size_t *schedule = gd_alloc(2 * stages, sizeof *schedule);
@@ -146,7 +146,7 @@ static void each_stage_has_its_weights(void **state)
         const size_t kept[] = { 0, 1, 2, SIZE_MAX };
 
         for (size_t k = 0; k < sizeof kept / sizeof kept[0]; k++) {
-            fixture f = { 0 };
+            struct fixture f = { 0 };
 
             open_loader(&f, backends[way / 2], way % 2);
             run_stages(&f, kept[k] < f.model->plan->stage_count ? kept[k] : f.model->plan->stage_count);
@@ -163,7 +163,7 @@ static void a_run_after_one_without_memory_has_its_weights(void **state)
 
     (void)state;
     for (n = 1; rc == GD_ENOMEM; n++) {
-        fixture f = { 0 };
+        struct fixture f = { 0 };
 
         open_loader(&f, backends[0], 1);
         gd_loader_forward(f.loader, false);
@@ -189,7 +189,7 @@ static void a_loader_may_close_at_any_time(void **state)
 {
     (void)state;
     for (size_t i = 0; i < 40; i++) {
-        fixture f = { 0 };
+        struct fixture f = { 0 };
 
         open_loader(&f, backends[i / 2 % BACKENDS], 1);
         gd_loader_forward(f.loader, false);

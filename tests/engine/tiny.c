@@ -48,15 +48,15 @@ static const float factors[TINY_LAYERS][KINDS] = { { 1, 1, 2, 3 }, { 2, 3, 1, 2 
 
 /* ---- its files ---- */
 
-typedef struct file {
+struct file {
     char header[4096];
     size_t header_len;
     float values[1024];
     size_t count;
-} file;
+};
 
 /* shape[0] is 0 for a vector. */
-static void add_tensor(file *f, const char *name, const size_t shape[2], const float *values)
+static void add_tensor(struct file *f, const char *name, const size_t shape[2], const float *values)
 {
     const size_t count = (shape[0] ? shape[0] : 1) * shape[1];
     char rows[32] = "";
@@ -72,7 +72,7 @@ static void add_tensor(file *f, const char *name, const size_t shape[2], const f
 
 static void write_weights(const char *dir, size_t layers)
 {
-    static file f;
+    static struct file f;
     static unsigned char bytes[sizeof f];
     float table[VOCAB][HIDDEN];
     uint64_t header_len;
@@ -157,14 +157,14 @@ static void define_scores(size_t layers, const char *text, size_t at, double sco
 }
 
 /* The texts as the engine takes them. */
-typedef struct batch {
+struct batch {
     uint32_t ids[MOST_TEXTS][MOST_TOKENS], position[MOST_POOLED];
     gd_span spans[MOST_TEXTS];
     size_t first[MOST_TEXTS + 1];
     float scores[MOST_POOLED + 1][TINY_LABELS]; /* the last row must stay unchanged */
-} batch;
+};
 
-static void fill_batch(batch *b, const tiny_text *texts, size_t count)
+static void fill_batch(struct batch *b, const tiny_text *texts, size_t count)
 {
     assert_true(count <= MOST_TEXTS);
     b->first[0] = 0;
@@ -185,7 +185,7 @@ static void fill_batch(batch *b, const tiny_text *texts, size_t count)
     memset(b->scores, 0xFF, sizeof b->scores);
 }
 
-static gd_status run_batch(gd_engine *engine, batch *b, size_t count, bool share, gd_error *err)
+static gd_status run_batch(gd_engine *engine, struct batch *b, size_t count, bool share, gd_error *err)
 {
     const gd_pooled pooled = { b->first, b->position };
     gd_trie trie = { 0 };
@@ -203,7 +203,7 @@ static gd_status run_batch(gd_engine *engine, batch *b, size_t count, bool share
 
 gd_status tiny_run(gd_engine *engine, const tiny_text *texts, size_t count, bool share, gd_error *err)
 {
-    static batch b;
+    static struct batch b;
 
     fill_batch(&b, texts, count);
     return run_batch(engine, &b, count, share, err);
@@ -211,7 +211,7 @@ gd_status tiny_run(gd_engine *engine, const tiny_text *texts, size_t count, bool
 
 void tiny_check(const tiny *t, gd_engine *engine, const tiny_text *texts, size_t count, bool share)
 {
-    static batch b;
+    static struct batch b;
     size_t bad = 0;
 
     fill_batch(&b, texts, count);

@@ -59,7 +59,7 @@ const char *judged_input(const char *name)
 
 const char *judged_file(char path[TEST_PATH], const char *text)
 {
-    FILE *const file = fopen(test_file(path), "w");
+    FILE *file = fopen(test_file(path), "w");
 
     assert_non_null(file);
     assert_true(fputs(text, file) >= 0);

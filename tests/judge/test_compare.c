@@ -10,13 +10,13 @@
 
 static void write_lines(char path[TEST_PATH], const json_t *lines)
 {
-    FILE *const file = fopen(judged_file(path, ""), "w");
+    FILE *file = fopen(judged_file(path, ""), "w");
     json_t *line;
     size_t i;
 
     assert_non_null(file);
     json_array_foreach(lines, i, line) {
-        char *const text = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(9));
+        char *text = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(9));
 
         fprintf(file, "%s\n", text);
         free(text);
@@ -42,8 +42,8 @@ static void same_numbers(const json_t *have, const json_t *want)
 
 static void check_lists(const json_t *root, int pairs)
 {
-    const json_t *const details = part(root, "details"), *one;
-    const json_t *const of = pairs ? part(root, "margins") : root;
+    const json_t *details = part(root, "details"), *one;
+    const json_t *of = pairs ? part(root, "margins") : root;
     double last = 1e300, total = 0;
     size_t i;
 
@@ -67,7 +67,7 @@ static void check_lists(const json_t *root, int pairs)
 static void figures_are_numpys(void **state)
 {
     char file[512], a[TEST_PATH], b[TEST_PATH], *text, *page;
-    json_t *const cases = json_load_file(test_data(file, sizeof file, "judge/compare.expected.json"), 0, NULL), *one;
+    json_t *cases = json_load_file(test_data(file, sizeof file, "judge/compare.expected.json"), 0, NULL), *one;
     size_t i;
 
     (void)state;
@@ -118,8 +118,8 @@ static void a_file_agrees_with_itself(void **state)
     static const char lines[] = "{\"index\":0,\"chosen\":1.5,\"rejected\":0.25,\"margin\":1.25,\"tokens\":[1,2]}\n"
                                 "{\"index\":1,\"score\":-0.1,\"tokens\":3}\n"
                                 "{\"index\":2,\"chosen\":0.5,\"rejected\":0.75,\"margin\":7,\"tokens\":[1,2]}\n";
-    json_t *const root = compare(lines, lines);
-    const json_t *const margins = part(root, "margins");
+    json_t *root = compare(lines, lines);
+    const json_t *margins = part(root, "margins");
 
     (void)state;
     assert_true(real(root, "identical") == 5 && real(root, "scores") == 5 && real(root, "skipped") == 0);

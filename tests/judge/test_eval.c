@@ -49,8 +49,8 @@ static void same_groups(const json_t *have, const json_t *want)
 
 static void same_details(const json_t *root, const json_t *want)
 {
-    const json_t *const details = part(root, "details"), *const length = part(details, "length");
-    const json_t *const margins = part(details, "margins"), *const lengths = part(want, "length"), *one;
+    const json_t *details = part(root, "details"), *length = part(details, "length");
+    const json_t *margins = part(details, "margins"), *lengths = part(want, "length"), *one;
     const double pairs = real(lengths, "pairs");
     double sum = 0, low = -1e9;
     size_t i;
@@ -84,7 +84,7 @@ static void figures_are_numpys(void **state)
     for (size_t n = 0; n < 2; n++)
         for (size_t f = 0; f < 2; f++) {
             gd_eval_options how = judged_options(judged_input(names[n]));
-            json_t *const want = expected_of(names[n]), *root;
+            json_t *want = expected_of(names[n]), *root;
             gd_summary summary = { .struct_size = sizeof summary };
 
             how.by = fields[f];
@@ -169,8 +169,8 @@ static void sections_use_the_right_version(void **state)
 
 static char *read_file(const char *path)
 {
-    FILE *const file = fopen(path, "r");
-    char *const text = calloc(1, 1 << 20);
+    FILE *file = fopen(path, "r");
+    char *text = calloc(1, 1 << 20);
 
     assert_non_null(file);
     assert_non_null(text);
@@ -355,7 +355,7 @@ static void jansson_may_fail(void **state)
 
 static void groups_may_run_out_of_memory(void **state)
 {
-    json_t *const object = json_pack("{s:s}", "by", "name");
+    json_t *object = json_pack("{s:s}", "by", "name");
 
     (void)state;
     judged_json_begin();

@@ -96,10 +96,10 @@ static void any_allocation_may_fail(void **state)
 /* A result with far more of everything than a page shows. */
 static void the_page_is_limited(void **state)
 {
-    json_t *const root = json_pack("{s:s,s:{},s:{},s:{s:[],s:[],s:[],s:{s:f,s:f,s:[]},s:{s:[]}}}", "format",
-                                   "guerdon-eval/1", "by", "sections", "details", "worst", "failures", "reliability",
-                                   "margins", "from", 0.0, "step", 1.0, "counts", "length", "bins");
-    json_t *const details = json_object_get(root, "details");
+    json_t *root = json_pack("{s:s,s:{},s:{},s:{s:[],s:[],s:[],s:{s:f,s:f,s:[]},s:{s:[]}}}", "format", "guerdon-eval/1",
+                             "by", "sections", "details", "worst", "failures", "reliability", "margins", "from", 0.0,
+                             "step", 1.0, "counts", "length", "bins");
+    json_t *details = json_object_get(root, "details");
     char *text, *page;
 
     (void)state;

@@ -186,8 +186,8 @@ static void worst_pairs_have_their_texts(void **state)
     worst = part(part(root, "details"), "worst");
     assert_int_equal(json_array_size(worst), 3);
     json_array_foreach(worst, i, one) {
-        const char *const chosen = json_string_value(field(one, "chosen"));
-        const char *const rejected = json_string_value(field(one, "rejected"));
+        const char *chosen = json_string_value(field(one, "chosen"));
+        const char *rejected = json_string_value(field(one, "rejected"));
 
         beginning = json_string_value(field(one, "beginning"));
         switch ((int)real(one, "index")) {

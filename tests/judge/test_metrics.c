@@ -21,7 +21,7 @@ static void close_to(double have, double want, const char *what, size_t which)
 
 static float *floats(const json_t *list)
 {
-    float *const values = malloc((json_array_size(list) + 1) * sizeof *values);
+    float *values = malloc((json_array_size(list) + 1) * sizeof *values);
     json_t *one;
     size_t i;
 
@@ -38,8 +38,8 @@ static void figures_are_numpys(void **state)
 
     (void)state;
     json_array_foreach(json_object_get(expected, "metrics"), i, one) {
-        const json_t *const list = json_object_get(one, "margins"), *const counts = json_object_get(one, "bins");
-        float *const margins = floats(list);
+        const json_t *list = json_object_get(one, "margins"), *counts = json_object_get(one, "bins");
+        float *margins = floats(list);
         gd_bin bins[GD_BINS];
         gd_metrics m;
 
@@ -69,8 +69,8 @@ static void figures_have_the_same_bits_everywhere(void **state)
 
     (void)state;
     json_array_foreach(json_object_get(expected, "metrics"), i, one) {
-        const json_t *const list = json_object_get(one, "margins");
-        float *const margins = floats(list);
+        const json_t *list = json_object_get(one, "margins");
+        float *margins = floats(list);
         gd_metrics m;
         double values[7];
         unsigned char bytes[sizeof values];
@@ -149,9 +149,9 @@ static void sides_are_symmetric(void **state)
 
     (void)state;
     json_array_foreach(json_object_get(expected, "metrics"), i, one) {
-        const json_t *const list = json_object_get(one, "margins");
+        const json_t *list = json_object_get(one, "margins");
         const size_t count = json_array_size(list);
-        float *const margins = floats(list);
+        float *margins = floats(list);
         gd_metrics m, swapped;
         gd_bin a[GD_BINS], b[GD_BINS];
 
@@ -179,9 +179,9 @@ static void columns_hold_every_margin_once(void **state)
 
     (void)state;
     json_array_foreach(json_object_get(expected, "metrics"), i, one) {
-        const json_t *const list = json_object_get(one, "margins");
+        const json_t *list = json_object_get(one, "margins");
         const size_t count = json_array_size(list);
-        float *const margins = floats(list);
+        float *margins = floats(list);
         gd_columns c;
         double total = 0, below = 0, wrong = 0;
 
@@ -209,11 +209,11 @@ static void lengths_are_divided_into_bins(void **state)
 
     (void)state;
     json_array_foreach(json_object_get(expected, "length"), i, one) {
-        const json_t *const list = json_object_get(one, "longer");
-        const json_t *const correlation = json_object_get(one, "correlation");
+        const json_t *list = json_object_get(one, "longer");
+        const json_t *correlation = json_object_get(one, "correlation");
         const size_t count = json_array_size(list);
-        float *const margins = floats(json_object_get(one, "margins")), *const values = floats(list);
-        int32_t *const longer = malloc(count * sizeof *longer);
+        float *margins = floats(json_object_get(one, "margins")), *values = floats(list);
+        int32_t *longer = malloc(count * sizeof *longer);
         size_t pairs = 0;
         gd_length l;
 
@@ -251,7 +251,7 @@ static void lengths_are_divided_into_bins(void **state)
 
 static double *doubles(const json_t *list)
 {
-    double *const values = malloc((json_array_size(list) + 1) * sizeof *values);
+    double *values = malloc((json_array_size(list) + 1) * sizeof *values);
     json_t *one;
     size_t i;
 
@@ -269,7 +269,7 @@ static void correlations_are_scipys(void **state)
     (void)state;
     json_array_foreach(json_object_get(expected, "correlation"), i, one) {
         const size_t count = json_array_size(json_object_get(one, "a"));
-        double *const a = doubles(json_object_get(one, "a")), *const b = doubles(json_object_get(one, "b"));
+        double *a = doubles(json_object_get(one, "a")), *b = doubles(json_object_get(one, "b"));
         double spearman;
 
         close_to(gd_pearson(a, b, count), real(one, "pearson"), "pearson", i);

@@ -14,7 +14,7 @@ enum { MOST = 40 };
 static json_t *load_json(const char *name)
 {
     char path[512];
-    json_t *const root = json_load_file(test_data(path, sizeof path, name), 0, NULL);
+    json_t *root = json_load_file(test_data(path, sizeof path, name), 0, NULL);
 
     assert_non_null(root);
     return root;
@@ -46,7 +46,7 @@ static const gd_section *section(const gd_sections *s, const char *name)
 
 static void sections_are_the_published_ones(void **state)
 {
-    json_t *const root = load_json("judge/rewardbench.json"), *model;
+    json_t *root = load_json("judge/rewardbench.json"), *model;
     gd_sections s;
     size_t i;
 
@@ -103,7 +103,7 @@ static void parts_may_be_missing(void **state)
 static gd_status load_text(gd_sections *s, const char *text, gd_error *err)
 {
     char path[TEST_PATH];
-    FILE *const file = fopen(test_file(path), "w");
+    FILE *file = fopen(test_file(path), "w");
     gd_status rc;
 
     assert_non_null(file);
@@ -183,7 +183,7 @@ static size_t floats(const json_t *list, float values[MOST])
 
 static void the_best_answer_has_credit(void **state)
 {
-    json_t *const root = load_json("judge/expected.json"), *one;
+    json_t *root = load_json("judge/expected.json"), *one;
     size_t i;
 
     (void)state;
@@ -200,12 +200,12 @@ static void the_best_answer_has_credit(void **state)
 
 static void ties_have_their_own_measure(void **state)
 {
-    json_t *const root = load_json("judge/expected.json"), *one, *row;
+    json_t *root = load_json("judge/expected.json"), *one, *row;
     size_t i, r;
 
     (void)state;
     json_array_foreach(json_object_get(root, "ties"), i, one) {
-        const json_t *const want = json_object_get(one, "score");
+        const json_t *want = json_object_get(one, "score");
         gd_ties ties = { 0 };
         double have;
 

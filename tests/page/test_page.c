@@ -72,7 +72,7 @@ static void a_result_has_its_format(void **state)
 
 static void a_page_without_memory_is_an_error(void **state)
 {
-    const char *const result = "{\"format\":\"a/1\",\"title\":\"A & B\"}";
+    const char *result = "{\"format\":\"a/1\",\"title\":\"A & B\"}";
     const uint64_t live = gd_mem_live();
     gd_error err = { 0 };
     char room[] = "not NULL", *html = room;
@@ -95,7 +95,7 @@ static void a_page_without_memory_is_an_error(void **state)
 static void missing_fields_leave_gaps(void **state)
 {
     static const gd_page_field fields[] = { { "x", "name of x", 1 }, { "y", "name of y", 2 } };
-    json_t *const object = json_pack("{s:s,s:f,s:s}", "text", "<i>", "x", 1.25, "y", "no number");
+    json_t *object = json_pack("{s:s,s:f,s:s}", "text", "<i>", "x", 1.25, "y", "no number");
     gd_buf b = { 0 };
 
     (void)state;
@@ -120,7 +120,7 @@ static void missing_fields_leave_gaps(void **state)
 
 static void columns_have_what_is_a_number(void **state)
 {
-    json_t *const list = json_pack("[f,s,{s:f},{s:s},i]", 1.5, "2", "x", 3.5, "x", "4", 5);
+    json_t *list = json_pack("[f,s,{s:f},{s:s},i]", 1.5, "2", "x", 3.5, "x", "4", 5);
     double values[8];
 
     (void)state;
@@ -154,7 +154,7 @@ static void labels_have_room(void **state)
 
 static void histograms_have_columns(void **state)
 {
-    json_t *const good = json_pack("{s:f,s:f,s:[f,s,f]}", "from", -1.0, "step", 0.5, "counts", 3.0, "x", 4.0);
+    json_t *good = json_pack("{s:f,s:f,s:[f,s,f]}", "from", -1.0, "step", 0.5, "counts", 3.0, "x", 4.0);
     json_t *const bad[] = { NULL, json_pack("{s:f,s:f,s:[]}", "from", 0.0, "step", 1.0, "counts"),
                             json_pack("{s:f,s:f,s:[f]}", "from", 0.0, "step", -1.0, "counts", 1.0),
                             json_pack("{s:s,s:f,s:[f]}", "from", "0", "step", 1.0, "counts", 1.0) };

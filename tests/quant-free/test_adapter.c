@@ -73,7 +73,7 @@ static void a_large_adapter_leaves_its_pages(void **state)
     static const char header[] =
         "{\"" P Q0 ".lora_A.weight\":{\"dtype\":\"F32\",\"shape\":[1,8388608],\"data_offsets\":[0,33554432]},"
         "\"" P Q0 ".lora_B.weight\":{\"dtype\":\"F32\",\"shape\":[8388608,1],\"data_offsets\":[33554432,67108864]}}";
-    const char *const dir = *state;
+    const char *dir = *state;
     gd_error err = { GD_OK, "" };
     gd_adapter *ad;
     size_t before, after;

@@ -6,17 +6,17 @@
 
 #include <jansson.h>
 
-typedef struct bad_line {
+struct bad_line {
     const char *name, *line;
     size_t len; /* 0: up to the NUL */
     const char *problem;
-} bad_line;
+};
 
 #define NOTHING                                                                                                  \
     "line 7: no \"text\", no \"messages\", no \"prompt\" with \"response\" or \"responses\", and no \"chosen\" " \
     "with \"rejected\"; use --fields if yours have other names"
 
-static const bad_line bad_lines[] = {
+static const struct bad_line bad_lines[] = {
     /* not the right fields */
     { "empty object", "{}", 0, NOTHING },
     { "other fields only", "{\"id\":1,\"score\":2}", 0, NOTHING },
@@ -175,7 +175,7 @@ static void bad_lines_get_their_message(void **state)
 
     (void)state;
     for (size_t i = 0; i < count; i++) {
-        const bad_line *c = &bad_lines[i];
+        const struct bad_line *c = &bad_lines[i];
         gd_record r;
 
         assert_ok(parse(&r, c->line, c->len ? c->len : strlen(c->line), GD_FORMAT_JSONL, test_err));

@@ -26,11 +26,11 @@ static size_t make_line(char *line, size_t room, uint64_t item, size_t longest)
     return at + 3;
 }
 
-typedef struct job {
+struct job {
     uint64_t items, cut_every; /* a cut after this many items, counted from the first */
     size_t longest;
     uint32_t flushes; /* not 0: the seed of flushes and of portions; else none, and whole lines */
-} job;
+};
 
 static void write_line(gd_sink *s, const char *line, size_t len, uint32_t *x)
 {
@@ -47,24 +47,24 @@ static void write_line(gd_sink *s, const char *line, size_t len, uint32_t *x)
 }
 
 /* Where a run may begin again: after these bytes of the file, with this item. */
-typedef struct mark {
+struct mark {
     uint64_t offset, item;
-} mark;
+};
 
-typedef struct marks {
-    mark at[400];
+struct marks {
+    struct mark at[400];
     size_t count;
-} marks;
+};
 
 /* Of a packed file, the cuts; of a plain one, the flushes. */
-static void add_mark(marks *m, const gd_sink *s, uint64_t item)
+static void add_mark(struct marks *m, const gd_sink *s, uint64_t item)
 {
     if (!m->count || m->at[m->count - 1].offset != gd_sink_offset(s))
-        m->at[m->count++] = (mark){ gd_sink_offset(s), item };
+        m->at[m->count++] = (struct mark){ gd_sink_offset(s), item };
 }
 
 /* Items from a mark on; `m` is NULL, or gets the marks. */
-static void write_from(const job *j, const char *path, mark from, marks *m)
+static void write_from(const struct job *j, const char *path, struct mark from, struct marks *m)
 {
     char *line = malloc(j->longest + 100);
     uint32_t x = j->flushes;
@@ -104,7 +104,7 @@ static uint64_t lines_of(const char *text, size_t len)
     return lines;
 }
 
-static mark last_mark(const marks *m, size_t len)
+static struct mark last_mark(const struct marks *m, size_t len)
 {
     size_t i = m->count;
 
@@ -114,10 +114,10 @@ static mark last_mark(const marks *m, size_t len)
 }
 
 /* The file is left with its first `len` bytes: what was whole can be read, and going on gives the whole. */
-static void continue_from(const job *j, const marks *m, const char *path, const char *whole, size_t whole_len,
-                          size_t len)
+static void continue_from(const struct job *j, const struct marks *m, const char *path, const char *whole,
+                          size_t whole_len, size_t len)
 {
-    const mark from = last_mark(m, len);
+    const struct mark from = last_mark(m, len);
     char line[8192];
     uint64_t lines = 0;
     size_t text_len;
@@ -137,20 +137,20 @@ static void continue_from(const job *j, const marks *m, const char *path, const 
 
 static void a_file_can_be_continued_from_anywhere(void **state)
 {
-    const job first = { .items = 36, .cut_every = 6, .longest = 80 };
+    const struct job first = { .items = 36, .cut_every = 6, .longest = 80 };
 
     (void)state;
     for (size_t k = 0; k < 3; k++) {
         const char *path = temp_path(names[k]);
-        marks m = { .count = 0 };
+        struct marks m = { .count = 0 };
         size_t whole_len;
         char *whole;
 
-        write_from(&first, path, (mark){ 0, 0 }, &m);
+        write_from(&first, path, (struct mark){ 0, 0 }, &m);
         whole = temp_bytes(path, &whole_len);
         assert_true(whole_len > 1000);
         for (size_t len = 0; len <= whole_len; len++) {
-            job second = first;
+            struct job second = first;
 
             second.flushes = (uint32_t)len;
             continue_from(&second, &m, path, whole, whole_len, len);
@@ -165,15 +165,15 @@ static void flushes_do_not_show(void **state)
     (void)state;
     for (size_t k = 0; k < 3; k++) {
         const char *path = temp_path(names[k]);
-        job j = { .items = 300, .cut_every = 100, .longest = 6000 };
-        marks m = { .count = 0 };
+        struct job j = { .items = 300, .cut_every = 100, .longest = 6000 };
+        struct marks m = { .count = 0 };
         size_t len;
         char *whole;
 
-        write_from(&j, path, (mark){ 0, 0 }, &m);
+        write_from(&j, path, (struct mark){ 0, 0 }, &m);
         whole = temp_bytes(path, &len);
         for (j.flushes = 1; j.flushes < 12; j.flushes++) {
-            write_from(&j, path, (mark){ 0, 0 }, NULL);
+            write_from(&j, path, (struct mark){ 0, 0 }, NULL);
             expect_bytes(path, whole, len);
         }
         for (size_t part = 0; part < 7; part++)
@@ -294,7 +294,7 @@ static void every_allocation_may_fail(void **state)
         struct stat sb;
         uint64_t fault;
 
-        write_from(&(job){ 10, 5, 10, 0 }, path, (mark){ 0, 0 }, NULL);
+        write_from(&(struct job){ 10, 5, 10, 0 }, path, (struct mark){ 0, 0 }, NULL);
         assert_int_equal(stat(path, &sb), 0);
         for (fault = 1; rc; fault++) {
             gd_error err = { 0 };

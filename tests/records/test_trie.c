@@ -4,11 +4,11 @@
 #include "base/mem.h"
 #include "data/trie.h"
 
-typedef struct batch {
+struct batch {
     gd_span *texts;
     size_t n;
     uint32_t *ids; /* all of them */
-} batch;
+};
 
 static uint64_t seed = 1;
 
@@ -18,7 +18,7 @@ static uint32_t draw(uint32_t below)
     return (uint32_t)((seed >> 33) % below);
 }
 
-static void batch_free(batch *b)
+static void batch_free(struct batch *b)
 {
     free(b->texts);
     free(b->ids);
@@ -44,7 +44,7 @@ static bool same_prefix(gd_span a, gd_span b, size_t len)
 
 /* The set of texts that share text t's first len tokens, as its smallest member and its size: along a path the sets
  * only shrink, so equal sizes mean equal sets. */
-static size_t sharers(const batch *b, size_t t, size_t len, size_t *smallest)
+static size_t sharers(const struct batch *b, size_t t, size_t len, size_t *smallest)
 {
     size_t count = 0;
 
@@ -68,7 +68,7 @@ static uint32_t row_at(const gd_trie *t, size_t text, size_t position)
     return s->first_row + (uint32_t)position - s->first_position;
 }
 
-static void check_rows(const gd_trie *t, const batch *b)
+static void check_rows(const gd_trie *t, const struct batch *b)
 {
     size_t distinct = 0, smallest;
 
@@ -86,7 +86,7 @@ static void check_rows(const gd_trie *t, const batch *b)
     assert_int_equal(t->rows, distinct); /* ... and there are no others */
 }
 
-static void check_segments(const gd_trie *t, const batch *b)
+static void check_segments(const gd_trie *t, const struct batch *b)
 {
     uint32_t next = 0;
 
@@ -135,7 +135,7 @@ static void check_order(const gd_trie *t)
                 assert_true(t->token[t->segment[o].first_row] < t->token[t->segment[s].first_row]);
 }
 
-static void check_count(const gd_trie *t, const batch *b)
+static void check_count(const gd_trie *t, const struct batch *b)
 {
     gd_row_count count = { 0 };
     size_t *order, *rank = calloc(b->n + 1, sizeof *rank);
@@ -162,7 +162,7 @@ static void check_count(const gd_trie *t, const batch *b)
     free(rank);
 }
 
-static void check_batch(const batch *b)
+static void check_batch(const struct batch *b)
 {
     gd_trie t;
     size_t tokens = 0;
@@ -192,7 +192,7 @@ static void check_batch(const batch *b)
 /* Texts from strings of letters, one token each. */
 static void check_strings(const char *const *strings, size_t n)
 {
-    batch b = { .texts = calloc(n + 1, sizeof *b.texts), .n = n, .ids = calloc(1000, sizeof *b.ids) };
+    struct batch b = { .texts = calloc(n + 1, sizeof *b.texts), .n = n, .ids = calloc(1000, sizeof *b.ids) };
     size_t at = 0;
 
     for (size_t i = 0; i < n; i++) {
@@ -252,7 +252,7 @@ static void random_batches(void **state)
     (void)state;
     for (size_t round = 0; round < 400; round++) {
         const uint32_t letters = 1 + draw(4), longest = 1 + draw(12);
-        batch b = { .n = draw(24) };
+        struct batch b = { .n = draw(24) };
         size_t at = 0;
 
         b.texts = calloc(b.n + 1, sizeof *b.texts);
@@ -272,9 +272,9 @@ static void random_batches(void **state)
 static void pairs_with_prompts(void **state)
 {
     enum { PAIRS = 12, PROMPT = 150, ANSWER = 60 };
-    batch b = { .n = 2 * PAIRS,
-                .texts = calloc(2 * PAIRS, sizeof *b.texts),
-                .ids = calloc(2 * PAIRS * (PROMPT + ANSWER), sizeof *b.ids) };
+    struct batch b = { .n = 2 * PAIRS,
+                       .texts = calloc(2 * PAIRS, sizeof *b.texts),
+                       .ids = calloc(2 * PAIRS * (PROMPT + ANSWER), sizeof *b.ids) };
 
     (void)state;
     for (size_t i = 0; i < b.n; i++) {

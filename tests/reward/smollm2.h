@@ -13,7 +13,7 @@ static char smollm2_dir[512], smollm2_pairs[512];
 /* Finds both; if the model is missing, says so and returns false. */
 static inline bool smollm2_find(void)
 {
-    const char *const srcdir = getenv("srcdir");
+    const char *srcdir = getenv("srcdir");
     char weights[600];
 
     (void)snprintf(smollm2_dir, sizeof smollm2_dir, "%s/models/smollm2-135m", srcdir ? srcdir : ".");

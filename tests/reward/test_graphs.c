@@ -52,7 +52,7 @@ static void same_scores(const float *want, float *have)
 
 static void batches_change_nothing(const char *graph)
 {
-    float *const want = scores_of(graph, 1, "generic");
+    float *want = scores_of(graph, 1, "generic");
 
     same_scores(want, scores_of(graph, 500, NULL));
     same_scores(want, scores_of(graph, 0, NULL));
@@ -83,11 +83,11 @@ static void a_second_gather_takes_the_same_rows(void **state)
 {
     static const char *const gather = "  - {op: last_row, in: [x], out: p}\n"
                                       "  - {op: rms_norm, in: [p],";
-    float *const want = scores_of(changed_graph(*state, gather,
-                                                "  - {op: last_row, in: [x], out: p1}\n"
-                                                "  - {op: add, in: [p1, p1], out: p}\n"
-                                                "  - {op: rms_norm, in: [p],"),
-                                  0, NULL);
+    float *want = scores_of(changed_graph(*state, gather,
+                                          "  - {op: last_row, in: [x], out: p1}\n"
+                                          "  - {op: add, in: [p1, p1], out: p}\n"
+                                          "  - {op: rms_norm, in: [p],"),
+                            0, NULL);
 
     same_scores(want, scores_of(changed_graph(*state, gather,
                                               "  - {op: last_row, in: [x], out: p1}\n"
@@ -114,11 +114,11 @@ static size_t weights_of(const char *graph)
 /* Tables are read in the mapped file, and the pages of each count as memory. */
 static void every_table_counts(void **state)
 {
-    const char *const graph = changed_graph(
-        *state, "  - {op: embedding, in: [tokens], w: [model.embed_tokens.weight], out: x}\n",
-        "  - {op: embedding, in: [tokens], w: [model.embed_tokens.weight], out: e1}\n"
-        "  - {op: embedding, in: [tokens], w: [model.embed_tokens.weight], out: e2}\n"
-        "  - {op: add, in: [e1, e2], out: x}\n");
+    const char *graph = changed_graph(*state,
+                                      "  - {op: embedding, in: [tokens], w: [model.embed_tokens.weight], out: x}\n",
+                                      "  - {op: embedding, in: [tokens], w: [model.embed_tokens.weight], out: e1}\n"
+                                      "  - {op: embedding, in: [tokens], w: [model.embed_tokens.weight], out: e2}\n"
+                                      "  - {op: add, in: [e1, e2], out: x}\n");
     gd_options options = golden_options("qwen2", 0);
     size_t table;
     gd_model *model;
@@ -158,7 +158,7 @@ static void write_widened(const char *dir, const unsigned char *old, size_t len)
     header = json_loadb((const char *)old + 8, (size_t)n, 0, NULL);
     assert_non_null(header);
     json_object_foreach(header, name, tensor) {
-        json_t *const offsets = json_object_get(tensor, "data_offsets");
+        json_t *offsets = json_object_get(tensor, "data_offsets");
 
         if (!offsets)
             continue;
@@ -194,14 +194,14 @@ static void copy_golden(const char *dir, const char *name)
 static void wide_weights_are_loaded_once(void **state)
 {
     gd_options options = golden_options("qwen2", 0);
-    float *const want = golden_scores(&options, &texts);
+    float *want = golden_scores(&options, &texts);
     const gd_text text = { "one two three", 13 };
     char path[512];
     uint64_t live[2];
     gd_model *model;
     float score;
     size_t len;
-    unsigned char *const weights = read_all(test_data(path, sizeof path, "golden/qwen2/model.safetensors"), &len);
+    unsigned char *weights = read_all(test_data(path, sizeof path, "golden/qwen2/model.safetensors"), &len);
 
     write_widened(*state, weights, len);
     free(weights);
@@ -229,7 +229,7 @@ static gd_tokenizer *framing_tokenizer(const char *dir)
         "\"special_tokens\":{\"X\":{\"id\":\"X\",\"ids\":[1501],\"tokens\":[\"X\"]},"
         "\"Y\":{\"id\":\"Y\",\"ids\":[1502],\"tokens\":[\"Y\"]}}}";
     char path[512];
-    json_t *const all = json_load_file(test_data(path, sizeof path, "golden/qwen2/tokenizer.json"), 0, NULL);
+    json_t *all = json_load_file(test_data(path, sizeof path, "golden/qwen2/tokenizer.json"), 0, NULL);
     gd_tokenizer *tokenizer;
     char *text;
 

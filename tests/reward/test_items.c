@@ -87,7 +87,7 @@ static json_t *string_of(gd_text text) { return json_stringn(text.data, text.len
 
 static json_t *json_of(const gd_part *part)
 {
-    json_t *const list = part->messages ? json_array() : string_of(part->text);
+    json_t *list = part->messages ? json_array() : string_of(part->text);
 
     for (size_t i = 0; part->messages && i < part->message_count; i++)
         (void)json_array_append_new(list, json_pack("{s:o,s:o}", "role", string_of(part->messages[i].role), "content",
@@ -98,15 +98,15 @@ static json_t *json_of(const gd_part *part)
 static json_t *record_of(const gd_item *item)
 {
     const bool single = item->kind == GD_ITEM_TEXT;
-    const char *const first = item->kind == GD_ITEM_PAIR ? "chosen" : item->prompt ? "response" : "text";
-    json_t *const record = json_object();
+    const char *first = item->kind == GD_ITEM_PAIR ? "chosen" : item->prompt ? "response" : "text";
+    json_t *record = json_object();
 
     if (item->prompt)
         (void)json_object_set_new(record, "prompt", json_of(item->prompt));
     if (item->kind == GD_ITEM_ANSWERS)
         (void)json_object_set_new(record, "responses", json_array());
     for (size_t i = 0; i < item->part_count; i++) {
-        json_t *const part = json_of(&item->parts[i]);
+        json_t *part = json_of(&item->parts[i]);
 
         if (item->kind == GD_ITEM_ANSWERS)
             (void)json_array_append_new(json_object_get(record, "responses"), part);
@@ -123,13 +123,13 @@ static json_t *file_of(gd_model *model, const gd_item *list, size_t count, gd_su
 {
     char in[TEST_PATH], out[TEST_PATH];
     const gd_file_options how = from_to(test_file(in), test_file(out), GD_FORMAT_JSONL);
-    json_t *const lines = json_array();
+    json_t *lines = json_array();
     json_t *line;
     FILE *f;
 
     f = fopen(in, "w");
     for (size_t i = 0; i < count; i++) {
-        json_t *const record = record_of(&list[i]);
+        json_t *record = record_of(&list[i]);
 
         assert_int_equal(json_dumpf(record, f, JSON_COMPACT), 0);
         assert_true(fputs("\n", f) >= 0);
@@ -156,7 +156,7 @@ static const json_t *value_of(const json_t *line, const gd_item *item, size_t wh
 
 static void same_result(const gd_item_result *result, const gd_item *item, const json_t *line)
 {
-    const json_t *const tokens = json_object_get(line, "tokens");
+    const json_t *tokens = json_object_get(line, "tokens");
 
     assert_int_equal(result->status, GD_OK);
     assert_null(result->error);
@@ -177,7 +177,7 @@ static void memory_and_file_agree(gd_model *model, size_t count)
     gd_item_result results[ALL], single;
     const gd_items all = of(items, count, results);
     gd_summary of_file = { .struct_size = sizeof of_file }, of_memory = of_file;
-    json_t *const lines = file_of(model, items, count, &of_file);
+    json_t *lines = file_of(model, items, count, &of_file);
 
     assert_ok(gd_score_items(model, &all, NULL, &of_memory, test_err));
     assert_memory_equal(&of_memory, &of_file, sizeof of_file);
@@ -199,7 +199,7 @@ static void scores_are_those_of_a_file(void **state)
 {
     (void)state;
     for (size_t m = 0; m < (SANITIZED ? 1 : GOLDEN_MODELS); m++) {
-        gd_model *const model = open_model(golden_models[m], NULL, m % 2 ? 16 : 0);
+        gd_model *model = open_model(golden_models[m], NULL, m % 2 ? 16 : 0);
 
         memory_and_file_agree(model, PLAIN);
         gd_model_close(model);
@@ -208,7 +208,7 @@ static void scores_are_those_of_a_file(void **state)
 
 static void conversations_are_those_of_a_file(void **state)
 {
-    gd_model *const model = open_model("qwen2", "chatml", 16);
+    gd_model *model = open_model("qwen2", "chatml", 16);
 
     (void)state;
     memory_and_file_agree(model, ALL);
@@ -219,7 +219,7 @@ static void conversations_are_those_of_a_file(void **state)
 
 static void ids_score_as_their_text(void **state)
 {
-    gd_model *const model = open_model("qwen2", NULL, 0);
+    gd_model *model = open_model("qwen2", NULL, 0);
     const gd_text text = { "Hello there, is tea hot?", 24 };
     gd_ids ids = { 0 };
     gd_item_result results[3];
@@ -352,7 +352,7 @@ struct seen {
 
 static int watch(void *context, uint64_t done, uint64_t bytes, uint64_t total, uint64_t tokens)
 {
-    struct seen *const seen = context;
+    struct seen *seen = context;
 
     (void)tokens;
     seen->items = done;
@@ -363,7 +363,7 @@ static int watch(void *context, uint64_t done, uint64_t bytes, uint64_t total, u
 
 static void a_call_can_be_stopped(void **state)
 {
-    gd_model *const model = open_model("qwen2", "chatml", 8);
+    gd_model *model = open_model("qwen2", "chatml", 8);
     gd_item_result results[ALL], stopped[ALL];
     const gd_items all = of(items, ALL, results), some = of(items, ALL, stopped);
     struct seen seen = { 0 };
@@ -393,7 +393,7 @@ static void a_call_can_be_stopped(void **state)
 
 static void no_items_are_fine_and_no_room_is_not(void **state)
 {
-    gd_model *const model = open_model("qwen2", NULL, 0);
+    gd_model *model = open_model("qwen2", NULL, 0);
     gd_items all = of(NULL, 0, NULL);
     gd_summary summary = { .struct_size = sizeof summary, .items = 7 };
     gd_error err = { 0 };
@@ -412,7 +412,7 @@ static void no_items_are_fine_and_no_room_is_not(void **state)
 /* A program compiled with a later version has larger items and results. */
 static void the_callers_sizes_count(void **state)
 {
-    gd_model *const model = open_model("qwen2", NULL, 0);
+    gd_model *model = open_model("qwen2", NULL, 0);
     struct {
         gd_item item;
         uint64_t later;
@@ -449,7 +449,7 @@ static void the_callers_sizes_count(void **state)
 
 static void every_allocation_may_fail(void **state)
 {
-    gd_model *const model = open_model("qwen2", "chatml", 0);
+    gd_model *model = open_model("qwen2", "chatml", 0);
     gd_item_result results[ALL];
     const gd_items all = of(items, ALL, results);
     gd_status rc = GD_ENOMEM;

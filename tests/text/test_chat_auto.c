@@ -6,12 +6,12 @@
 #define PASS "; pass --chat-format with one of " CHAT_NAMES ", or with a FILE.yaml that describes it"
 
 /* A published template, with room for a few more bytes. */
-typedef struct published {
+struct published {
     char text[8192];
     size_t len;
-} published;
+};
 
-static void load_template(published *t, const char *name)
+static void load_template(struct published *t, const char *name)
 {
     char path[1024], sub[200];
     FILE *f;
@@ -96,7 +96,7 @@ static void published_templates_are_recognised(void **state)
     (void)state;
     (void)test_dir(dir);
     json_object_foreach(all, name, one) {
-        published t;
+        struct published t;
 
         load_template(&t, name);
         write_config(dir, json_stringn(t.text, t.len), field(one, "bos_token"), field(one, "eos_token"));
@@ -107,7 +107,7 @@ static void published_templates_are_recognised(void **state)
 }
 
 /* Lines end in CR LF or CR, with or without a newline at the very end. */
-static void write_other_lines(const char *dir, const published *t, const char *newline, bool last)
+static void write_other_lines(const char *dir, const struct published *t, const char *newline, bool last)
 {
     gd_buf b = { 0 };
     size_t len = t->len;
@@ -130,7 +130,7 @@ static void a_file_counts_before_the_config(void **state)
 {
     static const char *const newlines[] = { "\n", "\r\n", "\r" };
     char dir[TEST_PATH], path[1100];
-    published t;
+    struct published t;
 
     (void)state;
     (void)test_dir(dir);
@@ -154,7 +154,7 @@ static void a_list_has_a_default(void **state)
 {
     json_t *list, *tools = json_pack("{s:s,s:s}", "name", "tool_use", "template", "x");
     char dir[TEST_PATH];
-    published t;
+    struct published t;
 
     (void)state;
     load_template(&t, "gemma-2");
@@ -190,7 +190,7 @@ static void tokens_must_be_those_that_are_written(void **state)
     static const char map[] = "{\"bos_token\":{\"content\":\"<|begin_of_text|>\"}}";
     static const char other[] = "{\"bos_token\":\"<b>\"}";
     char dir[TEST_PATH];
-    published t;
+    struct published t;
 
     (void)state;
     load_template(&t, "llama3");
@@ -217,7 +217,7 @@ static void the_map_counts_in_old_checkpoints_only(void **state)
     static const char other[] = "{\"bos_token\":\"<b>\"}";
     json_t *config;
     char dir[TEST_PATH];
-    published t;
+    struct published t;
 
     (void)state;
     load_template(&t, "llama3");
@@ -237,7 +237,7 @@ static void the_map_counts_in_old_checkpoints_only(void **state)
 /* With one byte added, removed or changed anywhere, nothing is recognised. */
 static void nothing_similar_is_recognised(void **state)
 {
-    published t, changed;
+    struct published t, changed;
     char dir[TEST_PATH];
 
     (void)state;
@@ -267,7 +267,7 @@ static void without_memory_auto_says_so(void **state)
 {
     gd_status rc = GD_ENOMEM;
     char dir[TEST_PATH];
-    published t;
+    struct published t;
 
     (void)state;
     load_template(&t, "gemma-2"); /* the last format: all others are tried first */

@@ -181,14 +181,14 @@ static void finds_tokens(void **state)
 }
 
 /* Threads share a fresh tokenizer, in which nothing is cached yet. */
-typedef struct worker {
+struct worker {
     const gd_tokenizer *tokenizer;
     uint64_t hash;
-} worker;
+};
 
 static void *work(void *context)
 {
-    worker *w = context;
+    struct worker *w = context;
     block own = { .tokenizer = w->tokenizer };
     uint64_t seed = 5;
     gd_buf text = { 0 };
@@ -209,7 +209,7 @@ static void threads_share_a_tokenizer(void **state)
     char dir[1024];
     gd_tokenizer *t;
     pthread_t threads[4];
-    worker workers[5] = { { NULL, 0 } };
+    struct worker workers[5] = { { NULL, 0 } };
 
     (void)state;
     assert_ok(gd_tokenizer_open(&t, test_data(dir, sizeof dir, "golden/qwen2"), test_err));

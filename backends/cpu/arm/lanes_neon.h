@@ -79,7 +79,7 @@ static inline v16 v_round_bf16(v16 v) { return v_make(keep_bf16(v.a), keep_bf16(
 
 static inline void v_store_bf16(void *p, v16 v)
 {
-    uint16_t *const h = p;
+    uint16_t *h = p;
 
     vst1q_u16(h, vcombine_u16(vshrn_n_u32(round_bf16(v.a), 16), vshrn_n_u32(round_bf16(v.b), 16)));
     vst1q_u16(h + 8, vcombine_u16(vshrn_n_u32(round_bf16(v.c), 16), vshrn_n_u32(round_bf16(v.d), 16)));
