@@ -5,7 +5,7 @@ LC_ALL=C
 export LC_ALL
 golden=${srcdir:-.}/tests/data/golden
 guerdon=${top_builddir:-.}/guerdon
-[ -n "${GD_EMULATOR-}" ] && guerdon="$GD_EMULATOR ${top_builddir:-.}/.libs/guerdon"
+[ -n "${GD_EMULATOR-}" ] && guerdon="$GD_EMULATOR ${top_builddir:-.}/guerdon"
 work=$(mktemp -d) || exit 99
 trap 'rm -rf "$work"' EXIT
 failed=0

@@ -54,7 +54,10 @@ done
 
 # the program, its pages and its completions are installed
 program=$(find "$root" -name guerdon -type f -perm -100)
-LD_LIBRARY_PATH=$library "$program" --version | grep -q "^guerdon $(pkg-config --modversion guerdon)\$" ||
+# it starts by itself, and when it is copied: the loader doesn't have to find the library
+cp "$program" "$work/copy"
+env -i "$work/copy" backends >/dev/null || fail "a copy of the installed program doesn't start"
+env -i "$program" --version | grep -q "^guerdon $(pkg-config --modversion guerdon)\$" ||
     fail "the installed program and guerdon.pc have different versions"
 for page in guerdon guerdon-score guerdon-rank guerdon-filter guerdon-tokenize guerdon-inspect guerdon-merge guerdon-eval guerdon-compare guerdon-bench guerdon-backends; do
     [ -n "$(find "$root" -name "$page.1")" ] || fail "the page $page.1 isn't installed"
