@@ -16,6 +16,7 @@ void gd_buf_free(gd_buf *b)
 
 void gd_buf_clear(gd_buf *b) { b->len = 0; }
 
+/* NULL also if there is nothing to add, and no memory yet. */
 static char *room_for(gd_buf *b, size_t more)
 {
     size_t need;
@@ -24,7 +25,7 @@ static char *room_for(gd_buf *b, size_t more)
         b->failed = true;
         return NULL;
     }
-    return b->data + b->len;
+    return b->data ? b->data + b->len : NULL;
 }
 
 void gd_buf_bytes(gd_buf *b, const void *p, size_t len)

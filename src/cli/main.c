@@ -1,6 +1,8 @@
 /* main.c - finds the command and runs it. */
 #include "cli/cli.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 
@@ -44,12 +46,22 @@ static const cli_command *find_command(const char *name)
     return NULL;
 }
 
+/* Where a standard stream is closed, the next file to be opened would take its place, and get what is printed.  Opened
+ * for the other direction, it fails when it is used, as a closed one does. */
+static void occupy_streams(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+            (void)open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+}
+
 int main(int argc, char **argv)
 {
     static char buffer[1 << 16];
     cli_settings settings;
     const cli_command *command;
 
+    occupy_streams();
     (void)setvbuf(stdout, buffer, _IOFBF, sizeof buffer); /* a help text is one write, whose failure is reported */
     (void)signal(SIGPIPE, SIG_IGN);                       /* a closed pipe is a write error like any other */
     (void)signal(SIGXFSZ, SIG_IGN);                       /* and so is the end of `ulimit -f` */

@@ -1,0 +1,37 @@
+#!/bin/sh
+# streams.sh - closed standard streams: nothing that belongs there ends up in a file that the program opens, and what
+# has to be read or written there is an error.
+LC_ALL=C
+export LC_ALL
+guerdon=${top_builddir:-.}/guerdon
+model=${srcdir:-.}/tests/data/golden/qwen2
+work=$(mktemp -d) || exit 99
+trap 'rm -rf "$work"' EXIT
+failed=0
+fail() { failed=1; echo "FAILED: $*"; }
+
+show() { sed 's/^/    /' "$1"; }
+printf '{"text":"a"}\n{"text":1}\n{"text":"b"}\n' >"$work/bad.jsonl"
+printf '{"chosen":"a","rejected":"b"}\n' >"$work/pairs.jsonl"
+
+# the bad line's message goes nowhere, not into an output
+"$guerdon" filter --model "$model" --input "$work/bad.jsonl" --min-score -99 --output "$work/kept" \
+    --rejects "$work/rejected" <&- 2>&-
+[ $? -eq 1 ] || fail "filter without standard input and errors: status $?"
+printf '{"text":"a"}\n{"text":"b"}\n' | cmp -s - "$work/kept" || { fail "filter's output is"; show "$work/kept"; }
+printf '{"text":1}\n' | cmp -s - "$work/rejected" || { fail "filter's rejects are"; show "$work/rejected"; }
+
+# the figures belong on standard output, which can't be written
+"$guerdon" eval --model "$model" --input "$work/pairs.jsonl" --report "$work/page" >&- 2>"$work/errors"
+[ $? -eq 3 ] || fail "eval without standard output: status $?"
+[ ! -e "$work/page" ] || head -c 15 "$work/page" | grep -qi '^<!doctype html>' || fail "eval's page is not one"
+grep -q 'standard output' "$work/errors" || fail "eval says $(cat "$work/errors")"
+
+for streams in '>&-' '>&- 2>&-' '<&- >&- 2>&-'; do
+    eval "\"$guerdon\" score --model \"$model\" --quiet hello $streams"
+    [ $? -eq 3 ] || fail "score with $streams: status $?"
+done
+"$guerdon" score --model "$model" --quiet --input - <&- >"$work/out" 2>"$work/errors"
+[ $? -eq 3 ] || fail "score without the standard input that it reads: status $?"
+grep -q 'standard input' "$work/errors" || fail "score says $(cat "$work/errors")"
+exit $failed
