@@ -46,6 +46,17 @@ static const cli_command *find_command(const char *name)
     return NULL;
 }
 
+/* `topic` is a command, or NULL for all of them. */
+static int help(const char *topic)
+{
+    const cli_command *command = topic ? find_command(topic) : NULL;
+
+    if (topic && !command)
+        return CLI_USAGE;
+    cli_help(command);
+    return cli_finish_output();
+}
+
 /* Where a standard stream is closed, the next file to be opened would take its place, and get what is printed.  Opened
  * for the other direction, it fails when it is used, as a closed one does. */
 static void occupy_streams(void)
@@ -69,18 +80,14 @@ int main(int argc, char **argv)
         cli_say("no command given; guerdon --help lists them");
         return CLI_USAGE;
     }
-    if (!strcmp(argv[1], "--version"))
+    if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "version"))
         return cli_version();
-    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
-        cli_help(NULL);
-        return cli_finish_output();
-    }
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))
+        return help(argv[2]);
     command = find_command(argv[1]);
     if (!command || cli_parse(&settings, command, argc - 2, argv + 2))
         return CLI_USAGE;
-    if (settings.help) {
-        cli_help(command);
-        return cli_finish_output();
-    }
+    if (settings.help)
+        return help(command->name);
     return run(command, &settings);
 }

@@ -148,6 +148,11 @@ unset GUERDON_QUIET
 refuses 2 'guerdon: there is no command ?[31m?x; guerdon --help lists them' "$(printf '\033[31m\302\233x')"
 
 shows 'Usage: guerdon COMMAND' --help
+shows 'Usage: guerdon COMMAND' help
+shows 'Usage: guerdon score --model DIR' help score
+shows 'Usage: guerdon score --model DIR' --help score
+shows 'libraries: ' version
+refuses 2 'guerdon: there is no command scor; did you mean score?' help scor
 shows 'Usage: guerdon COMMAND' -h
 shows 'guerdon 0.' --version
 shows 'libraries: ' --version
