@@ -238,17 +238,14 @@ static gd_status read_tensors(gd_adapter *ad, gd_error *err)
 
 static gd_status open_tensors(gd_adapter *ad, const char *dir, gd_error *err)
 {
-    char *bin = gd_path_join(dir, "adapter_model.bin");
-    const bool pickle = bin && gd_file_exists(bin);
-    gd_status rc = bin ? GD_OK : gd_fail_memory(err, strlen(dir) + 19);
+    bool pickle = false, there = false;
+    gd_status rc = gd_file_hint(&pickle, dir, "adapter_model.bin", err);
 
-    gd_free(bin);
+    if (!rc)
+        rc = gd_file_find(&ad->path, &there, dir, "adapter_model.safetensors", err);
     if (rc)
         return rc;
-    ad->path = gd_path_join(dir, "adapter_model.safetensors");
-    if (!ad->path)
-        return gd_fail_memory(err, strlen(dir) + 27);
-    if (pickle && !gd_file_exists(ad->path))
+    if (pickle && !there)
         return gd_fail(err, GD_EUNSUPPORTED,
                        "%s: found only adapter_model.bin, a pickle, which can run code when it is loaded; if you trust "
                        "it, load it with PEFT and call save_pretrained(), which writes safetensors",

@@ -72,13 +72,15 @@ static gd_status find_snapshot(gd_buf *b, const char *model, const char *cache, 
     const size_t repository = b->len;
     char *revision = NULL;
     size_t len;
+    bool there;
     gd_status rc;
 
     gd_buf_str(b, "/refs/main");
     if (!gd_buf_cstr(b))
         return gd_fail_memory(err, b->len);
-    if (!gd_file_exists(b->data))
-        return not_there(model, cache, err);
+    rc = gd_file_there(&there, b->data, err);
+    if (rc || !there)
+        return rc ? rc : not_there(model, cache, err);
     rc = gd_file_read(&revision, &len, b->data, REVISION_MAX, err);
     if (rc)
         return rc;

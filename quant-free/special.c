@@ -95,13 +95,11 @@ static gd_status from_object(struct wanted *w, const json_t *root, const char *p
 /* *root becomes NULL if the file is missing. */
 static gd_status load(json_t **root, char **path, const char *dir, const char *name, gd_error *err)
 {
-    gd_status rc = GD_OK;
+    bool there;
+    gd_status rc = gd_file_find(path, &there, dir, name, err);
 
     *root = NULL;
-    *path = gd_path_join(dir, name);
-    if (!*path)
-        return gd_fail_memory(err, strlen(dir) + strlen(name) + 2);
-    if (gd_file_exists(*path))
+    if (!rc && there)
         rc = gd_json_load_reals(root, *path, TOKENIZER_CONFIG_MAX, err);
     if (!rc && *root && !json_is_object(*root))
         rc = gd_fail(err, GD_EFORMAT, "%s: not a JSON object", *path);

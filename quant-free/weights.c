@@ -208,13 +208,10 @@ static gd_status collect(gd_weights *w, gd_error *err)
 static gd_status there(bool *yes, const char *dir, const char *name, gd_error *err)
 {
     char *path;
-    gd_status rc = join(&path, dir, name, err);
+    const gd_status rc = gd_file_find(&path, yes, dir, name, err);
 
-    if (rc)
-        return rc;
-    *yes = gd_file_exists(path);
     gd_free(path);
-    return GD_OK;
+    return rc;
 }
 
 /* Which files exist, in the order in which Transformers looks for them. */
@@ -226,9 +223,9 @@ static gd_status choose(gd_weights *w, bool *single, const char *dir, gd_error *
     if (!rc)
         rc = there(&index, dir, "model.safetensors.index.json", err);
     if (!rc)
-        rc = there(&bin, dir, "pytorch_model.bin", err);
+        rc = gd_file_hint(&bin, dir, "pytorch_model.bin", err);
     if (!rc)
-        rc = there(&bin_index, dir, "pytorch_model.bin.index.json", err);
+        rc = gd_file_hint(&bin_index, dir, "pytorch_model.bin.index.json", err);
     if (rc)
         return rc;
     if (!*single && !index && (bin || bin_index))

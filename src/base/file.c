@@ -138,15 +138,44 @@ out:
     return rc;
 }
 
-static bool has_type(const char *path, mode_t type)
+gd_status gd_file_there(bool *there, const char *path, gd_error *err)
 {
     struct stat sb;
 
-    return stat(path, &sb) == 0 && (sb.st_mode & S_IFMT) == type;
+    *there = false;
+    if (lstat(path, &sb) < 0)
+        return errno == ENOENT ? GD_OK : gd_fail(err, GD_EIO, "%s: %s", path, strerror(errno));
+    if (S_ISLNK(sb.st_mode) && stat(path, &sb) < 0)
+        return gd_fail(err, GD_EIO, "%s: a symbolic link, but the file that it leads to cannot be examined: %s", path,
+                       strerror(errno));
+    if (!S_ISREG(sb.st_mode))
+        return gd_fail(err, GD_EIO, "%s: not a regular file", path);
+    *there = true;
+    return GD_OK;
 }
 
-bool gd_file_exists(const char *path) { return has_type(path, S_IFREG); }
-bool gd_dir_exists(const char *path) { return has_type(path, S_IFDIR); }
+gd_status gd_file_find(char **path, bool *there, const char *dir, const char *name, gd_error *err)
+{
+    *there = false;
+    *path = gd_path_join(dir, name);
+    return *path ? gd_file_there(there, *path, err) : gd_fail_memory(err, strlen(dir) + strlen(name) + 2);
+}
+
+gd_status gd_file_hint(bool *there, const char *dir, const char *name, gd_error *err)
+{
+    char *path;
+    const gd_status rc = gd_file_find(&path, there, dir, name, NULL);
+
+    gd_free(path);
+    return rc == GD_ENOMEM ? gd_fail_memory(err, strlen(dir) + strlen(name) + 2) : GD_OK;
+}
+
+bool gd_dir_exists(const char *path)
+{
+    struct stat sb;
+
+    return stat(path, &sb) == 0 && S_ISDIR(sb.st_mode);
+}
 
 char *gd_path_join(const char *dir, const char *name)
 {

@@ -27,8 +27,18 @@ enum { GD_PAGES_AT_ONCE = 2 << 20 };
 /* Reads a whole file of at most `limit` bytes; *data is NUL-terminated (not counted) and freed with gd_free. */
 gd_status gd_file_read(char **data, size_t *len, const char *path, size_t limit, gd_error *err);
 
-/* True if `path` is a regular file, or a link to one. */
-bool gd_file_exists(const char *path);
+/* *there becomes true if `path` is a regular file or a link to one, and false only if nothing has that name.  Anything
+ * else is GD_EIO: a link to nothing, a directory, a path that cannot be examined.  A file that is merely out of reach
+ * must not count as absent, or a model would get other tokens, another template, another score. */
+gd_status gd_file_there(bool *there, const char *path, gd_error *err);
+
+/* The same for dir/name, which *path becomes; freed with gd_free(), also after a failure. */
+gd_status gd_file_find(char **path, bool *there, const char *dir, const char *name, gd_error *err);
+
+/* For a file that is only mentioned to the user: one that cannot be examined counts as absent.  Fails only with
+ * GD_ENOMEM. */
+gd_status gd_file_hint(bool *there, const char *dir, const char *name, gd_error *err);
+
 bool gd_dir_exists(const char *path);
 
 /* dir + "/" + name, freed with gd_free; NULL without memory. */

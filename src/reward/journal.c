@@ -226,6 +226,9 @@ static char *with_ending(const char *output, const char *ending)
 
 gd_status gd_journal_open(gd_journal *journal, const char *output, const char *identity, bool resume, gd_error *err)
 {
+    bool unfinished;
+    gd_status rc;
+
     *journal = (gd_journal){ 0 };
     if (!is_file(output))
         return resume ? gd_fail(err, GD_EUSAGE, "%s is not a regular file, so it cannot be resumed", output) : GD_OK;
@@ -235,7 +238,10 @@ gd_status gd_journal_open(gd_journal *journal, const char *output, const char *i
     journal->identity = gd_strdup(identity);
     if (!journal->path || !journal->part || !journal->aside || !journal->identity)
         return gd_fail_memory(err, strlen(output) + strlen(identity));
-    if (gd_file_exists(journal->path))
+    rc = gd_file_there(&unfinished, journal->path, err);
+    if (rc)
+        return rc;
+    if (unfinished)
         return resume
                    ? take_up(journal, err)
                    : gd_fail(err, GD_EUSAGE, "%s is unfinished: resume it with --resume, or remove %s to start afresh",

@@ -39,15 +39,13 @@ static gd_status load_tokenizer(json_t **out, const gd_merge_source *from, gd_er
 {
     const char *dir;
     char *path = NULL;
+    bool there = false;
     gd_status rc = gd_tokenizer_dir(&dir, from->dir, from->adapter_dir, err);
 
     *out = NULL;
-    if (rc)
-        return rc;
-    path = gd_path_join(dir, "tokenizer.json");
-    if (!path)
-        return gd_fail_memory(err, strlen(dir) + 16);
-    if (gd_file_exists(path))
+    if (!rc)
+        rc = gd_file_find(&path, &there, dir, "tokenizer.json", err);
+    if (!rc && there)
         rc = gd_json_load(out, path, TOKENIZER_MAX, err);
     gd_free(path);
     return rc;

@@ -21,11 +21,11 @@ static gd_status copy(gd_newdir *out, const char *dir, const char *const *names,
     gd_status rc = GD_OK;
 
     for (size_t i = 0; !rc && i < count; i++) {
-        char *path = gd_path_join(dir, names[i]);
+        char *path;
+        bool there;
 
-        if (!path)
-            return gd_fail_memory(err, strlen(dir) + strlen(names[i]) + 2);
-        if (gd_file_exists(path))
+        rc = gd_file_find(&path, &there, dir, names[i], err);
+        if (!rc && there)
             rc = gd_newdir_copy(out, names[i], path, err);
         gd_free(path);
     }
@@ -36,17 +36,19 @@ static gd_status copy(gd_newdir *out, const char *dir, const char *const *names,
 static gd_status choose(const char **dir, const gd_merge_source *from, const char *const *names, size_t count,
                         gd_error *err)
 {
-    *dir = from->dir;
-    for (size_t i = 0; i < count; i++) {
-        char *path = gd_path_join(from->adapter_dir, names[i]);
+    gd_status rc = GD_OK;
 
-        if (!path)
-            return gd_fail_memory(err, strlen(from->adapter_dir) + strlen(names[i]) + 2);
-        if (gd_file_exists(path))
+    *dir = from->dir;
+    for (size_t i = 0; !rc && i < count; i++) {
+        char *path;
+        bool there;
+
+        rc = gd_file_find(&path, &there, from->adapter_dir, names[i], err);
+        if (there)
             *dir = from->adapter_dir;
         gd_free(path);
     }
-    return GD_OK;
+    return rc;
 }
 
 gd_status gd_merge_tokenizer(gd_newdir *out, const gd_merge_source *from, gd_error *err)

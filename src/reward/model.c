@@ -13,15 +13,13 @@ static bool look_up(void *context, const char *token, uint32_t *id) { return gd_
 
 gd_status gd_tokenizer_dir(const char **out, const char *dir, const char *adapter_dir, gd_error *err)
 {
-    char *probe = gd_path_join(dir, "tokenizer.json");
+    char *path;
+    bool there;
+    const gd_status rc = gd_file_find(&path, &there, dir, "tokenizer.json", err);
 
-    *out = dir;
-    if (!probe)
-        return gd_fail_memory(err, strlen(dir) + 16);
-    if (adapter_dir && !gd_file_exists(probe))
-        *out = adapter_dir;
-    gd_free(probe);
-    return GD_OK;
+    *out = adapter_dir && !there ? adapter_dir : dir;
+    gd_free(path);
+    return rc;
 }
 
 static gd_status choose_length(gd_encoder *encoder, const gd_options *options, const gd_config *config, gd_error *err)

@@ -61,19 +61,21 @@ static gd_status tokenize_records(struct tokenize_run *run, gd_error *err)
 /* config.json is read if it exists, for the eos rule; a directory with only the tokenizer's files is enough. */
 static gd_status open_encoder(gd_encoder *encoder, const gd_options *options, gd_error *err)
 {
-    char *dir = NULL, *adapter_dir = NULL, *probe = NULL;
+    char *dir = NULL, *adapter_dir = NULL, *path = NULL;
     gd_config *config = NULL;
+    bool there = false;
     gd_status rc = gd_options_dirs(options, &dir, &adapter_dir, err);
 
-    probe = rc ? NULL : gd_path_join(dir, "config.json");
-    if (probe && gd_file_exists(probe))
+    if (!rc)
+        rc = gd_file_find(&path, &there, dir, "config.json", err);
+    if (!rc && there)
         rc = gd_config_open(&config, dir, err);
     if (!rc)
         rc = gd_encoder_open(encoder, options, dir, adapter_dir, config, err);
     if (!rc && options->max_length == 0)
         encoder->max_length = 0; /* ids alone have no limit */
     gd_config_close(config);
-    gd_free(probe);
+    gd_free(path);
     gd_free(adapter_dir);
     gd_free(dir);
     return rc;

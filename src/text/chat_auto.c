@@ -50,9 +50,7 @@ static gd_status fail_auto(const struct source *s, const char *path, const char 
 static gd_status find_file(const struct source *s, const char *name, char **path, bool *there)
 {
     gd_free(*path);
-    *path = gd_path_join(s->dir, name);
-    *there = *path && gd_file_exists(*path);
-    return *path ? GD_OK : gd_fail_memory(s->err, strlen(s->dir) + strlen(name) + 2);
+    return gd_file_find(path, there, s->dir, name, s->err);
 }
 
 static gd_status load_json(const struct source *s, const char *name, json_t **out)

@@ -164,6 +164,42 @@ static void json_errors_name_the_field(void **state)
     assert_non_null(strstr(err.text, "duplicate"));
 }
 
+static void there_is(const char *path, gd_status status, bool wanted, const char *sentence)
+{
+    gd_error err = { 0 };
+    bool there = !wanted;
+
+    assert_int_equal(gd_file_there(&there, path, &err), status);
+    assert_int_equal(there, wanted);
+    if (!strstr(err.text, sentence))
+        fail_msg("\"%s\" does not contain \"%s\"", err.text, sentence);
+}
+
+/* Only what has no name is absent: a file that cannot be reached would be left out without a word. */
+static void only_a_file_without_a_name_is_absent(void **state)
+{
+    char dir[TEST_PATH], path[2 * TEST_PATH], deep[2 * TEST_PATH];
+
+    (void)state;
+    (void)test_dir(dir);
+    (void)snprintf(path, sizeof path, "%s/a", dir);
+    there_is(path, GD_OK, false, "");
+    there_is(dir, GD_EIO, false, "not a regular file");
+    assert_int_equal(symlink("b", path), 0);
+    there_is(path, GD_EIO, false,
+             "/a: a symbolic link, but the file that it leads to cannot be examined: No such file");
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(symlink("a", path), 0);
+    there_is(path, GD_EIO, false, "Too many levels of symbolic links");
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(symlink("/proc/self/exe", path), 0);
+    there_is(path, GD_OK, true, "");
+    (void)snprintf(deep, sizeof deep, "%s/x", path);
+    there_is(deep, GD_EIO, false, "Not a directory");
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(dir), 0);
+}
+
 static void files_must_be_regular(void **state)
 {
     char dir[TEST_PATH], *fifo;
@@ -175,7 +211,7 @@ static void files_must_be_regular(void **state)
     assert_int_equal(mkfifo(fifo, 0600), 0);
     assert_int_equal(gd_map_open(&map, fifo, &err), GD_EIO);
     assert_non_null(strstr(err.text, "not a regular file"));
-    assert_false(gd_file_exists(fifo));
+    there_is(fifo, GD_EIO, false, "fifo: not a regular file");
     err = (gd_error){ 0 };
     assert_int_equal(gd_map_open(&map, dir, &err), GD_EIO);
     err = (gd_error){ 0 };
@@ -210,8 +246,8 @@ int main(void)
         cmocka_unit_test(error_cuts_between_characters),  cmocka_unit_test(allocation_checks_overflow_and_can_fail),
         cmocka_unit_test(json_strings_are_escaped),       cmocka_unit_test(numbers_have_digits_after_the_point),
         cmocka_unit_test(the_locale_does_not_matter),     cmocka_unit_test(utf8_follows_rfc_3629),
-        cmocka_unit_test(json_errors_name_the_field),     cmocka_unit_test(files_must_be_regular),
-        cmocka_unit_test(a_map_is_closed_once),
+        cmocka_unit_test(json_errors_name_the_field),     cmocka_unit_test(only_a_file_without_a_name_is_absent),
+        cmocka_unit_test(files_must_be_regular),          cmocka_unit_test(a_map_is_closed_once),
     };
 
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);
