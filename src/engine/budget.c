@@ -4,6 +4,7 @@
 #include "base/error.h"
 
 #include <stdint.h>
+#include <stdio.h>
 
 static size_t sum(size_t a, size_t b) { return a > SIZE_MAX - b ? SIZE_MAX : a + b; }
 
@@ -69,10 +70,16 @@ static size_t megabytes(size_t bytes) { return bytes / (1 << 20) + (bytes % (1 <
 /* The size of the process varies a little from run to run: add one MiB. */
 static gd_status too_small(const gd_budget *out, size_t memory, size_t rows, gd_error *err)
 {
+    char limit[32];
+
+    if (memory < 1 << 20)
+        (void)snprintf(limit, sizeof limit, "%zu bytes", memory);
+    else
+        (void)snprintf(limit, sizeof limit, "%.4g MiB", (double)memory / (1 << 20));
     return gd_fail(err, GD_ENOMEM,
-                   "memory is %.4g MiB, but this model needs at least %zu MiB for batches of %zu rows: two of its "
+                   "memory is %s, but this model needs at least %zu MiB for batches of %zu rows: two of its "
                    "layers, the rows, and the process itself",
-                   (double)memory / (1 << 20), megabytes(out->least) + 1, rows);
+                   limit, megabytes(out->least) + 1, rows);
 }
 
 gd_status gd_budget_make(gd_budget *out, const gd_budget_needs *needs, size_t memory, size_t rows, gd_error *err)

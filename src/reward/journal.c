@@ -224,6 +224,13 @@ static char *with_ending(const char *output, const char *ending)
     return path;
 }
 
+static gd_status refuse_resume(const char *output, gd_error *err)
+{
+    if (strcmp(output, "-") == 0)
+        return gd_fail(err, GD_EUSAGE, "standard output cannot be resumed: an output file is expected");
+    return gd_fail(err, GD_EUSAGE, "%s is not a regular file, so it cannot be resumed", output);
+}
+
 gd_status gd_journal_open(gd_journal *journal, const char *output, const char *identity, bool resume, gd_error *err)
 {
     bool unfinished;
@@ -231,7 +238,7 @@ gd_status gd_journal_open(gd_journal *journal, const char *output, const char *i
 
     *journal = (gd_journal){ 0 };
     if (!is_file(output))
-        return resume ? gd_fail(err, GD_EUSAGE, "%s is not a regular file, so it cannot be resumed", output) : GD_OK;
+        return resume ? refuse_resume(output, err) : GD_OK;
     journal->path = with_ending(output, ".resume");
     journal->part = with_ending(output, ".resume.part");
     journal->aside = with_ending(output, ".resume.found");

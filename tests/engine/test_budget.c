@@ -86,9 +86,11 @@ static void every_memory_is_used_and_no_more(void **state)
 static void too_little_memory_is_refused_with_the_least(void **state)
 {
     gd_budget b;
-    gd_error err = { 0 }, rows = { 0 };
+    gd_error err = { 0 }, rows = { 0 }, bytes = { 0 };
 
     (void)state;
+    assert_int_equal(gd_budget_make(&b, &needs, 2, 0, &bytes), GD_ENOMEM);
+    assert_contains(bytes.text, "memory is 2 bytes, but this model needs at least 44 MiB");
     assert_int_equal(gd_budget_make(&b, &needs, 43 * MIB - 1, 0, &err), GD_ENOMEM);
     assert_string_equal(err.text, "memory is 43 MiB, but this model needs at least 44 MiB for batches of 1024 rows: "
                                   "two of its layers, the rows, and the process itself");

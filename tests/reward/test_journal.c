@@ -98,6 +98,24 @@ static void a_file_that_cannot_be_closed(void **state)
     assert_int_equal(access(temp_path("out.resume"), F_OK), -1);
 }
 
+static void only_a_file_can_be_resumed(void **state)
+{
+    static const char *const outputs[][2] = {
+        { "-", "standard output cannot be resumed: an output file is expected" },
+        { "/dev/null", "/dev/null is not a regular file, so it cannot be resumed" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        gd_journal journal;
+        gd_error err = { 0 };
+
+        assert_int_equal(gd_journal_open(&journal, outputs[i][0], "{}", true, &err), GD_EUSAGE);
+        assert_string_equal(err.text, outputs[i][1]);
+        gd_journal_free(&journal);
+    }
+}
+
 static void a_path_that_is_a_directory(void **state)
 {
     gd_error err;
@@ -128,6 +146,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_write_that_falls_short, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(a_file_that_cannot_be_closed, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(a_path_that_is_a_directory, temp_begin, temp_end),
+        cmocka_unit_test(only_a_file_can_be_resumed),
         cmocka_unit_test_setup_teardown(the_first_reason_counts, temp_begin, temp_end),
     };
 
