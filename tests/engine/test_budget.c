@@ -148,7 +148,7 @@ static size_t least_memory(tiny *t)
     t->parts.batch_rows = 0;
     assert_int_equal(gd_engine_open(&engine, &t->parts, &err), GD_ENOMEM);
     assert_null(engine);
-    if (sscanf(err.text, "memory is %*f MiB, but this model needs at least %zu MiB for batches of 1024 rows", &mib) !=
+    if (sscanf(err.text, "memory is 1 bytes, but this model needs at least %zu MiB for batches of 1024 rows", &mib) !=
         1)
         fail_msg("%s", err.text);
     return mib * MIB;
