@@ -110,9 +110,12 @@ static void make_head(struct job *job)
     job->head.bytes = gd_view_elements(head) * gd_dtype_size(job->head.dtype);
 }
 
+/* A head that is named like an output layer is not one. */
 static bool is_left_out(const struct job *job, const char *name)
 {
-    return strncmp(name, "lm_head.", 8) == 0 || (job->head.name && strcmp(name, job->head.name) == 0);
+    if (strcmp(name, job->parts->head) == 0)
+        return job->head.name != NULL;
+    return strncmp(name, "lm_head.", 8) == 0;
 }
 
 static int by_name(const void *a, const void *b)

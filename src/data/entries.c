@@ -166,6 +166,13 @@ static gd_status look_at_others(gd_entries *entries, gd_error *err)
     return GD_OK;
 }
 
+static gd_status check_format(gd_format format, gd_error *err)
+{
+    if ((unsigned)format > GD_FORMAT_TEXT)
+        return gd_fail(err, GD_EUSAGE, "format is %d, which is not a gd_format", (int)format);
+    return GD_OK;
+}
+
 gd_status gd_entries_open(gd_entries **out, const gd_entries_options *options, gd_error *err)
 {
     gd_entries *entries = gd_alloc_zero(1, sizeof *entries);
@@ -175,7 +182,9 @@ gd_status gd_entries_open(gd_entries **out, const gd_entries_options *options, g
     if (!entries)
         return gd_fail_memory(err, sizeof *entries);
     entries->wanted = options->format;
-    rc = gd_fields_parse(&entries->fields, options->fields, err);
+    rc = check_format(options->format, err);
+    if (!rc)
+        rc = gd_fields_parse(&entries->fields, options->fields, err);
     if (!rc)
         rc = gd_inputs_find(&entries->inputs, options->inputs, options->count, err);
     if (!rc)

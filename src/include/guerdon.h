@@ -16,9 +16,10 @@
  *  - Only one call at a time may use a handle; different handles may be used from different threads.
  *  - Structs that begin with struct_size may grow at their end in later versions; programs compiled with an earlier
  *    version keep working.  Initialise each with its ..._init(), which sets struct_size to the size your compiler sees
- *    and the rest to zero, the default of every member; in C, { .struct_size = sizeof s } does the same.  A struct
- *    whose struct_size is not set, or that sets a member this library is too old to know, is refused with GD_EUSAGE.
- *    Structs without struct_size never change, except gd_item and gd_item_result, whose sizes are in gd_items.
+ *    and the rest to zero, the default of every member; in C, { .struct_size = sizeof s } does the same, except for
+ *    gd_items, which has three sizes.  A struct whose struct_size is not set, or that sets a member this library is
+ *    too old to know, is refused with GD_EUSAGE.  Structs without struct_size never change, except gd_item and
+ *    gd_item_result, whose sizes are in gd_items.
  */
 #ifndef GUERDON_H
 #define GUERDON_H

@@ -61,14 +61,15 @@ static gd_status join_messages(const struct reading *r, gd_record_text *to, cons
     const gd_message turn = { { "assistant", 9 }, part->text };
     const gd_part answer = sort_of(part) == TALK ? *part : (gd_part){ .messages = &turn, .message_count = 1 };
     const size_t before = prompt ? prompt->message_count : 0;
+    size_t count;
 
-    to->messages = gd_alloc(before + answer.message_count, sizeof *to->messages);
+    to->messages = gd_add(before, answer.message_count, &count) ? gd_alloc(count, sizeof *to->messages) : NULL;
     if (!to->messages)
-        return gd_fail_memory(r->err, answer.message_count * sizeof *to->messages);
+        return gd_fail_memory(r->err, SIZE_MAX);
     if (before)
         memcpy(to->messages, prompt->messages, before * sizeof *to->messages);
     memcpy(to->messages + before, answer.messages, answer.message_count * sizeof *to->messages);
-    to->message_count = before + answer.message_count;
+    to->message_count = count;
     return gd_chat_check_answer(to->messages, to->message_count, field, r->why);
 }
 
@@ -163,16 +164,20 @@ static uint64_t part_bytes(const gd_part *part)
         return part->text.len;
     if (sort_of(part) == IDS)
         return part->id_count * sizeof *part->ids;
-    for (size_t i = 0; i < part->message_count; i++)
+    for (size_t i = 0; i < part->message_count && part->message_count <= SIZE_MAX / sizeof *part->messages; i++)
         bytes += part->messages[i].content.len;
     return bytes;
 }
 
 uint64_t gd_item_bytes(const gd_item *item)
 {
-    uint64_t bytes = item->prompt ? part_bytes(item->prompt) : 0;
+    const struct reading r = { .item = item };
+    uint64_t bytes;
 
-    for (size_t i = 0; item->parts && i < item->part_count; i++)
+    if (check_kind(&r) || item->part_count > SIZE_MAX / sizeof *item->parts)
+        return 0;
+    bytes = item->prompt ? part_bytes(item->prompt) : 0;
+    for (size_t i = 0; i < item->part_count; i++)
         bytes += part_bytes(&item->parts[i]);
     return bytes;
 }

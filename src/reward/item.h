@@ -8,7 +8,7 @@
  * copied.  Ids must be below `vocab`.  A problem with the item is reported in *why, a lack of memory in *err. */
 gd_status gd_item_read(gd_record *record, const gd_item *item, size_t vocab, gd_error *why, gd_error *err);
 
-/* The number of bytes of its texts and ids. */
+/* The bytes of its texts and ids. If its kind or number of parts is wrong, 0: its parts cannot be trusted. */
 uint64_t gd_item_bytes(const gd_item *item);
 
 #endif

@@ -59,12 +59,13 @@ static gd_status queue_item(gd_pipeline *run, gd_scored *item, gd_error *err)
 {
     gd_error why = { 0 };
     gd_status rc = gd_queue_add(&run->queue, run->encoded.ids, item->count, &why);
-    char sentence[GD_SENTENCE_ROOM];
 
     if (rc != GD_ETOOLONG)
         return rc ? gd_fail(err, rc, "%s", why.text) : GD_OK;
+    gd_encoded_problem(&run->encoded, &item->record, run->queue.refused, &why);
     item->count = 0;
-    rc = set_problem(item, rc, gd_record_sentence(&item->record, why.text, sentence), err);
+    item->truncated = false;
+    rc = set_problem(item, rc, run->encoded.problem, err);
     return rc ? rc : gd_queue_add(&run->queue, NULL, 0, err);
 }
 

@@ -107,8 +107,10 @@ gd_status gd_queue_add(gd_queue *queue, const gd_ids *ids, size_t count, gd_erro
 
     if (!gd_grow((void **)&queue->items, &queue->item_room, queue->item_count + 1, sizeof *queue->items))
         return gd_fail_memory(err, (queue->item_count + 1) * sizeof *queue->items);
-    for (size_t t = 0; !rc && t < count; t++)
+    for (size_t t = 0; !rc && t < count; t++) {
         rc = add_text(queue, &ids[t], err);
+        queue->refused = t;
+    }
     if (rc) {
         drop_texts(queue, item.first);
         return rc;
@@ -225,22 +227,23 @@ static bool is_relative(gd_span text, gd_span other)
     return common >= WORTH_TOKENS && common >= other.len / WORTH_PART;
 }
 
+/* Whether the search from `text` goes on to `other`.  It ends at a text of the same item: what lies beyond begins even
+ * more like that one, whose own search finds it. */
+static bool may_pick(const gd_queue *queue, size_t text, size_t other)
+{
+    return queue->owner[text] != queue->owner[other] && is_relative(queue->texts[text], queue->texts[other]);
+}
+
 /* In sorted order, texts that begin alike are neighbours. */
 static gd_status pick_relatives(gd_queue *queue, size_t text, bool *full, gd_error *err)
 {
     const size_t place = queue->place[text];
     gd_status rc = GD_OK;
 
-    for (size_t p = place; !rc && !*full && p-- > 0;) {
-        if (!is_relative(queue->texts[text], queue->texts[queue->order[p]]))
-            break;
+    for (size_t p = place; !rc && !*full && p-- > 0 && may_pick(queue, text, queue->order[p]);)
         rc = pick(queue, queue->owner[queue->order[p]], full, err);
-    }
-    for (size_t p = place + 1; !rc && !*full && p < queue->text_count; p++) {
-        if (!is_relative(queue->texts[text], queue->texts[queue->order[p]]))
-            break;
+    for (size_t p = place + 1; !rc && !*full && p < queue->text_count && may_pick(queue, text, queue->order[p]); p++)
         rc = pick(queue, queue->owner[queue->order[p]], full, err);
-    }
     return rc;
 }
 

@@ -21,6 +21,7 @@ typedef struct gd_queue {
     gd_queue_item *items;
     size_t item_count, item_room;
     size_t oldest;  /* the first item that is not done */
+    size_t refused; /* after GD_ETOOLONG: which text of the item, from 0 */
     gd_span *texts; /* owned */
     size_t *owner;  /* [text_count] the item of each */
     float *scores;  /* [text_count] */

@@ -36,9 +36,8 @@ static gd_status read_items(gd_items *own, const gd_items *theirs, gd_error *err
         rc = gd_sized_check_size(item_kind.first, own->item_size, items_kind.name, "item_size", err);
     if (!rc)
         rc = gd_sized_check_size(result_kind.first, own->result_size, items_kind.name, "result_size", err);
-    if (!rc && own->count && (!own->items || !own->results))
-        return gd_fail(err, GD_EUSAGE, "gd_items.%s is NULL, but room for %zu is expected",
-                       own->items ? "results" : "items", own->count);
+    if (!rc && own->count && !own->results)
+        return gd_fail(err, GD_EUSAGE, "gd_items.results is NULL, but room for %zu is expected", own->count);
     return rc;
 }
 
@@ -54,8 +53,10 @@ static gd_status read_item(const gd_items *items, size_t i, gd_item *own, gd_err
 static void put_result(const gd_items *items, size_t i, const gd_item_result *result)
 {
     char *at = (char *)items->results + i * items->result_size;
+    const size_t known = items->result_size < sizeof *result ? items->result_size : sizeof *result;
 
-    memcpy(at, result, items->result_size < sizeof *result ? items->result_size : sizeof *result);
+    memcpy(at, result, known);
+    memset(at + known, 0, items->result_size - known);
 }
 
 static void free_result(gd_item_result *result)
@@ -96,9 +97,10 @@ static gd_status next_item(void *context, gd_record *record, uint64_t *bytes, bo
         return GD_OK;
     record->index = run->at;
     rc = read_item(&run->items, run->at++, &item, &why);
-    if (!rc)
+    if (!rc) {
         rc = gd_item_read(record, &item, run->vocab, &why, err);
-    run->bytes += gd_item_bytes(&item);
+        run->bytes += gd_item_bytes(&item);
+    }
     *bytes = run->bytes;
     if (!why.status)
         return rc;
@@ -114,8 +116,8 @@ static uint64_t all_bytes(const gd_items *items)
     gd_item item;
 
     for (size_t i = 0; i < items->count; i++) {
-        (void)read_item(items, i, &item, NULL);
-        bytes += gd_item_bytes(&item);
+        if (!read_item(items, i, &item, NULL))
+            bytes += gd_item_bytes(&item);
     }
     return bytes;
 }
@@ -169,6 +171,8 @@ gd_status gd_score_items(gd_model *model, const gd_items *items, const gd_progre
                             .take_dropped = true };
     gd_status rc = read_items(&run.items, items, err);
 
+    if (!rc && run.items.count && !run.items.items)
+        return gd_fail(err, GD_EUSAGE, "gd_items.items is NULL, but %zu are expected", run.items.count);
     for (size_t i = 0; !rc && i < run.items.count; i++)
         put_result(&run.items, i, &not_yet);
     if (!rc)

@@ -147,6 +147,16 @@ static void patterns_are_files_sorted_by_their_bytes(void **state)
                    "none/*.jsonl: cannot read a directory of this pattern: No such file or directory");
     expect_failure(NAMES("x.jsonl"), NULL, GD_EIO, "x.jsonl: No such file or directory");
     assert_int_equal(gd_entries_open(&(gd_entries *){ NULL }, &(gd_entries_options){ 0 }, NULL), GD_EUSAGE);
+    for (size_t i = 0; i < 3; i++) {
+        static const int formats[] = { -1, GD_FORMAT_TEXT + 1, 5000000 };
+        const char *inputs[] = { "-", "-" };
+        const gd_entries_options options = { .inputs = inputs, .count = 2, .format = (gd_format)formats[i] };
+        gd_entries *entries;
+        gd_error err = { 0 };
+
+        assert_int_equal(gd_entries_open(&entries, &options, &err), GD_EUSAGE);
+        assert_contains(err.text, "which is not a gd_format");
+    }
 }
 
 /* Before the first row is given. */

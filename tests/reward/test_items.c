@@ -283,8 +283,19 @@ static const struct wrong {
     { { .kind = GD_ITEM_ANSWERS }, GD_EUSAGE, "part_count is 0, but 1 or more is expected" },
     { { .part_count = 1 }, GD_EUSAGE, "parts is NULL, but 1 of them" },
     { ITEM((gd_item_kind)7, NULL, one), GD_EUSAGE, "kind is 7, which is not a gd_item_kind" },
+    /* parts that are not there must not be looked at, not even for the bytes that progress reports */
+    { { .parts = one, .part_count = 1000000 }, GD_EUSAGE, "part_count is 1000000, but 1 is expected" },
+    { { .kind = GD_ITEM_PAIR, .parts = pair, .part_count = 3 }, GD_EUSAGE, "part_count is 3, but 2 is expected" },
+    { { .kind = (gd_item_kind)99, .parts = one, .part_count = 50 }, GD_EUSAGE, "kind is 99, which is not" },
 };
 enum { WRONGS = sizeof wrongs / sizeof wrongs[0] };
+
+static int no_stop(void *context, uint64_t items, uint64_t bytes, uint64_t total, uint64_t tokens)
+{
+    (void)context, (void)items, (void)tokens;
+    assert_true(bytes <= total);
+    return 0;
+}
 
 /* Good items stand between the bad ones, and get their scores. */
 static void each_item_has_its_error(void **state)
@@ -293,6 +304,7 @@ static void each_item_has_its_error(void **state)
     gd_item list[2 * WRONGS];
     gd_item_result results[2 * WRONGS];
     const gd_items all = of(list, 2 * WRONGS, results);
+    const gd_progress progress = { .struct_size = sizeof progress, .report = no_stop };
     gd_summary summary = { .struct_size = sizeof summary };
     gd_error err = { 0 };
     gd_model *model;
@@ -305,8 +317,8 @@ static void each_item_has_its_error(void **state)
     assert_ok(gd_score(model, 1, &one[0].text, &score, NULL, test_err));
     for (size_t i = 0; i < 2 * WRONGS; i++)
         list[i] = i % 2 ? items[0] : wrongs[i / 2].item;
-    assert_int_equal(gd_score_items(model, &all, NULL, &summary, &err), GD_EITEM);
-    assert_string_equal(err.text, "16 of 32 items failed");
+    assert_int_equal(gd_score_items(model, &all, &progress, &summary, &err), GD_EITEM);
+    assert_string_equal(err.text, "19 of 38 items failed");
     assert_int_equal(summary.failed, WRONGS);
     for (size_t i = 0; i < 2 * WRONGS; i++) {
         if (i % 2) {
@@ -319,6 +331,68 @@ static void each_item_has_its_error(void **state)
             fail_msg("%zu: %d, %s", i / 2, (int)results[i].status, results[i].error ? results[i].error : "no error");
     }
     gd_items_free_results(&all);
+    gd_model_close(model);
+}
+
+/* More messages than an address space holds: that many can't be joined. */
+static void a_count_that_overflows_is_refused(void **state)
+{
+    static const gd_part absurd[] = { { .messages = whole, .message_count = SIZE_MAX } }, many[2] = { T("a"), T("b") };
+    const gd_item list[] = { ITEM(GD_ITEM_TEXT, NULL, absurd),
+                             ITEM(GD_ITEM_TEXT, absurd, one),
+                             { .kind = GD_ITEM_ANSWERS, .parts = many, .part_count = SIZE_MAX } };
+    const gd_progress progress = { .struct_size = sizeof progress, .report = no_stop };
+    gd_model *model = open_model("qwen2", NULL, 0);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
+        gd_item_result result;
+        const gd_items all = of(&list[i], 1, &result);
+
+        assert_int_equal(gd_score_items(model, &all, &progress, NULL, NULL), GD_ENOMEM);
+        gd_items_free_results(&all);
+    }
+    gd_model_close(model);
+}
+
+/* A text that the memory has no room for is named, and was not truncated: it has no score. */
+static void a_text_too_long_for_the_memory_is_named(void **state)
+{
+    gd_options options = golden_options("qwen2", 0);
+    const gd_part texts[] = { one[0], longer[0] };
+    const gd_item list[] = { ITEM(GD_ITEM_PAIR, NULL, texts) };
+    gd_item_result result;
+    const gd_items all = of(list, 1, &result);
+    gd_summary summary = { .struct_size = sizeof summary };
+    gd_model *model;
+
+    (void)state;
+    options.max_length = 12;
+    options.truncate = GD_TRUNCATE_RIGHT;
+    assert_ok(gd_model_open(&model, &options, test_err));
+    model->limited = true;
+    model->item_rows = 11;
+    assert_int_equal(gd_score_items(model, &all, NULL, &summary, NULL), GD_EITEM);
+    assert_int_equal(result.status, GD_ETOOLONG);
+    assert_string_equal(result.error, "rejected: the text has 12 tokens, but the memory limit allows at most 11");
+    assert_int_equal(result.truncated, 0);
+    assert_int_equal(summary.truncated, 0);
+    gd_items_free_results(&all);
+    gd_model_close(model);
+}
+
+/* The items may be gone by the time that their results are freed. */
+static void results_are_freed_without_the_items(void **state)
+{
+    gd_model *model = open_model("qwen2", NULL, 0);
+    gd_item_result result;
+    gd_items all = of(items, 1, &result);
+
+    (void)state;
+    assert_ok(gd_score_items(model, &all, NULL, NULL, test_err));
+    all.items = NULL;
+    gd_items_free_results(&all);
+    assert_null(result.scores);
     gd_model_close(model);
 }
 
@@ -434,7 +508,7 @@ static void the_callers_sizes_count(void **state)
     assert_int_equal(results[1].result.count, 2);
     assert_int_equal(results[2].result.status, GD_EUSAGE);
     assert_non_null(strstr(results[2].result.error, "gd_item: byte "));
-    assert_true(results[0].later == 5 && results[1].later == 6 && results[2].later == 7);
+    assert_true(!results[0].later && !results[1].later && !results[2].later); /* zero, their default */
     gd_items_free_results(&all);
     all.item_size = 8;
     assert_int_equal(gd_score_items(model, &all, NULL, NULL, &err), GD_EUSAGE);
@@ -479,6 +553,9 @@ int main(void)
         cmocka_unit_test(conversations_are_those_of_a_file),
         cmocka_unit_test(ids_score_as_their_text),
         cmocka_unit_test(each_item_has_its_error),
+        cmocka_unit_test(a_count_that_overflows_is_refused),
+        cmocka_unit_test(a_text_too_long_for_the_memory_is_named),
+        cmocka_unit_test(results_are_freed_without_the_items),
         cmocka_unit_test(a_dropped_item_has_no_scores),
         cmocka_unit_test(a_call_can_be_stopped),
         cmocka_unit_test(no_items_are_fine_and_no_room_is_not),
