@@ -39,9 +39,11 @@ void *gd_alloc(size_t count, size_t size)
 
 void *gd_alloc_zero(size_t count, size_t size)
 {
-    if (must_fail())
+    size_t bytes;
+
+    if (!gd_mul(count, size, &bytes) || must_fail())
         return NULL;
-    return counted(calloc(count ? count : 1, size ? size : 1));
+    return counted(calloc(bytes ? bytes : 1, 1));
 }
 
 void *gd_realloc(void *p, size_t count, size_t size)
