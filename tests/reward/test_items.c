@@ -1,5 +1,5 @@
 /* test_items.c - items in memory get the scores of the same records in a file, bit for bit, and each its own error. */
-#include "tests/reward/golden.h"
+#include "tests/reward/items_case.h"
 
 #include "base/mem.h"
 #include "reward/model.h"
@@ -10,35 +10,8 @@
 #include <stdbool.h>
 #include <unistd.h>
 
-#define T(s)                         \
-    {                                \
-        .text = { s, sizeof(s) - 1 } \
-    }
-#define M(role, content)                                             \
-    {                                                                \
-        { role, sizeof(role) - 1 }, { content, sizeof(content) - 1 } \
-    }
-#define TALK(m)                                                    \
-    {                                                              \
-        .messages = (m), .message_count = sizeof(m) / sizeof(m)[0] \
-    }
-#define ITEM(of, before, list)                                                                          \
-    {                                                                                                   \
-        .kind = (of), .prompt = (before), .parts = (list), .part_count = sizeof(list) / sizeof(list)[0] \
-    }
-
 static const gd_message asked[] = { M("system", "You are brief."), M("user", "Is tea hot?") };
-static const gd_message yes[] = { M("assistant", "Yes, it is.") };
-static const gd_message no[] = { M("assistant", "No."), M("user", "Are you sure?"), M("assistant", "Now I am.") };
-static const gd_message whole[] = { M("user", "Is tea hot?"), M("assistant", "It can be.") };
-
-static const gd_part question = T("Is tea hot? "), talk = TALK(asked), nothing = T("");
-static const gd_part one[] = { T("Hello there") }, odd[] = { T("z\xc3\xbc \xe2\x82\xac") };
-static const gd_part pair[] = { T("Yes, it is."), T("No.") };
-static const gd_part answers[] = { T("Yes."), T("No."), T("Yes, it is."), T("") };
-static const gd_part longer[] = { T(
-    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen") };
-static const gd_part told[] = { TALK(whole) }, talks[] = { TALK(yes), TALK(no) };
+static const gd_part talk = TALK(asked), nothing = T(""), odd[] = { T("z\xc3\xbc \xe2\x82\xac") };
 
 /* Items without conversations come first. */
 static const gd_item items[] = {
@@ -57,29 +30,6 @@ static const gd_item items[] = {
     ITEM(GD_ITEM_ANSWERS, &talk, answers),
 };
 enum { ALL = sizeof items / sizeof items[0], PLAIN = 8 };
-
-static gd_model *open_model(const char *name, const char *chat, size_t batch_tokens)
-{
-    gd_options options = golden_options(name, 0);
-    gd_model *model;
-
-    options.max_length = 32;
-    options.chat_format = chat;
-    options.batch_tokens = batch_tokens;
-    assert_ok(gd_model_open(&model, &options, test_err));
-    return model;
-}
-
-static gd_items of(const gd_item *list, size_t count, gd_item_result *results)
-{
-    gd_items all;
-
-    gd_items_init(&all);
-    all.count = count;
-    all.items = list;
-    all.results = results;
-    return all;
-}
 
 /* ---- the same in a file ---- */
 
@@ -253,149 +203,6 @@ static void ids_score_as_their_text(void **state)
     gd_model_close(model);
 }
 
-/* ---- bad items ---- */
-
-static const uint32_t unknown[] = { 1, 2, 1536 };
-static const gd_message unanswered[] = { M("user", "Is tea hot?") };
-static const gd_part broken[] = { T("Yes."), T("\xff") }, empty[] = { T("") },
-                     ids_part = { .ids = unknown, .id_count = 2 };
-static const gd_part unknown_ids[] = { { .ids = unknown, .id_count = 3 } }, open_end[] = { TALK(unanswered) };
-static const gd_part no_messages[] = { { .messages = whole } };
-
-static const struct wrong {
-    gd_item item;
-    gd_status status;
-    const char *why; /* the beginning of the sentence */
-} wrongs[] = {
-    { ITEM(GD_ITEM_TEXT, NULL, longer), GD_ETOOLONG, "the text has " },
-    { ITEM(GD_ITEM_PAIR, NULL, broken), GD_EFORMAT, "rejected: a text is not valid UTF-8 at byte 0" },
-    { ITEM(GD_ITEM_TEXT, NULL, empty), GD_EFORMAT, "the text has no tokens" },
-    { ITEM(GD_ITEM_ANSWERS, NULL, answers), GD_EFORMAT, "responses[3]: the text has no tokens" },
-    { ITEM(GD_ITEM_TEXT, NULL, unknown_ids), GD_EFORMAT, "id 2 is 1536, but the embedding has only 1536 rows" },
-    { ITEM(GD_ITEM_TEXT, unknown_ids, one), GD_EFORMAT, "prompt: id 2 is 1536, but " },
-    { ITEM(GD_ITEM_TEXT, NULL, told), GD_EUNSUPPORTED, "this is a conversation, and " },
-    { ITEM(GD_ITEM_TEXT, NULL, open_end), GD_EFORMAT, "messages: the conversation has no assistant turn" },
-    { ITEM(GD_ITEM_PAIR, &question, talks), GD_EFORMAT, "chosen: the prompt is a text, and this is a conversation" },
-    { ITEM(GD_ITEM_TEXT, &ids_part, one), GD_EFORMAT, "the prompt is token ids, and this is a text" },
-    { ITEM(GD_ITEM_TEXT, NULL, no_messages), GD_EFORMAT, "the conversation has no messages" },
-    { ITEM(GD_ITEM_TEXT, NULL, pair), GD_EUSAGE, "part_count is 2, but 1 is expected" },
-    { ITEM(GD_ITEM_PAIR, NULL, one), GD_EUSAGE, "part_count is 1, but 2 is expected" },
-    { { .kind = GD_ITEM_ANSWERS }, GD_EUSAGE, "part_count is 0, but 1 or more is expected" },
-    { { .part_count = 1 }, GD_EUSAGE, "parts is NULL, but 1 of them" },
-    { ITEM((gd_item_kind)7, NULL, one), GD_EUSAGE, "kind is 7, which is not a gd_item_kind" },
-    /* parts that are not there must not be looked at, not even for the bytes that progress reports */
-    { { .parts = one, .part_count = 1000000 }, GD_EUSAGE, "part_count is 1000000, but 1 is expected" },
-    { { .kind = GD_ITEM_PAIR, .parts = pair, .part_count = 3 }, GD_EUSAGE, "part_count is 3, but 2 is expected" },
-    { { .kind = (gd_item_kind)99, .parts = one, .part_count = 50 }, GD_EUSAGE, "kind is 99, which is not" },
-};
-enum { WRONGS = sizeof wrongs / sizeof wrongs[0] };
-
-static int no_stop(void *context, uint64_t items, uint64_t bytes, uint64_t total, uint64_t tokens)
-{
-    (void)context, (void)items, (void)tokens;
-    assert_true(bytes <= total);
-    return 0;
-}
-
-/* Good items stand between the bad ones, and get their scores. */
-static void each_item_has_its_error(void **state)
-{
-    gd_options options = golden_options("qwen2", 0);
-    gd_item list[2 * WRONGS];
-    gd_item_result results[2 * WRONGS];
-    const gd_items all = of(list, 2 * WRONGS, results);
-    const gd_progress progress = { .struct_size = sizeof progress, .report = no_stop };
-    gd_summary summary = { .struct_size = sizeof summary };
-    gd_error err = { 0 };
-    gd_model *model;
-    float score;
-
-    (void)state;
-    options.max_length = 12;
-    options.truncate = GD_TRUNCATE_ERROR;
-    assert_ok(gd_model_open(&model, &options, test_err));
-    assert_ok(gd_score(model, 1, &one[0].text, &score, NULL, test_err));
-    for (size_t i = 0; i < 2 * WRONGS; i++)
-        list[i] = i % 2 ? items[0] : wrongs[i / 2].item;
-    assert_int_equal(gd_score_items(model, &all, &progress, &summary, &err), GD_EITEM);
-    assert_string_equal(err.text, "19 of 38 items failed");
-    assert_int_equal(summary.failed, WRONGS);
-    for (size_t i = 0; i < 2 * WRONGS; i++) {
-        if (i % 2) {
-            assert_int_equal(results[i].status, GD_OK);
-            assert_memory_equal(results[i].scores, &score, sizeof score);
-            continue;
-        }
-        if (results[i].status != wrongs[i / 2].status || !results[i].error || results[i].count ||
-            strncmp(results[i].error, wrongs[i / 2].why, strlen(wrongs[i / 2].why)) != 0)
-            fail_msg("%zu: %d, %s", i / 2, (int)results[i].status, results[i].error ? results[i].error : "no error");
-    }
-    gd_items_free_results(&all);
-    gd_model_close(model);
-}
-
-/* More messages than an address space holds: that many can't be joined. */
-static void a_count_that_overflows_is_refused(void **state)
-{
-    static const gd_part absurd[] = { { .messages = whole, .message_count = SIZE_MAX } }, many[2] = { T("a"), T("b") };
-    const gd_item list[] = { ITEM(GD_ITEM_TEXT, NULL, absurd),
-                             ITEM(GD_ITEM_TEXT, absurd, one),
-                             { .kind = GD_ITEM_ANSWERS, .parts = many, .part_count = SIZE_MAX } };
-    const gd_progress progress = { .struct_size = sizeof progress, .report = no_stop };
-    gd_model *model = open_model("qwen2", NULL, 0);
-
-    (void)state;
-    for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
-        gd_item_result result;
-        const gd_items all = of(&list[i], 1, &result);
-
-        assert_int_equal(gd_score_items(model, &all, &progress, NULL, NULL), GD_ENOMEM);
-        gd_items_free_results(&all);
-    }
-    gd_model_close(model);
-}
-
-/* A text that the memory has no room for is named, and was not truncated: it has no score. */
-static void a_text_too_long_for_the_memory_is_named(void **state)
-{
-    gd_options options = golden_options("qwen2", 0);
-    const gd_part texts[] = { one[0], longer[0] };
-    const gd_item list[] = { ITEM(GD_ITEM_PAIR, NULL, texts) };
-    gd_item_result result;
-    const gd_items all = of(list, 1, &result);
-    gd_summary summary = { .struct_size = sizeof summary };
-    gd_model *model;
-
-    (void)state;
-    options.max_length = 12;
-    options.truncate = GD_TRUNCATE_RIGHT;
-    assert_ok(gd_model_open(&model, &options, test_err));
-    model->limited = true;
-    model->item_rows = 11;
-    assert_int_equal(gd_score_items(model, &all, NULL, &summary, NULL), GD_EITEM);
-    assert_int_equal(result.status, GD_ETOOLONG);
-    assert_string_equal(result.error, "rejected: the text has 12 tokens, but the memory limit allows at most 11");
-    assert_int_equal(result.truncated, 0);
-    assert_int_equal(summary.truncated, 0);
-    gd_items_free_results(&all);
-    gd_model_close(model);
-}
-
-/* The items may be gone by the time that their results are freed. */
-static void results_are_freed_without_the_items(void **state)
-{
-    gd_model *model = open_model("qwen2", NULL, 0);
-    gd_item_result result;
-    gd_items all = of(items, 1, &result);
-
-    (void)state;
-    assert_ok(gd_score_items(model, &all, NULL, NULL, test_err));
-    all.items = NULL;
-    gd_items_free_results(&all);
-    assert_null(result.scores);
-    gd_model_close(model);
-}
-
 static void a_dropped_item_has_no_scores(void **state)
 {
     gd_options options = golden_options("qwen2", 0);
@@ -549,18 +356,10 @@ static void every_allocation_may_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(scores_are_those_of_a_file),
-        cmocka_unit_test(conversations_are_those_of_a_file),
-        cmocka_unit_test(ids_score_as_their_text),
-        cmocka_unit_test(each_item_has_its_error),
-        cmocka_unit_test(a_count_that_overflows_is_refused),
-        cmocka_unit_test(a_text_too_long_for_the_memory_is_named),
-        cmocka_unit_test(results_are_freed_without_the_items),
-        cmocka_unit_test(a_dropped_item_has_no_scores),
-        cmocka_unit_test(a_call_can_be_stopped),
-        cmocka_unit_test(no_items_are_fine_and_no_room_is_not),
-        cmocka_unit_test(the_callers_sizes_count),
-        cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(scores_are_those_of_a_file), cmocka_unit_test(conversations_are_those_of_a_file),
+        cmocka_unit_test(ids_score_as_their_text),    cmocka_unit_test(a_dropped_item_has_no_scores),
+        cmocka_unit_test(a_call_can_be_stopped),      cmocka_unit_test(no_items_are_fine_and_no_room_is_not),
+        cmocka_unit_test(the_callers_sizes_count),    cmocka_unit_test(every_allocation_may_fail),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
