@@ -170,10 +170,10 @@ static void a_bad_text_fails_before_any_is_scored(void **state)
     gd_model_close(model);
 }
 
-/* The golden model in `dir`, except that the last number of its file, in score.weight, becomes infinite. */
-static void write_infinite_head(const char *dir)
+/* The golden model in `dir`, except that the last number of its file, in score.weight, becomes the largest bf16. */
+static void write_huge_head(const char *dir)
 {
-    static const unsigned char infinity[] = { 0x80, 0x7f }; /* bf16 */
+    static const unsigned char largest[] = { 0x7f, 0x7f };
     FILE *f;
 
     copy_data(dir, "config.json", "golden/qwen2/config.json");
@@ -181,15 +181,16 @@ static void write_infinite_head(const char *dir)
     copy_data(dir, "model.safetensors", "golden/qwen2/model.safetensors");
     f = fopen(in_dir(dir, "model.safetensors"), "r+b");
     assert_non_null(f);
-    assert_int_equal(fseek(f, -(long)sizeof infinity, SEEK_END), 0);
-    assert_int_equal(fwrite(infinity, 1, sizeof infinity, f), sizeof infinity);
+    assert_int_equal(fseek(f, -(long)sizeof largest, SEEK_END), 0);
+    assert_int_equal(fwrite(largest, 1, sizeof largest, f), sizeof largest);
     assert_int_equal(fclose(f), 0);
 }
 
+/* With that model "there" has no finite score, and "Hello" has one; of two answers, both must. */
 static void a_score_that_is_not_finite_is_an_error(void **state)
 {
-    static const gd_part part = { .text = { "Hello", 5 } };
-    const gd_item item = { .parts = &part, .part_count = 1 };
+    static const gd_part parts[] = { { .text = { "there", 5 } }, { .text = { "Hello", 5 } } };
+    const gd_item item = { .kind = GD_ITEM_ANSWERS, .parts = parts, .part_count = 2 };
     gd_options options = golden_options("qwen2", 0);
     gd_item_result result;
     gd_items items;
@@ -197,10 +198,11 @@ static void a_score_that_is_not_finite_is_an_error(void **state)
     gd_model *model;
     float score;
 
-    write_infinite_head(*state);
+    write_huge_head(*state);
     options.model = *state;
     model = open_model(&options);
-    assert_int_equal(gd_score(model, 1, &part.text, &score, NULL, &err), GD_EFORMAT);
+    assert_ok(gd_score(model, 1, &parts[1].text, &score, NULL, test_err));
+    assert_int_equal(gd_score(model, 1, &parts[0].text, &score, NULL, &err), GD_EFORMAT);
     assert_string_equal(err.text, "text 0: the model's score is not finite");
     gd_items_init(&items);
     items.count = 1;
