@@ -277,6 +277,7 @@ static void no_items_are_fine_and_no_room_is_not(void **state)
     gd_model *model = open_model("qwen2", NULL, 0);
     gd_items all = of(NULL, 0, NULL);
     gd_summary summary = { .struct_size = sizeof summary, .items = 7 };
+    gd_item_result result;
     gd_error err = { 0 };
 
     (void)state;
@@ -287,6 +288,10 @@ static void no_items_are_fine_and_no_room_is_not(void **state)
     assert_int_equal(gd_score_items(model, &all, NULL, NULL, &err), GD_EUSAGE);
     assert_string_equal(err.text, "gd_items.results is NULL, but room for 1 is expected");
     gd_items_free_results(&all);
+    all = of(NULL, 1, &result);
+    err = (gd_error){ 0 };
+    assert_int_equal(gd_score_items(model, &all, NULL, NULL, &err), GD_EUSAGE);
+    assert_string_equal(err.text, "gd_items.items is NULL, but room for 1 is expected");
     gd_model_close(model);
 }
 

@@ -39,27 +39,47 @@ static void add(gd_queue *queue, uint32_t prompt, size_t shared, uint32_t own, s
     gd_ids_free(&ids);
 }
 
+/* Counts the rows that the engine computes: those that go through the embedding. */
+static void count_computed(void *context, size_t stage, const gd_tensor *hidden)
+{
+    *(size_t *)context += stage == 0 ? hidden->rows : 0;
+}
+
+/* `own` sets the places of the three answers to prompt 1 in sorted order. */
+static void expect_to_meet(gd_queue *queue, const uint32_t own[3])
+{
+    size_t computed = 0;
+
+    gd_engine_observe(queue->model->engine, count_computed, &computed);
+    add(queue, 1, 40, own[0], 10);                     /* 0: with 5 and 6, 70 rows */
+    add(queue, 2, 40, 2, 10);                          /* 1: does not fit with them */
+    add(queue, 3, 10, 3, 5);                           /* 2 */
+    add(queue, 4, 10, 4, 5);                           /* 3 */
+    assert_ok(gd_queue_add(queue, NULL, 0, test_err)); /* 4: an item without texts */
+    add(queue, 1, 40, own[1], 10);                     /* 5 */
+    add(queue, 1, 40, own[2], 10);                     /* 6 */
+    assert_ok(gd_queue_run(queue, test_err));
+    assert_int_equal(queue->rows, 70);
+    assert_int_equal(computed, 70);
+    assert_int_equal(queue->oldest, 1);
+    assert_true(queue->items[0].done && queue->items[5].done && queue->items[6].done && queue->items[4].done);
+    assert_false(queue->items[1].done || queue->items[2].done || queue->items[3].done);
+    assert_ok(gd_queue_run(queue, test_err));
+    assert_int_equal(queue->rows, 70 + 50 + 15 + 15);
+    assert_int_equal(computed, queue->rows);
+    assert_int_equal(queue->oldest, 7);
+    gd_queue_clear(queue);
+}
+
 static void answers_to_one_prompt_meet(void **state)
 {
+    static const uint32_t owns[][3] = { { 1, 5, 6 }, { 6, 5, 1 }, { 5, 6, 1 } };
     gd_model *model = open_model(100);
     gd_queue queue = { .model = model };
 
     (void)state;
-    add(&queue, 1, 40, 1, 10);                          /* 0: with 5 and 6, 70 rows */
-    add(&queue, 2, 40, 2, 10);                          /* 1: does not fit with them */
-    add(&queue, 3, 10, 3, 5);                           /* 2 */
-    add(&queue, 4, 10, 4, 5);                           /* 3 */
-    assert_ok(gd_queue_add(&queue, NULL, 0, test_err)); /* 4: an item without texts */
-    add(&queue, 1, 40, 5, 10);                          /* 5 */
-    add(&queue, 1, 40, 6, 10);                          /* 6 */
-    assert_ok(gd_queue_run(&queue, test_err));
-    assert_int_equal(queue.rows, 70);
-    assert_int_equal(queue.oldest, 1);
-    assert_true(queue.items[0].done && queue.items[5].done && queue.items[6].done && queue.items[4].done);
-    assert_false(queue.items[1].done || queue.items[2].done || queue.items[3].done);
-    assert_ok(gd_queue_run(&queue, test_err));
-    assert_int_equal(queue.rows, 70 + 50 + 15 + 15);
-    assert_int_equal(queue.oldest, 7);
+    for (size_t i = 0; i < sizeof owns / sizeof owns[0]; i++)
+        expect_to_meet(&queue, owns[i]);
     gd_queue_free(&queue);
     gd_model_close(model);
     assert_int_equal(gd_mem_live(), 0);
@@ -69,15 +89,72 @@ static void without_sharing_items_go_in_order(void **state)
 {
     gd_model *model = open_model(100);
     gd_queue queue = { .model = model };
+    size_t computed = 0;
 
     (void)state;
     model->share_prefix = false;
+    gd_engine_observe(model->engine, count_computed, &computed);
     add(&queue, 1, 40, 1, 10);
     add(&queue, 2, 30, 2, 10);
     add(&queue, 1, 40, 3, 10);
     assert_ok(gd_queue_run(&queue, test_err));
     assert_int_equal(queue.oldest, 2);
     assert_int_equal(queue.rows, 90);
+    assert_int_equal(computed, 90);
+    gd_queue_free(&queue);
+    gd_model_close(model);
+}
+
+static void add_pair(gd_queue *queue, uint32_t prompt, size_t shared, size_t more)
+{
+    gd_ids pair[] = { make_text(prompt, shared, 1, more), make_text(prompt, shared, 2, more) };
+
+    assert_ok(gd_queue_add(queue, pair, 2, test_err));
+    gd_ids_free(&pair[0]);
+    gd_ids_free(&pair[1]);
+}
+
+/* A pair's prompt counts once, or with each answer: the pair fits after the first item, or waits for the next batch. */
+static void a_pairs_rows_decide_where_it_fits(void **state)
+{
+    gd_model *model = open_model(100);
+    gd_queue queue = { .model = model };
+
+    (void)state;
+    for (int share = 0; share < 2; share++) {
+        model->share_prefix = share;
+        add(&queue, 2, 10, 9, 5);
+        add_pair(&queue, 1, 40, 10); /* 60 or 100 rows */
+        assert_ok(gd_queue_run(&queue, test_err));
+        assert_int_equal(queue.rows, share ? 75 : 15);
+        assert_int_equal(queue.oldest, share ? 2 : 1);
+        assert_ok(gd_queue_run(&queue, test_err));
+        assert_int_equal(queue.rows, share ? 75 : 115);
+        gd_queue_clear(&queue);
+    }
+    gd_queue_free(&queue);
+    gd_model_close(model);
+}
+
+/* Under a limit on memory, small batches come with a small queue. */
+static void a_queue_is_full_early_under_a_memory_limit(void **state)
+{
+    static const struct {
+        bool limited;
+        size_t batch_rows, full;
+    } cases[] = { { false, 1000, 8 << 20 }, { true, 1000, 64000 }, { true, 1000000, 8 << 20 } };
+    gd_model *model = open_model(100);
+    gd_queue queue = { .model = model };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        model->limited = cases[i].limited;
+        model->batch_rows = cases[i].batch_rows;
+        queue.bytes = cases[i].full - 1;
+        assert_false(gd_queue_is_full(&queue));
+        queue.bytes = cases[i].full;
+        assert_true(gd_queue_is_full(&queue));
+    }
     gd_queue_free(&queue);
     gd_model_close(model);
 }
@@ -224,9 +301,14 @@ static void a_budget_is_kept_and_used(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(answers_to_one_prompt_meet),           cmocka_unit_test(without_sharing_items_go_in_order),
-        cmocka_unit_test(a_text_may_fill_the_memory),           cmocka_unit_test(no_item_is_lost_and_no_score_moves),
-        cmocka_unit_test(an_item_larger_than_a_batch_is_split), cmocka_unit_test(a_budget_is_kept_and_used),
+        cmocka_unit_test(answers_to_one_prompt_meet),
+        cmocka_unit_test(without_sharing_items_go_in_order),
+        cmocka_unit_test(a_pairs_rows_decide_where_it_fits),
+        cmocka_unit_test(a_queue_is_full_early_under_a_memory_limit),
+        cmocka_unit_test(a_text_may_fill_the_memory),
+        cmocka_unit_test(no_item_is_lost_and_no_score_moves),
+        cmocka_unit_test(an_item_larger_than_a_batch_is_split),
+        cmocka_unit_test(a_budget_is_kept_and_used),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
