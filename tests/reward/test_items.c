@@ -291,7 +291,7 @@ static void no_items_are_fine_and_no_room_is_not(void **state)
     all = of(NULL, 1, &result);
     err = (gd_error){ 0 };
     assert_int_equal(gd_score_items(model, &all, NULL, NULL, &err), GD_EUSAGE);
-    assert_string_equal(err.text, "gd_items.items is NULL, but room for 1 is expected");
+    assert_string_equal(err.text, "gd_items.items is NULL, but 1 are expected");
     gd_model_close(model);
 }
 
