@@ -98,6 +98,7 @@ static gd_status fake_prepare(gd_device *device, const gd_limits *limits, gd_err
 {
     (void)device;
     gd_buf_str(&fake.log, "prepare\n");
+    fake.limits = (gd_limits){ 0 }; /* after a failure, nothing is reserved */
     if (may_fail("prepare", err))
         return fake.status;
     fake.limits = *limits;
@@ -207,6 +208,8 @@ static gd_status fake_rows_make(gd_device *device, gd_device_rows **out, const g
     gd_buf_printf(&fake.log, "rows_make %zu rows, %zu segments, %zu pooled\n", rows->rows, rows->segment_count,
                   rows->pooled_count);
     assert_true(rows->positions <= fake.limits.max_position);
+    assert_non_null(rows->rope_cos);
+    assert_non_null(rows->rope_sin);
     if (may_fail("rows_make", err))
         return fake.status;
     *out = gd_alloc(1, sizeof **out);
@@ -374,10 +377,12 @@ const gd_backend fake_backend = {
     .scratch_bytes = fake_scratch_bytes,
     .finish = fake_finish,
     .linears = fake_linears,
+    .gated_linears = fake_gated_linears,
     .run = { [GD_OP_embedding] = fake_embedding,
              [GD_OP_rms_norm] = fake_rms_norm,
              [GD_OP_linear] = fake_linear,
              [GD_OP_attention] = fake_attention,
+             [GD_OP_gated] = fake_gated,
              [GD_OP_add] = fake_add,
              [GD_OP_last_row] = fake_last_row,
              [GD_OP_head] = fake_head },

@@ -3,8 +3,9 @@
  *
  *     rms_norm   out = x * w
  *     attention  out = q + the sum of k + v over the row's path
+ *     gated      out = gate + 2 * up
  *
- * The other operations do what their names say; rope and gated are missing.
+ * The other operations do what their names say; rope is missing.
  * Everything is F32.  Memory starts as NaN, so that reading what was never written shows up in a score. */
 #ifndef GD_TESTS_FAKE_BACKEND_H
 #define GD_TESTS_FAKE_BACKEND_H

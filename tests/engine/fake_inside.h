@@ -22,7 +22,8 @@ struct gd_weight {
 /* True when this call of the function is the one that fails. */
 bool fake_fails(const char *function);
 
-gd_op_run fake_embedding, fake_rms_norm, fake_linear, fake_head, fake_attention, fake_add, fake_last_row;
+gd_op_run fake_embedding, fake_rms_norm, fake_linear, fake_head, fake_attention, fake_gated, fake_add, fake_last_row;
 void fake_linears(gd_device *device, const gd_call *calls, size_t count);
+void fake_gated_linears(gd_device *device, const gd_call *linears, const gd_call *gated);
 
 #endif

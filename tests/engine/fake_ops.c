@@ -139,6 +139,31 @@ void fake_add(gd_device *device, const gd_call *call)
             line(&call->out, r)[i] = line(&call->in[0], r)[i] + line(&call->in[1], r)[i];
 }
 
+static void gate(const gd_call *call)
+{
+    for (size_t r = 0; r < call->out.rows; r++)
+        for (size_t i = 0; i < call->out.cols; i++)
+            line(&call->out, r)[i] = line(&call->in[0], r)[i] + 2 * line(&call->in[1], r)[i];
+}
+
+void fake_gated(gd_device *device, const gd_call *call)
+{
+    (void)device;
+    note("gated", call, 1);
+    gate(call);
+}
+
+void fake_gated_linears(gd_device *device, const gd_call *linears, const gd_call *gated)
+{
+    (void)device;
+    note("gated_linears", linears, 2);
+    for (size_t i = 0; i < 2; i++) {
+        assert_ptr_equal(gated->in[i].data, linears[i].out.data);
+        product(&linears[i]);
+    }
+    gate(gated);
+}
+
 void fake_last_row(gd_device *device, const gd_call *call)
 {
     (void)device;

@@ -192,6 +192,34 @@ static void a_backend_may_lack_what_is_optional(void **state)
     tiny_close(&t);
 }
 
+/* Gate, up and their product are one call; two without gated_linears, and three if linears is missing, too. */
+static void a_gated_product_is_one_call(void **state)
+{
+    static const char *const calls[] = { "gated_linears 0.q 0.k, rows 0-1\nadd, rows 0-1\n",
+                                         "linears 0.q 0.k, rows 0-1\ngated, rows 0-1\nadd, rows 0-1\n",
+                                         "linear 0.q, rows 0-1\nlinear 0.k, rows 0-1\ngated, rows 0-1\n" };
+    static const char pooled[] = "gated_linears 1.q 1.k, pooled 0-0\nadd, pooled 0-0\nhead head, pooled 0-0\n";
+    gd_backend backend = fake_backend;
+    tiny t;
+
+    tiny_open_gated(&t, *state, 2);
+    t.parts.backend = &backend;
+    for (size_t way = 0; way < 3; way++) {
+        gd_engine *engine;
+        const char *log;
+
+        backend.gated_linears = way < 1 ? fake_backend.gated_linears : NULL;
+        backend.linears = way < 2 ? fake_backend.linears : NULL;
+        engine = open_engine(&t);
+        tiny_check(&t, engine, two, 1, true);
+        log = fake_log();
+        assert_non_null(strstr(log, calls[way]));
+        assert_true(way > 0 || strstr(log, pooled));
+        gd_engine_close(engine);
+    }
+    tiny_close(&t);
+}
+
 /* Few rows borrow matrices the first time; the next run loads those that stay. */
 static void few_rows_borrow_matrices_once(void **state)
 {
@@ -212,6 +240,24 @@ static void few_rows_borrow_matrices_once(void **state)
     assert_non_null(strstr(log, "make 0.norm 0.q 0.k 0.v\n"));
     assert_null(strstr(log, "free 0"));
     gd_engine_close(engine);
+    tiny_close(&t);
+}
+
+/* Two are few; three are not, be they rows or pooled rows. */
+static void many_rows_borrow_nothing(void **state)
+{
+    static const tiny_text many[] = { { "abc", NULL }, { "ab", "aba" } };
+    tiny t;
+
+    tiny_open(&t, *state, 2);
+    fake.heights.few = 2;
+    for (size_t i = 0; i < 2; i++) {
+        gd_engine *engine = open_engine(&t);
+
+        tiny_check(&t, engine, &many[i], 1, true);
+        assert_null(strstr(fake_log(), "borrow"));
+        gd_engine_close(engine);
+    }
     tiny_close(&t);
 }
 
@@ -345,7 +391,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_second_run_finds_its_weights, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(a_streamed_run_frees_what_it_has_used, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(a_backend_may_lack_what_is_optional, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(a_gated_product_is_one_call, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(few_rows_borrow_matrices_once, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(many_rows_borrow_nothing, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(every_tile_has_its_own_scores, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(pooled_rows_go_tile_by_tile, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(pooled_rows_may_be_more_than_rows, dir_setup, dir_teardown),

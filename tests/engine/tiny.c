@@ -6,7 +6,7 @@
 
 #include "base/mem.h"
 
-enum { HIDDEN = 2, VOCAB = 27, MOST_TEXTS = 64, MOST_TOKENS = 26, MOST_POOLED = 256 };
+enum { HIDDEN = 2, VOCAB = 27, MOST_TEXTS = 64, MOST_TOKENS = 600, MOST_POOLED = 256 };
 
 static const char config[] = "{\"architectures\": [\"LlamaForSequenceClassification\"], \"model_type\": \"llama\","
                              " \"hidden_size\": 2, \"intermediate_size\": 2, \"num_hidden_layers\": %zu,"
@@ -38,8 +38,15 @@ static const char graph[] = "format: guerdon-graph/1\n"
                             "      - {op: linear, in: [a], w: [v], out: v, size: hidden}\n"
                             "      - {op: attention, in: [q, k, v], out: o, mask: causal}\n"
                             "      - {op: add, in: [x, o], out: x}\n"
+                            "%s"
                             "  - {op: last_row, in: [x], out: p}\n"
                             "  - {op: head, in: [p], w: [head], out: score, size: 2}\n";
+
+static const char gated_nodes[] = "      - {op: rms_norm, in: [x], w: [norm], out: b, eps: eps}\n"
+                                  "      - {op: linear, in: [b], w: [q], out: gate, size: ffn}\n"
+                                  "      - {op: linear, in: [b], w: [k], out: up, size: ffn}\n"
+                                  "      - {op: gated, in: [gate, up], out: m, act: hidden_act}\n"
+                                  "      - {op: add, in: [x, m], out: x}\n";
 
 /* Each matrix is another multiple of the identity. */
 enum { NORM, Q, K, V, KINDS };
@@ -103,22 +110,28 @@ static void write_weights(const char *dir, size_t layers)
     write_bytes(dir, "model.safetensors", bytes, 8 + f.header_len + f.count * sizeof *f.values);
 }
 
-void tiny_open(tiny *t, const char *dir, size_t layers)
+static void open_model(tiny *t, const char *dir, size_t layers, bool gated)
 {
-    char text[sizeof config + 20];
+    char text[sizeof config + 20], nodes[sizeof graph + sizeof gated_nodes];
 
     assert_true(layers <= TINY_LAYERS);
     (void)snprintf(text, sizeof text, config, layers);
+    (void)snprintf(nodes, sizeof nodes, graph, gated ? gated_nodes : "");
     fake_reset();
+    t->gated = gated;
     t->live = gd_mem_live();
     write_text(dir, "config.json", text);
-    write_text(dir, "graph.yaml", graph);
+    write_text(dir, "graph.yaml", nodes);
     write_weights(dir, layers);
     assert_ok(gd_config_open(&t->config, dir, test_err));
     assert_ok(gd_plan_make(&t->plan, t->config, in_dir(dir, "graph.yaml"), GD_F32, test_err));
     assert_ok(gd_weights_open(&t->weights, dir, test_err));
     t->parts = (gd_engine_parts){ .plan = t->plan, .weights = t->weights, .backend = &fake_backend, .threads = 1 };
 }
+
+void tiny_open(tiny *t, const char *dir, size_t layers) { open_model(t, dir, layers, false); }
+
+void tiny_open_gated(tiny *t, const char *dir, size_t layers) { open_model(t, dir, layers, true); }
 
 void tiny_close(tiny *t)
 {
@@ -133,7 +146,7 @@ void tiny_close(tiny *t)
 /* ---- its scores ---- */
 
 /* The scores of position `at`. */
-static void define_scores(size_t layers, const char *text, size_t at, double scores[TINY_LABELS])
+static void define_scores(const tiny *t, const char *text, size_t at, double scores[TINY_LABELS])
 {
     double x[MOST_TOKENS][HIDDEN];
 
@@ -141,15 +154,17 @@ static void define_scores(size_t layers, const char *text, size_t at, double sco
         x[p][0] = text[p] - 'a' + 1;
         x[p][1] = 1;
     }
-    for (size_t layer = 0; layer < layers; layer++) {
+    for (size_t layer = 0; layer < t->plan->layers; layer++) {
         const double norm = (double)factors[layer][NORM], q = norm * (double)factors[layer][Q];
         const double kv = norm * (double)(factors[layer][K] + factors[layer][V]);
+        const double gated = t->gated ? norm * (double)(factors[layer][Q] + 2 * factors[layer][K]) : 0;
         double sum[HIDDEN] = { 0 };
 
         for (size_t p = 0; p <= at; p++)
             for (size_t i = 0; i < HIDDEN; i++) {
                 sum[i] += kv * x[p][i];
                 x[p][i] += q * x[p][i] + sum[i];
+                x[p][i] += gated * x[p][i];
             }
     }
     scores[0] = x[at][0];
@@ -170,14 +185,15 @@ static void fill_batch(struct batch *b, const tiny_text *texts, size_t count)
     b->first[0] = 0;
     for (size_t i = 0; i < count; i++) {
         const size_t len = strlen(texts[i].text);
-        const char last[] = { (char)('a' + len - 1), '\0' };
         size_t at = b->first[i];
 
         assert_true(len <= MOST_TOKENS);
         for (size_t p = 0; p < len; p++)
             b->ids[i][p] = (uint32_t)(texts[i].text[p] - 'a' + 1);
         b->spans[i] = (gd_span){ b->ids[i], len };
-        for (const char *c = texts[i].pooled ? texts[i].pooled : len ? last : ""; *c; c++)
+        if (!texts[i].pooled && len)
+            b->position[at++] = (uint32_t)(len - 1);
+        for (const char *c = texts[i].pooled ? texts[i].pooled : ""; *c; c++)
             b->position[at++] = (uint32_t)(*c - 'a');
         b->first[i + 1] = at;
         assert_true(at <= MOST_POOLED);
@@ -220,7 +236,7 @@ void tiny_check(const tiny *t, gd_engine *engine, const tiny_text *texts, size_t
         for (size_t p = b.first[i]; p < b.first[i + 1]; p++) {
             double want[TINY_LABELS];
 
-            define_scores(t->plan->layers, texts[i].text, b.position[p], want);
+            define_scores(t, texts[i].text, b.position[p], want);
             for (size_t l = 0; l < TINY_LABELS; l++)
                 if ((double)b.scores[p][l] != want[l]) {
                     print_error("text %zu \"%s\", position %u, label %zu: %g, but %g is expected\n", i, texts[i].text,

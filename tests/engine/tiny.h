@@ -18,12 +18,16 @@ typedef struct tiny {
     gd_config *config;
     gd_plan *plan;
     gd_weights *weights;
+    bool gated;            /* its layers end with a gated product */
     uint64_t live;         /* allocations before it was opened */
     gd_engine_parts parts; /* for the fake backend; a test may change them before it opens an engine */
 } tiny;
 
 /* Writes the model into a directory, and opens all but the engine. */
 void tiny_open(tiny *t, const char *dir, size_t layers);
+
+/* The same with a gated product at the end of each layer. */
+void tiny_open_gated(tiny *t, const char *dir, size_t layers);
 
 /* Closes it, and checks that nothing is left, on the fake device either. */
 void tiny_close(tiny *t);

@@ -354,20 +354,32 @@ static void sizes_are_computed_as_in_c(void **state)
     gd_config_close(config);
 }
 
-/* How many gated products of the graph, with a piece replaced, may be one call with their linears. */
-static size_t count_gated(const gd_config *config, const char *from, const char *to)
+/* How many steps may be one call with those after them: linears of one input, and gate, up and their product. */
+struct teams {
+    size_t linears, gated;
+};
+
+/* Those of the graph with a piece replaced. */
+static struct teams count_teams(const gd_config *config, const char *from, const char *to)
 {
     gd_buf b = replaced(base, from, to);
-    size_t count = 0;
+    struct teams count = { 0 };
     gd_plan *plan;
 
     write_file(GRAPH, b.data, b.len);
     assert_ok(gd_plan_make(&plan, config, GRAPH, GD_BF16, test_err));
-    for (size_t s = 0; s < plan->step_count; s++)
-        count += plan->steps[s].gated;
+    for (size_t s = 0; s < plan->step_count; s++) {
+        count.linears += plan->steps[s].linears > 1;
+        count.gated += plan->steps[s].gated;
+    }
     gd_plan_free(plan);
     gd_buf_free(&b);
     return count;
+}
+
+static size_t count_gated(const gd_config *config, const char *from, const char *to)
+{
+    return count_teams(config, from, to).gated;
 }
 
 /* In one call, gate and up never reach memory: so nobody else may read them. */
@@ -387,6 +399,24 @@ static void gate_and_up_that_others_read_stay_apart(void **state)
                                  "      - {op: add, in: [m0, up], out: m}\n"),
                      0);
     assert_int_equal(count_gated(config, from, "      - {op: gated, in: [up, gate], out: m, act: hidden_act}\n"), 0);
+    gd_config_close(config);
+}
+
+/* In one call, linears share the rows of their input: so gate and up, of two norms, may not be one. */
+static void linears_of_two_inputs_stay_apart(void **state)
+{
+#define NORM "      - {op: rms_norm, in: [x], w: [input_layernorm.weight], out: c, eps: eps}\n"
+#define GATE "      - {op: linear, in: [b], w: [mlp.gate_proj.weight], out: gate, size: ffn, lora: gate_proj}\n"
+#define UP(input) "      - {op: linear, in: [" input "], w: [mlp.up_proj.weight]"
+    gd_config *config = golden("qwen2");
+    const struct teams one = count_teams(config, GATE UP("b"), GATE UP("b")),
+                       two = count_teams(config, GATE UP("b"), NORM GATE UP("c"));
+
+    (void)state;
+    assert_int_equal(one.linears, 3 * 3 - 1); /* q, k and gate of each layer; the last layer's q is apart */
+    assert_int_equal(two.linears, 3 * 2 - 1);
+    assert_int_equal(one.gated, 3);
+    assert_int_equal(two.gated, 0);
     gd_config_close(config);
 }
 
@@ -436,6 +466,7 @@ int main(void)
         cmocka_unit_test(a_missing_file_is_named),
         cmocka_unit_test(sizes_are_computed_as_in_c),
         cmocka_unit_test(gate_and_up_that_others_read_stay_apart),
+        cmocka_unit_test(linears_of_two_inputs_stay_apart),
     };
 
     return cmocka_run_group_tests(tests, read_base, clean_up);

@@ -301,6 +301,14 @@ static const struct tensor_case {
       { AB("score", 1, 3, 1) },
       "LoRA is applied to the head \"score\" itself, but the file lacks the original head, so its scores cannot be "
       "reproduced; train with task_type SEQ_CLS or modules_to_save [\"score\"]" },
+    { "LoRA beside the head",
+      CONFIG(R1 ",\"target_modules\":\"all-linear\",\"modules_to_save\":[\"score\"]"),
+      { AB("score_norm", 1, 3, 1), { HEAD, 1, 3 } },
+      "" },
+    { "LoRA in the head",
+      CONFIG(R1 ",\"target_modules\":\"all-linear\",\"modules_to_save\":[\"score\"]"),
+      { AB("score.dense", 1, 3, 1), { HEAD, 1, 3 } },
+      "module \"score.dense\" has LoRA, but DIR/adapter_config.json does not target it" },
     { "DoRA",
       FINE,
       { AB(Q0, 1, 3, 2), { P Q0 ".lora_magnitude_vector.weight", 2, 0 } },
@@ -365,20 +373,37 @@ static void files_are_chosen(void **state)
     expect(*state, "empty", "adapter_model.safetensors", "0 bytes, but a safetensors file has at least 8");
 }
 
-/* An adapter may save only the module that the graph names as the head. */
+/* An adapter may save only the module that the graph names as the head, besides those that PEFT adds to the list. */
 static void the_head_has_the_graphs_name(void **state)
 {
     static const struct tensor other[] = { { P "v_head.weight", 1, 3 }, { 0 } };
     gd_error err = { 0 };
     gd_adapter *ad;
 
-    write_text(*state, "adapter_config.json", CONFIG(R1 "," Q ",\"modules_to_save\":[\"v_head\"]"));
+    write_text(*state, "adapter_config.json",
+               CONFIG(R1 "," Q ",\"modules_to_save\":[\"v_head\",\"classifier\",\"score\"]"));
     write_tensors(*state, other, "F32");
     assert_ok(gd_adapter_open(&ad, *state, "v_head.weight", test_err));
     assert_non_null(gd_adapter_head(ad));
     gd_adapter_close(ad);
     assert_int_equal(gd_adapter_open(&ad, *state, "score.weight", &err), GD_EUNSUPPORTED);
     assert_non_null(strstr(err.text, "names \"v_head\", but only the head \"score\" can be saved"));
+}
+
+/* LoRA on the head is refused by the head's name: "score" may be another module. */
+static void lora_on_the_head_is_found_by_its_name(void **state)
+{
+    static const struct tensor head[] = { AB("v_head", 1, 3, 1), { 0 } }, score[] = { AB("score", 1, 3, 1), { 0 } };
+    gd_error err = { 0 };
+    gd_adapter *ad;
+
+    write_text(*state, "adapter_config.json", CONFIG(R1 ",\"target_modules\":\"all-linear\""));
+    write_tensors(*state, head, "F32");
+    assert_int_equal(gd_adapter_open(&ad, *state, "v_head.weight", &err), GD_EUNSUPPORTED);
+    assert_non_null(strstr(err.text, "LoRA is applied to the head \"v_head\" itself"));
+    write_tensors(*state, score, "F32");
+    assert_ok(gd_adapter_open(&ad, *state, "v_head.weight", test_err));
+    gd_adapter_close(ad);
 }
 
 static void a_useless_adapter_is_noted(void **state)
@@ -444,6 +469,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(files_are_chosen, dir_setup, teardown),
         cmocka_unit_test_setup_teardown(a_useless_adapter_is_noted, dir_setup, teardown),
         cmocka_unit_test_setup_teardown(the_head_has_the_graphs_name, dir_setup, teardown),
+        cmocka_unit_test_setup_teardown(lora_on_the_head_is_found_by_its_name, dir_setup, teardown),
         cmocka_unit_test_setup_teardown(model_and_adapter_must_fit, dir_setup, teardown),
     };
 

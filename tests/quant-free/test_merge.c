@@ -19,7 +19,8 @@
 
 #define PREFIX "base_model.model."
 
-/* Opens a model and an adapter, each in a directory, and writes the merged weights to a third. */
+/* Opens a model and an adapter, each in a directory, and writes the merged weights to a third. The head is
+ * "score.weight" unless the parts name another. */
 static gd_status merge(const char *model, const char *adapter, const char *output, gd_merge_parts parts, gd_error *err)
 {
     gd_weights *weights = NULL;
@@ -27,13 +28,13 @@ static gd_status merge(const char *model, const char *adapter, const char *outpu
     gd_newdir *d = NULL;
     gd_status rc = gd_weights_open(&weights, model, err);
 
+    parts.head = parts.head ? parts.head : "score.weight";
     if (!rc)
-        rc = gd_adapter_open(&ad, adapter, "score.weight", err);
+        rc = gd_adapter_open(&ad, adapter, parts.head, err);
     if (!rc)
         rc = gd_newdir_open(&d, output, err);
     parts.weights = weights;
     parts.adapter = ad;
-    parts.head = "score.weight";
     parts.threads = parts.threads ? parts.threads : 1;
     if (!rc)
         rc = gd_merge_write(d, &parts, err);
@@ -369,6 +370,29 @@ static void a_head_is_added_or_refused(void **state)
     }
 }
 
+/* It keeps the type of the base's head, though another type has more bytes. */
+static void a_head_is_replaced_under_its_own_name(void **state)
+{
+    const char *out = in_dir(*state, "out");
+    gd_weights *w;
+
+    write_model(*state,
+                "{\"e\":{\"dtype\":\"BF16\",\"shape\":[6],\"data_offsets\":[0,12]},"
+                "\"v_head.weight\":{\"dtype\":\"F32\",\"shape\":[1,2],\"data_offsets\":[12,20]}}",
+                20);
+    write_text(*state, "adapter_config.json",
+               "{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":1,\"target_modules\":[],"
+               "\"modules_to_save\":[\"v_head\"]}");
+    write_st(*state, "adapter_model.safetensors",
+             "{\"" PREFIX "v_head.weight\":{\"dtype\":\"F32\",\"shape\":[1,2],\"data_offsets\":[0,8]}}", 8);
+    assert_ok(merge(*state, *state, out, (gd_merge_parts){ .head = "v_head.weight" }, test_err));
+    assert_ok(gd_weights_open(&w, out, test_err));
+    assert_int_equal(gd_weights_count(w), 2);
+    assert_int_equal(gd_weights_find(w, "v_head.weight")->dtype, GD_F32);
+    assert_memory_equal(gd_weights_find(w, "v_head.weight")->data, "\0\1\2\3\4\5\6\7", 8);
+    gd_weights_close(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -379,6 +403,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_does_not_fit_is_refused, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(a_number_that_overflows_is_named, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(a_head_is_added_or_refused, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(a_head_is_replaced_under_its_own_name, dir_setup, dir_teardown),
     };
 
     return cmocka_run_group_tests_name("merge", tests, NULL, NULL);
