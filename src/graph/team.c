@@ -21,8 +21,7 @@ static bool is_gated_product(const gd_plan *plan, const gd_plan_stage *stage, si
 
     return step + 2 < stage->first_step + stage->step_count && gate->op == GD_OP_linear && up->op == GD_OP_linear &&
            gated->op == GD_OP_gated && gate->in[0] == up->in[0] && gated->in[0] == gate->out &&
-           gated->in[1] == up->out && gate->out != up->out && readers_of(plan, stage, gate->out) == 1 &&
-           readers_of(plan, stage, up->out) == 1;
+           gated->in[1] == up->out && readers_of(plan, stage, gate->out) == 1 && readers_of(plan, stage, up->out) == 1;
 }
 
 /* The number of steps, from this one on, that are linears of one input. */

@@ -371,6 +371,32 @@ static void a_head_is_added_or_refused(void **state)
 }
 
 /* It keeps the type of the base's head, though another type has more bytes. */
+/* An output layer for words is left out, but not a head with its name. */
+static void a_head_named_like_an_output_layer_stays(void **state)
+{
+    static const char *const heads[] = { "lm_head.weight", "score.weight" };
+
+    write_model(*state,
+                "{\"lm_head.weight\":{\"dtype\":\"F32\",\"shape\":[1,2],\"data_offsets\":[0,8]},"
+                "\"m.weight\":{\"dtype\":\"F32\",\"shape\":[1,2],\"data_offsets\":[8,16]}}",
+                16);
+    write_text(*state, "adapter_config.json",
+               "{\"peft_type\":\"LORA\",\"r\":1,\"lora_alpha\":1,\"target_modules\":[\"m\"]}");
+    write_st(*state, "adapter_model.safetensors",
+             "{\"" PREFIX "m.lora_A.weight\":{\"dtype\":\"F32\",\"shape\":[1,2],\"data_offsets\":[0,8]},"
+             "\"" PREFIX "m.lora_B.weight\":{\"dtype\":\"F32\",\"shape\":[1,1],\"data_offsets\":[8,12]}}",
+             12);
+    for (size_t i = 0; i < 2; i++) {
+        const char *out = in_dir(*state, heads[i]);
+        gd_weights *w;
+
+        assert_ok(merge(*state, *state, out, (gd_merge_parts){ .head = heads[i] }, test_err));
+        assert_ok(gd_weights_open(&w, out, test_err));
+        assert_int_equal(gd_weights_find(w, "lm_head.weight") != NULL, i == 0);
+        gd_weights_close(w);
+    }
+}
+
 static void a_head_is_replaced_under_its_own_name(void **state)
 {
     const char *out = in_dir(*state, "out");
@@ -404,6 +430,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_number_that_overflows_is_named, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(a_head_is_added_or_refused, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(a_head_is_replaced_under_its_own_name, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(a_head_named_like_an_output_layer_stays, dir_setup, dir_teardown),
     };
 
     return cmocka_run_group_tests_name("merge", tests, NULL, NULL);

@@ -3,6 +3,7 @@
  * Takes minutes: ./quickstart check runs it, and `make check` if GUERDON_LONG_TESTS is set. */
 #include "tests/reward/smollm2.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "quant-free/convert.h"
 #include "quant-free/safetensors.h"
