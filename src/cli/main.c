@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 
 static const struct runner {
@@ -59,11 +60,17 @@ static int help(const char *topic)
 
 /* Where a standard stream is closed, the next file to be opened would take its place, and get what is printed.  Opened
  * for the other direction, it fails when it is used, as a closed one does. */
+static int occupy(int fd)
+{
+    const bool closed = fcntl(fd, F_GETFD) < 0 && errno == EBADF;
+
+    return closed ? open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) : fd;
+}
+
 static void occupy_streams(void)
 {
-    for (int fd = 0; fd <= 2; fd++)
-        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
-            (void)open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+    for (int fd = 0; occupy(fd) == fd && fd < 2; fd++)
+        ;
 }
 
 int main(int argc, char **argv)
