@@ -115,10 +115,9 @@ static uint64_t all_bytes(const gd_items *items)
     uint64_t bytes = 0;
     gd_item item;
 
-    for (size_t i = 0; i < items->count; i++) {
+    for (size_t i = 0; i < items->count; i++)
         if (!read_item(items, i, &item, NULL))
             bytes += gd_item_bytes(&item);
-    }
     return bytes;
 }
 
@@ -171,10 +170,10 @@ gd_status gd_score_items(gd_model *model, const gd_items *items, const gd_progre
                             .take_dropped = true };
     gd_status rc = read_items(&run.items, items, err);
 
-    if (!rc && run.items.count && !run.items.items)
-        return gd_fail(err, GD_EUSAGE, "gd_items.items is NULL, but %zu are expected", run.items.count);
     for (size_t i = 0; !rc && i < run.items.count; i++)
         put_result(&run.items, i, &not_yet);
+    if (!rc && run.items.count && !run.items.items)
+        rc = gd_fail(err, GD_EUSAGE, "gd_items.items is NULL, but %zu are expected", run.items.count);
     if (!rc)
         rc = gd_job_init(&run.job, progress, summary, err);
     if (!rc) {

@@ -290,8 +290,11 @@ static void no_items_are_fine_and_no_room_is_not(void **state)
     gd_items_free_results(&all);
     all = of(NULL, 1, &result);
     err = (gd_error){ 0 };
+    memset(&result, 0xA5, sizeof result); /* never initialised, and yet freed after the failure */
     assert_int_equal(gd_score_items(model, &all, NULL, NULL, &err), GD_EUSAGE);
     assert_string_equal(err.text, "gd_items.items is NULL, but 1 are expected");
+    gd_items_free_results(&all);
+    assert_null(result.scores);
     gd_model_close(model);
 }
 
