@@ -267,17 +267,16 @@ size_t gd_row_count_more(const gd_row_count *count, const gd_span *texts, const 
     return text.len - (left > right ? left : right);
 }
 
-gd_status gd_row_count_add(gd_row_count *count, size_t more, size_t place, gd_error *err)
+gd_status gd_row_count_add(gd_row_count *count, size_t place, gd_error *err)
 {
     if (!gd_grow((void **)&count->order, &count->room, count->texts + 1, sizeof *count->order))
         return gd_fail_memory(err, count->texts * sizeof *count->order);
     memmove(count->order + place + 1, count->order + place, (count->texts - place) * sizeof *count->order);
     count->order[place] = count->texts++;
-    count->rows += more;
     return GD_OK;
 }
 
-void gd_row_count_clear(gd_row_count *count) { count->rows = count->texts = 0; }
+void gd_row_count_clear(gd_row_count *count) { count->texts = 0; }
 
 void gd_row_count_free(gd_row_count *count)
 {

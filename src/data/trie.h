@@ -61,8 +61,7 @@ void gd_trie_free(gd_trie *trie);
 /* Counts the rows that texts need together as they are added one by one, to end a batch in time.  Initially all zero;
  * free with gd_row_count_free(). */
 typedef struct gd_row_count {
-    size_t rows; /* of the first `texts` texts */
-    size_t texts;
+    size_t texts;  /* so far: numbers 0 .. texts - 1 */
     size_t *order; /* [texts] sorted by their ids */
     size_t room;
 } gd_row_count;
@@ -72,7 +71,7 @@ typedef struct gd_row_count {
 size_t gd_row_count_more(const gd_row_count *count, const gd_span *texts, const size_t *rank, size_t *place);
 
 /* Adds that text. */
-gd_status gd_row_count_add(gd_row_count *count, size_t more, size_t place, gd_error *err);
+gd_status gd_row_count_add(gd_row_count *count, size_t place, gd_error *err);
 
 /* Removes all texts; keeps the memory. */
 void gd_row_count_clear(gd_row_count *count);

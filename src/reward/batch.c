@@ -56,7 +56,7 @@ gd_status gd_batch_add(gd_batch *batch, gd_span text, size_t rank, gd_error *err
         return rc;
     more = rows_of(batch, text, rank, &place);
     if (batch->share)
-        rc = gd_row_count_add(&batch->row_count, more, place, err);
+        rc = gd_row_count_add(&batch->row_count, place, err);
     if (rc)
         return rc;
     batch->rows += more;
