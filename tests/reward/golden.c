@@ -76,6 +76,17 @@ gd_options golden_options(const char *model, int lora)
     return options;
 }
 
+gd_items golden_items(const gd_item *list, size_t count, gd_item_result *results)
+{
+    gd_items all;
+
+    gd_items_init(&all);
+    all.count = count;
+    all.items = list;
+    all.results = results;
+    return all;
+}
+
 float *golden_scores(const gd_options *options, const golden *g)
 {
     gd_model *model;

@@ -27,6 +27,9 @@ void golden_free(golden *g);
  * MODEL-lora. The paths are in static buffers, valid until the next call. */
 gd_options golden_options(const char *model, int lora);
 
+/* These items, and room for their results. */
+gd_items golden_items(const gd_item *list, size_t count, gd_item_result *results);
+
 /* Opens, scores all texts, closes; the caller frees the scores. */
 float *golden_scores(const gd_options *options, const golden *g);
 

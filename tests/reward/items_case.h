@@ -45,15 +45,4 @@ static inline gd_model *open_model(const char *name, const char *chat, size_t ba
     return model;
 }
 
-static inline gd_items of(const gd_item *list, size_t count, gd_item_result *results)
-{
-    gd_items all;
-
-    gd_items_init(&all);
-    all.count = count;
-    all.items = list;
-    all.results = results;
-    return all;
-}
-
 #endif

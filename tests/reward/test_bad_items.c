@@ -53,7 +53,7 @@ static void each_item_has_its_error(void **state)
     const gd_item fine = ITEM(GD_ITEM_TEXT, NULL, one);
     gd_item list[2 * WRONGS];
     gd_item_result results[2 * WRONGS];
-    const gd_items all = of(list, 2 * WRONGS, results);
+    const gd_items all = golden_items(list, 2 * WRONGS, results);
     const gd_progress progress = { .struct_size = sizeof progress, .report = no_stop };
     gd_summary summary = { .struct_size = sizeof summary };
     gd_error err = { 0 };
@@ -97,7 +97,7 @@ static void a_count_that_overflows_is_refused(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) {
         gd_item_result result;
-        const gd_items all = of(&list[i], 1, &result);
+        const gd_items all = golden_items(&list[i], 1, &result);
 
         assert_int_equal(gd_score_items(model, &all, &progress, NULL, NULL), GD_ENOMEM);
         gd_items_free_results(&all);
@@ -112,7 +112,7 @@ static void a_text_too_long_for_the_memory_is_named(void **state)
     const gd_part texts[] = { one[0], longer[0] };
     const gd_item list[] = { ITEM(GD_ITEM_PAIR, NULL, texts) };
     gd_item_result result;
-    const gd_items all = of(list, 1, &result);
+    const gd_items all = golden_items(list, 1, &result);
     gd_summary summary = { .struct_size = sizeof summary };
     gd_model *model;
 
@@ -137,7 +137,7 @@ static void results_are_freed_without_the_items(void **state)
     const gd_item item = ITEM(GD_ITEM_TEXT, NULL, one);
     gd_model *model = open_model("qwen2", NULL, 0);
     gd_item_result result;
-    gd_items all = of(&item, 1, &result);
+    gd_items all = golden_items(&item, 1, &result);
 
     (void)state;
     assert_ok(gd_score_items(model, &all, NULL, NULL, test_err));

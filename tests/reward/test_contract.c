@@ -138,12 +138,8 @@ static float score_ids(const uint32_t *ids, size_t first, size_t count)
         const gd_part part = { .ids = ids, .id_count = counts[i] };
         const gd_item item = { .parts = &part, .part_count = 1 };
         gd_item_result result;
-        gd_items items;
+        const gd_items items = golden_items(&item, 1, &result);
 
-        gd_items_init(&items);
-        items.count = 1;
-        items.items = &item;
-        items.results = &result;
         assert_ok(gd_score_items(model, &items, NULL, NULL, test_err));
         score = result.scores[0];
         gd_items_free_results(&items);

@@ -125,7 +125,7 @@ static void same_result(const gd_item_result *result, const gd_item *item, const
 static void memory_and_file_agree(gd_model *model, size_t count)
 {
     gd_item_result results[ALL], single;
-    const gd_items all = of(items, count, results);
+    const gd_items all = golden_items(items, count, results);
     gd_summary of_file = { .struct_size = sizeof of_file }, of_memory = of_file;
     json_t *lines = file_of(model, items, count, &of_file);
 
@@ -133,7 +133,7 @@ static void memory_and_file_agree(gd_model *model, size_t count)
     assert_memory_equal(&of_memory, &of_file, sizeof of_file);
     assert_true(of_memory.truncated > 0 && of_memory.texts > count);
     for (size_t i = 0; i < count; i++) {
-        const gd_items alone = of(&items[i], 1, &single);
+        const gd_items alone = golden_items(&items[i], 1, &single);
 
         same_result(&results[i], &items[i], json_array_get(lines, i));
         assert_ok(gd_score_items(model, &alone, NULL, NULL, test_err));
@@ -187,7 +187,7 @@ static void ids_score_as_their_text(void **state)
         const gd_part long_one[] = { { .ids = many, .id_count = 40 } };
         const gd_item list[] = { ITEM(GD_ITEM_TEXT, NULL, all), ITEM(GD_ITEM_PAIR, &before, after),
                                  ITEM(GD_ITEM_TEXT, NULL, long_one) };
-        const gd_items items3 = of(list, 3, results);
+        const gd_items items3 = golden_items(list, 3, results);
 
         assert_ok(gd_score_items(model, &items3, NULL, NULL, test_err));
         assert_ok(gd_score(model, 1, &text, &score, NULL, test_err));
@@ -208,7 +208,7 @@ static void a_dropped_item_has_no_scores(void **state)
     gd_options options = golden_options("qwen2", 0);
     const gd_item list[] = { ITEM(GD_ITEM_TEXT, NULL, longer), ITEM(GD_ITEM_TEXT, NULL, one) };
     gd_item_result results[2];
-    const gd_items all = of(list, 2, results);
+    const gd_items all = golden_items(list, 2, results);
     gd_summary summary = { .struct_size = sizeof summary };
     gd_model *model;
 
@@ -246,7 +246,7 @@ static void a_call_can_be_stopped(void **state)
 {
     gd_model *model = open_model("qwen2", "chatml", 8);
     gd_item_result results[ALL], stopped[ALL];
-    const gd_items all = of(items, ALL, results), some = of(items, ALL, stopped);
+    const gd_items all = golden_items(items, ALL, results), some = golden_items(items, ALL, stopped);
     struct seen seen = { 0 };
     const gd_progress progress = { sizeof progress, watch, &seen };
     gd_summary summary = { .struct_size = sizeof summary };
@@ -275,7 +275,7 @@ static void a_call_can_be_stopped(void **state)
 static void no_items_are_fine_and_no_room_is_not(void **state)
 {
     gd_model *model = open_model("qwen2", NULL, 0);
-    gd_items all = of(NULL, 0, NULL);
+    gd_items all = golden_items(NULL, 0, NULL);
     gd_summary summary = { .struct_size = sizeof summary, .items = 7 };
     gd_item_result result;
     gd_error err = { 0 };
@@ -284,11 +284,11 @@ static void no_items_are_fine_and_no_room_is_not(void **state)
     assert_ok(gd_score_items(model, &all, NULL, &summary, test_err));
     assert_int_equal(summary.items, 0);
     gd_items_free_results(&all);
-    all = of(items, 1, NULL);
+    all = golden_items(items, 1, NULL);
     assert_int_equal(gd_score_items(model, &all, NULL, NULL, &err), GD_EUSAGE);
     assert_string_equal(err.text, "gd_items.results is NULL, but room for 1 is expected");
     gd_items_free_results(&all);
-    all = of(NULL, 1, &result);
+    all = golden_items(NULL, 1, &result);
     err = (gd_error){ 0 };
     memset(&result, 0xA5, sizeof result); /* never initialised, and yet freed after the failure */
     assert_int_equal(gd_score_items(model, &all, NULL, NULL, &err), GD_EUSAGE);
@@ -312,7 +312,7 @@ static void the_callers_sizes_count(void **state)
         gd_item_result result;
         uint64_t later;
     } results[3] = { { .later = 5 }, { .later = 6 }, { .later = 7 } };
-    gd_items all = of(&list[0].item, 3, &results[0].result);
+    gd_items all = golden_items(&list[0].item, 3, &results[0].result);
     gd_error err = { 0 };
 
     (void)state;
@@ -340,7 +340,7 @@ static void every_allocation_may_fail(void **state)
 {
     gd_model *model = open_model("qwen2", "chatml", 0);
     gd_item_result results[ALL];
-    const gd_items all = of(items, ALL, results);
+    const gd_items all = golden_items(items, ALL, results);
     gd_status rc = GD_ENOMEM;
     uint64_t live;
 

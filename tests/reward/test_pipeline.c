@@ -193,7 +193,7 @@ static void a_score_that_is_not_finite_is_an_error(void **state)
     const gd_item item = { .kind = GD_ITEM_ANSWERS, .parts = parts, .part_count = 2 };
     gd_options options = golden_options("qwen2", 0);
     gd_item_result result;
-    gd_items items;
+    const gd_items items = golden_items(&item, 1, &result);
     gd_error err = { 0 };
     gd_model *model;
     float score;
@@ -204,10 +204,6 @@ static void a_score_that_is_not_finite_is_an_error(void **state)
     assert_ok(gd_score(model, 1, &parts[1].text, &score, NULL, test_err));
     assert_int_equal(gd_score(model, 1, &parts[0].text, &score, NULL, &err), GD_EFORMAT);
     assert_string_equal(err.text, "text 0: the model's score is not finite");
-    gd_items_init(&items);
-    items.count = 1;
-    items.items = &item;
-    items.results = &result;
     assert_int_equal(gd_score_items(model, &items, NULL, NULL, NULL), GD_EITEM);
     assert_int_equal(result.status, GD_EFORMAT);
     assert_string_equal(result.error, "the model's score is not finite");
@@ -251,12 +247,8 @@ static void progress_counts_all_bytes(void **state)
         struct seen seen = { 0 };
         const gd_progress progress = { sizeof progress, watch, &seen };
         gd_item_result result;
-        gd_items items;
+        const gd_items items = golden_items(&item, 1, &result);
 
-        gd_items_init(&items);
-        items.count = 1;
-        items.items = &item;
-        items.results = &result;
         assert_ok(gd_score_items(model, &items, &progress, NULL, test_err));
         assert_int_equal(seen.total, totals[i]);
         assert_int_equal(seen.bytes, totals[i]);
