@@ -28,7 +28,7 @@ enum form { NUMBERS, PAIRS };
 
 typedef v16 tile_sums[GD_TILE_ROWS][VECTORS];
 
-/* Constant false where there are no pairs, so that their code vanishes. */
+/* A constant false where there are no pairs, so that the compiler drops their code. */
 INLINE bool in_pairs(enum form form) { return V_HAS_PAIRS && form == PAIRS; }
 
 /* The words that hold this many numbers. */

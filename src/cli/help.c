@@ -62,6 +62,7 @@ static void help_program(void)
     for (size_t i = 0; i < cli_command_count; i++)
         printf("    %-10s %s\n", cli_commands[i].name, cli_commands[i].about);
     (void)fputs("\n    guerdon COMMAND --help    the flags of a command, with examples\n"
+                "    guerdon help COMMAND      the same\n"
                 "    guerdon --version         the versions of all parts, and the instruction sets\n\n"
                 "Exit status: 0 success; 1 some items failed; 2 wrong usage; 3 a model, adapter,\n"
                 "input or output can't be used; 4 out of memory or another resource;\n130 interrupted.\n",
