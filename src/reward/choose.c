@@ -47,7 +47,7 @@ static gd_status choose_between(gd_choice *choice, const char *dir, const char *
 static gd_status has_inner_template(bool *there, const char *path, gd_error *err)
 {
     json_t *root;
-    const gd_status rc = gd_json_load_reals(&root, path, CONFIG_LIMIT, err);
+    const gd_status rc = gd_json_load(&root, path, CONFIG_LIMIT, err);
 
     *there = !rc && gd_json_has(root, "chat_template");
     json_decref(root);

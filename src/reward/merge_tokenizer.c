@@ -39,7 +39,7 @@ static gd_status put_inner_template(gd_newdir *out, const char *path, gd_error *
 {
     json_t *root;
     const json_t *value;
-    gd_status rc = gd_json_load_reals(&root, path, CONFIG_LIMIT, err);
+    gd_status rc = gd_json_load(&root, path, CONFIG_LIMIT, err);
 
     if (rc)
         return rc;

@@ -5,7 +5,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/utf8.h"
-#include "text/jscan.h"
+#include "base/jscan.h"
 
 #include <string.h>
 
