@@ -57,7 +57,8 @@ static struct group describe(gd_added_entry **entries, size_t count)
 
 static unsigned code(const gd_added_flags *f)
 {
-    return f->single_word | f->lstrip << 1 | f->rstrip << 2 | f->normalized << 3 | f->special << 4;
+    return (unsigned)f->single_word | (unsigned)f->lstrip << 1 | (unsigned)f->rstrip << 2 |
+           (unsigned)f->normalized << 3 | (unsigned)f->special << 4;
 }
 
 /* True if the declaration counts; its flags become what they are for the reference. */
