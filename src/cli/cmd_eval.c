@@ -319,7 +319,7 @@ int cli_eval(const cli_settings *settings)
     if (!status)
         status = open_files(settings, &files);
     if (!status) {
-        run.bar.shown = run.bar.summary; /* nothing else is printed before the end */
+        run.bar.shown = run.bar.summary && isatty(STDERR_FILENO); /* nothing else is printed before the end */
         rc = evaluate(settings, &run, &summary, &json, &err);
         if (json)
             written = write_results(settings, &files, json);

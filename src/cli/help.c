@@ -65,7 +65,8 @@ static void help_program(void)
                 "    guerdon help COMMAND      the same\n"
                 "    guerdon --version         the versions of all parts, and the instruction sets\n\n"
                 "Exit status: 0 success; 1 some items failed; 2 wrong usage; 3 a model, adapter,\n"
-                "input or output can't be used; 4 out of memory or another resource;\n130 interrupted.\n",
+                "input or output can't be used; 4 out of memory or another resource;\n"
+                "130 interrupted; 141 whoever read standard output stopped reading.\n",
                 stdout);
 }
 

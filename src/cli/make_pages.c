@@ -71,14 +71,26 @@ static void put_variable(const char *name)
         (void)putchar(*name == '-' ? '_' : *name - 'a' + 'A');
 }
 
+static const char *first_flag(const cli_command *command)
+{
+    size_t i = 0;
+
+    while (!(cli_flags[i].commands & command->bit))
+        i++;
+    return cli_flags[i].name;
+}
+
 static void man_flags(const cli_command *command)
 {
-    (void)fputs(
-        ".SH FLAGS\nThe value of a flag is the next argument, or follows an equals sign.\n.B \\-\\-\n"
-        "ends the flags. A flag may be given only once. A flag that is not given is taken from the environment:\n.B ",
-        stdout);
-    put_variable("max-length");
-    (void)fputs("\nfor\n.BR \\-\\-max\\-length ,\nand so on; 1 turns a switch on.\n", stdout);
+    (void)
+        fputs(".SH FLAGS\nThe value of a flag is the next argument, or follows an equals sign.\n.B \\-\\-\n"
+              "ends the flags. A flag with a value may be given only once. A flag that is not given is taken from the "
+              "environment:\n.B ",
+              stdout);
+    put_variable(first_flag(command));
+    (void)fputs("\nfor\n.BR \\-\\-", stdout);
+    put_words(first_flag(command));
+    (void)fputs(" ,\nand so on; 1 turns a switch on.\n", stdout);
     for (size_t i = 0; i < cli_flag_count; i++) {
         const cli_flag *flag = &cli_flags[i];
 
@@ -97,15 +109,30 @@ static void man_flags(const cli_command *command)
     }
 }
 
+/* The statuses that the command has. */
+static void man_statuses(const cli_command *command)
+{
+    (void)fputs(".SH EXIT STATUS\n0 success; ", stdout);
+    if (command->bit & (CLI_CMD_SCORE | CLI_CMD_RANK | CLI_CMD_FILTER | CLI_CMD_EVAL | CLI_CMD_TOKENIZE))
+        (void)fputs("1 some items failed, the others were done; ", stdout);
+    (void)fputs("2 the command line is wrong; ", stdout);
+    if (command->bit & CLI_CMD_COMPARE)
+        (void)fputs("3 an input or output can't be used; ", stdout);
+    else if (command->bit & CLI_CMD_BACKENDS)
+        (void)fputs("3 the output can't be written; ", stdout);
+    else
+        (void)fputs("3 a model, adapter, input or output can't be used; ", stdout);
+    (void)fputs("4 out of memory or another resource; 130 interrupted; 141 whoever read standard output stopped "
+                "reading.\n",
+                stdout);
+}
+
 static void man_tail(const cli_command *command)
 {
     const char *sep = "";
 
-    (void)fputs(".SH EXIT STATUS\n0 success; 1 some items failed, the others were done; 2 the command line is wrong; "
-                "3 a\n"
-                "model, adapter, input or output can't be used; 4 out of memory or another resource; 130 interrupted.\n"
-                ".SH EXAMPLES\n.nf\n",
-                stdout);
+    man_statuses(command);
+    (void)fputs(".SH EXAMPLES\n.nf\n", stdout);
     put_words(command->examples);
     (void)fputs(".fi\n.SH SEE ALSO\n.BR guerdon (1)", stdout);
     sep = ",\n";

@@ -182,7 +182,7 @@ static int parse_flag(cli_settings *settings, const cli_command *command, int ar
     flag = find_flag(command, name, strcspn(name, "="));
     if (!flag)
         return CLI_USAGE;
-    if (given->flag[flag - cli_flags]) {
+    if (given->flag[flag - cli_flags] && flag->kind != CLI_SWITCH) {
         cli_say("--%s is given twice", flag->name);
         return CLI_USAGE;
     }

@@ -27,6 +27,7 @@ struct gd_entries {
     uint64_t done;  /* bytes of the inputs before */
     uint64_t total; /* of all inputs, as far as known beforehand */
     bool total_known;
+    gd_pause pause;
 };
 
 void gd_entry_free(gd_entry *entry)
@@ -142,6 +143,14 @@ static gd_status open_input(gd_entries *entries, size_t which, gd_source *source
     return rc;
 }
 
+/* False for what can't be read twice.  What isn't there is reported when it is opened. */
+static bool is_file(const char *path)
+{
+    struct stat sb;
+
+    return strcmp(path, "-") != 0 && (stat(path, &sb) < 0 || S_ISREG(sb.st_mode) || S_ISDIR(sb.st_mode));
+}
+
 /* Checks the inputs after the first, if they can be opened twice. */
 static gd_status look_at_others(gd_entries *entries, gd_error *err)
 {
@@ -150,10 +159,9 @@ static gd_status look_at_others(gd_entries *entries, gd_error *err)
     for (size_t i = 1; i < entries->inputs.count; i++) {
         const char *path = entries->inputs.paths[i];
         gd_source source;
-        struct stat sb;
         gd_status rc;
 
-        if (strcmp(path, "-") == 0 || (stat(path, &sb) == 0 && !S_ISREG(sb.st_mode) && !S_ISDIR(sb.st_mode))) {
+        if (!is_file(path)) {
             entries->total_known = false;
             continue;
         }
@@ -199,6 +207,22 @@ gd_status gd_entries_open(gd_entries **out, const gd_entries_options *options, g
     return rc;
 }
 
+/* Opening a named pipe waits for its writer. */
+static gd_status open_next(gd_entries *entries, gd_error *err)
+{
+    gd_status rc = GD_OK;
+
+    if (entries->pause.work && !is_file(entries->inputs.paths[entries->at]))
+        rc = entries->pause.work(entries->pause.context, err);
+    if (!rc)
+        rc = open_input(entries, entries->at, &entries->source, err);
+    if (rc)
+        return rc;
+    gd_pieces_on_pause(entries->source.pieces, entries->pause);
+    entries->open = true;
+    return GD_OK;
+}
+
 /* The next entry of the next input that has one. */
 static gd_status next_entry(gd_entries *entries, gd_entry *entry, bool *more, gd_error *err)
 {
@@ -209,12 +233,9 @@ static gd_status next_entry(gd_entries *entries, gd_entry *entry, bool *more, gd
         *entry = (gd_entry){ 0 };
         if (!entries->open && entries->at == entries->inputs.count)
             return GD_OK;
-        if (!entries->open) {
-            rc = open_input(entries, entries->at, &entries->source, err);
-            if (rc)
-                return rc;
-            entries->open = true;
-        }
+        rc = entries->open ? GD_OK : open_next(entries, err);
+        if (rc)
+            return rc;
         rc = entries->source.kind->next(&entries->source, entry, more, err);
         if (rc || *more)
             return rc;
@@ -261,6 +282,13 @@ gd_status gd_entries_next(gd_entries *entries, gd_entry *entry, bool *more, gd_e
         *more = false;
     }
     return rc;
+}
+
+void gd_entries_on_pause(gd_entries *entries, gd_pause pause)
+{
+    entries->pause = pause;
+    if (entries->open)
+        gd_pieces_on_pause(entries->source.pieces, pause);
 }
 
 void gd_entries_close(gd_entries *entries)

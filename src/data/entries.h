@@ -5,7 +5,7 @@
 #ifndef GD_DATA_ENTRIES_H
 #define GD_DATA_ENTRIES_H
 
-#include "guerdon.h"
+#include "data/stream.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -46,6 +46,9 @@ typedef struct gd_entries gd_entries;
  * @return GD_OK; GD_EUSAGE (a pattern without a file, fields that the header doesn't have, inputs that don't go
  *         together) or what gd_stream_open() says */
 gd_status gd_entries_open(gd_entries **out, const gd_entries_options *options, gd_error *err);
+
+/* From now on, as gd_stream_on_pause() for every input; also before an input other than a regular file is opened. */
+void gd_entries_on_pause(gd_entries *entries, gd_pause pause);
 
 /* The next item, freed by the caller, even if it has a problem; *more is false at the end. */
 gd_status gd_entries_next(gd_entries *entries, gd_entry *entry, bool *more, gd_error *err);

@@ -4,7 +4,6 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/mem.h"
-#include "data/stream.h"
 
 #include <assert.h>
 #include <string.h>
@@ -249,6 +248,7 @@ gd_status gd_pieces_first(gd_pieces *p, int *byte, gd_error *err)
     }
 }
 
+void gd_pieces_on_pause(gd_pieces *p, gd_pause pause) { gd_stream_on_pause(p->stream, pause); }
 uint64_t gd_pieces_line(const gd_pieces *p) { return p->line; }
 const char *gd_pieces_name(const gd_pieces *p) { return gd_stream_name(p->stream); }
 

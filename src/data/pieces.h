@@ -5,7 +5,7 @@
 #ifndef GD_DATA_PIECES_H
 #define GD_DATA_PIECES_H
 
-#include "guerdon.h"
+#include "data/stream.h"
 
 #include <stdbool.h>
 
@@ -36,6 +36,9 @@ typedef struct gd_pieces gd_pieces;
 /* path as in gd_stream_open(); a byte order mark at the beginning is skipped, and UTF-16's is refused. */
 gd_status gd_pieces_open(gd_pieces **out, const char *path, gd_error *err);
 void gd_pieces_close(gd_pieces *p);
+
+/* As gd_stream_on_pause(). */
+void gd_pieces_on_pause(gd_pieces *p, gd_pause pause);
 
 /* *more is false at the end. */
 gd_status gd_pieces_next(gd_pieces *p, gd_cutter cutter, gd_piece *piece, bool *more, gd_error *err);

@@ -15,7 +15,7 @@
 #ifndef GD_DATA_RECORD_H
 #define GD_DATA_RECORD_H
 
-#include "guerdon.h"
+#include "data/stream.h"
 #include "text/chat.h"
 
 #include <jansson.h>
@@ -75,6 +75,9 @@ gd_status gd_records_open(gd_records **out, const char *path, gd_format format, 
 
 /* From now on `raw` is set in records. */
 void gd_records_keep_raw(gd_records *records);
+
+/* As gd_entries_on_pause(). */
+void gd_records_on_pause(gd_records *records, gd_pause pause);
 
 /* The next record, freed by the caller; *more is false at the end.  A bad item gives a record with a problem and GD_OK.
  * Fails when the file can't be read further, or when out of memory. */

@@ -298,7 +298,8 @@ typedef struct gd_file_options {
 GD_API void gd_file_options_init_sized(gd_file_options *options, size_t struct_size);
 
 /**
- * Scores the records of a file and writes one line of JSON for each, in input order.
+ * Scores the records of a file and writes one line of JSON for each, in input order.  When the input is a pipe that has
+ * nothing more at the moment, the records so far are scored and their lines written, before it waits for more.
  *
  * @param how       read during the call, not kept
  * @param progress  NULL, or called after each batch

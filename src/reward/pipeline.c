@@ -189,6 +189,15 @@ static gd_status score_queue(gd_pipeline *run, gd_error *err)
     return rc;
 }
 
+/* Whoever writes the input may wait for answers: the records so far are not kept waiting for the next one. */
+static gd_status score_early(void *context, gd_error *err)
+{
+    gd_pipeline *run = context;
+    const gd_status rc = run->count ? score_queue(run, err) : GD_OK;
+
+    return rc ? rc : gd_job_report(run->job, err);
+}
+
 static bool is_time(const gd_pipeline *run)
 {
     return gd_queue_is_full(&run->queue) || (run->awaited && run->queue.tokens >= run->model->batch_rows);
@@ -237,6 +246,8 @@ gd_status gd_pipeline_run(gd_pipeline *run, gd_error *err)
         return GD_OK;
     run->queue.model = run->model;
     run->awaited = !run->next && gd_records_bytes_total(run->job->records) == 0;
+    if (!run->next)
+        gd_records_on_pause(run->job->records, (gd_pause){ score_early, run });
     rc = run_records(run, err);
     clear_items(run);
     gd_free(run->items);

@@ -71,7 +71,7 @@ refuses 2 'guerdon: --model needs a value, but --quiet follows; write --model=--
     score --model --quiet
 refuses 2 'guerdon: --quiet takes no value' score --quiet=yes
 refuses 2 'guerdon: --model is given twice' score --model a --model b
-refuses 2 'guerdon: --quiet is given twice' score --quiet --quiet
+refuses 2 'guerdon: --model is missing: --model DIR' score --quiet --quiet text
 
 refuses 2 'guerdon: --truncate=middle: expected error|left|right|drop|oldest-turns' score --truncate middle
 refuses 2 'guerdon: --truncate=err: expected error|left|right|drop|oldest-turns' score --truncate err
