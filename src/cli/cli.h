@@ -9,10 +9,10 @@
 /* Exit statuses; scripts depend on them. */
 enum {
     CLI_OK = 0,
-    CLI_ITEMS = 1,        /* some items failed, the others were done */
-    CLI_USAGE = 2,        /* the command line is wrong */
-    CLI_UNUSABLE = 3,     /* a model, adapter, input or output can't be used */
-    CLI_RESOURCE = 4,     /* out of memory or the like */
+    CLI_ITEMS = 1,         /* some items failed, the others were done */
+    CLI_USAGE = 2,         /* the command line is wrong */
+    CLI_UNUSABLE = 3,      /* a model, adapter, input or output can't be used */
+    CLI_RESOURCE = 4,      /* out of memory or the like */
     CLI_INTERRUPTED = 130, /* SIGINT, as shells count it */
     CLI_PIPE = 141         /* SIGPIPE, likewise: whoever read standard output has enough, as in `| head -1` */
 };

@@ -265,8 +265,11 @@ static int check(const cli_settings *settings)
 static int open_files(const cli_settings *settings, struct eval_files *files)
 {
     const int calibrate = settings->calibrate || settings->calibrate_output;
-    int status = cli_output_open(settings->report, &files->report_fd);
+    int status;
 
+    if (settings->dry_run)
+        return CLI_OK;
+    status = cli_output_open(settings->report, &files->report_fd);
     if (status || !calibrate)
         return status;
     files->calibration = calibration_path(settings);
@@ -299,9 +302,7 @@ static gd_status evaluate(const cli_settings *settings, cli_run *run, gd_summary
     how.calibrate = settings->calibrate || settings->calibrate_output;
     if (!rc)
         rc = gd_eval(model, &how, cli_run_watch(run), summary, json, err);
-    gd_model_close(model);
-    cli_progress_clear(&run->bar);
-    return rc;
+    return cli_run_close(run, model, rc, summary, err);
 }
 
 int cli_eval(const cli_settings *settings)
@@ -321,7 +322,7 @@ int cli_eval(const cli_settings *settings)
     if (!status) {
         run.bar.shown = run.bar.summary && isatty(STDERR_FILENO); /* nothing else is printed before the end */
         rc = evaluate(settings, &run, &summary, &json, &err);
-        if (json)
+        if (json && !settings->dry_run)
             written = write_results(settings, &files, json);
         status = cli_run_end(&run, "evaluated", rc, &summary, &err);
         status = written ? written : status;

@@ -103,11 +103,11 @@ static int run_filter(const cli_settings *settings, gd_filter_options *how, cli_
     how->problem = on_problem;
     how->context = &problems;
     rc = gd_filter_file(model, how, cli_run_watch(run), &summary, &json, &err);
-    gd_model_close(model);
+    rc = cli_run_close(run, model, rc, &summary, &err);
     if (problems.count > SHOWN)
         cli_say("and %llu more", (unsigned long long)(problems.count - SHOWN));
     status = cli_run_end(run, "filtered", rc, &summary, &err);
-    if (json && !settings->quiet)
+    if (json && !settings->quiet && !settings->dry_run)
         show_report(json);
     else if (!rc && !json)
         cli_say("%s is already complete; nothing to do", how->output);

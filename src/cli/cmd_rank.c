@@ -65,7 +65,7 @@ static int run_rank(const cli_settings *settings, gd_rank_options *how, cli_run 
     if (rc)
         return cli_fail(rc, &err);
     rc = gd_rank_file(model, how, cli_run_watch(run), &summary, &err);
-    gd_model_close(model);
+    rc = cli_run_close(run, model, rc, &summary, &err);
     return cli_run_end(run, "ranked", rc, &summary, &err);
 }
 

@@ -129,6 +129,10 @@ const cli_flag cli_flags[] = {
       AT(json_file), CLI_TEXT, CLI_CMD_BENCH },
     { "report", "FILE", "write a page with charts to FILE (HTML without scripts)", AT(report), CLI_TEXT,
       CLI_CMD_BENCH | CLI_CMD_EVAL | CLI_CMD_COMPARE },
+    { "dry-run", NULL,
+      "score nothing: read and check all items, print those that would fail, and say how long the texts are and what "
+      "memory and time the run would take",
+      AT(dry_run), CLI_SWITCH, CLI_CMD_SCORE | JUDGES },
     { "quiet", NULL, "show no progress and no summary", AT(quiet), CLI_SWITCH, READS | CLI_CMD_MERGE },
     { "help", NULL, "show this help", AT(help), CLI_SWITCH, EVERY },
 };

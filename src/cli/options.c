@@ -255,5 +255,6 @@ int cli_parse(cli_settings *settings, const cli_command *command, int argc, char
     settings->options.truncate = (gd_truncate)settings->truncate;
     settings->options.add_eos = (gd_add_eos)settings->add_eos;
     settings->options.no_share_prefix = settings->share_prefix;
+    settings->options.dry_run = settings->dry_run != 0;
     return CLI_OK;
 }

@@ -38,7 +38,7 @@ typedef struct cli_settings {
     int truncate;     /* a gd_truncate */
     int add_eos;      /* a gd_add_eos */
     int share_prefix; /* 0 on, 1 off: the order of the choices */
-    int resume, quiet, json, quick, help, with_texts, annotate, calibrate;
+    int resume, quiet, json, quick, help, with_texts, annotate, calibrate, dry_run;
     size_t text_count;
     char **texts; /* the arguments that aren't flags: points into argv */
 } cli_settings;

@@ -99,8 +99,8 @@ int cli_run_begin(cli_run *run, const cli_settings *settings)
     run->files.format = settings->format < 0 ? GD_FORMAT_AUTO : (gd_format)settings->format;
     run->files.resume = settings->resume;
     run->files.fields = settings->fields;
-    run->bar.summary = !settings->quiet;
-    run->bar.shown = run->bar.summary && isatty(STDERR_FILENO) && (settings->output || !isatty(STDOUT_FILENO));
+    run->bar.summary = !settings->quiet && !settings->dry_run; /* which prints more than a summary */
+    run->bar.shown = !settings->quiet && isatty(STDERR_FILENO) && (settings->output || !isatty(STDOUT_FILENO));
     if (!settings->options.model) {
         cli_say("--model is missing: --model DIR");
         return CLI_USAGE;
@@ -129,12 +129,29 @@ const gd_progress *cli_run_watch(cli_run *run)
     return &run->progress;
 }
 
+gd_status cli_run_close(cli_run *run, gd_model *model, gd_status rc, const gd_summary *summary, gd_error *err)
+{
+    cli_progress_clear(&run->bar);
+    if (run->settings->dry_run && (!rc || rc == GD_EITEM)) {
+        gd_error why = { GD_OK, "" };
+        const gd_status shown = cli_dry_run_show(model, summary, &why);
+
+        if (shown)
+            *err = why;
+        rc = shown ? shown : rc;
+    }
+    gd_model_close(model);
+    return rc;
+}
+
 int cli_run_end(cli_run *run, const char *done, gd_status rc, const gd_summary *summary, const gd_error *err)
 {
+    const int written = cli_finish_output();
+
     cli_progress_clear(&run->bar);
     if (interrupted && rc != GD_OK && rc != GD_EITEM)
         rc = GD_EINTERRUPTED; /* even if the error is that of a read it cut short */
     if (rc == GD_OK || rc == GD_EITEM || rc == GD_EINTERRUPTED)
         cli_progress_summary(&run->bar, done, summary);
-    return cli_fail(rc, err);
+    return written ? written : cli_fail(rc, err);
 }

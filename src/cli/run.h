@@ -22,6 +22,12 @@ const gd_progress *cli_run_watch(cli_run *run);
 void cli_watch_interrupt(void);
 int cli_interrupted(void);
 
+/* Closes the model; after a dry run, shows first what it found, unless that failed.  Returns rc, or the failure. */
+gd_status cli_run_close(cli_run *run, gd_model *model, gd_status rc, const gd_summary *summary, gd_error *err);
+
+/* dry_run.c: prints what gd_dry_run_report() says. */
+gd_status cli_dry_run_show(gd_model *model, const gd_summary *summary, gd_error *err);
+
 /* Prints the summary and the error, if any; returns the exit status. */
 int cli_run_end(cli_run *run, const char *done, gd_status rc, const gd_summary *summary, const gd_error *err);
 

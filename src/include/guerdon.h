@@ -111,6 +111,7 @@ typedef struct gd_options {
     const char *normalize;   /**< "MEAN,STD" or a file written by `guerdon eval --calibrate`: scores become
                                    (score - mean) / std; NULL: they are left as the model gives them */
     const char *activation;  /**< applied after that: "none" (default) or "sigmoid" */
+    size_t dry_run;          /**< not 0: compute no score; see gd_dry_run_report() */
 } gd_options;
 
 /** Fills *options with the defaults. */
@@ -309,6 +310,24 @@ GD_API void gd_file_options_init_sized(gd_file_options *options, size_t struct_s
  */
 GD_API gd_status gd_score_file(gd_model *model, const gd_file_options *how, const gd_progress *progress,
                                gd_summary *summary, gd_error *err);
+
+/**
+ * Says what the last run over a file would have taken, of a model that was opened with dry_run.
+ *
+ * With such a model, gd_score_file(), gd_rank_file(), gd_filter_file() and gd_eval() read and check every record, turn
+ * it into tokens and plan the batches, but compute no score.  The only lines that they write are those of records that
+ * would fail, to standard output; the outputs that their options name are not opened, and nothing is resumed.  Summary,
+ * status and the problems of gd_filter_file() are those of the real run.  gd_score() and gd_score_items() fail with
+ * GD_EUSAGE.
+ *
+ * @param json  {"texts":..,"tokens":..,"shortest":..,"median":..,"longest":..,"rows":..,"batches":..,"memory_bytes":..,
+ *              "weights_bytes":..,"streamed":..,"threads":..,"seconds":..}: lengths in tokens, null without a text;
+ *              rows, the tokens that would be computed, in that many batches; memory besides that of the process so
+ *              far; about the seconds of computing, going by a product of matrices that is measured for a tenth of a
+ *              second: reading the weights comes on top.  The caller frees it with gd_string_free(); NULL on failure
+ * @return GD_OK, GD_EUSAGE (the model computes scores) or GD_ENOMEM
+ */
+GD_API gd_status gd_dry_run_report(gd_model *model, char **json, gd_error *err);
 
 /** Which preference pairs gd_rank_file() makes of the answers to one prompt. */
 typedef enum gd_rank_pairs {

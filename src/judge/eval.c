@@ -259,6 +259,8 @@ static gd_status open_files(gd_eval_run *run, gd_error *err)
         rc = gd_sections_load(&run->sections, how->weights, err);
     if (!rc)
         rc = gd_records_open(&run->job.records, how->input, how->format, how->fields, err);
+    if (!rc && run->model->rehearsal)
+        return gd_job_open_dry(&run->job, err);
     if (rc || !how->scores)
         return rc;
     inputs = gd_records_inputs(run->job.records, &count);

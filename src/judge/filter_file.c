@@ -254,6 +254,7 @@ static gd_status filter(struct run *run, gd_model *model, gd_error *err)
     gd_pipeline scoring = { .model = model, .job = &run->job, .take = take, .context = run };
     gd_status rc;
 
+    run->job.dry = model->rehearsal != NULL;
     put_identity(&identity, how);
     rc = gd_job_open(&run->job, &model->encoder, &files, how->rejects, &identity, err);
     gd_buf_free(&identity);
@@ -270,7 +271,7 @@ static gd_status filter(struct run *run, gd_model *model, gd_error *err)
         gd_records_keep_raw(run->job.records);
         rc = gd_pipeline_run(&scoring, err);
     }
-    if (!rc && has_second_pass(run))
+    if (!rc && has_second_pass(run) && !run->job.dry)
         rc = second_pass(run, err);
     return rc;
 }

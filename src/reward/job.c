@@ -93,6 +93,17 @@ static gd_status open_sink(gd_job *run, size_t i, const char *path, gd_error *er
     return rc ? never_begun(run, rc) : GD_OK;
 }
 
+gd_status gd_job_open_dry(gd_job *run, gd_error *err)
+{
+    const gd_status rc = gd_writer_open(&run->writer, "-", NULL, 0, 0, err);
+
+    if (rc)
+        return rc;
+    gd_writer_only_errors(run->writer);
+    run->sinks[0] = gd_writer_sink(run->writer);
+    return GD_OK;
+}
+
 gd_status gd_job_open(gd_job *run, const gd_encoder *encoder, const gd_file_options *how, const char *second,
                       gd_buf *identity, gd_error *err)
 {
@@ -100,6 +111,8 @@ gd_status gd_job_open(gd_job *run, const gd_encoder *encoder, const gd_file_opti
     size_t count;
     gd_status rc = gd_records_open(&run->records, how->input, how->format, how->fields, err);
 
+    if (!rc && run->dry)
+        return gd_job_open_dry(run, err);
     if (!rc)
         rc = open_journal(run, encoder, how, identity, err);
     if (rc || run->journal.complete)

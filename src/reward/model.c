@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/pool.h"
+#include "reward/rehearsal.h"
 
 #include <string.h>
 
@@ -202,6 +203,10 @@ gd_status gd_model_open_files(gd_model **out, const gd_options *options, gd_erro
     model->share_prefix = !options->no_share_prefix;
     model->limited = options->memory != 0;
     rc = open_files(model, options, err);
+    if (!rc && options->dry_run) {
+        model->rehearsal = gd_rehearsal_new();
+        rc = model->rehearsal ? GD_OK : gd_fail_memory(err, sizeof *model->rehearsal);
+    }
     if (rc) {
         gd_model_close(model);
         return rc;
@@ -227,6 +232,11 @@ gd_status gd_model_open(gd_model **out, const gd_options *options, gd_error *err
     return rc;
 }
 
+gd_status gd_model_check_scores(const gd_model *model, gd_error *err)
+{
+    return model->rehearsal ? gd_fail(err, GD_EUSAGE, "the model was opened with dry_run 1, but 0 is expected") : GD_OK;
+}
+
 const gd_view *gd_model_head(const gd_model *model)
 {
     const gd_view *head = model->adapter ? gd_adapter_head(model->adapter) : NULL;
@@ -239,6 +249,7 @@ void gd_model_close(gd_model *model)
     if (!model)
         return;
     gd_engine_close(model->engine);
+    gd_rehearsal_free(model->rehearsal);
     gd_encoder_close(&model->encoder);
     gd_adapter_close(model->adapter);
     gd_weights_close(model->weights);

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "reward/rehearsal.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -126,8 +127,10 @@ static gd_status take_item(gd_pipeline *run, gd_scored *item, gd_error *err)
 {
     gd_summary *summary = &run->job->summary;
     bool failed = item->record.problem != NULL;
-    const gd_status rc = item->dropped && !run->take_dropped ? GD_OK : run->take(run->context, item, &failed, err);
+    gd_status rc = item->dropped && !run->take_dropped ? GD_OK : run->take(run->context, item, &failed, err);
 
+    for (size_t t = 0; !rc && run->model->rehearsal && t < item->count; t++)
+        rc = gd_rehearsal_text(run->model->rehearsal, item->tokens[t], err);
     if (rc)
         return rc;
     summary->items++;
@@ -244,6 +247,8 @@ gd_status gd_pipeline_run(gd_pipeline *run, gd_error *err)
 
     if (run->job->journal.complete)
         return GD_OK;
+    if (run->model->rehearsal)
+        gd_rehearsal_clear(run->model->rehearsal);
     run->queue.model = run->model;
     run->awaited = !run->next && gd_records_bytes_total(run->job->records) == 0;
     if (!run->next)
