@@ -31,27 +31,10 @@ const char *gd_record_sentence(const gd_record *record, const char *why, char ro
     return room;
 }
 
-gd_status gd_record_put_before(gd_record *record, gd_text prompt, gd_error *err)
+void gd_record_put_before(gd_record *record, gd_text prompt)
 {
-    size_t bytes = 0;
-    char *p;
-
     for (size_t i = 0; i < record->count; i++)
-        if (!gd_add(bytes, prompt.len, &bytes) || !gd_add(bytes, record->texts[i].text.len, &bytes))
-            return gd_fail_memory(err, SIZE_MAX);
-    record->storage = p = gd_alloc(bytes, 1);
-    if (!p)
-        return gd_fail_memory(err, bytes);
-    for (size_t i = 0; i < record->count; i++) {
-        const gd_text part = record->texts[i].text;
-
-        record->texts[i].text = (gd_text){ p, prompt.len + part.len };
-        memcpy(p, prompt.data, prompt.len);
-        if (part.len)
-            memcpy(p + prompt.len, part.data, part.len);
-        p += prompt.len + part.len;
-    }
-    return GD_OK;
+        record->texts[i].before = prompt;
 }
 
 void gd_record_drop_texts(gd_record *record)

@@ -26,6 +26,7 @@ typedef enum gd_record_kind { GD_RECORD_TEXT, GD_RECORD_PAIR, GD_RECORD_ANSWERS 
 /* One of a record's texts: a text, a conversation, which has at least one message, or token ids. */
 typedef struct gd_record_text {
     gd_text text;         /* UTF-8, checked if it was read; may be empty, may hold NUL characters */
+    gd_text before;       /* what is joined in front of it, without a separator; not copied for each of many answers */
     gd_message *messages; /* NULL: not a conversation */
     size_t message_count;
     const uint32_t *ids; /* NULL: not given as ids */
@@ -53,8 +54,8 @@ void gd_record_free(gd_record *record);
 /* Frees the texts and what they were made from, which may be large, and keeps the rest. */
 void gd_record_drop_texts(gd_record *record);
 
-/* Puts a text in front of each of the record's, all in one block of memory that is the record's. */
-gd_status gd_record_put_before(gd_record *record, gd_text prompt, gd_error *err);
+/* Puts a text in front of each of the record's; its bytes must last as long as theirs. */
+void gd_record_put_before(gd_record *record, gd_text prompt);
 
 /* "line 7: " or "b.jsonl, line 7: ", and what is wrong there; for a record from no file, only the latter. */
 enum { GD_SENTENCE_ROOM = 800 };

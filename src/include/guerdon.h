@@ -99,8 +99,10 @@ typedef struct gd_options {
     const char *graph;     /**< a graph description to use instead of the built-in one */
     unsigned threads;      /**< 0: one for each CPU that the process may run on */
     size_t memory;         /**< bytes that the process may use; weights that don't fit are streamed, layer by
-                                   layer; 0: what is free now. Reading a line longer than 2 MiB takes four times its
-                                   length in addition */
+                                   layer; 0: what is free now. With a limit, an item has an error if it takes more than
+                                   reading allows: a word of more than 256 KiB without a break, or more than 16,384
+                                   texts. A line, a row or an element of more than 1 MiB may take eight times its
+                                   length in addition to the limit */
     size_t batch_tokens;   /**< rows (distinct prefix tokens) computed together; 0: chosen to suit the memory */
     int no_share_prefix;   /**< not 0: compute each text separately, for measurements; the scores are the same */
     size_t max_length;     /**< tokens that a text may have; 0: max_position_embeddings of config.json */

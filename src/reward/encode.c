@@ -157,13 +157,27 @@ static gd_status encode_ids(const gd_encoder *encoder, const gd_record_text *tex
     return limit_length(encoder, ids, 0, (struct frame){ 0, 0 }, how, err);
 }
 
+/* A text with what comes before it. */
+static gd_status encode_joined(const gd_encoder *encoder, const gd_record_text *text, gd_buf *scratch, gd_ids *ids,
+                               gd_encoding *how, gd_error *err)
+{
+    gd_buf_clear(scratch);
+    gd_buf_bytes(scratch, text->before.data, text->before.len);
+    gd_buf_bytes(scratch, text->text.data, text->text.len);
+    if (scratch->failed)
+        return gd_fail_memory(err, text->before.len + text->text.len);
+    return gd_encode(encoder, (gd_text){ scratch->data, scratch->len }, ids, how, err);
+}
+
 gd_status gd_encode_text(const gd_encoder *encoder, const gd_record_text *text, gd_buf *scratch, gd_ids *ids,
                          gd_encoding *how, gd_error *err)
 {
     if (text->ids)
         return encode_ids(encoder, text, ids, how, err);
-    return text->messages ? encode_conversation(encoder, text, scratch, ids, how, err)
-                          : gd_encode(encoder, text->text, ids, how, err);
+    if (text->messages)
+        return encode_conversation(encoder, text, scratch, ids, how, err);
+    return text->before.len ? encode_joined(encoder, text, scratch, ids, how, err)
+                            : gd_encode(encoder, text->text, ids, how, err);
 }
 
 void gd_encoded_problem(gd_encoded *out, const gd_record *record, size_t which, const gd_error *why)
@@ -178,13 +192,21 @@ void gd_encoded_problem(gd_encoded *out, const gd_record *record, size_t which, 
 static gd_status encode_text(const gd_encoder *encoder, const gd_record *record, size_t which, gd_encoded *out,
                              gd_error *err)
 {
+    gd_ids *ids = &out->ids[which];
     gd_error why = { 0 };
     gd_encoding how = GD_ENCODED;
 
-    if (gd_encode_text(encoder, &record->texts[which], &out->scratch, &out->ids[which], &how, &why) == GD_ENOMEM)
+    if (gd_encode_text(encoder, &record->texts[which], &out->scratch, &out->whole, &how, &why) == GD_ENOMEM)
         return gd_fail(err, GD_ENOMEM, "%s", why.text);
-    if (why.status)
+    if (why.status) {
         gd_encoded_problem(out, record, which, &why);
+    } else if (!gd_grow((void **)&ids->data, &ids->room, out->whole.len, sizeof *ids->data)) {
+        return gd_fail_memory(err, out->whole.len * sizeof *ids->data);
+    } else {
+        ids->len = out->whole.len;
+        if (ids->len)
+            memcpy(ids->data, out->whole.data, ids->len * sizeof *ids->data);
+    }
     out->dropped |= how == GD_DROPPED;
     out->truncated |= how == GD_TRUNCATED;
     return GD_OK;
@@ -202,14 +224,27 @@ static gd_status make_room(gd_encoded *out, size_t count, gd_error *err)
     return GD_OK;
 }
 
+static void refuse_many(const gd_encoder *encoder, const gd_record *record, gd_encoded *out)
+{
+    char why[160];
+
+    (void)snprintf(why, sizeof why, "the item has %zu texts, but the memory limit allows at most %zu", record->count,
+                   encoder->most_texts);
+    out->problem = gd_record_sentence(record, why, out->sentence);
+    out->status = GD_ETOOLONG;
+}
+
 gd_status gd_encode_record(const gd_encoder *encoder, const gd_record *record, gd_encoded *out, gd_error *err)
 {
-    gd_status rc = make_room(out, record->count, err);
+    const bool many = encoder->most_texts && record->count > encoder->most_texts;
+    gd_status rc = many ? GD_OK : make_room(out, record->count, err);
 
     out->truncated = out->dropped = false;
     out->problem = record->problem;
     out->status = record->status ? record->status : GD_EFORMAT;
     out->count = 0;
+    if (many)
+        refuse_many(encoder, record, out);
     for (size_t t = 0; !rc && t < record->count && !out->problem; t++)
         rc = encode_text(encoder, record, t, out, err);
     if (out->problem)
@@ -224,6 +259,7 @@ void gd_encoded_free(gd_encoded *encoded)
     for (size_t i = 0; i < encoded->room; i++)
         gd_ids_free(&encoded->ids[i]);
     gd_free(encoded->ids);
+    gd_ids_free(&encoded->whole);
     gd_buf_free(&encoded->scratch);
     *encoded = (gd_encoded){ 0 };
 }

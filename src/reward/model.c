@@ -192,6 +192,16 @@ gd_status gd_model_open_engine(gd_model *model, const gd_options *options, gd_er
     return GD_OK;
 }
 
+/* Under a limit on memory, what an item takes besides its bytes must fit into the few megabytes that the engine leaves
+ * for it: 32 bytes for each of a piece, and some 300 for each text. */
+enum { MOST_PIECE = 256 << 10, MOST_TEXTS = 16384 };
+
+static void limit_items(gd_encoder *encoder)
+{
+    gd_tokenizer_limit_pieces(encoder->tokenizer, MOST_PIECE);
+    encoder->most_texts = MOST_TEXTS;
+}
+
 gd_status gd_model_open_files(gd_model **out, const gd_options *options, gd_error *err)
 {
     gd_model *model = gd_alloc_zero(1, sizeof *model);
@@ -203,6 +213,8 @@ gd_status gd_model_open_files(gd_model **out, const gd_options *options, gd_erro
     model->share_prefix = !options->no_share_prefix;
     model->limited = options->memory != 0;
     rc = open_files(model, options, err);
+    if (!rc && model->limited)
+        limit_items(&model->encoder);
     if (!rc && options->dry_run) {
         model->rehearsal = gd_rehearsal_new();
         rc = model->rehearsal ? GD_OK : gd_fail_memory(err, sizeof *model->rehearsal);
