@@ -54,6 +54,9 @@ int cli_fail(gd_status rc, const gd_error *err);
 /* Flushes standard output; a full disk is an error, a closed pipe a status without a message. */
 int cli_finish_output(void);
 
+/* hints.c: what a flag that others call `typed` is called here, or NULL. */
+const char *cli_hint(const char *typed);
+
 /* Of the words that `next` returns for 0, 1, ... until NULL, the one that `typed` probably means, or NULL. */
 const char *cli_closest(const char *typed, const char *(*next)(const void *context, size_t index), const void *context);
 

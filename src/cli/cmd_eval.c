@@ -57,14 +57,29 @@ static void show_figures(const json_t *root)
     printf("pairs           %s\n", cli_number(room, (unsigned long long)number(root, "pairs")));
     printf("accuracy       ");
     print_number(root, "accuracy");
-    if (isfinite(number(root, "accuracy_low")))
+    if (number(root, "accuracy_low") < number(root, "accuracy_high"))
         printf("   95%% interval %.4f to %.4f", number(root, "accuracy_low"), number(root, "accuracy_high"));
+    else if (number(root, "pairs") > 0)
+        printf("   no interval: all pairs are judged alike"); /* and so is every resample of them */
     printf("\nties            %s, counted as wrong\n", cli_number(room, (unsigned long long)number(root, "ties")));
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         printf("%-15s", keys[i]);
         print_number(root, keys[i]);
         (void)putchar('\n');
     }
+}
+
+/* What the figures are not about. */
+static void show_cuts(const cli_settings *settings, const gd_summary *summary)
+{
+    static const char *const names[] = { "error", "left", "right", "drop", "oldest-turns" };
+    const uint64_t counts[] = { summary->truncated, summary->dropped };
+    char room[2][CLI_NUMBER_ROOM];
+
+    for (size_t i = 0; i < 2; i++)
+        if (counts[i])
+            printf("%-15s %s of %s items (--truncate %s)\n", i ? "left out" : "cut", cli_number(room[0], counts[i]),
+                   cli_number(room[1], summary->items), names[settings->truncate]);
 }
 
 static void show_length(const json_t *length)
@@ -106,6 +121,20 @@ static void show_groups(const json_t *groups)
     }
 }
 
+/* Why there is no overall score. */
+static void show_missing(const json_t *missing)
+{
+    const char *lead = "   no line is of ";
+    const json_t *name;
+    size_t i;
+
+    json_array_foreach(missing, i, name) {
+        (void)fputs(lead, stdout);
+        cli_print(stdout, json_string_value(name));
+        lead = ", ";
+    }
+}
+
 static void show_sections(const json_t *root)
 {
     const json_t *sections = part(root, "sections");
@@ -123,15 +152,26 @@ static void show_sections(const json_t *root)
     }
     print_name("overall", width);
     print_number(root, "overall");
+    show_missing(part(part(root, "details"), "missing"));
     (void)putchar('\n');
 }
 
-static void show(const json_t *root)
+static void show(const json_t *root, const cli_settings *settings, const gd_summary *summary)
 {
     show_figures(root);
+    show_cuts(settings, summary);
     show_length(part(part(root, "details"), "length"));
     show_groups(part(root, "by"));
     show_sections(root);
+}
+
+/* A field that no line has is probably a mistyped one. */
+static void note_absent(const cli_settings *settings, const json_t *root)
+{
+    const json_t *by = part(root, "by");
+
+    if (settings->by && json_object_size(by) == 1 && part(by, "(none)"))
+        cli_say("note: no line has the field \"%s\" (--by)", settings->by);
 }
 
 /* Says why the first few lines were left out. */
@@ -175,7 +215,7 @@ static char *calibration_path(const cli_settings *settings)
     return path;
 }
 
-static int write_calibration(const json_t *root, const char *path, int fd)
+static int write_calibration(const json_t *root, const char *path, int fd, int quiet)
 {
     const json_t *calibration = part(part(root, "details"), "calibration");
     char *text;
@@ -192,6 +232,11 @@ static int write_calibration(const json_t *root, const char *path, int fd)
     }
     status = cli_output_write(path, fd, text);
     free(text);
+    if (!status && !quiet) {
+        (void)fputs("the mean and deviation of the scores are in ", stderr);
+        cli_print(stderr, path);
+        (void)putc('\n', stderr);
+    }
     return status;
 }
 
@@ -217,7 +262,8 @@ static int write_report(const cli_settings *settings, const struct eval_files *f
     return status;
 }
 
-static int write_results(const cli_settings *settings, const struct eval_files *files, const char *json)
+static int write_results(const cli_settings *settings, const struct eval_files *files, const char *json,
+                         const gd_summary *summary)
 {
     json_t *root = json_loads(json, 0, NULL);
     int status;
@@ -229,12 +275,13 @@ static int write_results(const cli_settings *settings, const struct eval_files *
     if (settings->json)
         (void)puts(json);
     else
-        show(root);
+        show(root, settings, summary);
     status = cli_finish_output();
     if (!status)
         status = write_report(settings, files, json);
     if (!status && files->calibration)
-        status = write_calibration(root, files->calibration, files->calibration_fd);
+        status = write_calibration(root, files->calibration, files->calibration_fd, settings->quiet);
+    note_absent(settings, root);
     say_reasons(root);
     json_decref(root);
     return status;
@@ -323,7 +370,7 @@ int cli_eval(const cli_settings *settings)
         run.bar.shown = run.bar.summary && isatty(STDERR_FILENO); /* nothing else is printed before the end */
         rc = evaluate(settings, &run, &summary, &json, &err);
         if (json && !settings->dry_run)
-            written = write_results(settings, &files, json);
+            written = write_results(settings, &files, json, &summary);
         status = cli_run_end(&run, "evaluated", rc, &summary, &err);
         status = written ? written : status;
     }

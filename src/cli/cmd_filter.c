@@ -60,6 +60,10 @@ static void draw_histogram(const json_t *histogram, const char *value)
 
         most = n > most ? n : most;
     }
+    if (bins && !(low < high)) {
+        fprintf(stderr, "%s %.4g: all that have one\n", value, low);
+        return;
+    }
     fprintf(stderr, "%s from, number of items:\n", value);
     for (size_t i = 0; i < bins; i++) {
         const json_int_t n = json_integer_value(json_array_get(counts, i));
@@ -77,12 +81,13 @@ static void show_report(const char *json)
 {
     json_t *report = json_loads(json, 0, NULL);
     const json_t *histogram = json_object_get(report, "histogram");
-    char number[3][CLI_NUMBER_ROOM];
+    char number[4][CLI_NUMBER_ROOM];
 
-    fprintf(stderr, "%s kept, %s rejected, %s flipped\n",
+    fprintf(stderr, "%s kept, %s rejected, %s flipped, %s failed\n",
             cli_number(number[0], (unsigned long long)json_integer_value(json_object_get(report, "kept"))),
             cli_number(number[1], (unsigned long long)json_integer_value(json_object_get(report, "rejected"))),
-            cli_number(number[2], (unsigned long long)json_integer_value(json_object_get(report, "flipped"))));
+            cli_number(number[2], (unsigned long long)json_integer_value(json_object_get(report, "flipped"))),
+            cli_number(number[3], (unsigned long long)json_integer_value(json_object_get(report, "failed"))));
     if (json_is_object(histogram))
         draw_histogram(histogram, json_string_value(json_object_get(report, "value")));
     json_decref(report);
@@ -122,7 +127,9 @@ int cli_filter(const cli_settings *settings)
     int status;
 
     gd_filter_options_init(&how);
-    status = choose_limit(&how, settings);
+    status = cli_run_without_texts(settings, "filter");
+    if (!status)
+        status = choose_limit(&how, settings);
     if (!status)
         status = cli_run_begin(&run, settings);
     if (status)

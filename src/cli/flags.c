@@ -95,7 +95,8 @@ const cli_flag cli_flags[] = {
     { "threads", "N", "number of threads (default: one for each CPU that the process may use)", AT(threads), CLI_COUNT,
       COMPUTES | CLI_CMD_MERGE },
     { "memory", "SIZE",
-      "memory that the whole process may use, such as 2G or 1500M (default: what is free); weights that don't fit are "
+      "memory that the whole process may use, such as 2G, 1500M or 2GB (default: what is free; G is 1024 M, GB is 1000 "
+      "MB); weights that don't fit are "
       "streamed, layer by layer, and the scores are the same",
       AT(options.memory), CLI_SIZE, COMPUTES },
     { "batch-tokens", "N", "number of distinct tokens computed together (default: chosen to suit the memory)",

@@ -49,7 +49,7 @@ typedef enum cli_kind {
     CLI_CHOICE, /* int: the index of the choice */
     CLI_COUNT,  /* size_t: a whole number, at least 1 */
     CLI_NUMBER, /* cli_optional: any finite number */
-    CLI_SIZE,   /* size_t: bytes, with K, M, G or T for powers of 1024 */
+    CLI_SIZE,   /* size_t: bytes, with K, M, G or T for powers of 1024, KB and so on for those of 1000 */
     CLI_SWITCH  /* int: 1 when given; takes no value */
 } cli_kind;
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -78,7 +79,10 @@ static int choose_input(cli_run *run)
     if (!s->text_count || (dash && !s->input))
         return CLI_OK;
     if (s->input) {
-        cli_say("give either texts or --input, not both");
+        const char *variable = getenv("GUERDON_INPUT");
+
+        cli_say("give either texts or --input, not both%s",
+                variable && variable == s->input ? "; --input comes from GUERDON_INPUT in the environment" : "");
         return CLI_USAGE;
     }
     if (s->format >= 0) {
@@ -88,6 +92,15 @@ static int choose_input(cli_run *run)
     if (run->bar.summary)
         note_backslashes(s);
     return spool_texts(s);
+}
+
+int cli_run_without_texts(const cli_settings *settings, const char *command)
+{
+    if (!settings->text_count || (settings->text_count == 1 && !strcmp(settings->texts[0], "-")))
+        return CLI_OK;
+    cli_say("%s reads its items from a file, not from the command line: --input FILE, not %s", command,
+            settings->texts[0]);
+    return CLI_USAGE;
 }
 
 int cli_run_begin(cli_run *run, const cli_settings *settings)

@@ -15,6 +15,9 @@ typedef struct cli_run {
 /* Finds out where the items come from; returns CLI_OK, or reports what is wrong. */
 int cli_run_begin(cli_run *run, const cli_settings *settings);
 
+/* For a command that takes no texts: CLI_OK if none are given, or - alone, for standard input. */
+int cli_run_without_texts(const cli_settings *settings, const char *command);
+
 /* From here on SIGINT ends the run after the current batch, and a second SIGINT ends it immediately. */
 const gd_progress *cli_run_watch(cli_run *run);
 

@@ -168,4 +168,5 @@ const char *const *gd_records_inputs(const gd_records *records, size_t *count)
 const char *gd_records_header(const gd_records *records) { return gd_entries_header(records->entries); }
 uint64_t gd_records_bytes_done(const gd_records *records) { return gd_entries_bytes_done(records->entries); }
 void gd_records_on_pause(gd_records *records, gd_pause pause) { gd_entries_on_pause(records->entries, pause); }
+gd_format gd_records_format(const gd_records *records) { return gd_entries_format(records->entries); }
 uint64_t gd_records_bytes_total(const gd_records *records) { return gd_entries_bytes_total(records->entries); }

@@ -86,7 +86,8 @@ gd_status gd_records_next(gd_records *records, gd_record *record, bool *more, gd
 
 void gd_records_close(gd_records *records);
 
-/* As gd_entries_inputs(), gd_entries_header(), gd_entries_bytes_done() and gd_entries_bytes_total(). */
+/* As gd_entries_format(), gd_entries_inputs(), gd_entries_header(), gd_entries_bytes_done() and gd_entries_bytes_total(). */
+gd_format gd_records_format(const gd_records *records);
 const char *const *gd_records_inputs(const gd_records *records, size_t *count);
 const char *gd_records_header(const gd_records *records);
 uint64_t gd_records_bytes_done(const gd_records *records);

@@ -254,6 +254,7 @@ static gd_status filter(struct run *run, gd_model *model, gd_error *err)
     gd_pipeline scoring = { .model = model, .job = &run->job, .take = take, .context = run };
     gd_status rc;
 
+    run->job.json_only = how->annotate != 0;
     run->job.dry = model->rehearsal != NULL;
     put_identity(&identity, how);
     rc = gd_job_open(&run->job, &model->encoder, &files, how->rejects, &identity, err);

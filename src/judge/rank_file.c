@@ -114,7 +114,7 @@ static gd_status check(const gd_rank_options *how, gd_error *err)
     if ((how->pairs != GD_PAIRS_NONE) != (how->pairs_output != NULL))
         return gd_fail(err, GD_EUSAGE, "pairs and pairs_output must be given together");
     if (!(how->min_margin >= 0))
-        return gd_fail(err, GD_EUSAGE, "min_margin is %g; expected 0 or more", (double)how->min_margin);
+        return gd_fail(err, GD_EUSAGE, "the least margin of a pair is %g; expected 0 or more", (double)how->min_margin);
     return GD_OK;
 }
 

@@ -36,8 +36,9 @@ static bool shorten(const gd_encoder *encoder, gd_ids *ids, struct frame frame, 
     return true;
 }
 
-static gd_status limit_length(const gd_encoder *encoder, gd_ids *ids, size_t eos, struct frame frame, gd_encoding *how,
-                              gd_error *err)
+/* `turns`: the ids are those of a conversation. */
+static gd_status limit_length(const gd_encoder *encoder, gd_ids *ids, size_t eos, struct frame frame, bool turns,
+                              gd_encoding *how, gd_error *err)
 {
     const size_t max = encoder->max_length, have = ids->len + eos;
 
@@ -50,6 +51,11 @@ static gd_status limit_length(const gd_encoder *encoder, gd_ids *ids, size_t eos
     if (encoder->truncate == GD_TRUNCATE_ERROR)
         return gd_fail(err, GD_ETOOLONG, "the text has %zu tokens, but at most %zu are allowed (see truncate)", have,
                        max);
+    if (encoder->truncate == GD_TRUNCATE_OLDEST_TURNS && !turns)
+        return gd_fail(err, GD_ETOOLONG,
+                       "the text has %zu tokens, but at most %zu are allowed, and it is not a conversation, of which "
+                       "oldest-turns could drop turns; truncate left or right can cut it",
+                       have, max);
     if (encoder->truncate == GD_TRUNCATE_OLDEST_TURNS)
         return gd_fail(err, GD_ETOOLONG,
                        "the text has %zu tokens, but at most %zu are allowed, and there are no older "
@@ -80,7 +86,7 @@ gd_status gd_encode(const gd_encoder *encoder, gd_text text, gd_ids *ids, gd_enc
         return rc;
     eos = wants_eos(encoder, ids);
     gd_tokenizer_frame(encoder->tokenizer, &frame.before, &frame.after);
-    rc = limit_length(encoder, ids, eos, frame, how, err);
+    rc = limit_length(encoder, ids, eos, frame, false, how, err);
     if (rc || !eos || *how == GD_DROPPED)
         return rc;
     return append_eos(encoder, ids, err);
@@ -141,7 +147,7 @@ static gd_status encode_conversation(const gd_encoder *encoder, const gd_record_
     if (encoder->truncate == GD_TRUNCATE_OLDEST_TURNS && encoder->max_length)
         rc = drop_turns(encoder, text, scratch, ids, eos, how, err);
     if (!rc)
-        rc = limit_length(encoder, ids, eos, frame, how, err);
+        rc = limit_length(encoder, ids, eos, frame, true, how, err);
     return rc || !eos || *how == GD_DROPPED ? rc : append_eos(encoder, ids, err);
 }
 
@@ -154,7 +160,7 @@ static gd_status encode_ids(const gd_encoder *encoder, const gd_record_text *tex
     ids->len = text->id_count;
     if (ids->len)
         memcpy(ids->data, text->ids, ids->len * sizeof *ids->data);
-    return limit_length(encoder, ids, 0, (struct frame){ 0, 0 }, how, err);
+    return limit_length(encoder, ids, 0, (struct frame){ 0, 0 }, false, how, err);
 }
 
 /* A text with what comes before it. */

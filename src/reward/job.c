@@ -104,6 +104,16 @@ gd_status gd_job_open_dry(gd_job *run, gd_error *err)
     return GD_OK;
 }
 
+static gd_status check_format(const gd_job *run, const gd_file_options *how, gd_error *err)
+{
+    const gd_format format = gd_records_format(run->records);
+
+    if (!run->json_only || format == GD_FORMAT_JSONL || format == GD_FORMAT_JSON)
+        return GD_OK;
+    return gd_fail(err, GD_EUSAGE, "%s: only items in JSON can be annotated, and this is %s", how->input,
+                   format == GD_FORMAT_TEXT ? "plain text" : "a table");
+}
+
 gd_status gd_job_open(gd_job *run, const gd_encoder *encoder, const gd_file_options *how, const char *second,
                       gd_buf *identity, gd_error *err)
 {
@@ -111,6 +121,8 @@ gd_status gd_job_open(gd_job *run, const gd_encoder *encoder, const gd_file_opti
     size_t count;
     gd_status rc = gd_records_open(&run->records, how->input, how->format, how->fields, err);
 
+    if (!rc)
+        rc = check_format(run, how, err);
     if (!rc && run->dry)
         return gd_job_open_dry(run, err);
     if (!rc)

@@ -19,6 +19,7 @@ typedef struct gd_job {
     gd_sink *sinks[GD_JOURNAL_OUTPUTS];    /* the writer's, the second output, journal.aside; NULL: not open */
     const char *paths[GD_JOURNAL_OUTPUTS]; /* of the sinks; owned by the caller or the journal */
     bool dry;                              /* only error lines are written, to standard output; set before opening */
+    bool json_only;                        /* the lines are changed, so a table or plain text is refused */
     bool packed;                           /* at least one output is compressed */
     gd_journal journal;
 } gd_job;

@@ -37,7 +37,9 @@ static gd_status choose_length(gd_encoder *encoder, const gd_options *options, c
     if (encoder->max_length == 0)
         encoder->max_length = (size_t)longest;
     if (encoder->max_length > (size_t)longest)
-        return gd_fail(err, GD_EUSAGE, "max_length is %zu, but max_position_embeddings in %s is %zu",
+        return gd_fail(err, GD_EUSAGE,
+                       "the length is limited to %zu tokens, but max_position_embeddings in %s is %zu: at most that "
+                       "many are expected",
                        encoder->max_length, gd_config_path(config), (size_t)longest);
     return GD_OK;
 }

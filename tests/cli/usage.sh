@@ -90,7 +90,7 @@ done
 refuses 2 'guerdon: --threads=4294967296: expected a whole number, at least 1' score --threads 4294967296
 refuses 2 'guerdon: --batch-tokens=many: expected a whole number, at least 1' score --batch-tokens many
 
-for size in 0 x -1 2X 2GB G 1e99 0x10 '2 G' nan; do
+for size in 0 x -1 2X 2GBB 2iB G 1e99 0x10 '2 G' nan; do
     refuses 2 "guerdon: --memory=$size: expected a number of bytes, such as 2G, 1.5G or 900M" \
         score --model DIR "--memory=$size" text
 done
