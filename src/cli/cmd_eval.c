@@ -2,7 +2,8 @@
 #include "cli/output.h"
 #include "cli/run.h"
 
-#include <jansson.h>
+#include "base/json.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +50,12 @@ static void print_name(const char *name, int width)
     printf("%*s", width > letters(name) ? width - letters(name) : 0, "");
 }
 
+/* Where all pairs are judged alike, so is every resample of them: that says nothing of other pairs. */
+static int has_interval(const json_t *figures)
+{
+    return number(figures, "accuracy_low") < number(figures, "accuracy_high");
+}
+
 static void show_figures(const json_t *root)
 {
     static const char *const keys[] = { "margin", "loss", "ece", "brier" };
@@ -57,10 +64,10 @@ static void show_figures(const json_t *root)
     printf("pairs           %s\n", cli_number(room, (unsigned long long)number(root, "pairs")));
     printf("accuracy       ");
     print_number(root, "accuracy");
-    if (number(root, "accuracy_low") < number(root, "accuracy_high"))
+    if (has_interval(root))
         printf("   95%% interval %.4f to %.4f", number(root, "accuracy_low"), number(root, "accuracy_high"));
     else if (number(root, "pairs") > 0)
-        printf("   no interval: all pairs are judged alike"); /* and so is every resample of them */
+        printf("   no interval: all pairs are judged alike");
     printf("\nties            %s, counted as wrong\n", cli_number(room, (unsigned long long)number(root, "ties")));
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         printf("%-15s", keys[i]);
@@ -115,8 +122,12 @@ static void show_groups(const json_t *groups)
     json_object_foreach((json_t *)groups, name, one) {
         print_name(name, width);
         printf(" %8.0f", number(one, "pairs"));
-        for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
-            print_number(one, keys[i]);
+        for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+            if ((i == 1 || i == 2) && !has_interval(one))
+                printf(" %9s", "-");
+            else
+                print_number(one, keys[i]);
+        }
         printf(" %6.0f\n", number(one, "ties"));
     }
 }
@@ -265,13 +276,13 @@ static int write_report(const cli_settings *settings, const struct eval_files *f
 static int write_results(const cli_settings *settings, const struct eval_files *files, const char *json,
                          const gd_summary *summary)
 {
-    json_t *root = json_loads(json, 0, NULL);
+    gd_error err = { GD_OK, "" };
+    json_t *root;
     int status;
+    const gd_status rc = gd_json_parse(&root, json, strlen(json), "the result", &err);
 
-    if (!root) {
-        cli_say("the library's result can't be read");
-        return CLI_UNUSABLE;
-    }
+    if (rc)
+        return cli_fail(rc, &err);
     if (settings->json)
         (void)puts(json);
     else

@@ -1,7 +1,9 @@
 /* cmd_filter.c - guerdon filter. */
 #include "cli/run.h"
 
-#include <jansson.h>
+#include "base/json.h"
+
+#include <string.h>
 
 enum { SHOWN = 10, BAR = 40 };
 
@@ -77,12 +79,17 @@ static void draw_histogram(const json_t *histogram, const char *value)
     }
 }
 
-static void show_report(const char *json)
+static int show_report(const char *json)
 {
-    json_t *report = json_loads(json, 0, NULL);
-    const json_t *histogram = json_object_get(report, "histogram");
+    gd_error err = { GD_OK, "" };
+    json_t *report;
+    const json_t *histogram;
     char number[4][CLI_NUMBER_ROOM];
+    const gd_status rc = gd_json_parse(&report, json, strlen(json), "the result", &err);
 
+    if (rc)
+        return cli_fail(rc, &err);
+    histogram = json_object_get(report, "histogram");
     fprintf(stderr, "%s kept, %s rejected, %s flipped, %s failed\n",
             cli_number(number[0], (unsigned long long)json_integer_value(json_object_get(report, "kept"))),
             cli_number(number[1], (unsigned long long)json_integer_value(json_object_get(report, "rejected"))),
@@ -91,6 +98,7 @@ static void show_report(const char *json)
     if (json_is_object(histogram))
         draw_histogram(histogram, json_string_value(json_object_get(report, "value")));
     json_decref(report);
+    return CLI_OK;
 }
 
 static int run_filter(const cli_settings *settings, gd_filter_options *how, cli_run *run)
@@ -112,10 +120,13 @@ static int run_filter(const cli_settings *settings, gd_filter_options *how, cli_
     if (problems.count > SHOWN)
         cli_say("and %llu more", (unsigned long long)(problems.count - SHOWN));
     status = cli_run_end(run, "filtered", rc, &summary, &err);
-    if (json && !settings->quiet && !settings->dry_run)
-        show_report(json);
-    else if (!rc && !json)
+    if (json && !settings->quiet && !settings->dry_run) {
+        const int shown = show_report(json);
+
+        status = status ? status : shown;
+    } else if (!rc && !json) {
         cli_say("%s is already complete; nothing to do", how->output);
+    }
     gd_string_free(json);
     return status;
 }

@@ -31,9 +31,9 @@ const cli_command cli_commands[] = {
       "    {\"index\":0,\"scores\":[..],\"ranks\":[2,1],\"best\":1,\"margin\":0.5,\"ties\":0,\n"
       "     \"tokens\":[..]}\n"
       "    {\"index\":1,\"error\":\"...\"}    the others are ranked; the exit status is 1\n"
-      "Ranks count from 1, the best, and equal scores share a rank; best is the place of\n"
-      "the best answer in the list, from 0, as index is that of the item in the file.\n"
-      "The margin is the difference between the two best scores; ties is the number of\n"
+      "Ranks count from 1, the best, and equal scores share a rank; best is the index\n"
+      "of the best answer in the list, from 0, as the item's index is in the file. The\n"
+      "margin is the difference between the two best scores; ties is the number of\n"
       "answers with the best score, or 0 if only one has it.\n"
       "\n"
       "Pairs are lines to train with, for DPO or for a reward model:\n"
@@ -89,9 +89,10 @@ const cli_command cli_commands[] = {
       "Reads and checks what score would read, but computes nothing. With the flags of\n"
       "score, shows what they mean for this model.\n"
       "\n"
-      "Of the memory, weights stay or are streamed, layer by layer; batch is for texts\n"
-      "that are computed together, up to batch tokens of them; total is the sum of both.\n"
-      "least is the smallest --memory with which the model runs, and includes the process.\n",
+      "Of the memory, weights stay or are streamed, layer by layer; batch is for the\n"
+      "texts that are computed together, up to batch tokens of them; total is the sum\n"
+      "of both. least, the smallest --memory with which the model runs, includes the\n"
+      "process itself.\n",
       "    guerdon inspect --model DIR --adapter LORA\n"
       "    guerdon inspect --model DIR --batch-tokens 2048 --json\n" },
     { "bench", CLI_CMD_BENCH, "--model DIR [FLAGS]\n--from FILE --report FILE",

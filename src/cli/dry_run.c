@@ -1,7 +1,8 @@
 /* dry_run.c - what --dry-run prints: what a run would take. */
+#include "base/json.h"
 #include "cli/run.h"
 
-#include <jansson.h>
+#include <string.h>
 
 static unsigned long long whole(const json_t *report, const char *key)
 {
@@ -70,12 +71,13 @@ gd_status cli_dry_run_show(gd_model *model, const gd_summary *summary, gd_error 
 {
     char *json = NULL;
     json_t *report;
-    const gd_status rc = gd_dry_run_report(model, &json, err);
+    gd_status rc = gd_dry_run_report(model, &json, err);
 
+    if (!rc)
+        rc = gd_json_parse(&report, json, strlen(json), "the report", err);
+    gd_string_free(json);
     if (rc)
         return rc;
-    report = json_loads(json, 0, NULL);
-    gd_string_free(json);
     show_items(summary);
     show_texts(report);
     show_work(report);

@@ -91,6 +91,7 @@ static int choose_input(cli_run *run)
     }
     if (run->bar.summary)
         note_backslashes(s);
+    run->files.arguments = 1;
     return spool_texts(s);
 }
 

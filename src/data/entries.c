@@ -27,6 +27,7 @@ struct gd_entries {
     uint64_t done;  /* bytes of the inputs before */
     uint64_t total; /* of all inputs, as far as known beforehand */
     bool total_known;
+    bool arguments;
     gd_pause pause;
 };
 
@@ -37,12 +38,15 @@ void gd_entry_free(gd_entry *entry)
     *entry = (gd_entry){ 0 };
 }
 
-/* Shortens a long path at its beginning; the end says more. */
-static void write_place(char place[GD_ENTRY_PLACE_ROOM], const char *name, uint64_t line)
+/* The place of the entry, but with `line`. Shortens a long path at its beginning; the end says more. */
+static void write_place(char place[GD_ENTRY_PLACE_ROOM], const gd_entry *entry, uint64_t line)
 {
+    const char *name = entry->name;
     const size_t len = name ? strlen(name) : 0, most = GD_ENTRY_PLACE_ROOM - 40;
 
-    if (!name)
+    if (entry->argument)
+        (void)snprintf(place, GD_ENTRY_PLACE_ROOM, "text %" PRIu64, line - 1);
+    else if (!name)
         (void)snprintf(place, GD_ENTRY_PLACE_ROOM, "line %" PRIu64, line);
     else if (len <= most)
         (void)snprintf(place, GD_ENTRY_PLACE_ROOM, "%s, line %" PRIu64, name, line);
@@ -52,7 +56,7 @@ static void write_place(char place[GD_ENTRY_PLACE_ROOM], const char *name, uint6
 
 const char *gd_entry_place(const gd_entry *entry, char place[GD_ENTRY_PLACE_ROOM])
 {
-    write_place(place, entry->name, entry->line);
+    write_place(place, entry, entry->line);
     return place;
 }
 
@@ -133,7 +137,8 @@ static gd_status keep_first(gd_entries *entries, const gd_source *source, gd_err
 static gd_status open_input(gd_entries *entries, size_t which, gd_source *source, gd_error *err)
 {
     const char *path = entries->inputs.paths[which];
-    gd_status rc = gd_source_open(source, path, entries->wanted ? entries->wanted : format_of(path), err);
+    gd_status rc = gd_source_open(source, path, entries->wanted ? entries->wanted : format_of(path), &entries->fields,
+                                  err);
 
     if (rc)
         return rc;
@@ -193,6 +198,10 @@ gd_status gd_entries_open(gd_entries **out, const gd_entries_options *options, g
     rc = check_format(options->format, err);
     if (!rc)
         rc = gd_fields_parse(&entries->fields, options->fields, err);
+    entries->fields.also = options->also;
+    entries->fields.also_count = options->also_count;
+    entries->fields.frugal = options->frugal;
+    entries->arguments = options->arguments;
     if (!rc)
         rc = gd_inputs_find(&entries->inputs, options->inputs, options->count, err);
     if (!rc)
@@ -252,7 +261,7 @@ static gd_status set_problem(gd_entry *entry, gd_error *err)
     char place[GD_ENTRY_PLACE_ROOM];
     gd_error whole = { 0 };
 
-    write_place(place, entry->name, entry->fault_line ? entry->fault_line : entry->line);
+    write_place(place, entry, entry->fault_line ? entry->fault_line : entry->line);
     (void)gd_fail(&whole, GD_EFORMAT, "%s: %s", place, entry->fault.text);
     entry->problem = gd_strdup(whole.text);
     return entry->problem ? GD_OK : gd_fail_memory(err, strlen(whole.text));
@@ -262,6 +271,7 @@ static gd_status set_problem(gd_entry *entry, gd_error *err)
 static gd_status finish(gd_entries *entries, gd_entry *entry, gd_error *err)
 {
     entry->index = entries->index++;
+    entry->argument = entries->arguments;
     if (entries->inputs.count > 1)
         entry->name = entries->inputs.paths[entries->at];
     if (entry->name && strcmp(entry->name, "-") == 0)

@@ -13,19 +13,24 @@
 typedef struct gd_entries_options {
     const char *const *inputs; /* [count] paths, patterns as of glob(7), or "-" for standard input */
     size_t count;
-    gd_format format;   /* of all inputs */
-    const char *fields; /* NULL, or "text=instruction,chosen=good": ours = the input's; see entries_fields.h */
+    gd_format format;        /* of all inputs */
+    const char *fields;      /* NULL, or "text=instruction,chosen=good": ours = the input's; see entries_fields.h */
+    const char *const *also; /* [also_count] the input's names of other fields that are read; kept until the end */
+    size_t also_count;
+    bool frugal;    /* memory is limited: items with too many values for their length have a problem */
+    bool arguments; /* the lines of the input are texts of a command line, and messages call them so */
 } gd_entries_options;
 
 typedef struct gd_entry {
     uint64_t index;      /* from 0, over all inputs */
     uint64_t line;       /* where it begins in its file, from 1 */
+    bool argument;       /* the line is a text of the command line */
     const char *name;    /* of the input if there are several, else NULL; valid until the entries are closed */
     const char *raw;     /* its bytes in the file, without its end; not terminated; may hold line breaks unless it is a
                             line; valid until the next call */
     size_t raw_len;      /* bytes; 0 if it is longer than 16 MiB, or stands for a fault of an array's brackets */
-    json_t *object;      /* of a CSV row: every field a string; of text: {"text": ...}; numbers are reals; NULL if there
-                            is a problem */
+    json_t *object;      /* the fields that are read; of a CSV row: strings; of text: {"text": ...}; NULL if there is a
+                            problem */
     gd_error fault;      /* GD_OK, or what its format found wrong; the text doesn't name the line */
     uint64_t fault_line; /* 0: the entry's line */
     char *problem;       /* NULL, or the fault with its line, and its file if there are several */
@@ -34,7 +39,8 @@ typedef struct gd_entry {
 /* Frees what the entry holds; an all-zero entry is fine. */
 void gd_entry_free(gd_entry *entry);
 
-/* "line 7", or "b.jsonl, line 7" if there are several inputs: to begin a message about the entry. */
+/* "line 7", or "b.jsonl, line 7" if there are several inputs, or "text 6" of the command line, where texts count from 0
+ * as in the output: to begin a message about the entry. */
 #define GD_ENTRY_PLACE_ROOM 200
 const char *gd_entry_place(const gd_entry *entry, char place[GD_ENTRY_PLACE_ROOM]);
 

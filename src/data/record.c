@@ -21,7 +21,7 @@ const char *gd_record_text_name(gd_record_kind kind, size_t which, char room[GD_
 
 const char *gd_record_sentence(const gd_record *record, const char *why, char room[GD_SENTENCE_ROOM])
 {
-    const gd_entry entry = { .name = record->name, .line = record->line };
+    const gd_entry entry = { .name = record->name, .line = record->line, .argument = record->argument };
     char place[GD_ENTRY_PLACE_ROOM];
 
     if (record->line)
@@ -74,7 +74,7 @@ struct gd_records {
     bool keep_raw;
 };
 
-gd_status gd_records_open(gd_records **out, const char *path, gd_format format, const char *fields, gd_error *err)
+gd_status gd_records_open(gd_records **out, const gd_entries_options *options, gd_error *err)
 {
     gd_records *records = gd_alloc_zero(1, sizeof *records);
     gd_status rc;
@@ -82,8 +82,7 @@ gd_status gd_records_open(gd_records **out, const char *path, gd_format format, 
     *out = NULL;
     if (!records)
         return gd_fail_memory(err, sizeof *records);
-    rc = gd_entries_open(&records->entries,
-                         &(gd_entries_options){ .inputs = &path, .count = 1, .format = format, .fields = fields }, err);
+    rc = gd_entries_open(&records->entries, options, err);
     if (rc)
         gd_records_close(records);
     else
@@ -122,6 +121,7 @@ static gd_status take_row(const gd_records *records, gd_record *record, gd_entry
     *record = (gd_record){ .index = entry->index,
                            .line = entry->line,
                            .name = entry->name,
+                           .argument = entry->argument,
                            .length = entry->raw_len,
                            .object = entry->object,
                            .problem = entry->problem };

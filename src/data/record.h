@@ -10,12 +10,13 @@
  * A prompt or an answer is a text, or a conversation: a list of {"role": "user", "content": ".."}.  A text that answers
  * a conversation becomes the assistant's turn.
  *
- * Other fields (ids, sources) are ignored.  Fields of two kinds in one item are refused as ambiguous.  null counts as
- * absent.  In plain text each line is a text. */
+ * Other fields (ids, sources) are ignored, whatever they hold.  Fields of two kinds in one item are refused as
+ * ambiguous.  null counts as absent.  In plain text each line is a text. */
 #ifndef GD_DATA_RECORD_H
 #define GD_DATA_RECORD_H
 
-#include "data/stream.h"
+#include "data/entries.h"
+#include "guerdon.h"
 #include "text/chat.h"
 
 #include <jansson.h>
@@ -37,6 +38,7 @@ typedef struct gd_record {
     uint64_t index;   /* of the item, from 0 */
     uint64_t line;    /* where it begins in its file, from 1; 0: it was never in one */
     const char *name; /* of its file if there are several, else NULL; valid until the records are closed */
+    bool argument;    /* it is a text of a command line */
     char *problem;    /* what is wrong with it, in one sentence that names the place; NULL if nothing is */
     gd_status status; /* the kind of problem; GD_OK is the same as GD_EFORMAT here */
     gd_record_kind kind;
@@ -71,8 +73,7 @@ const json_t *gd_record_answer(const json_t *object, size_t which);
 /* The records of an input, in order. */
 typedef struct gd_records gd_records;
 
-/* path and fields as in gd_file_options. */
-gd_status gd_records_open(gd_records **out, const char *path, gd_format format, const char *fields, gd_error *err);
+gd_status gd_records_open(gd_records **out, const gd_entries_options *options, gd_error *err);
 
 /* From now on `raw` is set in records. */
 void gd_records_keep_raw(gd_records *records);
@@ -86,7 +87,8 @@ gd_status gd_records_next(gd_records *records, gd_record *record, bool *more, gd
 
 void gd_records_close(gd_records *records);
 
-/* As gd_entries_format(), gd_entries_inputs(), gd_entries_header(), gd_entries_bytes_done() and gd_entries_bytes_total(). */
+/* As gd_entries_format(), gd_entries_inputs(), gd_entries_header(), gd_entries_bytes_done() and
+ * gd_entries_bytes_total(). */
 gd_format gd_records_format(const gd_records *records);
 const char *const *gd_records_inputs(const gd_records *records, size_t *count);
 const char *gd_records_header(const gd_records *records);

@@ -294,6 +294,8 @@ typedef struct gd_file_options {
     gd_format format;   /**< of the input */
     int resume;         /**< not 0: resume an interrupted run; if its output is complete, do nothing */
     const char *fields; /**< other names for fields, as in "text=instruction,chosen=good": our name = the input's */
+    size_t arguments;   /**< not 0: the lines of the input are texts that a user typed, and messages about them begin
+                             with "text 0:" in place of "line 1:" */
 } gd_file_options;
 
 /** Fills *options with the defaults. */

@@ -117,9 +117,15 @@ static gd_status check_format(const gd_job *run, const gd_file_options *how, gd_
 gd_status gd_job_open(gd_job *run, const gd_encoder *encoder, const gd_file_options *how, const char *second,
                       gd_buf *identity, gd_error *err)
 {
+    const gd_entries_options input = { .inputs = &how->input,
+                                       .count = 1,
+                                       .format = how->format,
+                                       .fields = how->fields,
+                                       .frugal = encoder->most_texts != 0,
+                                       .arguments = how->arguments != 0 };
     const char *const *inputs;
     size_t count;
-    gd_status rc = gd_records_open(&run->records, how->input, how->format, how->fields, err);
+    gd_status rc = gd_records_open(&run->records, &input, err);
 
     if (!rc)
         rc = check_format(run, how, err);

@@ -271,7 +271,8 @@ static void check_long(const char *path, const char *error)
         "score",       "--model", model, "--input", path, "--output", output, "--truncate=right", "--batch-tokens=1024",
         "--memory=58M"
     };
-    const double allowed = BUDGET_MIB + 8 * (double)size_of(path) / (1 << 20);
+    const double size = (double)size_of(path) / (1 << 20);
+    const double allowed = BUDGET_MIB + (size > 1 ? 8 * size : 0);
     double peak;
     char *line;
 
@@ -321,6 +322,43 @@ static void a_long_item_takes_no_more_than_is_promised(void **state)
     check_long(path, NULL);
 }
 
+/* Values take more memory than their bytes; those of fields that nobody reads take none. */
+static void many_small_values_take_no_more_than_is_promised(void **state)
+{
+    enum { MOST = 16 << 20 };
+    const char *path = program_path("unread.jsonl");
+    FILE *file = begin_item(path, "{\"text\":\"a\",\"x\":[{}");
+
+    (void)state;
+    repeat(file, ",{}", MOST - 100);
+    end_item(file, "]}\n");
+    check_long(path, NULL);
+
+    path = program_path("unread-lists.jsonl");
+    file = begin_item(path, "{\"text\":\"a\",\"x\":[[]");
+    repeat(file, ",[]", 1800000);
+    end_item(file, "]}\n");
+    check_long(path, NULL);
+
+    path = program_path("answers.jsonl");
+    file = begin_item(path, "{\"prompt\":\"p\",\"responses\":[\"a\"");
+    repeat(file, ",\"a\"", MOST - 100);
+    end_item(file, "]}\n");
+    check_long(path, "so many values that they would take more than");
+
+    path = program_path("fewer-answers.jsonl");
+    file = begin_item(path, "{\"prompt\":\"p\",\"responses\":[\"a\"");
+    repeat(file, ",\"a\"", 900000); /* a line within the limit */
+    end_item(file, "]}\n");
+    check_long(path, "so many values that they would take more than");
+
+    path = program_path("16385-answers.jsonl");
+    file = begin_item(path, "{\"prompt\":\"p\",\"responses\":[\"a\"");
+    repeat(file, ",\"a\"", 4 * 16384);
+    end_item(file, "]}\n");
+    check_long(path, "the item has 16385 texts, but the memory limit allows at most 16384");
+}
+
 static void inspect_says_what_it_will_do(void **state)
 {
     program_run run = program(NULL, "inspect", "--model", model, "--memory", "58M", "--json", NULL);
@@ -346,6 +384,7 @@ int main(void)
         cmocka_unit_test(too_little_memory_is_refused_with_the_minimum),
         cmocka_unit_test(an_item_too_long_for_the_memory_fails_alone),
         cmocka_unit_test(a_long_item_takes_no_more_than_is_promised),
+        cmocka_unit_test(many_small_values_take_no_more_than_is_promised),
         cmocka_unit_test(inspect_says_what_it_will_do),
     };
 
