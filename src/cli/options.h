@@ -15,7 +15,8 @@ enum {
     CLI_CMD_FILTER = 64,
     CLI_CMD_MERGE = 128,
     CLI_CMD_EVAL = 256,
-    CLI_CMD_COMPARE = 512
+    CLI_CMD_COMPARE = 512,
+    CLI_ENGINE = 1024 /* not a command: the flag says how to compute, and is listed after the others */
 };
 
 /* A number with no value to spare for "not given". */
@@ -78,6 +79,9 @@ extern const size_t cli_command_count;
 enum { CLI_FLAGS_MAX = 96 };
 extern const cli_flag cli_flags[];
 extern const size_t cli_flag_count;
+
+/* The heading of the flags with CLI_ENGINE. */
+#define CLI_ENGINE_HEADING "Flags for how to compute, which most people can leave out"
 
 /* Fills *settings from the arguments after the command's name, which stay the caller's, and, for flags not given, from
  * the environment (GUERDON_MAX_LENGTH for --max-length).  Moves the texts to the front of argv.  Reports a mistake and

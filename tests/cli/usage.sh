@@ -159,6 +159,18 @@ shows 'libraries: ' --version
 shows 'instruction sets: generic' --version
 shows 'Usage: guerdon score --model DIR' score --help
 shows "In bash, \$'...' makes it a newline." score --help
+shows 'Ranks count from 1, the best' rank --help
+shows 'from 0, as the item' rank --help
+shows '{"prompt":..,"responses":[..]}' score --help
+shows '{"prompt":..,"responses":[..]}' tokenize --help
+shows 'the smallest --memory with which the model runs' inspect --help
+shows 'Flags for how to compute, which most people can leave out:' score --help
+"$guerdon" score --help | awk '/^Flags for how/ { engine = 1 } /^    --(input|truncate|resume|dry-run)/ && engine { exit 1 }
+    /^    --(precision|isa|threads|graph)/ && !engine { exit 1 }'
+verdict 'score --help lists the flags of the engine among the others'
+run compare --help
+! grep -q 'Flags for how' "$work/out"
+verdict 'compare --help has flags of the engine'
 shows '"backends":[' backends --json
 shows 'isa             generic' backends
 
@@ -178,6 +190,17 @@ for command in score rank filter tokenize inspect merge eval compare bench backe
     awk 'length > 80 { exit 1 }' "$work/out"
     verdict "guerdon $command --help has lines of more than 80 columns"
 done
+# a page lists the statuses that its command has, and names a variable for a flag that it has
+for command in score rank filter tokenize eval; do
+    grep -q '1 some items failed' "$doc/guerdon-$command.1"
+    verdict "guerdon-$command.1 lacks status 1"
+done
+for command in inspect merge compare bench backends; do
+    ! grep -q '1 some items failed' "$doc/guerdon-$command.1"
+    verdict "guerdon-$command.1 has status 1"
+done
+! grep -q 'GUERDON_M' "$doc/guerdon-compare.1" && grep -q GUERDON_JSON "$doc/guerdon-compare.1"
+verdict 'guerdon-compare.1 names the variable of a flag that compare lacks'
 version=$("$guerdon" --version | sed -n 1p)
 for page in "$doc"/guerdon*.1; do
     grep -qF "\"$version\"" "$page"
