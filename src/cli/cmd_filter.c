@@ -140,6 +140,8 @@ int cli_filter(const cli_settings *settings)
     gd_filter_options_init(&how);
     status = cli_run_without_texts(settings, "filter");
     if (!status)
+        status = cli_run_check_second(settings, "rejects", settings->rejects);
+    if (!status)
         status = choose_limit(&how, settings);
     if (!status)
         status = cli_run_begin(&run, settings);

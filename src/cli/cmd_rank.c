@@ -78,6 +78,8 @@ int cli_rank(const cli_settings *settings)
 
     gd_rank_options_init(&how);
     if (!status)
+        status = cli_run_check_second(settings, "pairs-output", settings->pairs_output);
+    if (!status)
         status = cli_run_begin(&run, settings);
     if (!status)
         status = choose_pairs(&how, settings, &made);

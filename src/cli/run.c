@@ -104,6 +104,15 @@ int cli_run_without_texts(const cli_settings *settings, const char *command)
     return CLI_USAGE;
 }
 
+int cli_run_check_second(const cli_settings *settings, const char *name, const char *second)
+{
+    if (!second || strcmp(second, "-") != 0 || (settings->output && strcmp(settings->output, "-") != 0))
+        return CLI_OK;
+    cli_say("the lines of --output and those of --%s would be mixed on standard output; give one of them a file name",
+            name);
+    return CLI_USAGE;
+}
+
 int cli_run_begin(cli_run *run, const cli_settings *settings)
 {
     memset(run, 0, sizeof *run);

@@ -68,6 +68,18 @@ says 4 'memory is 19.07 MiB' score --memory 20MB x
 says 4 'memory is 20 MiB' score --memory 20M x
 says 4 'memory is 2 bytes' score --memory 2 x
 
+# standard output, which is not called -
+says 2 'the lines of --output and those of --rejects would be mixed on standard output' \
+    filter --min-score 0 --input pairs.jsonl --rejects -
+says 2 'the lines of --output and those of --pairs-output would be mixed on standard output' \
+    rank --input pairs.jsonl --output - --pairs all --pairs-output -
+
+# a run that is resumed in another way, where the first one had the default
+gzip -c pairs.jsonl | head -c -4 >broken.gz
+says 3 'the file was truncated' score --input broken.gz --output out.jsonl
+says 2 'another precision, the default; now it is "fp32"' \
+    score --input broken.gz --output out.jsonl --resume --precision fp32
+
 # a text that oldest-turns can't shorten
 says 1 'it is not a conversation, of which oldest-turns could drop turns; truncate left or right can cut it' \
     score --truncate oldest-turns --max-length 2 'a b c d'
