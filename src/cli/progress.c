@@ -118,5 +118,8 @@ void cli_progress_summary(const cli_progress *bar, const char *done, const gd_su
     if (summary->rows)
         fprintf(stderr, ", %s saved by sharing",
                 cli_number(number, summary->tokens > summary->rows ? summary->tokens - summary->rows : 0));
-    fprintf(stderr, ", %.1f s, %s tokens/s\n", seconds, cli_number(number, (unsigned long long)rate));
+    fprintf(stderr, ", %.1f s", seconds);
+    if (!bar->resumed)
+        fprintf(stderr, ", %s tokens/s", cli_number(number, (unsigned long long)rate));
+    (void)putc('\n', stderr);
 }

@@ -122,6 +122,7 @@ int cli_run_begin(cli_run *run, const cli_settings *settings)
     run->files.format = settings->format < 0 ? GD_FORMAT_AUTO : (gd_format)settings->format;
     run->files.resume = settings->resume;
     run->files.fields = settings->fields;
+    run->bar.resumed = settings->resume;
     run->bar.summary = !settings->quiet && !settings->dry_run; /* which prints more than a summary */
     run->bar.shown = !settings->quiet && isatty(STDERR_FILENO) && (settings->output || !isatty(STDOUT_FILENO));
     if (!settings->options.model) {
