@@ -152,12 +152,13 @@ static gd_status put_all(struct run *run, gd_records *records, const bool *top, 
     return rc || at.seen == run->findings.seen_count ? rc : changed(run, err);
 }
 
-static gd_status second_pass(struct run *run, gd_error *err)
+static gd_status second_pass(struct run *run, const gd_model *model, gd_error *err)
 {
     const gd_entries_options input = { .inputs = &run->how->input,
                                        .count = 1,
                                        .format = run->how->format,
-                                       .fields = run->how->fields };
+                                       .fields = run->how->fields,
+                                       .frugal = model->encoder.most_texts != 0 };
     const gd_filter_values *values = &run->findings.values;
     const double exact = run->how->limit * (double)values->count;
     gd_records *records = NULL;
@@ -258,6 +259,8 @@ static gd_status filter(struct run *run, gd_model *model, gd_error *err)
     gd_pipeline scoring = { .model = model, .job = &run->job, .take = take, .context = run };
     gd_status rc;
 
+    run->job.json_only = how->annotate != 0;
+    run->job.dry = model->rehearsal != NULL;
     put_identity(&identity, how);
     rc = gd_job_open(&run->job, &model->encoder, &files, how->rejects, &identity, err);
     gd_buf_free(&identity);
@@ -274,8 +277,8 @@ static gd_status filter(struct run *run, gd_model *model, gd_error *err)
         gd_records_keep_raw(run->job.records);
         rc = gd_pipeline_run(&scoring, err);
     }
-    if (!rc && has_second_pass(run))
-        rc = second_pass(run, err);
+    if (!rc && has_second_pass(run) && !run->job.dry)
+        rc = second_pass(run, model, err);
     return rc;
 }
 
