@@ -402,7 +402,7 @@ typedef struct gd_filter_options {
     const char *fields;
     gd_filter_by by;
     double limit;
-    int annotate; /**< not 0: kept lines get a last member, "guerdon", with the scores and the margin */
+    int annotate; /**< not 0: in kept lines "guerdon", else added at the end, becomes the scores and the margin */
     /** NULL, or called for each record that failed, with a sentence that names its line. */
     void (*problem)(void *context, uint64_t index, const char *sentence);
     void *context;

@@ -54,20 +54,18 @@ static gd_status put_record(struct run *run, const gd_record *record, gd_filter_
     const gd_text raw = { record->raw, record->length };
     const bool annotate = run->how->annotate;
     char sentence[GD_SENTENCE_ROOM];
+    const char *why;
 
     if (*verdict == GD_VERDICT_REJECT)
         return put_reject(run, record, err);
     gd_buf_clear(&run->line);
     if (gd_filter_line(&run->line, raw, *verdict, annotate, record->kind, scores, count))
         return gd_writer_line(run->job.writer, &run->line, err);
+    why = *verdict == GD_VERDICT_FLIP ? "only a JSON object that has \"chosen\" and \"rejected\" can have them swapped"
+                                      : "only a line that is a JSON object can get its scores";
     *verdict = GD_VERDICT_FAIL;
     if (run->how->problem)
-        run->how->problem(run->how->context, record->index,
-                          gd_record_sentence(record,
-                                             annotate ? "only a line that is a JSON object, with its names written "
-                                                        "without escapes, can be changed"
-                                                      : "a line whose names are written with escapes can't be changed",
-                                             sentence));
+        run->how->problem(run->how->context, record->index, gd_record_sentence(record, why, sentence));
     return put_reject(run, record, err);
 }
 
