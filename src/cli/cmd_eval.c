@@ -2,7 +2,8 @@
 #include "cli/output.h"
 #include "cli/run.h"
 
-#include <jansson.h>
+#include "base/json.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -174,18 +175,16 @@ static int find_calibration(const cli_settings *settings, char **path)
 static int write_calibration(const json_t *root, const char *path, int fd)
 {
     const json_t *calibration = part(part(root, "details"), "calibration");
-    char *text;
+    gd_buf text = { 0 };
     int status;
 
     if (!(number(calibration, "std") > 0)) {
         cli_say("%s: nothing to write: a standard deviation needs two scores that differ", path);
         return CLI_UNUSABLE;
     }
-    text = json_dumps(calibration, JSON_INDENT(2));
-    if (!text)
-        return cli_no_memory();
-    status = cli_output_write(path, fd, text);
-    free(text);
+    gd_json_put(&text, calibration, JSON_INDENT(2));
+    status = gd_buf_cstr(&text) ? cli_output_write(path, fd, text.data) : cli_no_memory();
+    gd_buf_free(&text);
     return status;
 }
 
@@ -213,13 +212,13 @@ static int write_report(const cli_settings *settings, const struct eval_files *f
 
 static int write_results(const cli_settings *settings, const struct eval_files *files, const char *json)
 {
-    json_t *root = json_loads(json, 0, NULL);
+    gd_error err = { GD_OK, "" };
+    json_t *root;
     int status;
+    const gd_status rc = gd_json_parse(&root, json, strlen(json), "the result", &err);
 
-    if (!root) {
-        cli_say("the library's result can't be read");
-        return CLI_UNUSABLE;
-    }
+    if (rc)
+        return cli_fail(rc, &err);
     if (settings->json)
         (void)puts(json);
     else
