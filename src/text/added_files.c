@@ -39,7 +39,7 @@ static gd_status load(struct file *file, const char *dir, const char *name, gd_e
     gd_status rc = gd_file_find(&file->path, &there, dir, name, err);
 
     if (!rc && there)
-        rc = gd_json_load_reals(&file->root, file->path, FILE_LIMIT, err);
+        rc = gd_json_load(&file->root, file->path, FILE_LIMIT, err);
     if (!rc && file->root && !json_is_object(file->root))
         rc = gd_fail(err, GD_EFORMAT, "%s: not a JSON object", file->path);
     return rc;

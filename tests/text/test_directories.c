@@ -111,12 +111,12 @@ static const struct {
     { "tokenizer_config.json", "{\"added_tokens_decoder\":{\"1501\":{\"content\":\"<a>\",\"strip\":true}}}",
       "DIR/tokenizer_config.json: added_tokens_decoder.1501: the field \"strip\" is not known" },
     { "tokenizer_config.json", "{\"added_tokens_decoder\":{\"1501\":{\"content\":\"<a>\",\"lstrip\":1}}}",
-      "DIR/tokenizer_config.json: added_tokens_decoder.1501: the field \"lstrip\" is a real number, but true or false "
+      "DIR/tokenizer_config.json: added_tokens_decoder.1501: the field \"lstrip\" is an integer, but true or false "
       "is expected" },
     { "tokenizer_config.json", "{\"split_special_tokens\":\"yes\"}",
       "DIR/tokenizer_config.json: the field \"split_special_tokens\" is a string, but true or false is expected" },
     { "tokenizer_config.json", "{\"bos_token\":5}",
-      "DIR/tokenizer_config.json: bos_token is a real number, but a string or an object with \"content\" is expected" },
+      "DIR/tokenizer_config.json: bos_token is an integer, but a string or an object with \"content\" is expected" },
     { "tokenizer_config.json", "{\"extra_special_tokens\":\"<a>\"}",
       "DIR/tokenizer_config.json: the field \"extra_special_tokens\" is a string, but a list of tokens is expected" },
     { "tokenizer_config.json", "{\"additional_special_tokens\":[null]}",
