@@ -51,6 +51,9 @@ const char *cli_number(char *buffer, unsigned long long value);
 /* Prints the library's error and returns the exit status for it. */
 int cli_fail(gd_status rc, const gd_error *err);
 
+/* Says that there is no memory, and returns the exit status for it. */
+int cli_no_memory(void);
+
 /* Flushes standard output; a full disk is an error, a closed pipe a status without a message. */
 int cli_finish_output(void);
 

@@ -200,49 +200,41 @@ static void say_reasons(const json_t *root)
 
 /* ---- mean and standard deviation of the scores ---- */
 
-/* The path that --calibrate writes, freed by the caller; NULL after reporting why there is none. */
-static char *calibration_path(const cli_settings *settings)
+/* Makes the path that --calibrate writes, freed by the caller; NULL if there is none. */
+static int find_calibration(const cli_settings *settings, char **path)
 {
     static const char name[] = "/guerdon-calibration.json";
     const char *dir = settings->options.adapter ? settings->options.adapter : settings->options.model;
     const size_t room = settings->calibrate_output ? strlen(settings->calibrate_output) + 1 : strlen(dir) + sizeof name;
-    char *path = malloc(room);
     struct stat sb;
 
-    if (!path) {
-        cli_say("out of memory");
-        return NULL;
-    }
-    if (settings->calibrate_output) {
-        (void)snprintf(path, room, "%s", settings->calibrate_output);
-        return path;
-    }
-    if (stat(dir, &sb) || !S_ISDIR(sb.st_mode)) {
+    if (!settings->calibrate_output && (stat(dir, &sb) || !S_ISDIR(sb.st_mode))) {
         cli_say("%s is not a directory, so --calibrate can't write to it: use --calibrate-output FILE", dir);
-        free(path);
-        return NULL;
+        return CLI_UNUSABLE;
     }
-    (void)snprintf(path, room, "%s%s", dir, name);
-    return path;
+    *path = malloc(room);
+    if (!*path)
+        return cli_no_memory();
+    if (settings->calibrate_output)
+        (void)snprintf(*path, room, "%s", settings->calibrate_output);
+    else
+        (void)snprintf(*path, room, "%s%s", dir, name);
+    return CLI_OK;
 }
 
 static int write_calibration(const json_t *root, const char *path, int fd, int quiet)
 {
     const json_t *calibration = part(part(root, "details"), "calibration");
-    char *text;
+    gd_buf text = { 0 };
     int status;
 
     if (!(number(calibration, "std") > 0)) {
         cli_say("%s: nothing to write: a standard deviation needs two scores that differ", path);
         return CLI_UNUSABLE;
     }
-    text = json_dumps(calibration, JSON_INDENT(2));
-    if (!text) {
-        cli_say("out of memory");
-        return CLI_RESOURCE;
-    }
-    status = cli_output_write(path, fd, text);
-    free(text);
+    gd_json_put(&text, calibration, JSON_INDENT(2));
+    status = gd_buf_cstr(&text) ? cli_output_write(path, fd, text.data) : cli_no_memory();
+    gd_buf_free(&text);
     if (!status && !quiet) {
         (void)fputs("the mean and deviation of the scores are in ", stderr);
         cli_print(stderr, path);
@@ -330,10 +322,8 @@ static int open_files(const cli_settings *settings, struct eval_files *files)
     status = cli_output_open(settings->report, &files->report_fd);
     if (status || !calibrate)
         return status;
-    files->calibration = calibration_path(settings);
-    if (!files->calibration)
-        return CLI_UNUSABLE;
-    return cli_output_open(files->calibration, &files->calibration_fd);
+    status = find_calibration(settings, &files->calibration);
+    return status ? status : cli_output_open(files->calibration, &files->calibration_fd);
 }
 
 static int close_files(const cli_settings *settings, struct eval_files *files, int status)

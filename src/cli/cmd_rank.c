@@ -52,7 +52,7 @@ static int choose_pairs(gd_rank_options *how, const cli_settings *settings, char
     }
     *made = beside(settings->output);
     how->pairs_output = *made;
-    return *made ? CLI_OK : CLI_RESOURCE;
+    return *made ? CLI_OK : cli_no_memory();
 }
 
 static int run_rank(const cli_settings *settings, gd_rank_options *how, cli_run *run)

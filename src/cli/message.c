@@ -71,6 +71,12 @@ int cli_fail(gd_status rc, const gd_error *err)
     }
 }
 
+int cli_no_memory(void)
+{
+    cli_say("out of memory");
+    return CLI_RESOURCE;
+}
+
 int cli_finish_output(void)
 {
     errno = 0;

@@ -287,7 +287,6 @@ gd_status gd_filter_file(gd_model *model, const gd_filter_options *how, const gd
     gd_filter_options own;
     struct run run = { .how = &own };
     gd_status rc = gd_job_init(&run.job, progress, summary, err);
-    bool complete;
 
     *json = NULL;
     if (!rc)
@@ -298,12 +297,15 @@ gd_status gd_filter_file(gd_model *model, const gd_filter_options *how, const gd
         run.findings.for_second_pass = has_second_pass(&run);
         rc = filter(&run, model, err);
     }
-    complete = run.job.journal.complete;
-    rc = gd_job_close(&run.job, rc, err);
-    if (!complete && (!rc || rc == GD_EITEM || rc == GD_EINTERRUPTED)) {
-        const gd_status reported = report_of(&run, json, err);
+    if (!run.job.journal.complete && (!rc || rc == GD_EINTERRUPTED)) {
+        const gd_status reported = report_of(&run, json, rc ? NULL : err);
 
-        rc = reported ? reported : rc;
+        rc = rc ? rc : reported; /* without a report, the run is not finished */
+    }
+    rc = gd_job_close(&run.job, rc, err);
+    if (rc && rc != GD_EITEM && rc != GD_EINTERRUPTED) {
+        gd_free(*json);
+        *json = NULL;
     }
     gd_filter_findings_free(&run.findings);
     gd_buf_free(&run.line);

@@ -44,7 +44,7 @@ static gd_status choose_length(gd_encoder *encoder, const gd_options *options, c
     return GD_OK;
 }
 
-/* A format that was asked for must exist.  Without one, the problem is kept for the first conversation. */
+/* A format that was asked for must exist.  Without one, the checkpoint's problem is kept for the first conversation. */
 static gd_status open_chat(gd_encoder *encoder, const gd_options *options, const char *where, gd_error *err)
 {
     const bool asked = options->chat_format && strcmp(options->chat_format, "auto") != 0;
@@ -53,7 +53,7 @@ static gd_status open_chat(gd_encoder *encoder, const gd_options *options, const
 
     if (!rc)
         return GD_OK;
-    if (asked || rc == GD_ENOMEM)
+    if (asked || rc == GD_ENOMEM || rc == GD_EIO)
         return gd_fail(err, rc, "%s", why.text);
     encoder->chat_problem = gd_strdup(why.text);
     return encoder->chat_problem ? GD_OK : gd_fail_memory(err, sizeof why);
