@@ -26,11 +26,12 @@ static void check(const gd_record *record, uint64_t index)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const char *path = fuzz_file("rows", data, size);
+    const gd_entries_options options = { .inputs = &path, .count = 1, .format = ROWS };
     gd_records *records;
     gd_error err = { 0 };
     bool more = true;
 
-    if (fuzz_accepted(gd_records_open(&records, path, ROWS, NULL, &err), &err)) {
+    if (fuzz_accepted(gd_records_open(&records, &options, &err), &err)) {
         gd_records_keep_raw(records);
         for (uint64_t index = 0; more; index++) {
             gd_record record = { 0 };
