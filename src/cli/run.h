@@ -15,15 +15,15 @@ typedef struct cli_run {
 /* Finds out where the items come from; returns CLI_OK, or reports what is wrong. */
 int cli_run_begin(cli_run *run, const cli_settings *settings);
 
-/* Prints the model's notes, unless --quiet. */
-void cli_run_notes(const cli_run *run, const gd_model *model);
-
 /* For a command that takes no texts: CLI_OK if none are given, or - alone, for standard input. */
 int cli_run_without_texts(const cli_settings *settings, const char *command);
 
 /* CLI_OK unless the lines of --output and those of `second`, the value of the flag `name`, would both go to standard
  * output. */
 int cli_run_check_second(const cli_settings *settings, const char *name, const char *second);
+
+/* Prints the model's notes, unless --quiet. */
+void cli_run_notes(const cli_run *run, const gd_model *model);
 
 /* From here on SIGINT ends the run after the current batch, and a second SIGINT ends it immediately. */
 const gd_progress *cli_run_watch(cli_run *run);

@@ -6,8 +6,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/pool.h"
-#include "reward/choose.h"
 #include "reward/rehearsal.h"
+#include "reward/choose.h"
 
 #include <string.h>
 
@@ -241,14 +241,14 @@ gd_status gd_model_open(gd_model **out, const gd_options *options, gd_error *err
     return rc;
 }
 
-const char *gd_model_note(const gd_model *model, size_t i)
-{
-    return i < model->encoder.notes.count ? model->encoder.notes.text[i] : NULL;
-}
-
 gd_status gd_model_check_scores(const gd_model *model, gd_error *err)
 {
     return model->rehearsal ? gd_fail(err, GD_EUSAGE, "the model was opened with dry_run 1, but 0 is expected") : GD_OK;
+}
+
+const char *gd_model_note(const gd_model *model, size_t i)
+{
+    return i < model->encoder.notes.count ? model->encoder.notes.text[i] : NULL;
 }
 
 const gd_view *gd_model_head(const gd_model *model)
