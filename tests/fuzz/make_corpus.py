@@ -114,6 +114,7 @@ def make_tokenizers():
         'nested': '(a|(b|(c|d)+)+)+e|.', 'repeats': '(?:(?:a{1,9}){1,9}){1,9}'}
     for name, pattern in patterns.items():
         put('regex', name, pattern + "\0I'll go  12345 b\u00e9\u0301 \u4e2d\u6587abcabc\n\n")
+    put('regex', 'empty-text', ' \0')
     modules = {'names': 'q_proj|v_proj', 'full': r'.*\.layers\.(1|2|[3-9]\d)\.self_attn\.(q|v)_proj',
                'classes': r'^model\b[\w.]*?(?!lm_head)\w+(?<=proj)$', 'nested': '(((a+)+)+)+b', 'layers': 'layers'}
     for name, pattern in modules.items():
