@@ -150,12 +150,13 @@ static gd_status put_all(struct run *run, gd_records *records, const bool *top, 
     return rc || at.seen == run->findings.seen_count ? rc : changed(run, err);
 }
 
-static gd_status second_pass(struct run *run, gd_error *err)
+static gd_status second_pass(struct run *run, const gd_model *model, gd_error *err)
 {
     const gd_entries_options input = { .inputs = &run->how->input,
                                        .count = 1,
                                        .format = run->how->format,
-                                       .fields = run->how->fields };
+                                       .fields = run->how->fields,
+                                       .frugal = model->encoder.most_texts != 0 };
     const gd_filter_values *values = &run->findings.values;
     const double exact = run->how->limit * (double)values->count;
     gd_records *records = NULL;
@@ -256,6 +257,8 @@ static gd_status filter(struct run *run, gd_model *model, gd_error *err)
     gd_pipeline scoring = { .model = model, .job = &run->job, .take = take, .context = run };
     gd_status rc;
 
+    run->job.json_only = how->annotate != 0;
+    run->job.dry = model->rehearsal != NULL;
     put_identity(&identity, how);
     rc = gd_job_open(&run->job, &model->encoder, &files, how->rejects, &identity, err);
     gd_buf_free(&identity);
@@ -272,8 +275,8 @@ static gd_status filter(struct run *run, gd_model *model, gd_error *err)
         gd_records_keep_raw(run->job.records);
         rc = gd_pipeline_run(&scoring, err);
     }
-    if (!rc && has_second_pass(run))
-        rc = second_pass(run, err);
+    if (!rc && has_second_pass(run) && !run->job.dry)
+        rc = second_pass(run, model, err);
     return rc;
 }
 
@@ -284,7 +287,6 @@ gd_status gd_filter_file(gd_model *model, const gd_filter_options *how, const gd
     gd_filter_options own;
     struct run run = { .how = &own };
     gd_status rc = gd_job_init(&run.job, progress, summary, err);
-    bool complete;
 
     *json = NULL;
     if (!rc)
@@ -295,12 +297,15 @@ gd_status gd_filter_file(gd_model *model, const gd_filter_options *how, const gd
         run.findings.for_second_pass = has_second_pass(&run);
         rc = filter(&run, model, err);
     }
-    complete = run.job.journal.complete;
-    rc = gd_job_close(&run.job, rc, err);
-    if (!complete && (!rc || rc == GD_EITEM || rc == GD_EINTERRUPTED)) {
-        const gd_status reported = report_of(&run, json, err);
+    if (!run.job.journal.complete && (!rc || rc == GD_EINTERRUPTED)) {
+        const gd_status reported = report_of(&run, json, rc ? NULL : err);
 
-        rc = reported ? reported : rc;
+        rc = rc ? rc : reported; /* without a report, the run is not finished */
+    }
+    rc = gd_job_close(&run.job, rc, err);
+    if (rc && rc != GD_EITEM && rc != GD_EINTERRUPTED) {
+        gd_free(*json);
+        *json = NULL;
     }
     gd_filter_findings_free(&run.findings);
     gd_buf_free(&run.line);
