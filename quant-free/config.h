@@ -43,7 +43,8 @@ void gd_config_close(gd_config *config);
 /* The file, for messages. */
 const char *gd_config_path(const gd_config *config);
 
-/* The one entry of "architectures", such as "Qwen2ForSequenceClassification". */
+/* The one entry of "architectures", such as "Qwen2ForSequenceClassification". If there is none, or only the inner model
+ * ("Qwen2Model"), it is the classifier of the family, as Transformers' AutoModelForSequenceClassification takes it. */
 const char *gd_config_architecture(const gd_config *config);
 
 /* The parsed file, unchanged. */
