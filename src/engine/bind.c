@@ -7,22 +7,18 @@
 
 #include <string.h>
 
-static const gd_view *find(const gd_engine_parts *parts, const gd_plan_step *step, const gd_plan_weight *w)
+/* The adapter's tensor if it replaces the base's; else the base's, or NULL. A tensor of a type that no weight has (I8,
+ * say), and one that is in dispute, are reported differently from an absent one. */
+static gd_status find(const gd_view **out, const gd_engine_parts *parts, const gd_plan_step *step,
+                      const gd_plan_weight *w, gd_error *err)
 {
+    *out = NULL;
     if (step->op == GD_OP_head && parts->head)
-        return parts->head;
-    return gd_weights_find(parts->weights, w->name);
-}
-
-/* A tensor of a type that no weight has (I8, say) is reported differently from a missing one. */
-static gd_status check_type(const gd_engine_parts *parts, const char *name, gd_error *err)
-{
-    const gd_view *view;
-    gd_error why = { 0 };
-
-    if (gd_weights_need(&view, parts->weights, name, &why) == GD_EUNSUPPORTED)
-        return gd_fail(err, why.status, "%s", why.text);
-    return GD_OK;
+        *out = parts->head;
+    if (*out)
+        return GD_OK;
+    *out = gd_weights_find(parts->weights, w->name);
+    return gd_weights_check(parts->weights, w->name, err);
 }
 
 static gd_status check_shape(const gd_view *view, const gd_plan_weight *w, const gd_engine_parts *parts, gd_error *err)
@@ -95,13 +91,11 @@ static gd_status bind_step(gd_bound *bound, const gd_plan_step *step, const gd_e
 
         if (!w->name)
             continue;
-        bound->w[i].view = find(parts, step, w);
-        if (!bound->w[i].view) {
+        rc = find(&bound->w[i].view, parts, step, w, err);
+        if (!rc && !bound->w[i].view)
             note_absent(absent, w->name);
-            rc = check_type(parts, w->name, err);
-        } else {
+        else if (!rc)
             rc = check_shape(bound->w[i].view, w, parts, err);
-        }
         if (rc)
             return rc;
     }
