@@ -13,7 +13,8 @@
 
 #define INDEX_BYTES_MAX ((size_t)64 << 20)
 #define SHARDS_MAX 1024
-#define INNER "model." /* the inner model, in the names of a model with a head */
+#define HEAD_FILE "value_head.safetensors" /* by LLaMA-Factory, beside the model */
+#define INNER "model."                     /* the inner model, in the names of a model with a head */
 
 struct shard {
     gd_st *st;
@@ -28,6 +29,7 @@ struct gd_weights {
     size_t view_count, bytes;
     json_t *index;     /* model.safetensors.index.json, or NULL */
     const json_t *map; /* its "weight_map" */
+    bool value_head;   /* HEAD_FILE is in the directory */
     gd_notes notes;
 };
 
@@ -216,6 +218,8 @@ static gd_status choose(gd_weights *w, bool *single, const char *dir, gd_error *
     if (!rc)
         rc = there(&index, dir, "model.safetensors.index.json", err);
     if (!rc)
+        rc = gd_file_hint(&w->value_head, dir, HEAD_FILE, err);
+    if (!rc)
         rc = gd_file_hint(&bin, dir, "pytorch_model.bin", err);
     if (!rc)
         rc = gd_file_hint(&bin_index, dir, "pytorch_model.bin.index.json", err);
@@ -367,6 +371,22 @@ gd_status gd_weights_need(const gd_view **out, const gd_weights *w, const char *
 
     *out = rc ? NULL : gd_weights_find(w, name);
     return rc || *out ? rc : gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\" is missing", w->path, name);
+}
+
+const char *gd_weights_other_head(const gd_weights *w)
+{
+    static const char *const names[] = { "v_head.",     "value_head.", "reward_head.",     "rm_head.",
+                                         "score_head.", "classifier.", "regression_head.", "regression_layer.",
+                                         "score.",      "head." };
+
+    for (size_t i = 0; i < w->view_count; i++) {
+        const char *name = w->views[i]->name, *shorter = without_inner(name);
+
+        for (size_t k = 0; k < sizeof names / sizeof names[0]; k++)
+            if (strncmp(shorter ? shorter : name, names[k], strlen(names[k])) == 0)
+                return name;
+    }
+    return w->value_head ? HEAD_FILE : NULL;
 }
 
 size_t gd_weights_count(const gd_weights *w) { return w->view_count; }

@@ -1,7 +1,7 @@
 /* weights.h - the tensors of a checkpoint directory: one model.safetensors, or shards with an index.
  *
  * As in Transformers, model.safetensors takes precedence over an index. If an index and its shards disagree about a
- * tensor (it is absent, duplicated or not listed), that is noted, and refused when the tensor is needed: rotary_emb.inv_freq
+ * tensor (it is absent, duplicated or not listed), that is noted, and refused when the tensor is needed: the inv_freq
  * of old versions, lm_head of tied models and drafting layers are listed or held although no reward model reads them. A
  * shard's name in the index must be a plain file name; links inside the directory are followed, since the
  * Hugging Face cache consists of them. */
@@ -31,6 +31,10 @@ gd_status gd_weights_check(const gd_weights *weights, const char *name, gd_error
 
 /* Both for a required tensor: fails also if it is absent. */
 gd_status gd_weights_need(const gd_view **out, const gd_weights *weights, const char *name, gd_error *err);
+
+/* What looks like a head of another name: "v_head.summary.weight", or LLaMA-Factory's file "value_head.safetensors".
+ * NULL if nothing does. */
+const char *gd_weights_other_head(const gd_weights *weights);
 
 /* All tensors of the shards, by name in byte order; tensors of other types are not counted. */
 size_t gd_weights_count(const gd_weights *weights);

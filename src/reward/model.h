@@ -10,6 +10,7 @@
 #include "quant-free/config.h"
 #include "quant-free/special.h"
 #include "quant-free/weights.h"
+#include "reward/head.h"
 #include "reward/options.h"
 #include "reward/scale.h"
 #include "text/chat.h"
@@ -32,6 +33,7 @@ struct gd_model {
     gd_config *config;
     gd_weights *weights;
     gd_adapter *adapter;
+    gd_head head;
     gd_plan *plan;
     const gd_backend *backend;
     unsigned threads;
