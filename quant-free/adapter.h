@@ -3,8 +3,8 @@
  * A module's linear step becomes y = W x + bias + scale * B (A x), with A [rank, in], B [out, rank] and scale
  * = alpha / rank, or alpha / sqrt(rank) with use_rslora; rank_pattern and alpha_pattern change both for some
  * modules. The file may also contain the head ("modules_to_save": ["score"], which task_type SEQ_CLS adds by
- * itself); the model's graph says what it is called; and the embedding, whose module is "embed_tokens". LoRA may be on the
- * head, too, if the base has one. What there is of lm_head is ignored.
+ * itself); the model's graph says what it is called; and the embedding, whose module is "embed_tokens". LoRA may be
+ * on the head, too, if the base has one. What there is of lm_head is ignored.
  *
  * Nothing is ignored silently: a field of the configuration that changes the mathematics, or is unknown and
  * not empty, is refused by name; each tensor must be known and belong to a module that the configuration

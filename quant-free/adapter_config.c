@@ -161,8 +161,8 @@ static bool is_module(const char *entry, const char *module)
     return strcmp(dot ? dot + 1 : entry, module) == 0;
 }
 
-/* The head and the embedding can be saved whole, and an output layer is ignored. For SEQ_CLS, PEFT adds "classifier" and
- * "score", whichever the model has. */
+/* The head and the embedding can be saved whole, and an output layer is ignored. For SEQ_CLS, PEFT adds "classifier"
+ * and "score", whichever the model has. */
 static gd_status read_saved(gd_adapter_config *c, gd_error *err)
 {
     const json_t *list, *entry;
