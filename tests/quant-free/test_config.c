@@ -239,17 +239,16 @@ static void sizes_are_checked(void **state)
         { "eps null", "{" QWEN2 FINE ",\"rms_norm_eps\":null}",
           "the field \"rms_norm_eps\" is null, but a number is expected" },
         { "eps NaN", "{" QWEN2 FINE ",\"rms_norm_eps\":NaN}",
-          "not valid JSON at line 1 column 247: invalid token near 'NaN'" },
+          "the field \"rms_norm_eps\" is NaN, but a number is expected" },
     };
 
     expect_all(*state, cases, sizeof cases / sizeof cases[0]);
 }
 
 static const struct config_case field_cases[] = {
-    { "no JSON", "", "not valid JSON at line 1 column 0: unexpected token near end of file" },
+    { "no JSON", "", "not valid JSON: the text ends where a value is expected" },
     { "a list", "[]", "not a JSON object" },
-    { "duplicate key", "{" QWEN2 ",\"hidden_size\":1,\"hidden_size\":2}",
-      "not valid JSON at line 1 column 129: duplicate object key near '\"hidden_size\"'" },
+    { "duplicate key", "{" QWEN2 ",\"hidden_size\":1,\"hidden_size\":2}", "the field \"hidden_size\" appears twice" },
     { "no architectures", "{}",
       "neither \"architectures\" nor \"model_type\" says which model this is; \"architectures\": "
       "[\"LlamaForSequenceClassification\"], for example, is expected" },
@@ -328,9 +327,7 @@ static const struct config_case field_cases[] = {
 static void fields_are_checked(void **state)
 {
     char *deep = calloc(1, 200001);
-    struct config_case bomb = { "depth", deep,
-                                "not valid JSON at line 1 column 2049: maximum parsing depth reached near "
-                                "'['" };
+    struct config_case bomb = { "depth", deep, "values are nested deeper than 512 levels" };
 
     assert_non_null(deep);
     expect_all(*state, field_cases, sizeof field_cases / sizeof field_cases[0]);
