@@ -108,6 +108,7 @@ static int run_filter(const cli_settings *settings, gd_filter_options *how, cli_
 
     if (rc)
         return cli_fail(rc, &err);
+    cli_run_notes(run, model);
     how->problem = on_problem;
     how->context = &problems;
     rc = gd_filter_file(model, how, cli_run_watch(run), &summary, &json, &err);

@@ -15,6 +15,9 @@ typedef struct cli_run {
 /* Finds out where the items come from; returns CLI_OK, or reports what is wrong. */
 int cli_run_begin(cli_run *run, const cli_settings *settings);
 
+/* Prints the notices of a model that was just opened, unless --quiet. */
+void cli_run_notes(const cli_run *run, const gd_model *model);
+
 /* From here on SIGINT ends the run after the current batch, and a second SIGINT ends it immediately. */
 const gd_progress *cli_run_watch(cli_run *run);
 

@@ -181,6 +181,8 @@ static void write_warnings(gd_buf *b, const gd_model *model)
         warning(b, "pad equals eos: an eos token at the end of a text is skipped, and the score is read before it");
     if (dtype && strcmp(dtype, "BF16") && model->plan->operand == GD_BF16)
         warning(b, "some weights are not bf16: matrices are rounded to bf16 once; precision fp32 keeps them exact");
+    for (size_t i = 0; gd_model_note(model, i); i++)
+        warning(b, gd_model_note(model, i));
     if (model->encoder.chat && gd_chat_note(model->encoder.chat))
         warning(b, gd_chat_note(model->encoder.chat));
     for (size_t i = 0; i < gd_config_note_count(model->config); i++)

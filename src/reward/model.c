@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/pool.h"
+#include "reward/advice.h"
 
 #include <string.h>
 
@@ -163,7 +164,7 @@ static gd_status open_files(gd_model *model, const gd_options *options, gd_error
         rc = gd_scale_open(&model->scale, options->normalize, options->activation, err);
     if (!rc)
         rc = check_vocabulary(model, err);
-    return rc;
+    return rc ? rc : gd_advise(model, options, err);
 }
 
 gd_status gd_model_open_engine(gd_model *model, const gd_options *options, gd_error *err)
@@ -240,6 +241,7 @@ void gd_model_close(gd_model *model)
         return;
     gd_engine_close(model->engine);
     gd_encoder_close(&model->encoder);
+    gd_notes_free(&model->notes);
     gd_head_free(&model->head);
     gd_adapter_close(model->adapter);
     gd_weights_close(model->weights);

@@ -8,6 +8,7 @@
 #include "guerdon.h"
 #include "quant-free/adapter.h"
 #include "quant-free/config.h"
+#include "base/notes.h"
 #include "quant-free/special.h"
 #include "quant-free/weights.h"
 #include "reward/head.h"
@@ -43,6 +44,7 @@ struct gd_model {
     size_t item_rows;  /* then: the most that one item may have */
     gd_encoder encoder;
     gd_scale scale;
+    gd_notes notes; /* notices that matter to scores: advice.h */
     gd_engine *engine;
 };
 
