@@ -39,6 +39,18 @@ static gd_status open_file(gd_graph *graph, const char *file, const char *archit
     return rc;
 }
 
+/* By the names of Transformers' families: BertForSequenceClassification, XLMRobertaModel, T5EncoderModel. */
+static bool is_encoder(const char *architecture)
+{
+    static const char *const families[] = { "Bert", "BERT",  "bert",  "Electra",    "T5",     "Bart",
+                                            "BART", "XLNet", "MPNet", "Longformer", "BigBird" };
+
+    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++)
+        if (strstr(architecture, families[i]))
+            return true;
+    return false;
+}
+
 /* The supported models are those of the graphs: "built-in qwen2.yaml". */
 static gd_status refuse(const char *architecture, const char *config_path, gd_error *err)
 {
@@ -52,6 +64,12 @@ static gd_status refuse(const char *architecture, const char *config_path, gd_er
     }
     if (!gd_buf_cstr(&names))
         rc = gd_fail_memory(err, names.len);
+    else if (is_encoder(architecture))
+        rc = gd_fail(
+            err, GD_EUNSUPPORTED,
+            "%s: the architecture is %.60s, an encoder; only decoders, whose tokens see those before them, are "
+            "supported (%s), and a graph file can't describe anything else",
+            config_path, architecture, names.data);
     else
         rc = gd_fail(err, GD_EUNSUPPORTED,
                      "%s: the architecture %.60s is not supported, but %s are; another decoder of this kind may be "

@@ -47,6 +47,11 @@ static void save_narrow_embedding(const char *dir)
 
 static void other_architecture(const char *dir)
 {
+    edit_config(dir, "{\"architectures\":[\"OlmoForCausalLM\"],\"model_type\":\"olmo\"}");
+}
+
+static void encoder(const char *dir)
+{
     edit_config(dir, "{\"architectures\":[\"BertForSequenceClassification\"],\"model_type\":\"bert\"}");
 }
 
@@ -82,7 +87,10 @@ static const struct refused_case {
       "but "
       "config.json requires [1536, 96]" },
     { "another architecture", other_architecture, NULL,
-      "the architecture BertForSequenceClassification is not supported, but gemma2, llama, mistral, qwen2, qwen3 are" },
+      "the architecture OlmoForCausalLM is not supported, but gemma2, llama, mistral, qwen2, qwen3 are" },
+    { "an encoder", encoder, NULL,
+      "an encoder; only decoders, whose tokens see those before them, are supported (gemma2, llama, mistral, qwen2, "
+      "qwen3)" },
     { "GGUF", replace_by_gguf, NULL,
       "m: GGUF is not supported; the checkpoint that it was made from, a directory with config.json and safetensors "
       "files, is expected" },
