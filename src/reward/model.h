@@ -9,8 +9,10 @@
 #include "guerdon.h"
 #include "quant-free/adapter.h"
 #include "quant-free/config.h"
+#include "base/notes.h"
 #include "quant-free/special.h"
 #include "quant-free/weights.h"
+#include "reward/head.h"
 #include "reward/options.h"
 #include "reward/scale.h"
 #include "text/chat.h"
@@ -38,6 +40,7 @@ struct gd_model {
     gd_config *config;
     gd_weights *weights;
     gd_adapter *adapter;
+    gd_head head;
     gd_plan *plan;
     const gd_backend *backend;
     unsigned threads;
@@ -47,6 +50,7 @@ struct gd_model {
     size_t item_rows;  /* then: the most that one item may have */
     gd_encoder encoder;
     gd_scale scale;
+    gd_notes notes; /* notices that matter to scores: advice.h */
     gd_engine *engine;
     gd_rehearsal *rehearsal; /* not NULL: a dry run, which fills it in and computes nothing */
 };
