@@ -83,7 +83,7 @@ static gd_status advise_base(gd_model *model, const gd_options *options, gd_erro
     if (!base || gd_same_model(base, options->model) || (named && *named && gd_same_model(base, named)))
         return GD_OK;
     return gd_notes_add(
-        &model->notes, err,
+        &model->encoder.notes, err,
         "%s: the adapter was trained on \"%.80s\" (base_model_name_or_path), but the model is \"%.80s\"",
         model->adapter_dir, base, options->model);
 }
@@ -133,7 +133,7 @@ static gd_status advise_eos(gd_model *model, gd_error *err)
     token = gd_tokenizer_token(model->encoder.tokenizer, ids->eos);
     if (!rc && card && has_tag(card, "reward-trainer"))
         rc = gd_notes_add(
-            &model->notes, err,
+            &model->encoder.notes, err,
             "%s/README.md: TRL trained this, ending plain texts (not conversations) with %.40s; here it is %s", dir,
             token ? token : "the eos token",
             model->encoder.add_eos == GD_ADD_EOS_NEVER ? "not appended: --add-eos auto does that"
@@ -147,9 +147,4 @@ gd_status gd_advise(gd_model *model, const gd_options *options, gd_error *err)
     const gd_status rc = advise_base(model, options, err);
 
     return rc ? rc : advise_eos(model, err);
-}
-
-const char *gd_model_note(const gd_model *model, size_t i)
-{
-    return i < model->notes.count ? model->notes.text[i] : NULL;
 }

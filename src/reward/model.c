@@ -266,7 +266,6 @@ void gd_model_close(gd_model *model)
     gd_engine_close(model->engine);
     gd_rehearsal_free(model->rehearsal);
     gd_encoder_close(&model->encoder);
-    gd_notes_free(&model->notes);
     gd_head_free(&model->head);
     gd_adapter_close(model->adapter);
     gd_weights_close(model->weights);

@@ -9,7 +9,6 @@
 #include "guerdon.h"
 #include "quant-free/adapter.h"
 #include "quant-free/config.h"
-#include "base/notes.h"
 #include "quant-free/special.h"
 #include "quant-free/weights.h"
 #include "reward/head.h"
@@ -30,7 +29,7 @@ typedef struct gd_encoder {
     size_t most_texts;  /* of an item, each of which takes memory however short it is; 0: no limit */
     char *identity;     /* what ids and scores depend on: members of a JSON object */
     size_t rows;        /* of the embedding; 0 if unknown. Ids without a row are an error of the text that has them */
-    gd_notes notes;     /* what was chosen of the model's files and the adapter's */
+    gd_notes notes;     /* what matters to scores: a choice between the model's files and the adapter's; advice.h */
 } gd_encoder;
 
 typedef struct gd_rehearsal gd_rehearsal;
@@ -50,7 +49,6 @@ struct gd_model {
     size_t item_rows;  /* then: the most that one item may have */
     gd_encoder encoder;
     gd_scale scale;
-    gd_notes notes; /* notices that matter to scores: advice.h */
     gd_engine *engine;
     gd_rehearsal *rehearsal; /* not NULL: a dry run, which fills it in and computes nothing */
 };
