@@ -265,6 +265,15 @@ gd_status gd_weights_open(gd_weights **out, const char *dir, gd_error *err)
     return rc;
 }
 
+gd_status gd_weights_unchanged(const gd_weights *w, gd_error *err)
+{
+    gd_status rc = GD_OK;
+
+    for (size_t i = 0; !rc && i < w->shard_count; i++)
+        rc = gd_st_unchanged(w->shards[i].st, err);
+    return rc;
+}
+
 void gd_weights_close(gd_weights *w)
 {
     if (!w)

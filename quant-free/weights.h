@@ -17,6 +17,9 @@ typedef struct gd_weights gd_weights;
 /* Maps the files and checks them; no weight is read. *out is NULL on failure. */
 gd_status gd_weights_open(gd_weights **out, const char *dir, gd_error *err);
 
+/* As gd_st_unchanged(), for all files. */
+gd_status gd_weights_unchanged(const gd_weights *weights, gd_error *err);
+
 /* Every view becomes invalid. NULL is fine. */
 void gd_weights_close(gd_weights *weights);
 

@@ -14,6 +14,11 @@
  *  - Strings are UTF-8.  Sizes are in elements, or in bytes where the name says `_bytes` or `_len`.
  *  - Handles are opaque; a close function accepts NULL.
  *  - Only one call at a time may use a handle; different handles may be used from different threads.
+ *  - Files that are being read must not change.  If one does, the call fails with GD_EIO and a sentence, and what was
+ *    written before is right.  For the files of weights, which are mapped, this holds as long as the model is open;
+ *    another file may take a name, for the one that is open stays.  Reading a page that a file no longer has raises
+ *    SIGBUS: while a call reads weights, the library handles that signal for its own pages, passes on any other, and
+ *    then restores the handler that was there.  A thread that blocks SIGBUS is ended by it.
  *  - Structs that begin with struct_size may grow at their end in later versions; programs compiled with an earlier
  *    version keep working.  Initialise each with its ..._init(), which sets struct_size to the size your compiler sees
  *    and the rest to zero, the default of every member; in C, { .struct_size = sizeof s } does the same, except for
@@ -147,6 +152,7 @@ GD_API void gd_model_close(gd_model *model);
  * @return GD_OK
  *         GD_ETOOLONG  a text has more tokens than allowed and truncation is GD_TRUNCATE_ERROR (or DROP)
  *         GD_EFORMAT   a text is not UTF-8
+ *         GD_EIO       a file of the model was changed: close the model
  *         GD_ENOMEM    a smaller count may succeed
  *
  * Time: about 2 * parameters * distinct prefix tokens operations.
