@@ -313,5 +313,7 @@ size_t gd_weights_count(const gd_weights *w) { return w->view_count; }
 const gd_view *gd_weights_at(const gd_weights *w, size_t i) { return w->views[i]; }
 size_t gd_weights_bytes(const gd_weights *w) { return w->bytes; }
 const char *gd_weights_path(const gd_weights *w) { return w->path; }
+size_t gd_weights_file_count(const gd_weights *w) { return w->shard_count; }
+const char *gd_weights_file(const gd_weights *w, size_t i) { return gd_st_path(w->shards[i].st); }
 size_t gd_weights_note_count(const gd_weights *w) { return w->notes.count; }
 const char *gd_weights_note(const gd_weights *w, size_t i) { return w->notes.text[i]; }

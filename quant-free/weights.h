@@ -39,6 +39,10 @@ size_t gd_weights_bytes(const gd_weights *weights);
 /* The file, for messages: model.safetensors or the index. */
 const char *gd_weights_path(const gd_weights *weights);
 
+/* The files of tensors. */
+size_t gd_weights_file_count(const gd_weights *weights);
+const char *gd_weights_file(const gd_weights *weights, size_t i);
+
 /* Notices for the user, such as "... is ignored". */
 size_t gd_weights_note_count(const gd_weights *weights);
 const char *gd_weights_note(const gd_weights *weights, size_t i);

@@ -265,15 +265,20 @@ static int check(const cli_settings *settings)
 
 static int open_files(const cli_settings *settings, struct eval_files *files)
 {
-    const int calibrate = settings->calibrate || settings->calibrate_output;
-    int status = cli_output_open(settings->report, &files->report_fd);
+    const char *const inputs[2] = { settings->input, settings->weights };
+    const char *outputs[3] = { settings->scores, settings->report, NULL };
+    int status;
 
-    if (status || !calibrate)
-        return status;
-    files->calibration = calibration_path(settings);
-    if (!files->calibration)
-        return CLI_UNUSABLE;
-    return cli_output_open(files->calibration, &files->calibration_fd);
+    if (settings->calibrate || settings->calibrate_output) {
+        files->calibration = calibration_path(settings);
+        if (!files->calibration)
+            return CLI_UNUSABLE;
+    }
+    outputs[2] = files->calibration;
+    status = cli_output_check(&settings->options, inputs, outputs);
+    if (!status)
+        status = cli_output_open(settings->report, &files->report_fd);
+    return status ? status : cli_output_open(files->calibration, &files->calibration_fd);
 }
 
 static int close_files(const cli_settings *settings, struct eval_files *files, int status)

@@ -608,6 +608,20 @@ GD_API gd_status gd_compare(const char *scores_a, const char *scores_b, char **j
 /** Makes a page from a result of gd_compare(), as gd_eval_page() does. */
 GD_API gd_status gd_compare_page(const char *json, char **html, gd_error *err);
 
+/**
+ * Checks files that a program writes itself, such as a page of gd_eval_page(), before it opens them: none may be a file
+ * of the model, an input, or another output, whatever names and links lead to it.  (The outputs that the library writes
+ * are checked by the calls that write them.)  In the directories of the model and the adapter, only names that end in
+ * .jsonl, .csv, .tsv (these with or without .gz or .zst) or .html, or begin with "guerdon-", may be written.
+ *
+ * @param options  the model's; NULL: there is no model
+ * @param inputs   as in gd_file_options; NULLs are passed over
+ * @param outputs  paths; NULLs and "-" are passed over
+ * @return GD_OK, also if a model or an input is missing; GD_EUSAGE: an output must not be written; GD_ENOMEM
+ */
+GD_API gd_status gd_check_outputs(const gd_options *options, const char *const *inputs, size_t input_count,
+                                  const char *const *outputs, size_t output_count, gd_error *err);
+
 /** Frees a string that this library returned.  NULL is fine. */
 GD_API void gd_string_free(char *string);
 

@@ -11,6 +11,7 @@
 #include "quant-free/special.h"
 #include "quant-free/weights.h"
 #include "reward/options.h"
+#include "reward/reads.h"
 #include "reward/scale.h"
 #include "text/chat.h"
 #include "text/tokenizer.h"
@@ -24,7 +25,8 @@ typedef struct gd_encoder {
     gd_add_eos add_eos;
     gd_chat *chat;      /* how a conversation becomes text; NULL: unknown */
     char *chat_problem; /* then: a sentence that says why, and what to pass */
-    char *identity;     /* what ids and scores depend on: members of a JSON object */
+    char *identity;     /* which options ids and scores depend on: members of a JSON object */
+    gd_reads reads;     /* which files */
 } gd_encoder;
 
 struct gd_model {
