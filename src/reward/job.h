@@ -17,6 +17,8 @@ typedef struct gd_job {
     uint64_t bytes_done;                /* of the input, up to the last finished item; set by the run */
     uint64_t bytes_total;               /* of items in memory; a file knows its own */
     gd_sink *sinks[GD_JOURNAL_OUTPUTS]; /* the writer's, the second output, journal.aside; NULL: not open */
+    bool dry;                           /* only error lines are written, to standard output; set before opening */
+    bool json_only;                     /* the lines are changed, so a table or plain text is refused */
     bool packed;                        /* at least one output is compressed */
     uint64_t digest;                    /* gd_record's, of the last finished item */
     gd_journal journal;
@@ -41,6 +43,9 @@ gd_status gd_job_open(gd_job *run, const gd_encoder *encoder, const gd_file_opti
  * NULL for none. */
 gd_status gd_job_outputs(const gd_reads *reads, const char *const *inputs, size_t input_count,
                          const char *const *outputs, size_t output_count, gd_error *err);
+
+/* The part of it that a dry run needs, after the input was opened. */
+gd_status gd_job_open_dry(gd_job *run, gd_error *err);
 
 /* Opens one more output, journal.aside, if the run has a journal; the run closes it. */
 gd_status gd_job_aside(gd_job *run, gd_error *err);

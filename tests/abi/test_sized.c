@@ -210,8 +210,8 @@ static void null_is_refused(void **state)
 static void structs_have_no_padding_at_the_end(void **state)
 {
     (void)state;
-    ENDS(gd_options, activation);
-    ENDS(gd_file_options, fields);
+    ENDS(gd_options, dry_run);
+    ENDS(gd_file_options, arguments);
     ENDS(gd_rank_options, seed);
     ENDS(gd_filter_options, context);
     ENDS(gd_eval_options, scores);
