@@ -132,6 +132,14 @@ int cli_run_begin(cli_run *run, const cli_settings *settings)
     return choose_input(run);
 }
 
+void cli_run_notes(const cli_run *run, const gd_model *model)
+{
+    const char *note;
+
+    for (size_t i = 0; !run->settings->quiet && (note = gd_model_note(model, i)); i++)
+        cli_say("note: %s", note);
+}
+
 void cli_watch_interrupt(void)
 {
     struct sigaction action = { 0 };
