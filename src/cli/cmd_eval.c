@@ -314,15 +314,19 @@ static int check(const cli_settings *settings)
 
 static int open_files(const cli_settings *settings, struct eval_files *files)
 {
-    const int calibrate = settings->calibrate || settings->calibrate_output;
-    int status;
+    const char *const inputs[2] = { settings->input, settings->weights };
+    const char *outputs[3] = { settings->scores, settings->report, NULL };
+    int status = CLI_OK;
 
     if (settings->dry_run)
         return CLI_OK;
-    status = cli_output_open(settings->report, &files->report_fd);
-    if (status || !calibrate)
-        return status;
-    status = find_calibration(settings, &files->calibration);
+    if (settings->calibrate || settings->calibrate_output)
+        status = find_calibration(settings, &files->calibration);
+    outputs[2] = files->calibration;
+    if (!status)
+        status = cli_output_check(&settings->options, inputs, outputs);
+    if (!status)
+        status = cli_output_open(settings->report, &files->report_fd);
     return status ? status : cli_output_open(files->calibration, &files->calibration_fd);
 }
 

@@ -1,6 +1,7 @@
 /* record.c - the records of an input. */
 #include "data/record.h"
 
+#include "base/digest.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "data/record_read.h"
@@ -72,6 +73,7 @@ const json_t *gd_record_answer(const json_t *object, size_t which)
 struct gd_records {
     gd_entries *entries;
     bool keep_raw;
+    uint64_t digest; /* of the items so far */
 };
 
 gd_status gd_records_open(gd_records **out, const gd_entries_options *options, gd_error *err)
@@ -83,11 +85,15 @@ gd_status gd_records_open(gd_records **out, const gd_entries_options *options, g
     if (!records)
         return gd_fail_memory(err, sizeof *records);
     rc = gd_entries_open(&records->entries, options, err);
-    if (rc)
+    if (rc) {
         gd_records_close(records);
-    else
-        *out = records;
-    return rc;
+        return rc;
+    }
+    if (gd_entries_header(records->entries))
+        records->digest = gd_digest(0, gd_entries_header(records->entries),
+                                    strlen(gd_entries_header(records->entries)));
+    *out = records;
+    return GD_OK;
 }
 
 void gd_records_keep_raw(gd_records *records) { records->keep_raw = true; }
@@ -116,13 +122,15 @@ static void put_on_one_line(char *text, size_t len)
 }
 
 /* Moves the row's contents into the record. */
-static gd_status take_row(const gd_records *records, gd_record *record, gd_entry *entry, gd_error *err)
+static gd_status take_row(gd_records *records, gd_record *record, gd_entry *entry, gd_error *err)
 {
+    records->digest = gd_digest(records->digest ^ entry->line, entry->raw, entry->raw ? entry->raw_len : 0);
     *record = (gd_record){ .index = entry->index,
                            .line = entry->line,
                            .name = entry->name,
                            .argument = entry->argument,
                            .length = entry->raw_len,
+                           .digest = records->digest,
                            .object = entry->object,
                            .problem = entry->problem };
     entry->object = NULL;

@@ -45,9 +45,10 @@ typedef struct gd_record {
     size_t count;          /* of texts: 1; 2: chosen, rejected; any number of answers; 0: there is a problem */
     gd_record_text *texts; /* their bytes belong to storage or to object */
     char *storage;
-    json_t *object; /* the fields, by our names; NULL if there are none */
-    size_t length;  /* bytes of the item in its file */
-    char *raw;      /* these bytes, after gd_records_keep_raw(); else NULL */
+    json_t *object;  /* the fields, by our names; NULL if there are none */
+    size_t length;   /* bytes of the item in its file */
+    uint64_t digest; /* of all items up to this one, and of where they are */
+    char *raw;       /* these bytes, after gd_records_keep_raw(); else NULL */
 } gd_record;
 
 /* Frees what the record holds; an all-zero record is fine. */

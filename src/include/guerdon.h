@@ -14,6 +14,11 @@
  *  - Strings are UTF-8.  Sizes are in elements, or in bytes where the name says `_bytes` or `_len`.
  *  - Handles are opaque; a close function accepts NULL.
  *  - Only one call at a time may use a handle; different handles may be used from different threads.
+ *  - Files that are being read must not change.  If one does, the call fails with GD_EIO and a sentence, and what was
+ *    written before is right.  For the files of weights, which are mapped, this holds as long as the model is open;
+ *    another file may take a name, for the one that is open stays.  Reading a page that a file no longer has raises
+ *    SIGBUS: while a call reads weights, the library handles that signal for its own pages, passes on any other, and
+ *    then restores the handler that was there.  A thread that blocks SIGBUS is ended by it.
  *  - Structs that begin with struct_size may grow at their end in later versions; programs compiled with an earlier
  *    version keep working.  Initialise each with its ..._init(), which sets struct_size to the size your compiler sees
  *    and the rest to zero, the default of every member; in C, { .struct_size = sizeof s } does the same, except for
@@ -158,6 +163,7 @@ GD_API void gd_model_close(gd_model *model);
  * @return GD_OK
  *         GD_ETOOLONG  a text has more tokens than allowed and truncation is GD_TRUNCATE_ERROR (or DROP)
  *         GD_EFORMAT   a text is not UTF-8
+ *         GD_EIO       a file of the model was changed: close the model
  *         GD_ENOMEM    a smaller count may succeed
  *
  * Time: about 2 * parameters * distinct prefix tokens operations.
@@ -637,6 +643,20 @@ GD_API gd_status gd_compare(const char *scores_a, const char *scores_b, char **j
 
 /** Makes a page from a result of gd_compare(), as gd_eval_page() does. */
 GD_API gd_status gd_compare_page(const char *json, char **html, gd_error *err);
+
+/**
+ * Checks files that a program writes itself, such as a page of gd_eval_page(), before it opens them: none may be a file
+ * of the model, an input, or another output, whatever names and links lead to it.  (The outputs that the library writes
+ * are checked by the calls that write them.)  In the directories of the model and the adapter, only names that end in
+ * .jsonl, .csv, .tsv (these with or without .gz or .zst) or .html, or begin with "guerdon-", may be written.
+ *
+ * @param options  the model's; NULL: there is no model
+ * @param inputs   as in gd_file_options; NULLs are passed over
+ * @param outputs  paths; NULLs and "-" are passed over
+ * @return GD_OK, also if a model or an input is missing; GD_EUSAGE: an output must not be written; GD_ENOMEM
+ */
+GD_API gd_status gd_check_outputs(const gd_options *options, const char *const *inputs, size_t input_count,
+                                  const char *const *outputs, size_t output_count, gd_error *err);
 
 /** Frees a string that this library returned.  NULL is fine. */
 GD_API void gd_string_free(char *string);

@@ -272,7 +272,11 @@ static gd_status open_files(gd_eval_run *run, gd_error *err)
     if (rc || !how->scores)
         return rc;
     inputs = gd_records_inputs(run->job.records, &count);
-    rc = gd_writer_open(&run->job.writer, how->scores, inputs, count, 0, err);
+    rc = gd_job_outputs(&run->model->encoder.reads, inputs, count, &how->scores, 1, err);
+    if (!rc && how->weights)
+        rc = gd_job_outputs(NULL, &how->weights, 1, &how->scores, 1, err);
+    if (!rc)
+        rc = gd_writer_open(&run->job.writer, how->scores, inputs, count, 0, err);
     run->job.sinks[0] = rc ? NULL : gd_writer_sink(run->job.writer);
     return rc;
 }

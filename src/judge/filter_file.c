@@ -222,7 +222,7 @@ static gd_status put_header(struct run *run, gd_error *err)
     const char *header = gd_records_header(run->job.records);
     gd_status rc;
 
-    if (!header || run->job.journal.items)
+    if (!header || run->job.journal.done.items)
         return GD_OK;
     gd_buf_clear(&run->line);
     gd_buf_str(&run->line, header);
@@ -241,7 +241,7 @@ static void put_identity(gd_buf *out, const gd_filter_options *how)
     gd_json_put(out, limit, JSON_ENCODE_ANY | JSON_COMPACT);
     json_decref(limit);
     gd_buf_str(out, ",\"rejects\":");
-    gd_buf_json_string(out, how->rejects ? how->rejects : "", how->rejects ? strlen(how->rejects) : 0);
+    gd_job_put_path(out, how->rejects);
 }
 
 static gd_status filter(struct run *run, gd_model *model, gd_error *err)
@@ -262,11 +262,11 @@ static gd_status filter(struct run *run, gd_model *model, gd_error *err)
     put_identity(&identity, how);
     rc = gd_job_open(&run->job, &model->encoder, &files, how->rejects, &identity, err);
     gd_buf_free(&identity);
-    if (rc || journal->complete)
+    if (rc || journal->done.complete)
         return rc;
-    if (journal->items)
-        rc = gd_filter_findings_read(&run->findings, journal->aside, journal->offset[2],
-                                     journal->items - journal->summary.dropped, journal->items, err);
+    if (journal->done.items)
+        rc = gd_filter_findings_read(&run->findings, journal->aside, journal->done.offset[2],
+                                     journal->done.items - journal->done.summary.dropped, journal->done.items, err);
     if (!rc)
         rc = gd_job_aside(&run->job, err);
     if (!rc)
@@ -297,7 +297,7 @@ gd_status gd_filter_file(gd_model *model, const gd_filter_options *how, const gd
         run.findings.for_second_pass = has_second_pass(&run);
         rc = filter(&run, model, err);
     }
-    if (!run.job.journal.complete && (!rc || rc == GD_EINTERRUPTED)) {
+    if (!run.job.journal.done.complete && (!rc || rc == GD_EINTERRUPTED)) {
         const gd_status reported = report_of(&run, json, rc ? NULL : err);
 
         rc = rc ? rc : reported; /* without a report, the run is not finished */

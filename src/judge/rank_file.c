@@ -121,14 +121,12 @@ static gd_status check(const gd_rank_options *how, gd_error *err)
 /* The options that the output depends on. */
 static void put_identity(gd_buf *out, const gd_rank_options *how)
 {
-    const char *pairs = how->pairs_output ? how->pairs_output : "";
-
     gd_buf_printf(out, "{\"command\":\"rank\",\"top\":%zu,\"texts\":%d,\"pairs\":%d", how->top, how->texts != 0,
                   (int)how->pairs);
     gd_buf_printf(out, ",\"seed\":%" PRIu64 ",\"min_margin\":", how->seed);
     gd_buf_json_float(out, how->min_margin);
     gd_buf_str(out, ",\"pairs_output\":");
-    gd_buf_json_string(out, pairs, strlen(pairs));
+    gd_job_put_path(out, how->pairs_output);
 }
 
 void gd_rank_options_init_sized(gd_rank_options *options, size_t struct_size) { gd_sized_init(options, struct_size); }

@@ -13,6 +13,7 @@
 #include "quant-free/weights.h"
 #include "reward/head.h"
 #include "reward/options.h"
+#include "reward/reads.h"
 #include "reward/scale.h"
 #include "text/chat.h"
 #include "text/tokenizer.h"
@@ -27,7 +28,8 @@ typedef struct gd_encoder {
     gd_chat *chat;      /* how a conversation becomes text; NULL: unknown */
     char *chat_problem; /* then: a sentence that says why, and what to pass */
     size_t most_texts;  /* of an item, each of which takes memory however short it is; 0: no limit */
-    char *identity;     /* what ids and scores depend on: members of a JSON object */
+    char *identity;     /* which options ids and scores depend on: members of a JSON object */
+    gd_reads reads;     /* which files */
     size_t rows;        /* of the embedding; 0 if unknown. Ids without a row are an error of the text that has them */
     gd_notes notes;     /* what matters to scores: a choice between the model's files and the adapter's; advice.h */
 } gd_encoder;

@@ -141,6 +141,7 @@ static gd_status take_item(gd_pipeline *run, gd_scored *item, gd_error *err)
     for (size_t t = 0; t < item->count; t++)
         summary->tokens += item->tokens[t];
     run->job->bytes_done = item->bytes;
+    run->job->digest = item->record.digest;
     return gd_job_item(run->job, item->record.index, err);
 }
 
@@ -219,15 +220,19 @@ static gd_status next_record(gd_pipeline *run, gd_record *record, uint64_t *byte
 
 static gd_status run_records(gd_pipeline *run, gd_error *err)
 {
+    const uint64_t done = run->job->journal.done.items;
     gd_status rc = GD_OK;
     bool more = true;
 
-    while (!rc && more) {
+    for (uint64_t items = 0; !rc && more;) {
         gd_record record = { 0 };
         uint64_t bytes = 0;
 
         rc = next_record(run, &record, &bytes, &more, err);
-        if (!rc && more && record.index >= run->job->journal.items)
+        items += more;
+        if (!rc)
+            rc = gd_job_same_input(run->job, items, record.digest, more, err);
+        if (!rc && more && record.index >= done)
             rc = add_record(run, &record, bytes, err);
         gd_record_free(&record);
         if (!rc && is_time(run))
@@ -245,7 +250,7 @@ gd_status gd_pipeline_run(gd_pipeline *run, gd_error *err)
 {
     gd_status rc;
 
-    if (run->job->journal.complete)
+    if (run->job->journal.done.complete)
         return GD_OK;
     if (run->model->rehearsal)
         gd_rehearsal_clear(run->model->rehearsal);

@@ -21,7 +21,7 @@ static const struct option {
 } table[] = {
     { "model", ALL, "model", "--model=@/model", "--model=@/other", NULL },
     { "adapter", ALL, "adapter", NULL, "--adapter=@/lora", NULL },
-    { "input", ALL, "input", "--input=@/in", "--input=@/in2", NULL },
+    { "input", ALL, NULL, "--input=@/in", "--input=@/./in", NULL },
     { "format", ALL, "format", NULL, "--format=jsonl", NULL },
     { "precision", ALL, "precision", "--precision=bf16", "--precision=fp32", NULL },
     { "numerics", ALL, "numerics", "--numerics=exact", "--numerics=fast", NULL },
@@ -216,7 +216,7 @@ static void every_field_is_known(void **state)
         text = program_read(program_path("out.resume"));
         journal = program_line(text, 0);
         json_object_foreach(json_object_get(journal, "run"), key, value)
-            if (strcmp(key, "command") != 0)
+            if (strcmp(key, "command") != 0 && strcmp(key, "files") != 0)
                 expect_row(c, "field", key, strlen(key), true);
         json_decref(journal);
         free(text);
@@ -244,11 +244,10 @@ static int prepare(void **state)
     (void)state;
     (void)snprintf(graph, sizeof graph, "%s/src/graph/qwen2.yaml", top ? top : ".");
     program_link(program_golden("qwen2"), program_path("model"));
-    program_link(program_golden("qwen2"), program_path("other"));
+    program_link(program_golden("qwen2-tied"), program_path("other"));
     program_link(program_golden("qwen2-lora"), program_path("lora"));
     program_link(graph, program_path("graph.yaml"));
     write_input(program_path("in"));
-    write_input(program_path("in2"));
     return 0;
 }
 

@@ -202,10 +202,10 @@ def make_packed(rows):
 
 
 def make_results():
-    identity = {'model': 'm', 'input': 'i', 'max_length': 512}
-    put('journal', 'begun', {'format': 'guerdon-resume/1', 'run': identity, 'items': 3, 'offsets': [0, 0, 0],
-                             'summary_items': 3, 'failed': 1, 'dropped': 0, 'truncated': 1, 'tokens': 40, 'rows': 30,
-                             'texts': 5})
+    identity = {'model': 'm', 'input': 'i', 'files': {'f': '0'}}
+    put('journal', 'begun', {'format': 'guerdon-resume/2', 'run': identity, 'complete': False, 'items': 3,
+                             'input': '0f', 'offsets': [0, 0, 0], 'summary_items': 3, 'failed': 1,
+                             'dropped': 0, 'truncated': 1, 'tokens': 40, 'rows': 30, 'texts': 5})
     lines = ['{"index":0,"score":1.23456789,"tokens":155}', '{"index":1,"error":"line 2: why"}',
              '{"index":2,"chosen":1.5,"rejected":0.25,"margin":1.25,"tokens":[155,149]}',
              '{"index":3,"scores":[1.5,0.25],"tokens":[155,149]}']
