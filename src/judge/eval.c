@@ -255,7 +255,7 @@ static gd_status open_files(gd_eval_run *run, gd_error *err)
                                        .count = 1,
                                        .format = how->format,
                                        .fields = how->fields,
-                                       .frugal = run->model->encoder.most_texts != 0,
+                                       .frugal = gd_model_is_frugal(run->model),
                                        .also = run->also,
                                        .also_count = run->by ? 4 : 3 };
     const char *const *inputs;
@@ -267,7 +267,7 @@ static gd_status open_files(gd_eval_run *run, gd_error *err)
         rc = gd_sections_load(&run->sections, how->weights, err);
     if (!rc)
         rc = gd_records_open(&run->job.records, &input, err);
-    if (!rc && run->model->rehearsal)
+    if (!rc && gd_model_is_dry(run->model))
         return gd_job_open_dry(&run->job, err);
     if (rc || !how->scores)
         return rc;

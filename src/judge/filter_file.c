@@ -156,7 +156,7 @@ static gd_status second_pass(struct run *run, const gd_model *model, gd_error *e
                                        .count = 1,
                                        .format = run->how->format,
                                        .fields = run->how->fields,
-                                       .frugal = model->encoder.most_texts != 0 };
+                                       .frugal = gd_model_is_frugal(model) };
     const gd_filter_values *values = &run->findings.values;
     const double exact = run->how->limit * (double)values->count;
     gd_records *records = NULL;
@@ -258,7 +258,7 @@ static gd_status filter(struct run *run, gd_model *model, gd_error *err)
     gd_status rc;
 
     run->job.json_only = how->annotate != 0;
-    run->job.dry = model->rehearsal != NULL;
+    run->job.dry = gd_model_is_dry(model);
     put_identity(&identity, how);
     rc = gd_job_open(&run->job, &model->encoder, &files, how->rejects, &identity, err);
     gd_buf_free(&identity);

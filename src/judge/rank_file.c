@@ -147,7 +147,7 @@ static gd_status rank(struct run *run, gd_model *model, gd_error *err)
     gd_buf identity = { 0 };
     gd_status rc;
 
-    run->job.dry = model->rehearsal != NULL;
+    run->job.dry = gd_model_is_dry(model);
     run->preference = (gd_preference){ how->pairs, how->min_margin, how->seed };
     put_identity(&identity, how);
     rc = gd_job_open(&run->job, &model->encoder, &files, how->pairs_output, &identity, err);

@@ -262,7 +262,8 @@ gd_status gd_model_open(gd_model **out, const gd_options *options, gd_error *err
 
 gd_status gd_model_check_scores(const gd_model *model, gd_error *err)
 {
-    return model->rehearsal ? gd_fail(err, GD_EUSAGE, "the model was opened with dry_run 1, but 0 is expected") : GD_OK;
+    return gd_model_is_dry(model) ? gd_fail(err, GD_EUSAGE, "the model was opened with dry_run 1, but 0 is expected")
+                                  : GD_OK;
 }
 
 const char *gd_model_note(const gd_model *model, size_t i)

@@ -60,6 +60,12 @@ struct gd_model {
 gd_status gd_model_open_files(gd_model **out, const gd_options *options, gd_error *err);
 gd_status gd_model_open_engine(gd_model *model, const gd_options *options, gd_error *err);
 
+/* A dry run: nothing is computed.  False for NULL. */
+static inline bool gd_model_is_dry(const gd_model *model) { return model && model->rehearsal; }
+
+/* Memory is limited, also for reading items.  False for NULL. */
+static inline bool gd_model_is_frugal(const gd_model *model) { return model && model->encoder.most_texts; }
+
 /* Fails in a dry run, which has no scores to return. */
 gd_status gd_model_check_scores(const gd_model *model, gd_error *err);
 
