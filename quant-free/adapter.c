@@ -25,16 +25,29 @@ struct gd_adapter {
     gd_st *st;
     struct module *modules; /* sorted by name */
     size_t count;
-    const gd_view *head;
+    const gd_view *head, *embedding;
+    size_t ignored; /* tensors of lm_head */
     gd_notes notes;
 };
 
-/* The length of the module's name in a tensor's name (after PREFIX) that ends with `end`, or 0. */
-static size_t module_len(const char *name, const char *end)
+static size_t before(const char *name, const char *end)
 {
     const size_t n = strlen(name), e = strlen(end);
 
     return n > e && strcmp(name + n - e, end) == 0 ? n - e : 0;
+}
+
+/* The length of the module's name in a tensor's name (after PREFIX) that ends with `part` (".lora_A") and ".weight", or
+ * 0. PEFT removes the adapter's name when it saves; in a raw state dict it is there. */
+static size_t module_len(const char *name, const char *part)
+{
+    char plain[32], raw[32];
+    size_t len;
+
+    (void)snprintf(plain, sizeof plain, "%s.weight", part);
+    (void)snprintf(raw, sizeof raw, "%s.default.weight", part);
+    len = before(name, plain);
+    return len ? len : before(name, raw);
 }
 
 static gd_status refuse_tensor(const gd_adapter *ad, const char *name, gd_error *err)
@@ -45,8 +58,6 @@ static gd_status refuse_tensor(const gd_adapter *ad, const char *name, gd_error 
         { ".lora_embedding_", "LoRA on embeddings is not supported" },
         { ".lora_magnitude_vector", "DoRA is not supported" },
         { ".lora_B.bias", "LoRA biases are not supported" },
-        { ".lora_A.default.", "PEFT does not save it like this, with the adapter's name in it" },
-        { ".lora_B.default.", "PEFT does not save it like this, with the adapter's name in it" },
     };
 
     for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
@@ -58,25 +69,48 @@ static gd_status refuse_tensor(const gd_adapter *ad, const char *name, gd_error 
                    ad->path, name, ad->config.head);
 }
 
-/* There are two spellings: PEFT's own, and that of a raw state dict. */
+/* The length of the module's name in that of a tensor that was saved whole, or 0. There are two spellings: PEFT's own,
+ * and that of a raw state dict. */
+static size_t saved_len(const char *name)
+{
+    const size_t raw = before(name, ".modules_to_save.default.weight");
+
+    return raw ? raw : before(name, ".weight");
+}
+
 static bool is_head(const gd_adapter *ad, const char *name)
 {
     const size_t len = strlen(ad->config.head);
 
-    return strncmp(name, ad->config.head, len) == 0 &&
-           (strcmp(name + len, ".weight") == 0 || strcmp(name + len, ".modules_to_save.default.weight") == 0);
+    return saved_len(name) == len && strncmp(name, ad->config.head, len) == 0;
 }
 
-/* The model checks the head's shape. */
-static gd_status take_head(gd_adapter *ad, const gd_view *view, gd_error *err)
+/* PEFT saves the embedding when it was trained, or resized. */
+static bool is_embedding(const char *name)
 {
-    if (ad->head)
-        return gd_fail(err, GD_EFORMAT, "%s: the head is present twice, as \"%s\" and as \"%s\"", ad->path,
-                       ad->head->name, view->name);
+    const size_t len = saved_len(name), last = strlen(GD_ADAPTER_EMBEDDING);
+
+    return len >= last && strncmp(name + len - last, GD_ADAPTER_EMBEDDING, last) == 0 &&
+           (len == last || name[len - last - 1] == '.');
+}
+
+/* A reward model has no output layer, so whatever the adapter has for it is not used. */
+static bool is_output_layer(const gd_adapter *ad, const char *name)
+{
+    return strncmp(name, "lm_head.", 8) == 0 && strcmp(ad->config.head, "lm_head") != 0;
+}
+
+/* The model checks the shape. */
+static gd_status take_whole(const gd_adapter *ad, const gd_view **whole, const gd_view *view, const char *what,
+                            gd_error *err)
+{
+    if (*whole)
+        return gd_fail(err, GD_EFORMAT, "%s: the %s is present twice, as \"%s\" and as \"%s\"", ad->path, what,
+                       (*whole)->name, view->name);
     if (view->rank != 2)
-        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": the head must be a matrix, but this has rank %u", ad->path,
-                       view->name, view->rank);
-    ad->head = view;
+        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": the %s must be a matrix, but this has rank %u", ad->path,
+                       view->name, what, view->rank);
+    *whole = view;
     return GD_OK;
 }
 
@@ -110,11 +144,17 @@ static int by_name(const void *a, const void *b)
 static gd_status take_tensor(gd_adapter *ad, const gd_view *view, gd_error *err)
 {
     const char *name = view->name + strlen(PREFIX);
-    const size_t len = module_len(name, ".lora_A.weight");
+    const size_t len = module_len(name, ".lora_A");
 
     if (is_head(ad, name))
-        return take_head(ad, view, err);
-    if (module_len(name, ".lora_B.weight"))
+        return take_whole(ad, &ad->head, view, "head", err);
+    if (is_embedding(name))
+        return take_whole(ad, &ad->embedding, view, "embedding", err);
+    if (is_output_layer(ad, name)) {
+        ad->ignored++;
+        return GD_OK;
+    }
+    if (module_len(name, ".lora_B"))
         return GD_OK;
     if (!len)
         return refuse_tensor(ad, view->name, err);
@@ -129,9 +169,12 @@ static gd_status take_tensor(gd_adapter *ad, const gd_view *view, gd_error *err)
 static gd_status pair_tensor(const gd_adapter *ad, const gd_view *view, gd_error *err)
 {
     const char *name = view->name + strlen(PREFIX);
-    const size_t len = module_len(name, ".lora_B.weight");
+    const size_t len = is_output_layer(ad, name) ? 0 : module_len(name, ".lora_B");
     struct module *m = len ? find_module(ad, name, len) : NULL;
 
+    if (m && m->lora.b)
+        return gd_fail(err, GD_EFORMAT, "%s: module \"%s\" has two tensors lora_B: \"%s\" and \"%s\"", ad->path,
+                       m->name, m->lora.b->name, view->name);
     if (len && !m)
         return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\" has no matching lora_A", ad->path, view->name);
     if (m)
@@ -172,11 +215,6 @@ static gd_status check_module(gd_adapter *ad, struct module *m, gd_error *err)
     bool targeted;
     gd_status rc;
 
-    if (strcmp(m->name, ad->config.head) == 0)
-        return gd_fail(err, GD_EUNSUPPORTED,
-                       "%s: LoRA is applied to the head \"%s\" itself, but the file lacks the original head, so its "
-                       "scores cannot be reproduced; train with task_type SEQ_CLS or modules_to_save [\"%s\"]",
-                       ad->path, m->name, m->name);
     rc = gd_adapter_config_targets(&ad->config, m->name, &targeted, err);
     if (!rc && !targeted)
         return gd_fail(err, GD_EFORMAT, "%s: module \"%s\" has LoRA, but %s does not target it", ad->path, m->name,
@@ -186,7 +224,7 @@ static gd_status check_module(gd_adapter *ad, struct module *m, gd_error *err)
     return rc ? rc : check_shapes(ad, m, err);
 }
 
-static gd_status add_notes(gd_adapter *ad, gd_error *err)
+static gd_status note_zeros(gd_adapter *ad, gd_error *err)
 {
     for (size_t i = 0; i < ad->count; i++) {
         const gd_view *b = ad->modules[i].lora.b;
@@ -197,6 +235,58 @@ static gd_status add_notes(gd_adapter *ad, gd_error *err)
             return GD_OK;
     }
     return gd_notes_add(&ad->notes, err, "%s: every lora_B is zero: the adapter changes no layer", ad->path);
+}
+
+static gd_status add_notes(gd_adapter *ad, gd_error *err)
+{
+    gd_status rc = GD_OK;
+
+    if (ad->ignored)
+        rc = gd_notes_add(&ad->notes, err, "%s: lm_head is ignored: a reward model has no output layer", ad->path);
+    if (!rc && json_is_true(json_object_get(ad->config.json, "fan_in_fan_out")))
+        rc = gd_notes_add(
+            &ad->notes, err,
+            "%s: the field \"fan_in_fan_out\" is true, but linear layers are not transposed: it is ignored, "
+            "as in PEFT",
+            ad->config.path);
+    return rc ? rc : note_zeros(ad, err);
+}
+
+/* Finds the modules, pairs their tensors, and checks each of them. */
+static gd_status sort_tensors(gd_adapter *ad, gd_error *err)
+{
+    const size_t count = gd_st_count(ad->st);
+    gd_status rc = GD_OK;
+
+    for (size_t i = 0; i < count && !rc; i++) {
+        const gd_view *view = gd_st_at(ad->st, i);
+
+        if (strncmp(view->name, PREFIX, strlen(PREFIX)) != 0)
+            return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\" does not begin with \"" PREFIX "\"", ad->path,
+                           view->name);
+        rc = take_tensor(ad, view, err);
+    }
+    qsort(ad->modules, ad->count, sizeof *ad->modules, by_name);
+    for (size_t i = 1; i < ad->count && !rc; i++)
+        if (strcmp(ad->modules[i - 1].name, ad->modules[i].name) == 0)
+            return gd_fail(err, GD_EFORMAT, "%s: module \"%s\" has two tensors lora_A: \"%s\" and \"%s\"", ad->path,
+                           ad->modules[i].name, ad->modules[i - 1].lora.a->name, ad->modules[i].lora.a->name);
+    for (size_t i = 0; i < count && !rc; i++)
+        rc = pair_tensor(ad, gd_st_at(ad->st, i), err);
+    for (size_t i = 0; i < ad->count && !rc; i++)
+        rc = check_module(ad, &ad->modules[i], err);
+    return rc;
+}
+
+/* A head or an embedding: finite, and present if the configuration says that it was saved. */
+static gd_status check_whole(const gd_adapter *ad, const gd_view *view, bool saved, const char *what, gd_error *err)
+{
+    if (view && !is_finite(view))
+        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": a number is not finite", ad->path, view->name);
+    if (!view && saved)
+        return gd_fail(err, GD_EFORMAT, "%s: the %s is missing, but according to %s it was saved", ad->path, what,
+                       ad->config.path);
+    return GD_OK;
 }
 
 static gd_status read_tensors(gd_adapter *ad, gd_error *err)
@@ -212,26 +302,12 @@ static gd_status read_tensors(gd_adapter *ad, gd_error *err)
     ad->modules = gd_alloc(count, sizeof *ad->modules);
     if (!ad->modules)
         return gd_fail_memory(err, count * sizeof *ad->modules);
-    for (size_t i = 0; i < count && !rc; i++) {
-        const gd_view *view = gd_st_at(ad->st, i);
-
-        if (strncmp(view->name, PREFIX, strlen(PREFIX)) != 0)
-            return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\" does not begin with \"" PREFIX "\"", ad->path,
-                           view->name);
-        rc = take_tensor(ad, view, err);
-    }
-    qsort(ad->modules, ad->count, sizeof *ad->modules, by_name);
-    for (size_t i = 0; i < count && !rc; i++)
-        rc = pair_tensor(ad, gd_st_at(ad->st, i), err);
-    for (size_t i = 0; i < ad->count && !rc; i++)
-        rc = check_module(ad, &ad->modules[i], err);
-    if (!rc && ad->head && !is_finite(ad->head))
-        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": a number is not finite", ad->path, ad->head->name);
-    if (!rc && ad->config.saves_head && !ad->head)
-        return gd_fail(err, GD_EFORMAT,
-                       "%s: the head \"" PREFIX "%s.weight\" is missing, but according to %s it was saved", ad->path,
-                       ad->config.head, ad->config.path);
-    if (!rc && !ad->count && !ad->head)
+    rc = sort_tensors(ad, err);
+    if (!rc)
+        rc = check_whole(ad, ad->head, ad->config.saves_head, "head", err);
+    if (!rc)
+        rc = check_whole(ad, ad->embedding, ad->config.saves_embedding, "embedding", err);
+    if (!rc && !ad->count && !ad->head && !ad->embedding)
         return gd_fail(err, GD_EFORMAT, "%s: the file contains no tensors", ad->path);
     return rc ? rc : add_notes(ad, err);
 }
@@ -295,6 +371,16 @@ const char *gd_adapter_path(const gd_adapter *ad) { return ad->path; }
 size_t gd_adapter_count(const gd_adapter *ad) { return ad->count; }
 const char *gd_adapter_module(const gd_adapter *ad, size_t i) { return ad->modules[i].name; }
 const gd_view *gd_adapter_head(const gd_adapter *ad) { return ad->head; }
+const gd_view *gd_adapter_embedding(const gd_adapter *ad) { return ad->embedding; }
+
+bool gd_adapter_embeds(const gd_adapter *ad, const char *weight)
+{
+    const char *name = ad->embedding ? ad->embedding->name + strlen(PREFIX) : "";
+    const size_t len = saved_len(name);
+
+    return len && saved_len(weight) == len && strncmp(name, weight, len) == 0;
+}
+
 size_t gd_adapter_note_count(const gd_adapter *ad) { return ad->notes.count; }
 const char *gd_adapter_note(const gd_adapter *ad, size_t i) { return ad->notes.text[i]; }
 

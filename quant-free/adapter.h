@@ -3,7 +3,8 @@
  * A module's linear step becomes y = W x + bias + scale * B (A x), with A [rank, in], B [out, rank] and scale
  * = alpha / rank, or alpha / sqrt(rank) with use_rslora; rank_pattern and alpha_pattern change both for some
  * modules. The file may also contain the head ("modules_to_save": ["score"], which task_type SEQ_CLS adds by
- * itself); the model's graph says what it is called.
+ * itself); the model's graph says what it is called; and the embedding, whose module is "embed_tokens". LoRA may be
+ * on the head, too, if the base has one. What there is of lm_head is ignored.
  *
  * Nothing is ignored silently: a field of the configuration that changes the mathematics, or is unknown and
  * not empty, is refused by name; each tensor must be known and belong to a module that the configuration
@@ -50,6 +51,13 @@ const char *gd_adapter_module(const gd_adapter *adapter, size_t i);
 
 /* The trained head, a matrix of any shape, or NULL when the adapter has none. */
 const gd_view *gd_adapter_head(const gd_adapter *adapter);
+
+/* The trained embedding, of any shape, or NULL; and whether it replaces the base's tensor of that name. */
+const gd_view *gd_adapter_embedding(const gd_adapter *adapter);
+bool gd_adapter_embeds(const gd_adapter *adapter, const char *weight);
+
+/* "score.weight" is the tensor of "score". The caller frees it with gd_free; NULL without memory. */
+char *gd_adapter_module_of(const char *tensor);
 
 /* `modules` are all linear modules of the model. Fails if the adapter has a module that is not among them,
  * or lacks one that target_modules covers (PEFT would fill it with random numbers). */

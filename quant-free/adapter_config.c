@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "quant-free/adapter.h"
 
 #include <math.h>
 #include <string.h>
@@ -152,7 +153,16 @@ static gd_status read_layers(gd_adapter_config *c, gd_error *err)
     return read_layer_patterns(c, err);
 }
 
-/* Only the head can be saved whole. For SEQ_CLS, PEFT adds "classifier" and "score", whichever the model has. */
+/* "model.embed_tokens" and "embed_tokens" are the same. */
+static bool is_module(const char *entry, const char *module)
+{
+    const char *dot = strrchr(entry, '.');
+
+    return strcmp(dot ? dot + 1 : entry, module) == 0;
+}
+
+/* The head and the embedding can be saved whole, and an output layer is ignored. For SEQ_CLS, PEFT adds "classifier"
+ * and "score", whichever the model has. */
 static gd_status read_saved(gd_adapter_config *c, gd_error *err)
 {
     const json_t *list, *entry;
@@ -171,10 +181,12 @@ static gd_status read_saved(gd_adapter_config *c, gd_error *err)
 
         if (strcmp(name, c->head) == 0)
             c->saves_head = true;
-        else if (strcmp(name, "classifier") != 0 && strcmp(name, "score") != 0)
+        else if (is_module(name, GD_ADAPTER_EMBEDDING))
+            c->saves_embedding = true;
+        else if (strcmp(name, "classifier") != 0 && strcmp(name, "score") != 0 && !is_module(name, "lm_head"))
             return gd_fail(err, GD_EUNSUPPORTED,
-                           "%s: the field \"modules_to_save\" names \"%.80s\", but only the head \"%s\" "
-                           "can be saved",
+                           "%s: the field \"modules_to_save\" names \"%.80s\", but only the head \"%s\" and the "
+                           "embedding can be saved",
                            c->path, name, c->head);
     }
     return GD_OK;
@@ -203,8 +215,7 @@ static gd_status read_fields(gd_adapter_config *c, gd_error *err)
     return rc ? rc : read_overrides(&c->alphas, c, "alpha_pattern", false, err);
 }
 
-/* "score.weight" is the tensor of "score". */
-static char *module_of(const char *tensor)
+char *gd_adapter_module_of(const char *tensor)
 {
     const size_t len = strlen(tensor);
     const bool weight = len > 7 && strcmp(tensor + len - 7, ".weight") == 0;
@@ -216,7 +227,7 @@ gd_status gd_adapter_config_read(gd_adapter_config *c, const char *dir, const ch
 {
     gd_status rc;
 
-    c->head = module_of(head);
+    c->head = gd_adapter_module_of(head);
     if (!c->head)
         return gd_fail_memory(err, strlen(head) + 1);
     c->path = gd_path_join(dir, "adapter_config.json");

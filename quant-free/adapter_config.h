@@ -7,6 +7,8 @@
 
 #include <jansson.h>
 
+#define GD_ADAPTER_EMBEDDING "embed_tokens" /* the last part of the embedding's name */
+
 /* A choice of modules, in one of PEFT's forms. */
 typedef struct gd_module_set {
     enum { GD_MODULES_NONE, GD_MODULES_LIST, GD_MODULES_PATTERN, GD_MODULES_ALL } kind;
@@ -26,7 +28,7 @@ typedef struct gd_adapter_config {
     char *head; /* the head's module, which may be saved whole: "score" */
     json_t *json;
     double rank, alpha;
-    bool rslora, saves_head;
+    bool rslora, saves_head, saves_embedding;
     gd_module_set targets, excludes;
     gd_overrides ranks, alphas;
     const json_t *layers;        /* layers_to_transform: an integer, a list of them, or NULL */

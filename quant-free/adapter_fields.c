@@ -16,6 +16,7 @@ static const char *const known[] = {
     "corda_config",
     "eva_config",
     "exclude_modules",
+    "fan_in_fan_out", /* for Conv1D, which none of our models has: PEFT takes false for nn.Linear */
     "inference_mode",
     "init_lora_weights",
     "layers_pattern",
@@ -25,6 +26,7 @@ static const char *const known[] = {
     "lora_dropout",
     "lora_ga_config",
     "megatron_core",
+    "merge_weights", /* of PEFT before 0.3 */
     "modules_to_save",
     "peft_type",
     "peft_version",
@@ -43,7 +45,6 @@ static const struct refusal {
 } refusals[] = {
     { "use_dora", "DoRA is not supported" },
     { "lora_bias", "LoRA biases are not supported" },
-    { "fan_in_fan_out", "transposed weights are not supported" },
     { "layer_replication", "replicated layers are not supported" },
     { "target_parameters", "LoRA on parameters is not supported, only on modules" },
     { "trainable_token_indices", "trainable tokens are not supported" },

@@ -115,13 +115,18 @@ static gd_status check_labels(gd_config *c, gd_error *err)
     return GD_OK;
 }
 
+/* The class in the file; absent, null and [] mean that model_type decides. */
 static gd_status read_architecture(gd_config *c, gd_error *err)
 {
-    const json_t *list;
-    gd_status rc = gd_json_array(&list, c->json, "architectures", c->path, err);
+    const json_t *list = NULL;
+    gd_status rc = GD_OK;
 
+    if (gd_json_has(c->json, "architectures"))
+        rc = gd_json_array(&list, c->json, "architectures", c->path, err);
     if (rc)
         return rc;
+    if (json_array_size(list) == 0)
+        return gd_config_family_of_type(c, err);
     if (json_array_size(list) != 1 || !json_is_string(json_array_get(list, 0)) ||
         strlen(json_string_value(json_array_get(list, 0))) != json_string_length(json_array_get(list, 0)))
         return gd_fail(err, GD_EFORMAT, "%s: the field \"architectures\" is not a list of one name", c->path);

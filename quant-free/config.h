@@ -20,14 +20,18 @@
 typedef struct gd_config gd_config;
 
 /* How positions become angles. The frequencies of `default` are theta^(-2j/head_dim); `linear` divides them
- * by factor; `llama3` divides the slow ones, keeps the fast ones and blends in between
- * (Transformers' _compute_llama3_parameters). */
+ * by factor; `llama3` and `yarn` divide the slow ones, keep the fast ones and blend in between, each in its own
+ * way (Transformers' _compute_llama3_parameters and _compute_yarn_parameters). */
 typedef struct gd_rope {
-    enum { GD_ROPE_DEFAULT = 0, GD_ROPE_LLAMA3, GD_ROPE_LINEAR } type;
+    enum { GD_ROPE_DEFAULT = 0, GD_ROPE_LLAMA3, GD_ROPE_LINEAR, GD_ROPE_YARN } type;
     double theta;
     double factor;                            /* 1 for default */
-    double low_freq_factor, high_freq_factor; /* llama3 only, like the next */
-    double original_max_position;
+    double low_freq_factor, high_freq_factor; /* llama3 only */
+    double original_max_position;             /* llama3 and yarn */
+    double beta_fast, beta_slow;              /* yarn only, like the rest: turns within the original length */
+    double attention_factor;                  /* of sines and cosines; 0: from factor and the two below */
+    double mscale, mscale_all_dim;            /* used if neither is 0 */
+    bool truncate;                            /* the blend begins and ends at whole pairs */
 } gd_rope;
 
 /* Reads and checks DIR/config.json (at most 4 MiB). *out is NULL on failure. */
@@ -39,7 +43,8 @@ void gd_config_close(gd_config *config);
 /* The file, for messages. */
 const char *gd_config_path(const gd_config *config);
 
-/* The one entry of "architectures", such as "Qwen2ForSequenceClassification". */
+/* The one entry of "architectures", such as "Qwen2ForSequenceClassification". If there is none, or only the inner model
+ * ("Qwen2Model"), it is the classifier of the family, as Transformers' AutoModelForSequenceClassification takes it. */
 const char *gd_config_architecture(const gd_config *config);
 
 /* The parsed file, unchanged. */
@@ -59,7 +64,7 @@ gd_status gd_config_string(const gd_config *config, const char *field, const cha
 
 gd_status gd_config_bool(const gd_config *config, const char *field, bool *out, gd_error *err);
 
-/* The rotary embedding; types other than the three were refused by name at opening. */
+/* The rotary embedding; other types were refused by name at opening. */
 void gd_config_rope(const gd_config *config, gd_rope *rope);
 
 /* The sliding window of a layer: a query at position p sees the keys p - window + 1 .. p. 0 means all of

@@ -17,10 +17,14 @@
 
 static const struct family {
     gd_family family;
-    const char *prefix, *model_type;
+    const char *prefix, *model_type; /* of the classes' names */
+    const char *inner, *classifier;
 } families[] = {
-    { LLAMA, "LlamaFor", "llama" }, { QWEN2, "Qwen2For", "qwen2" },    { MISTRAL, "MistralFor", "mistral" },
-    { QWEN3, "Qwen3For", "qwen3" }, { GEMMA2, "Gemma2For", "gemma2" },
+    { LLAMA, "LlamaFor", "llama", "LlamaModel", "LlamaForSequenceClassification" },
+    { QWEN2, "Qwen2For", "qwen2", "Qwen2Model", "Qwen2ForSequenceClassification" },
+    { MISTRAL, "MistralFor", "mistral", "MistralModel", "MistralForSequenceClassification" },
+    { QWEN3, "Qwen3For", "qwen3", "Qwen3Model", "Qwen3ForSequenceClassification" },
+    { GEMMA2, "Gemma2For", "gemma2", "Gemma2Model", "Gemma2ForSequenceClassification" },
 };
 
 static const gd_config_default defaults[] = {
@@ -57,7 +61,6 @@ static const struct refusal {
     enum { NOTHING, ONE, TRUE, SCORE } neutral;
     const char *why;
 } refusals[] = {
-    { "quantization_config", 0, NOTHING, "the weights are quantised; BF16, F16 or F32 weights are expected" },
     { "auto_map", 0, NOTHING, "the model comes with code, which is never run" },
     { "is_causal", 0, TRUE, "only causal attention is supported" },
     { "use_bidirectional_attention", 0, NOTHING, "only causal attention is supported" },
@@ -154,6 +157,7 @@ static const char *const known[] = {
     "prefix",
     "pretraining_tp",
     "problem_type",
+    "quantization_config",
     "remove_invalid_values",
     "repetition_penalty",
     "return_dict",
@@ -205,15 +209,43 @@ gd_status gd_config_family_read(gd_config *c, gd_error *err)
         return rc;
     for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
         const struct family *f = &families[i];
-        const bool mine = strncmp(c->architecture, f->prefix, strlen(f->prefix)) == 0;
+        const bool inner = strcmp(c->architecture, f->inner) == 0;
+        const bool mine = inner || strncmp(c->architecture, f->prefix, strlen(f->prefix)) == 0;
 
-        if (mine)
-            c->family = f->family;
         if (type && mine != (strcmp(type, f->model_type) == 0))
             return gd_fail(err, GD_EFORMAT, "%s: the field \"model_type\" is \"%s\", but the architecture is %s",
                            c->path, type, c->architecture);
+        if (mine)
+            c->family = f->family;
+        if (inner)
+            c->architecture = f->classifier;
     }
     return GD_OK;
+}
+
+gd_status gd_config_family_of_type(gd_config *c, gd_error *err)
+{
+    const char *type = NULL;
+    gd_status rc;
+
+    if (!gd_json_has(c->json, "model_type"))
+        return gd_fail(err, GD_EFORMAT,
+                       "%s: neither \"architectures\" nor \"model_type\" says which model this is; "
+                       "\"architectures\": [\"LlamaForSequenceClassification\"], for example, is expected",
+                       c->path);
+    rc = gd_json_string(&type, c->json, "model_type", c->path, err);
+    for (size_t i = 0; !rc && i < sizeof families / sizeof families[0]; i++) {
+        if (strcmp(type, families[i].model_type) == 0) {
+            c->family = families[i].family;
+            c->architecture = families[i].classifier;
+            return GD_OK;
+        }
+    }
+    return rc ? rc
+              : gd_fail(err, GD_EUNSUPPORTED,
+                        "%s: \"architectures\" is missing, and the field \"model_type\" is \"%.40s\", but llama, "
+                        "qwen2, mistral, qwen3 or gemma2 is expected",
+                        c->path, type);
 }
 
 static bool is_neutral(const struct refusal *r, const json_t *v)
@@ -248,6 +280,29 @@ static bool is_known(const gd_config *c, const char *field)
     return gd_config_default_find(c->family, field) != NULL;
 }
 
+/* Whether anything is on: bitsandbytes writes its two switches even when both are off. */
+static bool is_quantised(const json_t *q)
+{
+    const json_t *four = json_object_get(q, "load_in_4bit"), *eight = json_object_get(q, "load_in_8bit");
+
+    return q && !gd_json_nothing(q) && (!(four || eight) || json_is_true(four) || json_is_true(eight));
+}
+
+/* Weights that are quantised are refused by what they are; then nobody sees this notice. */
+static gd_status note_quantisation(gd_config *c, gd_error *err)
+{
+    const json_t *q = json_object_get(c->json, "quantization_config");
+    const char *method = json_string_value(json_object_get(q, "quant_method"));
+
+    if (!is_quantised(q))
+        return GD_OK;
+    return gd_notes_add(
+        &c->notes, err,
+        "%s: the field \"quantization_config\" is set (%.40s), but the weights are not quantised: it is "
+        "ignored",
+        c->path, method ? method : "no quant_method");
+}
+
 gd_status gd_config_fields_check(gd_config *c, gd_error *err)
 {
     const char *field;
@@ -268,5 +323,5 @@ gd_status gd_config_fields_check(gd_config *c, gd_error *err)
         if (rc)
             break;
     }
-    return rc;
+    return rc ? rc : note_quantisation(c, err);
 }

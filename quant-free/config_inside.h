@@ -37,8 +37,11 @@ typedef struct gd_config_default {
 /* NULL if the family has none. */
 const gd_config_default *gd_config_default_find(gd_family family, const char *field);
 
-/* Finds the family, and refuses a model_type that contradicts the architecture. */
+/* Finds the family of the architecture, and refuses a model_type that contradicts it. */
 gd_status gd_config_family_read(gd_config *config, gd_error *err);
+
+/* The same for a file without an architecture: from model_type. */
+gd_status gd_config_family_of_type(gd_config *config, gd_error *err);
 
 /* Refuses the fields that would change the mathematics, and notes the unknown ones. */
 gd_status gd_config_fields_check(gd_config *config, gd_error *err);

@@ -8,27 +8,17 @@
 
 #define THETA_DEFAULT 10000.0
 
-/* The object that describes the embedding, or NULL: rope_parameters (Transformers 5) or rope_scaling (4). */
-static gd_status find_object(const json_t **out, const gd_config *c, gd_error *err)
+/* The object of that name, or NULL; an empty one says nothing. */
+static gd_status find_object(const json_t **out, const gd_config *c, const char *name, gd_error *err)
 {
-    static const char *const names[] = { "rope_scaling", "rope_parameters" };
-    gd_status rc;
+    gd_status rc = GD_OK;
 
     *out = NULL;
-    for (size_t i = 0; i < 2; i++) {
-        const json_t *object;
-
-        if (!gd_json_has(c->json, names[i]))
-            continue;
-        rc = gd_json_object(&object, c->json, names[i], c->path, err);
-        if (rc)
-            return rc;
-        if (*out && !json_equal((json_t *)*out, (json_t *)object))
-            return gd_fail(err, GD_EFORMAT,
-                           "%s: the fields \"rope_scaling\" and \"rope_parameters\" contradict each other", c->path);
-        *out = object;
-    }
-    return GD_OK;
+    if (gd_json_has(c->json, name))
+        rc = gd_json_object(out, c->json, name, c->path, err);
+    if (*out && json_object_size(*out) == 0)
+        *out = NULL;
+    return rc;
 }
 
 /* The type, under its current or its older name. */
@@ -59,20 +49,20 @@ static gd_status positive(double *out, const gd_config *c, const json_t *o, cons
     return rc;
 }
 
-/* rope_parameters' theta, the one at the top level, or the default; two that differ are refused. */
-static gd_status read_theta(gd_config *c, const json_t *o, gd_error *err)
+/* The object's theta, the one at the top level, or the default; two that differ are refused. */
+static gd_status read_theta(gd_rope *r, const gd_config *c, const json_t *o, gd_error *err)
 {
     double inner = 0, outer = 0;
     gd_status rc = GD_OK;
 
-    c->rope.theta = THETA_DEFAULT;
+    r->theta = THETA_DEFAULT;
     if (json_object_get(c->json, "rope_theta")) {
         rc = positive(&outer, c, c->json, "rope_theta", err);
-        c->rope.theta = outer;
+        r->theta = outer;
     }
     if (!rc && o && json_object_get(o, "rope_theta")) {
         rc = positive(&inner, c, o, "rope_theta", err);
-        c->rope.theta = inner;
+        r->theta = inner;
     }
     if (!rc && inner > 0 && outer > 0 && inner != outer)
         return gd_fail(err, GD_EFORMAT,
@@ -81,21 +71,39 @@ static gd_status read_theta(gd_config *c, const json_t *o, gd_error *err)
     return rc;
 }
 
-/* Fields that a type does not read are refused, unless null: they were set for a reason. */
-static gd_status check_fields(const gd_config *c, const json_t *o, const char *type, gd_error *err)
+/* The fields that each type reads; all of them may have rope_theta. */
+static const char *const scaled_fields[][9] = {
+    [GD_ROPE_DEFAULT] = { NULL },
+    [GD_ROPE_LINEAR] = { "factor", NULL },
+    [GD_ROPE_LLAMA3] = { "factor", "original_max_position_embeddings", "low_freq_factor", "high_freq_factor", NULL },
+    [GD_ROPE_YARN] = { "factor", "original_max_position_embeddings", "attention_factor", "beta_fast", "beta_slow",
+                       "mscale", "mscale_all_dim", "truncate", NULL },
+};
+
+/* What other implementations of YaRN write, and Transformers ignores. */
+static const char *const yarn_ignored[] = { "attn_factor", "extrapolation_factor", "finetuned" };
+
+static bool is_ignored(const gd_rope *r, const char *field)
 {
-    static const char *const scaled[] = { "factor", "low_freq_factor", "high_freq_factor",
-                                          "original_max_position_embeddings" };
-    const size_t reads = c->rope.type == GD_ROPE_LLAMA3 ? 4 : c->rope.type == GD_ROPE_LINEAR ? 1 : 0;
+    for (size_t i = 0; r->type == GD_ROPE_YARN && i < sizeof yarn_ignored / sizeof yarn_ignored[0]; i++) {
+        if (strcmp(field, yarn_ignored[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Fields that a type does not read are refused, unless null: they were set for a reason. */
+static gd_status check_fields(const gd_rope *r, const gd_config *c, const json_t *o, const char *type, gd_error *err)
+{
     const char *field;
     json_t *value;
 
     json_object_foreach((json_t *)o, field, value) {
         bool fine = json_is_null(value) || strcmp(field, "rope_theta") == 0 || strcmp(field, "rope_type") == 0 ||
-                    strcmp(field, "type") == 0;
+                    strcmp(field, "type") == 0 || is_ignored(r, field);
 
-        for (size_t i = 0; i < reads; i++)
-            fine = fine || strcmp(field, scaled[i]) == 0;
+        for (const char *const *reads = scaled_fields[r->type]; *reads; reads++)
+            fine = fine || strcmp(field, *reads) == 0;
         if (strcmp(field, "partial_rotary_factor") == 0 && json_number_value(value) == 1)
             fine = true;
         if (!fine)
@@ -108,7 +116,7 @@ static gd_status check_fields(const gd_config *c, const json_t *o, const char *t
 
 /* The object's field, or the one at the top level, or the model's longest text. When both were present,
  * different versions of Transformers used one or the other: two that differ are refused. */
-static gd_status read_original_max(gd_config *c, const json_t *o, gd_error *err)
+static gd_status read_original_max(gd_rope *r, const gd_config *c, const json_t *o, gd_error *err)
 {
     static const char *const field = "original_max_position_embeddings";
     double inner = 0, outer = 0;
@@ -123,24 +131,22 @@ static gd_status read_original_max(gd_config *c, const json_t *o, gd_error *err)
     if (inner > 0 && outer > 0 && inner != outer)
         return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" is %g at the top level, but %g in the rotary embedding",
                        c->path, field, outer, inner);
-    c->rope.original_max_position = inner > 0 ? inner : outer;
+    r->original_max_position = inner > 0 ? inner : outer;
     if (inner > 0 || outer > 0)
         return GD_OK;
-    return gd_config_number(c, "max_position_embeddings", &c->rope.original_max_position, err);
+    return gd_config_number(c, "max_position_embeddings", &r->original_max_position, err);
 }
 
-static gd_status read_scaled(gd_config *c, const json_t *o, gd_error *err)
+static gd_status read_llama3(gd_rope *r, const gd_config *c, const json_t *o, gd_error *err)
 {
-    gd_rope *r = &c->rope;
     gd_status rc = positive(&r->factor, c, o, "factor", err);
 
-    if (rc || r->type == GD_ROPE_LINEAR)
-        return rc;
-    rc = positive(&r->low_freq_factor, c, o, "low_freq_factor", err);
+    if (!rc)
+        rc = positive(&r->low_freq_factor, c, o, "low_freq_factor", err);
     if (!rc)
         rc = positive(&r->high_freq_factor, c, o, "high_freq_factor", err);
     if (!rc)
-        rc = read_original_max(c, o, err);
+        rc = read_original_max(r, c, o, err);
     if (!rc && !(r->high_freq_factor > r->low_freq_factor))
         return gd_fail(err, GD_EFORMAT,
                        "%s: the field \"high_freq_factor\" is %g, but more than \"low_freq_factor\", %g, is "
@@ -149,15 +155,89 @@ static gd_status read_scaled(gd_config *c, const json_t *o, gd_error *err)
     return rc;
 }
 
-gd_status gd_config_rope_read(gd_config *c, gd_error *err)
+/* A number that may be absent, null or 0, all of which mean the default. */
+static gd_status optional(double *out, const gd_config *c, const json_t *o, const char *field, double otherwise,
+                          gd_error *err)
 {
-    const json_t *o;
-    const char *type = "default";
-    gd_status rc = find_object(&o, c, err);
+    const json_t *value = json_object_get(o, field);
 
-    c->rope = (gd_rope){ .factor = 1 };
+    *out = otherwise;
+    if (!value || json_is_null(value) || (json_is_number(value) && json_number_value(value) == 0))
+        return GD_OK;
+    return positive(out, c, o, field, err);
+}
+
+/* Absent means true, but null means false: so does Transformers read it. */
+static gd_status read_truncate(gd_rope *r, const gd_config *c, const json_t *o, gd_error *err)
+{
+    r->truncate = !json_object_get(o, "truncate");
+    return gd_json_has(o, "truncate") ? gd_json_bool(&r->truncate, o, "truncate", c->path, err) : GD_OK;
+}
+
+/* Like Transformers, a factor of null is the ratio of the two lengths. */
+static gd_status read_yarn_factor(gd_rope *r, const gd_config *c, const json_t *o, gd_error *err)
+{
+    double longest;
+    gd_status rc;
+
+    if (!json_is_null(json_object_get(o, "factor")))
+        return positive(&r->factor, c, o, "factor", err);
+    rc = gd_config_number(c, "max_position_embeddings", &longest, err);
+    r->factor = rc ? 0 : longest / r->original_max_position;
+    return rc;
+}
+
+static gd_status read_yarn(gd_rope *r, const gd_config *c, const json_t *o, gd_error *err)
+{
+    gd_status rc = read_original_max(r, c, o, err);
+
     if (!rc)
-        rc = read_theta(c, o, err);
+        rc = read_yarn_factor(r, c, o, err);
+    if (!rc)
+        rc = optional(&r->beta_fast, c, o, "beta_fast", 32, err);
+    if (!rc)
+        rc = optional(&r->beta_slow, c, o, "beta_slow", 1, err);
+    if (!rc)
+        rc = optional(&r->mscale, c, o, "mscale", 0, err);
+    if (!rc)
+        rc = optional(&r->mscale_all_dim, c, o, "mscale_all_dim", 0, err);
+    if (!rc && gd_json_has(o, "attention_factor"))
+        rc = positive(&r->attention_factor, c, o, "attention_factor", err);
+    if (!rc)
+        rc = read_truncate(r, c, o, err);
+    if (!rc && r->beta_fast < r->beta_slow)
+        return gd_fail(err, GD_EFORMAT,
+                       "%s: the field \"beta_fast\" is %g, but at least \"beta_slow\", %g, is expected", c->path,
+                       r->beta_fast, r->beta_slow);
+    if (!rc && r->theta == 1)
+        return gd_fail(err, GD_EFORMAT, "%s: the field \"rope_theta\" is 1, with which type \"yarn\" is undefined",
+                       c->path);
+    return rc;
+}
+
+static gd_status read_scaled(gd_rope *r, const gd_config *c, const json_t *o, gd_error *err)
+{
+    switch (r->type) {
+    case GD_ROPE_LINEAR: return positive(&r->factor, c, o, "factor", err);
+    case GD_ROPE_LLAMA3: return read_llama3(r, c, o, err);
+    case GD_ROPE_YARN: return read_yarn(r, c, o, err);
+    default: return GD_OK;
+    }
+}
+
+/* The embedding that an object describes; NULL: the default type. */
+static gd_status read_rope(gd_rope *r, const gd_config *c, const json_t *o, gd_error *err)
+{
+    static const char *const names[] = { [GD_ROPE_DEFAULT] = "default",
+                                         [GD_ROPE_LLAMA3] = "llama3",
+                                         [GD_ROPE_LINEAR] = "linear",
+                                         [GD_ROPE_YARN] = "yarn" };
+    const char *type = "default";
+    unsigned t = 0;
+    gd_status rc;
+
+    *r = (gd_rope){ .factor = 1 };
+    rc = read_theta(r, c, o, err);
     if (rc || !o)
         return rc;
     if (json_is_object(json_object_get(o, "full_attention")) || json_is_object(json_object_get(o, "sliding_attention")))
@@ -166,18 +246,59 @@ gd_status gd_config_rope_read(gd_config *c, gd_error *err)
     rc = read_type(&type, c, o, err);
     if (rc)
         return rc;
-    if (strcmp(type, "llama3") == 0)
-        c->rope.type = GD_ROPE_LLAMA3;
-    else if (strcmp(type, "linear") == 0)
-        c->rope.type = GD_ROPE_LINEAR;
-    else if (strcmp(type, "default") != 0)
+    while (t <= GD_ROPE_YARN && strcmp(type, names[t]) != 0)
+        t++;
+    if (t > GD_ROPE_YARN)
         return gd_fail(err, GD_EUNSUPPORTED,
-                       "%s: the rotary embedding has type \"%s\", but default, linear or llama3 is expected", c->path,
-                       type);
-    rc = check_fields(c, o, type, err);
-    if (!rc && c->rope.type != GD_ROPE_DEFAULT)
-        rc = read_scaled(c, o, err);
+                       "%s: the rotary embedding has type \"%s\", but default, linear, llama3 or yarn is expected",
+                       c->path, type);
+    r->type = t;
+    rc = check_fields(r, c, o, type, err);
+    return rc ? rc : read_scaled(r, c, o, err);
+}
+
+static bool same_rope(const gd_rope *a, const gd_rope *b)
+{
+    return a->type == b->type && a->theta == b->theta && a->factor == b->factor &&
+           a->low_freq_factor == b->low_freq_factor && a->high_freq_factor == b->high_freq_factor &&
+           a->original_max_position == b->original_max_position && a->beta_fast == b->beta_fast &&
+           a->beta_slow == b->beta_slow && a->attention_factor == b->attention_factor && a->mscale == b->mscale &&
+           a->mscale_all_dim == b->mscale_all_dim && a->truncate == b->truncate;
+}
+
+static gd_status note_ignored(gd_config *c, const json_t *o, gd_error *err)
+{
+    const char *field;
+    json_t *value;
+    gd_status rc = GD_OK;
+
+    json_object_foreach((json_t *)o, field, value) {
+        if (!rc && is_ignored(&c->rope, field))
+            rc = gd_notes_add(&c->notes, err, "%s: the rotary embedding's field \"%s\" is ignored, as in Transformers",
+                              c->path, field);
+    }
     return rc;
+}
+
+/* Transformers 4 writes rope_scaling, 5 writes rope_parameters; where both are set, 5 reads rope_scaling alone. So
+ * both are accepted if they describe the same embedding, each with the top level's rope_theta if it has none. */
+gd_status gd_config_rope_read(gd_config *c, gd_error *err)
+{
+    const json_t *scaling, *parameters = NULL;
+    gd_rope other;
+    gd_status rc = find_object(&scaling, c, "rope_scaling", err);
+
+    if (!rc)
+        rc = find_object(&parameters, c, "rope_parameters", err);
+    if (!rc)
+        rc = read_rope(&c->rope, c, scaling ? scaling : parameters, err);
+    if (!rc && scaling && parameters) {
+        rc = read_rope(&other, c, parameters, err);
+        if (!rc && !same_rope(&c->rope, &other))
+            rc = gd_fail(err, GD_EFORMAT,
+                         "%s: the fields \"rope_scaling\" and \"rope_parameters\" contradict each other", c->path);
+    }
+    return rc ? rc : note_ignored(c, scaling ? scaling : parameters, err);
 }
 
 void gd_config_rope(const gd_config *c, gd_rope *rope) { *rope = c->rope; }

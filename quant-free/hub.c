@@ -7,8 +7,10 @@
 #include "base/file.h"
 #include "base/mem.h"
 
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define REVISION_MAX 256u
 
@@ -116,6 +118,37 @@ static gd_status find_in_cache(gd_buf *b, const char *model, gd_error *err)
     return rc;
 }
 
+static bool ends_with(const char *name, const char *end)
+{
+    const size_t n = strlen(name), e = strlen(end);
+
+    return n > e && strcasecmp(name + n - e, end) == 0;
+}
+
+/* A directory with GGUF files and without safetensors. */
+static bool is_gguf(const char *dir)
+{
+    DIR *files = opendir(dir);
+    const struct dirent *entry;
+    bool gguf = false, safe = false;
+
+    while (files && (entry = readdir(files)) != NULL) {
+        gguf = gguf || ends_with(entry->d_name, ".gguf");
+        safe = safe || ends_with(entry->d_name, ".safetensors") || ends_with(entry->d_name, ".safetensors.index.json");
+    }
+    if (files)
+        (void)closedir(files);
+    return gguf && !safe;
+}
+
+static gd_status refuse_gguf(const char *path, gd_error *err)
+{
+    return gd_fail(err, GD_EUNSUPPORTED,
+                   "%s: GGUF is not supported; the checkpoint that it was made from, a directory with config.json and "
+                   "safetensors files, is expected",
+                   path);
+}
+
 gd_status gd_model_dir(const char *model, char **dir, gd_error *err)
 {
     gd_buf b = { 0 };
@@ -127,6 +160,8 @@ gd_status gd_model_dir(const char *model, char **dir, gd_error *err)
         return rc;
     if (there)
         gd_buf_str(&b, model);
+    else if (ends_with(model, ".gguf"))
+        return refuse_gguf(model, err);
     else if (!is_hub_name(model))
         return gd_fail(err, GD_EIO,
                        "%s: no such directory; a directory, or org/name in the Hugging Face cache, is expected", model);
@@ -134,6 +169,8 @@ gd_status gd_model_dir(const char *model, char **dir, gd_error *err)
         rc = find_in_cache(&b, model, err);
     if (!rc && !gd_buf_cstr(&b))
         rc = gd_fail_memory(err, b.len);
+    if (!rc && is_gguf(b.data))
+        rc = refuse_gguf(b.data, err);
     if (rc)
         gd_buf_free(&b);
     *dir = b.data;

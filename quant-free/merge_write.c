@@ -9,16 +9,23 @@
 #include "quant-free/shards.h"
 #include "quant-free/st_write.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { AT_ONCE = 4 << 20 }; /* bytes between two progress reports */
+enum {
+    AT_ONCE = 4 << 20,   /* bytes between two progress reports */
+    NAME_MAX_BYTES = 512 /* of a tensor with LoRA */
+};
 
 struct job {
     const gd_merge_parts *parts;
     gd_newdir *dir;
     gd_pool *pool;
-    gd_view head; /* the adapter's, named and typed as in the output; no name: none */
+    struct whole {
+        const gd_view *from; /* the adapter's head or embedding, or NULL */
+        gd_view out;         /* the same, named and typed as in the output */
+    } whole[2];
     const gd_view **views;
     size_t count;
     gd_shards shards;
@@ -84,6 +91,23 @@ static gd_status check_modules(const struct job *job, gd_error *err)
     return rc;
 }
 
+/* The model's name of a tensor that the checkpoint names without the inner model's prefix; NULL for any other. */
+static const char *inner_name(const struct job *job, const gd_view *view, char *room, size_t size)
+{
+    const int len = snprintf(room, size, "model.%s", view->name);
+
+    return len > 0 && (size_t)len < size && gd_weights_find(job->parts->weights, room) == view ? room : NULL;
+}
+
+static bool is_embedding(const struct job *job, const gd_view *view)
+{
+    char room[NAME_MAX_BYTES];
+    const char *inner = inner_name(job, view, room, sizeof room);
+
+    return gd_adapter_embeds(job->parts->adapter, view->name) ||
+           (inner && gd_adapter_embeds(job->parts->adapter, inner));
+}
+
 /* The head's type: that of the head it replaces, else that of the largest tensor. */
 static gd_dtype head_type(const gd_weights *weights, const char *name)
 {
@@ -98,24 +122,38 @@ static gd_dtype head_type(const gd_weights *weights, const char *name)
     return largest ? largest->dtype : GD_BF16;
 }
 
-static void make_head(struct job *job)
+static void set_whole(struct whole *whole, const gd_view *from, const char *name, gd_dtype type)
 {
-    const gd_view *head = gd_adapter_head(job->parts->adapter);
+    whole->from = from;
+    whole->out = *from;
+    whole->out.name = name;
+    whole->out.dtype = type;
+    whole->out.bytes = gd_view_elements(from) * gd_dtype_size(type);
+}
 
-    if (!head)
-        return;
-    job->head = *head;
-    job->head.name = job->parts->head;
-    job->head.dtype = head_type(job->parts->weights, job->parts->head);
-    job->head.bytes = gd_view_elements(head) * gd_dtype_size(job->head.dtype);
+/* The adapter's head and embedding. A missing embedding of the base is the caller's to notice. */
+static void make_whole(struct job *job)
+{
+    const gd_merge_parts *parts = job->parts;
+    const gd_view *head = gd_adapter_head(parts->adapter), *embedding = gd_adapter_embedding(parts->adapter);
+
+    if (head)
+        set_whole(&job->whole[0], head, parts->head, head_type(parts->weights, parts->head));
+    for (size_t i = 0; embedding && i < gd_weights_count(parts->weights); i++) {
+        const gd_view *view = gd_weights_at(parts->weights, i);
+
+        if (is_embedding(job, view))
+            set_whole(&job->whole[1], embedding, view->name, view->dtype);
+    }
 }
 
 /* A head that is named like an output layer is not one. */
 static bool is_left_out(const struct job *job, const char *name)
 {
-    if (strcmp(name, job->parts->head) == 0)
-        return job->head.name != NULL;
-    return strncmp(name, "lm_head.", 8) == 0;
+    for (size_t i = 0; i < 2; i++)
+        if (job->whole[i].from && strcmp(name, job->whole[i].out.name) == 0)
+            return true;
+    return strcmp(name, job->parts->head) != 0 && strncmp(name, "lm_head.", 8) == 0;
 }
 
 static int by_name(const void *a, const void *b)
@@ -128,15 +166,16 @@ static gd_status list_tensors(struct job *job, gd_error *err)
     const gd_weights *weights = job->parts->weights;
     const size_t all = gd_weights_count(weights);
 
-    make_head(job);
-    job->views = gd_alloc(all + 1, sizeof *job->views);
+    make_whole(job);
+    job->views = gd_alloc(all + 2, sizeof *job->views);
     if (!job->views)
-        return gd_fail_memory(err, (all + 1) * sizeof *job->views);
+        return gd_fail_memory(err, (all + 2) * sizeof *job->views);
     for (size_t i = 0; i < all; i++)
         if (!is_left_out(job, gd_weights_at(weights, i)->name))
             job->views[job->count++] = gd_weights_at(weights, i);
-    if (job->head.name)
-        job->views[job->count++] = &job->head;
+    for (size_t i = 0; i < 2; i++)
+        if (job->whole[i].from)
+            job->views[job->count++] = &job->whole[i].out;
     qsort(job->views, job->count, sizeof *job->views, by_name);
     return GD_OK;
 }
@@ -172,24 +211,37 @@ static gd_status copy(struct job *job, const gd_view *view, gd_error *err)
     return rc;
 }
 
-/* fp32 holds every number of the adapter; from there it is rounded once. A head is small. */
-static gd_status write_head(struct job *job, gd_error *err)
+/* Rows first .. first + count of the adapter's tensor, into the room: fp32 holds every number, and is rounded once. */
+static gd_status round_rows(struct job *job, const struct whole *whole, float *numbers, size_t first, size_t count,
+                            gd_error *err)
 {
-    const gd_view *from = gd_adapter_head(job->parts->adapter);
-    const size_t n = gd_view_elements(from), size = gd_dtype_size(job->head.dtype);
-    float *numbers = gd_alloc(n, sizeof *numbers);
-    bool good = true;
-    gd_status rc = GD_OK;
+    const gd_view *from = whole->from;
+    const size_t cols = from->shape[1], bytes = cols * gd_dtype_size(from->dtype);
+    unsigned char *out = job->room;
 
-    if (!numbers)
-        return gd_fail_memory(err, n * sizeof *numbers);
-    gd_view_to_f32(from, numbers);
-    good = gd_f32_to_type(job->head.dtype, numbers, n, job->room);
-    if (!good)
-        rc = gd_fail(err, GD_EUNSUPPORTED, "%s: tensor \"%s\": a number is too large for the base's type %s",
-                     gd_adapter_path(job->parts->adapter), from->name, gd_dtype_name(job->head.dtype));
-    else
-        rc = put(job, job->room, n * size, err);
+    for (size_t i = 0; i < count; i++, out += cols * gd_dtype_size(whole->out.dtype)) {
+        gd_view_rows_to_f32(from, first + i, 1, numbers);
+        if (!gd_f32_to_type(whole->out.dtype, numbers, cols, out))
+            return gd_fail(err, GD_EUNSUPPORTED, "%s: tensor \"%s\": a number is too large for the base's type %s",
+                           gd_adapter_path(job->parts->adapter), from->name, gd_dtype_name(whole->out.dtype));
+    }
+    gd_view_release(from, first * bytes, count * bytes);
+    return GD_OK;
+}
+
+static gd_status write_whole(struct job *job, const struct whole *whole, gd_error *err)
+{
+    const size_t rows = whole->out.shape[0], cols = whole->out.shape[1], row = cols * gd_dtype_size(whole->out.dtype);
+    const size_t at_once = row && row < AT_ONCE ? AT_ONCE / row : 1;
+    float *numbers = gd_alloc(cols, sizeof *numbers);
+    gd_status rc = numbers ? GD_OK : gd_fail_memory(err, cols * sizeof *numbers);
+
+    for (size_t i = 0, some; !rc && i < rows; i += some) {
+        some = rows - i < at_once ? rows - i : at_once;
+        rc = round_rows(job, whole, numbers, i, some, err);
+        if (!rc)
+            rc = put(job, job->room, some * row, err);
+    }
     gd_free(numbers);
     return rc;
 }
@@ -223,23 +275,32 @@ static gd_status merge(struct job *job, const gd_view *view, const gd_lora *lora
     return rc;
 }
 
+/* The LoRA of the module whose weight has this name. */
+static bool find_lora(const struct job *job, const char *name, gd_lora *lora)
+{
+    const size_t len = strlen(name);
+    char module[NAME_MAX_BYTES];
+
+    if (len < 8 || len - 7 >= sizeof module || strcmp(name + len - 7, ".weight") != 0)
+        return false;
+    memcpy(module, name, len - 7);
+    module[len - 7] = '\0';
+    return gd_adapter_find(job->parts->adapter, module, lora);
+}
+
 static gd_status write_tensor(struct job *job, const gd_view *view, gd_error *err)
 {
-    const size_t len = strlen(view->name);
-    char *module;
+    char room[NAME_MAX_BYTES];
+    const char *inner;
     gd_lora lora;
-    bool has;
 
-    if (view == &job->head)
-        return write_head(job, err);
-    if (len < 8 || strcmp(view->name + len - 7, ".weight") != 0)
-        return copy(job, view, err);
-    module = gd_strndup(view->name, len - 7);
-    if (!module)
-        return gd_fail_memory(err, len);
-    has = gd_adapter_find(job->parts->adapter, module, &lora);
-    gd_free(module);
-    return has ? merge(job, view, &lora, err) : copy(job, view, err);
+    for (size_t i = 0; i < 2; i++)
+        if (view == &job->whole[i].out)
+            return write_whole(job, &job->whole[i], err);
+    if (find_lora(job, view->name, &lora))
+        return merge(job, view, &lora, err);
+    inner = inner_name(job, view, room, sizeof room);
+    return inner && find_lora(job, inner, &lora) ? merge(job, view, &lora, err) : copy(job, view, err);
 }
 
 /* ---- all tensors ---- */

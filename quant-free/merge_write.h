@@ -1,9 +1,9 @@
 /* merge_write.h - writes the weights of a merged model, tensor by tensor.
  *
- * A module with LoRA is merged (merge.h). The adapter's head replaces the base's, in the base's type, or, if the base
- * has none, in the type of its largest tensor (PEFT uses the model's). The language model's output layer, lm_head, is
- * left out: a classifier has none. Every other tensor is copied byte for byte. Tensors whose type no weight has are not
- * read by any of our models, and are left out.
+ * A module with LoRA is merged (merge.h). The adapter's head and embedding replace the base's, in the base's type; a
+ * head that the base does not have gets the type of its largest tensor (PEFT uses the model's). The language model's
+ * output layer, lm_head, is left out: a classifier has none. Every other tensor is copied byte for byte. Tensors whose
+ * type no weight has are not read by any of our models, and are left out.
  *
  * Memory: A and B of one module in fp32, 4 MiB of its rows, and those of its pages that are being read. */
 #ifndef GD_QUANT_FREE_MERGE_WRITE_H

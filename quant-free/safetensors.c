@@ -171,14 +171,23 @@ const gd_view *gd_st_find(const gd_st *st, const char *name)
     return bsearch(&key, st->views, st->view_count, sizeof key, by_view_name);
 }
 
+static const gd_st_other *find_other(const gd_st *st, const char *name)
+{
+    const gd_st_other key = { name, NULL };
+
+    return bsearch(&key, st->others, st->other_count, sizeof key, by_other_name);
+}
+
+bool gd_st_holds(const gd_st *st, const char *name) { return gd_st_find(st, name) || find_other(st, name); }
+
 gd_status gd_st_need(const gd_view **out, const gd_st *st, const char *name, gd_error *err)
 {
-    const gd_st_other key = { name, NULL }, *other;
+    const gd_st_other *other;
 
     *out = gd_st_find(st, name);
     if (*out)
         return GD_OK;
-    other = bsearch(&key, st->others, st->other_count, sizeof key, by_other_name);
+    other = find_other(st, name);
     if (other)
         return gd_fail(err, GD_EUNSUPPORTED, "%s: tensor \"%s\" has the dtype %s, but BF16, F16 or F32 is expected",
                        st->path, name, other->dtype);

@@ -17,6 +17,8 @@
 #include "guerdon.h"
 #include "quant-free/view.h"
 
+#include <stdbool.h>
+
 #define GD_ST_HEADER_MAX 100000000u
 #define GD_ST_TENSORS_MAX 65536u
 #define GD_ST_DIM_MAX ((size_t)1 << 48)
@@ -49,6 +51,9 @@ const gd_st_other *gd_st_other_at(const gd_st *st, size_t i);
 
 /* The tensor of that name, or NULL if there is none that could be weights. Time: log2(count) comparisons. */
 const gd_view *gd_st_find(const gd_st *st, const char *name);
+
+/* Whether there is a tensor of that name, of whatever type. */
+bool gd_st_holds(const gd_st *st, const char *name);
 
 /* The same for a required tensor: fails with a message if it is absent or has another type. */
 gd_status gd_st_need(const gd_view **out, const gd_st *st, const char *name, gd_error *err);

@@ -13,6 +13,8 @@
 
 #define INDEX_BYTES_MAX ((size_t)64 << 20)
 #define SHARDS_MAX 1024
+#define HEAD_FILE "value_head.safetensors" /* by LLaMA-Factory, beside the model */
+#define INNER "model."                     /* the inner model, in the names of a model with a head */
 
 struct shard {
     gd_st *st;
@@ -25,6 +27,9 @@ struct gd_weights {
     size_t shard_count;
     const gd_view **views; /* sorted by name */
     size_t view_count, bytes;
+    json_t *index;     /* model.safetensors.index.json, or NULL */
+    const json_t *map; /* its "weight_map" */
+    bool value_head;   /* HEAD_FILE is in the directory */
     gd_notes notes;
 };
 
@@ -103,74 +108,32 @@ static gd_status open_shards(gd_weights *w, const char *dir, const json_t *map, 
     return rc;
 }
 
-/* A shard must hold exactly the tensors that the index assigns to it. */
-static gd_status check_listed(const gd_weights *w, const json_t *map, const struct shard *s, const char *name,
-                              gd_error *err)
+/* The file in which the index lists a tensor; NULL if it is not listed. */
+static const char *listed_in(const gd_weights *w, const char *name)
 {
-    const char *file = json_string_value(json_object_get(map, name));
-
-    if (!file)
-        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\" is not listed in %s", gd_st_path(s->st), name, w->path);
-    if (strcmp(file, s->name) != 0)
-        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\" is in this file, but %s lists it in %s", gd_st_path(s->st),
-                       name, w->path, file);
-    return GD_OK;
+    return json_string_value(json_object_get(w->map, name));
 }
 
-static gd_status check_index(const gd_weights *w, const json_t *map, gd_error *err)
+/* Whether a tensor that a shard holds is the model's: without an index all are. */
+static bool belongs(const gd_weights *w, const struct shard *s, const char *name)
 {
-    size_t held = 0;
-    const char *tensor;
-    json_t *value;
-    gd_status rc = GD_OK;
+    const char *file = listed_in(w, name);
 
-    for (size_t i = 0; i < w->shard_count; i++) {
-        const gd_st *st = w->shards[i].st;
-
-        for (size_t k = 0; k < gd_st_count(st) && !rc; k++)
-            rc = check_listed(w, map, &w->shards[i], gd_st_at(st, k)->name, err);
-        for (size_t k = 0; k < gd_st_other_count(st) && !rc; k++)
-            rc = check_listed(w, map, &w->shards[i], gd_st_other_at(st, k)->name, err);
-        if (rc)
-            return rc;
-        held += gd_st_count(st) + gd_st_other_count(st);
-    }
-    if (held == json_object_size(map))
-        return GD_OK;
-    json_object_foreach((json_t *)map, tensor, value) /* a listed tensor is missing: find its name */
-    {
-        const gd_view *view;
-        const gd_st *st = find_shard(w, json_string_value(value))->st;
-        gd_error why = { 0 };
-
-        if (gd_st_need(&view, st, tensor, &why) == GD_EFORMAT)
-            return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\" is missing, but %s lists it in this file",
-                           gd_st_path(st), tensor, w->path);
-    }
-    return gd_fail(err, GD_EFORMAT, "%s: the shards hold %zu tensors, but %zu are listed", w->path, held,
-                   json_object_size(map));
+    return !w->map || (file && strcmp(file, s->name) == 0);
 }
 
 static gd_status open_index(gd_weights *w, const char *dir, gd_error *err)
 {
-    const json_t *map = NULL;
-    json_t *json;
-    gd_status rc = gd_json_load(&json, w->path, INDEX_BYTES_MAX, err);
+    gd_status rc = gd_json_load(&w->index, w->path, INDEX_BYTES_MAX, err);
 
     if (rc)
         return rc;
-    if (!json_is_object(json))
-        rc = gd_fail(err, GD_EFORMAT, "%s: not a JSON object", w->path);
-    if (!rc)
-        rc = gd_json_object(&map, json, "weight_map", w->path, err);
-    if (!rc && json_object_size(map) == 0)
-        rc = gd_fail(err, GD_EFORMAT, "%s: \"weight_map\" is empty", w->path);
-    if (!rc)
-        rc = open_shards(w, dir, map, err);
-    if (!rc)
-        rc = check_index(w, map, err);
-    json_decref(json);
-    return rc;
+    if (!json_is_object(w->index))
+        return gd_fail(err, GD_EFORMAT, "%s: not a JSON object", w->path);
+    rc = gd_json_object(&w->map, w->index, "weight_map", w->path, err);
+    if (!rc && json_object_size(w->map) == 0)
+        return gd_fail(err, GD_EFORMAT, "%s: \"weight_map\" is empty", w->path);
+    return rc ? rc : open_shards(w, dir, w->map, err);
 }
 
 static gd_status open_single(gd_weights *w, const char *dir, gd_error *err)
@@ -197,12 +160,44 @@ static gd_status collect(gd_weights *w, gd_error *err)
         return gd_fail_memory(err, count * sizeof *w->views);
     for (size_t i = 0; i < w->shard_count; i++) {
         for (size_t k = 0; k < gd_st_count(w->shards[i].st); k++) {
-            w->views[w->view_count] = gd_st_at(w->shards[i].st, k);
-            w->bytes += w->views[w->view_count++]->bytes; /* at most the sizes of the files */
+            const gd_view *view = gd_st_at(w->shards[i].st, k);
+
+            if (!belongs(w, &w->shards[i], view->name))
+                continue;
+            w->views[w->view_count++] = view;
+            w->bytes += view->bytes; /* at most the sizes of the files */
         }
     }
     qsort(w->views, w->view_count, sizeof *w->views, by_view_name);
     return GD_OK;
+}
+
+/* Tensors that are listed and absent, or held and not listed there. They matter only if the model needs them. */
+static gd_status note_disagreement(gd_weights *w, gd_error *err)
+{
+    size_t wrong = 0;
+    const char *name, *first = NULL;
+    json_t *value;
+
+    json_object_foreach((json_t *)w->map, name, value) {
+        if (gd_st_holds(find_shard(w, json_string_value(value))->st, name))
+            continue;
+        first = first ? first : name;
+        wrong++;
+    }
+    for (size_t i = 0; i < w->shard_count; i++) {
+        for (size_t k = 0; k < gd_st_count(w->shards[i].st); k++) {
+            name = gd_st_at(w->shards[i].st, k)->name;
+            if (belongs(w, &w->shards[i], name))
+                continue;
+            first = first ? first : name;
+            wrong++;
+        }
+    }
+    if (!wrong)
+        return GD_OK;
+    return gd_notes_add(&w->notes, err, "%s: the index and the shards disagree about %zu tensor%s, such as %s", w->path,
+                        wrong, wrong > 1 ? "s" : "", first);
 }
 
 static gd_status there(bool *yes, const char *dir, const char *name, gd_error *err)
@@ -222,6 +217,8 @@ static gd_status choose(gd_weights *w, bool *single, const char *dir, gd_error *
 
     if (!rc)
         rc = there(&index, dir, "model.safetensors.index.json", err);
+    if (!rc)
+        rc = gd_file_hint(&w->value_head, dir, HEAD_FILE, err);
     if (!rc)
         rc = gd_file_hint(&bin, dir, "pytorch_model.bin", err);
     if (!rc)
@@ -258,6 +255,8 @@ gd_status gd_weights_open(gd_weights **out, const char *dir, gd_error *err)
         rc = single ? open_single(w, dir, err) : open_index(w, dir, err);
     if (!rc)
         rc = collect(w, err);
+    if (!rc)
+        rc = note_disagreement(w, err);
     if (rc)
         gd_weights_close(w);
     else
@@ -276,11 +275,12 @@ void gd_weights_close(gd_weights *w)
     gd_free(w->shards);
     gd_free(w->views);
     gd_free(w->path);
+    json_decref(w->index);
     gd_notes_free(&w->notes);
     gd_free(w);
 }
 
-const gd_view *gd_weights_find(const gd_weights *w, const char *name)
+static const gd_view *find(const gd_weights *w, const char *name)
 {
     const gd_view named = { .name = name }, *key = &named;
     const gd_view **found = bsearch(&key, w->views, w->view_count, sizeof key, by_view_name);
@@ -288,16 +288,105 @@ const gd_view *gd_weights_find(const gd_weights *w, const char *name)
     return found ? *found : NULL;
 }
 
+/* The name without INNER, or NULL if it does not begin so. */
+static const char *without_inner(const char *name)
+{
+    return strncmp(name, INNER, strlen(INNER)) == 0 ? name + strlen(INNER) : NULL;
+}
+
+const gd_view *gd_weights_find(const gd_weights *w, const char *name)
+{
+    const gd_view *view = find(w, name);
+    const char *shorter = view ? NULL : without_inner(name);
+
+    return shorter ? find(w, shorter) : view;
+}
+
+/* The index and the shards must agree about a tensor that the model needs, and its type must be one of weights. */
+static gd_status check_name(const gd_weights *w, const char *name, bool *found, gd_error *err)
+{
+    const char *file = listed_in(w, name);
+    const gd_view *view;
+
+    for (size_t i = 0; i < w->shard_count; i++) {
+        const struct shard *s = &w->shards[i];
+
+        if (!gd_st_holds(s->st, name))
+            continue;
+        if (w->map && !file)
+            return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\" is not listed in %s", gd_st_path(s->st), name, w->path);
+        if (!belongs(w, s, name))
+            return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\" is in this file, but %s lists it in %s",
+                           gd_st_path(s->st), name, w->path, file);
+        *found = true;
+        if (gd_st_need(&view, s->st, name, err))
+            return GD_EUNSUPPORTED;
+    }
+    if (file && !*found)
+        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\" is missing, but %s lists it in this file",
+                       gd_st_path(find_shard(w, file)->st), name, w->path);
+    return GD_OK;
+}
+
+/* A quantised module has tensors of other types in place of its weight: q_proj.qweight, q_proj.scales. */
+static gd_status check_module(const gd_weights *w, const char *name, gd_error *err)
+{
+    const char *dot = strrchr(name, '.');
+    const size_t len = dot ? (size_t)(dot + 1 - name) : 0;
+
+    for (size_t i = 0; len && i < w->shard_count; i++) {
+        const gd_st *st = w->shards[i].st;
+
+        for (size_t k = 0; k < gd_st_other_count(st); k++) {
+            const gd_st_other *other = gd_st_other_at(st, k);
+
+            if (strncmp(other->name, name, len) == 0)
+                return gd_fail(err, GD_EUNSUPPORTED,
+                               "%s: the weights are quantised: there is no tensor \"%s\", but \"%s\" of the dtype %s; "
+                               "BF16, F16 or F32 weights are expected",
+                               gd_st_path(st), name, other->name, other->dtype);
+        }
+    }
+    return GD_OK;
+}
+
+gd_status gd_weights_check(const gd_weights *w, const char *name, gd_error *err)
+{
+    const char *shorter = without_inner(name);
+    bool found = false;
+    gd_status rc = check_name(w, name, &found, err);
+
+    if (!rc && !found && shorter)
+        rc = check_name(w, shorter, &found, err);
+    if (!rc && !found)
+        rc = check_module(w, name, err);
+    if (!rc && !found && shorter)
+        rc = check_module(w, shorter, err);
+    return rc;
+}
+
 gd_status gd_weights_need(const gd_view **out, const gd_weights *w, const char *name, gd_error *err)
 {
-    *out = gd_weights_find(w, name);
-    for (size_t i = 0; i < w->shard_count && !*out; i++) {
-        gd_error why = { 0 };
+    const gd_status rc = gd_weights_check(w, name, err);
 
-        if (gd_st_need(out, w->shards[i].st, name, &why) == GD_EUNSUPPORTED)
-            return gd_fail(err, why.status, "%s", why.text);
+    *out = rc ? NULL : gd_weights_find(w, name);
+    return rc || *out ? rc : gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\" is missing", w->path, name);
+}
+
+const char *gd_weights_other_head(const gd_weights *w)
+{
+    static const char *const names[] = { "v_head.",     "value_head.", "reward_head.",     "rm_head.",
+                                         "score_head.", "classifier.", "regression_head.", "regression_layer.",
+                                         "score.",      "head." };
+
+    for (size_t i = 0; i < w->view_count; i++) {
+        const char *name = w->views[i]->name, *shorter = without_inner(name);
+
+        for (size_t k = 0; k < sizeof names / sizeof names[0]; k++)
+            if (strncmp(shorter ? shorter : name, names[k], strlen(names[k])) == 0)
+                return name;
     }
-    return *out ? GD_OK : gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\" is missing", w->path, name);
+    return w->value_head ? HEAD_FILE : NULL;
 }
 
 size_t gd_weights_count(const gd_weights *w) { return w->view_count; }

@@ -1,7 +1,8 @@
 /* weights.h - the tensors of a checkpoint directory: one model.safetensors, or shards with an index.
  *
- * As in Transformers, model.safetensors takes precedence over an index. With an index, the shards must hold
- * exactly the tensors that it lists: one that is absent, duplicated or not listed is refused. A
+ * As in Transformers, model.safetensors takes precedence over an index. If an index and its shards disagree about a
+ * tensor (it is absent, duplicated or not listed), that is noted, and refused when the tensor is needed: the inv_freq
+ * of old versions, lm_head of tied models and drafting layers are listed or held although no reward model reads them. A
  * shard's name in the index must be a plain file name; links inside the directory are followed, since the
  * Hugging Face cache consists of them. */
 #ifndef GD_QUANT_FREE_WEIGHTS_H
@@ -20,11 +21,20 @@ gd_status gd_weights_open(gd_weights **out, const char *dir, gd_error *err);
 /* Every view becomes invalid. NULL is fine. */
 void gd_weights_close(gd_weights *weights);
 
-/* The tensor, or NULL if there is none that could be weights (BF16, F16, F32). */
+/* The tensor, or NULL if there is none that could be weights (BF16, F16, F32). "model.x" is also found as "x", as in a
+ * checkpoint saved from the inner model: Transformers adds the prefix. */
 const gd_view *gd_weights_find(const gd_weights *weights, const char *name);
 
-/* The same for a required tensor: fails with a message if it is absent or has another type. */
+/* Fails if a tensor that the model needs is in dispute between the index and the shards, or has another type, or is
+ * quantised; succeeds for a good one, and for one that is simply absent. */
+gd_status gd_weights_check(const gd_weights *weights, const char *name, gd_error *err);
+
+/* Both for a required tensor: fails also if it is absent. */
 gd_status gd_weights_need(const gd_view **out, const gd_weights *weights, const char *name, gd_error *err);
+
+/* What looks like a head of another name: "v_head.summary.weight", or LLaMA-Factory's file "value_head.safetensors".
+ * NULL if nothing does. */
+const char *gd_weights_other_head(const gd_weights *weights);
 
 /* All tensors of the shards, by name in byte order; tensors of other types are not counted. */
 size_t gd_weights_count(const gd_weights *weights);

@@ -83,6 +83,13 @@ double gd_real_exp(double x)
                    : INFINITY; /* the largest is e^709.8; ldexp overflows in between */
 }
 
+double gd_real_log(double x)
+{
+    const struct pair l = log_pair(x);
+
+    return l.hi + l.lo;
+}
+
 /* 1 + x is rounded to u; log u is corrected for what was lost. */
 double gd_real_log1p(double x)
 {

@@ -11,6 +11,9 @@ double gd_real_pow(double x, double y);
 /* e to the power x, for any x: 0 or infinity if the result is too small or too large for a double, NaN for NaN. */
 double gd_real_exp(double x);
 
+/* log x for normal x > 0. */
+double gd_real_log(double x);
+
 /* log(1 + x) for finite x >= 0. */
 double gd_real_log1p(double x);
 

@@ -113,6 +113,7 @@ static int run_filter(const cli_settings *settings, gd_filter_options *how, cli_
 
     if (rc)
         return cli_fail(rc, &err);
+    cli_run_notes(run, model);
     how->problem = on_problem;
     how->context = &problems;
     cli_run_notes(run, model);

@@ -7,38 +7,51 @@
 
 #include <string.h>
 
-static const gd_view *find(const gd_engine_parts *parts, const gd_plan_step *step, const gd_plan_weight *w)
+/* The adapter's tensor if it replaces the base's; else the base's, or NULL. A tensor of a type that no weight has (I8,
+ * say), and one that is in dispute, are reported differently from an absent one. */
+static gd_status find(const gd_view **out, const gd_engine_parts *parts, const gd_plan_step *step,
+                      const gd_plan_weight *w, gd_error *err)
 {
+    *out = NULL;
     if (step->op == GD_OP_head && parts->head)
-        return parts->head;
-    return gd_weights_find(parts->weights, w->name);
+        *out = parts->head;
+    if (step->op == GD_OP_embedding && parts->adapter && gd_adapter_embeds(parts->adapter, w->name))
+        *out = gd_adapter_embedding(parts->adapter);
+    if (*out)
+        return GD_OK;
+    *out = gd_weights_find(parts->weights, w->name);
+    return gd_weights_check(parts->weights, w->name, err);
 }
 
-/* A tensor of a type that no weight has (I8, say) is reported differently from a missing one. */
-static gd_status check_type(const gd_engine_parts *parts, const char *name, gd_error *err)
+/* The vocabulary was resized before training; PEFT, too, needs a base that was resized in the same way. */
+static gd_status check_rows(const gd_view *embedding, const gd_plan_weight *w, const gd_engine_parts *parts,
+                            gd_error *err)
 {
-    const gd_view *view;
-    gd_error why = { 0 };
-
-    if (gd_weights_need(&view, parts->weights, name, &why) == GD_EUNSUPPORTED)
-        return gd_fail(err, why.status, "%s", why.text);
-    return GD_OK;
+    if (embedding->shape[0] == w->shape[0])
+        return GD_OK;
+    return gd_fail(err, GD_EFORMAT,
+                   "%s: the embedding has %zu rows, but the base's has %zu: resize the base as for training, with "
+                   "model.resize_token_embeddings(%zu), and save it",
+                   gd_adapter_path(parts->adapter), embedding->shape[0], w->shape[0], embedding->shape[0]);
 }
 
 static gd_status check_shape(const gd_view *view, const gd_plan_weight *w, const gd_engine_parts *parts, gd_error *err)
 {
+    const bool adapters = parts->adapter && (view == parts->head || view == gd_adapter_embedding(parts->adapter));
     const bool good = view->rank == w->rank && view->shape[0] == w->shape[0] &&
                       (w->rank == 1 || view->shape[1] == w->shape[1]);
     gd_buf have = { 0 }, want = { 0 };
 
     if (good)
         return GD_OK;
+    if (adapters && view != parts->head && check_rows(view, w, parts, err))
+        return GD_EFORMAT;
     for (unsigned i = 0; i < view->rank; i++)
         gd_buf_printf(&have, "%s%zu", i ? ", " : "", view->shape[i]);
     for (unsigned i = 0; i < w->rank; i++)
         gd_buf_printf(&want, "%s%zu", i ? ", " : "", w->shape[i]);
     gd_fail(err, GD_EFORMAT, "%s: the tensor %s has the shape [%s], but config.json requires [%s]",
-            view == parts->head ? gd_adapter_path(parts->adapter) : gd_weights_path(parts->weights), view->name,
+            adapters ? gd_adapter_path(parts->adapter) : gd_weights_path(parts->weights), view->name,
             gd_buf_cstr(&have), gd_buf_cstr(&want));
     gd_buf_free(&have);
     gd_buf_free(&want);
@@ -64,6 +77,12 @@ static gd_status report_absent(struct absent *absent, const gd_engine_parts *par
 
     if (!names)
         return gd_fail_memory(err, 0);
+    if (absent->count == 1 && !strcmp(names, parts->plan->head) && gd_weights_other_head(parts->weights))
+        return gd_fail(
+            err, GD_EUNSUPPORTED,
+            "%s: %s is missing: this checkpoint has no reward head, and no adapter supplies one; there is %s, "
+            "but a head of another name is not supported",
+            path, names, gd_weights_other_head(parts->weights));
     if (absent->count == 1 && !strcmp(names, parts->plan->head))
         return gd_fail(err, GD_EFORMAT,
                        "%s: %s is missing: this checkpoint has no reward head, and no adapter supplies one; "
@@ -95,34 +114,48 @@ static gd_status bind_step(gd_bound *bound, const gd_plan_step *step, const gd_e
 
         if (!w->name)
             continue;
-        bound->w[i].view = find(parts, step, w);
-        if (!bound->w[i].view) {
+        rc = find(&bound->w[i].view, parts, step, w, err);
+        if (!rc && !bound->w[i].view)
             note_absent(absent, w->name);
-            rc = check_type(parts, w->name, err);
-        } else {
+        else if (!rc)
             rc = check_shape(bound->w[i].view, w, parts, err);
-        }
         if (rc)
             return rc;
     }
     return bind_adapter(bound, step, parts, err);
 }
 
-/* Every module of the adapter must exist in the model, and every module that it declares must be present. */
+/* Every module of the adapter must exist in the model, and every module that it declares must be present; but the head
+ * is the caller's to check. */
 static gd_status check_adapter(const gd_engine_parts *parts, gd_error *err)
 {
     const gd_plan *plan = parts->plan;
-    const char **modules = gd_alloc(plan->step_count, sizeof *modules);
+    const char **modules = gd_alloc(plan->step_count + 1, sizeof *modules);
+    char *head = gd_adapter_module_of(plan->head);
     size_t count = 0;
-    gd_status rc;
+    gd_lora lora;
+    gd_status rc = modules && head ? GD_OK : gd_fail_memory(err, (plan->step_count + 1) * sizeof *modules);
 
-    if (!modules)
-        return gd_fail_memory(err, plan->step_count * sizeof *modules);
-    for (size_t s = 0; s < plan->step_count; s++)
+    for (size_t s = 0; !rc && s < plan->step_count; s++)
         if (plan->steps[s].lora)
             modules[count++] = plan->steps[s].lora;
-    rc = gd_adapter_check(parts->adapter, modules, count, err);
+    if (!rc && gd_adapter_find(parts->adapter, head, &lora))
+        modules[count++] = head;
+    if (!rc)
+        rc = gd_adapter_check(parts->adapter, modules, count, err);
     gd_free(modules);
+    gd_free(head);
+    return rc;
+}
+
+gd_status gd_bind_check(const gd_plan *plan, const gd_weights *weights, gd_error *err)
+{
+    gd_status rc = GD_OK;
+
+    for (size_t s = 0; s < plan->step_count; s++)
+        for (unsigned i = 0; !rc && i < GD_OP_MAX_WEIGHTS; i++)
+            if (plan->steps[s].w[i].name)
+                rc = gd_weights_check(weights, plan->steps[s].w[i].name, err);
     return rc;
 }
 

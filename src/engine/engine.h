@@ -21,7 +21,7 @@ typedef struct gd_engine_parts {
     const gd_plan *plan;
     const gd_weights *weights;
     const gd_adapter *adapter; /* NULL for none */
-    const gd_view *head;       /* replaces the checkpoint's score.weight: the adapter's, or NULL */
+    const gd_view *head;       /* replaces the checkpoint's score.weight, or NULL */
     const gd_backend *backend;
     unsigned threads;     /* >= 1 */
     const char *isa;      /* as gd_device_options */

@@ -47,7 +47,7 @@ static void dump_step(const gd_plan *plan, const gd_plan_step *step, gd_buf *out
 void gd_plan_dump(const gd_plan *plan, gd_buf *out)
 {
     static const char *const extents[] = { "batch", "tile", "pooled" };
-    static const char *const ropes[] = { "default", "llama3", "linear" };
+    static const char *const ropes[] = { "default", "llama3", "linear", "yarn" };
 
     gd_buf_printf(out, "graph %s, operands %s\n", plan->graph_name, plan->operand == GD_BF16 ? "bf16" : "f32");
     gd_buf_printf(out, "hidden %zu layers %zu vocab %zu heads %zu kv_heads %zu head_dim %zu ffn %zu max_position %zu\n",

@@ -1,6 +1,7 @@
 /* graph.c - choosing a graph: a file, or one of those built into the library. */
 #include "graph/graph.h"
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -50,6 +51,34 @@ static bool is_encoder(const char *architecture)
     return false;
 }
 
+/* The supported models are those of the graphs: "built-in qwen2.yaml". */
+static gd_status refuse(const char *architecture, const char *config_path, gd_error *err)
+{
+    gd_buf names = { 0 };
+    gd_status rc;
+
+    for (const gd_graph_builtin *b = gd_graph_builtins; b->text; b++) {
+        const char *name = strrchr(b->name, ' ') + 1;
+
+        gd_buf_printf(&names, "%s%.*s", names.len ? ", " : "", (int)strcspn(name, "."), name);
+    }
+    if (!gd_buf_cstr(&names))
+        rc = gd_fail_memory(err, names.len);
+    else if (is_encoder(architecture))
+        rc = gd_fail(
+            err, GD_EUNSUPPORTED,
+            "%s: the architecture is %.60s, an encoder; only decoders, whose tokens see those before them, are "
+            "supported (%s), and a graph file can't describe anything else",
+            config_path, architecture, names.data);
+    else
+        rc = gd_fail(err, GD_EUNSUPPORTED,
+                     "%s: the architecture %.60s is not supported, but %s are; another decoder of this kind may be "
+                     "described in a graph file (--graph FILE)",
+                     config_path, architecture, names.data);
+    gd_buf_free(&names);
+    return rc;
+}
+
 gd_status gd_graph_open(gd_graph *graph, const char *file, const char *architecture, const char *config_path,
                         gd_error *err)
 {
@@ -63,12 +92,5 @@ gd_status gd_graph_open(gd_graph *graph, const char *file, const char *architect
             return rc;
         gd_graph_free(graph);
     }
-    if (is_encoder(architecture))
-        return gd_fail(err, GD_EUNSUPPORTED,
-                       "%s: the architecture is %s, an encoder; only decoders, whose tokens see those before them, are "
-                       "supported, and a graph file can't describe anything else",
-                       config_path, architecture);
-    return gd_fail(err, GD_EUNSUPPORTED,
-                   "%s: no built-in graph matches the architecture %s; a graph file can describe it (--graph FILE)",
-                   config_path, architecture);
+    return refuse(architecture, config_path, err);
 }

@@ -2,6 +2,8 @@
 #include "base/realmath.h"
 #include "graph/plan.h"
 
+#include <math.h>
+
 #define TWO_PI 0x1.921fb54442d18p+2
 
 /* Llama 3: long waves are slowed down by `factor`, short ones are kept, those in between interpolated. */
@@ -18,6 +20,49 @@ static double llama3(const gd_rope *rope, double frequency)
     return (1 - smooth) * frequency / rope->factor + smooth * frequency;
 }
 
+/* The pair (a fraction of one, in general) that makes `turns` full turns within the original length. */
+static double yarn_pair(const gd_rope *rope, double turns, size_t head_dim)
+{
+    return (double)head_dim * gd_real_log(rope->original_max_position / (turns * TWO_PI)) /
+           (2 * gd_real_log(rope->theta));
+}
+
+/* YaRN: pairs with many turns are kept, those with few slowed down by `factor`, with a linear blend in between. */
+static double yarn(const gd_rope *rope, double frequency, size_t i, size_t head_dim)
+{
+    double low = yarn_pair(rope, rope->beta_fast, head_dim), high = yarn_pair(rope, rope->beta_slow, head_dim);
+    double slowed;
+
+    if (rope->truncate) {
+        low = floor(low);
+        high = ceil(high);
+    }
+    low = low > 0 ? low : 0;
+    high = high < (double)head_dim - 1 ? high : (double)head_dim - 1;
+    if (low == high)
+        high += 0.001;
+    slowed = ((double)i - low) / (high - low);
+    slowed = slowed < 0 ? 0 : slowed > 1 ? 1 : slowed;
+    return frequency / rope->factor * slowed + frequency * (1 - slowed);
+}
+
+static double yarn_mscale(double factor, double mscale)
+{
+    return factor <= 1 ? 1 : 0.1 * mscale * gd_real_log(factor) + 1;
+}
+
+/* What sines and cosines are multiplied by. */
+static double attention_factor(const gd_rope *rope)
+{
+    if (rope->type != GD_ROPE_YARN)
+        return 1;
+    if (rope->attention_factor > 0)
+        return rope->attention_factor;
+    if (rope->mscale > 0 && rope->mscale_all_dim > 0)
+        return yarn_mscale(rope->factor, rope->mscale) / yarn_mscale(rope->factor, rope->mscale_all_dim);
+    return yarn_mscale(rope->factor, 1);
+}
+
 /* Radians per position by which pair i of the head is rotated. */
 static double frequency_of(const gd_rope *rope, size_t i, size_t head_dim)
 {
@@ -25,6 +70,7 @@ static double frequency_of(const gd_rope *rope, size_t i, size_t head_dim)
 
     switch (rope->type) {
     case GD_ROPE_LLAMA3: return llama3(rope, frequency);
+    case GD_ROPE_YARN: return yarn(rope, frequency, i, head_dim);
     case GD_ROPE_LINEAR: return frequency / rope->factor;
     default: return frequency;
     }
@@ -33,6 +79,7 @@ static double frequency_of(const gd_rope *rope, size_t i, size_t head_dim)
 void gd_rope_table(const gd_rope *rope, size_t head_dim, size_t positions, float *cos_table, float *sin_table)
 {
     const size_t half = head_dim / 2;
+    const double size = attention_factor(rope);
 
     for (size_t i = 0; i < half; i++) {
         const double frequency = frequency_of(rope, i, head_dim);
@@ -41,8 +88,8 @@ void gd_rope_table(const gd_rope *rope, size_t head_dim, size_t positions, float
             double sine, cosine;
 
             gd_real_sincos((double)p * frequency, &sine, &cosine);
-            cos_table[p * half + i] = (float)cosine;
-            sin_table[p * half + i] = (float)sine;
+            cos_table[p * half + i] = (float)(cosine * size);
+            sin_table[p * half + i] = (float)(sine * size);
         }
     }
 }

@@ -3,6 +3,7 @@
 #include "graph/make.h"
 
 #include "base/error.h"
+#include "quant-free/bf16.h"
 
 #include <float.h>
 #include <math.h>
@@ -70,12 +71,19 @@ static gd_status read_heads(const gd_maker *m, const gd_graph_node *node, gd_pla
     return GD_OK;
 }
 
+/* Every implementation keeps the factor in the type of the weights: a bf16 model was trained with it rounded. */
 static gd_status make_embedding(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)
 {
+    gd_status rc = GD_OK;
+
     *cols = m->plan->hidden;
     step->w[0] = (gd_plan_weight){ .rank = 2, .shape = { m->plan->vocab, m->plan->hidden } };
     step->params.scale = 1;
-    return node->key[GD_KEY_scale] ? read_positive(m, node, GD_KEY_scale, "scale", &step->params.scale) : GD_OK;
+    if (node->key[GD_KEY_scale])
+        rc = read_positive(m, node, GD_KEY_scale, "scale", &step->params.scale);
+    if (!rc && m->plan->operand == GD_BF16)
+        step->params.scale = gd_bf16_to_f32(gd_bf16_from_f32(step->params.scale));
+    return rc;
 }
 
 static gd_status make_rms_norm(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)

@@ -2,6 +2,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "engine/bind.h"
 #include "quant-free/convert.h"
 #include "reward/model.h"
 
@@ -71,7 +72,7 @@ static void write_sizes(gd_buf *b, const gd_model *model)
 static void write_head(gd_buf *b, const gd_model *model)
 {
     const gd_view *head = gd_model_head(model);
-    const bool adapters = model->adapter && gd_adapter_head(model->adapter);
+    const bool adapters = model->head.view != NULL;
 
     gd_buf_str(b, "\"head\":");
     if (!head) {
@@ -150,12 +151,16 @@ static void warning(gd_buf *b, const char *sentence)
     gd_buf_str(b, ",");
 }
 
-static void warn_headless(gd_buf *b, const char *head)
+static void warn_headless(gd_buf *b, const gd_model *model)
 {
+    const char *other = gd_weights_other_head(model->weights);
     gd_buf sentence = { 0 };
 
-    gd_buf_printf(&sentence, "there is no %s here or in an adapter: this is not a reward model, and cannot score",
-                  head);
+    gd_buf_printf(&sentence, "there is no %s here or in an adapter: ", model->plan->head);
+    if (other)
+        gd_buf_printf(&sentence, "there is %s, but a head of another name is not supported", other);
+    else
+        gd_buf_str(&sentence, "this is not a reward model, and cannot score");
     b->failed |= !gd_buf_cstr(&sentence);
     if (!b->failed)
         warning(b, sentence.data);
@@ -184,13 +189,15 @@ static void write_warnings(gd_buf *b, const gd_model *model)
 
     gd_buf_str(b, "\"warnings\":[");
     if (!gd_model_head(model))
-        warn_headless(b, model->plan->head);
+        warn_headless(b, model);
     if (!special->has_pad)
         warning(b, "no pad token is known: the score is read at a text's last token");
     else if (special->has_eos && special->pad == special->eos)
         warning(b, "pad equals eos: an eos token at the end of a text is skipped, and the score is read before it");
     if (dtype && strcmp(dtype, "BF16") && model->plan->operand == GD_BF16)
         warning(b, "some weights are not bf16: matrices are rounded to bf16 once; precision fp32 keeps them exact");
+    for (size_t i = 0; gd_model_note(model, i); i++)
+        warning(b, gd_model_note(model, i));
     if (model->encoder.chat && gd_chat_note(model->encoder.chat))
         warning(b, gd_chat_note(model->encoder.chat));
     if (gd_tokenizer_size(model->encoder.tokenizer) > model->plan->vocab)
@@ -262,6 +269,8 @@ gd_status gd_inspect(const gd_options *options, char **json, gd_error *err)
         rc = gd_model_open_files(&model, &own, err);
     if (!rc && gd_model_head(model)) /* without a head, the engine would refuse; the files are still worth describing */
         rc = gd_model_open_engine(model, &own, err);
+    else if (!rc)
+        rc = gd_bind_check(model->plan, model->weights, err);
     if (!rc)
         rc = gd_model_inspect(model, json, err);
     gd_model_close(model);

@@ -17,10 +17,12 @@ struct source {
     gd_plan *plan;
     gd_weights *weights;
     gd_adapter *adapter;
+    gd_head head;
 };
 
 static void close_source(struct source *s)
 {
+    gd_head_free(&s->head);
     gd_adapter_close(s->adapter);
     gd_weights_close(s->weights);
     gd_plan_free(s->plan);
@@ -53,7 +55,7 @@ static gd_status check_model(const struct source *s, gd_error *err)
     const gd_engine_parts parts = { .plan = s->plan,
                                     .weights = s->weights,
                                     .adapter = s->adapter,
-                                    .head = gd_adapter_head(s->adapter) };
+                                    .head = s->head.view };
     gd_bound *bound;
     const gd_status rc = gd_bind(&bound, &parts, err);
 
@@ -80,6 +82,8 @@ static gd_status open_source(struct source *s, const gd_options *options, const 
         rc = gd_weights_open(&s->weights, s->dir, err);
     if (!rc)
         rc = gd_adapter_open(&s->adapter, s->adapter_dir, s->plan->head, err);
+    if (!rc)
+        rc = gd_head_open(&s->head, s->weights, s->adapter, s->plan->head, err);
     return rc ? rc : check_model(s, err);
 }
 

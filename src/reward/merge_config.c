@@ -166,6 +166,7 @@ gd_status gd_merge_config(gd_buf *out, const gd_merge_source *from, gd_error *er
         rc = set_label(json, from->config, err);
     if (!rc)
         rc = set_pad(json, from, err);
+    (void)json_object_del(json, "quantization_config"); /* the weights are not: it would quantise them when loaded */
     if (!rc)
         rc = dump(out, json, err);
     json_decref(json);

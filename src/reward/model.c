@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/pool.h"
+#include "reward/advice.h"
 #include "reward/rehearsal.h"
 #include "reward/choose.h"
 
@@ -154,12 +155,14 @@ static gd_status open_files(gd_model *model, const gd_options *options, gd_error
     if (!rc && model->adapter_dir)
         rc = gd_adapter_open(&model->adapter, model->adapter_dir, model->plan->head, err);
     if (!rc)
+        rc = gd_head_open(&model->head, model->weights, model->adapter, model->plan->head, err);
+    if (!rc)
         rc = gd_encoder_open(&model->encoder, options, model->dir, model->adapter_dir, model->config, err);
     if (!rc)
         rc = gd_scale_open(&model->scale, options->normalize, options->activation, err);
     if (!rc)
         rc = check_vocabulary(model, err);
-    return rc;
+    return rc ? rc : gd_advise(model, options, err);
 }
 
 gd_status gd_model_open_engine(gd_model *model, const gd_options *options, gd_error *err)
@@ -168,7 +171,7 @@ gd_status gd_model_open_engine(gd_model *model, const gd_options *options, gd_er
         .plan = model->plan,
         .weights = model->weights,
         .adapter = model->adapter,
-        .head = model->adapter ? gd_adapter_head(model->adapter) : NULL,
+        .head = model->head.view,
         .threads = options->threads ? options->threads : gd_cpu_count(),
         .isa = options->isa,
         .memory = options->memory,
@@ -253,9 +256,7 @@ const char *gd_model_note(const gd_model *model, size_t i)
 
 const gd_view *gd_model_head(const gd_model *model)
 {
-    const gd_view *head = model->adapter ? gd_adapter_head(model->adapter) : NULL;
-
-    return head ? head : gd_weights_find(model->weights, model->plan->head);
+    return model->head.view ? model->head.view : gd_weights_find(model->weights, model->plan->head);
 }
 
 void gd_model_close(gd_model *model)
@@ -265,6 +266,7 @@ void gd_model_close(gd_model *model)
     gd_engine_close(model->engine);
     gd_rehearsal_free(model->rehearsal);
     gd_encoder_close(&model->encoder);
+    gd_head_free(&model->head);
     gd_adapter_close(model->adapter);
     gd_weights_close(model->weights);
     gd_plan_free(model->plan);

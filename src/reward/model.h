@@ -11,6 +11,7 @@
 #include "quant-free/config.h"
 #include "quant-free/special.h"
 #include "quant-free/weights.h"
+#include "reward/head.h"
 #include "reward/options.h"
 #include "reward/scale.h"
 #include "text/chat.h"
@@ -28,7 +29,7 @@ typedef struct gd_encoder {
     size_t most_texts;  /* of an item, each of which takes memory however short it is; 0: no limit */
     char *identity;     /* what ids and scores depend on: members of a JSON object */
     size_t rows;        /* of the embedding; 0 if unknown. Ids without a row are an error of the text that has them */
-    gd_notes notes;     /* what was chosen of the model's files and the adapter's */
+    gd_notes notes;     /* what matters to scores: a choice between the model's files and the adapter's; advice.h */
 } gd_encoder;
 
 typedef struct gd_rehearsal gd_rehearsal;
@@ -38,6 +39,7 @@ struct gd_model {
     gd_config *config;
     gd_weights *weights;
     gd_adapter *adapter;
+    gd_head head;
     gd_plan *plan;
     const gd_backend *backend;
     unsigned threads;

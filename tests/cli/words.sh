@@ -111,7 +111,7 @@ says 3 'the architecture is DebertaV2ForSequenceClassification, an encoder' scor
 never 'describe it'
 sed 's/Qwen2ForSequenceClassification/GPT7ForSequenceClassification/; s/"qwen2"/"gpt7"/' \
     "$GUERDON_MODEL/config.json" >encoder/config.json
-says 3 'a graph file can describe it' score --model encoder x
+says 3 'another decoder of this kind may be described in a graph file' score --model encoder x
 
 # why there is no chat format
 says 0 'chat problem    ' inspect

@@ -3,8 +3,9 @@
  *
  *     test_faults [CASE [WAY [once|onward [N]]]]     for example: test_faults score "read EIO" once 3
  *
- * runs a part of it. With N, what the run prints is shown, and the addresses of the functions that made the call. In
- * the environment, GUERDON_FAULTS=all lets every call of a run fail, and a number about that many of each kind. */
+ * runs a part of it. With N, what the run prints is shown, and the addresses of the functions that made the call.
+ * With GUERDON_FAULTS=all in the environment, every call of a run fails, with a number about that many calls of each
+ * kind. */
 #include "tests/faults/cases.h"
 #include "tests/faults/judge.h"
 

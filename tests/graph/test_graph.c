@@ -180,6 +180,9 @@ static void config_reaches_the_plan(void **state)
                    "softcap 0 window 48", "softcap 50");
     expect_in_plan("gemma2", "\"hidden_activation\": \"gelu_pytorch_tanh\"",
                    "\"hidden_act\": \"gelu\", \"hidden_activation\": \"gelu_pytorch_tanh\"", "-> m gelu_tanh", NULL);
+    expect_in_plan("gemma2", "\"hidden_size\": 96", "\"hidden_size\": 3584", "scale 59.75 ", NULL); /* in bf16 */
+    expect_in_plan("gemma2", "\"hidden_size\": 96", "\"hidden_size\": 2304", "scale 48 ", NULL);
+    expect_in_plan("gemma2", "\"hidden_size\": 96", "\"hidden_size\": 4608", "scale 68 ", NULL);
     expect_in_plan("gemma2", "\"query_pre_attn_scalar\": 24", "\"query_pre_attn_scalar\": 64", "scale 0.125 ", NULL);
     expect_in_plan("mistral", "\"sliding_window\": 48", "\"sliding_window\": null", "window 0", "window 48");
     expect_in_plan("qwen2", "Qwen2ForSequenceClassification", "Qwen2ForCausalLM", "graph qwen2", NULL);
@@ -202,9 +205,9 @@ static void config_is_refused_by_sentence(void **state)
         { "qwen3", "\"vocab_size\"", "\"mlp_bias\": true, \"vocab_size\"",
           "config.json: the field \"mlp_bias\" is true, but the graph qwen3 requires false" },
         { "qwen2", "Qwen2ForSequenceClassification", "Qwen2ForTokenClassification",
-          "config.json: no built-in graph matches the architecture Qwen2ForTokenClassification; a graph file "
-          "can "
-          "describe it (--graph FILE)" },
+          "config.json: the architecture Qwen2ForTokenClassification is not supported, but gemma2, llama, mistral, "
+          "qwen2, "
+          "qwen3 are; another decoder of this kind may be described in a graph file (--graph FILE)" },
     };
 
     (void)state;

@@ -78,7 +78,39 @@ static void functions_know_the_plain_cases(void **state)
     assert_true(ulps(s, sinl(0x1p30L)) < 2 && ulps(c, cosl(0x1p30L)) < 2);
 }
 
-/* As in Transformers 5.3 (modeling_rope_utils.py), but in long double. */
+/* As in Transformers 5.3 (modeling_rope_utils.py, _compute_yarn_parameters), but in long double. */
+static long double correction_dim(const gd_rope *rope, long double turns, size_t dim)
+{
+    return dim * logl(rope->original_max_position / (turns * 2 * acosl(-1.0L))) / (2 * logl(rope->theta));
+}
+
+static long double yarn_frequency(const gd_rope *rope, long double f, size_t i, size_t dim)
+{
+    long double low = correction_dim(rope, rope->beta_fast, dim), high = correction_dim(rope, rope->beta_slow, dim);
+
+    low = fmaxl(rope->truncate ? floorl(low) : low, 0);
+    high = fminl(rope->truncate ? ceill(high) : high, dim - 1);
+    low = fminl(fmaxl((i - low) / (high - low + (low == high ? 0.001L : 0)), 0), 1); /* the ramp */
+    return f / rope->factor * low + f * (1 - low);
+}
+
+static long double get_mscale(long double factor, long double mscale)
+{
+    return factor <= 1 ? 1 : 0.1L * mscale * logl(factor) + 1;
+}
+
+static long double want_size(const gd_rope *rope)
+{
+    if (rope->type != GD_ROPE_YARN)
+        return 1;
+    if (rope->attention_factor > 0)
+        return rope->attention_factor;
+    if (rope->mscale > 0 && rope->mscale_all_dim > 0)
+        return get_mscale(rope->factor, rope->mscale) / get_mscale(rope->factor, rope->mscale_all_dim);
+    return get_mscale(rope->factor, 1);
+}
+
+/* The same for all types. */
 static long double want_frequency(const gd_rope *rope, size_t i, size_t dim)
 {
     const long double f = powl(rope->theta, -(long double)(2 * i) / dim), pi = acosl(-1.0L);
@@ -87,6 +119,8 @@ static long double want_frequency(const gd_rope *rope, size_t i, size_t dim)
 
     if (rope->type == GD_ROPE_DEFAULT)
         return f;
+    if (rope->type == GD_ROPE_YARN)
+        return yarn_frequency(rope, f, i, dim);
     if (rope->type == GD_ROPE_LINEAR || wave > context / rope->low_freq_factor)
         return f / rope->factor;
     if (wave < context / rope->high_freq_factor)
@@ -111,6 +145,29 @@ static const gd_rope ropes[] = {
       .low_freq_factor = 1,
       .high_freq_factor = 4,
       .original_max_position = 8192 },
+    { .type = GD_ROPE_YARN,
+      .theta = 1e6,
+      .factor = 4,
+      .original_max_position = 32768,
+      .beta_fast = 32,
+      .beta_slow = 1,
+      .truncate = true },
+    { .type = GD_ROPE_YARN,
+      .theta = 1e4,
+      .factor = 16,
+      .original_max_position = 4096,
+      .beta_fast = 24,
+      .beta_slow = 2,
+      .mscale = 1,
+      .mscale_all_dim = 0.4 },
+    { .type = GD_ROPE_YARN,
+      .theta = 1e4,
+      .factor = 0.5,
+      .original_max_position = 4,
+      .beta_fast = 2,
+      .beta_slow = 2,
+      .truncate = true,
+      .attention_factor = 0.75 },
 };
 
 enum { POSITIONS = 4096, DIM = 128, HALF = DIM / 2 };
@@ -122,13 +179,13 @@ static void tables_follow_transformers(void **state)
     for (size_t t = 0; t < sizeof ropes / sizeof ropes[0]; t++) {
         gd_rope_table(&ropes[t], DIM, POSITIONS, cosines, sines);
         for (size_t i = 0; i < HALF; i++) {
-            const long double f = want_frequency(&ropes[t], i, DIM);
+            const long double f = want_frequency(&ropes[t], i, DIM), size = want_size(&ropes[t]);
 
             for (size_t p = 0; p < POSITIONS; p++) { /* half an ulp of float32, plus the angle's rounding */
-                const double limit = 0x1p-25 + 0x1p-52 * (double)(p * f + 1);
+                const double limit = (size > 1 ? 0x1p-24 : 0x1p-25) + 0x1p-51 * (double)(p * f + 1);
 
-                if (!(fabsl(cosines[p * HALF + i] - cosl(p * f)) <= limit) ||
-                    !(fabsl(sines[p * HALF + i] - sinl(p * f)) <= limit))
+                if (!(fabsl(cosines[p * HALF + i] - size * cosl(p * f)) <= limit) ||
+                    !(fabsl(sines[p * HALF + i] - size * sinl(p * f)) <= limit))
                     fail_msg("rope %zu, pair %zu, position %zu", t, i, p);
             }
         }
@@ -139,7 +196,7 @@ static void tables_follow_transformers(void **state)
 static void tables_have_these_bits(void **state)
 {
     static const uint64_t want[] = { 0xd71c9d4db2f2f928, 0x72d1d42018294c01, 0x7337b34f46517d40, 0xc516be7888e1b229,
-                                     0x2739de52b916b844 };
+                                     0x2739de52b916b844, 0x9b65ef6997fe06a4, 0xe4002a633c02ee7d, 0x45ef9ac50cd8218d };
 
     (void)state;
     for (size_t t = 0; t < sizeof ropes / sizeof ropes[0]; t++) {

@@ -154,8 +154,11 @@ static const struct config_case {
     { "lora_bias", CONFIG(R1 ",\"lora_bias\":true"), "the field \"lora_bias\" is set: LoRA biases are not supported" },
     { "bias", CONFIG(R1 ",\"bias\":\"lora_only\""), "the field \"bias\" is \"lora_only\", but \"none\" is expected" },
     { "bias none", CONFIG(R1 "," Q ",\"bias\":\"none\""), "" },
-    { "fan_in_fan_out", CONFIG(R1 ",\"fan_in_fan_out\":true"),
-      "the field \"fan_in_fan_out\" is set: transposed weights are not supported" },
+    { "fan_in_fan_out", CONFIG(R1 "," Q ",\"fan_in_fan_out\":true"), "" }, /* PEFT takes false for linear layers */
+    { "merge_weights", CONFIG(R1 "," Q ",\"merge_weights\":true"), "" },
+    { "early PEFT", CONFIG(R1 "," Q ",\"enable_lora\":null,\"merge_weights\":false,\"fan_in_fan_out\":false"), "" },
+    { "enable_lora", CONFIG(R1 "," Q ",\"enable_lora\":[true]"),
+      "the field \"enable_lora\" is unknown; only null, false or empty is accepted" },
     { "layer_replication", CONFIG(R1 ",\"layer_replication\":[[0,2]]"),
       "the field \"layer_replication\" is set: replicated layers are not supported" },
     { "target_parameters", CONFIG(R1 ",\"target_parameters\":[\"w\"]"),
@@ -213,7 +216,7 @@ static const struct config_case {
     { "pattern, no layers", CONFIG(R1 "," Q ",\"layers_pattern\":\"h\""),
       "the field \"layers_pattern\" is set, but \"layers_to_transform\" is not" },
     { "saves norm", CONFIG(R1 "," Q ",\"modules_to_save\":[\"score\",\"norm\"]"),
-      "the field \"modules_to_save\" names \"norm\", but only the head \"score\" can be saved" },
+      "the field \"modules_to_save\" names \"norm\", but only the head \"score\" and the embedding can be saved" },
 };
 
 static void configurations_are_checked(void **state)
@@ -235,100 +238,7 @@ static const struct tensor_case {
     struct tensor tensors[5];
     const char *want;
 } tensor_cases[] = {
-    { "head", SAVES, { AB(Q0, 1, 3, 2), { HEAD, 1, 3 } }, "" },
-    { "head alone", SAVES, { { HEAD, 1, 3 } }, "" },
-    { "head unasked", FINE, { AB(Q0, 1, 3, 2), { HEAD, 1, 3 } }, "" },
-    { "raw head", SAVES, { AB(Q0, 1, 3, 2), { P "score.modules_to_save.default.weight", 1, 3 } }, "" },
-    { "head twice",
-      SAVES,
-      { { HEAD, 1, 3 }, { P "score.modules_to_save.default.weight", 1, 3 } },
-      "the head is present twice, as \"" P "score.modules_to_save.default.weight\" and as \"" HEAD "\"" },
-    { "head missing",
-      SAVES,
-      { AB(Q0, 1, 3, 2) },
-      "the head \"" HEAD "\" is missing, but according to DIR/adapter_config.json it was saved" },
-    { "head of two", SAVES, { { HEAD, 2, 3 } }, "" }, /* the model knows its labels */
-    { "head of one dimension",
-      SAVES,
-      { { HEAD, 3, 0 } },
-      "tensor \"" HEAD "\": the head must be a matrix, but this has rank 1" },
-    { "nothing", FINE, { { 0 } }, "the file contains no tensors" },
-    { "B missing",
-      FINE,
-      { { P Q0 ".lora_A.weight", 1, 3 } },
-      "tensor \"" P Q0 ".lora_A.weight\" has no matching lora_B" },
-    { "A missing",
-      FINE,
-      { { P Q0 ".lora_B.weight", 2, 1 } },
-      "tensor \"" P Q0 ".lora_B.weight\" has no matching lora_A" },
-    { "swapped",
-      FINE,
-      { { P Q0 ".lora_A.weight", 3, 1 }, { P Q0 ".lora_B.weight", 1, 2 } },
-      "module \"" Q0 "\": lora_A is [3, 1] and lora_B [1, 2], but rank 1 is expected" },
-    { "rank",
-      FINE,
-      { AB(Q0, 2, 3, 2) },
-      "module \"" Q0 "\": lora_A is [2, 3] and lora_B [2, 2], but rank 1 is expected" },
-    { "vector",
-      FINE,
-      { { P Q0 ".lora_A.weight", 1, 0 }, { P Q0 ".lora_B.weight", 2, 1 } },
-      "module \"" Q0 "\": lora_A and lora_B are not matrices" },
-    { "extra",
-      FINE,
-      { AB(Q0, 1, 3, 2), { P "model.norm.weight", 3, 0 } },
-      "tensor \"" P "model.norm.weight\" is unknown: it is neither a module's lora_A or lora_B nor the head's "
-      "score.weight" },
-    { "no prefix",
-      FINE,
-      { AB(Q0, 1, 3, 2), { Q0 ".lora_A.weight", 1, 3 } },
-      "tensor \"" Q0 ".lora_A.weight\" does not begin with \"" P "\"" },
-    { "no module",
-      FINE,
-      { { P ".lora_A.weight", 1, 3 } },
-      "tensor \"" P ".lora_A.weight\" is unknown: it is neither a module's lora_A or lora_B nor the head's "
-      "score.weight" },
-    { "untargeted",
-      FINE,
-      { AB(Q0, 1, 3, 2), AB(V0, 1, 3, 2) },
-      "module \"" V0 "\" has LoRA, but DIR/adapter_config.json does not target it" },
-    { "excluded",
-      CONFIG(R1 "," Q ",\"exclude_modules\":[\"q_proj\"]"),
-      { AB(Q0, 1, 3, 2) },
-      "module \"" Q0 "\" has LoRA, but DIR/adapter_config.json does not target it" },
-    { "LoRA on the head",
-      CONFIG(R1 ",\"target_modules\":\"all-linear\""),
-      { AB("score", 1, 3, 1) },
-      "LoRA is applied to the head \"score\" itself, but the file lacks the original head, so its scores cannot be "
-      "reproduced; train with task_type SEQ_CLS or modules_to_save [\"score\"]" },
-    { "LoRA beside the head",
-      CONFIG(R1 ",\"target_modules\":\"all-linear\",\"modules_to_save\":[\"score\"]"),
-      { AB("score_norm", 1, 3, 1), { HEAD, 1, 3 } },
-      "" },
-    { "LoRA in the head",
-      CONFIG(R1 ",\"target_modules\":\"all-linear\",\"modules_to_save\":[\"score\"]"),
-      { AB("score.dense", 1, 3, 1), { HEAD, 1, 3 } },
-      "module \"score.dense\" has LoRA, but DIR/adapter_config.json does not target it" },
-    { "DoRA",
-      FINE,
-      { AB(Q0, 1, 3, 2), { P Q0 ".lora_magnitude_vector.weight", 2, 0 } },
-      "tensor \"" P Q0 ".lora_magnitude_vector.weight\": DoRA is not supported" },
-    { "bias",
-      FINE,
-      { AB(Q0, 1, 3, 2), { P Q0 ".lora_B.bias", 2, 0 } },
-      "tensor \"" P Q0 ".lora_B.bias\": LoRA biases are not supported" },
-    { "embedding",
-      FINE,
-      { { P "model.embed_tokens.lora_embedding_A", 1, 3 } },
-      "tensor \"" P "model.embed_tokens.lora_embedding_A\": LoRA on embeddings is not supported" },
-    { "adapter's name",
-      FINE,
-      { { P Q0 ".lora_A.default.weight", 1, 3 } },
-      "tensor \"" P Q0 ".lora_A.default.weight\": PEFT does not save it like this, with the adapter's name in "
-      "it" },
-    { "finite", FINE, { { P Q0 ".lora_A.weight", 1, 60 }, { P Q0 ".lora_B.weight", 3, 1 } }, "" },
-    { "A not finite", FINE, { AB(Q0, 1, 64, 2) }, "module \"" Q0 "\": a number is not finite" },
-    { "B not finite", FINE, { AB(Q0, 1, 60, 4) }, "module \"" Q0 "\": a number is not finite" },
-    { "head not finite", SAVES, { AB(Q0, 1, 3, 2), { HEAD, 1, 60 } }, "tensor \"" HEAD "\": a number is not finite" },
+#include "tests/quant-free/adapter_cases.def"
 };
 
 static void tensors_are_checked(void **state)
@@ -386,23 +296,7 @@ static void the_head_has_the_graphs_name(void **state)
     assert_non_null(gd_adapter_head(ad));
     gd_adapter_close(ad);
     assert_int_equal(gd_adapter_open(&ad, *state, "score.weight", &err), GD_EUNSUPPORTED);
-    assert_non_null(strstr(err.text, "names \"v_head\", but only the head \"score\" can be saved"));
-}
-
-/* LoRA on the head is refused by the head's name: "score" may be another module. */
-static void lora_on_the_head_is_found_by_its_name(void **state)
-{
-    static const struct tensor head[] = { AB("v_head", 1, 3, 1), { 0 } }, score[] = { AB("score", 1, 3, 1), { 0 } };
-    gd_error err = { 0 };
-    gd_adapter *ad;
-
-    write_text(*state, "adapter_config.json", CONFIG(R1 ",\"target_modules\":\"all-linear\""));
-    write_tensors(*state, head, "F32");
-    assert_int_equal(gd_adapter_open(&ad, *state, "v_head.weight", &err), GD_EUNSUPPORTED);
-    assert_non_null(strstr(err.text, "LoRA is applied to the head \"v_head\" itself"));
-    write_tensors(*state, score, "F32");
-    assert_ok(gd_adapter_open(&ad, *state, "v_head.weight", test_err));
-    gd_adapter_close(ad);
+    assert_non_null(strstr(err.text, "names \"v_head\", but only the head \"score\" and the embedding can be saved"));
 }
 
 static void a_useless_adapter_is_noted(void **state)
@@ -468,7 +362,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(files_are_chosen, dir_setup, teardown),
         cmocka_unit_test_setup_teardown(a_useless_adapter_is_noted, dir_setup, teardown),
         cmocka_unit_test_setup_teardown(the_head_has_the_graphs_name, dir_setup, teardown),
-        cmocka_unit_test_setup_teardown(lora_on_the_head_is_found_by_its_name, dir_setup, teardown),
         cmocka_unit_test_setup_teardown(model_and_adapter_must_fit, dir_setup, teardown),
     };
 

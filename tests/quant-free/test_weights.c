@@ -32,14 +32,20 @@ static void write_shards(const char *dir)
     write_text(dir, "model.safetensors.index.json", INDEX(BOTH));
 }
 
-/* Opens dir; the message must be "DIR/FILE: WANT" (FILE may be "", for the directory itself). */
+/* Opens dir, and needs the tensors "a" and "b"; the message must be "DIR/FILE: WANT" (FILE may be "", for the directory
+ * itself). */
 static void expect(const char *dir, const char *id, const char *file, const char *want)
 {
     const uint64_t live = gd_mem_live();
     gd_error err = { GD_OK, "" };
+    const gd_view *view;
     gd_weights *w;
-    const gd_status rc = gd_weights_open(&w, dir, &err);
+    gd_status rc = gd_weights_open(&w, dir, &err);
 
+    if (!rc)
+        rc = gd_weights_need(&view, w, "a", &err);
+    if (!rc)
+        rc = gd_weights_need(&view, w, "b", &err);
     gd_weights_close(w);
     wrong += !said(id, *file ? in_dir(dir, file) : dir, rc, &err, want);
     assert_int_equal(gd_mem_live(), live);
@@ -108,8 +114,9 @@ static void indexes_are_checked(void **state)
           "tensor \"b\" is missing, but DIR/model.safetensors.index.json lists it in this file" },
         { "SM06 other shard", INDEX("\"a\":\"" S2 "\",\"b\":\"" S1 "\""), S1,
           "tensor \"a\" is in this file, but DIR/model.safetensors.index.json lists it in " S2 },
-        { "SM07", INDEX(BOTH ",\"c\":\"" S2 "\""), S2,
-          "tensor \"c\" is missing, but DIR/model.safetensors.index.json lists it in this file" },
+        { "SM07", INDEX(BOTH ",\"c\":\"" S2 "\""), "", "" }, /* nobody needs it */
+        { "SM07 needed", INDEX("\"a\":\"" S2 "\",\"c\":\"" S1 "\""), S1,
+          "tensor \"a\" is in this file, but DIR/model.safetensors.index.json lists it in " S2 },
         { "not listed", INDEX("\"b\":\"" S2 "\",\"c\":\"" S1 "\""), S1,
           "tensor \"a\" is not listed in DIR/model.safetensors.index.json" },
         { "no map", "{}", "model.safetensors.index.json",
@@ -144,18 +151,88 @@ static void a_tensor_in_two_shards_is_refused(void **state)
     expect(*state, "SM06", S2, want);
 }
 
-/* Even one of a type that no model reads: it could be mistaken for a tensor that is listed, but missing. */
-static void a_tensor_that_is_not_listed_is_refused(void **state)
+/* What nobody needs is noted, in the words of the first tensor. */
+static void a_disagreement_is_noted(void **state)
 {
-    char want[1024];
+    static const struct {
+        const char *id, *index, *note;
+    } cases[] = {
+        { "none", INDEX(BOTH), NULL },
+        { "listed, not held", INDEX(BOTH ",\"c.inv_freq\":\"" S2 "\""), "about 1 tensor, such as c.inv_freq" },
+        { "two listed", INDEX(BOTH ",\"lm_head.weight\":\"" S2 "\",\"d\":\"" S1 "\""),
+          "about 2 tensors, such as lm_head.weight" },
+        { "held, not listed", INDEX("\"a\":\"" S1 "\",\"ids\":\"" S2 "\""), "about 1 tensor, such as b" },
+        { "held elsewhere", INDEX("\"a\":\"" S1 "\",\"b\":\"" S1 "\",\"ids\":\"" S2 "\""),
+          "about 2 tensors, such as b" },
+    };
 
     write_shards(*state);
-    write_text(*state, "model.safetensors.index.json", INDEX(BOTH ",\"c\":\"" S2 "\""));
     write_st(*state, S2,
              "{" TENSOR("b", "0", "4") ",\"ids\":{\"dtype\":\"I64\",\"shape\":[1],\"data_offsets\":[4,12]}}", 12);
-    (void)snprintf(want, sizeof want, "tensor \"ids\" is not listed in %s/model.safetensors.index.json",
-                   (const char *)*state);
-    expect(*state, "not listed I64", S2, want);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        gd_weights *w;
+
+        write_text(*state, "model.safetensors.index.json", cases[i].index);
+        assert_ok(gd_weights_open(&w, *state, test_err));
+        if (gd_weights_note_count(w) != (cases[i].note != NULL))
+            fail_msg("%s: %zu notes", cases[i].id, gd_weights_note_count(w));
+        if (cases[i].note)
+            assert_contains(gd_weights_note(w, 0), cases[i].note);
+        gd_weights_close(w);
+    }
+}
+
+/* Transformers adds the prefix of the inner model where a checkpoint lacks it. */
+static void the_inner_models_prefix_may_be_absent(void **state)
+{
+    const gd_view *view;
+    gd_weights *w;
+
+    write_st(*state, "model.safetensors",
+             "{" TENSOR("a", "0", "4") "," TENSOR("model.a", "4", "8") "," TENSOR("norm.weight", "8", "12") "}", 12);
+    assert_ok(gd_weights_open(&w, *state, test_err));
+    assert_string_equal(gd_weights_find(w, "model.norm.weight")->name, "norm.weight");
+    assert_ok(gd_weights_need(&view, w, "model.norm.weight", test_err));
+    assert_string_equal(gd_weights_find(w, "model.a")->name, "model.a"); /* its own name comes first */
+    assert_null(gd_weights_find(w, "model.b"));
+    assert_null(gd_weights_find(w, "mod.norm.weight"));
+    gd_weights_close(w);
+}
+
+/* What is there in place of a weight: GPTQ, AWQ, bitsandbytes in 8 and in 4 bits, fp8. */
+static void quantised_weights_are_refused_for_what_they_are(void **state)
+{
+    static const struct {
+        const char *tensor, *dtype, *want;
+    } cases[] = {
+        { "m.qweight", "U8",
+          "the weights are quantised: there is no tensor \"m.weight\", but \"m.qweight\" of the dtype U8; BF16, "
+          "F16 "
+          "or F32 weights are expected" },
+        { "model.m.weight_packed", "I8",
+          "the weights are quantised: there is no tensor \"model.m.weight\", but \"model.m.weight_packed\" of the "
+          "dtype I8; "
+          "BF16, F16 or F32 weights are expected" },
+        { "model.m.weight", "U8", "tensor \"model.m.weight\" has the dtype U8, but BF16, F16 or F32 is expected" },
+        { "m.weight", "I8", "tensor \"m.weight\" has the dtype I8, but BF16, F16 or F32 is expected" },
+        { "model.m.weight", "F8_E4M3",
+          "tensor \"model.m.weight\" has the dtype F8_E4M3, but BF16, F16 or F32 is expected" },
+        { "model.mm.qweight", "U8", NULL }, /* another module's */
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        gd_error err = { GD_OK, "" };
+        char header[256];
+        gd_weights *w;
+
+        (void)snprintf(header, sizeof header, "{\"%s\":{\"dtype\":\"%s\",\"shape\":[4],\"data_offsets\":[0,4]}}",
+                       cases[i].tensor, cases[i].dtype);
+        write_st(*state, "model.safetensors", header, 4);
+        assert_ok(gd_weights_open(&w, *state, test_err));
+        wrong += !said(cases[i].tensor, in_dir(*state, "model.safetensors"),
+                       gd_weights_check(w, "model.m.weight", &err), &err, cases[i].want ? cases[i].want : "");
+        gd_weights_close(w);
+    }
 }
 
 /* SM10 and SM11: files that cannot be shards. */
@@ -227,7 +304,9 @@ int main(void)
         cmocka_unit_test(golden_models_open),
         cmocka_unit_test_setup_teardown(indexes_are_checked, dir_setup, teardown),
         cmocka_unit_test_setup_teardown(a_tensor_in_two_shards_is_refused, dir_setup, teardown),
-        cmocka_unit_test_setup_teardown(a_tensor_that_is_not_listed_is_refused, dir_setup, teardown),
+        cmocka_unit_test_setup_teardown(a_disagreement_is_noted, dir_setup, teardown),
+        cmocka_unit_test_setup_teardown(the_inner_models_prefix_may_be_absent, dir_setup, teardown),
+        cmocka_unit_test_setup_teardown(quantised_weights_are_refused_for_what_they_are, dir_setup, teardown),
         cmocka_unit_test_setup_teardown(shards_are_whole_regular_files, dir_setup, teardown),
         cmocka_unit_test_setup_teardown(the_right_files_are_chosen, dir_setup, teardown),
     };

@@ -1,0 +1,16 @@
+/* advice.h - notices that matter to scores: what the adapter's files say that the options do not. */
+#ifndef GD_REWARD_ADVICE_H
+#define GD_REWARD_ADVICE_H
+
+#include "reward/model.h"
+
+/* Adds to model->notes, for an adapter, the notice that it was trained on another model, by its
+ * base_model_name_or_path; and for an adapter or a model that TRL trained, what its plain texts end with. The files of
+ * the model must be open. `options` are those it was opened with. */
+gd_status gd_advise(gd_model *model, const gd_options *options, gd_error *err);
+
+/* Whether two paths or names of models may mean the same model: their last parts are equal, or one says nothing
+ * ("checkpoint-500"). In the Hugging Face cache, it is the repository's name that counts. */
+bool gd_same_model(const char *a, const char *b);
+
+#endif

@@ -1,0 +1,42 @@
+#!/bin/sh
+# notes.sh - what a model's files say against the command line is said once, before the scores, and not with --quiet.
+LC_ALL=C
+export LC_ALL
+guerdon=${top_builddir:-.}/guerdon
+model=${srcdir:-.}/tests/data/golden/qwen2
+work=$(mktemp -d) || exit 99
+trap 'rm -rf "$work"' EXIT
+failed=0
+fail() { failed=1; echo "FAILED: $*"; }
+
+mkdir "$work/adapter"
+cp "$model-lora/adapter_model.safetensors" "$work/adapter"
+sed 's,"\.\./qwen2","Qwen/Qwen3-4B",' "$model-lora/adapter_config.json" >"$work/adapter/adapter_config.json"
+printf -- '---\ntags:\n- reward-trainer\n---\n' >"$work/adapter/README.md"
+printf '{"chosen":"a b","rejected":"c d"}\n' >"$work/pairs.jsonl"
+printf '{"prompt":"a","responses":["b","c"]}\n' >"$work/lists.jsonl"
+
+# run WHAT ARGUMENTS...: 2 notes on standard error; none with --quiet; none with the adapter of this model
+run() {
+    what=$1
+    shift
+    "$guerdon" "$@" --model "$model" --adapter "$work/adapter" >"$work/out" 2>"$work/errors" || fail "$what: status $?"
+    [ "$(grep -c '^guerdon: note: ' "$work/errors")" -eq 2 ] || fail "$what says $(cat "$work/errors")"
+    grep -q 'note: .*adapter: the adapter was trained on "Qwen/Qwen3-4B"' "$work/errors" || fail "$what: no base"
+    grep -q 'note: .*README.md: TRL trained this.* <|im_end|>; here it is not appended' "$work/errors" || fail "$what: no eos"
+    "$guerdon" "$@" --quiet --model "$model" --adapter "$work/adapter" >"$work/out" 2>"$work/errors"
+    grep -q 'note:' "$work/errors" && fail "$what --quiet says $(cat "$work/errors")"
+    "$guerdon" "$@" --model "$model" --adapter "$model-lora" >"$work/out" 2>"$work/errors"
+    grep -q 'note:' "$work/errors" && fail "$what with its own adapter says $(cat "$work/errors")"
+}
+run score score --input "$work/pairs.jsonl"
+run rank rank --input "$work/lists.jsonl"
+run filter filter --input "$work/pairs.jsonl" --min-margin -99
+run eval eval --input "$work/pairs.jsonl"
+
+"$guerdon" score --add-eos auto --model "$model" --adapter "$work/adapter" hello >"$work/out" 2>"$work/errors"
+grep -q 'here it is appended (--add-eos)' "$work/errors" || fail "score --add-eos auto says $(cat "$work/errors")"
+"$guerdon" inspect --model "$model" --adapter "$work/adapter" >"$work/out" 2>"$work/errors" || fail "inspect: status $?"
+grep -q 'the adapter was trained on "Qwen/Qwen3-4B"' "$work/out" || fail "inspect says $(cat "$work/out")"
+grep -q -e '--add-eos auto does that' "$work/out" || fail "inspect says $(cat "$work/out")"
+exit $failed

@@ -1,0 +1,169 @@
+/* test_advice.c - notices that matter to scores: another base, and texts that TRL ended with the eos token. */
+#include "tests/reward/edits.h"
+
+#include "reward/advice.h"
+
+static void models_are_compared_by_name(void **state)
+{
+    static const struct {
+        const char *a, *b;
+        bool same;
+    } cases[] = {
+        { "Qwen/Qwen3-0.6B", "Qwen/Qwen3-0.6B", true },
+        { "Qwen/Qwen3-0.6B", "/data/models/Qwen3-0.6B", true },
+        { "Qwen/Qwen3-0.6B", "/data/models/qwen3-0.6b/", true },
+        { "Qwen/Qwen3-0.6B", "/data/models/Qwen3-0.6B///", true },
+        { "Qwen/Qwen3-0.6B", "Qwen/Qwen3-1.7B", false },
+        { "Qwen/Qwen2.5-7B", "Qwen/Qwen2.5-7B-Instruct", false },
+        { "/scratch/run 3/Qwen3-0.6B", "Qwen3-0.6B", true },
+        { "../qwen2", "tests/data/golden/qwen2", true },
+        { "../qwen2", "tests/data/golden/qwen2-tied", false },
+        { "Qwen/Qwen3-0.6B",
+          "/home/u/.cache/huggingface/hub/models--Qwen--Qwen3-0.6B/snapshots/0123456789abcdef0123456789abcdef01234567",
+          true },
+        { "Qwen/Qwen3-4B",
+          "/home/u/.cache/huggingface/hub/models--Qwen--Qwen3-0.6B/snapshots/0123456789abcdef0123456789abcdef01234567",
+          false },
+        { "/a/models--gpt2/snapshots/1", "gpt2", true },
+        { "unsloth/Qwen3-4B-unsloth-bnb-4bit", "Qwen/Qwen3-4B", true },
+        { "unsloth/Qwen3-4B-bnb-4bit", "Qwen/Qwen3-4B", true },
+        { "output/checkpoint-500", "Qwen/Qwen3-4B", true }, /* nothing is known */
+        { "output/checkpoint-x", "Qwen/Qwen3-4B", false },
+        { "./model", "Qwen/Qwen3-4B", true },
+        { "0123456789abcdef0123456789abcdef01234567", "Qwen/Qwen3-4B", true },
+        { ".", "Qwen/Qwen3-4B", true },
+        { "/", "Qwen/Qwen3-4B", true },
+        { "", "Qwen/Qwen3-4B", true },
+    };
+    unsigned wrong = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        if (gd_same_model(cases[i].a, cases[i].b) == cases[i].same &&
+            gd_same_model(cases[i].b, cases[i].a) == cases[i].same)
+            continue;
+        print_error("%s and %s\n", cases[i].a, cases[i].b);
+        wrong++;
+    }
+    assert_int_equal(wrong, 0);
+}
+
+#define CARD(tags) \
+    "---\nlibrary_name: peft\nmodel_name: r\ntags:\n- base_model:adapter:x\n" tags "- trl\n---\n\n# Card\n"
+
+static const struct note_case {
+    const char *id;
+    const char *base;   /* base_model_name_or_path: JSON */
+    const char *config; /* members of the model's config.json, or NULL */
+    const char *card;   /* the adapter's README.md, or NULL */
+    gd_add_eos add_eos;
+    const char *want; /* the only note; NULL: none */
+} note_cases[] = {
+    { "no base", "null", NULL, NULL, GD_ADD_EOS_NEVER, NULL },
+    { "empty base", "\"\"", NULL, NULL, GD_ADD_EOS_NEVER, NULL },
+    { "the same base", "\"/elsewhere/Basis/\"", NULL, NULL, GD_ADD_EOS_NEVER, NULL },
+    { "another base", "\"Qwen/Qwen3-4B\"", NULL, NULL, GD_ADD_EOS_NEVER,
+      "/a: the adapter was trained on \"Qwen/Qwen3-4B\" (base_model_name_or_path), but the model is \"" },
+    { "the base that config.json remembers", "\"Qwen/Qwen3-4B\"", "{\"_name_or_path\":\"Qwen/qwen3-4b\"}", NULL,
+      GD_ADD_EOS_NEVER, NULL },
+    { "another than it remembers", "\"Qwen/Qwen3-4B\"", "{\"_name_or_path\":\"Qwen/Qwen3-8B\"}", NULL, GD_ADD_EOS_NEVER,
+      "the adapter was trained on \"Qwen/Qwen3-4B\"" },
+    { "TRL", "null", NULL, CARD("- reward-trainer\n"), GD_ADD_EOS_NEVER,
+      "/a/README.md: TRL trained this, ending plain texts (not conversations) with <|im_end|>; here it is not "
+      "appended: "
+      "--add-eos auto does that" },
+    { "TRL, appended", "null", NULL, CARD("- reward-trainer\n"), GD_ADD_EOS_AUTO, "here it is appended (--add-eos)" },
+    { "TRL, always appended", "null", NULL, CARD("- reward-trainer\n"), GD_ADD_EOS_ALWAYS, "here it is appended" },
+    { "TRL on Windows", "null", NULL, "---\r\ntags:\r\n- reward-trainer\r\n---\r\n", GD_ADD_EOS_NEVER,
+      "TRL trained this" },
+    { "another trainer of TRL", "null", NULL, CARD("- sft\n"), GD_ADD_EOS_NEVER, NULL },
+    { "a longer tag", "null", NULL, CARD("- reward-trainer-2\n"), GD_ADD_EOS_NEVER, NULL },
+    { "a model's name", "null", NULL, CARD("- my-reward-trainer\n"), GD_ADD_EOS_NEVER, NULL },
+    { "only in the text", "null", NULL, "---\ntags:\n- trl\n---\n\n- reward-trainer\n", GD_ADD_EOS_NEVER, NULL },
+    { "no tags", "null", NULL, "# A card\n- reward-trainer\n---\n", GD_ADD_EOS_NEVER, NULL },
+    { "no end", "null", NULL, "---\ntags:\n- reward-trainer\n", GD_ADD_EOS_NEVER, NULL },
+    { "pad is eos", "null", "{\"pad_token_id\":1502}", CARD("- reward-trainer\n"), GD_ADD_EOS_NEVER, NULL },
+};
+
+static void notes_are_given_when_they_matter(void **state)
+{
+    unsigned wrong = 0;
+
+    for (size_t i = 0; i < sizeof note_cases / sizeof note_cases[0]; i++) {
+        const struct note_case *one = &note_cases[i];
+        char dir[512], base[256];
+        gd_options options;
+        gd_model *model;
+        const char *note;
+
+        make_both(*state, &(change){ one->id, NULL, NULL });
+        (void)snprintf(dir, sizeof dir, "%s/basis", (const char *)*state);
+        assert_int_equal(rename(m, dir), 0);
+        (void)snprintf(base, sizeof base, "{\"base_model_name_or_path\":%s}", one->base);
+        edit_adapter(a, base);
+        if (one->config)
+            edit_config(dir, one->config);
+        if (one->card)
+            write_text(a, "README.md", one->card);
+        gd_options_init(&options);
+        options.model = dir;
+        options.adapter = a;
+        options.add_eos = one->add_eos;
+        assert_ok(gd_model_open(&model, &options, test_err));
+        note = gd_model_note(model, 0);
+        if (!note != !one->want || (note && !strstr(note, one->want)) || (note && gd_model_note(model, 1))) {
+            print_error("%s: %s\n", one->id, note ? note : "no note");
+            wrong++;
+        }
+        gd_model_close(model);
+        assert_int_equal(test_remove(dir), 0);
+        assert_int_equal(test_remove(a), 0);
+    }
+    assert_int_equal(wrong, 0);
+}
+
+/* inspect has the notices among its warnings. */
+static void inspect_warns(void **state)
+{
+    gd_options options;
+    char *json;
+
+    make_both(*state, &(change){ "inspect", NULL, NULL });
+    edit_adapter(a, "{\"base_model_name_or_path\":\"Qwen/Qwen3-4B\"}");
+    write_text(a, "README.md", CARD("- reward-trainer\n"));
+    gd_options_init(&options);
+    options.model = m;
+    options.adapter = a;
+    edit_config(m, "{\"_name_or_path\":\"Qwen/Qwen3-8B\"}");
+    assert_int_equal(rename(m, in_dir(*state, "n")), 0);
+    options.model = in_dir(*state, "n");
+    assert_ok(gd_inspect(&options, &json, test_err));
+    assert_contains(json, "the adapter was trained on \\\"Qwen/Qwen3-4B\\\"");
+    assert_contains(json, "--add-eos auto does that");
+    gd_string_free(json);
+}
+
+/* A whole model that TRL trained has its card beside the weights. */
+static void a_model_may_have_the_card(void **state)
+{
+    gd_model *model;
+
+    make_both(*state, &(change){ "model", NULL, NULL });
+    write_text(m, "README.md", CARD("- reward-trainer\n"));
+    assert_ok(open_both(&model, false, test_err));
+    assert_contains(gd_model_note(model, 0), "m/README.md: TRL trained this");
+    assert_null(gd_model_note(model, 1));
+    gd_model_close(model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(models_are_compared_by_name),
+        cmocka_unit_test_setup_teardown(notes_are_given_when_they_matter, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(inspect_warns, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(a_model_may_have_the_card, dir_setup, dir_teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
