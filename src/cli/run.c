@@ -136,7 +136,7 @@ void cli_run_notes(const cli_run *run, const gd_model *model)
 {
     const char *note;
 
-    for (size_t i = 0; !run->settings->quiet && (note = gd_model_note(model, i)) != NULL; i++)
+    for (size_t i = 0; !run->settings->quiet && (note = gd_model_note(model, i)); i++)
         cli_say("note: %s", note);
 }
 

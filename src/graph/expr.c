@@ -54,11 +54,16 @@ static gd_status parse_number(struct parser *p, struct value *out)
 {
     const char *end = p->at;
     json_t *number = NULL;
+    gd_status rc = GD_EFORMAT;
 
     while (is_digit(*end) || *end == '.' || *end == 'e' || *end == 'E' ||
            ((*end == '-' || *end == '+') && (end[-1] == 'e' || end[-1] == 'E')))
         end++;
-    if (is_letter(*end) || gd_json_parse(&number, p->at, (size_t)(end - p->at), "", NULL) || !json_is_number(number)) {
+    if (!is_letter(*end))
+        rc = gd_json_parse(&number, p->at, (size_t)(end - p->at), "", NULL);
+    if (rc == GD_ENOMEM)
+        return gd_fail_memory(p->err, (size_t)(end - p->at));
+    if (rc || !json_is_number(number)) {
         json_decref(number);
         return fail_syntax(p, "a decimal number is");
     }

@@ -135,8 +135,8 @@ typedef struct gd_model gd_model;
 GD_API gd_status gd_model_open(gd_model **out, const gd_options *options, gd_error *err);
 
 /**
- * A notice that matters to scores although nothing failed, such as an adapter that was trained on another model: one
- * line, valid until the model is closed.  gd_inspect() has these among its warnings.
+ * A notice that matters to scores although nothing failed, such as an adapter that was trained on another model, or has
+ * another tokenizer: one line, valid until the model is closed.  gd_inspect() has these among its warnings.
  *
  * @param i  0, 1, ...: NULL is returned after the last
  */

@@ -74,16 +74,18 @@ bool gd_same_model(const char *a, const char *b)
     return !x.len || !y.len || (x.len == y.len && strncasecmp(x.text, y.text, x.len) == 0);
 }
 
-/* The model's name is what the user typed, or what its config.json remembers. */
+/* The model's name is what the user typed, or what its config.json remembers. A relative path only says where the
+ * training run had its base. */
 static gd_status advise_base(gd_model *model, const gd_options *options, gd_error *err)
 {
     const char *base = model->adapter ? gd_adapter_base(model->adapter) : NULL;
     const char *named = json_string_value(json_object_get(gd_config_json(model->config), "_name_or_path"));
 
-    if (!base || gd_same_model(base, options->model) || (named && *named && gd_same_model(base, named)))
+    if (!base || base[0] == '.' || gd_same_model(base, options->model) ||
+        (named && *named && gd_same_model(base, named)))
         return GD_OK;
     return gd_notes_add(
-        &model->notes, err,
+        &model->encoder.notes, err,
         "%s: the adapter was trained on \"%.80s\" (base_model_name_or_path), but the model is \"%.80s\"",
         model->adapter_dir, base, options->model);
 }
@@ -133,7 +135,7 @@ static gd_status advise_eos(gd_model *model, gd_error *err)
     token = gd_tokenizer_token(model->encoder.tokenizer, ids->eos);
     if (!rc && card && has_tag(card, "reward-trainer"))
         rc = gd_notes_add(
-            &model->notes, err,
+            &model->encoder.notes, err,
             "%s/README.md: TRL trained this, ending plain texts (not conversations) with %.40s; here it is %s", dir,
             token ? token : "the eos token",
             model->encoder.add_eos == GD_ADD_EOS_NEVER ? "not appended: --add-eos auto does that"
@@ -147,9 +149,4 @@ gd_status gd_advise(gd_model *model, const gd_options *options, gd_error *err)
     const gd_status rc = advise_base(model, options, err);
 
     return rc ? rc : advise_eos(model, err);
-}
-
-const char *gd_model_note(const gd_model *model, size_t i)
-{
-    return i < model->notes.count ? model->notes.text[i] : NULL;
 }

@@ -4,7 +4,7 @@
 
 #include "reward/model.h"
 
-/* Adds to model->notes, for an adapter, the notice that it was trained on another model, by its
+/* Adds to the encoder's notes, for an adapter, the notice that it was trained on another model, by its
  * base_model_name_or_path; and for an adapter or a model that TRL trained, what its plain texts end with. The files of
  * the model must be open. `options` are those it was opened with. */
 gd_status gd_advise(gd_model *model, const gd_options *options, gd_error *err);

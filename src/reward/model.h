@@ -3,12 +3,12 @@
 #define GD_REWARD_MODEL_H
 
 #include "backends/backend.h"
+#include "base/notes.h"
 #include "engine/engine.h"
 #include "graph/plan.h"
 #include "guerdon.h"
 #include "quant-free/adapter.h"
 #include "quant-free/config.h"
-#include "base/notes.h"
 #include "quant-free/special.h"
 #include "quant-free/weights.h"
 #include "reward/head.h"
@@ -28,6 +28,8 @@ typedef struct gd_encoder {
     char *chat_problem; /* then: a sentence that says why, and what to pass */
     size_t most_texts;  /* of an item, each of which takes memory however short it is; 0: no limit */
     char *identity;     /* what ids and scores depend on: members of a JSON object */
+    size_t rows;        /* of the embedding; 0 if unknown. Ids without a row are an error of the text that has them */
+    gd_notes notes;     /* that matter to scores: what was chosen of both directories' files; and advice.h */
 } gd_encoder;
 
 typedef struct gd_rehearsal gd_rehearsal;
@@ -47,7 +49,6 @@ struct gd_model {
     size_t item_rows;  /* then: the most that one item may have */
     gd_encoder encoder;
     gd_scale scale;
-    gd_notes notes; /* notices that matter to scores: advice.h */
     gd_engine *engine;
     gd_rehearsal *rehearsal; /* not NULL: a dry run, which fills it in and computes nothing */
 };
@@ -62,10 +63,6 @@ gd_status gd_model_check_scores(const gd_model *model, gd_error *err);
 
 /* The adapter's head, else the checkpoint's; NULL if there is none. */
 const gd_view *gd_model_head(const gd_model *model);
-
-/* The directory whose tokenizer.json is used: the model's if it has one, else the adapter's, where a training run saves
- * it. adapter_dir may be NULL. */
-gd_status gd_tokenizer_dir(const char **out, const char *dir, const char *adapter_dir, gd_error *err);
 
 /* Opens an encoder with a model's options; `config` may be NULL when only ids are needed. */
 gd_status gd_encoder_open(gd_encoder *encoder, const gd_options *options, const char *dir, const char *adapter_dir,

@@ -133,7 +133,8 @@ bool gd_regex_begin(const gd_regex *regex, gd_regex_room *room, gd_regex_piece *
     unsigned char *kinds;
     size_t count = 0, n;
 
-    if (!make_room(regex, room) || !gd_grow((void **)&room->kinds, &room->kinds_room, room->kinds_len + len, 1))
+    /* One more: kinds must not be NULL, even for an empty piece. */
+    if (!make_room(regex, room) || !gd_grow((void **)&room->kinds, &room->kinds_room, room->kinds_len + len + 1, 1))
         return false;
     kinds = room->kinds + room->kinds_len;
     for (size_t at = 0; at < len; at += n) {

@@ -24,6 +24,9 @@ const fault_case fault_cases[] = {
       "score --model @golden/llama a-text another-text" QUIET },
     { "tokenize", 0, 0,
       "tokenize --model @golden/qwen3 --input ../in/*.csv --output out.jsonl.gz --quiet" },
+    { "tokenize-pattern", 0, 1,
+      "tokenize --model org/pattern --input ../in/items.jsonl --chat-format @../../src/text/chat/chatml.yaml "
+      "--output out.jsonl --quiet" },
     { "rank", RESUMES, 1,
       "rank --model @golden/mistral --input ../in/answers.jsonl --output out.jsonl --texts --top 2 --pairs "
       "all" QUIET },
@@ -97,6 +100,32 @@ static void pack(const char *name, const char *text)
     assert_int_equal(gzclose(file), Z_OK);
 }
 
+#define HUB "hub/models--org--pattern"
+
+/* In the cache of the hub: a checkpoint whose tokenizer splits words by a pattern that only PCRE2 matches. */
+static void make_checkpoint(void)
+{
+    static const char digit[] = "|\\\\p{N}|", digits[] = "|\\\\p{N}{1,2}|";
+    static const char *const dirs[] = { "hub", HUB, HUB "/refs", HUB "/snapshots", HUB "/snapshots/abc" };
+    char config[512], tokenizer[1 << 17], changed[sizeof tokenizer + sizeof digits];
+    FILE *file = fopen(test_data(config, sizeof config, "golden/qwen3/tokenizer.json"), "r");
+    char *whole, *at;
+
+    assert_non_null(file);
+    tokenizer[fread(tokenizer, 1, sizeof tokenizer - 1, file)] = '\0';
+    assert_true(feof(file) && !fclose(file));
+    at = strstr(tokenizer, digit);
+    assert_non_null(at);
+    (void)snprintf(changed, sizeof changed, "%.*s%s%s", (int)(at - tokenizer), tokenizer, digits, at + strlen(digit));
+    for (size_t i = 0; i < sizeof dirs / sizeof dirs[0]; i++)
+        assert_int_equal(mkdir(fault_input_path(dirs[i]), 0700), 0);
+    fault_input(HUB "/refs/main", "abc");
+    fault_input(HUB "/snapshots/abc/tokenizer.json", changed);
+    whole = realpath(test_data(config, sizeof config, "golden/qwen3/config.json"), NULL);
+    assert_true(whole && !symlink(whole, fault_input_path(HUB "/snapshots/abc/config.json")));
+    free(whole);
+}
+
 void fault_write_inputs(void)
 {
     fault_input("items.jsonl", items);
@@ -108,6 +137,7 @@ void fault_write_inputs(void)
     fault_input("base.jsonl", base);
     fault_input("tuned.jsonl", tuned);
     pack("pairs.jsonl.gz", pairs);
+    make_checkpoint();
 }
 
 /* A word, or the whole path of what it names in tests/data. */

@@ -13,6 +13,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -214,11 +215,14 @@ ssize_t write(int fd, const void *bytes, size_t len)
     return syscall(SYS_write, fd, bytes, len);
 }
 
-/* The call can't be repeated after an interrupt: nothing says what a stream has written by then. */
+/* Only with something to write. The call can't be repeated after an interrupt: nothing says what a stream has written
+ * by then. */
 int fflush(FILE *file)
 {
     REAL(fflush);
-    return file != stderr && fails(FAULT_WRITE) && !is_short() && errno != EINTR ? EOF : real(file);
+    if (!file || file == stderr || !__fpending(file))
+        return real(file);
+    return fails(FAULT_WRITE) && !is_short() && errno != EINTR ? EOF : real(file);
 }
 
 /* The descriptor is closed even so, as Linux does. */

@@ -183,8 +183,9 @@ static void become_program(char *const *argv)
 
     (void)snprintf(number, sizeof number, "%d", place.plan);
     if (setenv("LD_PRELOAD", place.preload, 1) || setenv(FAULT_DESCRIPTOR, number, 1) ||
-        setenv("MALLOC_PERTURB_", "165", 1) || (place.libraries[0] && setenv("LD_LIBRARY_PATH", place.libraries, 1)) ||
-        chdir(place.work) || dup2(open("/dev/null", O_RDONLY), STDIN_FILENO) || dup2(place.out, STDOUT_FILENO) < 0 ||
+        setenv("MALLOC_PERTURB_", "165", 1) || setenv("HF_HUB_CACHE", "../in/hub", 1) ||
+        (place.libraries[0] && setenv("LD_LIBRARY_PATH", place.libraries, 1)) || chdir(place.work) ||
+        dup2(open("/dev/null", O_RDONLY), STDIN_FILENO) || dup2(place.out, STDOUT_FILENO) < 0 ||
         dup2(place.errors, STDERR_FILENO) < 0)
         _exit(126);
     (void)signal(SIGPIPE, SIG_DFL);

@@ -114,10 +114,26 @@ def make_tokenizers():
         'nested': '(a|(b|(c|d)+)+)+e|.', 'repeats': '(?:(?:a{1,9}){1,9}){1,9}'}
     for name, pattern in patterns.items():
         put('regex', name, pattern + "\0I'll go  12345 b\u00e9\u0301 \u4e2d\u6587abcabc\n\n")
+    put('regex', 'empty-text', ' \0')
     modules = {'names': 'q_proj|v_proj', 'full': r'.*\.layers\.(1|2|[3-9]\d)\.self_attn\.(q|v)_proj',
                'classes': r'^model\b[\w.]*?(?!lm_head)\w+(?<=proj)$', 'nested': '(((a+)+)+)+b', 'layers': 'layers'}
     for name, pattern in modules.items():
         put('modules', name, pattern)
+
+
+def make_added():
+    flags = {'single_word': False, 'lstrip': True, 'rstrip': False, 'normalized': False, 'special': True}
+    typed = dict(flags, content='<t>', __type='AddedToken')
+    named = {name + '_token': '<%s>' % name for name in ('bos', 'eos', 'unk', 'sep', 'pad', 'cls', 'mask', 'image')}
+    for name, kind, value in (
+            ('decoder', 'c', {'added_tokens_decoder': {'3': dict(flags, content='<a>'), '9': dict(flags, content='b')}}),
+            ('named', 'c', named | {'add_bos_token': True, 'add_eos_token': False, 'split_special_tokens': True}),
+            ('extra', 'c', {'extra_special_tokens': {'x_token': '<x>'}, 'additional_special_tokens': ['<b>', typed]}),
+            ('list', 'c', {'extra_special_tokens': ['<b>', typed], 'bos_token': typed, 'pad_token': None}),
+            ('map', 'm', named | {'bos_token': dict(flags, content='<p>'), 'additional_special_tokens': ['<b>']}),
+            ('map-extra', 'm', {'extra_special_tokens': ['<b>', dict(flags, content='\u00e9')]}),
+            ('json', 'a', {'<b>': 4, '<a>': 3, 'e\u0301': 5, '<p>': 4})):
+        put('added', name, kind + json.dumps(value, ensure_ascii=False))
 
 
 def make_formats():
@@ -158,6 +174,7 @@ def make_rows():
     pair = '{"id": 1, "chosen" : "a\\"}" , "rejected":["b",{"c":[]}],"n":-1.5e3}'
     put('line', 'pair', pair)
     put('line', 'escaped', '{"chos\\u0065n":"a","rejected":"b"}')
+    put('line', 'noted', '{"chosen":"a","rejected":"b","gu\\u0065rdon" : {"margin":1}}')
     return '\n'.join(json.dumps(i) for i in items).encode()
 
 
@@ -204,6 +221,8 @@ def make_results():
     put('json', 'values', json.dumps({'a': values, 'b': {'c': [[], {}]}}, indent=1))
     put('json', 'escapes', r'"\ud83d\ude00 \u0000 \ud800 \n\/"')
     put('json', 'numbers', '[1e400, -0, 0.1E+2, 9223372036854775807, 9223372036854775808, 01, 1., .5, NaN, -Infinity]')
+    put('json', 'empty-name', '{"":"NaN"}')
+    put('json', 'surrogates', r'["\ud83d", "\ude00\ud83d", "\ud83d\u0041", {"\ud83d":1}]')
     put('json', 'duplicate', '{"a":1,"a":2}')
     put('json', 'deep', '[' * 100 + ']' * 100)
 
@@ -212,6 +231,7 @@ def main():
     make_tensors()
     make_configs()
     make_tokenizers()
+    make_added()
     make_formats()
     make_packed(make_rows())
     make_results()

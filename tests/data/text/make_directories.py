@@ -152,6 +152,7 @@ def cases():
          special_tokens_map={'additional_special_tokens': ['<img>']})
     case('json-typed', {'pad_token': typed('<pad>'), 'split_special_tokens': True}, added_tokens={'<pad>': 1503})
     case('json-same-as-file', added_tokens={START: 1501, END: 1502})
+    case('json-leaves-flags', added=FILE + [token(1503, '<img>', lstrip=True, rstrip=True)], added_tokens={'<img>': 1503})
     case('json-other-id', added_tokens={START: 1600})
     case('json-normalized', added_tokens={'cafe\u0301': 1503})
     # what is in tokenizer.json besides
