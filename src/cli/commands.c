@@ -34,7 +34,8 @@ const cli_command cli_commands[] = {
       "or 0 if only one has it.\n"
       "\n"
       "Pairs are lines to train with, for DPO or for a reward model:\n"
-      "    {\"index\":0,\"prompt\":..,\"chosen\":..,\"rejected\":..,\"margin\":..}\n",
+      "    {\"index\":0,\"prompt\":..,\"chosen\":..,\"rejected\":..,\"score_chosen\":..,\n"
+      "     \"score_rejected\":..,\"score_margin\":..}\n",
       "    guerdon rank --model DIR --input prompts.jsonl --output ranked.jsonl\n"
       "    guerdon rank --model DIR --input prompts.jsonl.gz --output best.jsonl \\\n"
       "        --top 1 --texts\n"

@@ -346,7 +346,9 @@ GD_API void gd_rank_options_init_sized(gd_rank_options *options, size_t struct_s
  * `margin` is the difference between the best two (0 with one answer); `ties` is the number of answers that share the
  * best score, 0 if only one has it.
  *
- * A line of pairs: {"index":0,"prompt":..,"chosen":..,"rejected":..,"margin":..}, prompt and answers as they were read.
+ * A line of pairs: {"index":0,"prompt":..,"chosen":..,"rejected":..,"score_chosen":..,"score_rejected":..,
+ * "score_margin":..}, prompt and answers as they were read.  (A field "margin" would change the loss of TRL's
+ * RewardTrainer.)
  *
  * @param progress  NULL, or called after each batch
  * @param summary   NULL, or what was done; also filled in on GD_EITEM and GD_EINTERRUPTED

@@ -24,6 +24,12 @@ static void put_answer(gd_buf *out, const json_t *prompt, const json_t *answer)
     gd_buf_str(out, turn ? "}]" : "");
 }
 
+static void put_score(gd_buf *out, const char *name, float score)
+{
+    gd_buf_printf(out, ",\"%s\":", name);
+    gd_buf_json_float(out, score);
+}
+
 /* Adds one pair, if its margin is large enough; returns how many were added. */
 static size_t put_pair(gd_buf *out, const gd_preference *how, uint64_t index, const json_t *object, const float *scores,
                        size_t chosen, size_t rejected)
@@ -42,8 +48,9 @@ static size_t put_pair(gd_buf *out, const gd_preference *how, uint64_t index, co
     put_answer(out, prompt, gd_record_answer(object, chosen));
     gd_buf_str(out, ",\"rejected\":");
     put_answer(out, prompt, gd_record_answer(object, rejected));
-    gd_buf_str(out, ",\"margin\":");
-    gd_buf_json_float(out, margin);
+    put_score(out, "score_chosen", scores[chosen]);
+    put_score(out, "score_rejected", scores[rejected]);
+    put_score(out, "score_margin", margin);
     gd_buf_str(out, "}\n");
     return 1;
 }

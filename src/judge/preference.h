@@ -1,7 +1,8 @@
 /* preference.h - makes preference pairs, for DPO or for training reward models, from ranked answers.
  *
- * A line is {"index":0,"prompt":..,"chosen":..,"rejected":..,"margin":..}: the prompt and the answers as in the input,
- * and the index of their item. */
+ * A line is {"index":0,"prompt":..,"chosen":..,"rejected":..,"score_chosen":..,"score_rejected":..,"score_margin":..}:
+ * the index of the item, the prompt and the answers as in the input, and the scores.  No field is called "margin": TRL's
+ * RewardTrainer would subtract it in its loss. */
 #ifndef GD_JUDGE_PREFERENCE_H
 #define GD_JUDGE_PREFERENCE_H
 

@@ -69,8 +69,9 @@ static void check_pairs(const char *text, const float *scores)
             want += scores[a] > scores[b];
     for (const char *p = text; *p; p = strchr(p, '\n') + 1, lines++) {
         json_t *line = line_of(p, 0);
-        float margin = (float)json_number_value(json_object_get(line, "margin"));
+        float margin = (float)json_number_value(json_object_get(line, "score_margin"));
 
+        assert_null(json_object_get(line, "margin")); /* TRL would take it for a margin of its loss */
         for (size_t i = 0; i < 5; i++) {
             if (!strcmp(answers[i], json_string_value(json_object_get(line, "chosen"))))
                 margin -= i == 3 ? 0 : scores[i]; /* 1 and 3 are equal */
