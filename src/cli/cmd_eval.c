@@ -255,6 +255,10 @@ static int check(const cli_settings *settings)
                                                                                   : "calibrate-output");
         return CLI_USAGE;
     }
+    if (settings->keep && !settings->scores) {
+        cli_say("--keep needs --scores FILE, whose lines get the fields");
+        return CLI_USAGE;
+    }
     if (settings->options.model && !settings->input && isatty(STDIN_FILENO)) {
         cli_say("nothing to read: --input FILE, or --input - for standard input");
         return CLI_USAGE;
@@ -293,6 +297,7 @@ static gd_status evaluate(const cli_settings *settings, cli_run *run, gd_summary
     how.input = run->files.input;
     how.format = run->files.format;
     how.fields = run->files.fields;
+    how.keep = run->files.keep;
     how.by = settings->by;
     how.weights = settings->weights;
     how.scores = settings->scores;

@@ -84,6 +84,7 @@ int cli_rank(const cli_settings *settings)
     how.format = run.files.format;
     how.resume = run.files.resume;
     how.fields = run.files.fields;
+    how.keep = run.files.keep;
     how.top = settings->top;
     how.texts = settings->with_texts;
     how.min_margin = (float)settings->min_margin.value;

@@ -71,6 +71,10 @@ const cli_flag cli_flags[] = {
       AT(options.max_length), CLI_COUNT, MODELS },
     { "fields", "OURS=THEIRS,..", "names of fields in the input: text=instruction,chosen=good", AT(fields), CLI_TEXT,
       READS },
+    { "keep", "FIELD,..", "copy these fields of the input into each line of the output, as they are: id,source",
+      AT(keep), CLI_TEXT, CLI_CMD_SCORE | CLI_CMD_TOKENIZE | CLI_CMD_RANK },
+    { "keep", "FIELD,..", "copy these fields of the input into each line of --scores, as they are: id,source",
+      AT(keep), CLI_TEXT, CLI_CMD_EVAL },
     { "chat-format", "FORMAT",
       "how to turn a conversation into text: auto (default: as the checkpoint's chat template does), hh, chatml, "
       "qwen2.5, qwen3, llama3, llama3.1, mistral, gemma and others, or a YAML file",

@@ -27,7 +27,7 @@ typedef struct cli_optional {
 /* Everything that a command line can set.  Zero is the default of every field but `format`. */
 typedef struct cli_settings {
     gd_options options;
-    const char *input, *output, *fields;
+    const char *input, *output, *fields, *keep;
     const char *json_file, *report, *only, *from;         /* bench; eval and compare also have a report */
     const char *by, *weights, *scores, *calibrate_output; /* eval */
     const char *pairs, *pairs_output;                     /* rank */

@@ -99,6 +99,7 @@ int cli_run_begin(cli_run *run, const cli_settings *settings)
     run->files.format = settings->format < 0 ? GD_FORMAT_AUTO : (gd_format)settings->format;
     run->files.resume = settings->resume;
     run->files.fields = settings->fields;
+    run->files.keep = settings->keep;
     run->bar.summary = !settings->quiet && isatty(STDERR_FILENO);
     run->bar.shown = run->bar.summary && (settings->output || !isatty(STDOUT_FILENO));
     if (!settings->options.model) {

@@ -24,6 +24,10 @@ typedef struct gd_fields {
 gd_status gd_fields_parse(gd_fields *fields, const char *spec, gd_error *err);
 void gd_fields_free(gd_fields *fields);
 
+/* Reads a name up to the next comma, without backslashes; *spec moves to the comma or the end.  The caller frees it;
+ * NULL if out of memory. */
+char *gd_fields_unescaped(const char **spec);
+
 /* The input's name of the field that we call `ours`. */
 const char *gd_fields_theirs(const gd_fields *fields, const char *ours);
 

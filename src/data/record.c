@@ -6,6 +6,7 @@
 #include "data/record_read.h"
 #include "data/entries.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -70,8 +71,16 @@ void gd_record_free(gd_record *record)
     gd_record_drop_texts(record);
     gd_free(record->problem);
     gd_free(record->raw);
+    gd_free(record->kept);
     json_decref(record->object);
     *record = (gd_record){ 0 };
+}
+
+void gd_record_begin_line(gd_buf *line, const gd_record *record)
+{
+    gd_buf_printf(line, "{\"index\":%" PRIu64, record->index);
+    if (record->keep)
+        gd_keep_put(line, record->keep, record->kept);
 }
 
 const json_t *gd_record_answer(const json_t *object, size_t which)
@@ -89,6 +98,7 @@ const json_t *gd_record_answer(const json_t *object, size_t which)
 struct gd_records {
     gd_entries *entries;
     bool keep_raw;
+    const gd_keep *keep; /* or NULL */
 };
 
 gd_status gd_records_open(gd_records **out, const char *path, gd_format format, const char *fields, gd_error *err)
@@ -109,6 +119,12 @@ gd_status gd_records_open(gd_records **out, const char *path, gd_format format, 
 }
 
 void gd_records_keep_raw(gd_records *records) { records->keep_raw = true; }
+
+gd_status gd_records_keep(gd_records *records, const gd_keep *keep, gd_error *err)
+{
+    records->keep = keep->count ? keep : NULL;
+    return gd_keep_check(keep, records->entries, err);
+}
 
 /* Finds the record's texts; a fault of the item becomes its problem. */
 static gd_status read_texts(const gd_records *records, gd_record *record, gd_error *err)
@@ -150,6 +166,13 @@ static gd_status take_row(const gd_records *records, gd_record *record, gd_entry
             return gd_fail_memory(err, entry->raw_len);
         if (gd_entries_format(records->entries) == GD_FORMAT_JSON)
             put_on_one_line(record->raw, entry->raw_len);
+    }
+    if (records->keep) {
+        const gd_status rc = gd_keep_take(&record->kept, records->keep, records->entries, entry, err);
+
+        if (rc)
+            return rc;
+        record->keep = records->keep;
     }
     return record->problem ? GD_OK : read_texts(records, record, err);
 }

@@ -15,6 +15,7 @@
 #ifndef GD_DATA_RECORD_H
 #define GD_DATA_RECORD_H
 
+#include "data/keep.h"
 #include "guerdon.h"
 #include "text/chat.h"
 
@@ -42,9 +43,11 @@ typedef struct gd_record {
     size_t count;          /* of texts: 1; 2: chosen, rejected; any number of answers; 0: there is a problem */
     gd_record_text *texts; /* their bytes belong to storage or to object */
     char *storage;
-    json_t *object; /* the fields, by our names; NULL if there are none */
-    size_t length;  /* bytes of the item in its file */
-    char *raw;      /* these bytes, after gd_records_keep_raw(); else NULL */
+    json_t *object;      /* the fields, by our names; NULL if there are none */
+    size_t length;       /* bytes of the item in its file */
+    char *raw;           /* these bytes, after gd_records_keep_raw(); else NULL */
+    const gd_keep *keep; /* after gd_records_keep(), else NULL */
+    gd_text *kept;       /* [keep->count] these fields of the item, as JSON */
 } gd_record;
 
 /* Frees what the record holds; an all-zero record is fine. */
@@ -64,6 +67,9 @@ const char *gd_record_sentence(const gd_record *record, const char *why, char ro
 enum { GD_TEXT_NAME_ROOM = 40 };
 const char *gd_record_text_name(gd_record_kind kind, size_t which, char room[GD_TEXT_NAME_ROOM]);
 
+/* Begins an output line: {"index":7, and the fields that the record keeps. */
+void gd_record_begin_line(gd_buf *line, const gd_record *record);
+
 /* Answer number `which` of a GD_RECORD_ANSWERS in its object: in responses, or in chosen and rejected. */
 const json_t *gd_record_answer(const json_t *object, size_t which);
 
@@ -75,6 +81,9 @@ gd_status gd_records_open(gd_records **out, const char *path, gd_format format, 
 
 /* From now on `raw` is set in records. */
 void gd_records_keep_raw(gd_records *records);
+
+/* From now on records have these fields, too. GD_EUSAGE if the input has no such column. */
+gd_status gd_records_keep(gd_records *records, const gd_keep *keep, gd_error *err);
 
 /* The next record, freed by the caller; *more is false at the end.  A bad item gives a record with a problem and GD_OK.
  * Fails when the file can't be read further, or when out of memory. */

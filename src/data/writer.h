@@ -16,8 +16,9 @@ typedef struct gd_writer gd_writer;
 gd_status gd_writer_open(gd_writer **out, const char *path, const char *const *inputs, size_t count, uint64_t offset,
                          gd_error *err);
 
-/* {"index":7,"error":"..."} */
-gd_status gd_writer_error(gd_writer *w, uint64_t index, const char *sentence, gd_error *err);
+/* Fields that the record keeps follow the index in every line.
+ * {"index":7,"error":"..."} */
+gd_status gd_writer_error(gd_writer *w, const gd_record *record, const char *sentence, gd_error *err);
 
 /* A text: {"index":0,"score":1.23456789,"tokens":155}
  * a pair: {"index":0,"chosen":..,"rejected":..,"margin":..,"tokens":[155,160]}, the margin subtracted in float32

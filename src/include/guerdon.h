@@ -291,6 +291,9 @@ typedef struct gd_file_options {
     gd_format format;   /**< of the input */
     int resume;         /**< not 0: resume an interrupted run; if its output is complete, do nothing */
     const char *fields; /**< other names for fields, as in "text=instruction,chosen=good": our name = the input's */
+    const char *keep;   /**< NULL, or names of other fields of the input, as in "id,source": each line of the output
+                             gets them after its index, as they are; null where an item lacks one.  A name that such
+                             lines have already is GD_EUSAGE.  A backslash precedes a comma in a name */
 } gd_file_options;
 
 /** Fills *options with the defaults. */
@@ -331,6 +334,7 @@ typedef struct gd_rank_options {
     const char *pairs_output; /**< where the pairs go; NULL with GD_PAIRS_NONE */
     float min_margin;         /**< pairs whose scores differ by less are left out; equal scores never make a pair */
     uint64_t seed;            /**< for GD_PAIRS_BEST_RANDOM: the draw depends only on it and the index of the item */
+    const char *keep;         /**< as in gd_file_options; pairs get the fields, too */
 } gd_rank_options;
 
 /** Fills *options with the defaults. */
@@ -519,6 +523,7 @@ typedef struct gd_eval_options {
     const char *weights; /**< NULL, "rewardbench", or a JSON file: the subsets of each section, see gd_eval() */
     const char *scores;  /**< NULL, or where to write the scores, as gd_score_file() does; a line that can't be judged
                               gets an error line */
+    const char *keep;    /**< as in gd_file_options, for the lines of `scores` */
 } gd_eval_options;
 
 /** Fills *options with the defaults. */

@@ -202,7 +202,7 @@ static gd_status refuse(gd_eval_run *run, const gd_record *record, const char *w
             return gd_fail_memory(err, strlen(why));
         run->failure_count++;
     }
-    return run->job.writer && !written ? gd_writer_error(run->job.writer, record->index, why, err) : GD_OK;
+    return run->job.writer && !written ? gd_writer_error(run->job.writer, record, why, err) : GD_OK;
 }
 
 static gd_status take(void *context, const gd_scored *item, bool *failed, gd_error *err)
@@ -251,6 +251,10 @@ static gd_status read_options(gd_eval_options *own, const gd_eval_options *how, 
 static gd_status open_files(gd_eval_run *run, gd_error *err)
 {
     const gd_eval_options *how = run->how;
+    const gd_file_options input = { .input = how->input,
+                                    .format = how->format,
+                                    .fields = how->fields,
+                                    .keep = how->keep };
     const char *const *inputs;
     size_t count;
     gd_status rc = GD_OK;
@@ -258,7 +262,7 @@ static gd_status open_files(gd_eval_run *run, gd_error *err)
     if (how->weights)
         rc = gd_sections_load(&run->sections, how->weights, err);
     if (!rc)
-        rc = gd_records_open(&run->job.records, how->input, how->format, how->fields, err);
+        rc = gd_job_read(&run->job, &input, err);
     if (rc || !how->scores)
         return rc;
     inputs = gd_records_inputs(run->job.records, &count);

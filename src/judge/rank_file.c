@@ -51,7 +51,8 @@ static void put_line(struct run *run, const gd_scored *item)
     gd_buf *line = &run->line;
 
     gd_buf_clear(line);
-    gd_buf_printf(line, "{\"index\":%" PRIu64 ",\"scores\":", item->record.index);
+    gd_record_begin_line(line, &item->record);
+    gd_buf_str(line, ",\"scores\":");
     gd_buf_json_floats(line, item->scores, item->count);
     put_sizes(line, "ranks", ranking->ranks, ranking->count);
     gd_buf_printf(line, ",\"best\":%zu,\"margin\":", ranking->order[0]);
@@ -68,8 +69,7 @@ static void put_line(struct run *run, const gd_scored *item)
 static gd_status write_pairs(struct run *run, const gd_scored *item, gd_error *err)
 {
     gd_buf_clear(&run->line);
-    (void)gd_preference_lines(&run->line, &run->preference, item->record.index, item->record.object, &run->ranking,
-                              item->scores);
+    (void)gd_preference_lines(&run->line, &run->preference, &item->record, &run->ranking, item->scores);
     if (run->line.failed)
         return gd_fail_memory(err, run->line.len);
     return gd_sink_write(run->job.sinks[1], run->line.data, run->line.len, err);
@@ -81,7 +81,7 @@ static gd_status refuse(struct run *run, const gd_scored *item, const char *why,
     char sentence[GD_SENTENCE_ROOM];
 
     *failed = true;
-    return gd_writer_error(run->job.writer, item->record.index, gd_record_sentence(&item->record, why, sentence), err);
+    return gd_writer_error(run->job.writer, &item->record, gd_record_sentence(&item->record, why, sentence), err);
 }
 
 static gd_status take(void *context, const gd_scored *item, bool *failed, gd_error *err)
@@ -90,7 +90,7 @@ static gd_status take(void *context, const gd_scored *item, bool *failed, gd_err
     gd_status rc;
 
     if (item->record.problem)
-        return gd_writer_error(run->job.writer, item->record.index, item->record.problem, err);
+        return gd_writer_error(run->job.writer, &item->record, item->record.problem, err);
     if (item->record.kind != GD_RECORD_ANSWERS)
         return refuse(run, item, "rank takes \"prompt\" with \"responses\", a list of answers", failed, err);
     for (size_t i = 0; i < item->count; i++)
@@ -140,7 +140,8 @@ static gd_status rank(struct run *run, gd_model *model, gd_error *err)
                                     .output = how->output,
                                     .format = how->format,
                                     .resume = how->resume,
-                                    .fields = how->fields };
+                                    .fields = how->fields,
+                                    .keep = how->keep };
     gd_pipeline scoring = { .model = model,
                             .job = &run->job,
                             .take = take,
@@ -149,6 +150,7 @@ static gd_status rank(struct run *run, gd_model *model, gd_error *err)
     gd_buf identity = { 0 };
     gd_status rc;
 
+    run->job.taken = how->pairs ? gd_preference_names : NULL;
     run->preference = (gd_preference){ how->pairs, how->min_margin, how->seed };
     put_identity(&identity, how);
     rc = gd_job_open(&run->job, &model->encoder, &files, how->pairs_output, &identity, err);

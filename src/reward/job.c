@@ -32,6 +32,7 @@ static gd_status open_journal(gd_job *run, const gd_encoder *encoder, const gd_f
                               gd_error *err)
 {
     const char *fields = how->fields ? how->fields : "";
+    const char *keep = how->keep ? how->keep : "";
     const char *text;
 
     if (!identity)
@@ -40,6 +41,8 @@ static gd_status open_journal(gd_job *run, const gd_encoder *encoder, const gd_f
     gd_buf_json_string(identity, how->input, strlen(how->input));
     gd_buf_printf(identity, ",\"format\":%d,\"fields\":", (int)how->format);
     gd_buf_json_string(identity, fields, strlen(fields));
+    gd_buf_str(identity, ",\"keep\":");
+    gd_buf_json_string(identity, keep, strlen(keep));
     gd_buf_printf(identity, ",%s}", encoder->identity);
     text = gd_buf_cstr(identity);
     if (!text)
@@ -93,12 +96,21 @@ static gd_status open_sink(gd_job *run, size_t i, const char *path, gd_error *er
     return rc ? never_begun(run, rc) : GD_OK;
 }
 
+gd_status gd_job_read(gd_job *run, const gd_file_options *how, gd_error *err)
+{
+    gd_status rc = gd_keep_parse(&run->keep, how->keep, run->taken, err);
+
+    if (!rc)
+        rc = gd_records_open(&run->records, how->input, how->format, how->fields, err);
+    return rc ? rc : gd_records_keep(run->records, &run->keep, err);
+}
+
 gd_status gd_job_open(gd_job *run, const gd_encoder *encoder, const gd_file_options *how, const char *second,
                       gd_buf *identity, gd_error *err)
 {
     const char *const *inputs;
     size_t count;
-    gd_status rc = gd_records_open(&run->records, how->input, how->format, how->fields, err);
+    gd_status rc = gd_job_read(run, how, err);
 
     if (!rc)
         rc = open_journal(run, encoder, how, identity, err);
@@ -180,6 +192,7 @@ gd_status gd_job_close(gd_job *run, gd_status rc, gd_error *err)
         rc = rc ? rc : closed;
     }
     gd_records_close(run->records);
+    gd_keep_free(&run->keep);
     if (!rc)
         gd_journal_finish(&run->journal);
     gd_journal_free(&run->journal);

@@ -19,12 +19,17 @@ typedef struct gd_job {
     gd_sink *sinks[GD_JOURNAL_OUTPUTS];    /* the writer's, the second output, journal.aside; NULL: not open */
     const char *paths[GD_JOURNAL_OUTPUTS]; /* of the sinks; owned by the caller or the journal */
     bool packed;                           /* at least one output is compressed */
+    const char *const *taken;              /* names that can't be kept, because a second output has them; or NULL */
+    gd_keep keep;                          /* the fields to keep */
     gd_journal journal;
 } gd_job;
 
 /* Opens nothing and zeroes the summaries; gd_job_close() may be called from here on, even if this fails because
  * one of the caller's structs was never initialised. */
 gd_status gd_job_init(gd_job *run, const gd_progress *progress, gd_summary *summary, gd_error *err);
+
+/* Opens only the input. */
+gd_status gd_job_read(gd_job *run, const gd_file_options *how, gd_error *err);
 
 /* Opens the input, the output, and a second output unless it is NULL.  All must be different files, which is checked
  * before any of them is truncated.  `how` has been through gd_file_options_read().  `identity` is the beginning of a

@@ -76,7 +76,8 @@ static size_t waiting_bytes(const gd_scored *item)
     const gd_record *record = &item->record;
     const size_t fields = record->object ? record->length * 4 : 0;
 
-    return fields + (record->raw ? record->length : 0) + (record->problem ? strlen(record->problem) : 0);
+    return fields + (record->raw ? record->length : 0) + (record->kept ? record->length : 0) +
+           (record->problem ? strlen(record->problem) : 0);
 }
 
 static void free_item(gd_scored *item)

@@ -3,7 +3,7 @@
 
 #include "base/mem.h"
 #include "judge/filter_line.h"
-#include "judge/json_span.h"
+#include "base/json_span.h"
 #include "judge/preference.h"
 #include "judge/ranking.h"
 #include "judge/filter_values.h"
@@ -82,7 +82,7 @@ static char *lines_of(gd_rank_pairs pairs, float min_margin, uint64_t seed, uint
 
     assert_non_null(json);
     assert_ok(gd_ranking_make(&ranking, scores, count, test_err));
-    *lines = gd_preference_lines(&out, &how, index, json, &ranking, scores);
+    *lines = gd_preference_lines(&out, &how, &(gd_record){ .index = index, .object = json }, &ranking, scores);
     text = strdup(out.len ? gd_buf_cstr(&out) : "");
     gd_buf_free(&out);
     gd_ranking_free(&ranking);
