@@ -52,7 +52,8 @@ const cli_command cli_commands[] = {
       "    guerdon filter --model DIR --input pairs.jsonl.gz --output clean.jsonl.gz \\\n"
       "        --rejects unclear.jsonl.gz --min-margin 0.2\n"
       "    guerdon filter --model DIR --input pairs.jsonl --output mended.jsonl \\\n"
-      "        --flip-below 1 --annotate\n" },
+      "        --flip-below 1 --annotate\n"
+      "    guerdon filter --from-scores s.jsonl --input pairs.jsonl --min-margin 0.5\n" },
     { "eval", CLI_CMD_EVAL, "--model DIR [FLAGS] --input FILE",
       "measure how well a model tells chosen texts from rejected ones",
       "An input line is a pair, {\"chosen\":..,\"rejected\":..}, optionally with a \"prompt\"\n"

@@ -102,11 +102,17 @@ int cli_run_begin(cli_run *run, const cli_settings *settings)
     run->files.keep = settings->keep;
     run->bar.summary = !settings->quiet && isatty(STDERR_FILENO);
     run->bar.shown = run->bar.summary && (settings->output || !isatty(STDOUT_FILENO));
-    if (!settings->options.model) {
+    if (!settings->options.model && !settings->from_scores) {
         cli_say("--model is missing: --model DIR");
         return CLI_USAGE;
     }
     return choose_input(run);
+}
+
+gd_status cli_open_model(gd_model **model, const cli_settings *settings, gd_error *err)
+{
+    *model = NULL;
+    return settings->from_scores ? GD_OK : gd_model_open(model, &settings->options, err);
 }
 
 void cli_watch_interrupt(void)

@@ -15,6 +15,9 @@ typedef struct cli_run {
 /* Finds out where the items come from; returns CLI_OK, or reports what is wrong. */
 int cli_run_begin(cli_run *run, const cli_settings *settings);
 
+/* Opens the model, or none if the scores are there. */
+gd_status cli_open_model(gd_model **model, const cli_settings *settings, gd_error *err);
+
 /* From here on SIGINT ends the run after the current batch, and a second SIGINT ends it immediately. */
 const gd_progress *cli_run_watch(cli_run *run);
 

@@ -262,7 +262,12 @@ static gd_status open_files(gd_eval_run *run, gd_error *err)
     if (how->weights)
         rc = gd_sections_load(&run->sections, how->weights, err);
     if (!rc)
+        rc = gd_from_scores_open(&run->from, run->model, how->from_scores, how->input, how->skip_unscored, &run->job,
+                                 err);
+    if (!rc)
         rc = gd_job_read(&run->job, &input, err);
+    if (!rc && how->scores)
+        rc = gd_job_check_output(&run->job, how->scores, err);
     if (rc || !how->scores)
         return rc;
     inputs = gd_records_inputs(run->job.records, &count);
@@ -275,6 +280,7 @@ static void free_run(gd_eval_run *run)
 {
     for (size_t i = 0; i < run->failure_count; i++)
         gd_free(run->failures[i].why);
+    gd_from_scores_close(&run->from);
     gd_sections_free(&run->sections);
     gd_groups_free(&run->groups);
     gd_ties_free(&run->ties);
@@ -298,7 +304,7 @@ gd_status gd_eval(gd_model *model, const gd_eval_options *how, const gd_progress
         rc = open_files(&run, err);
     }
     if (!rc)
-        rc = gd_pipeline_run(&scoring, err);
+        rc = gd_from_scores_run(&run.from, &scoring, err);
     if (!rc)
         rc = gd_eval_result(&run, json, err);
     rc = gd_job_close(&run.job, rc, err);

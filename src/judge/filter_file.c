@@ -7,6 +7,7 @@
 #include "data/sink.h"
 #include "judge/filter_findings.h"
 #include "judge/filter_line.h"
+#include "judge/from_scores.h"
 #include "reward/pipeline.h"
 
 #include <inttypes.h>
@@ -17,6 +18,7 @@
 struct run {
     const gd_filter_options *how;
     gd_job job;
+    gd_from_scores from;
     gd_filter_findings findings;
     gd_buf line;
 };
@@ -255,7 +257,9 @@ static gd_status filter(struct run *run, gd_model *model, gd_error *err)
     gd_status rc;
 
     put_identity(&identity, how);
-    rc = gd_job_open(&run->job, &model->encoder, &files, how->rejects, &identity, err);
+    rc = gd_from_scores_open(&run->from, model, how->from_scores, how->input, how->skip_unscored, &run->job, err);
+    if (!rc)
+        rc = gd_job_open(&run->job, gd_from_scores_identity(&run->from, model), &files, how->rejects, &identity, err);
     gd_buf_free(&identity);
     if (rc || journal->complete)
         return rc;
@@ -268,7 +272,7 @@ static gd_status filter(struct run *run, gd_model *model, gd_error *err)
         rc = put_header(run, err);
     if (!rc) {
         gd_records_keep_raw(run->job.records);
-        rc = gd_pipeline_run(&scoring, err);
+        rc = gd_from_scores_run(&run->from, &scoring, err);
     }
     if (!rc && has_second_pass(run))
         rc = second_pass(run, err);
@@ -300,6 +304,7 @@ gd_status gd_filter_file(gd_model *model, const gd_filter_options *how, const gd
 
         rc = reported ? reported : rc;
     }
+    gd_from_scores_close(&run.from);
     gd_filter_findings_free(&run.findings);
     gd_buf_free(&run.line);
     return rc;

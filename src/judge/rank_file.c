@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/sized.h"
 #include "data/sink.h"
+#include "judge/from_scores.h"
 #include "judge/preference.h"
 #include "judge/ranking.h"
 #include "reward/pipeline.h"
@@ -15,6 +16,7 @@ struct run {
     const gd_rank_options *how;
     gd_preference preference;
     gd_job job;
+    gd_from_scores from;
     gd_ranking ranking;
     gd_buf line;
 };
@@ -153,9 +155,12 @@ static gd_status rank(struct run *run, gd_model *model, gd_error *err)
     run->job.taken = how->pairs ? gd_preference_names : NULL;
     run->preference = (gd_preference){ how->pairs, how->min_margin, how->seed };
     put_identity(&identity, how);
-    rc = gd_job_open(&run->job, &model->encoder, &files, how->pairs_output, &identity, err);
+    rc = gd_from_scores_open(&run->from, model, how->from_scores, how->input, how->skip_unscored, &run->job, err);
+    if (!rc)
+        rc = gd_job_open(&run->job, gd_from_scores_identity(&run->from, model), &files, how->pairs_output, &identity,
+                         err);
     gd_buf_free(&identity);
-    return rc ? rc : gd_pipeline_run(&scoring, err);
+    return rc ? rc : gd_from_scores_run(&run->from, &scoring, err);
 }
 
 gd_status gd_rank_file(gd_model *model, const gd_rank_options *how, const gd_progress *progress, gd_summary *summary,
@@ -173,6 +178,7 @@ gd_status gd_rank_file(gd_model *model, const gd_rank_options *how, const gd_pro
     if (!rc)
         rc = rank(&run, model, err);
     rc = gd_job_close(&run.job, rc, err);
+    gd_from_scores_close(&run.from);
     gd_ranking_free(&run.ranking);
     gd_buf_free(&run.line);
     return rc;

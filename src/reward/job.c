@@ -28,7 +28,7 @@ gd_status gd_job_init(gd_job *run, const gd_progress *progress, gd_summary *summ
 }
 
 /* Adds to `identity` what every command's lines depend on. */
-static gd_status open_journal(gd_job *run, const gd_encoder *encoder, const gd_file_options *how, gd_buf *identity,
+static gd_status open_journal(gd_job *run, const char *source, const gd_file_options *how, gd_buf *identity,
                               gd_error *err)
 {
     const char *fields = how->fields ? how->fields : "";
@@ -43,7 +43,7 @@ static gd_status open_journal(gd_job *run, const gd_encoder *encoder, const gd_f
     gd_buf_json_string(identity, fields, strlen(fields));
     gd_buf_str(identity, ",\"keep\":");
     gd_buf_json_string(identity, keep, strlen(keep));
-    gd_buf_printf(identity, ",%s}", encoder->identity);
+    gd_buf_printf(identity, ",%s}", source);
     text = gd_buf_cstr(identity);
     if (!text)
         return gd_fail_memory(err, identity->len);
@@ -66,6 +66,13 @@ static bool is_same_file(const char *a, const char *b)
         return true;
     return stat(a, &sa) == 0 && stat(b, &sb) == 0 && S_ISREG(sa.st_mode) && sa.st_dev == sb.st_dev &&
            sa.st_ino == sb.st_ino;
+}
+
+gd_status gd_job_check_output(const gd_job *run, const char *path, gd_error *err)
+{
+    if (!run->scores || !is_same_file(path, run->scores))
+        return GD_OK;
+    return gd_fail(err, GD_EUSAGE, "%s: this is the file of scores that is read; the output must be another one", path);
 }
 
 /* Every output must be a different file, whatever names and links lead to it. */
@@ -105,15 +112,19 @@ gd_status gd_job_read(gd_job *run, const gd_file_options *how, gd_error *err)
     return rc ? rc : gd_records_keep(run->records, &run->keep, err);
 }
 
-gd_status gd_job_open(gd_job *run, const gd_encoder *encoder, const gd_file_options *how, const char *second,
-                      gd_buf *identity, gd_error *err)
+gd_status gd_job_open(gd_job *run, const char *source, const gd_file_options *how, const char *second, gd_buf *identity,
+                      gd_error *err)
 {
     const char *const *inputs;
     size_t count;
     gd_status rc = gd_job_read(run, how, err);
 
     if (!rc)
-        rc = open_journal(run, encoder, how, identity, err);
+        rc = gd_job_check_output(run, how->output, err);
+    if (!rc && second)
+        rc = gd_job_check_output(run, second, err);
+    if (!rc)
+        rc = open_journal(run, source, how, identity, err);
     if (rc || run->journal.complete)
         return rc;
     run->summary = run->journal.summary;

@@ -123,7 +123,7 @@ static gd_status add_record(gd_pipeline *run, gd_record *record, uint64_t bytes,
 
 /* ---- records out ---- */
 
-static gd_status take_item(gd_pipeline *run, gd_scored *item, gd_error *err)
+gd_status gd_pipeline_take(gd_pipeline *run, const gd_scored *item, gd_error *err)
 {
     gd_summary *summary = &run->job->summary;
     bool failed = item->record.problem != NULL;
@@ -157,7 +157,7 @@ static gd_status take_done(gd_pipeline *run, gd_error *err)
             scores[t] = gd_scale_apply(&run->model->scale, scores[t]);
         }
         item->scores = scores;
-        rc = take_item(run, item, err);
+        rc = gd_pipeline_take(run, item, err);
         if (!rc)
             run->out++;
     }
@@ -195,7 +195,7 @@ static bool is_time(const gd_pipeline *run)
     return gd_queue_is_full(&run->queue) || (run->awaited && run->queue.tokens >= run->model->batch_rows);
 }
 
-static gd_status next_record(gd_pipeline *run, gd_record *record, uint64_t *bytes, bool *more, gd_error *err)
+gd_status gd_pipeline_next(gd_pipeline *run, gd_record *record, uint64_t *bytes, bool *more, gd_error *err)
 {
     gd_status rc;
 
@@ -215,7 +215,7 @@ static gd_status run_records(gd_pipeline *run, gd_error *err)
         gd_record record = { 0 };
         uint64_t bytes = 0;
 
-        rc = next_record(run, &record, &bytes, &more, err);
+        rc = gd_pipeline_next(run, &record, &bytes, &more, err);
         if (!rc && more && record.index >= run->job->journal.items)
             rc = add_record(run, &record, bytes, err);
         gd_record_free(&record);

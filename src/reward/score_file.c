@@ -25,7 +25,7 @@ gd_status gd_score_file(gd_model *model, const gd_file_options *how, const gd_pr
     if (!rc)
         rc = gd_file_options_read(&own, how, err);
     if (!rc)
-        rc = gd_job_open(&job, &model->encoder, &own, NULL, &identity, err);
+        rc = gd_job_open(&job, model->encoder.identity, &own, NULL, &identity, err);
     if (!rc)
         rc = gd_pipeline_run(&run, err);
     gd_buf_free(&identity);

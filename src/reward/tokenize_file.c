@@ -106,7 +106,7 @@ gd_status gd_tokenize_file(const gd_options *options, const gd_file_options *how
     if (!rc)
         rc = open_encoder(&run.encoder, &own, err);
     if (!rc)
-        rc = gd_job_open(&run.job, &run.encoder, &files, NULL, NULL, err);
+        rc = gd_job_open(&run.job, run.encoder.identity, &files, NULL, NULL, err);
     if (!rc)
         rc = tokenize_records(&run, err);
     rc = gd_job_close(&run.job, rc, err);

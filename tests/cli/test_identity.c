@@ -29,6 +29,8 @@ static const struct option {
     { "graph", ALL, "graph", NULL, "--graph=@/graph.yaml", NULL },
     { "chat-format", ALL, "chat_format", NULL, "--chat-format=hh", NULL },
     { "fields", ALL, "fields", "--fields=text=body", "--fields=text=words", NULL },
+    { "from-scores", RANK | FILTER, NULL, NULL, NULL, NULL },   /* in place of a model: test_from_scores.c */
+    { "skip-unscored", RANK | FILTER, NULL, NULL, NULL, NULL }, /* the same */
     { "keep", SCORE | RANK, "keep", "--keep=id", "--keep=source", NULL },
     { "keep", FILTER, "keep", NULL, NULL, NULL }, /* has no such flag: its lines are copied whole */
     { "normalize", ALL, "normalize", "--normalize=0,2", "--normalize=0,3", NULL },
