@@ -87,6 +87,7 @@ int cli_rank(const cli_settings *settings)
     how.from_scores = settings->from_scores;
     how.skip_unscored = (size_t)settings->skip_unscored;
     how.keep = run.files.keep;
+    how.group_by = settings->group_by;
     how.top = settings->top;
     how.texts = settings->with_texts;
     how.min_margin = (float)settings->min_margin.value;

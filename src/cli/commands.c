@@ -25,6 +25,8 @@ const cli_command cli_commands[] = {
     { "rank", CLI_CMD_RANK, "--model DIR [FLAGS] --input FILE",
       "rank the answers to each prompt, and make preference pairs",
       "An input item is {\"prompt\":..,\"responses\":[..]}. The prompt is computed once.\n"
+      "An answer may be an object that has it as \"text\", \"response\" or the like. With\n"
+      "--group-by, an item is one answer, {\"prompt\":..,\"response\":..}.\n"
       "The output has one line per item, in the same order:\n"
       "    {\"index\":0,\"scores\":[..],\"ranks\":[2,1],\"best\":1,\"margin\":0.5,\"ties\":0,\n"
       "     \"tokens\":[..]}\n"
@@ -40,7 +42,8 @@ const cli_command cli_commands[] = {
       "    guerdon rank --model DIR --input prompts.jsonl.gz --output best.jsonl \\\n"
       "        --top 1 --texts\n"
       "    guerdon rank --model DIR --input prompts.jsonl --output ranked.jsonl \\\n"
-      "        --pairs best-worst --min-margin 0.5\n" },
+      "        --pairs best-worst --min-margin 0.5\n"
+      "    guerdon rank --model DIR --input rows.jsonl --group-by prompt --keep id\n" },
     { "filter", CLI_CMD_FILTER,
       "--model DIR [FLAGS] --input FILE --min-score X\n--model DIR [FLAGS] --input FILE --min-margin X\n"
       "--model DIR [FLAGS] --input FILE --top-fraction F\n--model DIR [FLAGS] --input FILE --flip-below X",

@@ -35,7 +35,7 @@ typedef struct cli_settings {
     const char *input, *output, *fields, *keep;
     const char *json_file, *report, *only, *from;         /* bench; eval and compare also have a report */
     const char *by, *weights, *scores, *calibrate_output; /* eval */
-    const char *pairs, *pairs_output;                     /* rank */
+    const char *pairs, *pairs_output, *group_by;          /* rank */
     const char *rejects;                                  /* filter */
     cli_optional min_score, min_margin, top_fraction, flip_below;
     size_t seconds, top, seed;

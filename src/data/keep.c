@@ -26,7 +26,9 @@ static bool is_among(const char *const *names, const char *name)
     return false;
 }
 
-static gd_status check_name(const gd_keep *keep, const char *name, const char *const *taken, gd_error *err)
+/* `first` is the first of the names that are kept by their user's wish. */
+static gd_status check_name(const gd_keep *keep, size_t first, const char *name, const char *const *taken,
+                            gd_error *err)
 {
     if (!*name)
         return gd_fail(err, GD_EUSAGE, "keep: a name is empty; expected names of fields, as in id,source");
@@ -35,33 +37,36 @@ static gd_status check_name(const gd_keep *keep, const char *name, const char *c
                        "keep: \"%.100s\" is a name that lines of the output have already; give the input's field "
                        "another one",
                        name);
-    for (size_t i = 0; i < keep->count; i++)
+    for (size_t i = first; i < keep->count; i++)
         if (!strcmp(keep->names[i], name))
             return gd_fail(err, GD_EUSAGE, "keep: \"%.100s\" is given twice", name);
     return GD_OK;
 }
 
-static gd_status add_name(gd_keep *keep, char *name, const char *const *taken, gd_error *err)
+gd_status gd_keep_add(gd_keep *keep, const char *name, gd_error *err)
 {
-    gd_status rc = check_name(keep, name, taken, err);
+    char *copy = gd_strdup(name);
 
-    if (!rc && !gd_grow((void **)&keep->names, &keep->room, keep->count + 1, sizeof *keep->names))
-        rc = gd_fail_memory(err, (keep->count + 1) * sizeof *keep->names);
-    if (!rc)
-        keep->names[keep->count++] = name;
-    else
-        gd_free(name);
-    return rc;
+    if (!copy || !gd_grow((void **)&keep->names, &keep->room, keep->count + 1, sizeof *keep->names)) {
+        gd_free(copy);
+        return gd_fail_memory(err, (keep->count + 1) * sizeof *keep->names + strlen(name));
+    }
+    keep->names[keep->count++] = copy;
+    return GD_OK;
 }
 
 gd_status gd_keep_parse(gd_keep *keep, const char *spec, const char *const *taken, gd_error *err)
 {
+    const size_t first = keep->count;
     gd_status rc = GD_OK;
 
     while (!rc && spec) {
         char *name = gd_fields_unescaped(&spec);
 
-        rc = name ? add_name(keep, name, taken, err) : gd_fail_memory(err, strlen(spec));
+        rc = name ? check_name(keep, first, name, taken, err) : gd_fail_memory(err, 1);
+        if (!rc)
+            rc = gd_keep_add(keep, name, err);
+        gd_free(name);
         spec = *spec ? spec + 1 : NULL;
     }
     return rc;

@@ -17,6 +17,8 @@ typedef struct gd_keep {
  * GD_EUSAGE for a name that is empty, given twice, or one that an output has already: any of its own, or one of
  * `taken` (a list that ends with NULL, or NULL). */
 gd_status gd_keep_parse(gd_keep *keep, const char *spec, const char *const *taken, gd_error *err);
+/* Adds a name that lines need not get. */
+gd_status gd_keep_add(gd_keep *keep, const char *name, gd_error *err);
 void gd_keep_free(gd_keep *keep);
 
 /* GD_EUSAGE if the input has columns, and they are not among them. */

@@ -2,6 +2,7 @@
 #include "data/record.h"
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "data/record_read.h"
 #include "data/entries.h"
@@ -64,6 +65,16 @@ void gd_record_drop_texts(gd_record *record)
     record->texts = NULL;
     record->storage = NULL;
     record->count = 0;
+    for (size_t i = 0; i < record->row_count; i++)
+        gd_record_drop_texts(&record->rows[i]);
+}
+
+void gd_record_drop_fields(gd_record *record)
+{
+    json_decref(record->object);
+    record->object = NULL;
+    for (size_t i = 0; i < record->row_count; i++)
+        gd_record_drop_fields(&record->rows[i]);
 }
 
 void gd_record_free(gd_record *record)
@@ -73,14 +84,28 @@ void gd_record_free(gd_record *record)
     gd_free(record->raw);
     gd_free(record->kept);
     json_decref(record->object);
+    for (size_t i = 0; i < record->row_count; i++)
+        gd_record_free(&record->rows[i]);
+    gd_free(record->rows);
     *record = (gd_record){ 0 };
 }
 
-void gd_record_begin_line(gd_buf *line, const gd_record *record)
+const json_t *gd_answer_inside(const json_t *answer)
 {
-    gd_buf_printf(line, "{\"index\":%" PRIu64, record->index);
-    if (record->keep)
-        gd_keep_put(line, record->keep, record->kept);
+    static const char *const names[] = { "text",   "content", "response",       "completion",
+                                         "output", "answer",  "generated_text", "message" };
+    const json_t *inside = NULL;
+
+    if (!json_is_object(answer) || gd_json_has(answer, "role") || gd_json_has(answer, "from"))
+        return answer;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (!gd_json_has(answer, names[i]))
+            continue;
+        if (inside)
+            return answer;
+        inside = json_object_get(answer, names[i]);
+    }
+    return inside ? inside : answer;
 }
 
 const json_t *gd_record_answer(const json_t *object, size_t which)
@@ -203,6 +228,11 @@ void gd_records_close(gd_records *records)
 const char *const *gd_records_inputs(const gd_records *records, size_t *count)
 {
     return gd_entries_inputs(records->entries, count);
+}
+
+const char *gd_records_source_name(const gd_records *records, const char *ours)
+{
+    return gd_entries_source_name(records->entries, ours);
 }
 
 const char *gd_records_header(const gd_records *records) { return gd_entries_header(records->entries); }

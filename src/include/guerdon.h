@@ -340,6 +340,9 @@ typedef struct gd_rank_options {
                                   those of the run that made the scores, and its failed items fail again */
     size_t skip_unscored;     /**< not 0: leave out items that have no line in from_scores, as GD_TRUNCATE_DROP does;
                                   0: such an item is an error of the whole call */
+    const char *group_by; /**< NULL, or a field: each record is one answer, {"prompt": P, "response": A}, {"messages":
+                               ..} or {"text": T}, and those that follow each other and have the same value in this
+                               field are ranked together */
 } gd_rank_options;
 
 /** Fills *options with the defaults. */
@@ -349,11 +352,17 @@ GD_API void gd_rank_options_init_sized(gd_rank_options *options, size_t struct_s
 /**
  * Ranks answers: best-of-N, rejection sampling, and data for DPO and for training reward models.
  *
- * Each record is {"prompt": P, "responses": [A, B, ..]}; the prompt is computed once.  The output has one line per
- * record, in input order: {"index":0,"scores":[..],"ranks":[..],"best":2,"margin":..,"ties":0,"tokens":[..]}.  Ranks
- * start at 1, and equal scores share a rank; `best` is the index of the best answer, the first if several are equal;
- * `margin` is the difference between the best two (0 with one answer); `ties` is the number of answers that share the
- * best score, 0 if only one has it.
+ * Each record is {"prompt": P, "responses": [A, B, ..]}; the prompt is computed once.  An answer may also be an object
+ * that has it as one of text, content, response, completion, output, answer, generated_text and message.  The output
+ * has one line per record, in input order: {"index":0,"scores":[..],"ranks":[..],"best":2,"margin":..,"ties":0,
+ * "tokens":[..]}.  Ranks start at 1, and equal scores share a rank; `best` is the index of the best answer, from 0, the
+ * first if several are equal; `margin` is the difference between the best two (0 with one answer); `ties` is the number
+ * of answers that share the best score, 0 if only one has it.
+ *
+ * With group_by, a record of the output is a group: its index counts groups, "rows" has the indices of its records, and
+ * a field of `keep` is a list with the value of each (in pairs, of the chosen and the rejected one).  The records of a
+ * group must have the same prompt, and follow each other: a value that returns ends the call with GD_EFORMAT.  A record
+ * that can't be read becomes an error line of its own, after its group.
  *
  * A line of pairs: {"index":0,"prompt":..,"chosen":..,"rejected":..,"score_chosen":..,"score_rejected":..,
  * "score_margin":..}, prompt and answers as they were read.  (A field "margin" would change the loss of TRL's

@@ -138,7 +138,7 @@ static const json_t *value_of(const gd_record *record, size_t which)
 {
     if (record->kind == GD_RECORD_PAIR)
         return json_object_get(record->object, which ? "rejected" : "chosen");
-    return gd_record_answer(record->object, which);
+    return gd_answer_inside(gd_record_answer(record->object, which));
 }
 
 static gd_status keep_worst(gd_eval_run *run, const gd_scored *item, const struct sides *s, uint32_t group,

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "judge/rank_rows.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -118,8 +119,7 @@ static gd_status check_line(const gd_from_scores *from, const gd_record *record,
     return GD_OK;
 }
 
-/* Gives the record its scores, or the sentence of its line. */
-static gd_status fill(gd_from_scores *from, gd_scored *item, gd_error *err)
+gd_status gd_from_scores_fill(gd_from_scores *from, gd_scored *item, gd_error *err)
 {
     gd_record *record = &item->record;
     gd_score_line *line = &from->line;
@@ -129,6 +129,7 @@ static gd_status fill(gd_from_scores *from, gd_scored *item, gd_error *err)
     if (rc)
         return rc;
     from->waits &= !found;
+    from->items++;
     item->dropped = !found;
     if (!found)
         return GD_OK;
@@ -152,7 +153,12 @@ static gd_status fill(gd_from_scores *from, gd_scored *item, gd_error *err)
 static gd_status take_record(gd_from_scores *from, gd_pipeline *run, gd_record *record, uint64_t bytes, gd_error *err)
 {
     gd_scored item = { .record = *record, .bytes = bytes };
-    gd_status rc = fill(from, &item, err);
+    gd_status rc = GD_OK;
+
+    if (from->rows)
+        gd_rank_rows_fill(from->rows, &item);
+    else
+        rc = gd_from_scores_fill(from, &item, err);
 
     *record = item.record; /* which the caller frees */
     if (rc || record->index < run->job->journal.items)
@@ -165,7 +171,7 @@ static gd_status take_record(gd_from_scores *from, gd_pipeline *run, gd_record *
 }
 
 /* No line may be left. */
-static gd_status check_end(gd_from_scores *from, uint64_t items, gd_error *err)
+static gd_status check_end(gd_from_scores *from, gd_error *err)
 {
     gd_status rc = from->waits || !from->more ? GD_OK : next_line(from, err);
 
@@ -175,7 +181,7 @@ static gd_status check_end(gd_from_scores *from, uint64_t items, gd_error *err)
                    "%.180s: line %" PRIu64 " is of item %" PRIu64 ", but %.180s has only %" PRIu64
                    " items: expected scores "
                    "of the same input",
-                   gd_score_reader_name(from->reader), from->line.line, from->line.index, from->input, items);
+                   gd_score_reader_name(from->reader), from->line.line, from->line.index, from->input, from->items);
 }
 
 gd_status gd_from_scores_run(gd_from_scores *from, gd_pipeline *run, gd_error *err)
@@ -198,6 +204,6 @@ gd_status gd_from_scores_run(gd_from_scores *from, gd_pipeline *run, gd_error *e
         gd_record_free(&record);
     }
     if (!rc && !run->job->journal.complete)
-        rc = check_end(from, items, err);
+        rc = check_end(from, err);
     return rc ? rc : gd_job_flush(run->job, items, err);
 }

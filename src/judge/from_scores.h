@@ -13,8 +13,10 @@ typedef struct gd_from_scores {
     bool skip;               /* items without a line are left out, instead of an error */
     gd_score_reader *reader; /* NULL: the model scores */
     gd_score_line line;
-    bool waits; /* the line is of an item to come */
-    bool more;  /* lines may follow */
+    bool waits;                /* the line is of an item to come */
+    bool more;                 /* lines may follow */
+    uint64_t items;            /* that were asked for */
+    struct gd_rank_rows *rows; /* NULL, or the rows that have the scores, of which records are made */
     gd_buf identity;
 } gd_from_scores;
 
@@ -29,6 +31,9 @@ const char *gd_from_scores_identity(gd_from_scores *from, const gd_model *model)
 /* gd_pipeline_run(), or the same with these scores: each record, in order, with the scores of its line.  An item that
  * failed in the scores fails with the same sentence.  GD_EFORMAT if the lines can't be those of this input. */
 gd_status gd_from_scores_run(gd_from_scores *from, gd_pipeline *run, gd_error *err);
+
+/* Gives one item its scores, or the sentence of its line. */
+gd_status gd_from_scores_fill(gd_from_scores *from, gd_scored *item, gd_error *err);
 
 void gd_from_scores_close(gd_from_scores *from);
 

@@ -33,20 +33,20 @@ static void put_score(gd_buf *out, const char *name, float score)
 static size_t put_pair(gd_buf *out, const gd_preference *how, const gd_record *record, const float *scores,
                        size_t chosen, size_t rejected)
 {
-    const json_t *prompt = json_object_get(record->object, "prompt");
+    const json_t *prompt = gd_record_prompt(record);
     const float margin = scores[chosen] - scores[rejected];
 
     if (!(margin > 0) || margin < how->min_margin)
         return 0;
-    gd_record_begin_line(out, record);
+    gd_record_begin_pair(out, record, chosen, rejected);
     if (prompt) { /* answers in two lists may have none */
         gd_buf_str(out, ",\"prompt\":");
         gd_put_json(out, prompt);
     }
     gd_buf_str(out, ",\"chosen\":");
-    put_answer(out, prompt, gd_record_answer(record->object, chosen));
+    put_answer(out, prompt, gd_answer_inside(gd_record_answer_of(record, chosen)));
     gd_buf_str(out, ",\"rejected\":");
-    put_answer(out, prompt, gd_record_answer(record->object, rejected));
+    put_answer(out, prompt, gd_answer_inside(gd_record_answer_of(record, rejected)));
     put_score(out, "score_chosen", scores[chosen]);
     put_score(out, "score_rejected", scores[rejected]);
     put_score(out, "score_margin", margin);

@@ -105,10 +105,12 @@ static gd_status open_sink(gd_job *run, size_t i, const char *path, gd_error *er
 
 gd_status gd_job_read(gd_job *run, const gd_file_options *how, gd_error *err)
 {
-    gd_status rc = gd_keep_parse(&run->keep, how->keep, run->taken, err);
+    gd_status rc = gd_records_open(&run->records, how->input, how->format, how->fields, err);
 
+    if (!rc && run->group_by)
+        rc = gd_keep_add(&run->keep, gd_records_source_name(run->records, run->group_by), err);
     if (!rc)
-        rc = gd_records_open(&run->records, how->input, how->format, how->fields, err);
+        rc = gd_keep_parse(&run->keep, how->keep, run->taken, err);
     return rc ? rc : gd_records_keep(run->records, &run->keep, err);
 }
 

@@ -21,6 +21,7 @@ typedef struct gd_job {
     bool packed;                           /* at least one output is compressed */
     const char *scores;                    /* NULL, or another file that the run reads: no output may be the same */
     const char *const *taken;              /* names that can't be kept, because a second output has them; or NULL */
+    const char *group_by;                  /* NULL, or the field that groups rows: the first that they keep */
     gd_keep keep;                          /* the fields to keep */
     gd_journal journal;
 } gd_job;

@@ -74,9 +74,10 @@ static gd_status queue_item(gd_pipeline *run, gd_scored *item, gd_error *err)
 static size_t waiting_bytes(const gd_scored *item)
 {
     const gd_record *record = &item->record;
-    const size_t fields = record->object ? record->length * 4 : 0;
+    const bool has_fields = record->object || (record->row_count && record->rows[0].object);
+    const size_t fields = has_fields ? record->length * 4 : 0;
 
-    return fields + (record->raw ? record->length : 0) + (record->kept ? record->length : 0) +
+    return fields + (record->raw ? record->length : 0) + (record->kept || record->row_count ? record->length : 0) +
            (record->problem ? strlen(record->problem) : 0);
 }
 
@@ -102,10 +103,8 @@ static gd_status add_record(gd_pipeline *run, gd_record *record, uint64_t bytes,
 
     *record = (gd_record){ 0 };
     gd_record_drop_texts(&item.record);
-    if (!run->keep_fields) {
-        json_decref(item.record.object);
-        item.record.object = NULL;
-    }
+    if (!run->keep_fields)
+        gd_record_drop_fields(&item.record);
     if (!rc && !gd_grow((void **)&run->items, &run->room, run->count + 1, sizeof *run->items))
         rc = gd_fail_memory(err, (run->count + 1) * sizeof *run->items);
     if (!rc)

@@ -39,6 +39,7 @@ static const struct option {
     { "truncate", ALL, "truncate", NULL, "--truncate=left", NULL },
     { "add-eos", ALL, "add_eos", NULL, "--add-eos=always", NULL },
 
+    { "group-by", RANK, "group_by", NULL, "--group-by=number", NULL },
     { "top", RANK, "top", "--top=2", "--top=3", NULL },
     { "texts", RANK, "texts", NULL, "--texts", NULL },
     { "pairs", RANK, "pairs", "--pairs=best-random", "--pairs=all", NULL },

@@ -47,8 +47,10 @@ static void check_ranked(const char *text, const float *scores)
     assert_string_equal(json_string_value(json_array_get(json_object_get(line, "texts"), 0)), answers[best]);
     json_decref(line);
     line = line_of(text, 1);
-    assert_string_equal(json_string_value(json_object_get(line, "error")),
-                        "line 2: rank takes \"prompt\" with \"responses\", a list of answers");
+    assert_string_equal(
+        json_string_value(json_object_get(line, "error")),
+        "line 2: rank takes \"prompt\" with \"responses\", a list of answers, or rows of one answer with "
+        "--group-by prompt");
     json_decref(line);
     line = line_of(text, 2);
     assert_string_equal(json_string_value(json_object_get(line, "error")),
