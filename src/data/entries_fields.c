@@ -9,10 +9,12 @@
 const char *const gd_field_names[GD_FIELD_COUNT] = { "text",   "prompt",   "response", "responses",
                                                      "chosen", "rejected", "messages" };
 
+static bool is_name(const char *a, const char *name, size_t len) { return strlen(a) == len && !memcmp(a, name, len); }
+
 static const char *find_ours(const char *name, size_t len)
 {
     for (size_t i = 0; i < GD_FIELD_COUNT; i++)
-        if (strlen(gd_field_names[i]) == len && memcmp(gd_field_names[i], name, len) == 0)
+        if (is_name(gd_field_names[i], name, len))
             return gd_field_names[i];
     return NULL;
 }
@@ -80,6 +82,17 @@ void gd_fields_free(gd_fields *fields)
     for (size_t i = 0; i < fields->count; i++)
         gd_free(fields->map[i].theirs);
     *fields = (gd_fields){ 0 };
+}
+
+bool gd_fields_reads(const gd_fields *fields, const char *name, size_t len)
+{
+    for (size_t i = 0; i < fields->count; i++)
+        if (is_name(fields->map[i].theirs, name, len))
+            return true;
+    for (size_t i = 0; i < fields->also_count; i++)
+        if (is_name(fields->also[i], name, len))
+            return true;
+    return find_ours(name, len) != NULL;
 }
 
 const char *gd_fields_theirs(const gd_fields *fields, const char *ours)

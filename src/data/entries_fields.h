@@ -17,6 +17,8 @@ typedef struct gd_fields {
         const char *ours; /* one of gd_field_names */
         char *theirs;
     } map[GD_FIELD_COUNT];
+    const char *const *also; /* [also_count] the input's names of other fields that are read; borrowed */
+    size_t also_count;
 } gd_fields;
 
 /* Reads "text=instruction,chosen=good": ours = theirs.  A comma or a backslash in a name is escaped with a backslash.
@@ -27,6 +29,9 @@ void gd_fields_free(gd_fields *fields);
 /* Reads a name up to the next comma, without backslashes; *spec moves to the comma or the end.  The caller frees it;
  * NULL if out of memory. */
 char *gd_fields_unescaped(const char **spec);
+
+/* Whether the input's field of this name is read; others need not even be valid. */
+bool gd_fields_reads(const gd_fields *fields, const char *name, size_t len);
 
 /* The input's name of the field that we call `ours`. */
 const char *gd_fields_theirs(const gd_fields *fields, const char *ours);

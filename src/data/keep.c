@@ -103,6 +103,7 @@ struct taking {
     const gd_keep *keep;
     gd_buf bytes;
     size_t *at, *len; /* [keep->count] */
+    gd_error *why;
 };
 
 /* Whether a name as it is written in JSON, maybe with escapes, is this one. */
@@ -116,7 +117,8 @@ static gd_status is_name(bool *is, gd_text written, const char *name, gd_error *
     if (*is || !memchr(written.data, '\\', written.len))
         return GD_OK;
     rc = gd_json_parse(&string, written.data - 1, written.len + 2, "name", &why);
-    *is = !rc && !strcmp(json_string_value(string), name) && json_string_length(string) == strlen(name);
+    *is = !rc && json_is_string(string) && !strcmp(json_string_value(string), name) &&
+          json_string_length(string) == strlen(name);
     json_decref(string);
     return rc == GD_ENOMEM ? gd_fail(err, rc, "%s", why.text) : GD_OK;
 }
@@ -135,6 +137,37 @@ static void take_value(struct taking *t, size_t i, gd_text value)
             t->bytes.data[k] = ' ';
 }
 
+/* NaN and Infinity, which Python writes, are the only names with capital letters. */
+static bool has_nan(gd_text value)
+{
+    bool quoted = false;
+
+    for (size_t i = 0; i < value.len; i++) {
+        const char c = value.data[i];
+
+        if (!quoted && (c == 'N' || c == 'I'))
+            return true;
+        i += quoted && c == '\\';
+        quoted ^= c == '"';
+    }
+    return false;
+}
+
+/* Whether a value can be kept; else says why not. */
+static bool is_good(const struct taking *t, size_t i, gd_text value)
+{
+    const char *name = t->keep->names[i];
+
+    if (t->len[i])
+        gd_fail(t->why, GD_EFORMAT, "the field \"%.100s\" appears twice", name);
+    else if (has_nan(value))
+        gd_fail(t->why, GD_EFORMAT,
+                "the field \"%.100s\", which is to be kept, has NaN or Infinity, which are not JSON", name);
+    else
+        return true;
+    return false;
+}
+
 static gd_status take_members(struct taking *t, const gd_entry *entry, gd_error *err)
 {
     gd_text rest = { entry->raw, entry->raw_len }, name, value;
@@ -145,7 +178,7 @@ static gd_status take_members(struct taking *t, const gd_entry *entry, gd_error 
             bool is;
 
             rc = is_name(&is, name, t->keep->names[i], err);
-            if (!rc && is)
+            if (!rc && is && is_good(t, i, value))
                 take_value(t, i, value);
         }
     return rc;
@@ -184,10 +217,10 @@ static gd_text *join(const struct taking *t)
 }
 
 gd_status gd_keep_take(gd_text **values, const gd_keep *keep, const gd_entries *entries, const gd_entry *entry,
-                       gd_error *err)
+                       gd_error *why, gd_error *err)
 {
     const gd_header *header = gd_entries_columns(entries);
-    struct taking t = { .keep = keep, .at = gd_alloc_zero(2 * keep->count, sizeof *t.at) };
+    struct taking t = { .keep = keep, .why = why, .at = gd_alloc_zero(2 * keep->count, sizeof *t.at) };
     gd_status rc = t.at ? GD_OK : gd_fail_memory(err, 2 * keep->count * sizeof *t.at);
 
     t.len = t.at + keep->count;

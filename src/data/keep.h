@@ -24,9 +24,10 @@ void gd_keep_free(gd_keep *keep);
 /* GD_EUSAGE if the input has columns, and they are not among them. */
 gd_status gd_keep_check(const gd_keep *keep, const gd_entries *entries, gd_error *err);
 
-/* The item's values, [keep->count] in one block that the caller frees; a field that the item lacks is null. */
+/* The item's values, [keep->count] in one block that the caller frees; a field that the item lacks is null.  *why says
+ * what is wrong with one that can't be kept: it is there twice, or holds NaN or Infinity, which are not JSON. */
 gd_status gd_keep_take(gd_text **values, const gd_keep *keep, const gd_entries *entries, const gd_entry *entry,
-                       gd_error *err);
+                       gd_error *why, gd_error *err);
 
 /* Adds ,"id":7,"source":"a" to a line. */
 void gd_keep_put(gd_buf *line, const gd_keep *keep, const gd_text *values);

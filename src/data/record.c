@@ -126,7 +126,7 @@ struct gd_records {
     const gd_keep *keep; /* or NULL */
 };
 
-gd_status gd_records_open(gd_records **out, const char *path, gd_format format, const char *fields, gd_error *err)
+gd_status gd_records_open(gd_records **out, const gd_entries_options *options, gd_error *err)
 {
     gd_records *records = gd_alloc_zero(1, sizeof *records);
     gd_status rc;
@@ -134,8 +134,7 @@ gd_status gd_records_open(gd_records **out, const char *path, gd_format format, 
     *out = NULL;
     if (!records)
         return gd_fail_memory(err, sizeof *records);
-    rc = gd_entries_open(&records->entries,
-                         &(gd_entries_options){ .inputs = &path, .count = 1, .format = format, .fields = fields }, err);
+    rc = gd_entries_open(&records->entries, options, err);
     if (rc)
         gd_records_close(records);
     else
@@ -151,18 +150,24 @@ gd_status gd_records_keep(gd_records *records, const gd_keep *keep, gd_error *er
     return gd_keep_check(keep, records->entries, err);
 }
 
+static gd_status set_problem(gd_record *record, const char *why, gd_error *err)
+{
+    char sentence[GD_SENTENCE_ROOM];
+
+    record->problem = gd_strdup(gd_record_sentence(record, why, sentence));
+    return record->problem ? GD_OK : gd_fail_memory(err, strlen(sentence));
+}
+
 /* Finds the record's texts; a fault of the item becomes its problem. */
 static gd_status read_texts(const gd_records *records, gd_record *record, gd_error *err)
 {
-    char sentence[GD_SENTENCE_ROOM];
     gd_error why = { 0 };
     const gd_status rc = gd_record_read(record, records->entries, &why, err);
 
     if (!why.status)
         return rc;
     gd_record_drop_texts(record);
-    record->problem = gd_strdup(gd_record_sentence(record, why.text, sentence));
-    return record->problem ? GD_OK : gd_fail_memory(err, strlen(sentence));
+    return set_problem(record, why.text, err);
 }
 
 /* An array element may span lines, but the output is one line per item.  Line breaks in JSON are only layout: inside a
@@ -174,9 +179,20 @@ static void put_on_one_line(char *text, size_t len)
             text[i] = ' ';
 }
 
+static gd_status take_kept(const gd_records *records, gd_record *record, const gd_entry *entry, gd_error *err)
+{
+    gd_error why = { 0 };
+    const gd_status rc = gd_keep_take(&record->kept, records->keep, records->entries, entry, &why, err);
+
+    record->keep = rc ? NULL : records->keep;
+    return rc || !why.status || record->problem ? rc : set_problem(record, why.text, err);
+}
+
 /* Moves the row's contents into the record. */
 static gd_status take_row(const gd_records *records, gd_record *record, gd_entry *entry, gd_error *err)
 {
+    gd_status rc = GD_OK;
+
     *record = (gd_record){ .index = entry->index,
                            .line = entry->line,
                            .name = entry->name,
@@ -192,14 +208,9 @@ static gd_status take_row(const gd_records *records, gd_record *record, gd_entry
         if (gd_entries_format(records->entries) == GD_FORMAT_JSON)
             put_on_one_line(record->raw, entry->raw_len);
     }
-    if (records->keep) {
-        const gd_status rc = gd_keep_take(&record->kept, records->keep, records->entries, entry, err);
-
-        if (rc)
-            return rc;
-        record->keep = records->keep;
-    }
-    return record->problem ? GD_OK : read_texts(records, record, err);
+    if (records->keep)
+        rc = take_kept(records, record, entry, err);
+    return rc || record->problem ? rc : read_texts(records, record, err);
 }
 
 gd_status gd_records_next(gd_records *records, gd_record *record, bool *more, gd_error *err)

@@ -10,11 +10,12 @@
  * A prompt or an answer is a text, or a conversation: a list of {"role": "user", "content": ".."}.  A text that answers
  * a conversation becomes the assistant's turn.
  *
- * Other fields (ids, sources) are ignored.  Fields of two kinds in one item are refused as ambiguous.  null counts as
- * absent.  In plain text each line is a text. */
+ * Other fields (ids, sources) are ignored, whatever they hold.  Fields of two kinds in one item are refused as
+ * ambiguous.  null counts as absent.  In plain text each line is a text. */
 #ifndef GD_DATA_RECORD_H
 #define GD_DATA_RECORD_H
 
+#include "data/entries.h"
 #include "data/keep.h"
 #include "guerdon.h"
 #include "text/chat.h"
@@ -98,8 +99,7 @@ const json_t *gd_record_prompt(const gd_record *record);
 /* The records of an input, in order. */
 typedef struct gd_records gd_records;
 
-/* path and fields as in gd_file_options. */
-gd_status gd_records_open(gd_records **out, const char *path, gd_format format, const char *fields, gd_error *err);
+gd_status gd_records_open(gd_records **out, const gd_entries_options *options, gd_error *err);
 
 /* From now on `raw` is set in records. */
 void gd_records_keep_raw(gd_records *records);

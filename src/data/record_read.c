@@ -22,7 +22,7 @@ static const char *theirs(const struct reading *r, const char *key)
 
 static bool is_there(const json_t *object, const char *key) { return json_object_get(object, key) != NULL; }
 
-/* Integers were read as reals; to the user both are numbers. */
+/* To the user, integers and reals are both numbers. */
 static const char *type_of(const json_t *value)
 {
     return json_is_number(value) ? "a number" : gd_json_type_name(value);
@@ -68,7 +68,7 @@ static gd_status read_message(const struct reading *r, gd_message *message, stru
     const char *const keys[] = { "role", "content" };
     gd_text *const texts[] = { &message->role, &message->content };
 
-    if (!json_is_object(value))
+    if (!json_is_object(value) || gd_json_odd(value))
         return gd_fail(r->why, GD_EFORMAT,
                        "message %zu of the field \"%s\" is %s; expected an object with a role and a content", index,
                        list.name, type_of(value));

@@ -27,8 +27,9 @@ typedef struct gd_failure {
 typedef struct gd_eval_run {
     gd_model *model; /* NULL: the scores are there */
     const gd_eval_options *how;
-    const char *by; /* the field that names groups, or NULL */
-    gd_job job;     /* without a writer if the scores are not wanted */
+    const char *by;      /* the field that names groups, or NULL */
+    const char *also[4]; /* the fields besides a record's own that are read */
+    gd_job job;          /* without a writer if the scores are not wanted */
     gd_from_scores from;
     gd_sections sections; /* none if no weights were given */
     gd_judged *items;

@@ -156,6 +156,10 @@ static gd_status put_all(struct run *run, gd_records *records, const bool *top, 
 
 static gd_status second_pass(struct run *run, gd_error *err)
 {
+    const gd_entries_options input = { .inputs = &run->how->input,
+                                       .count = 1,
+                                       .format = run->how->format,
+                                       .fields = run->how->fields };
     const gd_filter_values *values = &run->findings.values;
     const double exact = run->how->limit * (double)values->count;
     gd_records *records = NULL;
@@ -163,7 +167,7 @@ static gd_status second_pass(struct run *run, gd_error *err)
     gd_status rc = gd_filter_values_top(values, (size_t)(exact + 0.5), &top, err);
 
     if (!rc)
-        rc = gd_records_open(&records, run->how->input, run->how->format, run->how->fields, err);
+        rc = gd_records_open(&records, &input, err);
     if (!rc) {
         gd_records_keep_raw(records);
         rc = put_all(run, records, top, err);

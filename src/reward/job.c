@@ -103,23 +103,27 @@ static gd_status open_sink(gd_job *run, size_t i, const char *path, gd_error *er
     return rc ? never_begun(run, rc) : GD_OK;
 }
 
-gd_status gd_job_read(gd_job *run, const gd_file_options *how, gd_error *err)
+gd_status gd_job_read(gd_job *run, const gd_entries_options *input, const char *keep, gd_error *err)
 {
-    gd_status rc = gd_records_open(&run->records, how->input, how->format, how->fields, err);
+    gd_status rc = gd_records_open(&run->records, input, err);
 
     if (!rc && run->group_by)
         rc = gd_keep_add(&run->keep, gd_records_source_name(run->records, run->group_by), err);
     if (!rc)
-        rc = gd_keep_parse(&run->keep, how->keep, run->taken, err);
+        rc = gd_keep_parse(&run->keep, keep, run->taken, err);
     return rc ? rc : gd_records_keep(run->records, &run->keep, err);
 }
 
 gd_status gd_job_open(gd_job *run, const char *source, const gd_file_options *how, const char *second, gd_buf *identity,
                       gd_error *err)
 {
+    const gd_entries_options input = { .inputs = &how->input,
+                                       .count = 1,
+                                       .format = how->format,
+                                       .fields = how->fields };
     const char *const *inputs;
     size_t count;
-    gd_status rc = gd_job_read(run, how, err);
+    gd_status rc = gd_job_read(run, &input, how->keep, err);
 
     if (!rc)
         rc = gd_job_check_output(run, how->output, err);

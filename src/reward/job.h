@@ -30,8 +30,8 @@ typedef struct gd_job {
  * one of the caller's structs was never initialised. */
 gd_status gd_job_init(gd_job *run, const gd_progress *progress, gd_summary *summary, gd_error *err);
 
-/* Opens only the input. */
-gd_status gd_job_read(gd_job *run, const gd_file_options *how, gd_error *err);
+/* Opens only the input; `keep` as in gd_file_options. */
+gd_status gd_job_read(gd_job *run, const gd_entries_options *input, const char *keep, gd_error *err);
 
 /* Opens the input, the output, and a second output unless it is NULL.  All must be different files, which is checked
  * before any of them is truncated.  `how` has been through gd_file_options_read().  `identity` is the beginning of a

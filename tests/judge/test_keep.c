@@ -54,6 +54,12 @@ static const struct row {
     /* missing and null are both null; lines of items that fail have the fields, too */
     { "a.jsonl", "{\"text\":\"a\"}\n{\"id\":null,\"text\":\"a\"}\n{\"id\":3}\n[\n", "id", NULL,
       "{\"index\":0,\"id\":null\n{\"index\":1,\"id\":null\n{\"index\":2,\"id\":3\n{\"index\":3,\"id\":null\n" },
+    /* what Python writes beyond JSON, and a field that is there twice: errors where they are kept */
+    { "a.jsonl", "{\"w\":NaN,\"text\":\"a\",\"v\":\"NaN\"}\n{\"w\":[1,-Infinity],\"text\":\"a\",\"v\":[\"\\\"I\"]}\n",
+      "w,v", NULL, "{\"index\":0,\"w\":null,\"v\":\"NaN\"\n{\"index\":1,\"w\":null,\"v\":[\"\\\"I\"]\n" },
+    { "a.jsonl", "{\"w\":NaN,\"text\":\"a\",\"v\":1e400,\"u\":\"\\ud83d\"}\n", "v,u", NULL,
+      "{\"index\":0,\"v\":1e400,\"u\":\"\\ud83d\"\n" },
+    { "a.jsonl", "{\"w\":1,\"text\":\"a\",\"w\":2,\"\\ud83d\":3}\n", "w", NULL, "{\"index\":0,\"w\":1\n" },
     /* the input's names, whatever --fields maps */
     { "a.jsonl", "{\"body\":\"a\",\"text\":\"t\"}\n", "body,text", "text=body",
       "{\"index\":0,\"body\":\"a\",\"text\":\"t\"\n" },
@@ -89,7 +95,7 @@ static void fields_are_kept(void **state)
             fail_msg("row %zu: %s", i, err.text);
         expect_heads(how.output, row->want);
     }
-    assert_int_equal(sizeof rows / sizeof rows[0], 16);
+    assert_int_equal(sizeof rows / sizeof rows[0], 19);
 }
 
 static void names_that_cannot_be_kept_are_refused(void **state)

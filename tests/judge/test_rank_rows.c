@@ -73,9 +73,9 @@ static const struct row {
       "\"tokens\":"
       "[1,2,3]}\n" },
     /* failures: a row that is not an answer is an item of its own; one that can't be scored is missed in its group */
-    { "a.jsonl", ROW("1", "a") "{\n" ROW("1", "b") ROW("2", "c"), "1 ! 2 3", "q", NULL,
+    { "a.jsonl", ROW("1", "a") "no\n" ROW("1", "b") ROW("2", "c"), "1 ! 2 3", "q", NULL,
       TWO("0", "0,2", "1,2", "2,1", "1", "1", "1,3") BAD("1", "1", "line 2: too long") ONE("2", "3", "3", "4") },
-    { "a.jsonl", "{\n" ROW("1", "a"), "! 1", "q", NULL, BAD("0", "0", "line 1: too long") ONE("1", "1", "1", "2") },
+    { "a.jsonl", "no\n" ROW("1", "a"), "! 1", "q", NULL, BAD("0", "0", "line 1: too long") ONE("1", "1", "1", "2") },
     { "a.jsonl", ROW("1", "a") ROW("1", "b") ROW("2", "c"), "1 ! 3", "q", NULL,
       BAD("0", "0,1", "line 2: too long") ONE("1", "2", "3", "3") },
     { "a.jsonl", ROW("1", "a") ROW("null", "b") "{\"prompt\":\"p\",\"response\":\"c\"}\n", "1 2 3", "q", NULL,
@@ -315,7 +315,7 @@ static void bad_rows_do_not_pile_up(void **state)
     strcat(input, ROW("1", "a"));
     strcat(scores, "1");
     for (int i = 0; i < 1500; i++) {
-        strcat(input, "{\n");
+        strcat(input, "no\n");
         strcat(scores, " !");
     }
     assert_int_equal(rank_rows(*state, "a.jsonl", input, scores, &how, NULL), GD_EITEM);
@@ -368,7 +368,7 @@ static void every_allocation_may_fail(void **state)
         gd_error err = { 0 };
 
         gd_mem_fail_from(n);
-        rc = rank_rows(*state, "a.jsonl", ROW("1", "a") "{\n" ROW("1", "b") ROW("2", "c") ROW("3", "d"), "1 ! 2 ! 3",
+        rc = rank_rows(*state, "a.jsonl", ROW("1", "a") "no\n" ROW("1", "b") ROW("2", "c") ROW("3", "d"), "1 ! 2 ! 3",
                        &how, &err);
         gd_mem_fail_from(0);
         remove_file(*state, "out.resume");
