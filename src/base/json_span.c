@@ -1,7 +1,7 @@
 /* json_span.c - finds the members of a JSON object in its text. */
 #include "base/json_span.h"
 
-#include <string.h>
+#include <stdlib.h>
 
 static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
@@ -64,13 +64,30 @@ bool gd_json_span_next(gd_text *at, gd_text *name, gd_text *value)
     return true;
 }
 
+/* Whether a name, as it is written, is this key of letters, which only \\u can spell in another way. */
+static bool is_key(const char *name, const char *end, const char *key)
+{
+    for (; *key && name < end; key++) {
+        unsigned long code = (unsigned char)*name++;
+
+        if (code == '\\' && end - name >= 5 && *name == 'u') {
+            const char digits[] = { name[1], name[2], name[3], name[4], '\0' };
+
+            code = strtoul(digits, NULL, 16);
+            name += 5;
+        }
+        if (code != (unsigned char)*key)
+            return false;
+    }
+    return !*key && name == end;
+}
+
 bool gd_json_span_value(gd_text text, const char *key, gd_text *value)
 {
-    const size_t len = strlen(key);
     gd_text name;
 
     while (gd_json_span_next(&text, &name, value))
-        if (name.len == len && !memcmp(name.data, key, len))
+        if (is_key(name.data, name.data + name.len, key))
             return true;
     return false;
 }

@@ -293,6 +293,6 @@ gd_status gd_record_read(gd_record *record, const gd_entries *entries, gd_error 
         rc = read_kind(&r, kind, prompt);
     if (rc || !json_string_length(prompt.value)) /* no prompt, an empty one, or a conversation */
         return rc;
-    return gd_record_put_before(record, (gd_text){ json_string_value(prompt.value), json_string_length(prompt.value) },
-                                err);
+    gd_record_put_before(record, (gd_text){ json_string_value(prompt.value), json_string_length(prompt.value) });
+    return GD_OK;
 }

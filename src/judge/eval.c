@@ -255,6 +255,7 @@ static gd_status open_files(gd_eval_run *run, gd_error *err)
                                        .count = 1,
                                        .format = how->format,
                                        .fields = how->fields,
+                                       .frugal = run->model && run->model->encoder.most_texts != 0,
                                        .also = run->also,
                                        .also_count = run->by ? 4 : 3 };
     const char *const *inputs;
@@ -269,6 +270,8 @@ static gd_status open_files(gd_eval_run *run, gd_error *err)
                                  err);
     if (!rc)
         rc = gd_job_read(&run->job, &input, how->keep, err);
+    if (!rc && run->model && run->model->rehearsal)
+        return gd_job_open_dry(&run->job, err);
     if (!rc && how->scores)
         rc = gd_job_check_output(&run->job, how->scores, err);
     if (rc || !how->scores)

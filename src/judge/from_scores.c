@@ -42,9 +42,10 @@ gd_status gd_from_scores_open(gd_from_scores *from, const gd_model *model, const
     return gd_score_reader_open(&from->reader, path, err);
 }
 
-const char *gd_from_scores_identity(gd_from_scores *from, const gd_model *model)
+const gd_encoder *gd_from_scores_encoder(gd_from_scores *from, const gd_model *model)
 {
-    return from->reader ? from->identity.data : model->encoder.identity;
+    from->none.identity = from->identity.data;
+    return from->reader ? &from->none : &model->encoder;
 }
 
 void gd_from_scores_close(gd_from_scores *from)

@@ -18,6 +18,7 @@ typedef struct gd_from_scores {
     uint64_t items;            /* that were asked for */
     struct gd_rank_rows *rows; /* NULL, or the rows that have the scores, of which records are made */
     gd_buf identity;
+    gd_encoder none;
 } gd_from_scores;
 
 /* Opens the scores at `path`, unless it is NULL.  GD_EUSAGE unless there is either a model or a path.  No output of the
@@ -25,8 +26,8 @@ typedef struct gd_from_scores {
 gd_status gd_from_scores_open(gd_from_scores *from, const gd_model *model, const char *path, const char *input,
                               size_t skip, gd_job *job, gd_error *err);
 
-/* What the output depends on besides the input and the options, for gd_job_open(). */
-const char *gd_from_scores_identity(gd_from_scores *from, const gd_model *model);
+/* For gd_job_open(): the model's, or one that only says what the output depends on. */
+const gd_encoder *gd_from_scores_encoder(gd_from_scores *from, const gd_model *model);
 
 /* gd_pipeline_run(), or the same with these scores: each record, in order, with the scores of its line.  An item that
  * failed in the scores fails with the same sentence.  GD_EFORMAT if the lines can't be those of this input. */

@@ -104,7 +104,7 @@ static gd_status take(void *context, const gd_scored *item, bool *failed, gd_err
         if (!isfinite(item->scores[i]) || !isfinite(item->scores[i] - item->scores[0]))
             return refuse(run, item, "the scores are not finite numbers", failed, err);
     rc = gd_ranking_make(&run->ranking, item->scores, item->count, err);
-    if (!rc && run->how->pairs)
+    if (!rc && run->job.sinks[1]) /* not in a dry run */
         rc = write_pairs(run, item, err);
     if (rc)
         return rc;
@@ -121,7 +121,7 @@ static gd_status check(const gd_rank_options *how, gd_error *err)
     if ((how->pairs != GD_PAIRS_NONE) != (how->pairs_output != NULL))
         return gd_fail(err, GD_EUSAGE, "pairs and pairs_output must be given together");
     if (!(how->min_margin >= 0))
-        return gd_fail(err, GD_EUSAGE, "min_margin is %g; expected 0 or more", (double)how->min_margin);
+        return gd_fail(err, GD_EUSAGE, "the least margin of a pair is %g; expected 0 or more", (double)how->min_margin);
     return GD_OK;
 }
 
@@ -167,6 +167,7 @@ static gd_status rank(struct run *run, gd_model *model, gd_error *err)
     gd_buf identity = { 0 };
     gd_status rc;
 
+    run->job.dry = model && model->rehearsal;
     run->job.taken = how->pairs ? gd_preference_names : NULL;
     run->job.group_by = how->group_by;
     run->rows = (gd_rank_rows){ .job = &run->job, .from = &run->from };
@@ -174,7 +175,7 @@ static gd_status rank(struct run *run, gd_model *model, gd_error *err)
     put_identity(&identity, how);
     rc = gd_from_scores_open(&run->from, model, how->from_scores, how->input, how->skip_unscored, &run->job, err);
     if (!rc)
-        rc = gd_job_open(&run->job, gd_from_scores_identity(&run->from, model), &files, how->pairs_output, &identity,
+        rc = gd_job_open(&run->job, gd_from_scores_encoder(&run->from, model), &files, how->pairs_output, &identity,
                          err);
     run->from.rows = how->group_by ? &run->rows : NULL;
     gd_buf_free(&identity);

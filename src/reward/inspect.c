@@ -203,6 +203,8 @@ static void write_model(gd_buf *b, const gd_model *model)
     write_token(b, "eos", model, special->has_eos, special->eos, special->eos_from);
     text_field(b, "pooling", special->has_pad ? "the rightmost token that is not the pad token" : "the last token");
     text_field(b, "chat_format", model->encoder.chat ? gd_chat_name(model->encoder.chat) : NULL);
+    if (!model->encoder.chat)
+        text_field(b, "chat_problem", model->encoder.chat_problem);
     write_memory(b, model);
     text_field(b, "backend", model->backend ? model->backend->name : NULL);
     text_field(b, "isa", model->engine ? gd_engine_describe(model->engine) : NULL);

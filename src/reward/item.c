@@ -131,7 +131,7 @@ static gd_status join(const struct reading *r)
     if (prompt && sort_of(prompt) == IDS)
         return join_ids(r);
     if (prompt && sort_of(prompt) == TEXT && prompt->text.len)
-        return gd_record_put_before(r->record, prompt->text, r->err);
+        gd_record_put_before(r->record, prompt->text);
     return GD_OK;
 }
 

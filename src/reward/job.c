@@ -28,7 +28,7 @@ gd_status gd_job_init(gd_job *run, const gd_progress *progress, gd_summary *summ
 }
 
 /* Adds to `identity` what every command's lines depend on. */
-static gd_status open_journal(gd_job *run, const char *source, const gd_file_options *how, gd_buf *identity,
+static gd_status open_journal(gd_job *run, const gd_encoder *encoder, const gd_file_options *how, gd_buf *identity,
                               gd_error *err)
 {
     const char *fields = how->fields ? how->fields : "";
@@ -43,7 +43,7 @@ static gd_status open_journal(gd_job *run, const char *source, const gd_file_opt
     gd_buf_json_string(identity, fields, strlen(fields));
     gd_buf_str(identity, ",\"keep\":");
     gd_buf_json_string(identity, keep, strlen(keep));
-    gd_buf_printf(identity, ",%s}", source);
+    gd_buf_printf(identity, ",%s}", encoder->identity);
     text = gd_buf_cstr(identity);
     if (!text)
         return gd_fail_memory(err, identity->len);
@@ -114,23 +114,50 @@ gd_status gd_job_read(gd_job *run, const gd_entries_options *input, const char *
     return rc ? rc : gd_records_keep(run->records, &run->keep, err);
 }
 
-gd_status gd_job_open(gd_job *run, const char *source, const gd_file_options *how, const char *second, gd_buf *identity,
-                      gd_error *err)
+gd_status gd_job_open_dry(gd_job *run, gd_error *err)
+{
+    const gd_status rc = gd_writer_open(&run->writer, "-", NULL, 0, 0, err);
+
+    if (rc)
+        return rc;
+    gd_writer_only_errors(run->writer);
+    run->sinks[0] = gd_writer_sink(run->writer);
+    return GD_OK;
+}
+
+static gd_status check_format(const gd_job *run, const gd_file_options *how, gd_error *err)
+{
+    const gd_format format = gd_records_format(run->records);
+
+    if (!run->json_only || format == GD_FORMAT_JSONL || format == GD_FORMAT_JSON)
+        return GD_OK;
+    return gd_fail(err, GD_EUSAGE, "%s: only items in JSON can be annotated, and this is %s", how->input,
+                   format == GD_FORMAT_TEXT ? "plain text" : "a table");
+}
+
+gd_status gd_job_open(gd_job *run, const gd_encoder *encoder, const gd_file_options *how, const char *second,
+                      gd_buf *identity, gd_error *err)
 {
     const gd_entries_options input = { .inputs = &how->input,
                                        .count = 1,
                                        .format = how->format,
-                                       .fields = how->fields };
+                                       .fields = how->fields,
+                                       .frugal = encoder->most_texts != 0,
+                                       .arguments = how->arguments != 0 };
     const char *const *inputs;
     size_t count;
     gd_status rc = gd_job_read(run, &input, how->keep, err);
 
     if (!rc)
+        rc = check_format(run, how, err);
+    if (!rc && run->dry)
+        return gd_job_open_dry(run, err);
+    if (!rc)
         rc = gd_job_check_output(run, how->output, err);
     if (!rc && second)
         rc = gd_job_check_output(run, second, err);
     if (!rc)
-        rc = open_journal(run, source, how, identity, err);
+        rc = open_journal(run, encoder, how, identity, err);
     if (rc || run->journal.complete)
         return rc;
     run->summary = run->journal.summary;

@@ -18,6 +18,8 @@ typedef struct gd_job {
     uint64_t bytes_total;                  /* of items in memory; a file knows its own */
     gd_sink *sinks[GD_JOURNAL_OUTPUTS];    /* the writer's, the second output, journal.aside; NULL: not open */
     const char *paths[GD_JOURNAL_OUTPUTS]; /* of the sinks; owned by the caller or the journal */
+    bool dry;                              /* only error lines are written, to standard output; set before opening */
+    bool json_only;                        /* the lines are changed, so a table or plain text is refused */
     bool packed;                           /* at least one output is compressed */
     const char *scores;                    /* NULL, or another file that the run reads: no output may be the same */
     const char *const *taken;              /* names that can't be kept, because a second output has them; or NULL */
@@ -35,14 +37,16 @@ gd_status gd_job_read(gd_job *run, const gd_entries_options *input, const char *
 
 /* Opens the input, the output, and a second output unless it is NULL.  All must be different files, which is checked
  * before any of them is truncated.  `how` has been through gd_file_options_read().  `identity` is the beginning of a
- * JSON object: what the lines depend on besides the input and `source`, members that say where scores come from (for a
- * model, gd_encoder.identity); NULL: the run can't be resumed.  When a run is
+ * JSON object: what the lines depend on besides the model and the input; NULL: the run can't be resumed.  When a run is
  * resumed, the records before run->journal.items are done already, or all of them if run->journal.complete. */
-gd_status gd_job_open(gd_job *run, const char *source, const gd_file_options *how, const char *second, gd_buf *identity,
-                      gd_error *err);
+gd_status gd_job_open(gd_job *run, const gd_encoder *encoder, const gd_file_options *how, const char *second,
+                      gd_buf *identity, gd_error *err);
 
 /* GD_EUSAGE if an output is the other file that the run reads. */
 gd_status gd_job_check_output(const gd_job *run, const char *path, gd_error *err);
+
+/* The part of it that a dry run needs, after the input was opened. */
+gd_status gd_job_open_dry(gd_job *run, gd_error *err);
 
 /* Opens one more output, journal.aside, if the run has a journal; the run closes it. */
 gd_status gd_job_aside(gd_job *run, gd_error *err);

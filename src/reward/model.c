@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/pool.h"
+#include "reward/rehearsal.h"
 
 #include <string.h>
 
@@ -36,12 +37,14 @@ static gd_status choose_length(gd_encoder *encoder, const gd_options *options, c
     if (encoder->max_length == 0)
         encoder->max_length = (size_t)longest;
     if (encoder->max_length > (size_t)longest)
-        return gd_fail(err, GD_EUSAGE, "max_length is %zu, but max_position_embeddings in %s is %zu",
+        return gd_fail(err, GD_EUSAGE,
+                       "the length is limited to %zu tokens, but max_position_embeddings in %s is %zu: at most that "
+                       "many are expected",
                        encoder->max_length, gd_config_path(config), (size_t)longest);
     return GD_OK;
 }
 
-/* A format that was asked for must exist.  Without one, the problem is kept for the first conversation. */
+/* A format that was asked for must exist.  Without one, the checkpoint's problem is kept for the first conversation. */
 static gd_status open_chat(gd_encoder *encoder, const gd_options *options, const char *where, gd_error *err)
 {
     const bool asked = options->chat_format && strcmp(options->chat_format, "auto") != 0;
@@ -50,7 +53,7 @@ static gd_status open_chat(gd_encoder *encoder, const gd_options *options, const
 
     if (!rc)
         return GD_OK;
-    if (asked || rc == GD_ENOMEM)
+    if (asked || rc == GD_ENOMEM || rc == GD_EIO)
         return gd_fail(err, rc, "%s", why.text);
     encoder->chat_problem = gd_strdup(why.text);
     return encoder->chat_problem ? GD_OK : gd_fail_memory(err, sizeof why);
@@ -191,6 +194,16 @@ gd_status gd_model_open_engine(gd_model *model, const gd_options *options, gd_er
     return GD_OK;
 }
 
+/* Under a limit on memory, what an item takes besides its bytes must fit into the few megabytes that the engine leaves
+ * for it: 32 bytes for each of a piece, and some 300 for each text. */
+enum { MOST_PIECE = 256 << 10, MOST_TEXTS = 16384 };
+
+static void limit_items(gd_encoder *encoder)
+{
+    gd_tokenizer_limit_pieces(encoder->tokenizer, MOST_PIECE);
+    encoder->most_texts = MOST_TEXTS;
+}
+
 gd_status gd_model_open_files(gd_model **out, const gd_options *options, gd_error *err)
 {
     gd_model *model = gd_alloc_zero(1, sizeof *model);
@@ -202,6 +215,12 @@ gd_status gd_model_open_files(gd_model **out, const gd_options *options, gd_erro
     model->share_prefix = !options->no_share_prefix;
     model->limited = options->memory != 0;
     rc = open_files(model, options, err);
+    if (!rc && model->limited)
+        limit_items(&model->encoder);
+    if (!rc && options->dry_run) {
+        model->rehearsal = gd_rehearsal_new();
+        rc = model->rehearsal ? GD_OK : gd_fail_memory(err, sizeof *model->rehearsal);
+    }
     if (rc) {
         gd_model_close(model);
         return rc;
@@ -227,6 +246,11 @@ gd_status gd_model_open(gd_model **out, const gd_options *options, gd_error *err
     return rc;
 }
 
+gd_status gd_model_check_scores(const gd_model *model, gd_error *err)
+{
+    return model->rehearsal ? gd_fail(err, GD_EUSAGE, "the model was opened with dry_run 1, but 0 is expected") : GD_OK;
+}
+
 const gd_view *gd_model_head(const gd_model *model)
 {
     const gd_view *head = model->adapter ? gd_adapter_head(model->adapter) : NULL;
@@ -239,6 +263,7 @@ void gd_model_close(gd_model *model)
     if (!model)
         return;
     gd_engine_close(model->engine);
+    gd_rehearsal_free(model->rehearsal);
     gd_encoder_close(&model->encoder);
     gd_adapter_close(model->adapter);
     gd_weights_close(model->weights);

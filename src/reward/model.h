@@ -24,8 +24,11 @@ typedef struct gd_encoder {
     gd_add_eos add_eos;
     gd_chat *chat;      /* how a conversation becomes text; NULL: unknown */
     char *chat_problem; /* then: a sentence that says why, and what to pass */
+    size_t most_texts;  /* of an item, each of which takes memory however short it is; 0: no limit */
     char *identity;     /* what ids and scores depend on: members of a JSON object */
 } gd_encoder;
+
+typedef struct gd_rehearsal gd_rehearsal;
 
 struct gd_model {
     char *dir, *adapter_dir; /* resolved; adapter_dir is NULL without an adapter */
@@ -42,12 +45,16 @@ struct gd_model {
     gd_encoder encoder;
     gd_scale scale;
     gd_engine *engine;
+    gd_rehearsal *rehearsal; /* not NULL: a dry run, which fills it in and computes nothing */
 };
 
 /* The two steps of gd_model_open(), for gd_inspect(): first the files (everything but the engine), then the engine.
  * The options have been through gd_options_read(). */
 gd_status gd_model_open_files(gd_model **out, const gd_options *options, gd_error *err);
 gd_status gd_model_open_engine(gd_model *model, const gd_options *options, gd_error *err);
+
+/* Fails in a dry run, which has no scores to return. */
+gd_status gd_model_check_scores(const gd_model *model, gd_error *err);
 
 /* The adapter's head, else the checkpoint's; NULL if there is none. */
 const gd_view *gd_model_head(const gd_model *model);

@@ -39,10 +39,21 @@ static gd_status write_record(struct tokenize_run *run, const gd_record *record,
     return gd_writer_ids(run->job.writer, record, run->spans, encoded->count, encoded->truncated, err);
 }
 
+/* The input is a pipe that has nothing more at the moment: the lines so far are not kept from the reader. */
+static gd_status flush_early(void *context, gd_error *err)
+{
+    struct tokenize_run *run = context;
+    const gd_status rc = gd_job_flush(&run->job, run->job.summary.items, err);
+
+    return rc ? rc : gd_job_report(&run->job, err);
+}
+
 static gd_status tokenize_records(struct tokenize_run *run, gd_error *err)
 {
     gd_status rc = GD_OK;
     bool more = true;
+
+    gd_records_on_pause(run->job.records, (gd_pause){ flush_early, run });
 
     while (!rc && more) {
         gd_record record = { 0 };
@@ -106,7 +117,7 @@ gd_status gd_tokenize_file(const gd_options *options, const gd_file_options *how
     if (!rc)
         rc = open_encoder(&run.encoder, &own, err);
     if (!rc)
-        rc = gd_job_open(&run.job, run.encoder.identity, &files, NULL, NULL, err);
+        rc = gd_job_open(&run.job, &run.encoder, &files, NULL, NULL, err);
     if (!rc)
         rc = tokenize_records(&run, err);
     rc = gd_job_close(&run.job, rc, err);

@@ -45,6 +45,7 @@ struct gd_tokenizer {
     gd_pretoken pretoken;
     gd_template template;
     size_t size;
+    size_t most_piece; /* bytes; 0: no limit */
     gd_notes notes;
     struct idle_runs *idle; /* with gd_bpe's `whole`, the only part that changes once the tokenizer is open */
 };
@@ -269,6 +270,8 @@ out:
     return rc;
 }
 
+void gd_tokenizer_limit_pieces(gd_tokenizer *tokenizer, size_t bytes) { tokenizer->most_piece = bytes; }
+
 /* ---- tokens ---- */
 
 size_t gd_tokenizer_size(const gd_tokenizer *tokenizer) { return tokenizer->size; }
@@ -317,7 +320,13 @@ static gd_status add_ids(struct run *r, const uint32_t *more, size_t n)
 static gd_status piece(void *context, const unsigned char *s, size_t len, size_t readable)
 {
     struct run *r = context;
+    const size_t most = r->t->most_piece;
 
+    if (most && len > most)
+        return gd_fail(r->err, GD_ETOOLONG,
+                       "the text has %zu bytes without a break, which need too much memory as one word: the memory "
+                       "limit allows at most %zu",
+                       len, most);
     return gd_bpe_encode(&r->t->bpe, &r->bpe, s, len, readable, r->ids) ? GD_OK : gd_fail_memory(r->err, len);
 }
 
