@@ -360,6 +360,8 @@ static gd_status evaluate(const cli_settings *settings, cli_run *run, gd_summary
     how.scores = settings->scores;
     how.calibrate = settings->calibrate || settings->calibrate_output;
     if (!rc)
+        cli_run_notes(run, model);
+    if (!rc)
         rc = gd_eval(model, &how, cli_run_watch(run), summary, json, err);
     return cli_run_close(run, model, rc, summary, err);
 }

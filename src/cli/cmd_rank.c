@@ -64,6 +64,7 @@ static int run_rank(const cli_settings *settings, gd_rank_options *how, cli_run 
 
     if (rc)
         return cli_fail(rc, &err);
+    cli_run_notes(run, model);
     rc = gd_rank_file(model, how, cli_run_watch(run), &summary, &err);
     rc = cli_run_close(run, model, rc, &summary, &err);
     return cli_run_end(run, "ranked", rc, &summary, &err);

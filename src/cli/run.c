@@ -139,6 +139,14 @@ gd_status cli_open_model(gd_model **model, const cli_settings *settings, gd_erro
     return settings->from_scores ? GD_OK : gd_model_open(model, &settings->options, err);
 }
 
+void cli_run_notes(const cli_run *run, const gd_model *model)
+{
+    const char *note;
+
+    for (size_t i = 0; model && !run->settings->quiet && (note = gd_model_note(model, i)); i++)
+        cli_say("note: %s", note);
+}
+
 void cli_watch_interrupt(void)
 {
     struct sigaction action = { 0 };

@@ -25,6 +25,9 @@ int cli_run_without_texts(const cli_settings *settings, const char *command);
  * output. */
 int cli_run_check_second(const cli_settings *settings, const char *name, const char *second);
 
+/* Prints the model's notes, unless --quiet. */
+void cli_run_notes(const cli_run *run, const gd_model *model);
+
 /* From here on SIGINT ends the run after the current batch, and a second SIGINT ends it immediately. */
 const gd_progress *cli_run_watch(cli_run *run);
 

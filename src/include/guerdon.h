@@ -467,6 +467,10 @@ GD_API gd_status gd_inspect(const gd_options *options, char **json, gd_error *er
 /** The same for an open model. */
 GD_API gd_status gd_model_inspect(const gd_model *model, char **json, gd_error *err);
 
+/** What a user should know about how the model's and the adapter's files were combined: sentences, for i from 0; NULL
+ *  after the last one.  gd_inspect() has them among its warnings.  They are valid until gd_model_close(). */
+GD_API const char *gd_model_note(const gd_model *model, size_t i);
+
 /**
  * Merges an adapter into its base model: writes a plain checkpoint that needs no adapter, for this library, for
  * Transformers, or for anything else that reads checkpoints.

@@ -75,9 +75,25 @@ static gd_status append_eos(const gd_encoder *encoder, gd_ids *ids, gd_error *er
     return GD_OK;
 }
 
+/* Tokenizes, with the tokenizer's own special tokens or without them. */
+static gd_status encode_text_ids(const gd_encoder *encoder, gd_text text, bool bare, gd_ids *ids, gd_error *err)
+{
+    const gd_status rc = bare ? gd_tokenize_bare(encoder->tokenizer, text.data, text.len, ids, err)
+                              : gd_tokenize(encoder->tokenizer, text.data, text.len, ids, err);
+
+    if (rc || !encoder->rows || gd_tokenizer_size(encoder->tokenizer) <= encoder->rows)
+        return rc;
+    for (size_t i = 0; i < ids->len; i++) {
+        if (ids->data[i] >= encoder->rows)
+            return gd_fail(err, GD_EFORMAT, "the token \"%.80s\" has the id %u, but the embedding has only %zu rows",
+                           gd_tokenizer_token(encoder->tokenizer, ids->data[i]), ids->data[i], encoder->rows);
+    }
+    return GD_OK;
+}
+
 gd_status gd_encode(const gd_encoder *encoder, gd_text text, gd_ids *ids, gd_encoding *how, gd_error *err)
 {
-    gd_status rc = gd_tokenize(encoder->tokenizer, text.data, text.len, ids, err);
+    gd_status rc = encode_text_ids(encoder, text, false, ids, err);
     struct frame frame;
     bool eos;
 
@@ -102,9 +118,8 @@ static gd_status encode_messages(const gd_encoder *encoder, const gd_message *me
     rc = gd_chat_render(encoder->chat, messages, count, scratch, err);
     if (rc)
         return rc;
-    return gd_chat_has_tokens(encoder->chat)
-               ? gd_tokenize_bare(encoder->tokenizer, scratch->data, scratch->len, ids, err)
-               : gd_tokenize(encoder->tokenizer, scratch->data, scratch->len, ids, err);
+    return encode_text_ids(encoder, (gd_text){ scratch->data, scratch->len }, gd_chat_has_tokens(encoder->chat), ids,
+                           err);
 }
 
 /* Drops the oldest turns, one by one, of a conversation that is too long. */

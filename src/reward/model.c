@@ -7,21 +7,11 @@
 #include "base/mem.h"
 #include "base/pool.h"
 #include "reward/rehearsal.h"
+#include "reward/choose.h"
 
 #include <string.h>
 
 static bool look_up(void *context, const char *token, uint32_t *id) { return gd_tokenizer_find(context, token, id); }
-
-gd_status gd_tokenizer_dir(const char **out, const char *dir, const char *adapter_dir, gd_error *err)
-{
-    char *path;
-    bool there;
-    const gd_status rc = gd_file_find(&path, &there, dir, "tokenizer.json", err);
-
-    *out = adapter_dir && !there ? adapter_dir : dir;
-    gd_free(path);
-    return rc;
-}
 
 static gd_status choose_length(gd_encoder *encoder, const gd_options *options, const gd_config *config, gd_error *err)
 {
@@ -97,24 +87,27 @@ gd_status gd_encoder_open(gd_encoder *encoder, const gd_options *options, const 
                           const gd_config *config, gd_error *err)
 {
     gd_special_sources from = { config, dir, adapter_dir, look_up, NULL };
-    const char *where;
-    gd_status rc;
+    gd_choice choice;
+    gd_status rc = GD_OK;
 
     *encoder = (gd_encoder){ .truncate = options->truncate, .add_eos = options->add_eos };
-    rc = gd_tokenizer_dir(&where, dir, adapter_dir, err);
+    if (config && gd_config_has(config, "vocab_size"))
+        rc = gd_config_size(config, "vocab_size", &encoder->rows, err);
     if (!rc)
-        rc = gd_tokenizer_open(&encoder->tokenizer, where, err);
+        rc = gd_choose(&choice, dir, adapter_dir, encoder->rows, &encoder->notes, err);
+    if (!rc)
+        rc = gd_tokenizer_open_beside(&encoder->tokenizer, choice.tokenizer, choice.beside, err);
     from.context = encoder->tokenizer;
     if (!rc)
         rc = gd_special_ids_read(&encoder->special, &from, err);
     if (!rc)
         rc = choose_length(encoder, options, config, err);
     if (!rc)
-        rc = open_chat(encoder, options, where, err);
+        rc = open_chat(encoder, options, choice.chat, err);
     if (!rc)
         rc = make_identity(encoder, options, dir, adapter_dir, err);
     if (!rc && encoder->add_eos != GD_ADD_EOS_NEVER && !encoder->special.has_eos)
-        rc = gd_fail(err, GD_EUSAGE, "%s: no eos token is known, so none can be appended", dir);
+        rc = gd_fail(err, GD_EUSAGE, "%s: no eos token with an id is known, so none can be appended", dir);
     if (rc)
         gd_encoder_close(encoder);
     return rc;
@@ -126,20 +119,22 @@ void gd_encoder_close(gd_encoder *encoder)
     gd_chat_close(encoder->chat);
     gd_free(encoder->chat_problem);
     gd_free(encoder->identity);
+    gd_notes_free(&encoder->notes);
     *encoder = (gd_encoder){ 0 };
 }
 
-/* An id without a row in the embedding would read past it. */
-static gd_status check_vocabulary(const gd_model *model, gd_error *err)
+/* An id without a row in the embedding would read past it: it is an error of the text that has it, but not of the
+ * tokenizer, since a pad token often has none. */
+static gd_status check_vocabulary(gd_model *model, gd_error *err)
 {
-    const size_t ids = gd_tokenizer_size(model->encoder.tokenizer);
+    gd_encoder *encoder = &model->encoder;
 
-    if (ids > model->plan->vocab)
-        return gd_fail(err, GD_EFORMAT, "%s: tokenizer.json has ids up to %zu, but the embedding has only %zu rows",
-                       model->dir, ids - 1, model->plan->vocab);
-    if (model->encoder.special.has_eos && model->encoder.special.eos >= model->plan->vocab)
-        return gd_fail(err, GD_EFORMAT, "%s: eos id %u, but the embedding has only %zu rows", model->dir,
-                       model->encoder.special.eos, model->plan->vocab);
+    encoder->rows = model->plan->vocab;
+    if (encoder->add_eos != GD_ADD_EOS_NEVER && encoder->special.eos >= encoder->rows)
+        return gd_fail(err, GD_EFORMAT,
+                       "%s: the eos token, which is to be appended, has the id %u, but the embedding "
+                       "has only %zu rows",
+                       model->dir, encoder->special.eos, encoder->rows);
     return GD_OK;
 }
 
@@ -249,6 +244,11 @@ gd_status gd_model_open(gd_model **out, const gd_options *options, gd_error *err
 gd_status gd_model_check_scores(const gd_model *model, gd_error *err)
 {
     return model->rehearsal ? gd_fail(err, GD_EUSAGE, "the model was opened with dry_run 1, but 0 is expected") : GD_OK;
+}
+
+const char *gd_model_note(const gd_model *model, size_t i)
+{
+    return i < model->encoder.notes.count ? model->encoder.notes.text[i] : NULL;
 }
 
 const gd_view *gd_model_head(const gd_model *model)

@@ -35,6 +35,9 @@ void gd_ids_free(gd_ids *ids);
  * do), GD_ENOMEM. */
 gd_status gd_tokenizer_open(gd_tokenizer **out, const char *dir, gd_error *err);
 
+/* The same with the other files from another directory. */
+gd_status gd_tokenizer_open_beside(gd_tokenizer **out, const char *dir, const char *beside, gd_error *err);
+
 /* NULL is fine. */
 void gd_tokenizer_close(gd_tokenizer *tokenizer);
 

@@ -1,5 +1,5 @@
-/* fuzz_json.c - JSON, read three times: by our scanner, by jansson's parser, and by the small one below, which knows what
- * is accepted beyond RFC 8259: NaN, Infinity, numbers of any size, halves of surrogate pairs. */
+/* fuzz_json.c - JSON, read thrice: by our scanner, by jansson's parser, and by the small one below, which knows
+ * what is accepted beyond RFC 8259: NaN, Infinity, numbers of any size, halves of surrogate pairs. */
 #include "tests/fuzz/fuzz.h"
 
 #include "base/jscan.h"

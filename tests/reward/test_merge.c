@@ -173,7 +173,7 @@ static void the_adapters_special_tokens_are_taken(void **state)
     copy_data(adapter, "adapter_config.json", "golden/qwen2-causal-lora/adapter_config.json");
     copy_data(adapter, "adapter_model.safetensors", "golden/qwen2-causal-lora/adapter_model.safetensors");
     write_text(adapter, "tokenizer_config.json", "{\"pad_token\":{\"content\":\"<|im_end|>\"}}");
-    write_text(adapter, "tokenizer.json", "the model's comes first");
+    write_text(adapter, "tokenizer.json", "{\"model\":{\"vocab\":{\"a\":1536}}}"); /* an id without a row */
     assert_int_equal(json_object_set_new(config, "num_labels", json_integer(2)), 0);
     assert_int_equal(json_object_set_new(config, "id2label", json_pack("{s:s,s:s}", "0", "a", "1", "b")), 0);
     assert_int_equal(json_object_set_new(config, "rms_norm_eps", json_real(0.1 + 0.2 - 0.29)), 0);
