@@ -305,7 +305,15 @@ static int check(const cli_settings *settings)
                                                                                   : "calibrate-output");
         return CLI_USAGE;
     }
-    if (settings->options.model && !settings->input && isatty(STDIN_FILENO)) {
+    if (settings->from_scores && settings->calibrate && !settings->calibrate_output) {
+        cli_say("--calibrate writes to the model's directory: with --from-scores, use --calibrate-output FILE");
+        return CLI_USAGE;
+    }
+    if (settings->keep && !settings->scores) {
+        cli_say("--keep needs --scores FILE, whose lines get the fields");
+        return CLI_USAGE;
+    }
+    if ((settings->options.model || settings->from_scores) && !settings->input && isatty(STDIN_FILENO)) {
         cli_say("nothing to read: --input FILE, or --input - for standard input");
         return CLI_USAGE;
     }
@@ -342,12 +350,15 @@ static gd_status evaluate(const cli_settings *settings, cli_run *run, gd_summary
 {
     gd_eval_options how;
     gd_model *model = NULL;
-    gd_status rc = gd_model_open(&model, &settings->options, err);
+    gd_status rc = cli_open_model(&model, settings, err);
 
     gd_eval_options_init(&how);
     how.input = run->files.input;
     how.format = run->files.format;
     how.fields = run->files.fields;
+    how.keep = run->files.keep;
+    how.from_scores = settings->from_scores;
+    how.skip_unscored = (size_t)settings->skip_unscored;
     how.by = settings->by;
     how.weights = settings->weights;
     how.scores = settings->scores;

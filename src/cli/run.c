@@ -122,21 +122,28 @@ int cli_run_begin(cli_run *run, const cli_settings *settings)
     run->files.format = settings->format < 0 ? GD_FORMAT_AUTO : (gd_format)settings->format;
     run->files.resume = settings->resume;
     run->files.fields = settings->fields;
+    run->files.keep = settings->keep;
     run->bar.resumed = settings->resume;
     run->bar.summary = !settings->quiet && !settings->dry_run; /* which prints more than a summary */
     run->bar.shown = !settings->quiet && isatty(STDERR_FILENO) && (settings->output || !isatty(STDOUT_FILENO));
-    if (!settings->options.model) {
+    if (!settings->options.model && !settings->from_scores) {
         cli_say("--model is missing: --model DIR");
         return CLI_USAGE;
     }
     return choose_input(run);
 }
 
+gd_status cli_open_model(gd_model **model, const cli_settings *settings, gd_error *err)
+{
+    *model = NULL;
+    return settings->from_scores ? GD_OK : gd_model_open(model, &settings->options, err);
+}
+
 void cli_run_notes(const cli_run *run, const gd_model *model)
 {
     const char *note;
 
-    for (size_t i = 0; !run->settings->quiet && (note = gd_model_note(model, i)) != NULL; i++)
+    for (size_t i = 0; model && !run->settings->quiet && (note = gd_model_note(model, i)) != NULL; i++)
         cli_say("note: %s", note);
 }
 

@@ -320,6 +320,7 @@ const char *const *gd_entries_inputs(const gd_entries *entries, size_t *count)
 
 gd_format gd_entries_format(const gd_entries *entries) { return entries->format; }
 const char *gd_entries_header(const gd_entries *entries) { return entries->header.raw; }
+const gd_header *gd_entries_columns(const gd_entries *entries) { return &entries->header; }
 const char *gd_entries_source_name(const gd_entries *entries, const char *ours)
 {
     return gd_fields_theirs(&entries->fields, ours);

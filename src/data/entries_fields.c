@@ -19,8 +19,7 @@ static const char *find_ours(const char *name, size_t len)
     return NULL;
 }
 
-/* Reads the name up to the next comma, without backslashes; *spec moves to the comma or the end. */
-static char *unescaped(const char **spec)
+char *gd_fields_unescaped(const char **spec)
 {
     char *name = gd_strdup(*spec), *to = name;
 
@@ -54,7 +53,7 @@ static gd_status parse_one(gd_fields *fields, const char **spec, gd_error *err)
         if (fields->map[i].ours == field->ours)
             return gd_fail(err, GD_EUSAGE, "fields: \"%s\" is given twice", field->ours);
     *spec = equals + 1;
-    field->theirs = unescaped(spec);
+    field->theirs = gd_fields_unescaped(spec);
     if (!field->theirs)
         return gd_fail_memory(err, strlen(*spec));
     fields->count++; /* at most one per name of ours */

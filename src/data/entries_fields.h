@@ -27,6 +27,10 @@ typedef struct gd_fields {
 gd_status gd_fields_parse(gd_fields *fields, const char *spec, gd_error *err);
 void gd_fields_free(gd_fields *fields);
 
+/* Reads a name up to the next comma, without backslashes; *spec moves to the comma or the end.  The caller frees it;
+ * NULL if out of memory. */
+char *gd_fields_unescaped(const char **spec);
+
 /* Whether the input's field of this name is read; others need not even be valid. */
 bool gd_fields_reads(const gd_fields *fields, const char *name, size_t len);
 

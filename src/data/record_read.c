@@ -202,6 +202,17 @@ static gd_status check_list(const struct reading *r, const char *key, size_t *co
     return GD_OK;
 }
 
+/* An object must have said which of its members is the answer. */
+static gd_status check_answer(const struct reading *r, struct part answer)
+{
+    if (!json_is_object(answer.value) || gd_json_has(answer.value, "role") || gd_json_has(answer.value, "from"))
+        return GD_OK;
+    return gd_fail(r->why, GD_EFORMAT,
+                   "the field \"%s\" is an object with none or several of text, content, response, completion, output, "
+                   "answer, generated_text and message; expected one of them",
+                   answer.name);
+}
+
 /* Reads the answers of a list into the texts from `first` on. */
 static gd_status read_list(const struct reading *r, size_t first, struct part prompt, const char *key)
 {
@@ -210,10 +221,12 @@ static gd_status read_list(const struct reading *r, size_t first, struct part pr
 
     for (size_t i = 0; !rc && i < json_array_size(list); i++) {
         char name[GD_TEXT_NAME_ROOM + 64];
-        const struct part answer = { name, json_array_get(list, i) };
+        const struct part answer = { name, gd_answer_inside(json_array_get(list, i)) };
 
         (void)snprintf(name, sizeof name, "%.64s[%zu]", theirs(r, key), i);
-        rc = check_part(r, answer);
+        rc = check_answer(r, answer);
+        if (!rc)
+            rc = check_part(r, answer);
         if (!rc)
             rc = read_text(r, first + i, prompt, answer);
     }

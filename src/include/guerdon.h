@@ -310,6 +310,9 @@ typedef struct gd_file_options {
     const char *fields; /**< other names for fields, as in "text=instruction,chosen=good": our name = the input's */
     size_t arguments;   /**< not 0: the lines of the input are texts that a user typed, and messages about them begin
                              with "text 0:" in place of "line 1:" */
+    const char *keep;   /**< NULL, or names of other fields of the input, as in "id,source": each line of the output
+                             gets them after its index, as they are; null where an item lacks one.  A name that such
+                             lines have already is GD_EUSAGE.  A backslash precedes a comma in a name */
 } gd_file_options;
 
 /** Fills *options with the defaults. */
@@ -369,6 +372,15 @@ typedef struct gd_rank_options {
     const char *pairs_output; /**< where the pairs go; NULL with GD_PAIRS_NONE */
     float min_margin;         /**< pairs whose scores differ by less are left out; equal scores never make a pair */
     uint64_t seed;            /**< for GD_PAIRS_BEST_RANDOM: the draw depends only on it and the index of the item */
+    const char *keep;         /**< as in gd_file_options; pairs get the fields, too */
+    const char *from_scores;  /**< NULL, or a file with the scores: lines that gd_score_file() or gd_eval() wrote for
+                                  the same input, compressed or not, or "-".  Then there is no model; results are
+                                  those of the run that made the scores, and its failed items fail again */
+    size_t skip_unscored;     /**< not 0: leave out items that have no line in from_scores, as GD_TRUNCATE_DROP does;
+                                  0: such an item is an error of the whole call */
+    const char *group_by; /**< NULL, or a field: each record is one answer, {"prompt": P, "response": A}, {"messages":
+                               ..} or {"text": T}, and those that follow each other and have the same value in this
+                               field are ranked together */
 } gd_rank_options;
 
 /** Fills *options with the defaults. */
@@ -378,17 +390,27 @@ GD_API void gd_rank_options_init_sized(gd_rank_options *options, size_t struct_s
 /**
  * Ranks answers: best-of-N, rejection sampling, and data for DPO and for training reward models.
  *
- * Each record is {"prompt": P, "responses": [A, B, ..]}; the prompt is computed once.  The output has one line per
- * record, in input order: {"index":0,"scores":[..],"ranks":[..],"best":2,"margin":..,"ties":0,"tokens":[..]}.  Ranks
- * start at 1, and equal scores share a rank; `best` is the index of the best answer, the first if several are equal;
- * `margin` is the difference between the best two (0 with one answer); `ties` is the number of answers that share the
- * best score, 0 if only one has it.
+ * Each record is {"prompt": P, "responses": [A, B, ..]}; the prompt is computed once.  An answer may also be an object
+ * that has it as one of text, content, response, completion, output, answer, generated_text and message.  The output
+ * has one line per record, in input order: {"index":0,"scores":[..],"ranks":[..],"best":2,"margin":..,"ties":0,
+ * "tokens":[..]}.  Ranks start at 1, and equal scores share a rank; `best` is the index of the best answer, from 0, the
+ * first if several are equal; `margin` is the difference between the best two (0 with one answer); `ties` is the number
+ * of answers that share the best score, 0 if only one has it.
  *
- * A line of pairs: {"index":0,"prompt":..,"chosen":..,"rejected":..,"margin":..}, prompt and answers as they were read.
+ * With group_by, a record of the output is a group: its index counts groups, "rows" has the indices of its records, and
+ * a field of `keep` is a list with the value of each (in pairs, of the chosen and the rejected one).  The records of a
+ * group must have the same prompt, and follow each other: a value that returns ends the call with GD_EFORMAT.  A record
+ * that can't be read becomes an error line of its own, after its group.
  *
+ * A line of pairs: {"index":0,"prompt":..,"chosen":..,"rejected":..,"score_chosen":..,"score_rejected":..,
+ * "score_margin":..}, prompt and answers as they were read.  (A field "margin" would change the loss of TRL's
+ * RewardTrainer.)
+ *
+ * @param model     NULL if how->from_scores is given
  * @param progress  NULL, or called after each batch
  * @param summary   NULL, or what was done; also filled in on GD_EITEM and GD_EINTERRUPTED
- * @return as gd_score_file()
+ * @return as gd_score_file(); GD_EFORMAT also if from_scores can't be of this input: it has a line of another kind or
+ *         with another number of scores, or one too many, or lacks one
  */
 GD_API gd_status gd_rank_file(gd_model *model, const gd_rank_options *how, const gd_progress *progress,
                               gd_summary *summary, gd_error *err);
@@ -420,6 +442,8 @@ typedef struct gd_filter_options {
     /** NULL, or called for each record that failed, with a sentence that names its line. */
     void (*problem)(void *context, uint64_t index, const char *sentence);
     void *context;
+    const char *from_scores; /**< these two as in gd_rank_options */
+    size_t skip_unscored;
 } gd_filter_options;
 
 /** Fills *options with the defaults. */
@@ -432,10 +456,11 @@ GD_API void gd_filter_options_init_sized(gd_filter_options *options, size_t stru
  * Lines that are kept or rejected are copied from the input byte for byte, except for the values of "chosen" and
  * "rejected" where they were swapped, and what `annotate` adds.
  *
+ * @param model NULL if how->from_scores is given
  * @param json  {"kept":..,"rejected":..,"flipped":..,"failed":..,"value":"margin","histogram":{"min":..,"max":..,
  *              "mean":..,"counts":[20 numbers]}}, the distribution of the value that decides; the caller frees it with
  *              gd_string_free(); NULL if the whole call failed, or the run being resumed was already complete
- * @return as gd_score_file()
+ * @return as gd_rank_file()
  */
 GD_API gd_status gd_filter_file(gd_model *model, const gd_filter_options *how, const gd_progress *progress,
                                 gd_summary *summary, char **json, gd_error *err);
@@ -559,6 +584,9 @@ typedef struct gd_eval_options {
     const char *weights; /**< NULL, "rewardbench", or a JSON file: the subsets of each section, see gd_eval() */
     const char *scores;  /**< NULL, or where to write the scores, as gd_score_file() does; a line that can't be judged
                               gets an error line */
+    const char *keep;    /**< as in gd_file_options, for the lines of `scores` */
+    const char *from_scores; /**< these two as in gd_rank_options */
+    size_t skip_unscored;
 } gd_eval_options;
 
 /** Fills *options with the defaults. */
@@ -596,6 +624,7 @@ GD_API void gd_eval_options_init_sized(gd_eval_options *options, size_t struct_s
  * a file are used as in version 1:
  *     {"sections":{"Chat":{"weight":2,"optional":false,"subsets":{"alpacaeval-easy":100,"mt-bench-easy":28}}}}
  *
+ * @param model     NULL if how->from_scores is given; details then have its path in place of the model's
  * @param how       read during the call, not kept
  * @param progress  NULL, or called after each batch
  * @param summary   NULL, or what was done; also filled in on GD_EITEM and GD_EINTERRUPTED
@@ -636,8 +665,8 @@ GD_API gd_status gd_eval_page(const char *json, char **html, gd_error *err);
  * @param scores_a  a path, or "-" for standard input; gzip and zstd are recognised by their first bytes
  * @param scores_b  the same
  * @param json      the text, NUL-terminated; the caller frees it with gd_string_free(); NULL on failure
- * @return GD_OK, GD_EUSAGE, GD_EIO, GD_ENOMEM, or GD_EFORMAT: a line does not hold scores, or the files are not for the
- *         same items
+ * @return GD_OK, GD_EUSAGE (a file is unfinished), GD_EIO, GD_ENOMEM, or GD_EFORMAT: a line does not hold scores, or
+ *         the files are not for the same items
  */
 GD_API gd_status gd_compare(const char *scores_a, const char *scores_b, char **json, gd_error *err);
 

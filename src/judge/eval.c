@@ -138,7 +138,7 @@ static const json_t *value_of(const gd_record *record, size_t which)
 {
     if (record->kind == GD_RECORD_PAIR)
         return json_object_get(record->object, which ? "rejected" : "chosen");
-    return gd_record_answer(record->object, which);
+    return gd_answer_inside(gd_record_answer(record->object, which));
 }
 
 static gd_status keep_worst(gd_eval_run *run, const gd_scored *item, const struct sides *s, uint32_t group,
@@ -202,7 +202,7 @@ static gd_status refuse(gd_eval_run *run, const gd_record *record, const char *w
             return gd_fail_memory(err, strlen(why));
         run->failure_count++;
     }
-    return run->job.writer && !written ? gd_writer_error(run->job.writer, record->index, why, err) : GD_OK;
+    return run->job.writer && !written ? gd_writer_error(run->job.writer, record, why, err) : GD_OK;
 }
 
 static gd_status take(void *context, const gd_scored *item, bool *failed, gd_error *err)
@@ -266,9 +266,14 @@ static gd_status open_files(gd_eval_run *run, gd_error *err)
     if (how->weights)
         rc = gd_sections_load(&run->sections, how->weights, err);
     if (!rc)
-        rc = gd_records_open(&run->job.records, &input, err);
+        rc = gd_from_scores_open(&run->from, run->model, how->from_scores, how->input, how->skip_unscored, &run->job,
+                                 err);
+    if (!rc)
+        rc = gd_job_read(&run->job, &input, how->keep, err);
     if (!rc && gd_model_is_dry(run->model))
         return gd_job_open_dry(&run->job, err);
+    if (!rc && how->scores)
+        rc = gd_job_check_output(&run->job, how->scores, err);
     if (rc || !how->scores)
         return rc;
     inputs = gd_records_inputs(run->job.records, &count);
@@ -285,6 +290,7 @@ static void free_run(gd_eval_run *run)
 {
     for (size_t i = 0; i < run->failure_count; i++)
         gd_free(run->failures[i].why);
+    gd_from_scores_close(&run->from);
     gd_sections_free(&run->sections);
     gd_groups_free(&run->groups);
     gd_ties_free(&run->ties);
@@ -308,7 +314,7 @@ gd_status gd_eval(gd_model *model, const gd_eval_options *how, const gd_progress
         rc = open_files(&run, err);
     }
     if (!rc)
-        rc = gd_pipeline_run(&scoring, err);
+        rc = gd_from_scores_run(&run.from, &scoring, err);
     if (!rc)
         rc = gd_eval_result(&run, json, err);
     rc = gd_job_close(&run.job, rc, err);

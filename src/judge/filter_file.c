@@ -7,6 +7,7 @@
 #include "data/sink.h"
 #include "judge/filter_findings.h"
 #include "judge/filter_line.h"
+#include "judge/from_scores.h"
 #include "reward/pipeline.h"
 
 #include <inttypes.h>
@@ -17,6 +18,7 @@
 struct run {
     const gd_filter_options *how;
     gd_job job;
+    gd_from_scores from;
     gd_filter_findings findings;
     gd_buf line;
 };
@@ -150,13 +152,13 @@ static gd_status put_all(struct run *run, gd_records *records, const bool *top, 
     return rc || at.seen == run->findings.seen_count ? rc : changed(run, err);
 }
 
-static gd_status second_pass(struct run *run, const gd_model *model, gd_error *err)
+static gd_status second_pass(struct run *run, const gd_encoder *encoder, gd_error *err)
 {
     const gd_entries_options input = { .inputs = &run->how->input,
                                        .count = 1,
                                        .format = run->how->format,
                                        .fields = run->how->fields,
-                                       .frugal = gd_model_is_frugal(model) };
+                                       .frugal = encoder->most_texts != 0 };
     const gd_filter_values *values = &run->findings.values;
     const double exact = run->how->limit * (double)values->count;
     gd_records *records = NULL;
@@ -260,7 +262,9 @@ static gd_status filter(struct run *run, gd_model *model, gd_error *err)
     run->job.json_only = how->annotate != 0;
     run->job.dry = gd_model_is_dry(model);
     put_identity(&identity, how);
-    rc = gd_job_open(&run->job, &model->encoder, &files, how->rejects, &identity, err);
+    rc = gd_from_scores_open(&run->from, model, how->from_scores, how->input, how->skip_unscored, &run->job, err);
+    if (!rc)
+        rc = gd_job_open(&run->job, gd_from_scores_encoder(&run->from, model), &files, how->rejects, &identity, err);
     gd_buf_free(&identity);
     if (rc || journal->done.complete)
         return rc;
@@ -273,10 +277,10 @@ static gd_status filter(struct run *run, gd_model *model, gd_error *err)
         rc = put_header(run, err);
     if (!rc) {
         gd_records_keep_raw(run->job.records);
-        rc = gd_pipeline_run(&scoring, err);
+        rc = gd_from_scores_run(&run->from, &scoring, err);
     }
     if (!rc && has_second_pass(run) && !run->job.dry)
-        rc = second_pass(run, model, err);
+        rc = second_pass(run, gd_from_scores_encoder(&run->from, model), err);
     return rc;
 }
 
@@ -307,6 +311,7 @@ gd_status gd_filter_file(gd_model *model, const gd_filter_options *how, const gd
         gd_free(*json);
         *json = NULL;
     }
+    gd_from_scores_close(&run.from);
     gd_filter_findings_free(&run.findings);
     gd_buf_free(&run.line);
     return rc;

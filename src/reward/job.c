@@ -41,6 +41,7 @@ static gd_status open_journal(gd_job *run, const gd_encoder *encoder, const gd_f
                               gd_error *err)
 {
     const char *fields = how->fields ? how->fields : "";
+    const char *keep = how->keep ? how->keep : "";
     const char *text;
     gd_status rc;
 
@@ -48,6 +49,8 @@ static gd_status open_journal(gd_job *run, const gd_encoder *encoder, const gd_f
         return GD_OK;
     gd_buf_printf(identity, ",\"format\":%d,\"fields\":", (int)how->format);
     gd_buf_json_string(identity, fields, strlen(fields));
+    gd_buf_str(identity, ",\"keep\":");
+    gd_buf_json_string(identity, keep, strlen(keep));
     gd_buf_printf(identity, ",%s,\"files\":", encoder->identity);
     rc = gd_reads_put(identity, &encoder->reads, err);
     gd_buf_str(identity, "}");
@@ -94,6 +97,13 @@ gd_status gd_job_outputs(const gd_reads *reads, const char *const *inputs, size_
     return rc;
 }
 
+gd_status gd_job_check_output(const gd_job *run, const char *path, gd_error *err)
+{
+    if (!run->scores || !gd_same_file(path, run->scores))
+        return GD_OK;
+    return gd_fail(err, GD_EUSAGE, "%s: this is the file of scores that is read; the output must be another one", path);
+}
+
 static gd_status check_outputs(const gd_job *run, const gd_encoder *encoder, const char *output, const char *second,
                                gd_error *err)
 {
@@ -120,6 +130,17 @@ static gd_status open_sink(gd_job *run, size_t i, const char *path, gd_error *er
     run->packed |= gd_codec_by_suffix(path) != NULL;
     rc = gd_sink_open_at(&run->sinks[i], path, inputs, count, run->journal.done.offset[i], err);
     return rc ? never_begun(run, rc) : GD_OK;
+}
+
+gd_status gd_job_read(gd_job *run, const gd_entries_options *input, const char *keep, gd_error *err)
+{
+    gd_status rc = gd_records_open(&run->records, input, err);
+
+    if (!rc && run->group_by)
+        rc = gd_keep_add(&run->keep, gd_records_source_name(run->records, run->group_by), err);
+    if (!rc)
+        rc = gd_keep_parse(&run->keep, keep, run->taken, err);
+    return rc ? rc : gd_records_keep(run->records, &run->keep, err);
 }
 
 gd_status gd_job_open_dry(gd_job *run, gd_error *err)
@@ -154,7 +175,7 @@ gd_status gd_job_open(gd_job *run, const gd_encoder *encoder, const gd_file_opti
                                        .arguments = how->arguments != 0 };
     const char *const *inputs;
     size_t count;
-    gd_status rc = gd_records_open(&run->records, &input, err);
+    gd_status rc = gd_job_read(run, &input, how->keep, err);
 
     if (!rc)
         rc = check_format(run, how, err);
@@ -162,6 +183,10 @@ gd_status gd_job_open(gd_job *run, const gd_encoder *encoder, const gd_file_opti
         return gd_job_open_dry(run, err);
     if (!rc)
         rc = check_outputs(run, encoder, how->output, second, err);
+    if (!rc)
+        rc = gd_job_check_output(run, how->output, err);
+    if (!rc && second)
+        rc = gd_job_check_output(run, second, err);
     if (!rc)
         rc = open_journal(run, encoder, how, identity, err);
     if (rc || run->journal.done.complete)
@@ -251,6 +276,7 @@ gd_status gd_job_close(gd_job *run, gd_status rc, gd_error *err)
         rc = rc ? rc : closed;
     }
     gd_records_close(run->records);
+    gd_keep_free(&run->keep);
     if (!rc && !run->journal.done.complete)
         rc = gd_journal_finish(&run->journal, err);
     gd_journal_free(&run->journal);

@@ -21,6 +21,11 @@ typedef struct gd_job {
     bool json_only;                     /* the lines are changed, so a table or plain text is refused */
     bool packed;                        /* at least one output is compressed */
     uint64_t digest;                    /* gd_record's, of the last finished item */
+    uint64_t seen;                      /* items read so far */
+    const char *scores;                 /* NULL, or another file that the run reads: no output may be the same */
+    const char *const *taken;           /* names that can't be kept, because a second output has them; or NULL */
+    const char *group_by;               /* NULL, or the field that groups rows: the first that they keep */
+    gd_keep keep;                       /* the fields to keep */
     gd_journal journal;
 } gd_job;
 
@@ -30,6 +35,9 @@ gd_status gd_job_init(gd_job *run, const gd_progress *progress, gd_summary *summ
 
 /* Writes a path in a way that doesn't depend on the current directory: for an identity.  NULL becomes "". */
 void gd_job_put_path(gd_buf *identity, const char *path);
+
+/* Opens only the input; `keep` as in gd_file_options. */
+gd_status gd_job_read(gd_job *run, const gd_entries_options *input, const char *keep, gd_error *err);
 
 /* Opens the input, the output, and a second output unless it is NULL.  All must be different files, which is checked
  * before any of them is truncated.  `how` has been through gd_file_options_read().  `identity` is the beginning of a
@@ -43,6 +51,9 @@ gd_status gd_job_open(gd_job *run, const gd_encoder *encoder, const gd_file_opti
  * NULL for none. */
 gd_status gd_job_outputs(const gd_reads *reads, const char *const *inputs, size_t input_count,
                          const char *const *outputs, size_t output_count, gd_error *err);
+
+/* GD_EUSAGE if an output is the other file that the run reads. */
+gd_status gd_job_check_output(const gd_job *run, const char *path, gd_error *err);
 
 /* The part of it that a dry run needs, after the input was opened. */
 gd_status gd_job_open_dry(gd_job *run, gd_error *err);

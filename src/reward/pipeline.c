@@ -75,9 +75,11 @@ static gd_status queue_item(gd_pipeline *run, gd_scored *item, gd_error *err)
 static size_t waiting_bytes(const gd_scored *item)
 {
     const gd_record *record = &item->record;
-    const size_t fields = record->object ? record->length * 4 : 0;
+    const bool has_fields = record->object || (record->row_count && record->rows[0].object);
+    const size_t fields = has_fields ? record->length * 4 : 0;
 
-    return fields + (record->raw ? record->length : 0) + (record->problem ? strlen(record->problem) : 0);
+    return fields + (record->raw ? record->length : 0) + (record->kept || record->row_count ? record->length : 0) +
+           (record->problem ? strlen(record->problem) : 0);
 }
 
 static void free_item(gd_scored *item)
@@ -102,10 +104,8 @@ static gd_status add_record(gd_pipeline *run, gd_record *record, uint64_t bytes,
 
     *record = (gd_record){ 0 };
     gd_record_drop_texts(&item.record);
-    if (!run->keep_fields) {
-        json_decref(item.record.object);
-        item.record.object = NULL;
-    }
+    if (!run->keep_fields)
+        gd_record_drop_fields(&item.record);
     if (!rc && !gd_grow((void **)&run->items, &run->room, run->count + 1, sizeof *run->items))
         rc = gd_fail_memory(err, (run->count + 1) * sizeof *run->items);
     if (!rc)
@@ -123,13 +123,13 @@ static gd_status add_record(gd_pipeline *run, gd_record *record, uint64_t bytes,
 
 /* ---- records out ---- */
 
-static gd_status take_item(gd_pipeline *run, gd_scored *item, gd_error *err)
+gd_status gd_pipeline_take(gd_pipeline *run, const gd_scored *item, gd_error *err)
 {
     gd_summary *summary = &run->job->summary;
     bool failed = item->record.problem != NULL;
     gd_status rc = item->dropped && !run->take_dropped ? GD_OK : run->take(run->context, item, &failed, err);
 
-    for (size_t t = 0; !rc && run->model->rehearsal && t < item->count; t++)
+    for (size_t t = 0; !rc && run->model && run->model->rehearsal && t < item->count; t++)
         rc = gd_rehearsal_text(run->model->rehearsal, item->tokens[t], err);
     if (rc)
         return rc;
@@ -160,7 +160,7 @@ static gd_status take_done(gd_pipeline *run, gd_error *err)
             scores[t] = gd_scale_apply(&run->model->scale, scores[t]);
         }
         item->scores = scores;
-        rc = take_item(run, item, err);
+        rc = gd_pipeline_take(run, item, err);
         if (!rc)
             run->out++;
     }
@@ -207,15 +207,18 @@ static bool is_time(const gd_pipeline *run)
     return gd_queue_is_full(&run->queue) || (run->awaited && run->queue.tokens >= run->model->batch_rows);
 }
 
-static gd_status next_record(gd_pipeline *run, gd_record *record, uint64_t *bytes, bool *more, gd_error *err)
+gd_status gd_pipeline_next(gd_pipeline *run, gd_record *record, uint64_t *bytes, bool *more, gd_error *err)
 {
     gd_status rc;
 
-    if (run->next)
-        return run->next(run->context, record, bytes, more, err);
-    rc = gd_records_next(run->job->records, record, more, err);
-    *bytes = gd_records_bytes_done(run->job->records);
-    return rc;
+    if (run->next) {
+        rc = run->next(run->context, record, bytes, more, err);
+    } else {
+        rc = gd_records_next(run->job->records, record, more, err);
+        *bytes = gd_records_bytes_done(run->job->records);
+    }
+    run->job->seen += !rc && *more;
+    return rc ? rc : gd_job_same_input(run->job, run->job->seen, record->digest, *more, err);
 }
 
 static gd_status run_records(gd_pipeline *run, gd_error *err)
@@ -224,14 +227,11 @@ static gd_status run_records(gd_pipeline *run, gd_error *err)
     gd_status rc = GD_OK;
     bool more = true;
 
-    for (uint64_t items = 0; !rc && more;) {
+    while (!rc && more) {
         gd_record record = { 0 };
         uint64_t bytes = 0;
 
-        rc = next_record(run, &record, &bytes, &more, err);
-        items += more;
-        if (!rc)
-            rc = gd_job_same_input(run->job, items, record.digest, more, err);
+        rc = gd_pipeline_next(run, &record, &bytes, &more, err);
         if (!rc && more && record.index >= done)
             rc = add_record(run, &record, bytes, err);
         gd_record_free(&record);

@@ -53,4 +53,8 @@ typedef struct gd_pipeline {
  * still scored. Returns the first failure. */
 gd_status gd_pipeline_run(gd_pipeline *run, gd_error *err);
 
+/* What it consists of, for those who have the scores already: the next record, and a record with its scores taken. */
+gd_status gd_pipeline_next(gd_pipeline *run, gd_record *record, uint64_t *bytes, bool *more, gd_error *err);
+gd_status gd_pipeline_take(gd_pipeline *run, const gd_scored *item, gd_error *err);
+
 #endif

@@ -8,7 +8,7 @@ static gd_status write_item(void *context, const gd_scored *item, bool *failed, 
     const gd_record *record = &item->record;
 
     if (record->problem)
-        return gd_writer_error(job->writer, record->index, record->problem, err);
+        return gd_writer_error(job->writer, record, record->problem, err);
     return gd_writer_score(job->writer, record, item->scores, item->tokens, item->count, item->truncated, failed, err);
 }
 

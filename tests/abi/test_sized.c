@@ -211,10 +211,10 @@ static void structs_have_no_padding_at_the_end(void **state)
 {
     (void)state;
     ENDS(gd_options, dry_run);
-    ENDS(gd_file_options, arguments);
-    ENDS(gd_rank_options, seed);
-    ENDS(gd_filter_options, context);
-    ENDS(gd_eval_options, scores);
+    ENDS(gd_file_options, keep);
+    ENDS(gd_rank_options, group_by);
+    ENDS(gd_filter_options, skip_unscored);
+    ENDS(gd_eval_options, skip_unscored);
     ENDS(gd_bench_options, context);
     ENDS(gd_progress, context);
     ENDS(gd_summary, texts);

@@ -29,12 +29,17 @@ static const struct option {
     { "graph", ALL, "graph", NULL, "--graph=@/graph.yaml", NULL },
     { "chat-format", ALL, "chat_format", NULL, "--chat-format=hh", NULL },
     { "fields", ALL, "fields", "--fields=text=body", "--fields=text=words", NULL },
+    { "from-scores", RANK | FILTER, NULL, NULL, NULL, NULL },   /* in place of a model: test_from_scores.c */
+    { "skip-unscored", RANK | FILTER, NULL, NULL, NULL, NULL }, /* the same */
+    { "keep", SCORE | RANK, "keep", "--keep=id", "--keep=source", NULL },
+    { "keep", FILTER, "keep", NULL, NULL, NULL }, /* has no such flag: its lines are copied whole */
     { "normalize", ALL, "normalize", "--normalize=0,2", "--normalize=0,3", NULL },
     { "activation", ALL, "activation", NULL, "--activation=sigmoid", NULL },
     { "max-length", ALL, "max_length", NULL, "--max-length=9", NULL },
     { "truncate", ALL, "truncate", NULL, "--truncate=left", NULL },
     { "add-eos", ALL, "add_eos", NULL, "--add-eos=always", NULL },
 
+    { "group-by", RANK, "group_by", NULL, "--group-by=number", NULL },
     { "top", RANK, "top", "--top=2", "--top=3", NULL },
     { "texts", RANK, "texts", NULL, "--texts", NULL },
     { "pairs", RANK, "pairs", "--pairs=best-random", "--pairs=all", NULL },

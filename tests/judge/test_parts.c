@@ -3,7 +3,7 @@
 
 #include "base/mem.h"
 #include "judge/filter_line.h"
-#include "judge/json_span.h"
+#include "base/json_span.h"
 #include "judge/preference.h"
 #include "judge/ranking.h"
 #include "judge/filter_values.h"
@@ -82,7 +82,7 @@ static char *lines_of(gd_rank_pairs pairs, float min_margin, uint64_t seed, uint
 
     assert_non_null(json);
     assert_ok(gd_ranking_make(&ranking, scores, count, test_err));
-    *lines = gd_preference_lines(&out, &how, index, json, &ranking, scores);
+    *lines = gd_preference_lines(&out, &how, &(gd_record){ .index = index, .object = json }, &ranking, scores);
     text = strdup(out.len ? gd_buf_cstr(&out) : "");
     gd_buf_free(&out);
     gd_ranking_free(&ranking);
@@ -104,31 +104,35 @@ static void expect_lines(gd_rank_pairs pairs, float min_margin, const char *obje
 }
 
 #define THREE "{\"prompt\":\"p\\u0000\\\"\",\"responses\":[\"a\",\"b\",\"c\"]}"
-#define LINE(c, r, m) \
-    "{\"index\":5,\"prompt\":\"p\\u0000\\\"\",\"chosen\":\"" c "\",\"rejected\":\"" r "\",\"margin\":" m "}\n"
+#define SCORES(c, r, m) ",\"score_chosen\":" c ",\"score_rejected\":" r ",\"score_margin\":" m "}\n"
+#define LINE(c, r, scores) "{\"index\":5,\"prompt\":\"p\\u0000\\\"\",\"chosen\":\"" c "\",\"rejected\":\"" r "\"" scores
 
 static void pairs_have_different_scores(void **state)
 {
     static const float scores[] = { 1, 3, 0.5f }, tied[] = { 2, 2, 1 }, same[] = { 1, 1, 1 };
 
     (void)state;
-    expect_lines(GD_PAIRS_BEST_WORST, 0, THREE, scores, 3, LINE("b", "c", "2.5"));
-    expect_lines(GD_PAIRS_BEST_WORST, 2.5f, THREE, scores, 3, LINE("b", "c", "2.5"));
+    expect_lines(GD_PAIRS_BEST_WORST, 0, THREE, scores, 3, LINE("b", "c", SCORES("3", "0.5", "2.5")));
+    expect_lines(GD_PAIRS_BEST_WORST, 2.5f, THREE, scores, 3, LINE("b", "c", SCORES("3", "0.5", "2.5")));
     expect_lines(GD_PAIRS_BEST_WORST, 2.6f, THREE, scores, 3, "");
-    expect_lines(GD_PAIRS_ALL, 0, THREE, scores, 3, LINE("b", "a", "2") LINE("b", "c", "2.5") LINE("a", "c", "0.5"));
-    expect_lines(GD_PAIRS_ALL, 1, THREE, scores, 3, LINE("b", "a", "2") LINE("b", "c", "2.5"));
-    expect_lines(GD_PAIRS_ALL, 0, THREE, tied, 3, LINE("a", "c", "1") LINE("b", "c", "1"));
-    expect_lines(GD_PAIRS_BEST_RANDOM, 0, THREE, tied, 3, LINE("a", "c", "1"));
+    expect_lines(GD_PAIRS_ALL, 0, THREE, scores, 3,
+                 LINE("b", "a", SCORES("3", "1", "2")) LINE("b", "c", SCORES("3", "0.5", "2.5"))
+                     LINE("a", "c", SCORES("1", "0.5", "0.5")));
+    expect_lines(GD_PAIRS_ALL, 1, THREE, scores, 3,
+                 LINE("b", "a", SCORES("3", "1", "2")) LINE("b", "c", SCORES("3", "0.5", "2.5")));
+    expect_lines(GD_PAIRS_ALL, 0, THREE, tied, 3,
+                 LINE("a", "c", SCORES("2", "1", "1")) LINE("b", "c", SCORES("2", "1", "1")));
+    expect_lines(GD_PAIRS_BEST_RANDOM, 0, THREE, tied, 3, LINE("a", "c", SCORES("2", "1", "1")));
     expect_lines(GD_PAIRS_ALL, 0, THREE, same, 3, "");
     expect_lines(GD_PAIRS_BEST_WORST, 0, THREE, same, 3, "");
     expect_lines(GD_PAIRS_BEST_RANDOM, 0, THREE, same, 3, "");
     expect_lines(GD_PAIRS_BEST_WORST, 0, "{\"prompt\":\"p\",\"responses\":[\"a\"]}", scores, 1, "");
     expect_lines(GD_PAIRS_BEST_WORST, 0, "{\"chosen\":[\"a\",\"b\"],\"rejected\":[\"c\"]}", scores, 3,
-                 "{\"index\":5,\"chosen\":\"b\",\"rejected\":\"c\",\"margin\":2.5}\n");
+                 "{\"index\":5,\"chosen\":\"b\",\"rejected\":\"c\"" SCORES("3", "0.5", "2.5"));
     expect_lines(GD_PAIRS_BEST_WORST, 0,
                  "{\"prompt\":[{\"role\":\"user\",\"content\":\"q\"}],\"responses\":[\"a\",\"b\"]}", scores, 2,
                  "{\"index\":5,\"prompt\":[{\"role\":\"user\",\"content\":\"q\"}],\"chosen\":[{\"role\":\"assistant\","
-                 "\"content\":\"b\"}],\"rejected\":[{\"role\":\"assistant\",\"content\":\"a\"}],\"margin\":2}\n");
+                 "\"content\":\"b\"}],\"rejected\":[{\"role\":\"assistant\",\"content\":\"a\"}]" SCORES("3", "1", "2"));
 }
 
 /* All worse answers are drawn about equally often, and the same index draws the same. */
