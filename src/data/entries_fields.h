@@ -7,8 +7,8 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-/* The names of the fields that we read. */
-enum { GD_FIELD_COUNT = 7 };
+/* The names of the fields that we read, or refuse if they are not empty. */
+enum { GD_FIELD_COUNT = 10 };
 extern const char *const gd_field_names[GD_FIELD_COUNT];
 
 typedef struct gd_fields {
@@ -18,6 +18,9 @@ typedef struct gd_fields {
         char *theirs;
     } map[GD_FIELD_COUNT];
 } gd_fields;
+
+/* The name of no field: "prompt=_" leaves "prompt" out. */
+#define GD_FIELD_NONE "_"
 
 /* Reads "text=instruction,chosen=good": ours = theirs.  A comma or a backslash in a name is escaped with a backslash.
  * NULL and "" map nothing. */

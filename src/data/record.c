@@ -88,7 +88,7 @@ const json_t *gd_record_answer(const json_t *object, size_t which)
 
 struct gd_records {
     gd_entries *entries;
-    bool keep_raw;
+    bool keep_raw, turns;
 };
 
 gd_status gd_records_open(gd_records **out, const char *path, gd_format format, const char *fields, gd_error *err)
@@ -109,13 +109,14 @@ gd_status gd_records_open(gd_records **out, const char *path, gd_format format, 
 }
 
 void gd_records_keep_raw(gd_records *records) { records->keep_raw = true; }
+void gd_records_make_turns(gd_records *records) { records->turns = true; }
 
 /* Finds the record's texts; a fault of the item becomes its problem. */
 static gd_status read_texts(const gd_records *records, gd_record *record, gd_error *err)
 {
     char sentence[GD_SENTENCE_ROOM];
     gd_error why = { 0 };
-    const gd_status rc = gd_record_read(record, records->entries, &why, err);
+    const gd_status rc = gd_record_read(&(gd_reading){ record, records->entries, records->turns, &why, err });
 
     if (!why.status)
         return rc;
