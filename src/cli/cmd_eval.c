@@ -67,6 +67,16 @@ static void show_figures(const json_t *root)
     }
 }
 
+/* Says which text was scored where prompt and answer are texts. */
+static void show_turns(const json_t *root)
+{
+    const char *format = json_string_value(part(part(root, "details"), "turns"));
+
+    if (format)
+        printf("turns           the user's and the assistant's of each prompt and answer, in the chat format %s\n",
+               format);
+}
+
 static void show_length(const json_t *length)
 {
     if (isfinite(number(length, "longer_higher")))
@@ -129,9 +139,23 @@ static void show_sections(const json_t *root)
 static void show(const json_t *root)
 {
     show_figures(root);
+    show_turns(root);
     show_length(part(part(root, "details"), "length"));
     show_groups(part(root, "by"));
     show_sections(root);
+}
+
+/* RewardBench's own program has no other way than the chat template. */
+static void note_joined(const cli_settings *settings, const json_t *details)
+{
+    const char *turns = settings->options.turns;
+    const char *weights = settings->weights;
+
+    if (weights && !strcmp(weights, "rewardbench") && !(turns && !strcmp(turns, "off")) &&
+        json_is_null(part(details, "turns")) && number(details, "conversations") == 0)
+        cli_say(
+            "note: prompts and answers were joined, not made turns as RewardBench does, since no chat format of the "
+            "model is known; --chat-format names one");
 }
 
 /* Says why the first few lines were left out. */
@@ -235,6 +259,7 @@ static int write_results(const cli_settings *settings, const struct eval_files *
         status = write_report(settings, files, json);
     if (!status && files->calibration)
         status = write_calibration(root, files->calibration, files->calibration_fd);
+    note_joined(settings, part(root, "details"));
     say_reasons(root);
     json_decref(root);
     return status;

@@ -12,6 +12,9 @@
 
 static const gd_text user = { "user", 4 }, assistant = { "assistant", 9 };
 
+/* What to do about a fault, if the item was read from a file. */
+static const char *way_out(const gd_reading *r, const char *flags) { return r->entries ? flags : ""; }
+
 static bool same(gd_text a, gd_text b) { return a.len == b.len && (!a.len || !memcmp(a.data, b.data, a.len)); }
 
 bool gd_record_starts(gd_text text, gd_text with)
@@ -143,15 +146,12 @@ static gd_status fit_text(const gd_reading *r, gd_record_text *to, const gd_reco
     if (!prompt->text.len || gd_record_says(answer->messages, answer->count, prompt->text))
         return join(r, to, &none, answer);
     if (has_user(answer))
-        return gd_fail(r->why, GD_EFORMAT,
-                       "the field \"%s\" is a text that is none of the user's messages in \"%s\"; --fields prompt=_ "
-                       "scores the conversation without it",
-                       prompt->name, answer->name);
+        return gd_fail(r->why, GD_EFORMAT, "the field \"%s\" is a text that is none of the user's messages in \"%s\"%s",
+                       prompt->name, answer->name,
+                       way_out(r, "; --fields prompt=_ scores the conversation without it"));
     if (!r->turns)
-        return gd_fail(
-            r->why, GD_EFORMAT,
-            "the field \"%s\" is a text and \"%s\" a conversation; --turns on makes the text the user's turn",
-            prompt->name, answer->name);
+        return gd_fail(r->why, GD_EFORMAT, "the field \"%s\" is a text and \"%s\" a conversation%s", prompt->name,
+                       answer->name, way_out(r, "; --turns on makes the text the user's turn"));
     return join(r, to, prompt, answer);
 }
 
@@ -175,10 +175,9 @@ static gd_status fit_conversation(const gd_reading *r, gd_record_text *to, const
         return join(r, to, prompt, answer);
     if (shared == prompt->count)
         return join(r, to, &none, answer);
-    return gd_fail(r->why, GD_EFORMAT,
-                   "\"%s\" begins with the last message%s of \"%s\", but not with all of them; --fields prompt=_ "
-                   "scores it without the prompt",
-                   answer->name, shared > 1 ? "s" : "", prompt->name);
+    return gd_fail(r->why, GD_EFORMAT, "\"%s\" begins with the last message%s of \"%s\", but not with all of them%s",
+                   answer->name, shared > 1 ? "s" : "", prompt->name,
+                   way_out(r, "; --fields prompt=_ scores it without the prompt"));
 }
 
 /* ---- all together ---- */
@@ -188,16 +187,14 @@ static gd_status make_turns(const gd_reading *r, gd_record_text *to, const gd_re
 {
     if (!prompt->name)
         return gd_fail(r->why, GD_EFORMAT,
-                       "the field \"%s\" is a text without a prompt, of which no turns can be made; --turns off scores "
-                       "it as it is",
-                       answer->name);
+                       "the field \"%s\" is a text without a prompt, of which no turns can be made%s", answer->name,
+                       way_out(r, "; --turns off scores it as it is"));
     return join(r, to, prompt, answer);
 }
 
 gd_status gd_record_fit(const gd_reading *r, gd_record_text *to, const gd_record_part *prompt,
                         const gd_record_part *answer, bool *before)
 {
-    *before = false;
     if (answer->messages && prompt->messages)
         return fit_conversation(r, to, prompt, answer);
     if (answer->messages && prompt->name)
@@ -207,7 +204,7 @@ gd_status gd_record_fit(const gd_reading *r, gd_record_text *to, const gd_record
     if (r->turns)
         return make_turns(r, to, prompt, answer);
     to->text = answer->text;
-    *before = prompt->text.len > 0;
+    *before |= prompt->text.len > 0;
     return GD_OK;
 }
 
@@ -221,17 +218,20 @@ static bool is_long(gd_text text)
     return found;
 }
 
-gd_status gd_record_not_repeated(const gd_reading *r, const gd_record_part *prompt)
+/* Whether all texts, two or more, begin with a prompt that would be put before them. */
+static bool is_repeated(const gd_record *record, gd_text prompt)
 {
-    const gd_record *record = r->record;
+    bool all = record->count >= 2 && is_long(prompt);
 
-    if (record->count < 2 || !is_long(prompt->text))
-        return GD_OK;
     for (size_t i = 0; i < record->count; i++)
-        if (!gd_record_starts(record->texts[i].text, prompt->text))
-            return GD_OK;
-    return gd_fail(r->why, GD_EFORMAT,
-                   "all answers begin with the text of \"%s\", which would be there twice; --fields prompt=_ scores "
-                   "them as they are",
-                   prompt->name);
+        all = all && gd_record_starts(record->texts[i].text, prompt);
+    return all;
+}
+
+gd_status gd_record_put_prompt(const gd_reading *r, gd_text prompt)
+{
+    if (is_repeated(r->record, prompt))
+        return gd_fail(r->why, GD_EFORMAT, "all answers begin with the text of \"%s\", which would be there twice%s",
+                       gd_reading_name(r, "prompt"), way_out(r, "; --fields prompt=_ scores them as they are"));
+    return gd_record_put_before(r->record, prompt, r->err);
 }

@@ -28,13 +28,14 @@ const char *gd_reading_type(const json_t *value);
 typedef struct gd_record_part {
     const char *name; /* of its field, for messages; NULL: there is none, such as an answer without a prompt */
     gd_text text;     /* if messages is NULL */
-    gd_message *messages;
+    const gd_message *messages;
     size_t count; /* of messages, at least one */
 } gd_record_part;
 
-/* Reads a text (a string), a conversation (a list of messages) or one message (an object).  part->messages is freed by
- * the caller, whatever is returned. */
+/* Reads a text (a string), a conversation (a list of messages) or one message (an object).  The part is freed by the
+ * caller, whatever is returned. */
 gd_status gd_record_part_read(gd_record_part *part, const gd_reading *r, const char *name, const json_t *value);
+void gd_record_part_free(gd_record_part *part);
 
 /* Reads conversations that cells of a table hold as JSON text: replaces these strings in the record's object.  A
  * conversation as Python prints it is a fault. */
@@ -51,13 +52,13 @@ gd_status gd_record_no_template_fields(const gd_reading *r);
 
 /* ---- record_fit.c: how a prompt and an answer go together ---- */
 
-/* Makes a text of them: a conversation, or the answer alone; *before says whether a prompt that is a text still has to
- * be put before it. */
+/* Makes a text of them: a conversation, or the answer alone; then *before becomes true if the prompt, a text, still has
+ * to be put before it. */
 gd_status gd_record_fit(const gd_reading *r, gd_record_text *to, const gd_record_part *prompt,
                         const gd_record_part *answer, bool *before);
 
-/* A fault if all answers, two or more, repeat a prompt that would be put before them. */
-gd_status gd_record_not_repeated(const gd_reading *r, const gd_record_part *prompt);
+/* Puts a prompt before all texts that are not conversations; a fault if two or more texts, and all, repeat it. */
+gd_status gd_record_put_prompt(const gd_reading *r, gd_text prompt);
 
 /* Whether a conversation begins with these messages; whether its user says this text somewhere; whether a text begins
  * with another. */

@@ -13,20 +13,20 @@ static const struct form {
 
 /* ---- what would be lost ---- */
 
-/* An empty value, also one that is only made of nulls, as a table fills up the fields of other rows. */
-static bool is_empty(const json_t *value)
+/* null, or made of nothing else, as a table fills up the fields that other rows have. */
+static bool is_hollow(const json_t *value)
 {
     const char *key;
     json_t *inner;
     size_t i;
 
     json_array_foreach(value, i, inner)
-        if (!is_empty(inner))
+        if (!is_hollow(inner))
             return false;
     json_object_foreach((json_t *)value, key, inner)
-        if (!is_empty(inner))
+        if (!is_hollow(inner))
             return false;
-    return json_is_array(value) || json_is_object(value) || gd_json_nothing(value);
+    return json_is_array(value) || json_is_object(value) || json_is_null(value);
 }
 
 /* A list or an object that was written as a text. */
@@ -40,6 +40,12 @@ static bool is_empty_text(const json_t *value)
     return found;
 }
 
+/* Whether a template that reads the value would write nothing of it. */
+static bool is_empty(const json_t *value)
+{
+    return !value || gd_json_nothing(value) || is_hollow(value) || is_empty_text(value);
+}
+
 gd_status gd_record_no_template_fields(const gd_reading *r)
 {
     static const char *const given[] = { "tools", "documents", "chat_template_kwargs" };
@@ -47,7 +53,7 @@ gd_status gd_record_no_template_fields(const gd_reading *r)
     for (size_t i = 0; i < sizeof given / sizeof given[0]; i++) {
         const json_t *value = json_object_get(r->record->object, given[i]);
 
-        if (value && !is_empty(value) && !is_empty_text(value))
+        if (!is_empty(value))
             return gd_fail(r->why, GD_EFORMAT,
                            "the field \"%s\" is for chat templates, and no chat format can write it; --fields %s=_ "
                            "scores the conversation without it",
@@ -64,7 +70,7 @@ static gd_status check_keys(const gd_reading *r, const char *name, size_t index,
     for (size_t i = 0; i < sizeof read / sizeof read[0]; i++) {
         const json_t *value = json_object_get(message, read[i]);
 
-        if (value && !is_empty(value) && !is_empty_text(value))
+        if (!is_empty(value))
             return gd_fail(r->why, GD_EFORMAT,
                            "message %zu of the field \"%s\" has \"%s\", which chat templates read, and no chat format "
                            "can write; remove it, or score the text that the template makes, as \"text\"",

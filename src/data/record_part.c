@@ -21,6 +21,7 @@ const char *gd_reading_type(const json_t *value)
 gd_status gd_record_part_read(gd_record_part *part, const gd_reading *r, const char *name, const json_t *value)
 {
     const size_t count = json_is_object(value) ? 1 : json_array_size(value);
+    gd_message *messages;
     gd_status rc = GD_OK;
 
     *part = (gd_record_part){ .name = name };
@@ -33,17 +34,18 @@ gd_status gd_record_part_read(gd_record_part *part, const gd_reading *r, const c
                        gd_reading_type(value));
     if (!count)
         return gd_fail(r->why, GD_EFORMAT, "the field \"%s\" is an empty list; expected a conversation", name);
-    part->messages = gd_alloc(count, sizeof *part->messages);
-    if (!part->messages)
-        return gd_fail_memory(r->err, count * sizeof *part->messages);
+    part->messages = messages = gd_alloc(count, sizeof *messages);
+    if (!messages)
+        return gd_fail_memory(r->err, count * sizeof *messages);
     while (!rc && part->count < count) {
         const size_t i = part->count++;
 
-        rc = gd_record_message(&part->messages[i], r, name, i,
-                               json_is_object(value) ? value : json_array_get(value, i));
+        rc = gd_record_message(&messages[i], r, name, i, json_is_object(value) ? value : json_array_get(value, i));
     }
     return rc;
 }
+
+void gd_record_part_free(gd_record_part *part) { gd_free((void *)part->messages); }
 
 /* ---- conversations in cells of a table ---- */
 

@@ -114,7 +114,7 @@ static gd_status read_answer(const gd_reading *r, struct answers *all, size_t wh
 
     if (!rc)
         rc = gd_record_fit(r, &r->record->texts[which], &all->prompt, &part, &all->before);
-    gd_free(part.messages);
+    gd_record_part_free(&part);
     return rc;
 }
 
@@ -238,7 +238,7 @@ static gd_status check_beside(const gd_reading *r, const struct kind *kind)
                      "the field \"%s\" is no beginning of the conversations of \"%s\" beside it; --fields messages=_ "
                      "leaves it out, and --fields prompt=%s takes it as the prompt",
                      part.name, gd_reading_name(r, kind->first), part.name);
-    gd_free(part.messages);
+    gd_record_part_free(&part);
     return rc;
 }
 
@@ -291,10 +291,7 @@ static gd_status read_all(const gd_reading *r, const struct kind *kind, bool bes
         rc = check_beside(r, kind);
     if (!rc && has_conversation(r->record))
         rc = gd_record_no_template_fields(r);
-    if (rc || !all->before)
-        return rc;
-    rc = gd_record_not_repeated(r, prompt);
-    return rc ? rc : gd_record_put_before(r->record, prompt->text, r->err);
+    return rc || !all->before ? rc : gd_record_put_prompt(r, prompt->text);
 }
 
 gd_status gd_record_read(const gd_reading *r)
@@ -306,6 +303,6 @@ gd_status gd_record_read(const gd_reading *r)
 
     if (kind)
         rc = read_all(r, kind, beside, &all);
-    gd_free(all.prompt.messages);
+    gd_record_part_free(&all.prompt);
     return rc || kind ? rc : GD_EFORMAT;
 }

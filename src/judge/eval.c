@@ -248,6 +248,18 @@ static gd_status read_options(gd_eval_options *own, const gd_eval_options *how, 
     return rc;
 }
 
+/* RewardBench makes turns of its prompts and answers, which are texts, wherever the model has a chat template. */
+static void choose_turns(gd_eval_run *run)
+{
+    const gd_encoder *encoder = &run->model->encoder;
+    const bool rewardbench = run->how->weights && !strcmp(run->how->weights, "rewardbench");
+
+    if (encoder->chat && (encoder->turns == GD_TURNS_ON || (encoder->turns == GD_TURNS_AUTO && rewardbench)))
+        run->turns = gd_chat_name(encoder->chat);
+    if (run->turns)
+        gd_records_make_turns(run->job.records);
+}
+
 static gd_status open_files(gd_eval_run *run, gd_error *err)
 {
     const gd_eval_options *how = run->how;
@@ -259,6 +271,8 @@ static gd_status open_files(gd_eval_run *run, gd_error *err)
         rc = gd_sections_load(&run->sections, how->weights, err);
     if (!rc)
         rc = gd_records_open(&run->job.records, how->input, how->format, how->fields, err);
+    if (!rc)
+        choose_turns(run);
     if (rc || !how->scores)
         return rc;
     inputs = gd_records_inputs(run->job.records, &count);

@@ -28,6 +28,7 @@ typedef struct gd_eval_run {
     const gd_eval_options *how;
     const char *by;       /* the field that names groups, or NULL */
     gd_job job;           /* without a writer if the scores are not wanted */
+    const char *turns;    /* the chat format, if prompts and answers that are texts became turns; else NULL */
     gd_sections sections; /* none if no weights were given */
     gd_judged *items;
     size_t count, room;

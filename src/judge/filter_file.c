@@ -152,7 +152,7 @@ static gd_status put_all(struct run *run, gd_records *records, const bool *top, 
     return rc || at.seen == run->findings.seen_count ? rc : changed(run, err);
 }
 
-static gd_status second_pass(struct run *run, gd_error *err)
+static gd_status second_pass(struct run *run, const gd_model *model, gd_error *err)
 {
     const gd_filter_values *values = &run->findings.values;
     const double exact = run->how->limit * (double)values->count;
@@ -164,6 +164,8 @@ static gd_status second_pass(struct run *run, gd_error *err)
         rc = gd_records_open(&records, run->how->input, run->how->format, run->how->fields, err);
     if (!rc) {
         gd_records_keep_raw(records);
+        if (model->encoder.turns == GD_TURNS_ON)
+            gd_records_make_turns(records);
         rc = put_all(run, records, top, err);
     }
     gd_records_close(records);
@@ -271,7 +273,7 @@ static gd_status filter(struct run *run, gd_model *model, gd_error *err)
         rc = gd_pipeline_run(&scoring, err);
     }
     if (!rc && has_second_pass(run))
-        rc = second_pass(run, err);
+        rc = second_pass(run, model, err);
     return rc;
 }
 

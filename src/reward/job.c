@@ -100,6 +100,8 @@ gd_status gd_job_open(gd_job *run, const gd_encoder *encoder, const gd_file_opti
     size_t count;
     gd_status rc = gd_records_open(&run->records, how->input, how->format, how->fields, err);
 
+    if (!rc && encoder->turns == GD_TURNS_ON)
+        gd_records_make_turns(run->records);
     if (!rc)
         rc = open_journal(run, encoder, how, identity, err);
     if (rc || run->journal.complete)

@@ -15,6 +15,8 @@
 #include "text/chat.h"
 #include "text/tokenizer.h"
 
+typedef enum gd_turns { GD_TURNS_AUTO, GD_TURNS_ON, GD_TURNS_OFF } gd_turns;
+
 /* How a text becomes token ids: all that `guerdon tokenize` needs too. */
 typedef struct gd_encoder {
     gd_tokenizer *tokenizer;
@@ -24,6 +26,7 @@ typedef struct gd_encoder {
     gd_add_eos add_eos;
     gd_chat *chat;      /* how a conversation becomes text; NULL: unknown */
     char *chat_problem; /* then: a sentence that says why, and what to pass */
+    gd_turns turns;     /* whether records are read with gd_records_make_turns(); then there is a chat format */
     char *identity;     /* what ids and scores depend on: members of a JSON object */
 } gd_encoder;
 

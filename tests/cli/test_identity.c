@@ -28,6 +28,7 @@ static const struct option {
     { "backend", ALL, "backend", "--backend=cpu", "--backend=auto", NULL },
     { "graph", ALL, "graph", NULL, "--graph=@/graph.yaml", NULL },
     { "chat-format", ALL, "chat_format", NULL, "--chat-format=hh", NULL },
+    { "turns", ALL, "turns", NULL, "--turns=off", NULL },
     { "fields", ALL, "fields", "--fields=text=body", "--fields=text=words", NULL },
     { "normalize", ALL, "normalize", "--normalize=0,2", "--normalize=0,3", NULL },
     { "activation", ALL, "activation", NULL, "--activation=sigmoid", NULL },
