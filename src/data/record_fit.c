@@ -86,6 +86,19 @@ static size_t prompt_turns(gd_message *to, gd_text prompt)
     return count;
 }
 
+/* Texts that are formatted already, which would be a turn inside a turn. */
+static const char *mark_of(gd_text text)
+{
+    static const char *const marks[] = { "\n\nHuman:",          "Human:", "<|im_start|>", "<|begin_of_text|>",
+                                         "<|start_header_id|>", "[INST]", "<s>",          "<bos>",
+                                         "<start_of_turn>" };
+
+    for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++)
+        if (gd_record_starts(text, (gd_text){ marks[i], strlen(marks[i]) }))
+            return marks[i] + strspn(marks[i], "\n");
+    return NULL;
+}
+
 /* ---- joining ---- */
 
 static size_t turns_of(const gd_record_part *part, bool is_prompt)
@@ -189,6 +202,9 @@ static gd_status make_turns(const gd_reading *r, gd_record_text *to, const gd_re
         return gd_fail(r->why, GD_EFORMAT,
                        "the field \"%s\" is a text without a prompt, of which no turns can be made%s", answer->name,
                        way_out(r, "; --turns off scores it as it is"));
+    if (mark_of(prompt->text))
+        return gd_fail(r->why, GD_EFORMAT, "the field \"%s\" begins with \"%s\": it has turns already%s", prompt->name,
+                       mark_of(prompt->text), way_out(r, "; --turns off joins it with the answer"));
     return join(r, to, prompt, answer);
 }
 

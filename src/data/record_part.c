@@ -93,6 +93,15 @@ static bool is_message(const json_t *value)
            (json_object_get(value, "from") && json_object_get(value, "value"));
 }
 
+/* *out is the list of answers in a cell, if it is one, else NULL: what it must be is said later. */
+static gd_status read_answers(json_t **out, const gd_reading *r, const char *name, const json_t *cell)
+{
+    gd_error fault = { 0 };
+    const gd_status rc = gd_json_parse(out, json_string_value(cell), json_string_length(cell), name, &fault);
+
+    return rc == GD_ENOMEM ? gd_fail(r->err, rc, "%s", fault.text) : GD_OK;
+}
+
 /* *out is the conversation in a cell, or NULL if it is a text. */
 static gd_status read_cell(json_t **out, const gd_reading *r, const char *name, const json_t *cell)
 {
@@ -124,7 +133,7 @@ static gd_status read_cell(json_t **out, const gd_reading *r, const char *name, 
 
 gd_status gd_record_cells(const gd_reading *r)
 {
-    static const char *const ours[] = { "messages", "prompt", "response", "chosen", "rejected", "text" };
+    static const char *const ours[] = { "responses", "messages", "prompt", "response", "chosen", "rejected", "text" };
     const gd_format format = r->entries ? gd_entries_format(r->entries) : GD_FORMAT_AUTO;
     gd_status rc = GD_OK;
 
@@ -135,7 +144,7 @@ gd_status gd_record_cells(const gd_reading *r)
         json_t *value = NULL;
 
         if (cell)
-            rc = read_cell(&value, r, gd_reading_name(r, ours[i]), cell);
+            rc = (i ? read_cell : read_answers)(&value, r, gd_reading_name(r, ours[i]), cell);
         if (value && json_object_set_new_nocheck(r->record->object, ours[i], value) < 0)
             rc = gd_fail_memory(r->err, json_string_length(cell));
     }

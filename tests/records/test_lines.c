@@ -291,6 +291,7 @@ static void lack_of_memory_is_not_a_bad_line(void **state)
         "{\"chosen\":\"a\"}",
         "{\"prompt\":\"p\",\"responses\":[\"a\",\"b\",\"c\"]}",
         "{\"prompt\":\"p\",\"chosen\":[\"a\",\"b\"],\"rejected\":[\"c\"]}",
+        "{\"prompt\":[{\"role\":\"user\",\"content\":\"q\"}],\"messages\":[],\"chosen\":\"a\",\"rejected\":\"b\"}",
     };
     json_malloc_t old_malloc;
     json_free_t old_free;

@@ -272,6 +272,9 @@ def turns():
     case('turns without a prompt', {'chosen': 'Sencha.', 'rejected': 'Assam.'}, turns='on',
          error='the field "chosen" is a text without a prompt, of which no turns can be made; --turns off')
     case('turns of a text', {'text': 'Sencha.'}, turns='on', error='the field "text" is a text without a prompt')
+    for marked in ('\n\nHuman: Hi\n\nAssistant:', 'Human: Hi', '<|im_start|>user\nHi<|im_end|>\n', '<s>[INST] Hi [/INST]', '<bos><start_of_turn>user\n'):
+        case(f'turns of a prompt that has some: {marked}', {'prompt': marked, 'response': 'No.'}, turns='on', error='it has turns already; --turns off joins')
+        case(f'no turns of a prompt that has some: {marked}', {'prompt': marked, 'response': 'No.'}, [marked + 'No.'])
     case('turns with tools', {**text, 'tools': [{'name': 'f'}]}, turns='on', error='the field "tools" is for chat templates')
     pair('turns of a table', table([text]), suffix='.csv', turns='on')
     pair('no turns of a table', table([text]), Q['content'] + A['content'], Q['content'] + B['content'], suffix='.csv', turns='off')
@@ -318,6 +321,12 @@ def tables():
     case('messages alone in a table', table([{'messages': json.dumps([Q, A])}]), [[Q, A]], suffix='.csv')
     case('a conversation by another name', table([{'talk': json.dumps([Q, A])}]), [[Q, A]], suffix='.csv', fields='messages=talk')
     pair('single messages in a table', table([{'prompt': json.dumps([Q]), 'chosen': json.dumps(A), 'rejected': json.dumps(B)}]), suffix='.csv')
+    case('answers in a table', table([{'prompt': 'Hi ', 'responses': json.dumps(['Hello.', 'No.'])}]), ['Hi Hello.', 'Hi No.'], suffix='.csv')
+    case('conversations as answers in a table', table([{'prompt': json.dumps([HI]), 'responses': json.dumps([HELLO, [NO], 'No.'])}]),
+         [[HI, HELLO], [HI, NO], [HI, NO]], suffix='.csv')
+    for text in ("['Hello.', 'No.']", 'Hello.', '"Hello."', ''):
+        case(f'no answers in a table: {text}', table([{'prompt': 'Hi ', 'responses': text}]), suffix='.csv',
+             error='the field "responses" is a string; expected a list of answers')
     case('sharegpt in a table', table([{'messages': json.dumps([share('human', 'Hi'), share('gpt', 'Hello.')])}]), [[HI, HELLO]], suffix='.csv')
     python = 'holds a conversation as Python prints it; expected JSON, as json.dumps() writes it'
     case('a conversation as Python prints it', table([{'prompt': '', 'chosen': str([Q, A]), 'rejected': str([Q, B])}]), suffix='.csv', error='the column "chosen" ' + python)
