@@ -24,7 +24,9 @@ static gd_status read_texts(struct corpus *c, const char *path, gd_error *err)
 {
     gd_records *records;
     bool more = true;
-    gd_status rc = gd_records_open(&records, path, GD_FORMAT_JSONL, NULL, err);
+    gd_status rc = gd_records_open(
+        &records, &(gd_entries_options){ .inputs = &(const char *){ path }, .count = 1, .format = GD_FORMAT_JSONL },
+        err);
 
     while (!rc && more) {
         gd_record record = { 0 };

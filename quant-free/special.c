@@ -100,7 +100,7 @@ static gd_status load(json_t **root, char **path, const char *dir, const char *n
 
     *root = NULL;
     if (!rc && there)
-        rc = gd_json_load_reals(root, *path, TOKENIZER_CONFIG_MAX, err);
+        rc = gd_json_load(root, *path, TOKENIZER_CONFIG_MAX, err);
     if (!rc && *root && !json_is_object(*root))
         rc = gd_fail(err, GD_EFORMAT, "%s: not a JSON object", *path);
     return rc;

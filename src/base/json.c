@@ -1,32 +1,37 @@
-/* json.c - reading JSON files with errors that name the file and the field. */
+/* json.c - getting values from JSON, with errors that name the file and the field. */
 #include "base/json.h"
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/jscan.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
-static gd_status parse(json_t **out, const char *text, size_t len, size_t flags, const char *name, gd_error *err)
-{
-    json_error_t at;
-
-    *out = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL | flags, &at);
-    if (*out)
-        return GD_OK;
-    if (json_error_code(&at) == json_error_out_of_memory || !at.text[0]) /* jansson often says nothing then */
-        return gd_fail(err, GD_ENOMEM, "%s: out of memory while reading JSON", name);
-    return gd_fail(err, GD_EFORMAT, "%s: not valid JSON at line %d column %d: %s", name, at.line, at.column, at.text);
-}
-
 gd_status gd_json_parse(json_t **out, const char *text, size_t len, const char *name, gd_error *err)
 {
-    return parse(out, text, len, 0, name, err);
+    gd_jscan js = { .text = text, .len = len, .path = name, .err = err };
+    const size_t good = gd_utf8_check(text, len);
+    gd_status rc;
+
+    *out = NULL;
+    if (good < len)
+        return gd_fail(err, GD_EFORMAT, "%s: not valid UTF-8 at byte %zu", name, good + 1);
+    rc = gd_jscan_tree(&js, out);
+    if (!rc)
+        rc = gd_jscan_end(&js);
+    if (rc) {
+        json_decref(*out);
+        *out = NULL;
+    }
+    gd_jscan_free(&js);
+    return rc;
 }
 
-static gd_status load(json_t **out, const char *path, size_t limit, size_t flags, gd_error *err)
+gd_status gd_json_load(json_t **out, const char *path, size_t limit, gd_error *err)
 {
     char *text;
     size_t len;
@@ -36,19 +41,9 @@ static gd_status load(json_t **out, const char *path, size_t limit, size_t flags
     rc = gd_file_read(&text, &len, path, limit, err);
     if (rc)
         return rc;
-    rc = parse(out, text, len, flags, path, err);
+    rc = gd_json_parse(out, text, len, path, err);
     gd_free(text);
     return rc;
-}
-
-gd_status gd_json_load(json_t **out, const char *path, size_t limit, gd_error *err)
-{
-    return load(out, path, limit, 0, err);
-}
-
-gd_status gd_json_load_reals(json_t **out, const char *path, size_t limit, gd_error *err)
-{
-    return load(out, path, limit, JSON_DECODE_INT_AS_REAL, err);
 }
 
 bool gd_json_nothing(const json_t *v)
@@ -67,6 +62,8 @@ bool gd_json_has(const json_t *object, const char *key)
 
 const char *gd_json_type_name(const json_t *value)
 {
+    if (gd_json_odd(value))
+        return gd_json_odd(value);
     switch (json_typeof(value)) {
     case JSON_OBJECT: return "an object";
     case JSON_ARRAY: return "a list";
@@ -98,7 +95,7 @@ gd_status gd_json_object(const json_t **out, const json_t *object, const char *k
 {
     gd_status rc = get(out, object, key, "an object", path, err);
 
-    return rc || json_is_object(*out) ? rc : wrong_type(*out, key, "an object", path, err);
+    return rc || (json_is_object(*out) && !gd_json_odd(*out)) ? rc : wrong_type(*out, key, "an object", path, err);
 }
 
 gd_status gd_json_array(const json_t **out, const json_t *object, const char *key, const char *path, gd_error *err)

@@ -1,4 +1,4 @@
-/* json.h - reading JSON files (jansson) with errors that name the file and the field.
+/* json.h - reading JSON files with errors that name the file and the field.  The trees are jansson's; jscan.h reads.
  *
  * Duplicate keys are refused: two readers that disagree about which one counts are a known way to smuggle
  * values.  A getter fails when the field is missing or has another type; gd_json_has() asks first. */
@@ -17,10 +17,15 @@ gd_status gd_json_parse(json_t **out, const char *text, size_t len, const char *
 /* Reads and parses a file of at most `limit` bytes. */
 gd_status gd_json_load(json_t **out, const char *path, size_t limit, gd_error *err);
 
-/* The same, with every number as a real: tokenizer_config.json has 10^30 for "no limit", too large for an integer. */
-gd_status gd_json_load_reals(json_t **out, const char *path, size_t limit, gd_error *err);
+/* Python writes more than JSON: NaN, Infinity, half of a surrogate pair; and a number may be too large.  Where nobody
+ * reads such a value, it does no harm.  In a tree it is an object that only this function knows, so that every getter
+ * fails; returns what it is ("NaN"), or NULL for all other values. */
+const char *gd_json_odd(const json_t *value);
 
-/* "a string", "a list", "null", ...: for messages. */
+/* Whether there is such a value anywhere in a tree: it must not be written as JSON. */
+bool gd_json_has_odd(const json_t *value);
+
+/* "a string", "a list", "null", "NaN", ...: for messages. */
 const char *gd_json_type_name(const json_t *value);
 
 /* True for null, false, 0 and empty strings, lists and objects: an optional field that requests nothing. */

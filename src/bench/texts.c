@@ -171,11 +171,15 @@ static gd_status add_record(gd_bench_texts *texts, const gd_model *model, const 
 gd_status gd_bench_texts_read(gd_bench_texts *texts, const gd_model *model, const gd_bench_options *how, size_t tokens,
                               size_t *left_out, gd_error *err)
 {
+    const gd_entries_options input = { .inputs = &how->input,
+                                       .count = 1,
+                                       .format = how->format,
+                                       .fields = how->fields };
     gd_records *records = NULL;
     gd_encoded encoded = { 0 };
     bool more = true;
     size_t have = 0;
-    gd_status rc = gd_records_open(&records, how->input, how->format, how->fields, err);
+    gd_status rc = gd_records_open(&records, &input, err);
 
     *left_out = 0;
     if (!rc && model->encoder.turns == GD_TURNS_ON)

@@ -3,8 +3,9 @@
 #include "cli/progress.h"
 #include "cli/run.h"
 
+#include "base/json.h"
+
 #include <errno.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -135,13 +136,13 @@ static void show_budgets(const json_t *memory)
 
 static int show(const char *json)
 {
-    json_t *root = json_loads(json, 0, NULL);
+    gd_error err = { GD_OK, "" };
+    json_t *root;
     const json_t *start, *memory;
+    const gd_status rc = gd_json_parse(&root, json, strlen(json), "the result", &err);
 
-    if (!root) {
-        cli_say("the library's result can't be read");
-        return CLI_UNUSABLE;
-    }
+    if (rc)
+        return cli_fail(rc, &err);
     start = json_object_get(root, "start");
     memory = json_object_get(root, "memory");
     show_limits(root);

@@ -2,7 +2,8 @@
 #include "cli/cli.h"
 #include "cli/output.h"
 
-#include <jansson.h>
+#include "base/json.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -64,12 +65,12 @@ static void show_pairs(const json_t *margins)
 
 static int show(const char *json)
 {
-    json_t *root = json_loads(json, 0, NULL);
+    gd_error err = { GD_OK, "" };
+    json_t *root;
+    const gd_status rc = gd_json_parse(&root, json, strlen(json), "the result", &err);
 
-    if (!root) {
-        cli_say("the library's result can't be read");
-        return CLI_UNUSABLE;
-    }
+    if (rc)
+        return cli_fail(rc, &err);
     print_count("items", root, "items");
     print_count("left out", root, "skipped");
     print_count("scores", root, "scores");

@@ -2,7 +2,8 @@
 #include "cli/output.h"
 #include "cli/run.h"
 
-#include <jansson.h>
+#include "base/json.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -243,13 +244,13 @@ static int write_report(const cli_settings *settings, const struct eval_files *f
 
 static int write_results(const cli_settings *settings, const struct eval_files *files, const char *json)
 {
-    json_t *root = json_loads(json, 0, NULL);
+    gd_error err = { GD_OK, "" };
+    json_t *root;
     int status;
+    const gd_status rc = gd_json_parse(&root, json, strlen(json), "the result", &err);
 
-    if (!root) {
-        cli_say("the library's result can't be read");
-        return CLI_UNUSABLE;
-    }
+    if (rc)
+        return cli_fail(rc, &err);
     if (settings->json)
         (void)puts(json);
     else

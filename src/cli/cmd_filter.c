@@ -1,7 +1,9 @@
 /* cmd_filter.c - guerdon filter. */
 #include "cli/run.h"
 
-#include <jansson.h>
+#include "base/json.h"
+
+#include <string.h>
 
 enum { SHOWN = 10, BAR = 40 };
 
@@ -73,12 +75,17 @@ static void draw_histogram(const json_t *histogram, const char *value)
     }
 }
 
-static void show_report(const char *json)
+static int show_report(const char *json)
 {
-    json_t *report = json_loads(json, 0, NULL);
-    const json_t *histogram = json_object_get(report, "histogram");
+    gd_error err = { GD_OK, "" };
+    json_t *report;
+    const json_t *histogram;
     char number[3][CLI_NUMBER_ROOM];
+    const gd_status rc = gd_json_parse(&report, json, strlen(json), "the result", &err);
 
+    if (rc)
+        return cli_fail(rc, &err);
+    histogram = json_object_get(report, "histogram");
     fprintf(stderr, "%s kept, %s rejected, %s flipped\n",
             cli_number(number[0], (unsigned long long)json_integer_value(json_object_get(report, "kept"))),
             cli_number(number[1], (unsigned long long)json_integer_value(json_object_get(report, "rejected"))),
@@ -86,6 +93,7 @@ static void show_report(const char *json)
     if (json_is_object(histogram))
         draw_histogram(histogram, json_string_value(json_object_get(report, "value")));
     json_decref(report);
+    return CLI_OK;
 }
 
 static int run_filter(const cli_settings *settings, gd_filter_options *how, cli_run *run)
@@ -107,8 +115,10 @@ static int run_filter(const cli_settings *settings, gd_filter_options *how, cli_
     if (problems.count > SHOWN)
         cli_say("and %llu more", (unsigned long long)(problems.count - SHOWN));
     status = cli_run_end(run, "filtered", rc, &summary, &err);
-    if (json && !settings->quiet)
-        show_report(json);
+    if (json && !settings->quiet && !status)
+        status = show_report(json);
+    else if (json && !settings->quiet)
+        (void)show_report(json);
     else if (!rc && !json)
         cli_say("%s is already complete; nothing to do", how->output);
     gd_string_free(json);

@@ -1,7 +1,8 @@
 /* help.c - --help and --version.  The flags come from the table that parses them. */
 #include "cli/cli.h"
 
-#include <jansson.h>
+#include "base/json.h"
+
 #include <string.h>
 
 enum { WIDTH = 79, INDENT = 8 };
@@ -105,15 +106,16 @@ int cli_version(void)
 {
     gd_error err = { GD_OK, "" };
     char *text = NULL;
-    json_t *json;
+    json_t *json = NULL;
     gd_status rc;
 
     printf("guerdon %s\n", gd_version());
     rc = gd_backends(&text, &err);
+    if (!rc)
+        rc = gd_json_parse(&json, text, strlen(text), "the description", &err);
+    gd_string_free(text);
     if (rc)
         return cli_fail(rc, &err);
-    json = json_loads(text, 0, NULL);
-    gd_string_free(text);
     print_list("libraries", json_object_get(json, "libraries"));
     print_list("instruction sets", json_object_get(json_object_get(json, "cpu"), "isa"));
     json_decref(json);

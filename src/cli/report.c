@@ -5,7 +5,8 @@
  * first value.  Only one kind of key is special: `..._bytes` is a size. */
 #include "cli/cli.h"
 
-#include <jansson.h>
+#include "base/json.h"
+
 #include <string.h>
 
 enum { DEEPEST = 6, WIDEST_LABEL = 16 };
@@ -188,18 +189,17 @@ static void print_object(const json_t *object, const char *skip, int depth)
 
 int cli_show(const char *json, int raw)
 {
-    json_error_t at;
+    gd_error err = { GD_OK, "" };
     json_t *object;
+    gd_status rc;
 
     if (raw) {
         (void)puts(json);
         return cli_finish_output();
     }
-    object = json_loads(json, 0, &at);
-    if (!object) {
-        cli_say("the library's description can't be read: %s", at.text);
-        return CLI_UNUSABLE;
-    }
+    rc = gd_json_parse(&object, json, strlen(json), "the description", &err);
+    if (rc)
+        return cli_fail(rc, &err);
     print_object(object, NULL, 0);
     json_decref(object);
     return cli_finish_output();

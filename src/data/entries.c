@@ -134,7 +134,8 @@ static gd_status keep_first(gd_entries *entries, const gd_source *source, gd_err
 static gd_status open_input(gd_entries *entries, size_t which, gd_source *source, gd_error *err)
 {
     const char *path = entries->inputs.paths[which];
-    gd_status rc = gd_source_open(source, path, entries->wanted ? entries->wanted : format_of(path), err);
+    gd_status rc = gd_source_open(source, path, entries->wanted ? entries->wanted : format_of(path), &entries->fields,
+                                  err);
 
     if (rc)
         return rc;
@@ -187,6 +188,8 @@ gd_status gd_entries_open(gd_entries **out, const gd_entries_options *options, g
     rc = check_format(options->format, err);
     if (!rc)
         rc = gd_fields_parse(&entries->fields, options->fields, err);
+    entries->fields.also = options->also;
+    entries->fields.also_count = options->also_count;
     if (!rc)
         rc = gd_inputs_find(&entries->inputs, options->inputs, options->count, err);
     if (!rc)

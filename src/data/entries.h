@@ -13,8 +13,10 @@
 typedef struct gd_entries_options {
     const char *const *inputs; /* [count] paths, patterns as of glob(7), or "-" for standard input */
     size_t count;
-    gd_format format;   /* of all inputs */
-    const char *fields; /* NULL, or "text=instruction,chosen=good": ours = the input's; see entries_fields.h */
+    gd_format format;        /* of all inputs */
+    const char *fields;      /* NULL, or "text=instruction,chosen=good": ours = the input's; see entries_fields.h */
+    const char *const *also; /* [also_count] the input's names of other fields that are read; kept until the end */
+    size_t also_count;
 } gd_entries_options;
 
 typedef struct gd_entry {
@@ -24,8 +26,8 @@ typedef struct gd_entry {
     const char *raw;     /* its bytes in the file, without its end; not terminated; may hold line breaks unless it is a
                             line; valid until the next call */
     size_t raw_len;      /* bytes; 0 if it is longer than 16 MiB, or stands for a fault of an array's brackets */
-    json_t *object;      /* of a CSV row: every field a string; of text: {"text": ...}; numbers are reals; NULL if there
-                            is a problem */
+    json_t *object;      /* the fields that are read; of a CSV row: strings; of text: {"text": ...}; NULL if there is a
+                            problem */
     gd_error fault;      /* GD_OK, or what its format found wrong; the text doesn't name the line */
     uint64_t fault_line; /* 0: the entry's line */
     char *problem;       /* NULL, or the fault with its line, and its file if there are several */

@@ -1,7 +1,7 @@
 /* entries_array.c - the elements of a JSON array, one at a time.
  *
- * An element is anything between two commas outside of strings and brackets. The JSON library checks it; if it is bad,
- * the next one is found all the same.  Where brackets don't match, a closing one closes the innermost of its own kind,
+ * An element is anything between two commas outside of strings and brackets. If it is not JSON, the next
+ * one is found all the same.  Where brackets don't match, a closing one closes the innermost of its own kind,
  * or else the innermost of all. */
 #include "data/entries_source.h"
 
@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-enum { DEEPEST = 4096 }; /* depth to which kinds of brackets are recorded: twice the JSON library's limit */
+enum { DEEPEST = 4096 }; /* depth to which kinds of brackets are recorded */
 
 struct array {
     enum { BEGIN, ELEMENT, SEPARATOR, TAIL, DONE } where; /* what comes next */
@@ -102,7 +102,7 @@ static gd_status next_element(gd_source *source, gd_entry *entry, gd_error *err)
         (void)gd_entry_too_long(entry);
         return piece.ended ? GD_OK : gd_pieces_skip(source->pieces, cutter, err);
     }
-    rc = gd_entry_parse_json(entry, "the element", err);
+    rc = gd_entry_parse_json(entry, source->fields, "the element", err);
     if (rc || piece.ended || !entry->fault.status)
         return rc;
     a->where = DONE; /* one error is enough */

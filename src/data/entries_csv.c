@@ -139,9 +139,10 @@ static gd_status not_utf8(struct table *t, gd_entry *entry, size_t offset)
                           byte, column);
 }
 
-/* Makes an object of the row's fields, by column name. */
-static gd_status set_fields(struct table *t, gd_entry *entry, gd_error *err)
+/* Makes an object of the row's fields that are read, by column name. */
+static gd_status set_fields(const gd_source *source, gd_entry *entry, gd_error *err)
 {
+    struct table *t = source->state;
     gd_csv_fields f = { .row = entry->raw, .len = entry->raw_len, .separator = t->separator };
     gd_text text;
 
@@ -153,7 +154,8 @@ static gd_status set_fields(struct table *t, gd_entry *entry, gd_error *err)
         if (f.fault)
             return name ? gd_entry_fault(entry, "the column \"%.100s\" %s", name, f.fault)
                         : gd_entry_fault(entry, "field %zu %s", f.count, f.fault);
-        if (name && json_object_set_new_nocheck(entry->object, name, json_stringn_nocheck(text.data, text.len)) < 0)
+        if (name && gd_fields_reads(source->fields, name, strlen(name)) &&
+            json_object_set_new_nocheck(entry->object, name, json_stringn_nocheck(text.data, text.len)) < 0)
             return gd_fail_memory(err, entry->raw_len);
     }
     if (f.count == t->header.count)
@@ -177,7 +179,7 @@ static gd_status next(gd_source *source, gd_entry *entry, bool *more, gd_error *
     if (good < entry->raw_len)
         return not_utf8(t, entry, good);
     entry->object = json_object();
-    rc = entry->object ? set_fields(t, entry, err) : gd_fail_memory(err, entry->raw_len);
+    rc = entry->object ? set_fields(source, entry, err) : gd_fail_memory(err, entry->raw_len);
     if (entry->fault.status) {
         json_decref(entry->object);
         entry->object = NULL;

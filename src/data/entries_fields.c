@@ -11,10 +11,39 @@ const char *const gd_field_names[GD_FIELD_COUNT] = {
     "rejected", "messages", "tools",    "documents", "chat_template_kwargs"
 };
 
+const gd_field_alias gd_field_aliases[GD_FIELD_ALIASES] = {
+    { "instruction", "prompt" },
+    { "question", "prompt" },
+    { "query", "prompt" },
+    { "input", "prompt" },
+    { "completion", "response" },
+    { "output", "response" },
+    { "answer", "response" },
+    { "reply", "response" },
+    { "completions", "responses" },
+    { "answers", "responses" },
+    { "candidates", "responses" },
+    { "conversations", "messages" },
+    { "conversation", "messages" },
+    { "dialogue", "messages" },
+    { "response_j", "chosen" },
+    { "response_k", "rejected" },
+    { "preferred", "chosen" },
+    { "dispreferred", "rejected" },
+    { "chosen_response", "chosen" },
+    { "rejected_response", "rejected" },
+    { "better", "chosen" },
+    { "worse", "rejected" },
+    { "win", "chosen" },
+    { "lose", "rejected" },
+};
+
+static bool is_name(const char *a, const char *name, size_t len) { return strlen(a) == len && !memcmp(a, name, len); }
+
 static const char *find_ours(const char *name, size_t len)
 {
     for (size_t i = 0; i < GD_FIELD_COUNT; i++)
-        if (strlen(gd_field_names[i]) == len && memcmp(gd_field_names[i], name, len) == 0)
+        if (is_name(gd_field_names[i], name, len))
             return gd_field_names[i];
     return NULL;
 }
@@ -85,6 +114,20 @@ void gd_fields_free(gd_fields *fields)
     for (size_t i = 0; i < fields->count; i++)
         gd_free(fields->map[i].theirs);
     *fields = (gd_fields){ 0 };
+}
+
+bool gd_fields_reads(const gd_fields *fields, const char *name, size_t len)
+{
+    for (size_t i = 0; i < fields->count; i++)
+        if (is_name(fields->map[i].theirs, name, len))
+            return true;
+    for (size_t i = 0; i < fields->also_count; i++)
+        if (is_name(fields->also[i], name, len))
+            return true;
+    for (size_t i = 0; i < GD_FIELD_ALIASES; i++)
+        if (is_name(gd_field_aliases[i].theirs, name, len))
+            return true;
+    return find_ours(name, len) != NULL;
 }
 
 const char *gd_fields_theirs(const gd_fields *fields, const char *ours)

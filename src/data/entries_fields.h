@@ -11,12 +11,21 @@
 enum { GD_FIELD_COUNT = 10 };
 extern const char *const gd_field_names[GD_FIELD_COUNT];
 
+/* Other names that data sets use for these fields.  They are read, too, but only to say what is missing. */
+typedef struct gd_field_alias {
+    const char *theirs, *ours;
+} gd_field_alias;
+enum { GD_FIELD_ALIASES = 24, GD_FIELD_QUESTIONS = 4 }; /* the first ones may hold the question of a pair */
+extern const gd_field_alias gd_field_aliases[GD_FIELD_ALIASES];
+
 typedef struct gd_fields {
     size_t count;
     struct gd_field {
         const char *ours; /* one of gd_field_names */
         char *theirs;
     } map[GD_FIELD_COUNT];
+    const char *const *also; /* [also_count] the input's names of other fields that are read; borrowed */
+    size_t also_count;
 } gd_fields;
 
 /* The name of no field: "prompt=_" leaves "prompt" out. */
@@ -26,6 +35,9 @@ typedef struct gd_fields {
  * NULL and "" map nothing. */
 gd_status gd_fields_parse(gd_fields *fields, const char *spec, gd_error *err);
 void gd_fields_free(gd_fields *fields);
+
+/* Whether the input's field of this name is read; others need not even be valid. */
+bool gd_fields_reads(const gd_fields *fields, const char *name, size_t len);
 
 /* The input's name of the field that we call `ours`. */
 const char *gd_fields_theirs(const gd_fields *fields, const char *ours);

@@ -1,17 +1,16 @@
-/* entries_json.c - an item that is a JSON text. */
+/* entries_json.c - an item that is a JSON text.
+ *
+ * Only the fields that are read become trees: the others may be large, and may hold what JSON can't express. */
 #include "data/entries_source.h"
 
 #include "base/error.h"
-#include "base/json.h"
+#include "base/jscan.h"
 #include "base/utf8.h"
 
 #include <string.h>
 
-/* Integers were read as reals; to the user both are numbers. */
-static const char *type_of(const json_t *value)
-{
-    return json_is_number(value) ? "a number" : gd_json_type_name(value);
-}
+/* Most memory for the values of an item, roughly: a text of 16 MiB has room, and so has a list of 100,000 answers. */
+enum { TREE_MOST = 3 * (int)GD_ITEM_MAX };
 
 /* Returns the position after the string that begins before p; *closed says whether it ends before `end`. */
 static const char *end_of_string(const char *p, const char *end, bool *closed)
@@ -68,36 +67,138 @@ static gd_status not_utf8(gd_entry *entry, size_t offset, const char *what)
                           in, (int)(field.len < 100 ? field.len : 100), field.data, quote);
 }
 
-static gd_status not_json(gd_entry *entry, const json_error_t *at, const char *what)
+/* The character of an offset in its line or, in the entry's first line, in the entry; from 1. */
+static void find_column(const gd_entry *entry, size_t offset, uint64_t *line, size_t *column)
 {
-    const char *of = " of ";
+    size_t bytes;
 
-    if (at->line > 1)
-        entry->fault_line = entry->line + (uint64_t)at->line - 1;
-    if (!what || at->line > 1)
-        what = of = "";
-    return gd_entry_fault(entry, "not valid JSON at column %d%s%s: %s", at->column, of, what, at->text);
+    gd_entry_find(entry, offset, line, &bytes);
+    *column = 1;
+    for (size_t i = offset - (bytes - 1); i < offset; i++)
+        *column += ((unsigned char)entry->raw[i] & 0xC0) != 0x80;
 }
 
-gd_status gd_entry_parse_json(gd_entry *entry, const char *what, gd_error *err)
+static gd_status not_json(gd_entry *entry, const gd_jscan *js, const char *what)
+{
+    const char *of = " of ";
+    size_t column;
+
+    find_column(entry, js->at, &entry->fault_line, &column);
+    if (!what || entry->fault_line != entry->line)
+        what = of = "";
+    if (js->at == js->len)
+        return gd_entry_fault(entry, "not valid JSON: it ends at column %zu%s%s, where %s is expected", column, of,
+                              what, js->expected);
+    return gd_entry_fault(entry, "not valid JSON at column %zu%s%s: %s is expected", column, of, what, js->expected);
+}
+
+/* ---- the fields that are read ---- */
+
+static gd_status read_field(gd_jscan *js, json_t *object, const char *name)
+{
+    json_t *value;
+    gd_status rc;
+
+    if (json_object_get(object, name))
+        return gd_fail(js->err, GD_EFORMAT, "the field \"%.100s\" appears twice", name);
+    rc = gd_jscan_tree(js, &value);
+    if (!rc && json_object_set_new_nocheck(object, name, value))
+        rc = gd_fail_memory(js->err, js->tree_used);
+    return rc;
+}
+
+/* One member: a tree if it is read, else only skipped. */
+static gd_status read_member(gd_jscan *js, json_t *object, const gd_fields *fields, gd_buf *name)
+{
+    gd_jspan span;
+    const char *key;
+    size_t len;
+    gd_status rc = gd_jscan_key(js, &key, &len);
+
+    if (rc)
+        return rc;
+    if (js->odd || memchr(key, '\0', len) || !gd_fields_reads(fields, key, len))
+        return gd_jscan_skip(js, &span);
+    gd_buf_clear(name);
+    gd_buf_bytes(name, key, len);
+    if (!gd_buf_cstr(name))
+        return gd_fail_memory(js->err, len);
+    return read_field(js, object, name->data);
+}
+
+static gd_status read_object(gd_jscan *js, json_t *object, const gd_fields *fields)
+{
+    gd_status rc = gd_jscan_enter(js, '{', "the item");
+    gd_buf name = { 0 };
+    bool more = true;
+
+    for (bool first = true; !rc && more; first = false) {
+        rc = gd_jscan_next(js, '{', first, &more);
+        if (!rc && more)
+            rc = read_member(js, object, fields, &name);
+    }
+    gd_buf_free(&name);
+    return rc ? rc : gd_jscan_end(js);
+}
+
+bool gd_json_goes_on(const char *line, size_t len)
+{
+    gd_jscan js = { .text = line, .len = len };
+    gd_jspan span;
+    const bool ends = gd_jscan_skip(&js, &span) && js.at == len && !js.in_string;
+
+    gd_jscan_free(&js);
+    while (len > 0 && (line[len - 1] == ' ' || line[len - 1] == '\t' || line[len - 1] == '\r'))
+        len--;
+    return ends && len > 0 && memchr("{[,:", line[len - 1], 4) != NULL;
+}
+
+static const char *type_of(char first)
+{
+    switch (first) {
+    case '[': return "a list";
+    case '"': return "a string";
+    case '0': return "a number";
+    case 't': return "true or false";
+    default: return "null";
+    }
+}
+
+/* What is no object: another value, or not JSON. */
+static gd_status not_object(gd_entry *entry, gd_jscan *js, const char *what)
+{
+    const char first = gd_jscan_peek(js);
+    gd_jspan span;
+    gd_status rc = gd_jscan_skip(js, &span);
+
+    if (!rc)
+        rc = gd_jscan_end(js);
+    if (rc && !js->expected)
+        return rc;
+    return rc ? not_json(entry, js, what) : gd_entry_fault(entry, "%s; expected an object", type_of(first));
+}
+
+gd_status gd_entry_parse_json(gd_entry *entry, const gd_fields *fields, const char *what, gd_error *err)
 {
     const size_t good = gd_utf8_check(entry->raw, entry->raw_len);
-    json_error_t at;
+    gd_error why = { 0 };
+    gd_jscan js = { .text = entry->raw, .len = entry->raw_len, .err = &why, .tree_most = TREE_MOST };
+    gd_status rc = GD_OK;
 
     if (good < entry->raw_len)
         return not_utf8(entry, good, what);
-    /* Reads integers as reals: a 20-digit id in an unused field must not make the item invalid. */
-    entry->object = json_loadb(entry->raw, entry->raw_len,
-                               JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL,
-                               &at);
-    if (!entry->object && (json_error_code(&at) == json_error_out_of_memory || !at.text[0]))
-        return gd_fail_memory(err, entry->raw_len); /* jansson often gives no message then */
-    if (!entry->object)
-        return not_json(entry, &at, what);
-    if (json_is_object(entry->object))
+    if (gd_jscan_peek(&js) == '{') {
+        entry->object = json_object();
+        rc = entry->object ? read_object(&js, entry->object, fields) : gd_fail_memory(&why, entry->raw_len);
+    } else {
+        rc = not_object(entry, &js, what);
+    }
+    gd_jscan_free(&js);
+    if (!rc)
         return GD_OK;
-    (void)gd_entry_fault(entry, "%s; expected an object", type_of(entry->object));
     json_decref(entry->object);
     entry->object = NULL;
-    return GD_OK;
+    if (rc == GD_ENOMEM)
+        return gd_fail(err, rc, "%s", why.text);
+    return js.expected ? not_json(entry, &js, what) : gd_entry_fault(entry, "%s", why.text);
 }

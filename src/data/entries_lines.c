@@ -21,7 +21,7 @@ static gd_status next_json(gd_source *source, gd_entry *entry, bool *more, gd_er
 {
     const gd_status rc = next_line(source, entry, more, err);
 
-    return rc || !*more || entry->fault.status ? rc : gd_entry_parse_json(entry, NULL, err);
+    return rc || !*more || entry->fault.status ? rc : gd_entry_parse_json(entry, source->fields, NULL, err);
 }
 
 static gd_status next_text(gd_source *source, gd_entry *entry, bool *more, gd_error *err)

@@ -7,15 +7,33 @@
 #include <stdio.h>
 #include <string.h>
 
+/* JSON may be an array, or an object on each line.  One object over several lines is neither: whatever of it looks like
+ * an item must not be scored. */
+static gd_status look_at_json(gd_source *source, gd_error *err)
+{
+    const char *line;
+    size_t len;
+    bool more;
+    gd_status rc = gd_pieces_first(source->pieces, &line, &len, &more, err);
+
+    if (rc)
+        return rc;
+    if (source->format == GD_FORMAT_JSON && (len == 0 || *line != '['))
+        source->format = GD_FORMAT_JSONL;
+    if (source->format == GD_FORMAT_JSONL && more && gd_json_goes_on(line, len))
+        return gd_fail(err, GD_EFORMAT,
+                       "%s: the JSON that begins here goes over several lines; an object on each line or an array of "
+                       "objects is expected (jq -c . writes an object on each line; jq .data takes out an array named "
+                       "\"data\")",
+                       gd_pieces_name(source->pieces));
+    return GD_OK;
+}
+
 static gd_status find_kind(gd_source *source, gd_error *err)
 {
-    int byte = 0;
-    gd_status rc = GD_OK;
+    const bool json = source->format == GD_FORMAT_JSON || source->format == GD_FORMAT_JSONL;
+    const gd_status rc = json ? look_at_json(source, err) : GD_OK;
 
-    if (source->format == GD_FORMAT_JSON) {
-        rc = gd_pieces_first(source->pieces, &byte, err);
-        source->format = byte == '[' ? GD_FORMAT_JSON : GD_FORMAT_JSONL;
-    }
     switch (source->format) {
     case GD_FORMAT_JSON: source->kind = &gd_source_array; break;
     case GD_FORMAT_CSV:
@@ -26,11 +44,11 @@ static gd_status find_kind(gd_source *source, gd_error *err)
     return rc;
 }
 
-gd_status gd_source_open(gd_source *source, const char *path, gd_format format, gd_error *err)
+gd_status gd_source_open(gd_source *source, const char *path, gd_format format, const gd_fields *fields, gd_error *err)
 {
     gd_status rc;
 
-    *source = (gd_source){ .format = format };
+    *source = (gd_source){ .format = format, .fields = fields };
     rc = gd_pieces_open(&source->pieces, path, err);
     if (!rc)
         rc = find_kind(source, err);

@@ -4,6 +4,7 @@
 #define GD_DATA_ENTRIES_SOURCE_H
 
 #include "data/entries.h"
+#include "data/entries_fields.h"
 #include "data/entries_header.h"
 #include "data/pieces.h"
 
@@ -22,11 +23,12 @@ struct gd_source {
     const gd_source_kind *kind;
     gd_format format; /* not GD_FORMAT_AUTO; GD_FORMAT_JSON is an array */
     gd_pieces *pieces;
-    void *state; /* the format's own */
+    const gd_fields *fields; /* which of an item's are read */
+    void *state;             /* the format's own */
 };
 
 /* An all-zero source is closed. */
-gd_status gd_source_open(gd_source *source, const char *path, gd_format format, gd_error *err);
+gd_status gd_source_open(gd_source *source, const char *path, gd_format format, const gd_fields *fields, gd_error *err);
 void gd_source_close(gd_source *source);
 
 /* Records a fault of the entry, unless it already has one; always GD_OK. */
@@ -37,9 +39,14 @@ gd_status gd_entry_too_long(gd_entry *entry);
  * the entry's first line, of the entry. */
 void gd_entry_find(const gd_entry *entry, size_t offset, uint64_t *line, size_t *byte);
 
-/* Parses the entry's raw bytes, which are JSON, into its object; what is wrong with them becomes its fault.  `what`
- * names them in messages ("the element") unless entries always begin a line; else NULL.  Fails only with GD_ENOMEM. */
-gd_status gd_entry_parse_json(gd_entry *entry, const char *what, gd_error *err);
+/* Makes the entry's object of its raw bytes, which are JSON: of the fields that are read.  What is wrong with the bytes
+ * becomes the entry's fault.  `what` names them in messages ("the element") unless entries always begin a line; else
+ * NULL.  Fails only with GD_ENOMEM. */
+gd_status gd_entry_parse_json(gd_entry *entry, const gd_fields *fields, const char *what, gd_error *err);
+
+/* Whether a line ends inside an object or a list, after a bracket, a comma or a colon: the value goes over several
+ * lines. */
+bool gd_json_goes_on(const char *line, size_t len);
 
 /* NULL if the input has none. */
 const gd_header *gd_source_header(const gd_source *source);

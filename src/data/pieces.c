@@ -227,19 +227,21 @@ void gd_pieces_drop(gd_pieces *p)
         p->at++;
 }
 
-gd_status gd_pieces_first(gd_pieces *p, int *byte, gd_error *err)
+gd_status gd_pieces_first(gd_pieces *p, const char **line, size_t *len, bool *more, gd_error *err)
 {
     size_t n = p->at;
 
-    *byte = -1;
     for (;;) {
+        const char *lf;
         gd_status rc;
 
         while (n < p->len && is_blank(p->chunk[n]))
             n++;
-        if (n < p->len)
-            *byte = (unsigned char)p->chunk[n];
-        if (n < p->len || p->end || p->len == CHUNK)
+        lf = memchr(p->chunk + n, '\n', p->len - n);
+        *line = p->chunk + n;
+        *len = lf ? (size_t)(lf - *line) : p->len - n;
+        *more = lf && (lf + 1 < p->chunk + p->len || !p->end);
+        if (lf || p->end || p->len == CHUNK)
             return GD_OK;
         if (p->at == p->len)
             n = 0; /* fill() starts over at 0 */

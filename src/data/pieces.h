@@ -53,8 +53,10 @@ gd_status gd_pieces_peek(gd_pieces *p, int *byte, gd_error *err);
 /* Takes the byte that was peeked at, which is not a line feed. */
 void gd_pieces_drop(gd_pieces *p);
 
-/* Before anything was taken: the first byte that is not a blank, if it is in the first 64 KiB; else -1. */
-gd_status gd_pieces_first(gd_pieces *p, int *byte, gd_error *err);
+/* Before anything was taken: the first line that is not blank, without the blanks before it and its line feed; empty
+ * if it does not begin in the first 64 KiB.  *more says whether anything follows it; it is false, too, if the
+ * line ends after them.  Valid until the next call. */
+gd_status gd_pieces_first(gd_pieces *p, const char **line, size_t *len, bool *more, gd_error *err);
 
 /* The line of the next byte. */
 uint64_t gd_pieces_line(const gd_pieces *p);

@@ -91,7 +91,7 @@ struct gd_records {
     bool keep_raw, turns;
 };
 
-gd_status gd_records_open(gd_records **out, const char *path, gd_format format, const char *fields, gd_error *err)
+gd_status gd_records_open(gd_records **out, const gd_entries_options *options, gd_error *err)
 {
     gd_records *records = gd_alloc_zero(1, sizeof *records);
     gd_status rc;
@@ -99,8 +99,7 @@ gd_status gd_records_open(gd_records **out, const char *path, gd_format format, 
     *out = NULL;
     if (!records)
         return gd_fail_memory(err, sizeof *records);
-    rc = gd_entries_open(&records->entries,
-                         &(gd_entries_options){ .inputs = &path, .count = 1, .format = format, .fields = fields }, err);
+    rc = gd_entries_open(&records->entries, options, err);
     if (rc)
         gd_records_close(records);
     else

@@ -17,10 +17,12 @@
  * keys that a chat template would read and no chat format can write (tools, tool_calls, ..) are errors unless they are
  * empty.
  *
- * Other fields (ids, sources) are ignored.  null counts as absent.  In plain text each line is a text. */
+ * Other fields (ids, sources) are ignored, whatever they hold.  null counts as absent.  In plain
+ * text each line is a text. */
 #ifndef GD_DATA_RECORD_H
 #define GD_DATA_RECORD_H
 
+#include "data/entries.h"
 #include "guerdon.h"
 #include "text/chat.h"
 
@@ -76,8 +78,7 @@ const json_t *gd_record_answer(const json_t *object, size_t which);
 /* The records of an input, in order. */
 typedef struct gd_records gd_records;
 
-/* path and fields as in gd_file_options. */
-gd_status gd_records_open(gd_records **out, const char *path, gd_format format, const char *fields, gd_error *err);
+gd_status gd_records_open(gd_records **out, const gd_entries_options *options, gd_error *err);
 
 /* From now on `raw` is set in records. */
 void gd_records_keep_raw(gd_records *records);

@@ -158,7 +158,7 @@ gd_status gd_record_message(gd_message *message, const gd_reading *r, const char
     const json_t *content = json_object_get(value, form->content);
     gd_status rc;
 
-    if (!json_is_object(value))
+    if (!json_is_object(value) || gd_json_odd(value))
         return gd_fail(r->why, GD_EFORMAT,
                        "message %zu of the field \"%s\" is %s; expected an object with a role and a content", index,
                        name, gd_reading_type(value));

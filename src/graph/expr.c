@@ -49,19 +49,19 @@ static bool take(struct parser *p, char c)
 static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-/* A number as JSON writes it: jansson's reader rounds correctly in every locale. */
+/* A number as JSON writes it; its reader rounds correctly in every locale. */
 static gd_status parse_number(struct parser *p, struct value *out)
 {
     const char *end = p->at;
-    json_error_t at;
-    json_t *number;
+    json_t *number = NULL;
 
     while (is_digit(*end) || *end == '.' || *end == 'e' || *end == 'E' ||
            ((*end == '-' || *end == '+') && (end[-1] == 'e' || end[-1] == 'E')))
         end++;
-    number = is_letter(*end) ? NULL : json_loadb(p->at, (size_t)(end - p->at), JSON_DECODE_ANY, &at);
-    if (!number)
+    if (is_letter(*end) || gd_json_parse(&number, p->at, (size_t)(end - p->at), "", NULL) || !json_is_number(number)) {
+        json_decref(number);
         return fail_syntax(p, "a decimal number is");
+    }
     out->number = json_number_value(number);
     json_decref(number);
     p->at = end;

@@ -24,7 +24,7 @@ enum { SENTENCE = 240 };
 
 /* ---- which of a row's answers are correct ---- */
 
-/* A whole number from 0 to `most`, else SIZE_MAX. Numbers in a record were read as reals. */
+/* A whole number from 0 to `most`, else SIZE_MAX; Python may write 3.0. */
 static size_t whole_number(const json_t *value, size_t most)
 {
     const double number = json_is_number(value) ? json_number_value(value) : -1;
@@ -263,14 +263,21 @@ static void choose_turns(gd_eval_run *run)
 static gd_status open_files(gd_eval_run *run, gd_error *err)
 {
     const gd_eval_options *how = run->how;
+    const gd_entries_options input = { .inputs = &how->input,
+                                       .count = 1,
+                                       .format = how->format,
+                                       .fields = how->fields,
+                                       .also = run->also,
+                                       .also_count = run->by ? 4 : 3 };
     const char *const *inputs;
     size_t count;
     gd_status rc = GD_OK;
 
+    memcpy(run->also, (const char *[]){ "id", "num_correct", "total_completions", run->by }, sizeof run->also);
     if (how->weights)
         rc = gd_sections_load(&run->sections, how->weights, err);
     if (!rc)
-        rc = gd_records_open(&run->job.records, how->input, how->format, how->fields, err);
+        rc = gd_records_open(&run->job.records, &input, err);
     if (!rc)
         choose_turns(run);
     if (rc || !how->scores)

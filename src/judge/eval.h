@@ -27,6 +27,7 @@ typedef struct gd_eval_run {
     gd_model *model;
     const gd_eval_options *how;
     const char *by;       /* the field that names groups, or NULL */
+    const char *also[4];  /* the fields besides a record's own that are read */
     gd_job job;           /* without a writer if the scores are not wanted */
     const char *turns;    /* the chat format, if prompts and answers that are texts became turns; else NULL */
     gd_sections sections; /* none if no weights were given */

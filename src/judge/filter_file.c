@@ -154,6 +154,10 @@ static gd_status put_all(struct run *run, gd_records *records, const bool *top, 
 
 static gd_status second_pass(struct run *run, const gd_model *model, gd_error *err)
 {
+    const gd_entries_options input = { .inputs = &run->how->input,
+                                       .count = 1,
+                                       .format = run->how->format,
+                                       .fields = run->how->fields };
     const gd_filter_values *values = &run->findings.values;
     const double exact = run->how->limit * (double)values->count;
     gd_records *records = NULL;
@@ -161,7 +165,7 @@ static gd_status second_pass(struct run *run, const gd_model *model, gd_error *e
     gd_status rc = gd_filter_values_top(values, (size_t)(exact + 0.5), &top, err);
 
     if (!rc)
-        rc = gd_records_open(&records, run->how->input, run->how->format, run->how->fields, err);
+        rc = gd_records_open(&records, &input, err);
     if (!rc) {
         gd_records_keep_raw(records);
         if (model->encoder.turns == GD_TURNS_ON)

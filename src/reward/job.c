@@ -96,9 +96,13 @@ static gd_status open_sink(gd_job *run, size_t i, const char *path, gd_error *er
 gd_status gd_job_open(gd_job *run, const gd_encoder *encoder, const gd_file_options *how, const char *second,
                       gd_buf *identity, gd_error *err)
 {
+    const gd_entries_options input = { .inputs = &how->input,
+                                       .count = 1,
+                                       .format = how->format,
+                                       .fields = how->fields };
     const char *const *inputs;
     size_t count;
-    gd_status rc = gd_records_open(&run->records, how->input, how->format, how->fields, err);
+    gd_status rc = gd_records_open(&run->records, &input, err);
 
     if (!rc && encoder->turns == GD_TURNS_ON)
         gd_records_make_turns(run->records);

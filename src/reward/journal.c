@@ -156,14 +156,14 @@ static gd_status differs(const gd_journal *journal, const char *key, const json_
 /* Fails with the first difference between the two runs. */
 static gd_status check_identity(const gd_journal *journal, const json_t *root, gd_error *err)
 {
-    json_t *now = json_loads(journal->identity, 0, NULL);
+    json_t *now;
     const json_t *then = json_object_get(root, "run");
     const char *key;
     const json_t *value;
-    gd_status rc = GD_OK;
+    gd_status rc = gd_json_parse(&now, journal->identity, strlen(journal->identity), journal->path, err);
 
-    if (!now)
-        return gd_fail_memory(err, strlen(journal->identity));
+    if (rc)
+        return rc;
     json_object_foreach((json_t *)now, key, value) {
         const json_t *was = json_object_get(then, key);
 

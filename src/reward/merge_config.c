@@ -128,13 +128,16 @@ static gd_status dump(gd_buf *out, const json_t *json, gd_error *err)
 
     for (size_t digits = 15; digits <= 17 && !same; digits++) {
         json_t *again;
+        gd_status rc;
 
         gd_buf_clear(out);
         gd_json_put(out, json, JSON_INDENT(2) | JSON_REAL_PRECISION(digits));
         if (out->failed)
             return gd_fail_memory(err, out->len + 4096);
-        again = json_loadb(out->data, out->len, JSON_ALLOW_NUL, NULL);
-        same = again && json_equal((json_t *)json, again);
+        rc = gd_json_parse(&again, out->data, out->len, "the merged file", err);
+        if (rc)
+            return rc;
+        same = json_equal((json_t *)json, again);
         json_decref(again);
     }
     gd_buf_str(out, "\n");

@@ -6,7 +6,7 @@
 #ifndef GD_TEXT_BPE_H
 #define GD_TEXT_BPE_H
 
-#include "text/jscan.h"
+#include "base/jscan.h"
 #include "text/memo.h"
 #include "text/tokenizer.h"
 #include "text/vocab.h"

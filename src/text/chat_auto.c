@@ -60,7 +60,7 @@ static gd_status load_json(const struct source *s, const char *name, json_t **ou
     gd_status rc = find_file(s, name, &path, &there);
 
     if (!rc && there)
-        rc = gd_json_load_reals(out, path, CONFIG_LIMIT, s->err);
+        rc = gd_json_load(out, path, CONFIG_LIMIT, s->err);
     if (!rc && *out && !json_is_object(*out))
         rc = gd_fail(s->err, GD_EFORMAT, "%s: not a JSON object", path);
     gd_free(path);

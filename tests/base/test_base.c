@@ -161,7 +161,7 @@ static void json_errors_name_the_field(void **state)
     json_decref(root);
     err = (gd_error){ 0 };
     assert_int_equal(gd_json_parse(&root, "{\"a\":1,\"a\":1}", 13, "f.json", &err), GD_EFORMAT);
-    assert_non_null(strstr(err.text, "duplicate"));
+    assert_non_null(strstr(err.text, "\"a\" appears twice"));
 }
 
 static void there_is(const char *path, gd_status status, bool wanted, const char *sentence)

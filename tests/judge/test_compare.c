@@ -181,7 +181,7 @@ static void other_files_are_refused(void **state)
         { "{\"index\":0,\"score\":1e39}\n", ONE, "\"score\" is not a finite float32" },
         { "{\"index\":0,\"scores\":[]}\n", ONE, "\"scores\" is not a list of numbers" },
         { "{\"index\":0,\"scores\":[1,null]}\n", ONE, "\"scores\" is not a finite float32" },
-        { "{\"index\":0,\"score\":1,\"score\":1}\n", ONE, "not valid JSON" },
+        { "{\"index\":0,\"score\":1,\"score\":1}\n", ONE, "\"score\" appears twice" },
     };
     char *text;
 

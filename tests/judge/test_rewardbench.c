@@ -150,7 +150,7 @@ static void bad_files_are_refused(void **state)
         { "{\"sections\":{\"X\":{\"subsets\":{\"a\":\"1\"}}}}", "\"a\" is a string, but a number is expected" },
         { "{\"sections\":{\"X\":{\"subsets\":{\"a\":0}}}}", "the weight of \"a\" is 0" },
         { "{\"sections\":{\"X\":{\"subsets\":{\"a\":-2}}}}", "the weight of \"a\" is -2" },
-        { "{\"sections\":{\"X\":{\"subsets\":{\"a\":1,\"a\":2}}}}", "not valid JSON" },
+        { "{\"sections\":{\"X\":{\"subsets\":{\"a\":1,\"a\":2}}}}", "\"a\" appears twice" },
         { "{\"sections\":{\"X\":{\"weight\":0,\"subsets\":{\"a\":1}}}}", "the weight of \"weight\" is 0" },
         { "{\"sections\":{\"X\":{\"wieght\":1,\"subsets\":{\"a\":1}}}}", "a section has an unknown field \"wieght\"" },
         { "{\"sections\":{\"X\":{\"optional\":1,\"subsets\":{\"a\":1}}}}", "\"optional\" is an integer" },

@@ -276,7 +276,7 @@ static void sizes_are_checked(void **state)
         { "eps null", "{" QWEN2 FINE ",\"rms_norm_eps\":null}",
           "the field \"rms_norm_eps\" is null, but a number is expected" },
         { "eps NaN", "{" QWEN2 FINE ",\"rms_norm_eps\":NaN}",
-          "not valid JSON at line 1 column 247: invalid token near 'NaN'" },
+          "the field \"rms_norm_eps\" is NaN, but a number is expected" },
     };
 
     expect_all(*state, cases, sizeof cases / sizeof cases[0]);
@@ -294,7 +294,7 @@ static void rope_is_checked(void **state)
         { "theta null", "{" QWEN2 FINE ",\"rope_theta\":null}",
           "the field \"rope_theta\" is null, but a number is expected" },
         { "theta 1e400", "{" QWEN2 FINE ",\"rope_theta\":1e400}",
-          "not valid JSON at line 1 column 247: real number overflow near '1e400'" },
+          "the field \"rope_theta\" is a number too large for 64 bits, but a number is expected" },
         { "theta twice", "{" QWEN2 FINE ",\"rope_theta\":10000,\"rope_parameters\":{\"rope_theta\":1000000}}",
           "the field \"rope_theta\" is 10000 at the top level, but 1e+06 in \"rope_parameters\"" },
         { "theta same", "{" QWEN2 FINE ",\"rope_theta\":1000000,\"rope_parameters\":{\"rope_theta\":1e6}}", "" },
@@ -340,10 +340,9 @@ static void rope_is_checked(void **state)
 }
 
 static const struct config_case field_cases[] = {
-    { "no JSON", "", "not valid JSON at line 1 column 0: unexpected token near end of file" },
+    { "no JSON", "", "not valid JSON: the text ends where a value is expected" },
     { "a list", "[]", "not a JSON object" },
-    { "duplicate key", "{" QWEN2 ",\"hidden_size\":1,\"hidden_size\":2}",
-      "not valid JSON at line 1 column 129: duplicate object key near '\"hidden_size\"'" },
+    { "duplicate key", "{" QWEN2 ",\"hidden_size\":1,\"hidden_size\":2}", "the field \"hidden_size\" appears twice" },
     { "no architectures", "{}", "the field \"architectures\" is missing, but a list is expected" },
     { "string", "{\"architectures\":\"Qwen2ForCausalLM\"}",
       "the field \"architectures\" is a string, but a list is expected" },
@@ -410,9 +409,7 @@ static const struct config_case field_cases[] = {
 static void fields_are_checked(void **state)
 {
     char *deep = calloc(1, 200001);
-    struct config_case bomb = { "depth", deep,
-                                "not valid JSON at line 1 column 2049: maximum parsing depth reached near "
-                                "'['" };
+    struct config_case bomb = { "depth", deep, "values are nested deeper than 512 levels" };
 
     assert_non_null(deep);
     expect_all(*state, field_cases, sizeof field_cases / sizeof field_cases[0]);

@@ -82,11 +82,10 @@ static const struct special_case {
     { "NUL", QWEN2(""), "{\"eos_token\":\"<4>\\u0000\"}", NULL, NULL,
       "tokenizer_config.json: the field \"eos_token\" is neither a string nor an object with \"content\"" },
     { "not JSON", QWEN2(""), "{", NULL, NULL,
-      "tokenizer_config.json: not valid JSON at line 1 column 1: string or '}' expected near end of file" },
+      "tokenizer_config.json: not valid JSON: the text ends where a field's name in quotes is expected" },
     { "a list", QWEN2(""), NULL, "[]", NULL, "special_tokens_map.json: not a JSON object" },
     { "twice", QWEN2(""), "{\"pad_token\":\"<3>\",\"pad_token\":\"<4>\"}", NULL, NULL,
-      "tokenizer_config.json: not valid JSON at line 1 column 30: duplicate object key near "
-      "'\"pad_token\"'" },
+      "tokenizer_config.json: the field \"pad_token\" appears twice" },
 };
 
 static void put(const char *dir, const char *name, const char *text)

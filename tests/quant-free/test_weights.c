@@ -116,8 +116,7 @@ static void indexes_are_checked(void **state)
           "the field \"weight_map\" is missing, but an object is expected" },
         { "empty map", INDEX(""), "model.safetensors.index.json", "\"weight_map\" is empty" },
         { "a list", "[]", "model.safetensors.index.json", "not a JSON object" },
-        { "twice", INDEX(BOTH ",\"a\":\"" S2 "\""), "model.safetensors.index.json",
-          "not valid JSON at line 1 column 125: duplicate object key near '\"a\"'" },
+        { "twice", INDEX(BOTH ",\"a\":\"" S2 "\""), "model.safetensors.index.json", "the field \"a\" appears twice" },
     };
 
     write_shards(*state);

@@ -32,10 +32,17 @@ static inline gd_status rows_seen(const gd_entries_options *options, bool raw, c
 {
     size_t len;
     FILE *to = open_memstream(seen, &len);
+    static const char *const also[] = { "a",    "b",    "c",     "d",     "n",           "x", "y",   "a;b",
+                                        "a\nb", "c\"d", "a,b\\", "[{},x", "instruction", "q", "good" };
+    gd_entries_options all = *options;
     gd_entries *entries = NULL;
     uint64_t index = 0;
     bool more = true;
-    gd_status rc = gd_entries_open(&entries, options, err);
+    gd_status rc;
+
+    all.also = also;
+    all.also_count = sizeof also / sizeof also[0];
+    rc = gd_entries_open(&entries, &all, err);
 
     assert_int_equal(rc == GD_OK, entries != NULL);
     while (!rc && more) {

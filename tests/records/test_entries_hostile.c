@@ -167,12 +167,12 @@ static void items_of_100_mib_are_one_problem(void **state)
         char fill;
     } cases[] = {
         { "a.jsonl", "{\"a\":1}\n{\"text\":\"", "\"}\n{\"b\":2}\n",
-          "1 {\"a\":1.0}\n2 ! line 2: " TOO_LONG "3 {\"b\":2.0}\n", 'x' },
+          "1 {\"a\":1}\n2 ! line 2: " TOO_LONG "3 {\"b\":2}\n", 'x' },
         { "a.json", "[{\"a\":1}, {\"text\":\"", "\"},\n{\"b\":2}]",
-          "1 {\"a\":1.0}\n1 ! line 1: " TOO_LONG "2 {\"b\":2.0}\n", 'x' },
+          "1 {\"a\":1}\n1 ! line 1: " TOO_LONG "2 {\"b\":2}\n", 'x' },
         { "a.json", "[{\"a\":1}, {\"text\":\"", "\"},\n{\"b\":2}]",
-          "1 {\"a\":1.0}\n1 ! line 1: " TOO_LONG "104857602 {\"b\":2.0}\n", '\n' },
-        { "a.json", "[{\"a\":1}, ", "\n{\"b\":2}]", "1 {\"a\":1.0}\n2 {\"b\":2.0}\n", ' ' }, /* between elements */
+          "1 {\"a\":1}\n1 ! line 1: " TOO_LONG "104857602 {\"b\":2}\n", '\n' },
+        { "a.json", "[{\"a\":1}, ", "\n{\"b\":2}]", "1 {\"a\":1}\n2 {\"b\":2}\n", ' ' }, /* between elements */
         { "a.csv", "a,b\n1,2\n3,", "\n5,6\n",
           "2 {\"a\":\"1\",\"b\":\"2\"}\n3 ! line 3: " TOO_LONG "4 {\"a\":\"5\",\"b\":\"6\"}\n", 'x' },
         { "a.csv", "a,b\n1,2\n3,\"", "\n5,6\n",
@@ -294,8 +294,10 @@ static void every_allocation_may_fail(void **state)
         inputs[0] = temp_path(documents[d].name);
         inputs[1] = pattern;
         for (fault = 1; rc; fault++) {
-            const gd_entries_options options = { inputs, 2, GD_FORMAT_AUTO,
-                                                 strchr(documents[d].name, 'v') ? "text=a,chosen=b" : "prompt=text" };
+            const gd_entries_options options = { .inputs = inputs,
+                                                 .count = 2,
+                                                 .fields = strchr(documents[d].name, 'v') ? "text=a,chosen=b"
+                                                                                          : "prompt=text" };
             gd_error err = { 0 };
 
             gd_mem_fail_from(fault);

@@ -68,11 +68,10 @@ static void inputs_are_read_in_order(void **state)
     write_text("c.jsonl", "");
     write_text("d", "{\"n\":4}");
     expect(NAMES("a.jsonl", "b.json", "c.jsonl", "d", "a.jsonl"), NULL,
-           "1 {\"n\":1.0}\n1 {\"n\":2.0}\n2 {\"n\":3.0}\n1 {\"n\":4.0}\n1 {\"n\":1.0}\n");
+           "1 {\"n\":1}\n1 {\"n\":2}\n2 {\"n\":3}\n1 {\"n\":4}\n1 {\"n\":1}\n");
     expect(NAMES("c.jsonl", "c.jsonl"), NULL, "");
     write_text("e.jsonl", "{}\n\n7\n");
-    expect(NAMES("e.jsonl", "a.jsonl"), NULL,
-           "1 {}\n3 ! e.jsonl, line 3: a number; expected an object\n1 {\"n\":1.0}\n");
+    expect(NAMES("e.jsonl", "a.jsonl"), NULL, "1 {}\n3 ! e.jsonl, line 3: a number; expected an object\n1 {\"n\":1}\n");
     write_text("a.csv", "x,y\n1,2\n");
     write_text("b.csv", "\"x\",y\r\n3,4");
     expect(NAMES("a.csv", "b.csv"), NULL, "2 {\"x\":\"1\",\"y\":\"2\"}\n2 {\"x\":\"3\",\"y\":\"4\"}\n");
@@ -263,10 +262,10 @@ static void fields_are_renamed(void **state)
            "2 {\"a,b\\\\\":\"3\",\"chosen\":\"4\",\"instruction\":\"1\",\"prompt\":\"2\",\"response\":\"2\"}\n");
     /* a mapped field is missing: a field that has our name is not used instead */
     expect(NAMES("a.jsonl"), "prompt=q,chosen=good",
-           "1 {\"chosen\":2.0,\"prompt\":1.0}\n2 {\"prompt\":4.0}\n3 {\"rejected\":7.0}\n");
+           "1 {\"chosen\":2,\"prompt\":1}\n2 {\"prompt\":4}\n3 {\"rejected\":7}\n");
     expect(NAMES("a.jsonl"), "chosen=rejected,rejected=chosen",
-           "1 {\"good\":2.0,\"q\":1.0,\"rejected\":3.0}\n2 {\"q\":4.0,\"rejected\":5.0}\n"
-           "3 {\"chosen\":7.0,\"rejected\":6.0}\n");
+           "1 {\"good\":2,\"q\":1,\"rejected\":3}\n2 {\"q\":4,\"rejected\":5}\n"
+           "3 {\"chosen\":7,\"rejected\":6}\n");
     write_text("a.txt", "x");
     expect(NAMES("a.txt"), "prompt=text", "1 {\"prompt\":\"x\"}\n");
 }
@@ -296,8 +295,9 @@ static void unknown_fields_are_refused(void **state)
     expect_failure(NAMES("a.csv"), "text=text,text=instruction", GD_EUSAGE, "fields: \"text\" is given twice");
     expect_failure(NAMES("a.csv"), "text=", GD_EUSAGE, "fields: \"text=\" names no column");
     path = temp_path("a.csv");
-    assert_ok(
-        gd_entries_open(&entries, &(gd_entries_options){ &path, 1, GD_FORMAT_AUTO, "text=instruction" }, test_err));
+    assert_ok(gd_entries_open(&entries,
+                              &(gd_entries_options){ .inputs = &path, .count = 1, .fields = "text=instruction" },
+                              test_err));
     assert_string_equal(gd_entries_source_name(entries, "text"), "instruction");
     assert_string_equal(gd_entries_source_name(entries, "chosen"), "chosen");
     gd_entries_close(entries);

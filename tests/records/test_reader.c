@@ -133,7 +133,10 @@ static void a_line_of_16_mib_is_the_longest(void **state)
         assert_int_equal(line.len, 15);
         gd_reader_close(r);
     }
-    assert_ok(gd_records_open(&records, temp_path("x"), GD_FORMAT_JSONL, NULL, test_err));
+    assert_ok(gd_records_open(
+        &records,
+        &(gd_entries_options){ .inputs = &(const char *){ temp_path("x") }, .count = 1, .format = GD_FORMAT_JSONL },
+        test_err));
     assert_ok(gd_records_next(records, &record, &more, test_err));
     assert_string_equal(record.problem, "line 1: more than 16777216 bytes; an item may have at most 16 MiB");
     gd_record_free(&record);
@@ -158,7 +161,12 @@ static void bad_lines_do_not_stop_the_file(void **state)
     bool more;
 
     (void)state;
-    assert_ok(gd_records_open(&records, temp_write("x", file, sizeof file - 1), GD_FORMAT_JSONL, NULL, test_err));
+    assert_ok(
+        gd_records_open(&records,
+                        &(gd_entries_options){ .inputs = &(const char *){ temp_write("x", file, sizeof file - 1) },
+                                               .count = 1,
+                                               .format = GD_FORMAT_JSONL },
+                        test_err));
     for (size_t i = 0; i < 4; i++) {
         assert_ok(gd_records_next(records, &record, &more, test_err));
         assert_true(more);

@@ -55,7 +55,10 @@ static double worst_error(struct states *s, const char *precision, float *scores
     bool more;
 
     options.precision = precision;
-    assert_ok(gd_records_open(&records, smollm2_pairs, GD_FORMAT_JSONL, NULL, test_err));
+    assert_ok(gd_records_open(
+        &records,
+        &(gd_entries_options){ .inputs = &(const char *){ smollm2_pairs }, .count = 1, .format = GD_FORMAT_JSONL },
+        test_err));
     for (size_t i = 0; i < TEXTS / 2; i++) {
         assert_ok(gd_records_next(records, &record[i], &more, test_err));
         texts[2 * i] = record[i].texts[0].text;

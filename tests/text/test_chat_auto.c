@@ -168,7 +168,7 @@ static void a_list_has_a_default(void **state)
     write_config(dir, json_pack("[i,{s:s}]", 1, "name", "default"), "<bos>", NULL);
     assert_string_equal(found(dir), NO_DEFAULT PASS);
     write_config(dir, json_integer(3), "<bos>", NULL);
-    assert_string_equal(found(dir), "/tokenizer_config.json: chat_template is a real number, but a string is expected");
+    assert_string_equal(found(dir), "/tokenizer_config.json: chat_template is an integer, but a string is expected");
     write_config(dir, json_null(), "<bos>", NULL);
     assert_string_equal(found(dir), ": the checkpoint has no chat template" PASS);
     remove_file(dir, "tokenizer_config.json");
