@@ -296,7 +296,7 @@ typedef struct gd_file_options {
     const char *output; /**< a path, or "-" for standard output; written batch by batch */
     gd_format format;   /**< of the input */
     int resume;         /**< not 0: resume an interrupted run; if its output is complete, do nothing */
-    const char *fields; /**< other names for fields, as in "text=instruction,chosen=good": our name = the input's; "_" is
+    const char *fields; /**< other names for fields, as in "text=instruction,chosen=good": our name = the input's; _ is
                              the name of no field, and leaves ours out */
 } gd_file_options;
 

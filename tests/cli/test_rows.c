@@ -96,6 +96,28 @@ static void a_format_without_conversations_is_said(void **state)
         }
 }
 
+/* The second time, too: joined, these answers would repeat their prompt, which is an error. */
+static void both_passes_of_a_filter_make_turns(void **state)
+{
+    static const char row[] =
+        "{\"prompt\":\"Good morning\",\"chosen\":\"Good morning to you\",\"rejected\":\"Good morning.\"}\n";
+    const char *input = program_path("in.jsonl");
+    program_run run;
+
+    (void)state;
+    program_write(input, row);
+    run = program(NULL, "filter", "--model", program_golden("qwen2"), "--chat-format=chatml", "--turns=on", "--quiet",
+                  "--top-fraction=1", "--input", input, NULL);
+    assert_quiet(&run);
+    assert_string_equal(run.out, row);
+    program_forget(&run);
+    run = program(NULL, "filter", "--model", program_golden("qwen2"), "--quiet", "--top-fraction=1", "--input", input,
+                  NULL);
+    assert_int_equal(run.status, 1);
+    assert_contains(run.errors, "all answers begin with the text of \"prompt\"");
+    program_forget(&run);
+}
+
 static void turns_need_a_format(void **state)
 {
     program_run run = program(NULL, "score", "--model", program_golden("qwen2"), "--turns", "on", "x", NULL);
@@ -141,6 +163,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rewardbench_makes_turns),
         cmocka_unit_test(a_format_without_conversations_is_said),
+        cmocka_unit_test(both_passes_of_a_filter_make_turns),
         cmocka_unit_test(turns_need_a_format),
         cmocka_unit_test(a_file_is_not_a_text),
     };

@@ -134,6 +134,8 @@ def repeated():
     pair('a prompt that ends with an answer', {'prompt': [Q, A], 'chosen': [A], 'rejected': [B]}, [Q, A, A], [Q, A, B], trl=True)
     case('one response repeats the prompt', {'prompt': [Q], 'response': [Q, A]}, [[Q, A]])
     case('responses repeat the prompt', {'prompt': [Q], 'responses': [[Q, A], 'Assam.', C]}, [[Q, A], [Q, B], [Q, C]])
+    case('one response repeats the prompt, a text does not', {'prompt': Q['content'], 'responses': ['Sencha.', [Q, B]]},
+         [Q['content'] + 'Sencha.', [Q, B]])
     case('texts repeat the prompt', {'prompt': 'Q: Is tea hot? A:', 'chosen': 'Q: Is tea hot? A: Yes.', 'rejected': 'Q: Is tea hot? A: No.'},
          error='all answers begin with the text of "prompt", which would be there twice; --fields prompt=_')
     pair('texts repeat the prompt, left out', {'prompt': 'Q: Is tea hot? A:', 'chosen': 'Q: Is tea hot? A: Yes.', 'rejected': 'Q: Is tea hot? A: No.'},
