@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "quant-free/adapter_config.h"
 #include "quant-free/convert.h"
-#include "quant-free/notes.h"
+#include "base/notes.h"
 #include "quant-free/safetensors.h"
 
 #include <stdlib.h>

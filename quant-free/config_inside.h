@@ -3,7 +3,7 @@
 #define GD_QUANT_FREE_CONFIG_INSIDE_H
 
 #include "quant-free/config.h"
-#include "quant-free/notes.h"
+#include "base/notes.h"
 
 /* The families whose defaults and conventions are known; any other is read without defaults, for a graph
  * from a file. */

@@ -151,7 +151,8 @@ gd_status gd_pattern_match(const gd_pattern *p, const char *name, bool *matches,
     if (rc > 0 && p->kind == GD_PATTERN_LAYER) { /* the last group: the pattern's own groups come before it */
         const int group = pcre2_substring_number_from_name(p->code, (PCRE2_SPTR) "idx");
 
-        *layer = group > 0 ? at[2 * group] : strlen(name);
+        /* With "layers|h" the first alternative ends before it: PEFT then has no number either. */
+        *layer = group > 0 && at[2 * group] != PCRE2_UNSET ? at[2 * group] : strlen(name);
     }
     if (rc > 0 || rc == PCRE2_ERROR_NOMATCH)
         return GD_OK;

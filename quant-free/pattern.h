@@ -25,7 +25,8 @@ gd_status gd_pattern_open(gd_pattern **out, const char *text, gd_pattern_kind ki
 /* NULL is fine. */
 void gd_pattern_close(gd_pattern *pattern);
 
-/* *matches says whether `name` matches; for GD_PATTERN_LAYER, *layer becomes the digits' offset in `name`. */
+/* *matches says whether `name` matches; for GD_PATTERN_LAYER, *layer becomes the digits' offset in `name`, or the
+ * length of `name` if it matched without them. */
 gd_status gd_pattern_match(const gd_pattern *pattern, const char *name, bool *matches, size_t *layer, gd_error *err);
 
 #endif

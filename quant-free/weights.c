@@ -5,7 +5,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "quant-free/notes.h"
+#include "base/notes.h"
 #include "quant-free/safetensors.h"
 
 #include <stdlib.h>

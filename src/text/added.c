@@ -9,34 +9,52 @@
 
 void gd_added_free(gd_added *added)
 {
-    for (size_t i = 0; i < added->count; i++) {
-        if (added->tokens[i].pattern != added->tokens[i].content)
-            gd_free(added->tokens[i].pattern);
-        gd_free(added->tokens[i].content);
-    }
+    for (size_t i = 0; i < added->count; i++)
+        gd_free(added->tokens[i].own);
+    gd_added_list_free(&added->list);
     gd_free(added->tokens);
     gd_free(added->raw.sorted);
     gd_free(added->normalized.sorted);
     *added = (gd_added){ 0 };
 }
 
-/* The longest token whose pattern is at s, or NULL: the sorted list is narrowed byte by byte. */
-static const gd_added_token *longest_at(const gd_added_set *set, const unsigned char *s, size_t len)
+const gd_added_token *gd_added_by_content(const gd_added *added, const char *content, size_t len)
 {
-    const gd_added_token *found = NULL;
+    size_t first = 0, end = added->count;
+
+    while (first < end) {
+        const gd_added_token *token = &added->tokens[first + (end - first) / 2];
+        int order = memcmp(token->content, content, token->len < len ? token->len : len);
+
+        if (order == 0)
+            order = (token->len > len) - (token->len < len);
+        if (order == 0)
+            return token;
+        if (order < 0)
+            first = (size_t)(token - added->tokens) + 1;
+        else
+            end = (size_t)(token - added->tokens);
+    }
+    return NULL;
+}
+
+/* The longest pattern that is at s, or NULL: the sorted list is narrowed byte by byte. */
+static const gd_added_pattern *longest_at(const gd_added_set *set, const unsigned char *s, size_t len)
+{
+    const gd_added_pattern *found = NULL;
     size_t low = set->begin[s[0]], high = set->begin[s[0] + 1];
 
     for (size_t depth = 1; low < high; depth++) {
         size_t first, end;
 
-        if (set->sorted[low]->pattern_len == depth) /* a pattern sorts before those that begin with it */
-            found = set->sorted[low++];
+        if (set->sorted[low].len == depth) /* a pattern sorts before those that begin with it */
+            found = &set->sorted[low++];
         if (depth == len)
             break;
         for (first = low, end = high; first < end;) {
             const size_t mid = first + (end - first) / 2;
 
-            if ((unsigned char)set->sorted[mid]->pattern[depth] < s[depth])
+            if ((unsigned char)set->sorted[mid].s[depth] < s[depth])
                 first = mid + 1;
             else
                 end = mid;
@@ -45,7 +63,7 @@ static const gd_added_token *longest_at(const gd_added_set *set, const unsigned 
         for (end = high; first < end;) {
             const size_t mid = first + (end - first) / 2;
 
-            if ((unsigned char)set->sorted[mid]->pattern[depth] <= s[depth])
+            if ((unsigned char)set->sorted[mid].s[depth] <= s[depth])
                 first = mid + 1;
             else
                 end = mid;
@@ -100,6 +118,7 @@ bool gd_added_find(const gd_added_set *set, const uint8_t *classes, const unsign
         return false;
     while (search->at < len) {
         const unsigned char *hit = s + search->at;
+        const gd_added_pattern *pattern;
         const gd_added_token *token;
         size_t from;
 
@@ -108,11 +127,14 @@ bool gd_added_find(const gd_added_set *set, const uint8_t *classes, const unsign
         from = search->at = hit ? (size_t)(hit - s) : len;
         if (!hit)
             break;
-        if (set->begin[s[from]] == set->begin[s[from] + 1] || !(token = longest_at(set, s + from, len - from))) {
+        if (set->begin[s[from]] == set->begin[s[from] + 1] || !(pattern = longest_at(set, s + from, len - from))) {
             search->at++;
             continue;
         }
-        search->at = from + token->pattern_len;
+        token = pattern->token;
+        search->at = from + pattern->len;
+        if (set->split_special && token->special)
+            continue;
         if (token->single_word && inside_word(classes, s, len, from, search->at))
             continue;
         match->from = token->lstrip ? strip_left(classes, s, from, search->done) : from;

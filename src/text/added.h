@@ -2,34 +2,41 @@
 #ifndef GD_TEXT_ADDED_H
 #define GD_TEXT_ADDED_H
 
+#include "base/notes.h"
+#include "text/added_list.h"
 #include "text/nfc.h"
 #include "text/vocab.h"
 
-#include <jansson.h>
-
-#define GD_ADDED_LIMIT ((size_t)65536)
-#define GD_ADDED_BYTES ((size_t)1024) /* of one content */
-
 typedef struct gd_added_token {
-    char *content; /* NUL-terminated, and may contain NULs */
+    const char *content; /* in the list; NUL-terminated, and may contain NULs */
     size_t len;
-    char *pattern; /* what is searched for: the content, or its normal form */
-    size_t pattern_len;
+    const char *normal; /* its normal form: `own`, or the content itself */
+    size_t normal_len;
+    char *own;
     uint32_t id;
-    bool special, normalized, single_word, lstrip, rstrip;
+    bool special, single_word, lstrip, rstrip;
+    bool in_raw, in_normalized; /* in which texts it is found: if two files disagree about "normalized", in both */
 } gd_added_token;
+
+typedef struct gd_added_pattern {
+    const char *s; /* what is searched for */
+    size_t len;
+    const gd_added_token *token;
+} gd_added_pattern;
 
 /* The tokens to find in one kind of text, sorted by pattern. */
 typedef struct gd_added_set {
-    const gd_added_token **sorted;
+    gd_added_pattern *sorted;
     size_t count;
     uint32_t begin[257]; /* sorted[begin[b]] is the first whose pattern begins with byte b or a larger one */
     bool one_byte;       /* all patterns begin with the byte `first`, mostly '<' */
+    bool split_special;  /* special tokens are passed over: they are text */
     unsigned char first;
 } gd_added_set;
 
 typedef struct gd_added {
-    gd_added_token *tokens;
+    gd_added_list list;     /* what the files say */
+    gd_added_token *tokens; /* sorted by content */
     size_t count;
     gd_added_set raw;        /* found in the original text */
     gd_added_set normalized; /* found in the normalized text between those */
@@ -37,9 +44,20 @@ typedef struct gd_added {
 
 void gd_added_free(gd_added *added);
 
-/* Reads the field "added_tokens" (NULL: none). nfc: does the tokenizer normalize? */
-gd_status gd_added_load(gd_added *added, const json_t *list, const gd_vocab *vocab, const uint8_t *classes, bool nfc,
-                        const char *path, gd_error *err);
+/* What the tokens are made with. */
+typedef struct gd_added_parts {
+    const gd_vocab *vocab;
+    const uint8_t *classes;
+    bool nfc;         /* does the tokenizer normalize? */
+    const char *path; /* of tokenizer.json, for messages */
+    gd_notes *notes;
+} gd_added_parts;
+
+/* Makes the declarations in added->list into tokens. */
+gd_status gd_added_make(gd_added *added, const gd_added_parts *parts, gd_error *err);
+
+/* The token with this content, or NULL. */
+const gd_added_token *gd_added_by_content(const gd_added *added, const char *content, size_t len);
 
 /* A match: the id replaces the text from..to. */
 typedef struct gd_added_match {

@@ -1,8 +1,7 @@
-/* added_load.c - reads the field "added_tokens" of a tokenizer.json. */
+/* added_load.c - makes the declarations of added tokens (added_list.h) into the tokens that a tokenizer looks for. */
 #include "text/added.h"
 
 #include "base/error.h"
-#include "base/json.h"
 #include "base/mem.h"
 #include "text/fields.h"
 
@@ -10,67 +9,174 @@
 #include <stdlib.h>
 #include <string.h>
 
-static gd_status read_flags(gd_added_token *token, const json_t *item, const char *path, gd_error *err)
+static int compare(const char *a, size_t a_len, const char *b, size_t b_len)
 {
-    gd_status rc = gd_json_bool(&token->single_word, item, "single_word", path, err);
+    const int order = memcmp(a, b, a_len < b_len ? a_len : b_len);
 
-    if (!rc)
-        rc = gd_json_bool(&token->lstrip, item, "lstrip", path, err);
-    if (!rc)
-        rc = gd_json_bool(&token->rstrip, item, "rstrip", path, err);
-    if (!rc)
-        rc = gd_json_bool(&token->normalized, item, "normalized", path, err);
-    return rc ? rc : gd_json_bool(&token->special, item, "special", path, err);
+    return order ? order : (a_len > b_len) - (a_len < b_len);
+}
+
+/* By content, then in the order of the list. */
+static int by_content(const void *a, const void *b)
+{
+    const gd_added_entry *x = *(gd_added_entry *const *)a, *y = *(gd_added_entry *const *)b;
+    const int order = compare(x->content, x->len, y->content, y->len);
+
+    return order ? order : (x > y) - (x < y);
+}
+
+static int by_pattern(const void *a, const void *b)
+{
+    const gd_added_pattern *x = a, *y = b;
+
+    return compare(x->s, x->len, y->s, y->len);
+}
+
+/* ---- the flags ---- */
+
+/* The declarations of one token, in order. */
+struct group {
+    gd_added_entry **entries;
+    size_t count;
+    bool strong;        /* it is in added_tokens or in a list: names add nothing */
+    bool named;         /* it is a named token */
+    bool makes_special; /* see gd_added_entry */
+};
+
+static struct group describe(gd_added_entry **entries, size_t count)
+{
+    struct group g = { entries, count, false, false, false };
+
+    for (size_t i = 0; i < count; i++) {
+        g.strong |= entries[i]->origin <= GD_ADDED_LISTED;
+        g.named |= entries[i]->origin == GD_ADDED_NAMED;
+        g.makes_special |= entries[i]->makes_special;
+    }
+    return g;
+}
+
+static unsigned code(const gd_added_flags *f)
+{
+    return f->single_word | f->lstrip << 1 | f->rstrip << 2 | f->normalized << 3 | f->special << 4;
+}
+
+/* True if the declaration counts; its flags become what they are for the reference. */
+static bool counts(const struct group *g, gd_added_entry *e, uint32_t *seen)
+{
+    if (g->strong && e->origin > GD_ADDED_LISTED)
+        return false;
+    if (e->special_by_name)
+        e->flags.special = !(e->flags.normalized = !g->makes_special);
+    if (g->named && e->origin == GD_ADDED_LISTED)
+        e->flags.special = true;
+    if (*seen >> code(&e->flags) & 1)
+        return false;
+    *seen |= 1u << code(&e->flags);
+    return true;
+}
+
+/* tokenizer.json comes first, then all other files at once. */
+static unsigned round_of(const gd_added_entry *e) { return e->origin != GD_ADDED_FILE; }
+
+/* Each declaration replaces the flags of those before it, except in one respect: the first special one decides in which
+ * texts the token is looked for; the others are looked for too if they are of an earlier round. (tokenizers 0.22,
+ * added_vocabulary.rs: special_tokens, added_tokens and added_tokens_map_r.) */
+static void decide(gd_added_token *token, const struct group *g, bool decoder)
+{
+    const gd_added_entry *special = NULL;
+    uint32_t seen = 0;
+    size_t n = 0;
+
+    for (size_t i = 0; i < g->count; i++) {
+        gd_added_entry *e = g->entries[i];
+
+        if (!counts(g, e, &seen))
+            continue;
+        if (e->flags.special && !special)
+            special = e;
+        g->entries[n++] = e;
+        token->single_word = e->flags.single_word;
+        token->lstrip = e->flags.lstrip;
+        token->rstrip = e->flags.rstrip;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const gd_added_entry *e = g->entries[i];
+
+        if (special && e != special && round_of(e) >= round_of(special))
+            continue;
+        token->in_raw |= !e->flags.normalized;
+        token->in_normalized |= e->flags.normalized;
+    }
+    token->special = special || (g->named && !decoder);
+}
+
+/* ---- the ids ---- */
+
+static gd_status check_file_id(const gd_added_entry *e, uint32_t id, bool known, size_t place, const char *path,
+                               gd_error *err)
+{
+    if (e->id == (int64_t)id)
+        return GD_OK;
+    return gd_fail(err, GD_EFORMAT, "%s: added_tokens[%zu]: the id of \"%.80s\" is %lld, but %s %u", path, place,
+                   e->content, (long long)e->id,
+                   known ? "model.vocab gives it the id"
+                         : "new tokens are numbered in order after the vocabulary, and this is",
+                   id);
+}
+
+/* The id that is next after those of tokenizer.json. */
+static uint32_t next_id(const gd_added *added, const gd_vocab *vocab)
+{
+    uint32_t next = (uint32_t)vocab->count;
+
+    for (size_t i = 0; i < added->count; i++) {
+        const uint32_t id = added->tokens[i].id;
+
+        if (id != GD_NO_TOKEN && id >= next)
+            next = id + 1;
+    }
+    return next;
 }
 
 /* The reference numbers added tokens itself: as in the vocabulary if it has the content, else in order after it; it
- * only compares the ids of the file, and warns. Here a difference is an error. */
-static gd_status check_id(gd_added_token *token, int64_t id, const gd_vocab *vocab, uint32_t *next, const char *path,
-                          gd_error *err)
+ * only compares the ids of the files, and warns. Here a difference in tokenizer.json is an error. In the other files,
+ * whose ids the reference does not even compare, it is a notice. */
+static gd_status number(gd_added *added, const gd_added_parts *parts, gd_error *err)
 {
-    const uint32_t known = gd_vocab_by_content(vocab, token->content, token->len);
-    const uint32_t wanted = known != GD_NO_TOKEN ? vocab->tokens[known].id : (*next)++;
+    const gd_vocab *vocab = parts->vocab;
+    uint32_t next = (uint32_t)vocab->count;
+    bool noticed = false;
+    gd_status rc = GD_OK;
 
-    if (id != (int64_t)wanted)
-        return gd_fail(err, GD_EFORMAT, "%s: the id of \"%.80s\" is %lld, but %s %u", path, token->content,
-                       (long long)id,
-                       known != GD_NO_TOKEN ? "model.vocab gives it the id"
-                                            : "new tokens are numbered in order after the vocabulary, and this is",
-                       wanted);
-    if (known == GD_NO_TOKEN && gd_vocab_by_id(vocab, wanted) != GD_NO_TOKEN)
-        return gd_fail(err, GD_EFORMAT, "%s: the id %u of \"%.80s\" belongs to another token of model.vocab", path,
-                       wanted, token->content);
-    token->id = wanted;
-    return GD_OK;
+    for (size_t i = 0; i < added->list.count && !rc; i++) {
+        const gd_added_entry *e = &added->list.entries[i];
+        gd_added_token *token = &added->tokens[e->token];
+        const uint32_t known = gd_vocab_by_content(vocab, e->content, e->len);
+
+        if (i == added->list.files)
+            next = next_id(added, vocab);
+        if (e->origin == GD_ADDED_FILE && token->id != GD_NO_TOKEN)
+            return gd_fail(err, GD_EFORMAT, "%s: added_tokens: \"%.80s\" appears twice", parts->path, e->content);
+        if (token->id == GD_NO_TOKEN)
+            token->id = known != GD_NO_TOKEN ? vocab->tokens[known].id : next++;
+        if (e->origin == GD_ADDED_FILE)
+            rc = check_file_id(e, token->id, known != GD_NO_TOKEN, i, parts->path, err);
+        if (!rc && known == GD_NO_TOKEN && gd_vocab_by_id(vocab, token->id) != GD_NO_TOKEN)
+            rc = gd_fail(err, GD_EFORMAT, "%s: the id %u of \"%.80s\" belongs to another token of model.vocab",
+                         parts->path, token->id, e->content);
+        if (!rc && e->origin == GD_ADDED_LISTED && e->id != (int64_t)token->id && !noticed) {
+            noticed = true;
+            rc = gd_notes_add(parts->notes, err,
+                              "%s gives \"%.40s\" the id %lld, but it gets %u: like Transformers, guerdon numbers new "
+                              "tokens in order",
+                              added->list.decoder ? "added_tokens_decoder" : "added_tokens.json", e->content,
+                              (long long)e->id, token->id);
+        }
+    }
+    return rc;
 }
 
-static gd_status read_token(gd_added_token *token, const json_t *item, const gd_vocab *vocab, uint32_t *next,
-                            const char *path, gd_error *err)
-{
-    static const char *const names[] = { "id",     "content",    "single_word", "lstrip",
-                                         "rstrip", "normalized", "special",     NULL };
-    const json_t *content;
-    int64_t id;
-    gd_status rc = gd_fields_known(item, names, path, err);
-
-    if (!rc)
-        rc = gd_json_int(&id, item, "id", 0, GD_ID_LIMIT - 1, path, err);
-    if (!rc)
-        rc = read_flags(token, item, path, err);
-    if (rc)
-        return rc;
-    content = json_object_get(item, "content");
-    if (!json_is_string(content))
-        return gd_fail(err, GD_EFORMAT, "%s: the field \"content\" is expected to be a string", path);
-    token->len = token->pattern_len = json_string_length(content);
-    if (token->len == 0 || token->len > GD_ADDED_BYTES)
-        return gd_fail(err, GD_EUNSUPPORTED, "%s: the content has %zu bytes, but 1 to %zu are supported", path,
-                       token->len, GD_ADDED_BYTES);
-    token->content = token->pattern = gd_strndup(json_string_value(content), token->len);
-    if (!token->content)
-        return gd_fail_memory(err, token->len);
-    return check_id(token, id, vocab, next, path, err);
-}
+/* ---- the sets ---- */
 
 static gd_status normalize(gd_added_token *token, gd_nfc *nfc, const uint8_t *classes, gd_error *err)
 {
@@ -81,101 +187,103 @@ static gd_status normalize(gd_added_token *token, gd_nfc *nfc, const uint8_t *cl
         return gd_fail_memory(err, token->len);
     if (out == token->content)
         return GD_OK;
-    token->pattern = gd_strndup(out, len);
-    token->pattern_len = len;
-    return token->pattern ? GD_OK : gd_fail_memory(err, len);
-}
-
-static int compare(const char *a, size_t a_len, const char *b, size_t b_len)
-{
-    const int order = memcmp(a, b, a_len < b_len ? a_len : b_len);
-
-    return order ? order : (a_len > b_len) - (a_len < b_len);
-}
-
-static int by_pattern(const void *a, const void *b)
-{
-    const gd_added_token *x = *(const gd_added_token *const *)a, *y = *(const gd_added_token *const *)b;
-
-    return compare(x->pattern, x->pattern_len, y->pattern, y->pattern_len);
-}
-
-static int by_content(const void *a, const void *b)
-{
-    const gd_added_token *x = *(const gd_added_token *const *)a, *y = *(const gd_added_token *const *)b;
-
-    return compare(x->content, x->len, y->content, y->len);
-}
-
-static gd_status no_two(gd_added_set *set, int (*order)(const void *, const void *), const char *path, gd_error *err)
-{
-    qsort(set->sorted, set->count, sizeof *set->sorted, order);
-    for (size_t i = 1; i < set->count; i++) {
-        if (order(&set->sorted[i - 1], &set->sorted[i]) == 0)
-            return gd_fail(err, GD_EFORMAT, "%s: added_tokens: \"%.80s\" appears twice", path, set->sorted[i]->content);
-    }
-    return GD_OK;
+    token->own = gd_strndup(out, len);
+    token->normal = token->own;
+    token->normal_len = len;
+    return token->own ? GD_OK : gd_fail_memory(err, len);
 }
 
 static gd_status make_set(gd_added_set *set, const gd_added *added, bool normalized, const char *path, gd_error *err)
 {
     uint32_t at = 0;
-    gd_status rc;
 
     set->sorted = gd_alloc(added->count, sizeof *set->sorted);
     if (!set->sorted)
         return gd_fail_memory(err, added->count * sizeof *set->sorted);
-    for (size_t i = 0; i < added->count; i++) /* the contents of all tokens, whatever their flags */
-        set->sorted[set->count++] = &added->tokens[i];
-    rc = no_two(set, by_content, path, err);
-    set->count = 0;
     for (size_t i = 0; i < added->count; i++) {
-        if (added->tokens[i].normalized == normalized)
-            set->sorted[set->count++] = &added->tokens[i];
+        const gd_added_token *t = &added->tokens[i];
+
+        if (normalized ? t->in_normalized : t->in_raw)
+            set->sorted[set->count++] = normalized ? (gd_added_pattern){ t->normal, t->normal_len, t }
+                                                   : (gd_added_pattern){ t->content, t->len, t };
     }
-    if (!rc)
-        rc = no_two(set, by_pattern, path, err);
+    qsort(set->sorted, set->count, sizeof *set->sorted, by_pattern);
+    for (size_t i = 1; i < set->count; i++) {
+        if (by_pattern(&set->sorted[i - 1], &set->sorted[i]) == 0)
+            return gd_fail(err, GD_EFORMAT, "%s: added_tokens: \"%.80s\" appears twice", path,
+                           set->sorted[i].token->content);
+    }
     for (unsigned b = 0; b <= 256; b++) {
-        while (at < set->count && (unsigned char)set->sorted[at]->pattern[0] < b)
+        while (at < set->count && (unsigned char)set->sorted[at].s[0] < b)
             at++;
         set->begin[b] = at;
     }
-    if (!rc && set->count) {
-        set->first = (unsigned char)set->sorted[0]->pattern[0];
-        set->one_byte = set->first == (unsigned char)set->sorted[set->count - 1]->pattern[0];
+    if (set->count) {
+        set->first = (unsigned char)set->sorted[0].s[0];
+        set->one_byte = set->first == (unsigned char)set->sorted[set->count - 1].s[0];
     }
-    return rc;
+    return GD_OK;
 }
 
-gd_status gd_added_load(gd_added *added, const json_t *list, const gd_vocab *vocab, const uint8_t *classes, bool nfc,
-                        const char *path, gd_error *err)
+static gd_status make_sets(gd_added *added, const gd_added_parts *parts, gd_error *err)
 {
-    uint32_t next = (uint32_t)vocab->count;
     gd_nfc room = { 0 };
     gd_status rc = GD_OK;
 
-    if (!list || json_is_null(list))
-        return GD_OK;
-    if (!json_is_array(list))
-        return gd_fail(err, GD_EFORMAT, "%s: the field \"added_tokens\" is expected to be a list", path);
-    if (json_array_size(list) > GD_ADDED_LIMIT)
-        return gd_fail(err, GD_EUNSUPPORTED, "%s: added_tokens has %zu entries, but at most %zu are supported", path,
-                       json_array_size(list), GD_ADDED_LIMIT);
-    added->tokens = gd_alloc_zero(json_array_size(list), sizeof *added->tokens);
-    if (!added->tokens)
-        return gd_fail_memory(err, json_array_size(list) * sizeof *added->tokens);
-    for (size_t i = 0; i < json_array_size(list) && !rc; i++) {
-        gd_added_token *token = &added->tokens[i];
-        char where[GD_WHERE];
-
-        (void)snprintf(where, sizeof where, "%s: added_tokens[%zu]", path, i);
-        added->count++;
-        rc = read_token(token, json_array_get(list, i), vocab, &next, where, err);
-        if (!rc && token->normalized && nfc)
-            rc = normalize(token, &room, classes, err);
+    for (size_t i = 0; i < added->count && !rc; i++) {
+        if (added->tokens[i].in_normalized && parts->nfc)
+            rc = normalize(&added->tokens[i], &room, parts->classes, err);
     }
     gd_nfc_free(&room);
     if (!rc)
-        rc = make_set(&added->raw, added, false, path, err);
-    return rc ? rc : make_set(&added->normalized, added, true, path, err);
+        rc = make_set(&added->raw, added, false, parts->path, err);
+    if (!rc)
+        rc = make_set(&added->normalized, added, true, parts->path, err);
+    added->raw.split_special = added->normalized.split_special = added->list.split_special;
+    return rc;
+}
+
+/* Groups the declarations by content: each group becomes a token. */
+static void make_tokens(gd_added *added, gd_added_entry **sorted)
+{
+    const gd_added_list *list = &added->list;
+
+    for (size_t i = 0, end; i < list->count; i = end) {
+        gd_added_token *token = &added->tokens[added->count];
+        struct group g;
+
+        for (end = i; end < list->count && (end == i || !compare(sorted[i]->content, sorted[i]->len,
+                                                                 sorted[end]->content, sorted[end]->len));
+             end++)
+            sorted[end]->token = added->count;
+        g = describe(sorted + i, end - i);
+        *token = (gd_added_token){ .content = sorted[i]->content, .len = sorted[i]->len, .id = GD_NO_TOKEN };
+        token->normal = token->content;
+        token->normal_len = token->len;
+        decide(token, &g, list->decoder);
+        added->count++;
+    }
+}
+
+gd_status gd_added_make(gd_added *added, const gd_added_parts *parts, gd_error *err)
+{
+    const gd_added_list *list = &added->list;
+    gd_added_entry **sorted;
+    gd_status rc;
+
+    if (list->count == 0)
+        return GD_OK;
+    sorted = gd_alloc(list->count, sizeof *sorted);
+    added->tokens = gd_alloc_zero(list->count, sizeof *added->tokens);
+    if (!sorted || !added->tokens) {
+        gd_free(sorted);
+        return gd_fail_memory(err, list->count * sizeof *added->tokens);
+    }
+    for (size_t i = 0; i < list->count; i++)
+        sorted[i] = &list->entries[i];
+    qsort(sorted, list->count, sizeof *sorted, by_content);
+    make_tokens(added, sorted);
+    gd_free(sorted);
+    rc = number(added, parts, err);
+    return rc ? rc : make_sets(added, parts, err);
 }

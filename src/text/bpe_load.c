@@ -293,6 +293,9 @@ static gd_status read_merges(gd_bpe *bpe, gd_jscan *js, gd_jspan field)
     return rc;
 }
 
+/* No text has these bytes, and the vocabularies of GPT-NeoX, MPT and StarCoder don't have them either. */
+static bool never_in_utf8(unsigned byte) { return byte == 0xC0 || byte == 0xC1 || byte >= 0xF5; }
+
 /* The symbol of each byte before any merge: its token, or the tokens <0x..> of the UTF-8 bytes of the character
  * that stands for it, or the unknown token. */
 static gd_status find_bytes(gd_bpe *bpe, gd_jscan *js, bool fallback, uint32_t unknown)
@@ -324,7 +327,7 @@ static gd_status find_bytes(gd_bpe *bpe, gd_jscan *js, bool fallback, uint32_t u
         }
         if (symbol->count > bpe->byte_symbols)
             bpe->byte_symbols = symbol->count;
-        if (symbol->kind == GD_BYTE_UNKNOWN && unknown == GD_NO_TOKEN)
+        if (symbol->kind == GD_BYTE_UNKNOWN && unknown == GD_NO_TOKEN && !never_in_utf8(b))
             return gd_fail(js->err, GD_EUNSUPPORTED,
                            "%s: model.vocab has no token for the byte 0x%02X, and no model.unk_token: such text would "
                            "be lost",

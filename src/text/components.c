@@ -203,41 +203,29 @@ gd_status gd_template_load(gd_template *template, const json_t *value, size_t si
     return post_processor(template, value, 0, size, where, err);
 }
 
-gd_status gd_truncation_check(const json_t *value, const char *path, gd_error *err)
+/* A field that is known but not applied. */
+static gd_status check_fields(const json_t *value, const char *field, const char *const *names, const char *path,
+                              gd_error *err)
 {
-    static const char *const names[] = { "direction", "max_length", "strategy", "stride", NULL };
     char where[GD_WHERE];
 
     if (!value || json_is_null(value))
         return GD_OK;
-    (void)snprintf(where, sizeof where, "%s: truncation", path);
+    (void)snprintf(where, sizeof where, "%s: %s", path, field);
     return gd_fields_known(value, names, where, err);
+}
+
+gd_status gd_truncation_check(const json_t *value, const char *path, gd_error *err)
+{
+    static const char *const names[] = { "direction", "max_length", "strategy", "stride", NULL };
+
+    return check_fields(value, "truncation", names, path, err);
 }
 
 gd_status gd_padding_check(const json_t *value, const char *path, gd_error *err)
 {
     static const char *const names[] = { "strategy",  "direction", "pad_to_multiple_of", "pad_id", "pad_type_id",
                                          "pad_token", NULL };
-    char where[GD_WHERE];
-    const char *strategy;
-    gd_status rc;
 
-    if (!value || json_is_null(value))
-        return GD_OK;
-    (void)snprintf(where, sizeof where, "%s: padding", path);
-    rc = gd_fields_known(value, names, where, err);
-    if (!rc && gd_json_has(value, "pad_to_multiple_of"))
-        rc = gd_fail(err, GD_EUNSUPPORTED, "%s: pad_to_multiple_of is expected to be null: a text is never padded",
-                     where);
-    if (!rc && json_is_object(json_object_get(value, "strategy")))
-        rc = gd_fail(err, GD_EUNSUPPORTED,
-                     "%s: strategy is \"Fixed\", but only \"BatchLongest\", which leaves a single text "
-                     "alone, is supported",
-                     where);
-    if (!rc)
-        rc = gd_json_string(&strategy, value, "strategy", where, err);
-    if (!rc && strcmp(strategy, "BatchLongest") != 0)
-        rc = gd_fail(err, GD_EUNSUPPORTED, "%s: strategy is \"%.80s\", but only \"BatchLongest\" is supported", where,
-                     strategy);
-    return rc;
+    return check_fields(value, "padding", names, path, err);
 }

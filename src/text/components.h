@@ -16,7 +16,7 @@ gd_status gd_normalizer_load(bool *nfc, const json_t *value, const char *path, g
 /* Reads "post_processor". Ids must be smaller than `size`. */
 gd_status gd_template_load(gd_template *template, const json_t *value, size_t size, const char *path, gd_error *err);
 
-/* Reads "truncation" and "padding": padding that changes the ids of a single text is refused. */
+/* Read "truncation" and "padding", which are not applied. */
 gd_status gd_truncation_check(const json_t *value, const char *path, gd_error *err);
 gd_status gd_padding_check(const json_t *value, const char *path, gd_error *err);
 

@@ -45,6 +45,7 @@ struct gd_tokenizer {
     gd_pretoken pretoken;
     gd_template template;
     size_t size;
+    gd_notes notes;
     struct idle_runs *idle; /* with gd_bpe's `whole`, the only part that changes once the tokenizer is open */
 };
 
@@ -85,6 +86,7 @@ void gd_tokenizer_close(gd_tokenizer *tokenizer)
     gd_pretoken_free(&tokenizer->pretoken);
     gd_ids_free(&tokenizer->template.before);
     gd_ids_free(&tokenizer->template.after);
+    gd_notes_free(&tokenizer->notes);
     gd_free(tokenizer);
 }
 
@@ -148,7 +150,40 @@ static void find_size(gd_tokenizer *t)
     }
 }
 
-static gd_status build(gd_tokenizer *t, gd_jscan *js, const gd_jspan *fields, json_t *const *trees)
+static gd_status load_added(gd_tokenizer *t, const char *dir, json_t *const *trees, const char *path, gd_error *err)
+{
+    const gd_added_parts parts = { &t->bpe.vocab, t->classes, t->nfc, path, &t->notes };
+    gd_status rc = gd_added_list_file(&t->added.list, trees[F_ADDED], path, err);
+
+    if (!rc)
+        rc = gd_added_list_dir(&t->added.list, dir, trees[F_PADDING], path, err);
+    return rc ? rc : gd_added_make(&t->added, &parts, err);
+}
+
+/* Versions of Transformers differ about add_bos_token and add_eos_token. */
+static gd_status notice_switch(gd_tokenizer *t, const char *key, int value, size_t added, const char *end,
+                               gd_error *err)
+{
+    if (value == -1 || value == (added > 0))
+        return GD_OK;
+    return gd_notes_add(&t->notes, err,
+                        "tokenizer_config.json: %s is %s, but tokenizer.json puts %s token at the %s of a text: it is "
+                        "followed, as by Transformers 5; other versions may do otherwise",
+                        key, value ? "true" : "false", added ? "a" : "no", end);
+}
+
+static gd_status finish(gd_tokenizer *t, const json_t *post_processor, const char *path, gd_error *err)
+{
+    gd_status rc;
+
+    find_size(t);
+    rc = gd_template_load(&t->template, post_processor, t->size, path, err);
+    if (!rc)
+        rc = notice_switch(t, "add_bos_token", t->added.list.add_bos, t->template.before.len, "beginning", err);
+    return rc ? rc : notice_switch(t, "add_eos_token", t->added.list.add_eos, t->template.after.len, "end", err);
+}
+
+static gd_status build(gd_tokenizer *t, const char *dir, gd_jscan *js, const gd_jspan *fields, json_t *const *trees)
 {
     gd_status rc = check_version(js, fields[F_VERSION]);
 
@@ -168,7 +203,7 @@ static gd_status build(gd_tokenizer *t, gd_jscan *js, const gd_jspan *fields, js
     if (!rc && !t->classes)
         rc = gd_fail_memory(js->err, GD_UNICODE_END);
     if (!rc)
-        rc = gd_added_load(&t->added, trees[F_ADDED], &t->bpe.vocab, t->classes, t->nfc, js->path, js->err);
+        rc = load_added(t, dir, trees, js->path, js->err);
     if (rc)
         return rc;
     t->idle = gd_alloc_zero(1, sizeof *t->idle);
@@ -177,11 +212,10 @@ static gd_status build(gd_tokenizer *t, gd_jscan *js, const gd_jspan *fields, js
         t->idle = NULL;
         return gd_fail_memory(js->err, sizeof *t->idle);
     }
-    find_size(t);
-    return gd_template_load(&t->template, trees[F_POST_PROCESSOR], t->size, js->path, js->err);
+    return finish(t, trees[F_POST_PROCESSOR], js->path, js->err);
 }
 
-static gd_status read_all(gd_tokenizer *t, gd_jscan *js)
+static gd_status read_all(gd_tokenizer *t, const char *dir, gd_jscan *js)
 {
     const size_t bad = gd_utf8_check(js->text, js->len);
     json_t *trees[FIELDS] = { 0 };
@@ -199,7 +233,7 @@ static gd_status read_all(gd_tokenizer *t, gd_jscan *js)
     if (!rc)
         rc = parse_small(trees, js, fields);
     if (!rc)
-        rc = build(t, js, fields, trees);
+        rc = build(t, dir, js, fields, trees);
     for (int i = 0; i < FIELDS; i++)
         json_decref(trees[i]);
     return rc;
@@ -222,7 +256,7 @@ gd_status gd_tokenizer_open(gd_tokenizer **out, const char *dir, gd_error *err)
     js.text = text;
     js.path = path;
     t = gd_alloc_zero(1, sizeof *t);
-    rc = t ? read_all(t, &js) : gd_fail_memory(err, sizeof *t);
+    rc = t ? read_all(t, dir, &js) : gd_fail_memory(err, sizeof *t);
     if (rc)
         goto out;
     *out = t;
@@ -242,20 +276,12 @@ size_t gd_tokenizer_size(const gd_tokenizer *tokenizer) { return tokenizer->size
 bool gd_tokenizer_find(const gd_tokenizer *tokenizer, const char *token, uint32_t *id)
 {
     const size_t len = strlen(token);
-    uint32_t found;
+    const gd_added_token *added = gd_added_by_content(&tokenizer->added, token, len);
+    const uint32_t found = added ? GD_NO_TOKEN : gd_vocab_by_content(&tokenizer->bpe.vocab, token, len);
 
-    for (size_t i = 0; i < tokenizer->added.count; i++) {
-        const gd_added_token *one = &tokenizer->added.tokens[i];
-
-        if (one->len == len && !memcmp(one->content, token, len)) {
-            *id = one->id;
-            return true;
-        }
-    }
-    found = gd_vocab_by_content(&tokenizer->bpe.vocab, token, len);
-    if (found == GD_NO_TOKEN)
+    if (!added && found == GD_NO_TOKEN)
         return false;
-    *id = tokenizer->bpe.vocab.tokens[found].id;
+    *id = added ? added->id : tokenizer->bpe.vocab.tokens[found].id;
     return true;
 }
 
@@ -270,6 +296,10 @@ const char *gd_tokenizer_token(const gd_tokenizer *tokenizer, uint32_t id)
     }
     return token == GD_NO_TOKEN ? NULL : vocab->content.data + vocab->tokens[token].content;
 }
+
+size_t gd_tokenizer_note_count(const gd_tokenizer *tokenizer) { return tokenizer->notes.count; }
+
+const char *gd_tokenizer_note(const gd_tokenizer *tokenizer, size_t i) { return tokenizer->notes.text[i]; }
 
 /* ---- a text ---- */
 

@@ -8,8 +8,8 @@
  * Character classes and normalization use our own tables (unicode/), generated with the reference: ids don't depend
  * on the version of any library.
  *
- * The field "truncation" is read but not applied: how long a text may be is up to the caller, and Transformers
- * replaces that field at every call as well. */
+ * The fields "truncation" and "padding" are read but not applied: how long a text may be is up to the caller, and
+ * Transformers replaces these fields at every call as well. */
 #ifndef GD_TEXT_TOKENIZER_H
 #define GD_TEXT_TOKENIZER_H
 
@@ -29,7 +29,8 @@ typedef struct gd_ids {
 
 void gd_ids_free(gd_ids *ids);
 
-/* Reads dir/tokenizer.json (at most 64 MiB). *out is NULL on failure.
+/* Reads dir/tokenizer.json (at most 64 MiB), and from tokenizer_config.json, special_tokens_map.json and
+ * added_tokens.json the tokens that these add to it (added_list.h). *out is NULL on failure.
  * GD_EIO, GD_EFORMAT (the file is malformed), GD_EUNSUPPORTED (the file requires something that this module doesn't
  * do), GD_ENOMEM. */
 gd_status gd_tokenizer_open(gd_tokenizer **out, const char *dir, gd_error *err);
@@ -59,6 +60,10 @@ bool gd_tokenizer_find(const gd_tokenizer *tokenizer, const char *token, uint32_
 
 /* The content of an id, for messages; NULL if no token has it. Valid as long as the tokenizer. */
 const char *gd_tokenizer_token(const gd_tokenizer *tokenizer, uint32_t id);
+
+/* What a user should know about the files although they can be used; each is one line. */
+size_t gd_tokenizer_note_count(const gd_tokenizer *tokenizer);
+const char *gd_tokenizer_note(const gd_tokenizer *tokenizer, size_t i);
 
 /* The number of special tokens that the template puts before and after every text: truncation keeps them. */
 void gd_tokenizer_frame(const gd_tokenizer *tokenizer, size_t *before, size_t *after);

@@ -25,6 +25,8 @@ CASES = [
     dict(target_modules=Q, layers_to_transform=[0, 1, 3], layers_pattern='layers'),
     dict(target_modules=Q, layers_to_transform=[3], layers_pattern=['2', 'h']),
     dict(target_modules=Q, layers_to_transform=[0, 2], layers_pattern=['l.yers', 'h']),
+    dict(target_modules=Q, layers_to_transform=[0, 2], layers_pattern='layers|h'),
+    dict(target_modules=Q, layers_to_transform=[0, 2], layers_pattern='h|layers'),
     dict(target_modules=[NAMES[0], 'q_proj'], layers_to_transform=[1]),
     dict(target_modules=Q, layers_to_transform=[2]),
 ]

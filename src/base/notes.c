@@ -1,5 +1,5 @@
 /* notes.c - notices that a user should see although nothing failed. */
-#include "quant-free/notes.h"
+#include "base/notes.h"
 
 #include "base/error.h"
 #include "base/mem.h"

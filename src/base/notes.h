@@ -1,7 +1,7 @@
 /* notes.h - notices that a user should see although nothing failed: "pytorch_model.bin is ignored". They are
  * collected when files are opened; `guerdon inspect` shows them. */
-#ifndef GD_QUANT_FREE_NOTES_H
-#define GD_QUANT_FREE_NOTES_H
+#ifndef GD_BASE_NOTES_H
+#define GD_BASE_NOTES_H
 
 #include "guerdon.h"
 
