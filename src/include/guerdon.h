@@ -171,14 +171,14 @@ GD_API void gd_progress_init_sized(gd_progress *progress, size_t struct_size);
 
 /** What a run over a file, or over items in memory, did. */
 typedef struct gd_summary {
-    size_t struct_size; /**< set by gd_summary_init(): the library fills in no more than this */
-    uint64_t items;     /**< items in memory, or records of the input */
-    uint64_t failed;    /**< items that got an error */
-    uint64_t dropped;   /**< items left out by GD_TRUNCATE_DROP */
-    uint64_t truncated; /**< items whose text was shortened */
-    uint64_t tokens;    /**< tokens of all scored texts */
-    uint64_t rows;      /**< distinct prefix tokens, those actually computed */
-    uint64_t texts;     /**< scored texts: two for a pair, one for each answer to a prompt */
+    size_t struct_size;     /**< set by gd_summary_init(): the library fills in no more than this */
+    uint64_t items;         /**< items in memory, or records of the input */
+    uint64_t failed;        /**< items that got an error */
+    uint64_t dropped;       /**< items left out by GD_TRUNCATE_DROP */
+    uint64_t truncated;     /**< items whose text was shortened */
+    uint64_t tokens;        /**< tokens of all scored texts */
+    uint64_t rows;          /**< distinct prefix tokens, those actually computed */
+    uint64_t texts;         /**< scored texts: two for a pair, one for each answer to a prompt */
     uint64_t conversations; /**< how many of these were conversations, to which the chat format applied */
 } gd_summary;
 
