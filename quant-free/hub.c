@@ -94,7 +94,9 @@ static gd_status find_snapshot(gd_buf *b, const char *model, const char *cache, 
     gd_free(revision);
     if (!rc && !gd_buf_cstr(b))
         rc = gd_fail_memory(err, b->len);
-    if (!rc && !gd_dir_exists(b->data))
+    if (!rc)
+        rc = gd_dir_there(&there, b->data, err);
+    if (!rc && !there)
         rc = not_there(model, cache, err);
     return rc;
 }
@@ -117,10 +119,13 @@ static gd_status find_in_cache(gd_buf *b, const char *model, gd_error *err)
 gd_status gd_model_dir(const char *model, char **dir, gd_error *err)
 {
     gd_buf b = { 0 };
-    gd_status rc = GD_OK;
+    bool there;
+    gd_status rc = gd_dir_there(&there, model, err);
 
     *dir = NULL;
-    if (gd_dir_exists(model))
+    if (rc)
+        return rc;
+    if (there)
         gd_buf_str(&b, model);
     else if (!is_hub_name(model))
         return gd_fail(err, GD_EIO,

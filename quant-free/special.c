@@ -85,10 +85,9 @@ static gd_status from_object(struct wanted *w, const json_t *root, const char *p
     if (!token || strlen(token) != json_string_length(value))
         return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" is neither a string nor an object with \"content\"", path,
                        w->token_key);
-    if (!from->lookup(from->context, token, &id))
-        return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" is \"%s\", which tokenizer.json does not have", path,
-                       w->token_key, token);
-    found(w, id, name);
+    w->settled = true;
+    if (from->lookup(from->context, token, &id))
+        found(w, id, name);
     return GD_OK;
 }
 

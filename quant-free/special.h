@@ -40,8 +40,9 @@ typedef struct gd_special_sources {
     void *context;
 } gd_special_sources;
 
-/* Missing files are skipped; an existing file must be well-formed, and its tokens must have ids. An id in config.json
- * must be below its vocab_size. *out is all zero on failure. */
+/* Missing files are skipped; an existing file must be well-formed. A token that it names but that has no id ends the
+ * search without one: no text contains it. An id in config.json must be below its vocab_size. *out is all zero on
+ * failure. */
 gd_status gd_special_ids_read(gd_special_ids *out, const gd_special_sources *from, gd_error *err);
 
 #endif

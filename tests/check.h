@@ -6,6 +6,7 @@
 #include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "guerdon.h"
@@ -63,6 +65,13 @@ static inline char *test_dir(char path[TEST_PATH])
 {
     assert_non_null(mkdtemp(test_template(path)));
     return path;
+}
+
+static inline bool test_has_dir(const char *path)
+{
+    struct stat sb;
+
+    return stat(path, &sb) == 0 && S_ISDIR(sb.st_mode);
 }
 
 static inline int test_drop(const char *path, const struct stat *sb, int type, struct FTW *ftw)

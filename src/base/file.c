@@ -170,11 +170,13 @@ gd_status gd_file_hint(bool *there, const char *dir, const char *name, gd_error 
     return rc == GD_ENOMEM ? gd_fail_memory(err, strlen(dir) + strlen(name) + 2) : GD_OK;
 }
 
-bool gd_dir_exists(const char *path)
+gd_status gd_dir_there(bool *there, const char *path, gd_error *err)
 {
     struct stat sb;
+    const bool found = stat(path, &sb) == 0;
 
-    return stat(path, &sb) == 0 && S_ISDIR(sb.st_mode);
+    *there = found && S_ISDIR(sb.st_mode);
+    return found || errno == ENOENT || errno == ENOTDIR ? GD_OK : gd_fail(err, GD_EIO, "%s: %s", path, strerror(errno));
 }
 
 char *gd_path_join(const char *dir, const char *name)

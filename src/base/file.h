@@ -39,7 +39,8 @@ gd_status gd_file_find(char **path, bool *there, const char *dir, const char *na
  * GD_ENOMEM. */
 gd_status gd_file_hint(bool *there, const char *dir, const char *name, gd_error *err);
 
-bool gd_dir_exists(const char *path);
+/* Whether there is a directory of this name. Fails if that can't be found out. */
+gd_status gd_dir_there(bool *there, const char *path, gd_error *err);
 
 /* dir + "/" + name, freed with gd_free; NULL without memory. */
 char *gd_path_join(const char *dir, const char *name);

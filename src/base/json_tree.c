@@ -47,7 +47,9 @@ static gd_status too_much(gd_jscan *js)
     return fail_with(js, sentence);
 }
 
-/* ---- what JSON can't express: an object whose only member has an empty name ---- */
+/* ---- what JSON can't express: an object whose only member has a name that is not UTF-8, as no text has ---- */
+
+#define ODD_KEY "\xFF"
 
 static const char *const odd_names[] = { "NaN", "Infinity", "-Infinity", "a number too large for 64 bits",
                                          "a string with half of a surrogate pair" };
@@ -57,7 +59,7 @@ static json_t *odd_value(const char *name)
 {
     json_t *odd = json_object();
 
-    if (!odd || json_object_set_new_nocheck(odd, "", json_string_nocheck(name)) == 0)
+    if (!odd || json_object_set_new_nocheck(odd, ODD_KEY, json_string_nocheck(name)) == 0)
         return odd;
     json_decref(odd);
     return NULL;
@@ -65,7 +67,7 @@ static json_t *odd_value(const char *name)
 
 const char *gd_json_odd(const json_t *value)
 {
-    const char *name = json_object_size(value) == 1 ? json_string_value(json_object_get(value, "")) : NULL;
+    const char *name = json_object_size(value) == 1 ? json_string_value(json_object_get(value, ODD_KEY)) : NULL;
 
     for (size_t i = 0; name && i < ODD_NAMES; i++)
         if (!strcmp(name, odd_names[i]))

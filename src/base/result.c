@@ -2,7 +2,7 @@
 #include "base/result.h"
 
 #include "base/error.h"
-#include "base/mem.h"
+#include "base/utf8.h"
 
 #include <math.h>
 #include <string.h>
@@ -26,9 +26,9 @@ void gd_put_size(gd_result *out, json_t *into, const char *key, size_t value)
 
 void gd_put_text(gd_result *out, json_t *into, const char *key, const char *value)
 {
-    json_t *text = value ? json_string(value) : NULL;
+    const size_t len = value ? strlen(value) : 0;
 
-    gd_put(out, into, key, text ? text : json_null());
+    gd_put(out, into, key, value && gd_utf8_check(value, len) == len ? json_string(value) : json_null());
 }
 
 /* Returns a borrowed reference: `into` owns the value. */
@@ -54,18 +54,19 @@ json_t *gd_put_list(gd_result *out, json_t *into, const char *key)
     return put_container(out, into, key, json_array());
 }
 
-/* Copied, since jansson's memory is not from our allocator. */
+/* Not by json_dumps(), which loses a key when it has no memory for it. */
 gd_status gd_result_text(const gd_result *out, size_t flags, char **json, gd_error *err)
 {
-    char *text = out->failed ? NULL : json_dumps(out->root, flags);
-    const size_t len = text ? strlen(text) + 1 : 0;
-    json_malloc_t get;
-    json_free_t release;
+    gd_buf text = { .failed = out->failed };
+    gd_status rc = GD_OK;
 
-    json_get_alloc_funcs(&get, &release);
-    *json = text ? gd_strdup(text) : NULL;
-    release(text);
-    return *json ? GD_OK : gd_fail_memory(err, len);
+    gd_json_put(&text, out->root, flags);
+    if (!gd_buf_cstr(&text)) {
+        rc = gd_fail_memory(err, text.len);
+        gd_buf_free(&text);
+    }
+    *json = text.data;
+    return rc;
 }
 
 const json_t *gd_get_part(const json_t *object, const char *key) { return json_object_get(object, key); }

@@ -110,7 +110,7 @@ static void size_name(gd_buf *b, const json_t *product)
 }
 
 /* Products of one size are adjacent: a line for each size. */
-static void collect_products(struct product_lines *lines, const json_t *products)
+static void collect_products(gd_buf *b, struct product_lines *lines, const json_t *products)
 {
     double n = NAN, k = NAN;
     const json_t *one;
@@ -127,7 +127,7 @@ static void collect_products(struct product_lines *lines, const json_t *products
             n = gd_get_real(one, "n");
             k = gd_get_real(one, "k");
             size_name(&name, one);
-            gd_page_label(lines->names[lines->count], &name);
+            gd_page_label(b, lines->names[lines->count], &name);
             s = &lines->series[lines->count];
             *s = (gd_series){ lines->names[lines->count], lines->m[lines->count], lines->part[lines->count], 0 };
             lines->count++;
@@ -150,7 +150,7 @@ static void product_table(gd_buf *b, const json_t *products)
         gd_buf name = { 0 };
 
         size_name(&name, one);
-        gd_html_cell(b, &table, gd_buf_cstr(&name));
+        gd_html_cell(b, &table, gd_page_aside(b, &name));
         gd_buf_free(&name);
         gd_html_cell_number(b, &table, gd_get_real(one, "m"), 0);
         gd_html_cell_number(b, &table, gd_get_real(one, "gflops"), 1);
@@ -198,7 +198,7 @@ static void matmul_section(gd_buf *b, const json_t *root)
                     "On their own, in the order of the layers, so that each weight is read from memory. The limit is "
                     "the smaller of the peak and what memory bandwidth allows. A small matrix may stay in a cache and "
                     "exceed it.");
-    collect_products(&lines, products);
+    collect_products(b, &lines, products);
     chart.series_count = lines.count;
     if (lines.count)
         gd_page_chart(b, &chart);
@@ -265,7 +265,7 @@ static void rate_section(gd_buf *b, const json_t *root, const char *name, const 
     if (series.count)
         gd_page_chart(b, &chart);
     gd_buf_printf(&heads, "%s|rows|rows/s|spread", labels->x_label);
-    table = gd_html_table_begin(b, gd_buf_cstr(&heads) ? heads.data : "");
+    table = gd_html_table_begin(b, gd_page_aside(b, &heads));
     for (size_t i = 0; i < series.count; i++) {
         const json_t *one = json_array_get(points, i);
 

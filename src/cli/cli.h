@@ -9,11 +9,12 @@
 /* Exit statuses; scripts depend on them. */
 enum {
     CLI_OK = 0,
-    CLI_ITEMS = 1,        /* some items failed, the others were done */
-    CLI_USAGE = 2,        /* the command line is wrong */
-    CLI_UNUSABLE = 3,     /* a model, adapter, input or output can't be used */
-    CLI_RESOURCE = 4,     /* out of memory or the like */
-    CLI_INTERRUPTED = 130 /* SIGINT, as shells count it */
+    CLI_ITEMS = 1,         /* some items failed, the others were done */
+    CLI_USAGE = 2,         /* the command line is wrong */
+    CLI_UNUSABLE = 3,      /* a model, adapter, input or output can't be used */
+    CLI_RESOURCE = 4,      /* out of memory or the like */
+    CLI_INTERRUPTED = 130, /* SIGINT, as shells count it */
+    CLI_PIPE = 141         /* SIGPIPE, likewise: whoever read standard output has enough, as in `| head -1` */
 };
 
 int cli_score(const cli_settings *settings);
@@ -50,8 +51,14 @@ const char *cli_number(char *buffer, unsigned long long value);
 /* Prints the library's error and returns the exit status for it. */
 int cli_fail(gd_status rc, const gd_error *err);
 
-/* Flushes standard output; a full disk or a closed pipe is an error. */
+/* Says that there is no memory, and returns the exit status for it. */
+int cli_no_memory(void);
+
+/* Flushes standard output; a full disk is an error, a closed pipe a status without a message. */
 int cli_finish_output(void);
+
+/* hints.c: what a flag that others call `typed` is called here, or NULL. */
+const char *cli_hint(const char *typed);
 
 /* Of the words that `next` returns for 0, 1, ... until NULL, the one that `typed` probably means, or NULL. */
 const char *cli_closest(const char *typed, const char *(*next)(const void *context, size_t index), const void *context);

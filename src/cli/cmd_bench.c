@@ -6,6 +6,7 @@
 #include "base/json.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -31,23 +32,29 @@ static int report(void *context, const char *what, double done, double expected)
 /* Reads a file into *text, for the caller to free. */
 static int read_result(const char *path, char **text)
 {
-    FILE *file = fopen(path, "r");
-    size_t room = 1 << 20, len = 0;
+    enum { ROOM = 1 << 20 };
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const char *wrong = fd < 0 ? strerror(errno) : NULL;
+    size_t len = 0;
+    ssize_t n = 1;
 
-    *text = file ? malloc(room) : NULL;
-    while (*text && !ferror(file) && !feof(file) && len + 1 < room)
-        len += fread(*text + len, 1, room - 1 - len, file);
-    if (*text && !ferror(file) && len + 1 < room) {
-        (*text)[len] = '\0';
-        (void)fclose(file);
-        return CLI_OK;
+    *text = malloc(ROOM);
+    while (*text && !wrong && n) {
+        n = read(fd, *text + len, ROOM - len);
+        len += n > 0 ? (size_t)n : 0;
+        if (n < 0 && errno != EINTR)
+            wrong = strerror(errno);
+        else if (len == ROOM)
+            wrong = "too large for a result of bench";
     }
-    cli_say("%s: %s", path, *text && !ferror(file) ? "too large for a result of bench" : strerror(errno));
-    free(*text);
-    *text = NULL;
-    if (file)
-        (void)fclose(file);
-    return CLI_UNUSABLE;
+    if (fd >= 0)
+        (void)close(fd);
+    if (!*text)
+        return cli_no_memory();
+    (*text)[len < ROOM ? len : 0] = '\0';
+    if (wrong)
+        cli_say("%s: %s", path, wrong);
+    return wrong ? CLI_UNUSABLE : CLI_OK;
 }
 
 /* ---- the result as lines ---- */

@@ -33,8 +33,8 @@ static void show_agreement(const json_t *root)
 {
     static const char *const rows[][2] = { { "pearson", "correlation" },
                                            { "spearman", "rank correlation" },
-                                           { "mean_difference", "mean difference" },
-                                           { "largest_difference", "largest difference" },
+                                           { "mean_difference", "mean |difference|" },
+                                           { "largest_difference", "largest |difference|" },
                                            { "largest_index", "at item" } };
     const json_t *margins = json_object_get(root, "margins");
     const int pairs = number(margins, "pairs") > 0;

@@ -50,6 +50,12 @@ static void print_name(const char *name, int width)
     printf("%*s", width > letters(name) ? width - letters(name) : 0, "");
 }
 
+/* Where all pairs are judged alike, so is every resample of them: that says nothing of other pairs. */
+static int has_interval(const json_t *figures)
+{
+    return number(figures, "accuracy_low") < number(figures, "accuracy_high");
+}
+
 static void show_figures(const json_t *root)
 {
     static const char *const keys[] = { "margin", "loss", "ece", "brier" };
@@ -58,8 +64,10 @@ static void show_figures(const json_t *root)
     printf("pairs           %s\n", cli_number(room, (unsigned long long)number(root, "pairs")));
     printf("accuracy       ");
     print_number(root, "accuracy");
-    if (isfinite(number(root, "accuracy_low")))
+    if (has_interval(root))
         printf("   95%% interval %.4f to %.4f", number(root, "accuracy_low"), number(root, "accuracy_high"));
+    else if (number(root, "pairs") > 0)
+        printf("   no interval: all pairs are judged alike");
     printf("\nties            %s, counted as wrong\n", cli_number(room, (unsigned long long)number(root, "ties")));
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         printf("%-15s", keys[i]);
@@ -76,6 +84,19 @@ static void show_turns(const json_t *root)
     if (format)
         printf("turns           the user's and the assistant's of each prompt and answer, in the chat format %s\n",
                format);
+}
+
+/* What the figures are not about. */
+static void show_cuts(const cli_settings *settings, const gd_summary *summary)
+{
+    static const char *const names[] = { "error", "left", "right", "drop", "oldest-turns" };
+    const uint64_t counts[] = { summary->truncated, summary->dropped };
+    char room[2][CLI_NUMBER_ROOM];
+
+    for (size_t i = 0; i < 2; i++)
+        if (counts[i])
+            printf("%-15s %s of %s items (--truncate %s)\n", i ? "left out" : "cut", cli_number(room[0], counts[i]),
+                   cli_number(room[1], summary->items), names[settings->truncate]);
 }
 
 static void show_length(const json_t *length)
@@ -111,9 +132,27 @@ static void show_groups(const json_t *groups)
     json_object_foreach((json_t *)groups, name, one) {
         print_name(name, width);
         printf(" %8.0f", number(one, "pairs"));
-        for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
-            print_number(one, keys[i]);
+        for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+            if ((i == 1 || i == 2) && !has_interval(one))
+                printf(" %9s", "-");
+            else
+                print_number(one, keys[i]);
+        }
         printf(" %6.0f\n", number(one, "ties"));
+    }
+}
+
+/* Why there is no overall score. */
+static void show_missing(const json_t *missing)
+{
+    const char *lead = "   no line is of ";
+    const json_t *name;
+    size_t i;
+
+    json_array_foreach(missing, i, name) {
+        (void)fputs(lead, stdout);
+        cli_print(stdout, json_string_value(name));
+        lead = ", ";
     }
 }
 
@@ -134,13 +173,15 @@ static void show_sections(const json_t *root)
     }
     print_name("overall", width);
     print_number(root, "overall");
+    show_missing(part(part(root, "details"), "missing"));
     (void)putchar('\n');
 }
 
-static void show(const json_t *root)
+static void show(const json_t *root, const cli_settings *settings, const gd_summary *summary)
 {
     show_figures(root);
     show_turns(root);
+    show_cuts(settings, summary);
     show_length(part(part(root, "details"), "length"));
     show_groups(part(root, "by"));
     show_sections(root);
@@ -159,6 +200,15 @@ static void note_joined(const cli_settings *settings, const json_t *details)
             "model is known; --chat-format names one");
 }
 
+/* A field that no line has is probably a mistyped one. */
+static void note_absent(const cli_settings *settings, const json_t *root)
+{
+    const json_t *by = part(root, "by");
+
+    if (settings->by && json_object_size(by) == 1 && part(by, "(none)"))
+        cli_say("note: no line has the field \"%s\" (--by)", settings->by);
+}
+
 /* Says why the first few lines were left out. */
 static void say_reasons(const json_t *root)
 {
@@ -174,49 +224,46 @@ static void say_reasons(const json_t *root)
 
 /* ---- mean and standard deviation of the scores ---- */
 
-/* The path that --calibrate writes, freed by the caller; NULL after reporting why there is none. */
-static char *calibration_path(const cli_settings *settings)
+/* Makes the path that --calibrate writes, freed by the caller; NULL if there is none. */
+static int find_calibration(const cli_settings *settings, char **path)
 {
     static const char name[] = "/guerdon-calibration.json";
     const char *dir = settings->options.adapter ? settings->options.adapter : settings->options.model;
     const size_t room = settings->calibrate_output ? strlen(settings->calibrate_output) + 1 : strlen(dir) + sizeof name;
-    char *path = malloc(room);
     struct stat sb;
 
-    if (!path) {
-        cli_say("out of memory");
-        return NULL;
-    }
-    if (settings->calibrate_output) {
-        (void)snprintf(path, room, "%s", settings->calibrate_output);
-        return path;
-    }
-    if (stat(dir, &sb) || !S_ISDIR(sb.st_mode)) {
+    if (!settings->calibrate_output && (stat(dir, &sb) || !S_ISDIR(sb.st_mode))) {
         cli_say("%s is not a directory, so --calibrate can't write to it: use --calibrate-output FILE", dir);
-        free(path);
-        return NULL;
+        return CLI_UNUSABLE;
     }
-    (void)snprintf(path, room, "%s%s", dir, name);
-    return path;
+    *path = malloc(room);
+    if (!*path)
+        return cli_no_memory();
+    if (settings->calibrate_output)
+        (void)snprintf(*path, room, "%s", settings->calibrate_output);
+    else
+        (void)snprintf(*path, room, "%s%s", dir, name);
+    return CLI_OK;
 }
 
-static int write_calibration(const json_t *root, const char *path, int fd)
+static int write_calibration(const json_t *root, const char *path, int fd, int quiet)
 {
     const json_t *calibration = part(part(root, "details"), "calibration");
-    char *text;
+    gd_buf text = { 0 };
     int status;
 
     if (!(number(calibration, "std") > 0)) {
         cli_say("%s: nothing to write: a standard deviation needs two scores that differ", path);
         return CLI_UNUSABLE;
     }
-    text = json_dumps(calibration, JSON_INDENT(2));
-    if (!text) {
-        cli_say("out of memory");
-        return CLI_RESOURCE;
+    gd_json_put(&text, calibration, JSON_INDENT(2));
+    status = gd_buf_cstr(&text) ? cli_output_write(path, fd, text.data) : cli_no_memory();
+    gd_buf_free(&text);
+    if (!status && !quiet) {
+        (void)fputs("the mean and deviation of the scores are in ", stderr);
+        cli_print(stderr, path);
+        (void)putc('\n', stderr);
     }
-    status = cli_output_write(path, fd, text);
-    free(text);
     return status;
 }
 
@@ -242,7 +289,8 @@ static int write_report(const cli_settings *settings, const struct eval_files *f
     return status;
 }
 
-static int write_results(const cli_settings *settings, const struct eval_files *files, const char *json)
+static int write_results(const cli_settings *settings, const struct eval_files *files, const char *json,
+                         const gd_summary *summary)
 {
     gd_error err = { GD_OK, "" };
     json_t *root;
@@ -254,13 +302,14 @@ static int write_results(const cli_settings *settings, const struct eval_files *
     if (settings->json)
         (void)puts(json);
     else
-        show(root);
+        show(root, settings, summary);
     status = cli_finish_output();
     if (!status)
         status = write_report(settings, files, json);
     if (!status && files->calibration)
-        status = write_calibration(root, files->calibration, files->calibration_fd);
+        status = write_calibration(root, files->calibration, files->calibration_fd, settings->quiet);
     note_joined(settings, part(root, "details"));
+    note_absent(settings, root);
     say_reasons(root);
     json_decref(root);
     return status;
@@ -291,14 +340,15 @@ static int check(const cli_settings *settings)
 static int open_files(const cli_settings *settings, struct eval_files *files)
 {
     const int calibrate = settings->calibrate || settings->calibrate_output;
-    int status = cli_output_open(settings->report, &files->report_fd);
+    int status;
 
+    if (settings->dry_run)
+        return CLI_OK;
+    status = cli_output_open(settings->report, &files->report_fd);
     if (status || !calibrate)
         return status;
-    files->calibration = calibration_path(settings);
-    if (!files->calibration)
-        return CLI_UNUSABLE;
-    return cli_output_open(files->calibration, &files->calibration_fd);
+    status = find_calibration(settings, &files->calibration);
+    return status ? status : cli_output_open(files->calibration, &files->calibration_fd);
 }
 
 static int close_files(const cli_settings *settings, struct eval_files *files, int status)
@@ -324,10 +374,10 @@ static gd_status evaluate(const cli_settings *settings, cli_run *run, gd_summary
     how.scores = settings->scores;
     how.calibrate = settings->calibrate || settings->calibrate_output;
     if (!rc)
+        cli_run_notes(run, model);
+    if (!rc)
         rc = gd_eval(model, &how, cli_run_watch(run), summary, json, err);
-    gd_model_close(model);
-    cli_progress_clear(&run->bar);
-    return rc;
+    return cli_run_close(run, model, rc, summary, err);
 }
 
 int cli_eval(const cli_settings *settings)
@@ -345,10 +395,10 @@ int cli_eval(const cli_settings *settings)
     if (!status)
         status = open_files(settings, &files);
     if (!status) {
-        run.bar.shown = run.bar.summary; /* nothing else is printed before the end */
+        run.bar.shown = run.bar.summary && isatty(STDERR_FILENO); /* nothing else is printed before the end */
         rc = evaluate(settings, &run, &summary, &json, &err);
-        if (json)
-            written = write_results(settings, &files, json);
+        if (json && !settings->dry_run)
+            written = write_results(settings, &files, json, &summary);
         status = cli_run_end(&run, "evaluated", rc, &summary, &err);
         status = written ? written : status;
     }

@@ -62,6 +62,10 @@ static void draw_histogram(const json_t *histogram, const char *value)
 
         most = n > most ? n : most;
     }
+    if (bins && !(low < high)) {
+        fprintf(stderr, "%s %.4g: all that have one\n", value, low);
+        return;
+    }
     fprintf(stderr, "%s from, number of items:\n", value);
     for (size_t i = 0; i < bins; i++) {
         const json_int_t n = json_integer_value(json_array_get(counts, i));
@@ -80,16 +84,17 @@ static int show_report(const char *json)
     gd_error err = { GD_OK, "" };
     json_t *report;
     const json_t *histogram;
-    char number[3][CLI_NUMBER_ROOM];
+    char number[4][CLI_NUMBER_ROOM];
     const gd_status rc = gd_json_parse(&report, json, strlen(json), "the result", &err);
 
     if (rc)
         return cli_fail(rc, &err);
     histogram = json_object_get(report, "histogram");
-    fprintf(stderr, "%s kept, %s rejected, %s flipped\n",
+    fprintf(stderr, "%s kept, %s rejected, %s flipped, %s failed\n",
             cli_number(number[0], (unsigned long long)json_integer_value(json_object_get(report, "kept"))),
             cli_number(number[1], (unsigned long long)json_integer_value(json_object_get(report, "rejected"))),
-            cli_number(number[2], (unsigned long long)json_integer_value(json_object_get(report, "flipped"))));
+            cli_number(number[2], (unsigned long long)json_integer_value(json_object_get(report, "flipped"))),
+            cli_number(number[3], (unsigned long long)json_integer_value(json_object_get(report, "failed"))));
     if (json_is_object(histogram))
         draw_histogram(histogram, json_string_value(json_object_get(report, "value")));
     json_decref(report);
@@ -110,17 +115,19 @@ static int run_filter(const cli_settings *settings, gd_filter_options *how, cli_
         return cli_fail(rc, &err);
     how->problem = on_problem;
     how->context = &problems;
+    cli_run_notes(run, model);
     rc = gd_filter_file(model, how, cli_run_watch(run), &summary, &json, &err);
-    gd_model_close(model);
+    rc = cli_run_close(run, model, rc, &summary, &err);
     if (problems.count > SHOWN)
         cli_say("and %llu more", (unsigned long long)(problems.count - SHOWN));
     status = cli_run_end(run, "filtered", rc, &summary, &err);
-    if (json && !settings->quiet && !status)
-        status = show_report(json);
-    else if (json && !settings->quiet)
-        (void)show_report(json);
-    else if (!rc && !json)
+    if (json && !settings->quiet && !settings->dry_run) {
+        const int shown = show_report(json);
+
+        status = status ? status : shown;
+    } else if (!rc && !json) {
         cli_say("%s is already complete; nothing to do", how->output);
+    }
     gd_string_free(json);
     return status;
 }
@@ -132,7 +139,11 @@ int cli_filter(const cli_settings *settings)
     int status;
 
     gd_filter_options_init(&how);
-    status = choose_limit(&how, settings);
+    status = cli_run_without_texts(settings, "filter");
+    if (!status)
+        status = cli_run_check_second(settings, "rejects", settings->rejects);
+    if (!status)
+        status = choose_limit(&how, settings);
     if (!status)
         status = cli_run_begin(&run, settings);
     if (status)

@@ -52,7 +52,7 @@ static int choose_pairs(gd_rank_options *how, const cli_settings *settings, char
     }
     *made = beside(settings->output);
     how->pairs_output = *made;
-    return *made ? CLI_OK : CLI_RESOURCE;
+    return *made ? CLI_OK : cli_no_memory();
 }
 
 static int run_rank(const cli_settings *settings, gd_rank_options *how, cli_run *run)
@@ -64,8 +64,9 @@ static int run_rank(const cli_settings *settings, gd_rank_options *how, cli_run 
 
     if (rc)
         return cli_fail(rc, &err);
+    cli_run_notes(run, model);
     rc = gd_rank_file(model, how, cli_run_watch(run), &summary, &err);
-    gd_model_close(model);
+    rc = cli_run_close(run, model, rc, &summary, &err);
     return cli_run_end(run, "ranked", rc, &summary, &err);
 }
 
@@ -74,11 +75,19 @@ int cli_rank(const cli_settings *settings)
     gd_rank_options how;
     char *made = NULL;
     cli_run run;
-    int status = cli_run_begin(&run, settings);
+    int status = cli_run_without_texts(settings, "rank");
 
     gd_rank_options_init(&how);
     if (!status)
+        status = cli_run_check_second(settings, "pairs-output", settings->pairs_output);
+    if (!status)
+        status = cli_run_begin(&run, settings);
+    if (!status)
         status = choose_pairs(&how, settings, &made);
+    if (status) {
+        free(made);
+        return status;
+    }
     how.input = run.files.input;
     how.output = run.files.output;
     how.format = run.files.format;
@@ -88,8 +97,7 @@ int cli_rank(const cli_settings *settings)
     how.texts = settings->with_texts;
     how.min_margin = (float)settings->min_margin.value;
     how.seed = settings->seed;
-    if (!status)
-        status = run_rank(settings, &how, &run);
+    status = run_rank(settings, &how, &run);
     free(made);
     return status;
 }

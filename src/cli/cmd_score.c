@@ -15,7 +15,8 @@ int cli_score(const cli_settings *settings)
     rc = gd_model_open(&model, &settings->options, &err);
     if (rc)
         return cli_fail(rc, &err);
+    cli_run_notes(&run, model);
     rc = gd_score_file(model, &run.files, cli_run_watch(&run), &summary, &err);
-    gd_model_close(model);
+    rc = cli_run_close(&run, model, rc, &summary, &err);
     return cli_run_end(&run, "scored", rc, &summary, &err);
 }

@@ -2,17 +2,19 @@
  * this table and the one in flags.c. */
 #include "cli/options.h"
 
-#define ITEMS                                                                                 \
-    "An input item is {\"text\":..}, {\"messages\":[..]}, {\"prompt\":..,\"response\":..},\n" \
-    "which are simply concatenated, or {\"chosen\":..,\"rejected\":..}, optionally with\n"    \
-    "a \"prompt\" for both. The output has one line per item, in the same order:\n"
+#define ITEMS                                                                                  \
+    "An input item is {\"text\":..}, {\"messages\":[..]}, {\"prompt\":..,\"response\":..},\n"  \
+    "which are simply concatenated, {\"prompt\":..,\"responses\":[..]}, or\n"                  \
+    "{\"chosen\":..,\"rejected\":..}, optionally with a \"prompt\" for both. The output has\n" \
+    "one line per item, in the same order:\n"
 
 const cli_command cli_commands[] = {
     { "score", CLI_CMD_SCORE, "--model DIR [FLAGS] TEXT...\n--model DIR [FLAGS] --input FILE",
       "print the score of each text, or of both sides of each pair",
       ITEMS "    {\"index\":0,\"score\":1.23456789,\"tokens\":155}\n"
             "    {\"index\":1,\"chosen\":1.5,\"rejected\":0.25,\"margin\":1.25,\"tokens\":[155,149]}\n"
-            "    {\"index\":2,\"error\":\"...\"}    the others are scored; the exit status is 1\n"
+            "    {\"index\":2,\"scores\":[1.5,0.25],\"tokens\":[155,149]}\n"
+            "    {\"index\":3,\"error\":\"...\"}    the others are scored; the exit status is 1\n"
             "\n"
             "A TEXT on the command line is taken literally: \\n stays a backslash and an n.\n"
             "In bash, $'...' makes it a newline. Without TEXT and --input, standard input is\n"
@@ -29,9 +31,10 @@ const cli_command cli_commands[] = {
       "    {\"index\":0,\"scores\":[..],\"ranks\":[2,1],\"best\":1,\"margin\":0.5,\"ties\":0,\n"
       "     \"tokens\":[..]}\n"
       "    {\"index\":1,\"error\":\"...\"}    the others are ranked; the exit status is 1\n"
-      "Ranks begin at 1; equal scores share a rank. The margin is the difference\n"
-      "between the two best scores; ties is the number of answers with the best score,\n"
-      "or 0 if only one has it.\n"
+      "Ranks count from 1, the best, and equal scores share a rank; best is the index\n"
+      "of the best answer in the list, from 0, as the item's index is in the file. The\n"
+      "margin is the difference between the two best scores; ties is the number of\n"
+      "answers with the best score, or 0 if only one has it.\n"
       "\n"
       "Pairs are lines to train with, for DPO or for a reward model:\n"
       "    {\"index\":0,\"prompt\":..,\"chosen\":..,\"rejected\":..,\"margin\":..}\n",
@@ -69,8 +72,8 @@ const cli_command cli_commands[] = {
     { "compare", CLI_CMD_COMPARE, "SCORES_A SCORES_B [FLAGS]", "compare the scores of two models, or of two runs",
       "Both files are outputs of score or eval --scores for the same input. Prints how\n"
       "well the scores and margins correlate, the largest differences, and how many\n"
-      "pairs flip, that is, are judged differently. Items without scores in either file\n"
-      "are left out.\n",
+      "pairs flip, that is, are judged differently. |difference| is without its sign.\n"
+      "Items without scores in either file are left out.\n",
       "    guerdon compare base.jsonl tuned.jsonl --report compare.html\n"
       "    guerdon compare monday.jsonl.gz tuesday.jsonl.gz --json\n" },
     { "tokenize", CLI_CMD_TOKENIZE, "--model DIR [FLAGS] TEXT...\n--model DIR [FLAGS] --input FILE",
@@ -84,7 +87,12 @@ const cli_command cli_commands[] = {
     { "inspect", CLI_CMD_INSPECT, "--model DIR [FLAGS]",
       "describe a model: architecture, head, padding rule, memory, warnings",
       "Reads and checks what score would read, but computes nothing. With the flags of\n"
-      "score, shows what they mean for this model.\n",
+      "score, shows what they mean for this model.\n"
+      "\n"
+      "Of the memory, weights stay or are streamed, layer by layer; batch is for the\n"
+      "texts that are computed together, up to batch tokens of them; total is the sum\n"
+      "of both. least, the smallest --memory with which the model runs, includes the\n"
+      "process itself.\n",
       "    guerdon inspect --model DIR --adapter LORA\n"
       "    guerdon inspect --model DIR --batch-tokens 2048 --json\n" },
     { "bench", CLI_CMD_BENCH, "--model DIR [FLAGS]\n--from FILE --report FILE",

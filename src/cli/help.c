@@ -26,16 +26,25 @@ static void print_wrapped(const char *text)
     (void)putchar('\n');
 }
 
-static void print_flags(const cli_command *command)
+/* Those for the engine, or the others. */
+static void print_flags(const cli_command *command, unsigned engine)
 {
     for (size_t i = 0; i < cli_flag_count; i++) {
         const cli_flag *flag = &cli_flags[i];
 
-        if (!(flag->commands & command->bit))
+        if (!(flag->commands & command->bit) || (flag->commands & CLI_ENGINE) != engine)
             continue;
         printf("    --%s%s%s\n", flag->name, flag->value ? " " : "", flag->value ? flag->value : "");
         print_wrapped(flag->about);
     }
+}
+
+static int has_engine_flags(const cli_command *command)
+{
+    for (size_t i = 0; i < cli_flag_count; i++)
+        if ((cli_flags[i].commands & command->bit) && (cli_flags[i].commands & CLI_ENGINE))
+            return 1;
+    return 0;
 }
 
 /* One usage line per line of the synopsis. */
@@ -66,7 +75,8 @@ static void help_program(void)
                 "    guerdon help COMMAND      the same\n"
                 "    guerdon --version         the versions of all parts, and the instruction sets\n\n"
                 "Exit status: 0 success; 1 some items failed; 2 wrong usage; 3 a model, adapter,\n"
-                "input or output can't be used; 4 out of memory or another resource;\n130 interrupted.\n",
+                "input or output can't be used; 4 out of memory or another resource;\n"
+                "130 interrupted; 141 whoever read standard output stopped reading.\n",
                 stdout);
 }
 
@@ -79,7 +89,10 @@ void cli_help(const cli_command *command)
     print_usage(command);
     printf("\n%s", command->details);
     (void)fputs("\nFlags (--flag VALUE or --flag=VALUE; -- ends them):\n", stdout);
-    print_flags(command);
+    print_flags(command, 0);
+    if (has_engine_flags(command))
+        (void)fputs("\n" CLI_ENGINE_HEADING ":\n", stdout);
+    print_flags(command, CLI_ENGINE);
     printf("\nExamples:\n%s", command->examples);
 }
 

@@ -71,41 +71,82 @@ static void put_variable(const char *name)
         (void)putchar(*name == '-' ? '_' : *name - 'a' + 'A');
 }
 
+static const char *first_flag(const cli_command *command)
+{
+    size_t i = 0;
+
+    while (!(cli_flags[i].commands & command->bit))
+        i++;
+    return cli_flags[i].name;
+}
+
+static void man_flag(const cli_flag *flag)
+{
+    (void)fputs(flag->value ? ".TP\n.BI \\-\\-" : ".TP\n.B \\-\\-", stdout);
+    put_words(flag->name);
+    if (flag->value) {
+        (void)fputs(" \" ", stdout);
+        put_words(flag->value);
+        (void)putchar('"');
+    }
+    (void)putchar('\n');
+    put_words(flag->about);
+    (void)putchar('\n');
+}
+
+/* Those for the engine, under a heading, or the others. */
+static void man_list(const cli_command *command, unsigned engine)
+{
+    const char *heading = engine ? ".SS " CLI_ENGINE_HEADING "\n" : "";
+
+    for (size_t i = 0; i < cli_flag_count; i++) {
+        if (!(cli_flags[i].commands & command->bit) || (cli_flags[i].commands & CLI_ENGINE) != engine)
+            continue;
+        (void)fputs(heading, stdout);
+        heading = "";
+        man_flag(&cli_flags[i]);
+    }
+}
+
 static void man_flags(const cli_command *command)
 {
-    (void)fputs(
-        ".SH FLAGS\nThe value of a flag is the next argument, or follows an equals sign.\n.B \\-\\-\n"
-        "ends the flags. A flag may be given only once. A flag that is not given is taken from the environment:\n.B ",
-        stdout);
-    put_variable("max-length");
-    (void)fputs("\nfor\n.BR \\-\\-max\\-length ,\nand so on; 1 turns a switch on.\n", stdout);
-    for (size_t i = 0; i < cli_flag_count; i++) {
-        const cli_flag *flag = &cli_flags[i];
+    (void)
+        fputs(".SH FLAGS\nThe value of a flag is the next argument, or follows an equals sign.\n.B \\-\\-\n"
+              "ends the flags. A flag with a value may be given only once. A flag that is not given is taken from the "
+              "environment:\n.B ",
+              stdout);
+    put_variable(first_flag(command));
+    (void)fputs("\nfor\n.BR \\-\\-", stdout);
+    put_words(first_flag(command));
+    (void)fputs(" ,\nand so on; 1 turns a switch on.\n", stdout);
+    man_list(command, 0);
+    man_list(command, CLI_ENGINE);
+}
 
-        if (!(flag->commands & command->bit))
-            continue;
-        (void)fputs(flag->value ? ".TP\n.BI \\-\\-" : ".TP\n.B \\-\\-", stdout);
-        put_words(flag->name);
-        if (flag->value) {
-            (void)fputs(" \" ", stdout);
-            put_words(flag->value);
-            (void)putchar('"');
-        }
-        (void)putchar('\n');
-        put_words(flag->about);
-        (void)putchar('\n');
-    }
+/* The statuses that the command has. */
+static void man_statuses(const cli_command *command)
+{
+    (void)fputs(".SH EXIT STATUS\n0 success; ", stdout);
+    if (command->bit & (CLI_CMD_SCORE | CLI_CMD_RANK | CLI_CMD_FILTER | CLI_CMD_EVAL | CLI_CMD_TOKENIZE))
+        (void)fputs("1 some items failed, the others were done; ", stdout);
+    (void)fputs("2 the command line is wrong; ", stdout);
+    if (command->bit & CLI_CMD_COMPARE)
+        (void)fputs("3 an input or output can't be used; ", stdout);
+    else if (command->bit & CLI_CMD_BACKENDS)
+        (void)fputs("3 the output can't be written; ", stdout);
+    else
+        (void)fputs("3 a model, adapter, input or output can't be used; ", stdout);
+    (void)fputs("4 out of memory or another resource; 130 interrupted; 141 whoever read standard output stopped "
+                "reading.\n",
+                stdout);
 }
 
 static void man_tail(const cli_command *command)
 {
     const char *sep = "";
 
-    (void)fputs(".SH EXIT STATUS\n0 success; 1 some items failed, the others were done; 2 the command line is wrong; "
-                "3 a\n"
-                "model, adapter, input or output can't be used; 4 out of memory or another resource; 130 interrupted.\n"
-                ".SH EXAMPLES\n.nf\n",
-                stdout);
+    man_statuses(command);
+    (void)fputs(".SH EXAMPLES\n.nf\n", stdout);
     put_words(command->examples);
     (void)fputs(".fi\n.SH SEE ALSO\n.BR guerdon (1)", stdout);
     sep = ",\n";
@@ -135,14 +176,35 @@ static int man(const char *name, const char *prose, const char *version)
 
 /* ---- completion ---- */
 
-static int is_choice(const cli_flag *flag) { return flag->value && strchr(flag->value, '|') != NULL; }
+/* The words to complete a value with, where they differ from the choices that --help shows; a test compares them with
+ * what is accepted. */
+static const char *words_of(const cli_flag *flag)
+{
+    static const char *const words[][2] = {
+        { "chat-format", "auto|hh|chatml|qwen2|qwen2.5|qwen3|llama3|llama3.1|mistral|mistral-v0.1|mistral-v0.1-2023|"
+                         "mistral-v0.2-2023|gemma" },
+        { "only", "matmul|scoring|batch|length|answers|memory" },
+        { "weights", "rewardbench" },
+        { "normalize", NULL }, /* a file, or numbers */
+    };
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (!strcmp(flag->name, words[i][0]))
+            return words[i][1];
+    return flag->value && strchr(flag->value, '|') ? flag->value : NULL;
+}
+
+static int is_choice(const cli_flag *flag) { return words_of(flag) != NULL; }
 static int is_dir(const cli_flag *flag) { return flag->value && !strcmp(flag->value, "DIR"); }
-static int is_file(const cli_flag *flag) { return flag->value && !strncmp(flag->value, "FILE", 4); }
+static int is_file(const cli_flag *flag) { return flag->value && strstr(flag->value, "FILE") && !is_choice(flag); }
+
+/* Whether what is not a flag is a file. */
+static int takes_files(const cli_command *command) { return command->bit == CLI_CMD_COMPARE; }
 
 /* The choices, separated by blanks. */
 static void put_choices(const cli_flag *flag)
 {
-    for (const char *p = flag->value; *p; p++)
+    for (const char *p = words_of(flag); *p; p++)
         (void)putchar(*p == '|' ? ' ' : *p);
 }
 
@@ -166,7 +228,7 @@ static void bash_command(const cli_command *command)
     for (size_t i = 0; i < cli_flag_count; i++)
         if (cli_flags[i].commands & command->bit)
             printf("--%s ", cli_flags[i].name);
-    printf("'\n        case $previous in\n");
+    printf("'\n        %scase $previous in\n", takes_files(command) ? "rest=-f\n        " : "");
     for (size_t i = 0; i < cli_flag_count; i++) {
         const cli_flag *flag = &cli_flags[i];
 
@@ -195,7 +257,9 @@ static void bash(void)
 {
     (void)fputs("# bash completion for guerdon, made by make_pages\n_guerdon()\n{\n"
                 "    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} flags= words= "
-                "files=\n"
+                "files= rest=\n"
+                "    if [ \"$current\" = = ]; then\n        current=\n    elif [ \"$previous\" = = ]; then\n"
+                "        previous=${COMP_WORDS[COMP_CWORD-2]}\n    fi\n"
                 "    COMPREPLY=()\n    if [ \"$COMP_CWORD\" -eq 1 ]; then\n        COMPREPLY=($(compgen -W '",
                 stdout);
     put_command_names();
@@ -206,6 +270,8 @@ static void bash(void)
                 "    if [ \"$files\" = none ]; then\n        return\n"
                 "    elif [ -n \"$words\" ]; then\n        COMPREPLY=($(compgen -W \"$words\" -- \"$current\"))\n"
                 "    elif [ -n \"$files\" ]; then\n        COMPREPLY=($(compgen \"$files\" -- \"$current\"))\n"
+                "    elif [ -n \"$rest\" ] && [ \"${current#-}\" = \"$current\" ]; then\n"
+                "        COMPREPLY=($(compgen \"$rest\" -- \"$current\"))\n"
                 "    else\n        COMPREPLY=($(compgen -W \"$flags\" -- \"$current\"))\n    fi\n}\n"
                 "complete -o filenames -F _guerdon guerdon\n",
                 stdout);
@@ -250,7 +316,8 @@ static void zsh(void)
         for (size_t f = 0; f < cli_flag_count; f++)
             if (cli_flags[f].commands & cli_commands[i].bit)
                 zsh_flag(&cli_flags[f]);
-        (void)fputs("            '*:text: ' ;;\n", stdout);
+        (void)fputs(takes_files(&cli_commands[i]) ? "            '*:file:_files' ;;\n" : "            '*:text: ' ;;\n",
+                    stdout);
     }
     (void)fputs("    esac\n}\n_guerdon \"$@\"\n", stdout);
 }
@@ -262,6 +329,8 @@ static void fish(void)
         printf("complete -c guerdon -n __fish_use_subcommand -a %s -d ", cli_commands[i].name);
         put_quoted(cli_commands[i].about, "\\");
         (void)putchar('\n');
+        if (takes_files(&cli_commands[i]))
+            printf("complete -c guerdon -n '__fish_seen_subcommand_from %s' -F\n", cli_commands[i].name);
         for (size_t f = 0; f < cli_flag_count; f++) {
             const cli_flag *flag = &cli_flags[f];
 

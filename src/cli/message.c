@@ -2,8 +2,10 @@
 #include "cli/cli.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <string.h>
+#include <unistd.h>
 
 void cli_print(FILE *stream, const char *text)
 {
@@ -44,10 +46,20 @@ const char *cli_number(char *buffer, unsigned long long value)
     return p;
 }
 
+/* Whether standard output is a pipe that nobody reads any more. */
+static int is_reader_gone(void)
+{
+    struct pollfd out = { .fd = STDOUT_FILENO };
+
+    return poll(&out, 1, 0) > 0 && (out.revents & POLLERR);
+}
+
 int cli_fail(gd_status rc, const gd_error *err)
 {
     if (rc == GD_OK)
         return CLI_OK;
+    if (rc == GD_EIO && !strncmp(err->text, "standard output:", 16) && is_reader_gone())
+        return CLI_PIPE;
     /* An interrupt may have shown up as some other failure. */
     cli_say("%s", rc == GD_EINTERRUPTED && err->status != GD_EINTERRUPTED ? "interrupted" : err->text);
     switch (rc) {
@@ -59,11 +71,19 @@ int cli_fail(gd_status rc, const gd_error *err)
     }
 }
 
+int cli_no_memory(void)
+{
+    cli_say("out of memory");
+    return CLI_RESOURCE;
+}
+
 int cli_finish_output(void)
 {
     errno = 0;
     if (!fflush(stdout) && !ferror(stdout))
         return CLI_OK;
+    if (is_reader_gone())
+        return CLI_PIPE;
     cli_say("standard output: %s", errno ? strerror(errno) : "not everything could be written");
     return CLI_UNUSABLE;
 }

@@ -30,7 +30,9 @@ static const cli_flag *find_flag(const cli_command *command, const char *name, s
             return &cli_flags[i];
     (void)snprintf(typed, sizeof typed, "%.*s", len < sizeof typed ? (int)len : (int)sizeof typed - 1, name);
     guess = cli_closest(typed, flag_name, command);
-    if (guess)
+    if (cli_hint(typed))
+        cli_say("%s has no flag --%s; %s", command->name, typed, cli_hint(typed));
+    else if (guess)
         cli_say("%s has no flag --%s; did you mean --%s?", command->name, typed, guess);
     else
         cli_say("%s has no flag --%s; guerdon %s --help lists them", command->name, typed, command->name);
@@ -75,7 +77,7 @@ static int set_count(const cli_flag *flag, const char *value, size_t *slot)
     return CLI_OK;
 }
 
-/* 2G, 1.5G, 1500M, 2GiB, 2147483648: bytes. */
+/* 2G, 1.5G, 1500M, 2GiB, 2147483648: bytes.  2GB is 2,000,000,000. */
 static int set_size(const cli_flag *flag, const char *value, size_t *slot)
 {
     static const char units[] = "KMGT";
@@ -84,11 +86,12 @@ static int set_size(const cli_flag *flag, const char *value, size_t *slot)
 
     if (n > 0 && *end) {
         const char *unit = strchr(units, *end >= 'a' ? *end - 'a' + 'A' : *end);
+        const int decimal = unit && (!strcmp(end + 1, "B") || !strcmp(end + 1, "b"));
 
         for (long i = unit ? unit - units + 1 : 0; i > 0; i--)
-            n *= 1024;
+            n *= decimal ? 1000 : 1024;
         end += unit != NULL;
-        end += unit && !strncmp(end, "iB", 2) ? 2 : 0;
+        end += decimal ? 1 : unit && !strncmp(end, "iB", 2) ? 2 : 0;
     }
     if (!(n >= 1) || n >= 0x1p63 || *end) {
         cli_say("--%s=%s: expected a number of bytes, such as 2G, 1.5G or 900M", flag->name, value);
@@ -182,7 +185,7 @@ static int parse_flag(cli_settings *settings, const cli_command *command, int ar
     flag = find_flag(command, name, strcspn(name, "="));
     if (!flag)
         return CLI_USAGE;
-    if (given->flag[flag - cli_flags]) {
+    if (given->flag[flag - cli_flags] && flag->kind != CLI_SWITCH) {
         cli_say("--%s is given twice", flag->name);
         return CLI_USAGE;
     }
@@ -255,5 +258,6 @@ int cli_parse(cli_settings *settings, const cli_command *command, int argc, char
     settings->options.truncate = (gd_truncate)settings->truncate;
     settings->options.add_eos = (gd_add_eos)settings->add_eos;
     settings->options.no_share_prefix = settings->share_prefix;
+    settings->options.dry_run = settings->dry_run != 0;
     return CLI_OK;
 }

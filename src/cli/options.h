@@ -15,7 +15,8 @@ enum {
     CLI_CMD_FILTER = 64,
     CLI_CMD_MERGE = 128,
     CLI_CMD_EVAL = 256,
-    CLI_CMD_COMPARE = 512
+    CLI_CMD_COMPARE = 512,
+    CLI_ENGINE = 1024 /* not a command: the flag says how to compute, and is listed after the others */
 };
 
 /* A number with no value to spare for "not given". */
@@ -38,7 +39,7 @@ typedef struct cli_settings {
     int truncate;     /* a gd_truncate */
     int add_eos;      /* a gd_add_eos */
     int share_prefix; /* 0 on, 1 off: the order of the choices */
-    int resume, quiet, json, quick, help, with_texts, annotate, calibrate;
+    int resume, quiet, json, quick, help, with_texts, annotate, calibrate, dry_run;
     size_t text_count;
     char **texts; /* the arguments that aren't flags: points into argv */
 } cli_settings;
@@ -49,7 +50,7 @@ typedef enum cli_kind {
     CLI_CHOICE, /* int: the index of the choice */
     CLI_COUNT,  /* size_t: a whole number, at least 1 */
     CLI_NUMBER, /* cli_optional: any finite number */
-    CLI_SIZE,   /* size_t: bytes, with K, M, G or T for powers of 1024 */
+    CLI_SIZE,   /* size_t: bytes, with K, M, G or T for powers of 1024, KB and so on for those of 1000 */
     CLI_SWITCH  /* int: 1 when given; takes no value */
 } cli_kind;
 
@@ -78,6 +79,9 @@ extern const size_t cli_command_count;
 enum { CLI_FLAGS_MAX = 96 };
 extern const cli_flag cli_flags[];
 extern const size_t cli_flag_count;
+
+/* The heading of the flags with CLI_ENGINE. */
+#define CLI_ENGINE_HEADING "Flags for how to compute, which most people can leave out"
 
 /* Fills *settings from the arguments after the command's name, which stay the caller's, and, for flags not given, from
  * the environment (GUERDON_MAX_LENGTH for --max-length).  Moves the texts to the front of argv.  Reports a mistake and

@@ -21,6 +21,16 @@ int cli_output_open(const char *path, int *fd)
     return CLI_UNUSABLE;
 }
 
+/* Cuts off what an earlier file had beyond this place. A pipe or a device can't be truncated, and needn't be. */
+static int cut_off(int fd)
+{
+    const off_t end = lseek(fd, 0, SEEK_CUR);
+
+    if (end < 0)
+        return errno == ESPIPE ? 0 : -1;
+    return ftruncate(fd, end) < 0 && errno != EINVAL ? -1 : 0;
+}
+
 int cli_output_write(const char *path, int fd, const char *text)
 {
     size_t left = path ? strlen(text) : 0;
@@ -39,8 +49,8 @@ int cli_output_write(const char *path, int fd, const char *text)
         text += wrote > 0 ? wrote : 0;
         left -= wrote > 0 ? (size_t)wrote : 0;
     }
-    if (!left && (lseek(fd, 0, SEEK_CUR) < 0 || !ftruncate(fd, lseek(fd, 0, SEEK_CUR))))
-        return CLI_OK; /* a pipe or a device can't be truncated, and needn't be */
+    if (!left && !cut_off(fd))
+        return CLI_OK;
     cli_say("%s: %s", path, strerror(errno));
     return CLI_UNUSABLE;
 }

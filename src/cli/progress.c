@@ -113,10 +113,13 @@ void cli_progress_summary(const cli_progress *bar, const char *done, const gd_su
     fprintf(stderr, "%s %s item%s", done, cli_number(number, summary->items), summary->items == 1 ? "" : "s");
     show_count("failed", summary->failed);
     show_count("left out", summary->dropped);
-    show_count("shortened", summary->truncated);
+    show_count("cut", summary->truncated);
     fprintf(stderr, ": %s tokens", cli_number(number, summary->tokens));
     if (summary->rows)
-        fprintf(stderr, ", %s computed (shared %.2f times)", cli_number(number, summary->rows),
-                (double)summary->tokens / (double)summary->rows);
-    fprintf(stderr, ", %.1f s, %s tokens/s\n", seconds, cli_number(number, (unsigned long long)rate));
+        fprintf(stderr, ", %s saved by sharing",
+                cli_number(number, summary->tokens > summary->rows ? summary->tokens - summary->rows : 0));
+    fprintf(stderr, ", %.1f s", seconds);
+    if (!bar->resumed)
+        fprintf(stderr, ", %s tokens/s", cli_number(number, (unsigned long long)rate));
+    (void)putc('\n', stderr);
 }

@@ -5,8 +5,9 @@
 #include "guerdon.h"
 
 typedef struct cli_progress {
-    int summary;        /* whether to print the summary: on a terminal, without --quiet */
-    int shown;          /* whether to draw the bar: also, the output doesn't go to a terminal, where they would mix */
+    int summary;        /* whether to print the summary: without --quiet */
+    int shown;          /* whether to draw the bar: also on a terminal, if the lines of output go elsewhere */
+    int resumed;        /* the counts may include those of an earlier run, whose time is unknown */
     int drawn;          /* a bar is on the line now */
     double start, last; /* seconds on a monotonic clock: start of the run, last drawing */
 } cli_progress;

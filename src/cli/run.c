@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -94,7 +95,10 @@ static int choose_input(cli_run *run)
     if (!s->text_count || (dash && !s->input))
         return CLI_OK;
     if (s->input) {
-        cli_say("give either texts or --input, not both");
+        const char *variable = getenv("GUERDON_INPUT");
+
+        cli_say("give either texts or --input, not both%s",
+                variable && variable == s->input ? "; --input comes from GUERDON_INPUT in the environment" : "");
         return CLI_USAGE;
     }
     if (s->format >= 0) {
@@ -105,7 +109,26 @@ static int choose_input(cli_run *run)
         return CLI_USAGE;
     if (run->bar.summary)
         note_backslashes(s);
+    run->files.arguments = 1;
     return spool_texts(s);
+}
+
+int cli_run_without_texts(const cli_settings *settings, const char *command)
+{
+    if (!settings->text_count || (settings->text_count == 1 && !strcmp(settings->texts[0], "-")))
+        return CLI_OK;
+    cli_say("%s reads its items from a file, not from the command line: --input FILE, not %s", command,
+            settings->texts[0]);
+    return CLI_USAGE;
+}
+
+int cli_run_check_second(const cli_settings *settings, const char *name, const char *second)
+{
+    if (!second || strcmp(second, "-") != 0 || (settings->output && strcmp(settings->output, "-") != 0))
+        return CLI_OK;
+    cli_say("the lines of --output and those of --%s would be mixed on standard output; give one of them a file name",
+            name);
+    return CLI_USAGE;
 }
 
 int cli_run_begin(cli_run *run, const cli_settings *settings)
@@ -117,13 +140,22 @@ int cli_run_begin(cli_run *run, const cli_settings *settings)
     run->files.format = settings->format < 0 ? GD_FORMAT_AUTO : (gd_format)settings->format;
     run->files.resume = settings->resume;
     run->files.fields = settings->fields;
-    run->bar.summary = !settings->quiet && isatty(STDERR_FILENO);
-    run->bar.shown = run->bar.summary && (settings->output || !isatty(STDOUT_FILENO));
+    run->bar.resumed = settings->resume;
+    run->bar.summary = !settings->quiet && !settings->dry_run; /* which prints more than a summary */
+    run->bar.shown = !settings->quiet && isatty(STDERR_FILENO) && (settings->output || !isatty(STDOUT_FILENO));
     if (!settings->options.model) {
         cli_say("--model is missing: --model DIR");
         return CLI_USAGE;
     }
     return choose_input(run);
+}
+
+void cli_run_notes(const cli_run *run, const gd_model *model)
+{
+    const char *note;
+
+    for (size_t i = 0; !run->settings->quiet && (note = gd_model_note(model, i)); i++)
+        cli_say("note: %s", note);
 }
 
 void cli_watch_interrupt(void)
@@ -157,8 +189,25 @@ static void note_chat_format(const cli_settings *settings, const gd_summary *sum
             settings->options.chat_format);
 }
 
+gd_status cli_run_close(cli_run *run, gd_model *model, gd_status rc, const gd_summary *summary, gd_error *err)
+{
+    cli_progress_clear(&run->bar);
+    if (run->settings->dry_run && (!rc || rc == GD_EITEM)) {
+        gd_error why = { GD_OK, "" };
+        const gd_status shown = cli_dry_run_show(model, summary, &why);
+
+        if (shown)
+            *err = why;
+        rc = shown ? shown : rc;
+    }
+    gd_model_close(model);
+    return rc;
+}
+
 int cli_run_end(cli_run *run, const char *done, gd_status rc, const gd_summary *summary, const gd_error *err)
 {
+    const int written = cli_finish_output();
+
     cli_progress_clear(&run->bar);
     if (interrupted && rc != GD_OK && rc != GD_EITEM)
         rc = GD_EINTERRUPTED; /* even if the error is that of a read it cut short */
@@ -166,5 +215,5 @@ int cli_run_end(cli_run *run, const char *done, gd_status rc, const gd_summary *
         cli_progress_summary(&run->bar, done, summary);
     if (rc == GD_OK || rc == GD_EITEM)
         note_chat_format(run->settings, summary);
-    return cli_fail(rc, err);
+    return written ? written : cli_fail(rc, err);
 }

@@ -15,12 +15,28 @@ typedef struct cli_run {
 /* Finds out where the items come from; returns CLI_OK, or reports what is wrong. */
 int cli_run_begin(cli_run *run, const cli_settings *settings);
 
+/* For a command that takes no texts: CLI_OK if none are given, or - alone, for standard input. */
+int cli_run_without_texts(const cli_settings *settings, const char *command);
+
+/* CLI_OK unless the lines of --output and those of `second`, the value of the flag `name`, would both go to standard
+ * output. */
+int cli_run_check_second(const cli_settings *settings, const char *name, const char *second);
+
+/* Prints the model's notes, unless --quiet. */
+void cli_run_notes(const cli_run *run, const gd_model *model);
+
 /* From here on SIGINT ends the run after the current batch, and a second SIGINT ends it immediately. */
 const gd_progress *cli_run_watch(cli_run *run);
 
 /* The same for a command without items: the first SIGINT makes cli_interrupted() return 1. */
 void cli_watch_interrupt(void);
 int cli_interrupted(void);
+
+/* Closes the model; after a dry run, shows first what it found, unless that failed.  Returns rc, or the failure. */
+gd_status cli_run_close(cli_run *run, gd_model *model, gd_status rc, const gd_summary *summary, gd_error *err);
+
+/* dry_run.c: prints what gd_dry_run_report() says. */
+gd_status cli_dry_run_show(gd_model *model, const gd_summary *summary, gd_error *err);
 
 /* Prints the summary and the error, if any; returns the exit status. */
 int cli_run_end(cli_run *run, const char *done, gd_status rc, const gd_summary *summary, const gd_error *err);

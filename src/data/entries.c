@@ -27,6 +27,8 @@ struct gd_entries {
     uint64_t done;  /* bytes of the inputs before */
     uint64_t total; /* of all inputs, as far as known beforehand */
     bool total_known;
+    bool arguments;
+    gd_pause pause;
 };
 
 void gd_entry_free(gd_entry *entry)
@@ -36,12 +38,15 @@ void gd_entry_free(gd_entry *entry)
     *entry = (gd_entry){ 0 };
 }
 
-/* Shortens a long path at its beginning; the end says more. */
-static void write_place(char place[GD_ENTRY_PLACE_ROOM], const char *name, uint64_t line)
+/* The place of the entry, but with `line`. Shortens a long path at its beginning; the end says more. */
+static void write_place(char place[GD_ENTRY_PLACE_ROOM], const gd_entry *entry, uint64_t line)
 {
+    const char *name = entry->name;
     const size_t len = name ? strlen(name) : 0, most = GD_ENTRY_PLACE_ROOM - 40;
 
-    if (!name)
+    if (entry->argument)
+        (void)snprintf(place, GD_ENTRY_PLACE_ROOM, "text %" PRIu64, line - 1);
+    else if (!name)
         (void)snprintf(place, GD_ENTRY_PLACE_ROOM, "line %" PRIu64, line);
     else if (len <= most)
         (void)snprintf(place, GD_ENTRY_PLACE_ROOM, "%s, line %" PRIu64, name, line);
@@ -51,7 +56,7 @@ static void write_place(char place[GD_ENTRY_PLACE_ROOM], const char *name, uint6
 
 const char *gd_entry_place(const gd_entry *entry, char place[GD_ENTRY_PLACE_ROOM])
 {
-    write_place(place, entry->name, entry->line);
+    write_place(place, entry, entry->line);
     return place;
 }
 
@@ -145,6 +150,14 @@ static gd_status open_input(gd_entries *entries, size_t which, gd_source *source
     return rc;
 }
 
+/* False for what can't be read twice.  What isn't there is reported when it is opened. */
+static bool is_file(const char *path)
+{
+    struct stat sb;
+
+    return strcmp(path, "-") != 0 && (stat(path, &sb) < 0 || S_ISREG(sb.st_mode) || S_ISDIR(sb.st_mode));
+}
+
 /* Checks the inputs after the first, if they can be opened twice. */
 static gd_status look_at_others(gd_entries *entries, gd_error *err)
 {
@@ -153,10 +166,9 @@ static gd_status look_at_others(gd_entries *entries, gd_error *err)
     for (size_t i = 1; i < entries->inputs.count; i++) {
         const char *path = entries->inputs.paths[i];
         gd_source source;
-        struct stat sb;
         gd_status rc;
 
-        if (strcmp(path, "-") == 0 || (stat(path, &sb) == 0 && !S_ISREG(sb.st_mode) && !S_ISDIR(sb.st_mode))) {
+        if (!is_file(path)) {
             entries->total_known = false;
             continue;
         }
@@ -190,6 +202,8 @@ gd_status gd_entries_open(gd_entries **out, const gd_entries_options *options, g
         rc = gd_fields_parse(&entries->fields, options->fields, err);
     entries->fields.also = options->also;
     entries->fields.also_count = options->also_count;
+    entries->fields.frugal = options->frugal;
+    entries->arguments = options->arguments;
     if (!rc)
         rc = gd_inputs_find(&entries->inputs, options->inputs, options->count, err);
     if (!rc)
@@ -204,6 +218,22 @@ gd_status gd_entries_open(gd_entries **out, const gd_entries_options *options, g
     return rc;
 }
 
+/* Opening a named pipe waits for its writer. */
+static gd_status open_next(gd_entries *entries, gd_error *err)
+{
+    gd_status rc = GD_OK;
+
+    if (entries->pause.work && !is_file(entries->inputs.paths[entries->at]))
+        rc = entries->pause.work(entries->pause.context, err);
+    if (!rc)
+        rc = open_input(entries, entries->at, &entries->source, err);
+    if (rc)
+        return rc;
+    gd_pieces_on_pause(entries->source.pieces, entries->pause);
+    entries->open = true;
+    return GD_OK;
+}
+
 /* The next entry of the next input that has one. */
 static gd_status next_entry(gd_entries *entries, gd_entry *entry, bool *more, gd_error *err)
 {
@@ -214,12 +244,9 @@ static gd_status next_entry(gd_entries *entries, gd_entry *entry, bool *more, gd
         *entry = (gd_entry){ 0 };
         if (!entries->open && entries->at == entries->inputs.count)
             return GD_OK;
-        if (!entries->open) {
-            rc = open_input(entries, entries->at, &entries->source, err);
-            if (rc)
-                return rc;
-            entries->open = true;
-        }
+        rc = entries->open ? GD_OK : open_next(entries, err);
+        if (rc)
+            return rc;
         rc = entries->source.kind->next(&entries->source, entry, more, err);
         if (rc || *more)
             return rc;
@@ -236,7 +263,7 @@ static gd_status set_problem(gd_entry *entry, gd_error *err)
     char place[GD_ENTRY_PLACE_ROOM];
     gd_error whole = { 0 };
 
-    write_place(place, entry->name, entry->fault_line ? entry->fault_line : entry->line);
+    write_place(place, entry, entry->fault_line ? entry->fault_line : entry->line);
     (void)gd_fail(&whole, GD_EFORMAT, "%s: %s", place, entry->fault.text);
     entry->problem = gd_strdup(whole.text);
     return entry->problem ? GD_OK : gd_fail_memory(err, strlen(whole.text));
@@ -246,6 +273,7 @@ static gd_status set_problem(gd_entry *entry, gd_error *err)
 static gd_status finish(gd_entries *entries, gd_entry *entry, gd_error *err)
 {
     entry->index = entries->index++;
+    entry->argument = entries->arguments;
     if (entries->inputs.count > 1)
         entry->name = entries->inputs.paths[entries->at];
     if (entry->name && strcmp(entry->name, "-") == 0)
@@ -266,6 +294,13 @@ gd_status gd_entries_next(gd_entries *entries, gd_entry *entry, bool *more, gd_e
         *more = false;
     }
     return rc;
+}
+
+void gd_entries_on_pause(gd_entries *entries, gd_pause pause)
+{
+    entries->pause = pause;
+    if (entries->open)
+        gd_pieces_on_pause(entries->source.pieces, pause);
 }
 
 void gd_entries_close(gd_entries *entries)

@@ -5,7 +5,7 @@
 #ifndef GD_DATA_ENTRIES_H
 #define GD_DATA_ENTRIES_H
 
-#include "guerdon.h"
+#include "data/stream.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -17,11 +17,14 @@ typedef struct gd_entries_options {
     const char *fields;      /* NULL, or "text=instruction,chosen=good": ours = the input's; see entries_fields.h */
     const char *const *also; /* [also_count] the input's names of other fields that are read; kept until the end */
     size_t also_count;
+    bool frugal;    /* memory is limited: items with too many values for their length have a problem */
+    bool arguments; /* the lines of the input are texts of a command line, and messages call them so */
 } gd_entries_options;
 
 typedef struct gd_entry {
     uint64_t index;      /* from 0, over all inputs */
     uint64_t line;       /* where it begins in its file, from 1 */
+    bool argument;       /* the line is a text of the command line */
     const char *name;    /* of the input if there are several, else NULL; valid until the entries are closed */
     const char *raw;     /* its bytes in the file, without its end; not terminated; may hold line breaks unless it is a
                             line; valid until the next call */
@@ -36,7 +39,8 @@ typedef struct gd_entry {
 /* Frees what the entry holds; an all-zero entry is fine. */
 void gd_entry_free(gd_entry *entry);
 
-/* "line 7", or "b.jsonl, line 7" if there are several inputs: to begin a message about the entry. */
+/* "line 7", or "b.jsonl, line 7" if there are several inputs, or "text 6" of the command line, where texts count from 0
+ * as in the output: to begin a message about the entry. */
 #define GD_ENTRY_PLACE_ROOM 200
 const char *gd_entry_place(const gd_entry *entry, char place[GD_ENTRY_PLACE_ROOM]);
 
@@ -48,6 +52,9 @@ typedef struct gd_entries gd_entries;
  * @return GD_OK; GD_EUSAGE (a pattern without a file, fields that the header doesn't have, inputs that don't go
  *         together) or what gd_stream_open() says */
 gd_status gd_entries_open(gd_entries **out, const gd_entries_options *options, gd_error *err);
+
+/* From now on, as gd_stream_on_pause() for every input; also before an input other than a regular file is opened. */
+void gd_entries_on_pause(gd_entries *entries, gd_pause pause);
 
 /* The next item, freed by the caller, even if it has a problem; *more is false at the end. */
 gd_status gd_entries_next(gd_entries *entries, gd_entry *entry, bool *more, gd_error *err);

@@ -26,6 +26,7 @@ typedef struct gd_fields {
     } map[GD_FIELD_COUNT];
     const char *const *also; /* [also_count] the input's names of other fields that are read; borrowed */
     size_t also_count;
+    bool frugal; /* an item's values may take only a few megabytes besides what its bytes allow */
 } gd_fields;
 
 /* The name of no field: "prompt=_" leaves "prompt" out. */

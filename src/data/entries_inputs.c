@@ -39,7 +39,11 @@ static gd_status add_matches(gd_inputs *inputs, const char *pattern, gd_error *e
     case 0: break;
     case GLOB_NOMATCH: rc = gd_fail(err, GD_EUSAGE, "%s: no file matches this pattern", pattern); break;
     case GLOB_NOSPACE: rc = gd_fail_memory(err, strlen(pattern)); break;
-    default: rc = gd_fail(err, GD_EIO, "%s: cannot read a directory of this pattern: %s", pattern, strerror(errno));
+    default:
+        if (errno == ENOENT || errno == ENOTDIR)
+            rc = gd_fail(err, GD_EUSAGE, "%s: no file matches this pattern: there is no such directory", pattern);
+        else
+            rc = gd_fail(err, GD_EIO, "%s: cannot read a directory of this pattern: %s", pattern, strerror(errno));
     }
     for (size_t i = 0; !rc && i < found.gl_pathc; i++)
         rc = add(inputs, found.gl_pathv[i], err);

@@ -12,6 +12,9 @@
 /* Most memory for the values of an item, roughly: a text of 16 MiB has room, and so has a list of 100,000 answers. */
 enum { TREE_MOST = 3 * (int)GD_ITEM_MAX };
 
+/* The same where memory is limited, besides twice the bytes of the item: for 16,384 answers. */
+enum { TREE_FRUGAL = 3 << 20 };
+
 /* Returns the position after the string that begins before p; *closed says whether it ends before `end`. */
 static const char *end_of_string(const char *p, const char *end, bool *closed)
 {
@@ -182,7 +185,8 @@ gd_status gd_entry_parse_json(gd_entry *entry, const gd_fields *fields, const ch
 {
     const size_t good = gd_utf8_check(entry->raw, entry->raw_len);
     gd_error why = { 0 };
-    gd_jscan js = { .text = entry->raw, .len = entry->raw_len, .err = &why, .tree_most = TREE_MOST };
+    const size_t most = fields->frugal ? TREE_FRUGAL + 2 * entry->raw_len : TREE_MOST;
+    gd_jscan js = { .text = entry->raw, .len = entry->raw_len, .err = &why, .tree_most = most };
     gd_status rc = GD_OK;
 
     if (good < entry->raw_len)

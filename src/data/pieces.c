@@ -4,7 +4,6 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/mem.h"
-#include "data/stream.h"
 
 #include <assert.h>
 #include <string.h>
@@ -241,7 +240,7 @@ gd_status gd_pieces_first(gd_pieces *p, const char **line, size_t *len, bool *mo
         *line = p->chunk + n;
         *len = lf ? (size_t)(lf - *line) : p->len - n;
         *more = lf && (lf + 1 < p->chunk + p->len || !p->end);
-        if (lf || p->end || p->len == CHUNK)
+        if (lf || p->end || p->len == CHUNK || (n < p->len && p->chunk[n] == '['))
             return GD_OK;
         if (p->at == p->len)
             n = 0; /* fill() starts over at 0 */
@@ -251,6 +250,7 @@ gd_status gd_pieces_first(gd_pieces *p, const char **line, size_t *len, bool *mo
     }
 }
 
+void gd_pieces_on_pause(gd_pieces *p, gd_pause pause) { gd_stream_on_pause(p->stream, pause); }
 uint64_t gd_pieces_line(const gd_pieces *p) { return p->line; }
 const char *gd_pieces_name(const gd_pieces *p) { return gd_stream_name(p->stream); }
 

@@ -5,7 +5,7 @@
 #ifndef GD_DATA_PIECES_H
 #define GD_DATA_PIECES_H
 
-#include "guerdon.h"
+#include "data/stream.h"
 
 #include <stdbool.h>
 
@@ -37,6 +37,9 @@ typedef struct gd_pieces gd_pieces;
 gd_status gd_pieces_open(gd_pieces **out, const char *path, gd_error *err);
 void gd_pieces_close(gd_pieces *p);
 
+/* As gd_stream_on_pause(). */
+void gd_pieces_on_pause(gd_pieces *p, gd_pause pause);
+
 /* *more is false at the end. */
 gd_status gd_pieces_next(gd_pieces *p, gd_cutter cutter, gd_piece *piece, bool *more, gd_error *err);
 
@@ -55,7 +58,8 @@ void gd_pieces_drop(gd_pieces *p);
 
 /* Before anything was taken: the first line that is not blank, without the blanks before it and its line feed; empty
  * if it does not begin in the first 64 KiB.  *more says whether anything follows it; it is false, too, if the
- * line ends after them.  Valid until the next call. */
+ * line ends after them.  An array may be cut off after its bracket: the writer of a pipe may not end the line before it
+ * has answers.  Valid until the next call. */
 gd_status gd_pieces_first(gd_pieces *p, const char **line, size_t *len, bool *more, gd_error *err);
 
 /* The line of the next byte. */

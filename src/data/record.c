@@ -21,7 +21,7 @@ const char *gd_record_text_name(gd_record_kind kind, size_t which, char room[GD_
 
 const char *gd_record_sentence(const gd_record *record, const char *why, char room[GD_SENTENCE_ROOM])
 {
-    const gd_entry entry = { .name = record->name, .line = record->line };
+    const gd_entry entry = { .name = record->name, .line = record->line, .argument = record->argument };
     char place[GD_ENTRY_PLACE_ROOM];
 
     if (record->line)
@@ -31,27 +31,10 @@ const char *gd_record_sentence(const gd_record *record, const char *why, char ro
     return room;
 }
 
-gd_status gd_record_put_before(gd_record *record, gd_text prompt, gd_error *err)
+void gd_record_put_before(gd_record *record, gd_text prompt)
 {
-    size_t bytes = 0;
-    char *p;
-
     for (size_t i = 0; i < record->count; i++)
-        if (!gd_add(bytes, prompt.len, &bytes) || !gd_add(bytes, record->texts[i].text.len, &bytes))
-            return gd_fail_memory(err, SIZE_MAX);
-    record->storage = p = gd_alloc(bytes, 1);
-    if (!p)
-        return gd_fail_memory(err, bytes);
-    for (size_t i = 0; i < record->count; i++) {
-        const gd_text part = record->texts[i].text;
-
-        record->texts[i].text = (gd_text){ p, prompt.len + part.len };
-        memcpy(p, prompt.data, prompt.len);
-        if (part.len)
-            memcpy(p + prompt.len, part.data, part.len);
-        p += prompt.len + part.len;
-    }
-    return GD_OK;
+        record->texts[i].before = prompt;
 }
 
 void gd_record_drop_texts(gd_record *record)
@@ -139,6 +122,7 @@ static gd_status take_row(const gd_records *records, gd_record *record, gd_entry
     *record = (gd_record){ .index = entry->index,
                            .line = entry->line,
                            .name = entry->name,
+                           .argument = entry->argument,
                            .length = entry->raw_len,
                            .object = entry->object,
                            .problem = entry->problem };
@@ -184,4 +168,6 @@ const char *const *gd_records_inputs(const gd_records *records, size_t *count)
 
 const char *gd_records_header(const gd_records *records) { return gd_entries_header(records->entries); }
 uint64_t gd_records_bytes_done(const gd_records *records) { return gd_entries_bytes_done(records->entries); }
+void gd_records_on_pause(gd_records *records, gd_pause pause) { gd_entries_on_pause(records->entries, pause); }
+gd_format gd_records_format(const gd_records *records) { return gd_entries_format(records->entries); }
 uint64_t gd_records_bytes_total(const gd_records *records) { return gd_entries_bytes_total(records->entries); }

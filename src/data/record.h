@@ -34,6 +34,7 @@ typedef enum gd_record_kind { GD_RECORD_TEXT, GD_RECORD_PAIR, GD_RECORD_ANSWERS 
 /* One of a record's texts: a text, a conversation, which has at least one message, or token ids. */
 typedef struct gd_record_text {
     gd_text text;         /* UTF-8, checked if it was read; may be empty, may hold NUL characters */
+    gd_text before;       /* what is joined in front of it, without a separator; not copied for each of many answers */
     gd_message *messages; /* NULL: not a conversation */
     size_t message_count;
     const uint32_t *ids; /* NULL: not given as ids */
@@ -44,6 +45,7 @@ typedef struct gd_record {
     uint64_t index;   /* of the item, from 0 */
     uint64_t line;    /* where it begins in its file, from 1; 0: it was never in one */
     const char *name; /* of its file if there are several, else NULL; valid until the records are closed */
+    bool argument;    /* it is a text of a command line */
     char *problem;    /* what is wrong with it, in one sentence that names the place; NULL if nothing is */
     gd_status status; /* the kind of problem; GD_OK is the same as GD_EFORMAT here */
     gd_record_kind kind;
@@ -61,8 +63,8 @@ void gd_record_free(gd_record *record);
 /* Frees the texts and what they were made from, which may be large, and keeps the rest. */
 void gd_record_drop_texts(gd_record *record);
 
-/* Puts a text in front of each of the record's, all in one block of memory that is the record's. */
-gd_status gd_record_put_before(gd_record *record, gd_text prompt, gd_error *err);
+/* Puts a text in front of each of the record's; its bytes must last as long as theirs. */
+void gd_record_put_before(gd_record *record, gd_text prompt);
 
 /* "line 7: " or "b.jsonl, line 7: ", and what is wrong there; for a record from no file, only the latter. */
 enum { GD_SENTENCE_ROOM = 800 };
@@ -86,13 +88,18 @@ void gd_records_keep_raw(gd_records *records);
 /* From now on a prompt and an answer that are texts become turns of a conversation. */
 void gd_records_make_turns(gd_records *records);
 
+/* As gd_entries_on_pause(). */
+void gd_records_on_pause(gd_records *records, gd_pause pause);
+
 /* The next record, freed by the caller; *more is false at the end.  A bad item gives a record with a problem and GD_OK.
  * Fails when the file can't be read further, or when out of memory. */
 gd_status gd_records_next(gd_records *records, gd_record *record, bool *more, gd_error *err);
 
 void gd_records_close(gd_records *records);
 
-/* As gd_entries_inputs(), gd_entries_header(), gd_entries_bytes_done() and gd_entries_bytes_total(). */
+/* As gd_entries_format(), gd_entries_inputs(), gd_entries_header(), gd_entries_bytes_done() and
+ * gd_entries_bytes_total(). */
+gd_format gd_records_format(const gd_records *records);
 const char *const *gd_records_inputs(const gd_records *records, size_t *count);
 const char *gd_records_header(const gd_records *records);
 uint64_t gd_records_bytes_done(const gd_records *records);

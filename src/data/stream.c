@@ -7,12 +7,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 enum { IN_ROOM = 65536 };
+
+/* A writer that is only a little slower than we are gets this long, so that batches stay large. */
+enum { PATIENCE_MILLISECONDS = 10 };
 
 struct gd_stream {
     int fd;
@@ -24,8 +28,21 @@ struct gd_stream {
     const gd_codec *codec; /* NULL: plain */
     void *state;           /* the codec's */
     bool inside;           /* a member */
+    gd_pause pause;
     unsigned char in[IN_ROOM];
 };
+
+/* Uses the time until there is something to read; a signal ends the wait, since the work may be to stop. */
+static gd_status wait_for_bytes(gd_stream *s, gd_error *err)
+{
+    struct pollfd in = { .fd = s->fd, .events = POLLIN };
+    int ready;
+
+    if (!s->pause.work)
+        return GD_OK;
+    ready = poll(&in, 1, PATIENCE_MILLISECONDS);
+    return ready == 0 || (ready < 0 && errno == EINTR) ? s->pause.work(s->pause.context, err) : GD_OK;
+}
 
 /* Reads once into the free end of in[]; starts over at 0 when all of in[] was used. */
 static gd_status fill(gd_stream *s, gd_error *err)
@@ -34,9 +51,13 @@ static gd_status fill(gd_stream *s, gd_error *err)
 
     if (s->at == s->len)
         s->at = s->len = 0;
-    do
+    do {
+        const gd_status rc = wait_for_bytes(s, err);
+
+        if (rc)
+            return rc;
         n = read(s->fd, s->in + s->len, IN_ROOM - s->len);
-    while (n < 0 && errno == EINTR);
+    } while (n < 0 && errno == EINTR);
     if (n < 0)
         return gd_fail(err, GD_EIO, "%s: %s", s->name, strerror(errno));
     s->end = n == 0;
@@ -197,6 +218,7 @@ void gd_stream_close(gd_stream *s)
     gd_free(s);
 }
 
+void gd_stream_on_pause(gd_stream *s, gd_pause pause) { s->pause = pause; }
 const char *gd_stream_name(const gd_stream *s) { return s->name; }
 uint64_t gd_stream_done(const gd_stream *s) { return s->taken - (s->len - s->at); }
 uint64_t gd_stream_total(const gd_stream *s) { return s->total > s->taken ? s->total : s->total ? s->taken : 0; }

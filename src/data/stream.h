@@ -17,6 +17,14 @@ gd_status gd_stream_open(gd_stream **out, const char *path, gd_error *err);
  * 128 MiB is GD_EUNSUPPORTED). */
 gd_status gd_stream_read(gd_stream *s, unsigned char *p, size_t room, size_t *got, gd_error *err);
 
+/* What to do before a read that would block, because the writer of a pipe has nothing yet; a failure is that of the
+ * read. */
+typedef struct gd_pause {
+    gd_status (*work)(void *context, gd_error *err); /* NULL: nothing */
+    void *context;
+} gd_pause;
+void gd_stream_on_pause(gd_stream *s, gd_pause pause);
+
 void gd_stream_close(gd_stream *s);
 
 /* Its name in messages: the path, or "standard input". */

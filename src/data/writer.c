@@ -14,6 +14,7 @@
 struct gd_writer {
     gd_sink *sink;
     gd_buf line;
+    bool only_errors;
 };
 
 gd_status gd_writer_open(gd_writer **out, const char *path, const char *const *inputs, size_t count, uint64_t offset,
@@ -32,6 +33,8 @@ gd_status gd_writer_open(gd_writer **out, const char *path, const char *const *i
         *out = w;
     return rc;
 }
+
+void gd_writer_only_errors(gd_writer *w) { w->only_errors = true; }
 
 static void begin(gd_writer *w, uint64_t index)
 {
@@ -128,6 +131,8 @@ gd_status gd_writer_score(gd_writer *w, const gd_record *record, const float *sc
             *failed = true;
         return gd_writer_error(w, record->index, sentence, err);
     }
+    if (w->only_errors)
+        return GD_OK;
     begin(w, record->index);
     add_values(&w->line, record->kind, scores, count);
     add_tokens(&w->line, record->kind, tokens, count);
@@ -158,6 +163,8 @@ gd_status gd_writer_ids(gd_writer *w, const gd_record *record, const gd_span *id
 {
     gd_buf *line = &w->line;
 
+    if (w->only_errors)
+        return GD_OK;
     begin(w, record->index);
     gd_buf_str(line, record->kind == GD_RECORD_PAIR ? ",\"chosen\":" : ",\"ids\":");
     gd_buf_str(line, record->kind == GD_RECORD_ANSWERS ? "[" : "");
@@ -174,7 +181,7 @@ gd_status gd_writer_line(gd_writer *w, const gd_buf *line, gd_error *err)
 {
     if (line->failed)
         return gd_fail_memory(err, line->len);
-    return gd_sink_write(w->sink, line->data, line->len, err);
+    return w->only_errors ? GD_OK : gd_sink_write(w->sink, line->data, line->len, err);
 }
 
 gd_sink *gd_writer_sink(gd_writer *w) { return w->sink; }

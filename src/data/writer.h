@@ -16,6 +16,9 @@ typedef struct gd_writer gd_writer;
 gd_status gd_writer_open(gd_writer **out, const char *path, const char *const *inputs, size_t count, uint64_t offset,
                          gd_error *err);
 
+/* From now on, lines other than those of gd_writer_error() are checked as usual, but not written. */
+void gd_writer_only_errors(gd_writer *w);
+
 /* {"index":7,"error":"..."} */
 gd_status gd_writer_error(gd_writer *w, uint64_t index, const char *sentence, gd_error *err);
 

@@ -38,6 +38,18 @@ static gd_status open_file(gd_graph *graph, const char *file, const char *archit
     return rc;
 }
 
+/* By the names of Transformers' families: BertForSequenceClassification, XLMRobertaModel, T5EncoderModel. */
+static bool is_encoder(const char *architecture)
+{
+    static const char *const families[] = { "Bert", "BERT",  "bert",  "Electra",    "T5",     "Bart",
+                                            "BART", "XLNet", "MPNet", "Longformer", "BigBird" };
+
+    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++)
+        if (strstr(architecture, families[i]))
+            return true;
+    return false;
+}
+
 gd_status gd_graph_open(gd_graph *graph, const char *file, const char *architecture, const char *config_path,
                         gd_error *err)
 {
@@ -51,6 +63,11 @@ gd_status gd_graph_open(gd_graph *graph, const char *file, const char *architect
             return rc;
         gd_graph_free(graph);
     }
+    if (is_encoder(architecture))
+        return gd_fail(err, GD_EUNSUPPORTED,
+                       "%s: the architecture is %s, an encoder; only decoders, whose tokens see those before them, are "
+                       "supported, and a graph file can't describe anything else",
+                       config_path, architecture);
     return gd_fail(err, GD_EUNSUPPORTED,
                    "%s: no built-in graph matches the architecture %s; a graph file can describe it (--graph FILE)",
                    config_path, architecture);

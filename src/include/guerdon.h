@@ -99,8 +99,10 @@ typedef struct gd_options {
     const char *graph;     /**< a graph description to use instead of the built-in one */
     unsigned threads;      /**< 0: one for each CPU that the process may run on */
     size_t memory;         /**< bytes that the process may use; weights that don't fit are streamed, layer by
-                                   layer; 0: what is free now. Reading a line longer than 2 MiB takes four times its
-                                   length in addition */
+                                   layer; 0: what is free now. With a limit, an item has an error if it takes more than
+                                   reading allows: a word of more than 256 KiB without a break, or more than 16,384
+                                   texts. A line, a row or an element of more than 1 MiB may take eight times its
+                                   length in addition to the limit */
     size_t batch_tokens;   /**< rows (distinct prefix tokens) computed together; 0: chosen to suit the memory */
     int no_share_prefix;   /**< not 0: compute each text separately, for measurements; the scores are the same */
     size_t max_length;     /**< tokens that a text may have; 0: max_position_embeddings of config.json */
@@ -111,6 +113,7 @@ typedef struct gd_options {
     const char *normalize;   /**< "MEAN,STD" or a file written by `guerdon eval --calibrate`: scores become
                                    (score - mean) / std; NULL: they are left as the model gives them */
     const char *activation;  /**< applied after that: "none" (default) or "sigmoid" */
+    size_t dry_run;          /**< not 0: compute no score; see gd_dry_run_report() */
     const char *turns; /**< "on": a prompt and an answer that are texts become the user's and the assistant's turn of a
                              conversation; "off": they are joined; "auto" (default): off, but on for gd_eval() with the
                              weights of RewardBench if the model has a chat format */
@@ -298,6 +301,8 @@ typedef struct gd_file_options {
     int resume;         /**< not 0: resume an interrupted run; if its output is complete, do nothing */
     const char *fields; /**< other names for fields, as in "text=instruction,chosen=good": our name = the input's; _ is
                              the name of no field, and leaves ours out */
+    size_t arguments;   /**< not 0: the lines of the input are texts that a user typed, and messages about them begin
+                             with "text 0:" in place of "line 1:" */
 } gd_file_options;
 
 /** Fills *options with the defaults. */
@@ -305,7 +310,8 @@ typedef struct gd_file_options {
 GD_API void gd_file_options_init_sized(gd_file_options *options, size_t struct_size);
 
 /**
- * Scores the records of a file and writes one line of JSON for each, in input order.
+ * Scores the records of a file and writes one line of JSON for each, in input order.  When the input is a pipe that has
+ * nothing more at the moment, the records so far are scored and their lines written, before it waits for more.
  *
  * @param how       read during the call, not kept
  * @param progress  NULL, or called after each batch
@@ -315,6 +321,24 @@ GD_API void gd_file_options_init_sized(gd_file_options *options, size_t struct_s
  */
 GD_API gd_status gd_score_file(gd_model *model, const gd_file_options *how, const gd_progress *progress,
                                gd_summary *summary, gd_error *err);
+
+/**
+ * Says what the last run over a file would have taken, of a model that was opened with dry_run.
+ *
+ * With such a model, gd_score_file(), gd_rank_file(), gd_filter_file() and gd_eval() read and check every record, turn
+ * it into tokens and plan the batches, but compute no score.  The only lines that they write are those of records that
+ * would fail, to standard output; the outputs that their options name are not opened, and nothing is resumed.  Summary,
+ * status and the problems of gd_filter_file() are those of the real run.  gd_score() and gd_score_items() fail with
+ * GD_EUSAGE.
+ *
+ * @param json  {"texts":..,"tokens":..,"shortest":..,"median":..,"longest":..,"rows":..,"batches":..,"memory_bytes":..,
+ *              "weights_bytes":..,"streamed":..,"threads":..,"seconds":..}: lengths in tokens, null without a text;
+ *              rows, the tokens that would be computed, in that many batches; memory besides that of the process so
+ *              far; about the seconds of computing, going by a product of matrices that is measured for a tenth of a
+ *              second: reading the weights comes on top.  The caller frees it with gd_string_free(); NULL on failure
+ * @return GD_OK, GD_EUSAGE (the model computes scores) or GD_ENOMEM
+ */
+GD_API gd_status gd_dry_run_report(gd_model *model, char **json, gd_error *err);
 
 /** Which preference pairs gd_rank_file() makes of the answers to one prompt. */
 typedef enum gd_rank_pairs {
@@ -385,7 +409,7 @@ typedef struct gd_filter_options {
     const char *fields;
     gd_filter_by by;
     double limit;
-    int annotate; /**< not 0: kept lines get a last member, "guerdon", with the scores and the margin */
+    int annotate; /**< not 0: in kept lines "guerdon", else added at the end, becomes the scores and the margin */
     /** NULL, or called for each record that failed, with a sentence that names its line. */
     void (*problem)(void *context, uint64_t index, const char *sentence);
     void *context;
@@ -424,6 +448,10 @@ GD_API gd_status gd_inspect(const gd_options *options, char **json, gd_error *er
 
 /** The same for an open model. */
 GD_API gd_status gd_model_inspect(const gd_model *model, char **json, gd_error *err);
+
+/** What a user should know about how the model's and the adapter's files were combined: sentences, for i from 0; NULL
+ *  after the last one.  gd_inspect() has them among its warnings.  They are valid until gd_model_close(). */
+GD_API const char *gd_model_note(const gd_model *model, size_t i);
 
 /**
  * Merges an adapter into its base model: writes a plain checkpoint that needs no adapter, for this library, for

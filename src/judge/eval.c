@@ -267,6 +267,7 @@ static gd_status open_files(gd_eval_run *run, gd_error *err)
                                        .count = 1,
                                        .format = how->format,
                                        .fields = how->fields,
+                                       .frugal = run->model->encoder.most_texts != 0,
                                        .also = run->also,
                                        .also_count = run->by ? 4 : 3 };
     const char *const *inputs;
@@ -280,6 +281,8 @@ static gd_status open_files(gd_eval_run *run, gd_error *err)
         rc = gd_records_open(&run->job.records, &input, err);
     if (!rc)
         choose_turns(run);
+    if (!rc && run->model->rehearsal)
+        return gd_job_open_dry(&run->job, err);
     if (rc || !how->scores)
         return rc;
     inputs = gd_records_inputs(run->job.records, &count);

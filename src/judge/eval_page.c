@@ -196,7 +196,7 @@ static void reliability_table(gd_buf *b, const json_t *bins)
         gd_buf_fixed(&name, gd_get_real(bin, "from"), 2);
         gd_buf_str(&name, " to ");
         gd_buf_fixed(&name, gd_get_real(bin, "to"), 2);
-        gd_html_cell(b, &table, gd_buf_cstr(&name));
+        gd_html_cell(b, &table, gd_page_aside(b, &name));
         gd_buf_free(&name);
         gd_html_cell_number(b, &table, gd_get_real(bin, "pairs"), 0);
         gd_html_cell_number(b, &table, gd_get_real(bin, "confidence"), 4);
@@ -242,17 +242,17 @@ static void signed_number(gd_buf *b, double value)
     gd_buf_fixed(b, fabs(value), 0);
 }
 
-static void range_name(char name[GD_PAGE_LABEL], const json_t *bin)
+static void range_name(gd_buf *b, char name[GD_PAGE_LABEL], const json_t *bin)
 {
     const double from = gd_get_real(bin, "from"), to = gd_get_real(bin, "to");
-    gd_buf b = { 0 };
+    gd_buf text = { 0 };
 
-    signed_number(&b, from);
+    signed_number(&text, from);
     if (from != to) {
-        gd_buf_str(&b, " to ");
-        signed_number(&b, to);
+        gd_buf_str(&text, " to ");
+        signed_number(&text, to);
     }
-    gd_page_label(name, &b);
+    gd_page_label(b, name, &text);
 }
 
 static void length_chart(gd_buf *b, const json_t *bins)
@@ -271,10 +271,10 @@ static void length_chart(gd_buf *b, const json_t *bins)
 
         if (i == BINS_MOST)
             break;
-        range_name(names[i], bin);
+        range_name(b, names[i], bin);
         gd_buf_fixed(&note, gd_get_real(bin, "pairs"), 0);
         gd_buf_str(&note, " pairs");
-        gd_page_label(notes[i], &note);
+        gd_page_label(b, notes[i], &note);
         rows[i] = bar_of(names[i], bin);
         rows[i].note = notes[i];
         chart.count = i + 1;

@@ -103,6 +103,16 @@ static void put_second(gd_result *out, json_t *into, gd_eval_run *run, const str
     gd_put_real(out, into, "overall", total / (double)run->groups.count);
 }
 
+/* The names of the sections without a score that the overall one needs. */
+static void put_missing(gd_result *out, json_t *details, const gd_eval_run *run)
+{
+    json_t *list = gd_put_list(out, details, "missing");
+
+    for (size_t s = 0; s < run->sections.count; s++)
+        if (isnan(run->sections.list[s].score) && !run->sections.list[s].optional)
+            gd_put_text(out, list, NULL, run->sections.list[s].name);
+}
+
 static void put_sections(gd_result *out, json_t *into, gd_eval_run *run, const struct table *t)
 {
     json_t *sections = gd_put_object(out, into, "sections");
@@ -134,6 +144,8 @@ static void put_run(gd_result *out, json_t *into, const gd_eval_run *run)
     gd_put_text(out, into, "turns", run->turns);
     if (is_second(run))
         gd_put_size(out, into, "rewardbench", 2);
+    else
+        put_missing(out, into, run);
     gd_put_size(out, into, "items", summary->items);
     gd_put_size(out, into, "failed", summary->failed);
     gd_put_size(out, into, "dropped", summary->dropped);

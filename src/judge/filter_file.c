@@ -54,20 +54,18 @@ static gd_status put_record(struct run *run, const gd_record *record, gd_filter_
     const gd_text raw = { record->raw, record->length };
     const bool annotate = run->how->annotate;
     char sentence[GD_SENTENCE_ROOM];
+    const char *why;
 
     if (*verdict == GD_VERDICT_REJECT)
         return put_reject(run, record, err);
     gd_buf_clear(&run->line);
     if (gd_filter_line(&run->line, raw, *verdict, annotate, record->kind, scores, count))
         return gd_writer_line(run->job.writer, &run->line, err);
+    why = *verdict == GD_VERDICT_FLIP ? "only a JSON object that has \"chosen\" and \"rejected\" can have them swapped"
+                                      : "only a line that is a JSON object can get its scores";
     *verdict = GD_VERDICT_FAIL;
     if (run->how->problem)
-        run->how->problem(run->how->context, record->index,
-                          gd_record_sentence(record,
-                                             annotate ? "only a line that is a JSON object, with its names written "
-                                                        "without escapes, can be changed"
-                                                      : "a line whose names are written with escapes can't be changed",
-                                             sentence));
+        run->how->problem(run->how->context, record->index, gd_record_sentence(record, why, sentence));
     return put_reject(run, record, err);
 }
 
@@ -157,7 +155,8 @@ static gd_status second_pass(struct run *run, const gd_model *model, gd_error *e
     const gd_entries_options input = { .inputs = &run->how->input,
                                        .count = 1,
                                        .format = run->how->format,
-                                       .fields = run->how->fields };
+                                       .fields = run->how->fields,
+                                       .frugal = model->encoder.most_texts != 0 };
     const gd_filter_values *values = &run->findings.values;
     const double exact = run->how->limit * (double)values->count;
     gd_records *records = NULL;
@@ -260,6 +259,8 @@ static gd_status filter(struct run *run, gd_model *model, gd_error *err)
     gd_pipeline scoring = { .model = model, .job = &run->job, .take = take, .context = run };
     gd_status rc;
 
+    run->job.json_only = how->annotate != 0;
+    run->job.dry = model->rehearsal != NULL;
     put_identity(&identity, how);
     rc = gd_job_open(&run->job, &model->encoder, &files, how->rejects, &identity, err);
     gd_buf_free(&identity);
@@ -276,7 +277,7 @@ static gd_status filter(struct run *run, gd_model *model, gd_error *err)
         gd_records_keep_raw(run->job.records);
         rc = gd_pipeline_run(&scoring, err);
     }
-    if (!rc && has_second_pass(run))
+    if (!rc && has_second_pass(run) && !run->job.dry)
         rc = second_pass(run, model, err);
     return rc;
 }
@@ -288,7 +289,6 @@ gd_status gd_filter_file(gd_model *model, const gd_filter_options *how, const gd
     gd_filter_options own;
     struct run run = { .how = &own };
     gd_status rc = gd_job_init(&run.job, progress, summary, err);
-    bool complete;
 
     *json = NULL;
     if (!rc)
@@ -299,12 +299,15 @@ gd_status gd_filter_file(gd_model *model, const gd_filter_options *how, const gd
         run.findings.for_second_pass = has_second_pass(&run);
         rc = filter(&run, model, err);
     }
-    complete = run.job.journal.complete;
-    rc = gd_job_close(&run.job, rc, err);
-    if (!complete && (!rc || rc == GD_EITEM || rc == GD_EINTERRUPTED)) {
-        const gd_status reported = report_of(&run, json, err);
+    if (!run.job.journal.complete && (!rc || rc == GD_EINTERRUPTED)) {
+        const gd_status reported = report_of(&run, json, rc ? NULL : err);
 
-        rc = reported ? reported : rc;
+        rc = rc ? rc : reported; /* without a report, the run is not finished */
+    }
+    rc = gd_job_close(&run.job, rc, err);
+    if (rc && rc != GD_EITEM && rc != GD_EINTERRUPTED) {
+        gd_free(*json);
+        *json = NULL;
     }
     gd_filter_findings_free(&run.findings);
     gd_buf_free(&run.line);

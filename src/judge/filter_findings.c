@@ -68,30 +68,40 @@ gd_status gd_filter_findings_add(gd_filter_findings *findings, const gd_filter_f
 
 /* ---- reading ---- */
 
-/* Reads one finding of at most `left` bytes; *scores grows as needed. */
-static bool read_finding(FILE *f, uint64_t left, gd_filter_finding *out, gd_filter_values *scores)
-{
-    struct head head;
-
-    if (left < sizeof head || fread(&head, sizeof head, 1, f) != 1)
-        return false;
-    if (head.verdict > GD_VERDICT_FAIL || (head.count == 0 && head.verdict != GD_VERDICT_FAIL) ||
-        !isfinite(head.value) || head.count > (left - sizeof head) / sizeof(float) ||
-        !gd_grow((void **)&scores->value, &scores->room, head.count + 1, sizeof *scores->value))
-        return false;
-    *out = (gd_filter_finding){ { head.index, head.digest, head.count },
-                                (gd_filter_verdict)head.verdict,
-                                head.value,
-                                scores->value };
-    return fread(scores->value, sizeof *scores->value, head.count, f) == head.count;
-}
-
 static gd_status refuse(const char *path, gd_error *err)
 {
     return gd_fail(err, GD_EFORMAT,
                    "%s: the file was changed; to start over, remove the file of this name without "
                    "\".found\"",
                    path);
+}
+
+static gd_status read_bytes(FILE *f, void *bytes, size_t len, const char *path, gd_error *err)
+{
+    if (fread(bytes, 1, len, f) == len)
+        return GD_OK;
+    return ferror(f) ? gd_fail(err, GD_EIO, "%s: %s", path, strerror(errno)) : refuse(path, err);
+}
+
+/* Reads one finding of at most `left` bytes; *scores grows as needed. */
+static gd_status read_finding(FILE *f, uint64_t left, gd_filter_finding *out, gd_filter_values *scores,
+                              const char *path, gd_error *err)
+{
+    struct head head;
+    gd_status rc = left < sizeof head ? refuse(path, err) : read_bytes(f, &head, sizeof head, path, err);
+
+    if (rc)
+        return rc;
+    if (head.verdict > GD_VERDICT_FAIL || (head.count == 0 && head.verdict != GD_VERDICT_FAIL) ||
+        !isfinite(head.value) || head.count > (left - sizeof head) / sizeof(float))
+        return refuse(path, err);
+    if (!gd_grow((void **)&scores->value, &scores->room, head.count + 1, sizeof *scores->value))
+        return gd_fail_memory(err, head.count * sizeof *scores->value);
+    *out = (gd_filter_finding){ { head.index, head.digest, head.count },
+                                (gd_filter_verdict)head.verdict,
+                                head.value,
+                                scores->value };
+    return read_bytes(f, scores->value, head.count * sizeof *scores->value, path, err);
 }
 
 static gd_status read_all(gd_filter_findings *findings, FILE *f, const char *path, uint64_t bytes, uint64_t items,
@@ -103,9 +113,10 @@ static gd_status read_all(gd_filter_findings *findings, FILE *f, const char *pat
     gd_status rc = GD_OK;
 
     while (!rc && at < bytes) {
-        if (!read_finding(f, bytes - at, &finding, &scores) || finding.seen.index < next || finding.seen.index >= items)
+        rc = read_finding(f, bytes - at, &finding, &scores, path, err);
+        if (!rc && (finding.seen.index < next || finding.seen.index >= items))
             rc = refuse(path, err);
-        else
+        if (!rc)
             rc = gd_filter_findings_add(findings, &finding, NULL, err);
         next = finding.seen.index + 1;
         at += sizeof(struct head) + finding.seen.count * sizeof(float);
@@ -121,7 +132,7 @@ gd_status gd_filter_findings_read(gd_filter_findings *findings, const char *path
     gd_status rc;
 
     if (!f)
-        return gd_fail(err, GD_EIO, "%s: %s", path, strerror(errno));
+        return gd_fail(err, errno == ENOMEM ? GD_ENOMEM : GD_EIO, "%s: %s", path, strerror(errno));
     rc = read_all(findings, f, path, bytes, items, err);
     (void)fclose(f);
     return rc || findings->all == wanted ? rc : refuse(path, err);

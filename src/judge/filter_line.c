@@ -28,12 +28,12 @@ static void put_float(gd_buf *out, const char *name, float value)
     gd_buf_json_float(out, value);
 }
 
-/* Adds "guerdon":{..} with what `guerdon score` would give for the record; for a flipped pair, after the flip. */
+/* Adds {..} with what `guerdon score` would give for the record; for a flipped pair, after the flip. */
 static void put_note(gd_buf *out, gd_filter_verdict verdict, gd_record_kind kind, const float *scores, size_t count)
 {
     const bool flipped = verdict == GD_VERDICT_FLIP;
 
-    gd_buf_str(out, "\"guerdon\":{");
+    gd_buf_str(out, "{");
     if (kind == GD_RECORD_TEXT)
         put_float(out, "score", scores[0]);
     if (kind == GD_RECORD_PAIR) {
@@ -50,19 +50,27 @@ static void put_note(gd_buf *out, gd_filter_verdict verdict, gd_record_kind kind
     gd_buf_str(out, flipped ? ",\"flipped\":true}" : "}");
 }
 
-/* Adds the object with the scores as its last member. */
+/* Adds the object with the scores as its last member, or in the place of those that it has. */
 static bool put_noted(gd_buf *out, gd_text object, gd_filter_verdict verdict, gd_record_kind kind, const float *scores,
                       size_t count)
 {
+    const char *end = object.data + object.len, *brace;
+    gd_text old;
     bool empty;
-    const char *brace = gd_json_span_end(object, &empty);
 
+    if (gd_json_span_value(object, "guerdon", &old)) {
+        put(out, object.data, old.data);
+        put_note(out, verdict, kind, scores, count);
+        put(out, old.data + old.len, end);
+        return true;
+    }
+    brace = gd_json_span_end(object, &empty);
     if (!brace)
         return false;
     put(out, object.data, brace);
-    gd_buf_str(out, empty ? "" : ",");
+    gd_buf_str(out, empty ? "\"guerdon\":" : ",\"guerdon\":");
     put_note(out, verdict, kind, scores, count);
-    put(out, brace, object.data + object.len);
+    put(out, brace, end);
     return true;
 }
 

@@ -1,7 +1,7 @@
 /* json_span.c - finds the members of a JSON object in its text. */
 #include "judge/json_span.h"
 
-#include <string.h>
+#include <stdlib.h>
 
 static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
@@ -43,10 +43,27 @@ static const char *skip_value(const char *p, const char *end)
     return end;
 }
 
+/* Whether a name, as it is written, is this key of letters, which only \\u can spell in another way. */
+static bool is_key(const char *name, const char *end, const char *key)
+{
+    for (; *key && name < end; key++) {
+        unsigned long code = (unsigned char)*name++;
+
+        if (code == '\\' && end - name >= 5 && *name == 'u') {
+            const char digits[] = { name[1], name[2], name[3], name[4], '\0' };
+
+            code = strtoul(digits, NULL, 16);
+            name += 5;
+        }
+        if (code != (unsigned char)*key)
+            return false;
+    }
+    return !*key && name == end;
+}
+
 bool gd_json_span_value(gd_text text, const char *key, gd_text *value)
 {
     const char *end = text.data + text.len, *p = skip_space(text.data, end);
-    const size_t len = strlen(key);
 
     if (p == end || *p != '{')
         return false;
@@ -59,7 +76,7 @@ bool gd_json_span_value(gd_text text, const char *key, gd_text *value)
             return false;
         begin = skip_space(begin + 1, end);
         *value = (gd_text){ begin, (size_t)(skip_value(begin, end) - begin) };
-        if ((size_t)(p - 1 - name) == len && !memcmp(name, key, len))
+        if (p > name && is_key(name, p - 1, key))
             return true;
         p = skip_space(begin + value->len, end);
         if (p == end || *p != ',')

@@ -7,8 +7,7 @@
 
 #include <stdbool.h>
 
-/* Finds the value of the member `key`. The text is an object: valid JSON without duplicate keys; the key must be
- * written without escapes. */
+/* Finds the value of the member `key`, which is letters. The text is an object: valid JSON without duplicate keys. */
 bool gd_json_span_value(gd_text text, const char *key, gd_text *value);
 
 /* The position of the last brace, where a member can be appended; *empty if it would be the only one. */

@@ -97,7 +97,7 @@ static gd_status take(void *context, const gd_scored *item, bool *failed, gd_err
         if (!isfinite(item->scores[i]) || !isfinite(item->scores[i] - item->scores[0]))
             return refuse(run, item, "the scores are not finite numbers", failed, err);
     rc = gd_ranking_make(&run->ranking, item->scores, item->count, err);
-    if (!rc && run->how->pairs)
+    if (!rc && run->job.sinks[1]) /* not in a dry run */
         rc = write_pairs(run, item, err);
     if (rc)
         return rc;
@@ -114,7 +114,7 @@ static gd_status check(const gd_rank_options *how, gd_error *err)
     if ((how->pairs != GD_PAIRS_NONE) != (how->pairs_output != NULL))
         return gd_fail(err, GD_EUSAGE, "pairs and pairs_output must be given together");
     if (!(how->min_margin >= 0))
-        return gd_fail(err, GD_EUSAGE, "min_margin is %g; expected 0 or more", (double)how->min_margin);
+        return gd_fail(err, GD_EUSAGE, "the least margin of a pair is %g; expected 0 or more", (double)how->min_margin);
     return GD_OK;
 }
 
@@ -149,6 +149,7 @@ static gd_status rank(struct run *run, gd_model *model, gd_error *err)
     gd_buf identity = { 0 };
     gd_status rc;
 
+    run->job.dry = model->rehearsal != NULL;
     run->preference = (gd_preference){ how->pairs, how->min_margin, how->seed };
     put_identity(&identity, how);
     rc = gd_job_open(&run->job, &model->encoder, &files, how->pairs_output, &identity, err);

@@ -5,6 +5,7 @@
 #include "page/html.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { COLUMNS_MOST = 64 };
@@ -107,11 +108,19 @@ size_t gd_page_column(double *values, size_t room, const json_t *list, const cha
     return count;
 }
 
-void gd_page_label(char label[GD_PAGE_LABEL], gd_buf *text)
+const char *gd_page_aside(gd_buf *b, gd_buf *text)
 {
-    label[0] = '\0';
-    if (gd_buf_cstr(text) && text->len < GD_PAGE_LABEL)
-        memcpy(label, text->data, text->len + 1);
+    const char *made = gd_buf_cstr(text);
+
+    b->failed = b->failed || !made;
+    return made ? made : "";
+}
+
+void gd_page_label(gd_buf *b, char label[GD_PAGE_LABEL], gd_buf *text)
+{
+    const char *made = gd_page_aside(b, text);
+
+    (void)snprintf(label, GD_PAGE_LABEL, "%s", text->len < GD_PAGE_LABEL ? made : "");
     gd_buf_free(text);
 }
 

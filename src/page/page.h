@@ -36,10 +36,13 @@ void gd_page_two_columns(gd_buf *b, const char *heads, const gd_page_field *fiel
  * count, at most `room`. */
 size_t gd_page_column(double *values, size_t room, const json_t *list, const char *key);
 
+/* A text for the page that was made in a buffer of its own. If there was no memory for it, the page has failed too. */
+const char *gd_page_aside(gd_buf *b, gd_buf *text);
+
 /* A short text that a chart keeps until it is drawn: copies that of the buffer, which is freed; a longer text is left
  * out. */
 enum { GD_PAGE_LABEL = 64 };
-void gd_page_label(char label[GD_PAGE_LABEL], gd_buf *text);
+void gd_page_label(gd_buf *b, char label[GD_PAGE_LABEL], gd_buf *text);
 
 /* Figures: a chart with its title as the caption. */
 void gd_page_chart(gd_buf *b, const gd_chart *chart);

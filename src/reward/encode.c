@@ -36,8 +36,9 @@ static bool shorten(const gd_encoder *encoder, gd_ids *ids, struct frame frame, 
     return true;
 }
 
-static gd_status limit_length(const gd_encoder *encoder, gd_ids *ids, size_t eos, struct frame frame, gd_encoding *how,
-                              gd_error *err)
+/* `turns`: the ids are those of a conversation. */
+static gd_status limit_length(const gd_encoder *encoder, gd_ids *ids, size_t eos, struct frame frame, bool turns,
+                              gd_encoding *how, gd_error *err)
 {
     const size_t max = encoder->max_length, have = ids->len + eos;
 
@@ -50,6 +51,11 @@ static gd_status limit_length(const gd_encoder *encoder, gd_ids *ids, size_t eos
     if (encoder->truncate == GD_TRUNCATE_ERROR)
         return gd_fail(err, GD_ETOOLONG, "the text has %zu tokens, but at most %zu are allowed (see truncate)", have,
                        max);
+    if (encoder->truncate == GD_TRUNCATE_OLDEST_TURNS && !turns)
+        return gd_fail(err, GD_ETOOLONG,
+                       "the text has %zu tokens, but at most %zu are allowed, and it is not a conversation, of which "
+                       "oldest-turns could drop turns; truncate left or right can cut it",
+                       have, max);
     if (encoder->truncate == GD_TRUNCATE_OLDEST_TURNS)
         return gd_fail(err, GD_ETOOLONG,
                        "the text has %zu tokens, but at most %zu are allowed, and there are no older "
@@ -69,9 +75,25 @@ static gd_status append_eos(const gd_encoder *encoder, gd_ids *ids, gd_error *er
     return GD_OK;
 }
 
+/* Tokenizes, with the tokenizer's own special tokens or without them. */
+static gd_status encode_text_ids(const gd_encoder *encoder, gd_text text, bool bare, gd_ids *ids, gd_error *err)
+{
+    const gd_status rc = bare ? gd_tokenize_bare(encoder->tokenizer, text.data, text.len, ids, err)
+                              : gd_tokenize(encoder->tokenizer, text.data, text.len, ids, err);
+
+    if (rc || !encoder->rows || gd_tokenizer_size(encoder->tokenizer) <= encoder->rows)
+        return rc;
+    for (size_t i = 0; i < ids->len; i++) {
+        if (ids->data[i] >= encoder->rows)
+            return gd_fail(err, GD_EFORMAT, "the token \"%.80s\" has the id %u, but the embedding has only %zu rows",
+                           gd_tokenizer_token(encoder->tokenizer, ids->data[i]), ids->data[i], encoder->rows);
+    }
+    return GD_OK;
+}
+
 gd_status gd_encode(const gd_encoder *encoder, gd_text text, gd_ids *ids, gd_encoding *how, gd_error *err)
 {
-    gd_status rc = gd_tokenize(encoder->tokenizer, text.data, text.len, ids, err);
+    gd_status rc = encode_text_ids(encoder, text, false, ids, err);
     struct frame frame;
     bool eos;
 
@@ -80,7 +102,7 @@ gd_status gd_encode(const gd_encoder *encoder, gd_text text, gd_ids *ids, gd_enc
         return rc;
     eos = wants_eos(encoder, ids);
     gd_tokenizer_frame(encoder->tokenizer, &frame.before, &frame.after);
-    rc = limit_length(encoder, ids, eos, frame, how, err);
+    rc = limit_length(encoder, ids, eos, frame, false, how, err);
     if (rc || !eos || *how == GD_DROPPED)
         return rc;
     return append_eos(encoder, ids, err);
@@ -96,9 +118,8 @@ static gd_status encode_messages(const gd_encoder *encoder, const gd_message *me
     rc = gd_chat_render(encoder->chat, messages, count, scratch, err);
     if (rc)
         return rc;
-    return gd_chat_has_tokens(encoder->chat)
-               ? gd_tokenize_bare(encoder->tokenizer, scratch->data, scratch->len, ids, err)
-               : gd_tokenize(encoder->tokenizer, scratch->data, scratch->len, ids, err);
+    return encode_text_ids(encoder, (gd_text){ scratch->data, scratch->len }, gd_chat_has_tokens(encoder->chat), ids,
+                           err);
 }
 
 /* Drops the oldest turns, one by one, of a conversation that is too long. */
@@ -141,7 +162,7 @@ static gd_status encode_conversation(const gd_encoder *encoder, const gd_record_
     if (encoder->truncate == GD_TRUNCATE_OLDEST_TURNS && encoder->max_length)
         rc = drop_turns(encoder, text, scratch, ids, eos, how, err);
     if (!rc)
-        rc = limit_length(encoder, ids, eos, frame, how, err);
+        rc = limit_length(encoder, ids, eos, frame, true, how, err);
     return rc || !eos || *how == GD_DROPPED ? rc : append_eos(encoder, ids, err);
 }
 
@@ -154,7 +175,19 @@ static gd_status encode_ids(const gd_encoder *encoder, const gd_record_text *tex
     ids->len = text->id_count;
     if (ids->len)
         memcpy(ids->data, text->ids, ids->len * sizeof *ids->data);
-    return limit_length(encoder, ids, 0, (struct frame){ 0, 0 }, how, err);
+    return limit_length(encoder, ids, 0, (struct frame){ 0, 0 }, false, how, err);
+}
+
+/* A text with what comes before it. */
+static gd_status encode_joined(const gd_encoder *encoder, const gd_record_text *text, gd_buf *scratch, gd_ids *ids,
+                               gd_encoding *how, gd_error *err)
+{
+    gd_buf_clear(scratch);
+    gd_buf_bytes(scratch, text->before.data, text->before.len);
+    gd_buf_bytes(scratch, text->text.data, text->text.len);
+    if (scratch->failed)
+        return gd_fail_memory(err, text->before.len + text->text.len);
+    return gd_encode(encoder, (gd_text){ scratch->data, scratch->len }, ids, how, err);
 }
 
 gd_status gd_encode_text(const gd_encoder *encoder, const gd_record_text *text, gd_buf *scratch, gd_ids *ids,
@@ -162,8 +195,10 @@ gd_status gd_encode_text(const gd_encoder *encoder, const gd_record_text *text, 
 {
     if (text->ids)
         return encode_ids(encoder, text, ids, how, err);
-    return text->messages ? encode_conversation(encoder, text, scratch, ids, how, err)
-                          : gd_encode(encoder, text->text, ids, how, err);
+    if (text->messages)
+        return encode_conversation(encoder, text, scratch, ids, how, err);
+    return text->before.len ? encode_joined(encoder, text, scratch, ids, how, err)
+                            : gd_encode(encoder, text->text, ids, how, err);
 }
 
 void gd_encoded_problem(gd_encoded *out, const gd_record *record, size_t which, const gd_error *why)
@@ -178,13 +213,21 @@ void gd_encoded_problem(gd_encoded *out, const gd_record *record, size_t which, 
 static gd_status encode_text(const gd_encoder *encoder, const gd_record *record, size_t which, gd_encoded *out,
                              gd_error *err)
 {
+    gd_ids *ids = &out->ids[which];
     gd_error why = { 0 };
     gd_encoding how = GD_ENCODED;
 
-    if (gd_encode_text(encoder, &record->texts[which], &out->scratch, &out->ids[which], &how, &why) == GD_ENOMEM)
+    if (gd_encode_text(encoder, &record->texts[which], &out->scratch, &out->whole, &how, &why) == GD_ENOMEM)
         return gd_fail(err, GD_ENOMEM, "%s", why.text);
-    if (why.status)
+    if (why.status) {
         gd_encoded_problem(out, record, which, &why);
+    } else if (!gd_grow((void **)&ids->data, &ids->room, out->whole.len, sizeof *ids->data)) {
+        return gd_fail_memory(err, out->whole.len * sizeof *ids->data);
+    } else {
+        ids->len = out->whole.len;
+        if (ids->len)
+            memcpy(ids->data, out->whole.data, ids->len * sizeof *ids->data);
+    }
     out->dropped |= how == GD_DROPPED;
     out->truncated |= how == GD_TRUNCATED;
     return GD_OK;
@@ -202,14 +245,27 @@ static gd_status make_room(gd_encoded *out, size_t count, gd_error *err)
     return GD_OK;
 }
 
+static void refuse_many(const gd_encoder *encoder, const gd_record *record, gd_encoded *out)
+{
+    char why[160];
+
+    (void)snprintf(why, sizeof why, "the item has %zu texts, but the memory limit allows at most %zu", record->count,
+                   encoder->most_texts);
+    out->problem = gd_record_sentence(record, why, out->sentence);
+    out->status = GD_ETOOLONG;
+}
+
 gd_status gd_encode_record(const gd_encoder *encoder, const gd_record *record, gd_encoded *out, gd_error *err)
 {
-    gd_status rc = make_room(out, record->count, err);
+    const bool many = encoder->most_texts && record->count > encoder->most_texts;
+    gd_status rc = many ? GD_OK : make_room(out, record->count, err);
 
     out->truncated = out->dropped = false;
     out->problem = record->problem;
     out->status = record->status ? record->status : GD_EFORMAT;
     out->count = out->conversations = 0;
+    if (many)
+        refuse_many(encoder, record, out);
     for (size_t t = 0; !rc && t < record->count && !out->problem; t++) {
         rc = encode_text(encoder, record, t, out, err);
         out->conversations += record->texts[t].messages != NULL;
@@ -226,6 +282,7 @@ void gd_encoded_free(gd_encoded *encoded)
     for (size_t i = 0; i < encoded->room; i++)
         gd_ids_free(&encoded->ids[i]);
     gd_free(encoded->ids);
+    gd_ids_free(&encoded->whole);
     gd_buf_free(&encoded->scratch);
     *encoded = (gd_encoded){ 0 };
 }

@@ -37,6 +37,7 @@ typedef struct gd_encoded {
                           * in `sentence`; valid until the next call */
     gd_status status;    /* what kind of problem it is */
     gd_buf scratch;
+    gd_ids whole; /* of one text, before most of it may be cut off: each in turn, so that only one is so large */
     char sentence[GD_SENTENCE_ROOM];
 } gd_encoded;
 

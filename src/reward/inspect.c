@@ -162,6 +162,21 @@ static void warn_headless(gd_buf *b, const char *head)
     gd_buf_free(&sentence);
 }
 
+static void warn_rowless(gd_buf *b, size_t ids, size_t rows)
+{
+    gd_buf sentence = { 0 };
+
+    gd_buf_printf(
+        &sentence,
+        "the tokenizer has ids up to %zu, but the embedding has only %zu rows: a text with an id that has none "
+        "is an error",
+        ids - 1, rows);
+    b->failed |= !gd_buf_cstr(&sentence);
+    if (!b->failed)
+        warning(b, sentence.data);
+    gd_buf_free(&sentence);
+}
+
 static void write_warnings(gd_buf *b, const gd_model *model)
 {
     const gd_special_ids *special = &model->encoder.special;
@@ -178,6 +193,12 @@ static void write_warnings(gd_buf *b, const gd_model *model)
         warning(b, "some weights are not bf16: matrices are rounded to bf16 once; precision fp32 keeps them exact");
     if (model->encoder.chat && gd_chat_note(model->encoder.chat))
         warning(b, gd_chat_note(model->encoder.chat));
+    if (gd_tokenizer_size(model->encoder.tokenizer) > model->plan->vocab)
+        warn_rowless(b, gd_tokenizer_size(model->encoder.tokenizer), model->plan->vocab);
+    for (size_t i = 0; i < model->encoder.notes.count; i++)
+        warning(b, model->encoder.notes.text[i]);
+    for (size_t i = 0; i < gd_tokenizer_note_count(model->encoder.tokenizer); i++)
+        warning(b, gd_tokenizer_note(model->encoder.tokenizer, i));
     for (size_t i = 0; i < gd_config_note_count(model->config); i++)
         warning(b, gd_config_note(model->config, i));
     for (size_t i = 0; i < gd_weights_note_count(model->weights); i++)
@@ -203,6 +224,8 @@ static void write_model(gd_buf *b, const gd_model *model)
     write_token(b, "eos", model, special->has_eos, special->eos, special->eos_from);
     text_field(b, "pooling", special->has_pad ? "the rightmost token that is not the pad token" : "the last token");
     text_field(b, "chat_format", model->encoder.chat ? gd_chat_name(model->encoder.chat) : NULL);
+    if (!model->encoder.chat)
+        text_field(b, "chat_problem", model->encoder.chat_problem);
     write_memory(b, model);
     text_field(b, "backend", model->backend ? model->backend->name : NULL);
     text_field(b, "isa", model->engine ? gd_engine_describe(model->engine) : NULL);

@@ -93,19 +93,46 @@ static gd_status open_sink(gd_job *run, size_t i, const char *path, gd_error *er
     return rc ? never_begun(run, rc) : GD_OK;
 }
 
+gd_status gd_job_open_dry(gd_job *run, gd_error *err)
+{
+    const gd_status rc = gd_writer_open(&run->writer, "-", NULL, 0, 0, err);
+
+    if (rc)
+        return rc;
+    gd_writer_only_errors(run->writer);
+    run->sinks[0] = gd_writer_sink(run->writer);
+    return GD_OK;
+}
+
+static gd_status check_format(const gd_job *run, const gd_file_options *how, gd_error *err)
+{
+    const gd_format format = gd_records_format(run->records);
+
+    if (!run->json_only || format == GD_FORMAT_JSONL || format == GD_FORMAT_JSON)
+        return GD_OK;
+    return gd_fail(err, GD_EUSAGE, "%s: only items in JSON can be annotated, and this is %s", how->input,
+                   format == GD_FORMAT_TEXT ? "plain text" : "a table");
+}
+
 gd_status gd_job_open(gd_job *run, const gd_encoder *encoder, const gd_file_options *how, const char *second,
                       gd_buf *identity, gd_error *err)
 {
     const gd_entries_options input = { .inputs = &how->input,
                                        .count = 1,
                                        .format = how->format,
-                                       .fields = how->fields };
+                                       .fields = how->fields,
+                                       .frugal = encoder->most_texts != 0,
+                                       .arguments = how->arguments != 0 };
     const char *const *inputs;
     size_t count;
     gd_status rc = gd_records_open(&run->records, &input, err);
 
     if (!rc && encoder->turns == GD_TURNS_ON)
         gd_records_make_turns(run->records);
+    if (!rc)
+        rc = check_format(run, how, err);
+    if (!rc && run->dry)
+        return gd_job_open_dry(run, err);
     if (!rc)
         rc = open_journal(run, encoder, how, identity, err);
     if (rc || run->journal.complete)

@@ -18,6 +18,8 @@ typedef struct gd_job {
     uint64_t bytes_total;                  /* of items in memory; a file knows its own */
     gd_sink *sinks[GD_JOURNAL_OUTPUTS];    /* the writer's, the second output, journal.aside; NULL: not open */
     const char *paths[GD_JOURNAL_OUTPUTS]; /* of the sinks; owned by the caller or the journal */
+    bool dry;                              /* only error lines are written, to standard output; set before opening */
+    bool json_only;                        /* the lines are changed, so a table or plain text is refused */
     bool packed;                           /* at least one output is compressed */
     gd_journal journal;
 } gd_job;
@@ -32,6 +34,9 @@ gd_status gd_job_init(gd_job *run, const gd_progress *progress, gd_summary *summ
  * resumed, the records before run->journal.items are done already, or all of them if run->journal.complete. */
 gd_status gd_job_open(gd_job *run, const gd_encoder *encoder, const gd_file_options *how, const char *second,
                       gd_buf *identity, gd_error *err);
+
+/* The part of it that a dry run needs, after the input was opened. */
+gd_status gd_job_open_dry(gd_job *run, gd_error *err);
 
 /* Opens one more output, journal.aside, if the run has a journal; the run closes it. */
 gd_status gd_job_aside(gd_job *run, gd_error *err);

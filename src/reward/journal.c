@@ -141,10 +141,10 @@ static gd_status differs(const gd_journal *journal, const char *key, const json_
     const json_t *const values[2] = { was, is };
 
     for (size_t i = 0; i < 2; i++) {
-        if (values[i])
+        if (values[i] && !json_is_null(values[i]))
             gd_json_put(&texts[i], values[i], JSON_ENCODE_ANY | JSON_COMPACT);
         else
-            gd_buf_str(&texts[i], "none");
+            gd_buf_str(&texts[i], "the default");
     }
     (void)gd_fail(err, GD_EUSAGE, "%s: the run was started with another %s, %.100s; now it is %.100s", journal->path,
                   key, gd_buf_cstr(&texts[0]) ? texts[0].data : "?", gd_buf_cstr(&texts[1]) ? texts[1].data : "?");

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/newdir.h"
 #include "quant-free/config.h"
+#include "reward/choose.h"
 
 /* Where the files come from. */
 typedef struct gd_merge_source {
@@ -17,9 +18,11 @@ typedef struct gd_merge_source {
  * find it in. Every other field stays. */
 gd_status gd_merge_config(gd_buf *json, const gd_merge_source *from, gd_error *err);
 
-/* Copies the tokenizer's files, so that texts become the same ids as with --adapter: the vocabulary from where
- * gd_tokenizer_dir() finds it (model.h); the special tokens and the chat template from the adapter's directory if it
- * has them. (If it does, special tokens that only the model's files name are lost.) */
+/* Whose files are copied: those that scoring with the adapter uses. */
+gd_status gd_merge_choose(gd_choice *choice, const gd_merge_source *from, gd_error *err);
+
+/* Copies the tokenizer's files, so that texts become the same ids as with --adapter. (If the special tokens are the
+ * adapter's, those that only the model's files name are lost.) */
 gd_status gd_merge_tokenizer(gd_newdir *out, const gd_merge_source *from, gd_error *err);
 
 /* gd_merge() with a limit on the bytes of tensors per file; 0: the default. */

@@ -35,33 +35,45 @@ static bool look_up(void *context, const char *token, uint32_t *id)
     return true;
 }
 
+gd_status gd_merge_choose(gd_choice *choice, const gd_merge_source *from, gd_error *err)
+{
+    gd_notes notes = { 0 }; /* inspect and score show them */
+    size_t rows = 0;
+    gd_status rc = GD_OK;
+
+    if (gd_config_has(from->config, "vocab_size"))
+        rc = gd_config_size(from->config, "vocab_size", &rows, err);
+    if (!rc)
+        rc = gd_choose(choice, from->dir, from->adapter_dir, rows, &notes, err);
+    gd_notes_free(&notes);
+    return rc;
+}
+
 static gd_status load_tokenizer(json_t **out, const gd_merge_source *from, gd_error *err)
 {
-    const char *dir;
+    gd_choice choice;
     char *path = NULL;
     bool there = false;
-    gd_status rc = gd_tokenizer_dir(&dir, from->dir, from->adapter_dir, err);
+    gd_status rc = gd_merge_choose(&choice, from, err);
 
     *out = NULL;
     if (!rc)
-        rc = gd_file_find(&path, &there, dir, "tokenizer.json", err);
+        rc = gd_file_find(&path, &there, choice.tokenizer, "tokenizer.json", err);
     if (!rc && there)
         rc = gd_json_load(out, path, TOKENIZER_MAX, err);
     gd_free(path);
     return rc;
 }
 
-static gd_status check_pad(const gd_config *config, uint32_t pad, gd_error *err)
+/* A pad token without a row in the embedding is of no use in the config: no text can contain it. */
+static gd_status has_row(bool *has, const gd_config *config, uint32_t pad, gd_error *err)
 {
     size_t vocab = UINT32_MAX;
     gd_status rc = GD_OK;
 
     if (gd_config_has(config, "vocab_size"))
         rc = gd_config_size(config, "vocab_size", &vocab, err);
-    if (!rc && pad >= vocab)
-        return gd_fail(err, GD_EFORMAT,
-                       "%s: the field \"vocab_size\" is %zu, but the tokenizer's pad token has the id %u",
-                       gd_config_path(config), vocab, pad);
+    *has = pad < vocab;
     return rc;
 }
 
@@ -70,6 +82,7 @@ static gd_status set_pad(json_t *json, const gd_merge_source *from, gd_error *er
     gd_special_sources sources = { from->config, from->dir, from->adapter_dir, look_up, NULL };
     gd_special_ids ids = { 0 };
     json_t *tokenizer;
+    bool has = false;
     gd_status rc;
 
     if (gd_config_has(from->config, "pad_token_id"))
@@ -80,8 +93,8 @@ static gd_status set_pad(json_t *json, const gd_merge_source *from, gd_error *er
         rc = gd_special_ids_read(&ids, &sources, err);
     json_decref(tokenizer);
     if (!rc && ids.has_pad)
-        rc = check_pad(from->config, ids.pad, err);
-    if (!rc && ids.has_pad && json_object_set_new(json, "pad_token_id", json_integer(ids.pad)))
+        rc = has_row(&has, from->config, ids.pad, err);
+    if (!rc && has && json_object_set_new(json, "pad_token_id", json_integer(ids.pad)))
         rc = gd_fail_memory(err, 64);
     return rc;
 }

@@ -3,16 +3,18 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/mem.h"
-#include "reward/model.h"
+#include "reward/choose.h"
 
 #include <string.h>
 
+#define CONFIG_LIMIT ((size_t)64 << 20)
+
 /* Files that belong together come from one directory: a mixture would be a different tokenizer. */
-static const char *const vocabulary[] = { "tokenizer.json",    "vocab.json", "merges.txt",
-                                          "added_tokens.json", "vocab.txt",  "tokenizer.model" };
-static const char *const special[] = { "special_tokens_map.json", "tokenizer_config.json" };
-static const char *const templates[] = { "chat_template.jinja" };
+static const char *const vocabulary[] = { "tokenizer.json", "vocab.json", "merges.txt", "vocab.txt",
+                                          "tokenizer.model" };
+static const char *const beside[] = { "special_tokens_map.json", "tokenizer_config.json", "added_tokens.json" };
 
 #define COUNT(list) (sizeof(list) / sizeof(list)[0])
 
@@ -32,37 +34,53 @@ static gd_status copy(gd_newdir *out, const char *dir, const char *const *names,
     return rc;
 }
 
-/* The adapter's directory if it has one of the files, else the model's. */
-static gd_status choose(const char **dir, const gd_merge_source *from, const char *const *names, size_t count,
-                        gd_error *err)
+/* The template in a tokenizer_config.json that is not copied: a string, or a list with one called "default". */
+static gd_status put_inner_template(gd_newdir *out, const char *path, gd_error *err)
 {
-    gd_status rc = GD_OK;
+    json_t *root;
+    const json_t *value;
+    gd_status rc = gd_json_load(&root, path, CONFIG_LIMIT, err);
 
-    *dir = from->dir;
-    for (size_t i = 0; !rc && i < count; i++) {
-        char *path;
-        bool there;
+    if (rc)
+        return rc;
+    value = json_object_get(root, "chat_template");
+    for (size_t i = 0; json_is_array(value) && i < json_array_size(value); i++) {
+        const json_t *one = json_array_get(value, i);
+        const char *name = json_string_value(json_object_get(one, "name"));
 
-        rc = gd_file_find(&path, &there, from->adapter_dir, names[i], err);
-        if (there)
-            *dir = from->adapter_dir;
-        gd_free(path);
+        if (name && !strcmp(name, "default")) {
+            value = json_object_get(one, "template");
+            break;
+        }
     }
+    if (json_is_string(value))
+        rc = gd_newdir_put(out, "chat_template.jinja", json_string_value(value), json_string_length(value), err);
+    json_decref(root);
+    return rc;
+}
+
+static gd_status write_template(gd_newdir *out, const gd_choice *choice, gd_error *err)
+{
+    char *path;
+    gd_status rc = gd_choose_template(&path, choice->chat, err);
+    const size_t len = path ? strlen(path) : 0;
+
+    if (len > 5 && !strcmp(path + len - 5, ".json"))
+        rc = choice->chat == choice->beside ? GD_OK : put_inner_template(out, path, err); /* else it was copied */
+    else if (path)
+        rc = gd_newdir_copy(out, "chat_template.jinja", path, err);
+    gd_free(path);
     return rc;
 }
 
 gd_status gd_merge_tokenizer(gd_newdir *out, const gd_merge_source *from, gd_error *err)
 {
-    const char *dir;
-    gd_status rc = gd_tokenizer_dir(&dir, from->dir, from->adapter_dir, err);
+    gd_choice choice;
+    gd_status rc = gd_merge_choose(&choice, from, err);
 
     if (!rc)
-        rc = copy(out, dir, vocabulary, COUNT(vocabulary), err);
+        rc = copy(out, choice.tokenizer, vocabulary, COUNT(vocabulary), err);
     if (!rc)
-        rc = choose(&dir, from, special, COUNT(special), err);
-    if (!rc)
-        rc = copy(out, dir, special, COUNT(special), err);
-    if (!rc)
-        rc = choose(&dir, from, templates, COUNT(templates), err);
-    return rc ? rc : copy(out, dir, templates, COUNT(templates), err);
+        rc = copy(out, choice.beside, beside, COUNT(beside), err);
+    return rc ? rc : write_template(out, &choice, err);
 }

@@ -6,21 +6,12 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/pool.h"
+#include "reward/rehearsal.h"
+#include "reward/choose.h"
 
 #include <string.h>
 
 static bool look_up(void *context, const char *token, uint32_t *id) { return gd_tokenizer_find(context, token, id); }
-
-gd_status gd_tokenizer_dir(const char **out, const char *dir, const char *adapter_dir, gd_error *err)
-{
-    char *path;
-    bool there;
-    const gd_status rc = gd_file_find(&path, &there, dir, "tokenizer.json", err);
-
-    *out = adapter_dir && !there ? adapter_dir : dir;
-    gd_free(path);
-    return rc;
-}
 
 static gd_status choose_length(gd_encoder *encoder, const gd_options *options, const gd_config *config, gd_error *err)
 {
@@ -36,12 +27,14 @@ static gd_status choose_length(gd_encoder *encoder, const gd_options *options, c
     if (encoder->max_length == 0)
         encoder->max_length = (size_t)longest;
     if (encoder->max_length > (size_t)longest)
-        return gd_fail(err, GD_EUSAGE, "max_length is %zu, but max_position_embeddings in %s is %zu",
+        return gd_fail(err, GD_EUSAGE,
+                       "the length is limited to %zu tokens, but max_position_embeddings in %s is %zu: at most that "
+                       "many are expected",
                        encoder->max_length, gd_config_path(config), (size_t)longest);
     return GD_OK;
 }
 
-/* A format that was asked for must exist.  Without one, the problem is kept for the first conversation. */
+/* A format that was asked for must exist.  Without one, the checkpoint's problem is kept for the first conversation. */
 static gd_status open_chat(gd_encoder *encoder, const gd_options *options, const char *where, gd_error *err)
 {
     const bool asked = options->chat_format && strcmp(options->chat_format, "auto") != 0;
@@ -50,7 +43,7 @@ static gd_status open_chat(gd_encoder *encoder, const gd_options *options, const
 
     if (!rc)
         return GD_OK;
-    if (asked || rc == GD_ENOMEM)
+    if (asked || rc == GD_ENOMEM || rc == GD_EIO)
         return gd_fail(err, rc, "%s", why.text);
     encoder->chat_problem = gd_strdup(why.text);
     return encoder->chat_problem ? GD_OK : gd_fail_memory(err, sizeof why);
@@ -106,26 +99,29 @@ gd_status gd_encoder_open(gd_encoder *encoder, const gd_options *options, const 
                           const gd_config *config, gd_error *err)
 {
     gd_special_sources from = { config, dir, adapter_dir, look_up, NULL };
-    const char *where;
-    gd_status rc;
+    gd_choice choice;
+    gd_status rc = GD_OK;
 
     *encoder = (gd_encoder){ .truncate = options->truncate, .add_eos = options->add_eos };
-    rc = gd_tokenizer_dir(&where, dir, adapter_dir, err);
+    if (config && gd_config_has(config, "vocab_size"))
+        rc = gd_config_size(config, "vocab_size", &encoder->rows, err);
     if (!rc)
-        rc = gd_tokenizer_open(&encoder->tokenizer, where, err);
+        rc = gd_choose(&choice, dir, adapter_dir, encoder->rows, &encoder->notes, err);
+    if (!rc)
+        rc = gd_tokenizer_open_beside(&encoder->tokenizer, choice.tokenizer, choice.beside, err);
     from.context = encoder->tokenizer;
     if (!rc)
         rc = gd_special_ids_read(&encoder->special, &from, err);
     if (!rc)
         rc = choose_length(encoder, options, config, err);
     if (!rc)
-        rc = open_chat(encoder, options, where, err);
+        rc = open_chat(encoder, options, choice.chat, err);
     if (!rc)
         rc = choose_turns(encoder, options, err);
     if (!rc)
         rc = make_identity(encoder, options, dir, adapter_dir, err);
     if (!rc && encoder->add_eos != GD_ADD_EOS_NEVER && !encoder->special.has_eos)
-        rc = gd_fail(err, GD_EUSAGE, "%s: no eos token is known, so none can be appended", dir);
+        rc = gd_fail(err, GD_EUSAGE, "%s: no eos token with an id is known, so none can be appended", dir);
     if (rc)
         gd_encoder_close(encoder);
     return rc;
@@ -137,20 +133,22 @@ void gd_encoder_close(gd_encoder *encoder)
     gd_chat_close(encoder->chat);
     gd_free(encoder->chat_problem);
     gd_free(encoder->identity);
+    gd_notes_free(&encoder->notes);
     *encoder = (gd_encoder){ 0 };
 }
 
-/* An id without a row in the embedding would read past it. */
-static gd_status check_vocabulary(const gd_model *model, gd_error *err)
+/* An id without a row in the embedding would read past it: it is an error of the text that has it, but not of the
+ * tokenizer, since a pad token often has none. */
+static gd_status check_vocabulary(gd_model *model, gd_error *err)
 {
-    const size_t ids = gd_tokenizer_size(model->encoder.tokenizer);
+    gd_encoder *encoder = &model->encoder;
 
-    if (ids > model->plan->vocab)
-        return gd_fail(err, GD_EFORMAT, "%s: tokenizer.json has ids up to %zu, but the embedding has only %zu rows",
-                       model->dir, ids - 1, model->plan->vocab);
-    if (model->encoder.special.has_eos && model->encoder.special.eos >= model->plan->vocab)
-        return gd_fail(err, GD_EFORMAT, "%s: eos id %u, but the embedding has only %zu rows", model->dir,
-                       model->encoder.special.eos, model->plan->vocab);
+    encoder->rows = model->plan->vocab;
+    if (encoder->add_eos != GD_ADD_EOS_NEVER && encoder->special.eos >= encoder->rows)
+        return gd_fail(err, GD_EFORMAT,
+                       "%s: the eos token, which is to be appended, has the id %u, but the embedding "
+                       "has only %zu rows",
+                       model->dir, encoder->special.eos, encoder->rows);
     return GD_OK;
 }
 
@@ -205,6 +203,16 @@ gd_status gd_model_open_engine(gd_model *model, const gd_options *options, gd_er
     return GD_OK;
 }
 
+/* Under a limit on memory, what an item takes besides its bytes must fit into the few megabytes that the engine leaves
+ * for it: 32 bytes for each of a piece, and some 300 for each text. */
+enum { MOST_PIECE = 256 << 10, MOST_TEXTS = 16384 };
+
+static void limit_items(gd_encoder *encoder)
+{
+    gd_tokenizer_limit_pieces(encoder->tokenizer, MOST_PIECE);
+    encoder->most_texts = MOST_TEXTS;
+}
+
 gd_status gd_model_open_files(gd_model **out, const gd_options *options, gd_error *err)
 {
     gd_model *model = gd_alloc_zero(1, sizeof *model);
@@ -216,6 +224,12 @@ gd_status gd_model_open_files(gd_model **out, const gd_options *options, gd_erro
     model->share_prefix = !options->no_share_prefix;
     model->limited = options->memory != 0;
     rc = open_files(model, options, err);
+    if (!rc && model->limited)
+        limit_items(&model->encoder);
+    if (!rc && options->dry_run) {
+        model->rehearsal = gd_rehearsal_new();
+        rc = model->rehearsal ? GD_OK : gd_fail_memory(err, sizeof *model->rehearsal);
+    }
     if (rc) {
         gd_model_close(model);
         return rc;
@@ -241,6 +255,16 @@ gd_status gd_model_open(gd_model **out, const gd_options *options, gd_error *err
     return rc;
 }
 
+gd_status gd_model_check_scores(const gd_model *model, gd_error *err)
+{
+    return model->rehearsal ? gd_fail(err, GD_EUSAGE, "the model was opened with dry_run 1, but 0 is expected") : GD_OK;
+}
+
+const char *gd_model_note(const gd_model *model, size_t i)
+{
+    return i < model->encoder.notes.count ? model->encoder.notes.text[i] : NULL;
+}
+
 const gd_view *gd_model_head(const gd_model *model)
 {
     const gd_view *head = model->adapter ? gd_adapter_head(model->adapter) : NULL;
@@ -253,6 +277,7 @@ void gd_model_close(gd_model *model)
     if (!model)
         return;
     gd_engine_close(model->engine);
+    gd_rehearsal_free(model->rehearsal);
     gd_encoder_close(&model->encoder);
     gd_adapter_close(model->adapter);
     gd_weights_close(model->weights);

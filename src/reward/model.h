@@ -3,6 +3,7 @@
 #define GD_REWARD_MODEL_H
 
 #include "backends/backend.h"
+#include "base/notes.h"
 #include "engine/engine.h"
 #include "graph/plan.h"
 #include "guerdon.h"
@@ -27,8 +28,13 @@ typedef struct gd_encoder {
     gd_chat *chat;      /* how a conversation becomes text; NULL: unknown */
     char *chat_problem; /* then: a sentence that says why, and what to pass */
     gd_turns turns;     /* whether records are read with gd_records_make_turns(); then there is a chat format */
+    size_t most_texts;  /* of an item, each of which takes memory however short it is; 0: no limit */
     char *identity;     /* what ids and scores depend on: members of a JSON object */
+    size_t rows;        /* of the embedding; 0 if unknown. Ids without a row are an error of the text that has them */
+    gd_notes notes;     /* what was chosen of the model's files and the adapter's */
 } gd_encoder;
+
+typedef struct gd_rehearsal gd_rehearsal;
 
 struct gd_model {
     char *dir, *adapter_dir; /* resolved; adapter_dir is NULL without an adapter */
@@ -45,6 +51,7 @@ struct gd_model {
     gd_encoder encoder;
     gd_scale scale;
     gd_engine *engine;
+    gd_rehearsal *rehearsal; /* not NULL: a dry run, which fills it in and computes nothing */
 };
 
 /* The two steps of gd_model_open(), for gd_inspect(): first the files (everything but the engine), then the engine.
@@ -52,12 +59,11 @@ struct gd_model {
 gd_status gd_model_open_files(gd_model **out, const gd_options *options, gd_error *err);
 gd_status gd_model_open_engine(gd_model *model, const gd_options *options, gd_error *err);
 
+/* Fails in a dry run, which has no scores to return. */
+gd_status gd_model_check_scores(const gd_model *model, gd_error *err);
+
 /* The adapter's head, else the checkpoint's; NULL if there is none. */
 const gd_view *gd_model_head(const gd_model *model);
-
-/* The directory whose tokenizer.json is used: the model's if it has one, else the adapter's, where a training run saves
- * it. adapter_dir may be NULL. */
-gd_status gd_tokenizer_dir(const char **out, const char *dir, const char *adapter_dir, gd_error *err);
 
 /* Opens an encoder with a model's options; `config` may be NULL when only ids are needed. */
 gd_status gd_encoder_open(gd_encoder *encoder, const gd_options *options, const char *dir, const char *adapter_dir,

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "reward/rehearsal.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -127,8 +128,10 @@ static gd_status take_item(gd_pipeline *run, gd_scored *item, gd_error *err)
 {
     gd_summary *summary = &run->job->summary;
     bool failed = item->record.problem != NULL;
-    const gd_status rc = item->dropped && !run->take_dropped ? GD_OK : run->take(run->context, item, &failed, err);
+    gd_status rc = item->dropped && !run->take_dropped ? GD_OK : run->take(run->context, item, &failed, err);
 
+    for (size_t t = 0; !rc && run->model->rehearsal && t < item->count; t++)
+        rc = gd_rehearsal_text(run->model->rehearsal, item->tokens[t], err);
     if (rc)
         return rc;
     summary->items++;
@@ -191,6 +194,15 @@ static gd_status score_queue(gd_pipeline *run, gd_error *err)
     return rc;
 }
 
+/* Whoever writes the input may wait for answers: the records so far are not kept waiting for the next one. */
+static gd_status score_early(void *context, gd_error *err)
+{
+    gd_pipeline *run = context;
+    const gd_status rc = run->count ? score_queue(run, err) : GD_OK;
+
+    return rc ? rc : gd_job_report(run->job, err);
+}
+
 static bool is_time(const gd_pipeline *run)
 {
     return gd_queue_is_full(&run->queue) || (run->awaited && run->queue.tokens >= run->model->batch_rows);
@@ -237,8 +249,12 @@ gd_status gd_pipeline_run(gd_pipeline *run, gd_error *err)
 
     if (run->job->journal.complete)
         return GD_OK;
+    if (run->model->rehearsal)
+        gd_rehearsal_clear(run->model->rehearsal);
     run->queue.model = run->model;
     run->awaited = !run->next && gd_records_bytes_total(run->job->records) == 0;
+    if (!run->next)
+        gd_records_on_pause(run->job->records, (gd_pause){ score_early, run });
     rc = run_records(run, err);
     clear_items(run);
     gd_free(run->items);

@@ -2,7 +2,8 @@
  * come from a file or are made of items in memory.
  *
  * Records wait in the queue until there are enough; then batches are scored, and each record is delivered as soon as it
- * and all before it are finished. */
+ * and all before it are finished.  When the input is a pipe that has nothing more at the moment, all that wait are
+ * scored. */
 #ifndef GD_REWARD_PIPELINE_H
 #define GD_REWARD_PIPELINE_H
 

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "reward/encode.h"
+#include "reward/rehearsal.h"
 
 #include <string.h>
 
@@ -265,6 +266,19 @@ static gd_status fill_batch(gd_queue *queue, gd_error *err)
     return rc;
 }
 
+/* In a dry run every score is 0. */
+static gd_status run_batch(gd_queue *queue, gd_error *err)
+{
+    gd_rehearsal *rehearsal = queue->model->rehearsal;
+
+    if (!rehearsal)
+        return gd_batch_run(&queue->batch, queue->model, err);
+    memset(queue->batch.scores, 0, queue->batch.count * sizeof *queue->batch.scores);
+    rehearsal->rows += queue->batch.rows;
+    rehearsal->batches++;
+    return GD_OK;
+}
+
 gd_status gd_queue_run(gd_queue *queue, gd_error *err)
 {
     gd_status rc = queue->order ? GD_OK : sort_texts(queue, err);
@@ -272,7 +286,7 @@ gd_status gd_queue_run(gd_queue *queue, gd_error *err)
     if (!rc)
         rc = fill_batch(queue, err);
     if (!rc && queue->batch.count)
-        rc = gd_batch_run(&queue->batch, queue->model, err);
+        rc = run_batch(queue, err);
     if (rc)
         return rc;
     queue->rows += queue->batch.rows;

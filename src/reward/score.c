@@ -64,6 +64,8 @@ gd_status gd_score(gd_model *model, size_t count, const gd_text *texts, float *s
     gd_status rc = gd_job_init(&job, NULL, NULL, err);
 
     if (!rc)
+        rc = gd_model_check_scores(model, err);
+    if (!rc)
         rc = gd_pipeline_run(&scoring, err);
     return gd_job_close(&job, rc, err);
 }

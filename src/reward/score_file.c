@@ -24,6 +24,7 @@ gd_status gd_score_file(gd_model *model, const gd_file_options *how, const gd_pr
     gd_buf_str(&identity, "{\"command\":\"score\"");
     if (!rc)
         rc = gd_file_options_read(&own, how, err);
+    job.dry = model->rehearsal != NULL;
     if (!rc)
         rc = gd_job_open(&job, &model->encoder, &own, NULL, &identity, err);
     if (!rc)

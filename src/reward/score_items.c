@@ -176,6 +176,8 @@ gd_status gd_score_items(gd_model *model, const gd_items *items, const gd_progre
     if (!rc && run.items.count && !run.items.items)
         rc = gd_fail(err, GD_EUSAGE, "gd_items.items is NULL, but %zu are expected", run.items.count);
     if (!rc)
+        rc = gd_model_check_scores(model, err);
+    if (!rc)
         rc = gd_job_init(&run.job, progress, summary, err);
     if (!rc) {
         run.job.bytes_total = run.job.progress.report ? all_bytes(&run.items) : 0; /* only needed to report */

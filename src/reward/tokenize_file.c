@@ -40,10 +40,21 @@ static gd_status write_record(struct tokenize_run *run, const gd_record *record,
     return gd_writer_ids(run->job.writer, record, run->spans, encoded->count, encoded->truncated, err);
 }
 
+/* The input is a pipe that has nothing more at the moment: the lines so far are not kept from the reader. */
+static gd_status flush_early(void *context, gd_error *err)
+{
+    struct tokenize_run *run = context;
+    const gd_status rc = gd_job_flush(&run->job, run->job.summary.items, err);
+
+    return rc ? rc : gd_job_report(&run->job, err);
+}
+
 static gd_status tokenize_records(struct tokenize_run *run, gd_error *err)
 {
     gd_status rc = GD_OK;
     bool more = true;
+
+    gd_records_on_pause(run->job.records, (gd_pause){ flush_early, run });
 
     while (!rc && more) {
         gd_record record = { 0 };
@@ -73,6 +84,7 @@ static gd_status open_encoder(gd_encoder *encoder, const gd_options *options, gd
         rc = gd_config_open(&config, dir, err);
     if (!rc)
         rc = gd_encoder_open(encoder, options, dir, adapter_dir, config, err);
+    encoder->rows = 0; /* an id needs no row to be written */
     if (!rc && options->max_length == 0)
         encoder->max_length = 0; /* ids alone have no limit */
     gd_config_close(config);

@@ -57,7 +57,7 @@ static struct group describe(gd_added_entry **entries, size_t count)
 
 static unsigned code(const gd_added_flags *f)
 {
-    return f->single_word | f->lstrip << 1 | f->rstrip << 2 | f->normalized << 3 | f->special << 4;
+    return f->single_word * 1u | f->lstrip * 2u | f->rstrip * 4u | f->normalized * 8u | f->special * 16u;
 }
 
 /* True if the declaration counts; its flags become what they are for the reference. */

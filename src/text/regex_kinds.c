@@ -42,6 +42,14 @@ void gd_kinds_add_runs(gd_kinds *kinds, const uint32_t *runs, size_t count, unsi
     }
 }
 
+/* Whether the 64 characters of a word are all in the set, and of one kind, as in most of Unicode. */
+static bool is_uniform(const gd_kinds *kinds, uint32_t w)
+{
+    const uint8_t *of = &kinds->of[64 * w];
+
+    return kinds->set[w] == UINT64_MAX && !memcmp(of, of + 1, 63);
+}
+
 bool gd_kinds_split(gd_kinds *kinds, uint32_t in_set[GD_KINDS])
 {
     const unsigned before = kinds->count;
@@ -49,7 +57,10 @@ bool gd_kinds_split(gd_kinds *kinds, uint32_t in_set[GD_KINDS])
 
     memset(in_set, 0, GD_KINDS * sizeof *in_set);
     for (uint32_t w = 0; w < WORDS; w++) {
-        for (uint64_t bits = kinds->set[w]; bits; bits &= bits - 1)
+        const bool uniform = is_uniform(kinds, w);
+
+        in_set[kinds->of[64 * w]] += uniform ? 64 : 0;
+        for (uint64_t bits = uniform ? 0 : kinds->set[w]; bits; bits &= bits - 1)
             in_set[kinds->of[64 * w + (uint32_t)__builtin_ctzll(bits)]]++;
     }
     for (unsigned k = 0; k < before; k++) {
@@ -63,7 +74,11 @@ bool gd_kinds_split(gd_kinds *kinds, uint32_t in_set[GD_KINDS])
         kinds->sizes[k] -= in_set[k];
     }
     for (uint32_t w = 0; w < WORDS && kinds->count > before; w++) {
-        for (uint64_t bits = kinds->set[w]; bits; bits &= bits - 1) {
+        const bool uniform = is_uniform(kinds, w);
+
+        if (uniform)
+            memset(&kinds->of[64 * w], now[kinds->of[64 * w]], 64);
+        for (uint64_t bits = uniform ? 0 : kinds->set[w]; bits; bits &= bits - 1) {
             uint8_t *of = &kinds->of[64 * w + (uint32_t)__builtin_ctzll(bits)];
 
             *of = now[*of];

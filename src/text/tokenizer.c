@@ -10,6 +10,7 @@
 #include "text/bpe.h"
 #include "text/components.h"
 #include "text/fields.h"
+#include "text/peek.h"
 #include "text/unicode.h"
 
 #include <pthread.h>
@@ -45,6 +46,7 @@ struct gd_tokenizer {
     gd_pretoken pretoken;
     gd_template template;
     size_t size;
+    size_t most_piece; /* bytes; 0: no limit */
     gd_notes notes;
     struct idle_runs *idle; /* with gd_bpe's `whole`, the only part that changes once the tokenizer is open */
 };
@@ -150,13 +152,13 @@ static void find_size(gd_tokenizer *t)
     }
 }
 
-static gd_status load_added(gd_tokenizer *t, const char *dir, json_t *const *trees, const char *path, gd_error *err)
+static gd_status load_added(gd_tokenizer *t, const char *beside, json_t *const *trees, const char *path, gd_error *err)
 {
     const gd_added_parts parts = { &t->bpe.vocab, t->classes, t->nfc, path, &t->notes };
     gd_status rc = gd_added_list_file(&t->added.list, trees[F_ADDED], path, err);
 
     if (!rc)
-        rc = gd_added_list_dir(&t->added.list, dir, trees[F_PADDING], path, err);
+        rc = gd_added_list_dir(&t->added.list, beside, trees[F_PADDING], path, err);
     return rc ? rc : gd_added_make(&t->added, &parts, err);
 }
 
@@ -183,7 +185,7 @@ static gd_status finish(gd_tokenizer *t, const json_t *post_processor, const cha
     return rc ? rc : notice_switch(t, "add_eos_token", t->added.list.add_eos, t->template.after.len, "end", err);
 }
 
-static gd_status build(gd_tokenizer *t, const char *dir, gd_jscan *js, const gd_jspan *fields, json_t *const *trees)
+static gd_status build(gd_tokenizer *t, const char *beside, gd_jscan *js, const gd_jspan *fields, json_t *const *trees)
 {
     gd_status rc = check_version(js, fields[F_VERSION]);
 
@@ -203,7 +205,7 @@ static gd_status build(gd_tokenizer *t, const char *dir, gd_jscan *js, const gd_
     if (!rc && !t->classes)
         rc = gd_fail_memory(js->err, GD_UNICODE_END);
     if (!rc)
-        rc = load_added(t, dir, trees, js->path, js->err);
+        rc = load_added(t, beside, trees, js->path, js->err);
     if (rc)
         return rc;
     t->idle = gd_alloc_zero(1, sizeof *t->idle);
@@ -215,7 +217,7 @@ static gd_status build(gd_tokenizer *t, const char *dir, gd_jscan *js, const gd_
     return finish(t, trees[F_POST_PROCESSOR], js->path, js->err);
 }
 
-static gd_status read_all(gd_tokenizer *t, const char *dir, gd_jscan *js)
+static gd_status read_all(gd_tokenizer *t, const char *beside, gd_jscan *js)
 {
     const size_t bad = gd_utf8_check(js->text, js->len);
     json_t *trees[FIELDS] = { 0 };
@@ -233,7 +235,7 @@ static gd_status read_all(gd_tokenizer *t, const char *dir, gd_jscan *js)
     if (!rc)
         rc = parse_small(trees, js, fields);
     if (!rc)
-        rc = build(t, dir, js, fields, trees);
+        rc = build(t, beside, js, fields, trees);
     for (int i = 0; i < FIELDS; i++)
         json_decref(trees[i]);
     return rc;
@@ -241,12 +243,20 @@ static gd_status read_all(gd_tokenizer *t, const char *dir, gd_jscan *js)
 
 gd_status gd_tokenizer_open(gd_tokenizer **out, const char *dir, gd_error *err)
 {
+    return gd_tokenizer_open_beside(out, dir, dir, err);
+}
+
+gd_status gd_tokenizer_open_beside(gd_tokenizer **out, const char *dir, const char *beside, gd_error *err)
+{
     gd_jscan js = { .err = err };
     gd_tokenizer *t = NULL;
     char *path, *text = NULL;
     gd_status rc;
 
     *out = NULL;
+    rc = gd_tokenizer_look(dir, err);
+    if (rc)
+        return rc;
     path = gd_path_join(dir, "tokenizer.json");
     if (!path)
         return gd_fail_memory(err, strlen(dir));
@@ -256,7 +266,7 @@ gd_status gd_tokenizer_open(gd_tokenizer **out, const char *dir, gd_error *err)
     js.text = text;
     js.path = path;
     t = gd_alloc_zero(1, sizeof *t);
-    rc = t ? read_all(t, dir, &js) : gd_fail_memory(err, sizeof *t);
+    rc = t ? read_all(t, beside, &js) : gd_fail_memory(err, sizeof *t);
     if (rc)
         goto out;
     *out = t;
@@ -268,6 +278,8 @@ out:
     gd_free(path);
     return rc;
 }
+
+void gd_tokenizer_limit_pieces(gd_tokenizer *tokenizer, size_t bytes) { tokenizer->most_piece = bytes; }
 
 /* ---- tokens ---- */
 
@@ -317,7 +329,13 @@ static gd_status add_ids(struct run *r, const uint32_t *more, size_t n)
 static gd_status piece(void *context, const unsigned char *s, size_t len, size_t readable)
 {
     struct run *r = context;
+    const size_t most = r->t->most_piece;
 
+    if (most && len > most)
+        return gd_fail(r->err, GD_ETOOLONG,
+                       "the text has %zu bytes without a break, which need too much memory as one word: the memory "
+                       "limit allows at most %zu",
+                       len, most);
     return gd_bpe_encode(&r->t->bpe, &r->bpe, s, len, readable, r->ids) ? GD_OK : gd_fail_memory(r->err, len);
 }
 

@@ -35,8 +35,15 @@ void gd_ids_free(gd_ids *ids);
  * do), GD_ENOMEM. */
 gd_status gd_tokenizer_open(gd_tokenizer **out, const char *dir, gd_error *err);
 
+/* The same with the other files from another directory. */
+gd_status gd_tokenizer_open_beside(gd_tokenizer **out, const char *dir, const char *beside, gd_error *err);
+
 /* NULL is fine. */
 void gd_tokenizer_close(gd_tokenizer *tokenizer);
+
+/* From now on, GD_ETOOLONG for a text with a piece (a word, say) of more bytes: merging it takes up to 64 times as much
+ * memory. */
+void gd_tokenizer_limit_pieces(gd_tokenizer *tokenizer, size_t bytes);
 
 /* Replaces the contents of *ids with the ids of the text, including the special tokens of the template. The text is
  * UTF-8 and may contain any character, even NUL. Many threads may share one tokenizer, each with its own *ids.

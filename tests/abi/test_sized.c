@@ -211,7 +211,7 @@ static void structs_have_no_padding_at_the_end(void **state)
 {
     (void)state;
     ENDS(gd_options, turns);
-    ENDS(gd_file_options, fields);
+    ENDS(gd_file_options, arguments);
     ENDS(gd_rank_options, seed);
     ENDS(gd_filter_options, context);
     ENDS(gd_eval_options, scores);

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/result.h"
 #include "base/utf8.h"
 
 #include <locale.h>
@@ -164,6 +165,49 @@ static void json_errors_name_the_field(void **state)
     assert_non_null(strstr(err.text, "\"a\" appears twice"));
 }
 
+static long allocations, failing; /* of jansson: how many, and which one fails */
+
+static void *allocate(size_t bytes) { return ++allocations == failing ? NULL : malloc(bytes); }
+
+static gd_status make_result(char **text, gd_error *err)
+{
+    gd_result out = { 0 };
+    json_t *list;
+    gd_status rc;
+
+    allocations = 0;
+    out.root = json_object();
+    out.failed = !out.root;
+    list = gd_put_list(&out, out.root, "list");
+    gd_put_text(&out, list, NULL, "a text");
+    gd_put_text(&out, list, NULL, NULL);
+    gd_put_text(&out, list, NULL, "\xff");
+    gd_put_real(&out, out.root, "number", 0.5);
+    rc = gd_result_text(&out, JSON_COMPACT, text, err);
+    json_decref(out.root);
+    return rc;
+}
+
+static void a_result_is_whole_or_an_error(void **state)
+{
+    char *text;
+
+    (void)state;
+    json_set_alloc_funcs(allocate, free);
+    assert_ok(make_result(&text, test_err));
+    assert_string_equal(text, "{\"list\":[\"a text\",null,null],\"number\":0.5}");
+    gd_free(text);
+    for (long last = allocations, n = 1; n <= last; n++) {
+        gd_error err = { GD_OK, "" };
+
+        failing = n;
+        assert_int_equal(make_result(&text, &err), GD_ENOMEM);
+        assert_null(text);
+    }
+    failing = 0;
+    json_set_alloc_funcs(malloc, free);
+}
+
 static void there_is(const char *path, gd_status status, bool wanted, const char *sentence)
 {
     gd_error err = { 0 };
@@ -178,7 +222,7 @@ static void there_is(const char *path, gd_status status, bool wanted, const char
 /* Only what has no name is absent: a file that cannot be reached would be left out without a word. */
 static void only_a_file_without_a_name_is_absent(void **state)
 {
-    char dir[TEST_PATH], path[2 * TEST_PATH], deep[2 * TEST_PATH];
+    char dir[TEST_PATH], path[2 * TEST_PATH], deep[3 * TEST_PATH];
 
     (void)state;
     (void)test_dir(dir);
@@ -196,6 +240,25 @@ static void only_a_file_without_a_name_is_absent(void **state)
     there_is(path, GD_OK, true, "");
     (void)snprintf(deep, sizeof deep, "%s/x", path);
     there_is(deep, GD_EIO, false, "Not a directory");
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(dir), 0);
+}
+
+static void directories_are_there_or_not(void **state)
+{
+    char dir[TEST_PATH], path[2 * TEST_PATH];
+    gd_error err = { 0 };
+    bool there = false;
+
+    (void)state;
+    assert_ok(gd_dir_there(&there, test_dir(dir), test_err));
+    assert_true(there);
+    (void)snprintf(path, sizeof path, "%s/a", dir);
+    assert_ok(gd_dir_there(&there, path, test_err));
+    assert_false(there);
+    assert_int_equal(symlink("a", path), 0);
+    assert_int_equal(gd_dir_there(&there, path, &err), GD_EIO);
+    assert_contains(err.text, "/a: Too many levels of symbolic links");
     assert_int_equal(unlink(path), 0);
     assert_int_equal(rmdir(dir), 0);
 }
@@ -247,6 +310,7 @@ int main(void)
         cmocka_unit_test(json_strings_are_escaped),       cmocka_unit_test(numbers_have_digits_after_the_point),
         cmocka_unit_test(the_locale_does_not_matter),     cmocka_unit_test(utf8_follows_rfc_3629),
         cmocka_unit_test(json_errors_name_the_field),     cmocka_unit_test(only_a_file_without_a_name_is_absent),
+        cmocka_unit_test(a_result_is_whole_or_an_error),  cmocka_unit_test(directories_are_there_or_not),
         cmocka_unit_test(files_must_be_regular),          cmocka_unit_test(a_map_is_closed_once),
     };
 

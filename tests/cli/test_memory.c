@@ -132,21 +132,27 @@ static int make_model(void **state)
     return 0;
 }
 
+/* Runs the program, which ends with `status`; returns the peak resident memory in MiB. */
+static double peak_within(const char *const *arguments, int status)
+{
+    const pid_t child = program_start(-1, -1, -1, arguments);
+    struct rusage usage;
+    int ended;
+
+    while (wait4(child, &ended, 0, &usage) < 0)
+        assert_int_equal(errno, EINTR);
+    assert_true(WIFEXITED(ended));
+    assert_int_equal(WEXITSTATUS(ended), status);
+    return (double)usage.ru_maxrss / 1024;
+}
+
 /* Scores the texts within `memory` into `output`; returns the peak resident memory in MiB. */
 static double peak_of(const char *memory, const char *batch, const char *output)
 {
     const char *arguments[16] = { "score", "--model",        model, "--input",  texts, "--output",
                                   output,  "--batch-tokens", batch, "--memory", memory };
-    struct rusage usage;
-    int status;
-    pid_t child;
 
-    child = program_start(-1, -1, -1, arguments);
-    while (wait4(child, &status, 0, &usage) < 0)
-        assert_int_equal(errno, EINTR);
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 0);
-    return (double)usage.ru_maxrss / 1024;
+    return peak_within(arguments, 0);
 }
 
 /* Rows per batch: enough that the first batch packs weights while the last has so few that it borrows
@@ -224,6 +230,135 @@ static void an_item_too_long_for_the_memory_fails_alone(void **state)
     program_forget(&run);
 }
 
+/* ---- long items: the limit, and what guerdon.h allows for them ---- */
+
+static off_t size_of(const char *path)
+{
+    struct stat sb;
+
+    assert_int_equal(stat(path, &sb), 0);
+    return sb.st_size;
+}
+
+static FILE *begin_item(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    return file;
+}
+
+static void repeat(FILE *file, const char *text, size_t bytes)
+{
+    for (size_t n = 0; n < bytes; n += strlen(text))
+        assert_true(fputs(text, file) >= 0);
+}
+
+static void end_item(FILE *file, const char *text)
+{
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+enum { LONG = 15000000, PROMPT = 7000000, RESPONSES = 40 };
+
+/* Scores the item within the budget; `error`: what its line says, or NULL if it is scored. */
+static void check_long(const char *path, const char *error)
+{
+    const char *output = program_path("long.out");
+    const char *arguments[24] = {
+        "score",       "--model", model, "--input", path, "--output", output, "--truncate=right", "--batch-tokens=1024",
+        "--memory=58M"
+    };
+    const double size = (double)size_of(path) / (1 << 20);
+    const double allowed = BUDGET_MIB + (size > 1 ? 8 * size : 0);
+    double peak;
+    char *line;
+
+    peak = peak_within(arguments, error ? 1 : 0);
+    print_message("%s: %.1f MiB of %.1f\n", strrchr(path, '/') + 1, peak, allowed);
+    assert_true(peak <= allowed);
+    line = program_read(output);
+    assert_contains(line, error ? error : "\"score");
+    free(line);
+}
+
+static void a_long_item_takes_no_more_than_is_promised(void **state)
+{
+    const char *path = program_path("one-word.jsonl");
+    FILE *file = begin_item(path, "{\"text\":\"");
+
+    (void)state;
+    repeat(file, "x", LONG);
+    end_item(file, "\"}\n");
+    check_long(path, "the text has 15000000 bytes without a break");
+
+    path = program_path("digits.jsonl"); /* a token for nearly every byte, the most that there can be */
+    file = begin_item(path, "{\"text\":\"");
+    repeat(file, "7 3 ", LONG);
+    end_item(file, "\"}\n");
+    check_long(path, NULL);
+
+    path = program_path("marks.jsonl"); /* letters and accents, which become one character each */
+    file = begin_item(path, "{\"text\":\"");
+    repeat(file, "e\xcc\x81 ", LONG);
+    end_item(file, "\"}\n");
+    check_long(path, NULL);
+
+    path = program_path("cell.csv");
+    file = begin_item(path, "text\n\"");
+    repeat(file, "word and another, ", LONG);
+    end_item(file, "\"\n");
+    check_long(path, NULL);
+
+    path = program_path("prompt.jsonl"); /* which all the answers share */
+    file = begin_item(path, "{\"prompt\":\"");
+    repeat(file, "word and another, ", PROMPT);
+    (void)fputs("\",\"responses\":[\"yes\"", file);
+    for (int i = 1; i < RESPONSES; i++)
+        fprintf(file, ",\"no %d\"", i);
+    end_item(file, "]}\n");
+    check_long(path, NULL);
+}
+
+/* Values take more memory than their bytes; those of fields that nobody reads take none. */
+static void many_small_values_take_no_more_than_is_promised(void **state)
+{
+    enum { MOST = 16 << 20 };
+    const char *path = program_path("unread.jsonl");
+    FILE *file = begin_item(path, "{\"text\":\"a\",\"x\":[{}");
+
+    (void)state;
+    repeat(file, ",{}", MOST - 100);
+    end_item(file, "]}\n");
+    check_long(path, NULL);
+
+    path = program_path("unread-lists.jsonl");
+    file = begin_item(path, "{\"text\":\"a\",\"x\":[[]");
+    repeat(file, ",[]", 1800000);
+    end_item(file, "]}\n");
+    check_long(path, NULL);
+
+    path = program_path("answers.jsonl");
+    file = begin_item(path, "{\"prompt\":\"p\",\"responses\":[\"a\"");
+    repeat(file, ",\"a\"", MOST - 100);
+    end_item(file, "]}\n");
+    check_long(path, "so many values that they would take more than");
+
+    path = program_path("fewer-answers.jsonl");
+    file = begin_item(path, "{\"prompt\":\"p\",\"responses\":[\"a\"");
+    repeat(file, ",\"a\"", 900000); /* a line within the limit */
+    end_item(file, "]}\n");
+    check_long(path, "so many values that they would take more than");
+
+    path = program_path("16385-answers.jsonl");
+    file = begin_item(path, "{\"prompt\":\"p\",\"responses\":[\"a\"");
+    repeat(file, ",\"a\"", 4 * 16384);
+    end_item(file, "]}\n");
+    check_long(path, "the item has 16385 texts, but the memory limit allows at most 16384");
+}
+
 static void inspect_says_what_it_will_do(void **state)
 {
     program_run run = program(NULL, "inspect", "--model", model, "--memory", "58M", "--json", NULL);
@@ -248,6 +383,8 @@ int main(void)
         cmocka_unit_test(a_model_three_times_the_budget_stays_within_it),
         cmocka_unit_test(too_little_memory_is_refused_with_the_minimum),
         cmocka_unit_test(an_item_too_long_for_the_memory_fails_alone),
+        cmocka_unit_test(a_long_item_takes_no_more_than_is_promised),
+        cmocka_unit_test(many_small_values_take_no_more_than_is_promised),
         cmocka_unit_test(inspect_says_what_it_will_do),
     };
 

@@ -71,7 +71,7 @@ refuses 2 'guerdon: --model needs a value, but --quiet follows; write --model=--
     score --model --quiet
 refuses 2 'guerdon: --quiet takes no value' score --quiet=yes
 refuses 2 'guerdon: --model is given twice' score --model a --model b
-refuses 2 'guerdon: --quiet is given twice' score --quiet --quiet
+refuses 2 'guerdon: --model is missing: --model DIR' score --quiet --quiet text
 
 refuses 2 'guerdon: --truncate=middle: expected error|left|right|drop|oldest-turns' score --truncate middle
 refuses 2 'guerdon: --truncate=err: expected error|left|right|drop|oldest-turns' score --truncate err
@@ -90,7 +90,7 @@ done
 refuses 2 'guerdon: --threads=4294967296: expected a whole number, at least 1' score --threads 4294967296
 refuses 2 'guerdon: --batch-tokens=many: expected a whole number, at least 1' score --batch-tokens many
 
-for size in 0 x -1 2X 2GB G 1e99 0x10 '2 G' nan; do
+for size in 0 x -1 2X 2GBB 2iB G 1e99 0x10 '2 G' nan; do
     refuses 2 "guerdon: --memory=$size: expected a number of bytes, such as 2G, 1.5G or 900M" \
         score --model DIR "--memory=$size" text
 done
@@ -159,6 +159,18 @@ shows 'libraries: ' --version
 shows 'instruction sets: generic' --version
 shows 'Usage: guerdon score --model DIR' score --help
 shows "In bash, \$'...' makes it a newline." score --help
+shows 'Ranks count from 1, the best' rank --help
+shows 'from 0, as the item' rank --help
+shows '{"prompt":..,"responses":[..]}' score --help
+shows '{"prompt":..,"responses":[..]}' tokenize --help
+shows 'the smallest --memory with which the model runs' inspect --help
+shows 'Flags for how to compute, which most people can leave out:' score --help
+"$guerdon" score --help | awk '/^Flags for how/ { engine = 1 } /^    --(input|truncate|resume|dry-run)/ && engine { exit 1 }
+    /^    --(precision|isa|threads|graph)/ && !engine { exit 1 }'
+verdict 'score --help lists the flags of the engine among the others'
+run compare --help
+! grep -q 'Flags for how' "$work/out"
+verdict 'compare --help has flags of the engine'
 shows '"backends":[' backends --json
 shows 'isa             generic' backends
 
@@ -178,6 +190,17 @@ for command in score rank filter tokenize inspect merge eval compare bench backe
     awk 'length > 80 { exit 1 }' "$work/out"
     verdict "guerdon $command --help has lines of more than 80 columns"
 done
+# a page lists the statuses that its command has, and names a variable for a flag that it has
+for command in score rank filter tokenize eval; do
+    grep -q '1 some items failed' "$doc/guerdon-$command.1"
+    verdict "guerdon-$command.1 lacks status 1"
+done
+for command in inspect merge compare bench backends; do
+    ! grep -q '1 some items failed' "$doc/guerdon-$command.1"
+    verdict "guerdon-$command.1 has status 1"
+done
+! grep -q 'GUERDON_M' "$doc/guerdon-compare.1" && grep -q GUERDON_JSON "$doc/guerdon-compare.1"
+verdict 'guerdon-compare.1 names the variable of a flag that compare lacks'
 version=$("$guerdon" --version | sed -n 1p)
 for page in "$doc"/guerdon*.1; do
     grep -qF "\"$version\"" "$page"

@@ -120,6 +120,21 @@ def make_tokenizers():
         put('modules', name, pattern)
 
 
+def make_added():
+    flags = {'single_word': False, 'lstrip': True, 'rstrip': False, 'normalized': False, 'special': True}
+    typed = dict(flags, content='<t>', __type='AddedToken')
+    named = {name + '_token': '<%s>' % name for name in ('bos', 'eos', 'unk', 'sep', 'pad', 'cls', 'mask', 'image')}
+    for name, kind, value in (
+            ('decoder', 'c', {'added_tokens_decoder': {'3': dict(flags, content='<a>'), '9': dict(flags, content='b')}}),
+            ('named', 'c', named | {'add_bos_token': True, 'add_eos_token': False, 'split_special_tokens': True}),
+            ('extra', 'c', {'extra_special_tokens': {'x_token': '<x>'}, 'additional_special_tokens': ['<b>', typed]}),
+            ('list', 'c', {'extra_special_tokens': ['<b>', typed], 'bos_token': typed, 'pad_token': None}),
+            ('map', 'm', named | {'bos_token': dict(flags, content='<p>'), 'additional_special_tokens': ['<b>']}),
+            ('map-extra', 'm', {'extra_special_tokens': ['<b>', dict(flags, content='\u00e9')]}),
+            ('json', 'a', {'<b>': 4, '<a>': 3, 'e\u0301': 5, '<p>': 4})):
+        put('added', name, kind + json.dumps(value, ensure_ascii=False))
+
+
 def make_formats():
     for path in sorted(SOURCE.glob('text/chat/*.yaml')):
         put('chat', path.stem, path.read_bytes())
@@ -221,6 +236,7 @@ def main():
     make_tensors()
     make_configs()
     make_tokenizers()
+    make_added()
     make_formats()
     make_packed(make_rows())
     make_results()

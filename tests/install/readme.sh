@@ -11,9 +11,9 @@ if [ ! -d "$srcdir/models/smollm2-135m" ]; then
 fi
 work=$(mktemp -d) || exit 99
 trap 'rm -rf "$work"' EXIT
-command=$(sed -n 's,^    build/\(guerdon score --model models/smollm2-135m .*\),\1,p' "$srcdir/README.md")
+command=$(sed -n 's,^    \(guerdon score --model models/smollm2-135m .*\),\1,p' "$srcdir/README.md")
 [ "$(wc -l <<<"$command")" -eq 1 ] && [ -n "$command" ] || fail "README.md has no first command, or more than one"
-sed -n '/^    build\/guerdon score --model/,/^$/p' "$srcdir/README.md" | sed -n 's/^    {/{/p' >"$work/want"
+sed -n '/^    guerdon score --model models/,/^$/p' "$srcdir/README.md" | sed -n 's/^    {/{/p' >"$work/want"
 [ -s "$work/want" ] || fail "README.md shows no output"
 (cd "$srcdir" && eval "$build/$command") >"$work/out" || fail "the command fails"
 diff "$work/want" "$work/out" || fail "README.md (<) and the program (>) differ"

@@ -223,10 +223,14 @@ static void a_line_is_changed_where_it_must_be(void **state)
         " {\"id\" : 123456789012345678, \"rejected\":\"a,\\\\\" ,\"chosen\" : {\"x\":[\"}\\\"\",1]} }\r\n");
     expect_filter_line("{\"chosen\":1.5e3,\"rejected\":null}", GD_VERDICT_FLIP, false, GD_RECORD_PAIR,
                        "{\"chosen\":null,\"rejected\":1.5e3}\n");
-    expect_filter_line("{\"\\u0063hosen\":1,\"rejected\":2}", GD_VERDICT_FLIP, false, GD_RECORD_PAIR, NULL);
+    expect_filter_line("{\"\\u0063hos\\u0065n\":1,\"rejected\":2}", GD_VERDICT_FLIP, false, GD_RECORD_PAIR,
+                       "{\"\\u0063hos\\u0065n\":2,\"rejected\":1}\n");
+    expect_filter_line("{\"\\u0063hose\":1,\"rejected\":2}", GD_VERDICT_FLIP, false, GD_RECORD_PAIR, NULL);
     expect_filter_line("{\"a\":{\"chosen\":1,\"rejected\":2}}", GD_VERDICT_FLIP, false, GD_RECORD_PAIR, NULL);
     expect_filter_line("{\"text\":\"{\"  }", GD_VERDICT_KEEP, true, GD_RECORD_TEXT,
                        "{\"text\":\"{\"  ,\"guerdon\":{\"score\":0.5}}\n");
+    expect_filter_line("{\"gu\\u0065rdon\" : {\"score\":1} ,\"text\":\"\"}", GD_VERDICT_KEEP, true, GD_RECORD_TEXT,
+                       "{\"gu\\u0065rdon\" : {\"score\":0.5} ,\"text\":\"\"}\n");
     expect_filter_line("{ }", GD_VERDICT_KEEP, true, GD_RECORD_TEXT, "{ \"guerdon\":{\"score\":0.5}}\n");
     expect_filter_line("text", GD_VERDICT_KEEP, true, GD_RECORD_TEXT, NULL);
     expect_filter_line("{\"a\":1}", GD_VERDICT_KEEP, true, GD_RECORD_PAIR,

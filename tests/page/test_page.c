@@ -138,18 +138,34 @@ static void columns_have_what_is_a_number(void **state)
 static void labels_have_room(void **state)
 {
     char label[GD_PAGE_LABEL] = "what was there";
-    gd_buf b = { 0 };
+    gd_buf b = { 0 }, page = { 0 };
 
     (void)state;
     for (size_t i = 0; i + 1 < GD_PAGE_LABEL; i++)
         gd_buf_str(&b, "x");
-    gd_page_label(label, &b);
+    gd_page_label(&page, label, &b);
     assert_int_equal(strlen(label), GD_PAGE_LABEL - 1);
     assert_null(b.data);
     for (size_t i = 0; i < GD_PAGE_LABEL; i++)
         gd_buf_str(&b, "x");
-    gd_page_label(label, &b);
+    gd_page_label(&page, label, &b);
     assert_string_equal(label, "");
+    assert_false(page.failed);
+}
+
+static void a_text_made_aside_fails_with_its_page(void **state)
+{
+    gd_buf page = { 0 }, text = { 0 };
+
+    (void)state;
+    gd_buf_str(&text, "aside");
+    assert_string_equal(gd_page_aside(&page, &text), "aside");
+    assert_false(page.failed);
+    gd_buf_free(&text);
+    gd_mem_fail_from(1);
+    assert_string_equal(gd_page_aside(&page, &text), "");
+    gd_mem_fail_from(0);
+    assert_true(page.failed);
 }
 
 static void histograms_have_columns(void **state)
@@ -177,10 +193,15 @@ static void histograms_have_columns(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(text_is_escaped),           cmocka_unit_test(a_table_ends_its_rows),
-        cmocka_unit_test(a_result_has_its_format),   cmocka_unit_test(a_page_without_memory_is_an_error),
-        cmocka_unit_test(missing_fields_leave_gaps), cmocka_unit_test(columns_have_what_is_a_number),
-        cmocka_unit_test(labels_have_room),          cmocka_unit_test(histograms_have_columns),
+        cmocka_unit_test(text_is_escaped),
+        cmocka_unit_test(a_table_ends_its_rows),
+        cmocka_unit_test(a_result_has_its_format),
+        cmocka_unit_test(a_page_without_memory_is_an_error),
+        cmocka_unit_test(missing_fields_leave_gaps),
+        cmocka_unit_test(columns_have_what_is_a_number),
+        cmocka_unit_test(a_text_made_aside_fails_with_its_page),
+        cmocka_unit_test(labels_have_room),
+        cmocka_unit_test(histograms_have_columns),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -306,7 +306,7 @@ static void what_does_not_fit_is_refused(void **state)
         write_model(*state, cases[i].header, cases[i].bytes);
         rc = merge(*state, *state, out, (gd_merge_parts){ 0 }, &err);
         wrong += !said(cases[i].id, in_dir(*state, "adapter_model.safetensors"), rc, &err, cases[i].want);
-        assert_int_equal(gd_dir_exists(out), rc == GD_OK);
+        assert_int_equal(test_has_dir(out), rc == GD_OK);
     }
     assert_int_equal(wrong, 0);
 }
@@ -326,7 +326,7 @@ static void a_number_that_overflows_is_named(void **state)
     assert_true(said("overflow", in_dir(*state, "model.safetensors"),
                      merge(*state, *state, in_dir(*state, "out"), (gd_merge_parts){ 0 }, &err), &err,
                      "tensor \"m.weight\": with the adapter, a number is not finite or too large for BF16"));
-    assert_false(gd_dir_exists(in_dir(*state, "out")));
+    assert_false(test_has_dir(in_dir(*state, "out")));
 }
 
 /* A head alone, for a base without one: it gets the type of the largest tensor, F16, for which 1e5 is too large. */

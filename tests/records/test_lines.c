@@ -261,6 +261,16 @@ static const struct good_line {
     { "{\"id\":18446744073709551615,\"x\":[1,{\"text\":\"no\"}],\"text\":\"a\",\"y\":1e3}", "a", 1, NULL },
 };
 
+/* A text with what precedes it. */
+static void check_text(const gd_record_text *have, const char *want, size_t len)
+{
+    const size_t before = have->before.len;
+
+    assert_int_equal(before + have->text.len, len);
+    assert_memory_equal(before ? have->before.data : want, want, before);
+    assert_memory_equal(have->text.data, want + before, have->text.len);
+}
+
 static void good_lines_give_their_texts(void **state)
 {
     (void)state;
@@ -272,12 +282,9 @@ static void good_lines_give_their_texts(void **state)
         if (r.problem)
             fail_msg("%s: %s", c->line, r.problem);
         assert_int_equal(r.count, c->second ? 2 : 1);
-        assert_int_equal(r.texts[0].text.len, c->first_len);
-        assert_memory_equal(r.texts[0].text.data, c->first, c->first_len);
-        if (c->second) {
-            assert_int_equal(r.texts[1].text.len, strlen(c->second));
-            assert_memory_equal(r.texts[1].text.data, c->second, r.texts[1].text.len);
-        }
+        check_text(&r.texts[0], c->first, c->first_len);
+        if (c->second)
+            check_text(&r.texts[1], c->second, strlen(c->second));
         gd_record_free(&r);
     }
 }

@@ -30,7 +30,7 @@ static const struct value {
     { "{\"a\":1,\"a\":2}", "the field \"a\" appears twice" },
     { "{\"\\ud83d\":1}", "the name of a field has half of a surrogate pair" },
     { "{\"a\\u0000\":1}", "the name of a field has a NUL character" },
-    { "{\"\":\"NaN\"}", "the field \"text\" is NaN" WANTED },
+    { "{\"\":\"NaN\"}", "the field \"text\" is an object" WANTED },
     { "{\"\":1}", "the field \"text\" is an object" WANTED },
 };
 

@@ -164,6 +164,35 @@ static void a_text_just_beyond_a_table_is_the_same(void **state)
     }
 }
 
+/* A dry run has no scores to return, and another one has nothing to report. */
+static void a_dry_run_scores_nothing(void **state)
+{
+    const gd_text text = { "a b", 3 };
+    gd_options options = golden_options("qwen2", 0);
+    gd_items items;
+    gd_model *model;
+    char *json = NULL;
+    float score = 7;
+    gd_error err = { 0 };
+
+    (void)state;
+    gd_items_init(&items);
+    options.dry_run = 1;
+    assert_int_equal(gd_model_open(&model, &options, &err), GD_OK);
+    assert_int_equal(gd_score(model, 1, &text, &score, NULL, &err), GD_EUSAGE);
+    assert_true(score == 7);
+    assert_int_equal(gd_score_items(model, &items, NULL, NULL, NULL), GD_EUSAGE);
+    assert_int_equal(gd_dry_run_report(model, &json, NULL), GD_OK); /* of no run yet */
+    assert_non_null(strstr(json, "\"texts\":0,\"tokens\":0,\"shortest\":null,"));
+    gd_string_free(json);
+    gd_model_close(model);
+    options.dry_run = 0;
+    assert_int_equal(gd_model_open(&model, &options, NULL), GD_OK);
+    assert_int_equal(gd_dry_run_report(model, &json, NULL), GD_EUSAGE);
+    assert_null(json);
+    gd_model_close(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -172,6 +201,7 @@ int main(void)
         cmocka_unit_test(every_way_gives_the_same_bits_with_an_adapter),
         cmocka_unit_test(company_and_order_do_not_matter),
         cmocka_unit_test(a_text_just_beyond_a_table_is_the_same),
+        cmocka_unit_test(a_dry_run_scores_nothing),
     };
     static const char *const isas[] = { "generic", "avx2", "avx512", "avx512bf16", "neon" };
 

@@ -173,7 +173,7 @@ static void the_adapters_special_tokens_are_taken(void **state)
     copy_data(adapter, "adapter_config.json", "golden/qwen2-causal-lora/adapter_config.json");
     copy_data(adapter, "adapter_model.safetensors", "golden/qwen2-causal-lora/adapter_model.safetensors");
     write_text(adapter, "tokenizer_config.json", "{\"pad_token\":{\"content\":\"<|im_end|>\"}}");
-    write_text(adapter, "tokenizer.json", "the model's comes first");
+    write_text(adapter, "tokenizer.json", "{\"model\":{\"vocab\":{\"a\":1536}}}"); /* an id without a row */
     assert_int_equal(json_object_set_new(config, "num_labels", json_integer(2)), 0);
     assert_int_equal(json_object_set_new(config, "id2label", json_pack("{s:s,s:s}", "0", "a", "1", "b")), 0);
     assert_int_equal(json_object_set_new(config, "rms_norm_eps", json_real(0.1 + 0.2 - 0.29)), 0);
@@ -281,7 +281,7 @@ static void wrong_calls_are_refused(void **state)
     refused(&o, out, GD_EIO, "/nonexistent/graph");
     o = good, o.threads = 2000;
     refused(&o, out, GD_EUSAGE, "threads is 2000, but");
-    assert_false(gd_dir_exists(out));
+    assert_false(test_has_dir(out));
 }
 
 /* Tensors that the adapter doesn't touch must exist too: a merged model is complete. */
@@ -308,7 +308,7 @@ static void a_missing_tensor_is_named(void **state)
     gd_weights_close(w);
     options.model = in_dir(*state, "base");
     refused(&options, in_dir(*state, "out"), GD_EFORMAT, "model.layers.1.input_layernorm.weight");
-    assert_false(gd_dir_exists(in_dir(*state, "out")));
+    assert_false(test_has_dir(in_dir(*state, "out")));
 }
 
 /* Only the model determines how many rows a head must have; the message names the adapter's file. */
@@ -367,7 +367,7 @@ static void it_can_be_stopped_anywhere(void **state)
         gd_error err = { 0 };
 
         assert_int_equal(gd_merge(&options, in_dir(*state, "stopped"), &stopping, &err), GD_EINTERRUPTED);
-        assert_false(gd_dir_exists(in_dir(*state, "stopped")));
+        assert_false(test_has_dir(in_dir(*state, "stopped")));
     }
 }
 
@@ -399,7 +399,7 @@ static void a_kill_leaves_no_model(void **state)
         assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
         killed.model = in_dir(*state, name);
         killed.adapter = NULL;
-        assert_true(gd_dir_exists(killed.model));
+        assert_true(test_has_dir(killed.model));
         assert_int_equal(gd_model_open(&model, &killed, &err), GD_EIO);
         assert_int_equal(gd_weights_open(&w, killed.model, NULL), GD_EIO);
         assert_int_equal(access(in_dir(killed.model, "config.json"), F_OK), -1);
@@ -453,7 +453,7 @@ static void every_allocation_may_fail(void **state)
         if (rc != GD_OK && (rc != GD_ENOMEM || err.status != GD_ENOMEM))
             fail_msg("allocation %llu: status %d: %s", (unsigned long long)n, (int)rc, err.text);
         assert_int_equal(gd_mem_live(), live);
-        assert_int_equal(gd_dir_exists(out), rc == GD_OK);
+        assert_int_equal(test_has_dir(out), rc == GD_OK);
         assert_true(n < 100000);
     }
     print_message("%llu allocations\n", (unsigned long long)n);

@@ -1,0 +1,75 @@
+/* hints.c - flags of other programs, and what they are called here. */
+#include "cli/cli.h"
+
+#include <string.h>
+
+static const struct {
+    const char *theirs, *hint;
+} hints[] = {
+    { "batch-size", "a batch is counted in tokens: --batch-tokens N" },
+    { "per-device-eval-batch-size", "a batch is counted in tokens: --batch-tokens N" },
+    { "micro-batch-size", "a batch is counted in tokens: --batch-tokens N" },
+    { "dtype", "the type of the operands is --precision bf16 or fp32" },
+    { "torch-dtype", "the type of the operands is --precision bf16 or fp32" },
+    { "bf16", "the type of the operands is --precision bf16 or fp32" },
+    { "fp32", "the type of the operands is --precision bf16 or fp32" },
+    { "fp16", "the type of the operands is --precision bf16 or fp32" },
+    { "device", "everything runs on the CPU; --backend and --isa choose how, --threads how many" },
+    { "device-map", "everything runs on the CPU; --memory limits what it takes" },
+    { "gpu", "everything runs on the CPU" },
+    { "gpus", "everything runs on the CPU" },
+    { "load-in-4bit", "weights are never quantised; --memory limits what they take" },
+    { "load-in-8bit", "weights are never quantised; --memory limits what they take" },
+    { "quantization", "weights are never quantised; --memory limits what they take" },
+    { "trust-remote-code", "no code of a checkpoint is ever run: leave it out" },
+    { "model-name", "use --model DIR" },
+    { "model-path", "use --model DIR" },
+    { "model-name-or-path", "use --model DIR" },
+    { "pretrained-model-name-or-path", "use --model DIR" },
+    { "peft", "use --adapter DIR" },
+    { "peft-model", "use --adapter DIR" },
+    { "lora", "use --adapter DIR" },
+    { "lora-path", "use --adapter DIR" },
+    { "adapter-path", "use --adapter DIR" },
+    { "tokenizer", "the tokenizer is that of the checkpoint, or of the adapter" },
+    { "chat-template", "use --chat-format; the default is the checkpoint's template" },
+    { "data", "use --input FILE" },
+    { "dataset", "use --input FILE" },
+    { "dataset-name", "use --input FILE" },
+    { "input-file", "use --input FILE" },
+    { "output-file", "use --output FILE" },
+    { "output-dir", "use --output FILE" },
+    { "max-seq-length", "use --max-length N" },
+    { "max-seq-len", "use --max-length N" },
+    { "max-model-len", "use --max-length N" },
+    { "max-tokens", "use --max-length N" },
+    { "truncation", "use --truncate left, right, drop or oldest-turns" },
+    { "truncation-side", "use --truncate left or right" },
+    { "num-threads", "use --threads N" },
+    { "num-workers", "use --threads N" },
+    { "jobs", "use --threads N" },
+    { "ram", "use --memory SIZE" },
+    { "max-memory", "use --memory SIZE" },
+    { "silent", "use --quiet" },
+    { "verbose", "there is no such flag: leave it out; inspect says what a run will do" },
+};
+
+/* max_seq_length and Max-Seq-Length are the same name. */
+static int is_same(const char *theirs, const char *typed)
+{
+    for (; *theirs && *typed; theirs++, typed++) {
+        const char c = (char)(*typed >= 'A' && *typed <= 'Z' ? *typed - 'A' + 'a' : *typed == '_' ? '-' : *typed);
+
+        if (c != *theirs)
+            return 0;
+    }
+    return *theirs == *typed;
+}
+
+const char *cli_hint(const char *typed)
+{
+    for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++)
+        if (is_same(hints[i].theirs, typed))
+            return hints[i].hint;
+    return NULL;
+}

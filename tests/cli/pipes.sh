@@ -1,0 +1,113 @@
+#!/bin/sh
+# pipes.sh - a pipe that stays open: whoever writes items into it gets their lines before writing more.
+LC_ALL=C
+GUERDON_MODEL=${srcdir:-.}/tests/data/golden/qwen2
+GUERDON_QUIET=1
+export LC_ALL GUERDON_MODEL GUERDON_QUIET
+guerdon=${top_builddir:-.}/guerdon
+work=$(mktemp -d) || exit 99
+trap 'rm -rf "$work"' EXIT
+failed=0
+fail() { failed=1; echo "FAILED: $*"; }
+child=
+
+# wait_for COMMAND...: until it succeeds; fails after 30 seconds
+wait_for()
+{
+    tries=0
+    until "$@"; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 600 ] || return 1
+        sleep 0.05
+    done
+}
+
+has_lines() { [ "$(wc -l <"$work/out")" -eq "$1" ]; }
+
+# start ARGUMENTS: the program reads the pipe $work/in, which stays open on descriptor 3
+start()
+{
+    rm -f "$work/in" "$work/out"
+    mkfifo "$work/in"
+    : >"$work/out"
+    "$guerdon" "$@" <"$work/in" >"$work/out" 2>"$work/errors" &
+    child=$!
+    exec 3>"$work/in"
+}
+
+# answers PACKER LINE ARGUMENTS: expects a line of output after each of two of input, while the pipe stays open
+answers()
+{
+    packer=$1
+    line=$2
+    shift 2
+    start "$@"
+    for count in 1 2; do
+        printf '%s\n' "$line" | $packer >&3
+        wait_for has_lines "$count" || fail "$* after $packer: no line $count: $(cat "$work/errors")"
+    done
+    exec 3>&-
+    wait "$child" || fail "$* after $packer: status $?"
+    has_lines 2 || fail "$* after $packer: $(cat "$work/out")"
+}
+
+text='{"text":"a"}'
+pair='{"chosen":"good","rejected":"bad"}'
+list='{"prompt":"p","responses":["a","b"]}'
+answers cat "$text" score
+answers cat "$text" tokenize
+answers cat "$pair" filter --min-margin -99
+answers cat "$list" rank
+answers cat "a line" score --format text
+answers cat "$text" score --batch-tokens 100000
+answers 'gzip -c' "$text" score
+answers 'gzip -c' "$text" tokenize
+answers 'sed -u s/b/c/' "$pair" score
+if command -v zstd >/dev/null; then
+    answers 'zstd -qc' "$text" score
+else
+    echo 'skipped: zstd: the program is missing'
+fi
+
+# a row of a table, and an element of an array, which ends where its comma is
+start score --format csv
+printf 'text\none\n' >&3
+wait_for has_lines 1 || fail 'a row of CSV gets no line'
+exec 3>&-
+wait "$child" || fail "CSV: status $?"
+start score --format json
+printf '[{"text":"one"},' >&3
+wait_for has_lines 1 || fail 'an element of an array gets no line'
+printf '{"text":"two"}]' >&3
+exec 3>&-
+wait "$child" || fail "an array: status $?"
+has_lines 2 || fail "an array: $(cat "$work/out")"
+
+# what comes before a pipe without a writer doesn't wait for it
+printf '%s\n' "$text" >"$work/a.jsonl"
+mkfifo "$work/b.jsonl"
+: >"$work/out"
+"$guerdon" score --input "$work/{a,b}.jsonl" >"$work/out" &
+child=$!
+wait_for has_lines 1 || fail 'the first of two inputs gets no line'
+printf '%s\n' "$text" >"$work/b.jsonl"
+wait "$child" || fail "two inputs: status $?"
+has_lines 2 || fail "two inputs: $(cat "$work/out")"
+
+# the scores are those of a file, and so is the order
+awk 'BEGIN { for (i = 0; i < 300; i++) print "{\"text\":\"" i * 7919 % 97 " of " i "\"}" }' >"$work/many.jsonl"
+"$guerdon" score --input "$work/many.jsonl" >"$work/want"
+while read -r line; do
+    printf '%s\n' "$line"
+done <"$work/many.jsonl" | "$guerdon" score | cmp -s - "$work/want" || fail 'a pipe has other scores than a file'
+
+# a run that waits for input can be interrupted, and keeps its lines
+start score
+printf '%s\n' "$text" >&3
+wait_for has_lines 1 || fail 'no line before the signal'
+kill -TERM "$child"
+wait "$child"
+[ $? -eq 130 ] || fail "SIGTERM while waiting: not status 130"
+exec 3>&-
+has_lines 1 || fail "after a signal: $(cat "$work/out")"
+exit $failed
