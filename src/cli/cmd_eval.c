@@ -76,6 +76,16 @@ static void show_figures(const json_t *root)
     }
 }
 
+/* Says which text was scored where prompt and answer are texts. */
+static void show_turns(const json_t *root)
+{
+    const char *format = json_string_value(part(part(root, "details"), "turns"));
+
+    if (format)
+        printf("turns           the user's and the assistant's of each prompt and answer, in the chat format %s\n",
+               format);
+}
+
 /* What the figures are not about. */
 static void show_cuts(const cli_settings *settings, const gd_summary *summary)
 {
@@ -170,10 +180,24 @@ static void show_sections(const json_t *root)
 static void show(const json_t *root, const cli_settings *settings, const gd_summary *summary)
 {
     show_figures(root);
+    show_turns(root);
     show_cuts(settings, summary);
     show_length(part(part(root, "details"), "length"));
     show_groups(part(root, "by"));
     show_sections(root);
+}
+
+/* RewardBench's own program has no other way than the chat template. */
+static void note_joined(const cli_settings *settings, const json_t *details)
+{
+    const char *turns = settings->options.turns;
+    const char *weights = settings->weights;
+
+    if (weights && !strcmp(weights, "rewardbench") && !(turns && !strcmp(turns, "off")) &&
+        json_is_null(part(details, "turns")) && number(details, "conversations") == 0)
+        cli_say(
+            "note: prompts and answers were joined, not made turns as RewardBench does, since no chat format of the "
+            "model is known; --chat-format names one");
 }
 
 /* A field that no line has is probably a mistyped one. */
@@ -284,6 +308,7 @@ static int write_results(const cli_settings *settings, const struct eval_files *
         status = write_report(settings, files, json);
     if (!status && files->calibration)
         status = write_calibration(root, files->calibration, files->calibration_fd, settings->quiet);
+    note_joined(settings, part(root, "details"));
     note_absent(settings, root);
     say_reasons(root);
     json_decref(root);

@@ -77,6 +77,10 @@ const cli_flag cli_flags[] = {
       "how to turn a conversation into text: auto (default: as the checkpoint's chat template does), hh, chatml, "
       "qwen2.5, qwen3, llama3, llama3.1, mistral, gemma and others, or a YAML file",
       AT(options.chat_format), CLI_TEXT, OPENS },
+    { "turns", "auto|on|off",
+      "make the user's turn of a prompt that is a text, and the assistant's of its answers: on, off, or auto (default: "
+      "only for eval --weights rewardbench if the model has a chat format)",
+      AT(options.turns), CLI_WORD, MODELS },
     { "truncate", "error|left|right|drop|oldest-turns",
       "what to do with a text that is too long: report an error (default), cut off its first tokens, cut off its last "
       "tokens, which of a pair are the answers, leave the item out, or drop a conversation's oldest turns",

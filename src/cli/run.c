@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static volatile sig_atomic_t interrupted;
@@ -66,6 +67,21 @@ static void note_backslashes(const cli_settings *settings)
         }
 }
 
+/* A name on the command line that is that of a file was hardly meant as a text. */
+static int refuse_file_names(const cli_settings *settings)
+{
+    struct stat sb;
+
+    for (size_t i = 0; i < settings->text_count; i++) {
+        if (stat(settings->texts[i], &sb) || S_ISDIR(sb.st_mode))
+            continue;
+        cli_say("%s is a file, and texts are expected here: --input %s scores what it holds", settings->texts[i],
+                settings->texts[i]);
+        return CLI_USAGE;
+    }
+    return CLI_OK;
+}
+
 static int choose_input(cli_run *run)
 {
     const cli_settings *s = run->settings;
@@ -89,6 +105,8 @@ static int choose_input(cli_run *run)
         cli_say("--format is for an input file; texts on the command line are taken as they are");
         return CLI_USAGE;
     }
+    if (refuse_file_names(s))
+        return CLI_USAGE;
     if (run->bar.summary)
         note_backslashes(s);
     run->files.arguments = 1;
@@ -168,6 +186,16 @@ const gd_progress *cli_run_watch(cli_run *run)
     return &run->progress;
 }
 
+/* A chat format that was asked for applies to conversations only. */
+static void note_chat_format(const cli_settings *settings, const gd_summary *summary)
+{
+    if (settings->options.chat_format && summary->texts && !summary->conversations)
+        cli_say(
+            "note: --chat-format %s was not used, since no item is a conversation; --turns on makes turns of prompts "
+            "and answers that are texts",
+            settings->options.chat_format);
+}
+
 gd_status cli_run_close(cli_run *run, gd_model *model, gd_status rc, const gd_summary *summary, gd_error *err)
 {
     cli_progress_clear(&run->bar);
@@ -192,5 +220,7 @@ int cli_run_end(cli_run *run, const char *done, gd_status rc, const gd_summary *
         rc = GD_EINTERRUPTED; /* even if the error is that of a read it cut short */
     if (rc == GD_OK || rc == GD_EITEM || rc == GD_EINTERRUPTED)
         cli_progress_summary(&run->bar, done, summary);
+    if (rc == GD_OK || rc == GD_EITEM)
+        note_chat_format(run->settings, summary);
     return written ? written : cli_fail(rc, err);
 }

@@ -95,6 +95,8 @@ static gd_status check_fields(const gd_entries *entries, const char *name, gd_er
     for (size_t i = 0; !rc && i < entries->fields.count; i++) {
         const char *theirs = entries->fields.map[i].theirs;
 
+        if (!strcmp(theirs, GD_FIELD_NONE))
+            continue;
         if (entries->header.count)
             rc = gd_header_find(&entries->header, name, theirs, err);
         else if (entries->format == GD_FORMAT_TEXT && strcmp(theirs, "text") != 0)

@@ -7,11 +7,18 @@
  *     {"chosen": C, "rejected": R}          C, R; with a "prompt", it goes before both
  *     {"prompt": P, "responses": [A, B]}    P before each
  *     {"chosen": [A], "rejected": [B, C]}   A, B, C as such responses; with a "prompt", it goes before each
- * A prompt or an answer is a text, or a conversation: a list of {"role": "user", "content": ".."}.  A text that answers
- * a conversation becomes the assistant's turn.
+ * A prompt or an answer is a text, or a conversation: a list of messages {"role": "user", "content": ".."}, or one of
+ * them.  A text that answers a conversation becomes the assistant's turn; if a run makes turns, so does a text that
+ * answers a text, and the prompt becomes the user's.
  *
- * Other fields (ids, sources) are ignored, whatever they hold.  Fields of two kinds in one item are refused as
- * ambiguous.  null counts as absent.  In plain text each line is a text. */
+ * One rule for items that say things twice, as data sets do: what the fields agree on is used once, and what they
+ * contradict each other in is an error that says how to leave a field out.  So a prompt may be repeated at the start of
+ * a conversation, or be the text of one of its user's messages, and "messages" may repeat a conversation.  Fields and
+ * keys that a chat template would read and no chat format can write (tools, tool_calls, ..) are errors unless they are
+ * empty.
+ *
+ * Other fields (ids, sources) are ignored, whatever they hold.  null counts as absent.  In plain
+ * text each line is a text. */
 #ifndef GD_DATA_RECORD_H
 #define GD_DATA_RECORD_H
 
@@ -109,6 +116,9 @@ void gd_records_keep_raw(gd_records *records);
 
 /* From now on records have these fields, too. GD_EUSAGE if the input has no such column. */
 gd_status gd_records_keep(gd_records *records, const gd_keep *keep, gd_error *err);
+
+/* From now on a prompt and an answer that are texts become turns of a conversation. */
+void gd_records_make_turns(gd_records *records);
 
 /* As gd_entries_on_pause(). */
 void gd_records_on_pause(gd_records *records, gd_pause pause);

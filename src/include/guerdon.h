@@ -119,6 +119,9 @@ typedef struct gd_options {
                                    (score - mean) / std; NULL: they are left as the model gives them */
     const char *activation;  /**< applied after that: "none" (default) or "sigmoid" */
     size_t dry_run;          /**< not 0: compute no score; see gd_dry_run_report() */
+    const char *turns; /**< "on": a prompt and an answer that are texts become the user's and the assistant's turn of a
+                             conversation; "off": they are joined; "auto" (default): off, but on for gd_eval() with the
+                             weights of RewardBench if the model has a chat format */
 } gd_options;
 
 /** Fills *options with the defaults. */
@@ -185,14 +188,15 @@ GD_API void gd_progress_init_sized(gd_progress *progress, size_t struct_size);
 
 /** What a run over a file, or over items in memory, did. */
 typedef struct gd_summary {
-    size_t struct_size; /**< set by gd_summary_init(): the library fills in no more than this */
-    uint64_t items;     /**< items in memory, or records of the input */
-    uint64_t failed;    /**< items that got an error */
-    uint64_t dropped;   /**< items left out by GD_TRUNCATE_DROP */
-    uint64_t truncated; /**< items whose text was shortened */
-    uint64_t tokens;    /**< tokens of all scored texts */
-    uint64_t rows;      /**< distinct prefix tokens, those actually computed */
-    uint64_t texts;     /**< scored texts: two for a pair, one for each answer to a prompt */
+    size_t struct_size;     /**< set by gd_summary_init(): the library fills in no more than this */
+    uint64_t items;         /**< items in memory, or records of the input */
+    uint64_t failed;        /**< items that got an error */
+    uint64_t dropped;       /**< items left out by GD_TRUNCATE_DROP */
+    uint64_t truncated;     /**< items whose text was shortened */
+    uint64_t tokens;        /**< tokens of all scored texts */
+    uint64_t rows;          /**< distinct prefix tokens, those actually computed */
+    uint64_t texts;         /**< scored texts: two for a pair, one for each answer to a prompt */
+    uint64_t conversations; /**< how many of these were conversations, to which the chat format applied */
 } gd_summary;
 
 /** Fills *summary with zeros. */
@@ -224,9 +228,11 @@ typedef enum gd_item_kind {
 /** The equivalent in memory of a record of a file.  Set the members you don't use to zero. */
 typedef struct gd_item {
     gd_item_kind kind;
-    const gd_part *prompt; /**< NULL, or what precedes each part: a text precedes texts, joined without a separator;
-                                ids precede ids; a conversation precedes conversations, or texts, which become turns of
-                                the assistant */
+    const gd_part *prompt; /**< NULL, or what precedes each part: a text precedes texts, joined without a separator
+                                (or as turns: gd_options.turns); ids precede ids; a conversation precedes conversations,
+                                or texts, which become turns of the assistant. A part that is a whole conversation may
+                                repeat the prompt, as the text of one of its user's messages or as the messages that it
+                                begins with: the prompt is then left out */
     const gd_part *parts;  /**< [part_count] a conversation ends with the answer, a message of the assistant */
     size_t part_count;
 } gd_item;
@@ -307,7 +313,8 @@ typedef struct gd_file_options {
     const char *output; /**< a path, or "-" for standard output; written batch by batch */
     gd_format format;   /**< of the input */
     int resume;         /**< not 0: resume an interrupted run; if its output is complete, do nothing */
-    const char *fields; /**< other names for fields, as in "text=instruction,chosen=good": our name = the input's */
+    const char *fields; /**< other names for fields, as in "text=instruction,chosen=good": our name = the input's; _ is
+                             the name of no field, and leaves ours out */
     size_t arguments;   /**< not 0: the lines of the input are texts that a user typed, and messages about them begin
                              with "text 0:" in place of "line 1:" */
     const char *keep;   /**< NULL, or names of other fields of the input, as in "id,source": each line of the output
@@ -611,17 +618,19 @@ GD_API void gd_eval_options_init_sized(gd_eval_options *options, size_t struct_s
  *    equal width from 0.5 to 1, where a tie counts half; brier: the mean of (1 - sigmoid(margin))^2
  *  - by: the same for each value of the field `by`, in the order of the file
  *  - sections: the score of each section by name, and overall, if weights are given
- *  - details: what gd_eval_page() needs, and calibration: {"format":"guerdon-calibration/1","mean","std","count"}, the
+ *  - details: what gd_eval_page() needs; turns: the chat format, if prompts and answers that are texts became turns,
+ *    else null (gd_options.turns); and calibration: {"format":"guerdon-calibration/1","mean","std","count"}, the
  *    mean and standard deviation (with count - 1) of all scores
  * A value that is undefined, because there is nothing to divide by, is null.  Every figure has the same bits on every
  * machine.
  *
  * Sections: with "rewardbench" those of RewardBench, version 2 if every judged line has several answers, else version
- * 1.  Version 1: the score of a section is the mean accuracy of its subsets, weighted; overall is the weighted mean of
- * the sections (2 each, 1 for the prior sets if present), null if one of the four is missing.  Version 2: the score of
- * a subset is its mean credit (1 when the first answer scores highest, divided by the number of answers with that
- * score); Ties has a measure of its own, for which "id" must be "ref:N" or "tied:N"; overall is the mean.  Weights from
- * a file are used as in version 1:
+ * 1; a prompt and its answers that are texts become turns, as in RewardBench, if the model has a chat format (see
+ * gd_options.turns).  Version 1: the score of a section is the mean accuracy of its subsets, weighted; overall is the
+ * weighted mean of the sections (2 each, 1 for the prior sets if present), null if one of the four is missing.  Version
+ * 2: the score of a subset is its mean credit (1 when the first answer scores highest, divided by the number of answers
+ * with that score); Ties has a measure of its own, for which "id" must be "ref:N" or "tied:N"; overall is the mean.
+ * Weights from a file are used as in version 1:
  *     {"sections":{"Chat":{"weight":2,"optional":false,"subsets":{"alpacaeval-easy":100,"mt-bench-easy":28}}}}
  *
  * @param model     NULL if how->from_scores is given; details then have its path in place of the model's

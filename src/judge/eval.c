@@ -248,6 +248,18 @@ static gd_status read_options(gd_eval_options *own, const gd_eval_options *how, 
     return rc;
 }
 
+/* RewardBench makes turns of its prompts and answers, which are texts, wherever the model has a chat template. */
+static void choose_turns(gd_eval_run *run)
+{
+    const gd_encoder *encoder = gd_from_scores_encoder(&run->from, run->model);
+    const bool rewardbench = run->how->weights && !strcmp(run->how->weights, "rewardbench");
+
+    if (encoder->chat && (encoder->turns == GD_TURNS_ON || (encoder->turns == GD_TURNS_AUTO && rewardbench)))
+        run->turns = gd_chat_name(encoder->chat);
+    if (run->turns)
+        gd_records_make_turns(run->job.records);
+}
+
 static gd_status open_files(gd_eval_run *run, gd_error *err)
 {
     const gd_eval_options *how = run->how;
@@ -270,6 +282,8 @@ static gd_status open_files(gd_eval_run *run, gd_error *err)
                                  err);
     if (!rc)
         rc = gd_job_read(&run->job, &input, how->keep, err);
+    if (!rc)
+        choose_turns(run);
     if (!rc && gd_model_is_dry(run->model))
         return gd_job_open_dry(&run->job, err);
     if (!rc && how->scores)
@@ -277,7 +291,7 @@ static gd_status open_files(gd_eval_run *run, gd_error *err)
     if (rc || !how->scores)
         return rc;
     inputs = gd_records_inputs(run->job.records, &count);
-    rc = gd_job_outputs(&run->model->encoder.reads, inputs, count, &how->scores, 1, err);
+    rc = gd_job_outputs(&gd_from_scores_encoder(&run->from, run->model)->reads, inputs, count, &how->scores, 1, err);
     if (!rc && how->weights)
         rc = gd_job_outputs(NULL, &how->weights, 1, &how->scores, 1, err);
     if (!rc)

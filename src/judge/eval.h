@@ -31,6 +31,7 @@ typedef struct gd_eval_run {
     const char *also[4]; /* the fields besides a record's own that are read */
     gd_job job;          /* without a writer if the scores are not wanted */
     gd_from_scores from;
+    const char *turns;    /* the chat format, if prompts and answers that are texts became turns; else NULL */
     gd_sections sections; /* none if no weights were given */
     gd_judged *items;
     size_t count, room;

@@ -143,6 +143,7 @@ static void put_run(gd_result *out, json_t *into, const gd_eval_run *run)
     gd_put_text(out, into, "input", run->how->input);
     gd_put_text(out, into, "by", run->by);
     gd_put_text(out, into, "weights", run->how->weights);
+    gd_put_text(out, into, "turns", run->turns);
     if (is_second(run))
         gd_put_size(out, into, "rewardbench", 2);
     else
@@ -152,6 +153,7 @@ static void put_run(gd_result *out, json_t *into, const gd_eval_run *run)
     gd_put_size(out, into, "dropped", summary->dropped);
     gd_put_size(out, into, "truncated", summary->truncated);
     gd_put_size(out, into, "tokens", summary->tokens);
+    gd_put_size(out, into, "conversations", summary->conversations);
 }
 
 static void put_failures(gd_result *out, json_t *into, const gd_eval_run *run)

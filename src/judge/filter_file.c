@@ -169,6 +169,8 @@ static gd_status second_pass(struct run *run, const gd_encoder *encoder, gd_erro
         rc = gd_records_open(&records, &input, err);
     if (!rc) {
         gd_records_keep_raw(records);
+        if (encoder->turns == GD_TURNS_ON)
+            gd_records_make_turns(records);
         rc = put_all(run, records, top, err);
     }
     gd_records_close(records);

@@ -13,13 +13,21 @@ void gd_put_json(gd_buf *out, const json_t *value)
         gd_json_put(out, value, JSON_COMPACT | JSON_ENCODE_ANY);
 }
 
+/* A prompt or an answer; a single message becomes a list, which trainers expect. */
+static void put_part(gd_buf *out, const json_t *part)
+{
+    gd_buf_str(out, json_is_object(part) ? "[" : "");
+    gd_put_json(out, part);
+    gd_buf_str(out, json_is_object(part) ? "]" : "");
+}
+
 /* A text that answers a conversation becomes an assistant turn, since trainers expect both in the same form. */
 static void put_answer(gd_buf *out, const json_t *prompt, const json_t *answer)
 {
-    const bool turn = json_is_array(prompt) && json_is_string(answer);
+    const bool turn = (json_is_array(prompt) || json_is_object(prompt)) && json_is_string(answer);
 
     gd_buf_str(out, turn ? "[{\"role\":\"assistant\",\"content\":" : "");
-    gd_put_json(out, answer);
+    put_part(out, answer);
     gd_buf_str(out, turn ? "}]" : "");
 }
 
@@ -29,24 +37,50 @@ static void put_score(gd_buf *out, const char *name, float score)
     gd_buf_json_float(out, score);
 }
 
+/* Whether a message of a conversation has this content, in either of the forms that messages have. */
+static bool has_content(const json_t *conversation, const json_t *text)
+{
+    const json_t *message;
+    bool found = false;
+    size_t i;
+
+    json_array_foreach(conversation, i, message)
+        found |= json_equal(json_object_get(message, "content"), text) ||
+                 json_equal(json_object_get(message, "value"), text);
+    return found;
+}
+
+/* Whether an answer is a conversation that repeats its prompt, which trainers would put before it once more. */
+static bool is_whole(const json_t *prompt, const json_t *answer)
+{
+    const json_t *first = json_is_object(prompt) ? prompt : json_array_get(prompt, 0);
+    bool same = json_array_size(prompt) < json_array_size(answer) && json_equal(first, json_array_get(answer, 0));
+
+    for (size_t i = 1; same && i < json_array_size(prompt); i++)
+        same = json_equal(json_array_get(prompt, i), json_array_get(answer, i));
+    return json_is_string(prompt) ? has_content(answer, prompt) : same;
+}
+
 /* Adds one pair, if its margin is large enough; returns how many were added. */
 static size_t put_pair(gd_buf *out, const gd_preference *how, const gd_record *record, const float *scores,
                        size_t chosen, size_t rejected)
 {
     const json_t *prompt = gd_record_prompt(record);
+    const json_t *better = gd_answer_inside(gd_record_answer_of(record, chosen));
+    const json_t *worse = gd_answer_inside(gd_record_answer_of(record, rejected));
     const float margin = scores[chosen] - scores[rejected];
 
     if (!(margin > 0) || margin < how->min_margin)
         return 0;
     gd_record_begin_pair(out, record, chosen, rejected);
-    if (prompt) { /* answers in two lists may have none */
+    if (prompt && !(is_whole(prompt, better) && is_whole(prompt, worse))) { /* answers in two lists may have none */
         gd_buf_str(out, ",\"prompt\":");
-        gd_put_json(out, prompt);
+        put_part(out, prompt);
     }
     gd_buf_str(out, ",\"chosen\":");
-    put_answer(out, prompt, gd_answer_inside(gd_record_answer_of(record, chosen)));
+    put_answer(out, prompt, better);
     gd_buf_str(out, ",\"rejected\":");
-    put_answer(out, prompt, gd_answer_inside(gd_record_answer_of(record, rejected)));
+    put_answer(out, prompt, worse);
     put_score(out, "score_chosen", scores[chosen]);
     put_score(out, "score_rejected", scores[rejected]);
     put_score(out, "score_margin", margin);

@@ -177,6 +177,8 @@ gd_status gd_job_open(gd_job *run, const gd_encoder *encoder, const gd_file_opti
     size_t count;
     gd_status rc = gd_job_read(run, &input, how->keep, err);
 
+    if (!rc && encoder->turns == GD_TURNS_ON)
+        gd_records_make_turns(run->records);
     if (!rc)
         rc = check_format(run, how, err);
     if (!rc && run->dry)

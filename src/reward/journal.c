@@ -27,7 +27,7 @@ static const struct count {
     { "summary_items", offsetof(gd_summary, items) }, { "failed", offsetof(gd_summary, failed) },
     { "dropped", offsetof(gd_summary, dropped) },     { "truncated", offsetof(gd_summary, truncated) },
     { "tokens", offsetof(gd_summary, tokens) },       { "rows", offsetof(gd_summary, rows) },
-    { "texts", offsetof(gd_summary, texts) },
+    { "texts", offsetof(gd_summary, texts) },         { "conversations", offsetof(gd_summary, conversations) },
 };
 enum { COUNTS = sizeof counts / sizeof counts[0] };
 

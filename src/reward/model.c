@@ -52,6 +52,17 @@ static gd_status open_chat(gd_encoder *encoder, const gd_options *options, const
     return encoder->chat_problem ? GD_OK : gd_fail_memory(err, sizeof why);
 }
 
+/* Without a format, turns can't become text. */
+static gd_status choose_turns(gd_encoder *encoder, const gd_options *options, gd_error *err)
+{
+    const char *turns = options->turns ? options->turns : "auto";
+
+    encoder->turns = !strcmp(turns, "on") ? GD_TURNS_ON : !strcmp(turns, "off") ? GD_TURNS_OFF : GD_TURNS_AUTO;
+    if (encoder->turns == GD_TURNS_ON && !encoder->chat)
+        return gd_fail(err, GD_EUNSUPPORTED, "turns need a chat format, and %s", encoder->chat_problem);
+    return GD_OK;
+}
+
 static void put_text(gd_buf *out, const char *name, const char *value)
 {
     gd_buf_printf(out, "\"%s\":", name);
@@ -85,6 +96,7 @@ static gd_status make_identity(gd_encoder *encoder, const gd_options *options, c
     put_text(&out, "backend", options->backend);
     put_path(&out, "graph", options->graph);
     put_path(&out, "chat_format", options->chat_format);
+    put_text(&out, "turns", options->turns);
     put_path(&out, "normalize", options->normalize);
     put_text(&out, "activation", options->activation);
     gd_buf_printf(&out, "\"max_length\":%zu,\"truncate\":%d,\"add_eos\":%d", options->max_length,
@@ -116,6 +128,8 @@ gd_status gd_encoder_open(gd_encoder *encoder, const gd_options *options, const 
         rc = choose_length(encoder, options, config, err);
     if (!rc)
         rc = open_chat(encoder, options, choice.chat, err);
+    if (!rc)
+        rc = choose_turns(encoder, options, err);
     if (!rc)
         rc = make_identity(encoder, options, dir, adapter_dir, err);
     if (!rc)

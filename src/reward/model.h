@@ -18,6 +18,8 @@
 #include "text/chat.h"
 #include "text/tokenizer.h"
 
+typedef enum gd_turns { GD_TURNS_AUTO, GD_TURNS_ON, GD_TURNS_OFF } gd_turns;
+
 /* How a text becomes token ids: all that `guerdon tokenize` needs too. */
 typedef struct gd_encoder {
     gd_tokenizer *tokenizer;
@@ -27,6 +29,7 @@ typedef struct gd_encoder {
     gd_add_eos add_eos;
     gd_chat *chat;      /* how a conversation becomes text; NULL: unknown */
     char *chat_problem; /* then: a sentence that says why, and what to pass */
+    gd_turns turns;     /* whether records are read with gd_records_make_turns(); then there is a chat format */
     size_t most_texts;  /* of an item, each of which takes memory however short it is; 0: no limit */
     char *identity;     /* which options ids and scores depend on: members of a JSON object */
     gd_reads reads;     /* which files */

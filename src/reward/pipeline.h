@@ -13,13 +13,14 @@
 
 /* A record with its scores. */
 typedef struct gd_scored {
-    gd_record record;    /* without its texts; its problem may be that of one of its texts */
-    uint64_t bytes;      /* of the input, up to its end */
-    gd_status status;    /* what kind of problem the record has */
-    size_t count;        /* of scores: the record's number of texts; 0 if it has a problem or was dropped */
-    const float *scores; /* [count] finite or not */
-    bool finite;         /* all of the model's scores were, before normalization */
-    size_t *tokens;      /* [count] */
+    gd_record record;     /* without its texts; its problem may be that of one of its texts */
+    uint64_t bytes;       /* of the input, up to its end */
+    gd_status status;     /* what kind of problem the record has */
+    size_t count;         /* of scores: the record's number of texts; 0 if it has a problem or was dropped */
+    const float *scores;  /* [count] finite or not */
+    bool finite;          /* all of the model's scores were, before normalization */
+    size_t *tokens;       /* [count] */
+    size_t conversations; /* among the texts */
     bool truncated, dropped;
 } gd_scored;
 

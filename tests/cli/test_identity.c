@@ -28,6 +28,7 @@ static const struct option {
     { "backend", ALL, "backend", "--backend=cpu", "--backend=auto", NULL },
     { "graph", ALL, "graph", NULL, "--graph=@/graph.yaml", NULL },
     { "chat-format", ALL, "chat_format", NULL, "--chat-format=hh", NULL },
+    { "turns", ALL, "turns", NULL, "--turns=off", NULL },
     { "fields", ALL, "fields", "--fields=text=body", "--fields=text=words", NULL },
     { "from-scores", RANK | FILTER, NULL, NULL, NULL, NULL },   /* in place of a model: test_from_scores.c */
     { "skip-unscored", RANK | FILTER, NULL, NULL, NULL, NULL }, /* the same */

@@ -161,6 +161,15 @@ def make_rows():
              {'text': None}, {'text': 'x', 'chosen': 'y'}, 7]
     put('jsonl', 'kinds', '\n'.join(json.dumps(i) for i in items))
     put('jsonl', 'endings', '\ufeff{"text":"a"}\r\n\r\n \t\n{"text":"b"}\n{"text": \n"c"}\n')
+    marked = 'a\n<extra_id_1>Assistant\nb\n<extra_id_1>User\nc'
+    forms = [{'prompt': 'hi', 'chosen': turn, 'rejected': turn[:1] + turn, 'messages': turn}, {'prompt': turn[:1], 'response': turn},
+             {'prompt': turn[:1], 'responses': [turn[1], turn, [turn[1]]]}, {'prompt': marked, 'response': 'd'},
+             {'messages': [{'from': 'human', 'value': 'a'}, {'from': 'gpt', 'value': 'b'}], 'tools': [None]},
+             {'messages': [{'role': 'user', 'content': [{'type': 'text', 'text': 'a'}]}, turn[1] | {'tool_calls': [{}]}]},
+             {'prompt': 'a b', 'chosen': 'a b c', 'rejected': 'a b d'}, {'question': 'q', 'chosen': 'a', 'rejected': 'b'}]
+    put('jsonl', 'forms', '\n'.join(json.dumps(i) for i in forms))
+    cell = json.dumps(turn).replace('"', '""')
+    put('csv', 'conversations', f'prompt,chosen,rejected,responses\nhi,"{cell}","{cell[:40]}",\nhi,"{turn}",x,"[""a""]"\n')
     put('array', 'kinds', items)
     put('array', 'spread', json.dumps(items, indent=1))
     put('array', 'rows', (DATA / 'rows/array.json').read_bytes())

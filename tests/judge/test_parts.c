@@ -135,6 +135,43 @@ static void pairs_have_different_scores(void **state)
                  "\"content\":\"b\"}],\"rejected\":[{\"role\":\"assistant\",\"content\":\"a\"}]" SCORES("3", "1", "2"));
 }
 
+#define Q "{\"role\":\"user\",\"content\":\"q\"}"
+#define A "{\"role\":\"assistant\",\"content\":\"a\"}"
+#define B "{\"role\":\"assistant\",\"content\":\"b\"}"
+
+/* Trainers join prompt and answer, and expect lists. */
+static void pairs_are_for_trainers(void **state)
+{
+    static const struct {
+        const char *object, *want; /* want: from the index to the margin */
+    } cases[] = {
+        { "{\"prompt\":[" Q "],\"responses\":[" A "," B "]}",
+          "\"prompt\":[" Q "],\"chosen\":[" B "],\"rejected\":[" A "]," },
+        { "{\"prompt\":" Q ",\"responses\":[\"a\"," B "]}",
+          "\"prompt\":[" Q "],\"chosen\":[" B "],\"rejected\":[" A "]," },
+        { "{\"prompt\":[" Q "],\"responses\":[[" Q "," A "],[" Q "," B "]]}",
+          "\"chosen\":[" Q "," B "],\"rejected\":[" Q "," A "]," },
+        { "{\"prompt\":\"q\",\"responses\":[[" Q "," A "],[" Q "," B "]]}",
+          "\"chosen\":[" Q "," B "],\"rejected\":[" Q "," A "]," },
+        { "{\"prompt\":\"other\",\"responses\":[[" A "],[" B "]]}",
+          "\"prompt\":\"other\",\"chosen\":[" B "],\"rejected\":[" A "]," },
+        { "{\"prompt\":[" Q "," A "],\"responses\":[[" A "],[" B "]]}",
+          "\"prompt\":[" Q "," A "],\"chosen\":[" B "],\"rejected\":[" A "]," },
+    };
+    static const float scores[] = { 1, 3 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        size_t lines;
+        char *have = lines_of(GD_PAIRS_BEST_WORST, 0, 0, 5, cases[i].object, scores, 2, &lines);
+
+        assert_int_equal(lines, 1);
+        assert_int_equal(strncmp(have, "{\"index\":5,", 11), 0);
+        assert_int_equal(strncmp(have + 11, cases[i].want, strlen(cases[i].want)), 0);
+        free(have);
+    }
+}
+
 /* All worse answers are drawn about equally often, and the same index draws the same. */
 static void a_drawn_answer_depends_only_on_seed_and_index(void **state)
 {
@@ -287,6 +324,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rankings_agree_with_counting),
         cmocka_unit_test(pairs_have_different_scores),
+        cmocka_unit_test(pairs_are_for_trainers),
         cmocka_unit_test(a_drawn_answer_depends_only_on_seed_and_index),
         cmocka_unit_test(a_line_is_changed_where_it_must_be),
         cmocka_unit_test(members_of_any_text_lie_within_it),
