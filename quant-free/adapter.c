@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/guard.h"
 #include "base/mem.h"
 #include "quant-free/adapter_config.h"
 #include "quant-free/convert.h"
@@ -344,14 +345,20 @@ gd_status gd_adapter_open(gd_adapter **out, const char *dir, const char *head, g
     if (!ad)
         return gd_fail_memory(err, sizeof *ad);
     rc = gd_adapter_config_read(&ad->config, dir, head, err);
+    gd_guard_enter();
     if (!rc)
         rc = open_tensors(ad, dir, err);
+    gd_guard_leave();
+    if (!rc)
+        rc = gd_adapter_unchanged(ad, err);
     if (rc)
         gd_adapter_close(ad);
     else
         *out = ad;
     return rc;
 }
+
+gd_status gd_adapter_unchanged(const gd_adapter *ad, gd_error *err) { return gd_st_unchanged(ad->st, err); }
 
 void gd_adapter_close(gd_adapter *ad)
 {

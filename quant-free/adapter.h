@@ -32,6 +32,9 @@ typedef struct gd_lora {
  * names the head's tensor in the base: "score.weight". *out is NULL on failure. */
 gd_status gd_adapter_open(gd_adapter **out, const char *dir, const char *head, gd_error *err);
 
+/* As gd_st_unchanged(), for the tensors' file. */
+gd_status gd_adapter_unchanged(const gd_adapter *adapter, gd_error *err);
+
 /* Every view becomes invalid. NULL is fine. */
 void gd_adapter_close(gd_adapter *adapter);
 

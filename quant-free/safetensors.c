@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/guard.h"
 #include "base/mem.h"
 #include "quant-free/st_header.h"
 
@@ -135,16 +136,22 @@ gd_status gd_st_open(gd_st **out, const char *path, gd_error *err)
         rc = gd_fail_memory(err, strlen(path) + 1);
     if (!rc)
         rc = gd_map_open(&st->map, path, err);
+    gd_guard_enter();
     if (!rc)
         rc = refuse_pickle(st, err);
     if (!rc)
         rc = read_header(st, err);
+    gd_guard_leave();
+    if (!rc)
+        rc = gd_st_unchanged(st, err);
     if (rc)
         gd_st_close(st);
     else
         *out = st;
     return rc;
 }
+
+gd_status gd_st_unchanged(const gd_st *st, gd_error *err) { return gd_map_unchanged(&st->map, st->path, err); }
 
 void gd_st_close(gd_st *st)
 {

@@ -10,7 +10,8 @@
  * the file exactly, without holes, overlaps or trailing bytes; white space around the JSON is fine; tensors may
  * be misaligned or empty. Every number is checked against the file's size before it is used in arithmetic.
  *
- * The file must not shrink while it is open: reading a page that is gone ends the process (SIGBUS). */
+ * The tensors may be read only between gd_guard_enter() and gd_guard_leave() of base/guard.h, and gd_st_unchanged()
+ * says afterwards whether the file was still the same. */
 #ifndef GD_QUANT_FREE_SAFETENSORS_H
 #define GD_QUANT_FREE_SAFETENSORS_H
 
@@ -35,6 +36,10 @@ typedef struct gd_st_other {
  * reading one means running it. Memory: about twice the header while opening, the names and 120 bytes per
  * tensor afterwards. */
 gd_status gd_st_open(gd_st **out, const char *path, gd_error *err);
+
+/* Fails with GD_EIO if the file was changed since it was opened, or part of it could not be read: what was computed
+ * from its tensors is worthless. */
+gd_status gd_st_unchanged(const gd_st *st, gd_error *err);
 
 /* Unmaps: every view of the file becomes invalid. NULL is fine. */
 void gd_st_close(gd_st *st);

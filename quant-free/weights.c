@@ -264,6 +264,15 @@ gd_status gd_weights_open(gd_weights **out, const char *dir, gd_error *err)
     return rc;
 }
 
+gd_status gd_weights_unchanged(const gd_weights *w, gd_error *err)
+{
+    gd_status rc = GD_OK;
+
+    for (size_t i = 0; !rc && i < w->shard_count; i++)
+        rc = gd_st_unchanged(w->shards[i].st, err);
+    return rc;
+}
+
 void gd_weights_close(gd_weights *w)
 {
     if (!w)
@@ -393,5 +402,7 @@ size_t gd_weights_count(const gd_weights *w) { return w->view_count; }
 const gd_view *gd_weights_at(const gd_weights *w, size_t i) { return w->views[i]; }
 size_t gd_weights_bytes(const gd_weights *w) { return w->bytes; }
 const char *gd_weights_path(const gd_weights *w) { return w->path; }
+size_t gd_weights_file_count(const gd_weights *w) { return w->shard_count; }
+const char *gd_weights_file(const gd_weights *w, size_t i) { return gd_st_path(w->shards[i].st); }
 size_t gd_weights_note_count(const gd_weights *w) { return w->notes.count; }
 const char *gd_weights_note(const gd_weights *w, size_t i) { return w->notes.text[i]; }

@@ -18,6 +18,9 @@ typedef struct gd_weights gd_weights;
 /* Maps the files and checks them; no weight is read. *out is NULL on failure. */
 gd_status gd_weights_open(gd_weights **out, const char *dir, gd_error *err);
 
+/* As gd_st_unchanged(), for all files. */
+gd_status gd_weights_unchanged(const gd_weights *weights, gd_error *err);
+
 /* Every view becomes invalid. NULL is fine. */
 void gd_weights_close(gd_weights *weights);
 
@@ -45,6 +48,10 @@ size_t gd_weights_bytes(const gd_weights *weights);
 
 /* The file, for messages: model.safetensors or the index. */
 const char *gd_weights_path(const gd_weights *weights);
+
+/* The files of tensors. */
+size_t gd_weights_file_count(const gd_weights *weights);
+const char *gd_weights_file(const gd_weights *weights, size_t i);
 
 /* Notices for the user, such as "... is ignored". */
 size_t gd_weights_note_count(const gd_weights *weights);

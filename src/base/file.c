@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -13,7 +14,7 @@
 #include <unistd.h>
 
 /* O_NONBLOCK so that a FIFO without a writer is refused below instead of blocking. */
-static gd_status open_regular(int *out, size_t *size, const char *path, gd_error *err)
+static gd_status open_regular(int *out, const char *path, gd_error *err)
 {
     struct stat sb;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -31,38 +32,90 @@ static gd_status open_regular(int *out, size_t *size, const char *path, gd_error
         return gd_fail(err, GD_EIO, "%s: not a regular file", path);
     }
     *out = fd;
-    *size = (size_t)sb.st_size;
+    return GD_OK;
+}
+
+gd_status gd_stamp_take(gd_stamp *stamp, int fd, const char *path, gd_error *err)
+{
+    struct stat sb;
+
+    if (fstat(fd, &sb) < 0)
+        return gd_fail(err, GD_EIO, "%s: %s", path, strerror(errno));
+    *stamp = (gd_stamp){ (uint64_t)sb.st_size, sb.st_mtim.tv_sec, sb.st_mtim.tv_nsec };
+    return GD_OK;
+}
+
+gd_status gd_stamp_unchanged(const gd_stamp *stamp, int fd, const char *path, gd_error *err)
+{
+    gd_stamp now;
+    const gd_status rc = gd_stamp_take(&now, fd, path, err);
+
+    if (rc)
+        return rc;
+    if (now.bytes != stamp->bytes)
+        return gd_fail(err, GD_EIO,
+                       "%s: the file was changed while it was being read: it had %" PRIu64
+                       " bytes, and now has %" PRIu64,
+                       path, stamp->bytes, now.bytes);
+    if (now.seconds != stamp->seconds || now.nanoseconds != stamp->nanoseconds)
+        return gd_fail(err, GD_EIO, "%s: the file was changed while it was being read: something wrote to it", path);
+    return GD_OK;
+}
+
+/* Maps the file that map->fd is open on. */
+static gd_status map_file(gd_map *map, const char *path, gd_error *err)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE), size = (size_t)map->stamp.bytes;
+    void *data;
+
+    if (size == 0)
+        return GD_OK;
+    data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, map->fd, 0);
+    if (data == MAP_FAILED)
+        return gd_fail(err, errno == ENOMEM ? GD_ENOMEM : GD_EIO, "%s: cannot map %zu bytes: %s", path, size,
+                       strerror(errno));
+    map->data = data;
+    map->size = size;
+    map->range.data = data;
+    map->range.size = (size + page - 1) / page * page;
+    gd_guard_add(&map->range);
     return GD_OK;
 }
 
 gd_status gd_map_open(gd_map *map, const char *path, gd_error *err)
 {
     gd_status rc;
-    void *data;
-    size_t size;
-    int fd;
 
     *map = (gd_map){ 0 };
-    rc = open_regular(&fd, &size, path, err);
-    if (rc || size == 0) {
-        if (fd >= 0)
-            (void)close(fd);
+    rc = open_regular(&map->fd, path, err);
+    if (rc)
         return rc;
-    }
-    data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (data == MAP_FAILED)
-        rc = gd_fail(err, errno == ENOMEM ? GD_ENOMEM : GD_EIO, "%s: cannot map %zu bytes: %s", path, size,
-                     strerror(errno));
-    else
-        *map = (gd_map){ data, size };
-    (void)close(fd);
+    map->open = true;
+    rc = gd_stamp_take(&map->stamp, map->fd, path, err);
+    if (!rc)
+        rc = map_file(map, path, err);
+    if (rc)
+        gd_map_close(map);
+    return rc;
+}
+
+gd_status gd_map_unchanged(const gd_map *map, const char *path, gd_error *err)
+{
+    const gd_status rc = gd_stamp_unchanged(&map->stamp, map->fd, path, err);
+
+    if (!rc && atomic_load(&map->range.lost))
+        return gd_fail(err, GD_EIO, "%s: part of the file cannot be read: its disk or network fails", path);
     return rc;
 }
 
 void gd_map_close(gd_map *map)
 {
-    if (map->data)
+    if (map->data) {
+        gd_guard_remove(&map->range);
         (void)munmap((void *)map->data, map->size);
+    }
+    if (map->open)
+        (void)close(map->fd);
     *map = (gd_map){ 0 };
 }
 
@@ -108,14 +161,19 @@ gd_status gd_file_read(char **out, size_t *len, const char *path, size_t limit, 
 {
     gd_status rc;
     char *data = NULL;
-    size_t size = 0;
+    size_t size;
+    gd_stamp stamp;
     int fd;
 
     *out = NULL;
     *len = 0;
-    rc = open_regular(&fd, &size, path, err);
+    rc = open_regular(&fd, path, err);
     if (rc)
         return rc;
+    rc = gd_stamp_take(&stamp, fd, path, err);
+    if (rc)
+        goto out;
+    size = (size_t)stamp.bytes;
     if (size > limit) {
         rc = gd_fail(err, GD_EFORMAT, "%s: %zu bytes, but at most %zu are accepted", path, size, limit);
         goto out;
@@ -126,6 +184,8 @@ gd_status gd_file_read(char **out, size_t *len, const char *path, size_t limit, 
         goto out;
     }
     rc = read_all(fd, data, size, path, err);
+    if (!rc)
+        rc = gd_stamp_unchanged(&stamp, fd, path, err);
     if (rc)
         goto out;
     data[size] = '\0';

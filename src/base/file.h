@@ -3,18 +3,40 @@
 #ifndef GD_BASE_FILE_H
 #define GD_BASE_FILE_H
 
+#include "base/guard.h"
 #include "guerdon.h"
 
 #include <stdbool.h>
+#include <sys/types.h>
 
-/* A file mapped read-only. */
+/* What tells whether an open file was changed: its size, and when it was last written to. */
+typedef struct gd_stamp {
+    uint64_t bytes;
+    int64_t seconds, nanoseconds; /* since 1970 */
+} gd_stamp;
+
+/* The stamp of an open file. Fails with GD_EIO. */
+gd_status gd_stamp_take(gd_stamp *stamp, int fd, const char *path, gd_error *err);
+
+/* Fails with GD_EIO if the file has another stamp by now. */
+gd_status gd_stamp_unchanged(const gd_stamp *stamp, int fd, const char *path, gd_error *err);
+
+/* A file mapped read-only; the struct must stay where it is.  The data may be read only between gd_guard_enter() and
+ * gd_guard_leave(), and counts only if gd_map_unchanged() succeeds afterwards. */
 typedef struct gd_map {
     const unsigned char *data; /* NULL when size is 0 */
     size_t size;
+    bool open; /* with the rest */
+    int fd;
+    gd_stamp stamp;
+    gd_guarded range;
 } gd_map;
 
 gd_status gd_map_open(gd_map *map, const char *path, gd_error *err);
 void gd_map_close(gd_map *map);
+
+/* Fails with GD_EIO if the file was changed since it was opened, or a page could not be read. */
+gd_status gd_map_unchanged(const gd_map *map, const char *path, gd_error *err);
 
 /* Hints about the pages of part of a mapped file: expect() has them read ahead from the disk, in the background;
  * release() takes them out of this process; they come back by themselves when touched again. */

@@ -190,18 +190,22 @@ gd_status gd_newdir_put(gd_newdir *d, const char *name, const void *data, size_t
 gd_status gd_newdir_copy(gd_newdir *d, const char *name, const char *from, gd_error *err)
 {
     gd_map map;
-    gd_status rc = gd_map_open(&map, from, err);
+    gd_error why = { 0 }; /* "Bad address" if the file was cut short, which says less than gd_map_unchanged() */
+    gd_status rc = gd_map_open(&map, from, err), changed;
 
     if (rc)
         return rc;
-    rc = gd_newdir_begin(d, name, map.size, err);
+    rc = gd_newdir_begin(d, name, map.size, &why);
     for (size_t at = 0, some; !rc && at < map.size; at += some) {
         some = map.size - at < COPY_AT_ONCE ? map.size - at : COPY_AT_ONCE;
-        rc = gd_newdir_write(d, map.data + at, some, err);
+        rc = gd_newdir_write(d, map.data + at, some, &why);
         gd_pages_release(map.data + at, some);
     }
+    changed = gd_map_unchanged(&map, from, err);
     gd_map_close(&map);
-    return rc ? rc : gd_newdir_end(d, err);
+    if (changed || rc)
+        return changed ? changed : gd_fail(err, rc, "%s", why.text);
+    return gd_newdir_end(d, err);
 }
 
 /* ---- the end ---- */

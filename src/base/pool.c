@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/fpenv.h"
+#include "base/guard.h"
 #include "base/mem.h"
 
 #include <pthread.h>
@@ -126,6 +127,7 @@ static void *worker_main(void *arg)
     unsigned seen = 0;
 
     gd_free(arg);
+    gd_guard_thread();
     for (;;) {
         await_job(pool, seen);
         if (atomic_load(&pool->stop))

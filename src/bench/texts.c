@@ -184,6 +184,8 @@ gd_status gd_bench_texts_read(gd_bench_texts *texts, const gd_model *model, cons
     gd_status rc = gd_records_open(&records, &input, err);
 
     *left_out = 0;
+    if (!rc && model->encoder.turns == GD_TURNS_ON)
+        gd_records_make_turns(records);
     while (!rc && more && (have == 0 || have < tokens)) {
         gd_record record = { 0 };
         size_t added = 0;

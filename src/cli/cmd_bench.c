@@ -243,6 +243,10 @@ int cli_bench(const cli_settings *settings)
     char *json = NULL;
 
     if (!status)
+        status = cli_output_check(settings->from ? NULL : &settings->options,
+                                  (const char *const[]){ settings->input, settings->from },
+                                  (const char *const[]){ settings->json_file, settings->report, NULL });
+    if (!status)
         status = cli_output_open(settings->json_file, &files[0]);
     if (!status)
         status = cli_output_open(settings->report, &files[1]);

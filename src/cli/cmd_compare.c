@@ -118,7 +118,10 @@ int cli_compare(const cli_settings *settings)
         cli_say("--report needs a file name: standard output is for the figures");
         return CLI_USAGE;
     }
-    status = cli_output_open(settings->report, &fd);
+    status = cli_output_check(NULL, (const char *const[]){ settings->texts[0], settings->texts[1] },
+                              (const char *const[]){ settings->report, NULL, NULL });
+    if (!status)
+        status = cli_output_open(settings->report, &fd);
     if (!status)
         status = cli_fail(gd_compare(settings->texts[0], settings->texts[1], &json, &err), &err);
     if (!status)

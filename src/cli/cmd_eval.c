@@ -76,6 +76,16 @@ static void show_figures(const json_t *root)
     }
 }
 
+/* Says which text was scored where prompt and answer are texts. */
+static void show_turns(const json_t *root)
+{
+    const char *format = json_string_value(part(part(root, "details"), "turns"));
+
+    if (format)
+        printf("turns           the user's and the assistant's of each prompt and answer, in the chat format %s\n",
+               format);
+}
+
 /* What the figures are not about. */
 static void show_cuts(const cli_settings *settings, const gd_summary *summary)
 {
@@ -170,10 +180,24 @@ static void show_sections(const json_t *root)
 static void show(const json_t *root, const cli_settings *settings, const gd_summary *summary)
 {
     show_figures(root);
+    show_turns(root);
     show_cuts(settings, summary);
     show_length(part(part(root, "details"), "length"));
     show_groups(part(root, "by"));
     show_sections(root);
+}
+
+/* RewardBench's own program has no other way than the chat template. */
+static void note_joined(const cli_settings *settings, const json_t *details)
+{
+    const char *turns = settings->options.turns;
+    const char *weights = settings->weights;
+
+    if (weights && !strcmp(weights, "rewardbench") && !(turns && !strcmp(turns, "off")) &&
+        json_is_null(part(details, "turns")) && number(details, "conversations") == 0)
+        cli_say(
+            "note: prompts and answers were joined, not made turns as RewardBench does, since no chat format of the "
+            "model is known; --chat-format names one");
 }
 
 /* A field that no line has is probably a mistyped one. */
@@ -284,6 +308,7 @@ static int write_results(const cli_settings *settings, const struct eval_files *
         status = write_report(settings, files, json);
     if (!status && files->calibration)
         status = write_calibration(root, files->calibration, files->calibration_fd, settings->quiet);
+    note_joined(settings, part(root, "details"));
     note_absent(settings, root);
     say_reasons(root);
     json_decref(root);
@@ -305,7 +330,15 @@ static int check(const cli_settings *settings)
                                                                                   : "calibrate-output");
         return CLI_USAGE;
     }
-    if (settings->options.model && !settings->input && isatty(STDIN_FILENO)) {
+    if (settings->from_scores && settings->calibrate && !settings->calibrate_output) {
+        cli_say("--calibrate writes to the model's directory: with --from-scores, use --calibrate-output FILE");
+        return CLI_USAGE;
+    }
+    if (settings->keep && !settings->scores) {
+        cli_say("--keep needs --scores FILE, whose lines get the fields");
+        return CLI_USAGE;
+    }
+    if ((settings->options.model || settings->from_scores) && !settings->input && isatty(STDIN_FILENO)) {
         cli_say("nothing to read: --input FILE, or --input - for standard input");
         return CLI_USAGE;
     }
@@ -314,15 +347,19 @@ static int check(const cli_settings *settings)
 
 static int open_files(const cli_settings *settings, struct eval_files *files)
 {
-    const int calibrate = settings->calibrate || settings->calibrate_output;
-    int status;
+    const char *const inputs[2] = { settings->input, settings->weights };
+    const char *outputs[3] = { settings->scores, settings->report, NULL };
+    int status = CLI_OK;
 
     if (settings->dry_run)
         return CLI_OK;
-    status = cli_output_open(settings->report, &files->report_fd);
-    if (status || !calibrate)
-        return status;
-    status = find_calibration(settings, &files->calibration);
+    if (settings->calibrate || settings->calibrate_output)
+        status = find_calibration(settings, &files->calibration);
+    outputs[2] = files->calibration;
+    if (!status)
+        status = cli_output_check(&settings->options, inputs, outputs);
+    if (!status)
+        status = cli_output_open(settings->report, &files->report_fd);
     return status ? status : cli_output_open(files->calibration, &files->calibration_fd);
 }
 
@@ -338,12 +375,15 @@ static gd_status evaluate(const cli_settings *settings, cli_run *run, gd_summary
 {
     gd_eval_options how;
     gd_model *model = NULL;
-    gd_status rc = gd_model_open(&model, &settings->options, err);
+    gd_status rc = cli_open_model(&model, settings, err);
 
     gd_eval_options_init(&how);
     how.input = run->files.input;
     how.format = run->files.format;
     how.fields = run->files.fields;
+    how.keep = run->files.keep;
+    how.from_scores = settings->from_scores;
+    how.skip_unscored = (size_t)settings->skip_unscored;
     how.by = settings->by;
     how.weights = settings->weights;
     how.scores = settings->scores;

@@ -108,7 +108,7 @@ static int run_filter(const cli_settings *settings, gd_filter_options *how, cli_
     gd_summary summary = { .struct_size = sizeof summary };
     gd_model *model = NULL;
     char *json = NULL;
-    gd_status rc = gd_model_open(&model, &settings->options, &err);
+    gd_status rc = cli_open_model(&model, settings, &err);
     int status;
 
     if (rc)
@@ -155,6 +155,8 @@ int cli_filter(const cli_settings *settings)
     how.format = run.files.format;
     how.resume = run.files.resume;
     how.fields = run.files.fields;
+    how.from_scores = settings->from_scores;
+    how.skip_unscored = (size_t)settings->skip_unscored;
     how.annotate = settings->annotate;
     return run_filter(settings, &how, &run);
 }

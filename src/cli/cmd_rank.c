@@ -60,7 +60,7 @@ static int run_rank(const cli_settings *settings, gd_rank_options *how, cli_run 
     gd_error err = { GD_OK, "" };
     gd_summary summary = { .struct_size = sizeof summary };
     gd_model *model = NULL;
-    gd_status rc = gd_model_open(&model, &settings->options, &err);
+    gd_status rc = cli_open_model(&model, settings, &err);
 
     if (rc)
         return cli_fail(rc, &err);
@@ -93,6 +93,10 @@ int cli_rank(const cli_settings *settings)
     how.format = run.files.format;
     how.resume = run.files.resume;
     how.fields = run.files.fields;
+    how.from_scores = settings->from_scores;
+    how.skip_unscored = (size_t)settings->skip_unscored;
+    how.keep = run.files.keep;
+    how.group_by = settings->group_by;
     how.top = settings->top;
     how.texts = settings->with_texts;
     how.min_margin = (float)settings->min_margin.value;

@@ -27,6 +27,8 @@ const cli_command cli_commands[] = {
     { "rank", CLI_CMD_RANK, "--model DIR [FLAGS] --input FILE",
       "rank the answers to each prompt, and make preference pairs",
       "An input item is {\"prompt\":..,\"responses\":[..]}. The prompt is computed once.\n"
+      "An answer may be an object that has it as \"text\", \"response\" or the like. With\n"
+      "--group-by, an item is one answer, {\"prompt\":..,\"response\":..}.\n"
       "The output has one line per item, in the same order:\n"
       "    {\"index\":0,\"scores\":[..],\"ranks\":[2,1],\"best\":1,\"margin\":0.5,\"ties\":0,\n"
       "     \"tokens\":[..]}\n"
@@ -37,12 +39,14 @@ const cli_command cli_commands[] = {
       "answers with the best score, or 0 if only one has it.\n"
       "\n"
       "Pairs are lines to train with, for DPO or for a reward model:\n"
-      "    {\"index\":0,\"prompt\":..,\"chosen\":..,\"rejected\":..,\"margin\":..}\n",
+      "    {\"index\":0,\"prompt\":..,\"chosen\":..,\"rejected\":..,\"score_chosen\":..,\n"
+      "     \"score_rejected\":..,\"score_margin\":..}\n",
       "    guerdon rank --model DIR --input prompts.jsonl --output ranked.jsonl\n"
       "    guerdon rank --model DIR --input prompts.jsonl.gz --output best.jsonl \\\n"
       "        --top 1 --texts\n"
       "    guerdon rank --model DIR --input prompts.jsonl --output ranked.jsonl \\\n"
-      "        --pairs best-worst --min-margin 0.5\n" },
+      "        --pairs best-worst --min-margin 0.5\n"
+      "    guerdon rank --model DIR --input rows.jsonl --group-by prompt --keep id\n" },
     { "filter", CLI_CMD_FILTER,
       "--model DIR [FLAGS] --input FILE --min-score X\n--model DIR [FLAGS] --input FILE --min-margin X\n"
       "--model DIR [FLAGS] --input FILE --top-fraction F\n--model DIR [FLAGS] --input FILE --flip-below X",
@@ -54,7 +58,8 @@ const cli_command cli_commands[] = {
       "    guerdon filter --model DIR --input pairs.jsonl.gz --output clean.jsonl.gz \\\n"
       "        --rejects unclear.jsonl.gz --min-margin 0.2\n"
       "    guerdon filter --model DIR --input pairs.jsonl --output mended.jsonl \\\n"
-      "        --flip-below 1 --annotate\n" },
+      "        --flip-below 1 --annotate\n"
+      "    guerdon filter --from-scores s.jsonl --input pairs.jsonl --min-margin 0.5\n" },
     { "eval", CLI_CMD_EVAL, "--model DIR [FLAGS] --input FILE",
       "measure how well a model tells chosen texts from rejected ones",
       "An input line is a pair, {\"chosen\":..,\"rejected\":..}, optionally with a \"prompt\"\n"

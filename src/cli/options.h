@@ -27,19 +27,23 @@ typedef struct cli_optional {
 
 /* Everything that a command line can set.  Zero is the default of every field but `format`. */
 typedef struct cli_settings {
-    gd_options options;
-    const char *input, *output, *fields;
-    const char *json_file, *report, *only, *from;         /* bench; eval and compare also have a report */
-    const char *by, *weights, *scores, *calibrate_output; /* eval */
-    const char *pairs, *pairs_output;                     /* rank */
-    const char *rejects;                                  /* filter */
-    cli_optional min_score, min_margin, top_fraction, flip_below;
-    size_t threads, seconds, top, seed;
-    int format;       /* -1: not given; else a gd_format */
+    gd_options options; /* up to from_scores, which takes their place: what describes a model and how to run it */
+    size_t threads;
     int truncate;     /* a gd_truncate */
     int add_eos;      /* a gd_add_eos */
     int share_prefix; /* 0 on, 1 off: the order of the choices */
-    int resume, quiet, json, quick, help, with_texts, annotate, calibrate, dry_run;
+    int dry_run;
+    const char *from_scores;
+    const char *input, *output, *fields, *keep;
+    const char *json_file, *report, *only, *from;         /* bench; eval and compare also have a report */
+    const char *by, *weights, *scores, *calibrate_output; /* eval */
+    const char *pairs, *pairs_output, *group_by;          /* rank */
+    const char *rejects;                                  /* filter */
+    cli_optional min_score, min_margin, top_fraction, flip_below;
+    size_t seconds, top, seed;
+    int format; /* -1: not given; else a gd_format */
+    int skip_unscored;
+    int resume, quiet, json, quick, help, with_texts, annotate, calibrate;
     size_t text_count;
     char **texts; /* the arguments that aren't flags: points into argv */
 } cli_settings;

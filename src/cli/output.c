@@ -9,6 +9,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+int cli_output_check(const gd_options *options, const char *const inputs[2], const char *const outputs[3])
+{
+    gd_error err = { GD_OK, "" };
+
+    return cli_fail(gd_check_outputs(options, inputs, 2, outputs, 3, &err), &err);
+}
+
 int cli_output_open(const char *path, int *fd)
 {
     *fd = -1;

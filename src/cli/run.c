@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static volatile sig_atomic_t interrupted;
@@ -66,6 +67,21 @@ static void note_backslashes(const cli_settings *settings)
         }
 }
 
+/* A name on the command line that is that of a file was hardly meant as a text. */
+static int refuse_file_names(const cli_settings *settings)
+{
+    struct stat sb;
+
+    for (size_t i = 0; i < settings->text_count; i++) {
+        if (stat(settings->texts[i], &sb) || S_ISDIR(sb.st_mode))
+            continue;
+        cli_say("%s is a file, and texts are expected here: --input %s scores what it holds", settings->texts[i],
+                settings->texts[i]);
+        return CLI_USAGE;
+    }
+    return CLI_OK;
+}
+
 static int choose_input(cli_run *run)
 {
     const cli_settings *s = run->settings;
@@ -89,6 +105,8 @@ static int choose_input(cli_run *run)
         cli_say("--format is for an input file; texts on the command line are taken as they are");
         return CLI_USAGE;
     }
+    if (refuse_file_names(s))
+        return CLI_USAGE;
     if (run->bar.summary)
         note_backslashes(s);
     run->files.arguments = 1;
@@ -122,21 +140,28 @@ int cli_run_begin(cli_run *run, const cli_settings *settings)
     run->files.format = settings->format < 0 ? GD_FORMAT_AUTO : (gd_format)settings->format;
     run->files.resume = settings->resume;
     run->files.fields = settings->fields;
+    run->files.keep = settings->keep;
     run->bar.resumed = settings->resume;
     run->bar.summary = !settings->quiet && !settings->dry_run; /* which prints more than a summary */
     run->bar.shown = !settings->quiet && isatty(STDERR_FILENO) && (settings->output || !isatty(STDOUT_FILENO));
-    if (!settings->options.model) {
+    if (!settings->options.model && !settings->from_scores) {
         cli_say("--model is missing: --model DIR");
         return CLI_USAGE;
     }
     return choose_input(run);
 }
 
+gd_status cli_open_model(gd_model **model, const cli_settings *settings, gd_error *err)
+{
+    *model = NULL;
+    return settings->from_scores ? GD_OK : gd_model_open(model, &settings->options, err);
+}
+
 void cli_run_notes(const cli_run *run, const gd_model *model)
 {
     const char *note;
 
-    for (size_t i = 0; !run->settings->quiet && (note = gd_model_note(model, i)) != NULL; i++)
+    for (size_t i = 0; model && !run->settings->quiet && (note = gd_model_note(model, i)) != NULL; i++)
         cli_say("note: %s", note);
 }
 
@@ -159,6 +184,16 @@ const gd_progress *cli_run_watch(cli_run *run)
     run->progress.report = report;
     run->progress.context = &run->bar;
     return &run->progress;
+}
+
+/* A chat format that was asked for applies to conversations only. */
+static void note_chat_format(const cli_settings *settings, const gd_summary *summary)
+{
+    if (settings->options.chat_format && summary->texts && !summary->conversations)
+        cli_say(
+            "note: --chat-format %s was not used, since no item is a conversation; --turns on makes turns of prompts "
+            "and answers that are texts",
+            settings->options.chat_format);
 }
 
 gd_status cli_run_close(cli_run *run, gd_model *model, gd_status rc, const gd_summary *summary, gd_error *err)
@@ -185,5 +220,7 @@ int cli_run_end(cli_run *run, const char *done, gd_status rc, const gd_summary *
         rc = GD_EINTERRUPTED; /* even if the error is that of a read it cut short */
     if (rc == GD_OK || rc == GD_EITEM || rc == GD_EINTERRUPTED)
         cli_progress_summary(&run->bar, done, summary);
+    if (rc == GD_OK || rc == GD_EITEM)
+        note_chat_format(run->settings, summary);
     return written ? written : cli_fail(rc, err);
 }

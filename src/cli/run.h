@@ -15,6 +15,9 @@ typedef struct cli_run {
 /* Finds out where the items come from; returns CLI_OK, or reports what is wrong. */
 int cli_run_begin(cli_run *run, const cli_settings *settings);
 
+/* Opens the model, or none if the scores are there. */
+gd_status cli_open_model(gd_model **model, const cli_settings *settings, gd_error *err);
+
 /* For a command that takes no texts: CLI_OK if none are given, or - alone, for standard input. */
 int cli_run_without_texts(const cli_settings *settings, const char *command);
 

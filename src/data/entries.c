@@ -95,6 +95,8 @@ static gd_status check_fields(const gd_entries *entries, const char *name, gd_er
     for (size_t i = 0; !rc && i < entries->fields.count; i++) {
         const char *theirs = entries->fields.map[i].theirs;
 
+        if (!strcmp(theirs, GD_FIELD_NONE))
+            continue;
         if (entries->header.count)
             rc = gd_header_find(&entries->header, name, theirs, err);
         else if (entries->format == GD_FORMAT_TEXT && strcmp(theirs, "text") != 0)
@@ -320,6 +322,7 @@ const char *const *gd_entries_inputs(const gd_entries *entries, size_t *count)
 
 gd_format gd_entries_format(const gd_entries *entries) { return entries->format; }
 const char *gd_entries_header(const gd_entries *entries) { return entries->header.raw; }
+const gd_header *gd_entries_columns(const gd_entries *entries) { return &entries->header; }
 const char *gd_entries_source_name(const gd_entries *entries, const char *ours)
 {
     return gd_fields_theirs(&entries->fields, ours);

@@ -71,6 +71,9 @@ gd_format gd_entries_format(const gd_entries *entries);
 /* The header of CSV and TSV as it is in the file, without its line break, NUL-terminated; NULL for other formats. */
 const char *gd_entries_header(const gd_entries *entries);
 
+/* The same with the names of the columns; without columns for other formats. */
+const struct gd_header *gd_entries_columns(const gd_entries *entries);
+
 /* The input's name of the field that we call `ours`, for messages. */
 const char *gd_entries_source_name(const gd_entries *entries, const char *ours);
 

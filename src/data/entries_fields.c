@@ -6,8 +6,37 @@
 
 #include <string.h>
 
-const char *const gd_field_names[GD_FIELD_COUNT] = { "text",   "prompt",   "response", "responses",
-                                                     "chosen", "rejected", "messages" };
+const char *const gd_field_names[GD_FIELD_COUNT] = {
+    "text",     "prompt",   "response", "responses", "chosen",
+    "rejected", "messages", "tools",    "documents", "chat_template_kwargs"
+};
+
+const gd_field_alias gd_field_aliases[GD_FIELD_ALIASES] = {
+    { "instruction", "prompt" },
+    { "question", "prompt" },
+    { "query", "prompt" },
+    { "input", "prompt" },
+    { "completion", "response" },
+    { "output", "response" },
+    { "answer", "response" },
+    { "reply", "response" },
+    { "completions", "responses" },
+    { "answers", "responses" },
+    { "candidates", "responses" },
+    { "conversations", "messages" },
+    { "conversation", "messages" },
+    { "dialogue", "messages" },
+    { "response_j", "chosen" },
+    { "response_k", "rejected" },
+    { "preferred", "chosen" },
+    { "dispreferred", "rejected" },
+    { "chosen_response", "chosen" },
+    { "rejected_response", "rejected" },
+    { "better", "chosen" },
+    { "worse", "rejected" },
+    { "win", "chosen" },
+    { "lose", "rejected" },
+};
 
 static bool is_name(const char *a, const char *name, size_t len) { return strlen(a) == len && !memcmp(a, name, len); }
 
@@ -19,8 +48,7 @@ static const char *find_ours(const char *name, size_t len)
     return NULL;
 }
 
-/* Reads the name up to the next comma, without backslashes; *spec moves to the comma or the end. */
-static char *unescaped(const char **spec)
+char *gd_fields_unescaped(const char **spec)
 {
     char *name = gd_strdup(*spec), *to = name;
 
@@ -47,14 +75,16 @@ static gd_status parse_one(gd_fields *fields, const char **spec, gd_error *err)
                        *spec);
     field->ours = find_ours(*spec, (size_t)len);
     if (!field->ours)
-        return gd_fail(err, GD_EUSAGE,
-                       "fields: \"%.*s\" is none of text, prompt, response, responses, chosen, rejected and messages",
-                       len, *spec);
+        return gd_fail(
+            err, GD_EUSAGE,
+            "fields: \"%.*s\" is none of text, prompt, response, responses, chosen, rejected, messages, tools, "
+            "documents and chat_template_kwargs",
+            len, *spec);
     for (size_t i = 0; i < fields->count; i++)
         if (fields->map[i].ours == field->ours)
             return gd_fail(err, GD_EUSAGE, "fields: \"%s\" is given twice", field->ours);
     *spec = equals + 1;
-    field->theirs = unescaped(spec);
+    field->theirs = gd_fields_unescaped(spec);
     if (!field->theirs)
         return gd_fail_memory(err, strlen(*spec));
     fields->count++; /* at most one per name of ours */
@@ -93,6 +123,9 @@ bool gd_fields_reads(const gd_fields *fields, const char *name, size_t len)
     for (size_t i = 0; i < fields->also_count; i++)
         if (is_name(fields->also[i], name, len))
             return true;
+    for (size_t i = 0; i < GD_FIELD_ALIASES; i++)
+        if (is_name(gd_field_aliases[i].theirs, name, len))
+            return true;
     return find_ours(name, len) != NULL;
 }
 
@@ -104,6 +137,8 @@ const char *gd_fields_theirs(const gd_fields *fields, const char *ours)
     return ours;
 }
 
+static bool is_none(const struct gd_field *field) { return !strcmp(field->theirs, GD_FIELD_NONE); }
+
 bool gd_fields_rename(const gd_fields *fields, json_t *object)
 {
     json_t *values[GD_FIELD_COUNT];
@@ -111,9 +146,10 @@ bool gd_fields_rename(const gd_fields *fields, json_t *object)
 
     /* all are taken out before any is put back: chosen=rejected,rejected=chosen swaps them */
     for (size_t i = 0; i < fields->count; i++)
-        values[i] = json_incref(json_object_get(object, fields->map[i].theirs));
+        values[i] = is_none(&fields->map[i]) ? NULL : json_incref(json_object_get(object, fields->map[i].theirs));
     for (size_t i = 0; i < fields->count; i++) {
-        (void)json_object_del(object, fields->map[i].theirs);
+        if (!is_none(&fields->map[i]))
+            (void)json_object_del(object, fields->map[i].theirs);
         (void)json_object_del(object, fields->map[i].ours);
     }
     for (size_t i = 0; i < fields->count; i++)

@@ -7,9 +7,16 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-/* The names of the fields that we read. */
-enum { GD_FIELD_COUNT = 7 };
+/* The names of the fields that we read, or refuse if they are not empty. */
+enum { GD_FIELD_COUNT = 10 };
 extern const char *const gd_field_names[GD_FIELD_COUNT];
+
+/* Other names that data sets use for these fields.  They are read, too, but only to say what is missing. */
+typedef struct gd_field_alias {
+    const char *theirs, *ours;
+} gd_field_alias;
+enum { GD_FIELD_ALIASES = 24, GD_FIELD_QUESTIONS = 4 }; /* the first ones may hold the question of a pair */
+extern const gd_field_alias gd_field_aliases[GD_FIELD_ALIASES];
 
 typedef struct gd_fields {
     size_t count;
@@ -22,10 +29,17 @@ typedef struct gd_fields {
     bool frugal; /* an item's values may take only a few megabytes besides what its bytes allow */
 } gd_fields;
 
+/* The name of no field: "prompt=_" leaves "prompt" out. */
+#define GD_FIELD_NONE "_"
+
 /* Reads "text=instruction,chosen=good": ours = theirs.  A comma or a backslash in a name is escaped with a backslash.
  * NULL and "" map nothing. */
 gd_status gd_fields_parse(gd_fields *fields, const char *spec, gd_error *err);
 void gd_fields_free(gd_fields *fields);
+
+/* Reads a name up to the next comma, without backslashes; *spec moves to the comma or the end.  The caller frees it;
+ * NULL if out of memory. */
+char *gd_fields_unescaped(const char **spec);
 
 /* Whether the input's field of this name is read; others need not even be valid. */
 bool gd_fields_reads(const gd_fields *fields, const char *name, size_t len);

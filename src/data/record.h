@@ -7,15 +7,23 @@
  *     {"chosen": C, "rejected": R}          C, R; with a "prompt", it goes before both
  *     {"prompt": P, "responses": [A, B]}    P before each
  *     {"chosen": [A], "rejected": [B, C]}   A, B, C as such responses; with a "prompt", it goes before each
- * A prompt or an answer is a text, or a conversation: a list of {"role": "user", "content": ".."}.  A text that answers
- * a conversation becomes the assistant's turn.
+ * A prompt or an answer is a text, or a conversation: a list of messages {"role": "user", "content": ".."}, or one of
+ * them.  A text that answers a conversation becomes the assistant's turn; if a run makes turns, so does a text that
+ * answers a text, and the prompt becomes the user's.
  *
- * Other fields (ids, sources) are ignored, whatever they hold.  Fields of two kinds in one item are refused as
- * ambiguous.  null counts as absent.  In plain text each line is a text. */
+ * One rule for items that say things twice, as data sets do: what the fields agree on is used once, and what they
+ * contradict each other in is an error that says how to leave a field out.  So a prompt may be repeated at the start of
+ * a conversation, or be the text of one of its user's messages, and "messages" may repeat a conversation.  Fields and
+ * keys that a chat template would read and no chat format can write (tools, tool_calls, ..) are errors unless they are
+ * empty.
+ *
+ * Other fields (ids, sources) are ignored, whatever they hold.  null counts as absent.  In plain
+ * text each line is a text. */
 #ifndef GD_DATA_RECORD_H
 #define GD_DATA_RECORD_H
 
 #include "data/entries.h"
+#include "data/keep.h"
 #include "guerdon.h"
 #include "text/chat.h"
 
@@ -45,9 +53,14 @@ typedef struct gd_record {
     size_t count;          /* of texts: 1; 2: chosen, rejected; any number of answers; 0: there is a problem */
     gd_record_text *texts; /* their bytes belong to storage or to object */
     char *storage;
-    json_t *object; /* the fields, by our names; NULL if there are none */
-    size_t length;  /* bytes of the item in its file */
-    char *raw;      /* these bytes, after gd_records_keep_raw(); else NULL */
+    json_t *object;         /* the fields, by our names; NULL if there are none */
+    size_t length;          /* bytes of the item in its file */
+    uint64_t digest;        /* of all items up to this one, and of where they are */
+    char *raw;              /* these bytes, after gd_records_keep_raw(); else NULL */
+    const gd_keep *keep;    /* after gd_records_keep(), else NULL */
+    gd_text *kept;          /* [keep->count] these fields of the item, as JSON */
+    struct gd_record *rows; /* [row_count] NULL, or the rows that it was made of: gd_record_join() */
+    size_t row_count;
 } gd_record;
 
 /* Frees what the record holds; an all-zero record is fine. */
@@ -67,8 +80,31 @@ const char *gd_record_sentence(const gd_record *record, const char *why, char ro
 enum { GD_TEXT_NAME_ROOM = 40 };
 const char *gd_record_text_name(gd_record_kind kind, size_t which, char room[GD_TEXT_NAME_ROOM]);
 
+/* Frees the fields. */
+void gd_record_drop_fields(gd_record *record);
+
+/* Makes one record of `count` rows with one text each: the answers to a prompt.  Takes ownership of the rows and of
+ * their array, also on failure.  The first field that the rows keep is the one that groups them.  If there is a
+ * problem, the record has no texts. */
+gd_status gd_record_join(gd_record *record, gd_record *rows, size_t count, char *problem, gd_error *err);
+
+/* Begins an output line: {"index":7, and the fields that the record keeps.  If it was made of rows, a field is a list
+ * with the value of each row, except for the one that groups them, and "rows" follows, the indices of the rows. */
+void gd_record_begin_line(gd_buf *line, const gd_record *record);
+
+/* The same for a line about two of the answers. */
+void gd_record_begin_pair(gd_buf *line, const gd_record *record, size_t chosen, size_t rejected);
+
+/* The text or the conversation of an answer that is an object, such as {"response": "..", "model": ".."}: its one
+ * member of the usual names.  Any other answer, and an object with none or several of them, is returned as it is. */
+const json_t *gd_answer_inside(const json_t *answer);
+
 /* Answer number `which` of a GD_RECORD_ANSWERS in its object: in responses, or in chosen and rejected. */
 const json_t *gd_record_answer(const json_t *object, size_t which);
+
+/* The same for a record, which may have been made of rows; and its prompt, or NULL. */
+const json_t *gd_record_answer_of(const gd_record *record, size_t which);
+const json_t *gd_record_prompt(const gd_record *record);
 
 /* The records of an input, in order. */
 typedef struct gd_records gd_records;
@@ -77,6 +113,12 @@ gd_status gd_records_open(gd_records **out, const gd_entries_options *options, g
 
 /* From now on `raw` is set in records. */
 void gd_records_keep_raw(gd_records *records);
+
+/* From now on records have these fields, too. GD_EUSAGE if the input has no such column. */
+gd_status gd_records_keep(gd_records *records, const gd_keep *keep, gd_error *err);
+
+/* From now on a prompt and an answer that are texts become turns of a conversation. */
+void gd_records_make_turns(gd_records *records);
 
 /* As gd_entries_on_pause(). */
 void gd_records_on_pause(gd_records *records, gd_pause pause);
@@ -87,10 +129,11 @@ gd_status gd_records_next(gd_records *records, gd_record *record, bool *more, gd
 
 void gd_records_close(gd_records *records);
 
-/* As gd_entries_format(), gd_entries_inputs(), gd_entries_header(), gd_entries_bytes_done() and
- * gd_entries_bytes_total(). */
+/* As gd_entries_format(), gd_entries_inputs(), gd_entries_source_name(), gd_entries_header(), gd_entries_bytes_done()
+ * and gd_entries_bytes_total(). */
 gd_format gd_records_format(const gd_records *records);
 const char *const *gd_records_inputs(const gd_records *records, size_t *count);
+const char *gd_records_source_name(const gd_records *records, const char *ours);
 const char *gd_records_header(const gd_records *records);
 uint64_t gd_records_bytes_done(const gd_records *records);
 uint64_t gd_records_bytes_total(const gd_records *records);

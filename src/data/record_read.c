@@ -8,49 +8,82 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A record that is being read. */
-struct reading {
-    gd_record *record;
-    const gd_entries *entries;
-    gd_error *why, *err;
+/* ---- which kind of item it is ---- */
+
+static const struct kind {
+    const char *first, *second; /* `first` is the field that names the kind */
+    const char *without;        /* for --fields: leaves these fields out */
+    bool takes_prompt, needs_prompt;
+    gd_record_kind kind;
+} kinds[] = {
+    { "text", NULL, "text=_", false, false, GD_RECORD_TEXT },
+    { "messages", NULL, "messages=_", false, false, GD_RECORD_TEXT },
+    { "response", NULL, "response=_", true, true, GD_RECORD_TEXT },
+    { "chosen", "rejected", "chosen=_,rejected=_", true, false, GD_RECORD_PAIR },
+    { "responses", NULL, "responses=_", true, true, GD_RECORD_ANSWERS },
 };
+enum { KINDS = sizeof kinds / sizeof kinds[0], TEXT = 0, MESSAGES, RESPONSE };
 
-static const char *theirs(const struct reading *r, const char *key)
+/* What of a kind the object has; NULL: nothing. */
+static const char *has_kind(const json_t *object, const struct kind *k)
 {
-    return r->entries ? gd_entries_source_name(r->entries, key) : key;
+    if (gd_json_has(object, k->first))
+        return k->first;
+    return k->second && gd_json_has(object, k->second) ? k->second : NULL;
 }
 
-static bool is_there(const json_t *object, const char *key) { return json_object_get(object, key) != NULL; }
-
-/* To the user, integers and reals are both numbers. */
-static const char *type_of(const json_t *value)
+static gd_status two_kinds(const gd_reading *r, const struct kind *a, const struct kind *b)
 {
-    return json_is_number(value) ? "a number" : gd_json_type_name(value);
+    const json_t *object = r->record->object;
+
+    return gd_fail(r->why, GD_EFORMAT,
+                   "the fields \"%s\" and \"%s\" don't go together; --fields %s leaves the first out, --fields %s the "
+                   "second",
+                   gd_reading_name(r, has_kind(object, a)), gd_reading_name(r, has_kind(object, b)), a->without,
+                   b->without);
 }
 
-/* A prompt or an answer, as it is in the object. `name` is its field. */
-struct part {
-    const char *name;
-    const json_t *value; /* a string or a list; NULL: none */
-};
-
-static gd_status check_part(const struct reading *r, struct part part)
+/* For an object with no field of ours, or only null ones. */
+static const struct kind *no_kind(const gd_reading *r)
 {
-    if (json_is_string(part.value) || json_is_array(part.value))
-        return GD_OK;
-    return gd_fail(r->why, GD_EFORMAT, "the field \"%s\" is %s; expected a string or a conversation", part.name,
-                   type_of(part.value));
+    char hint[GD_HINT_ROOM];
+
+    for (size_t i = 0; i < KINDS; i++)
+        if (json_object_get(r->record->object, kinds[i].first))
+            return &kinds[i]; /* which reports that it is null */
+    gd_fail(r->why, GD_EFORMAT,
+            "no \"text\", no \"messages\", no \"prompt\" with \"response\" or \"responses\", and no \"chosen\" with "
+            "\"rejected\"; use --fields if yours have other names%s",
+            gd_record_hint(r, hint));
+    return NULL;
 }
 
-static gd_status get_part(const struct reading *r, struct part *part, const char *key)
+/* The one kind whose fields the object has, or NULL with a message in *why.  Messages may stand beside another kind,
+ * whose conversations they then repeat. */
+static const struct kind *find_kind(const gd_reading *r, bool *beside)
 {
-    *part = (struct part){ theirs(r, key), json_object_get(r->record->object, key) };
-    if (!part->value)
-        return gd_fail(r->why, GD_EFORMAT, "the field \"%s\" is missing", part->name);
-    return check_part(r, *part);
+    const json_t *object = r->record->object;
+    const struct kind *found = NULL;
+
+    for (size_t i = 0; i < KINDS; i++) {
+        if (!has_kind(object, &kinds[i]))
+            continue;
+        if (found == &kinds[MESSAGES]) {
+            *beside = true;
+        } else if (found) {
+            (void)two_kinds(r, found, &kinds[i]);
+            return NULL;
+        }
+        found = &kinds[i];
+    }
+    if (!found && gd_json_has(object, "prompt"))
+        found = &kinds[RESPONSE]; /* which reports that "response" is missing */
+    return found ? found : no_kind(r);
 }
 
-static gd_status make_texts(const struct reading *r, size_t count)
+/* ---- the answers ---- */
+
+static gd_status make_texts(const gd_reading *r, size_t count)
 {
     r->record->texts = gd_alloc_zero(count, sizeof *r->record->texts);
     if (!r->record->texts)
@@ -59,169 +92,86 @@ static gd_status make_texts(const struct reading *r, size_t count)
     return GD_OK;
 }
 
-/* ---- conversations ---- */
-
-/* {"role": "user", "content": ".."}; other keys are ignored. */
-static gd_status read_message(const struct reading *r, gd_message *message, struct part list, size_t index)
+static gd_status missing(const gd_reading *r, const char *key)
 {
-    const json_t *value = json_array_get(list.value, index);
-    const char *const keys[] = { "role", "content" };
-    gd_text *const texts[] = { &message->role, &message->content };
+    char hint[GD_HINT_ROOM];
 
-    if (!json_is_object(value) || gd_json_odd(value))
-        return gd_fail(r->why, GD_EFORMAT,
-                       "message %zu of the field \"%s\" is %s; expected an object with a role and a content", index,
-                       list.name, type_of(value));
-    for (size_t i = 0; i < 2; i++) {
-        const json_t *text = json_object_get(value, keys[i]);
-
-        if (!json_is_string(text))
-            return gd_fail(r->why, GD_EFORMAT, "message %zu of the field \"%s\": its %s is %s; expected a string",
-                           index, list.name, keys[i], text ? type_of(text) : "missing");
-        *texts[i] = (gd_text){ json_string_value(text), json_string_length(text) };
-    }
-    return GD_OK;
+    return gd_fail(r->why, GD_EFORMAT, "the field \"%s\" is missing%s", gd_reading_name(r, key),
+                   gd_record_hint(r, hint));
 }
 
-/* Appends the messages of a list; a text becomes the assistant's message. */
-static gd_status add_messages(const struct reading *r, gd_record_text *to, struct part part)
-{
-    gd_status rc = GD_OK;
+/* What the answers of an item need to know of each other. */
+struct answers {
+    gd_record_part prompt;
+    bool before; /* the prompt must still be put before them */
+};
 
-    if (json_is_string(part.value)) {
-        to->messages[to->message_count++] = (gd_message){ { "assistant", 9 },
-                                                          { json_string_value(part.value),
-                                                            json_string_length(part.value) } };
-        return GD_OK;
-    }
-    for (size_t i = 0; !rc && i < json_array_size(part.value); i++)
-        rc = read_message(r, &to->messages[to->message_count++], part, i);
+static gd_status read_answer(const gd_reading *r, struct answers *all, size_t which, const char *name,
+                             const json_t *value)
+{
+    gd_record_part part = { 0 };
+    gd_status rc = gd_record_part_read(&part, r, name, value);
+
+    if (!rc)
+        rc = gd_record_fit(r, &r->record->texts[which], &all->prompt, &part, &all->before);
+    gd_record_part_free(&part);
     return rc;
 }
 
-static size_t messages_of(struct part part) { return json_is_string(part.value) ? 1 : json_array_size(part.value); }
-
-static gd_status read_conversation(const struct reading *r, gd_record_text *to, struct part prompt, struct part answer)
+static gd_status read_field(const gd_reading *r, struct answers *all, size_t which, const char *key)
 {
-    const size_t count = (prompt.value ? messages_of(prompt) : 0) + messages_of(answer);
-    gd_status rc = GD_OK;
+    const json_t *value = json_object_get(r->record->object, key);
 
-    if (prompt.value && json_is_string(prompt.value))
-        return gd_fail(r->why, GD_EFORMAT,
-                       "the field \"%s\" is a text and \"%s\" a conversation; both must be of one kind", prompt.name,
-                       answer.name);
-    for (size_t i = 0; i < 2; i++) {
-        const struct part part = i ? answer : prompt;
-
-        if (json_is_array(part.value) && json_array_size(part.value) == 0)
-            return gd_fail(r->why, GD_EFORMAT, "the field \"%s\" is an empty list; expected a conversation", part.name);
-    }
-    to->messages = gd_alloc(count, sizeof *to->messages);
-    if (!to->messages)
-        return gd_fail_memory(r->err, count * sizeof *to->messages);
-    if (prompt.value)
-        rc = add_messages(r, to, prompt);
-    if (!rc)
-        rc = add_messages(r, to, answer);
-    return rc ? rc : gd_chat_check_answer(to->messages, to->message_count, answer.name, r->why);
-}
-
-/* ---- one text ---- */
-
-static gd_status read_text(const struct reading *r, size_t which, struct part prompt, struct part answer)
-{
-    gd_record_text *to = &r->record->texts[which];
-
-    if (json_is_array(answer.value) || (prompt.value && json_is_array(prompt.value)))
-        return read_conversation(r, to, prompt, answer);
-    to->text = (gd_text){ json_string_value(answer.value), json_string_length(answer.value) };
-    return GD_OK;
-}
-
-/* ---- the kinds of record ---- */
-
-static const struct kind {
-    const char *first, *second; /* `first` is the field that names the kind */
-    bool takes_prompt, needs_prompt;
-    gd_record_kind kind;
-} kinds[] = {
-    { "text", NULL, false, false, GD_RECORD_TEXT },       { "messages", NULL, false, false, GD_RECORD_TEXT },
-    { "response", NULL, true, true, GD_RECORD_TEXT },     { "chosen", "rejected", true, false, GD_RECORD_PAIR },
-    { "responses", NULL, true, true, GD_RECORD_ANSWERS },
-};
-enum { KINDS = sizeof kinds / sizeof kinds[0], RESPONSE = 2 };
-
-/* The one kind whose fields the object has, or NULL with a message in *why. */
-static const struct kind *find_kind(const struct reading *r)
-{
-    const json_t *object = r->record->object;
-    const struct kind *found = NULL;
-    const char *name = NULL;
-
-    for (size_t i = 0; i < KINDS; i++) {
-        const struct kind *k = &kinds[i];
-        const char *has = gd_json_has(object, k->first) ? k->first : NULL;
-
-        if (!has && k->second && gd_json_has(object, k->second))
-            has = k->second;
-        if (has && found) {
-            gd_fail(r->why, GD_EFORMAT, "the fields \"%s\" and \"%s\" don't go together", theirs(r, name),
-                    theirs(r, has));
-            return NULL;
-        }
-        if (has) {
-            found = k;
-            name = has;
-        }
-    }
-    if (!found && gd_json_has(object, "prompt"))
-        found = &kinds[RESPONSE]; /* which reports that "response" is missing */
-    for (size_t i = 0; !found && i < KINDS; i++)
-        if (is_there(object, kinds[i].first))
-            found = &kinds[i]; /* which reports that it is null */
-    if (!found)
-        gd_fail(r->why, GD_EFORMAT,
-                "no \"text\", no \"messages\", no \"prompt\" with \"response\" or \"responses\", and no \"chosen\" "
-                "with \"rejected\"; use --fields if yours have other names");
-    return found;
+    return value ? read_answer(r, all, which, gd_reading_name(r, key), value) : missing(r, key);
 }
 
 /* Checks a list of answers: it must have at least one. */
-static gd_status check_list(const struct reading *r, const char *key, size_t *count)
+static gd_status check_list(const gd_reading *r, const char *key, size_t *count)
 {
     const json_t *list = json_object_get(r->record->object, key);
 
     *count = json_array_size(list);
     if (!list)
-        return gd_fail(r->why, GD_EFORMAT, "the field \"%s\" is missing", theirs(r, key));
+        return missing(r, key);
     if (!json_is_array(list))
-        return gd_fail(r->why, GD_EFORMAT, "the field \"%s\" is %s; expected a list of answers", theirs(r, key),
-                       type_of(list));
+        return gd_fail(r->why, GD_EFORMAT, "the field \"%s\" is %s; expected a list of answers",
+                       gd_reading_name(r, key), gd_reading_type(list));
     if (*count == 0)
-        return gd_fail(r->why, GD_EFORMAT, "the field \"%s\" is empty; expected answers", theirs(r, key));
+        return gd_fail(r->why, GD_EFORMAT, "the field \"%s\" is empty; expected answers", gd_reading_name(r, key));
     return GD_OK;
 }
 
+/* An object must have said which of its members is the answer. */
+static gd_status check_answer(const gd_reading *r, const char *name, const json_t *answer)
+{
+    if (!json_is_object(answer) || gd_json_has(answer, "role") || gd_json_has(answer, "from"))
+        return GD_OK;
+    return gd_fail(r->why, GD_EFORMAT,
+                   "the field \"%s\" is an object with none or several of text, content, response, completion, output, "
+                   "answer, generated_text and message; expected one of them",
+                   name);
+}
+
 /* Reads the answers of a list into the texts from `first` on. */
-static gd_status read_list(const struct reading *r, size_t first, struct part prompt, const char *key)
+static gd_status read_list(const gd_reading *r, struct answers *all, size_t first, const char *key)
 {
     const json_t *list = json_object_get(r->record->object, key);
     gd_status rc = GD_OK;
 
     for (size_t i = 0; !rc && i < json_array_size(list); i++) {
         char name[GD_TEXT_NAME_ROOM + 64];
-        const struct part answer = { name, json_array_get(list, i) };
+        const json_t *answer = gd_answer_inside(json_array_get(list, i));
 
-        (void)snprintf(name, sizeof name, "%.64s[%zu]", theirs(r, key), i);
-        rc = check_part(r, answer);
+        (void)snprintf(name, sizeof name, "%.64s[%zu]", gd_reading_name(r, key), i);
+        rc = check_answer(r, name, answer);
         if (!rc)
-            rc = read_text(r, first + i, prompt, answer);
+            rc = read_answer(r, all, first + i, name, answer);
     }
     return rc;
 }
 
 /* Reads the answers of one list, or of two, one after the other; `second` may be NULL. */
-static gd_status read_answers(const struct reading *r, struct part prompt, const char *first, const char *second)
+static gd_status read_lists(const gd_reading *r, struct answers *all, const char *first, const char *second)
 {
     size_t count, more = 0;
     gd_status rc = check_list(r, first, &count);
@@ -232,54 +182,141 @@ static gd_status read_answers(const struct reading *r, struct part prompt, const
     if (!rc)
         rc = make_texts(r, count + more);
     if (!rc)
-        rc = read_list(r, 0, prompt, first);
-    return rc || !second ? rc : read_list(r, count, prompt, second);
+        rc = read_list(r, all, 0, first);
+    return rc || !second ? rc : read_list(r, all, count, second);
 }
 
 /* Whether a pair's field holds several answers, as in RewardBench 2; a conversation is a list of objects instead. */
-static bool is_list_of_texts(const json_t *object, const char *key)
+static bool is_list_of_answers(const json_t *object, const char *key)
 {
-    return json_is_string(json_array_get(json_object_get(object, key), 0));
+    const json_t *first = json_array_get(json_object_get(object, key), 0);
+
+    return json_is_string(first) || json_is_array(first);
 }
 
-static gd_status read_kind(const struct reading *r, const struct kind *kind, struct part prompt)
+static gd_status read_kind(const gd_reading *r, const struct kind *kind, struct answers *all)
 {
     const json_t *object = r->record->object;
-    struct part part;
     gd_status rc;
 
+    r->record->kind = kind->kind;
     if (kind->kind == GD_RECORD_ANSWERS)
-        return read_answers(r, prompt, kind->first, NULL);
-    if (kind->second && (is_list_of_texts(object, kind->first) || is_list_of_texts(object, kind->second)))
-        return read_answers(r, prompt, kind->first, kind->second);
+        return read_lists(r, all, kind->first, NULL);
+    if (kind->second && (is_list_of_answers(object, kind->first) || is_list_of_answers(object, kind->second)))
+        return read_lists(r, all, kind->first, kind->second);
+    if (kind == &kinds[MESSAGES] && json_is_string(json_object_get(object, kind->first)))
+        return gd_fail(r->why, GD_EFORMAT, "the field \"%s\" is a string; expected a conversation",
+                       gd_reading_name(r, kind->first));
     rc = make_texts(r, kind->second ? 2 : 1);
-    for (size_t i = 0; !rc && i < r->record->count; i++) {
-        rc = get_part(r, &part, i ? kind->second : kind->first);
-        if (!rc)
-            rc = read_text(r, i, prompt, part);
-    }
+    for (size_t i = 0; !rc && i < r->record->count; i++)
+        rc = read_field(r, all, i, i ? kind->second : kind->first);
     return rc;
 }
 
-gd_status gd_record_read(gd_record *record, const gd_entries *entries, gd_error *why, gd_error *err)
-{
-    const struct reading r = { record, entries, why, err };
-    const struct kind *kind = find_kind(&r);
-    struct part prompt = { 0 };
-    gd_status rc = GD_OK;
+/* ---- fields that repeat others ---- */
 
-    if (!kind)
-        return GD_EFORMAT;
-    if (gd_json_has(record->object, "prompt") && !kind->takes_prompt)
-        return gd_fail(why, GD_EFORMAT, "the fields \"%s\" and \"%s\" don't go together", theirs(&r, kind->first),
-                       theirs(&r, "prompt"));
-    if (kind->needs_prompt || gd_json_has(record->object, "prompt"))
-        rc = get_part(&r, &prompt, "prompt");
-    record->kind = kind->kind;
+/* A text or a conversation that is whole may have its own prompt beside it. */
+static gd_status check_own_prompt(const gd_reading *r, const struct kind *kind, const gd_record_part *prompt)
+{
+    const gd_record_text *whole = &r->record->texts[0];
+    bool own = !prompt->messages && !prompt->text.len;
+
+    if (whole->messages && prompt->messages)
+        own = gd_record_begins(whole->messages, whole->message_count, prompt->messages, prompt->count);
+    else if (whole->messages)
+        own |= gd_record_says(whole->messages, whole->message_count, prompt->text);
+    else if (!prompt->messages)
+        own |= gd_record_starts(whole->text, prompt->text);
+    if (own)
+        return GD_OK;
+    return gd_fail(r->why, GD_EFORMAT,
+                   "the field \"%s\" does not hold the \"%s\" beside it; --fields prompt=_ scores it without, if it is "
+                   "whole",
+                   gd_reading_name(r, kind->first), prompt->name);
+}
+
+/* Messages beside other fields must be what one of their conversations begins with, or all of it. */
+static gd_status check_beside(const gd_reading *r, const struct kind *kind)
+{
+    const json_t *value = json_object_get(r->record->object, "messages");
+    const gd_record *record = r->record;
+    gd_record_part part = { 0 };
+    bool found = gd_json_nothing(value);
+    gd_status rc = found ? GD_OK : gd_record_part_read(&part, r, gd_reading_name(r, "messages"), value);
+
+    for (size_t i = 0; !rc && !found && i < record->count; i++)
+        found = part.messages && record->texts[i].messages &&
+                gd_record_begins(record->texts[i].messages, record->texts[i].message_count, part.messages, part.count);
+    if (!rc && !found)
+        rc = gd_fail(r->why, GD_EFORMAT,
+                     "the field \"%s\" is no beginning of the conversations of \"%s\" beside it; --fields messages=_ "
+                     "leaves it out, and --fields prompt=%s takes it as the prompt",
+                     part.name, gd_reading_name(r, kind->first), part.name);
+    gd_record_part_free(&part);
+    return rc;
+}
+
+/* ---- all together ---- */
+
+static bool has_conversation(const gd_record *record)
+{
+    bool found = false;
+
+    for (size_t i = 0; i < record->count; i++)
+        found |= record->texts[i].messages != NULL;
+    return found;
+}
+
+/* Reads the prompt of a kind, or the one beside a text that is whole. */
+static gd_status read_prompt(const gd_reading *r, const struct kind *kind, gd_record_part *prompt)
+{
+    const json_t *value = json_object_get(r->record->object, "prompt");
+
+    if (!kind->needs_prompt && !gd_json_has(r->record->object, "prompt"))
+        return GD_OK;
+    return value ? gd_record_part_read(prompt, r, gd_reading_name(r, "prompt"), value) : missing(r, "prompt");
+}
+
+static gd_status check_question(const gd_reading *r, const struct kind *kind)
+{
+    const char *question = kind->second ? gd_record_lost_question(r) : NULL;
+
+    if (!question)
+        return GD_OK;
+    return gd_fail(r->why, GD_EFORMAT,
+                   "no \"prompt\", but a field \"%s\"; --fields prompt=%s puts it before both answers, and --fields "
+                   "prompt=_ scores them without it",
+                   question, question);
+}
+
+static gd_status read_all(const gd_reading *r, const struct kind *kind, bool beside, struct answers *all)
+{
+    struct answers alone = { 0 };
+    gd_record_part *prompt = &all->prompt;
+    gd_status rc = read_prompt(r, kind, prompt);
+
+    if (!rc && !prompt->name)
+        rc = check_question(r, kind);
     if (!rc)
-        rc = read_kind(&r, kind, prompt);
-    if (rc || !json_string_length(prompt.value)) /* no prompt, an empty one, or a conversation */
-        return rc;
-    gd_record_put_before(record, (gd_text){ json_string_value(prompt.value), json_string_length(prompt.value) });
-    return GD_OK;
+        rc = read_kind(r, kind, kind->takes_prompt ? all : &alone);
+    if (!rc && !kind->takes_prompt && prompt->name)
+        rc = check_own_prompt(r, kind, prompt);
+    if (!rc && beside)
+        rc = check_beside(r, kind);
+    if (!rc && has_conversation(r->record))
+        rc = gd_record_no_template_fields(r);
+    return rc || !all->before ? rc : gd_record_put_prompt(r, prompt->text);
+}
+
+gd_status gd_record_read(const gd_reading *r)
+{
+    struct answers all = { 0 };
+    bool beside = false;
+    gd_status rc = gd_record_cells(r);
+    const struct kind *kind = rc ? NULL : find_kind(r, &beside);
+
+    if (kind)
+        rc = read_all(r, kind, beside, &all);
+    gd_record_part_free(&all.prompt);
+    return rc || kind ? rc : GD_EFORMAT;
 }

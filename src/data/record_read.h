@@ -2,11 +2,10 @@
 #ifndef GD_DATA_RECORD_READ_H
 #define GD_DATA_RECORD_READ_H
 
-#include "data/record.h"
-#include "data/entries.h"
+#include "data/record_inside.h"
 
-/* Fills in record->kind, count and texts from record->object.  A fault of the fields is reported in *why, without the
- * place; a lack of memory in *err.  `rows` gives the input's names of the fields; NULL: they are our own. */
-gd_status gd_record_read(gd_record *record, const gd_entries *entries, gd_error *why, gd_error *err);
+/* Fills in kind, count and texts of r->record from its object.  A fault of the fields is reported in *r->why, without
+ * the place; a lack of memory in *r->err. */
+gd_status gd_record_read(const gd_reading *r);
 
 #endif

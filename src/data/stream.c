@@ -2,6 +2,7 @@
 #include "data/stream.h"
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "data/codec.h"
 
@@ -24,6 +25,7 @@ struct gd_stream {
     bool end;   /* read() said so */
     char *name;
     uint64_t taken, total; /* bytes of the file: read, in all */
+    gd_stamp stamp;        /* if the total is known */
     size_t at, len;        /* in[at..len) is still to be read */
     const gd_codec *codec; /* NULL: plain */
     void *state;           /* the codec's */
@@ -47,19 +49,23 @@ static gd_status wait_for_bytes(gd_stream *s, gd_error *err)
 /* Reads once into the free end of in[]; starts over at 0 when all of in[] was used. */
 static gd_status fill(gd_stream *s, gd_error *err)
 {
+    gd_status rc;
     ssize_t n;
 
     if (s->at == s->len)
         s->at = s->len = 0;
     do {
-        const gd_status rc = wait_for_bytes(s, err);
-
+        rc = wait_for_bytes(s, err);
         if (rc)
             return rc;
         n = read(s->fd, s->in + s->len, IN_ROOM - s->len);
     } while (n < 0 && errno == EINTR);
     if (n < 0)
         return gd_fail(err, GD_EIO, "%s: %s", s->name, strerror(errno));
+    if (s->total)
+        rc = gd_stamp_unchanged(&s->stamp, s->fd, s->name, err);
+    if (rc)
+        return rc; /* these bytes may already be another file's */
     s->end = n == 0;
     s->len += (size_t)n;
     s->taken += (uint64_t)n;
@@ -116,9 +122,10 @@ static gd_status open_file(gd_stream *s, const char *path, gd_error *err)
         return gd_fail(err, GD_EIO, "%s: %s", s->name, strerror(errno));
     if (S_ISDIR(sb.st_mode))
         return gd_fail(err, GD_EIO, "%s: this is a directory; expected a file", s->name);
-    if (S_ISREG(sb.st_mode))
-        s->total = (uint64_t)sb.st_size;
-    return GD_OK;
+    if (!S_ISREG(sb.st_mode))
+        return GD_OK;
+    s->total = (uint64_t)sb.st_size;
+    return gd_stamp_take(&s->stamp, s->fd, s->name, err);
 }
 
 gd_status gd_stream_open(gd_stream **out, const char *path, gd_error *err)

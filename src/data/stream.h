@@ -11,7 +11,8 @@ typedef struct gd_stream gd_stream;
 gd_status gd_stream_open(gd_stream **out, const char *path, gd_error *err);
 
 /* Reads up to `room` bytes; *got is 0 only at the end.  Any number of members or frames read as one; a truncated or
- * damaged one gives GD_EFORMAT, after the bytes before the fault have been returned.
+ * damaged one gives GD_EFORMAT, after the bytes before the fault have been returned.  A file that was changed since it
+ * was opened gives GD_EIO.
  *
  * Memory: 64 KiB, plus 32 KiB for gzip or the frame's window for zstd (8 MiB at level 19; a frame that needs more than
  * 128 MiB is GD_EUNSUPPORTED). */

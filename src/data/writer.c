@@ -6,7 +6,6 @@
 #include "base/mem.h"
 #include "data/sink.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -36,10 +35,10 @@ gd_status gd_writer_open(gd_writer **out, const char *path, const char *const *i
 
 void gd_writer_only_errors(gd_writer *w) { w->only_errors = true; }
 
-static void begin(gd_writer *w, uint64_t index)
+static void begin(gd_writer *w, const gd_record *record)
 {
     gd_buf_clear(&w->line);
-    gd_buf_printf(&w->line, "{\"index\":%" PRIu64, index);
+    gd_record_begin_line(&w->line, record);
 }
 
 static gd_status end(gd_writer *w, bool truncated, gd_error *err)
@@ -50,9 +49,9 @@ static gd_status end(gd_writer *w, bool truncated, gd_error *err)
     return gd_sink_write(w->sink, w->line.data, w->line.len, err);
 }
 
-gd_status gd_writer_error(gd_writer *w, uint64_t index, const char *sentence, gd_error *err)
+gd_status gd_writer_error(gd_writer *w, const gd_record *record, const char *sentence, gd_error *err)
 {
-    begin(w, index);
+    begin(w, record);
     gd_buf_str(&w->line, ",\"error\":");
     gd_buf_json_string(&w->line, sentence, strlen(sentence));
     return end(w, false, err);
@@ -129,11 +128,11 @@ gd_status gd_writer_score(gd_writer *w, const gd_record *record, const float *sc
     if (find_infinite(record->kind, scores, count, sentence)) {
         if (failed)
             *failed = true;
-        return gd_writer_error(w, record->index, sentence, err);
+        return gd_writer_error(w, record, sentence, err);
     }
     if (w->only_errors)
         return GD_OK;
-    begin(w, record->index);
+    begin(w, record);
     add_values(&w->line, record->kind, scores, count);
     add_tokens(&w->line, record->kind, tokens, count);
     return end(w, truncated, err);
@@ -165,7 +164,7 @@ gd_status gd_writer_ids(gd_writer *w, const gd_record *record, const gd_span *id
 
     if (w->only_errors)
         return GD_OK;
-    begin(w, record->index);
+    begin(w, record);
     gd_buf_str(line, record->kind == GD_RECORD_PAIR ? ",\"chosen\":" : ",\"ids\":");
     gd_buf_str(line, record->kind == GD_RECORD_ANSWERS ? "[" : "");
     for (size_t i = 0; i < count; i++) {

@@ -19,8 +19,9 @@ gd_status gd_writer_open(gd_writer **out, const char *path, const char *const *i
 /* From now on, lines other than those of gd_writer_error() are checked as usual, but not written. */
 void gd_writer_only_errors(gd_writer *w);
 
-/* {"index":7,"error":"..."} */
-gd_status gd_writer_error(gd_writer *w, uint64_t index, const char *sentence, gd_error *err);
+/* Fields that the record keeps follow the index in every line.
+ * {"index":7,"error":"..."} */
+gd_status gd_writer_error(gd_writer *w, const gd_record *record, const char *sentence, gd_error *err);
 
 /* A text: {"index":0,"score":1.23456789,"tokens":155}
  * a pair: {"index":0,"chosen":..,"rejected":..,"margin":..,"tokens":[155,160]}, the margin subtracted in float32

@@ -2,6 +2,7 @@
 #include "engine/engine.h"
 
 #include "base/error.h"
+#include "base/guard.h"
 #include "base/mem.h"
 #include "base/sysmem.h"
 #include "engine/bind.h"
@@ -11,6 +12,8 @@
 
 struct gd_engine {
     const gd_plan *plan;
+    const gd_weights *weights;
+    const gd_adapter *adapter; /* or NULL */
     const gd_backend *backend;
     gd_device *device;
     gd_bound *bound;    /* [plan->step_count] */
@@ -140,6 +143,8 @@ gd_status gd_engine_open(gd_engine **out, const gd_engine_parts *parts, gd_error
     if (!engine)
         return gd_fail_memory(err, sizeof *engine);
     engine->plan = parts->plan;
+    engine->weights = parts->weights;
+    engine->adapter = parts->adapter;
     engine->backend = parts->backend;
     engine->max_positions = parts->max_positions;
     rc = open_device(engine, parts, err);
@@ -410,6 +415,14 @@ static gd_status run_stages(const struct run *run, gd_error *err)
     return rc;
 }
 
+/* Whether the weights that the run has read were those of the model. */
+static gd_status unchanged(const gd_engine *engine, gd_error *err)
+{
+    const gd_status rc = gd_weights_unchanged(engine->weights, err);
+
+    return rc || !engine->adapter ? rc : gd_adapter_unchanged(engine->adapter, err);
+}
+
 gd_status gd_engine_run(gd_engine *engine, const gd_trie *trie, float *scores, gd_error *err)
 {
     struct run run = { .engine = engine, .trie = trie, .scores = scores };
@@ -431,8 +444,10 @@ gd_status gd_engine_run(gd_engine *engine, const gd_trie *trie, float *scores, g
     rows.positions = engine->limits.max_position;
     if (!rc)
         rc = engine->backend->rows_make(engine->device, &run.rows, &rows, err);
+    gd_guard_enter();
     if (!rc)
         rc = run_stages(&run, err);
+    gd_guard_leave();
     engine->backend->rows_free(engine->device, run.rows);
-    return rc;
+    return rc ? rc : unchanged(engine, err);
 }

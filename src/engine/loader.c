@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/fpenv.h"
+#include "base/guard.h"
 #include "base/mem.h"
 
 #include <pthread.h>
@@ -85,6 +86,7 @@ static void *helper(void *context)
 {
     gd_loader *loader = context;
 
+    gd_guard_thread();
     pthread_mutex_lock(&loader->lock);
     for (;;) {
         while (!loader->work && !loader->stop)

@@ -14,6 +14,11 @@
  *  - Strings are UTF-8.  Sizes are in elements, or in bytes where the name says `_bytes` or `_len`.
  *  - Handles are opaque; a close function accepts NULL.
  *  - Only one call at a time may use a handle; different handles may be used from different threads.
+ *  - Files that are being read must not change.  If one does, the call fails with GD_EIO and a sentence, and what was
+ *    written before is right.  For the files of weights, which are mapped, this holds as long as the model is open;
+ *    another file may take a name, for the one that is open stays.  Reading a page that a file no longer has raises
+ *    SIGBUS: while a call reads weights, the library handles that signal for its own pages, passes on any other, and
+ *    then restores the handler that was there.  A thread that blocks SIGBUS is ended by it.
  *  - Structs that begin with struct_size may grow at their end in later versions; programs compiled with an earlier
  *    version keep working.  Initialise each with its ..._init(), which sets struct_size to the size your compiler sees
  *    and the rest to zero, the default of every member; in C, { .struct_size = sizeof s } does the same, except for
@@ -114,6 +119,9 @@ typedef struct gd_options {
                                    (score - mean) / std; NULL: they are left as the model gives them */
     const char *activation;  /**< applied after that: "none" (default) or "sigmoid" */
     size_t dry_run;          /**< not 0: compute no score; see gd_dry_run_report() */
+    const char *turns; /**< "on": a prompt and an answer that are texts become the user's and the assistant's turn of a
+                             conversation; "off": they are joined; "auto" (default): off, but on for gd_eval() with the
+                             weights of RewardBench if the model has a chat format */
 } gd_options;
 
 /** Fills *options with the defaults. */
@@ -158,6 +166,7 @@ GD_API void gd_model_close(gd_model *model);
  * @return GD_OK
  *         GD_ETOOLONG  a text has more tokens than allowed and truncation is GD_TRUNCATE_ERROR (or DROP)
  *         GD_EFORMAT   a text is not UTF-8
+ *         GD_EIO       a file of the model was changed: close the model
  *         GD_ENOMEM    a smaller count may succeed
  *
  * Time: about 2 * parameters * distinct prefix tokens operations.
@@ -179,14 +188,15 @@ GD_API void gd_progress_init_sized(gd_progress *progress, size_t struct_size);
 
 /** What a run over a file, or over items in memory, did. */
 typedef struct gd_summary {
-    size_t struct_size; /**< set by gd_summary_init(): the library fills in no more than this */
-    uint64_t items;     /**< items in memory, or records of the input */
-    uint64_t failed;    /**< items that got an error */
-    uint64_t dropped;   /**< items left out by GD_TRUNCATE_DROP */
-    uint64_t truncated; /**< items whose text was shortened */
-    uint64_t tokens;    /**< tokens of all scored texts */
-    uint64_t rows;      /**< distinct prefix tokens, those actually computed */
-    uint64_t texts;     /**< scored texts: two for a pair, one for each answer to a prompt */
+    size_t struct_size;     /**< set by gd_summary_init(): the library fills in no more than this */
+    uint64_t items;         /**< items in memory, or records of the input */
+    uint64_t failed;        /**< items that got an error */
+    uint64_t dropped;       /**< items left out by GD_TRUNCATE_DROP */
+    uint64_t truncated;     /**< items whose text was shortened */
+    uint64_t tokens;        /**< tokens of all scored texts */
+    uint64_t rows;          /**< distinct prefix tokens, those actually computed */
+    uint64_t texts;         /**< scored texts: two for a pair, one for each answer to a prompt */
+    uint64_t conversations; /**< how many of these were conversations, to which the chat format applied */
 } gd_summary;
 
 /** Fills *summary with zeros. */
@@ -218,9 +228,11 @@ typedef enum gd_item_kind {
 /** The equivalent in memory of a record of a file.  Set the members you don't use to zero. */
 typedef struct gd_item {
     gd_item_kind kind;
-    const gd_part *prompt; /**< NULL, or what precedes each part: a text precedes texts, joined without a separator;
-                                ids precede ids; a conversation precedes conversations, or texts, which become turns of
-                                the assistant */
+    const gd_part *prompt; /**< NULL, or what precedes each part: a text precedes texts, joined without a separator
+                                (or as turns: gd_options.turns); ids precede ids; a conversation precedes conversations,
+                                or texts, which become turns of the assistant. A part that is a whole conversation may
+                                repeat the prompt, as the text of one of its user's messages or as the messages that it
+                                begins with: the prompt is then left out */
     const gd_part *parts;  /**< [part_count] a conversation ends with the answer, a message of the assistant */
     size_t part_count;
 } gd_item;
@@ -301,9 +313,13 @@ typedef struct gd_file_options {
     const char *output; /**< a path, or "-" for standard output; written batch by batch */
     gd_format format;   /**< of the input */
     int resume;         /**< not 0: resume an interrupted run; if its output is complete, do nothing */
-    const char *fields; /**< other names for fields, as in "text=instruction,chosen=good": our name = the input's */
+    const char *fields; /**< other names for fields, as in "text=instruction,chosen=good": our name = the input's; _ is
+                             the name of no field, and leaves ours out */
     size_t arguments;   /**< not 0: the lines of the input are texts that a user typed, and messages about them begin
                              with "text 0:" in place of "line 1:" */
+    const char *keep;   /**< NULL, or names of other fields of the input, as in "id,source": each line of the output
+                             gets them after its index, as they are; null where an item lacks one.  A name that such
+                             lines have already is GD_EUSAGE.  A backslash precedes a comma in a name */
 } gd_file_options;
 
 /** Fills *options with the defaults. */
@@ -363,6 +379,15 @@ typedef struct gd_rank_options {
     const char *pairs_output; /**< where the pairs go; NULL with GD_PAIRS_NONE */
     float min_margin;         /**< pairs whose scores differ by less are left out; equal scores never make a pair */
     uint64_t seed;            /**< for GD_PAIRS_BEST_RANDOM: the draw depends only on it and the index of the item */
+    const char *keep;         /**< as in gd_file_options; pairs get the fields, too */
+    const char *from_scores;  /**< NULL, or a file with the scores: lines that gd_score_file() or gd_eval() wrote for
+                                  the same input, compressed or not, or "-".  Then there is no model; results are
+                                  those of the run that made the scores, and its failed items fail again */
+    size_t skip_unscored;     /**< not 0: leave out items that have no line in from_scores, as GD_TRUNCATE_DROP does;
+                                  0: such an item is an error of the whole call */
+    const char *group_by; /**< NULL, or a field: each record is one answer, {"prompt": P, "response": A}, {"messages":
+                               ..} or {"text": T}, and those that follow each other and have the same value in this
+                               field are ranked together */
 } gd_rank_options;
 
 /** Fills *options with the defaults. */
@@ -372,17 +397,27 @@ GD_API void gd_rank_options_init_sized(gd_rank_options *options, size_t struct_s
 /**
  * Ranks answers: best-of-N, rejection sampling, and data for DPO and for training reward models.
  *
- * Each record is {"prompt": P, "responses": [A, B, ..]}; the prompt is computed once.  The output has one line per
- * record, in input order: {"index":0,"scores":[..],"ranks":[..],"best":2,"margin":..,"ties":0,"tokens":[..]}.  Ranks
- * start at 1, and equal scores share a rank; `best` is the index of the best answer, the first if several are equal;
- * `margin` is the difference between the best two (0 with one answer); `ties` is the number of answers that share the
- * best score, 0 if only one has it.
+ * Each record is {"prompt": P, "responses": [A, B, ..]}; the prompt is computed once.  An answer may also be an object
+ * that has it as one of text, content, response, completion, output, answer, generated_text and message.  The output
+ * has one line per record, in input order: {"index":0,"scores":[..],"ranks":[..],"best":2,"margin":..,"ties":0,
+ * "tokens":[..]}.  Ranks start at 1, and equal scores share a rank; `best` is the index of the best answer, from 0, the
+ * first if several are equal; `margin` is the difference between the best two (0 with one answer); `ties` is the number
+ * of answers that share the best score, 0 if only one has it.
  *
- * A line of pairs: {"index":0,"prompt":..,"chosen":..,"rejected":..,"margin":..}, prompt and answers as they were read.
+ * With group_by, a record of the output is a group: its index counts groups, "rows" has the indices of its records, and
+ * a field of `keep` is a list with the value of each (in pairs, of the chosen and the rejected one).  The records of a
+ * group must have the same prompt, and follow each other: a value that returns ends the call with GD_EFORMAT.  A record
+ * that can't be read becomes an error line of its own, after its group.
  *
+ * A line of pairs: {"index":0,"prompt":..,"chosen":..,"rejected":..,"score_chosen":..,"score_rejected":..,
+ * "score_margin":..}, prompt and answers as they were read.  (A field "margin" would change the loss of TRL's
+ * RewardTrainer.)
+ *
+ * @param model     NULL if how->from_scores is given
  * @param progress  NULL, or called after each batch
  * @param summary   NULL, or what was done; also filled in on GD_EITEM and GD_EINTERRUPTED
- * @return as gd_score_file()
+ * @return as gd_score_file(); GD_EFORMAT also if from_scores can't be of this input: it has a line of another kind or
+ *         with another number of scores, or one too many, or lacks one
  */
 GD_API gd_status gd_rank_file(gd_model *model, const gd_rank_options *how, const gd_progress *progress,
                               gd_summary *summary, gd_error *err);
@@ -414,6 +449,8 @@ typedef struct gd_filter_options {
     /** NULL, or called for each record that failed, with a sentence that names its line. */
     void (*problem)(void *context, uint64_t index, const char *sentence);
     void *context;
+    const char *from_scores; /**< these two as in gd_rank_options */
+    size_t skip_unscored;
 } gd_filter_options;
 
 /** Fills *options with the defaults. */
@@ -426,10 +463,11 @@ GD_API void gd_filter_options_init_sized(gd_filter_options *options, size_t stru
  * Lines that are kept or rejected are copied from the input byte for byte, except for the values of "chosen" and
  * "rejected" where they were swapped, and what `annotate` adds.
  *
+ * @param model NULL if how->from_scores is given
  * @param json  {"kept":..,"rejected":..,"flipped":..,"failed":..,"value":"margin","histogram":{"min":..,"max":..,
  *              "mean":..,"counts":[20 numbers]}}, the distribution of the value that decides; the caller frees it with
  *              gd_string_free(); NULL if the whole call failed, or the run being resumed was already complete
- * @return as gd_score_file()
+ * @return as gd_rank_file()
  */
 GD_API gd_status gd_filter_file(gd_model *model, const gd_filter_options *how, const gd_progress *progress,
                                 gd_summary *summary, char **json, gd_error *err);
@@ -553,6 +591,9 @@ typedef struct gd_eval_options {
     const char *weights; /**< NULL, "rewardbench", or a JSON file: the subsets of each section, see gd_eval() */
     const char *scores;  /**< NULL, or where to write the scores, as gd_score_file() does; a line that can't be judged
                               gets an error line */
+    const char *keep;    /**< as in gd_file_options, for the lines of `scores` */
+    const char *from_scores; /**< these two as in gd_rank_options */
+    size_t skip_unscored;
 } gd_eval_options;
 
 /** Fills *options with the defaults. */
@@ -577,19 +618,22 @@ GD_API void gd_eval_options_init_sized(gd_eval_options *options, size_t struct_s
  *    equal width from 0.5 to 1, where a tie counts half; brier: the mean of (1 - sigmoid(margin))^2
  *  - by: the same for each value of the field `by`, in the order of the file
  *  - sections: the score of each section by name, and overall, if weights are given
- *  - details: what gd_eval_page() needs, and calibration: {"format":"guerdon-calibration/1","mean","std","count"}, the
+ *  - details: what gd_eval_page() needs; turns: the chat format, if prompts and answers that are texts became turns,
+ *    else null (gd_options.turns); and calibration: {"format":"guerdon-calibration/1","mean","std","count"}, the
  *    mean and standard deviation (with count - 1) of all scores
  * A value that is undefined, because there is nothing to divide by, is null.  Every figure has the same bits on every
  * machine.
  *
  * Sections: with "rewardbench" those of RewardBench, version 2 if every judged line has several answers, else version
- * 1.  Version 1: the score of a section is the mean accuracy of its subsets, weighted; overall is the weighted mean of
- * the sections (2 each, 1 for the prior sets if present), null if one of the four is missing.  Version 2: the score of
- * a subset is its mean credit (1 when the first answer scores highest, divided by the number of answers with that
- * score); Ties has a measure of its own, for which "id" must be "ref:N" or "tied:N"; overall is the mean.  Weights from
- * a file are used as in version 1:
+ * 1; a prompt and its answers that are texts become turns, as in RewardBench, if the model has a chat format (see
+ * gd_options.turns).  Version 1: the score of a section is the mean accuracy of its subsets, weighted; overall is the
+ * weighted mean of the sections (2 each, 1 for the prior sets if present), null if one of the four is missing.  Version
+ * 2: the score of a subset is its mean credit (1 when the first answer scores highest, divided by the number of answers
+ * with that score); Ties has a measure of its own, for which "id" must be "ref:N" or "tied:N"; overall is the mean.
+ * Weights from a file are used as in version 1:
  *     {"sections":{"Chat":{"weight":2,"optional":false,"subsets":{"alpacaeval-easy":100,"mt-bench-easy":28}}}}
  *
+ * @param model     NULL if how->from_scores is given; details then have its path in place of the model's
  * @param how       read during the call, not kept
  * @param progress  NULL, or called after each batch
  * @param summary   NULL, or what was done; also filled in on GD_EITEM and GD_EINTERRUPTED
@@ -630,13 +674,27 @@ GD_API gd_status gd_eval_page(const char *json, char **html, gd_error *err);
  * @param scores_a  a path, or "-" for standard input; gzip and zstd are recognised by their first bytes
  * @param scores_b  the same
  * @param json      the text, NUL-terminated; the caller frees it with gd_string_free(); NULL on failure
- * @return GD_OK, GD_EUSAGE, GD_EIO, GD_ENOMEM, or GD_EFORMAT: a line does not hold scores, or the files are not for the
- *         same items
+ * @return GD_OK, GD_EUSAGE (a file is unfinished), GD_EIO, GD_ENOMEM, or GD_EFORMAT: a line does not hold scores, or
+ *         the files are not for the same items
  */
 GD_API gd_status gd_compare(const char *scores_a, const char *scores_b, char **json, gd_error *err);
 
 /** Makes a page from a result of gd_compare(), as gd_eval_page() does. */
 GD_API gd_status gd_compare_page(const char *json, char **html, gd_error *err);
+
+/**
+ * Checks files that a program writes itself, such as a page of gd_eval_page(), before it opens them: none may be a file
+ * of the model, an input, or another output, whatever names and links lead to it.  (The outputs that the library writes
+ * are checked by the calls that write them.)  In the directories of the model and the adapter, only names that end in
+ * .jsonl, .csv, .tsv (these with or without .gz or .zst) or .html, or begin with "guerdon-", may be written.
+ *
+ * @param options  the model's; NULL: there is no model
+ * @param inputs   as in gd_file_options; NULLs are passed over
+ * @param outputs  paths; NULLs and "-" are passed over
+ * @return GD_OK, also if a model or an input is missing; GD_EUSAGE: an output must not be written; GD_ENOMEM
+ */
+GD_API gd_status gd_check_outputs(const gd_options *options, const char *const *inputs, size_t input_count,
+                                  const char *const *outputs, size_t output_count, gd_error *err);
 
 /** Frees a string that this library returned.  NULL is fine. */
 GD_API void gd_string_free(char *string);

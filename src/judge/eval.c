@@ -138,7 +138,7 @@ static const json_t *value_of(const gd_record *record, size_t which)
 {
     if (record->kind == GD_RECORD_PAIR)
         return json_object_get(record->object, which ? "rejected" : "chosen");
-    return gd_record_answer(record->object, which);
+    return gd_answer_inside(gd_record_answer(record->object, which));
 }
 
 static gd_status keep_worst(gd_eval_run *run, const gd_scored *item, const struct sides *s, uint32_t group,
@@ -202,7 +202,7 @@ static gd_status refuse(gd_eval_run *run, const gd_record *record, const char *w
             return gd_fail_memory(err, strlen(why));
         run->failure_count++;
     }
-    return run->job.writer && !written ? gd_writer_error(run->job.writer, record->index, why, err) : GD_OK;
+    return run->job.writer && !written ? gd_writer_error(run->job.writer, record, why, err) : GD_OK;
 }
 
 static gd_status take(void *context, const gd_scored *item, bool *failed, gd_error *err)
@@ -248,6 +248,18 @@ static gd_status read_options(gd_eval_options *own, const gd_eval_options *how, 
     return rc;
 }
 
+/* RewardBench makes turns of its prompts and answers, which are texts, wherever the model has a chat template. */
+static void choose_turns(gd_eval_run *run)
+{
+    const gd_encoder *encoder = gd_from_scores_encoder(&run->from, run->model);
+    const bool rewardbench = run->how->weights && !strcmp(run->how->weights, "rewardbench");
+
+    if (encoder->chat && (encoder->turns == GD_TURNS_ON || (encoder->turns == GD_TURNS_AUTO && rewardbench)))
+        run->turns = gd_chat_name(encoder->chat);
+    if (run->turns)
+        gd_records_make_turns(run->job.records);
+}
+
 static gd_status open_files(gd_eval_run *run, gd_error *err)
 {
     const gd_eval_options *how = run->how;
@@ -255,7 +267,7 @@ static gd_status open_files(gd_eval_run *run, gd_error *err)
                                        .count = 1,
                                        .format = how->format,
                                        .fields = how->fields,
-                                       .frugal = run->model->encoder.most_texts != 0,
+                                       .frugal = gd_model_is_frugal(run->model),
                                        .also = run->also,
                                        .also_count = run->by ? 4 : 3 };
     const char *const *inputs;
@@ -266,13 +278,24 @@ static gd_status open_files(gd_eval_run *run, gd_error *err)
     if (how->weights)
         rc = gd_sections_load(&run->sections, how->weights, err);
     if (!rc)
-        rc = gd_records_open(&run->job.records, &input, err);
-    if (!rc && run->model->rehearsal)
+        rc = gd_from_scores_open(&run->from, run->model, how->from_scores, how->input, how->skip_unscored, &run->job,
+                                 err);
+    if (!rc)
+        rc = gd_job_read(&run->job, &input, how->keep, err);
+    if (!rc)
+        choose_turns(run);
+    if (!rc && gd_model_is_dry(run->model))
         return gd_job_open_dry(&run->job, err);
+    if (!rc && how->scores)
+        rc = gd_job_check_output(&run->job, how->scores, err);
     if (rc || !how->scores)
         return rc;
     inputs = gd_records_inputs(run->job.records, &count);
-    rc = gd_writer_open(&run->job.writer, how->scores, inputs, count, 0, err);
+    rc = gd_job_outputs(&gd_from_scores_encoder(&run->from, run->model)->reads, inputs, count, &how->scores, 1, err);
+    if (!rc && how->weights)
+        rc = gd_job_outputs(NULL, &how->weights, 1, &how->scores, 1, err);
+    if (!rc)
+        rc = gd_writer_open(&run->job.writer, how->scores, inputs, count, 0, err);
     run->job.sinks[0] = rc ? NULL : gd_writer_sink(run->job.writer);
     return rc;
 }
@@ -281,6 +304,7 @@ static void free_run(gd_eval_run *run)
 {
     for (size_t i = 0; i < run->failure_count; i++)
         gd_free(run->failures[i].why);
+    gd_from_scores_close(&run->from);
     gd_sections_free(&run->sections);
     gd_groups_free(&run->groups);
     gd_ties_free(&run->ties);
@@ -304,7 +328,7 @@ gd_status gd_eval(gd_model *model, const gd_eval_options *how, const gd_progress
         rc = open_files(&run, err);
     }
     if (!rc)
-        rc = gd_pipeline_run(&scoring, err);
+        rc = gd_from_scores_run(&run.from, &scoring, err);
     if (!rc)
         rc = gd_eval_result(&run, json, err);
     rc = gd_job_close(&run.job, rc, err);

@@ -2,6 +2,7 @@
 #ifndef GD_JUDGE_EVAL_H
 #define GD_JUDGE_EVAL_H
 
+#include "judge/from_scores.h"
 #include "judge/groups.h"
 #include "judge/metrics.h"
 #include "judge/rewardbench.h"
@@ -24,11 +25,13 @@ typedef struct gd_failure {
 } gd_failure;
 
 typedef struct gd_eval_run {
-    gd_model *model;
+    gd_model *model; /* NULL: the scores are there */
     const gd_eval_options *how;
-    const char *by;       /* the field that names groups, or NULL */
-    const char *also[4];  /* the fields besides a record's own that are read */
-    gd_job job;           /* without a writer if the scores are not wanted */
+    const char *by;      /* the field that names groups, or NULL */
+    const char *also[4]; /* the fields besides a record's own that are read */
+    gd_job job;          /* without a writer if the scores are not wanted */
+    gd_from_scores from;
+    const char *turns;    /* the chat format, if prompts and answers that are texts became turns; else NULL */
     gd_sections sections; /* none if no weights were given */
     gd_judged *items;
     size_t count, room;

@@ -34,7 +34,12 @@ static void page_head(gd_buf *b, const json_t *root)
 
     gd_html_begin(b, "How well this model judges");
     gd_buf_str(b, "<p>");
-    gd_page_text(b, details, "model", "a model");
+    if (gd_get_text(details, "from_scores")) {
+        gd_buf_str(b, "the scores in ");
+        gd_page_text(b, details, "from_scores", "");
+    } else {
+        gd_page_text(b, details, "model", "a model");
+    }
     if (gd_get_text(details, "adapter")) {
         gd_buf_str(b, " with ");
         gd_page_text(b, details, "adapter", "");

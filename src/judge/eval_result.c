@@ -136,11 +136,14 @@ static void put_run(gd_result *out, json_t *into, const gd_eval_run *run)
     const gd_summary *summary = &run->job.summary;
 
     gd_put_text(out, into, "guerdon", GD_VERSION);
-    gd_put_text(out, into, "model", run->model->dir);
-    gd_put_text(out, into, "adapter", run->model->adapter_dir);
+    gd_put_text(out, into, "model", run->model ? run->model->dir : NULL);
+    gd_put_text(out, into, "adapter", run->model ? run->model->adapter_dir : NULL);
+    if (!run->model)
+        gd_put_text(out, into, "from_scores", run->how->from_scores);
     gd_put_text(out, into, "input", run->how->input);
     gd_put_text(out, into, "by", run->by);
     gd_put_text(out, into, "weights", run->how->weights);
+    gd_put_text(out, into, "turns", run->turns);
     if (is_second(run))
         gd_put_size(out, into, "rewardbench", 2);
     else
@@ -150,6 +153,7 @@ static void put_run(gd_result *out, json_t *into, const gd_eval_run *run)
     gd_put_size(out, into, "dropped", summary->dropped);
     gd_put_size(out, into, "truncated", summary->truncated);
     gd_put_size(out, into, "tokens", summary->tokens);
+    gd_put_size(out, into, "conversations", summary->conversations);
 }
 
 static void put_failures(gd_result *out, json_t *into, const gd_eval_run *run)

@@ -7,6 +7,7 @@
 #include "data/sink.h"
 #include "judge/filter_findings.h"
 #include "judge/filter_line.h"
+#include "judge/from_scores.h"
 #include "reward/pipeline.h"
 
 #include <inttypes.h>
@@ -17,6 +18,7 @@
 struct run {
     const gd_filter_options *how;
     gd_job job;
+    gd_from_scores from;
     gd_filter_findings findings;
     gd_buf line;
 };
@@ -150,13 +152,13 @@ static gd_status put_all(struct run *run, gd_records *records, const bool *top, 
     return rc || at.seen == run->findings.seen_count ? rc : changed(run, err);
 }
 
-static gd_status second_pass(struct run *run, const gd_model *model, gd_error *err)
+static gd_status second_pass(struct run *run, const gd_encoder *encoder, gd_error *err)
 {
     const gd_entries_options input = { .inputs = &run->how->input,
                                        .count = 1,
                                        .format = run->how->format,
                                        .fields = run->how->fields,
-                                       .frugal = model->encoder.most_texts != 0 };
+                                       .frugal = encoder->most_texts != 0 };
     const gd_filter_values *values = &run->findings.values;
     const double exact = run->how->limit * (double)values->count;
     gd_records *records = NULL;
@@ -167,6 +169,8 @@ static gd_status second_pass(struct run *run, const gd_model *model, gd_error *e
         rc = gd_records_open(&records, &input, err);
     if (!rc) {
         gd_records_keep_raw(records);
+        if (encoder->turns == GD_TURNS_ON)
+            gd_records_make_turns(records);
         rc = put_all(run, records, top, err);
     }
     gd_records_close(records);
@@ -222,7 +226,7 @@ static gd_status put_header(struct run *run, gd_error *err)
     const char *header = gd_records_header(run->job.records);
     gd_status rc;
 
-    if (!header || run->job.journal.items)
+    if (!header || run->job.journal.done.items)
         return GD_OK;
     gd_buf_clear(&run->line);
     gd_buf_str(&run->line, header);
@@ -241,7 +245,7 @@ static void put_identity(gd_buf *out, const gd_filter_options *how)
     gd_json_put(out, limit, JSON_ENCODE_ANY | JSON_COMPACT);
     json_decref(limit);
     gd_buf_str(out, ",\"rejects\":");
-    gd_buf_json_string(out, how->rejects ? how->rejects : "", how->rejects ? strlen(how->rejects) : 0);
+    gd_job_put_path(out, how->rejects);
 }
 
 static gd_status filter(struct run *run, gd_model *model, gd_error *err)
@@ -258,25 +262,27 @@ static gd_status filter(struct run *run, gd_model *model, gd_error *err)
     gd_status rc;
 
     run->job.json_only = how->annotate != 0;
-    run->job.dry = model->rehearsal != NULL;
+    run->job.dry = gd_model_is_dry(model);
     put_identity(&identity, how);
-    rc = gd_job_open(&run->job, &model->encoder, &files, how->rejects, &identity, err);
+    rc = gd_from_scores_open(&run->from, model, how->from_scores, how->input, how->skip_unscored, &run->job, err);
+    if (!rc)
+        rc = gd_job_open(&run->job, gd_from_scores_encoder(&run->from, model), &files, how->rejects, &identity, err);
     gd_buf_free(&identity);
-    if (rc || journal->complete)
+    if (rc || journal->done.complete)
         return rc;
-    if (journal->items)
-        rc = gd_filter_findings_read(&run->findings, journal->aside, journal->offset[2],
-                                     journal->items - journal->summary.dropped, journal->items, err);
+    if (journal->done.items)
+        rc = gd_filter_findings_read(&run->findings, journal->aside, journal->done.offset[2],
+                                     journal->done.items - journal->done.summary.dropped, journal->done.items, err);
     if (!rc)
         rc = gd_job_aside(&run->job, err);
     if (!rc)
         rc = put_header(run, err);
     if (!rc) {
         gd_records_keep_raw(run->job.records);
-        rc = gd_pipeline_run(&scoring, err);
+        rc = gd_from_scores_run(&run->from, &scoring, err);
     }
     if (!rc && has_second_pass(run) && !run->job.dry)
-        rc = second_pass(run, model, err);
+        rc = second_pass(run, gd_from_scores_encoder(&run->from, model), err);
     return rc;
 }
 
@@ -297,7 +303,7 @@ gd_status gd_filter_file(gd_model *model, const gd_filter_options *how, const gd
         run.findings.for_second_pass = has_second_pass(&run);
         rc = filter(&run, model, err);
     }
-    if (!run.job.journal.complete && (!rc || rc == GD_EINTERRUPTED)) {
+    if (!run.job.journal.done.complete && (!rc || rc == GD_EINTERRUPTED)) {
         const gd_status reported = report_of(&run, json, rc ? NULL : err);
 
         rc = rc ? rc : reported; /* without a report, the run is not finished */
@@ -307,6 +313,7 @@ gd_status gd_filter_file(gd_model *model, const gd_filter_options *how, const gd
         gd_free(*json);
         *json = NULL;
     }
+    gd_from_scores_close(&run.from);
     gd_filter_findings_free(&run.findings);
     gd_buf_free(&run.line);
     return rc;

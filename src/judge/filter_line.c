@@ -1,7 +1,7 @@
 /* filter_line.c - makes the line that filter writes. */
 #include "judge/filter_line.h"
 
-#include "judge/json_span.h"
+#include "base/json_span.h"
 
 static void put(gd_buf *out, const char *from, const char *to) { gd_buf_bytes(out, from, (size_t)(to - from)); }
 

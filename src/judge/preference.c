@@ -2,9 +2,8 @@
 #include "judge/preference.h"
 
 #include "base/json.h"
-#include "data/record.h"
 
-#include <inttypes.h>
+const char *const gd_preference_names[] = { "prompt", "score_chosen", "score_rejected", "score_margin", NULL };
 
 void gd_put_json(gd_buf *out, const json_t *value)
 {
@@ -14,36 +13,77 @@ void gd_put_json(gd_buf *out, const json_t *value)
         gd_json_put(out, value, JSON_COMPACT | JSON_ENCODE_ANY);
 }
 
+/* A prompt or an answer; a single message becomes a list, which trainers expect. */
+static void put_part(gd_buf *out, const json_t *part)
+{
+    gd_buf_str(out, json_is_object(part) ? "[" : "");
+    gd_put_json(out, part);
+    gd_buf_str(out, json_is_object(part) ? "]" : "");
+}
+
 /* A text that answers a conversation becomes an assistant turn, since trainers expect both in the same form. */
 static void put_answer(gd_buf *out, const json_t *prompt, const json_t *answer)
 {
-    const bool turn = json_is_array(prompt) && json_is_string(answer);
+    const bool turn = (json_is_array(prompt) || json_is_object(prompt)) && json_is_string(answer);
 
     gd_buf_str(out, turn ? "[{\"role\":\"assistant\",\"content\":" : "");
-    gd_put_json(out, answer);
+    put_part(out, answer);
     gd_buf_str(out, turn ? "}]" : "");
 }
 
+static void put_score(gd_buf *out, const char *name, float score)
+{
+    gd_buf_printf(out, ",\"%s\":", name);
+    gd_buf_json_float(out, score);
+}
+
+/* Whether a message of a conversation has this content, in either of the forms that messages have. */
+static bool has_content(const json_t *conversation, const json_t *text)
+{
+    const json_t *message;
+    bool found = false;
+    size_t i;
+
+    json_array_foreach(conversation, i, message)
+        found |= json_equal(json_object_get(message, "content"), text) ||
+                 json_equal(json_object_get(message, "value"), text);
+    return found;
+}
+
+/* Whether an answer is a conversation that repeats its prompt, which trainers would put before it once more. */
+static bool is_whole(const json_t *prompt, const json_t *answer)
+{
+    const json_t *first = json_is_object(prompt) ? prompt : json_array_get(prompt, 0);
+    bool same = json_array_size(prompt) < json_array_size(answer) && json_equal(first, json_array_get(answer, 0));
+
+    for (size_t i = 1; same && i < json_array_size(prompt); i++)
+        same = json_equal(json_array_get(prompt, i), json_array_get(answer, i));
+    return json_is_string(prompt) ? has_content(answer, prompt) : same;
+}
+
 /* Adds one pair, if its margin is large enough; returns how many were added. */
-static size_t put_pair(gd_buf *out, const gd_preference *how, uint64_t index, const json_t *object, const float *scores,
+static size_t put_pair(gd_buf *out, const gd_preference *how, const gd_record *record, const float *scores,
                        size_t chosen, size_t rejected)
 {
-    const json_t *prompt = json_object_get(object, "prompt");
+    const json_t *prompt = gd_record_prompt(record);
+    const json_t *better = gd_answer_inside(gd_record_answer_of(record, chosen));
+    const json_t *worse = gd_answer_inside(gd_record_answer_of(record, rejected));
     const float margin = scores[chosen] - scores[rejected];
 
     if (!(margin > 0) || margin < how->min_margin)
         return 0;
-    gd_buf_printf(out, "{\"index\":%" PRIu64, index);
-    if (prompt) { /* answers in two lists may have none */
+    gd_record_begin_pair(out, record, chosen, rejected);
+    if (prompt && !(is_whole(prompt, better) && is_whole(prompt, worse))) { /* answers in two lists may have none */
         gd_buf_str(out, ",\"prompt\":");
-        gd_put_json(out, prompt);
+        put_part(out, prompt);
     }
     gd_buf_str(out, ",\"chosen\":");
-    put_answer(out, prompt, gd_record_answer(object, chosen));
+    put_answer(out, prompt, better);
     gd_buf_str(out, ",\"rejected\":");
-    put_answer(out, prompt, gd_record_answer(object, rejected));
-    gd_buf_str(out, ",\"margin\":");
-    gd_buf_json_float(out, margin);
+    put_answer(out, prompt, worse);
+    put_score(out, "score_chosen", scores[chosen]);
+    put_score(out, "score_rejected", scores[rejected]);
+    put_score(out, "score_margin", margin);
     gd_buf_str(out, "}\n");
     return 1;
 }
@@ -60,36 +100,36 @@ static uint64_t draw(uint64_t seed, uint64_t index)
 }
 
 /* The best answer against a random worse one. */
-static size_t put_random(gd_buf *out, const gd_preference *how, uint64_t index, const json_t *object,
-                         const gd_ranking *ranking, const float *scores)
+static size_t put_random(gd_buf *out, const gd_preference *how, const gd_record *record, const gd_ranking *ranking,
+                         const float *scores)
 {
     const size_t first = ranking->ties ? ranking->ties : 1, worse = ranking->count - first;
 
     if (worse == 0)
         return 0;
-    return put_pair(out, how, index, object, scores, ranking->order[0],
-                    ranking->order[first + draw(how->seed, index) % worse]);
+    return put_pair(out, how, record, scores, ranking->order[0],
+                    ranking->order[first + draw(how->seed, record->index) % worse]);
 }
 
-static size_t put_all(gd_buf *out, const gd_preference *how, uint64_t index, const json_t *object,
-                      const gd_ranking *ranking, const float *scores)
+static size_t put_all(gd_buf *out, const gd_preference *how, const gd_record *record, const gd_ranking *ranking,
+                      const float *scores)
 {
     size_t count = 0;
 
     for (size_t better = 0; better < ranking->count; better++)
         for (size_t worse = better + 1; worse < ranking->count; worse++)
-            count += put_pair(out, how, index, object, scores, ranking->order[better], ranking->order[worse]);
+            count += put_pair(out, how, record, scores, ranking->order[better], ranking->order[worse]);
     return count;
 }
 
-size_t gd_preference_lines(gd_buf *out, const gd_preference *how, uint64_t index, const json_t *object,
-                           const gd_ranking *ranking, const float *scores)
+size_t gd_preference_lines(gd_buf *out, const gd_preference *how, const gd_record *record, const gd_ranking *ranking,
+                           const float *scores)
 {
     switch (how->pairs) {
     case GD_PAIRS_BEST_WORST:
-        return put_pair(out, how, index, object, scores, ranking->order[0], ranking->order[ranking->count - 1]);
-    case GD_PAIRS_BEST_RANDOM: return put_random(out, how, index, object, ranking, scores);
-    case GD_PAIRS_ALL: return put_all(out, how, index, object, ranking, scores);
+        return put_pair(out, how, record, scores, ranking->order[0], ranking->order[ranking->count - 1]);
+    case GD_PAIRS_BEST_RANDOM: return put_random(out, how, record, ranking, scores);
+    case GD_PAIRS_ALL: return put_all(out, how, record, ranking, scores);
     case GD_PAIRS_NONE: break;
     }
     return 0;

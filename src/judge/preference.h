@@ -1,16 +1,14 @@
 /* preference.h - makes preference pairs, for DPO or for training reward models, from ranked answers.
  *
- * A line is {"index":0,"prompt":..,"chosen":..,"rejected":..,"margin":..}: the prompt and the answers as in the input,
- * and the index of their item. */
+ * A line is {"index":0,"prompt":..,"chosen":..,"rejected":..,"score_chosen":..,"score_rejected":..,"score_margin":..}:
+ * the index of the item, the prompt and the answers as in the input, and the scores.  No field is called "margin":
+ * TRL's RewardTrainer would subtract it in its loss. */
 #ifndef GD_JUDGE_PREFERENCE_H
 #define GD_JUDGE_PREFERENCE_H
 
 #include "base/buf.h"
-#include "guerdon.h"
+#include "data/record.h"
 #include "judge/ranking.h"
-
-#include <jansson.h>
-#include <stdint.h>
 
 /* Which pairs to make of the answers to one prompt. */
 typedef struct gd_preference {
@@ -19,10 +17,13 @@ typedef struct gd_preference {
     uint64_t seed;    /* for GD_PAIRS_BEST_RANDOM */
 } gd_preference;
 
-/* Adds the lines of one item, in the order of the ranking, and returns their number. `object` has its prompt and
- * answers. */
-size_t gd_preference_lines(gd_buf *out, const gd_preference *how, uint64_t index, const json_t *object,
-                           const gd_ranking *ranking, const float *scores);
+/* The fields of a pair that lines of other outputs do not have; ends with NULL. */
+extern const char *const gd_preference_names[];
+
+/* Adds the lines of one item, in the order of the ranking, and returns their number. Its object has the prompt and
+ * the answers. */
+size_t gd_preference_lines(gd_buf *out, const gd_preference *how, const gd_record *record, const gd_ranking *ranking,
+                           const float *scores);
 
 /* Adds a JSON value as it was read. */
 void gd_put_json(gd_buf *out, const json_t *value);

@@ -3,7 +3,9 @@
 #include "base/error.h"
 #include "base/sized.h"
 #include "data/sink.h"
+#include "judge/from_scores.h"
 #include "judge/preference.h"
+#include "judge/rank_rows.h"
 #include "judge/ranking.h"
 #include "reward/pipeline.h"
 
@@ -15,6 +17,8 @@ struct run {
     const gd_rank_options *how;
     gd_preference preference;
     gd_job job;
+    gd_from_scores from;
+    gd_rank_rows rows; /* if they are grouped */
     gd_ranking ranking;
     gd_buf line;
 };
@@ -35,12 +39,12 @@ static size_t top_count(const struct run *run)
 }
 
 /* Adds the answers themselves: the best ones, best first, or all in the order of the input. */
-static void put_texts(struct run *run, const json_t *object)
+static void put_texts(struct run *run, const gd_record *record)
 {
     gd_buf_str(&run->line, ",\"texts\":[");
     for (size_t i = 0; i < top_count(run); i++) {
         gd_buf_str(&run->line, i ? "," : "");
-        gd_put_json(&run->line, gd_record_answer(object, run->how->top ? run->ranking.order[i] : i));
+        gd_put_json(&run->line, gd_record_answer_of(record, run->how->top ? run->ranking.order[i] : i));
     }
     gd_buf_str(&run->line, "]");
 }
@@ -51,7 +55,8 @@ static void put_line(struct run *run, const gd_scored *item)
     gd_buf *line = &run->line;
 
     gd_buf_clear(line);
-    gd_buf_printf(line, "{\"index\":%" PRIu64 ",\"scores\":", item->record.index);
+    gd_record_begin_line(line, &item->record);
+    gd_buf_str(line, ",\"scores\":");
     gd_buf_json_floats(line, item->scores, item->count);
     put_sizes(line, "ranks", ranking->ranks, ranking->count);
     gd_buf_printf(line, ",\"best\":%zu,\"margin\":", ranking->order[0]);
@@ -60,7 +65,7 @@ static void put_line(struct run *run, const gd_scored *item)
     if (run->how->top)
         put_sizes(line, "top", ranking->order, top_count(run));
     if (run->how->texts)
-        put_texts(run, item->record.object);
+        put_texts(run, &item->record);
     put_sizes(line, "tokens", item->tokens, item->count);
     gd_buf_str(line, item->truncated ? ",\"truncated\":true}\n" : "}\n");
 }
@@ -68,8 +73,7 @@ static void put_line(struct run *run, const gd_scored *item)
 static gd_status write_pairs(struct run *run, const gd_scored *item, gd_error *err)
 {
     gd_buf_clear(&run->line);
-    (void)gd_preference_lines(&run->line, &run->preference, item->record.index, item->record.object, &run->ranking,
-                              item->scores);
+    (void)gd_preference_lines(&run->line, &run->preference, &item->record, &run->ranking, item->scores);
     if (run->line.failed)
         return gd_fail_memory(err, run->line.len);
     return gd_sink_write(run->job.sinks[1], run->line.data, run->line.len, err);
@@ -81,7 +85,7 @@ static gd_status refuse(struct run *run, const gd_scored *item, const char *why,
     char sentence[GD_SENTENCE_ROOM];
 
     *failed = true;
-    return gd_writer_error(run->job.writer, item->record.index, gd_record_sentence(&item->record, why, sentence), err);
+    return gd_writer_error(run->job.writer, &item->record, gd_record_sentence(&item->record, why, sentence), err);
 }
 
 static gd_status take(void *context, const gd_scored *item, bool *failed, gd_error *err)
@@ -90,9 +94,12 @@ static gd_status take(void *context, const gd_scored *item, bool *failed, gd_err
     gd_status rc;
 
     if (item->record.problem)
-        return gd_writer_error(run->job.writer, item->record.index, item->record.problem, err);
+        return gd_writer_error(run->job.writer, &item->record, item->record.problem, err);
     if (item->record.kind != GD_RECORD_ANSWERS)
-        return refuse(run, item, "rank takes \"prompt\" with \"responses\", a list of answers", failed, err);
+        return refuse(run, item,
+                      "rank takes \"prompt\" with \"responses\", a list of answers, or rows of one answer "
+                      "with --group-by prompt",
+                      failed, err);
     for (size_t i = 0; i < item->count; i++)
         if (!isfinite(item->scores[i]) || !isfinite(item->scores[i] - item->scores[0]))
             return refuse(run, item, "the scores are not finite numbers", failed, err);
@@ -121,17 +128,24 @@ static gd_status check(const gd_rank_options *how, gd_error *err)
 /* The options that the output depends on. */
 static void put_identity(gd_buf *out, const gd_rank_options *how)
 {
-    const char *pairs = how->pairs_output ? how->pairs_output : "";
-
     gd_buf_printf(out, "{\"command\":\"rank\",\"top\":%zu,\"texts\":%d,\"pairs\":%d", how->top, how->texts != 0,
                   (int)how->pairs);
     gd_buf_printf(out, ",\"seed\":%" PRIu64 ",\"min_margin\":", how->seed);
     gd_buf_json_float(out, how->min_margin);
     gd_buf_str(out, ",\"pairs_output\":");
-    gd_buf_json_string(out, pairs, strlen(pairs));
+    gd_job_put_path(out, how->pairs_output);
+    gd_buf_str(out, ",\"group_by\":");
+    gd_buf_json_string(out, how->group_by ? how->group_by : "", how->group_by ? strlen(how->group_by) : 0);
 }
 
 void gd_rank_options_init_sized(gd_rank_options *options, size_t struct_size) { gd_sized_init(options, struct_size); }
+
+static gd_status next_group(void *context, gd_record *record, uint64_t *bytes, bool *more, gd_error *err)
+{
+    struct run *run = context;
+
+    return gd_rank_rows_next(&run->rows, record, bytes, more, err);
+}
 
 static gd_status rank(struct run *run, gd_model *model, gd_error *err)
 {
@@ -140,21 +154,30 @@ static gd_status rank(struct run *run, gd_model *model, gd_error *err)
                                     .output = how->output,
                                     .format = how->format,
                                     .resume = how->resume,
-                                    .fields = how->fields };
+                                    .fields = how->fields,
+                                    .keep = how->keep };
     gd_pipeline scoring = { .model = model,
                             .job = &run->job,
                             .take = take,
                             .context = run,
+                            .next = how->group_by ? next_group : NULL,
                             .keep_fields = how->texts || how->pairs };
     gd_buf identity = { 0 };
     gd_status rc;
 
-    run->job.dry = model->rehearsal != NULL;
+    run->job.dry = gd_model_is_dry(model);
+    run->job.taken = how->pairs ? gd_preference_names : NULL;
+    run->job.group_by = how->group_by;
+    run->rows = (gd_rank_rows){ .job = &run->job, .from = &run->from };
     run->preference = (gd_preference){ how->pairs, how->min_margin, how->seed };
     put_identity(&identity, how);
-    rc = gd_job_open(&run->job, &model->encoder, &files, how->pairs_output, &identity, err);
+    rc = gd_from_scores_open(&run->from, model, how->from_scores, how->input, how->skip_unscored, &run->job, err);
+    if (!rc)
+        rc = gd_job_open(&run->job, gd_from_scores_encoder(&run->from, model), &files, how->pairs_output, &identity,
+                         err);
+    run->from.rows = how->group_by ? &run->rows : NULL;
     gd_buf_free(&identity);
-    return rc ? rc : gd_pipeline_run(&scoring, err);
+    return rc ? rc : gd_from_scores_run(&run->from, &scoring, err);
 }
 
 gd_status gd_rank_file(gd_model *model, const gd_rank_options *how, const gd_progress *progress, gd_summary *summary,
@@ -172,6 +195,8 @@ gd_status gd_rank_file(gd_model *model, const gd_rank_options *how, const gd_pro
     if (!rc)
         rc = rank(&run, model, err);
     rc = gd_job_close(&run.job, rc, err);
+    gd_rank_rows_free(&run.rows);
+    gd_from_scores_close(&run.from);
     gd_ranking_free(&run.ranking);
     gd_buf_free(&run.line);
     return rc;

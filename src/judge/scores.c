@@ -1,6 +1,7 @@
 /* scores.c - reads the output of `guerdon score`. */
 #include "judge/scores.h"
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -11,11 +12,29 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct gd_score_reader {
     gd_reader *lines;
     char *name;
 };
+
+/* Scores that are still being written, or whose run was interrupted, would count as those of all items. */
+static gd_status check_finished(const char *path, gd_error *err)
+{
+    gd_buf journal = { 0 };
+    struct stat sb;
+    gd_status rc = GD_OK;
+
+    gd_buf_printf(&journal, "%s.resume", path);
+    if (!gd_buf_cstr(&journal))
+        rc = gd_fail_memory(err, strlen(path));
+    else if (strcmp(path, "-") != 0 && lstat(journal.data, &sb) == 0)
+        rc = gd_fail(err, GD_EUSAGE, "%s is unfinished, as %s.resume says: finish that run with --resume first", path,
+                     path);
+    gd_buf_free(&journal);
+    return rc;
+}
 
 gd_status gd_score_reader_open(gd_score_reader **out, const char *path, gd_error *err)
 {
@@ -26,7 +45,9 @@ gd_status gd_score_reader_open(gd_score_reader **out, const char *path, gd_error
     if (!reader)
         return gd_fail_memory(err, sizeof *reader);
     reader->name = gd_strdup(strcmp(path, "-") ? path : "standard input");
-    rc = reader->name ? gd_reader_open(&reader->lines, path, err) : gd_fail_memory(err, strlen(path));
+    rc = reader->name ? check_finished(path, err) : gd_fail_memory(err, strlen(path));
+    if (!rc)
+        rc = gd_reader_open(&reader->lines, path, err);
     if (rc)
         gd_score_reader_close(reader);
     else
@@ -48,6 +69,8 @@ void gd_score_reader_close(gd_score_reader *reader)
 void gd_score_line_free(gd_score_line *line)
 {
     gd_free(line->scores);
+    gd_free(line->tokens);
+    gd_free(line->error);
     *line = (gd_score_line){ 0 };
 }
 
@@ -88,8 +111,9 @@ static gd_status take_scores(gd_score_line *line, const json_t *object, const ch
 {
     gd_status rc;
 
-    line->pair = json_object_get(object, "chosen") != NULL;
-    if (json_object_get(object, "scores"))
+    line->list = json_object_get(object, "scores") != NULL;
+    line->pair = !line->list && json_object_get(object, "chosen") != NULL;
+    if (line->list)
         return take_list(line, json_object_get(object, "scores"), where, err);
     rc = make_room(line, line->pair ? 2 : 1, err);
     if (!rc && !line->pair)
@@ -99,9 +123,36 @@ static gd_status take_scores(gd_score_line *line, const json_t *object, const ch
     return rc ? rc : take_number(&line->scores[1], json_object_get(object, "rejected"), "rejected", where, err);
 }
 
+/* The numbers of tokens, if the line has one for each score; for most uses they don't matter. */
+static gd_status take_tokens(gd_score_line *line, const json_t *tokens, gd_error *err)
+{
+    const bool one = json_is_integer(tokens);
+
+    if (!one && json_array_size(tokens) != line->count)
+        return GD_OK;
+    if (!gd_grow((void **)&line->tokens, &line->token_room, line->count, sizeof *line->tokens))
+        return gd_fail_memory(err, line->count * sizeof *line->tokens);
+    for (size_t i = 0; i < line->count; i++) {
+        const json_t *value = one ? tokens : json_array_get(tokens, i);
+
+        if (!json_is_integer(value) || json_integer_value(value) < 0)
+            return GD_OK;
+        line->tokens[i] = (size_t)json_integer_value(value);
+    }
+    line->token_count = one && line->count > 1 ? 0 : line->count;
+    return GD_OK;
+}
+
+static gd_status take_error(gd_score_line *line, const json_t *error, gd_error *err)
+{
+    line->error = gd_strdup(json_is_string(error) ? json_string_value(error) : "failed");
+    return line->error ? GD_OK : gd_fail_memory(err, json_string_length(error));
+}
+
 static gd_status take_line(gd_score_line *line, const json_t *object, const char *where, gd_error *err)
 {
     const json_t *index = json_object_get(object, "index");
+    gd_status rc;
 
     if (!json_is_object(object))
         return gd_fail(err, GD_EFORMAT, "%s: %s; expected a line of guerdon score", where, gd_json_type_name(object));
@@ -109,7 +160,11 @@ static gd_status take_line(gd_score_line *line, const json_t *object, const char
         return gd_fail(err, GD_EFORMAT, "%s: \"index\" is not a whole number; expected a line of guerdon score", where);
     line->index = (uint64_t)json_integer_value(index);
     line->failed = json_object_get(object, "error") != NULL;
-    return line->failed ? GD_OK : take_scores(line, object, where, err);
+    line->truncated = json_is_true(json_object_get(object, "truncated"));
+    if (line->failed)
+        return take_error(line, json_object_get(object, "error"), err);
+    rc = take_scores(line, object, where, err);
+    return rc ? rc : take_tokens(line, json_object_get(object, "tokens"), err);
 }
 
 gd_status gd_score_reader_next(gd_score_reader *reader, gd_score_line *line, bool *more, gd_error *err)
@@ -119,8 +174,10 @@ gd_status gd_score_reader_next(gd_score_reader *reader, gd_score_line *line, boo
     gd_line text;
     gd_status rc = gd_reader_next(reader->lines, &text, more, err);
 
-    line->count = 0;
-    line->pair = false;
+    gd_free(line->error);
+    line->error = NULL;
+    line->count = line->token_count = 0;
+    line->pair = line->list = line->truncated = false;
     if (rc || !*more)
         return rc;
     line->line = text.number;

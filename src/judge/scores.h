@@ -9,14 +9,18 @@
 typedef struct gd_score_line {
     uint64_t index, line; /* of the item; in the file, from 1 */
     bool failed;          /* an error line: no scores */
+    char *error;          /* its sentence, or NULL */
     bool pair;            /* the scores are of a chosen and of a rejected text */
+    bool list;            /* the scores are of several answers */
+    bool truncated;
     float *scores;
-    size_t count, room;
+    size_t *tokens;                              /* of each text */
+    size_t count, room, token_count, token_room; /* token_count: `count`, or 0 if the line does not give them all */
 } gd_score_line;
 
 typedef struct gd_score_reader gd_score_reader;
 
-/* path as in gd_stream_open(). */
+/* path as in gd_stream_open().  GD_EUSAGE for an output that is unfinished: one with a journal beside it. */
 gd_status gd_score_reader_open(gd_score_reader **out, const char *path, gd_error *err);
 
 /* Reads the next line into *line, reusing its memory; *more is false at the end. Fails on any other kind of line, with

@@ -263,11 +263,13 @@ gd_status gd_encode_record(const gd_encoder *encoder, const gd_record *record, g
     out->truncated = out->dropped = false;
     out->problem = record->problem;
     out->status = record->status ? record->status : GD_EFORMAT;
-    out->count = 0;
+    out->count = out->conversations = 0;
     if (many)
         refuse_many(encoder, record, out);
-    for (size_t t = 0; !rc && t < record->count && !out->problem; t++)
+    for (size_t t = 0; !rc && t < record->count && !out->problem; t++) {
         rc = encode_text(encoder, record, t, out, err);
+        out->conversations += record->texts[t].messages != NULL;
+    }
     if (out->problem)
         out->dropped = out->truncated = false;
     else if (!out->dropped)

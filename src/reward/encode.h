@@ -30,7 +30,8 @@ gd_status gd_encode_text(const gd_encoder *encoder, const gd_record_text *text, 
 typedef struct gd_encoded {
     gd_ids *ids; /* [count], then those left from larger records */
     size_t room;
-    size_t count; /* the record's number of texts; 0 if it has a problem or was dropped */
+    size_t count;         /* the record's number of texts; 0 if it has a problem or was dropped */
+    size_t conversations; /* among the texts */
     bool truncated, dropped;
     const char *problem; /* NULL, or a sentence that names the line (and which text of a pair): the record's own, or
                           * in `sentence`; valid until the next call */

@@ -4,14 +4,15 @@
 #include "base/error.h"
 #include "base/mem.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* An item being read. */
 struct reading {
-    gd_record *record;
     const gd_item *item;
     size_t vocab;
-    gd_error *why, *err;
+    gd_reading reading; /* of the record, for what items share with files */
+    bool before;        /* the prompt must still be put before the parts */
 };
 
 typedef enum sort { TEXT, TALK, IDS } sort;
@@ -26,12 +27,12 @@ static gd_status check_kind(const struct reading *r)
     const size_t want = item->kind == GD_ITEM_PAIR ? 2 : 1;
 
     if (item->kind < GD_ITEM_TEXT || item->kind > GD_ITEM_ANSWERS)
-        return gd_fail(r->why, GD_EUSAGE, "kind is %d, which is not a gd_item_kind", (int)item->kind);
+        return gd_fail(r->reading.why, GD_EUSAGE, "kind is %d, which is not a gd_item_kind", (int)item->kind);
     if (item->part_count < want || (item->part_count > want && item->kind != GD_ITEM_ANSWERS))
-        return gd_fail(r->why, GD_EUSAGE, "part_count is %zu, but %zu%s is expected", item->part_count, want,
+        return gd_fail(r->reading.why, GD_EUSAGE, "part_count is %zu, but %zu%s is expected", item->part_count, want,
                        item->kind == GD_ITEM_ANSWERS ? " or more" : "");
     if (!item->parts)
-        return gd_fail(r->why, GD_EUSAGE, "parts is NULL, but %zu of them are expected", item->part_count);
+        return gd_fail(r->reading.why, GD_EUSAGE, "parts is NULL, but %zu of them are expected", item->part_count);
     return GD_OK;
 }
 
@@ -40,7 +41,7 @@ static gd_status check_ids(const struct reading *r, const gd_part *part, const c
 {
     for (size_t i = 0; i < part->id_count; i++)
         if (part->ids[i] >= r->vocab)
-            return gd_fail(r->why, GD_EFORMAT, "%sid %zu is %u, but the embedding has only %zu rows", name, i,
+            return gd_fail(r->reading.why, GD_EFORMAT, "%sid %zu is %u, but the embedding has only %zu rows", name, i,
                            part->ids[i], r->vocab);
     return GD_OK;
 }
@@ -48,52 +49,49 @@ static gd_status check_ids(const struct reading *r, const gd_part *part, const c
 static gd_status check_part(const struct reading *r, const gd_part *part, const char *name)
 {
     if (sort_of(part) == TALK && !part->message_count)
-        return gd_fail(r->why, GD_EFORMAT, "%sthe conversation has no messages", name);
+        return gd_fail(r->reading.why, GD_EFORMAT, "%sthe conversation has no messages", name);
     return sort_of(part) == IDS ? check_ids(r, part, name) : GD_OK;
 }
 
 /* ---- joining the prompt and a part ---- */
 
-/* A part that is a text is the assistant's turn. */
-static gd_status join_messages(const struct reading *r, gd_record_text *to, const gd_part *part, const char *field)
+static gd_record_part part_of(const gd_part *part, const char *name)
 {
-    const gd_part *prompt = r->item->prompt;
-    const gd_message turn = { { "assistant", 9 }, part->text };
-    const gd_part answer = sort_of(part) == TALK ? *part : (gd_part){ .messages = &turn, .message_count = 1 };
-    const size_t before = prompt ? prompt->message_count : 0;
-    size_t count;
-
-    to->messages = gd_add(before, answer.message_count, &count) ? gd_alloc(count, sizeof *to->messages) : NULL;
-    if (!to->messages)
-        return gd_fail_memory(r->err, SIZE_MAX);
-    if (before)
-        memcpy(to->messages, prompt->messages, before * sizeof *to->messages);
-    memcpy(to->messages + before, answer.messages, answer.message_count * sizeof *to->messages);
-    to->message_count = count;
-    return gd_chat_check_answer(to->messages, to->message_count, field, r->why);
+    return (gd_record_part){ name, part->text, part->messages, part->message_count };
 }
 
-static gd_status read_part(const struct reading *r, size_t which)
+/* Puts the name of a part, without the colon, into `room`. */
+static const char *field_of(const gd_record *record, const gd_part *part, size_t which, char room[GD_TEXT_NAME_ROOM])
 {
-    static const char *const fields[] = { "messages", "chosen", "rejected" };
+    char colon[GD_TEXT_NAME_ROOM];
+
+    (void)snprintf(room, GD_TEXT_NAME_ROOM, "%s", gd_record_text_name(record->kind, which, colon));
+    room[strcspn(room, ":")] = '\0';
+    if (!*room)
+        (void)snprintf(room, GD_TEXT_NAME_ROOM, "%s", part->messages ? "messages" : "text");
+    return room;
+}
+
+static gd_status read_part(struct reading *r, size_t which)
+{
     const gd_part *prompt = r->item->prompt, *part = &r->item->parts[which];
-    const sort is = sort_of(part), before = prompt ? sort_of(prompt) : is;
-    gd_record_text *to = &r->record->texts[which];
+    const bool ids = sort_of(part) == IDS;
+    gd_record_text *to = &r->reading.record->texts[which];
     char room[GD_TEXT_NAME_ROOM], field[GD_TEXT_NAME_ROOM];
-    const char *name = gd_record_text_name(r->record->kind, which, room);
+    const char *name = gd_record_text_name(r->reading.record->kind, which, room);
+    const gd_record_part none = { 0 }, answer = part_of(part, field_of(r->reading.record, part, which, field));
+    const gd_record_part before = prompt ? part_of(prompt, "prompt") : none;
     const gd_status rc = check_part(r, part, name);
 
     if (rc)
         return rc;
-    if (is != before && !(before == TALK && is == TEXT))
-        return gd_fail(r->why, GD_EFORMAT, "%sthe prompt is %s, and this is %s, but both must be of the same kind",
-                       name, sorts[before], sorts[is]);
-    if (before == TALK) {
-        (void)strcpy(field, *name ? name : fields[0]);
-        field[strcspn(field, ":")] = '\0';
-        return join_messages(r, to, part, field);
-    }
-    *to = (gd_record_text){ .text = part->text, .ids = part->ids, .id_count = part->id_count };
+    if (prompt && ids != (sort_of(prompt) == IDS))
+        return gd_fail(r->reading.why, GD_EFORMAT,
+                       "%sthe prompt is %s, and this is %s, but both must be of the same kind", name,
+                       sorts[sort_of(prompt)], sorts[sort_of(part)]);
+    if (!ids)
+        return gd_record_fit(&r->reading, to, &before, &answer, &r->before);
+    *to = (gd_record_text){ .ids = part->ids, .id_count = part->id_count };
     return GD_OK;
 }
 
@@ -101,16 +99,16 @@ static gd_status read_part(const struct reading *r, size_t which)
 static gd_status join_ids(const struct reading *r)
 {
     const gd_part *prompt = r->item->prompt;
-    gd_record *record = r->record;
+    gd_record *record = r->reading.record;
     size_t count = 0;
     uint32_t *p;
 
     for (size_t i = 0; i < record->count; i++)
         if (!gd_add(count, prompt->id_count, &count) || !gd_add(count, record->texts[i].id_count, &count))
-            return gd_fail_memory(r->err, SIZE_MAX);
+            return gd_fail_memory(r->reading.err, SIZE_MAX);
     p = gd_alloc(count, sizeof *p);
     if (!p)
-        return gd_fail_memory(r->err, count * sizeof *p);
+        return gd_fail_memory(r->reading.err, count * sizeof *p);
     record->storage = (char *)p;
     for (size_t i = 0; i < record->count; i++) {
         gd_record_text *text = &record->texts[i];
@@ -130,14 +128,12 @@ static gd_status join(const struct reading *r)
 
     if (prompt && sort_of(prompt) == IDS)
         return join_ids(r);
-    if (prompt && sort_of(prompt) == TEXT && prompt->text.len)
-        gd_record_put_before(r->record, prompt->text);
-    return GD_OK;
+    return prompt && r->before ? gd_record_put_prompt(&r->reading, prompt->text) : GD_OK;
 }
 
-gd_status gd_item_read(gd_record *record, const gd_item *item, size_t vocab, gd_error *why, gd_error *err)
+gd_status gd_item_read(gd_record *record, const gd_item *item, size_t vocab, bool turns, gd_error *why, gd_error *err)
 {
-    const struct reading r = { record, item, vocab, why, err };
+    struct reading r = { item, vocab, { record, NULL, turns, why, err }, false };
     gd_status rc = check_kind(&r);
 
     _Static_assert((int)GD_ITEM_PAIR == (int)GD_RECORD_PAIR && (int)GD_ITEM_ANSWERS == (int)GD_RECORD_ANSWERS,

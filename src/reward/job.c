@@ -3,11 +3,11 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/samefile.h"
 #include "base/sized.h"
 #include "data/codec.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
 static const gd_sized summary_kind = GD_SIZED(gd_summary, rows);
 
@@ -27,70 +27,120 @@ gd_status gd_job_init(gd_job *run, const gd_progress *progress, gd_summary *summ
     return gd_progress_read(&run->progress, progress, err);
 }
 
+void gd_job_put_path(gd_buf *identity, const char *path)
+{
+    char real[PATH_MAX] = "";
+
+    if (path)
+        (void)gd_path_real(real, path);
+    gd_buf_json_string(identity, real, strlen(real));
+}
+
 /* Adds to `identity` what every command's lines depend on. */
 static gd_status open_journal(gd_job *run, const gd_encoder *encoder, const gd_file_options *how, gd_buf *identity,
                               gd_error *err)
 {
     const char *fields = how->fields ? how->fields : "";
+    const char *keep = how->keep ? how->keep : "";
     const char *text;
+    gd_status rc;
 
     if (!identity)
         return GD_OK;
-    gd_buf_str(identity, ",\"input\":");
-    gd_buf_json_string(identity, how->input, strlen(how->input));
     gd_buf_printf(identity, ",\"format\":%d,\"fields\":", (int)how->format);
     gd_buf_json_string(identity, fields, strlen(fields));
-    gd_buf_printf(identity, ",%s}", encoder->identity);
+    gd_buf_str(identity, ",\"keep\":");
+    gd_buf_json_string(identity, keep, strlen(keep));
+    gd_buf_printf(identity, ",%s,\"files\":", encoder->identity);
+    rc = gd_reads_put(identity, &encoder->reads, err);
+    gd_buf_str(identity, "}");
+    if (rc)
+        return rc;
     text = gd_buf_cstr(identity);
     if (!text)
         return gd_fail_memory(err, identity->len);
-    return gd_journal_open(&run->journal, how->output, text, how->resume != 0, err);
+    rc = gd_journal_open(&run->journal, how->output, text, how->resume != 0, err);
+    run->digest = run->journal.done.digest;
+    return rc;
 }
 
 /* An output can't be opened: nothing was written yet that could be resumed. */
 static gd_status never_begun(gd_job *run, gd_status rc)
 {
-    if (run->journal.items == 0)
-        gd_journal_finish(&run->journal);
+    if (run->journal.done.items == 0)
+        (void)gd_journal_finish(&run->journal, NULL);
     return rc;
 }
 
-static bool is_same_file(const char *a, const char *b)
-{
-    struct stat sa, sb;
+/* ---- no output is a file that is read, or another output ---- */
 
-    if (!strcmp(a, b))
-        return true;
-    return stat(a, &sa) == 0 && stat(b, &sb) == 0 && S_ISREG(sa.st_mode) && sa.st_dev == sb.st_dev &&
-           sa.st_ino == sb.st_ino;
+gd_status gd_job_outputs(const gd_reads *reads, const char *const *inputs, size_t input_count,
+                         const char *const *outputs, size_t output_count, gd_error *err)
+{
+    gd_status rc = GD_OK;
+
+    for (size_t i = 0; !rc && i < output_count; i++) {
+        const char *output = outputs[i];
+
+        if (!output || !strcmp(output, "-"))
+            continue;
+        if (reads)
+            rc = gd_reads_spare(reads, output, err);
+        for (size_t k = 0; !rc && k < input_count; k++)
+            if (strcmp(inputs[k], "-") != 0 && gd_same_file(output, inputs[k]))
+                rc = gd_fail(err, GD_EUSAGE, "%s: the output is the input file; choose another one", output);
+        for (size_t k = 0; !rc && k < i; k++)
+            if (outputs[k] && strcmp(outputs[k], "-") != 0 && gd_same_file(output, outputs[k]))
+                rc = gd_fail(err, GD_EUSAGE, "%s: this is the same file as %s, but another one is expected", output,
+                             outputs[k]);
+    }
+    return rc;
 }
 
-/* Every output must be a different file, whatever names and links lead to it. */
-static gd_status check_others(const gd_job *run, size_t i, const char *path, gd_error *err)
+gd_status gd_job_check_output(const gd_job *run, const char *path, gd_error *err)
 {
-    const gd_journal *journal = &run->journal;
-    const char *const others[] = { run->paths[0], run->paths[1], run->paths[2],
-                                   journal->path, journal->part, i == 2 ? NULL : journal->aside };
-
-    for (size_t k = 0; k < sizeof others / sizeof others[0]; k++)
-        if (others[k] && is_same_file(path, others[k]))
-            return gd_fail(err, GD_EUSAGE, "%s: this is the same file as %s, but another one is expected", path,
-                           others[k]);
-    return GD_OK;
+    if (!run->scores || !gd_same_file(path, run->scores))
+        return GD_OK;
+    return gd_fail(err, GD_EUSAGE, "%s: this is the file of scores that is read; the output must be another one", path);
 }
+
+static gd_status check_outputs(const gd_job *run, const gd_encoder *encoder, const char *output, const char *second,
+                               gd_error *err)
+{
+    gd_journal journal;
+    size_t count;
+    const char *const *inputs = gd_records_inputs(run->records, &count);
+    gd_status rc = gd_journal_name(&journal, output, err);
+    const char *const outputs[] = { journal.path, journal.part, journal.aside, output, second };
+
+    if (!rc)
+        rc = gd_job_outputs(&encoder->reads, inputs, count, outputs, sizeof outputs / sizeof outputs[0], err);
+    gd_journal_free(&journal);
+    return rc;
+}
+
+/* ---- opening ---- */
 
 static gd_status open_sink(gd_job *run, size_t i, const char *path, gd_error *err)
 {
     size_t count;
     const char *const *inputs = gd_records_inputs(run->records, &count);
-    gd_status rc = check_others(run, i, path, err);
+    gd_status rc;
 
-    if (rc)
-        return never_begun(run, rc);
-    run->paths[i] = path;
     run->packed |= gd_codec_by_suffix(path) != NULL;
-    rc = gd_sink_open_at(&run->sinks[i], path, inputs, count, run->journal.offset[i], err);
+    rc = gd_sink_open_at(&run->sinks[i], path, inputs, count, run->journal.done.offset[i], err);
     return rc ? never_begun(run, rc) : GD_OK;
+}
+
+gd_status gd_job_read(gd_job *run, const gd_entries_options *input, const char *keep, gd_error *err)
+{
+    gd_status rc = gd_records_open(&run->records, input, err);
+
+    if (!rc && run->group_by)
+        rc = gd_keep_add(&run->keep, gd_records_source_name(run->records, run->group_by), err);
+    if (!rc)
+        rc = gd_keep_parse(&run->keep, keep, run->taken, err);
+    return rc ? rc : gd_records_keep(run->records, &run->keep, err);
 }
 
 gd_status gd_job_open_dry(gd_job *run, gd_error *err)
@@ -125,22 +175,27 @@ gd_status gd_job_open(gd_job *run, const gd_encoder *encoder, const gd_file_opti
                                        .arguments = how->arguments != 0 };
     const char *const *inputs;
     size_t count;
-    gd_status rc = gd_records_open(&run->records, &input, err);
+    gd_status rc = gd_job_read(run, &input, how->keep, err);
 
+    if (!rc && encoder->turns == GD_TURNS_ON)
+        gd_records_make_turns(run->records);
     if (!rc)
         rc = check_format(run, how, err);
     if (!rc && run->dry)
         return gd_job_open_dry(run, err);
     if (!rc)
-        rc = open_journal(run, encoder, how, identity, err);
-    if (rc || run->journal.complete)
-        return rc;
-    run->summary = run->journal.summary;
-    run->paths[0] = how->output;
-    rc = second ? check_others(run, 1, second, err) : GD_OK; /* before any file is truncated */
-    inputs = gd_records_inputs(run->records, &count);
+        rc = check_outputs(run, encoder, how->output, second, err);
     if (!rc)
-        rc = gd_writer_open(&run->writer, how->output, inputs, count, run->journal.offset[0], err);
+        rc = gd_job_check_output(run, how->output, err);
+    if (!rc && second)
+        rc = gd_job_check_output(run, second, err);
+    if (!rc)
+        rc = open_journal(run, encoder, how, identity, err);
+    if (rc || run->journal.done.complete)
+        return rc;
+    run->summary = run->journal.done.summary;
+    inputs = gd_records_inputs(run->records, &count);
+    rc = gd_writer_open(&run->writer, how->output, inputs, count, run->journal.done.offset[0], err);
     if (rc)
         return never_begun(run, rc);
     run->sinks[0] = gd_writer_sink(run->writer);
@@ -159,14 +214,26 @@ gd_status gd_job_aside(gd_job *run, gd_error *err)
     return rc;
 }
 
+gd_status gd_job_same_input(const gd_job *run, uint64_t items, uint64_t digest, bool more, gd_error *err)
+{
+    const gd_journal_state *done = &run->journal.done;
+
+    if (more ? items != done->items || digest == done->digest : items >= done->items)
+        return GD_OK;
+    return gd_fail(err, GD_EUSAGE,
+                   "%s: the run was started with another input: its first %llu items were not these; pass the input "
+                   "that it had, or remove %s to start afresh",
+                   run->journal.path, (unsigned long long)done->items, run->journal.path);
+}
+
 /* Saves the journal; called where the outputs end with a whole item. */
 static gd_status save(gd_job *run, uint64_t items, gd_error *err)
 {
-    uint64_t offsets[GD_JOURNAL_OUTPUTS] = { 0 };
+    gd_journal_state done = { .items = items, .digest = run->digest, .summary = run->summary };
 
     for (size_t i = 0; i < GD_JOURNAL_OUTPUTS; i++)
-        offsets[i] = run->sinks[i] ? gd_sink_offset(run->sinks[i]) : 0;
-    return gd_journal_save(&run->journal, items, offsets, &run->summary, err);
+        done.offset[i] = run->sinks[i] ? gd_sink_offset(run->sinks[i]) : 0;
+    return gd_journal_save(&run->journal, &done, err);
 }
 
 gd_status gd_job_item(gd_job *run, uint64_t index, gd_error *err)
@@ -211,8 +278,9 @@ gd_status gd_job_close(gd_job *run, gd_status rc, gd_error *err)
         rc = rc ? rc : closed;
     }
     gd_records_close(run->records);
-    if (!rc)
-        gd_journal_finish(&run->journal);
+    gd_keep_free(&run->keep);
+    if (!rc && !run->journal.done.complete)
+        rc = gd_journal_finish(&run->journal, err);
     gd_journal_free(&run->journal);
     if (run->wanted)
         gd_sized_fill(run->wanted, &summary_kind, &run->summary);

@@ -11,16 +11,21 @@
 typedef struct gd_job {
     gd_records *records; /* NULL: the items are in memory */
     gd_writer *writer;
-    gd_progress progress;                  /* all zero: none wanted */
-    gd_summary summary;                    /* of the items done so far */
-    gd_summary *wanted;                    /* the caller's, filled at the end; or NULL */
-    uint64_t bytes_done;                   /* of the input, up to the last finished item; set by the run */
-    uint64_t bytes_total;                  /* of items in memory; a file knows its own */
-    gd_sink *sinks[GD_JOURNAL_OUTPUTS];    /* the writer's, the second output, journal.aside; NULL: not open */
-    const char *paths[GD_JOURNAL_OUTPUTS]; /* of the sinks; owned by the caller or the journal */
-    bool dry;                              /* only error lines are written, to standard output; set before opening */
-    bool json_only;                        /* the lines are changed, so a table or plain text is refused */
-    bool packed;                           /* at least one output is compressed */
+    gd_progress progress;               /* all zero: none wanted */
+    gd_summary summary;                 /* of the items done so far */
+    gd_summary *wanted;                 /* the caller's, filled at the end; or NULL */
+    uint64_t bytes_done;                /* of the input, up to the last finished item; set by the run */
+    uint64_t bytes_total;               /* of items in memory; a file knows its own */
+    gd_sink *sinks[GD_JOURNAL_OUTPUTS]; /* the writer's, the second output, journal.aside; NULL: not open */
+    bool dry;                           /* only error lines are written, to standard output; set before opening */
+    bool json_only;                     /* the lines are changed, so a table or plain text is refused */
+    bool packed;                        /* at least one output is compressed */
+    uint64_t digest;                    /* gd_record's, of the last finished item */
+    uint64_t seen;                      /* items read so far */
+    const char *scores;                 /* NULL, or another file that the run reads: no output may be the same */
+    const char *const *taken;           /* names that can't be kept, because a second output has them; or NULL */
+    const char *group_by;               /* NULL, or the field that groups rows: the first that they keep */
+    gd_keep keep;                       /* the fields to keep */
     gd_journal journal;
 } gd_job;
 
@@ -28,18 +33,37 @@ typedef struct gd_job {
  * one of the caller's structs was never initialised. */
 gd_status gd_job_init(gd_job *run, const gd_progress *progress, gd_summary *summary, gd_error *err);
 
+/* Writes a path in a way that doesn't depend on the current directory: for an identity.  NULL becomes "". */
+void gd_job_put_path(gd_buf *identity, const char *path);
+
+/* Opens only the input; `keep` as in gd_file_options. */
+gd_status gd_job_read(gd_job *run, const gd_entries_options *input, const char *keep, gd_error *err);
+
 /* Opens the input, the output, and a second output unless it is NULL.  All must be different files, which is checked
  * before any of them is truncated.  `how` has been through gd_file_options_read().  `identity` is the beginning of a
  * JSON object: what the lines depend on besides the model and the input; NULL: the run can't be resumed.  When a run is
- * resumed, the records before run->journal.items are done already, or all of them if run->journal.complete. */
+ * resumed, the records before run->journal.done.items are done already, or all of them if .complete. */
 gd_status gd_job_open(gd_job *run, const gd_encoder *encoder, const gd_file_options *how, const char *second,
                       gd_buf *identity, gd_error *err);
+
+/* Fails with GD_EUSAGE if an output is a file that is read, a file of the model, or another output, whatever names and
+ * links lead to it.  The inputs are files, not patterns; "-" is passed over, and so is NULL among the outputs.  reads:
+ * NULL for none. */
+gd_status gd_job_outputs(const gd_reads *reads, const char *const *inputs, size_t input_count,
+                         const char *const *outputs, size_t output_count, gd_error *err);
+
+/* GD_EUSAGE if an output is the other file that the run reads. */
+gd_status gd_job_check_output(const gd_job *run, const char *path, gd_error *err);
 
 /* The part of it that a dry run needs, after the input was opened. */
 gd_status gd_job_open_dry(gd_job *run, gd_error *err);
 
 /* Opens one more output, journal.aside, if the run has a journal; the run closes it. */
 gd_status gd_job_aside(gd_job *run, gd_error *err);
+
+/* Whether the input begins with the items that are done: called for each, with the number of items read, the last one's
+ * digest, and whether there are more; fails with GD_EUSAGE. */
+gd_status gd_job_same_input(const gd_job *run, uint64_t items, uint64_t digest, bool more, gd_error *err);
 
 /* The item is done.  After every GD_CUT_ITEMS items, counted from the first, compressed outputs end a member: a run can
  * resume them only there. */

@@ -11,11 +11,12 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FORMAT "guerdon-resume/1"
+#define FORMAT "guerdon-resume/2"
 enum { LIMIT = 1 << 20 };
 
 /* The counts of a summary, by their names. */
@@ -26,7 +27,7 @@ static const struct count {
     { "summary_items", offsetof(gd_summary, items) }, { "failed", offsetof(gd_summary, failed) },
     { "dropped", offsetof(gd_summary, dropped) },     { "truncated", offsetof(gd_summary, truncated) },
     { "tokens", offsetof(gd_summary, tokens) },       { "rows", offsetof(gd_summary, rows) },
-    { "texts", offsetof(gd_summary, texts) },
+    { "texts", offsetof(gd_summary, texts) },         { "conversations", offsetof(gd_summary, conversations) },
 };
 enum { COUNTS = sizeof counts / sizeof counts[0] };
 
@@ -37,21 +38,31 @@ static uint64_t *count_of(gd_summary *summary, size_t i)
 
 /* ---- writing ---- */
 
+static int open_part(const gd_journal *journal)
+{
+    int fd;
+
+    do
+        fd = open(journal->part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
 /* Replaces the file. Returns 0, or the errno of the first step that failed. */
 static int replace(const gd_journal *journal, const gd_buf *text)
 {
-    const int fd = open(journal->part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    const int fd = open_part(journal);
     int reason = fd < 0 ? errno : 0;
 
     for (size_t at = 0; !reason && at < text->len;) {
         const ssize_t n = write(fd, text->data + at, text->len - at);
 
-        if (n >= 0)
+        if (n > 0)
             at += (size_t)n; /* after part of it, the next call says why */
-        else if (errno != EINTR)
-            reason = errno;
+        else if (n == 0 || errno != EINTR)
+            reason = n == 0 ? ENOSPC : errno;
     }
-    if (fd >= 0 && close(fd) < 0 && !reason)
+    if (fd >= 0 && close(fd) < 0 && errno != EINTR && !reason) /* EINTR: Linux has closed it */
         reason = errno;
     if (!reason && rename(journal->part, journal->path) < 0)
         reason = errno;
@@ -68,18 +79,19 @@ static gd_status write_text(const gd_journal *journal, const gd_buf *text, gd_er
     return gd_fail(err, GD_EIO, "%s: %s", journal->path, strerror(reason));
 }
 
-gd_status gd_journal_save(gd_journal *journal, uint64_t items, const uint64_t *offsets, const gd_summary *summary,
-                          gd_error *err)
+gd_status gd_journal_save(const gd_journal *journal, const gd_journal_state *state, gd_error *err)
 {
-    gd_summary copy = *summary;
+    gd_summary copy = state->summary;
     gd_buf text = { 0 };
     gd_status rc;
 
     if (!journal->path)
         return GD_OK;
-    gd_buf_printf(&text, "{\"format\":\"%s\",\"items\":%" PRIu64 ",\"offsets\":[", FORMAT, items);
+    gd_buf_printf(&text, "{\"format\":\"%s\",\"complete\":%s,\"items\":%" PRIu64, FORMAT,
+                  state->complete ? "true" : "false", state->items);
+    gd_buf_printf(&text, ",\"input\":\"%016" PRIx64 "\",\"offsets\":[", state->digest);
     for (size_t i = 0; i < GD_JOURNAL_OUTPUTS; i++)
-        gd_buf_printf(&text, "%s%" PRIu64, i ? "," : "", offsets[i]);
+        gd_buf_printf(&text, "%s%" PRIu64, i ? "," : "", state->offset[i]);
     gd_buf_str(&text, "]");
     for (size_t i = 0; i < COUNTS; i++)
         gd_buf_printf(&text, ",\"%s\":%" PRIu64, counts[i].name, *count_of(&copy, i));
@@ -89,13 +101,33 @@ gd_status gd_journal_save(gd_journal *journal, uint64_t items, const uint64_t *o
     return rc;
 }
 
-void gd_journal_finish(gd_journal *journal)
+static gd_status remove_file(const char *path, gd_error *err)
 {
+    if (unlink(path) == 0 || errno == ENOENT)
+        return GD_OK;
+    return gd_fail(err, GD_EIO, "%s: the run is complete, but this file cannot be removed: %s", path, strerror(errno));
+}
+
+/* The journal goes last: as long as it is there, the next run removes what a kill has left. */
+static gd_status remove_files(const gd_journal *journal, bool aside, gd_error *err)
+{
+    gd_status rc = remove_file(journal->part, err);
+
+    if (!rc && aside)
+        rc = remove_file(journal->aside, err);
+    return rc ? rc : remove_file(journal->path, err);
+}
+
+gd_status gd_journal_finish(gd_journal *journal, gd_error *err)
+{
+    const gd_journal_state complete = { .complete = true };
+    gd_status rc = GD_OK;
+
     if (!journal->path)
-        return;
-    (void)unlink(journal->path);
-    if (journal->has_aside)
-        (void)unlink(journal->aside);
+        return GD_OK;
+    if (journal->has_aside) /* without it, a journal that is left would ask for a file that is gone */
+        rc = gd_journal_save(journal, &complete, err);
+    return rc ? rc : remove_files(journal, journal->has_aside, err);
 }
 
 void gd_journal_free(gd_journal *journal)
@@ -121,16 +153,21 @@ static gd_status read_count(uint64_t *out, const json_t *root, const char *key, 
 static gd_status read_counts(gd_journal *journal, const json_t *root, gd_error *err)
 {
     const json_t *offsets = json_object_get(root, "offsets");
-    gd_status rc = read_count(&journal->items, root, "items", journal->path, err);
+    gd_journal_state *done = &journal->done;
+    const char *digest = NULL;
+    gd_status rc = read_count(&done->items, root, "items", journal->path, err);
 
+    if (!rc)
+        rc = gd_json_string(&digest, root, "input", journal->path, err);
+    done->digest = digest ? strtoull(digest, NULL, 16) : 0;
     for (size_t i = 0; !rc && i < COUNTS; i++)
-        rc = read_count(count_of(&journal->summary, i), root, counts[i].name, journal->path, err);
+        rc = read_count(count_of(&done->summary, i), root, counts[i].name, journal->path, err);
     for (size_t i = 0; !rc && i < GD_JOURNAL_OUTPUTS; i++) {
         const json_int_t n = json_integer_value(json_array_get(offsets, i));
 
         if (n < 0 || !json_is_integer(json_array_get(offsets, i)))
             rc = gd_fail(err, GD_EFORMAT, "%s: the field \"offsets\" is not a list of three numbers", journal->path);
-        journal->offset[i] = (uint64_t)n;
+        done->offset[i] = (uint64_t)n;
     }
     return rc;
 }
@@ -153,10 +190,32 @@ static gd_status differs(const gd_journal *journal, const char *key, const json_
     return GD_EUSAGE;
 }
 
+static gd_status another_file(const gd_journal *journal, const char *path, gd_error *err)
+{
+    return gd_fail(err, GD_EUSAGE,
+                   "%s: the run was started with another %s; restore that file, or remove %s to start afresh",
+                   journal->path, path, journal->path);
+}
+
+/* Fails with the first file that has changed, is gone, or is new. */
+static gd_status check_files(const gd_journal *journal, const json_t *was, const json_t *is, gd_error *err)
+{
+    const char *path;
+    const json_t *digest;
+
+    json_object_foreach((json_t *)is, path, digest)
+        if (!json_equal(json_object_get(was, path), digest))
+            return another_file(journal, path, err);
+    json_object_foreach((json_t *)was, path, digest)
+        if (!json_object_get(is, path))
+            return another_file(journal, path, err);
+    return GD_OK;
+}
+
 /* Fails with the first difference between the two runs. */
 static gd_status check_identity(const gd_journal *journal, const json_t *root, gd_error *err)
 {
-    json_t *now;
+    json_t *now = NULL;
     const json_t *then = json_object_get(root, "run");
     const char *key;
     const json_t *value;
@@ -167,7 +226,9 @@ static gd_status check_identity(const gd_journal *journal, const json_t *root, g
     json_object_foreach((json_t *)now, key, value) {
         const json_t *was = json_object_get(then, key);
 
-        if (!rc && !json_equal(was, value))
+        if (!rc && strcmp(key, "files") == 0)
+            rc = check_files(journal, was, value, err);
+        else if (!rc && !json_equal(was, value))
             rc = differs(journal, key, was, value, err);
     }
     json_decref(now);
@@ -186,9 +247,10 @@ static gd_status take_up(gd_journal *journal, gd_error *err)
     if (!rc && strcmp(format, FORMAT) != 0)
         rc = gd_fail(err, GD_EFORMAT, "%s: its format is \"%s\", but \"%s\" is expected", journal->path, format,
                      FORMAT);
-    if (!rc)
+    journal->done.complete = json_is_true(json_object_get(root, "complete"));
+    if (!rc && !journal->done.complete)
         rc = check_identity(journal, root, err);
-    if (!rc)
+    if (!rc && !journal->done.complete)
         rc = read_counts(journal, root, err);
     json_decref(root);
     return rc;
@@ -231,28 +293,74 @@ static gd_status refuse_resume(const char *output, gd_error *err)
     return gd_fail(err, GD_EUSAGE, "%s is not a regular file, so it cannot be resumed", output);
 }
 
-gd_status gd_journal_open(gd_journal *journal, const char *output, const char *identity, bool resume, gd_error *err)
+gd_status gd_journal_name(gd_journal *journal, const char *output, gd_error *err)
 {
-    bool unfinished;
-    gd_status rc;
-
     *journal = (gd_journal){ 0 };
     if (!is_file(output))
-        return resume ? refuse_resume(output, err) : GD_OK;
+        return GD_OK;
     journal->path = with_ending(output, ".resume");
     journal->part = with_ending(output, ".resume.part");
     journal->aside = with_ending(output, ".resume.found");
-    journal->identity = gd_strdup(identity);
-    if (!journal->path || !journal->part || !journal->aside || !journal->identity)
-        return gd_fail_memory(err, strlen(output) + strlen(identity));
-    rc = gd_file_there(&unfinished, journal->path, err);
+    if (journal->path && journal->part && journal->aside)
+        return GD_OK;
+    return gd_fail_memory(err, 3 * (strlen(output) + sizeof ".resume.found"));
+}
+
+/* An output that can't be created is what the message must name, not the journal, which is created first. */
+static gd_status check_place(const char *output, gd_error *err)
+{
+    const char *slash = strrchr(output, '/');
+    struct stat sb;
+    char *dir;
+    bool fine;
+
+    if (stat(output, &sb) == 0)
+        return GD_OK;
+    if (errno != ENOENT)
+        return gd_fail(err, GD_EIO, "%s: %s", output, strerror(errno));
+    dir = slash ? gd_strndup(output, (size_t)(slash - output) + 1) : gd_strdup(".");
+    if (!dir)
+        return gd_fail_memory(err, strlen(output) + 1);
+    fine = access(dir, W_OK | X_OK) == 0;
+    gd_free(dir);
+    return fine ? GD_OK : gd_fail(err, GD_EIO, "%s: %s", output, strerror(errno));
+}
+
+/* A run that was killed while it removed its files: nothing else was left to do. */
+static bool was_complete(gd_journal *journal)
+{
+    const bool complete = take_up(journal, NULL) == GD_OK && journal->done.complete;
+
+    journal->done = (gd_journal_state){ 0 };
+    return complete;
+}
+
+gd_status gd_journal_open(gd_journal *journal, const char *output, const char *identity, bool resume, gd_error *err)
+{
+    bool unfinished;
+    gd_status rc = gd_journal_name(journal, output, err);
+
     if (rc)
         return rc;
+    if (!journal->path)
+        return resume ? refuse_resume(output, err) : GD_OK;
+    journal->identity = gd_strdup(identity);
+    if (!journal->identity)
+        return gd_fail_memory(err, strlen(identity));
+    rc = check_place(output, err);
+    if (!rc)
+        rc = gd_file_there(&unfinished, journal->path, err);
+    if (rc)
+        return rc;
+    if (unfinished && was_complete(journal)) {
+        rc = remove_files(journal, true, err);
+        unfinished = false;
+    }
+    if (rc || (unfinished && resume))
+        return rc ? rc : take_up(journal, err);
     if (unfinished)
-        return resume
-                   ? take_up(journal, err)
-                   : gd_fail(err, GD_EUSAGE, "%s is unfinished: resume it with --resume, or remove %s to start afresh",
-                             output, journal->path);
-    journal->complete = resume && has_content(output);
-    return journal->complete ? GD_OK : gd_journal_save(journal, 0, journal->offset, &journal->summary, err);
+        return gd_fail(err, GD_EUSAGE, "%s is unfinished: resume it with --resume, or remove %s to start afresh",
+                       output, journal->path);
+    journal->done.complete = resume && has_content(output);
+    return journal->done.complete ? GD_OK : gd_journal_save(journal, &journal->done, err);
 }

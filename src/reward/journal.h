@@ -13,29 +13,37 @@
 
 enum { GD_JOURNAL_OUTPUTS = 3 };
 
-typedef struct gd_journal {
-    char *path, *part;                   /* NULL: the output is not a regular file, and cannot be resumed */
-    char *aside;                         /* OUTPUT.resume.found: where a command may keep intermediate results */
-    bool has_aside;                      /* then: it exists, and is removed with the journal */
-    char *identity;                      /* what the output depends on, a JSON object */
-    bool complete;                       /* the run being resumed was already complete */
-    uint64_t items;                      /* number done */
+/* What is done. */
+typedef struct gd_journal_state {
+    bool complete; /* everything, so the rest is of no account */
+    uint64_t items;
+    uint64_t digest;                     /* gd_record's, of the last of these items */
     uint64_t offset[GD_JOURNAL_OUTPUTS]; /* length of each output with their lines */
     gd_summary summary;                  /* of these items */
+} gd_journal_state;
+
+typedef struct gd_journal {
+    char *path, *part;     /* NULL: the output is not a regular file, and cannot be resumed */
+    char *aside;           /* OUTPUT.resume.found: where a command may keep intermediate results */
+    bool has_aside;        /* then: it exists, and is removed with the journal */
+    char *identity;        /* what the output depends on, a JSON object */
+    gd_journal_state done; /* when the run began */
 } gd_journal;
+
+/* Sets the paths alone, and looks at nothing but the output. Free it even after a failure. */
+gd_status gd_journal_name(gd_journal *journal, const char *output, gd_error *err);
 
 /* Opens the journal of `output`, or creates one.  resume: an unfinished run continues where it stopped; without it, an
  * unfinished output is refused, not overwritten.  `identity` is a JSON object of strings and numbers, and must equal
- * the unfinished run's.
+ * the unfinished run's; its member "files" is an object with a string for each file.
  * Fails with GD_EUSAGE when the output or the identity is refused, and with GD_EIO, GD_EFORMAT and GD_ENOMEM. */
 gd_status gd_journal_open(gd_journal *journal, const char *output, const char *identity, bool resume, gd_error *err);
 
-/* Records that `items` are done, and how long the outputs are with their lines. */
-gd_status gd_journal_save(gd_journal *journal, uint64_t items, const uint64_t *offsets, const gd_summary *summary,
-                          gd_error *err);
+/* Records what is done. */
+gd_status gd_journal_save(const gd_journal *journal, const gd_journal_state *state, gd_error *err);
 
-/* The run is complete: removes the file. */
-void gd_journal_finish(gd_journal *journal);
+/* The run is complete: removes the files. */
+gd_status gd_journal_finish(gd_journal *journal, gd_error *err);
 
 /* Frees the memory; the file stays. The journal may be all zero. */
 void gd_journal_free(gd_journal *journal);

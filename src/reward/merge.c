@@ -2,6 +2,7 @@
 #include "reward/merge.h"
 
 #include "base/error.h"
+#include "base/guard.h"
 #include "base/mem.h"
 #include "engine/bind.h"
 #include "quant-free/merge_write.h"
@@ -102,7 +103,24 @@ static gd_status write_files(gd_newdir *out, const struct source *s, const gd_me
     if (!rc)
         rc = gd_newdir_put(out, "config.json", config.data, config.len, err);
     gd_buf_free(&config);
-    return rc ? rc : gd_newdir_keep(out, err);
+    return rc;
+}
+
+/* Writes what the files held while they did not change. */
+static gd_status write_output(gd_newdir *out, const struct source *s, const gd_merge_parts *parts, gd_error *err)
+{
+    gd_error why = { 0 }; /* "Bad address" if a file was cut short, which says less than the check of it */
+    gd_status rc, changed;
+
+    gd_guard_enter();
+    rc = write_files(out, s, parts, &why);
+    gd_guard_leave();
+    changed = gd_weights_unchanged(s->weights, err);
+    if (!changed)
+        changed = gd_adapter_unchanged(s->adapter, err);
+    if (changed || rc)
+        return changed ? changed : gd_fail(err, rc, "%s", why.text);
+    return gd_newdir_keep(out, err);
 }
 
 gd_status gd_merge_sharded(const gd_options *options, const char *output, uint64_t shard_bytes,
@@ -132,7 +150,7 @@ gd_status gd_merge_sharded(const gd_options *options, const char *output, uint64
             .progress = watch.report ? &watch : NULL,
         };
 
-        rc = write_files(out, &s, &parts, err);
+        rc = write_output(out, &s, &parts, err);
     }
     gd_newdir_close(out);
     close_source(&s);

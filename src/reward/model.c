@@ -6,11 +6,13 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/pool.h"
+#include "base/samefile.h"
 #include "reward/advice.h"
-#include "reward/rehearsal.h"
 #include "reward/choose.h"
+#include "reward/rehearsal.h"
 
 #include <string.h>
+#include <unistd.h>
 
 static bool look_up(void *context, const char *token, uint32_t *id) { return gd_tokenizer_find(context, token, id); }
 
@@ -50,6 +52,17 @@ static gd_status open_chat(gd_encoder *encoder, const gd_options *options, const
     return encoder->chat_problem ? GD_OK : gd_fail_memory(err, sizeof why);
 }
 
+/* Without a format, turns can't become text. */
+static gd_status choose_turns(gd_encoder *encoder, const gd_options *options, gd_error *err)
+{
+    const char *turns = options->turns ? options->turns : "auto";
+
+    encoder->turns = !strcmp(turns, "on") ? GD_TURNS_ON : !strcmp(turns, "off") ? GD_TURNS_OFF : GD_TURNS_AUTO;
+    if (encoder->turns == GD_TURNS_ON && !encoder->chat)
+        return gd_fail(err, GD_EUNSUPPORTED, "turns need a chat format, and %s", encoder->chat_problem);
+    return GD_OK;
+}
+
 static void put_text(gd_buf *out, const char *name, const char *value)
 {
     gd_buf_printf(out, "\"%s\":", name);
@@ -60,6 +73,15 @@ static void put_text(gd_buf *out, const char *name, const char *value)
     gd_buf_str(out, ",");
 }
 
+/* The same for a path, which may be given in another way, or anything else that the option can be. */
+static void put_path(gd_buf *out, const char *name, const char *value)
+{
+    char path[PATH_MAX];
+    const bool there = value && access(value, F_OK) == 0 && gd_path_real(path, value);
+
+    put_text(out, name, there ? path : value);
+}
+
 /* What must not have changed when an unfinished output is resumed. */
 static gd_status make_identity(gd_encoder *encoder, const gd_options *options, const char *dir, const char *adapter_dir,
                                gd_error *err)
@@ -67,14 +89,15 @@ static gd_status make_identity(gd_encoder *encoder, const gd_options *options, c
     gd_buf out = { 0 };
     const char *text;
 
-    put_text(&out, "model", dir);
-    put_text(&out, "adapter", adapter_dir);
+    put_path(&out, "model", dir);
+    put_path(&out, "adapter", adapter_dir);
     put_text(&out, "precision", options->precision);
     put_text(&out, "numerics", options->numerics);
     put_text(&out, "backend", options->backend);
-    put_text(&out, "graph", options->graph);
-    put_text(&out, "chat_format", options->chat_format);
-    put_text(&out, "normalize", options->normalize);
+    put_path(&out, "graph", options->graph);
+    put_path(&out, "chat_format", options->chat_format);
+    put_text(&out, "turns", options->turns);
+    put_path(&out, "normalize", options->normalize);
     put_text(&out, "activation", options->activation);
     gd_buf_printf(&out, "\"max_length\":%zu,\"truncate\":%d,\"add_eos\":%d", options->max_length,
                   (int)options->truncate, (int)options->add_eos);
@@ -106,7 +129,11 @@ gd_status gd_encoder_open(gd_encoder *encoder, const gd_options *options, const 
     if (!rc)
         rc = open_chat(encoder, options, choice.chat, err);
     if (!rc)
+        rc = choose_turns(encoder, options, err);
+    if (!rc)
         rc = make_identity(encoder, options, dir, adapter_dir, err);
+    if (!rc)
+        rc = gd_reads_find(&encoder->reads, options, dir, adapter_dir, err);
     if (!rc && encoder->add_eos != GD_ADD_EOS_NEVER && !encoder->special.has_eos)
         rc = gd_fail(err, GD_EUSAGE, "%s: no eos token with an id is known, so none can be appended", dir);
     if (rc)
@@ -120,6 +147,7 @@ void gd_encoder_close(gd_encoder *encoder)
     gd_chat_close(encoder->chat);
     gd_free(encoder->chat_problem);
     gd_free(encoder->identity);
+    gd_reads_free(&encoder->reads);
     gd_notes_free(&encoder->notes);
     *encoder = (gd_encoder){ 0 };
 }
@@ -158,6 +186,8 @@ static gd_status open_files(gd_model *model, const gd_options *options, gd_error
         rc = gd_head_open(&model->head, model->weights, model->adapter, model->plan->head, err);
     if (!rc)
         rc = gd_encoder_open(&model->encoder, options, model->dir, model->adapter_dir, model->config, err);
+    for (size_t i = 0; !rc && i < gd_weights_file_count(model->weights); i++)
+        rc = gd_reads_add(&model->encoder.reads, gd_weights_file(model->weights, i), true, err);
     if (!rc)
         rc = gd_scale_open(&model->scale, options->normalize, options->activation, err);
     if (!rc)
@@ -246,7 +276,8 @@ gd_status gd_model_open(gd_model **out, const gd_options *options, gd_error *err
 
 gd_status gd_model_check_scores(const gd_model *model, gd_error *err)
 {
-    return model->rehearsal ? gd_fail(err, GD_EUSAGE, "the model was opened with dry_run 1, but 0 is expected") : GD_OK;
+    return gd_model_is_dry(model) ? gd_fail(err, GD_EUSAGE, "the model was opened with dry_run 1, but 0 is expected")
+                                  : GD_OK;
 }
 
 const char *gd_model_note(const gd_model *model, size_t i)

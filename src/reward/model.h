@@ -13,9 +13,12 @@
 #include "quant-free/weights.h"
 #include "reward/head.h"
 #include "reward/options.h"
+#include "reward/reads.h"
 #include "reward/scale.h"
 #include "text/chat.h"
 #include "text/tokenizer.h"
+
+typedef enum gd_turns { GD_TURNS_AUTO, GD_TURNS_ON, GD_TURNS_OFF } gd_turns;
 
 /* How a text becomes token ids: all that `guerdon tokenize` needs too. */
 typedef struct gd_encoder {
@@ -26,8 +29,10 @@ typedef struct gd_encoder {
     gd_add_eos add_eos;
     gd_chat *chat;      /* how a conversation becomes text; NULL: unknown */
     char *chat_problem; /* then: a sentence that says why, and what to pass */
+    gd_turns turns;     /* whether records are read with gd_records_make_turns(); then there is a chat format */
     size_t most_texts;  /* of an item, each of which takes memory however short it is; 0: no limit */
-    char *identity;     /* what ids and scores depend on: members of a JSON object */
+    char *identity;     /* which options ids and scores depend on: members of a JSON object */
+    gd_reads reads;     /* which files */
     size_t rows;        /* of the embedding; 0 if unknown. Ids without a row are an error of the text that has them */
     gd_notes notes;     /* what matters to scores: a choice between the model's files and the adapter's; advice.h */
 } gd_encoder;
@@ -57,6 +62,12 @@ struct gd_model {
  * The options have been through gd_options_read(). */
 gd_status gd_model_open_files(gd_model **out, const gd_options *options, gd_error *err);
 gd_status gd_model_open_engine(gd_model *model, const gd_options *options, gd_error *err);
+
+/* A dry run: nothing is computed.  False for NULL. */
+static inline bool gd_model_is_dry(const gd_model *model) { return model && model->rehearsal; }
+
+/* Memory is limited, also for reading items.  False for NULL. */
+static inline bool gd_model_is_frugal(const gd_model *model) { return model && model->encoder.most_texts; }
 
 /* Fails in a dry run, which has no scores to return. */
 gd_status gd_model_check_scores(const gd_model *model, gd_error *err);

@@ -57,6 +57,9 @@ static gd_status check_options(const gd_options *options, gd_error *err)
         return gd_fail(err, GD_EUSAGE, "truncate is %d, but a gd_truncate is expected", (int)options->truncate);
     if (options->add_eos < GD_ADD_EOS_NEVER || options->add_eos > GD_ADD_EOS_ALWAYS)
         return gd_fail(err, GD_EUSAGE, "add_eos is %d, but a gd_add_eos is expected", (int)options->add_eos);
+    if (options->turns && strcmp(options->turns, "auto") && strcmp(options->turns, "on") &&
+        strcmp(options->turns, "off"))
+        return gd_fail(err, GD_EUSAGE, "turns is \"%s\", but auto, on or off is expected", options->turns);
     if (options->threads > 1024)
         return gd_fail(err, GD_EUSAGE, "threads is %u, but at most 1024 is expected", options->threads);
     return check_numerics(options, err);

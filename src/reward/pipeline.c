@@ -52,6 +52,7 @@ static gd_status encode_item(gd_pipeline *run, gd_scored *item, gd_error *err)
     for (size_t t = 0; t < encoded->count; t++)
         item->tokens[t] = encoded->ids[t].len;
     item->count = encoded->count;
+    item->conversations = encoded->conversations;
     return GD_OK;
 }
 
@@ -75,9 +76,11 @@ static gd_status queue_item(gd_pipeline *run, gd_scored *item, gd_error *err)
 static size_t waiting_bytes(const gd_scored *item)
 {
     const gd_record *record = &item->record;
-    const size_t fields = record->object ? record->length * 4 : 0;
+    const bool has_fields = record->object || (record->row_count && record->rows[0].object);
+    const size_t fields = has_fields ? record->length * 4 : 0;
 
-    return fields + (record->raw ? record->length : 0) + (record->problem ? strlen(record->problem) : 0);
+    return fields + (record->raw ? record->length : 0) + (record->kept || record->row_count ? record->length : 0) +
+           (record->problem ? strlen(record->problem) : 0);
 }
 
 static void free_item(gd_scored *item)
@@ -102,10 +105,8 @@ static gd_status add_record(gd_pipeline *run, gd_record *record, uint64_t bytes,
 
     *record = (gd_record){ 0 };
     gd_record_drop_texts(&item.record);
-    if (!run->keep_fields) {
-        json_decref(item.record.object);
-        item.record.object = NULL;
-    }
+    if (!run->keep_fields)
+        gd_record_drop_fields(&item.record);
     if (!rc && !gd_grow((void **)&run->items, &run->room, run->count + 1, sizeof *run->items))
         rc = gd_fail_memory(err, (run->count + 1) * sizeof *run->items);
     if (!rc)
@@ -123,13 +124,13 @@ static gd_status add_record(gd_pipeline *run, gd_record *record, uint64_t bytes,
 
 /* ---- records out ---- */
 
-static gd_status take_item(gd_pipeline *run, gd_scored *item, gd_error *err)
+gd_status gd_pipeline_take(gd_pipeline *run, const gd_scored *item, gd_error *err)
 {
     gd_summary *summary = &run->job->summary;
     bool failed = item->record.problem != NULL;
     gd_status rc = item->dropped && !run->take_dropped ? GD_OK : run->take(run->context, item, &failed, err);
 
-    for (size_t t = 0; !rc && run->model->rehearsal && t < item->count; t++)
+    for (size_t t = 0; !rc && run->model && run->model->rehearsal && t < item->count; t++)
         rc = gd_rehearsal_text(run->model->rehearsal, item->tokens[t], err);
     if (rc)
         return rc;
@@ -138,9 +139,11 @@ static gd_status take_item(gd_pipeline *run, gd_scored *item, gd_error *err)
     summary->dropped += item->dropped;
     summary->truncated += item->truncated;
     summary->texts += item->count;
+    summary->conversations += item->count ? item->conversations : 0;
     for (size_t t = 0; t < item->count; t++)
         summary->tokens += item->tokens[t];
     run->job->bytes_done = item->bytes;
+    run->job->digest = item->record.digest;
     return gd_job_item(run->job, item->record.index, err);
 }
 
@@ -159,7 +162,7 @@ static gd_status take_done(gd_pipeline *run, gd_error *err)
             scores[t] = gd_scale_apply(&run->model->scale, scores[t]);
         }
         item->scores = scores;
-        rc = take_item(run, item, err);
+        rc = gd_pipeline_take(run, item, err);
         if (!rc)
             run->out++;
     }
@@ -206,19 +209,23 @@ static bool is_time(const gd_pipeline *run)
     return gd_queue_is_full(&run->queue) || (run->awaited && run->queue.tokens >= run->model->batch_rows);
 }
 
-static gd_status next_record(gd_pipeline *run, gd_record *record, uint64_t *bytes, bool *more, gd_error *err)
+gd_status gd_pipeline_next(gd_pipeline *run, gd_record *record, uint64_t *bytes, bool *more, gd_error *err)
 {
     gd_status rc;
 
-    if (run->next)
-        return run->next(run->context, record, bytes, more, err);
-    rc = gd_records_next(run->job->records, record, more, err);
-    *bytes = gd_records_bytes_done(run->job->records);
-    return rc;
+    if (run->next) {
+        rc = run->next(run->context, record, bytes, more, err);
+    } else {
+        rc = gd_records_next(run->job->records, record, more, err);
+        *bytes = gd_records_bytes_done(run->job->records);
+    }
+    run->job->seen += !rc && *more;
+    return rc ? rc : gd_job_same_input(run->job, run->job->seen, record->digest, *more, err);
 }
 
 static gd_status run_records(gd_pipeline *run, gd_error *err)
 {
+    const uint64_t done = run->job->journal.done.items;
     gd_status rc = GD_OK;
     bool more = true;
 
@@ -226,8 +233,8 @@ static gd_status run_records(gd_pipeline *run, gd_error *err)
         gd_record record = { 0 };
         uint64_t bytes = 0;
 
-        rc = next_record(run, &record, &bytes, &more, err);
-        if (!rc && more && record.index >= run->job->journal.items)
+        rc = gd_pipeline_next(run, &record, &bytes, &more, err);
+        if (!rc && more && record.index >= done)
             rc = add_record(run, &record, bytes, err);
         gd_record_free(&record);
         if (!rc && is_time(run))
@@ -245,7 +252,7 @@ gd_status gd_pipeline_run(gd_pipeline *run, gd_error *err)
 {
     gd_status rc;
 
-    if (run->job->journal.complete)
+    if (run->job->journal.done.complete)
         return GD_OK;
     if (run->model->rehearsal)
         gd_rehearsal_clear(run->model->rehearsal);

@@ -13,13 +13,14 @@
 
 /* A record with its scores. */
 typedef struct gd_scored {
-    gd_record record;    /* without its texts; its problem may be that of one of its texts */
-    uint64_t bytes;      /* of the input, up to its end */
-    gd_status status;    /* what kind of problem the record has */
-    size_t count;        /* of scores: the record's number of texts; 0 if it has a problem or was dropped */
-    const float *scores; /* [count] finite or not */
-    bool finite;         /* all of the model's scores were, before normalization */
-    size_t *tokens;      /* [count] */
+    gd_record record;     /* without its texts; its problem may be that of one of its texts */
+    uint64_t bytes;       /* of the input, up to its end */
+    gd_status status;     /* what kind of problem the record has */
+    size_t count;         /* of scores: the record's number of texts; 0 if it has a problem or was dropped */
+    const float *scores;  /* [count] finite or not */
+    bool finite;          /* all of the model's scores were, before normalization */
+    size_t *tokens;       /* [count] */
+    size_t conversations; /* among the texts */
     bool truncated, dropped;
 } gd_scored;
 
@@ -52,5 +53,9 @@ typedef struct gd_pipeline {
 /* Runs all records through the model, and frees the internal fields. When the input breaks off, records before that are
  * still scored. Returns the first failure. */
 gd_status gd_pipeline_run(gd_pipeline *run, gd_error *err);
+
+/* What it consists of, for those who have the scores already: the next record, and a record with its scores taken. */
+gd_status gd_pipeline_next(gd_pipeline *run, gd_record *record, uint64_t *bytes, bool *more, gd_error *err);
+gd_status gd_pipeline_take(gd_pipeline *run, const gd_scored *item, gd_error *err);
 
 #endif

@@ -8,7 +8,7 @@ static gd_status write_item(void *context, const gd_scored *item, bool *failed, 
     const gd_record *record = &item->record;
 
     if (record->problem)
-        return gd_writer_error(job->writer, record->index, record->problem, err);
+        return gd_writer_error(job->writer, record, record->problem, err);
     return gd_writer_score(job->writer, record, item->scores, item->tokens, item->count, item->truncated, failed, err);
 }
 
@@ -24,7 +24,7 @@ gd_status gd_score_file(gd_model *model, const gd_file_options *how, const gd_pr
     gd_buf_str(&identity, "{\"command\":\"score\"");
     if (!rc)
         rc = gd_file_options_read(&own, how, err);
-    job.dry = model->rehearsal != NULL;
+    job.dry = gd_model_is_dry(model);
     if (!rc)
         rc = gd_job_open(&job, &model->encoder, &own, NULL, &identity, err);
     if (!rc)

@@ -15,6 +15,7 @@ struct run {
     gd_items items; /* our copy */
     gd_job job;
     size_t vocab;
+    bool turns;
     size_t at; /* the next item */
     uint64_t bytes;
 };
@@ -98,7 +99,7 @@ static gd_status next_item(void *context, gd_record *record, uint64_t *bytes, bo
     record->index = run->at;
     rc = read_item(&run->items, run->at++, &item, &why);
     if (!rc) {
-        rc = gd_item_read(record, &item, run->vocab, &why, err);
+        rc = gd_item_read(record, &item, run->vocab, run->turns, &why, err);
         run->bytes += gd_item_bytes(&item);
     }
     *bytes = run->bytes;
@@ -161,7 +162,7 @@ gd_status gd_score_items(gd_model *model, const gd_items *items, const gd_progre
                          gd_error *err)
 {
     static const gd_item_result not_yet = { .status = GD_EINTERRUPTED };
-    struct run run = { .vocab = model->plan->vocab };
+    struct run run = { .vocab = model->plan->vocab, .turns = model->encoder.turns == GD_TURNS_ON };
     gd_pipeline scoring = { .model = model,
                             .job = &run.job,
                             .next = next_item,

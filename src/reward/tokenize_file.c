@@ -26,12 +26,13 @@ static gd_status write_record(struct tokenize_run *run, const gd_record *record,
     summary->dropped += encoded->dropped;
     summary->truncated += encoded->truncated;
     if (encoded->problem)
-        return gd_writer_error(run->job.writer, record->index, encoded->problem, err);
+        return gd_writer_error(run->job.writer, record, encoded->problem, err);
     if (encoded->dropped)
         return GD_OK;
     if (!gd_grow((void **)&run->spans, &run->room, encoded->count, sizeof *run->spans))
         return gd_fail_memory(err, encoded->count * sizeof *run->spans);
     summary->texts += encoded->count;
+    summary->conversations += encoded->conversations;
     for (size_t t = 0; t < encoded->count; t++) {
         summary->tokens += encoded->ids[t].len;
         run->spans[t] = (gd_span){ encoded->ids[t].data, encoded->ids[t].len };

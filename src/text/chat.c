@@ -26,7 +26,7 @@ static gd_status fail_role(const gd_chat *chat, const gd_message *messages, size
 {
     const gd_text role = messages[i].role;
 
-    return gd_fail(why, GD_EFORMAT, "message %zu has the role \"%.*s\", but %s (chat format %.80s)", i + 1,
+    return gd_fail(why, GD_EFORMAT, "message %zu has the role \"%.*s\", but %s (chat format %.80s)", i,
                    (int)(role.len > 40 ? 40 : role.len), role.data ? role.data : "", expected, chat->name);
 }
 

@@ -46,8 +46,11 @@ bool gd_chat_has_tokens(const gd_chat *chat);
  * GD_EFORMAT (the message names the role at fault, and what was expected), GD_ENOMEM. */
 gd_status gd_chat_render(const gd_chat *chat, const gd_message *messages, size_t count, gd_buf *out, gd_error *why);
 
-/* A reward is for an answer: fails with GD_EFORMAT unless the last message is the assistant's.  `field` (such as
- * "chosen") begins the error message. */
+/* Whether a role is one of system, user and assistant. */
+bool gd_chat_knows_role(gd_text role);
+
+/* A reward is for an answer: fails with GD_EFORMAT unless all roles are known and the last message is the
+ * assistant's.  `field` (such as "chosen") begins the error message. */
 gd_status gd_chat_check_answer(const gd_message *messages, size_t count, const char *field, gd_error *why);
 
 /* The messages to drop first from a conversation that is too long, *from up to *to: its oldest turn, which is the

@@ -8,9 +8,8 @@
 
 const char *const gd_chat_role_names[GD_ROLE_COUNT] = { "system", "user", "assistant" };
 
-gd_chat_role gd_message_role(const gd_message *message)
+static gd_chat_role find_role(gd_text role)
 {
-    const gd_text role = message->role;
     gd_chat_role r = GD_ROLE_SYSTEM;
 
     while (r < GD_ROLE_COUNT &&
@@ -19,10 +18,20 @@ gd_chat_role gd_message_role(const gd_message *message)
     return r;
 }
 
+gd_chat_role gd_message_role(const gd_message *message) { return find_role(message->role); }
+bool gd_chat_knows_role(gd_text role) { return find_role(role) != GD_ROLE_COUNT; }
 bool gd_message_is(const gd_message *message, gd_chat_role role) { return gd_message_role(message) == role; }
 
 gd_status gd_chat_check_answer(const gd_message *messages, size_t count, const char *field, gd_error *why)
 {
+    for (size_t i = 0; i < count; i++) {
+        const gd_text role = messages[i].role;
+
+        if (!gd_chat_knows_role(role))
+            return gd_fail(why, GD_EFORMAT,
+                           "%s: message %zu has the role \"%.*s\", but system, user or assistant is expected", field, i,
+                           (int)(role.len > 40 ? 40 : role.len), role.data ? role.data : "");
+    }
     if (count && gd_message_is(&messages[count - 1], GD_ROLE_ASSISTANT))
         return GD_OK;
     for (size_t i = 0; i < count; i++) {

@@ -210,14 +210,14 @@ static void null_is_refused(void **state)
 static void structs_have_no_padding_at_the_end(void **state)
 {
     (void)state;
-    ENDS(gd_options, dry_run);
-    ENDS(gd_file_options, arguments);
-    ENDS(gd_rank_options, seed);
-    ENDS(gd_filter_options, context);
-    ENDS(gd_eval_options, scores);
+    ENDS(gd_options, turns);
+    ENDS(gd_file_options, keep);
+    ENDS(gd_rank_options, group_by);
+    ENDS(gd_filter_options, skip_unscored);
+    ENDS(gd_eval_options, skip_unscored);
     ENDS(gd_bench_options, context);
     ENDS(gd_progress, context);
-    ENDS(gd_summary, texts);
+    ENDS(gd_summary, conversations);
     ENDS(gd_items, results);
     ENDS(gd_item, part_count);
     ENDS(gd_item_result, error);

@@ -6,10 +6,18 @@ GUERDON_QUIET=1
 export LC_ALL GUERDON_MODEL GUERDON_QUIET
 guerdon=${top_builddir:-.}/guerdon
 work=$(mktemp -d) || exit 99
-trap 'rm -rf "$work"' EXIT
-failed=0
-fail() { failed=1; echo "FAILED: $*"; }
 child=
+trap 'rm -rf "$work"; [ -z "$child" ] || kill "$child" 2>/dev/null' EXIT
+fail() { echo "FAILED: $*"; exit 1; } # at once: each line that doesn't come takes half a minute
+
+# waits for the program, and returns its status
+ended()
+{
+    wait "$child"
+    set -- $?
+    child=
+    return "$1"
+}
 
 # wait_for COMMAND...: until it succeeds; fails after 30 seconds
 wait_for()
@@ -47,7 +55,7 @@ answers()
         wait_for has_lines "$count" || fail "$* after $packer: no line $count: $(cat "$work/errors")"
     done
     exec 3>&-
-    wait "$child" || fail "$* after $packer: status $?"
+    ended || fail "$* after $packer: status $?"
     has_lines 2 || fail "$* after $packer: $(cat "$work/out")"
 }
 
@@ -74,13 +82,13 @@ start score --format csv
 printf 'text\none\n' >&3
 wait_for has_lines 1 || fail 'a row of CSV gets no line'
 exec 3>&-
-wait "$child" || fail "CSV: status $?"
+ended || fail "CSV: status $?"
 start score --format json
 printf '[{"text":"one"},' >&3
 wait_for has_lines 1 || fail 'an element of an array gets no line'
 printf '{"text":"two"}]' >&3
 exec 3>&-
-wait "$child" || fail "an array: status $?"
+ended || fail "an array: status $?"
 has_lines 2 || fail "an array: $(cat "$work/out")"
 
 # what comes before a pipe without a writer doesn't wait for it
@@ -91,7 +99,7 @@ mkfifo "$work/b.jsonl"
 child=$!
 wait_for has_lines 1 || fail 'the first of two inputs gets no line'
 printf '%s\n' "$text" >"$work/b.jsonl"
-wait "$child" || fail "two inputs: status $?"
+ended || fail "two inputs: status $?"
 has_lines 2 || fail "two inputs: $(cat "$work/out")"
 
 # the scores are those of a file, and so is the order
@@ -106,8 +114,7 @@ start score
 printf '%s\n' "$text" >&3
 wait_for has_lines 1 || fail 'no line before the signal'
 kill -TERM "$child"
-wait "$child"
+ended
 [ $? -eq 130 ] || fail "SIGTERM while waiting: not status 130"
 exec 3>&-
 has_lines 1 || fail "after a signal: $(cat "$work/out")"
-exit $failed

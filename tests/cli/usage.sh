@@ -117,6 +117,22 @@ refuses 2 'guerdon: --output is missing: --output DIR' merge --model DIR --adapt
 refuses 2 'guerdon: merge takes only flags, not DIR' merge --model DIR --adapter LORA DIR
 refuses 2 'guerdon: backends takes only flags, not all' backends all
 refuses 2 'guerdon: --model is missing: --model DIR' eval --input FILE
+for command in 'rank' 'filter --min-score 0' 'eval'; do
+    refuses 2 'guerdon: --model has no effect on scores that are there: leave out either it or --from-scores' \
+        $command --input FILE --model DIR --from-scores S
+    refuses 2 'guerdon: --truncate has no effect on scores that are there: leave out either it or --from-scores' \
+        $command --input FILE --from-scores S --truncate left
+    refuses 2 'guerdon: --dry-run has no effect on scores that are there: leave out either it or --from-scores' \
+        $command --input FILE --from-scores S --dry-run
+    refuses 2 'guerdon: --skip-unscored needs --from-scores' $command --input FILE --model DIR --skip-unscored
+    GUERDON_MODEL=DIR GUERDON_ISA=avx2
+    export GUERDON_MODEL GUERDON_ISA # only defaults
+    refuses 3 'guerdon: S: No such file or directory' $command --input FILE --from-scores S
+    unset GUERDON_MODEL GUERDON_ISA
+done
+refuses 2 "guerdon: --calibrate writes to the model's directory: with --from-scores, use --calibrate-output FILE" \
+    eval --input FILE --from-scores S --calibrate
+refuses 2 'guerdon: --keep needs --scores FILE, whose lines get the fields' eval --model DIR --input FILE --keep id
 refuses 2 'guerdon: eval takes only flags, not FILE; --input FILE?' eval --model DIR FILE
 refuses 2 'guerdon: --scores needs a file name: standard output is for the figures' eval --model DIR --scores -
 refuses 2 'guerdon: --report needs a file name: standard output is for the figures' eval --model DIR --report=-

@@ -5,7 +5,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char identity[] = "{\"model\":\"m\",\"input\":\"i\",\"max_length\":512}";
+    static const char identity[] = "{\"model\":\"m\",\"input\":\"i\",\"files\":{\"f\":\"0\"}}";
     char output[2 * TEST_PATH];
     gd_journal journal = { 0 };
     gd_error err = { 0 };
@@ -14,8 +14,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     (void)fuzz_file("output.jsonl.resume", data, size);
     if (fuzz_accepted(gd_journal_open(&journal, output, identity, true, &err), &err)) {
         for (size_t i = 0; i < GD_JOURNAL_OUTPUTS; i++)
-            assert_true(journal.offset[i] <= INT64_MAX);
-        assert_ok(gd_journal_save(&journal, journal.items, journal.offset, &journal.summary, test_err));
+            assert_true(journal.done.offset[i] <= INT64_MAX);
+        assert_ok(gd_journal_save(&journal, &journal.done, test_err));
     }
     gd_journal_free(&journal);
     return fuzz_end();

@@ -33,6 +33,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (fuzz_accepted(gd_records_open(&records, &options, &err), &err)) {
         gd_records_keep_raw(records);
+        if (size % 2)
+            gd_records_make_turns(records);
         for (uint64_t index = 0; more; index++) {
             gd_record record = { 0 };
 

@@ -161,6 +161,15 @@ def make_rows():
              {'text': None}, {'text': 'x', 'chosen': 'y'}, 7]
     put('jsonl', 'kinds', '\n'.join(json.dumps(i) for i in items))
     put('jsonl', 'endings', '\ufeff{"text":"a"}\r\n\r\n \t\n{"text":"b"}\n{"text": \n"c"}\n')
+    marked = 'a\n<extra_id_1>Assistant\nb\n<extra_id_1>User\nc'
+    forms = [{'prompt': 'hi', 'chosen': turn, 'rejected': turn[:1] + turn, 'messages': turn}, {'prompt': turn[:1], 'response': turn},
+             {'prompt': turn[:1], 'responses': [turn[1], turn, [turn[1]]]}, {'prompt': marked, 'response': 'd'},
+             {'messages': [{'from': 'human', 'value': 'a'}, {'from': 'gpt', 'value': 'b'}], 'tools': [None]},
+             {'messages': [{'role': 'user', 'content': [{'type': 'text', 'text': 'a'}]}, turn[1] | {'tool_calls': [{}]}]},
+             {'prompt': 'a b', 'chosen': 'a b c', 'rejected': 'a b d'}, {'question': 'q', 'chosen': 'a', 'rejected': 'b'}]
+    put('jsonl', 'forms', '\n'.join(json.dumps(i) for i in forms))
+    cell = json.dumps(turn).replace('"', '""')
+    put('csv', 'conversations', f'prompt,chosen,rejected,responses\nhi,"{cell}","{cell[:40]}",\nhi,"{turn}",x,"[""a""]"\n')
     put('array', 'kinds', items)
     put('array', 'spread', json.dumps(items, indent=1))
     put('array', 'rows', (DATA / 'rows/array.json').read_bytes())
@@ -202,10 +211,10 @@ def make_packed(rows):
 
 
 def make_results():
-    identity = {'model': 'm', 'input': 'i', 'max_length': 512}
-    put('journal', 'begun', {'format': 'guerdon-resume/1', 'run': identity, 'items': 3, 'offsets': [0, 0, 0],
-                             'summary_items': 3, 'failed': 1, 'dropped': 0, 'truncated': 1, 'tokens': 40, 'rows': 30,
-                             'texts': 5})
+    identity = {'model': 'm', 'input': 'i', 'files': {'f': '0'}}
+    put('journal', 'begun', {'format': 'guerdon-resume/2', 'run': identity, 'complete': False, 'items': 3,
+                             'input': '0f', 'offsets': [0, 0, 0], 'summary_items': 3, 'failed': 1,
+                             'dropped': 0, 'truncated': 1, 'tokens': 40, 'rows': 30, 'texts': 5})
     lines = ['{"index":0,"score":1.23456789,"tokens":155}', '{"index":1,"error":"line 2: why"}',
              '{"index":2,"chosen":1.5,"rejected":0.25,"margin":1.25,"tokens":[155,149]}',
              '{"index":3,"scores":[1.5,0.25],"tokens":[155,149]}']

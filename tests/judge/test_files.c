@@ -47,8 +47,10 @@ static void check_ranked(const char *text, const float *scores)
     assert_string_equal(json_string_value(json_array_get(json_object_get(line, "texts"), 0)), answers[best]);
     json_decref(line);
     line = line_of(text, 1);
-    assert_string_equal(json_string_value(json_object_get(line, "error")),
-                        "line 2: rank takes \"prompt\" with \"responses\", a list of answers");
+    assert_string_equal(
+        json_string_value(json_object_get(line, "error")),
+        "line 2: rank takes \"prompt\" with \"responses\", a list of answers, or rows of one answer with "
+        "--group-by prompt");
     json_decref(line);
     line = line_of(text, 2);
     assert_string_equal(json_string_value(json_object_get(line, "error")),
@@ -69,8 +71,9 @@ static void check_pairs(const char *text, const float *scores)
             want += scores[a] > scores[b];
     for (const char *p = text; *p; p = strchr(p, '\n') + 1, lines++) {
         json_t *line = line_of(p, 0);
-        float margin = (float)json_number_value(json_object_get(line, "margin"));
+        float margin = (float)json_number_value(json_object_get(line, "score_margin"));
 
+        assert_null(json_object_get(line, "margin")); /* TRL would take it for a margin of its loss */
         for (size_t i = 0; i < 5; i++) {
             if (!strcmp(answers[i], json_string_value(json_object_get(line, "chosen"))))
                 margin -= i == 3 ? 0 : scores[i]; /* 1 and 3 are equal */

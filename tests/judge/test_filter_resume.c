@@ -142,8 +142,8 @@ static void changes_before_a_resume_are_reported(void **state)
 {
     gd_error err = { 0 };
 
-    assert_int_equal(go_on_after(*state, write_pairs, &err), GD_EIO);
-    assert_non_null(strstr(err.text, "in.jsonl changed while it was being filtered"));
+    assert_int_equal(go_on_after(*state, write_pairs, &err), GD_EUSAGE);
+    assert_contains(err.text, "kept.resume: the run was started with another input");
     remove_file(*state, "kept.resume");
     assert_int_equal(go_on_after(*state, halve, &err), GD_EUSAGE);
     assert_non_null(strstr(err.text, "another limit, 1"));

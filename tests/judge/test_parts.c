@@ -3,7 +3,7 @@
 
 #include "base/mem.h"
 #include "judge/filter_line.h"
-#include "judge/json_span.h"
+#include "base/json_span.h"
 #include "judge/preference.h"
 #include "judge/ranking.h"
 #include "judge/filter_values.h"
@@ -82,7 +82,7 @@ static char *lines_of(gd_rank_pairs pairs, float min_margin, uint64_t seed, uint
 
     assert_non_null(json);
     assert_ok(gd_ranking_make(&ranking, scores, count, test_err));
-    *lines = gd_preference_lines(&out, &how, index, json, &ranking, scores);
+    *lines = gd_preference_lines(&out, &how, &(gd_record){ .index = index, .object = json }, &ranking, scores);
     text = strdup(out.len ? gd_buf_cstr(&out) : "");
     gd_buf_free(&out);
     gd_ranking_free(&ranking);
@@ -104,31 +104,72 @@ static void expect_lines(gd_rank_pairs pairs, float min_margin, const char *obje
 }
 
 #define THREE "{\"prompt\":\"p\\u0000\\\"\",\"responses\":[\"a\",\"b\",\"c\"]}"
-#define LINE(c, r, m) \
-    "{\"index\":5,\"prompt\":\"p\\u0000\\\"\",\"chosen\":\"" c "\",\"rejected\":\"" r "\",\"margin\":" m "}\n"
+#define SCORES(c, r, m) ",\"score_chosen\":" c ",\"score_rejected\":" r ",\"score_margin\":" m "}\n"
+#define LINE(c, r, scores) "{\"index\":5,\"prompt\":\"p\\u0000\\\"\",\"chosen\":\"" c "\",\"rejected\":\"" r "\"" scores
 
 static void pairs_have_different_scores(void **state)
 {
     static const float scores[] = { 1, 3, 0.5f }, tied[] = { 2, 2, 1 }, same[] = { 1, 1, 1 };
 
     (void)state;
-    expect_lines(GD_PAIRS_BEST_WORST, 0, THREE, scores, 3, LINE("b", "c", "2.5"));
-    expect_lines(GD_PAIRS_BEST_WORST, 2.5f, THREE, scores, 3, LINE("b", "c", "2.5"));
+    expect_lines(GD_PAIRS_BEST_WORST, 0, THREE, scores, 3, LINE("b", "c", SCORES("3", "0.5", "2.5")));
+    expect_lines(GD_PAIRS_BEST_WORST, 2.5f, THREE, scores, 3, LINE("b", "c", SCORES("3", "0.5", "2.5")));
     expect_lines(GD_PAIRS_BEST_WORST, 2.6f, THREE, scores, 3, "");
-    expect_lines(GD_PAIRS_ALL, 0, THREE, scores, 3, LINE("b", "a", "2") LINE("b", "c", "2.5") LINE("a", "c", "0.5"));
-    expect_lines(GD_PAIRS_ALL, 1, THREE, scores, 3, LINE("b", "a", "2") LINE("b", "c", "2.5"));
-    expect_lines(GD_PAIRS_ALL, 0, THREE, tied, 3, LINE("a", "c", "1") LINE("b", "c", "1"));
-    expect_lines(GD_PAIRS_BEST_RANDOM, 0, THREE, tied, 3, LINE("a", "c", "1"));
+    expect_lines(GD_PAIRS_ALL, 0, THREE, scores, 3,
+                 LINE("b", "a", SCORES("3", "1", "2")) LINE("b", "c", SCORES("3", "0.5", "2.5"))
+                     LINE("a", "c", SCORES("1", "0.5", "0.5")));
+    expect_lines(GD_PAIRS_ALL, 1, THREE, scores, 3,
+                 LINE("b", "a", SCORES("3", "1", "2")) LINE("b", "c", SCORES("3", "0.5", "2.5")));
+    expect_lines(GD_PAIRS_ALL, 0, THREE, tied, 3,
+                 LINE("a", "c", SCORES("2", "1", "1")) LINE("b", "c", SCORES("2", "1", "1")));
+    expect_lines(GD_PAIRS_BEST_RANDOM, 0, THREE, tied, 3, LINE("a", "c", SCORES("2", "1", "1")));
     expect_lines(GD_PAIRS_ALL, 0, THREE, same, 3, "");
     expect_lines(GD_PAIRS_BEST_WORST, 0, THREE, same, 3, "");
     expect_lines(GD_PAIRS_BEST_RANDOM, 0, THREE, same, 3, "");
     expect_lines(GD_PAIRS_BEST_WORST, 0, "{\"prompt\":\"p\",\"responses\":[\"a\"]}", scores, 1, "");
     expect_lines(GD_PAIRS_BEST_WORST, 0, "{\"chosen\":[\"a\",\"b\"],\"rejected\":[\"c\"]}", scores, 3,
-                 "{\"index\":5,\"chosen\":\"b\",\"rejected\":\"c\",\"margin\":2.5}\n");
+                 "{\"index\":5,\"chosen\":\"b\",\"rejected\":\"c\"" SCORES("3", "0.5", "2.5"));
     expect_lines(GD_PAIRS_BEST_WORST, 0,
                  "{\"prompt\":[{\"role\":\"user\",\"content\":\"q\"}],\"responses\":[\"a\",\"b\"]}", scores, 2,
                  "{\"index\":5,\"prompt\":[{\"role\":\"user\",\"content\":\"q\"}],\"chosen\":[{\"role\":\"assistant\","
-                 "\"content\":\"b\"}],\"rejected\":[{\"role\":\"assistant\",\"content\":\"a\"}],\"margin\":2}\n");
+                 "\"content\":\"b\"}],\"rejected\":[{\"role\":\"assistant\",\"content\":\"a\"}]" SCORES("3", "1", "2"));
+}
+
+#define Q "{\"role\":\"user\",\"content\":\"q\"}"
+#define A "{\"role\":\"assistant\",\"content\":\"a\"}"
+#define B "{\"role\":\"assistant\",\"content\":\"b\"}"
+
+/* Trainers join prompt and answer, and expect lists. */
+static void pairs_are_for_trainers(void **state)
+{
+    static const struct {
+        const char *object, *want; /* want: from the index to the margin */
+    } cases[] = {
+        { "{\"prompt\":[" Q "],\"responses\":[" A "," B "]}",
+          "\"prompt\":[" Q "],\"chosen\":[" B "],\"rejected\":[" A "]," },
+        { "{\"prompt\":" Q ",\"responses\":[\"a\"," B "]}",
+          "\"prompt\":[" Q "],\"chosen\":[" B "],\"rejected\":[" A "]," },
+        { "{\"prompt\":[" Q "],\"responses\":[[" Q "," A "],[" Q "," B "]]}",
+          "\"chosen\":[" Q "," B "],\"rejected\":[" Q "," A "]," },
+        { "{\"prompt\":\"q\",\"responses\":[[" Q "," A "],[" Q "," B "]]}",
+          "\"chosen\":[" Q "," B "],\"rejected\":[" Q "," A "]," },
+        { "{\"prompt\":\"other\",\"responses\":[[" A "],[" B "]]}",
+          "\"prompt\":\"other\",\"chosen\":[" B "],\"rejected\":[" A "]," },
+        { "{\"prompt\":[" Q "," A "],\"responses\":[[" A "],[" B "]]}",
+          "\"prompt\":[" Q "," A "],\"chosen\":[" B "],\"rejected\":[" A "]," },
+    };
+    static const float scores[] = { 1, 3 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        size_t lines;
+        char *have = lines_of(GD_PAIRS_BEST_WORST, 0, 0, 5, cases[i].object, scores, 2, &lines);
+
+        assert_int_equal(lines, 1);
+        assert_int_equal(strncmp(have, "{\"index\":5,", 11), 0);
+        assert_int_equal(strncmp(have + 11, cases[i].want, strlen(cases[i].want)), 0);
+        free(have);
+    }
 }
 
 /* All worse answers are drawn about equally often, and the same index draws the same. */
@@ -283,6 +324,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rankings_agree_with_counting),
         cmocka_unit_test(pairs_have_different_scores),
+        cmocka_unit_test(pairs_are_for_trainers),
         cmocka_unit_test(a_drawn_answer_depends_only_on_seed_and_index),
         cmocka_unit_test(a_line_is_changed_where_it_must_be),
         cmocka_unit_test(members_of_any_text_lie_within_it),

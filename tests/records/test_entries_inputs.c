@@ -142,8 +142,8 @@ static void patterns_are_files_sorted_by_their_bytes(void **state)
     write_text("a[1-9]*.jsonl", "{\"n\":\"this very file\"}");
     expect(NAMES("a[1-9]*.jsonl"), NULL, "1 {\"n\":\"this very file\"}\n");
     expect_failure(NAMES("a.jsonl", "x*.jsonl"), NULL, GD_EUSAGE, "x*.jsonl: no file matches this pattern");
-    expect_failure(NAMES("none/*.jsonl"), NULL, GD_EIO,
-                   "none/*.jsonl: cannot read a directory of this pattern: No such file or directory");
+    expect_failure(NAMES("none/*.jsonl"), NULL, GD_EUSAGE,
+                   "none/*.jsonl: no file matches this pattern: there is no such directory");
     expect_failure(NAMES("x.jsonl"), NULL, GD_EIO, "x.jsonl: No such file or directory");
     assert_int_equal(gd_entries_open(&(gd_entries *){ NULL }, &(gd_entries_options){ 0 }, NULL), GD_EUSAGE);
     for (size_t i = 0; i < 3; i++) {
@@ -283,9 +283,11 @@ static void unknown_fields_are_refused(void **state)
     expect_failure(NAMES("a.txt"), "text=line", GD_EUSAGE,
                    "a.txt: there is no column \"line\" in plain text, which has only \"text\"");
     expect_failure(NAMES("a.csv"), "Text=text", GD_EUSAGE,
-                   "fields: \"Text\" is none of text, prompt, response, responses, chosen, rejected and messages");
+                   "fields: \"Text\" is none of text, prompt, response, responses, chosen, rejected, messages, tools, "
+                   "documents and chat_template_kwargs");
     expect_failure(NAMES("a.csv"), "=text", GD_EUSAGE,
-                   "fields: \"\" is none of text, prompt, response, responses, chosen, rejected and messages");
+                   "fields: \"\" is none of text, prompt, response, responses, chosen, rejected, messages, tools, "
+                   "documents and chat_template_kwargs");
     expect_failure(NAMES("a.csv"), "text", GD_EUSAGE,
                    "fields: \"text\" is not of the form name=column, as in text=instruction");
     expect_failure(NAMES("a.csv"), "text=text,instruction", GD_EUSAGE,

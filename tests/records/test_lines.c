@@ -30,22 +30,28 @@ static const struct bad_line bad_lines[] = {
     { "prompt missing", "{\"response\":\"a\"}", 0, "line 7: the field \"prompt\" is missing" },
     /* fields of two kinds */
     { "text and chosen", "{\"text\":\"a\",\"chosen\":\"b\",\"rejected\":\"c\"}", 0,
-      "line 7: the fields \"text\" and \"chosen\" don't go together" },
+      "line 7: the fields \"text\" and \"chosen\" don't go together; --fields text=_ leaves the first out, --fields "
+      "chosen=_,rejected=_ the second" },
     { "text and rejected", "{\"text\":\"a\",\"rejected\":\"c\"}", 0,
-      "line 7: the fields \"text\" and \"rejected\" don't go together" },
+      "line 7: the fields \"text\" and \"rejected\" don't go together; --fields text=_ leaves the first out, --fields "
+      "chosen=_,rejected=_ the second" },
     { "text and response", "{\"text\":\"a\",\"response\":\"b\"}", 0,
-      "line 7: the fields \"text\" and \"response\" don't go together" },
+      "line 7: the fields \"text\" and \"response\" don't go together; --fields text=_ leaves the first out, --fields "
+      "response=_ the second" },
     { "text and prompt", "{\"prompt\":\"p\",\"text\":\"a\"}", 0,
-      "line 7: the fields \"text\" and \"prompt\" don't go together" },
+      "line 7: the field \"text\" does not hold the \"prompt\" beside it; --fields prompt=_ scores it without, if it "
+      "is whole" },
     { "response and pair", "{\"prompt\":\"p\",\"response\":\"a\",\"chosen\":\"b\",\"rejected\":\"c\"}", 0,
-      "line 7: the fields \"response\" and \"chosen\" don't go together" },
+      "line 7: the fields \"response\" and \"chosen\" don't go together; --fields response=_ leaves the first out, "
+      "--fields chosen=_,rejected=_ the second" },
     { "messages", "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}", 0,
       "line 7: messages: the conversation has no assistant turn: end it with the answer to score, a message with the "
       "role assistant" },
     { "no messages", "{\"messages\":[]}", 0,
       "line 7: the field \"messages\" is an empty list; expected a conversation" },
     { "messages and text", "{\"text\":\"a\",\"messages\":[]}", 0,
-      "line 7: the fields \"text\" and \"messages\" don't go together" },
+      "line 7: the fields \"text\" and \"messages\" don't go together; --fields text=_ leaves the first out, --fields "
+      "messages=_ the second" },
     /* wrong types */
     { "text is an integer", "{\"text\":5}", 0,
       "line 7: the field \"text\" is a number; expected a string or a conversation" },
@@ -78,7 +84,8 @@ static const struct bad_line bad_lines[] = {
       "line 7: the field \"responses[1]\" is a number; expected a string or a conversation" },
     { "answers without a prompt", "{\"responses\":[\"b\"]}", 0, "line 7: the field \"prompt\" is missing" },
     { "answers and a pair", "{\"prompt\":\"a\",\"responses\":[\"b\"],\"chosen\":\"c\"}", 0,
-      "line 7: the fields \"chosen\" and \"responses\" don't go together" },
+      "line 7: the fields \"chosen\" and \"responses\" don't go together; --fields chosen=_,rejected=_ leaves the "
+      "first out, --fields responses=_ the second" },
     { "answers of a pair and a text", "{\"chosen\":[\"a\"],\"rejected\":\"b\"}", 0,
       "line 7: the field \"rejected\" is a string; expected a list of answers" },
     { "answers of one side of a pair only", "{\"rejected\":[\"b\"]}", 0, "line 7: the field \"chosen\" is missing" },
@@ -308,6 +315,7 @@ static void lack_of_memory_is_not_a_bad_line(void **state)
         "{\"chosen\":\"a\"}",
         "{\"prompt\":\"p\",\"responses\":[\"a\",\"b\",\"c\"]}",
         "{\"prompt\":\"p\",\"chosen\":[\"a\",\"b\"],\"rejected\":[\"c\"]}",
+        "{\"prompt\":[{\"role\":\"user\",\"content\":\"q\"}],\"messages\":[],\"chosen\":\"a\",\"rejected\":\"b\"}",
     };
     json_malloc_t old_malloc;
     json_free_t old_free;

@@ -39,7 +39,7 @@ static gd_status write_all(const char *path, gd_error *err)
     (void)gd_writer_score(w, record(4, GD_RECORD_PAIR), nan, tokens, 2, false, &failed, err);
     (void)gd_writer_score(w, record(5, GD_RECORD_PAIR), far, tokens, 2, false, &failed, err);
     (void)gd_writer_score(w, record(6, GD_RECORD_TEXT), low, tokens, 1, false, NULL, err);
-    (void)gd_writer_error(w, 18446744073709551615u, "line 8: \"a\\b\"\n\x01\xc3\xa9", err);
+    (void)gd_writer_error(w, &(gd_record){ .index = 18446744073709551615u }, "line 8: \"a\\b\"\n\x01\xc3\xa9", err);
     (void)gd_sink_flush(gd_writer_sink(w), err);
     (void)gd_writer_ids(w, record(8, GD_RECORD_TEXT), ids, 1, false, err);
     (void)gd_writer_ids(w, record(9, GD_RECORD_PAIR), ids, 2, true, err);
@@ -179,11 +179,11 @@ static void a_full_disk_is_reported(void **state)
     assert_int_equal(write_all("/dev/full", &err), GD_EIO);
     assert_string_equal(err.text, "/dev/full: No space left on device");
     assert_ok(gd_writer_open(&w, "/dev/full", NULL, 0, 0, test_err));
-    assert_ok(gd_writer_error(w, 0, "a", test_err)); /* still in the buffer */
+    assert_ok(gd_writer_error(w, &(gd_record){ 0 }, "a", test_err)); /* still in the buffer */
     err = (gd_error){ 0 };
     assert_int_equal(gd_sink_flush(gd_writer_sink(w), &err), GD_EIO);
     err = (gd_error){ 0 };
-    assert_int_equal(gd_writer_error(w, 0, "a", &err), GD_EIO); /* and on every later call */
+    assert_int_equal(gd_writer_error(w, &(gd_record){ 0 }, "a", &err), GD_EIO); /* and on every later call */
     assert_string_equal(err.text, "/dev/full: No space left on device");
     assert_int_equal(gd_writer_close(w, NULL), GD_EIO);
     assert_int_equal(symlink("/dev/full", temp_path("full.gz")), 0);

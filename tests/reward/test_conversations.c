@@ -121,7 +121,7 @@ static void bad_conversations_are_errors(void **state)
     expect_problem(*state, "{\"messages\":[{\"role\":\"user\"}]}\n",
                    "message 0 of the field \\\"messages\\\": its content is missing");
     expect_problem(*state, "{\"prompt\":\"p\",\"response\":[" YES "]}\n",
-                   "the field \\\"prompt\\\" is a text and \\\"response\\\" a conversation");
+                   "the field \\\"prompt\\\" is a text and \\\"response\\\" a conversation; --turns on");
     expect_problem(*state, "{\"prompt\":[],\"response\":\"a\"}\n", "the field \\\"prompt\\\" is an empty list");
     options.chat_format = "nonesuch";
     files = from_to(in_dir(*state, "in.jsonl"), in_dir(*state, "x"), GD_FORMAT_AUTO);

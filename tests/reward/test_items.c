@@ -11,7 +11,11 @@
 #include <unistd.h>
 
 static const gd_message asked[] = { M("system", "You are brief."), M("user", "Is tea hot?") };
-static const gd_part talk = TALK(asked), nothing = T(""), odd[] = { T("z\xc3\xbc \xe2\x82\xac") };
+static const gd_message hot[] = { M("user", "Is tea hot?") };
+static const gd_message hm[] = { M("assistant", "Hm.") };
+static const gd_part told_alone[] = { TALK(hm) };
+static const gd_part talk = TALK(asked), said = T("Is tea hot?"), start = TALK(hot), nothing = T(""),
+                     odd[] = { T("z\xc3\xbc \xe2\x82\xac") };
 
 /* Items without conversations come first. */
 static const gd_item items[] = {
@@ -28,8 +32,22 @@ static const gd_item items[] = {
     ITEM(GD_ITEM_PAIR, &talk, talks),
     ITEM(GD_ITEM_PAIR, NULL, talks),
     ITEM(GD_ITEM_ANSWERS, &talk, answers),
+    ITEM(GD_ITEM_TEXT, &said, told),
+    ITEM(GD_ITEM_TEXT, &start, told),
 };
 enum { ALL = sizeof items / sizeof items[0], PLAIN = 8 };
+
+/* Items of which turns can be made. */
+static const gd_item for_turns[] = {
+    ITEM(GD_ITEM_TEXT, &question, one),
+    ITEM(GD_ITEM_PAIR, &question, pair),
+    ITEM(GD_ITEM_ANSWERS, &question, answers),
+    ITEM(GD_ITEM_PAIR, &nothing, pair),
+    ITEM(GD_ITEM_TEXT, NULL, told),
+    ITEM(GD_ITEM_PAIR, &talk, talks),
+    ITEM(GD_ITEM_TEXT, &question, told_alone),
+};
+enum { FOR_TURNS = sizeof for_turns / sizeof for_turns[0] };
 
 /* ---- the same in a file ---- */
 
@@ -122,22 +140,22 @@ static void same_result(const gd_item_result *result, const gd_item *item, const
     }
 }
 
-static void memory_and_file_agree(gd_model *model, size_t count)
+static void memory_and_file_agree(gd_model *model, const gd_item *list, size_t count)
 {
     gd_item_result results[ALL], single;
-    const gd_items all = golden_items(items, count, results);
+    const gd_items all = golden_items(list, count, results);
     gd_summary of_file = { .struct_size = sizeof of_file }, of_memory = of_file;
-    json_t *lines = file_of(model, items, count, &of_file);
+    json_t *lines = file_of(model, list, count, &of_file);
 
     assert_ok(gd_score_items(model, &all, NULL, &of_memory, test_err));
     assert_memory_equal(&of_memory, &of_file, sizeof of_file);
     assert_true(of_memory.truncated > 0 && of_memory.texts > count);
     for (size_t i = 0; i < count; i++) {
-        const gd_items alone = golden_items(&items[i], 1, &single);
+        const gd_items alone = golden_items(&list[i], 1, &single);
 
-        same_result(&results[i], &items[i], json_array_get(lines, i));
+        same_result(&results[i], &list[i], json_array_get(lines, i));
         assert_ok(gd_score_items(model, &alone, NULL, NULL, test_err));
-        same_result(&single, &items[i], json_array_get(lines, i));
+        same_result(&single, &list[i], json_array_get(lines, i));
         gd_items_free_results(&alone);
     }
     gd_items_free_results(&all);
@@ -151,7 +169,7 @@ static void scores_are_those_of_a_file(void **state)
     for (size_t m = 0; m < (SANITIZED ? 1 : GOLDEN_MODELS); m++) {
         gd_model *model = open_model(golden_models[m], NULL, m % 2 ? 16 : 0);
 
-        memory_and_file_agree(model, PLAIN);
+        memory_and_file_agree(model, items, PLAIN);
         gd_model_close(model);
     }
 }
@@ -161,7 +179,36 @@ static void conversations_are_those_of_a_file(void **state)
     gd_model *model = open_model("qwen2", "chatml", 16);
 
     (void)state;
-    memory_and_file_agree(model, ALL);
+    memory_and_file_agree(model, items, ALL);
+    gd_model_close(model);
+}
+
+static void turns_are_those_of_a_file(void **state)
+{
+    const gd_message turns[] = { { { "user", 4 }, question.text }, { { "assistant", 9 }, one[0].text } };
+    const gd_part spelled[] = { TALK(turns) };
+    const gd_item item = ITEM(GD_ITEM_TEXT, NULL, spelled);
+    gd_options options = golden_options("qwen2", 0);
+    gd_item_result results[2];
+    gd_model *model;
+
+    (void)state;
+    options.max_length = 32;
+    options.chat_format = "chatml";
+    options.turns = "on";
+    assert_ok(gd_model_open(&model, &options, test_err));
+    memory_and_file_agree(model, for_turns, FOR_TURNS);
+    for (size_t i = 0; i < 2; i++) {
+        const gd_items all = golden_items(i ? &item : for_turns, 1, &results[i]);
+
+        assert_ok(gd_score_items(model, &all, NULL, NULL, test_err));
+    }
+    assert_memory_equal(results[0].scores, results[1].scores, sizeof(float));
+    for (size_t i = 0; i < 2; i++) {
+        const gd_items all = golden_items(i ? &item : for_turns, 1, &results[i]);
+
+        gd_items_free_results(&all);
+    }
     gd_model_close(model);
 }
 
@@ -364,10 +411,15 @@ static void every_allocation_may_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(scores_are_those_of_a_file), cmocka_unit_test(conversations_are_those_of_a_file),
-        cmocka_unit_test(ids_score_as_their_text),    cmocka_unit_test(a_dropped_item_has_no_scores),
-        cmocka_unit_test(a_call_can_be_stopped),      cmocka_unit_test(no_items_are_fine_and_no_room_is_not),
-        cmocka_unit_test(the_callers_sizes_count),    cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(scores_are_those_of_a_file),
+        cmocka_unit_test(conversations_are_those_of_a_file),
+        cmocka_unit_test(turns_are_those_of_a_file),
+        cmocka_unit_test(ids_score_as_their_text),
+        cmocka_unit_test(a_dropped_item_has_no_scores),
+        cmocka_unit_test(a_call_can_be_stopped),
+        cmocka_unit_test(no_items_are_fine_and_no_room_is_not),
+        cmocka_unit_test(the_callers_sizes_count),
+        cmocka_unit_test(every_allocation_may_fail),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,6 +23,48 @@ int __wrap_close(int fd)
     return -1;
 }
 
+/* Signals and a full pipe may interrupt a write, or let it write less. */
+static int write_reason; /* of the next write */
+static size_t write_most = SIZE_MAX;
+ssize_t __real_write(int fd, const void *data, size_t len);
+ssize_t __wrap_write(int fd, const void *data, size_t len);
+
+ssize_t __wrap_write(int fd, const void *data, size_t len)
+{
+    if (!write_reason)
+        return __real_write(fd, data, len < write_most ? len : write_most);
+    errno = write_reason;
+    write_reason = 0;
+    return -1;
+}
+
+static int rename_reason;
+int __real_rename(const char *from, const char *to);
+int __wrap_rename(const char *from, const char *to);
+
+int __wrap_rename(const char *from, const char *to)
+{
+    if (!rename_reason)
+        return __real_rename(from, to);
+    errno = rename_reason;
+    return -1;
+}
+
+static int unlinks_left = -1; /* of those that work; -1: all of them */
+int __real_unlink(const char *path);
+int __wrap_unlink(const char *path);
+
+int __wrap_unlink(const char *path)
+{
+    if (unlinks_left < 0)
+        return __real_unlink(path);
+    if (unlinks_left-- > 0)
+        return __real_unlink(path);
+    unlinks_left = 0;
+    errno = EIO;
+    return -1;
+}
+
 static gd_error try_to_open(void)
 {
     gd_journal journal;
@@ -98,6 +140,119 @@ static void a_file_that_cannot_be_closed(void **state)
     assert_int_equal(access(temp_path("out.resume"), F_OK), -1);
 }
 
+static void expect_a_journal(uint64_t items)
+{
+    gd_journal journal;
+
+    assert_ok(gd_journal_open(&journal, temp_path("out"), "{\"model\":\"m\"}", true, test_err));
+    assert_int_equal(journal.done.items, items);
+    assert_int_equal(journal.done.complete, false);
+    gd_journal_free(&journal);
+}
+
+static void writes_that_are_interrupted(void **state)
+{
+    (void)state;
+    write_reason = EINTR;
+    assert_int_equal(try_to_open().status, GD_OK);
+    assert_int_equal(write_reason, 0);
+    expect_a_journal(0);
+}
+
+static void writes_of_a_few_bytes(void **state)
+{
+    gd_journal journal;
+    gd_journal_state done = { .items = 7, .digest = UINT64_MAX };
+
+    (void)state;
+    assert_int_equal(try_to_open().status, GD_OK);
+    assert_ok(gd_journal_open(&journal, temp_path("out"), "{\"model\":\"m\"}", true, test_err));
+    write_most = 3;
+    assert_ok(gd_journal_save(&journal, &done, test_err));
+    write_most = SIZE_MAX;
+    gd_journal_free(&journal);
+    expect_a_journal(7);
+}
+
+static void a_part_that_cannot_be_renamed(void **state)
+{
+    (void)state;
+    rename_reason = EROFS;
+    expect_failure(EROFS);
+    rename_reason = 0;
+    assert_int_equal(access(temp_path("out.resume.part"), F_OK), -1);
+}
+
+/* The message names the output, not the journal that would have been created first. */
+static void an_output_that_cannot_be_created(void **state)
+{
+    static const char *const outputs[][3] = {
+        { "/nonexistent/x", "/nonexistent/x: No such file or directory" },
+        { "/dev/null/x", "/dev/null/x: Not a directory" },
+        { "/proc/x", "/proc/x: " },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        gd_journal journal;
+        gd_error err = { 0 };
+
+        assert_int_equal(gd_journal_open(&journal, outputs[i][0], "{}", false, &err), GD_EIO);
+        if (i < 2)
+            assert_string_equal(err.text, outputs[i][1]);
+        gd_journal_free(&journal);
+    }
+}
+
+/* Finishes a run with results aside; only `unlinks` of its files can be removed. */
+static gd_status finish(int unlinks, gd_error *err)
+{
+    gd_journal journal;
+    gd_status rc;
+
+    (void)temp_write("out", "line\n", 5);
+    (void)unlink(temp_path("out.resume"));
+    assert_ok(gd_journal_open(&journal, temp_path("out"), "{\"model\":\"m\"}", false, test_err));
+    (void)temp_write("out.resume.found", "x", 1);
+    journal.has_aside = true;
+    unlinks_left = unlinks;
+    rc = gd_journal_finish(&journal, err);
+    unlinks_left = -1;
+    gd_journal_free(&journal);
+    return rc;
+}
+
+static void expect_nothing_left(void)
+{
+    assert_int_equal(access(temp_path("out.resume"), F_OK), -1);
+    assert_int_equal(access(temp_path("out.resume.found"), F_OK), -1);
+    assert_int_equal(access(temp_path("out.resume.part"), F_OK), -1);
+}
+
+/* Whatever a kill leaves: the output is complete, and the next run removes the rest and asks for nothing. */
+static void a_kill_while_files_are_removed(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 6; i++) {
+        gd_journal journal;
+        gd_error err = { 0 };
+        const bool resume = i % 2;
+
+        assert_int_equal(finish(i / 2, &err), GD_EIO);
+        assert_contains(err.text, "the run is complete, but this file cannot be removed: Input/output error");
+        assert_int_equal(access(temp_path("out.resume"), F_OK), 0);
+        assert_ok(gd_journal_open(&journal, temp_path("out"), "{\"model\":\"another\"}", resume, test_err));
+        assert_int_equal(journal.done.complete, resume);
+        assert_int_equal(journal.done.items, 0);
+        if (!resume)
+            assert_ok(gd_journal_finish(&journal, test_err));
+        gd_journal_free(&journal);
+        expect_nothing_left();
+    }
+    assert_ok(finish(-1, test_err));
+    expect_nothing_left();
+}
+
 static void only_a_file_can_be_resumed(void **state)
 {
     static const char *const outputs[][2] = {
@@ -146,6 +301,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_write_that_falls_short, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(a_file_that_cannot_be_closed, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(a_path_that_is_a_directory, temp_begin, temp_end),
+        cmocka_unit_test_setup_teardown(writes_that_are_interrupted, temp_begin, temp_end),
+        cmocka_unit_test_setup_teardown(writes_of_a_few_bytes, temp_begin, temp_end),
+        cmocka_unit_test_setup_teardown(a_part_that_cannot_be_renamed, temp_begin, temp_end),
+        cmocka_unit_test(an_output_that_cannot_be_created),
+        cmocka_unit_test_setup_teardown(a_kill_while_files_are_removed, temp_begin, temp_end),
         cmocka_unit_test(only_a_file_can_be_resumed),
         cmocka_unit_test_setup_teardown(the_first_reason_counts, temp_begin, temp_end),
     };

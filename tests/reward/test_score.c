@@ -41,7 +41,7 @@ static void bad_options_are_refused(void **state)
     o = good, o.add_eos = (gd_add_eos)-1;
     refused(&o, GD_EUSAGE, "add_eos is");
     o = good, o.max_length = 100000;
-    refused(&o, GD_EUSAGE, "max_length is 100000");
+    refused(&o, GD_EUSAGE, "the length is limited to 100000 tokens, but max_position_embeddings");
     o = good, o.backend = "openblas", o.numerics = "exact", o.precision = "fp32";
     refused(&o, GD_EUSAGE, "cannot run with exact numerics");
     o = good, o.model = "no/such-model";

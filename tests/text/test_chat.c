@@ -124,24 +124,24 @@ static void what_fails_has_its_sentence(void **state)
     } cases[] = {
         { "llama3", "", "the conversation has no messages" },
         { "llama3", "uax",
-          "message 3 has the role \"to?ol\", but system, user or assistant is expected (chat format llama3)" },
+          "message 2 has the role \"to?ol\", but system, user or assistant is expected (chat format llama3)" },
         { "gemma", "sua",
-          "message 1 has the role \"system\", but system messages are not supported: put the text into the first user "
+          "message 0 has the role \"system\", but system messages are not supported: put the text into the first user "
           "message (chat format gemma)" },
         { "hh", "usa",
-          "message 2 has the role \"system\", but system messages are not supported: put the text into the first user "
+          "message 1 has the role \"system\", but system messages are not supported: put the text into the first user "
           "message (chat format hh)" },
         { "gemma", "uua",
-          "message 2 has the role \"user\", but assistant is expected: user and assistant take turns (chat format "
+          "message 1 has the role \"user\", but assistant is expected: user and assistant take turns (chat format "
           "gemma)" },
         { "gemma", "aua",
-          "message 1 has the role \"assistant\", but user is expected: user and assistant take turns (chat format "
+          "message 0 has the role \"assistant\", but user is expected: user and assistant take turns (chat format "
           "gemma)" },
         { "mistral-v0.1", "saa",
-          "message 2 has the role \"assistant\", but user is expected: user and assistant take turns (chat format "
+          "message 1 has the role \"assistant\", but user is expected: user and assistant take turns (chat format "
           "mistral-v0.1)" },
         { "mistral", "suasua",
-          "message 4 has the role \"system\", but only the first message may be a system message (chat format "
+          "message 3 has the role \"system\", but only the first message may be a system message (chat format "
           "mistral)" },
         { "mistral", "s", "a system message goes into a user message, but there is none (chat format mistral)" },
     };
@@ -169,10 +169,11 @@ static void an_answer_must_end_it(void **state)
                                "message with the role assistant";
     static const char not_last[] = "chosen: the conversation ends with a message that is not the assistant's: end "
                                    "it with the answer to score";
+    static const char unknown[] = "chosen: message 1 has the role \"to?ol\", but system, user or assistant is expected";
     static const struct {
         const char *pattern, *sentence;
     } cases[] = { { "ua", NULL }, { "a", NULL },  { "suaua", NULL },   { "", none },
-                  { "u", none },  { "su", none }, { "uau", not_last }, { "ax", not_last } };
+                  { "u", none },  { "su", none }, { "uau", not_last }, { "ax", unknown } };
     gd_message messages[MOST_MESSAGES];
 
     (void)state;

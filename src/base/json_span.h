@@ -1,11 +1,15 @@
 /* json_span.h - finds the members of a JSON object in its text, so that one part of a line can be changed and the rest
  * kept byte for byte. */
-#ifndef GD_JUDGE_JSON_SPAN_H
-#define GD_JUDGE_JSON_SPAN_H
+#ifndef GD_BASE_JSON_SPAN_H
+#define GD_BASE_JSON_SPAN_H
 
 #include "guerdon.h"
 
 #include <stdbool.h>
+
+/* The next member of an object, which is valid JSON: its name as it is written, between the quotes, and its value.  *at
+ * is the object's text at first, then what is left of it.  False after the last one. */
+bool gd_json_span_next(gd_text *at, gd_text *name, gd_text *value);
 
 /* Finds the value of the member `key`, which is letters. The text is an object: valid JSON without duplicate keys. */
 bool gd_json_span_value(gd_text text, const char *key, gd_text *value);

@@ -1,5 +1,5 @@
 /* json_span.c - finds the members of a JSON object in its text. */
-#include "judge/json_span.h"
+#include "base/json_span.h"
 
 #include <stdlib.h>
 
@@ -43,6 +43,27 @@ static const char *skip_value(const char *p, const char *end)
     return end;
 }
 
+bool gd_json_span_next(gd_text *at, gd_text *name, gd_text *value)
+{
+    const char *end = at->data + at->len, *p = skip_space(at->data, end), *begin;
+
+    if (p < end && (*p == '{' || *p == ','))
+        p = skip_space(p + 1, end);
+    if (p == end || *p != '"')
+        return false;
+    begin = p + 1;
+    p = skip_string(p, end);
+    *name = (gd_text){ begin, p > begin ? (size_t)(p - 1 - begin) : 0 };
+    p = skip_space(p, end);
+    if (p == end || *p != ':')
+        return false;
+    begin = skip_space(p + 1, end);
+    p = skip_value(begin, end);
+    *value = (gd_text){ begin, (size_t)(p - begin) };
+    *at = (gd_text){ p, (size_t)(end - p) };
+    return true;
+}
+
 /* Whether a name, as it is written, is this key of letters, which only \\u can spell in another way. */
 static bool is_key(const char *name, const char *end, const char *key)
 {
@@ -63,25 +84,11 @@ static bool is_key(const char *name, const char *end, const char *key)
 
 bool gd_json_span_value(gd_text text, const char *key, gd_text *value)
 {
-    const char *end = text.data + text.len, *p = skip_space(text.data, end);
+    gd_text name;
 
-    if (p == end || *p != '{')
-        return false;
-    for (p = skip_space(p + 1, end); p < end && *p == '"'; p = skip_space(p + 1, end)) {
-        const char *name = p + 1, *begin;
-
-        p = skip_string(p, end);
-        begin = skip_space(p, end);
-        if (begin == end || *begin != ':')
-            return false;
-        begin = skip_space(begin + 1, end);
-        *value = (gd_text){ begin, (size_t)(skip_value(begin, end) - begin) };
-        if (p > name && is_key(name, p - 1, key))
+    while (gd_json_span_next(&text, &name, value))
+        if (is_key(name.data, name.data + name.len, key))
             return true;
-        p = skip_space(begin + value->len, end);
-        if (p == end || *p != ',')
-            return false;
-    }
     return false;
 }
 

@@ -1,0 +1,112 @@
+/* samefile.c - whether two paths lead to one file. */
+#include "base/samefile.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { LINKS = 40 }; /* that may lead to one another, as in the kernel */
+
+/* Writes dir/name; false if that is too long. */
+static bool join(char out[PATH_MAX], const char *dir, size_t dir_len, const char *name)
+{
+    const int len = snprintf(out, PATH_MAX, "%.*s/%s", (int)dir_len, dir, name);
+
+    return len >= 0 && len < PATH_MAX;
+}
+
+/* The real path of a name that has no file: that of its directory, and the name. */
+static bool real_of_new(char out[PATH_MAX], const char *path)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    char dir[PATH_MAX], real[PATH_MAX];
+
+    if (!slash)
+        (void)snprintf(dir, sizeof dir, ".");
+    else if (!join(dir, path, (size_t)(slash - path), ""))
+        return false;
+    return realpath(dir, real) && join(out, strcmp(real, "/") ? real : "", strlen(real), name);
+}
+
+/* Replaces a link by what it says, as seen from here; false if the path is not one. */
+static bool follow(char path[PATH_MAX])
+{
+    const char *slash = strrchr(path, '/');
+    char to[PATH_MAX], whole[PATH_MAX];
+    const ssize_t len = readlink(path, to, sizeof to - 1);
+
+    if (len <= 0)
+        return false;
+    to[len] = '\0';
+    if (to[0] == '/' || !slash)
+        (void)memcpy(whole, to, (size_t)len + 1);
+    else if (!join(whole, path, (size_t)(slash - path), to))
+        return false;
+    (void)memcpy(path, whole, strlen(whole) + 1);
+    return true;
+}
+
+bool gd_path_real(char out[PATH_MAX], const char *path)
+{
+    char at[PATH_MAX];
+
+    if (realpath(path, out))
+        return true;
+    if (snprintf(at, sizeof at, "%s", path) < (int)sizeof at) {
+        for (int i = 0; i < LINKS && follow(at); i++) /* to a file that opening the link will create */
+            ;
+        if (real_of_new(out, at))
+            return true;
+    }
+    (void)snprintf(out, PATH_MAX, "%s", path);
+    return false;
+}
+
+bool gd_same_file(const char *a, const char *b)
+{
+    struct stat sa, sb;
+    const bool is_a = stat(a, &sa) == 0, is_b = stat(b, &sb) == 0;
+    char real_a[PATH_MAX], real_b[PATH_MAX];
+
+    if (is_a && is_b)
+        return S_ISREG(sa.st_mode) && sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
+    (void)gd_path_real(real_a, a);
+    (void)gd_path_real(real_b, b);
+    return !is_a && !is_b && strcmp(real_a, real_b) == 0;
+}
+
+/* Compares the real path's beginning with the directory's. */
+static bool is_below(const char *dir, const char *path, bool (*counts)(const char *name))
+{
+    char real_dir[PATH_MAX], real_path[PATH_MAX];
+    size_t len;
+
+    if (!realpath(dir, real_dir) || !gd_path_real(real_path, path))
+        return false;
+    len = strlen(real_dir);
+    return strncmp(real_path, real_dir, len) == 0 && real_path[len] == '/' && counts(strrchr(real_path, '/') + 1);
+}
+
+bool gd_dir_holds(const char *dir, const char *path, bool (*counts)(const char *name))
+{
+    const struct dirent *entry;
+    struct stat file, one;
+    bool found = false;
+    DIR *entries;
+
+    if (is_below(dir, path, counts))
+        return true;
+    if (stat(path, &file) < 0 || !S_ISREG(file.st_mode))
+        return false;
+    entries = opendir(dir);
+    while (!found && entries && (entry = readdir(entries)) != NULL)
+        found = fstatat(dirfd(entries), entry->d_name, &one, 0) == 0 && one.st_dev == file.st_dev &&
+                one.st_ino == file.st_ino && counts(entry->d_name);
+    if (entries)
+        (void)closedir(entries);
+    return found;
+}

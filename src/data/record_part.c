@@ -1,0 +1,152 @@
+/* record_part.c - a prompt or an answer: a text or a conversation. */
+#include "data/record_inside.h"
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+#include <string.h>
+
+const char *gd_reading_name(const gd_reading *r, const char *ours)
+{
+    return r->entries ? gd_entries_source_name(r->entries, ours) : ours;
+}
+
+/* Integers were read as reals; to the user both are numbers. */
+const char *gd_reading_type(const json_t *value)
+{
+    return json_is_number(value) ? "a number" : gd_json_type_name(value);
+}
+
+gd_status gd_record_part_read(gd_record_part *part, const gd_reading *r, const char *name, const json_t *value)
+{
+    const size_t count = json_is_object(value) ? 1 : json_array_size(value);
+    gd_message *messages;
+    gd_status rc = GD_OK;
+
+    *part = (gd_record_part){ .name = name };
+    if (json_is_string(value)) {
+        part->text = (gd_text){ json_string_value(value), json_string_length(value) };
+        return GD_OK;
+    }
+    if (!json_is_array(value) && !gd_json_has(value, "role") && !gd_json_has(value, "from"))
+        return gd_fail(r->why, GD_EFORMAT, "the field \"%s\" is %s; expected a string or a conversation", name,
+                       gd_reading_type(value));
+    if (!count)
+        return gd_fail(r->why, GD_EFORMAT, "the field \"%s\" is an empty list; expected a conversation", name);
+    part->messages = messages = gd_alloc(count, sizeof *messages);
+    if (!messages)
+        return gd_fail_memory(r->err, count * sizeof *messages);
+    while (!rc && part->count < count) {
+        const size_t i = part->count++;
+
+        rc = gd_record_message(&messages[i], r, name, i, json_is_object(value) ? value : json_array_get(value, i));
+    }
+    return rc;
+}
+
+void gd_record_part_free(gd_record_part *part) { gd_free((void *)part->messages); }
+
+/* ---- conversations in cells of a table ---- */
+
+static const char *skip_blanks(const char *p)
+{
+    while (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r')
+        p++;
+    return p;
+}
+
+/* Whether a text begins like a message, or a list of messages, with its keys in `quote`s; *list says which. */
+static bool begins_like_messages(const char *text, char quote, bool *list)
+{
+    static const char *const keys[] = { "role", "content", "from", "value" };
+    const char *p = skip_blanks(text);
+
+    *list = *p == '[';
+    if (*list)
+        p = skip_blanks(p + 1);
+    if (*p++ != '{')
+        return false;
+    p = skip_blanks(p);
+    if (*p++ != quote)
+        return false;
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        const size_t len = strlen(keys[i]);
+
+        if (!strncmp(p, keys[i], len) && p[len] == quote)
+            return *skip_blanks(p + len + 1) == ':';
+    }
+    return false;
+}
+
+/* As Python prints a list of messages, or one. */
+static bool is_python(const char *text)
+{
+    bool list;
+
+    return begins_like_messages(text, '\'', &list) && (list || (strstr(text, "'role'") && strstr(text, "'content'")));
+}
+
+static bool is_message(const json_t *value)
+{
+    return (json_object_get(value, "role") && json_object_get(value, "content")) ||
+           (json_object_get(value, "from") && json_object_get(value, "value"));
+}
+
+/* *out is the list of answers in a cell, if it is one, else NULL: what it must be is said later. */
+static gd_status read_answers(json_t **out, const gd_reading *r, const char *name, const json_t *cell)
+{
+    gd_error fault = { 0 };
+    const gd_status rc = gd_json_parse(out, json_string_value(cell), json_string_length(cell), name, &fault);
+
+    return rc == GD_ENOMEM ? gd_fail(r->err, rc, "%s", fault.text) : GD_OK;
+}
+
+/* *out is the conversation in a cell, or NULL if it is a text. */
+static gd_status read_cell(json_t **out, const gd_reading *r, const char *name, const json_t *cell)
+{
+    const char *text = json_string_value(cell);
+    gd_error fault = { 0 };
+    bool list;
+    gd_status rc;
+
+    *out = NULL;
+    if (is_python(text))
+        return gd_fail(r->why, GD_EFORMAT,
+                       "the column \"%s\" holds a conversation as Python prints it; expected JSON, as json.dumps() "
+                       "writes it",
+                       name);
+    if (!begins_like_messages(text, '"', &list))
+        return GD_OK;
+    rc = gd_json_parse(out, text, json_string_length(cell), name, &fault);
+    if (rc == GD_ENOMEM)
+        return gd_fail(r->err, rc, "%s", fault.text);
+    if (rc && list)
+        return gd_fail(r->why, GD_EFORMAT,
+                       "the column \"%s\" begins like a conversation, but is not valid JSON: %.200s", name, fault.text);
+    if (!is_message(list ? json_array_get(*out, 0) : *out)) {
+        json_decref(*out);
+        *out = NULL;
+    }
+    return GD_OK;
+}
+
+gd_status gd_record_cells(const gd_reading *r)
+{
+    static const char *const ours[] = { "responses", "messages", "prompt", "response", "chosen", "rejected", "text" };
+    const gd_format format = r->entries ? gd_entries_format(r->entries) : GD_FORMAT_AUTO;
+    gd_status rc = GD_OK;
+
+    if (format != GD_FORMAT_CSV && format != GD_FORMAT_TSV)
+        return GD_OK;
+    for (size_t i = 0; !rc && i < sizeof ours / sizeof ours[0]; i++) {
+        const json_t *cell = json_object_get(r->record->object, ours[i]);
+        json_t *value = NULL;
+
+        if (cell)
+            rc = (i ? read_cell : read_answers)(&value, r, gd_reading_name(r, ours[i]), cell);
+        if (value && json_object_set_new_nocheck(r->record->object, ours[i], value) < 0)
+            rc = gd_fail_memory(r->err, json_string_length(cell));
+    }
+    return rc;
+}

@@ -1,0 +1,210 @@
+/* from_scores.c - scores that are there, in place of a model's. */
+#include "judge/from_scores.h"
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "judge/rank_rows.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* ---- the file ---- */
+
+static void make_identity(gd_from_scores *from, const char *path)
+{
+    struct stat sb;
+    const bool known = strcmp(path, "-") != 0 && stat(path, &sb) == 0;
+
+    gd_buf_str(&from->identity, "\"from_scores\":");
+    gd_buf_json_string(&from->identity, path, strlen(path));
+    gd_buf_printf(&from->identity, ",\"from_scores_bytes\":%lld,\"from_scores_time\":%lld,\"skip_unscored\":%d",
+                  known ? (long long)sb.st_size : 0, known ? (long long)sb.st_mtim.tv_sec : 0, from->skip);
+}
+
+gd_status gd_from_scores_open(gd_from_scores *from, const gd_model *model, const char *path, const char *input,
+                              size_t skip, gd_job *job, gd_error *err)
+{
+    *from = (gd_from_scores){ .input = strcmp(input, "-") ? input : "standard input", .skip = skip != 0, .more = true };
+    if (!model && !path)
+        return gd_fail(err, GD_EUSAGE, "there is neither a model nor from_scores, but one of them is needed");
+    if (model && path)
+        return gd_fail(err, GD_EUSAGE, "there are a model and from_scores, but only one of them can give the scores");
+    if (model)
+        return skip ? gd_fail(err, GD_EUSAGE, "skip_unscored is for from_scores; with a model, every item is scored")
+                    : GD_OK;
+    if (!strcmp(path, "-") && !strcmp(input, "-"))
+        return gd_fail(err, GD_EUSAGE, "standard input can't be both the input and its scores");
+    job->scores = path;
+    make_identity(from, path);
+    if (!gd_buf_cstr(&from->identity))
+        return gd_fail_memory(err, strlen(path));
+    return gd_score_reader_open(&from->reader, path, err);
+}
+
+const gd_encoder *gd_from_scores_encoder(gd_from_scores *from, const gd_model *model)
+{
+    from->none.identity = from->identity.data;
+    return from->reader ? &from->none : &model->encoder;
+}
+
+void gd_from_scores_close(gd_from_scores *from)
+{
+    gd_score_reader_close(from->reader);
+    gd_score_line_free(&from->line);
+    gd_buf_free(&from->identity);
+}
+
+/* ---- the line of a record ---- */
+
+static gd_status next_line(gd_from_scores *from, gd_error *err)
+{
+    const uint64_t before = from->line.index, line = from->line.line;
+    const gd_status rc = gd_score_reader_next(from->reader, &from->line, &from->more, err);
+
+    from->waits = !rc && from->more;
+    if (from->waits && line && from->line.index <= before)
+        return gd_fail(err, GD_EFORMAT,
+                       "%.300s: line %" PRIu64 " is of item %" PRIu64 ", after item %" PRIu64
+                       "; expected lines in the order of the items",
+                       gd_score_reader_name(from->reader), from->line.line, from->line.index, before);
+    return rc;
+}
+
+/* Finds the record's line; *found is false if there is none. */
+static gd_status find_line(gd_from_scores *from, const gd_record *record, bool *found, gd_error *err)
+{
+    const char *name = gd_score_reader_name(from->reader);
+    gd_status rc = from->waits || !from->more ? GD_OK : next_line(from, err);
+
+    *found = !rc && from->waits && from->line.index == record->index;
+    if (rc || *found || from->skip)
+        return rc;
+    return gd_fail(err, GD_EFORMAT,
+                   "%.150s has no line of item %" PRIu64 " (line %" PRIu64
+                   " of %.150s): the scores are of another input, "
+                   "or partial; --skip-unscored leaves out items without scores",
+                   name, record->index, record->line, from->input);
+}
+
+static const char *kind_of(bool pair, bool list) { return pair ? "a pair" : list ? "answers to a prompt" : "one text"; }
+
+/* Whether the line can be of this record. */
+static gd_status check_line(const gd_from_scores *from, const gd_record *record, gd_error *err)
+{
+    const gd_score_line *line = &from->line;
+    const char *name = gd_score_reader_name(from->reader);
+    const bool pair = record->kind == GD_RECORD_PAIR, list = record->kind == GD_RECORD_ANSWERS;
+
+    if (record->problem)
+        return gd_fail(err, GD_EFORMAT,
+                       "%.120s: line %" PRIu64 " has scores of item %" PRIu64
+                       ", which can't be read from %.120s: %.200s",
+                       name, line->line, line->index, from->input, record->problem);
+    if (line->pair != pair || line->list != list)
+        return gd_fail(err, GD_EFORMAT,
+                       "%.150s: line %" PRIu64 " has scores of %s, but item %" PRIu64
+                       " of %.150s is %s: expected scores "
+                       "of the same input",
+                       name, line->line, kind_of(line->pair, line->list), line->index, from->input,
+                       kind_of(pair, list));
+    if (line->count != record->count)
+        return gd_fail(err, GD_EFORMAT,
+                       "%.150s: line %" PRIu64 " has %zu scores, but item %" PRIu64
+                       " of %.150s has %zu answers: expected "
+                       "scores of the same input",
+                       name, line->line, line->count, line->index, from->input, record->count);
+    if (line->token_count != line->count)
+        return gd_fail(err, GD_EFORMAT, "%.300s: line %" PRIu64 ": \"tokens\" is not the number of tokens of each text",
+                       name, line->line);
+    return GD_OK;
+}
+
+gd_status gd_from_scores_fill(gd_from_scores *from, gd_scored *item, gd_error *err)
+{
+    gd_record *record = &item->record;
+    gd_score_line *line = &from->line;
+    bool found;
+    gd_status rc = find_line(from, record, &found, err);
+
+    if (rc)
+        return rc;
+    from->waits &= !found;
+    from->items++;
+    item->dropped = !found;
+    if (!found)
+        return GD_OK;
+    item->finite = true;
+    if (line->failed) {
+        gd_free(record->problem);
+        record->problem = line->error;
+        line->error = NULL;
+        item->status = GD_EFORMAT;
+        return GD_OK;
+    }
+    item->count = line->count;
+    item->scores = line->scores;
+    item->tokens = line->tokens;
+    item->truncated = line->truncated;
+    return check_line(from, record, err);
+}
+
+/* ---- the run ---- */
+
+static gd_status take_record(gd_from_scores *from, gd_pipeline *run, gd_record *record, uint64_t bytes, gd_error *err)
+{
+    gd_scored item = { .record = *record, .bytes = bytes };
+    gd_status rc = GD_OK;
+
+    if (from->rows)
+        gd_rank_rows_fill(from->rows, &item);
+    else
+        rc = gd_from_scores_fill(from, &item, err);
+
+    *record = item.record; /* which the caller frees */
+    if (rc || record->index < run->job->journal.done.items)
+        return rc;
+    rc = gd_pipeline_take(run, &item, err);
+    if (rc || (record->index + 1) % GD_CUT_ITEMS)
+        return rc;
+    rc = gd_job_flush(run->job, record->index + 1, err);
+    return rc ? rc : gd_job_report(run->job, err);
+}
+
+/* No line may be left. */
+static gd_status check_end(gd_from_scores *from, gd_error *err)
+{
+    gd_status rc = from->waits || !from->more ? GD_OK : next_line(from, err);
+
+    if (rc || !from->waits)
+        return rc;
+    return gd_fail(err, GD_EFORMAT,
+                   "%.180s: line %" PRIu64 " is of item %" PRIu64 ", but %.180s has only %" PRIu64
+                   " items: expected scores "
+                   "of the same input",
+                   gd_score_reader_name(from->reader), from->line.line, from->line.index, from->input, from->items);
+}
+
+gd_status gd_from_scores_run(gd_from_scores *from, gd_pipeline *run, gd_error *err)
+{
+    uint64_t items = 0;
+    bool more = true;
+    gd_status rc = GD_OK;
+
+    if (!from->reader)
+        return gd_pipeline_run(run, err);
+    while (!rc && more && !run->job->journal.done.complete) {
+        gd_record record = { 0 };
+        uint64_t bytes = 0;
+
+        rc = gd_pipeline_next(run, &record, &bytes, &more, err);
+        if (!rc && more) {
+            rc = take_record(from, run, &record, bytes, err);
+            items++;
+        }
+        gd_record_free(&record);
+    }
+    if (!rc && !run->job->journal.done.complete)
+        rc = check_end(from, err);
+    return rc ? rc : gd_job_flush(run->job, items, err);
+}

@@ -1,0 +1,351 @@
+#!/usr/bin/env python3
+"""Writes forms.jsonl: rows as common data sets have them, each with the ids that it must get, or with a part of its error.
+
+usage: make_forms.py      (in any folder; with the Python packages transformers 5.3.0 and trl 0.29.1)
+
+One line is one input: {"name", "file": its text, "suffix": of the file's name, "chat", "fields", "turns": options, and
+either "ids", a list for each text, or "error"}.
+
+The right ids are those of apply_chat_template() with the template of ../chat/templates and the tokenizer of
+../golden/qwen2, for the conversation that the row means. What it means:
+ - trl: what TRL's maybe_extract_prompt() makes of the row, prompt and answer joined as RewardTrainer joins them; the
+   script compares this with the conversation that stands here;
+ - rewardbench: [user: prompt, assistant: answer], as rewardbench's prepare_dialogue_from_tokenizer() makes it;
+ - sharegpt: from and value, human and gpt, as LLaMA-Factory's dataset_info.json and axolotl's chat_template read them;
+ - otherwise the rule of src/data/record.h, which the comment or the name gives.
+A row without a conversation is the plain text, prompt and answer joined, as in TRL.
+"""
+import csv
+import io
+import json
+import os
+
+from transformers import PreTrainedTokenizerFast
+from trl.data_utils import is_conversational, maybe_extract_prompt
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOKENIZER = PreTrainedTokenizerFast(tokenizer_file=os.path.join(HERE, '..', 'golden', 'qwen2', 'tokenizer.json'))
+TEMPLATES = {'chatml': 'chatml', 'qwen2.5': 'qwen2.5-instruct', 'llama3.1': 'llama3.1', 'mistral-v0.1': 'mistral-v0.2'}
+BOS = {'llama3.1': '<|begin_of_text|>', 'mistral-v0.1': '<s>'}
+CASES = []
+
+
+def s(text):
+    return {'role': 'system', 'content': text}
+
+
+def u(text):
+    return {'role': 'user', 'content': text}
+
+
+def a(text):
+    return {'role': 'assistant', 'content': text}
+
+
+Q, A, B, C = u('Which tea is green?'), a('Sencha.'), a('Assam.'), a('Tea?')
+HI, HELLO, NO = u('Hi'), a('Hello.'), a('No.')
+S = s('Be brief.')
+
+
+def template(name):
+    with open(os.path.join(HERE, '..', 'chat', 'templates', TEMPLATES[name] + '.jinja')) as f:
+        return f.read()
+
+
+def ids_of(talk, chat):
+    if isinstance(talk, str):
+        return TOKENIZER(talk)['input_ids']
+    text = TOKENIZER.apply_chat_template(talk, chat_template=template(chat), tokenize=False, bos_token=BOS.get(chat), eos_token='</s>')
+    return TOKENIZER(text, add_special_tokens=False)['input_ids']
+
+
+def table(rows, separator=','):
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(rows[0]), delimiter=separator, lineterminator='\n')
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+def case(name, row, talks=None, error=None, trl=False, suffix='.jsonl', chat='chatml', fields=None, turns=None):
+    if trl:
+        check_trl(name, row, talks)
+    file = row if isinstance(row, str) else json.dumps(row, ensure_ascii=False) + '\n'
+    line = {'name': name, 'file': file, 'suffix': suffix, 'chat': chat, 'fields': fields, 'turns': turns}
+    if error is None:
+        line['ids'] = [ids_of(talk, chat) for talk in talks]
+    else:
+        line['error'] = error
+    CASES.append(line)
+
+
+def check_trl(name, row, talks):
+    row = maybe_extract_prompt(row)
+    assert is_conversational(row) == isinstance(talks[0], list), name
+    for key, talk in zip(('chosen', 'rejected'), talks):
+        assert (row['prompt'] + row[key] if 'prompt' in row else row[key]) == talk, (name, key)
+
+
+def pair(name, row, chosen=None, rejected=None, **more):
+    case(name, row, [chosen or [Q, A], rejected or [Q, B]], **more)
+
+
+# ---- data sets of preferences ----
+
+def preferences():
+    both = {'chosen': [Q, A], 'rejected': [Q, B]}
+    pair('implicit prompt (trl-lib/ultrafeedback_binarized)', both, trl=True)
+    pair('explicit prompt', {'prompt': [Q], 'chosen': [A], 'rejected': [B]}, trl=True)
+    pair('prompt is a text besides (argilla/ultrafeedback-binarized)', {'prompt': Q['content'], **both}, trl=True)
+    pair('prompt, messages and scores (HuggingFaceH4/ultrafeedback_binarized)',
+         {'prompt': Q['content'], 'prompt_id': 'f0', **both, 'messages': [Q, A], 'score_chosen': 8.5, 'score_rejected': 2.0},
+         trl=True)
+    pair('prompt is the last question', {'prompt': 'And black?', 'chosen': [Q, A, u('And black?'), B],
+                                         'rejected': [Q, A, u('And black?'), C]},
+         [Q, A, u('And black?'), B], [Q, A, u('And black?'), C], trl=True)
+    pair('prompt and question besides (mlabonne/orpo-dpo-mix-40k)', {'source': 'x', **both, 'prompt': Q['content'], 'question': Q['content']})
+    pair('prompt is a text, after a system message', {'prompt': Q['content'], 'chosen': [S, Q, A], 'rejected': [S, Q, B]},
+         [S, Q, A], [S, Q, B], trl=True)
+    case('prompt is another text', {'prompt': 'Another question?', **both},
+         error='the field "prompt" is a text that is none of the user\'s messages in "chosen"; --fields prompt=_ scores')
+    pair('prompt is another text, left out', {'prompt': 'Another question?', **both}, trl=True, fields='prompt=_')
+    pair('an empty prompt besides', {'prompt': '', **both})
+    pair('messages are those of the rejected side', {**both, 'messages': [Q, B]})
+    pair('messages are the question', {**both, 'messages': [Q]})
+    pair('messages are an empty list', {**both, 'messages': []})
+    case('messages are others', {**both, 'messages': [HI, HELLO]}, error='--fields messages=_ leaves it out, and --fields prompt=messages')
+    case('messages are others, by another name', {**both, 'talk': [HI, HELLO]}, fields='messages=talk',
+         error='the field "talk" is no beginning of the conversations of "chosen" beside it')
+    pair('messages are others, left out', {**both, 'messages': [HI, HELLO]}, fields='messages=_')
+    pair('messages are the prompt (axolotl)', {'messages': [Q], 'chosen': A, 'rejected': B}, fields='prompt=messages')
+    case('messages are the prompt, unsaid', {'messages': [Q], 'chosen': A, 'rejected': B}, error='--fields prompt=messages takes it as the prompt')
+
+
+def repeated():
+    pair('prompt repeated', {'prompt': [Q], 'chosen': [Q, A], 'rejected': [Q, B]})
+    pair('prompt of two turns repeated', {'prompt': [S, Q], 'chosen': [S, Q, A], 'rejected': [S, Q, B]}, [S, Q, A], [S, Q, B])
+    pair('prompt repeated by one side', {'prompt': [Q], 'chosen': [Q, A], 'rejected': [B]})
+    pair('prompt repeated, answer a text on the other side', {'prompt': [Q], 'chosen': [Q, A], 'rejected': 'Assam.'})
+    case('prompt repeated in part', {'prompt': [S, Q], 'chosen': [Q, A], 'rejected': [Q, B]},
+         error='"chosen" begins with the last message of "prompt", but not with all of them; --fields prompt=_')
+    pair('prompt repeated in part, left out', {'prompt': [S, Q], 'chosen': [Q, A], 'rejected': [Q, B]}, fields='prompt=_')
+    pair('an answer that repeats the one before', {'prompt': [Q, A, HI], 'chosen': [A], 'rejected': [B]}, [Q, A, HI, A],
+         [Q, A, HI, B], trl=True)
+    pair('a prompt that ends with an answer', {'prompt': [Q, A], 'chosen': [A], 'rejected': [B]}, [Q, A, A], [Q, A, B], trl=True)
+    case('one response repeats the prompt', {'prompt': [Q], 'response': [Q, A]}, [[Q, A]])
+    case('responses repeat the prompt', {'prompt': [Q], 'responses': [[Q, A], 'Assam.', C]}, [[Q, A], [Q, B], [Q, C]])
+    case('one response repeats the prompt, a text does not', {'prompt': Q['content'], 'responses': ['Sencha.', [Q, B]]},
+         [Q['content'] + 'Sencha.', [Q, B]])
+    case('texts repeat the prompt', {'prompt': 'Q: Is tea hot? A:', 'chosen': 'Q: Is tea hot? A: Yes.', 'rejected': 'Q: Is tea hot? A: No.'},
+         error='all answers begin with the text of "prompt", which would be there twice; --fields prompt=_')
+    pair('texts repeat the prompt, left out', {'prompt': 'Q: Is tea hot? A:', 'chosen': 'Q: Is tea hot? A: Yes.', 'rejected': 'Q: Is tea hot? A: No.'},
+         'Q: Is tea hot? A: Yes.', 'Q: Is tea hot? A: No.', fields='prompt=_')
+    pair('one text begins like the prompt', {'prompt': 'Is tea hot?', 'chosen': 'Is tea hot? Yes.', 'rejected': ' No.'},
+         'Is tea hot?Is tea hot? Yes.', 'Is tea hot? No.', trl=True)
+    pair('a prompt of one word', {'prompt': 'Hi', 'chosen': 'Hi there', 'rejected': 'Hi!'}, 'HiHi there', 'HiHi!', trl=True)
+    case('responses begin with the prompt', {'prompt': 'Is tea hot?', 'responses': ['Is tea hot? Yes.', 'Is tea hot? No.']},
+         error='all answers begin with the text')
+    case('a text with its own prompt', {'prompt': 'Is tea hot?', 'text': 'Is tea hot? Yes.'}, ['Is tea hot? Yes.'])
+    case('a text without its prompt', {'prompt': 'Is tea hot?', 'text': 'Yes.'},
+         error='the field "text" does not hold the "prompt" beside it; --fields prompt=_')
+    case('messages with their own prompt (HuggingFaceH4/ultrachat_200k)', {'prompt': Q['content'], 'prompt_id': 'a', 'messages': [Q, A]}, [[Q, A]])
+    case('messages with their own prompt, a conversation', {'prompt': [S, Q], 'messages': [S, Q, A]}, [[S, Q, A]])
+    case('messages with another prompt', {'prompt': 'Hi', 'messages': [Q, A]},
+         error='the field "messages" does not hold the "prompt" beside it')
+    case('messages with another prompt, left out', {'prompt': 'Hi', 'messages': [Q, A]}, [[Q, A]], fields='prompt=_')
+
+
+# ---- forms of a conversation ----
+
+def share(sender, text):
+    return {'from': sender, 'value': text}
+
+
+def forms():
+    pair('answers are one message each', {'prompt': [Q], 'chosen': A, 'rejected': B})
+    case('responses are one message each', {'prompt': [Q], 'responses': [A, B]}, [[Q, A], [Q, B]])
+    case('prompt and response are one message each', {'prompt': Q, 'response': A}, [[Q, A]])
+    case('messages are one message', {'messages': A}, [[A]])
+    case('an answer is the user\'s message', {'prompt': [Q], 'response': HI}, error='response: the conversation has no assistant turn')
+    case('an answer is an object', {'prompt': [Q], 'response': {'text': 'x'}}, error='the field "response" is an object; expected a string or')
+    pair('lists of conversations', {'prompt': [Q], 'chosen': [[A]], 'rejected': [[B]]})
+    case('messages are a text', {'messages': 'Hi'}, error='the field "messages" is a string; expected a conversation')
+
+    row = {'conversations': [share('human', 'Hi')], 'chosen': share('gpt', 'Hello.'), 'rejected': share('gpt', 'No.')}
+    pair('sharegpt pair (LLaMA-Factory)', row, [HI, HELLO], [HI, NO], fields='prompt=conversations')
+    case('sharegpt', {'conversations': [share('system', 'Be brief.'), share('human', 'Hi'), share('gpt', 'Hello.')]},
+         [[S, HI, HELLO]], fields='messages=conversations')
+    case('sharegpt with the roles of OpenAI', {'messages': [share('user', 'Hi'), share('assistant', 'Hello.')]}, [[HI, HELLO]])
+    case('sharegpt with empty keys of OpenAI', {'messages': [{**share('human', 'Hi'), 'role': None}, {**share('gpt', 'Hello.'), 'content': None}]},
+         [[HI, HELLO]])
+    case('sharegpt, unsaid', {'conversations': [share('human', 'Hi'), share('gpt', 'Hello.')]}, error='perhaps --fields messages=conversations')
+    case('sharegpt with a tool', {'messages': [share('human', 'Hi'), share('observation', '4'), share('gpt', 'Hello.')]},
+         error='message 1 of the field "messages" has the role "observation", but human, gpt, system, user or assistant')
+    case('sharegpt without a value', {'messages': [share('human', 'Hi'), {'from': 'gpt'}]}, error='message 1 of the field "messages": its value is missing')
+    case('from and content', {'messages': [{'from': 'human', 'content': 'Hi'}, HELLO]}, error='message 0 of the field "messages": its role is missing')
+    for i, roles in enumerate((('human', 'gpt'), ('User', 'Assistant'), ('user', 'model'), ('user', 'tool'), ('developer', 'assistant'))):
+        wrong = next(k for k in range(2) if roles[k] not in ('user', 'assistant'))
+        case(f'role {roles[wrong]}', {'messages': [{'role': roles[0], 'content': 'Hi'}, {'role': roles[1], 'content': 'Hello.'}]},
+             error=f'message {wrong} of the field "messages" has the role "{roles[wrong]}", but system, user or assistant is expected')
+    case('a role in the prompt', {'prompt': [u('Hi'), {'role': 'tool', 'content': '4'}], 'response': 'Yes.'},
+         error='message 1 of the field "prompt" has the role "tool"')
+
+
+def parts():
+    def part(text):
+        return [{'type': 'text', 'text': text}]
+    case('content of one part', {'messages': [u(part('Hi')), a(part('Hello.'))]}, [[HI, HELLO]])
+    case('content of one part, and a text', {'messages': [u(part('Hi')), HELLO]}, [[HI, HELLO]])
+    case('content of one part with empty keys', {'messages': [u([{'type': 'text', 'text': 'Hi', 'image_url': None}]), HELLO]}, [[HI, HELLO]])
+    case('content of one empty part', {'messages': [u(part('')), HELLO]}, [[u(''), HELLO]])
+    case('content of two parts', {'messages': [u(part('Hi') + part('there')), HELLO]},
+         error='message 0 of the field "messages": its content has 2 parts; expected one')
+    case('content without parts', {'messages': [u([]), HELLO]}, error='its content has 0 parts; expected one')
+    for kind in ('image', 'image_url', 'audio', 'video', 'input_text'):
+        case(f'content with {kind}', {'messages': [u([{'type': kind, kind: 'x'}] + part('Hi')), HELLO]},
+             error=f'part 0 of its content has the type "{kind}"; expected "text"')
+    case('content with an image at the end', {'messages': [HI, a(part('Hi') + [{'type': 'image'}])]},
+         error='message 1 of the field "messages": part 1 of its content has the type "image"')
+    case('a part without a type', {'messages': [u([{'text': 'Hi'}]), HELLO]}, error='part 0 of its content is without a type')
+    case('a part that is a text', {'messages': [u(['Hi']), HELLO]}, error='part 0 of its content is a string; expected an object with a type')
+    case('a part without a text', {'messages': [u([{'type': 'text'}]), HELLO]}, error='the text of its content is missing')
+    case('content is null', {'messages': [u(None), HELLO]}, error='its content is null; expected a string')
+
+
+# ---- what templates read ----
+
+def template_fields():
+    talk = [HI, HELLO]
+    call = {'type': 'function', 'function': {'name': 'f', 'arguments': {'city': 'Oslo'}}}
+    tool = {'type': 'function', 'function': {'name': 'f', 'parameters': {}}}
+    for key, full, empty in (('tools', [tool], []), ('documents', [{'title': 't', 'text': 'x'}], []),
+                             ('chat_template_kwargs', {'enable_thinking': False}, {}), ('chat_template_kwargs', {'date_string': '01 Jan 2025'}, {'date_string': None})):
+        for chat in ('chatml', 'qwen2.5'):
+            case(f'{key} {full} with {chat}', {'messages': talk, key: full}, chat=chat, error=f'the field "{key}" is for chat templates')
+        case(f'{key} {full} as a text', {'messages': talk, key: json.dumps(full)}, error=f'the field "{key}" is for chat templates')
+        for none in (None, empty, '', '[]', 'null', [None]):
+            case(f'{key} {full}: {none!r}', {'messages': talk, key: none}, [talk])
+        case(f'{key} {full}, left out', {'messages': talk, key: full}, [talk], fields=f'{key}=_')
+        case(f'{key} {full} beside texts', {'text': 'Hi', key: full}, ['Hi'])
+    case('tools by another name', {'messages': talk, 'functions': [tool]}, fields='tools=functions', error='the field "functions" is for chat templates')
+    pair('tools of a pair', {'prompt': [Q], 'chosen': [A], 'rejected': [B], 'tools': None}, trl=True)
+    case('tools of a pair, given', {'prompt': [Q], 'chosen': [A], 'rejected': [B], 'tools': [tool]}, error='the field "tools" is for chat')
+    for key, full in (('tool_calls', [call]), ('function_call', call['function']), ('tool_call_id', '7'), ('reasoning_content', 'Hm.'),
+                      ('reasoning', 'Hm.'), ('thinking', 'Hm.')):
+        case(f'message with {key}', {'messages': [HI, {**HELLO, key: full}]}, error=f'message 1 of the field "messages" has "{key}"')
+        for none in (None, '', [], {}):
+            case(f'message with {key}: {none!r}', {'messages': [HI, {**HELLO, key: none}]}, [talk])
+    case('tool_calls instead of a content', {'messages': [HI, {'role': 'assistant', 'content': None, 'tool_calls': [call]}]},
+         error='message 1 of the field "messages" has "tool_calls"')
+    case('tool_calls of the rejected side', {'prompt': [Q], 'chosen': [A], 'rejected': [{**B, 'tool_calls': [call]}]},
+         error='message 0 of the field "rejected" has "tool_calls"')
+    case('a message with other keys', {'messages': [{**HI, 'name': 'Ann', 'id': 3, 'weight': 0.5}, {**HELLO, 'score': 1}]}, [talk])
+
+
+# ---- turns ----
+
+def turns():
+    text = {'prompt': Q['content'], 'chosen': A['content'], 'rejected': B['content']}
+    pair('joined', text, Q['content'] + A['content'], Q['content'] + B['content'], trl=True)
+    for chat in TEMPLATES:
+        pair(f'turns (allenai/reward-bench) with {chat}', {**text, 'subset': 'alpacaeval-easy', 'id': 1}, turns='on', chat=chat)
+    case('turns of answers (allenai/reward-bench-2)', {'id': '1', 'prompt': Q['content'], 'chosen': ['Sencha.'], 'rejected': ['Assam.', 'Tea?'], 'num_correct': 1,
+                                                     'total_completions': 3, 'subset': 'Factuality', 'models': ['x', 'y', 'z']},
+         [[Q, A], [Q, B], [Q, C]], turns='on')
+    case('turns of one response (nvidia/HelpSteer2)', {'prompt': Q['content'], 'response': 'Sencha.', 'helpfulness': 3, 'correctness': 4, 'coherence': 4, 'complexity': 2,
+                                                       'verbosity': 1}, [[Q, A]], turns='on')
+    case('turns of several turns (nvidia/HelpSteer2)',
+         {'prompt': 'Hi\n<extra_id_1>Assistant\nHello.\n<extra_id_1>User\nWhich tea is green?', 'response': 'Sencha.', 'helpfulness': 3},
+         [[HI, HELLO, Q, A]], turns='on')
+    case('turns of longer turns (nvidia/HelpSteer2)',
+         {'prompt': 'Hi\n\nthere\n<extra_id_1>Assistant\n\nHello.\n\n<extra_id_1>User\n', 'response': 'No.'},
+         [[u('Hi\n\nthere'), a('\nHello.\n'), u(''), NO]], turns='on')
+    case('no marks in the middle of a line', {'prompt': 'Hi <extra_id_1>Assistant\nthere', 'response': 'No.'},
+         [[u('Hi <extra_id_1>Assistant\nthere'), NO]], turns='on')
+    case('turns of responses', {'prompt': 'Hi', 'responses': ['Hello.', 'No.']}, [[HI, HELLO], [HI, NO]], turns='on')
+    pair('turns of an empty prompt', {'prompt': '', 'chosen': 'Hello.', 'rejected': 'No.'}, [u(''), HELLO], [u(''), NO], turns='on')
+    pair('turns of an answer that begins like the prompt', {'prompt': 'Good morning', 'chosen': 'Good morning to you', 'rejected': 'Good morning.'},
+         [u('Good morning'), a('Good morning to you')], [u('Good morning'), a('Good morning.')], turns='on')
+    pair('turns where there are some already', {'prompt': [S, Q], 'chosen': 'Sencha.', 'rejected': [B]}, [S, Q, A], [S, Q, B], turns='on')
+    pair('turns of a prompt before messages', {'prompt': Q['content'], 'chosen': [A], 'rejected': B}, turns='on')
+    case('no turns of a prompt before messages', {'prompt': Q['content'], 'chosen': [A], 'rejected': [B]},
+         error='the field "prompt" is a text and "chosen" a conversation; --turns on makes the text the user\'s turn')
+    pair('turns of a prompt said already', {'prompt': Q['content'], 'chosen': [Q, A], 'rejected': [Q, B]}, turns='on')
+    case('turns without a prompt', {'chosen': 'Sencha.', 'rejected': 'Assam.'}, turns='on',
+         error='the field "chosen" is a text without a prompt, of which no turns can be made; --turns off')
+    case('turns of a text', {'text': 'Sencha.'}, turns='on', error='the field "text" is a text without a prompt')
+    for marked in ('\n\nHuman: Hi\n\nAssistant:', 'Human: Hi', '<|im_start|>user\nHi<|im_end|>\n', '<s>[INST] Hi [/INST]', '<bos><start_of_turn>user\n'):
+        case(f'turns of a prompt that has some: {marked}', {'prompt': marked, 'response': 'No.'}, turns='on', error='it has turns already; --turns off joins')
+        case(f'no turns of a prompt that has some: {marked}', {'prompt': marked, 'response': 'No.'}, [marked + 'No.'])
+    case('turns with tools', {**text, 'tools': [{'name': 'f'}]}, turns='on', error='the field "tools" is for chat templates')
+    pair('turns of a table', table([text]), suffix='.csv', turns='on')
+    pair('no turns of a table', table([text]), Q['content'] + A['content'], Q['content'] + B['content'], suffix='.csv', turns='off')
+
+
+# ---- names of others, and tables ----
+
+def names():
+    need = 'use --fields if yours have other names; perhaps --fields '
+    case('prompt and completion', {'prompt': 'Hi', 'completion': 'Hello.'}, error='the field "response" is missing; perhaps --fields response=completion')
+    case('prompt and completion, mapped', {'prompt': 'Hi ', 'completion': 'Hello.'}, ['Hi Hello.'], fields='response=completion')
+    case('instruction and output (alpaca)', {'instruction': 'Hi', 'input': '', 'output': 'Hello.'}, error=need + 'prompt=instruction,response=output')
+    case('question and answer', {'question': 'Hi', 'answer': 'Hello.'}, error=need + 'prompt=question,response=answer')
+    case('question, response_j and response_k', {'question': 'Hi', 'response_j': 'a', 'response_k': 'b'},
+         error=need + 'prompt=question,chosen=response_j,rejected=response_k')
+    case('prompt and answers (berkeley-nest/Nectar)', {'prompt': 'Hi', 'answers': ['a', 'b']}, error='missing; perhaps --fields responses=answers')
+    case('conversation', {'conversation': [HI, HELLO]}, error=need + 'messages=conversation')
+    case('nothing known', {'id': 1}, error='use --fields if yours have other names')
+    row = {'system': '', 'question': 'Is tea hot?', 'chosen': 'Yes.', 'rejected': 'No.'}
+    case('question of a pair (Intel/orca_dpo_pairs)', row, error='no "prompt", but a field "question"; --fields prompt=question puts it before')
+    pair('question of a pair, mapped', row, 'Is tea hot?Yes.', 'Is tea hot?No.', fields='prompt=question')
+    pair('question of a pair, left out', row, 'Yes.', 'No.', fields='prompt=_')
+    pair('question of a pair that is whole', {**row, 'chosen': 'Is tea hot? Yes.', 'rejected': 'Is tea hot? No.'}, 'Is tea hot? Yes.', 'Is tea hot? No.')
+    pair('question beside conversations', {'question': Q['content'], 'chosen': [Q, A], 'rejected': [Q, B]}, trl=True)
+    case('text beside messages', {'text': 'rendered', 'messages': [Q, A]},
+         error='the fields "text" and "messages" don\'t go together; --fields text=_ leaves the first out, --fields messages=_ the second')
+    case('text beside messages, the messages', {'text': 'rendered', 'messages': [Q, A]}, [[Q, A]], fields='text=_')
+    case('text beside messages, the text', {'text': 'rendered', 'messages': [Q, A]}, ['rendered'], fields='messages=_')
+    case('response beside a pair', {'prompt': 'p', 'response': 'x', 'chosen': 'a', 'rejected': 'b'},
+         error='--fields response=_ leaves the first out, --fields chosen=_,rejected=_ the second')
+    pair('response beside a pair, the pair', {'prompt': 'p', 'response': 'x', 'chosen': 'a', 'rejected': 'b'}, 'pa', 'pb', fields='response=_')
+    case('response beside a pair, the response', {'prompt': 'p', 'response': 'x', 'chosen': 'a', 'rejected': 'b'}, ['px'], fields='chosen=_,rejected=_')
+
+
+def tables():
+    for separator, suffix in ((',', '.csv'), ('\t', '.tsv')):
+        pair(f'conversations in a table {suffix}', table([{'prompt': json.dumps([Q]), 'chosen': json.dumps([A]), 'rejected': json.dumps([B], indent=1)}], separator),
+             suffix=suffix)
+    cells = {'prompt': Q['content'], 'chosen': json.dumps([Q, A]), 'rejected': json.dumps([Q, B])}
+    pair('a prompt as text and conversations in a table', table([cells]), suffix='.csv')
+    pair('messages in a table', table([{**cells, 'messages': json.dumps([Q, A])}]), suffix='.csv')
+    pair('empty messages and tools in a table', table([{**cells, 'messages': '', 'tools': '[]'}]), suffix='.csv')
+    case('tools in a table', table([{**cells, 'tools': '[{"name": "f"}]'}]), suffix='.csv', error='the field "tools" is for chat templates')
+    case('messages alone in a table', table([{'messages': json.dumps([Q, A])}]), [[Q, A]], suffix='.csv')
+    case('a conversation by another name', table([{'talk': json.dumps([Q, A])}]), [[Q, A]], suffix='.csv', fields='messages=talk')
+    pair('single messages in a table', table([{'prompt': json.dumps([Q]), 'chosen': json.dumps(A), 'rejected': json.dumps(B)}]), suffix='.csv')
+    case('answers in a table', table([{'prompt': 'Hi ', 'responses': json.dumps(['Hello.', 'No.'])}]), ['Hi Hello.', 'Hi No.'], suffix='.csv')
+    case('conversations as answers in a table', table([{'prompt': json.dumps([HI]), 'responses': json.dumps([HELLO, [NO], 'No.'])}]),
+         [[HI, HELLO], [HI, NO], [HI, NO]], suffix='.csv')
+    for text in ("['Hello.', 'No.']", 'Hello.', '"Hello."', ''):
+        case(f'no answers in a table: {text}', table([{'prompt': 'Hi ', 'responses': text}]), suffix='.csv',
+             error='the field "responses" is a string; expected a list of answers')
+    case('sharegpt in a table', table([{'messages': json.dumps([share('human', 'Hi'), share('gpt', 'Hello.')])}]), [[HI, HELLO]], suffix='.csv')
+    python = 'holds a conversation as Python prints it; expected JSON, as json.dumps() writes it'
+    case('a conversation as Python prints it', table([{'prompt': '', 'chosen': str([Q, A]), 'rejected': str([Q, B])}]), suffix='.csv', error='the column "chosen" ' + python)
+    case('a conversation as numpy prints it', table([{'messages': "[{'content': 'Hi', 'role': 'user'}\n {'content': 'Hello.', 'role': 'assistant'}]"}]), suffix='.csv',
+         error='the column "messages" ' + python)
+    case('a message as Python prints it', table([{'prompt': 'Hi', 'chosen': str(A), 'rejected': str(B)}]), suffix='.csv', error='the column "chosen" ' + python)
+    case('a conversation cut short', table([{'messages': json.dumps([Q, A])[:-3]}]), suffix='.csv',
+         error='the column "messages" begins like a conversation, but is not valid JSON')
+    for text in ('[1, 2]', '{"content": "x"}', "{'a': 1}", '[{"value": 3}]', '{"role": "admin"}', '[{"a": {"role": "user", "content": "x"}}]', "{'content': 'x'}"):
+        case(f'an answer that is code: {text}', table([{'prompt': 'Write JSON: ', 'response': text}]), ['Write JSON: ' + text], suffix='.csv')
+    case('a text that looks like a conversation in JSON lines', {'text': json.dumps([Q, A])}, [json.dumps([Q, A])])
+
+
+for group in (preferences, repeated, forms, parts, template_fields, turns, names, tables):
+    group()
+assert len({c['name'] for c in CASES}) == len(CASES)
+with open(os.path.join(HERE, 'forms.jsonl'), 'w') as f:
+    for c in CASES:
+        f.write(json.dumps(c, separators=(',', ':')) + '\n')
+print(len(CASES), 'inputs')
