@@ -116,7 +116,6 @@ static int run_filter(const cli_settings *settings, gd_filter_options *how, cli_
     cli_run_notes(run, model);
     how->problem = on_problem;
     how->context = &problems;
-    cli_run_notes(run, model);
     rc = gd_filter_file(model, how, cli_run_watch(run), &summary, &json, &err);
     rc = cli_run_close(run, model, rc, &summary, &err);
     if (problems.count > SHOWN)

@@ -143,8 +143,8 @@ typedef struct gd_model gd_model;
 GD_API gd_status gd_model_open(gd_model **out, const gd_options *options, gd_error *err);
 
 /**
- * A notice that matters to scores although nothing failed, such as an adapter that was trained on another model: one
- * line, valid until the model is closed.  gd_inspect() has these among its warnings.
+ * A notice that matters to scores although nothing failed, such as an adapter that was trained on another model or
+ * brings another tokenizer: one line, valid until the model is closed.  gd_inspect() has these among its warnings.
  *
  * @param i  0, 1, ...: NULL is returned after the last
  */
@@ -487,10 +487,6 @@ GD_API gd_status gd_inspect(const gd_options *options, char **json, gd_error *er
 
 /** The same for an open model. */
 GD_API gd_status gd_model_inspect(const gd_model *model, char **json, gd_error *err);
-
-/** What a user should know about how the model's and the adapter's files were combined: sentences, for i from 0; NULL
- *  after the last one.  gd_inspect() has them among its warnings.  They are valid until gd_model_close(). */
-GD_API const char *gd_model_note(const gd_model *model, size_t i);
 
 /**
  * Merges an adapter into its base model: writes a plain checkpoint that needs no adapter, for this library, for

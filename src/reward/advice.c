@@ -74,13 +74,15 @@ bool gd_same_model(const char *a, const char *b)
     return !x.len || !y.len || (x.len == y.len && strncasecmp(x.text, y.text, x.len) == 0);
 }
 
-/* The model's name is what the user typed, or what its config.json remembers. */
+/* The model's name is what the user typed, or what its config.json remembers.  A relative path only says where the
+ * training run had its base. */
 static gd_status advise_base(gd_model *model, const gd_options *options, gd_error *err)
 {
     const char *base = model->adapter ? gd_adapter_base(model->adapter) : NULL;
     const char *named = json_string_value(json_object_get(gd_config_json(model->config), "_name_or_path"));
 
-    if (!base || gd_same_model(base, options->model) || (named && *named && gd_same_model(base, named)))
+    if (!base || base[0] == '.' || gd_same_model(base, options->model) ||
+        (named && *named && gd_same_model(base, named)))
         return GD_OK;
     return gd_notes_add(
         &model->encoder.notes, err,

@@ -202,8 +202,6 @@ static void write_warnings(gd_buf *b, const gd_model *model)
         warning(b, gd_chat_note(model->encoder.chat));
     if (gd_tokenizer_size(model->encoder.tokenizer) > model->plan->vocab)
         warn_rowless(b, gd_tokenizer_size(model->encoder.tokenizer), model->plan->vocab);
-    for (size_t i = 0; i < model->encoder.notes.count; i++)
-        warning(b, model->encoder.notes.text[i]);
     for (size_t i = 0; i < gd_tokenizer_note_count(model->encoder.tokenizer); i++)
         warning(b, gd_tokenizer_note(model->encoder.tokenizer, i));
     for (size_t i = 0; i < gd_config_note_count(model->config); i++)
