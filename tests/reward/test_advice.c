@@ -62,6 +62,7 @@ static const struct note_case {
     { "no base", "null", NULL, NULL, GD_ADD_EOS_NEVER, NULL },
     { "empty base", "\"\"", NULL, NULL, GD_ADD_EOS_NEVER, NULL },
     { "the same base", "\"/elsewhere/Basis/\"", NULL, NULL, GD_ADD_EOS_NEVER, NULL },
+    { "a relative base", "\"../weights\"", NULL, NULL, GD_ADD_EOS_NEVER, NULL },
     { "another base", "\"Qwen/Qwen3-4B\"", NULL, NULL, GD_ADD_EOS_NEVER,
       "/a: the adapter was trained on \"Qwen/Qwen3-4B\" (base_model_name_or_path), but the model is \"" },
     { "the base that config.json remembers", "\"Qwen/Qwen3-4B\"", "{\"_name_or_path\":\"Qwen/qwen3-4b\"}", NULL,
