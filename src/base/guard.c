@@ -37,8 +37,9 @@ static bool replace_by_zeros(const unsigned char *address)
     atomic_fetch_add(&walking, 1);
     range = find(address);
     if (range) {
-        replaced = mmap((void *)range->data, range->size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) !=
-                   MAP_FAILED;
+        void *zeros = mmap((void *)range->data, range->size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+
+        replaced = zeros != MAP_FAILED;
         atomic_store(&range->lost, replaced);
     }
     atomic_fetch_sub(&walking, 1);

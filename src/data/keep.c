@@ -206,10 +206,11 @@ static gd_text *join(const struct taking *t)
 {
     const size_t table = t->keep->count * sizeof(gd_text);
     gd_text *values = t->bytes.failed ? NULL : gd_alloc(table + t->bytes.len, 1);
-    char *bytes = (char *)values + table;
+    char *bytes;
 
     if (!values)
         return NULL;
+    bytes = (char *)values + table;
     memcpy(bytes, t->bytes.data, t->bytes.len);
     for (size_t i = 0; i < t->keep->count; i++)
         values[i] = t->len[i] ? (gd_text){ bytes + t->at[i], t->len[i] } : (gd_text){ "null", 4 };

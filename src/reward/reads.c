@@ -36,9 +36,11 @@ gd_status gd_reads_add(gd_reads *reads, const char *path, bool mapped, gd_error 
 {
     char *copy = gd_strdup(path);
 
-    if (!copy || !gd_grow((void **)&reads->list, &reads->room, reads->count + 1, sizeof *reads->list)) {
+    if (!copy)
+        return gd_fail_memory(err, strlen(path));
+    if (!gd_grow((void **)&reads->list, &reads->room, reads->count + 1, sizeof *reads->list)) {
         gd_free(copy);
-        return gd_fail_memory(err, strlen(path) + sizeof *reads->list);
+        return gd_fail_memory(err, (reads->count + 1) * sizeof *reads->list);
     }
     reads->list[reads->count++] = (gd_read_file){ copy, mapped };
     return GD_OK;
