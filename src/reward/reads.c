@@ -42,7 +42,8 @@ gd_status gd_reads_add(gd_reads *reads, const char *path, bool mapped, gd_error 
         gd_free(copy);
         return gd_fail_memory(err, (reads->count + 1) * sizeof *reads->list);
     }
-    reads->list[reads->count++] = (gd_read_file){ copy, mapped };
+    reads->list[reads->count].path = copy;
+    reads->list[reads->count++].mapped = mapped;
     return GD_OK;
 }
 
