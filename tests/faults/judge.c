@@ -13,7 +13,7 @@ enum { OK = 0, ITEMS = 1, UNUSABLE = 3, RESOURCE = 4 }; /* the program's exit st
 
 static char text[4096];
 
-static const char *wrong(const char *format, ...)
+__attribute__((format(printf, 1, 2))) static const char *wrong(const char *format, ...)
 {
     va_list list;
 
