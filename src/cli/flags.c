@@ -83,7 +83,7 @@ const cli_flag cli_flags[] = {
       AT(options.turns), CLI_WORD, MODELS },
     { "truncate", "error|left|right|drop|oldest-turns",
       "what to do with a text that is too long: report an error (default), cut off its first tokens, cut off its last "
-      "tokens, which of a pair are the answers, leave the item out, or drop a conversation's oldest turns",
+      "ones (which hold the answers of a pair), leave the item out, or drop a conversation's oldest turns",
       AT(truncate), CLI_CHOICE, READS },
     { "add-eos", "never|auto|always",
       "append the end-of-sequence token: never (default), auto (unless the text already ends with it) or always",

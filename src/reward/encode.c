@@ -49,12 +49,12 @@ static gd_status limit_length(const gd_encoder *encoder, gd_ids *ids, size_t eos
         return GD_OK;
     }
     if (encoder->truncate == GD_TRUNCATE_ERROR)
-        return gd_fail(err, GD_ETOOLONG, "the text has %zu tokens, but at most %zu are allowed (see truncate)", have,
-                       max);
+        return gd_fail(err, GD_ETOOLONG, "the text has %zu tokens, but at most %zu are allowed; --truncate can cut it",
+                       have, max);
     if (encoder->truncate == GD_TRUNCATE_OLDEST_TURNS && !turns)
         return gd_fail(err, GD_ETOOLONG,
                        "the text has %zu tokens, but at most %zu are allowed, and it is not a conversation, of which "
-                       "oldest-turns could drop turns; truncate left or right can cut it",
+                       "oldest-turns could drop turns; --truncate left or right can cut it",
                        have, max);
     if (encoder->truncate == GD_TRUNCATE_OLDEST_TURNS)
         return gd_fail(err, GD_ETOOLONG,

@@ -81,7 +81,7 @@ says 2 'another precision, the default; now it is "fp32"' \
     score --input broken.gz --output out.jsonl --resume --precision fp32
 
 # a text that oldest-turns can't shorten
-says 1 'it is not a conversation, of which oldest-turns could drop turns; truncate left or right can cut it' \
+says 1 'it is not a conversation, of which oldest-turns could drop turns; --truncate left or right can cut it' \
     score --truncate oldest-turns --max-length 2 'a b c d'
 
 # no names of the C interface
