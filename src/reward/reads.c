@@ -47,11 +47,19 @@ gd_status gd_reads_add(gd_reads *reads, const char *path, bool mapped, gd_error 
     return GD_OK;
 }
 
-static bool is_file(const char *path)
+/* A value that may be the name of a file: one that can't be examined must not count as something else, or the run that
+ * reads it would seem to have no such file. */
+static gd_status add_given(gd_reads *reads, const char *path, gd_error *err)
 {
     struct stat sb;
 
-    return path && stat(path, &sb) == 0 && S_ISREG(sb.st_mode);
+    if (!path)
+        return GD_OK;
+    if (stat(path, &sb) == 0)
+        return S_ISREG(sb.st_mode) ? gd_reads_add(reads, path, false, err) : GD_OK;
+    if (errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG)
+        return GD_OK;
+    return gd_fail(err, GD_EIO, "%s: %s", path, strerror(errno));
 }
 
 static gd_status add_dir(gd_reads *reads, char **ours, const char *dir, gd_error *err)
@@ -64,11 +72,11 @@ static gd_status add_dir(gd_reads *reads, char **ours, const char *dir, gd_error
     if (!*ours)
         return gd_fail_memory(err, strlen(dir) + 1);
     for (size_t i = 0; !rc && i < NAMES; i++) {
-        char *path = gd_path_join(dir, names[i]);
+        bool there = false;
+        char *path;
 
-        if (!path)
-            rc = gd_fail_memory(err, strlen(dir) + strlen(names[i]) + 2);
-        else if (is_file(path))
+        rc = gd_file_find(&path, &there, dir, names[i], err);
+        if (!rc && there)
             rc = gd_reads_add(reads, path, false, err);
         gd_free(path);
     }
@@ -86,8 +94,7 @@ gd_status gd_reads_find(gd_reads *reads, const gd_options *options, const char *
     if (!rc)
         rc = add_dir(reads, &reads->dirs[1], adapter_dir, err);
     for (size_t i = 0; !rc && i < sizeof given / sizeof given[0]; i++)
-        if (is_file(given[i]))
-            rc = gd_reads_add(reads, given[i], false, err);
+        rc = add_given(reads, given[i], err);
     return rc;
 }
 
