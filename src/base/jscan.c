@@ -299,11 +299,11 @@ static bool take_word(gd_jscan *js, const char *word)
 
 static gd_status skip_digits(gd_jscan *js)
 {
-    const bool zero = (take(js, '-'), js->at < js->len && js->text[js->at] == '0');
+    const bool minus = take(js, '-'), zero = js->at < js->len && js->text[js->at] == '0';
     const size_t n = digits(js);
 
     if (n == 0)
-        return gd_jscan_fail(js, "a digit");
+        return gd_jscan_fail(js, minus ? "a digit" : "a value");
     if (zero && n > 1) {
         js->at -= n - 1;
         return gd_jscan_fail(js, "a number without leading zeros");

@@ -186,7 +186,7 @@ const gd_progress *cli_run_watch(cli_run *run)
     return &run->progress;
 }
 
-/* A chat format that was asked for applies to conversations only. */
+/* A chat format applies to conversations only. */
 static void note_chat_format(const cli_settings *settings, const gd_summary *summary)
 {
     if (settings->options.chat_format && summary->texts && !summary->conversations)
@@ -194,6 +194,10 @@ static void note_chat_format(const cli_settings *settings, const gd_summary *sum
             "note: --chat-format %s was not used, since no item is a conversation; --turns on makes turns of prompts "
             "and answers that are texts",
             settings->options.chat_format);
+    else if (summary->joined && !settings->quiet)
+        cli_say(
+            "note: prompts and answers that are texts were joined as they are, although the model has a chat format; "
+            "--turns on makes turns of them, and --turns off is for a model that was trained on joined texts");
 }
 
 gd_status cli_run_close(cli_run *run, gd_model *model, gd_status rc, const gd_summary *summary, gd_error *err)

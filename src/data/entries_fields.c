@@ -23,6 +23,8 @@ const gd_field_alias gd_field_aliases[GD_FIELD_ALIASES] = {
     { "completions", "responses" },
     { "answers", "responses" },
     { "candidates", "responses" },
+    { "outputs", "responses" },
+    { "generations", "responses" },
     { "conversations", "messages" },
     { "conversation", "messages" },
     { "dialogue", "messages" },

@@ -81,6 +81,12 @@ static void find_column(const gd_entry *entry, size_t offset, uint64_t *line, si
         *column += ((unsigned char)entry->raw[i] & 0xC0) != 0x80;
 }
 
+/* A file that does not even begin like JSON is probably of another format. */
+static const char *hint(const gd_entry *entry, const gd_jscan *js, const char *what)
+{
+    return entry->line == 1 && js->at == 0 && !*what ? " (is it another format? --format text, csv or tsv)" : "";
+}
+
 static gd_status not_json(gd_entry *entry, const gd_jscan *js, const char *what)
 {
     const char *of = " of ";
@@ -92,7 +98,8 @@ static gd_status not_json(gd_entry *entry, const gd_jscan *js, const char *what)
     if (js->at == js->len)
         return gd_entry_fault(entry, "not valid JSON: it ends at column %zu%s%s, where %s is expected", column, of,
                               what, js->expected);
-    return gd_entry_fault(entry, "not valid JSON at column %zu%s%s: %s is expected", column, of, what, js->expected);
+    return gd_entry_fault(entry, "not valid JSON at column %zu%s%s: %s is expected%s", column, of, what, js->expected,
+                          hint(entry, js, what));
 }
 
 /* ---- the fields that are read ---- */

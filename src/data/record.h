@@ -52,6 +52,7 @@ typedef struct gd_record {
     gd_record_kind kind;
     size_t count;          /* of texts: 1; 2: chosen, rejected; any number of answers; 0: there is a problem */
     gd_record_text *texts; /* their bytes belong to storage or to object */
+    bool joined;           /* a prompt that is a text was put before them */
     char *storage;
     json_t *object;         /* the fields, by our names; NULL if there are none */
     size_t length;          /* bytes of the item in its file */

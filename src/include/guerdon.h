@@ -197,6 +197,8 @@ typedef struct gd_summary {
     uint64_t rows;          /**< distinct prefix tokens, those actually computed */
     uint64_t texts;         /**< scored texts: two for a pair, one for each answer to a prompt */
     uint64_t conversations; /**< how many of these were conversations, to which the chat format applied */
+    uint64_t joined;        /**< how many were a prompt and an answer joined as they are, although the model has a chat
+                                 format and gd_options.turns was left at "auto" */
 } gd_summary;
 
 /** Fills *summary with zeros. */

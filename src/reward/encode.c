@@ -263,7 +263,7 @@ gd_status gd_encode_record(const gd_encoder *encoder, const gd_record *record, g
     out->truncated = out->dropped = false;
     out->problem = record->problem;
     out->status = record->status ? record->status : GD_EFORMAT;
-    out->count = out->conversations = 0;
+    out->count = out->conversations = out->joined = 0;
     if (many)
         refuse_many(encoder, record, out);
     for (size_t t = 0; !rc && t < record->count && !out->problem; t++) {
@@ -274,6 +274,8 @@ gd_status gd_encode_record(const gd_encoder *encoder, const gd_record *record, g
         out->dropped = out->truncated = false;
     else if (!out->dropped)
         out->count = record->count;
+    if (record->joined && encoder->chat && encoder->turns == GD_TURNS_AUTO)
+        out->joined = out->count;
     return rc;
 }
 

@@ -32,6 +32,7 @@ typedef struct gd_encoded {
     size_t room;
     size_t count;         /* the record's number of texts; 0 if it has a problem or was dropped */
     size_t conversations; /* among the texts */
+    size_t joined;        /* as in gd_summary */
     bool truncated, dropped;
     const char *problem; /* NULL, or a sentence that names the line (and which text of a pair): the record's own, or
                           * in `sentence`; valid until the next call */

@@ -28,6 +28,7 @@ static const struct count {
     { "dropped", offsetof(gd_summary, dropped) },     { "truncated", offsetof(gd_summary, truncated) },
     { "tokens", offsetof(gd_summary, tokens) },       { "rows", offsetof(gd_summary, rows) },
     { "texts", offsetof(gd_summary, texts) },         { "conversations", offsetof(gd_summary, conversations) },
+    { "joined", offsetof(gd_summary, joined) },
 };
 enum { COUNTS = sizeof counts / sizeof counts[0] };
 

@@ -53,6 +53,7 @@ static gd_status encode_item(gd_pipeline *run, gd_scored *item, gd_error *err)
         item->tokens[t] = encoded->ids[t].len;
     item->count = encoded->count;
     item->conversations = encoded->conversations;
+    item->joined = encoded->joined;
     return GD_OK;
 }
 
@@ -140,6 +141,7 @@ gd_status gd_pipeline_take(gd_pipeline *run, const gd_scored *item, gd_error *er
     summary->truncated += item->truncated;
     summary->texts += item->count;
     summary->conversations += item->count ? item->conversations : 0;
+    summary->joined += item->count ? item->joined : 0;
     for (size_t t = 0; t < item->count; t++)
         summary->tokens += item->tokens[t];
     run->job->bytes_done = item->bytes;

@@ -21,6 +21,7 @@ typedef struct gd_scored {
     bool finite;          /* all of the model's scores were, before normalization */
     size_t *tokens;       /* [count] */
     size_t conversations; /* among the texts */
+    size_t joined;        /* as in gd_summary */
     bool truncated, dropped;
 } gd_scored;
 

@@ -33,6 +33,7 @@ static gd_status write_record(struct tokenize_run *run, const gd_record *record,
         return gd_fail_memory(err, encoded->count * sizeof *run->spans);
     summary->texts += encoded->count;
     summary->conversations += encoded->conversations;
+    summary->joined += encoded->joined;
     for (size_t t = 0; t < encoded->count; t++) {
         summary->tokens += encoded->ids[t].len;
         run->spans[t] = (gd_span){ encoded->ids[t].data, encoded->ids[t].len };

@@ -217,7 +217,7 @@ static void structs_have_no_padding_at_the_end(void **state)
     ENDS(gd_eval_options, skip_unscored);
     ENDS(gd_bench_options, context);
     ENDS(gd_progress, context);
-    ENDS(gd_summary, conversations);
+    ENDS(gd_summary, joined);
     ENDS(gd_items, results);
     ENDS(gd_item, part_count);
     ENDS(gd_item_result, error);

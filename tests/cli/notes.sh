@@ -34,6 +34,25 @@ run rank rank --input "$work/lists.jsonl"
 run filter filter --input "$work/pairs.jsonl" --min-margin -99
 run eval eval --input "$work/pairs.jsonl"
 
+# A prompt and an answer that are texts are joined, which is seldom meant for a model with a chat format.
+mkdir "$work/chat"
+cp "$model"/* "$work/chat"
+cp "${srcdir:-.}/tests/data/chat/templates/chatml.jinja" "$work/chat/chat_template.jinja"
+printf '{"prompt":"a","response":"b"}\n' >"$work/joined.jsonl"
+printf '{"text":"a b"}\n{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}\n' >"$work/other.jsonl"
+joined() { # 0 or 1 notes, arguments
+    want=$1
+    shift
+    "$guerdon" score "$@" >"$work/out" 2>"$work/errors" || fail "score $*: status $?"
+    [ "$(grep -c 'note: prompts and answers that are texts were joined' "$work/errors")" -eq "$want" ] ||
+        fail "score $* says $(cat "$work/errors")"
+}
+joined 1 --model "$work/chat" --input "$work/joined.jsonl"
+joined 0 --model "$work/chat" --input "$work/joined.jsonl" --turns off
+joined 0 --model "$work/chat" --input "$work/joined.jsonl" --turns on
+joined 0 --model "$work/chat" --input "$work/other.jsonl"
+joined 0 --model "$model" --input "$work/joined.jsonl"
+
 "$guerdon" score --add-eos auto --model "$model" --adapter "$work/adapter" hello >"$work/out" 2>"$work/errors"
 grep -q 'here it is appended (--add-eos)' "$work/errors" || fail "score --add-eos auto says $(cat "$work/errors")"
 "$guerdon" inspect --model "$model" --adapter "$work/adapter" >"$work/out" 2>"$work/errors" || fail "inspect: status $?"

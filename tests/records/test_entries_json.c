@@ -107,7 +107,9 @@ static const rows_case formats[] = {
     { "x.json", " \n ", 0, "" },
     { "x", "[{\"a\":1}]", 0, "1 {\"a\":1}\n" },
     { "x", "\n\n{\"a\":1}", 0, "3 {\"a\":1}\n" },
-    { "x.data", "a,b\n", 0, "1 ! line 1: not valid JSON at column 1: a value is expected\n" },
+    { "x.data", "a,b\n", 0,
+      "1 ! line 1: not valid JSON at column 1: a value is expected (is it another format? --format text, csv or "
+      "tsv)\n" },
     { "x.Jsonl", "[]\n", 0, "1 ! line 1: a list; expected an object\n" },
     { "csv", "[]", 0, "" },
     { "x.csv.gz", "a\nb\n", 0, "2 {\"a\":\"b\"}\n" }, /* only the bytes tell whether a file is packed */

@@ -116,7 +116,7 @@ static const struct bad_line bad_lines[] = {
     { "NaN", "{\"text\":NaN,\"x\":1}", 0, "line 7: the field \"text\" is NaN; expected a string or a conversation" },
     { "Infinity", "{\"text\":[-Infinity]}", 0,
       "line 7: message 0 of the field \"text\" is -Infinity; expected an object with a role and a content" },
-    { "not quite NaN", "{\"text\":\"a\",\"x\":Nan}", 0, "line 7: not valid JSON at column 17: a digit is expected" },
+    { "not quite NaN", "{\"text\":\"a\",\"x\":Nan}", 0, "line 7: not valid JSON at column 17: a value is expected" },
     { "an unread field cut short", "{\"text\":\"a\",\"x\":[1,{\"y\":", 0,
       "line 7: not valid JSON: it ends at column 25, where a value is expected" },
     { "an unread field with a bad escape", "{\"text\":\"a\",\"x\":\"\\ud8\"}", 0,
