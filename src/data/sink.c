@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 enum { ROOM = 65536 };
@@ -70,6 +71,16 @@ static gd_status open_file(gd_sink *s, const char *path, uint64_t offset, struct
 }
 
 static gd_status cut_off(gd_sink *s, uint64_t offset, const struct stat *sb, gd_error *err)
+/* Of two runs that write to one file, each would cut off what the other wrote.  The lock ends with the process, however
+ * it ends; a file system that knows no locks does without. */
+static gd_status lock(const gd_sink *s, const struct stat *out, gd_error *err)
+{
+    if (!s->owned || !S_ISREG(out->st_mode) || flock(s->fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+        return GD_OK;
+    return gd_fail(err, GD_EIO, "%s: another run is writing to this file; wait for its end, or choose another output",
+                   s->name);
+}
+
 {
     s->written = s->whole = offset;
     if (s->owned && S_ISREG(sb->st_mode) &&
@@ -115,6 +126,8 @@ gd_status gd_sink_open_at(gd_sink **out, const char *path, const char *const *in
     for (size_t i = 0; !rc && i < count; i++)
         rc = check_input(s, inputs[i], &sb, err);
     if (!rc)
+    if (!rc)
+        rc = lock(s, &sb, err);
         rc = cut_off(s, offset, &sb, err);
     if (rc)
         dispose(s);

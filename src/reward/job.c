@@ -64,10 +64,11 @@ static gd_status open_journal(gd_job *run, const gd_encoder *encoder, const gd_f
     return rc;
 }
 
-/* An output can't be opened: nothing was written yet that could be resumed. */
+/* An output can't be opened: nothing was written yet that could be resumed. A journal that was there is an earlier
+ * run's, or that of one that still runs. */
 static gd_status never_begun(gd_job *run, gd_status rc)
 {
-    if (run->journal.done.items == 0)
+    if (run->journal.created)
         (void)gd_journal_finish(&run->journal, NULL);
     return rc;
 }

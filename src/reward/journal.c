@@ -362,5 +362,6 @@ gd_status gd_journal_open(gd_journal *journal, const char *output, const char *i
         return gd_fail(err, GD_EUSAGE, "%s is unfinished: resume it with --resume, or remove %s to start afresh",
                        output, journal->path);
     journal->done.complete = resume && has_content(output);
-    return journal->done.complete ? GD_OK : gd_journal_save(journal, &journal->done, err);
+    journal->created = !journal->done.complete;
+    return journal->created ? gd_journal_save(journal, &journal->done, err) : GD_OK;
 }

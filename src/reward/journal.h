@@ -26,6 +26,7 @@ typedef struct gd_journal {
     char *path, *part;     /* NULL: the output is not a regular file, and cannot be resumed */
     char *aside;           /* OUTPUT.resume.found: where a command may keep intermediate results */
     bool has_aside;        /* then: it exists, and is removed with the journal */
+    bool created;          /* by this run */
     char *identity;        /* what the output depends on, a JSON object */
     gd_journal_state done; /* when the run began */
 } gd_journal;
