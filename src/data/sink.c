@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/samefile.h"
 #include "data/codec.h"
 
 #include <errno.h>
@@ -63,7 +64,7 @@ static gd_status open_file(gd_sink *s, const char *path, uint64_t offset, struct
 {
     const int create = offset ? 0 : O_CREAT;
 
-    s->owned = strcmp(path, "-") != 0;
+    s->owned = !gd_is_stdout(path); /* opened again, a file that it leads to would be overwritten from its beginning */
     s->fd = s->owned ? open(path, O_WRONLY | create | O_CLOEXEC, 0666) : STDOUT_FILENO;
     if (s->fd < 0 || fstat(s->fd, sb) < 0)
         return gd_fail(err, GD_EIO, "%s: %s", s->name, strerror(errno));
@@ -119,7 +120,7 @@ gd_status gd_sink_open_at(gd_sink **out, const char *path, const char *const *in
     if (!s)
         return gd_fail_memory(err, sizeof *s);
     s->fd = -1;
-    s->name = gd_strdup(strcmp(path, "-") ? path : "standard output");
+    s->name = gd_strdup(gd_is_stdout(path) ? "standard output" : path);
     rc = s->name ? begin_packing(s, path, err) : gd_fail_memory(err, strlen(path));
     if (!rc)
         rc = open_file(s, path, offset, &sb, err);

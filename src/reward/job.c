@@ -100,7 +100,7 @@ gd_status gd_job_outputs(const gd_reads *reads, const char *const *inputs, size_
 
 gd_status gd_job_check_output(const gd_job *run, const char *path, gd_error *err)
 {
-    if (!run->scores || !gd_same_file(path, run->scores))
+    if (!run->scores || !strcmp(path, "-") || !gd_same_file(path, run->scores)) /* "-" is another stream when read */
         return GD_OK;
     return gd_fail(err, GD_EUSAGE, "%s: this is the file of scores that is read; the output must be another one", path);
 }

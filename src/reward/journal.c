@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/samefile.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -271,7 +272,7 @@ static bool is_file(const char *output)
 {
     struct stat sb;
 
-    return strcmp(output, "-") != 0 && (stat(output, &sb) < 0 || S_ISREG(sb.st_mode));
+    return !gd_is_stdout(output) && (stat(output, &sb) < 0 || S_ISREG(sb.st_mode));
 }
 
 static char *with_ending(const char *output, const char *ending)
@@ -288,7 +289,7 @@ static char *with_ending(const char *output, const char *ending)
 
 static gd_status refuse_resume(const char *output, gd_error *err)
 {
-    if (strcmp(output, "-") == 0)
+    if (gd_is_stdout(output))
         return gd_fail(err, GD_EUSAGE, "standard output cannot be resumed: an output file is expected");
     return gd_fail(err, GD_EUSAGE, "%s is not a regular file, so it cannot be resumed", output);
 }

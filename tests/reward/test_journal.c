@@ -257,11 +257,12 @@ static void only_a_file_can_be_resumed(void **state)
 {
     static const char *const outputs[][2] = {
         { "-", "standard output cannot be resumed: an output file is expected" },
+        { "/dev/stdout", "standard output cannot be resumed: an output file is expected" },
         { "/dev/null", "/dev/null is not a regular file, so it cannot be resumed" },
     };
 
     (void)state;
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof outputs / sizeof outputs[0]; i++) {
         gd_journal journal;
         gd_error err = { 0 };
 
