@@ -11,8 +11,8 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { ROOM = 65536 };
@@ -71,7 +71,6 @@ static gd_status open_file(gd_sink *s, const char *path, uint64_t offset, struct
     return offset ? check_offset(s, offset, sb, err) : GD_OK;
 }
 
-static gd_status cut_off(gd_sink *s, uint64_t offset, const struct stat *sb, gd_error *err)
 /* Of two runs that write to one file, each would cut off what the other wrote.  The lock ends with the process, however
  * it ends; a file system that knows no locks does without. */
 static gd_status lock(const gd_sink *s, const struct stat *out, gd_error *err)
@@ -82,6 +81,7 @@ static gd_status lock(const gd_sink *s, const struct stat *out, gd_error *err)
                    s->name);
 }
 
+static gd_status cut_off(gd_sink *s, uint64_t offset, const struct stat *sb, gd_error *err)
 {
     s->written = s->whole = offset;
     if (s->owned && S_ISREG(sb->st_mode) &&
@@ -127,8 +127,8 @@ gd_status gd_sink_open_at(gd_sink **out, const char *path, const char *const *in
     for (size_t i = 0; !rc && i < count; i++)
         rc = check_input(s, inputs[i], &sb, err);
     if (!rc)
-    if (!rc)
         rc = lock(s, &sb, err);
+    if (!rc)
         rc = cut_off(s, offset, &sb, err);
     if (rc)
         dispose(s);

@@ -296,9 +296,14 @@ static gd_status refuse_resume(const char *output, gd_error *err)
 
 gd_status gd_journal_name(gd_journal *journal, const char *output, gd_error *err)
 {
+    char real[PATH_MAX];
+    struct stat sb;
+
     *journal = (gd_journal){ 0 };
     if (!is_file(output))
         return GD_OK;
+    if (lstat(output, &sb) == 0 && S_ISLNK(sb.st_mode) && gd_path_real(real, output))
+        output = real;
     journal->path = with_ending(output, ".resume");
     journal->part = with_ending(output, ".resume.part");
     journal->aside = with_ending(output, ".resume.found");

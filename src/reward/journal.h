@@ -31,7 +31,8 @@ typedef struct gd_journal {
     gd_journal_state done; /* when the run began */
 } gd_journal;
 
-/* Sets the paths alone, and looks at nothing but the output. Free it even after a failure. */
+/* Sets the paths alone, and looks at nothing but the output: of a symbolic link, they are beside the file that it leads
+ * to, which has other names. Free it even after a failure. */
 gd_status gd_journal_name(gd_journal *journal, const char *output, gd_error *err);
 
 /* Opens the journal of `output`, or creates one.  resume: an unfinished run continues where it stopped; without it, an
