@@ -133,9 +133,16 @@ static gd_status open_sink(gd_job *run, size_t i, const char *path, gd_error *er
     return rc ? never_begun(run, rc) : GD_OK;
 }
 
+/* Whoever writes into a pipe may take a long time for the first bytes. */
+static gd_status report_early(void *context, gd_error *err) { return gd_job_report(context, err); }
+
 gd_status gd_job_read(gd_job *run, const gd_entries_options *input, const char *keep, gd_error *err)
 {
-    gd_status rc = gd_records_open(&run->records, input, err);
+    gd_entries_options how = *input;
+    gd_status rc;
+
+    how.pause = (gd_pause){ report_early, run };
+    rc = gd_records_open(&run->records, &how, err);
 
     if (!rc && run->group_by)
         rc = gd_keep_add(&run->keep, gd_records_source_name(run->records, run->group_by), err);

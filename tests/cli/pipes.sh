@@ -119,6 +119,18 @@ ended
 exec 3>&-
 has_lines 1 || fail "after a signal: $(cat "$work/out")"
 
+# also before the first item, or within it
+for begun in '' '{"te'; do
+    start score
+    printf '%s' "$begun" >&3
+    sleep 0.5
+    kill -TERM "$child"
+    wait_for sh -c "! kill -0 $child 2>/dev/null" || fail "SIGTERM after '$begun' does nothing"
+    ended
+    [ $? -eq 130 ] || fail "SIGTERM after '$begun': not status 130"
+    exec 3>&-
+done
+
 # another run on the same output, which the first one still writes: refused, and the first one isn't disturbed
 start score --input - --output "$work/both"
 printf '%s\n' "$text" >&3
