@@ -13,9 +13,11 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { ROOM = 65536 };
+enum { LOCK_TRIES = 100 }; /* in two seconds */
 
 struct gd_sink {
     int fd;
@@ -72,11 +74,18 @@ static gd_status open_file(gd_sink *s, const char *path, uint64_t offset, struct
 }
 
 /* Of two runs that write to one file, each would cut off what the other wrote.  The lock ends with the process, however
- * it ends; a file system that knows no locks does without. */
+ * it ends; one that was killed a moment ago may still be ending.  A file system that knows no locks does without. */
 static gd_status lock(const gd_sink *s, const struct stat *out, gd_error *err)
 {
-    if (!s->owned || !S_ISREG(out->st_mode) || flock(s->fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+    const struct timespec moment = { .tv_nsec = 20000000 };
+
+    if (!s->owned || !S_ISREG(out->st_mode))
         return GD_OK;
+    for (int i = 0; i < LOCK_TRIES; i++) {
+        if (flock(s->fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+            return GD_OK;
+        (void)nanosleep(&moment, NULL);
+    }
     return gd_fail(err, GD_EIO, "%s: another run is writing to this file; wait for its end, or choose another output",
                    s->name);
 }
