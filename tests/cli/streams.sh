@@ -42,6 +42,16 @@ echo first >"$work/out"
 [ $? -eq 2 ] || fail "--resume with /dev/stdout: status $?"
 grep -q 'standard output cannot be resumed' "$work/errors" || fail "/dev/stdout with --resume says $(cat "$work/errors")"
 
+# a complete output is left as it is, and the user is told
+for what in score 'filter --min-margin -99'; do
+    rm -f "$work/whole"
+    for n in 1 2; do
+        "$guerdon" $what --model "$model" --input "$work/pairs.jsonl" --output "$work/whole" --resume 2>"$work/errors" ||
+            fail "$what --resume: status $?"
+    done
+    grep -q '/whole is already complete; nothing to do' "$work/errors" || fail "$what --resume says $(cat "$work/errors")"
+done
+
 # scores from standard input, and lines to standard output, are not one file
 "$guerdon" score --model "$model" --quiet --input "$work/pairs.jsonl" |
     "$guerdon" filter --from-scores - --quiet --input "$work/pairs.jsonl" --min-margin -99 >"$work/out" ||
