@@ -79,6 +79,12 @@ bool gd_same_file(const char *a, const char *b)
     return !is_a && !is_b && strcmp(real_a, real_b) == 0;
 }
 
+bool gd_is_stdout(const char *path)
+{
+    return !strcmp(path, "-") || !strcmp(path, "/dev/stdout") || !strcmp(path, "/dev/fd/1") ||
+           !strcmp(path, "/proc/self/fd/1");
+}
+
 /* Compares the real path's beginning with the directory's. */
 static bool is_below(const char *dir, const char *path, bool (*counts)(const char *name))
 {

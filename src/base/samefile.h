@@ -14,6 +14,9 @@ bool gd_path_real(char out[PATH_MAX], const char *path);
  * devices may be used twice. */
 bool gd_same_file(const char *a, const char *b);
 
+/* "-", or another name of standard output. */
+bool gd_is_stdout(const char *path);
+
 /* Whether a file is in the directory or below it, or is one of the directory's entries under another name: a link, or
  * what a link there leads to; if its name there counts.  The file need not exist. */
 bool gd_dir_holds(const char *dir, const char *path, bool (*counts)(const char *name));

@@ -125,8 +125,6 @@ static int run_filter(const cli_settings *settings, gd_filter_options *how, cli_
         const int shown = show_report(json);
 
         status = status ? status : shown;
-    } else if (!rc && !json) {
-        cli_say("%s is already complete; nothing to do", how->output);
     }
     gd_string_free(json);
     return status;

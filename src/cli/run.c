@@ -200,6 +200,13 @@ static void note_chat_format(const cli_settings *settings, const gd_summary *sum
             "--turns on makes turns of them, and --turns off is for a model that was trained on joined texts");
 }
 
+/* Whoever changed the model or a flag may expect other scores. An input without items looks the same, and is. */
+static void note_complete(const cli_settings *settings, const gd_summary *summary)
+{
+    if (settings->resume && !settings->dry_run && settings->output && !summary->items)
+        cli_say("%s is already complete; nothing to do", settings->output);
+}
+
 gd_status cli_run_close(cli_run *run, gd_model *model, gd_status rc, const gd_summary *summary, gd_error *err)
 {
     cli_progress_clear(&run->bar);
@@ -226,5 +233,7 @@ int cli_run_end(cli_run *run, const char *done, gd_status rc, const gd_summary *
         cli_progress_summary(&run->bar, done, summary);
     if (rc == GD_OK || rc == GD_EITEM)
         note_chat_format(run->settings, summary);
+    if (rc == GD_OK)
+        note_complete(run->settings, summary);
     return written ? written : cli_fail(rc, err);
 }

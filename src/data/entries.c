@@ -140,7 +140,7 @@ static gd_status open_input(gd_entries *entries, size_t which, gd_source *source
 {
     const char *path = entries->inputs.paths[which];
     gd_status rc = gd_source_open(source, path, entries->wanted ? entries->wanted : format_of(path), &entries->fields,
-                                  err);
+                                  entries->pause, err);
 
     if (rc)
         return rc;
@@ -197,6 +197,7 @@ gd_status gd_entries_open(gd_entries **out, const gd_entries_options *options, g
     if (!entries)
         return gd_fail_memory(err, sizeof *entries);
     entries->wanted = options->format;
+    entries->pause = options->pause;
     rc = check_format(options->format, err);
     if (!rc)
         rc = gd_fields_parse(&entries->fields, options->fields, err);

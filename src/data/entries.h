@@ -19,6 +19,7 @@ typedef struct gd_entries_options {
     size_t also_count;
     bool frugal;    /* memory is limited: items with too many values for their length have a problem */
     bool arguments; /* the lines of the input are texts of a command line, and messages call them so */
+    gd_pause pause; /* as in gd_entries_on_pause(), while the first input is opened */
 } gd_entries_options;
 
 typedef struct gd_entry {

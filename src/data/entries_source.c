@@ -44,12 +44,13 @@ static gd_status find_kind(gd_source *source, gd_error *err)
     return rc;
 }
 
-gd_status gd_source_open(gd_source *source, const char *path, gd_format format, const gd_fields *fields, gd_error *err)
+gd_status gd_source_open(gd_source *source, const char *path, gd_format format, const gd_fields *fields, gd_pause pause,
+                         gd_error *err)
 {
     gd_status rc;
 
     *source = (gd_source){ .format = format, .fields = fields };
-    rc = gd_pieces_open(&source->pieces, path, err);
+    rc = gd_pieces_open(&source->pieces, path, pause, err);
     if (!rc)
         rc = find_kind(source, err);
     if (!rc && source->kind->open)

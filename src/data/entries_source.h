@@ -28,7 +28,8 @@ struct gd_source {
 };
 
 /* An all-zero source is closed. */
-gd_status gd_source_open(gd_source *source, const char *path, gd_format format, const gd_fields *fields, gd_error *err);
+gd_status gd_source_open(gd_source *source, const char *path, gd_format format, const gd_fields *fields, gd_pause pause,
+                         gd_error *err);
 void gd_source_close(gd_source *source);
 
 /* Records a fault of the entry, unless it already has one; always GD_OK. */

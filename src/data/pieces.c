@@ -73,7 +73,7 @@ static gd_status skip_mark(gd_pieces *p, gd_error *err)
     return GD_OK;
 }
 
-gd_status gd_pieces_open(gd_pieces **out, const char *path, gd_error *err)
+gd_status gd_pieces_open(gd_pieces **out, const char *path, gd_pause pause, gd_error *err)
 {
     gd_pieces *p = gd_alloc_zero(1, sizeof *p);
     gd_status rc;
@@ -82,7 +82,7 @@ gd_status gd_pieces_open(gd_pieces **out, const char *path, gd_error *err)
     if (!p)
         return gd_fail_memory(err, sizeof *p);
     p->line = 1;
-    rc = gd_stream_open(&p->stream, path, err);
+    rc = gd_stream_open(&p->stream, path, pause, err);
     if (!rc)
         rc = skip_mark(p, err);
     if (rc)

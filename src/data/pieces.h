@@ -34,7 +34,7 @@ extern const gd_cutter gd_cut_lines;
 typedef struct gd_pieces gd_pieces;
 
 /* path as in gd_stream_open(); a byte order mark at the beginning is skipped, and UTF-16's is refused. */
-gd_status gd_pieces_open(gd_pieces **out, const char *path, gd_error *err);
+gd_status gd_pieces_open(gd_pieces **out, const char *path, gd_pause pause, gd_error *err);
 void gd_pieces_close(gd_pieces *p);
 
 /* As gd_stream_on_pause(). */

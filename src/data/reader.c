@@ -51,7 +51,7 @@ gd_status gd_reader_open(gd_reader **out, const char *path, gd_error *err)
     *out = NULL;
     if (!r)
         return gd_fail_memory(err, sizeof *r);
-    rc = gd_pieces_open(&r->pieces, path, err);
+    rc = gd_pieces_open(&r->pieces, path, (gd_pause){ 0 }, err);
     if (rc)
         gd_reader_close(r);
     else

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/samefile.h"
 #include "data/codec.h"
 
 #include <errno.h>
@@ -10,10 +11,13 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { ROOM = 65536 };
+enum { LOCK_TRIES = 100 }; /* in two seconds */
 
 struct gd_sink {
     int fd;
@@ -62,11 +66,28 @@ static gd_status open_file(gd_sink *s, const char *path, uint64_t offset, struct
 {
     const int create = offset ? 0 : O_CREAT;
 
-    s->owned = strcmp(path, "-") != 0;
+    s->owned = !gd_is_stdout(path); /* opened again, a file that it leads to would be overwritten from its beginning */
     s->fd = s->owned ? open(path, O_WRONLY | create | O_CLOEXEC, 0666) : STDOUT_FILENO;
     if (s->fd < 0 || fstat(s->fd, sb) < 0)
         return gd_fail(err, GD_EIO, "%s: %s", s->name, strerror(errno));
     return offset ? check_offset(s, offset, sb, err) : GD_OK;
+}
+
+/* Of two runs that write to one file, each would cut off what the other wrote.  The lock ends with the process, however
+ * it ends; one that was killed a moment ago may still be ending.  A file system that knows no locks does without. */
+static gd_status lock(const gd_sink *s, const struct stat *out, gd_error *err)
+{
+    const struct timespec moment = { .tv_nsec = 20000000 };
+
+    if (!s->owned || !S_ISREG(out->st_mode))
+        return GD_OK;
+    for (int i = 0; i < LOCK_TRIES; i++) {
+        if (flock(s->fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+            return GD_OK;
+        (void)nanosleep(&moment, NULL);
+    }
+    return gd_fail(err, GD_EIO, "%s: another run is writing to this file; wait for its end, or choose another output",
+                   s->name);
 }
 
 static gd_status cut_off(gd_sink *s, uint64_t offset, const struct stat *sb, gd_error *err)
@@ -108,12 +129,14 @@ gd_status gd_sink_open_at(gd_sink **out, const char *path, const char *const *in
     if (!s)
         return gd_fail_memory(err, sizeof *s);
     s->fd = -1;
-    s->name = gd_strdup(strcmp(path, "-") ? path : "standard output");
+    s->name = gd_strdup(gd_is_stdout(path) ? "standard output" : path);
     rc = s->name ? begin_packing(s, path, err) : gd_fail_memory(err, strlen(path));
     if (!rc)
         rc = open_file(s, path, offset, &sb, err);
     for (size_t i = 0; !rc && i < count; i++)
         rc = check_input(s, inputs[i], &sb, err);
+    if (!rc)
+        rc = lock(s, &sb, err);
     if (!rc)
         rc = cut_off(s, offset, &sb, err);
     if (rc)

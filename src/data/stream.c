@@ -128,7 +128,7 @@ static gd_status open_file(gd_stream *s, const char *path, gd_error *err)
     return gd_stamp_take(&s->stamp, s->fd, s->name, err);
 }
 
-gd_status gd_stream_open(gd_stream **out, const char *path, gd_error *err)
+gd_status gd_stream_open(gd_stream **out, const char *path, gd_pause pause, gd_error *err)
 {
     gd_stream *s = gd_alloc_zero(1, sizeof *s);
     gd_status rc;
@@ -137,6 +137,7 @@ gd_status gd_stream_open(gd_stream **out, const char *path, gd_error *err)
     if (!s)
         return gd_fail_memory(err, sizeof *s);
     s->fd = -1;
+    s->pause = pause;
     s->name = gd_strdup(strcmp(path, "-") ? path : "standard input");
     rc = s->name ? open_file(s, path, err) : gd_fail_memory(err, strlen(path));
     if (!rc)

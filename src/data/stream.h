@@ -6,9 +6,16 @@
 
 typedef struct gd_stream gd_stream;
 
+/* What to do before a read that would block, because the writer of a pipe has nothing yet; a failure is that of the
+ * read. */
+typedef struct gd_pause {
+    gd_status (*work)(void *context, gd_error *err); /* NULL: nothing */
+    void *context;
+} gd_pause;
+
 /* path "-" is standard input.  Pipes are fine; directories and files of known other kinds (bzip2, xz, zip, Parquet,
- * Arrow) are refused. */
-gd_status gd_stream_open(gd_stream **out, const char *path, gd_error *err);
+ * Arrow) are refused: this waits for the first bytes of a pipe. */
+gd_status gd_stream_open(gd_stream **out, const char *path, gd_pause pause, gd_error *err);
 
 /* Reads up to `room` bytes; *got is 0 only at the end.  Any number of members or frames read as one; a truncated or
  * damaged one gives GD_EFORMAT, after the bytes before the fault have been returned.  A file that was changed since it
@@ -18,12 +25,7 @@ gd_status gd_stream_open(gd_stream **out, const char *path, gd_error *err);
  * 128 MiB is GD_EUNSUPPORTED). */
 gd_status gd_stream_read(gd_stream *s, unsigned char *p, size_t room, size_t *got, gd_error *err);
 
-/* What to do before a read that would block, because the writer of a pipe has nothing yet; a failure is that of the
- * read. */
-typedef struct gd_pause {
-    gd_status (*work)(void *context, gd_error *err); /* NULL: nothing */
-    void *context;
-} gd_pause;
+/* From now on. */
 void gd_stream_on_pause(gd_stream *s, gd_pause pause);
 
 void gd_stream_close(gd_stream *s);

@@ -14,12 +14,17 @@
 static void make_identity(gd_from_scores *from, const char *path)
 {
     struct stat sb;
-    const bool known = strcmp(path, "-") != 0 && stat(path, &sb) == 0;
+    const bool known = strcmp(path, "-") != 0 && stat(path, &sb) == 0 && S_ISREG(sb.st_mode);
 
     gd_buf_str(&from->identity, "\"from_scores\":");
-    gd_buf_json_string(&from->identity, path, strlen(path));
-    gd_buf_printf(&from->identity, ",\"from_scores_bytes\":%lld,\"from_scores_time\":%lld,\"skip_unscored\":%d",
-                  known ? (long long)sb.st_size : 0, known ? (long long)sb.st_mtim.tv_sec : 0, from->skip);
+    if (known)
+        gd_job_put_path(&from->identity, path);
+    else
+        gd_buf_json_string(&from->identity, path, strlen(path));
+    gd_buf_printf(&from->identity,
+                  ",\"from_scores_bytes\":%lld,\"from_scores_time\":\"%lld.%09ld\",\"skip_unscored\":%d",
+                  known ? (long long)sb.st_size : 0, known ? (long long)sb.st_mtim.tv_sec : 0,
+                  known ? sb.st_mtim.tv_nsec : 0, from->skip);
 }
 
 gd_status gd_from_scores_open(gd_from_scores *from, const gd_model *model, const char *path, const char *input,

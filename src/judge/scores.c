@@ -1,11 +1,11 @@
 /* scores.c - reads the output of `guerdon score`. */
 #include "judge/scores.h"
 
-#include "base/buf.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "data/reader.h"
+#include "reward/journal.h"
 
 #include <float.h>
 #include <inttypes.h>
@@ -22,17 +22,14 @@ struct gd_score_reader {
 /* Scores that are still being written, or whose run was interrupted, would count as those of all items. */
 static gd_status check_finished(const char *path, gd_error *err)
 {
-    gd_buf journal = { 0 };
+    gd_journal journal;
     struct stat sb;
-    gd_status rc = GD_OK;
+    gd_status rc = gd_journal_name(&journal, path, err);
 
-    gd_buf_printf(&journal, "%s.resume", path);
-    if (!gd_buf_cstr(&journal))
-        rc = gd_fail_memory(err, strlen(path));
-    else if (strcmp(path, "-") != 0 && lstat(journal.data, &sb) == 0)
-        rc = gd_fail(err, GD_EUSAGE, "%s is unfinished, as %s.resume says: finish that run with --resume first", path,
-                     path);
-    gd_buf_free(&journal);
+    if (!rc && journal.path && lstat(journal.path, &sb) == 0)
+        rc = gd_fail(err, GD_EUSAGE, "%s is unfinished, as %s says: finish that run with --resume first", path,
+                     journal.path);
+    gd_journal_free(&journal);
     return rc;
 }
 

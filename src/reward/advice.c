@@ -52,7 +52,7 @@ static struct part name_of(const char *path)
         part.len = strcspn(part.text, "/");
     }
     for (size_t i = part.len; i > 0; i--)
-        if (part.text[i - 1] == '/') {
+        if (part.text[i - 1] == '/' || part.text[i - 1] == '\\') { /* the other one where Windows trained it */
             part = (struct part){ part.text + i, part.len - i };
             break;
         }
@@ -67,11 +67,22 @@ static struct part name_of(const char *path)
     return part;
 }
 
+/* Whether one of them is the other with its owner before it, as ORG_NAME or ORG--NAME, which programs that download
+ * models make of ORG/NAME. */
+static bool has_owner(struct part part, struct part name)
+{
+    const char *end = part.text + part.len - name.len;
+
+    return part.len > name.len + 2 && strncasecmp(end, name.text, name.len) == 0 &&
+           (end[-1] == '_' || (end[-1] == '-' && end[-2] == '-'));
+}
+
 bool gd_same_model(const char *a, const char *b)
 {
     const struct part x = name_of(a), y = name_of(b);
 
-    return !x.len || !y.len || (x.len == y.len && strncasecmp(x.text, y.text, x.len) == 0);
+    return !x.len || !y.len || (x.len == y.len && strncasecmp(x.text, y.text, x.len) == 0) || has_owner(x, y) ||
+           has_owner(y, x);
 }
 
 /* The model's name is what the user typed, or what its config.json remembers.  A relative path only says where the

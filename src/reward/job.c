@@ -64,10 +64,11 @@ static gd_status open_journal(gd_job *run, const gd_encoder *encoder, const gd_f
     return rc;
 }
 
-/* An output can't be opened: nothing was written yet that could be resumed. */
+/* An output can't be opened: nothing was written yet that could be resumed. A journal that was there is an earlier
+ * run's, or that of one that still runs. */
 static gd_status never_begun(gd_job *run, gd_status rc)
 {
-    if (run->journal.done.items == 0)
+    if (run->journal.created)
         (void)gd_journal_finish(&run->journal, NULL);
     return rc;
 }
@@ -99,7 +100,7 @@ gd_status gd_job_outputs(const gd_reads *reads, const char *const *inputs, size_
 
 gd_status gd_job_check_output(const gd_job *run, const char *path, gd_error *err)
 {
-    if (!run->scores || !gd_same_file(path, run->scores))
+    if (!run->scores || !strcmp(path, "-") || !gd_same_file(path, run->scores)) /* "-" is another stream when read */
         return GD_OK;
     return gd_fail(err, GD_EUSAGE, "%s: this is the file of scores that is read; the output must be another one", path);
 }
@@ -132,9 +133,16 @@ static gd_status open_sink(gd_job *run, size_t i, const char *path, gd_error *er
     return rc ? never_begun(run, rc) : GD_OK;
 }
 
+/* Whoever writes into a pipe may take a long time for the first bytes. */
+static gd_status report_early(void *context, gd_error *err) { return gd_job_report(context, err); }
+
 gd_status gd_job_read(gd_job *run, const gd_entries_options *input, const char *keep, gd_error *err)
 {
-    gd_status rc = gd_records_open(&run->records, input, err);
+    gd_entries_options how = *input;
+    gd_status rc;
+
+    how.pause = (gd_pause){ report_early, run };
+    rc = gd_records_open(&run->records, &how, err);
 
     if (!rc && run->group_by)
         rc = gd_keep_add(&run->keep, gd_records_source_name(run->records, run->group_by), err);

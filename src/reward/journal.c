@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/samefile.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -272,7 +273,7 @@ static bool is_file(const char *output)
 {
     struct stat sb;
 
-    return strcmp(output, "-") != 0 && (stat(output, &sb) < 0 || S_ISREG(sb.st_mode));
+    return !gd_is_stdout(output) && (stat(output, &sb) < 0 || S_ISREG(sb.st_mode));
 }
 
 static char *with_ending(const char *output, const char *ending)
@@ -289,16 +290,21 @@ static char *with_ending(const char *output, const char *ending)
 
 static gd_status refuse_resume(const char *output, gd_error *err)
 {
-    if (strcmp(output, "-") == 0)
+    if (gd_is_stdout(output))
         return gd_fail(err, GD_EUSAGE, "standard output cannot be resumed: an output file is expected");
     return gd_fail(err, GD_EUSAGE, "%s is not a regular file, so it cannot be resumed", output);
 }
 
 gd_status gd_journal_name(gd_journal *journal, const char *output, gd_error *err)
 {
+    char real[PATH_MAX];
+    struct stat sb;
+
     *journal = (gd_journal){ 0 };
     if (!is_file(output))
         return GD_OK;
+    if (lstat(output, &sb) == 0 && S_ISLNK(sb.st_mode) && gd_path_real(real, output))
+        output = real;
     journal->path = with_ending(output, ".resume");
     journal->part = with_ending(output, ".resume.part");
     journal->aside = with_ending(output, ".resume.found");
@@ -363,5 +369,6 @@ gd_status gd_journal_open(gd_journal *journal, const char *output, const char *i
         return gd_fail(err, GD_EUSAGE, "%s is unfinished: resume it with --resume, or remove %s to start afresh",
                        output, journal->path);
     journal->done.complete = resume && has_content(output);
-    return journal->done.complete ? GD_OK : gd_journal_save(journal, &journal->done, err);
+    journal->created = !journal->done.complete;
+    return journal->created ? gd_journal_save(journal, &journal->done, err) : GD_OK;
 }

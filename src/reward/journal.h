@@ -26,11 +26,13 @@ typedef struct gd_journal {
     char *path, *part;     /* NULL: the output is not a regular file, and cannot be resumed */
     char *aside;           /* OUTPUT.resume.found: where a command may keep intermediate results */
     bool has_aside;        /* then: it exists, and is removed with the journal */
+    bool created;          /* by this run */
     char *identity;        /* what the output depends on, a JSON object */
     gd_journal_state done; /* when the run began */
 } gd_journal;
 
-/* Sets the paths alone, and looks at nothing but the output. Free it even after a failure. */
+/* Sets the paths alone, and looks at nothing but the output: of a symbolic link, they are beside the file that it leads
+ * to, which has other names. Free it even after a failure. */
 gd_status gd_journal_name(gd_journal *journal, const char *output, gd_error *err);
 
 /* Opens the journal of `output`, or creates one.  resume: an unfinished run continues where it stopped; without it, an

@@ -1,12 +1,14 @@
 /* merge.c - merges a model and an adapter into one checkpoint. */
 #include "reward/merge.h"
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/guard.h"
 #include "base/mem.h"
 #include "engine/bind.h"
 #include "quant-free/merge_write.h"
 #include "reward/model.h"
+#include "reward/reads.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -19,6 +21,7 @@ struct source {
     gd_weights *weights;
     gd_adapter *adapter;
     gd_head head;
+    gd_buf files; /* gd_reads_put() of those that are read completely, before they were */
 };
 
 static void close_source(struct source *s)
@@ -30,6 +33,31 @@ static void close_source(struct source *s)
     gd_config_close(s->config);
     gd_free(s->adapter_dir);
     gd_free(s->dir);
+    gd_buf_free(&s->files);
+}
+
+static gd_status list_files(gd_buf *json, const struct source *s, const gd_options *options, gd_error *err)
+{
+    gd_reads reads;
+    gd_status rc = gd_reads_find(&reads, options, s->dir, s->adapter_dir, err);
+
+    if (!rc)
+        rc = gd_reads_put(json, &reads, err);
+    gd_reads_free(&reads);
+    return !rc && json->failed ? gd_fail_memory(err, json->len) : rc;
+}
+
+/* A file that goes away while others are copied would not be missed, and one that is replaced is no match for them. */
+static gd_status files_unchanged(const struct source *s, const gd_options *options, gd_error *err)
+{
+    gd_buf now = { 0 };
+    gd_status rc = list_files(&now, s, options, err);
+
+    if (!rc && (now.len != s->files.len || memcmp(now.data, s->files.data, now.len) != 0))
+        rc = gd_fail(err, GD_EIO, "%s, %s: a file was changed, added or removed while the others were being read",
+                     s->dir, s->adapter_dir);
+    gd_buf_free(&now);
+    return rc;
 }
 
 static gd_status check_arguments(const gd_options *options, const char *output, gd_error *err)
@@ -76,6 +104,8 @@ static gd_status open_source(struct source *s, const gd_options *options, const 
     if (!rc)
         rc = gd_options_operand(options, &operand, err);
     if (!rc)
+        rc = list_files(&s->files, s, options, err);
+    if (!rc)
         rc = gd_config_open(&s->config, s->dir, err);
     if (!rc)
         rc = gd_plan_make(&s->plan, s->config, options->graph, operand, err);
@@ -107,7 +137,8 @@ static gd_status write_files(gd_newdir *out, const struct source *s, const gd_me
 }
 
 /* Writes what the files held while they did not change. */
-static gd_status write_output(gd_newdir *out, const struct source *s, const gd_merge_parts *parts, gd_error *err)
+static gd_status write_output(gd_newdir *out, const struct source *s, const gd_options *options,
+                              const gd_merge_parts *parts, gd_error *err)
 {
     gd_error why = { 0 }; /* "Bad address" if a file was cut short, which says less than the check of it */
     gd_status rc, changed;
@@ -118,6 +149,8 @@ static gd_status write_output(gd_newdir *out, const struct source *s, const gd_m
     changed = gd_weights_unchanged(s->weights, err);
     if (!changed)
         changed = gd_adapter_unchanged(s->adapter, err);
+    if (!changed && !rc)
+        changed = files_unchanged(s, options, err);
     if (changed || rc)
         return changed ? changed : gd_fail(err, rc, "%s", why.text);
     return gd_newdir_keep(out, err);
@@ -150,7 +183,7 @@ gd_status gd_merge_sharded(const gd_options *options, const char *output, uint64
             .progress = watch.report ? &watch : NULL,
         };
 
-        rc = write_output(out, &s, &parts, err);
+        rc = write_output(out, &s, &own, &parts, err);
     }
     gd_newdir_close(out);
     close_source(&s);

@@ -118,3 +118,28 @@ ended
 [ $? -eq 130 ] || fail "SIGTERM while waiting: not status 130"
 exec 3>&-
 has_lines 1 || fail "after a signal: $(cat "$work/out")"
+
+# also before the first item, or within it
+for begun in '' '{"te'; do
+    start score
+    printf '%s' "$begun" >&3
+    sleep 0.5
+    kill -TERM "$child"
+    wait_for sh -c "! kill -0 $child 2>/dev/null" || fail "SIGTERM after '$begun' does nothing"
+    ended
+    [ $? -eq 130 ] || fail "SIGTERM after '$begun': not status 130"
+    exec 3>&-
+done
+
+# another run on the same output, which the first one still writes: refused, and the first one isn't disturbed
+start score --input - --output "$work/both"
+printf '%s\n' "$text" >&3
+wait_for test -s "$work/both" || fail 'no line in a file before the end of the pipe'
+printf '%s\n' "$text" | "$guerdon" score --input - --output "$work/both" --resume 2>"$work/errors"
+[ $? -eq 3 ] || fail 'a second run on one output: not status 3'
+grep -q 'another run is writing' "$work/errors" || fail "a second run on one output says $(cat "$work/errors")"
+printf '%s\n' "$text" >&3
+exec 3>&-
+ended || fail "a run with a second one on its output: status $?"
+[ "$(wc -l <"$work/both")" -eq 2 ] || fail "two runs on one output: $(cat "$work/both")"
+[ ! -e "$work/both.resume" ] || fail 'two runs on one output leave a journal'

@@ -34,4 +34,27 @@ done
 "$guerdon" score --model "$model" --quiet --input - <&- >"$work/out" 2>"$work/errors"
 [ $? -eq 3 ] || fail "score without the standard input that it reads: status $?"
 grep -q 'standard input' "$work/errors" || fail "score says $(cat "$work/errors")"
+# standard output by its other name: what the file has stays, and no journal appears in /dev
+echo first >"$work/out"
+"$guerdon" score --model "$model" --quiet --output /dev/stdout hello >>"$work/out" || fail "/dev/stdout: status $?"
+[ "$(wc -l <"$work/out")" -eq 2 ] || { fail "what precedes /dev/stdout is lost"; show "$work/out"; }
+"$guerdon" score --model "$model" --quiet --resume --input "$work/bad.jsonl" --output /dev/stdout >"$work/out" 2>"$work/errors"
+[ $? -eq 2 ] || fail "--resume with /dev/stdout: status $?"
+grep -q 'standard output cannot be resumed' "$work/errors" || fail "/dev/stdout with --resume says $(cat "$work/errors")"
+
+# a complete output is left as it is, and the user is told
+for what in score 'filter --min-margin -99'; do
+    rm -f "$work/whole"
+    for n in 1 2; do
+        "$guerdon" $what --model "$model" --input "$work/pairs.jsonl" --output "$work/whole" --resume 2>"$work/errors" ||
+            fail "$what --resume: status $?"
+    done
+    grep -q '/whole is already complete; nothing to do' "$work/errors" || fail "$what --resume says $(cat "$work/errors")"
+done
+
+# scores from standard input, and lines to standard output, are not one file
+"$guerdon" score --model "$model" --quiet --input "$work/pairs.jsonl" |
+    "$guerdon" filter --from-scores - --quiet --input "$work/pairs.jsonl" --min-margin -99 >"$work/out" ||
+    fail "scores from standard input: status $?"
+cmp -s "$work/pairs.jsonl" "$work/out" || { fail "scores from standard input:"; show "$work/out"; }
 exit $failed

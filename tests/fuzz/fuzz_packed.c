@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     gd_error err = { 0 };
     size_t got = 1, room = 1;
 
-    if (fuzz_accepted(gd_stream_open(&stream, path, &err), &err)) {
+    if (fuzz_accepted(gd_stream_open(&stream, path, (gd_pause){ 0 }, &err), &err)) {
         for (size_t all = 0; got && all < MOST; all += got) {
             if (!fuzz_accepted(gd_stream_read(stream, out, room, &got, &err), &err))
                 break;

@@ -433,6 +433,7 @@ static void an_interrupted_run_resumes(void **state)
     how.skip_unscored = 1;
     assert_int_equal(gd_rank_file(NULL, &how, NULL, NULL, NULL), GD_EUSAGE); /* another run */
     how.skip_unscored = 0;
+    how.from_scores = in_dir(*state, "./scores"); /* the same file */
     assert_ok(gd_rank_file(NULL, &how, NULL, NULL, test_err));
     expect_text(how.output, whole);
     free(whole);

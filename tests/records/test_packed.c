@@ -153,7 +153,7 @@ static void bytes_before_a_bad_block_are_read(void **state)
         text[i] = (unsigned char)('a' + (x >> 28));
     packed = temp_zstd(text, LEN, &n);
     packed[n - 1000] ^= 0x55;
-    assert_ok(gd_stream_open(&s, temp_write("x", packed, n), test_err));
+    assert_ok(gd_stream_open(&s, temp_write("x", packed, n), (gd_pause){ 0 }, test_err));
     for (; got; len += got)
         if (gd_stream_read(s, seen + len, len + 50000 < LEN ? 50000 : LEN - len, &got, &err))
             break;

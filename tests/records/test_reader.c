@@ -272,7 +272,7 @@ static void standard_input_is_read_and_left_open(void **state)
     close(fd);
     assert_ok(read_lines("-", seen, sizeof seen, test_err));
     assert_string_equal(seen, "1:a;2:b;");
-    assert_ok(gd_stream_open(&s, "-", test_err));
+    assert_ok(gd_stream_open(&s, "-", (gd_pause){ 0 }, test_err));
     assert_string_equal(gd_stream_name(s), "standard input");
     gd_stream_close(s);
     assert_true(fcntl(STDIN_FILENO, F_GETFD) >= 0);

@@ -283,6 +283,27 @@ static void what_cannot_be_continued_is_refused(void **state)
     expect_bytes(temp_path("short"), "abcd", 4);
 }
 
+/* Two runs on one output: the second leaves it as it is. */
+static void a_file_is_written_once_at_a_time(void **state)
+{
+    gd_sink *first, *again;
+
+    (void)state;
+    for (uint64_t offset = 0; offset < 3; offset += 2) {
+        temp_write("out", "abcd", 4);
+        assert_ok(gd_sink_open_at(&first, temp_path("out"), NULL, 0, 4, test_err));
+        expect_refusal(temp_path("out"), offset, GD_EIO, "/out: another run is writing to this file");
+        expect_bytes(temp_path("out"), "abcd", 4);
+        assert_ok(gd_sink_close(first, test_err));
+        assert_ok(gd_sink_open_at(&again, temp_path("out"), NULL, 0, offset, test_err));
+        assert_ok(gd_sink_close(again, test_err));
+    }
+    assert_ok(gd_sink_open_at(&first, "/dev/null", NULL, 0, 0, test_err));
+    assert_ok(gd_sink_open_at(&again, "/dev/null", NULL, 0, 0, test_err));
+    assert_ok(gd_sink_close(first, test_err));
+    assert_ok(gd_sink_close(again, test_err));
+}
+
 static void every_allocation_may_fail(void **state)
 {
     static const char line[] = "a line\n";
@@ -326,6 +347,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(files_that_hold_nothing_are_whole, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(what_follows_the_offset_is_cut_off, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(what_cannot_be_continued_is_refused, temp_begin, temp_end),
+        cmocka_unit_test_setup_teardown(a_file_is_written_once_at_a_time, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(every_allocation_may_fail, temp_begin, temp_end),
     };
 

@@ -25,6 +25,12 @@ static void models_are_compared_by_name(void **state)
           "/home/u/.cache/huggingface/hub/models--Qwen--Qwen3-0.6B/snapshots/0123456789abcdef0123456789abcdef01234567",
           false },
         { "/a/models--gpt2/snapshots/1", "gpt2", true },
+        { "Qwen/Qwen3-4B", "/data/models/Qwen_Qwen3-4B", true },
+        { "Qwen/Qwen3-4B", "/data/models/Qwen--Qwen3-4B", true },
+        { "Qwen/Qwen3-4B", "/data/models/My-Qwen3-4B", false },
+        { "Qwen/Qwen3-4B", "/data/models/B", false },
+        { "C:\\models\\Qwen3-4B", "Qwen/Qwen3-4B", true },
+        { "C:\\models\\Qwen3-4B", "Qwen/Qwen3-8B", false },
         { "unsloth/Qwen3-4B-unsloth-bnb-4bit", "Qwen/Qwen3-4B", true },
         { "unsloth/Qwen3-4B-bnb-4bit", "Qwen/Qwen3-4B", true },
         { "output/checkpoint-500", "Qwen/Qwen3-4B", true }, /* nothing is known */

@@ -250,6 +250,44 @@ static void a_merge_writes_nothing(void **state)
     }
 }
 
+static void remove_it(const char *path) { assert_int_equal(unlink(path), 0); }
+
+static void write_it(const char *path)
+{
+    FILE *f = fopen(path, "w");
+
+    assert_non_null(f);
+    assert_int_equal(fclose(f), 0);
+}
+
+/* Files that are read one after another: all of them are those of one moment. */
+static void a_merge_misses_no_file(void **state)
+{
+    static const struct {
+        const char *name;
+        change *what;
+    } cases[] = {
+        { "m/tokenizer.json", append },
+        { "m/tokenizer_config.json", remove_it },
+        { "m/chat_template.jinja", write_it },
+        { "a/adapter_config.json", append },
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const gd_options options = copy_model(state);
+        const gd_progress progress = { .struct_size = sizeof progress, .report = change_once };
+        gd_error err = { 0 };
+
+        plan.what = cases[i].what;
+        plan.path = in_dir(dir, cases[i].name);
+        assert_int_equal(gd_merge(&options, in_dir(dir, "merged"), &progress, &err), GD_EIO);
+        assert_contains(err.text, "a file was changed, added or removed");
+        assert_int_equal(access(in_dir(dir, "merged"), F_OK), -1);
+        assert_int_equal(test_remove(in_dir(dir, "m")), 0);
+        assert_int_equal(test_remove(in_dir(dir, "a")), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -257,6 +295,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_model_that_is_replaced, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(a_run_keeps_its_lines, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(a_merge_writes_nothing, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(a_merge_misses_no_file, dir_setup, dir_teardown),
     };
 
     return cmocka_run_group_tests_name("reward: changed files", tests, NULL, NULL);

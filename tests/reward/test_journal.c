@@ -257,11 +257,12 @@ static void only_a_file_can_be_resumed(void **state)
 {
     static const char *const outputs[][2] = {
         { "-", "standard output cannot be resumed: an output file is expected" },
+        { "/dev/stdout", "standard output cannot be resumed: an output file is expected" },
         { "/dev/null", "/dev/null is not a regular file, so it cannot be resumed" },
     };
 
     (void)state;
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof outputs / sizeof outputs[0]; i++) {
         gd_journal journal;
         gd_error err = { 0 };
 
@@ -269,6 +270,28 @@ static void only_a_file_can_be_resumed(void **state)
         assert_string_equal(err.text, outputs[i][1]);
         gd_journal_free(&journal);
     }
+}
+
+/* A link to the output, even before that exists, has the output's journal. */
+static void a_link_has_the_journal_of_its_file(void **state)
+{
+    gd_journal journal, other;
+    gd_error err = { 0 };
+
+    (void)state;
+    assert_int_equal(symlink("out", temp_path("link")), 0);
+    assert_ok(gd_journal_open(&journal, temp_path("link"), "{\"model\":\"m\"}", false, test_err));
+    assert_int_equal(access(temp_path("out.resume"), F_OK), 0);
+    temp_write("out", "a line\n", 7);
+    assert_int_equal(gd_journal_open(&other, temp_path("link"), "{\"model\":\"m\"}", false, &err), GD_EUSAGE);
+    assert_contains(err.text, "/link is unfinished");
+    gd_journal_free(&other);
+    assert_ok(gd_journal_open(&other, temp_path("out"), "{\"model\":\"m\"}", true, test_err));
+    assert_false(other.done.complete);
+    gd_journal_free(&other);
+    assert_ok(gd_journal_finish(&journal, test_err));
+    gd_journal_free(&journal);
+    assert_int_equal(access(temp_path("out.resume"), F_OK), -1);
 }
 
 static void a_path_that_is_a_directory(void **state)
@@ -300,6 +323,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_disk_that_is_full, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(a_write_that_falls_short, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(a_file_that_cannot_be_closed, temp_begin, temp_end),
+        cmocka_unit_test_setup_teardown(a_link_has_the_journal_of_its_file, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(a_path_that_is_a_directory, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(writes_that_are_interrupted, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(writes_of_a_few_bytes, temp_begin, temp_end),
