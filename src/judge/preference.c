@@ -5,6 +5,15 @@
 
 const char *const gd_preference_names[] = { "prompt", "score_chosen", "score_rejected", "score_margin", NULL };
 
+bool gd_can_put(const gd_record *record, size_t count)
+{
+    bool can = !gd_json_has_odd(gd_record_prompt(record));
+
+    for (size_t i = 0; i < count && can; i++)
+        can = !gd_json_has_odd(gd_record_answer_of(record, i));
+    return can;
+}
+
 void gd_put_json(gd_buf *out, const json_t *value)
 {
     if (json_is_string(value))

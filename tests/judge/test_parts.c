@@ -204,8 +204,9 @@ static void expect_filter_line(const char *raw, gd_filter_verdict verdict, bool 
                                const char *want)
 {
     static const float scores[] = { 0.5f, 2, -1 };
+    static const char *const sides[] = { "chosen", "rejected" };
     gd_buf out = { 0 };
-    const bool fine = gd_filter_line(&out, (gd_text){ raw, strlen(raw) }, verdict, annotate, kind, scores,
+    const bool fine = gd_filter_line(&out, (gd_text){ raw, strlen(raw) }, verdict, sides, annotate, kind, scores,
                                      kind == GD_RECORD_ANSWERS ? 3
                                      : kind == GD_RECORD_PAIR  ? 2
                                                                : 1);
