@@ -210,7 +210,8 @@ static gd_text *join(const struct taking *t)
 
     if (!values)
         return NULL;
-    memcpy(bytes, t->bytes.data, t->bytes.len);
+    if (t->bytes.len)
+        memcpy(bytes, t->bytes.data, t->bytes.len);
     for (size_t i = 0; i < t->keep->count; i++)
         values[i] = t->len[i] ? (gd_text){ bytes + t->at[i], t->len[i] } : (gd_text){ "null", 4 };
     return values;

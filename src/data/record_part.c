@@ -155,7 +155,7 @@ gd_status gd_record_cells(const gd_reading *r)
         const json_t *cell = json_object_get(r->record->object, ours[i]);
         json_t *value = NULL;
 
-        if (cell)
+        if (json_is_string(cell))
             rc = (i ? read_cell : read_answers)(&value, r, gd_reading_name(r, ours[i]), cell);
         if (value && json_object_set_new_nocheck(r->record->object, ours[i], value) < 0)
             rc = gd_fail_memory(r->err, json_string_length(cell));

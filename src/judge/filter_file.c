@@ -173,6 +173,8 @@ static gd_status second_pass(struct run *run, const gd_encoder *encoder, gd_erro
         gd_records_keep_raw(records);
         if (encoder->turns == GD_TURNS_ON)
             gd_records_make_turns(records);
+        if (run->from.reader)
+            gd_records_read_either(records);
         rc = put_all(run, records, top, err);
     }
     gd_records_close(records);

@@ -311,6 +311,38 @@ static void mapped_sides_are_swapped(void **state)
     free(text);
 }
 
+/* Read as texts that are joined, the first item would have its prompt twice, and the second be none at all. */
+static void scores_of_turns_are_read(void **state)
+{
+    static const char pairs[] =
+        "{\"prompt\":\"Is it?\",\"chosen\":\"Is it? Yes.\",\"rejected\":\"Is it? No.\"}\n"
+        "{\"prompt\":\"Is it?\",\"chosen\":{\"role\":\"assistant\",\"content\":\"Yes.\"},\"rejected\":\"No.\"}\n";
+    gd_options options = golden_options("qwen2", 0);
+    gd_file_options how = { .struct_size = sizeof how };
+    gd_model *turned;
+    char *json, *text;
+
+    options.chat_format = "chatml";
+    options.turns = "on";
+    write_text(*state, "in.jsonl", pairs);
+    how.input = in_dir(*state, "in.jsonl");
+    how.output = in_dir(*state, "scores.jsonl");
+    assert_ok(gd_model_open(&turned, &options, test_err));
+    assert_ok(gd_score_file(turned, &how, NULL, NULL, test_err));
+    gd_model_close(turned);
+    for (int top = 0; top < 2; top++) {
+        gd_filter_options filter = filter_options(*state, top ? GD_FILTER_TOP_FRACTION : GD_FILTER_MIN_MARGIN,
+                                                  top ? 1 : -1000);
+
+        filter.from_scores = in_dir(*state, "scores.jsonl");
+        assert_ok(gd_filter_file(NULL, &filter, NULL, NULL, &json, test_err));
+        gd_string_free(json);
+        text = read_text(filter.output);
+        assert_string_equal(text, pairs);
+        free(text);
+    }
+}
+
 /* Lets each allocation fail in turn: each time an error, and no memory is leaked. */
 static void every_allocation_may_fail(void **state)
 {
@@ -348,6 +380,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(lines_go_where_their_score_sends_them, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(contradicted_labels_are_swapped, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(mapped_sides_are_swapped, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(scores_of_turns_are_read, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(every_allocation_may_fail, dir_setup, dir_teardown),
     };
 
