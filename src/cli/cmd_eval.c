@@ -193,7 +193,7 @@ static void note_joined(const cli_settings *settings, const json_t *details)
     const char *turns = settings->options.turns;
     const char *weights = settings->weights;
 
-    if (weights && !strcmp(weights, "rewardbench") && !(turns && !strcmp(turns, "off")) &&
+    if (settings->options.model && weights && !strcmp(weights, "rewardbench") && !(turns && !strcmp(turns, "off")) &&
         json_is_null(part(details, "turns")) && number(details, "conversations") == 0)
         cli_say(
             "note: prompts and answers were joined, not made turns as RewardBench does, since no chat format of the "

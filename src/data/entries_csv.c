@@ -154,7 +154,7 @@ static gd_status set_fields(const gd_source *source, gd_entry *entry, gd_error *
         if (f.fault)
             return name ? gd_entry_fault(entry, "the column \"%.100s\" %s", name, f.fault)
                         : gd_entry_fault(entry, "field %zu %s", f.count, f.fault);
-        if (name && gd_fields_reads(source->fields, name, strlen(name)) &&
+        if (name && gd_fields_use(source->fields, name, strlen(name)) &&
             json_object_set_new_nocheck(entry->object, name, json_stringn_nocheck(text.data, text.len)) < 0)
             return gd_fail_memory(err, entry->raw_len);
     }

@@ -117,18 +117,22 @@ void gd_fields_free(gd_fields *fields)
     *fields = (gd_fields){ 0 };
 }
 
-bool gd_fields_reads(const gd_fields *fields, const char *name, size_t len)
+static bool is_none(const struct gd_field *field) { return !strcmp(field->theirs, GD_FIELD_NONE); }
+
+gd_field_use gd_fields_use(const gd_fields *fields, const char *name, size_t len)
 {
+    const char *ours = find_ours(name, len);
+
     for (size_t i = 0; i < fields->count; i++)
-        if (is_name(fields->map[i].theirs, name, len))
-            return true;
+        if (!is_none(&fields->map[i]) && is_name(fields->map[i].theirs, name, len))
+            return GD_FIELD_READ;
     for (size_t i = 0; i < fields->also_count; i++)
         if (is_name(fields->also[i], name, len))
-            return true;
+            return GD_FIELD_READ;
     for (size_t i = 0; i < GD_FIELD_ALIASES; i++)
         if (is_name(gd_field_aliases[i].theirs, name, len))
-            return true;
-    return find_ours(name, len) != NULL;
+            return GD_FIELD_HINT;
+    return ours && gd_fields_theirs(fields, ours) == ours ? GD_FIELD_READ : GD_FIELD_SKIPPED;
 }
 
 const char *gd_fields_theirs(const gd_fields *fields, const char *ours)
@@ -138,8 +142,6 @@ const char *gd_fields_theirs(const gd_fields *fields, const char *ours)
             return fields->map[i].theirs;
     return ours;
 }
-
-static bool is_none(const struct gd_field *field) { return !strcmp(field->theirs, GD_FIELD_NONE); }
 
 bool gd_fields_rename(const gd_fields *fields, json_t *object)
 {

@@ -41,8 +41,10 @@ void gd_fields_free(gd_fields *fields);
  * NULL if out of memory. */
 char *gd_fields_unescaped(const char **spec);
 
-/* Whether the input's field of this name is read; others need not even be valid. */
-bool gd_fields_reads(const gd_fields *fields, const char *name, size_t len);
+/* What the input's field of this name is for: nothing, so that it need not even be valid; to say what may be meant, for
+ * which a string is read, and of anything else only that it is there; or to be read. */
+typedef enum gd_field_use { GD_FIELD_SKIPPED, GD_FIELD_HINT, GD_FIELD_READ } gd_field_use;
+gd_field_use gd_fields_use(const gd_fields *fields, const char *name, size_t len);
 
 /* The input's name of the field that we call `ours`. */
 const char *gd_fields_theirs(const gd_fields *fields, const char *ours);

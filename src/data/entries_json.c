@@ -104,15 +104,19 @@ static gd_status not_json(gd_entry *entry, const gd_jscan *js, const char *what)
 
 /* ---- the fields that are read ---- */
 
-static gd_status read_field(gd_jscan *js, json_t *object, const char *name)
+/* Of what serves only as a hint, nothing is an error: not even a name twice. */
+static gd_status read_field(gd_jscan *js, json_t *object, const char *name, bool hint)
 {
-    json_t *value;
+    const char type = gd_jscan_peek(js);
+    const bool twice = json_object_get(object, name) != NULL, skipped = hint && (twice || type != '"');
+    json_t *value = type == 'n' ? json_null() : json_true();
+    gd_jspan span;
     gd_status rc;
 
-    if (json_object_get(object, name))
+    if (twice && !hint)
         return gd_fail(js->err, GD_EFORMAT, "the field \"%.100s\" appears twice", name);
-    rc = gd_jscan_tree(js, &value);
-    if (!rc && json_object_set_new_nocheck(object, name, value))
+    rc = skipped ? gd_jscan_skip(js, &span) : gd_jscan_tree(js, &value);
+    if (!rc && !(twice && hint) && json_object_set_new_nocheck(object, name, value))
         rc = gd_fail_memory(js->err, js->tree_used);
     return rc;
 }
@@ -123,17 +127,19 @@ static gd_status read_member(gd_jscan *js, json_t *object, const gd_fields *fiel
     gd_jspan span;
     const char *key;
     size_t len;
+    gd_field_use use;
     gd_status rc = gd_jscan_key(js, &key, &len);
 
     if (rc)
         return rc;
-    if (js->odd || memchr(key, '\0', len) || !gd_fields_reads(fields, key, len))
+    use = js->odd || memchr(key, '\0', len) ? GD_FIELD_SKIPPED : gd_fields_use(fields, key, len);
+    if (use == GD_FIELD_SKIPPED)
         return gd_jscan_skip(js, &span);
     gd_buf_clear(name);
     gd_buf_bytes(name, key, len);
     if (!gd_buf_cstr(name))
         return gd_fail_memory(js->err, len);
-    return read_field(js, object, name->data);
+    return read_field(js, object, name->data, use == GD_FIELD_HINT);
 }
 
 static gd_status read_object(gd_jscan *js, json_t *object, const gd_fields *fields)

@@ -106,7 +106,7 @@ const json_t *gd_record_answer(const json_t *object, size_t which)
 
 struct gd_records {
     gd_entries *entries;
-    bool keep_raw, turns;
+    bool keep_raw, turns, either;
     uint64_t digest;     /* of the items so far */
     const gd_keep *keep; /* or NULL */
 };
@@ -133,6 +133,7 @@ gd_status gd_records_open(gd_records **out, const gd_entries_options *options, g
 
 void gd_records_keep_raw(gd_records *records) { records->keep_raw = true; }
 void gd_records_make_turns(gd_records *records) { records->turns = true; }
+void gd_records_read_either(gd_records *records) { records->either = true; }
 
 gd_status gd_records_keep(gd_records *records, const gd_keep *keep, gd_error *err)
 {
@@ -151,12 +152,18 @@ static gd_status set_problem(gd_record *record, const char *why, gd_error *err)
 /* Finds the record's texts; a fault of the item becomes its problem. */
 static gd_status read_texts(const gd_records *records, gd_record *record, gd_error *err)
 {
-    gd_error why = { 0 };
-    const gd_status rc = gd_record_read(&(gd_reading){ record, records->entries, records->turns, &why, err });
+    gd_error why = { 0 }, other = { 0 };
+    gd_status rc = gd_record_read(&(gd_reading){ record, records->entries, records->turns, &why, err });
 
     if (!why.status)
         return rc;
     gd_record_drop_texts(record);
+    if (records->either) {
+        rc = gd_record_read(&(gd_reading){ record, records->entries, !records->turns, &other, err });
+        if (!other.status)
+            return rc;
+        gd_record_drop_texts(record);
+    }
     return set_problem(record, why.text, err);
 }
 

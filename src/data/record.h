@@ -121,6 +121,10 @@ gd_status gd_records_keep(gd_records *records, const gd_keep *keep, gd_error *er
 /* From now on a prompt and an answer that are texts become turns of a conversation. */
 void gd_records_make_turns(gd_records *records);
 
+/* From now on an item is good if it can be read either with turns or without, for scores of which nobody says how their
+ * texts were made. */
+void gd_records_read_either(gd_records *records);
+
 /* As gd_entries_on_pause(). */
 void gd_records_on_pause(gd_records *records, gd_pause pause);
 

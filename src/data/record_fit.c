@@ -178,16 +178,31 @@ static size_t overlap(const gd_record_part *prompt, const gd_record_part *answer
     return n;
 }
 
+/* Whether a message of this role can come after a prompt that it is no repetition of. */
+static bool follows(const gd_record_part *prompt, gd_text role)
+{
+    const gd_text last = prompt->messages[prompt->count - 1].role;
+
+    return same(last, assistant) || (!same(last, user) && same(role, user));
+}
+
 static gd_status fit_conversation(const gd_reading *r, gd_record_text *to, const gd_record_part *prompt,
                                   const gd_record_part *answer)
 {
     static const gd_record_part none = { 0 };
     const size_t shared = overlap(prompt, answer);
+    const gd_text first = answer->messages[0].role;
 
-    if (!shared || same(answer->messages[0].role, assistant))
-        return join(r, to, prompt, answer);
-    if (shared == prompt->count)
+    if (shared == prompt->count && (answer->count > shared || !same(first, assistant)))
         return join(r, to, &none, answer);
+    if (same(first, assistant) || (!shared && (answer->count == 1 || follows(prompt, first))))
+        return join(r, to, prompt, answer);
+    if (!shared)
+        return gd_fail(r->why, GD_EFORMAT,
+                       "\"%s\" begins with a message of the role \"%.*s\", but not with the messages of \"%s\", which "
+                       "would come before it%s",
+                       answer->name, (int)first.len, first.data, prompt->name,
+                       way_out(r, "; --fields prompt=_ scores it without the prompt"));
     return gd_fail(r->why, GD_EFORMAT, "\"%s\" begins with the last message%s of \"%s\", but not with all of them%s",
                    answer->name, shared > 1 ? "s" : "", prompt->name,
                    way_out(r, "; --fields prompt=_ scores it without the prompt"));

@@ -44,8 +44,9 @@ const char *gd_record_lost_question(const gd_reading *r)
     for (size_t i = 0; i < GD_FIELD_QUESTIONS && !is_mapped(r, "prompt"); i++) {
         const char *question = json_string_value(json_object_get(object, gd_field_aliases[i].theirs));
 
-        if (question && *question && lacks(json_object_get(object, "chosen"), question) &&
-            lacks(json_object_get(object, "rejected"), question))
+        if (question && *question &&
+            (lacks(json_object_get(object, "chosen"), question) ||
+             lacks(json_object_get(object, "rejected"), question)))
             return gd_field_aliases[i].theirs;
     }
     return NULL;

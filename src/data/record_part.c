@@ -56,10 +56,9 @@ static const char *skip_blanks(const char *p)
     return p;
 }
 
-/* Whether a text begins like a message, or a list of messages, with its keys in `quote`s; *list says which. */
-static bool begins_like_messages(const char *text, char quote, bool *list)
+/* Whether a text begins like an object, or a list of objects, with its keys in `quote`s; *key is the first key. */
+static bool begins_like_objects(const char *text, char quote, const char **key, bool *list)
 {
-    static const char *const keys[] = { "role", "content", "from", "value" };
     const char *p = skip_blanks(text);
 
     *list = *p == '[';
@@ -67,8 +66,17 @@ static bool begins_like_messages(const char *text, char quote, bool *list)
         p = skip_blanks(p + 1);
     if (*p++ != '{')
         return false;
-    p = skip_blanks(p);
-    if (*p++ != quote)
+    *key = skip_blanks(p);
+    return *(*key)++ == quote;
+}
+
+/* Whether it also begins like a message: the first key is one of a message. */
+static bool begins_like_messages(const char *text, char quote, bool *list)
+{
+    static const char *const keys[] = { "role", "content", "from", "value" };
+    const char *p;
+
+    if (!begins_like_objects(text, quote, &p, list))
         return false;
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         const size_t len = strlen(keys[i]);
@@ -82,9 +90,11 @@ static bool begins_like_messages(const char *text, char quote, bool *list)
 /* As Python prints a list of messages, or one. */
 static bool is_python(const char *text)
 {
+    const char *key;
     bool list;
 
-    return begins_like_messages(text, '\'', &list) && (list || (strstr(text, "'role'") && strstr(text, "'content'")));
+    return begins_like_objects(text, '\'', &key, &list) &&
+           ((list && begins_like_messages(text, '\'', &list)) || (strstr(text, "'role'") && strstr(text, "'content'")));
 }
 
 static bool is_message(const json_t *value)
@@ -107,7 +117,8 @@ static gd_status read_cell(json_t **out, const gd_reading *r, const char *name, 
 {
     const char *text = json_string_value(cell);
     gd_error fault = { 0 };
-    bool list;
+    const char *key;
+    bool list, like;
     gd_status rc;
 
     *out = NULL;
@@ -116,12 +127,13 @@ static gd_status read_cell(json_t **out, const gd_reading *r, const char *name, 
                        "the column \"%s\" holds a conversation as Python prints it; expected JSON, as json.dumps() "
                        "writes it",
                        name);
-    if (!begins_like_messages(text, '"', &list))
+    if (!begins_like_objects(text, '"', &key, &list))
         return GD_OK;
+    like = begins_like_messages(text, '"', &list);
     rc = gd_json_parse(out, text, json_string_length(cell), name, &fault);
     if (rc == GD_ENOMEM)
         return gd_fail(r->err, rc, "%s", fault.text);
-    if (rc && list)
+    if (rc && list && like)
         return gd_fail(r->why, GD_EFORMAT,
                        "the column \"%s\" begins like a conversation, but is not valid JSON: %.200s", name, fault.text);
     if (!is_message(list ? json_array_get(*out, 0) : *out)) {
@@ -143,7 +155,7 @@ gd_status gd_record_cells(const gd_reading *r)
         const json_t *cell = json_object_get(r->record->object, ours[i]);
         json_t *value = NULL;
 
-        if (cell)
+        if (json_is_string(cell))
             rc = (i ? read_cell : read_answers)(&value, r, gd_reading_name(r, ours[i]), cell);
         if (value && json_object_set_new_nocheck(r->record->object, ours[i], value) < 0)
             rc = gd_fail_memory(r->err, json_string_length(cell));

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "data/entries_fields.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -94,10 +95,15 @@ static gd_status make_texts(const gd_reading *r, size_t count)
 
 static gd_status missing(const gd_reading *r, const char *key)
 {
+    const char *name = gd_reading_name(r, key);
     char hint[GD_HINT_ROOM];
 
-    return gd_fail(r->why, GD_EFORMAT, "the field \"%s\" is missing%s", gd_reading_name(r, key),
-                   gd_record_hint(r, hint));
+    if (!strcmp(name, GD_FIELD_NONE))
+        return gd_fail(r->why, GD_EFORMAT, "the field \"%s\" is needed, but --fields leaves it out", key);
+    if (!strcmp(key, "prompt") && gd_json_has(r->record->object, "messages"))
+        return gd_fail(r->why, GD_EFORMAT, "the field \"%s\" is missing; --fields prompt=%s takes \"%s\" as the prompt",
+                       name, gd_reading_name(r, "messages"), gd_reading_name(r, "messages"));
+    return gd_fail(r->why, GD_EFORMAT, "the field \"%s\" is missing%s", name, gd_record_hint(r, hint));
 }
 
 /* What the answers of an item need to know of each other. */
@@ -144,7 +150,7 @@ static gd_status check_list(const gd_reading *r, const char *key, size_t *count)
 /* An object must have said which of its members is the answer. */
 static gd_status check_answer(const gd_reading *r, const char *name, const json_t *answer)
 {
-    if (!json_is_object(answer) || gd_json_has(answer, "role") || gd_json_has(answer, "from"))
+    if (!json_is_object(answer) || gd_json_odd(answer) || gd_json_has(answer, "role") || gd_json_has(answer, "from"))
         return GD_OK;
     return gd_fail(r->why, GD_EFORMAT,
                    "the field \"%s\" is an object with none or several of text, content, response, completion, output, "

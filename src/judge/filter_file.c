@@ -55,13 +55,15 @@ static gd_status put_record(struct run *run, const gd_record *record, gd_filter_
 {
     const gd_text raw = { record->raw, record->length };
     const bool annotate = run->how->annotate;
+    const char *const sides[] = { gd_records_source_name(run->job.records, "chosen"),
+                                  gd_records_source_name(run->job.records, "rejected") };
     char sentence[GD_SENTENCE_ROOM];
     const char *why;
 
     if (*verdict == GD_VERDICT_REJECT)
         return put_reject(run, record, err);
     gd_buf_clear(&run->line);
-    if (gd_filter_line(&run->line, raw, *verdict, annotate, record->kind, scores, count))
+    if (gd_filter_line(&run->line, raw, *verdict, sides, annotate, record->kind, scores, count))
         return gd_writer_line(run->job.writer, &run->line, err);
     why = *verdict == GD_VERDICT_FLIP ? "only a JSON object that has \"chosen\" and \"rejected\" can have them swapped"
                                       : "only a line that is a JSON object can get its scores";
@@ -171,6 +173,8 @@ static gd_status second_pass(struct run *run, const gd_encoder *encoder, gd_erro
         gd_records_keep_raw(records);
         if (encoder->turns == GD_TURNS_ON)
             gd_records_make_turns(records);
+        if (run->from.reader)
+            gd_records_read_either(records);
         rc = put_all(run, records, top, err);
     }
     gd_records_close(records);

@@ -5,12 +5,12 @@
 
 static void put(gd_buf *out, const char *from, const char *to) { gd_buf_bytes(out, from, (size_t)(to - from)); }
 
-/* Adds the line with the values of chosen and rejected swapped. */
-static bool put_flipped(gd_buf *out, gd_text raw)
+/* Adds the line with the values of its two sides swapped. */
+static bool put_flipped(gd_buf *out, gd_text raw, const char *const sides[2])
 {
     gd_text chosen, rejected, first, second;
 
-    if (!gd_json_span_value(raw, "chosen", &chosen) || !gd_json_span_value(raw, "rejected", &rejected))
+    if (!gd_json_span_value(raw, sides[0], &chosen) || !gd_json_span_value(raw, sides[1], &rejected))
         return false;
     first = chosen.data < rejected.data ? chosen : rejected;
     second = chosen.data < rejected.data ? rejected : chosen;
@@ -74,15 +74,15 @@ static bool put_noted(gd_buf *out, gd_text object, gd_filter_verdict verdict, gd
     return true;
 }
 
-bool gd_filter_line(gd_buf *out, gd_text raw, gd_filter_verdict verdict, bool annotate, gd_record_kind kind,
-                    const float *scores, size_t count)
+bool gd_filter_line(gd_buf *out, gd_text raw, gd_filter_verdict verdict, const char *const sides[2], bool annotate,
+                    gd_record_kind kind, const float *scores, size_t count)
 {
     gd_buf flipped = { 0 };
     gd_text line = raw;
     bool fine = true;
 
     if (verdict == GD_VERDICT_FLIP) {
-        fine = put_flipped(&flipped, raw);
+        fine = put_flipped(&flipped, raw, sides);
         line = (gd_text){ flipped.data, flipped.len };
     }
     if (fine && annotate)

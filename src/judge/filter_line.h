@@ -7,8 +7,8 @@
 #include "judge/filter_verdict.h"
 
 /* Adds the line with its line break. False if it can't be changed as needed: it is not a JSON object, or does not have
- * the two sides. */
-bool gd_filter_line(gd_buf *out, gd_text raw, gd_filter_verdict verdict, bool annotate, gd_record_kind kind,
-                    const float *scores, size_t count);
+ * the two sides, whose names in the input are `sides`. */
+bool gd_filter_line(gd_buf *out, gd_text raw, gd_filter_verdict verdict, const char *const sides[2], bool annotate,
+                    gd_record_kind kind, const float *scores, size_t count);
 
 #endif

@@ -198,6 +198,7 @@ gd_status gd_from_scores_run(gd_from_scores *from, gd_pipeline *run, gd_error *e
 
     if (!from->reader)
         return gd_pipeline_run(run, err);
+    gd_records_read_either(run->job->records);
     while (!rc && more && !run->job->journal.done.complete) {
         gd_record record = { 0 };
         uint64_t bytes = 0;

@@ -3,7 +3,18 @@
 
 #include "base/json.h"
 
+#include <string.h>
+
 const char *const gd_preference_names[] = { "prompt", "score_chosen", "score_rejected", "score_margin", NULL };
+
+bool gd_can_put(const gd_record *record, size_t count)
+{
+    bool can = !gd_json_has_odd(gd_record_prompt(record));
+
+    for (size_t i = 0; i < count && can; i++)
+        can = !gd_json_has_odd(gd_record_answer_of(record, i));
+    return can;
+}
 
 void gd_put_json(gd_buf *out, const json_t *value)
 {
@@ -37,16 +48,39 @@ static void put_score(gd_buf *out, const char *name, float score)
     gd_buf_json_float(out, score);
 }
 
-/* Whether a message of a conversation has this content, in either of the forms that messages have. */
-static bool has_content(const json_t *conversation, const json_t *text)
+/* ---- answers that repeat the prompt ---- */
+
+/* Of a message in either of the forms that messages have; the records were read, so it is well formed. */
+static const json_t *content_of(const json_t *message)
+{
+    const json_t *content = json_object_get(message, gd_json_has(message, "role") ? "content" : "value");
+
+    return json_is_array(content) ? json_object_get(json_array_get(content, 0), "text") : content;
+}
+
+static const char *role_of(const json_t *message)
+{
+    const char *role = json_string_value(json_object_get(message, gd_json_has(message, "role") ? "role" : "from"));
+
+    if (role && !strcmp(role, "human"))
+        return "user";
+    return !role ? "" : strcmp(role, "gpt") ? role : "assistant";
+}
+
+static bool is_same(const json_t *a, const json_t *b)
+{
+    return !strcmp(role_of(a), role_of(b)) && json_equal(content_of(a), content_of(b));
+}
+
+/* Whether a conversation has the text as a message of its user. */
+static bool says(const json_t *conversation, const json_t *text)
 {
     const json_t *message;
     bool found = false;
     size_t i;
 
     json_array_foreach(conversation, i, message)
-        found |= json_equal(json_object_get(message, "content"), text) ||
-                 json_equal(json_object_get(message, "value"), text);
+        found |= !strcmp(role_of(message), "user") && json_equal(content_of(message), text);
     return found;
 }
 
@@ -54,11 +88,13 @@ static bool has_content(const json_t *conversation, const json_t *text)
 static bool is_whole(const json_t *prompt, const json_t *answer)
 {
     const json_t *first = json_is_object(prompt) ? prompt : json_array_get(prompt, 0);
-    bool same = json_array_size(prompt) < json_array_size(answer) && json_equal(first, json_array_get(answer, 0));
+    bool same = json_array_size(prompt) < json_array_size(answer) && is_same(first, json_array_get(answer, 0));
 
     for (size_t i = 1; same && i < json_array_size(prompt); i++)
-        same = json_equal(json_array_get(prompt, i), json_array_get(answer, i));
-    return json_is_string(prompt) ? has_content(answer, prompt) : same;
+        same = is_same(json_array_get(prompt, i), json_array_get(answer, i));
+    if (!json_is_string(prompt))
+        return same;
+    return says(answer, prompt) || (json_is_array(answer) && !json_string_length(prompt));
 }
 
 /* Adds one pair, if its margin is large enough; returns how many were added. */

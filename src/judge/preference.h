@@ -25,6 +25,10 @@ extern const char *const gd_preference_names[];
 size_t gd_preference_lines(gd_buf *out, const gd_preference *how, const gd_record *record, const gd_ranking *ranking,
                            const float *scores);
 
+/* Whether the prompt and the `count` answers of a record can be written: a field inside a message, which nobody reads,
+ * may hold what JSON can't express. */
+bool gd_can_put(const gd_record *record, size_t count);
+
 /* Adds a JSON value as it was read. */
 void gd_put_json(gd_buf *out, const json_t *value);
 

@@ -103,6 +103,11 @@ static gd_status take(void *context, const gd_scored *item, bool *failed, gd_err
     for (size_t i = 0; i < item->count; i++)
         if (!isfinite(item->scores[i]) || !isfinite(item->scores[i] - item->scores[0]))
             return refuse(run, item, "the scores are not finite numbers", failed, err);
+    if ((run->how->texts || run->how->pairs != GD_PAIRS_NONE) && !gd_can_put(&item->record, item->count))
+        return refuse(run, item,
+                      "the prompt or an answer, which are to be written, has NaN, Infinity, a number too large or "
+                      "half of a surrogate pair in one of its fields, which are not JSON",
+                      failed, err);
     rc = gd_ranking_make(&run->ranking, item->scores, item->count, err);
     if (!rc && run->job.sinks[1]) /* not in a dry run */
         rc = write_pairs(run, item, err);

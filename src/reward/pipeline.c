@@ -156,7 +156,7 @@ static gd_status take_done(gd_pipeline *run, gd_error *err)
 
     while (!rc && run->out < run->queue.oldest) {
         gd_scored *item = &run->items[run->out];
-        float *scores = run->queue.scores + run->queue.items[run->out].first;
+        float *scores = item->count ? run->queue.scores + run->queue.items[run->out].first : NULL;
 
         item->finite = true;
         for (size_t t = 0; t < item->count; t++) {

@@ -23,6 +23,7 @@ static bool is_pair(const json_t *object)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    static const char *const sides[] = { "chosen", "rejected" };
     static const float scores[] = { 0.5F, -1.25F };
     char *text = fuzz_text(data, size);
     gd_error err = { 0 };
@@ -31,8 +32,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (fuzz_accepted(gd_json_parse(&object, text, size, "line 1", &err), &err)) {
         if (is_pair(object)) {
-            assert_true(
-                gd_filter_line(&line, (gd_text){ text, size }, GD_VERDICT_FLIP, true, GD_RECORD_PAIR, scores, 2));
+            assert_true(gd_filter_line(&line, (gd_text){ text, size }, GD_VERDICT_FLIP, sides, true, GD_RECORD_PAIR,
+                                       scores, 2));
             check(object, &line);
         }
         json_decref(object);

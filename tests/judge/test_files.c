@@ -118,6 +118,44 @@ static void answers_are_ranked(void **state)
     free(text);
 }
 
+/* Inside a message, in a field that nobody reads. */
+static void what_is_not_json_is_not_written(void **state)
+{
+    static const char odd[] =
+        "{\"prompt\":[{\"role\":\"user\",\"content\":\"a\",\"n\":NaN}],\"responses\":[\"b\",\"c d\"]}\n"
+        "{\"prompt\":\"a\",\"responses\":[\"b\",{\"text\":\"c d\",\"n\":[1e999]}]}\n"
+        "{\"prompt\":\"a\",\"responses\":[\"b\",\"c d\"],\"n\":NaN}\n";
+    gd_options options = golden_options("qwen2", 0);
+    gd_model *chats = NULL;
+    gd_rank_options how;
+    gd_summary summary = { .struct_size = sizeof summary };
+    char *text;
+
+    options.chat_format = "chatml";
+    assert_ok(gd_model_open(&chats, &options, test_err));
+    write_text(*state, "in.jsonl", odd);
+    gd_rank_options_init(&how);
+    how.input = in_dir(*state, "in.jsonl");
+    how.output = in_dir(*state, "out.jsonl");
+    assert_ok(gd_rank_file(chats, &how, NULL, &summary, test_err));
+    how.texts = 1;
+    assert_int_equal(gd_rank_file(chats, &how, NULL, &summary, NULL), GD_EITEM);
+    assert_int_equal(summary.failed, 2);
+    how.texts = 0;
+    how.pairs = GD_PAIRS_BEST_WORST;
+    how.pairs_output = in_dir(*state, "pairs.jsonl");
+    assert_int_equal(gd_rank_file(chats, &how, NULL, &summary, NULL), GD_EITEM);
+    assert_int_equal(summary.failed, 2);
+    text = read_text(how.pairs_output);
+    json_decref(line_of(text, 0));
+    free(text);
+    text = read_text(how.output);
+    assert_non_null(
+        strstr(text, "{\"index\":1,\"error\":\"line 2: the prompt or an answer, which are to be written, has NaN"));
+    free(text);
+    gd_model_close(chats);
+}
+
 static void wrong_options_are_refused(void **state)
 {
     const char *input = in_dir(*state, "in.jsonl");
@@ -246,6 +284,65 @@ static void contradicted_labels_are_swapped(void **state)
     free(text);
 }
 
+/* By the names that they have in the input; a field with our name is not the side that was judged. */
+static void mapped_sides_are_swapped(void **state)
+{
+    gd_filter_options how;
+    char *text, *json;
+
+    write_text(*state, "in.jsonl",
+               "{\"good\":\"one two three\",\"bad\":\"four\",\"chosen\":1,\"rejected\":2}\n"
+               "{\"bad\":\"one two three\",\"good\":\"four\",\"chosen\":1,\"rejected\":2}\n");
+    how = filter_options(*state, GD_FILTER_FLIP_BELOW, 0);
+    how.fields = "chosen=good,rejected=bad";
+    assert_ok(gd_filter_file(model, &how, NULL, NULL, &json, test_err));
+    assert_memory_equal(json, "{\"kept\":1,\"rejected\":0,\"flipped\":1,", 35);
+    gd_string_free(json);
+    text = read_text(how.output);
+    for (size_t i = 0; i < 2; i++) {
+        json_t *line = line_of(text, i);
+
+        assert_int_equal(whole(line, "chosen"), 1);
+        assert_int_equal(whole(line, "rejected"), 2);
+        assert_true(score_alone(json_string_value(json_object_get(line, "good")), "") >
+                    score_alone(json_string_value(json_object_get(line, "bad")), ""));
+        json_decref(line);
+    }
+    free(text);
+}
+
+/* Read as texts that are joined, the first item would have its prompt twice, and the second be none at all. */
+static void scores_of_turns_are_read(void **state)
+{
+    static const char pairs[] =
+        "{\"prompt\":\"Is it?\",\"chosen\":\"Is it? Yes.\",\"rejected\":\"Is it? No.\"}\n"
+        "{\"prompt\":\"Is it?\",\"chosen\":{\"role\":\"assistant\",\"content\":\"Yes.\"},\"rejected\":\"No.\"}\n";
+    gd_options options = golden_options("qwen2", 0);
+    gd_file_options how = { .struct_size = sizeof how };
+    gd_model *turned;
+    char *json, *text;
+
+    options.chat_format = "chatml";
+    options.turns = "on";
+    write_text(*state, "in.jsonl", pairs);
+    how.input = in_dir(*state, "in.jsonl");
+    how.output = in_dir(*state, "scores.jsonl");
+    assert_ok(gd_model_open(&turned, &options, test_err));
+    assert_ok(gd_score_file(turned, &how, NULL, NULL, test_err));
+    gd_model_close(turned);
+    for (int top = 0; top < 2; top++) {
+        gd_filter_options filter = filter_options(*state, top ? GD_FILTER_TOP_FRACTION : GD_FILTER_MIN_MARGIN,
+                                                  top ? 1 : -1000);
+
+        filter.from_scores = in_dir(*state, "scores.jsonl");
+        assert_ok(gd_filter_file(NULL, &filter, NULL, NULL, &json, test_err));
+        gd_string_free(json);
+        text = read_text(filter.output);
+        assert_string_equal(text, pairs);
+        free(text);
+    }
+}
+
 /* Lets each allocation fail in turn: each time an error, and no memory is leaked. */
 static void every_allocation_may_fail(void **state)
 {
@@ -278,9 +375,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(answers_are_ranked, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(what_is_not_json_is_not_written, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(wrong_options_are_refused, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(lines_go_where_their_score_sends_them, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(contradicted_labels_are_swapped, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(mapped_sides_are_swapped, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(scores_of_turns_are_read, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(every_allocation_may_fail, dir_setup, dir_teardown),
     };
 

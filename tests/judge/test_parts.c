@@ -153,6 +153,12 @@ static void pairs_are_for_trainers(void **state)
           "\"chosen\":[" Q "," B "],\"rejected\":[" Q "," A "]," },
         { "{\"prompt\":\"q\",\"responses\":[[" Q "," A "],[" Q "," B "]]}",
           "\"chosen\":[" Q "," B "],\"rejected\":[" Q "," A "]," },
+        { "{\"prompt\":[{\"role\":\"user\",\"content\":\"q\",\"id\":1}],\"responses\":[[" Q "," A "],[" Q "," B "]]}",
+          "\"chosen\":[" Q "," B "],\"rejected\":[" Q "," A "]," },
+        { "{\"prompt\":[{\"from\":\"human\",\"value\":\"q\"}],\"responses\":[[" Q "," A "],[" Q "," B "]]}",
+          "\"chosen\":[" Q "," B "],\"rejected\":[" Q "," A "]," },
+        { "{\"prompt\":\"\",\"responses\":[[" Q "," A "],[" Q "," B "]]}",
+          "\"chosen\":[" Q "," B "],\"rejected\":[" Q "," A "]," },
         { "{\"prompt\":\"other\",\"responses\":[[" A "],[" B "]]}",
           "\"prompt\":\"other\",\"chosen\":[" B "],\"rejected\":[" A "]," },
         { "{\"prompt\":[" Q "," A "],\"responses\":[[" A "],[" B "]]}",
@@ -204,8 +210,9 @@ static void expect_filter_line(const char *raw, gd_filter_verdict verdict, bool 
                                const char *want)
 {
     static const float scores[] = { 0.5f, 2, -1 };
+    static const char *const sides[] = { "chosen", "rejected" };
     gd_buf out = { 0 };
-    const bool fine = gd_filter_line(&out, (gd_text){ raw, strlen(raw) }, verdict, annotate, kind, scores,
+    const bool fine = gd_filter_line(&out, (gd_text){ raw, strlen(raw) }, verdict, sides, annotate, kind, scores,
                                      kind == GD_RECORD_ANSWERS ? 3
                                      : kind == GD_RECORD_PAIR  ? 2
                                                                : 1);

@@ -118,6 +118,11 @@ def preferences():
          error='the field "talk" is no beginning of the conversations of "chosen" beside it')
     pair('messages are others, left out', {**both, 'messages': [HI, HELLO]}, fields='messages=_')
     pair('messages are the prompt (axolotl)', {'messages': [Q], 'chosen': A, 'rejected': B}, fields='prompt=messages')
+    for key, value in (('response', 'Sencha.'), ('responses', ['Sencha.', 'Assam.'])):
+        case(f'messages beside {key}', {'messages': [Q], key: value}, error='the field "prompt" is missing; --fields prompt=messages takes "messages" as the prompt')
+        case(f'messages beside {key}, mapped', {'messages': [Q], key: value}, [[Q, A], [Q, B]][:1 + (key == 'responses')], fields='prompt=messages')
+    case('the prompt that is needed, left out', {'prompt': 'Hi', 'response': 'Hello.'}, fields='prompt=_',
+         error='the field "prompt" is needed, but --fields leaves it out')
     case('messages are the prompt, unsaid', {'messages': [Q], 'chosen': A, 'rejected': B}, error='--fields prompt=messages takes it as the prompt')
 
 
@@ -129,6 +134,14 @@ def repeated():
     case('prompt repeated in part', {'prompt': [S, Q], 'chosen': [Q, A], 'rejected': [Q, B]},
          error='"chosen" begins with the last message of "prompt", but not with all of them; --fields prompt=_')
     pair('prompt repeated in part, left out', {'prompt': [S, Q], 'chosen': [Q, A], 'rejected': [Q, B]}, fields='prompt=_')
+    pair('prompt that begins with an answer, repeated', {'prompt': [HELLO, Q], 'chosen': [HELLO, Q, A], 'rejected': [HELLO, Q, B]},
+         [HELLO, Q, A], [HELLO, Q, B])
+    for name, first in (('with a blank', [u(Q['content'] + ' ')]), ('after a system message', [S, Q])):
+        case('prompt repeated ' + name, {'prompt': [Q], 'chosen': first + [A], 'rejected': first + [B]},
+             error=f'"chosen" begins with a message of the role "{first[0]["role"]}", but not with the messages of "prompt", which would come before it; --fields prompt=_')
+        pair(f'prompt repeated {name}, left out', {'prompt': [Q], 'chosen': first + [A], 'rejected': first + [B]}, first + [A], first + [B], fields='prompt=_')
+    pair('a prompt of a system message', {'prompt': [S], 'chosen': [Q, A], 'rejected': [Q, B]}, [S, Q, A], [S, Q, B], trl=True)
+    pair('a prompt of earlier turns', {'prompt': [HI, HELLO], 'chosen': [Q, A], 'rejected': [Q, B]}, [HI, HELLO, Q, A], [HI, HELLO, Q, B], trl=True)
     pair('an answer that repeats the one before', {'prompt': [Q, A, HI], 'chosen': [A], 'rejected': [B]}, [Q, A, HI, A],
          [Q, A, HI, B], trl=True)
     pair('a prompt that ends with an answer', {'prompt': [Q, A], 'chosen': [A], 'rejected': [B]}, [Q, A, A], [Q, A, B], trl=True)
@@ -294,12 +307,17 @@ def names():
          error=need + 'prompt=question,chosen=response_j,rejected=response_k')
     case('prompt and answers (berkeley-nest/Nectar)', {'prompt': 'Hi', 'answers': ['a', 'b']}, error='missing; perhaps --fields responses=answers')
     case('conversation', {'conversation': [HI, HELLO]}, error=need + 'messages=conversation')
+    for odd in ('{"a": 1, "a": 2}', '[' * 600 + ']' * 600, 'NaN', '1, "output": 2'):
+        case(f'output is not read: {odd[:20]}', f'{{"text": "Hi", "output": {odd}}}\n', ['Hi'])
+    case('prompt is left out, and not read', '{"prompt": {"a": 1, "a": 2}, "text": "Hi"}\n', ['Hi'], fields='prompt=_')
+    case('half a pair among the responses', '{"prompt": "Hi", "responses": ["a", "\\ud83d"]}\n', error='"responses[1]" is a string with half of a surrogate pair')
     case('nothing known', {'id': 1}, error='use --fields if yours have other names')
     row = {'system': '', 'question': 'Is tea hot?', 'chosen': 'Yes.', 'rejected': 'No.'}
     case('question of a pair (Intel/orca_dpo_pairs)', row, error='no "prompt", but a field "question"; --fields prompt=question puts it before')
     pair('question of a pair, mapped', row, 'Is tea hot?Yes.', 'Is tea hot?No.', fields='prompt=question')
     pair('question of a pair, left out', row, 'Yes.', 'No.', fields='prompt=_')
     pair('question of a pair that is whole', {**row, 'chosen': 'Is tea hot? Yes.', 'rejected': 'Is tea hot? No.'}, 'Is tea hot? Yes.', 'Is tea hot? No.')
+    case('question of a pair that one side has', {**row, 'chosen': 'Is tea hot? Yes.'}, error='--fields prompt=question puts it before')
     pair('question beside conversations', {'question': Q['content'], 'chosen': [Q, A], 'rejected': [Q, B]}, trl=True)
     case('text beside messages', {'text': 'rendered', 'messages': [Q, A]},
          error='the fields "text" and "messages" don\'t go together; --fields text=_ leaves the first out, --fields messages=_ the second')
@@ -323,6 +341,10 @@ def tables():
     case('messages alone in a table', table([{'messages': json.dumps([Q, A])}]), [[Q, A]], suffix='.csv')
     case('a conversation by another name', table([{'talk': json.dumps([Q, A])}]), [[Q, A]], suffix='.csv', fields='messages=talk')
     pair('single messages in a table', table([{'prompt': json.dumps([Q]), 'chosen': json.dumps(A), 'rejected': json.dumps(B)}]), suffix='.csv')
+    keyed = [{'id': 1, **Q}, {'id': 2, **A}]
+    case('messages in a table, other keys first', table([{'messages': json.dumps(keyed)}]), [[Q, A]], suffix='.csv')
+    case('messages in a table, other keys first, as Python prints them', table([{'text': str(keyed)}]), suffix='.csv', error='holds a conversation as Python prints it')
+    case('a list of objects in a table, cut short', table([{'text': json.dumps(keyed)[:-3]}]), [json.dumps(keyed)[:-3]], suffix='.csv')
     case('answers in a table', table([{'prompt': 'Hi ', 'responses': json.dumps(['Hello.', 'No.'])}]), ['Hi Hello.', 'Hi No.'], suffix='.csv')
     case('conversations as answers in a table', table([{'prompt': json.dumps([HI]), 'responses': json.dumps([HELLO, [NO], 'No.'])}]),
          [[HI, HELLO], [HI, NO], [HI, NO]], suffix='.csv')
