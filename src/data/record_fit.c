@@ -265,5 +265,6 @@ gd_status gd_record_put_prompt(const gd_reading *r, gd_text prompt)
         return gd_fail(r->why, GD_EFORMAT, "all answers begin with the text of \"%s\", which would be there twice%s",
                        gd_reading_name(r, "prompt"), way_out(r, "; --fields prompt=_ scores them as they are"));
     gd_record_put_before(r->record, prompt);
+    r->record->joined = prompt.len > 0;
     return GD_OK;
 }

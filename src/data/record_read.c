@@ -311,7 +311,6 @@ static gd_status read_all(const gd_reading *r, const struct kind *kind, bool bes
         rc = check_beside(r, kind);
     if (!rc && has_conversation(r->record))
         rc = gd_record_no_template_fields(r);
-    r->record->joined = all->before && prompt->text.len;
     return rc || !all->before ? rc : gd_record_put_prompt(r, prompt->text);
 }
 
