@@ -98,6 +98,8 @@ static gd_status open_source(struct source *s, const gd_options *options, const 
     gd_status rc = gd_options_dirs(options, &s->dir, &s->adapter_dir, err);
 
     if (!rc)
+        rc = gd_options_check_dirs(s->dir, s->adapter_dir, err);
+    if (!rc)
         rc = check_other(output, s->dir, "model", err);
     if (!rc)
         rc = check_other(output, s->adapter_dir, "adapter", err);

@@ -173,6 +173,8 @@ static gd_status open_files(gd_model *model, const gd_options *options, gd_error
     gd_status rc = gd_options_dirs(options, &model->dir, &model->adapter_dir, err);
 
     if (!rc)
+        rc = gd_options_check_dirs(model->dir, model->adapter_dir, err);
+    if (!rc)
         rc = gd_options_operand(options, &operand, err);
     if (!rc)
         rc = gd_config_open(&model->config, model->dir, err);

@@ -2,6 +2,7 @@
 #include "reward/options.h"
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/sized.h"
 #include "quant-free/hub.h"
@@ -73,6 +74,17 @@ gd_status gd_options_read(gd_options *own, const gd_options *theirs, gd_error *e
     return rc ? rc : check_options(own, err);
 }
 
+/* Trainers save an adapter where a model is expected, so one is easily taken for the other. */
+static gd_status check_kind(const char *dir, const char *has, const char *lacks, const char *sentence, gd_error *err)
+{
+    bool is = false, is_other = false;
+    gd_status rc = gd_file_hint(&is, dir, lacks, err);
+
+    if (!rc && !is)
+        rc = gd_file_hint(&is_other, dir, has, err);
+    return !rc && is_other ? gd_fail(err, GD_EFORMAT, "%s: %s", dir, sentence) : rc;
+}
+
 gd_status gd_options_dirs(const gd_options *options, char **dir, char **adapter_dir, gd_error *err)
 {
     gd_status rc = gd_model_dir(options->model, dir, err);
@@ -80,6 +92,20 @@ gd_status gd_options_dirs(const gd_options *options, char **dir, char **adapter_
     *adapter_dir = NULL;
     if (!rc && options->adapter)
         rc = gd_model_dir(options->adapter, adapter_dir, err);
+    return rc;
+}
+
+gd_status gd_options_check_dirs(const char *dir, const char *adapter_dir, gd_error *err)
+{
+    gd_status rc = check_kind(
+        dir, "adapter_config.json", "config.json",
+        "this is an adapter: give it with --adapter, and with --model the model that it was trained on, "
+        "\"base_model_name_or_path\" in its adapter_config.json",
+        err);
+
+    if (!rc && adapter_dir)
+        rc = check_kind(adapter_dir, "config.json", "adapter_config.json",
+                        "this is a model, not an adapter: give it with --model", err);
     return rc;
 }
 

@@ -10,6 +10,9 @@ gd_status gd_options_read(gd_options *own, const gd_options *theirs, gd_error *e
 /* From options read above: the directories of the model and the adapter, which the caller frees with gd_free(), and the
  * type of operands. */
 gd_status gd_options_dirs(const gd_options *options, char **dir, char **adapter_dir, gd_error *err);
+
+/* GD_EFORMAT for an adapter where a model is expected, or a model where an adapter is; adapter_dir may be NULL. */
+gd_status gd_options_check_dirs(const char *dir, const char *adapter_dir, gd_error *err);
 gd_status gd_options_operand(const gd_options *options, gd_dtype *operand, gd_error *err);
 
 gd_status gd_file_options_read(gd_file_options *own, const gd_file_options *theirs, gd_error *err);

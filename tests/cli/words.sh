@@ -133,6 +133,16 @@ never mean.json
 says 1 '1 kept, 0 rejected, 0 flipped, 2 failed' filter --min-margin -99 --input some.jsonl
 says 1 'all that have one' filter --min-margin -99 --input some.jsonl
 
+# an adapter where a model is expected, and the reverse; an adapter's tokenizer alone is enough to tokenize
+says 3 'this is an adapter: give it with --adapter' score --model "$GUERDON_MODEL-lora" a
+says 3 'this is an adapter: give it with --adapter' inspect --model "$GUERDON_MODEL-lora"
+says 3 'this is a model, not an adapter' score --adapter "$GUERDON_MODEL" a
+says 3 'this is an adapter: give it with --adapter' merge --model "$GUERDON_MODEL-lora" \
+    --adapter "$GUERDON_MODEL-lora" --output merged
+mkdir tokenizer
+cp "$GUERDON_MODEL/tokenizer.json" "$GUERDON_MODEL-lora/adapter_config.json" tokenizer
+says 0 '"ids":[64]' tokenize --model tokenizer a
+
 # compare: differences without their sign
 "$guerdon" score --input pairs.jsonl --quiet >a
 "$guerdon" score --input pairs.jsonl --quiet --precision fp32 >b
