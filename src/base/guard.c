@@ -53,7 +53,7 @@ static void pass_on(int signal_number, siginfo_t *info, void *context)
         before.sa_sigaction(signal_number, info, context);
     else if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN)
         before.sa_handler(signal_number);
-    else {
+    else if (before.sa_handler == SIG_DFL || info->si_code > 0) { /* a process may ignore kill(), but no fault */
         (void)signal(signal_number, SIG_DFL);
         (void)raise(signal_number);
     }

@@ -53,17 +53,17 @@ static const struct {
 static gd_text first_turn(gd_text *rest, gd_text *next)
 {
     const gd_text all = *rest;
+    gd_text tail = all;
 
-    for (size_t at = 0; at < all.len; at++)
-        for (size_t i = 0; i < 2; i++) {
-            const gd_text tail = { all.data + at, all.len - at };
-
-            if (all.data[at] == '\n' && gd_record_starts(tail, changes[i].mark)) {
+    for (const char *lf; tail.len && (lf = memchr(tail.data, '\n', tail.len)) != NULL; tail.data++, tail.len--) {
+        tail = (gd_text){ lf, all.len - (size_t)(lf - all.data) };
+        for (size_t i = 0; i < 2; i++)
+            if (gd_record_starts(tail, changes[i].mark)) {
                 *next = changes[i].role;
                 *rest = (gd_text){ tail.data + changes[i].mark.len, tail.len - changes[i].mark.len };
-                return (gd_text){ all.data, at };
+                return (gd_text){ all.data, (size_t)(lf - all.data) };
             }
-        }
+    }
     *rest = (gd_text){ all.data, 0 };
     *next = (gd_text){ NULL, 0 };
     return all;

@@ -335,6 +335,7 @@ static void without_a_handler_the_process_ends(void **state)
     assert_int_equal(ended_by(send_a_signal), SIGBUS);
     set_handler(SIG_IGN); /* which the kernel doesn't do for a page that is missing */
     assert_int_equal(ended_by(touch_a_stranger), SIGBUS);
+    assert_int_equal(ended_by(send_a_signal), 0);
     set_handler(SIG_DFL);
 }
 
