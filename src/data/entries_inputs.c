@@ -42,6 +42,8 @@ static gd_status add_matches(gd_inputs *inputs, const char *pattern, gd_error *e
     default:
         if (errno == ENOENT || errno == ENOTDIR)
             rc = gd_fail(err, GD_EUSAGE, "%s: no file matches this pattern: there is no such directory", pattern);
+        else if (errno == ENOMEM)
+            rc = gd_fail_memory(err, strlen(pattern));
         else
             rc = gd_fail(err, GD_EIO, "%s: cannot read a directory of this pattern: %s", pattern, strerror(errno));
     }

@@ -63,7 +63,8 @@ static gd_status put_record(struct run *run, const gd_record *record, gd_filter_
     if (*verdict == GD_VERDICT_REJECT)
         return put_reject(run, record, err);
     gd_buf_clear(&run->line);
-    if (gd_filter_line(&run->line, raw, *verdict, sides, annotate, record->kind, scores, count))
+    if (gd_filter_line(&run->line, raw, *verdict, sides, annotate, record->kind, scores, count) ||
+        run->line.failed) /* which the writer reports */
         return gd_writer_line(run->job.writer, &run->line, err);
     why = *verdict == GD_VERDICT_FLIP ? "only a JSON object that has \"chosen\" and \"rejected\" can have them swapped"
                                       : "only a line that is a JSON object can get its scores";
