@@ -79,7 +79,7 @@ static gd_status take(void *context, const gd_scored *item, bool *failed, gd_err
     struct run *run = context;
     const gd_record *record = &item->record;
     const gd_filter_options *how = run->how;
-    gd_filter_finding finding = { .seen = { record->index, gd_filter_digest(record), 0 }, .verdict = GD_VERDICT_FAIL };
+    gd_filter_finding finding = { .seen = { record->index, record->digest, 0 }, .verdict = GD_VERDICT_FAIL };
     char sentence[GD_SENTENCE_ROOM];
     const char *why = NULL;
     gd_status rc = GD_OK;
@@ -122,7 +122,7 @@ static gd_status put_again(struct run *run, const gd_record *record, struct plac
 
     if (at->seen == findings->seen_count || seen->index != record->index) /* the first pass left it out */
         return GD_OK;
-    if (seen->digest != gd_filter_digest(record) || (seen->count && seen->count != record->count))
+    if (seen->digest != record->digest || (seen->count && seen->count != record->count))
         return changed(run, err);
     at->seen++;
     if (!seen->count)

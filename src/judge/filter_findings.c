@@ -17,16 +17,6 @@ struct head {
     uint32_t zero;
 };
 
-/* 64-bit FNV-1a (Fowler, Noll and Vo). */
-uint64_t gd_filter_digest(const gd_record *record)
-{
-    uint64_t digest = 0xcbf29ce484222325u ^ record->length;
-
-    for (size_t i = 0; record->raw && i < record->length; i++)
-        digest = (digest ^ (unsigned char)record->raw[i]) * 0x100000001b3u;
-    return digest;
-}
-
 /* Keeps what the second pass needs to decide on the record. */
 static gd_status keep_for_second_pass(gd_filter_findings *findings, const gd_filter_finding *finding, gd_error *err)
 {

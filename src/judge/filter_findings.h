@@ -14,7 +14,7 @@
 
 /* What the second pass needs to recognise a record. */
 typedef struct gd_filter_seen {
-    uint64_t index, digest; /* gd_filter_digest() */
+    uint64_t index, digest; /* the record's */
     uint32_t count;         /* of scores; 0 without a value */
 } gd_filter_seen;
 
@@ -35,9 +35,6 @@ typedef struct gd_filter_findings {
     gd_filter_seen *seen;    /* for the second pass: all records */
     size_t seen_count, seen_room;
 } gd_filter_findings;
-
-/* A digest of a record's bytes, to notice a change between the passes. */
-uint64_t gd_filter_digest(const gd_record *record);
 
 /* Adds a finding, and writes it to `file` unless that is NULL. */
 gd_status gd_filter_findings_add(gd_filter_findings *findings, const gd_filter_finding *finding, gd_sink *file,

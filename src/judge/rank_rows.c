@@ -1,6 +1,7 @@
 /* rank_rows.c - rows with one answer each, as the answers to a prompt. */
 #include "judge/rank_rows.h"
 
+#include "base/digest.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "data/pieces.h"
@@ -92,13 +93,11 @@ static gd_status read_row(gd_rank_rows *rows, gd_rank_row *row, gd_error *err)
 
 /* ---- values that were there before ---- */
 
-/* FNV-1a; never 0. */
+/* Never 0. */
 static uint64_t hash_of(gd_text value)
 {
-    uint64_t hash = 0xcbf29ce484222325u;
+    const uint64_t hash = gd_digest(0, value.data, value.len);
 
-    for (size_t i = 0; i < value.len; i++)
-        hash = (hash ^ (unsigned char)value.data[i]) * 0x100000001b3u;
     return hash ? hash : 1;
 }
 
