@@ -43,7 +43,7 @@ static gd_status open_journal(gd_job *run, const gd_encoder *encoder, const gd_f
     const char *fields = how->fields ? how->fields : "";
     const char *keep = how->keep ? how->keep : "";
     const char *text;
-    gd_status rc;
+    gd_status rc = GD_OK;
 
     if (!identity)
         return GD_OK;
@@ -51,8 +51,11 @@ static gd_status open_journal(gd_job *run, const gd_encoder *encoder, const gd_f
     gd_buf_json_string(identity, fields, strlen(fields));
     gd_buf_str(identity, ",\"keep\":");
     gd_buf_json_string(identity, keep, strlen(keep));
-    gd_buf_printf(identity, ",%s,\"files\":", encoder->identity);
-    rc = gd_reads_put(identity, &encoder->reads, err);
+    gd_buf_printf(identity, ",%s", encoder->identity);
+    if (gd_journal_applies(how->output)) { /* else nobody compares the files, which may be large */
+        gd_buf_str(identity, ",\"files\":");
+        rc = gd_reads_put(identity, &encoder->reads, err);
+    }
     gd_buf_str(identity, "}");
     if (rc)
         return rc;

@@ -268,8 +268,7 @@ static bool has_content(const char *output)
     return stat(output, &sb) == 0 && sb.st_size > 0;
 }
 
-/* A pipe, a device or standard output cannot be resumed. */
-static bool is_file(const char *output)
+bool gd_journal_applies(const char *output)
 {
     struct stat sb;
 
@@ -301,7 +300,7 @@ gd_status gd_journal_name(gd_journal *journal, const char *output, gd_error *err
     struct stat sb;
 
     *journal = (gd_journal){ 0 };
-    if (!is_file(output))
+    if (!gd_journal_applies(output))
         return GD_OK;
     if (lstat(output, &sb) == 0 && S_ISLNK(sb.st_mode) && gd_path_real(real, output))
         output = real;

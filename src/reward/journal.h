@@ -31,6 +31,9 @@ typedef struct gd_journal {
     gd_journal_state done; /* when the run began */
 } gd_journal;
 
+/* Whether an output has a journal: a regular file has, or one to be created; a pipe, a device, standard output not. */
+bool gd_journal_applies(const char *output);
+
 /* Sets the paths alone, and looks at nothing but the output: of a symbolic link, they are beside the file that it leads
  * to, which has other names. Free it even after a failure. */
 gd_status gd_journal_name(gd_journal *journal, const char *output, gd_error *err);
