@@ -1,7 +1,11 @@
 /* json_span.c - finds the members of a JSON object in its text. */
 #include "base/json_span.h"
 
+#include "base/utf8.h"
+
+#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
@@ -64,22 +68,59 @@ bool gd_json_span_next(gd_text *at, gd_text *name, gd_text *value)
     return true;
 }
 
-/* Whether a name, as it is written, is this key of letters, which only \\u can spell in another way. */
-static bool is_key(const char *name, const char *end, const char *key)
+/* Four hexadecimal digits, which valid JSON has after \\u. */
+static uint32_t hex4(const char *p)
 {
-    for (; *key && name < end; key++) {
-        unsigned long code = (unsigned char)*name++;
+    const char digits[] = { p[0], p[1], p[2], p[3], '\0' };
 
-        if (code == '\\' && end - name >= 5 && *name == 'u') {
-            const char digits[] = { name[1], name[2], name[3], name[4], '\0' };
+    return (uint32_t)strtoul(digits, NULL, 16);
+}
 
-            code = strtoul(digits, NULL, 16);
-            name += 5;
-        }
-        if (code != (unsigned char)*key)
-            return false;
+/* Reads what an escape stands for, after the backslash, as UTF-8; returns the position after it, or NULL for half of a
+ * surrogate pair, which stands for nothing. */
+static const char *unescape(const char *p, const char *end, unsigned char utf8[4], size_t *len)
+{
+    static const char names[] = "bfnrt", values[] = "\b\f\n\r\t";
+    const char *name = *p ? strchr(names, *p) : NULL;
+    uint32_t code;
+
+    if (*p != 'u') {
+        utf8[0] = (unsigned char)(name ? values[name - names] : *p);
+        *len = 1;
+        return p + 1;
     }
-    return !*key && name == end;
+    if (end - p < 5)
+        return NULL;
+    code = hex4(p + 1);
+    p += 5;
+    if (code >= 0xD800 && code < 0xE000) {
+        const uint32_t low = end - p >= 6 && p[0] == '\\' && p[1] == 'u' ? hex4(p + 2) : 0;
+
+        if (code >= 0xDC00 || low < 0xDC00 || low > 0xDFFF)
+            return NULL;
+        code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
+        p += 6;
+    }
+    *len = gd_utf8_encode(code, utf8);
+    return p;
+}
+
+bool gd_json_span_is(gd_text name, const char *wanted)
+{
+    const char *p = name.data, *end = p + name.len;
+    size_t left = strlen(wanted);
+
+    while (p < end) {
+        unsigned char utf8[4] = { (unsigned char)*p };
+        size_t len = 1;
+
+        p = *p == '\\' && p + 1 < end ? unescape(p + 1, end, utf8, &len) : p + 1;
+        if (!p || len > left || memcmp(wanted, utf8, len) != 0)
+            return false;
+        wanted += len;
+        left -= len;
+    }
+    return left == 0;
 }
 
 bool gd_json_span_value(gd_text text, const char *key, gd_text *value)
@@ -87,7 +128,7 @@ bool gd_json_span_value(gd_text text, const char *key, gd_text *value)
     gd_text name;
 
     while (gd_json_span_next(&text, &name, value))
-        if (is_key(name.data, name.data + name.len, key))
+        if (gd_json_span_is(name, key))
             return true;
     return false;
 }

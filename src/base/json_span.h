@@ -11,7 +11,10 @@
  * is the object's text at first, then what is left of it.  False after the last one. */
 bool gd_json_span_next(gd_text *at, gd_text *name, gd_text *value);
 
-/* Finds the value of the member `key`, which is letters. The text is an object: valid JSON without duplicate keys. */
+/* Whether a name as it is written, maybe with escapes, is this one. */
+bool gd_json_span_is(gd_text name, const char *wanted);
+
+/* Finds the value of the member `key`. The text is an object: valid JSON without duplicate keys. */
 bool gd_json_span_value(gd_text text, const char *key, gd_text *value);
 
 /* The position of the last brace, where a member can be appended; *empty if it would be the only one. */

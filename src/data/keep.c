@@ -2,7 +2,6 @@
 #include "data/keep.h"
 
 #include "base/error.h"
-#include "base/json.h"
 #include "base/json_span.h"
 #include "base/mem.h"
 #include "data/csv.h"
@@ -106,23 +105,6 @@ struct taking {
     gd_error *why;
 };
 
-/* Whether a name as it is written in JSON, maybe with escapes, is this one. */
-static gd_status is_name(bool *is, gd_text written, const char *name, gd_error *err)
-{
-    gd_error why = { 0 };
-    json_t *string = NULL;
-    gd_status rc;
-
-    *is = written.len == strlen(name) && !memcmp(written.data, name, written.len);
-    if (*is || !memchr(written.data, '\\', written.len))
-        return GD_OK;
-    rc = gd_json_parse(&string, written.data - 1, written.len + 2, "name", &why);
-    *is = !rc && json_is_string(string) && !strcmp(json_string_value(string), name) &&
-          json_string_length(string) == strlen(name);
-    json_decref(string);
-    return rc == GD_ENOMEM ? gd_fail(err, rc, "%s", why.text) : GD_OK;
-}
-
 static void begin_value(struct taking *t, size_t i) { t->at[i] = t->bytes.len; }
 static void end_value(struct taking *t, size_t i) { t->len[i] = t->bytes.len - t->at[i]; }
 
@@ -168,20 +150,14 @@ static bool is_good(const struct taking *t, size_t i, gd_text value)
     return false;
 }
 
-static gd_status take_members(struct taking *t, const gd_entry *entry, gd_error *err)
+static void take_members(struct taking *t, const gd_entry *entry)
 {
     gd_text rest = { entry->raw, entry->raw_len }, name, value;
-    gd_status rc = GD_OK;
 
-    while (!rc && gd_json_span_next(&rest, &name, &value))
-        for (size_t i = 0; !rc && i < t->keep->count; i++) {
-            bool is;
-
-            rc = is_name(&is, name, t->keep->names[i], err);
-            if (!rc && is && is_good(t, i, value))
+    while (gd_json_span_next(&rest, &name, &value))
+        for (size_t i = 0; i < t->keep->count; i++)
+            if (gd_json_span_is(name, t->keep->names[i]) && is_good(t, i, value))
                 take_value(t, i, value);
-        }
-    return rc;
 }
 
 static void take_cells(struct taking *t, const gd_entry *entry, const gd_header *header, char separator)
@@ -230,7 +206,7 @@ gd_status gd_keep_take(gd_text **values, const gd_keep *keep, const gd_entries *
     if (!rc && entry->fault.status == GD_OK && header->count)
         take_cells(&t, entry, header, gd_entries_format(entries) == GD_FORMAT_TSV ? '\t' : ',');
     else if (!rc && entry->fault.status == GD_OK)
-        rc = take_members(&t, entry, err);
+        take_members(&t, entry);
     *values = rc ? NULL : join(&t);
     if (!rc && !*values)
         rc = gd_fail_memory(err, entry->raw_len);

@@ -41,6 +41,8 @@ static const struct row {
       "{\"index\":0,\"m\":{\"text\":\"no\", \"l\":[1, {\"}\":\"]\\\"\"}]}\n" },
     { "a.jsonl", "{\"s\":\"\\u00e9\\/\\n\\\\\",\"text\":\"a\"}\n", "s", NULL,
       "{\"index\":0,\"s\":\"\\u00e9\\/\\n\\\\\"\n" },
+    { "a.jsonl", "{\"\\ud83d\\ude00\":1,\"a\\/\\tb\":2,\"\\uD83D\":3,\"a\\u0000\":4,\"text\":\"a\"}\n",
+      "\xf0\x9f\x98\x80,a/\tb,a", NULL, "{\"index\":0,\"\xf0\x9f\x98\x80\":1,\"a/\\tb\":2,\"a\":null\n" },
     { "a.jsonl", "{\"r\\u00e9f\":1,\"text\":\"a\"}\n",
       "r\xc3\xa9"
       "f",
@@ -95,7 +97,7 @@ static void fields_are_kept(void **state)
             fail_msg("row %zu: %s", i, err.text);
         expect_heads(how.output, row->want);
     }
-    assert_int_equal(sizeof rows / sizeof rows[0], 19);
+    assert_int_equal(sizeof rows / sizeof rows[0], 20);
 }
 
 static void names_that_cannot_be_kept_are_refused(void **state)
