@@ -1,7 +1,7 @@
 /* entries_array.c - the elements of a JSON array, one at a time.
  *
  * An element is anything between two commas outside of strings and brackets. If it is not JSON, the next
- * one is found all the same.  Where brackets don't match, a closing one closes the innermost of its own kind,
+ * one is still found.  Where brackets don't match, a closing one closes the innermost of its own kind,
  * or else the innermost of all. */
 #include "data/entries_source.h"
 

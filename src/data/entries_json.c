@@ -180,7 +180,7 @@ static const char *type_of(char first)
     }
 }
 
-/* What is no object: another value, or not JSON. */
+/* Another value than an object, or something that is not JSON. */
 static gd_status not_object(gd_entry *entry, gd_jscan *js, const char *what)
 {
     const char first = gd_jscan_peek(js);

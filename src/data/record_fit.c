@@ -178,7 +178,7 @@ static size_t overlap(const gd_record_part *prompt, const gd_record_part *answer
     return n;
 }
 
-/* Whether a message of this role can come after a prompt that it is no repetition of. */
+/* Whether a message of this role can come after a prompt that it does not repeat. */
 static bool follows(const gd_record_part *prompt, gd_text role)
 {
     const gd_text last = prompt->messages[prompt->count - 1].role;

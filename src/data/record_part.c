@@ -12,7 +12,7 @@ const char *gd_reading_name(const gd_reading *r, const char *ours)
     return r->entries ? gd_entries_source_name(r->entries, ours) : ours;
 }
 
-/* Integers were read as reals; to the user both are numbers. */
+/* To the user, integers and reals are both numbers. */
 const char *gd_reading_type(const json_t *value)
 {
     return json_is_number(value) ? "a number" : gd_json_type_name(value);
