@@ -84,8 +84,8 @@ typedef struct gd_back_call {
                                      last_row: of all rows */
     bool adds[GD_OP_MAX_IN];      /* to what is there; attention's keys and values and last_row always do */
     /* Running sums over rows, F32, to which those of the tile are added; no data: not wanted.  linear: of A' [rank, in]
-     * and of B' transposed, [rank, out], without the scale; head: [labels, n].  Strides are multiples of 16, and what is
-     * between the columns and the stride may be overwritten. */
+     * and of B' transposed, [rank, out], without the scale; head: [labels, n].  Strides are multiples of 16, and what
+     * is between the columns and the stride may be overwritten. */
     gd_tensor sums[2];
     gd_op_params params;
     const gd_tile *tile;

@@ -16,10 +16,17 @@ static void rms_norm_row(const gd_row_kernels *kernels, const void *context, siz
     const size_t cols = params->heads ? params->head_dim : dx->cols;
 
     for (size_t h = 0; h < heads; h++)
-        kernels->rms_norm_back(cols, (const float *)gd_cpu_line(&call->in[0], r) + h * cols, call->w->vector,
-                               params->eps, params->unit_offset, (const float *)gd_cpu_line(&call->d_out, r) + h * cols,
-                               (char *)gd_cpu_line(dx, r) + h * cols * gd_dtype_size(dx->dtype), dx->dtype,
-                               call->adds[0]);
+        kernels->rms_norm_back(&(gd_norm_back_job){
+            .n = cols,
+            .x = (const float *)gd_cpu_line(&call->in[0], r) + h * cols,
+            .w = call->w->vector,
+            .dy = (const float *)gd_cpu_line(&call->d_out, r) + h * cols,
+            .eps = params->eps,
+            .unit_offset = params->unit_offset,
+            .dx = (char *)gd_cpu_line(dx, r) + h * cols * gd_dtype_size(dx->dtype),
+            .type = dx->dtype,
+            .add = call->adds[0],
+        });
 }
 
 void gd_cpu_rms_norm_back(gd_device *device, const gd_back_call *call)

@@ -3,33 +3,34 @@
 #include "backends/cpu/math.h"
 
 /* x' = r * fma(-k, x, u), u = y' * w, k = (sum(u * x) * r * r) / n. */
-static void row_rms_norm_back(size_t n, const float *x, const float *w, float eps, bool unit_offset, const float *dy,
-                              void *dx, gd_dtype type, bool add)
+INLINE v16 weighed_gradient(const gd_norm_back_job *job, size_t i)
 {
-    const v16 offset = v_set(1.0f);
-    v16 squares = v_zero(), products = v_zero(), k, factor;
+    const v16 w = v_load_some(job->w + i, job->n - i);
+
+    return v_mul(v_load_some(job->dy + i, job->n - i), job->unit_offset ? v_add(v_set(1.0f), w) : w);
+}
+
+static void row_rms_norm_back(const gd_norm_back_job *job)
+{
+    const size_t n = job->n;
+    v16 squares = v_zero(), products = v_zero(), k;
     float r;
 
-#define WEIGHED(i)                        \
-    v_mul(v_load_some(dy + (i), n - (i)), \
-          unit_offset ? v_add(offset, v_load_some(w + (i), n - (i))) : v_load_some(w + (i), n - (i)))
     for (size_t i = 0; i < n; i += 16) {
-        const v16 v = v_load_some(x + i, n - i);
+        const v16 x = v_load_some(job->x + i, n - i);
 
-        squares = v_fma(v, v, squares);
-        products = v_fma(WEIGHED(i), v, products);
+        squares = v_fma(x, x, squares);
+        products = v_fma(weighed_gradient(job, i), x, products);
     }
-    r = 1.0f / __builtin_sqrtf(v_sum(squares) / (float)n + eps);
+    r = 1.0f / __builtin_sqrtf(v_sum(squares) / (float)n + job->eps);
     k = v_set(-(v_sum(products) * (r * r) / (float)n));
-    factor = v_set(r);
     for (size_t i = 0; i < n; i += 16) {
-        v16 d = v_mul(factor, v_fma(k, v_load_some(x + i, n - i), WEIGHED(i)));
+        v16 d = v_mul(v_set(r), v_fma(k, v_load_some(job->x + i, n - i), weighed_gradient(job, i)));
 
-        if (add)
-            d = v_add(v_load_some((const float *)dx + i, n - i), d);
-        v_write(dx, type, i, n - i, d);
+        if (job->add)
+            d = v_add(v_load_some((const float *)job->dx + i, n - i), d);
+        v_write(job->dx, job->type, i, n - i, d);
     }
-#undef WEIGHED
 }
 
 /* The rotation backwards. */

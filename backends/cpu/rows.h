@@ -88,7 +88,18 @@ typedef struct gd_gated_job {
     size_t out_stride;
 } gd_gated_job;
 
-/* Its gradients (doc/arithmetic.md, section 9), of the operand type. */
+/* The gradient of a norm's input. */
+typedef struct gd_norm_back_job {
+    size_t n;
+    const float *x, *w, *dy;
+    float eps;
+    bool unit_offset;
+    void *dx;
+    gd_dtype type;
+    bool add; /* dx, F32 then, has an earlier contribution, to which this one is added */
+} gd_norm_back_job;
+
+/* The gradients of gated's inputs (doc/arithmetic.md, section 9), of the operand type. */
 typedef struct gd_gated_back_job {
     size_t cols;
     gd_activation act;
@@ -131,9 +142,8 @@ typedef struct gd_row_kernels {
     void (*gated)(const gd_gated_job *job);
     void (*add)(size_t n, const float *x, const float *y, void *out, gd_dtype type);
 
-    /* The backward twins.  add: dx (F32) has an earlier contribution, to which this one is added. */
-    void (*rms_norm_back)(size_t n, const float *x, const float *w, float eps, bool unit_offset, const float *dy,
-                          void *dx, gd_dtype type, bool add);
+    /* The backward twins. */
+    void (*rms_norm_back)(const gd_norm_back_job *job);
     void (*rope_back)(size_t heads, size_t head_dim, const float *dy, const float *cos_row, const float *sin_row,
                       void *dx, gd_dtype type);
     void (*axpy)(size_t n, float a, const float *x, float *y); /* y = fma(a, x, y) */

@@ -93,21 +93,50 @@ static gd_status report_absent(struct absent *absent, const gd_engine_parts *par
                    absent->count > 4 ? ", ..." : "");
 }
 
-static gd_status bind_adapter(gd_bound *bound, const gd_plan_step *step, const gd_engine_parts *parts, gd_error *err)
+static bool find_lora(gd_lora *out, size_t index, const gd_engine_parts *parts)
 {
-    if (!parts->adapter || !step->lora || !gd_adapter_find(parts->adapter, step->lora, &bound->lora))
+    const gd_plan_step *step = &parts->plan->steps[index];
+
+    if (parts->learning)
+        *out = parts->learning->lora[index];
+    else if (parts->adapter && step->lora)
+        return gd_adapter_find(parts->adapter, step->lora, out);
+    return out->rank > 0;
+}
+
+static gd_status bind_adapter(gd_bound *bound, size_t index, const gd_engine_parts *parts, gd_error *err)
+{
+    const gd_plan_step *step = &parts->plan->steps[index];
+
+    if (parts->learning && step->op == GD_OP_linear)
+        bound->w[GD_BOUND_TURNED].view = bound->w[0].view;
+    if (!find_lora(&bound->lora, index, parts))
         return GD_OK;
     bound->w[GD_BOUND_LORA_A].view = bound->lora.a;
     bound->w[GD_BOUND_LORA_B].view = bound->lora.b;
+    if (parts->learning) {
+        bound->w[GD_BOUND_TURNED_A].view = bound->lora.a;
+        bound->w[GD_BOUND_TURNED_B].view = bound->lora.b;
+        return GD_OK;
+    }
     return gd_lora_check(&bound->lora, step->w[0].shape[0], step->w[0].shape[1], step->lora,
                          gd_adapter_path(parts->adapter), err);
 }
 
-static gd_status bind_step(gd_bound *bound, const gd_plan_step *step, const gd_engine_parts *parts,
-                           struct absent *absent, gd_error *err)
+static gd_weight_role role_of(gd_op op, unsigned index)
 {
+    if (index < GD_OP_MAX_WEIGHTS)
+        return gd_op_table[op].roles[index];
+    return index < GD_BOUND_TURNED_A ? GD_WEIGHT_MATRIX : GD_WEIGHT_TURNED;
+}
+
+static gd_status bind_step(gd_bound *bound, size_t index, const gd_engine_parts *parts, struct absent *absent,
+                           gd_error *err)
+{
+    const gd_plan_step *step = &parts->plan->steps[index];
+
     for (unsigned i = 0; i < GD_BOUND_WEIGHTS; i++)
-        bound->w[i].role = i < GD_OP_MAX_WEIGHTS ? gd_op_table[step->op].roles[i] : GD_WEIGHT_MATRIX;
+        bound->w[i].role = role_of(step->op, i);
     for (unsigned i = 0; i < GD_OP_MAX_WEIGHTS; i++) {
         const gd_plan_weight *w = &step->w[i];
         gd_status rc;
@@ -122,7 +151,7 @@ static gd_status bind_step(gd_bound *bound, const gd_plan_step *step, const gd_e
         if (rc)
             return rc;
     }
-    return bind_adapter(bound, step, parts, err);
+    return bind_adapter(bound, index, parts, err);
 }
 
 /* Every module of the adapter must exist in the model, and every module that it declares must be present; but the head
@@ -170,10 +199,10 @@ gd_status gd_bind(gd_bound **out, const gd_engine_parts *parts, gd_error *err)
     if (!bound)
         return gd_fail_memory(err, plan->step_count * sizeof *bound);
     for (size_t s = 0; !rc && s < plan->step_count; s++)
-        rc = bind_step(&bound[s], &plan->steps[s], parts, &absent, err);
+        rc = bind_step(&bound[s], s, parts, &absent, err);
     if (!rc && absent.count)
         rc = report_absent(&absent, parts, err);
-    if (!rc && parts->adapter)
+    if (!rc && parts->adapter && !parts->learning)
         rc = check_adapter(parts, err);
     gd_buf_free(&absent.names);
     if (rc) {

@@ -4,8 +4,16 @@
 
 #include "engine/engine.h"
 
-/* The weights of one step: those of the operation, then the adapter's two matrices. */
-enum { GD_BOUND_LORA_A = GD_OP_MAX_WEIGHTS, GD_BOUND_LORA_B, GD_BOUND_WEIGHTS };
+/* The weights of one step: those of the operation, then the adapter's two matrices; to train, the three matrices of a
+ * linear again, turned. */
+enum {
+    GD_BOUND_LORA_A = GD_OP_MAX_WEIGHTS,
+    GD_BOUND_LORA_B,
+    GD_BOUND_TURNED_A,
+    GD_BOUND_TURNED_B,
+    GD_BOUND_TURNED,
+    GD_BOUND_WEIGHTS
+};
 
 typedef struct gd_bound {
     struct {

@@ -1,42 +1,23 @@
 /* engine.c - runs a plan over a batch on a backend. */
-#include "engine/engine.h"
+#include "engine/inside.h"
 
 #include "base/error.h"
 #include "base/guard.h"
 #include "base/mem.h"
 #include "base/sysmem.h"
-#include "engine/bind.h"
-#include "engine/loader.h"
 
 #include <string.h>
 
-struct gd_engine {
-    const gd_plan *plan;
-    const gd_weights *weights;
-    const gd_adapter *adapter; /* or NULL */
-    const gd_backend *backend;
-    gd_device *device;
-    gd_bound *bound;    /* [plan->step_count] */
-    gd_heights heights; /* of tiles, as the device prefers them */
-    gd_limits limits;   /* what the device is prepared for */
-    gd_loader *loader;
-    gd_budget budget;
-    size_t max_positions; /* no text has more tokens; 0: unknown */
-    size_t lines[3];      /* by gd_extent: lines for which the arenas have room */
-    void *arena[3];
-    gd_engine_observer *observer;
-    void *observer_context;
-    float *rope_cos, *rope_sin; /* [limits.max_position, head_dim / 2] */
-};
-
 static size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
 
-static void fill_limits(gd_limits *limits, size_t tile_rows, const gd_plan *plan, const gd_bound *bound)
+static void fill_limits(gd_limits *limits, size_t tile_rows, const gd_plan *plan, const gd_bound *bound, bool train)
 {
     *limits = (gd_limits){ .tile_rows = tile_rows,
                            .head_dim = plan->head_dim,
                            .heads = plan->heads,
-                           .kv_heads = plan->kv_heads };
+                           .kv_heads = plan->kv_heads,
+                           .labels = plan->labels,
+                           .train = train };
     for (size_t s = 0; s < plan->step_count; s++) {
         const gd_plan_step *step = &plan->steps[s];
 
@@ -130,7 +111,7 @@ static gd_status open_device(gd_engine *engine, const gd_engine_parts *parts, gd
     if (rc)
         return rc;
     engine->heights = parts->backend->heights(engine->device);
-    fill_limits(&engine->limits, engine->heights.most, parts->plan, engine->bound);
+    fill_limits(&engine->limits, engine->heights.most, parts->plan, engine->bound, parts->learning);
     return GD_OK;
 }
 
@@ -147,6 +128,7 @@ gd_status gd_engine_open(gd_engine **out, const gd_engine_parts *parts, gd_error
     engine->adapter = parts->adapter;
     engine->backend = parts->backend;
     engine->max_positions = parts->max_positions;
+    engine->learning = parts->learning;
     rc = open_device(engine, parts, err);
     if (!rc)
         rc = make_budget(engine, parts, err);
@@ -201,7 +183,7 @@ static gd_status reserve_lines(gd_engine *engine, gd_extent extent, size_t lines
     return rc;
 }
 
-static gd_status reserve_positions(gd_engine *engine, size_t positions, gd_error *err)
+gd_status gd_engine_reserve_positions(gd_engine *engine, size_t positions, gd_error *err)
 {
     const size_t half = engine->plan->head_dim / 2;
     gd_limits limits = engine->limits;
@@ -225,17 +207,22 @@ static gd_status reserve_positions(gd_engine *engine, size_t positions, gd_error
     return rc;
 }
 
-static gd_status reserve(gd_engine *engine, const gd_trie *trie, gd_error *err)
+size_t gd_engine_positions(const gd_trie *trie)
 {
-    const size_t widest = trie->rows < trie->pooled_count ? trie->pooled_count : trie->rows; /* tiles hold either */
-    const size_t tile = widest < engine->heights.most ? widest : engine->heights.most;
     size_t positions = 1;
-    gd_status rc;
 
     for (size_t r = 0; r < trie->rows; r++)
         if (trie->position[r] >= positions)
             positions = (size_t)trie->position[r] + 1;
-    rc = reserve_positions(engine, positions, err);
+    return positions;
+}
+
+static gd_status reserve(gd_engine *engine, const gd_trie *trie, gd_error *err)
+{
+    const size_t widest = trie->rows < trie->pooled_count ? trie->pooled_count : trie->rows; /* tiles hold either */
+    const size_t tile = widest < engine->heights.most ? widest : engine->heights.most;
+    gd_status rc = gd_engine_reserve_positions(engine, gd_engine_positions(trie), err);
+
     if (!rc)
         rc = reserve_lines(engine, GD_EXTENT_BATCH, trie->rows, err);
     if (!rc)
@@ -346,8 +333,7 @@ static void observe(const gd_engine *engine, size_t stage, size_t lines)
     engine->observer(engine->observer_context, stage, &hidden);
 }
 
-/* Tiles of similar height: 260 rows are 168 + 92, not 252 + 8. */
-static size_t tile_height(size_t rows, size_t most, size_t step)
+size_t gd_engine_tile_height(size_t rows, size_t most, size_t step)
 {
     const size_t tiles = (rows + most - 1) / most, whole = round_up((rows + tiles - 1) / tiles, step);
 
@@ -358,7 +344,7 @@ static void run_rows(const struct run *run, size_t index)
 {
     const gd_engine *engine = run->engine;
     const size_t rows = run->trie->rows, most = gd_loader_tile_rows(engine->loader, index, engine->heights.most);
-    const size_t height = tile_height(rows, most, engine->heights.step);
+    const size_t height = gd_engine_tile_height(rows, most, engine->heights.step);
 
     for (size_t first = 0; first < rows; first += height) {
         const gd_tile tile = { run->rows, false, first, rows - first < height ? rows - first : height };
@@ -415,33 +401,38 @@ static gd_status run_stages(const struct run *run, gd_error *err)
     return rc;
 }
 
-/* Whether the weights that the run has read were those of the model. */
-static gd_status unchanged(const gd_engine *engine, gd_error *err)
+gd_status gd_engine_unchanged(const gd_engine *engine, gd_error *err)
 {
     const gd_status rc = gd_weights_unchanged(engine->weights, err);
 
     return rc || !engine->adapter ? rc : gd_adapter_unchanged(engine->adapter, err);
 }
 
+gd_batch_rows gd_engine_rows(const gd_engine *engine, const gd_trie *trie)
+{
+    return (gd_batch_rows){ .rows = trie->rows,
+                            .token = trie->token,
+                            .position = trie->position,
+                            .segment = trie->row_segment,
+                            .segments = trie->segment,
+                            .segment_count = trie->segments,
+                            .pooled = trie->pooled,
+                            .pooled_count = trie->pooled_count,
+                            .rope_cos = engine->rope_cos,
+                            .rope_sin = engine->rope_sin,
+                            .positions = engine->limits.max_position };
+}
+
 gd_status gd_engine_run(gd_engine *engine, const gd_trie *trie, float *scores, gd_error *err)
 {
     struct run run = { .engine = engine, .trie = trie, .scores = scores };
-    gd_batch_rows rows = { .rows = trie->rows,
-                           .token = trie->token,
-                           .position = trie->position,
-                           .segment = trie->row_segment,
-                           .segments = trie->segment,
-                           .segment_count = trie->segments,
-                           .pooled = trie->pooled,
-                           .pooled_count = trie->pooled_count };
+    gd_batch_rows rows;
     gd_status rc;
 
     if (trie->pooled_count == 0)
         return GD_OK;
     rc = reserve(engine, trie, err);
-    rows.rope_cos = engine->rope_cos;
-    rows.rope_sin = engine->rope_sin;
-    rows.positions = engine->limits.max_position;
+    rows = gd_engine_rows(engine, trie);
     if (!rc)
         rc = engine->backend->rows_make(engine->device, &run.rows, &rows, err);
     gd_guard_enter();
@@ -449,5 +440,5 @@ gd_status gd_engine_run(gd_engine *engine, const gd_trie *trie, float *scores, g
         rc = run_stages(&run, err);
     gd_guard_leave();
     engine->backend->rows_free(engine->device, run.rows);
-    return rc ? rc : unchanged(engine, err);
+    return rc ? rc : gd_engine_unchanged(engine, err);
 }

@@ -16,12 +16,19 @@
 
 typedef struct gd_engine gd_engine;
 
+/* The parameters that learn, in memory of the caller's, F32: engine/learn.h. */
+typedef struct gd_learning {
+    const gd_lora *lora; /* [plan->step_count] adapters of linears, rank 0 for none */
+    bool head;           /* the head of the parts learns, too */
+} gd_learning;
+
 /* What an engine is made of. Everything must outlive it; ownership stays with the caller. */
 typedef struct gd_engine_parts {
     const gd_plan *plan;
     const gd_weights *weights;
-    const gd_adapter *adapter; /* NULL for none */
-    const gd_view *head;       /* replaces the checkpoint's score.weight, or NULL */
+    const gd_adapter *adapter;   /* NULL for none */
+    const gd_view *head;         /* replaces the checkpoint's score.weight, or NULL */
+    const gd_learning *learning; /* to train: in place of the adapter's matrices; else NULL */
     const gd_backend *backend;
     unsigned threads;     /* >= 1 */
     const char *isa;      /* as gd_device_options */

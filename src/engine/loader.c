@@ -28,11 +28,11 @@ struct gd_loader {
     const gd_backend *backend;
     gd_device *device;
     gd_bound *bound;
-    size_t kept;            /* stages that stay */
-    const size_t *schedule; /* [visits] the stages in the order in which the run visits them; NULL: each once */
-    size_t visits, visit;   /* visit: the next one */
-    bool few;               /* the run has few rows */
-    struct stage *stages;   /* of the plan */
+    size_t kept;              /* stages that stay */
+    const gd_visit *schedule; /* [visits] the stages in the order in which the run visits them; NULL: each once */
+    size_t visits, visit;     /* visit: the next one */
+    bool few;                 /* the run has few rows */
+    struct stage *stages;     /* of the plan */
 
     struct part *parts; /* the job: the stage being filled */
     size_t part_count, part_room;
@@ -163,17 +163,25 @@ static gd_status make_weight(gd_loader *loader, gd_weight **out, gd_weight_role 
     return *out ? GD_OK : loader->backend->weight_make(loader->device, out, role, view, err);
 }
 
-static gd_status make_weights(gd_loader *loader, gd_bound *bound, bool borrow, bool *borrowed, gd_error *err)
+static bool has_form(gd_weight_role role, unsigned forms)
+{
+    return role == GD_WEIGHT_MATRIX   ? forms & GD_FORM_FORWARD
+           : role == GD_WEIGHT_TURNED ? forms & GD_FORM_TURNED
+                                      : true;
+}
+
+static gd_status make_weights(gd_loader *loader, gd_bound *bound, unsigned forms, bool borrow, bool *borrowed,
+                              gd_error *err)
 {
     gd_status rc = GD_OK;
 
     for (unsigned i = 0; !rc && i < GD_BOUND_WEIGHTS; i++) {
         const gd_view *view = bound->w[i].view;
 
-        if (!view || bound->w[i].weight)
+        if (!view || bound->w[i].weight || !has_form(bound->w[i].role, forms))
             continue;
         rc = make_weight(loader, &bound->w[i].weight, bound->w[i].role, view, borrow, borrowed, err);
-        if (!rc && view->mapped && bound->w[i].role == GD_WEIGHT_MATRIX)
+        if (!rc && view->mapped && (bound->w[i].role == GD_WEIGHT_MATRIX || bound->w[i].role == GD_WEIGHT_TURNED))
             gd_pages_expect(view->data, view->bytes);
         if (!rc)
             rc = add_part(loader, bound->w[i].weight, view, err);
@@ -181,21 +189,28 @@ static gd_status make_weights(gd_loader *loader, gd_bound *bound, bool borrow, b
     return rc;
 }
 
+static size_t stage_of(const gd_loader *loader, size_t visit)
+{
+    return loader->schedule ? loader->schedule[visit].stage : visit;
+}
+
 /* Makes the stage's missing weights, and lists their pieces. The previous job must be finished.
  * Filling memory takes longer than computing a few rows: so for them, a stage that won't stay is borrowed, and so is
  * one that stays, the first time, for that may be the only time.  A stage of which nothing can be borrowed is loaded,
  * and stays. */
-static gd_status start(gd_loader *loader, size_t stage, bool few, gd_error *err)
+static gd_status start(gd_loader *loader, size_t visit, gd_error *err)
 {
+    const size_t stage = stage_of(loader, visit);
+    const unsigned forms = loader->schedule ? loader->schedule[visit].forms : GD_FORM_FORWARD;
     const gd_plan_stage *at = &loader->plan->stages[stage];
     struct stage *state = &loader->stages[stage];
-    const bool borrow = few && loader->backend->weight_borrow && (stage >= loader->kept || !state->used);
+    const bool borrow = loader->few && loader->backend->weight_borrow && (stage >= loader->kept || !state->used);
     bool borrowed = false;
     gd_status rc = GD_OK;
 
     loader->part_count = loader->pieces = 0;
     for (size_t s = at->first_step; !rc && s < at->first_step + at->step_count; s++)
-        rc = make_weights(loader, &loader->bound[s], borrow, &borrowed, err);
+        rc = make_weights(loader, &loader->bound[s], forms, borrow, &borrowed, err);
     if (state->weights == ABSENT)
         state->weights = borrowed ? BORROWED : LOADED;
     if (rc) {
@@ -231,7 +246,7 @@ static gd_status await(gd_loader *loader, size_t stage, gd_error *err)
     return rc;
 }
 
-void gd_loader_start(gd_loader *loader, const size_t *schedule, size_t visits, bool few)
+void gd_loader_start(gd_loader *loader, const gd_visit *schedule, size_t visits, bool few)
 {
     loader->schedule = schedule;
     loader->visits = visits;
@@ -240,11 +255,6 @@ void gd_loader_start(gd_loader *loader, const size_t *schedule, size_t visits, b
 }
 
 void gd_loader_forward(gd_loader *loader, bool few) { gd_loader_start(loader, NULL, loader->plan->stage_count, few); }
-
-static size_t stage_of(const gd_loader *loader, size_t visit)
-{
-    return loader->schedule ? loader->schedule[visit] : visit;
-}
 
 /* Whether the run visits the same stage again, right after this visit. */
 static bool comes_again(const gd_loader *loader, size_t visit)
@@ -260,14 +270,14 @@ gd_status gd_loader_next(gd_loader *loader, gd_error *err)
     finish(loader);
     if (loader->pieces)
         release_all(loader);
-    rc = start(loader, stage, loader->few, err);
+    rc = start(loader, visit, err);
     if (rc)
         return rc;
     finish(loader);
     rc = await(loader, stage, err);
     if (rc || visit + 1 == loader->visits || comes_again(loader, visit))
         return rc;
-    rc = start(loader, stage_of(loader, visit + 1), loader->few, err);
+    rc = start(loader, visit + 1, err);
     if (!rc && loader->pieces)
         give_to_helper(loader);
     return rc;
@@ -331,6 +341,14 @@ void gd_loader_drop(gd_loader *loader)
     for (size_t s = 0; s < loader->plan->stage_count; s++)
         if (goes(loader, s))
             unload(loader, s);
+}
+
+void gd_loader_renew(gd_loader *loader, size_t step, unsigned from, unsigned end)
+{
+    for (unsigned i = from; i < end; i++) {
+        loader->backend->weight_free(loader->device, loader->bound[step].w[i].weight);
+        loader->bound[step].w[i].weight = NULL;
+    }
 }
 
 void gd_loader_keep(gd_loader *loader, size_t count) { loader->kept = count; }

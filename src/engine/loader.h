@@ -30,9 +30,21 @@ size_t gd_loader_stage_bytes(const gd_loader *loader, size_t stage);
 /* Only the first `count` stages stay from one run to the next. */
 void gd_loader_keep(gd_loader *loader, size_t count);
 
-/* Begins a run that will visit these stages in this order: each once going forward; to train, forward and back, or
- * several times.  The schedule must outlive the run.  few: the run has few rows; its weights may be read in place. */
-void gd_loader_start(gd_loader *loader, const size_t *schedule, size_t visits, bool few);
+/* The matrices that a visit needs; other weights are always there. */
+enum { GD_FORM_FORWARD = 1, GD_FORM_TURNED = 2 };
+
+typedef struct gd_visit {
+    size_t stage;
+    unsigned forms; /* a set of GD_FORM_ */
+} gd_visit;
+
+/* Begins a run that will visit stages in this order: each once going forward; to train, forward and back, or several
+ * times.  The schedule must outlive the run.  few: the run has few rows; its weights may be read in place. */
+void gd_loader_start(gd_loader *loader, const gd_visit *schedule, size_t visits, bool few);
+
+/* The views of the step's weights number `from` to `end` - 1 have new numbers: what was made of the old ones is freed.
+ * Not during a run. */
+void gd_loader_renew(gd_loader *loader, size_t step, unsigned from, unsigned end);
 
 /* The same for each stage once, in order. */
 void gd_loader_forward(gd_loader *loader, bool few);

@@ -81,12 +81,12 @@ static void check_stage(const struct fixture *f, size_t stage, bool there)
 }
 
 /* A run that visits stages as the schedule says, and breaks off after `end` visits. */
-static void run_schedule(struct fixture *f, const size_t *schedule, size_t visits, size_t end, size_t kept, bool few)
+static void run_schedule(struct fixture *f, const gd_visit *schedule, size_t visits, size_t end, size_t kept, bool few)
 {
     gd_loader_start(f->loader, schedule, visits, few);
     for (size_t v = 0; v < end; v++) {
-        const size_t stage = schedule[v];
-        const bool again = v + 1 < visits && schedule[v + 1] == stage;
+        const size_t stage = schedule[v].stage;
+        const bool again = v + 1 < visits && schedule[v + 1].stage == stage;
 
         assert_ok(gd_loader_next(f->loader, test_err));
         check_stage(f, stage, true);
@@ -119,7 +119,7 @@ static size_t window_bytes(const struct fixture *f, size_t kept)
 static void run_stages(struct fixture *f, size_t kept)
 {
     const size_t stages = f->model->plan->stage_count;
-    size_t *schedule = gd_alloc(2 * stages, sizeof *schedule);
+    gd_visit *schedule = gd_alloc(2 * stages, sizeof *schedule);
 
     assert_non_null(schedule);
     gd_loader_keep(f->loader, kept);
@@ -128,7 +128,10 @@ static void run_stages(struct fixture *f, size_t kept)
         const size_t visits = run % 3 ? 2 * stages : stages;
 
         for (size_t v = 0; v < visits; v++)
-            schedule[v] = v < stages ? v : run % 3 == 1 ? 2 * stages - 1 - v : v - stages;
+            schedule[v] = (gd_visit){ v < stages     ? v
+                                      : run % 3 == 1 ? 2 * stages - 1 - v
+                                                     : v - stages,
+                                      GD_FORM_FORWARD };
         run_schedule(f, schedule, visits, run % 5 == 1 ? run % visits : visits, kept, run % 4 == 2);
     }
     assert_true(fake.weights_most <= window_bytes(f, kept));

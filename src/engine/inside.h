@@ -1,0 +1,44 @@
+/* inside.h - an opened engine, for the files that run it: engine.c forward, learn.c there and back. */
+#ifndef GD_ENGINE_INSIDE_H
+#define GD_ENGINE_INSIDE_H
+
+#include "engine/bind.h"
+#include "engine/engine.h"
+#include "engine/loader.h"
+
+struct gd_engine {
+    const gd_plan *plan;
+    const gd_weights *weights;
+    const gd_adapter *adapter; /* or NULL */
+    const gd_backend *backend;
+    gd_device *device;
+    gd_bound *bound;    /* [plan->step_count] */
+    gd_heights heights; /* of tiles, as the device prefers them */
+    gd_limits limits;   /* what the device is prepared for */
+    gd_loader *loader;
+    gd_budget budget;
+    size_t max_positions; /* no text has more tokens; 0: unknown */
+    size_t lines[3];      /* by gd_extent: lines for which the arenas have room */
+    void *arena[3];
+    gd_engine_observer *observer;
+    void *observer_context;
+    const gd_learning *learning; /* or NULL */
+    float *rope_cos, *rope_sin;  /* [limits.max_position, head_dim / 2] */
+};
+
+/* Tiles of similar height: 260 rows are 168 + 92, not 252 + 8. */
+size_t gd_engine_tile_height(size_t rows, size_t most, size_t step);
+
+/* Rotary tables for so many positions, and the device's scratch space. */
+gd_status gd_engine_reserve_positions(gd_engine *engine, size_t positions, gd_error *err);
+
+/* Whether the weights that a run has read were those of the model. */
+gd_status gd_engine_unchanged(const gd_engine *engine, gd_error *err);
+
+/* The positions of the longest text. */
+size_t gd_engine_positions(const gd_trie *trie);
+
+/* The rows of a trie as the device takes them; with the tables of this engine. */
+gd_batch_rows gd_engine_rows(const gd_engine *engine, const gd_trie *trie);
+
+#endif

@@ -1,0 +1,259 @@
+/* learn.c - what training needs besides an engine: opened, and its gradients read. */
+#include "engine/learn_inside.h"
+
+#include "base/error.h"
+#include "base/mem.h"
+
+static size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
+
+/* ---- opening ---- */
+
+static gd_status check_twins(const gd_learner *learner, gd_error *err)
+{
+    const gd_backend *backend = learner->engine->backend;
+
+    for (size_t i = 0; i < learner->plan->back_count; i++) {
+        const gd_op op = plan_of(learner)->steps[learner->plan->back[i].step].op;
+
+        if (!backend->back[op] || !backend->clear)
+            return gd_fail(err, GD_EUNSUPPORTED, "the backend %s cannot train: it has no gradient of %s", backend->name,
+                           gd_op_table[op].name);
+    }
+    return GD_OK;
+}
+
+gd_tensor gd_learner_sums(const gd_learner *learner, size_t step, unsigned which)
+{
+    const gd_plan_step *s = &plan_of(learner)->steps[step];
+    const size_t rows = s->op == GD_OP_head ? s->w[0].shape[0] : learner->engine->bound[step].lora.rank;
+    const size_t cols = s->op == GD_OP_head || which == 0 ? s->w[0].shape[1] : s->w[0].shape[0];
+
+    return (gd_tensor){ learner->sums[step].data[which], GD_F32, rows, cols, round_up(cols, 16) };
+}
+
+static gd_status make_sums(gd_learner *learner, size_t step, unsigned count, gd_error *err)
+{
+    gd_status rc = GD_OK;
+
+    for (unsigned i = 0; !rc && i < count; i++) {
+        const gd_tensor t = gd_learner_sums(learner, step, i);
+
+        rc = learner->engine->backend->buffer_alloc(learner->engine->device, &learner->sums[step].data[i],
+                                                    t.rows * t.stride * sizeof(float), err);
+    }
+    return rc;
+}
+
+static gd_status make_all_sums(gd_learner *learner, gd_error *err)
+{
+    const gd_learning *learning = learner->engine->learning;
+    gd_status rc = GD_OK;
+
+    for (size_t s = 0; !rc && s < plan_of(learner)->step_count; s++)
+        if (plan_of(learner)->steps[s].op == GD_OP_head && learning->head)
+            rc = make_sums(learner, s, 1, err);
+        else if (learning->lora[s].rank)
+            rc = make_sums(learner, s, 2, err);
+    return rc;
+}
+
+static bool writes_stream(const gd_learner *learner, const gd_plan_stage *stage)
+{
+    bool writes = false;
+
+    for (size_t s = stage->first_step; s < stage->first_step + stage->step_count; s++)
+        writes |= learner->plan->steps[s].out == plan_of(learner)->carry;
+    return writes;
+}
+
+bool gd_learner_keeps(const gd_learner *learner, size_t stage)
+{
+    const gd_plan *plan = plan_of(learner);
+
+    return plan->stages[stage].layer >= 0 && (size_t)plan->stages[stage].layer + learner->keep >= plan->layers;
+}
+
+/* Forward through all stages, and back through those that have something to learn. */
+static void make_schedule(gd_learner *learner)
+{
+    const gd_plan *plan = plan_of(learner);
+
+    for (size_t i = 0; i < plan->stage_count; i++) {
+        learner->slot[i] = learner->slots ? learner->slots - 1 : 0;
+        learner->slots += writes_stream(learner, &plan->stages[i]);
+        learner->schedule[learner->visits++] = (gd_visit){ i, GD_FORM_FORWARD };
+    }
+    for (size_t i = plan->stage_count; i-- > 0;)
+        if (learner->plan->stages[i].back_count)
+            learner->schedule[learner->visits++] = (gd_visit){ i, gd_learner_keeps(learner, i)
+                                                                      ? GD_FORM_TURNED
+                                                                      : GD_FORM_TURNED | GD_FORM_FORWARD };
+}
+
+static gd_status fill(gd_learner *learner, gd_error *err)
+{
+    const gd_plan *plan = plan_of(learner);
+    const gd_learning *learning = learner->engine->learning;
+    size_t *rank = gd_alloc(plan->step_count, sizeof *rank);
+    gd_status rc = rank ? GD_OK : gd_fail_memory(err, plan->step_count * sizeof *rank);
+
+    learner->slot = gd_alloc(plan->stage_count, sizeof *learner->slot);
+    learner->sums = gd_alloc_zero(plan->step_count, sizeof *learner->sums);
+    learner->kept = gd_alloc_zero(plan->stage_count, sizeof *learner->kept);
+    learner->schedule = gd_alloc(2 * plan->stage_count, sizeof *learner->schedule);
+    if (!rc && (!learner->slot || !learner->sums || !learner->kept || !learner->schedule))
+        rc = gd_fail_memory(err, plan->step_count * sizeof *learner->sums);
+    for (size_t s = 0; !rc && s < plan->step_count; s++)
+        rank[s] = learning->lora[s].rank;
+    if (!rc)
+        rc = gd_train_plan_make(&learner->plan, plan, &(gd_learns){ rank, learning->head }, err);
+    gd_free(rank);
+    if (!rc)
+        rc = check_twins(learner, err);
+    if (!rc)
+        rc = make_all_sums(learner, err);
+    if (!rc)
+        make_schedule(learner);
+    return rc;
+}
+
+gd_status gd_learner_open(gd_learner **out, gd_engine *engine, size_t keep, gd_error *err)
+{
+    gd_learner *learner = gd_alloc_zero(1, sizeof *learner);
+    gd_status rc;
+
+    *out = NULL;
+    if (!learner)
+        return gd_fail_memory(err, sizeof *learner);
+    learner->engine = engine;
+    learner->keep = keep;
+    rc = fill(learner, err);
+    if (rc) {
+        gd_learner_close(learner);
+        return rc;
+    }
+    *out = learner;
+    return GD_OK;
+}
+
+static void release(const gd_learner *learner, void *buffer)
+{
+    if (buffer)
+        learner->engine->backend->buffer_free(learner->engine->device, buffer);
+}
+
+void gd_learner_close(gd_learner *learner)
+{
+    if (!learner)
+        return;
+    for (size_t s = 0; learner->sums && s < plan_of(learner)->step_count; s++)
+        for (unsigned i = 0; i < 2; i++)
+            release(learner, learner->sums[s].data[i]);
+    for (unsigned e = 0; e < 3; e++)
+        release(learner, learner->arena[e].data);
+    release(learner, learner->stream.data);
+    for (size_t i = 0; learner->kept && i < plan_of(learner)->stage_count; i++)
+        release(learner, learner->kept[i].data);
+    gd_train_plan_free(learner->plan);
+    gd_free(learner->slot);
+    gd_free(learner->sums);
+    gd_free(learner->kept);
+    gd_free(learner->schedule);
+    gd_free(learner);
+}
+
+/* ---- memory ---- */
+
+static gd_status grow(gd_learner *learner, gd_room *room, size_t lines, size_t line_bytes, gd_error *err)
+{
+    const gd_engine *engine = learner->engine;
+    size_t bytes;
+    gd_status rc;
+
+    if (!gd_mul(lines, line_bytes, &bytes))
+        return gd_fail_memory(err, SIZE_MAX);
+    if (bytes <= room->bytes)
+        return GD_OK;
+    release(learner, room->data);
+    *room = (gd_room){ 0 };
+    rc = engine->backend->buffer_alloc(engine->device, &room->data, bytes, err);
+    if (!rc)
+        room->bytes = bytes;
+    return rc;
+}
+
+gd_status gd_learner_reserve(gd_learner *learner, const gd_trie *trie, gd_error *err)
+{
+    const gd_train_plan *plan = learner->plan;
+    const size_t rows = round_up(trie->rows, 64), tile = round_up(learner->engine->heights.most, 64);
+    const size_t lines[3] = { [GD_EXTENT_BATCH] = rows, [GD_EXTENT_TILE] = tile, [GD_EXTENT_POOLED] = tile };
+    gd_status rc = gd_engine_reserve_positions(learner->engine, gd_engine_positions(trie), err);
+
+    for (unsigned e = 0; !rc && e < 3; e++) {
+        if (learner->lines[e] < lines[e])
+            learner->lines[e] = lines[e];
+        rc = grow(learner, &learner->arena[e], learner->lines[e], plan->line_bytes[e], err);
+    }
+    if (!rc)
+        rc = grow(learner, &learner->stream, learner->lines[GD_EXTENT_BATCH] * learner->slots, plan->stream_bytes, err);
+    for (size_t i = 0; !rc && i < plan_of(learner)->stage_count; i++)
+        if (gd_learner_keeps(learner, i) && plan->stages[i].back_count)
+            rc = grow(learner, &learner->kept[i], learner->lines[GD_EXTENT_BATCH], plan->kept_bytes, err);
+    return rc;
+}
+
+size_t gd_learner_row_bytes(const gd_learner *learner)
+{
+    return learner->plan->stream_bytes * learner->slots + learner->plan->line_bytes[GD_EXTENT_BATCH];
+}
+
+size_t gd_learner_layer_bytes(const gd_learner *learner) { return learner->plan->kept_bytes; }
+
+/* ---- gradients ---- */
+
+/* Downloads sums without what is between columns and stride. */
+static gd_status fetch(const gd_learner *learner, size_t step, unsigned which, float *to, gd_error *err)
+{
+    const gd_engine *engine = learner->engine;
+    const gd_tensor t = gd_learner_sums(learner, step, which);
+    gd_status rc = GD_OK;
+
+    for (size_t r = 0; !rc && r < t.rows; r++)
+        rc = engine->backend->download(engine->device, to + r * t.cols, (const float *)t.data + r * t.stride,
+                                       t.cols * sizeof(float), err);
+    return rc;
+}
+
+gd_status gd_learner_lora(gd_learner *learner, size_t step, float *a, float *b, gd_error *err)
+{
+    const gd_lora *lora = &learner->engine->bound[step].lora;
+    const size_t rank = lora->rank, out = plan_of(learner)->steps[step].w[0].shape[0];
+    float *turned = gd_alloc(rank * out, sizeof *turned);
+    gd_status rc = turned ? GD_OK : gd_fail_memory(err, rank * out * sizeof *turned);
+
+    if (!rc)
+        rc = fetch(learner, step, 0, a, err);
+    if (!rc)
+        rc = fetch(learner, step, 1, turned, err);
+    for (size_t o = 0; !rc && o < out; o++)
+        for (size_t r = 0; r < rank; r++)
+            b[o * rank + r] = turned[r * out + o] * lora->scale;
+    gd_free(turned);
+    return rc;
+}
+
+gd_status gd_learner_head(gd_learner *learner, float *head, gd_error *err)
+{
+    return fetch(learner, plan_of(learner)->step_count - 1, 0, head, err);
+}
+
+void gd_learner_renew(gd_learner *learner)
+{
+    gd_engine *engine = learner->engine;
+
+    for (size_t s = 0; s < engine->plan->step_count; s++)
+        if (engine->bound[s].lora.rank)
+            gd_loader_renew(engine->loader, s, GD_BOUND_LORA_A, GD_BOUND_TURNED);
+    if (engine->learning->head)
+        gd_loader_renew(engine->loader, engine->plan->step_count - 1, 0, 1);
+}

@@ -1,0 +1,46 @@
+/* learn_inside.h - an opened learner, for the files that run it: learn.c opens it, learn_run.c runs a batch. */
+#ifndef GD_ENGINE_LEARN_INSIDE_H
+#define GD_ENGINE_LEARN_INSIDE_H
+
+#include "engine/inside.h"
+#include "engine/learn.h"
+#include "graph/train.h"
+
+/* A buffer of the device's, which grows. */
+typedef struct gd_room {
+    void *data;
+    size_t bytes;
+} gd_room;
+
+/* The running sums of a step's parameters, F32; rows have a stride of a multiple of 16. */
+typedef struct gd_sums {
+    void *data[2];
+} gd_sums;
+
+struct gd_learner {
+    gd_engine *engine;
+    gd_train_plan *plan;
+    size_t keep;                 /* layers, from the last, that are kept */
+    size_t *slot;                /* [stage_count] the place of the residual stream that a stage reads */
+    size_t slots;                /* places of the stream */
+    gd_sums *sums;               /* [step_count] */
+    gd_room arena[3];            /* by gd_extent */
+    gd_room stream;              /* [slots][rows, hidden] */
+    gd_room *kept;               /* [stage_count]; of stages that aren't kept, empty */
+    size_t lines[3], kept_lines; /* for which there is room */
+    gd_visit *schedule;          /* [2 * stage_count] */
+    size_t visits;
+};
+
+static inline const gd_plan *plan_of(const gd_learner *learner) { return learner->engine->plan; }
+
+/* Shape of a step's sums number `which`: A' and B' transposed, or the head's. */
+gd_tensor gd_learner_sums(const gd_learner *learner, size_t step, unsigned which);
+
+/* Whether the forward pass keeps what the stage's twins need. */
+bool gd_learner_keeps(const gd_learner *learner, size_t stage);
+
+/* Room for a batch. */
+gd_status gd_learner_reserve(gd_learner *learner, const gd_trie *trie, gd_error *err);
+
+#endif
