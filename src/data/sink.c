@@ -23,6 +23,7 @@ struct gd_sink {
     int fd;
     bool owned; /* close fd at the end: not standard output */
     bool begun; /* something was written since the last cut */
+    bool taken; /* back, all that was written: nothing more may be */
     char *name;
     gd_error failure;      /* the first one; repeated from then on */
     const gd_codec *codec; /* NULL: plain */
@@ -230,6 +231,16 @@ gd_status gd_sink_cut(gd_sink *s, gd_error *err)
     return s->failure.status ? failed(s, err) : GD_OK;
 }
 
+bool gd_sink_take_back(gd_sink *s, uint64_t offset)
+{
+    struct stat sb;
+
+    s->taken = true;
+    if (s->written == offset && !s->failure.status)
+        return true;
+    return s->owned && fstat(s->fd, &sb) == 0 && S_ISREG(sb.st_mode) && ftruncate(s->fd, (off_t)offset) == 0;
+}
+
 uint64_t gd_sink_offset(const gd_sink *s) { return s->whole; }
 
 gd_status gd_sink_close(gd_sink *s, gd_error *err)
@@ -238,7 +249,7 @@ gd_status gd_sink_close(gd_sink *s, gd_error *err)
 
     if (!s)
         return GD_OK;
-    if (s->begun || s->written == 0) /* a packed file without lines is one empty member */
+    if (!s->taken && (s->begun || s->written == 0)) /* a packed file without lines is one empty member */
         cut(s);
     if (s->owned && close(s->fd) < 0) /* a network file system or a quota may report only now that it is full */
         gd_fail(&s->failure, GD_EIO, "%s: %s", s->name, strerror(errno));

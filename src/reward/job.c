@@ -269,6 +269,20 @@ gd_status gd_job_flush(gd_job *run, uint64_t next, gd_error *err)
     return rc || run->packed ? rc : save(run, next, err);
 }
 
+bool gd_job_take_back(gd_job *run)
+{
+    const gd_journal_state *before = &run->journal.done;
+    bool all = true;
+
+    for (size_t i = 0; i < GD_JOURNAL_OUTPUTS; i++)
+        all &= !run->sinks[i] || gd_sink_take_back(run->sinks[i], before->offset[i]);
+    if (run->journal.created)
+        (void)gd_journal_finish(&run->journal, NULL);
+    else
+        (void)gd_journal_save(&run->journal, before, NULL);
+    return all;
+}
+
 gd_status gd_job_report(const gd_job *run, gd_error *err)
 {
     const gd_progress *p = &run->progress;

@@ -73,6 +73,10 @@ gd_status gd_job_item(gd_job *run, uint64_t index, gd_error *err);
 /* Flushes the outputs, and records in the journal that the items before `next` are done. */
 gd_status gd_job_flush(gd_job *run, uint64_t next, gd_error *err);
 
+/* Takes back all that this run has written, as if it had never begun.  False if some of it is out of reach: on standard
+ * output, or in a pipe.  Only gd_job_close() may follow. */
+bool gd_job_take_back(gd_job *run);
+
 /* Reports progress; fails with GD_EINTERRUPTED when the caller wants to stop. */
 gd_status gd_job_report(const gd_job *run, gd_error *err);
 
