@@ -321,6 +321,7 @@ gd_status gd_eval(gd_model *model, const gd_eval_options *how, const gd_progress
     gd_status rc = gd_job_init(&run.job, progress, summary, err);
 
     *json = NULL;
+    run.job.tells = true;
     if (!rc)
         rc = read_options(&own, how, err);
     if (!rc) {

@@ -295,8 +295,26 @@ gd_status gd_job_report(const gd_job *run, gd_error *err)
     return GD_OK;
 }
 
+/* Whoever sends the lines to a file sees why an item failed, unless the command tells by itself. */
+static gd_status fail_items(const gd_job *run, gd_error *err)
+{
+    const unsigned long long failed = run->summary.failed, items = run->summary.items;
+    const char *which = run->journal.done.summary.failed ? "one" : "the first"; /* an earlier run had the first */
+    uint64_t index = 0;
+    const char *why = run->tells ? NULL : gd_writer_first_error(run->writer, &index);
+
+    if (!why)
+        return gd_fail(err, GD_EITEM, "%llu of %llu items failed", failed, items);
+    return gd_fail(err, GD_EITEM, "%llu of %llu items failed; %s is item %llu: %.400s", failed, items, which,
+                   (unsigned long long)index, why);
+}
+
 gd_status gd_job_close(gd_job *run, gd_status rc, gd_error *err)
 {
+    gd_error failed = { 0 };
+
+    if (run->summary.failed)
+        (void)fail_items(run, &failed); /* while the writer is there */
     for (size_t i = GD_JOURNAL_OUTPUTS; i-- > 0;) {
         const gd_status closed = i ? gd_sink_close(run->sinks[i], err) : gd_writer_close(run->writer, err);
 
@@ -309,8 +327,5 @@ gd_status gd_job_close(gd_job *run, gd_status rc, gd_error *err)
     gd_journal_free(&run->journal);
     if (run->wanted)
         gd_sized_fill(run->wanted, &summary_kind, &run->summary);
-    if (!rc && run->summary.failed)
-        return gd_fail(err, GD_EITEM, "%llu of %llu items failed", (unsigned long long)run->summary.failed,
-                       (unsigned long long)run->summary.items);
-    return rc;
+    return rc || !failed.status ? rc : gd_fail(err, failed.status, "%s", failed.text);
 }

@@ -313,6 +313,31 @@ static void an_interrupted_run_resumes(void **state)
     free(scores);
 }
 
+/* A resumed run knows how many items failed before, but not which. */
+static void the_first_failure_may_be_an_earlier_runs(void **state)
+{
+    const gd_progress progress = { .struct_size = sizeof progress, .report = stop };
+    char *input = calloc(MANY, 40), *scores = calloc(MANY, 60);
+    gd_rank_options how;
+    gd_error err = { 0 };
+
+    for (int i = 0; i < MANY; i++) {
+        (void)sprintf(input + strlen(input), "{\"prompt\":\"p\",\"responses\":[\"%d\"]}\n", i);
+        (void)sprintf(scores + strlen(scores),
+                      i % 2999 ? "{\"index\":%d,\"scores\":[1],\"tokens\":[1]}\n" : "{\"index\":%d,\"error\":\"no\"}\n",
+                      i);
+    }
+    assert_int_equal(rank_written(*state, input, scores, &how, &err), GD_EITEM);
+    assert_string_equal(err.text, "2 of 3000 items failed; the first is item 0: no");
+    assert_int_equal(gd_rank_file(NULL, &how, &progress, NULL, NULL), GD_EINTERRUPTED);
+    how.resume = 1;
+    err = (gd_error){ 0 };
+    assert_int_equal(gd_rank_file(NULL, &how, NULL, NULL, &err), GD_EITEM);
+    assert_string_equal(err.text, "2 of 3000 items failed; one is item 2999: no");
+    free(input);
+    free(scores);
+}
+
 static void every_allocation_may_fail(void **state)
 {
     const uint64_t live = gd_mem_live();
@@ -348,6 +373,7 @@ int main(void)
         TEST(scores_may_be_compressed),
         TEST(an_interrupted_run_resumes),
         TEST(every_allocation_may_fail),
+        TEST(the_first_failure_may_be_an_earlier_runs),
         TEST(scores_that_end_early_leave_no_lines),
     };
 
