@@ -199,10 +199,6 @@ static int check(const cli_settings *settings)
         cli_say("--model is missing: --model DIR");
         return CLI_USAGE;
     }
-    if (settings->options.model && settings->from) {
-        cli_say("give either --from, to show an earlier result, or --model, to measure, not both");
-        return CLI_USAGE;
-    }
     if (settings->quick && settings->seconds) {
         cli_say("give either --quick or --seconds, not both");
         return CLI_USAGE;

@@ -266,6 +266,7 @@ static gd_status filter(struct run *run, gd_model *model, gd_error *err)
     gd_pipeline scoring = { .model = model, .job = &run->job, .take = take, .context = run };
     gd_status rc;
 
+    run->job.copies = true;
     run->job.json_only = how->annotate != 0;
     run->job.dry = gd_model_is_dry(model);
     put_identity(&identity, how);

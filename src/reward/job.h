@@ -19,6 +19,7 @@ typedef struct gd_job {
     gd_sink *sinks[GD_JOURNAL_OUTPUTS]; /* the writer's, the second output, journal.aside; NULL: not open */
     bool dry;                           /* only error lines are written, to standard output; set before opening */
     bool json_only;                     /* the lines are changed, so a table or plain text is refused */
+    bool copies;                        /* the outputs get lines of the input, in its format */
     bool packed;                        /* at least one output is compressed */
     uint64_t digest;                    /* gd_record's, of the last finished item */
     uint64_t seen;                      /* items read so far */
