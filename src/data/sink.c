@@ -2,6 +2,7 @@
 #include "data/sink.h"
 
 #include "base/error.h"
+#include "base/lock.h"
 #include "base/mem.h"
 #include "base/samefile.h"
 #include "data/codec.h"
@@ -11,13 +12,10 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { ROOM = 65536 };
-enum { LOCK_TRIES = 100 }; /* in two seconds */
 
 struct gd_sink {
     int fd;
@@ -74,19 +72,11 @@ static gd_status open_file(gd_sink *s, const char *path, uint64_t offset, struct
     return offset ? check_offset(s, offset, sb, err) : GD_OK;
 }
 
-/* Of two runs that write to one file, each would cut off what the other wrote.  The lock ends with the process, however
- * it ends; one that was killed a moment ago may still be ending.  A file system that knows no locks does without. */
+/* Of two runs that write to one file, each would cut off what the other wrote. */
 static gd_status lock(const gd_sink *s, const struct stat *out, gd_error *err)
 {
-    const struct timespec moment = { .tv_nsec = 20000000 };
-
-    if (!s->owned || !S_ISREG(out->st_mode))
+    if (!s->owned || !S_ISREG(out->st_mode) || gd_lock(s->fd))
         return GD_OK;
-    for (int i = 0; i < LOCK_TRIES; i++) {
-        if (flock(s->fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
-            return GD_OK;
-        (void)nanosleep(&moment, NULL);
-    }
     return gd_fail(err, GD_EIO, "%s: another run is writing to this file; wait for its end, or choose another output",
                    s->name);
 }

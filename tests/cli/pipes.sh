@@ -179,3 +179,19 @@ exec 3>&-
 ended || fail "a run with a second one on its output: status $?"
 [ "$(wc -l <"$work/both")" -eq 2 ] || fail "two runs on one output: $(cat "$work/both")"
 [ ! -e "$work/both.resume" ] || fail 'two runs on one output leave a journal'
+
+# runs that begin at the same moment: each is done or refused, and the last one to be done leaves a whole output
+for round in 1 2 3 4 5; do
+    rm -f "$work"/same* "$work"/says*
+    for n in 1 2 3 4 5 6; do
+        ("$guerdon" score --input "$work/many.jsonl" --output "$work/same" 2>"$work/says$n"; echo $? >"$work/status$n") &
+    done
+    wait
+    for n in 1 2 3 4 5 6; do
+        status=$(cat "$work/status$n")
+        [ "$status" -eq 0 ] || { [ "$status" -eq 3 ] && grep -q 'another run is writing' "$work/says$n"; } ||
+            fail "one of six runs on one output: status $status, $(cat "$work/says$n")"
+    done
+    cmp -s "$work/same" "$work/want" || fail 'six runs on one output: it is not that of one run'
+    [ "$(ls "$work" | grep -c '^same')" -eq 1 ] || fail "six runs on one output leave $(ls "$work")"
+done
