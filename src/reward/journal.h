@@ -42,8 +42,8 @@ gd_status gd_journal_name(gd_journal *journal, const char *output, gd_error *err
 /* Opens the journal of `output`, or creates one.  resume: an unfinished run continues where it stopped; without it, an
  * unfinished output is refused, not overwritten.  `identity` is a JSON object of strings and numbers, and must equal
  * the unfinished run's; its member "files" is an object with a string for each file.
- * Fails with GD_EUSAGE when the output or the identity is refused, and with GD_EIO, GD_EFORMAT and GD_ENOMEM; GD_EIO also
- * if another run has the journal. */
+ * Fails with GD_EUSAGE when the output or the identity is refused, and with GD_EIO, GD_EFORMAT and GD_ENOMEM; a journal
+ * that another run has is GD_EIO. */
 gd_status gd_journal_open(gd_journal *journal, const char *output, const char *identity, bool resume, gd_error *err);
 
 /* Records what is done. */

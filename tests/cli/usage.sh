@@ -56,6 +56,11 @@ refuses 2 'guerdon: there is no command tokenise; did you mean tokenize?' tokeni
 refuses 2 'guerdon: there is no command serve-all; guerdon --help lists them' serve-all
 refuses 2 'guerdon: there is no command --verbose; guerdon --help lists them' --verbose
 
+for word in help --help version --version; do
+    shows 'Usage: guerdon COMMAND [FLAGS]' help $word
+done
+refuses 2 'guerdon: there is no command scor; did you mean score?' help scor
+
 refuses 2 'guerdon: score has no flag --modle; did you mean --model?' score --modle DIR
 refuses 2 'guerdon: score has no flag --max_length; did you mean --max-length?' score --max_length=5
 refuses 2 'guerdon: score has no flag --trunc; did you mean --truncate?' score --trunc left
