@@ -97,8 +97,8 @@ static void show_products(const json_t *root)
             most = number(one, "of_limit") > most ? number(one, "of_limit") : most;
             gflops = number(one, "gflops") > gflops ? number(one, "gflops") : gflops;
         }
-        printf("products        %4.0f rows: up to %.1f GFLOP/s, %.2f to %.2f of what is attainable\n", m, gflops, least,
-               most);
+        printf("products        %4.0f row%s: up to %.1f GFLOP/s, %.2f to %.2f of what is attainable\n", m,
+               m > 1 ? "s" : "", gflops, least, most);
         below = m;
     }
 }
@@ -131,14 +131,25 @@ static void show_curve(const json_t *root, const char *curve, const char *key, c
         printf("%-16s%5.0f: %.4g\n", i ? "" : title, number(one, key), number(one, value));
 }
 
+/* Budgets of a small model differ by less than a hundredth of a GiB. */
+static void print_memory(double bytes)
+{
+    if (bytes < 0x1p30)
+        printf("%.1f MiB", bytes / 0x1p20);
+    else
+        printf("%.2f GiB", bytes / 0x1p30);
+}
+
 static void show_budgets(const json_t *memory)
 {
     const json_t *one;
     size_t i;
 
-    json_array_foreach(json_object_get(memory, "budgets"), i, one)
-        printf("%-16s%.2f GiB: %.4g rows/s, %s\n", i ? "" : "rows/s, budget", number(one, "budget_bytes") / 0x1p30,
-               number(one, "rows_per_s"), json_string_value(json_object_get(one, "weights")));
+    json_array_foreach(json_object_get(memory, "budgets"), i, one) {
+        printf("%-16s", i ? "" : "rows/s, budget");
+        print_memory(number(one, "budget_bytes"));
+        printf(": %.4g rows/s, %s\n", number(one, "rows_per_s"), json_string_value(json_object_get(one, "weights")));
+    }
 }
 
 static int show(const char *json)
@@ -162,8 +173,11 @@ static int show(const char *json)
     if (json_object_get(start, "again"))
         printf(", %.3f s again", number(json_object_get(start, "again"), "seconds"));
     (void)putchar('\n');
-    if (memory)
-        printf("memory          %.2f GiB at most\n", number(memory, "peak_resident_bytes") / 0x1p30);
+    if (memory) {
+        (void)fputs("memory          ", stdout);
+        print_memory(number(memory, "peak_resident_bytes"));
+        (void)fputs(" at most\n", stdout);
+    }
     show_budgets(memory);
     json_decref(root);
     return CLI_OK;
@@ -197,10 +211,6 @@ static int check(const cli_settings *settings)
     }
     if (!settings->options.model && !settings->from) {
         cli_say("--model is missing: --model DIR");
-        return CLI_USAGE;
-    }
-    if (settings->options.model && settings->from) {
-        cli_say("give either --from, to show an earlier result, or --model, to measure, not both");
         return CLI_USAGE;
     }
     if (settings->quick && settings->seconds) {

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { SHOWN = 10, BAR = 40 };
+enum { SHOWN = 10, BAR = 40, MOST_BINS = 20 };
 
 /* Finds the one limit that is given, of four. */
 static int choose_limit(gd_filter_options *how, const cli_settings *s)
@@ -48,31 +48,46 @@ static void on_problem(void *context, uint64_t index, const char *sentence)
         cli_say("%s", sentence);
 }
 
+/* Of few items there are few lines, or none: bins are joined, as many as divide them. */
+static size_t count_bins(json_int_t bins[MOST_BINS], const json_t *counts)
+{
+    json_int_t items = 0;
+    size_t joined;
+
+    for (size_t i = 0; i < MOST_BINS; i++)
+        items += json_integer_value(json_array_get(counts, i));
+    joined = items >= 40 ? 1 : items >= 20 ? 2 : items >= 10 ? 4 : MOST_BINS;
+    for (size_t i = 0; i < MOST_BINS; i++)
+        bins[i / joined] += json_integer_value(json_array_get(counts, i));
+    return MOST_BINS / joined;
+}
+
 /* One line per bin, with a bar as long as its count. */
 static void draw_histogram(const json_t *histogram, const char *value)
 {
-    const json_t *counts = json_object_get(histogram, "counts");
     const double low = json_number_value(json_object_get(histogram, "min"));
     const double high = json_number_value(json_object_get(histogram, "max"));
-    const size_t bins = json_array_size(counts);
-    json_int_t most = 1;
+    json_int_t counts[MOST_BINS] = { 0 }, most = 1;
+    const size_t bins = count_bins(counts, json_object_get(histogram, "counts"));
 
-    for (size_t i = 0; i < bins; i++) {
-        const json_int_t n = json_integer_value(json_array_get(counts, i));
-
-        most = n > most ? n : most;
-    }
-    if (bins && !(low < high)) {
+    for (size_t i = 0; i < bins; i++)
+        most = counts[i] > most ? counts[i] : most;
+    if (!(low < high)) {
         fprintf(stderr, "%s %.4g: all that have one\n", value, low);
+        return;
+    }
+    if (bins == 1) {
+        fprintf(stderr, "%s from %.4g to %.4g, mean %.4g\n", value, low, high,
+                json_number_value(json_object_get(histogram, "mean")));
         return;
     }
     fprintf(stderr, "%s from, number of items:\n", value);
     for (size_t i = 0; i < bins; i++) {
-        const json_int_t n = json_integer_value(json_array_get(counts, i));
+        const json_int_t n = counts[i];
         char number[CLI_NUMBER_ROOM];
 
-        fprintf(stderr, "%10.4g %9s ", low + (high - low) * (double)i / (double)bins,
-                cli_number(number, (unsigned long long)n));
+        fprintf(stderr, "%10.4g %9s%s", low + (high - low) * (double)i / (double)bins,
+                cli_number(number, (unsigned long long)n), n ? " " : "");
         for (json_int_t k = (n * BAR + most - 1) / most; k > 0; k--)
             (void)putc('#', stderr);
         (void)putc('\n', stderr);

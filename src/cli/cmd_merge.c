@@ -33,6 +33,20 @@ static int check(const cli_settings *settings)
     return CLI_OK;
 }
 
+/* What score would say of the model and its adapter: of the merged model it won't, whose files don't tell any more.
+ * Whether they can be merged is not decided here. */
+static void show_notes(const cli_settings *settings)
+{
+    const cli_run run = { .settings = settings };
+    gd_options options = settings->options;
+    gd_model *model = NULL;
+
+    options.dry_run = 1;
+    if (!gd_model_open(&model, &options, NULL))
+        cli_run_notes(&run, model);
+    gd_model_close(model);
+}
+
 int cli_merge(const cli_settings *settings)
 {
     gd_error err = { GD_OK, "" };
@@ -43,6 +57,7 @@ int cli_merge(const cli_settings *settings)
 
     if (wrong)
         return wrong;
+    show_notes(settings);
     bar.summary = bar.shown = !settings->quiet && isatty(STDERR_FILENO);
     cli_watch_interrupt();
     cli_progress_start(&bar);

@@ -76,7 +76,7 @@ const cli_flag cli_flags[] = {
     { "chat-format", "FORMAT",
       "how to turn a conversation into text: auto (default: as the checkpoint's chat template does), hh, chatml, "
       "qwen2.5, qwen3, llama3, llama3.1, mistral, gemma and others, or a YAML file",
-      AT(options.chat_format), CLI_TEXT, OPENS },
+      AT(options.chat_format), CLI_TEXT, MODELS },
     { "turns", "auto|on|off",
       "make the user's turn of a prompt that is a text, and the assistant's of its answers: on, off, or auto (default: "
       "only for eval --weights rewardbench if the model has a chat format)",

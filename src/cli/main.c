@@ -47,10 +47,21 @@ static const cli_command *find_command(const char *name)
     return NULL;
 }
 
-/* `topic` is a command, or NULL for all of them. */
+static bool asks_for_help(const char *word)
+{
+    return !strcmp(word, "help") || !strcmp(word, "--help") || !strcmp(word, "-h");
+}
+
+static bool asks_for_version(const char *word) { return !strcmp(word, "version") || !strcmp(word, "--version"); }
+
+/* `topic` is a command, or NULL for all of them; what is no command, but used like one, is explained with them. */
 static int help(const char *topic)
 {
-    const cli_command *command = topic ? find_command(topic) : NULL;
+    const cli_command *command;
+
+    if (topic && (asks_for_help(topic) || asks_for_version(topic)))
+        topic = NULL;
+    command = topic ? find_command(topic) : NULL;
 
     if (topic && !command)
         return CLI_USAGE;
@@ -87,9 +98,9 @@ int main(int argc, char **argv)
         cli_say("no command given; guerdon --help lists them");
         return CLI_USAGE;
     }
-    if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "version"))
+    if (asks_for_version(argv[1]))
         return cli_version();
-    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))
+    if (asks_for_help(argv[1]))
         return help(argv[2]);
     command = find_command(argv[1]);
     if (!command || cli_parse(&settings, command, argc - 2, argv + 2))

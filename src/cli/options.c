@@ -229,23 +229,6 @@ static int add_environment(cli_settings *settings, const cli_command *command, c
     return CLI_OK;
 }
 
-/* Scores that are there need no model; a flag that says how to compute them would have no effect.  In the environment
- * such flags are only defaults. */
-static int check_from_scores(const cli_settings *settings, const struct given_flags *given)
-{
-    for (size_t i = 0; settings->from_scores && i < cli_flag_count; i++)
-        if (given->flag[i] && cli_flags[i].offset < offsetof(cli_settings, from_scores)) {
-            cli_say("--%s has no effect on scores that are there: leave out either it or --from-scores",
-                    cli_flags[i].name);
-            return CLI_USAGE;
-        }
-    if (settings->skip_unscored && !settings->from_scores) {
-        cli_say("--skip-unscored needs --from-scores");
-        return CLI_USAGE;
-    }
-    return CLI_OK;
-}
-
 int cli_parse(cli_settings *settings, const cli_command *command, int argc, char **argv)
 {
     struct given_flags given = { { 0 } };
@@ -269,7 +252,7 @@ int cli_parse(cli_settings *settings, const cli_command *command, int argc, char
             return CLI_USAGE;
         }
     }
-    if (add_environment(settings, command, &given) || check_from_scores(settings, &given))
+    if (add_environment(settings, command, &given) || cli_check_effects(settings, command, given.flag))
         return CLI_USAGE;
     settings->options.threads = (unsigned)settings->threads;
     settings->options.truncate = (gd_truncate)settings->truncate;

@@ -92,4 +92,8 @@ extern const size_t cli_flag_count;
  * returns CLI_USAGE. */
 int cli_parse(cli_settings *settings, const cli_command *command, int argc, char **argv);
 
+/* effects.c: reports a flag of the command line that would have no effect because of what the others say, and returns
+ * CLI_USAGE.  `given` has a byte for each row of the table; in the environment, a flag is only a default. */
+int cli_check_effects(const cli_settings *settings, const cli_command *command, const char given[CLI_FLAGS_MAX]);
+
 #endif

@@ -78,8 +78,10 @@ void cli_progress_draw(cli_progress *bar, uint64_t items, uint64_t bytes, uint64
         return;
     bar->last = t;
     begin_line(bar, bytes_total ? part : -1);
-    fprintf(stderr, "%s items  %s tokens/s", cli_number(number[0], items),
-            cli_number(number[1], elapsed > 0 ? (unsigned long long)((double)tokens / elapsed) : 0));
+    fprintf(stderr, "%s items", cli_number(number[0], items));
+    if (!bar->rateless)
+        fprintf(stderr, "  %s tokens/s",
+                cli_number(number[1], elapsed > 0 ? (unsigned long long)((double)tokens / elapsed) : 0));
     if (bytes_total && bytes) {
         (void)fputs("  ", stderr);
         draw_time(elapsed * (1 - part) / part);
@@ -119,7 +121,7 @@ void cli_progress_summary(const cli_progress *bar, const char *done, const gd_su
         fprintf(stderr, ", %s saved by sharing",
                 cli_number(number, summary->tokens > summary->rows ? summary->tokens - summary->rows : 0));
     fprintf(stderr, ", %.1f s", seconds);
-    if (!bar->resumed)
+    if (!bar->rateless)
         fprintf(stderr, ", %s tokens/s", cli_number(number, (unsigned long long)rate));
     (void)putc('\n', stderr);
 }

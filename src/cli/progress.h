@@ -7,7 +7,7 @@
 typedef struct cli_progress {
     int summary;        /* whether to print the summary: without --quiet */
     int shown;          /* whether to draw the bar: also on a terminal, if the lines of output go elsewhere */
-    int resumed;        /* the counts may include those of an earlier run, whose time is unknown */
+    int rateless;       /* some tokens may not be this run's work, but an earlier one's, whose time is unknown */
     int drawn;          /* a bar is on the line now */
     double start, last; /* seconds on a monotonic clock: start of the run, last drawing */
 } cli_progress;

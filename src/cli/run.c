@@ -141,7 +141,7 @@ int cli_run_begin(cli_run *run, const cli_settings *settings)
     run->files.resume = settings->resume;
     run->files.fields = settings->fields;
     run->files.keep = settings->keep;
-    run->bar.resumed = settings->resume;
+    run->bar.rateless = settings->resume || settings->from_scores;
     run->bar.summary = !settings->quiet && !settings->dry_run; /* which prints more than a summary */
     run->bar.shown = !settings->quiet && isatty(STDERR_FILENO) && (settings->output || !isatty(STDOUT_FILENO));
     if (!settings->options.model && !settings->from_scores) {

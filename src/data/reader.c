@@ -43,7 +43,7 @@ struct gd_reader {
     gd_pieces *pieces;
 };
 
-gd_status gd_reader_open(gd_reader **out, const char *path, gd_error *err)
+gd_status gd_reader_open(gd_reader **out, const char *path, gd_pause pause, gd_error *err)
 {
     gd_reader *r = gd_alloc_zero(1, sizeof *r);
     gd_status rc;
@@ -51,7 +51,7 @@ gd_status gd_reader_open(gd_reader **out, const char *path, gd_error *err)
     *out = NULL;
     if (!r)
         return gd_fail_memory(err, sizeof *r);
-    rc = gd_pieces_open(&r->pieces, path, (gd_pause){ 0 }, err);
+    rc = gd_pieces_open(&r->pieces, path, pause, err);
     if (rc)
         gd_reader_close(r);
     else

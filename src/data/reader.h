@@ -19,8 +19,8 @@ gd_status gd_line_next(gd_pieces *pieces, gd_line *line, bool *more, gd_error *e
 
 typedef struct gd_reader gd_reader;
 
-/* path as in gd_stream_open(). */
-gd_status gd_reader_open(gd_reader **out, const char *path, gd_error *err);
+/* path and pause as in gd_stream_open(). */
+gd_status gd_reader_open(gd_reader **out, const char *path, gd_pause pause, gd_error *err);
 
 /* As gd_line_next(); a byte order mark before the first line is skipped. */
 gd_status gd_reader_next(gd_reader *r, gd_line *line, bool *more, gd_error *err);

@@ -53,6 +53,11 @@ gd_status gd_record_no_template_fields(const gd_reading *r)
     for (size_t i = 0; i < sizeof given / sizeof given[0]; i++) {
         const json_t *value = json_object_get(r->record->object, given[i]);
 
+        if (gd_json_odd(value))
+            return gd_fail(r->why, GD_EFORMAT,
+                           "the field \"%s\" is %s, which is not JSON; expected null, or nothing; --fields %s=_ leaves "
+                           "it out",
+                           gd_reading_name(r, given[i]), gd_json_odd(value), given[i]);
         if (!is_empty(value))
             return gd_fail(r->why, GD_EFORMAT,
                            "the field \"%s\" is for chat templates, and no chat format can write it; --fields %s=_ "
@@ -70,6 +75,11 @@ static gd_status check_keys(const gd_reading *r, const char *name, size_t index,
     for (size_t i = 0; i < sizeof read / sizeof read[0]; i++) {
         const json_t *value = json_object_get(message, read[i]);
 
+        if (gd_json_odd(value))
+            return gd_fail(r->why, GD_EFORMAT,
+                           "message %zu of the field \"%s\" has \"%s\", which is %s and not JSON; expected null, or "
+                           "nothing",
+                           index, name, read[i], gd_json_odd(value));
         if (!is_empty(value))
             return gd_fail(r->why, GD_EFORMAT,
                            "message %zu of the field \"%s\" has \"%s\", which chat templates read, and no chat format "

@@ -2,6 +2,7 @@
 #include "data/sink.h"
 
 #include "base/error.h"
+#include "base/lock.h"
 #include "base/mem.h"
 #include "base/samefile.h"
 #include "data/codec.h"
@@ -11,18 +12,16 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { ROOM = 65536 };
-enum { LOCK_TRIES = 100 }; /* in two seconds */
 
 struct gd_sink {
     int fd;
     bool owned; /* close fd at the end: not standard output */
     bool begun; /* something was written since the last cut */
+    bool taken; /* back, all that was written: nothing more may be */
     char *name;
     gd_error failure;      /* the first one; repeated from then on */
     const gd_codec *codec; /* NULL: plain */
@@ -73,19 +72,11 @@ static gd_status open_file(gd_sink *s, const char *path, uint64_t offset, struct
     return offset ? check_offset(s, offset, sb, err) : GD_OK;
 }
 
-/* Of two runs that write to one file, each would cut off what the other wrote.  The lock ends with the process, however
- * it ends; one that was killed a moment ago may still be ending.  A file system that knows no locks does without. */
+/* Of two runs that write to one file, each would cut off what the other wrote. */
 static gd_status lock(const gd_sink *s, const struct stat *out, gd_error *err)
 {
-    const struct timespec moment = { .tv_nsec = 20000000 };
-
-    if (!s->owned || !S_ISREG(out->st_mode))
+    if (!s->owned || !S_ISREG(out->st_mode) || gd_lock(s->fd))
         return GD_OK;
-    for (int i = 0; i < LOCK_TRIES; i++) {
-        if (flock(s->fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
-            return GD_OK;
-        (void)nanosleep(&moment, NULL);
-    }
     return gd_fail(err, GD_EIO, "%s: another run is writing to this file; wait for its end, or choose another output",
                    s->name);
 }
@@ -230,6 +221,16 @@ gd_status gd_sink_cut(gd_sink *s, gd_error *err)
     return s->failure.status ? failed(s, err) : GD_OK;
 }
 
+bool gd_sink_take_back(gd_sink *s, uint64_t offset)
+{
+    struct stat sb;
+
+    s->taken = true;
+    if (s->written == offset && !s->failure.status)
+        return true;
+    return s->owned && fstat(s->fd, &sb) == 0 && S_ISREG(sb.st_mode) && ftruncate(s->fd, (off_t)offset) == 0;
+}
+
 uint64_t gd_sink_offset(const gd_sink *s) { return s->whole; }
 
 gd_status gd_sink_close(gd_sink *s, gd_error *err)
@@ -238,7 +239,7 @@ gd_status gd_sink_close(gd_sink *s, gd_error *err)
 
     if (!s)
         return GD_OK;
-    if (s->begun || s->written == 0) /* a packed file without lines is one empty member */
+    if (!s->taken && (s->begun || s->written == 0)) /* a packed file without lines is one empty member */
         cut(s);
     if (s->owned && close(s->fd) < 0) /* a network file system or a quota may report only now that it is full */
         gd_fail(&s->failure, GD_EIO, "%s: %s", s->name, strerror(errno));

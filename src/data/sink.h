@@ -14,6 +14,8 @@
 
 #include "guerdon.h"
 
+#include <stdbool.h>
+
 typedef struct gd_sink gd_sink;
 
 /* path "-" is standard output, and so is /dev/stdout.  An existing file is overwritten, unless it is also one of the
@@ -34,6 +36,10 @@ gd_status gd_sink_flush(gd_sink *s, gd_error *err);
  * whatever happens next.  Each cut makes the file larger: a member should hold 64 KiB of text or more.  Does nothing if
  * nothing was written since the last cut. */
 gd_status gd_sink_cut(gd_sink *s, gd_error *err);
+
+/* Drops all that was written after the first `offset` bytes; only gd_sink_close() may follow.  False if the system has
+ * some of it and it can't be cut off: it is no regular file. */
+bool gd_sink_take_back(gd_sink *s, uint64_t offset);
 
 /* Bytes of the file that the system has and that are complete: up to the last flush of a plain file, up to the last cut
  * of a packed one. */

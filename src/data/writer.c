@@ -14,6 +14,9 @@ struct gd_writer {
     gd_sink *sink;
     gd_buf line;
     bool only_errors;
+    bool has_failed; /* at least one item, the first of which is that of: */
+    uint64_t index;
+    char sentence[GD_SENTENCE_ROOM];
 };
 
 gd_status gd_writer_open(gd_writer **out, const char *path, const char *const *inputs, size_t count, uint64_t offset,
@@ -51,6 +54,11 @@ static gd_status end(gd_writer *w, bool truncated, gd_error *err)
 
 gd_status gd_writer_error(gd_writer *w, const gd_record *record, const char *sentence, gd_error *err)
 {
+    if (!w->has_failed) {
+        w->has_failed = true;
+        w->index = record->index;
+        (void)snprintf(w->sentence, sizeof w->sentence, "%s", sentence);
+    }
     begin(w, record);
     gd_buf_str(&w->line, ",\"error\":");
     gd_buf_json_string(&w->line, sentence, strlen(sentence));
@@ -181,6 +189,14 @@ gd_status gd_writer_line(gd_writer *w, const gd_buf *line, gd_error *err)
     if (line->failed)
         return gd_fail_memory(err, line->len);
     return w->only_errors ? GD_OK : gd_sink_write(w->sink, line->data, line->len, err);
+}
+
+const char *gd_writer_first_error(const gd_writer *w, uint64_t *index)
+{
+    if (!w || !w->has_failed)
+        return NULL;
+    *index = w->index;
+    return w->sentence;
 }
 
 gd_sink *gd_writer_sink(gd_writer *w) { return w->sink; }

@@ -23,6 +23,9 @@ void gd_writer_only_errors(gd_writer *w);
  * {"index":7,"error":"..."} */
 gd_status gd_writer_error(gd_writer *w, const gd_record *record, const char *sentence, gd_error *err);
 
+/* The first sentence, and the item's index; NULL if there was none, or no writer. */
+const char *gd_writer_first_error(const gd_writer *w, uint64_t *index);
+
 /* A text: {"index":0,"score":1.23456789,"tokens":155}
  * a pair: {"index":0,"chosen":..,"rejected":..,"margin":..,"tokens":[155,160]}, the margin subtracted in float32
  * answers: {"index":0,"scores":[..],"tokens":[..]}

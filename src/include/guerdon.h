@@ -419,7 +419,8 @@ GD_API void gd_rank_options_init_sized(gd_rank_options *options, size_t struct_s
  * @param progress  NULL, or called after each batch
  * @param summary   NULL, or what was done; also filled in on GD_EITEM and GD_EINTERRUPTED
  * @return as gd_score_file(); GD_EFORMAT also if from_scores can't be of this input: it has a line of another kind or
- *         with another number of scores, or one too many, or lacks one
+ *         with another number of scores, or one too many, or lacks one; what the run has written is then taken back, or
+ *         the message says that it can't be
  */
 GD_API gd_status gd_rank_file(gd_model *model, const gd_rank_options *how, const gd_progress *progress,
                               gd_summary *summary, gd_error *err);

@@ -113,9 +113,9 @@ gd_status gd_compare(const char *scores_a, const char *scores_b, char **json, gd
     *json = NULL;
     if (!strcmp(scores_a, "-") && !strcmp(scores_b, "-"))
         return gd_fail(err, GD_EUSAGE, "both files are standard input; expected two different files");
-    rc = gd_score_reader_open(&a.reader, scores_a, err);
+    rc = gd_score_reader_open(&a.reader, scores_a, (gd_pause){ 0 }, err);
     if (!rc)
-        rc = gd_score_reader_open(&b.reader, scores_b, err);
+        rc = gd_score_reader_open(&b.reader, scores_b, (gd_pause){ 0 }, err);
     if (!rc)
         rc = read_both(&found, &a, &b, err);
     if (!rc)

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/sized.h"
+#include "data/name.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -287,6 +288,8 @@ static gd_status open_files(gd_eval_run *run, gd_error *err)
     if (!rc && gd_model_is_dry(run->model))
         return gd_job_open_dry(&run->job, err);
     if (!rc && how->scores)
+        rc = gd_output_name(how->scores, GD_FORMAT_JSONL, err);
+    if (!rc && how->scores)
         rc = gd_job_check_output(&run->job, how->scores, err);
     if (rc || !how->scores)
         return rc;
@@ -321,6 +324,7 @@ gd_status gd_eval(gd_model *model, const gd_eval_options *how, const gd_progress
     gd_status rc = gd_job_init(&run.job, progress, summary, err);
 
     *json = NULL;
+    run.job.tells = true;
     if (!rc)
         rc = read_options(&own, how, err);
     if (!rc) {

@@ -28,6 +28,22 @@ static void accuracy_row(gd_buf *b, const json_t *root)
     gd_html_row_end(b);
 }
 
+/* Which texts the figures are about. */
+static void texts_rows(gd_buf *b, const json_t *details)
+{
+    if (gd_get_text(details, "turns")) {
+        gd_html_row(b, "Turns");
+        gd_buf_str(
+            b, "the user\xe2\x80\x99s and the assistant\xe2\x80\x99s of each prompt and answer, in the chat format ");
+        gd_page_text(b, details, "turns", "");
+        gd_html_row_end(b);
+    }
+    if (gd_get_real(details, "truncated") > 0)
+        gd_page_number_row(b, "Lines with texts that were cut", details, "truncated", 0);
+    if (gd_get_real(details, "dropped") > 0)
+        gd_page_number_row(b, "Lines left out, since a text is too long", details, "dropped", 0);
+}
+
 static void page_head(gd_buf *b, const json_t *root)
 {
     const json_t *details = gd_get_part(root, "details");
@@ -60,6 +76,7 @@ static void page_head(gd_buf *b, const json_t *root)
     gd_page_number_row(b, "Scores, mean", gd_get_part(details, "calibration"), "mean", 4);
     gd_page_number_row(b, "Scores, standard deviation", gd_get_part(details, "calibration"), "std", 4);
     gd_page_number_row(b, "Lines without scores", details, "failed", 0);
+    texts_rows(b, details);
     gd_html_words_end(b);
 }
 

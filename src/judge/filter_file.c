@@ -200,9 +200,20 @@ static gd_status check(const gd_filter_options *how, gd_error *err)
     return GD_OK;
 }
 
+/* What the values are: for the top, texts have scores, and others margins. */
+static const char *value_name(const struct run *run)
+{
+    const gd_filter_findings *findings = &run->findings;
+
+    if (run->how->by == GD_FILTER_TOP_FRACTION && findings->alone && findings->alone < findings->values.count)
+        return "score or margin";
+    if (run->how->by == GD_FILTER_MIN_SCORE || (run->how->by == GD_FILTER_TOP_FRACTION && findings->alone))
+        return "score";
+    return "margin";
+}
+
 static gd_status report_of(const struct run *run, char **json, gd_error *err)
 {
-    static const char *const values[] = { "score", "margin", "score or margin", "margin" };
     const uint64_t *counts = run->findings.counts;
     gd_buf out = { 0 };
     const char *text;
@@ -211,7 +222,7 @@ static gd_status report_of(const struct run *run, char **json, gd_error *err)
                   counts[GD_VERDICT_REJECT]);
     gd_buf_printf(&out, ",\"flipped\":%" PRIu64 ",\"failed\":%" PRIu64, counts[GD_VERDICT_FLIP],
                   counts[GD_VERDICT_FAIL]);
-    gd_buf_printf(&out, ",\"value\":\"%s\",\"histogram\":", values[run->how->by]);
+    gd_buf_printf(&out, ",\"value\":\"%s\",\"histogram\":", value_name(run));
     gd_filter_values_histogram(&run->findings.values, &out);
     gd_buf_str(&out, "}");
     text = gd_buf_cstr(&out);
@@ -266,6 +277,7 @@ static gd_status filter(struct run *run, gd_model *model, gd_error *err)
     gd_pipeline scoring = { .model = model, .job = &run->job, .take = take, .context = run };
     gd_status rc;
 
+    run->job.copies = true;
     run->job.json_only = how->annotate != 0;
     run->job.dry = gd_model_is_dry(model);
     put_identity(&identity, how);

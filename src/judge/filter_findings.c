@@ -48,6 +48,8 @@ gd_status gd_filter_findings_add(gd_filter_findings *findings, const gd_filter_f
 {
     gd_status rc = finding->seen.count ? gd_filter_values_add(&findings->values, finding->value, err) : GD_OK;
 
+    findings->alone += finding->seen.count == 1;
+
     if (!rc && findings->for_second_pass)
         rc = keep_for_second_pass(findings, finding, err);
     if (!findings->for_second_pass || finding->verdict == GD_VERDICT_FAIL)

@@ -30,6 +30,7 @@ typedef struct gd_filter_findings {
     bool for_second_pass;    /* also keep the scores and the records they belong to */
     uint64_t counts[4];      /* by gd_filter_verdict */
     uint64_t all;            /* findings */
+    uint64_t alone;          /* those with one score */
     gd_filter_values values; /* of all records with a value */
     gd_filter_values scores; /* for the second pass: those records' scores, one after the other */
     gd_filter_seen *seen;    /* for the second pass: all records */

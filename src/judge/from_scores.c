@@ -27,6 +27,17 @@ static void make_identity(gd_from_scores *from, const char *path)
                   known ? sb.st_mtim.tv_nsec : 0, from->skip);
 }
 
+/* The input, or the scores, are a pipe that has nothing more at the moment: the lines so far are not kept from whoever
+ * waits for them. */
+static gd_status flush_early(void *context, gd_error *err)
+{
+    gd_from_scores *from = context;
+    const gd_status rc = from->unsaved ? gd_job_flush(from->job, from->done, err) : GD_OK;
+
+    from->unsaved &= rc != GD_OK;
+    return rc ? rc : gd_job_report(from->job, err);
+}
+
 gd_status gd_from_scores_open(gd_from_scores *from, const gd_model *model, const char *path, const char *input,
                               size_t skip, gd_job *job, gd_error *err)
 {
@@ -40,11 +51,12 @@ gd_status gd_from_scores_open(gd_from_scores *from, const gd_model *model, const
                     : GD_OK;
     if (!strcmp(path, "-") && !strcmp(input, "-"))
         return gd_fail(err, GD_EUSAGE, "standard input can't be both the input and its scores");
+    from->job = job;
     job->scores = path;
     make_identity(from, path);
     if (!gd_buf_cstr(&from->identity))
         return gd_fail_memory(err, strlen(path));
-    return gd_score_reader_open(&from->reader, path, err);
+    return gd_score_reader_open(&from->reader, path, (gd_pause){ flush_early, from }, err);
 }
 
 const gd_encoder *gd_from_scores_encoder(gd_from_scores *from, const gd_model *model)
@@ -125,7 +137,7 @@ static gd_status check_line(const gd_from_scores *from, const gd_record *record,
     return GD_OK;
 }
 
-gd_status gd_from_scores_fill(gd_from_scores *from, gd_scored *item, gd_error *err)
+static gd_status fill(gd_from_scores *from, gd_scored *item, gd_error *err)
 {
     gd_record *record = &item->record;
     gd_score_line *line = &from->line;
@@ -154,6 +166,14 @@ gd_status gd_from_scores_fill(gd_from_scores *from, gd_scored *item, gd_error *e
     return check_line(from, record, err);
 }
 
+gd_status gd_from_scores_fill(gd_from_scores *from, gd_scored *item, gd_error *err)
+{
+    const gd_status rc = fill(from, item, err);
+
+    from->alien |= rc == GD_EFORMAT;
+    return rc;
+}
+
 /* ---- the run ---- */
 
 static gd_status take_record(gd_from_scores *from, gd_pipeline *run, gd_record *record, uint64_t bytes, gd_error *err)
@@ -170,10 +190,11 @@ static gd_status take_record(gd_from_scores *from, gd_pipeline *run, gd_record *
     if (rc || record->index < run->job->journal.done.items)
         return rc;
     rc = gd_pipeline_take(run, &item, err);
-    if (rc || (record->index + 1) % GD_CUT_ITEMS)
+    if (rc)
         return rc;
-    rc = gd_job_flush(run->job, record->index + 1, err);
-    return rc ? rc : gd_job_report(run->job, err);
+    from->done = record->index + 1;
+    from->unsaved = true;
+    return from->done % GD_CUT_ITEMS ? GD_OK : flush_early(from, err);
 }
 
 /* No line may be left. */
@@ -181,6 +202,7 @@ static gd_status check_end(gd_from_scores *from, gd_error *err)
 {
     gd_status rc = from->waits || !from->more ? GD_OK : next_line(from, err);
 
+    from->alien |= rc == GD_EFORMAT || (!rc && from->waits);
     if (rc || !from->waits)
         return rc;
     return gd_fail(err, GD_EFORMAT,
@@ -190,27 +212,41 @@ static gd_status check_end(gd_from_scores *from, gd_error *err)
                    gd_score_reader_name(from->reader), from->line.line, from->line.index, from->input, from->items);
 }
 
+/* The scores are not those of this input, so what was made of them is wrong from the first line. */
+static gd_status take_back(gd_job *job, gd_status rc, gd_error *err)
+{
+    gd_error why = err ? *err : (gd_error){ 0 };
+
+    if (gd_job_take_back(job) || !err)
+        return rc;
+    *err = (gd_error){ 0 };
+    return gd_fail(err, rc, "%.400s; the lines that were already written are wrong, too", why.text);
+}
+
 gd_status gd_from_scores_run(gd_from_scores *from, gd_pipeline *run, gd_error *err)
 {
-    uint64_t items = 0;
     bool more = true;
     gd_status rc = GD_OK;
 
     if (!from->reader)
         return gd_pipeline_run(run, err);
+    if (run->job->journal.done.complete)
+        return GD_OK;
+    from->done = run->job->journal.done.items;
     gd_records_read_either(run->job->records);
-    while (!rc && more && !run->job->journal.done.complete) {
+    gd_records_on_pause(run->job->records, (gd_pause){ flush_early, from });
+    while (!rc && more) {
         gd_record record = { 0 };
         uint64_t bytes = 0;
 
         rc = gd_pipeline_next(run, &record, &bytes, &more, err);
-        if (!rc && more) {
+        if (!rc && more)
             rc = take_record(from, run, &record, bytes, err);
-            items++;
-        }
         gd_record_free(&record);
     }
-    if (!rc && !run->job->journal.done.complete)
+    if (!rc)
         rc = check_end(from, err);
-    return rc ? rc : gd_job_flush(run->job, items, err);
+    if (from->alien)
+        return take_back(run->job, rc, err);
+    return rc ? rc : gd_job_flush(run->job, from->done, err);
 }

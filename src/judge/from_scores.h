@@ -15,7 +15,11 @@ typedef struct gd_from_scores {
     gd_score_line line;
     bool waits;                /* the line is of an item to come */
     bool more;                 /* lines may follow */
+    bool alien;                /* the lines can't be those of the input */
     uint64_t items;            /* that were asked for */
+    gd_job *job;               /* of the run, */
+    uint64_t done;             /* the number of items that it has done, */
+    bool unsaved;              /* and whether the outputs wait for the last ones to be flushed */
     struct gd_rank_rows *rows; /* NULL, or the rows that have the scores, of which records are made */
     gd_buf identity;
     gd_encoder none;
@@ -30,7 +34,8 @@ gd_status gd_from_scores_open(gd_from_scores *from, const gd_model *model, const
 const gd_encoder *gd_from_scores_encoder(gd_from_scores *from, const gd_model *model);
 
 /* gd_pipeline_run(), or the same with these scores: each record, in order, with the scores of its line.  An item that
- * failed in the scores fails with the same sentence.  GD_EFORMAT if the lines can't be those of this input. */
+ * failed in the scores fails with the same sentence.  GD_EFORMAT if the lines can't be those of this input; what was
+ * written is then taken back, or the message says that it was not. */
 gd_status gd_from_scores_run(gd_from_scores *from, gd_pipeline *run, gd_error *err);
 
 /* Gives one item its scores, or the sentence of its line. */

@@ -33,7 +33,7 @@ static gd_status check_finished(const char *path, gd_error *err)
     return rc;
 }
 
-gd_status gd_score_reader_open(gd_score_reader **out, const char *path, gd_error *err)
+gd_status gd_score_reader_open(gd_score_reader **out, const char *path, gd_pause pause, gd_error *err)
 {
     gd_score_reader *reader = gd_alloc_zero(1, sizeof *reader);
     gd_status rc;
@@ -44,7 +44,7 @@ gd_status gd_score_reader_open(gd_score_reader **out, const char *path, gd_error
     reader->name = gd_strdup(strcmp(path, "-") ? path : "standard input");
     rc = reader->name ? check_finished(path, err) : gd_fail_memory(err, strlen(path));
     if (!rc)
-        rc = gd_reader_open(&reader->lines, path, err);
+        rc = gd_reader_open(&reader->lines, path, pause, err);
     if (rc)
         gd_score_reader_close(reader);
     else

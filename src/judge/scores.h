@@ -2,6 +2,7 @@
 #ifndef GD_JUDGE_SCORES_H
 #define GD_JUDGE_SCORES_H
 
+#include "data/stream.h"
 #include "guerdon.h"
 
 #include <stdbool.h>
@@ -20,8 +21,8 @@ typedef struct gd_score_line {
 
 typedef struct gd_score_reader gd_score_reader;
 
-/* path as in gd_stream_open().  GD_EUSAGE for an output that is unfinished: one with a journal beside it. */
-gd_status gd_score_reader_open(gd_score_reader **out, const char *path, gd_error *err);
+/* path and pause as in gd_stream_open().  GD_EUSAGE for an output that is unfinished: one with a journal beside it. */
+gd_status gd_score_reader_open(gd_score_reader **out, const char *path, gd_pause pause, gd_error *err);
 
 /* Reads the next line into *line, reusing its memory; *more is false at the end. Fails on any other kind of line, with
  * a message that names it. */

@@ -145,12 +145,11 @@ static gd_status advise_eos(gd_model *model, gd_error *err)
     rc = read_card(&card, dir, err);
     token = gd_tokenizer_token(model->encoder.tokenizer, ids->eos);
     if (!rc && card && has_tag(card, "reward-trainer"))
-        rc = gd_notes_add(
-            &model->encoder.notes, err,
-            "%s/README.md: TRL trained this, ending plain texts (not conversations) with %.40s; here it is %s", dir,
-            token ? token : "the eos token",
-            model->encoder.add_eos == GD_ADD_EOS_NEVER ? "not appended: --add-eos auto does that"
-                                                       : "appended (--add-eos)");
+        rc = gd_notes_add(&model->encoder.notes, err,
+                          "%s/README.md: TRL trained this, ending plain texts (not conversations) with %.40s%s", dir,
+                          token ? token : "the eos token",
+                          model->encoder.add_eos == GD_ADD_EOS_NEVER ? ", which is appended only with --add-eos auto"
+                                                                     : "; here it is appended (--add-eos)");
     gd_free(card);
     return rc;
 }

@@ -6,8 +6,11 @@
 #include "base/samefile.h"
 #include "base/sized.h"
 #include "data/codec.h"
+#include "data/name.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const gd_sized summary_kind = GD_SIZED(gd_summary, rows);
 
@@ -108,6 +111,37 @@ gd_status gd_job_check_output(const gd_job *run, const char *path, gd_error *err
     return gd_fail(err, GD_EUSAGE, "%s: this is the file of scores that is read; the output must be another one", path);
 }
 
+/* Of a run that is resumed, what is done must still be there. */
+static gd_status check_done(const gd_job *run, size_t i, const char *path, gd_error *err)
+{
+    const unsigned long long least = run->journal.done.offset[i];
+    struct stat sb;
+
+    if (!path || !least)
+        return GD_OK;
+    if (stat(path, &sb) < 0 && errno == ENOENT)
+        return gd_fail(err, GD_EIO,
+                       "%.150s is not there, but %.150s says that the run wrote to it; restore it, or remove %.150s to "
+                       "start afresh",
+                       path, run->journal.path, run->journal.path);
+    if (stat(path, &sb) == 0 && S_ISREG(sb.st_mode) && (unsigned long long)sb.st_size < least)
+        return gd_fail(err, GD_EIO,
+                       "%.150s has %llu bytes, but the run wrote %llu, as %.150s says; restore it, or remove %.150s to "
+                       "start afresh",
+                       path, (unsigned long long)sb.st_size, least, run->journal.path, run->journal.path);
+    return GD_OK;
+}
+
+static gd_status check_names(const gd_job *run, const char *const *outputs, size_t count, gd_error *err)
+{
+    const gd_format lines = run->copies ? gd_records_format(run->records) : GD_FORMAT_JSONL;
+    gd_status rc = GD_OK;
+
+    for (size_t i = 0; !rc && i < count; i++)
+        rc = outputs[i] ? gd_output_name(outputs[i], lines, err) : GD_OK;
+    return rc;
+}
+
 static gd_status check_outputs(const gd_job *run, const gd_encoder *encoder, const char *output, const char *second,
                                gd_error *err)
 {
@@ -195,6 +229,8 @@ gd_status gd_job_open(gd_job *run, const gd_encoder *encoder, const gd_file_opti
     if (!rc && run->dry)
         return gd_job_open_dry(run, err);
     if (!rc)
+        rc = check_names(run, (const char *const[]){ how->output, second }, 2, err);
+    if (!rc)
         rc = check_outputs(run, encoder, how->output, second, err);
     if (!rc)
         rc = gd_job_check_output(run, how->output, err);
@@ -202,6 +238,8 @@ gd_status gd_job_open(gd_job *run, const gd_encoder *encoder, const gd_file_opti
         rc = gd_job_check_output(run, second, err);
     if (!rc)
         rc = open_journal(run, encoder, how, identity, err);
+    for (size_t i = 0; !rc && i < GD_JOURNAL_OUTPUTS; i++)
+        rc = check_done(run, i, (const char *const[]){ how->output, second, run->journal.aside }[i], err);
     if (rc || run->journal.done.complete)
         return rc;
     run->summary = run->journal.done.summary;
@@ -269,6 +307,20 @@ gd_status gd_job_flush(gd_job *run, uint64_t next, gd_error *err)
     return rc || run->packed ? rc : save(run, next, err);
 }
 
+bool gd_job_take_back(gd_job *run)
+{
+    const gd_journal_state *before = &run->journal.done;
+    bool all = true;
+
+    for (size_t i = 0; i < GD_JOURNAL_OUTPUTS; i++)
+        all &= !run->sinks[i] || gd_sink_take_back(run->sinks[i], before->offset[i]);
+    if (run->journal.created)
+        (void)gd_journal_finish(&run->journal, NULL);
+    else
+        (void)gd_journal_save(&run->journal, before, NULL);
+    return all;
+}
+
 gd_status gd_job_report(const gd_job *run, gd_error *err)
 {
     const gd_progress *p = &run->progress;
@@ -281,8 +333,26 @@ gd_status gd_job_report(const gd_job *run, gd_error *err)
     return GD_OK;
 }
 
+/* Whoever sends the lines to a file sees why an item failed, unless the command tells by itself. */
+static gd_status fail_items(const gd_job *run, gd_error *err)
+{
+    const unsigned long long failed = run->summary.failed, items = run->summary.items;
+    const char *which = run->journal.done.summary.failed ? "one" : "the first"; /* an earlier run had the first */
+    uint64_t index = 0;
+    const char *why = run->tells ? NULL : gd_writer_first_error(run->writer, &index);
+
+    if (!why)
+        return gd_fail(err, GD_EITEM, "%llu of %llu items failed", failed, items);
+    return gd_fail(err, GD_EITEM, "%llu of %llu items failed; %s is item %llu: %.400s", failed, items, which,
+                   (unsigned long long)index, why);
+}
+
 gd_status gd_job_close(gd_job *run, gd_status rc, gd_error *err)
 {
+    gd_error failed = { 0 };
+
+    if (run->summary.failed)
+        (void)fail_items(run, &failed); /* while the writer is there */
     for (size_t i = GD_JOURNAL_OUTPUTS; i-- > 0;) {
         const gd_status closed = i ? gd_sink_close(run->sinks[i], err) : gd_writer_close(run->writer, err);
 
@@ -295,8 +365,5 @@ gd_status gd_job_close(gd_job *run, gd_status rc, gd_error *err)
     gd_journal_free(&run->journal);
     if (run->wanted)
         gd_sized_fill(run->wanted, &summary_kind, &run->summary);
-    if (!rc && run->summary.failed)
-        return gd_fail(err, GD_EITEM, "%llu of %llu items failed", (unsigned long long)run->summary.failed,
-                       (unsigned long long)run->summary.items);
-    return rc;
+    return rc || !failed.status ? rc : gd_fail(err, failed.status, "%s", failed.text);
 }

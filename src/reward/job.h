@@ -19,9 +19,11 @@ typedef struct gd_job {
     gd_sink *sinks[GD_JOURNAL_OUTPUTS]; /* the writer's, the second output, journal.aside; NULL: not open */
     bool dry;                           /* only error lines are written, to standard output; set before opening */
     bool json_only;                     /* the lines are changed, so a table or plain text is refused */
+    bool copies;                        /* the outputs get lines of the input, in its format */
     bool packed;                        /* at least one output is compressed */
     uint64_t digest;                    /* gd_record's, of the last finished item */
     uint64_t seen;                      /* items read so far */
+    bool tells;                         /* the command itself tells which items fail, and why */
     const char *scores;                 /* NULL, or another file that the run reads: no output may be the same */
     const char *const *taken;           /* names that can't be kept, because a second output has them; or NULL */
     const char *group_by;               /* NULL, or the field that groups rows: the first that they keep */
@@ -72,6 +74,10 @@ gd_status gd_job_item(gd_job *run, uint64_t index, gd_error *err);
 
 /* Flushes the outputs, and records in the journal that the items before `next` are done. */
 gd_status gd_job_flush(gd_job *run, uint64_t next, gd_error *err);
+
+/* Takes back all that this run has written, as if it had never begun.  False if some of it is out of reach: on standard
+ * output, or in a pipe.  Only gd_job_close() may follow. */
+bool gd_job_take_back(gd_job *run);
 
 /* Reports progress; fails with GD_EINTERRUPTED when the caller wants to stop. */
 gd_status gd_job_report(const gd_job *run, gd_error *err);

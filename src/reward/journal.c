@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/lock.h"
 #include "base/mem.h"
 #include "base/samefile.h"
 
@@ -40,48 +41,74 @@ static uint64_t *count_of(gd_summary *summary, size_t i)
 
 /* ---- writing ---- */
 
-static int open_part(const gd_journal *journal)
+/* Locks and empties the file that is going to replace the journal. */
+static int open_part(gd_journal *journal)
 {
-    int fd;
+    if (journal->next < 0)
+        journal->next = gd_lock_open(journal->part, O_RDWR | O_CREAT);
+    return journal->next < 0 || (ftruncate(journal->next, 0) < 0 && errno != EINVAL) ? errno
+                                                                                     : 0; /* no device has a length */
+}
 
-    do
-        fd = open(journal->part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    while (fd < 0 && errno == EINTR);
-    return fd;
+/* A network file system or a quota may report only when a file is closed that it is full; the lock stays. */
+static int settle(int fd)
+{
+    const int copy = dup(fd);
+
+    return copy >= 0 && close(copy) < 0 && errno != EINTR ? errno : 0; /* EINTR: Linux has closed it */
+}
+
+/* The new file is the journal now. */
+static void pass_on(gd_journal *journal)
+{
+    if (journal->held >= 0)
+        (void)close(journal->held);
+    journal->held = journal->next;
+    journal->next = -1;
 }
 
 /* Replaces the file. Returns 0, or the errno of the first step that failed. */
-static int replace(const gd_journal *journal, const gd_buf *text)
+static int replace(gd_journal *journal, const gd_buf *text)
 {
-    const int fd = open_part(journal);
-    int reason = fd < 0 ? errno : 0;
+    int reason = open_part(journal);
 
     for (size_t at = 0; !reason && at < text->len;) {
-        const ssize_t n = write(fd, text->data + at, text->len - at);
+        const ssize_t n = write(journal->next, text->data + at, text->len - at);
 
         if (n > 0)
             at += (size_t)n; /* after part of it, the next call says why */
         else if (n == 0 || errno != EINTR)
             reason = n == 0 ? ENOSPC : errno;
     }
-    if (fd >= 0 && close(fd) < 0 && errno != EINTR && !reason) /* EINTR: Linux has closed it */
-        reason = errno;
+    if (!reason)
+        reason = settle(journal->next);
     if (!reason && rename(journal->part, journal->path) < 0)
         reason = errno;
+    if (!reason)
+        pass_on(journal);
     return reason;
 }
 
-static gd_status write_text(const gd_journal *journal, const gd_buf *text, gd_error *err)
+static void forget_part(gd_journal *journal)
+{
+    if (journal->next < 0)
+        return;
+    (void)unlink(journal->part);
+    (void)close(journal->next);
+    journal->next = -1;
+}
+
+static gd_status write_text(gd_journal *journal, const gd_buf *text, gd_error *err)
 {
     const int reason = replace(journal, text);
 
     if (!reason)
         return GD_OK;
-    (void)unlink(journal->part);
+    forget_part(journal);
     return gd_fail(err, GD_EIO, "%s: %s", journal->path, strerror(reason));
 }
 
-gd_status gd_journal_save(const gd_journal *journal, const gd_journal_state *state, gd_error *err)
+gd_status gd_journal_save(gd_journal *journal, const gd_journal_state *state, gd_error *err)
 {
     gd_summary copy = state->summary;
     gd_buf text = { 0 };
@@ -134,6 +161,11 @@ gd_status gd_journal_finish(gd_journal *journal, gd_error *err)
 
 void gd_journal_free(gd_journal *journal)
 {
+    if (journal->path) {
+        forget_part(journal);
+        if (journal->held >= 0)
+            (void)close(journal->held);
+    }
     gd_free(journal->path);
     gd_free(journal->part);
     gd_free(journal->aside);
@@ -299,7 +331,7 @@ gd_status gd_journal_name(gd_journal *journal, const char *output, gd_error *err
     char real[PATH_MAX];
     struct stat sb;
 
-    *journal = (gd_journal){ 0 };
+    *journal = (gd_journal){ .held = -1, .next = -1 };
     if (!gd_journal_applies(output))
         return GD_OK;
     if (lstat(output, &sb) == 0 && S_ISLNK(sb.st_mode) && gd_path_real(real, output))
@@ -332,6 +364,30 @@ static gd_status check_place(const char *output, gd_error *err)
     return fine ? GD_OK : gd_fail(err, GD_EIO, "%s: %s", output, strerror(errno));
 }
 
+/* Locks the journal, or that which is going to be it: of two runs that begin at the same moment, each would take the
+ * other's for its own, and remove it in the end.  A place where nothing can be locked is reported when it is used. */
+static gd_status take_lock(gd_journal *journal, const char *output, gd_error *err)
+{
+    struct stat sb;
+
+    for (;;) {
+        journal->held = gd_lock_open(journal->path, O_RDWR);
+        if (journal->held >= 0)
+            return GD_OK;
+        if (errno == ENOENT)
+            journal->next = gd_lock_open(journal->part, O_RDWR | O_CREAT);
+        if (journal->next < 0)
+            break;
+        if (stat(journal->path, &sb) < 0)
+            return GD_OK;
+        forget_part(journal); /* another run has made it meanwhile */
+    }
+    if (errno != EWOULDBLOCK)
+        return GD_OK;
+    return gd_fail(err, GD_EIO, "%s: another run is writing to this file; wait for its end, or choose another output",
+                   output);
+}
+
 /* A run that was killed while it removed its files: nothing else was left to do. */
 static bool was_complete(gd_journal *journal)
 {
@@ -354,6 +410,8 @@ gd_status gd_journal_open(gd_journal *journal, const char *output, const char *i
     if (!journal->identity)
         return gd_fail_memory(err, strlen(identity));
     rc = check_place(output, err);
+    if (!rc)
+        rc = take_lock(journal, output, err);
     if (!rc)
         rc = gd_file_there(&unfinished, journal->path, err);
     if (rc)

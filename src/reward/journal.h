@@ -3,7 +3,7 @@
  * It exists from before the first byte of the output until the run is complete, so an output without one is whole.  It
  * says how many items are done, and how long the outputs are with the lines of exactly these: a resumed run truncates
  * them to that length.  It is replaced atomically, and never gets ahead of the outputs: that is safe against a kill at
- * any moment, but not against a loss of power. */
+ * any moment, but not against a loss of power.  The run has it locked, so that no other one uses it. */
 #ifndef GD_REWARD_JOURNAL_H
 #define GD_REWARD_JOURNAL_H
 
@@ -27,6 +27,7 @@ typedef struct gd_journal {
     char *aside;           /* OUTPUT.resume.found: where a command may keep intermediate results */
     bool has_aside;        /* then: it exists, and is removed with the journal */
     bool created;          /* by this run */
+    int held, next;        /* the journal, and the file that is going to replace it, open and locked; or -1 */
     char *identity;        /* what the output depends on, a JSON object */
     gd_journal_state done; /* when the run began */
 } gd_journal;
@@ -41,11 +42,12 @@ gd_status gd_journal_name(gd_journal *journal, const char *output, gd_error *err
 /* Opens the journal of `output`, or creates one.  resume: an unfinished run continues where it stopped; without it, an
  * unfinished output is refused, not overwritten.  `identity` is a JSON object of strings and numbers, and must equal
  * the unfinished run's; its member "files" is an object with a string for each file.
- * Fails with GD_EUSAGE when the output or the identity is refused, and with GD_EIO, GD_EFORMAT and GD_ENOMEM. */
+ * Fails with GD_EUSAGE when the output or the identity is refused, and with GD_EIO, GD_EFORMAT and GD_ENOMEM; a journal
+ * that another run has is GD_EIO. */
 gd_status gd_journal_open(gd_journal *journal, const char *output, const char *identity, bool resume, gd_error *err);
 
 /* Records what is done. */
-gd_status gd_journal_save(const gd_journal *journal, const gd_journal_state *state, gd_error *err);
+gd_status gd_journal_save(gd_journal *journal, const gd_journal_state *state, gd_error *err);
 
 /* The run is complete: removes the files. */
 gd_status gd_journal_finish(gd_journal *journal, gd_error *err);

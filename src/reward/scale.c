@@ -5,9 +5,11 @@
 #include "base/json.h"
 #include "base/realmath.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define FORMAT "guerdon-calibration/1"
 
@@ -28,8 +30,16 @@ static gd_status read_file(gd_scale *scale, const char *path, gd_error *err)
 {
     const char *format;
     json_t *root;
-    gd_status rc = gd_json_load(&root, path, 1 << 20, err);
+    struct stat sb;
+    gd_status rc;
 
+    if (stat(path, &sb) < 0 && errno == ENOENT)
+        return gd_fail(
+            err, GD_EIO,
+            "normalize \"%.200s\": there is no such file; MEAN,STD, two numbers as in 0.5,2, or the file that "
+            "eval --calibrate wrote is expected",
+            path);
+    rc = gd_json_load(&root, path, 1 << 20, err);
     if (rc)
         return rc;
     rc = gd_json_string(&format, root, "format", path, err);

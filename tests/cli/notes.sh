@@ -23,7 +23,7 @@ run() {
     "$guerdon" "$@" --model "$model" --adapter "$work/adapter" >"$work/out" 2>"$work/errors" || fail "$what: status $?"
     [ "$(grep -c '^guerdon: note: ' "$work/errors")" -eq 2 ] || fail "$what says $(cat "$work/errors")"
     grep -q 'note: .*adapter: the adapter was trained on "Qwen/Qwen3-4B"' "$work/errors" || fail "$what: no base"
-    grep -q 'note: .*README.md: TRL trained this.* <|im_end|>; here it is not appended' "$work/errors" || fail "$what: no eos"
+    grep -q 'note: .*README.md: TRL trained this.* <|im_end|>, which is appended only with --add-eos auto' "$work/errors" || fail "$what: no eos"
     "$guerdon" "$@" --quiet --model "$model" --adapter "$work/adapter" >"$work/out" 2>"$work/errors"
     grep -q 'note:' "$work/errors" && fail "$what --quiet says $(cat "$work/errors")"
     "$guerdon" "$@" --model "$model" --adapter "$model-lora" >"$work/out" 2>"$work/errors"
@@ -33,6 +33,19 @@ run score score --input "$work/pairs.jsonl"
 run rank rank --input "$work/lists.jsonl"
 run filter filter --input "$work/pairs.jsonl" --min-margin -99
 run eval eval --input "$work/pairs.jsonl"
+merge() { # as run(), each time into another directory
+    number=$((number + 1))
+    "$guerdon" merge --output "$work/merged$number" --model "$model" "$@" >"$work/out" 2>"$work/errors" || fail "merge: status $?"
+}
+number=0
+merge --adapter "$work/adapter"
+[ "$(grep -c '^guerdon: note: ' "$work/errors")" -eq 2 ] || fail "merge says $(cat "$work/errors")"
+grep -q 'note: .*adapter: the adapter was trained on "Qwen/Qwen3-4B"' "$work/errors" || fail 'merge: no base'
+grep -q 'note: .*README.md: .*, which is appended only with --add-eos auto' "$work/errors" || fail 'merge: no eos'
+merge --adapter "$work/adapter" --quiet
+[ ! -s "$work/errors" ] || fail "merge --quiet says $(cat "$work/errors")"
+merge --adapter "$model-lora"
+[ ! -s "$work/errors" ] || fail "merge with its own adapter says $(cat "$work/errors")"
 
 # A prompt and an answer that are texts are joined, which is seldom meant for a model with a chat format.
 mkdir "$work/chat"
@@ -57,5 +70,5 @@ joined 0 --model "$model" --input "$work/joined.jsonl"
 grep -q 'here it is appended (--add-eos)' "$work/errors" || fail "score --add-eos auto says $(cat "$work/errors")"
 "$guerdon" inspect --model "$model" --adapter "$work/adapter" >"$work/out" 2>"$work/errors" || fail "inspect: status $?"
 grep -q 'the adapter was trained on "Qwen/Qwen3-4B"' "$work/out" || fail "inspect says $(cat "$work/out")"
-grep -q -e '--add-eos auto does that' "$work/out" || fail "inspect says $(cat "$work/out")"
+grep -q -e 'only with --add-eos auto' "$work/out" || fail "inspect says $(cat "$work/out")"
 exit $failed

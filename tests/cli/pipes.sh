@@ -102,6 +102,42 @@ printf '%s\n' "$text" >"$work/b.jsonl"
 ended || fail "two inputs: status $?"
 has_lines 2 || fail "two inputs: $(cat "$work/out")"
 
+# scores that are there: each line of the pipe, be it the scores or the items, makes one of output
+printf '%s\n' "$pair" "$pair" >"$work/pairs.jsonl"
+printf '%s\n' "$list" "$list" >"$work/lists.jsonl"
+pair_scores=',"chosen":1,"rejected":0,"margin":1,"tokens":[1,1]}'
+list_scores=',"scores":[1,0],"tokens":[1,1]}'
+printf '{"index":%d%s\n' 0 "$pair_scores" 1 "$pair_scores" >"$work/pairs.scores"
+for command in "filter --min-margin 0 --input $work/pairs.jsonl" "rank --input $work/lists.jsonl"; do
+    [ "${command%% *}" = rank ] && scores=$list_scores || scores=$pair_scores
+    start $command --from-scores -
+    for count in 0 1; do
+        printf '{"index":%d%s\n' "$count" "$scores" >&3
+        wait_for has_lines $((count + 1)) || fail "$command: no line $count of scores in a pipe"
+    done
+    exec 3>&-
+    ended || fail "$command: status $? with scores in a pipe"
+    start $command --from-scores -
+    sleep 0.5
+    kill -TERM "$child"
+    wait_for sh -c "! kill -0 $child 2>/dev/null" || fail "$command: SIGTERM before the first scores does nothing"
+    ended
+    [ $? -eq 130 ] || fail "$command: SIGTERM before the first scores: not status 130"
+    exec 3>&-
+done
+answers cat "$pair" filter --min-margin 0 --from-scores "$work/pairs.scores"
+
+# scores of another input are seen too late for what is on standard output, and the message says so
+printf '%s\n' "$pair" | cat "$work/pairs.jsonl" - >"$work/three.jsonl"
+start filter --min-margin 0 --input "$work/three.jsonl" --from-scores -
+cat "$work/pairs.scores" >&3
+wait_for has_lines 2 || fail 'no lines before the scores end'
+exec 3>&-
+ended
+[ $? -eq 3 ] || fail 'scores that end early: not status 3'
+grep -q 'no line of item 2 .*; the lines that were already written are wrong, too$' "$work/errors" ||
+    fail "scores that end early: $(cat "$work/errors")"
+
 # the scores are those of a file, and so is the order
 awk 'BEGIN { for (i = 0; i < 300; i++) print "{\"text\":\"" i * 7919 % 97 " of " i "\"}" }' >"$work/many.jsonl"
 "$guerdon" score --input "$work/many.jsonl" >"$work/want"
@@ -143,3 +179,19 @@ exec 3>&-
 ended || fail "a run with a second one on its output: status $?"
 [ "$(wc -l <"$work/both")" -eq 2 ] || fail "two runs on one output: $(cat "$work/both")"
 [ ! -e "$work/both.resume" ] || fail 'two runs on one output leave a journal'
+
+# runs that begin at the same moment: each is done or refused, and the last one to be done leaves a whole output
+for round in 1 2 3 4 5; do
+    rm -f "$work"/same* "$work"/says*
+    for n in 1 2 3 4 5 6; do
+        ("$guerdon" score --input "$work/many.jsonl" --output "$work/same" 2>"$work/says$n"; echo $? >"$work/status$n") &
+    done
+    wait
+    for n in 1 2 3 4 5 6; do
+        status=$(cat "$work/status$n")
+        [ "$status" -eq 0 ] || { [ "$status" -eq 3 ] && grep -q 'another run is writing' "$work/says$n"; } ||
+            fail "one of six runs on one output: status $status, $(cat "$work/says$n")"
+    done
+    cmp -s "$work/same" "$work/want" || fail 'six runs on one output: it is not that of one run'
+    [ "$(ls "$work" | grep -c '^same')" -eq 1 ] || fail "six runs on one output leave $(ls "$work")"
+done

@@ -57,4 +57,28 @@ done
     "$guerdon" filter --from-scores - --quiet --input "$work/pairs.jsonl" --min-margin -99 >"$work/out" ||
     fail "scores from standard input: status $?"
 cmp -s "$work/pairs.jsonl" "$work/out" || { fail "scores from standard input:"; show "$work/out"; }
+
+# the name of an output says what it is: lines of JSON, or for filter those of its input
+refused() # NAME COMMAND...: the name is refused, and no such file is made
+{
+    name=$1
+    shift
+    "$guerdon" "$@" --quiet 2>"$work/errors"
+    [ $? -eq 2 ] || fail "$* with $name: status not 2"
+    grep -q "/$name: by its name the file is " "$work/errors" || fail "$* with $name says $(cat "$work/errors")"
+    [ ! -e "$work/$name" ] && [ ! -e "$work/$name.resume" ] || fail "$* makes $name"
+}
+from="--model $model --input $work/pairs.jsonl"
+printf 'chosen,rejected\na,b\n' >"$work/pairs.csv"
+refused a.csv score $from --output "$work/a.csv"
+refused a.parquet tokenize $from --output "$work/a.parquet"
+refused a.bz2 rank $from --output "$work/a.bz2"
+refused a.tsv rank $from --output "$work/a" --pairs all --pairs-output "$work/a.tsv"
+refused a.csv filter $from --min-score 0 --output "$work/a.csv"
+refused a.csv filter $from --min-score 0 --output "$work/a" --rejects "$work/a.csv"
+refused a.jsonl filter --model "$model" --input "$work/pairs.csv" --min-score 0 --output "$work/a.jsonl"
+refused a.csv eval $from --scores "$work/a.csv"
+"$guerdon" filter --model "$model" --input "$work/pairs.csv" --quiet --min-score -99 --output "$work/a.csv" ||
+    fail "filter from CSV to CSV: status $?"
+cmp -s "$work/pairs.csv" "$work/a.csv" || { fail "filter from CSV to CSV:"; show "$work/a.csv"; }
 exit $failed

@@ -4,6 +4,7 @@
 #include "tests/cli/program.h"
 
 #include <stdbool.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -160,6 +161,46 @@ static void a_run_with_another_option_is_refused(void **state)
     }
 }
 
+/* Of what the run wrote, a file is cut to `size` bytes, or is gone if that is negative. */
+static void lose(size_t command, const char *name, int size)
+{
+    const char *path = program_path(name);
+    program_run run;
+
+    if (size < 0)
+        assert_int_equal(unlink(path), 0);
+    else
+        assert_int_equal(truncate(path, size), 0);
+    run = run_command(command, NULL, true);
+    assert_int_equal(run.status, 3);
+    assert_contains(run.errors, size < 0 ? " is not there, but " : " has 1 bytes, but the run wrote ");
+    assert_contains(run.errors, name);
+    assert_contains(run.errors, "; restore it, or remove ");
+    assert_contains(run.errors, "/out.resume to start afresh\n");
+    program_forget(&run);
+}
+
+/* The way out is to remove the journal, whose name the user may never have seen. */
+static void what_is_done_must_still_be_there(void **state)
+{
+    static const char *const files[] = { "out", "no", "out.resume.found" };
+    size_t lost = 0;
+
+    (void)state;
+    for (size_t c = 0; c < COMMANDS; c++)
+        for (size_t i = 0; i < 6; i++) {
+            struct stat sb;
+
+            begin(c);
+            if (stat(program_path(files[i / 2]), &sb) == 0 && sb.st_size > 1) {
+                lose(c, files[i / 2], i % 2 ? -1 : 1);
+                lost++;
+            }
+            forget();
+        }
+    assert_int_equal(lost, 8); /* score's and rank's out, and filter's two others */
+}
+
 static void another_command_is_refused(void **state)
 {
     (void)state;
@@ -262,6 +303,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_flag_is_known),
         cmocka_unit_test(every_field_is_known),
+        cmocka_unit_test(what_is_done_must_still_be_there),
         cmocka_unit_test(another_command_is_refused),
         cmocka_unit_test(a_run_with_another_option_is_refused),
     };

@@ -56,6 +56,11 @@ refuses 2 'guerdon: there is no command tokenise; did you mean tokenize?' tokeni
 refuses 2 'guerdon: there is no command serve-all; guerdon --help lists them' serve-all
 refuses 2 'guerdon: there is no command --verbose; guerdon --help lists them' --verbose
 
+for word in help --help version --version; do
+    shows 'Usage: guerdon COMMAND [FLAGS]' help $word
+done
+refuses 2 'guerdon: there is no command scor; did you mean score?' help scor
+
 refuses 2 'guerdon: score has no flag --modle; did you mean --model?' score --modle DIR
 refuses 2 'guerdon: score has no flag --max_length; did you mean --max-length?' score --max_length=5
 refuses 2 'guerdon: score has no flag --trunc; did you mean --truncate?' score --trunc left
@@ -107,8 +112,27 @@ refuses 2 'guerdon: bench takes only flags, not DIR; --model DIR?' bench DIR
 refuses 2 'guerdon: give either --quick or --seconds, not both' bench --model DIR --quick --seconds 5
 refuses 2 'guerdon: --report needs a file name: standard output is for the figures' bench --model DIR --report -
 refuses 2 'guerdon: --seconds=0: expected a whole number, at least 1' bench --model DIR --seconds 0
-refuses 2 'guerdon: give either --from, to show an earlier result, or --model, to measure, not both' \
-    bench --from FILE --model DIR
+for flag in '--model DIR' '--adapter LORA' '--input FILE' '--threads 2' '--quick' '--only matmul' '--truncate left'; do
+    refuses 2 "guerdon: ${flag%% *} has no effect on an earlier result: leave out either it or --from" \
+        bench --from FILE $flag
+done
+GUERDON_MODEL=DIR GUERDON_THREADS=2
+export GUERDON_MODEL GUERDON_THREADS # only defaults
+refuses 3 'guerdon: /nonexistent/bench.json: No such file or directory' bench --from /nonexistent/bench.json
+unset GUERDON_MODEL GUERDON_THREADS
+for flag in '--fields text=a' '--format csv' '--chat-format hh' '--turns on' '--truncate left'; do
+    refuses 2 "guerdon: ${flag%% *} has no effect on texts of random words: it needs --input FILE" \
+        bench --model DIR $flag
+done
+for command in score tokenize; do
+    refuses 2 'guerdon: --fields is for an input file; texts on the command line are taken as they are' \
+        $command --model DIR --fields text=a text
+done
+for pairs in all best-worst; do
+    refuses 2 'guerdon: --seed is for --pairs best-random, the only ones that are drawn' \
+        rank --model DIR --pairs $pairs --seed 1
+done
+refuses 2 'guerdon: merge has no flag --chat-format; guerdon merge --help lists them' merge --chat-format hh
 refuses 3 'guerdon: /nonexistent/bench.json: No such file or directory' bench --from /nonexistent/bench.json
 refuses 3 'guerdon: /nonexistent/page.html: No such file or directory' bench --model DIR --report /nonexistent/page.html
 refuses 2 'guerdon: --model is missing: --model DIR' merge

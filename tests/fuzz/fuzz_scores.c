@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     gd_error err = { 0 };
     bool more = true;
 
-    if (fuzz_accepted(gd_score_reader_open(&reader, path, &err), &err)) {
+    if (fuzz_accepted(gd_score_reader_open(&reader, path, (gd_pause){ 0 }, &err), &err)) {
         while (more && fuzz_accepted(gd_score_reader_next(reader, &line, &more, &err), &err)) {
             assert_true(!more || (line.failed ? !line.count : line.count > 0));
             for (size_t i = 0; more && i < line.count; i++)

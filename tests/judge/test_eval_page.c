@@ -30,10 +30,31 @@ static void the_page_shows_it(void **state)
     assert_int_equal(markup_count(page, "<details"), 20);
     assert_int_equal(markup_count(page, "<h2>"), 7);
     assert_non_null(strstr(page, "one text; expected a &quot;chosen&quot;"));
+    assert_null(strstr(page, "Turns"));
+    assert_null(strstr(page, "texts that were cut"));
     assert_null(strstr(page, "nan"));
     gd_string_free(page);
     free(text);
     json_decref(root);
+}
+
+/* Another text was scored than the file's. */
+static void the_page_says_what_was_scored(void **state)
+{
+    static const char json[] =
+        "{\"format\":\"guerdon-eval/1\",\"details\":{\"turns\":\"the <template>\",\"truncated\":12,"
+        "\"dropped\":34}}";
+    char *page;
+
+    (void)state;
+    assert_ok(gd_eval_page(json, &page, test_err));
+    assert_markup(page);
+    assert_non_null(strstr(page, "of each prompt and answer, in the chat format the &lt;template&gt;"));
+    assert_non_null(strstr(page, "Lines with texts that were cut"));
+    assert_non_null(strstr(page, "Lines left out, since a text is too long"));
+    assert_non_null(strstr(page, ">12<"));
+    assert_non_null(strstr(page, ">34<"));
+    gd_string_free(page);
 }
 
 static void the_page_survives_other_json(void **state)
@@ -131,6 +152,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_page_shows_it),
+        cmocka_unit_test(the_page_says_what_was_scored),
         cmocka_unit_test(the_page_survives_other_json),
         cmocka_unit_test(any_allocation_may_fail),
         cmocka_unit_test(the_page_is_limited),

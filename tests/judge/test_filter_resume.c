@@ -72,6 +72,7 @@ static void a_resumed_run_reports_the_whole(void **state)
 /* A changed file of findings is not used. */
 static void a_broken_file_of_findings_is_refused(void **state)
 {
+    char alien[1 << 16] = { 0 };
     gd_options options = golden_options("qwen2", 0);
     float scores[ITEMS];
     gd_model *small;
@@ -84,7 +85,11 @@ static void a_broken_file_of_findings_is_refused(void **state)
     write_texts(*state, scores);
     assert_int_equal(filter_to(small, *state, "broken", GD_FILTER_MIN_SCORE, &stopping, &json), GD_EINTERRUPTED);
     gd_string_free(json);
-    write_text(*state, "broken.resume.found", "not what was left here");
+    write_text(*state, "broken.resume.found", "too short");
+    assert_int_equal(filter_to(small, *state, "broken", GD_FILTER_MIN_SCORE, NULL, &json), GD_EIO);
+    assert_null(json);
+    memset(alien, 'x', sizeof alien - 1);
+    write_text(*state, "broken.resume.found", alien);
     assert_int_equal(filter_to(small, *state, "broken", GD_FILTER_MIN_SCORE, NULL, &json), GD_EFORMAT);
     assert_null(json);
     assert_int_equal(unlink(in_dir(*state, "broken.resume.found")), 0);

@@ -1,184 +1,12 @@
-/* test_from_scores.c - scores that are there: rank, filter and eval give the bytes of the run that made the scores, and
- * values that follow by hand from written ones; scores that can't be those of the input are refused. */
+/* test_from_scores.c - scores that are there: values that follow by hand from written ones; scores that can't be those
+ * of the input are refused. */
 #include "tests/judge/filtering.h"
 
 #include "base/mem.h"
 
+#include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
-
-static const char mixed[] =
-    "{\"prompt\":\"Is tea hot? \",\"responses\":[\"Yes.\",\"No.\",\"Yes.\",\"Ask me later.\"],\"id\":1}\n"
-    "{\"prompt\":\"Is tea hot? \",\"responses\":[]}\n"
-    "{\"chosen\":\"one two three\",\"rejected\":\"four\"}\n"
-    "{\"chosen\":\"four\",\"rejected\":\"one two three\"}\n"
-    "{\"text\":\"number 7\"}\n"
-    "not JSON\n"
-    "{\"chosen\":[\"five\",\"six\"],\"rejected\":[\"seven\"]}\n"
-    "{\"prompt\":\"a\",\"responses\":[\"b\"]}\n"
-    "{\"text\":\"a text with more than the twenty tokens that are allowed in this run of the "
-    "golden model, so that it fails or is cut\"}\n";
-
-/* ---- the same bytes as the run that made the scores ---- */
-
-static void expect_same(const char *dir, const char *a, const char *b)
-{
-    char *one = read_text(in_dir(dir, a)), *two = read_text(in_dir(dir, b));
-
-    assert_string_equal(one, two);
-    assert_true(strlen(one) > 0);
-    free(one);
-    free(two);
-}
-
-static void score_mixed(const char *dir, gd_model *with)
-{
-    const gd_file_options how = from_to(in_dir(dir, "in.jsonl"), in_dir(dir, "scores"), GD_FORMAT_AUTO);
-
-    write_text(dir, "in.jsonl", mixed);
-    assert_int_equal(gd_score_file(with, &how, NULL, NULL, NULL), GD_EITEM);
-}
-
-static gd_model *short_model(gd_truncate truncate)
-{
-    gd_options options = golden_options("qwen2", 0);
-    gd_model *with;
-
-    options.max_length = 20;
-    options.truncate = truncate;
-    assert_ok(gd_model_open(&with, &options, test_err));
-    return with;
-}
-
-static void rank_once(const char *dir, gd_model *with, gd_rank_pairs pairs, const char *out, const char *out_pairs)
-{
-    gd_rank_options how;
-    gd_summary summary = { .struct_size = sizeof summary };
-
-    gd_rank_options_init(&how);
-    how.input = in_dir(dir, "in.jsonl");
-    how.output = in_dir(dir, out);
-    how.pairs = pairs;
-    how.pairs_output = in_dir(dir, out_pairs);
-    how.keep = "id";
-    how.texts = 1;
-    how.from_scores = with ? NULL : in_dir(dir, "scores");
-    assert_int_equal(gd_rank_file(with, &how, NULL, &summary, NULL), GD_EITEM);
-    assert_int_equal(summary.items, 9);
-}
-
-static void rankings_have_the_same_bytes(void **state)
-{
-    static const gd_rank_pairs pairs[] = { GD_PAIRS_BEST_WORST, GD_PAIRS_BEST_RANDOM, GD_PAIRS_ALL };
-
-    score_mixed(*state, model);
-    for (size_t i = 0; i < 3; i++) {
-        rank_once(*state, model, pairs[i], "a", "a.pairs");
-        rank_once(*state, NULL, pairs[i], "b", "b.pairs");
-        expect_same(*state, "a", "b");
-        expect_same(*state, "a.pairs", "b.pairs");
-    }
-}
-
-struct said {
-    char text[4000];
-};
-
-static void on_problem(void *context, uint64_t index, const char *sentence)
-{
-    struct said *said = context;
-    const size_t len = strlen(said->text);
-
-    (void)snprintf(said->text + len, sizeof said->text - len, "%d %s\n", (int)index, sentence);
-}
-
-static void filter_once(const char *dir, gd_model *with, gd_filter_by by, const char *name, char report[4000])
-{
-    struct said said = { "" };
-    char out[32], no[32], *json;
-    gd_filter_options how;
-
-    (void)snprintf(out, sizeof out, "%s.kept", name);
-    (void)snprintf(no, sizeof no, "%s.no", name);
-    gd_filter_options_init(&how);
-    how.input = in_dir(dir, "in.jsonl");
-    how.output = in_dir(dir, out);
-    how.rejects = in_dir(dir, no);
-    how.by = by;
-    how.limit = 0.25;
-    how.annotate = 1;
-    how.problem = on_problem;
-    how.context = &said;
-    how.from_scores = with ? NULL : in_dir(dir, "scores");
-    assert_int_equal(gd_filter_file(with, &how, NULL, NULL, &json, NULL), GD_EITEM);
-    (void)snprintf(report, 4000, "%s\n%s", json, said.text);
-    gd_string_free(json);
-}
-
-static void filtered_files_have_the_same_bytes(void **state)
-{
-    static const gd_filter_by by[] = { GD_FILTER_MIN_SCORE, GD_FILTER_MIN_MARGIN, GD_FILTER_TOP_FRACTION,
-                                       GD_FILTER_FLIP_BELOW };
-    static char a[4000], b[4000];
-
-    score_mixed(*state, model);
-    for (size_t i = 0; i < 4; i++) {
-        filter_once(*state, model, by[i], "a", a);
-        filter_once(*state, NULL, by[i], "b", b);
-        assert_string_equal(a, b);
-        expect_same(*state, "a.kept", "b.kept");
-        expect_same(*state, "a.no", "b.no");
-    }
-}
-
-/* The result up to its details, which name the model. */
-static void eval_once(const char *dir, gd_model *with, const char *scores, char report[4000])
-{
-    gd_eval_options how;
-    char *json;
-
-    gd_eval_options_init(&how);
-    how.input = in_dir(dir, "in.jsonl");
-    how.scores = in_dir(dir, scores);
-    how.by = "id";
-    how.calibrate = 1;
-    how.from_scores = with ? NULL : in_dir(dir, "scores");
-    assert_int_equal(gd_eval(with, &how, NULL, NULL, &json, NULL), GD_EITEM);
-    assert_non_null(strstr(json, "\"details\""));
-    (void)snprintf(report, 4000, "%.*s", (int)(strstr(json, "\"details\"") - json), json);
-    if (!with)
-        assert_contains(json, "\"model\":null");
-    gd_string_free(json);
-}
-
-static void evaluations_have_the_same_figures(void **state)
-{
-    static char a[4000], b[4000];
-
-    score_mixed(*state, model);
-    eval_once(*state, model, "a", a);
-    eval_once(*state, NULL, "b", b);
-    assert_string_equal(a, b);
-    expect_same(*state, "a", "b");
-}
-
-/* Texts that are too long: an error, or cut. */
-static void long_texts_stay_what_they_were(void **state)
-{
-    static const gd_truncate truncate[] = { GD_TRUNCATE_ERROR, GD_TRUNCATE_RIGHT };
-    static char a[4000], b[4000];
-
-    for (size_t i = 0; i < 2; i++) {
-        gd_model *with = short_model(truncate[i]);
-
-        score_mixed(*state, with);
-        filter_once(*state, with, GD_FILTER_MIN_SCORE, "a", a);
-        filter_once(*state, NULL, GD_FILTER_MIN_SCORE, "b", b);
-        assert_string_equal(a, b);
-        expect_same(*state, "a.no", "b.no");
-        gd_model_close(with);
-    }
-}
 
 /* ---- values by hand ---- */
 
@@ -313,7 +141,51 @@ static void scores_of_another_input_are_refused(void **state)
         if (rank_written(*state, bad[i].input, bad[i].scores, &how, &err) != GD_EFORMAT)
             fail_msg("row %zu: status %d, %s", i, (int)err.status, err.text);
         assert_contains(err.text, bad[i].sentence);
-        remove_file(*state, "out.resume");
+        expect_text(how.output, "");
+        expect_text(how.pairs_output, "");
+        assert_int_equal(access(in_dir(*state, "out.resume"), F_OK), -1);
+    }
+}
+
+enum { MANY = 3000 };
+
+/* MANY pairs, of which the last has no scores: too late for what was written before, which is taken back. */
+static void write_many(const char *dir, const char *output, gd_filter_options *how)
+{
+    char *input = calloc(MANY, 60), *scores = calloc(MANY, 80);
+    size_t in = 0, out = 0;
+
+    for (int i = 0; i < MANY; i++) {
+        in += (size_t)sprintf(input + in, "{\"chosen\":\"a %d\",\"rejected\":\"b\"}\n", i);
+        if (i + 1 < MANY)
+            out += (size_t)sprintf(scores + out,
+                                   "{\"index\":%d,\"chosen\":%d,\"rejected\":1500,\"margin\":%d,\"tokens\":[1,1]}\n", i,
+                                   i, i - 1500);
+    }
+    write_text(dir, "in.jsonl", input);
+    write_text(dir, "scores", scores);
+    free(input);
+    free(scores);
+    *how = filter_options(dir, GD_FILTER_MIN_MARGIN, 0);
+    how->output = in_dir(dir, output);
+    how->from_scores = in_dir(dir, "scores");
+}
+
+static void scores_that_end_early_leave_no_lines(void **state)
+{
+    static const char *const outputs[] = { "out", "out.gz", "out.zst" };
+
+    for (size_t i = 0; i < 3; i++) {
+        gd_filter_options how;
+        gd_error err = { 0 };
+        char *json;
+
+        write_many(*state, outputs[i], &how);
+        assert_int_equal(gd_filter_file(NULL, &how, NULL, NULL, &json, &err), GD_EFORMAT);
+        assert_contains(err.text, "scores has no line of item 2999 (line 3000 of ");
+        assert_null(strstr(err.text, "already written"));
+        expect_text(how.output, "");
+        expect_text(how.rejects, "");
     }
 }
 
@@ -407,8 +279,6 @@ static void scores_may_be_compressed(void **state)
 
 /* ---- a run that is interrupted ---- */
 
-enum { MANY = 3000 };
-
 static int stop(void *context, uint64_t items, uint64_t bytes, uint64_t bytes_total, uint64_t tokens)
 {
     (void)context, (void)items, (void)bytes, (void)bytes_total, (void)tokens;
@@ -436,7 +306,34 @@ static void an_interrupted_run_resumes(void **state)
     how.from_scores = in_dir(*state, "./scores"); /* the same file */
     assert_ok(gd_rank_file(NULL, &how, NULL, NULL, test_err));
     expect_text(how.output, whole);
+    assert_ok(gd_rank_file(NULL, &how, NULL, NULL, test_err)); /* complete: nothing to do, and nothing is left */
+    assert_int_equal(access(in_dir(*state, "out.resume"), F_OK), -1);
     free(whole);
+    free(input);
+    free(scores);
+}
+
+/* A resumed run knows how many items failed before, but not which. */
+static void the_first_failure_may_be_an_earlier_runs(void **state)
+{
+    const gd_progress progress = { .struct_size = sizeof progress, .report = stop };
+    char *input = calloc(MANY, 40), *scores = calloc(MANY, 60);
+    gd_rank_options how;
+    gd_error err = { 0 };
+
+    for (int i = 0; i < MANY; i++) {
+        (void)sprintf(input + strlen(input), "{\"prompt\":\"p\",\"responses\":[\"%d\"]}\n", i);
+        (void)sprintf(scores + strlen(scores),
+                      i % 2999 ? "{\"index\":%d,\"scores\":[1],\"tokens\":[1]}\n" : "{\"index\":%d,\"error\":\"no\"}\n",
+                      i);
+    }
+    assert_int_equal(rank_written(*state, input, scores, &how, &err), GD_EITEM);
+    assert_string_equal(err.text, "2 of 3000 items failed; the first is item 0: no");
+    assert_int_equal(gd_rank_file(NULL, &how, &progress, NULL, NULL), GD_EINTERRUPTED);
+    how.resume = 1;
+    err = (gd_error){ 0 };
+    assert_int_equal(gd_rank_file(NULL, &how, NULL, NULL, &err), GD_EITEM);
+    assert_string_equal(err.text, "2 of 3000 items failed; one is item 2999: no");
     free(input);
     free(scores);
 }
@@ -468,12 +365,16 @@ static void every_allocation_may_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(rankings_have_the_same_bytes),        TEST(filtered_files_have_the_same_bytes),
-        TEST(evaluations_have_the_same_figures),   TEST(long_texts_stay_what_they_were),
-        TEST(rankings_follow_from_the_scores),     TEST(filters_follow_from_the_scores),
-        TEST(scores_of_another_input_are_refused), TEST(items_without_a_line_can_be_left_out),
-        TEST(wrong_options_are_refused),           TEST(scores_may_be_compressed),
-        TEST(an_interrupted_run_resumes),          TEST(every_allocation_may_fail),
+        TEST(rankings_follow_from_the_scores),
+        TEST(filters_follow_from_the_scores),
+        TEST(scores_of_another_input_are_refused),
+        TEST(items_without_a_line_can_be_left_out),
+        TEST(wrong_options_are_refused),
+        TEST(scores_may_be_compressed),
+        TEST(an_interrupted_run_resumes),
+        TEST(every_allocation_may_fail),
+        TEST(the_first_failure_may_be_an_earlier_runs),
+        TEST(scores_that_end_early_leave_no_lines),
     };
 
     return cmocka_run_group_tests_name("judge: scores that are there", tests, filtering_open, filtering_close);

@@ -13,7 +13,7 @@ static inline gd_status read_lines(const char *path, char *seen, size_t room, gd
     gd_line line;
     bool more;
     size_t at = 0;
-    gd_status rc = gd_reader_open(&r, path, err);
+    gd_status rc = gd_reader_open(&r, path, (gd_pause){ 0 }, err);
 
     seen[0] = '\0';
     if (rc)

@@ -127,7 +127,7 @@ static void lines_before_a_fault_are_read(void **state)
 
         for (size_t i = 0; i < 8; i++)
             packed[fault + i] ^= 0x55;
-        assert_ok(gd_reader_open(&r, temp_write("x", packed, n), test_err));
+        assert_ok(gd_reader_open(&r, temp_write("x", packed, n), (gd_pause){ 0 }, test_err));
         while (!gd_reader_next(r, &line, &more, &err) && more)
             if (++lines * 23 < (uint64_t)len / 100 * 60) /* all quarters compress equally well */
                 assert_memory_equal(line.data, text + (lines - 1) * 23, 22);

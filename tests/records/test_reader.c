@@ -87,7 +87,7 @@ static void lines_may_span_buffers(void **state)
 
             path = way ? temp_write("x", packed, n) : temp_write("x", file, at);
             free(packed);
-            assert_ok(gd_reader_open(&r, path, test_err));
+            assert_ok(gd_reader_open(&r, path, (gd_pause){ 0 }, test_err));
             for (size_t k = 0; k < count; k++) {
                 assert_ok(gd_reader_next(r, &line, &more, test_err));
                 assert_true(more);
@@ -122,7 +122,7 @@ static void a_line_of_16_mib_is_the_longest(void **state)
         at = 3 + len;
         memcpy(file + at, "\r\n{\"text\":\"next\"}\n", 18);
         at += 18;
-        assert_ok(gd_reader_open(&r, temp_write("x", file, at), test_err));
+        assert_ok(gd_reader_open(&r, temp_write("x", file, at), (gd_pause){ 0 }, test_err));
         assert_ok(gd_reader_next(r, &line, &more, test_err));
         assert_int_equal(line.too_long, extra);
         assert_int_equal(line.data == NULL, extra);

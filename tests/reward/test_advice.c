@@ -76,9 +76,8 @@ static const struct note_case {
     { "another than it remembers", "\"Qwen/Qwen3-4B\"", "{\"_name_or_path\":\"Qwen/Qwen3-8B\"}", NULL, GD_ADD_EOS_NEVER,
       "the adapter was trained on \"Qwen/Qwen3-4B\"" },
     { "TRL", "null", NULL, CARD("- reward-trainer\n"), GD_ADD_EOS_NEVER,
-      "/a/README.md: TRL trained this, ending plain texts (not conversations) with <|im_end|>; here it is not "
-      "appended: "
-      "--add-eos auto does that" },
+      "/a/README.md: TRL trained this, ending plain texts (not conversations) with <|im_end|>, which is "
+      "appended only with --add-eos auto" },
     { "TRL, appended", "null", NULL, CARD("- reward-trainer\n"), GD_ADD_EOS_AUTO, "here it is appended (--add-eos)" },
     { "TRL, always appended", "null", NULL, CARD("- reward-trainer\n"), GD_ADD_EOS_ALWAYS, "here it is appended" },
     { "TRL on Windows", "null", NULL, "---\r\ntags:\r\n- reward-trainer\r\n---\r\n", GD_ADD_EOS_NEVER,
@@ -146,7 +145,7 @@ static void inspect_warns(void **state)
     options.model = in_dir(*state, "n");
     assert_ok(gd_inspect(&options, &json, test_err));
     assert_contains(json, "the adapter was trained on \\\"Qwen/Qwen3-4B\\\"");
-    assert_contains(json, "--add-eos auto does that");
+    assert_contains(json, "only with --add-eos auto");
     gd_string_free(json);
 }
 

@@ -4,9 +4,12 @@
 #include "reward/journal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* A network file system may report a failed write only at close(); the linker puts this in place of close(). */
 static int close_reason;
@@ -283,14 +286,18 @@ static void a_link_has_the_journal_of_its_file(void **state)
     assert_ok(gd_journal_open(&journal, temp_path("link"), "{\"model\":\"m\"}", false, test_err));
     assert_int_equal(access(temp_path("out.resume"), F_OK), 0);
     temp_write("out", "a line\n", 7);
+    assert_int_equal(gd_journal_open(&other, temp_path("link"), "{\"model\":\"m\"}", false, &err), GD_EIO);
+    assert_contains(err.text, "/link: another run is writing to this file");
+    gd_journal_free(&other);
+    gd_journal_free(&journal);
+    err = (gd_error){ 0 };
     assert_int_equal(gd_journal_open(&other, temp_path("link"), "{\"model\":\"m\"}", false, &err), GD_EUSAGE);
     assert_contains(err.text, "/link is unfinished");
     gd_journal_free(&other);
     assert_ok(gd_journal_open(&other, temp_path("out"), "{\"model\":\"m\"}", true, test_err));
     assert_false(other.done.complete);
+    assert_ok(gd_journal_finish(&other, test_err));
     gd_journal_free(&other);
-    assert_ok(gd_journal_finish(&journal, test_err));
-    gd_journal_free(&journal);
     assert_int_equal(access(temp_path("out.resume"), F_OK), -1);
 }
 
@@ -316,6 +323,51 @@ static void the_first_reason_counts(void **state)
     close_reason = 0;
 }
 
+static gd_status open_too(bool resume, gd_error *err)
+{
+    gd_journal journal;
+    gd_status rc;
+
+    *err = (gd_error){ 0 };
+    rc = gd_journal_open(&journal, temp_path("out"), "{\"model\":\"m\"}", resume, err);
+    gd_journal_free(&journal);
+    return rc;
+}
+
+/* Of two runs that begin at the same moment, one comes first, and the other leaves its journal alone. */
+static void one_run_has_the_journal(void **state)
+{
+    const gd_journal_state done = { .items = 7 };
+    gd_journal first;
+    gd_error err = { 0 };
+    int part;
+
+    (void)state;
+    assert_ok(gd_journal_open(&first, temp_path("out"), "{\"model\":\"m\"}", false, test_err));
+    for (int saved = 0; saved < 2; saved++) {
+        for (int resume = 0; resume < 2; resume++) {
+            assert_int_equal(open_too(resume, &err), GD_EIO);
+            assert_contains(err.text, "out: another run is writing to this file");
+        }
+        assert_ok(gd_journal_save(&first, &done, test_err));
+    }
+    gd_journal_free(&first);
+    assert_int_equal(open_too(false, &err), GD_EUSAGE); /* it is unfinished, and nobody is at it */
+    assert_contains(err.text, "out is unfinished: resume it with --resume");
+    assert_ok(open_too(true, test_err));
+    assert_int_equal(unlink(temp_path("out.resume")), 0);
+
+    part = open(temp_path("out.resume.part"), O_RDWR | O_CREAT, 0600); /* a run that is about to make its journal */
+    assert_int_equal(flock(part, LOCK_EX), 0);
+    assert_int_equal(open_too(false, &err), GD_EIO);
+    assert_contains(err.text, "out: another run is writing to this file");
+    assert_int_equal(access(temp_path("out.resume"), F_OK), -1);
+    assert_int_equal(close(part), 0);
+    assert_ok(open_too(false, test_err));
+    assert_int_equal(access(temp_path("out.resume.part"), F_OK), -1);
+    assert_int_equal(unlink(temp_path("out.resume")), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -332,6 +384,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_kill_while_files_are_removed, temp_begin, temp_end),
         cmocka_unit_test(only_a_file_can_be_resumed),
         cmocka_unit_test_setup_teardown(the_first_reason_counts, temp_begin, temp_end),
+        cmocka_unit_test_setup_teardown(one_run_has_the_journal, temp_begin, temp_end),
     };
 
     return cmocka_run_group_tests_name("reward: journal", tests, NULL, NULL);

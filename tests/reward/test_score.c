@@ -92,6 +92,7 @@ static void weights_stay_from_the_second_time_on(void **state)
 static void scores_are_scaled(void **state)
 {
     static const float scores[] = { -30, -1.5f, 0, 0.1f, 2, 88, 1e30f };
+    static const char *const neither[] = { "/nonexistent", "1", "0,", ",1", "1;2", "1,2x" };
     gd_scale scale;
 
     (void)state;
@@ -110,7 +111,14 @@ static void scores_are_scaled(void **state)
     assert_int_equal(gd_scale_open(&scale, "1,0", NULL, NULL), GD_EUSAGE);
     assert_int_equal(gd_scale_open(&scale, "nan,1", NULL, NULL), GD_EUSAGE);
     assert_int_equal(gd_scale_open(&scale, NULL, "tanh", NULL), GD_EUSAGE);
-    assert_int_equal(gd_scale_open(&scale, "/nonexistent", NULL, NULL), GD_EIO);
+    for (size_t i = 0; i < sizeof neither / sizeof neither[0]; i++) {
+        gd_error err = { 0 };
+
+        assert_int_equal(gd_scale_open(&scale, neither[i], NULL, &err), GD_EIO);
+        assert_contains(err.text, neither[i]);
+        assert_contains(err.text, ": there is no such file; MEAN,STD, two numbers as in 0.5,2, or the file that eval "
+                                  "--calibrate wrote is expected");
+    }
 }
 
 static void truncation_and_eos(void **state)
@@ -229,7 +237,7 @@ static void a_file_is_scored_line_by_line(void **state)
     assert_ok(gd_model_open(&model, &options, test_err));
     assert_ok(gd_score(model, 3, texts, s, n, test_err));
     assert_int_equal(gd_score_file(model, &how, NULL, &summary, &err), GD_EITEM);
-    assert_string_equal(err.text, "2 of 5 items failed");
+    assert_int_equal(strncmp(err.text, "2 of 5 items failed; the first is item 1: line 3: not valid JSON", 64), 0);
     (void)snprintf(want, sizeof want,
                    "{\"index\":0,\"score\":%.9g,\"tokens\":%zu}\n{\"index\":1,\"error\":\"line 3: ", (double)s[0],
                    n[0]);

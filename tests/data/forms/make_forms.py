@@ -240,6 +240,11 @@ def template_fields():
             case(f'{key} {full}: {none!r}', {'messages': talk, key: none}, [talk])
         case(f'{key} {full}, left out', {'messages': talk, key: full}, [talk], fields=f'{key}=_')
         case(f'{key} {full} beside texts', {'text': 'Hi', key: full}, ['Hi'])
+    for nan in (float('nan'), float('inf')):
+        case(f'tools: {nan}', {'messages': talk, 'tools': nan}, error=f'the field "tools" is {json.dumps(nan)}, which is not JSON; expected null, or nothing; --fields tools=_')
+        case(f'tools: {nan}, left out', {'messages': talk, 'tools': nan}, [talk], fields='tools=_')
+        case(f'tools: {nan} beside texts', {'text': 'Hi', 'tools': nan}, ['Hi'])
+        case(f'message with tool_calls: {nan}', {'messages': [HI, {**HELLO, 'tool_calls': nan}]}, error=f'has "tool_calls", which is {json.dumps(nan)} and not JSON; expected null, or nothing')
     case('tools by another name', {'messages': talk, 'functions': [tool]}, fields='tools=functions', error='the field "functions" is for chat templates')
     pair('tools of a pair', {'prompt': [Q], 'chosen': [A], 'rejected': [B], 'tools': None}, trl=True)
     case('tools of a pair, given', {'prompt': [Q], 'chosen': [A], 'rejected': [B], 'tools': [tool]}, error='the field "tools" is for chat')
