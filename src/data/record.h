@@ -11,6 +11,8 @@
  * them.  A text that answers a conversation becomes the assistant's turn; if a run makes turns, so does a text that
  * answers a text, and the prompt becomes the user's.
  *
+ * A field "system" is the first turn of conversations that do not begin with a system message.
+ *
  * One rule for items that say things twice, as data sets do: what the fields agree on is used once, and what they
  * contradict each other in is an error that says how to leave a field out.  So a prompt may be repeated at the start of
  * a conversation, or be the text of one of its user's messages, and "messages" may repeat a conversation.  Fields and

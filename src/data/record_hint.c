@@ -51,3 +51,12 @@ const char *gd_record_lost_question(const gd_reading *r)
     }
     return NULL;
 }
+
+const char *gd_record_lost_system(const gd_reading *r)
+{
+    for (size_t i = 0; i < GD_FIELD_ALIASES && !is_mapped(r, "system"); i++)
+        if (!strcmp(gd_field_aliases[i].ours, "system") &&
+            json_string_length(json_object_get(r->record->object, gd_field_aliases[i].theirs)))
+            return gd_field_aliases[i].theirs;
+    return NULL;
+}

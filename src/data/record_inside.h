@@ -47,6 +47,9 @@ gd_status gd_record_cells(const gd_reading *r);
 gd_status gd_record_message(gd_message *message, const gd_reading *r, const char *name, size_t index,
                             const json_t *value);
 
+/* Whether a template that reads the value would write nothing of it. */
+bool gd_reading_empty(const json_t *value);
+
 /* A fault if the item has a field that a chat template would be given, and which no chat format writes. */
 gd_status gd_record_no_template_fields(const gd_reading *r);
 
@@ -66,6 +69,12 @@ bool gd_record_begins(const gd_message *all, size_t count, const gd_message *fir
 bool gd_record_says(const gd_message *all, size_t count, gd_text text);
 bool gd_record_starts(gd_text text, gd_text with);
 
+/* ---- record_system.c: what the system says ---- */
+
+/* Makes the field "system" the first turn of each conversation of the record, unless it is there already.  A fault if
+ * it is not in a text, or contradicts a conversation. */
+gd_status gd_record_put_system(const gd_reading *r);
+
 /* ---- record_hint.c: what the input's fields may mean ---- */
 
 /* "; --fields prompt=question,response=answer?" for fields with other common names whose ours are absent; else "". */
@@ -74,5 +83,8 @@ const char *gd_record_hint(const gd_reading *r, char room[GD_HINT_ROOM]);
 
 /* A field that seems to hold the question of a pair that has no prompt; NULL: none. */
 const char *gd_record_lost_question(const gd_reading *r);
+
+/* A field that seems to hold what the system says, if there is no "system"; NULL: none. */
+const char *gd_record_lost_system(const gd_reading *r);
 
 #endif

@@ -40,8 +40,7 @@ static bool is_empty_text(const json_t *value)
     return found;
 }
 
-/* Whether a template that reads the value would write nothing of it. */
-static bool is_empty(const json_t *value)
+bool gd_reading_empty(const json_t *value)
 {
     return !value || gd_json_nothing(value) || is_hollow(value) || is_empty_text(value);
 }
@@ -53,7 +52,7 @@ gd_status gd_record_no_template_fields(const gd_reading *r)
     for (size_t i = 0; i < sizeof given / sizeof given[0]; i++) {
         const json_t *value = json_object_get(r->record->object, given[i]);
 
-        if (!is_empty(value))
+        if (!gd_reading_empty(value))
             return gd_fail(r->why, GD_EFORMAT,
                            "the field \"%s\" is for chat templates, and no chat format can write it; --fields %s=_ "
                            "scores the conversation without it",
@@ -70,7 +69,7 @@ static gd_status check_keys(const gd_reading *r, const char *name, size_t index,
     for (size_t i = 0; i < sizeof read / sizeof read[0]; i++) {
         const json_t *value = json_object_get(message, read[i]);
 
-        if (!is_empty(value))
+        if (!gd_reading_empty(value))
             return gd_fail(r->why, GD_EFORMAT,
                            "message %zu of the field \"%s\" has \"%s\", which chat templates read, and no chat format "
                            "can write; remove it, or score the text that the template makes, as \"text\"",

@@ -311,7 +311,9 @@ static gd_status read_all(const gd_reading *r, const struct kind *kind, bool bes
         rc = check_beside(r, kind);
     if (!rc && has_conversation(r->record))
         rc = gd_record_no_template_fields(r);
-    return rc || !all->before ? rc : gd_record_put_prompt(r, prompt->text);
+    if (!rc && all->before)
+        rc = gd_record_put_prompt(r, prompt->text);
+    return rc ? rc : gd_record_put_system(r);
 }
 
 gd_status gd_record_read(const gd_reading *r)

@@ -295,6 +295,48 @@ def turns():
     pair('no turns of a table', table([text]), Q['content'] + A['content'], Q['content'] + B['content'], suffix='.csv', turns='off')
 
 
+# ---- a system message in a field of its own ----
+
+def systems():
+    row = {'system': S['content'], 'question': Q['content'], 'chosen': A['content'], 'rejected': B['content']}
+    empty, map_it = {**row, 'system': ''}, 'prompt=question'
+    pair('system (Intel/orca_dpo_pairs)', row, [S, Q, A], [S, Q, B], fields=map_it, turns='on')
+    for chat in TEMPLATES:
+        pair(f'system with {chat}', row, [S, Q, A], [S, Q, B], fields=map_it, turns='on', chat=chat)
+    lost = 'the field "system" is not in the texts beside it, and would be lost; --turns on makes it the system\'s turn, and --fields system=_'
+    case('system beside texts', row, fields=map_it, error=lost)
+    pair('system beside texts, left out', row, Q['content'] + A['content'], Q['content'] + B['content'], fields=map_it + ',system=_')
+    pair('system left out of turns', row, fields=map_it + ',system=_', turns='on')
+    for none in ('', None, [], '[]'):
+        pair(f'no system beside texts: {none!r}', {**row, 'system': none}, Q['content'] + A['content'], Q['content'] + B['content'], fields=map_it)
+    pair('no system of turns', empty, fields=map_it, turns='on')
+    for key in ('system_prompt', 'system_message'):
+        other = {key: S['content'], 'prompt': Q['content'], 'response': A['content']}
+        for state in ('on', 'off'):
+            case(f'{key} unsaid, turns {state}', other, turns=state,
+                 error=f'the field "{key}" is not in the texts beside it; --fields system={key} takes it as the system\'s turn, and --fields system=_')
+        case(f'{key} mapped', other, [[S, Q, A]], fields=f'system={key}', turns='on')
+        case(f'{key} left out', other, [[Q, A]], fields='system=_', turns='on')
+        case(f'{key} is empty', {**other, key: ''}, [[Q, A]], turns='on')
+        case(f'{key} beside a conversation that has it', {key: S['content'], 'messages': [S, Q, A]}, [[S, Q, A]])
+    pair('system beside conversations that have it', {'system': S['content'], 'chosen': [S, Q, A], 'rejected': [S, Q, B]}, [S, Q, A], [S, Q, B])
+    case('system beside a conversation (LLaMA-Factory)', {'system': S['content'], 'conversations': [share('human', 'Hi'), share('gpt', 'Hello.')]},
+         [[S, HI, HELLO]], fields='messages=conversations')
+    case('system beside answers', {'system': S['content'], 'prompt': [Q], 'responses': ['Sencha.', [Q, B], C]}, [[S, Q, A], [S, Q, B], [S, Q, C]])
+    case('system beside another system message', {'system': 'Be long.', 'messages': [S, Q, A]},
+         error='the field "system" is not the system message of the conversation beside it; --fields system=_ leaves the field out')
+    case('system that the prompt has', {'system': 'Be brief.', 'prompt': 'Be brief. Is tea hot?', 'response': ' Yes.'}, ['Be brief. Is tea hot? Yes.'])
+    pair('system that texts have', {'system': 'Bye', 'chosen': 'Bach, BBye', 'rejected': 'Bye'}, 'Bach, BBye', 'Bye')
+    case('system that one text has', {'system': 'Bye', 'chosen': 'Bach, BBye', 'rejected': 'By'}, error=lost)
+    case('system beside a text', {'system': 'Bye', 'text': 'Hi'}, error=lost)
+    case('system is a number', {'system': 3, 'text': 'Hi'}, error='the field "system" is a number; expected a string, what the system says; --fields system=_')
+    case('system is a message', {'system': S, 'messages': [Q, A]}, error='the field "system" is an object; expected a string')
+    case('system with hh', {'system': 'Be brief.', 'messages': [Q, A]}, chat='hh', error='system')
+    pair('system in a table', table([row]), [S, Q, A], [S, Q, B], suffix='.csv', fields=map_it, turns='on')
+    case('system in a table, beside texts', table([row]), suffix='.csv', fields=map_it, error=lost)
+    pair('no system in a table', table([empty]), Q['content'] + A['content'], Q['content'] + B['content'], suffix='.csv', fields=map_it)
+
+
 # ---- names of others, and tables ----
 
 def names():
@@ -364,7 +406,7 @@ def tables():
     case('a text that looks like a conversation in JSON lines', {'text': json.dumps([Q, A])}, [json.dumps([Q, A])])
 
 
-for group in (preferences, repeated, forms, parts, template_fields, turns, names, tables):
+for group in (preferences, repeated, forms, parts, template_fields, turns, systems, names, tables):
     group()
 assert len({c['name'] for c in CASES}) == len(CASES)
 with open(os.path.join(HERE, 'forms.jsonl'), 'w') as f:
