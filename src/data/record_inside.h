@@ -20,6 +20,9 @@ typedef struct gd_reading {
 /* The input's name of the field that we call `ours`, for messages. */
 const char *gd_reading_name(const gd_reading *r, const char *ours);
 
+/* Whether it is read from a table, whose cells are strings. */
+bool gd_reading_table(const gd_reading *r);
+
 /* What a value is, to the user. */
 const char *gd_reading_type(const json_t *value);
 
@@ -37,8 +40,8 @@ typedef struct gd_record_part {
 gd_status gd_record_part_read(gd_record_part *part, const gd_reading *r, const char *name, const json_t *value);
 void gd_record_part_free(gd_record_part *part);
 
-/* Reads conversations that cells of a table hold as JSON text: replaces these strings in the record's object.  A
- * conversation as Python prints it is a fault. */
+/* Reads conversations and lists of answers that cells of a table hold as JSON text: replaces these strings in the
+ * record's object.  One as Python prints it is a fault. */
 gd_status gd_record_cells(const gd_reading *r);
 
 /* ---- record_message.c: one message ---- */

@@ -140,8 +140,9 @@ static gd_status check_list(const gd_reading *r, const char *key, size_t *count)
     if (!list)
         return missing(r, key);
     if (!json_is_array(list))
-        return gd_fail(r->why, GD_EFORMAT, "the field \"%s\" is %s; expected a list of answers",
-                       gd_reading_name(r, key), gd_reading_type(list));
+        return gd_fail(r->why, GD_EFORMAT, "the field \"%s\" is %s; expected a list of answers%s",
+                       gd_reading_name(r, key), gd_reading_type(list),
+                       gd_reading_table(r) ? " in JSON, as json.dumps() writes it" : "");
     if (*count == 0)
         return gd_fail(r->why, GD_EFORMAT, "the field \"%s\" is empty; expected answers", gd_reading_name(r, key));
     return GD_OK;

@@ -392,7 +392,25 @@ def tables():
          [[HI, HELLO], [HI, NO], [HI, NO]], suffix='.csv')
     for text in ("['Hello.', 'No.']", 'Hello.', '"Hello."', ''):
         case(f'no answers in a table: {text}', table([{'prompt': 'Hi ', 'responses': text}]), suffix='.csv',
-             error='the field "responses" is a string; expected a list of answers')
+             error='the field "responses" is a string; expected a list of answers in JSON, as json.dumps() writes it')
+    case('no answers in lines', {'prompt': 'Hi ', 'responses': 'Hello.'}, error='the field "responses" is a string; expected a list of answers')
+    sides = {'prompt': Q['content'], 'chosen': json.dumps(['Sencha.']), 'rejected': json.dumps(['Assam.', 'Tea?'])}
+    asked = Q['content']
+    case('answers of both sides in a table (allenai/reward-bench-2)', table([sides]), [[Q, A], [Q, B], [Q, C]], suffix='.csv', turns='on')
+    case('answers of both sides in a table, joined', table([sides]), [asked + 'Sencha.', asked + 'Assam.', asked + 'Tea?'], suffix='.csv')
+    case('answers of both sides in a table, by other names', table([{'prompt': asked, 'good': ' ["Sencha."]\n', 'bad': '["Assam."]'}], '\t'),
+         [asked + 'Sencha.', asked + 'Assam.'], suffix='.tsv', fields='chosen=good,rejected=bad')
+    case('conversations of both sides in a table', table([{**sides, 'chosen': json.dumps([[Q, A]]), 'rejected': json.dumps([[Q, B], [Q, C]])}]),
+         [[Q, A], [Q, B], [Q, C]], suffix='.csv')
+    case('no answers of one side in a table', table([{**sides, 'rejected': '[]'}]), suffix='.csv', error='the field "rejected" is empty; expected answers')
+    pair('two empty lists in a table', table([{**sides, 'chosen': '[]', 'rejected': '[ ]'}]), asked + '[]', asked + '[ ]', suffix='.csv')
+    printed = ' holds a list of answers as Python prints it; expected JSON, as json.dumps() writes it'
+    for chosen, rejected, wrong in (("['Sencha.']", "['Assam.', 'Tea?']", 'chosen'), ('["Tea\'s"]', "['Assam.' 'Tea?']", 'rejected'), ('["Sencha."]', '["As\\\'sam", "Tea?"]', 'rejected'),
+                                    ("['Sencha.']", '["Assam."]', 'chosen'), (str([[Q, A]]), str([[Q, B]]), 'chosen')):
+        case(f'answers as Python prints them in a table: {chosen} {rejected}', table([{**sides, 'chosen': chosen, 'rejected': rejected}]), suffix='.csv',
+             error=f'the column "{wrong}"' + printed)
+    for chosen, rejected in (('["a"]', 'a'), ("['a']", 'a'), ('[1, 2]', '[1, 3]'), ('[[1]]', '[[2]]'), ('["a", 1]', '["a"]'), ("['a'][0]", "['b']"), ("['a']", '[]a')):
+        pair(f'answers that are code in a table: {chosen} {rejected}', table([{**sides, 'chosen': chosen, 'rejected': rejected}]), asked + chosen, asked + rejected, suffix='.csv')
     case('sharegpt in a table', table([{'messages': json.dumps([share('human', 'Hi'), share('gpt', 'Hello.')])}]), [[HI, HELLO]], suffix='.csv')
     python = 'holds a conversation as Python prints it; expected JSON, as json.dumps() writes it'
     case('a conversation as Python prints it', table([{'prompt': '', 'chosen': str([Q, A]), 'rejected': str([Q, B])}]), suffix='.csv', error='the column "chosen" ' + python)
