@@ -67,10 +67,11 @@ gd_status gd_record_fit(const gd_reading *r, gd_record_text *to, const gd_record
 gd_status gd_record_put_prompt(const gd_reading *r, gd_text prompt);
 
 /* Whether a conversation begins with these messages; whether its user says this text somewhere; whether a text begins
- * with another. */
+ * with another, or holds it, which is not empty. */
 bool gd_record_begins(const gd_message *all, size_t count, const gd_message *first, size_t first_count);
 bool gd_record_says(const gd_message *all, size_t count, gd_text text);
 bool gd_record_starts(gd_text text, gd_text with);
+bool gd_record_holds(gd_text text, gd_text part);
 
 /* ---- record_system.c: what the system says ---- */
 
@@ -81,11 +82,18 @@ gd_status gd_record_put_system(const gd_reading *r);
 /* ---- record_hint.c: what the input's fields may mean ---- */
 
 /* "; --fields prompt=question,response=answer?" for fields with other common names whose ours are absent; else "". */
-enum { GD_HINT_ROOM = 200 };
+enum { GD_HINT_ROOM = 240 };
 const char *gd_record_hint(const gd_reading *r, char room[GD_HINT_ROOM]);
 
-/* A field that seems to hold the question of a pair that has no prompt; NULL: none. */
+/* A field that seems to hold the question of answers that have no prompt; NULL: none. */
 const char *gd_record_lost_question(const gd_reading *r);
+
+/* Alpaca's rows have a prompt in two halves: "instruction", and "input", which is often empty.  Whether both are there,
+ * and neither is taken as the prompt. */
+bool gd_record_has_halves(const gd_reading *r);
+
+/* A fault if one of them is the prompt, and the other is not in the texts. */
+gd_status gd_record_check_halves(const gd_reading *r);
 
 /* A field that seems to hold what the system says, if there is no "system"; NULL: none. */
 const char *gd_record_lost_system(const gd_reading *r);

@@ -284,16 +284,22 @@ static gd_status read_prompt(const gd_reading *r, const struct kind *kind, gd_re
     return value ? gd_record_part_read(prompt, r, gd_reading_name(r, "prompt"), value) : missing(r, "prompt");
 }
 
-static gd_status check_question(const gd_reading *r, const struct kind *kind)
+/* An empty prompt, as in a table, is none. */
+static gd_status check_question(const gd_reading *r, const struct kind *kind, const gd_record_part *prompt)
 {
-    const char *question = kind->second ? gd_record_lost_question(r) : NULL;
+    const bool none = !prompt->messages && !prompt->text.len;
+    const char *question = kind->takes_prompt && none ? gd_record_lost_question(r) : NULL;
+    const char *no = prompt->name ? "an empty \"prompt\"" : "no \"prompt\"";
+    const char *without = kind->needs_prompt ? "" : ", and --fields prompt=_ scores them without it";
 
     if (!question)
         return GD_OK;
-    return gd_fail(r->why, GD_EFORMAT,
-                   "no \"prompt\", but a field \"%s\"; --fields prompt=%s puts it before both answers, and --fields "
-                   "prompt=_ scores them without it",
-                   question, question);
+    if (gd_record_has_halves(r))
+        return gd_fail(r->why, GD_EFORMAT,
+                       "%s, but fields \"instruction\" and \"input\", the two halves of one: join them in one field%s",
+                       no, without);
+    return gd_fail(r->why, GD_EFORMAT, "%s, but a field \"%s\"; --fields prompt=%s puts it before the answers%s", no,
+                   question, question, without);
 }
 
 static gd_status read_all(const gd_reading *r, const struct kind *kind, bool beside, struct answers *all)
@@ -302,8 +308,8 @@ static gd_status read_all(const gd_reading *r, const struct kind *kind, bool bes
     gd_record_part *prompt = &all->prompt;
     gd_status rc = read_prompt(r, kind, prompt);
 
-    if (!rc && !prompt->name)
-        rc = check_question(r, kind);
+    if (!rc)
+        rc = check_question(r, kind, prompt);
     if (!rc)
         rc = read_kind(r, kind, kind->takes_prompt ? all : &alone);
     if (!rc && !kind->takes_prompt && prompt->name)
@@ -314,6 +320,8 @@ static gd_status read_all(const gd_reading *r, const struct kind *kind, bool bes
         rc = gd_record_no_template_fields(r);
     if (!rc && all->before)
         rc = gd_record_put_prompt(r, prompt->text);
+    if (!rc)
+        rc = gd_record_check_halves(r);
     return rc ? rc : gd_record_put_system(r);
 }
 

@@ -11,27 +11,12 @@ static const gd_text role = { "system", 6 };
 
 static bool same(gd_text a, gd_text b) { return a.len == b.len && gd_record_starts(a, b); }
 
-static bool holds(gd_text text, gd_text part)
-{
-    while (text.len >= part.len) {
-        const char *at = memchr(text.data, part.data[0], text.len - part.len + 1);
-
-        if (!at)
-            return false;
-        text = (gd_text){ at, text.len - (size_t)(at - text.data) };
-        if (gd_record_starts(text, part))
-            return true;
-        text = (gd_text){ text.data + 1, text.len - 1 };
-    }
-    return false;
-}
-
 static bool has_it(const gd_record_text *text, gd_text system)
 {
     bool found = false;
 
     if (!text->messages)
-        return holds(text->before, system) || holds(text->text, system);
+        return gd_record_holds(text->before, system) || gd_record_holds(text->text, system);
     for (size_t i = 0; i < text->message_count; i++)
         found |= same(text->messages[i].role, role) && same(text->messages[i].content, system);
     return found;

@@ -344,6 +344,20 @@ def names():
     case('prompt and completion', {'prompt': 'Hi', 'completion': 'Hello.'}, error='the field "response" is missing; perhaps --fields response=completion')
     case('prompt and completion, mapped', {'prompt': 'Hi ', 'completion': 'Hello.'}, ['Hi Hello.'], fields='response=completion')
     case('instruction and output (alpaca)', {'instruction': 'Hi', 'input': '', 'output': 'Hello.'}, error=need + 'prompt=instruction,response=output')
+    alpaca = {'instruction': 'Translate:', 'input': 'Tee', 'output': 'Tea'}
+    halves = '"instruction" and "input" are two halves of a prompt: join them in one field'
+    case('instruction, input and output (alpaca)', alpaca, error=f'yours have other names; {halves}; perhaps --fields response=output')
+    case('instruction, input and output, mapped', alpaca, fields='prompt=instruction,response=output',
+         error='the field "input" is the other half of the prompt in "instruction", and would be lost; join the two in one field, or remove it')
+    case('instruction, input and output, the other half mapped', alpaca, fields='prompt=input,response=output',
+         error='the field "instruction" is the other half of the prompt in "input"')
+    case('instruction, input and output, mapped, with turns', alpaca, fields='prompt=instruction,response=output', turns='on', error='the field "input" is the other half')
+    case('instruction and output, mapped', {**alpaca, 'input': ''}, ['Translate:Tea'], fields='prompt=instruction,response=output')
+    case('instruction, input and output, joined', {**alpaca, 'prompt': 'Translate: Tee = '}, ['Translate: Tee = Tea'], fields='response=output')
+    case('instruction that has the input', {**alpaca, 'instruction': 'Translate Tee: '}, ['Translate Tee: Tea'], fields='prompt=instruction,response=output')
+    case('instruction and input of a pair', {'instruction': 'Translate:', 'input': 'Tee', 'chosen': 'Tea', 'rejected': 'No'},
+         error='no "prompt", but fields "instruction" and "input", the two halves of one: join them in one field, and --fields prompt=_')
+    case('instruction and input in a table', table([alpaca]), suffix='.csv', fields='prompt=instruction,response=output', error='the field "input" is the other half')
     case('question and answer', {'question': 'Hi', 'answer': 'Hello.'}, error=need + 'prompt=question,response=answer')
     case('question, response_j and response_k', {'question': 'Hi', 'response_j': 'a', 'response_k': 'b'},
          error=need + 'prompt=question,chosen=response_j,rejected=response_k')
@@ -359,7 +373,21 @@ def names():
     pair('question of a pair, mapped', row, 'Is tea hot?Yes.', 'Is tea hot?No.', fields='prompt=question')
     pair('question of a pair, left out', row, 'Yes.', 'No.', fields='prompt=_')
     pair('question of a pair that is whole', {**row, 'chosen': 'Is tea hot? Yes.', 'rejected': 'Is tea hot? No.'}, 'Is tea hot? Yes.', 'Is tea hot? No.')
-    case('question of a pair that one side has', {**row, 'chosen': 'Is tea hot? Yes.'}, error='--fields prompt=question puts it before')
+    case('question of a pair that the chosen side has', {**row, 'chosen': 'Is tea hot? Yes.'}, error='--fields prompt=question puts it before')
+    empty = 'an empty "prompt", but a field "question"; --fields prompt=question puts it before '
+    case('question beside an empty prompt in a table', table([{'prompt': '', **row}]), suffix='.csv', error=empty + 'the answers, and --fields prompt=_')
+    case('question beside an empty prompt', {'prompt': '', **row}, error=empty + 'the answers, and --fields prompt=_')
+    case('question beside an empty prompt of a response', table([{'prompt': '', 'question': 'Is tea hot?', 'response': 'Yes.'}]), suffix='.csv', error=empty + 'the answers')
+    case('question beside an empty prompt of responses', {'prompt': '', 'question': 'Is tea hot?', 'responses': ['Yes.', 'No.']}, error=empty + 'the answers')
+    pair('question beside an empty prompt, left out', table([{'prompt': '', **row}]), 'Yes.', 'No.', suffix='.csv', fields='prompt=_')
+    pair('an empty question beside an empty prompt', table([{'prompt': '', **row, 'question': ''}]), 'Yes.', 'No.', suffix='.csv')
+    case('question beside answers of the assistant', {'question': Q['content'], 'chosen': [A], 'rejected': [B]}, error='no "prompt", but a field "question"')
+    case('question beside an answer of the assistant', {'question': Q['content'], 'chosen': A, 'rejected': B}, error='no "prompt", but a field "question"')
+    case('question beside lists of conversations', {'question': Q['content'], 'chosen': [[A]], 'rejected': [[B]]}, error='no "prompt", but a field "question"')
+    case('question beside answers of gpt', {'question': 'Hi', 'chosen': [share('gpt', 'a')], 'rejected': [share('gpt', 'b')]}, error='no "prompt", but a field "question"')
+    pair('question beside conversations of gpt', {'question': 'Hi', 'chosen': [share('human', 'Hi'), share('gpt', 'Hello.')], 'rejected': [share('human', 'Hi'), share('gpt', 'No.')]},
+         [HI, HELLO], [HI, NO])
+    case('question of a pair that the rejected side has', {**row, 'rejected': 'Is tea hot? No.'}, error='--fields prompt=question puts it before')
     pair('question beside conversations', {'question': Q['content'], 'chosen': [Q, A], 'rejected': [Q, B]}, trl=True)
     case('text beside messages', {'text': 'rendered', 'messages': [Q, A]},
          error='the fields "text" and "messages" don\'t go together; --fields text=_ leaves the first out, --fields messages=_ the second')
