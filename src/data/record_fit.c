@@ -84,12 +84,24 @@ static gd_text first_turn(gd_text *rest, gd_text *next)
     return all;
 }
 
+/* A prompt that ends with the mark of the assistant has no such turn yet: the answer is it. */
+static gd_text without_open_turn(gd_text prompt)
+{
+    const gd_text mark = changes[0].mark;
+
+    for (size_t len = mark.len; len >= mark.len - 1; len--) /* the last line may lack its end */
+        if (prompt.len >= len && !memcmp(prompt.data + prompt.len - len, mark.data, len))
+            return (gd_text){ prompt.data, prompt.len - len };
+    return prompt;
+}
+
 /* Counts the turns of a prompt that is a text, and writes them unless `to` is NULL. */
 static size_t prompt_turns(gd_message *to, gd_text prompt)
 {
     gd_text role = user, next;
     size_t count = 0;
 
+    prompt = without_open_turn(prompt);
     do {
         const gd_text content = first_turn(&prompt, &next);
 
@@ -104,9 +116,10 @@ static size_t prompt_turns(gd_message *to, gd_text prompt)
 /* Texts that are formatted already, which would be a turn inside a turn. */
 static const char *mark_of(gd_text text)
 {
-    static const char *const marks[] = { "\n\nHuman:",          "Human:", "<|im_start|>", "<|begin_of_text|>",
-                                         "<|start_header_id|>", "[INST]", "<s>",          "<bos>",
-                                         "<start_of_turn>" };
+    static const char *const marks[] = {
+        "\n\nHuman:", "Human:", "<|im_start|>", "<|begin_of_text|>", "<|start_header_id|>", "[INST]",
+        "<s>",        "<bos>",  "<extra_id_0>", "<extra_id_1>",      "<start_of_turn>"
+    };
 
     for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++)
         if (gd_record_starts(text, (gd_text){ marks[i], strlen(marks[i]) }))

@@ -140,6 +140,11 @@ static void translate(gd_text *role)
             *role = (gd_text){ names[i].ours, strlen(names[i].ours) };
 }
 
+static bool is_text(const json_t *value, gd_text text)
+{
+    return json_string_length(value) == text.len && !memcmp(json_string_value(value), text.data, text.len);
+}
+
 static gd_status check_role(const gd_reading *r, const char *name, size_t index, gd_text role, bool sharegpt)
 {
     if (gd_chat_knows_role(role))
@@ -147,6 +152,23 @@ static gd_status check_role(const gd_reading *r, const char *name, size_t index,
     return gd_fail(r->why, GD_EFORMAT,
                    "message %zu of the field \"%s\" has the role \"%.*s\", but %ssystem, user or assistant is expected",
                    index, name, (int)(role.len > 40 ? 40 : role.len), role.data, sharegpt ? "human, gpt, " : "");
+}
+
+/* A message in both forms must say the same twice. */
+static gd_status check_forms(const gd_reading *r, const char *name, size_t index, const json_t *value)
+{
+    const json_t *from = json_object_get(value, "from"), *said = json_object_get(value, "value");
+    gd_text role = { json_string_value(from), json_string_length(from) };
+
+    if (!json_is_string(from) || !json_is_string(said))
+        return GD_OK;
+    translate(&role);
+    if (is_text(json_object_get(value, "role"), role) && json_equal(json_object_get(value, "content"), said))
+        return GD_OK;
+    return gd_fail(r->why, GD_EFORMAT,
+                   "message %zu of the field \"%s\" has a role and a content, and also from and value, which say "
+                   "something else; expected one of the two forms",
+                   index, name);
 }
 
 gd_status gd_record_message(gd_message *message, const gd_reading *r, const char *name, size_t index,
@@ -166,6 +188,8 @@ gd_status gd_record_message(gd_message *message, const gd_reading *r, const char
         translate(&message->role);
     if (!rc)
         rc = check_role(r, name, index, message->role, sharegpt);
+    if (!rc && !sharegpt)
+        rc = check_forms(r, name, index, value);
     if (!rc)
         rc = check_keys(r, name, index, value);
     if (rc)

@@ -265,13 +265,28 @@ static gd_status check_beside(const gd_reading *r, const struct kind *kind)
 
 /* ---- all together ---- */
 
-static bool has_conversation(const gd_record *record)
+static size_t count_conversations(const gd_record *record)
 {
-    bool found = false;
+    size_t count = 0;
 
     for (size_t i = 0; i < record->count; i++)
-        found |= record->texts[i].messages != NULL;
-    return found;
+        count += record->texts[i].messages != NULL;
+    return count;
+}
+
+/* Conversations have the marks of a chat format, and texts have not: their scores can't be compared. */
+static gd_status check_mixed(const gd_reading *r, const struct kind *kind)
+{
+    const size_t count = count_conversations(r->record);
+
+    if (!count || count == r->record->count)
+        return GD_OK;
+    return gd_fail(r->why, GD_EFORMAT, "some answers of \"%s\"%s%s%s are conversations, and others texts%s",
+                   gd_reading_name(r, kind->first), kind->second ? " and \"" : "",
+                   kind->second ? gd_reading_name(r, kind->second) : "", kind->second ? "\"" : "",
+                   !r->entries                                ? ""
+                   : gd_json_has(r->record->object, "prompt") ? "; --turns on makes turns of the texts"
+                                                              : ", of which no turns can be made without a \"prompt\"");
 }
 
 /* Reads the prompt of a kind, or the one beside a text that is whole. */
@@ -316,7 +331,9 @@ static gd_status read_all(const gd_reading *r, const struct kind *kind, bool bes
         rc = check_own_prompt(r, kind, prompt);
     if (!rc && beside)
         rc = check_beside(r, kind);
-    if (!rc && has_conversation(r->record))
+    if (!rc)
+        rc = check_mixed(r, kind);
+    if (!rc && count_conversations(r->record))
         rc = gd_record_no_template_fields(r);
     if (!rc && all->before)
         rc = gd_record_put_prompt(r, prompt->text);

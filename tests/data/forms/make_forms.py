@@ -147,8 +147,13 @@ def repeated():
     pair('a prompt that ends with an answer', {'prompt': [Q, A], 'chosen': [A], 'rejected': [B]}, [Q, A, A], [Q, A, B], trl=True)
     case('one response repeats the prompt', {'prompt': [Q], 'response': [Q, A]}, [[Q, A]])
     case('responses repeat the prompt', {'prompt': [Q], 'responses': [[Q, A], 'Assam.', C]}, [[Q, A], [Q, B], [Q, C]])
-    case('one response repeats the prompt, a text does not', {'prompt': Q['content'], 'responses': ['Sencha.', [Q, B]]},
-         [Q['content'] + 'Sencha.', [Q, B]])
+    mixed = {'prompt': Q['content'], 'responses': ['Sencha.', [Q, B]]}
+    case('one response repeats the prompt, a text does not', mixed, error='some answers of "responses" are conversations, and others texts; --turns on makes')
+    case('one response repeats the prompt, a text does not, with turns', mixed, [[Q, A], [Q, B]], turns='on')
+    unasked = 'some answers of "chosen" and "rejected" are conversations, and others texts, of which no turns can be made without a "prompt"'
+    for chosen, rejected in (([Q, A], 'Assam.'), ('Sencha.', [Q, B]), ([A], ['Assam.']), ([[Q, A], 'Sencha.'], ['Assam.']), (A, 'Assam.')):
+        case(f'conversations and texts without a prompt: {chosen} {rejected}', {'chosen': chosen, 'rejected': rejected}, error=unasked)
+    case('conversations and texts without a prompt, by other names', {'good': [Q, A], 'bad': 'Assam.'}, fields='chosen=good,rejected=bad', error='some answers of "good" and "bad"')
     case('texts repeat the prompt', {'prompt': 'Q: Is tea hot? A:', 'chosen': 'Q: Is tea hot? A: Yes.', 'rejected': 'Q: Is tea hot? A: No.'},
          error='all answers begin with the text of "prompt", which would be there twice; --fields prompt=_')
     pair('texts repeat the prompt, left out', {'prompt': 'Q: Is tea hot? A:', 'chosen': 'Q: Is tea hot? A: Yes.', 'rejected': 'Q: Is tea hot? A: No.'},
@@ -195,6 +200,13 @@ def forms():
     case('sharegpt with a tool', {'messages': [share('human', 'Hi'), share('observation', '4'), share('gpt', 'Hello.')]},
          error='message 1 of the field "messages" has the role "observation", but human, gpt, system, user or assistant')
     case('sharegpt without a value', {'messages': [share('human', 'Hi'), {'from': 'gpt'}]}, error='message 1 of the field "messages": its value is missing')
+    both = {**share('human', 'Hi'), **HI}
+    case('messages in both forms', {'messages': [both, {**share('gpt', 'Hello.'), **HELLO}]}, [[HI, HELLO]])
+    case('messages in both forms, one empty', {'messages': [both, {'from': None, 'value': 'x', **HELLO}]}, [[HI, HELLO]])
+    case('messages with values and names of their own', {'messages': [{**HI, 'value': 'good'}, {**HELLO, 'from': 'Ann'}]}, [[HI, HELLO]])
+    for i, more in enumerate(({'from': 'gpt'}, {'value': 'Bye'}, {'value': ''}, {'from': 'Ann'}, {'value': 'Hi\0'}, {'from': 'user '})):
+        case(f'messages in two forms: {more}', {'messages': [{**both, **more}, HELLO]},
+             error='message 0 of the field "messages" has a role and a content, and also from and value, which say something else; expected one')
     case('from and content', {'messages': [{'from': 'human', 'content': 'Hi'}, HELLO]}, error='message 0 of the field "messages": its role is missing')
     for i, roles in enumerate((('human', 'gpt'), ('User', 'Assistant'), ('user', 'model'), ('user', 'tool'), ('developer', 'assistant'))):
         wrong = next(k for k in range(2) if roles[k] not in ('user', 'assistant'))
@@ -273,6 +285,14 @@ def turns():
     case('turns of longer turns (nvidia/HelpSteer2)',
          {'prompt': 'Hi\n\nthere\n<extra_id_1>Assistant\n\nHello.\n\n<extra_id_1>User\n', 'response': 'No.'},
          [[u('Hi\n\nthere'), a('\nHello.\n'), u(''), NO]], turns='on')
+    for name, end in (('an open turn', '\n<extra_id_1>Assistant\n'), ('an open turn without a line end', '\n<extra_id_1>Assistant')):
+        case(f'turns that end with {name} (nvidia/HelpSteer)', {'prompt': 'Hi' + end, 'response': 'Hello.'}, [[HI, HELLO]], turns='on')
+        case(f'turns that end with {name}, several', {'prompt': 'Hi\n<extra_id_1>Assistant\nHello.\n<extra_id_1>User\nWhich tea is green?' + end, 'response': 'Sencha.'},
+             [[HI, HELLO, Q, A]], turns='on')
+        case(f'joined after {name}', {'prompt': 'Hi' + end, 'response': 'Hello.'}, ['Hi' + end + 'Hello.'])
+    case('turns of nothing but an open turn', {'prompt': '\n<extra_id_1>Assistant\n', 'response': 'Hello.'}, [[u(''), HELLO]], turns='on')
+    case('an empty turn in the middle', {'prompt': 'Hi\n<extra_id_1>Assistant\n\n<extra_id_1>User\nWhich tea is green?', 'response': 'Sencha.'}, [[HI, a(''), Q, A]], turns='on')
+    case('no open turn', {'prompt': 'Hi\n<extra_id_1>Assistants', 'response': 'Hello.'}, [[u('Hi\n<extra_id_1>Assistants'), HELLO]], turns='on')
     case('no marks in the middle of a line', {'prompt': 'Hi <extra_id_1>Assistant\nthere', 'response': 'No.'},
          [[u('Hi <extra_id_1>Assistant\nthere'), NO]], turns='on')
     case('turns of responses', {'prompt': 'Hi', 'responses': ['Hello.', 'No.']}, [[HI, HELLO], [HI, NO]], turns='on')
@@ -287,7 +307,7 @@ def turns():
     case('turns without a prompt', {'chosen': 'Sencha.', 'rejected': 'Assam.'}, turns='on',
          error='the field "chosen" is a text without a prompt, of which no turns can be made; --turns off')
     case('turns of a text', {'text': 'Sencha.'}, turns='on', error='the field "text" is a text without a prompt')
-    for marked in ('\n\nHuman: Hi\n\nAssistant:', 'Human: Hi', '<|im_start|>user\nHi<|im_end|>\n', '<s>[INST] Hi [/INST]', '<bos><start_of_turn>user\n'):
+    for marked in ('\n\nHuman: Hi\n\nAssistant:', 'Human: Hi', '<|im_start|>user\nHi<|im_end|>\n', '<s>[INST] Hi [/INST]', '<bos><start_of_turn>user\n', '<extra_id_0>System\n\n', '<extra_id_1>User\nHi\n'):
         case(f'turns of a prompt that has some: {marked}', {'prompt': marked, 'response': 'No.'}, turns='on', error='it has turns already; --turns off joins')
         case(f'no turns of a prompt that has some: {marked}', {'prompt': marked, 'response': 'No.'}, [marked + 'No.'])
     case('turns with tools', {**text, 'tools': [{'name': 'f'}]}, turns='on', error='the field "tools" is for chat templates')
