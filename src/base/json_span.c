@@ -76,9 +76,7 @@ static uint32_t hex4(const char *p)
     return (uint32_t)strtoul(digits, NULL, 16);
 }
 
-/* Reads what an escape stands for, after the backslash, as UTF-8; returns the position after it, or NULL for half of a
- * surrogate pair, which stands for nothing. */
-static const char *unescape(const char *p, const char *end, unsigned char utf8[4], size_t *len)
+const char *gd_json_span_unescape(const char *p, const char *end, unsigned char utf8[4], size_t *len)
 {
     static const char names[] = "bfnrt", values[] = "\b\f\n\r\t";
     const char *name = *p ? strchr(names, *p) : NULL;
@@ -114,7 +112,7 @@ bool gd_json_span_is(gd_text name, const char *wanted)
         unsigned char utf8[4] = { (unsigned char)*p };
         size_t len = 1;
 
-        p = *p == '\\' && p + 1 < end ? unescape(p + 1, end, utf8, &len) : p + 1;
+        p = *p == '\\' && p + 1 < end ? gd_json_span_unescape(p + 1, end, utf8, &len) : p + 1;
         if (!p || len > left || memcmp(wanted, utf8, len) != 0)
             return false;
         wanted += len;

@@ -75,6 +75,10 @@ void gd_record_drop_texts(gd_record *record);
 /* Puts a text in front of each of the record's; its bytes must last as long as theirs. */
 void gd_record_put_before(gd_record *record, gd_text prompt);
 
+/* Whether a text begins with the prompt that is put before it, of more than a word: all answers to a prompt may not. */
+bool gd_record_repeats(const gd_record_text *text);
+#define GD_REPEATED "all answers begin with the text of \"%.100s\", which would be there twice"
+
 /* "line 7: " or "b.jsonl, line 7: ", and what is wrong there; for a record from no file, only the latter. */
 enum { GD_SENTENCE_ROOM = 800 };
 const char *gd_record_sentence(const gd_record *record, const char *why, char room[GD_SENTENCE_ROOM]);
@@ -105,9 +109,11 @@ const json_t *gd_answer_inside(const json_t *answer);
 /* Answer number `which` of a GD_RECORD_ANSWERS in its object: in responses, or in chosen and rejected. */
 const json_t *gd_record_answer(const json_t *object, size_t which);
 
-/* The same for a record, which may have been made of rows; and its prompt, or NULL. */
+/* The same for a record, which may have been made of rows; and its prompt and its system
+ * message, or NULL. */
 const json_t *gd_record_answer_of(const gd_record *record, size_t which);
 const json_t *gd_record_prompt(const gd_record *record);
+const json_t *gd_record_system(const gd_record *record);
 
 /* The records of an input, in order. */
 typedef struct gd_records gd_records;

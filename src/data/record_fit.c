@@ -277,22 +277,21 @@ static bool is_long(gd_text text)
     return found;
 }
 
-/* Whether all texts, two or more, begin with a prompt that would be put before them. */
-static bool is_repeated(const gd_record *record, gd_text prompt)
+bool gd_record_repeats(const gd_record_text *text)
 {
-    bool all = record->count >= 2 && is_long(prompt);
-
-    for (size_t i = 0; i < record->count; i++)
-        all = all && gd_record_starts(record->texts[i].text, prompt);
-    return all;
+    return is_long(text->before) && gd_record_starts(text->text, text->before);
 }
 
 gd_status gd_record_put_prompt(const gd_reading *r, gd_text prompt)
 {
-    if (is_repeated(r->record, prompt))
-        return gd_fail(r->why, GD_EFORMAT, "all answers begin with the text of \"%s\", which would be there twice%s",
-                       gd_reading_name(r, "prompt"), way_out(r, "; --fields prompt=_ scores them as they are"));
+    bool all = r->record->count >= 2;
+
     gd_record_put_before(r->record, prompt);
+    for (size_t i = 0; i < r->record->count; i++)
+        all = all && gd_record_repeats(&r->record->texts[i]);
+    if (all)
+        return gd_fail(r->why, GD_EFORMAT, GD_REPEATED "%s", gd_reading_name(r, "prompt"),
+                       way_out(r, "; --fields prompt=_ scores them as they are"));
     r->record->joined = prompt.len > 0;
     return GD_OK;
 }

@@ -294,7 +294,9 @@ static gd_status read_prompt(const gd_reading *r, const struct kind *kind, gd_re
 {
     const json_t *value = json_object_get(r->record->object, "prompt");
 
-    if (!kind->needs_prompt && !gd_json_has(r->record->object, "prompt"))
+    const bool needed = kind->needs_prompt && strcmp(gd_reading_name(r, "prompt"), GD_FIELD_NONE) != 0;
+
+    if (!needed && !gd_json_has(r->record->object, "prompt"))
         return GD_OK;
     return value ? gd_record_part_read(prompt, r, gd_reading_name(r, "prompt"), value) : missing(r, "prompt");
 }
@@ -305,16 +307,19 @@ static gd_status check_question(const gd_reading *r, const struct kind *kind, co
     const bool none = !prompt->messages && !prompt->text.len;
     const char *question = kind->takes_prompt && none ? gd_record_lost_question(r) : NULL;
     const char *no = prompt->name ? "an empty \"prompt\"" : "no \"prompt\"";
-    const char *without = kind->needs_prompt ? "" : ", and --fields prompt=_ scores them without it";
 
     if (!question)
         return GD_OK;
     if (gd_record_has_halves(r))
         return gd_fail(r->why, GD_EFORMAT,
-                       "%s, but fields \"instruction\" and \"input\", the two halves of one: join them in one field%s",
-                       no, without);
-    return gd_fail(r->why, GD_EFORMAT, "%s, but a field \"%s\"; --fields prompt=%s puts it before the answers%s", no,
-                   question, question, without);
+                       "%s, but fields \"instruction\" and \"input\", the two halves of one: join them in one field; "
+                       "--fields prompt=_ scores the answers without them",
+                       no);
+    return gd_fail(
+        r->why, GD_EFORMAT,
+        "%s, but a field \"%s\"; --fields prompt=%s puts it before the answers, and --fields prompt=_ scores "
+        "them without it",
+        no, question, question);
 }
 
 static gd_status read_all(const gd_reading *r, const struct kind *kind, bool beside, struct answers *all)

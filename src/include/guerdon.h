@@ -389,7 +389,7 @@ typedef struct gd_rank_options {
                                   0: such an item is an error of the whole call */
     const char *group_by; /**< NULL, or a field: each record is one answer, {"prompt": P, "response": A}, {"messages":
                                ..} or {"text": T}, and those that follow each other and have the same value in this
-                               field are ranked together */
+                               field, however it is spelt, are ranked together */
 } gd_rank_options;
 
 /** Fills *options with the defaults. */

@@ -121,8 +121,9 @@ def preferences():
     for key, value in (('response', 'Sencha.'), ('responses', ['Sencha.', 'Assam.'])):
         case(f'messages beside {key}', {'messages': [Q], key: value}, error='the field "prompt" is missing; --fields prompt=messages takes "messages" as the prompt')
         case(f'messages beside {key}, mapped', {'messages': [Q], key: value}, [[Q, A], [Q, B]][:1 + (key == 'responses')], fields='prompt=messages')
-    case('the prompt that is needed, left out', {'prompt': 'Hi', 'response': 'Hello.'}, fields='prompt=_',
-         error='the field "prompt" is needed, but --fields leaves it out')
+    case('a response whose prompt is left out', {'prompt': 'Hi', 'response': 'Hello.'}, ['Hello.'], fields='prompt=_')
+    case('a response that is needed, left out', {'prompt': 'Hi', 'response': 'Hello.'}, fields='response=_',
+         error='the field "response" is needed, but --fields leaves it out')
     case('messages are the prompt, unsaid', {'messages': [Q], 'chosen': A, 'rejected': B}, error='--fields prompt=messages takes it as the prompt')
 
 
@@ -163,6 +164,8 @@ def repeated():
     pair('a prompt of one word', {'prompt': 'Hi', 'chosen': 'Hi there', 'rejected': 'Hi!'}, 'HiHi there', 'HiHi!', trl=True)
     case('responses begin with the prompt', {'prompt': 'Is tea hot?', 'responses': ['Is tea hot? Yes.', 'Is tea hot? No.']},
          error='all answers begin with the text')
+    case('responses begin with the prompt, left out', {'prompt': 'Is tea hot?', 'responses': ['Is tea hot? Yes.', 'Is tea hot? No.']},
+         ['Is tea hot? Yes.', 'Is tea hot? No.'], fields='prompt=_')
     case('a text with its own prompt', {'prompt': 'Is tea hot?', 'text': 'Is tea hot? Yes.'}, ['Is tea hot? Yes.'])
     case('a text without its prompt', {'prompt': 'Is tea hot?', 'text': 'Yes.'},
          error='the field "text" does not hold the "prompt" beside it; --fields prompt=_')
@@ -376,7 +379,7 @@ def names():
     case('instruction, input and output, joined', {**alpaca, 'prompt': 'Translate: Tee = '}, ['Translate: Tee = Tea'], fields='response=output')
     case('instruction that has the input', {**alpaca, 'instruction': 'Translate Tee: '}, ['Translate Tee: Tea'], fields='prompt=instruction,response=output')
     case('instruction and input of a pair', {'instruction': 'Translate:', 'input': 'Tee', 'chosen': 'Tea', 'rejected': 'No'},
-         error='no "prompt", but fields "instruction" and "input", the two halves of one: join them in one field, and --fields prompt=_')
+         error='no "prompt", but fields "instruction" and "input", the two halves of one: join them in one field; --fields prompt=_')
     case('instruction and input in a table', table([alpaca]), suffix='.csv', fields='prompt=instruction,response=output', error='the field "input" is the other half')
     case('question and answer', {'question': 'Hi', 'answer': 'Hello.'}, error=need + 'prompt=question,response=answer')
     case('question, response_j and response_k', {'question': 'Hi', 'response_j': 'a', 'response_k': 'b'},
