@@ -463,7 +463,7 @@ GD_API void gd_filter_options_init_sized(gd_filter_options *options, size_t stru
  * Filters the records of a file by the scores that a reward model gives them.
  *
  * Lines that are kept or rejected are copied from the input byte for byte, except for the values of "chosen" and
- * "rejected" where they were swapped, and what `annotate` adds.
+ * "rejected" where they were swapped, and what `annotate` adds.  They end with LF, also where the input has CRLF.
  *
  * @param model NULL if how->from_scores is given
  * @param json  {"kept":..,"rejected":..,"flipped":..,"failed":..,"value":"margin","histogram":{"min":..,"max":..,

@@ -243,6 +243,8 @@ static void a_line_is_changed_where_it_must_be(void **state)
                        "{\"text\":\"{\"  ,\"guerdon\":{\"score\":0.5}}\n");
     expect_filter_line("{\"gu\\u0065rdon\" : {\"score\":1} ,\"text\":\"\"}", GD_VERDICT_KEEP, true, GD_RECORD_TEXT,
                        "{\"gu\\u0065rdon\" : {\"score\":0.5} ,\"text\":\"\"}\n");
+    expect_filter_line("{\"guerdon\":1, \"text\":\"\" ,\"guerdon\" :{\"score\":[2]}}", GD_VERDICT_KEEP, true,
+                       GD_RECORD_TEXT, "{\"guerdon\":{\"score\":0.5}, \"text\":\"\" ,\"guerdon\" :{\"score\":0.5}}\n");
     expect_filter_line("{ }", GD_VERDICT_KEEP, true, GD_RECORD_TEXT, "{ \"guerdon\":{\"score\":0.5}}\n");
     expect_filter_line("text", GD_VERDICT_KEEP, true, GD_RECORD_TEXT, NULL);
     expect_filter_line("{\"a\":1}", GD_VERDICT_KEEP, true, GD_RECORD_PAIR,
