@@ -32,10 +32,12 @@ static void put_part(gd_buf *out, const json_t *part)
     gd_buf_str(out, json_is_object(part) ? "]" : "");
 }
 
+static bool is_conversation(const json_t *part) { return json_is_array(part) || json_is_object(part); }
+
 /* A text that answers a conversation becomes an assistant turn, since trainers expect both in the same form. */
 static void put_answer(gd_buf *out, const json_t *prompt, const json_t *answer)
 {
-    const bool turn = (json_is_array(prompt) || json_is_object(prompt)) && json_is_string(answer);
+    const bool turn = is_conversation(prompt) && json_is_string(answer);
 
     gd_buf_str(out, turn ? "[{\"role\":\"assistant\",\"content\":" : "");
     put_part(out, answer);
@@ -97,18 +99,64 @@ static bool is_whole(const json_t *prompt, const json_t *answer)
     return says(answer, prompt) || (json_is_array(answer) && !json_string_length(prompt));
 }
 
-/* Adds one pair, if its margin is large enough; returns how many were added. */
-static size_t put_pair(gd_buf *out, const gd_preference *how, const gd_record *record, const float *scores,
-                       size_t chosen, size_t rejected)
+/* ---- pairs that are written as they were scored ---- */
+
+bool gd_preference_needs_texts(const gd_record *record, size_t count)
+{
+    const json_t *prompt = gd_record_prompt(record);
+    const bool first = is_whole(prompt, gd_answer_inside(gd_record_answer_of(record, 0)));
+    bool needs = gd_record_system(record) != NULL;
+
+    for (size_t i = 0; i < count; i++) {
+        const json_t *answer = gd_answer_inside(gd_record_answer_of(record, i));
+        const bool whole = is_whole(prompt, answer);
+
+        needs |= whole != first || (!whole && json_is_string(prompt) && is_conversation(answer));
+    }
+    return needs;
+}
+
+static const gd_record_text *text_of(const gd_record *record, size_t which)
+{
+    if (record->row_count)
+        return record->rows[which].texts;
+    return record->texts ? &record->texts[which] : NULL;
+}
+
+static void put_messages(gd_buf *out, const gd_record_text *text)
+{
+    for (size_t i = 0; i < text->message_count; i++) {
+        const gd_message *message = &text->messages[i];
+
+        gd_buf_str(out, i ? ",{\"role\":" : "[{\"role\":");
+        gd_buf_json_string(out, message->role.data, message->role.len);
+        gd_buf_str(out, ",\"content\":");
+        gd_buf_json_string(out, message->content.data, message->content.len);
+        gd_buf_str(out, "}");
+    }
+    gd_buf_str(out, "]");
+}
+
+/* Adds the two sides as whole conversations, if the record has these. */
+static bool put_whole(gd_buf *out, const gd_record *record, size_t chosen, size_t rejected)
+{
+    const gd_record_text *better = text_of(record, chosen), *worse = text_of(record, rejected);
+
+    if (!better || !worse || !better->messages || !worse->messages)
+        return false;
+    gd_buf_str(out, ",\"chosen\":");
+    put_messages(out, better);
+    gd_buf_str(out, ",\"rejected\":");
+    put_messages(out, worse);
+    return true;
+}
+
+static void put_parts(gd_buf *out, const gd_record *record, size_t chosen, size_t rejected)
 {
     const json_t *prompt = gd_record_prompt(record);
     const json_t *better = gd_answer_inside(gd_record_answer_of(record, chosen));
     const json_t *worse = gd_answer_inside(gd_record_answer_of(record, rejected));
-    const float margin = scores[chosen] - scores[rejected];
 
-    if (!(margin > 0) || margin < how->min_margin)
-        return 0;
-    gd_record_begin_pair(out, record, chosen, rejected);
     if (prompt && !(is_whole(prompt, better) && is_whole(prompt, worse))) { /* answers in two lists may have none */
         gd_buf_str(out, ",\"prompt\":");
         put_part(out, prompt);
@@ -117,6 +165,19 @@ static size_t put_pair(gd_buf *out, const gd_preference *how, const gd_record *r
     put_answer(out, prompt, better);
     gd_buf_str(out, ",\"rejected\":");
     put_answer(out, prompt, worse);
+}
+
+/* Adds one pair, if its margin is large enough; returns how many were added. */
+static size_t put_pair(gd_buf *out, const gd_preference *how, const gd_record *record, const float *scores,
+                       size_t chosen, size_t rejected)
+{
+    const float margin = scores[chosen] - scores[rejected];
+
+    if (!(margin > 0) || margin < how->min_margin)
+        return 0;
+    gd_record_begin_pair(out, record, chosen, rejected);
+    if (!put_whole(out, record, chosen, rejected))
+        put_parts(out, record, chosen, rejected);
     put_score(out, "score_chosen", scores[chosen]);
     put_score(out, "score_rejected", scores[rejected]);
     put_score(out, "score_margin", margin);

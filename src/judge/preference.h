@@ -1,7 +1,9 @@
 /* preference.h - makes preference pairs, for DPO or for training reward models, from ranked answers.
  *
  * A line is {"index":0,"prompt":..,"chosen":..,"rejected":..,"score_chosen":..,"score_rejected":..,"score_margin":..}:
- * the index of the item, the prompt and the answers as in the input, and the scores.  No field is called "margin":
+ * the index of the item, the prompt and the answers as in the input, and the scores.  Where trainers could not join these
+ * (a prompt that only one side repeats, a text beside messages, a field "system"), both sides are the whole conversations
+ * that were scored, without a prompt.  No field is called "margin":
  * TRL's RewardTrainer would subtract it in its loss. */
 #ifndef GD_JUDGE_PREFERENCE_H
 #define GD_JUDGE_PREFERENCE_H
@@ -19,6 +21,9 @@ typedef struct gd_preference {
 
 /* The fields of a pair that lines of other outputs do not have; ends with NULL. */
 extern const char *const gd_preference_names[];
+
+/* Whether an item's texts, of which there are `count`, are needed for its lines. */
+bool gd_preference_needs_texts(const gd_record *record, size_t count);
 
 /* Adds the lines of one item, in the order of the ranking, and returns their number. Its object has the prompt and
  * the answers. */

@@ -72,8 +72,20 @@ static void put_line(struct run *run, const gd_scored *item)
 
 static gd_status write_pairs(struct run *run, const gd_scored *item, gd_error *err)
 {
+    gd_record record = item->record;
+    gd_status rc = GD_OK;
+
+    record.texts = NULL; /* they were dropped; if they are needed, this copy has its own */
+    record.storage = NULL;
+    record.count = 0;
+    if (gd_preference_needs_texts(&record, item->count))
+        rc = gd_records_read_again(run->job.records, &record, err);
     gd_buf_clear(&run->line);
-    (void)gd_preference_lines(&run->line, &run->preference, &item->record, &run->ranking, item->scores);
+    if (!rc)
+        (void)gd_preference_lines(&run->line, &run->preference, &record, &run->ranking, item->scores);
+    gd_record_drop_texts(&record);
+    if (rc)
+        return rc;
     if (run->line.failed)
         return gd_fail_memory(err, run->line.len);
     return gd_sink_write(run->job.sinks[1], run->line.data, run->line.len, err);
