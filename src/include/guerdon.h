@@ -414,8 +414,8 @@ GD_API void gd_rank_options_init_sized(gd_rank_options *options, size_t struct_s
  * A line of pairs: {"index":0,"prompt":..,"chosen":..,"rejected":..,"score_chosen":..,"score_rejected":..,
  * "score_margin":..}, prompt and answers as they were read.  Where trainers could not join these (only one answer
  * repeats the prompt; the prompt is a text, and answers are messages; there is a field "system"), "chosen" and
- * "rejected" are the whole conversations that were scored, and there is no "prompt".  (A field "margin" would change the
- * loss of TRL's RewardTrainer.)
+ * "rejected" are the whole conversations that were scored, and there is no "prompt".  (A field "margin" would change
+ * the loss of TRL's RewardTrainer.)
  *
  * @param model     NULL if how->from_scores is given
  * @param progress  NULL, or called after each batch
