@@ -68,6 +68,21 @@ bool gd_json_span_next(gd_text *at, gd_text *name, gd_text *value)
     return true;
 }
 
+bool gd_json_span_item(gd_text *at, gd_text *value)
+{
+    const char *end = at->data + at->len, *p = at->len ? skip_space(at->data, end) : end, *begin;
+
+    if (p < end && (*p == '[' || *p == ','))
+        p = skip_space(p + 1, end);
+    if (p == end || *p == ']')
+        return false;
+    begin = p;
+    p = skip_value(begin, end);
+    *value = (gd_text){ begin, (size_t)(p - begin) };
+    *at = (gd_text){ p, (size_t)(end - p) };
+    return p > begin;
+}
+
 /* Four hexadecimal digits, which valid JSON has after \\u. */
 static uint32_t hex4(const char *p)
 {

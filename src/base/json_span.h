@@ -11,6 +11,9 @@
  * is the object's text at first, then what is left of it.  False after the last one. */
 bool gd_json_span_next(gd_text *at, gd_text *name, gd_text *value);
 
+/* The next item of a list, in the same way. */
+bool gd_json_span_item(gd_text *at, gd_text *value);
+
 /* Whether a name as it is written, maybe with escapes, is this one. */
 bool gd_json_span_is(gd_text name, const char *wanted);
 

@@ -140,7 +140,7 @@ void gd_records_on_pause(gd_records *records, gd_pause pause);
  * Fails when the file can't be read further, or when out of memory. */
 gd_status gd_records_next(gd_records *records, gd_record *record, bool *more, gd_error *err);
 
-/* Makes the texts of a good record again, which were dropped, but not its fields; in its rows, if it was made of some. */
+/* Makes the texts of a good record again, which were dropped, from its fields; if it was made of rows, in these. */
 gd_status gd_records_read_again(const gd_records *records, gd_record *record, gd_error *err);
 
 void gd_records_close(gd_records *records);

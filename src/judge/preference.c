@@ -16,31 +16,33 @@ bool gd_can_put(const gd_record *record, size_t count)
     return can;
 }
 
-void gd_put_json(gd_buf *out, const json_t *value)
+void gd_put_json(gd_buf *out, const json_t *value, gd_text written)
 {
-    if (json_is_string(value))
+    if (written.data)
+        gd_buf_bytes(out, written.data, written.len);
+    else if (json_is_string(value))
         gd_buf_json_string(out, json_string_value(value), json_string_length(value));
     else
         gd_json_put(out, value, JSON_COMPACT | JSON_ENCODE_ANY);
 }
 
 /* A prompt or an answer; a single message becomes a list, which trainers expect. */
-static void put_part(gd_buf *out, const json_t *part)
+static void put_part(gd_buf *out, const json_t *part, gd_text written)
 {
     gd_buf_str(out, json_is_object(part) ? "[" : "");
-    gd_put_json(out, part);
+    gd_put_json(out, part, written);
     gd_buf_str(out, json_is_object(part) ? "]" : "");
 }
 
 static bool is_conversation(const json_t *part) { return json_is_array(part) || json_is_object(part); }
 
 /* A text that answers a conversation becomes an assistant turn, since trainers expect both in the same form. */
-static void put_answer(gd_buf *out, const json_t *prompt, const json_t *answer)
+static void put_answer(gd_buf *out, const json_t *prompt, const json_t *answer, gd_text written)
 {
     const bool turn = is_conversation(prompt) && json_is_string(answer);
 
     gd_buf_str(out, turn ? "[{\"role\":\"assistant\",\"content\":" : "");
-    put_part(out, answer);
+    put_part(out, answer, written);
     gd_buf_str(out, turn ? "}]" : "");
 }
 
@@ -151,20 +153,20 @@ static bool put_whole(gd_buf *out, const gd_record *record, size_t chosen, size_
     return true;
 }
 
-static void put_parts(gd_buf *out, const gd_record *record, size_t chosen, size_t rejected)
+static void put_parts(gd_buf *out, const gd_preference *how, const gd_record *record, size_t chosen, size_t rejected)
 {
     const json_t *prompt = gd_record_prompt(record);
-    const json_t *better = gd_answer_inside(gd_record_answer_of(record, chosen));
-    const json_t *worse = gd_answer_inside(gd_record_answer_of(record, rejected));
+    const json_t *sides[] = { gd_record_answer_of(record, chosen), gd_record_answer_of(record, rejected) };
+    const json_t *better = gd_answer_inside(sides[0]), *worse = gd_answer_inside(sides[1]);
 
     if (prompt && !(is_whole(prompt, better) && is_whole(prompt, worse))) { /* answers in two lists may have none */
         gd_buf_str(out, ",\"prompt\":");
-        put_part(out, prompt);
+        put_part(out, prompt, how->written ? how->written->prompt : (gd_text){ NULL, 0 });
     }
     gd_buf_str(out, ",\"chosen\":");
-    put_answer(out, prompt, better);
+    put_answer(out, prompt, better, gd_as_written_inside(sides[0], gd_as_written_answer(how->written, chosen)));
     gd_buf_str(out, ",\"rejected\":");
-    put_answer(out, prompt, worse);
+    put_answer(out, prompt, worse, gd_as_written_inside(sides[1], gd_as_written_answer(how->written, rejected)));
 }
 
 /* Adds one pair, if its margin is large enough; returns how many were added. */
@@ -177,7 +179,7 @@ static size_t put_pair(gd_buf *out, const gd_preference *how, const gd_record *r
         return 0;
     gd_record_begin_pair(out, record, chosen, rejected);
     if (!put_whole(out, record, chosen, rejected))
-        put_parts(out, record, chosen, rejected);
+        put_parts(out, how, record, chosen, rejected);
     put_score(out, "score_chosen", scores[chosen]);
     put_score(out, "score_rejected", scores[rejected]);
     put_score(out, "score_margin", margin);

@@ -75,7 +75,7 @@ static void rankings_agree_with_counting(void **state)
 static char *lines_of(gd_rank_pairs pairs, float min_margin, uint64_t seed, uint64_t index, const char *object,
                       const float *scores, size_t count, size_t *lines)
 {
-    const gd_preference how = { pairs, min_margin, seed };
+    const gd_preference how = { pairs, min_margin, seed, NULL };
     json_t *json = json_loads(object, JSON_ALLOW_NUL, NULL);
     gd_ranking ranking = { 0 };
     gd_buf out = { 0 };

@@ -1,49 +1,8 @@
 /* test_rank_rows.c - rank on the layouts that people have: rows of one answer each, and answers as objects.  The scores
  * are written, so that rankings, pairs and groups follow by hand. */
-#include "tests/judge/filtering.h"
+#include "tests/judge/rank_rows.h"
 
 #include "base/mem.h"
-
-/* Lines of scores, one for each row: a number, or ! for a row that failed. */
-static void put_scores(const char *dir, const char *scores)
-{
-    char *text = calloc(1, 1 << 18), *at = text;
-
-    for (int index = 0; *scores; index++) {
-        const int len = (int)strcspn(scores, " ");
-
-        if (*scores == '!')
-            at += sprintf(at, "{\"index\":%d,\"error\":\"line %d: too long\"}\n", index, index + 1);
-        else
-            at += sprintf(at, "{\"index\":%d,\"score\":%.*s,\"tokens\":%d}\n", index, len, scores, index + 1);
-        scores += len + (scores[len] == ' ');
-    }
-    write_text(dir, "scores", text);
-    free(text);
-}
-
-/* Ranks rows in.jsonl (or as named) by these scores. */
-static gd_status rank_rows(const char *dir, const char *name, const char *input, const char *scores,
-                           gd_rank_options *how, gd_error *err)
-{
-    write_text(dir, name, input);
-    put_scores(dir, scores);
-    how->struct_size = sizeof *how;
-    how->input = in_dir(dir, name);
-    how->output = in_dir(dir, "out");
-    how->from_scores = in_dir(dir, "scores");
-    if (how->pairs)
-        how->pairs_output = in_dir(dir, "pairs");
-    return gd_rank_file(NULL, how, NULL, NULL, err);
-}
-
-static void expect_text(const char *path, const char *want)
-{
-    char *text = read_text(path);
-
-    assert_string_equal(text, want);
-    free(text);
-}
 
 #define ROW(q, a) "{\"q\":" q ",\"prompt\":\"p\",\"response\":\"" a "\"}\n"
 #define SAID(p, a) "{\"q\":1,\"prompt\":\"" p "\",\"response\":\"" a "\"}\n"
@@ -220,67 +179,6 @@ static void pairs_of_rows_name_both_rows(void **state)
         "\"rejected\":\"a\",\"score_chosen\":3,\"score_rejected\":1,\"score_margin\":2}\n"
         "{\"index\":0,\"model\":[{\"v\": 2},null],\"q\":\"x\",\"rows\":[1,2],\"prompt\":\"p\",\"chosen\":\"b\","
         "\"rejected\":\"c\",\"score_chosen\":3,\"score_rejected\":1,\"score_margin\":2}\n");
-}
-
-/* ---- pairs that trainers can join: both sides as texts, or both as messages ---- */
-
-#define SAYS(role, content) "{\"role\":\"" role "\",\"content\":\"" content "\"}"
-#define SYSTEM SAYS("system", "Be.")
-#define USER SAYS("user", "Is it?")
-#define YES SAYS("assistant", "yes")
-#define NO SAYS("assistant", "no")
-
-static const struct joined_row {
-    const char *input, *group_by, *pair; /* pair: from the prompt to the scores */
-} joined[] = {
-    /* only one answer repeats the prompt */
-    { "{\"prompt\":[" USER "],\"responses\":[[" USER "," NO "]," YES "]}\n", NULL,
-      "\"chosen\":[" USER "," YES "],\"rejected\":[" USER "," NO "]" },
-    { "{\"prompt\":\"Is it?\",\"responses\":[[" USER "," NO "],\"yes\"]}\n", NULL,
-      "\"chosen\":[" USER "," YES "],\"rejected\":[" USER "," NO "]" },
-    /* a prompt that is a text, beside messages */
-    { "{\"prompt\":\"Is it?\",\"responses\":[" NO ",[" YES "]]}\n", NULL,
-      "\"chosen\":[" USER "," YES "],\"rejected\":[" USER "," NO "]" },
-    { "{\"prompt\":\"a\\n<extra_id_1>Assistant\\nb\\n<extra_id_1>User\\nc\",\"responses\":[" NO ",\"yes\"]}\n", NULL,
-      "\"chosen\":[" SAYS("user", "a") "," SAYS("assistant", "b") "," SAYS("user", "c") "," YES "],\"rejected\":[" SAYS(
-          "user", "a") "," SAYS("assistant", "b") "," SAYS("user", "c") "," NO "]" },
-    { "{\"q\":1,\"prompt\":\"Is it?\",\"response\":" NO "}\n{\"q\":1,\"prompt\":\"Is it?\",\"response\":[" YES "]}\n",
-      "q", "\"chosen\":[" USER "," YES "],\"rejected\":[" USER "," NO "]" },
-    /* what the system says */
-    { "{\"system\":\"Be.\",\"prompt\":\"Is it?\",\"responses\":[\"no\",\"yes\"]}\n", NULL,
-      "\"chosen\":[" SYSTEM "," USER "," YES "],\"rejected\":[" SYSTEM "," USER "," NO "]" },
-    { "{\"q\":1,\"system\":\"Be.\",\"prompt\":[" USER "],\"response\":\"no\"}\n"
-      "{\"q\":1,\"system\":\"Be.\",\"prompt\":[" USER "],\"response\":\"yes\"}\n",
-      "q", "\"chosen\":[" SYSTEM "," USER "," YES "],\"rejected\":[" SYSTEM "," USER "," NO "]" },
-    { "{\"system\":\"\",\"prompt\":[" USER "],\"responses\":[\"no\",\"yes\"]}\n", NULL,
-      "\"chosen\":[" USER "," YES "],\"rejected\":[" USER "," NO "]" },
-    { "{\"system\":\"Is\",\"prompt\":\"Is it? \",\"responses\":[\"no\",\"yes\"]}\n", NULL,
-      "\"prompt\":\"Is it? \",\"chosen\":\"yes\",\"rejected\":\"no\"" },
-};
-
-static void pairs_can_be_joined(void **state)
-{
-    for (size_t i = 0; i < sizeof joined / sizeof joined[0]; i++) {
-        gd_rank_options how = { .struct_size = sizeof how, .pairs = GD_PAIRS_BEST_WORST };
-        char *text;
-
-        how.group_by = joined[i].group_by;
-        if (how.group_by) {
-            assert_ok(rank_rows(*state, "a.jsonl", joined[i].input, "1 1.5", &how, test_err));
-        } else {
-            write_text(*state, "in.jsonl", joined[i].input);
-            write_text(*state, "scores", "{\"index\":0,\"scores\":[1,1.5],\"tokens\":[1,1]}\n");
-            how.input = in_dir(*state, "in.jsonl");
-            how.output = in_dir(*state, "out");
-            how.from_scores = in_dir(*state, "scores");
-            how.pairs_output = in_dir(*state, "pairs");
-            assert_ok(gd_rank_file(NULL, &how, NULL, NULL, test_err));
-        }
-        text = read_text(how.pairs_output);
-        assert_contains(text, joined[i].pair);
-        assert_int_equal(strstr(text, "\"prompt\"") != NULL, strstr(joined[i].pair, "\"prompt\"") != NULL);
-        free(text);
-    }
 }
 
 /* ---- answers as objects ---- */
@@ -485,7 +383,6 @@ int main(void)
         TEST(what_cannot_be_grouped_is_refused),
         TEST(a_group_without_all_scores_is_left_out),
         TEST(pairs_of_rows_name_both_rows),
-        TEST(pairs_can_be_joined),
         TEST(answers_may_be_objects),
         TEST(an_object_must_say_what_the_answer_is),
         TEST(rows_are_scored_like_a_list),
