@@ -68,6 +68,21 @@ bool gd_json_span_next(gd_text *at, gd_text *name, gd_text *value)
     return true;
 }
 
+bool gd_json_span_item(gd_text *at, gd_text *value)
+{
+    const char *end = at->data + at->len, *p = at->len ? skip_space(at->data, end) : end, *begin;
+
+    if (p < end && (*p == '[' || *p == ','))
+        p = skip_space(p + 1, end);
+    if (p == end || *p == ']')
+        return false;
+    begin = p;
+    p = skip_value(begin, end);
+    *value = (gd_text){ begin, (size_t)(p - begin) };
+    *at = (gd_text){ p, (size_t)(end - p) };
+    return p > begin;
+}
+
 /* Four hexadecimal digits, which valid JSON has after \\u. */
 static uint32_t hex4(const char *p)
 {
@@ -76,9 +91,7 @@ static uint32_t hex4(const char *p)
     return (uint32_t)strtoul(digits, NULL, 16);
 }
 
-/* Reads what an escape stands for, after the backslash, as UTF-8; returns the position after it, or NULL for half of a
- * surrogate pair, which stands for nothing. */
-static const char *unescape(const char *p, const char *end, unsigned char utf8[4], size_t *len)
+const char *gd_json_span_unescape(const char *p, const char *end, unsigned char utf8[4], size_t *len)
 {
     static const char names[] = "bfnrt", values[] = "\b\f\n\r\t";
     const char *name = *p ? strchr(names, *p) : NULL;
@@ -114,7 +127,7 @@ bool gd_json_span_is(gd_text name, const char *wanted)
         unsigned char utf8[4] = { (unsigned char)*p };
         size_t len = 1;
 
-        p = *p == '\\' && p + 1 < end ? unescape(p + 1, end, utf8, &len) : p + 1;
+        p = *p == '\\' && p + 1 < end ? gd_json_span_unescape(p + 1, end, utf8, &len) : p + 1;
         if (!p || len > left || memcmp(wanted, utf8, len) != 0)
             return false;
         wanted += len;

@@ -7,8 +7,8 @@
 #include <string.h>
 
 const char *const gd_field_names[GD_FIELD_COUNT] = {
-    "text",     "prompt",   "response", "responses", "chosen",
-    "rejected", "messages", "tools",    "documents", "chat_template_kwargs"
+    "text",   "prompt", "response",  "responses",           "chosen", "rejected", "messages",
+    "system", "tools",  "documents", "chat_template_kwargs"
 };
 
 const gd_field_alias gd_field_aliases[GD_FIELD_ALIASES] = {
@@ -38,6 +38,8 @@ const gd_field_alias gd_field_aliases[GD_FIELD_ALIASES] = {
     { "worse", "rejected" },
     { "win", "chosen" },
     { "lose", "rejected" },
+    { "system_prompt", "system" },
+    { "system_message", "system" },
 };
 
 static bool is_name(const char *a, const char *name, size_t len) { return strlen(a) == len && !memcmp(a, name, len); }
@@ -77,11 +79,10 @@ static gd_status parse_one(gd_fields *fields, const char **spec, gd_error *err)
                        *spec);
     field->ours = find_ours(*spec, (size_t)len);
     if (!field->ours)
-        return gd_fail(
-            err, GD_EUSAGE,
-            "fields: \"%.*s\" is none of text, prompt, response, responses, chosen, rejected, messages, tools, "
-            "documents and chat_template_kwargs",
-            len, *spec);
+        return gd_fail(err, GD_EUSAGE,
+                       "fields: \"%.*s\" is none of text, prompt, response, responses, chosen, rejected, messages, "
+                       "system, tools, documents and chat_template_kwargs",
+                       len, *spec);
     for (size_t i = 0; i < fields->count; i++)
         if (fields->map[i].ours == field->ours)
             return gd_fail(err, GD_EUSAGE, "fields: \"%s\" is given twice", field->ours);

@@ -8,14 +8,14 @@
 #include <stdbool.h>
 
 /* The names of the fields that we read, or refuse if they are not empty. */
-enum { GD_FIELD_COUNT = 10 };
+enum { GD_FIELD_COUNT = 11 };
 extern const char *const gd_field_names[GD_FIELD_COUNT];
 
 /* Other names that data sets use for these fields.  They are read, too, but only to say what is missing. */
 typedef struct gd_field_alias {
     const char *theirs, *ours;
 } gd_field_alias;
-enum { GD_FIELD_ALIASES = 26, GD_FIELD_QUESTIONS = 4 }; /* the first ones may hold the question of a pair */
+enum { GD_FIELD_ALIASES = 28, GD_FIELD_QUESTIONS = 4 }; /* the first ones may hold the question of a pair */
 extern const gd_field_alias gd_field_aliases[GD_FIELD_ALIASES];
 
 typedef struct gd_fields {

@@ -236,6 +236,15 @@ void gd_records_close(gd_records *records)
     gd_free(records);
 }
 
+gd_status gd_records_read_again(const gd_records *records, gd_record *record, gd_error *err)
+{
+    gd_status rc = record->row_count ? GD_OK : read_texts(records, record, err);
+
+    for (size_t i = 0; !rc && i < record->row_count; i++)
+        rc = read_texts(records, &record->rows[i], err);
+    return rc;
+}
+
 const char *const *gd_records_inputs(const gd_records *records, size_t *count)
 {
     return gd_entries_inputs(records->entries, count);

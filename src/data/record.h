@@ -11,6 +11,8 @@
  * them.  A text that answers a conversation becomes the assistant's turn; if a run makes turns, so does a text that
  * answers a text, and the prompt becomes the user's.
  *
+ * A field "system" is the first turn of conversations that do not begin with a system message.
+ *
  * One rule for items that say things twice, as data sets do: what the fields agree on is used once, and what they
  * contradict each other in is an error that says how to leave a field out.  So a prompt may be repeated at the start of
  * a conversation, or be the text of one of its user's messages, and "messages" may repeat a conversation.  Fields and
@@ -73,6 +75,10 @@ void gd_record_drop_texts(gd_record *record);
 /* Puts a text in front of each of the record's; its bytes must last as long as theirs. */
 void gd_record_put_before(gd_record *record, gd_text prompt);
 
+/* Whether a text begins with the prompt that is put before it, of more than a word: all answers to a prompt may not. */
+bool gd_record_repeats(const gd_record_text *text);
+#define GD_REPEATED "all answers begin with the text of \"%.100s\", which would be there twice"
+
 /* "line 7: " or "b.jsonl, line 7: ", and what is wrong there; for a record from no file, only the latter. */
 enum { GD_SENTENCE_ROOM = 800 };
 const char *gd_record_sentence(const gd_record *record, const char *why, char room[GD_SENTENCE_ROOM]);
@@ -103,9 +109,11 @@ const json_t *gd_answer_inside(const json_t *answer);
 /* Answer number `which` of a GD_RECORD_ANSWERS in its object: in responses, or in chosen and rejected. */
 const json_t *gd_record_answer(const json_t *object, size_t which);
 
-/* The same for a record, which may have been made of rows; and its prompt, or NULL. */
+/* The same for a record, which may have been made of rows; and its prompt and its system
+ * message, or NULL. */
 const json_t *gd_record_answer_of(const gd_record *record, size_t which);
 const json_t *gd_record_prompt(const gd_record *record);
+const json_t *gd_record_system(const gd_record *record);
 
 /* The records of an input, in order. */
 typedef struct gd_records gd_records;
@@ -131,6 +139,9 @@ void gd_records_on_pause(gd_records *records, gd_pause pause);
 /* The next record, freed by the caller; *more is false at the end.  A bad item gives a record with a problem and GD_OK.
  * Fails when the file can't be read further, or when out of memory. */
 gd_status gd_records_next(gd_records *records, gd_record *record, bool *more, gd_error *err);
+
+/* Makes the texts of a good record again, which were dropped, from its fields; if it was made of rows, in these. */
+gd_status gd_records_read_again(const gd_records *records, gd_record *record, gd_error *err);
 
 void gd_records_close(gd_records *records);
 

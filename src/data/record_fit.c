@@ -22,6 +22,21 @@ bool gd_record_starts(gd_text text, gd_text with)
     return text.len >= with.len && (!with.len || !memcmp(text.data, with.data, with.len));
 }
 
+bool gd_record_holds(gd_text text, gd_text part)
+{
+    while (text.len >= part.len) {
+        const char *at = memchr(text.data, part.data[0], text.len - part.len + 1);
+
+        if (!at)
+            return false;
+        text = (gd_text){ at, text.len - (size_t)(at - text.data) };
+        if (gd_record_starts(text, part))
+            return true;
+        text = (gd_text){ text.data + 1, text.len - 1 };
+    }
+    return false;
+}
+
 bool gd_record_begins(const gd_message *all, size_t count, const gd_message *first, size_t first_count)
 {
     if (first_count > count)
@@ -69,12 +84,24 @@ static gd_text first_turn(gd_text *rest, gd_text *next)
     return all;
 }
 
+/* A prompt that ends with the mark of the assistant has no such turn yet: the answer is it. */
+static gd_text without_open_turn(gd_text prompt)
+{
+    const gd_text mark = changes[0].mark;
+
+    for (size_t len = mark.len; len >= mark.len - 1; len--) /* the last line may lack its end */
+        if (prompt.len >= len && !memcmp(prompt.data + prompt.len - len, mark.data, len))
+            return (gd_text){ prompt.data, prompt.len - len };
+    return prompt;
+}
+
 /* Counts the turns of a prompt that is a text, and writes them unless `to` is NULL. */
 static size_t prompt_turns(gd_message *to, gd_text prompt)
 {
     gd_text role = user, next;
     size_t count = 0;
 
+    prompt = without_open_turn(prompt);
     do {
         const gd_text content = first_turn(&prompt, &next);
 
@@ -89,9 +116,10 @@ static size_t prompt_turns(gd_message *to, gd_text prompt)
 /* Texts that are formatted already, which would be a turn inside a turn. */
 static const char *mark_of(gd_text text)
 {
-    static const char *const marks[] = { "\n\nHuman:",          "Human:", "<|im_start|>", "<|begin_of_text|>",
-                                         "<|start_header_id|>", "[INST]", "<s>",          "<bos>",
-                                         "<start_of_turn>" };
+    static const char *const marks[] = {
+        "\n\nHuman:", "Human:", "<|im_start|>", "<|begin_of_text|>", "<|start_header_id|>", "[INST]",
+        "<s>",        "<bos>",  "<extra_id_0>", "<extra_id_1>",      "<start_of_turn>"
+    };
 
     for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++)
         if (gd_record_starts(text, (gd_text){ marks[i], strlen(marks[i]) }))
@@ -249,22 +277,21 @@ static bool is_long(gd_text text)
     return found;
 }
 
-/* Whether all texts, two or more, begin with a prompt that would be put before them. */
-static bool is_repeated(const gd_record *record, gd_text prompt)
+bool gd_record_repeats(const gd_record_text *text)
 {
-    bool all = record->count >= 2 && is_long(prompt);
-
-    for (size_t i = 0; i < record->count; i++)
-        all = all && gd_record_starts(record->texts[i].text, prompt);
-    return all;
+    return is_long(text->before) && gd_record_starts(text->text, text->before);
 }
 
 gd_status gd_record_put_prompt(const gd_reading *r, gd_text prompt)
 {
-    if (is_repeated(r->record, prompt))
-        return gd_fail(r->why, GD_EFORMAT, "all answers begin with the text of \"%s\", which would be there twice%s",
-                       gd_reading_name(r, "prompt"), way_out(r, "; --fields prompt=_ scores them as they are"));
+    bool all = r->record->count >= 2;
+
     gd_record_put_before(r->record, prompt);
+    for (size_t i = 0; i < r->record->count; i++)
+        all = all && gd_record_repeats(&r->record->texts[i]);
+    if (all)
+        return gd_fail(r->why, GD_EFORMAT, GD_REPEATED "%s", gd_reading_name(r, "prompt"),
+                       way_out(r, "; --fields prompt=_ scores them as they are"));
     r->record->joined = prompt.len > 0;
     return GD_OK;
 }

@@ -20,6 +20,9 @@ typedef struct gd_reading {
 /* The input's name of the field that we call `ours`, for messages. */
 const char *gd_reading_name(const gd_reading *r, const char *ours);
 
+/* Whether it is read from a table, whose cells are strings. */
+bool gd_reading_table(const gd_reading *r);
+
 /* What a value is, to the user. */
 const char *gd_reading_type(const json_t *value);
 
@@ -37,8 +40,8 @@ typedef struct gd_record_part {
 gd_status gd_record_part_read(gd_record_part *part, const gd_reading *r, const char *name, const json_t *value);
 void gd_record_part_free(gd_record_part *part);
 
-/* Reads conversations that cells of a table hold as JSON text: replaces these strings in the record's object.  A
- * conversation as Python prints it is a fault. */
+/* Reads conversations and lists of answers that cells of a table hold as JSON text: replaces these strings in the
+ * record's object.  One as Python prints it is a fault. */
 gd_status gd_record_cells(const gd_reading *r);
 
 /* ---- record_message.c: one message ---- */
@@ -46,6 +49,9 @@ gd_status gd_record_cells(const gd_reading *r);
 /* Message number `index` of the field `name`: {"role", "content"}, or {"from", "value"} with the roles of ShareGPT. */
 gd_status gd_record_message(gd_message *message, const gd_reading *r, const char *name, size_t index,
                             const json_t *value);
+
+/* Whether a template that reads the value would write nothing of it. */
+bool gd_reading_empty(const json_t *value);
 
 /* A fault if the item has a field that a chat template would be given, and which no chat format writes. */
 gd_status gd_record_no_template_fields(const gd_reading *r);
@@ -61,18 +67,35 @@ gd_status gd_record_fit(const gd_reading *r, gd_record_text *to, const gd_record
 gd_status gd_record_put_prompt(const gd_reading *r, gd_text prompt);
 
 /* Whether a conversation begins with these messages; whether its user says this text somewhere; whether a text begins
- * with another. */
+ * with another, or holds it, which is not empty. */
 bool gd_record_begins(const gd_message *all, size_t count, const gd_message *first, size_t first_count);
 bool gd_record_says(const gd_message *all, size_t count, gd_text text);
 bool gd_record_starts(gd_text text, gd_text with);
+bool gd_record_holds(gd_text text, gd_text part);
+
+/* ---- record_system.c: what the system says ---- */
+
+/* Makes the field "system" the first turn of each conversation of the record, unless it is there already.  A fault if
+ * it is not in a text, or contradicts a conversation. */
+gd_status gd_record_put_system(const gd_reading *r);
 
 /* ---- record_hint.c: what the input's fields may mean ---- */
 
 /* "; --fields prompt=question,response=answer?" for fields with other common names whose ours are absent; else "". */
-enum { GD_HINT_ROOM = 200 };
+enum { GD_HINT_ROOM = 240 };
 const char *gd_record_hint(const gd_reading *r, char room[GD_HINT_ROOM]);
 
-/* A field that seems to hold the question of a pair that has no prompt; NULL: none. */
+/* A field that seems to hold the question of answers that have no prompt; NULL: none. */
 const char *gd_record_lost_question(const gd_reading *r);
+
+/* Alpaca's rows have a prompt in two halves: "instruction", and "input", which is often empty.  Whether both are there,
+ * and neither is taken as the prompt. */
+bool gd_record_has_halves(const gd_reading *r);
+
+/* A fault if one of them is the prompt, and the other is not in the texts. */
+gd_status gd_record_check_halves(const gd_reading *r);
+
+/* A field that seems to hold what the system says, if there is no "system"; NULL: none. */
+const char *gd_record_lost_system(const gd_reading *r);
 
 #endif

@@ -100,7 +100,10 @@ const json_t *gd_record_answer_of(const gd_record *record, size_t which)
     return answer;
 }
 
-const json_t *gd_record_prompt(const gd_record *record)
+static const json_t *shared(const gd_record *record, const char *key)
 {
-    return json_object_get(record->row_count ? record->rows[0].object : record->object, "prompt");
+    return json_object_get(record->row_count ? record->rows[0].object : record->object, key);
 }
+
+const json_t *gd_record_prompt(const gd_record *record) { return shared(record, "prompt"); }
+const json_t *gd_record_system(const gd_record *record) { return shared(record, "system"); }

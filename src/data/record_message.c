@@ -40,8 +40,7 @@ static bool is_empty_text(const json_t *value)
     return found;
 }
 
-/* Whether a template that reads the value would write nothing of it. */
-static bool is_empty(const json_t *value)
+bool gd_reading_empty(const json_t *value)
 {
     return !value || gd_json_nothing(value) || is_hollow(value) || is_empty_text(value);
 }
@@ -58,7 +57,7 @@ gd_status gd_record_no_template_fields(const gd_reading *r)
                            "the field \"%s\" is %s, which is not JSON; expected null, or nothing; --fields %s=_ leaves "
                            "it out",
                            gd_reading_name(r, given[i]), gd_json_odd(value), given[i]);
-        if (!is_empty(value))
+        if (!gd_reading_empty(value))
             return gd_fail(r->why, GD_EFORMAT,
                            "the field \"%s\" is for chat templates, and no chat format can write it; --fields %s=_ "
                            "scores the conversation without it",
@@ -80,7 +79,7 @@ static gd_status check_keys(const gd_reading *r, const char *name, size_t index,
                            "message %zu of the field \"%s\" has \"%s\", which is %s and not JSON; expected null, or "
                            "nothing",
                            index, name, read[i], gd_json_odd(value));
-        if (!is_empty(value))
+        if (!gd_reading_empty(value))
             return gd_fail(r->why, GD_EFORMAT,
                            "message %zu of the field \"%s\" has \"%s\", which chat templates read, and no chat format "
                            "can write; remove it, or score the text that the template makes, as \"text\"",
@@ -151,6 +150,11 @@ static void translate(gd_text *role)
             *role = (gd_text){ names[i].ours, strlen(names[i].ours) };
 }
 
+static bool is_text(const json_t *value, gd_text text)
+{
+    return json_string_length(value) == text.len && !memcmp(json_string_value(value), text.data, text.len);
+}
+
 static gd_status check_role(const gd_reading *r, const char *name, size_t index, gd_text role, bool sharegpt)
 {
     if (gd_chat_knows_role(role))
@@ -158,6 +162,23 @@ static gd_status check_role(const gd_reading *r, const char *name, size_t index,
     return gd_fail(r->why, GD_EFORMAT,
                    "message %zu of the field \"%s\" has the role \"%.*s\", but %ssystem, user or assistant is expected",
                    index, name, (int)(role.len > 40 ? 40 : role.len), role.data, sharegpt ? "human, gpt, " : "");
+}
+
+/* A message in both forms must say the same twice. */
+static gd_status check_forms(const gd_reading *r, const char *name, size_t index, const json_t *value)
+{
+    const json_t *from = json_object_get(value, "from"), *said = json_object_get(value, "value");
+    gd_text role = { json_string_value(from), json_string_length(from) };
+
+    if (!json_is_string(from) || !json_is_string(said))
+        return GD_OK;
+    translate(&role);
+    if (is_text(json_object_get(value, "role"), role) && json_equal(json_object_get(value, "content"), said))
+        return GD_OK;
+    return gd_fail(r->why, GD_EFORMAT,
+                   "message %zu of the field \"%s\" has a role and a content, and also from and value, which say "
+                   "something else; expected one of the two forms",
+                   index, name);
 }
 
 gd_status gd_record_message(gd_message *message, const gd_reading *r, const char *name, size_t index,
@@ -177,6 +198,8 @@ gd_status gd_record_message(gd_message *message, const gd_reading *r, const char
         translate(&message->role);
     if (!rc)
         rc = check_role(r, name, index, message->role, sharegpt);
+    if (!rc && !sharegpt)
+        rc = check_forms(r, name, index, value);
     if (!rc)
         rc = check_keys(r, name, index, value);
     if (rc)

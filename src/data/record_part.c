@@ -7,9 +7,18 @@
 
 #include <string.h>
 
+#define JSON "expected JSON, as json.dumps() writes it"
+
 const char *gd_reading_name(const gd_reading *r, const char *ours)
 {
     return r->entries ? gd_entries_source_name(r->entries, ours) : ours;
+}
+
+bool gd_reading_table(const gd_reading *r)
+{
+    const gd_format format = r->entries ? gd_entries_format(r->entries) : GD_FORMAT_AUTO;
+
+    return format == GD_FORMAT_CSV || format == GD_FORMAT_TSV;
 }
 
 /* To the user, integers and reals are both numbers. */
@@ -123,10 +132,7 @@ static gd_status read_cell(json_t **out, const gd_reading *r, const char *name, 
 
     *out = NULL;
     if (is_python(text))
-        return gd_fail(r->why, GD_EFORMAT,
-                       "the column \"%s\" holds a conversation as Python prints it; expected JSON, as json.dumps() "
-                       "writes it",
-                       name);
+        return gd_fail(r->why, GD_EFORMAT, "the column \"%s\" holds a conversation as Python prints it; " JSON, name);
     if (!begins_like_objects(text, '"', &key, &list))
         return GD_OK;
     like = begins_like_messages(text, '"', &list);
@@ -143,13 +149,83 @@ static gd_status read_cell(json_t **out, const gd_reading *r, const char *name, 
     return GD_OK;
 }
 
+/* ---- lists of answers in cells ---- */
+
+/* Whether a list in a cell holds answers; code may be a list, too. */
+static bool holds_answers(const json_t *list)
+{
+    bool all = json_array_size(list) > 0;
+
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *answer = json_array_get(list, i);
+
+        all = all && (json_is_string(answer) || is_message(answer) || is_message(json_array_get(answer, 0)));
+    }
+    return all;
+}
+
+/* As Python or numpy prints a list of texts or of conversations. */
+static bool is_python_list(const json_t *cell)
+{
+    const char *text = skip_blanks(json_string_value(cell)), *end = text + strlen(text);
+    bool list = *text == '[';
+
+    while (end > text && strchr(" \t\r\n", end[-1]))
+        end--;
+    if (!list || end - text < 4 || end[-1] != ']')
+        return false;
+    text = skip_blanks(text + 1);
+    if (*text == '[')
+        return is_python(text);
+    return strchr("'\"", *text) && strchr("'\"", end[-2]);
+}
+
+/* Reads the cell of one side of a pair as a list; *like is set if it seems to be one of answers. */
+static gd_status read_side(json_t **list, bool *like, const gd_reading *r, const char *key)
+{
+    const json_t *cell = json_object_get(r->record->object, key);
+    gd_status rc;
+
+    *list = NULL;
+    *like = false;
+    if (!json_is_string(cell) || *skip_blanks(json_string_value(cell)) != '[')
+        return GD_OK;
+    rc = read_answers(list, r, key, cell);
+    *like = *list ? holds_answers(*list) : is_python_list(cell);
+    return rc;
+}
+
+/* Where both sides of a pair are lists of answers, as in RewardBench 2, they are read.  If only one is, it is a text
+ * that happens to be a list, such as code. */
+static gd_status read_sides(const gd_reading *r)
+{
+    static const char *const keys[] = { "chosen", "rejected" };
+    json_t *lists[2] = { NULL, NULL };
+    bool like[2] = { false, false };
+    gd_status rc = GD_OK;
+
+    for (size_t i = 0; !rc && i < 2; i++)
+        rc = read_side(&lists[i], &like[i], r, keys[i]);
+    for (size_t i = 0; i < 2; i++) /* an empty list is one beside answers */
+        like[i] |= json_is_array(lists[i]) && json_array_size(lists[i]) == 0 && like[1 - i];
+    for (size_t i = 0; !rc && like[0] && like[1] && i < 2; i++) {
+        if (!lists[i])
+            rc = gd_fail(r->why, GD_EFORMAT, "the column \"%s\" holds a list of answers as Python prints it; " JSON,
+                         gd_reading_name(r, keys[i]));
+        else if (json_object_set_nocheck(r->record->object, keys[i], lists[i]) < 0)
+            rc = gd_fail_memory(r->err, json_array_size(lists[i]));
+    }
+    json_decref(lists[0]);
+    json_decref(lists[1]);
+    return rc;
+}
+
 gd_status gd_record_cells(const gd_reading *r)
 {
     static const char *const ours[] = { "responses", "messages", "prompt", "response", "chosen", "rejected", "text" };
-    const gd_format format = r->entries ? gd_entries_format(r->entries) : GD_FORMAT_AUTO;
     gd_status rc = GD_OK;
 
-    if (format != GD_FORMAT_CSV && format != GD_FORMAT_TSV)
+    if (!gd_reading_table(r))
         return GD_OK;
     for (size_t i = 0; !rc && i < sizeof ours / sizeof ours[0]; i++) {
         const json_t *cell = json_object_get(r->record->object, ours[i]);
@@ -160,5 +236,5 @@ gd_status gd_record_cells(const gd_reading *r)
         if (value && json_object_set_new_nocheck(r->record->object, ours[i], value) < 0)
             rc = gd_fail_memory(r->err, json_string_length(cell));
     }
-    return rc;
+    return rc ? rc : read_sides(r);
 }

@@ -140,8 +140,9 @@ static gd_status check_list(const gd_reading *r, const char *key, size_t *count)
     if (!list)
         return missing(r, key);
     if (!json_is_array(list))
-        return gd_fail(r->why, GD_EFORMAT, "the field \"%s\" is %s; expected a list of answers",
-                       gd_reading_name(r, key), gd_reading_type(list));
+        return gd_fail(r->why, GD_EFORMAT, "the field \"%s\" is %s; expected a list of answers%s",
+                       gd_reading_name(r, key), gd_reading_type(list),
+                       gd_reading_table(r) ? " in JSON, as json.dumps() writes it" : "");
     if (*count == 0)
         return gd_fail(r->why, GD_EFORMAT, "the field \"%s\" is empty; expected answers", gd_reading_name(r, key));
     return GD_OK;
@@ -264,13 +265,28 @@ static gd_status check_beside(const gd_reading *r, const struct kind *kind)
 
 /* ---- all together ---- */
 
-static bool has_conversation(const gd_record *record)
+static size_t count_conversations(const gd_record *record)
 {
-    bool found = false;
+    size_t count = 0;
 
     for (size_t i = 0; i < record->count; i++)
-        found |= record->texts[i].messages != NULL;
-    return found;
+        count += record->texts[i].messages != NULL;
+    return count;
+}
+
+/* Conversations have the marks of a chat format, and texts have not: their scores can't be compared. */
+static gd_status check_mixed(const gd_reading *r, const struct kind *kind)
+{
+    const size_t count = count_conversations(r->record);
+
+    if (!count || count == r->record->count)
+        return GD_OK;
+    return gd_fail(r->why, GD_EFORMAT, "some answers of \"%s\"%s%s%s are conversations, and others texts%s",
+                   gd_reading_name(r, kind->first), kind->second ? " and \"" : "",
+                   kind->second ? gd_reading_name(r, kind->second) : "", kind->second ? "\"" : "",
+                   !r->entries                                ? ""
+                   : gd_json_has(r->record->object, "prompt") ? "; --turns on makes turns of the texts"
+                                                              : ", of which no turns can be made without a \"prompt\"");
 }
 
 /* Reads the prompt of a kind, or the one beside a text that is whole. */
@@ -278,21 +294,32 @@ static gd_status read_prompt(const gd_reading *r, const struct kind *kind, gd_re
 {
     const json_t *value = json_object_get(r->record->object, "prompt");
 
-    if (!kind->needs_prompt && !gd_json_has(r->record->object, "prompt"))
+    const bool needed = kind->needs_prompt && strcmp(gd_reading_name(r, "prompt"), GD_FIELD_NONE) != 0;
+
+    if (!needed && !gd_json_has(r->record->object, "prompt"))
         return GD_OK;
     return value ? gd_record_part_read(prompt, r, gd_reading_name(r, "prompt"), value) : missing(r, "prompt");
 }
 
-static gd_status check_question(const gd_reading *r, const struct kind *kind)
+/* An empty prompt, as in a table, is none. */
+static gd_status check_question(const gd_reading *r, const struct kind *kind, const gd_record_part *prompt)
 {
-    const char *question = kind->second ? gd_record_lost_question(r) : NULL;
+    const bool none = !prompt->messages && !prompt->text.len;
+    const char *question = kind->takes_prompt && none ? gd_record_lost_question(r) : NULL;
+    const char *no = prompt->name ? "an empty \"prompt\"" : "no \"prompt\"";
 
     if (!question)
         return GD_OK;
-    return gd_fail(r->why, GD_EFORMAT,
-                   "no \"prompt\", but a field \"%s\"; --fields prompt=%s puts it before both answers, and --fields "
-                   "prompt=_ scores them without it",
-                   question, question);
+    if (gd_record_has_halves(r))
+        return gd_fail(r->why, GD_EFORMAT,
+                       "%s, but fields \"instruction\" and \"input\", the two halves of one: join them in one field; "
+                       "--fields prompt=_ scores the answers without them",
+                       no);
+    return gd_fail(
+        r->why, GD_EFORMAT,
+        "%s, but a field \"%s\"; --fields prompt=%s puts it before the answers, and --fields prompt=_ scores "
+        "them without it",
+        no, question, question);
 }
 
 static gd_status read_all(const gd_reading *r, const struct kind *kind, bool beside, struct answers *all)
@@ -301,17 +328,23 @@ static gd_status read_all(const gd_reading *r, const struct kind *kind, bool bes
     gd_record_part *prompt = &all->prompt;
     gd_status rc = read_prompt(r, kind, prompt);
 
-    if (!rc && !prompt->name)
-        rc = check_question(r, kind);
+    if (!rc)
+        rc = check_question(r, kind, prompt);
     if (!rc)
         rc = read_kind(r, kind, kind->takes_prompt ? all : &alone);
     if (!rc && !kind->takes_prompt && prompt->name)
         rc = check_own_prompt(r, kind, prompt);
     if (!rc && beside)
         rc = check_beside(r, kind);
-    if (!rc && has_conversation(r->record))
+    if (!rc)
+        rc = check_mixed(r, kind);
+    if (!rc && count_conversations(r->record))
         rc = gd_record_no_template_fields(r);
-    return rc || !all->before ? rc : gd_record_put_prompt(r, prompt->text);
+    if (!rc && all->before)
+        rc = gd_record_put_prompt(r, prompt->text);
+    if (!rc)
+        rc = gd_record_check_halves(r);
+    return rc ? rc : gd_record_put_system(r);
 }
 
 gd_status gd_record_read(const gd_reading *r)

@@ -389,7 +389,7 @@ typedef struct gd_rank_options {
                                   0: such an item is an error of the whole call */
     const char *group_by; /**< NULL, or a field: each record is one answer, {"prompt": P, "response": A}, {"messages":
                                ..} or {"text": T}, and those that follow each other and have the same value in this
-                               field are ranked together */
+                               field, however it is spelt, are ranked together */
 } gd_rank_options;
 
 /** Fills *options with the defaults. */
@@ -412,8 +412,10 @@ GD_API void gd_rank_options_init_sized(gd_rank_options *options, size_t struct_s
  * that can't be read becomes an error line of its own, after its group.
  *
  * A line of pairs: {"index":0,"prompt":..,"chosen":..,"rejected":..,"score_chosen":..,"score_rejected":..,
- * "score_margin":..}, prompt and answers as they were read.  (A field "margin" would change the loss of TRL's
- * RewardTrainer.)
+ * "score_margin":..}, prompt and answers as they were read.  Where trainers could not join these (only one answer
+ * repeats the prompt; the prompt is a text, and answers are messages; there is a field "system"), "chosen" and
+ * "rejected" are the whole conversations that were scored, and there is no "prompt".  (A field "margin" would change
+ * the loss of TRL's RewardTrainer.)
  *
  * @param model     NULL if how->from_scores is given
  * @param progress  NULL, or called after each batch
@@ -464,7 +466,7 @@ GD_API void gd_filter_options_init_sized(gd_filter_options *options, size_t stru
  * Filters the records of a file by the scores that a reward model gives them.
  *
  * Lines that are kept or rejected are copied from the input byte for byte, except for the values of "chosen" and
- * "rejected" where they were swapped, and what `annotate` adds.
+ * "rejected" where they were swapped, and what `annotate` adds.  They end with LF, also where the input has CRLF.
  *
  * @param model NULL if how->from_scores is given
  * @param json  {"kept":..,"rejected":..,"flipped":..,"failed":..,"value":"margin","histogram":{"min":..,"max":..,

@@ -50,27 +50,31 @@ static void put_note(gd_buf *out, gd_filter_verdict verdict, gd_record_kind kind
     gd_buf_str(out, flipped ? ",\"flipped\":true}" : "}");
 }
 
-/* Adds the object with the scores as its last member, or in the place of those that it has. */
+/* Adds the object with the scores as its last member, or in the place of those that it has: if it has two, in both, so
+ * that it doesn't matter which one a reader takes. */
 static bool put_noted(gd_buf *out, gd_text object, gd_filter_verdict verdict, gd_record_kind kind, const float *scores,
                       size_t count)
 {
-    const char *end = object.data + object.len, *brace;
-    gd_text old;
-    bool empty;
+    const char *from = object.data, *end = object.data + object.len, *brace;
+    gd_text rest = object, name, old;
+    bool empty = false;
 
-    if (gd_json_span_value(object, "guerdon", &old)) {
-        put(out, object.data, old.data);
+    while (gd_json_span_next(&rest, &name, &old))
+        if (gd_json_span_is(name, "guerdon")) {
+            put(out, from, old.data);
+            put_note(out, verdict, kind, scores, count);
+            from = old.data + old.len;
+        }
+    if (from == object.data) {
+        brace = gd_json_span_end(object, &empty);
+        if (!brace)
+            return false;
+        put(out, from, brace);
+        gd_buf_str(out, empty ? "\"guerdon\":" : ",\"guerdon\":");
         put_note(out, verdict, kind, scores, count);
-        put(out, old.data + old.len, end);
-        return true;
+        from = brace;
     }
-    brace = gd_json_span_end(object, &empty);
-    if (!brace)
-        return false;
-    put(out, object.data, brace);
-    gd_buf_str(out, empty ? "\"guerdon\":" : ",\"guerdon\":");
-    put_note(out, verdict, kind, scores, count);
-    put(out, brace, end);
+    put(out, from, end);
     return true;
 }
 

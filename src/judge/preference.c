@@ -16,29 +16,33 @@ bool gd_can_put(const gd_record *record, size_t count)
     return can;
 }
 
-void gd_put_json(gd_buf *out, const json_t *value)
+void gd_put_json(gd_buf *out, const json_t *value, gd_text written)
 {
-    if (json_is_string(value))
+    if (written.data)
+        gd_buf_bytes(out, written.data, written.len);
+    else if (json_is_string(value))
         gd_buf_json_string(out, json_string_value(value), json_string_length(value));
     else
         gd_json_put(out, value, JSON_COMPACT | JSON_ENCODE_ANY);
 }
 
 /* A prompt or an answer; a single message becomes a list, which trainers expect. */
-static void put_part(gd_buf *out, const json_t *part)
+static void put_part(gd_buf *out, const json_t *part, gd_text written)
 {
     gd_buf_str(out, json_is_object(part) ? "[" : "");
-    gd_put_json(out, part);
+    gd_put_json(out, part, written);
     gd_buf_str(out, json_is_object(part) ? "]" : "");
 }
 
+static bool is_conversation(const json_t *part) { return json_is_array(part) || json_is_object(part); }
+
 /* A text that answers a conversation becomes an assistant turn, since trainers expect both in the same form. */
-static void put_answer(gd_buf *out, const json_t *prompt, const json_t *answer)
+static void put_answer(gd_buf *out, const json_t *prompt, const json_t *answer, gd_text written)
 {
-    const bool turn = (json_is_array(prompt) || json_is_object(prompt)) && json_is_string(answer);
+    const bool turn = is_conversation(prompt) && json_is_string(answer);
 
     gd_buf_str(out, turn ? "[{\"role\":\"assistant\",\"content\":" : "");
-    put_part(out, answer);
+    put_part(out, answer, written);
     gd_buf_str(out, turn ? "}]" : "");
 }
 
@@ -97,26 +101,85 @@ static bool is_whole(const json_t *prompt, const json_t *answer)
     return says(answer, prompt) || (json_is_array(answer) && !json_string_length(prompt));
 }
 
+/* ---- pairs that are written as they were scored ---- */
+
+bool gd_preference_needs_texts(const gd_record *record, size_t count)
+{
+    const json_t *prompt = gd_record_prompt(record);
+    const bool first = is_whole(prompt, gd_answer_inside(gd_record_answer_of(record, 0)));
+    bool needs = gd_record_system(record) != NULL;
+
+    for (size_t i = 0; i < count; i++) {
+        const json_t *answer = gd_answer_inside(gd_record_answer_of(record, i));
+        const bool whole = is_whole(prompt, answer);
+
+        needs |= whole != first || (!whole && json_is_string(prompt) && is_conversation(answer));
+    }
+    return needs;
+}
+
+static const gd_record_text *text_of(const gd_record *record, size_t which)
+{
+    if (record->row_count)
+        return record->rows[which].texts;
+    return record->texts ? &record->texts[which] : NULL;
+}
+
+static void put_messages(gd_buf *out, const gd_record_text *text)
+{
+    for (size_t i = 0; i < text->message_count; i++) {
+        const gd_message *message = &text->messages[i];
+
+        gd_buf_str(out, i ? ",{\"role\":" : "[{\"role\":");
+        gd_buf_json_string(out, message->role.data, message->role.len);
+        gd_buf_str(out, ",\"content\":");
+        gd_buf_json_string(out, message->content.data, message->content.len);
+        gd_buf_str(out, "}");
+    }
+    gd_buf_str(out, "]");
+}
+
+/* Adds the two sides as whole conversations, if the record has these. */
+static bool put_whole(gd_buf *out, const gd_record *record, size_t chosen, size_t rejected)
+{
+    const gd_record_text *better = text_of(record, chosen), *worse = text_of(record, rejected);
+
+    if (!better || !worse || !better->messages || !worse->messages)
+        return false;
+    gd_buf_str(out, ",\"chosen\":");
+    put_messages(out, better);
+    gd_buf_str(out, ",\"rejected\":");
+    put_messages(out, worse);
+    return true;
+}
+
+static void put_parts(gd_buf *out, const gd_preference *how, const gd_record *record, size_t chosen, size_t rejected)
+{
+    const json_t *prompt = gd_record_prompt(record);
+    const json_t *sides[] = { gd_record_answer_of(record, chosen), gd_record_answer_of(record, rejected) };
+    const json_t *better = gd_answer_inside(sides[0]), *worse = gd_answer_inside(sides[1]);
+
+    if (prompt && !(is_whole(prompt, better) && is_whole(prompt, worse))) { /* answers in two lists may have none */
+        gd_buf_str(out, ",\"prompt\":");
+        put_part(out, prompt, how->written ? how->written->prompt : (gd_text){ NULL, 0 });
+    }
+    gd_buf_str(out, ",\"chosen\":");
+    put_answer(out, prompt, better, gd_as_written_inside(sides[0], gd_as_written_answer(how->written, chosen)));
+    gd_buf_str(out, ",\"rejected\":");
+    put_answer(out, prompt, worse, gd_as_written_inside(sides[1], gd_as_written_answer(how->written, rejected)));
+}
+
 /* Adds one pair, if its margin is large enough; returns how many were added. */
 static size_t put_pair(gd_buf *out, const gd_preference *how, const gd_record *record, const float *scores,
                        size_t chosen, size_t rejected)
 {
-    const json_t *prompt = gd_record_prompt(record);
-    const json_t *better = gd_answer_inside(gd_record_answer_of(record, chosen));
-    const json_t *worse = gd_answer_inside(gd_record_answer_of(record, rejected));
     const float margin = scores[chosen] - scores[rejected];
 
     if (!(margin > 0) || margin < how->min_margin)
         return 0;
     gd_record_begin_pair(out, record, chosen, rejected);
-    if (prompt && !(is_whole(prompt, better) && is_whole(prompt, worse))) { /* answers in two lists may have none */
-        gd_buf_str(out, ",\"prompt\":");
-        put_part(out, prompt);
-    }
-    gd_buf_str(out, ",\"chosen\":");
-    put_answer(out, prompt, better);
-    gd_buf_str(out, ",\"rejected\":");
-    put_answer(out, prompt, worse);
+    if (!put_whole(out, record, chosen, rejected))
+        put_parts(out, how, record, chosen, rejected);
     put_score(out, "score_chosen", scores[chosen]);
     put_score(out, "score_rejected", scores[rejected]);
     put_score(out, "score_margin", margin);

@@ -20,6 +20,7 @@ struct run {
     gd_from_scores from;
     gd_rank_rows rows; /* if they are grouped */
     gd_ranking ranking;
+    gd_as_written written; /* of the item, if its answers are written */
     gd_buf line;
 };
 
@@ -43,8 +44,10 @@ static void put_texts(struct run *run, const gd_record *record)
 {
     gd_buf_str(&run->line, ",\"texts\":[");
     for (size_t i = 0; i < top_count(run); i++) {
+        const size_t which = run->how->top ? run->ranking.order[i] : i;
+
         gd_buf_str(&run->line, i ? "," : "");
-        gd_put_json(&run->line, gd_record_answer_of(record, run->how->top ? run->ranking.order[i] : i));
+        gd_put_json(&run->line, gd_record_answer_of(record, which), gd_as_written_answer(&run->written, which));
     }
     gd_buf_str(&run->line, "]");
 }
@@ -72,8 +75,20 @@ static void put_line(struct run *run, const gd_scored *item)
 
 static gd_status write_pairs(struct run *run, const gd_scored *item, gd_error *err)
 {
+    gd_record record = item->record;
+    gd_status rc = GD_OK;
+
+    record.texts = NULL; /* they were dropped; if they are needed, this copy has its own */
+    record.storage = NULL;
+    record.count = 0;
+    if (gd_preference_needs_texts(&record, item->count))
+        rc = gd_records_read_again(run->job.records, &record, err);
     gd_buf_clear(&run->line);
-    (void)gd_preference_lines(&run->line, &run->preference, &item->record, &run->ranking, item->scores);
+    if (!rc)
+        (void)gd_preference_lines(&run->line, &run->preference, &record, &run->ranking, item->scores);
+    gd_record_drop_texts(&record);
+    if (rc)
+        return rc;
     if (run->line.failed)
         return gd_fail_memory(err, run->line.len);
     return gd_sink_write(run->job.sinks[1], run->line.data, run->line.len, err);
@@ -87,6 +102,8 @@ static gd_status refuse(struct run *run, const gd_scored *item, const char *why,
     *failed = true;
     return gd_writer_error(run->job.writer, &item->record, gd_record_sentence(&item->record, why, sentence), err);
 }
+
+static bool writes_answers(const struct run *run) { return run->how->texts || run->how->pairs != GD_PAIRS_NONE; }
 
 static gd_status take(void *context, const gd_scored *item, bool *failed, gd_error *err)
 {
@@ -103,12 +120,14 @@ static gd_status take(void *context, const gd_scored *item, bool *failed, gd_err
     for (size_t i = 0; i < item->count; i++)
         if (!isfinite(item->scores[i]) || !isfinite(item->scores[i] - item->scores[0]))
             return refuse(run, item, "the scores are not finite numbers", failed, err);
-    if ((run->how->texts || run->how->pairs != GD_PAIRS_NONE) && !gd_can_put(&item->record, item->count))
+    if (writes_answers(run) && !gd_can_put(&item->record, item->count))
         return refuse(run, item,
                       "the prompt or an answer, which are to be written, has NaN, Infinity, a number too large or "
                       "half of a surrogate pair in one of its fields, which are not JSON",
                       failed, err);
     rc = gd_ranking_make(&run->ranking, item->scores, item->count, err);
+    if (!rc && writes_answers(run))
+        rc = gd_as_written_find(&run->written, run->job.records, &item->record, item->count, err);
     if (!rc && run->job.sinks[1]) /* not in a dry run */
         rc = write_pairs(run, item, err);
     if (rc)
@@ -166,7 +185,7 @@ static gd_status rank(struct run *run, gd_model *model, gd_error *err)
                             .take = take,
                             .context = run,
                             .next = how->group_by ? next_group : NULL,
-                            .keep_fields = how->texts || how->pairs };
+                            .keep_fields = writes_answers(run) };
     gd_buf identity = { 0 };
     gd_status rc;
 
@@ -174,13 +193,15 @@ static gd_status rank(struct run *run, gd_model *model, gd_error *err)
     run->job.taken = how->pairs ? gd_preference_names : NULL;
     run->job.group_by = how->group_by;
     run->rows = (gd_rank_rows){ .job = &run->job, .from = &run->from };
-    run->preference = (gd_preference){ how->pairs, how->min_margin, how->seed };
+    run->preference = (gd_preference){ how->pairs, how->min_margin, how->seed, &run->written };
     put_identity(&identity, how);
     rc = gd_from_scores_open(&run->from, model, how->from_scores, how->input, how->skip_unscored, &run->job, err);
     if (!rc)
         rc = gd_job_open(&run->job, gd_from_scores_encoder(&run->from, model), &files, how->pairs_output, &identity,
                          err);
     run->from.rows = how->group_by ? &run->rows : NULL;
+    if (!rc && writes_answers(run))
+        gd_records_keep_raw(run->job.records);
     gd_buf_free(&identity);
     return rc ? rc : gd_from_scores_run(&run->from, &scoring, err);
 }
@@ -203,6 +224,7 @@ gd_status gd_rank_file(gd_model *model, const gd_rank_options *how, const gd_pro
     gd_rank_rows_free(&run.rows);
     gd_from_scores_close(&run.from);
     gd_ranking_free(&run.ranking);
+    gd_as_written_free(&run.written);
     gd_buf_free(&run.line);
     return rc;
 }

@@ -3,6 +3,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/json_plain.h"
 #include "base/mem.h"
 #include "data/pieces.h"
 
@@ -30,7 +31,19 @@ static gd_text value_of(const gd_rank_row *row) { return row->record.kept[0]; }
 
 static bool is_null(gd_text value) { return value.len == 4 && !memcmp(value.data, "null", 4); }
 
-static bool is_same(gd_text a, gd_text b) { return a.len == b.len && !memcmp(a.data, b.data, a.len); }
+static bool is_same(gd_text a, gd_text b) { return a.len == b.len && (!a.len || !memcmp(a.data, b.data, a.len)); }
+
+/* Whether a row has the value of the group, which may be spelt in another way: "caf\u00e9" and "café", 2 and 2.0. */
+static gd_status belongs(gd_rank_rows *rows, gd_text value, bool *same, gd_error *err)
+{
+    *same = is_same(value_of(&rows->group.row[0]), value);
+    if (*same)
+        return GD_OK;
+    gd_buf_clear(&rows->spare);
+    gd_json_plain(&rows->spare, value);
+    *same = is_same((gd_text){ rows->plain.data, rows->plain.len }, (gd_text){ rows->spare.data, rows->spare.len });
+    return rows->spare.failed ? gd_fail_memory(err, value.len) : GD_OK;
+}
 
 static gd_status set_problem(gd_record *record, const char *why, gd_error *err)
 {
@@ -94,9 +107,9 @@ static gd_status read_row(gd_rank_rows *rows, gd_rank_row *row, gd_error *err)
 /* ---- values that were there before ---- */
 
 /* Never 0. */
-static uint64_t hash_of(gd_text value)
+static uint64_t hash_of(const gd_buf *value)
 {
-    const uint64_t hash = gd_digest(0, value.data, value.len);
+    const uint64_t hash = gd_digest(0, value->data, value->len);
 
     return hash ? hash : 1;
 }
@@ -132,13 +145,17 @@ static gd_status make_room(gd_rank_rows *rows, gd_error *err)
 
 static gd_status see(gd_rank_rows *rows, const gd_rank_row *row, gd_error *err)
 {
-    const uint64_t hash = hash_of(value_of(row));
     char sentence[GD_SENTENCE_ROOM], why[400];
-    uint64_t *place;
+    uint64_t *place, hash;
     gd_status rc = make_room(rows, err);
 
     if (rc)
         return rc;
+    gd_buf_clear(&rows->plain);
+    gd_json_plain(&rows->plain, value_of(row));
+    if (rows->plain.failed)
+        return gd_fail_memory(err, value_of(row).len);
+    hash = hash_of(&rows->plain);
     place = find_seen(rows->seen, rows->seen_room, hash);
     if (!*place) {
         *place = hash;
@@ -166,11 +183,34 @@ static gd_status spoil(gd_rank_rows *rows, const gd_record *row, const char *why
     return rows->problem ? GD_OK : gd_fail_memory(err, strlen(sentence));
 }
 
+static bool is_equal(const json_t *a, const json_t *b) { return a == b || json_equal(a, b); }
+
 static bool has_same_prompt(const gd_record *a, const gd_record *b)
 {
-    const json_t *one = gd_record_prompt(a), *other = gd_record_prompt(b);
+    return is_equal(gd_record_prompt(a), gd_record_prompt(b)) && is_equal(gd_record_system(a), gd_record_system(b));
+}
 
-    return one == other || json_equal(one, other);
+/* What answers to a prompt in one item may not be, either. */
+static gd_status check_answers(gd_rank_rows *rows, gd_error *err)
+{
+    const gd_rank_list *group = &rows->group;
+    bool repeated = group->count >= 2, mixed = false;
+    char why[300];
+
+    for (size_t i = 0; i < group->count; i++) {
+        const gd_record_text *text = group->row[i].record.texts, *first = group->row[0].record.texts;
+
+        if (!text) /* it failed */
+            return GD_OK;
+        repeated = repeated && gd_record_repeats(text);
+        mixed |= !text->messages != !first->messages;
+    }
+    if (mixed)
+        return spoil(rows, &group->row[0].record,
+                     "some answers of the group that begins here are conversations, and others texts", err);
+    (void)snprintf(why, sizeof why, GD_REPEATED "; --fields prompt=_ scores them as they are",
+                   gd_records_source_name(rows->job->records, "prompt"));
+    return repeated ? spoil(rows, &group->row[0].record, why, err) : GD_OK;
 }
 
 /* Adds a row, or lets it go if the group has become too large. */
@@ -199,13 +239,16 @@ static gd_status read_group(gd_rank_rows *rows, gd_error *err)
 
     while (!rc && !rows->ended && !rows->has_ahead && rows->bad.count < MOST_BAD) {
         gd_rank_row row;
+        bool same = false;
 
         rc = read_row(rows, &row, err);
+        if (!rc && !rows->ended && (!row.record.problem || row.failed))
+            rc = belongs(rows, value_of(&row), &same, err);
         if (rc || rows->ended) {
             gd_record_free(&row.record);
         } else if (row.record.problem && !row.failed) {
             rc = push(&rows->bad, &row, err);
-        } else if (is_same(value_of(&rows->group.row[0]), value_of(&row))) {
+        } else if (same) {
             rc = add_row(rows, &row, err);
         } else {
             rows->ahead = row;
@@ -287,6 +330,8 @@ static gd_status next_item(gd_rank_rows *rows, gd_record *record, bool *more, gd
     gd_record_free(&row.record);
     if (*more && !rc)
         rc = read_group(rows, err);
+    if (*more && !rc)
+        rc = check_answers(rows, err);
     if (rc || !*more)
         return rc;
     problem = rows->problem;
@@ -325,6 +370,8 @@ void gd_rank_rows_free(gd_rank_rows *rows)
     gd_record_free(&rows->ahead.record);
     gd_free(rows->bad.row);
     gd_free(rows->group.row);
+    gd_buf_free(&rows->plain);
+    gd_buf_free(&rows->spare);
     gd_free(rows->problem);
     gd_free(rows->seen);
     gd_free(rows->scores);

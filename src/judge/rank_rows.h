@@ -1,10 +1,11 @@
 /* rank_rows.h - rows with one answer each, as the answers to a prompt: rows that follow each other and have the same
- * value in one field.
+ * value in one field, however it is spelt.
  *
  * Memory: that of one group, which may have 16 MiB as any item, and 16 bytes for each group before. */
 #ifndef GD_JUDGE_RANK_ROWS_H
 #define GD_JUDGE_RANK_ROWS_H
 
+#include "base/buf.h"
 #include "judge/from_scores.h"
 
 /* A row and, if the scores are there, its own. */
@@ -32,8 +33,9 @@ typedef struct gd_rank_rows {
     size_t bad_done;    /* how many of these were */
     gd_rank_row ahead;  /* the first row after the group */
     bool has_ahead, ended;
-    uint64_t index; /* of the next item */
-    uint64_t *seen; /* [seen_room] hashes of the values before, 0: none */
+    uint64_t index;      /* of the next item */
+    gd_buf plain, spare; /* the value of the group, and one to compare with it, as gd_json_plain() spells them */
+    uint64_t *seen;      /* [seen_room] hashes of the values before, 0: none */
     size_t seen_count, seen_room;
     float *scores;  /* of the group returned last */
     size_t *tokens; /* the same */

@@ -343,6 +343,24 @@ static void scores_of_turns_are_read(void **state)
     }
 }
 
+/* Inside quotes a line break stays what it is. */
+static void lines_of_outputs_end_with_lf(void **state)
+{
+    gd_filter_options filter = filter_options(*state, GD_FILTER_MIN_SCORE, -1000);
+    char *json, *text;
+
+    write_text(*state, "in.csv", "id,text\r\n1,\"a\r\nb\"\r\n2,c\n");
+    write_text(*state, "scores.jsonl",
+               "{\"index\":0,\"score\":1,\"tokens\":1}\n{\"index\":1,\"score\":1,\"tokens\":1}\n");
+    filter.input = in_dir(*state, "in.csv");
+    filter.from_scores = in_dir(*state, "scores.jsonl");
+    assert_ok(gd_filter_file(NULL, &filter, NULL, NULL, &json, test_err));
+    gd_string_free(json);
+    text = read_text(filter.output);
+    assert_string_equal(text, "id,text\n1,\"a\r\nb\"\n2,c\n");
+    free(text);
+}
+
 /* Lets each allocation fail in turn: each time an error, and no memory is leaked. */
 static void every_allocation_may_fail(void **state)
 {
@@ -381,6 +399,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(contradicted_labels_are_swapped, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(mapped_sides_are_swapped, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(scores_of_turns_are_read, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(lines_of_outputs_end_with_lf, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(every_allocation_may_fail, dir_setup, dir_teardown),
     };
 

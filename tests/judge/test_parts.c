@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "judge/filter_line.h"
+#include "base/json_plain.h"
 #include "base/json_span.h"
 #include "judge/preference.h"
 #include "judge/ranking.h"
@@ -74,7 +75,7 @@ static void rankings_agree_with_counting(void **state)
 static char *lines_of(gd_rank_pairs pairs, float min_margin, uint64_t seed, uint64_t index, const char *object,
                       const float *scores, size_t count, size_t *lines)
 {
-    const gd_preference how = { pairs, min_margin, seed };
+    const gd_preference how = { pairs, min_margin, seed, NULL };
     json_t *json = json_loads(object, JSON_ALLOW_NUL, NULL);
     gd_ranking ranking = { 0 };
     gd_buf out = { 0 };
@@ -242,6 +243,8 @@ static void a_line_is_changed_where_it_must_be(void **state)
                        "{\"text\":\"{\"  ,\"guerdon\":{\"score\":0.5}}\n");
     expect_filter_line("{\"gu\\u0065rdon\" : {\"score\":1} ,\"text\":\"\"}", GD_VERDICT_KEEP, true, GD_RECORD_TEXT,
                        "{\"gu\\u0065rdon\" : {\"score\":0.5} ,\"text\":\"\"}\n");
+    expect_filter_line("{\"guerdon\":1, \"text\":\"\" ,\"guerdon\" :{\"score\":[2]}}", GD_VERDICT_KEEP, true,
+                       GD_RECORD_TEXT, "{\"guerdon\":{\"score\":0.5}, \"text\":\"\" ,\"guerdon\" :{\"score\":0.5}}\n");
     expect_filter_line("{ }", GD_VERDICT_KEEP, true, GD_RECORD_TEXT, "{ \"guerdon\":{\"score\":0.5}}\n");
     expect_filter_line("text", GD_VERDICT_KEEP, true, GD_RECORD_TEXT, NULL);
     expect_filter_line("{\"a\":1}", GD_VERDICT_KEEP, true, GD_RECORD_PAIR,
@@ -258,6 +261,7 @@ static void members_of_any_text_lie_within_it(void **state)
 {
     static const char bytes[] = "{}[]\",:\\ a1\n";
     uint32_t seed = 3;
+    gd_buf out = { 0 };
 
     (void)state;
     for (size_t round = 0; round < 200000; round++) {
@@ -271,8 +275,43 @@ static void members_of_any_text_lie_within_it(void **state)
         if (gd_json_span_value((gd_text){ text, len }, "a", &value))
             assert_true(value.data >= text && value.data + value.len <= text + len);
         (void)gd_json_span_end((gd_text){ text, len }, &empty);
+        gd_buf_clear(&out);
+        gd_json_plain(&out, (gd_text){ text, len });
         free(text);
     }
+    gd_buf_free(&out);
+}
+
+static void a_value_has_one_spelling(void **state)
+{
+    static const char *const values[][2] = {
+        { "0", "0" },
+        { "-0.0e7", "0" },
+        { "2", "2e0" },
+        { "2.0", "2e0" },
+        { "20E-1", "2e0" },
+        { "0.02e+2", "2e0" },
+        { "-1200", "-12e2" },
+        { "-0.0012", "-12e-4" },
+        { "10.010", "1001e-2" },
+        { "9007199254740993", "9007199254740993e0" },
+        { "1e99999999999999999999", "1e99999999999999999999" },
+        { "true", "true" },
+        { "\"caf\\u00e9 2.0\"", "\"caf\xC3\xA9 2.0\"" },
+        { "\"\\\"\\u0022\\\\\\u005C\\/\"", "\"\\\"\\\"\\\\\\\\/\"" },
+        { "\"\\ud83d\\ude00\"", "\"\xF0\x9F\x98\x80\"" },
+        { "\"\\ud83d\"", "\"\\ud83d\"" },
+        { " { \"a\" : [ 1.0 , \"b c\" ] }", "{\"a\":[1e0,\"b c\"]}" },
+    };
+    gd_buf out = { 0 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        gd_buf_clear(&out);
+        gd_json_plain(&out, (gd_text){ values[i][0], strlen(values[i][0]) });
+        assert_string_equal(gd_buf_cstr(&out), values[i][1]);
+    }
+    gd_buf_free(&out);
 }
 
 /* ---- verdicts and values ---- */
@@ -335,6 +374,7 @@ int main(void)
         cmocka_unit_test(a_drawn_answer_depends_only_on_seed_and_index),
         cmocka_unit_test(a_line_is_changed_where_it_must_be),
         cmocka_unit_test(members_of_any_text_lie_within_it),
+        cmocka_unit_test(a_value_has_one_spelling),
         cmocka_unit_test(verdicts_follow_their_limit),
         cmocka_unit_test(the_top_is_the_largest_and_the_earliest),
     };

@@ -1,51 +1,11 @@
 /* test_rank_rows.c - rank on the layouts that people have: rows of one answer each, and answers as objects.  The scores
  * are written, so that rankings, pairs and groups follow by hand. */
-#include "tests/judge/filtering.h"
+#include "tests/judge/rank_rows.h"
 
 #include "base/mem.h"
 
-/* Lines of scores, one for each row: a number, or ! for a row that failed. */
-static void put_scores(const char *dir, const char *scores)
-{
-    char *text = calloc(1, 1 << 18), *at = text;
-
-    for (int index = 0; *scores; index++) {
-        const int len = (int)strcspn(scores, " ");
-
-        if (*scores == '!')
-            at += sprintf(at, "{\"index\":%d,\"error\":\"line %d: too long\"}\n", index, index + 1);
-        else
-            at += sprintf(at, "{\"index\":%d,\"score\":%.*s,\"tokens\":%d}\n", index, len, scores, index + 1);
-        scores += len + (scores[len] == ' ');
-    }
-    write_text(dir, "scores", text);
-    free(text);
-}
-
-/* Ranks rows in.jsonl (or as named) by these scores. */
-static gd_status rank_rows(const char *dir, const char *name, const char *input, const char *scores,
-                           gd_rank_options *how, gd_error *err)
-{
-    write_text(dir, name, input);
-    put_scores(dir, scores);
-    how->struct_size = sizeof *how;
-    how->input = in_dir(dir, name);
-    how->output = in_dir(dir, "out");
-    how->from_scores = in_dir(dir, "scores");
-    if (how->pairs)
-        how->pairs_output = in_dir(dir, "pairs");
-    return gd_rank_file(NULL, how, NULL, NULL, err);
-}
-
-static void expect_text(const char *path, const char *want)
-{
-    char *text = read_text(path);
-
-    assert_string_equal(text, want);
-    free(text);
-}
-
 #define ROW(q, a) "{\"q\":" q ",\"prompt\":\"p\",\"response\":\"" a "\"}\n"
+#define SAID(p, a) "{\"q\":1,\"prompt\":\"" p "\",\"response\":\"" a "\"}\n"
 #define ONE(i, r, s, t)                                \
     "{\"index\":" i ",\"rows\":[" r "],\"scores\":[" s \
     "],\"ranks\":[1],\"best\":0,\"margin\":0,\"ties\":0,\"tokens\":[" t "]}\n"
@@ -62,9 +22,39 @@ static const struct row {
       TWO("0", "0,1", "1,2", "2,1", "1", "1", "1,2") ONE("1", "2", "3", "3") },
     { "a.jsonl", ROW("1", "a"), "1", "q", NULL, ONE("0", "0", "1", "1") },
     { "a.jsonl", "", "", "q", NULL, "" },
-    /* the values are compared as they are written: 1, 1.0 and "1" are three */
+    /* values are compared, not spellings: 1 and 1.0 are one, and "1" is another */
     { "a.jsonl", ROW("1", "a") ROW("1.0", "b") ROW("\"1\"", "c"), "1 2 3", "q", NULL,
-      ONE("0", "0", "1", "1") ONE("1", "1", "2", "2") ONE("2", "2", "3", "3") },
+      TWO("0", "0,1", "1,2", "2,1", "1", "1", "1,2") ONE("1", "2", "3", "3") },
+    { "a.jsonl", ROW("\"caf\xC3\xA9\"", "a") ROW("\"caf\\u00E9\"", "b") ROW("\"cafe\"", "c"), "1 2 3", "q", NULL,
+      TWO("0", "0,1", "1,2", "2,1", "1", "1", "1,2") ONE("1", "2", "3", "3") },
+    { "a.jsonl", ROW("{\"a\": [1, \"\\/\"]}", "a") ROW("{\"a\":[1.0,\"/\"]}", "b"), "2 1", "q", NULL,
+      TWO("0", "0,1", "2,1", "1,2", "0", "1", "1,2") },
+    /* integers that a double can't tell apart are two */
+    { "a.jsonl", ROW("9007199254740993", "a") ROW("9007199254740992", "b"), "1 2", "q", NULL,
+      ONE("0", "0", "1", "1") ONE("1", "1", "2", "2") },
+    /* answers that all repeat the prompt; not all of them; a prompt of one word, with which they may begin by chance */
+    { "a.jsonl", SAID("Is it hot?", "Is it hot? Yes.") SAID("Is it hot?", "Is it hot? No."), "1 2", "q", NULL,
+      BAD("0", "0,1",
+          "line 1: all answers begin with the text of \\\"prompt\\\", which would be there twice; --fields "
+          "prompt=_ scores them as they are") },
+    { "a.jsonl", SAID("Is it hot?", "Is it hot? Yes.") SAID("Is it hot?", "Is it hot? No."), "1 2", "q", "prompt=_",
+      TWO("0", "0,1", "1,2", "2,1", "1", "1", "1,2") },
+    { "a.jsonl", SAID("Is it hot?", "Is it hot? Yes.") SAID("Is it hot?", "No."), "1 2", "q", NULL,
+      TWO("0", "0,1", "1,2", "2,1", "1", "1", "1,2") },
+    { "a.jsonl", SAID("Hot?", "Hot? Yes.") SAID("Hot?", "Hot? No."), "1 2", "q", NULL,
+      TWO("0", "0,1", "1,2", "2,1", "1", "1", "1,2") },
+    { "a.jsonl", SAID("Is it hot?", "Is it hot? Yes."), "1", "q", NULL, ONE("0", "0", "1", "1") },
+    /* a conversation and a text */
+    { "a.jsonl",
+      "{\"q\":1,\"messages\":[{\"role\":\"user\",\"content\":\"x\"},{\"role\":\"assistant\",\"content\":\"a\"}]}\n"
+      "{\"q\":1,\"text\":\"b\"}\n",
+      "1 2", "q", NULL,
+      BAD("0", "0,1", "line 1: some answers of the group that begins here are conversations, and others texts") },
+    /* one prompt, after two system messages */
+    { "a.jsonl",
+      "{\"q\":1,\"system\":\"s\",\"prompt\":\"p\",\"response\":\"a\"}\n"
+      "{\"q\":1,\"system\":\"t\",\"prompt\":\"p\",\"response\":\"b\"}\n",
+      "1 2", "q", NULL, BAD("0", "0,1", "line 2: the prompt is not that of the other rows of its group") },
     { "a.jsonl", ROW("{\"a\":[1]}", "a") ROW("{\"a\":[1]}", "b"), "2 1", "q", NULL,
       TWO("0", "0,1", "2,1", "1,2", "0", "1", "1,2") },
     /* ties */
@@ -131,6 +121,11 @@ static void rows_of_a_group_must_follow_each_other(void **state)
     assert_string_equal(err.text,
                         "line 3: other rows with this \"q\" came before, and then another; the rows of a group "
                         "must follow each other: sort the input by \"q\" first");
+    remove_file(*state, "out.resume");
+    err = (gd_error){ 0 };
+    assert_int_equal(rank_rows(*state, "a.jsonl", ROW("1", "a") ROW("2", "b") ROW("10e-1", "c"), "1 2 3", &how, &err),
+                     GD_EFORMAT);
+    assert_contains(err.text, "line 3: other rows with this \"q\" came before");
 }
 
 /* Names that are no columns, and scores that are not one for each row. */

@@ -283,11 +283,11 @@ static void unknown_fields_are_refused(void **state)
     expect_failure(NAMES("a.txt"), "text=line", GD_EUSAGE,
                    "a.txt: there is no column \"line\" in plain text, which has only \"text\"");
     expect_failure(NAMES("a.csv"), "Text=text", GD_EUSAGE,
-                   "fields: \"Text\" is none of text, prompt, response, responses, chosen, rejected, messages, tools, "
-                   "documents and chat_template_kwargs");
+                   "fields: \"Text\" is none of text, prompt, response, responses, chosen, rejected, messages, "
+                   "system, tools, documents and chat_template_kwargs");
     expect_failure(NAMES("a.csv"), "=text", GD_EUSAGE,
-                   "fields: \"\" is none of text, prompt, response, responses, chosen, rejected, messages, tools, "
-                   "documents and chat_template_kwargs");
+                   "fields: \"\" is none of text, prompt, response, responses, chosen, rejected, messages, "
+                   "system, tools, documents and chat_template_kwargs");
     expect_failure(NAMES("a.csv"), "text", GD_EUSAGE,
                    "fields: \"text\" is not of the form name=column, as in text=instruction");
     expect_failure(NAMES("a.csv"), "text=text,instruction", GD_EUSAGE,

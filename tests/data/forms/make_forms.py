@@ -121,8 +121,9 @@ def preferences():
     for key, value in (('response', 'Sencha.'), ('responses', ['Sencha.', 'Assam.'])):
         case(f'messages beside {key}', {'messages': [Q], key: value}, error='the field "prompt" is missing; --fields prompt=messages takes "messages" as the prompt')
         case(f'messages beside {key}, mapped', {'messages': [Q], key: value}, [[Q, A], [Q, B]][:1 + (key == 'responses')], fields='prompt=messages')
-    case('the prompt that is needed, left out', {'prompt': 'Hi', 'response': 'Hello.'}, fields='prompt=_',
-         error='the field "prompt" is needed, but --fields leaves it out')
+    case('a response whose prompt is left out', {'prompt': 'Hi', 'response': 'Hello.'}, ['Hello.'], fields='prompt=_')
+    case('a response that is needed, left out', {'prompt': 'Hi', 'response': 'Hello.'}, fields='response=_',
+         error='the field "response" is needed, but --fields leaves it out')
     case('messages are the prompt, unsaid', {'messages': [Q], 'chosen': A, 'rejected': B}, error='--fields prompt=messages takes it as the prompt')
 
 
@@ -147,8 +148,13 @@ def repeated():
     pair('a prompt that ends with an answer', {'prompt': [Q, A], 'chosen': [A], 'rejected': [B]}, [Q, A, A], [Q, A, B], trl=True)
     case('one response repeats the prompt', {'prompt': [Q], 'response': [Q, A]}, [[Q, A]])
     case('responses repeat the prompt', {'prompt': [Q], 'responses': [[Q, A], 'Assam.', C]}, [[Q, A], [Q, B], [Q, C]])
-    case('one response repeats the prompt, a text does not', {'prompt': Q['content'], 'responses': ['Sencha.', [Q, B]]},
-         [Q['content'] + 'Sencha.', [Q, B]])
+    mixed = {'prompt': Q['content'], 'responses': ['Sencha.', [Q, B]]}
+    case('one response repeats the prompt, a text does not', mixed, error='some answers of "responses" are conversations, and others texts; --turns on makes')
+    case('one response repeats the prompt, a text does not, with turns', mixed, [[Q, A], [Q, B]], turns='on')
+    unasked = 'some answers of "chosen" and "rejected" are conversations, and others texts, of which no turns can be made without a "prompt"'
+    for chosen, rejected in (([Q, A], 'Assam.'), ('Sencha.', [Q, B]), ([A], ['Assam.']), ([[Q, A], 'Sencha.'], ['Assam.']), (A, 'Assam.')):
+        case(f'conversations and texts without a prompt: {chosen} {rejected}', {'chosen': chosen, 'rejected': rejected}, error=unasked)
+    case('conversations and texts without a prompt, by other names', {'good': [Q, A], 'bad': 'Assam.'}, fields='chosen=good,rejected=bad', error='some answers of "good" and "bad"')
     case('texts repeat the prompt', {'prompt': 'Q: Is tea hot? A:', 'chosen': 'Q: Is tea hot? A: Yes.', 'rejected': 'Q: Is tea hot? A: No.'},
          error='all answers begin with the text of "prompt", which would be there twice; --fields prompt=_')
     pair('texts repeat the prompt, left out', {'prompt': 'Q: Is tea hot? A:', 'chosen': 'Q: Is tea hot? A: Yes.', 'rejected': 'Q: Is tea hot? A: No.'},
@@ -158,6 +164,8 @@ def repeated():
     pair('a prompt of one word', {'prompt': 'Hi', 'chosen': 'Hi there', 'rejected': 'Hi!'}, 'HiHi there', 'HiHi!', trl=True)
     case('responses begin with the prompt', {'prompt': 'Is tea hot?', 'responses': ['Is tea hot? Yes.', 'Is tea hot? No.']},
          error='all answers begin with the text')
+    case('responses begin with the prompt, left out', {'prompt': 'Is tea hot?', 'responses': ['Is tea hot? Yes.', 'Is tea hot? No.']},
+         ['Is tea hot? Yes.', 'Is tea hot? No.'], fields='prompt=_')
     case('a text with its own prompt', {'prompt': 'Is tea hot?', 'text': 'Is tea hot? Yes.'}, ['Is tea hot? Yes.'])
     case('a text without its prompt', {'prompt': 'Is tea hot?', 'text': 'Yes.'},
          error='the field "text" does not hold the "prompt" beside it; --fields prompt=_')
@@ -195,6 +203,13 @@ def forms():
     case('sharegpt with a tool', {'messages': [share('human', 'Hi'), share('observation', '4'), share('gpt', 'Hello.')]},
          error='message 1 of the field "messages" has the role "observation", but human, gpt, system, user or assistant')
     case('sharegpt without a value', {'messages': [share('human', 'Hi'), {'from': 'gpt'}]}, error='message 1 of the field "messages": its value is missing')
+    both = {**share('human', 'Hi'), **HI}
+    case('messages in both forms', {'messages': [both, {**share('gpt', 'Hello.'), **HELLO}]}, [[HI, HELLO]])
+    case('messages in both forms, one empty', {'messages': [both, {'from': None, 'value': 'x', **HELLO}]}, [[HI, HELLO]])
+    case('messages with values and names of their own', {'messages': [{**HI, 'value': 'good'}, {**HELLO, 'from': 'Ann'}]}, [[HI, HELLO]])
+    for i, more in enumerate(({'from': 'gpt'}, {'value': 'Bye'}, {'value': ''}, {'from': 'Ann'}, {'value': 'Hi\0'}, {'from': 'user '})):
+        case(f'messages in two forms: {more}', {'messages': [{**both, **more}, HELLO]},
+             error='message 0 of the field "messages" has a role and a content, and also from and value, which say something else; expected one')
     case('from and content', {'messages': [{'from': 'human', 'content': 'Hi'}, HELLO]}, error='message 0 of the field "messages": its role is missing')
     for i, roles in enumerate((('human', 'gpt'), ('User', 'Assistant'), ('user', 'model'), ('user', 'tool'), ('developer', 'assistant'))):
         wrong = next(k for k in range(2) if roles[k] not in ('user', 'assistant'))
@@ -278,6 +293,14 @@ def turns():
     case('turns of longer turns (nvidia/HelpSteer2)',
          {'prompt': 'Hi\n\nthere\n<extra_id_1>Assistant\n\nHello.\n\n<extra_id_1>User\n', 'response': 'No.'},
          [[u('Hi\n\nthere'), a('\nHello.\n'), u(''), NO]], turns='on')
+    for name, end in (('an open turn', '\n<extra_id_1>Assistant\n'), ('an open turn without a line end', '\n<extra_id_1>Assistant')):
+        case(f'turns that end with {name} (nvidia/HelpSteer)', {'prompt': 'Hi' + end, 'response': 'Hello.'}, [[HI, HELLO]], turns='on')
+        case(f'turns that end with {name}, several', {'prompt': 'Hi\n<extra_id_1>Assistant\nHello.\n<extra_id_1>User\nWhich tea is green?' + end, 'response': 'Sencha.'},
+             [[HI, HELLO, Q, A]], turns='on')
+        case(f'joined after {name}', {'prompt': 'Hi' + end, 'response': 'Hello.'}, ['Hi' + end + 'Hello.'])
+    case('turns of nothing but an open turn', {'prompt': '\n<extra_id_1>Assistant\n', 'response': 'Hello.'}, [[u(''), HELLO]], turns='on')
+    case('an empty turn in the middle', {'prompt': 'Hi\n<extra_id_1>Assistant\n\n<extra_id_1>User\nWhich tea is green?', 'response': 'Sencha.'}, [[HI, a(''), Q, A]], turns='on')
+    case('no open turn', {'prompt': 'Hi\n<extra_id_1>Assistants', 'response': 'Hello.'}, [[u('Hi\n<extra_id_1>Assistants'), HELLO]], turns='on')
     case('no marks in the middle of a line', {'prompt': 'Hi <extra_id_1>Assistant\nthere', 'response': 'No.'},
          [[u('Hi <extra_id_1>Assistant\nthere'), NO]], turns='on')
     case('turns of responses', {'prompt': 'Hi', 'responses': ['Hello.', 'No.']}, [[HI, HELLO], [HI, NO]], turns='on')
@@ -292,12 +315,54 @@ def turns():
     case('turns without a prompt', {'chosen': 'Sencha.', 'rejected': 'Assam.'}, turns='on',
          error='the field "chosen" is a text without a prompt, of which no turns can be made; --turns off')
     case('turns of a text', {'text': 'Sencha.'}, turns='on', error='the field "text" is a text without a prompt')
-    for marked in ('\n\nHuman: Hi\n\nAssistant:', 'Human: Hi', '<|im_start|>user\nHi<|im_end|>\n', '<s>[INST] Hi [/INST]', '<bos><start_of_turn>user\n'):
+    for marked in ('\n\nHuman: Hi\n\nAssistant:', 'Human: Hi', '<|im_start|>user\nHi<|im_end|>\n', '<s>[INST] Hi [/INST]', '<bos><start_of_turn>user\n', '<extra_id_0>System\n\n', '<extra_id_1>User\nHi\n'):
         case(f'turns of a prompt that has some: {marked}', {'prompt': marked, 'response': 'No.'}, turns='on', error='it has turns already; --turns off joins')
         case(f'no turns of a prompt that has some: {marked}', {'prompt': marked, 'response': 'No.'}, [marked + 'No.'])
     case('turns with tools', {**text, 'tools': [{'name': 'f'}]}, turns='on', error='the field "tools" is for chat templates')
     pair('turns of a table', table([text]), suffix='.csv', turns='on')
     pair('no turns of a table', table([text]), Q['content'] + A['content'], Q['content'] + B['content'], suffix='.csv', turns='off')
+
+
+# ---- a system message in a field of its own ----
+
+def systems():
+    row = {'system': S['content'], 'question': Q['content'], 'chosen': A['content'], 'rejected': B['content']}
+    empty, map_it = {**row, 'system': ''}, 'prompt=question'
+    pair('system (Intel/orca_dpo_pairs)', row, [S, Q, A], [S, Q, B], fields=map_it, turns='on')
+    for chat in TEMPLATES:
+        pair(f'system with {chat}', row, [S, Q, A], [S, Q, B], fields=map_it, turns='on', chat=chat)
+    lost = 'the field "system" is not in the texts beside it, and would be lost; --turns on makes it the system\'s turn, and --fields system=_'
+    case('system beside texts', row, fields=map_it, error=lost)
+    pair('system beside texts, left out', row, Q['content'] + A['content'], Q['content'] + B['content'], fields=map_it + ',system=_')
+    pair('system left out of turns', row, fields=map_it + ',system=_', turns='on')
+    for none in ('', None, [], '[]'):
+        pair(f'no system beside texts: {none!r}', {**row, 'system': none}, Q['content'] + A['content'], Q['content'] + B['content'], fields=map_it)
+    pair('no system of turns', empty, fields=map_it, turns='on')
+    for key in ('system_prompt', 'system_message'):
+        other = {key: S['content'], 'prompt': Q['content'], 'response': A['content']}
+        for state in ('on', 'off'):
+            case(f'{key} unsaid, turns {state}', other, turns=state,
+                 error=f'the field "{key}" is not in the texts beside it; --fields system={key} takes it as the system\'s turn, and --fields system=_')
+        case(f'{key} mapped', other, [[S, Q, A]], fields=f'system={key}', turns='on')
+        case(f'{key} left out', other, [[Q, A]], fields='system=_', turns='on')
+        case(f'{key} is empty', {**other, key: ''}, [[Q, A]], turns='on')
+        case(f'{key} beside a conversation that has it', {key: S['content'], 'messages': [S, Q, A]}, [[S, Q, A]])
+    pair('system beside conversations that have it', {'system': S['content'], 'chosen': [S, Q, A], 'rejected': [S, Q, B]}, [S, Q, A], [S, Q, B])
+    case('system beside a conversation (LLaMA-Factory)', {'system': S['content'], 'conversations': [share('human', 'Hi'), share('gpt', 'Hello.')]},
+         [[S, HI, HELLO]], fields='messages=conversations')
+    case('system beside answers', {'system': S['content'], 'prompt': [Q], 'responses': ['Sencha.', [Q, B], C]}, [[S, Q, A], [S, Q, B], [S, Q, C]])
+    case('system beside another system message', {'system': 'Be long.', 'messages': [S, Q, A]},
+         error='the field "system" is not the system message of the conversation beside it; --fields system=_ leaves the field out')
+    case('system that the prompt has', {'system': 'Be brief.', 'prompt': 'Be brief. Is tea hot?', 'response': ' Yes.'}, ['Be brief. Is tea hot? Yes.'])
+    pair('system that texts have', {'system': 'Bye', 'chosen': 'Bach, BBye', 'rejected': 'Bye'}, 'Bach, BBye', 'Bye')
+    case('system that one text has', {'system': 'Bye', 'chosen': 'Bach, BBye', 'rejected': 'By'}, error=lost)
+    case('system beside a text', {'system': 'Bye', 'text': 'Hi'}, error=lost)
+    case('system is a number', {'system': 3, 'text': 'Hi'}, error='the field "system" is a number; expected a string, what the system says; --fields system=_')
+    case('system is a message', {'system': S, 'messages': [Q, A]}, error='the field "system" is an object; expected a string')
+    case('system with hh', {'system': 'Be brief.', 'messages': [Q, A]}, chat='hh', error='system')
+    pair('system in a table', table([row]), [S, Q, A], [S, Q, B], suffix='.csv', fields=map_it, turns='on')
+    case('system in a table, beside texts', table([row]), suffix='.csv', fields=map_it, error=lost)
+    pair('no system in a table', table([empty]), Q['content'] + A['content'], Q['content'] + B['content'], suffix='.csv', fields=map_it)
 
 
 # ---- names of others, and tables ----
@@ -307,6 +372,20 @@ def names():
     case('prompt and completion', {'prompt': 'Hi', 'completion': 'Hello.'}, error='the field "response" is missing; perhaps --fields response=completion')
     case('prompt and completion, mapped', {'prompt': 'Hi ', 'completion': 'Hello.'}, ['Hi Hello.'], fields='response=completion')
     case('instruction and output (alpaca)', {'instruction': 'Hi', 'input': '', 'output': 'Hello.'}, error=need + 'prompt=instruction,response=output')
+    alpaca = {'instruction': 'Translate:', 'input': 'Tee', 'output': 'Tea'}
+    halves = '"instruction" and "input" are two halves of a prompt: join them in one field'
+    case('instruction, input and output (alpaca)', alpaca, error=f'yours have other names; {halves}; perhaps --fields response=output')
+    case('instruction, input and output, mapped', alpaca, fields='prompt=instruction,response=output',
+         error='the field "input" is the other half of the prompt in "instruction", and would be lost; join the two in one field, or remove it')
+    case('instruction, input and output, the other half mapped', alpaca, fields='prompt=input,response=output',
+         error='the field "instruction" is the other half of the prompt in "input"')
+    case('instruction, input and output, mapped, with turns', alpaca, fields='prompt=instruction,response=output', turns='on', error='the field "input" is the other half')
+    case('instruction and output, mapped', {**alpaca, 'input': ''}, ['Translate:Tea'], fields='prompt=instruction,response=output')
+    case('instruction, input and output, joined', {**alpaca, 'prompt': 'Translate: Tee = '}, ['Translate: Tee = Tea'], fields='response=output')
+    case('instruction that has the input', {**alpaca, 'instruction': 'Translate Tee: '}, ['Translate Tee: Tea'], fields='prompt=instruction,response=output')
+    case('instruction and input of a pair', {'instruction': 'Translate:', 'input': 'Tee', 'chosen': 'Tea', 'rejected': 'No'},
+         error='no "prompt", but fields "instruction" and "input", the two halves of one: join them in one field; --fields prompt=_')
+    case('instruction and input in a table', table([alpaca]), suffix='.csv', fields='prompt=instruction,response=output', error='the field "input" is the other half')
     case('question and answer', {'question': 'Hi', 'answer': 'Hello.'}, error=need + 'prompt=question,response=answer')
     case('question, response_j and response_k', {'question': 'Hi', 'response_j': 'a', 'response_k': 'b'},
          error=need + 'prompt=question,chosen=response_j,rejected=response_k')
@@ -322,7 +401,21 @@ def names():
     pair('question of a pair, mapped', row, 'Is tea hot?Yes.', 'Is tea hot?No.', fields='prompt=question')
     pair('question of a pair, left out', row, 'Yes.', 'No.', fields='prompt=_')
     pair('question of a pair that is whole', {**row, 'chosen': 'Is tea hot? Yes.', 'rejected': 'Is tea hot? No.'}, 'Is tea hot? Yes.', 'Is tea hot? No.')
-    case('question of a pair that one side has', {**row, 'chosen': 'Is tea hot? Yes.'}, error='--fields prompt=question puts it before')
+    case('question of a pair that the chosen side has', {**row, 'chosen': 'Is tea hot? Yes.'}, error='--fields prompt=question puts it before')
+    empty = 'an empty "prompt", but a field "question"; --fields prompt=question puts it before '
+    case('question beside an empty prompt in a table', table([{'prompt': '', **row}]), suffix='.csv', error=empty + 'the answers, and --fields prompt=_')
+    case('question beside an empty prompt', {'prompt': '', **row}, error=empty + 'the answers, and --fields prompt=_')
+    case('question beside an empty prompt of a response', table([{'prompt': '', 'question': 'Is tea hot?', 'response': 'Yes.'}]), suffix='.csv', error=empty + 'the answers')
+    case('question beside an empty prompt of responses', {'prompt': '', 'question': 'Is tea hot?', 'responses': ['Yes.', 'No.']}, error=empty + 'the answers')
+    pair('question beside an empty prompt, left out', table([{'prompt': '', **row}]), 'Yes.', 'No.', suffix='.csv', fields='prompt=_')
+    pair('an empty question beside an empty prompt', table([{'prompt': '', **row, 'question': ''}]), 'Yes.', 'No.', suffix='.csv')
+    case('question beside answers of the assistant', {'question': Q['content'], 'chosen': [A], 'rejected': [B]}, error='no "prompt", but a field "question"')
+    case('question beside an answer of the assistant', {'question': Q['content'], 'chosen': A, 'rejected': B}, error='no "prompt", but a field "question"')
+    case('question beside lists of conversations', {'question': Q['content'], 'chosen': [[A]], 'rejected': [[B]]}, error='no "prompt", but a field "question"')
+    case('question beside answers of gpt', {'question': 'Hi', 'chosen': [share('gpt', 'a')], 'rejected': [share('gpt', 'b')]}, error='no "prompt", but a field "question"')
+    pair('question beside conversations of gpt', {'question': 'Hi', 'chosen': [share('human', 'Hi'), share('gpt', 'Hello.')], 'rejected': [share('human', 'Hi'), share('gpt', 'No.')]},
+         [HI, HELLO], [HI, NO])
+    case('question of a pair that the rejected side has', {**row, 'rejected': 'Is tea hot? No.'}, error='--fields prompt=question puts it before')
     pair('question beside conversations', {'question': Q['content'], 'chosen': [Q, A], 'rejected': [Q, B]}, trl=True)
     case('text beside messages', {'text': 'rendered', 'messages': [Q, A]},
          error='the fields "text" and "messages" don\'t go together; --fields text=_ leaves the first out, --fields messages=_ the second')
@@ -355,7 +448,25 @@ def tables():
          [[HI, HELLO], [HI, NO], [HI, NO]], suffix='.csv')
     for text in ("['Hello.', 'No.']", 'Hello.', '"Hello."', ''):
         case(f'no answers in a table: {text}', table([{'prompt': 'Hi ', 'responses': text}]), suffix='.csv',
-             error='the field "responses" is a string; expected a list of answers')
+             error='the field "responses" is a string; expected a list of answers in JSON, as json.dumps() writes it')
+    case('no answers in lines', {'prompt': 'Hi ', 'responses': 'Hello.'}, error='the field "responses" is a string; expected a list of answers')
+    sides = {'prompt': Q['content'], 'chosen': json.dumps(['Sencha.']), 'rejected': json.dumps(['Assam.', 'Tea?'])}
+    asked = Q['content']
+    case('answers of both sides in a table (allenai/reward-bench-2)', table([sides]), [[Q, A], [Q, B], [Q, C]], suffix='.csv', turns='on')
+    case('answers of both sides in a table, joined', table([sides]), [asked + 'Sencha.', asked + 'Assam.', asked + 'Tea?'], suffix='.csv')
+    case('answers of both sides in a table, by other names', table([{'prompt': asked, 'good': ' ["Sencha."]\n', 'bad': '["Assam."]'}], '\t'),
+         [asked + 'Sencha.', asked + 'Assam.'], suffix='.tsv', fields='chosen=good,rejected=bad')
+    case('conversations of both sides in a table', table([{**sides, 'chosen': json.dumps([[Q, A]]), 'rejected': json.dumps([[Q, B], [Q, C]])}]),
+         [[Q, A], [Q, B], [Q, C]], suffix='.csv')
+    case('no answers of one side in a table', table([{**sides, 'rejected': '[]'}]), suffix='.csv', error='the field "rejected" is empty; expected answers')
+    pair('two empty lists in a table', table([{**sides, 'chosen': '[]', 'rejected': '[ ]'}]), asked + '[]', asked + '[ ]', suffix='.csv')
+    printed = ' holds a list of answers as Python prints it; expected JSON, as json.dumps() writes it'
+    for chosen, rejected, wrong in (("['Sencha.']", "['Assam.', 'Tea?']", 'chosen'), ('["Tea\'s"]', "['Assam.' 'Tea?']", 'rejected'), ('["Sencha."]', '["As\\\'sam", "Tea?"]', 'rejected'),
+                                    ("['Sencha.']", '["Assam."]', 'chosen'), (str([[Q, A]]), str([[Q, B]]), 'chosen')):
+        case(f'answers as Python prints them in a table: {chosen} {rejected}', table([{**sides, 'chosen': chosen, 'rejected': rejected}]), suffix='.csv',
+             error=f'the column "{wrong}"' + printed)
+    for chosen, rejected in (('["a"]', 'a'), ("['a']", 'a'), ('[1, 2]', '[1, 3]'), ('[[1]]', '[[2]]'), ('["a", 1]', '["a"]'), ("['a'][0]", "['b']"), ("['a']", '[]a')):
+        pair(f'answers that are code in a table: {chosen} {rejected}', table([{**sides, 'chosen': chosen, 'rejected': rejected}]), asked + chosen, asked + rejected, suffix='.csv')
     case('sharegpt in a table', table([{'messages': json.dumps([share('human', 'Hi'), share('gpt', 'Hello.')])}]), [[HI, HELLO]], suffix='.csv')
     python = 'holds a conversation as Python prints it; expected JSON, as json.dumps() writes it'
     case('a conversation as Python prints it', table([{'prompt': '', 'chosen': str([Q, A]), 'rejected': str([Q, B])}]), suffix='.csv', error='the column "chosen" ' + python)
@@ -369,7 +480,7 @@ def tables():
     case('a text that looks like a conversation in JSON lines', {'text': json.dumps([Q, A])}, [json.dumps([Q, A])])
 
 
-for group in (preferences, repeated, forms, parts, template_fields, turns, names, tables):
+for group in (preferences, repeated, forms, parts, template_fields, turns, systems, names, tables):
     group()
 assert len({c['name'] for c in CASES}) == len(CASES)
 with open(os.path.join(HERE, 'forms.jsonl'), 'w') as f:
