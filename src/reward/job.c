@@ -136,15 +136,12 @@ static gd_status open_sink(gd_job *run, size_t i, const char *path, gd_error *er
     return rc ? never_begun(run, rc) : GD_OK;
 }
 
-/* Whoever writes into a pipe may take a long time for the first bytes. */
-static gd_status report_early(void *context, gd_error *err) { return gd_job_report(context, err); }
-
 gd_status gd_job_read(gd_job *run, const gd_entries_options *input, const char *keep, gd_error *err)
 {
     gd_entries_options how = *input;
     gd_status rc;
 
-    how.pause = (gd_pause){ report_early, run };
+    how.pause = gd_job_pause(run); /* whoever writes into a pipe may take a long time for the first bytes */
     rc = gd_records_open(&run->records, &how, err);
 
     if (!rc && run->group_by)
@@ -280,6 +277,10 @@ gd_status gd_job_report(const gd_job *run, gd_error *err)
                        run->journal.path ? "; to resume, run the same command with --resume" : "");
     return GD_OK;
 }
+
+static gd_status report(void *context, gd_error *err) { return gd_job_report(context, err); }
+
+gd_pause gd_job_pause(gd_job *run) { return (gd_pause){ report, run }; }
 
 gd_status gd_job_close(gd_job *run, gd_status rc, gd_error *err)
 {

@@ -76,6 +76,9 @@ gd_status gd_job_flush(gd_job *run, uint64_t next, gd_error *err);
 /* Reports progress; fails with GD_EINTERRUPTED when the caller wants to stop. */
 gd_status gd_job_report(const gd_job *run, gd_error *err);
 
+/* Reports progress at each pause. */
+gd_pause gd_job_pause(gd_job *run);
+
 /* Closes all files. Returns rc, the run's status so far; if that is GD_OK, a failed write or GD_EITEM. */
 gd_status gd_job_close(gd_job *run, gd_status rc, gd_error *err);
 
