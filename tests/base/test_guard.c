@@ -161,9 +161,11 @@ static void *read_all(void *argument)
     return NULL;
 }
 
-/* What another thread would find if it read the zeros as soon as they are there: this mmap() takes the place
- * of libc's. */
+/* What another thread would find if it read the zeros as soon as they are there: this mmap() takes the place of libc's.
+ * The thread sanitizer calls it before it is ready itself. */
 static bool watching, lost_in_time;
+void *mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset)
+    __attribute__((no_sanitize("thread")));
 
 void *mmap(void *at, size_t size, int protection, int flags, int fd, off_t offset)
 {
