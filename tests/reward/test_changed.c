@@ -270,6 +270,10 @@ static void a_merge_misses_no_file(void **state)
         { "m/tokenizer.json", append },
         { "m/tokenizer_config.json", remove_it },
         { "m/chat_template.jinja", write_it },
+        { "m/vocab.json", write_it },
+        { "m/merges.txt", write_it },
+        { "m/tokenizer.model", write_it },
+        { "a/vocab.txt", write_it },
         { "a/adapter_config.json", append },
     };
 
