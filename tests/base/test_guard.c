@@ -382,5 +382,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(without_a_handler_the_process_ends, begin, end),
     };
 
+    (void)alarm(60); /* a fault that nobody handles comes again for ever */
     return cmocka_run_group_tests_name("base: guard", tests, NULL, NULL);
 }
