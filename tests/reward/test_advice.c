@@ -182,6 +182,25 @@ static void inspect_warns(void **state)
     gd_string_free(json);
 }
 
+/* A tokenizer.json that Transformers 5 doesn't use as it is: the class puts a space before each text. */
+static void inspect_names_the_class(void **state)
+{
+    gd_options options;
+    char *json;
+
+    make_both(*state, &(change){ "class", NULL, NULL });
+    gd_options_init(&options);
+    options.model = m;
+    write_text(m, "tokenizer_config.json", "{\"tokenizer_class\":\"Qwen2Tokenizer\"}");
+    assert_ok(gd_inspect(&options, &json, test_err));
+    assert_null(strstr(json, "Transformers 5"));
+    gd_string_free(json);
+    write_text(m, "tokenizer_config.json", "{\"tokenizer_class\":\"Qwen2Tokenizer\",\"add_prefix_space\":true}");
+    assert_ok(gd_inspect(&options, &json, test_err));
+    assert_contains(json, "Transformers 5 normalizes and splits texts for this model as its class Qwen2Tokenizer does");
+    gd_string_free(json);
+}
+
 /* A whole model that TRL trained has its card beside the weights. */
 static void a_model_may_have_the_card(void **state)
 {
@@ -201,6 +220,7 @@ int main(void)
         cmocka_unit_test(models_are_compared_by_name),
         cmocka_unit_test_setup_teardown(notes_are_given_when_they_matter, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(inspect_warns, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(inspect_names_the_class, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(a_model_may_have_the_card, dir_setup, dir_teardown),
     };
 
