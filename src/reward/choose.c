@@ -83,7 +83,7 @@ gd_status gd_choose(gd_choice *choice, const char *dir, const char *adapter_dir,
     char *template;
     gd_status rc;
 
-    *choice = (gd_choice){ dir, dir, dir };
+    *choice = (gd_choice){ dir, dir, dir, dir };
     if (!adapter_dir)
         return GD_OK;
     rc = has_file(&own, dir, "tokenizer.json", err);
@@ -101,8 +101,10 @@ gd_status gd_choose(gd_choice *choice, const char *dir, const char *adapter_dir,
         rc = gd_choose_template(&template, adapter_dir, err);
     if (rc)
         return rc;
-    if (template)
+    if (template) {
         choice->chat = adapter_dir;
+        choice->special = choice->beside;
+    }
     gd_free(template);
     return GD_OK;
 }
