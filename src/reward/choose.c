@@ -23,14 +23,11 @@ static gd_status choose_between(gd_choice *choice, const char *dir, const char *
                                 gd_notes *notes, gd_error *err)
 {
     bool same;
-    size_t ids = 0;
-    gd_status rc = gd_tokenizer_same(&same, dir, adapter_dir, err);
+    size_t ids;
+    const gd_status rc = gd_tokenizer_compare(&same, &ids, dir, adapter_dir, err);
 
     choice->tokenizer = adapter_dir;
     if (rc || same)
-        return rc;
-    rc = gd_tokenizer_ids(&ids, adapter_dir, err);
-    if (rc)
         return rc;
     if (rows == 0 || ids <= rows)
         return gd_notes_add(notes, err, "%.160s/tokenizer.json differs from the model's: the adapter's is used",
