@@ -9,7 +9,10 @@
  * (segment.h), so a row's path is always complete.
  *
  * The last stage runs over pooled rows in the same way, in any order, and a row may occur twice; by then keys and
- * values of the whole batch are filled in. */
+ * values of the whole batch are filled in.
+ *
+ * To train, stages and tiles come up again in reverse, with an operation's backward twin for each (doc/arithmetic.md,
+ * section 9). */
 #ifndef GD_BACKENDS_BACKEND_H
 #define GD_BACKENDS_BACKEND_H
 
@@ -41,6 +44,7 @@ typedef struct gd_batch_rows {
     size_t pooled_count;
     const float *rope_cos, *rope_sin; /* [positions, head_dim / 2] */
     size_t positions;
+    bool train; /* the batch will be run backward, too */
 } gd_batch_rows;
 
 /* The device's own form of it: opaque. */
@@ -59,9 +63,35 @@ typedef struct gd_call {
     gd_tensor out;              /* may be in[0]'s memory for add and rms_norm */
     const gd_weight *w[GD_OP_MAX_WEIGHTS]; /* linear: matrix, bias or NULL */
     gd_lora_weights lora;                  /* linear */
+    gd_tensor kept[GD_OP_MAX_KEPT];        /* to train: what the backward twin needs; no data: not wanted */
     gd_op_params params;
     const gd_tile *tile;
 } gd_call;
+
+/* What an operation writes for its backward twin besides its output:
+ * linear: the adapter's inner values A x, [rows, rank] of the operand type;
+ * attention: the softmax's maximum and its sum, [rows, heads] F32; gated: gate and up of the operand type. */
+
+/* One call of a backward twin.  Gradients are F32, but those of a linear's outputs and of an attention's are of the
+ * operand type, since they feed products. */
+typedef struct gd_back_call {
+    gd_tensor in[GD_OP_MAX_IN], out, kept[GD_OP_MAX_KEPT]; /* as in the forward pass, as far as the twin reads them */
+    const gd_weight *w;     /* linear: the matrix TURNED; rms_norm, head: as in the forward pass */
+    const gd_weight *a, *b; /* the adapter's matrices TURNED, or NULL */
+    float scale;            /* of the adapter */
+    gd_tensor d_out;
+    gd_tensor d_in[GD_OP_MAX_IN]; /* no data: not wanted; attention: d_q, and d_k and d_v of all rows of the batch;
+                                     last_row: of all rows */
+    bool adds[GD_OP_MAX_IN];      /* to what is there; attention's keys and values and last_row always do */
+    /* Running sums over rows, F32, to which those of the tile are added; no data: not wanted.  linear: of A' [rank, in]
+     * and of B' transposed, [rank, out], without the scale; head: [labels, n].  Strides are multiples of 16, and what is
+     * between the columns and the stride may be overwritten. */
+    gd_tensor sums[2];
+    gd_op_params params;
+    const gd_tile *tile;
+} gd_back_call;
+
+typedef void gd_back_run(gd_device *device, const gd_back_call *call);
 
 /* An operation cannot fail: shapes were checked when the plan was made, and memory was reserved before the run.  On a
  * device that works asynchronously it may only be started; errors there are reported by finish(). */
@@ -69,11 +99,13 @@ typedef void gd_op_run(gd_device *device, const gd_call *call);
 
 /* The largest sizes of a plan: a device reserves its scratch space from them, once. */
 typedef struct gd_limits {
+    bool train;          /* for backward twins as well */
     size_t tile_rows;    /* lines of a tile */
     size_t max_in;       /* widest input of a linear */
     size_t max_out;      /* widest output of a linear */
     size_t max_rank;     /* of the adapter, 0 for none */
     size_t max_position; /* tokens of the longest text */
+    size_t labels;       /* scores of a pooled row; with `train` */
     size_t head_dim, heads, kv_heads;
 } gd_limits;
 
@@ -158,6 +190,10 @@ typedef struct gd_backend {
     void (*gated_linears)(gd_device *device, const gd_call *linears, const gd_call *gated);
 
     gd_op_run *run[GD_OP_COUNT];
+
+    /* To train; NULL where a backend can't. */
+    gd_back_run *back[GD_OP_COUNT];
+    void (*clear)(gd_device *device, const gd_tensor *tensor); /* fills it with zeros */
 } gd_backend;
 
 /* Makes a weight and fills it, on the calling thread. */

@@ -2,6 +2,7 @@
  *
  * A job is a run of rows of one segment for one key head with all its query heads: neighbouring rows
  * see nearly the same keys, so a block of keys is unpacked once for all of them. */
+#include "backends/cpu/attention_jobs.h"
 #include "backends/cpu/ops.h"
 
 #include "backends/cpu/batch.h"
@@ -17,7 +18,12 @@ struct attention_run {
     size_t worker_bytes, path_bytes;
 };
 
-static size_t job_rows(size_t group) { return group < GD_ATTENTION_LINES ? GD_ATTENTION_LINES / group : 1; }
+size_t gd_attention_job_rows(size_t group) { return group < GD_ATTENTION_LINES ? GD_ATTENTION_LINES / group : 1; }
+
+size_t gd_attention_lowest(size_t position, size_t window)
+{
+    return (window && position + 1 > window ? position + 1 - window : 0) / GD_ATTENTION_KEYS * GD_ATTENTION_KEYS;
+}
 
 /* The bytes of whole cache lines for n + 1 32-bit numbers; n is at most 2^60. */
 static size_t numbers_bytes(size_t n) { return (n / 16 + 1) * 64; }
@@ -46,9 +52,10 @@ size_t gd_attention_scratch_bytes(const gd_limits *limits, unsigned threads)
     return bytes;
 }
 
-/* Fills in the rows of the path that ends in `segment` at position `last`, down to position `lowest`. */
-static void find_path(uint32_t *path, const gd_segment *segments, int32_t segment, size_t lowest, size_t last)
+void gd_attention_find_path(uint32_t *path, const gd_segment *segments, uint32_t last_segment, size_t lowest,
+                            size_t last)
 {
+    int32_t segment = (int32_t)last_segment;
     size_t end = last + 1;
 
     while (segment >= 0 && end > lowest) {
@@ -62,6 +69,12 @@ static void find_path(uint32_t *path, const gd_segment *segments, int32_t segmen
     }
 }
 
+/* The maximum or sum of a row's query head, to train; else NULL. */
+static float *stat_of(const gd_tensor *kept, size_t row, size_t head)
+{
+    return kept->data ? (float *)kept->data + row * kept->stride + head : NULL;
+}
+
 static void run_job(void *context, size_t index, unsigned worker)
 {
     const struct attention_run *run = context;
@@ -71,14 +84,13 @@ static void run_job(void *context, size_t index, unsigned worker)
     const size_t job = index / params->kv_heads, head = index % params->kv_heads;
     const size_t first = run->first[job], count = run->first[job + 1] - first;
     const gd_dtype type = call->in[0].dtype, out_type = call->out.dtype;
-    const size_t size = gd_dtype_size(type), position = lines.position[first], window = params->window;
-    const size_t lowest = window && position + 1 > window ? position + 1 - window : 0;
+    const size_t size = gd_dtype_size(type), position = lines.position[first];
     const size_t q_at = head * run->group * params->head_dim, k_at = head * params->head_dim;
     unsigned char *scratch = run->workers + worker * run->worker_bytes;
     uint32_t *path = (uint32_t *)scratch;
 
-    find_path(path, call->tile->batch->host.segments, (int32_t)lines.segment[first],
-              lowest / GD_ATTENTION_KEYS * GD_ATTENTION_KEYS, position + count - 1);
+    gd_attention_find_path(path, call->tile->batch->host.segments, lines.segment[first],
+                           gd_attention_lowest(position, params->window), position + count - 1);
     run->device->rows->attention(&(gd_attention_job){
         .rows = count,
         .first_position = position,
@@ -98,13 +110,14 @@ static void run_job(void *context, size_t index, unsigned worker)
         .scale = params->scale,
         .softcap = params->softcap,
         .window = params->window,
+        .m = stat_of(&call->kept[0], first, head * run->group),
+        .l = stat_of(&call->kept[1], first, head * run->group),
+        .stat_stride = call->kept[0].stride,
         .scratch = (float *)(scratch + run->path_bytes),
     });
 }
 
-/* A job begins where rows are not consecutive in one segment (pooled rows never are), or when the previous one is
- * full. Returns the number of jobs. */
-static size_t cut_jobs(uint32_t *first, gd_tile_lines lines, size_t count, size_t most)
+size_t gd_attention_cut_jobs(uint32_t *first, gd_tile_lines lines, size_t count, size_t most)
 {
     const uint32_t *segment = lines.segment, *position = lines.position;
     size_t jobs = 0;
@@ -125,7 +138,8 @@ void gd_cpu_attention(gd_device *device, const gd_call *call)
         .device = device,
         .call = call,
         .first = first,
-        .jobs = cut_jobs(first, gd_cpu_tile_lines(call->tile), call->out.rows, job_rows(group)),
+        .jobs = gd_attention_cut_jobs(first, gd_cpu_tile_lines(call->tile), call->out.rows,
+                                      gd_attention_job_rows(group)),
         .group = group,
         .workers = (unsigned char *)first + numbers_bytes(limits->tile_rows),
         .worker_bytes = worker_bytes(limits),

@@ -6,7 +6,7 @@
  * elements of a key, and the values of two keys.)  Lanes are combined only by the sums of section 4, and a line's sums
  * end with its last visible key, so later keys cannot affect it; keys before the window, in the window's first block,
  * get weight zero. */
-#include "backends/cpu/attention_tile.h"
+#include "backends/cpu/attention_block.h"
 
 /* The scratch space, cut up. */
 typedef struct attention_state {
@@ -132,96 +132,19 @@ static void attend(const attention_state *st, size_t line, size_t rows)
     }
 }
 
-/* The row at the block's position j, of keys or of values. */
-INLINE const void *block_row(const attention_state *st, const void *what, size_t row_bytes, size_t j)
-{
-    return (const unsigned char *)what + st->job->path[st->start + j] * row_bytes;
-}
-
-/* Unpacks the block's keys, transposed, 16 by 16, and values. Lanes without a key are zero, and masked later. */
-INLINE void load_block(const attention_state *st, gd_dtype type)
-{
-    const gd_attention_job *job = st->job;
-    const size_t n = job->head_dim, k_bytes = job->k_stride * gd_dtype_size(type);
-    const size_t v_bytes = job->v_stride * gd_dtype_size(type);
-    v16 square[16];
-
-    for (size_t j = 0; j < st->keys; j += 16)
-        for (size_t d = 0; d < n; d += 16) {
-            for (size_t i = 0; i < 16; i++)
-                square[i] = j + i < st->keys ? v_read(block_row(st, job->k, k_bytes, j + i), type, d, n - d) : v_zero();
-            v_transpose(square, st->k.p + d * KEYS + j, KEYS);
-        }
-    for (size_t j = 0; j < st->keys; j++) {
-        const void *row = block_row(st, job->v, v_bytes, j);
-
-        for (size_t d = 0; d < n; d += 16)
-            v_store(st->v.p + j * st->width + d, v_read(row, type, d, n - d));
-    }
-}
-
-/* Up to 16 pairs of a row, from element d on; `left` elements remain. */
-INLINE v16 read_pairs(const void *row, size_t d, size_t left)
-{
-    const unsigned char *at = (const unsigned char *)row + d * sizeof(gd_bf16);
-    unsigned char part[64];
-
-    if (left >= 32)
-        return v_load(at);
-    memset(part, 0, sizeof part);
-    memcpy(part, at, left * sizeof(gd_bf16));
-    return v_load(part);
-}
-
-/* The same in pairs. */
-INLINE void load_block_pairs(const attention_state *st)
-{
-    const gd_attention_job *job = st->job;
-    const size_t n = job->head_dim, size = sizeof(gd_bf16);
-    const size_t k_bytes = job->k_stride * size, v_bytes = job->v_stride * size;
-    v16 square[16];
-
-    for (size_t j = 0; j < st->keys; j += 16)
-        for (size_t d = 0; d < n; d += 32) {
-            for (size_t i = 0; i < 16; i++)
-                square[i] = j + i < st->keys ? read_pairs(block_row(st, job->k, k_bytes, j + i), d, n - d) : v_zero();
-            v_transpose(square, st->k.p + d / 2 * KEYS + j, KEYS);
-        }
-    for (size_t j = 0; j < st->keys; j += 2) {
-        const bool both = j + 1 < st->keys;
-        const void *even = block_row(st, job->v, v_bytes, j), *odd = block_row(st, job->v, v_bytes, j + both);
-
-        for (size_t d = 0; d < n; d += 16) {
-            const v16 upper = both ? v_read(odd, GD_BF16, d, n - d) : v_zero();
-
-            v_store(st->v.p + j / 2 * st->width + d, v_pairs(v_read(even, GD_BF16, d, n - d), upper));
-        }
-    }
-}
-
 static void load_keys(const attention_state *st)
 {
-    if (in_pairs(st->form))
-        load_block_pairs(st);
-    else if (st->job->type == GD_BF16)
-        load_block(st, GD_BF16);
-    else
-        load_block(st, GD_F32);
-}
+    const gd_attention_job *job = st->job;
+    const size_t size = gd_dtype_size(job->type), k_bytes = job->k_stride * size, v_bytes = job->v_stride * size;
+    const unsigned char *keys = job->k, *values = job->v;
+    const void *key[KEYS], *value[KEYS];
 
-static void load_line(const attention_state *st, const void *q, float *to)
-{
-    const size_t n = st->job->head_dim;
-
-    if (in_pairs(st->form)) {
-        for (size_t d = 0; d < n; d += 32)
-            v_store_some(to + d / 2, (n - d + 1) / 2, read_pairs(q, d, n - d));
-        return;
+    for (size_t j = 0; j < st->keys; j++) {
+        key[j] = keys + job->path[st->start + j] * k_bytes;
+        value[j] = values + job->path[st->start + j] * v_bytes;
     }
-    for (size_t d = 0; d < n; d += 16)
-        v_store_some(to + d, n - d, v_read(q, st->job->type, d, n - d));
-    if (st->depth > n)
-        to[n] = 0.0f;
+    turn_block(st->form, job->type, key, st->keys, job->head_dim, st->k);
+    copy_block(st->form, job->type, value, st->keys, job->head_dim, st->v);
 }
 
 static void cut_scratch(attention_state *st, const gd_attention_job *job)
@@ -230,7 +153,7 @@ static void cut_scratch(attention_state *st, const gd_attention_job *job)
     float *p = job->scratch;
 
     st->job = job;
-    st->form = V_HAS_PAIRS && job->type == GD_BF16 ? PAIRS : NUMBERS;
+    st->form = form_of(job->type);
     st->depth = (job->head_dim + 1) / 2 * 2;
     st->width = (job->head_dim + 15) / 16 * 16;
     st->k = (lines){ p, KEYS };
@@ -256,7 +179,7 @@ static void load_lines(const attention_state *st)
         const unsigned char *q = job->q;
 
         q += (line / job->group * job->q_stride + line % job->group * job->head_dim) * size;
-        load_line(st, q, st->q.p + line * st->q.stride);
+        load_line(st->form, job->type, q, job->head_dim, st->q.p + line * st->q.stride);
         for (size_t d = 0; d < st->width; d += 16)
             v_store(st->o.p + line * st->width + d, v_zero());
         st->m[line] = -__builtin_inff();
@@ -277,6 +200,12 @@ static void store_lines(const attention_state *st)
         out += (line / job->group * job->out_stride + line % job->group * job->head_dim) * size;
         for (size_t d = 0; d < job->head_dim; d += 16)
             v_write(out, job->out_type, d, job->head_dim - d, v_div(v_load(o + d), sum));
+        if (job->m) {
+            const size_t at = line / job->group * job->stat_stride + line % job->group;
+
+            job->m[at] = st->m[line];
+            job->l[at] = st->l[line];
+        }
     }
 }
 

@@ -7,7 +7,15 @@
 struct gd_device_rows {
     gd_batch_rows host;                         /* its arrays belong to the caller */
     uint32_t *pooled_position, *pooled_segment; /* [pooled_count] */
+    /* To train: */
+    uint32_t *segment_end;           /* [segment_count] the row after the last one whose path has the segment */
+    struct gd_key_block *key_blocks; /* [key_block_count] all rows, at most GD_ATTENTION_KEYS of a segment at a time */
+    size_t key_block_count;
 };
+
+typedef struct gd_key_block {
+    uint32_t segment, first, count; /* rows first ... */
+} gd_key_block;
 
 /* Entry r belongs to line r of the call's tile. */
 typedef struct gd_tile_lines {

@@ -1,4 +1,5 @@
 /* cpu.c - the cpu backend: the reference, from which openblas and onednn inherit. */
+#include "backends/cpu/back.h"
 #include "backends/cpu/device.h"
 #include "backends/cpu/linear.h"
 #include "backends/cpu/ops.h"
@@ -98,11 +99,28 @@ size_t gd_cpu_memory_free(const gd_device *device)
     return gd_memory_available();
 }
 
+static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+
+static size_t linear_bytes(const gd_device *device, const gd_limits *limits)
+{
+    const unsigned threads = gd_pool_threads(device->pool);
+    const size_t forward = gd_linear_scratch_bytes(limits, device->operand, threads);
+
+    return limits->train ? larger(forward, gd_linear_back_scratch_bytes(limits, device->operand, threads)) : forward;
+}
+
+static size_t attention_bytes(const gd_limits *limits, unsigned threads)
+{
+    const size_t forward = gd_attention_scratch_bytes(limits, threads);
+
+    return limits->train ? larger(forward, gd_attention_back_scratch_bytes(limits, threads)) : forward;
+}
+
 static size_t cpu_scratch_bytes(const gd_device *device, const gd_limits *limits)
 {
     const unsigned threads = gd_pool_threads(device->pool);
 
-    return gd_linear_scratch_bytes(limits, device->operand, threads) + gd_attention_scratch_bytes(limits, threads);
+    return linear_bytes(device, limits) + attention_bytes(limits, threads);
 }
 
 static gd_status replace(void **buffer, size_t bytes, gd_error *err)
@@ -117,17 +135,14 @@ gd_status gd_cpu_reserve(gd_device *device, const gd_limits *limits, size_t line
     gd_status rc = replace(&device->linear_scratch, linear_bytes, err);
 
     if (!rc)
-        rc = replace(&device->attention_scratch, gd_attention_scratch_bytes(limits, gd_pool_threads(device->pool)),
-                     err);
+        rc = replace(&device->attention_scratch, attention_bytes(limits, gd_pool_threads(device->pool)), err);
     device->limits = *limits;
     return rc;
 }
 
 static gd_status cpu_prepare(gd_device *device, const gd_limits *limits, gd_error *err)
 {
-    const unsigned threads = gd_pool_threads(device->pool);
-
-    return gd_cpu_reserve(device, limits, gd_linear_scratch_bytes(limits, device->operand, threads), err);
+    return gd_cpu_reserve(device, limits, linear_bytes(device, limits), err);
 }
 
 const gd_backend gd_backend_cpu = {
@@ -149,4 +164,6 @@ const gd_backend gd_backend_cpu = {
     .linears = gd_cpu_linears,
     .gated_linears = gd_cpu_gated_linears,
     .run = { GD_CPU_ROW_OPERATIONS, [GD_OP_linear] = gd_cpu_linear },
+    .back = { GD_CPU_BACK_OPERATIONS },
+    .clear = gd_cpu_clear,
 };

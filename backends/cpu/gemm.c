@@ -120,7 +120,7 @@ static void add_block(const struct operands *o, size_t panel, size_t b, size_t r
     const void *w = weights_at(o, panel, b);
 
     if (!w) {
-        gd_gemm_pack_block(room->fresh, o->kernel->operand, o->w.view, panel, b);
+        (o->w.turned ? gd_gemm_turn_block : gd_gemm_pack_block)(room->fresh, o->kernel->operand, o->w.view, panel, b);
         w = next = room->fresh; /* nothing to fetch: it is in cache */
     }
     o->kernel->block(&(gd_gemm_block){
@@ -176,6 +176,7 @@ static void finish_panel(const gd_gemm_job *job, size_t panel, size_t row, size_
         .y = to.y,
         .dtype = to.dtype,
         .stride = to.stride,
+        .add = job->add,
     });
 }
 
@@ -187,12 +188,27 @@ static void finish_in_place(const gd_gemm_job *job, size_t panel, size_t row, si
         finish_panel(job, panel, row, count, sum, lora_sum, room, (struct target){ sum, GD_F32, GD_GEMM_PANEL });
 }
 
+/* To train, gate or up of a panel, rounded. */
+static void keep_panel(const gd_gemm_gated *g, unsigned which, size_t panel, size_t row, size_t count,
+                       const float *values)
+{
+    const size_t size = gd_dtype_size(g->keep), cols = panel_cols(&g->jobs[0], panel);
+    char *to = (char *)g->kept[which] + (row * g->kept_stride + panel * GD_GEMM_PANEL) * size;
+
+    for (size_t r = 0; r < count; r++)
+        g->rows->copy(cols, values + r * GD_GEMM_PANEL, GD_F32, to + r * g->kept_stride * size, g->keep);
+}
+
 /* Applies each row's gate to its values. */
 static void finish_gated(const gd_gemm_gated *g, size_t panel, size_t row, size_t count, float *gate, float *up,
                          float *lora_sum, const struct room *room)
 {
     finish_in_place(&g->jobs[0], panel, row, count, gate, lora_sum, room);
     finish_in_place(&g->jobs[1], panel, row, count, up, lora_sum, room);
+    if (g->kept[0]) {
+        keep_panel(g, 0, panel, row, count, gate);
+        keep_panel(g, 1, panel, row, count, up);
+    }
     g->rows->gated(&(gd_gated_job){
         .rows = count,
         .cols = panel_cols(&g->jobs[0], panel),

@@ -47,6 +47,7 @@ typedef struct gd_gemm_finish {
     void *y;        /* [rows][cols], `stride` elements from row to row; may be sum */
     gd_dtype dtype; /* GD_F32 or GD_BF16 */
     size_t stride;
+    bool add; /* to what is in y, which is F32 */
 } gd_gemm_finish;
 
 /* What a kernel does in one call: sum[m][32] (+)= x[m][2 * pairs] . w[pairs][32][2]^T. */
@@ -93,6 +94,10 @@ void gd_gemm_pack_panel(void *packed, gd_dtype operand, const gd_view *view, siz
 /* The same for one block of it; `packed` is the block's own place. */
 void gd_gemm_pack_block(void *packed, gd_dtype operand, const gd_view *view, size_t panel, size_t block);
 
+/* The same for a matrix [k, n], turned on the way: for products with the gradients of its outputs. */
+void gd_gemm_turn_panel(void *packed, gd_dtype operand, const gd_view *view, size_t panel);
+void gd_gemm_turn_block(void *packed, gd_dtype operand, const gd_view *view, size_t panel, size_t block);
+
 /* Rows as a product reads them: element j of block b of row i is at (b * block + i * stride + j). */
 typedef struct gd_gemm_rows {
     const void *at; /* in the kernel's form */
@@ -114,7 +119,8 @@ size_t gd_gemm_rows_bytes(size_t m, size_t k); /* of packed rows, for any kernel
 /* The weights of a product. Weights used only once are packed when they are needed, a block at a time. */
 typedef struct gd_gemm_weights {
     const void *packed;  /* or NULL: */
-    const gd_view *view; /* [n, k], of any type */
+    const gd_view *view; /* [n, k], or [k, n] if it is turned, of any type */
+    bool turned;
 } gd_gemm_weights;
 
 /* One product of rows and weights. */
@@ -131,6 +137,7 @@ typedef struct gd_gemm_job {
     void *y;        /* [m, n], `stride` elements from row to row */
     gd_dtype dtype; /* GD_F32 or GD_BF16 */
     size_t stride;
+    bool add; /* to what is in y, which is F32 */
 } gd_gemm_job;
 
 /* Runs jobs of one kernel and the same rows on all threads: they divide the panels of all jobs among them, and
@@ -145,6 +152,9 @@ typedef struct gd_gemm_gated {
     void *y; /* [m, n], `stride` elements from row to row */
     gd_dtype dtype;
     size_t stride;
+    void *kept[2]; /* to train: gate and up, [m, n] of the type `keep`; or NULL */
+    gd_dtype keep;
+    size_t kept_stride;
 } gd_gemm_gated;
 
 void gd_gemm_run_gated(const gd_gemm_gated *gated, gd_pool *pool, void *scratch);

@@ -69,9 +69,26 @@ static inline __attribute__((always_inline)) void gd_finish_as(const gd_gemm_fin
         gd_finish_all(f, bias, false, false, dtype);
 }
 
+/* y = y + value: a gradient's later contribution. */
+static inline void gd_finish_added(const gd_gemm_finish *f)
+{
+    for (size_t r = 0; r < f->rows; r++) {
+        const float *sum = f->sum + r * GD_GEMM_PANEL, *lora = f->lora ? f->lora + r * GD_GEMM_PANEL : NULL;
+        float *y = (float *)f->y + r * f->stride;
+
+        for (size_t c = 0; c < f->cols; c++)
+            y[c] = y[c] + gd_finish_value(sum, NULL, lora, f->scale, false, lora, c);
+    }
+}
+
 static inline void gd_gemm_finish_rows(const gd_gemm_finish *f)
 {
     float bias[GD_GEMM_PANEL] = { 0 };
+
+    if (f->add) {
+        gd_finish_added(f);
+        return;
+    }
 
     if (f->bias)
         memcpy(bias, f->bias, f->cols * sizeof *bias);

@@ -110,6 +110,67 @@ void gd_gemm_pack_panel(void *packed, gd_dtype operand, const gd_view *view, siz
         gd_gemm_pack_block(to + at * line, operand, view, panel, at / GD_GEMM_BLOCK);
 }
 
+/* 32 columns of a row from `first` on, padded with zeros; rows past the matrix's end are all zeros. */
+static void read_row(void *to, gd_dtype operand, const gd_view *view, size_t row, size_t first)
+{
+    const size_t n = view->shape[1], left = n - first, count = left < GD_GEMM_PANEL ? left : GD_GEMM_PANEL;
+    gd_view part;
+
+    if (row >= view->shape[0] || count < GD_GEMM_PANEL)
+        memset(to, 0, GD_GEMM_PANEL * gd_dtype_size(operand));
+    if (row >= view->shape[0])
+        return;
+    part = part_of(view, row * n + first, count);
+    if (operand == GD_BF16)
+        gd_view_to_bf16(&part, to);
+    else
+        gd_view_to_f32(&part, to);
+}
+
+/* Two rows of 32 side by side: to[column] = the pair. */
+static void pair_rows(gd_bf16 *to, const gd_bf16 *even, const gd_bf16 *odd)
+{
+    for (size_t c = 0; c < GD_GEMM_PANEL; c++) {
+        to[2 * c] = even[c];
+        to[2 * c + 1] = odd[c];
+    }
+}
+
+void gd_gemm_turn_block(void *packed, gd_dtype operand, const gd_view *view, size_t panel, size_t block)
+{
+    const size_t k = view->shape[0], n = view->shape[1], first = panel * GD_GEMM_PANEL;
+    const size_t end = even(k < (block + 1) * GD_GEMM_BLOCK ? k : (block + 1) * GD_GEMM_BLOCK);
+    const bool direct = operand == GD_BF16 && view->dtype == GD_BF16 && n - first >= GD_GEMM_PANEL;
+    const char *data = view->data;
+    gd_bf16 rows[2][GD_GEMM_PANEL];
+    char *to = packed;
+
+    for (size_t at = block * GD_GEMM_BLOCK; at < end; at += 2) {
+        if (operand == GD_F32) {
+            read_row(to, operand, view, at, first);
+            read_row(to + GD_GEMM_PANEL * sizeof(float), operand, view, at + 1, first);
+            to += 2 * GD_GEMM_PANEL * sizeof(float);
+            continue;
+        }
+        for (size_t i = 0; i < 2; i++)
+            if (direct && at + i < k)
+                memcpy(rows[i], data + ((at + i) * n + first) * sizeof(gd_bf16), sizeof rows[i]);
+            else
+                read_row(rows[i], operand, view, at + i, first);
+        pair_rows((gd_bf16 *)(void *)to, rows[0], rows[1]);
+        to += 2 * GD_GEMM_PANEL * sizeof(gd_bf16);
+    }
+}
+
+void gd_gemm_turn_panel(void *packed, gd_dtype operand, const gd_view *view, size_t panel)
+{
+    const size_t k = view->shape[0], line = GD_GEMM_PANEL * gd_dtype_size(operand);
+    char *to = (char *)packed + panel * even(k) * line;
+
+    for (size_t at = 0; at < k; at += GD_GEMM_BLOCK)
+        gd_gemm_turn_block(to + at * line, operand, view, panel, at / GD_GEMM_BLOCK);
+}
+
 size_t gd_gemm_rows_bytes(size_t m, size_t k)
 {
     const size_t blocks = (k + GD_GEMM_BLOCK - 1) / GD_GEMM_BLOCK;

@@ -57,7 +57,7 @@ static void pack_task(void *context, size_t index, unsigned worker)
                       at_most(p->slice, p->rows - first));
 }
 
-static gd_gemm_rows pack(const gd_device *device, void *packed, const void *x, size_t stride, size_t rows, size_t cols)
+void gd_cpu_pack_rows(const gd_device *device, void *packed, const void *x, size_t stride, size_t rows, size_t cols)
 {
     /* A slice must be worth waking a thread for. */
     const size_t worth = 32768 / cols + 1, even = rows / (2 * gd_pool_threads(device->pool)) + 1;
@@ -65,6 +65,11 @@ static gd_gemm_rows pack(const gd_device *device, void *packed, const void *x, s
 
     gd_pool_run_groups(device->pool, gd_gemm_row_groups(device->pool, rows), (rows + p.slice - 1) / p.slice, pack_task,
                        &p);
+}
+
+static gd_gemm_rows pack(const gd_device *device, void *packed, const void *x, size_t stride, size_t rows, size_t cols)
+{
+    gd_cpu_pack_rows(device, packed, x, stride, rows, cols);
     return gd_gemm_rows_packed(packed, rows);
 }
 
@@ -77,12 +82,18 @@ static gd_gemm_rows rows_of(const gd_device *device, void *packed, const void *x
     return pack(device, packed, x, stride, rows, cols);
 }
 
-static gd_gemm_weights weights_of(const gd_weight *w) { return (gd_gemm_weights){ w->packed, &w->view }; }
-
-/* The adapter's inner values: A x, rounded to the operand type. */
-static gd_gemm_rows run_low(gd_device *device, const gd_weight *a, const struct parts *parts, size_t which,
-                            gd_gemm_rows x, size_t rows)
+static gd_gemm_weights weights_of(const gd_weight *w)
 {
+    return (gd_gemm_weights){ w->packed, &w->view, w->role == GD_WEIGHT_TURNED };
+}
+
+/* The adapter's inner values: A x, rounded to the operand type; kept where the call wants them for training. */
+static gd_gemm_rows run_low(gd_device *device, const gd_call *call, const struct parts *parts, size_t which,
+                            gd_gemm_rows x, size_t first, size_t rows)
+{
+    const gd_weight *a = call->lora.a;
+    const gd_tensor *kept = &call->kept[0];
+    const size_t stride = kept->data ? kept->stride : a->out;
     char *scratch = device->linear_scratch, *low = scratch + parts->low[which];
     const gd_gemm_job job = {
         .kernel = device->gemm,
@@ -91,13 +102,13 @@ static gd_gemm_rows run_low(gd_device *device, const gd_weight *a, const struct 
         .k = a->in,
         .x = x,
         .w = weights_of(a),
-        .y = low,
+        .y = kept->data ? (char *)kept->data + first * stride * gd_dtype_size(device->operand) : low,
         .dtype = device->operand,
-        .stride = a->out,
+        .stride = stride,
     };
 
     gd_gemm_run(&job, 1, device->pool, scratch + parts->work);
-    return rows_of(device, scratch + parts->lowp[which], low, a->out, rows, a->out);
+    return rows_of(device, scratch + parts->lowp[which], job.y, stride, rows, a->out);
 }
 
 static size_t rank_of(const gd_call *call) { return call->lora.a ? call->lora.a->out : 0; }
@@ -161,7 +172,7 @@ static struct parts begin(gd_device *device, const gd_call *calls, size_t count,
     for (size_t i = 0; i < count; i++) {
         jobs[i] = job_of(device, &calls[i], x, first, rows);
         if (rank_of(&calls[i]))
-            jobs[i].low = run_low(device, calls[i].lora.a, &parts, i, x, rows);
+            jobs[i].low = run_low(device, &calls[i], &parts, i, x, first, rows);
     }
     return parts;
 }
@@ -193,7 +204,14 @@ void gd_cpu_gated_linears(gd_device *device, const gd_call *linears, const gd_ca
 
     assert(rows <= GD_GEMM_ROWS);
     parts = begin(device, linears, 2, overlap(&linears->in[0], &gated->out), 0, rows, jobs);
-    gd_gemm_run_gated(&(gd_gemm_gated){ jobs, device->rows, gated->params.act, gated->out.data, gated->out.dtype,
-                                        gated->out.stride },
+    gd_gemm_run_gated(&(gd_gemm_gated){ .jobs = jobs,
+                                        .rows = device->rows,
+                                        .act = gated->params.act,
+                                        .y = gated->out.data,
+                                        .dtype = gated->out.dtype,
+                                        .stride = gated->out.stride,
+                                        .kept = { gated->kept[0].data, gated->kept[1].data },
+                                        .keep = gated->kept[0].dtype,
+                                        .kept_stride = gated->kept[0].stride },
                       device->pool, (char *)device->linear_scratch + parts.work);
 }

@@ -12,6 +12,9 @@ void gd_cpu_linear(gd_device *device, const gd_call *call);
 void gd_cpu_linears(gd_device *device, const gd_call *calls, size_t count);
 void gd_cpu_gated_linears(gd_device *device, const gd_call *linears, const gd_call *gated); /* <= GD_GEMM_ROWS rows */
 
+/* Rows in the form that the device's kernel reads: gemm.h. */
+void gd_cpu_pack_rows(const gd_device *device, void *packed, const void *x, size_t stride, size_t rows, size_t cols);
+
 /* Bytes that gd_cpu_linear needs in device->linear_scratch for plans within these limits. */
 size_t gd_linear_scratch_bytes(const gd_limits *limits, gd_dtype operand, unsigned threads);
 

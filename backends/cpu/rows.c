@@ -40,3 +40,25 @@ size_t gd_attention_line_floats(size_t rows, size_t group, size_t head_dim)
         return 0;
     return floats;
 }
+
+/* Turned keys and values, keys, what a tile needs, and three lines of words for each line of the job. */
+size_t gd_query_back_floats(size_t lines, size_t head_dim)
+{
+    size_t width, count;
+
+    if (!gd_add(head_dim, 15, &width) || !gd_mul(lines, 3, &count) ||
+        !gd_add(count, 3 * GD_ATTENTION_KEYS + GD_ATTENTION_TILE, &count) || !gd_mul(count, width, &count) ||
+        !gd_add(count, 2 * GD_ATTENTION_TILE * GD_ATTENTION_KEYS, &count))
+        return 0;
+    return count;
+}
+
+size_t gd_key_back_floats(size_t head_dim)
+{
+    size_t width, count;
+
+    if (!gd_add(head_dim, 15, &width) || !gd_mul(width, 8 * GD_ATTENTION_KEYS, &count) ||
+        !gd_add(count, 2 * GD_ATTENTION_KEYS * GD_ATTENTION_KEYS, &count))
+        return 0;
+    return count;
+}

@@ -32,8 +32,50 @@ typedef struct gd_attention_job {
                                        with one that is */
     float scale, softcap;
     uint32_t window;
+    float *m, *l; /* to train: [rows, group] the softmax's maximum and sum, `stat_stride` from row to row; or NULL */
+    size_t stat_stride;
     float *scratch; /* gd_attention_line_floats() */
 } gd_attention_job;
+
+/* The gradients of the queries (doc/arithmetic.md, section 9) of the same rows as an attention job. */
+typedef struct gd_query_back_job {
+    size_t rows, first_position, group, head_dim;
+    gd_dtype type;                       /* of q, k, v, o and d_o */
+    const void *q, *o, *d_o;             /* [rows, group * head_dim]; o: the result of the forward pass */
+    const void *k, *v;                   /* row 0 of the batch, at the key head */
+    size_t q_stride, o_stride, d_stride; /* elements from row to row */
+    size_t k_stride, v_stride;
+    const uint32_t *path; /* as in gd_attention_job */
+    float scale, softcap;
+    uint32_t window;
+    const float *m, *l; /* [rows, group], `stat_stride` from row to row, of the forward pass */
+    float *dots;        /* the same: written, for the keys' gradients */
+    size_t stat_stride;
+    float *d_q; /* [rows, group * head_dim], `dq_stride` from row to row */
+    size_t dq_stride;
+    float *scratch; /* gd_query_back_floats() */
+} gd_query_back_job;
+
+/* The gradients of some keys and values, to which those of the lines of a tile are added, from the last to the
+ * first.  Lines come in pairs, the last pair first; in a pair the one of even number first. */
+typedef struct gd_key_back_job {
+    size_t keys, first_position; /* at most GD_ATTENTION_KEYS, at consecutive positions */
+    size_t head_dim;
+    gd_dtype type;
+    const void *k, *v; /* the first key and value */
+    size_t k_stride, v_stride;
+    size_t lines; /* even */
+    const struct gd_query_line {
+        const void *q, *d_o;
+        float position; /* below 0 if it sees none of the keys; q and d_o may be any line then */
+        float m, l, dot;
+    } * line;
+    float scale, softcap;
+    uint32_t window;
+    float *d_k, *d_v; /* [keys, head_dim], `dk_stride` and `dv_stride` from row to row */
+    size_t dk_stride, dv_stride;
+    float *scratch; /* gd_key_back_floats() */
+} gd_key_back_job;
 
 /* out = act(gate) * up, for some rows: with few columns, a single row would mostly load exp's constants. */
 typedef struct gd_gated_job {
@@ -45,6 +87,34 @@ typedef struct gd_gated_job {
     gd_dtype type;
     size_t out_stride;
 } gd_gated_job;
+
+/* Its gradients (doc/arithmetic.md, section 9), of the operand type. */
+typedef struct gd_gated_back_job {
+    size_t cols;
+    gd_activation act;
+    gd_dtype type; /* of everything but dy */
+    const float *dy;
+    const void *gate, *up;
+    void *d_gate, *d_up; /* may be gate and up */
+} gd_gated_back_job;
+
+/* Running sums over rows, from the last to the first: sum[i][j] = fma(a[row][i], b[row][j], sum[i][j]). */
+typedef struct gd_outer_job {
+    size_t rows;    /* of a tile; its first has an even number */
+    size_t a_cols;  /* lines of the sums */
+    const float *a; /* packed by pack_outer(): GD_OUTER_WORDS(rows) from line to line */
+    const void *b;  /* [rows, b_cols] of `type`, `b_stride` elements from row to row */
+    size_t b_cols;  /* at most GD_OUTER_COLS */
+    size_t b_stride;
+    gd_dtype type;
+    float *sum; /* [a_cols, b_cols rounded up to 16], `sum_stride` from line to line */
+    size_t sum_stride;
+    float *scratch; /* GD_OUTER_FLOATS(rows) */
+} gd_outer_job;
+
+#define GD_OUTER_COLS 64u
+#define GD_OUTER_WORDS(rows) (((rows) + 15) / 16 * 16) /* an upper limit: a word may hold a pair */
+#define GD_OUTER_FLOATS(rows) (GD_OUTER_WORDS(rows) * GD_OUTER_COLS)
 
 typedef struct gd_row_kernels {
     const char *name; /* "avx2" */
@@ -60,6 +130,19 @@ typedef struct gd_row_kernels {
     void (*attention)(const gd_attention_job *job);
     void (*gated)(const gd_gated_job *job);
     void (*add)(size_t n, const float *x, const float *y, void *out, gd_dtype type);
+
+    /* The backward twins.  add: dx (F32) has an earlier contribution, to which this one is added. */
+    void (*rms_norm_back)(size_t n, const float *x, const float *w, float eps, bool unit_offset, const float *dy,
+                          void *dx, gd_dtype type, bool add);
+    void (*rope_back)(size_t heads, size_t head_dim, const float *dy, const float *cos_row, const float *sin_row,
+                      void *dx, gd_dtype type);
+    void (*axpy)(size_t n, float a, const float *x, float *y); /* y = fma(a, x, y) */
+    void (*gated_back)(const gd_gated_back_job *job);
+    void (*query_back)(const gd_query_back_job *job);
+    void (*key_back)(const gd_key_back_job *job);
+    void (*pack_outer)(size_t rows, size_t cols, const void *a, size_t stride, gd_dtype type, float *packed);
+    void (*outer)(const gd_outer_job *job);
+
     void (*copy)(size_t n, const void *x, gd_dtype x_type, void *out, gd_dtype type);
     float (*dot)(size_t n, const float *x, const float *w); /* the head */
     /* math.h's functions over an array: for tests, and for code that needs their exact bits. */
@@ -77,6 +160,10 @@ const gd_row_kernels *gd_row_pick(gd_isa have);
 
 /* Floats of scratch space for a job of this size; 0 when that overflows. */
 size_t gd_attention_line_floats(size_t rows, size_t group, size_t head_dim);
+
+/* The same for gradients, for lines = rows * group of a job of queries; for one of keys. */
+size_t gd_query_back_floats(size_t lines, size_t head_dim);
+size_t gd_key_back_floats(size_t head_dim);
 
 extern const gd_row_kernels gd_rows_generic;
 #if HAVE_AVX2

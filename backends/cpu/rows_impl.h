@@ -4,6 +4,8 @@
 #include "backends/cpu/math.h"
 #include "backends/cpu/rows.h"
 #include "backends/cpu/attention_impl.h"
+#include "backends/cpu/back_impl.h"
+#include "backends/cpu/attention_back_impl.h"
 
 static void row_embedding(size_t n, const void *row, gd_dtype row_type, float scale, void *out, gd_dtype type)
 {
@@ -131,6 +133,14 @@ const gd_row_kernels GD_ROWS = {
     .attention = row_attention,
     .gated = row_gated,
     .add = row_add,
+    .rms_norm_back = row_rms_norm_back,
+    .rope_back = row_rope_back,
+    .axpy = row_axpy,
+    .gated_back = row_gated_back,
+    .query_back = row_query_back,
+    .key_back = row_key_back,
+    .pack_outer = row_pack_outer,
+    .outer = row_outer,
     .copy = row_copy,
     .dot = row_dot,
     .exp = row_exp,

@@ -39,6 +39,9 @@ size_t gd_cpu_weight_bytes(const gd_device *device, gd_weight_role role, const g
     if (role == GD_WEIGHT_MATRIX && view->rank == 2 &&
         !gd_gemm_packed_bytes(view->shape[0], view->shape[1], device->operand, &bytes))
         return SIZE_MAX;
+    if (role == GD_WEIGHT_TURNED && view->rank == 2 &&
+        !gd_gemm_packed_bytes(view->shape[1], view->shape[0], device->operand, &bytes))
+        return SIZE_MAX;
     if (role == GD_WEIGHT_VECTOR)
         bytes = element_count(view) * sizeof(float);
     return sizeof(gd_weight) + gd_large_bytes(bytes);
@@ -61,7 +64,9 @@ size_t gd_cpu_weight_pieces(const gd_weight *weight)
 
 void gd_cpu_weight_fill(gd_weight *weight, size_t piece)
 {
-    gd_gemm_pack_panel(weight->packed, weight->operand, &weight->view, piece);
+    const bool turned = weight->role == GD_WEIGHT_TURNED;
+
+    (turned ? gd_gemm_turn_panel : gd_gemm_pack_panel)(weight->packed, weight->operand, &weight->view, piece);
 }
 
 static gd_status load_vector(gd_weight *weight, const gd_view *view, gd_error *err)
@@ -80,6 +85,7 @@ static gd_status make_bare(const gd_device *device, gd_weight **out, gd_weight_r
                            gd_error *err)
 {
     const gd_status rc = gd_weight_check(role, view, err);
+    const unsigned last = view->rank - 1, turned = role == GD_WEIGHT_TURNED;
 
     *out = NULL;
     if (rc)
@@ -88,8 +94,8 @@ static gd_status make_bare(const gd_device *device, gd_weight **out, gd_weight_r
     if (!*out)
         return gd_fail_memory(err, sizeof **out);
     **out = (gd_weight){ .role = role,
-                         .out = view->shape[0],
-                         .in = view->shape[view->rank - 1],
+                         .out = view->shape[turned ? last : 0],
+                         .in = view->shape[turned ? 0 : last],
                          .operand = device->operand,
                          .view = *view };
     return GD_OK;
@@ -100,7 +106,7 @@ gd_status gd_cpu_weight_make(gd_device *device, gd_weight **out, gd_weight_role 
 {
     gd_status rc = make_bare(device, out, role, view, err);
 
-    if (!rc && role == GD_WEIGHT_MATRIX)
+    if (!rc && (role == GD_WEIGHT_MATRIX || role == GD_WEIGHT_TURNED))
         rc = make_matrix(device, *out, err);
     else if (!rc && role == GD_WEIGHT_VECTOR)
         rc = load_vector(*out, view, err);

@@ -6,7 +6,7 @@
 
 struct gd_weight {
     gd_weight_role role;
-    size_t out, in;   /* MATRIX, TABLE: the view's shape; VECTOR: 1 and the number of elements */
+    size_t out, in;   /* MATRIX, TABLE: the view's shape; TURNED: the other way round; VECTOR: 1 and all elements */
     gd_dtype operand; /* MATRIX: type of the packed elements */
     void *packed;     /* MATRIX: gemm.h gives the layout, derived.h that of derived backends; NULL: borrowed */
     float *vector;    /* VECTOR: [in] */

@@ -17,12 +17,14 @@ typedef enum gd_op {
 
 #define GD_OP_MAX_IN 3
 #define GD_OP_MAX_WEIGHTS 2
+#define GD_OP_MAX_KEPT 2    /* values that an operation keeps for its backward twin */
 #define GD_OP_MAX_LINEARS 3 /* of one input, that a backend may compute in one call */
 
 /* How a weight is used, which decides its form. */
 typedef enum gd_weight_role {
     GD_WEIGHT_NONE,   /* no such weight */
-    GD_WEIGHT_MATRIX, /* [out, in] of a linear */
+    GD_WEIGHT_MATRIX, /* [out, in] of a linear, for products with its inputs */
+    GD_WEIGHT_TURNED, /* the same, for products with its outputs' gradients */
     GD_WEIGHT_VECTOR, /* norm weights, biases, the head's [labels, n]: used in fp32 */
     GD_WEIGHT_TABLE   /* the embedding: rows are looked up; may be read from the mapped file */
 } gd_weight_role;

@@ -1,4 +1,4 @@
-/* test_contract.c - the same bits everywhere (doc/arithmetic.md, section 9), whatever the instruction set, the number
+/* test_contract.c - the same bits everywhere (doc/arithmetic.md, section 10), whatever the instruction set, the number
  * of threads, the batches, the order of texts, their company and prefix sharing. Bits are compared, not values. */
 #include "tests/reward/golden.h"
 

@@ -1,0 +1,193 @@
+/* back.c - the backward twins that work row by row, and running sums over rows. */
+#include "backends/cpu/back.h"
+
+#include "backends/cpu/over_rows.h"
+#include "backends/cpu/weight.h"
+#include "base/mem.h"
+
+#include <string.h>
+
+static void rms_norm_row(const gd_row_kernels *kernels, const void *context, size_t r)
+{
+    const gd_back_call *call = context;
+    const gd_op_params *params = &call->params;
+    const gd_tensor *dx = &call->d_in[0];
+    const size_t heads = params->heads ? params->heads : 1;
+    const size_t cols = params->heads ? params->head_dim : dx->cols;
+
+    for (size_t h = 0; h < heads; h++)
+        kernels->rms_norm_back(cols, (const float *)gd_cpu_line(&call->in[0], r) + h * cols, call->w->vector,
+                               params->eps, params->unit_offset, (const float *)gd_cpu_line(&call->d_out, r) + h * cols,
+                               (char *)gd_cpu_line(dx, r) + h * cols * gd_dtype_size(dx->dtype), dx->dtype,
+                               call->adds[0]);
+}
+
+void gd_cpu_rms_norm_back(gd_device *device, const gd_back_call *call)
+{
+    gd_cpu_over_rows(device, call->d_out.rows, 2 * call->d_out.cols, rms_norm_row, call);
+}
+
+static void rope_row(const gd_row_kernels *kernels, const void *context, size_t r)
+{
+    const gd_back_call *call = context;
+    const gd_batch_rows *rows = &call->tile->batch->host;
+    const size_t head_dim = call->params.head_dim;
+    const size_t at = gd_cpu_tile_lines(call->tile).position[r] * (head_dim / 2);
+
+    kernels->rope_back(call->params.heads, head_dim, gd_cpu_line(&call->d_out, r), rows->rope_cos + at,
+                       rows->rope_sin + at, gd_cpu_line(&call->d_in[0], r), call->d_in[0].dtype);
+}
+
+void gd_cpu_rope_back(gd_device *device, const gd_back_call *call)
+{
+    gd_cpu_over_rows(device, call->d_out.rows, call->d_out.cols, rope_row, call);
+}
+
+static void gated_row(const gd_row_kernels *kernels, const void *context, size_t r)
+{
+    const gd_back_call *call = context;
+
+    kernels->gated_back(&(gd_gated_back_job){
+        .cols = call->d_out.cols,
+        .act = call->params.act,
+        .type = call->kept[0].dtype,
+        .dy = gd_cpu_line(&call->d_out, r),
+        .gate = gd_cpu_line(&call->kept[0], r),
+        .up = gd_cpu_line(&call->kept[1], r),
+        .d_gate = gd_cpu_line(&call->d_in[0], r),
+        .d_up = gd_cpu_line(&call->d_in[1], r),
+    });
+}
+
+void gd_cpu_gated_back(gd_device *device, const gd_back_call *call)
+{
+    gd_cpu_over_rows(device, call->d_out.rows, 8 * call->d_out.cols, gated_row, call);
+}
+
+/* The gradient of a sum goes to both inputs: copied, rounded, or added to what is there. */
+static void add_row(const gd_row_kernels *kernels, const void *context, size_t r)
+{
+    const gd_back_call *call = context;
+    const float *dy = gd_cpu_line(&call->d_out, r);
+
+    for (size_t i = 0; i < 2; i++) {
+        const gd_tensor *to = &call->d_in[i];
+        void *line = to->data ? gd_cpu_line(to, r) : NULL;
+
+        if (line && call->adds[i])
+            kernels->add(to->cols, line, dy, line, GD_F32);
+        else if (line && line != dy)
+            kernels->copy(to->cols, dy, GD_F32, line, to->dtype);
+    }
+}
+
+void gd_cpu_add_back(gd_device *device, const gd_back_call *call)
+{
+    gd_cpu_over_rows(device, call->d_out.rows, call->d_out.cols, add_row, call);
+}
+
+/* Pooled rows one after the other: two may be the same row. */
+static void scatter(void *context, size_t index, unsigned worker)
+{
+    const struct {
+        const gd_row_kernels *kernels;
+        const gd_back_call *call;
+    } *job = context;
+    const gd_back_call *call = job->call;
+    const gd_tile *tile = call->tile;
+
+    (void)index, (void)worker;
+    for (size_t r = 0; r < call->d_out.rows; r++) {
+        float *to = gd_cpu_line(&call->d_in[0], tile->batch->host.pooled[tile->first + r]);
+
+        job->kernels->add(call->d_out.cols, to, gd_cpu_line(&call->d_out, r), to, GD_F32);
+    }
+}
+
+void gd_cpu_last_row_back(gd_device *device, const gd_back_call *call)
+{
+    struct {
+        const gd_row_kernels *kernels;
+        const gd_back_call *call;
+    } job = { device->rows, call };
+
+    gd_pool_run(device->pool, 1, scatter, &job);
+}
+
+static void head_row(const gd_row_kernels *kernels, const void *context, size_t r)
+{
+    const gd_back_call *call = context;
+    const size_t n = call->d_in[0].cols;
+    const float *ds = gd_cpu_line(&call->d_out, r);
+    float *dn = gd_cpu_line(&call->d_in[0], r);
+
+    memset(dn, 0, n * sizeof *dn);
+    for (size_t label = 0; label < call->d_out.cols; label++)
+        kernels->axpy(n, ds[label], call->w->vector + label * n, dn);
+}
+
+void gd_cpu_head_back(gd_device *device, const gd_back_call *call)
+{
+    gd_cpu_over_rows(device, call->d_out.rows, call->d_in[0].cols * call->d_out.cols, head_row, call);
+    if (call->sums[0].data)
+        gd_cpu_outer(device, &call->d_out, &call->in[0], &call->sums[0], device->linear_scratch);
+}
+
+void gd_cpu_clear(gd_device *device, const gd_tensor *tensor)
+{
+    (void)device;
+    memset(tensor->data, 0, tensor->rows * tensor->stride * gd_dtype_size(tensor->dtype));
+}
+
+/* ---- running sums over rows ---- */
+
+struct outer {
+    const gd_device *device;
+    const gd_tensor *a, *b, *sums;
+    float *packed, *workers;
+};
+
+enum { PACK_COLS = 16, COLS = GD_OUTER_COLS };
+
+static void pack_task(void *context, size_t index, unsigned worker)
+{
+    const struct outer *o = context;
+    const size_t first = index * PACK_COLS, left = o->a->cols - first, words = GD_OUTER_WORDS(o->a->rows);
+
+    (void)worker;
+    o->device->rows->pack_outer(o->a->rows, left < PACK_COLS ? left : PACK_COLS,
+                                (const char *)o->a->data + first * gd_dtype_size(o->a->dtype), o->a->stride,
+                                o->a->dtype, o->packed + first * words);
+}
+
+static void outer_task(void *context, size_t index, unsigned worker)
+{
+    const struct outer *o = context;
+    const size_t first = index * COLS, left = o->b->cols - first;
+
+    o->device->rows->outer(&(gd_outer_job){
+        .rows = o->a->rows,
+        .a_cols = o->a->cols,
+        .a = o->packed,
+        .b = (const char *)o->b->data + first * gd_dtype_size(o->b->dtype),
+        .b_cols = left < COLS ? left : COLS,
+        .b_stride = o->b->stride,
+        .type = o->b->dtype,
+        .sum = (float *)o->sums->data + first,
+        .sum_stride = o->sums->stride,
+        .scratch = o->workers + worker * GD_OUTER_FLOATS(o->a->rows),
+    });
+}
+
+size_t gd_cpu_outer_bytes(size_t rows, size_t a_cols, unsigned threads)
+{
+    return (GD_OUTER_WORDS(rows) * a_cols + threads * GD_OUTER_FLOATS(rows)) * sizeof(float);
+}
+
+void gd_cpu_outer(gd_device *device, const gd_tensor *a, const gd_tensor *b, const gd_tensor *sums, void *scratch)
+{
+    struct outer o = { device, a, b, sums, scratch, (float *)scratch + GD_OUTER_WORDS(a->rows) * a->cols };
+
+    gd_pool_run(device->pool, (a->cols + PACK_COLS - 1) / PACK_COLS, pack_task, &o);
+    gd_pool_run(device->pool, (b->cols + COLS - 1) / COLS, outer_task, &o);
+}

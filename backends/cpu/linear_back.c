@@ -1,0 +1,136 @@
+/* linear_back.c - the gradients of a linear with an adapter: doc/arithmetic.md, section 9. */
+#include "backends/cpu/back.h"
+
+#include "backends/cpu/linear.h"
+#include "backends/cpu/over_rows.h"
+#include "backends/cpu/weight.h"
+
+#include <assert.h>
+
+/* Where the parts of device->linear_scratch begin, in bytes. */
+struct parts {
+    size_t g;      /* the outputs' gradients, packed: [rows, out] */
+    size_t sums;   /* dot(g, B) [rows, rank], F32 */
+    size_t e;      /* the same, scaled and rounded */
+    size_t packed; /* e, packed */
+    size_t work;   /* gd_gemm_run's or gd_cpu_outer's */
+    size_t bytes;  /* all */
+};
+
+static size_t line_up(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
+
+static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+
+static struct parts divide(size_t rows, size_t out, size_t rank, unsigned threads)
+{
+    struct parts p = { .sums = line_up(gd_gemm_rows_bytes(rows, out)) };
+
+    p.e = p.sums + line_up(rows * rank * sizeof(float));
+    p.packed = p.e + line_up(rows * rank * sizeof(float));
+    p.work = p.packed + line_up(gd_gemm_rows_bytes(rows, rank));
+    p.bytes = p.work +
+              larger(gd_gemm_scratch_bytes(rows, threads), gd_cpu_outer_bytes(rows, larger(rank, 16), threads));
+    return p;
+}
+
+size_t gd_linear_back_scratch_bytes(const gd_limits *limits, gd_dtype operand, unsigned threads)
+{
+    const size_t rows = limits->tile_rows < GD_GEMM_ROWS ? limits->tile_rows : GD_GEMM_ROWS;
+
+    (void)operand;
+    return divide(rows, limits->max_out, larger(limits->max_rank, limits->labels), threads).bytes;
+}
+
+/* Rows as the kernel reads them. */
+static gd_gemm_rows rows_of(gd_device *device, void *packed, const void *x, size_t stride, size_t rows, size_t cols)
+{
+    if (gd_gemm_reads(device->gemm, stride, cols))
+        return gd_gemm_rows_there(x, stride);
+    gd_cpu_pack_rows(device, packed, x, stride, rows, cols);
+    return gd_gemm_rows_packed(packed, rows);
+}
+
+static gd_gemm_weights weights_of(const gd_weight *w) { return (gd_gemm_weights){ w->packed, &w->view, true }; }
+
+struct scaled {
+    const float *sums;
+    float scale;
+    gd_tensor e;
+};
+
+static void scale_row(const gd_row_kernels *kernels, const void *context, size_t r)
+{
+    const struct scaled *s = context;
+
+    kernels->embedding(s->e.cols, s->sums + r * s->e.cols, GD_F32, s->scale, gd_cpu_line(&s->e, r), s->e.dtype);
+}
+
+/* e = bf16(scale * dot(g, B)). */
+static gd_tensor inner_gradients(gd_device *device, const gd_back_call *call, const struct parts *parts, gd_gemm_rows g)
+{
+    const size_t rows = call->d_out.rows, rank = call->b->out;
+    char *scratch = device->linear_scratch;
+    const gd_tensor e = { scratch + parts->e, device->operand, rows, rank, rank };
+    const gd_gemm_job job = {
+        .kernel = device->gemm,
+        .m = rows,
+        .n = rank,
+        .k = call->b->in,
+        .x = g,
+        .w = weights_of(call->b),
+        .y = scratch + parts->sums,
+        .dtype = GD_F32,
+        .stride = rank,
+    };
+
+    gd_gemm_run(&job, 1, device->pool, scratch + parts->work);
+    gd_cpu_over_rows(device, rows, rank, scale_row, &(struct scaled){ job.y, call->scale, e });
+    return e;
+}
+
+/* x' = dot(g, W) + dot(e, A). */
+static void input_gradients(gd_device *device, const gd_back_call *call, const struct parts *parts, gd_gemm_rows g,
+                            const gd_tensor *e)
+{
+    char *scratch = device->linear_scratch;
+    gd_gemm_job job = {
+        .kernel = device->gemm,
+        .m = call->d_out.rows,
+        .n = call->w->out,
+        .k = call->w->in,
+        .x = g,
+        .w = weights_of(call->w),
+        .scale = 1.0f,
+        .y = call->d_in[0].data,
+        .dtype = call->d_in[0].dtype,
+        .stride = call->d_in[0].stride,
+        .add = call->adds[0],
+    };
+
+    if (e) {
+        job.rank = e->cols;
+        job.low = rows_of(device, scratch + parts->packed, e->data, e->stride, e->rows, e->cols);
+        job.lora = weights_of(call->a);
+    }
+    gd_gemm_run(&job, 1, device->pool, scratch + parts->work);
+}
+
+void gd_cpu_linear_back(gd_device *device, const gd_back_call *call)
+{
+    const gd_tensor *d_out = &call->d_out;
+    const struct parts parts = divide(d_out->rows, d_out->cols, call->b ? call->b->out : 0,
+                                      gd_pool_threads(device->pool));
+    char *scratch = device->linear_scratch;
+    const gd_gemm_rows g = rows_of(device, scratch + parts.g, d_out->data, d_out->stride, d_out->rows, d_out->cols);
+    gd_tensor e;
+
+    assert(d_out->rows <= GD_GEMM_ROWS && d_out->dtype == device->operand);
+    if (call->b)
+        e = inner_gradients(device, call, &parts, g);
+    if (call->d_in[0].data)
+        input_gradients(device, call, &parts, g, call->b ? &e : NULL);
+    if (call->sums[0].data)
+        gd_cpu_outer(device, &e, &call->in[0], &call->sums[0], scratch + parts.work);
+    if (call->sums[1].data)
+        gd_cpu_outer(device, &call->kept[0], d_out, &call->sums[1], scratch + parts.work);
+}
