@@ -42,8 +42,8 @@ static gd_status open_chat(gd_encoder *encoder, const gd_options *options, const
 {
     const bool asked = options->chat_format && strcmp(options->chat_format, "auto") != 0;
     gd_error why = { 0 };
-    const gd_status rc = gd_chat_open(&encoder->chat, asked ? options->chat_format : "auto", from->chat,
-                                      from->special, &why);
+    const gd_status rc = gd_chat_open(&encoder->chat, asked ? options->chat_format : "auto", from->chat, from->special,
+                                      &why);
 
     if (!rc)
         return GD_OK;
