@@ -127,7 +127,7 @@ static void put_name(words out, struct path name)
     while (take_ending(out))
         ;
     if (!strncmp(out, "meta llama ", 11))
-        memmove(out, out + 5, strlen(out + 5) + 1);
+        memmove(out, out + 5, strlen(out) + 1 - 5);
 }
 
 /* Whether each of the words is among the others. */
