@@ -29,6 +29,8 @@ static gd_guarded *find(const unsigned char *address)
     return range;
 }
 
+/* `lost` comes first: as soon as the zeros are there, other threads may read them, and find out whether they are right,
+ * before this one goes on. It is never taken back, since the range may hold another handler's zeros. */
 static bool replace_by_zeros(const unsigned char *address)
 {
     gd_guarded *range;
@@ -37,10 +39,9 @@ static bool replace_by_zeros(const unsigned char *address)
     atomic_fetch_add(&walking, 1);
     range = find(address);
     if (range) {
-        void *zeros = mmap((void *)range->data, range->size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-
-        replaced = zeros != MAP_FAILED;
-        atomic_store(&range->lost, replaced);
+        atomic_store(&range->lost, true);
+        replaced = mmap((void *)range->data, range->size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) !=
+                   MAP_FAILED;
     }
     atomic_fetch_sub(&walking, 1);
     return replaced;

@@ -16,7 +16,7 @@
 typedef struct gd_guarded {
     const unsigned char *data;
     size_t size;
-    atomic_bool lost; /* zeros are there instead of the file */
+    atomic_bool lost; /* zeros are there instead of the file, or are about to be */
     struct gd_guarded *_Atomic next;
 } gd_guarded;
 

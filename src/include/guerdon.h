@@ -177,7 +177,8 @@ GD_API gd_status gd_score(gd_model *model, size_t count, const gd_text *texts, f
 /** A function to call with the progress of a long call. */
 typedef struct gd_progress {
     size_t struct_size; /**< set by gd_progress_init() */
-    /** NULL, or the function.  It returns 0 to continue, anything else to stop after the current batch. */
+    /** NULL, or the function.  It returns 0 to continue, anything else to stop.  It is called after each batch, and in
+     *  between while long texts are made into tokens, and while a pipe has nothing to read. */
     int (*report)(void *context, uint64_t items_done, uint64_t bytes_done, uint64_t bytes_total, uint64_t tokens_done);
     void *context;
 } gd_progress;

@@ -289,12 +289,12 @@ static gd_status open_files(gd_eval_run *run, gd_error *err)
         return gd_job_open_dry(&run->job, err);
     if (!rc && how->scores)
         rc = gd_output_name(how->scores, GD_FORMAT_JSONL, err);
-    if (!rc && how->scores)
-        rc = gd_job_check_output(&run->job, how->scores, err);
     if (rc || !how->scores)
         return rc;
     inputs = gd_records_inputs(run->job.records, &count);
     rc = gd_job_outputs(&gd_from_scores_encoder(&run->from, run->model)->reads, inputs, count, &how->scores, 1, err);
+    if (!rc && run->job.scores)
+        rc = gd_job_outputs(NULL, &run->job.scores, 1, &how->scores, 1, err);
     if (!rc && how->weights)
         rc = gd_job_outputs(NULL, &how->weights, 1, &how->scores, 1, err);
     if (!rc)

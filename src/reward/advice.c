@@ -4,86 +4,14 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "reward/same_model.h"
 
 #include <ctype.h>
 #include <string.h>
-#include <strings.h>
 
 #define CARD_MAX ((size_t)1 << 20)
 
 /* ---- the base ---- */
-
-struct part {
-    const char *text;
-    size_t len;
-};
-
-static bool is_digits(const char *text, size_t len, const char *digits) { return len && strspn(text, digits) >= len; }
-
-static bool is(struct part part, const char *text)
-{
-    return part.len == strlen(text) && strncasecmp(part.text, text, part.len) == 0;
-}
-
-static struct part without(struct part part, const char *end)
-{
-    const size_t len = strlen(end);
-
-    if (part.len > len && strncasecmp(part.text + part.len - len, end, len) == 0)
-        part.len -= len;
-    return part;
-}
-
-/* The name of a model: the last part of its path; the quantised copies that people train on have the name of their
- * original and an ending. Length 0 if it says nothing. */
-static struct part name_of(const char *path)
-{
-    static const char *const cache = "models--";
-    static const char *const blank[] = { ".", "..", "model", "base", "base_model", "merged", "final", "output" };
-    const char *repository = strstr(path, cache), *dashes;
-    struct part part = { path, strlen(path) };
-
-    while (part.len > 1 && part.text[part.len - 1] == '/')
-        part.len--;
-    if (repository) { /* models--ORG--NAME/snapshots/... */
-        repository += strlen(cache);
-        dashes = strstr(repository, "--");
-        part.text = dashes ? dashes + 2 : repository;
-        part.len = strcspn(part.text, "/");
-    }
-    for (size_t i = part.len; i > 0; i--)
-        if (part.text[i - 1] == '/' || part.text[i - 1] == '\\') { /* the other one where Windows trained it */
-            part = (struct part){ part.text + i, part.len - i };
-            break;
-        }
-    part = without(without(part, "-bnb-4bit"), "-unsloth");
-    for (size_t i = 0; i < sizeof blank / sizeof blank[0]; i++)
-        if (is(part, blank[i]))
-            part.len = 0;
-    if ((part.len > 11 && strncasecmp(part.text, "checkpoint-", 11) == 0 &&
-         is_digits(part.text + 11, part.len - 11, "0123456789")) ||
-        (part.len == 40 && is_digits(part.text, part.len, "0123456789abcdef")))
-        part.len = 0;
-    return part;
-}
-
-/* Whether one of them is the other with its owner before it, as ORG_NAME or ORG--NAME, which programs that download
- * models make of ORG/NAME. */
-static bool has_owner(struct part part, struct part name)
-{
-    const char *end = part.text + part.len - name.len;
-
-    return part.len > name.len + 2 && strncasecmp(end, name.text, name.len) == 0 &&
-           (end[-1] == '_' || (end[-1] == '-' && end[-2] == '-'));
-}
-
-bool gd_same_model(const char *a, const char *b)
-{
-    const struct part x = name_of(a), y = name_of(b);
-
-    return !x.len || !y.len || (x.len == y.len && strncasecmp(x.text, y.text, x.len) == 0) || has_owner(x, y) ||
-           has_owner(y, x);
-}
 
 /* The model's name is what the user typed, or what its config.json remembers.  A relative path only says where the
  * training run had its base. */

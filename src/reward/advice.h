@@ -9,8 +9,4 @@
  * the model must be open. `options` are those it was opened with. */
 gd_status gd_advise(gd_model *model, const gd_options *options, gd_error *err);
 
-/* Whether two paths or names of models may mean the same model: their last parts are equal, or one says nothing
- * ("checkpoint-500"). In the Hugging Face cache, it is the repository's name that counts. */
-bool gd_same_model(const char *a, const char *b);
-
 #endif

@@ -23,14 +23,11 @@ static gd_status choose_between(gd_choice *choice, const char *dir, const char *
                                 gd_notes *notes, gd_error *err)
 {
     bool same;
-    size_t ids = 0;
-    gd_status rc = gd_tokenizer_same(&same, dir, adapter_dir, err);
+    size_t ids;
+    const gd_status rc = gd_tokenizer_compare(&same, &ids, dir, adapter_dir, err);
 
     choice->tokenizer = adapter_dir;
     if (rc || same)
-        return rc;
-    rc = gd_tokenizer_ids(&ids, adapter_dir, err);
-    if (rc)
         return rc;
     if (rows == 0 || ids <= rows)
         return gd_notes_add(notes, err, "%.160s/tokenizer.json differs from the model's: the adapter's is used",
@@ -83,7 +80,7 @@ gd_status gd_choose(gd_choice *choice, const char *dir, const char *adapter_dir,
     char *template;
     gd_status rc;
 
-    *choice = (gd_choice){ dir, dir, dir };
+    *choice = (gd_choice){ dir, dir, dir, dir };
     if (!adapter_dir)
         return GD_OK;
     rc = has_file(&own, dir, "tokenizer.json", err);
@@ -101,8 +98,10 @@ gd_status gd_choose(gd_choice *choice, const char *dir, const char *adapter_dir,
         rc = gd_choose_template(&template, adapter_dir, err);
     if (rc)
         return rc;
-    if (template)
+    if (template) {
         choice->chat = adapter_dir;
+        choice->special = choice->beside;
+    }
     gd_free(template);
     return GD_OK;
 }

@@ -11,9 +11,10 @@
 /* Directories, of the model or of the adapter. */
 typedef struct gd_choice {
     const char
-        *tokenizer;     /* whose tokenizer.json; the model's if the adapter's has ids without a row in the embedding */
-    const char *beside; /* whose tokenizer_config.json and special_tokens_map.json */
-    const char *chat;   /* whose chat template */
+        *tokenizer;      /* whose tokenizer.json: the model's if the adapter's has ids without a row in the embedding */
+    const char *beside;  /* whose tokenizer_config.json and special_tokens_map.json */
+    const char *chat;    /* whose chat template */
+    const char *special; /* whose files name the special tokens that it writes */
 } gd_choice;
 
 /* adapter_dir may be NULL; rows is the size of the embedding, 0 if it is unknown. Where both directories have a

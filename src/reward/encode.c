@@ -108,23 +108,36 @@ gd_status gd_encode(const gd_encoder *encoder, gd_text text, gd_ids *ids, gd_enc
     return append_eos(encoder, ids, err);
 }
 
-/* Encodes the messages without limiting their length. */
-static gd_status encode_messages(const gd_encoder *encoder, const gd_message *messages, size_t count, gd_buf *scratch,
-                                 gd_ids *ids, gd_error *err)
+/* So many more bytes are about to become ids. */
+static gd_status count_bytes(gd_encoded *out, size_t bytes, gd_error *err)
 {
+    out->counted += bytes;
+    if (out->counted < GD_PAUSE_BYTES || !out->pause.work)
+        return GD_OK;
+    out->counted = 0;
+    return out->pause.work(out->pause.context, err);
+}
+
+/* Encodes the messages without limiting their length. */
+static gd_status encode_messages(const gd_encoder *encoder, const gd_message *messages, size_t count, gd_encoded *out,
+                                 gd_error *err)
+{
+    gd_buf *scratch = &out->scratch;
     gd_status rc;
 
     gd_buf_clear(scratch);
     rc = gd_chat_render(encoder->chat, messages, count, scratch, err);
+    if (!rc)
+        rc = count_bytes(out, scratch->len, err);
     if (rc)
         return rc;
-    return encode_text_ids(encoder, (gd_text){ scratch->data, scratch->len }, gd_chat_has_tokens(encoder->chat), ids,
-                           err);
+    return encode_text_ids(encoder, (gd_text){ scratch->data, scratch->len }, gd_chat_has_tokens(encoder->chat),
+                           &out->whole, err);
 }
 
 /* Drops the oldest turns, one by one, of a conversation that is too long. */
-static gd_status drop_turns(const gd_encoder *encoder, const gd_record_text *text, gd_buf *scratch, gd_ids *ids,
-                            size_t eos, gd_encoding *how, gd_error *err)
+static gd_status drop_turns(const gd_encoder *encoder, const gd_record_text *text, gd_encoded *out, size_t eos,
+                            gd_encoding *how, gd_error *err)
 {
     size_t count = text->message_count, from, to;
     gd_message *left = gd_alloc(count, sizeof *left);
@@ -133,19 +146,20 @@ static gd_status drop_turns(const gd_encoder *encoder, const gd_record_text *tex
     if (!left)
         return gd_fail_memory(err, count * sizeof *left);
     memcpy(left, text->messages, count * sizeof *left);
-    while (!rc && ids->len + eos > encoder->max_length && gd_chat_oldest_turn(left, count, &from, &to)) {
+    while (!rc && out->whole.len + eos > encoder->max_length && gd_chat_oldest_turn(left, count, &from, &to)) {
         memmove(left + from, left + to, (count - to) * sizeof *left);
         count -= to - from;
         *how = GD_TRUNCATED;
-        rc = encode_messages(encoder, left, count, scratch, ids, err);
+        rc = encode_messages(encoder, left, count, out, err);
     }
     gd_free(left);
     return rc;
 }
 
-static gd_status encode_conversation(const gd_encoder *encoder, const gd_record_text *text, gd_buf *scratch,
-                                     gd_ids *ids, gd_encoding *how, gd_error *err)
+static gd_status encode_conversation(const gd_encoder *encoder, const gd_record_text *text, gd_encoded *out,
+                                     gd_encoding *how, gd_error *err)
 {
+    gd_ids *ids = &out->whole;
     struct frame frame = { 0 };
     bool eos;
     gd_status rc;
@@ -153,14 +167,14 @@ static gd_status encode_conversation(const gd_encoder *encoder, const gd_record_
     *how = GD_ENCODED;
     if (!encoder->chat)
         return gd_fail(err, GD_EUNSUPPORTED, "this is a conversation, and %s", encoder->chat_problem);
-    rc = encode_messages(encoder, text->messages, text->message_count, scratch, ids, err);
+    rc = encode_messages(encoder, text->messages, text->message_count, out, err);
     if (rc)
         return rc;
     eos = !gd_chat_has_tokens(encoder->chat) && wants_eos(encoder, ids);
     if (!gd_chat_has_tokens(encoder->chat))
         gd_tokenizer_frame(encoder->tokenizer, &frame.before, &frame.after);
     if (encoder->truncate == GD_TRUNCATE_OLDEST_TURNS && encoder->max_length)
-        rc = drop_turns(encoder, text, scratch, ids, eos, how, err);
+        rc = drop_turns(encoder, text, out, eos, how, err);
     if (!rc)
         rc = limit_length(encoder, ids, eos, frame, true, how, err);
     return rc || !eos || *how == GD_DROPPED ? rc : append_eos(encoder, ids, err);
@@ -179,26 +193,36 @@ static gd_status encode_ids(const gd_encoder *encoder, const gd_record_text *tex
 }
 
 /* A text with what comes before it. */
-static gd_status encode_joined(const gd_encoder *encoder, const gd_record_text *text, gd_buf *scratch, gd_ids *ids,
-                               gd_encoding *how, gd_error *err)
+static gd_status encode_joined(const gd_encoder *encoder, const gd_record_text *text, gd_encoded *out, gd_encoding *how,
+                               gd_error *err)
 {
+    gd_buf *scratch = &out->scratch;
+
     gd_buf_clear(scratch);
     gd_buf_bytes(scratch, text->before.data, text->before.len);
     gd_buf_bytes(scratch, text->text.data, text->text.len);
     if (scratch->failed)
         return gd_fail_memory(err, text->before.len + text->text.len);
-    return gd_encode(encoder, (gd_text){ scratch->data, scratch->len }, ids, how, err);
+    return gd_encode(encoder, (gd_text){ scratch->data, scratch->len }, &out->whole, how, err);
 }
 
-gd_status gd_encode_text(const gd_encoder *encoder, const gd_record_text *text, gd_buf *scratch, gd_ids *ids,
-                         gd_encoding *how, gd_error *err)
+/* Replaces out->whole with the ids of a text, of a conversation, or with those given, which are only truncated.  A
+ * conversation becomes text as its format says; where the format has its own special tokens, the tokenizer's and the
+ * end-of-sequence token are left out. */
+static gd_status encode_any(const gd_encoder *encoder, const gd_record_text *text, gd_encoded *out, gd_encoding *how,
+                            gd_error *err)
 {
+    gd_status rc;
+
     if (text->ids)
-        return encode_ids(encoder, text, ids, how, err);
+        return encode_ids(encoder, text, &out->whole, how, err);
     if (text->messages)
-        return encode_conversation(encoder, text, scratch, ids, how, err);
-    return text->before.len ? encode_joined(encoder, text, scratch, ids, how, err)
-                            : gd_encode(encoder, text->text, ids, how, err);
+        return encode_conversation(encoder, text, out, how, err);
+    rc = count_bytes(out, text->before.len + text->text.len, err);
+    if (rc)
+        return rc;
+    return text->before.len ? encode_joined(encoder, text, out, how, err)
+                            : gd_encode(encoder, text->text, &out->whole, how, err);
 }
 
 void gd_encoded_problem(gd_encoded *out, const gd_record *record, size_t which, const gd_error *why)
@@ -216,9 +240,10 @@ static gd_status encode_text(const gd_encoder *encoder, const gd_record *record,
     gd_ids *ids = &out->ids[which];
     gd_error why = { 0 };
     gd_encoding how = GD_ENCODED;
+    const gd_status rc = encode_any(encoder, &record->texts[which], out, &how, &why);
 
-    if (gd_encode_text(encoder, &record->texts[which], &out->scratch, &out->whole, &how, &why) == GD_ENOMEM)
-        return gd_fail(err, GD_ENOMEM, "%s", why.text);
+    if (rc == GD_ENOMEM || rc == GD_EINTERRUPTED)
+        return gd_fail(err, rc, "%s", why.text);
     if (why.status) {
         gd_encoded_problem(out, record, which, &why);
     } else if (!gd_grow((void **)&ids->data, &ids->room, out->whole.len, sizeof *ids->data)) {

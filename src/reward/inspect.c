@@ -182,6 +182,24 @@ static void warn_rowless(gd_buf *b, size_t ids, size_t rows)
     gd_buf_free(&sentence);
 }
 
+static void warn_rebuilt(gd_buf *b, const gd_model *model)
+{
+    const char *type = json_string_value(json_object_get(gd_config_json(model->config), "model_type"));
+    const char *class_name = gd_tokenizer_rebuilt(model->encoder.tokenizer, type);
+    gd_buf sentence = { 0 };
+
+    if (!class_name)
+        return;
+    gd_buf_printf(&sentence,
+                  "Transformers 5 normalizes and splits texts for this model as its class %s does, whatever "
+                  "tokenizer.json says, which differs; that file is followed here, as by Transformers 4",
+                  class_name);
+    b->failed |= !gd_buf_cstr(&sentence);
+    if (!b->failed)
+        warning(b, sentence.data);
+    gd_buf_free(&sentence);
+}
+
 static void write_warnings(gd_buf *b, const gd_model *model)
 {
     const gd_special_ids *special = &model->encoder.special;
@@ -202,6 +220,7 @@ static void write_warnings(gd_buf *b, const gd_model *model)
         warning(b, gd_chat_note(model->encoder.chat));
     if (gd_tokenizer_size(model->encoder.tokenizer) > model->plan->vocab)
         warn_rowless(b, gd_tokenizer_size(model->encoder.tokenizer), model->plan->vocab);
+    warn_rebuilt(b, model);
     for (size_t i = 0; i < gd_tokenizer_note_count(model->encoder.tokenizer); i++)
         warning(b, gd_tokenizer_note(model->encoder.tokenizer, i));
     for (size_t i = 0; i < gd_config_note_count(model->config); i++)

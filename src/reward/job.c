@@ -95,20 +95,13 @@ gd_status gd_job_outputs(const gd_reads *reads, const char *const *inputs, size_
             rc = gd_reads_spare(reads, output, err);
         for (size_t k = 0; !rc && k < input_count; k++)
             if (strcmp(inputs[k], "-") != 0 && gd_same_file(output, inputs[k]))
-                rc = gd_fail(err, GD_EUSAGE, "%s: the output is the input file; choose another one", output);
+                rc = gd_fail(err, GD_EUSAGE, "%s: the run reads this file; choose another output", output);
         for (size_t k = 0; !rc && k < i; k++)
             if (outputs[k] && strcmp(outputs[k], "-") != 0 && gd_same_file(output, outputs[k]))
                 rc = gd_fail(err, GD_EUSAGE, "%s: this is the same file as %s, but another one is expected", output,
                              outputs[k]);
     }
     return rc;
-}
-
-gd_status gd_job_check_output(const gd_job *run, const char *path, gd_error *err)
-{
-    if (!run->scores || !strcmp(path, "-") || !gd_same_file(path, run->scores)) /* "-" is another stream when read */
-        return GD_OK;
-    return gd_fail(err, GD_EUSAGE, "%s: this is the file of scores that is read; the output must be another one", path);
 }
 
 /* Of a run that is resumed, what is done must still be there. */
@@ -150,9 +143,12 @@ static gd_status check_outputs(const gd_job *run, const gd_encoder *encoder, con
     const char *const *inputs = gd_records_inputs(run->records, &count);
     gd_status rc = gd_journal_name(&journal, output, err);
     const char *const outputs[] = { journal.path, journal.part, journal.aside, output, second };
+    enum { OUTPUTS = sizeof outputs / sizeof outputs[0] };
 
     if (!rc)
-        rc = gd_job_outputs(&encoder->reads, inputs, count, outputs, sizeof outputs / sizeof outputs[0], err);
+        rc = gd_job_outputs(&encoder->reads, inputs, count, outputs, OUTPUTS, err);
+    if (!rc && run->scores)
+        rc = gd_job_outputs(NULL, &run->scores, 1, outputs, OUTPUTS, err);
     gd_journal_free(&journal);
     return rc;
 }
@@ -170,15 +166,12 @@ static gd_status open_sink(gd_job *run, size_t i, const char *path, gd_error *er
     return rc ? never_begun(run, rc) : GD_OK;
 }
 
-/* Whoever writes into a pipe may take a long time for the first bytes. */
-static gd_status report_early(void *context, gd_error *err) { return gd_job_report(context, err); }
-
 gd_status gd_job_read(gd_job *run, const gd_entries_options *input, const char *keep, gd_error *err)
 {
     gd_entries_options how = *input;
     gd_status rc;
 
-    how.pause = (gd_pause){ report_early, run };
+    how.pause = gd_job_pause(run); /* whoever writes into a pipe may take a long time for the first bytes */
     rc = gd_records_open(&run->records, &how, err);
 
     if (!rc && run->group_by)
@@ -232,10 +225,6 @@ gd_status gd_job_open(gd_job *run, const gd_encoder *encoder, const gd_file_opti
         rc = check_names(run, (const char *const[]){ how->output, second }, 2, err);
     if (!rc)
         rc = check_outputs(run, encoder, how->output, second, err);
-    if (!rc)
-        rc = gd_job_check_output(run, how->output, err);
-    if (!rc && second)
-        rc = gd_job_check_output(run, second, err);
     if (!rc)
         rc = open_journal(run, encoder, how, identity, err);
     for (size_t i = 0; !rc && i < GD_JOURNAL_OUTPUTS; i++)
@@ -346,6 +335,10 @@ static gd_status fail_items(const gd_job *run, gd_error *err)
     return gd_fail(err, GD_EITEM, "%llu of %llu items failed; %s is item %llu: %.400s", failed, items, which,
                    (unsigned long long)index, why);
 }
+
+static gd_status report(void *context, gd_error *err) { return gd_job_report(context, err); }
+
+gd_pause gd_job_pause(gd_job *run) { return (gd_pause){ report, run }; }
 
 gd_status gd_job_close(gd_job *run, gd_status rc, gd_error *err)
 {

@@ -54,9 +54,6 @@ gd_status gd_job_open(gd_job *run, const gd_encoder *encoder, const gd_file_opti
 gd_status gd_job_outputs(const gd_reads *reads, const char *const *inputs, size_t input_count,
                          const char *const *outputs, size_t output_count, gd_error *err);
 
-/* GD_EUSAGE if an output is the other file that the run reads. */
-gd_status gd_job_check_output(const gd_job *run, const char *path, gd_error *err);
-
 /* The part of it that a dry run needs, after the input was opened. */
 gd_status gd_job_open_dry(gd_job *run, gd_error *err);
 
@@ -81,6 +78,9 @@ bool gd_job_take_back(gd_job *run);
 
 /* Reports progress; fails with GD_EINTERRUPTED when the caller wants to stop. */
 gd_status gd_job_report(const gd_job *run, gd_error *err);
+
+/* Reports progress at each pause. */
+gd_pause gd_job_pause(gd_job *run);
 
 /* Closes all files. Returns rc, the run's status so far; if that is GD_OK, a failed write or GD_EITEM. */
 gd_status gd_job_close(gd_job *run, gd_status rc, gd_error *err);

@@ -8,7 +8,6 @@
 #include "engine/bind.h"
 #include "quant-free/merge_write.h"
 #include "reward/model.h"
-#include "reward/reads.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -41,6 +40,8 @@ static gd_status list_files(gd_buf *json, const struct source *s, const gd_optio
     gd_reads reads;
     gd_status rc = gd_reads_find(&reads, options, s->dir, s->adapter_dir, err);
 
+    if (!rc)
+        rc = gd_merge_reads(&reads, s->dir, s->adapter_dir, err);
     if (!rc)
         rc = gd_reads_put(json, &reads, err);
     gd_reads_free(&reads);

@@ -6,6 +6,7 @@
 #include "base/newdir.h"
 #include "quant-free/config.h"
 #include "reward/choose.h"
+#include "reward/reads.h"
 
 /* Where the files come from. */
 typedef struct gd_merge_source {
@@ -24,6 +25,9 @@ gd_status gd_merge_choose(gd_choice *choice, const gd_merge_source *from, gd_err
 /* Copies the tokenizer's files, so that texts become the same ids as with --adapter. (If the special tokens are the
  * adapter's, those that only the model's files name are lost.) */
 gd_status gd_merge_tokenizer(gd_newdir *out, const gd_merge_source *from, gd_error *err);
+
+/* Adds the files that gd_merge_tokenizer() may copy although scoring doesn't read them. */
+gd_status gd_merge_reads(gd_reads *reads, const char *dir, const char *adapter_dir, gd_error *err);
 
 /* gd_merge() with a limit on the bytes of tensors per file; 0: the default. */
 gd_status gd_merge_sharded(const gd_options *options, const char *output, uint64_t shard_bytes,

@@ -12,8 +12,8 @@
 #define CONFIG_LIMIT ((size_t)64 << 20)
 
 /* Files that belong together come from one directory: a mixture would be a different tokenizer. */
-static const char *const vocabulary[] = { "tokenizer.json", "vocab.json", "merges.txt", "vocab.txt",
-                                          "tokenizer.model" };
+static const char *const tokenizer[] = { "tokenizer.json" };
+static const char *const vocabulary[] = { "vocab.json", "merges.txt", "vocab.txt", "tokenizer.model" }; /* for others */
 static const char *const beside[] = { "special_tokens_map.json", "tokenizer_config.json", "added_tokens.json" };
 
 #define COUNT(list) (sizeof(list) / sizeof(list)[0])
@@ -32,6 +32,13 @@ static gd_status copy(gd_newdir *out, const char *dir, const char *const *names,
         gd_free(path);
     }
     return rc;
+}
+
+gd_status gd_merge_reads(gd_reads *reads, const char *dir, const char *adapter_dir, gd_error *err)
+{
+    const gd_status rc = gd_reads_add_found(reads, dir, vocabulary, COUNT(vocabulary), err);
+
+    return rc ? rc : gd_reads_add_found(reads, adapter_dir, vocabulary, COUNT(vocabulary), err);
 }
 
 /* The template in a tokenizer_config.json that is not copied: a string, or a list with one called "default". */
@@ -78,6 +85,8 @@ gd_status gd_merge_tokenizer(gd_newdir *out, const gd_merge_source *from, gd_err
     gd_choice choice;
     gd_status rc = gd_merge_choose(&choice, from, err);
 
+    if (!rc)
+        rc = copy(out, choice.tokenizer, tokenizer, COUNT(tokenizer), err);
     if (!rc)
         rc = copy(out, choice.tokenizer, vocabulary, COUNT(vocabulary), err);
     if (!rc)

@@ -38,11 +38,12 @@ static gd_status choose_length(gd_encoder *encoder, const gd_options *options, c
 }
 
 /* A format that was asked for must exist.  Without one, the checkpoint's problem is kept for the first conversation. */
-static gd_status open_chat(gd_encoder *encoder, const gd_options *options, const char *where, gd_error *err)
+static gd_status open_chat(gd_encoder *encoder, const gd_options *options, const gd_choice *from, gd_error *err)
 {
     const bool asked = options->chat_format && strcmp(options->chat_format, "auto") != 0;
     gd_error why = { 0 };
-    const gd_status rc = gd_chat_open(&encoder->chat, asked ? options->chat_format : "auto", where, &why);
+    const gd_status rc = gd_chat_open(&encoder->chat, asked ? options->chat_format : "auto", from->chat, from->special,
+                                      &why);
 
     if (!rc)
         return GD_OK;
@@ -127,7 +128,7 @@ gd_status gd_encoder_open(gd_encoder *encoder, const gd_options *options, const 
     if (!rc)
         rc = choose_length(encoder, options, config, err);
     if (!rc)
-        rc = open_chat(encoder, options, choice.chat, err);
+        rc = open_chat(encoder, options, &choice, err);
     if (!rc)
         rc = choose_turns(encoder, options, err);
     if (!rc)

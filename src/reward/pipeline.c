@@ -259,6 +259,7 @@ gd_status gd_pipeline_run(gd_pipeline *run, gd_error *err)
     if (run->model->rehearsal)
         gd_rehearsal_clear(run->model->rehearsal);
     run->queue.model = run->model;
+    run->encoded.pause = gd_job_pause(run->job);
     run->awaited = !run->next && gd_records_bytes_total(run->job->records) == 0;
     if (!run->next)
         gd_records_on_pause(run->job->records, (gd_pause){ score_early, run });

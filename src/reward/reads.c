@@ -24,6 +24,7 @@ static const char *const names[] = {
     "tokenizer_config.json",
     "added_tokens.json",
     "special_tokens_map.json",
+    "additional_chat_templates/default.jinja",
     "chat_template.jinja",
     "chat_template.json",
     "adapter_config.json",
@@ -62,25 +63,28 @@ static gd_status add_given(gd_reads *reads, const char *path, gd_error *err)
     return gd_fail(err, GD_EIO, "%s: %s", path, strerror(errno));
 }
 
-static gd_status add_dir(gd_reads *reads, char **ours, const char *dir, gd_error *err)
+gd_status gd_reads_add_found(gd_reads *reads, const char *dir, const char *const *files, size_t count, gd_error *err)
 {
     gd_status rc = GD_OK;
 
-    if (!dir)
-        return GD_OK;
-    *ours = gd_strdup(dir);
-    if (!*ours)
-        return gd_fail_memory(err, strlen(dir) + 1);
-    for (size_t i = 0; !rc && i < NAMES; i++) {
+    for (size_t i = 0; !rc && i < count; i++) {
         bool there = false;
         char *path;
 
-        rc = gd_file_find(&path, &there, dir, names[i], err);
+        rc = gd_file_find(&path, &there, dir, files[i], err);
         if (!rc && there)
             rc = gd_reads_add(reads, path, false, err);
         gd_free(path);
     }
     return rc;
+}
+
+static gd_status add_dir(gd_reads *reads, char **ours, const char *dir, gd_error *err)
+{
+    if (!dir)
+        return GD_OK;
+    *ours = gd_strdup(dir);
+    return *ours ? gd_reads_add_found(reads, dir, names, NAMES, err) : gd_fail_memory(err, strlen(dir) + 1);
 }
 
 gd_status gd_reads_find(gd_reads *reads, const gd_options *options, const char *dir, const char *adapter_dir,

@@ -24,6 +24,9 @@ typedef struct gd_reads {
 gd_status gd_reads_find(gd_reads *reads, const gd_options *options, const char *dir, const char *adapter_dir,
                         gd_error *err);
 gd_status gd_reads_add(gd_reads *reads, const char *path, bool mapped, gd_error *err);
+
+/* Those of the files that the directory has. */
+gd_status gd_reads_add_found(gd_reads *reads, const char *dir, const char *const *files, size_t count, gd_error *err);
 void gd_reads_free(gd_reads *reads);
 
 /* Writes a JSON object with a member for each file: its real path, and what tells whether it is the same file. */

@@ -55,8 +55,8 @@ static gd_status tokenize_records(struct tokenize_run *run, gd_error *err)
     gd_status rc = GD_OK;
     bool more = true;
 
+    run->encoded.pause = gd_job_pause(&run->job);
     gd_records_on_pause(run->job.records, (gd_pause){ flush_early, run });
-
     while (!rc && more) {
         gd_record record = { 0 };
 

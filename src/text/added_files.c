@@ -307,6 +307,7 @@ static gd_status read_switch(int *value, const struct file *file, const char *ke
 static gd_status read_all(struct files *f, const char *dir, const struct file *padding)
 {
     gd_added_list *list = f->list;
+    const char *class_name;
     int split = 0;
     gd_status rc = load(&f->config, dir, "tokenizer_config.json", f->err);
 
@@ -317,6 +318,9 @@ static gd_status read_all(struct files *f, const char *dir, const struct file *p
     if (!rc)
         rc = read_switch(&list->add_eos, &f->config, "add_eos_token", f->err);
     list->split_special = split == 1;
+    list->prefix_space = json_is_true(json_object_get(f->config.root, "add_prefix_space"));
+    class_name = json_string_value(json_object_get(f->config.root, "tokenizer_class"));
+    (void)snprintf(list->class_name, sizeof list->class_name, "%s", class_name ? class_name : "");
     list->decoder = gd_json_has(f->config.root, "added_tokens_decoder");
     if (!rc && list->decoder)
         rc = read_decoder(f, json_object_get(f->config.root, "added_tokens_decoder"));

@@ -25,11 +25,11 @@
 typedef struct gd_chat gd_chat;
 
 /* `format` is the name of a built-in format, a path that ends in .yaml or .yml, or "auto": the format of the chat
- * template in model_dir (chat_auto.c says where it is, and how strict this is); model_dir is the directory of the
- * tokenizer, and may be NULL except for auto. *out is NULL on failure.
+ * template in the directory `dir` (chat_auto.c says where it is, and how strict this is), with the special tokens that
+ * the tokenizer files in the directory `tokens` name; both may be NULL except for auto. *out is NULL on failure.
  * GD_EUSAGE (no such name), GD_EIO, GD_EFORMAT (a malformed file), GD_EUNSUPPORTED (a template that isn't recognised:
  * the message says what to pass), GD_ENOMEM. */
-gd_status gd_chat_open(gd_chat **out, const char *format, const char *model_dir, gd_error *err);
+gd_status gd_chat_open(gd_chat **out, const char *format, const char *dir, const char *tokens, gd_error *err);
 
 /* NULL is fine. */
 void gd_chat_close(gd_chat *chat);

@@ -8,8 +8,8 @@
  *
  * The template is where Transformers finds it: additional_chat_templates/default.jinja, else chat_template.jinja,
  * else chat_template in tokenizer_config.json, which is a string, or a list of {name, template} with one called
- * "default". The tokens are in special_tokens_map.json, then in tokenizer_config.json; if the latter has
- * added_tokens_decoder, the former isn't read. */
+ * "default". The tokens are in special_tokens_map.json, then in tokenizer_config.json, of the same directory unless an
+ * adapter has a template but neither file; if the latter has added_tokens_decoder, the former isn't read. */
 #include "text/chat_format.h"
 
 #include "base/error.h"
@@ -25,11 +25,12 @@
 
 /* A checkpoint's template, and the files that may define its tokens. */
 struct source {
-    const char *dir;
-    char *path; /* of the file that contains the template */
-    char *text; /* the template; NULL: none */
+    const char *dir, *tokens; /* directories: of the template, and of the tokens */
+    char *path;               /* of the file that contains the template */
+    char *text;               /* the template; NULL: none */
     size_t len;
-    json_t *config, *map; /* tokenizer_config.json and special_tokens_map.json; NULL: absent */
+    json_t *config;        /* tokenizer_config.json beside the template; NULL: absent */
+    json_t *special, *map; /* tokenizer_config.json and special_tokens_map.json with the tokens; NULL: absent */
     gd_error *err;
 };
 
@@ -46,18 +47,18 @@ static gd_status fail_auto(const struct source *s, const char *path, const char 
 
 /* ---- reading ---- */
 
-/* *path becomes dir/name; *there says whether it is a file. */
-static gd_status find_file(const struct source *s, const char *name, char **path, bool *there)
+/* s->path becomes dir/name; *there says whether it is a file. */
+static gd_status find_file(struct source *s, const char *name, bool *there)
 {
-    gd_free(*path);
-    return gd_file_find(path, there, s->dir, name, s->err);
+    gd_free(s->path);
+    return gd_file_find(&s->path, there, s->dir, name, s->err);
 }
 
-static gd_status load_json(const struct source *s, const char *name, json_t **out)
+static gd_status load_json(const struct source *s, const char *dir, const char *name, json_t **out)
 {
-    char *path = NULL;
+    char *path;
     bool there;
-    gd_status rc = find_file(s, name, &path, &there);
+    gd_status rc = gd_file_find(&path, &there, dir, name, s->err);
 
     if (!rc && there)
         rc = gd_json_load(out, path, CONFIG_LIMIT, s->err);
@@ -83,7 +84,7 @@ static gd_status from_config(struct source *s)
 {
     const json_t *value = json_object_get(s->config, "chat_template");
     bool there;
-    gd_status rc = find_file(s, "tokenizer_config.json", &s->path, &there);
+    gd_status rc = find_file(s, "tokenizer_config.json", &there);
 
     if (rc || !value || json_is_null(value))
         return rc;
@@ -103,14 +104,18 @@ static gd_status from_config(struct source *s)
 static gd_status read_source(struct source *s)
 {
     static const char *const files[] = { "additional_chat_templates/default.jinja", "chat_template.jinja" };
-    gd_status rc = load_json(s, "tokenizer_config.json", &s->config);
+    gd_status rc = load_json(s, s->dir, "tokenizer_config.json", &s->config);
 
-    if (!rc && !gd_json_has(s->config, "added_tokens_decoder"))
-        rc = load_json(s, "special_tokens_map.json", &s->map);
+    if (!rc && !strcmp(s->tokens, s->dir))
+        s->special = json_incref(s->config);
+    else if (!rc)
+        rc = load_json(s, s->tokens, "tokenizer_config.json", &s->special);
+    if (!rc && !gd_json_has(s->special, "added_tokens_decoder"))
+        rc = load_json(s, s->tokens, "special_tokens_map.json", &s->map);
     for (size_t i = 0; !rc && i < 2 && !s->text; i++) {
         bool there;
 
-        rc = find_file(s, files[i], &s->path, &there);
+        rc = find_file(s, files[i], &there);
         if (!rc && there)
             rc = gd_file_read(&s->text, &s->len, s->path, TEMPLATE_LIMIT, s->err);
     }
@@ -126,6 +131,7 @@ static void free_source(struct source *s)
     gd_free(s->path);
     gd_free(s->text);
     json_decref(s->config);
+    json_decref(s->special);
     json_decref(s->map);
 }
 
@@ -156,7 +162,7 @@ static bool has_hash(const gd_yaml_node *list, const char *hash)
 /* The text of a token in the checkpoint, or NULL. */
 static const char *spelling(const struct source *s, const char *key)
 {
-    const json_t *value = gd_json_has(s->map, key) ? json_object_get(s->map, key) : json_object_get(s->config, key);
+    const json_t *value = gd_json_has(s->map, key) ? json_object_get(s->map, key) : json_object_get(s->special, key);
 
     if (json_is_object(value))
         value = json_object_get(value, "content");
@@ -172,7 +178,7 @@ static gd_status check_token(const struct source *s, const gd_chat *chat, const 
     return gd_fail(s->err, GD_EUNSUPPORTED,
                    "%.200s: the chat template is that of the format %s, which writes \"%s\", but the checkpoint's %s "
                    "is %s%.40s%s; if the format is right, pass --chat-format %s",
-                   s->dir, chat->name, written, key, own ? "\"" : "", own ? own : "missing", own ? "\"" : "",
+                   s->tokens, chat->name, written, key, own ? "\"" : "", own ? own : "missing", own ? "\"" : "",
                    chat->name);
 }
 
@@ -191,9 +197,9 @@ static gd_status compare(const struct source *s, const gd_chat *chat, const char
     return rc ? rc : check_token(s, chat, "eos_token", chat->eos);
 }
 
-gd_status gd_chat_recognise(gd_chat **out, const char *dir, gd_error *err)
+gd_status gd_chat_recognise(gd_chat **out, const char *dir, const char *tokens, gd_error *err)
 {
-    struct source s = { .dir = dir, .err = err };
+    struct source s = { .dir = dir, .tokens = tokens, .err = err };
     char hash[GD_SHA256_DIGITS + 1];
     gd_status rc = read_source(&s);
     bool found = false;

@@ -46,8 +46,8 @@ struct gd_chat {
 /* Reads and checks text; `name` (a path) begins every message.  *out is NULL on failure. */
 gd_status gd_chat_parse(gd_chat **out, const char *text, size_t len, const char *name, gd_error *err);
 
-/* The built-in format for the template of the checkpoint in `dir`. */
-gd_status gd_chat_recognise(gd_chat **out, const char *dir, gd_error *err);
+/* The built-in format for the template in `dir`, with the tokens that the files in `tokens` name. */
+gd_status gd_chat_recognise(gd_chat **out, const char *dir, const char *tokens, gd_error *err);
 
 /* "hh, chatml, ...": for messages. */
 #define GD_CHAT_MOST_NAMES 400

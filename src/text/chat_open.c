@@ -37,13 +37,13 @@ static gd_status open_file(gd_chat **out, const char *path, gd_error *err)
     return rc;
 }
 
-gd_status gd_chat_open(gd_chat **out, const char *format, const char *model_dir, gd_error *err)
+gd_status gd_chat_open(gd_chat **out, const char *format, const char *dir, const char *tokens, gd_error *err)
 {
     char names[GD_CHAT_MOST_NAMES];
 
     *out = NULL;
     if (!strcmp(format, "auto"))
-        return gd_chat_recognise(out, model_dir, err);
+        return gd_chat_recognise(out, dir, tokens, err);
     if (is_path(format))
         return open_file(out, format, err);
     for (const gd_chat_builtin *b = gd_chat_builtins; b->text; b++) {

@@ -12,10 +12,18 @@
 #define FILE_LIMIT ((size_t)64 << 20)
 #define MOST_FIELDS 32
 
+struct field {
+    const char *name, *value; /* as they are written */
+    size_t name_len, value_len;
+};
+
 /* A file being walked through. */
 struct peek {
     gd_jscan js;
     char *path, *text;
+    struct field fields[MOST_FIELDS]; /* those that are applied */
+    size_t count;
+    gd_jspan model, added; /* the values of the fields that have ids */
 };
 
 static void close_peek(struct peek *p)
@@ -27,105 +35,89 @@ static void close_peek(struct peek *p)
 
 static gd_status open_peek(struct peek *p, const char *dir, gd_error *err)
 {
-    size_t bad;
     gd_status rc;
 
-    *p = (struct peek){ .js = { .err = err } };
+    p->js.err = err;
     p->path = gd_path_join(dir, "tokenizer.json");
     if (!p->path)
         return gd_fail_memory(err, strlen(dir));
     rc = gd_file_read(&p->text, &p->js.len, p->path, FILE_LIMIT, err);
-    if (rc)
-        return rc;
     p->js.text = p->text;
     p->js.path = p->path;
-    bad = gd_utf8_check(p->text, p->js.len);
-    if (bad < p->js.len)
-        return gd_fail(err, GD_EFORMAT, "%s: not valid UTF-8 at byte %zu", p->path, bad);
-    return GD_OK;
+    return rc;
+}
+
+static bool is(const char *name, size_t len, const char *wanted)
+{
+    return len == strlen(wanted) && !memcmp(name, wanted, len);
 }
 
 /* ---- comparing ---- */
 
-struct field {
-    const char *name, *value;
-    size_t name_len, value_len;
-};
-
-static bool applied(const struct field *f)
-{
-    return !(f->name_len == 10 && !memcmp(f->name, "truncation", 10)) &&
-           !(f->name_len == 7 && !memcmp(f->name, "padding", 7));
-}
-
-/* The fields of the file's object that are applied. */
-static gd_status read_fields(struct peek *p, struct field *fields, size_t *count)
+static gd_status read_field(struct peek *p)
 {
     gd_jscan *js = &p->js;
-    gd_status rc = gd_jscan_enter(js, '{', "the file");
-    bool more;
+    gd_jspan span, *ids;
+    bool applied;
+    const char *name;
+    size_t from, len;
+    gd_status rc;
 
-    *count = 0;
-    for (bool first = true; !rc; first = false) {
-        struct field f;
-        gd_jspan span;
-        size_t from;
+    (void)gd_jscan_peek(js);
+    from = js->at + 1;
+    rc = gd_jscan_key(js, &name, &len);
+    if (rc)
+        return rc;
+    ids = is(name, len, "model") ? &p->model : is(name, len, "added_tokens") ? &p->added : NULL;
+    applied = !is(name, len, "truncation") && !is(name, len, "padding");
+    rc = gd_jscan_skip(js, &span); /* the name is gone */
+    if (rc)
+        return rc;
+    if (p->count == MOST_FIELDS)
+        return gd_fail(js->err, GD_EUNSUPPORTED, "%s: more than %d fields are not supported", p->path, MOST_FIELDS);
+    p->fields[p->count] = (struct field){ p->text + from, p->text + span.at, len, span.len };
+    p->count += applied;
+    if (ids)
+        *ids = span;
+    return GD_OK;
+}
 
+static gd_status read_fields(struct peek *p)
+{
+    gd_jscan *js = &p->js;
+    const size_t bad = gd_utf8_check(js->text, js->len);
+    gd_status rc;
+    bool more = true;
+
+    if (bad < js->len)
+        return gd_fail(js->err, GD_EFORMAT, "%s: not valid UTF-8 at byte %zu", p->path, bad);
+    rc = gd_jscan_enter(js, '{', "the file");
+    for (bool first = true; !rc && more; first = false) {
         rc = gd_jscan_next(js, '{', first, &more);
-        if (rc || !more)
-            break;
-        (void)gd_jscan_peek(js);
-        from = js->at + 1;
-        rc = gd_jscan_key(js, &f.name, &f.name_len);
-        f.name = p->text + from; /* as it is written, which stays valid */
-        if (!rc)
-            rc = gd_jscan_skip(js, &span);
-        if (rc)
-            break;
-        f.value = p->text + span.at;
-        f.value_len = span.len;
-        if (*count == MOST_FIELDS)
-            return gd_fail(js->err, GD_EUNSUPPORTED, "%s: more than %d fields are not supported", p->path, MOST_FIELDS);
-        if (applied(&f))
-            fields[(*count)++] = f;
+        if (!rc && more)
+            rc = read_field(p);
     }
     return rc;
 }
 
-static bool has_field(const struct field *fields, size_t count, const struct field *f)
+static bool has_field(const struct peek *p, const struct field *f)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (fields[i].name_len == f->name_len && !memcmp(fields[i].name, f->name, f->name_len))
-            return fields[i].value_len == f->value_len && !memcmp(fields[i].value, f->value, f->value_len);
+    for (size_t i = 0; i < p->count; i++) {
+        const struct field *own = &p->fields[i];
+
+        if (own->name_len == f->name_len && !memcmp(own->name, f->name, f->name_len))
+            return own->value_len == f->value_len && !memcmp(own->value, f->value, f->value_len);
     }
     return false;
 }
 
-gd_status gd_tokenizer_same(bool *same, const char *dir, const char *other_dir, gd_error *err)
+static bool is_same(const struct peek *a, const struct peek *b)
 {
-    struct field a_fields[MOST_FIELDS], b_fields[MOST_FIELDS];
-    struct peek a = { 0 }, b = { 0 };
-    size_t a_count = 0, b_count = 0;
-    gd_status rc = open_peek(&a, dir, err);
+    bool same = a->count == b->count;
 
-    *same = false;
-    if (!rc)
-        rc = open_peek(&b, other_dir, err);
-    if (!rc && a.js.len == b.js.len && !memcmp(a.text, b.text, a.js.len)) {
-        *same = true;
-        goto out;
-    }
-    if (!rc)
-        rc = read_fields(&a, a_fields, &a_count);
-    if (!rc)
-        rc = read_fields(&b, b_fields, &b_count);
-    *same = !rc && a_count == b_count;
-    for (size_t i = 0; *same && i < a_count; i++)
-        *same = has_field(b_fields, b_count, &a_fields[i]);
-out:
-    close_peek(&a);
-    close_peek(&b);
-    return rc;
+    for (size_t i = 0; same && i < a->count; i++)
+        same = has_field(b, &a->fields[i]);
+    return same;
 }
 
 /* ---- the largest id ---- */
@@ -137,11 +129,6 @@ static gd_status step(gd_jscan *js, char open, bool first, bool *more, const cha
 
     *len = 0;
     return rc || !*more || open == '[' ? rc : gd_jscan_key(js, name, len);
-}
-
-static bool is(const char *name, size_t len, const char *wanted)
-{
-    return len == strlen(wanted) && !memcmp(name, wanted, len);
 }
 
 static gd_status count_id(gd_jscan *js, size_t *size)
@@ -213,18 +200,47 @@ static gd_status walk_added(gd_jscan *js, size_t *size)
     return rc;
 }
 
-gd_status gd_tokenizer_ids(size_t *size, const char *dir, gd_error *err)
+static gd_status find_size(struct peek *p, size_t *size)
 {
-    struct peek p;
-    gd_status rc = open_peek(&p, dir, err);
+    gd_status rc = GD_OK;
 
     *size = 0;
+    p->js.at = p->model.at;
+    if (p->model.len)
+        rc = walk_model(&p->js, size);
+    p->js.at = p->added.at;
+    return rc || !p->added.len ? rc : walk_added(&p->js, size);
+}
+
+/* ---- both ---- */
+
+static gd_status compare(bool *same, size_t *ids, struct peek *a, struct peek *b)
+{
+    gd_status rc;
+
+    *same = a->js.len == b->js.len && !memcmp(a->text, b->text, a->js.len);
+    if (*same)
+        return GD_OK;
+    rc = read_fields(a);
     if (!rc)
-        rc = walk_object(&p.js, "the file", "model", walk_model, size);
-    p.js.at = 0;
+        rc = read_fields(b);
+    *same = !rc && is_same(a, b);
+    return rc || *same ? rc : find_size(b, ids);
+}
+
+gd_status gd_tokenizer_compare(bool *same, size_t *ids, const char *dir, const char *other_dir, gd_error *err)
+{
+    struct peek a = { 0 }, b = { 0 };
+    gd_status rc = open_peek(&a, dir, err);
+
+    *same = false;
+    *ids = 0;
     if (!rc)
-        rc = walk_object(&p.js, "the file", "added_tokens", walk_added, size);
-    close_peek(&p);
+        rc = open_peek(&b, other_dir, err);
+    if (!rc)
+        rc = compare(same, ids, &a, &b);
+    close_peek(&a);
+    close_peek(&b);
     return rc;
 }
 

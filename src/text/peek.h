@@ -7,12 +7,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* True if the two files say the same, apart from truncation and padding, which training runs leave in them. Layout
- * counts: files that differ only in spaces are not the same. */
-gd_status gd_tokenizer_same(bool *same, const char *dir, const char *other_dir, gd_error *err);
-
-/* One more than the largest id in the file's vocabulary and its added tokens. */
-gd_status gd_tokenizer_ids(size_t *size, const char *dir, gd_error *err);
+/* *same: the two files say the same, apart from truncation and padding, which training runs leave in them.  Layout
+ * counts: files that differ only in spaces are not the same.  Then *ids becomes one more than the largest id in the
+ * other file's vocabulary and its added tokens. */
+gd_status gd_tokenizer_compare(bool *same, size_t *ids, const char *dir, const char *other_dir, gd_error *err);
 
 /* Fails if the directory has other files of a tokenizer but no tokenizer.json, with a sentence that says how to make
  * it. (If it has none of them, opening the tokenizer says that tokenizer.json is missing.) */

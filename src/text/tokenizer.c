@@ -11,6 +11,7 @@
 #include "text/components.h"
 #include "text/fields.h"
 #include "text/peek.h"
+#include "text/rebuild.h"
 #include "text/unicode.h"
 
 #include <pthread.h>
@@ -312,6 +313,18 @@ const char *gd_tokenizer_token(const gd_tokenizer *tokenizer, uint32_t id)
 size_t gd_tokenizer_note_count(const gd_tokenizer *tokenizer) { return tokenizer->notes.count; }
 
 const char *gd_tokenizer_note(const gd_tokenizer *tokenizer, size_t i) { return tokenizer->notes.text[i]; }
+
+const char *gd_tokenizer_rebuilt(const gd_tokenizer *tokenizer, const char *model_type)
+{
+    const gd_added_list *list = &tokenizer->added.list;
+
+    return gd_rebuild_class(&(gd_rebuild){ .class_name = list->class_name,
+                                           .model_type = model_type,
+                                           .prefix_space = list->prefix_space,
+                                           .nfc = tokenizer->nfc,
+                                           .ignore_merges = tokenizer->bpe.ignore_merges,
+                                           .pretoken = &tokenizer->pretoken });
+}
 
 /* ---- a text ---- */
 

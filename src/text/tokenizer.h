@@ -72,6 +72,9 @@ const char *gd_tokenizer_token(const gd_tokenizer *tokenizer, uint32_t id);
 size_t gd_tokenizer_note_count(const gd_tokenizer *tokenizer);
 const char *gd_tokenizer_note(const gd_tokenizer *tokenizer, size_t i);
 
+/* The class with which Transformers 5 would build another tokenizer for a model of this type (rebuild.h), or NULL. */
+const char *gd_tokenizer_rebuilt(const gd_tokenizer *tokenizer, const char *model_type);
+
 /* The number of special tokens that the template puts before and after every text: truncation keeps them. */
 void gd_tokenizer_frame(const gd_tokenizer *tokenizer, size_t *before, size_t *after);
 

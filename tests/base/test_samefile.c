@@ -86,6 +86,7 @@ static void names_of_one_file(void **state)
 
 static bool any(const char *name) { return *name != '\0'; }
 static bool is_new(const char *name) { return strcmp(name, "new") == 0; }
+static bool is_file(const char *name) { return strcmp(name, "file") == 0; }
 
 static void what_a_directory_holds(void **state)
 {
@@ -101,6 +102,7 @@ static void what_a_directory_holds(void **state)
         if (gd_dir_holds(in("linked"), in(beyond[i]), any))
             fail_msg("d does not hold %s", beyond[i]);
     assert_true(gd_dir_holds(in("d"), in("less"), is_new)); /* the name there counts, not the link's */
+    assert_true(gd_dir_holds(in("d"), in("hard"), is_file));
     assert_false(gd_dir_holds(in("d"), in("hard"), is_new));
     assert_false(gd_dir_holds(in("no"), in("no/such"), any));
 }

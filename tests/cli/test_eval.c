@@ -92,7 +92,7 @@ static void lines_that_can_not_be_judged_are_reported(void **state)
     program_forget(&run);
     run = program(NULL, "eval", "--model", model, "--input", input, "--scores", input, NULL);
     assert_int_equal(run.status, 2);
-    assert_non_null(strstr(run.errors, "the output is the input file"));
+    assert_non_null(strstr(run.errors, "the run reads this file; choose another output"));
     program_forget(&run);
 }
 

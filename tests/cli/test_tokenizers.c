@@ -235,6 +235,28 @@ static void the_adapters_template_counts(void **state)
     }
 }
 
+/* An adapter with a template alone: the tokens that it writes are those of the model's tokenizer. */
+static void its_tokens_may_be_the_models(void **state)
+{
+    static const char tokens[] = "{\"bos_token\":\"<bos>\",\"eos_token\":\"<|im_end|>\"}";
+    char model[512], adapter[512];
+    size_t want;
+
+    (void)state;
+    program_write(program_path("conversation.jsonl"), conversation);
+    make_model(model, "special-own");
+    put_text(model, "tokenizer_config.json", tokens);
+    put_template(model, "gemma-2");
+    want = tokens_of(model, NULL, NULL);
+    make_model(model, "special-base");
+    put_text(model, "tokenizer_config.json", tokens);
+    put_template(model, "chatml");
+    make_adapter(adapter, "special-lora");
+    put_template(adapter, "gemma-2");
+    assert_tokens(model, adapter, want, NULL);
+    assert_int_not_equal(want, CHATML_TOKENS);
+}
+
 /* ---- the adapter's tokenizer ---- */
 
 static void the_adapters_tokenizer_counts(void **state)
@@ -324,9 +346,13 @@ static void other_tokenizer_files_are_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_pad_token_needs_no_id),      cmocka_unit_test(a_token_without_a_row_is_an_error_of_its_text),
-        cmocka_unit_test(the_adapters_template_counts), cmocka_unit_test(the_adapters_tokenizer_counts),
-        cmocka_unit_test(its_ids_are_the_adapters),     cmocka_unit_test(other_tokenizer_files_are_named),
+        cmocka_unit_test(a_pad_token_needs_no_id),
+        cmocka_unit_test(a_token_without_a_row_is_an_error_of_its_text),
+        cmocka_unit_test(the_adapters_template_counts),
+        cmocka_unit_test(the_adapters_tokenizer_counts),
+        cmocka_unit_test(its_tokens_may_be_the_models),
+        cmocka_unit_test(its_ids_are_the_adapters),
+        cmocka_unit_test(other_tokenizer_files_are_named),
     };
 
     return cmocka_run_group_tests(tests, NULL, program_end);

@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     remove_file(fuzz_dir(), json ? "chat_template.jinja" : "tokenizer_config.json");
     (void)fuzz_file(json ? "tokenizer_config.json" : "chat_template.jinja", data, size);
-    if (fuzz_accepted(gd_chat_open(&chat, "auto", fuzz_dir(), &err), &err)) {
+    if (fuzz_accepted(gd_chat_open(&chat, "auto", fuzz_dir(), fuzz_dir(), &err), &err)) {
         assert_non_null(gd_chat_name(chat));
         gd_chat_close(chat);
     }

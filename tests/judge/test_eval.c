@@ -242,7 +242,7 @@ static void bad_options_are_refused(void **state)
     refused(&how, GD_EIO, "/nonexistent/weights.json");
     how = judged_options(judged_file(path, "{\"chosen\":\"a\",\"rejected\":\"b\"}\n"));
     how.scores = path;
-    refused(&how, GD_EUSAGE, "the output is the input file");
+    refused(&how, GD_EUSAGE, "the run reads this file; choose another output");
     remove(path);
     how.scores = "/dev/full";
     how.input = judged_input("pairs");

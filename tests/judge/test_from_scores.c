@@ -225,7 +225,7 @@ static void wrong_options_are_refused(void **state)
     how.output = good.from_scores;
     err = (gd_error){ 0 };
     assert_int_equal(gd_rank_file(NULL, &how, NULL, NULL, &err), GD_EUSAGE);
-    assert_contains(err.text, "scores: this is the file of scores that is read; the output must be another one");
+    assert_contains(err.text, "scores: the run reads this file; choose another output");
     how = good;
     how.pairs_output = good.from_scores;
     assert_int_equal(gd_rank_file(NULL, &how, NULL, NULL, NULL), GD_EUSAGE);

@@ -1,54 +1,86 @@
 /* test_advice.c - notices that matter to scores: another base, and texts that TRL ended with the eos token. */
 #include "tests/reward/edits.h"
 
-#include "reward/advice.h"
+#include "reward/same_model.h"
+
+static const struct name_case {
+    const char *a, *b;
+    bool same;
+} names[] = {
+    { "Qwen/Qwen3-0.6B", "Qwen/Qwen3-0.6B", true },
+    { "Qwen/Qwen3-0.6B", "/data/models/Qwen3-0.6B", true },
+    { "Qwen/Qwen3-0.6B", "/data/models/qwen3-0.6b/", true },
+    { "Qwen/Qwen3-0.6B", "/data/models/Qwen3-0.6B///", true },
+    { "Qwen/Qwen3-0.6B", "Qwen/Qwen3-1.7B", false },
+    { "Qwen/Qwen2.5-7B", "Qwen/Qwen2.5-7B-Instruct", false },
+    { "/scratch/run 3/Qwen3-0.6B", "Qwen3-0.6B", true },
+    { "../qwen2", "tests/data/golden/qwen2", true },
+    { "../qwen2", "tests/data/golden/qwen2-tied", false },
+    { "Qwen/Qwen3-0.6B",
+      "/home/u/.cache/huggingface/hub/models--Qwen--Qwen3-0.6B/snapshots/0123456789abcdef0123456789abcdef01234567",
+      true },
+    { "Qwen/Qwen3-4B",
+      "/home/u/.cache/huggingface/hub/models--Qwen--Qwen3-0.6B/snapshots/0123456789abcdef0123456789abcdef01234567",
+      false },
+    { "/a/models--gpt2/snapshots/1", "gpt2", true },
+    { "Qwen/Qwen3-4B", "/data/models/Qwen_Qwen3-4B", true },
+    { "Qwen/Qwen3-4B", "/data/models/Qwen--Qwen3-4B", true },
+    { "Qwen/Qwen3-4B", "/data/models/My-Qwen3-4B", false },
+    { "Qwen/Qwen3-4B", "/data/models/B", false },
+    { "C:\\models\\Qwen3-4B", "Qwen/Qwen3-4B", true },
+    { "C:\\models\\Qwen3-4B", "Qwen/Qwen3-8B", false },
+    { "unsloth/Qwen3-4B-unsloth-bnb-4bit", "Qwen/Qwen3-4B", true },
+    { "unsloth/Qwen3-4B-bnb-4bit", "Qwen/Qwen3-4B", true },
+    { "unsloth/Qwen3-4B-unsloth-bnb-4bit", "Qwen/Qwen3-8B", false },
+    { "TheBloke/Llama-2-7B-GPTQ", "meta-llama/Llama-2-7b-hf", true },
+    { "Qwen/Qwen2.5-7B-Instruct-GPTQ-Int4", "Qwen/Qwen2.5-7B-Instruct", true },
+    { "Qwen/Qwen2.5-7B-Instruct-AWQ", "Qwen/Qwen2.5-7B-Instruct-GPTQ-Int8", true },
+    { "meta-llama/Llama-2-7b-hf", "/data/Llama-2-7b", true },
+    { "meta-llama/Llama-2-7b-hf", "meta-llama/Llama-2-7b-chat-hf", false },
+    { "meta-llama/Llama-2-7b-hf", "meta-llama/Llama-2-13b-hf", false },
+    { "meta-llama/Meta-Llama-3-8B", "/data/Llama-3-8B", true },
+    { "meta-llama/Meta-Llama-3-8B", "unsloth/llama-3-8b-bnb-4bit", true },
+    { "meta-llama/Meta-Llama-3.1-8B-Instruct", "meta-llama/Llama-3.1-8B-Instruct", true },
+    { "meta-llama/Meta-Llama-3-8B", "meta-llama/Llama-3.1-8B", false },
+    { "meta-llama/Meta-Llama-3-8B", "meta-llama/Meta-Llama-3-8B-Instruct", false },
+    { "meta-llama/Meta-Llama-3-8B", "/data/meta-llama_Meta-Llama-3-8B", true },
+    { "/root/.cache/modelscope/hub/models/Qwen/Qwen2___5-7B-Instruct", "Qwen/Qwen2.5-7B-Instruct", true },
+    { "/root/.cache/modelscope/hub/models/Qwen/Qwen2___5-7B-Instruct", "Qwen/Qwen2-7B-Instruct", false },
+    { "/data/qwen2_5-7b", "Qwen/Qwen2.5-7B", true },
+    { "/data/llama3-8b", "meta-llama/Meta-Llama-3-8B", true },
+    { "Qwen/Qwen2-1.5B", "Qwen/Qwen2-15B", false },
+    { "/kaggle/input/qwen2.5/transformers/7b/1", "Qwen/Qwen2.5-7B", true },
+    { "/kaggle/input/qwen2.5/transformers/7b-instruct/1", "Qwen/Qwen2.5-7B-Instruct", true },
+    { "/kaggle/input/qwen2.5/transformers/7b-instruct/1", "Qwen/Qwen2.5-7B", false },
+    { "/kaggle/input/qwen2.5/transformers/7b/1", "Qwen/Qwen2.5-14B", false },
+    { "/kaggle/input/llama-3/transformers/8b-hf/1", "meta-llama/Meta-Llama-3-8B", true },
+    { "/kaggle/input/gemma-2/transformers/gemma-2-2b/2", "google/gemma-2-2b", true },
+    { "/kaggle/input/gemma-2/transformers/gemma-2-2b/2", "google/gemma-2-9b", false },
+    { "/kaggle/input/my-model/pytorch/default/3", "me/my-model", true },
+    { "/data/Qwen3-4B/main", "Qwen/Qwen3-4B", true },
+    { "/data/Qwen3-4B/main", "Qwen/Qwen3-8B", false },
+    { "google/gemma-2-9b", "google/gemma-2-9b-it", false },
+    { "Qwen/Qwen3-8B", "Qwen/Qwen3-8B-Base", false },
+    { "mistralai/Mistral-7B-v0.1", "mistralai/Mistral-7B-v0.3", false },
+    { "output/checkpoint-500", "Qwen/Qwen3-4B", true }, /* nothing is known */
+    { "output/checkpoint-x", "Qwen/Qwen3-4B", false },
+    { "./model", "Qwen/Qwen3-4B", true },
+    { "0123456789abcdef0123456789abcdef01234567", "Qwen/Qwen3-4B", true },
+    { ".", "Qwen/Qwen3-4B", true },
+    { "/", "Qwen/Qwen3-4B", true },
+    { "", "Qwen/Qwen3-4B", true },
+};
 
 static void models_are_compared_by_name(void **state)
 {
-    static const struct {
-        const char *a, *b;
-        bool same;
-    } cases[] = {
-        { "Qwen/Qwen3-0.6B", "Qwen/Qwen3-0.6B", true },
-        { "Qwen/Qwen3-0.6B", "/data/models/Qwen3-0.6B", true },
-        { "Qwen/Qwen3-0.6B", "/data/models/qwen3-0.6b/", true },
-        { "Qwen/Qwen3-0.6B", "/data/models/Qwen3-0.6B///", true },
-        { "Qwen/Qwen3-0.6B", "Qwen/Qwen3-1.7B", false },
-        { "Qwen/Qwen2.5-7B", "Qwen/Qwen2.5-7B-Instruct", false },
-        { "/scratch/run 3/Qwen3-0.6B", "Qwen3-0.6B", true },
-        { "../qwen2", "tests/data/golden/qwen2", true },
-        { "../qwen2", "tests/data/golden/qwen2-tied", false },
-        { "Qwen/Qwen3-0.6B",
-          "/home/u/.cache/huggingface/hub/models--Qwen--Qwen3-0.6B/snapshots/0123456789abcdef0123456789abcdef01234567",
-          true },
-        { "Qwen/Qwen3-4B",
-          "/home/u/.cache/huggingface/hub/models--Qwen--Qwen3-0.6B/snapshots/0123456789abcdef0123456789abcdef01234567",
-          false },
-        { "/a/models--gpt2/snapshots/1", "gpt2", true },
-        { "Qwen/Qwen3-4B", "/data/models/Qwen_Qwen3-4B", true },
-        { "Qwen/Qwen3-4B", "/data/models/Qwen--Qwen3-4B", true },
-        { "Qwen/Qwen3-4B", "/data/models/My-Qwen3-4B", false },
-        { "Qwen/Qwen3-4B", "/data/models/B", false },
-        { "C:\\models\\Qwen3-4B", "Qwen/Qwen3-4B", true },
-        { "C:\\models\\Qwen3-4B", "Qwen/Qwen3-8B", false },
-        { "unsloth/Qwen3-4B-unsloth-bnb-4bit", "Qwen/Qwen3-4B", true },
-        { "unsloth/Qwen3-4B-bnb-4bit", "Qwen/Qwen3-4B", true },
-        { "output/checkpoint-500", "Qwen/Qwen3-4B", true }, /* nothing is known */
-        { "output/checkpoint-x", "Qwen/Qwen3-4B", false },
-        { "./model", "Qwen/Qwen3-4B", true },
-        { "0123456789abcdef0123456789abcdef01234567", "Qwen/Qwen3-4B", true },
-        { ".", "Qwen/Qwen3-4B", true },
-        { "/", "Qwen/Qwen3-4B", true },
-        { "", "Qwen/Qwen3-4B", true },
-    };
     unsigned wrong = 0;
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        if (gd_same_model(cases[i].a, cases[i].b) == cases[i].same &&
-            gd_same_model(cases[i].b, cases[i].a) == cases[i].same)
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (gd_same_model(names[i].a, names[i].b) == names[i].same &&
+            gd_same_model(names[i].b, names[i].a) == names[i].same)
             continue;
-        print_error("%s and %s\n", cases[i].a, cases[i].b);
+        print_error("%s and %s\n", names[i].a, names[i].b);
         wrong++;
     }
     assert_int_equal(wrong, 0);
@@ -149,6 +181,25 @@ static void inspect_warns(void **state)
     gd_string_free(json);
 }
 
+/* A tokenizer.json that Transformers 5 doesn't use as it is: the class puts a space before each text. */
+static void inspect_names_the_class(void **state)
+{
+    gd_options options;
+    char *json;
+
+    make_both(*state, &(change){ "class", NULL, NULL });
+    gd_options_init(&options);
+    options.model = m;
+    write_text(m, "tokenizer_config.json", "{\"tokenizer_class\":\"Qwen2Tokenizer\"}");
+    assert_ok(gd_inspect(&options, &json, test_err));
+    assert_null(strstr(json, "Transformers 5"));
+    gd_string_free(json);
+    write_text(m, "tokenizer_config.json", "{\"tokenizer_class\":\"Qwen2Tokenizer\",\"add_prefix_space\":true}");
+    assert_ok(gd_inspect(&options, &json, test_err));
+    assert_contains(json, "Transformers 5 normalizes and splits texts for this model as its class Qwen2Tokenizer does");
+    gd_string_free(json);
+}
+
 /* A whole model that TRL trained has its card beside the weights. */
 static void a_model_may_have_the_card(void **state)
 {
@@ -168,6 +219,7 @@ int main(void)
         cmocka_unit_test(models_are_compared_by_name),
         cmocka_unit_test_setup_teardown(notes_are_given_when_they_matter, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(inspect_warns, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(inspect_names_the_class, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(a_model_may_have_the_card, dir_setup, dir_teardown),
     };
 

@@ -267,10 +267,10 @@ static void a_merge_misses_no_file(void **state)
         const char *name;
         change *what;
     } cases[] = {
-        { "m/tokenizer.json", append },
-        { "m/tokenizer_config.json", remove_it },
-        { "m/chat_template.jinja", write_it },
-        { "a/adapter_config.json", append },
+        { "m/tokenizer.json", append },        { "m/tokenizer_config.json", remove_it },
+        { "m/chat_template.jinja", write_it }, { "m/vocab.json", write_it },
+        { "m/merges.txt", write_it },          { "m/tokenizer.model", write_it },
+        { "a/vocab.txt", write_it },           { "a/adapter_config.json", append },
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -46,6 +46,9 @@ static gd_options prepare(void **state)
     assert_int_equal(link(in_dir(dir, "in.jsonl"), in_dir(dir, "hard.jsonl")), 0);
     assert_int_equal(link(in_dir(dir, "m/model.safetensors"), in_dir(dir, "weights.jsonl")), 0);
     assert_int_equal(symlink("a/adapter_model.safetensors", in_dir(dir, "lora.jsonl")), 0);
+    (void)make_dir(dir, "templates");
+    write_text(dir, "templates/default.jinja", "{{ messages[0].content }}");
+    assert_int_equal(symlink("../templates", in_dir(dir, "m/additional_chat_templates")), 0);
     (void)snprintf(model_path, sizeof model_path, "%s/m", dir);
     (void)snprintf(adapter_path, sizeof adapter_path, "%s/a", dir);
     (void)snprintf(norm, sizeof norm, "%s/norm.json", dir);
@@ -69,6 +72,7 @@ static const char *const refused[] = {
     "m/tokenizer_config.json",
     "m/README.md",
     "m/chat_template.jinja",
+    "templates/default.jinja",
     "m/new.json",
     "m/out",
     "linked/new.bin",

@@ -257,6 +257,97 @@ static void progress_counts_all_bytes(void **state)
     gd_model_close(model);
 }
 
+/* ---- stopping ---- */
+
+enum { ANSWERS = 40, TURNS = 40, LONG = GD_PAUSE_BYTES / 16 };
+
+static int stop_at_once(void *context, uint64_t done, uint64_t bytes, uint64_t total, uint64_t tokens)
+{
+    (void)bytes;
+    (void)total;
+    (void)tokens;
+    assert_int_equal(done, 0);
+    ++*(unsigned *)context;
+    return 1;
+}
+
+static void stops_early(const gd_item *item, gd_truncate truncate)
+{
+    gd_options options = golden_options("qwen2", 0);
+    size_t computed = 0;
+    unsigned calls = 0;
+    const gd_progress progress = { sizeof progress, stop_at_once, &calls };
+    gd_item_result result;
+    const gd_items items = golden_items(item, 1, &result);
+    gd_model *model;
+
+    options.chat_format = "chatml";
+    options.truncate = truncate;
+    model = open_model(&options);
+    gd_engine_observe(model->engine, count_computed, &computed);
+    assert_int_equal(gd_score_items(model, &items, &progress, NULL, NULL), GD_EINTERRUPTED);
+    assert_int_equal(calls, 1);
+    assert_int_equal(computed, 0);
+    gd_items_free_results(&items);
+    gd_model_close(model);
+}
+
+static char *many_words(void)
+{
+    char *words = malloc(LONG + 1);
+
+    assert_non_null(words);
+    for (size_t i = 0; i < LONG; i++)
+        words[i] = "word "[i % 5];
+    words[LONG] = '\0';
+    return words;
+}
+
+/* One item takes long if a long prompt is read again for each answer, or a conversation again for each turn that it
+ * loses: it can be stopped in the middle, before anything is computed. */
+static void an_item_can_be_stopped(void **state)
+{
+    char *words = many_words();
+    gd_message asked = { { "user", 4 }, { words, LONG } }, turns[TURNS];
+    const gd_part text = { .text = { words, LONG } }, talk = { .messages = &asked, .message_count = 1 };
+    const gd_part dropped = { .messages = turns, .message_count = TURNS };
+    gd_part answers[ANSWERS];
+
+    (void)state;
+    for (size_t i = 0; i < ANSWERS; i++)
+        answers[i] = (gd_part){ .text = { "No", 2 } };
+    for (size_t i = 0; i < TURNS; i++)
+        turns[i] = (gd_message){ i % 2 ? (gd_text){ "assistant", 9 } : (gd_text){ "user", 4 }, { words, LONG / 16 } };
+    stops_early(&(gd_item){ .prompt = &text, .parts = answers, .part_count = ANSWERS, .kind = GD_ITEM_ANSWERS },
+                GD_TRUNCATE_LEFT);
+    stops_early(&(gd_item){ .prompt = &talk, .parts = answers, .part_count = ANSWERS, .kind = GD_ITEM_ANSWERS },
+                GD_TRUNCATE_LEFT);
+    stops_early(&(gd_item){ .parts = &dropped, .part_count = 1 }, GD_TRUNCATE_OLDEST_TURNS);
+    free(words);
+}
+
+/* Nor do texts have to be scored to take long. */
+static void token_ids_can_be_stopped(void **state)
+{
+    gd_options options = golden_options("qwen2", 0);
+    unsigned calls = 0;
+    const gd_progress progress = { sizeof progress, stop_at_once, &calls };
+    const char *in = in_dir(*state, "in.jsonl"), *out = in_dir(*state, "out.jsonl");
+    char *words = many_words();
+    gd_file_options files = from_to(in, out, GD_FORMAT_AUTO);
+    FILE *f = fopen(in, "w");
+
+    assert_non_null(f);
+    assert_true(fprintf(f, "{\"prompt\":\"%s\",\"responses\":[\"\"", words) > 0);
+    for (size_t i = 0; i < ANSWERS; i++)
+        assert_true(fputs(",\"No\"", f) >= 0);
+    assert_true(fputs("]}\n", f) >= 0 && fclose(f) == 0);
+    options.truncate = GD_TRUNCATE_LEFT;
+    assert_int_equal(gd_tokenize_file(&options, &files, &progress, NULL, NULL), GD_EINTERRUPTED);
+    assert_int_equal(calls, 1);
+    free(words);
+}
+
 static void nothing_leaks(void **state)
 {
     (void)state;
@@ -271,6 +362,8 @@ int main(void)
         cmocka_unit_test(a_bad_text_fails_before_any_is_scored),
         cmocka_unit_test_setup_teardown(a_score_that_is_not_finite_is_an_error, dir_setup, dir_teardown),
         cmocka_unit_test(progress_counts_all_bytes),
+        cmocka_unit_test(an_item_can_be_stopped),
+        cmocka_unit_test_setup_teardown(token_ids_can_be_stopped, dir_setup, dir_teardown),
         cmocka_unit_test(nothing_leaks),
     };
 

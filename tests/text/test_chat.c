@@ -9,7 +9,7 @@ static gd_chat *open_format(const char *name)
 {
     gd_chat *chat;
 
-    assert_ok(gd_chat_open(&chat, name, NULL, test_err));
+    assert_ok(gd_chat_open(&chat, name, NULL, NULL, test_err));
     assert_string_equal(gd_chat_name(chat), name);
     return chat;
 }
@@ -365,7 +365,7 @@ static void every_allocation_may_fail(void **state)
         gd_buf out = { 0 };
 
         gd_mem_fail_from(n);
-        rc = gd_chat_open(&chat, "qwen3", NULL, &err);
+        rc = gd_chat_open(&chat, "qwen3", NULL, NULL, &err);
         if (!rc)
             rc = gd_chat_render(chat, messages, count, &out, &err);
         gd_mem_fail_from(0);

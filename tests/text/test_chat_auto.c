@@ -46,7 +46,7 @@ static const char *found(const char *dir)
     gd_error err = { 0 };
     gd_chat *chat;
 
-    if (!gd_chat_open(&chat, "auto", dir, &err)) {
+    if (!gd_chat_open(&chat, "auto", dir, dir, &err)) {
         (void)snprintf(said, sizeof said, "%s", gd_chat_name(chat));
         gd_chat_close(chat);
         return said;
@@ -278,7 +278,7 @@ static void without_memory_auto_says_so(void **state)
         gd_chat *chat = NULL;
 
         gd_mem_fail_from(n);
-        rc = gd_chat_open(&chat, "auto", dir, &err);
+        rc = gd_chat_open(&chat, "auto", dir, dir, &err);
         gd_mem_fail_from(0);
         assert_true(rc == GD_OK || (rc == GD_ENOMEM && !chat));
         gd_chat_close(chat);

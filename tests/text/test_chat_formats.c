@@ -10,17 +10,17 @@ static void names_are_the_files(void **state)
 
     (void)state;
     for (const gd_chat_builtin *b = gd_chat_builtins; b->text; b++) {
-        assert_ok(gd_chat_open(&chat, b->name, NULL, test_err));
+        assert_ok(gd_chat_open(&chat, b->name, NULL, NULL, test_err));
         assert_string_equal(gd_chat_name(chat), b->name);
         assert_true(!gd_chat_note(chat) || strlen(gd_chat_note(chat)) > 20);
         gd_chat_close(chat);
     }
-    assert_int_equal(gd_chat_open(&chat, "llama-3", NULL, &err), GD_EUSAGE);
+    assert_int_equal(gd_chat_open(&chat, "llama-3", NULL, NULL, &err), GD_EUSAGE);
     assert_string_equal(err.text, "the chat format is \"llama-3\", but auto, " CHAT_NAMES
                                   ", or a path that ends in .yaml is expected");
     assert_null(chat);
     err = (gd_error){ 0 };
-    assert_int_equal(gd_chat_open(&chat, "/nowhere/own.yaml", NULL, &err), GD_EIO);
+    assert_int_equal(gd_chat_open(&chat, "/nowhere/own.yaml", NULL, NULL, &err), GD_EIO);
     assert_int_equal(strncmp(err.text, "/nowhere/own.yaml: ", 19), 0);
     assert_null(chat);
 }
@@ -56,7 +56,7 @@ static void the_document_is_right(void **state)
     (void)test_dir(dir);
     write_file(dir, "own.yaml", from, (size_t)(to - from));
     (void)snprintf(path, sizeof path, "%s/own.yaml", dir);
-    assert_ok(gd_chat_open(&chat, path, NULL, test_err));
+    assert_ok(gd_chat_open(&chat, path, NULL, NULL, test_err));
     assert_int_equal(test_remove(dir), 0);
     assert_string_equal(gd_chat_name(chat), "smollm2");
     check_texts(chat, "smollm2.jsonl");

@@ -4,7 +4,7 @@
 
 #include "base/mem.h"
 
-static json_t *directories, *golden;
+static json_t *directories, *rebuilt, *golden;
 
 static void write_json(const char *dir, const char *name, const json_t *value)
 {
@@ -91,6 +91,33 @@ static void each_directory(void **state)
         assert_int_equal(test_remove(dir), 0);
     }
     gd_ids_free(&ids);
+}
+
+/* What Transformers 5 makes something else of, and with which class. */
+static void what_another_would_build(void **state)
+{
+    unsigned wrong = 0;
+
+    (void)state;
+    assert_in_range(json_array_size(rebuilt), 200, 400);
+    for (size_t i = 0; i < json_array_size(rebuilt); i++) {
+        const json_t *one = json_array_get(rebuilt, i);
+        const char *want = json_string_value(json_object_get(one, "rebuilt")), *have;
+        char dir[TEST_PATH];
+        gd_tokenizer *t;
+
+        write_directory(test_dir(dir), one);
+        assert_ok(gd_tokenizer_open(&t, dir, test_err));
+        have = gd_tokenizer_rebuilt(t, json_string_value(json_object_get(one, "type")));
+        if (want ? !have || strcmp(have, want) != 0 : have != NULL) {
+            print_error("%s: %s, but %s is right\n", json_string_value(json_object_get(one, "name")),
+                        have ? have : "none", want ? want : "none");
+            wrong++;
+        }
+        gd_tokenizer_close(t);
+        assert_int_equal(test_remove(dir), 0);
+    }
+    assert_int_equal(wrong, 0);
 }
 
 /* One file beside the tokenizer.json, and what is said about it. */
@@ -207,6 +234,7 @@ static int set_up(void **state)
 {
     (void)state;
     directories = load_json("text/directories.json");
+    rebuilt = load_json("text/rebuilt.json");
     golden = load_json("golden/qwen2/tokenizer.json");
     return 0;
 }
@@ -215,6 +243,7 @@ static int tear_down(void **state)
 {
     (void)state;
     json_decref(directories);
+    json_decref(rebuilt);
     json_decref(golden);
     assert_int_equal(gd_mem_live(), 0);
     return 0;
@@ -224,6 +253,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_directory),
+        cmocka_unit_test(what_another_would_build),
         cmocka_unit_test(what_is_said),
         cmocka_unit_test(every_allocation_may_fail),
     };
