@@ -1,0 +1,81 @@
+/* loss.c - the loss of preferences and its gradients. */
+#include "train/loss.h"
+
+#include "base/realmath.h"
+
+#include <math.h>
+
+/* -log sigmoid(d), without overflow. */
+static double log_loss(double d) { return d >= 0 ? gd_real_log1p(gd_real_exp(-d)) : gd_real_log1p(gd_real_exp(d)) - d; }
+
+/* The sums of a micro-batch. */
+struct sums {
+    double loss, accuracy, margin, scores;
+    size_t preferences, texts;
+};
+
+/* A text's gradient, from its preferences in order. */
+static double gradient_of(const gd_train_item *item, const float *scores, size_t text, double center)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < item->preference_count; i++) {
+        const gd_preference *p = &item->preferences[i];
+        const double better = scores[p->better], worse = scores[p->worse];
+        const double w = 1 / (1 + gd_real_exp(better - worse - (double)p->margin)),
+                     both = 2 * center * (better + worse);
+
+        if (p->better == text)
+            sum += both - w;
+        else if (p->worse == text)
+            sum += both + w;
+    }
+    return sum / (double)item->preference_count;
+}
+
+static double item_loss(const gd_train_item *item, const float *scores, double center, struct sums *sums)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < item->preference_count; i++) {
+        const gd_preference *p = &item->preferences[i];
+        const double better = scores[p->better], worse = scores[p->worse];
+
+        sum += log_loss(better - worse - (double)p->margin) + center * (better + worse) * (better + worse);
+        sums->accuracy += better > worse;
+        sums->margin += better - worse;
+        sums->preferences++;
+    }
+    return sum / (double)item->preference_count;
+}
+
+static void add_scores(const float *scores, size_t count, struct sums *sums, gd_loss_metrics *metrics)
+{
+    for (size_t i = 0; i < count; i++) {
+        const double score = scores[i];
+
+        metrics->least = sums->texts == 0 || score < metrics->least ? score : metrics->least;
+        metrics->most = sums->texts == 0 || score > metrics->most ? score : metrics->most;
+        sums->scores += score;
+        sums->texts++;
+    }
+}
+
+void gd_loss(const gd_train_item *items, size_t count, const float *scores, double center, double share,
+             float *gradients, gd_loss_metrics *metrics)
+{
+    struct sums sums = { 0 };
+
+    for (size_t i = 0; i < count; i++) {
+        sums.loss += item_loss(&items[i], scores, center, &sums);
+        add_scores(scores, items[i].text_count, &sums, metrics);
+        for (size_t t = 0; t < items[i].text_count; t++)
+            gradients[t] = (float)(gradient_of(&items[i], scores, t, center) * share / (double)count);
+        scores += items[i].text_count;
+        gradients += items[i].text_count;
+    }
+    metrics->loss = sums.loss / (double)count;
+    metrics->accuracy = sums.accuracy / (double)sums.preferences;
+    metrics->margin = sums.margin / (double)sums.preferences;
+    metrics->mean = sums.scores / (double)sums.texts;
+}

@@ -1,0 +1,145 @@
+/* trainer.c - steps of the optimiser. */
+#include "train/trainer.h"
+
+#include "base/error.h"
+#include "base/mem.h"
+
+#include <math.h>
+#include <string.h>
+
+/* A step under way. */
+struct step {
+    const gd_train_set *set;
+    const gd_trainer_options *options;
+    const uint32_t *order;
+    size_t count, texts;
+    gd_train_item *items; /* [count] in the order of the step */
+    gd_span *spans;       /* [texts] */
+    size_t *pooled_first; /* [texts + 1] */
+    uint32_t *pooled;     /* [texts] */
+    gd_train_metrics *metrics;
+};
+
+static size_t texts_of(const gd_train_set *set, size_t item)
+{
+    return set->first_text[item + 1] - set->first_text[item];
+}
+
+static gd_status gather(struct step *s, gd_error *err)
+{
+    size_t at = 0;
+
+    for (size_t i = 0; i < s->count; i++)
+        s->texts += texts_of(s->set, s->order[i]);
+    s->items = gd_alloc(s->count, sizeof *s->items);
+    s->spans = gd_alloc(s->texts, sizeof *s->spans);
+    s->pooled_first = gd_alloc(s->texts + 1, sizeof *s->pooled_first);
+    s->pooled = gd_alloc(s->texts, sizeof *s->pooled);
+    if (!s->items || !s->spans || !s->pooled_first || !s->pooled)
+        return gd_fail_memory(err, s->texts * (sizeof *s->spans + sizeof *s->pooled_first));
+    for (size_t i = 0; i < s->count; i++) {
+        const size_t first = s->set->first_text[s->order[i]], count = texts_of(s->set, s->order[i]);
+
+        s->items[i] = s->set->items[s->order[i]];
+        memcpy(s->spans + at, s->set->texts + first, count * sizeof *s->spans);
+        memcpy(s->pooled + at, s->set->pooled + first, count * sizeof *s->pooled);
+        at += count;
+    }
+    for (size_t t = 0; t <= s->texts; t++)
+        s->pooled_first[t] = t;
+    for (size_t t = 0; t < s->texts; t++)
+        s->metrics->tokens += s->spans[t].len;
+    return GD_OK;
+}
+
+static void release(struct step *s)
+{
+    gd_free(s->items);
+    gd_free(s->spans);
+    gd_free(s->pooled_first);
+    gd_free(s->pooled);
+}
+
+/* Adds a micro-batch's metrics, which count as much as any other's. */
+static void add_metrics(gd_loss_metrics *all, const gd_loss_metrics *one, double share)
+{
+    all->loss += one->loss * share;
+    all->accuracy += one->accuracy * share;
+    all->margin += one->margin * share;
+    all->least += one->least * share;
+    all->mean += one->mean * share;
+    all->most += one->most * share;
+}
+
+/* The losses of the micro-batches, one after the other. */
+static gd_status step_loss(void *context, const float *scores, float *gradients, gd_error *err)
+{
+    struct step *s = context;
+    const gd_trainer_options *o = s->options;
+    const size_t batches = (s->count + o->batch - 1) / o->batch;
+    const double share = 1 / (double)batches, again = o->divide_twice ? (double)o->accumulate : 1;
+
+    for (size_t first = 0; first < s->count; first += o->batch) {
+        const size_t count = s->count - first < o->batch ? s->count - first : o->batch;
+        gd_loss_metrics one = { 0 };
+
+        gd_loss(s->items + first, count, scores, o->center, share / again, gradients, &one);
+        add_metrics(&s->metrics->loss, &one, share);
+        for (size_t i = first; i < first + count; i++) {
+            scores += s->items[i].text_count;
+            gradients += s->items[i].text_count;
+        }
+    }
+    if (!isfinite(s->metrics->loss.loss))
+        return gd_fail(err, GD_EFORMAT, "the loss is not a finite number");
+    return GD_OK;
+}
+
+static gd_status learn(struct step *s, gd_learner *learner, gd_error *err)
+{
+    size_t *sorted = NULL;
+    gd_trie trie = { 0 };
+    gd_status rc = gd_span_sort(&sorted, s->spans, s->texts, err);
+
+    if (!rc)
+        rc = gd_trie_build(&trie, s->spans, s->texts, &(gd_pooled){ s->pooled_first, s->pooled }, sorted, err);
+    s->metrics->rows = trie.rows;
+    if (!rc)
+        rc = gd_learner_run(learner, &trie, step_loss, s, err);
+    gd_trie_free(&trie);
+    gd_free(sorted);
+    return rc;
+}
+
+gd_status gd_trainer_step(gd_learner *learner, gd_tuning *tuning, const gd_train_set *set,
+                          const gd_trainer_options *options, const uint32_t *order, size_t count, size_t done,
+                          gd_train_metrics *metrics, gd_error *err)
+{
+    struct step s = { .set = set, .options = options, .order = order, .count = count, .metrics = metrics };
+    gd_status rc;
+
+    *metrics = (gd_train_metrics){ 0 };
+    rc = gather(&s, err);
+    if (!rc)
+        rc = learn(&s, learner, err);
+    release(&s);
+    if (!rc)
+        rc = gd_tuning_fetch(tuning, learner, err);
+    if (rc)
+        return rc;
+    metrics->norm = gd_tuning_norm(tuning);
+    if (!isfinite(metrics->norm))
+        return gd_fail(err, GD_EFORMAT, "the gradient is not a finite number");
+    metrics->rate = options->rate * gd_schedule_factor(options->schedule, done, options->warmup, options->total);
+    gd_tuning_step(tuning, &options->adam, done + 1, metrics->rate, gd_clip_factor(metrics->norm, options->clip));
+    gd_learner_renew(learner);
+    return GD_OK;
+}
+
+void gd_trainer_order(uint32_t *order, size_t count, uint32_t seed, size_t epoch)
+{
+    gd_random random;
+
+    gd_random_seed(&random, seed + (uint32_t)epoch);
+    gd_random_permutation(&random, order, count);
+}

@@ -1,0 +1,197 @@
+/* tuning.c - the parameters that learn. */
+#include "train/tuning.h"
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "quant-free/bf16.h"
+#include "quant-free/convert.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Values, gradients and two moments. */
+enum { ARRAYS = 4 };
+
+/* ---- room ---- */
+
+static bool is_target(const char *module, const gd_tuning_targets *targets)
+{
+    const char *dot = strrchr(module, '.'), *last = dot ? dot + 1 : module;
+    bool found = targets->count == 0;
+
+    for (size_t i = 0; i < targets->count; i++)
+        found |= !strcmp(last, targets->names[i]);
+    return found;
+}
+
+static void take(gd_parameter *p, float **at, size_t count)
+{
+    *p = (gd_parameter){ .value = *at,
+                         .gradient = *at + count,
+                         .m = *at + 2 * count,
+                         .v = *at + 3 * count,
+                         .count = count };
+    *at += ARRAYS * count;
+}
+
+static gd_view view_of(const gd_parameter *p, size_t rows, size_t cols, const char *name)
+{
+    return (gd_view){ .name = name,
+                      .dtype = GD_F32,
+                      .rank = 2,
+                      .shape = { rows, cols },
+                      .data = p->value,
+                      .bytes = p->count * sizeof(float) };
+}
+
+/* The modules are known with their ranks: makes room for their parameters. */
+static gd_status reserve(gd_tuning *tuning, gd_error *err)
+{
+    const gd_plan *plan = tuning->plan;
+    const size_t head = plan->labels * plan->hidden;
+    float *at;
+
+    tuning->parameters = head;
+    for (size_t i = 0; i < tuning->count; i++)
+        tuning->parameters += tuning->modules[i].rank * (tuning->modules[i].in + tuning->modules[i].out);
+    tuning->memory = at = gd_alloc_zero(tuning->parameters, ARRAYS * sizeof *at);
+    if (!at)
+        return gd_fail_memory(err, tuning->parameters * ARRAYS * sizeof *at);
+    for (size_t i = 0; i < tuning->count; i++) {
+        gd_tuned *m = &tuning->modules[i];
+        gd_lora *lora = &tuning->lora[m->step];
+
+        take(&m->a, &at, m->rank * m->in);
+        take(&m->b, &at, m->out * m->rank);
+        m->view_a = view_of(&m->a, m->rank, m->in, plan->steps[m->step].lora);
+        m->view_b = view_of(&m->b, m->out, m->rank, plan->steps[m->step].lora);
+        lora->a = &m->view_a;
+        lora->b = &m->view_b;
+        lora->rank = m->rank;
+    }
+    take(&tuning->head, &at, head);
+    tuning->head_view = view_of(&tuning->head, plan->labels, plan->hidden, plan->head);
+    tuning->learning = (gd_learning){ tuning->lora, true };
+    return GD_OK;
+}
+
+static gd_status open_lists(gd_tuning *tuning, const gd_plan *plan, gd_error *err)
+{
+    *tuning = (gd_tuning){ .plan = plan };
+    tuning->modules = gd_alloc_zero(plan->step_count, sizeof *tuning->modules);
+    tuning->lora = gd_alloc_zero(plan->step_count, sizeof *tuning->lora);
+    return tuning->modules && tuning->lora ? GD_OK : gd_fail_memory(err, plan->step_count * sizeof *tuning->modules);
+}
+
+static void add_module(gd_tuning *tuning, size_t step, size_t rank, float scale)
+{
+    const size_t *shape = tuning->plan->steps[step].w[0].shape;
+
+    tuning->modules[tuning->count++] = (gd_tuned){ .step = step, .rank = rank, .in = shape[1], .out = shape[0] };
+    tuning->lora[step].scale = scale;
+}
+
+gd_status gd_tuning_open(gd_tuning *tuning, const gd_plan *plan, const gd_tuning_targets *targets, size_t rank,
+                         float scale, gd_error *err)
+{
+    gd_status rc = open_lists(tuning, plan, err);
+
+    for (size_t s = 0; !rc && s < plan->step_count; s++)
+        if (plan->steps[s].lora && is_target(plan->steps[s].lora, targets))
+            add_module(tuning, s, rank, scale);
+    if (!rc && tuning->count == 0)
+        rc = gd_fail(err, GD_EUSAGE, "none of the model's linear layers has one of the target's names");
+    return rc ? rc : reserve(tuning, err);
+}
+
+void gd_tuning_close(gd_tuning *tuning)
+{
+    gd_free(tuning->modules);
+    gd_free(tuning->lora);
+    gd_free(tuning->memory);
+    *tuning = (gd_tuning){ 0 };
+}
+
+/* ---- values ---- */
+
+/* Normal by the sum of twelve uniform numbers: no tails beyond 6 deviations, and no library's functions. */
+static float normal(gd_random *random)
+{
+    float sum = -6;
+
+    for (int i = 0; i < 12; i++)
+        sum += gd_random_uniform(random, 0, 1);
+    return sum;
+}
+
+void gd_tuning_begin(gd_tuning *tuning, gd_random *random, const gd_view *head)
+{
+    for (size_t i = 0; i < tuning->count; i++) {
+        gd_tuned *m = &tuning->modules[i];
+        const float bound = (float)(1 / sqrt((double)m->in));
+
+        for (size_t j = 0; j < m->a.count; j++) {
+            const float a = gd_random_uniform(random, -bound, bound);
+
+            m->a.value[j] = tuning->plan->operand == GD_BF16 ? gd_bf16_to_f32(gd_bf16_from_f32(a)) : a;
+        }
+    }
+    if (head)
+        gd_view_to_f32(head, tuning->head.value);
+    else
+        for (size_t i = 0; i < tuning->head.count; i++)
+            tuning->head.value[i] = 0.02f * normal(random);
+}
+
+gd_status gd_tuning_import(gd_tuning *tuning, const gd_plan *plan, const gd_adapter *adapter, gd_error *err)
+{
+    gd_status rc = open_lists(tuning, plan, err);
+    gd_lora lora;
+
+    for (size_t s = 0; !rc && s < plan->step_count; s++)
+        if (plan->steps[s].lora && gd_adapter_find(adapter, plan->steps[s].lora, &lora)) {
+            rc = gd_lora_check(&lora, plan->steps[s].w[0].shape[0], plan->steps[s].w[0].shape[1], plan->steps[s].lora,
+                               gd_adapter_path(adapter), err);
+            add_module(tuning, s, lora.rank, lora.scale);
+        }
+    if (!rc)
+        rc = reserve(tuning, err);
+    for (size_t i = 0; !rc && i < tuning->count; i++) {
+        (void)gd_adapter_find(adapter, plan->steps[tuning->modules[i].step].lora, &lora);
+        gd_view_to_f32(lora.a, tuning->modules[i].a.value);
+        gd_view_to_f32(lora.b, tuning->modules[i].b.value);
+    }
+    if (!rc && gd_adapter_head(adapter))
+        gd_view_to_f32(gd_adapter_head(adapter), tuning->head.value);
+    return rc;
+}
+
+/* ---- learning ---- */
+
+gd_status gd_tuning_fetch(gd_tuning *tuning, gd_learner *learner, gd_error *err)
+{
+    gd_status rc = gd_learner_head(learner, tuning->head.gradient, err);
+
+    for (size_t i = 0; !rc && i < tuning->count; i++)
+        rc = gd_learner_lora(learner, tuning->modules[i].step, tuning->modules[i].a.gradient,
+                             tuning->modules[i].b.gradient, err);
+    return rc;
+}
+
+double gd_tuning_norm(const gd_tuning *tuning)
+{
+    double sum = gd_gradient_squares(&tuning->head);
+
+    for (size_t i = 0; i < tuning->count; i++)
+        sum += gd_gradient_squares(&tuning->modules[i].a) + gd_gradient_squares(&tuning->modules[i].b);
+    return sqrt(sum);
+}
+
+void gd_tuning_step(gd_tuning *tuning, const gd_adam *adam, size_t step, double rate, double factor)
+{
+    for (size_t i = 0; i < tuning->count; i++) {
+        gd_adam_step(adam, &tuning->modules[i].a, step, rate, factor);
+        gd_adam_step(adam, &tuning->modules[i].b, step, rate, factor);
+    }
+    gd_adam_step(adam, &tuning->head, step, rate, factor);
+}

@@ -1,0 +1,61 @@
+/* tuning.h - the parameters that learn: LoRA matrices and the head, in fp32, with their gradients and moments.
+ *
+ * The engine reads the values through views; whatever the model's precision, it rounds them itself, and the fp32 values
+ * here are the masters, so that small updates are not lost.  (TRL keeps the head of a bf16 model, and its moments, in
+ * bf16.) */
+#ifndef GD_TRAIN_TUNING_H
+#define GD_TRAIN_TUNING_H
+
+#include "base/random.h"
+#include "engine/learn.h"
+#include "train/adam.h"
+
+/* The adapter of one linear: y += scale * B (A x). */
+typedef struct gd_tuned {
+    size_t step; /* of the plan */
+    size_t rank, in, out;
+    gd_parameter a, b; /* [rank, in] and [out, rank] */
+    gd_view view_a, view_b;
+} gd_tuned;
+
+typedef struct gd_tuning {
+    const gd_plan *plan;
+    gd_tuned *modules; /* [count] in the order of the plan */
+    size_t count;
+    gd_parameter head; /* [labels, hidden] */
+    gd_view head_view;
+    gd_lora *lora; /* [plan->step_count] for the engine */
+    gd_learning learning;
+    float *memory; /* of all parameters */
+    size_t parameters;
+} gd_tuning;
+
+/* Which modules learn: those of these names (the last part: "q_proj"), or all if count is 0. */
+typedef struct gd_tuning_targets {
+    const char *const *names;
+    size_t count;
+} gd_tuning_targets;
+
+/* Room for the parameters of a plan's modules, all zero. Fails with GD_EUSAGE if no module has one of the names. */
+gd_status gd_tuning_open(gd_tuning *tuning, const gd_plan *plan, const gd_tuning_targets *targets, size_t rank,
+                         float scale, gd_error *err);
+
+/* The values at the beginning: A uniform in +-1 / sqrt(in) (PEFT's kaiming_uniform with a = sqrt 5), rounded to bf16 for
+ * a bf16 model, B zero; the head as it is, or normal with a deviation of 0.02 where the base has none. */
+void gd_tuning_begin(gd_tuning *tuning, gd_random *random, const gd_view *head);
+
+/* The same room with an adapter's values; all of its modules learn, with their own ranks and scales. */
+gd_status gd_tuning_import(gd_tuning *tuning, const gd_plan *plan, const gd_adapter *adapter, gd_error *err);
+
+void gd_tuning_close(gd_tuning *tuning); /* all zero is fine */
+
+/* Takes the gradients of the learner's last run. */
+gd_status gd_tuning_fetch(gd_tuning *tuning, gd_learner *learner, gd_error *err);
+
+/* The norm of all gradients; NaN or infinite if one of them is. */
+double gd_tuning_norm(const gd_tuning *tuning);
+
+/* A step of the optimiser for all parameters. */
+void gd_tuning_step(gd_tuning *tuning, const gd_adam *adam, size_t step, double rate, double factor);
+
+#endif
