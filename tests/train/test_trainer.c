@@ -1,5 +1,5 @@
-/* test_trainer.c - whole training runs against TRL's in float32 (tests/data/golden/train-ga1 and train-ga4): the order of
- * the pairs, each step's loss, gradient norm and learning rate, and the adapter at the end. */
+/* test_trainer.c - whole training runs against TRL's in float32 (tests/data/golden/train-ga1 and train-ga4): the order
+ * of the pairs, each step's loss, gradient norm and learning rate, and the adapter at the end. */
 #include "tests/check.h"
 
 #include "base/json.h"
