@@ -182,15 +182,18 @@ static gd_status grow(gd_learner *learner, gd_room *room, size_t lines, size_t l
     return rc;
 }
 
+/* The rows of one step differ from those of the next: some room to spare, so that it is not made anew each time. */
+static size_t spare(size_t rows) { return round_up(rows + rows / 8, 64); }
+
 gd_status gd_learner_reserve(gd_learner *learner, const gd_trie *trie, gd_error *err)
 {
     const gd_train_plan *plan = learner->plan;
-    const size_t rows = round_up(trie->rows, 64), tile = round_up(learner->engine->heights.most, 64);
+    const size_t rows = spare(trie->rows), tile = round_up(learner->engine->heights.most, 64);
     const size_t lines[3] = { [GD_EXTENT_BATCH] = rows, [GD_EXTENT_TILE] = tile, [GD_EXTENT_POOLED] = tile };
     gd_status rc = gd_engine_reserve_positions(learner->engine, gd_engine_positions(trie), err);
 
     for (unsigned e = 0; !rc && e < 3; e++) {
-        if (learner->lines[e] < lines[e])
+        if (learner->lines[e] < (e == GD_EXTENT_BATCH ? trie->rows : lines[e]))
             learner->lines[e] = lines[e];
         rc = grow(learner, &learner->arena[e], learner->lines[e], plan->line_bytes[e], err);
     }
