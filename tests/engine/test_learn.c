@@ -192,7 +192,7 @@ static double tensor_error(const gd_st *st, const char *name, const float *got, 
         error += ((double)got[i] - (double)w) * ((double)got[i] - (double)w);
         size += (double)w * (double)w;
     }
-    return sqrt(error / size);
+    return size > 0 ? sqrt(error / size) : sqrt(error); /* A has no gradient while B is zero */
 }
 
 /* Each tensor is within `most` of the reference's. Returns the mean error. */
