@@ -1,0 +1,157 @@
+/* learning.c - a batch of a golden model and its gradients. */
+#include "tests/engine/learning.h"
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/realmath.h"
+
+enum { PAD = 1500 };
+
+static void read_ids(struct learning *c, json_t *list, size_t text)
+{
+    const size_t all = json_array_size(list), count = all < c->longest ? all : c->longest;
+    uint32_t *ids = gd_alloc(count, sizeof *ids);
+
+    assert_non_null(ids);
+    for (size_t i = 0; i < count; i++) {
+        ids[i] = (uint32_t)json_integer_value(json_array_get(list, i));
+        if (ids[i] != PAD)
+            c->pooled[text] = (uint32_t)i;
+    }
+    c->texts[text] = (gd_span){ ids, count };
+    c->pooled_first[text] = text;
+    c->pooled_first[text + 1] = text + 1;
+}
+
+/* A line has the ids of a pair or of one text. */
+static size_t read_line(struct learning *c, json_t *row, size_t text)
+{
+    json_t *ids = json_object_get(row, "ids");
+
+    if (ids) {
+        read_ids(c, ids, text);
+        return 1;
+    }
+    read_ids(c, json_object_get(row, "chosen_ids"), text);
+    read_ids(c, json_object_get(row, "rejected_ids"), text + 1);
+    return 2;
+}
+
+static void read_batch(struct learning *c, const char *path)
+{
+    static char line[65536];
+    FILE *f = fopen(path, "r");
+
+    assert_non_null(f);
+    for (size_t text = 0; text < TEXTS;) {
+        json_t *row;
+
+        assert_non_null(fgets(line, sizeof line, f));
+        assert_ok(gd_json_parse(&row, line, strlen(line), path, test_err));
+        text += read_line(c, row, text);
+        json_decref(row);
+    }
+    (void)fclose(f);
+}
+
+void learning_open(struct learning *c, const char *model, const char *adapter, const char *batch, gd_dtype operand,
+                   bool share, size_t longest)
+{
+    char path[TEST_PATH], name[128];
+    size_t *order = NULL;
+
+    memset(c, 0, sizeof *c);
+    c->longest = longest;
+    (void)snprintf(name, sizeof name, "golden/%s", model);
+    assert_ok(gd_config_open(&c->config, test_data(path, sizeof path, name), test_err));
+    assert_ok(gd_weights_open(&c->weights, path, test_err));
+    assert_ok(gd_plan_make(&c->plan, c->config, NULL, operand, test_err));
+    (void)snprintf(name, sizeof name, "golden/%s", adapter);
+    assert_ok(gd_adapter_open(&c->adapter, test_data(path, sizeof path, name), "score.weight", test_err));
+    c->lora = gd_alloc_zero(c->plan->step_count, sizeof *c->lora);
+    assert_non_null(c->lora);
+    for (size_t s = 0; s < c->plan->step_count; s++)
+        if (c->plan->steps[s].lora)
+            (void)gd_adapter_find(c->adapter, c->plan->steps[s].lora, &c->lora[s]);
+    (void)snprintf(name, sizeof name, "golden/%s", batch);
+    read_batch(c, test_data(path, sizeof path, name));
+    if (share)
+        assert_ok(gd_span_sort(&order, c->texts, TEXTS, test_err));
+    assert_ok(gd_trie_build(&c->trie, c->texts, TEXTS, &(gd_pooled){ c->pooled_first, c->pooled }, order, test_err));
+    gd_free(order);
+    c->learning = (gd_learning){ c->lora, true };
+    c->parts = (gd_engine_parts){ .plan = c->plan,
+                                  .weights = c->weights,
+                                  .head = gd_adapter_head(c->adapter),
+                                  .learning = &c->learning,
+                                  .threads = 1 };
+    assert_ok(gd_backend_find(&c->parts.backend, "cpu", operand, test_err));
+}
+
+void learning_close(struct learning *c)
+{
+    for (size_t i = 0; i < TEXTS; i++)
+        gd_free((void *)c->texts[i].ids);
+    gd_trie_free(&c->trie);
+    gd_free(c->lora);
+    gd_adapter_close(c->adapter);
+    gd_plan_free(c->plan);
+    gd_weights_close(c->weights);
+    gd_config_close(c->config);
+}
+
+/* The mean over pairs of -log sigmoid(chosen - rejected) + center * (chosen + rejected)^2. */
+static gd_status pair_loss(void *context, const float *scores, float *gradients, gd_error *err)
+{
+    const struct learning *c = context;
+
+    (void)err;
+    for (size_t p = 0; p < PAIRS; p++) {
+        const double chosen = scores[2 * p], rejected = scores[2 * p + 1];
+        const double w = 1 / (1 + gd_real_exp(chosen - rejected)), both = 2 * c->center * (chosen + rejected);
+
+        gradients[2 * p] = (float)((both - w) / PAIRS);
+        gradients[2 * p + 1] = (float)((both + w) / PAIRS);
+    }
+    return GD_OK;
+}
+
+void learning_gradients(struct gradients *out, struct learning *c, size_t keep)
+{
+    const gd_plan *plan = c->plan;
+    gd_engine *engine;
+    gd_learner *learner;
+    size_t at = 0;
+
+    assert_ok(gd_engine_open(&engine, &c->parts, test_err));
+    assert_ok(gd_learner_open(&learner, engine, keep, test_err));
+    assert_ok(gd_learner_run(learner, &c->trie, pair_loss, c, test_err));
+    out->count = plan->labels * plan->hidden;
+    for (size_t s = 0; s < plan->step_count; s++)
+        out->count += c->lora[s].rank * (plan->steps[s].w[0].shape[0] + plan->steps[s].w[0].shape[1]);
+    out->values = gd_alloc(out->count, sizeof *out->values);
+    assert_non_null(out->values);
+    for (size_t s = 0; s < plan->step_count; s++) {
+        const size_t rank = c->lora[s].rank, a = rank * plan->steps[s].w[0].shape[1];
+
+        if (!rank)
+            continue;
+        assert_ok(gd_learner_lora(learner, s, out->values + at, out->values + at + a, test_err));
+        at += a + rank * plan->steps[s].w[0].shape[0];
+    }
+    assert_ok(gd_learner_head(learner, out->values + at, test_err));
+    gd_learner_close(learner);
+    gd_engine_close(engine);
+}
+
+const char *const learning_models[LEARNING_MODELS] = { "gemma2", "llama", "mistral", "qwen2", "qwen2-tied", "qwen3" };
+
+void learning_open_model(struct learning *c, const char *model, gd_dtype operand, size_t longest)
+{
+    char adapter[64], batch[64];
+
+    (void)snprintf(adapter, sizeof adapter, "%s-lora", model);
+    (void)snprintf(batch, sizeof batch, "%s/expected.jsonl", model);
+    learning_open(c, model, adapter, batch, operand, true, longest);
+    c->center = 0.01;
+}
