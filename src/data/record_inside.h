@@ -50,7 +50,10 @@ gd_status gd_record_cells(const gd_reading *r);
 gd_status gd_record_message(gd_message *message, const gd_reading *r, const char *name, size_t index,
                             const json_t *value);
 
-/* Whether a template that reads the value would write nothing of it. */
+/* Whether a value says nothing: null, an empty text, or lists and objects of nothing else. */
+bool gd_reading_nothing(const json_t *value);
+
+/* Whether a template that reads the value would write nothing of it: nor of "[]", a list that became a text. */
 bool gd_reading_empty(const json_t *value);
 
 /* A fault if the item has a field that a chat template would be given, and which no chat format writes. */

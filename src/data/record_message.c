@@ -40,10 +40,9 @@ static bool is_empty_text(const json_t *value)
     return found;
 }
 
-bool gd_reading_empty(const json_t *value)
-{
-    return !value || gd_json_nothing(value) || is_hollow(value) || is_empty_text(value);
-}
+bool gd_reading_nothing(const json_t *value) { return !value || gd_json_nothing(value) || is_hollow(value); }
+
+bool gd_reading_empty(const json_t *value) { return gd_reading_nothing(value) || is_empty_text(value); }
 
 gd_status gd_record_no_template_fields(const gd_reading *r)
 {

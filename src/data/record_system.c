@@ -81,7 +81,7 @@ gd_status gd_record_put_system(const gd_reading *r)
 
     if (!r->entries) /* an item in memory has no such field */
         return GD_OK;
-    if (gd_reading_empty(value))
+    if (gd_reading_nothing(value))
         return check_alias(r);
     if (!json_is_string(value))
         return gd_fail(r->why, GD_EFORMAT,

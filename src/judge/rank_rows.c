@@ -185,9 +185,25 @@ static gd_status spoil(gd_rank_rows *rows, const gd_record *row, const char *why
 
 static bool is_equal(const json_t *a, const json_t *b) { return a == b || json_equal(a, b); }
 
-static bool has_same_prompt(const gd_record *a, const gd_record *b)
+/* What a row has in another way than the first of its group, though all answer the same; NULL: nothing. */
+static const char *difference(const gd_record *first, const gd_record *row)
 {
-    return is_equal(gd_record_prompt(a), gd_record_prompt(b)) && is_equal(gd_record_system(a), gd_record_system(b));
+    if (!is_equal(gd_record_prompt(first), gd_record_prompt(row)))
+        return "prompt";
+    return is_equal(gd_record_system(first), gd_record_system(row)) ? NULL : "system";
+}
+
+/* A row must have the prompt and the system message of its group. */
+static gd_status check_shared(gd_rank_rows *rows, const gd_record *first, const gd_record *row, gd_error *err)
+{
+    const char *field = difference(first, row);
+    char why[200];
+
+    if (!field)
+        return GD_OK;
+    (void)snprintf(why, sizeof why, "the field \"%.100s\" is not that of the other rows of its group",
+                   gd_records_source_name(rows->job->records, field));
+    return spoil(rows, row, why, err);
 }
 
 /* What answers to a prompt in one item may not be, either. */
@@ -221,8 +237,8 @@ static gd_status add_row(gd_rank_rows *rows, gd_rank_row *row, gd_error *err)
 
     if (row->failed) /* whose sentence is whole */
         rc = spoil(rows, &(gd_record){ 0 }, row->record.problem, err);
-    if (!rc && !has_same_prompt(first, &row->record))
-        rc = spoil(rows, &row->record, "the prompt is not that of the other rows of its group", err);
+    if (!rc)
+        rc = check_shared(rows, first, &row->record, err);
     rows->bytes += row->record.length;
     if (!rc && rows->bytes > GD_ITEM_MAX)
         rc = spoil(rows, first, "the group that begins here has more than 16 MiB, the most that an item may have", err);

@@ -20,6 +20,7 @@ static void rank_one(const char *dir, const char *name, const char *input, gd_ra
 #define USER SAYS("user", "Is it?")
 #define YES SAYS("assistant", "yes")
 #define NO SAYS("assistant", "no")
+#define KEYED "{\"role\":\"assistant\",\"content\":\"yes\",\"id\":7}"
 
 static const struct joined_row {
     const char *input, *group_by, *pair; /* pair: from the prompt to the scores */
@@ -43,8 +44,23 @@ static const struct joined_row {
     { "{\"q\":1,\"system\":\"Be.\",\"prompt\":[" USER "],\"response\":\"no\"}\n"
       "{\"q\":1,\"system\":\"Be.\",\"prompt\":[" USER "],\"response\":\"yes\"}\n",
       "q", "\"chosen\":[" SYSTEM "," USER "," YES "],\"rejected\":[" SYSTEM "," USER "," NO "]" },
+    /* a system that says nothing: the pair is that of an item without one, and messages keep their other keys */
     { "{\"system\":\"\",\"prompt\":[" USER "],\"responses\":[\"no\",\"yes\"]}\n", NULL,
-      "\"chosen\":[" USER "," YES "],\"rejected\":[" USER "," NO "]" },
+      "\"prompt\":[" USER "],\"chosen\":[" YES "],\"rejected\":[" NO "]" },
+    { "{\"system\":null,\"prompt\":\"Is it?\",\"responses\":[\"no\",\"yes\"]}\n", NULL,
+      "\"prompt\":\"Is it?\",\"chosen\":\"yes\",\"rejected\":\"no\"" },
+    { "{\"system\":{},\"prompt\":[" USER "],\"responses\":[" NO "," KEYED "]}\n", NULL,
+      "\"prompt\":[" USER "],\"chosen\":[" KEYED "],\"rejected\":[" NO "]" },
+    { "{\"q\":1,\"system\":null,\"prompt\":[" USER "],\"response\":" NO "}\n"
+      "{\"q\":1,\"system\":\"\",\"prompt\":[" USER "],\"response\":[" KEYED "]}\n",
+      "q", "\"prompt\":[" USER "],\"chosen\":[" KEYED "],\"rejected\":[" NO "]" },
+    /* only as JSON: as a text, these are what the system says */
+    { "{\"system\":\"[]\",\"prompt\":[" USER "],\"responses\":[\"no\",\"yes\"]}\n", NULL,
+      "\"chosen\":[" SAYS("system", "[]") "," USER "," YES "],\"rejected\":[" SAYS("system", "[]") "," USER "," NO
+                                                                                                   "]" },
+    { "{\"system\":\"null\",\"prompt\":[" USER "],\"responses\":[\"no\",\"yes\"]}\n", NULL,
+      "\"chosen\":[" SAYS("system", "null") "," USER "," YES "],\"rejected\":[" SAYS("system", "null") "," USER "," NO
+                                                                                                       "]" },
     { "{\"system\":\"Is\",\"prompt\":\"Is it? \",\"responses\":[\"no\",\"yes\"]}\n", NULL,
       "\"prompt\":\"Is it? \",\"chosen\":\"yes\",\"rejected\":\"no\"" },
 };
