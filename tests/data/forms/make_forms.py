@@ -335,8 +335,12 @@ def systems():
     case('system beside texts', row, fields=map_it, error=lost)
     pair('system beside texts, left out', row, Q['content'] + A['content'], Q['content'] + B['content'], fields=map_it + ',system=_')
     pair('system left out of turns', row, fields=map_it + ',system=_', turns='on')
-    for none in ('', None, [], '[]'):
+    for none in ('', None, [], {}, [None]):
         pair(f'no system beside texts: {none!r}', {**row, 'system': none}, Q['content'] + A['content'], Q['content'] + B['content'], fields=map_it)
+    for said in ('[]', '{}', 'null', ' '):
+        if said.strip():  # a blank is in the texts
+            case(f'a system message of {said!r} beside texts', {**row, 'system': said}, fields=map_it, error=lost)
+        pair(f'a system message of {said!r}', {**row, 'system': said}, [s(said), Q, A], [s(said), Q, B], fields=map_it, turns='on')
     pair('no system of turns', empty, fields=map_it, turns='on')
     for key in ('system_prompt', 'system_message'):
         other = {key: S['content'], 'prompt': Q['content'], 'response': A['content']}
