@@ -462,15 +462,28 @@ def tables():
          [asked + 'Sencha.', asked + 'Assam.'], suffix='.tsv', fields='chosen=good,rejected=bad')
     case('conversations of both sides in a table', table([{**sides, 'chosen': json.dumps([[Q, A]]), 'rejected': json.dumps([[Q, B], [Q, C]])}]),
          [[Q, A], [Q, B], [Q, C]], suffix='.csv')
-    case('no answers of one side in a table', table([{**sides, 'rejected': '[]'}]), suffix='.csv', error='the field "rejected" is empty; expected answers')
+    for chosen, rejected in (('["a"]', '[]'), ('[ ]', '["a", "b"]'), ("['a']", '[]')):
+        pair(f'nothing extracted in a table: {chosen} {rejected}', table([{**sides, 'chosen': chosen, 'rejected': rejected}]), asked + chosen, asked + rejected, suffix='.csv')
     pair('two empty lists in a table', table([{**sides, 'chosen': '[]', 'rejected': '[ ]'}]), asked + '[]', asked + '[ ]', suffix='.csv')
     printed = ' holds a list of answers as Python prints it; expected JSON, as json.dumps() writes it'
     for chosen, rejected, wrong in (("['Sencha.']", "['Assam.', 'Tea?']", 'chosen'), ('["Tea\'s"]', "['Assam.' 'Tea?']", 'rejected'), ('["Sencha."]', '["As\\\'sam", "Tea?"]', 'rejected'),
                                     ("['Sencha.']", '["Assam."]', 'chosen'), (str([[Q, A]]), str([[Q, B]]), 'chosen')):
         case(f'answers as Python prints them in a table: {chosen} {rejected}', table([{**sides, 'chosen': chosen, 'rejected': rejected}]), suffix='.csv',
              error=f'the column "{wrong}"' + printed)
-    for chosen, rejected in (('["a"]', 'a'), ("['a']", 'a'), ('[1, 2]', '[1, 3]'), ('[[1]]', '[[2]]'), ('["a", 1]', '["a"]'), ("['a'][0]", "['b']"), ("['a']", '[]a')):
+    for chosen, rejected in (('["a"]', 'a'), ("['a']", 'a'), ('[1, 2]', '[1, 3]'), ('[[1]]', '[[2]]'), ('["a"][0]', '["b"][0]'), ('[{"a": 1}]', '[{"a": 2}]'), ('[null]', '[1, "a"'), ("['a'][0]", "['b']"), ("['a']", '[]a')):
         pair(f'answers that are code in a table: {chosen} {rejected}', table([{**sides, 'chosen': chosen, 'rejected': rejected}]), asked + chosen, asked + rejected, suffix='.csv')
+    way = '; in JSONL, a string that begins so is a text'
+    for spoiled, good, which, what in (('["x", null]', '["y"]', 1, 'null'), ('["a", 5]', '["y", "z"]', 1, 'a number'), ('[5]', '["y"]', 0, 'a number'),
+                                       ('["x", ["z"]]', '["y"]', 1, 'a list'), ('["x", "\\ud83d"]', '["y"]', 1, 'a string with half of a surrogate pair'),
+                                       (json.dumps([{'text': 'x'}]), json.dumps([{'text': 'y'}]), 0, 'an object'), ('["x", null]', '["y", 1]', 1, 'null'),
+                                       (json.dumps([[Q, A], None]), json.dumps([[Q, B]]), 1, 'null')):
+        case(f'no answer in a list in a table: {spoiled} {good}', table([{**sides, 'chosen': spoiled, 'rejected': good}]), suffix='.csv',
+             error=f'the columns "chosen" and "rejected" hold lists of answers, but element {which} of the first is {what}; expected a string or a conversation' + way)
+    case('no answer in the other list in a table', table([{**sides, 'rejected': '["x", null]'}]), suffix='.csv',
+         error='the columns "rejected" and "chosen" hold lists of answers, but element 1 of the first is null')
+    for cut in ('["x", "y", " 12', '["x"],', '["x"][0]', '[x]', "['x', 'y'"):
+        case(f'a list cut short in a table: {cut}', table([{**sides, 'chosen': cut, 'rejected': '["y"]'}]), suffix='.csv',
+             error='the column "chosen" begins like a list of answers, which "rejected" is, but is not valid JSON: ')
     case('sharegpt in a table', table([{'messages': json.dumps([share('human', 'Hi'), share('gpt', 'Hello.')])}]), [[HI, HELLO]], suffix='.csv')
     python = 'holds a conversation as Python prints it; expected JSON, as json.dumps() writes it'
     case('a conversation as Python prints it', table([{'prompt': '', 'chosen': str([Q, A]), 'rejected': str([Q, B])}]), suffix='.csv', error='the column "chosen" ' + python)
