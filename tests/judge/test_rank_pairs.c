@@ -16,6 +16,7 @@ static void rank_one(const char *dir, const char *name, const char *input, gd_ra
 /* ---- pairs that trainers can join: both sides as texts, or both as messages ---- */
 
 #define SAYS(role, content) "{\"role\":\"" role "\",\"content\":\"" content "\"}"
+#define SHARED(from, value) "{\"from\":\"" from "\",\"value\":\"" value "\"}"
 #define SYSTEM SAYS("system", "Be.")
 #define USER SAYS("user", "Is it?")
 #define YES SAYS("assistant", "yes")
@@ -38,6 +39,22 @@ static const struct joined_row {
           "user", "a") "," SAYS("assistant", "b") "," SAYS("user", "c") "," NO "]" },
     { "{\"q\":1,\"prompt\":\"Is it?\",\"response\":" NO "}\n{\"q\":1,\"prompt\":\"Is it?\",\"response\":[" YES "]}\n",
       "q", "\"chosen\":[" USER "," YES "],\"rejected\":[" USER "," NO "]" },
+    /* messages in two forms: in the prompt and an answer, in two answers, in one; a text answers ShareGPT's */
+    { "{\"prompt\":[" USER "],\"responses\":[" SHARED("gpt", "no") ",[" SHARED("gpt", "yes") "]]}\n", NULL,
+      "\"chosen\":[" USER "," YES "],\"rejected\":[" USER "," NO "]" },
+    { "{\"prompt\":" SHARED("human", "Is it?") ",\"responses\":[[" SHARED("gpt", "no") "]," YES "]}\n", NULL,
+      "\"chosen\":[" USER "," YES "],\"rejected\":[" USER "," NO "]" },
+    { "{\"prompt\":[" SHARED("human", "Is it?") "],\"responses\":[[" SHARED("gpt", "no") "],\"yes\"]}\n", NULL,
+      "\"chosen\":[" USER "," YES "],\"rejected\":[" USER "," NO "]" },
+    { "{\"prompt\":[" SHARED("human", "Is it?") "],\"responses\":[\"no\",\"yes\"]}\n", NULL,
+      "\"chosen\":[" USER "," YES "],\"rejected\":[" USER "," NO "]" },
+    { "{\"q\":1,\"messages\":[" SHARED("human", "Is it?") "," NO "]}\n{\"q\":1,\"messages\":[" USER "," YES "]}\n", "q",
+      "\"chosen\":[" USER "," YES "],\"rejected\":[" USER "," NO "]" },
+    { "{\"prompt\":[" SHARED("human", "Is it?") "],\"responses\":[" SHARED("gpt", "no") "," SHARED("gpt", "yes") "]}\n",
+      NULL,
+      "\"prompt\":[" SHARED("human", "Is it?") "],\"chosen\":[" SHARED("gpt",
+                                                                       "yes") "],\"rejected\":[" SHARED("gpt",
+                                                                                                        "no") "]" },
     /* what the system says */
     { "{\"system\":\"Be.\",\"prompt\":\"Is it?\",\"responses\":[\"no\",\"yes\"]}\n", NULL,
       "\"chosen\":[" SYSTEM "," USER "," YES "],\"rejected\":[" SYSTEM "," USER "," NO "]" },
@@ -86,7 +103,8 @@ static void pairs_can_be_joined(void **state)
 
 /* ---- what pairs and --texts write has all its digits, escapes and blanks ---- */
 
-#define TEA "{\"role\":\"user\", \"content\":\"t\\u00e9\",\"id\":12345678901234567890}"
+#define TEA "{\"from\":\"human\", \"value\":\"t\\u00e9\",\"id\":12345678901234567890}"
+#define COFFEE "{\"role\":\"user\", \"content\":\"t\\u00e9\",\"id\":12345678901234567890}"
 #define POOR "{\"from\":\"gpt\",\"value\":\"no\",\"w\":0.1}"
 #define GOOD "{ \"from\":\"gpt\",\"value\":\"y\\/s\",\"w\":1.50E+2 }"
 
@@ -95,8 +113,9 @@ static const struct written_row {
 } written[] = {
     { "a.jsonl", "{\"prompt\":[" TEA "],\"responses\" : [ " POOR " , [" GOOD "]]}\n", NULL,
       "\"prompt\":[" TEA "],\"chosen\":[" GOOD "],\"rejected\":[" POOR "],", "[" POOR ",[" GOOD "]]" },
-    { "a.jsonl", "{\"pr\\u006fmpt\":" TEA ",\"all\":[\"\\u006eo\",{\"id\":0.1,\"text\":\"y\\/s\"}]}\n", "responses=all",
-      "\"prompt\":[" TEA
+    { "a.jsonl", "{\"pr\\u006fmpt\":" COFFEE ",\"all\":[\"\\u006eo\",{\"id\":0.1,\"text\":\"y\\/s\"}]}\n",
+      "responses=all",
+      "\"prompt\":[" COFFEE
       "],\"chosen\":[{\"role\":\"assistant\",\"content\":\"y\\/s\"}],\"rejected\":[{\"role\":\"assistant\","
       "\"content\":\"\\u006eo\"}],",
       "[\"\\u006eo\",{\"id\":0.1,\"text\":\"y\\/s\"}]" },
