@@ -205,10 +205,15 @@ def forms():
     case('sharegpt without a value', {'messages': [share('human', 'Hi'), {'from': 'gpt'}]}, error='message 1 of the field "messages": its value is missing')
     both = {**share('human', 'Hi'), **HI}
     case('messages in both forms', {'messages': [both, {**share('gpt', 'Hello.'), **HELLO}]}, [[HI, HELLO]])
-    case('messages in both forms, one empty', {'messages': [both, {'from': None, 'value': 'x', **HELLO}]}, [[HI, HELLO]])
-    case('messages with values and names of their own', {'messages': [{**HI, 'value': 'good'}, {**HELLO, 'from': 'Ann'}]}, [[HI, HELLO]])
+    for more in ({'from': None, 'value': None}, {'from': '', 'value': ''}, {'value': 'Hello.'}, {'from': 'gpt'}, {'from': 'gpt', 'value': None}, {'from': 'a forum'}, {'value': 0.5}):
+        case(f'messages in both forms, one with less: {more}', {'messages': [both, {**more, **HELLO}]}, [[HI, HELLO]])
+    case('messages in both forms, content in a part', {'messages': [{**both, 'content': [{'type': 'text', 'text': 'Hi'}]}, HELLO]}, [[HI, HELLO]])
+    case('messages with values and names of their own', {'messages': [{**HI, 'value': 0.5}, {**HELLO, 'from': 'Ann'}]}, [[HI, HELLO]])
     for i, more in enumerate(({'from': 'gpt'}, {'value': 'Bye'}, {'value': ''}, {'from': 'Ann'}, {'value': 'Hi\0'}, {'from': 'user '})):
         case(f'messages in two forms: {more}', {'messages': [{**both, **more}, HELLO]},
+             error='message 0 of the field "messages" has a role and a content, and also from and value, which say something else; expected one')
+    for more in ({'value': 'Bye'}, {'from': 'gpt'}, {'from': 'gpt', 'value': None}, {'from': 'system', 'value': ''}):
+        case(f'half a message in two forms: {more}', {'messages': [{**HI, **more}, HELLO]},
              error='message 0 of the field "messages" has a role and a content, and also from and value, which say something else; expected one')
     case('from and content', {'messages': [{'from': 'human', 'content': 'Hi'}, HELLO]}, error='message 0 of the field "messages": its role is missing')
     for i, roles in enumerate((('human', 'gpt'), ('User', 'Assistant'), ('user', 'model'), ('user', 'tool'), ('developer', 'assistant'))):
