@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "quant-free/adapter.h"
 #include "reward/encode.h"
+#include "train/save.h"
 #include "train/trainer.h"
 
 #include <math.h>
@@ -248,6 +249,39 @@ static void check_end(const struct training *t)
     gd_adapter_close(end);
 }
 
+/* What was saved is read back with the same bits, and without a note. */
+static void check_saved(const struct training *t)
+{
+    static const char *const targets[] = {
+        "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"
+    };
+    const gd_save_parts parts = { &t->tuning, "../../qwen2", 8, 16, targets, sizeof targets / sizeof targets[0] };
+    char path[TEST_PATH];
+    gd_newdir *dir;
+    gd_adapter *saved;
+
+    assert_non_null(mkdtemp(test_template(path)));
+    assert_ok(gd_newdir_open(&dir, path, test_err));
+    assert_ok(gd_adapter_save(dir, &parts, test_err));
+    assert_ok(gd_newdir_keep(dir, test_err));
+    gd_newdir_close(dir);
+    assert_ok(gd_adapter_open(&saved, path, t->plan->head, test_err));
+    assert_int_equal(gd_adapter_note_count(saved), 0);
+    assert_int_equal(gd_adapter_count(saved), t->tuning.count);
+    for (size_t i = 0; i < t->tuning.count; i++) {
+        const gd_tuned *m = &t->tuning.modules[i];
+        gd_lora lora;
+
+        assert_true(gd_adapter_find(saved, t->plan->steps[m->step].lora, &lora));
+        assert_memory_equal(lora.a->data, m->a.value, m->a.count * sizeof(float));
+        assert_memory_equal(lora.b->data, m->b.value, m->b.count * sizeof(float));
+        assert_memory_equal(&lora.scale, &t->tuning.lora[m->step].scale, sizeof(float));
+    }
+    assert_memory_equal(gd_adapter_head(saved)->data, t->tuning.head.value, t->tuning.head.count * sizeof(float));
+    gd_adapter_close(saved);
+    test_remove(path);
+}
+
 static void check_run(const char *run)
 {
     struct training t;
@@ -255,6 +289,7 @@ static void check_run(const char *run)
     training_open(&t, run);
     run_steps(&t);
     check_end(&t);
+    check_saved(&t);
     training_close(&t);
 }
 
