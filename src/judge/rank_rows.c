@@ -54,11 +54,22 @@ static gd_status set_problem(gd_record *record, const char *why, gd_error *err)
     return record->problem ? GD_OK : gd_fail_memory(err, strlen(sentence));
 }
 
+/* A row does not say which group it belongs to.  Where no row before did, the name of the field may be wrong. */
+static gd_status no_group(const gd_rank_rows *rows, gd_rank_row *row, gd_error *err)
+{
+    const char *prompt = gd_records_source_name(rows->job->records, "prompt");
+    const bool typo = !rows->seen_count && gd_record_prompt(&row->record);
+    char why[400];
+
+    (void)snprintf(why, sizeof why, "the field \"%.100s\" is missing, by which rows are grouped%s%.100s", name_of(rows),
+                   typo ? "; no row before has it, either: answers to one prompt are grouped by --group-by " : "",
+                   typo ? prompt : "");
+    return set_problem(&row->record, why, err);
+}
+
 /* A row must be one answer, and say which group it belongs to. */
 static gd_status check_row(const gd_rank_rows *rows, gd_rank_row *row, gd_error *err)
 {
-    char why[200];
-
     if (row->record.problem)
         return GD_OK;
     if (row->record.kind != GD_RECORD_TEXT)
@@ -66,10 +77,7 @@ static gd_status check_row(const gd_rank_rows *rows, gd_rank_row *row, gd_error 
                            row->record.kind == GD_RECORD_PAIR ? "a pair; expected one answer, since rows are grouped"
                                                               : "several answers; expected one, since rows are grouped",
                            err);
-    if (!is_null(value_of(row)))
-        return GD_OK;
-    (void)snprintf(why, sizeof why, "the field \"%.100s\" is missing, by which rows are grouped", name_of(rows));
-    return set_problem(&row->record, why, err);
+    return is_null(value_of(row)) ? no_group(rows, row, err) : GD_OK;
 }
 
 /* The next row; without one, rows->ended is set. */
