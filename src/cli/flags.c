@@ -17,7 +17,8 @@ const cli_flag cli_flags[] = {
       AT(options.model), CLI_TEXT, OPENS },
     { "adapter", "DIR", "a PEFT LoRA adapter to apply to the model", AT(options.adapter), CLI_TEXT, OPENS },
     { "from-scores", "FILE",
-      "take the scores from FILE, an output of score or eval --scores for the same input; needs no model",
+      "take the scores from FILE, an output of score or eval --scores for the same input; needs no model; lines are "
+      "matched by their place, so the input must not have been reordered since: fields of --keep in FILE are compared",
       AT(from_scores), CLI_TEXT, JUDGES },
     { "skip-unscored", NULL, "leave out items that have no line in the file of scores (default: an error)",
       AT(skip_unscored), CLI_SWITCH, JUDGES },
