@@ -107,7 +107,9 @@ const cli_flag cli_flags[] = {
     { "backend", "auto|cpu|openblas|onednn",
       "the backend to compute with (default: auto); openblas and onednn add in their own order", AT(options.backend),
       CLI_WORD, COMPUTES | CLI_ENGINE },
-    { "isa", "auto|generic|avx2|avx512|avx512bf16|neon", "the instruction set (default: auto, the best one available)",
+    { "isa", "auto|generic|avx2|avx512|avx512bf16|neon",
+      "the instruction set (default: auto, the best one available); generic, plain C, gives the same scores, but for "
+      "checking: it is hundreds of times slower",
       AT(options.isa), CLI_WORD, COMPUTES | CLI_ENGINE },
     { "threads", "N", "number of threads (default: one for each CPU that the process may use)", AT(threads), CLI_COUNT,
       COMPUTES | CLI_CMD_MERGE | CLI_ENGINE },

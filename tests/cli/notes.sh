@@ -68,6 +68,15 @@ joined 0 --model "$model" --input "$work/joined.jsonl"
 
 "$guerdon" score --add-eos auto --model "$model" --adapter "$work/adapter" hello >"$work/out" 2>"$work/errors"
 grep -q 'here it is appended (--add-eos)' "$work/errors" || fail "score --add-eos auto says $(cat "$work/errors")"
+# Plain C is for checking, and too slow for anything else.
+"$guerdon" score --isa generic --model "$model" hello >"$work/out" 2>"$work/errors" || fail "generic: status $?"
+grep -q '^guerdon: note: the instruction set is "generic", plain C: ' "$work/errors" || fail "generic says $(cat "$work/errors")"
+"$guerdon" inspect --isa generic --model "$model" | grep -q 'is "generic", plain C' || fail 'inspect says nothing of plain C'
+best=$("$guerdon" backends --json | sed -n 's/.*"best" *: *"\([^"]*\)".*/\1/p')
+if [ "$best" != generic ]; then
+    "$guerdon" score --model "$model" hello >"$work/out" 2>"$work/errors"
+    grep -q 'plain C' "$work/errors" && fail "$best says $(cat "$work/errors")"
+fi
 "$guerdon" inspect --model "$model" --adapter "$work/adapter" >"$work/out" 2>"$work/errors" || fail "inspect: status $?"
 grep -q 'the adapter was trained on "Qwen/Qwen3-4B"' "$work/out" || fail "inspect says $(cat "$work/out")"
 grep -q -e 'only with --add-eos auto' "$work/out" || fail "inspect says $(cat "$work/out")"
