@@ -96,8 +96,8 @@ const cli_command cli_commands[] = {
       "\n"
       "Of the memory, weights stay or are streamed, layer by layer; batch is for the\n"
       "texts that are computed together, up to batch tokens of them; total is the sum\n"
-      "of both. least, the smallest --memory with which the model runs, includes the\n"
-      "process itself.\n",
+      "of both. least, a --memory with which the model always runs, just, includes the\n"
+      "program itself.\n",
       "    guerdon inspect --model DIR --adapter LORA\n"
       "    guerdon inspect --model DIR --batch-tokens 2048 --json\n" },
     { "bench", CLI_CMD_BENCH, "--model DIR [FLAGS]\n--from FILE --report FILE",

@@ -137,7 +137,7 @@ static void write_memory(gd_buf *b, const gd_model *model)
         size_field(b, "weights_bytes", budget->weights);
         size_field(b, "batch_bytes", budget->batch);
         size_field(b, "total_bytes", budget->weights + budget->batch);
-        size_field(b, "least_bytes", budget->least);
+        size_field(b, "least_bytes", gd_budget_enough_mib(budget->least) << 20);
         size_field(b, "batch_tokens", budget->rows);
     } else {
         size_field(b, "weights_bytes", gd_weights_bytes(model->weights));
