@@ -92,7 +92,8 @@ const cli_command cli_commands[] = {
     { "inspect", CLI_CMD_INSPECT, "--model DIR [FLAGS]",
       "describe a model: architecture, head, padding rule, memory, warnings",
       "Reads and checks what score would read, but computes nothing. With the flags of\n"
-      "score, shows what they mean for this model.\n"
+      "score that change how texts are read or computed, such as --add-eos auto or\n"
+      "--memory 2G, shows what they mean for this model.\n"
       "\n"
       "Of the memory, weights stay or are streamed, layer by layer; batch is for the\n"
       "texts that are computed together, up to batch tokens of them; total is the sum\n"

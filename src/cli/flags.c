@@ -76,7 +76,7 @@ const cli_flag cli_flags[] = {
       CLI_TEXT, CLI_CMD_EVAL },
     { "chat-format", "FORMAT",
       "how to turn a conversation into text: auto (default: as the checkpoint's chat template does), hh, chatml, "
-      "qwen2.5, qwen3, llama3, llama3.1, mistral, gemma and others, or a YAML file",
+      "qwen2.5, qwen3, smollm2, llama3, llama3.1, mistral, gemma and others, or a YAML file",
       AT(options.chat_format), CLI_TEXT, MODELS },
     { "turns", "auto|on|off",
       "make the user's turn of a prompt that is a text, and the assistant's of its answers: on, off, or auto (default: "
@@ -88,7 +88,7 @@ const cli_flag cli_flags[] = {
       AT(truncate), CLI_CHOICE, READS },
     { "add-eos", "never|auto|always",
       "append the end-of-sequence token: never (default), auto (unless the text already ends with it) or always",
-      AT(add_eos), CLI_CHOICE, READS },
+      AT(add_eos), CLI_CHOICE, MODELS },
     { "format", "auto|jsonl|json|csv|tsv|text",
       "format of the input (default: auto, by the extension of its name; without one, JSON lines or an array)",
       AT(format), CLI_CHOICE, READS },
