@@ -15,7 +15,9 @@
 const cli_flag cli_flags[] = {
     { "model", "DIR", "the model: a checkpoint directory, or org/name in the local Hugging Face cache",
       AT(options.model), CLI_TEXT, OPENS },
-    { "adapter", "DIR", "a PEFT LoRA adapter to apply to the model", AT(options.adapter), CLI_TEXT, OPENS },
+    { "adapter", "DIR",
+      "a PEFT LoRA adapter to apply to the model: a directory, or org/name in the local Hugging Face cache",
+      AT(options.adapter), CLI_TEXT, OPENS },
     { "from-scores", "FILE",
       "take the scores from FILE, an output of score or eval --scores for the same input; needs no model; lines are "
       "matched by their place, so the input must not have been reordered since: fields of --keep in FILE are compared",
@@ -66,8 +68,10 @@ const cli_flag cli_flags[] = {
     { "min-margin", "X", "leave out pairs whose scores differ by less", AT(min_margin), CLI_NUMBER, CLI_CMD_RANK },
     { "seed", "N", "seed of the random choice of best-random; the same N makes the same pairs", AT(seed), CLI_COUNT,
       CLI_CMD_RANK },
-    { "max-length", "N", "the most tokens a text may have (default: what the model allows; no limit for tokenize)",
-      AT(options.max_length), CLI_COUNT, MODELS },
+    { "max-length", "N", "the most tokens a text may have (default: what the model allows)", AT(options.max_length),
+      CLI_COUNT, MODELS & ~(unsigned)CLI_CMD_TOKENIZE },
+    { "max-length", "N", "the most tokens a text may have (default: no limit)", AT(options.max_length), CLI_COUNT,
+      CLI_CMD_TOKENIZE },
     { "fields", "OURS=THEIRS,..", "names of fields in the input: text=instruction,chosen=good", AT(fields), CLI_TEXT,
       READS },
     { "keep", "FIELD,..", "copy these fields of the input into each line of the output, as they are: id,source",
