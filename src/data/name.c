@@ -101,8 +101,9 @@ static gd_status check_name(const char *path, gd_format lines, gd_error *err)
     return GD_OK;
 }
 
-/* What is written goes through a link, and has the compression of the link's name. */
-static gd_status check_link(const char *path, gd_format lines, gd_error *err)
+/* What is written goes through a link, and has the compression of the link's name.  (Whether the target is a file that
+ * is read, such as a model's, is asked elsewhere.) */
+static gd_status check_link(const char *path, gd_error *err)
 {
     char target[PATH_MAX];
     const ssize_t len = readlink(path, target, sizeof target - 1);
@@ -115,7 +116,7 @@ static gd_status check_link(const char *path, gd_format lines, gd_error *err)
             err, GD_EUSAGE,
             "%.300s is a link to %.300s, whose name says something else of the compression; choose another one", path,
             target);
-    return check_name(target, lines, err);
+    return GD_OK;
 }
 
 gd_status gd_output_name(const char *path, gd_format lines, gd_error *err)
@@ -126,5 +127,5 @@ gd_status gd_output_name(const char *path, gd_format lines, gd_error *err)
     if (stat(path, &sb) == 0 && !S_ISREG(sb.st_mode))
         return GD_OK;
     rc = check_name(path, lines, err);
-    return rc ? rc : check_link(path, lines, err);
+    return rc ? rc : check_link(path, err);
 }
