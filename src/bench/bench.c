@@ -70,7 +70,8 @@ static gd_status check_parts(const gd_bench_options *how, double *shares, gd_err
         }
     if (found != names)
         return gd_fail(err, GD_EUSAGE,
-                       "only is \"%s\", but a comma-separated list of matmul, scoring, batch, length, answers and "
+                       "the parts to measure are \"%s\", but a comma-separated list of matmul, scoring, batch, length, "
+                       "answers and "
                        "memory is expected",
                        how->only);
     return GD_OK;

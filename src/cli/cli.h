@@ -6,6 +6,9 @@
 
 #include <stdio.h>
 
+/* What to say where several files are meant. */
+#define CLI_SEVERAL "for several files, put a pattern in quotes: --input 'data/*.jsonl' or '{a,b}.jsonl'"
+
 /* Exit statuses; scripts depend on them. */
 enum {
     CLI_OK = 0,

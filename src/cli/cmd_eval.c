@@ -320,7 +320,10 @@ static int is_dash(const char *path) { return path && !strcmp(path, "-"); }
 static int check(const cli_settings *settings)
 {
     if (settings->text_count) {
-        cli_say("eval takes only flags, not %s; --input %s?", settings->texts[0], settings->texts[0]);
+        if (settings->input)
+            cli_say("eval takes only flags, not %s%s", settings->texts[0], cli_run_several(settings));
+        else
+            cli_say("eval takes only flags, not %s; --input %s?", settings->texts[0], settings->texts[0]);
         return CLI_USAGE;
     }
     if (is_dash(settings->scores) || is_dash(settings->report) || is_dash(settings->calibrate_output)) {

@@ -94,22 +94,33 @@ static void draw_histogram(const json_t *histogram, const char *value)
     }
 }
 
-static int show_report(const char *json)
+/* Flipped pairs are kept, too, with their sides swapped. */
+static void show_counts(const json_t *report, gd_filter_by by)
+{
+    const json_int_t flipped = json_integer_value(json_object_get(report, "flipped"));
+    const json_int_t kept = json_integer_value(json_object_get(report, "kept")) + flipped;
+    char number[CLI_NUMBER_ROOM];
+
+    fprintf(stderr, "%s kept", cli_number(number, (unsigned long long)kept));
+    if (by == GD_FILTER_FLIP_BELOW)
+        fprintf(stderr, ", %s of them flipped", cli_number(number, (unsigned long long)flipped));
+    fprintf(stderr, ", %s rejected",
+            cli_number(number, (unsigned long long)json_integer_value(json_object_get(report, "rejected"))));
+    fprintf(stderr, ", %s failed\n",
+            cli_number(number, (unsigned long long)json_integer_value(json_object_get(report, "failed"))));
+}
+
+static int show_report(const char *json, gd_filter_by by)
 {
     gd_error err = { GD_OK, "" };
     json_t *report;
     const json_t *histogram;
-    char number[4][CLI_NUMBER_ROOM];
     const gd_status rc = gd_json_parse(&report, json, strlen(json), "the result", &err);
 
     if (rc)
         return cli_fail(rc, &err);
     histogram = json_object_get(report, "histogram");
-    fprintf(stderr, "%s kept, %s rejected, %s flipped, %s failed\n",
-            cli_number(number[0], (unsigned long long)json_integer_value(json_object_get(report, "kept"))),
-            cli_number(number[1], (unsigned long long)json_integer_value(json_object_get(report, "rejected"))),
-            cli_number(number[2], (unsigned long long)json_integer_value(json_object_get(report, "flipped"))),
-            cli_number(number[3], (unsigned long long)json_integer_value(json_object_get(report, "failed"))));
+    show_counts(report, by);
     if (json_is_object(histogram))
         draw_histogram(histogram, json_string_value(json_object_get(report, "value")));
     json_decref(report);
@@ -137,7 +148,7 @@ static int run_filter(const cli_settings *settings, gd_filter_options *how, cli_
         cli_say("and %llu more", (unsigned long long)(problems.count - SHOWN));
     status = cli_run_end(run, "filtered", rc, &summary, &err);
     if (json && !settings->quiet && !settings->dry_run) {
-        const int shown = show_report(json);
+        const int shown = show_report(json, how->by);
 
         status = status ? status : shown;
     }

@@ -24,7 +24,7 @@ const cli_command cli_commands[] = {
       "    guerdon score --model DIR --adapter LORA --input pairs.jsonl.gz \\\n"
       "        --output scores.jsonl --max-length 512 --truncate left\n"
       "    zcat texts.jsonl.gz | guerdon score --model org/name --precision fp32\n" },
-    { "rank", CLI_CMD_RANK, "--model DIR [FLAGS] --input FILE",
+    { "rank", CLI_CMD_RANK, "--model DIR [FLAGS] --input FILE\n--from-scores SCORES [FLAGS] --input FILE",
       "rank the answers to each prompt, and make preference pairs",
       "An input item is {\"prompt\":..,\"responses\":[..]}. The prompt is computed once.\n"
       "An answer may be an object that has it as \"text\", \"response\" or the like. With\n"
@@ -49,7 +49,8 @@ const cli_command cli_commands[] = {
       "    guerdon rank --model DIR --input rows.jsonl --group-by prompt --keep id\n" },
     { "filter", CLI_CMD_FILTER,
       "--model DIR [FLAGS] --input FILE --min-score X\n--model DIR [FLAGS] --input FILE --min-margin X\n"
-      "--model DIR [FLAGS] --input FILE --top-fraction F\n--model DIR [FLAGS] --input FILE --flip-below X",
+      "--model DIR [FLAGS] --input FILE --top-fraction F\n--model DIR [FLAGS] --input FILE --flip-below X\n"
+      "--from-scores SCORES [FLAGS] --input FILE --min-margin X",
       "keep the items that a model rates highly, or correct labels that it contradicts",
       "Items are those of score and rank. The ones that are kept are copied to the\n"
       "output byte for byte, in the same order. Items that fail are reported on\n"
@@ -60,7 +61,7 @@ const cli_command cli_commands[] = {
       "    guerdon filter --model DIR --input pairs.jsonl --output mended.jsonl \\\n"
       "        --flip-below 1 --annotate\n"
       "    guerdon filter --from-scores s.jsonl --input pairs.jsonl --min-margin 0.5\n" },
-    { "eval", CLI_CMD_EVAL, "--model DIR [FLAGS] --input FILE",
+    { "eval", CLI_CMD_EVAL, "--model DIR [FLAGS] --input FILE\n--from-scores SCORES [FLAGS] --input FILE",
       "measure how well a model tells chosen texts from rejected ones",
       "An input line is a pair, {\"chosen\":..,\"rejected\":..}, optionally with a \"prompt\"\n"
       "for both, or several answers to one prompt, of which the first ones are correct:\n"
@@ -78,7 +79,7 @@ const cli_command cli_commands[] = {
       "Both files are outputs of score or eval --scores for the same input. Prints how\n"
       "well the scores and margins correlate, the largest differences, and how many\n"
       "pairs flip, that is, are judged differently. |difference| is without its sign.\n"
-      "Items without scores in either file are left out.\n",
+      "An item that has no scores in one of the files, or in both, is left out.\n",
       "    guerdon compare base.jsonl tuned.jsonl --report compare.html\n"
       "    guerdon compare monday.jsonl.gz tuesday.jsonl.gz --json\n" },
     { "tokenize", CLI_CMD_TOKENIZE, "--model DIR [FLAGS] TEXT...\n--model DIR [FLAGS] --input FILE",
@@ -92,12 +93,13 @@ const cli_command cli_commands[] = {
     { "inspect", CLI_CMD_INSPECT, "--model DIR [FLAGS]",
       "describe a model: architecture, head, padding rule, memory, warnings",
       "Reads and checks what score would read, but computes nothing. With the flags of\n"
-      "score, shows what they mean for this model.\n"
+      "score that change how texts are read or computed, such as --add-eos auto or\n"
+      "--memory 2G, shows what they mean for this model.\n"
       "\n"
       "Of the memory, weights stay or are streamed, layer by layer; batch is for the\n"
       "texts that are computed together, up to batch tokens of them; total is the sum\n"
-      "of both. least, the smallest --memory with which the model runs, includes the\n"
-      "process itself.\n",
+      "of both. least, a --memory with which the model always runs, just, includes the\n"
+      "program itself.\n",
       "    guerdon inspect --model DIR --adapter LORA\n"
       "    guerdon inspect --model DIR --batch-tokens 2048 --json\n" },
     { "bench", CLI_CMD_BENCH, "--model DIR [FLAGS]\n--from FILE --report FILE",

@@ -186,7 +186,7 @@ static int parse_flag(cli_settings *settings, const cli_command *command, int ar
     if (!flag)
         return CLI_USAGE;
     if (given->flag[flag - cli_flags] && flag->kind != CLI_SWITCH) {
-        cli_say("--%s is given twice", flag->name);
+        cli_say("--%s is given twice%s", flag->name, strcmp(flag->name, "input") ? "" : "; " CLI_SEVERAL);
         return CLI_USAGE;
     }
     given->flag[flag - cli_flags] = 1;

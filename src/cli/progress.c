@@ -116,7 +116,7 @@ void cli_progress_summary(const cli_progress *bar, const char *done, const gd_su
     show_count("failed", summary->failed);
     show_count("left out", summary->dropped);
     show_count("cut", summary->truncated);
-    fprintf(stderr, ": %s tokens", cli_number(number, summary->tokens));
+    fprintf(stderr, ": %s token%s", cli_number(number, summary->tokens), summary->tokens == 1 ? "" : "s");
     if (summary->rows)
         fprintf(stderr, ", %s saved by sharing",
                 cli_number(number, summary->tokens > summary->rows ? summary->tokens - summary->rows : 0));

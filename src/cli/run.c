@@ -67,6 +67,22 @@ static void note_backslashes(const cli_settings *settings)
         }
 }
 
+/* What looks like a line of a file is scored as a text with braces and quotes. */
+static void note_json(const cli_settings *settings)
+{
+    for (size_t i = 0; i < settings->text_count; i++) {
+        const char *text = settings->texts[i];
+        const size_t len = strlen(text);
+
+        if (text[0] == '{' && text[strspn(text + 1, " ") + 1] == '"' && text[len - 1] == '}') {
+            cli_say("note: text %zu is taken as it is, with its braces and quotes; items in JSON are read from --input "
+                    "FILE, or from standard input",
+                    i);
+            return;
+        }
+    }
+}
+
 /* A name on the command line that is that of a file was hardly meant as a text. */
 static int refuse_file_names(const cli_settings *settings)
 {
@@ -80,6 +96,13 @@ static int refuse_file_names(const cli_settings *settings)
         return CLI_USAGE;
     }
     return CLI_OK;
+}
+
+const char *cli_run_several(const cli_settings *s)
+{
+    struct stat sb;
+
+    return s->input && !stat(s->input, &sb) && !stat(s->texts[0], &sb) ? "; " CLI_SEVERAL : "";
 }
 
 static int choose_input(cli_run *run)
@@ -98,7 +121,8 @@ static int choose_input(cli_run *run)
         const char *variable = getenv("GUERDON_INPUT");
 
         cli_say("give either texts or --input, not both%s",
-                variable && variable == s->input ? "; --input comes from GUERDON_INPUT in the environment" : "");
+                variable && variable == s->input ? "; --input comes from GUERDON_INPUT in the environment"
+                                                 : cli_run_several(s));
         return CLI_USAGE;
     }
     if (s->format >= 0) {
@@ -107,8 +131,10 @@ static int choose_input(cli_run *run)
     }
     if (refuse_file_names(s))
         return CLI_USAGE;
-    if (run->bar.summary)
+    if (run->bar.summary) {
         note_backslashes(s);
+        note_json(s);
+    }
     run->files.arguments = 1;
     return spool_texts(s);
 }
@@ -117,8 +143,8 @@ int cli_run_without_texts(const cli_settings *settings, const char *command)
 {
     if (!settings->text_count || (settings->text_count == 1 && !strcmp(settings->texts[0], "-")))
         return CLI_OK;
-    cli_say("%s reads its items from a file, not from the command line: --input FILE, not %s", command,
-            settings->texts[0]);
+    cli_say("%s reads its items from a file, not from the command line: --input FILE, not %s%s", command,
+            settings->texts[0], cli_run_several(settings));
     return CLI_USAGE;
 }
 

@@ -25,6 +25,8 @@ static bool is_among(const char *const *names, const char *name)
     return false;
 }
 
+bool gd_keep_is_ours(const char *name) { return is_among(ours, name); }
+
 /* `first` is the first of the names that are kept by their user's wish. */
 static gd_status check_name(const gd_keep *keep, size_t first, const char *name, const char *const *taken,
                             gd_error *err)

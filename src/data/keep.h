@@ -17,6 +17,9 @@ typedef struct gd_keep {
  * GD_EUSAGE for a name that is empty, given twice, or one that an output has already: any of its own, or one of
  * `taken` (a list that ends with NULL, or NULL). */
 gd_status gd_keep_parse(gd_keep *keep, const char *spec, const char *const *taken, gd_error *err);
+/* Whether lines of outputs have a field of this name of their own, so that it is none of the input's. */
+bool gd_keep_is_ours(const char *name);
+
 /* Adds a name that lines need not get. */
 gd_status gd_keep_add(gd_keep *keep, const char *name, gd_error *err);
 void gd_keep_free(gd_keep *keep);

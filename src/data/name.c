@@ -4,10 +4,12 @@
 #include "base/error.h"
 #include "data/codec.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* What a name that ends in this promises. */
 static const struct promise {
@@ -31,6 +33,15 @@ static const struct promise {
     { "npy", "NumPy", GD_FORMAT_AUTO },
     { "npz", "NumPy", GD_FORMAT_AUTO },
     { "safetensors", "tensors", GD_FORMAT_AUTO },
+    { "tar", "a tar archive", GD_FORMAT_AUTO },
+    { "html", "HTML", GD_FORMAT_AUTO },
+    { "htm", "HTML", GD_FORMAT_AUTO },
+    { "xml", "XML", GD_FORMAT_AUTO },
+    { "yaml", "YAML", GD_FORMAT_AUTO },
+    { "yml", "YAML", GD_FORMAT_AUTO },
+    { "db", "a database", GD_FORMAT_AUTO },
+    { "sqlite", "a database", GD_FORMAT_AUTO },
+    { "sqlite3", "a database", GD_FORMAT_AUTO },
 };
 
 /* Compressions that aren't written, and other spellings of those that are. */
@@ -38,12 +49,14 @@ static const char *const packers[] = {
     "gz", "gzip", "tgz", "zst", "zstd", "bz2", "xz", "lzma", "lz4", "br", "zip", "7z"
 };
 
-/* Whether the first `len` bytes of `path` end in .ENDING, in small letters or capitals. */
+/* Whether the first `len` bytes of `path` end in .ENDING, in small letters or capitals, after the name of a file: .csv
+ * alone is the name of a hidden one. */
 static bool ends_in(const char *path, size_t len, const char *ending)
 {
     const size_t n = strlen(ending);
 
-    return len > n && path[len - n - 1] == '.' && strncasecmp(path + len - n, ending, n) == 0;
+    return len > n + 1 && path[len - n - 1] == '.' && path[len - n - 2] != '/' &&
+           strncasecmp(path + len - n, ending, n) == 0;
 }
 
 static const char *name_of(gd_format format)
@@ -63,14 +76,11 @@ static bool is_kept(const struct promise *promise, gd_format lines)
            (json && (promise->format == GD_FORMAT_JSON || promise->format == GD_FORMAT_JSONL));
 }
 
-gd_status gd_output_name(const char *path, gd_format lines, gd_error *err)
+static gd_status check_name(const char *path, gd_format lines, gd_error *err)
 {
     const gd_codec *codec = gd_codec_by_suffix(path);
     const size_t len = strlen(path) - (codec ? strlen(codec->suffix) : 0);
-    struct stat sb;
 
-    if (stat(path, &sb) == 0 && !S_ISREG(sb.st_mode))
-        return GD_OK;
     for (size_t i = 0; i < sizeof packers / sizeof packers[0]; i++)
         if (ends_in(path, len, packers[i]))
             return gd_fail(err, GD_EUSAGE,
@@ -89,4 +99,33 @@ gd_status gd_output_name(const char *path, gd_format lines, gd_error *err)
                 : lines == GD_FORMAT_TEXT ? "txt"
                                           : "jsonl");
     return GD_OK;
+}
+
+/* What is written goes through a link, and has the compression of the link's name.  (Whether the target is a file that
+ * is read, such as a model's, is asked elsewhere.) */
+static gd_status check_link(const char *path, gd_error *err)
+{
+    char target[PATH_MAX];
+    const ssize_t len = readlink(path, target, sizeof target - 1);
+
+    if (len < 0)
+        return GD_OK;
+    target[len] = '\0';
+    if (gd_codec_by_suffix(path) != gd_codec_by_suffix(target))
+        return gd_fail(
+            err, GD_EUSAGE,
+            "%.300s is a link to %.300s, whose name says something else of the compression; choose another one", path,
+            target);
+    return GD_OK;
+}
+
+gd_status gd_output_name(const char *path, gd_format lines, gd_error *err)
+{
+    struct stat sb;
+    gd_status rc;
+
+    if (stat(path, &sb) == 0 && !S_ISREG(sb.st_mode))
+        return GD_OK;
+    rc = check_name(path, lines, err);
+    return rc ? rc : check_link(path, err);
 }

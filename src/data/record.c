@@ -188,6 +188,15 @@ static gd_status take_kept(const gd_records *records, gd_record *record, const g
     return rc || !why.status || record->problem ? rc : set_problem(record, why.text, err);
 }
 
+gd_status gd_records_take(gd_text **values, const gd_records *records, const gd_record *record, const gd_keep *keep,
+                          gd_error *err)
+{
+    const gd_entry entry = { .raw = record->raw, .raw_len = record->length };
+    gd_error why = { 0 };
+
+    return gd_keep_take(values, keep, records->entries, &entry, &why, err);
+}
+
 /* Moves the row's contents into the record. */
 static gd_status take_row(gd_records *records, gd_record *record, gd_entry *entry, gd_error *err)
 {

@@ -126,6 +126,10 @@ void gd_records_keep_raw(gd_records *records);
 /* From now on records have these fields, too. GD_EUSAGE if the input has no such column. */
 gd_status gd_records_keep(gd_records *records, const gd_keep *keep, gd_error *err);
 
+/* As gd_keep_take(), of a good record whose `raw` is set. */
+gd_status gd_records_take(gd_text **values, const gd_records *records, const gd_record *record, const gd_keep *keep,
+                          gd_error *err);
+
 /* From now on a prompt and an answer that are texts become turns of a conversation. */
 void gd_records_make_turns(gd_records *records);
 

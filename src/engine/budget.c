@@ -65,9 +65,8 @@ static void keep_stages(gd_budget *out, const gd_budget_needs *needs, size_t mem
     }
 }
 
-static size_t megabytes(size_t bytes) { return bytes / (1 << 20) + (bytes % (1 << 20) != 0); }
+size_t gd_budget_enough_mib(size_t least) { return least / (1 << 20) + (least % (1 << 20) != 0) + 1; }
 
-/* The size of the process varies a little from run to run: add one MiB. */
 static gd_status too_small(const gd_budget *out, size_t memory, size_t rows, gd_error *err)
 {
     char limit[32];
@@ -77,9 +76,9 @@ static gd_status too_small(const gd_budget *out, size_t memory, size_t rows, gd_
     else
         (void)snprintf(limit, sizeof limit, "%.4g MiB", (double)memory / (1 << 20));
     return gd_fail(err, GD_ENOMEM,
-                   "memory is %s, but this model needs at least %zu MiB for batches of %zu rows: two of its "
-                   "layers, the rows, and the process itself",
-                   limit, megabytes(out->least) + 1, rows);
+                   "memory is %s, but this model needs at least %zu MiB: for two of its layers, for a batch of %zu "
+                   "tokens, and for the program itself",
+                   limit, gd_budget_enough_mib(out->least), rows);
 }
 
 gd_status gd_budget_make(gd_budget *out, const gd_budget_needs *needs, size_t memory, size_t rows, gd_error *err)

@@ -28,7 +28,7 @@ typedef struct gd_budget {
     bool streamed;
     size_t weights; /* bytes of weights in memory at a time */
     size_t batch;   /* needs->batch(rows) */
-    size_t least;   /* the least memory in which this model runs */
+    size_t least;   /* the least memory in which this model runs, as far as this process is concerned */
 } gd_budget;
 
 #define GD_BUDGET_ROWS 8192u           /* of a batch when weights stay */
@@ -42,5 +42,8 @@ typedef struct gd_budget {
  * @return GD_ENOMEM when the user's limit is too small; the message gives the smallest sufficient one
  */
 gd_status gd_budget_make(gd_budget *out, const gd_budget_needs *needs, size_t memory, size_t rows, gd_error *err);
+
+/* The same in MiB, for users: enough for other runs too, whose processes are a little larger or smaller. */
+size_t gd_budget_enough_mib(size_t least);
 
 #endif

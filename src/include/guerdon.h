@@ -472,7 +472,8 @@ GD_API void gd_filter_options_init_sized(gd_filter_options *options, size_t stru
  * @param model NULL if how->from_scores is given
  * @param json  {"kept":..,"rejected":..,"flipped":..,"failed":..,"value":"margin","histogram":{"min":..,"max":..,
  *              "mean":..,"counts":[20 numbers]}}, the distribution of the value that decides; the caller frees it with
- *              gd_string_free(); NULL if the whole call failed, or the run being resumed was already complete
+ *              gd_string_free(); NULL if the whole call failed, or the run being resumed was already complete.  Each
+ *              record counts once: a flipped one was kept, too, but counts as flipped
  * @return as gd_rank_file()
  */
 GD_API gd_status gd_filter_file(gd_model *model, const gd_filter_options *how, const gd_progress *progress,

@@ -204,7 +204,7 @@ static gd_status check(const gd_filter_options *how, gd_error *err)
     if (how->by == GD_FILTER_TOP_FRACTION && !(how->limit >= 0 && how->limit <= 1))
         return gd_fail(err, GD_EUSAGE, "the fraction is %g; expected 0 to 1", how->limit);
     if (how->by == GD_FILTER_TOP_FRACTION && !strcmp(how->input, "-"))
-        return gd_fail(err, GD_EUSAGE, "top-fraction reads the input twice, so it must be a file");
+        return gd_fail(err, GD_EUSAGE, "for the top fraction, the input is read twice, so it must be a file");
     return GD_OK;
 }
 

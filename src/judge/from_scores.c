@@ -2,6 +2,8 @@
 #include "judge/from_scores.h"
 
 #include "base/error.h"
+#include "base/json_plain.h"
+#include "base/json_span.h"
 #include "base/mem.h"
 #include "judge/rank_rows.h"
 
@@ -104,6 +106,57 @@ static gd_status find_line(gd_from_scores *from, const gd_record *record, bool *
                    name, record->index, record->line, from->input);
 }
 
+/* ---- fields that score kept ---- */
+
+static bool is_same(gd_text a, gd_text b)
+{
+    gd_buf x = { 0 }, y = { 0 };
+    bool same = a.len == b.len && !memcmp(a.data, b.data, a.len);
+
+    if (!same) { /* one of the files may have been written again since */
+        gd_json_plain(&x, a);
+        gd_json_plain(&y, b);
+        same = x.len == y.len && (!x.len || !memcmp(x.data, y.data, x.len));
+    }
+    gd_buf_free(&x);
+    gd_buf_free(&y);
+    return same;
+}
+
+/* A value as it can stand in a sentence: the beginning of one that is long. */
+static int most(gd_text value) { return value.len < 60 ? (int)value.len : 60; }
+
+/* The index says only how many items came before: of lines in another order, or of another file as long, these fields
+ * alone show it.  A row that lacks one says nothing. */
+static gd_status check_others(const gd_from_scores *from, const gd_record *record, gd_error *err)
+{
+    const gd_score_line *line = &from->line;
+    gd_text *values = NULL, scored;
+    gd_status rc;
+
+    if (!line->others.count || !record->raw || record->problem ||
+        gd_records_format(from->job->records) == GD_FORMAT_TEXT)
+        return GD_OK;
+    rc = gd_records_take(&values, from->job->records, record, &line->others, err);
+    for (size_t i = 0; !rc && i < line->others.count; i++) {
+        const char *name = line->others.names[i];
+
+        if (is_same(values[i], (gd_text){ "null", 4 }) ||
+            !gd_json_span_value((gd_text){ line->text.data, line->text.len }, name, &scored) ||
+            is_same(values[i], scored))
+            continue;
+        rc = gd_fail(err, GD_EFORMAT,
+                     "%.120s: line %" PRIu64 " has the score of an item whose \"%.60s\" is %.*s, but item %" PRIu64
+                     " of %.120s has %.*s: expected scores of the same input, in the same order",
+                     gd_score_reader_name(from->reader), line->line, name, most(scored), scored.data, record->index,
+                     from->input, most(values[i]), values[i].data);
+    }
+    gd_free(values);
+    return rc;
+}
+
+/* ---- the scores of a record ---- */
+
 static const char *kind_of(bool pair, bool list) { return pair ? "a pair" : list ? "answers to a prompt" : "one text"; }
 
 /* Whether the line can be of this record. */
@@ -151,6 +204,9 @@ static gd_status fill(gd_from_scores *from, gd_scored *item, gd_error *err)
     item->dropped = !found;
     if (!found)
         return GD_OK;
+    rc = check_others(from, record, err);
+    if (rc)
+        return rc;
     item->finite = true;
     if (line->failed) {
         gd_free(record->problem);
@@ -235,6 +291,7 @@ gd_status gd_from_scores_run(gd_from_scores *from, gd_pipeline *run, gd_error *e
         return GD_OK;
     from->done = run->job->journal.done.items;
     gd_records_read_either(run->job->records);
+    gd_records_keep_raw(run->job->records);
     gd_records_on_pause(run->job->records, (gd_pause){ flush_early, from });
     while (!rc && more) {
         gd_record record = { 0 };

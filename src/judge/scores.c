@@ -68,6 +68,8 @@ void gd_score_line_free(gd_score_line *line)
     gd_free(line->scores);
     gd_free(line->tokens);
     gd_free(line->error);
+    gd_keep_free(&line->others);
+    gd_buf_free(&line->text);
     *line = (gd_score_line){ 0 };
 }
 
@@ -164,6 +166,20 @@ static gd_status take_line(gd_score_line *line, const json_t *object, const char
     return rc ? rc : take_tokens(line, json_object_get(object, "tokens"), err);
 }
 
+static gd_status take_others(gd_score_line *line, json_t *object, const gd_line *text, gd_error *err)
+{
+    const char *name;
+    json_t *value;
+    gd_status rc = GD_OK;
+
+    json_object_foreach(object, name, value)
+        if (!rc && !gd_keep_is_ours(name))
+            rc = gd_keep_add(&line->others, name, err);
+    if (line->others.count)
+        gd_buf_bytes(&line->text, text->data, text->len);
+    return !rc && line->text.failed ? gd_fail_memory(err, text->len) : rc;
+}
+
 gd_status gd_score_reader_next(gd_score_reader *reader, gd_score_line *line, bool *more, gd_error *err)
 {
     char where[400];
@@ -173,6 +189,8 @@ gd_status gd_score_reader_next(gd_score_reader *reader, gd_score_line *line, boo
 
     gd_free(line->error);
     line->error = NULL;
+    gd_keep_free(&line->others);
+    gd_buf_clear(&line->text);
     line->count = line->token_count = 0;
     line->pair = line->list = line->truncated = false;
     if (rc || !*more)
@@ -184,6 +202,8 @@ gd_status gd_score_reader_next(gd_score_reader *reader, gd_score_line *line, boo
     rc = gd_json_parse(&object, text.data, text.len, where, err);
     if (!rc)
         rc = take_line(line, object, where, err);
+    if (!rc)
+        rc = take_others(line, object, &text, err);
     json_decref(object);
     return rc;
 }

@@ -2,6 +2,8 @@
 #ifndef GD_JUDGE_SCORES_H
 #define GD_JUDGE_SCORES_H
 
+#include "base/buf.h"
+#include "data/keep.h"
 #include "data/stream.h"
 #include "guerdon.h"
 
@@ -17,6 +19,8 @@ typedef struct gd_score_line {
     float *scores;
     size_t *tokens;                              /* of each text */
     size_t count, room, token_count, token_room; /* token_count: `count`, or 0 if the line does not give them all */
+    gd_keep others;                              /* the names of fields that score kept from the input, */
+    gd_buf text;                                 /* and the line that has them; only if there are any */
 } gd_score_line;
 
 typedef struct gd_score_reader gd_score_reader;

@@ -1,4 +1,4 @@
-/* advice.c - notices that matter to scores: what the adapter's files say that the options do not. */
+/* advice.c - notices that matter to a run: what the adapter's files say that the options do not, and plain C. */
 #include "reward/advice.h"
 
 #include "base/error.h"
@@ -87,4 +87,16 @@ gd_status gd_advise(gd_model *model, const gd_options *options, gd_error *err)
     const gd_status rc = advise_base(model, options, err);
 
     return rc ? rc : advise_eos(model, err);
+}
+
+/* ---- the instruction set ---- */
+
+gd_status gd_advise_speed(gd_model *model, gd_error *err)
+{
+    if (strcmp(gd_engine_describe(model->engine), "generic") != 0)
+        return GD_OK;
+    return gd_notes_add(
+        &model->encoder.notes, err,
+        "the instruction set is \"generic\", plain C: the definition of every score, for checking, not for "
+        "work; with AVX2, AVX-512 or NEON, the same scores take hundreds of times less time");
 }

@@ -127,6 +127,28 @@ static void write_token(gd_buf *b, const char *key, const gd_model *model, bool 
     close_with(b, "},");
 }
 
+/* What --add-eos means for this model. */
+static void write_add_eos(gd_buf *b, const gd_model *model)
+{
+    const gd_special_ids *special = &model->encoder.special;
+    gd_buf sentence = { 0 };
+
+    if (model->encoder.add_eos == GD_ADD_EOS_NEVER) {
+        text_field(b, "add_eos", "never");
+        return;
+    }
+    gd_buf_printf(&sentence, "%s: id %u is appended to texts%s; %s",
+                  model->encoder.add_eos == GD_ADD_EOS_AUTO ? "auto" : "always", special->eos,
+                  model->encoder.add_eos == GD_ADD_EOS_AUTO ? " that don't end with it" : "",
+                  special->has_pad && special->pad == special->eos
+                      ? "as it is also the pad token, the score is still read before it"
+                      : "the score is read there");
+    b->failed |= !gd_buf_cstr(&sentence);
+    if (!b->failed)
+        text_field(b, "add_eos", sentence.data);
+    gd_buf_free(&sentence);
+}
+
 static void write_memory(gd_buf *b, const gd_model *model)
 {
     const gd_budget *budget = model->engine ? gd_engine_budget(model->engine) : NULL;
@@ -137,7 +159,7 @@ static void write_memory(gd_buf *b, const gd_model *model)
         size_field(b, "weights_bytes", budget->weights);
         size_field(b, "batch_bytes", budget->batch);
         size_field(b, "total_bytes", budget->weights + budget->batch);
-        size_field(b, "least_bytes", budget->least);
+        size_field(b, "least_bytes", gd_budget_enough_mib(budget->least) << 20);
         size_field(b, "batch_tokens", budget->rows);
     } else {
         size_field(b, "weights_bytes", gd_weights_bytes(model->weights));
@@ -246,6 +268,7 @@ static void write_model(gd_buf *b, const gd_model *model)
     size_field(b, "tokenizer_ids", gd_tokenizer_size(model->encoder.tokenizer));
     write_token(b, "pad", model, special->has_pad, special->pad, special->pad_from);
     write_token(b, "eos", model, special->has_eos, special->eos, special->eos_from);
+    write_add_eos(b, model);
     text_field(b, "pooling", special->has_pad ? "the rightmost token that is not the pad token" : "the last token");
     text_field(b, "chat_format", model->encoder.chat ? gd_chat_name(model->encoder.chat) : NULL);
     if (!model->encoder.chat)

@@ -326,13 +326,14 @@ gd_status gd_job_report(const gd_job *run, gd_error *err)
 static gd_status fail_items(const gd_job *run, gd_error *err)
 {
     const unsigned long long failed = run->summary.failed, items = run->summary.items;
+    const char *s = items == 1 ? "" : "s";
     const char *which = run->journal.done.summary.failed ? "one" : "the first"; /* an earlier run had the first */
     uint64_t index = 0;
     const char *why = run->tells ? NULL : gd_writer_first_error(run->writer, &index);
 
     if (!why)
-        return gd_fail(err, GD_EITEM, "%llu of %llu items failed", failed, items);
-    return gd_fail(err, GD_EITEM, "%llu of %llu items failed; %s is item %llu: %.400s", failed, items, which,
+        return gd_fail(err, GD_EITEM, "%llu of %llu item%s failed", failed, items, s);
+    return gd_fail(err, GD_EITEM, "%llu of %llu item%s failed; %s is item %llu: %.400s", failed, items, s, which,
                    (unsigned long long)index, why);
 }
 

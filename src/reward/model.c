@@ -222,7 +222,7 @@ gd_status gd_model_open_engine(gd_model *model, const gd_options *options, gd_er
         return rc;
     model->batch_rows = gd_engine_budget(model->engine)->rows;
     model->item_rows = gd_engine_budget(model->engine)->most;
-    return GD_OK;
+    return gd_advise_speed(model, err);
 }
 
 /* Under a limit on memory, what an item takes besides its bytes must fit into the few megabytes that the engine leaves

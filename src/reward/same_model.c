@@ -57,36 +57,6 @@ static bool is_version(struct path part)
     return part.len > 0 && (only(part, "0123456789") || is_one_of(part, list, sizeof list / sizeof list[0]));
 }
 
-static bool says_nothing(struct path part)
-{
-    static const char *const list[] = { ".", "..", "model", "base", "base_model", "merged", "final", "output" };
-
-    return is_one_of(part, list, sizeof list / sizeof list[0]) || (part.len == 40 && only(part, "0123456789abcdef")) ||
-           (part.len > 11 && strncasecmp(part.text, "checkpoint-", 11) == 0 &&
-            only((struct path){ part.text + 11, part.len - 11 }, "0123456789"));
-}
-
-/* The part of the path that names the model; length 0 if none does. */
-static struct path find_name(const char *text)
-{
-    static const char *const cache = "models--";
-    const char *repository = strstr(text, cache), *dashes;
-    struct path path = { text, strlen(text) }, part;
-
-    if (repository) { /* models--ORG--NAME/snapshots/... */
-        repository += strlen(cache);
-        dashes = strstr(repository, "--");
-        text = dashes ? dashes + 2 : repository;
-        return (struct path){ text, strcspn(text, "/\\") };
-    }
-    do
-        part = take_part(&path);
-    while (path.len > 0 && is_version(part));
-    if (says_nothing(part) || is_version(part))
-        part.len = 0;
-    return part;
-}
-
 static void put_words(words out, struct path name)
 {
     size_t n = 0;
@@ -102,10 +72,59 @@ static void put_words(words out, struct path name)
     out[n - (n && out[n - 1] == ' ')] = '\0';
 }
 
+/* Whether a part is what people call any model. */
+static bool says_nothing(struct path part)
+{
+    static const char *const list[] = { "",       "model",      "models",       "base",    "base model",
+                                        "merged", "final",      "final model",  "best",    "best model",
+                                        "output", "checkpoint", "merged model", "weights", "checkpoints" };
+    words name;
+
+    put_words(name, part);
+    for (size_t i = 0; i < sizeof list / sizeof list[0]; i++)
+        if (!strcmp(name, list[i]))
+            return true;
+    return (part.len == 40 && only(part, "0123456789abcdef")) ||
+           (part.len > 11 && strncasecmp(part.text, "checkpoint-", 11) == 0 &&
+            only((struct path){ part.text + 11, part.len - 11 }, "0123456789"));
+}
+
+/* The part of a path that names the model, of length 0 if none does; and the one before it: its owner, its family, or
+ * only a directory. */
+struct name {
+    struct path part, before;
+};
+
+static struct name find_name(const char *text)
+{
+    static const char *const cache = "models--";
+    const char *repository = strstr(text, cache), *dashes;
+    struct path path = { text, strlen(text) };
+    struct name name = { 0 };
+
+    if (repository) { /* models--ORG--NAME/snapshots/... */
+        repository += strlen(cache);
+        dashes = strstr(repository, "--");
+        text = dashes ? dashes + 2 : repository;
+        name.part = (struct path){ text, strcspn(text, "/\\") };
+        name.before = (struct path){ repository, dashes ? (size_t)(dashes - repository) : 0 };
+        return name;
+    }
+    do
+        name.part = take_part(&path);
+    while (path.len > 0 && is_version(name.part));
+    do
+        name.before = take_part(&path);
+    while (path.len > 0 && is_version(name.before));
+    if (says_nothing(name.part) || is_version(name.part))
+        name.part.len = 0;
+    return name;
+}
+
 static bool take_ending(words name)
 {
-    static const char *const endings[] = { " hf",  " unsloth", " bnb",   " 4bit",  " 8bit", " gptq",
-                                           " awq", " int 4",   " int 8", " fp 16", " bf 16" };
+    static const char *const endings[] = { " hf",    " unsloth", " bnb",   " 4bit",  " 8bit", " gptq", " awq",
+                                           " int 4", " int 8",   " fp 16", " bf 16", " fp 8", " nf 4", " gguf" };
     const size_t len = strlen(name);
 
     for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
@@ -130,34 +149,31 @@ static void put_name(words out, struct path name)
         memmove(out, out + 5, strlen(out) + 1 - 5);
 }
 
-/* Whether each of the words is among the others. */
-static bool has_words(const words all, const words some)
+/* Whether `ours` is the name of `other`: as it is; or with its owner before it, as ORG_NAME or ORG--NAME, which
+ * programs that download models make of ORG/NAME; or as the end of a name that begins in the part before, as in
+ * qwen2.5/transformers/7b-instruct. */
+static bool names(struct name ours, struct name other)
 {
-    char rest[NAME_ROOM + 2], word[NAME_ROOM + 2];
+    const struct path part = ours.part;
+    words name, wanted, owner, wanted_owner;
 
-    (void)snprintf(rest, sizeof rest, " %s ", all);
-    for (size_t n; *some; some += n + (some[n] == ' ')) {
-        n = strcspn(some, " ");
-        (void)snprintf(word, sizeof word, " %.*s ", (int)n, some);
-        if (!strstr(rest, word))
-            return false;
-    }
-    return true;
-}
-
-/* Whether `part` is the name, maybe with its owner before it, as ORG_NAME or ORG--NAME, which programs that download
- * models make of ORG/NAME; or only the end of the name, as in .../7b-instruct. */
-static bool names(struct path part, const words name)
-{
-    words ours;
-
-    put_name(ours, part);
-    if (!strcmp(ours, name) || (isdigit((unsigned char)ours[0]) && has_words(name, ours)))
+    put_name(name, part);
+    put_name(wanted, other.part);
+    if (!strcmp(name, wanted))
         return true;
+    if (isdigit((unsigned char)name[0])) {
+        char whole[2 * NAME_ROOM];
+
+        put_name(owner, ours.before);
+        (void)snprintf(whole, sizeof whole, "%s %s", owner, name);
+        return !strcmp(whole, wanted);
+    }
+    put_words(wanted_owner, other.before);
     for (size_t i = 1; i + 1 < part.len; i++)
         if (part.text[i] == '_' || (part.text[i] == '-' && part.text[i - 1] == '-')) {
-            put_name(ours, (struct path){ part.text + i + 1, part.len - i - 1 });
-            if (!strcmp(ours, name))
+            put_words(owner, (struct path){ part.text, i });
+            put_name(name, (struct path){ part.text + i + 1, part.len - i - 1 });
+            if (!strcmp(name, wanted) && !strcmp(owner, wanted_owner))
                 return true;
         }
     return false;
@@ -165,10 +181,7 @@ static bool names(struct path part, const words name)
 
 bool gd_same_model(const char *a, const char *b)
 {
-    const struct path x = find_name(a), y = find_name(b);
-    words x_name, y_name;
+    const struct name x = find_name(a), y = find_name(b);
 
-    put_name(x_name, x);
-    put_name(y_name, y);
-    return !x.len || !y.len || names(x, y_name) || names(y, x_name);
+    return !x.part.len || !y.part.len || names(x, y) || names(y, x);
 }

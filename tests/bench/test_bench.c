@@ -276,11 +276,11 @@ static void bad_options_are_refused(void **state)
     refused(&options, &how, GD_EUSAGE, "seconds is ");
     how.seconds = 0.01;
     how.only = "scoring,speed";
-    refused(&options, &how, GD_EUSAGE, "only is \"scoring,speed\"");
+    refused(&options, &how, GD_EUSAGE, "the parts to measure are \"scoring,speed\"");
     how.only = "scoring,scoring";
-    refused(&options, &how, GD_EUSAGE, "only is");
+    refused(&options, &how, GD_EUSAGE, "the parts to measure are");
     how.only = "";
-    refused(&options, &how, GD_EUSAGE, "only is \"\"");
+    refused(&options, &how, GD_EUSAGE, "the parts to measure are \"\"");
     how.only = NULL;
     how.input = "/nonexistent/pairs.jsonl";
     refused(&options, &how, GD_EIO, "/nonexistent/pairs.jsonl");

@@ -68,6 +68,30 @@ joined 0 --model "$model" --input "$work/joined.jsonl"
 
 "$guerdon" score --add-eos auto --model "$model" --adapter "$work/adapter" hello >"$work/out" 2>"$work/errors"
 grep -q 'here it is appended (--add-eos)' "$work/errors" || fail "score --add-eos auto says $(cat "$work/errors")"
+# inspect says what --add-eos does: which id, and whether the score is read there.
+eos() { # what it says, arguments
+    want=$1
+    shift
+    "$guerdon" inspect "$@" >"$work/out" 2>"$work/errors" || fail "inspect $*: status $?"
+    grep -q "^add eos  *$want" "$work/out" || fail "inspect $* says $(grep '^add eos' "$work/out")"
+}
+mkdir "$work/same" # whose pad token is the eos token
+cp "$model"/* "$work/same"
+sed 's/"pad_token_id": *[0-9]*/"pad_token_id": 1502/' "$model/config.json" >"$work/same/config.json"
+eos 'never$' --model "$model"
+eos "auto: id 1502 is appended to texts that don't end with it; the score is read there" --model "$model" --add-eos auto
+eos 'always: id 1502 is appended to texts; the score is read there' --model "$model" --add-eos always
+eos "auto: .*; as it is also the pad token, the score is still read before it" --model "$work/same" --add-eos auto
+
+# Plain C is for checking, and too slow for anything else.
+"$guerdon" score --isa generic --model "$model" hello >"$work/out" 2>"$work/errors" || fail "generic: status $?"
+grep -q '^guerdon: note: the instruction set is "generic", plain C: ' "$work/errors" || fail "generic says $(cat "$work/errors")"
+"$guerdon" inspect --isa generic --model "$model" | grep -q 'is "generic", plain C' || fail 'inspect says nothing of plain C'
+best=$("$guerdon" backends --json | sed -n 's/.*"best" *: *"\([^"]*\)".*/\1/p')
+if [ "$best" != generic ]; then
+    "$guerdon" score --model "$model" hello >"$work/out" 2>"$work/errors"
+    grep -q 'plain C' "$work/errors" && fail "$best says $(cat "$work/errors")"
+fi
 "$guerdon" inspect --model "$model" --adapter "$work/adapter" >"$work/out" 2>"$work/errors" || fail "inspect: status $?"
 grep -q 'the adapter was trained on "Qwen/Qwen3-4B"' "$work/out" || fail "inspect says $(cat "$work/out")"
 grep -q -e 'only with --add-eos auto' "$work/out" || fail "inspect says $(cat "$work/out")"

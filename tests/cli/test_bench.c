@@ -71,7 +71,7 @@ static void a_file_that_is_not_a_result_is_refused(void **state)
     program_forget(&run);
     run = program(NULL, "bench", "--model", program_golden("qwen2"), "--only", "speed", NULL);
     assert_int_equal(run.status, 2);
-    assert_non_null(strstr(run.errors, "only is \"speed\""));
+    assert_non_null(strstr(run.errors, "the parts to measure are \"speed\""));
     program_forget(&run);
 }
 

@@ -184,22 +184,46 @@ static void a_model_three_times_the_budget_stays_within_it(void **state)
     free(want);
 }
 
+/* The number after `before`, in a run's output. */
+static unsigned long number_in(const char *output, const char *before)
+{
+    const char *at = strstr(output, before);
+
+    assert_non_null(at);
+    return strtoul(at + strlen(before), NULL, 10);
+}
+
+static void score_with(unsigned long mib)
+{
+    char memory[32];
+    program_run run;
+
+    (void)snprintf(memory, sizeof memory, "%luM", mib);
+    run = program(NULL, "score", "--model", model, "--memory", memory, "one two three", NULL);
+    assert_int_equal(run.status, 0);
+    program_forget(&run);
+}
+
 static void too_little_memory_is_refused_with_the_minimum(void **state)
 {
-    const char *text = "one two three";
-    program_run run = program(NULL, "score", "--model", model, "--memory", "20M", text, NULL);
-    const char *least;
-    char memory[32];
+    program_run run = program(NULL, "score", "--model", model, "--memory", "20M", "one two three", NULL);
+    const unsigned long least = number_in(run.errors, "needs at least ");
 
     (void)state;
     assert_int_equal(run.status, 4);
-    least = strstr(run.errors, "needs at least ");
-    assert_non_null(least);
-    (void)snprintf(memory, sizeof memory, "%luM", strtoul(least + strlen("needs at least "), NULL, 10) + 1);
     program_forget(&run);
-    run = program(NULL, "score", "--model", model, "--memory", memory, text, NULL);
-    assert_int_equal(run.status, 0);
+    score_with(least);
+}
+
+static void inspect_knows_the_minimum(void **state)
+{
+    program_run run = program(NULL, "inspect", "--model", model, "--json", NULL);
+    const unsigned long least = number_in(run.out, "\"least_bytes\":");
+
+    (void)state;
     program_forget(&run);
+    assert_int_equal(least % (1 << 20), 0);
+    score_with(least >> 20);
 }
 
 /* A text with more rows than a batch is scored alone, as long as the memory suffices. */
@@ -211,8 +235,7 @@ static void an_item_too_long_for_the_memory_fails_alone(void **state)
     json_t *line;
 
     (void)state;
-    (void)snprintf(memory, sizeof memory, "%luM",
-                   strtoul(strstr(run.errors, "needs at least ") + strlen("needs at least "), NULL, 10) + 1);
+    (void)snprintf(memory, sizeof memory, "%luM", number_in(run.errors, "needs at least ") + 1);
     program_forget(&run);
     for (size_t i = 0; i < sizeof longest; i++)
         longest[i] = i % 2 ? (char)('0' + i / 2 % 7) : '~';
@@ -382,6 +405,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_model_three_times_the_budget_stays_within_it),
         cmocka_unit_test(too_little_memory_is_refused_with_the_minimum),
+        cmocka_unit_test(inspect_knows_the_minimum),
         cmocka_unit_test(an_item_too_long_for_the_memory_fails_alone),
         cmocka_unit_test(a_long_item_takes_no_more_than_is_promised),
         cmocka_unit_test(many_small_values_take_no_more_than_is_promised),

@@ -203,7 +203,7 @@ shows 'Ranks count from 1, the best' rank --help
 shows 'from 0, as the item' rank --help
 shows '{"prompt":..,"responses":[..]}' score --help
 shows '{"prompt":..,"responses":[..]}' tokenize --help
-shows 'the smallest --memory with which the model runs' inspect --help
+shows 'a --memory with which the model always runs' inspect --help
 shows 'Flags for how to compute, which most people can leave out:' score --help
 "$guerdon" score --help | awk '/^Flags for how/ { engine = 1 } /^    --(input|truncate|resume|dry-run)/ && engine { exit 1 }
     /^    --(precision|isa|threads|graph)/ && !engine { exit 1 }'

@@ -48,6 +48,12 @@ never GUERDON_INPUT
 unset GUERDON_INPUT
 
 # commands that read items take no texts
+several='for several files, put a pattern in quotes: --input '
+says 2 "give either texts or --input, not both; $several" score --input pairs.jsonl some.jsonl
+says 2 'give either texts or --input, not both' score --input pairs.jsonl 'a text'
+never 'for several files'
+says 2 "not some.jsonl; $several" eval --input pairs.jsonl some.jsonl
+says 2 "--input is given twice; $several" rank --input pairs.jsonl --input some.jsonl
 says 2 'rank reads its items from a file, not from the command line: --input FILE, not hello' rank hello
 says 2 'filter reads its items from a file, not from the command line: --input FILE, not hello' \
     filter --min-score 0 hello
@@ -130,7 +136,12 @@ says 0 'no interval: all pairs are judged alike' eval --input one.jsonl
 says 0 'the mean and deviation of the scores are in mean.json' eval --input pairs.jsonl --calibrate-output mean.json
 says 0 'pairs' eval --input pairs.jsonl --calibrate-output mean.json --quiet
 never mean.json
-says 1 '1 kept, 0 rejected, 0 flipped, 2 failed' filter --min-margin -99 --input some.jsonl
+says 0 'note: text 1 is taken as it is, with its braces and quotes; ' score hi '{ "text":"hi"}'
+says 0 '{"index"' score '{hi}' '{"hi"' '{'
+never 'note: text'
+says 1 '1 kept, 0 rejected, 2 failed' filter --min-margin -99 --input some.jsonl
+says 0 '2 kept, 0 of them flipped, 0 rejected, 0 failed' filter --flip-below 99 --input pairs.jsonl
+says 0 '2 kept, 2 of them flipped, 0 rejected, 0 failed' filter --flip-below -99 --input pairs.jsonl
 says 1 'all that have one' filter --min-margin -99 --input some.jsonl
 
 # an adapter where a model is expected, and the reverse; an adapter's tokenizer alone is enough to tokenize

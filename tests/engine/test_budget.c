@@ -92,11 +92,11 @@ static void too_little_memory_is_refused_with_the_least(void **state)
     assert_int_equal(gd_budget_make(&b, &needs, 2, 0, &bytes), GD_ENOMEM);
     assert_contains(bytes.text, "memory is 2 bytes, but this model needs at least 44 MiB");
     assert_int_equal(gd_budget_make(&b, &needs, 43 * MIB - 1, 0, &err), GD_ENOMEM);
-    assert_string_equal(err.text, "memory is 43 MiB, but this model needs at least 44 MiB for batches of 1024 rows: "
-                                  "two of its layers, the rows, and the process itself");
+    assert_string_equal(err.text, "memory is 43 MiB, but this model needs at least 44 MiB: for two of its layers, for "
+                                  "a batch of 1024 tokens, and for the program itself");
     assert_int_equal(gd_budget_make(&b, &needs, 43 * MIB, 1025, &rows), GD_ENOMEM);
-    assert_string_equal(rows.text, "memory is 43 MiB, but this model needs at least 45 MiB for batches of 1025 rows: "
-                                   "two of its layers, the rows, and the process itself");
+    assert_string_equal(rows.text, "memory is 43 MiB, but this model needs at least 45 MiB: for two of its layers, for "
+                                   "a batch of 1025 tokens, and for the program itself");
 }
 
 /* An eighth of it is left to other processes; where even the least doesn't fit, it is tried all the same. */
@@ -148,8 +148,7 @@ static size_t least_memory(tiny *t)
     t->parts.batch_rows = 0;
     assert_int_equal(gd_engine_open(&engine, &t->parts, &err), GD_ENOMEM);
     assert_null(engine);
-    if (sscanf(err.text, "memory is 1 bytes, but this model needs at least %zu MiB for batches of 1024 rows", &mib) !=
-        1)
+    if (sscanf(err.text, "memory is 1 bytes, but this model needs at least %zu MiB: for two of its layers", &mib) != 1)
         fail_msg("%s", err.text);
     return mib * MIB;
 }

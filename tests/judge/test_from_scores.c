@@ -147,6 +147,54 @@ static void scores_of_another_input_are_refused(void **state)
     }
 }
 
+/* ---- fields that score kept ---- */
+
+#define PAIRS_AB                                           \
+    "{\"id\":\"a\",\"chosen\":\"x\",\"rejected\":\"y\"}\n" \
+    "{\"id\":\"b\",\"chosen\":\"v\",\"rejected\":\"w\"}\n"
+#define SCORED(index, others) "{\"index\":" index others ",\"chosen\":1,\"rejected\":0,\"margin\":1,\"tokens\":[1,1]}\n"
+
+/* The kept fields are what tells rows in another order from the ones that were scored. */
+static void kept_fields_show_another_order(void **state)
+{
+    static const struct {
+        const char *name, *input, *scores, *sentence; /* NULL: they are of this input */
+    } rows[] = {
+        { "in.jsonl", PAIRS_AB, SCORED("0", ",\"id\":\"a\"") SCORED("1", ",\"id\":\"b\""), NULL },
+        { "in.jsonl", PAIRS_AB, SCORED("0", ",\"id\":\"\\u0061\"") SCORED("1", ",\"id\" : \"b\""), NULL },
+        { "in.jsonl", PAIRS_AB, SCORED("0", ",\"other\":1") SCORED("1", ",\"id\":\"b\""), NULL },
+        { "in.jsonl", PAIRS_AB, SCORED("0", "") SCORED("1", ""), NULL },
+        { "in.jsonl", PAIRS_AB, SCORED("0", ",\"id\":\"b\"") SCORED("1", ",\"id\":\"a\""),
+          "scores: line 1 has the score of an item whose \"id\" is \"b\", but item 0 of" },
+        { "in.jsonl", PAIRS_AB, SCORED("0", ",\"id\":\"a\"") SCORED("1", ",\"id\":\"a\""),
+          "in.jsonl has \"b\": expected scores of the same input, in the same order" },
+        { "in.jsonl", PAIRS_AB, SCORED("0", ",\"id\":\"a\"") "{\"index\":1,\"id\":\"c\",\"error\":\"no\"}\n",
+          "scores: line 2 has the score of an item whose \"id\" is \"c\", but item 1 of" },
+        { "in.json", "[{\"n\":\n[1, 2],\"chosen\":\"x\",\"rejected\":\"y\"}]", SCORED("0", ",\"n\":[1,2]"), NULL },
+        { "in.csv", "id,chosen,rejected\n7,x,y\n", SCORED("0", ",\"id\":\"7\""), NULL },
+        { "in.csv", "id,chosen,rejected\n7,x,y\n", SCORED("0", ",\"id\":\"8\""), "is \"8\", but item 0 of" },
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        gd_eval_options how;
+        gd_error err = { 0 };
+        char *json = NULL;
+        gd_status rc;
+
+        write_text(*state, rows[i].name, rows[i].input);
+        write_text(*state, "scores", rows[i].scores);
+        gd_eval_options_init(&how);
+        how.input = in_dir(*state, rows[i].name);
+        how.from_scores = in_dir(*state, "scores");
+        rc = gd_eval(NULL, &how, NULL, NULL, &json, &err);
+        gd_string_free(json);
+        if (rc != (rows[i].sentence ? GD_EFORMAT : GD_OK))
+            fail_msg("row %zu: status %d, %s", i, (int)rc, err.text);
+        if (rows[i].sentence)
+            assert_contains(err.text, rows[i].sentence);
+    }
+}
+
 enum { MANY = 3000 };
 
 /* MANY pairs, of which the last has no scores: too late for what was written before, which is taken back. */
@@ -368,6 +416,7 @@ int main(void)
         TEST(rankings_follow_from_the_scores),
         TEST(filters_follow_from_the_scores),
         TEST(scores_of_another_input_are_refused),
+        TEST(kept_fields_show_another_order),
         TEST(items_without_a_line_can_be_left_out),
         TEST(wrong_options_are_refused),
         TEST(scores_may_be_compressed),

@@ -4,6 +4,7 @@
 #include "data/name.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 static const struct row {
     const char *name;
@@ -20,6 +21,18 @@ static const struct row {
     { "out.txt", GD_FORMAT_JSONL, NULL },
     { "out.scores", GD_FORMAT_JSONL, NULL },
     { "a.csv/out", GD_FORMAT_JSONL, NULL },
+    { ".csv", GD_FORMAT_JSONL, NULL },
+    { "dir/.csv", GD_FORMAT_JSONL, NULL },
+    { "dir/.csv.gz", GD_FORMAT_JSONL, NULL },
+    { "dir/.a.csv", GD_FORMAT_JSONL, "the file is CSV" },
+    { "out.tar.gz", GD_FORMAT_JSONL, "the file is a tar archive, but what is written to it is JSON" },
+    { "out.tar", GD_FORMAT_CSV, "the file is a tar archive" },
+    { "out.html", GD_FORMAT_JSONL, "the file is HTML" },
+    { "out.yaml", GD_FORMAT_JSONL, "the file is YAML" },
+    { "out.yml", GD_FORMAT_JSONL, "the file is YAML" },
+    { "out.xml", GD_FORMAT_JSONL, "the file is XML" },
+    { "out.db", GD_FORMAT_JSONL, "the file is a database" },
+    { "out.sqlite", GD_FORMAT_JSONL, "the file is a database" },
     { "csv", GD_FORMAT_JSONL, NULL },
     { "-", GD_FORMAT_JSONL, NULL },
     { "/dev/stdout", GD_FORMAT_JSONL, NULL },
@@ -84,11 +97,40 @@ static void only_files_are_judged_by_their_names(void **state)
     assert_int_equal(gd_output_name(path, GD_FORMAT_JSONL, &err), GD_EUSAGE);
 }
 
+/* What is written to a link has the compression of its name, and who reads the target goes by its name. */
+static void a_link_has_the_compression_of_its_target(void **state)
+{
+    static const struct row links[] = {
+        { "a.jsonl", GD_FORMAT_JSONL, NULL },
+        { "b.jsonl.gz", GD_FORMAT_JSONL, "b.jsonl.gz, whose name says something else of the compression" },
+        { "c.jsonl.zst", GD_FORMAT_JSONL, "c.jsonl.zst, whose name says something else of the compression" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof links / sizeof links[0]; i++)
+        for (int there = 0; there < 2; there++) {
+            char name[32];
+            const char *path;
+            gd_error err = { 0 };
+
+            if (there)
+                (void)temp_write(links[i].name, "x", 1);
+            (void)snprintf(name, sizeof name, "link%zu%d.jsonl", i, there);
+            path = temp_path(name);
+            assert_int_equal(symlink(links[i].name, path), 0);
+            if (gd_output_name(path, links[i].lines, &err) != (links[i].sentence ? GD_EUSAGE : GD_OK))
+                fail_msg("%s, %d: %s", links[i].name, there, err.text);
+            if (links[i].sentence)
+                assert_contains(err.text, links[i].sentence);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_name_says_what_is_written),
         cmocka_unit_test(only_files_are_judged_by_their_names),
+        cmocka_unit_test(a_link_has_the_compression_of_its_target),
     };
 
     return cmocka_run_group_tests_name("records: names of outputs", tests, temp_begin, temp_end);

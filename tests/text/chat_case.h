@@ -14,8 +14,8 @@
 #define MOST_MESSAGES 64
 
 /* The built-in formats, as error messages list them. */
-#define CHAT_NAMES                                                                                    \
-    "hh, chatml, qwen2, qwen2.5, qwen3, llama3, llama3.1, mistral, mistral-v0.1, mistral-v0.1-2023, " \
+#define CHAT_NAMES                                                                                             \
+    "hh, chatml, qwen2, qwen2.5, qwen3, smollm2, llama3, llama3.1, mistral, mistral-v0.1, mistral-v0.1-2023, " \
     "mistral-v0.2-2023, gemma"
 
 /* The lines of a JSONL file in data/chat, as a list. */

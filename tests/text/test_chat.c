@@ -27,7 +27,7 @@ static void formats_give_the_templates_text(void **state)
         check_texts(chat, file);
         gd_chat_close(chat);
     }
-    assert_int_equal(count, 12);
+    assert_int_equal(count, 13);
 }
 
 /* ---- ids ---- */
