@@ -1,6 +1,8 @@
 /* run.c - from the command line's texts or files to a call of the library, and from its result to an exit status. */
 #include "cli/run.h"
 
+#include "base/samefile.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -124,7 +126,7 @@ int cli_run_without_texts(const cli_settings *settings, const char *command)
 
 int cli_run_check_second(const cli_settings *settings, const char *name, const char *second)
 {
-    if (!second || strcmp(second, "-") != 0 || (settings->output && strcmp(settings->output, "-") != 0))
+    if (!second || !gd_is_stdout(second) || (settings->output && !gd_is_stdout(settings->output)))
         return CLI_OK;
     cli_say("the lines of --output and those of --%s would be mixed on standard output; give one of them a file name",
             name);

@@ -19,7 +19,7 @@ enum { ROOM = 65536 };
 
 struct gd_sink {
     int fd;
-    bool owned; /* close fd at the end: not standard output */
+    bool owned; /* close fd at the end: it was opened here */
     bool begun; /* something was written since the last cut */
     bool taken; /* back, all that was written: nothing more may be */
     char *name;
@@ -65,10 +65,14 @@ static gd_status open_file(gd_sink *s, const char *path, uint64_t offset, struct
 {
     const int create = offset ? 0 : O_CREAT;
 
-    s->owned = !gd_is_stdout(path); /* opened again, a file that it leads to would be overwritten from its beginning */
-    s->fd = s->owned ? open(path, O_WRONLY | create | O_CLOEXEC, 0666) : STDOUT_FILENO;
+    s->fd = gd_output_fd(path);
+    s->owned = s->fd < 0;
+    if (s->owned)
+        s->fd = open(path, O_WRONLY | create | O_CLOEXEC, 0666);
     if (s->fd < 0 || fstat(s->fd, sb) < 0)
         return gd_fail(err, GD_EIO, "%s: %s", s->name, strerror(errno));
+    if (!s->owned && (fcntl(s->fd, F_GETFL) & O_ACCMODE) == O_RDONLY)
+        return gd_fail(err, GD_EIO, "%s: this is open for reading only; expected a descriptor to write to", s->name);
     return offset ? check_offset(s, offset, sb, err) : GD_OK;
 }
 

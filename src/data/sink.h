@@ -18,7 +18,8 @@
 
 typedef struct gd_sink gd_sink;
 
-/* path "-" is standard output, and so is /dev/stdout.  An existing file is overwritten, unless it is also one of the
+/* path "-" is standard output, and so is /dev/stdout; another name of an open descriptor, such as /dev/fd/3, is written
+ * from where the descriptor is.  An existing file is overwritten, unless it is also one of the
  * `count` inputs (paths, "-" or NULL), under whatever name or link.  Writing starts after the first `offset` bytes of
  * the file; the rest is cut off.  An offset other than 0 is only for regular files, which must have that many bytes.  A
  * file that another sink is open on, of this process or another one, is refused with GD_EIO, unless that one is closed

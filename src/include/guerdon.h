@@ -691,8 +691,8 @@ GD_API gd_status gd_compare_page(const char *json, char **html, gd_error *err);
  * .jsonl, .csv, .tsv (these with or without .gz or .zst) or .html, or begin with "guerdon-", may be written.
  *
  * @param options  the model's; NULL: there is no model
- * @param inputs   as in gd_file_options; NULLs are passed over
- * @param outputs  paths; NULLs and "-" are passed over
+ * @param inputs   as in gd_file_options, so that "-" is standard input; NULLs are passed over
+ * @param outputs  paths; NULLs are passed over, and "-" is standard output, which may be there twice
  * @return GD_OK, also if a model or an input is missing; GD_EUSAGE: an output must not be written; GD_ENOMEM
  */
 GD_API gd_status gd_check_outputs(const gd_options *options, const char *const *inputs, size_t input_count,

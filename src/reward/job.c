@@ -81,6 +81,16 @@ static gd_status never_begun(gd_job *run, gd_status rc)
 
 /* ---- no output is a file that is read, or another output ---- */
 
+static const char *name_of(const char *output) { return strcmp(output, "-") ? output : "standard output"; }
+
+/* "-" twice is for the caller to judge: it may be none of the run's outputs. */
+static bool is_same_output(const char *a, const char *b)
+{
+    if (!strcmp(a, "-") && !strcmp(b, "-"))
+        return false;
+    return (gd_is_stdout(a) && gd_is_stdout(b)) || gd_same_file(a, b);
+}
+
 gd_status gd_job_outputs(const gd_reads *reads, const char *const *inputs, size_t input_count,
                          const char *const *outputs, size_t output_count, gd_error *err)
 {
@@ -89,17 +99,17 @@ gd_status gd_job_outputs(const gd_reads *reads, const char *const *inputs, size_
     for (size_t i = 0; !rc && i < output_count; i++) {
         const char *output = outputs[i];
 
-        if (!output || !strcmp(output, "-"))
+        if (!output)
             continue;
-        if (reads)
+        if (reads && strcmp(output, "-") != 0)
             rc = gd_reads_spare(reads, output, err);
         for (size_t k = 0; !rc && k < input_count; k++)
-            if (strcmp(inputs[k], "-") != 0 && gd_same_file(output, inputs[k]))
-                rc = gd_fail(err, GD_EUSAGE, "%s: the run reads this file; choose another output", output);
+            if (gd_same_as_input(output, inputs[k]))
+                rc = gd_fail(err, GD_EUSAGE, "%s: the run reads this file; choose another output", name_of(output));
         for (size_t k = 0; !rc && k < i; k++)
-            if (outputs[k] && strcmp(outputs[k], "-") != 0 && gd_same_file(output, outputs[k]))
-                rc = gd_fail(err, GD_EUSAGE, "%s: this is the same file as %s, but another one is expected", output,
-                             outputs[k]);
+            if (outputs[k] && is_same_output(output, outputs[k]))
+                rc = gd_fail(err, GD_EUSAGE, "%s: this is the same file as %s, but another one is expected",
+                             name_of(output), name_of(outputs[k]));
     }
     return rc;
 }
@@ -135,6 +145,8 @@ static gd_status check_names(const gd_job *run, const char *const *outputs, size
     return rc;
 }
 
+/* The journal and what is going to replace it are not compared with each other: where another run is writing them, one
+ * becomes the other between two looks. */
 static gd_status check_outputs(const gd_job *run, const gd_encoder *encoder, const char *output, const char *second,
                                gd_error *err)
 {
@@ -142,13 +154,18 @@ static gd_status check_outputs(const gd_job *run, const gd_encoder *encoder, con
     size_t count;
     const char *const *inputs = gd_records_inputs(run->records, &count);
     gd_status rc = gd_journal_name(&journal, output, err);
-    const char *const outputs[] = { journal.path, journal.part, journal.aside, output, second };
-    enum { OUTPUTS = sizeof outputs / sizeof outputs[0] };
+    const char *const outputs[] = { output, journal.path, journal.part, journal.aside };
 
-    if (!rc)
-        rc = gd_job_outputs(&encoder->reads, inputs, count, outputs, OUTPUTS, err);
-    if (!rc && run->scores)
-        rc = gd_job_outputs(NULL, &run->scores, 1, outputs, OUTPUTS, err);
+    if (!rc && second && gd_is_stdout(output) && gd_is_stdout(second))
+        rc = gd_fail(err, GD_EUSAGE,
+                     "the lines of two outputs would be mixed on standard output; give one of them a file name");
+    for (size_t i = 0; !rc && i < sizeof outputs / sizeof outputs[0]; i++) {
+        const char *const both[] = { outputs[i], second };
+
+        rc = gd_job_outputs(&encoder->reads, inputs, count, both, 2, err);
+        if (!rc && run->scores)
+            rc = gd_job_outputs(NULL, &run->scores, 1, both, 2, err);
+    }
     gd_journal_free(&journal);
     return rc;
 }

@@ -49,8 +49,8 @@ gd_status gd_job_open(gd_job *run, const gd_encoder *encoder, const gd_file_opti
                       gd_buf *identity, gd_error *err);
 
 /* Fails with GD_EUSAGE if an output is a file that is read, a file of the model, or another output, whatever names and
- * links lead to it.  The inputs are files, not patterns; "-" is passed over, and so is NULL among the outputs.  reads:
- * NULL for none. */
+ * links lead to it.  The inputs are files, not patterns, or "-"; of the outputs, NULL is passed over, and "-" is not
+ * compared with "-".  reads: NULL for none. */
 gd_status gd_job_outputs(const gd_reads *reads, const char *const *inputs, size_t input_count,
                          const char *const *outputs, size_t output_count, gd_error *err);
 

@@ -304,7 +304,7 @@ bool gd_journal_applies(const char *output)
 {
     struct stat sb;
 
-    return !gd_is_stdout(output) && (stat(output, &sb) < 0 || S_ISREG(sb.st_mode));
+    return gd_output_fd(output) < 0 && (stat(output, &sb) < 0 || S_ISREG(sb.st_mode));
 }
 
 static char *with_ending(const char *output, const char *ending)

@@ -1,0 +1,90 @@
+#!/bin/sh
+# outputs.sh - no output destroys what is read, what another output gets, or what was there before.
+LC_ALL=C
+export LC_ALL
+guerdon=${top_builddir:-.}/guerdon
+model=${srcdir:-.}/tests/data/golden/llama
+work=$(mktemp -d) || exit 99
+trap 'rm -rf "$work"' EXIT
+failed=0
+fail() { failed=1; echo "FAILED: $*"; }
+
+case $guerdon in /*) ;; *) guerdon=$PWD/$guerdon ;; esac
+case $model in /*) ;; *) model=$PWD/$model ;; esac
+cd "$work" || exit 99
+from="--model $model --quiet"
+printf '{"prompt":"a","chosen":"b","rejected":"c"}\n{"prompt":"d","chosen":"e","rejected":"f"}\n' >pairs
+printf '{"prompt":"a","responses":["b","c"]}\n{"prompt":"d","responses":["e","f"]}\n' >lists
+"$guerdon" score $from --input pairs --output scores || fail "score: status $?"
+"$guerdon" score $from --input lists --output list-scores || fail "score: status $?"
+
+# usage FILE COMMAND...: the command, which reads the file on standard input, is refused, and the file stays
+usage()
+{
+    read=$1
+    shift
+    cp "$read" before
+    "$guerdon" "$@" --quiet <"$read" >out 2>errors
+    status=$?
+    [ $status -eq 2 ] || fail "$* <$read: status $status, $(cat errors)"
+    cmp -s before "$read" || fail "$* <$read: the file has changed"
+    cp before "$read"
+}
+
+# ---- what is read on standard input ----
+ln pairs hard
+ln -s pairs soft
+for name in pairs ./pairs hard soft /dev/fd/0; do
+    usage pairs score --model "$model" --input - --output $name
+    usage pairs eval --model "$model" --input - --report $name
+    usage pairs eval --model "$model" --report $name
+    usage pairs eval --model "$model" --input - --calibrate-output $name
+    usage pairs eval --model "$model" --input - --scores $name
+    usage pairs filter --model "$model" --input - --min-margin 0 --output kept --rejects $name
+    usage pairs filter --model "$model" --input - --min-margin 0 --output $name
+done
+usage lists rank --model "$model" --input - --output ranked --pairs all --pairs-output lists
+usage scores eval --input pairs --from-scores - --report scores
+usage scores eval --input pairs --from-scores scores --report scores
+usage scores eval --input pairs --from-scores - --scores scores
+usage scores filter --input pairs --from-scores - --min-margin 0 --output scores
+usage list-scores rank --input lists --from-scores - --output list-scores
+usage list-scores rank --input lists --from-scores - --output ranked --pairs all --pairs-output list-scores
+usage scores compare scores - --report scores
+usage scores compare - pairs --report scores
+for part in .resume .resume.part .resume.found; do
+    cp pairs "y$part"
+    usage "y$part" score --model "$model" --input - --output y
+done
+[ ! -e kept ] && [ ! -e ranked ] || fail "an output was made although the run was refused"
+cp scores before
+"$guerdon" filter --input pairs --from-scores scores --min-margin -99 --quiet >>scores 2>errors
+[ $? -eq 2 ] || fail "filter appends to its scores: $(cat errors)"
+cmp -s before scores || fail "filter appended to its scores"
+
+# ---- two kinds of lines in one stream ----
+usage lists rank --model "$model" --input lists --pairs all --pairs-output out
+for names in '- /dev/stdout' '/dev/stdout -' '/dev/fd/1 /dev/stdout'; do
+    set -- $names
+    usage lists rank --model "$model" --input lists --output $1 --pairs all --pairs-output $2
+    grep -q 'the lines of --output and those of --pairs-output would be mixed' errors || fail "rank says $(cat errors)"
+    usage pairs filter --model "$model" --input pairs --min-margin 0 --output $1 --rejects $2
+done
+for name in - /dev/stdout /proc/self/fd/1; do
+    usage pairs eval --model "$model" --input pairs --scores $name
+    usage pairs eval --model "$model" --input pairs --report $name
+    usage pairs compare scores scores --report $name
+done
+
+# ---- open descriptors ----
+echo first >log
+"$guerdon" score $from --input pairs --output /dev/fd/3 3>>log || fail "/dev/fd/3: status $?"
+"$guerdon" score $from --input pairs --output /dev/stderr 2>>log || fail "/dev/stderr: status $?"
+"$guerdon" eval $from --input pairs --scores /proc/self/fd/4 4>>log >out || fail "/proc/self/fd/4: status $?"
+{ echo first && cat scores scores scores; } | cmp -s - log || { fail "descriptors that are open:"; cat log; }
+echo first >log
+"$guerdon" eval $from --input pairs --report /dev/fd/3 3>>log >out || fail "a page to /dev/fd/3: status $?"
+[ "$(head -n 1 log)" = first ] && [ "$(wc -c <log)" -gt 1000 ] || fail "a page to /dev/fd/3: $(head -c 100 log)"
+"$guerdon" score $from --input pairs --output /dev/fd/3 3<lists 2>errors
+[ $? -eq 3 ] || fail "a descriptor to read from: $(cat errors)"
+exit $failed
