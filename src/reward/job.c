@@ -70,15 +70,6 @@ static gd_status open_journal(gd_job *run, const gd_encoder *encoder, const gd_f
     return rc;
 }
 
-/* An output can't be opened: nothing was written yet that could be resumed. A journal that was there is an earlier
- * run's, or that of one that still runs. */
-static gd_status never_begun(gd_job *run, gd_status rc)
-{
-    if (run->journal.created)
-        (void)gd_journal_finish(&run->journal, NULL);
-    return rc;
-}
-
 /* ---- no output is a file that is read, or another output ---- */
 
 static const char *name_of(const char *output) { return strcmp(output, "-") ? output : "standard output"; }
@@ -176,11 +167,9 @@ static gd_status open_sink(gd_job *run, size_t i, const char *path, gd_error *er
 {
     size_t count;
     const char *const *inputs = gd_records_inputs(run->records, &count);
-    gd_status rc;
 
     run->packed |= gd_codec_by_suffix(path) != NULL;
-    rc = gd_sink_open_at(&run->sinks[i], path, inputs, count, run->journal.done.offset[i], err);
-    return rc ? never_begun(run, rc) : GD_OK;
+    return gd_sink_open_at(&run->sinks[i], path, inputs, count, run->journal.done.offset[i], err);
 }
 
 gd_status gd_job_read(gd_job *run, const gd_entries_options *input, const char *keep, gd_error *err)
@@ -252,7 +241,7 @@ gd_status gd_job_open(gd_job *run, const gd_encoder *encoder, const gd_file_opti
     inputs = gd_records_inputs(run->records, &count);
     rc = gd_writer_open(&run->writer, how->output, inputs, count, run->journal.done.offset[0], err);
     if (rc)
-        return never_begun(run, rc);
+        return rc;
     run->sinks[0] = gd_writer_sink(run->writer);
     run->packed = gd_codec_by_suffix(how->output) != NULL;
     return second ? open_sink(run, 1, second, err) : GD_OK;
@@ -313,13 +302,20 @@ gd_status gd_job_flush(gd_job *run, uint64_t next, gd_error *err)
     return rc || run->packed ? rc : save(run, next, err);
 }
 
-bool gd_job_take_back(gd_job *run)
+static bool take_back_outputs(gd_job *run)
 {
-    const gd_journal_state *before = &run->journal.done;
     bool all = true;
 
     for (size_t i = 0; i < GD_JOURNAL_OUTPUTS; i++)
-        all &= !run->sinks[i] || gd_sink_take_back(run->sinks[i], before->offset[i]);
+        all &= !run->sinks[i] || gd_sink_take_back(run->sinks[i], run->journal.done.offset[i]);
+    return all;
+}
+
+bool gd_job_take_back(gd_job *run)
+{
+    const gd_journal_state *before = &run->journal.done;
+    const bool all = take_back_outputs(run);
+
     if (run->journal.created)
         (void)gd_journal_finish(&run->journal, NULL);
     else
@@ -357,10 +353,23 @@ static gd_status report(void *context, gd_error *err) { return gd_job_report(con
 
 gd_pause gd_job_pause(gd_job *run) { return (gd_pause){ report, run }; }
 
+/* A run that failed before it had anything to write leaves all as it was. */
+static void leave_untouched(gd_job *run)
+{
+    for (size_t i = 0; i < GD_JOURNAL_OUTPUTS; i++)
+        if (run->sinks[i] && gd_sink_used(run->sinks[i]))
+            return;
+    (void)take_back_outputs(run);
+    if (run->journal.created) /* else it is an earlier run's, or that of one that still runs */
+        (void)gd_journal_finish(&run->journal, NULL);
+}
+
 gd_status gd_job_close(gd_job *run, gd_status rc, gd_error *err)
 {
     gd_error failed = { 0 };
 
+    if (rc && rc != GD_EITEM && rc != GD_EINTERRUPTED)
+        leave_untouched(run);
     if (run->summary.failed)
         (void)fail_items(run, &failed); /* while the writer is there */
     for (size_t i = GD_JOURNAL_OUTPUTS; i-- > 0;) {

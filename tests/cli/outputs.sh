@@ -87,4 +87,51 @@ echo first >log
 [ "$(head -n 1 log)" = first ] && [ "$(wc -c <log)" -gt 1000 ] || fail "a page to /dev/fd/3: $(head -c 100 log)"
 "$guerdon" score $from --input pairs --output /dev/fd/3 3<lists 2>errors
 [ $? -eq 3 ] || fail "a descriptor to read from: $(cat errors)"
+
+# ---- a run that fails before it has a line leaves what was there ----
+# stays STATUS FILE COMMAND...: the command fails, and an earlier output stays, without a journal
+stays()
+{
+    wanted=$1 old=$2
+    shift 2
+    echo earlier >"$old"
+    "$guerdon" "$@" --quiet >out 2>errors
+    status=$?
+    [ $status -eq $wanted ] || fail "$*: status $status, $(cat errors)"
+    [ "$(cat "$old")" = earlier ] || fail "$*: $old is lost"
+    [ ! -e "$old.resume" ] && [ ! -e "$old.resume.part" ] && [ ! -e "$old.resume.found" ] || fail "$*: a journal is left"
+    rm -f "$old"
+}
+for second in none/p .; do
+    stays 3 old rank --model "$model" --input lists --output old --pairs all --pairs-output $second
+    stays 3 old filter --model "$model" --input pairs --min-margin 0 --output old --rejects $second
+    stays 3 old filter --model "$model" --input pairs --top-fraction 0.5 --output old --rejects $second
+done
+printf '{"text":\n' >broken
+: >empty
+printf '{"index":0,"score":1,"tokens":1}\n' >texts
+for wrong in broken empty texts; do
+    stays 3 old filter --input pairs --from-scores $wrong --min-margin 0 --output old
+    stays 3 old.gz filter --input pairs --from-scores $wrong --min-margin 0 --output old.gz
+    stays 3 old rank --input lists --from-scores $wrong --output old
+    stays 3 old eval --input pairs --from-scores $wrong --scores old
+done
+if command -v flock >/dev/null; then
+    echo earlier >busy
+    flock busy "$guerdon" rank $from --input lists --output new --pairs all --pairs-output busy 2>errors
+    [ $? -eq 3 ] && grep -q 'another run is writing' errors || fail "an output that is locked: $(cat errors)"
+    [ "$(cat busy)" = earlier ] || fail "an output that is locked is emptied"
+fi
+
+# a file that was made is one of no lines, packed or not
+for ending in gz zst; do
+    "$guerdon" filter --quiet --input pairs --from-scores texts --min-margin 0 --output new.$ending 2>errors
+    [ $? -eq 3 ] || fail "scores of texts: $(cat errors)"
+    [ -s new.$ending ] || fail "new.$ending has no bytes"
+    "$guerdon" score $from --input new.$ending >out 2>&1 || fail "new.$ending can't be read: $(cat out)"
+    { head -n 1 scores && cat texts; } >half
+    "$guerdon" eval --quiet --input pairs --from-scores half --scores half.$ending >out 2>errors
+    [ $? -eq 3 ] || fail "scores of which half are of texts: $(cat errors)"
+    "$guerdon" score $from --input half.$ending >out 2>&1 || fail "half.$ending can't be read: $(cat out)"
+done
 exit $failed
