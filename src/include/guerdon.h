@@ -315,7 +315,9 @@ typedef struct gd_file_options {
                              recognised by their first bytes */
     const char *output; /**< a path, or "-" for standard output; written batch by batch */
     gd_format format;   /**< of the input */
-    int resume;         /**< not 0: resume an interrupted run; if its output is complete, do nothing */
+    int resume;         /**< not 0: resume an interrupted run; if its output is complete, do nothing;
+                             GD_EUSAGE if the input then has another number of items. Whether the model, the options
+                             or the items have changed is no longer known. */
     const char *fields; /**< other names for fields, as in "text=instruction,chosen=good": our name = the input's; _ is
                              the name of no field, and leaves ours out */
     size_t arguments;   /**< not 0: the lines of the input are texts that a user typed, and messages about them begin

@@ -235,6 +235,8 @@ gd_status gd_job_open(gd_job *run, const gd_encoder *encoder, const gd_file_opti
         rc = open_journal(run, encoder, how, identity, err);
     for (size_t i = 0; !rc && i < GD_JOURNAL_OUTPUTS; i++)
         rc = check_done(run, i, (const char *const[]){ how->output, second, run->journal.aside }[i], err);
+    if (!rc && run->journal.done.complete && !run->copies && !run->group_by)
+        rc = gd_job_finished(run, how->output, how->input, encoder->truncate == GD_TRUNCATE_DROP, err);
     if (rc || run->journal.done.complete)
         return rc;
     run->summary = run->journal.done.summary;

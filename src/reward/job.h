@@ -54,6 +54,10 @@ gd_status gd_job_open(gd_job *run, const gd_encoder *encoder, const gd_file_opti
 gd_status gd_job_outputs(const gd_reads *reads, const char *const *inputs, size_t input_count,
                          const char *const *outputs, size_t output_count, gd_error *err);
 
+/* Of a run that is resumed, but complete: reads the whole input, and fails with GD_EUSAGE if it hasn't as many items as
+ * the output has lines of.  drops: items may have been left out. */
+gd_status gd_job_finished(const gd_job *run, const char *output, const char *input, bool drops, gd_error *err);
+
 /* The part of it that a dry run needs, after the input was opened. */
 gd_status gd_job_open_dry(gd_job *run, gd_error *err);
 

@@ -134,4 +134,33 @@ for ending in gz zst; do
     [ $? -eq 3 ] || fail "scores of which half are of texts: $(cat errors)"
     "$guerdon" score $from --input half.$ending >out 2>&1 || fail "half.$ending can't be read: $(cat out)"
 done
+
+# ---- an output that is complete, with --resume ----
+again() # STATUS SENTENCE COMMAND...: the command, resumed, says so, and its output stays
+{
+    wanted=$1 sentence=$2
+    shift 2
+    cp whole before
+    "$guerdon" "$@" --output whole --resume 2>errors
+    status=$?
+    [ $status -eq $wanted ] || fail "$* --resume: status $status, $(cat errors)"
+    grep -q "$sentence" errors || fail "$* --resume says $(cat errors)"
+    cmp -s whole before && [ ! -e whole.resume ] || fail "$* --resume changes its output"
+}
+"$guerdon" score $from --input pairs --output whole.gz
+for what in "score --model $model" "rank --model $model" 'rank --from-scores list-scores'; do
+    case $what in rank*) input=lists ;; *) input=pairs ;; esac
+    cat $input $input >more
+    head -n 1 $input >less
+    rm -f whole
+    "$guerdon" $what --quiet --input $input --output whole || fail "$what: status $?"
+    again 0 'complete; nothing to do (it has as many items as the input, but whether' $what --input $input
+    again 2 'whole is complete with 2 items, but more has 4: ' $what --input more
+    again 2 'whole is complete with 2 items, but less has 1: ' $what --input less
+done
+again 0 'nothing to do' rank --from-scores list-scores --skip-unscored --input more
+again 2 'whole is complete with 2 items, but less has 1: ' rank --from-scores list-scores --skip-unscored --input less
+"$guerdon" score $from --resume --input pairs --output whole.gz 2>errors || fail "a packed output: $(cat errors)"
+"$guerdon" score $from --resume --input lists --output pairs 2>errors
+[ $? -eq 2 ] && grep -q 'pairs: line 1 is not one that this command writes' errors || fail "another file: $(cat errors)"
 exit $failed
