@@ -235,7 +235,7 @@ bool gd_sink_take_back(gd_sink *s, uint64_t offset)
     struct stat sb;
 
     s->taken = true;
-    if (s->old || (s->written == offset && !s->failure.status))
+    if (s->written == offset && (s->old || !s->failure.status))
         return true;
     return s->owned && fstat(s->fd, &sb) == 0 && S_ISREG(sb.st_mode) && ftruncate(s->fd, (off_t)offset) == 0;
 }

@@ -255,7 +255,9 @@ gd_status gd_job_aside(gd_job *run, gd_error *err)
 
     if (!run->journal.aside)
         return GD_OK;
-    rc = open_sink(run, 2, run->journal.aside, err);
+    rc = run->journal.created ? gd_journal_clear_aside(&run->journal, err) : GD_OK;
+    if (!rc)
+        rc = open_sink(run, 2, run->journal.aside, err);
     run->journal.has_aside = rc == GD_OK;
     return rc;
 }
@@ -311,6 +313,15 @@ static bool take_back_outputs(gd_job *run)
     for (size_t i = 0; i < GD_JOURNAL_OUTPUTS; i++)
         all &= !run->sinks[i] || gd_sink_take_back(run->sinks[i], run->journal.done.offset[i]);
     return all;
+}
+
+/* No resumed run could do better: nothing is left that would ask for one. */
+static void give_up(gd_job *run)
+{
+    for (size_t i = 0; i < GD_JOURNAL_OUTPUTS; i++)
+        if (run->sinks[i])
+            (void)gd_sink_take_back(run->sinks[i], 0);
+    (void)gd_journal_finish(&run->journal, NULL);
 }
 
 bool gd_job_take_back(gd_job *run)
@@ -372,6 +383,8 @@ gd_status gd_job_close(gd_job *run, gd_status rc, gd_error *err)
 
     if (rc && rc != GD_EITEM && rc != GD_EINTERRUPTED)
         leave_untouched(run);
+    if (rc && run->hopeless)
+        give_up(run);
     if (run->summary.failed)
         (void)fail_items(run, &failed); /* while the writer is there */
     for (size_t i = GD_JOURNAL_OUTPUTS; i-- > 0;) {

@@ -24,6 +24,7 @@ typedef struct gd_job {
     uint64_t digest;                    /* gd_record's, of the last finished item */
     uint64_t seen;                      /* items read so far */
     bool tells;                         /* the command itself tells which items fail, and why */
+    bool hopeless;                      /* the input itself is wrong, so that resuming the run would not help */
     const char *scores;                 /* NULL, or another file that the run reads: no output may be the same */
     const char *const *taken;           /* names that can't be kept, because a second output has them; or NULL */
     const char *group_by;               /* NULL, or the field that groups rows: the first that they keep */

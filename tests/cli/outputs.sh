@@ -163,4 +163,31 @@ again 2 'whole is complete with 2 items, but less has 1: ' rank --from-scores li
 "$guerdon" score $from --resume --input pairs --output whole.gz 2>errors || fail "a packed output: $(cat errors)"
 "$guerdon" score $from --resume --input lists --output pairs 2>errors
 [ $? -eq 2 ] && grep -q 'pairs: line 1 is not one that this command writes' errors || fail "another file: $(cat errors)"
+
+# ---- what a run leaves beside its output ----
+printf '{"prompt":"a","response":"b"}\n{"prompt":"c","response":"d"}\n{"prompt":"a","response":"e"}\n' >unsorted
+"$guerdon" rank $from --input unsorted --group-by prompt --output groups 2>errors
+[ $? -eq 3 ] && grep -q 'sort the input by "prompt" first' errors || fail "rows that are not sorted: $(cat errors)"
+[ ! -e groups.resume ] || fail "rows that are not sorted leave a journal"
+sort unsorted >sorted
+"$guerdon" rank $from --input sorted --group-by prompt --output groups 2>errors || fail "rows that are sorted: $(cat errors)"
+
+cp pairs w.resume.found
+"$guerdon" filter $from --input pairs --top-fraction 0.5 --output w 2>errors
+[ $? -eq 2 ] && grep -q 'w.resume.found: the run would overwrite this file' errors || fail "a file of that name: $(cat errors)"
+cmp -s pairs w.resume.found && [ ! -e w.resume ] || fail "a file that is called w.resume.found is lost"
+ln -sf ../$(basename "$work")/scores w.resume.found
+cp scores before
+"$guerdon" filter $from --input pairs --top-fraction 0.5 --output w 2>errors || fail "a link called w.resume.found: $(cat errors)"
+cmp -s scores before || fail "a file that w.resume.found leads to is lost"
+
+# a run that goes on with other flags: the message has the words of the command line
+gzip -c pairs | dd bs=1 count=$(($(gzip -c pairs | wc -c) - 6)) of=cut 2>/dev/null
+"$guerdon" score $from --input cut --output said 2>errors
+[ $? -eq 3 ] && [ -e said.resume ] || fail "an input that breaks off: $(cat errors)"
+for words in '--truncate=left:truncate, error; now it is left' '--max-length=200:max_length, not given; now it is 200' \
+    '--add-eos=auto:add_eos, never; now it is auto' '--keep=prompt:keep, not given; now it is "prompt"'; do
+    "$guerdon" score $from --input cut --output said --resume "${words%%:*}" 2>errors
+    [ $? -eq 2 ] && grep -q "started with another ${words#*:}" errors || fail "${words%%:*} says $(cat errors)"
+done
 exit $failed
