@@ -3,9 +3,9 @@
 #include "tests/check.h"
 
 #include "base/json.h"
-#include "base/mem.h"
 #include "quant-free/adapter.h"
-#include "reward/encode.h"
+#include "train/pairs.h"
+#include "train/save.h"
 #include "train/trainer.h"
 
 #include <math.h>
@@ -21,17 +21,11 @@ struct training {
     gd_plan *plan;
     gd_adapter *adapter;
     gd_tuning tuning;
-    gd_train_item items[MAX_PAIRS];
-    size_t first_text[MAX_PAIRS + 1];
-    gd_span texts[2 * MAX_PAIRS];
-    uint32_t pooled[2 * MAX_PAIRS];
-    gd_train_set set;
+    gd_pairs pairs;
     gd_trainer_options options;
     gd_engine *engine;
     gd_learner *learner;
 };
-
-static const gd_preference chosen_first = { .better = 0, .worse = 1 };
 
 static double number(const json_t *object, const char *key)
 {
@@ -43,56 +37,20 @@ static double number(const json_t *object, const char *key)
 }
 
 /* TRL's rule: a pair stays if both texts, with the end-of-sequence token, fit. */
-static void read_pair(struct training *t, const json_t *row)
-{
-    static const char *const names[] = { "chosen", "rejected" };
-    gd_ids ids[2] = { { 0 } };
-    bool fits = true;
-
-    for (size_t i = 0; i < 2; i++) {
-        const char *text = json_string_value(json_object_get(row, names[i]));
-        gd_encoding how;
-
-        assert_ok(gd_encode(&t->encoder, (gd_text){ text, strlen(text) }, &ids[i], &how, test_err));
-        fits &= ids[i].len <= MAX_LENGTH;
-    }
-    for (size_t i = 0; i < 2; i++) {
-        const size_t at = 2 * t->set.count + i;
-
-        if (!fits) {
-            gd_free(ids[i].data);
-            continue;
-        }
-        t->texts[at] = (gd_span){ ids[i].data, ids[i].len };
-        t->pooled[at] = (uint32_t)gd_pooled_position(&t->encoder.special, ids[i].data, ids[i].len);
-    }
-    if (!fits)
-        return;
-    t->items[t->set.count] = (gd_train_item){ &chosen_first, 1, 2 };
-    t->set.count++;
-    t->first_text[t->set.count] = 2 * t->set.count;
-}
-
 static void read_pairs(struct training *t)
 {
-    static char line[65536];
     char path[TEST_PATH + 16];
-    FILE *f;
+    const char *input = path;
+    const gd_entries_options options = { .inputs = &input, .count = 1 };
+    gd_records *records;
 
     (void)snprintf(path, sizeof path, "%s/train.jsonl", t->dir);
-    f = fopen(path, "r");
-    assert_non_null(f);
-    t->set = (gd_train_set){ .items = t->items, .first_text = t->first_text, .texts = t->texts, .pooled = t->pooled };
-    while (fgets(line, sizeof line, f)) {
-        json_t *row;
-
-        assert_ok(gd_json_parse(&row, line, strlen(line), path, test_err));
-        assert_true(t->set.count < MAX_PAIRS);
-        read_pair(t, row);
-        json_decref(row);
-    }
-    (void)fclose(f);
-    assert_int_equal(t->set.count, (size_t)number(t->log, "rows_kept"));
+    assert_ok(gd_records_open(&records, &options, test_err));
+    assert_ok(gd_pairs_read(&t->pairs, records, &t->encoder, &(gd_pairs_options){ .keep_equal = true }, test_err));
+    gd_records_close(records);
+    assert_int_equal(t->pairs.counts.failed, 0);
+    assert_int_equal(t->pairs.set.count, (size_t)number(t->log, "rows_kept"));
+    assert_int_equal(t->pairs.counts.records, t->pairs.counts.kept + t->pairs.counts.too_long);
 }
 
 static void read_options(struct training *t)
@@ -112,7 +70,7 @@ static void read_options(struct training *t)
                                .batch = (size_t)number(args, "per_device_train_batch_size"),
                                .accumulate = (size_t)number(args, "gradient_accumulation_steps"),
                                .divide_twice = true };
-    batches = (t->set.count + o->batch - 1) / o->batch;
+    batches = (t->pairs.set.count + o->batch - 1) / o->batch;
     o->total = (batches + o->accumulate - 1) / o->accumulate;
 }
 
@@ -134,12 +92,14 @@ static void training_open(struct training *t, const char *run)
     gd_options_init(&options);
     options.model = path;
     options.add_eos = GD_ADD_EOS_AUTO;
+    options.max_length = MAX_LENGTH;
+    options.truncate = GD_TRUNCATE_DROP;
     assert_ok(gd_encoder_open(&t->encoder, &options, path, NULL, t->config, test_err));
-    t->encoder.max_length = 0; /* longer texts are left out, not refused */
     (void)snprintf(path, sizeof path, "%s/step0", t->dir);
     assert_ok(gd_adapter_open(&t->adapter, path, t->plan->head, test_err));
     assert_ok(gd_tuning_import(&t->tuning, t->plan, t->adapter, test_err));
     read_pairs(t);
+    assert_true(t->pairs.set.count <= MAX_PAIRS);
     read_options(t);
     parts.plan = t->plan;
     parts.weights = t->weights;
@@ -155,8 +115,7 @@ static void training_close(struct training *t)
     gd_learner_close(t->learner);
     gd_engine_close(t->engine);
     gd_tuning_close(&t->tuning);
-    for (size_t i = 0; i < 2 * t->set.count; i++)
-        gd_free((void *)t->texts[i].ids);
+    gd_pairs_free(&t->pairs);
     gd_adapter_close(t->adapter);
     gd_plan_free(t->plan);
     gd_weights_close(t->weights);
@@ -179,7 +138,7 @@ static void check_order(const struct training *t, const uint32_t *order)
 {
     const json_t *want = json_object_get(t->log, "order");
 
-    for (size_t i = 0; i < t->set.count; i++)
+    for (size_t i = 0; i < t->pairs.set.count; i++)
         assert_int_equal(order[i], json_integer_value(json_array_get(want, i)));
 }
 
@@ -190,14 +149,14 @@ static void run_steps(struct training *t)
     uint32_t order[MAX_PAIRS];
     size_t tokens = 0;
 
-    gd_trainer_order(order, t->set.count, 42, 0);
+    gd_trainer_order(order, t->pairs.set.count, 42, 0);
     check_order(t, order);
     for (size_t step = 0; step < t->options.total; step++) {
         const json_t *want = json_array_get(history, step);
-        const size_t first = step * per_step, left = t->set.count - first;
+        const size_t first = step * per_step, left = t->pairs.set.count - first;
         gd_train_metrics got;
 
-        assert_ok(gd_trainer_step(t->learner, &t->tuning, &t->set, &t->options, order + first,
+        assert_ok(gd_trainer_step(t->learner, &t->tuning, &t->pairs.set, &t->options, order + first,
                                   left < per_step ? left : per_step, step, &got, test_err));
         tokens += got.tokens;
         assert_true(got.rows < got.tokens);
@@ -248,6 +207,39 @@ static void check_end(const struct training *t)
     gd_adapter_close(end);
 }
 
+/* What was saved is read back with the same bits, and without a note. */
+static void check_saved(const struct training *t)
+{
+    static const char *const targets[] = {
+        "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"
+    };
+    const gd_save_parts parts = { &t->tuning, "../../qwen2", 8, 16, targets, sizeof targets / sizeof targets[0] };
+    char path[TEST_PATH];
+    gd_newdir *dir;
+    gd_adapter *saved;
+
+    assert_non_null(mkdtemp(test_template(path)));
+    assert_ok(gd_newdir_open(&dir, path, test_err));
+    assert_ok(gd_adapter_save(dir, &parts, test_err));
+    assert_ok(gd_newdir_keep(dir, test_err));
+    gd_newdir_close(dir);
+    assert_ok(gd_adapter_open(&saved, path, t->plan->head, test_err));
+    assert_int_equal(gd_adapter_note_count(saved), 0);
+    assert_int_equal(gd_adapter_count(saved), t->tuning.count);
+    for (size_t i = 0; i < t->tuning.count; i++) {
+        const gd_tuned *m = &t->tuning.modules[i];
+        gd_lora lora;
+
+        assert_true(gd_adapter_find(saved, t->plan->steps[m->step].lora, &lora));
+        assert_memory_equal(lora.a->data, m->a.value, m->a.count * sizeof(float));
+        assert_memory_equal(lora.b->data, m->b.value, m->b.count * sizeof(float));
+        assert_memory_equal(&lora.scale, &t->tuning.lora[m->step].scale, sizeof(float));
+    }
+    assert_memory_equal(gd_adapter_head(saved)->data, t->tuning.head.value, t->tuning.head.count * sizeof(float));
+    gd_adapter_close(saved);
+    test_remove(path);
+}
+
 static void check_run(const char *run)
 {
     struct training t;
@@ -255,6 +247,7 @@ static void check_run(const char *run)
     training_open(&t, run);
     run_steps(&t);
     check_end(&t);
+    check_saved(&t);
     training_close(&t);
 }
 

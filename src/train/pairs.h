@@ -1,0 +1,39 @@
+/* pairs.h - the data of a training run: records whose answers are preferred to others, as token ids.
+ *
+ *     {"chosen": C, "rejected": R}                    C is better; with a "prompt", and "margin", by which
+ *     {"chosen": [C, D], "rejected": [R]}             each of the first is better than each of the others
+ *     {"prompt": P, "responses": [..], "ranks": [..]} rank 1 is best; equal ranks say nothing
+ *
+ * A record is left out if one of its texts is too long (as TRL does; nothing is cut), if it prefers nothing, or if it
+ * cannot be read. Preferences of equal texts are left out: they teach nothing, and count as wrong. */
+#ifndef GD_TRAIN_PAIRS_H
+#define GD_TRAIN_PAIRS_H
+
+#include "reward/encode.h"
+#include "train/trainer.h"
+
+/* What became of the records. */
+typedef struct gd_pairs_counts {
+    uint64_t records, kept, too_long, equal, indifferent, failed; /* indifferent: equal ranks only */
+} gd_pairs_counts;
+
+typedef struct gd_pairs {
+    gd_train_set set; /* its arrays belong to the pairs */
+    gd_pairs_counts counts;
+    char problem[GD_SENTENCE_ROOM]; /* of the first record that failed, or "" */
+    size_t item_room, text_room;
+    uint64_t tokens; /* of all texts kept */
+} gd_pairs;
+
+typedef struct gd_pairs_options {
+    const char *margin; /* the name of a field, or NULL: margins are not read */
+    bool keep_equal;    /* preferences of equal texts stay, as in TRL */
+} gd_pairs_options;
+
+/* Reads all records; the encoder's `truncate` must be GD_TRUNCATE_DROP, and fields "ranks" and options->margin must be
+ * among the records' `also`. Fails only where the input breaks off, or without memory. */
+gd_status gd_pairs_read(gd_pairs *pairs, gd_records *records, const gd_encoder *encoder,
+                        const gd_pairs_options *options, gd_error *err);
+void gd_pairs_free(gd_pairs *pairs); /* all zero is fine */
+
+#endif

@@ -1,0 +1,23 @@
+/* save.h - writes what has learnt as a PEFT adapter: adapter_config.json and adapter_model.safetensors.
+ *
+ * The names and keys are those of PEFT 0.21 for a sequence classifier (peft/utils/save_and_load.py), so that PeftModel and
+ * AutoPeftModelForSequenceClassification load it, head included.  Values are fp32, the masters. */
+#ifndef GD_TRAIN_SAVE_H
+#define GD_TRAIN_SAVE_H
+
+#include "base/newdir.h"
+#include "train/tuning.h"
+
+typedef struct gd_save_parts {
+    const gd_tuning *tuning;
+    const char *base; /* base_model_name_or_path */
+    size_t rank;      /* lora_alpha / rank is the scale of all modules */
+    double alpha;
+    const char *const *targets; /* target_modules: the last parts of the modules' names */
+    size_t target_count;
+} gd_save_parts;
+
+/* Adds both files to the directory; the configuration last, since PEFT looks for it first. */
+gd_status gd_adapter_save(gd_newdir *dir, const gd_save_parts *parts, gd_error *err);
+
+#endif
