@@ -78,8 +78,9 @@ const cli_flag cli_flags[] = {
       "qwen2.5, qwen3, llama3, llama3.1, mistral, gemma and others, or a YAML file",
       AT(options.chat_format), CLI_TEXT, MODELS },
     { "turns", "auto|on|off",
-      "make the user's turn of a prompt that is a text, and the assistant's of its answers: on, off, or auto (default: "
-      "only for eval --weights rewardbench if the model has a chat format)",
+      "make the user's turn of a prompt that is a text, and the assistant's of its answers: on (a text without a "
+      "prompt "
+      "is an error then), off, or auto (default: only for eval --weights rewardbench if the model has a chat format)",
       AT(options.turns), CLI_WORD, MODELS },
     { "truncate", "error|left|right|drop|oldest-turns",
       "what to do with a text that is too long: report an error (default), cut off its first tokens, cut off its last "

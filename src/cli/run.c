@@ -188,14 +188,13 @@ const gd_progress *cli_run_watch(cli_run *run)
     return &run->progress;
 }
 
-/* A chat format applies to conversations only. */
+/* A chat format applies to conversations only.  Turns can be made of texts only where all have a prompt. */
 static void note_chat_format(const cli_settings *settings, const gd_summary *summary)
 {
     if (settings->options.chat_format && summary->texts && !summary->conversations)
-        cli_say(
-            "note: --chat-format %s was not used, since no item is a conversation; --turns on makes turns of prompts "
-            "and answers that are texts",
-            settings->options.chat_format);
+        cli_say("note: --chat-format %s was not used, since no item is a conversation%s", settings->options.chat_format,
+                summary->joined == summary->texts ? "; --turns on makes turns of prompts and answers that are texts"
+                                                  : "");
     else if (summary->joined && !settings->quiet)
         cli_say(
             "note: prompts and answers that are texts were joined as they are, although the model has a chat format; "

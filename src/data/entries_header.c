@@ -108,6 +108,12 @@ gd_status gd_header_compare(const gd_header *header, const char *path, const gd_
                    header->count, first->count, first_path);
 }
 
+void gd_header_list(const gd_header *header, gd_buf *out)
+{
+    for (size_t i = 0; i < header->count && out->len < 200; i++)
+        gd_buf_printf(out, "%s%.100s", i ? ", " : "", header->names[i]);
+}
+
 gd_status gd_header_find(const gd_header *header, const char *path, const char *name, gd_error *err)
 {
     gd_buf names = { 0 };
@@ -116,8 +122,7 @@ gd_status gd_header_find(const gd_header *header, const char *path, const char *
     for (size_t i = 0; i < header->count; i++)
         if (strcmp(header->names[i], name) == 0)
             return GD_OK;
-    for (size_t i = 0; i < header->count && names.len < 200; i++)
-        gd_buf_printf(&names, "%s%.100s", i ? ", " : "", header->names[i]);
+    gd_header_list(header, &names);
     rc = gd_buf_cstr(&names)
              ? gd_fail(err, GD_EUSAGE, "%s: there is no column \"%s\"; the header has %s", path, name, names.data)
              : gd_fail_memory(err, names.len);

@@ -2,6 +2,7 @@
 #ifndef GD_DATA_ENTRIES_HEADER_H
 #define GD_DATA_ENTRIES_HEADER_H
 
+#include "base/buf.h"
 #include "guerdon.h"
 
 typedef struct gd_header {
@@ -23,6 +24,9 @@ void gd_header_free(gd_header *header);
 /* GD_EUSAGE, with a message that names the first difference, unless both have the same names in the same order. */
 gd_status gd_header_compare(const gd_header *header, const char *path, const gd_header *first, const char *first_path,
                             gd_error *err);
+
+/* Adds the names of the first columns, for messages. */
+void gd_header_list(const gd_header *header, gd_buf *out);
 
 /* GD_EUSAGE if there is no such column. */
 gd_status gd_header_find(const gd_header *header, const char *path, const char *name, gd_error *err);

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "data/record_columns.h"
 #include "data/record_read.h"
 #include "data/entries.h"
 
@@ -120,6 +121,8 @@ gd_status gd_records_open(gd_records **out, const gd_entries_options *options, g
     if (!records)
         return gd_fail_memory(err, sizeof *records);
     rc = gd_entries_open(&records->entries, options, err);
+    if (!rc)
+        rc = gd_record_check_columns(records->entries, err);
     if (rc) {
         gd_records_close(records);
         return rc;

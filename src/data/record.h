@@ -109,8 +109,8 @@ const json_t *gd_answer_inside(const json_t *answer);
 /* Answer number `which` of a GD_RECORD_ANSWERS in its object: in responses, or in chosen and rejected. */
 const json_t *gd_record_answer(const json_t *object, size_t which);
 
-/* The same for a record, which may have been made of rows; and its prompt and its system
- * message, or NULL. */
+/* The same for a record, which may have been made of rows; and its prompt or NULL, and its system message, which is
+ * NULL if it is empty, too. */
 const json_t *gd_record_answer_of(const gd_record *record, size_t which);
 const json_t *gd_record_prompt(const gd_record *record);
 const json_t *gd_record_system(const gd_record *record);

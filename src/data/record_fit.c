@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "data/find.h"
 
 #include <string.h>
 
@@ -22,19 +23,9 @@ bool gd_record_starts(gd_text text, gd_text with)
     return text.len >= with.len && (!with.len || !memcmp(text.data, with.data, with.len));
 }
 
-bool gd_record_holds(gd_text text, gd_text part)
+bool gd_record_before_holds(const gd_record *record, gd_text part)
 {
-    while (text.len >= part.len) {
-        const char *at = memchr(text.data, part.data[0], text.len - part.len + 1);
-
-        if (!at)
-            return false;
-        text = (gd_text){ at, text.len - (size_t)(at - text.data) };
-        if (gd_record_starts(text, part))
-            return true;
-        text = (gd_text){ text.data + 1, text.len - 1 };
-    }
-    return false;
+    return record->count && gd_holds(record->texts[0].before, part);
 }
 
 bool gd_record_begins(const gd_message *all, size_t count, const gd_message *first, size_t first_count)

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "data/entries_fields.h"
+#include "data/find.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -29,16 +30,18 @@ gd_status gd_record_check_halves(const gd_reading *r)
     const char *prompt = gd_reading_name(r, "prompt");
     const bool second = !strcmp(prompt, halves[1]);
     const gd_text half = filled(r, halves[!second]);
+    bool before;
     gd_status rc = GD_OK;
 
     if ((!second && strcmp(prompt, halves[0]) != 0) || !half.len)
         return GD_OK;
+    before = gd_record_before_holds(r->record, half);
     for (size_t i = 0; !rc && i < r->record->count; i++) {
         const gd_record_text *text = &r->record->texts[i];
-        bool found = gd_record_holds(text->text, half) || gd_record_holds(text->before, half);
+        bool found = before || gd_holds(text->text, half);
 
         for (size_t m = 0; text->messages && m < text->message_count; m++)
-            found |= gd_record_holds(text->messages[m].content, half);
+            found |= gd_holds(text->messages[m].content, half);
         if (!found)
             rc = gd_fail(r->why, GD_EFORMAT,
                          "the field \"%s\" is the other half of the prompt in \"%s\", and would be lost; join the two "

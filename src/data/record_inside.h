@@ -50,7 +50,10 @@ gd_status gd_record_cells(const gd_reading *r);
 gd_status gd_record_message(gd_message *message, const gd_reading *r, const char *name, size_t index,
                             const json_t *value);
 
-/* Whether a template that reads the value would write nothing of it. */
+/* Whether a value says nothing: null, an empty text, or lists and objects of nothing else. */
+bool gd_reading_nothing(const json_t *value);
+
+/* Whether a template that reads the value would write nothing of it: nor of "[]", a list that became a text. */
 bool gd_reading_empty(const json_t *value);
 
 /* A fault if the item has a field that a chat template would be given, and which no chat format writes. */
@@ -67,11 +70,13 @@ gd_status gd_record_fit(const gd_reading *r, gd_record_text *to, const gd_record
 gd_status gd_record_put_prompt(const gd_reading *r, gd_text prompt);
 
 /* Whether a conversation begins with these messages; whether its user says this text somewhere; whether a text begins
- * with another, or holds it, which is not empty. */
+ * with another. */
 bool gd_record_begins(const gd_message *all, size_t count, const gd_message *first, size_t first_count);
 bool gd_record_says(const gd_message *all, size_t count, gd_text text);
 bool gd_record_starts(gd_text text, gd_text with);
-bool gd_record_holds(gd_text text, gd_text part);
+
+/* Whether the text that is put before the texts of the record holds this one. */
+bool gd_record_before_holds(const gd_record *record, gd_text part);
 
 /* ---- record_system.c: what the system says ---- */
 

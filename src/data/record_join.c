@@ -1,5 +1,5 @@
 /* record_join.c - rows with one answer each, as one record: the answers to a prompt. */
-#include "data/record.h"
+#include "data/record_inside.h"
 
 #include "base/error.h"
 #include "base/mem.h"
@@ -106,4 +106,10 @@ static const json_t *shared(const gd_record *record, const char *key)
 }
 
 const json_t *gd_record_prompt(const gd_record *record) { return shared(record, "prompt"); }
-const json_t *gd_record_system(const gd_record *record) { return shared(record, "system"); }
+
+const json_t *gd_record_system(const gd_record *record)
+{
+    const json_t *system = shared(record, "system");
+
+    return gd_reading_nothing(system) ? NULL : system;
+}

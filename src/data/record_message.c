@@ -40,10 +40,9 @@ static bool is_empty_text(const json_t *value)
     return found;
 }
 
-bool gd_reading_empty(const json_t *value)
-{
-    return !value || gd_json_nothing(value) || is_hollow(value) || is_empty_text(value);
-}
+bool gd_reading_nothing(const json_t *value) { return !value || gd_json_nothing(value) || is_hollow(value); }
+
+bool gd_reading_empty(const json_t *value) { return gd_reading_nothing(value) || is_empty_text(value); }
 
 gd_status gd_record_no_template_fields(const gd_reading *r)
 {
@@ -164,16 +163,24 @@ static gd_status check_role(const gd_reading *r, const char *name, size_t index,
                    index, name, (int)(role.len > 40 ? 40 : role.len), role.data, sharegpt ? "human, gpt, " : "");
 }
 
-/* A message in both forms must say the same twice. */
-static gd_status check_forms(const gd_reading *r, const char *name, size_t index, const json_t *value)
+/* A message in both forms must say the same twice, or one half of it.  A "from" alone that is no role, and a
+ * "value" that is no text, may be a source and a reward. */
+static gd_status check_forms(const gd_reading *r, const char *name, size_t index, const gd_message *message,
+                             const json_t *value)
 {
     const json_t *from = json_object_get(value, "from"), *said = json_object_get(value, "value");
     gd_text role = { json_string_value(from), json_string_length(from) };
+    bool same = true;
 
-    if (!json_is_string(from) || !json_is_string(said))
+    if (role.len)
+        translate(&role);
+    if (!json_string_length(said) && !(role.len && gd_chat_knows_role(role)))
         return GD_OK;
-    translate(&role);
-    if (is_text(json_object_get(value, "role"), role) && json_equal(json_object_get(value, "content"), said))
+    if (role.len)
+        same = role.len == message->role.len && !memcmp(role.data, message->role.data, role.len);
+    if (json_is_string(said) && (role.len || json_string_length(said)))
+        same = same && is_text(said, message->content);
+    if (same)
         return GD_OK;
     return gd_fail(r->why, GD_EFORMAT,
                    "message %zu of the field \"%s\" has a role and a content, and also from and value, which say "
@@ -198,12 +205,10 @@ gd_status gd_record_message(gd_message *message, const gd_reading *r, const char
         translate(&message->role);
     if (!rc)
         rc = check_role(r, name, index, message->role, sharegpt);
-    if (!rc && !sharegpt)
-        rc = check_forms(r, name, index, value);
     if (!rc)
         rc = check_keys(r, name, index, value);
-    if (rc)
-        return rc;
-    return json_is_array(content) ? read_parts(&message->content, r, name, index, content)
-                                  : read_string(&message->content, r, name, index, value, form->content);
+    if (!rc)
+        rc = json_is_array(content) ? read_parts(&message->content, r, name, index, content)
+                                    : read_string(&message->content, r, name, index, value, form->content);
+    return rc || sharegpt ? rc : check_forms(r, name, index, message, value);
 }

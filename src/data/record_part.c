@@ -151,17 +151,9 @@ static gd_status read_cell(json_t **out, const gd_reading *r, const char *name, 
 
 /* ---- lists of answers in cells ---- */
 
-/* Whether a list in a cell holds answers; code may be a list, too. */
-static bool holds_answers(const json_t *list)
+static bool is_answer(const json_t *value)
 {
-    bool all = json_array_size(list) > 0;
-
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const json_t *answer = json_array_get(list, i);
-
-        all = all && (json_is_string(answer) || is_message(answer) || is_message(json_array_get(answer, 0)));
-    }
-    return all;
+    return json_is_string(value) || is_message(value) || is_message(json_array_get(value, 0));
 }
 
 /* As Python or numpy prints a list of texts or of conversations. */
@@ -180,43 +172,95 @@ static bool is_python_list(const json_t *cell)
     return strchr("'\"", *text) && strchr("'\"", end[-2]);
 }
 
-/* Reads the cell of one side of a pair as a list; *like is set if it seems to be one of answers. */
-static gd_status read_side(json_t **list, bool *like, const gd_reading *r, const char *key)
+/* The cell of one side of a pair, which may be a list; code may be one, too. */
+struct side {
+    const char *name; /* of the column */
+    json_t *list;     /* NULL: the cell is not a list in JSON */
+    bool begins;      /* with a bracket, as a list */
+    bool python;      /* it is no JSON, but a list of answers as Python prints it */
+    bool near;        /* an element is an answer, or an object that holds one */
+    size_t good;      /* the number of answers before the first element that is none */
+    gd_error fault;   /* why it is not JSON */
+};
+
+static gd_status read_side(struct side *side, const gd_reading *r, const char *key)
 {
     const json_t *cell = json_object_get(r->record->object, key);
     gd_status rc;
 
-    *list = NULL;
-    *like = false;
-    if (!json_is_string(cell) || *skip_blanks(json_string_value(cell)) != '[')
+    *side = (struct side){ .name = gd_reading_name(r, key) };
+    side->begins = json_is_string(cell) && *skip_blanks(json_string_value(cell)) == '[';
+    if (!side->begins)
         return GD_OK;
-    rc = read_answers(list, r, key, cell);
-    *like = *list ? holds_answers(*list) : is_python_list(cell);
-    return rc;
+    rc = gd_json_parse(&side->list, json_string_value(cell), json_string_length(cell), side->name, &side->fault);
+    if (rc == GD_ENOMEM)
+        return gd_fail(r->err, rc, "%s", side->fault.text);
+    side->python = rc && is_python_list(cell);
+    for (size_t i = 0; i < json_array_size(side->list); i++) {
+        const json_t *element = json_array_get(side->list, i);
+
+        side->good += side->good == i && is_answer(element);
+        side->near |= is_answer(element) || gd_answer_inside(element) != element;
+    }
+    return GD_OK;
 }
 
-/* Where both sides of a pair are lists of answers, as in RewardBench 2, they are read.  If only one is, it is a text
- * that happens to be a list, such as code. */
+static bool has_answers(const struct side *side)
+{
+    return side->list && side->near && side->good == json_array_size(side->list);
+}
+
+static bool is_empty(const struct side *side) { return side->list && !json_array_size(side->list); }
+
+/* Whether two cells must both be lists of answers.  One that happens to be a list, such as code, may be a text beside
+ * any text, and so may what was extracted beside an empty list. */
+static bool must_be_answers(const struct side *a, const struct side *b)
+{
+    if (!a->begins || !b->begins || is_empty(a) || is_empty(b))
+        return false;
+    return has_answers(a) || has_answers(b) || ((a->python || a->near) && (b->python || b->near));
+}
+
+/* A fault unless the side holds a list of answers. */
+static gd_status check_side(const gd_reading *r, const struct side *side, const char *other)
+{
+    const json_t *element = json_array_get(side->list, side->good);
+
+    if (has_answers(side))
+        return GD_OK;
+    if (side->python)
+        return gd_fail(r->why, GD_EFORMAT, "the column \"%s\" holds a list of answers as Python prints it; " JSON,
+                       side->name);
+    if (!side->list)
+        return gd_fail(r->why, GD_EFORMAT,
+                       "the column \"%s\" begins like a list of answers, which \"%s\" is, but is not valid JSON: "
+                       "%.200s; in JSONL, a string that begins so is a text",
+                       side->name, other, side->fault.text);
+    return gd_fail(
+        r->why, GD_EFORMAT,
+        "the columns \"%s\" and \"%s\" hold lists of answers, but element %zu of the first is %s; expected a "
+        "string or a conversation; in JSONL, a string that begins so is a text",
+        side->name, other, side->good, gd_reading_type(element));
+}
+
+/* Where both sides of a pair are lists of answers, as in RewardBench 2, they are read. */
 static gd_status read_sides(const gd_reading *r)
 {
     static const char *const keys[] = { "chosen", "rejected" };
-    json_t *lists[2] = { NULL, NULL };
-    bool like[2] = { false, false };
-    gd_status rc = GD_OK;
+    struct side sides[2] = { { 0 }, { 0 } };
+    bool both;
+    gd_status rc = read_side(&sides[0], r, keys[0]);
 
-    for (size_t i = 0; !rc && i < 2; i++)
-        rc = read_side(&lists[i], &like[i], r, keys[i]);
-    for (size_t i = 0; i < 2; i++) /* an empty list is one beside answers */
-        like[i] |= json_is_array(lists[i]) && json_array_size(lists[i]) == 0 && like[1 - i];
-    for (size_t i = 0; !rc && like[0] && like[1] && i < 2; i++) {
-        if (!lists[i])
-            rc = gd_fail(r->why, GD_EFORMAT, "the column \"%s\" holds a list of answers as Python prints it; " JSON,
-                         gd_reading_name(r, keys[i]));
-        else if (json_object_set_nocheck(r->record->object, keys[i], lists[i]) < 0)
-            rc = gd_fail_memory(r->err, json_array_size(lists[i]));
-    }
-    json_decref(lists[0]);
-    json_decref(lists[1]);
+    if (!rc)
+        rc = read_side(&sides[1], r, keys[1]);
+    both = must_be_answers(&sides[0], &sides[1]);
+    for (size_t i = 0; !rc && both && i < 2; i++)
+        rc = check_side(r, &sides[i], sides[1 - i].name);
+    for (size_t i = 0; !rc && both && i < 2; i++)
+        if (json_object_set_nocheck(r->record->object, keys[i], sides[i].list) < 0)
+            rc = gd_fail_memory(r->err, json_array_size(sides[i].list));
+    json_decref(sides[0].list);
+    json_decref(sides[1].list);
     return rc;
 }
 

@@ -21,8 +21,6 @@ struct sides {
     float margin;
 };
 
-enum { SENTENCE = 240 };
-
 /* ---- which of a row's answers are correct ---- */
 
 /* A whole number from 0 to `most`, else SIZE_MAX; Python may write 3.0. */
@@ -34,30 +32,31 @@ static size_t whole_number(const json_t *value, size_t most)
 }
 
 /* Rows of RewardBench 2 also give the numbers; one that contradicts the lists is refused. */
-static bool check_number(const json_t *object, const char *key, size_t is, size_t count, char why[SENTENCE])
+static bool check_number(const json_t *object, const char *key, size_t is, size_t count, char why[GD_MISFIT_ROOM])
 {
     if (!gd_json_has(object, key) || whole_number(json_object_get(object, key), count) == is)
         return true;
-    (void)snprintf(why, SENTENCE, "\"%s\" contradicts the lists, which have %zu", key, is);
+    (void)snprintf(why, GD_MISFIT_ROOM, "\"%s\" contradicts the lists, which have %zu", key, is);
     return false;
 }
 
 /* The number of correct answers among `count`, or 0 with a message in `why`. */
-static size_t correct_of(const json_t *object, size_t count, char why[SENTENCE])
+static size_t correct_of(const json_t *object, size_t count, char why[GD_MISFIT_ROOM])
 {
     const json_t *given = json_object_get(object, "num_correct");
     size_t correct = json_array_size(json_object_get(object, "chosen"));
 
     if (!correct && !gd_json_has(object, "num_correct")) {
-        (void)snprintf(why, SENTENCE, "\"responses\" without \"num_correct\", the number of answers that are correct");
+        (void)snprintf(why, GD_MISFIT_ROOM,
+                       "\"responses\" without \"num_correct\", the number of answers that are correct");
         return 0;
     }
     if (!correct) {
         correct = whole_number(given, count);
         if (correct >= 1 && correct < count)
             return correct;
-        (void)snprintf(why, SENTENCE, "\"num_correct\" of %zu answers must be a whole number from 1 to %zu", count,
-                       count - 1);
+        (void)snprintf(why, GD_MISFIT_ROOM, "\"num_correct\" of %zu answers must be a whole number from 1 to %zu",
+                       count, count - 1);
         return 0;
     }
     return check_number(object, "num_correct", correct, count, why) &&
@@ -72,7 +71,7 @@ static bool is_ties(const char *name) { return !strcasecmp(name, "ties"); }
 
 /* Whether a record can be judged, whatever its scores. */
 static bool understand(const gd_eval_run *run, const gd_record *record, size_t count, struct sides *s,
-                       char why[SENTENCE])
+                       char why[GD_MISFIT_ROOM])
 {
     const json_t *subset = run->sections.count ? json_object_get(record->object, run->by) : NULL;
     const char *id = json_string_value(json_object_get(record->object, "id"));
@@ -80,7 +79,7 @@ static bool understand(const gd_eval_run *run, const gd_record *record, size_t c
 
     if (record->kind == GD_RECORD_TEXT) {
         s->correct = 0;
-        (void)snprintf(why, SENTENCE, "one text; expected a \"chosen\" and a \"rejected\" one");
+        (void)snprintf(why, GD_MISFIT_ROOM, "one text; expected a \"chosen\" and a \"rejected\" one");
         return run->how->calibrate;
     }
     s->correct = record->kind == GD_RECORD_PAIR ? 1 : correct_of(record->object, count, why);
@@ -90,9 +89,16 @@ static bool understand(const gd_eval_run *run, const gd_record *record, size_t c
         return true;
     if (id && gd_tie_id(&tie, id))
         return true;
-    (void)snprintf(why, SENTENCE, "\"id\" is %.100s, but \"ref:N\" or \"tied:N\" is expected in the subset Ties",
+    (void)snprintf(why, GD_MISFIT_ROOM, "\"id\" is %.100s, but \"ref:N\" or \"tied:N\" is expected in the subset Ties",
                    id ? id : "not a string");
     return false;
+}
+
+static const char *misfit(void *context, const gd_record *record, char room[GD_MISFIT_ROOM])
+{
+    struct sides s;
+
+    return understand(context, record, record->count, &s, room) ? NULL : room;
 }
 
 static void compare_sides(struct sides *s, const float *scores, size_t count)
@@ -109,21 +115,22 @@ static void compare_sides(struct sides *s, const float *scores, size_t count)
 }
 
 /* Checks for numbers that JSON cannot express and that would spoil a mean. */
-static bool check_finite(const gd_record *record, const gd_scored *item, struct sides *s, char why[SENTENCE])
+static bool check_finite(const gd_record *record, const gd_scored *item, struct sides *s, char why[GD_MISFIT_ROOM])
 {
     char name[GD_TEXT_NAME_ROOM];
 
     for (size_t i = 0; i < item->count; i++) {
         if (isfinite(item->scores[i]))
             continue;
-        (void)snprintf(why, SENTENCE, "%sthe score is not a finite number", gd_record_text_name(record->kind, i, name));
+        (void)snprintf(why, GD_MISFIT_ROOM, "%sthe score is not a finite number",
+                       gd_record_text_name(record->kind, i, name));
         return false;
     }
     if (!s->correct)
         return true;
     compare_sides(s, item->scores, item->count);
     if (!isfinite(s->margin))
-        (void)snprintf(why, SENTENCE, "the margin is not a finite number");
+        (void)snprintf(why, GD_MISFIT_ROOM, "the margin is not a finite number");
     return isfinite(s->margin);
 }
 
@@ -210,26 +217,19 @@ static gd_status take(void *context, const gd_scored *item, bool *failed, gd_err
 {
     gd_eval_run *run = context;
     const gd_record *record = &item->record;
-    char why[SENTENCE], sentence[GD_SENTENCE_ROOM];
+    char why[GD_MISFIT_ROOM], sentence[GD_SENTENCE_ROOM];
     struct sides s = { 0 };
-    bool fine;
-    gd_status rc;
+    gd_status rc = GD_OK;
 
     if (record->problem)
         return refuse(run, record, record->problem, false, err);
-    fine = understand(run, record, item->count, &s, why);
-    *failed = !fine;
-    if (fine && run->job.writer) { /* which itself reports a score that is not finite */
+    (void)understand(run, record, item->count, &s, why); /* it is no misfit */
+    if (run->job.writer)                                 /* which itself reports a score that is not finite */
         rc = gd_writer_score(run->job.writer, record, item->scores, item->tokens, item->count, item->truncated, NULL,
                              err);
-        if (rc)
-            return rc;
-    }
-    if (fine)
-        *failed = !check_finite(record, item, &s, why);
-    if (*failed) {
-        return refuse(run, record, gd_record_sentence(record, why, sentence), fine, err);
-    }
+    *failed = !rc && !check_finite(record, item, &s, why);
+    if (rc || *failed)
+        return rc ? rc : refuse(run, record, gd_record_sentence(record, why, sentence), true, err);
     for (size_t i = 0; i < item->count; i++)
         gd_spread_add(&run->scores, item->scores[i]);
     return s.correct ? keep_item(run, item, &s, err) : GD_OK;
@@ -320,7 +320,12 @@ gd_status gd_eval(gd_model *model, const gd_eval_options *how, const gd_progress
 {
     gd_eval_options own;
     gd_eval_run run = { .model = model, .how = &own };
-    gd_pipeline scoring = { .model = model, .job = &run.job, .take = take, .context = &run, .keep_fields = true };
+    gd_pipeline scoring = { .model = model,
+                            .job = &run.job,
+                            .take = take,
+                            .misfit = misfit,
+                            .context = &run,
+                            .keep_fields = true };
     gd_status rc = gd_job_init(&run.job, progress, summary, err);
 
     *json = NULL;

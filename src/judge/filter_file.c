@@ -74,6 +74,14 @@ static gd_status put_record(struct run *run, const gd_record *record, gd_filter_
     return put_reject(run, record, err);
 }
 
+static const char *misfit(void *context, const gd_record *record, char room[GD_MISFIT_ROOM])
+{
+    const struct run *run = context;
+
+    (void)room;
+    return gd_filter_misfit(run->how->by, record->kind, record->count);
+}
+
 static gd_status take(void *context, const gd_scored *item, bool *failed, gd_error *err)
 {
     struct run *run = context;
@@ -274,7 +282,7 @@ static gd_status filter(struct run *run, gd_model *model, gd_error *err)
                                     .resume = how->resume,
                                     .fields = how->fields };
     const gd_journal *journal = &run->job.journal;
-    gd_pipeline scoring = { .model = model, .job = &run->job, .take = take, .context = run };
+    gd_pipeline scoring = { .model = model, .job = &run->job, .take = take, .misfit = misfit, .context = run };
     gd_status rc;
 
     run->job.copies = true;

@@ -35,8 +35,7 @@ static float score_of(gd_record_kind kind, const float *scores, size_t count)
     return best;
 }
 
-/* Why a record of this kind can't be filtered in this way, or NULL. */
-static const char *misfit(gd_filter_by by, gd_record_kind kind, size_t count)
+const char *gd_filter_misfit(gd_filter_by by, gd_record_kind kind, size_t count)
 {
     if (by == GD_FILTER_FLIP_BELOW && kind != GD_RECORD_PAIR)
         return "only a pair, \"chosen\" and \"rejected\", can be flipped";
@@ -50,7 +49,7 @@ static const char *misfit(gd_filter_by by, gd_record_kind kind, size_t count)
 bool gd_filter_value_of(gd_filter_by by, gd_record_kind kind, const float *scores, size_t count, float *value,
                         const char **why)
 {
-    *why = misfit(by, kind, count);
+    *why = gd_filter_misfit(by, kind, count);
     if (*why)
         return false;
     for (size_t i = 0; i < count; i++)

@@ -11,6 +11,9 @@ typedef enum gd_filter_verdict {
     GD_VERDICT_FAIL
 } gd_filter_verdict;
 
+/* Why a record of this kind can't be filtered in this way, or NULL. */
+const char *gd_filter_misfit(gd_filter_by by, gd_record_kind kind, size_t count);
+
 /* The value that filter decides by: for min_score the score of the text, the chosen side or the best answer; else the
  * score of the text, the pair's margin or the difference of the two best answers.  False with a reason if this kind of
  * record has none, or if it is not finite. */

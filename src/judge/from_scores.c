@@ -186,7 +186,8 @@ static gd_status take_record(gd_from_scores *from, gd_pipeline *run, gd_record *
         gd_rank_rows_fill(from->rows, &item);
     else
         rc = gd_from_scores_fill(from, &item, err);
-
+    if (!rc && !item.dropped)
+        rc = gd_pipeline_check(run, &item, err);
     *record = item.record; /* which the caller frees */
     if (rc || record->index < run->job->journal.done.items)
         return rc;

@@ -103,10 +103,27 @@ static bool is_whole(const json_t *prompt, const json_t *answer)
 
 /* ---- pairs that are written as they were scored ---- */
 
+/* The forms of messages, OpenAI's and ShareGPT's. */
+enum { OPENAI = 1, SHAREGPT = 2 };
+
+static unsigned forms_of(const json_t *part)
+{
+    const json_t *message;
+    unsigned forms = 0;
+    size_t i;
+
+    if (json_is_object(part))
+        return gd_json_has(part, "role") ? OPENAI : SHAREGPT;
+    json_array_foreach(part, i, message)
+        forms |= forms_of(message);
+    return forms;
+}
+
 bool gd_preference_needs_texts(const gd_record *record, size_t count)
 {
     const json_t *prompt = gd_record_prompt(record);
     const bool first = is_whole(prompt, gd_answer_inside(gd_record_answer_of(record, 0)));
+    unsigned forms = forms_of(prompt);
     bool needs = gd_record_system(record) != NULL;
 
     for (size_t i = 0; i < count; i++) {
@@ -114,8 +131,9 @@ bool gd_preference_needs_texts(const gd_record *record, size_t count)
         const bool whole = is_whole(prompt, answer);
 
         needs |= whole != first || (!whole && json_is_string(prompt) && is_conversation(answer));
+        forms |= is_conversation(prompt) && json_is_string(answer) ? OPENAI : forms_of(answer);
     }
-    return needs;
+    return needs || forms == (OPENAI | SHAREGPT);
 }
 
 static const gd_record_text *text_of(const gd_record *record, size_t which)

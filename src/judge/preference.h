@@ -2,9 +2,9 @@
  *
  * A line is {"index":0,"prompt":..,"chosen":..,"rejected":..,"score_chosen":..,"score_rejected":..,"score_margin":..}:
  * the index of the item, the prompt and the answers as in the input, and the scores.  Where trainers could not join
- * these (a prompt that only one side repeats, a text beside messages, a field "system"), both sides are the whole
- * conversations that were scored, without a prompt.  No field is called "margin": TRL's RewardTrainer would subtract it
- * in its loss. */
+ * these (a prompt that only one side repeats, a text beside messages, messages in two forms, a field "system"), both
+ * sides are the whole conversations that were scored, without a prompt.  No field is called "margin": TRL's
+ * RewardTrainer would subtract it in its loss. */
 #ifndef GD_JUDGE_PREFERENCE_H
 #define GD_JUDGE_PREFERENCE_H
 

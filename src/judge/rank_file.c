@@ -94,7 +94,7 @@ static gd_status write_pairs(struct run *run, const gd_scored *item, gd_error *e
     return gd_sink_write(run->job.sinks[1], run->line.data, run->line.len, err);
 }
 
-/* Writes an error line for a record of another kind, or one whose scores are not finite. */
+/* Writes an error line for a record whose scores are not finite. */
 static gd_status refuse(struct run *run, const gd_scored *item, const char *why, bool *failed, gd_error *err)
 {
     char sentence[GD_SENTENCE_ROOM];
@@ -105,6 +105,19 @@ static gd_status refuse(struct run *run, const gd_scored *item, const char *why,
 
 static bool writes_answers(const struct run *run) { return run->how->texts || run->how->pairs != GD_PAIRS_NONE; }
 
+/* A record of another kind, or one whose answers can't be written. */
+static const char *misfit(void *context, const gd_record *record, char room[GD_MISFIT_ROOM])
+{
+    (void)room;
+    if (record->kind != GD_RECORD_ANSWERS)
+        return "rank takes \"prompt\" with \"responses\", a list of answers, or rows of one answer with --group-by "
+               "prompt";
+    if (writes_answers(context) && !gd_can_put(record, record->count))
+        return "the prompt or an answer, which are to be written, has NaN, Infinity, a number too large or half of a "
+               "surrogate pair in one of its fields, which are not JSON";
+    return NULL;
+}
+
 static gd_status take(void *context, const gd_scored *item, bool *failed, gd_error *err)
 {
     struct run *run = context;
@@ -112,19 +125,9 @@ static gd_status take(void *context, const gd_scored *item, bool *failed, gd_err
 
     if (item->record.problem)
         return gd_writer_error(run->job.writer, &item->record, item->record.problem, err);
-    if (item->record.kind != GD_RECORD_ANSWERS)
-        return refuse(run, item,
-                      "rank takes \"prompt\" with \"responses\", a list of answers, or rows of one answer "
-                      "with --group-by prompt",
-                      failed, err);
     for (size_t i = 0; i < item->count; i++)
         if (!isfinite(item->scores[i]) || !isfinite(item->scores[i] - item->scores[0]))
             return refuse(run, item, "the scores are not finite numbers", failed, err);
-    if (writes_answers(run) && !gd_can_put(&item->record, item->count))
-        return refuse(run, item,
-                      "the prompt or an answer, which are to be written, has NaN, Infinity, a number too large or "
-                      "half of a surrogate pair in one of its fields, which are not JSON",
-                      failed, err);
     rc = gd_ranking_make(&run->ranking, item->scores, item->count, err);
     if (!rc && writes_answers(run))
         rc = gd_as_written_find(&run->written, run->job.records, &item->record, item->count, err);
@@ -183,6 +186,7 @@ static gd_status rank(struct run *run, gd_model *model, gd_error *err)
     gd_pipeline scoring = { .model = model,
                             .job = &run->job,
                             .take = take,
+                            .misfit = misfit,
                             .context = run,
                             .next = how->group_by ? next_group : NULL,
                             .keep_fields = writes_answers(run) };

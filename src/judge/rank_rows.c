@@ -54,11 +54,22 @@ static gd_status set_problem(gd_record *record, const char *why, gd_error *err)
     return record->problem ? GD_OK : gd_fail_memory(err, strlen(sentence));
 }
 
+/* A row does not say which group it belongs to.  Where no row before did, the name of the field may be wrong. */
+static gd_status no_group(const gd_rank_rows *rows, gd_rank_row *row, gd_error *err)
+{
+    const char *prompt = gd_records_source_name(rows->job->records, "prompt");
+    const bool typo = !rows->seen_count && gd_record_prompt(&row->record);
+    char why[400];
+
+    (void)snprintf(why, sizeof why, "the field \"%.100s\" is missing, by which rows are grouped%s%.100s", name_of(rows),
+                   typo ? "; no row before has it, either: answers to one prompt are grouped by --group-by " : "",
+                   typo ? prompt : "");
+    return set_problem(&row->record, why, err);
+}
+
 /* A row must be one answer, and say which group it belongs to. */
 static gd_status check_row(const gd_rank_rows *rows, gd_rank_row *row, gd_error *err)
 {
-    char why[200];
-
     if (row->record.problem)
         return GD_OK;
     if (row->record.kind != GD_RECORD_TEXT)
@@ -66,10 +77,7 @@ static gd_status check_row(const gd_rank_rows *rows, gd_rank_row *row, gd_error 
                            row->record.kind == GD_RECORD_PAIR ? "a pair; expected one answer, since rows are grouped"
                                                               : "several answers; expected one, since rows are grouped",
                            err);
-    if (!is_null(value_of(row)))
-        return GD_OK;
-    (void)snprintf(why, sizeof why, "the field \"%.100s\" is missing, by which rows are grouped", name_of(rows));
-    return set_problem(&row->record, why, err);
+    return is_null(value_of(row)) ? no_group(rows, row, err) : GD_OK;
 }
 
 /* The next row; without one, rows->ended is set. */
@@ -186,9 +194,25 @@ static gd_status spoil(gd_rank_rows *rows, const gd_record *row, const char *why
 
 static bool is_equal(const json_t *a, const json_t *b) { return a == b || json_equal(a, b); }
 
-static bool has_same_prompt(const gd_record *a, const gd_record *b)
+/* What a row has in another way than the first of its group, though all answer the same; NULL: nothing. */
+static const char *difference(const gd_record *first, const gd_record *row)
 {
-    return is_equal(gd_record_prompt(a), gd_record_prompt(b)) && is_equal(gd_record_system(a), gd_record_system(b));
+    if (!is_equal(gd_record_prompt(first), gd_record_prompt(row)))
+        return "prompt";
+    return is_equal(gd_record_system(first), gd_record_system(row)) ? NULL : "system";
+}
+
+/* A row must have the prompt and the system message of its group. */
+static gd_status check_shared(gd_rank_rows *rows, const gd_record *first, const gd_record *row, gd_error *err)
+{
+    const char *field = difference(first, row);
+    char why[200];
+
+    if (!field)
+        return GD_OK;
+    (void)snprintf(why, sizeof why, "the field \"%.100s\" is not that of the other rows of its group",
+                   gd_records_source_name(rows->job->records, field));
+    return spoil(rows, row, why, err);
 }
 
 /* What answers to a prompt in one item may not be, either. */
@@ -222,8 +246,8 @@ static gd_status add_row(gd_rank_rows *rows, gd_rank_row *row, gd_error *err)
 
     if (row->failed) /* whose sentence is whole */
         rc = spoil(rows, &(gd_record){ 0 }, row->record.problem, err);
-    if (!rc && !has_same_prompt(first, &row->record))
-        rc = spoil(rows, &row->record, "the prompt is not that of the other rows of its group", err);
+    if (!rc)
+        rc = check_shared(rows, first, &row->record, err);
     rows->bytes += row->record.length;
     if (!rc && rows->bytes > GD_ITEM_MAX)
         rc = spoil(rows, first, "the group that begins here has more than 16 MiB, the most that an item may have", err);

@@ -20,6 +20,19 @@ static gd_status set_problem(gd_scored *item, gd_status status, const char *sent
     return item->record.problem ? GD_OK : gd_fail_memory(err, strlen(sentence));
 }
 
+gd_status gd_pipeline_check(gd_pipeline *run, gd_scored *item, gd_error *err)
+{
+    char room[GD_MISFIT_ROOM], sentence[GD_SENTENCE_ROOM];
+    const bool bad = item->record.problem != NULL;
+    const char *why = run->misfit && !bad ? run->misfit(run->context, &item->record, room) : NULL;
+
+    if (!why)
+        return GD_OK;
+    item->count = 0;
+    item->truncated = false;
+    return set_problem(item, GD_EFORMAT, gd_record_sentence(&item->record, why, sentence), err);
+}
+
 /* The first text without tokens, which has no row to read a score from; encoded->count if there is none. */
 static size_t find_empty(const gd_encoded *encoded)
 {
@@ -102,9 +115,11 @@ static gd_status check_strictly(const gd_pipeline *run, const gd_scored *item, g
 static gd_status add_record(gd_pipeline *run, gd_record *record, uint64_t bytes, gd_error *err)
 {
     gd_scored item = { .record = *record, .bytes = bytes };
-    gd_status rc = encode_item(run, &item, err);
+    gd_status rc = gd_pipeline_check(run, &item, err);
 
     *record = (gd_record){ 0 };
+    if (!rc)
+        rc = encode_item(run, &item, err);
     gd_record_drop_texts(&item.record);
     if (!run->keep_fields)
         gd_record_drop_fields(&item.record);

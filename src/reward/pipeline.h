@@ -32,13 +32,19 @@ typedef gd_status gd_next_record(void *context, gd_record *record, uint64_t *byt
  * finds one sets it. */
 typedef gd_status gd_take_scored(void *context, const gd_scored *item, bool *failed, gd_error *err);
 
+/* What is wrong with a record whatever its scores would be, so that it need not be scored; NULL: nothing.  The reason
+ * may be in the room. */
+enum { GD_MISFIT_ROOM = 240 };
+typedef const char *gd_misfit(void *context, const gd_record *record, char room[GD_MISFIT_ROOM]);
+
 typedef struct gd_pipeline {
     /* set by the caller */
     gd_model *model;
     gd_job *job;          /* open; it counts the records */
     gd_next_record *next; /* NULL: records come from the job's file */
     gd_take_scored *take;
-    void *context;     /* for next and take */
+    gd_misfit *misfit; /* NULL: every record can be taken */
+    void *context;     /* for next, take and misfit */
     bool keep_fields;  /* keep each record's object; otherwise it is freed early */
     bool take_dropped; /* `take` also gets records that were dropped */
     bool strict;       /* a record that has a problem or was dropped is taken immediately, and `take` must fail */
@@ -55,8 +61,10 @@ typedef struct gd_pipeline {
  * still scored. Returns the first failure. */
 gd_status gd_pipeline_run(gd_pipeline *run, gd_error *err);
 
-/* What it consists of, for those who have the scores already: the next record, and a record with its scores taken. */
+/* What it consists of, for those who have the scores already: the next record, a record that gets a problem if it is a
+ * misfit, and a record with its scores taken. */
 gd_status gd_pipeline_next(gd_pipeline *run, gd_record *record, uint64_t *bytes, bool *more, gd_error *err);
+gd_status gd_pipeline_check(gd_pipeline *run, gd_scored *item, gd_error *err);
 gd_status gd_pipeline_take(gd_pipeline *run, const gd_scored *item, gd_error *err);
 
 #endif

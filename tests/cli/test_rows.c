@@ -74,9 +74,40 @@ static void rewardbench_makes_turns(void **state)
     program_forget(&run);
 }
 
+#define UNUSED "guerdon: note: --chat-format chatml was not used, since no item is a conversation"
+
+/* Turns are the way out where every item has a prompt; elsewhere they would be errors. */
+static void turns_are_advised_where_they_can_be_made(void **state)
+{
+    static const struct {
+        const char *items;
+        bool prompts;
+    } rows[] = { { "{\"prompt\":\"Hi\",\"response\":\"a\"}\n", true },
+                 { "{\"chosen\":\"a\",\"rejected\":\"b\"}\n", false },
+                 { "{\"prompt\":\"Hi\",\"response\":\"a\"}\n{\"text\":\"b\"}\n", false } };
+    const char *input = program_path("in.jsonl");
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        program_run run;
+
+        program_write(input, rows[i].items);
+        run = program(NULL, "score", "--model", program_golden("qwen2"), "--chat-format", "chatml", "--quiet",
+                      "--input", input, NULL);
+        assert_int_equal(run.status, 0);
+        assert_contains(run.errors, UNUSED);
+        assert_int_equal(strstr(run.errors, "--turns on") != NULL, rows[i].prompts);
+        program_forget(&run);
+        run = program(NULL, "score", "--model", program_golden("qwen2"), "--chat-format", "chatml", "--quiet",
+                      "--turns", "on", "--input", input, NULL);
+        assert_int_equal(run.status, !rows[i].prompts);
+        program_forget(&run);
+    }
+}
+
 static void a_format_without_conversations_is_said(void **state)
 {
-    static const char note[] = "guerdon: note: --chat-format chatml was not used, since no item is a conversation";
+    static const char note[] = UNUSED;
     const char *const commands[] = { "score", "tokenize", "rank" };
     const char *input = program_path("in.jsonl");
 
@@ -162,6 +193,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rewardbench_makes_turns),
+        cmocka_unit_test(turns_are_advised_where_they_can_be_made),
         cmocka_unit_test(a_format_without_conversations_is_said),
         cmocka_unit_test(both_passes_of_a_filter_make_turns),
         cmocka_unit_test(turns_need_a_format),

@@ -118,6 +118,37 @@ static void answers_are_ranked(void **state)
     free(text);
 }
 
+/* Items whose error is known without their scores. */
+static void misfits_are_not_scored(void **state)
+{
+    static const char misfits[] = "{\"chosen\":\"a\",\"rejected\":\"b\"}\n{\"text\":\"a\"}\n"
+                                  "{\"prompt\":\"a\",\"response\":\"b\"}\n";
+    static const struct {
+        gd_filter_by by;
+        uint64_t failed, texts;
+    } filters[] = { { GD_FILTER_MIN_MARGIN, 2, 2 }, { GD_FILTER_FLIP_BELOW, 2, 2 }, { GD_FILTER_MIN_SCORE, 0, 4 } };
+    gd_rank_options how;
+    gd_summary summary = { .struct_size = sizeof summary };
+
+    write_text(*state, "in.jsonl", misfits);
+    gd_rank_options_init(&how);
+    how.input = in_dir(*state, "in.jsonl");
+    how.output = in_dir(*state, "out.jsonl");
+    assert_int_equal(gd_rank_file(model, &how, NULL, &summary, NULL), GD_EITEM);
+    assert_int_equal(summary.failed, 3);
+    assert_int_equal(summary.texts + summary.tokens + summary.rows, 0);
+    for (size_t i = 0; i < sizeof filters / sizeof filters[0]; i++) {
+        const gd_filter_options filter = filter_options(*state, filters[i].by, 0);
+        char *json = NULL;
+
+        assert_int_equal(gd_filter_file(model, &filter, NULL, &summary, &json, NULL),
+                         filters[i].failed ? GD_EITEM : GD_OK);
+        gd_string_free(json);
+        assert_int_equal(summary.failed, filters[i].failed);
+        assert_int_equal(summary.texts, filters[i].texts);
+    }
+}
+
 /* Inside a message, in a field that nobody reads. */
 static void what_is_not_json_is_not_written(void **state)
 {
@@ -393,6 +424,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(answers_are_ranked, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(misfits_are_not_scored, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(what_is_not_json_is_not_written, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(wrong_options_are_refused, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(lines_go_where_their_score_sends_them, dir_setup, dir_teardown),

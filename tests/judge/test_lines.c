@@ -76,6 +76,7 @@ static void lines_that_can_not_be_judged_say_why(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         char path[TEST_PATH], text[512];
+        gd_summary summary = { .struct_size = sizeof summary };
         gd_eval_options how;
         json_t *root;
         const json_t *failures;
@@ -84,8 +85,9 @@ static void lines_that_can_not_be_judged_say_why(void **state)
         how = judged_options(judged_file(path, text));
         how.weights = "rewardbench";
         how.format = GD_FORMAT_JSONL;
-        root = judged_run(&how, GD_EITEM, NULL);
+        root = judged_run(&how, GD_EITEM, &summary);
         assert_true(real(root, "pairs") == 1);
+        assert_int_equal(summary.texts, 2); /* what can't be judged is not scored */
         failures = part(part(root, "details"), "failures");
         assert_int_equal(json_array_size(failures), 1);
         assert_contains(json_string_value(field(json_array_get(failures, 0), "error")), bad[i].why);

@@ -16,10 +16,12 @@ static void rank_one(const char *dir, const char *name, const char *input, gd_ra
 /* ---- pairs that trainers can join: both sides as texts, or both as messages ---- */
 
 #define SAYS(role, content) "{\"role\":\"" role "\",\"content\":\"" content "\"}"
+#define SHARED(from, value) "{\"from\":\"" from "\",\"value\":\"" value "\"}"
 #define SYSTEM SAYS("system", "Be.")
 #define USER SAYS("user", "Is it?")
 #define YES SAYS("assistant", "yes")
 #define NO SAYS("assistant", "no")
+#define KEYED "{\"role\":\"assistant\",\"content\":\"yes\",\"id\":7}"
 
 static const struct joined_row {
     const char *input, *group_by, *pair; /* pair: from the prompt to the scores */
@@ -37,14 +39,45 @@ static const struct joined_row {
           "user", "a") "," SAYS("assistant", "b") "," SAYS("user", "c") "," NO "]" },
     { "{\"q\":1,\"prompt\":\"Is it?\",\"response\":" NO "}\n{\"q\":1,\"prompt\":\"Is it?\",\"response\":[" YES "]}\n",
       "q", "\"chosen\":[" USER "," YES "],\"rejected\":[" USER "," NO "]" },
+    /* messages in two forms: in the prompt and an answer, in two answers, in one; a text answers ShareGPT's */
+    { "{\"prompt\":[" USER "],\"responses\":[" SHARED("gpt", "no") ",[" SHARED("gpt", "yes") "]]}\n", NULL,
+      "\"chosen\":[" USER "," YES "],\"rejected\":[" USER "," NO "]" },
+    { "{\"prompt\":" SHARED("human", "Is it?") ",\"responses\":[[" SHARED("gpt", "no") "]," YES "]}\n", NULL,
+      "\"chosen\":[" USER "," YES "],\"rejected\":[" USER "," NO "]" },
+    { "{\"prompt\":[" SHARED("human", "Is it?") "],\"responses\":[[" SHARED("gpt", "no") "],\"yes\"]}\n", NULL,
+      "\"chosen\":[" USER "," YES "],\"rejected\":[" USER "," NO "]" },
+    { "{\"prompt\":[" SHARED("human", "Is it?") "],\"responses\":[\"no\",\"yes\"]}\n", NULL,
+      "\"chosen\":[" USER "," YES "],\"rejected\":[" USER "," NO "]" },
+    { "{\"q\":1,\"messages\":[" SHARED("human", "Is it?") "," NO "]}\n{\"q\":1,\"messages\":[" USER "," YES "]}\n", "q",
+      "\"chosen\":[" USER "," YES "],\"rejected\":[" USER "," NO "]" },
+    { "{\"prompt\":[" SHARED("human", "Is it?") "],\"responses\":[" SHARED("gpt", "no") "," SHARED("gpt", "yes") "]}\n",
+      NULL,
+      "\"prompt\":[" SHARED("human", "Is it?") "],\"chosen\":[" SHARED("gpt",
+                                                                       "yes") "],\"rejected\":[" SHARED("gpt",
+                                                                                                        "no") "]" },
     /* what the system says */
     { "{\"system\":\"Be.\",\"prompt\":\"Is it?\",\"responses\":[\"no\",\"yes\"]}\n", NULL,
       "\"chosen\":[" SYSTEM "," USER "," YES "],\"rejected\":[" SYSTEM "," USER "," NO "]" },
     { "{\"q\":1,\"system\":\"Be.\",\"prompt\":[" USER "],\"response\":\"no\"}\n"
       "{\"q\":1,\"system\":\"Be.\",\"prompt\":[" USER "],\"response\":\"yes\"}\n",
       "q", "\"chosen\":[" SYSTEM "," USER "," YES "],\"rejected\":[" SYSTEM "," USER "," NO "]" },
+    /* a system that says nothing: the pair is that of an item without one, and messages keep their other keys */
     { "{\"system\":\"\",\"prompt\":[" USER "],\"responses\":[\"no\",\"yes\"]}\n", NULL,
-      "\"chosen\":[" USER "," YES "],\"rejected\":[" USER "," NO "]" },
+      "\"prompt\":[" USER "],\"chosen\":[" YES "],\"rejected\":[" NO "]" },
+    { "{\"system\":null,\"prompt\":\"Is it?\",\"responses\":[\"no\",\"yes\"]}\n", NULL,
+      "\"prompt\":\"Is it?\",\"chosen\":\"yes\",\"rejected\":\"no\"" },
+    { "{\"system\":{},\"prompt\":[" USER "],\"responses\":[" NO "," KEYED "]}\n", NULL,
+      "\"prompt\":[" USER "],\"chosen\":[" KEYED "],\"rejected\":[" NO "]" },
+    { "{\"q\":1,\"system\":null,\"prompt\":[" USER "],\"response\":" NO "}\n"
+      "{\"q\":1,\"system\":\"\",\"prompt\":[" USER "],\"response\":[" KEYED "]}\n",
+      "q", "\"prompt\":[" USER "],\"chosen\":[" KEYED "],\"rejected\":[" NO "]" },
+    /* only as JSON: as a text, these are what the system says */
+    { "{\"system\":\"[]\",\"prompt\":[" USER "],\"responses\":[\"no\",\"yes\"]}\n", NULL,
+      "\"chosen\":[" SAYS("system", "[]") "," USER "," YES "],\"rejected\":[" SAYS("system", "[]") "," USER "," NO
+                                                                                                   "]" },
+    { "{\"system\":\"null\",\"prompt\":[" USER "],\"responses\":[\"no\",\"yes\"]}\n", NULL,
+      "\"chosen\":[" SAYS("system", "null") "," USER "," YES "],\"rejected\":[" SAYS("system", "null") "," USER "," NO
+                                                                                                       "]" },
     { "{\"system\":\"Is\",\"prompt\":\"Is it? \",\"responses\":[\"no\",\"yes\"]}\n", NULL,
       "\"prompt\":\"Is it? \",\"chosen\":\"yes\",\"rejected\":\"no\"" },
 };
@@ -70,7 +103,8 @@ static void pairs_can_be_joined(void **state)
 
 /* ---- what pairs and --texts write has all its digits, escapes and blanks ---- */
 
-#define TEA "{\"role\":\"user\", \"content\":\"t\\u00e9\",\"id\":12345678901234567890}"
+#define TEA "{\"from\":\"human\", \"value\":\"t\\u00e9\",\"id\":12345678901234567890}"
+#define COFFEE "{\"role\":\"user\", \"content\":\"t\\u00e9\",\"id\":12345678901234567890}"
 #define POOR "{\"from\":\"gpt\",\"value\":\"no\",\"w\":0.1}"
 #define GOOD "{ \"from\":\"gpt\",\"value\":\"y\\/s\",\"w\":1.50E+2 }"
 
@@ -79,8 +113,9 @@ static const struct written_row {
 } written[] = {
     { "a.jsonl", "{\"prompt\":[" TEA "],\"responses\" : [ " POOR " , [" GOOD "]]}\n", NULL,
       "\"prompt\":[" TEA "],\"chosen\":[" GOOD "],\"rejected\":[" POOR "],", "[" POOR ",[" GOOD "]]" },
-    { "a.jsonl", "{\"pr\\u006fmpt\":" TEA ",\"all\":[\"\\u006eo\",{\"id\":0.1,\"text\":\"y\\/s\"}]}\n", "responses=all",
-      "\"prompt\":[" TEA
+    { "a.jsonl", "{\"pr\\u006fmpt\":" COFFEE ",\"all\":[\"\\u006eo\",{\"id\":0.1,\"text\":\"y\\/s\"}]}\n",
+      "responses=all",
+      "\"prompt\":[" COFFEE
       "],\"chosen\":[{\"role\":\"assistant\",\"content\":\"y\\/s\"}],\"rejected\":[{\"role\":\"assistant\","
       "\"content\":\"\\u006eo\"}],",
       "[\"\\u006eo\",{\"id\":0.1,\"text\":\"y\\/s\"}]" },

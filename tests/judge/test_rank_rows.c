@@ -12,6 +12,7 @@
 #define TWO(i, r, s, ranks, best, m, t)                                                                          \
     "{\"index\":" i ",\"rows\":[" r "],\"scores\":[" s "],\"ranks\":[" ranks "],\"best\":" best ",\"margin\":" m \
     ",\"ties\":0,\"tokens\":[" t "]}\n"
+#define NO_ROW "no row before has it, either: answers to one prompt are grouped by --group-by "
 #define BAD(i, r, e) "{\"index\":" i ",\"rows\":[" r "],\"error\":\"" e "\"}\n"
 
 static const struct row {
@@ -54,7 +55,16 @@ static const struct row {
     { "a.jsonl",
       "{\"q\":1,\"system\":\"s\",\"prompt\":\"p\",\"response\":\"a\"}\n"
       "{\"q\":1,\"system\":\"t\",\"prompt\":\"p\",\"response\":\"b\"}\n",
-      "1 2", "q", NULL, BAD("0", "0,1", "line 2: the prompt is not that of the other rows of its group") },
+      "1 2", "q", NULL,
+      BAD("0", "0,1", "line 2: the field \\\"system\\\" is not that of the other rows of its group") },
+    /* no system message, in four ways */
+    { "a.jsonl",
+      ROW("1", "a") "{\"q\":1,\"system\":null,\"prompt\":\"p\",\"response\":\"b\"}\n"
+                    "{\"q\":1,\"system\":\"\",\"prompt\":\"p\",\"response\":\"c\"}\n"
+                    "{\"q\":1,\"system\":[],\"prompt\":\"p\",\"response\":\"d\"}\n",
+      "1 1 1 1", "q", NULL,
+      "{\"index\":0,\"rows\":[0,1,2,3],\"scores\":[1,1,1,1],\"ranks\":[1,1,1,1],\"best\":0,\"margin\":0,"
+      "\"ties\":4,\"tokens\":[1,2,3,4]}\n" },
     { "a.jsonl", ROW("{\"a\":[1]}", "a") ROW("{\"a\":[1]}", "b"), "2 1", "q", NULL,
       TWO("0", "0,1", "2,1", "1,2", "0", "1", "1,2") },
     /* ties */
@@ -71,10 +81,22 @@ static const struct row {
     { "a.jsonl", ROW("1", "a") ROW("null", "b") "{\"prompt\":\"p\",\"response\":\"c\"}\n", "1 2 3", "q", NULL,
       ONE("0", "0", "1", "1") BAD("1", "1", "line 2: the field \\\"q\\\" is missing, by which rows are grouped")
           BAD("2", "2", "line 3: the field \\\"q\\\" is missing, by which rows are grouped") },
+    /* a field that no row has */
+    { "a.jsonl", ROW("1", "a") ROW("1", "b"), "1 2", "promt", NULL,
+      BAD("0", "0", "line 1: the field \\\"promt\\\" is missing, by which rows are grouped; " NO_ROW "prompt")
+          BAD("1", "1", "line 2: the field \\\"promt\\\" is missing, by which rows are grouped; " NO_ROW "prompt") },
+    { "a.jsonl",
+      "{\"question\":\"p\",\"response\":\"a\"}\n"
+      "{\"text\":\"a\"}\n",
+      "1 !", "q", "prompt=question",
+      BAD("0", "0", "line 1: the field \\\"q\\\" is missing, by which rows are grouped; " NO_ROW "question")
+          BAD("1", "1", "line 2: too long") },
+    { "a.jsonl", "{\"text\":\"a\"}\n", "1", "q", NULL,
+      BAD("0", "0", "line 1: the field \\\"q\\\" is missing, by which rows are grouped") },
     { "a.jsonl", ROW("1", "a") "{\"q\":1,\"prompt\":\"r\",\"response\":\"b\"}\n", "1 2", "q", NULL,
-      BAD("0", "0,1", "line 2: the prompt is not that of the other rows of its group") },
+      BAD("0", "0,1", "line 2: the field \\\"prompt\\\" is not that of the other rows of its group") },
     { "a.jsonl", "{\"q\":1,\"text\":\"a\"}\n" ROW("1", "b"), "1 2", "q", NULL,
-      BAD("0", "0,1", "line 2: the prompt is not that of the other rows of its group") },
+      BAD("0", "0,1", "line 2: the field \\\"prompt\\\" is not that of the other rows of its group") },
     /* whole texts, and conversations */
     { "a.jsonl", "{\"q\":1,\"text\":\"a\"}\n{\"q\":1,\"text\":\"b\"}\n", "1 2", "q", NULL,
       TWO("0", "0,1", "1,2", "2,1", "1", "1", "1,2") },

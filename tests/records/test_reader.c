@@ -234,6 +234,39 @@ static void refused_files_are_named(void **state)
 }
 
 /* A pipe gives bytes in portions of any size, and their total is unknown. */
+static void a_table_without_our_columns_is_one_error(void **state)
+{
+    static const struct {
+        const char *name, *header, *fields, *sentence; /* sentence: its end; NULL: there is no error */
+    } rows[] = {
+        { "a.csv", "good,bad", NULL, "but good, bad; if yours have other names, map them, as in --fields chosen=good" },
+        { "a.csv", "good,bad", "system=bad",
+          "but good, bad; if yours have other names, map them, as in --fields chosen=good" },
+        { "a.csv", "question,answer", NULL, "but question, answer; perhaps --fields prompt=question,response=answer" },
+        { "a.csv", "prompt;chosen;rejected", NULL,
+          "but prompt;chosen;rejected; it has semicolons, where commas are expected" },
+        { "a.csv", "prompt\tchosen", NULL, "it has tabs, where commas are expected: --format tsv reads them" },
+        { "a.tsv", "prompt,chosen", NULL, "it has commas, where tabs are expected: --format csv reads them" },
+        { "a.tsv", "good;bad", NULL, "it has semicolons, where tabs are expected" },
+        { "a.csv", "good,bad", "chosen=good,rejected=bad", NULL },
+        { "a.csv", "id,text", NULL, NULL },
+        { "a.csv", "prompt", NULL, NULL },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const char *path = temp_write(rows[i].name, rows[i].header, strlen(rows[i].header));
+        const gd_entries_options options = { .inputs = &path, .count = 1, .fields = rows[i].fields };
+        gd_records *records = NULL;
+        gd_error err = { 0 };
+
+        assert_int_equal(gd_records_open(&records, &options, &err), rows[i].sentence ? GD_EFORMAT : GD_OK);
+        gd_records_close(records);
+        if (rows[i].sentence)
+            assert_string_equal(err.text + strlen(err.text) - strlen(rows[i].sentence), rows[i].sentence);
+    }
+}
+
 static void pipes_are_read(void **state)
 {
     const char *path = temp_path("fifo");
@@ -319,6 +352,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_line_of_16_mib_is_the_longest, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(bad_lines_do_not_stop_the_file, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(refused_files_are_named, temp_begin, temp_end),
+        cmocka_unit_test_setup_teardown(a_table_without_our_columns_is_one_error, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(pipes_are_read, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(standard_input_is_read_and_left_open, temp_begin, temp_end),
         cmocka_unit_test_setup_teardown(every_allocation_may_fail, temp_begin, temp_end),

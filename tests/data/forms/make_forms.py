@@ -205,10 +205,15 @@ def forms():
     case('sharegpt without a value', {'messages': [share('human', 'Hi'), {'from': 'gpt'}]}, error='message 1 of the field "messages": its value is missing')
     both = {**share('human', 'Hi'), **HI}
     case('messages in both forms', {'messages': [both, {**share('gpt', 'Hello.'), **HELLO}]}, [[HI, HELLO]])
-    case('messages in both forms, one empty', {'messages': [both, {'from': None, 'value': 'x', **HELLO}]}, [[HI, HELLO]])
-    case('messages with values and names of their own', {'messages': [{**HI, 'value': 'good'}, {**HELLO, 'from': 'Ann'}]}, [[HI, HELLO]])
+    for more in ({'from': None, 'value': None}, {'from': '', 'value': ''}, {'value': 'Hello.'}, {'from': 'gpt'}, {'from': 'gpt', 'value': None}, {'from': 'a forum'}, {'value': 0.5}):
+        case(f'messages in both forms, one with less: {more}', {'messages': [both, {**more, **HELLO}]}, [[HI, HELLO]])
+    case('messages in both forms, content in a part', {'messages': [{**both, 'content': [{'type': 'text', 'text': 'Hi'}]}, HELLO]}, [[HI, HELLO]])
+    case('messages with values and names of their own', {'messages': [{**HI, 'value': 0.5}, {**HELLO, 'from': 'Ann'}]}, [[HI, HELLO]])
     for i, more in enumerate(({'from': 'gpt'}, {'value': 'Bye'}, {'value': ''}, {'from': 'Ann'}, {'value': 'Hi\0'}, {'from': 'user '})):
         case(f'messages in two forms: {more}', {'messages': [{**both, **more}, HELLO]},
+             error='message 0 of the field "messages" has a role and a content, and also from and value, which say something else; expected one')
+    for more in ({'value': 'Bye'}, {'from': 'gpt'}, {'from': 'gpt', 'value': None}, {'from': 'system', 'value': ''}):
+        case(f'half a message in two forms: {more}', {'messages': [{**HI, **more}, HELLO]},
              error='message 0 of the field "messages" has a role and a content, and also from and value, which say something else; expected one')
     case('from and content', {'messages': [{'from': 'human', 'content': 'Hi'}, HELLO]}, error='message 0 of the field "messages": its role is missing')
     for i, roles in enumerate((('human', 'gpt'), ('User', 'Assistant'), ('user', 'model'), ('user', 'tool'), ('developer', 'assistant'))):
@@ -335,8 +340,12 @@ def systems():
     case('system beside texts', row, fields=map_it, error=lost)
     pair('system beside texts, left out', row, Q['content'] + A['content'], Q['content'] + B['content'], fields=map_it + ',system=_')
     pair('system left out of turns', row, fields=map_it + ',system=_', turns='on')
-    for none in ('', None, [], '[]'):
+    for none in ('', None, [], {}, [None]):
         pair(f'no system beside texts: {none!r}', {**row, 'system': none}, Q['content'] + A['content'], Q['content'] + B['content'], fields=map_it)
+    for said in ('[]', '{}', 'null', ' '):
+        if said.strip():  # a blank is in the texts
+            case(f'a system message of {said!r} beside texts', {**row, 'system': said}, fields=map_it, error=lost)
+        pair(f'a system message of {said!r}', {**row, 'system': said}, [s(said), Q, A], [s(said), Q, B], fields=map_it, turns='on')
     pair('no system of turns', empty, fields=map_it, turns='on')
     for key in ('system_prompt', 'system_message'):
         other = {key: S['content'], 'prompt': Q['content'], 'response': A['content']}
@@ -458,15 +467,28 @@ def tables():
          [asked + 'Sencha.', asked + 'Assam.'], suffix='.tsv', fields='chosen=good,rejected=bad')
     case('conversations of both sides in a table', table([{**sides, 'chosen': json.dumps([[Q, A]]), 'rejected': json.dumps([[Q, B], [Q, C]])}]),
          [[Q, A], [Q, B], [Q, C]], suffix='.csv')
-    case('no answers of one side in a table', table([{**sides, 'rejected': '[]'}]), suffix='.csv', error='the field "rejected" is empty; expected answers')
+    for chosen, rejected in (('["a"]', '[]'), ('[ ]', '["a", "b"]'), ("['a']", '[]')):
+        pair(f'nothing extracted in a table: {chosen} {rejected}', table([{**sides, 'chosen': chosen, 'rejected': rejected}]), asked + chosen, asked + rejected, suffix='.csv')
     pair('two empty lists in a table', table([{**sides, 'chosen': '[]', 'rejected': '[ ]'}]), asked + '[]', asked + '[ ]', suffix='.csv')
     printed = ' holds a list of answers as Python prints it; expected JSON, as json.dumps() writes it'
     for chosen, rejected, wrong in (("['Sencha.']", "['Assam.', 'Tea?']", 'chosen'), ('["Tea\'s"]', "['Assam.' 'Tea?']", 'rejected'), ('["Sencha."]', '["As\\\'sam", "Tea?"]', 'rejected'),
                                     ("['Sencha.']", '["Assam."]', 'chosen'), (str([[Q, A]]), str([[Q, B]]), 'chosen')):
         case(f'answers as Python prints them in a table: {chosen} {rejected}', table([{**sides, 'chosen': chosen, 'rejected': rejected}]), suffix='.csv',
              error=f'the column "{wrong}"' + printed)
-    for chosen, rejected in (('["a"]', 'a'), ("['a']", 'a'), ('[1, 2]', '[1, 3]'), ('[[1]]', '[[2]]'), ('["a", 1]', '["a"]'), ("['a'][0]", "['b']"), ("['a']", '[]a')):
+    for chosen, rejected in (('["a"]', 'a'), ("['a']", 'a'), ('[1, 2]', '[1, 3]'), ('[[1]]', '[[2]]'), ('["a"][0]', '["b"][0]'), ('[{"a": 1}]', '[{"a": 2}]'), ('[null]', '[1, "a"'), ("['a'][0]", "['b']"), ("['a']", '[]a')):
         pair(f'answers that are code in a table: {chosen} {rejected}', table([{**sides, 'chosen': chosen, 'rejected': rejected}]), asked + chosen, asked + rejected, suffix='.csv')
+    way = '; in JSONL, a string that begins so is a text'
+    for spoiled, good, which, what in (('["x", null]', '["y"]', 1, 'null'), ('["a", 5]', '["y", "z"]', 1, 'a number'), ('[5]', '["y"]', 0, 'a number'),
+                                       ('["x", ["z"]]', '["y"]', 1, 'a list'), ('["x", "\\ud83d"]', '["y"]', 1, 'a string with half of a surrogate pair'),
+                                       (json.dumps([{'text': 'x'}]), json.dumps([{'text': 'y'}]), 0, 'an object'), ('["x", null]', '["y", 1]', 1, 'null'),
+                                       (json.dumps([[Q, A], None]), json.dumps([[Q, B]]), 1, 'null')):
+        case(f'no answer in a list in a table: {spoiled} {good}', table([{**sides, 'chosen': spoiled, 'rejected': good}]), suffix='.csv',
+             error=f'the columns "chosen" and "rejected" hold lists of answers, but element {which} of the first is {what}; expected a string or a conversation' + way)
+    case('no answer in the other list in a table', table([{**sides, 'rejected': '["x", null]'}]), suffix='.csv',
+         error='the columns "rejected" and "chosen" hold lists of answers, but element 1 of the first is null')
+    for cut in ('["x", "y", " 12', '["x"],', '["x"][0]', '[x]', "['x', 'y'"):
+        case(f'a list cut short in a table: {cut}', table([{**sides, 'chosen': cut, 'rejected': '["y"]'}]), suffix='.csv',
+             error='the column "chosen" begins like a list of answers, which "rejected" is, but is not valid JSON: ')
     case('sharegpt in a table', table([{'messages': json.dumps([share('human', 'Hi'), share('gpt', 'Hello.')])}]), [[HI, HELLO]], suffix='.csv')
     python = 'holds a conversation as Python prints it; expected JSON, as json.dumps() writes it'
     case('a conversation as Python prints it', table([{'prompt': '', 'chosen': str([Q, A]), 'rejected': str([Q, B])}]), suffix='.csv', error='the column "chosen" ' + python)
