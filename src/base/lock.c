@@ -34,9 +34,10 @@ static bool still_named(int fd, const char *path)
     return own.st_dev == named.st_dev && own.st_ino == named.st_ino;
 }
 
+/* Where a file has another number at each look, as on some network file systems, its name can't be checked. */
 int gd_lock_open(const char *path, int flags)
 {
-    for (;;) {
+    for (int round = 1;; round++) {
         const int fd = open(path, flags | O_CLOEXEC, 0666);
         bool locked;
 
@@ -45,7 +46,7 @@ int gd_lock_open(const char *path, int flags)
         if (fd < 0)
             return -1;
         locked = gd_lock(fd);
-        if (locked && still_named(fd, path))
+        if (locked && (round == TRIES || still_named(fd, path)))
             return fd;
         (void)close(fd);
         errno = EWOULDBLOCK;

@@ -66,24 +66,62 @@ bool gd_path_real(char out[PATH_MAX], const char *path)
     return false;
 }
 
+static bool is_one(const struct stat *a, const struct stat *b)
+{
+    return S_ISREG(a->st_mode) && a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+static bool find(struct stat *sb, const char *path)
+{
+    return (strcmp(path, "-") ? stat(path, sb) : fstat(STDOUT_FILENO, sb)) == 0;
+}
+
 bool gd_same_file(const char *a, const char *b)
 {
     struct stat sa, sb;
-    const bool is_a = stat(a, &sa) == 0, is_b = stat(b, &sb) == 0;
+    const bool is_a = find(&sa, a), is_b = find(&sb, b);
     char real_a[PATH_MAX], real_b[PATH_MAX];
 
     if (is_a && is_b)
-        return S_ISREG(sa.st_mode) && sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
+        return is_one(&sa, &sb);
     (void)gd_path_real(real_a, a);
     (void)gd_path_real(real_b, b);
     return !is_a && !is_b && strcmp(real_a, real_b) == 0;
 }
 
-bool gd_is_stdout(const char *path)
+bool gd_same_as_input(const char *output, const char *input)
 {
-    return !strcmp(path, "-") || !strcmp(path, "/dev/stdout") || !strcmp(path, "/dev/fd/1") ||
-           !strcmp(path, "/proc/self/fd/1");
+    struct stat in, out;
+
+    if (strcmp(input, "-") != 0)
+        return gd_same_file(output, input);
+    return fstat(STDIN_FILENO, &in) == 0 && find(&out, output) && is_one(&in, &out);
 }
+
+/* -1 if it is not one of up to nine digits. */
+static int number(const char *text)
+{
+    const size_t digits = strspn(text, "0123456789");
+
+    return digits && digits < 10 && !text[digits] ? (int)strtol(text, NULL, 10) : -1;
+}
+
+int gd_output_fd(const char *path)
+{
+    static const char *const names[] = { "-", "/dev/stdout", "/dev/stderr" };
+    static const int numbers[] = { STDOUT_FILENO, STDOUT_FILENO, STDERR_FILENO };
+    static const char *const dirs[] = { "/dev/fd/", "/proc/self/fd/" };
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (!strcmp(path, names[i]))
+            return numbers[i];
+    for (size_t i = 0; i < sizeof dirs / sizeof dirs[0]; i++)
+        if (!strncmp(path, dirs[i], strlen(dirs[i])))
+            return number(path + strlen(dirs[i]));
+    return -1;
+}
+
+bool gd_is_stdout(const char *path) { return gd_output_fd(path) == STDOUT_FILENO; }
 
 /* Compares the real path's beginning with the directory's. */
 static bool is_below(const char *dir, const char *path, bool (*counts)(const char *name))

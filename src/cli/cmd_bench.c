@@ -4,6 +4,7 @@
 #include "cli/run.h"
 
 #include "base/json.h"
+#include "base/samefile.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -193,7 +194,7 @@ static int write_results(const cli_settings *settings, const int files[2], const
 
     if (settings->report && gd_bench_page(json, &page, &err))
         return cli_fail(err.status, &err);
-    if (!settings->json_file || strcmp(settings->json_file, "-") != 0)
+    if (!settings->json_file || !gd_is_stdout(settings->json_file))
         status = show(json);
     if (!status)
         status = cli_output_write(settings->json_file, files[0], json);
@@ -217,7 +218,7 @@ static int check(const cli_settings *settings)
         cli_say("give either --quick or --seconds, not both");
         return CLI_USAGE;
     }
-    if (settings->report && !strcmp(settings->report, "-")) {
+    if (settings->report && gd_is_stdout(settings->report)) {
         cli_say("--report needs a file name: standard output is for the figures");
         return CLI_USAGE;
     }
@@ -254,7 +255,7 @@ int cli_bench(const cli_settings *settings)
 
     if (!status)
         status = cli_output_check(settings->from ? NULL : &settings->options,
-                                  (const char *const[]){ settings->input, settings->from },
+                                  (const char *const[]){ settings->input, settings->from, NULL },
                                   (const char *const[]){ settings->json_file, settings->report, NULL });
     if (!status)
         status = cli_output_open(settings->json_file, &files[0]);

@@ -3,6 +3,7 @@
 #include "cli/output.h"
 
 #include "base/json.h"
+#include "base/samefile.h"
 
 #include <math.h>
 #include <string.h>
@@ -114,11 +115,11 @@ int cli_compare(const cli_settings *settings)
         cli_say("compare takes two files of scores, not %zu: compare A.jsonl B.jsonl", settings->text_count);
         return CLI_USAGE;
     }
-    if (settings->report && !strcmp(settings->report, "-")) {
+    if (settings->report && gd_is_stdout(settings->report)) {
         cli_say("--report needs a file name: standard output is for the figures");
         return CLI_USAGE;
     }
-    status = cli_output_check(NULL, (const char *const[]){ settings->texts[0], settings->texts[1] },
+    status = cli_output_check(NULL, (const char *const[]){ settings->texts[0], settings->texts[1], NULL },
                               (const char *const[]){ settings->report, NULL, NULL });
     if (!status)
         status = cli_output_open(settings->report, &fd);

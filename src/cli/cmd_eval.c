@@ -3,6 +3,7 @@
 #include "cli/run.h"
 
 #include "base/json.h"
+#include "base/samefile.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -315,7 +316,7 @@ static int write_results(const cli_settings *settings, const struct eval_files *
     return status;
 }
 
-static int is_dash(const char *path) { return path && !strcmp(path, "-"); }
+static int is_stdout(const char *path) { return path && gd_is_stdout(path); }
 
 static int check(const cli_settings *settings)
 {
@@ -326,9 +327,9 @@ static int check(const cli_settings *settings)
             cli_say("eval takes only flags, not %s; --input %s?", settings->texts[0], settings->texts[0]);
         return CLI_USAGE;
     }
-    if (is_dash(settings->scores) || is_dash(settings->report) || is_dash(settings->calibrate_output)) {
-        cli_say("--%s needs a file name: standard output is for the figures", is_dash(settings->scores) ? "scores"
-                                                                              : is_dash(settings->report)
+    if (is_stdout(settings->scores) || is_stdout(settings->report) || is_stdout(settings->calibrate_output)) {
+        cli_say("--%s needs a file name: standard output is for the figures", is_stdout(settings->scores) ? "scores"
+                                                                              : is_stdout(settings->report)
                                                                                   ? "report"
                                                                                   : "calibrate-output");
         return CLI_USAGE;
@@ -348,9 +349,9 @@ static int check(const cli_settings *settings)
     return CLI_OK;
 }
 
-static int open_files(const cli_settings *settings, struct eval_files *files)
+static int open_files(const cli_settings *settings, const cli_run *run, struct eval_files *files)
 {
-    const char *const inputs[2] = { settings->input, settings->weights };
+    const char *const inputs[3] = { run->files.input, settings->weights, settings->from_scores };
     const char *outputs[3] = { settings->scores, settings->report, NULL };
     int status = CLI_OK;
 
@@ -411,7 +412,7 @@ int cli_eval(const cli_settings *settings)
     if (!status)
         status = cli_run_begin(&run, settings);
     if (!status)
-        status = open_files(settings, &files);
+        status = open_files(settings, &run, &files);
     if (!status) {
         run.bar.shown = run.bar.summary && isatty(STDERR_FILENO); /* nothing else is printed before the end */
         rc = evaluate(settings, &run, &summary, &json, &err);

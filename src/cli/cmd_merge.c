@@ -4,12 +4,30 @@
 
 #include <unistd.h>
 
+struct merging {
+    cli_progress bar;
+    unsigned long long tensors, bytes;
+};
+
+/* Each report comes while a tensor is written: the last one, while the last is. */
 static int report(void *context, uint64_t items, uint64_t bytes, uint64_t bytes_total, uint64_t tokens)
 {
-    (void)items;
+    struct merging *job = context;
+
     (void)tokens;
-    cli_progress_bytes(context, "merging", bytes, bytes_total);
+    job->tensors = items + 1;
+    job->bytes = bytes;
+    cli_progress_bytes(&job->bar, "merging", bytes, bytes_total);
     return cli_interrupted();
+}
+
+static void show_end(const char *output, const struct merging *job)
+{
+    char number[2][CLI_NUMBER_ROOM];
+
+    (void)fputs("merged into ", stderr);
+    cli_print(stderr, output);
+    fprintf(stderr, ": %s tensors, %s bytes\n", cli_number(number[0], job->tensors), cli_number(number[1], job->bytes));
 }
 
 static int check(const cli_settings *settings)
@@ -50,25 +68,23 @@ static void show_notes(const cli_settings *settings)
 int cli_merge(const cli_settings *settings)
 {
     gd_error err = { GD_OK, "" };
-    cli_progress bar = { 0 };
-    const gd_progress progress = { .struct_size = sizeof progress, .report = report, .context = &bar };
+    struct merging job = { 0 };
+    const gd_progress progress = { .struct_size = sizeof progress, .report = report, .context = &job };
     const int wrong = check(settings);
     gd_status rc;
 
     if (wrong)
         return wrong;
     show_notes(settings);
-    bar.summary = bar.shown = !settings->quiet && isatty(STDERR_FILENO);
+    job.bar.summary = !settings->quiet;
+    job.bar.shown = job.bar.summary && isatty(STDERR_FILENO);
     cli_watch_interrupt();
-    cli_progress_start(&bar);
+    cli_progress_start(&job.bar);
     rc = gd_merge(&settings->options, settings->output, &progress, &err);
-    cli_progress_clear(&bar);
+    cli_progress_clear(&job.bar);
     if (rc)
         return cli_fail(rc, &err);
-    if (bar.summary) {
-        (void)fputs("merged into ", stderr);
-        cli_print(stderr, settings->output);
-        (void)putc('\n', stderr);
-    }
+    if (job.bar.summary)
+        show_end(settings->output, &job);
     return CLI_OK;
 }

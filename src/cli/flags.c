@@ -97,8 +97,10 @@ const cli_flag cli_flags[] = {
     { "format", "auto|jsonl|json|csv|tsv|text",
       "format of the input (default: auto, by the extension of its name; without one, JSON lines or an array)",
       AT(format), CLI_CHOICE, READS },
-    { "resume", NULL, "continue an interrupted run; its output is the same as without the interruption", AT(resume),
-      CLI_SWITCH, CLI_CMD_SCORE | WRITES },
+    { "resume", NULL,
+      "continue an interrupted run; its output is the same as without the interruption, and one that is complete is "
+      "left as it is",
+      AT(resume), CLI_SWITCH, CLI_CMD_SCORE | WRITES },
     { "normalize", "MEAN,STD|FILE",
       "turn each score into (score - mean) / std, given two numbers or the file that eval --calibrate wrote",
       AT(options.normalize), CLI_TEXT, CLI_CMD_SCORE | WRITES },

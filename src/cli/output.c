@@ -3,25 +3,28 @@
 
 #include "cli/cli.h"
 
+#include "base/samefile.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-int cli_output_check(const gd_options *options, const char *const inputs[2], const char *const outputs[3])
+int cli_output_check(const gd_options *options, const char *const inputs[3], const char *const outputs[3])
 {
     gd_error err = { GD_OK, "" };
 
-    return cli_fail(gd_check_outputs(options, inputs, 2, outputs, 3, &err), &err);
+    return cli_fail(gd_check_outputs(options, inputs, 3, outputs, 3, &err), &err);
 }
 
 int cli_output_open(const char *path, int *fd)
 {
     *fd = -1;
-    if (!path || !strcmp(path, "-"))
+    if (!path || gd_is_stdout(path))
         return CLI_OK;
-    *fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    *fd = gd_output_fd(path) < 0 ? open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666)
+                                 : fcntl(gd_output_fd(path), F_DUPFD_CLOEXEC, 0);
     if (*fd >= 0)
         return CLI_OK;
     cli_say("%s: %s", path, strerror(errno));
@@ -56,7 +59,7 @@ int cli_output_write(const char *path, int fd, const char *text)
         text += wrote > 0 ? wrote : 0;
         left -= wrote > 0 ? (size_t)wrote : 0;
     }
-    if (!left && !cut_off(fd))
+    if (!left && (gd_output_fd(path) >= 0 || !cut_off(fd)))
         return CLI_OK;
     cli_say("%s: %s", path, strerror(errno));
     return CLI_UNUSABLE;

@@ -6,9 +6,10 @@
 #include "guerdon.h"
 
 /* What gd_check_outputs() says, before any of the files is opened; returns an exit status. options: NULL for none. */
-int cli_output_check(const gd_options *options, const char *const inputs[2], const char *const outputs[3]);
+int cli_output_check(const gd_options *options, const char *const inputs[3], const char *const outputs[3]);
 
-/* *fd becomes -1 without a path, and for "-", which is standard output. All three functions return an exit status. */
+/* *fd becomes -1 without a path, and for standard output, whatever its name. All three functions return an exit
+ * status. */
 int cli_output_open(const char *path, int *fd);
 int cli_output_write(const char *path, int fd, const char *text); /* does nothing without a path */
 

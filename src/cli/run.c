@@ -1,6 +1,8 @@
 /* run.c - from the command line's texts or files to a call of the library, and from its result to an exit status. */
 #include "cli/run.h"
 
+#include "base/samefile.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -150,7 +152,7 @@ int cli_run_without_texts(const cli_settings *settings, const char *command)
 
 int cli_run_check_second(const cli_settings *settings, const char *name, const char *second)
 {
-    if (!second || strcmp(second, "-") != 0 || (settings->output && strcmp(settings->output, "-") != 0))
+    if (!second || !gd_is_stdout(second) || (settings->output && !gd_is_stdout(settings->output)))
         return CLI_OK;
     cli_say("the lines of --output and those of --%s would be mixed on standard output; give one of them a file name",
             name);
@@ -226,10 +228,13 @@ static void note_chat_format(const cli_settings *settings, const gd_summary *sum
 }
 
 /* Whoever changed the model or a flag may expect other scores. An input without items looks the same, and is. */
-static void note_complete(const cli_settings *settings, const gd_summary *summary)
+static void note_complete(const cli_settings *settings, int counted, const gd_summary *summary)
 {
     if (settings->resume && !settings->dry_run && settings->output && !summary->items)
-        cli_say("%s is already complete; nothing to do", settings->output);
+        cli_say("%s is already complete; nothing to do (%s; to start afresh, remove it)", settings->output,
+                counted ? "it has as many items as the input, but whether the items, the model or the flags have "
+                          "changed is unknown"
+                        : "whether the input, the model or the flags have changed is unknown");
 }
 
 gd_status cli_run_close(cli_run *run, gd_model *model, gd_status rc, const gd_summary *summary, gd_error *err)
@@ -259,6 +264,6 @@ int cli_run_end(cli_run *run, const char *done, gd_status rc, const gd_summary *
     if (rc == GD_OK || rc == GD_EITEM)
         note_chat_format(run->settings, summary);
     if (rc == GD_OK)
-        note_complete(run->settings, summary);
+        note_complete(run->settings, strcmp(done, "filtered") != 0 && !run->settings->group_by, summary);
     return written ? written : cli_fail(rc, err);
 }

@@ -19,8 +19,10 @@ enum { ROOM = 65536 };
 
 struct gd_sink {
     int fd;
-    bool owned; /* close fd at the end: not standard output */
-    bool begun; /* something was written since the last cut */
+    bool owned; /* close fd at the end: it was opened here */
+    bool old;   /* beyond `written`, the file still has what it had before */
+    bool used;  /* something was written, */
+    bool begun; /* and since the last cut */
     bool taken; /* back, all that was written: nothing more may be */
     char *name;
     gd_error failure;      /* the first one; repeated from then on */
@@ -65,10 +67,14 @@ static gd_status open_file(gd_sink *s, const char *path, uint64_t offset, struct
 {
     const int create = offset ? 0 : O_CREAT;
 
-    s->owned = !gd_is_stdout(path); /* opened again, a file that it leads to would be overwritten from its beginning */
-    s->fd = s->owned ? open(path, O_WRONLY | create | O_CLOEXEC, 0666) : STDOUT_FILENO;
+    s->fd = gd_output_fd(path);
+    s->owned = s->fd < 0;
+    if (s->owned)
+        s->fd = open(path, O_WRONLY | create | O_CLOEXEC, 0666);
     if (s->fd < 0 || fstat(s->fd, sb) < 0)
         return gd_fail(err, GD_EIO, "%s: %s", s->name, strerror(errno));
+    if (!s->owned && (fcntl(s->fd, F_GETFL) & O_ACCMODE) == O_RDONLY)
+        return gd_fail(err, GD_EIO, "%s: this is open for reading only; expected a descriptor to write to", s->name);
     return offset ? check_offset(s, offset, sb, err) : GD_OK;
 }
 
@@ -81,12 +87,12 @@ static gd_status lock(const gd_sink *s, const struct stat *out, gd_error *err)
                    s->name);
 }
 
-static gd_status cut_off(gd_sink *s, uint64_t offset, const struct stat *sb, gd_error *err)
+/* As late as can be: a run that fails before it has anything to write leaves an earlier one's output. */
+static gd_status cut_off(gd_sink *s)
 {
-    s->written = s->whole = offset;
-    if (s->owned && S_ISREG(sb->st_mode) &&
-        (ftruncate(s->fd, (off_t)offset) < 0 || lseek(s->fd, (off_t)offset, SEEK_SET) < 0))
-        return gd_fail(err, GD_EIO, "%s: %s", s->name, strerror(errno));
+    if (s->old && (ftruncate(s->fd, (off_t)s->written) < 0 || lseek(s->fd, (off_t)s->written, SEEK_SET) < 0))
+        return gd_fail(&s->failure, GD_EIO, "%s: %s", s->name, strerror(errno));
+    s->old = false;
     return GD_OK;
 }
 
@@ -128,8 +134,8 @@ gd_status gd_sink_open_at(gd_sink **out, const char *path, const char *const *in
         rc = check_input(s, inputs[i], &sb, err);
     if (!rc)
         rc = lock(s, &sb, err);
-    if (!rc)
-        rc = cut_off(s, offset, &sb, err);
+    s->written = s->whole = offset;
+    s->old = s->owned && S_ISREG(sb.st_mode);
     if (rc)
         dispose(s);
     else
@@ -139,6 +145,8 @@ gd_status gd_sink_open_at(gd_sink **out, const char *path, const char *const *in
 
 static gd_status put(gd_sink *s, const unsigned char *p, size_t len)
 {
+    if (len > 0 && cut_off(s))
+        return s->failure.status;
     while (len > 0) {
         const ssize_t n = write(s->fd, p, len);
 
@@ -186,6 +194,7 @@ gd_status gd_sink_write(gd_sink *s, const void *data, size_t len, gd_error *err)
 {
     const unsigned char *p = data;
 
+    s->used = s->used || len > 0;
     s->begun = s->begun || len > 0;
     while (len > 0 && !s->failure.status) {
         const size_t some = len < ROOM - s->len ? len : ROOM - s->len;
@@ -226,12 +235,44 @@ bool gd_sink_take_back(gd_sink *s, uint64_t offset)
     struct stat sb;
 
     s->taken = true;
-    if (s->written == offset && !s->failure.status)
+    if (s->written == offset && (s->old || !s->failure.status))
         return true;
     return s->owned && fstat(s->fd, &sb) == 0 && S_ISREG(sb.st_mode) && ftruncate(s->fd, (off_t)offset) == 0;
 }
 
+bool gd_sink_used(const gd_sink *s) { return s->used; }
 uint64_t gd_sink_offset(const gd_sink *s) { return s->whole; }
+
+/* A packed file without lines is one empty member, also after lines that were taken back. */
+static void pack_nothing(gd_sink *s)
+{
+    struct stat sb;
+
+    if (!s->codec || !s->owned || fstat(s->fd, &sb) < 0 || !S_ISREG(sb.st_mode) || sb.st_size > 0)
+        return;
+    s->codec->pack_close(s->state);
+    s->state = s->codec->pack_open();
+    s->len = 0;
+    s->written = 0;
+    s->old = true;
+    if (s->state)
+        cut(s);
+    else
+        (void)gd_fail_memory(&s->failure, ROOM);
+}
+
+/* The last bytes, and what an earlier file has after them. */
+static void finish(gd_sink *s)
+{
+    if (s->taken) {
+        pack_nothing(s);
+        return;
+    }
+    if (s->begun || s->written == 0)
+        cut(s);
+    if (!s->failure.status)
+        (void)cut_off(s);
+}
 
 gd_status gd_sink_close(gd_sink *s, gd_error *err)
 {
@@ -239,8 +280,7 @@ gd_status gd_sink_close(gd_sink *s, gd_error *err)
 
     if (!s)
         return GD_OK;
-    if (!s->taken && (s->begun || s->written == 0)) /* a packed file without lines is one empty member */
-        cut(s);
+    finish(s);
     if (s->owned && close(s->fd) < 0) /* a network file system or a quota may report only now that it is full */
         gd_fail(&s->failure, GD_EIO, "%s: %s", s->name, strerror(errno));
     s->fd = -1;

@@ -18,11 +18,12 @@
 
 typedef struct gd_sink gd_sink;
 
-/* path "-" is standard output, and so is /dev/stdout.  An existing file is overwritten, unless it is also one of the
- * `count` inputs (paths, "-" or NULL), under whatever name or link.  Writing starts after the first `offset` bytes of
- * the file; the rest is cut off.  An offset other than 0 is only for regular files, which must have that many bytes.  A
- * file that another sink is open on, of this process or another one, is refused with GD_EIO, unless that one is closed
- * within two seconds. */
+/* path "-" is standard output, and so is /dev/stdout; another name of an open descriptor, such as /dev/fd/3, is written
+ * from where the descriptor is.  An existing file is overwritten, unless it is also one of the `count` inputs (paths,
+ * "-" or NULL), under whatever name or link.  Writing starts after the first `offset` bytes of the file; the rest is
+ * cut off, but not before the first byte is written, or the sink is closed.  An offset other than 0 is only for regular
+ * files, which must have that many bytes.  A file that another sink is open on, of this process or another one, is
+ * refused with GD_EIO, unless that one is closed within two seconds. */
 gd_status gd_sink_open_at(gd_sink **out, const char *path, const char *const *inputs, size_t count, uint64_t offset,
                           gd_error *err);
 
@@ -37,8 +38,12 @@ gd_status gd_sink_flush(gd_sink *s, gd_error *err);
  * nothing was written since the last cut. */
 gd_status gd_sink_cut(gd_sink *s, gd_error *err);
 
-/* Drops all that was written after the first `offset` bytes; only gd_sink_close() may follow.  False if the system has
- * some of it and it can't be cut off: it is no regular file. */
+/* Whether anything was written; it may still be in the buffer. */
+bool gd_sink_used(const gd_sink *s);
+
+/* Drops all that was written after the first `offset` bytes; only gd_sink_close() may follow.  What the file had before
+ * stays, if nothing has reached it.  False if the system has some of what was written and it can't be cut off: it is no
+ * regular file. */
 bool gd_sink_take_back(gd_sink *s, uint64_t offset);
 
 /* Bytes of the file that the system has and that are complete: up to the last flush of a plain file, up to the last cut

@@ -315,7 +315,9 @@ typedef struct gd_file_options {
                              recognised by their first bytes */
     const char *output; /**< a path, or "-" for standard output; written batch by batch */
     gd_format format;   /**< of the input */
-    int resume;         /**< not 0: resume an interrupted run; if its output is complete, do nothing */
+    int resume;         /**< not 0: resume an interrupted run; if its output is complete, do nothing;
+                             GD_EUSAGE if the input then has another number of items. Whether the model, the options
+                             or the items have changed is no longer known. */
     const char *fields; /**< other names for fields, as in "text=instruction,chosen=good": our name = the input's; _ is
                              the name of no field, and leaves ours out */
     size_t arguments;   /**< not 0: the lines of the input are texts that a user typed, and messages about them begin
@@ -692,8 +694,8 @@ GD_API gd_status gd_compare_page(const char *json, char **html, gd_error *err);
  * .jsonl, .csv, .tsv (these with or without .gz or .zst) or .html, or begin with "guerdon-", may be written.
  *
  * @param options  the model's; NULL: there is no model
- * @param inputs   as in gd_file_options; NULLs are passed over
- * @param outputs  paths; NULLs and "-" are passed over
+ * @param inputs   as in gd_file_options, so that "-" is standard input; NULLs are passed over
+ * @param outputs  paths; NULLs are passed over, and "-" is standard output, which may be there twice
  * @return GD_OK, also if a model or an input is missing; GD_EUSAGE: an output must not be written; GD_ENOMEM
  */
 GD_API gd_status gd_check_outputs(const gd_options *options, const char *const *inputs, size_t input_count,

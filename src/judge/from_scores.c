@@ -64,6 +64,7 @@ gd_status gd_from_scores_open(gd_from_scores *from, const gd_model *model, const
 const gd_encoder *gd_from_scores_encoder(gd_from_scores *from, const gd_model *model)
 {
     from->none.identity = from->identity.data;
+    from->none.truncate = from->skip ? GD_TRUNCATE_DROP : GD_TRUNCATE_ERROR;
     return from->reader ? &from->none : &model->encoder;
 }
 

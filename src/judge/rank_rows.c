@@ -175,6 +175,7 @@ static gd_status see(gd_rank_rows *rows, const gd_rank_row *row, gd_error *err)
                  "other rows with this \"%.100s\" came before, and then another; the rows of a group must follow each "
                  "other: sort the input by \"%.100s\" first",
                  name_of(rows), name_of(rows));
+    rows->job->hopeless = true; /* and so are the groups that were written */
     return gd_fail(err, GD_EFORMAT, "%s", gd_record_sentence(&row->record, why, sentence));
 }
 

@@ -70,16 +70,17 @@ static gd_status open_journal(gd_job *run, const gd_encoder *encoder, const gd_f
     return rc;
 }
 
-/* An output can't be opened: nothing was written yet that could be resumed. A journal that was there is an earlier
- * run's, or that of one that still runs. */
-static gd_status never_begun(gd_job *run, gd_status rc)
-{
-    if (run->journal.created)
-        (void)gd_journal_finish(&run->journal, NULL);
-    return rc;
-}
-
 /* ---- no output is a file that is read, or another output ---- */
+
+static const char *name_of(const char *output) { return strcmp(output, "-") ? output : "standard output"; }
+
+/* "-" twice is for the caller to judge: it may be none of the run's outputs. */
+static bool is_same_output(const char *a, const char *b)
+{
+    if (!strcmp(a, "-") && !strcmp(b, "-"))
+        return false;
+    return (gd_is_stdout(a) && gd_is_stdout(b)) || gd_same_file(a, b);
+}
 
 gd_status gd_job_outputs(const gd_reads *reads, const char *const *inputs, size_t input_count,
                          const char *const *outputs, size_t output_count, gd_error *err)
@@ -89,17 +90,17 @@ gd_status gd_job_outputs(const gd_reads *reads, const char *const *inputs, size_
     for (size_t i = 0; !rc && i < output_count; i++) {
         const char *output = outputs[i];
 
-        if (!output || !strcmp(output, "-"))
+        if (!output)
             continue;
-        if (reads)
+        if (reads && strcmp(output, "-") != 0)
             rc = gd_reads_spare(reads, output, err);
         for (size_t k = 0; !rc && k < input_count; k++)
-            if (strcmp(inputs[k], "-") != 0 && gd_same_file(output, inputs[k]))
-                rc = gd_fail(err, GD_EUSAGE, "%s: the run reads this file; choose another output", output);
+            if (gd_same_as_input(output, inputs[k]))
+                rc = gd_fail(err, GD_EUSAGE, "%s: the run reads this file; choose another output", name_of(output));
         for (size_t k = 0; !rc && k < i; k++)
-            if (outputs[k] && strcmp(outputs[k], "-") != 0 && gd_same_file(output, outputs[k]))
-                rc = gd_fail(err, GD_EUSAGE, "%s: this is the same file as %s, but another one is expected", output,
-                             outputs[k]);
+            if (outputs[k] && is_same_output(output, outputs[k]))
+                rc = gd_fail(err, GD_EUSAGE, "%s: this is the same file as %s, but another one is expected",
+                             name_of(output), name_of(outputs[k]));
     }
     return rc;
 }
@@ -135,6 +136,8 @@ static gd_status check_names(const gd_job *run, const char *const *outputs, size
     return rc;
 }
 
+/* The journal and what is going to replace it are not compared with each other: where another run is writing them, one
+ * becomes the other between two looks. */
 static gd_status check_outputs(const gd_job *run, const gd_encoder *encoder, const char *output, const char *second,
                                gd_error *err)
 {
@@ -142,13 +145,18 @@ static gd_status check_outputs(const gd_job *run, const gd_encoder *encoder, con
     size_t count;
     const char *const *inputs = gd_records_inputs(run->records, &count);
     gd_status rc = gd_journal_name(&journal, output, err);
-    const char *const outputs[] = { journal.path, journal.part, journal.aside, output, second };
-    enum { OUTPUTS = sizeof outputs / sizeof outputs[0] };
+    const char *const outputs[] = { output, journal.path, journal.part, journal.aside };
 
-    if (!rc)
-        rc = gd_job_outputs(&encoder->reads, inputs, count, outputs, OUTPUTS, err);
-    if (!rc && run->scores)
-        rc = gd_job_outputs(NULL, &run->scores, 1, outputs, OUTPUTS, err);
+    if (!rc && second && gd_is_stdout(output) && gd_is_stdout(second))
+        rc = gd_fail(err, GD_EUSAGE,
+                     "the lines of two outputs would be mixed on standard output; give one of them a file name");
+    for (size_t i = 0; !rc && i < sizeof outputs / sizeof outputs[0]; i++) {
+        const char *const both[] = { outputs[i], second };
+
+        rc = gd_job_outputs(&encoder->reads, inputs, count, both, 2, err);
+        if (!rc && run->scores)
+            rc = gd_job_outputs(NULL, &run->scores, 1, both, 2, err);
+    }
     gd_journal_free(&journal);
     return rc;
 }
@@ -159,11 +167,9 @@ static gd_status open_sink(gd_job *run, size_t i, const char *path, gd_error *er
 {
     size_t count;
     const char *const *inputs = gd_records_inputs(run->records, &count);
-    gd_status rc;
 
     run->packed |= gd_codec_by_suffix(path) != NULL;
-    rc = gd_sink_open_at(&run->sinks[i], path, inputs, count, run->journal.done.offset[i], err);
-    return rc ? never_begun(run, rc) : GD_OK;
+    return gd_sink_open_at(&run->sinks[i], path, inputs, count, run->journal.done.offset[i], err);
 }
 
 gd_status gd_job_read(gd_job *run, const gd_entries_options *input, const char *keep, gd_error *err)
@@ -229,13 +235,15 @@ gd_status gd_job_open(gd_job *run, const gd_encoder *encoder, const gd_file_opti
         rc = open_journal(run, encoder, how, identity, err);
     for (size_t i = 0; !rc && i < GD_JOURNAL_OUTPUTS; i++)
         rc = check_done(run, i, (const char *const[]){ how->output, second, run->journal.aside }[i], err);
+    if (!rc && run->journal.done.complete && !run->copies && !run->group_by)
+        rc = gd_job_finished(run, how->output, how->input, encoder->truncate == GD_TRUNCATE_DROP, err);
     if (rc || run->journal.done.complete)
         return rc;
     run->summary = run->journal.done.summary;
     inputs = gd_records_inputs(run->records, &count);
     rc = gd_writer_open(&run->writer, how->output, inputs, count, run->journal.done.offset[0], err);
     if (rc)
-        return never_begun(run, rc);
+        return rc;
     run->sinks[0] = gd_writer_sink(run->writer);
     run->packed = gd_codec_by_suffix(how->output) != NULL;
     return second ? open_sink(run, 1, second, err) : GD_OK;
@@ -247,7 +255,9 @@ gd_status gd_job_aside(gd_job *run, gd_error *err)
 
     if (!run->journal.aside)
         return GD_OK;
-    rc = open_sink(run, 2, run->journal.aside, err);
+    rc = run->journal.created ? gd_journal_clear_aside(&run->journal, err) : GD_OK;
+    if (!rc)
+        rc = open_sink(run, 2, run->journal.aside, err);
     run->journal.has_aside = rc == GD_OK;
     return rc;
 }
@@ -296,13 +306,29 @@ gd_status gd_job_flush(gd_job *run, uint64_t next, gd_error *err)
     return rc || run->packed ? rc : save(run, next, err);
 }
 
-bool gd_job_take_back(gd_job *run)
+static bool take_back_outputs(gd_job *run)
 {
-    const gd_journal_state *before = &run->journal.done;
     bool all = true;
 
     for (size_t i = 0; i < GD_JOURNAL_OUTPUTS; i++)
-        all &= !run->sinks[i] || gd_sink_take_back(run->sinks[i], before->offset[i]);
+        all &= !run->sinks[i] || gd_sink_take_back(run->sinks[i], run->journal.done.offset[i]);
+    return all;
+}
+
+/* No resumed run could do better: nothing is left that would ask for one. */
+static void give_up(gd_job *run)
+{
+    for (size_t i = 0; i < GD_JOURNAL_OUTPUTS; i++)
+        if (run->sinks[i])
+            (void)gd_sink_take_back(run->sinks[i], 0);
+    (void)gd_journal_finish(&run->journal, NULL);
+}
+
+bool gd_job_take_back(gd_job *run)
+{
+    const gd_journal_state *before = &run->journal.done;
+    const bool all = take_back_outputs(run);
+
     if (run->journal.created)
         (void)gd_journal_finish(&run->journal, NULL);
     else
@@ -341,10 +367,25 @@ static gd_status report(void *context, gd_error *err) { return gd_job_report(con
 
 gd_pause gd_job_pause(gd_job *run) { return (gd_pause){ report, run }; }
 
+/* A run that failed before it had anything to write leaves all as it was. */
+static void leave_untouched(gd_job *run)
+{
+    for (size_t i = 0; i < GD_JOURNAL_OUTPUTS; i++)
+        if (run->sinks[i] && gd_sink_used(run->sinks[i]))
+            return;
+    (void)take_back_outputs(run);
+    if (run->journal.created) /* else it is an earlier run's, or that of one that still runs */
+        (void)gd_journal_finish(&run->journal, NULL);
+}
+
 gd_status gd_job_close(gd_job *run, gd_status rc, gd_error *err)
 {
     gd_error failed = { 0 };
 
+    if (rc && rc != GD_EITEM && rc != GD_EINTERRUPTED)
+        leave_untouched(run);
+    if (rc && run->hopeless)
+        give_up(run);
     if (run->summary.failed)
         (void)fail_items(run, &failed); /* while the writer is there */
     for (size_t i = GD_JOURNAL_OUTPUTS; i-- > 0;) {

@@ -24,6 +24,7 @@ typedef struct gd_job {
     uint64_t digest;                    /* gd_record's, of the last finished item */
     uint64_t seen;                      /* items read so far */
     bool tells;                         /* the command itself tells which items fail, and why */
+    bool hopeless;                      /* the input itself is wrong, so that resuming the run would not help */
     const char *scores;                 /* NULL, or another file that the run reads: no output may be the same */
     const char *const *taken;           /* names that can't be kept, because a second output has them; or NULL */
     const char *group_by;               /* NULL, or the field that groups rows: the first that they keep */
@@ -49,10 +50,14 @@ gd_status gd_job_open(gd_job *run, const gd_encoder *encoder, const gd_file_opti
                       gd_buf *identity, gd_error *err);
 
 /* Fails with GD_EUSAGE if an output is a file that is read, a file of the model, or another output, whatever names and
- * links lead to it.  The inputs are files, not patterns; "-" is passed over, and so is NULL among the outputs.  reads:
- * NULL for none. */
+ * links lead to it.  The inputs are files, not patterns, or "-"; of the outputs, NULL is passed over, and "-" is not
+ * compared with "-".  reads: NULL for none. */
 gd_status gd_job_outputs(const gd_reads *reads, const char *const *inputs, size_t input_count,
                          const char *const *outputs, size_t output_count, gd_error *err);
+
+/* Of a run that is resumed, but complete: reads the whole input, and fails with GD_EUSAGE if it hasn't as many items as
+ * the output has lines of.  drops: items may have been left out. */
+gd_status gd_job_finished(const gd_job *run, const char *output, const char *input, bool drops, gd_error *err);
 
 /* The part of it that a dry run needs, after the input was opened. */
 gd_status gd_job_open_dry(gd_job *run, gd_error *err);

@@ -8,6 +8,7 @@
 #include "base/lock.h"
 #include "base/mem.h"
 #include "base/samefile.h"
+#include "reward/identity.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -41,11 +42,29 @@ static uint64_t *count_of(gd_summary *summary, size_t i)
 
 /* ---- writing ---- */
 
+/* A link of this name would have the run write to another file; only the name is ours. */
+static void remove_link(const char *path)
+{
+    struct stat named, file;
+
+    if (lstat(path, &named) < 0)
+        return;
+    if (S_ISLNK(named.st_mode) ? stat(path, &file) < 0 || S_ISREG(file.st_mode)
+                               : S_ISREG(named.st_mode) && named.st_nlink > 1)
+        (void)unlink(path);
+}
+
+static int open_next(const gd_journal *journal)
+{
+    remove_link(journal->part);
+    return gd_lock_open(journal->part, O_RDWR | O_CREAT);
+}
+
 /* Locks and empties the file that is going to replace the journal. */
 static int open_part(gd_journal *journal)
 {
     if (journal->next < 0)
-        journal->next = gd_lock_open(journal->part, O_RDWR | O_CREAT);
+        journal->next = open_next(journal);
     return journal->next < 0 || (ftruncate(journal->next, 0) < 0 && errno != EINVAL) ? errno
                                                                                      : 0; /* no device has a length */
 }
@@ -101,11 +120,12 @@ static void forget_part(gd_journal *journal)
 static gd_status write_text(gd_journal *journal, const gd_buf *text, gd_error *err)
 {
     const int reason = replace(journal, text);
+    const char *name = journal->next < 0 ? journal->part : journal->path;
 
     if (!reason)
         return GD_OK;
     forget_part(journal);
-    return gd_fail(err, GD_EIO, "%s: %s", journal->path, strerror(reason));
+    return gd_fail(err, GD_EIO, "%s: %s", name, strerror(reason));
 }
 
 gd_status gd_journal_save(gd_journal *journal, const gd_journal_state *state, gd_error *err)
@@ -209,14 +229,9 @@ static gd_status read_counts(gd_journal *journal, const json_t *root, gd_error *
 static gd_status differs(const gd_journal *journal, const char *key, const json_t *was, const json_t *is, gd_error *err)
 {
     gd_buf texts[2] = { { 0 }, { 0 } };
-    const json_t *const values[2] = { was, is };
 
-    for (size_t i = 0; i < 2; i++) {
-        if (values[i] && !json_is_null(values[i]))
-            gd_json_put(&texts[i], values[i], JSON_ENCODE_ANY | JSON_COMPACT);
-        else
-            gd_buf_str(&texts[i], "the default");
-    }
+    gd_identity_value(&texts[0], key, was);
+    gd_identity_value(&texts[1], key, is);
     (void)gd_fail(err, GD_EUSAGE, "%s: the run was started with another %s, %.100s; now it is %.100s", journal->path,
                   key, gd_buf_cstr(&texts[0]) ? texts[0].data : "?", gd_buf_cstr(&texts[1]) ? texts[1].data : "?");
     gd_buf_free(&texts[0]);
@@ -304,7 +319,7 @@ bool gd_journal_applies(const char *output)
 {
     struct stat sb;
 
-    return !gd_is_stdout(output) && (stat(output, &sb) < 0 || S_ISREG(sb.st_mode));
+    return gd_output_fd(output) < 0 && (stat(output, &sb) < 0 || S_ISREG(sb.st_mode));
 }
 
 static char *with_ending(const char *output, const char *ending)
@@ -375,7 +390,7 @@ static gd_status take_lock(gd_journal *journal, const char *output, gd_error *er
         if (journal->held >= 0)
             return GD_OK;
         if (errno == ENOENT)
-            journal->next = gd_lock_open(journal->part, O_RDWR | O_CREAT);
+            journal->next = open_next(journal);
         if (journal->next < 0)
             break;
         if (stat(journal->path, &sb) < 0)
@@ -386,6 +401,29 @@ static gd_status take_lock(gd_journal *journal, const char *output, gd_error *er
         return GD_OK;
     return gd_fail(err, GD_EIO, "%s: another run is writing to this file; wait for its end, or choose another output",
                    output);
+}
+
+/* Ours begins with a number in eight bytes, the last of which is zero; a text has no such byte. */
+enum { NUMBER = 8 };
+
+gd_status gd_journal_clear_aside(const gd_journal *journal, gd_error *err)
+{
+    char begin[NUMBER] = "";
+    FILE *file;
+    bool text;
+
+    remove_link(journal->aside);
+    file = fopen(journal->aside, "re");
+    if (!file)
+        return GD_OK; /* opening it to write reports why, if there is a reason */
+    text = fread(begin, 1, NUMBER, file) > 0 && begin[NUMBER - 1];
+    (void)fclose(file);
+    if (!text)
+        return GD_OK;
+    return gd_fail(err, GD_EUSAGE,
+                   "%s: the run would overwrite this file, which no other run has left; choose another output, or "
+                   "rename it",
+                   journal->aside);
 }
 
 /* A run that was killed while it removed its files: nothing else was left to do. */

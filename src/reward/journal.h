@@ -46,6 +46,9 @@ gd_status gd_journal_name(gd_journal *journal, const char *output, gd_error *err
  * that another run has is GD_EIO. */
 gd_status gd_journal_open(gd_journal *journal, const char *output, const char *identity, bool resume, gd_error *err);
 
+/* Before a new run makes `aside`: GD_EUSAGE if a file of the user's has that name. A link is removed, not followed. */
+gd_status gd_journal_clear_aside(const gd_journal *journal, gd_error *err);
+
 /* Records what is done. */
 gd_status gd_journal_save(gd_journal *journal, const gd_journal_state *state, gd_error *err);
 

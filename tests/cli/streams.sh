@@ -49,7 +49,7 @@ for what in score 'filter --min-margin -99'; do
         "$guerdon" $what --model "$model" --input "$work/pairs.jsonl" --output "$work/whole" --resume 2>"$work/errors" ||
             fail "$what --resume: status $?"
     done
-    grep -q '/whole is already complete; nothing to do' "$work/errors" || fail "$what --resume says $(cat "$work/errors")"
+    grep -q '/whole is already complete; nothing to do (.*whether .*have changed is unknown; to start afresh, remove it)' "$work/errors" || fail "$what --resume says $(cat "$work/errors")"
 done
 
 # scores from standard input, and lines to standard output, are not one file

@@ -205,6 +205,31 @@ static void results_beside_a_model(void **state)
     gd_model_close(model);
 }
 
+/* Standard output is one stream, whatever it is and however it is named. */
+static void two_outputs_on_standard_output(void **state)
+{
+    static const char *const names[] = { "-", "/dev/stdout", "/proc/self/fd/1" };
+    const gd_options options = prepare(state);
+    char *input = at("in.jsonl");
+    gd_rank_options how;
+    gd_model *model;
+
+    assert_ok(gd_model_open(&model, &options, test_err));
+    gd_rank_options_init(&how);
+    how.input = input;
+    how.pairs = GD_PAIRS_ALL;
+    for (size_t i = 0; i < 9; i++) {
+        gd_error err = { 0 };
+
+        how.output = names[i / 3];
+        how.pairs_output = names[i % 3];
+        assert_int_equal(gd_rank_file(model, &how, NULL, NULL, &err), GD_EUSAGE);
+        assert_contains(err.text, "mixed on standard output");
+    }
+    gd_model_close(model);
+    free(input);
+}
+
 /* gd_check_outputs(): as above; patterns of inputs, and outputs among themselves. */
 static void files_that_the_program_writes(void **state)
 {
@@ -240,6 +265,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_read_is_not_overwritten, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(tokens_do_not_overwrite_either, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(results_beside_a_model, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(two_outputs_on_standard_output, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(files_that_the_program_writes, dir_setup, dir_teardown),
     };
 

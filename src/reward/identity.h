@@ -1,0 +1,12 @@
+/* identity.h - the values that an output depends on, as the user knows them. */
+#ifndef GD_REWARD_IDENTITY_H
+#define GD_REWARD_IDENTITY_H
+
+#include "base/buf.h"
+#include "base/json.h"
+
+/* Writes the value of a journal's member: its number in an enum by its name, and whatever stands for nothing given as
+ * just that. */
+void gd_identity_value(gd_buf *out, const char *key, const json_t *value);
+
+#endif
