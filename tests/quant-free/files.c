@@ -36,8 +36,11 @@ const char *in_dir(const char *dir, const char *name)
 
 void write_bytes(const char *dir, const char *name, const void *data, size_t len)
 {
-    FILE *f = fopen(in_dir(dir, name), "wb");
+    const char *path = in_dir(dir, name);
+    FILE *f;
 
+    (void)unlink(path); /* it may be a link to a golden model's file */
+    f = fopen(path, "wb");
     if (!f)
         fail_msg("%s/%s: %s", dir, name, strerror(errno));
     assert_true(len == 0 || fwrite(data, 1, len, f) == len);
