@@ -77,7 +77,7 @@ static inline void gd_finish_added(const gd_gemm_finish *f)
         float *y = (float *)f->y + r * f->stride;
 
         for (size_t c = 0; c < f->cols; c++)
-            y[c] = y[c] + gd_finish_value(sum, NULL, lora, f->scale, false, lora, c);
+            y[c] = y[c] + (lora ? fmaf(f->scale, lora[c], sum[c]) : sum[c]);
     }
 }
 

@@ -29,6 +29,13 @@ static gd_guarded *find(const unsigned char *address)
     return range;
 }
 
+static bool map_zeros(const gd_guarded *range)
+{
+    void *zeros = mmap((void *)range->data, range->size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+
+    return zeros != MAP_FAILED;
+}
+
 /* `lost` comes first: as soon as the zeros are there, other threads may read them, and find out whether they are right,
  * before this one goes on. It is never taken back, since the range may hold another handler's zeros. */
 static bool replace_by_zeros(const unsigned char *address)
@@ -40,8 +47,7 @@ static bool replace_by_zeros(const unsigned char *address)
     range = find(address);
     if (range) {
         atomic_store(&range->lost, true);
-        replaced = mmap((void *)range->data, range->size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) !=
-                   MAP_FAILED;
+        replaced = map_zeros(range);
     }
     atomic_fetch_sub(&walking, 1);
     return replaced;

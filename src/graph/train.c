@@ -122,9 +122,10 @@ static void name_values(struct maker *m, unsigned *now)
 
 /* ---- what depends on something that learns ---- */
 
-static void find_active(struct maker *m, bool *depends)
+static void find_active(struct maker *m)
 {
     const gd_plan *plan = m->plan;
+    bool *depends = m->needed; /* not needed yet */
 
     for (size_t s = 0; s < plan->step_count; s++) {
         const gd_train_step *step = &m->made->steps[s];
@@ -447,16 +448,15 @@ static gd_status fill(struct maker *m)
         add_buffer(m, plan->buffers[b].extent, plan->buffers[b].dtype, plan->buffers[b].cols);
     name_values(m, work);
     m->made->stream = add_buffer(m, GD_EXTENT_BATCH, GD_F32, plan->hidden);
-    find_active(m, array(m, m->room, 1, 0));
+    find_active(m);
     count_reads(m, work);
     m->made->d_score = gradient_of(m, plan->score);
     for (size_t i = plan->stage_count; !rc && i-- > 0;)
         rc = reverse_stage(m, i);
     for (size_t i = 0; !rc && i < plan->stage_count; i++)
         rc = find_needs(m, i);
-    if (rc)
-        return rc;
-    place_all(m);
+    if (!rc)
+        place_all(m);
     return rc;
 }
 

@@ -60,35 +60,29 @@ static gd_tensor part_of(const void *data, gd_dtype type, size_t cols, size_t fi
     return (gd_tensor){ (char *)data + first * cols * gd_dtype_size(type), type, count, cols, cols };
 }
 
-/* One tile there and back. */
-static void run_tile(gd_device *device, const attention_case *c, const void *d, const gd_tile *tile,
+/* One tile there and back; `room` has space for its output and its statistics. */
+static void run_tile(gd_device *device, const attention_case *c, const void *d, const gd_tile *tile, char *room,
                      const struct gradients *to)
 {
-    const size_t first = tile->first, count = tile->count;
+    const size_t first = tile->first, count = tile->count, stats = count * c->heads * sizeof(float);
     const gd_tensor q = part_of(c->q, c->type, c->q_cols, first, count);
-    const gd_tensor k = part_of(c->k, c->type, c->k_cols, 0, c->keys),
-                    v = part_of(c->v, c->type, c->k_cols, 0, c->keys);
-    void *out = gd_alloc_aligned(count * c->q_cols * gd_dtype_size(c->type));
-    float *m = gd_alloc(count, c->heads * sizeof *m), *l = gd_alloc(count, c->heads * sizeof *l);
-    const gd_tensor o = part_of(out, c->type, c->q_cols, 0, count);
-    const gd_tensor kept[] = { { m, GD_F32, count, c->heads, c->heads }, { l, GD_F32, count, c->heads, c->heads } };
+    const gd_tensor k = part_of(c->k, c->type, c->k_cols, 0, c->keys);
+    const gd_tensor v = part_of(c->v, c->type, c->k_cols, 0, c->keys);
+    const gd_tensor m = part_of(room, GD_F32, c->heads, 0, count),
+                    l = part_of(room + stats, GD_F32, c->heads, 0, count);
+    const gd_tensor o = part_of(room + 2 * stats, c->type, c->q_cols, 0, count);
 
-    assert_true(out && m && l);
-    gd_cpu_attention(
-        device,
-        &(gd_call){ .in = { q, k, v }, .out = o, .kept = { kept[0], kept[1] }, .params = params_of(c), .tile = tile });
+    gd_cpu_attention(device,
+                     &(gd_call){ .in = { q, k, v }, .out = o, .kept = { m, l }, .params = params_of(c), .tile = tile });
     gd_cpu_attention_back(device, &(gd_back_call){ .in = { q, k, v },
                                                    .out = o,
-                                                   .kept = { kept[0], kept[1] },
+                                                   .kept = { m, l },
                                                    .d_out = part_of(d, c->type, c->q_cols, first, count),
                                                    .d_in = { part_of(to->q, GD_F32, c->q_cols, first, count),
                                                              part_of(to->k, GD_F32, c->k_cols, 0, c->keys),
                                                              part_of(to->v, GD_F32, c->k_cols, 0, c->keys) },
                                                    .params = params_of(c),
                                                    .tile = tile });
-    gd_free(out);
-    gd_free(m);
-    gd_free(l);
 }
 
 /* Tiles come up from the last to the first. */
@@ -104,9 +98,11 @@ static struct gradients run(const attention_case *c, const void *d, const gd_row
                                  .pooled_count = c->pooled ? c->rows : 0,
                                  .train = true };
     struct gradients g = { .q_count = c->rows * c->q_cols, .k_count = c->keys * c->k_cols };
+    char *room = gd_alloc_aligned(c->rows * (2 * c->heads + c->q_cols) * sizeof(float));
     gd_device_rows *batch;
     gd_device device;
 
+    assert_non_null(room);
     g.q = gd_alloc_zero(g.q_count, sizeof *g.q);
     g.k = gd_alloc_zero(g.k_count, sizeof *g.k);
     g.v = gd_alloc_zero(g.k_count, sizeof *g.v);
@@ -116,12 +112,13 @@ static struct gradients run(const attention_case *c, const void *d, const gd_row
     for (size_t first = (c->rows - 1) / tile * tile;; first -= tile) {
         const gd_tile rows = { batch, c->pooled != NULL, first, c->rows - first < tile ? c->rows - first : tile };
 
-        run_tile(&device, c, d, &rows, &g);
+        run_tile(&device, c, d, &rows, room, &g);
         if (first == 0)
             break;
     }
     gd_cpu_rows_free(&device, batch);
     device_close(&device);
+    gd_free(room);
     return g;
 }
 
