@@ -43,8 +43,7 @@ static gd_status check_operations(const gd_engine *engine, gd_error *err)
 
 /* ---- the memory of a batch ---- */
 
-/* Rotary tables and scratch space grow with the longest text, by doubling. */
-static size_t positions_room(size_t positions)
+size_t gd_engine_positions_room(size_t positions)
 {
     size_t room = 512;
 
@@ -59,6 +58,8 @@ enum { HOST_ROW_BYTES = 192 };
 /* Uncounted memory: the C library's free lists, stacks, lines of the input. */
 enum { HOST_BYTES = 12 << 20 };
 
+size_t gd_engine_host_bytes(size_t rows) { return rows * HOST_ROW_BYTES + HOST_BYTES; }
+
 static size_t batch_bytes(const void *context, size_t rows)
 {
     const gd_engine *engine = context;
@@ -67,10 +68,10 @@ static size_t batch_bytes(const void *context, size_t rows)
     const size_t tile = round_up(engine->heights.most, 64);
     const size_t longest = engine->max_positions && engine->max_positions < rows ? engine->max_positions : rows;
 
-    limits.max_position = positions_room(longest);
+    limits.max_position = gd_engine_positions_room(longest);
     return gd_large_bytes(line[GD_EXTENT_BATCH] * round_up(rows, 64)) + gd_large_bytes(line[GD_EXTENT_TILE] * tile) +
            gd_large_bytes(line[GD_EXTENT_POOLED] * tile) + engine->backend->scratch_bytes(engine->device, &limits) +
-           limits.max_position * engine->plan->head_dim * sizeof(float) + rows * HOST_ROW_BYTES + HOST_BYTES;
+           limits.max_position * engine->plan->head_dim * sizeof(float) + gd_engine_host_bytes(rows);
 }
 
 static gd_status make_budget(gd_engine *engine, const gd_engine_parts *parts, gd_error *err)
@@ -187,7 +188,7 @@ gd_status gd_engine_reserve_positions(gd_engine *engine, size_t positions, gd_er
 {
     const size_t half = engine->plan->head_dim / 2;
     gd_limits limits = engine->limits;
-    const size_t room = positions_room(positions);
+    const size_t room = gd_engine_positions_room(positions);
     gd_status rc;
 
     if (positions <= limits.max_position)

@@ -35,6 +35,12 @@ gd_status gd_engine_reserve_positions(gd_engine *engine, size_t positions, gd_er
 /* Whether the weights that a run has read were those of the model. */
 gd_status gd_engine_unchanged(const gd_engine *engine, gd_error *err);
 
+/* The positions for which tables are made: they grow by doubling. */
+size_t gd_engine_positions_room(size_t positions);
+
+/* The caller's memory for a batch of so many rows, and what nobody counts. */
+size_t gd_engine_host_bytes(size_t rows);
+
 /* The positions of the longest text. */
 size_t gd_engine_positions(const gd_trie *trie);
 

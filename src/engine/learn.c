@@ -73,16 +73,25 @@ bool gd_learner_keeps(const gd_learner *learner, size_t stage)
     return plan->stages[stage].layer >= 0 && (size_t)plan->stages[stage].layer + learner->keep >= plan->layers;
 }
 
-/* Forward through all stages, and back through those that have something to learn. */
-static void make_schedule(gd_learner *learner)
+/* Where each stage finds the residual stream. */
+static void find_slots(gd_learner *learner)
 {
     const gd_plan *plan = plan_of(learner);
 
     for (size_t i = 0; i < plan->stage_count; i++) {
         learner->slot[i] = learner->slots ? learner->slots - 1 : 0;
         learner->slots += writes_stream(learner, &plan->stages[i]);
-        learner->schedule[learner->visits++] = (gd_visit){ i, GD_FORM_FORWARD };
     }
+}
+
+/* Forward through all stages, and back through those that have something to learn. */
+static void make_schedule(gd_learner *learner)
+{
+    const gd_plan *plan = plan_of(learner);
+
+    learner->visits = 0;
+    for (size_t i = 0; i < plan->stage_count; i++)
+        learner->schedule[learner->visits++] = (gd_visit){ i, GD_FORM_FORWARD };
     for (size_t i = plan->stage_count; i-- > 0;)
         if (learner->plan->stages[i].back_count)
             learner->schedule[learner->visits++] = (gd_visit){ i, gd_learner_keeps(learner, i)
@@ -112,12 +121,14 @@ static gd_status fill(gd_learner *learner, gd_error *err)
         rc = check_twins(learner, err);
     if (!rc)
         rc = make_all_sums(learner, err);
-    if (!rc)
+    if (!rc) {
+        find_slots(learner);
         make_schedule(learner);
+    }
     return rc;
 }
 
-gd_status gd_learner_open(gd_learner **out, gd_engine *engine, size_t keep, gd_error *err)
+gd_status gd_learner_open(gd_learner **out, gd_engine *engine, gd_error *err)
 {
     gd_learner *learner = gd_alloc_zero(1, sizeof *learner);
     gd_status rc;
@@ -126,7 +137,6 @@ gd_status gd_learner_open(gd_learner **out, gd_engine *engine, size_t keep, gd_e
     if (!learner)
         return gd_fail_memory(err, sizeof *learner);
     learner->engine = engine;
-    learner->keep = keep;
     rc = fill(learner, err);
     if (rc) {
         gd_learner_close(learner);
@@ -164,6 +174,17 @@ void gd_learner_close(gd_learner *learner)
 
 /* ---- memory ---- */
 
+void gd_learner_keep(gd_learner *learner, size_t layers)
+{
+    learner->keep = layers;
+    for (size_t i = 0; i < plan_of(learner)->stage_count; i++)
+        if (!gd_learner_keeps(learner, i)) {
+            release(learner, learner->kept[i].data);
+            learner->kept[i] = (gd_room){ 0 };
+        }
+    make_schedule(learner);
+}
+
 static gd_status grow(gd_learner *learner, gd_room *room, size_t lines, size_t line_bytes, gd_error *err)
 {
     const gd_engine *engine = learner->engine;
@@ -182,13 +203,12 @@ static gd_status grow(gd_learner *learner, gd_room *room, size_t lines, size_t l
     return rc;
 }
 
-/* The rows of one step differ from those of the next: some room to spare, so that it is not made anew each time. */
-static size_t spare(size_t rows) { return round_up(rows + rows / 8, 64); }
+size_t gd_learner_lines(size_t rows) { return round_up(rows + rows / 8, 64); }
 
 gd_status gd_learner_reserve(gd_learner *learner, const gd_trie *trie, gd_error *err)
 {
     const gd_train_plan *plan = learner->plan;
-    const size_t rows = spare(trie->rows), tile = round_up(learner->engine->heights.most, 64);
+    const size_t rows = gd_learner_lines(trie->rows), tile = round_up(learner->engine->heights.most, 64);
     const size_t lines[3] = { [GD_EXTENT_BATCH] = rows, [GD_EXTENT_TILE] = tile, [GD_EXTENT_POOLED] = tile };
     gd_status rc = gd_engine_reserve_positions(learner->engine, gd_engine_positions(trie), err);
 
@@ -204,13 +224,6 @@ gd_status gd_learner_reserve(gd_learner *learner, const gd_trie *trie, gd_error 
             rc = grow(learner, &learner->kept[i], learner->lines[GD_EXTENT_BATCH], plan->kept_bytes, err);
     return rc;
 }
-
-size_t gd_learner_row_bytes(const gd_learner *learner)
-{
-    return learner->plan->stream_bytes * learner->slots + learner->plan->line_bytes[GD_EXTENT_BATCH];
-}
-
-size_t gd_learner_layer_bytes(const gd_learner *learner) { return learner->plan->kept_bytes; }
 
 /* ---- gradients ---- */
 

@@ -11,9 +11,26 @@
 typedef struct gd_learner gd_learner;
 
 /* For an engine that was opened with parts->learning. Fails with GD_EUNSUPPORTED if the backend lacks a twin, or the
- * graph has a form that can't be trained. `keep` is the number of layers, from the last, of which the forward pass
- * keeps what the backward pass needs; the others are computed again. */
-gd_status gd_learner_open(gd_learner **out, gd_engine *engine, size_t keep, gd_error *err);
+ * graph has a form that can't be trained. */
+gd_status gd_learner_open(gd_learner **out, gd_engine *engine, gd_error *err);
+
+/* The number of layers, from the last, of which the forward pass keeps what the backward pass needs; the others, at
+ * first all, are computed again. */
+void gd_learner_keep(gd_learner *learner, size_t layers);
+
+/* How a step runs in the available memory. */
+typedef struct gd_learner_budget {
+    size_t keep;     /* layers of which the forward pass keeps what the backward pass needs */
+    size_t resident; /* first stages whose weights stay from one step to the next; the others are streamed */
+    size_t bytes;    /* of the process, at most */
+    size_t least;    /* the least memory in which such a step runs */
+} gd_learner_budget;
+
+/* Chooses for steps of up to so many rows, texts of up to so many tokens, and `other` bytes that the process will still
+ * take for itself. First layers are kept, from the last on, since that saves a third of their work; what is left keeps
+ * weights.  memory: of the whole process; 0: what is free.  Fails with GD_ENOMEM if that is too little. */
+gd_status gd_learner_fit(gd_learner *learner, size_t rows, size_t positions, size_t other, size_t memory,
+                         gd_learner_budget *out, gd_error *err);
 void gd_learner_close(gd_learner *learner); /* NULL is fine; before its engine */
 
 /* Turns scores [pooled, labels] into their gradients, in double and then rounded. */
@@ -28,9 +45,5 @@ gd_status gd_learner_head(gd_learner *learner, float *head, gd_error *err);
 
 /* The parameters have new values, which the next run takes. */
 void gd_learner_renew(gd_learner *learner);
-
-/* Bytes of memory for each row of a batch: of all layers' inputs, and of each layer that is kept. */
-size_t gd_learner_row_bytes(const gd_learner *learner);
-size_t gd_learner_layer_bytes(const gd_learner *learner);
 
 #endif

@@ -40,6 +40,9 @@ gd_tensor gd_learner_sums(const gd_learner *learner, size_t step, unsigned which
 /* Whether the forward pass keeps what the stage's twins need. */
 bool gd_learner_keeps(const gd_learner *learner, size_t stage);
 
+/* The lines for which room is made: the rows of one step differ from those of the next, so there are some to spare. */
+size_t gd_learner_lines(size_t rows);
+
 /* Room for a batch. */
 gd_status gd_learner_reserve(gd_learner *learner, const gd_trie *trie, gd_error *err);
 

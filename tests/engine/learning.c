@@ -100,8 +100,7 @@ void learning_close(struct learning *c)
     gd_config_close(c->config);
 }
 
-/* The mean over pairs of -log sigmoid(chosen - rejected) + center * (chosen + rejected)^2. */
-static gd_status pair_loss(void *context, const float *scores, float *gradients, gd_error *err)
+gd_status learning_loss(void *context, const float *scores, float *gradients, gd_error *err)
 {
     const struct learning *c = context;
 
@@ -116,16 +115,11 @@ static gd_status pair_loss(void *context, const float *scores, float *gradients,
     return GD_OK;
 }
 
-void learning_gradients(struct gradients *out, struct learning *c, size_t keep)
+void learning_fetch(struct gradients *out, struct learning *c, gd_learner *learner)
 {
     const gd_plan *plan = c->plan;
-    gd_engine *engine;
-    gd_learner *learner;
     size_t at = 0;
 
-    assert_ok(gd_engine_open(&engine, &c->parts, test_err));
-    assert_ok(gd_learner_open(&learner, engine, keep, test_err));
-    assert_ok(gd_learner_run(learner, &c->trie, pair_loss, c, test_err));
     out->count = plan->labels * plan->hidden;
     for (size_t s = 0; s < plan->step_count; s++)
         out->count += c->lora[s].rank * (plan->steps[s].w[0].shape[0] + plan->steps[s].w[0].shape[1]);
@@ -140,6 +134,18 @@ void learning_gradients(struct gradients *out, struct learning *c, size_t keep)
         at += a + rank * plan->steps[s].w[0].shape[0];
     }
     assert_ok(gd_learner_head(learner, out->values + at, test_err));
+}
+
+void learning_gradients(struct gradients *out, struct learning *c, size_t keep)
+{
+    gd_engine *engine;
+    gd_learner *learner;
+
+    assert_ok(gd_engine_open(&engine, &c->parts, test_err));
+    assert_ok(gd_learner_open(&learner, engine, test_err));
+    gd_learner_keep(learner, keep);
+    assert_ok(gd_learner_run(learner, &c->trie, learning_loss, c, test_err));
+    learning_fetch(out, c, learner);
     gd_learner_close(learner);
     gd_engine_close(engine);
 }

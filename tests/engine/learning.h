@@ -45,6 +45,12 @@ struct gradients {
     float *values;
 };
 
+/* The mean over pairs of -log sigmoid(chosen - rejected) + center * (chosen + rejected)^2; context: the case. */
+gd_learner_loss learning_loss;
+
+/* Those of the learner's last run; the caller frees the values. */
+void learning_fetch(struct gradients *out, struct learning *c, gd_learner *learner);
+
 /* Those of a run with so many layers kept; the caller frees the values. */
 void learning_gradients(struct gradients *out, struct learning *c, size_t keep);
 

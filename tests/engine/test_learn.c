@@ -132,12 +132,62 @@ static void bf16_is_closer_to_float64_than_autocast(void **state)
     json_decref(errors);
 }
 
+/* ---- memory ---- */
+
+static void check_memory(struct learning *c, gd_learner *learner, size_t memory, size_t *kept,
+                         const struct gradients *want)
+{
+    gd_learner_budget budget;
+    struct gradients got;
+
+    assert_ok(gd_learner_fit(learner, c->trie.rows, LONGEST, 0, memory, &budget, test_err));
+    assert_true(budget.bytes <= memory && budget.keep >= *kept);
+    *kept = budget.keep;
+    assert_ok(gd_learner_run(learner, &c->trie, learning_loss, c, test_err));
+    learning_fetch(&got, c, learner);
+    assert_memory_equal(got.values, want->values, want->count * sizeof(float));
+    gd_free(got.values);
+}
+
+/* From the least memory to all that it can use: first it keeps layers, then weights. */
+static void memory_changes_no_bit(void **state)
+{
+    const size_t plenty = (size_t)1 << 40, slack = 1 << 20; /* the process grows a little meanwhile */
+    gd_learner_budget all;
+    struct learning c;
+    struct gradients want;
+    gd_engine *engine;
+    gd_learner *learner;
+    gd_error err = { 0 };
+    size_t kept = 0;
+
+    (void)state;
+    learning_open_model(&c, "qwen2", GD_BF16, LONGEST);
+    assert_ok(gd_engine_open(&engine, &c.parts, test_err));
+    assert_ok(gd_learner_open(&learner, engine, test_err));
+    assert_ok(gd_learner_fit(learner, c.trie.rows, LONGEST, 0, plenty, &all, test_err));
+    assert_int_equal(all.keep, c.plan->layers);
+    assert_int_equal(all.resident, c.plan->stage_count);
+    assert_ok(gd_learner_run(learner, &c.trie, learning_loss, &c, test_err));
+    learning_fetch(&want, &c, learner);
+    assert_int_equal(gd_learner_fit(learner, c.trie.rows, LONGEST, 0, all.least / 2, &all, &err), GD_ENOMEM);
+    assert_non_null(strstr(err.text, "needs at least"));
+    for (size_t i = 0; i <= 8; i++)
+        check_memory(&c, learner, all.least + slack + i * ((size_t)8 << 20) / 4, &kept, &want);
+    assert_int_equal(kept, c.plan->layers);
+    gd_free(want.values);
+    gd_learner_close(learner);
+    gd_engine_close(engine);
+    learning_close(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradients_are_those_of_trl),
         cmocka_unit_test(gradients_are_those_of_float64),
         cmocka_unit_test(bf16_is_closer_to_float64_than_autocast),
+        cmocka_unit_test(memory_changes_no_bit),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

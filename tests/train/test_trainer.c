@@ -107,7 +107,8 @@ static void training_open(struct training *t, const char *run)
     parts.learning = &t->tuning.learning;
     assert_ok(gd_backend_find(&parts.backend, "cpu", GD_F32, test_err));
     assert_ok(gd_engine_open(&t->engine, &parts, test_err));
-    assert_ok(gd_learner_open(&t->learner, t->engine, t->plan->layers, test_err));
+    assert_ok(gd_learner_open(&t->learner, t->engine, test_err));
+    gd_learner_keep(t->learner, t->plan->layers);
 }
 
 static void training_close(struct training *t)

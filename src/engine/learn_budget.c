@@ -1,0 +1,106 @@
+/* learn_budget.c - how a step of training runs in the available memory. */
+#include "engine/learn_inside.h"
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/sysmem.h"
+
+static size_t sum(size_t a, size_t b) { return a > SIZE_MAX - b ? SIZE_MAX : a + b; }
+
+static size_t lines_bytes(size_t lines, size_t line_bytes)
+{
+    size_t bytes;
+
+    return gd_mul(lines, line_bytes, &bytes) ? gd_large_bytes(bytes) : SIZE_MAX;
+}
+
+/* Everything of a step but weights and layers that are kept. */
+static size_t step_bytes(const gd_learner *learner, size_t rows, size_t positions)
+{
+    const gd_engine *engine = learner->engine;
+    const gd_train_plan *plan = learner->plan;
+    const size_t lines = gd_learner_lines(rows), tile = (engine->heights.most + 63) / 64 * 64;
+    gd_limits limits = engine->limits;
+    size_t bytes = gd_engine_host_bytes(rows);
+
+    limits.max_position = gd_engine_positions_room(positions);
+    bytes = sum(bytes, lines_bytes(lines, plan->line_bytes[GD_EXTENT_BATCH]));
+    bytes = sum(bytes, lines_bytes(lines, plan->stream_bytes * learner->slots));
+    bytes = sum(bytes, lines_bytes(tile, plan->line_bytes[GD_EXTENT_TILE]));
+    bytes = sum(bytes, lines_bytes(tile, plan->line_bytes[GD_EXTENT_POOLED]));
+    bytes = sum(bytes, limits.max_position * engine->plan->head_dim * sizeof(float));
+    return sum(bytes, engine->backend->scratch_bytes(engine->device, &limits));
+}
+
+/* A stage and one of its neighbours are in memory together, forward and backward. */
+static size_t window_bytes(const gd_learner *learner)
+{
+    const gd_loader *loader = learner->engine->loader;
+    size_t most = 0;
+
+    for (size_t i = 0; i < plan_of(learner)->stage_count; i++) {
+        const size_t next = i + 1 < plan_of(learner)->stage_count ? gd_loader_stage_bytes(loader, i + 1) : 0;
+        const size_t both = sum(gd_loader_stage_bytes(loader, i), next);
+
+        most = both > most ? both : most;
+    }
+    return most;
+}
+
+/* The layers that can be kept, from the last on; those that have nothing to learn need no room. */
+static size_t layers_that_fit(const gd_learner *learner, size_t rows, size_t *left)
+{
+    const gd_plan *plan = plan_of(learner);
+    const size_t each = lines_bytes(gd_learner_lines(rows), learner->plan->kept_bytes);
+    size_t layers = 0;
+
+    for (size_t i = plan->stage_count; i-- > 0;) {
+        const size_t bytes = learner->plan->stages[i].back_count ? each : 0;
+
+        if (plan->stages[i].layer < 0)
+            continue;
+        if (bytes > *left)
+            break;
+        *left -= bytes;
+        layers++;
+    }
+    return layers;
+}
+
+static size_t stages_that_fit(const gd_learner *learner, size_t *left)
+{
+    size_t stages = 0;
+
+    for (; stages < plan_of(learner)->stage_count; stages++) {
+        const size_t bytes = gd_loader_stage_bytes(learner->engine->loader, stages);
+
+        if (bytes > *left)
+            break;
+        *left -= bytes;
+    }
+    return stages;
+}
+
+gd_status gd_learner_fit(gd_learner *learner, size_t rows, size_t positions, size_t other, size_t memory,
+                         gd_learner_budget *out, gd_error *err)
+{
+    const size_t process = gd_memory_resident(),
+                 available = learner->engine->backend->memory_free(learner->engine->device);
+    const size_t limit = memory ? memory : sum(process, available - available / 8);
+    size_t left;
+
+    *out = (gd_learner_budget){ .least = sum(sum(process, other), window_bytes(learner)) };
+    out->least = sum(out->least, step_bytes(learner, rows, positions));
+    if (out->least > limit && memory)
+        return gd_fail(
+            err, GD_ENOMEM,
+            "memory is %.4g MiB, but a step of %zu rows needs at least %zu MiB; fewer pairs a step need less",
+            (double)memory / (1 << 20), rows, gd_budget_enough_mib(out->least));
+    left = out->least > limit ? 0 : limit - out->least; /* the user set no limit: try anyway */
+    out->keep = layers_that_fit(learner, rows, &left);
+    out->resident = stages_that_fit(learner, &left);
+    out->bytes = out->least > limit ? out->least : limit - left;
+    gd_learner_keep(learner, out->keep);
+    gd_loader_keep(learner->engine->loader, out->resident);
+    return GD_OK;
+}
