@@ -27,8 +27,9 @@ typedef struct gd_learner_budget {
 } gd_learner_budget;
 
 /* Chooses for steps of up to so many rows, texts of up to so many tokens, and `other` bytes that the process will still
- * take for itself. First layers are kept, from the last on, since that saves a third of their work; what is left keeps
- * weights.  memory: of the whole process; 0: what is free.  Fails with GD_ENOMEM if that is too little. */
+ * take for itself.  First layers are kept, from the last on, since that saves a third of their work; what is left keeps
+ * weights.  memory: of the whole process; 0: what is free.  Fails with GD_ENOMEM if that is too little.  Before the
+ * first run, since it counts what the process has already. */
 gd_status gd_learner_fit(gd_learner *learner, size_t rows, size_t positions, size_t other, size_t memory,
                          gd_learner_budget *out, gd_error *err);
 void gd_learner_close(gd_learner *learner); /* NULL is fine; before its engine */

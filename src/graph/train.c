@@ -1,5 +1,5 @@
 /* train.c - a plan made to run backward. */
-#include "graph/train.h"
+#include "graph/train_make.h"
 
 #include "base/error.h"
 #include "base/mem.h"
@@ -8,27 +8,7 @@
 
 #define NONE GD_NO_BUFFER
 
-/* The state of a plan being made. */
-struct maker {
-    gd_train_plan *made;
-    const gd_plan *plan;
-    const gd_learns *learns;
-    size_t room;       /* buffers */
-    unsigned *version; /* [plan->buffer_count * 2] by place of an add in its stage: a layer's, then the pooled one's */
-    unsigned (*kept)[GD_OP_MAX_KEPT]; /* [plan->buffer_count] by the step's output */
-    unsigned *gradient, *rounded;     /* [room] by buffer */
-    unsigned *reads;                  /* [room] how many twins in a stage contribute to its gradient, at most */
-    gd_op *producer;                  /* [room] */
-    bool *by_attention;               /* [room] whether an attention is among them */
-    bool (*wants)[GD_OP_MAX_IN];      /* [plan->step_count] */
-    bool *active;                     /* [plan->step_count] */
-    unsigned *alias, *count;          /* [room] of the stage: where the gradient is, and its contributions so far */
-    bool *needed;                     /* [room] */
-    gd_arena arena;
-    gd_error *err;
-};
-
-static unsigned add_buffer(struct maker *m, gd_extent extent, gd_dtype dtype, size_t cols)
+static unsigned add_buffer(gd_train_maker *m, gd_extent extent, gd_dtype dtype, size_t cols)
 {
     gd_train_plan *made = m->made;
 
@@ -47,7 +27,7 @@ static bool is_last_of(const gd_plan *plan, const gd_plan_stage *stage, size_t s
 /* ---- values: no step overwrites one ---- */
 
 /* The buffer of an in-place add's result: the stream itself at the end of a layer. */
-static unsigned version_of(struct maker *m, const gd_plan_stage *stage, size_t step, size_t place)
+static unsigned version_of(gd_train_maker *m, const gd_plan_stage *stage, size_t step, size_t place)
 {
     const gd_plan_step *s = &m->plan->steps[step];
     unsigned *known = &m->version[place * 2 + stage->pooled];
@@ -60,7 +40,7 @@ static unsigned version_of(struct maker *m, const gd_plan_stage *stage, size_t s
     return *known;
 }
 
-static void rename_stage(struct maker *m, const gd_plan_stage *stage, unsigned *now)
+static void rename_stage(gd_train_maker *m, const gd_plan_stage *stage, unsigned *now)
 {
     size_t place = 0;
 
@@ -83,7 +63,7 @@ static void rename_stage(struct maker *m, const gd_plan_stage *stage, unsigned *
 
 /* ---- what operations keep ---- */
 
-static void add_kept(struct maker *m, size_t s, gd_extent extent)
+static void add_kept(gd_train_maker *m, size_t s, gd_extent extent)
 {
     const gd_plan_step *step = &m->plan->steps[s];
     const gd_dtype operand = m->plan->operand;
@@ -105,7 +85,7 @@ static void add_kept(struct maker *m, size_t s, gd_extent extent)
         memcpy(m->made->steps[s].kept, kept, sizeof m->made->steps[s].kept);
 }
 
-static void name_values(struct maker *m, unsigned *now)
+static void name_values(gd_train_maker *m, unsigned *now)
 {
     for (size_t i = 0; i < m->plan->stage_count; i++) {
         const gd_plan_stage *stage = &m->plan->stages[i];
@@ -122,7 +102,7 @@ static void name_values(struct maker *m, unsigned *now)
 
 /* ---- what depends on something that learns ---- */
 
-static void find_active(struct maker *m)
+static void find_active(gd_train_maker *m)
 {
     const gd_plan *plan = m->plan;
     bool *depends = m->needed; /* not needed yet */
@@ -140,7 +120,7 @@ static void find_active(struct maker *m)
     }
 }
 
-static void count_reads(struct maker *m, unsigned *reads)
+static void count_reads(gd_train_maker *m, unsigned *reads)
 {
     for (size_t i = 0; i < m->plan->stage_count; i++) {
         const gd_plan_stage *stage = &m->plan->stages[i];
@@ -162,14 +142,14 @@ static void count_reads(struct maker *m, unsigned *reads)
 /* ---- gradients ---- */
 
 /* A linear's and an attention's outputs have gradients that feed products. */
-static bool feeds_product(const struct maker *m, unsigned b)
+static bool feeds_product(const gd_train_maker *m, unsigned b)
 {
     return m->producer[b] == GD_OP_linear || m->producer[b] == GD_OP_attention;
 }
 
 /* The buffer of a value's gradient. It is of the operand type if it feeds a product and is written once, by a step that
  * can round it; else it is F32, and rounded later. */
-static unsigned gradient_of(struct maker *m, unsigned b)
+static unsigned gradient_of(gd_train_maker *m, unsigned b)
 {
     const gd_train_buffer value = m->made->buffers[b];
     const bool once = m->reads[b] < 2 && !m->by_attention[b] && value.extent != GD_EXTENT_BATCH;
@@ -183,7 +163,7 @@ static unsigned gradient_of(struct maker *m, unsigned b)
 }
 
 /* The same, rounded if it has to be. */
-static unsigned rounded_of(struct maker *m, unsigned b)
+static unsigned rounded_of(gd_train_maker *m, unsigned b)
 {
     const gd_train_buffer value = m->made->buffers[b];
 
@@ -193,16 +173,19 @@ static unsigned rounded_of(struct maker *m, unsigned b)
     return m->rounded[b];
 }
 
-static unsigned where_is(struct maker *m, unsigned b) { return m->alias[b] == NONE ? gradient_of(m, b) : m->alias[b]; }
+static unsigned where_is(gd_train_maker *m, unsigned b)
+{
+    return m->alias[b] == NONE ? gradient_of(m, b) : m->alias[b];
+}
 
-static void contribute(struct maker *m, gd_back_step *back, unsigned i, unsigned b)
+static void contribute(gd_train_maker *m, gd_back_step *back, unsigned i, unsigned b)
 {
     back->d_in[i] = where_is(m, b);
     back->adds[i] = m->count[b]++ > 0;
 }
 
 /* A sum's gradient is that of its first input, too, if nothing else has contributed to that. */
-static void pass_through(struct maker *m, gd_back_step *back, unsigned d_out, const gd_train_step *step)
+static void pass_through(gd_train_maker *m, gd_back_step *back, unsigned d_out, const gd_train_step *step)
 {
     const unsigned first = step->in[0];
 
@@ -215,7 +198,7 @@ static void pass_through(struct maker *m, gd_back_step *back, unsigned d_out, co
     }
 }
 
-static gd_status check_back(const struct maker *m, size_t s, const gd_back_step *back)
+static gd_status check_back(const gd_train_maker *m, size_t s, const gd_back_step *back)
 {
     const gd_plan_step *step = &m->plan->steps[s];
     bool good = true;
@@ -236,7 +219,7 @@ static gd_status check_back(const struct maker *m, size_t s, const gd_back_step 
 /* Operations that compute the gradients of all their inputs in one go. */
 static bool together(gd_op op) { return op == GD_OP_attention || op == GD_OP_gated; }
 
-static gd_status add_back(struct maker *m, size_t s, gd_train_stage *stage)
+static gd_status add_back(gd_train_maker *m, size_t s, gd_train_stage *stage)
 {
     const gd_plan_step *step = &m->plan->steps[s];
     const gd_train_step *made = &m->made->steps[s];
@@ -253,7 +236,7 @@ static gd_status add_back(struct maker *m, size_t s, gd_train_stage *stage)
         back->d_out = rounded_of(m, made->out);
     }
     if (made->out == m->plan->carry)
-        m->count[made->out] = 0, m->alias[made->out] = NONE; /* from here on it is the layer's input */
+        m->count[made->out] = 0; /* from here on it is the layer's input */
     for (unsigned i = 0; i < step->in_count; i++) {
         if (!m->wants[s][i] && !together(step->op))
             continue;
@@ -271,8 +254,9 @@ static gd_status add_back(struct maker *m, size_t s, gd_train_stage *stage)
     return check_back(m, s, back);
 }
 
-/* Whether the gradient of the stream that reaches a stage is complete but for this stage's contributions. */
-static gd_status reverse_stage(struct maker *m, size_t index)
+/* The back steps of a stage. The stream's gradient has come from the stage after it; in the stage of the pooled rows it
+ * begins. */
+static gd_status reverse_stage(gd_train_maker *m, size_t index)
 {
     const gd_plan_stage *stage = &m->plan->stages[index];
     gd_train_stage *made = &m->made->stages[index];
@@ -294,86 +278,7 @@ static gd_status reverse_stage(struct maker *m, size_t index)
     return rc;
 }
 
-/* ---- what the twins read, and what must be computed again for it ---- */
-
-static void need_inputs(struct maker *m, const gd_back_step *back)
-{
-    const gd_train_step *made = &m->made->steps[back->step];
-    const gd_plan_step *step = &m->plan->steps[back->step];
-    const bool learns = m->learns->rank[back->step] > 0;
-    const bool reads = step->op == GD_OP_rms_norm || step->op == GD_OP_attention ||
-                       (step->op == GD_OP_linear && learns) || (step->op == GD_OP_head && m->learns->head);
-
-    for (unsigned i = 0; reads && i < step->in_count; i++)
-        m->needed[made->in[i]] = true;
-    for (unsigned i = 0; i < GD_OP_MAX_KEPT; i++)
-        if (made->kept[i] != NONE)
-            m->needed[made->kept[i]] = true;
-    if (step->op == GD_OP_attention)
-        m->needed[made->out] = true;
-}
-
-static bool is_wide(const struct maker *m, unsigned b)
-{
-    return m->made->buffers[b].extent == GD_EXTENT_BATCH && b != m->plan->carry;
-}
-
-/* Steps on which keys and values depend, for all rows. What these keep is kept for all rows, too. */
-static void find_keys(struct maker *m, const gd_plan_stage *stage)
-{
-    memset(m->needed, 0, m->room);
-    for (size_t s = stage->first_step + stage->step_count; s-- > stage->first_step;) {
-        gd_train_step *step = &m->made->steps[s];
-
-        step->keys = m->needed[step->out] || is_wide(m, step->out);
-        for (unsigned i = 0; step->keys && i < m->plan->steps[s].in_count; i++)
-            m->needed[step->in[i]] = true;
-        if (step->keys && step->kept[0] != NONE)
-            m->made->buffers[step->kept[0]].extent = GD_EXTENT_BATCH;
-    }
-}
-
-/* The other steps that must be computed again for a tile. */
-static void find_again(struct maker *m, const gd_plan_stage *stage)
-{
-    for (size_t s = stage->first_step + stage->step_count; s-- > stage->first_step;) {
-        gd_train_step *step = &m->made->steps[s];
-        const bool there = is_wide(m, step->out) || step->out == m->plan->carry;
-        const bool keeps = !step->keys && step->kept[0] != NONE && m->needed[step->kept[0]];
-
-        step->again = !there && (m->needed[step->out] || keeps);
-        for (unsigned i = 0; step->again && i < m->plan->steps[s].in_count; i++)
-            m->needed[step->in[i]] = true;
-    }
-}
-
-/* What the twins of a layer read: kept, or computed again. A norm is cheap to compute again, if its input is kept. */
-static gd_status find_needs(struct maker *m, size_t index)
-{
-    const gd_plan_stage *stage = &m->plan->stages[index];
-    const gd_train_stage *made = &m->made->stages[index];
-
-    if (made->back_count == 0)
-        return GD_OK;
-    find_keys(m, stage);
-    memset(m->needed, 0, m->room);
-    for (size_t i = made->first_back; i < made->first_back + made->back_count; i++)
-        need_inputs(m, &m->made->back[i]);
-    for (unsigned b = 0; b < m->made->buffer_count && stage->layer >= 0; b++)
-        m->made->buffers[b].kept |= m->needed[b] && b != m->plan->carry && m->producer[b] != GD_OP_rms_norm;
-    for (size_t s = stage->first_step; stage->layer >= 0 && s < stage->first_step + stage->step_count; s++) {
-        gd_train_step *step = &m->made->steps[s];
-
-        step->cheap = m->plan->steps[s].op == GD_OP_rms_norm && m->needed[step->out];
-        if (step->cheap && step->in[0] != m->plan->carry && !m->made->buffers[step->in[0]].kept)
-            return gd_fail(m->err, GD_EUNSUPPORTED, "the graph %s has a norm of a norm, which cannot be trained",
-                           m->plan->graph_name);
-    }
-    find_again(m, stage);
-    return GD_OK;
-}
-
-static void place_all(struct maker *m)
+static void place_all(gd_train_maker *m)
 {
     gd_train_plan *made = m->made;
 
@@ -396,7 +301,7 @@ static void place_all(struct maker *m)
 
 /* ---- all of it ---- */
 
-static void *array(struct maker *m, size_t count, size_t size, int fill)
+static void *array(gd_train_maker *m, size_t count, size_t size, int fill)
 {
     void *a = gd_arena_alloc(&m->arena, count, size);
 
@@ -405,7 +310,7 @@ static void *array(struct maker *m, size_t count, size_t size, int fill)
     return a;
 }
 
-static gd_status reserve(struct maker *m, unsigned **now)
+static gd_status reserve(gd_train_maker *m, unsigned **now)
 {
     const gd_plan *plan = m->plan;
     gd_train_plan *made = m->made;
@@ -436,7 +341,7 @@ static gd_status reserve(struct maker *m, unsigned **now)
     return GD_OK;
 }
 
-static gd_status fill(struct maker *m)
+static gd_status fill(gd_train_maker *m)
 {
     const gd_plan *plan = m->plan;
     unsigned *work;
@@ -454,7 +359,7 @@ static gd_status fill(struct maker *m)
     for (size_t i = plan->stage_count; !rc && i-- > 0;)
         rc = reverse_stage(m, i);
     for (size_t i = 0; !rc && i < plan->stage_count; i++)
-        rc = find_needs(m, i);
+        rc = gd_train_find_needs(m, i);
     if (!rc)
         place_all(m);
     return rc;
@@ -462,7 +367,7 @@ static gd_status fill(struct maker *m)
 
 gd_status gd_train_plan_make(gd_train_plan **out, const gd_plan *plan, const gd_learns *learns, gd_error *err)
 {
-    struct maker m = { .plan = plan, .learns = learns, .err = err };
+    gd_train_maker m = { .plan = plan, .learns = learns, .err = err };
     gd_status rc;
 
     *out = NULL;

@@ -132,52 +132,142 @@ static void bf16_is_closer_to_float64_than_autocast(void **state)
     json_decref(errors);
 }
 
+/* ---- some modules alone ---- */
+
+/* Whether a module learns in one of the choices. */
+static bool is_chosen(const char *module, const char *const *choice)
+{
+    bool chosen = false;
+
+    for (size_t i = 0; module && choice[i]; i++)
+        chosen |= strstr(module, choice[i]) != NULL;
+    return chosen;
+}
+
+/* Gradients of the chosen modules, and the head's, one after the other. */
+static size_t take_chosen(float *to, const struct gradients *g, const struct learning *c, const gd_lora *all,
+                          const char *const *choice)
+{
+    size_t from = 0, at = 0;
+
+    for (size_t s = 0; s <= c->plan->step_count; s++) {
+        const bool head = s == c->plan->step_count;
+        const gd_plan_step *step = &c->plan->steps[head ? s - 1 : s];
+        const size_t count = head ? c->plan->hidden : all[s].rank * (step->w[0].shape[0] + step->w[0].shape[1]);
+
+        if (head || is_chosen(step->lora, choice)) {
+            memcpy(to + at, g->values + from, count * sizeof *to);
+            at += count;
+        }
+        from += count;
+    }
+    return at;
+}
+
+/* The other modules have no adapter, or one of zeros, which learns, too: the chosen ones' gradients are the same. */
+static void check_choice(const char *const *choice, gd_dtype operand)
+{
+    static const float zeros[8 * 512];
+    struct learning c;
+    struct gradients g;
+    gd_view a[64], b[64];
+    float *want, *got;
+    size_t count;
+
+    learning_open_model(&c, "qwen2", operand, 100);
+    assert_true(c.plan->step_count <= 64);
+    want = gd_alloc(1 << 18, sizeof *want);
+    got = gd_alloc(1 << 18, sizeof *got);
+    assert_true(want && got);
+    for (size_t s = 0; s < c.plan->step_count; s++)
+        if (c.lora[s].rank && !is_chosen(c.plan->steps[s].lora, choice)) {
+            a[s] = *c.lora[s].a;
+            b[s] = *c.lora[s].b;
+            a[s].data = b[s].data = zeros;
+            assert_true(a[s].bytes <= sizeof zeros && b[s].bytes <= sizeof zeros);
+            c.lora[s].a = &a[s];
+            c.lora[s].b = &b[s];
+        }
+    learning_gradients(&g, &c, 1);
+    count = take_chosen(want, &g, &c, c.lora, choice);
+    gd_free(g.values);
+    for (size_t s = 0; s < c.plan->step_count; s++)
+        if (!is_chosen(c.plan->steps[s].lora, choice))
+            c.lora[s] = (gd_lora){ 0 };
+    for (size_t keep = 0; keep <= c.plan->layers; keep += c.plan->layers) {
+        learning_gradients(&g, &c, keep);
+        assert_int_equal(g.count, count);
+        assert_int_equal(take_chosen(got, &g, &c, c.lora, choice), count);
+        assert_memory_equal(got, want, count * sizeof *want);
+        gd_free(g.values);
+    }
+    gd_free(want);
+    gd_free(got);
+    learning_close(&c);
+}
+
+static void any_modules_learn_alone(void **state)
+{
+    static const char *const choices[][3] = {
+        { "q_proj", "v_proj" }, { "k_proj" },    { "up_proj" },
+        { "down_proj" },        { "layers.0." }, { "layers.1." },
+        { "layers.2." },        { "none" },      { "layers.1.mlp", "layers.2.self_attn.k_proj" }
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof choices / sizeof choices[0]; i++) {
+        check_choice(choices[i], GD_BF16);
+        check_choice(choices[i], GD_F32);
+    }
+}
+
 /* ---- memory ---- */
 
-static void check_memory(struct learning *c, gd_learner *learner, size_t memory, size_t *kept,
-                         const struct gradients *want)
+/* Runs in the least memory and so many more bytes. Returns the number of layers that were kept. */
+static size_t run_in(struct learning *c, size_t more, struct gradients *got)
 {
-    gd_learner_budget budget;
-    struct gradients got;
+    const size_t plenty = (size_t)1 << 40;
+    gd_learner_budget all, budget;
+    gd_engine *engine;
+    gd_learner *learner;
+    gd_error err = { 0 };
 
-    assert_ok(gd_learner_fit(learner, c->trie.rows, LONGEST, 0, memory, &budget, test_err));
-    assert_true(budget.bytes <= memory && budget.keep >= *kept);
-    *kept = budget.keep;
+    assert_ok(gd_engine_open(&engine, &c->parts, test_err));
+    assert_ok(gd_learner_open(&learner, engine, test_err));
+    assert_ok(gd_learner_fit(learner, c->trie.rows, LONGEST, 0, plenty, &all, test_err));
+    assert_int_equal(all.keep, c->plan->layers);
+    assert_int_equal(all.resident, c->plan->stage_count);
+    assert_int_equal(gd_learner_fit(learner, c->trie.rows, LONGEST, 0, all.least / 2, &budget, &err), GD_ENOMEM);
+    assert_non_null(strstr(err.text, "needs at least"));
+    assert_ok(gd_learner_fit(learner, c->trie.rows, LONGEST, 0, all.least + more, &budget, test_err));
+    assert_true(budget.bytes <= all.least + more);
     assert_ok(gd_learner_run(learner, &c->trie, learning_loss, c, test_err));
-    learning_fetch(&got, c, learner);
-    assert_memory_equal(got.values, want->values, want->count * sizeof(float));
-    gd_free(got.values);
+    learning_fetch(got, c, learner);
+    gd_learner_close(learner);
+    gd_engine_close(engine);
+    return budget.keep;
 }
 
 /* From the least memory to all that it can use: first it keeps layers, then weights. */
 static void memory_changes_no_bit(void **state)
 {
-    const size_t plenty = (size_t)1 << 40, slack = 1 << 20; /* the process grows a little meanwhile */
-    gd_learner_budget all;
     struct learning c;
-    struct gradients want;
-    gd_engine *engine;
-    gd_learner *learner;
-    gd_error err = { 0 };
+    struct gradients want, got;
     size_t kept = 0;
 
     (void)state;
     learning_open_model(&c, "qwen2", GD_BF16, LONGEST);
-    assert_ok(gd_engine_open(&engine, &c.parts, test_err));
-    assert_ok(gd_learner_open(&learner, engine, test_err));
-    assert_ok(gd_learner_fit(learner, c.trie.rows, LONGEST, 0, plenty, &all, test_err));
-    assert_int_equal(all.keep, c.plan->layers);
-    assert_int_equal(all.resident, c.plan->stage_count);
-    assert_ok(gd_learner_run(learner, &c.trie, learning_loss, &c, test_err));
-    learning_fetch(&want, &c, learner);
-    assert_int_equal(gd_learner_fit(learner, c.trie.rows, LONGEST, 0, all.least / 2, &all, &err), GD_ENOMEM);
-    assert_non_null(strstr(err.text, "needs at least"));
-    for (size_t i = 0; i <= 8; i++)
-        check_memory(&c, learner, all.least + slack + i * ((size_t)8 << 20) / 4, &kept, &want);
+    learning_gradients(&want, &c, 0);
+    for (size_t mib = 1; mib <= 21; mib += 4) {
+        const size_t now = run_in(&c, mib << 20, &got);
+
+        assert_true(now >= kept);
+        assert_memory_equal(got.values, want.values, want.count * sizeof(float));
+        gd_free(got.values);
+        kept = now;
+    }
     assert_int_equal(kept, c.plan->layers);
     gd_free(want.values);
-    gd_learner_close(learner);
-    gd_engine_close(engine);
     learning_close(&c);
 }
 
@@ -187,6 +277,7 @@ int main(void)
         cmocka_unit_test(gradients_are_those_of_trl),
         cmocka_unit_test(gradients_are_those_of_float64),
         cmocka_unit_test(bf16_is_closer_to_float64_than_autocast),
+        cmocka_unit_test(any_modules_learn_alone),
         cmocka_unit_test(memory_changes_no_bit),
     };
 
