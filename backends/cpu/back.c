@@ -135,7 +135,8 @@ static void head_row(const gd_row_kernels *kernels, const void *context, size_t 
 
 void gd_cpu_head_back(gd_device *device, const gd_back_call *call)
 {
-    gd_cpu_over_rows(device, call->d_out.rows, call->d_in[0].cols * call->d_out.cols, head_row, call);
+    if (call->d_in[0].data) /* the head may learn alone */
+        gd_cpu_over_rows(device, call->d_out.rows, call->d_in[0].cols * call->d_out.cols, head_row, call);
     if (call->sums[0].data)
         gd_cpu_outer(device, &call->d_out, &call->in[0], &call->sums[0], device->linear_scratch);
 }

@@ -94,9 +94,12 @@ static uint32_t hex4(const char *p)
 const char *gd_json_span_unescape(const char *p, const char *end, unsigned char utf8[4], size_t *len)
 {
     static const char names[] = "bfnrt", values[] = "\b\f\n\r\t";
-    const char *name = *p ? strchr(names, *p) : NULL;
+    const char *name;
     uint32_t code;
 
+    if (p >= end)
+        return NULL;
+    name = *p ? strchr(names, *p) : NULL;
     if (*p != 'u') {
         utf8[0] = (unsigned char)(name ? values[name - names] : *p);
         *len = 1;

@@ -149,8 +149,8 @@ static double line_logit(const attention_line *a, size_t p, double *slope)
     for (size_t i = 0; i < c->head_dim; i++)
         s += (double)line_q(a, i) * (double)line_kv(a, c->k, p, i);
     s *= scale;
-    *slope = c->softcap ? scale * (1 - tanh(s / cap) * tanh(s / cap)) : scale;
-    return c->softcap ? cap * tanh(s / cap) : s;
+    *slope = cap != 0 ? scale * (1 - tanh(s / cap) * tanh(s / cap)) : scale;
+    return cap != 0 ? cap * tanh(s / cap) : s;
 }
 
 /* The weights of a line and the gradients of its products. */
