@@ -8,6 +8,8 @@
 #include "base/lock.h"
 #include "base/mem.h"
 #include "base/samefile.h"
+#include "data/codec.h"
+#include "data/reader.h"
 #include "reward/identity.h"
 
 #include <errno.h>
@@ -307,12 +309,26 @@ static gd_status take_up(gd_journal *journal, gd_error *err)
 
 /* ---- opening ---- */
 
+/* A packed output has some bytes even if it holds none. */
+static gd_status holds_a_line(bool *holds, const char *output, gd_error *err)
+{
+    gd_reader *reader = NULL;
+    gd_line line = { 0 };
+    gd_status rc = gd_reader_open(&reader, output, (gd_pause){ 0 }, err);
+
+    if (!rc)
+        rc = gd_reader_next(reader, &line, holds, err);
+    gd_reader_close(reader);
+    return rc;
+}
+
 /* An empty output is that of no items, or of a run that failed before the first. */
-static bool has_content(const char *output)
+static gd_status has_content(bool *has, const char *output, gd_error *err)
 {
     struct stat sb;
 
-    return stat(output, &sb) == 0 && sb.st_size > 0;
+    *has = stat(output, &sb) == 0 && sb.st_size > 0;
+    return *has && gd_codec_by_suffix(output) ? holds_a_line(has, output, err) : GD_OK;
 }
 
 bool gd_journal_applies(const char *output)
@@ -463,7 +479,8 @@ gd_status gd_journal_open(gd_journal *journal, const char *output, const char *i
     if (unfinished)
         return gd_fail(err, GD_EUSAGE, "%s is unfinished: resume it with --resume, or remove %s to start afresh",
                        output, journal->path);
-    journal->done.complete = resume && has_content(output);
-    journal->created = !journal->done.complete;
-    return journal->created ? gd_journal_save(journal, &journal->done, err) : GD_OK;
+    if (resume)
+        rc = has_content(&journal->done.complete, output, err);
+    journal->created = !rc && !journal->done.complete;
+    return journal->created ? gd_journal_save(journal, &journal->done, err) : rc;
 }
