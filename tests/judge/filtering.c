@@ -16,6 +16,14 @@ char *read_text(const char *path)
     return text;
 }
 
+void expect_text(const char *path, const char *want)
+{
+    char *text = read_text(path);
+
+    assert_string_equal(text, want);
+    free(text);
+}
+
 float score_alone(const char *prompt, const char *answer)
 {
     char text[512];

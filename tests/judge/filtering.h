@@ -10,6 +10,9 @@ int filtering_open(void **state);
 int filtering_close(void **state);
 
 char *read_text(const char *path);
+
+/* The file must have exactly this text. */
+void expect_text(const char *path, const char *want);
 float score_alone(const char *prompt, const char *answer);
 
 /* Writes dir/in.jsonl: numbered texts, with blanks and fields that must stay unchanged, and one line that is not JSON;

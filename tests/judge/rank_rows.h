@@ -37,12 +37,4 @@ static gd_status rank_rows(const char *dir, const char *name, const char *input,
     return gd_rank_file(NULL, how, NULL, NULL, err);
 }
 
-static void expect_text(const char *path, const char *want)
-{
-    char *text = read_text(path);
-
-    assert_string_equal(text, want);
-    free(text);
-}
-
 #endif

@@ -30,14 +30,6 @@ static gd_status rank_written(const char *dir, const char *input, const char *sc
     return gd_rank_file(NULL, how, NULL, NULL, err);
 }
 
-static void expect_text(const char *path, const char *want)
-{
-    char *text = read_text(path);
-
-    assert_string_equal(text, want);
-    free(text);
-}
-
 static void rankings_follow_from_the_scores(void **state)
 {
     gd_rank_options how;
