@@ -14,34 +14,22 @@ struct sums {
     size_t preferences, texts;
 };
 
-/* A text's gradient, from its preferences in order. */
-static double gradient_of(const gd_train_item *item, const float *scores, size_t text, double center)
+/* The loss of an item, and the gradients of its texts. */
+static double item_loss(const gd_train_item *item, const float *scores, double center, double *gradients,
+                        struct sums *sums)
 {
     double sum = 0;
 
+    for (size_t t = 0; t < item->text_count; t++)
+        gradients[t] = 0;
     for (size_t i = 0; i < item->preference_count; i++) {
         const gd_preference *p = &item->preferences[i];
-        const double better = scores[p->better], worse = scores[p->worse];
-        const double w = 1 / (1 + gd_real_exp(better - worse - (double)p->margin)),
-                     both = 2 * center * (better + worse);
+        const double better = scores[p->better], worse = scores[p->worse], d = better - worse - (double)p->margin;
+        const double w = 1 / (1 + gd_real_exp(d)), both = 2 * center * (better + worse);
 
-        if (p->better == text)
-            sum += both - w;
-        else if (p->worse == text)
-            sum += both + w;
-    }
-    return sum / (double)item->preference_count;
-}
-
-static double item_loss(const gd_train_item *item, const float *scores, double center, struct sums *sums)
-{
-    double sum = 0;
-
-    for (size_t i = 0; i < item->preference_count; i++) {
-        const gd_preference *p = &item->preferences[i];
-        const double better = scores[p->better], worse = scores[p->worse];
-
-        sum += log_loss(better - worse - (double)p->margin) + center * (better + worse) * (better + worse);
+        gradients[p->better] += both - w;
+        gradients[p->worse] += both + w;
+        sum += log_loss(d) + center * (better + worse) * (better + worse);
         sums->accuracy += better > worse;
         sums->margin += better - worse;
         sums->preferences++;
@@ -62,15 +50,15 @@ static void add_scores(const float *scores, size_t count, struct sums *sums, gd_
 }
 
 void gd_loss(const gd_train_item *items, size_t count, const float *scores, double center, double share,
-             float *gradients, gd_loss_metrics *metrics)
+             float *gradients, double *each, gd_loss_metrics *metrics)
 {
     struct sums sums = { 0 };
 
     for (size_t i = 0; i < count; i++) {
-        sums.loss += item_loss(&items[i], scores, center, &sums);
+        sums.loss += item_loss(&items[i], scores, center, each, &sums);
         add_scores(scores, items[i].text_count, &sums, metrics);
         for (size_t t = 0; t < items[i].text_count; t++)
-            gradients[t] = (float)(gradient_of(&items[i], scores, t, center) * share / (double)count);
+            gradients[t] = (float)(each[t] / (double)items[i].preference_count * share / (double)count);
         scores += items[i].text_count;
         gradients += items[i].text_count;
     }

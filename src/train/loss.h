@@ -36,9 +36,10 @@ typedef struct gd_loss_metrics {
  *
  * @param scores     [texts] those of the items one after the other
  * @param share      its share of the step's gradient: 1 / (number of micro-batches)
- * @param gradients  [texts] written
+ * @param gradients  [texts] written: the sums of their preferences' contributions in order, each rounded once
+ * @param each       [texts of the largest item] room for them before they are rounded
  */
 void gd_loss(const gd_train_item *items, size_t count, const float *scores, double center, double share,
-             float *gradients, gd_loss_metrics *metrics);
+             float *gradients, double *each, gd_loss_metrics *metrics);
 
 #endif

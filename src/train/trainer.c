@@ -17,6 +17,7 @@ struct step {
     gd_span *spans;       /* [texts] */
     size_t *pooled_first; /* [texts + 1] */
     uint32_t *pooled;     /* [texts] */
+    double *each;         /* [texts] room of gd_loss() */
     gd_train_metrics *metrics;
 };
 
@@ -35,7 +36,8 @@ static gd_status gather(struct step *s, gd_error *err)
     s->spans = gd_alloc(s->texts, sizeof *s->spans);
     s->pooled_first = gd_alloc(s->texts + 1, sizeof *s->pooled_first);
     s->pooled = gd_alloc(s->texts, sizeof *s->pooled);
-    if (!s->items || !s->spans || !s->pooled_first || !s->pooled)
+    s->each = gd_alloc(s->texts, sizeof *s->each);
+    if (!s->items || !s->spans || !s->pooled_first || !s->pooled || !s->each)
         return gd_fail_memory(err, s->texts * (sizeof *s->spans + sizeof *s->pooled_first));
     for (size_t i = 0; i < s->count; i++) {
         const size_t first = s->set->first_text[s->order[i]], count = texts_of(s->set, s->order[i]);
@@ -58,6 +60,7 @@ static void release(struct step *s)
     gd_free(s->spans);
     gd_free(s->pooled_first);
     gd_free(s->pooled);
+    gd_free(s->each);
 }
 
 /* Adds a micro-batch's metrics, which count as much as any other's. */
@@ -83,7 +86,7 @@ static gd_status step_loss(void *context, const float *scores, float *gradients,
         const size_t count = s->count - first < o->batch ? s->count - first : o->batch;
         gd_loss_metrics one = { 0 };
 
-        gd_loss(s->items + first, count, scores, o->center, share / again, gradients, &one);
+        gd_loss(s->items + first, count, scores, o->center, share / again, gradients, s->each, &one);
         add_metrics(&s->metrics->loss, &one, share);
         for (size_t i = first; i < first + count; i++) {
             scores += s->items[i].text_count;
