@@ -19,8 +19,6 @@ struct layout {
     struct room room;
 };
 
-static size_t line_up(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
-
 static struct layout lay_out(const gd_limits *limits, unsigned threads)
 {
     const size_t group = limits->kv_heads ? limits->heads / limits->kv_heads : 1;
@@ -29,11 +27,11 @@ static struct layout lay_out(const gd_limits *limits, unsigned threads)
     struct layout l;
 
     l.room.path = 0;
-    l.room.floats = line_up(limits->max_position * sizeof(uint32_t));
-    l.room.lines = l.room.floats + line_up((query > key ? query : key) * sizeof(float));
-    l.room.bytes = l.room.lines + line_up((limits->tile_rows * group + 2) * sizeof(struct gd_query_line));
-    l.dots = line_up((limits->tile_rows + 1) * sizeof(uint32_t));
-    l.workers = l.dots + line_up(limits->tile_rows * limits->heads * sizeof(float));
+    l.room.floats = gd_cpu_line_up(limits->max_position * sizeof(uint32_t));
+    l.room.lines = l.room.floats + gd_cpu_line_up((query > key ? query : key) * sizeof(float));
+    l.room.bytes = l.room.lines + gd_cpu_line_up((limits->tile_rows * group + 2) * sizeof(struct gd_query_line));
+    l.dots = gd_cpu_line_up((limits->tile_rows + 1) * sizeof(uint32_t));
+    l.workers = l.dots + gd_cpu_line_up(limits->tile_rows * limits->heads * sizeof(float));
     l.bytes = l.workers + threads * l.room.bytes;
     return l;
 }
@@ -145,8 +143,7 @@ static size_t find_lines(const struct run *run, const gd_key_block *block, size_
     for (size_t pair = (all + 1) / 2; pair-- > 0;) {
         struct gd_query_line *two = lines + count;
 
-        two[0] = line_of(run, block, head, 2 * pair);
-        two[1] = two[0];
+        two[0] = two[1] = line_of(run, block, head, 2 * pair);
         if (2 * pair + 1 < all)
             two[1] = line_of(run, block, head, 2 * pair + 1);
         else

@@ -93,13 +93,15 @@ void gd_cpu_add_back(gd_device *device, const gd_back_call *call)
     gd_cpu_over_rows(device, call->d_out.rows, call->d_out.cols, add_row, call);
 }
 
+struct scattering {
+    const gd_row_kernels *kernels;
+    const gd_back_call *call;
+};
+
 /* Pooled rows one after the other: two may be the same row. */
 static void scatter(void *context, size_t index, unsigned worker)
 {
-    const struct {
-        const gd_row_kernels *kernels;
-        const gd_back_call *call;
-    } *job = context;
+    const struct scattering *job = context;
     const gd_back_call *call = job->call;
     const gd_tile *tile = call->tile;
 
@@ -113,10 +115,7 @@ static void scatter(void *context, size_t index, unsigned worker)
 
 void gd_cpu_last_row_back(gd_device *device, const gd_back_call *call)
 {
-    struct {
-        const gd_row_kernels *kernels;
-        const gd_back_call *call;
-    } job = { device->rows, call };
+    struct scattering job = { device->rows, call };
 
     gd_pool_run(device->pool, 1, scatter, &job);
 }

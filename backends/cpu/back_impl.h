@@ -33,26 +33,6 @@ static void row_rms_norm_back(const gd_norm_back_job *job)
     }
 }
 
-/* The rotation backwards. */
-static void row_rope_back(size_t heads, size_t head_dim, const float *dy, const float *cos_row, const float *sin_row,
-                          void *dx, gd_dtype type)
-{
-    const size_t half = head_dim / 2;
-
-    for (size_t h = 0; h < heads; h++) {
-        const size_t first = h * head_dim, second = first + half;
-
-        for (size_t i = 0; i < half; i += 16) {
-            const size_t left = half - i;
-            const v16 a = v_load_some(dy + first + i, left), b = v_load_some(dy + second + i, left);
-            const v16 c = v_load_some(cos_row + i, left), s = v_load_some(sin_row + i, left);
-
-            v_write(dx, type, first + i, left, v_fma(a, c, v_mul(b, s)));
-            v_write(dx, type, second + i, left, v_fma(b, c, v_negate(v_mul(a, s))));
-        }
-    }
-}
-
 static void row_axpy(size_t n, float a, const float *x, float *y)
 {
     const v16 factor = v_set(a);

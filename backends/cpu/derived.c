@@ -13,8 +13,6 @@ enum { ROWS = GD_DERIVED_ROWS, COLS = GD_DERIVED_COLS };
 
 static size_t ceil_div(size_t a, size_t b) { return (a + b - 1) / b; }
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
-static size_t line_up(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
-
 /* ---- weights ---- */
 
 static size_t matrix_bytes(const gd_device *device, const gd_view *view)
@@ -95,9 +93,9 @@ static const size_t sum_floats = (size_t)ROWS * COLS;
 static struct parts divide(size_t rows, size_t in, size_t rank, gd_dtype operand, unsigned threads)
 {
     const size_t padded = ceil_div(rows, ROWS) * ROWS * gd_dtype_size(operand);
-    struct parts p = { .low = line_up(padded * in) };
+    struct parts p = { .low = gd_cpu_line_up(padded * in) };
 
-    p.sums = p.low + line_up(padded * rank);
+    p.sums = p.low + gd_cpu_line_up(padded * rank);
     p.bytes = p.sums + threads * 3 * sum_floats * sizeof(float);
     return p;
 }
@@ -280,7 +278,7 @@ static gd_status probe_shape(gd_device *device, const gd_backend *backend, gd_de
                              size_t out, char *room, bool *alike)
 {
     const size_t size = gd_dtype_size(device->operand), tile = tile_of(device);
-    char *x = room + line_up(COLS * in * size), *sums = x + line_up(ROWS * in * size);
+    char *x = room + gd_cpu_line_up(COLS * in * size), *sums = x + gd_cpu_line_up(ROWS * in * size);
     const gd_view view = { .name = "probe",
                            .dtype = device->operand,
                            .rank = 2,

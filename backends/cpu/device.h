@@ -9,6 +9,9 @@
 #include "backends/cpu/rows.h"
 #include "base/pool.h"
 
+/* Whole cache lines, with which the parts of scratch space begin. */
+static inline size_t gd_cpu_line_up(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
+
 struct gd_device {
     gd_isa isa;
     gd_dtype operand; /* GD_BF16 or GD_F32 */

@@ -16,11 +16,9 @@ struct parts {
     size_t bytes;                   /* all */
 };
 
-static size_t line_up(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
-
 static struct parts divide(size_t rows, size_t in, size_t rank, gd_dtype operand, unsigned threads)
 {
-    const size_t low = line_up(rows * rank * gd_dtype_size(operand)), lowp = gd_gemm_rows_bytes(rows, rank);
+    const size_t low = gd_cpu_line_up(rows * rank * gd_dtype_size(operand)), lowp = gd_gemm_rows_bytes(rows, rank);
     struct parts p = { .work = gd_gemm_rows_bytes(rows, in) };
 
     for (size_t i = 0; i < GD_OP_MAX_LINEARS; i++) {
@@ -57,7 +55,7 @@ static void pack_task(void *context, size_t index, unsigned worker)
                       at_most(p->slice, p->rows - first));
 }
 
-void gd_cpu_pack_rows(const gd_device *device, void *packed, const void *x, size_t stride, size_t rows, size_t cols)
+static gd_gemm_rows pack(const gd_device *device, void *packed, const void *x, size_t stride, size_t rows, size_t cols)
 {
     /* A slice must be worth waking a thread for. */
     const size_t worth = 32768 / cols + 1, even = rows / (2 * gd_pool_threads(device->pool)) + 1;
@@ -65,16 +63,10 @@ void gd_cpu_pack_rows(const gd_device *device, void *packed, const void *x, size
 
     gd_pool_run_groups(device->pool, gd_gemm_row_groups(device->pool, rows), (rows + p.slice - 1) / p.slice, pack_task,
                        &p);
-}
-
-static gd_gemm_rows pack(const gd_device *device, void *packed, const void *x, size_t stride, size_t rows, size_t cols)
-{
-    gd_cpu_pack_rows(device, packed, x, stride, rows, cols);
     return gd_gemm_rows_packed(packed, rows);
 }
 
-/* The rows in place if the kernel can read them there, else packed. */
-static gd_gemm_rows rows_of(const gd_device *device, void *packed, const void *x, size_t stride, size_t rows,
+gd_gemm_rows gd_cpu_rows_of(const gd_device *device, void *packed, const void *x, size_t stride, size_t rows,
                             size_t cols)
 {
     if (gd_gemm_reads(device->gemm, stride, cols))
@@ -82,7 +74,7 @@ static gd_gemm_rows rows_of(const gd_device *device, void *packed, const void *x
     return pack(device, packed, x, stride, rows, cols);
 }
 
-static gd_gemm_weights weights_of(const gd_weight *w)
+gd_gemm_weights gd_cpu_weights_of(const gd_weight *w)
 {
     return (gd_gemm_weights){ w->packed, &w->view, w->role == GD_WEIGHT_TURNED };
 }
@@ -101,14 +93,14 @@ static gd_gemm_rows run_low(gd_device *device, const gd_call *call, const struct
         .n = a->out,
         .k = a->in,
         .x = x,
-        .w = weights_of(a),
+        .w = gd_cpu_weights_of(a),
         .y = kept->data ? (char *)kept->data + first * stride * gd_dtype_size(device->operand) : low,
         .dtype = device->operand,
         .stride = stride,
     };
 
     gd_gemm_run(&job, 1, device->pool, scratch + parts->work);
-    return rows_of(device, scratch + parts->lowp[which], job.y, stride, rows, a->out);
+    return gd_cpu_rows_of(device, scratch + parts->lowp[which], job.y, stride, rows, a->out);
 }
 
 static size_t rank_of(const gd_call *call) { return call->lora.a ? call->lora.a->out : 0; }
@@ -125,11 +117,11 @@ static gd_gemm_job job_of(const gd_device *device, const gd_call *call, gd_gemm_
         .n = w->out,
         .k = w->in,
         .x = x,
-        .w = weights_of(w),
+        .w = gd_cpu_weights_of(w),
         .bias = call->w[1] ? call->w[1]->vector : NULL,
         .rank = rank_of(call),
         .scale = call->lora.scale,
-        .lora = rank_of(call) ? weights_of(call->lora.b) : (gd_gemm_weights){ 0 },
+        .lora = rank_of(call) ? gd_cpu_weights_of(call->lora.b) : (gd_gemm_weights){ 0 },
         .y = (char *)out->data + first * out->stride * gd_dtype_size(out->dtype),
         .dtype = out->dtype,
         .stride = out->stride,
@@ -168,7 +160,8 @@ static struct parts begin(gd_device *device, const gd_call *calls, size_t count,
         rank = rank_of(&calls[i]) > rank ? rank_of(&calls[i]) : rank;
     }
     parts = divide(rows, in->cols, rank, device->operand, gd_pool_threads(device->pool));
-    x = (moved ? pack : rows_of)(device, (char *)device->linear_scratch + parts.x, data, in->stride, rows, in->cols);
+    x = (moved ? pack : gd_cpu_rows_of)(device, (char *)device->linear_scratch + parts.x, data, in->stride, rows,
+                                        in->cols);
     for (size_t i = 0; i < count; i++) {
         jobs[i] = job_of(device, &calls[i], x, first, rows);
         if (rank_of(&calls[i]))

@@ -17,17 +17,15 @@ struct parts {
     size_t bytes;  /* all */
 };
 
-static size_t line_up(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
-
 static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
 static struct parts divide(size_t rows, size_t out, size_t rank, unsigned threads)
 {
-    struct parts p = { .sums = line_up(gd_gemm_rows_bytes(rows, out)) };
+    struct parts p = { .sums = gd_cpu_line_up(gd_gemm_rows_bytes(rows, out)) };
 
-    p.e = p.sums + line_up(rows * rank * sizeof(float));
-    p.packed = p.e + line_up(rows * rank * sizeof(float));
-    p.work = p.packed + line_up(gd_gemm_rows_bytes(rows, rank));
+    p.e = p.sums + gd_cpu_line_up(rows * rank * sizeof(float));
+    p.packed = p.e + gd_cpu_line_up(rows * rank * sizeof(float));
+    p.work = p.packed + gd_cpu_line_up(gd_gemm_rows_bytes(rows, rank));
     p.bytes = p.work +
               larger(gd_gemm_scratch_bytes(rows, threads), gd_cpu_outer_bytes(rows, larger(rank, 16), threads));
     return p;
@@ -40,17 +38,6 @@ size_t gd_linear_back_scratch_bytes(const gd_limits *limits, gd_dtype operand, u
     (void)operand;
     return divide(rows, limits->max_out, larger(limits->max_rank, limits->labels), threads).bytes;
 }
-
-/* Rows as the kernel reads them. */
-static gd_gemm_rows rows_of(gd_device *device, void *packed, const void *x, size_t stride, size_t rows, size_t cols)
-{
-    if (gd_gemm_reads(device->gemm, stride, cols))
-        return gd_gemm_rows_there(x, stride);
-    gd_cpu_pack_rows(device, packed, x, stride, rows, cols);
-    return gd_gemm_rows_packed(packed, rows);
-}
-
-static gd_gemm_weights weights_of(const gd_weight *w) { return (gd_gemm_weights){ w->packed, &w->view, true }; }
 
 struct scaled {
     const float *sums;
@@ -77,7 +64,7 @@ static gd_tensor inner_gradients(gd_device *device, const gd_back_call *call, co
         .n = rank,
         .k = call->b->in,
         .x = g,
-        .w = weights_of(call->b),
+        .w = gd_cpu_weights_of(call->b),
         .y = scratch + parts->sums,
         .dtype = GD_F32,
         .stride = rank,
@@ -99,7 +86,7 @@ static void input_gradients(gd_device *device, const gd_back_call *call, const s
         .n = call->w->out,
         .k = call->w->in,
         .x = g,
-        .w = weights_of(call->w),
+        .w = gd_cpu_weights_of(call->w),
         .scale = 1.0f,
         .y = call->d_in[0].data,
         .dtype = call->d_in[0].dtype,
@@ -109,8 +96,8 @@ static void input_gradients(gd_device *device, const gd_back_call *call, const s
 
     if (e) {
         job.rank = e->cols;
-        job.low = rows_of(device, scratch + parts->packed, e->data, e->stride, e->rows, e->cols);
-        job.lora = weights_of(call->a);
+        job.low = gd_cpu_rows_of(device, scratch + parts->packed, e->data, e->stride, e->rows, e->cols);
+        job.lora = gd_cpu_weights_of(call->a);
     }
     gd_gemm_run(&job, 1, device->pool, scratch + parts->work);
 }
@@ -121,7 +108,8 @@ void gd_cpu_linear_back(gd_device *device, const gd_back_call *call)
     const struct parts parts = divide(d_out->rows, d_out->cols, call->b ? call->b->out : 0,
                                       gd_pool_threads(device->pool));
     char *scratch = device->linear_scratch;
-    const gd_gemm_rows g = rows_of(device, scratch + parts.g, d_out->data, d_out->stride, d_out->rows, d_out->cols);
+    const gd_gemm_rows g = gd_cpu_rows_of(device, scratch + parts.g, d_out->data, d_out->stride, d_out->rows,
+                                          d_out->cols);
     gd_tensor e;
 
     assert(d_out->rows <= GD_GEMM_ROWS && d_out->dtype == device->operand);

@@ -36,8 +36,9 @@ static void row_rms_norm(size_t n, const float *x, const float *w, float eps, bo
     }
 }
 
-static void row_rope(size_t heads, size_t head_dim, const float *x, const float *cos_row, const float *sin_row,
-                     void *out, gd_dtype type)
+/* back: by the same angles in the other direction. */
+INLINE void rotate(size_t heads, size_t head_dim, const float *x, const float *cos_row, const float *sin_row, bool back,
+                   void *out, gd_dtype type)
 {
     const size_t half = head_dim / 2;
 
@@ -47,12 +48,25 @@ static void row_rope(size_t heads, size_t head_dim, const float *x, const float 
         for (size_t i = 0; i < half; i += 16) {
             const size_t left = half - i;
             const v16 a = v_load_some(x + first + i, left), b = v_load_some(x + second + i, left);
-            const v16 c = v_load_some(cos_row + i, left), s = v_load_some(sin_row + i, left);
+            const v16 sine = v_load_some(sin_row + i, left), s = back ? v_negate(sine) : sine;
+            const v16 c = v_load_some(cos_row + i, left);
 
             v_write(out, type, first + i, left, v_fma(a, c, v_negate(v_mul(b, s))));
             v_write(out, type, second + i, left, v_fma(b, c, v_mul(a, s)));
         }
     }
+}
+
+static void row_rope(size_t heads, size_t head_dim, const float *x, const float *cos_row, const float *sin_row,
+                     void *out, gd_dtype type)
+{
+    rotate(heads, head_dim, x, cos_row, sin_row, false, out, type);
+}
+
+static void row_rope_back(size_t heads, size_t head_dim, const float *dy, const float *cos_row, const float *sin_row,
+                          void *dx, gd_dtype type)
+{
+    rotate(heads, head_dim, dy, cos_row, sin_row, true, dx, type);
 }
 
 INLINE v16 activate(gd_activation act, v16 g) { return act == GD_ACT_SILU ? v_silu(g) : v_gelu_tanh(g); }
