@@ -38,6 +38,9 @@ bool gd_grow(void **p, size_t *room, size_t need, size_t size);
 static inline bool gd_mul(size_t a, size_t b, size_t *out) { return !__builtin_mul_overflow(a, b, out); }
 static inline bool gd_add(size_t a, size_t b, size_t *out) { return !__builtin_add_overflow(a, b, out); }
 
+/* A sum, or SIZE_MAX where that overflows: of bytes, more than any machine has. */
+static inline size_t gd_sum(size_t a, size_t b) { return a > SIZE_MAX - b ? SIZE_MAX : a + b; }
+
 /* For tests: allocation number n from now (1 is the next) fails, and so do all later ones; 0 turns this off. */
 void gd_mem_fail_from(uint64_t n);
 

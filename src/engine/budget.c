@@ -2,11 +2,10 @@
 #include "engine/budget.h"
 
 #include "base/error.h"
+#include "base/mem.h"
 
 #include <stdint.h>
 #include <stdio.h>
-
-static size_t sum(size_t a, size_t b) { return a > SIZE_MAX - b ? SIZE_MAX : a + b; }
 
 /* A stage and the one after it are in memory together. */
 static size_t window_bytes(const gd_budget_needs *needs)
@@ -15,7 +14,7 @@ static size_t window_bytes(const gd_budget_needs *needs)
 
     for (size_t s = 0; s < needs->stage_count; s++) {
         const size_t next = s + 1 < needs->stage_count ? needs->stages[s + 1] : 0;
-        const size_t both = sum(needs->stages[s], next);
+        const size_t both = gd_sum(needs->stages[s], next);
 
         most = both > most ? both : most;
     }
@@ -27,13 +26,13 @@ static size_t all_bytes(const gd_budget_needs *needs)
     size_t all = 0;
 
     for (size_t s = 0; s < needs->stage_count; s++)
-        all = sum(all, needs->stages[s]);
+        all = gd_sum(all, needs->stages[s]);
     return all;
 }
 
 static size_t total(const gd_budget_needs *needs, size_t weights, size_t rows)
 {
-    return sum(needs->process, sum(weights, needs->batch(needs->context, rows)));
+    return gd_sum(needs->process, gd_sum(weights, needs->batch(needs->context, rows)));
 }
 
 /* The most rows up to `most` that fit in addition to the weights, or 0 if even `least` don't. */
@@ -87,7 +86,7 @@ gd_status gd_budget_make(gd_budget *out, const gd_budget_needs *needs, size_t me
     const size_t most = rows ? rows : GD_BUDGET_ROWS, streamed = rows ? rows : GD_BUDGET_STREAMED_ROWS;
     const size_t least = rows ? rows : GD_BUDGET_LEAST_ROWS;
     /* Leaves some of the free memory to other processes. */
-    const size_t limit = memory ? memory : sum(needs->process, available - available / 8);
+    const size_t limit = memory ? memory : gd_sum(needs->process, available - available / 8);
 
     *out = (gd_budget){ .kept = needs->stage_count, .weights = all, .least = total(needs, window, least) };
     out->rows = rows_that_fit(needs, all, limit, least, most);

@@ -8,8 +8,6 @@
 
 #include <string.h>
 
-static size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
-
 static void fill_limits(gd_limits *limits, size_t tile_rows, const gd_plan *plan, const gd_bound *bound, bool train)
 {
     *limits = (gd_limits){ .tile_rows = tile_rows,
@@ -65,12 +63,13 @@ static size_t batch_bytes(const void *context, size_t rows)
     const gd_engine *engine = context;
     const size_t *line = engine->plan->line_bytes;
     gd_limits limits = engine->limits;
-    const size_t tile = round_up(engine->heights.most, 64);
+    const size_t tile = gd_engine_round_up(engine->heights.most, 64);
     const size_t longest = engine->max_positions && engine->max_positions < rows ? engine->max_positions : rows;
 
     limits.max_position = gd_engine_positions_room(longest);
-    return gd_large_bytes(line[GD_EXTENT_BATCH] * round_up(rows, 64)) + gd_large_bytes(line[GD_EXTENT_TILE] * tile) +
-           gd_large_bytes(line[GD_EXTENT_POOLED] * tile) + engine->backend->scratch_bytes(engine->device, &limits) +
+    return gd_large_bytes(line[GD_EXTENT_BATCH] * gd_engine_round_up(rows, 64)) +
+           gd_large_bytes(line[GD_EXTENT_TILE] * tile) + gd_large_bytes(line[GD_EXTENT_POOLED] * tile) +
+           engine->backend->scratch_bytes(engine->device, &limits) +
            limits.max_position * engine->plan->head_dim * sizeof(float) + gd_engine_host_bytes(rows);
 }
 
@@ -169,7 +168,7 @@ static gd_status reserve_lines(gd_engine *engine, gd_extent extent, size_t lines
     size_t bytes;
     gd_status rc;
 
-    lines = round_up(lines, 64); /* keeps every buffer of the arena aligned: plan.h */
+    lines = gd_engine_round_up(lines, 64); /* keeps every buffer of the arena aligned: plan.h */
     if (lines <= engine->lines[extent])
         return GD_OK;
     if (engine->arena[extent])
@@ -336,7 +335,7 @@ static void observe(const gd_engine *engine, size_t stage, size_t lines)
 
 size_t gd_engine_tile_height(size_t rows, size_t most, size_t step)
 {
-    const size_t tiles = (rows + most - 1) / most, whole = round_up((rows + tiles - 1) / tiles, step);
+    const size_t tiles = (rows + most - 1) / most, whole = gd_engine_round_up((rows + tiles - 1) / tiles, step);
 
     return whole < most ? whole : most;
 }

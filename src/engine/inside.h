@@ -26,6 +26,8 @@ struct gd_engine {
     float *rope_cos, *rope_sin;  /* [limits.max_position, head_dim / 2] */
 };
 
+static inline size_t gd_engine_round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
+
 /* Tiles of similar height: 260 rows are 168 + 92, not 252 + 8. */
 size_t gd_engine_tile_height(size_t rows, size_t most, size_t step);
 

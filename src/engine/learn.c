@@ -4,8 +4,6 @@
 #include "base/error.h"
 #include "base/mem.h"
 
-static size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
-
 /* ---- opening ---- */
 
 static gd_status check_twins(const gd_learner *learner, gd_error *err)
@@ -28,7 +26,7 @@ gd_tensor gd_learner_sums(const gd_learner *learner, size_t step, unsigned which
     const size_t rows = s->op == GD_OP_head ? s->w[0].shape[0] : learner->engine->bound[step].lora.rank;
     const size_t cols = s->op == GD_OP_head || which == 0 ? s->w[0].shape[1] : s->w[0].shape[0];
 
-    return (gd_tensor){ learner->sums[step].data[which], GD_F32, rows, cols, round_up(cols, 16) };
+    return (gd_tensor){ learner->sums[step].data[which], GD_F32, rows, cols, gd_engine_round_up(cols, 16) };
 }
 
 static gd_status make_sums(gd_learner *learner, size_t step, unsigned count, gd_error *err)
@@ -203,12 +201,12 @@ static gd_status grow(gd_learner *learner, gd_room *room, size_t lines, size_t l
     return rc;
 }
 
-size_t gd_learner_lines(size_t rows) { return round_up(rows + rows / 8, 64); }
+size_t gd_learner_lines(size_t rows) { return gd_engine_round_up(rows + rows / 8, 64); }
 
 gd_status gd_learner_reserve(gd_learner *learner, const gd_trie *trie, gd_error *err)
 {
     const gd_train_plan *plan = learner->plan;
-    const size_t rows = gd_learner_lines(trie->rows), tile = round_up(learner->engine->heights.most, 64);
+    const size_t rows = gd_learner_lines(trie->rows), tile = gd_engine_round_up(learner->engine->heights.most, 64);
     const size_t lines[3] = { [GD_EXTENT_BATCH] = rows, [GD_EXTENT_TILE] = tile, [GD_EXTENT_POOLED] = tile };
     gd_status rc = gd_engine_reserve_positions(learner->engine, gd_engine_positions(trie), err);
 

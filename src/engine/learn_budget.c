@@ -5,8 +5,6 @@
 #include "base/mem.h"
 #include "base/sysmem.h"
 
-static size_t sum(size_t a, size_t b) { return a > SIZE_MAX - b ? SIZE_MAX : a + b; }
-
 static size_t lines_bytes(size_t lines, size_t line_bytes)
 {
     size_t bytes;
@@ -19,17 +17,17 @@ static size_t step_bytes(const gd_learner *learner, size_t rows, size_t position
 {
     const gd_engine *engine = learner->engine;
     const gd_train_plan *plan = learner->plan;
-    const size_t lines = gd_learner_lines(rows), tile = (engine->heights.most + 63) / 64 * 64;
+    const size_t lines = gd_learner_lines(rows), tile = gd_engine_round_up(engine->heights.most, 64);
     gd_limits limits = engine->limits;
     size_t bytes = gd_engine_host_bytes(rows);
 
     limits.max_position = gd_engine_positions_room(positions);
-    bytes = sum(bytes, lines_bytes(lines, plan->line_bytes[GD_EXTENT_BATCH]));
-    bytes = sum(bytes, lines_bytes(lines, plan->stream_bytes * learner->slots));
-    bytes = sum(bytes, lines_bytes(tile, plan->line_bytes[GD_EXTENT_TILE]));
-    bytes = sum(bytes, lines_bytes(tile, plan->line_bytes[GD_EXTENT_POOLED]));
-    bytes = sum(bytes, limits.max_position * engine->plan->head_dim * sizeof(float));
-    return sum(bytes, engine->backend->scratch_bytes(engine->device, &limits));
+    bytes = gd_sum(bytes, lines_bytes(lines, plan->line_bytes[GD_EXTENT_BATCH]));
+    bytes = gd_sum(bytes, lines_bytes(lines, plan->stream_bytes * learner->slots));
+    bytes = gd_sum(bytes, lines_bytes(tile, plan->line_bytes[GD_EXTENT_TILE]));
+    bytes = gd_sum(bytes, lines_bytes(tile, plan->line_bytes[GD_EXTENT_POOLED]));
+    bytes = gd_sum(bytes, limits.max_position * engine->plan->head_dim * sizeof(float));
+    return gd_sum(bytes, engine->backend->scratch_bytes(engine->device, &limits));
 }
 
 /* A stage and one of its neighbours are in memory together, forward and backward. */
@@ -40,7 +38,7 @@ static size_t window_bytes(const gd_learner *learner)
 
     for (size_t i = 0; i < plan_of(learner)->stage_count; i++) {
         const size_t next = i + 1 < plan_of(learner)->stage_count ? gd_loader_stage_bytes(loader, i + 1) : 0;
-        const size_t both = sum(gd_loader_stage_bytes(loader, i), next);
+        const size_t both = gd_sum(gd_loader_stage_bytes(loader, i), next);
 
         most = both > most ? both : most;
     }
@@ -86,11 +84,11 @@ gd_status gd_learner_fit(gd_learner *learner, size_t rows, size_t positions, siz
 {
     const size_t process = gd_memory_resident(),
                  available = learner->engine->backend->memory_free(learner->engine->device);
-    const size_t limit = memory ? memory : sum(process, available - available / 8);
+    const size_t limit = memory ? memory : gd_sum(process, available - available / 8);
     size_t left;
 
-    *out = (gd_learner_budget){ .least = sum(sum(process, other), window_bytes(learner)) };
-    out->least = sum(out->least, step_bytes(learner, rows, positions));
+    *out = (gd_learner_budget){ .least = gd_sum(gd_sum(process, other), window_bytes(learner)) };
+    out->least = gd_sum(out->least, step_bytes(learner, rows, positions));
     if (out->least > limit && memory)
         return gd_fail(
             err, GD_ENOMEM,

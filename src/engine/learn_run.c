@@ -174,6 +174,7 @@ static void fill_weights(const struct run *run, size_t step, gd_back_call *call)
     call->scale = bound->lora.scale;
 }
 
+/* The twin of a sum copies its gradient, and so rounds it. */
 static void round_gradient(const struct run *run, const gd_back_step *back, const gd_tile *tile)
 {
     const gd_engine *engine = run->learner->engine;
@@ -215,7 +216,7 @@ static void run_back_tile(const struct run *run, const gd_tile *tile)
 
 /* ---- stages ---- */
 
-/* The tile of a stage whose number is `index`; rows of the batch, or pooled rows. */
+/* How the rows of a stage, or its pooled rows, are cut into tiles. */
 struct tiling {
     size_t lines, height, count;
 };
@@ -239,28 +240,30 @@ static gd_tile tile_of(const struct run *run, const struct tiling *t, size_t ind
 }
 
 /* The embedding is read from the file: by few rows at a time, as in scoring. */
-static void run_forward(struct run *run, float *scores, gd_status *rc, gd_error *err)
+static gd_status run_forward(struct run *run, float *scores, gd_error *err)
 {
     const gd_engine *engine = run->learner->engine;
     const gd_plan *plan = engine->plan;
     const bool pooled = plan->stages[run->stage].pooled;
     struct tiling t = tiling_of(run);
+    gd_status rc = GD_OK;
     const size_t most = pooled ? t.height : gd_loader_tile_rows(engine->loader, run->stage, t.height);
 
     if (most < t.height)
         t = (struct tiling){ t.lines, most, (t.lines + most - 1) / most };
     run->keeps = pooled || run->learner->kept[run->stage].data;
-    for (size_t i = 0; !*rc && i < t.count; i++) {
+    for (size_t i = 0; !rc && i < t.count; i++) {
         const gd_tile tile = tile_of(run, &t, i);
 
         run_tile(run, ALL, &tile);
         gd_loader_tile_done(engine->loader, run->stage);
         if (pooled)
-            *rc = engine->backend->download(
+            rc = engine->backend->download(
                 engine->device, scores + tile.first * plan->labels,
                 tensor_at(run, run->learner->plan->steps[plan->step_count - 1].out, 0, tile.count).data,
                 tile.count * plan->labels * sizeof(float), err);
     }
+    return rc;
 }
 
 static void clear(const struct run *run, unsigned buffer)
@@ -344,10 +347,8 @@ static gd_status run_visits(struct run *run, gd_learner_loss *loss, void *contex
     for (size_t v = 0; !rc && v < learner->visits; v++) {
         run->stage = learner->schedule[v].stage;
         rc = gd_loader_next(engine->loader, err);
-        if (!rc && v < stages)
-            run_forward(run, scores, &rc, err);
-        else if (!rc)
-            rc = run_backward(run, err);
+        if (!rc)
+            rc = v < stages ? run_forward(run, scores, err) : run_backward(run, err);
         if (!rc)
             gd_loader_done(engine->loader);
         if (!rc && v + 1 == stages)

@@ -224,10 +224,11 @@ static gd_status add_back(gd_train_maker *m, size_t s, gd_train_stage *stage)
     const gd_plan_step *step = &m->plan->steps[s];
     const gd_train_step *made = &m->made->steps[s];
     gd_back_step *back = &m->made->back[m->made->back_count];
-    unsigned d_out = where_is(m, made->out);
+    unsigned d_out;
 
     if (!m->active[s] || (step->op != GD_OP_head && m->count[made->out] == 0))
         return GD_OK;
+    d_out = where_is(m, made->out);
     m->made->back_count++;
     stage->back_count++;
     *back = (gd_back_step){ .step = s, .d_out = d_out, .rounds = NONE, .d_in = { NONE, NONE, NONE } };
