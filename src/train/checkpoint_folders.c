@@ -131,7 +131,7 @@ static gd_status check_entries(const gd_folders *folders, const char *name, DIR 
     return errno ? failed(folders, name, err) : GD_OK;
 }
 
-gd_status gd_folder_check(const gd_folders *folders, const char *name, gd_error *err)
+static gd_status check_folder(const gd_folders *folders, const char *name, gd_error *err)
 {
     DIR *list = open_list(folders->dir, name);
     gd_status rc;
@@ -144,6 +144,15 @@ gd_status gd_folder_check(const gd_folders *folders, const char *name, gd_error 
     rc = check_entries(folders, name, list, err);
     (void)closedir(list);
     return rc;
+}
+
+gd_status gd_folder_check(const gd_folders *folders, const char *name, gd_error *err)
+{
+    char fresh[GD_FOLDER_NAME];
+    const gd_status rc = check_folder(folders, name, err);
+
+    with_ending(fresh, name, NEW);
+    return rc ? rc : check_folder(folders, fresh, err);
 }
 
 /* ---- removing ---- */

@@ -35,7 +35,7 @@ void gd_folder_name(char name[GD_FOLDER_NAME], uint64_t step);
 /* Whether a folder may have a file of that name, apart from the manifest. */
 bool gd_folder_has_file(const char *file);
 
-/* Fails with GD_EUSAGE if there is something of that name that a run must not replace. */
+/* Fails with GD_EUSAGE if something that a run must not replace has that name, or the name of its NAME.new. */
 gd_status gd_folder_check(const gd_folders *folders, const char *name, gd_error *err);
 
 /* NAME.new becomes NAME, and what had that name is removed.  After a failure, one of the two has it. */

@@ -164,6 +164,12 @@ static void folders_with_other_files_stay(void **state)
     learnt_step(&l, 2);
     assert_true(said("link", in_dir(output, "checkpoint-2"), gd_checkpoint_write(output, &l.checkpoint, &err), &err,
                      "training would write a folder of this name; move what has it elsewhere"));
+    assert_int_equal(symlink(make_dir(*state, "empty"), in_dir(output, "best.new")), 0);
+    err = (gd_error){ 0 };
+    assert_true(said("empty", in_dir(output, "best.new"), gd_best_write(output, &l.checkpoint, &err), &err,
+                     "training would write a folder of this name; move what has it elsewhere"));
+    assert_int_equal(unlink(in_dir(output, "best.new")), 0);
+    assert_string_equal(learnt_names(in_dir(*state, "empty")), "");
     write_text(output, "best", "a file");
     err = (gd_error){ 0 };
     assert_true(said("file", in_dir(output, "best"), gd_best_write(output, &l.checkpoint, &err), &err,
