@@ -3,77 +3,9 @@
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "base/mem.h"
-#include "quant-free/st_write.h"
+#include "train/tensors.h"
 
 #include <string.h>
-
-/* The tensors of a file, named as PEFT names them. */
-struct tensors {
-    gd_view *views; /* [count] */
-    const gd_view **order;
-    gd_buf *names; /* [count] */
-    size_t count;
-};
-
-static void drop(struct tensors *t)
-{
-    for (size_t i = 0; t->names && i < t->count; i++)
-        gd_buf_free(&t->names[i]);
-    gd_free(t->names);
-    gd_free(t->views);
-    gd_free(t->order);
-}
-
-static void add(struct tensors *t, const gd_view *view, const char *name, const char *suffix)
-{
-    gd_buf *full = &t->names[t->count];
-
-    gd_buf_printf(full, "base_model.model.%s%s", name, suffix);
-    t->views[t->count] = *view;
-    t->views[t->count].name = gd_buf_cstr(full);
-    t->order[t->count] = &t->views[t->count];
-    t->count++;
-}
-
-static gd_status list(struct tensors *t, const gd_tuning *tuning, gd_error *err)
-{
-    const size_t most = 2 * tuning->count + 1;
-    bool failed = false;
-
-    t->views = gd_alloc(most, sizeof *t->views);
-    t->order = gd_alloc(most, sizeof *t->order);
-    t->names = gd_alloc_zero(most, sizeof *t->names);
-    if (!t->views || !t->order || !t->names)
-        return gd_fail_memory(err, most * sizeof *t->views);
-    for (size_t i = 0; i < tuning->count; i++) {
-        const gd_tuned *m = &tuning->modules[i];
-
-        add(t, &m->view_a, tuning->plan->steps[m->step].lora, ".lora_A.weight");
-        add(t, &m->view_b, tuning->plan->steps[m->step].lora, ".lora_B.weight");
-    }
-    add(t, &tuning->head_view, tuning->plan->head, "");
-    for (size_t i = 0; i < t->count; i++)
-        failed |= t->views[i].name == NULL;
-    return failed ? gd_fail_memory(err, 0) : GD_OK;
-}
-
-static gd_status write_tensors(gd_newdir *dir, const gd_tuning *tuning, gd_error *err)
-{
-    struct tensors t = { 0 };
-    gd_status rc = list(&t, tuning, err);
-
-    if (!rc) {
-        gd_st_sort(t.order, t.count);
-        rc = gd_st_write_begin(dir, "adapter_model.safetensors", t.order, t.count, err);
-    }
-    for (size_t i = 0; !rc && i < t.count; i++)
-        rc = gd_newdir_write(dir, t.order[i]->data, t.order[i]->bytes, err);
-    if (!rc)
-        rc = gd_newdir_end(dir, err);
-    drop(&t);
-    return rc;
-}
 
 static void put_targets(gd_buf *out, const gd_targets *targets)
 {
@@ -145,7 +77,7 @@ static void put_config(gd_buf *out, const gd_save_parts *parts)
 
 gd_status gd_adapter_save(gd_newdir *dir, const gd_save_parts *parts, gd_error *err)
 {
-    gd_status rc = write_tensors(dir, parts->tuning, err);
+    gd_status rc = gd_tensors_write(dir, "adapter_model.safetensors", parts->tuning, GD_TENSORS_VALUES, err);
     gd_buf config = { 0 };
 
     if (rc)
