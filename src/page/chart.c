@@ -221,7 +221,9 @@ static void lines(gd_buf *b, const struct frame *f, size_t index)
     double x, y;
 
     gd_buf_printf(b, "<g class=\"s%zu\">\n<polyline class=\"line%s\" points=\"", colour(f, index),
-                  is_faint(f, index) ? " faint" : "");
+                  !is_faint(f, index)     ? ""
+                  : s->count > 4 * POINTS ? " faint many"
+                                          : " faint");
     for (size_t i = 0; i < s->count; i++) {
         if (!point(f, s, i, &x, &y))
             continue;
@@ -270,14 +272,40 @@ static void bars(gd_buf *b, const struct frame *f, size_t groups)
 
 static double legend_width(const char *name) { return 30 + GD_CHART_LETTER * (double)gd_chart_letters(name); }
 
+/* A piece of the line, or of the bars, of series s; or of the mark, which is the last. */
+static void legend_sample(gd_buf *b, const struct frame *f, size_t s, double x, double y)
+{
+    if (s == f->series) {
+        gd_chart_line(b, "mark", x, y - 2, x + 20, y - 2);
+        return;
+    }
+    gd_buf_printf(b, "<g class=\"s%zu\">", colour(f, s));
+    if (f->chart->category) {
+        gd_buf_str(b, "<rect class=\"fill\" width=\"12\" height=\"12\"");
+        gd_chart_attribute(b, "x", x);
+        gd_chart_attribute(b, "y", y - 8);
+        gd_buf_str(b, "/>");
+    } else {
+        gd_chart_line(b, "line", x, y - 2, x + 20, y - 2);
+    }
+    gd_buf_str(b, "</g>");
+}
+
+static const char *legend_name(const struct frame *f, size_t s)
+{
+    if (s < f->series)
+        return f->chart->series[s].name;
+    return f->chart->steps && has_mark(f) ? f->chart->mark_label : NULL;
+}
+
 /* Arranges the names in rows, and draws them unless b is NULL. Returns the number of rows. */
 static int legend(gd_buf *b, const struct frame *f)
 {
     double x = LEFT;
     int row = 0, any = 0;
 
-    for (size_t s = 0; s < f->series; s++) {
-        const char *name = f->chart->series[s].name;
+    for (size_t s = 0; s <= f->series; s++) {
+        const char *name = legend_name(f, s);
 
         if (!name)
             continue;
@@ -288,16 +316,7 @@ static int legend(gd_buf *b, const struct frame *f)
         if (b) {
             const double y = 10 + row * LEGEND_ROW;
 
-            gd_buf_printf(b, "<g class=\"s%zu\">", colour(f, s));
-            if (f->chart->category) {
-                gd_buf_str(b, "<rect class=\"fill\" width=\"12\" height=\"12\"");
-                gd_chart_attribute(b, "x", x);
-                gd_chart_attribute(b, "y", y - 8);
-                gd_buf_str(b, "/>");
-            } else {
-                gd_chart_line(b, "line", x, y - 2, x + 20, y - 2);
-            }
-            gd_buf_str(b, "</g>");
+            legend_sample(b, f, s, x, y);
             gd_chart_text(b, x + 25, y + 2, "start", name);
         }
         x += legend_width(name) + 8;
@@ -311,7 +330,8 @@ static void mark(gd_buf *b, const struct frame *f)
     const double y = place_y(f, f->chart->mark_y);
 
     gd_chart_line(b, "mark", LEFT, y, WIDTH - RIGHT, y);
-    gd_chart_text(b, WIDTH - RIGHT, y - 5, "end", f->chart->mark_label);
+    if (!f->chart->steps)
+        gd_chart_text(b, WIDTH - RIGHT, y - 5, "end", f->chart->mark_label);
 }
 
 void gd_chart_svg(gd_buf *b, const gd_chart *chart)

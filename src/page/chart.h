@@ -27,7 +27,7 @@ typedef struct gd_chart {
     bool any_sign;               /* the y axis spans the values rather than begin at 0 */
     bool steps;                  /* x counts steps: whole numbers. Lines of many points show no points */
     unsigned faint;              /* bit i: series i is a thin, pale line without points, in the colour of the next */
-    const char *mark_label;      /* of a horizontal line at mark_y; NULL: none */
+    const char *mark_label;      /* of a horizontal line at mark_y, with `steps` in the legend; NULL: none */
     double mark_y;
 } gd_chart;
 

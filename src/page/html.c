@@ -40,11 +40,13 @@ static const char style[] =
     "pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:0;font:.9rem/1.45 ui-monospace,monospace}\n";
 
 static const char live_style[] =
-    "svg .faint{stroke-width:1;stroke-opacity:.4}progress{width:100%;max-width:48rem;accent-color:var(--s0)}\n"
-    ".tiles{display:flex;flex-wrap:wrap;gap:.75rem;margin:1rem 0}\n"
-    ".tile{flex:1 1 9rem;max-width:16rem;border:1px solid var(--rule);border-radius:.5rem;padding:.5rem .9rem}\n"
+    "svg .faint{stroke-width:1;stroke-opacity:.5}svg .faint.many{stroke-opacity:.25}\n"
+    "figure{flex:0 1 22.5rem}@media(max-width:50rem){figure{flex-grow:1}}\n"
+    "progress{width:100%;max-width:48rem;accent-color:var(--s0)}\n"
+    ".tiles{display:flex;flex-wrap:wrap;gap:.6rem;margin:1rem 0}\n"
+    ".tile{flex:1 1 8.5rem;max-width:16rem;border:1px solid var(--rule);border-radius:.5rem;padding:.5rem .75rem}\n"
     ".tile span{display:block;color:var(--soft);font-size:.85rem}\n"
-    ".tile b{display:block;font-size:1.4rem;line-height:1.35;font-variant-numeric:tabular-nums}\n";
+    ".tile b{display:block;font-size:1.3rem;line-height:1.4;white-space:nowrap;font-variant-numeric:tabular-nums}\n";
 
 static const char *entity(unsigned char c)
 {

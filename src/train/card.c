@@ -13,8 +13,9 @@
 enum {
     SETS_MOST = 100,
     SETTINGS_MOST = 100,
-    COLUMNS = 48, /* of a curve */
-    ID_MOST = 96  /* characters of a name on the Hub */
+    COLUMNS = 40, /* of a curve, each of some steps */
+    STEPS = 6,
+    ID_MOST = 96 /* characters of a name on the Hub */
 };
 
 /* ---- pieces of tables ---- */
@@ -39,7 +40,7 @@ static void count_row(gd_buf *b, const char *name, double value)
     if (!isfinite(value))
         return;
     gd_buf_printf(b, "| %s | ", name);
-    gd_buf_fixed(b, value, 0);
+    gd_markdown_count(b, value);
     gd_buf_str(b, " |\n");
 }
 
@@ -102,7 +103,7 @@ static void introduction(gd_buf *b, const gd_outcome *o)
     gd_buf_str(b, ") and a reward head");
     if (isfinite(parameters)) {
         gd_buf_str(b, ", together ");
-        gd_buf_fixed(b, parameters, 0);
+        gd_markdown_count(b, parameters);
         gd_buf_str(b, " parameters,");
     }
     gd_buf_str(b, " for ");
@@ -264,9 +265,11 @@ static void curves_section(gd_buf *b, const gd_outcome *o)
                   "the curves, `log.jsonl` each step):\n\n```text\n");
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         gd_curve curve, means = { 0 };
+        size_t columns;
 
         b->failed = !gd_curve_read(&curve, o->log, lines[i].key) || b->failed;
-        b->failed = !gd_curve_means(&means, &curve, COLUMNS) || b->failed;
+        columns = curve.count / STEPS < COLUMNS ? curve.count / STEPS : COLUMNS;
+        b->failed = !gd_curve_means(&means, &curve, columns ? columns : 1) || b->failed;
         spark_line(b, lines[i].name, &means);
         gd_curve_free(&curve);
         gd_curve_free(&means);

@@ -87,11 +87,14 @@ bool gd_curve_means(gd_curve *out, const gd_curve *curve, size_t columns)
 
 void gd_curve_thin(gd_curve *curve, size_t most)
 {
-    const size_t count = curve->count, parts = most / 2;
+    const size_t count = curve->count, parts = (most - 1) / 2;
     size_t kept = 0;
+    double last_x, last_y;
 
     if (count <= most)
         return;
+    last_x = curve->x[count - 1];
+    last_y = curve->y[count - 1];
     for (size_t i = 0; i < parts; i++) {
         size_t low = i * count / parts, high = low;
 
@@ -105,6 +108,10 @@ void gd_curve_thin(gd_curve *curve, size_t most)
             curve->x[kept] = curve->x[k];
             curve->y[kept++] = curve->y[k];
         }
+    }
+    if (curve->x[kept - 1] < last_x) {
+        curve->x[kept] = last_x;
+        curve->y[kept++] = last_y;
     }
     curve->count = kept;
 }

@@ -22,7 +22,8 @@ bool gd_curve_smooth(gd_curve *out, const gd_curve *curve, size_t reach);
 /* `columns` means of as many points each, as far as possible; fewer if the curve has fewer points. */
 bool gd_curve_means(gd_curve *out, const gd_curve *curve, size_t columns);
 
-/* Thins a curve to `most` points, at least 2: of equal numbers of adjacent points, the lowest and the highest stay. */
+/* Thins a curve to `most` points, at least 3: of equal numbers of adjacent points, the lowest and the highest stay, and
+ * of all the last. */
 void gd_curve_thin(gd_curve *curve, size_t most);
 
 /* The mean of the last `count` values, or of all if there are fewer; NaN if there are none. */

@@ -63,6 +63,22 @@ void gd_markdown_value(gd_buf *b, const json_t *value)
     }
 }
 
+void gd_markdown_count(gd_buf *b, double value)
+{
+    gd_buf digits = { 0 };
+
+    gd_buf_fixed(&digits, value, 0);
+    b->failed = digits.failed || b->failed;
+    for (size_t i = 0; i < digits.len; i++) {
+        const size_t left = digits.len - i;
+
+        if (i && left % 3 == 0 && digits.data[i - 1] != '-')
+            gd_buf_str(b, ",");
+        gd_buf_bytes(b, digits.data + i, 1);
+    }
+    gd_buf_free(&digits);
+}
+
 void gd_markdown_spark(gd_buf *b, const double *values, size_t count)
 {
     double low = INFINITY, high = -INFINITY;

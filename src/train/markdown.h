@@ -14,6 +14,9 @@ void gd_markdown_word(gd_buf *b, const char *word);
 /* A value of JSON as text: "none" for null, a list's texts separated by commas. */
 void gd_markdown_value(gd_buf *b, const json_t *value);
 
+/* A number with commas between thousands, rounded to a whole one. */
+void gd_markdown_count(gd_buf *b, double value);
+
 /* A curve as a line of blocks of eight heights. */
 void gd_markdown_spark(gd_buf *b, const double *values, size_t count);
 

@@ -235,8 +235,7 @@ static void speed_charts(gd_buf *b, const gd_outcome *outcome)
 {
     struct plot tokens = { .outcome = outcome, .chart = { .title = "Tokens per second", .y_label = "tokens/s" } };
     struct plot saved = { .outcome = outcome,
-                          .chart = { .title = "Tokens that were not computed again: prompts that texts share",
-                                     .y_label = "part of all" } };
+                          .chart = { .title = "Tokens saved by sharing prompts", .y_label = "fraction" } };
 
     add_ratio(b, &tokens, "tokens", "seconds");
     put(b, &tokens);

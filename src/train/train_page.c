@@ -67,7 +67,11 @@ static void state_sentence(gd_buf *b, const gd_outcome *o)
         gd_buf_str(b, " is done");
         break;
     case GD_OUTCOME_EVALUATING: gd_buf_str(b, "All steps are done; the last evaluation is running"); break;
-    case GD_OUTCOME_DONE: gd_buf_str(b, "Done"); break;
+    case GD_OUTCOME_DONE:
+        gd_buf_str(b, "Done: all ");
+        gd_buf_fixed(b, o->step, 0);
+        gd_buf_str(b, " steps");
+        break;
     case GD_OUTCOME_STOPPED:
         gd_buf_str(b, "Stopped early, after ");
         put_step(b, o);
@@ -149,7 +153,7 @@ static void recent_tile(gd_buf *b, const gd_outcome *o, const char *name, const 
     else
         gd_buf_fixed(&figure, gd_curve_last(&curve, window), 4);
     if (window > 1)
-        gd_buf_printf(&note, "mean of the last %zu steps", window);
+        gd_buf_printf(&note, "mean of %zu steps", window);
     else
         gd_buf_str(&note, "at the last step");
     if (curve.count) {
@@ -176,14 +180,14 @@ static void evaluation_tile(gd_buf *b, const gd_outcome *o)
     }
     if (!isfinite(set.accuracy))
         return;
-    gd_buf_str(&name, *key ? "Accuracy, " : "Accuracy, evaluation");
+    gd_buf_str(&name, *key ? "Accuracy, " : "Accuracy, eval");
     gd_buf_str(&name, key);
     percent(&figure, set.accuracy);
     if (isfinite(set.low)) {
         gd_buf_str(&note, "95" SPACE "%: ");
         gd_buf_fixed(&note, 100 * set.low, 1);
-        gd_buf_str(&note, " to ");
-        percent(&note, set.high);
+        gd_buf_str(&note, "\xe2\x80\x93");
+        gd_buf_fixed(&note, 100 * set.high, 1);
     }
     tile(b, gd_page_aside(b, &name), &figure, &note);
     gd_buf_free(&name);
@@ -197,11 +201,11 @@ static void step_tile(gd_buf *b, const gd_outcome *o)
     b->failed = !gd_curve_read(&epoch, o->log, "epoch") || b->failed;
     gd_buf_fixed(&figure, o->step, 0);
     if (isfinite(o->steps)) {
-        gd_buf_str(&figure, " / ");
-        gd_buf_fixed(&figure, o->steps, 0);
+        gd_buf_str(&note, "of ");
+        gd_buf_fixed(&note, o->steps, 0);
     }
     if (epoch.count) {
-        gd_buf_str(&note, "epoch ");
+        gd_buf_str(&note, note.len ? ", epoch " : "epoch ");
         gd_buf_fixed(&note, gd_curve_last(&epoch, 1), 2);
     }
     gd_curve_free(&epoch);
@@ -236,7 +240,7 @@ static void tiles(gd_buf *b, const gd_outcome *o)
     gd_html_tiles(b);
     step_tile(b, o);
     recent_tile(b, o, "Loss", "loss", false);
-    recent_tile(b, o, "Accuracy, training", "accuracy", true);
+    recent_tile(b, o, "Accuracy, train", "accuracy", true);
     evaluation_tile(b, o);
     recent_tile(b, o, "Margin", "margin", false);
     time_tiles(b, o);
@@ -309,7 +313,25 @@ static void count_row(gd_buf *b, const char *name, double value, bool always)
     gd_html_row_end(b);
 }
 
-static void data_section(gd_buf *b, const gd_outcome *o)
+static void evaluated_rows(gd_buf *b, const gd_outcome *o)
+{
+    const json_t *one;
+    size_t i;
+
+    json_array_foreach(gd_get_part(o->run, "evals"), i, one) {
+        const char *name = gd_get_text(one, "name");
+
+        if (i == LIST_MOST)
+            break;
+        gd_html_row(b, name && *name ? name : "evaluation");
+        gd_page_text(b, one, "path", "?");
+        gd_buf_str(b, ", ");
+        gd_page_number(b, gd_get_real(one, "pairs"), 0, " pairs", "an unknown number of pairs");
+        gd_html_row_end(b);
+    }
+}
+
+static void data_table(gd_buf *b, const gd_outcome *o)
 {
     static const struct {
         const char *key, *name;
@@ -326,9 +348,8 @@ static void data_section(gd_buf *b, const gd_outcome *o)
         { "longest", "Longest text, in tokens", true },
     };
 
-    gd_html_section(b, "Data", "The training data, and what was left out of it.");
     gd_html_words(b);
-    gd_html_row(b, "Files");
+    gd_html_row(b, "Training data");
     put_names(b, gd_get_part(o->run, "train"));
     gd_html_row_end(b);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
@@ -339,8 +360,8 @@ static void data_section(gd_buf *b, const gd_outcome *o)
     gd_html_row(b, "The longer text is the chosen one");
     percent(b, gd_outcome_baseline(o, "train", "longer"));
     gd_html_row_end(b);
+    evaluated_rows(b, o);
     gd_html_words_end(b);
-    gd_html_section_end(b);
 }
 
 /* A setting as it is in the log. */
@@ -361,13 +382,12 @@ static void put_setting(gd_buf *b, const json_t *value)
     }
 }
 
-static void settings_section(gd_buf *b, const gd_outcome *o)
+static void settings_table(gd_buf *b, const gd_outcome *o)
 {
     const char *name;
     json_t *value;
     size_t rows = 0;
 
-    gd_html_section(b, "Settings", "As they are called in log.jsonl.");
     gd_html_words(b);
     json_object_foreach((json_t *)o->settings, name, value) {
         if (rows++ == LIST_MOST)
@@ -378,6 +398,14 @@ static void settings_section(gd_buf *b, const gd_outcome *o)
     }
     count_row(b, "parameters that learn", gd_get_real(o->run, "parameters"), true);
     gd_html_words_end(b);
+}
+
+static void data_section(gd_buf *b, const gd_outcome *o)
+{
+    gd_html_section(b, "Data and settings",
+                    "What the model learns from, and how; settings by their names in log.jsonl.");
+    data_table(b, o);
+    settings_table(b, o);
     gd_html_section_end(b);
 }
 
@@ -395,7 +423,6 @@ gd_status gd_train_page(char **html, const json_t *run, const json_t *log, const
     gd_train_charts(&b, &outcome);
     evaluations_section(&b, &outcome);
     data_section(&b, &outcome);
-    settings_section(&b, &outcome);
     gd_html_end(&b);
     gd_outcome_free(&outcome);
     if (!gd_buf_cstr(&b)) {

@@ -199,7 +199,10 @@ static void an_axis_may_have_both_signs(void **state)
         p = strstr(p + 1, "<circle");
         assert_true(fabs(zero - markup_number(p, "cy") - y[i] * unit) < 0.2);
     }
-    assert_true(fabs(markup_number(strstr(b.data, "<line class=\"mark\""), "y1") - zero - 2.25 * unit) < 0.2);
+    p = strstr(b.data, "<line class=\"mark\""); /* in the legend */
+    assert_non_null(strstr(p, ">m</text>"));
+    assert_true(fabs(markup_number(strstr(p + 1, "<line class=\"mark\""), "y1") - zero - 2.25 * unit) < 0.2);
+    assert_int_equal(markup_count(b.data, ">m</text>"), 1);
     assert_non_null(strstr(b.data, "<title>score, step 3: -1.5000</title>"));
     assert_int_equal(markup_count(b.data, "text-anchor=\"middle\">1.5<"), 0); /* there is no half of a step */
     gd_buf_free(&b);
@@ -253,7 +256,7 @@ static void a_line_of_many_steps_has_few_points(void **state)
     gd_chart_svg(&b, &chart);
     assert_markup(gd_buf_cstr(&b));
     assert_int_equal(markup_count(b.data, "<polyline"), 3);
-    assert_int_equal(markup_count(b.data, "<g class=\"s0\">\n<polyline class=\"line faint\""), 1);
+    assert_int_equal(markup_count(b.data, "<g class=\"s0\">\n<polyline class=\"line faint many\""), 1);
     assert_int_equal(markup_count(b.data, "<g class=\"s0\">\n<polyline class=\"line\""), 1);
     assert_int_equal(markup_count(b.data, "<g class=\"s1\">\n<polyline class=\"line\""), 1);
     assert_true(markup_count(b.data, "fill-opacity=\"0\"") <= 32 && markup_count(b.data, "fill-opacity=\"0\"") > 16);

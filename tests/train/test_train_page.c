@@ -49,8 +49,9 @@ static void a_run_that_is_done(void **state)
         "<td>hard</td><td>128</td><td>50</td><td>0.4600</td>", "<td>-0.0789</td>",
         "<td>hard_kind=math</td><td>128</td><td></td><td>0.4321</td><td></td><td></td>",
         /* tiles: 0.65, 128 steps of 2 seconds with 16 pairs */
-        "<b>65.0\xc2\xa0%</b><span>95\xc2\xa0%: 58.5 to 71.5\xc2\xa0%</span>", "<b>4 min 16 s</b>", "<b>8.00</b>",
-        "<b>128 / 128</b><span>epoch 1.00</span>",
+        "<b>65.0\xc2\xa0%</b><span>95\xc2\xa0%: 58.5\xe2\x80\x93"
+        "71.5</span>",
+        "<b>4 min 16 s</b>", "<b>8.00</b>", "<b>128</b><span>of 128, epoch 1.00</span>",
         /* data and settings */
         "<th>Left out: a text is too long</th><td>8</td>", "<th>learning_rate</th><td>1e-5</td>",
         "<th>margin_field</th><td>none</td>", "<th>lora_targets</th><td>all-linear</td>",
