@@ -156,20 +156,23 @@ static void many_series_are_cut(void **state)
     gd_buf_free(&b);
 }
 
-/* The y of the grid line or axis whose label this is. */
-static double tick_at(const char *svg, const char *label)
+/* The y of an axis' label. */
+static double label_at(const char *svg, const char *anchor, const char *label)
 {
-    char wanted[32];
+    char wanted[48];
     const char *p;
 
-    (void)snprintf(wanted, sizeof wanted, " text-anchor=\"end\">%s<", label);
+    (void)snprintf(wanted, sizeof wanted, " text-anchor=\"%s\">%s<", anchor, label);
     p = strstr(svg, wanted);
     if (!p)
-        fail_msg("no tick %s", label);
+        fail_msg("no label %s", label);
     while (strncmp(p, "<text", 5) != 0)
         p--;
-    return markup_number(p, "y") - 4;
+    return markup_number(p, "y");
 }
+
+/* The y of the grid line or axis whose label this is. */
+static double tick_at(const char *svg, const char *label) { return label_at(svg, "end", label) - 4; }
 
 static void an_axis_may_have_both_signs(void **state)
 {
@@ -194,6 +197,7 @@ static void an_axis_may_have_both_signs(void **state)
     zero = tick_at(b.data, "0");
     unit = zero - tick_at(b.data, "1");
     assert_true(unit > 20 && fabs(tick_at(b.data, "-3") - zero - 3 * unit) < 0.3);
+    assert_true(fabs(tick_at(b.data, "-3") - label_at(b.data, "middle", "2") + 17) < 0.2); /* the bottom of the plot */
     p = b.data;
     for (int i = 0; i < 3; i++) {
         p = strstr(p + 1, "<circle");

@@ -3,6 +3,7 @@
 #include "tests/train/training.h"
 
 #include "base/mem.h"
+#include "train/outcome.h"
 #include "train/train_page.h"
 
 #include <math.h>
@@ -125,6 +126,40 @@ static void a_run_ends(void **state)
     gd_string_free(page);
 }
 
+/* An interval as wide as that of fewer pairs would say less than is known. */
+static void very_many_pairs_have_a_narrow_interval(void **state)
+{
+    training t = training_begun(128, 128);
+    json_t *set = json_array_get(json_object_get(t.run, "evals"), 1);
+    char *page;
+
+    (void)state;
+    json_object_set_new(set, "pairs", json_integer(5000000)); /* sqrt(0.46 * 0.54 / 5e6) * 1.96 = 0.00044 */
+    page = page_and_free(&t);
+    assert_non_null(
+        strstr(page, "<td>hard</td><td>128</td><td>5000000</td><td>0.4600</td><td>0.4596</td><td>0.4604</td>"));
+    gd_string_free(page);
+}
+
+static void a_duration_has_two_units(void **state)
+{
+    static const struct {
+        double seconds;
+        const char *text;
+    } cases[] = { { 0, "0 s" },       { 59.4, "59 s" },  { 59.6, "1 min" },      { 75, "1 min 15 s" },
+                  { 3600, "1 h" },    { 3659, "1 h" },   { 7260, "2 h 1 min" },  { 90061, "1 d 1 h" },
+                  { NAN, "unknown" }, { -1, "unknown" }, { INFINITY, "unknown" } };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        gd_buf b = { 0 };
+
+        gd_outcome_duration(&b, cases[i].seconds);
+        assert_string_equal(gd_buf_cstr(&b), cases[i].text);
+        gd_buf_free(&b);
+    }
+}
+
 static void names_are_escaped(void **state)
 {
     training t = training_begun(128, 128);
@@ -209,6 +244,8 @@ int main(void)
         cmocka_unit_test(a_run_that_is_done),
         cmocka_unit_test(a_run_goes_on),
         cmocka_unit_test(a_run_ends),
+        cmocka_unit_test(very_many_pairs_have_a_narrow_interval),
+        cmocka_unit_test(a_duration_has_two_units),
         cmocka_unit_test(names_are_escaped),
         cmocka_unit_test(any_log_makes_a_page),
         cmocka_unit_test(the_page_stays_small),
