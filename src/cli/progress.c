@@ -3,7 +3,11 @@
 
 #include "cli/cli.h"
 
+#include <math.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
+#include <unistd.h>
 
 #define CELLS 20
 #define REDRAW_SECONDS 0.1
@@ -22,28 +26,40 @@ void cli_progress_start(cli_progress *bar)
     bar->last = bar->start - REDRAW_SECONDS;
 }
 
-static void draw_time(double seconds)
+/* 1:23:45, in the caller's buffer. */
+static const char *time_text(char room[CLI_NUMBER_ROOM], double seconds)
 {
     const unsigned long s = seconds < 3.6e8 ? (unsigned long)(seconds + 0.5) : 360000000;
 
     if (s >= 3600)
-        fprintf(stderr, "%lu:%02lu:%02lu left", s / 3600, s / 60 % 60, s % 60);
+        (void)snprintf(room, CLI_NUMBER_ROOM, "%lu:%02lu:%02lu", s / 3600, s / 60 % 60, s % 60);
     else
-        fprintf(stderr, "%lu:%02lu left", s / 60, s % 60);
+        (void)snprintf(room, CLI_NUMBER_ROOM, "%lu:%02lu", s / 60, s % 60);
+    return room;
 }
 
-/* Clears the line, and draws a bar if `part` is known (not negative). */
-static void begin_line(cli_progress *bar, double part)
+static void draw_time(double seconds)
+{
+    char room[CLI_NUMBER_ROOM];
+
+    fprintf(stderr, "%s left", time_text(room, seconds));
+}
+
+/* Clears the line, and draws a bar of so many cells if `part` is known (not negative). */
+static void begin_bar(cli_progress *bar, double part, int cells)
 {
     bar->drawn = 1;
     (void)fputs("\r\x1b[K", stderr);
     if (part < 0)
         return;
-    (void)putc('[', stderr);
-    for (int i = 0; i < CELLS; i++)
-        (void)putc(i < (int)(part * CELLS) ? '=' : ' ', stderr);
-    fprintf(stderr, "] %3d%%  ", (int)(part * 100));
+    if (cells > 0)
+        (void)putc('[', stderr);
+    for (int i = 0; i < cells; i++)
+        (void)putc(i < (int)(part * cells) ? '=' : ' ', stderr);
+    fprintf(stderr, "%s%3d%%  ", cells > 0 ? "] " : "", (int)(part * 100));
 }
+
+static void begin_line(cli_progress *bar, double part) { begin_bar(bar, part, CELLS); }
 
 void cli_progress_step(cli_progress *bar, const char *what, double done, double expected)
 {
@@ -87,6 +103,60 @@ void cli_progress_draw(cli_progress *bar, uint64_t items, uint64_t bytes, uint64
         draw_time(elapsed * (1 - part) / part);
     }
     (void)fflush(stderr);
+}
+
+/* The width of the terminal. */
+static int columns(void)
+{
+    struct winsize size = { 0 };
+
+    return !ioctl(STDERR_FILENO, TIOCGWINSZ, &size) && size.ws_col ? size.ws_col : 80;
+}
+
+/* What a run says of its last step. */
+static void describe_step(char *text, size_t room, const gd_train_report *step)
+{
+    char number[2][CLI_NUMBER_ROOM];
+
+    (void)snprintf(text, room, "%s/%s  loss %.4f  accuracy %.3f", cli_number(number[0], step->step),
+                   cli_number(number[1], step->steps), step->loss, step->accuracy);
+}
+
+/* The bar gets what the rest leaves of the line, which must not wrap. */
+void cli_progress_train(cli_progress *bar, const gd_train_report *step)
+{
+    const double t = now();
+    char text[160], time[CLI_NUMBER_ROOM];
+    size_t len;
+    int cells;
+
+    if (!bar->shown || t - bar->last < REDRAW_SECONDS)
+        return;
+    bar->last = t;
+    describe_step(text, sizeof text, step);
+    len = strlen(text);
+    if (step->pairs_per_second > 0)
+        (void)snprintf(text + len, sizeof text - len, "  %.*f pairs/s", step->pairs_per_second < 10 ? 2 : 0,
+                       step->pairs_per_second);
+    len = strlen(text);
+    if (isfinite(step->seconds_left))
+        (void)snprintf(text + len, sizeof text - len, "  %s left", time_text(time, step->seconds_left));
+    cells = columns() - (int)strlen(text) - 10;
+    begin_bar(bar, step->steps ? (double)step->step / (double)step->steps : -1,
+              cells < 4       ? 0
+              : cells < CELLS ? cells
+                              : CELLS);
+    (void)fputs(text, stderr);
+    (void)fflush(stderr);
+}
+
+void cli_progress_trained(const cli_progress *bar, const gd_train_report *last)
+{
+    char number[CLI_NUMBER_ROOM], time[CLI_NUMBER_ROOM];
+
+    fprintf(stderr, "trained %s step%s in %s: loss %.4f and accuracy %.3f in the last one\n",
+            cli_number(number, last->step), last->step == 1 ? "" : "s", time_text(time, now() - bar->start), last->loss,
+            last->accuracy);
 }
 
 void cli_progress_clear(cli_progress *bar)
