@@ -30,6 +30,7 @@ int cli_inspect(const cli_settings *settings);
 int cli_bench(const cli_settings *settings);
 int cli_merge(const cli_settings *settings);
 int cli_train(const cli_settings *settings);
+#define CLI_EVAL_NAME "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-" /* NAME in --eval NAME=FILE */
 int cli_train_plan(const cli_settings *settings); /* what inspect prints of a run */
 int cli_eval(const cli_settings *settings);
 int cli_compare(const cli_settings *settings);
@@ -41,6 +42,10 @@ int cli_version(void);
 
 /* report.c: prints a JSON object of the library as aligned lines, or unchanged if `raw`. */
 int cli_show(const char *json, int raw);
+
+/* train_lines.c: show the JSON of gd_train(), that of a plan on standard output, that of a run on standard error. */
+int cli_train_show_plan(const char *json);
+int cli_train_show_result(const char *json, const char *output);
 
 /* message.c */
 

@@ -92,9 +92,9 @@ static void put_reading(const cli_settings *settings, const char *input)
 static const char *data_of(const cli_settings *settings)
 {
     const char *data = settings->evals.count ? settings->evals.values[0] : settings->train.train;
-    const size_t name = settings->evals.count ? strcspn(data, "=/") : strlen(data);
+    const size_t name = settings->evals.count ? strspn(data, CLI_EVAL_NAME) : 0;
 
-    data += data[name] == '=' ? name + 1 : 0;
+    data += name && data[name] == '=' ? name + 1 : 0;
     return strcmp(data, "-") ? data : "FILE"; /* standard input is read by now */
 }
 
@@ -195,7 +195,7 @@ static int show_plan(struct training *job)
     model.dry_run = 1;
     status = run_training(job, &model, &json);
     if (!status)
-        status = cli_show(json, job->settings->json);
+        status = job->settings->json ? cli_show(json, 1) : cli_train_show_plan(json);
     gd_string_free(json);
     return status;
 }
@@ -208,14 +208,17 @@ int cli_train_plan(const cli_settings *settings)
     return wrong ? wrong : show_plan(&job);
 }
 
-static void show_end(const struct training *job)
+static int show_end(const struct training *job, const char *json)
 {
     if (job->last.step)
         cli_progress_trained(&job->bar, &job->last);
+    if (cli_train_show_result(json, job->settings->output))
+        return CLI_UNUSABLE;
     (void)fputs("the adapter is in ", stderr);
     cli_print(stderr, job->settings->output);
     (void)putc('\n', stderr);
     show_next(job->settings);
+    return CLI_OK;
 }
 
 int cli_train(const cli_settings *settings)
@@ -232,7 +235,7 @@ int cli_train(const cli_settings *settings)
     cli_watch_interrupt(!job.bar.summary ? NULL : job.bar.shown ? "\n" STOPPING : STOPPING);
     status = run_training(&job, &settings->options, &json);
     if (!status && job.bar.summary)
-        show_end(&job);
+        status = show_end(&job, json);
     if (!status && settings->json)
         status = cli_show(json, 1);
     gd_string_free(json);

@@ -99,6 +99,8 @@ static int set_at(struct reading *r, const cli_flag *flag, const gd_yaml_node *k
     return cli_set(&unused, flag, text, &place);
 }
 
+static bool is_set_name(const char *name) { return *name && !name[strspn(name, CLI_EVAL_NAME)]; }
+
 /* A list of files, or a mapping of names to files. */
 static int set_list(struct reading *r, const cli_flag *flag, const gd_yaml_node *key)
 {
@@ -109,6 +111,8 @@ static int set_list(struct reading *r, const cli_flag *flag, const gd_yaml_node 
         const gd_yaml_node *item = list->kind == GD_YAML_MAP ? value_of(node) : node;
 
         status = check_single(r, key, item);
+        if (!status && list->kind == GD_YAML_MAP && !is_set_name(node->text))
+            status = fail_at(r, node, key->text, ": the name of a set has letters, digits, _, . and - only");
         if (!status)
             status = set_at(r, flag, key, item, list->kind == GD_YAML_MAP ? join(r->recipe, node, 2, '=') : node->text);
         node = item->next;

@@ -105,6 +105,8 @@ static const struct bad {
     { "eval: [a, [b]]", ":1:11: eval is a list, but a single value is expected" },
     { "eval: {a: }", ":1:11: eval has no value; for the default, leave the line out" },
     { "eval: {a: {path: b}}", ":1:11: eval is a mapping, but a single value is expected" },
+    { "eval: {a b: c}", ":1:8: eval: the name of a set has letters, digits, _, . and - only" },
+    { "eval: {'': c}", ":1:8: eval: the name of a set has letters, digits, _, . and - only" },
     { "lora_targets: []", ":1:15: lora_targets is empty; leave the line out" },
     { "lora_targets: [q_proj, {v: w}]", ":1:24: lora_targets is a mapping, but a single value is expected" },
     /* keys */
