@@ -60,6 +60,9 @@ void cli_print(FILE *stream, const char *text);
 #define CLI_NUMBER_ROOM 32
 const char *cli_number(char *buffer, unsigned long long value);
 
+/* Seconds as "1:23:45" or "1:23" in such a buffer. */
+const char *cli_time(char *buffer, double seconds);
+
 /* Prints the library's error and returns the exit status for it. */
 int cli_fail(gd_status rc, const gd_error *err);
 

@@ -13,21 +13,18 @@
 struct training {
     const cli_settings *settings;
     cli_progress bar;
-    gd_train_report last; /* zero before the first step */
 };
 
 static int report(void *context, const gd_train_report *now)
 {
     struct training *job = context;
 
-    if (!now->note) {
-        job->last = *now;
-        cli_progress_train(&job->bar, now);
-    } else if (job->bar.summary) {
+    if (now->note && job->bar.summary) {
         cli_progress_clear(&job->bar);
         cli_print(stderr, now->note);
         (void)putc('\n', stderr);
     }
+    cli_progress_train(&job->bar, now);
     return cli_interrupted();
 }
 
@@ -202,7 +199,7 @@ static int show_plan(struct training *job)
 
 int cli_train_plan(const cli_settings *settings)
 {
-    struct training job = { settings, { .summary = !settings->quiet }, { 0 } };
+    struct training job = { settings, { .summary = !settings->quiet } };
     const int wrong = check(settings, "inspect", false);
 
     return wrong ? wrong : show_plan(&job);
@@ -210,8 +207,6 @@ int cli_train_plan(const cli_settings *settings)
 
 static int show_end(const struct training *job, const char *json)
 {
-    if (job->last.step)
-        cli_progress_trained(&job->bar, &job->last);
     if (cli_train_show_result(json, job->settings->output))
         return CLI_UNUSABLE;
     (void)fputs("the adapter is in ", stderr);
@@ -223,7 +218,7 @@ static int show_end(const struct training *job, const char *json)
 
 int cli_train(const cli_settings *settings)
 {
-    struct training job = { settings, { .summary = !settings->quiet }, { 0 } };
+    struct training job = { settings, { .summary = !settings->quiet } };
     char *json = NULL;
     int status = check(settings, "train", !settings->dry_run);
 

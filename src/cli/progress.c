@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
@@ -26,23 +27,11 @@ void cli_progress_start(cli_progress *bar)
     bar->last = bar->start - REDRAW_SECONDS;
 }
 
-/* 1:23:45, in the caller's buffer. */
-static const char *time_text(char room[CLI_NUMBER_ROOM], double seconds)
-{
-    const unsigned long s = seconds < 3.6e8 ? (unsigned long)(seconds + 0.5) : 360000000;
-
-    if (s >= 3600)
-        (void)snprintf(room, CLI_NUMBER_ROOM, "%lu:%02lu:%02lu", s / 3600, s / 60 % 60, s % 60);
-    else
-        (void)snprintf(room, CLI_NUMBER_ROOM, "%lu:%02lu", s / 60, s % 60);
-    return room;
-}
-
 static void draw_time(double seconds)
 {
     char room[CLI_NUMBER_ROOM];
 
-    fprintf(stderr, "%s left", time_text(room, seconds));
+    fprintf(stderr, "%s left", cli_time(room, seconds));
 }
 
 /* Clears the line, and draws a bar of so many cells if `part` is known (not negative). */
@@ -113,50 +102,47 @@ static int columns(void)
     return !ioctl(STDERR_FILENO, TIOCGWINSZ, &size) && size.ws_col ? size.ws_col : 80;
 }
 
-/* What a run says of its last step. */
-static void describe_step(char *text, size_t room, const gd_train_report *step)
+/* Appends to a line. */
+static void append(char text[160], const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void append(char text[160], const char *format, ...)
 {
-    char number[2][CLI_NUMBER_ROOM];
+    const size_t len = strlen(text);
+    va_list args;
 
-    (void)snprintf(text, room, "%s/%s  loss %.4f  accuracy %.3f", cli_number(number[0], step->step),
-                   cli_number(number[1], step->steps), step->loss, step->accuracy);
+    va_start(args, format);
+    (void)vsnprintf(text + len, 160 - len, format, args);
+    va_end(args);
+}
+
+static void describe_step(char text[160], const gd_train_report *step)
+{
+    char number[2][CLI_NUMBER_ROOM], time[CLI_NUMBER_ROOM];
+
+    text[0] = '\0';
+    append(text, "%s/%s", cli_number(number[0], step->step), cli_number(number[1], step->steps));
+    if (step->step)
+        append(text, "  loss %.4f  accuracy %.3f", step->loss, step->accuracy);
+    if (step->pairs_per_second > 0)
+        append(text, "  %.*f pairs/s", step->pairs_per_second < 10 ? 2 : 0, step->pairs_per_second);
+    if (isfinite(step->seconds_left))
+        append(text, "  %s left", cli_time(time, step->seconds_left));
 }
 
 /* The bar gets what the rest leaves of the line, which must not wrap. */
 void cli_progress_train(cli_progress *bar, const gd_train_report *step)
 {
     const double t = now();
-    char text[160], time[CLI_NUMBER_ROOM];
-    size_t len;
+    char text[160];
     int cells;
 
-    if (!bar->shown || t - bar->last < REDRAW_SECONDS)
+    if (!bar->shown || !step->steps || t - bar->last < REDRAW_SECONDS)
         return;
     bar->last = t;
-    describe_step(text, sizeof text, step);
-    len = strlen(text);
-    if (step->pairs_per_second > 0)
-        (void)snprintf(text + len, sizeof text - len, "  %.*f pairs/s", step->pairs_per_second < 10 ? 2 : 0,
-                       step->pairs_per_second);
-    len = strlen(text);
-    if (isfinite(step->seconds_left))
-        (void)snprintf(text + len, sizeof text - len, "  %s left", time_text(time, step->seconds_left));
+    describe_step(text, step);
     cells = columns() - (int)strlen(text) - 10;
-    begin_bar(bar, step->steps ? (double)step->step / (double)step->steps : -1,
-              cells < 4       ? 0
-              : cells < CELLS ? cells
-                              : CELLS);
+    begin_bar(bar, (double)step->step / (double)step->steps, cells < 4 ? 0 : cells < CELLS ? cells : CELLS);
     (void)fputs(text, stderr);
     (void)fflush(stderr);
-}
-
-void cli_progress_trained(const cli_progress *bar, const gd_train_report *last)
-{
-    char number[CLI_NUMBER_ROOM], time[CLI_NUMBER_ROOM];
-
-    fprintf(stderr, "trained %s step%s in %s: loss %.4f and accuracy %.3f in the last one\n",
-            cli_number(number, last->step), last->step == 1 ? "" : "s", time_text(time, now() - bar->start), last->loss,
-            last->accuracy);
 }
 
 void cli_progress_clear(cli_progress *bar)
@@ -164,6 +150,7 @@ void cli_progress_clear(cli_progress *bar)
     if (bar->drawn)
         (void)fputs("\r\x1b[K", stderr);
     bar->drawn = 0;
+    bar->last = 0; /* to be drawn again at once */
 }
 
 static void show_count(const char *what, uint64_t count)

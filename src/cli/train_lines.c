@@ -12,7 +12,7 @@ static unsigned long long whole(const json_t *object, const char *key)
     return (unsigned long long)json_integer_value(part(object, key));
 }
 
-static double number(const json_t *object, const char *key) { return json_number_value(part(object, key)); }
+static double number_of(const json_t *object, const char *key) { return json_number_value(part(object, key)); }
 
 static gd_status read_result(json_t **out, const char *json, gd_error *err)
 {
@@ -125,8 +125,8 @@ static void show_eval(const json_t *line, const char *name)
     (void)snprintf(accuracy, sizeof accuracy, "eval_%s%saccuracy", name, between);
     (void)snprintf(loss, sizeof loss, "eval_%s%sloss", name, between);
     if (part(line, accuracy))
-        fprintf(stderr, "%s: accuracy %.4f, loss %.4f\n", *name ? name : "held out", number(line, accuracy),
-                number(line, loss));
+        fprintf(stderr, "%s: accuracy %.4f, loss %.4f\n", *name ? name : "held out", number_of(line, accuracy),
+                number_of(line, loss));
 }
 
 static void show_best(const json_t *best, const char *output)
@@ -135,27 +135,48 @@ static void show_best(const json_t *best, const char *output)
         return;
     (void)fputs("the best ", stderr);
     cli_print(stderr, json_string_value(part(best, "metric")));
-    fprintf(stderr, ", %.4f, was that of step %llu, which is in ", number(best, "value"), whole(best, "step"));
+    fprintf(stderr, ", %.4f, was that of step %llu, which is in ", number_of(best, "value"), whole(best, "step"));
     cli_print(stderr, output);
     (void)fputs("/best\n", stderr);
+}
+
+/* "trained 128 steps in 1:23: .."; of a run that was continued, also how many of them just now. */
+static void show_done(const json_t *result)
+{
+    const unsigned long long steps = whole(result, "steps"), before = whole(result, "resumed_from");
+    const json_t *last = part(result, "last");
+    char number[CLI_NUMBER_ROOM], time[CLI_NUMBER_ROOM];
+
+    fprintf(stderr, "trained %s step%s", cli_number(number, steps), steps == 1 ? "" : "s");
+    if (before)
+        fprintf(stderr, ", the last %s of them now,", cli_number(number, steps > before ? steps - before : 0));
+    fprintf(stderr, " in %s", cli_time(time, number_of(result, "seconds")));
+    if (json_is_object(last))
+        fprintf(stderr, ": loss %.4f and accuracy %.3f in the last one", number_of(last, "loss"),
+                number_of(last, "accuracy"));
+    (void)putc('\n', stderr);
+}
+
+static void show_stopped(const json_t *stopped)
+{
+    if (!json_is_string(stopped))
+        return;
+    (void)fputs("stopped early: ", stderr);
+    cli_print(stderr, json_string_value(stopped));
+    (void)putc('\n', stderr);
 }
 
 int cli_train_show_result(const char *json, const char *output)
 {
     gd_error err = { GD_OK, "" };
     json_t *result, *line, *eval;
-    const json_t *stopped;
     size_t i, k;
     const gd_status rc = read_result(&result, json, &err);
 
     if (rc)
         return cli_fail(rc, &err);
-    stopped = part(result, "stopped");
-    if (json_is_string(stopped)) {
-        (void)fputs("stopped early: ", stderr);
-        cli_print(stderr, json_string_value(stopped));
-        (void)putc('\n', stderr);
-    }
+    show_done(result);
+    show_stopped(part(result, "stopped"));
     json_array_foreach(part(result, "evals"), i, line)
         json_array_foreach(part(part(result, "run"), "evals"), k, eval)
             show_eval(line, json_string_value(part(eval, "name")));
