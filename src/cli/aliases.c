@@ -114,8 +114,7 @@ const cli_alias cli_aliases[] = {
     /* when to evaluate and to save */
     { "eval-steps evals-per-epoch eval-interval", "eval-every", NULL, "a number of steps" },
     { "save-steps saves-per-epoch save-interval", "save-every", NULL, "a number of steps" },
-    { "eval-strategy evaluation-strategy", "eval-every", "steps|no",
-      "a number of steps; the last step is always evaluated" },
+    { "eval-strategy evaluation-strategy", "eval-every", NULL, "a number of steps; the last step is always evaluated" },
     { "save-strategy", "save-every", "steps", "a number of steps; the last step is always saved" },
     { "save-total-limit max-ckpt-num", "keep", NULL, NULL },
     { "metric-for-best-model", "best", NULL, NULL },
