@@ -229,6 +229,14 @@ static int add_environment(cli_settings *settings, const cli_command *command, c
     return CLI_OK;
 }
 
+/* "never" wins over what an adapter was trained with; no flag doesn't. */
+static gd_add_eos choose_eos(int index)
+{
+    static const gd_add_eos choices[] = { GD_ADD_EOS_OFF, GD_ADD_EOS_AUTO, GD_ADD_EOS_ALWAYS };
+
+    return index < 0 ? GD_ADD_EOS_NEVER : choices[index];
+}
+
 int cli_parse(cli_settings *settings, const cli_command *command, int argc, char **argv)
 {
     struct given_flags given = { { 0 } };
@@ -236,7 +244,7 @@ int cli_parse(cli_settings *settings, const cli_command *command, int argc, char
 
     memset(settings, 0, sizeof *settings);
     gd_options_init(&settings->options);
-    settings->format = -1;
+    settings->format = settings->add_eos = -1;
     settings->texts = argv;
     for (int at = 0; at < argc; at++) {
         char *arg = argv[at];
@@ -256,7 +264,7 @@ int cli_parse(cli_settings *settings, const cli_command *command, int argc, char
         return CLI_USAGE;
     settings->options.threads = (unsigned)settings->threads;
     settings->options.truncate = (gd_truncate)settings->truncate;
-    settings->options.add_eos = (gd_add_eos)settings->add_eos;
+    settings->options.add_eos = choose_eos(settings->add_eos);
     settings->options.no_share_prefix = settings->share_prefix;
     settings->options.dry_run = settings->dry_run != 0;
     return CLI_OK;

@@ -89,7 +89,8 @@ typedef enum gd_truncate {
 typedef enum gd_add_eos {
     GD_ADD_EOS_NEVER = 0, /**< the ids are what the tokenizer returns */
     GD_ADD_EOS_AUTO,      /**< append unless the ids already end with it (TRL's rule for plain text) */
-    GD_ADD_EOS_ALWAYS
+    GD_ADD_EOS_ALWAYS,
+    GD_ADD_EOS_OFF /**< never, also with an adapter that was trained with it */
 } gd_add_eos;
 
 /** How to open a model.  Start from gd_options_init(); NULL and 0 mean the default everywhere. */
