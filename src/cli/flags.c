@@ -80,13 +80,14 @@ const cli_flag cli_flags[] = {
     { "keep", "FIELD,..", "copy these fields of the input into each line of --scores, as they are: id,source", AT(keep),
       CLI_TEXT, CLI_CMD_EVAL },
     { "chat-format", "FORMAT",
-      "how to turn a conversation into text: auto (default: as the checkpoint's chat template does), hh, chatml, "
-      "qwen2.5, qwen3, smollm2, llama3, llama3.1, mistral, gemma and others, or a YAML file",
+      "how to turn a conversation into text: auto (as the checkpoint's chat template does), hh, chatml, qwen2.5, "
+      "qwen3, smollm2, llama3, llama3.1, mistral, gemma and others, or a YAML file (default: as the adapter was "
+      "trained, else auto)",
       AT(options.chat_format), CLI_TEXT, MODELS },
     { "turns", "auto|on|off",
       "make the user's turn of a prompt that is a text, and the assistant's of its answers: on (a text without a "
-      "prompt "
-      "is an error then), off, or auto (default: only for eval --weights rewardbench if the model has a chat format)",
+      "prompt is an error then), off, or auto (only for eval --weights rewardbench if the model has a chat format; "
+      "default: as the adapter was trained, else auto)",
       AT(options.turns), CLI_WORD, MODELS },
     { "truncate", "error|left|right|drop|oldest-turns",
       "what to do with a text that is too long: report an error (default), cut off its first tokens, cut off its last "
