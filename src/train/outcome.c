@@ -97,37 +97,46 @@ static const char *reason_of(const json_t *line, const char *before)
     return json_is_true(why) ? "" : json_is_string(why) ? json_string_value(why) : before;
 }
 
-static void find_state(gd_outcome *out, double evaluated)
+/* Whether the run's sets were evaluated after its last step. */
+static bool is_evaluated(const gd_outcome *out)
 {
-    const bool evaluates = json_array_size(gd_get_part(out->run, "evals")) > 0;
+    const json_t *one;
+    size_t i;
 
+    json_array_foreach(gd_get_part(out->run, "evals"), i, one) {
+        const char *name = gd_get_text(one, "name");
+        const json_int_t line = name ? json_integer_value(gd_get_part(out->sets, name)) : 0;
+
+        if (name && (line < 0 || !(gd_get_real(json_array_get(out->log, (size_t)line), "step") >= out->step)))
+            return false;
+    }
+    return true;
+}
+
+static void find_state(gd_outcome *out)
+{
     if (!isfinite(out->steps) || out->step < out->steps)
         out->state = out->reason ? GD_OUTCOME_STOPPED : out->step > 0 ? GD_OUTCOME_RUNNING : GD_OUTCOME_BEGUN;
     else
-        out->state = evaluates && evaluated < out->step ? GD_OUTCOME_EVALUATING : GD_OUTCOME_DONE;
+        out->state = is_evaluated(out) ? GD_OUTCOME_DONE : GD_OUTCOME_EVALUATING;
     if (out->reason && !*out->reason)
         out->reason = NULL;
 }
 
 static bool read_log(gd_outcome *out)
 {
-    double evaluated = 0;
     const json_t *line;
     size_t i;
 
     out->reason = reason_of(out->run, NULL);
     json_array_foreach(out->log, i, line) {
-        const double step = gd_get_real(line, "step");
-
         if (!sets_of_line(out->sets, line, i))
             return false;
         out->reason = reason_of(line, out->reason);
         if (isfinite(gd_get_real(line, "loss")))
-            out->step = fmax(out->step, step);
-        else
-            evaluated = fmax(evaluated, step);
+            out->step = fmax(out->step, gd_get_real(line, "step"));
     }
-    find_state(out, evaluated);
+    find_state(out);
     return true;
 }
 
