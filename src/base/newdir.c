@@ -25,7 +25,8 @@ struct entry {
 
 struct gd_newdir {
     char *path;
-    int dir; /* the open directory, which stays valid even if it is moved */
+    int dir;     /* the open directory, which stays valid even if it is moved */
+    bool joined; /* other files are there: ours replace those of the same names */
     bool made, kept;
     struct entry *files;
     size_t count, room;
@@ -64,16 +65,16 @@ static gd_status check_empty(const gd_newdir *d, gd_error *err)
 
 static gd_status open_directory(gd_newdir *d, gd_error *err)
 {
-    d->made = mkdir(d->path, 0777) == 0;
-    if (!d->made && errno != EEXIST)
+    d->made = !d->joined && mkdir(d->path, 0777) == 0;
+    if (!d->joined && !d->made && errno != EEXIST)
         return gd_fail(err, GD_EIO, "%s: %s", d->path, strerror(errno));
     d->dir = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (d->dir < 0)
         return gd_fail(err, errno == ENOTDIR ? GD_EUSAGE : GD_EIO, "%s: %s", d->path, strerror(errno));
-    return d->made ? GD_OK : check_empty(d, err);
+    return d->made || d->joined ? GD_OK : check_empty(d, err);
 }
 
-gd_status gd_newdir_open(gd_newdir **out, const char *path, gd_error *err)
+static gd_status open_path(gd_newdir **out, const char *path, bool joined, gd_error *err)
 {
     gd_newdir *d = gd_alloc_zero(1, sizeof *d);
     gd_status rc;
@@ -81,6 +82,7 @@ gd_status gd_newdir_open(gd_newdir **out, const char *path, gd_error *err)
     *out = NULL;
     if (!d)
         return gd_fail_memory(err, sizeof *d);
+    d->joined = joined;
     d->dir = d->fd = -1;
     d->path = gd_strdup(path);
     rc = d->path ? open_directory(d, err) : gd_fail_memory(err, strlen(path) + 1);
@@ -90,6 +92,10 @@ gd_status gd_newdir_open(gd_newdir **out, const char *path, gd_error *err)
         *out = d;
     return rc;
 }
+
+gd_status gd_newdir_open(gd_newdir **out, const char *path, gd_error *err) { return open_path(out, path, false, err); }
+
+gd_status gd_newdir_join(gd_newdir **out, const char *path, gd_error *err) { return open_path(out, path, true, err); }
 
 /* ---- one file ---- */
 
@@ -129,6 +135,8 @@ gd_status gd_newdir_begin(gd_newdir *d, const char *name, uint64_t bytes, gd_err
 
     if (rc)
         return rc;
+    if (d->joined)
+        (void)unlinkat(d->dir, d->files[d->count - 1].part, 0); /* openat() says why, if it can't be removed */
     d->fd = openat(d->dir, d->files[d->count - 1].part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (d->fd < 0) {
         const int why = errno; /* the file isn't ours and must not be removed */
@@ -210,6 +218,8 @@ gd_status gd_newdir_copy(gd_newdir *d, const char *name, const char *from, gd_er
 
 /* ---- the end ---- */
 
+const char *gd_newdir_name(const gd_newdir *d, size_t i) { return i < d->count ? d->files[i].name : NULL; }
+
 gd_status gd_newdir_keep(gd_newdir *d, gd_error *err)
 {
     for (size_t i = 0; i < d->count; i++) {
@@ -218,7 +228,7 @@ gd_status gd_newdir_keep(gd_newdir *d, gd_error *err)
         if (!e->complete)
             return gd_fail(err, GD_EIO, "%s/%s: the file was not completely written", d->path, e->name);
         /* A file of this name that appeared in the meantime is not ours to replace. */
-        if (faccessat(d->dir, e->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        if (!d->joined && faccessat(d->dir, e->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
             return gd_fail(err, GD_EIO, "%s/%s: another program has created this file", d->path, e->name);
         if (renameat(d->dir, e->part, d->dir, e->name) < 0)
             return failed(d, e->name, err);
@@ -238,7 +248,7 @@ void gd_newdir_close(gd_newdir *d)
     for (size_t i = d->count; i-- > 0;) { /* config.json first: the rest never looks like a model */
         struct entry *e = &d->files[i];
 
-        if (!d->kept)
+        if (!d->kept && !(d->joined && e->named)) /* what it has replaced is gone */
             (void)unlinkat(d->dir, e->named ? e->name : e->part, 0);
         gd_free(e->part);
         gd_free(e->name);

@@ -14,6 +14,10 @@ typedef struct gd_newdir gd_newdir;
 /* Makes the directory, whose parent must exist, or uses an empty one. *out is NULL on failure. */
 gd_status gd_newdir_open(gd_newdir **out, const char *path, gd_error *err);
 
+/* The same in a directory that has other files already.  A file that has the name of one of ours is replaced, but only
+ * by gd_newdir_keep(): the parts of a killed run go, and a file that has got its name stays, whatever fails later. */
+gd_status gd_newdir_join(gd_newdir **out, const char *path, gd_error *err);
+
 /* Begins a file that will have exactly `bytes` bytes; they are reserved now if the file system can do that, so that a
  * full disk is noticed before hours of work. `name` must not contain a slash. */
 gd_status gd_newdir_begin(gd_newdir *dir, const char *name, uint64_t bytes, gd_error *err);
@@ -25,6 +29,9 @@ gd_status gd_newdir_end(gd_newdir *dir, gd_error *err);
 /* Writes a whole file: from memory, or a copy of a regular file. */
 gd_status gd_newdir_put(gd_newdir *dir, const char *name, const void *data, size_t len, gd_error *err);
 gd_status gd_newdir_copy(gd_newdir *dir, const char *name, const char *from, gd_error *err);
+
+/* The names of the files so far, in order; NULL after the last. A complete one can be read as "NAME.part". */
+const char *gd_newdir_name(const gd_newdir *dir, size_t i);
 
 /* Gives all files their final names. */
 gd_status gd_newdir_keep(gd_newdir *dir, gd_error *err);

@@ -26,6 +26,9 @@ gd_status gd_merge_choose(gd_choice *choice, const gd_merge_source *from, gd_err
  * adapter's, those that only the model's files name are lost.) */
 gd_status gd_merge_tokenizer(gd_newdir *out, const gd_merge_source *from, gd_error *err);
 
+/* The names that these files may have; NULL after the last. */
+const char *gd_merge_tokenizer_file(size_t i);
+
 /* Adds the files that gd_merge_tokenizer() may copy although scoring doesn't read them. */
 gd_status gd_merge_reads(gd_reads *reads, const char *dir, const char *adapter_dir, gd_error *err);
 

@@ -16,7 +16,26 @@ static const char *const tokenizer[] = { "tokenizer.json" };
 static const char *const vocabulary[] = { "vocab.json", "merges.txt", "vocab.txt", "tokenizer.model" }; /* for others */
 static const char *const beside[] = { "special_tokens_map.json", "tokenizer_config.json", "added_tokens.json" };
 
+#define TEMPLATE "chat_template.jinja"
+
 #define COUNT(list) (sizeof(list) / sizeof(list)[0])
+
+const char *gd_merge_tokenizer_file(size_t i)
+{
+    static const char *const template[] = { TEMPLATE };
+    const struct {
+        const char *const *names;
+        size_t count;
+    } lists[] = { { tokenizer, COUNT(tokenizer) },
+                  { vocabulary, COUNT(vocabulary) },
+                  { beside, COUNT(beside) },
+                  { template, COUNT(template) } };
+
+    for (size_t l = 0; l < COUNT(lists); i -= lists[l++].count)
+        if (i < lists[l].count)
+            return lists[l].names[i];
+    return NULL;
+}
 
 static gd_status copy(gd_newdir *out, const char *dir, const char *const *names, size_t count, gd_error *err)
 {
@@ -61,7 +80,7 @@ static gd_status put_inner_template(gd_newdir *out, const char *path, gd_error *
         }
     }
     if (json_is_string(value))
-        rc = gd_newdir_put(out, "chat_template.jinja", json_string_value(value), json_string_length(value), err);
+        rc = gd_newdir_put(out, TEMPLATE, json_string_value(value), json_string_length(value), err);
     json_decref(root);
     return rc;
 }
@@ -75,7 +94,7 @@ static gd_status write_template(gd_newdir *out, const gd_choice *choice, gd_erro
     if (len > 5 && !strcmp(path + len - 5, ".json"))
         rc = choice->chat == choice->beside ? GD_OK : put_inner_template(out, path, err); /* else it was copied */
     else if (path)
-        rc = gd_newdir_copy(out, "chat_template.jinja", path, err);
+        rc = gd_newdir_copy(out, TEMPLATE, path, err);
     gd_free(path);
     return rc;
 }

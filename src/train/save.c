@@ -3,87 +3,47 @@
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "base/mem.h"
-#include "quant-free/st_write.h"
+#include "train/tensors.h"
 
 #include <string.h>
 
-/* The tensors of a file, named as PEFT names them. */
-struct tensors {
-    gd_view *views; /* [count] */
-    const gd_view **order;
-    gd_buf *names; /* [count] */
-    size_t count;
-};
-
-static void drop(struct tensors *t)
+static void put_targets(gd_buf *out, const gd_targets *targets)
 {
-    for (size_t i = 0; t->names && i < t->count; i++)
-        gd_buf_free(&t->names[i]);
-    gd_free(t->names);
-    gd_free(t->views);
-    gd_free(t->order);
-}
-
-static void add(struct tensors *t, const gd_view *view, const char *name, const char *suffix)
-{
-    gd_buf *full = &t->names[t->count];
-
-    gd_buf_printf(full, "base_model.model.%s%s", name, suffix);
-    t->views[t->count] = *view;
-    t->views[t->count].name = gd_buf_cstr(full);
-    t->order[t->count] = &t->views[t->count];
-    t->count++;
-}
-
-static gd_status list(struct tensors *t, const gd_tuning *tuning, gd_error *err)
-{
-    const size_t most = 2 * tuning->count + 1;
-    bool failed = false;
-
-    t->views = gd_alloc(most, sizeof *t->views);
-    t->order = gd_alloc(most, sizeof *t->order);
-    t->names = gd_alloc_zero(most, sizeof *t->names);
-    if (!t->views || !t->order || !t->names)
-        return gd_fail_memory(err, most * sizeof *t->views);
-    for (size_t i = 0; i < tuning->count; i++) {
-        const gd_tuned *m = &tuning->modules[i];
-
-        add(t, &m->view_a, tuning->plan->steps[m->step].lora, ".lora_A.weight");
-        add(t, &m->view_b, tuning->plan->steps[m->step].lora, ".lora_B.weight");
+    gd_buf_str(out, "  \"target_modules\": ");
+    if (targets->pattern) {
+        gd_buf_json_string(out, targets->given, strlen(targets->given));
+        gd_buf_str(out, ",\n");
+        return;
     }
-    add(t, &tuning->head_view, tuning->plan->head, "");
-    for (size_t i = 0; i < t->count; i++)
-        failed |= t->views[i].name == NULL;
-    return failed ? gd_fail_memory(err, 0) : GD_OK;
-}
-
-static gd_status write_tensors(gd_newdir *dir, const gd_tuning *tuning, gd_error *err)
-{
-    struct tensors t = { 0 };
-    gd_status rc = list(&t, tuning, err);
-
-    if (!rc) {
-        gd_st_sort(t.order, t.count);
-        rc = gd_st_write_begin(dir, "adapter_model.safetensors", t.order, t.count, err);
-    }
-    for (size_t i = 0; !rc && i < t.count; i++)
-        rc = gd_newdir_write(dir, t.order[i]->data, t.order[i]->bytes, err);
-    if (!rc)
-        rc = gd_newdir_end(dir, err);
-    drop(&t);
-    return rc;
-}
-
-static void put_targets(gd_buf *out, const gd_save_parts *parts)
-{
-    gd_buf_str(out, "  \"target_modules\": [\n");
-    for (size_t i = 0; i < parts->target_count; i++) {
+    gd_buf_str(out, "[\n");
+    for (size_t i = 0; i < targets->count; i++) {
         gd_buf_str(out, "    ");
-        gd_buf_json_string(out, parts->targets[i], strlen(parts->targets[i]));
-        gd_buf_str(out, i + 1 < parts->target_count ? ",\n" : "\n");
+        gd_buf_json_string(out, targets->names[i], strlen(targets->names[i]));
+        gd_buf_str(out, i + 1 < targets->count ? ",\n" : "\n");
     }
     gd_buf_str(out, "  ],\n");
+}
+
+/* "rank_pattern" and "alpha_pattern": {module: value} for those modules whose rank or scale is another one.  PEFT takes
+ * the names for regular expressions, in which a dot matches itself, too. */
+static void put_pattern(gd_buf *out, const gd_save_parts *parts, bool alpha)
+{
+    const char *lead = "{\n    ";
+
+    for (size_t i = 0; i < parts->tuning->count; i++) {
+        const gd_tuned *m = &parts->tuning->modules[i];
+        const gd_lora *lora = &parts->tuning->lora[m->step];
+        const char *name = parts->tuning->plan->steps[m->step].lora;
+
+        if (m->rank == parts->rank && lora->scale == (float)(parts->alpha / (double)parts->rank))
+            continue;
+        gd_buf_str(out, lead);
+        gd_buf_json_string(out, name, strlen(name));
+        gd_buf_str(out, ": ");
+        gd_buf_json_double(out, alpha ? (double)lora->scale * (double)m->rank : (double)m->rank);
+        lead = ",\n    ";
+    }
+    gd_buf_str(out, *lead == '{' ? "{}" : "\n  }");
 }
 
 /* "score.weight" is the tensor of "score". PEFT lists "classifier" for every sequence classifier. */
@@ -98,26 +58,26 @@ static void put_head(gd_buf *out, const char *head)
 
 static void put_config(gd_buf *out, const gd_save_parts *parts)
 {
-    gd_buf_str(out, "{\n  \"alpha_pattern\": {},\n  \"auto_mapping\": null,\n  \"base_model_name_or_path\": ");
+    gd_buf_str(out, "{\n  \"alpha_pattern\": ");
+    put_pattern(out, parts, true);
+    gd_buf_str(out, ",\n  \"auto_mapping\": null,\n  \"base_model_name_or_path\": ");
     gd_buf_json_string(out, parts->base, strlen(parts->base));
     gd_buf_str(out, ",\n  \"bias\": \"none\",\n  \"fan_in_fan_out\": false,\n  \"inference_mode\": true,\n"
                     "  \"init_lora_weights\": true,\n  \"layers_pattern\": null,\n  \"layers_to_transform\": null,\n"
                     "  \"lora_alpha\": ");
-    if (parts->alpha == (double)(long)parts->alpha)
-        gd_buf_printf(out, "%ld", (long)parts->alpha);
-    else
-        gd_buf_json_float(out, (float)parts->alpha);
+    gd_buf_json_double(out, parts->alpha);
     gd_buf_str(out, ",\n  \"lora_dropout\": 0.0,\n");
     put_head(out, parts->tuning->plan->head);
-    gd_buf_printf(out, "  \"peft_type\": \"LORA\",\n  \"r\": %zu,\n  \"rank_pattern\": {},\n  \"revision\": null,\n",
-                  parts->rank);
-    put_targets(out, parts);
+    gd_buf_printf(out, "  \"peft_type\": \"LORA\",\n  \"r\": %zu,\n  \"rank_pattern\": ", parts->rank);
+    put_pattern(out, parts, false);
+    gd_buf_str(out, ",\n  \"revision\": null,\n");
+    put_targets(out, parts->targets);
     gd_buf_str(out, "  \"task_type\": \"SEQ_CLS\",\n  \"use_dora\": false,\n  \"use_rslora\": false\n}\n");
 }
 
 gd_status gd_adapter_save(gd_newdir *dir, const gd_save_parts *parts, gd_error *err)
 {
-    gd_status rc = write_tensors(dir, parts->tuning, err);
+    gd_status rc = gd_tensors_write(dir, "adapter_model.safetensors", parts->tuning, GD_TENSORS_VALUES, err);
     gd_buf config = { 0 };
 
     if (rc)

@@ -160,6 +160,56 @@ static void what_others_put_there_stays(void **state)
     assert_holds(path, "third.part", "theirs");
 }
 
+/* In a directory that has other files, those of the same names are replaced, but only at the end. */
+static void a_directory_in_use_is_joined(void **state)
+{
+    const char *path = make_dir(*state, "used");
+    gd_newdir *d;
+
+    write_text(path, "first", "old");
+    write_text(path, "other", "theirs");
+    write_text(path, "second.part", "left by a killed run");
+    assert_ok(gd_newdir_join(&d, path, test_err));
+    assert_ok(gd_newdir_put(d, "first", "new", 3, test_err));
+    assert_ok(gd_newdir_put(d, "second", "new", 3, test_err));
+    assert_string_equal(gd_newdir_name(d, 0), "first");
+    assert_string_equal(gd_newdir_name(d, 1), "second");
+    assert_null(gd_newdir_name(d, 2));
+    assert_holds(path, "first", "old");
+    assert_ok(gd_newdir_keep(d, test_err));
+    gd_newdir_close(d);
+    assert_string_equal(names_in(path), "first,other,second");
+    assert_holds(path, "first", "new");
+    assert_holds(path, "other", "theirs");
+    assert_ok(gd_newdir_join(&d, path, test_err));
+    assert_ok(gd_newdir_put(d, "first", "newer", 5, test_err));
+    gd_newdir_close(d);
+    assert_string_equal(names_in(path), "first,other,second");
+    assert_holds(path, "first", "new");
+}
+
+/* A file that has got its name stays: what it has replaced is gone. */
+static void what_was_replaced_is_not_lost(void **state)
+{
+    const char *path = make_dir(*state, "used");
+    gd_error err = { 0 };
+    gd_newdir *d;
+
+    assert_true(said("no directory", in_dir(*state, "new"), gd_newdir_join(&d, in_dir(*state, "new"), &err), &err,
+                     "No such file or directory"));
+    assert_string_equal(names_in(in_dir(*state, "new")), "none");
+    write_text(path, "first", "old");
+    (void)make_dir(path, "second");
+    assert_ok(gd_newdir_join(&d, path, test_err));
+    assert_ok(gd_newdir_put(d, "first", "new", 3, test_err));
+    assert_ok(gd_newdir_put(d, "second", "new", 3, test_err));
+    err = (gd_error){ 0 };
+    assert_true(said("second", in_dir(path, "second"), gd_newdir_keep(d, &err), &err, "Is a directory"));
+    gd_newdir_close(d);
+    assert_string_equal(names_in(path), "first,second");
+    assert_holds(path, "first", "new");
+}
+
 /* Room is reserved when a file is begun; if that is impossible, a write fails. */
 static void a_limit_on_file_sizes_is_reported(void **state)
 {
@@ -273,6 +323,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_directory_in_use_is_refused, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(a_file_has_the_size_that_was_said, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(what_others_put_there_stays, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(a_directory_in_use_is_joined, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(what_was_replaced_is_not_lost, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(a_limit_on_file_sizes_is_reported, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(a_full_disk_is_reported, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(a_kill_leaves_parts, dir_setup, dir_teardown),
