@@ -22,8 +22,8 @@ gd_status gd_merge_config(gd_buf *json, const gd_merge_source *from, gd_error *e
 /* Whose files are copied: those that scoring with the adapter uses. */
 gd_status gd_merge_choose(gd_choice *choice, const gd_merge_source *from, gd_error *err);
 
-/* Copies the tokenizer's files, so that texts become the same ids as with --adapter. (If the special tokens are the
- * adapter's, those that only the model's files name are lost.) */
+/* Copies the tokenizer's files and the adapter's settings, so that texts become the same ids as with --adapter. (If the
+ * special tokens are the adapter's, those that only the model's files name are lost.) */
 gd_status gd_merge_tokenizer(gd_newdir *out, const gd_merge_source *from, gd_error *err);
 
 /* The names that these files may have; NULL after the last. */

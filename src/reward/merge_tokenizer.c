@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "reward/choose.h"
+#include "reward/trained.h"
 
 #include <string.h>
 
@@ -99,6 +100,18 @@ static gd_status write_template(gd_newdir *out, const gd_choice *choice, gd_erro
     return rc;
 }
 
+/* What was trained with the adapter's settings is scored with them. */
+static gd_status copy_settings(gd_newdir *out, const gd_merge_source *from, gd_error *err)
+{
+    gd_trained trained;
+    gd_status rc = gd_trained_open(&trained, from->dir, from->adapter_dir, err);
+
+    if (!rc && trained.path)
+        rc = gd_newdir_copy(out, GD_TRAINED_FILE, trained.path, err);
+    gd_trained_close(&trained);
+    return rc;
+}
+
 gd_status gd_merge_tokenizer(gd_newdir *out, const gd_merge_source *from, gd_error *err)
 {
     gd_choice choice;
@@ -110,5 +123,7 @@ gd_status gd_merge_tokenizer(gd_newdir *out, const gd_merge_source *from, gd_err
         rc = copy(out, choice.tokenizer, vocabulary, COUNT(vocabulary), err);
     if (!rc)
         rc = copy(out, choice.beside, beside, COUNT(beside), err);
-    return rc ? rc : write_template(out, &choice, err);
+    if (!rc)
+        rc = write_template(out, &choice, err);
+    return rc ? rc : copy_settings(out, from, err);
 }

@@ -1,4 +1,4 @@
-/* curve.h - curves of a training run, from the lines of its logs: whatever these have, a curve is finite and ascends. */
+/* curve.h - curves of a training run, from the lines of its logs: whatever these have, it is finite and ascends. */
 #ifndef GD_TRAIN_CURVE_H
 #define GD_TRAIN_CURVE_H
 
