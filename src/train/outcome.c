@@ -183,7 +183,7 @@ static void interval(gd_outcome_set *set)
 {
     const double drawn = fmin(set->pairs, DRAWN_MOST), shrink = sqrt(drawn / set->pairs);
 
-    if (!(set->pairs >= 1 && set->accuracy >= 0 && set->accuracy <= 1))
+    if (!(set->pairs >= 1 && set->accuracy > 0 && set->accuracy < 1))
         return;
     gd_bootstrap_share((size_t)(set->accuracy * drawn + 0.5), (size_t)drawn, &set->low, &set->high);
     set->low = set->accuracy + (set->low - set->accuracy) * shrink;
@@ -237,7 +237,24 @@ bool gd_outcome_set_of(gd_outcome_set *out, const gd_outcome *outcome, const cha
     return fine;
 }
 
-/* ---- time ---- */
+/* ---- words ---- */
+
+const char *gd_outcome_base(const gd_outcome *outcome)
+{
+    const char *base = gd_get_text(outcome->run, "base"), *slash = base ? strrchr(base, '/') : NULL;
+    const bool is_path = base && (base[0] == '/' || base[0] == '.' || strchr(base, '/') != slash);
+
+    return is_path && slash && slash[1] ? slash + 1 : base;
+}
+
+void gd_outcome_scalar(gd_buf *b, const json_t *value)
+{
+    if (json_is_real(value) && fabs(json_real_value(value)) < 1e6 &&
+        json_real_value(value) == floor(json_real_value(value)))
+        gd_buf_fixed(b, json_real_value(value), 0);
+    else
+        gd_json_put(b, value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
+}
 
 void gd_outcome_duration(gd_buf *b, double seconds)
 {
