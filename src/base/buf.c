@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 void gd_buf_free(gd_buf *b)
@@ -83,15 +84,31 @@ void gd_buf_json_string(gd_buf *b, const char *s, size_t len)
     gd_buf_bytes(b, "\"", 1);
 }
 
+static void put_digits(gd_buf *b, char *text)
+{
+    for (char *p = text; *p; p++)
+        if (*p == ',') /* a locale's decimal comma */
+            *p = '.';
+    gd_buf_str(b, text);
+}
+
 void gd_buf_json_float(gd_buf *b, float value)
 {
     char text[32];
 
     (void)snprintf(text, sizeof text, "%.9g", (double)value);
-    for (char *p = text; *p; p++)
-        if (*p == ',') /* a locale's decimal comma */
-            *p = '.';
-    gd_buf_str(b, text);
+    put_digits(b, text);
+}
+
+void gd_buf_json_double(gd_buf *b, double value)
+{
+    char text[32];
+    int digits = 15;
+
+    do
+        (void)snprintf(text, sizeof text, "%.*g", digits, value);
+    while (digits++ < 17 && strtod(text, NULL) != value);
+    put_digits(b, text);
 }
 
 void gd_buf_json_floats(gd_buf *b, const float *values, size_t count)

@@ -23,7 +23,10 @@ void gd_buf_json_string(gd_buf *b, const char *s, size_t len);
 /* A JSON number with 9 significant digits, enough for any float32; the locale does not matter. */
 void gd_buf_json_float(gd_buf *b, float value);
 
-/* A list of such numbers: [1,-0.5]. */
+/* The same for a double, which must be finite: the shortest of 15, 16 or 17 digits that is read back as the same. */
+void gd_buf_json_double(gd_buf *b, double value);
+
+/* A list of floats: [1,-0.5]. */
 void gd_buf_json_floats(gd_buf *b, const float *values, size_t count);
 
 /* A number with `decimals` digits after the point (at most 9), rounded to nearest; "0" if it is not finite or too

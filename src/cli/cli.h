@@ -4,10 +4,11 @@
 
 #include "cli/options.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 
 /* What to say where several files are meant. */
-#define CLI_SEVERAL "for several files, put a pattern in quotes: --input 'data/*.jsonl' or '{a,b}.jsonl'"
+#define CLI_SEVERAL(flag) "for several files, put a pattern in quotes: --" flag " 'data/*.jsonl' or '{a,b}.jsonl'"
 
 /* Exit statuses; scripts depend on them. */
 enum {
@@ -17,6 +18,7 @@ enum {
     CLI_UNUSABLE = 3,      /* a model, adapter, input or output can't be used */
     CLI_RESOURCE = 4,      /* out of memory or the like */
     CLI_INTERRUPTED = 130, /* SIGINT, as shells count it */
+    CLI_TERMINATED = 143,  /* SIGTERM, likewise; only of train */
     CLI_PIPE = 141         /* SIGPIPE, likewise: whoever read standard output has enough, as in `| head -1` */
 };
 
@@ -27,6 +29,9 @@ int cli_filter(const cli_settings *settings);
 int cli_inspect(const cli_settings *settings);
 int cli_bench(const cli_settings *settings);
 int cli_merge(const cli_settings *settings);
+int cli_train(const cli_settings *settings);
+#define CLI_EVAL_NAME "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-" /* NAME in --eval NAME=FILE */
+int cli_train_plan(const cli_settings *settings); /* what inspect prints of a run */
 int cli_eval(const cli_settings *settings);
 int cli_compare(const cli_settings *settings);
 int cli_backends(const cli_settings *settings);
@@ -37,6 +42,10 @@ int cli_version(void);
 
 /* report.c: prints a JSON object of the library as aligned lines, or unchanged if `raw`. */
 int cli_show(const char *json, int raw);
+
+/* train_lines.c: show the JSON of gd_train(), that of a plan on standard output, that of a run on standard error. */
+int cli_train_show_plan(const char *json);
+int cli_train_show_result(const char *json, const char *output);
 
 /* message.c */
 
@@ -51,6 +60,9 @@ void cli_print(FILE *stream, const char *text);
 #define CLI_NUMBER_ROOM 32
 const char *cli_number(char *buffer, unsigned long long value);
 
+/* Seconds as "1:23:45" or "1:23" in such a buffer. */
+const char *cli_time(char *buffer, double seconds);
+
 /* Prints the library's error and returns the exit status for it. */
 int cli_fail(gd_status rc, const gd_error *err);
 
@@ -59,6 +71,20 @@ int cli_no_memory(void);
 
 /* Flushes standard output; a full disk is an error, a closed pipe a status without a message. */
 int cli_finish_output(void);
+
+/* aliases.c: what other programs that train call a flag or a key. */
+typedef struct cli_alias {
+    const char *theirs; /* names, with blanks between them */
+    const char *ours;   /* the name of a flag, or NULL: there is no such thing */
+    const char *same;   /* NULL, or the values, separated by |, that ask for what is done anyway */
+    const char *why;    /* NULL, or more to say */
+} cli_alias;
+extern const cli_alias cli_aliases[];
+extern const size_t cli_alias_count;
+const cli_alias *cli_alias_find(const char *typed);
+
+/* Whether two names differ only in case, and in - and _. */
+bool cli_same_name(const char *a, const char *b);
 
 /* hints.c: what a flag that others call `typed` is called here, or NULL. */
 const char *cli_hint(const char *typed);

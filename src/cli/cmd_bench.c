@@ -240,7 +240,7 @@ static int measure(const cli_settings *settings, char **json)
     how.only = settings->only;
     how.report = report;
     how.context = &watch;
-    cli_watch_interrupt();
+    cli_watch_interrupt(NULL);
     watch.bar.summary = watch.bar.shown = !settings->quiet && isatty(STDERR_FILENO);
     cli_progress_start(&watch.bar);
     rc = gd_bench(&settings->options, &how, json, &err);

@@ -11,7 +11,7 @@ enum { SHOWN = 10, BAR = 40, MOST_BINS = 20 };
 static int choose_limit(gd_filter_options *how, const cli_settings *s)
 {
     const struct {
-        const cli_optional *limit;
+        const gd_number *limit;
         gd_filter_by by;
     } limits[] = { { &s->min_score, GD_FILTER_MIN_SCORE },
                    { &s->min_margin, GD_FILTER_MIN_MARGIN },

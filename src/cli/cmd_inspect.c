@@ -8,6 +8,8 @@ int cli_inspect(const cli_settings *settings)
     gd_status rc;
     int status;
 
+    if (settings->train.train || settings->recipe)
+        return cli_train_plan(settings);
     if (settings->text_count) {
         cli_say("inspect takes only flags, not %s; --model %s?", settings->texts[0], settings->texts[0]);
         return CLI_USAGE;

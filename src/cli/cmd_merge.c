@@ -78,7 +78,7 @@ int cli_merge(const cli_settings *settings)
     show_notes(settings);
     job.bar.summary = !settings->quiet;
     job.bar.shown = job.bar.summary && isatty(STDERR_FILENO);
-    cli_watch_interrupt();
+    cli_watch_interrupt(NULL);
     cli_progress_start(&job.bar);
     rc = gd_merge(&settings->options, settings->output, &progress, &err);
     cli_progress_clear(&job.bar);

@@ -90,7 +90,7 @@ const cli_command cli_commands[] = {
             "the files of the tokenizer and the configuration are read.\n",
       "    guerdon tokenize --model DIR --input texts.jsonl\n"
       "    guerdon tokenize --model DIR 'Hello, world'\n" },
-    { "inspect", CLI_CMD_INSPECT, "--model DIR [FLAGS]",
+    { "inspect", CLI_CMD_INSPECT, "--model DIR [FLAGS]\n--model DIR --train FILE [FLAGS]",
       "describe a model: architecture, head, padding rule, memory, warnings",
       "Reads and checks what score would read, but computes nothing. With the flags of\n"
       "score that change how texts are read or computed, such as --add-eos auto or\n"
@@ -99,8 +99,11 @@ const cli_command cli_commands[] = {
       "Of the memory, weights stay or are streamed, layer by layer; batch is for the\n"
       "texts that are computed together, up to batch tokens of them; total is the sum\n"
       "of both. least, a --memory with which the model always runs, just, includes the\n"
-      "program itself.\n",
+      "program itself.\n"
+      "\n"
+      "With --train, or a --recipe that names the data, describes a run of train.\n",
       "    guerdon inspect --model DIR --adapter LORA\n"
+      "    guerdon inspect --model DIR --train pairs.jsonl.gz --lora-r 8 --memory 6G\n"
       "    guerdon inspect --model DIR --batch-tokens 2048 --json\n" },
     { "bench", CLI_CMD_BENCH, "--model DIR [FLAGS]\n--from FILE --report FILE",
       "measure how fast this machine runs a model, and how fast it could",
@@ -122,6 +125,26 @@ const cli_command cli_commands[] = {
       "little; to continue training, keep the adapter.\n",
       "    guerdon merge --model DIR --adapter LORA --output MERGED\n"
       "    guerdon score --model MERGED --input pairs.jsonl\n" },
+    { "train", CLI_CMD_TRAIN, "--model DIR --train FILE [FLAGS] --output DIR\n--recipe FILE [FLAGS]",
+      "train an adapter with a reward head on preferences",
+      "A line of the data is a pair, {\"chosen\":..,\"rejected\":..}, optionally with a\n"
+      "\"prompt\" for both, several answers to a prompt, or ranked answers, 1 the best:\n"
+      "    {\"prompt\":..,\"chosen\":[..],\"rejected\":[..]}\n"
+      "    {\"prompt\":..,\"responses\":[..],\"ranks\":[2,1,3]}\n"
+      "\n"
+      "The output is a PEFT LoRA adapter that contains the head, for --adapter of score\n"
+      "and the other commands, with log.jsonl, report.html and a model card. How texts\n"
+      "became tokens is saved with it, and score does the same.\n"
+      "\n"
+      "A run that was interrupted is continued by the same command, and its output is\n"
+      "the same, bit for bit. The first SIGINT or SIGTERM ends it after the current\n"
+      "step, which is saved; a second one ends it at once.\n",
+      "    guerdon train --model DIR --train pairs.jsonl.gz --eval held-out.jsonl \\\n"
+      "        --output LORA\n"
+      "    guerdon train --recipe recipes/hh-qwen2.5-7b.yaml --dry-run\n"
+      "    guerdon train --recipe mine.yaml --learning-rate 2e-5 --output LORA2 \\\n"
+      "        --eval chat=chat.jsonl --eval math=math.jsonl --eval-every 50 \\\n"
+      "        --best eval_chat_accuracy --patience 5\n" },
     { "backends", CLI_CMD_BACKENDS, "[FLAGS]", "list what this machine can run, and the default choice",
       "Shows the instruction sets, the backends with what each can do, or why it can't\n"
       "be used, and the default.\n",

@@ -14,6 +14,10 @@ static int has_random_texts(const cli_settings *s) { return !s->input && !s->fro
 
 static int draws_nothing(const cli_settings *s) { return s->pairs && strcmp(s->pairs, "best-random") != 0; }
 
+static int trains(const cli_settings *s) { return s->train.train != NULL; }
+
+static int trains_not(const cli_settings *s) { return !s->train.train && !s->recipe; }
+
 static const struct effect {
     unsigned command;
     int (*applies)(const cli_settings *settings);
@@ -29,6 +33,12 @@ static const struct effect {
       "has no effect on an earlier result: leave out either it or --from" },
     { CLI_CMD_BENCH, has_random_texts, " fields format chat-format turns truncate ",
       "has no effect on texts of random words: it needs --input FILE" },
+    { CLI_CMD_INSPECT, trains, " adapter ",
+      "is not for a training run, which begins with an adapter by --init-adapter" },
+    { CLI_CMD_INSPECT, trains_not,
+      " eval lora-r lora-alpha lora-targets init-adapter epochs max-steps batch-size grad-accum margin-field "
+      "checkpoint-layers compat fields format ",
+      "is for a training run: it needs --train FILE" },
     { CLI_CMD_RANK, draws_nothing, " seed ", "is for --pairs best-random, the only ones that are drawn" },
 };
 
@@ -43,10 +53,10 @@ static int is_listed(const char *name, const char *list)
 }
 
 /* Scores that are there need no model; a flag that says how to compute them would have no effect. */
-static int check_from_scores(const cli_settings *settings, const char *given)
+static int check_from_scores(const cli_settings *settings, const cli_given *given)
 {
     for (size_t i = 0; settings->from_scores && i < cli_flag_count; i++)
-        if (given[i] && cli_flags[i].offset < offsetof(cli_settings, from_scores)) {
+        if (given->flag[i] && cli_flags[i].offset < offsetof(cli_settings, from_scores)) {
             cli_say("--%s has no effect on scores that are there: leave out either it or --from-scores",
                     cli_flags[i].name);
             return CLI_USAGE;
@@ -58,7 +68,7 @@ static int check_from_scores(const cli_settings *settings, const char *given)
     return CLI_OK;
 }
 
-int cli_check_effects(const cli_settings *settings, const cli_command *command, const char given[CLI_FLAGS_MAX])
+int cli_check_effects(const cli_settings *settings, const cli_command *command, const cli_given *given)
 {
     for (size_t i = 0; i < sizeof effects / sizeof effects[0]; i++) {
         const struct effect *effect = &effects[i];
@@ -66,7 +76,7 @@ int cli_check_effects(const cli_settings *settings, const cli_command *command, 
         if (!(effect->command & command->bit) || !effect->applies(settings))
             continue;
         for (size_t k = 0; k < cli_flag_count; k++)
-            if (given[k] && is_listed(cli_flags[k].name, effect->flags)) {
+            if (given->flag[k] && is_listed(cli_flags[k].name, effect->flags)) {
                 cli_say("--%s %s", cli_flags[k].name, effect->sentence);
                 return CLI_USAGE;
             }

@@ -4,20 +4,96 @@
 #define WRITES (CLI_CMD_RANK | CLI_CMD_FILTER)
 #define JUDGES (WRITES | CLI_CMD_EVAL)
 #define RUNS (CLI_CMD_SCORE | CLI_CMD_TOKENIZE | WRITES)
-#define COMPUTES (CLI_CMD_SCORE | CLI_CMD_INSPECT | CLI_CMD_BENCH | JUDGES)
+#define SCORES (CLI_CMD_SCORE | CLI_CMD_INSPECT | CLI_CMD_BENCH | JUDGES)
+#define COMPUTES (SCORES | CLI_CMD_TRAIN)
 #define READS (RUNS | CLI_CMD_BENCH | CLI_CMD_EVAL)
 #define MODELS (READS | CLI_CMD_INSPECT)
 #define SHOWS (CLI_CMD_INSPECT | CLI_CMD_BACKENDS)
+#define PLANS (CLI_CMD_TRAIN | CLI_CMD_INSPECT)
 #define OPENS (MODELS | CLI_CMD_MERGE)
-#define EVERY (OPENS | CLI_CMD_BACKENDS | CLI_CMD_COMPARE)
+#define EVERY (OPENS | CLI_CMD_BACKENDS | CLI_CMD_COMPARE | CLI_CMD_TRAIN)
 #define AT(field) offsetof(cli_settings, field)
 
 const cli_flag cli_flags[] = {
     { "model", "DIR", "the model: a checkpoint directory, or org/name in the local Hugging Face cache",
-      AT(options.model), CLI_TEXT, OPENS },
+      AT(options.model), CLI_TEXT, OPENS | CLI_CMD_TRAIN },
     { "adapter", "DIR",
       "a PEFT LoRA adapter to apply to the model: a directory, or org/name in the local Hugging Face cache",
       AT(options.adapter), CLI_TEXT, OPENS },
+    { "train", "FILE",
+      "learn from the preferences in FILE, compressed or not; it may be - (standard input) or a pattern such as "
+      "'data/*.jsonl'",
+      AT(train.train), CLI_TEXT, CLI_CMD_TRAIN },
+    { "train", "FILE", "describe a run of train on FILE instead: records, steps, memory", AT(train.train), CLI_TEXT,
+      CLI_CMD_INSPECT },
+    { "eval", "[NAME=]FILE",
+      "evaluate on the preferences in FILE; may be given several times, then each with a NAME for its metrics",
+      AT(evals), CLI_LIST, PLANS },
+    { "output", "DIR",
+      "write the adapter, the log, a model card and a report to DIR, which is new or empty, or has the same run, "
+      "interrupted",
+      AT(output), CLI_TEXT, CLI_CMD_TRAIN },
+    { "recipe", "FILE",
+      "take flags of train from a YAML file: learning_rate: 1e-5 for --learning-rate 1e-5; flags that are given win",
+      AT(recipe), CLI_TEXT, PLANS },
+    { "lora-r", "N", "rank of the adapter's matrices (default: 32)", AT(train.lora_r), CLI_COUNT, PLANS },
+    { "lora-alpha", "X", "the adapter counts X / r times (default: twice the rank)", AT(train.lora_alpha), CLI_NUMBER,
+      PLANS },
+    { "lora-targets", "all-linear|NAME,..|REGEX",
+      "which linear layers get an adapter: all (default), those of these names, such as q_proj,v_proj, or those whose "
+      "whole name a regular expression matches",
+      AT(train.lora_targets), CLI_TEXT, PLANS },
+    { "init-adapter", "DIR", "begin with this PEFT adapter, and keep its ranks, scales and layers",
+      AT(train.init_adapter), CLI_TEXT, PLANS },
+    { "learning-rate", "X", "the highest learning rate, reached after the warm-up (default: 1e-5)",
+      AT(train.learning_rate), CLI_NUMBER, CLI_CMD_TRAIN },
+    { "schedule", "cosine|linear|constant",
+      "how the learning rate falls to 0 after the warm-up: half a cosine (default), a line, or not at all",
+      AT(train.schedule), CLI_WORD, CLI_CMD_TRAIN },
+    { "warmup-steps", "N",
+      "steps in which the learning rate rises from 0 (default: 100, or a tenth of all steps if that is less)",
+      AT(train.warmup_steps), CLI_NUMBER, CLI_CMD_TRAIN },
+    { "epochs", "X", "how often to go through the data, perhaps not a whole number (default: 1)", AT(train.epochs),
+      CLI_NUMBER, PLANS },
+    { "max-steps", "N", "do N steps, whatever --epochs says", AT(train.max_steps), CLI_COUNT, PLANS },
+    { "batch-size", "N", "pairs of a micro-batch, whose mean loss counts (default: 4)", AT(train.batch_size), CLI_COUNT,
+      PLANS },
+    { "grad-accum", "N", "micro-batches of a step; they are computed together (default: 4)", AT(train.grad_accum),
+      CLI_COUNT, PLANS },
+    { "max-length", "N",
+      "the most tokens a text may have (default: 512); records with a longer one are left out, and counted",
+      AT(options.max_length), CLI_COUNT, CLI_CMD_TRAIN },
+    { "margin-field", "FIELD", "the field with the margin by which the chosen text should be better",
+      AT(train.margin_field), CLI_TEXT, PLANS },
+    { "center-rewards", "X", "add X times (chosen + rejected)^2 to the loss, which keeps rewards around 0 (default: 0)",
+      AT(train.center_rewards), CLI_NUMBER, CLI_CMD_TRAIN },
+    { "weight-decay", "X", "AdamW's weight decay (default: 0)", AT(train.weight_decay), CLI_NUMBER, CLI_CMD_TRAIN },
+    { "clip", "X", "the norm to which gradients are clipped, 0 for none (default: 1)", AT(train.clip), CLI_NUMBER,
+      CLI_CMD_TRAIN },
+    { "seed", "N", "seed of the order of the pairs and of the first values (default: 42)", AT(train.seed), CLI_NUMBER,
+      CLI_CMD_TRAIN },
+    { "eval-every", "N", "evaluate after every N steps, too (default: only after the last)", AT(train.eval_every),
+      CLI_COUNT, CLI_CMD_TRAIN },
+    { "by", "FIELD", "evaluate each value of this field, too", AT(train.by), CLI_TEXT, CLI_CMD_TRAIN },
+    { "best", "METRIC",
+      "keep the adapter with the best value in the folder best of the output: eval_accuracy, eval_loss or another "
+      "metric of the log",
+      AT(train.best), CLI_TEXT, CLI_CMD_TRAIN },
+    { "patience", "N", "stop after N evaluations without a better value of --best", AT(train.patience), CLI_COUNT,
+      CLI_CMD_TRAIN },
+    { "save-every", "N", "write a checkpoint after every N steps (default: 100)", AT(train.save_every), CLI_COUNT,
+      CLI_CMD_TRAIN },
+    { "keep", "N", "keep the newest N checkpoints (default: 3)", AT(train.keep), CLI_COUNT, CLI_CMD_TRAIN },
+    { "resume", "auto|never|DIR",
+      "what an interrupted run continues from: the newest checkpoint of the output that is sound (default), none, or "
+      "this one",
+      AT(train.resume), CLI_TEXT, CLI_CMD_TRAIN },
+    { "checkpoint-layers", "auto|on|off",
+      "compute each layer again on the way back (on), keep what it needs (off), or as the memory allows (auto, the "
+      "default); the result has the same bits",
+      AT(train.checkpoint_layers), CLI_WORD, PLANS },
+    { "compat", "trl", "repeat what TRL 0.29 with Transformers 5.3 does differently", AT(train.compat), CLI_WORD,
+      PLANS },
     { "from-scores", "FILE",
       "take the scores from FILE, an output of score or eval --scores for the same input; needs no model; lines are "
       "matched by their place, so the input must not have been reordered since: fields of --keep in FILE are compared",
@@ -73,7 +149,7 @@ const cli_flag cli_flags[] = {
     { "max-length", "N", "the most tokens a text may have (default: no limit)", AT(options.max_length), CLI_COUNT,
       CLI_CMD_TOKENIZE },
     { "fields", "OURS=THEIRS,..", "names of fields in the input: text=instruction,chosen=good", AT(fields), CLI_TEXT,
-      READS },
+      READS | PLANS },
     { "keep", "FIELD,..", "copy these fields of the input into each line of the output, as they are: id,source",
       AT(keep), CLI_TEXT, CLI_CMD_SCORE | CLI_CMD_TOKENIZE | CLI_CMD_RANK },
     { "keep", "FIELD,..", "copy these fields of the input into each line of --scores, as they are: id,source", AT(keep),
@@ -81,22 +157,22 @@ const cli_flag cli_flags[] = {
     { "chat-format", "FORMAT",
       "how to turn a conversation into text: auto (default: as the checkpoint's chat template does), hh, chatml, "
       "qwen2.5, qwen3, smollm2, llama3, llama3.1, mistral, gemma and others, or a YAML file",
-      AT(options.chat_format), CLI_TEXT, MODELS },
+      AT(options.chat_format), CLI_TEXT, MODELS | CLI_CMD_TRAIN },
     { "turns", "auto|on|off",
       "make the user's turn of a prompt that is a text, and the assistant's of its answers: on (a text without a "
       "prompt "
       "is an error then), off, or auto (default: only for eval --weights rewardbench if the model has a chat format)",
-      AT(options.turns), CLI_WORD, MODELS },
+      AT(options.turns), CLI_WORD, MODELS | CLI_CMD_TRAIN },
     { "truncate", "error|left|right|drop|oldest-turns",
       "what to do with a text that is too long: report an error (default), cut off its first tokens, cut off its last "
       "ones (which hold the answers of a pair), leave the item out, or drop a conversation's oldest turns",
       AT(truncate), CLI_CHOICE, READS },
     { "add-eos", "never|auto|always",
       "append the end-of-sequence token: never (default), auto (unless the text already ends with it) or always",
-      AT(add_eos), CLI_CHOICE, MODELS },
+      AT(add_eos), CLI_CHOICE, MODELS | CLI_CMD_TRAIN },
     { "format", "auto|jsonl|json|csv|tsv|text",
       "format of the input (default: auto, by the extension of its name; without one, JSON lines or an array)",
-      AT(format), CLI_CHOICE, READS },
+      AT(format), CLI_CHOICE, READS | PLANS },
     { "resume", NULL,
       "continue an interrupted run; its output is the same as without the interruption, and one that is complete is "
       "left as it is",
@@ -126,12 +202,12 @@ const cli_flag cli_flags[] = {
       "streamed, layer by layer, and the scores are the same",
       AT(options.memory), CLI_SIZE, COMPUTES | CLI_ENGINE },
     { "batch-tokens", "N", "number of distinct tokens computed together (default: chosen to suit the memory)",
-      AT(options.batch_tokens), CLI_COUNT, COMPUTES | CLI_ENGINE },
+      AT(options.batch_tokens), CLI_COUNT, SCORES | CLI_ENGINE },
     { "share-prefix", "on|off",
       "compute what texts have in common at the beginning only once (default: on); the scores are the same",
       AT(share_prefix), CLI_CHOICE, CLI_CMD_SCORE | JUDGES | CLI_ENGINE },
     { "graph", "FILE", "a description of the model to use instead of the built-in one", AT(options.graph), CLI_TEXT,
-      COMPUTES | CLI_CMD_MERGE | CLI_ENGINE },
+      SCORES | CLI_CMD_MERGE | CLI_ENGINE },
     { "by", "FIELD", "also report every figure for each value of this field (default with --weights: subset)", AT(by),
       CLI_TEXT, CLI_CMD_EVAL },
     { "weights", "rewardbench|FILE",
@@ -146,7 +222,8 @@ const cli_flag cli_flags[] = {
       "or, without one, of the model; lines with a single text are then accepted too",
       AT(calibrate), CLI_SWITCH, CLI_CMD_EVAL },
     { "calibrate-output", "FILE", "the same, to FILE", AT(calibrate_output), CLI_TEXT, CLI_CMD_EVAL },
-    { "json", NULL, "print the result as a JSON object", AT(json), CLI_SWITCH, SHOWS | CLI_CMD_EVAL | CLI_CMD_COMPARE },
+    { "json", NULL, "print the result as a JSON object", AT(json), CLI_SWITCH,
+      SHOWS | CLI_CMD_EVAL | CLI_CMD_COMPARE | CLI_CMD_TRAIN },
     { "quick", NULL, "take about 20 seconds, and leave out what does not fit", AT(quick), CLI_SWITCH, CLI_CMD_BENCH },
     { "seconds", "N", "take about N seconds (default: 100); more time allows larger batches and longer texts",
       AT(seconds), CLI_COUNT, CLI_CMD_BENCH },
@@ -161,7 +238,11 @@ const cli_flag cli_flags[] = {
       "score nothing: read and check all items, print those that would fail, and say how long the texts are and what "
       "memory and time the run would take",
       AT(dry_run), CLI_SWITCH, CLI_CMD_SCORE | JUDGES },
-    { "quiet", NULL, "show no progress and no summary", AT(quiet), CLI_SWITCH, READS | CLI_CMD_MERGE },
+    { "dry-run", NULL,
+      "train nothing: read and check the data, and print how many records are used, and what steps and memory the run "
+      "would take",
+      AT(dry_run), CLI_SWITCH, CLI_CMD_TRAIN },
+    { "quiet", NULL, "show no progress and no summary", AT(quiet), CLI_SWITCH, READS | CLI_CMD_MERGE | CLI_CMD_TRAIN },
     { "help", NULL, "show this help", AT(help), CLI_SWITCH, EVERY },
 };
 const size_t cli_flag_count = sizeof cli_flags / sizeof cli_flags[0];

@@ -66,8 +66,8 @@ static void print_usage(const cli_command *command)
 static void help_program(void)
 {
     (void)fputs("Usage: guerdon COMMAND [FLAGS]\n\n"
-                "Scores texts with reward models, in full precision and with the same bits\n"
-                "on every machine.\n\nCommands:\n",
+                "Scores texts with reward models, and trains them, in full precision and with\n"
+                "the same bits on every machine.\n\nCommands:\n",
                 stdout);
     for (size_t i = 0; i < cli_command_count; i++)
         printf("    %-10s %s\n", cli_commands[i].name, cli_commands[i].about);
@@ -76,7 +76,8 @@ static void help_program(void)
                 "    guerdon --version         the versions of all parts, and the instruction sets\n\n"
                 "Exit status: 0 success; 1 some items failed; 2 wrong usage; 3 a model, adapter,\n"
                 "input or output can't be used; 4 out of memory or another resource;\n"
-                "130 interrupted; 141 whoever read standard output stopped reading.\n",
+                "130 interrupted (train: 143 by SIGTERM); 141 whoever read standard output\n"
+                "stopped reading.\n",
                 stdout);
 }
 

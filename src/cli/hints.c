@@ -54,22 +54,21 @@ static const struct {
     { "verbose", "there is no such flag: leave it out; inspect says what a run will do" },
 };
 
-/* max_seq_length and Max-Seq-Length are the same name. */
-static int is_same(const char *theirs, const char *typed)
-{
-    for (; *theirs && *typed; theirs++, typed++) {
-        const char c = (char)(*typed >= 'A' && *typed <= 'Z' ? *typed - 'A' + 'a' : *typed == '_' ? '-' : *typed);
+static char plain(char c) { return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c == '_' ? '-' : c); }
 
-        if (c != *theirs)
-            return 0;
+bool cli_same_name(const char *a, const char *b)
+{
+    while (*a && plain(*a) == plain(*b)) {
+        a++;
+        b++;
     }
-    return *theirs == *typed;
+    return !*a && !*b;
 }
 
 const char *cli_hint(const char *typed)
 {
     for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++)
-        if (is_same(hints[i].theirs, typed))
+        if (cli_same_name(hints[i].theirs, typed))
             return hints[i].hint;
     return NULL;
 }

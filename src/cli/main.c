@@ -11,10 +11,10 @@ static const struct runner {
     unsigned bit;
     int (*run)(const cli_settings *settings);
 } runners[] = {
-    { CLI_CMD_SCORE, cli_score },       { CLI_CMD_RANK, cli_rank },       { CLI_CMD_FILTER, cli_filter },
-    { CLI_CMD_EVAL, cli_eval },         { CLI_CMD_COMPARE, cli_compare }, { CLI_CMD_TOKENIZE, cli_tokenize },
-    { CLI_CMD_INSPECT, cli_inspect },   { CLI_CMD_BENCH, cli_bench },     { CLI_CMD_MERGE, cli_merge },
-    { CLI_CMD_BACKENDS, cli_backends },
+    { CLI_CMD_SCORE, cli_score },     { CLI_CMD_RANK, cli_rank },         { CLI_CMD_FILTER, cli_filter },
+    { CLI_CMD_EVAL, cli_eval },       { CLI_CMD_COMPARE, cli_compare },   { CLI_CMD_TOKENIZE, cli_tokenize },
+    { CLI_CMD_INSPECT, cli_inspect }, { CLI_CMD_BENCH, cli_bench },       { CLI_CMD_MERGE, cli_merge },
+    { CLI_CMD_TRAIN, cli_train },     { CLI_CMD_BACKENDS, cli_backends },
 };
 
 static int run(const cli_command *command, const cli_settings *settings)
@@ -89,6 +89,7 @@ int main(int argc, char **argv)
     static char buffer[1 << 16];
     cli_settings settings;
     const cli_command *command;
+    int status;
 
     occupy_streams();
     (void)setvbuf(stdout, buffer, _IOFBF, sizeof buffer); /* a help text is one write, whose failure is reported */
@@ -103,9 +104,11 @@ int main(int argc, char **argv)
     if (asks_for_help(argv[1]))
         return help(argv[2]);
     command = find_command(argv[1]);
-    if (!command || cli_parse(&settings, command, argc - 2, argv + 2))
+    if (!command)
         return CLI_USAGE;
-    if (settings.help)
-        return help(command->name);
-    return run(command, &settings);
+    status = cli_parse(&settings, command, argc - 2, argv + 2);
+    if (!status)
+        status = settings.help ? help(command->name) : run(command, &settings);
+    cli_forget(&settings);
+    return status;
 }

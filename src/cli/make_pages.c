@@ -110,11 +110,13 @@ static void man_list(const cli_command *command, unsigned engine)
 
 static void man_flags(const cli_command *command)
 {
-    (void)
-        fputs(".SH FLAGS\nThe value of a flag is the next argument, or follows an equals sign.\n.B \\-\\-\n"
-              "ends the flags. A flag with a value may be given only once. A flag that is not given is taken from the "
-              "environment:\n.B ",
-              stdout);
+    (void)fputs(".SH FLAGS\nThe value of a flag is the next argument, or follows an equals sign.\n.B \\-\\-\n"
+                "ends the flags. A flag with a value may be given only once",
+                stdout);
+    for (size_t i = 0; i < cli_flag_count; i++)
+        if ((cli_flags[i].commands & command->bit) && cli_flags[i].kind == CLI_LIST)
+            printf(", but for\n.BR \\-\\-%s ", cli_flags[i].name);
+    (void)fputs(".\nA flag that is not given is taken from the environment:\n.B ", stdout);
     put_variable(first_flag(command));
     (void)fputs("\nfor\n.BR \\-\\-", stdout);
     put_words(first_flag(command));
@@ -136,9 +138,10 @@ static void man_statuses(const cli_command *command)
         (void)fputs("3 the output can't be written; ", stdout);
     else
         (void)fputs("3 a model, adapter, input or output can't be used; ", stdout);
-    (void)fputs("4 out of memory or another resource; 130 interrupted; 141 whoever read standard output stopped "
-                "reading.\n",
-                stdout);
+    (void)fputs("4 out of memory or another resource; 130 interrupted; ", stdout);
+    if (command->bit & CLI_CMD_TRAIN)
+        (void)fputs("143 ended by SIGTERM; ", stdout);
+    (void)fputs("141 whoever read standard output stopped reading.\n", stdout);
 }
 
 static void man_tail(const cli_command *command)
@@ -186,9 +189,13 @@ static const char *words_of(const cli_flag *flag)
         { "only", "matmul|scoring|batch|length|answers|memory" },
         { "weights", "rewardbench" },
         { "normalize", NULL }, /* a file, or numbers */
+        { "lora-targets", "all-linear" },
+        { "resume", "auto|never" },
+        { "best", "eval_accuracy|eval_loss|eval_margin" },
+        { "compat", "trl" },
     };
 
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+    for (size_t i = 0; flag->value && i < sizeof words / sizeof words[0]; i++)
         if (!strcmp(flag->name, words[i][0]))
             return words[i][1];
     return flag->value && strchr(flag->value, '|') ? flag->value : NULL;
@@ -281,7 +288,7 @@ static void zsh_flag(const cli_flag *flag)
 {
     char what[400];
 
-    (void)snprintf(what, sizeof what, "--%s[%s]", flag->name, flag->about);
+    (void)snprintf(what, sizeof what, "%s--%s[%s]", flag->kind == CLI_LIST ? "*" : "", flag->name, flag->about);
     (void)fputs("            ", stdout);
     put_quoted(what, ":");
     if (flag->value) {

@@ -46,6 +46,17 @@ const char *cli_number(char *buffer, unsigned long long value)
     return p;
 }
 
+const char *cli_time(char *buffer, double seconds)
+{
+    const unsigned long s = seconds < 3.6e8 ? (unsigned long)(seconds + 0.5) : 360000000;
+
+    if (s >= 3600)
+        (void)snprintf(buffer, CLI_NUMBER_ROOM, "%lu:%02lu:%02lu", s / 3600, s / 60 % 60, s % 60);
+    else
+        (void)snprintf(buffer, CLI_NUMBER_ROOM, "%lu:%02lu", s / 60, s % 60);
+    return buffer;
+}
+
 /* Whether standard output is a pipe that nobody reads any more. */
 static int is_reader_gone(void)
 {

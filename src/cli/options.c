@@ -1,9 +1,7 @@
-/* options.c - reads the command line by the table in flags.c. */
+/* options.c - reads the command line and the environment by the table in flags.c. */
 #include "cli/cli.h"
 
-#include <errno.h>
-#include <limits.h>
-#include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +16,16 @@ static const char *flag_name(const void *context, size_t index)
     return NULL;
 }
 
+/* What a flag of another program that trains is called here. */
+static void say_alias(const char *typed, const cli_alias *alias)
+{
+    if (alias->ours)
+        cli_say("train has no flag --%s; it is called --%s here%s%s", typed, alias->ours, alias->why ? ": " : "",
+                alias->why ? alias->why : "");
+    else
+        cli_say("train has no flag --%s; %s", typed, alias->why);
+}
+
 /* The flag called name[0..len), or NULL after reporting that there is none. */
 static const cli_flag *find_flag(const cli_command *command, const char *name, size_t len)
 {
@@ -30,113 +38,15 @@ static const cli_flag *find_flag(const cli_command *command, const char *name, s
             return &cli_flags[i];
     (void)snprintf(typed, sizeof typed, "%.*s", len < sizeof typed ? (int)len : (int)sizeof typed - 1, name);
     guess = cli_closest(typed, flag_name, command);
-    if (cli_hint(typed))
+    if ((command->bit & CLI_CMD_TRAIN) && cli_alias_find(typed))
+        say_alias(typed, cli_alias_find(typed));
+    else if (cli_hint(typed))
         cli_say("%s has no flag --%s; %s", command->name, typed, cli_hint(typed));
     else if (guess)
         cli_say("%s has no flag --%s; did you mean --%s?", command->name, typed, guess);
     else
         cli_say("%s has no flag --%s; guerdon %s --help lists them", command->name, typed, command->name);
     return NULL;
-}
-
-/* The place of `value` among the choices "a|b|c", or -1. */
-static int choice_index(const char *choices, const char *value)
-{
-    const size_t len = strlen(value);
-    int index = 0;
-
-    for (const char *p = choices;; p++, index++) {
-        const size_t n = strcspn(p, "|");
-
-        if (n == len && !memcmp(p, value, n))
-            return index;
-        p += n;
-        if (!*p)
-            return -1;
-    }
-}
-
-static int bad_choice(const cli_flag *flag, const char *value)
-{
-    cli_say("--%s=%s: expected %s", flag->name, value, flag->value);
-    return CLI_USAGE;
-}
-
-static int set_count(const cli_flag *flag, const char *value, size_t *slot)
-{
-    unsigned long long n;
-    char *end;
-
-    errno = 0;
-    n = value[0] >= '0' && value[0] <= '9' ? strtoull(value, &end, 10) : 0;
-    if (!n || *end || errno || n > SIZE_MAX || (!strcmp(flag->name, "threads") && n > UINT_MAX)) {
-        cli_say("--%s=%s: expected a whole number, at least 1", flag->name, value);
-        return CLI_USAGE;
-    }
-    *slot = (size_t)n;
-    return CLI_OK;
-}
-
-/* 2G, 1.5G, 1500M, 2GiB, 2147483648: bytes.  2GB is 2,000,000,000. */
-static int set_size(const cli_flag *flag, const char *value, size_t *slot)
-{
-    static const char units[] = "KMGT";
-    char *end = NULL;
-    double n = value[0] >= '0' && value[0] <= '9' && value[1] != 'x' && value[1] != 'X' ? strtod(value, &end) : 0;
-
-    if (n > 0 && *end) {
-        const char *unit = strchr(units, *end >= 'a' ? *end - 'a' + 'A' : *end);
-        const int decimal = unit && (!strcmp(end + 1, "B") || !strcmp(end + 1, "b"));
-
-        for (long i = unit ? unit - units + 1 : 0; i > 0; i--)
-            n *= decimal ? 1000 : 1024;
-        end += unit != NULL;
-        end += decimal ? 1 : unit && !strncmp(end, "iB", 2) ? 2 : 0;
-    }
-    if (!(n >= 1) || n >= 0x1p63 || *end) {
-        cli_say("--%s=%s: expected a number of bytes, such as 2G, 1.5G or 900M", flag->name, value);
-        return CLI_USAGE;
-    }
-    *slot = (size_t)n;
-    return CLI_OK;
-}
-
-static int set_number(const cli_flag *flag, const char *value, cli_optional *slot)
-{
-    char *end;
-
-    slot->value = strtod(value, &end);
-    slot->given = 1;
-    if (end != value && !*end && isfinite(slot->value) && !strpbrk(value, "xX"))
-        return CLI_OK;
-    cli_say("--%s=%s: expected a number, such as 0.5 or -2", flag->name, value);
-    return CLI_USAGE;
-}
-
-static int set_flag(cli_settings *settings, const cli_flag *flag, const char *value)
-{
-    char *slot = (char *)settings + flag->offset;
-    int index = 1;
-
-    switch (flag->kind) {
-    case CLI_COUNT: return set_count(flag, value, (size_t *)(void *)slot);
-    case CLI_NUMBER: return set_number(flag, value, (cli_optional *)(void *)slot);
-    case CLI_SIZE: return set_size(flag, value, (size_t *)(void *)slot);
-    case CLI_WORD:
-        if (choice_index(flag->value, value) < 0)
-            return bad_choice(flag, value);
-        *(const char **)(void *)slot = value;
-        break;
-    case CLI_TEXT: *(const char **)(void *)slot = value; break;
-    case CLI_CHOICE:
-        index = choice_index(flag->value, value);
-        if (index < 0)
-            return bad_choice(flag, value);
-        *(int *)(void *)slot = index;
-        break;
-    case CLI_SWITCH: *(int *)(void *)slot = 1; break;
-    }
-    return CLI_OK;
 }
 
 /* The value of argv[*at], which is `flag`: after its =, or else the next argument, to which *at then moves. */
@@ -165,14 +75,19 @@ static int take_value(const char **value, const cli_flag *flag, int argc, char *
     return CLI_OK;
 }
 
-/* Which flags of the table were given. */
-struct given_flags {
-    char flag[CLI_FLAGS_MAX];
-};
+static const cli_place here; /* no file: a mistake names the flag */
+
+/* What to say of a second file where one is expected. */
+static const char *several(const cli_flag *flag)
+{
+    if (!strcmp(flag->name, "input"))
+        return "; " CLI_SEVERAL("input");
+    return strcmp(flag->name, "train") ? "" : "; " CLI_SEVERAL("train");
+}
 
 /* One flag at argv[*at], with its value. */
 static int parse_flag(cli_settings *settings, const cli_command *command, int argc, char **argv, int *at,
-                      struct given_flags *given)
+                      cli_given *given)
 {
     const char *name = argv[*at] + 2;
     const char *value;
@@ -185,14 +100,14 @@ static int parse_flag(cli_settings *settings, const cli_command *command, int ar
     flag = find_flag(command, name, strcspn(name, "="));
     if (!flag)
         return CLI_USAGE;
-    if (given->flag[flag - cli_flags] && flag->kind != CLI_SWITCH) {
-        cli_say("--%s is given twice%s", flag->name, strcmp(flag->name, "input") ? "" : "; " CLI_SEVERAL);
+    if (given->flag[flag - cli_flags] && flag->kind != CLI_SWITCH && flag->kind != CLI_LIST) {
+        cli_say("--%s is given twice%s", flag->name, several(flag));
         return CLI_USAGE;
     }
     given->flag[flag - cli_flags] = 1;
     if (take_value(&value, flag, argc, argv, at))
         return CLI_USAGE;
-    return set_flag(settings, flag, value);
+    return cli_set(settings, flag, value, &here);
 }
 
 /* GUERDON_MAX_LENGTH for max-length. */
@@ -209,12 +124,21 @@ static const char *from_environment(const cli_flag *flag)
     return value && *value ? value : NULL;
 }
 
+bool cli_is_set(const cli_given *given, const cli_flag *flag)
+{
+    for (size_t i = 0; i < cli_flag_count; i++)
+        if (given->flag[i] && cli_flags[i].offset == flag->offset)
+            return true;
+    return false;
+}
+
 /* Takes flags that were not given from the environment. An empty variable counts as unset; a switch is 1 or 0. */
-static int add_environment(cli_settings *settings, const cli_command *command, const struct given_flags *given)
+static int add_environment(cli_settings *settings, const cli_command *command, const cli_given *given)
 {
     for (size_t i = 0; i < cli_flag_count; i++) {
         const cli_flag *flag = &cli_flags[i];
-        const int wanted = (flag->commands & command->bit) && !given->flag[i] && strcmp(flag->name, "help") != 0;
+        const int wanted = (flag->commands & command->bit) && !cli_is_set(given, flag) &&
+                           strcmp(flag->name, "help") != 0;
         const char *value = wanted ? from_environment(flag) : NULL;
 
         if (!value || (flag->kind == CLI_SWITCH && !strcmp(value, "0")))
@@ -223,7 +147,35 @@ static int add_environment(cli_settings *settings, const cli_command *command, c
             cli_say("--%s=%s, from the environment: expected 1 or 0", flag->name, value);
             return CLI_USAGE;
         }
-        if (set_flag(settings, flag, value))
+        if (cli_set(settings, flag, value, &here))
+            return CLI_USAGE;
+    }
+    return CLI_OK;
+}
+
+/* The recipe itself may be named by the environment. */
+static int add_recipe(cli_settings *settings, const cli_command *command, cli_given *given)
+{
+    for (size_t i = 0; i < cli_flag_count && !settings->recipe; i++)
+        if ((cli_flags[i].commands & command->bit) && !strcmp(cli_flags[i].name, "recipe"))
+            settings->recipe = from_environment(&cli_flags[i]);
+    return settings->recipe ? cli_recipe_read(settings, given) : CLI_OK;
+}
+
+static int parse_arguments(cli_settings *settings, const cli_command *command, int argc, char **argv, cli_given *given)
+{
+    int ended = 0;
+
+    for (int at = 0; at < argc && !settings->help; at++) {
+        char *arg = argv[at];
+
+        if (ended || arg[0] != '-' || !arg[1])
+            settings->texts[settings->text_count++] = arg;
+        else if (!strcmp(arg, "--"))
+            ended = 1;
+        else if (!strcmp(arg, "--help") || !strcmp(arg, "-h"))
+            settings->help = 1; /* show help, whatever else is wrong */
+        else if (parse_flag(settings, command, argc, argv, &at, given))
             return CLI_USAGE;
     }
     return CLI_OK;
@@ -231,33 +183,33 @@ static int add_environment(cli_settings *settings, const cli_command *command, c
 
 int cli_parse(cli_settings *settings, const cli_command *command, int argc, char **argv)
 {
-    struct given_flags given = { { 0 } };
-    int ended = 0;
+    cli_given typed = { { 0 } }, given;
+    int status;
 
     memset(settings, 0, sizeof *settings);
     gd_options_init(&settings->options);
+    gd_train_options_init(&settings->train);
     settings->format = -1;
     settings->texts = argv;
-    for (int at = 0; at < argc; at++) {
-        char *arg = argv[at];
-
-        if (ended || arg[0] != '-' || !arg[1]) {
-            settings->texts[settings->text_count++] = arg;
-        } else if (!strcmp(arg, "--")) {
-            ended = 1;
-        } else if (!strcmp(arg, "--help") || !strcmp(arg, "-h")) {
-            settings->help = 1; /* show help, whatever else is wrong */
-            return CLI_OK;
-        } else if (parse_flag(settings, command, argc, argv, &at, &given)) {
-            return CLI_USAGE;
-        }
-    }
-    if (add_environment(settings, command, &given) || cli_check_effects(settings, command, given.flag))
-        return CLI_USAGE;
+    status = parse_arguments(settings, command, argc, argv, &typed);
+    if (status || settings->help)
+        return status;
+    given = typed;
+    status = add_recipe(settings, command, &given);
+    if (!status)
+        status = add_environment(settings, command, &given);
+    if (!status)
+        status = cli_check_effects(settings, command, &typed);
     settings->options.threads = (unsigned)settings->threads;
     settings->options.truncate = (gd_truncate)settings->truncate;
     settings->options.add_eos = (gd_add_eos)settings->add_eos;
     settings->options.no_share_prefix = settings->share_prefix;
     settings->options.dry_run = settings->dry_run != 0;
-    return CLI_OK;
+    return status;
+}
+
+void cli_forget(cli_settings *settings)
+{
+    cli_recipe_forget(settings->recipe_memory);
+    settings->recipe_memory = NULL;
 }

@@ -4,6 +4,8 @@
 
 #include "guerdon.h"
 
+#include <stdbool.h>
+
 /* Which commands a flag belongs to. */
 enum {
     CLI_CMD_SCORE = 1,
@@ -16,14 +18,17 @@ enum {
     CLI_CMD_MERGE = 128,
     CLI_CMD_EVAL = 256,
     CLI_CMD_COMPARE = 512,
-    CLI_ENGINE = 1024 /* not a command: the flag says how to compute, and is listed after the others */
+    CLI_CMD_TRAIN = 1024,
+    CLI_ENGINE = 2048 /* not a command: the flag says how to compute, and is listed after the others */
 };
 
-/* A number with no value to spare for "not given". */
-typedef struct cli_optional {
-    int given;
-    double value;
-} cli_optional;
+enum { CLI_LIST_MAX = 64 };
+
+/* The values of a flag that may be given several times, in order. */
+typedef struct cli_list {
+    size_t count;
+    const char *values[CLI_LIST_MAX];
+} cli_list;
 
 /* Everything that a command line can set.  Zero is the default of every field but `format`. */
 typedef struct cli_settings {
@@ -39,11 +44,15 @@ typedef struct cli_settings {
     const char *by, *weights, *scores, *calibrate_output; /* eval */
     const char *pairs, *pairs_output, *group_by;          /* rank */
     const char *rejects;                                  /* filter */
-    cli_optional min_score, min_margin, top_fraction, flip_below;
+    gd_number min_score, min_margin, top_fraction, flip_below;
     size_t seconds, top, seed;
     int format; /* -1: not given; else a gd_format */
     int skip_unscored;
     int resume, quiet, json, quick, help, with_texts, annotate, calibrate;
+    gd_train_options train; /* but for what other commands have too: format, fields, output */
+    cli_list evals;         /* train */
+    const char *recipe;
+    struct cli_recipe *recipe_memory; /* what the values from the recipe point into */
     size_t text_count;
     char **texts; /* the arguments that aren't flags: points into argv */
 } cli_settings;
@@ -53,8 +62,9 @@ typedef enum cli_kind {
     CLI_WORD,   /* const char *: one of the choices */
     CLI_CHOICE, /* int: the index of the choice */
     CLI_COUNT,  /* size_t: a whole number, at least 1 */
-    CLI_NUMBER, /* cli_optional: any finite number */
+    CLI_NUMBER, /* gd_number: any finite number */
     CLI_SIZE,   /* size_t: bytes, with K, M, G or T for powers of 1024, KB and so on for those of 1000 */
+    CLI_LIST,   /* cli_list: any texts, one for each time that the flag is given */
     CLI_SWITCH  /* int: 1 when given; takes no value */
 } cli_kind;
 
@@ -80,20 +90,43 @@ typedef struct cli_command {
 extern const cli_command cli_commands[];
 extern const size_t cli_command_count;
 
-enum { CLI_FLAGS_MAX = 96 };
+enum { CLI_FLAGS_MAX = 128 };
 extern const cli_flag cli_flags[];
 extern const size_t cli_flag_count;
 
 /* The heading of the flags with CLI_ENGINE. */
 #define CLI_ENGINE_HEADING "Flags for how to compute, which most people can leave out"
 
+/* Which rows of the flag table were given. */
+typedef struct cli_given {
+    char flag[CLI_FLAGS_MAX];
+} cli_given;
+
+/* Whether the member of the settings that this flag sets was set; several rows may set the same one. */
+bool cli_is_set(const cli_given *given, const cli_flag *flag);
+
 /* Fills *settings from the arguments after the command's name, which stay the caller's, and, for flags not given, from
- * the environment (GUERDON_MAX_LENGTH for --max-length).  Moves the texts to the front of argv.  Reports a mistake and
- * returns CLI_USAGE. */
+ * the recipe, if there is one, and then from the environment (GUERDON_MAX_LENGTH for --max-length).  Moves the texts to
+ * the front of argv.  Reports a mistake and returns an exit status.  cli_forget() frees what *settings holds. */
 int cli_parse(cli_settings *settings, const cli_command *command, int argc, char **argv);
+void cli_forget(cli_settings *settings);
+
+/* Where a value that is not from the command line stands. */
+typedef struct cli_place {
+    const char *file, *key; /* NULL for the command line and the environment */
+    unsigned line, column;
+} cli_place;
+
+/* values.c: sets what the flag sets.  Reports a value that is wrong, and returns CLI_USAGE. */
+int cli_set(cli_settings *settings, const cli_flag *flag, const char *value, const cli_place *place);
+
+/* recipe.c: takes the flags that were not given from the file settings->recipe, and adds them to *given.  Returns an
+ * exit status. */
+int cli_recipe_read(cli_settings *settings, cli_given *given);
+void cli_recipe_forget(struct cli_recipe *recipe);
 
 /* effects.c: reports a flag of the command line that would have no effect because of what the others say, and returns
- * CLI_USAGE.  `given` has a byte for each row of the table; in the environment, a flag is only a default. */
-int cli_check_effects(const cli_settings *settings, const cli_command *command, const char given[CLI_FLAGS_MAX]);
+ * CLI_USAGE.  In the environment and in a recipe, a flag is only a default. */
+int cli_check_effects(const cli_settings *settings, const cli_command *command, const cli_given *given);
 
 #endif

@@ -3,7 +3,12 @@
 
 #include "cli/cli.h"
 
+#include <math.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
+#include <unistd.h>
 
 #define CELLS 20
 #define REDRAW_SECONDS 0.1
@@ -24,26 +29,26 @@ void cli_progress_start(cli_progress *bar)
 
 static void draw_time(double seconds)
 {
-    const unsigned long s = seconds < 3.6e8 ? (unsigned long)(seconds + 0.5) : 360000000;
+    char room[CLI_NUMBER_ROOM];
 
-    if (s >= 3600)
-        fprintf(stderr, "%lu:%02lu:%02lu left", s / 3600, s / 60 % 60, s % 60);
-    else
-        fprintf(stderr, "%lu:%02lu left", s / 60, s % 60);
+    fprintf(stderr, "%s left", cli_time(room, seconds));
 }
 
-/* Clears the line, and draws a bar if `part` is known (not negative). */
-static void begin_line(cli_progress *bar, double part)
+/* Clears the line, and draws a bar of so many cells if `part` is known (not negative). */
+static void begin_bar(cli_progress *bar, double part, int cells)
 {
     bar->drawn = 1;
     (void)fputs("\r\x1b[K", stderr);
     if (part < 0)
         return;
-    (void)putc('[', stderr);
-    for (int i = 0; i < CELLS; i++)
-        (void)putc(i < (int)(part * CELLS) ? '=' : ' ', stderr);
-    fprintf(stderr, "] %3d%%  ", (int)(part * 100));
+    if (cells > 0)
+        (void)putc('[', stderr);
+    for (int i = 0; i < cells; i++)
+        (void)putc(i < (int)(part * cells) ? '=' : ' ', stderr);
+    fprintf(stderr, "%s%3d%%  ", cells > 0 ? "] " : "", (int)(part * 100));
 }
+
+static void begin_line(cli_progress *bar, double part) { begin_bar(bar, part, CELLS); }
 
 void cli_progress_step(cli_progress *bar, const char *what, double done, double expected)
 {
@@ -89,11 +94,63 @@ void cli_progress_draw(cli_progress *bar, uint64_t items, uint64_t bytes, uint64
     (void)fflush(stderr);
 }
 
+/* The width of the terminal. */
+static int columns(void)
+{
+    struct winsize size = { 0 };
+
+    return !ioctl(STDERR_FILENO, TIOCGWINSZ, &size) && size.ws_col ? size.ws_col : 80;
+}
+
+/* Appends to a line. */
+static void append(char text[160], const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void append(char text[160], const char *format, ...)
+{
+    const size_t len = strlen(text);
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(text + len, 160 - len, format, args);
+    va_end(args);
+}
+
+static void describe_step(char text[160], const gd_train_report *step)
+{
+    char number[2][CLI_NUMBER_ROOM], time[CLI_NUMBER_ROOM];
+
+    text[0] = '\0';
+    append(text, "%s/%s", cli_number(number[0], step->step), cli_number(number[1], step->steps));
+    if (step->step)
+        append(text, "  loss %.4f  accuracy %.3f", step->loss, step->accuracy);
+    if (step->pairs_per_second > 0)
+        append(text, "  %.*f pairs/s", step->pairs_per_second < 10 ? 2 : 0, step->pairs_per_second);
+    if (isfinite(step->seconds_left))
+        append(text, "  %s left", cli_time(time, step->seconds_left));
+}
+
+/* The bar gets what the rest leaves of the line, which must not wrap. */
+void cli_progress_train(cli_progress *bar, const gd_train_report *step)
+{
+    const double t = now();
+    char text[160];
+    int cells;
+
+    if (!bar->shown || !step->steps || t - bar->last < REDRAW_SECONDS)
+        return;
+    bar->last = t;
+    describe_step(text, step);
+    cells = columns() - (int)strlen(text) - 10;
+    begin_bar(bar, (double)step->step / (double)step->steps, cells < 4 ? 0 : cells < CELLS ? cells : CELLS);
+    (void)fputs(text, stderr);
+    (void)fflush(stderr);
+}
+
 void cli_progress_clear(cli_progress *bar)
 {
     if (bar->drawn)
         (void)fputs("\r\x1b[K", stderr);
     bar->drawn = 0;
+    bar->last = 0; /* to be drawn again at once */
 }
 
 static void show_count(const char *what, uint64_t count)

@@ -23,6 +23,12 @@ void cli_progress_step(cli_progress *bar, const char *what, double done, double 
 /* The same for a run measured in bytes. */
 void cli_progress_bytes(cli_progress *bar, const char *what, uint64_t done, uint64_t total);
 
+/* The same for a training run. */
+void cli_progress_train(cli_progress *bar, const gd_train_report *step);
+
+/* "trained 128 steps in 1:23: loss ..." */
+void cli_progress_trained(const cli_progress *bar, const gd_train_report *last);
+
 /* Erases the bar. */
 void cli_progress_clear(cli_progress *bar);
 

@@ -10,18 +10,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t interrupted;
+static volatile sig_atomic_t interrupted; /* the signal */
+static const char *notice;                /* NULL, or what to print then */
 
 static void on_interrupt(int signal_number)
 {
-    (void)signal_number;
-    interrupted = 1;
+    const int before = errno;
+
+    interrupted = signal_number;
+    if (notice && write(STDERR_FILENO, notice, strlen(notice)) < 0)
+        notice = NULL;
+    errno = before;
 }
 
 static int report(void *context, uint64_t items, uint64_t bytes, uint64_t bytes_total, uint64_t tokens)
 {
     cli_progress_draw(context, items, bytes, bytes_total, tokens);
-    return interrupted;
+    return interrupted != 0;
 }
 
 int cli_interrupted(void) { return interrupted; }
@@ -104,7 +109,7 @@ const char *cli_run_several(const cli_settings *s)
 {
     struct stat sb;
 
-    return s->input && !stat(s->input, &sb) && !stat(s->texts[0], &sb) ? "; " CLI_SEVERAL : "";
+    return s->input && !stat(s->input, &sb) && !stat(s->texts[0], &sb) ? "; " CLI_SEVERAL("input") : "";
 }
 
 static int choose_input(cli_run *run)
@@ -193,10 +198,11 @@ void cli_run_notes(const cli_run *run, const gd_model *model)
         cli_say("note: %s", note);
 }
 
-void cli_watch_interrupt(void)
+void cli_watch_interrupt(const char *say)
 {
     struct sigaction action = { 0 };
 
+    notice = say;
     action.sa_handler = on_interrupt;
     action.sa_flags = (int)SA_RESETHAND; /* the second signal has its usual effect */
     (void)sigemptyset(&action.sa_mask);
@@ -206,7 +212,7 @@ void cli_watch_interrupt(void)
 
 const gd_progress *cli_run_watch(cli_run *run)
 {
-    cli_watch_interrupt();
+    cli_watch_interrupt(NULL);
     cli_progress_start(&run->bar);
     gd_progress_init(&run->progress);
     run->progress.report = report;

@@ -21,7 +21,7 @@ gd_status cli_open_model(gd_model **model, const cli_settings *settings, gd_erro
 /* For a command that takes no texts: CLI_OK if none are given, or - alone, for standard input. */
 int cli_run_without_texts(const cli_settings *settings, const char *command);
 
-/* CLI_SEVERAL after a semicolon if a pattern was meant, which the shell has expanded; else "".  There are texts. */
+/* CLI_SEVERAL() after a semicolon if a pattern was meant, which the shell has expanded; else "".  There are texts. */
 const char *cli_run_several(const cli_settings *settings);
 
 /* CLI_OK unless the lines of --output and those of `second`, the value of the flag `name`, would both go to standard
@@ -34,8 +34,9 @@ void cli_run_notes(const cli_run *run, const gd_model *model);
 /* From here on SIGINT ends the run after the current batch, and a second SIGINT ends it immediately. */
 const gd_progress *cli_run_watch(cli_run *run);
 
-/* The same for a command without items: the first SIGINT makes cli_interrupted() return 1. */
-void cli_watch_interrupt(void);
+/* The same for a command without items: from the first SIGINT or SIGTERM, cli_interrupted() returns its number, and 0
+ * until then.  `say`, if not NULL, is then written to standard error; it stays the caller's. */
+void cli_watch_interrupt(const char *say);
 int cli_interrupted(void);
 
 /* Closes the model; after a dry run, shows first what it found, unless that failed.  Returns rc, or the failure. */

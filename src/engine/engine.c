@@ -73,6 +73,8 @@ static size_t batch_bytes(const void *context, size_t rows)
            limits.max_position * engine->plan->head_dim * sizeof(float) + gd_engine_host_bytes(rows);
 }
 
+size_t gd_engine_batch_bytes(const gd_engine *engine, size_t rows) { return batch_bytes(engine, rows); }
+
 static gd_status make_budget(gd_engine *engine, const gd_engine_parts *parts, gd_error *err)
 {
     const size_t count = parts->plan->stage_count;

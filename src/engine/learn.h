@@ -26,12 +26,18 @@ typedef struct gd_learner_budget {
     size_t least;    /* the least memory in which such a step runs */
 } gd_learner_budget;
 
-/* Chooses for steps of up to so many rows, texts of up to so many tokens, and `other` bytes that the process will still
- * take for itself.  First layers are kept, from the last on, since that saves a third of their work; what is left keeps
- * weights.  memory: of the whole process; 0: what is free.  Fails with GD_ENOMEM if that is too little.  Before the
- * first run, since it counts what the process has already. */
-gd_status gd_learner_fit(gd_learner *learner, size_t rows, size_t positions, size_t other, size_t memory,
-                         gd_learner_budget *out, gd_error *err);
+/* What a step must have room for. */
+typedef struct gd_learner_need {
+    size_t rows, positions;       /* of a batch, and of its longest text, at most */
+    size_t other;                 /* bytes that the process will still take for itself */
+    size_t memory;                /* of the whole process; 0: what is free */
+    size_t keep_least, keep_most; /* layers to keep: 0 and the plan's layers for a free choice */
+} gd_learner_need;
+
+/* Chooses how steps run.  First layers are kept, from the last on, since that saves a third of their work; what is left
+ * keeps weights.  Fails with GD_ENOMEM if the memory is too little.  Before the first run, since it counts what the
+ * process has already. */
+gd_status gd_learner_fit(gd_learner *learner, const gd_learner_need *need, gd_learner_budget *out, gd_error *err);
 void gd_learner_close(gd_learner *learner); /* NULL is fine; before its engine */
 
 /* Turns scores [pooled, labels] into their gradients, in double and then rounded. */

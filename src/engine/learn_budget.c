@@ -45,21 +45,43 @@ static size_t window_bytes(const gd_learner *learner)
     return most;
 }
 
-/* The layers that can be kept, from the last on; those that have nothing to learn need no room. */
-static size_t layers_that_fit(const gd_learner *learner, size_t rows, size_t *left)
+/* What keeping a stage takes; one that has nothing to learn needs no room. */
+static size_t kept_bytes(const gd_learner *learner, size_t stage, size_t rows)
+{
+    return learner->plan->stages[stage].back_count ? lines_bytes(gd_learner_lines(rows), learner->plan->kept_bytes) : 0;
+}
+
+/* What the last layers take that are kept in any case. */
+static size_t least_bytes(const gd_learner *learner, const gd_learner_need *need)
 {
     const gd_plan *plan = plan_of(learner);
-    const size_t each = lines_bytes(gd_learner_lines(rows), learner->plan->kept_bytes);
+    size_t bytes = 0, layers = 0;
+
+    for (size_t i = plan->stage_count; i-- > 0 && layers < need->keep_least;) {
+        if (plan->stages[i].layer < 0)
+            continue;
+        bytes = gd_sum(bytes, kept_bytes(learner, i, need->rows));
+        layers++;
+    }
+    return bytes;
+}
+
+/* The layers that can be kept besides those, from the last on. */
+static size_t layers_that_fit(const gd_learner *learner, const gd_learner_need *need, size_t *left)
+{
+    const gd_plan *plan = plan_of(learner);
     size_t layers = 0;
 
-    for (size_t i = plan->stage_count; i-- > 0;) {
-        const size_t bytes = learner->plan->stages[i].back_count ? each : 0;
+    for (size_t i = plan->stage_count; i-- > 0 && layers < need->keep_most;) {
+        const size_t bytes = kept_bytes(learner, i, need->rows);
 
         if (plan->stages[i].layer < 0)
             continue;
-        if (bytes > *left)
-            break;
-        *left -= bytes;
+        if (layers >= need->keep_least) {
+            if (bytes > *left)
+                break;
+            *left -= bytes;
+        }
         layers++;
     }
     return layers;
@@ -79,23 +101,24 @@ static size_t stages_that_fit(const gd_learner *learner, size_t *left)
     return stages;
 }
 
-gd_status gd_learner_fit(gd_learner *learner, size_t rows, size_t positions, size_t other, size_t memory,
-                         gd_learner_budget *out, gd_error *err)
+gd_status gd_learner_fit(gd_learner *learner, const gd_learner_need *need, gd_learner_budget *out, gd_error *err)
 {
-    const size_t process = gd_memory_resident(),
+    const size_t process = gd_memory_resident(), memory = need->memory,
                  available = learner->engine->backend->memory_free(learner->engine->device);
     const size_t limit = memory ? memory : gd_sum(process, available - available / 8);
     size_t left;
 
-    *out = (gd_learner_budget){ .least = gd_sum(gd_sum(process, other), window_bytes(learner)) };
-    out->least = gd_sum(out->least, step_bytes(learner, rows, positions));
+    *out = (gd_learner_budget){ .least = gd_sum(gd_sum(process, need->other), window_bytes(learner)) };
+    out->least = gd_sum(out->least, step_bytes(learner, need->rows, need->positions));
+    out->least = gd_sum(out->least, least_bytes(learner, need));
     if (out->least > limit && memory)
         return gd_fail(
             err, GD_ENOMEM,
-            "memory is %.4g MiB, but a step of %zu rows needs at least %zu MiB; fewer pairs a step need less",
-            (double)memory / (1 << 20), rows, gd_budget_enough_mib(out->least));
+            "memory is %.4g MiB, but a step of %zu rows needs at least %zu MiB; fewer pairs a step need less%s",
+            (double)memory / (1 << 20), need->rows, gd_budget_enough_mib(out->least),
+            need->keep_least ? ", and so does computing layers again (checkpoint_layers)" : "");
     left = out->least > limit ? 0 : limit - out->least; /* the user set no limit: try anyway */
-    out->keep = layers_that_fit(learner, rows, &left);
+    out->keep = layers_that_fit(learner, need, &left);
     out->resident = stages_that_fit(learner, &left);
     out->bytes = out->least > limit ? out->least : limit - left;
     gd_learner_keep(learner, out->keep);

@@ -89,7 +89,8 @@ typedef enum gd_truncate {
 typedef enum gd_add_eos {
     GD_ADD_EOS_NEVER = 0, /**< the ids are what the tokenizer returns */
     GD_ADD_EOS_AUTO,      /**< append unless the ids already end with it (TRL's rule for plain text) */
-    GD_ADD_EOS_ALWAYS
+    GD_ADD_EOS_ALWAYS,
+    GD_ADD_EOS_OFF /**< never, also with an adapter that was trained with it */
 } gd_add_eos;
 
 /** How to open a model.  Start from gd_options_init(); NULL and 0 mean the default everywhere. */
@@ -686,6 +687,108 @@ GD_API gd_status gd_compare(const char *scores_a, const char *scores_b, char **j
 
 /** Makes a page from a result of gd_compare(), as gd_eval_page() does. */
 GD_API gd_status gd_compare_page(const char *json, char **html, gd_error *err);
+
+/** A number that may be left out: all zero means that it is not given.  This struct will never change. */
+typedef struct gd_number {
+    int given; /**< not 0: the value counts */
+    double value;
+} gd_number;
+
+/** How far a training run is, for gd_train_options.report.  The library fills it in; it may grow at its end. */
+typedef struct gd_train_report {
+    const char *note;     /**< NULL, or a line for the user, without a newline; the other members are then those of the
+                               step before */
+    uint64_t step, steps; /**< done, and of the whole run */
+    double epoch;         /**< passes over the data so far */
+    double loss, accuracy, learning_rate, gradient_norm; /**< of the last step */
+    double pairs_per_second;                             /**< of the last few steps; 0: not known yet */
+    double seconds_left;                                 /**< NaN: not known yet */
+} gd_train_report;
+
+/** What gd_train() learns from, and how.  Start from gd_train_options_init(). */
+typedef struct gd_train_options {
+    size_t struct_size;       /**< set by gd_train_options_init() */
+    const char *train;        /**< preferences: as in gd_file_options.input */
+    gd_format format;         /**< of all inputs */
+    const char *fields;       /**< as in gd_file_options */
+    const char *const *evals; /**< [eval_count] data to evaluate on: paths, or "NAME=path" to tell several apart */
+    size_t eval_count;
+    const char *output; /**< a directory: a new or an empty one, or that of an interrupted run with the same options */
+    const char *resume; /**< "auto" (default: continue from the newest checkpoint of the output that is sound), "never"
+                              (the output must be new or empty), or the directory of a checkpoint */
+    size_t lora_r;      /**< the rank of the adapter's matrices; 0: 32 */
+    gd_number lora_alpha;     /**< their product is multiplied by alpha / r; not given: 2 r */
+    const char *lora_targets; /**< "all-linear" (default), names separated by commas ("q_proj,v_proj"), or a regular
+                                   expression that matches whole names of modules, as in PEFT */
+    const char *init_adapter; /**< NULL, or a PEFT adapter to begin with; its ranks, scales and modules are kept */
+    gd_number learning_rate;  /**< not given: 1e-5 */
+    const char *schedule;     /**< "cosine" (default), "linear" or "constant" */
+    gd_number warmup_steps;   /**< steps in which the rate rises from 0; not given: 100, or a tenth of all steps if that
+                                   is less */
+    gd_number epochs;         /**< passes over the data, perhaps not a whole number; not given: 1 */
+    size_t max_steps;         /**< not 0: the number of steps, in place of epochs */
+    size_t batch_size;        /**< pairs of a micro-batch; 0: 4 */
+    size_t grad_accum;        /**< micro-batches of a step; 0: 4 */
+    gd_number weight_decay;   /**< AdamW's; not given: 0 */
+    gd_number clip;           /**< the norm to which gradients are clipped, 0 for none; not given: 1 */
+    gd_number center_rewards; /**< weight of (chosen + rejected)^2 in the loss; not given: 0 */
+    const char *margin_field; /**< NULL, or the field with the margin by which the chosen text should be better */
+    gd_number seed;           /**< of the order of the pairs and the first values, a whole number; not given: 42 */
+    size_t eval_every;        /**< evaluate after so many steps, too; 0: only after the last */
+    size_t save_every;        /**< write a checkpoint after so many steps; 0: 100 */
+    size_t keep;              /**< checkpoints to keep, the newest; 0: 3 */
+    const char *best; /**< NULL, or the metric whose best adapter is kept in OUTPUT/best: "eval_accuracy" ..; the
+                                   greater is better, but not of a loss */
+    size_t patience;  /**< not 0: stop after so many evaluations without a better value of `best` */
+    const char *by;   /**< NULL, or a field of the evaluation's records: metrics for each of its values, too */
+    const char *checkpoint_layers; /**< "on": compute each layer again on the way back; "off": keep what it needs;
+                                        "auto" (default): as the memory allows.  No bit of the result depends on it */
+    const char *compat; /**< NULL, or "trl": what TRL 0.29 with Transformers 5.3 does differently, see gd_train() */
+    /** NULL, or called after each step, and with each line for the user.  Returns 0 to continue, anything else to stop
+     *  after a checkpoint. */
+    int (*report)(void *context, const gd_train_report *report);
+    void *context;
+} gd_train_options;
+
+/** Fills *options with the defaults. */
+#define gd_train_options_init(options) gd_train_options_init_sized((options), sizeof *(options))
+GD_API void gd_train_options_init_sized(gd_train_options *options, size_t struct_size);
+
+/**
+ * Trains a LoRA adapter and a reward head on preferences.
+ *
+ * A record is a pair, {"chosen":C,"rejected":R}, optionally with a "prompt"; several answers to a prompt, the better
+ * ones first, {"prompt":P,"chosen":[..],"rejected":[..]}; or ranked answers, {"prompt":P,"responses":[..],
+ * "ranks":[..]}, rank 1 the best.  The loss is the mean of -log sigmoid(better - worse - margin); the optimiser is
+ * AdamW (0.9, 0.999, 1e-8).  All micro-batches of a step are computed together: prompts that its texts share are
+ * computed once, forward and backward, and nothing is padded.  Records with a text of more than max_length tokens
+ * (512 unless model->max_length is set) are left out and counted, never cut.  doc/training.md has the formulas.
+ *
+ * Every bit of the result depends only on the model, the data and these options: not on the instruction set, the number
+ * of threads, the memory, or interruptions.
+ *
+ * The output gets: adapter_config.json and adapter_model.safetensors, which PEFT loads as well, with the head;
+ * guerdon-adapter.json, how texts were made into tokens, which gd_model_open() applies; the tokenizer's files;
+ * log.jsonl with a line for each step and evaluation, names as in TRL; times.jsonl, how long each took; README.md, a
+ * model card; report.html, rewritten while it runs; checkpoint-STEP, from which an interrupted run continues; and best.
+ *
+ * compat "trl": the loss is divided once more by grad_accum, as Transformers 5.3 does; the end-of-sequence token is
+ * appended to plain text; pairs of equal texts count; metrics of an evaluation are means over its batches.
+ *
+ * @param model    as for gd_model_open(), without an adapter.  dry_run: only read the data, and say in the result how
+ *                 many steps and how much memory the run takes
+ * @param options  read during the call, not kept
+ * @param json     "format" "guerdon-train/1": what the run did; the caller frees it with gd_string_free(); NULL on
+ *                 failure
+ * @return GD_OK
+ *         GD_EUSAGE        an option is wrong, or the output belongs to another run
+ *         GD_EIO           a file could not be read or written; a checkpoint that was there still is
+ *         GD_EFORMAT       a file is malformed, no record can be used, or a loss or gradient is not finite
+ *         GD_EUNSUPPORTED  the model or the backend can't be trained
+ *         GD_EINTERRUPTED  `report` asked to stop: the run was saved, and the same call continues it
+ *         GD_ENOMEM
+ */
+GD_API gd_status gd_train(const gd_options *model, const gd_train_options *options, char **json, gd_error *err);
 
 /**
  * Checks files that a program writes itself, such as a page of gd_eval_page(), before it opens them: none may be a file

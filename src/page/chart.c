@@ -9,12 +9,16 @@
 /* Units of the drawing. */
 enum { WIDTH = GD_CHART_WIDTH, PLOT = 170, LEFT = 52, RIGHT = 16, BELOW = 46, LEGEND_ROW = 18, MOST_TICKS = 24 };
 
+/* Points of a line over steps: with more than this they are not shown, and only so many show their numbers. */
+enum { POINTS = 32 };
+
 struct frame {
     const gd_chart *chart;
-    size_t series;              /* number of series drawn */
-    double top, bottom;         /* of the plot */
-    double x_min, x_max, y_max; /* values at its edges (x: log2 of them with log_x) */
-    double y_step;              /* of its ticks */
+    size_t series;       /* number of series drawn */
+    double top, bottom;  /* of the plot */
+    double x_min, x_max; /* values at its edges (log2 of them with log_x) */
+    double y_min, y_max;
+    double y_step; /* of its ticks, of which the first is at y_min */
 };
 
 static double place_x(const struct frame *f, double x)
@@ -24,11 +28,16 @@ static double place_x(const struct frame *f, double x)
     return LEFT + (WIDTH - LEFT - RIGHT) * (range > 0 ? (at - f->x_min) / range : 0.5);
 }
 
-static double place_y(const struct frame *f, double y) { return f->bottom - (f->bottom - f->top) * y / f->y_max; }
+static double place_y(const struct frame *f, double y)
+{
+    return f->bottom - (f->bottom - f->top) * (y - f->y_min) / (f->y_max - f->y_min);
+}
+
+static bool drawable_y(const struct frame *f, double y) { return isfinite(y) && (f->chart->any_sign || y >= 0); }
 
 static bool drawable(const struct frame *f, double x, double y)
 {
-    return isfinite(x) && isfinite(y) && y >= 0 && (!f->chart->log_x || x > 0);
+    return isfinite(x) && drawable_y(f, y) && (!f->chart->log_x || x > 0);
 }
 
 /* Point i of a series; false if it can't be drawn. Bars have no x. */
@@ -39,10 +48,26 @@ static bool point(const struct frame *f, const gd_series *s, size_t i, double *x
     return drawable(f, *x, *y);
 }
 
+static bool has_mark(const struct frame *f) { return f->chart->mark_label && drawable_y(f, f->chart->mark_y); }
+
+/* From a tick at or below the least value to one at or above the greatest. */
+static void span_values(struct frame *f, double least, double largest)
+{
+    if (largest - least <= 1e-9 * fmax(fabs(least), fabs(largest))) {
+        const double room = largest != 0 ? fabs(largest) / 2 : 0.5;
+
+        least -= room;
+        largest += room;
+    }
+    f->y_step = gd_chart_step(largest - least, 4.5);
+    f->y_min = f->y_step * floor(least / f->y_step);
+    f->y_max = f->y_step * ceil(largest / f->y_step);
+}
+
 static void find_ranges(struct frame *f)
 {
     bool any = false;
-    double x, y, largest = f->chart->mark_label && isfinite(f->chart->mark_y) ? f->chart->mark_y : 0;
+    double x, y, largest = has_mark(f) ? f->chart->mark_y : 0, least = largest;
 
     for (size_t s = 0; s < f->series; s++)
         for (size_t i = 0; i < f->chart->series[s].count; i++) {
@@ -51,10 +76,13 @@ static void find_ranges(struct frame *f)
             x = f->chart->log_x ? log2(x) : x;
             f->x_min = any ? fmin(f->x_min, x) : x;
             f->x_max = any ? fmax(f->x_max, x) : x;
-            largest = fmax(largest, y);
+            largest = any || has_mark(f) ? fmax(largest, y) : y;
+            least = any || has_mark(f) ? fmin(least, y) : y;
             any = true;
         }
-    if (largest > 0) {
+    if (f->chart->any_sign) {
+        span_values(f, least, largest);
+    } else if (largest > 0) {
         f->y_step = gd_chart_step(largest, 4.5);
         f->y_max = f->y_step * ceil(largest * 1.02 / f->y_step);
     }
@@ -64,11 +92,16 @@ static void find_ranges(struct frame *f)
 
 static void y_axis(gd_buf *b, const struct frame *f)
 {
-    for (int i = 0; i < MOST_TICKS && i * f->y_step <= f->y_max * 1.0001; i++) {
-        const double y = place_y(f, i * f->y_step);
+    const double first = round(f->y_min / f->y_step);
 
-        gd_chart_line(b, i ? "grid" : "axis", LEFT, y, WIDTH - RIGHT, y);
-        gd_chart_value(b, LEFT - 6, y + 4, "end", i * f->y_step);
+    for (int i = 0; i < MOST_TICKS && i * f->y_step <= (f->y_max - f->y_min) * 1.0001; i++) {
+        const double value = (first + i) * f->y_step, y = place_y(f, value);
+
+        gd_chart_line(b, i && value != 0 ? "grid" : "axis", LEFT, y, WIDTH - RIGHT, y);
+        if (f->chart->any_sign)
+            gd_chart_tick(b, LEFT - 6, y + 4, "end", value, f->y_step);
+        else
+            gd_chart_value(b, LEFT - 6, y + 4, "end", value);
     }
     gd_chart_text(b, 4, f->top - 12, "start", f->chart->y_label);
 }
@@ -107,7 +140,8 @@ static void x_axis(gd_buf *b, const struct frame *f)
     if (f->chart->log_x) {
         log_ticks(b, f);
     } else if (f->x_max > f->x_min) {
-        const double step = gd_chart_step(f->x_max - f->x_min, 6);
+        const double round_step = gd_chart_step(f->x_max - f->x_min, 6);
+        const double step = f->chart->steps ? fmax(1, round_step) : round_step;
         const double first = step * ceil(f->x_min / step - 1e-9);
 
         for (int i = 0; i < MOST_TICKS && first + i * step <= f->x_max + step * 1e-6; i++)
@@ -119,6 +153,16 @@ static void x_axis(gd_buf *b, const struct frame *f)
 
 /* ---- data ---- */
 
+/* "step 12345: 0.1234": on a long axis, three digits would not tell the points apart. */
+static void step_title(gd_buf *b, const gd_chart *chart, double x, double y)
+{
+    gd_html_text(b, chart->x_label);
+    gd_buf_str(b, " ");
+    gd_buf_fixed(b, x, 0);
+    gd_buf_str(b, ": ");
+    gd_buf_fixed(b, y, fabs(y) < 100 ? 4 : 1);
+}
+
 /* What a point shows when the pointer rests on it. */
 static void point_title(gd_buf *b, const struct frame *f, const gd_series *s, size_t i)
 {
@@ -127,13 +171,48 @@ static void point_title(gd_buf *b, const struct frame *f, const gd_series *s, si
         gd_html_text(b, s->name);
         gd_buf_str(b, ", ");
     }
-    if (f->chart->category)
-        gd_html_text(b, f->chart->category[i]);
-    else
-        gd_chart_number(b, s->x[i]);
-    gd_buf_str(b, ": ");
-    gd_chart_number(b, s->y[i]);
+    if (f->chart->steps) {
+        step_title(b, f->chart, s->x[i], s->y[i]);
+    } else {
+        if (f->chart->category)
+            gd_html_text(b, f->chart->category[i]);
+        else
+            gd_chart_number(b, s->x[i]);
+        gd_buf_str(b, ": ");
+        gd_chart_number(b, s->y[i]);
+    }
     gd_buf_str(b, "</title>");
+}
+
+static bool is_faint(const struct frame *f, size_t index) { return f->chart->faint >> index & 1; }
+
+/* The number of a series' colour: faint lines share that of the next series. */
+static size_t colour(const struct frame *f, size_t index)
+{
+    size_t before = 0;
+
+    for (size_t s = 0; s < index; s++)
+        before += !is_faint(f, s);
+    return before;
+}
+
+/* The points of a line; of many, some that are invisible but show their numbers. */
+static void points(gd_buf *b, const struct frame *f, const gd_series *s)
+{
+    const bool many = f->chart->steps && s->count > POINTS;
+    const size_t each = many ? (s->count + POINTS - 1) / POINTS : 1;
+    double x, y;
+
+    for (size_t i = many ? (s->count - 1) % each : 0; i < s->count; i += each) { /* the last one is among them */
+        if (!point(f, s, i, &x, &y))
+            continue;
+        gd_buf_str(b, many ? "<circle class=\"fill\" fill-opacity=\"0\" r=\"6\"" : "<circle class=\"fill\" r=\"3.5\"");
+        gd_chart_attribute(b, "cx", place_x(f, x));
+        gd_chart_attribute(b, "cy", place_y(f, y));
+        gd_buf_str(b, ">");
+        point_title(b, f, s, i);
+        gd_buf_str(b, "</circle>\n");
+    }
 }
 
 static void lines(gd_buf *b, const struct frame *f, size_t index)
@@ -141,7 +220,10 @@ static void lines(gd_buf *b, const struct frame *f, size_t index)
     const gd_series *s = &f->chart->series[index];
     double x, y;
 
-    gd_buf_printf(b, "<g class=\"s%zu\">\n<polyline class=\"line\" points=\"", index);
+    gd_buf_printf(b, "<g class=\"s%zu\">\n<polyline class=\"line%s\" points=\"", colour(f, index),
+                  !is_faint(f, index)     ? ""
+                  : s->count > 4 * POINTS ? " faint many"
+                                          : " faint");
     for (size_t i = 0; i < s->count; i++) {
         if (!point(f, s, i, &x, &y))
             continue;
@@ -151,16 +233,8 @@ static void lines(gd_buf *b, const struct frame *f, size_t index)
         gd_buf_str(b, " ");
     }
     gd_buf_str(b, "\"/>\n");
-    for (size_t i = 0; i < s->count; i++) {
-        if (!point(f, s, i, &x, &y))
-            continue;
-        gd_buf_str(b, "<circle class=\"fill\" r=\"3.5\"");
-        gd_chart_attribute(b, "cx", place_x(f, x));
-        gd_chart_attribute(b, "cy", place_y(f, y));
-        gd_buf_str(b, ">");
-        point_title(b, f, s, i);
-        gd_buf_str(b, "</circle>\n");
-    }
+    if (!is_faint(f, index))
+        points(b, f, s);
     gd_buf_str(b, "</g>\n");
 }
 
@@ -198,14 +272,40 @@ static void bars(gd_buf *b, const struct frame *f, size_t groups)
 
 static double legend_width(const char *name) { return 30 + GD_CHART_LETTER * (double)gd_chart_letters(name); }
 
+/* A piece of the line, or of the bars, of series s; or of the mark, which is the last. */
+static void legend_sample(gd_buf *b, const struct frame *f, size_t s, double x, double y)
+{
+    if (s == f->series) {
+        gd_chart_line(b, "mark", x, y - 2, x + 20, y - 2);
+        return;
+    }
+    gd_buf_printf(b, "<g class=\"s%zu\">", colour(f, s));
+    if (f->chart->category) {
+        gd_buf_str(b, "<rect class=\"fill\" width=\"12\" height=\"12\"");
+        gd_chart_attribute(b, "x", x);
+        gd_chart_attribute(b, "y", y - 8);
+        gd_buf_str(b, "/>");
+    } else {
+        gd_chart_line(b, "line", x, y - 2, x + 20, y - 2);
+    }
+    gd_buf_str(b, "</g>");
+}
+
+static const char *legend_name(const struct frame *f, size_t s)
+{
+    if (s < f->series)
+        return f->chart->series[s].name;
+    return f->chart->steps && has_mark(f) ? f->chart->mark_label : NULL;
+}
+
 /* Arranges the names in rows, and draws them unless b is NULL. Returns the number of rows. */
 static int legend(gd_buf *b, const struct frame *f)
 {
     double x = LEFT;
     int row = 0, any = 0;
 
-    for (size_t s = 0; s < f->series; s++) {
-        const char *name = f->chart->series[s].name;
+    for (size_t s = 0; s <= f->series; s++) {
+        const char *name = legend_name(f, s);
 
         if (!name)
             continue;
@@ -216,16 +316,7 @@ static int legend(gd_buf *b, const struct frame *f)
         if (b) {
             const double y = 10 + row * LEGEND_ROW;
 
-            gd_buf_printf(b, "<g class=\"s%zu\">", s);
-            if (f->chart->category) {
-                gd_buf_str(b, "<rect class=\"fill\" width=\"12\" height=\"12\"");
-                gd_chart_attribute(b, "x", x);
-                gd_chart_attribute(b, "y", y - 8);
-                gd_buf_str(b, "/>");
-            } else {
-                gd_chart_line(b, "line", x, y - 2, x + 20, y - 2);
-            }
-            gd_buf_str(b, "</g>");
+            legend_sample(b, f, s, x, y);
             gd_chart_text(b, x + 25, y + 2, "start", name);
         }
         x += legend_width(name) + 8;
@@ -239,7 +330,8 @@ static void mark(gd_buf *b, const struct frame *f)
     const double y = place_y(f, f->chart->mark_y);
 
     gd_chart_line(b, "mark", LEFT, y, WIDTH - RIGHT, y);
-    gd_chart_text(b, WIDTH - RIGHT, y - 5, "end", f->chart->mark_label);
+    if (!f->chart->steps)
+        gd_chart_text(b, WIDTH - RIGHT, y - 5, "end", f->chart->mark_label);
 }
 
 void gd_chart_svg(gd_buf *b, const gd_chart *chart)
@@ -257,7 +349,7 @@ void gd_chart_svg(gd_buf *b, const gd_chart *chart)
     y_axis(b, &f);
     if (!chart->category)
         x_axis(b, &f);
-    if (chart->mark_label && isfinite(chart->mark_y) && chart->mark_y >= 0)
+    if (has_mark(&f))
         mark(b, &f);
     for (size_t s = 0; s < f.series; s++)
         groups = chart->series[s].count > groups ? chart->series[s].count : groups;

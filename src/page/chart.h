@@ -13,7 +13,7 @@
 typedef struct gd_series {
     const char *name; /* UTF-8; NULL: no legend for it */
     const double *x;  /* [count], ascending; bars: not used */
-    const double *y;  /* [count], >= 0; values that are not finite are left out */
+    const double *y;  /* [count], >= 0 unless any_sign; values that are not finite are left out */
     size_t count;
 } gd_series;
 
@@ -24,11 +24,14 @@ typedef struct gd_chart {
     size_t series_count;
     const char *const *category; /* bars: [count of each series] the label below a group; NULL: lines */
     bool log_x;                  /* logarithmic; x must be above 0 */
-    const char *mark_label;      /* of a horizontal line at mark_y; NULL: none */
+    bool any_sign;               /* the y axis spans the values rather than begin at 0 */
+    bool steps;                  /* x counts steps: whole numbers. Lines of many points show no points */
+    unsigned faint;              /* bit i: series i is a thin, pale line without points, in the colour of the next */
+    const char *mark_label;      /* of a horizontal line at mark_y, with `steps` in the legend; NULL: none */
     double mark_y;
 } gd_chart;
 
-/* Appends an <svg> element. The y axis begins at 0. */
+/* Appends an <svg> element. The y axis begins at 0, unless any_sign. */
 void gd_chart_svg(gd_buf *b, const gd_chart *chart);
 
 /* Horizontal bars, one below another: for many names, and for values with an interval. */

@@ -39,6 +39,15 @@ static const char style[] =
     ".half{flex:1 1 20rem;min-width:0}\n"
     "pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:0;font:.9rem/1.45 ui-monospace,monospace}\n";
 
+static const char live_style[] =
+    "svg .faint{stroke-width:1;stroke-opacity:.5}svg .faint.many{stroke-opacity:.25}\n"
+    "figure{flex:0 1 22.5rem}@media(max-width:50rem){figure{flex-grow:1}}\n"
+    "progress{width:100%;max-width:48rem;accent-color:var(--s0)}\n"
+    ".tiles{display:flex;flex-wrap:wrap;gap:.6rem;margin:1rem 0}\n"
+    ".tile{flex:1 1 8.5rem;max-width:16rem;border:1px solid var(--rule);border-radius:.5rem;padding:.5rem .75rem}\n"
+    ".tile span{display:block;color:var(--soft);font-size:.85rem}\n"
+    ".tile b{display:block;font-size:1.3rem;line-height:1.4;white-space:nowrap;font-variant-numeric:tabular-nums}\n";
+
 static const char *entity(unsigned char c)
 {
     switch (c) {
@@ -72,17 +81,25 @@ static void escape(gd_buf *b, const char *text, size_t len)
 
 void gd_html_text(gd_buf *b, const char *text) { escape(b, text, strlen(text)); }
 
-void gd_html_begin(gd_buf *b, const char *title)
+static void begin(gd_buf *b, const char *title, const char *more_style, unsigned seconds)
 {
     gd_buf_str(b, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-                  "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>");
+                  "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n");
+    if (seconds)
+        gd_buf_printf(b, "<meta http-equiv=\"refresh\" content=\"%u\">\n", seconds);
+    gd_buf_str(b, "<title>");
     gd_html_text(b, title);
     gd_buf_str(b, "</title>\n<style>\n");
     gd_buf_str(b, style);
+    gd_buf_str(b, more_style);
     gd_buf_str(b, "</style>\n</head>\n<body>\n<main>\n<h1>");
     gd_html_text(b, title);
     gd_buf_str(b, "</h1>\n");
 }
+
+void gd_html_begin(gd_buf *b, const char *title) { begin(b, title, "", 0); }
+
+void gd_html_begin_live(gd_buf *b, const char *title, unsigned seconds) { begin(b, title, live_style, seconds); }
 
 void gd_html_end(gd_buf *b) { gd_buf_str(b, "</main>\n</body>\n</html>\n"); }
 
@@ -105,6 +122,21 @@ void gd_html_figure(gd_buf *b, const char *caption)
 }
 
 void gd_html_figure_end(gd_buf *b) { gd_buf_str(b, "</figure>\n"); }
+
+void gd_html_tiles(gd_buf *b) { gd_buf_str(b, "<div class=\"tiles\">\n"); }
+
+void gd_html_tile(gd_buf *b, const char *name, const char *figure, const char *note)
+{
+    gd_buf_str(b, "<div class=\"tile\"><span>");
+    gd_html_text(b, name);
+    gd_buf_str(b, "</span><b>");
+    gd_html_text(b, figure);
+    gd_buf_str(b, "</b><span>");
+    gd_html_text(b, note);
+    gd_buf_str(b, "</span></div>\n");
+}
+
+void gd_html_tiles_end(gd_buf *b) { gd_buf_str(b, "</div>\n"); }
 
 void gd_html_words(gd_buf *b) { gd_buf_str(b, "<div class=\"table\"><table class=\"words\">\n"); }
 

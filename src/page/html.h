@@ -11,6 +11,15 @@ void gd_html_text(gd_buf *b, const char *text);
 void gd_html_begin(gd_buf *b, const char *title);
 void gd_html_end(gd_buf *b);
 
+/* The beginning of a page about something that is still running, with more styles: tiles of figures, lines of many
+ * points.  The browser loads it again every `seconds`; 0: never. */
+void gd_html_begin_live(gd_buf *b, const char *title, unsigned seconds);
+
+/* Tiles side by side; in each, a name, a figure and, in small letters, a note. */
+void gd_html_tiles(gd_buf *b);
+void gd_html_tile(gd_buf *b, const char *name, const char *figure, const char *note);
+void gd_html_tiles_end(gd_buf *b);
+
 /* A heading, a paragraph, and below them what is placed side by side if there is room. */
 void gd_html_section(gd_buf *b, const char *title, const char *about);
 void gd_html_section_end(gd_buf *b);

@@ -6,8 +6,8 @@
  *     OUTPUT                   the adapter at the end
  *
  * Each of them loads as a PEFT adapter.  A folder takes its place whole and on the disk, so that whenever a process is
- * killed, or the power fails, the last one that was reported as written is there.  What a killed run has left is cleared
- * away by all of these functions, so whoever calls one holds the lock. */
+ * killed, or the power fails, the last one that was reported as written is there.  What a killed run has left is
+ * cleared away by all of these functions, so whoever calls one holds the lock. */
 #ifndef GD_TRAIN_CHECKPOINT_H
 #define GD_TRAIN_CHECKPOINT_H
 

@@ -124,19 +124,39 @@ static gd_status find_preferences(struct reading *r, gd_error *err)
 
 /* ---- the set ---- */
 
+static size_t least(const size_t *rooms, size_t count)
+{
+    size_t room = rooms[0];
+
+    for (size_t i = 1; i < count; i++)
+        room = rooms[i] < room ? rooms[i] : room;
+    return room;
+}
+
 static gd_status reserve(gd_pairs *pairs, size_t texts, gd_error *err)
 {
     gd_train_set *set = &pairs->set;
     const size_t have = set->count ? set->first_text[set->count] : 0;
-    size_t rooms[4] = { pairs->item_room, pairs->item_room, pairs->text_room, pairs->text_room };
+    const struct {
+        void **array;
+        size_t *room, need, size;
+    } arrays[] = {
+        { (void **)&set->items, &pairs->item_room, set->count + 1, sizeof *set->items },
+        { (void **)&set->first_text, &pairs->item_room, set->count + 2, sizeof *set->first_text },
+        { (void **)&pairs->index, &pairs->item_room, set->count + 1, sizeof *pairs->index },
+        { (void **)&pairs->group, &pairs->item_room, set->count + 1, sizeof *pairs->group },
+        { (void **)&set->texts, &pairs->text_room, have + texts, sizeof *set->texts },
+        { (void **)&set->pooled, &pairs->text_room, have + texts, sizeof *set->pooled },
+    };
+    size_t rooms[sizeof arrays / sizeof arrays[0]];
 
-    if (!gd_grow((void **)&set->items, &rooms[0], set->count + 1, sizeof *set->items) ||
-        !gd_grow((void **)&set->first_text, &rooms[1], set->count + 2, sizeof *set->first_text) ||
-        !gd_grow((void **)&set->texts, &rooms[2], have + texts, sizeof *set->texts) ||
-        !gd_grow((void **)&set->pooled, &rooms[3], have + texts, sizeof *set->pooled))
-        return gd_fail_memory(err, (have + texts) * sizeof *set->texts);
-    pairs->item_room = rooms[0] < rooms[1] ? rooms[0] : rooms[1];
-    pairs->text_room = rooms[2] < rooms[3] ? rooms[2] : rooms[3];
+    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
+        rooms[i] = *arrays[i].room;
+        if (!gd_grow(arrays[i].array, &rooms[i], arrays[i].need, arrays[i].size))
+            return gd_fail_memory(err, arrays[i].need * arrays[i].size);
+    }
+    pairs->item_room = least(rooms, 4);
+    pairs->text_room = least(rooms + 4, 2);
     return GD_OK;
 }
 
@@ -144,11 +164,17 @@ static gd_status reserve(gd_pairs *pairs, size_t texts, gd_error *err)
 static gd_status keep(gd_pairs *pairs, struct reading *r, gd_encoded *encoded, const gd_encoder *encoder, gd_error *err)
 {
     gd_train_set *set = &pairs->set;
-    const gd_status rc = reserve(pairs, encoded->count, err);
+    gd_status rc = reserve(pairs, encoded->count, err);
+    uint32_t group;
     size_t at;
 
+    if (!rc)
+        rc = gd_groups_find(&pairs->groups, r->record->object, r->options->by ? r->options->by : "", &group, err);
     if (rc)
         return rc;
+    pairs->index[set->count] = r->record->index;
+    pairs->group[set->count] = group;
+    pairs->preferences += r->count;
     if (set->count == 0)
         set->first_text[0] = 0;
     at = set->first_text[set->count];
@@ -158,6 +184,7 @@ static gd_status keep(gd_pairs *pairs, struct reading *r, gd_encoded *encoded, c
         set->texts[at] = (gd_span){ ids->data, ids->len };
         set->pooled[at] = (uint32_t)gd_pooled_position(&encoder->special, ids->data, ids->len);
         pairs->tokens += ids->len;
+        pairs->longest = ids->len > pairs->longest ? ids->len : pairs->longest;
         *ids = (gd_ids){ 0 };
     }
     set->items[set->count++] = (gd_train_item){ r->found, r->count, encoded->count };
@@ -206,6 +233,7 @@ static gd_status read_record(gd_pairs *pairs, const gd_record *record, gd_encode
     const gd_status rc = gd_encode_record(encoder, record, encoded, err);
 
     pairs->counts.records++;
+    pairs->digest = record->digest;
     if (rc)
         return rc;
     if (encoded->problem) {
@@ -252,5 +280,8 @@ void gd_pairs_free(gd_pairs *pairs)
     gd_free(set->first_text);
     gd_free(set->texts);
     gd_free(set->pooled);
+    gd_free(pairs->index);
+    gd_free(pairs->group);
+    gd_groups_free(&pairs->groups);
     *pairs = (gd_pairs){ 0 };
 }

@@ -9,6 +9,7 @@
 #ifndef GD_TRAIN_PAIRS_H
 #define GD_TRAIN_PAIRS_H
 
+#include "judge/groups.h"
 #include "reward/encode.h"
 #include "train/trainer.h"
 
@@ -19,19 +20,26 @@ typedef struct gd_pairs_counts {
 
 typedef struct gd_pairs {
     gd_train_set set; /* its arrays belong to the pairs */
+    uint64_t *index;  /* [set.count] of each item's record in the input, from 0 */
+    uint32_t *group;  /* [set.count] the number of its group */
+    gd_groups groups; /* the values of options->by; without it, one group */
     gd_pairs_counts counts;
     char problem[GD_SENTENCE_ROOM]; /* of the first record that failed, or "" */
     size_t item_room, text_room;
     uint64_t tokens; /* of all texts kept */
+    size_t longest;  /* tokens of the longest one */
+    uint64_t preferences;
+    uint64_t digest; /* of all records: gd_record's */
 } gd_pairs;
 
 typedef struct gd_pairs_options {
     const char *margin; /* the name of a field, or NULL: margins are not read */
     bool keep_equal;    /* preferences of equal texts stay, as in TRL */
+    const char *by;     /* the name of a field, or NULL: its values are the groups */
 } gd_pairs_options;
 
-/* Reads all records; the encoder's `truncate` must be GD_TRUNCATE_DROP, and fields "ranks" and options->margin must be
- * among the records' `also`. Fails only where the input breaks off, or without memory. */
+/* Reads all records; the encoder's `truncate` must be GD_TRUNCATE_DROP, and fields "ranks", options->margin and
+ * options->by must be among the records' `also`. Fails only where the input breaks off, or without memory. */
 gd_status gd_pairs_read(gd_pairs *pairs, gd_records *records, const gd_encoder *encoder,
                         const gd_pairs_options *options, gd_error *err);
 void gd_pairs_free(gd_pairs *pairs); /* all zero is fine */

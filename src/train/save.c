@@ -7,15 +7,43 @@
 
 #include <string.h>
 
-static void put_targets(gd_buf *out, const gd_save_parts *parts)
+static void put_targets(gd_buf *out, const gd_targets *targets)
 {
-    gd_buf_str(out, "  \"target_modules\": [\n");
-    for (size_t i = 0; i < parts->target_count; i++) {
+    gd_buf_str(out, "  \"target_modules\": ");
+    if (targets->pattern) {
+        gd_buf_json_string(out, targets->given, strlen(targets->given));
+        gd_buf_str(out, ",\n");
+        return;
+    }
+    gd_buf_str(out, "[\n");
+    for (size_t i = 0; i < targets->count; i++) {
         gd_buf_str(out, "    ");
-        gd_buf_json_string(out, parts->targets[i], strlen(parts->targets[i]));
-        gd_buf_str(out, i + 1 < parts->target_count ? ",\n" : "\n");
+        gd_buf_json_string(out, targets->names[i], strlen(targets->names[i]));
+        gd_buf_str(out, i + 1 < targets->count ? ",\n" : "\n");
     }
     gd_buf_str(out, "  ],\n");
+}
+
+/* "rank_pattern" and "alpha_pattern": {module: value} for those modules whose rank or scale is another one.  PEFT takes
+ * the names for regular expressions, in which a dot matches itself, too. */
+static void put_pattern(gd_buf *out, const gd_save_parts *parts, bool alpha)
+{
+    const char *lead = "{\n    ";
+
+    for (size_t i = 0; i < parts->tuning->count; i++) {
+        const gd_tuned *m = &parts->tuning->modules[i];
+        const gd_lora *lora = &parts->tuning->lora[m->step];
+        const char *name = parts->tuning->plan->steps[m->step].lora;
+
+        if (m->rank == parts->rank && lora->scale == (float)(parts->alpha / (double)parts->rank))
+            continue;
+        gd_buf_str(out, lead);
+        gd_buf_json_string(out, name, strlen(name));
+        gd_buf_str(out, ": ");
+        gd_buf_json_double(out, alpha ? (double)lora->scale * (double)m->rank : (double)m->rank);
+        lead = ",\n    ";
+    }
+    gd_buf_str(out, *lead == '{' ? "{}" : "\n  }");
 }
 
 /* "score.weight" is the tensor of "score". PEFT lists "classifier" for every sequence classifier. */
@@ -30,20 +58,20 @@ static void put_head(gd_buf *out, const char *head)
 
 static void put_config(gd_buf *out, const gd_save_parts *parts)
 {
-    gd_buf_str(out, "{\n  \"alpha_pattern\": {},\n  \"auto_mapping\": null,\n  \"base_model_name_or_path\": ");
+    gd_buf_str(out, "{\n  \"alpha_pattern\": ");
+    put_pattern(out, parts, true);
+    gd_buf_str(out, ",\n  \"auto_mapping\": null,\n  \"base_model_name_or_path\": ");
     gd_buf_json_string(out, parts->base, strlen(parts->base));
     gd_buf_str(out, ",\n  \"bias\": \"none\",\n  \"fan_in_fan_out\": false,\n  \"inference_mode\": true,\n"
                     "  \"init_lora_weights\": true,\n  \"layers_pattern\": null,\n  \"layers_to_transform\": null,\n"
                     "  \"lora_alpha\": ");
-    if (parts->alpha == (double)(long)parts->alpha)
-        gd_buf_printf(out, "%ld", (long)parts->alpha);
-    else
-        gd_buf_json_float(out, (float)parts->alpha);
+    gd_buf_json_double(out, parts->alpha);
     gd_buf_str(out, ",\n  \"lora_dropout\": 0.0,\n");
     put_head(out, parts->tuning->plan->head);
-    gd_buf_printf(out, "  \"peft_type\": \"LORA\",\n  \"r\": %zu,\n  \"rank_pattern\": {},\n  \"revision\": null,\n",
-                  parts->rank);
-    put_targets(out, parts);
+    gd_buf_printf(out, "  \"peft_type\": \"LORA\",\n  \"r\": %zu,\n  \"rank_pattern\": ", parts->rank);
+    put_pattern(out, parts, false);
+    gd_buf_str(out, ",\n  \"revision\": null,\n");
+    put_targets(out, parts->targets);
     gd_buf_str(out, "  \"task_type\": \"SEQ_CLS\",\n  \"use_dora\": false,\n  \"use_rslora\": false\n}\n");
 }
 

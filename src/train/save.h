@@ -1,7 +1,7 @@
 /* save.h - writes what has learnt as a PEFT adapter: adapter_config.json and adapter_model.safetensors.
  *
- * The names and keys are those of PEFT 0.21 for a sequence classifier (peft/utils/save_and_load.py), so that PeftModel and
- * AutoPeftModelForSequenceClassification load it, head included.  Values are fp32, the masters. */
+ * The names and keys are those of PEFT 0.21 for a sequence classifier (peft/utils/save_and_load.py), so that PeftModel
+ * and AutoPeftModelForSequenceClassification load it, head included.  Values are fp32, the masters. */
 #ifndef GD_TRAIN_SAVE_H
 #define GD_TRAIN_SAVE_H
 
@@ -11,10 +11,9 @@
 typedef struct gd_save_parts {
     const gd_tuning *tuning;
     const char *base; /* base_model_name_or_path */
-    size_t rank;      /* lora_alpha / rank is the scale of all modules */
+    size_t rank;      /* of most modules, whose scale is lora_alpha / rank; those of others are listed */
     double alpha;
-    const char *const *targets; /* target_modules: the last parts of the modules' names */
-    size_t target_count;
+    const gd_targets *targets; /* target_modules */
 } gd_save_parts;
 
 /* Adds both files to the directory; the configuration last, since PEFT looks for it first. */

@@ -9,6 +9,7 @@
 
 /* A step under way. */
 struct step {
+    const gd_trainer *trainer;
     const gd_train_set *set;
     const gd_trainer_options *options;
     const uint32_t *order;
@@ -74,6 +75,16 @@ static void add_metrics(gd_loss_metrics *all, const gd_loss_metrics *one, double
     all->most += one->most * share;
 }
 
+/* Finite scores can have a loss that isn't, by their margin. */
+static gd_status fail_loss(struct step *s, const float *scores, gd_error *err)
+{
+    for (size_t i = 0; i < s->count && s->metrics->culprit == SIZE_MAX; i++)
+        for (size_t t = 0; t < s->items[i].text_count; t++)
+            if (!isfinite(*scores++))
+                s->metrics->culprit = s->order[i];
+    return gd_fail(err, GD_EFORMAT, "the loss is not a finite number");
+}
+
 /* The losses of the micro-batches, one after the other. */
 static gd_status step_loss(void *context, const float *scores, float *gradients, gd_error *err)
 {
@@ -81,6 +92,7 @@ static gd_status step_loss(void *context, const float *scores, float *gradients,
     const gd_trainer_options *o = s->options;
     const size_t batches = (s->count + o->batch - 1) / o->batch;
     const double share = 1 / (double)batches, again = o->divide_twice ? (double)o->accumulate : 1;
+    const float *all = scores;
 
     for (size_t first = 0; first < s->count; first += o->batch) {
         const size_t count = s->count - first < o->batch ? s->count - first : o->batch;
@@ -93,9 +105,7 @@ static gd_status step_loss(void *context, const float *scores, float *gradients,
             gradients += s->items[i].text_count;
         }
     }
-    if (!isfinite(s->metrics->loss.loss))
-        return gd_fail(err, GD_EFORMAT, "the loss is not a finite number");
-    return GD_OK;
+    return isfinite(s->metrics->loss.loss) ? GD_OK : fail_loss(s, all, err);
 }
 
 static gd_status learn(struct step *s, gd_learner *learner, gd_error *err)
@@ -114,28 +124,62 @@ static gd_status learn(struct step *s, gd_learner *learner, gd_error *err)
     return rc;
 }
 
-gd_status gd_trainer_step(gd_learner *learner, gd_tuning *tuning, const gd_train_set *set,
-                          const gd_trainer_options *options, const uint32_t *order, size_t count, size_t done,
-                          gd_train_metrics *metrics, gd_error *err)
+/* The gradients of the step's items, and their norm. */
+static gd_status find_gradients(struct step *s, gd_error *err)
 {
-    struct step s = { .set = set, .options = options, .order = order, .count = count, .metrics = metrics };
     gd_status rc;
 
-    *metrics = (gd_train_metrics){ 0 };
-    rc = gather(&s, err);
+    *s->metrics = (gd_train_metrics){ .culprit = SIZE_MAX };
+    rc = gather(s, err);
     if (!rc)
-        rc = learn(&s, learner, err);
-    release(&s);
+        rc = learn(s, s->trainer->learner, err);
+    release(s);
     if (!rc)
-        rc = gd_tuning_fetch(tuning, learner, err);
+        rc = gd_tuning_fetch(s->trainer->tuning, s->trainer->learner, err);
+    if (!rc)
+        s->metrics->norm = gd_tuning_norm(s->trainer->tuning);
+    return rc;
+}
+
+/* Of a step whose gradient is not finite: the first item that has one by itself. */
+static gd_status fail_gradient(const struct step *all, gd_error *err)
+{
+    gd_status rc = GD_OK;
+
+    for (size_t i = 0; !rc && i < all->count && all->metrics->culprit == SIZE_MAX; i++) {
+        gd_train_metrics metrics;
+        struct step one = *all;
+
+        one.order = all->order + i;
+        one.count = 1;
+        one.texts = 0;
+        one.metrics = &metrics;
+        rc = find_gradients(&one, NULL);
+        if (!isfinite(metrics.norm))
+            all->metrics->culprit = all->order[i];
+    }
+    return gd_fail(err, GD_EFORMAT, "the gradient is not a finite number");
+}
+
+gd_status gd_trainer_step(const gd_trainer *trainer, const uint32_t *order, size_t count, size_t done,
+                          gd_train_metrics *metrics, gd_error *err)
+{
+    const gd_trainer_options *o = trainer->options;
+    struct step s = { .trainer = trainer,
+                      .set = trainer->set,
+                      .options = o,
+                      .order = order,
+                      .count = count,
+                      .metrics = metrics };
+    const gd_status rc = find_gradients(&s, err);
+
     if (rc)
         return rc;
-    metrics->norm = gd_tuning_norm(tuning);
     if (!isfinite(metrics->norm))
-        return gd_fail(err, GD_EFORMAT, "the gradient is not a finite number");
-    metrics->rate = options->rate * gd_schedule_factor(options->schedule, done, options->warmup, options->total);
-    gd_tuning_step(tuning, &options->adam, done + 1, metrics->rate, gd_clip_factor(metrics->norm, options->clip));
-    gd_learner_renew(learner);
+        return fail_gradient(&s, err);
+    metrics->rate = o->rate * gd_schedule_factor(o->schedule, done, o->warmup, o->total);
+    gd_tuning_step(trainer->tuning, &o->adam, done + 1, metrics->rate, gd_clip_factor(metrics->norm, o->clip));
+    gd_learner_renew(trainer->learner);
     return GD_OK;
 }
 

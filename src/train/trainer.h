@@ -29,12 +29,20 @@ typedef struct gd_train_metrics {
     gd_loss_metrics loss; /* means over the micro-batches; least and most, too */
     double norm, rate;    /* of the gradients before clipping; the learning rate used */
     size_t tokens, rows;  /* of all texts, and how many rows were computed */
+    size_t culprit;       /* after GD_EFORMAT: the item whose scores or gradient are not finite; SIZE_MAX: unknown */
 } gd_train_metrics;
+
+/* What learns, by what means, from what. */
+typedef struct gd_trainer {
+    gd_learner *learner;
+    gd_tuning *tuning;
+    const gd_train_set *set;
+    const gd_trainer_options *options;
+} gd_trainer;
 
 /* One step: items order[0 .. count - 1] of the set are its micro-batches one after the other.  `done` steps came
  * before.  Fails with GD_EFORMAT, before anything has changed, if the loss or a gradient is not finite. */
-gd_status gd_trainer_step(gd_learner *learner, gd_tuning *tuning, const gd_train_set *set,
-                          const gd_trainer_options *options, const uint32_t *order, size_t count, size_t done,
+gd_status gd_trainer_step(const gd_trainer *trainer, const uint32_t *order, size_t count, size_t done,
                           gd_train_metrics *metrics, gd_error *err);
 
 /* The order of epoch number `epoch`, as TRL's trainer has it: torch.randperm(count) from the seed plus the epoch. */

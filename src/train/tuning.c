@@ -14,16 +14,6 @@ enum { ARRAYS = 4 };
 
 /* ---- room ---- */
 
-static bool is_target(const char *module, const gd_tuning_targets *targets)
-{
-    const char *dot = strrchr(module, '.'), *last = dot ? dot + 1 : module;
-    bool found = targets->count == 0;
-
-    for (size_t i = 0; i < targets->count; i++)
-        found |= !strcmp(last, targets->names[i]);
-    return found;
-}
-
 static void take(gd_parameter *p, float **at, size_t count)
 {
     *p = (gd_parameter){ .value = *at,
@@ -91,16 +81,19 @@ static void add_module(gd_tuning *tuning, size_t step, size_t rank, float scale)
     tuning->lora[step].scale = scale;
 }
 
-gd_status gd_tuning_open(gd_tuning *tuning, const gd_plan *plan, const gd_tuning_targets *targets, size_t rank,
-                         float scale, gd_error *err)
+gd_status gd_tuning_open(gd_tuning *tuning, const gd_plan *plan, const gd_targets *targets, size_t rank, float scale,
+                         gd_error *err)
 {
     gd_status rc = open_lists(tuning, plan, err);
 
-    for (size_t s = 0; !rc && s < plan->step_count; s++)
-        if (plan->steps[s].lora && is_target(plan->steps[s].lora, targets))
+    for (size_t s = 0; !rc && s < plan->step_count; s++) {
+        bool wanted = false;
+
+        if (plan->steps[s].lora)
+            rc = gd_targets_match(targets, plan->steps[s].lora, &wanted, err);
+        if (wanted)
             add_module(tuning, s, rank, scale);
-    if (!rc && tuning->count == 0)
-        rc = gd_fail(err, GD_EUSAGE, "none of the model's linear layers has one of the target's names");
+    }
     return rc ? rc : reserve(tuning, err);
 }
 
@@ -161,7 +154,7 @@ gd_status gd_tuning_import(gd_tuning *tuning, const gd_plan *plan, const gd_adap
         gd_view_to_f32(lora.a, tuning->modules[i].a.value);
         gd_view_to_f32(lora.b, tuning->modules[i].b.value);
     }
-    if (!rc && gd_adapter_head(adapter))
+    if (!rc && gd_adapter_head(adapter) && gd_view_elements(gd_adapter_head(adapter)) == tuning->head.count)
         gd_view_to_f32(gd_adapter_head(adapter), tuning->head.value);
     return rc;
 }

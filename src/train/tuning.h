@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "engine/learn.h"
 #include "train/adam.h"
+#include "train/targets.h"
 
 /* The adapter of one linear: y += scale * B (A x). */
 typedef struct gd_tuned {
@@ -30,18 +31,12 @@ typedef struct gd_tuning {
     size_t parameters;
 } gd_tuning;
 
-/* Which modules learn: those of these names (the last part: "q_proj"), or all if count is 0. */
-typedef struct gd_tuning_targets {
-    const char *const *names;
-    size_t count;
-} gd_tuning_targets;
+/* Room for the parameters of those of a plan's modules that are targets, all zero. */
+gd_status gd_tuning_open(gd_tuning *tuning, const gd_plan *plan, const gd_targets *targets, size_t rank, float scale,
+                         gd_error *err);
 
-/* Room for the parameters of a plan's modules, all zero. Fails with GD_EUSAGE if no module has one of the names. */
-gd_status gd_tuning_open(gd_tuning *tuning, const gd_plan *plan, const gd_tuning_targets *targets, size_t rank,
-                         float scale, gd_error *err);
-
-/* The values at the beginning: A uniform in +-1 / sqrt(in) (PEFT's kaiming_uniform with a = sqrt 5), rounded to bf16 for
- * a bf16 model, B zero; the head as it is, or normal with a deviation of 0.02 where the base has none. */
+/* The values at the beginning: A uniform in +-1 / sqrt(in) (PEFT's kaiming_uniform with a = sqrt 5), rounded to bf16
+ * for a bf16 model, B zero; the head as it is, or normal with a deviation of 0.02 where the base has none. */
 void gd_tuning_begin(gd_tuning *tuning, gd_random *random, const gd_view *head);
 
 /* The same room with an adapter's values; all of its modules learn, with their own ranks and scales. */

@@ -40,6 +40,12 @@ completes '--json' compare --js
 completes 'a.jsonl' score --normalize a
 completes 'rewardbench' eval --weights r
 completes 'scoring' bench --only s
+completes 'never' train --resume n
+completes '--resume' score --resu
+completes 'a.jsonl' train --eval a
+completes 'all-linear' train --lora-targets a
+completes 'cosine constant' train --schedule c
+completes 'trl' train --compat =
 cd - >/dev/null || exit 99
 
 # accepts FLAG ARGUMENTS: the choices completed are those that the message about a wrong one lists

@@ -167,6 +167,38 @@ refuses 3 "guerdon: org/name is not a directory, so --calibrate can't write to i
 refuses 2 'guerdon: compare takes two files of scores, not 1: compare A.jsonl B.jsonl' compare A
 refuses 2 'guerdon: compare takes two files of scores, not 0: compare A.jsonl B.jsonl' compare
 refuses 2 'guerdon: --report needs a file name: standard output is for the figures' compare A B --report -
+refuses 2 'guerdon: --model is missing: --model DIR' train
+refuses 2 'guerdon: --train is missing: --train FILE' train --model DIR
+refuses 2 'guerdon: --output is missing: --output DIR' train --model DIR --train FILE
+refuses 2 'guerdon: train takes only flags, not DIR' train DIR
+refuses 2 "guerdon: train takes only flags, not $0; for several files, put a pattern in quotes: --train 'data/*.jsonl' or\
+ '{a,b}.jsonl'" train --model DIR --train "$0" "$0"
+refuses 2 "guerdon: --train is given twice; for several files, put a pattern in quotes: --train 'data/*.jsonl' or\
+ '{a,b}.jsonl'" train --train a --train b
+refuses 2 'guerdon: --lora-r is given twice' train --lora-r 1 --lora-r 2
+refuses 2 'guerdon: --lora-r=0: expected a whole number, at least 1' train --lora-r 0
+refuses 2 'guerdon: --learning-rate=fast: expected a number, such as 0.5 or -2' train --learning-rate fast
+refuses 2 'guerdon: --schedule=step: expected cosine|linear|constant' train --schedule step
+refuses 2 'guerdon: --checkpoint-layers=1: expected auto|on|off' train --checkpoint-layers 1
+refuses 2 'guerdon: --compat=hf: expected trl' train --compat hf
+refuses 2 'guerdon: --eval needs a value: --eval [NAME=]FILE' train --eval
+refuses 2 'guerdon: train has no flag --adapter; it is called --init-adapter here: the directory of an adapter to begin with' \
+    train --adapter DIR
+refuses 2 'guerdon: train has no flag --num_train_epochs; it is called --epochs here' train --num_train_epochs 3
+refuses 2 "guerdon: train has no flag --lora-dropout; dropout is not supported; TRL's RewardTrainer turns it off, too" \
+    train --lora-dropout 0.1
+refuses 2 'guerdon: train has no flag --learning-rte; did you mean --learning-rate?' train --learning-rte 1
+refuses 3 'guerdon: /nonexistent/r.yaml: No such file or directory' train --recipe /nonexistent/r.yaml
+GUERDON_RECIPE=/nonexistent/r.yaml
+export GUERDON_RECIPE
+refuses 3 'guerdon: /nonexistent/r.yaml: No such file or directory' inspect
+unset GUERDON_RECIPE
+for flag in '--eval FILE' '--lora-r 8' '--epochs 2' '--fields a=b' '--compat trl'; do
+    refuses 2 "guerdon: ${flag%% *} is for a training run: it needs --train FILE" inspect --model DIR $flag
+done
+refuses 2 'guerdon: --adapter is not for a training run, which begins with an adapter by --init-adapter' \
+    inspect --model DIR --train FILE --adapter LORA
+refuses 2 'guerdon: inspect takes only flags, not DIR' inspect --train FILE DIR
 refuses 2 'guerdon: both files are standard input; expected two different files' compare - -
 refuses 3 'guerdon: /nonexistent/a.jsonl: No such file or directory' compare /nonexistent/a.jsonl /nonexistent/b.jsonl
 
@@ -208,6 +240,9 @@ shows 'Flags for how to compute, which most people can leave out:' score --help
 "$guerdon" score --help | awk '/^Flags for how/ { engine = 1 } /^    --(input|truncate|resume|dry-run)/ && engine { exit 1 }
     /^    --(precision|isa|threads|graph)/ && !engine { exit 1 }'
 verdict 'score --help lists the flags of the engine among the others'
+"$guerdon" train --help | sed -n 's/^    --\([a-z-]*\).*/\1/p' | head -8 | tr '\n' ' ' >"$work/first"
+[ "$(cat "$work/first")" = 'model train eval output recipe lora-r lora-alpha lora-targets ' ]
+verdict "train --help begins with $(cat "$work/first")"
 run compare --help
 ! grep -q 'Flags for how' "$work/out"
 verdict 'compare --help has flags of the engine'
@@ -219,7 +254,7 @@ for flag in model adapter input output max-length truncate add-eos precision num
     batch-tokens share-prefix graph quiet format; do
     shows "    --$flag" score --help
 done
-for command in score rank filter tokenize inspect merge eval compare bench backends; do
+for command in score rank filter tokenize inspect merge eval compare bench train backends; do
     run "$command" --help
     sed -n 's/^    \(--[a-z-]* *[^ ]*\)$/\1/p' "$work/out" | sed 's/ *$//' >"$work/help"
     sed 's,\\-,-,g' <"$doc/guerdon-$command.1" |
@@ -235,10 +270,14 @@ for command in score rank filter tokenize eval; do
     grep -q '1 some items failed' "$doc/guerdon-$command.1"
     verdict "guerdon-$command.1 lacks status 1"
 done
-for command in inspect merge compare bench backends; do
+for command in inspect merge compare bench train backends; do
     ! grep -q '1 some items failed' "$doc/guerdon-$command.1"
     verdict "guerdon-$command.1 has status 1"
 done
+grep -q '143 ended by SIGTERM' "$doc/guerdon-train.1" && ! grep -q 143 "$doc/guerdon-merge.1"
+verdict 'guerdon-train.1 lacks status 143, or guerdon-merge.1 has it'
+grep -qF '.BR \-\-eval .' "$doc/guerdon-train.1" && ! grep -q 'but for$' "$doc/guerdon-score.1"
+verdict 'guerdon-train.1 does not say which flag may be given several times'
 ! grep -q 'GUERDON_M' "$doc/guerdon-compare.1" && grep -q GUERDON_JSON "$doc/guerdon-compare.1"
 verdict 'guerdon-compare.1 names the variable of a flag that compare lacks'
 version=$("$guerdon" --version | sed -n 1p)

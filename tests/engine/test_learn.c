@@ -223,6 +223,36 @@ static void any_modules_learn_alone(void **state)
 
 /* ---- memory ---- */
 
+static gd_status fit(const struct learning *c, gd_learner *learner, size_t memory, gd_learner_budget *budget,
+                     gd_error *err)
+{
+    const gd_learner_need need = { .rows = c->trie.rows,
+                                   .positions = LONGEST,
+                                   .memory = memory,
+                                   .keep_most = c->plan->layers };
+
+    return gd_learner_fit(learner, &need, budget, err);
+}
+
+/* As a user wants it: no layer is kept, or every one, which must fit. */
+static void check_wishes(const struct learning *c, gd_learner *learner, size_t least)
+{
+    gd_learner_need need = { .rows = c->trie.rows, .positions = LONGEST, .memory = (size_t)1 << 40 };
+    gd_learner_budget budget;
+    gd_error err = { 0 };
+
+    assert_ok(gd_learner_fit(learner, &need, &budget, test_err));
+    assert_int_equal(budget.keep, 0);
+    need.keep_least = need.keep_most = c->plan->layers;
+    need.memory = least + 4096;
+    assert_int_equal(gd_learner_fit(learner, &need, &budget, &err), GD_ENOMEM);
+    assert_non_null(strstr(err.text, "checkpoint_layers"));
+    need.memory = (size_t)1 << 40;
+    assert_ok(gd_learner_fit(learner, &need, &budget, test_err));
+    assert_int_equal(budget.keep, c->plan->layers);
+    assert_true(budget.least > least);
+}
+
 /* Runs in the least memory and so many more bytes. Returns the number of layers that were kept. */
 static size_t run_in(struct learning *c, size_t more, struct gradients *got)
 {
@@ -234,12 +264,13 @@ static size_t run_in(struct learning *c, size_t more, struct gradients *got)
 
     assert_ok(gd_engine_open(&engine, &c->parts, test_err));
     assert_ok(gd_learner_open(&learner, engine, test_err));
-    assert_ok(gd_learner_fit(learner, c->trie.rows, LONGEST, 0, plenty, &all, test_err));
+    assert_ok(fit(c, learner, plenty, &all, test_err));
     assert_int_equal(all.keep, c->plan->layers);
     assert_int_equal(all.resident, c->plan->stage_count);
-    assert_int_equal(gd_learner_fit(learner, c->trie.rows, LONGEST, 0, all.least / 2, &budget, &err), GD_ENOMEM);
+    assert_int_equal(fit(c, learner, all.least / 2, &budget, &err), GD_ENOMEM);
     assert_non_null(strstr(err.text, "needs at least"));
-    assert_ok(gd_learner_fit(learner, c->trie.rows, LONGEST, 0, all.least + more, &budget, test_err));
+    check_wishes(c, learner, all.least);
+    assert_ok(fit(c, learner, all.least + more, &budget, test_err));
     assert_true(budget.bytes <= all.least + more);
     assert_ok(gd_learner_run(learner, &c->trie, learning_loss, c, test_err));
     learning_fetch(got, c, learner);

@@ -156,6 +156,119 @@ static void many_series_are_cut(void **state)
     gd_buf_free(&b);
 }
 
+/* The y of an axis' label. */
+static double label_at(const char *svg, const char *anchor, const char *label)
+{
+    char wanted[48];
+    const char *p;
+
+    (void)snprintf(wanted, sizeof wanted, " text-anchor=\"%s\">%s<", anchor, label);
+    p = strstr(svg, wanted);
+    if (!p)
+        fail_msg("no label %s", label);
+    while (strncmp(p, "<text", 5) != 0)
+        p--;
+    return markup_number(p, "y");
+}
+
+/* The y of the grid line or axis whose label this is. */
+static double tick_at(const char *svg, const char *label) { return label_at(svg, "end", label) - 4; }
+
+static void an_axis_may_have_both_signs(void **state)
+{
+    const double x[] = { 1, 2, 3 }, y[] = { -0.5, 0.25, -1.5 };
+    const gd_series series = { "score", x, y, 3 };
+    gd_chart chart = { .title = "t",
+                       .x_label = "step",
+                       .y_label = "y",
+                       .series = &series,
+                       .series_count = 1,
+                       .any_sign = true,
+                       .steps = true,
+                       .mark_label = "m",
+                       .mark_y = -2.25 };
+    double zero, unit;
+    const char *p;
+    gd_buf b = { 0 };
+
+    (void)state;
+    gd_chart_svg(&b, &chart);
+    assert_markup(gd_buf_cstr(&b));
+    zero = tick_at(b.data, "0");
+    unit = zero - tick_at(b.data, "1");
+    assert_true(unit > 20 && fabs(tick_at(b.data, "-3") - zero - 3 * unit) < 0.3);
+    assert_true(fabs(tick_at(b.data, "-3") - label_at(b.data, "middle", "2") + 17) < 0.2); /* the bottom of the plot */
+    p = b.data;
+    for (int i = 0; i < 3; i++) {
+        p = strstr(p + 1, "<circle");
+        assert_true(fabs(zero - markup_number(p, "cy") - y[i] * unit) < 0.2);
+    }
+    p = strstr(b.data, "<line class=\"mark\""); /* in the legend */
+    assert_non_null(strstr(p, ">m</text>"));
+    assert_true(fabs(markup_number(strstr(p + 1, "<line class=\"mark\""), "y1") - zero - 2.25 * unit) < 0.2);
+    assert_int_equal(markup_count(b.data, ">m</text>"), 1);
+    assert_non_null(strstr(b.data, "<title>score, step 3: -1.5000</title>"));
+    assert_int_equal(markup_count(b.data, "text-anchor=\"middle\">1.5<"), 0); /* there is no half of a step */
+    gd_buf_free(&b);
+}
+
+/* All the same, very large, nothing at all. */
+static void an_axis_has_a_range(void **state)
+{
+    const double x[] = { 1, 2 };
+    const double y[][2] = { { 0, 0 }, { 5, 5 }, { -1e-300, 1e-300 }, { -1e308, 1e308 }, { NAN, NAN }, { 1e12, 1e12 } };
+    gd_series series = { NULL, x, NULL, 2 };
+    const gd_chart chart = { .title = "t",
+                             .x_label = "x",
+                             .y_label = "y",
+                             .series = &series,
+                             .series_count = 1,
+                             .any_sign = true };
+    gd_buf b = { 0 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof y / sizeof y[0]; i++) {
+        series.y = y[i];
+        gd_buf_clear(&b);
+        gd_chart_svg(&b, &chart);
+        assert_markup(gd_buf_cstr(&b));
+        assert_null(strstr(b.data, "nan"));
+        assert_null(strstr(b.data, "inf"));
+    }
+    gd_buf_free(&b);
+}
+
+/* A faint line has the colour of the next one; of many points, a few show their numbers, the last among them. */
+static void a_line_of_many_steps_has_few_points(void **state)
+{
+    double x[500], y[500];
+    const gd_series series[] = { { NULL, x, y, 500 }, { "mean", x, y, 500 }, { "other", x, y, 20 } };
+    const gd_chart chart = { .title = "t",
+                             .x_label = "step",
+                             .y_label = "y",
+                             .series = series,
+                             .series_count = 3,
+                             .steps = true,
+                             .faint = 1 };
+    gd_buf b = { 0 };
+
+    (void)state;
+    for (int i = 0; i < 500; i++) {
+        x[i] = i + 1;
+        y[i] = i % 10;
+    }
+    gd_chart_svg(&b, &chart);
+    assert_markup(gd_buf_cstr(&b));
+    assert_int_equal(markup_count(b.data, "<polyline"), 3);
+    assert_int_equal(markup_count(b.data, "<g class=\"s0\">\n<polyline class=\"line faint many\""), 1);
+    assert_int_equal(markup_count(b.data, "<g class=\"s0\">\n<polyline class=\"line\""), 1);
+    assert_int_equal(markup_count(b.data, "<g class=\"s1\">\n<polyline class=\"line\""), 1);
+    assert_true(markup_count(b.data, "fill-opacity=\"0\"") <= 32 && markup_count(b.data, "fill-opacity=\"0\"") > 16);
+    assert_int_equal(markup_count(b.data, "r=\"3.5\""), 20);
+    assert_non_null(strstr(b.data, "<title>mean, step 500: 9.0000</title>"));
+    gd_buf_free(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -164,6 +277,9 @@ int main(void)
         cmocka_unit_test(what_can_not_be_drawn_is_left_out),
         cmocka_unit_test(bars_stand_in_groups),
         cmocka_unit_test(many_series_are_cut),
+        cmocka_unit_test(an_axis_may_have_both_signs),
+        cmocka_unit_test(an_axis_has_a_range),
+        cmocka_unit_test(a_line_of_many_steps_has_few_points),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,6 +42,25 @@ static void a_table_ends_its_rows(void **state)
     gd_buf_free(&b);
 }
 
+static void a_live_page_is_loaded_again(void **state)
+{
+    gd_buf b = { 0 };
+
+    (void)state;
+    gd_html_begin_live(&b, "A", 10);
+    gd_html_tiles(&b);
+    gd_html_tile(&b, "<n>", "<f>", "<o>");
+    gd_html_tiles_end(&b);
+    gd_html_end(&b);
+    assert_markup(gd_buf_cstr(&b));
+    assert_non_null(strstr(b.data, "<meta http-equiv=\"refresh\" content=\"10\">"));
+    assert_non_null(strstr(b.data, "<span>&lt;n&gt;</span><b>&lt;f&gt;</b><span>&lt;o&gt;</span>"));
+    gd_buf_clear(&b);
+    gd_html_begin_live(&b, "A", 0);
+    assert_null(strstr(gd_buf_cstr(&b), "http-equiv"));
+    gd_buf_free(&b);
+}
+
 static void put_page(gd_buf *b, const json_t *root)
 {
     gd_html_begin(b, gd_get_text(root, "title"));
@@ -194,6 +213,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_is_escaped),
+        cmocka_unit_test(a_live_page_is_loaded_again),
         cmocka_unit_test(a_table_ends_its_rows),
         cmocka_unit_test(a_result_has_its_format),
         cmocka_unit_test(a_page_without_memory_is_an_error),

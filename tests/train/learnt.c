@@ -8,20 +8,19 @@
 #include <dirent.h>
 #include <float.h>
 
-static const char *const targets[] = { "q_proj", "o_proj" };
-enum { RANK = 2, TARGETS = sizeof targets / sizeof targets[0] };
+enum { RANK = 2 };
 
 void learnt_open(struct learnt *l)
 {
-    const gd_tuning_targets chosen = { targets, TARGETS };
 
     memset(l, 0, sizeof *l);
     test_data(l->base, sizeof l->base, "golden/qwen2");
     assert_ok(gd_config_open(&l->config, l->base, test_err));
     assert_ok(gd_plan_make(&l->plan, l->config, NULL, GD_F32, test_err));
-    assert_ok(gd_tuning_open(&l->tuning, l->plan, &chosen, RANK, 2, test_err));
-    assert_ok(gd_tuning_open(&l->read, l->plan, &chosen, RANK, 2, test_err));
-    l->parts = (gd_save_parts){ &l->tuning, "base", RANK, 4, targets, TARGETS };
+    assert_ok(gd_targets_open(&l->targets, "q_proj,o_proj", l->plan, test_err));
+    assert_ok(gd_tuning_open(&l->tuning, l->plan, &l->targets, RANK, 2, test_err));
+    assert_ok(gd_tuning_open(&l->read, l->plan, &l->targets, RANK, 2, test_err));
+    l->parts = (gd_save_parts){ &l->tuning, "base", RANK, 4, &l->targets };
     l->tokenizer = (gd_merge_source){ l->base, NULL, l->config };
     l->run = json_pack("{s:f,s:s,s:{s:i,s:[i,i]}}", "learning_rate", 1e-5, "schedule", "cosine", "data", "records", 8,
                        "lengths", 1, 2);
@@ -35,6 +34,7 @@ void learnt_close(struct learnt *l)
     json_decref(l->run);
     gd_tuning_close(&l->read);
     gd_tuning_close(&l->tuning);
+    gd_targets_close(&l->targets);
     gd_plan_free(l->plan);
     gd_config_close(l->config);
 }

@@ -10,6 +10,7 @@ struct learnt {
     gd_config *config;
     gd_plan *plan;
     gd_tuning tuning, read; /* what is written, and room for what is read */
+    gd_targets targets;
     gd_save_parts parts;
     gd_train_mark mark;
     gd_merge_source tokenizer;

@@ -146,6 +146,7 @@ static void check_order(const struct training *t, const uint32_t *order)
 static void run_steps(struct training *t)
 {
     const json_t *history = json_object_get(t->log, "log_history");
+    const gd_trainer trainer = { t->learner, &t->tuning, &t->pairs.set, &t->options };
     const size_t per_step = t->options.batch * t->options.accumulate;
     uint32_t order[MAX_PAIRS];
     size_t tokens = 0;
@@ -157,8 +158,7 @@ static void run_steps(struct training *t)
         const size_t first = step * per_step, left = t->pairs.set.count - first;
         gd_train_metrics got;
 
-        assert_ok(gd_trainer_step(t->learner, &t->tuning, &t->pairs.set, &t->options, order + first,
-                                  left < per_step ? left : per_step, step, &got, test_err));
+        assert_ok(gd_trainer_step(&trainer, order + first, left < per_step ? left : per_step, step, &got, test_err));
         tokens += got.tokens;
         assert_true(got.rows < got.tokens);
         assert_int_equal(tokens, (size_t)number(want, "num_tokens"));
@@ -211,15 +211,14 @@ static void check_end(const struct training *t)
 /* What was saved is read back with the same bits, and without a note. */
 static void check_saved(const struct training *t)
 {
-    static const char *const targets[] = {
-        "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"
-    };
-    const gd_save_parts parts = { &t->tuning, "../../qwen2", 8, 16, targets, sizeof targets / sizeof targets[0] };
+    gd_targets targets;
+    const gd_save_parts parts = { &t->tuning, "../../qwen2", 8, 16, &targets };
     char path[TEST_PATH];
     gd_newdir *dir;
     gd_adapter *saved;
 
     assert_non_null(mkdtemp(test_template(path)));
+    assert_ok(gd_targets_open(&targets, "all-linear", t->plan, test_err));
     assert_ok(gd_newdir_open(&dir, path, test_err));
     assert_ok(gd_adapter_save(dir, &parts, test_err));
     assert_ok(gd_newdir_keep(dir, test_err));
@@ -238,6 +237,7 @@ static void check_saved(const struct training *t)
     }
     assert_memory_equal(gd_adapter_head(saved)->data, t->tuning.head.value, t->tuning.head.count * sizeof(float));
     gd_adapter_close(saved);
+    gd_targets_close(&targets);
     test_remove(path);
 }
 

@@ -1,0 +1,238 @@
+/* cmd_train.c - guerdon train, and the plan of a run that train --dry-run and inspect --train print. */
+#include "cli/progress.h"
+#include "cli/run.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define STOPPING "guerdon: stopping after this step, and saving it; a second signal stops at once\n"
+
+struct training {
+    const cli_settings *settings;
+    cli_progress bar;
+};
+
+static int report(void *context, const gd_train_report *now)
+{
+    struct training *job = context;
+
+    if (now->note && job->bar.summary) {
+        cli_progress_clear(&job->bar);
+        cli_print(stderr, now->note);
+        (void)putc('\n', stderr);
+    }
+    cli_progress_train(&job->bar, now);
+    return cli_interrupted();
+}
+
+/* ---- the commands that come next ---- */
+
+static bool is_plain(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("@%+=:,./-_", c));
+}
+
+/* A word for the shell: as it is, in quotes, or, with control characters, in bash's $'..'. */
+static void put_word(const char *word)
+{
+    bool plain = *word, control = false;
+
+    for (const unsigned char *p = (const unsigned char *)word; *p; p++) {
+        plain = plain && is_plain((char)*p);
+        control = control || *p < 0x20 || *p == 0x7f;
+    }
+    (void)fputs(plain ? "" : control ? "$'" : "'", stderr);
+    for (const unsigned char *p = (const unsigned char *)word; *p; p++) {
+        if (control && (*p < 0x20 || *p == 0x7f))
+            fprintf(stderr, "\\%03o", *p);
+        else if (control && (*p == '\'' || *p == '\\'))
+            fprintf(stderr, "\\%c", *p);
+        else if (*p == '\'')
+            (void)fputs("'\\''", stderr);
+        else
+            (void)putc(*p, stderr);
+    }
+    (void)fputs(plain ? "" : "'", stderr);
+}
+
+static void put_flag(const char *name, const char *value)
+{
+    if (!value)
+        return;
+    fprintf(stderr, " --%s%c", name, strncmp(value, "--", 2) ? ' ' : '=');
+    put_word(value);
+}
+
+/* The beginning that the three have in common. */
+static void begin_command(const cli_settings *settings, const char *command)
+{
+    fprintf(stderr, "    guerdon %s", command);
+    put_flag("model", settings->options.model);
+    put_flag("adapter", settings->output);
+}
+
+/* Data, and how to read and compute it. */
+static void put_reading(const cli_settings *settings, const char *input)
+{
+    static const char *const formats[] = { NULL, "jsonl", "json", "csv", "tsv", "text" };
+
+    put_flag("input", input);
+    put_flag("fields", settings->fields);
+    put_flag("format", settings->format < 0 ? NULL : formats[settings->format]);
+    put_flag("precision", settings->options.precision);
+}
+
+/* The first file to evaluate on, without its name, or the data itself. */
+static const char *data_of(const cli_settings *settings)
+{
+    const char *data = settings->evals.count ? settings->evals.values[0] : settings->train.train;
+    const size_t name = settings->evals.count ? strspn(data, CLI_EVAL_NAME) : 0;
+
+    data += name && data[name] == '=' ? name + 1 : 0;
+    return strcmp(data, "-") ? data : "FILE"; /* standard input is read by now */
+}
+
+/* OUT-merged for OUT/. */
+static void put_merged(const char *output)
+{
+    size_t len = strlen(output);
+    char *path = malloc(len + sizeof "-merged");
+
+    while (len > 1 && output[len - 1] == '/')
+        len--;
+    if (path) {
+        memcpy(path, output, len);
+        memcpy(path + len, "-merged", sizeof "-merged");
+        put_flag("output", path);
+    }
+    free(path);
+}
+
+static void show_next(const cli_settings *settings)
+{
+    const char *input = data_of(settings);
+
+    (void)fputs("to score, to evaluate, and to merge the adapter into the model:\n", stderr);
+    begin_command(settings, "score");
+    put_reading(settings, input);
+    (void)putc('\n', stderr);
+    begin_command(settings, "eval");
+    put_reading(settings, input);
+    (void)putc('\n', stderr);
+    begin_command(settings, "merge");
+    put_merged(settings->output);
+    (void)putc('\n', stderr);
+}
+
+/* ---- the run ---- */
+
+/* The shell may have expanded a pattern. */
+static const char *several(const cli_settings *settings)
+{
+    struct stat sb;
+
+    return settings->train.train && !stat(settings->texts[0], &sb) ? "; " CLI_SEVERAL("train") : "";
+}
+
+static int check(const cli_settings *settings, const char *command, bool writes)
+{
+    if (settings->text_count) {
+        cli_say("%s takes only flags, not %s%s", command, settings->texts[0], several(settings));
+        return CLI_USAGE;
+    }
+    if (!settings->options.model)
+        cli_say("--model is missing: --model DIR");
+    else if (!settings->train.train)
+        cli_say("--train is missing: --train FILE");
+    else if (!settings->output && writes)
+        cli_say("--output is missing: --output DIR");
+    else
+        return CLI_OK;
+    return CLI_USAGE;
+}
+
+/* The options for the library, with what other commands have as well. */
+static gd_train_options options_of(const cli_settings *settings)
+{
+    gd_train_options options = settings->train;
+
+    options.format = settings->format < 0 ? GD_FORMAT_AUTO : (gd_format)settings->format;
+    options.fields = settings->fields;
+    options.output = settings->output;
+    options.evals = settings->evals.values;
+    options.eval_count = settings->evals.count;
+    return options;
+}
+
+static int run_training(struct training *job, const gd_options *model, char **json)
+{
+    gd_train_options options = options_of(job->settings);
+    gd_error err = { GD_OK, "" };
+    gd_status rc;
+    int status;
+
+    options.report = report;
+    options.context = job;
+    cli_progress_start(&job->bar);
+    rc = gd_train(model, &options, json, &err);
+    cli_progress_clear(&job->bar);
+    status = cli_fail(rc, &err);
+    return status == CLI_INTERRUPTED && cli_interrupted() == SIGTERM ? CLI_TERMINATED : status;
+}
+
+static int show_plan(struct training *job)
+{
+    gd_options model = job->settings->options;
+    char *json = NULL;
+    int status;
+
+    model.dry_run = 1;
+    status = run_training(job, &model, &json);
+    if (!status)
+        status = job->settings->json ? cli_show(json, 1) : cli_train_show_plan(json);
+    gd_string_free(json);
+    return status;
+}
+
+int cli_train_plan(const cli_settings *settings)
+{
+    struct training job = { settings, { .summary = !settings->quiet } };
+    const int wrong = check(settings, "inspect", false);
+
+    return wrong ? wrong : show_plan(&job);
+}
+
+static int show_end(const struct training *job, const char *json)
+{
+    if (cli_train_show_result(json, job->settings->output))
+        return CLI_UNUSABLE;
+    (void)fputs("the adapter is in ", stderr);
+    cli_print(stderr, job->settings->output);
+    (void)putc('\n', stderr);
+    show_next(job->settings);
+    return CLI_OK;
+}
+
+int cli_train(const cli_settings *settings)
+{
+    struct training job = { settings, { .summary = !settings->quiet } };
+    char *json = NULL;
+    int status = check(settings, "train", !settings->dry_run);
+
+    if (status)
+        return status;
+    if (settings->dry_run)
+        return show_plan(&job);
+    job.bar.shown = job.bar.summary && isatty(STDERR_FILENO);
+    cli_watch_interrupt(!job.bar.summary ? NULL : job.bar.shown ? "\n" STOPPING : STOPPING);
+    status = run_training(&job, &settings->options, &json);
+    if (!status && job.bar.summary)
+        status = show_end(&job, json);
+    if (!status && settings->json)
+        status = cli_show(json, 1);
+    gd_string_free(json);
+    return status;
+}

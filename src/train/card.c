@@ -1,0 +1,323 @@
+/* card.c - the model card of a trained adapter. */
+#include "train/card.h"
+
+#include "base/error.h"
+#include "base/result.h"
+#include "train/curve.h"
+#include "train/markdown.h"
+#include "train/outcome.h"
+
+#include <math.h>
+#include <string.h>
+
+enum {
+    SETS_MOST = 100,
+    SETTINGS_MOST = 100,
+    COLUMNS = 40, /* of a curve, each of some steps */
+    STEPS = 6,
+    ID_MOST = 96 /* characters of a name on the Hub */
+};
+
+/* ---- pieces of tables ---- */
+
+static void put_number(gd_buf *b, double value, unsigned decimals)
+{
+    if (isfinite(value))
+        gd_buf_fixed(b, value, decimals);
+    else
+        gd_buf_str(b, "\xe2\x80\x93");
+}
+
+static void put_percent(gd_buf *b, double share)
+{
+    put_number(b, 100 * share, 1);
+    gd_buf_str(b, isfinite(share) ? " %" : "");
+}
+
+/* | name | value | */
+static void count_row(gd_buf *b, const char *name, double value)
+{
+    if (!isfinite(value))
+        return;
+    gd_buf_printf(b, "| %s | ", name);
+    gd_markdown_count(b, value);
+    gd_buf_str(b, " |\n");
+}
+
+/* ---- metadata ---- */
+
+/* Whether a name can be that of a model on the Hub, which refuses a card that names a folder as its base. */
+static bool is_hub_id(const char *name)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+    const char *slash = strchr(name, '/'), *own = slash ? slash + 1 : name;
+    const size_t len = strlen(name);
+
+    if (!len || len > ID_MOST || name[0] == '.' || name[0] == '-' || slash == name)
+        return false;
+    return *own && *own != '.' && *own != '-' && !own[strspn(own, plain)] &&
+           name + strspn(name, plain) == (slash ? slash : name + len);
+}
+
+static void metadata(gd_buf *b, const gd_outcome *o)
+{
+    const char *base = gd_get_text(o->run, "base");
+
+    if (base && is_hub_id(base))
+        gd_buf_printf(b, "---\nbase_model: \"%s\"\n", base);
+    else
+        gd_buf_str(b, "---\n# base_model: the name of the base on the Hub, in place of the folder it was read from\n");
+    gd_buf_str(b, "library_name: peft\npipeline_tag: text-classification\ntags:\n- reward-model\n- lora\n- guerdon\n"
+                  "---\n\n");
+}
+
+/* ---- what it is, how to use it ---- */
+
+static void targets(gd_buf *b, const json_t *value)
+{
+    const char *text = json_string_value(value);
+
+    if (text && !strcmp(text, "all-linear")) {
+        gd_buf_str(b, "all linear layers");
+        return;
+    }
+    gd_buf_str(b, "the modules ");
+    gd_markdown_value(b, value);
+}
+
+static void introduction(gd_buf *b, const gd_outcome *o)
+{
+    const char *base = gd_get_text(o->run, "base");
+    const double parameters = gd_get_real(o->run, "parameters");
+
+    gd_buf_str(b, "# A reward model on ");
+    gd_markdown_text(b, base ? base : "an unknown base");
+    gd_buf_str(b,
+               "\n\nIt reads a prompt with an answer and gives a score, which is higher for the better of two answers. "
+               "This folder has a LoRA adapter (rank ");
+    gd_markdown_value(b, gd_get_part(o->settings, "lora_r"));
+    gd_buf_str(b, ", alpha ");
+    gd_markdown_value(b, gd_get_part(o->settings, "lora_alpha"));
+    gd_buf_str(b, ", on ");
+    targets(b, gd_get_part(o->settings, "lora_targets"));
+    gd_buf_str(b, ") and a reward head");
+    if (isfinite(parameters)) {
+        gd_buf_str(b, ", together ");
+        gd_markdown_count(b, parameters);
+        gd_buf_str(b, " parameters,");
+    }
+    gd_buf_str(b, " for ");
+    gd_markdown_text(b, base ? base : "that base");
+    gd_buf_str(b, ". It was trained with Guerdon ");
+    gd_markdown_value(b, gd_get_part(o->run, "guerdon"));
+    gd_buf_str(b, ".\n");
+    if (o->state == GD_OUTCOME_STOPPED) {
+        gd_buf_str(b, "\nTraining stopped early, after step ");
+        gd_buf_fixed(b, o->step, 0);
+        gd_buf_str(b, " of ");
+        put_number(b, o->steps, 0);
+        gd_buf_str(b, o->reason ? ": " : ".\n");
+        gd_markdown_text(b, o->reason ? o->reason : "");
+        gd_buf_str(b, o->reason ? "\n" : "");
+    }
+}
+
+/* How a text becomes tokens, for someone who has to do it by hand. */
+static void usage(gd_buf *b, const gd_outcome *o)
+{
+    const char *base = gd_get_text(o->run, "base"), *eos = gd_get_text(o->settings, "add_eos");
+    const bool ends = eos && strcmp(eos, "never") != 0;
+
+    gd_buf_str(b, "\n## Use\n\nWith `ADAPTER` standing for this folder:\n\n```sh\nguerdon score --model ");
+    gd_markdown_word(b, base ? base : "BASE");
+    gd_buf_str(b, " --adapter ADAPTER --input pairs.jsonl\n```\n\n"
+                  "`guerdon-adapter.json` says how texts become tokens, and Guerdon goes by it. In Python:\n\n"
+                  "```python\nimport torch\nfrom peft import AutoPeftModelForSequenceClassification\n"
+                  "from transformers import AutoTokenizer\n\n"
+                  "model = AutoPeftModelForSequenceClassification.from_pretrained(\"ADAPTER\", num_labels=1).eval()\n"
+                  "tokenizer = AutoTokenizer.from_pretrained(\"ADAPTER\")\n"
+                  "text = \"PROMPT\" + \"ANSWER\"");
+    gd_buf_str(b, ends ? " + tokenizer.eos_token" : "");
+    gd_buf_str(b, "\nwith torch.no_grad():\n"
+                  "    print(model(**tokenizer(text, return_tensors=\"pt\")).logits[0, 0].item())\n```\n\n"
+                  "Without `num_labels=1`, the head is not loaded. Score one text at a time, as here, unless "
+                  "`model.config.pad_token_id` is set. A conversation becomes a text by the chat template.\n");
+}
+
+/* ---- data and settings ---- */
+
+static void data_section(gd_buf *b, const gd_outcome *o)
+{
+    static const struct {
+        const char *key, *name;
+    } rows[] = {
+        { "records", "records" },
+        { "kept", "records that it learnt from" },
+        { "too_long", "left out: a text is too long" },
+        { "equal", "left out: the texts are equal" },
+        { "indifferent", "left out: no text is better" },
+        { "failed", "left out: not readable" },
+        { "pairs", "pairs" },
+        { "tokens", "tokens" },
+        { "longest", "longest text, in tokens" },
+    };
+
+    gd_buf_str(b, "\n## Training data\n\n| | |\n|---|---|\n| files | ");
+    gd_markdown_value(b, gd_get_part(o->run, "train"));
+    gd_buf_str(b, " |\n");
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        count_row(b, rows[i].name, gd_get_real(o->data, rows[i].key));
+    count_row(b, "steps", o->step);
+}
+
+static void settings_section(gd_buf *b, const gd_outcome *o)
+{
+    size_t rows = 0;
+    const char *name;
+    json_t *value;
+
+    gd_buf_str(b, "\n## Settings\n\n| setting | value |\n|---|---|\n");
+    json_object_foreach((json_t *)o->settings, name, value) {
+        if (rows++ == SETTINGS_MOST)
+            break;
+        gd_buf_str(b, "| ");
+        gd_markdown_text(b, name);
+        gd_buf_str(b, " | ");
+        gd_markdown_value(b, value);
+        gd_buf_str(b, " |\n");
+    }
+}
+
+/* ---- results ---- */
+
+static void result_row(gd_buf *b, const char *name, const gd_outcome_set *set)
+{
+    gd_buf_str(b, "| ");
+    gd_markdown_text(b, *name ? name : "evaluation");
+    gd_buf_str(b, " | ");
+    put_number(b, set->pairs, 0);
+    gd_buf_str(b, " | ");
+    put_percent(b, set->accuracy);
+    gd_buf_str(b, " | ");
+    if (isfinite(set->low)) {
+        put_number(b, 100 * set->low, 1);
+        gd_buf_str(b, " to ");
+        put_percent(b, set->high);
+    }
+    gd_buf_str(b, " | ");
+    put_number(b, set->margin, 4);
+    gd_buf_str(b, " | ");
+    put_number(b, set->loss, 4);
+    gd_buf_str(b, " | 50 % | ");
+    put_percent(b, set->shorter);
+    gd_buf_str(b, " | ");
+    put_percent(b, set->longer);
+    gd_buf_str(b, " |\n");
+}
+
+static void results_section(gd_buf *b, const gd_outcome *o)
+{
+    size_t rows = 0;
+    const char *name;
+    json_t *line;
+
+    gd_buf_str(b, "\n## Results\n\n");
+    if (!json_object_size(o->sets)) {
+        gd_buf_str(b, "It was not evaluated on data of its own.\n");
+        return;
+    }
+    gd_buf_str(b,
+               "Accuracy is the fraction of pairs whose chosen text has the higher score; the last three columns are "
+               "that of rules that read nothing: a coin toss, the shorter text, the longer text.\n\n"
+               "| set | pairs | accuracy | 95 % interval | margin | loss | chance | shorter | longer |\n"
+               "|---|---:|---:|---:|---:|---:|---:|---:|---:|\n");
+    json_object_foreach(o->sets, name, line) {
+        gd_outcome_set set;
+
+        if (rows++ == SETS_MOST)
+            break;
+        b->failed = !gd_outcome_set_of(&set, o, name, line) || b->failed;
+        result_row(b, name, &set);
+    }
+}
+
+/* "loss 0.6931 [blocks] 0.5450": the means at both ends. */
+static void spark_line(gd_buf *b, const char *name, const gd_curve *curve)
+{
+    if (!curve->count)
+        return;
+    gd_buf_str(b, name);
+    gd_buf_fixed(b, curve->y[0], 3);
+    gd_buf_str(b, " ");
+    gd_markdown_spark(b, curve->y, curve->count);
+    gd_buf_str(b, " ");
+    gd_buf_fixed(b, curve->y[curve->count - 1], 3);
+    gd_buf_str(b, "\n");
+}
+
+static void curves_section(gd_buf *b, const gd_outcome *o)
+{
+    static const struct {
+        const char *key, *name;
+    } lines[] = { { "loss", "loss      " }, { "accuracy", "accuracy  " }, { "margin", "margin    " } };
+
+    gd_buf_str(b, "\n## Training\n\nFrom the first step to the last, in means over adjacent steps (`report.html` has "
+                  "the curves, `log.jsonl` each step):\n\n```text\n");
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        gd_curve curve, means = { 0 };
+        size_t columns;
+
+        b->failed = !gd_curve_read(&curve, o->log, lines[i].key) || b->failed;
+        columns = curve.count / STEPS < COLUMNS ? curve.count / STEPS : COLUMNS;
+        b->failed = !gd_curve_means(&means, &curve, columns ? columns : 1) || b->failed;
+        spark_line(b, lines[i].name, &means);
+        gd_curve_free(&curve);
+        gd_curve_free(&means);
+    }
+    gd_buf_str(b, "```\n");
+    if (o->seconds > 0) {
+        gd_buf_str(b, "\nThe steps took ");
+        gd_outcome_duration(b, o->seconds);
+        gd_buf_str(b, ".\n");
+    }
+}
+
+static void limits_section(gd_buf *b)
+{
+    gd_buf_str(
+        b, "\n## Limits\n\n"
+           "- Only the difference between the scores of answers to the same prompt means anything. A score has no "
+           "unit and no zero; those of answers to different prompts can't be compared.\n"
+           "- It learnt which answers the people, or the model, behind its training data preferred, with their "
+           "errors and habits. On other prompts, languages and kinds of text it may be no better than chance.\n"
+           "- An accuracy near that of the shorter or the longer text says little: the model may have learnt "
+           "length. So does one whose interval includes it.\n"
+           "- A policy that is optimised against it will find texts that score high and are not good. Read some.\n");
+}
+
+gd_status gd_train_card(char **markdown, const json_t *run, const json_t *log, const json_t *times, gd_error *err)
+{
+    gd_outcome outcome;
+    gd_buf b = { 0 };
+    gd_status rc;
+
+    *markdown = NULL;
+    if (!gd_outcome_read(&outcome, run, log, times))
+        return gd_fail_memory(err, json_array_size(log));
+    metadata(&b, &outcome);
+    introduction(&b, &outcome);
+    usage(&b, &outcome);
+    results_section(&b, &outcome);
+    curves_section(&b, &outcome);
+    data_section(&b, &outcome);
+    settings_section(&b, &outcome);
+    limits_section(&b);
+    gd_outcome_free(&outcome);
+    if (!gd_buf_cstr(&b)) {
+        rc = gd_fail_memory(err, b.len);
+        gd_buf_free(&b);
+        return rc;
+    }
+    *markdown = b.data;
+    return GD_OK;
+}

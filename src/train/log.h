@@ -1,0 +1,48 @@
+/* log.h - log.jsonl and times.jsonl of a run: what it computed, which is the same whenever it is computed again, and
+ * how long that took, which isn't.
+ *
+ * The log's first line is {"run": {..}}, what the run is; the others are steps and evaluations, as in TRL's
+ * log_history. */
+#ifndef GD_TRAIN_LOG_H
+#define GD_TRAIN_LOG_H
+
+#include "base/buf.h"
+#include "base/json.h"
+
+enum { GD_LOG_STEPS, GD_LOG_TIMES, GD_LOG_FILES };
+
+typedef struct gd_log_file {
+    char *path;
+    int fd;         /* -1: not open */
+    uint64_t bytes; /* written by now */
+    json_t *lines;  /* a list of all */
+} gd_log_file;
+
+typedef struct gd_train_log {
+    gd_log_file file[GD_LOG_FILES];
+} gd_train_log;
+
+/* Opens the logs in a directory, or makes them; nothing is read or cut off yet. Close it even after failure. */
+gd_status gd_train_log_open(gd_train_log *log, const char *output, gd_error *err);
+
+/* Begins anew: both files become empty. */
+gd_status gd_train_log_begin(gd_train_log *log, gd_error *err);
+
+/* Continues after so many bytes of each file: what follows is cut off, and the lines before it are read.  Fails with
+ * GD_EFORMAT if a file doesn't hold so many bytes of whole lines. */
+gd_status gd_train_log_continue(gd_train_log *log, const uint64_t bytes[GD_LOG_FILES], gd_error *err);
+
+/* Adds a line, an object in JSON without a line break. */
+gd_status gd_train_log_add(gd_train_log *log, int file, const gd_buf *line, gd_error *err);
+
+/* The run of the first line in the file as it is, even if nothing was opened before; NULL if there is none. */
+gd_status gd_train_log_run(json_t **run, const gd_train_log *log, gd_error *err);
+
+/* Everything so far is on the disk. */
+gd_status gd_train_log_sync(const gd_train_log *log, gd_error *err);
+void gd_train_log_close(gd_train_log *log);
+
+/* One member of a line: begins it with "{" or ",". A number that isn't finite becomes null. */
+void gd_log_number(gd_buf *line, const char *name, double value);
+
+#endif

@@ -1,0 +1,69 @@
+/* output.c - the directory of a run. */
+#include "train/output.h"
+
+#include "base/error.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+/* What a run makes first, so that whoever has it is a run's. */
+#define MARK "log.jsonl"
+
+/* *marked: the directory has a log; `found` becomes the name of an entry, or "". */
+static gd_status look(const char *path, bool *marked, char found[NAME_MAX + 1], gd_error *err)
+{
+    DIR *list = opendir(path);
+    const struct dirent *entry;
+
+    *marked = false;
+    found[0] = '\0';
+    if (!list)
+        return gd_fail(err, errno == ENOMEM ? GD_ENOMEM : GD_EIO, "%s: %s", path, strerror(errno));
+    errno = 0;
+    while ((entry = readdir(list)) != NULL) { /* NOLINT: a list of our own */
+        if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+            continue;
+        *marked |= !strcmp(entry->d_name, MARK);
+        memcpy(found, entry->d_name, strlen(entry->d_name) + 1);
+    }
+    if (errno)
+        (void)gd_fail(err, GD_EIO, "%s: %s", path, strerror(errno));
+    (void)closedir(list);
+    return errno ? GD_EIO : GD_OK;
+}
+
+gd_status gd_output_take(const char *path, int anew, gd_error *err)
+{
+    char found[NAME_MAX + 1];
+    bool marked;
+    gd_status rc;
+
+    if (mkdir(path, 0777) == 0)
+        return GD_OK;
+    if (errno != EEXIST)
+        return gd_fail(err, GD_EIO, "%s: %s", path, strerror(errno));
+    rc = look(path, &marked, found, err);
+    if (rc || !found[0] || (marked && !anew))
+        return rc;
+    return gd_fail(err, GD_EUSAGE, "%s: the directory contains \"%s\", but an empty or a new directory%s is expected",
+                   path, found, anew ? "" : ", or that of a run,");
+}
+
+gd_status gd_output_room(const char *path, uint64_t bytes, gd_error *err)
+{
+    struct statvfs vfs;
+
+    if (statvfs(path, &vfs) < 0)
+        return gd_fail(err, GD_EIO, "%s: %s", path, strerror(errno));
+    if (vfs.f_frsize == 0 || vfs.f_bavail >= bytes / vfs.f_frsize + 1)
+        return GD_OK;
+    return gd_fail(
+        err, GD_EIO,
+        "%s: %.0f MB are left on the disk, but the run's checkpoints and its result need %.0f MB; make room, "
+        "or keep fewer checkpoints (keep)",
+        path, (double)vfs.f_bavail * (double)vfs.f_frsize / 1e6, (double)bytes / 1e6);
+}

@@ -1,0 +1,223 @@
+/* run.c - gd_train(): the steps of a run. */
+#include "train/run.h"
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "train/describe.h"
+
+#include <math.h>
+#include <unistd.h>
+
+/* How much of the running mean of an item's time a step changes. */
+#define RECENT 0.2
+
+double gd_run_clock(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* ---- reports ---- */
+
+static void tell(gd_run *run)
+{
+    const gd_train_options *o = &run->training->settings.options;
+
+    if (o->report && o->report(o->context, &run->report))
+        run->stop = true;
+}
+
+/* Tells the user all that is known by now. */
+static void tell_notes(gd_run *run)
+{
+    const gd_notes *notes = &run->training->notes;
+
+    run->report.step = run->mark.step;
+    run->report.steps = run->training->settings.trainer.total;
+    run->report.seconds_left = NAN;
+    for (size_t i = 0; i < notes->count; i++) {
+        run->report.note = notes->text[i];
+        tell(run);
+    }
+    run->report.note = NULL;
+}
+
+static void tell_step(gd_run *run, const gd_train_metrics *m)
+{
+    const gd_train_settings *s = &run->training->settings;
+    const size_t left = s->trainer.total - (size_t)run->mark.step, per_step = s->trainer.batch * s->trainer.accumulate;
+
+    run->report = (gd_train_report){ .step = run->mark.step,
+                                     .steps = s->trainer.total,
+                                     .epoch = gd_training_epochs(run->training, run->mark.step),
+                                     .loss = m->loss.loss,
+                                     .accuracy = m->loss.accuracy,
+                                     .learning_rate = m->rate,
+                                     .gradient_norm = m->norm,
+                                     .pairs_per_second = 1 / run->item_seconds,
+                                     .seconds_left = run->item_seconds * (double)left * (double)per_step };
+    tell(run);
+}
+
+/* ---- a step ---- */
+
+static gd_status add_step(gd_run *run, const gd_train_metrics *m, gd_error *err)
+{
+    gd_buf line = { 0 };
+    gd_status rc;
+
+    gd_log_number(&line, "loss", m->loss.loss);
+    gd_log_number(&line, "grad_norm", m->norm);
+    gd_log_number(&line, "learning_rate", m->rate);
+    gd_log_number(&line, "num_tokens", (double)run->mark.tokens);
+    gd_log_number(&line, "min_reward", m->loss.least);
+    gd_log_number(&line, "mean_reward", m->loss.mean);
+    gd_log_number(&line, "max_reward", m->loss.most);
+    gd_log_number(&line, "accuracy", m->loss.accuracy);
+    gd_log_number(&line, "margin", m->loss.margin);
+    gd_log_number(&line, "epoch", gd_training_epochs(run->training, run->mark.step));
+    gd_log_number(&line, "step", (double)run->mark.step);
+    gd_buf_str(&line, "}");
+    rc = gd_train_log_add(&run->log, GD_LOG_STEPS, &line, err);
+    gd_buf_free(&line);
+    return rc;
+}
+
+static gd_status add_time(gd_run *run, const gd_train_metrics *m, size_t items, double seconds, gd_error *err)
+{
+    gd_buf line = { 0 };
+    gd_status rc;
+
+    gd_log_number(&line, "step", (double)run->mark.step);
+    gd_log_number(&line, "seconds", round(seconds * 1e4) / 1e4);
+    gd_log_number(&line, "tokens", (double)m->tokens);
+    gd_log_number(&line, "rows", (double)m->rows);
+    gd_log_number(&line, "pairs", (double)items);
+    gd_buf_str(&line, "}");
+    rc = gd_train_log_add(&run->log, GD_LOG_TIMES, &line, err);
+    gd_buf_free(&line);
+    return rc;
+}
+
+/* Names the record whose loss or gradient is not finite. */
+static gd_status fail_step(const gd_run *run, const gd_train_metrics *m, const gd_error *why, gd_error *err)
+{
+    const gd_train_input *train = &run->training->data.train;
+
+    if (m->culprit == SIZE_MAX)
+        return gd_fail(err, why->status, "step %llu: %s; nothing of this step was applied",
+                       (unsigned long long)run->mark.step + 1, why->text);
+    return gd_fail(err, why->status,
+                   "step %llu: %s, because of record %llu (from 0) of %.200s; nothing of this step was applied",
+                   (unsigned long long)run->mark.step + 1, why->text,
+                   (unsigned long long)train->pairs.index[m->culprit], train->path);
+}
+
+static gd_status do_step(gd_run *run, gd_error *err)
+{
+    gd_training *t = run->training;
+    const gd_trainer trainer = { t->learner, &t->tuning, &t->data.train.pairs.set, &t->settings.trainer };
+    const double start = gd_run_clock();
+    size_t count;
+    const uint32_t *order = gd_training_items(t, (size_t)run->mark.step, &count);
+    gd_train_metrics m;
+    gd_error why = { 0 };
+    double seconds;
+    gd_status rc = gd_trainer_step(&trainer, order, count, (size_t)run->mark.step, &m, &why);
+
+    if (rc)
+        return rc == GD_EFORMAT ? fail_step(run, &m, &why, err) : gd_fail(err, rc, "%s", why.text);
+    seconds = gd_run_clock() - start;
+    run->item_seconds = run->item_seconds > 0 ? (1 - RECENT) * run->item_seconds + RECENT * seconds / (double)count
+                                              : seconds / (double)count;
+    run->mark.step++;
+    run->mark.tokens += m.tokens;
+    rc = add_step(run, &m, err);
+    if (!rc)
+        rc = add_time(run, &m, count, seconds, err);
+    if (!rc)
+        tell_step(run, &m);
+    return rc;
+}
+
+/* ---- all steps ---- */
+
+static bool is_due(uint64_t step, size_t every) { return every && step % every == 0; }
+
+/* After a step: evaluations come before the checkpoint, which so holds their lines, too. */
+static gd_status after_step(gd_run *run, gd_error *err)
+{
+    const gd_train_settings *s = &run->training->settings;
+    const bool last = run->mark.step == s->trainer.total;
+    gd_status rc = GD_OK;
+
+    if (run->training->data.eval_count && (last || is_due(run->mark.step, s->options.eval_every)))
+        rc = gd_run_evaluate(run, err);
+    run->mark.finished |= last;
+    if (!rc && (run->mark.finished || run->stop || is_due(run->mark.step, s->options.save_every)))
+        rc = gd_run_checkpoint(run, err);
+    return rc ? rc : gd_run_page(run, run->evaluated == run->mark.step, err);
+}
+
+static gd_status run_all(gd_run *run, gd_error *err)
+{
+    gd_status rc = gd_run_page(run, true, err);
+
+    while (!rc && !run->mark.finished && !run->stop) {
+        rc = do_step(run, err);
+        if (!rc)
+            rc = after_step(run, err);
+    }
+    if (!rc && !run->mark.finished)
+        return gd_fail(err, GD_EINTERRUPTED, "stopped after %llu of %zu steps; the same command continues",
+                       (unsigned long long)run->mark.step, run->training->settings.trainer.total);
+    return rc ? rc : gd_run_finish(run, err);
+}
+
+/* ---- the call ---- */
+
+static void close_run(gd_run *run)
+{
+    gd_train_log_close(&run->log);
+    if (run->lock >= 0)
+        (void)close(run->lock);
+    json_decref(run->what);
+    json_decref(run->identity);
+    gd_free(run->settings);
+}
+
+static gd_status train(gd_training *training, char **json, gd_error *err)
+{
+    gd_run run = { .training = training, .lock = -1, .evaluated = UINT64_MAX, .start = gd_run_clock() };
+    gd_status rc = gd_run_check_best(&run, err);
+
+    run.log.file[GD_LOG_STEPS].fd = run.log.file[GD_LOG_TIMES].fd = -1;
+    if (!rc)
+        rc = gd_run_begin(&run, err);
+    if (!rc)
+        tell_notes(&run);
+    if (!rc)
+        rc = run_all(&run, err);
+    if (!rc)
+        rc = gd_run_result(&run, json, err);
+    close_run(&run);
+    return rc;
+}
+
+gd_status gd_train(const gd_options *model, const gd_train_options *options, char **json, gd_error *err)
+{
+    gd_training training = { 0 };
+    gd_status rc = gd_train_settings_read(&training.settings, model, options, err);
+
+    *json = NULL;
+    if (!rc)
+        rc = gd_training_open(&training, err);
+    if (!rc)
+        rc = gd_describe_notes(&training, err);
+    if (!rc)
+        rc = training.settings.model.dry_run ? gd_run_rehearsal(&training, json, err) : train(&training, json, err);
+    gd_training_close(&training);
+    return rc;
+}

@@ -1,0 +1,61 @@
+/* run.h - a run under way: its steps, evaluations, and what it writes. */
+#ifndef GD_TRAIN_RUN_H
+#define GD_TRAIN_RUN_H
+
+#include "train/checkpoint.h"
+#include "train/log.h"
+#include "train/training.h"
+
+#include <time.h>
+
+typedef struct gd_run {
+    gd_training *training;
+    gd_train_log log;
+    gd_train_mark mark;
+    json_t *what, *identity; /* describe.h */
+    char *settings;          /* the text of guerdon-adapter.json */
+    int lock;                /* -1: none */
+    uint64_t begun, saved;   /* the steps done at the beginning, and in the newest checkpoint */
+    uint64_t evaluated;      /* the step of the last evaluation; UINT64_MAX: none in this process */
+    const char *stopped;     /* why it ended early, or NULL */
+    char reason[128];
+    double item_seconds; /* running mean; 0: unknown */
+    double page_time;    /* of the last page */
+    double start;
+    gd_train_report report;
+    bool stop; /* the caller asked for it */
+} gd_run;
+
+/* Seconds on a clock that only goes forward. */
+double gd_run_clock(void);
+
+/* ---- run_files.c: what it writes besides the logs ---- */
+
+/* Takes the output, and begins or continues. */
+gd_status gd_run_begin(gd_run *run, gd_error *err);
+gd_status gd_run_checkpoint(gd_run *run, gd_error *err);
+gd_status gd_run_keep_best(gd_run *run, gd_error *err);
+
+/* The page, if the last one is some seconds old, or `now`. */
+gd_status gd_run_page(gd_run *run, bool now, gd_error *err);
+
+/* The adapter, its card, the page. */
+gd_status gd_run_finish(gd_run *run, gd_error *err);
+
+/* ---- run_eval.c ---- */
+
+/* Whether `best` names a metric. */
+gd_status gd_run_check_best(const gd_run *run, gd_error *err);
+
+/* Evaluates on all sets; may find a new best, or set mark.finished. */
+gd_status gd_run_evaluate(gd_run *run, gd_error *err);
+
+/* ---- run_result.c ---- */
+gd_status gd_run_result(const gd_run *run, char **json, gd_error *err);
+gd_status gd_run_rehearsal(const gd_training *training, char **json, gd_error *err);
+
+/* The bytes of a checkpoint, and of an adapter alone. */
+uint64_t gd_run_checkpoint_bytes(const gd_training *training);
+uint64_t gd_run_adapter_bytes(const gd_training *training);
+
+#endif

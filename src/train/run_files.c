@@ -1,0 +1,191 @@
+/* run_files.c - what a run writes besides its logs. */
+#include "train/run.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/replace.h"
+#include "train/card.h"
+#include "train/describe.h"
+#include "train/output.h"
+#include "train/train_page.h"
+
+#include <string.h>
+
+/* A page that is read while it is made is as old as this. */
+#define PAGE_SECONDS 10
+
+static const char *output_of(const gd_run *run) { return run->training->settings.options.output; }
+
+/* ---- beginning ---- */
+
+static bool resumes(const gd_run *run, const char *how)
+{
+    const char *resume = run->training->settings.options.resume;
+
+    return !strcmp(resume ? resume : "auto", how);
+}
+
+/* The newest checkpoint, or the one that was asked for. */
+static gd_status find_checkpoint(gd_run *run, char **path, gd_error *err)
+{
+    *path = NULL;
+    if (resumes(run, "never"))
+        return GD_OK;
+    if (resumes(run, "auto"))
+        return gd_checkpoint_find(path, output_of(run), &run->training->notes, err);
+    *path = gd_strdup(run->training->settings.options.resume);
+    return *path ? GD_OK : gd_fail_memory(err, 0);
+}
+
+static gd_status continue_from(gd_run *run, const char *path, gd_error *err)
+{
+    gd_status rc = gd_checkpoint_read(path, run->identity, &run->training->tuning, &run->mark, err);
+
+    if (!rc)
+        rc = gd_train_log_continue(&run->log, (uint64_t[]){ run->mark.log_bytes, run->mark.times_bytes }, err);
+    if (!rc)
+        rc = gd_notes_add(&run->training->notes, err, "continuing from %s: %llu of %zu steps are done", path,
+                          (unsigned long long)run->mark.step, run->training->settings.trainer.total);
+    run->begun = run->saved = run->mark.step;
+    return rc;
+}
+
+/* A run that was interrupted before its first checkpoint begins anew, but only the same one. */
+static gd_status begin_anew(gd_run *run, gd_error *err)
+{
+    json_t *before = NULL;
+    gd_buf line = { 0 };
+    gd_status rc = gd_train_log_run(&before, &run->log, err);
+    const bool other = before && !json_equal(before, run->what);
+
+    json_decref(before);
+    if (!rc && other)
+        rc = gd_fail(
+            err, GD_EUSAGE,
+            "%s: another run, with other settings or data, has begun in this directory and left no checkpoint; "
+            "choose another output, or remove it",
+            output_of(run));
+    if (!rc)
+        rc = gd_train_log_begin(&run->log, err);
+    gd_buf_str(&line, "{\"run\":");
+    gd_json_put(&line, run->what, JSON_COMPACT | JSON_REAL_PRECISION(15));
+    gd_buf_str(&line, "}");
+    if (!rc)
+        rc = gd_train_log_add(&run->log, GD_LOG_STEPS, &line, err);
+    gd_buf_free(&line);
+    return rc;
+}
+
+static gd_status take_output(gd_run *run, gd_error *err)
+{
+    const gd_training *t = run->training;
+    gd_status rc = gd_output_take(output_of(run), resumes(run, "never"), err);
+
+    if (!rc)
+        rc = gd_checkpoint_lock(&run->lock, output_of(run), err);
+    return rc ? rc
+              : gd_output_room(output_of(run),
+                               (t->settings.options.keep + 1) * gd_run_checkpoint_bytes(t) +
+                                   2 * gd_run_adapter_bytes(t),
+                               err);
+}
+
+gd_status gd_run_begin(gd_run *run, gd_error *err)
+{
+    char *path = NULL;
+    gd_status rc = gd_describe_run(&run->what, run->training, err);
+
+    if (!rc)
+        rc = gd_describe_identity(&run->identity, run->training, run->what, err);
+    if (!rc)
+        rc = gd_describe_adapter(&run->settings, run->training, run->what, err);
+    if (!rc)
+        rc = take_output(run, err);
+    if (!rc)
+        rc = gd_train_log_open(&run->log, output_of(run), err);
+    if (!rc)
+        rc = find_checkpoint(run, &path, err);
+    if (!rc)
+        rc = path ? continue_from(run, path, err) : begin_anew(run, err);
+    gd_free(path);
+    return rc;
+}
+
+/* ---- checkpoints ---- */
+
+static gd_status write_with(const gd_run *run, gd_status (*write)(const char *, const gd_checkpoint *, gd_error *),
+                            gd_error *err)
+{
+    const gd_model *model = run->training->model;
+    const gd_merge_source tokenizer = { model->dir, model->dir, model->config };
+
+    return write(output_of(run),
+                 &(gd_checkpoint){ &run->training->parts, &run->mark, run->identity, run->settings, &tokenizer }, err);
+}
+
+gd_status gd_run_checkpoint(gd_run *run, gd_error *err)
+{
+    gd_status rc = gd_train_log_sync(&run->log, err);
+
+    run->mark.log_bytes = run->log.file[GD_LOG_STEPS].bytes;
+    run->mark.times_bytes = run->log.file[GD_LOG_TIMES].bytes;
+    if (!rc)
+        rc = write_with(run, gd_checkpoint_write, err);
+    if (!rc)
+        run->saved = run->mark.step;
+    return rc ? rc : gd_checkpoint_prune(output_of(run), run->training->settings.options.keep, err);
+}
+
+gd_status gd_run_keep_best(gd_run *run, gd_error *err) { return write_with(run, gd_best_write, err); }
+
+/* ---- for readers ---- */
+
+/* The lines of the log without the first. */
+static json_t *lines_of(const gd_run *run)
+{
+    json_t *lines = json_copy(run->log.file[GD_LOG_STEPS].lines);
+
+    if (lines && json_array_remove(lines, 0)) {
+        json_decref(lines);
+        lines = NULL;
+    }
+    return lines;
+}
+
+typedef gd_status make_text(char **text, const json_t *run, const json_t *log, const json_t *times, gd_error *err);
+
+static gd_status write_text(const gd_run *run, const char *name, make_text *make, gd_error *err)
+{
+    json_t *lines = lines_of(run);
+    char *path = gd_path_join(output_of(run), name), *text = NULL;
+    gd_status rc = lines && path ? GD_OK : gd_fail_memory(err, 0);
+
+    if (!rc)
+        rc = make(&text, run->what, lines, run->log.file[GD_LOG_TIMES].lines, err);
+    if (!rc)
+        rc = gd_file_replace(path, text, strlen(text), err);
+    gd_free(text);
+    gd_free(path);
+    json_decref(lines);
+    return rc;
+}
+
+gd_status gd_run_page(gd_run *run, bool now, gd_error *err)
+{
+    const double time = gd_run_clock();
+
+    if (!now && time - run->page_time < PAGE_SECONDS)
+        return GD_OK;
+    run->page_time = time;
+    return write_text(run, "report.html", gd_train_page, err);
+}
+
+gd_status gd_run_finish(gd_run *run, gd_error *err)
+{
+    gd_status rc = write_with(run, gd_result_write, err);
+
+    if (!rc)
+        rc = write_text(run, "README.md", gd_train_card, err);
+    return rc ? rc : gd_run_page(run, true, err);
+}

@@ -1,0 +1,268 @@
+/* training.c - opens everything that a run needs. */
+#include "train/training.h"
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/pool.h"
+#include "quant-free/convert.h"
+
+#include <string.h>
+
+/* Of how many epochs every step is looked at beforehand, to find the largest. */
+enum { LOOKED_AT = 64 };
+
+/* ---- the model and what learns ---- */
+
+static gd_status open_model(gd_training *t, gd_error *err)
+{
+    gd_status rc = gd_model_open_files(&t->model, &t->settings.model, err);
+
+    if (!rc && t->model->plan->labels != 1)
+        rc = gd_fail(err, GD_EUNSUPPORTED, "%s: the head gives %zu numbers for a text, but a reward model's gives 1",
+                     t->model->dir, t->model->plan->labels);
+    for (size_t i = 0; !rc && i < t->model->encoder.notes.count; i++)
+        rc = gd_notes_add(&t->notes, err, "%s", t->model->encoder.notes.text[i]);
+    return rc;
+}
+
+/* A head of another size was made for something else. */
+static gd_status check_head(const gd_training *t, const gd_view *head, const char *path, gd_error *err)
+{
+    const size_t hidden = t->model->plan->hidden;
+
+    if (!head || (head->rank == 2 && head->shape[0] == 1 && head->shape[1] == hidden))
+        return GD_OK;
+    return gd_fail(
+        err, GD_EUNSUPPORTED,
+        "%s: the head %s has the shape [%zu, %zu], but [1, %zu] is expected: it is not that of a reward model", path,
+        t->model->plan->head, head->shape[0], head->rank > 1 ? head->shape[1] : 1, hidden);
+}
+
+/* The first values, of PyTorch's generator. */
+static gd_status begin_anew(gd_training *t, gd_error *err)
+{
+    const gd_train_settings *s = &t->settings;
+    const char *targets = s->options.lora_targets ? s->options.lora_targets : "all-linear";
+    gd_random random;
+    gd_status rc = gd_targets_open(&t->targets, targets, t->model->plan, err);
+
+    if (!rc)
+        rc = check_head(t, gd_model_head(t->model), t->model->dir, err);
+    if (!rc)
+        rc = gd_tuning_open(&t->tuning, t->model->plan, &t->targets, s->rank, (float)(s->alpha / (double)s->rank), err);
+    if (rc)
+        return rc;
+    gd_random_seed(&random, s->seed);
+    gd_tuning_begin(&t->tuning, &random, gd_model_head(t->model));
+    return GD_OK;
+}
+
+static gd_status check_modules(const gd_training *t, gd_error *err)
+{
+    const gd_plan *plan = t->model->plan;
+    const char **modules = gd_alloc(plan->step_count, sizeof *modules);
+    size_t count = 0;
+    gd_status rc;
+
+    if (!modules)
+        return gd_fail_memory(err, plan->step_count * sizeof *modules);
+    for (size_t s = 0; s < plan->step_count; s++)
+        if (plan->steps[s].lora)
+            modules[count++] = plan->steps[s].lora;
+    rc = gd_adapter_check(t->init, modules, count, err);
+    gd_free(modules);
+    return rc;
+}
+
+/* The head as the adapter leaves it: its own, or the base's, to which it may add LoRA. */
+static gd_status begin_head(gd_training *t, gd_error *err)
+{
+    gd_head head;
+    gd_status rc = gd_head_open(&head, t->model->weights, t->init, t->model->plan->head, err);
+    const gd_view *view = head.view ? head.view : gd_model_head(t->model);
+
+    if (!rc && !view)
+        rc = gd_fail(err, GD_EFORMAT, "%s: neither the adapter nor the model has a head (%s)", gd_adapter_path(t->init),
+                     t->model->plan->head);
+    if (!rc)
+        rc = check_head(t, view, gd_adapter_path(t->init), err);
+    if (!rc)
+        gd_view_to_f32(view, t->tuning.head.value);
+    gd_head_free(&head);
+    return rc;
+}
+
+static gd_status find_targets(gd_training *t, gd_error *err)
+{
+    size_t *steps = gd_alloc(t->tuning.count, sizeof *steps);
+    gd_status rc;
+
+    if (!steps)
+        return gd_fail_memory(err, t->tuning.count * sizeof *steps);
+    for (size_t i = 0; i < t->tuning.count; i++)
+        steps[i] = t->tuning.modules[i].step;
+    rc = gd_targets_of(&t->targets, t->model->plan, steps, t->tuning.count, err);
+    gd_free(steps);
+    return rc;
+}
+
+static gd_status begin_with(gd_training *t, const char *dir, gd_error *err)
+{
+    const gd_plan *plan = t->model->plan;
+    gd_status rc = gd_adapter_open(&t->init, dir, plan->head, err);
+
+    if (!rc)
+        rc = check_modules(t, err);
+    if (!rc && gd_adapter_embedding(t->init))
+        rc = gd_fail(err, GD_EUNSUPPORTED, "%s: the adapter holds an embedding, which can't be trained",
+                     gd_adapter_path(t->init));
+    if (!rc)
+        rc = gd_tuning_import(&t->tuning, plan, t->init, err);
+    if (!rc)
+        rc = begin_head(t, err);
+    return rc ? rc : find_targets(t, err);
+}
+
+static gd_status open_tuning(gd_training *t, gd_error *err)
+{
+    const char *init = t->settings.options.init_adapter;
+    const gd_status rc = init ? begin_with(t, init, err) : begin_anew(t, err);
+
+    if (rc)
+        return rc;
+    t->parts = (gd_save_parts){ .tuning = &t->tuning,
+                                .base = t->settings.model.model,
+                                .rank = t->settings.rank,
+                                .alpha = t->settings.alpha,
+                                .targets = &t->targets };
+    if (init && t->tuning.count) {
+        const gd_tuned *first = &t->tuning.modules[0];
+
+        t->parts.rank = first->rank;
+        t->parts.alpha = (double)t->tuning.lora[first->step].scale * (double)first->rank;
+    }
+    return GD_OK;
+}
+
+/* ---- steps ---- */
+
+const uint32_t *gd_training_items(gd_training *t, size_t step, size_t *count)
+{
+    const size_t per_step = t->settings.trainer.batch * t->settings.trainer.accumulate;
+    const size_t epoch = step / t->settings.epoch_steps, first = step % t->settings.epoch_steps * per_step;
+    const size_t left = t->data.train.pairs.set.count - first;
+
+    if (epoch != t->epoch)
+        gd_trainer_order(t->order, t->data.train.pairs.set.count, t->settings.seed, epoch);
+    t->epoch = epoch;
+    *count = left < per_step ? left : per_step;
+    return t->order + first;
+}
+
+double gd_training_epochs(const gd_training *t, uint64_t steps)
+{
+    const gd_train_settings *s = &t->settings;
+    const size_t items = t->data.train.pairs.set.count, batches = (items + s->trainer.batch - 1) / s->trainer.batch;
+    const uint64_t whole = steps / s->epoch_steps, done = steps % s->epoch_steps * s->trainer.accumulate;
+
+    return (double)whole + (double)done / (double)batches;
+}
+
+static gd_status plan_steps(gd_training *t, gd_error *err)
+{
+    const size_t items = t->data.train.pairs.set.count;
+    size_t *rows = NULL;
+    gd_status rc = gd_train_settings_plan(&t->settings, items, err);
+
+    if (rc)
+        return rc;
+    t->epoch = SIZE_MAX;
+    t->order = gd_alloc(items, sizeof *t->order);
+    if (!t->order)
+        return gd_fail_memory(err, items * sizeof *t->order);
+    rc = gd_train_item_rows(&t->data.train.pairs.set, &rows, err);
+    for (size_t s = 0; !rc && s < t->settings.trainer.total && s < LOOKED_AT * t->settings.epoch_steps; s++) {
+        size_t count, sum = 0;
+        const uint32_t *order = gd_training_items(t, s, &count);
+
+        for (size_t i = 0; i < count; i++)
+            sum += rows[order[i]];
+        t->rows = sum > t->rows ? sum : t->rows;
+    }
+    gd_free(rows);
+    return rc;
+}
+
+/* ---- the engine ---- */
+
+static size_t longest_of(const gd_train_data *data)
+{
+    size_t longest = data->train.pairs.longest;
+
+    for (size_t i = 0; i < data->eval_count; i++)
+        longest = data->evals[i].pairs.longest > longest ? data->evals[i].pairs.longest : longest;
+    return longest;
+}
+
+/* Gradients and moments have not been touched yet; an evaluation needs room for its rows. */
+static size_t other_bytes(const gd_training *t)
+{
+    const size_t parameters = 3 * t->tuning.parameters * sizeof(float);
+
+    return parameters + (t->data.eval_count ? gd_engine_batch_bytes(t->engine, t->rows) : 0);
+}
+
+static gd_status open_engine(gd_training *t, gd_error *err)
+{
+    const gd_options *o = &t->settings.model;
+    const size_t layers = t->model->plan->layers;
+    gd_engine_parts parts = { .plan = t->model->plan,
+                              .weights = t->model->weights,
+                              .head = &t->tuning.head_view,
+                              .learning = &t->tuning.learning,
+                              .threads = o->threads ? o->threads : gd_cpu_count(),
+                              .isa = o->isa,
+                              .memory = o->memory,
+                              .max_positions = t->model->encoder.max_length };
+    gd_learner_need need = { .rows = t->rows,
+                             .positions = longest_of(&t->data),
+                             .memory = o->memory,
+                             .keep_least = t->settings.keeping == GD_KEEP_ALL ? layers : 0,
+                             .keep_most = t->settings.keeping == GD_KEEP_NONE ? 0 : layers };
+    gd_status rc = gd_backend_find(&parts.backend, o->backend, t->model->plan->operand, err);
+
+    if (!rc)
+        rc = gd_engine_open(&t->engine, &parts, err);
+    if (!rc)
+        rc = gd_learner_open(&t->learner, t->engine, err);
+    if (rc)
+        return rc;
+    need.other = other_bytes(t);
+    return gd_learner_fit(t->learner, &need, &t->budget, err);
+}
+
+gd_status gd_training_open(gd_training *t, gd_error *err)
+{
+    gd_status rc = open_model(t, err);
+
+    if (!rc)
+        rc = open_tuning(t, err);
+    if (!rc)
+        rc = gd_train_data_read(&t->data, &t->settings, &t->model->encoder, &t->notes, err);
+    if (!rc)
+        rc = plan_steps(t, err);
+    return rc ? rc : open_engine(t, err);
+}
+
+void gd_training_close(gd_training *t)
+{
+    gd_learner_close(t->learner);
+    gd_engine_close(t->engine);
+    gd_tuning_close(&t->tuning);
+    gd_targets_close(&t->targets);
+    gd_adapter_close(t->init);
+    gd_train_data_free(&t->data);
+    gd_notes_free(&t->notes);
+    gd_model_close(t->model);
+    gd_free(t->order);
+}

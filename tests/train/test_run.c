@@ -1,0 +1,331 @@
+/* test_run.c - whole runs of gd_train(): TRL's figures, the same bits however they are computed, interruptions, and the
+ * same scores in training and in serving. */
+#include "tests/train/runs.h"
+
+#include "backends/backend.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "quant-free/adapter.h"
+
+#include <math.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* ---- against TRL ---- */
+
+static double number(const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+
+    if (!json_is_number(value))
+        fail_msg("%s is missing", key);
+    return json_number_value(value);
+}
+
+static void check_figure(const json_t *want, const json_t *got, const char *key, double most)
+{
+    const double right = number(want, key), ours = number(got, key);
+
+    if (!(fabs(ours - right) <= most * fabs(right)))
+        fail_msg("step %.0f: %s is %.9g, but TRL had %.9g", number(got, "step"), key, ours, right);
+}
+
+static const struct figure {
+    const char *name;
+    double most; /* relative */
+} figures[] = {
+    { "loss", 1e-4 },       { "grad_norm", 1e-4 },  { "learning_rate", 1e-12 },
+    { "num_tokens", 0 },    { "min_reward", 1e-3 }, { "mean_reward", 1e-3 },
+    { "max_reward", 1e-3 }, { "accuracy", 0 },      { "margin", 1e-2 },
+    { "epoch", 1e-12 },     { "step", 0 },
+};
+
+static const char *const eval_figures[] = { "eval_loss",       "eval_accuracy",    "eval_margin",
+                                            "eval_min_reward", "eval_mean_reward", "eval_max_reward" };
+
+/* The last entry of TRL's history is the evaluation, the one before it a summary. */
+static void check_history(const json_t *want, const json_t *got)
+{
+    const size_t steps = json_array_size(want) - 2;
+
+    assert_int_equal(json_array_size(got), steps + 2);
+    for (size_t i = 0; i < steps; i++)
+        for (size_t f = 0; f < sizeof figures / sizeof figures[0]; f++)
+            check_figure(json_array_get(want, i), json_array_get(got, i + 1), figures[f].name, figures[f].most);
+    for (size_t f = 0; f < sizeof eval_figures / sizeof eval_figures[0]; f++)
+        check_figure(json_array_get(want, steps + 1), json_array_get(got, steps + 1), eval_figures[f], 1e-3);
+}
+
+static void check_tensor(const gd_view *want, const gd_view *got, const char *name)
+{
+    const float *w = want->data, *g = got->data;
+    double error = 0, size = 0;
+
+    assert_int_equal(want->bytes, got->bytes);
+    for (size_t i = 0; i < want->bytes / sizeof *w; i++) {
+        error += ((double)g[i] - (double)w[i]) * ((double)g[i] - (double)w[i]);
+        size += (double)w[i] * (double)w[i];
+    }
+    if (!(sqrt(error) <= 2e-3 * sqrt(size)))
+        fail_msg("%s: off by %.3g of TRL's at the end", name, sqrt(error / size));
+}
+
+static void check_adapter(const char *final, const char *output)
+{
+    gd_adapter *want, *got;
+
+    assert_ok(gd_adapter_open(&want, final, "score.weight", test_err));
+    assert_ok(gd_adapter_open(&got, output, "score.weight", test_err));
+    assert_int_equal(gd_adapter_note_count(got), 0);
+    assert_int_equal(gd_adapter_count(got), gd_adapter_count(want));
+    for (size_t i = 0; i < gd_adapter_count(want); i++) {
+        const char *name = gd_adapter_module(want, i);
+        gd_lora a, b;
+
+        assert_true(gd_adapter_find(want, name, &a) && gd_adapter_find(got, name, &b));
+        assert_memory_equal(&a.scale, &b.scale, sizeof a.scale);
+        check_tensor(a.a, b.a, name);
+        check_tensor(a.b, b.b, name);
+    }
+    check_tensor(gd_adapter_head(want), gd_adapter_head(got), "the head");
+    gd_adapter_close(want);
+    gd_adapter_close(got);
+}
+
+static void check_trl(const char *name, size_t accumulate, double center)
+{
+    char path[TEST_PATH], dir[64];
+    test_run run;
+    json_t *trl, *log;
+    char *json;
+
+    run_open(&run, name);
+    run.options.grad_accum = accumulate;
+    run.options.center_rewards = (gd_number){ 1, center };
+    assert_ok(run_train(&run, &json, test_err));
+    gd_string_free(json);
+    (void)snprintf(dir, sizeof dir, "golden/%s/trl_log.json", name);
+    test_data(path, sizeof path, dir);
+    assert_ok(gd_json_load(&trl, path, 1 << 20, test_err));
+    log = run_log(&run);
+    check_history(json_object_get(trl, "log_history"), log);
+    (void)snprintf(dir, sizeof dir, "golden/%s/final", name);
+    test_data(path, sizeof path, dir);
+    check_adapter(path, run.output);
+    json_decref(trl);
+    json_decref(log);
+    run_close(&run);
+}
+
+static void a_run_is_that_of_trl(void **state)
+{
+    (void)state;
+    check_trl("train-ga1", 1, 0);
+}
+
+static void a_run_with_accumulation_is_that_of_trl(void **state)
+{
+    (void)state;
+    check_trl("train-ga4", 4, 0.01);
+}
+
+/* ---- the same bits ---- */
+
+static void train_into(test_run *run, const char *name)
+{
+    char *json;
+
+    run_output(run, name);
+    assert_ok(run_train(run, &json, test_err));
+    gd_string_free(json);
+}
+
+static void threads_memory_and_kernels_change_no_bit(void **state)
+{
+    const gd_backend *cpu;
+    test_run run;
+    const char *isa;
+
+    (void)state;
+    run_open_short(&run);
+    assert_ok(gd_backend_find(&cpu, "cpu", GD_BF16, test_err));
+    train_into(&run, "out");
+    for (unsigned threads = 2; threads <= 3; threads++) {
+        run.model.threads = threads;
+        train_into(&run, "threads");
+        run_same(&run, "out", "threads");
+        test_remove(run.output);
+    }
+    for (size_t i = 0; (isa = cpu->isa(i)) != NULL; i++) {
+        run.model.isa = isa;
+        train_into(&run, "isa");
+        run_same(&run, "out", "isa");
+        test_remove(run.output);
+    }
+    run.model.isa = NULL;
+    run.options.checkpoint_layers = "on";
+    train_into(&run, "again");
+    run_same(&run, "out", "again");
+    run.options.checkpoint_layers = "off";
+    train_into(&run, "kept");
+    run_same(&run, "out", "kept");
+    run_close(&run);
+}
+
+/* ---- interruptions ---- */
+
+static void a_stopped_run_continues_with_the_same_bits(void **state)
+{
+    test_run run;
+    gd_error err;
+    char *json;
+
+    (void)state;
+    run_open_short(&run);
+    train_into(&run, "out");
+    run_output(&run, "stopped");
+    for (run.stop_after = 1; run.stop_after < 6; run.stop_after++) {
+        err = (gd_error){ 0 };
+        assert_int_equal(run_train(&run, &json, &err), GD_EINTERRUPTED);
+        assert_null(json);
+        assert_non_null(strstr(err.text, "same command continues"));
+    }
+    run.stop_after = 0;
+    assert_ok(run_train(&run, &json, test_err));
+    assert_non_null(strstr(run.all_notes, "continuing from"));
+    gd_string_free(json);
+    run_same(&run, "out", "stopped");
+    run_close(&run);
+}
+
+/* A run that is over stays as it is. */
+static void a_finished_run_is_left_alone(void **state)
+{
+    test_run run;
+    char *json;
+    size_t before, after;
+    char *log;
+
+    (void)state;
+    run_open_short(&run);
+    train_into(&run, "out");
+    log = run_file(&run, "out", "log.jsonl", &before);
+    gd_free(log);
+    assert_ok(run_train(&run, &json, test_err));
+    gd_string_free(json);
+    log = run_file(&run, "out", "log.jsonl", &after);
+    gd_free(log);
+    assert_int_equal(before, after);
+    run_close(&run);
+}
+
+/* Kills a run at a random moment, again and again, and continues it. */
+static void a_killed_run_continues_with_the_same_bits(void **state)
+{
+    const char *cycles = getenv("GUERDON_KILL_CYCLES");
+    const long count = cycles ? strtol(cycles, NULL, 10) : 20;
+    test_run run;
+    unsigned seed = 1;
+    char *json;
+
+    (void)state;
+    run_open_short(&run);
+    train_into(&run, "out");
+    for (long done = 0; done < count;) {
+        run_output(&run, "killed");
+        for (int cycle = 0; cycle < 5 && done < count; cycle++, done++) {
+            const pid_t child = fork();
+            int status;
+
+            assert_true(child >= 0);
+            if (child == 0)
+                _exit(run_train(&run, &json, NULL) ? 1 : 0);
+            seed = seed * 1664525 + 1013904223;
+            (void)usleep(1000 + seed % 120000);
+            (void)kill(child, SIGKILL);
+            assert_int_equal(waitpid(child, &status, 0), child);
+            assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
+        }
+        assert_ok(run_train(&run, &json, test_err));
+        gd_string_free(json);
+        run_same(&run, "out", "killed");
+        test_remove(run.output);
+    }
+    run_close(&run);
+}
+
+/* ---- the same reward in training and in serving ---- */
+
+/* The accuracy and mean margin of what scoring with the adapter gives for the same pairs. */
+static void score_pairs(const test_run *run, double *margin, double *mean)
+{
+    char path[TEST_PATH + 32];
+    gd_options options = run->model;
+    gd_file_options files;
+    gd_model *model;
+    char *text, *line, *end;
+    size_t len, count = 0;
+
+    (void)snprintf(path, sizeof path, "%s/scores.jsonl", run->root);
+    options.adapter = run->output;
+    options.max_length = 512;
+    options.truncate = GD_TRUNCATE_DROP;
+    gd_file_options_init(&files);
+    files.input = run->eval;
+    files.output = path;
+    assert_ok(gd_model_open(&model, &options, test_err));
+    assert_ok(gd_score_file(model, &files, NULL, NULL, test_err));
+    gd_model_close(model);
+    text = run_file(run, ".", "scores.jsonl", &len);
+    *margin = *mean = 0;
+    for (line = text; (end = strchr(line, '\n')) != NULL; line = end + 1, count++) {
+        json_t *value;
+        double chosen, rejected;
+
+        assert_ok(gd_json_parse(&value, line, (size_t)(end - line), path, test_err));
+        chosen = (float)number(value, "chosen");
+        rejected = (float)number(value, "rejected");
+        *margin += chosen - rejected;
+        *mean += chosen;
+        *mean += rejected;
+        json_decref(value);
+    }
+    gd_free(text);
+    *margin /= (double)count;
+    *mean /= 2 * (double)count;
+}
+
+static void what_is_trained_is_what_is_scored(void **state)
+{
+    test_run run;
+    json_t *log;
+    const json_t *last;
+    double margin, mean;
+
+    (void)state;
+    run_open_short(&run);
+    run.model.add_eos = GD_ADD_EOS_AUTO;
+    train_into(&run, "out");
+    log = run_log(&run);
+    last = json_array_get(log, json_array_size(log) - 1);
+    score_pairs(&run, &margin, &mean);
+    assert_true(number(last, "eval_margin") == margin);
+    assert_true(number(last, "eval_mean_reward") == mean);
+    json_decref(log);
+    run_close(&run);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_run_is_that_of_trl),
+        cmocka_unit_test(a_run_with_accumulation_is_that_of_trl),
+        cmocka_unit_test(threads_memory_and_kernels_change_no_bit),
+        cmocka_unit_test(a_stopped_run_continues_with_the_same_bits),
+        cmocka_unit_test(a_finished_run_is_left_alone),
+        cmocka_unit_test(a_killed_run_continues_with_the_same_bits),
+        cmocka_unit_test(what_is_trained_is_what_is_scored),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
