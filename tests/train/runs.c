@@ -1,6 +1,7 @@
 /* runs.c - whole runs of gd_train(). */
 #include "tests/train/runs.h"
 
+#include "base/digest.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -94,6 +95,43 @@ char *run_file(const test_run *run, const char *output, const char *name, size_t
     (void)snprintf(path, sizeof path, "%s/%s/%s", run->root, output, name);
     assert_ok(gd_file_read(&data, len, path, 1 << 28, test_err));
     return data;
+}
+
+void run_write(const test_run *run, const char *name, const char *text)
+{
+    char path[2 * TEST_PATH];
+    FILE *file;
+
+    (void)snprintf(path, sizeof path, "%s/%s", run->root, name);
+    file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_true(fwrite(text, 1, strlen(text), file) == strlen(text) && !fclose(file));
+}
+
+static uint64_t all_files;
+
+/* Names and bytes, in whatever order they are found. */
+static int add_file(const char *path, const struct stat *sb, int type, struct FTW *ftw)
+{
+    uint64_t digest = gd_digest(0, path, strlen(path));
+    size_t len = 0;
+    char *data = NULL;
+
+    (void)ftw;
+    if (type == FTW_F && S_ISREG(sb->st_mode))
+        assert_ok(gd_file_read(&data, &len, path, 1 << 28, test_err));
+    if (len)
+        digest = gd_digest(digest, data, len);
+    gd_free(data);
+    all_files += digest;
+    return 0;
+}
+
+uint64_t run_digest(const test_run *run)
+{
+    all_files = 0;
+    assert_int_equal(nftw(run->root, add_file, 16, FTW_PHYS), 0);
+    return all_files;
 }
 
 json_t *run_log(const test_run *run)

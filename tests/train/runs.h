@@ -32,6 +32,12 @@ gd_status run_train(test_run *run, char **json, gd_error *err);
 /* The content of OUTPUT/NAME, freed with gd_free(). */
 char *run_file(const test_run *run, const char *output, const char *name, size_t *len);
 
+/* Writes a file of the run's own, root/NAME. */
+void run_write(const test_run *run, const char *name, const char *text);
+
+/* Of all names and bytes below the root: equal as long as nothing changes. */
+uint64_t run_digest(const test_run *run);
+
 /* The lines of OUTPUT/log.jsonl, to be json_decref'd. */
 json_t *run_log(const test_run *run);
 
