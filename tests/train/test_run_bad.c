@@ -2,6 +2,9 @@
  * sentence, and nothing is written. tests/train/test_run_output has the outputs. */
 #include "tests/train/runs.h"
 
+#include "base/file.h"
+#include "base/mem.h"
+
 #include <math.h>
 
 static void refuse(test_run *run, const char *name, gd_status status, const char *sentence)
@@ -12,7 +15,7 @@ static void refuse(test_run *run, const char *name, gd_status status, const char
     const gd_status rc = run_train(run, &json, &err);
 
     if (rc != status || !strstr(err.text, sentence))
-        fail_msg("%s: status %d, \"%s\"; expected: %d, \"%s\"", name, rc, err.text, status, sentence);
+        print_error("%s: status %d, \"%s\"; expected: %d, \"%s\"", name, rc, err.text, status, sentence);
     assert_null(json);
     if (run_digest(run) != before)
         fail_msg("%s: something was written", name);
@@ -49,7 +52,7 @@ struct value {
 static const struct option_case {
     struct value set[3];
     const char *sentence;
-} options[] = {
+} wrong_options[] = {
     { { N(OPTION(learning_rate), 0) }, "learning_rate is 0, but a number above 0 is expected" },
     { { N(OPTION(learning_rate), -1e-5) }, "learning_rate is -1e-05, but a number from 0 to 1e+09 is expected" },
     { { N(OPTION(learning_rate), NAN) }, "learning_rate is nan, but" },
@@ -116,13 +119,13 @@ static void set_value(test_run *run, const struct value *value)
 static void wrong_options_are_refused(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
+    for (size_t i = 0; i < sizeof wrong_options / sizeof wrong_options[0]; i++) {
         test_run run;
 
         run_open_short(&run);
         for (size_t j = 0; j < 3; j++)
-            set_value(&run, &options[i].set[j]);
-        refuse(&run, options[i].sentence, GD_EUSAGE, options[i].sentence);
+            set_value(&run, &wrong_options[i].set[j]);
+        refuse(&run, wrong_options[i].sentence, GD_EUSAGE, wrong_options[i].sentence);
         run_close(&run);
     }
 }
@@ -171,7 +174,7 @@ static void evaluations_have_names_and_paths(void **state)
 
 static const struct data_case {
     const char *text, *sentence;
-} data[] = {
+} wrong_data[] = {
     { "", "has no records, but preferences are expected" },
     { "\n\n", "has no records, but preferences are expected" },
     { "{\"chosen\":\"a\"\n",
@@ -210,9 +213,9 @@ static void data_without_preferences_are_refused(void **state)
     (void)snprintf(path, sizeof path, "%s/data.jsonl", run.root);
     run.options.train = path;
     run.options.margin_field = "margin";
-    for (size_t i = 0; i < sizeof data / sizeof data[0]; i++) {
-        run_write(&run, "data.jsonl", data[i].text);
-        refuse(&run, data[i].text, GD_EFORMAT, data[i].sentence);
+    for (size_t i = 0; i < sizeof wrong_data / sizeof wrong_data[0]; i++) {
+        run_write(&run, "data.jsonl", wrong_data[i].text);
+        refuse(&run, wrong_data[i].text, GD_EFORMAT, wrong_data[i].sentence);
     }
     run_close(&run);
 }
@@ -280,6 +283,153 @@ static void bad_records_are_counted_and_named(void **state)
     run_close(&run);
 }
 
+/* ---- models ---- */
+
+/* Replaces a text in a copy of a file of the model by another; it may have NULs. */
+static void change(const test_run *run, const char *from, const char *name, const char *old, const char *new)
+{
+    char path[2 * TEST_PATH], *data, *at;
+    size_t len;
+    FILE *file;
+
+    assert_ok(gd_file_read(&data, &len, from, 1 << 28, test_err));
+    at = memmem(data, len, old, strlen(old));
+    assert_non_null(at);
+    (void)snprintf(path, sizeof path, "%s/%s", run->root, name);
+    file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_true(fwrite(data, 1, (size_t)(at - data), file) == (size_t)(at - data));
+    assert_true(fputs(new, file) >= 0);
+    at += strlen(old);
+    assert_true(fwrite(at, 1, len - (size_t)(at - data), file) == len - (size_t)(at - data));
+    assert_int_equal(fclose(file), 0);
+    gd_free(data);
+}
+
+/* A model like golden/qwen2, of which one file is changed. */
+static void change_model(test_run *run, const char *name, const char *old, const char *new)
+{
+    static const char *const names[] = { "config.json", "model.safetensors", "tokenizer.json",
+                                         "tokenizer_config.json" };
+    char from[2 * TEST_PATH], to[2 * TEST_PATH];
+    static char model[2 * TEST_PATH];
+
+    (void)snprintf(model, sizeof model, "%s/model", run->root);
+    assert_int_equal(mkdir(model, 0700), 0);
+    run->model.model = model;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        (void)snprintf(from, sizeof from, "%s/%s", run->base, names[i]);
+        (void)snprintf(to, sizeof to, "model/%s", names[i]);
+        change(run, from, to, strcmp(name, names[i]) ? "" : old, strcmp(name, names[i]) ? "" : new);
+    }
+}
+
+static const struct model_case {
+    const char *file, *old, *new;
+    const char *sentence;
+} models[] = {
+    { "config.json", "\"0\": \"LABEL_0\"", "\"0\": \"LABEL_0\", \"1\": \"LABEL_1\"",
+      "model/config.json: the model has 2 labels, but a reward model with one score is expected" },
+    { "model.safetensors", "\"shape\":[1,96]", "\"shape\":[2,48]", "score.weight" },
+};
+
+static void models_that_cannot_learn_are_refused(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof models / sizeof models[0]; i++) {
+        test_run run;
+
+        run_open_short(&run);
+        change_model(&run, models[i].file, models[i].old, models[i].new);
+        refuse(&run, models[i].sentence, GD_EUNSUPPORTED, models[i].sentence);
+        run_close(&run);
+    }
+}
+
+/* A graph with an operation twice in a row. */
+static void graphs_without_gradients_are_refused(void **state)
+{
+    static const char norm[] = "w: [input_layernorm.weight], out: a, eps: eps}\n";
+    static const char twice[] = "w: [input_layernorm.weight], out: a0, eps: eps}\n"
+                                "      - {op: rms_norm, in: [a0], w: [input_layernorm.weight], out: a, eps: eps}\n";
+    const char *srcdir = getenv("srcdir");
+    char from[TEST_PATH], graph[2 * TEST_PATH];
+    test_run run;
+
+    (void)state;
+    run_open_short(&run);
+    (void)snprintf(from, sizeof from, "%s/src/graph/qwen2.yaml", srcdir ? srcdir : ".");
+    change(&run, from, "graph.yaml", norm, twice);
+    (void)snprintf(graph, sizeof graph, "%s/graph.yaml", run.root);
+    run.model.graph = graph;
+    refuse(&run, "graph", GD_EUNSUPPORTED, "the graph qwen2 has a norm of a norm, which cannot be trained");
+    run_close(&run);
+}
+
+static void vendors_backends_are_refused(void **state)
+{
+    test_run run;
+
+    (void)state;
+    run_open_short(&run);
+    run.model.backend = "onednn";
+    refuse(&run, "onednn", GD_EUNSUPPORTED, "backend onednn");
+    run.model.backend = "openblas";
+    run.model.precision = "fp32";
+    refuse(&run, "openblas", GD_EUNSUPPORTED, "backend openblas");
+    run.model.backend = "tpu";
+    refuse(&run, "tpu", GD_EUSAGE, "tpu");
+    run_close(&run);
+}
+
+static void too_little_memory_is_refused(void **state)
+{
+    test_run run;
+
+    (void)state;
+    run_open_short(&run);
+    run.model.memory = 1 << 20;
+    refuse(&run, "memory", GD_ENOMEM, "memory is 1 MiB, but this model needs at least ");
+    run_close(&run);
+}
+
+static void adapters_to_begin_with_must_fit(void **state)
+{
+    char path[TEST_PATH];
+    test_run run;
+
+    (void)state;
+    run_open_short(&run);
+    run.options.lora_r = 0;
+    run.options.init_adapter = "/nowhere";
+    refuse(&run, "missing", GD_EIO, "/nowhere");
+    run.options.init_adapter = test_data(path, sizeof path, "golden/gemma2-lora");
+    refuse(&run, "another model's", GD_EFORMAT, "gemma2-lora");
+    run.options.init_adapter = run.base;
+    refuse(&run, "a model", GD_EUSAGE, "qwen2");
+    run_close(&run);
+}
+
+/* A model without a head gets one. */
+static void a_model_without_a_head_is_fine(void **state)
+{
+    char path[TEST_PATH], *json;
+    test_run run;
+    gd_options options;
+    gd_model *model;
+
+    (void)state;
+    run_open_short(&run);
+    run.model.model = test_data(path, sizeof path, "golden/qwen2-causal");
+    assert_ok(run_train(&run, &json, test_err));
+    gd_string_free(json);
+    options = run.model;
+    options.adapter = run.output;
+    assert_ok(gd_model_open(&model, &options, test_err));
+    gd_model_close(model);
+    run_close(&run);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -290,6 +440,12 @@ int main(void)
         cmocka_unit_test(evaluations_without_preferences_are_refused),
         cmocka_unit_test(files_that_are_no_data_are_refused),
         cmocka_unit_test(bad_records_are_counted_and_named),
+        cmocka_unit_test(models_that_cannot_learn_are_refused),
+        cmocka_unit_test(graphs_without_gradients_are_refused),
+        cmocka_unit_test(vendors_backends_are_refused),
+        cmocka_unit_test(too_little_memory_is_refused),
+        cmocka_unit_test(adapters_to_begin_with_must_fit),
+        cmocka_unit_test(a_model_without_a_head_is_fine),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
