@@ -168,3 +168,54 @@ void run_same(const test_run *run, const char *a, const char *b)
         gd_free(file_b);
     }
 }
+
+void run_refuse(test_run *run, const char *name, gd_status status, const char *sentence)
+{
+    const uint64_t before = run_digest(run);
+    gd_error err = { 0 };
+    char *json = (char *)name;
+    const gd_status rc = run_train(run, &json, &err);
+
+    if (rc != status || !strstr(err.text, sentence))
+        fail_msg("%s: status %d, \"%s\"; expected: %d, \"%s\"", name, rc, err.text, status, sentence);
+    assert_null(json);
+    if (run_digest(run) != before)
+        fail_msg("%s: something was written", name);
+}
+
+void run_change(const test_run *run, const char *from, const char *name, const char *old, const char *new)
+{
+    char path[2 * TEST_PATH], *data, *at;
+    size_t len;
+    FILE *file;
+
+    assert_ok(gd_file_read(&data, &len, from, 1 << 28, test_err));
+    at = memmem(data, len, old, strlen(old));
+    assert_non_null(at);
+    (void)snprintf(path, sizeof path, "%s/%s", run->root, name);
+    file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_true(fwrite(data, 1, (size_t)(at - data), file) == (size_t)(at - data));
+    assert_true(fputs(new, file) >= 0);
+    at += strlen(old);
+    assert_true(fwrite(at, 1, len - (size_t)(at - data), file) == len - (size_t)(at - data));
+    assert_int_equal(fclose(file), 0);
+    gd_free(data);
+}
+
+void run_change_model(test_run *run, const char *name, const char *old, const char *new)
+{
+    static const char *const names[] = { "config.json", "model.safetensors", "tokenizer.json",
+                                         "tokenizer_config.json" };
+    char from[2 * TEST_PATH], to[2 * TEST_PATH];
+    static char model[2 * TEST_PATH];
+
+    (void)snprintf(model, sizeof model, "%s/model", run->root);
+    assert_int_equal(mkdir(model, 0700), 0);
+    run->model.model = model;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        (void)snprintf(from, sizeof from, "%s/%s", run->base, names[i]);
+        (void)snprintf(to, sizeof to, "model/%s", names[i]);
+        run_change(run, from, to, strcmp(name, names[i]) ? "" : old, strcmp(name, names[i]) ? "" : new);
+    }
+}

@@ -2,24 +2,7 @@
  * sentence, and nothing is written. tests/train/test_run_output has the outputs. */
 #include "tests/train/runs.h"
 
-#include "base/file.h"
-#include "base/mem.h"
-
 #include <math.h>
-
-static void refuse(test_run *run, const char *name, gd_status status, const char *sentence)
-{
-    const uint64_t before = run_digest(run);
-    gd_error err = { 0 };
-    char *json = (char *)name;
-    const gd_status rc = run_train(run, &json, &err);
-
-    if (rc != status || !strstr(err.text, sentence))
-        print_error("%s: status %d, \"%s\"; expected: %d, \"%s\"", name, rc, err.text, status, sentence);
-    assert_null(json);
-    if (run_digest(run) != before)
-        fail_msg("%s: something was written", name);
-}
 
 /* ---- options ---- */
 
@@ -125,7 +108,7 @@ static void wrong_options_are_refused(void **state)
         run_open_short(&run);
         for (size_t j = 0; j < 3; j++)
             set_value(&run, &wrong_options[i].set[j]);
-        refuse(&run, wrong_options[i].sentence, GD_EUSAGE, wrong_options[i].sentence);
+        run_refuse(&run, wrong_options[i].sentence, GD_EUSAGE, wrong_options[i].sentence);
         run_close(&run);
     }
 }
@@ -137,9 +120,9 @@ static void texts_are_never_cut(void **state)
     (void)state;
     run_open_short(&run);
     run.model.truncate = GD_TRUNCATE_LEFT;
-    refuse(&run, "truncate", GD_EUSAGE, "truncate is given, but training cuts no text");
+    run_refuse(&run, "truncate", GD_EUSAGE, "truncate is given, but training cuts no text");
     run.model.truncate = (gd_truncate)77;
-    refuse(&run, "truncate", GD_EUSAGE, "truncate is 77, but");
+    run_refuse(&run, "truncate", GD_EUSAGE, "truncate is 77, but");
     run_close(&run);
 }
 
@@ -154,15 +137,15 @@ static void evaluations_have_names_and_paths(void **state)
     (void)snprintf(named[1], sizeof named[1], "train=%s", run.eval);
     run.options.eval_count = 2;
     run.evals[0] = run.evals[1] = run.eval;
-    refuse(&run, "no names", GD_EUSAGE, "both evaluations are called \"\"; NAME=FILE tells them apart");
+    run_refuse(&run, "no names", GD_EUSAGE, "both evaluations are called \"\"; NAME=FILE tells them apart");
     run.evals[0] = run.evals[1] = named[0];
-    refuse(&run, "one name", GD_EUSAGE, "both evaluations are called \"hard\"");
+    run_refuse(&run, "one name", GD_EUSAGE, "both evaluations are called \"hard\"");
     run.evals[1] = "easy=";
-    refuse(&run, "no path", GD_EUSAGE, "eval \"easy=\" has no path after the name");
+    run_refuse(&run, "no path", GD_EUSAGE, "eval \"easy=\" has no path after the name");
     run.evals[1] = named[1];
-    refuse(&run, "train", GD_EUSAGE, "\"train\" is the name of the data to train on");
+    run_refuse(&run, "train", GD_EUSAGE, "\"train\" is the name of the data to train on");
     run.evals[1] = "easy=missing.jsonl";
-    refuse(&run, "missing", GD_EIO, "missing.jsonl: No such file");
+    run_refuse(&run, "missing", GD_EIO, "missing.jsonl: No such file");
     run_close(&run);
 }
 
@@ -215,7 +198,7 @@ static void data_without_preferences_are_refused(void **state)
     run.options.margin_field = "margin";
     for (size_t i = 0; i < sizeof wrong_data / sizeof wrong_data[0]; i++) {
         run_write(&run, "data.jsonl", wrong_data[i].text);
-        refuse(&run, wrong_data[i].text, GD_EFORMAT, wrong_data[i].sentence);
+        run_refuse(&run, wrong_data[i].text, GD_EFORMAT, wrong_data[i].sentence);
     }
     run_close(&run);
 }
@@ -231,7 +214,7 @@ static void evaluations_without_preferences_are_refused(void **state)
     (void)snprintf(path, sizeof path, "hard=%s/data.jsonl", run.root);
     run.evals[0] = path;
     run_write(&run, "data.jsonl", "");
-    refuse(&run, "eval", GD_EFORMAT, "data.jsonl has no records, but preferences are expected");
+    run_refuse(&run, "eval", GD_EFORMAT, "data.jsonl has no records, but preferences are expected");
     run_close(&run);
 }
 
@@ -244,12 +227,12 @@ static void files_that_are_no_data_are_refused(void **state)
     run_open_short(&run);
     (void)snprintf(missing, sizeof missing, "%s/none.jsonl", run.root);
     run.options.train = missing;
-    refuse(&run, "missing", GD_EIO, "none.jsonl: No such file or directory");
+    run_refuse(&run, "missing", GD_EIO, "none.jsonl: No such file or directory");
     run.options.train = run.root;
-    refuse(&run, "directory", GD_EIO, "this is a directory; expected a file");
+    run_refuse(&run, "directory", GD_EIO, "this is a directory; expected a file");
     run.options.train = run.train;
     run.model.max_length = 3;
-    refuse(&run, "too long", GD_EFORMAT, "none of 48 records can be used: 48 have a text of more than 3 tokens");
+    run_refuse(&run, "too long", GD_EFORMAT, "none of 48 records can be used: 48 have a text of more than 3 tokens");
     run_close(&run);
 }
 
@@ -285,45 +268,6 @@ static void bad_records_are_counted_and_named(void **state)
 
 /* ---- models ---- */
 
-/* Replaces a text in a copy of a file of the model by another; it may have NULs. */
-static void change(const test_run *run, const char *from, const char *name, const char *old, const char *new)
-{
-    char path[2 * TEST_PATH], *data, *at;
-    size_t len;
-    FILE *file;
-
-    assert_ok(gd_file_read(&data, &len, from, 1 << 28, test_err));
-    at = memmem(data, len, old, strlen(old));
-    assert_non_null(at);
-    (void)snprintf(path, sizeof path, "%s/%s", run->root, name);
-    file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_true(fwrite(data, 1, (size_t)(at - data), file) == (size_t)(at - data));
-    assert_true(fputs(new, file) >= 0);
-    at += strlen(old);
-    assert_true(fwrite(at, 1, len - (size_t)(at - data), file) == len - (size_t)(at - data));
-    assert_int_equal(fclose(file), 0);
-    gd_free(data);
-}
-
-/* A model like golden/qwen2, of which one file is changed. */
-static void change_model(test_run *run, const char *name, const char *old, const char *new)
-{
-    static const char *const names[] = { "config.json", "model.safetensors", "tokenizer.json",
-                                         "tokenizer_config.json" };
-    char from[2 * TEST_PATH], to[2 * TEST_PATH];
-    static char model[2 * TEST_PATH];
-
-    (void)snprintf(model, sizeof model, "%s/model", run->root);
-    assert_int_equal(mkdir(model, 0700), 0);
-    run->model.model = model;
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        (void)snprintf(from, sizeof from, "%s/%s", run->base, names[i]);
-        (void)snprintf(to, sizeof to, "model/%s", names[i]);
-        change(run, from, to, strcmp(name, names[i]) ? "" : old, strcmp(name, names[i]) ? "" : new);
-    }
-}
-
 static const struct model_case {
     const char *file, *old, *new;
     const char *sentence;
@@ -340,8 +284,8 @@ static void models_that_cannot_learn_are_refused(void **state)
         test_run run;
 
         run_open_short(&run);
-        change_model(&run, models[i].file, models[i].old, models[i].new);
-        refuse(&run, models[i].sentence, GD_EUNSUPPORTED, models[i].sentence);
+        run_change_model(&run, models[i].file, models[i].old, models[i].new);
+        run_refuse(&run, models[i].sentence, GD_EUNSUPPORTED, models[i].sentence);
         run_close(&run);
     }
 }
@@ -359,10 +303,10 @@ static void graphs_without_gradients_are_refused(void **state)
     (void)state;
     run_open_short(&run);
     (void)snprintf(from, sizeof from, "%s/src/graph/qwen2.yaml", srcdir ? srcdir : ".");
-    change(&run, from, "graph.yaml", norm, twice);
+    run_change(&run, from, "graph.yaml", norm, twice);
     (void)snprintf(graph, sizeof graph, "%s/graph.yaml", run.root);
     run.model.graph = graph;
-    refuse(&run, "graph", GD_EUNSUPPORTED, "the graph qwen2 has a norm of a norm, which cannot be trained");
+    run_refuse(&run, "graph", GD_EUNSUPPORTED, "the graph qwen2 has a norm of a norm, which cannot be trained");
     run_close(&run);
 }
 
@@ -373,12 +317,12 @@ static void vendors_backends_are_refused(void **state)
     (void)state;
     run_open_short(&run);
     run.model.backend = "onednn";
-    refuse(&run, "onednn", GD_EUNSUPPORTED, "backend onednn");
+    run_refuse(&run, "onednn", GD_EUNSUPPORTED, "backend onednn");
     run.model.backend = "openblas";
     run.model.precision = "fp32";
-    refuse(&run, "openblas", GD_EUNSUPPORTED, "backend openblas");
+    run_refuse(&run, "openblas", GD_EUNSUPPORTED, "backend openblas");
     run.model.backend = "tpu";
-    refuse(&run, "tpu", GD_EUSAGE, "tpu");
+    run_refuse(&run, "tpu", GD_EUSAGE, "tpu");
     run_close(&run);
 }
 
@@ -389,7 +333,7 @@ static void too_little_memory_is_refused(void **state)
     (void)state;
     run_open_short(&run);
     run.model.memory = 1 << 20;
-    refuse(&run, "memory", GD_ENOMEM, "memory is 1 MiB, but this model needs at least ");
+    run_refuse(&run, "memory", GD_ENOMEM, "memory is 1 MiB, but this model needs at least ");
     run_close(&run);
 }
 
@@ -402,11 +346,11 @@ static void adapters_to_begin_with_must_fit(void **state)
     run_open_short(&run);
     run.options.lora_r = 0;
     run.options.init_adapter = "/nowhere";
-    refuse(&run, "missing", GD_EIO, "/nowhere");
+    run_refuse(&run, "missing", GD_EIO, "/nowhere");
     run.options.init_adapter = test_data(path, sizeof path, "golden/gemma2-lora");
-    refuse(&run, "another model's", GD_EFORMAT, "gemma2-lora");
+    run_refuse(&run, "another model's", GD_EFORMAT, "gemma2-lora");
     run.options.init_adapter = run.base;
-    refuse(&run, "a model", GD_EUSAGE, "qwen2");
+    run_refuse(&run, "a model", GD_EUSAGE, "qwen2");
     run_close(&run);
 }
 
