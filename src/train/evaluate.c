@@ -55,7 +55,7 @@ gd_status gd_evaluate(const gd_evaluator *e, const gd_train_set *set, float *sco
     }
     for (size_t t = 0; !rc && t < set->first_text[set->count]; t++)
         if (!isfinite(scores[t]))
-            rc = gd_fail(err, GD_EFORMAT, "the score of a text to evaluate on is not a finite number");
+            rc = gd_fail(err, GD_EFORMAT, "the score of an evaluation text is not a finite number");
     return rc;
 }
 

@@ -63,8 +63,8 @@ static gd_status begin_anew(gd_run *run, gd_error *err)
     if (!rc && other)
         rc = gd_fail(
             err, GD_EUSAGE,
-            "%s: another run, with other settings or data, has begun in this directory and left no checkpoint; "
-            "choose another output, or remove it",
+            "%s: another run, with other settings or data, was begun in this directory and left no checkpoint; "
+            "choose another output, or remove this one",
             output_of(run));
     if (!rc)
         rc = gd_train_log_begin(&run->log, err);
