@@ -146,14 +146,12 @@ static void show_done(const json_t *result)
     const json_t *last = part(result, "last");
     char number[CLI_NUMBER_ROOM], time[CLI_NUMBER_ROOM];
 
-    if (before && before >= steps) {
-        fprintf(stderr, "the run was complete after %s step%s", cli_number(number, steps), steps == 1 ? "" : "s");
-    } else {
-        fprintf(stderr, "trained %s step%s", cli_number(number, steps), steps == 1 ? "" : "s");
-        if (before)
-            fprintf(stderr, ", %s of them now,", cli_number(number, steps - before));
+    fprintf(stderr, before < steps ? "trained %s step%s" : "all %s step%s were done before", cli_number(number, steps),
+            steps == 1 ? "" : "s");
+    if (before && before < steps)
+        fprintf(stderr, ", %s of them now,", cli_number(number, steps - before));
+    if (before < steps)
         fprintf(stderr, " in %s", cli_time(time, number_of(result, "seconds")));
-    }
     if (json_is_object(last))
         fprintf(stderr, "; in the last one, loss %.4f, accuracy %.3f", number_of(last, "loss"),
                 number_of(last, "accuracy"));
