@@ -114,20 +114,25 @@ static void add_weight(struct learning *c, const char *name)
     gd_view_to_f32(from, values);
 }
 
-void learning_all(struct learning *c)
+void learning_weights(struct learning *c)
 {
-    c->masters = gd_alloc(2 * c->plan->step_count, sizeof *c->masters);
+    c->learning.weights = c->masters = gd_alloc(2 * c->plan->step_count, sizeof *c->masters);
     assert_non_null(c->masters);
-    memset(c->lora, 0, c->plan->step_count * sizeof *c->lora);
-    c->parts.head = NULL;
-    c->learning = (gd_learning){ .lora = c->lora, .weights = c->masters };
     for (size_t s = 0; s < c->plan->step_count; s++)
         for (unsigned i = 0; i < GD_OP_MAX_WEIGHTS; i++) {
             const char *name = c->plan->steps[s].w[i].name;
 
-            if (name && !learns_already(c, name))
+            if (name && !learns_already(c, name) && !(c->learning.head && !strcmp(name, c->plan->head)))
                 add_weight(c, name);
         }
+}
+
+void learning_all(struct learning *c)
+{
+    memset(c->lora, 0, c->plan->step_count * sizeof *c->lora);
+    c->parts.head = NULL;
+    c->learning.head = false;
+    learning_weights(c);
 }
 
 void learning_close(struct learning *c)
