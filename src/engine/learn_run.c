@@ -217,7 +217,8 @@ static void run_back(const struct run *run, const gd_back_step *back, const gd_t
         call.kept[i] = kept_by(run, back->step, i, tile);
     call.d_out = gradient_at(run, back->d_out, false, tile);
     fill_weights(run, back->step, &call);
-    count_work(run, back->step, tile->count, call.d_in[0].data != NULL, call.d_in[0].data ? 4 : 3);
+    count_work(run, back->step, tile->count, (call.d_in[0].data ? 1u : 0) + (call.d_w[0].data ? 1u : 0),
+               call.d_in[0].data ? 4 : 3);
     engine->backend->back[step->op](engine->device, &call);
 }
 
