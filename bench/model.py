@@ -1,6 +1,6 @@
 """Write a Qwen2 model of a real shape with random weights, bf16: speed does not depend on the values.
 
-usage: model.py 0.5b|1.5b|7b|small OUT_DIR TOKENIZER_JSON [lm]
+usage: model.py 0.5b|1.5b|7b|7b14|small OUT_DIR TOKENIZER_JSON [lm]
 
 A reward model with a head of one output; with `lm`, a causal language model, for engines that have no reward head. The
 weights are the same in every run. Magnitudes are between 2^-7 and 2^-5, and signs are random:
@@ -17,6 +17,7 @@ SHAPES = {  # hidden, ffn, layers, heads, key heads, vocabulary
     '0.5b': (896, 4864, 24, 14, 2, 151936),
     '1.5b': (1536, 8960, 28, 12, 2, 151936),
     '7b': (3584, 18944, 28, 28, 4, 152064),
+    '7b14': (3584, 18944, 14, 28, 4, 152064),
     'small': (512, 1536, 8, 8, 2, 151936),
 }
 PIECE = 1 << 24  # elements made at a time

@@ -3,6 +3,7 @@ import json
 import statistics
 import time
 
+import train_rows
 from tools import AVX2_ONLY, LIMITS, PAIRS, Missing, median
 
 TEXT = 'Human: Is tea hot?\n\nAssistant: Yes, it usually is.'
@@ -344,6 +345,11 @@ def threads(tools):
     return result(f'{speed_up:.2f}x', speed_up >= 1.9, rows_per_s=rates)
 
 
+def training(measure, tools):
+    figure, reached, details = measure(tools)
+    return result(figure, reached, **details)
+
+
 def growth(tools):
     """The same texts again and again, so that only their number grows. Measured from the answers to the first thousand
     rows, by which time the model is open and its weights are loaded, to the program's end."""
@@ -388,4 +394,6 @@ ROWS = {
     'resident': Row('memory, resident', '<= weights + 5 % + what inspect announced', resident),
     'threads': Row('threads', '2 threads >= 1.9x one thread', threads),
     'growth': Row('cost growth', 'time per row constant within 10 % from 1,000 to 100,000 rows', growth),
+    **{name: Row(what, target, lambda tools, measure=measure: training(measure, tools))
+       for name, (what, target, measure) in train_rows.ROWS.items()},
 }

@@ -121,11 +121,12 @@ class Tools:
     # ---- models and texts ----
 
     def model(self, name):
-        """The directory of a random model; 7b must exist: it is never made."""
+        """The directory of a random model; those of the 7B shape must exist: they are never made."""
         path = f'{self.models}/{name}'
         if not os.path.exists(f'{path}/model.safetensors'):
-            if name == '7b':
-                raise Missing(f'no 7B model; to make it: python3 bench/model.py 7b {path} {TOKENIZER} (15 GB)')
+            if name.startswith('7b'):
+                raise Missing(f'no {name} model; to make it: python3 bench/model.py {name} {path} {TOKENIZER} (15 GB; '
+                              '7b14, half of its layers, 8 GB)')
             shape, _, kind = name.partition('-')
             print(f'   making {path}', flush=True)
             model.make(shape, path, TOKENIZER, kind == 'lm')

@@ -145,6 +145,27 @@ void gd_json_put(gd_buf *out, const json_t *value, size_t flags)
         out->failed = true;
 }
 
+gd_status gd_json_put_short(gd_buf *out, const json_t *value, size_t flags, gd_error *err)
+{
+    bool same = false;
+
+    for (size_t digits = 15; digits <= 17 && !same; digits++) {
+        json_t *again;
+        gd_status rc;
+
+        gd_buf_clear(out);
+        gd_json_put(out, value, flags | JSON_REAL_PRECISION(digits));
+        if (!gd_buf_cstr(out))
+            return gd_fail_memory(err, out->len + 4096);
+        rc = gd_json_parse(&again, out->data, out->len, "the text", err);
+        if (rc)
+            return rc;
+        same = json_equal((json_t *)value, again);
+        json_decref(again);
+    }
+    return GD_OK;
+}
+
 gd_status gd_json_int(int64_t *out, const json_t *object, const char *key, int64_t min, int64_t max, const char *path,
                       gd_error *err)
 {

@@ -42,6 +42,10 @@ gd_status gd_json_bool(bool *out, const json_t *object, const char *key, const c
 /* Appends the value as text, `flags` as in json_dumps(); sets out->failed if there is no value or no memory. */
 void gd_json_put(gd_buf *out, const json_t *value, size_t flags);
 
+/* Replaces *out with the text of a value, in which numbers have the fewest digits that preserve all of them: 1e-06
+ * stays short. */
+gd_status gd_json_put_short(gd_buf *out, const json_t *value, size_t flags, gd_error *err);
+
 /* An integer in min..max; a float with an integer value is refused, as Transformers would fail on it later. */
 gd_status gd_json_int(int64_t *out, const json_t *object, const char *key, int64_t min, int64_t max, const char *path,
                       gd_error *err);

@@ -144,10 +144,11 @@ const cli_flag cli_flags[] = {
     { "min-margin", "X", "leave out pairs whose scores differ by less", AT(min_margin), CLI_NUMBER, CLI_CMD_RANK },
     { "seed", "N", "seed of the random choice of best-random; the same N makes the same pairs", AT(seed), CLI_COUNT,
       CLI_CMD_RANK },
-    { "max-length", "N", "the most tokens a text may have (default: what the model allows)", AT(options.max_length),
-      CLI_COUNT, MODELS & ~(unsigned)CLI_CMD_TOKENIZE },
-    { "max-length", "N", "the most tokens a text may have (default: no limit)", AT(options.max_length), CLI_COUNT,
-      CLI_CMD_TOKENIZE },
+    { "max-length", "N",
+      "the most tokens a text may have (default: as the adapter was trained, else what the model allows)",
+      AT(options.max_length), CLI_COUNT, MODELS & ~(unsigned)CLI_CMD_TOKENIZE },
+    { "max-length", "N", "the most tokens a text may have (default: as the adapter was trained, else no limit)",
+      AT(options.max_length), CLI_COUNT, CLI_CMD_TOKENIZE },
     { "fields", "OURS=THEIRS,..", "names of fields in the input: text=instruction,chosen=good", AT(fields), CLI_TEXT,
       READS | PLANS },
     { "keep", "FIELD,..", "copy these fields of the input into each line of the output, as they are: id,source",
@@ -155,21 +156,33 @@ const cli_flag cli_flags[] = {
     { "keep", "FIELD,..", "copy these fields of the input into each line of --scores, as they are: id,source", AT(keep),
       CLI_TEXT, CLI_CMD_EVAL },
     { "chat-format", "FORMAT",
-      "how to turn a conversation into text: auto (default: as the checkpoint's chat template does), hh, chatml, "
-      "qwen2.5, qwen3, smollm2, llama3, llama3.1, mistral, gemma and others, or a YAML file",
-      AT(options.chat_format), CLI_TEXT, MODELS | CLI_CMD_TRAIN },
+      "how to turn a conversation into text: auto (as the checkpoint's chat template does), hh, chatml, qwen2.5, "
+      "qwen3, smollm2, llama3, llama3.1, mistral, gemma and others, or a YAML file (default: as the adapter was "
+      "trained, else auto)",
+      AT(options.chat_format), CLI_TEXT, MODELS },
     { "turns", "auto|on|off",
       "make the user's turn of a prompt that is a text, and the assistant's of its answers: on (a text without a "
-      "prompt "
-      "is an error then), off, or auto (default: only for eval --weights rewardbench if the model has a chat format)",
-      AT(options.turns), CLI_WORD, MODELS | CLI_CMD_TRAIN },
+      "prompt is an error then), off, or auto (only for eval --weights rewardbench if the model has a chat format; "
+      "default: as the adapter was trained, else auto)",
+      AT(options.turns), CLI_WORD, MODELS },
+    { "chat-format", "FORMAT",
+      "how to turn a conversation into text: auto (default: as the checkpoint's chat template does), the name of a "
+      "format, or a YAML file",
+      AT(options.chat_format), CLI_TEXT, CLI_CMD_TRAIN },
+    { "turns", "auto|on|off", "make turns of a prompt and answers that are texts: on, off, or auto (default: off)",
+      AT(options.turns), CLI_WORD, CLI_CMD_TRAIN },
     { "truncate", "error|left|right|drop|oldest-turns",
       "what to do with a text that is too long: report an error (default), cut off its first tokens, cut off its last "
       "ones (which hold the answers of a pair), leave the item out, or drop a conversation's oldest turns",
       AT(truncate), CLI_CHOICE, READS },
     { "add-eos", "never|auto|always",
-      "append the end-of-sequence token: never (default), auto (unless the text already ends with it) or always",
-      AT(add_eos), CLI_CHOICE, MODELS | CLI_CMD_TRAIN },
+      "append the end-of-sequence token: never, auto (unless the text already ends with it) or always (default: as the "
+      "adapter was trained, else never)",
+      AT(add_eos), CLI_CHOICE, MODELS },
+    { "add-eos", "never|auto|always",
+      "append the end-of-sequence token: never (default; auto with --compat trl), auto (unless the text already ends "
+      "with it) or always",
+      AT(add_eos), CLI_CHOICE, CLI_CMD_TRAIN },
     { "format", "auto|jsonl|json|csv|tsv|text",
       "format of the input (default: auto, by the extension of its name; without one, JSON lines or an array)",
       AT(format), CLI_CHOICE, READS | PLANS },

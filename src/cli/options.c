@@ -181,6 +181,14 @@ static int parse_arguments(cli_settings *settings, const cli_command *command, i
     return CLI_OK;
 }
 
+/* "never" wins over what an adapter was trained with; no flag doesn't. */
+static gd_add_eos choose_eos(int index)
+{
+    static const gd_add_eos choices[] = { GD_ADD_EOS_OFF, GD_ADD_EOS_AUTO, GD_ADD_EOS_ALWAYS };
+
+    return index < 0 ? GD_ADD_EOS_NEVER : choices[index];
+}
+
 int cli_parse(cli_settings *settings, const cli_command *command, int argc, char **argv)
 {
     cli_given typed = { { 0 } }, given;
@@ -189,7 +197,7 @@ int cli_parse(cli_settings *settings, const cli_command *command, int argc, char
     memset(settings, 0, sizeof *settings);
     gd_options_init(&settings->options);
     gd_train_options_init(&settings->train);
-    settings->format = -1;
+    settings->format = settings->add_eos = -1;
     settings->texts = argv;
     status = parse_arguments(settings, command, argc, argv, &typed);
     if (status || settings->help)
@@ -202,7 +210,7 @@ int cli_parse(cli_settings *settings, const cli_command *command, int argc, char
         status = cli_check_effects(settings, command, &typed);
     settings->options.threads = (unsigned)settings->threads;
     settings->options.truncate = (gd_truncate)settings->truncate;
-    settings->options.add_eos = (gd_add_eos)settings->add_eos;
+    settings->options.add_eos = choose_eos(settings->add_eos);
     settings->options.no_share_prefix = settings->share_prefix;
     settings->options.dry_run = settings->dry_run != 0;
     return status;

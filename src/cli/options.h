@@ -30,12 +30,13 @@ typedef struct cli_list {
     const char *values[CLI_LIST_MAX];
 } cli_list;
 
-/* Everything that a command line can set.  Zero is the default of every field but `format`. */
+/* Everything that a command line can set.  Zero is the default of every field but `format` and
+ * `add_eos`. */
 typedef struct cli_settings {
     gd_options options; /* up to from_scores, which takes their place: what describes a model and how to run it */
     size_t threads;
     int truncate;     /* a gd_truncate */
-    int add_eos;      /* a gd_add_eos */
+    int add_eos;      /* -1: not given; else the index of the choice */
     int share_prefix; /* 0 on, 1 off: the order of the choices */
     int dry_run;
     const char *from_scores;

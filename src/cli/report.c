@@ -1,7 +1,7 @@
 /* report.c - prints a JSON object as lines for people to read.
  *
  * Walks whatever the library returns, in its order, so that a new field shows up without a change here.  An
- * object of plain values takes one line, and so does a sentence in a list; an object in a list is titled by its
+ * object of a few plain values takes one line, and so does a sentence in a list; an object in a list is titled by its
  * first value.  Only one kind of key is special: `..._bytes` is a size. */
 #include "cli/cli.h"
 
@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-enum { DEEPEST = 6, WIDEST_LABEL = 16 };
+enum { DEEPEST = 6, WIDEST_LABEL = 16, MOST_INLINE = 8 };
 
 static void print_bytes(json_int_t bytes)
 {
@@ -168,7 +168,8 @@ static void print_object(const json_t *object, const char *skip, int depth)
 
     json_object_foreach((json_t *)object, key, value) {
         const int items = json_is_array(value) && (!is_flat(value) || is_prose(value));
-        const int members = json_is_object(value) && !is_flat(value) && depth < DEEPEST;
+        const int members = json_is_object(value) && depth < DEEPEST &&
+                            (!is_flat(value) || json_object_size(value) > MOST_INLINE);
         int width;
 
         if (skip && !strcmp(key, skip))

@@ -223,6 +223,8 @@ gd_status gd_learner_reserve(gd_learner *learner, const gd_trie *trie, gd_error 
     return rc;
 }
 
+double gd_learner_work(const gd_learner *learner) { return learner->work; }
+
 /* ---- gradients ---- */
 
 /* Downloads sums without what is between columns and stride. */

@@ -46,6 +46,9 @@ typedef gd_status gd_learner_loss(void *context, const float *scores, float *gra
 /* One batch there and back. Afterwards the gradients are those of this batch. */
 gd_status gd_learner_run(gd_learner *learner, const gd_trie *trie, gd_learner_loss *loss, void *context, gd_error *err);
 
+/* Additions and multiplications of the last run's linears: of what was computed, forward, again and backward. */
+double gd_learner_work(const gd_learner *learner);
+
 /* The gradients of a step's adapter, A' [rank, in] and B' [out, rank]; of the head, [labels, n]. */
 gd_status gd_learner_lora(gd_learner *learner, size_t step, float *a, float *b, gd_error *err);
 gd_status gd_learner_head(gd_learner *learner, float *head, gd_error *err);

@@ -30,6 +30,7 @@ struct gd_learner {
     size_t lines[3], kept_lines; /* for which there is room */
     gd_visit *schedule;          /* [2 * stage_count] */
     size_t visits;
+    double work; /* of the last run's linears: additions and multiplications */
 };
 
 static inline const gd_plan *plan_of(const gd_learner *learner) { return learner->engine->plan; }

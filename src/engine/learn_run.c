@@ -116,6 +116,17 @@ static bool runs(const struct run *run, size_t step, enum which which)
     return which == ALL || (which == KEYS ? s->keys : which == AGAIN ? s->again : s->cheap);
 }
 
+/* A product of `lines` rows with a matrix, and with those of its adapter so many times. */
+static void count_work(const struct run *run, size_t step, size_t lines, unsigned products, unsigned small)
+{
+    const size_t *shape = plan_of(run->learner)->steps[step].w[0].shape;
+    const double rank = (double)run->learner->engine->bound[step].lora.rank;
+    const double whole = (double)shape[0] * (double)shape[1], sum = (double)shape[0] + (double)shape[1];
+
+    if (plan_of(run->learner)->steps[step].op == GD_OP_linear)
+        run->learner->work += 2 * (double)lines * (products * whole + small / 2.0 * rank * sum);
+}
+
 /* Runs a step, and those after it that the backend computes in the same call and that run, too. */
 static size_t run_steps(const struct run *run, size_t step, enum which which, const gd_tile *tile)
 {
@@ -128,8 +139,10 @@ static size_t run_steps(const struct run *run, size_t step, enum which which, co
     for (size_t i = 1; i < count; i++)
         if (!runs(run, step + i, which))
             count = 1;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         calls[i] = call_of(run, step + i, tile);
+        count_work(run, step + i, tile->count, 1, 2);
+    }
     if (gated && count > 1)
         engine->backend->gated_linears(engine->device, calls, &calls[2]);
     else if (count > 1)
@@ -203,6 +216,7 @@ static void run_back(const struct run *run, const gd_back_step *back, const gd_t
         call.kept[i] = kept_by(run, back->step, i, tile);
     call.d_out = gradient_at(run, back->d_out, false, tile);
     fill_weights(run, back->step, &call);
+    count_work(run, back->step, tile->count, call.d_in[0].data != NULL, call.d_in[0].data ? 4 : 3);
     engine->backend->back[step->op](engine->device, &call);
 }
 
@@ -380,6 +394,7 @@ gd_status gd_learner_run(gd_learner *learner, const gd_trie *trie, gd_learner_lo
     gd_guard_enter();
     if (!rc) {
         clear_sums(learner);
+        learner->work = 0;
         rc = run_visits(&run, loss, context, err);
     }
     gd_guard_leave();

@@ -168,14 +168,20 @@ static void put_failures(gd_result *out, json_t *into, const gd_eval_run *run)
     }
 }
 
-static void put_calibration(gd_result *out, json_t *into, const gd_spread *scores)
+/* Whoever normalizes with the result does so in place of what was trained: it is about the scores before that. */
+static void put_calibration(gd_result *out, json_t *into, const gd_eval_run *run)
 {
     json_t *one = gd_put_object(out, into, "calibration");
+    double mean = run->scores.count ? run->scores.mean : NAN, std = gd_spread_std(&run->scores);
 
+    if (run->model && run->model->encoder.trained.applied[GD_TRAINED_NORMALIZE]) {
+        mean = mean * run->model->scale.std + run->model->scale.mean;
+        std *= run->model->scale.std;
+    }
     gd_put_text(out, one, "format", "guerdon-calibration/1");
-    gd_put_real(out, one, "mean", scores->count ? scores->mean : NAN);
-    gd_put_real(out, one, "std", gd_spread_std(scores));
-    gd_put_size(out, one, "count", scores->count);
+    gd_put_real(out, one, "mean", mean);
+    gd_put_real(out, one, "std", std);
+    gd_put_size(out, one, "count", run->scores.count);
 }
 
 static void put_reliability(gd_result *out, json_t *into, const struct table *t, size_t count)
@@ -277,7 +283,7 @@ static gd_status put_details(gd_result *out, const gd_eval_run *run, const struc
 
     put_run(out, details, run);
     put_failures(out, details, run);
-    put_calibration(out, details, &run->scores);
+    put_calibration(out, details, run);
     put_reliability(out, details, t, run->count);
     rc = put_margins(out, details, t, run->count, err);
     if (!rc)

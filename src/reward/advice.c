@@ -60,7 +60,7 @@ static gd_status read_card(char **card, const char *dir, gd_error *err)
 }
 
 /* TRL ends plain texts with the eos token, and leaves conversations to the chat template. Where the pad token is the
- * same, the score is read before it, and it changes nothing. */
+ * same, the score is read before it, and it changes nothing. Settings beside the card say it better. */
 static gd_status advise_eos(gd_model *model, gd_error *err)
 {
     const gd_special_ids *ids = &model->encoder.special;
@@ -68,7 +68,7 @@ static gd_status advise_eos(gd_model *model, gd_error *err)
     char *card;
     gd_status rc = GD_OK;
 
-    if (!ids->has_eos || (ids->has_pad && ids->pad == ids->eos))
+    if (!ids->has_eos || (ids->has_pad && ids->pad == ids->eos) || model->encoder.trained.path)
         return GD_OK;
     rc = read_card(&card, dir, err);
     token = gd_tokenizer_token(model->encoder.tokenizer, ids->eos);

@@ -114,6 +114,20 @@ static void write_adapter(gd_buf *b, const gd_model *model)
     close_with(b, "},");
 }
 
+/* As the file has it, whatever its members are. */
+static void write_trained(gd_buf *b, const gd_model *model)
+{
+    const json_t *training = model->encoder.trained.training;
+    gd_buf text = { 0 };
+
+    gd_buf_str(b, "\"trained\":");
+    if (training)
+        b->failed |= gd_json_put_short(&text, training, JSON_COMPACT, NULL) != GD_OK;
+    gd_buf_str(b, training && !b->failed ? text.data : "null");
+    gd_buf_str(b, ",");
+    gd_buf_free(&text);
+}
+
 static void write_token(gd_buf *b, const char *key, const gd_model *model, bool has, uint32_t id, const char *from)
 {
     gd_buf_printf(b, "\"%s\":", key);
@@ -265,6 +279,7 @@ static void write_model(gd_buf *b, const gd_model *model)
     write_sizes(b, model);
     write_head(b, model);
     write_adapter(b, model);
+    write_trained(b, model);
     size_field(b, "tokenizer_ids", gd_tokenizer_size(model->encoder.tokenizer));
     write_token(b, "pad", model, special->has_pad, special->pad, special->pad_from);
     write_token(b, "eos", model, special->has_eos, special->eos, special->eos_from);

@@ -29,6 +29,9 @@ gd_status gd_merge_tokenizer(gd_newdir *out, const gd_merge_source *from, gd_err
 /* The names that these files may have; NULL after the last. */
 const char *gd_merge_tokenizer_file(size_t i);
 
+/* Copies the adapter's settings (trained.h), if it has any: what was trained with them is scored with them. */
+gd_status gd_merge_settings(gd_newdir *out, const gd_merge_source *from, gd_error *err);
+
 /* Adds the files that gd_merge_tokenizer() may copy although scoring doesn't read them. */
 gd_status gd_merge_reads(gd_reads *reads, const char *dir, const char *adapter_dir, gd_error *err);
 

@@ -134,29 +134,6 @@ static gd_status set_label(json_t *json, const gd_config *config, gd_error *err)
 
 /* ---- the text ---- */
 
-/* With the fewest digits that preserve every number: 1e-06 stays short. */
-static gd_status dump(gd_buf *out, const json_t *json, gd_error *err)
-{
-    bool same = false;
-
-    for (size_t digits = 15; digits <= 17 && !same; digits++) {
-        json_t *again;
-        gd_status rc;
-
-        gd_buf_clear(out);
-        gd_json_put(out, json, JSON_INDENT(2) | JSON_REAL_PRECISION(digits));
-        if (out->failed)
-            return gd_fail_memory(err, out->len + 4096);
-        rc = gd_json_parse(&again, out->data, out->len, "the merged file", err);
-        if (rc)
-            return rc;
-        same = json_equal((json_t *)json, again);
-        json_decref(again);
-    }
-    gd_buf_str(out, "\n");
-    return out->failed ? gd_fail_memory(err, out->len) : GD_OK;
-}
-
 gd_status gd_merge_config(gd_buf *out, const gd_merge_source *from, gd_error *err)
 {
     json_t *json = json_deep_copy(gd_config_json(from->config));
@@ -168,7 +145,8 @@ gd_status gd_merge_config(gd_buf *out, const gd_merge_source *from, gd_error *er
         rc = set_pad(json, from, err);
     (void)json_object_del(json, "quantization_config"); /* the weights are not: it would quantise them when loaded */
     if (!rc)
-        rc = dump(out, json, err);
+        rc = gd_json_put_short(out, json, JSON_INDENT(2), err);
     json_decref(json);
-    return rc;
+    gd_buf_str(out, "\n");
+    return !rc && out->failed ? gd_fail_memory(err, out->len) : rc;
 }

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "reward/choose.h"
+#include "reward/trained.h"
 
 #include <string.h>
 
@@ -96,6 +97,17 @@ static gd_status write_template(gd_newdir *out, const gd_choice *choice, gd_erro
     else if (path)
         rc = gd_newdir_copy(out, TEMPLATE, path, err);
     gd_free(path);
+    return rc;
+}
+
+gd_status gd_merge_settings(gd_newdir *out, const gd_merge_source *from, gd_error *err)
+{
+    gd_trained trained;
+    gd_status rc = gd_trained_open(&trained, from->dir, from->adapter_dir, err);
+
+    if (!rc && trained.path)
+        rc = gd_newdir_copy(out, GD_TRAINED_FILE, trained.path, err);
+    gd_trained_close(&trained);
     return rc;
 }
 

@@ -29,12 +29,16 @@ static gd_status choose_length(gd_encoder *encoder, const gd_options *options, c
         return rc;
     if (encoder->max_length == 0)
         encoder->max_length = (size_t)longest;
-    if (encoder->max_length > (size_t)longest)
-        return gd_fail(err, GD_EUSAGE,
-                       "the length is limited to %zu tokens, but max_position_embeddings in %s is %zu: at most that "
-                       "many are expected",
-                       encoder->max_length, gd_config_path(config), (size_t)longest);
-    return GD_OK;
+    if (encoder->max_length <= (size_t)longest)
+        return GD_OK;
+    rc = gd_trained_blame(&encoder->trained, GD_TRAINED_MAX_LENGTH, err,
+                          "max_position_embeddings in %s is %zu: at most that many tokens are expected",
+                          gd_config_path(config), (size_t)longest);
+    return rc ? rc
+              : gd_fail(err, GD_EUSAGE,
+                        "the length is limited to %zu tokens, but max_position_embeddings in %s is %zu: at most that "
+                        "many are expected",
+                        encoder->max_length, gd_config_path(config), (size_t)longest);
 }
 
 /* A format that was asked for must exist.  Without one, the checkpoint's problem is kept for the first conversation. */
@@ -57,11 +61,23 @@ static gd_status open_chat(gd_encoder *encoder, const gd_options *options, const
 static gd_status choose_turns(gd_encoder *encoder, const gd_options *options, gd_error *err)
 {
     const char *turns = options->turns ? options->turns : "auto";
+    gd_status rc;
 
     encoder->turns = !strcmp(turns, "on") ? GD_TURNS_ON : !strcmp(turns, "off") ? GD_TURNS_OFF : GD_TURNS_AUTO;
-    if (encoder->turns == GD_TURNS_ON && !encoder->chat)
-        return gd_fail(err, GD_EUNSUPPORTED, "turns need a chat format, and %s", encoder->chat_problem);
-    return GD_OK;
+    if (encoder->turns != GD_TURNS_ON || encoder->chat)
+        return GD_OK;
+    rc = gd_trained_blame(&encoder->trained, GD_TRAINED_TURNS, err, "%s", encoder->chat_problem);
+    return rc ? rc : gd_fail(err, GD_EUNSUPPORTED, "turns need a chat format, and %s", encoder->chat_problem);
+}
+
+static gd_status check_eos(const gd_encoder *encoder, const char *dir, gd_error *err)
+{
+    gd_status rc;
+
+    if (encoder->add_eos == GD_ADD_EOS_NEVER || encoder->special.has_eos)
+        return GD_OK;
+    rc = gd_trained_blame(&encoder->trained, GD_TRAINED_ADD_EOS, err, "no eos token with an id is known");
+    return rc ? rc : gd_fail(err, GD_EUSAGE, "%s: no eos token with an id is known, so none can be appended", dir);
 }
 
 static void put_text(gd_buf *out, const char *name, const char *value)
@@ -108,15 +124,20 @@ static gd_status make_identity(gd_encoder *encoder, const gd_options *options, c
     return encoder->identity ? GD_OK : gd_fail_memory(err, 1024);
 }
 
-gd_status gd_encoder_open(gd_encoder *encoder, const gd_options *options, const char *dir, const char *adapter_dir,
+gd_status gd_encoder_open(gd_encoder *encoder, const gd_options *given, const char *dir, const char *adapter_dir,
                           const gd_config *config, gd_error *err)
 {
     gd_special_sources from = { config, dir, adapter_dir, look_up, NULL };
+    gd_options options = *given; /* and, where it says nothing, what the training had */
     gd_choice choice;
-    gd_status rc = GD_OK;
+    gd_status rc;
 
-    *encoder = (gd_encoder){ .truncate = options->truncate, .add_eos = options->add_eos };
-    if (config && gd_config_has(config, "vocab_size"))
+    *encoder = (gd_encoder){ .truncate = options.truncate };
+    rc = gd_trained_open(&encoder->trained, dir, adapter_dir, err);
+    if (!rc)
+        rc = gd_trained_apply(&encoder->trained, &options, err);
+    encoder->add_eos = options.add_eos;
+    if (!rc && config && gd_config_has(config, "vocab_size"))
         rc = gd_config_size(config, "vocab_size", &encoder->rows, err);
     if (!rc)
         rc = gd_choose(&choice, dir, adapter_dir, encoder->rows, &encoder->notes, err);
@@ -126,17 +147,19 @@ gd_status gd_encoder_open(gd_encoder *encoder, const gd_options *options, const 
     if (!rc)
         rc = gd_special_ids_read(&encoder->special, &from, err);
     if (!rc)
-        rc = choose_length(encoder, options, config, err);
+        rc = choose_length(encoder, &options, config, err);
     if (!rc)
-        rc = open_chat(encoder, options, &choice, err);
+        rc = open_chat(encoder, &options, &choice, err);
     if (!rc)
-        rc = choose_turns(encoder, options, err);
+        rc = choose_turns(encoder, &options, err);
     if (!rc)
-        rc = make_identity(encoder, options, dir, adapter_dir, err);
+        rc = check_eos(encoder, dir, err);
     if (!rc)
-        rc = gd_reads_find(&encoder->reads, options, dir, adapter_dir, err);
-    if (!rc && encoder->add_eos != GD_ADD_EOS_NEVER && !encoder->special.has_eos)
-        rc = gd_fail(err, GD_EUSAGE, "%s: no eos token with an id is known, so none can be appended", dir);
+        rc = make_identity(encoder, &options, dir, adapter_dir, err);
+    if (!rc)
+        rc = gd_reads_find(&encoder->reads, given, dir, adapter_dir, err);
+    if (!rc)
+        rc = gd_trained_note(&encoder->trained, given, encoder->chat, &choice, &encoder->notes, err);
     if (rc)
         gd_encoder_close(encoder);
     return rc;
@@ -149,6 +172,7 @@ void gd_encoder_close(gd_encoder *encoder)
     gd_free(encoder->chat_problem);
     gd_free(encoder->identity);
     gd_reads_free(&encoder->reads);
+    gd_trained_close(&encoder->trained);
     gd_notes_free(&encoder->notes);
     *encoder = (gd_encoder){ 0 };
 }
@@ -166,6 +190,13 @@ static gd_status check_vocabulary(gd_model *model, gd_error *err)
                        "has only %zu rows",
                        model->dir, encoder->special.eos, encoder->rows);
     return GD_OK;
+}
+
+static gd_status open_scale(gd_model *model, const gd_options *options, gd_error *err)
+{
+    const char *saved = model->encoder.trained.scoring.normalize;
+
+    return gd_scale_open(&model->scale, options->normalize ? options->normalize : saved, options->activation, err);
 }
 
 static gd_status open_files(gd_model *model, const gd_options *options, gd_error *err)
@@ -192,7 +223,7 @@ static gd_status open_files(gd_model *model, const gd_options *options, gd_error
     for (size_t i = 0; !rc && i < gd_weights_file_count(model->weights); i++)
         rc = gd_reads_add(&model->encoder.reads, gd_weights_file(model->weights, i), true, err);
     if (!rc)
-        rc = gd_scale_open(&model->scale, options->normalize, options->activation, err);
+        rc = open_scale(model, options, err);
     if (!rc)
         rc = check_vocabulary(model, err);
     return rc ? rc : gd_advise(model, options, err);

@@ -15,6 +15,7 @@
 #include "reward/options.h"
 #include "reward/reads.h"
 #include "reward/scale.h"
+#include "reward/trained.h"
 #include "text/chat.h"
 #include "text/tokenizer.h"
 
@@ -24,9 +25,10 @@ typedef enum gd_turns { GD_TURNS_AUTO, GD_TURNS_ON, GD_TURNS_OFF } gd_turns;
 typedef struct gd_encoder {
     gd_tokenizer *tokenizer;
     gd_special_ids special;
-    size_t max_length; /* tokens; 0: no limit */
+    gd_trained trained; /* what the members below are where the caller's options say nothing */
+    size_t max_length;  /* tokens; 0: no limit */
     gd_truncate truncate;
-    gd_add_eos add_eos;
+    gd_add_eos add_eos; /* never GD_ADD_EOS_OFF */
     gd_chat *chat;      /* how a conversation becomes text; NULL: unknown */
     char *chat_problem; /* then: a sentence that says why, and what to pass */
     gd_turns turns;     /* whether records are read with gd_records_make_turns(); then there is a chat format */

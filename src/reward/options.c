@@ -56,7 +56,7 @@ static gd_status check_options(const gd_options *options, gd_error *err)
         return gd_fail(err, GD_EUSAGE, "no model was given");
     if (options->truncate < GD_TRUNCATE_ERROR || options->truncate > GD_TRUNCATE_OLDEST_TURNS)
         return gd_fail(err, GD_EUSAGE, "truncate is %d, but a gd_truncate is expected", (int)options->truncate);
-    if (options->add_eos < GD_ADD_EOS_NEVER || options->add_eos > GD_ADD_EOS_ALWAYS)
+    if (options->add_eos < GD_ADD_EOS_NEVER || options->add_eos > GD_ADD_EOS_OFF)
         return gd_fail(err, GD_EUSAGE, "add_eos is %d, but a gd_add_eos is expected", (int)options->add_eos);
     if (options->turns && strcmp(options->turns, "auto") && strcmp(options->turns, "on") &&
         strcmp(options->turns, "off"))

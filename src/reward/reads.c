@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/samefile.h"
+#include "reward/trained.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,6 +30,7 @@ static const char *const names[] = {
     "chat_template.json",
     "adapter_config.json",
     "adapter_model.safetensors",
+    GD_TRAINED_FILE,
     "model.safetensors.index.json",
 };
 enum { NAMES = sizeof names / sizeof names[0] };
@@ -234,17 +236,27 @@ static bool is_no_result(const char *name)
     return strncmp(name, "guerdon-", 8) != 0;
 }
 
+/* A result of this name would be read as settings the next time. */
+static bool is_settings(const char *name) { return strcmp(name, GD_TRAINED_FILE) == 0; }
+
 gd_status gd_reads_spare(const gd_reads *reads, const char *output, gd_error *err)
 {
     for (size_t i = 0; i < reads->count; i++)
         if (gd_same_file(output, reads->list[i].path))
             return gd_fail(err, GD_EUSAGE, "%s: the run reads this file, as %s; choose another output", output,
                            reads->list[i].path);
-    for (size_t i = 0; i < 2; i++)
+    for (size_t i = 0; i < 2; i++) {
+        const char *whose = i ? "adapter" : "model";
+
         if (reads->dirs[i] && gd_dir_holds(reads->dirs[i], output, is_no_result))
             return gd_fail(err, GD_EUSAGE,
                            "%s: this is in the %s's directory, where only files that end in .jsonl, .csv, .tsv or "
                            ".html, or begin with guerdon-, may be written",
-                           output, i ? "adapter" : "model");
+                           output, whose);
+        if (reads->dirs[i] && gd_dir_holds(reads->dirs[i], output, is_settings))
+            return gd_fail(err, GD_EUSAGE,
+                           "%s: in the %s's directory, a file of this name says how to score; choose another output",
+                           output, whose);
+    }
     return GD_OK;
 }

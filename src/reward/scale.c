@@ -26,6 +26,14 @@ static bool parse_numbers(gd_scale *scale, const char *text)
     return end != text && !*end;
 }
 
+static bool is_sound(const gd_scale *scale) { return isfinite(scale->mean) && isfinite(scale->std) && scale->std > 0; }
+
+bool gd_scale_parse(gd_scale *scale, const char *text)
+{
+    *scale = (gd_scale){ .normalize = true };
+    return parse_numbers(scale, text) && is_sound(scale);
+}
+
 static gd_status read_file(gd_scale *scale, const char *path, gd_error *err)
 {
     const char *format;
@@ -62,7 +70,7 @@ gd_status gd_scale_open(gd_scale *scale, const char *normalize, const char *acti
         return gd_fail(err, GD_EUSAGE, "activation \"%s\": none or sigmoid is expected", activation);
     if (normalize && !parse_numbers(scale, normalize))
         rc = read_file(scale, normalize, err);
-    if (!rc && normalize && !(isfinite(scale->mean) && isfinite(scale->std) && scale->std > 0))
+    if (!rc && normalize && !is_sound(scale))
         rc = gd_fail(err, GD_EUSAGE,
                      "normalize %s: mean %g and deviation %g, but finite numbers and a deviation above 0 "
                      "are expected",

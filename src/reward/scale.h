@@ -13,6 +13,9 @@ typedef struct gd_scale {
     double mean, std; /* std > 0 */
 } gd_scale;
 
+/* Reads "MEAN,STD", two finite numbers of which STD is above 0; false for anything else. */
+bool gd_scale_parse(gd_scale *scale, const char *text);
+
 /* normalize: NULL, "MEAN,STD", or a file that `guerdon eval --calibrate` wrote; activation: NULL,
  * "none" or "sigmoid". */
 gd_status gd_scale_open(gd_scale *scale, const char *normalize, const char *activation, gd_error *err);

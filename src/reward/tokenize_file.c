@@ -86,7 +86,7 @@ static gd_status open_encoder(gd_encoder *encoder, const gd_options *options, gd
     if (!rc)
         rc = gd_encoder_open(encoder, options, dir, adapter_dir, config, err);
     encoder->rows = 0; /* an id needs no row to be written */
-    if (!rc && options->max_length == 0)
+    if (!rc && options->max_length == 0 && !encoder->trained.applied[GD_TRAINED_MAX_LENGTH])
         encoder->max_length = 0; /* ids alone have no limit */
     gd_config_close(config);
     gd_free(path);

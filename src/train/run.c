@@ -95,6 +95,7 @@ static gd_status add_time(gd_run *run, const gd_train_metrics *m, size_t items, 
     gd_log_number(&line, "tokens", (double)m->tokens);
     gd_log_number(&line, "rows", (double)m->rows);
     gd_log_number(&line, "pairs", (double)items);
+    gd_log_number(&line, "linear_gflop", round(m->work * 1e-6) * 1e-3);
     gd_buf_str(&line, "}");
     rc = gd_train_log_add(&run->log, GD_LOG_TIMES, &line, err);
     gd_buf_free(&line);
@@ -170,10 +171,13 @@ static gd_status run_all(gd_run *run, gd_error *err)
         if (!rc)
             rc = after_step(run, err);
     }
-    if (!rc && !run->mark.finished)
-        return gd_fail(err, GD_EINTERRUPTED, "stopped after %llu of %zu steps; the same command continues",
-                       (unsigned long long)run->mark.step, run->training->settings.trainer.total);
-    return rc ? rc : gd_run_finish(run, err);
+    if (!rc && run->mark.finished)
+        return gd_run_finish(run, err);
+    gd_run_last_page(run,
+                     rc ? "an error, which the run reported" : "the run was interrupted; the same command continues");
+    return rc ? rc
+              : gd_fail(err, GD_EINTERRUPTED, "stopped after %llu of %zu steps; the same command continues",
+                        (unsigned long long)run->mark.step, run->training->settings.trainer.total);
 }
 
 /* ---- the call ---- */

@@ -138,6 +138,7 @@ static gd_status find_gradients(struct step *s, gd_error *err)
         rc = gd_tuning_fetch(s->trainer->tuning, s->trainer->learner, err);
     if (!rc)
         s->metrics->norm = gd_tuning_norm(s->trainer->tuning);
+    s->metrics->work = gd_learner_work(s->trainer->learner);
     return rc;
 }
 

@@ -29,6 +29,7 @@ typedef struct gd_train_metrics {
     gd_loss_metrics loss; /* means over the micro-batches; least and most, too */
     double norm, rate;    /* of the gradients before clipping; the learning rate used */
     size_t tokens, rows;  /* of all texts, and how many rows were computed */
+    double work;          /* gd_learner_work() */
     size_t culprit;       /* after GD_EFORMAT: the item whose scores or gradient are not finite; SIZE_MAX: unknown */
 } gd_train_metrics;
 

@@ -43,6 +43,7 @@ static gd_status begin_anew(gd_training *t, gd_error *err)
 {
     const gd_train_settings *s = &t->settings;
     const char *targets = s->options.lora_targets ? s->options.lora_targets : "all-linear";
+    double deviation = 0.02; /* Transformers' default of initializer_range */
     gd_random random;
     gd_status rc = gd_targets_open(&t->targets, targets, t->model->plan, err);
 
@@ -50,10 +51,12 @@ static gd_status begin_anew(gd_training *t, gd_error *err)
         rc = check_head(t, gd_model_head(t->model), t->model->dir, err);
     if (!rc)
         rc = gd_tuning_open(&t->tuning, t->model->plan, &t->targets, s->rank, (float)(s->alpha / (double)s->rank), err);
+    if (!rc && gd_config_has(t->model->config, "initializer_range"))
+        rc = gd_config_number(t->model->config, "initializer_range", &deviation, err);
     if (rc)
         return rc;
     gd_random_seed(&random, s->seed);
-    gd_tuning_begin(&t->tuning, &random, gd_model_head(t->model));
+    gd_tuning_begin(&t->tuning, &random, gd_model_head(t->model), deviation);
     return GD_OK;
 }
 

@@ -117,7 +117,7 @@ static float normal(gd_random *random)
     return sum;
 }
 
-void gd_tuning_begin(gd_tuning *tuning, gd_random *random, const gd_view *head)
+void gd_tuning_begin(gd_tuning *tuning, gd_random *random, const gd_view *head, double deviation)
 {
     for (size_t i = 0; i < tuning->count; i++) {
         gd_tuned *m = &tuning->modules[i];
@@ -133,7 +133,7 @@ void gd_tuning_begin(gd_tuning *tuning, gd_random *random, const gd_view *head)
         gd_view_to_f32(head, tuning->head.value);
     else
         for (size_t i = 0; i < tuning->head.count; i++)
-            tuning->head.value[i] = 0.02f * normal(random);
+            tuning->head.value[i] = (float)deviation * normal(random);
 }
 
 gd_status gd_tuning_import(gd_tuning *tuning, const gd_plan *plan, const gd_adapter *adapter, gd_error *err)

@@ -36,8 +36,8 @@ gd_status gd_tuning_open(gd_tuning *tuning, const gd_plan *plan, const gd_target
                          gd_error *err);
 
 /* The values at the beginning: A uniform in +-1 / sqrt(in) (PEFT's kaiming_uniform with a = sqrt 5), rounded to bf16
- * for a bf16 model, B zero; the head as it is, or normal with a deviation of 0.02 where the base has none. */
-void gd_tuning_begin(gd_tuning *tuning, gd_random *random, const gd_view *head);
+ * for a bf16 model, B zero; the head as it is, or, where the base has none, normal with a deviation. */
+void gd_tuning_begin(gd_tuning *tuning, gd_random *random, const gd_view *head, double deviation);
 
 /* The same room with an adapter's values; all of its modules learn, with their own ranks and scales. */
 gd_status gd_tuning_import(gd_tuning *tuning, const gd_plan *plan, const gd_adapter *adapter, gd_error *err);

@@ -220,6 +220,11 @@ def make_results():
              '{"index":3,"scores":[1.5,0.25],"tokens":[155,149]}']
     put('scores', 'kinds', '\n'.join(lines) + '\n')
     put('calibration', 'eval', {'format': 'guerdon-calibration/1', 'mean': -0.5, 'std': 2.25})
+    scoring = {'max_length': 512, 'add_eos': 'never', 'chat_format': None, 'turns': 'auto', 'normalize': None}
+    put('trained', 'defaults', {'format': 'guerdon-adapter/1', 'scoring': scoring, 'training': None})
+    scoring = {'max_length': 9, 'add_eos': 'always', 'chat_format': 'hh', 'turns': 'on', 'normalize': '-0.5,2.25'}
+    put('trained', 'all', {'format': 'guerdon-adapter/1', 'scoring': scoring,
+                           'training': {'data': ['a.jsonl'], 'learning_rate': 1e-05, 'evals': {}}})
     guerdon, model = os.environ['GUERDON'], ['--model', GOLDEN / 'qwen2']
     pairs = b'{"prompt":"a <b>","chosen":"x&y","rejected":"z","g":"one"}\n{"chosen":"x","rejected":"zz","g":"\\"2"}\n'
     put('pages', 'eval', output([guerdon, 'eval', *model, '--by', 'g', '--json'], pairs))

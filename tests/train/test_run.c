@@ -174,6 +174,17 @@ static void threads_memory_and_kernels_change_no_bit(void **state)
 
 /* ---- interruptions ---- */
 
+/* Fails unless the page says something, and is not loaded again. */
+static void page_says(const test_run *run, const char *output, const char *wanted)
+{
+    size_t len;
+    char *page = run_file(run, output, "report.html", &len);
+
+    assert_non_null(strstr(page, wanted));
+    assert_null(strstr(page, "http-equiv=\"refresh\""));
+    gd_free(page);
+}
+
 static void a_stopped_run_continues_with_the_same_bits(void **state)
 {
     test_run run;
@@ -190,11 +201,13 @@ static void a_stopped_run_continues_with_the_same_bits(void **state)
         assert_null(json);
         assert_non_null(strstr(err.text, "same command continues"));
     }
+    page_says(&run, "stopped", "interrupted; the same command continues");
     run.stop_after = 0;
     assert_ok(run_train(&run, &json, test_err));
     assert_non_null(strstr(run.all_notes, "continuing from"));
     gd_string_free(json);
     run_same(&run, "out", "stopped");
+    page_says(&run, "stopped", "Done: all ");
     run_close(&run);
 }
 
