@@ -172,12 +172,16 @@ static gd_status find_overlap(gd_train_data *data, gd_notes *notes, gd_error *er
 
 static gd_status check_names(const gd_train_data *data, gd_error *err)
 {
-    for (size_t i = 0; i < data->eval_count; i++)
+    for (size_t i = 0; i < data->eval_count; i++) {
+        if (!strcmp(data->evals[i].name, "train"))
+            return gd_fail(err, GD_EUSAGE, "%.150s: \"train\" is the name of the data to train on; choose another name",
+                           data->evals[i].path);
         for (size_t j = 0; j < i; j++)
             if (!strcmp(data->evals[i].name, data->evals[j].name))
                 return gd_fail(err, GD_EUSAGE,
                                "%.150s and %.150s: both evaluations are called \"%.50s\"; NAME=FILE tells them apart",
                                data->evals[j].path, data->evals[i].path, data->evals[i].name);
+    }
     return GD_OK;
 }
 
