@@ -154,9 +154,9 @@ static gd_status after_step(gd_run *run, gd_error *err)
     const bool last = run->mark.step == s->trainer.total;
     gd_status rc = GD_OK;
 
+    run->mark.finished |= last;
     if (run->training->data.eval_count && (last || is_due(run->mark.step, s->options.eval_every)))
         rc = gd_run_evaluate(run, err);
-    run->mark.finished |= last;
     if (!rc && (run->mark.finished || run->stop || is_due(run->mark.step, s->options.save_every)))
         rc = gd_run_checkpoint(run, err);
     return rc ? rc : gd_run_page(run, run->evaluated == run->mark.step, err);

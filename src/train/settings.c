@@ -127,6 +127,9 @@ static gd_status check_counts(const gd_train_settings *s, gd_error *err)
                            need_evals[i].name);
     if (o->patience && !o->best)
         return gd_fail(err, GD_EUSAGE, "patience is %zu, but no metric to watch is given (best)", o->patience);
+    if (o->patience && !o->eval_every)
+        return gd_fail(err, GD_EUSAGE, "patience is %zu, but the only evaluation is the last one (eval_every)",
+                       o->patience);
     if (o->max_steps && o->epochs.given)
         return gd_fail(err, GD_EUSAGE, "both max_steps and epochs are given, but only one of them is expected");
     return GD_OK;
@@ -168,7 +171,7 @@ gd_status gd_train_settings_read(gd_train_settings *out, const gd_options *model
     rc = gd_sized_read(o, &kind, options, err);
     if (!rc)
         rc = gd_options_read(&out->model, model, err);
-    if (!rc && (!o->train || (!o->output && !out->model.dry_run)))
+    if (!rc && (!o->train || (!out->model.dry_run && (!o->output || !*o->output))))
         rc = gd_fail(err, GD_EUSAGE, o->train ? "no output was given" : "no training data were given");
     if (!rc)
         rc = read_words(out, err);

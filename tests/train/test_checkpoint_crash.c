@@ -333,7 +333,7 @@ static gd_status find_and_read(struct learnt *l, const char *output, gd_error *e
     gd_notes notes = { 0 };
     gd_train_mark mark;
     char *path;
-    gd_status rc = gd_checkpoint_find(&path, output, &notes, err);
+    gd_status rc = gd_checkpoint_find(&path, output, UINT64_MAX, &notes, err);
 
     assert_true(rc || path);
     if (!rc)
