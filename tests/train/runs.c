@@ -87,6 +87,38 @@ gd_status run_train(test_run *run, char **json, gd_error *err)
     return gd_train(&run->model, &run->options, json, err);
 }
 
+void run_into(test_run *run, const char *output)
+{
+    char *json;
+
+    run_output(run, output);
+    assert_ok(run_train(run, &json, test_err));
+    gd_string_free(json);
+}
+
+void run_begin(test_run *run, const char *output, size_t steps)
+{
+    gd_error err = { 0 };
+    char *json;
+
+    run_output(run, output);
+    run->stop_after = steps;
+    assert_int_equal(run_train(run, &json, &err), GD_EINTERRUPTED);
+    assert_null(json);
+    assert_contains(err.text, "same command continues");
+    run->stop_after = 0;
+}
+
+const char *run_below(const test_run *run, const char *name)
+{
+    static char paths[4][RUN_PATH];
+    static size_t turn;
+    char *path = paths[turn++ % 4];
+
+    (void)snprintf(path, RUN_PATH, "%s/%s", run->root, name);
+    return path;
+}
+
 char *run_file(const test_run *run, const char *output, const char *name, size_t *len)
 {
     char path[2 * TEST_PATH];

@@ -131,15 +131,6 @@ static void a_run_with_accumulation_is_that_of_trl(void **state)
 
 /* ---- the same bits ---- */
 
-static void train_into(test_run *run, const char *name)
-{
-    char *json;
-
-    run_output(run, name);
-    assert_ok(run_train(run, &json, test_err));
-    gd_string_free(json);
-}
-
 static void threads_memory_and_kernels_change_no_bit(void **state)
 {
     const gd_backend *cpu;
@@ -149,25 +140,25 @@ static void threads_memory_and_kernels_change_no_bit(void **state)
     (void)state;
     run_open_short(&run);
     assert_ok(gd_backend_find(&cpu, "cpu", GD_BF16, test_err));
-    train_into(&run, "out");
+    run_into(&run, "out");
     for (unsigned threads = 2; threads <= 3; threads++) {
         run.model.threads = threads;
-        train_into(&run, "threads");
+        run_into(&run, "threads");
         run_same(&run, "out", "threads");
         test_remove(run.output);
     }
     for (size_t i = 0; (isa = cpu->isa(i)) != NULL; i++) {
         run.model.isa = isa;
-        train_into(&run, "isa");
+        run_into(&run, "isa");
         run_same(&run, "out", "isa");
         test_remove(run.output);
     }
     run.model.isa = NULL;
     run.options.checkpoint_layers = "on";
-    train_into(&run, "again");
+    run_into(&run, "again");
     run_same(&run, "out", "again");
     run.options.checkpoint_layers = "off";
-    train_into(&run, "kept");
+    run_into(&run, "kept");
     run_same(&run, "out", "kept");
     run_close(&run);
 }
@@ -182,7 +173,7 @@ static void a_stopped_run_continues_with_the_same_bits(void **state)
 
     (void)state;
     run_open_short(&run);
-    train_into(&run, "out");
+    run_into(&run, "out");
     run_output(&run, "stopped");
     for (run.stop_after = 1; run.stop_after < 6; run.stop_after++) {
         err = (gd_error){ 0 };
@@ -208,7 +199,7 @@ static void a_finished_run_is_left_alone(void **state)
 
     (void)state;
     run_open_short(&run);
-    train_into(&run, "out");
+    run_into(&run, "out");
     log = run_file(&run, "out", "log.jsonl", &before);
     gd_free(log);
     assert_ok(run_train(&run, &json, test_err));
@@ -230,7 +221,7 @@ static void a_killed_run_continues_with_the_same_bits(void **state)
 
     (void)state;
     run_open_short(&run);
-    train_into(&run, "out");
+    run_into(&run, "out");
     for (long done = 0; done < count;) {
         run_output(&run, "killed");
         for (int cycle = 0; cycle < 5 && done < count; cycle++, done++) {
@@ -305,7 +296,7 @@ static void what_is_trained_is_what_is_scored(void **state)
     (void)state;
     run_open_short(&run);
     run.model.add_eos = GD_ADD_EOS_AUTO;
-    train_into(&run, "out");
+    run_into(&run, "out");
     log = run_log(&run);
     last = json_array_get(log, json_array_size(log) - 1);
     score_pairs(&run, &margin, &mean);

@@ -3,45 +3,8 @@
 #include "tests/train/runs.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
-
-enum { PATH = 3 * TEST_PATH };
-
-/* root/NAME */
-static const char *below(const test_run *run, const char *name)
-{
-    static char paths[4][PATH];
-    static size_t turn;
-    char *path = paths[turn++ % 4];
-
-    (void)snprintf(path, PATH, "%s/%s", run->root, name);
-    return path;
-}
-
-static void train(test_run *run, const char *output)
-{
-    char *json;
-
-    run_output(run, output);
-    assert_ok(run_train(run, &json, test_err));
-    gd_string_free(json);
-}
-
-/* Stops after so many steps. */
-static void begin(test_run *run, const char *output, size_t steps)
-{
-    gd_error err = { 0 };
-    char *json;
-
-    run_output(run, output);
-    run->stop_after = steps;
-    assert_int_equal(run_train(run, &json, &err), GD_EINTERRUPTED);
-    run->stop_after = 0;
-}
 
 /* ---- places ---- */
 
@@ -56,7 +19,7 @@ static void places_that_are_not_ours_are_left_alone(void **state)
     run_refuse(&run, "a file", GD_EIO, "/file: Not a directory");
     run_output(&run, "missing/out");
     run_refuse(&run, "a missing parent", GD_EIO, "/missing/out: No such file or directory");
-    assert_int_equal(mkdir(below(&run, "foreign"), 0700), 0);
+    assert_int_equal(mkdir(run_below(&run, "foreign"), 0700), 0);
     run_write(&run, "foreign/notes.txt", "mine");
     run_output(&run, "foreign");
     run_refuse(&run, "other files", GD_EUSAGE, "/foreign: the directory contains \"notes.txt\", but an empty or a new");
@@ -80,9 +43,9 @@ static void the_model_and_the_data_are_left_alone(void **state)
     run_change_model(&run, "", "", "");
     run.options.output = run.model.model;
     run_refuse(&run, "the model", GD_EUSAGE, "/model: the directory contains \"");
-    assert_int_equal(mkdir(below(&run, "data"), 0700), 0);
+    assert_int_equal(mkdir(run_below(&run, "data"), 0700), 0);
     run_change(&run, run.train, "data/train.jsonl", "", "");
-    run.options.train = below(&run, "data/train.jsonl");
+    run.options.train = run_below(&run, "data/train.jsonl");
     run_output(&run, "data");
     run_refuse(&run, "the data", GD_EUSAGE, "/data: the directory contains \"train.jsonl\"");
     run_close(&run);
@@ -98,7 +61,7 @@ static void a_directory_that_cannot_be_written_is_said(void **state)
     (void)state;
     run_open_short(&run);
     run_output(&run, "read-only/out");
-    assert_int_equal(mkdir(below(&run, "read-only"), 0555) | chmod(run.root, 0755), 0);
+    assert_int_equal(mkdir(run_below(&run, "read-only"), 0555) | chmod(run.root, 0755), 0);
     child = fork();
     assert_true(child >= 0);
     if (!child) {
@@ -129,7 +92,7 @@ static void a_full_disk_is_said_before_the_first_step(void **state)
     assert_contains(err.text, " MB are left on the disk, but the run's checkpoints and its result need ");
     assert_contains(err.text, "make room, or keep fewer checkpoints (keep)");
     run.options.max_steps = 2; /* which are all that it writes */
-    train(&run, "out");
+    run_into(&run, "out");
     run_close(&run);
 }
 
@@ -194,7 +157,7 @@ static void another_run_is_left_alone(void **state)
     (void)state;
     run_open_short(&run);
     run.evals[0] = run.eval;
-    train(&run, "out");
+    run_into(&run, "out");
     refuse_changes(&run);
     run.options.resume = "never";
     run_refuse(&run, "never", GD_EUSAGE, ", but an empty or a new directory is expected");
@@ -208,11 +171,11 @@ static void another_run_that_has_just_begun_is_left_alone(void **state)
 
     (void)state;
     run_open_short(&run);
-    begin(&run, "out", 1);
-    assert_int_equal(test_remove(below(&run, "out/checkpoint-1")), 0);
+    run_begin(&run, "out", 1);
+    assert_int_equal(test_remove(run_below(&run, "out/checkpoint-1")), 0);
     refuse_changes(&run);
-    train(&run, "other");
-    train(&run, "out");
+    run_into(&run, "other");
+    run_into(&run, "out");
     run_same(&run, "other", "out");
     run_close(&run);
 }
@@ -233,12 +196,12 @@ static void a_checkpoint_to_continue_from_must_be_this_runs(void **state)
     (void)state;
     run_open_short(&run);
     change_seed(&run);
-    begin(&run, "other", 3);
+    run_begin(&run, "other", 3);
     run.options.seed = (gd_number){ 0 };
-    train(&run, "copy");
-    begin(&run, "out", 3);
+    run_into(&run, "copy");
+    run_begin(&run, "out", 3);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        run.options.resume = below(&run, cases[i].name);
+        run.options.resume = run_below(&run, cases[i].name);
         run_refuse(&run, cases[i].name, cases[i].status, cases[i].sentence);
     }
     run_close(&run);
@@ -249,9 +212,9 @@ static void a_checkpoint_to_continue_from_must_be_this_runs(void **state)
 /* The n-th file of a directory, by its name; NULL after the last. */
 static const char *file_of(const test_run *run, const char *dir, size_t n)
 {
-    static char name[PATH];
+    static char name[RUN_PATH];
     struct dirent **list;
-    const int count = scandir(below(run, dir), &list, NULL, alphasort);
+    const int count = scandir(run_below(run, dir), &list, NULL, alphasort);
 
     assert_true(count > 2);
     (void)snprintf(name, sizeof name, "%s/%s", dir, (int)n + 2 < count ? list[n + 2]->d_name : "");
@@ -265,7 +228,7 @@ enum damage { CUT, CHANGED, REMOVED, DAMAGES };
 
 static void damage(const test_run *run, const char *name, enum damage how)
 {
-    const char *path = below(run, name);
+    const char *path = run_below(run, name);
     struct stat sb;
     int fd;
     char byte;
@@ -292,12 +255,12 @@ static void a_damaged_checkpoint_is_passed_over(void **state)
 
     (void)state;
     run_open_short(&run);
-    train(&run, "good");
-    train(&run, "out");
+    run_into(&run, "good");
+    run_into(&run, "out");
     for (size_t n = 0; file_of(&run, "out/checkpoint-6", n); n++)
         for (int how = 0; how < DAMAGES; how++) {
             damage(&run, file_of(&run, "out/checkpoint-6", n), (enum damage)how);
-            train(&run, "out");
+            run_into(&run, "out");
             assert_contains(run.all_notes, "/out/checkpoint-6 is passed over: ");
             assert_contains(run.all_notes, "/out/checkpoint-4: 4 of 6 steps are done");
             run_same(&run, "good", "out");
@@ -311,15 +274,15 @@ static void damaged_checkpoints_only_cost_time(void **state)
 
     (void)state;
     run_open_short(&run);
-    train(&run, "good");
-    train(&run, "out");
+    run_into(&run, "good");
+    run_into(&run, "out");
     for (int step = 2; step <= 6; step += 2) {
         char name[64];
 
         (void)snprintf(name, sizeof name, "out/checkpoint-%d/optimizer.safetensors", step);
         damage(&run, name, CHANGED);
     }
-    train(&run, "out");
+    run_into(&run, "out");
     assert_null(strstr(run.all_notes, "continuing"));
     run_same(&run, "good", "out");
     run_close(&run);
@@ -333,16 +296,16 @@ static void a_damaged_log_is_noticed(void **state)
 
     (void)state;
     run_open_short(&run);
-    train(&run, "good");
+    run_into(&run, "good");
     for (size_t i = 0; i < 2; i++) {
-        train(&run, "out");
+        run_into(&run, "out");
         damage(&run, logs[i], CUT);
-        train(&run, "out");
+        run_into(&run, "out");
         assert_contains(run.all_notes, "bytes, but at least ");
         assert_contains(run.all_notes, "/out/checkpoint-4: 4 of 6 steps are done");
         run_same(&run, "good", "out");
         damage(&run, logs[i], CHANGED);
-        train(&run, "out");
+        run_into(&run, "out");
         assert_contains(run.all_notes, "/out/checkpoint-6 is passed over: ");
         run_same(&run, "good", "out");
         damage(&run, logs[i], REMOVED);
@@ -360,8 +323,8 @@ static void a_log_of_other_settings_is_left_alone(void **state)
 
     (void)state;
     run_open_short(&run);
-    train(&run, "out");
-    run_change(&run, below(&run, "out/log.jsonl"), "out/log.jsonl", "\"seed\":42", "\"seed\":43");
+    run_into(&run, "out");
+    run_change(&run, run_below(&run, "out/log.jsonl"), "out/log.jsonl", "\"seed\":42", "\"seed\":43");
     run_refuse(&run, "log", GD_EUSAGE, "/log.jsonl: settings.seed is 43 there, but 42 here");
     run_close(&run);
 }
@@ -372,26 +335,26 @@ static void a_finished_run_is_completed(void **state)
     static const char *const files[] = { "adapter_config.json", "adapter_model.safetensors", "guerdon-adapter.json",
                                          "tokenizer.json" };
     test_run run;
-    char name[PATH], *card;
+    char name[RUN_PATH], *card;
     size_t len;
 
     (void)state;
     run_open_short(&run);
-    train(&run, "good");
-    train(&run, "out");
+    run_into(&run, "good");
+    run_into(&run, "out");
     run_write(&run, "out/README.md", "edited");
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
         for (int how = 0; how < DAMAGES; how++) {
             (void)snprintf(name, sizeof name, "out/%s", files[i]);
             damage(&run, name, (enum damage)how);
-            train(&run, "out");
+            run_into(&run, "out");
             run_same(&run, "good", "out");
         }
     card = run_file(&run, "out", "README.md", &len);
     assert_string_equal(card, "edited");
     gd_string_free(card);
     damage(&run, "out/README.md", REMOVED);
-    train(&run, "out");
+    run_into(&run, "out");
     card = run_file(&run, "out", "README.md", &len);
     assert_true(len > 100);
     gd_string_free(card);
