@@ -70,15 +70,29 @@ static inline __attribute__((always_inline)) void gd_finish_as(const gd_gemm_fin
 }
 
 /* y = y + value: a gradient's later contribution. */
-static inline void gd_finish_added(const gd_gemm_finish *f)
+static inline __attribute__((always_inline)) void gd_finish_added(const gd_gemm_finish *f, size_t cols, bool has_lora)
 {
     for (size_t r = 0; r < f->rows; r++) {
-        const float *sum = f->sum + r * GD_GEMM_PANEL, *lora = f->lora ? f->lora + r * GD_GEMM_PANEL : NULL;
-        float *y = (float *)f->y + r * f->stride;
+        const float *restrict sum = f->sum + r * GD_GEMM_PANEL;
+        const float *restrict lora = has_lora ? f->lora + r * GD_GEMM_PANEL : NULL;
+        float *restrict y = (float *)f->y + r * f->stride;
 
-        for (size_t c = 0; c < f->cols; c++)
-            y[c] = y[c] + (lora ? fmaf(f->scale, lora[c], sum[c]) : sum[c]);
+        for (size_t c = 0; c < GD_GEMM_PANEL; c += 16)
+            __builtin_prefetch(y + GD_FINISH_AHEAD * f->stride + c, 1, 3);
+        for (size_t c = 0; c < cols; c++)
+            y[c] = y[c] + gd_finish_value(sum, NULL, lora, f->scale, false, has_lora, c);
     }
+}
+
+/* The length of whole panels is known to the compiler. */
+static inline void gd_finish_added_as(const gd_gemm_finish *f)
+{
+    if (f->cols == GD_GEMM_PANEL && f->lora)
+        gd_finish_added(f, GD_GEMM_PANEL, true);
+    else if (f->cols == GD_GEMM_PANEL)
+        gd_finish_added(f, GD_GEMM_PANEL, false);
+    else
+        gd_finish_added(f, f->cols, f->lora != NULL);
 }
 
 static inline void gd_gemm_finish_rows(const gd_gemm_finish *f)
@@ -86,10 +100,9 @@ static inline void gd_gemm_finish_rows(const gd_gemm_finish *f)
     float bias[GD_GEMM_PANEL] = { 0 };
 
     if (f->add) {
-        gd_finish_added(f);
+        gd_finish_added_as(f);
         return;
     }
-
     if (f->bias)
         memcpy(bias, f->bias, f->cols * sizeof *bias);
     if (f->dtype == GD_F32)

@@ -177,6 +177,7 @@ static int run_training(struct training *job, const gd_options *model, char **js
     options.report = report;
     options.context = job;
     cli_progress_start(&job->bar);
+    cli_progress_step(&job->bar, "reading the data", 0, 0);
     rc = gd_train(model, &options, json, &err);
     cli_progress_clear(&job->bar);
     status = cli_fail(rc, &err);

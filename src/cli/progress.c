@@ -139,7 +139,7 @@ void cli_progress_train(cli_progress *bar, const gd_train_report *step)
         return;
     bar->last = t;
     describe_step(text, step);
-    cells = columns() - (int)strlen(text) - 10;
+    cells = (columns() - (int)strlen(text) - 10) / 4 * 4; /* the same for texts of about the same length */
     begin_bar(bar, (double)step->step / (double)step->steps, cells < 4 ? 0 : cells < CELLS ? cells : CELLS);
     (void)fputs(text, stderr);
     (void)fflush(stderr);

@@ -70,7 +70,7 @@ static void show_steps(const json_t *plan, const json_t *run)
     const unsigned long long batch = whole(settings, "batch_size"), accumulate = whole(settings, "grad_accum");
     char room[2][CLI_NUMBER_ROOM];
 
-    printf("steps           %s of %s records (%llu x %llu)\n", cli_number(room[0], whole(plan, "steps")),
+    printf("steps           %s of at most %s records (%llu x %llu)\n", cli_number(room[0], whole(plan, "steps")),
            cli_number(room[1], batch * accumulate), batch, accumulate);
     printf("parameters      %s that learn\n", cli_number(room[0], whole(run, "parameters")));
 }
@@ -147,10 +147,12 @@ static void show_done(const json_t *result)
     const json_t *last = part(result, "last");
     char number[CLI_NUMBER_ROOM], time[CLI_NUMBER_ROOM];
 
-    fprintf(stderr, "trained %s step%s", cli_number(number, steps), steps == 1 ? "" : "s");
-    if (before)
-        fprintf(stderr, ", the last %s of them now,", cli_number(number, steps > before ? steps - before : 0));
-    fprintf(stderr, " in %s", cli_time(time, number_of(result, "seconds")));
+    fprintf(stderr, before < steps ? "trained %s step%s" : "all %s step%s were done before", cli_number(number, steps),
+            steps == 1 ? "" : "s");
+    if (before && before < steps)
+        fprintf(stderr, ", the last %s of them now,", cli_number(number, steps - before));
+    if (before < steps)
+        fprintf(stderr, " in %s", cli_time(time, number_of(result, "seconds")));
     if (json_is_object(last))
         fprintf(stderr, ": loss %.4f and accuracy %.3f in the last one", number_of(last, "loss"),
                 number_of(last, "accuracy"));

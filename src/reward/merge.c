@@ -132,6 +132,8 @@ static gd_status write_files(gd_newdir *out, const struct source *s, const gd_me
     if (!rc)
         rc = gd_merge_tokenizer(out, &from, err);
     if (!rc)
+        rc = gd_merge_settings(out, &from, err);
+    if (!rc)
         rc = gd_merge_write(out, parts, err);
     if (!rc)
         rc = gd_newdir_put(out, "config.json", config.data, config.len, err);

@@ -22,12 +22,15 @@ gd_status gd_merge_config(gd_buf *json, const gd_merge_source *from, gd_error *e
 /* Whose files are copied: those that scoring with the adapter uses. */
 gd_status gd_merge_choose(gd_choice *choice, const gd_merge_source *from, gd_error *err);
 
-/* Copies the tokenizer's files and the adapter's settings, so that texts become the same ids as with --adapter. (If the
- * special tokens are the adapter's, those that only the model's files name are lost.) */
+/* Copies the tokenizer's files, so that texts become the same ids as with --adapter. (If the special tokens are the
+ * adapter's, those that only the model's files name are lost.) */
 gd_status gd_merge_tokenizer(gd_newdir *out, const gd_merge_source *from, gd_error *err);
 
 /* The names that these files may have; NULL after the last. */
 const char *gd_merge_tokenizer_file(size_t i);
+
+/* Copies the adapter's settings (trained.h), if it has any: what was trained with them is scored with them. */
+gd_status gd_merge_settings(gd_newdir *out, const gd_merge_source *from, gd_error *err);
 
 /* Adds the files that gd_merge_tokenizer() may copy although scoring doesn't read them. */
 gd_status gd_merge_reads(gd_reads *reads, const char *dir, const char *adapter_dir, gd_error *err);

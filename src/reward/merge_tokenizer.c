@@ -100,8 +100,7 @@ static gd_status write_template(gd_newdir *out, const gd_choice *choice, gd_erro
     return rc;
 }
 
-/* What was trained with the adapter's settings is scored with them. */
-static gd_status copy_settings(gd_newdir *out, const gd_merge_source *from, gd_error *err)
+gd_status gd_merge_settings(gd_newdir *out, const gd_merge_source *from, gd_error *err)
 {
     gd_trained trained;
     gd_status rc = gd_trained_open(&trained, from->dir, from->adapter_dir, err);
@@ -123,7 +122,5 @@ gd_status gd_merge_tokenizer(gd_newdir *out, const gd_merge_source *from, gd_err
         rc = copy(out, choice.tokenizer, vocabulary, COUNT(vocabulary), err);
     if (!rc)
         rc = copy(out, choice.beside, beside, COUNT(beside), err);
-    if (!rc)
-        rc = write_template(out, &choice, err);
-    return rc ? rc : copy_settings(out, from, err);
+    return rc ? rc : write_template(out, &choice, err);
 }

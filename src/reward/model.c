@@ -135,7 +135,7 @@ gd_status gd_encoder_open(gd_encoder *encoder, const gd_options *given, const ch
     *encoder = (gd_encoder){ .truncate = options.truncate };
     rc = gd_trained_open(&encoder->trained, dir, adapter_dir, err);
     if (!rc)
-        gd_trained_apply(&encoder->trained, &options);
+        rc = gd_trained_apply(&encoder->trained, &options, err);
     encoder->add_eos = options.add_eos;
     if (!rc && config && gd_config_has(config, "vocab_size"))
         rc = gd_config_size(config, "vocab_size", &encoder->rows, err);

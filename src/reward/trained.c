@@ -123,16 +123,24 @@ static bool is_builtin(const char *format)
     return b->text || !strcmp(format, "auto");
 }
 
-/* No file, whose path would mean something else elsewhere. */
+static bool is_file(const char *format)
+{
+    const char *dot = strrchr(format, '.');
+
+    return dot && (!strcmp(dot, ".yaml") || !strcmp(dot, ".yml"));
+}
+
+/* The path of a file is only remembered: elsewhere, it means something else. */
 static gd_status read_chat_format(gd_options *to, const json_t *scoring, const char *path, gd_error *err)
 {
     const gd_status rc = read_text(&to->chat_format, scoring, GD_TRAINED_CHAT_FORMAT, path, err);
 
     if (json_is_null(json_object_get(scoring, "chat_format")))
         to->chat_format = "auto";
-    if (rc || !to->chat_format || is_builtin(to->chat_format))
+    if (rc || !to->chat_format || is_builtin(to->chat_format) || is_file(to->chat_format))
         return rc;
-    return unexpected(to->chat_format, GD_TRAINED_CHAT_FORMAT, "null or the name of a built-in chat format", path, err);
+    return unexpected(to->chat_format, GD_TRAINED_CHAT_FORMAT,
+                      "null, the name of a built-in chat format, or a path that ends in .yaml", path, err);
 }
 
 static gd_status read_normalize(gd_options *to, const json_t *scoring, const char *path, gd_error *err)
@@ -212,7 +220,7 @@ void gd_trained_close(gd_trained *t)
 
 /* ---- applying ---- */
 
-void gd_trained_apply(gd_trained *t, gd_options *options)
+gd_status gd_trained_apply(gd_trained *t, gd_options *options, gd_error *err)
 {
     const gd_options *ours = &t->scoring;
     char room[NUMBER_ROOM];
@@ -231,6 +239,10 @@ void gd_trained_apply(gd_trained *t, gd_options *options)
         options->normalize = ours->normalize;
     if (options->add_eos == GD_ADD_EOS_OFF)
         options->add_eos = GD_ADD_EOS_NEVER;
+    if (ours->chat_format && is_file(ours->chat_format))
+        return gd_trained_blame(t, GD_TRAINED_CHAT_FORMAT, err,
+                                "a file is not looked for: give it with --chat-format, or choose another format there");
+    return GD_OK;
 }
 
 gd_status gd_trained_blame(const gd_trained *t, gd_trained_field field, gd_error *err, const char *format, ...)
@@ -265,7 +277,14 @@ static gd_status note_applied(const gd_trained *t, gd_notes *notes, gd_error *er
     return gd_notes_add(notes, err, "the %s was trained with %s (" GD_TRAINED_FILE "), used here too", t->whose, list);
 }
 
-/* Two names may mean one format: "auto" is whatever the template has. */
+static const char *last_part(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
+/* Two names may mean one format: "auto" is whatever the template has.  A file may have been moved. */
 static gd_status same_format(bool *same, const gd_trained *t, const gd_options *given, const gd_chat *chat,
                              const gd_choice *from, gd_error *err)
 {
@@ -273,8 +292,9 @@ static gd_status same_format(bool *same, const gd_trained *t, const gd_options *
     gd_error why = { 0 };
     gd_status rc;
 
-    *same = false;
-    if (!chat || !is_builtin(given->chat_format))
+    *same = is_file(t->scoring.chat_format) &&
+            !strcmp(last_part(t->scoring.chat_format), last_part(given->chat_format));
+    if (!chat || is_file(t->scoring.chat_format) || !is_builtin(given->chat_format))
         return GD_OK;
     rc = gd_chat_open(&trained, t->scoring.chat_format, from->chat, from->special, &why);
     *same = !rc && !strcmp(gd_chat_name(trained), gd_chat_name(chat));

@@ -36,8 +36,9 @@ gd_status gd_trained_open(gd_trained *trained, const char *dir, const char *adap
 void gd_trained_close(gd_trained *trained);
 
 /* Sets those of the options that are at their defaults.  They may point into *trained from then on.  GD_ADD_EOS_OFF
- * becomes GD_ADD_EOS_NEVER: whoever reads them needs not tell the two apart. */
-void gd_trained_apply(gd_trained *trained, gd_options *options);
+ * becomes GD_ADD_EOS_NEVER: whoever reads them need not tell the two apart.  Fails with GD_EFORMAT if the training's
+ * chat format was a file, and the options have none. */
+gd_status gd_trained_apply(gd_trained *trained, gd_options *options, gd_error *err);
 
 /* Notes what was applied, and each of the options that the caller gave although the training had another.  `chat` is
  * the format that conversations have, or NULL; `from` says whose template "auto" means. */

@@ -87,7 +87,7 @@ static void targets(gd_buf *b, const json_t *value)
 
 static void introduction(gd_buf *b, const gd_outcome *o)
 {
-    const char *base = gd_get_text(o->run, "base");
+    const char *base = gd_outcome_base(o);
     const double parameters = gd_get_real(o->run, "parameters");
 
     gd_buf_str(b, "# A reward model on ");
@@ -215,6 +215,25 @@ static void result_row(gd_buf *b, const char *name, const gd_outcome_set *set)
     gd_buf_str(b, " |\n");
 }
 
+/* Sets whose accuracy says little. */
+static void seen_sentences(gd_buf *b, const gd_outcome *o)
+{
+    const json_t *one;
+    size_t i;
+
+    json_array_foreach(gd_get_part(o->run, "evals"), i, one) {
+        const char *name = gd_get_text(one, "name");
+
+        if (!(gd_get_real(one, "seen") > 0))
+            continue;
+        gd_buf_str(b, "\nOf the records of the set ");
+        gd_markdown_text(b, name && *name ? name : "evaluation");
+        gd_buf_str(b, ", ");
+        gd_markdown_count(b, gd_get_real(one, "seen"));
+        gd_buf_str(b, " have a text that it was trained on, too: its accuracy says less than it seems to.\n");
+    }
+}
+
 static void results_section(gd_buf *b, const gd_outcome *o)
 {
     size_t rows = 0;
@@ -239,6 +258,7 @@ static void results_section(gd_buf *b, const gd_outcome *o)
         b->failed = !gd_outcome_set_of(&set, o, name, line) || b->failed;
         result_row(b, name, &set);
     }
+    seen_sentences(b, o);
 }
 
 /* "loss 0.6931 [blocks] 0.5450": the means at both ends. */

@@ -57,10 +57,11 @@ static void put_optimiser(gd_result *out, json_t *into, const gd_training *t)
 static void put_texts(gd_result *out, json_t *into, const gd_training *t)
 {
     const gd_encoder *e = &t->model->encoder;
+    const char *format = t->settings.model.chat_format;
 
     gd_put_size(out, into, "max_length", e->max_length);
     gd_put_text(out, into, "add_eos", eos[e->add_eos]);
-    gd_put_text(out, into, "chat_format", t->settings.model.chat_format);
+    gd_put_text(out, into, "chat_format", format ? format : e->trained.scoring.chat_format); /* a merged model's own */
     gd_put_text(out, into, "turns", turns[e->turns]);
 }
 

@@ -1,6 +1,8 @@
 /* markdown.c - text of any kind inside Markdown. */
 #include "train/markdown.h"
 
+#include "train/outcome.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -57,7 +59,7 @@ void gd_markdown_value(gd_buf *b, const json_t *value)
             gd_markdown_text(b, json_is_string(one) ? json_string_value(one) : "?");
         }
     } else if (json_is_number(value) || json_is_boolean(value)) {
-        gd_json_put(b, value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
+        gd_outcome_scalar(b, value);
     } else {
         gd_buf_str(b, "?");
     }

@@ -97,37 +97,46 @@ static const char *reason_of(const json_t *line, const char *before)
     return json_is_true(why) ? "" : json_is_string(why) ? json_string_value(why) : before;
 }
 
-static void find_state(gd_outcome *out, double evaluated)
+/* Whether the run's sets were evaluated after its last step. */
+static bool is_evaluated(const gd_outcome *out)
 {
-    const bool evaluates = json_array_size(gd_get_part(out->run, "evals")) > 0;
+    const json_t *one;
+    size_t i;
 
+    json_array_foreach(gd_get_part(out->run, "evals"), i, one) {
+        const char *name = gd_get_text(one, "name");
+        const json_int_t line = name ? json_integer_value(gd_get_part(out->sets, name)) : 0;
+
+        if (name && (line < 0 || !(gd_get_real(json_array_get(out->log, (size_t)line), "step") >= out->step)))
+            return false;
+    }
+    return true;
+}
+
+static void find_state(gd_outcome *out)
+{
     if (!isfinite(out->steps) || out->step < out->steps)
         out->state = out->reason ? GD_OUTCOME_STOPPED : out->step > 0 ? GD_OUTCOME_RUNNING : GD_OUTCOME_BEGUN;
     else
-        out->state = evaluates && evaluated < out->step ? GD_OUTCOME_EVALUATING : GD_OUTCOME_DONE;
+        out->state = is_evaluated(out) ? GD_OUTCOME_DONE : GD_OUTCOME_EVALUATING;
     if (out->reason && !*out->reason)
         out->reason = NULL;
 }
 
 static bool read_log(gd_outcome *out)
 {
-    double evaluated = 0;
     const json_t *line;
     size_t i;
 
     out->reason = reason_of(out->run, NULL);
     json_array_foreach(out->log, i, line) {
-        const double step = gd_get_real(line, "step");
-
         if (!sets_of_line(out->sets, line, i))
             return false;
         out->reason = reason_of(line, out->reason);
         if (isfinite(gd_get_real(line, "loss")))
-            out->step = fmax(out->step, step);
-        else
-            evaluated = fmax(evaluated, step);
+            out->step = fmax(out->step, gd_get_real(line, "step"));
     }
-    find_state(out, evaluated);
+    find_state(out);
     return true;
 }
 
@@ -174,7 +183,7 @@ static void interval(gd_outcome_set *set)
 {
     const double drawn = fmin(set->pairs, DRAWN_MOST), shrink = sqrt(drawn / set->pairs);
 
-    if (!(set->pairs >= 1 && set->accuracy >= 0 && set->accuracy <= 1))
+    if (!(set->pairs >= 1 && set->accuracy > 0 && set->accuracy < 1))
         return;
     gd_bootstrap_share((size_t)(set->accuracy * drawn + 0.5), (size_t)drawn, &set->low, &set->high);
     set->low = set->accuracy + (set->low - set->accuracy) * shrink;
@@ -228,7 +237,24 @@ bool gd_outcome_set_of(gd_outcome_set *out, const gd_outcome *outcome, const cha
     return fine;
 }
 
-/* ---- time ---- */
+/* ---- words ---- */
+
+const char *gd_outcome_base(const gd_outcome *outcome)
+{
+    const char *base = gd_get_text(outcome->run, "base"), *slash = base ? strrchr(base, '/') : NULL;
+    const bool is_path = base && (base[0] == '/' || base[0] == '.' || strchr(base, '/') != slash);
+
+    return is_path && slash && slash[1] ? slash + 1 : base;
+}
+
+void gd_outcome_scalar(gd_buf *b, const json_t *value)
+{
+    if (json_is_real(value) && fabs(json_real_value(value)) < 1e6 &&
+        json_real_value(value) == floor(json_real_value(value)))
+        gd_buf_fixed(b, json_real_value(value), 0);
+    else
+        gd_json_put(b, value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
+}
 
 void gd_outcome_duration(gd_buf *b, double seconds)
 {

@@ -32,7 +32,8 @@ void gd_outcome_free(gd_outcome *outcome); /* all zero is fine */
 
 /* The last evaluation of a set, NaN where something is unknown. */
 typedef struct gd_outcome_set {
-    double step, pairs, accuracy, low, high, margin, loss; /* low to high: the 95 % interval of the accuracy */
+    double step, pairs, accuracy, margin, loss;
+    double low, high;       /* the 95 % interval of the accuracy; none where all pairs are right, or all wrong */
     double shorter, longer; /* the fraction of pairs whose chosen text is the shorter, the longer one */
 } gd_outcome_set;
 
@@ -48,6 +49,12 @@ bool gd_outcome_is_part(const char *name);
 
 /* How often a rule ("shorter", "longer") picks the chosen text of a set, or of the training data, "train". */
 double gd_outcome_baseline(const gd_outcome *outcome, const char *name, const char *rule);
+
+/* The name of the base: of a path, what follows the last slash; NULL if unknown. */
+const char *gd_outcome_base(const gd_outcome *outcome);
+
+/* A number, true or false as short as it can be: 8.0 as 8. */
+void gd_outcome_scalar(gd_buf *b, const json_t *value);
 
 /* 75 as "1 min 15 s". */
 void gd_outcome_duration(gd_buf *b, double seconds);

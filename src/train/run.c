@@ -171,10 +171,13 @@ static gd_status run_all(gd_run *run, gd_error *err)
         if (!rc)
             rc = after_step(run, err);
     }
-    if (!rc && !run->mark.finished)
-        return gd_fail(err, GD_EINTERRUPTED, "stopped after %llu of %zu steps; the same command continues",
-                       (unsigned long long)run->mark.step, run->training->settings.trainer.total);
-    return rc ? rc : gd_run_finish(run, err);
+    if (!rc && run->mark.finished)
+        return gd_run_finish(run, err);
+    gd_run_last_page(run,
+                     rc ? "an error, which the run reported" : "the run was interrupted; the same command continues");
+    return rc ? rc
+              : gd_fail(err, GD_EINTERRUPTED, "stopped after %llu of %zu steps; the same command continues",
+                        (unsigned long long)run->mark.step, run->training->settings.trainer.total);
 }
 
 /* ---- the call ---- */

@@ -39,6 +39,9 @@ gd_status gd_run_keep_best(gd_run *run, gd_error *err);
 /* The page, if the last one is some seconds old, or `now`. */
 gd_status gd_run_page(gd_run *run, bool now, gd_error *err);
 
+/* The page of a run that ends before its last step. Nothing becomes of a failure: the run has a worse one. */
+void gd_run_last_page(gd_run *run, const char *why);
+
 /* The adapter, its card, the page. */
 gd_status gd_run_finish(gd_run *run, gd_error *err);
 

@@ -179,12 +179,13 @@ gd_status gd_run_keep_best(gd_run *run, gd_error *err) { return write_with(run, 
 
 /* ---- for readers ---- */
 
-/* The lines of the log without the first. */
-static json_t *lines_of(const gd_run *run)
+/* The lines of the log without the first; and one that says why the run has ended, unless `why` is NULL. */
+static json_t *lines_of(const gd_run *run, const char *why)
 {
     json_t *lines = json_copy(run->log.file[GD_LOG_STEPS].lines);
 
-    if (lines && json_array_remove(lines, 0)) {
+    if (lines &&
+        (json_array_remove(lines, 0) || (why && json_array_append_new(lines, json_pack("{s:s}", "stopped", why))))) {
         json_decref(lines);
         lines = NULL;
     }
@@ -193,9 +194,9 @@ static json_t *lines_of(const gd_run *run)
 
 typedef gd_status make_text(char **text, const json_t *run, const json_t *log, const json_t *times, gd_error *err);
 
-static gd_status write_text(const gd_run *run, const char *name, make_text *make, gd_error *err)
+static gd_status write_text(const gd_run *run, const char *name, make_text *make, const char *why, gd_error *err)
 {
-    json_t *lines = lines_of(run);
+    json_t *lines = lines_of(run, why);
     char *path = gd_path_join(output_of(run), name), *text = NULL;
     gd_status rc = lines && path ? GD_OK : gd_fail_memory(err, 0);
 
@@ -216,8 +217,10 @@ gd_status gd_run_page(gd_run *run, bool now, gd_error *err)
     if (!now && time - run->page_time < PAGE_SECONDS)
         return GD_OK;
     run->page_time = time;
-    return write_text(run, "report.html", gd_train_page, err);
+    return write_text(run, "report.html", gd_train_page, NULL, err);
 }
+
+void gd_run_last_page(gd_run *run, const char *why) { (void)write_text(run, "report.html", gd_train_page, why, NULL); }
 
 /* Of a run that was over before, its owner may have edited the card. */
 static gd_status keeps_card(const gd_run *run, bool *keeps, gd_error *err)
@@ -237,6 +240,6 @@ gd_status gd_run_finish(gd_run *run, gd_error *err)
     if (!rc)
         rc = keeps_card(run, &keeps, err);
     if (!rc && !keeps)
-        rc = write_text(run, "README.md", gd_train_card, err);
+        rc = write_text(run, "README.md", gd_train_card, NULL, err);
     return rc ? rc : gd_run_page(run, true, err);
 }

@@ -170,7 +170,7 @@ gd_status gd_train_settings_read(gd_train_settings *out, const gd_options *model
     rc = gd_sized_read(o, &kind, options, err);
     if (!rc)
         rc = gd_options_read(&out->model, model, err);
-    if (!rc && (!o->train || !o->output || !*o->output))
+    if (!rc && (!o->train || (!out->model.dry_run && (!o->output || !*o->output))))
         rc = gd_fail(err, GD_EUSAGE, o->train ? "no output was given" : "no data to train on were given");
     if (!rc)
         rc = read_words(out, err);

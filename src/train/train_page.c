@@ -39,7 +39,7 @@ static void put_step(gd_buf *b, const gd_outcome *o)
 /* What the tab of the browser says, too. */
 static void begin(gd_buf *b, const gd_outcome *o)
 {
-    const char *base = gd_get_text(o->run, "base");
+    const char *base = gd_outcome_base(o);
     gd_buf title = { 0 };
 
     gd_buf_str(&title, "Training ");
@@ -327,6 +327,11 @@ static void evaluated_rows(gd_buf *b, const gd_outcome *o)
         gd_page_text(b, one, "path", "?");
         gd_buf_str(b, ", ");
         gd_page_number(b, gd_get_real(one, "pairs"), 0, " pairs", "an unknown number of pairs");
+        if (gd_get_real(one, "seen") > 0) {
+            gd_buf_str(b, "; ");
+            gd_buf_fixed(b, gd_get_real(one, "seen"), 0);
+            gd_buf_str(b, " records have a text that is trained on, too");
+        }
         gd_html_row_end(b);
     }
 }
@@ -367,8 +372,6 @@ static void data_table(gd_buf *b, const gd_outcome *o)
 /* A setting as it is in the log. */
 static void put_setting(gd_buf *b, const json_t *value)
 {
-    gd_buf text = { 0 };
-
     if (json_is_string(value) || json_is_array(value)) {
         put_names(b, value);
     } else if (json_is_null(value)) {
@@ -376,9 +379,7 @@ static void put_setting(gd_buf *b, const json_t *value)
     } else if (json_is_object(value)) {
         gd_buf_str(b, "?");
     } else {
-        gd_json_put(&text, value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
-        gd_html_text(b, gd_page_aside(b, &text));
-        gd_buf_free(&text);
+        gd_outcome_scalar(b, value);
     }
 }
 
@@ -389,6 +390,7 @@ static void settings_table(gd_buf *b, const gd_outcome *o)
     size_t rows = 0;
 
     gd_html_words(b);
+    gd_page_text_row(b, "base", o->run, "base", "unknown");
     json_object_foreach((json_t *)o->settings, name, value) {
         if (rows++ == LIST_MOST)
             break;

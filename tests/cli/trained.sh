@@ -68,6 +68,13 @@ cmp -s set/guerdon-adapter.json merged/guerdon-adapter.json || fail 'merge loses
 "$guerdon" tokenize --model "$model" --adapter set --input pairs.jsonl >hand.out 2>hand.errors
 cmp -s set.out hand.out || fail "merged, the ids are $(cat set.out)"
 
+# train: an adapter upon such a model has the settings with which it was trained, which are the model's where none are given
+"$guerdon" train --model merged --train pairs.jsonl --output upon --max-steps 1 --quiet 2>errors || fail "train: $(cat errors)"
+grep -q '"chat_format": "hh"' upon/guerdon-adapter.json && grep -q '"turns": "on"' upon/guerdon-adapter.json &&
+    grep -q '"add_eos": "always"' upon/guerdon-adapter.json || fail "an adapter upon a merged model: $(cat upon/guerdon-adapter.json)"
+"$guerdon" tokenize --model merged --adapter upon --input pairs.jsonl >set.out 2>errors || fail "an adapter upon a merged model: $(cat errors)"
+cmp -s set.out hand.out || fail "an adapter upon a merged model: $(cat set.out)"
+
 # inspect: how it was trained, in lines
 "$guerdon" inspect --model "$model" --adapter set >out 2>errors || fail "inspect: $(cat errors)"
 sed -n '/^trained/,/^[^ t]/p' out >lines

@@ -19,8 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     (void)fuzz_file(GD_TRAINED_FILE, data, size);
     gd_options_init(&options);
-    if (fuzz_accepted(gd_trained_open(&trained, fuzz_dir(), NULL, &err), &err)) {
-        gd_trained_apply(&trained, &options);
+    if (fuzz_accepted(gd_trained_open(&trained, fuzz_dir(), NULL, &err), &err) &&
+        fuzz_accepted(gd_trained_apply(&trained, &options, &err), &err)) {
         assert_true(options.max_length <= INT32_MAX);
         assert_in_range(options.add_eos, GD_ADD_EOS_NEVER, GD_ADD_EOS_ALWAYS);
         assert_true(is_one_of(options.turns, turns));

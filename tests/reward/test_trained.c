@@ -269,6 +269,30 @@ static void formats_are_compared_by_what_they_mean(void **state)
     }
 }
 
+/* The path that the training had is not opened; the user's counts, and where the file is now doesn't matter. */
+static void a_format_of_a_file_must_be_given(void **state)
+{
+    static const char format[] = "format: guerdon-chat/1\nname: mine\nspecial_tokens: by_tokenizer\n"
+                                 "turns: {user: {before: U, after: X}, assistant: {before: A, after: X}}\n";
+    gd_options options = options_of(&(struct choice){ .chat_format = in_dir(*state, "mine.yaml") });
+    gd_error err = { 0 };
+    gd_model *model;
+
+    make_both(*state, &(change){ "file", NULL, NULL });
+    write_text(*state, "mine.yaml", format);
+    write_text(a, FILE_NAME, SETTINGS("\"chat_format\":\"there/mine.yaml\""));
+    assert_ok(gd_model_open(&model, &options, test_err));
+    assert_null(gd_model_note(model, 0));
+    gd_model_close(model);
+    options.chat_format = "hh";
+    assert_ok(gd_model_open(&model, &options, test_err));
+    assert_string_equal(gd_model_note(model, 0), WITH "chat_format there/mine.yaml, but hh" BUT);
+    gd_model_close(model);
+    options.chat_format = NULL;
+    assert_int_equal(gd_model_open(&model, &options, &err), GD_EFORMAT);
+    assert_contains(err.text, "is there/mine.yaml, but a file is not looked for: give it with --chat-format");
+}
+
 /* The file says what TRL's card only suggests. */
 static void a_card_is_not_quoted_beside_settings(void **state)
 {
@@ -434,6 +458,7 @@ int main(void)
         IN_DIR(settings_are_as_by_hand),
         IN_DIR(settings_matter),
         IN_DIR(formats_are_compared_by_what_they_mean),
+        IN_DIR(a_format_of_a_file_must_be_given),
         IN_DIR(a_card_is_not_quoted_beside_settings),
         IN_DIR(no_output_takes_its_place),
         IN_DIR(the_file_is_one_that_must_not_change),

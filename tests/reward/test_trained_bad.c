@@ -4,7 +4,8 @@
 
 #define F "the field "
 #define WORDS_OF_EOS "but auto, always or never is expected"
-#define PLAIN "but null or the name of a built-in chat format is expected"
+#define PLAIN "but null, the name of a built-in chat format, or a path that ends in .yaml is expected"
+#define GIVE "but a file is not looked for: give it with --chat-format, or choose another format there"
 #define TWO "but null or \"MEAN,STD\", two finite numbers of which STD is above 0, is expected"
 #define UNKNOWN                                                                                               \
     " of \"scoring\" is unknown, and may matter to scores; only max_length, add_eos, chat_format, turns and " \
@@ -53,7 +54,8 @@ static const struct bad_case {
     { SETTINGS("\"chat_format\":5"), F "\"chat_format\" is an integer, but a string is expected" },
     { SETTINGS("\"chat_format\":\"qwen\""), F "\"chat_format\" is \"qwen\", " PLAIN },
     { SETTINGS("\"chat_format\":\"/etc/passwd\""), F "\"chat_format\" is \"/etc/passwd\", " PLAIN },
-    { SETTINGS("\"chat_format\":\"mine.yaml\""), F "\"chat_format\" is \"mine.yaml\", " PLAIN },
+    { SETTINGS("\"chat_format\":\"mine.yaml\""), F "\"chat_format\" is mine.yaml, " GIVE },
+    { SETTINGS("\"chat_format\":\"/etc/mine.yml\""), F "\"chat_format\" is /etc/mine.yml, " GIVE },
     { SETTINGS("\"chat_format\":\"hh\\u0000\""), F "\"chat_format\" contains a NUL character" },
     { SETTINGS("\"turns\":false"), F "\"turns\" is true or false, but a string is expected" },
     { SETTINGS("\"turns\":\"yes\""), F "\"turns\" is \"yes\", but auto, on or off is expected" },

@@ -137,6 +137,7 @@ static void the_card_has_the_figures(void **state)
         "\nmargin    0.014 \xe2\x96\x81", /* the mean of the first of 21 parts, the lowest */
         "\xe2\x96\x88 0.488\n",
         "The steps took 4 min 16 s.",
+        "Of the records of the set hard, 1,234 have a text that it was trained on, too",
         NULL,
     };
     training t = training_begun(128, 128);
@@ -154,13 +155,17 @@ static void the_card_says_what_was_different(void **state)
     static const char *const wanted[] = { "text = \"PROMPT\" + \"ANSWER\" + tokenizer.eos_token\n",
                                           "after step 20 of 128: no better for 3 evaluations\n",
                                           "It was not evaluated on data of its own.",
-                                          "on the modules q\\_proj, v\\_proj)", NULL };
+                                          "# A reward model on llama\n",
+                                          "score --model /home/me/llama --adapter",
+                                          "on the modules q\\_proj, v\\_proj)",
+                                          NULL };
     training t = training_begun(20, 128);
     json_t *settings = json_object_get(t.run, "settings");
     char *card;
 
     (void)state;
     json_object_del(t.run, "evals");
+    json_object_set_new(t.run, "base", json_string("/home/me/llama"));
     json_object_set_new(t.run, "stopped", json_string("no better for 3 evaluations"));
     json_object_set_new(settings, "add_eos", json_string("auto"));
     json_object_set_new(settings, "lora_targets", json_pack("[s,s]", "q_proj", "v_proj"));

@@ -54,9 +54,11 @@ static void a_run_that_is_done(void **state)
         "71.5</span>",
         "<b>4 min 16 s</b>", "<b>8.00</b>", "<b>128</b><span>of 128, epoch 1.00</span>",
         /* data and settings */
-        "<th>Left out: a text is too long</th><td>8</td>", "<th>learning_rate</th><td>1e-5</td>",
-        "<th>margin_field</th><td>none</td>", "<th>lora_targets</th><td>all-linear</td>",
-        "<th>parameters that learn</th><td>9773056</td>", "<td>55.2\xc2\xa0%</td>",
+        "<th>Left out: a text is too long</th><td>8</td>", "50 pairs; 1234 records have a text that is trained on, too",
+        "<th>lora_alpha</th><td>64</td>", "<th>base</th><td>HuggingFaceTB/SmolLM2-135M</td>",
+        "<th>learning_rate</th><td>1e-5</td>", "<th>margin_field</th><td>none</td>",
+        "<th>lora_targets</th><td>all-linear</td>", "<th>parameters that learn</th><td>9773056</td>",
+        "<td>55.2\xc2\xa0%</td>",
         /* charts: the baseline, the learning rate without prefixes of units, a quarter of the rows is shared */
         "always the shorter", "Learning rate, in units of 1e-6", "clipped from here", ": 0.2500</title>", NULL
     };
@@ -105,8 +107,7 @@ static void a_run_ends(void **state)
     char *page;
 
     (void)state;
-    json_array_remove(t.log, json_array_size(t.log) - 1); /* of the last evaluation, both lines */
-    json_array_remove(t.log, json_array_size(t.log) - 1);
+    json_array_remove(t.log, json_array_size(t.log) - 1); /* the last evaluation of one of two sets */
     page = page_and_free(&t);
     assert_non_null(strstr(page, "the last evaluation is running"));
     assert_non_null(strstr(page, "http-equiv"));
@@ -123,6 +124,19 @@ static void a_run_ends(void **state)
     json_object_set_new(t.run, "stopped", json_true());
     page = page_and_free(&t);
     assert_non_null(strstr(page, "Stopped early, after step 70 of 128.</p>"));
+    gd_string_free(page);
+}
+
+/* Resampling pairs that are all right tells nothing. */
+static void all_pairs_right_have_no_interval(void **state)
+{
+    training t = training_begun(128, 128);
+    char *page;
+
+    (void)state;
+    json_array_append_new(t.log, json_pack("{s:f,s:i}", "eval_accuracy", 1.0, "step", 128));
+    page = page_and_free(&t);
+    assert_non_null(strstr(page, "<td>200</td><td>1.0000</td><td></td><td></td>"));
     gd_string_free(page);
 }
 
@@ -244,6 +258,7 @@ int main(void)
         cmocka_unit_test(a_run_that_is_done),
         cmocka_unit_test(a_run_goes_on),
         cmocka_unit_test(a_run_ends),
+        cmocka_unit_test(all_pairs_right_have_no_interval),
         cmocka_unit_test(very_many_pairs_have_a_narrow_interval),
         cmocka_unit_test(a_duration_has_two_units),
         cmocka_unit_test(names_are_escaped),

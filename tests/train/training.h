@@ -40,8 +40,8 @@ static inline training training_begun(int done, int steps)
         .run = training_json(
             "{\"guerdon\":\"0.2.0\",\"base\":\"HuggingFaceTB/SmolLM2-135M\",\"train\":[\"pairs.jsonl.gz\"],"
             "\"evals\":[{\"name\":\"\",\"path\":\"eval.jsonl\",\"records\":200,\"pairs\":200},"
-            "{\"name\":\"hard\",\"path\":\"hard.jsonl\",\"records\":50,\"pairs\":50}],"
-            "\"settings\":{\"lora_r\":32,\"lora_alpha\":64,\"lora_targets\":\"all-linear\",\"learning_rate\":1e-05,"
+            "{\"name\":\"hard\",\"seen\":1234,\"path\":\"hard.jsonl\",\"records\":50,\"pairs\":50}],"
+            "\"settings\":{\"lora_r\":32,\"lora_alpha\":64.0,\"lora_targets\":\"all-linear\",\"learning_rate\":1e-05,"
             "\"schedule\":\"cosine\",\"warmup_steps\":100,\"clip\":1,\"margin_field\":null,\"add_eos\":\"never\"},"
             "\"data\":{\"records\":2000,\"kept\":1990,\"too_long\":8,\"equal\":1,\"indifferent\":0,\"failed\":1,"
             "\"pairs\":1990,\"tokens\":500000,\"longest\":511},"

@@ -1,0 +1,127 @@
+#!/bin/bash
+# train.sh - guerdon train from end to end: what it prints, its statuses, the commands that it proposes, interruptions,
+# and the same run from a recipe.
+LC_ALL=C
+export LC_ALL
+guerdon=$(cd "${top_builddir:-.}" && pwd)/guerdon
+data=$(cd "${srcdir:-.}" && pwd)/tests/data/golden
+work=$(mktemp -d) || exit 99
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 99
+PATH=$(dirname "$guerdon"):$PATH
+failed=0
+fail() { failed=1; echo "FAILED: $*"; sed 's/^/    /' err | head -20; }
+
+base=$data/qwen2
+awk 'BEGIN { for (i = 0; i < 24; i++)
+    print "{\"chosen\":\"Question " i "? yes\",\"rejected\":\"Question " i "? no, never\",\"by\":\"" i % 2 "\"}" }' >pairs.jsonl
+sed -n '1,5p' pairs.jsonl >first.jsonl
+sed -n '6,9p' pairs.jsonl >"second set.jsonl"
+
+# train STATUS OUT FLAGS: a run of 6 steps, with that status
+train()
+{
+    local wanted=$1 out=$2
+    shift 2
+    "$guerdon" train --model "$base" --train pairs.jsonl --output "$out" --batch-size 2 --grad-accum 2 --lora-r 2 \
+        --precision fp32 --threads 1 --learning-rate 1e-3 "$@" >out 2>err </dev/null
+    status=$?
+    [ $status -eq "$wanted" ] || fail "train --output $out $*: status $status"
+}
+
+has() { grep -qF -e "$1" "$2" || fail "no '$1' in $2"; }
+
+# a run, what it says, and the commands that it proposes
+train 0 "it's a run" --eval a=first.jsonl --eval "b=second set.jsonl"
+[ ! -s out ] || fail 'train prints on standard output'
+has 'to be beaten: chance 50 %' err
+has 'trained 6 steps in 0:0' err
+has 'a: accuracy ' err
+has 'b: accuracy ' err
+has "the adapter is in it's a run" err
+[ "$(grep -c '^    guerdon ' err)" -eq 3 ] || fail 'not three commands'
+has "    guerdon merge --model $base --adapter 'it'\\''s a run' --output 'it'\\''s a run-merged'" err
+grep '^    guerdon ' err >commands.sh
+sh -e commands.sh >pasted 2>&1 || fail "the commands fail: $(cat pasted)"
+[ -s "it's a run-merged/config.json" ] || fail 'the adapter is not merged'
+[ "$(grep -c '"margin"' pasted)" -eq 5 ] || fail 'the first set is not scored'
+
+# the settings arrive
+head -1 "it's a run/log.jsonl" >first
+for setting in '"lora_r":2' '"batch_size":2' '"grad_accum":2' '"learning_rate":0.001' '"precision":"fp32"' '"name":"a"' \
+    '"name":"b"'; do
+    has "$setting" first
+done
+
+# the same from a recipe, where only the output is a flag
+cat >run.yaml <<END
+model: $base
+train: pairs.jsonl
+eval:
+  a: first.jsonl
+  b: second set.jsonl
+batch-size: 2
+grad_accum: 2
+lora_r: 2
+precision: fp32
+learning_rate: 1.0e-3
+END
+"$guerdon" train --recipe run.yaml --output recipe --json --quiet >out 2>err || fail "a recipe: status $?"
+[ ! -s err ] || fail 'train --quiet is not quiet'
+has '"format": "guerdon-train/1"' out
+for file in adapter_model.safetensors adapter_config.json log.jsonl; do
+    cmp -s "it's a run/$file" "recipe/$file" || fail "$file of the recipe's run differs"
+done
+
+# a plan, by either command
+train 0 plan --dry-run
+[ ! -e plan ] || fail 'train --dry-run writes an output'
+for line in 'records         24, 24 used' 'pairs           24' 'steps           6 of at most 4 records (2 x 2)' 'parameters      ' \
+    'memory          ' 'layers kept     '; do
+    has "$line" out
+done
+grep -v '^memory' out >plan.txt # which is that of the process, too
+"$guerdon" inspect --model "$base" --train pairs.jsonl --batch-size 2 --grad-accum 2 --lora-r 2 --precision fp32 \
+    --threads 1 >out 2>err || fail "inspect --train: status $?"
+grep -v '^memory' out | cmp -s - plan.txt || fail 'inspect --train and train --dry-run differ'
+"$guerdon" inspect --recipe run.yaml --lora-r 4 --json >out 2>err || fail "inspect --recipe: status $?"
+has '"lora_r": 4' out
+
+# a run that is complete
+"$guerdon" train --recipe run.yaml --output recipe >out 2>err || fail "a complete run: status $?"
+has 'all 6 steps were done before: loss ' err
+cmp -s "it's a run/adapter_model.safetensors" recipe/adapter_model.safetensors || fail 'a complete run is changed'
+
+# interrupted, each time after a step, and continued
+for signal in INT TERM; do
+    wanted=$([ $signal = INT ] && echo 130 || echo 143)
+    for quiet in '' --quiet; do
+        rm -rf stopped
+        "$guerdon" train --recipe run.yaml --output stopped --epochs 200 $quiet >out 2>err &
+        for ((i = 0; i < 500; i++)); do
+            [ "$(grep -c '"loss"' stopped/log.jsonl 2>/dev/null)" -gt 2 ] 2>/dev/null && break
+            sleep 0.02
+        done
+        kill -$signal $!
+        wait $! 2>/dev/null
+        status=$?
+        [ $status -eq "$wanted" ] || fail "SIG$signal: status $status"
+        grep -q 'same command continues' err || fail "SIG$signal: no way to go on"
+        if [ -n "$quiet" ]; then
+            [ "$(wc -l <err)" -eq 1 ] || fail "SIG$signal with --quiet is not quiet"
+        else
+            has 'guerdon: stopping after this step, and saving it; a second signal stops at once' err
+        fi
+    done
+done
+
+# mistakes that the library finds, in its words
+train 2 bad --clip -1
+has 'clip is -1' err
+train 2 bad --lora-targets wheels
+train 2 bad --eval nope= --eval-every 2
+train 3 bad --eval nope.jsonl
+has 'nope.jsonl: No such file or directory' err
+train 2 bad --best eval_wheels --eval first.jsonl
+[ ! -e bad/adapter_config.json ] || fail 'a run that failed left an adapter'
+exit $failed
