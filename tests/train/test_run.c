@@ -350,7 +350,7 @@ static void peft_scores_the_adapter_alike(void **state)
     run.options.warmup_steps = (gd_number){ 1, 0 };
     run.options.batch_size = 4;
     run.options.grad_accum = 2;
-    train_into(&run, "out");
+    run_into(&run, "out");
     (void)snprintf(ours, sizeof ours, "%s/adapter_model.safetensors", run.output);
     same_file(ours, test_data(path, sizeof path, "golden/trained/adapter_model.safetensors"));
     score_pairs(&run, &margin, &mean);
