@@ -23,13 +23,14 @@ static gd_status look(const char *path, bool *marked, char found[NAME_MAX + 1], 
     found[0] = '\0';
     if (!list)
         return gd_fail(err, errno == ENOMEM ? GD_ENOMEM : GD_EIO, "%s: %s", path, strerror(errno));
-    errno = 0;
-    while ((entry = readdir(list)) != NULL) { /* NOLINT: a list of our own */
-        if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+    do {
+        errno = 0;
+        entry = readdir(list); /* NOLINT: a list of our own */
+        if (!entry || !strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
             continue;
         *marked |= !strcmp(entry->d_name, MARK);
         memcpy(found, entry->d_name, strlen(entry->d_name) + 1);
-    }
+    } while (entry || errno == EINTR);
     if (errno)
         (void)gd_fail(err, GD_EIO, "%s: %s", path, strerror(errno));
     (void)closedir(list);
