@@ -18,6 +18,7 @@ static gd_status look(const char *path, bool *marked, char found[NAME_MAX + 1], 
 {
     DIR *list = opendir(path);
     const struct dirent *entry;
+    int why;
 
     *marked = false;
     found[0] = '\0';
@@ -31,10 +32,9 @@ static gd_status look(const char *path, bool *marked, char found[NAME_MAX + 1], 
         *marked |= !strcmp(entry->d_name, MARK);
         memcpy(found, entry->d_name, strlen(entry->d_name) + 1);
     } while (entry || errno == EINTR);
-    if (errno)
-        (void)gd_fail(err, GD_EIO, "%s: %s", path, strerror(errno));
+    why = errno;
     (void)closedir(list);
-    return errno ? GD_EIO : GD_OK;
+    return why ? gd_fail(err, GD_EIO, "%s: %s", path, strerror(why)) : GD_OK;
 }
 
 gd_status gd_output_take(const char *path, int anew, gd_error *err)

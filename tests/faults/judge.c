@@ -33,8 +33,12 @@ static bool ends_in(const char *name, const char *ending)
 /* What says how long a training run took, and the manifests that have its length. */
 static bool varies(const char *name)
 {
-    return !strncmp(name, FAULT_TRAINED, strlen(FAULT_TRAINED)) &&
-           (ends_in(name, "times.jsonl") || ends_in(name, "report.html") || ends_in(name, "manifest.json"));
+    static const char *const files[] = { "times.jsonl", "report.html", "README.md", "manifest.json" };
+    bool found = false;
+
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+        found |= ends_in(name, files[i]);
+    return found && !strncmp(name, FAULT_TRAINED, strlen(FAULT_TRAINED));
 }
 
 static bool is_as(const fault_file *have, const fault_file *want)
