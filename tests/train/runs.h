@@ -42,6 +42,12 @@ const char *run_below(const test_run *run, const char *name);
 /* The content of OUTPUT/NAME, freed with gd_free(). */
 char *run_file(const test_run *run, const char *output, const char *name, size_t *len);
 
+/* A member, which must be a number. */
+double run_number(const json_t *object, const char *key);
+
+/* The mean margin, and the mean of all scores, of the pairs to evaluate on, scored with the adapter root/ADAPTER. */
+void run_score(const test_run *run, const char *adapter, double *margin, double *mean);
+
 /* Writes a file of the run's own, root/NAME. */
 void run_write(const test_run *run, const char *name, const char *text);
 

@@ -14,21 +14,12 @@
 
 /* ---- against TRL ---- */
 
-static double number(const json_t *object, const char *key)
-{
-    const json_t *value = json_object_get(object, key);
-
-    if (!json_is_number(value))
-        fail_msg("%s is missing", key);
-    return json_number_value(value);
-}
-
 static void check_figure(const json_t *want, const json_t *got, const char *key, double most)
 {
-    const double right = number(want, key), ours = number(got, key);
+    const double right = run_number(want, key), ours = run_number(got, key);
 
     if (!(fabs(ours - right) <= most * fabs(right)))
-        fail_msg("step %.0f: %s is %.9g, but TRL had %.9g", number(got, "step"), key, ours, right);
+        fail_msg("step %.0f: %s is %.9g, but TRL had %.9g", run_number(got, "step"), key, ours, right);
 }
 
 static const struct figure {
@@ -261,45 +252,6 @@ static void a_killed_run_continues_with_the_same_bits(void **state)
 
 /* ---- the same reward in training and in serving ---- */
 
-/* The accuracy and mean margin of what scoring with the adapter gives for the same pairs. */
-static void score_pairs(const test_run *run, double *margin, double *mean)
-{
-    char path[TEST_PATH + 32];
-    gd_options options = run->model;
-    gd_file_options files;
-    gd_model *model;
-    char *text, *line, *end;
-    size_t len, count = 0;
-
-    (void)snprintf(path, sizeof path, "%s/scores.jsonl", run->root);
-    options.adapter = run->output;
-    options.max_length = 512;
-    options.truncate = GD_TRUNCATE_DROP;
-    gd_file_options_init(&files);
-    files.input = run->eval;
-    files.output = path;
-    assert_ok(gd_model_open(&model, &options, test_err));
-    assert_ok(gd_score_file(model, &files, NULL, NULL, test_err));
-    gd_model_close(model);
-    text = run_file(run, ".", "scores.jsonl", &len);
-    *margin = *mean = 0;
-    for (line = text; (end = strchr(line, '\n')) != NULL; line = end + 1, count++) {
-        json_t *value;
-        double chosen, rejected;
-
-        assert_ok(gd_json_parse(&value, line, (size_t)(end - line), path, test_err));
-        chosen = (float)number(value, "chosen");
-        rejected = (float)number(value, "rejected");
-        *margin += chosen - rejected;
-        *mean += chosen;
-        *mean += rejected;
-        json_decref(value);
-    }
-    gd_free(text);
-    *margin /= (double)count;
-    *mean /= 2 * (double)count;
-}
-
 /* Reads lines of {"chosen":..,"rejected":..}; null and errors are skipped. Returns the number of scores. */
 static size_t read_scores(const char *path, double *scores, size_t room)
 {
@@ -311,8 +263,8 @@ static size_t read_scores(const char *path, double *scores, size_t room)
         json_t *value = json_loadb(line, (size_t)(end - line), JSON_DECODE_ANY, NULL);
 
         if (json_is_object(value) && json_object_get(value, "chosen") && count + 2 <= room) {
-            scores[count++] = number(value, "chosen");
-            scores[count++] = number(value, "rejected");
+            scores[count++] = run_number(value, "chosen");
+            scores[count++] = run_number(value, "rejected");
         }
         json_decref(value);
     }
@@ -353,7 +305,7 @@ static void peft_scores_the_adapter_alike(void **state)
     run_into(&run, "out");
     (void)snprintf(ours, sizeof ours, "%s/adapter_model.safetensors", run.output);
     same_file(ours, test_data(path, sizeof path, "golden/trained/adapter_model.safetensors"));
-    score_pairs(&run, &margin, &mean);
+    run_score(&run, "out", &margin, &mean);
     (void)snprintf(ours, sizeof ours, "%s/scores.jsonl", run.root);
     count = read_scores(test_data(path, sizeof path, "golden/trained/expected.jsonl"), want, 64);
     assert_int_equal(count, read_scores(ours, got, 64));
@@ -377,9 +329,9 @@ static void what_is_trained_is_what_is_scored(void **state)
     run_into(&run, "out");
     log = run_log(&run);
     last = json_array_get(log, json_array_size(log) - 1);
-    score_pairs(&run, &margin, &mean);
-    assert_true(number(last, "eval_margin") == margin);
-    assert_true(number(last, "eval_mean_reward") == mean);
+    run_score(&run, "out", &margin, &mean);
+    assert_true(run_number(last, "eval_margin") == margin);
+    assert_true(run_number(last, "eval_mean_reward") == mean);
     json_decref(log);
     run_close(&run);
 }
