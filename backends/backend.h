@@ -76,17 +76,17 @@ typedef struct gd_call {
  * operand type, since they feed products. */
 typedef struct gd_back_call {
     gd_tensor in[GD_OP_MAX_IN], out, kept[GD_OP_MAX_KEPT]; /* as in the forward pass, as far as the twin reads them */
-    const gd_weight *w;     /* linear: the matrix TURNED; rms_norm, head: as in the forward pass */
+    const gd_weight *w;     /* linear: the matrix TURNED; embedding, rms_norm, head: as in the forward pass */
     const gd_weight *a, *b; /* the adapter's matrices TURNED, or NULL */
     float scale;            /* of the adapter */
     gd_tensor d_out;
     gd_tensor d_in[GD_OP_MAX_IN]; /* no data: not wanted; attention: d_q, and d_k and d_v of all rows of the batch;
                                      last_row: of all rows */
     bool adds[GD_OP_MAX_IN];      /* to what is there; attention's keys and values and last_row always do */
-    /* Running sums over rows, F32, to which those of the tile are added; no data: not wanted.  linear: of A' [rank, in]
-     * and of B' transposed, [rank, out], without the scale; head: [labels, n].  Strides are multiples of 16, and what
-     * is between the columns and the stride may be overwritten. */
-    gd_tensor sums[2];
+    /* Running sums over rows, F32, to which those of the tile are added; no data: not wanted.  Strides are multiples of
+     * 16, and what is between the columns and the stride may be overwritten. */
+    gd_tensor d_w[GD_OP_MAX_WEIGHTS]; /* of the weights: of their shape, that of a vector being [1, n] */
+    gd_tensor d_a, d_b;               /* of A' [rank, in]; of B' transposed, [rank, out], without the scale */
     gd_op_params params;
     const gd_tile *tile;
 } gd_back_call;
@@ -104,6 +104,7 @@ typedef struct gd_limits {
     size_t max_in;       /* widest input of a linear */
     size_t max_out;      /* widest output of a linear */
     size_t max_rank;     /* of the adapter, 0 for none */
+    size_t max_learned;  /* widest output of a linear whose weights learn, 0 for none */
     size_t max_position; /* tokens of the longest text */
     size_t labels;       /* scores of a pooled row; with `train` */
     size_t head_dim, heads, kv_heads;
@@ -122,7 +123,7 @@ typedef struct gd_heights {
     size_t few;  /* a batch of up to this many rows takes less time than converting the weights: weight_borrow() */
 } gd_heights;
 
-#define GD_BACKEND_CONTRACT 2u /* incremented with every change of this file's meaning */
+#define GD_BACKEND_CONTRACT 3u /* incremented with every change of this file's meaning */
 
 typedef struct gd_backend {
     unsigned contract; /* GD_BACKEND_CONTRACT at compile time; a different value is refused */

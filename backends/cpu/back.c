@@ -7,13 +7,78 @@
 
 #include <string.h>
 
+/* Running sums of a weight's gradient over the lines of a call, divided by columns among the threads. */
+struct weight_sums {
+    const gd_row_kernels *kernels;
+    const gd_back_call *call;
+    const float *r; /* rms_norm: of each head of each row */
+};
+
+static void run_columns(gd_device *device, const struct weight_sums *sums, size_t cols, gd_task *task)
+{
+    gd_pool_run(device->pool, (cols + GD_OUTER_COLS - 1) / GD_OUTER_COLS, task, (void *)sums);
+}
+
+/* Columns of a task, from `first` on. */
+static size_t columns_of(size_t cols, size_t first)
+{
+    return cols - first < GD_OUTER_COLS ? cols - first : GD_OUTER_COLS;
+}
+
+static void embedding_task(void *context, size_t index, unsigned worker)
+{
+    const struct weight_sums *s = context;
+    const gd_back_call *call = s->call;
+    const gd_tile *tile = call->tile;
+    const size_t first = index * GD_OUTER_COLS, count = columns_of(call->d_out.cols, first);
+
+    (void)worker;
+    for (size_t r = call->d_out.rows; r-- > 0;)
+        s->kernels->axpy(count, call->params.scale, (const float *)gd_cpu_line(&call->d_out, r) + first,
+                         (float *)gd_cpu_line(&call->d_w[0], tile->batch->host.token[tile->first + r]) + first);
+}
+
+void gd_cpu_embedding_back(gd_device *device, const gd_back_call *call)
+{
+    run_columns(device, &(struct weight_sums){ device->rows, call, NULL }, call->d_out.cols, embedding_task);
+}
+
+/* Heads of a row, and their columns. */
+static size_t norm_heads(const gd_op_params *params) { return params->heads ? params->heads : 1; }
+static size_t norm_cols(const gd_back_call *call)
+{
+    return call->params.heads ? call->params.head_dim : call->d_out.cols;
+}
+
+static void norm_weight_task(void *context, size_t index, unsigned worker)
+{
+    const struct weight_sums *s = context;
+    const gd_back_call *call = s->call;
+    const size_t heads = norm_heads(&call->params), cols = norm_cols(call);
+    const size_t first = index * GD_OUTER_COLS, count = columns_of(cols, first);
+    float *sum = (float *)call->d_w[0].data + first;
+
+    (void)worker;
+    for (size_t line = call->d_out.rows * heads; line-- > 0;) {
+        const size_t row = line / heads, at = line % heads * cols + first;
+
+        s->kernels->norm_weight(count, (const float *)gd_cpu_line(&call->in[0], row) + at, s->r[line],
+                                (const float *)gd_cpu_line(&call->d_out, row) + at, sum);
+    }
+}
+
+struct norm {
+    const gd_back_call *call;
+    float *r; /* [rows, heads], or NULL */
+};
+
 static void rms_norm_row(const gd_row_kernels *kernels, const void *context, size_t r)
 {
-    const gd_back_call *call = context;
+    const struct norm *norm = context;
+    const gd_back_call *call = norm->call;
     const gd_op_params *params = &call->params;
     const gd_tensor *dx = &call->d_in[0];
-    const size_t heads = params->heads ? params->heads : 1;
-    const size_t cols = params->heads ? params->head_dim : dx->cols;
+    const size_t heads = norm_heads(params), cols = norm_cols(call);
 
     for (size_t h = 0; h < heads; h++)
         kernels->rms_norm_back(&(gd_norm_back_job){
@@ -23,15 +88,22 @@ static void rms_norm_row(const gd_row_kernels *kernels, const void *context, siz
             .dy = (const float *)gd_cpu_line(&call->d_out, r) + h * cols,
             .eps = params->eps,
             .unit_offset = params->unit_offset,
-            .dx = (char *)gd_cpu_line(dx, r) + h * cols * gd_dtype_size(dx->dtype),
+            .r = norm->r ? norm->r + r * heads + h : NULL,
+            .dx = dx->data ? (char *)gd_cpu_line(dx, r) + h * cols * gd_dtype_size(dx->dtype) : NULL,
             .type = dx->dtype,
             .add = call->adds[0],
         });
 }
 
+size_t gd_norm_back_scratch_bytes(const gd_limits *limits) { return limits->tile_rows * limits->heads * sizeof(float); }
+
 void gd_cpu_rms_norm_back(gd_device *device, const gd_back_call *call)
 {
-    gd_cpu_over_rows(device, call->d_out.rows, 2 * call->d_out.cols, rms_norm_row, call);
+    const struct norm norm = { call, call->d_w[0].data ? device->linear_scratch : NULL };
+
+    gd_cpu_over_rows(device, call->d_out.rows, 2 * call->d_out.cols, rms_norm_row, &norm);
+    if (norm.r)
+        run_columns(device, &(struct weight_sums){ device->rows, call, norm.r }, norm_cols(call), norm_weight_task);
 }
 
 static void rope_row(const gd_row_kernels *kernels, const void *context, size_t r)
@@ -136,8 +208,8 @@ void gd_cpu_head_back(gd_device *device, const gd_back_call *call)
 {
     if (call->d_in[0].data) /* the head may learn alone */
         gd_cpu_over_rows(device, call->d_out.rows, call->d_in[0].cols * call->d_out.cols, head_row, call);
-    if (call->sums[0].data)
-        gd_cpu_outer(device, &call->d_out, &call->in[0], &call->sums[0], device->linear_scratch);
+    if (call->d_w[0].data)
+        gd_cpu_outer(device, &call->d_out, &call->in[0], &call->d_w[0], device->linear_scratch);
 }
 
 void gd_cpu_clear(gd_device *device, const gd_tensor *tensor)

@@ -4,24 +4,27 @@
 
 #include "backends/backend.h"
 
-gd_back_run gd_cpu_rms_norm_back, gd_cpu_linear_back, gd_cpu_rope_back, gd_cpu_attention_back, gd_cpu_gated_back,
-    gd_cpu_add_back, gd_cpu_last_row_back, gd_cpu_head_back;
+gd_back_run gd_cpu_embedding_back, gd_cpu_rms_norm_back, gd_cpu_linear_back, gd_cpu_rope_back, gd_cpu_attention_back,
+    gd_cpu_gated_back, gd_cpu_add_back, gd_cpu_last_row_back, gd_cpu_head_back;
 
 void gd_cpu_clear(gd_device *device, const gd_tensor *tensor);
 
-/* For a backend's table: every twin but embedding's, whose weight does not learn. */
-#define GD_CPU_BACK_OPERATIONS                                                                                     \
-    [GD_OP_rms_norm] = gd_cpu_rms_norm_back, [GD_OP_linear] = gd_cpu_linear_back, [GD_OP_rope] = gd_cpu_rope_back, \
-    [GD_OP_attention] = gd_cpu_attention_back, [GD_OP_gated] = gd_cpu_gated_back, [GD_OP_add] = gd_cpu_add_back,   \
-    [GD_OP_last_row] = gd_cpu_last_row_back, [GD_OP_head] = gd_cpu_head_back
+/* For a backend's table. */
+#define GD_CPU_BACK_OPERATIONS                                                                                       \
+    [GD_OP_embedding] = gd_cpu_embedding_back, [GD_OP_rms_norm] = gd_cpu_rms_norm_back,                              \
+    [GD_OP_linear] = gd_cpu_linear_back, [GD_OP_rope] = gd_cpu_rope_back, [GD_OP_attention] = gd_cpu_attention_back, \
+    [GD_OP_gated] = gd_cpu_gated_back, [GD_OP_add] = gd_cpu_add_back, [GD_OP_last_row] = gd_cpu_last_row_back,       \
+    [GD_OP_head] = gd_cpu_head_back
 
 /* Adds a tile's part of running sums: sums[i][j] = fma(a[row][i], b[row][j], sums[i][j]).  scratch:
  * gd_cpu_outer_bytes(). */
 void gd_cpu_outer(gd_device *device, const gd_tensor *a, const gd_tensor *b, const gd_tensor *sums, void *scratch);
 size_t gd_cpu_outer_bytes(size_t rows, size_t a_cols, unsigned threads);
 
-/* Scratch space for plans within these limits: in device->linear_scratch, and in device->attention_scratch. */
+/* Scratch space for plans within these limits: for linears and for norms in device->linear_scratch, and in
+ * device->attention_scratch. */
 size_t gd_linear_back_scratch_bytes(const gd_limits *limits, gd_dtype operand, unsigned threads);
+size_t gd_norm_back_scratch_bytes(const gd_limits *limits);
 size_t gd_attention_back_scratch_bytes(const gd_limits *limits, unsigned threads);
 
 #endif

@@ -23,8 +23,10 @@ static void row_rms_norm_back(const gd_norm_back_job *job)
         products = v_fma(weighed_gradient(job, i), x, products);
     }
     r = 1.0f / __builtin_sqrtf(v_sum(squares) / (float)n + job->eps);
+    if (job->r)
+        *job->r = r;
     k = v_set(-(v_sum(products) * (r * r) / (float)n));
-    for (size_t i = 0; i < n; i += 16) {
+    for (size_t i = 0; job->dx && i < n; i += 16) {
         v16 d = v_mul(v_set(r), v_fma(k, v_load_some(job->x + i, n - i), weighed_gradient(job, i)));
 
         if (job->add)
@@ -39,6 +41,16 @@ static void row_axpy(size_t n, float a, const float *x, float *y)
 
     for (size_t i = 0; i < n; i += 16)
         v_store_some(y + i, n - i, v_fma(factor, v_load_some(x + i, n - i), v_load_some(y + i, n - i)));
+}
+
+static void row_norm_weight(size_t n, const float *x, float r, const float *dy, float *sum)
+{
+    const v16 factor = v_set(r);
+
+    for (size_t i = 0; i < n; i += 16)
+        v_store_some(sum + i, n - i,
+                     v_fma(v_load_some(dy + i, n - i), v_mul(v_load_some(x + i, n - i), factor),
+                           v_load_some(sum + i, n - i)));
 }
 
 typedef struct activated {

@@ -105,8 +105,10 @@ static size_t linear_bytes(const gd_device *device, const gd_limits *limits)
 {
     const unsigned threads = gd_pool_threads(device->pool);
     const size_t forward = gd_linear_scratch_bytes(limits, device->operand, threads);
+    const size_t back = larger(gd_linear_back_scratch_bytes(limits, device->operand, threads),
+                               gd_norm_back_scratch_bytes(limits));
 
-    return limits->train ? larger(forward, gd_linear_back_scratch_bytes(limits, device->operand, threads)) : forward;
+    return limits->train ? larger(forward, back) : forward;
 }
 
 static size_t attention_bytes(const gd_limits *limits, unsigned threads)

@@ -1,9 +1,10 @@
-/* linear_back.c - the gradients of a linear with an adapter: doc/arithmetic.md, section 9. */
+/* linear_back.c - the gradients of a linear, of its weights, and of its adapter: doc/arithmetic.md, section 9. */
 #include "backends/cpu/back.h"
 
 #include "backends/cpu/linear.h"
 #include "backends/cpu/over_rows.h"
 #include "backends/cpu/weight.h"
+#include "quant-free/bf16.h"
 
 #include <assert.h>
 
@@ -19,15 +20,16 @@ struct parts {
 
 static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
-static struct parts divide(size_t rows, size_t out, size_t rank, unsigned threads)
+/* learned: the columns of gradients whose sums over rows are wanted, at most. */
+static struct parts divide(size_t rows, size_t out, size_t rank, size_t learned, unsigned threads)
 {
     struct parts p = { .sums = gd_cpu_line_up(gd_gemm_rows_bytes(rows, out)) };
 
     p.e = p.sums + gd_cpu_line_up(rows * rank * sizeof(float));
     p.packed = p.e + gd_cpu_line_up(rows * rank * sizeof(float));
     p.work = p.packed + gd_cpu_line_up(gd_gemm_rows_bytes(rows, rank));
-    p.bytes = p.work +
-              larger(gd_gemm_scratch_bytes(rows, threads), gd_cpu_outer_bytes(rows, larger(rank, 16), threads));
+    p.bytes = p.work + larger(gd_gemm_scratch_bytes(rows, threads),
+                              gd_cpu_outer_bytes(rows, larger(larger(rank, learned), 16), threads));
     return p;
 }
 
@@ -36,7 +38,7 @@ size_t gd_linear_back_scratch_bytes(const gd_limits *limits, gd_dtype operand, u
     const size_t rows = limits->tile_rows < GD_GEMM_ROWS ? limits->tile_rows : GD_GEMM_ROWS;
 
     (void)operand;
-    return divide(rows, limits->max_out, larger(limits->max_rank, limits->labels), threads).bytes;
+    return divide(rows, limits->max_out, larger(limits->max_rank, limits->labels), limits->max_learned, threads).bytes;
 }
 
 struct scaled {
@@ -102,11 +104,26 @@ static void input_gradients(gd_device *device, const gd_back_call *call, const s
     gd_gemm_run(&job, 1, device->pool, scratch + parts->work);
 }
 
+/* W' and the bias': the sums of g * x and of 1 * g. */
+static void weight_gradients(gd_device *device, const gd_back_call *call, void *work)
+{
+    static const gd_bf16 one_bf16 = 0x3F80;
+    static const float one_f32 = 1.0f;
+    const gd_tensor *g = &call->d_out;
+    const gd_tensor ones = { device->operand == GD_BF16 ? (void *)&one_bf16 : (void *)&one_f32, device->operand,
+                             g->rows, 1, 0 };
+
+    if (call->d_w[0].data)
+        gd_cpu_outer(device, g, &call->in[0], &call->d_w[0], work);
+    if (call->d_w[1].data)
+        gd_cpu_outer(device, &ones, g, &call->d_w[1], work);
+}
+
 void gd_cpu_linear_back(gd_device *device, const gd_back_call *call)
 {
     const gd_tensor *d_out = &call->d_out;
     const struct parts parts = divide(d_out->rows, d_out->cols, call->b ? call->b->out : 0,
-                                      gd_pool_threads(device->pool));
+                                      call->d_w[0].data ? d_out->cols : 0, gd_pool_threads(device->pool));
     char *scratch = device->linear_scratch;
     const gd_gemm_rows g = gd_cpu_rows_of(device, scratch + parts.g, d_out->data, d_out->stride, d_out->rows,
                                           d_out->cols);
@@ -117,8 +134,9 @@ void gd_cpu_linear_back(gd_device *device, const gd_back_call *call)
         e = inner_gradients(device, call, &parts, g);
     if (call->d_in[0].data)
         input_gradients(device, call, &parts, g, call->b ? &e : NULL);
-    if (call->sums[0].data)
-        gd_cpu_outer(device, &e, &call->in[0], &call->sums[0], scratch + parts.work);
-    if (call->sums[1].data)
-        gd_cpu_outer(device, &call->kept[0], d_out, &call->sums[1], scratch + parts.work);
+    if (call->d_a.data)
+        gd_cpu_outer(device, &e, &call->in[0], &call->d_a, scratch + parts.work);
+    if (call->d_b.data)
+        gd_cpu_outer(device, &call->kept[0], d_out, &call->d_b, scratch + parts.work);
+    weight_gradients(device, call, scratch + parts.work);
 }

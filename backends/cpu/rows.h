@@ -94,7 +94,8 @@ typedef struct gd_norm_back_job {
     const float *x, *w, *dy;
     float eps;
     bool unit_offset;
-    void *dx;
+    float *r; /* if the weight learns: 1 / sqrt(mean square + eps) is written here; or NULL */
+    void *dx; /* or NULL */
     gd_dtype type;
     bool add; /* dx, F32 then, has an earlier contribution, to which this one is added */
 } gd_norm_back_job;
@@ -147,6 +148,8 @@ typedef struct gd_row_kernels {
     void (*rope_back)(size_t heads, size_t head_dim, const float *dy, const float *cos_row, const float *sin_row,
                       void *dx, gd_dtype type);
     void (*axpy)(size_t n, float a, const float *x, float *y); /* y = fma(a, x, y) */
+    /* A line's part of a norm's weight: sum = fma(dy, x * r, sum). */
+    void (*norm_weight)(size_t n, const float *x, float r, const float *dy, float *sum);
     void (*gated_back)(const gd_gated_back_job *job);
     void (*query_back)(const gd_query_back_job *job);
     void (*key_back)(const gd_key_back_job *job);

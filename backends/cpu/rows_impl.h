@@ -150,6 +150,7 @@ const gd_row_kernels GD_ROWS = {
     .rms_norm_back = row_rms_norm_back,
     .rope_back = row_rope_back,
     .axpy = row_axpy,
+    .norm_weight = row_norm_weight,
     .gated_back = row_gated_back,
     .query_back = row_query_back,
     .key_back = row_key_back,

@@ -7,6 +7,15 @@
 
 #include <string.h>
 
+/* The weight that learns under this name, or NULL. */
+static const gd_view *find_learned(const gd_learning *learning, const char *name)
+{
+    for (size_t i = 0; learning && i < learning->weight_count; i++)
+        if (!strcmp(learning->weights[i].name, name))
+            return &learning->weights[i];
+    return NULL;
+}
+
 /* The adapter's tensor if it replaces the base's; else the base's, or NULL. A tensor of a type that no weight has (I8,
  * say), and one that is in dispute, are reported differently from an absent one. */
 static gd_status find(const gd_view **out, const gd_engine_parts *parts, const gd_plan_step *step,
@@ -143,7 +152,9 @@ static gd_status bind_step(gd_bound *bound, size_t index, const gd_engine_parts 
 
         if (!w->name)
             continue;
-        rc = find(&bound->w[i].view, parts, step, w, err);
+        bound->w[i].view = find_learned(parts->learning, w->name);
+        bound->w[i].learns = bound->w[i].view != NULL;
+        rc = bound->w[i].learns ? GD_OK : find(&bound->w[i].view, parts, step, w, err);
         if (!rc && !bound->w[i].view)
             note_absent(absent, w->name);
         else if (!rc)
@@ -188,6 +199,22 @@ gd_status gd_bind_check(const gd_plan *plan, const gd_weights *weights, gd_error
     return rc;
 }
 
+/* Every weight that learns must be one of the plan's. */
+static gd_status check_learned(const gd_plan *plan, const gd_bound *bound, const gd_learning *learning, gd_error *err)
+{
+    for (size_t i = 0; i < learning->weight_count; i++) {
+        bool used = false;
+
+        for (size_t s = 0; s < plan->step_count; s++)
+            for (unsigned w = 0; w < GD_OP_MAX_WEIGHTS; w++)
+                used |= bound[s].w[w].view == &learning->weights[i];
+        if (!used)
+            return gd_fail(err, GD_EFORMAT, "the graph %s has no weight %s that could learn", plan->graph_name,
+                           learning->weights[i].name);
+    }
+    return GD_OK;
+}
+
 gd_status gd_bind(gd_bound **out, const gd_engine_parts *parts, gd_error *err)
 {
     const gd_plan *plan = parts->plan;
@@ -200,6 +227,8 @@ gd_status gd_bind(gd_bound **out, const gd_engine_parts *parts, gd_error *err)
         return gd_fail_memory(err, plan->step_count * sizeof *bound);
     for (size_t s = 0; !rc && s < plan->step_count; s++)
         rc = bind_step(&bound[s], s, parts, &absent, err);
+    if (!rc && parts->learning)
+        rc = check_learned(plan, bound, parts->learning, err);
     if (!rc && absent.count)
         rc = report_absent(&absent, parts, err);
     if (!rc && parts->adapter && !parts->learning)

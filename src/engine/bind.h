@@ -18,6 +18,7 @@ enum {
 typedef struct gd_bound {
     struct {
         const gd_view *view; /* NULL where the step has none */
+        bool learns;         /* the view is one of learning->weights */
         gd_weight_role role;
         gd_weight *weight; /* NULL until made: loader.h */
     } w[GD_BOUND_WEIGHTS];

@@ -27,6 +27,8 @@ static void fill_limits(gd_limits *limits, size_t tile_rows, const gd_plan *plan
             limits->max_in = step->w[0].shape[1];
         if (bound[s].lora.rank > limits->max_rank)
             limits->max_rank = bound[s].lora.rank;
+        if (bound[s].w[0].learns && step->w[0].shape[0] > limits->max_learned)
+            limits->max_learned = step->w[0].shape[0];
     }
 }
 

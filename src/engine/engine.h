@@ -20,6 +20,10 @@ typedef struct gd_engine gd_engine;
 typedef struct gd_learning {
     const gd_lora *lora; /* [plan->step_count] adapters of linears, rank 0 for none */
     bool head;           /* the head of the parts learns, too */
+    /* [weight_count] weights of the model that learn, by their names in the plan: read from here, not from the
+     * checkpoint. With them, a head that learns may be among them. */
+    const gd_view *weights;
+    size_t weight_count;
 } gd_learning;
 
 /* What an engine is made of. Everything must outlive it; ownership stays with the caller. */

@@ -22,36 +22,79 @@ static gd_status check_twins(const gd_learner *learner, gd_error *err)
 
 gd_tensor gd_learner_sums(const gd_learner *learner, size_t step, unsigned which)
 {
-    const gd_plan_step *s = &plan_of(learner)->steps[step];
-    const size_t rows = s->op == GD_OP_head ? s->w[0].shape[0] : learner->engine->bound[step].lora.rank;
-    const size_t cols = s->op == GD_OP_head || which == 0 ? s->w[0].shape[1] : s->w[0].shape[0];
+    const gd_plan_weight *w = &plan_of(learner)->steps[step].w[which < GD_OP_MAX_WEIGHTS ? which : 0];
+    const bool lora = which >= GD_OP_MAX_WEIGHTS, vector = w->rank == 1;
+    const size_t rows = lora ? learner->engine->bound[step].lora.rank : vector ? 1 : w->shape[0];
+    const size_t cols = w->shape[which == GD_BOUND_LORA_B || vector ? 0 : 1];
 
     return (gd_tensor){ learner->sums[step].data[which], GD_F32, rows, cols, gd_engine_round_up(cols, 16) };
 }
 
-static gd_status make_sums(gd_learner *learner, size_t step, unsigned count, gd_error *err)
+static bool is_head(const gd_learner *learner, size_t step) { return step + 1 == plan_of(learner)->step_count; }
+
+/* Whether there is something to learn under a step's number `which`. */
+static bool learns(const gd_learner *learner, size_t step, unsigned which)
+{
+    const gd_engine *engine = learner->engine;
+
+    if (which >= GD_OP_MAX_WEIGHTS)
+        return engine->learning->lora[step].rank > 0;
+    return engine->bound[step].w[which].learns || (which == 0 && is_head(learner, step) && engine->learning->head);
+}
+
+/* The first step that reads the same weight. */
+static size_t owner_of(const gd_learner *learner, size_t step, unsigned which)
+{
+    const gd_bound *bound = learner->engine->bound;
+    size_t owner = 0;
+
+    while (owner < step && bound[owner].w[which].view != bound[step].w[which].view)
+        owner++;
+    return owner;
+}
+
+static size_t sum_bytes(const gd_learner *learner, size_t step, unsigned which)
+{
+    const gd_tensor t = gd_learner_sums(learner, step, which);
+
+    return t.rows * t.stride * sizeof(float);
+}
+
+size_t gd_learner_sums_bytes(const gd_learner *learner)
+{
+    size_t bytes = 0;
+
+    for (size_t s = 0; s < plan_of(learner)->step_count; s++)
+        for (unsigned i = 0; i < GD_LEARNER_SUMS; i++)
+            if (learns(learner, s, i) && owner_of(learner, s, i) == s)
+                bytes += gd_large_bytes(sum_bytes(learner, s, i));
+    return bytes;
+}
+
+static gd_status make_sums(gd_learner *learner, size_t step, gd_error *err)
 {
     gd_status rc = GD_OK;
 
-    for (unsigned i = 0; !rc && i < count; i++) {
-        const gd_tensor t = gd_learner_sums(learner, step, i);
+    for (unsigned i = 0; !rc && i < GD_LEARNER_SUMS; i++) {
+        const size_t owner = owner_of(learner, step, i);
 
-        rc = learner->engine->backend->buffer_alloc(learner->engine->device, &learner->sums[step].data[i],
-                                                    t.rows * t.stride * sizeof(float), err);
+        if (!learns(learner, step, i))
+            continue;
+        if (owner < step)
+            learner->sums[step].data[i] = learner->sums[owner].data[i];
+        else
+            rc = learner->engine->backend->buffer_alloc(learner->engine->device, &learner->sums[step].data[i],
+                                                        sum_bytes(learner, step, i), err);
     }
     return rc;
 }
 
 static gd_status make_all_sums(gd_learner *learner, gd_error *err)
 {
-    const gd_learning *learning = learner->engine->learning;
     gd_status rc = GD_OK;
 
     for (size_t s = 0; !rc && s < plan_of(learner)->step_count; s++)
-        if (plan_of(learner)->steps[s].op == GD_OP_head && learning->head)
-            rc = make_sums(learner, s, 1, err);
-        else if (learning->lora[s].rank)
-            rc = make_sums(learner, s, 2, err);
+        rc = make_sums(learner, s, err);
     return rc;
 }
 
@@ -97,24 +140,37 @@ static void make_schedule(gd_learner *learner)
                                                                       : GD_FORM_TURNED | GD_FORM_FORWARD };
 }
 
+static gd_status make_plan(gd_learner *learner, gd_error *err)
+{
+    const size_t steps = plan_of(learner)->step_count;
+    size_t *rank = gd_alloc(steps, sizeof *rank);
+    bool *weights = gd_alloc(steps, sizeof *weights);
+    gd_status rc = rank && weights ? GD_OK : gd_fail_memory(err, steps * sizeof *rank);
+
+    for (size_t s = 0; !rc && s < steps; s++) {
+        rank[s] = learner->engine->learning->lora[s].rank;
+        weights[s] = learns(learner, s, 0) || learns(learner, s, 1);
+    }
+    if (!rc)
+        rc = gd_train_plan_make(&learner->plan, plan_of(learner), &(gd_learns){ rank, weights }, err);
+    gd_free(rank);
+    gd_free(weights);
+    return rc;
+}
+
 static gd_status fill(gd_learner *learner, gd_error *err)
 {
     const gd_plan *plan = plan_of(learner);
-    const gd_learning *learning = learner->engine->learning;
-    size_t *rank = gd_alloc(plan->step_count, sizeof *rank);
-    gd_status rc = rank ? GD_OK : gd_fail_memory(err, plan->step_count * sizeof *rank);
+    gd_status rc = GD_OK;
 
     learner->slot = gd_alloc(plan->stage_count, sizeof *learner->slot);
     learner->sums = gd_alloc_zero(plan->step_count, sizeof *learner->sums);
     learner->kept = gd_alloc_zero(plan->stage_count, sizeof *learner->kept);
     learner->schedule = gd_alloc(2 * plan->stage_count, sizeof *learner->schedule);
-    if (!rc && (!learner->slot || !learner->sums || !learner->kept || !learner->schedule))
+    if (!learner->slot || !learner->sums || !learner->kept || !learner->schedule)
         rc = gd_fail_memory(err, plan->step_count * sizeof *learner->sums);
-    for (size_t s = 0; !rc && s < plan->step_count; s++)
-        rank[s] = learning->lora[s].rank;
     if (!rc)
-        rc = gd_train_plan_make(&learner->plan, plan, &(gd_learns){ rank, learning->head }, err);
-    gd_free(rank);
+        rc = make_plan(learner, err);
     if (!rc)
         rc = check_twins(learner, err);
     if (!rc)
@@ -155,8 +211,9 @@ void gd_learner_close(gd_learner *learner)
     if (!learner)
         return;
     for (size_t s = 0; learner->sums && s < plan_of(learner)->step_count; s++)
-        for (unsigned i = 0; i < 2; i++)
-            release(learner, learner->sums[s].data[i]);
+        for (unsigned i = 0; i < GD_LEARNER_SUMS; i++)
+            if (owner_of(learner, s, i) == s)
+                release(learner, learner->sums[s].data[i]);
     for (unsigned e = 0; e < 3; e++)
         release(learner, learner->arena[e].data);
     release(learner, learner->stream.data);
@@ -248,9 +305,9 @@ gd_status gd_learner_lora(gd_learner *learner, size_t step, float *a, float *b, 
     gd_status rc = turned ? GD_OK : gd_fail_memory(err, rank * out * sizeof *turned);
 
     if (!rc)
-        rc = fetch(learner, step, 0, a, err);
+        rc = fetch(learner, step, GD_BOUND_LORA_A, a, err);
     if (!rc)
-        rc = fetch(learner, step, 1, turned, err);
+        rc = fetch(learner, step, GD_BOUND_LORA_B, turned, err);
     for (size_t o = 0; !rc && o < out; o++)
         for (size_t r = 0; r < rank; r++)
             b[o * rank + r] = turned[r * out + o] * lora->scale;
@@ -263,13 +320,28 @@ gd_status gd_learner_head(gd_learner *learner, float *head, gd_error *err)
     return fetch(learner, plan_of(learner)->step_count - 1, 0, head, err);
 }
 
+gd_status gd_learner_weight(gd_learner *learner, size_t index, float *to, gd_error *err)
+{
+    const gd_engine *engine = learner->engine;
+    const gd_view *view = &engine->learning->weights[index];
+    size_t step = 0;
+
+    while (engine->bound[step].w[0].view != view && engine->bound[step].w[1].view != view)
+        step++;
+    return fetch(learner, step, engine->bound[step].w[1].view == view, to, err);
+}
+
 void gd_learner_renew(gd_learner *learner)
 {
     gd_engine *engine = learner->engine;
 
-    for (size_t s = 0; s < engine->plan->step_count; s++)
+    for (size_t s = 0; s < engine->plan->step_count; s++) {
         if (engine->bound[s].lora.rank)
             gd_loader_renew(engine->loader, s, GD_BOUND_LORA_A, GD_BOUND_TURNED);
-    if (engine->learning->head)
-        gd_loader_renew(engine->loader, engine->plan->step_count - 1, 0, 1);
+        for (unsigned i = 0; i < GD_OP_MAX_WEIGHTS; i++)
+            if (learns(learner, s, i))
+                gd_loader_renew(engine->loader, s, i, i + 1);
+        if (learns(learner, s, 0))
+            gd_loader_renew(engine->loader, s, GD_BOUND_TURNED, GD_BOUND_WEIGHTS);
+    }
 }

@@ -53,6 +53,9 @@ double gd_learner_work(const gd_learner *learner);
 gd_status gd_learner_lora(gd_learner *learner, size_t step, float *a, float *b, gd_error *err);
 gd_status gd_learner_head(gd_learner *learner, float *head, gd_error *err);
 
+/* The gradient of learning->weights[index], of its shape. */
+gd_status gd_learner_weight(gd_learner *learner, size_t index, float *to, gd_error *err);
+
 /* The parameters have new values, which the next run takes. */
 void gd_learner_renew(gd_learner *learner);
 

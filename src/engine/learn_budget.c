@@ -27,6 +27,7 @@ static size_t step_bytes(const gd_learner *learner, size_t rows, size_t position
     bytes = gd_sum(bytes, lines_bytes(tile, plan->line_bytes[GD_EXTENT_TILE]));
     bytes = gd_sum(bytes, lines_bytes(tile, plan->line_bytes[GD_EXTENT_POOLED]));
     bytes = gd_sum(bytes, limits.max_position * engine->plan->head_dim * sizeof(float));
+    bytes = gd_sum(bytes, gd_learner_sums_bytes(learner)); /* no run has touched them yet */
     return gd_sum(bytes, engine->backend->scratch_bytes(engine->device, &limits));
 }
 
@@ -114,7 +115,7 @@ gd_status gd_learner_fit(gd_learner *learner, const gd_learner_need *need, gd_le
     if (out->least > limit && memory)
         return gd_fail(
             err, GD_ENOMEM,
-            "memory is %.4g MiB, but a step of %zu rows needs at least %zu MiB; fewer pairs a step need less%s",
+            "memory is %.4g MiB, but a step of %zu rows needs at least %zu MiB; fewer pairs per step need less%s",
             (double)memory / (1 << 20), need->rows, gd_budget_enough_mib(out->least),
             need->keep_least ? ", and so does computing layers again (checkpoint_layers)" : "");
     left = out->least > limit ? 0 : limit - out->least; /* the user set no limit: try anyway */

@@ -12,9 +12,11 @@ typedef struct gd_room {
     size_t bytes;
 } gd_room;
 
-/* The running sums of a step's parameters, F32; rows have a stride of a multiple of 16. */
+/* The running sums of a step's parameters that learn, F32; rows have a stride of a multiple of 16.  Those of a weight
+ * that several steps read are all the first one's. */
+enum { GD_LEARNER_SUMS = GD_BOUND_LORA_B + 1 };
 typedef struct gd_sums {
-    void *data[2];
+    void *data[GD_LEARNER_SUMS]; /* by the number in gd_bound */
 } gd_sums;
 
 struct gd_learner {
@@ -35,8 +37,11 @@ struct gd_learner {
 
 static inline const gd_plan *plan_of(const gd_learner *learner) { return learner->engine->plan; }
 
-/* Shape of a step's sums number `which`: A' and B' transposed, or the head's. */
+/* A step's sums number `which`: a weight's, a vector's as one row; A', or B' transposed. */
 gd_tensor gd_learner_sums(const gd_learner *learner, size_t step, unsigned which);
+
+/* The memory of all sums. */
+size_t gd_learner_sums_bytes(const gd_learner *learner);
 
 /* Whether the forward pass keeps what the stage's twins need. */
 bool gd_learner_keeps(const gd_learner *learner, size_t stage);

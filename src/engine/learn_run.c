@@ -175,11 +175,12 @@ static void fill_weights(const struct run *run, size_t step, gd_back_call *call)
 {
     const gd_bound *bound = &run->learner->engine->bound[step];
     const bool linear = plan_of(run->learner)->steps[step].op == GD_OP_linear;
+    gd_tensor *const place[GD_LEARNER_SUMS] = { &call->d_w[0], &call->d_w[1], &call->d_a, &call->d_b };
 
     call->w = bound->w[linear ? GD_BOUND_TURNED : 0].weight;
-    for (unsigned i = 0; i < 2; i++)
+    for (unsigned i = 0; i < GD_LEARNER_SUMS; i++)
         if (run->learner->sums[step].data[i])
-            call->sums[i] = gd_learner_sums(run->learner, step, i);
+            *place[i] = gd_learner_sums(run->learner, step, i);
     if (!bound->lora.rank)
         return;
     call->a = bound->w[GD_BOUND_TURNED_A].weight;
@@ -216,7 +217,8 @@ static void run_back(const struct run *run, const gd_back_step *back, const gd_t
         call.kept[i] = kept_by(run, back->step, i, tile);
     call.d_out = gradient_at(run, back->d_out, false, tile);
     fill_weights(run, back->step, &call);
-    count_work(run, back->step, tile->count, call.d_in[0].data != NULL, call.d_in[0].data ? 4 : 3);
+    count_work(run, back->step, tile->count, (call.d_in[0].data ? 1u : 0) + (call.d_w[0].data ? 1u : 0),
+               call.d_in[0].data ? 4 : 3);
     engine->backend->back[step->op](engine->device, &call);
 }
 
@@ -339,7 +341,7 @@ static void clear_sums(const gd_learner *learner)
     const gd_engine *engine = learner->engine;
 
     for (size_t s = 0; s < engine->plan->step_count; s++)
-        for (unsigned i = 0; i < 2; i++)
+        for (unsigned i = 0; i < GD_LEARNER_SUMS; i++)
             if (learner->sums[s].data[i]) {
                 const gd_tensor t = gd_learner_sums(learner, s, i);
 

@@ -283,12 +283,12 @@ gd_status gd_loader_next(gd_loader *loader, gd_error *err)
     return rc;
 }
 
-/* The table that the step reads in place from the file, or NULL. */
+/* The table that the step reads in place from the file, or NULL; one that learns is the caller's memory. */
 static const gd_view *table_of(const gd_loader *loader, size_t step)
 {
     const gd_bound *bound = &loader->bound[step];
 
-    return bound->w[0].role == GD_WEIGHT_TABLE ? bound->w[0].view : NULL;
+    return bound->w[0].role == GD_WEIGHT_TABLE && !bound->w[0].learns ? bound->w[0].view : NULL;
 }
 
 /* Each row of a table may bring in GD_PAGES_AT_ONCE: 256 rows of a 200 MB table took 180 MB. */

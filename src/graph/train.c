@@ -109,7 +109,7 @@ static void find_active(gd_train_maker *m)
 
     for (size_t s = 0; s < plan->step_count; s++) {
         const gd_train_step *step = &m->made->steps[s];
-        bool any = m->learns->rank[s] > 0 || (plan->steps[s].op == GD_OP_head && m->learns->head);
+        bool any = m->learns->rank[s] > 0 || m->learns->weights[s];
 
         for (unsigned i = 0; i < plan->steps[s].in_count; i++) {
             m->wants[s][i] = depends[step->in[i]];

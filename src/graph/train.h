@@ -63,8 +63,8 @@ typedef struct gd_train_plan {
 
 /* What learns. */
 typedef struct gd_learns {
-    const size_t *rank; /* [plan->step_count] of a linear's adapter, 0 for none */
-    bool head;
+    const size_t *rank;  /* [plan->step_count] of a linear's adapter, 0 for none */
+    const bool *weights; /* [plan->step_count] a weight of the step itself learns */
 } gd_learns;
 
 /* Fails with GD_EUNSUPPORTED where a graph has a form whose gradient cannot be computed, and says which. */

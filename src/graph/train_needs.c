@@ -9,9 +9,9 @@ static void need_inputs(gd_train_maker *m, const gd_back_step *back)
 {
     const gd_train_step *made = &m->made->steps[back->step];
     const gd_plan_step *step = &m->plan->steps[back->step];
-    const bool learns = m->learns->rank[back->step] > 0;
+    const bool learns = m->learns->rank[back->step] > 0 || m->learns->weights[back->step];
     const bool reads = step->op == GD_OP_rms_norm || step->op == GD_OP_attention ||
-                       (step->op == GD_OP_linear && learns) || (step->op == GD_OP_head && m->learns->head);
+                       ((step->op == GD_OP_linear || step->op == GD_OP_head) && learns);
 
     for (unsigned i = 0; reads && i < step->in_count; i++)
         m->needed[made->in[i]] = true;

@@ -86,8 +86,8 @@ static gd_status fail_absent(const char *what, const gd_plan *plan, gd_error *er
     if (!rc) {
         const char *names = gd_buf_cstr(&list);
 
-        rc = names ? gd_fail(err, GD_EUSAGE,
-                             "lora_targets: no linear module is called \"%.100s\"; the model has %.200s", what, names)
+        rc = names ? gd_fail(err, GD_EUSAGE, "lora_targets: no linear module matches \"%.100s\"; the model has %.200s",
+                             what, names)
                    : gd_fail_memory(err, list.len);
     }
     gd_buf_free(&list);

@@ -61,7 +61,7 @@ static gd_status reserve(gd_tuning *tuning, gd_error *err)
     }
     take(&tuning->head, &at, head);
     tuning->head_view = view_of(&tuning->head, plan->labels, plan->hidden, plan->head);
-    tuning->learning = (gd_learning){ tuning->lora, true };
+    tuning->learning = (gd_learning){ .lora = tuning->lora, .head = true };
     return GD_OK;
 }
 

@@ -23,12 +23,14 @@ static void check_same(const struct gradients *want, struct learning *c, size_t 
 static bool hurried(void) { return getenv("GD_BITS_EVERY") != NULL; }
 
 /* Short texts, since the generic kernels are slow; but longer than a window, and of more than one tile. */
-static void check_bits(const char *model, gd_dtype operand, char digest[GD_SHA256_DIGITS + 1])
+static void check_bits(const char *model, gd_dtype operand, bool all, char digest[GD_SHA256_DIGITS + 1])
 {
     struct learning c;
     struct gradients want;
 
     learning_open_model(&c, model, operand, 64);
+    if (all)
+        learning_all(&c);
     c.parts.isa = hurried() ? "auto" : "generic";
     learning_gradients(&want, &c, 0);
     gd_sha256(want.values, want.count * sizeof *want.values, digest);
@@ -42,13 +44,15 @@ static void check_bits(const char *model, gd_dtype operand, char digest[GD_SHA25
     learning_close(&c);
 }
 
-/* A line of bits.txt: the model, the precision, the SHA-256 of all its gradients. */
-static void check_line(FILE *f, const char *model, gd_dtype operand)
+/* A line of bits.txt: the model, the precision, the SHA-256 of all its gradients, which are the adapter's and the
+ * head's, or those of all weights. */
+static void check_line(FILE *f, const char *model, gd_dtype operand, bool all)
 {
     char digest[GD_SHA256_DIGITS + 1], line[160], want[160];
 
-    check_bits(model, operand, digest);
-    (void)snprintf(line, sizeof line, "%s %s %s\n", model, operand == GD_BF16 ? "bf16" : "fp32", digest);
+    check_bits(model, operand, all, digest);
+    (void)snprintf(line, sizeof line, "%s %s%s %s\n", model, operand == GD_BF16 ? "bf16" : "fp32", all ? " all" : "",
+                   digest);
     if (!f)
         print_message("%s", line);
     else if (!fgets(want, sizeof want, f) || strcmp(want, line) != 0)
@@ -61,9 +65,11 @@ static void the_same_bits_everywhere(void **state)
     FILE *f = *state ? NULL : fopen(test_data(path, sizeof path, "golden/gradients/bits.txt"), "r");
 
     assert_true(f || *state);
-    for (size_t i = 0; i < LEARNING_MODELS; i++) {
-        check_line(f, learning_models[i], GD_BF16);
-        check_line(f, learning_models[i], GD_F32);
+    for (size_t i = 0; i < 2 * LEARNING_MODELS; i++) {
+        const char *model = learning_models[i % LEARNING_MODELS];
+
+        check_line(f, model, GD_BF16, i >= LEARNING_MODELS);
+        check_line(f, model, GD_F32, i >= LEARNING_MODELS);
     }
     if (f)
         (void)fclose(f);

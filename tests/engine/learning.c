@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/realmath.h"
+#include "quant-free/convert.h"
 
 enum { PAD = 1500 };
 
@@ -79,7 +80,7 @@ void learning_open(struct learning *c, const char *model, const char *adapter, c
         assert_ok(gd_span_sort(&order, c->texts, TEXTS, test_err));
     assert_ok(gd_trie_build(&c->trie, c->texts, TEXTS, &(gd_pooled){ c->pooled_first, c->pooled }, order, test_err));
     gd_free(order);
-    c->learning = (gd_learning){ c->lora, true };
+    c->learning = (gd_learning){ .lora = c->lora, .head = true };
     c->parts = (gd_engine_parts){ .plan = c->plan,
                                   .weights = c->weights,
                                   .head = gd_adapter_head(c->adapter),
@@ -88,8 +89,57 @@ void learning_open(struct learning *c, const char *model, const char *adapter, c
     assert_ok(gd_backend_find(&c->parts.backend, "cpu", operand, test_err));
 }
 
+static bool learns_already(const struct learning *c, const char *name)
+{
+    for (size_t i = 0; i < c->learning.weight_count; i++)
+        if (!strcmp(c->masters[i].name, name))
+            return true;
+    return false;
+}
+
+static void add_weight(struct learning *c, const char *name)
+{
+    const gd_view *from = gd_weights_find(c->weights, name);
+    gd_view *view = &c->masters[c->learning.weight_count++];
+    float *values;
+
+    assert_non_null(from);
+    *view = *from;
+    view->name = name;
+    view->dtype = GD_F32;
+    view->mapped = false;
+    view->bytes = from->bytes / gd_dtype_size(from->dtype) * sizeof *values;
+    view->data = values = gd_alloc(view->bytes, 1);
+    assert_non_null(values);
+    gd_view_to_f32(from, values);
+}
+
+void learning_weights(struct learning *c)
+{
+    c->learning.weights = c->masters = gd_alloc(2 * c->plan->step_count, sizeof *c->masters);
+    assert_non_null(c->masters);
+    for (size_t s = 0; s < c->plan->step_count; s++)
+        for (unsigned i = 0; i < GD_OP_MAX_WEIGHTS; i++) {
+            const char *name = c->plan->steps[s].w[i].name;
+
+            if (name && !learns_already(c, name) && !(c->learning.head && !strcmp(name, c->plan->head)))
+                add_weight(c, name);
+        }
+}
+
+void learning_all(struct learning *c)
+{
+    memset(c->lora, 0, c->plan->step_count * sizeof *c->lora);
+    c->parts.head = NULL;
+    c->learning.head = false;
+    learning_weights(c);
+}
+
 void learning_close(struct learning *c)
 {
+    for (size_t i = 0; i < c->learning.weight_count; i++)
+        gd_free((void *)c->masters[i].data);
+    gd_free(c->masters);
     for (size_t i = 0; i < TEXTS; i++)
         gd_free((void *)c->texts[i].ids);
     gd_trie_free(&c->trie);
@@ -120,7 +170,9 @@ void learning_fetch(struct gradients *out, struct learning *c, gd_learner *learn
     const gd_plan *plan = c->plan;
     size_t at = 0;
 
-    out->count = plan->labels * plan->hidden;
+    out->count = c->learning.head ? plan->labels * plan->hidden : 0;
+    for (size_t i = 0; i < c->learning.weight_count; i++)
+        out->count += c->masters[i].bytes / sizeof(float);
     for (size_t s = 0; s < plan->step_count; s++)
         out->count += c->lora[s].rank * (plan->steps[s].w[0].shape[0] + plan->steps[s].w[0].shape[1]);
     out->values = gd_alloc(out->count, sizeof *out->values);
@@ -133,7 +185,12 @@ void learning_fetch(struct gradients *out, struct learning *c, gd_learner *learn
         assert_ok(gd_learner_lora(learner, s, out->values + at, out->values + at + a, test_err));
         at += a + rank * plan->steps[s].w[0].shape[0];
     }
-    assert_ok(gd_learner_head(learner, out->values + at, test_err));
+    for (size_t i = 0; i < c->learning.weight_count; i++) {
+        assert_ok(gd_learner_weight(learner, i, out->values + at, test_err));
+        at += c->masters[i].bytes / sizeof(float);
+    }
+    if (c->learning.head)
+        assert_ok(gd_learner_head(learner, out->values + at, test_err));
 }
 
 void learning_gradients(struct gradients *out, struct learning *c, size_t keep)

@@ -19,6 +19,7 @@ struct learning {
     gd_adapter *adapter;
     gd_lora *lora;
     gd_learning learning;
+    gd_view *masters; /* [learning.weight_count] once every weight learns, with values of their own */
     gd_engine_parts parts;
     gd_span texts[TEXTS];
     size_t pooled_first[TEXTS + 1];
@@ -37,9 +38,13 @@ enum { LEARNING_MODELS = 6 };
 extern const char *const learning_models[LEARNING_MODELS];
 void learning_open_model(struct learning *c, const char *model, gd_dtype operand, size_t longest);
 
+/* Then every weight of the model learns, besides the adapter and its head; or instead of them. */
+void learning_weights(struct learning *c);
+void learning_all(struct learning *c);
+
 void learning_close(struct learning *c);
 
-/* All gradients one after the other: by step A', then B'; then the head's. */
+/* All gradients one after the other: by step A', then B'; those of weights that learn; the head's. */
 struct gradients {
     size_t count;
     float *values;

@@ -1,12 +1,17 @@
-"""Gradients by Transformers and PEFT, for each golden model with its adapter. usage: make_gradients.py GOLDEN_DIR
+"""Gradients by Transformers and PEFT, for each golden model with its adapter, and for each without one, of all its
+weights. usage: make_gradients.py GOLDEN_DIR
 The batch is the first eight texts of expected.jsonl, as four pairs (chosen, rejected); the loss is the mean over them of
 -log sigmoid(chosen - rejected) + 0.01 (chosen + rejected)^2. In float64 they are written, as float32, into
 gradients/MODEL.safetensors; gradients/bf16.json has the error of those of a bf16 model under autocast, as TRL trains
-it: by model, the mean over all tensors of the error's Frobenius norm, relative to the tensor's."""
+it: by model, the mean over all tensors of the error's Frobenius norm, relative to the tensor's.
+Those of all weights are in gradients/MODEL-all.safetensors and bf16-all.json. A matrix's gradient G [n, k] is folded to
+G S [n, 8], where S [k, 8] is of 1 and -1 by a hash (tests/engine/learning.c has the same): the Frobenius norm of an
+error that is folded is that of the error, but for a factor whose mean is the square root of 8."""
 import json
 import os
 import sys
 
+import numpy as np
 import torch
 from peft import PeftModel
 from safetensors.torch import save_file
@@ -15,11 +20,23 @@ from transformers import AutoModelForSequenceClassification
 torch.set_num_threads(1)
 
 
-def gradients(name, dtype):
+def signs(count):
+    x = np.arange(1, count + 1, dtype=np.uint32) * np.uint32(0x9E3779B1)
+    x = (x ^ (x >> 15)) * np.uint32(0x85EBCA6B)
+    x ^= x >> 13
+    return torch.tensor([[1.0 - 2.0 * (int(v) >> k & 1) for k in range(8)] for v in x], dtype=torch.float64)
+
+
+def folded(gradient):
+    return gradient @ signs(gradient.shape[1]) if gradient.dim() == 2 and gradient.shape[0] > 1 else gradient
+
+
+def gradients(name, dtype, adapter):
     base = os.path.join(sys.argv[1], name)
     model = AutoModelForSequenceClassification.from_pretrained(
         base, num_labels=1, dtype=dtype, attn_implementation='eager')
-    model = PeftModel.from_pretrained(model, base + '-lora', is_trainable=True)
+    if adapter:
+        model = PeftModel.from_pretrained(model, base + '-lora', is_trainable=True)
     if dtype == torch.float64:
         model = model.double()
     with open(os.path.join(base, 'expected.jsonl')) as f:
@@ -28,7 +45,8 @@ def gradients(name, dtype):
         scores = [model(input_ids=torch.tensor([row['ids'][:512]])).logits[0, 0] for row in rows]
     if dtype == torch.float64:
         for score, row in zip(scores, rows):
-            assert abs(score.item() - row['score_lora_f64']) < 1e-5, (name, score.item(), row['score_lora_f64'])
+            want = row['score_lora_f64' if adapter else 'score_f64']
+            assert abs(score.item() - want) < 1e-5, (name, score.item(), want)
     scores = [score.double() for score in scores]
     chosen, rejected = torch.stack(scores[0::2]), torch.stack(scores[1::2])
     loss = -torch.nn.functional.logsigmoid(chosen - rejected).mean() + 0.01 * ((chosen + rejected) ** 2).mean()
@@ -37,13 +55,18 @@ def gradients(name, dtype):
             for k, p in model.named_parameters() if p.grad is not None}
 
 
-errors = {}
-for name in ('gemma2', 'llama', 'mistral', 'qwen2', 'qwen2-tied', 'qwen3'):
-    right, bf16 = gradients(name, torch.float64), gradients(name, torch.bfloat16)
-    save_file({k: g.float().contiguous() for k, g in right.items()},
-              os.path.join(sys.argv[1], 'gradients', name + '.safetensors'))
+def write(name, suffix, errors, adapter, form):
+    right, bf16 = gradients(name, torch.float64, adapter), gradients(name, torch.bfloat16, adapter)
+    save_file({k: form(g).float().contiguous() for k, g in right.items()},
+              os.path.join(sys.argv[1], 'gradients', name + suffix + '.safetensors'))
     off = [((bf16[k] - g).norm() / g.norm()).item() for k, g in right.items()]
     errors[name] = round(sum(off) / len(off), 5)
-with open(os.path.join(sys.argv[1], 'gradients', 'bf16.json'), 'w') as f:
-    json.dump(errors, f, indent=1)
-    f.write('\n')
+
+
+for suffix, adapter, form in (('', True, lambda g: g), ('-all', False, folded)):
+    errors = {}
+    for name in ('gemma2', 'llama', 'mistral', 'qwen2', 'qwen2-tied', 'qwen3'):
+        write(name, suffix, errors, adapter, form)
+    with open(os.path.join(sys.argv[1], 'gradients', 'bf16%s.json' % suffix), 'w') as f:
+        json.dump(errors, f, indent=1)
+        f.write('\n')
