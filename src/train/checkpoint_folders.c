@@ -106,7 +106,7 @@ static const char *next(DIR *list)
     do {
         errno = 0;
         entry = readdir(list); /* NOLINT: a list of our own */
-    } while (entry && (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")));
+    } while ((!entry && errno == EINTR) || (entry && (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))));
     return entry ? entry->d_name : NULL;
 }
 

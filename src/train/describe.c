@@ -141,6 +141,7 @@ gd_status gd_describe_run(json_t **run, const gd_training *t, gd_error *err)
     gd_put_text(&out, out.root, "guerdon", GD_VERSION);
     gd_put_text(&out, out.root, "base", t->settings.model.model);
     gd_put_text(&out, gd_put_list(&out, out.root, "train"), NULL, t->data.train.path);
+    put_settings(&out, gd_put_object(&out, out.root, "settings"), t); /* the cause, before what follows from it */
     put_counts(&out, gd_put_object(&out, out.root, "data"), &t->data.train.pairs);
     evals = gd_put_list(&out, out.root, "evals");
     baselines = gd_put_object(&out, out.root, "baselines");
@@ -149,7 +150,6 @@ gd_status gd_describe_run(json_t **run, const gd_training *t, gd_error *err)
         put_eval(&out, gd_put_object(&out, evals, NULL), &t->data.evals[i]);
         put_baselines(&out, baselines, t->data.evals[i].name, &t->data.evals[i].baselines);
     }
-    put_settings(&out, gd_put_object(&out, out.root, "settings"), t);
     gd_put_size(&out, out.root, "steps", t->settings.trainer.total);
     gd_put_size(&out, out.root, "epoch_steps", t->settings.epoch_steps);
     gd_put_size(&out, out.root, "parameters", t->tuning.parameters);

@@ -21,25 +21,6 @@ static gd_status failed(const gd_log_file *file, gd_error *err)
     return gd_fail(err, errno == ENOMEM ? GD_ENOMEM : GD_EIO, "%s: %s", file->path, strerror(errno));
 }
 
-gd_status gd_train_log_open(gd_train_log *log, const char *output, gd_error *err)
-{
-    static const char *const names[GD_LOG_FILES] = { "log.jsonl", "times.jsonl" };
-
-    *log = (gd_train_log){ .file = { { .fd = -1 }, { .fd = -1 } } };
-    for (int i = 0; i < GD_LOG_FILES; i++) {
-        gd_log_file *file = &log->file[i];
-
-        file->path = gd_path_join(output, names[i]);
-        file->lines = json_array();
-        if (!file->path || !file->lines)
-            return gd_fail_memory(err, strlen(output));
-        file->fd = open(file->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
-        if (file->fd < 0)
-            return failed(file, err);
-    }
-    return GD_OK;
-}
-
 static gd_status cut(gd_log_file *file, uint64_t bytes, gd_error *err)
 {
     file->bytes = bytes;
@@ -184,6 +165,42 @@ gd_status gd_train_log_run(json_t **run, const gd_train_log *log, gd_error *err)
         rc = read_run(run, file, text, err);
     gd_free(text);
     return rc;
+}
+
+/* ---- opening ---- */
+
+/* The log of something else stays as it is. */
+static gd_status check_log(const gd_train_log *log, gd_error *err)
+{
+    json_t *run;
+    const gd_status rc = gd_train_log_run(&run, log, err);
+
+    json_decref(run);
+    return rc;
+}
+
+gd_status gd_train_log_open(gd_train_log *log, const char *output, gd_error *err)
+{
+    static const char *const names[GD_LOG_FILES] = { "log.jsonl", "times.jsonl" };
+
+    gd_status rc;
+
+    *log = (gd_train_log){ .file = { { .fd = -1 }, { .fd = -1 } } };
+    for (int i = 0; i < GD_LOG_FILES; i++) {
+        gd_log_file *file = &log->file[i];
+
+        file->path = gd_path_join(output, names[i]);
+        file->lines = json_array();
+        if (!file->path || !file->lines)
+            return gd_fail_memory(err, strlen(output));
+        file->fd = open(file->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+        if (file->fd < 0)
+            return failed(file, err);
+        rc = i == GD_LOG_STEPS ? check_log(log, err) : GD_OK;
+        if (rc)
+            return rc;
+    }
+    return GD_OK;
 }
 
 /* ---- writing ---- */

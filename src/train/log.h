@@ -23,7 +23,8 @@ typedef struct gd_train_log {
     gd_log_file file[GD_LOG_FILES];
 } gd_train_log;
 
-/* Opens the logs in a directory, or makes them; nothing is read or cut off yet. Close it even after failure. */
+/* Opens the logs in a directory, or makes them; nothing is cut off yet.  Fails with GD_EUSAGE if log.jsonl is something
+ * else than the log of a run. Close it even after failure. */
 gd_status gd_train_log_open(gd_train_log *log, const char *output, gd_error *err);
 
 /* Begins anew: both files become empty. */
@@ -43,8 +44,7 @@ gd_status gd_train_log_continue(gd_train_log *log, gd_error *err);
 /* Adds a line, an object in JSON without a line break. */
 gd_status gd_train_log_add(gd_train_log *log, int file, const gd_buf *line, gd_error *err);
 
-/* The run of the first line in the file as it is; NULL if a run was killed before it was written.  Fails with GD_EUSAGE
- * if the file is something else than the log of a run. */
+/* The run of the first line in the file as it is; NULL if a run was killed before it was written. */
 gd_status gd_train_log_run(json_t **run, const gd_train_log *log, gd_error *err);
 
 /* Everything so far is on the disk. */

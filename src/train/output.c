@@ -18,22 +18,23 @@ static gd_status look(const char *path, bool *marked, char found[NAME_MAX + 1], 
 {
     DIR *list = opendir(path);
     const struct dirent *entry;
+    int why;
 
     *marked = false;
     found[0] = '\0';
     if (!list)
         return gd_fail(err, errno == ENOMEM ? GD_ENOMEM : GD_EIO, "%s: %s", path, strerror(errno));
-    errno = 0;
-    while ((entry = readdir(list)) != NULL) { /* NOLINT: a list of our own */
-        if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+    do {
+        errno = 0;
+        entry = readdir(list); /* NOLINT: a list of our own */
+        if (!entry || !strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
             continue;
         *marked |= !strcmp(entry->d_name, MARK);
         memcpy(found, entry->d_name, strlen(entry->d_name) + 1);
-    }
-    if (errno)
-        (void)gd_fail(err, GD_EIO, "%s: %s", path, strerror(errno));
+    } while (entry || errno == EINTR);
+    why = errno;
     (void)closedir(list);
-    return errno ? GD_EIO : GD_OK;
+    return why ? gd_fail(err, GD_EIO, "%s: %s", path, strerror(why)) : GD_OK;
 }
 
 gd_status gd_output_take(const char *path, int anew, gd_error *err)

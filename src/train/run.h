@@ -17,10 +17,8 @@ typedef struct gd_run {
     int lock;                /* -1: none */
     uint64_t begun, saved;   /* the steps done at the beginning, and in the newest checkpoint */
     uint64_t evaluated;      /* the step of the last evaluation; UINT64_MAX: none in this process */
-    const char *stopped;     /* why it ended early, or NULL */
-    char reason[128];
-    double item_seconds; /* running mean; 0: unknown */
-    double page_time;    /* of the last page */
+    double item_seconds;     /* running mean; 0: unknown */
+    double page_time;        /* of the last page */
     double start;
     gd_train_report report;
     bool stop; /* the caller asked for it */

@@ -157,14 +157,14 @@ static gd_status evaluate_set(gd_run *run, const gd_evaluator *evaluator, const 
 static gd_status stop_early(gd_run *run, gd_error *err)
 {
     const gd_train_options *o = &run->training->settings.options;
+    char reason[128];
     gd_buf line = { 0 };
     gd_status rc;
 
-    (void)snprintf(run->reason, sizeof run->reason, "%.60s has not improved in %zu evaluations", o->best, o->patience);
-    run->stopped = run->reason;
+    (void)snprintf(reason, sizeof reason, "%.60s has not improved in %zu evaluations", o->best, o->patience);
     run->mark.finished = true;
     gd_buf_str(&line, "{\"stopped\":");
-    gd_buf_json_string(&line, run->reason, strlen(run->reason));
+    gd_buf_json_string(&line, reason, strlen(reason));
     gd_log_number(&line, "step", (double)run->mark.step);
     gd_buf_str(&line, "}");
     rc = gd_train_log_add(&run->log, GD_LOG_STEPS, &line, err);

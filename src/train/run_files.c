@@ -12,6 +12,7 @@
 #include "train/train_page.h"
 
 #include <string.h>
+#include <unistd.h>
 
 /* A page that is read while it is made is as old as this. */
 #define PAGE_SECONDS 10
@@ -221,11 +222,24 @@ gd_status gd_run_page(gd_run *run, bool now, gd_error *err)
 
 void gd_run_last_page(gd_run *run, const char *why) { (void)write_text(run, "report.html", gd_train_page, why, NULL); }
 
+/* Of a run that was over before, its owner may have edited the card. */
+static gd_status keeps_card(const gd_run *run, bool *keeps, gd_error *err)
+{
+    char *path = gd_path_join(output_of(run), "README.md");
+
+    *keeps = path && run->begun == run->mark.step && access(path, F_OK) == 0;
+    gd_free(path);
+    return path ? GD_OK : gd_fail_memory(err, strlen(output_of(run)));
+}
+
 gd_status gd_run_finish(gd_run *run, gd_error *err)
 {
+    bool keeps;
     gd_status rc = write_with(run, gd_result_write, err);
 
     if (!rc)
+        rc = keeps_card(run, &keeps, err);
+    if (!rc && !keeps)
         rc = write_text(run, "README.md", gd_train_card, NULL, err);
     return rc ? rc : gd_run_page(run, true, err);
 }

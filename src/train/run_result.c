@@ -24,6 +24,7 @@ static void put_lines(gd_result *out, const gd_run *run)
     const json_t *lines = run->log.file[GD_LOG_STEPS].lines;
     json_t *evals = gd_put_list(out, out->root, "evals");
     const json_t *step = NULL;
+    const char *stopped = NULL;
     const double last = (double)run->mark.step;
 
     for (size_t i = 1; i < json_array_size(lines); i++) {
@@ -31,9 +32,12 @@ static void put_lines(gd_result *out, const gd_run *run)
 
         if (json_object_get(line, "loss"))
             step = line;
-        else if (gd_get_real(line, "step") == last && !json_object_get(line, "stopped"))
+        else if (json_object_get(line, "stopped"))
+            stopped = json_string_value(json_object_get(line, "stopped"));
+        else if (gd_get_real(line, "step") == last)
             gd_put(out, evals, NULL, json_deep_copy(line));
     }
+    gd_put_text(out, out->root, "stopped", stopped);
     gd_put(out, out->root, "last", step ? json_deep_copy(step) : json_null());
 }
 
@@ -60,7 +64,6 @@ gd_status gd_run_result(const gd_run *run, char **json, gd_error *err)
     gd_put_text(&out, out.root, "format", "guerdon-train/1");
     gd_put_text(&out, out.root, "output", run->training->settings.options.output);
     gd_put_size(&out, out.root, "steps", run->mark.step);
-    gd_put_text(&out, out.root, "stopped", run->stopped);
     gd_put(&out, out.root, "resumed_from", run->begun ? json_integer((json_int_t)run->begun) : json_null());
     gd_put_real(&out, out.root, "seconds", gd_run_clock() - run->start);
     put_lines(&out, run);

@@ -30,6 +30,16 @@ static bool has_name(const gd_targets *targets, const char *name)
     return false;
 }
 
+/* Whether the ends of names match no other module than these. */
+static bool is_exact(const gd_targets *targets, const gd_plan *plan, size_t count)
+{
+    size_t matches = 0;
+
+    for (size_t s = 0; s < plan->step_count; s++)
+        matches += plan->steps[s].lora && has_name(targets, last_part(plan->steps[s].lora));
+    return matches == count;
+}
+
 gd_status gd_targets_of(gd_targets *targets, const gd_plan *plan, const size_t *steps, size_t count, gd_error *err)
 {
     *targets = (gd_targets){ 0 };
@@ -42,6 +52,10 @@ gd_status gd_targets_of(gd_targets *targets, const gd_plan *plan, const size_t *
         if (!has_name(targets, name))
             targets->names[targets->count++] = name;
     }
+    if (is_exact(targets, plan, count))
+        return GD_OK;
+    for (targets->count = 0; targets->count < count; targets->count++)
+        targets->names[targets->count] = plan->steps[steps[targets->count]].lora;
     return GD_OK;
 }
 

@@ -8,7 +8,11 @@
 
 #define QUIET " --quiet --threads 2"
 
-enum { RESUMES = FAULT_RESUMES, INTERRUPTED = FAULT_INTERRUPTED, MEASURES = FAULT_MEASURES };
+#define TRAIN                                                                                                       \
+    "train --model @golden/qwen2 --train ../in/learnt.jsonl --eval ../in/learnt.jsonl --output trained --lora-r 1 " \
+    "--lora-targets q_proj --batch-size 1 --grad-accum 1 --save-every 1 --best eval_loss"
+
+enum { RESUMES = FAULT_RESUMES, INTERRUPTED = FAULT_INTERRUPTED, MEASURES = FAULT_MEASURES, TRAINS = FAULT_TRAINS };
 
 /* clang-format off */
 const fault_case fault_cases[] = {
@@ -52,6 +56,10 @@ const fault_case fault_cases[] = {
       "inspect --model @golden/llama --json --memory 1G" },
     { "bench-page", 0, 0,
       "bench --from @faults/bench.json --report report.html --json again.json" },
+    { "train", TRAINS, 0,
+      TRAIN QUIET },
+    { "train-resume", TRAINS | INTERRUPTED, 0,
+      TRAIN QUIET },
 };
 /* clang-format on */
 const size_t fault_case_count = sizeof fault_cases / sizeof fault_cases[0];
@@ -77,6 +85,9 @@ static const char judged[] =
 
 static const char mixed[] = "{\"text\": \"one\"}\n{\"text\": \"two three four five six seven eight nine ten\"}\n"
                             "{\"text\": 3}\n{\"text\": \"four of them, and another one, in a long text\"}\n";
+
+static const char learnt[] = "{\"chosen\": \"Yes it is\", \"rejected\": \"No no\"}\n"
+                             "{\"chosen\": \"One two\", \"rejected\": \"One\"}\n";
 
 static const char answers[] = "{\"prompt\": \"Count: \", \"responses\": [\"one\", \"two\", \"one two\", \"two\"]}\n"
                               "{\"prompt\": \"Say\\n\", \"responses\": [\"a\", \"b\"]}\n"
@@ -133,6 +144,7 @@ void fault_write_inputs(void)
     fault_input("judged.jsonl", judged);
     fault_input("mixed.jsonl", mixed);
     fault_input("answers.jsonl", answers);
+    fault_input("learnt.jsonl", learnt);
     fault_input("rows.csv", rows);
     fault_input("base.jsonl", base);
     fault_input("tuned.jsonl", tuned);

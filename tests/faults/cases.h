@@ -7,7 +7,8 @@
 enum {
     FAULT_RESUMES = 1,     /* --resume continues it */
     FAULT_INTERRUPTED = 2, /* it continues a run that was interrupted */
-    FAULT_MEASURES = 4     /* it prints numbers that depend on the machine's memory at the time */
+    FAULT_MEASURES = 4,    /* it prints numbers that depend on the machine's memory at the time */
+    FAULT_TRAINS = 8       /* the same command continues it; its output is the directory FAULT_TRAINED */
 };
 
 typedef struct fault_case {

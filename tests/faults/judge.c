@@ -30,13 +30,29 @@ static bool ends_in(const char *name, const char *ending)
     return len >= more && !strcmp(name + len - more, ending);
 }
 
+/* What says how long a training run took, and the manifests that have its length. */
+static bool varies(const char *name)
+{
+    static const char *const files[] = { "times.jsonl", "report.html", "README.md", "manifest.json" };
+    bool found = false;
+
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+        found |= ends_in(name, files[i]);
+    return found && !strncmp(name, FAULT_TRAINED, strlen(FAULT_TRAINED));
+}
+
+static bool is_as(const fault_file *have, const fault_file *want)
+{
+    return have && want && varies(want->name) ? have->len > 0 : fault_same(have, want);
+}
+
 /* Messages are compared on their own. */
 static const char *compare_all(const fault_result *run, const fault_result *good)
 {
     for (size_t i = 0; i < good->count; i++) {
         const fault_file *want = &good->files[i], *have = fault_find(run, want->name);
 
-        if (strcmp(want->name, FAULT_MESSAGES) != 0 && !fault_same(have, want))
+        if (strcmp(want->name, FAULT_MESSAGES) != 0 && !is_as(have, want))
             return wrong("status %d, but %s %s", run->status, want->name, have ? "is another" : "is missing");
     }
     for (size_t i = 0; i < run->count; i++)
@@ -81,7 +97,7 @@ static const char *check_beginning(const fault_file *have, const fault_file *wan
 {
     if (fault_is_packed(have->name))
         return check_packed(have, want);
-    if (have->len > want->len || memcmp(have->bytes, want->bytes, have->len) != 0)
+    if (!varies(want->name) && (have->len > want->len || memcmp(have->bytes, want->bytes, have->len) != 0))
         return wrong("%s has something else than an undisturbed run writes", have->name);
     if (have->len && have->bytes[have->len - 1] != '\n' && have->len != want->len)
         return wrong("%s ends within a line", have->name);
@@ -89,6 +105,14 @@ static const char *check_beginning(const fault_file *have, const fault_file *wan
 }
 
 static bool is_lines(const char *name) { return strstr(name, ".jsonl") || !strcmp(name, FAULT_OUT); }
+
+/* Journals, and folders of a training run that the next one removes. */
+static bool may_stay(const char *name)
+{
+    const bool trained = !strncmp(name, FAULT_TRAINED, strlen(FAULT_TRAINED));
+
+    return ends_in(name, ".resume") || ends_in(name, ".resume.found") || (trained && strstr(name, ".new/"));
+}
 
 /* What a run that failed leaves: the beginnings of its outputs, its journal, and what was there before. */
 static const char *check_left(const fault_result *run, const fault_result *good, const fault_result *before,
@@ -105,9 +129,9 @@ static const char *check_left(const fault_result *run, const fault_result *good,
             continue;
         if (want && is_lines(have->name))
             what = check_beginning(have, want);
-        else if (want && !fault_same(have, want) && (have->len > 0 || !may_empty))
+        else if (want && !is_as(have, want) && (have->len > 0 || !may_empty))
             what = wrong("%s is neither absent nor complete: %zu of %zu bytes", have->name, have->len, want->len);
-        else if (!want && !ends_in(have->name, ".resume") && !ends_in(have->name, ".resume.found"))
+        else if (!want && !may_stay(have->name))
             what = wrong("status %d, and %s is left", run->status, have->name);
         if (what)
             return what;

@@ -102,7 +102,10 @@ void fault_fill(const fault_result *files)
         if (file->name[0] == '(')
             continue;
         (void)snprintf(path, sizeof path, "%s/%s", place.work, file->name);
-        write_file(path, file->bytes, file->len);
+        if (path[strlen(path) - 1] == '/')
+            assert_int_equal(mkdir(path, 0700), 0);
+        else
+            write_file(path, file->bytes, file->len);
     }
 }
 

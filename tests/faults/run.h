@@ -14,7 +14,8 @@ typedef struct fault_file {
     size_t len;
 } fault_file;
 
-enum { FAULT_FILES = 24 };
+enum { FAULT_FILES = 48 };
+#define FAULT_TRAINED "trained/"
 #define FAULT_OUT "(standard output)"
 #define FAULT_MESSAGES "(standard error)"
 

@@ -70,7 +70,7 @@ static void plan(const fault_way *way, bool onward, long at)
 static void run_from_start(const struct subject *s, fault_result *result)
 {
     fault_fill(before(s));
-    fault_run(result, s->words, s->has_before ? "--resume" : NULL);
+    fault_run(result, s->words, s->has_before && s->c->flags & FAULT_RESUMES ? "--resume" : NULL);
     if (s->c->flags & FAULT_MEASURES)
         fault_drop_digits(result);
 }
@@ -135,14 +135,18 @@ static void run_way(struct subject *s, const fault_way *way)
                       s->runs - runs, s->refused - refused, s->broken - broken);
 }
 
-/* What a run leaves whose second write to its output failed. */
+/* What a run leaves whose second write to its output failed; or whose second checkpoint did: a page and the eight files
+ * and folders of the first were renamed before. */
 static void interrupt(struct subject *s)
 {
     static const fault_way full = { "write ENOSPC", FAULT_WRITE, ENOSPC, false };
+    static const fault_way unnamed = { "rename ENOSPC", FAULT_RENAME, ENOSPC, false };
+    const bool trains = s->c->flags & FAULT_TRAINS;
 
-    plan(&full, true, 4);
+    plan(trains ? &unnamed : &full, true, trains ? 20 : 4);
     run_from_start(s, &s->before);
-    assert_non_null(fault_find(&s->before, "out.jsonl.resume"));
+    assert_non_null(fault_find(&s->before, trains ? "trained/checkpoint-1/manifest.json" : "out.jsonl.resume"));
+    assert_null(fault_find(&s->before, "trained/checkpoint-2/manifest.json"));
     s->has_before = true;
 }
 

@@ -87,6 +87,38 @@ gd_status run_train(test_run *run, char **json, gd_error *err)
     return gd_train(&run->model, &run->options, json, err);
 }
 
+void run_into(test_run *run, const char *output)
+{
+    char *json;
+
+    run_output(run, output);
+    assert_ok(run_train(run, &json, test_err));
+    gd_string_free(json);
+}
+
+void run_begin(test_run *run, const char *output, size_t steps)
+{
+    gd_error err = { 0 };
+    char *json;
+
+    run_output(run, output);
+    run->stop_after = steps;
+    assert_int_equal(run_train(run, &json, &err), GD_EINTERRUPTED);
+    assert_null(json);
+    assert_contains(err.text, "same command continues");
+    run->stop_after = 0;
+}
+
+const char *run_below(const test_run *run, const char *name)
+{
+    static char paths[4][RUN_PATH];
+    static size_t turn;
+    char *path = paths[turn++ % 4];
+
+    (void)snprintf(path, RUN_PATH, "%s/%s", run->root, name);
+    return path;
+}
+
 char *run_file(const test_run *run, const char *output, const char *name, size_t *len)
 {
     char path[2 * TEST_PATH];
@@ -218,4 +250,51 @@ void run_change_model(test_run *run, const char *name, const char *old, const ch
         (void)snprintf(to, sizeof to, "model/%s", names[i]);
         run_change(run, from, to, strcmp(name, names[i]) ? "" : old, strcmp(name, names[i]) ? "" : new);
     }
+}
+
+double run_number(const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+
+    if (!json_is_number(value))
+        fail_msg("%s is missing", key);
+    return json_number_value(value);
+}
+
+void run_score(const test_run *run, const char *adapter, double *margin, double *mean)
+{
+    char path[TEST_PATH + 32];
+    gd_options options = run->model;
+    gd_file_options files;
+    gd_model *model;
+    char *text, *line, *end;
+    size_t len, count = 0;
+
+    (void)snprintf(path, sizeof path, "%s/scores.jsonl", run->root);
+    options.adapter = run_below(run, adapter);
+    options.max_length = 512;
+    options.truncate = GD_TRUNCATE_DROP;
+    gd_file_options_init(&files);
+    files.input = run->eval;
+    files.output = path;
+    assert_ok(gd_model_open(&model, &options, test_err));
+    assert_ok(gd_score_file(model, &files, NULL, NULL, test_err));
+    gd_model_close(model);
+    text = run_file(run, ".", "scores.jsonl", &len);
+    *margin = *mean = 0;
+    for (line = text; (end = strchr(line, '\n')) != NULL; line = end + 1, count++) {
+        json_t *value;
+        double chosen, rejected;
+
+        assert_ok(gd_json_parse(&value, line, (size_t)(end - line), path, test_err));
+        chosen = (float)run_number(value, "chosen");
+        rejected = (float)run_number(value, "rejected");
+        *margin += chosen - rejected;
+        *mean += chosen;
+        *mean += rejected;
+        json_decref(value);
+    }
+    gd_free(text);
+    *margin /= (double)count;
+    *mean /= 2 * (double)count;
 }

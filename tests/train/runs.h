@@ -29,8 +29,24 @@ void run_open_short(test_run *run);
 
 gd_status run_train(test_run *run, char **json, gd_error *err);
 
+/* A whole run into root/OUTPUT. */
+void run_into(test_run *run, const char *output);
+
+/* One that is asked to stop after so many steps. */
+void run_begin(test_run *run, const char *output, size_t steps);
+
+/* root/NAME; overwritten by the fourth call after this one. */
+enum { RUN_PATH = 3 * TEST_PATH };
+const char *run_below(const test_run *run, const char *name);
+
 /* The content of OUTPUT/NAME, freed with gd_free(). */
 char *run_file(const test_run *run, const char *output, const char *name, size_t *len);
+
+/* A member, which must be a number. */
+double run_number(const json_t *object, const char *key);
+
+/* The mean margin, and the mean of all scores, of the pairs to evaluate on, scored with the adapter root/ADAPTER. */
+void run_score(const test_run *run, const char *adapter, double *margin, double *mean);
 
 /* Writes a file of the run's own, root/NAME. */
 void run_write(const test_run *run, const char *name, const char *text);

@@ -14,21 +14,12 @@
 
 /* ---- against TRL ---- */
 
-static double number(const json_t *object, const char *key)
-{
-    const json_t *value = json_object_get(object, key);
-
-    if (!json_is_number(value))
-        fail_msg("%s is missing", key);
-    return json_number_value(value);
-}
-
 static void check_figure(const json_t *want, const json_t *got, const char *key, double most)
 {
-    const double right = number(want, key), ours = number(got, key);
+    const double right = run_number(want, key), ours = run_number(got, key);
 
     if (!(fabs(ours - right) <= most * fabs(right)))
-        fail_msg("step %.0f: %s is %.9g, but TRL had %.9g", number(got, "step"), key, ours, right);
+        fail_msg("step %.0f: %s is %.9g, but TRL had %.9g", run_number(got, "step"), key, ours, right);
 }
 
 static const struct figure {
@@ -132,15 +123,6 @@ static void a_run_with_accumulation_is_that_of_trl(void **state)
 
 /* ---- the same bits ---- */
 
-static void train_into(test_run *run, const char *name)
-{
-    char *json;
-
-    run_output(run, name);
-    assert_ok(run_train(run, &json, test_err));
-    gd_string_free(json);
-}
-
 static void threads_memory_and_kernels_change_no_bit(void **state)
 {
     const gd_backend *cpu;
@@ -150,25 +132,25 @@ static void threads_memory_and_kernels_change_no_bit(void **state)
     (void)state;
     run_open_short(&run);
     assert_ok(gd_backend_find(&cpu, "cpu", GD_BF16, test_err));
-    train_into(&run, "out");
+    run_into(&run, "out");
     for (unsigned threads = 2; threads <= 3; threads++) {
         run.model.threads = threads;
-        train_into(&run, "threads");
+        run_into(&run, "threads");
         run_same(&run, "out", "threads");
         test_remove(run.output);
     }
     for (size_t i = 0; (isa = cpu->isa(i)) != NULL; i++) {
         run.model.isa = isa;
-        train_into(&run, "isa");
+        run_into(&run, "isa");
         run_same(&run, "out", "isa");
         test_remove(run.output);
     }
     run.model.isa = NULL;
     run.options.checkpoint_layers = "on";
-    train_into(&run, "again");
+    run_into(&run, "again");
     run_same(&run, "out", "again");
     run.options.checkpoint_layers = "off";
-    train_into(&run, "kept");
+    run_into(&run, "kept");
     run_same(&run, "out", "kept");
     run_close(&run);
 }
@@ -194,7 +176,7 @@ static void a_stopped_run_continues_with_the_same_bits(void **state)
 
     (void)state;
     run_open_short(&run);
-    train_into(&run, "out");
+    run_into(&run, "out");
     run_output(&run, "stopped");
     for (run.stop_after = 1; run.stop_after < 6; run.stop_after++) {
         err = (gd_error){ 0 };
@@ -222,7 +204,7 @@ static void a_finished_run_is_left_alone(void **state)
 
     (void)state;
     run_open_short(&run);
-    train_into(&run, "out");
+    run_into(&run, "out");
     log = run_file(&run, "out", "log.jsonl", &before);
     gd_free(log);
     assert_ok(run_train(&run, &json, test_err));
@@ -244,7 +226,7 @@ static void a_killed_run_continues_with_the_same_bits(void **state)
 
     (void)state;
     run_open_short(&run);
-    train_into(&run, "out");
+    run_into(&run, "out");
     for (long done = 0; done < count;) {
         run_output(&run, "killed");
         for (int cycle = 0; cycle < 5 && done < count; cycle++, done++) {
@@ -270,45 +252,6 @@ static void a_killed_run_continues_with_the_same_bits(void **state)
 
 /* ---- the same reward in training and in serving ---- */
 
-/* The accuracy and mean margin of what scoring with the adapter gives for the same pairs. */
-static void score_pairs(const test_run *run, double *margin, double *mean)
-{
-    char path[TEST_PATH + 32];
-    gd_options options = run->model;
-    gd_file_options files;
-    gd_model *model;
-    char *text, *line, *end;
-    size_t len, count = 0;
-
-    (void)snprintf(path, sizeof path, "%s/scores.jsonl", run->root);
-    options.adapter = run->output;
-    options.max_length = 512;
-    options.truncate = GD_TRUNCATE_DROP;
-    gd_file_options_init(&files);
-    files.input = run->eval;
-    files.output = path;
-    assert_ok(gd_model_open(&model, &options, test_err));
-    assert_ok(gd_score_file(model, &files, NULL, NULL, test_err));
-    gd_model_close(model);
-    text = run_file(run, ".", "scores.jsonl", &len);
-    *margin = *mean = 0;
-    for (line = text; (end = strchr(line, '\n')) != NULL; line = end + 1, count++) {
-        json_t *value;
-        double chosen, rejected;
-
-        assert_ok(gd_json_parse(&value, line, (size_t)(end - line), path, test_err));
-        chosen = (float)number(value, "chosen");
-        rejected = (float)number(value, "rejected");
-        *margin += chosen - rejected;
-        *mean += chosen;
-        *mean += rejected;
-        json_decref(value);
-    }
-    gd_free(text);
-    *margin /= (double)count;
-    *mean /= 2 * (double)count;
-}
-
 /* Reads lines of {"chosen":..,"rejected":..}; null and errors are skipped. Returns the number of scores. */
 static size_t read_scores(const char *path, double *scores, size_t room)
 {
@@ -320,8 +263,8 @@ static size_t read_scores(const char *path, double *scores, size_t room)
         json_t *value = json_loadb(line, (size_t)(end - line), JSON_DECODE_ANY, NULL);
 
         if (json_is_object(value) && json_object_get(value, "chosen") && count + 2 <= room) {
-            scores[count++] = number(value, "chosen");
-            scores[count++] = number(value, "rejected");
+            scores[count++] = run_number(value, "chosen");
+            scores[count++] = run_number(value, "rejected");
         }
         json_decref(value);
     }
@@ -359,10 +302,10 @@ static void peft_scores_the_adapter_alike(void **state)
     run.options.warmup_steps = (gd_number){ 1, 0 };
     run.options.batch_size = 4;
     run.options.grad_accum = 2;
-    train_into(&run, "out");
+    run_into(&run, "out");
     (void)snprintf(ours, sizeof ours, "%s/adapter_model.safetensors", run.output);
     same_file(ours, test_data(path, sizeof path, "golden/trained/adapter_model.safetensors"));
-    score_pairs(&run, &margin, &mean);
+    run_score(&run, "out", &margin, &mean);
     (void)snprintf(ours, sizeof ours, "%s/scores.jsonl", run.root);
     count = read_scores(test_data(path, sizeof path, "golden/trained/expected.jsonl"), want, 64);
     assert_int_equal(count, read_scores(ours, got, 64));
@@ -383,12 +326,12 @@ static void what_is_trained_is_what_is_scored(void **state)
     (void)state;
     run_open_short(&run);
     run.model.add_eos = GD_ADD_EOS_AUTO;
-    train_into(&run, "out");
+    run_into(&run, "out");
     log = run_log(&run);
     last = json_array_get(log, json_array_size(log) - 1);
-    score_pairs(&run, &margin, &mean);
-    assert_true(number(last, "eval_margin") == margin);
-    assert_true(number(last, "eval_mean_reward") == mean);
+    run_score(&run, "out", &margin, &mean);
+    assert_true(run_number(last, "eval_margin") == margin);
+    assert_true(run_number(last, "eval_mean_reward") == mean);
     json_decref(log);
     run_close(&run);
 }

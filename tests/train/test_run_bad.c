@@ -31,7 +31,6 @@ struct value {
         NUMBER, place, NULL, value \
     }
 
-/* clang-format off */
 static const struct option_case {
     struct value set[3];
     const char *sentence;
@@ -91,7 +90,6 @@ static const struct option_case {
     { { T(MODEL(precision), "fp16") }, "precision \"fp16\": bf16 or fp32 is expected" },
     { { T(MODEL(turns), "some") }, "turns is \"some\", but" },
 };
-/* clang-format on */
 
 static void set_value(test_run *run, const struct value *value)
 {
@@ -357,7 +355,7 @@ static void adapters_to_begin_with_must_fit(void **state)
     run.options.init_adapter = test_data(path, sizeof path, "golden/gemma2-lora");
     run_refuse(&run, "another model's", GD_EFORMAT, "gemma2-lora");
     run.options.init_adapter = run.base;
-    run_refuse(&run, "a model", GD_EUSAGE, "qwen2");
+    run_refuse(&run, "a model", GD_EIO, "qwen2/adapter_config.json: No such file or directory");
     run_close(&run);
 }
 

@@ -1,0 +1,259 @@
+/* test_run_steps.c - which records the steps of gd_train() are made of, how many there are, which checkpoints stay, and
+ * in how much memory they run. */
+#include "tests/train/runs.h"
+
+#include "base/json.h"
+#include "train/trainer.h"
+
+#include <dirent.h>
+
+/* ---- the order ---- */
+
+enum { RECORDS = 5 };
+
+/* Record i has 2 << i tokens, so that the tokens of a step say which records it has. */
+static void write_lengths(const test_run *run)
+{
+    char text[4096];
+    size_t used = 0;
+
+    for (size_t i = 0; i < RECORDS; i++) {
+        char same[64];
+
+        memset(same, '~', sizeof same);
+        same[(2u << i) / 2 - 1] = '\0';
+        used += (size_t)snprintf(text + used, sizeof text - used, "{\"chosen\":\"%s!\",\"rejected\":\"%s\\\"\"}\n",
+                                 same, same);
+    }
+    run_write(run, "lengths.jsonl", text);
+}
+
+static void open_lengths(test_run *run)
+{
+    run_open_short(run);
+    write_lengths(run);
+    run->options.train = run_below(run, "lengths.jsonl");
+    run->options.eval_count = run->options.eval_every = 0;
+    run->options.batch_size = 2;
+    run->options.grad_accum = 1;
+    run->options.max_steps = 0;
+}
+
+/* The steps of so many epochs, as TRL counts them. */
+static void check_epochs(double epochs, size_t accumulate, size_t steps)
+{
+    static const double tokens[RECORDS] = { 2, 4, 8, 16, 32 };
+    const size_t per_step = 2 * accumulate, epoch_steps = (RECORDS + per_step - 1) / per_step;
+    test_run run;
+    json_t *log;
+    double all = 0;
+
+    open_lengths(&run);
+    run.options.epochs = (gd_number){ 1, epochs };
+    run.options.grad_accum = accumulate;
+    run_into(&run, "out");
+    log = run_log(&run);
+    assert_int_equal(json_array_size(log), steps + 1);
+    for (size_t s = 0; s < steps; s++) {
+        const json_t *line = json_array_get(log, s + 1);
+        const size_t first = s % epoch_steps * per_step;
+        uint32_t order[RECORDS];
+
+        gd_trainer_order(order, RECORDS, 42, s / epoch_steps);
+        for (size_t i = first; i < first + per_step && i < RECORDS; i++)
+            all += tokens[order[i]];
+        assert_true(run_number(line, "num_tokens") == all);
+        assert_true(run_number(line, "epoch") ==
+                    (double)((s + 1) / epoch_steps) + (double)((s + 1) % epoch_steps * accumulate) / 3);
+    }
+    json_decref(log);
+    run_close(&run);
+}
+
+static void epochs_have_orders_of_their_own(void **state)
+{
+    (void)state;
+    check_epochs(1, 1, 3);
+    check_epochs(3, 1, 9);
+    check_epochs(1.5, 1, 5);
+    check_epochs(0.1, 1, 1);
+    check_epochs(2, 2, 4); /* the last step of an epoch has one micro-batch of one record */
+    check_epochs(70, 5, 70);
+}
+
+/* ---- checkpoints ---- */
+
+static const char *checkpoints(const test_run *run, const char *output)
+{
+    static char names[256];
+    struct dirent **list;
+    const int count = scandir(run_below(run, output), &list, NULL, versionsort);
+
+    names[0] = '\0';
+    assert_true(count >= 0);
+    for (int i = 0; i < count; i++) {
+        if (!strncmp(list[i]->d_name, "checkpoint-", 11))
+            (void)strncat(strcat(names, *names ? " " : ""), list[i]->d_name + 11, 32);
+        free(list[i]);
+    }
+    free(list);
+    return names;
+}
+
+static void check_kept(size_t every, size_t keep, size_t steps, const char *want)
+{
+    test_run run;
+
+    open_lengths(&run);
+    run.options.max_steps = steps;
+    run.options.save_every = every;
+    run.options.keep = keep;
+    run_into(&run, "out");
+    assert_string_equal(checkpoints(&run, "out"), want);
+    run_close(&run);
+}
+
+static void the_newest_checkpoints_stay(void **state)
+{
+    (void)state;
+    check_kept(2, 2, 7, "6 7");
+    check_kept(2, 1, 7, "7");
+    check_kept(1, 0, 5, "3 4 5");
+    check_kept(3, 5, 6, "3 6");
+    check_kept(0, 0, 4, "4");
+    check_kept(100, 1000000000, 4, "4");
+}
+
+/* From an older one than the last, and then from the newest whose log is there. */
+static void a_run_continues_from_an_older_checkpoint(void **state)
+{
+    test_run run;
+    gd_error err = { 0 };
+    char *json;
+
+    (void)state;
+    run_open_short(&run);
+    run_into(&run, "good");
+    run_into(&run, "out");
+    run.options.resume = run_below(&run, "out/checkpoint-2");
+    run.stop_after = 3;
+    assert_int_equal(run_train(&run, &json, &err), GD_EINTERRUPTED);
+    assert_contains(run.all_notes, "/out/checkpoint-2: 2 of 6 steps are done");
+    run.stop_after = 0;
+    run.options.resume = "auto";
+    run_into(&run, "out");
+    assert_contains(run.all_notes, "/out/checkpoint-6 is passed over: ");
+    assert_contains(run.all_notes, "/out/checkpoint-3: 3 of 6 steps are done");
+    run_same(&run, "good", "out");
+    run.options.resume = "never";
+    run_into(&run, "new");
+    run_same(&run, "good", "new");
+    run_close(&run);
+}
+
+/* ---- memory ---- */
+
+static json_t *rehearse(test_run *run)
+{
+    enum { MORE = 1 << 15 };
+    const uint64_t before = run_digest(run);
+    gd_error err = { 0 };
+    json_t *result;
+    char *json;
+    gd_status rc;
+
+    run->model.dry_run = 1;
+    while ((rc = run_train(run, &json, &err)) == GD_ENOMEM && run->model.memory < 1 << 28)
+        run->model.memory += MORE;
+    run->model.dry_run = 0;
+    if (rc)
+        fail_msg("%s", err.text);
+    assert_true(run_digest(run) == before);
+    assert_ok(gd_json_parse(&result, json, strlen(json), "result", test_err));
+    gd_string_free(json);
+    return result;
+}
+
+static void little_memory_changes_no_bit(void **state)
+{
+    test_run run;
+    json_t *result;
+    size_t least;
+
+    (void)state;
+    run_open_short(&run);
+    run_into(&run, "good");
+    run_output(&run, "streamed");
+    result = rehearse(&run);
+    assert_true(json_is_false(json_object_get(result, "streamed")));
+    assert_true(run_number(result, "layers_kept") == 3);
+    least = (size_t)run_number(result, "least_memory_bytes");
+    json_decref(result);
+    run.model.memory = least - (2 << 20); /* the process isn't always as large */
+    result = rehearse(&run);
+    assert_true(json_is_true(json_object_get(result, "streamed")));
+    assert_true(run_number(result, "layers_kept") == 0);
+    json_decref(result);
+    run_into(&run, "streamed");
+    run_same(&run, "good", "streamed");
+    run_close(&run);
+}
+
+static double bytes_of(const test_run *run, const char *dir)
+{
+    struct dirent **list;
+    const int count = scandir(run_below(run, dir), &list, NULL, NULL);
+    double bytes = 0;
+
+    assert_true(count > 0);
+    for (int i = 0; i < count; i++) {
+        char name[RUN_PATH];
+        struct stat sb;
+
+        (void)snprintf(name, sizeof name, "%s/%s", dir, list[i]->d_name);
+        assert_int_equal(stat(run_below(run, name), &sb), 0);
+        bytes += S_ISREG(sb.st_mode) ? (double)sb.st_size : 0;
+        free(list[i]);
+    }
+    free(list);
+    return bytes;
+}
+
+static void a_rehearsal_says_what_a_run_takes(void **state)
+{
+    test_run run;
+    json_t *result, *log;
+    const json_t *described;
+
+    (void)state;
+    run_open_short(&run);
+    run.options.epochs = (gd_number){ 1, 2 };
+    run.options.max_steps = 0;
+    result = rehearse(&run);
+    assert_true(json_is_true(json_object_get(result, "dry_run")));
+    assert_true(run_number(result, "steps") == 22); /* 44 pairs, twice, 4 a step */
+    assert_true(run_number(result, "layers") == 3);
+    assert_true(run_number(result, "step_rows") > 0);
+    assert_true(run_number(result, "memory_bytes") >= run_number(result, "least_memory_bytes"));
+    assert_true(json_array_size(json_object_get(result, "notes")) >= 5);
+    described = json_object_get(result, "run");
+    assert_true(run_number(described, "parameters") == 4 * 3 * (2 * (96 + 96) + 2 * (96 + 32) + 3 * (96 + 208)) + 96);
+    run_into(&run, "out");
+    log = run_log(&run);
+    assert_true(json_equal(described, json_object_get(json_array_get(log, 0), "run")));
+    assert_true(run_number(result, "checkpoint_bytes") >= bytes_of(&run, "out/checkpoint-22"));
+    json_decref(log);
+    json_decref(result);
+    run_close(&run);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(epochs_have_orders_of_their_own),          cmocka_unit_test(the_newest_checkpoints_stay),
+        cmocka_unit_test(a_run_continues_from_an_older_checkpoint), cmocka_unit_test(little_memory_changes_no_bit),
+        cmocka_unit_test(a_rehearsal_says_what_a_run_takes),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
