@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define STOPPING "guerdon: stopping after this step, and saving it; a second signal stops at once\n"
+#define STOPPING "guerdon: stopping after this step and saving a checkpoint; a second signal stops at once\n"
 
 struct training {
     const cli_settings *settings;
@@ -115,7 +115,7 @@ static void show_next(const cli_settings *settings)
 {
     const char *input = data_of(settings);
 
-    (void)fputs("to score, to evaluate, and to merge the adapter into the model:\n", stderr);
+    (void)fputs("to score with it, evaluate it, or merge it into the model:\n", stderr);
     begin_command(settings, "score");
     put_reading(settings, input);
     (void)putc('\n', stderr);

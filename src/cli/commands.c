@@ -127,18 +127,18 @@ const cli_command cli_commands[] = {
       "    guerdon score --model MERGED --input pairs.jsonl\n" },
     { "train", CLI_CMD_TRAIN, "--model DIR --train FILE [FLAGS] --output DIR\n--recipe FILE [FLAGS]",
       "train an adapter with a reward head on preferences",
-      "A line of the data is a pair, {\"chosen\":..,\"rejected\":..}, optionally with a\n"
-      "\"prompt\" for both, several answers to a prompt, or ranked answers, 1 the best:\n"
+      "Each line of the data is a pair, {\"chosen\":..,\"rejected\":..}, optionally with a\n"
+      "\"prompt\" for both; several answers to a prompt; or ranked answers, 1 the best:\n"
       "    {\"prompt\":..,\"chosen\":[..],\"rejected\":[..]}\n"
       "    {\"prompt\":..,\"responses\":[..],\"ranks\":[2,1,3]}\n"
       "\n"
       "The output is a PEFT LoRA adapter that contains the head, for --adapter of score\n"
       "and the other commands, with log.jsonl, report.html and a model card. How texts\n"
-      "became tokens is saved with it, and score does the same.\n"
+      "became tokens is saved with it, so that scoring does the same.\n"
       "\n"
-      "A run that was interrupted is continued by the same command, and its output is\n"
-      "the same, bit for bit. The first SIGINT or SIGTERM ends it after the current\n"
-      "step, which is saved; a second one ends it at once.\n",
+      "To continue an interrupted run, give the same command again: the output is the\n"
+      "same as without the interruption, bit for bit. The first SIGINT or SIGTERM ends\n"
+      "a run after the current step, which is saved; a second one ends it at once.\n",
       "    guerdon train --model DIR --train pairs.jsonl.gz --eval held-out.jsonl \\\n"
       "        --output LORA\n"
       "    guerdon train --recipe recipes/hh-qwen2.5-7b.yaml --dry-run\n"

@@ -39,7 +39,7 @@ static void show_records(const char *title, const json_t *data)
     show_count("too long", whole(data, "too_long"));
     show_count("with equal texts", whole(data, "equal"));
     show_count("with equal ranks", whole(data, "indifferent"));
-    show_count("that can't be read", whole(data, "failed"));
+    show_count("that can't be used", whole(data, "failed"));
     (void)putchar('\n');
 }
 
@@ -70,9 +70,9 @@ static void show_steps(const json_t *plan, const json_t *run)
     const unsigned long long batch = whole(settings, "batch_size"), accumulate = whole(settings, "grad_accum");
     char room[2][CLI_NUMBER_ROOM];
 
-    printf("steps           %s of at most %s records (%llu x %llu)\n", cli_number(room[0], whole(plan, "steps")),
+    printf("steps           %s, each of up to %s records (%llu x %llu)\n", cli_number(room[0], whole(plan, "steps")),
            cli_number(room[1], batch * accumulate), batch, accumulate);
-    printf("parameters      %s that learn\n", cli_number(room[0], whole(run, "parameters")));
+    printf("parameters      %s to train\n", cli_number(room[0], whole(run, "parameters")));
 }
 
 static double mebibytes(const json_t *plan, const char *key) { return (double)whole(plan, key) / 0x1p20; }
@@ -81,11 +81,10 @@ static void show_memory(const json_t *plan)
 {
     const unsigned long long layers = whole(plan, "layers"), kept = whole(plan, "layers_kept");
 
-    printf("memory          %.1f MiB for weights, rows and what learns (weights %s); at least %.1f MiB\n",
-           mebibytes(plan, "memory_bytes"), json_is_true(part(plan, "streamed")) ? "streamed" : "stay",
-           mebibytes(plan, "least_memory_bytes"));
+    printf("memory          %.1f MiB, weights %s; the least is %.1f MiB\n", mebibytes(plan, "memory_bytes"),
+           json_is_true(part(plan, "streamed")) ? "streamed" : "kept in memory", mebibytes(plan, "least_memory_bytes"));
     printf("layers kept     %llu of %llu%s\n", kept, layers,
-           kept < layers ? "; the others are computed again on the way back" : "");
+           kept < layers ? "; the others are computed again in the backward pass" : "");
     printf("checkpoint      %.1f MiB on disk\n", mebibytes(plan, "checkpoint_bytes"));
 }
 
@@ -135,12 +134,12 @@ static void show_best(const json_t *best, const char *output)
         return;
     (void)fputs("the best ", stderr);
     cli_print(stderr, json_string_value(part(best, "metric")));
-    fprintf(stderr, ", %.4f, was that of step %llu, which is in ", number_of(best, "value"), whole(best, "step"));
+    fprintf(stderr, ", %.4f, was at step %llu; that adapter is in ", number_of(best, "value"), whole(best, "step"));
     cli_print(stderr, output);
     (void)fputs("/best\n", stderr);
 }
 
-/* "trained 128 steps in 1:23: .."; of a run that was continued, also how many of them just now. */
+/* "trained 128 steps in 1:23; .."; of a run that was continued, also how many of them just now. */
 static void show_done(const json_t *result)
 {
     const unsigned long long steps = whole(result, "steps"), before = whole(result, "resumed_from");
@@ -150,11 +149,11 @@ static void show_done(const json_t *result)
     fprintf(stderr, before < steps ? "trained %s step%s" : "all %s step%s were done before", cli_number(number, steps),
             steps == 1 ? "" : "s");
     if (before && before < steps)
-        fprintf(stderr, ", the last %s of them now,", cli_number(number, steps - before));
+        fprintf(stderr, ", %s of them now,", cli_number(number, steps - before));
     if (before < steps)
         fprintf(stderr, " in %s", cli_time(time, number_of(result, "seconds")));
     if (json_is_object(last))
-        fprintf(stderr, ": loss %.4f and accuracy %.3f in the last one", number_of(last, "loss"),
+        fprintf(stderr, "; in the last one, loss %.4f, accuracy %.3f", number_of(last, "loss"),
                 number_of(last, "accuracy"));
     (void)putc('\n', stderr);
 }

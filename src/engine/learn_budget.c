@@ -115,7 +115,7 @@ gd_status gd_learner_fit(gd_learner *learner, const gd_learner_need *need, gd_le
     if (out->least > limit && memory)
         return gd_fail(
             err, GD_ENOMEM,
-            "memory is %.4g MiB, but a step of %zu rows needs at least %zu MiB; fewer pairs a step need less%s",
+            "memory is %.4g MiB, but a step of %zu rows needs at least %zu MiB; fewer pairs per step need less%s",
             (double)memory / (1 << 20), need->rows, gd_budget_enough_mib(out->least),
             need->keep_least ? ", and so does computing layers again (checkpoint_layers)" : "");
     left = out->least > limit ? 0 : limit - out->least; /* the user set no limit: try anyway */

@@ -732,14 +732,14 @@ typedef struct gd_train_options {
     gd_number weight_decay;   /**< AdamW's; not given: 0 */
     gd_number clip;           /**< the norm to which gradients are clipped, 0 for none; not given: 1 */
     gd_number center_rewards; /**< weight of (chosen + rejected)^2 in the loss; not given: 0 */
-    const char *margin_field; /**< NULL, or the field with the margin by which the chosen text should be better */
+    const char *margin_field; /**< NULL, or the field with the margin by which the better text should be better */
     gd_number seed;           /**< of the order of the pairs and the first values, a whole number; not given: 42 */
     size_t eval_every;        /**< evaluate after so many steps, too; 0: only after the last */
     size_t save_every;        /**< write a checkpoint after so many steps; 0: 100 */
     size_t keep;              /**< checkpoints to keep, the newest; 0: 3 */
     const char *best; /**< NULL, or the metric whose best adapter is kept in OUTPUT/best: "eval_accuracy" ..; the
                                    greater is better, but not of a loss */
-    size_t patience;  /**< not 0: stop after so many evaluations without a better value of `best` */
+    size_t patience;  /**< not 0: stop after so many evaluations without a better value of `best`; needs eval_every */
     const char *by;   /**< NULL, or a field of the evaluation's records: metrics for each of its values, too */
     const char *checkpoint_layers; /**< "on": compute each layer again on the way back; "off": keep what it needs;
                                         "auto" (default): as the memory allows.  No bit of the result depends on it */

@@ -144,7 +144,7 @@ static gd_status note(gd_notes *notes, const char *path, const gd_error *why, gd
     return gd_notes_add(notes, err, "%s is passed over: %s", path, why->text + (named ? len + 1 : 0));
 }
 
-gd_status gd_checkpoint_find(char **path, const char *output, gd_notes *notes, gd_error *err)
+gd_status gd_checkpoint_find(char **path, const char *output, uint64_t below, gd_notes *notes, gd_error *err)
 {
     gd_folders folders;
     bool sound = false;
@@ -154,6 +154,8 @@ gd_status gd_checkpoint_find(char **path, const char *output, gd_notes *notes, g
     for (size_t i = 0; !rc && !sound && i < folders.count; i++) {
         gd_error why;
 
+        if (folders.steps[i] >= below)
+            continue;
         rc = examine(path, &sound, &why, &folders, folders.steps[i], err);
         if (!rc && !sound)
             rc = note(notes, *path, &why, err);
@@ -176,19 +178,24 @@ static gd_status read_tensors(const char *path, const char *name, gd_tuning *tun
     return rc;
 }
 
-gd_status gd_checkpoint_read(const char *path, const json_t *run, gd_tuning *tuning, gd_train_mark *mark, gd_error *err)
+gd_status gd_checkpoint_peek(const char *path, const json_t *run, gd_train_mark *mark, gd_error *err)
 {
     json_t *there;
     gd_status rc = gd_manifest_read(path, mark, &there, err);
 
     if (!rc)
         rc = gd_manifest_compare(path, there, run, err);
-    if (!rc)
-        rc = read_tensors(path, VALUES, tuning, GD_TENSORS_VALUES, err);
-    if (!rc)
-        rc = read_tensors(path, OPTIMIZER, tuning, GD_TENSORS_MOMENTS, err);
     json_decref(there);
     return rc;
+}
+
+gd_status gd_checkpoint_read(const char *path, const json_t *run, gd_tuning *tuning, gd_train_mark *mark, gd_error *err)
+{
+    gd_status rc = gd_checkpoint_peek(path, run, mark, err);
+
+    if (!rc)
+        rc = read_tensors(path, VALUES, tuning, GD_TENSORS_VALUES, err);
+    return rc ? rc : read_tensors(path, OPTIMIZER, tuning, GD_TENSORS_MOMENTS, err);
 }
 
 /* ---- removing ---- */

@@ -18,13 +18,14 @@
 
 /* What a run must remember besides its parameters. */
 typedef struct gd_train_mark {
-    uint64_t step;                   /* steps done */
-    uint64_t tokens;                 /* of these steps */
-    uint64_t log_bytes, times_bytes; /* lengths of log.jsonl and times.jsonl: the rest belongs to steps not done */
-    double best;                     /* value of the metric at step best_step */
-    uint64_t best_step;              /* 0: none yet */
-    uint64_t waited;                 /* evaluations since then */
-    bool finished;                   /* nothing is left to do */
+    uint64_t step;                     /* steps done */
+    uint64_t tokens;                   /* of these steps */
+    uint64_t log_bytes, times_bytes;   /* lengths of log.jsonl and times.jsonl: the rest belongs to steps not done */
+    uint64_t log_digest, times_digest; /* of these bytes, line by line; at most INT64_MAX */
+    double best;                       /* value of the metric at step best_step */
+    uint64_t best_step;                /* 0: none yet */
+    uint64_t waited;                   /* evaluations since then */
+    bool finished;                     /* nothing is left to do */
 } gd_train_mark;
 
 typedef struct gd_checkpoint {
@@ -41,9 +42,12 @@ gd_status gd_checkpoint_lock(int *lock, const char *output, gd_error *err);
 /* Writes OUTPUT/checkpoint-STEP. One that is there is replaced. */
 gd_status gd_checkpoint_write(const char *output, const gd_checkpoint *checkpoint, gd_error *err);
 
-/* The newest checkpoint that is sound: *path is freed by the caller, and NULL if there is none.  Each newer one that is
- * passed over gets a note that says why.  Fails if the output can't be read, or without memory. */
-gd_status gd_checkpoint_find(char **path, const char *output, gd_notes *notes, gd_error *err);
+/* The newest checkpoint of a step below `below` that is sound: *path is freed by the caller, and NULL if there is none.
+ * Each newer one that is passed over gets a note that says why.  Fails if the output can't be read, or without memory. */
+gd_status gd_checkpoint_find(char **path, const char *output, uint64_t below, gd_notes *notes, gd_error *err);
+
+/* Reads only the mark. Fails as gd_checkpoint_read() does. */
+gd_status gd_checkpoint_peek(const char *path, const json_t *run, gd_train_mark *mark, gd_error *err);
 
 /* Fills the parameters' values and moments, and the mark, from a checkpoint: every bit is what it was.  Fails with
  * GD_EUSAGE if it is another run's, naming the first member of `run` that differs; with GD_EFORMAT or GD_EIO if it is

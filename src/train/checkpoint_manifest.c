@@ -20,9 +20,14 @@ static const struct count {
     const char *name;
     size_t offset;
 } counts[] = {
-    { "step", offsetof(gd_train_mark, step) },           { "tokens", offsetof(gd_train_mark, tokens) },
-    { "log_bytes", offsetof(gd_train_mark, log_bytes) }, { "times_bytes", offsetof(gd_train_mark, times_bytes) },
-    { "best_step", offsetof(gd_train_mark, best_step) }, { "waited", offsetof(gd_train_mark, waited) },
+    { "step", offsetof(gd_train_mark, step) },
+    { "tokens", offsetof(gd_train_mark, tokens) },
+    { "log_bytes", offsetof(gd_train_mark, log_bytes) },
+    { "times_bytes", offsetof(gd_train_mark, times_bytes) },
+    { "log_digest", offsetof(gd_train_mark, log_digest) },
+    { "times_digest", offsetof(gd_train_mark, times_digest) },
+    { "best_step", offsetof(gd_train_mark, best_step) },
+    { "waited", offsetof(gd_train_mark, waited) },
 };
 enum { COUNTS = sizeof counts / sizeof counts[0] };
 

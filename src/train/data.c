@@ -34,14 +34,14 @@ static gd_status note_counts(const gd_train_input *input, gd_notes *notes, gd_er
     const struct {
         uint64_t count;
         const char *why;
-    } left_out[] = { { c->too_long, "too long" },
-                     { c->equal, "with equal texts" },
-                     { c->indifferent, "with equal ranks only" } };
+    } left_out[] = { { c->too_long, "a text has more than max_length tokens" },
+                     { c->equal, "the texts are equal" },
+                     { c->indifferent, "the ranks are equal" } };
     gd_status rc = GD_OK;
 
     for (size_t i = 0; !rc && i < sizeof left_out / sizeof left_out[0]; i++)
         if (left_out[i].count)
-            rc = gd_notes_add(notes, err, "%.200s: %llu of %llu records are left out: %s", input->path,
+            rc = gd_notes_add(notes, err, "%.200s: %llu of %llu records left out: %s", input->path,
                               (unsigned long long)left_out[i].count, (unsigned long long)c->records, left_out[i].why);
     if (!rc && c->failed)
         rc = gd_notes_add(notes, err, "%.200s: %llu of %llu records can't be used; the first: %s", input->path,
@@ -59,8 +59,8 @@ static gd_status check_some_left(const gd_train_input *input, const gd_train_set
         return gd_fail(err, GD_EFORMAT, "%.200s has no records, but preferences are expected", input->path);
     return gd_fail(
         err, GD_EFORMAT,
-        "%.200s: none of %llu records can be used: %llu have a text of more than %zu tokens, %llu only equal "
-        "texts or ranks, %llu are malformed%s%s",
+        "%.200s: none of %llu records can be used: %llu have a text of more than %zu tokens (max_length), %llu have "
+        "only equal texts or ranks, %llu are malformed%s%s",
         input->path, (unsigned long long)c->records, (unsigned long long)c->too_long, settings->model.max_length,
         (unsigned long long)(c->equal + c->indifferent), (unsigned long long)c->failed, c->failed ? ": " : "",
         input->pairs.problem);
@@ -162,7 +162,7 @@ static gd_status find_overlap(gd_train_data *data, gd_notes *notes, gd_error *er
         eval->seen = count_seen(&eval->pairs.set, known, count);
         if (eval->seen)
             rc = gd_notes_add(notes, err,
-                              "%.200s: %zu of %zu records to evaluate on have a text that is trained on, too: their "
+                              "%.200s: %zu of %zu evaluation records share a text with the training data; their "
                               "accuracy says little",
                               eval->path, eval->seen, eval->pairs.set.count);
     }
@@ -170,14 +170,25 @@ static gd_status find_overlap(gd_train_data *data, gd_notes *notes, gd_error *er
     return rc;
 }
 
+static gd_status fail_names(const gd_train_input *a, const gd_train_input *b, gd_error *err)
+{
+    if (!*a->name)
+        return gd_fail(err, GD_EUSAGE, "%.100s and %.100s are both evaluated on; NAME=FILE gives each a name", a->path,
+                       b->path);
+    return gd_fail(err, GD_EUSAGE, "%.100s and %.100s are both called %.50s; NAME=FILE gives each its own name",
+                   a->path, b->path, a->name);
+}
+
 static gd_status check_names(const gd_train_data *data, gd_error *err)
 {
-    for (size_t i = 0; i < data->eval_count; i++)
+    for (size_t i = 0; i < data->eval_count; i++) {
+        if (!strcmp(data->evals[i].name, "train"))
+            return gd_fail(err, GD_EUSAGE, "%.150s: \"train\" is the name of the data to train on; choose another name",
+                           data->evals[i].path);
         for (size_t j = 0; j < i; j++)
             if (!strcmp(data->evals[i].name, data->evals[j].name))
-                return gd_fail(err, GD_EUSAGE,
-                               "%.150s and %.150s: both evaluations are called \"%.50s\"; NAME=FILE tells them apart",
-                               data->evals[j].path, data->evals[i].path, data->evals[i].name);
+                return fail_names(&data->evals[j], &data->evals[i], err);
+    }
     return GD_OK;
 }
 

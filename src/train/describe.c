@@ -219,8 +219,8 @@ static gd_status note_baselines(gd_training *t, const gd_train_input *input, gd_
     const gd_baselines *b = &input->baselines;
 
     return gd_notes_add(&t->notes, err,
-                        "%.200s: %llu pairs of %llu records; to be beaten: chance 50 %%, the shorter text %.1f %%, the "
-                        "longer text %.1f %%",
+                        "%.200s: %llu pairs in %llu records; accuracy to beat: chance 50 %%, always the shorter text "
+                        "%.1f %%, always the longer text %.1f %%",
                         input->path, (unsigned long long)input->pairs.preferences,
                         (unsigned long long)input->pairs.counts.kept, 100 * b->shorter, 100 * b->longer);
 }
@@ -237,8 +237,8 @@ static gd_status note_pooled(gd_training *t, gd_error *err)
     gd_buf_json_string(&quoted, token ? token : "", token ? strlen(token) : 0);
     text = gd_buf_cstr(&quoted);
     rc = text ? gd_notes_add(&t->notes, err,
-                             "the head reads each text at its last token that is no padding: of the first one, token "
-                             "%u of %zu, %.100s (id %u)",
+                             "the head reads each text at its last token that is not padding; in the first text, this "
+                             "is token %u of %zu, %.100s (id %u)",
                              set->pooled[0] + 1, set->texts[0].len, text, id)
               : gd_fail_memory(err, quoted.len);
     gd_buf_free(&quoted);

@@ -4,7 +4,6 @@
 #include "base/error.h"
 #include "base/mem.h"
 
-#include <math.h>
 #include <string.h>
 
 /* ---- scores ---- */
@@ -53,9 +52,6 @@ gd_status gd_evaluate(const gd_evaluator *e, const gd_train_set *set, float *sco
         end = batch_end(e, set, i);
         rc = score(e, set, set->first_text[i], set->first_text[end] - set->first_text[i], scores, err);
     }
-    for (size_t t = 0; !rc && t < set->first_text[set->count]; t++)
-        if (!isfinite(scores[t]))
-            rc = gd_fail(err, GD_EFORMAT, "the score of a text to evaluate on is not a finite number");
     return rc;
 }
 

@@ -11,7 +11,7 @@ typedef struct gd_evaluator {
     double center;     /* of the loss */
 } gd_evaluator;
 
-/* The scores of all texts of a set, [texts]: those that scoring with the adapter gives, bit for bit. */
+/* The scores of all texts of a set, [texts]: those that scoring with the adapter gives, bit for bit, finite or not. */
 gd_status gd_evaluate(const gd_evaluator *evaluator, const gd_train_set *set, float *scores, gd_error *err);
 
 /* What they say about the items whose group is `group`, or about all if `groups` is NULL. */

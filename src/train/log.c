@@ -1,6 +1,7 @@
 /* log.c - the logs of a run. */
 #include "train/log.h"
 
+#include "base/digest.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -51,22 +52,25 @@ gd_status gd_train_log_begin(gd_train_log *log, gd_error *err)
 {
     gd_status rc = GD_OK;
 
-    for (int i = 0; !rc && i < GD_LOG_FILES; i++)
+    for (int i = 0; !rc && i < GD_LOG_FILES; i++) {
+        log->file[i].digest = 0;
+        (void)json_array_clear(log->file[i].lines);
         rc = cut(&log->file[i], 0, err);
+    }
     return rc;
 }
 
 /* ---- reading ---- */
 
-static gd_status read_start(const gd_log_file *file, size_t bytes, char **text, gd_error *err)
+/* Up to so many bytes, and a NUL. */
+static gd_status read_text(const gd_log_file *file, size_t bytes, char **text, size_t *len, gd_error *err)
 {
-    size_t done = 0;
-
+    *len = 0;
     *text = gd_alloc(bytes + 1, 1);
     if (!*text)
         return gd_fail_memory(err, bytes);
-    while (done < bytes) {
-        const ssize_t n = pread(file->fd, *text + done, bytes - done, (off_t)done);
+    while (*len < bytes) {
+        const ssize_t n = pread(file->fd, *text + *len, bytes - *len, (off_t)*len);
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -74,13 +78,21 @@ static gd_status read_start(const gd_log_file *file, size_t bytes, char **text, 
             return failed(file, err);
         if (n == 0)
             break;
-        done += (size_t)n;
+        *len += (size_t)n;
     }
-    (*text)[done] = '\0';
-    if (done == bytes && (bytes == 0 || (*text)[bytes - 1] == '\n'))
-        return GD_OK;
+    (*text)[*len] = '\0';
+    return GD_OK;
+}
+
+static gd_status read_start(const gd_log_file *file, size_t bytes, char **text, gd_error *err)
+{
+    size_t len;
+    const gd_status rc = read_text(file, bytes, text, &len, err);
+
+    if (rc || (len == bytes && (bytes == 0 || (*text)[bytes - 1] == '\n')))
+        return rc;
     return gd_fail(err, GD_EFORMAT, "%s: it has %zu bytes, but at least %zu in whole lines are expected", file->path,
-                   done, bytes);
+                   len, bytes);
 }
 
 static gd_status keep_line(gd_log_file *file, const char *line, size_t len, gd_error *err)
@@ -93,54 +105,85 @@ static gd_status keep_line(gd_log_file *file, const char *line, size_t len, gd_e
     return json_array_append_new(file->lines, value) ? gd_fail_memory(err, len) : GD_OK;
 }
 
-static gd_status read_lines(gd_log_file *file, uint64_t bytes, gd_error *err)
+/* Of another line, with its end; in 63 bits, which a number in JSON has. */
+static void add_digest(gd_log_file *file, const char *line, size_t len)
 {
+    file->digest = gd_digest(file->digest, line, len) & INT64_MAX;
+}
+
+static gd_status read_lines(gd_log_file *file, const gd_log_mark *mark, gd_error *err)
+{
+    const uint64_t bytes = mark->bytes;
     char *text = NULL;
     gd_status rc = bytes > MOST_BYTES ? gd_fail_memory(err, MOST_BYTES) : read_start(file, (size_t)bytes, &text, err);
 
+    file->bytes = file->digest = 0;
+    (void)json_array_clear(file->lines);
     for (char *line = text; !rc && line < text + bytes;) {
         const char *end = memchr(line, '\n', (size_t)(text + bytes - line));
 
         rc = keep_line(file, line, (size_t)(end - line), err);
+        add_digest(file, line, (size_t)(end - line) + 1);
         line += end - line + 1;
     }
     gd_free(text);
+    if (!rc && file->digest != mark->digest)
+        rc = gd_fail(err, GD_EFORMAT, "%s: its lines are not those that the run has written", file->path);
+    file->bytes = bytes;
     return rc;
 }
 
-gd_status gd_train_log_continue(gd_train_log *log, const uint64_t bytes[GD_LOG_FILES], gd_error *err)
+gd_status gd_train_log_read(gd_train_log *log, const gd_log_mark marks[GD_LOG_FILES], gd_error *err)
 {
     gd_status rc = GD_OK;
 
-    for (int i = 0; !rc && i < GD_LOG_FILES; i++) {
-        rc = read_lines(&log->file[i], bytes[i], err);
-        if (!rc)
-            rc = cut(&log->file[i], bytes[i], err);
-    }
+    for (int i = 0; !rc && i < GD_LOG_FILES; i++)
+        rc = read_lines(&log->file[i], &marks[i], err);
     return rc;
+}
+
+gd_status gd_train_log_continue(gd_train_log *log, gd_error *err)
+{
+    gd_status rc = GD_OK;
+
+    for (int i = 0; !rc && i < GD_LOG_FILES; i++)
+        rc = cut(&log->file[i], log->file[i].bytes, err);
+    return rc;
+}
+
+/* The first line, without its end; if it was cut short, nothing. */
+static gd_status read_run(json_t **run, const gd_log_file *file, const char *text, gd_error *err)
+{
+    static const char begin[] = "{\"run\":";
+    const size_t len = strcspn(text, "\n"), some = len < sizeof begin - 1 ? len : sizeof begin - 1;
+    json_t *line = NULL;
+
+    if (!strncmp(text, begin, some) && !text[len])
+        return GD_OK;
+    if (!strncmp(text, begin, sizeof begin - 1) && !gd_json_parse(&line, text, len, file->path, NULL))
+        *run = json_incref(json_object_get(line, "run"));
+    json_decref(line);
+    return *run ? GD_OK
+                : gd_fail(err, GD_EUSAGE, "%s: this is not the log of a run; choose another output", file->path);
 }
 
 gd_status gd_train_log_run(json_t **run, const gd_train_log *log, gd_error *err)
 {
     const gd_log_file *file = &log->file[GD_LOG_STEPS];
     struct stat sb;
-    char *text = NULL, *end;
-    json_t *line = NULL;
+    char *text = NULL;
+    size_t len;
     gd_status rc;
 
     *run = NULL;
     if (fstat(file->fd, &sb) < 0)
         return failed(file, err);
     rc = (uint64_t)sb.st_size > MOST_BYTES ? gd_fail_memory(err, MOST_BYTES)
-                                           : read_start(file, (size_t)sb.st_size, &text, NULL);
-    end = text ? strchr(text, '\n') : NULL;
-    if (end && rc != GD_ENOMEM) {
-        if (!gd_json_parse(&line, text, (size_t)(end - text), file->path, NULL))
-            *run = json_incref(json_object_get(line, "run"));
-        json_decref(line);
-    }
+                                           : read_text(file, (size_t)sb.st_size, &text, &len, err);
+    if (!rc)
+        rc = read_run(run, file, text, err);
     gd_free(text);
-    return rc == GD_ENOMEM ? gd_fail_memory(err, (size_t)sb.st_size) : rc == GD_EIO ? failed(file, err) : GD_OK;
+    return rc;
 }
 
 /* ---- writing ---- */
@@ -174,8 +217,10 @@ gd_status gd_train_log_add(gd_train_log *log, int which, const gd_buf *line, gd_
     }
     if (!rc)
         rc = keep_line(file, line->data, line->len, err);
-    if (!rc)
+    if (!rc) {
         file->bytes += whole.len;
+        add_digest(file, whole.data, whole.len);
+    }
     gd_buf_free(&whole);
     return rc;
 }

@@ -13,9 +13,10 @@ enum { GD_LOG_STEPS, GD_LOG_TIMES, GD_LOG_FILES };
 
 typedef struct gd_log_file {
     char *path;
-    int fd;         /* -1: not open */
-    uint64_t bytes; /* written by now */
-    json_t *lines;  /* a list of all */
+    int fd;          /* -1: not open */
+    uint64_t bytes;  /* written by now */
+    uint64_t digest; /* of these, line by line: gd_digest(), in 63 bits */
+    json_t *lines;   /* a list of all */
 } gd_log_file;
 
 typedef struct gd_train_log {
@@ -28,14 +29,22 @@ gd_status gd_train_log_open(gd_train_log *log, const char *output, gd_error *err
 /* Begins anew: both files become empty. */
 gd_status gd_train_log_begin(gd_train_log *log, gd_error *err);
 
-/* Continues after so many bytes of each file: what follows is cut off, and the lines before it are read.  Fails with
- * GD_EFORMAT if a file doesn't hold so many bytes of whole lines. */
-gd_status gd_train_log_continue(gd_train_log *log, const uint64_t bytes[GD_LOG_FILES], gd_error *err);
+/* What a run has left of a file. */
+typedef struct gd_log_mark {
+    uint64_t bytes, digest;
+} gd_log_mark;
+
+/* Reads the lines up to there. Fails with GD_EFORMAT if a file no longer begins with them. */
+gd_status gd_train_log_read(gd_train_log *log, const gd_log_mark marks[GD_LOG_FILES], gd_error *err);
+
+/* Continues after the lines that were read: what follows is cut off. */
+gd_status gd_train_log_continue(gd_train_log *log, gd_error *err);
 
 /* Adds a line, an object in JSON without a line break. */
 gd_status gd_train_log_add(gd_train_log *log, int file, const gd_buf *line, gd_error *err);
 
-/* The run of the first line in the file as it is, even if nothing was opened before; NULL if there is none. */
+/* The run of the first line in the file as it is; NULL if a run was killed before it was written.  Fails with GD_EUSAGE
+ * if the file is something else than the log of a run. */
 gd_status gd_train_log_run(json_t **run, const gd_train_log *log, gd_error *err);
 
 /* Everything so far is on the disk. */

@@ -94,14 +94,15 @@ static bool check_ranks(struct reading *r, const json_t *ranks)
 static gd_status prefer_ranks(struct reading *r, const json_t *ranks, gd_error *err)
 {
     const size_t count = r->record->count;
+    float margin;
     gd_status rc = GD_OK;
 
-    if (!check_ranks(r, ranks))
+    if (!check_ranks(r, ranks) || !read_margin(r, &margin))
         return GD_OK;
     for (size_t i = 0; !rc && i < count; i++)
         for (size_t j = 0; !rc && j < count; j++)
             if (json_integer_value(json_array_get(ranks, i)) < json_integer_value(json_array_get(ranks, j)))
-                rc = prefer(r, i, j, 0, err);
+                rc = prefer(r, i, j, margin, err);
     return rc;
 }
 

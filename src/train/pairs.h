@@ -4,6 +4,8 @@
  *     {"chosen": [C, D], "rejected": [R]}             each of the first is better than each of the others
  *     {"prompt": P, "responses": [..], "ranks": [..]} rank 1 is best; equal ranks say nothing
  *
+ * A record's margin is that of each of its preferences.
+ *
  * A record is left out if one of its texts is too long (as TRL does; nothing is cut), if it prefers nothing, or if it
  * cannot be read. Preferences of equal texts are left out: they teach nothing, and count as wrong. */
 #ifndef GD_TRAIN_PAIRS_H

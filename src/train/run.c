@@ -108,10 +108,10 @@ static gd_status fail_step(const gd_run *run, const gd_train_metrics *m, const g
     const gd_train_input *train = &run->training->data.train;
 
     if (m->culprit == SIZE_MAX)
-        return gd_fail(err, why->status, "step %llu: %s; nothing of this step was applied",
+        return gd_fail(err, why->status, "step %llu: %s; this step changed nothing",
                        (unsigned long long)run->mark.step + 1, why->text);
     return gd_fail(err, why->status,
-                   "step %llu: %s, because of record %llu (from 0) of %.200s; nothing of this step was applied",
+                   "step %llu: %s, because of record %llu (counted from 0) of %.200s; this step changed nothing",
                    (unsigned long long)run->mark.step + 1, why->text,
                    (unsigned long long)train->pairs.index[m->culprit], train->path);
 }
@@ -154,9 +154,9 @@ static gd_status after_step(gd_run *run, gd_error *err)
     const bool last = run->mark.step == s->trainer.total;
     gd_status rc = GD_OK;
 
+    run->mark.finished |= last;
     if (run->training->data.eval_count && (last || is_due(run->mark.step, s->options.eval_every)))
         rc = gd_run_evaluate(run, err);
-    run->mark.finished |= last;
     if (!rc && (run->mark.finished || run->stop || is_due(run->mark.step, s->options.save_every)))
         rc = gd_run_checkpoint(run, err);
     return rc ? rc : gd_run_page(run, run->evaluated == run->mark.step, err);
@@ -173,10 +173,10 @@ static gd_status run_all(gd_run *run, gd_error *err)
     }
     if (!rc && run->mark.finished)
         return gd_run_finish(run, err);
-    gd_run_last_page(run,
-                     rc ? "an error, which the run reported" : "the run was interrupted; the same command continues");
+    gd_run_last_page(run, rc ? "an error, which the run reported"
+                             : "the run was interrupted; the same command continues it");
     return rc ? rc
-              : gd_fail(err, GD_EINTERRUPTED, "stopped after %llu of %zu steps; the same command continues",
+              : gd_fail(err, GD_EINTERRUPTED, "stopped after %llu of %zu steps; the same command continues the run",
                         (unsigned long long)run->mark.step, run->training->settings.trainer.total);
 }
 

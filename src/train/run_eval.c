@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 
+#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -121,6 +122,20 @@ static gd_status add_line(gd_run *run, const gd_evaluator *evaluator, const gd_t
     return rc;
 }
 
+/* A score that is not finite would make null of every mean. */
+static gd_status check_scores(const gd_train_input *eval, const float *scores, gd_error *err)
+{
+    const gd_train_set *set = &eval->pairs.set;
+
+    for (size_t i = 0; i < set->count; i++)
+        for (size_t t = set->first_text[i]; t < set->first_text[i + 1]; t++)
+            if (!isfinite(scores[t]))
+                return gd_fail(err, GD_EFORMAT,
+                               "the score of a text is not a finite number, in record %llu (from 0) of %.200s",
+                               (unsigned long long)eval->pairs.index[i], eval->path);
+    return GD_OK;
+}
+
 static gd_status evaluate_set(gd_run *run, const gd_evaluator *evaluator, const gd_train_input *eval,
                               struct watched *watched, gd_error *err)
 {
@@ -129,6 +144,8 @@ static gd_status evaluate_set(gd_run *run, const gd_evaluator *evaluator, const 
     float *scores = gd_alloc(texts, sizeof *scores);
     gd_status rc = scores ? gd_evaluate(evaluator, set, scores, err) : gd_fail_memory(err, texts * sizeof *scores);
 
+    if (!rc)
+        rc = check_scores(eval, scores, err);
     if (!rc)
         rc = add_line(run, evaluator, eval, scores, watched, err);
     gd_free(scores);

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/replace.h"
 #include "train/card.h"
+#include "train/checkpoint_manifest.h"
 #include "train/describe.h"
 #include "train/output.h"
 #include "train/train_page.h"
@@ -26,14 +27,14 @@ static bool resumes(const gd_run *run, const char *how)
     return !strcmp(resume ? resume : "auto", how);
 }
 
-/* The newest checkpoint, or the one that was asked for. */
-static gd_status find_checkpoint(gd_run *run, char **path, gd_error *err)
+/* The newest checkpoint below a step, or the one that was asked for; NULL if there is none. */
+static gd_status find_checkpoint(gd_run *run, uint64_t below, char **path, gd_error *err)
 {
     *path = NULL;
     if (resumes(run, "never"))
         return GD_OK;
     if (resumes(run, "auto"))
-        return gd_checkpoint_find(path, output_of(run), &run->training->notes, err);
+        return gd_checkpoint_find(path, output_of(run), below, &run->training->notes, err);
     *path = gd_strdup(run->training->settings.options.resume);
     return *path ? GD_OK : gd_fail_memory(err, 0);
 }
@@ -43,12 +44,34 @@ static gd_status continue_from(gd_run *run, const char *path, gd_error *err)
     gd_status rc = gd_checkpoint_read(path, run->identity, &run->training->tuning, &run->mark, err);
 
     if (!rc)
-        rc = gd_train_log_continue(&run->log, (uint64_t[]){ run->mark.log_bytes, run->mark.times_bytes }, err);
+        rc = gd_train_log_continue(&run->log, err);
     if (!rc)
         rc = gd_notes_add(&run->training->notes, err, "continuing from %s: %llu of %zu steps are done", path,
                           (unsigned long long)run->mark.step, run->training->settings.trainer.total);
     run->begun = run->saved = run->mark.step;
     return rc;
+}
+
+/* A checkpoint whose log was cut short or changed is of no use; an older one may be. */
+static gd_status try_checkpoint(gd_run *run, const char *path, uint64_t *below, gd_error *err)
+{
+    gd_train_mark mark;
+    gd_error why = { 0 };
+    gd_status rc = gd_checkpoint_peek(path, run->identity, &mark, err);
+
+    if (rc)
+        return rc;
+    *below = mark.step;
+    rc = gd_train_log_read(&run->log,
+                           (gd_log_mark[]){ { mark.log_bytes, mark.log_digest },
+                                            { mark.times_bytes, mark.times_digest } },
+                           &why);
+    if (rc == GD_EFORMAT && resumes(run, "auto"))
+        return gd_notes_add(&run->training->notes, err, "%s is passed over: %s", path, why.text);
+    if (rc)
+        return gd_fail(err, rc, "%s", why.text);
+    *below = 0;
+    return continue_from(run, path, err);
 }
 
 /* A run that was interrupted before its first checkpoint begins anew, but only the same one. */
@@ -57,15 +80,10 @@ static gd_status begin_anew(gd_run *run, gd_error *err)
     json_t *before = NULL;
     gd_buf line = { 0 };
     gd_status rc = gd_train_log_run(&before, &run->log, err);
-    const bool other = before && !json_equal(before, run->what);
 
+    if (before)
+        rc = gd_manifest_compare(run->log.file[GD_LOG_STEPS].path, before, run->what, err);
     json_decref(before);
-    if (!rc && other)
-        rc = gd_fail(
-            err, GD_EUSAGE,
-            "%s: another run, with other settings or data, has begun in this directory and left no checkpoint; "
-            "choose another output, or remove it",
-            output_of(run));
     if (!rc)
         rc = gd_train_log_begin(&run->log, err);
     gd_buf_str(&line, "{\"run\":");
@@ -77,6 +95,32 @@ static gd_status begin_anew(gd_run *run, gd_error *err)
     return rc;
 }
 
+static gd_status continue_or_begin(gd_run *run, gd_error *err)
+{
+    gd_status rc = GD_OK;
+
+    for (uint64_t below = UINT64_MAX; !rc && below > 0;) {
+        char *path;
+
+        rc = find_checkpoint(run, below, &path, err);
+        if (!rc && !path)
+            return begin_anew(run, err);
+        if (!rc)
+            rc = try_checkpoint(run, path, &below, err);
+        gd_free(path);
+    }
+    return rc;
+}
+
+/* What will be on the disk at once: the checkpoints kept, one more being written, the best and the result. */
+static uint64_t bytes_needed(const gd_training *t)
+{
+    const gd_train_options *o = &t->settings.options;
+    const uint64_t most = t->settings.trainer.total / o->save_every + 1, keep = o->keep < most ? o->keep : most;
+
+    return (keep + 1) * gd_run_checkpoint_bytes(t) + 2 * gd_run_adapter_bytes(t);
+}
+
 static gd_status take_output(gd_run *run, gd_error *err)
 {
     const gd_training *t = run->training;
@@ -84,16 +128,11 @@ static gd_status take_output(gd_run *run, gd_error *err)
 
     if (!rc)
         rc = gd_checkpoint_lock(&run->lock, output_of(run), err);
-    return rc ? rc
-              : gd_output_room(output_of(run),
-                               (t->settings.options.keep + 1) * gd_run_checkpoint_bytes(t) +
-                                   2 * gd_run_adapter_bytes(t),
-                               err);
+    return rc ? rc : gd_output_room(output_of(run), bytes_needed(t), err);
 }
 
 gd_status gd_run_begin(gd_run *run, gd_error *err)
 {
-    char *path = NULL;
     gd_status rc = gd_describe_run(&run->what, run->training, err);
 
     if (!rc)
@@ -104,12 +143,7 @@ gd_status gd_run_begin(gd_run *run, gd_error *err)
         rc = take_output(run, err);
     if (!rc)
         rc = gd_train_log_open(&run->log, output_of(run), err);
-    if (!rc)
-        rc = find_checkpoint(run, &path, err);
-    if (!rc)
-        rc = path ? continue_from(run, path, err) : begin_anew(run, err);
-    gd_free(path);
-    return rc;
+    return rc ? rc : continue_or_begin(run, err);
 }
 
 /* ---- checkpoints ---- */
@@ -126,10 +160,13 @@ static gd_status write_with(const gd_run *run, gd_status (*write)(const char *, 
 
 gd_status gd_run_checkpoint(gd_run *run, gd_error *err)
 {
+    const gd_log_file *steps = &run->log.file[GD_LOG_STEPS], *times = &run->log.file[GD_LOG_TIMES];
     gd_status rc = gd_train_log_sync(&run->log, err);
 
-    run->mark.log_bytes = run->log.file[GD_LOG_STEPS].bytes;
-    run->mark.times_bytes = run->log.file[GD_LOG_TIMES].bytes;
+    run->mark.log_bytes = steps->bytes;
+    run->mark.log_digest = steps->digest;
+    run->mark.times_bytes = times->bytes;
+    run->mark.times_digest = times->digest;
     if (!rc)
         rc = write_with(run, gd_checkpoint_write, err);
     if (!rc)

@@ -106,7 +106,7 @@ static gd_status read_lora(gd_train_settings *s, gd_error *err)
         rc = positive(&s->alpha, o->lora_alpha, 2 * (double)s->rank, "lora_alpha", err);
     if (!rc && o->init_adapter && (o->lora_r || o->lora_alpha.given || o->lora_targets))
         rc = gd_fail(err, GD_EUSAGE,
-                     "%s is given beside init_adapter, whose ranks, scales and modules are kept; leave it out",
+                     "%s is given with init_adapter, whose ranks, scales and modules are kept; leave it out",
                      o->lora_r             ? "lora_r"
                      : o->lora_alpha.given ? "lora_alpha"
                                            : "lora_targets");
@@ -123,11 +123,15 @@ static gd_status check_counts(const gd_train_settings *s, gd_error *err)
 
     for (size_t i = 0; !o->eval_count && i < sizeof need_evals / sizeof need_evals[0]; i++)
         if (need_evals[i].given)
-            return gd_fail(err, GD_EUSAGE, "%s is given, but no data to evaluate on (eval)", need_evals[i].name);
+            return gd_fail(err, GD_EUSAGE, "%s is given, but there are no data to evaluate on (eval)",
+                           need_evals[i].name);
     if (o->patience && !o->best)
-        return gd_fail(err, GD_EUSAGE, "patience is %zu, but no metric is given that it watches (best)", o->patience);
+        return gd_fail(err, GD_EUSAGE, "patience is %zu, but no metric to watch is given (best)", o->patience);
+    if (o->patience && !o->eval_every)
+        return gd_fail(err, GD_EUSAGE, "patience is %zu, but the only evaluation is the last one (eval_every)",
+                       o->patience);
     if (o->max_steps && o->epochs.given)
-        return gd_fail(err, GD_EUSAGE, "both max_steps and epochs are given, but one of them is expected");
+        return gd_fail(err, GD_EUSAGE, "both max_steps and epochs are given, but only one of them is expected");
     return GD_OK;
 }
 
@@ -138,8 +142,8 @@ static gd_status read_model(gd_train_settings *s, gd_error *err)
 
     if (m->adapter)
         return gd_fail(err, GD_EUSAGE,
-                       "an adapter is given, which training does not apply; to begin with one, use "
-                       "init_adapter; to train on top of one, merge it first");
+                       "an adapter is given, but training does not apply one; to begin with its values, use "
+                       "init_adapter; to train on top of it, merge it first");
     if (m->truncate != GD_TRUNCATE_ERROR && m->truncate != GD_TRUNCATE_DROP)
         return gd_fail(err, GD_EUSAGE,
                        "truncate is given, but training cuts no text: records with one that is too "
@@ -167,8 +171,8 @@ gd_status gd_train_settings_read(gd_train_settings *out, const gd_options *model
     rc = gd_sized_read(o, &kind, options, err);
     if (!rc)
         rc = gd_options_read(&out->model, model, err);
-    if (!rc && (!o->train || (!o->output && !out->model.dry_run)))
-        rc = gd_fail(err, GD_EUSAGE, o->train ? "no output was given" : "no data to train on were given");
+    if (!rc && (!o->train || (!out->model.dry_run && (!o->output || !*o->output))))
+        rc = gd_fail(err, GD_EUSAGE, o->train ? "no output was given" : "no training data were given");
     if (!rc)
         rc = read_words(out, err);
     if (!rc)

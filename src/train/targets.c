@@ -72,8 +72,8 @@ static gd_status fail_absent(const char *what, const gd_plan *plan, gd_error *er
     if (!rc) {
         const char *names = gd_buf_cstr(&list);
 
-        rc = names ? gd_fail(err, GD_EUSAGE,
-                             "lora_targets: no linear module is called \"%.100s\"; the model has %.200s", what, names)
+        rc = names ? gd_fail(err, GD_EUSAGE, "lora_targets: no linear module matches \"%.100s\"; the model has %.200s",
+                             what, names)
                    : gd_fail_memory(err, list.len);
     }
     gd_buf_free(&list);
@@ -119,6 +119,7 @@ static gd_status split(gd_targets *targets, const gd_plan *plan, gd_error *err)
 gd_status gd_targets_open(gd_targets *targets, const char *given, const gd_plan *plan, gd_error *err)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.,";
+    gd_error why = { 0 };
     gd_status rc;
 
     *targets = (gd_targets){ 0 };
@@ -129,8 +130,10 @@ gd_status gd_targets_open(gd_targets *targets, const char *given, const gd_plan 
         return targets->text ? split(targets, plan, err) : gd_fail_memory(err, strlen(given));
     }
     targets->given = given;
-    rc = gd_pattern_open(&targets->pattern, given, GD_PATTERN_FULL, "lora_targets", "the options", err);
-    return rc ? rc : check_found(targets, given, plan, err);
+    rc = gd_pattern_open(&targets->pattern, given, GD_PATTERN_FULL, "lora_targets", "the options", &why);
+    if (rc)
+        return gd_fail(err, rc == GD_EFORMAT ? GD_EUSAGE : rc, "%s", why.text);
+    return check_found(targets, given, plan, err);
 }
 
 gd_status gd_targets_match(const gd_targets *targets, const char *module, bool *matches, gd_error *err)

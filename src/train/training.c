@@ -18,7 +18,7 @@ static gd_status open_model(gd_training *t, gd_error *err)
     gd_status rc = gd_model_open_files(&t->model, &t->settings.model, err);
 
     if (!rc && t->model->plan->labels != 1)
-        rc = gd_fail(err, GD_EUNSUPPORTED, "%s: the head gives %zu numbers for a text, but a reward model's gives 1",
+        rc = gd_fail(err, GD_EUNSUPPORTED, "%s: the head has %zu outputs, but that of a reward model has 1",
                      t->model->dir, t->model->plan->labels);
     for (size_t i = 0; !rc && i < t->model->encoder.notes.count; i++)
         rc = gd_notes_add(&t->notes, err, "%s", t->model->encoder.notes.text[i]);

@@ -34,7 +34,7 @@ has() { grep -qF -e "$1" "$2" || fail "no '$1' in $2"; }
 # a run, what it says, and the commands that it proposes
 train 0 "it's a run" --eval a=first.jsonl --eval "b=second set.jsonl"
 [ ! -s out ] || fail 'train prints on standard output'
-has 'to be beaten: chance 50 %' err
+has 'pairs.jsonl: 24 pairs in 24 records; accuracy to beat: chance 50 %, always the shorter text 100.0 %, ' err
 has 'trained 6 steps in 0:0' err
 has 'a: accuracy ' err
 has 'b: accuracy ' err
@@ -76,7 +76,7 @@ done
 # a plan, by either command
 train 0 plan --dry-run
 [ ! -e plan ] || fail 'train --dry-run writes an output'
-for line in 'records         24, 24 used' 'pairs           24' 'steps           6 of at most 4 records (2 x 2)' 'parameters      ' \
+for line in 'records         24, 24 used' 'pairs           24' 'steps           6, each of up to 4 records (2 x 2)' 'parameters      ' \
     'memory          ' 'layers kept     '; do
     has "$line" out
 done
@@ -87,9 +87,28 @@ grep -v '^memory' out | cmp -s - plan.txt || fail 'inspect --train and train --d
 "$guerdon" inspect --recipe run.yaml --lora-r 4 --json >out 2>err || fail "inspect --recipe: status $?"
 has '"lora_r": 4' out
 
+# records that are left out, and why
+cat >left.jsonl <<'END'
+{"prompt":"Is tea hot? ","responses":["Yes.","No.","Now and then."],"ranks":[1,2,2]}
+{"prompt":"Is ice hot? ","chosen":["No.","Not at all."],"rejected":["Yes."],"by":0.5}
+{"prompt":"Is tea hot? ","chosen":"Yes.","rejected":"Yes."}
+{"prompt":"Is tea hot? ","responses":["Yes.","Sure."],"ranks":[1,1]}
+{"prompt":"Is tea hot? ","responses":["Yes.","No."]}
+{"prompt":"Is tea hot? ","chosen":"Yes.","rejected":"No.","by":"2"}
+{"prompt":"Is tea hot? ","chosen":"Yes, it is, and so it was yesterday, and the day before.","rejected":"No."}
+END
+"$guerdon" inspect --model "$base" --train left.jsonl --margin-field by --max-length 16 >out 2>err ||
+    fail "inspect of records that are left out: status $?"
+for line in "records         7, 2 used, 1 too long, 1 with equal texts, 1 with equal ranks, 2 that can't be used" \
+    'left.jsonl: 1 of 7 records left out: a text has more than max_length tokens' \
+    'left.jsonl: 1 of 7 records left out: the texts are equal' 'left.jsonl: 1 of 7 records left out: the ranks are equal' \
+    "left.jsonl: 2 of 7 records can't be used; the first: line 5: " 'left.jsonl: 4 pairs in 2 records; accuracy to beat: '; do
+    has "$line" out
+done
+
 # a run that is complete
 "$guerdon" train --recipe run.yaml --output recipe >out 2>err || fail "a complete run: status $?"
-has 'all 6 steps were done before: loss ' err
+has 'all 6 steps were done before; in the last one, loss ' err
 cmp -s "it's a run/adapter_model.safetensors" recipe/adapter_model.safetensors || fail 'a complete run is changed'
 
 # interrupted, each time after a step, and continued
@@ -110,7 +129,7 @@ for signal in INT TERM; do
         if [ -n "$quiet" ]; then
             [ "$(wc -l <err)" -eq 1 ] || fail "SIG$signal with --quiet is not quiet"
         else
-            has 'guerdon: stopping after this step, and saving it; a second signal stops at once' err
+            has 'guerdon: stopping after this step and saving a checkpoint; a second signal stops at once' err
         fi
     done
 done
@@ -120,6 +139,8 @@ train 2 bad --clip -1
 has 'clip is -1' err
 train 2 bad --lora-targets wheels
 train 2 bad --eval nope= --eval-every 2
+train 2 bad --eval first.jsonl --eval pairs.jsonl
+has 'first.jsonl and pairs.jsonl are both evaluated on; NAME=FILE gives each a name' err
 train 3 bad --eval nope.jsonl
 has 'nope.jsonl: No such file or directory' err
 train 2 bad --best eval_wheels --eval first.jsonl

@@ -18,8 +18,9 @@ while IFS= read -r line; do
     eval "$line" >out 2>&1 </dev/null || { echo "FAILED: $line: $(cat out)"; exit 1; }
     count=$((count + 1))
 done <commands
-[ $count -ge 16 ] || { echo "FAILED: README.md has only $count commands"; exit 1; }
-for file in scores.jsonl ranked.jsonl ranked.pairs.jsonl grouped.jsonl kept.jsonl sure.jsonl eval.html MERGED/config.json; do
+[ $count -ge 20 ] || { echo "FAILED: README.md has only $count commands"; exit 1; }
+for file in scores.jsonl ranked.jsonl ranked.pairs.jsonl grouped.jsonl kept.jsonl sure.jsonl eval.html MERGED/config.json \
+    TRAINED/adapter_model.safetensors TRAINED/report.html; do
     [ -s $file ] || { echo "FAILED: there is no $file"; exit 1; }
 done
 echo "$count commands"

@@ -121,7 +121,7 @@ uint64_t learnt_newest(struct learnt *l, const char *output)
     uint64_t step = 0;
     char *path;
 
-    assert_ok(gd_checkpoint_find(&path, output, &notes, test_err));
+    assert_ok(gd_checkpoint_find(&path, output, UINT64_MAX, &notes, test_err));
     if (notes.count)
         fail_msg("%s", notes.text[0]);
     if (path) {

@@ -1,6 +1,7 @@
 /* runs.c - whole runs of gd_train(). */
 #include "tests/train/runs.h"
 
+#include "base/digest.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -96,6 +97,43 @@ char *run_file(const test_run *run, const char *output, const char *name, size_t
     return data;
 }
 
+void run_write(const test_run *run, const char *name, const char *text)
+{
+    char path[2 * TEST_PATH];
+    FILE *file;
+
+    (void)snprintf(path, sizeof path, "%s/%s", run->root, name);
+    file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_true(fwrite(text, 1, strlen(text), file) == strlen(text) && !fclose(file));
+}
+
+static uint64_t all_files;
+
+/* Names and bytes, in whatever order they are found. */
+static int add_file(const char *path, const struct stat *sb, int type, struct FTW *ftw)
+{
+    uint64_t digest = gd_digest(0, path, strlen(path));
+    size_t len = 0;
+    char *data = NULL;
+
+    (void)ftw;
+    if (type == FTW_F && S_ISREG(sb->st_mode))
+        assert_ok(gd_file_read(&data, &len, path, 1 << 28, test_err));
+    if (len)
+        digest = gd_digest(digest, data, len);
+    gd_free(data);
+    all_files += digest;
+    return 0;
+}
+
+uint64_t run_digest(const test_run *run)
+{
+    all_files = 0;
+    assert_int_equal(nftw(run->root, add_file, 16, FTW_PHYS), 0);
+    return all_files;
+}
+
 json_t *run_log(const test_run *run)
 {
     char path[TEST_PATH + 16];
@@ -128,5 +166,56 @@ void run_same(const test_run *run, const char *a, const char *b)
             fail_msg("%s of %s and of %s differ", names[i], a, b);
         gd_free(file_a);
         gd_free(file_b);
+    }
+}
+
+void run_refuse(test_run *run, const char *name, gd_status status, const char *sentence)
+{
+    const uint64_t before = run_digest(run);
+    gd_error err = { 0 };
+    char *json = (char *)name;
+    const gd_status rc = run_train(run, &json, &err);
+
+    if (rc != status || !strstr(err.text, sentence))
+        fail_msg("%s: status %d, \"%s\"; expected: %d, \"%s\"", name, rc, err.text, status, sentence);
+    assert_null(json);
+    if (run_digest(run) != before)
+        fail_msg("%s: something was written", name);
+}
+
+void run_change(const test_run *run, const char *from, const char *name, const char *old, const char *new)
+{
+    char path[2 * TEST_PATH], *data, *at;
+    size_t len;
+    FILE *file;
+
+    assert_ok(gd_file_read(&data, &len, from, 1 << 28, test_err));
+    at = memmem(data, len, old, strlen(old));
+    assert_non_null(at);
+    (void)snprintf(path, sizeof path, "%s/%s", run->root, name);
+    file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_true(fwrite(data, 1, (size_t)(at - data), file) == (size_t)(at - data));
+    assert_true(fputs(new, file) >= 0);
+    at += strlen(old);
+    assert_true(fwrite(at, 1, len - (size_t)(at - data), file) == len - (size_t)(at - data));
+    assert_int_equal(fclose(file), 0);
+    gd_free(data);
+}
+
+void run_change_model(test_run *run, const char *name, const char *old, const char *new)
+{
+    static const char *const names[] = { "config.json", "model.safetensors", "tokenizer.json",
+                                         "tokenizer_config.json" };
+    char from[2 * TEST_PATH], to[2 * TEST_PATH];
+    static char model[2 * TEST_PATH];
+
+    (void)snprintf(model, sizeof model, "%s/model", run->root);
+    assert_int_equal(mkdir(model, 0700), 0);
+    run->model.model = model;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        (void)snprintf(from, sizeof from, "%s/%s", run->base, names[i]);
+        (void)snprintf(to, sizeof to, "model/%s", names[i]);
+        run_change(run, from, to, strcmp(name, names[i]) ? "" : old, strcmp(name, names[i]) ? "" : new);
     }
 }

@@ -32,6 +32,21 @@ gd_status run_train(test_run *run, char **json, gd_error *err);
 /* The content of OUTPUT/NAME, freed with gd_free(). */
 char *run_file(const test_run *run, const char *output, const char *name, size_t *len);
 
+/* Writes a file of the run's own, root/NAME. */
+void run_write(const test_run *run, const char *name, const char *text);
+
+/* Writes a copy of a file, root/NAME, in which another text replaces the first of the old one's. */
+void run_change(const test_run *run, const char *from, const char *name, const char *old, const char *new);
+
+/* Takes a model like golden/qwen2, root/model, of which one file is changed. */
+void run_change_model(test_run *run, const char *name, const char *old, const char *new);
+
+/* Fails unless the run fails with that status and sentence, and changes nothing below the root. */
+void run_refuse(test_run *run, const char *name, gd_status status, const char *sentence);
+
+/* Of all names and bytes below the root: equal as long as nothing changes. */
+uint64_t run_digest(const test_run *run);
+
 /* The lines of OUTPUT/log.jsonl, to be json_decref'd. */
 json_t *run_log(const test_run *run);
 

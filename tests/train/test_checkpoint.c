@@ -108,7 +108,7 @@ static void expect_older(struct learnt *l, const char *output, const char *wante
     gd_notes notes = { 0 };
     char want[TEST_PATH + 64], *path;
 
-    assert_ok(gd_checkpoint_find(&path, output, &notes, test_err));
+    assert_ok(gd_checkpoint_find(&path, output, UINT64_MAX, &notes, test_err));
     if (!path || strcmp(strrchr(path, '/'), "/checkpoint-4") != 0)
         fail_msg("\"%s\" is found instead of checkpoint-4: %s", path ? path : "nothing", wanted);
     learnt_check(l, path, 4);
@@ -200,7 +200,7 @@ static void a_manifest_may_not_change(void **state)
         char *found;
 
         flip(path, at, 1);
-        assert_ok(gd_checkpoint_find(&found, *state, &notes, test_err));
+        assert_ok(gd_checkpoint_find(&found, *state, UINT64_MAX, &notes, test_err));
         if (found)
             fail_msg("byte %zu of the manifest was changed, and nobody has noticed", at);
         assert_contains(notes.text[0], "manifest.json");

@@ -3,6 +3,7 @@
 #include "tests/train/runs.h"
 
 #include "backends/backend.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "quant-free/adapter.h"
@@ -308,6 +309,70 @@ static void score_pairs(const test_run *run, double *margin, double *mean)
     *mean /= 2 * (double)count;
 }
 
+/* Reads lines of {"chosen":..,"rejected":..}; null and errors are skipped. Returns the number of scores. */
+static size_t read_scores(const char *path, double *scores, size_t room)
+{
+    char *text, *line, *end;
+    size_t len, count = 0;
+
+    assert_ok(gd_file_read(&text, &len, path, 1 << 20, test_err));
+    for (line = text; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+        json_t *value = json_loadb(line, (size_t)(end - line), JSON_DECODE_ANY, NULL);
+
+        if (json_is_object(value) && json_object_get(value, "chosen") && count + 2 <= room) {
+            scores[count++] = number(value, "chosen");
+            scores[count++] = number(value, "rejected");
+        }
+        json_decref(value);
+    }
+    gd_free(text);
+    return count;
+}
+
+static void same_file(const char *a, const char *b)
+{
+    char *data_a, *data_b;
+    size_t len_a, len_b;
+
+    assert_ok(gd_file_read(&data_a, &len_a, a, 1 << 28, test_err));
+    assert_ok(gd_file_read(&data_b, &len_b, b, 1 << 28, test_err));
+    assert_int_equal(len_a, len_b);
+    assert_memory_equal(data_a, data_b, len_a);
+    gd_free(data_a);
+    gd_free(data_b);
+}
+
+/* golden/trained is what this run writes, and PEFT in Transformers gave its scores (make_trained.py). */
+static void peft_scores_the_adapter_alike(void **state)
+{
+    char path[TEST_PATH], ours[2 * TEST_PATH];
+    double want[64], got[64], margin, mean;
+    test_run run;
+    size_t count;
+
+    (void)state;
+    run_open(&run, "train-ga1");
+    run.options.init_adapter = run.options.compat = NULL;
+    run.options.eval_count = 0;
+    run.options.lora_r = 4;
+    run.options.learning_rate = (gd_number){ 1, 1e-2 };
+    run.options.warmup_steps = (gd_number){ 1, 0 };
+    run.options.batch_size = 4;
+    run.options.grad_accum = 2;
+    train_into(&run, "out");
+    (void)snprintf(ours, sizeof ours, "%s/adapter_model.safetensors", run.output);
+    same_file(ours, test_data(path, sizeof path, "golden/trained/adapter_model.safetensors"));
+    score_pairs(&run, &margin, &mean);
+    (void)snprintf(ours, sizeof ours, "%s/scores.jsonl", run.root);
+    count = read_scores(test_data(path, sizeof path, "golden/trained/expected.jsonl"), want, 64);
+    assert_int_equal(count, read_scores(ours, got, 64));
+    assert_true(count >= 20);
+    for (size_t i = 0; i < count; i++)
+        if (!(fabs(got[i] - want[i]) <= 3e-5))
+            fail_msg("score %zu is %.9g, but PEFT's is %.9g", i, got[i], want[i]);
+    run_close(&run);
+}
+
 static void what_is_trained_is_what_is_scored(void **state)
 {
     test_run run;
@@ -338,6 +403,7 @@ int main(void)
         cmocka_unit_test(a_finished_run_is_left_alone),
         cmocka_unit_test(a_killed_run_continues_with_the_same_bits),
         cmocka_unit_test(what_is_trained_is_what_is_scored),
+        cmocka_unit_test(peft_scores_the_adapter_alike),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
