@@ -262,6 +262,21 @@ static int take_key(struct reading *r, const gd_yaml_node *key)
     return set_key(r, flag, key);
 }
 
+/* A recipe for another program has many keys to change: all of them are reported, and not one a run. */
+static int take_keys(struct reading *r, const gd_yaml_node *key)
+{
+    enum { MISTAKES = 40 };
+    int status = CLI_OK;
+
+    for (int mistakes = 0; key && mistakes < MISTAKES; key = value_of(key)->next) {
+        const int wrong = take_key(r, key);
+
+        status = status ? status : wrong;
+        mistakes += wrong != CLI_OK;
+    }
+    return status;
+}
+
 static int read_file(struct cli_recipe *recipe, const char *path)
 {
     gd_error err = { GD_OK, "" };
@@ -282,17 +297,13 @@ int cli_recipe_read(cli_settings *settings, cli_given *given)
 {
     struct cli_recipe *recipe = calloc(1, sizeof *recipe);
     struct reading r = { settings, given, *given, { { 0 } }, recipe };
-    const gd_yaml_node *key;
     int status;
 
     if (!recipe)
         return cli_no_memory();
     settings->recipe_memory = recipe;
     status = read_file(recipe, settings->recipe);
-    key = status ? NULL : gd_yaml_root(recipe->yaml)->child;
-    for (; !status && key; key = value_of(key)->next)
-        status = take_key(&r, key);
-    return status;
+    return status ? status : take_keys(&r, gd_yaml_root(recipe->yaml)->child);
 }
 
 void cli_recipe_forget(struct cli_recipe *recipe)

@@ -181,6 +181,33 @@ static void bad_recipes(void **state)
     }
 }
 
+static size_t count(const char *text, const char *part)
+{
+    size_t found = 0;
+
+    for (; (text = strstr(text, part)) != NULL; text += strlen(part))
+        found++;
+    return found;
+}
+
+/* A recipe of LLaMA-Factory: what to change is known after one run. */
+static void all_mistakes_are_reported(void **state)
+{
+    char said[1024];
+    cli_settings s;
+
+    (void)state;
+    assert_int_equal(parse_for("train", &s, said,
+                               (const char *const[]){ recipe("model_name_or_path: x\nstage: rm\nlora_target: all\n"
+                                                             "seed: 1\nnum_train_epochs: 1\nlearning_rate: fast\n"),
+                                                      NULL }),
+                     CLI_USAGE);
+    assert_int_equal(count(said, "guerdon: "), 5);
+    assert_non_null(strstr(said, "model_name_or_path is called model here"));
+    assert_non_null(strstr(said, "learning_rate: fast: expected a number"));
+    cli_forget(&s);
+}
+
 /* A value that the command line replaces must be right all the same. */
 static void bad_values_are_never_silent(void **state)
 {
@@ -218,9 +245,13 @@ static void too_many_evals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(switches_can_be_off), cmocka_unit_test(several_evals),
-        cmocka_unit_test(lists_of_names),      cmocka_unit_test(a_recipe_for_inspect),
-        cmocka_unit_test(bad_recipes),         cmocka_unit_test(bad_values_are_never_silent),
+        cmocka_unit_test(switches_can_be_off),
+        cmocka_unit_test(several_evals),
+        cmocka_unit_test(lists_of_names),
+        cmocka_unit_test(a_recipe_for_inspect),
+        cmocka_unit_test(bad_recipes),
+        cmocka_unit_test(all_mistakes_are_reported),
+        cmocka_unit_test(bad_values_are_never_silent),
         cmocka_unit_test(too_many_evals),
     };
 
