@@ -80,8 +80,8 @@ const cli_flag cli_flags[] = {
       "keep the adapter with the best METRIC in the folder best of the output: eval_accuracy, eval_loss or another "
       "one of the log",
       AT(train.best), CLI_TEXT, CLI_CMD_TRAIN },
-    { "patience", "N", "stop after N evaluations in a row without a better value of --best", AT(train.patience),
-      CLI_COUNT, CLI_CMD_TRAIN },
+    { "patience", "N", "stop after N evaluations (--eval-every) in a row without a better value of --best",
+      AT(train.patience), CLI_COUNT, CLI_CMD_TRAIN },
     { "save-every", "N", "write a checkpoint after every N steps (default: 100)", AT(train.save_every), CLI_COUNT,
       CLI_CMD_TRAIN },
     { "keep", "N", "keep the newest N checkpoints (default: 3)", AT(train.keep), CLI_COUNT, CLI_CMD_TRAIN },

@@ -131,7 +131,7 @@ static void usage(gd_buf *b, const gd_outcome *o)
     gd_buf_str(b, "\n## Use\n\nWith `ADAPTER` standing for this folder:\n\n```sh\nguerdon score --model ");
     gd_markdown_word(b, base ? base : "BASE");
     gd_buf_str(b, " --adapter ADAPTER --input pairs.jsonl\n```\n\n"
-                  "`guerdon-adapter.json` says how texts become tokens, and Guerdon goes by it. In Python:\n\n"
+                  "`guerdon-adapter.json` says how texts become tokens, and Guerdon follows it. In Python:\n\n"
                   "```python\nimport torch\nfrom peft import AutoPeftModelForSequenceClassification\n"
                   "from transformers import AutoTokenizer\n\n"
                   "model = AutoPeftModelForSequenceClassification.from_pretrained(\"ADAPTER\", num_labels=1).eval()\n"
@@ -230,7 +230,7 @@ static void seen_sentences(gd_buf *b, const gd_outcome *o)
         gd_markdown_text(b, name && *name ? name : "evaluation");
         gd_buf_str(b, ", ");
         gd_markdown_count(b, gd_get_real(one, "seen"));
-        gd_buf_str(b, " have a text that it was trained on, too: its accuracy says less than it seems to.\n");
+        gd_buf_str(b, " share a text with the training data: its accuracy says less than it seems to.\n");
     }
 }
 
@@ -242,7 +242,7 @@ static void results_section(gd_buf *b, const gd_outcome *o)
 
     gd_buf_str(b, "\n## Results\n\n");
     if (!json_object_size(o->sets)) {
-        gd_buf_str(b, "It was not evaluated on data of its own.\n");
+        gd_buf_str(b, "It was not evaluated on held-out data.\n");
         return;
     }
     gd_buf_str(b,

@@ -183,7 +183,7 @@ static gd_status check_names(const gd_train_data *data, gd_error *err)
 {
     for (size_t i = 0; i < data->eval_count; i++) {
         if (!strcmp(data->evals[i].name, "train"))
-            return gd_fail(err, GD_EUSAGE, "%.150s: \"train\" is the name of the data to train on; choose another name",
+            return gd_fail(err, GD_EUSAGE, "%.150s: \"train\" is the name of the training data; choose another name",
                            data->evals[i].path);
         for (size_t j = 0; j < i; j++)
             if (!strcmp(data->evals[i].name, data->evals[j].name))

@@ -245,11 +245,12 @@ static void speed_charts(gd_buf *b, const gd_outcome *outcome)
 
 void gd_train_charts(gd_buf *b, const gd_outcome *outcome)
 {
-    gd_html_section(b, "Curves",
-                    "Pale lines are single steps, the others means over the steps around them. A loss of 0.69 is that "
-                    "of equal scores, which tell nothing apart. The dotted line at the accuracy is what the best of "
-                    "these reaches on the training data without a model: a coin toss, always choosing the shorter "
-                    "text, always choosing the longer one.");
+    gd_html_section(
+        b, "Curves",
+        "Pale lines are single steps, the others means over the steps around them. Equal scores have a loss "
+        "of 0.69. The dotted line in the chart of the accuracy is the best that these reach on the training "
+        "data without a model: a coin toss, always choosing the shorter text, always choosing the longer "
+        "one.");
     loss_chart(b, outcome);
     accuracy_chart(b, outcome);
     margin_chart(b, outcome);

@@ -84,7 +84,7 @@ static void state_sentence(gd_buf *b, const gd_outcome *o)
         gd_buf_str(b, ".");
     }
     if (is_live(o))
-        gd_buf_printf(b, " This page loads itself again every %d seconds.", REFRESH);
+        gd_buf_printf(b, " This page reloads itself every %d seconds.", REFRESH);
     gd_buf_str(b, "</p>\n");
 }
 
@@ -330,7 +330,7 @@ static void evaluated_rows(gd_buf *b, const gd_outcome *o)
         if (gd_get_real(one, "seen") > 0) {
             gd_buf_str(b, "; ");
             gd_buf_fixed(b, gd_get_real(one, "seen"), 0);
-            gd_buf_str(b, " records have a text that is trained on, too");
+            gd_buf_str(b, " records share a text with the training data");
         }
         gd_html_row_end(b);
     }

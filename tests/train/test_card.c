@@ -137,7 +137,7 @@ static void the_card_has_the_figures(void **state)
         "\nmargin    0.014 \xe2\x96\x81", /* the mean of the first of 21 parts, the lowest */
         "\xe2\x96\x88 0.488\n",
         "The steps took 4 min 16 s.",
-        "Of the records of the set hard, 1,234 have a text that it was trained on, too",
+        "Of the records of the set hard, 1,234 share a text with the training data",
         NULL,
     };
     training t = training_begun(128, 128);
@@ -154,7 +154,7 @@ static void the_card_says_what_was_different(void **state)
 {
     static const char *const wanted[] = { "text = \"PROMPT\" + \"ANSWER\" + tokenizer.eos_token\n",
                                           "after step 20 of 128: no better for 3 evaluations\n",
-                                          "It was not evaluated on data of its own.",
+                                          "It was not evaluated on held-out data.",
                                           "# A reward model on llama\n",
                                           "score --model /home/me/llama --adapter",
                                           "on the modules q\\_proj, v\\_proj)",

@@ -126,7 +126,7 @@ static bool killed_at(struct learnt *l, const char *output, size_t at)
     assert_true(child >= 0);
     if (child == 0) {
         calls_arm(at, CALLS_KILL);
-        _exit(write_all(l, output, done, NULL) != GD_OK);
+        _exit(write_all(l, output, done, NULL) ? 1 : 0);
     }
     killed = wait_for(child);
     check_output(l, output, done);
@@ -238,10 +238,10 @@ static void kills_at_any_moment_lose_nothing(void **state)
 
 static int next_descriptor(void)
 {
-    const int fd = dup(0);
+    const int fd = dup(0), number = fd;
 
     (void)close(fd);
-    return fd;
+    return number;
 }
 
 static bool fails_at(struct learnt *l, const char *output, size_t at, int error)
@@ -333,7 +333,7 @@ static void *json_alloc(size_t bytes) { return json_left && !--json_left ? NULL 
 static gd_status find_and_read(struct learnt *l, const char *output, gd_error *err)
 {
     gd_notes notes = { 0 };
-    gd_train_mark mark;
+    gd_train_mark mark = { 0 };
     char *path;
     gd_status rc = gd_checkpoint_find(&path, output, UINT64_MAX, &notes, err);
 

@@ -49,7 +49,7 @@ static const struct option_case {
     { { N(OPTION(epochs), 0), C(OPTION(max_steps), 0) }, "epochs is 0, but a number above 0 is expected" },
     { { N(OPTION(epochs), 1e9), C(OPTION(max_steps), 0) }, "the run would have 1.1e+10 steps, but at most 1e+09" },
     { { N(OPTION(epochs), NAN), C(OPTION(max_steps), 0) }, "epochs is nan, but" },
-    { { N(OPTION(epochs), 2) }, "both max_steps and epochs are given, but one of them is expected" },
+    { { N(OPTION(epochs), 2) }, "both max_steps and epochs are given, but only one of them is expected" },
     { { C(OPTION(max_steps), 2e9) }, "the run would have 2e+09 steps, but at most 1e+09" },
     { { N(OPTION(seed), -1) }, "seed is -1, but a whole number from 0 to 4294967295 is expected" },
     { { N(OPTION(seed), 4294967296) }, "seed is 4.29497e+09, but" },
@@ -69,23 +69,22 @@ static const struct option_case {
       "best is \"accuracy\", but the name of a metric is expected, such as eval_accuracy" },
     { { C(OPTION(patience), 3) }, "patience is 3, but no metric to watch is given (best)" },
     { { T(OPTION(best), "eval_loss"), C(OPTION(eval_count), 0) },
-      "eval_every is given, but there are no data to evaluate on" },
+      "eval_every is given, but there are no data to evaluate on (eval)" },
     { { C(OPTION(eval_every), 0), C(OPTION(patience), 3), T(OPTION(best), "eval_loss") },
       "patience is 3, but the only evaluation is the last one (eval_every)" },
     { { T(OPTION(lora_targets), "q_proj,qproj") },
-      "lora_targets: no linear module is called \"qproj\"; the model has q_proj, k_proj" },
+      "lora_targets: no linear module matches \"qproj\"; the model has q_proj, k_proj" },
     { { T(OPTION(lora_targets), "q_proj,,v_proj") }, "lora_targets: a name is empty; names separated by commas" },
     { { T(OPTION(lora_targets), "") }, "lora_targets: a name is empty" },
     { { T(OPTION(lora_targets), ".*(q_proj") },
       "the pattern \".*(q_proj\" in \"lora_targets\" is not a regular expression" },
-    { { T(OPTION(lora_targets), "q_proj|v_proj") }, "lora_targets: no linear module is called \"q_proj|v_proj\"" },
-    { { T(OPTION(init_adapter), "x") },
-      "lora_r is given beside init_adapter, whose ranks, scales and modules are kept" },
+    { { T(OPTION(lora_targets), "q_proj|v_proj") }, "lora_targets: no linear module matches \"q_proj|v_proj\"" },
+    { { T(OPTION(init_adapter), "x") }, "lora_r is given with init_adapter, whose ranks, scales and modules are kept" },
     { { T(OPTION(train), NULL) }, "no training data were given" },
     { { T(OPTION(output), NULL) }, "no output was given" },
     { { T(MODEL(model), NULL) }, "no model was given" },
     { { T(MODEL(adapter), "x") },
-      "an adapter is given, which training does not apply; to begin with one, use init_adapter" },
+      "an adapter is given, but training does not apply one; to begin with its values, use init_adapter" },
     { { T(MODEL(normalize), "0,1") }, "normalize is given, but training has no use for it" },
     { { T(MODEL(activation), "sigmoid") }, "activation is given, but training has no use for it" },
     { { T(MODEL(precision), "fp16") }, "precision \"fp16\": bf16 or fp32 is expected" },
@@ -142,13 +141,13 @@ static void evaluations_have_names_and_paths(void **state)
     (void)snprintf(named[1], sizeof named[1], "train=%s", run.eval);
     run.options.eval_count = 2;
     run.evals[0] = run.evals[1] = run.eval;
-    run_refuse(&run, "no names", GD_EUSAGE, "both evaluations are called \"\"; NAME=FILE tells them apart");
+    run_refuse(&run, "no names", GD_EUSAGE, "are both evaluated on; NAME=FILE gives each a name");
     run.evals[0] = run.evals[1] = named[0];
-    run_refuse(&run, "one name", GD_EUSAGE, "both evaluations are called \"hard\"");
+    run_refuse(&run, "one name", GD_EUSAGE, "are both called hard; NAME=FILE gives each its own name");
     run.evals[1] = "easy=";
     run_refuse(&run, "no path", GD_EUSAGE, "eval \"easy=\" has no path after the name");
     run.evals[1] = named[1];
-    run_refuse(&run, "train", GD_EUSAGE, "\"train\" is the name of the data to train on");
+    run_refuse(&run, "train", GD_EUSAGE, "\"train\" is the name of the training data");
     run.evals[1] = "easy=missing.jsonl";
     run_refuse(&run, "missing", GD_EIO, "missing.jsonl: No such file");
     run_close(&run);
@@ -166,15 +165,16 @@ static const struct data_case {
     { "", "has no records, but preferences are expected" },
     { "\n\n", "has no records, but preferences are expected" },
     { "{\"chosen\":\"a\"\n",
-      "none of 1 records can be used: 0 have a text of more than 512 tokens, 0 only equal texts or "
+      "none of 1 records can be used: 0 have a text of more than 512 tokens (max_length), 0 have only equal texts or "
       "ranks, 1 are malformed: line 1: " },
     { "{\"chosen\":\"a\"}\n", "1 are malformed: line 1: " },
     { "{\"text\":\"a\"}\n", "line 1: one text; expected a \"chosen\" and a \"rejected\" one, or \"responses\" with" },
     { "{\"chosen\":\"a\",\"rejected\":7}\n", "1 are malformed: line 1: " },
     { "{\"chosen\":\"a\",\"rejected\":\"a\"}\n{\"chosen\":\"\",\"rejected\":\"b\"}\n",
-      "none of 2 records can be used: 0 have a text of more than 512 tokens, 1 only equal texts or ranks, 1 are "
+      "none of 2 records can be used: 0 have a text of more than 512 tokens (max_length), 1 have only equal texts or "
+      "ranks, 1 are "
       "malformed: line 2: a text has no tokens" },
-    { RANKS("[1,1]"), "1 only equal texts or ranks, 0 are malformed" },
+    { RANKS("[1,1]"), "1 have only equal texts or ranks, 0 are malformed" },
     { RANKS("[1]"), "line 1: \"ranks\" has 1 entries for 2 answers" },
     { RANKS("[1,2,3]"), "line 1: \"ranks\" has 3 entries for 2 answers" },
     { RANKS("[0,1]"), "line 1: ranks[0] is below 1; a whole number is expected, 1 for the best" },
@@ -258,8 +258,8 @@ static void bad_records_are_counted_and_named(void **state)
     run.options.train = path;
     assert_ok(run_train(&run, &json, test_err));
     gd_string_free(json);
-    assert_contains(run.all_notes, "1 of 7 records are left out: with equal texts");
-    assert_contains(run.all_notes, "1 of 7 records are left out: with equal ranks only");
+    assert_contains(run.all_notes, "1 of 7 records left out: the texts are equal");
+    assert_contains(run.all_notes, "1 of 7 records left out: the ranks are equal");
     assert_contains(run.all_notes, "2 of 7 records can't be used; the first: line 3: ");
     log = run_log(&run);
     counts = json_object_get(json_object_get(json_array_get(log, 0), "run"), "data");

@@ -54,7 +54,7 @@ static void a_run_that_is_done(void **state)
         "71.5</span>",
         "<b>4 min 16 s</b>", "<b>8.00</b>", "<b>128</b><span>of 128, epoch 1.00</span>",
         /* data and settings */
-        "<th>Left out: a text is too long</th><td>8</td>", "50 pairs; 1234 records have a text that is trained on, too",
+        "<th>Left out: a text is too long</th><td>8</td>", "50 pairs; 1234 records share a text with the training data",
         "<th>lora_alpha</th><td>64</td>", "<th>base</th><td>HuggingFaceTB/SmolLM2-135M</td>",
         "<th>learning_rate</th><td>1e-5</td>", "<th>margin_field</th><td>none</td>",
         "<th>lora_targets</th><td>all-linear</td>", "<th>parameters that learn</th><td>9773056</td>",
