@@ -42,9 +42,8 @@ gd_status gd_checkpoint_lock(int *lock, const char *output, gd_error *err);
 /* Writes OUTPUT/checkpoint-STEP. One that is there is replaced. */
 gd_status gd_checkpoint_write(const char *output, const gd_checkpoint *checkpoint, gd_error *err);
 
-/* The newest checkpoint that is sound, of a step below `below`: *path is freed by the caller, and NULL if there is
- * none.  Each newer one that is passed over gets a note that says why.  Fails if the output can't be read, or without
- * memory. */
+/* The newest sound checkpoint of a step below `below`: *path is freed by the caller, and NULL if there is none.  Each
+ * newer one that is passed over gets a note that says why.  Fails if the output can't be read, or without memory. */
 gd_status gd_checkpoint_find(char **path, const char *output, uint64_t below, gd_notes *notes, gd_error *err);
 
 /* Reads only the mark. Fails as gd_checkpoint_read() does. */
