@@ -176,3 +176,25 @@ void gd_plan_free(gd_plan *plan)
         gd_arena_free(&plan->arena);
     gd_free(plan);
 }
+
+static bool is_among(const gd_plan_weight *const *weights, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(weights[i]->name, name))
+            return true;
+    return false;
+}
+
+size_t gd_plan_weights(const gd_plan *plan, const gd_plan_weight **out)
+{
+    size_t count = 0;
+
+    for (size_t s = 0; s < plan->step_count; s++)
+        for (unsigned i = 0; i < GD_OP_MAX_WEIGHTS; i++) {
+            const gd_plan_weight *w = &plan->steps[s].w[i];
+
+            if (w->name && !is_among(out, count, w->name))
+                out[count++] = w;
+        }
+    return count;
+}

@@ -85,6 +85,10 @@ typedef struct gd_plan {
 gd_status gd_plan_make(gd_plan **out, const gd_config *config, const char *graph_file, gd_dtype operand, gd_error *err);
 void gd_plan_free(gd_plan *plan);
 
+/* Every weight once, however many steps read it, in the order of the steps. `out` has room for GD_OP_MAX_WEIGHTS times
+ * plan->step_count; returns their number. */
+size_t gd_plan_weights(const gd_plan *plan, const gd_plan_weight **out);
+
 /* The plan as text, for tests and debugging. */
 void gd_plan_dump(const gd_plan *plan, gd_buf *out);
 

@@ -89,14 +89,6 @@ void learning_open(struct learning *c, const char *model, const char *adapter, c
     assert_ok(gd_backend_find(&c->parts.backend, "cpu", operand, test_err));
 }
 
-static bool learns_already(const struct learning *c, const char *name)
-{
-    for (size_t i = 0; i < c->learning.weight_count; i++)
-        if (!strcmp(c->masters[i].name, name))
-            return true;
-    return false;
-}
-
 static void add_weight(struct learning *c, const char *name)
 {
     const gd_view *from = gd_weights_find(c->weights, name);
@@ -116,15 +108,17 @@ static void add_weight(struct learning *c, const char *name)
 
 void learning_weights(struct learning *c)
 {
-    c->learning.weights = c->masters = gd_alloc(2 * c->plan->step_count, sizeof *c->masters);
-    assert_non_null(c->masters);
-    for (size_t s = 0; s < c->plan->step_count; s++)
-        for (unsigned i = 0; i < GD_OP_MAX_WEIGHTS; i++) {
-            const char *name = c->plan->steps[s].w[i].name;
+    const size_t most = GD_OP_MAX_WEIGHTS * c->plan->step_count;
+    const gd_plan_weight **all = gd_alloc(most, sizeof *all);
+    size_t count;
 
-            if (name && !learns_already(c, name) && !(c->learning.head && !strcmp(name, c->plan->head)))
-                add_weight(c, name);
-        }
+    c->learning.weights = c->masters = gd_alloc(most, sizeof *c->masters);
+    assert_true(all && c->masters);
+    count = gd_plan_weights(c->plan, all);
+    for (size_t i = 0; i < count; i++)
+        if (!c->learning.head || strcmp(all[i]->name, c->plan->head) != 0)
+            add_weight(c, all[i]->name);
+    gd_free(all);
 }
 
 void learning_all(struct learning *c)

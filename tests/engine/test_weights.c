@@ -219,6 +219,33 @@ static void new_values_are_taken(void **state)
     learning_close(&c);
 }
 
+static void score(struct learning *c, float *scores)
+{
+    gd_engine *engine;
+
+    assert_ok(gd_engine_open(&engine, &c->parts, test_err));
+    assert_ok(gd_engine_run(engine, &c->trie, scores, test_err));
+    gd_engine_close(engine);
+}
+
+/* What an evaluation computes is what the model computes whose weights these are: the checkpoint, at first. */
+static void scores_are_those_of_the_model(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < LEARNING_MODELS * 2; i++) {
+        float want[TEXTS], got[TEXTS];
+        struct learning c;
+
+        learning_open_model(&c, learning_models[i / 2], i % 2 ? GD_F32 : GD_BF16, SHORT);
+        learning_all(&c);
+        score(&c, got);
+        c.parts.learning = NULL;
+        score(&c, want);
+        assert_memory_equal(got, want, sizeof want);
+        learning_close(&c);
+    }
+}
+
 static void check_tiles(struct learning *c, const struct gradients *want, size_t height)
 {
     struct gradients got;
@@ -351,6 +378,7 @@ int main(void)
         cmocka_unit_test(any_weights_learn_alone),
         cmocka_unit_test(an_adapter_learns_with_the_weights),
         cmocka_unit_test(new_values_are_taken),
+        cmocka_unit_test(scores_are_those_of_the_model),
         cmocka_unit_test(tiles_change_no_bit),
         cmocka_unit_test(sums_are_counted),
         cmocka_unit_test(streaming_changes_no_bit),

@@ -137,12 +137,33 @@ static void matmul_operands_alone_are_rounded(void **state)
     }
 }
 
+/* qwen2: the last layer's first norm is in two steps. */
+static void each_weight_is_listed_once(void **state)
+{
+    gd_plan *plan = plan_of("qwen2", GD_BF16);
+    const gd_plan_weight **all = gd_alloc(GD_OP_MAX_WEIGHTS * plan->step_count, sizeof *all);
+    size_t count, norms = 0;
+
+    (void)state;
+    assert_non_null(all);
+    count = gd_plan_weights(plan, all);
+    assert_int_equal(count, 1 + 12 * plan->layers + 2);
+    for (size_t i = 0; i < count; i++)
+        norms += !strcmp(all[i]->name, "model.layers.2.input_layernorm.weight");
+    assert_int_equal(norms, 1);
+    assert_string_equal(all[0]->name, "model.embed_tokens.weight");
+    assert_string_equal(all[count - 1]->name, plan->head);
+    gd_free(all);
+    gd_plan_free(plan);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(golden_plans_are_as_stored),
         cmocka_unit_test(no_buffer_is_overwritten_while_it_lives),
         cmocka_unit_test(matmul_operands_alone_are_rounded),
+        cmocka_unit_test(each_weight_is_listed_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
