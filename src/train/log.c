@@ -137,13 +137,20 @@ static gd_status read_run(json_t **run, const gd_log_file *file, const char *tex
 {
     static const char begin[] = "{\"run\":";
     const size_t len = strcspn(text, "\n"), some = len < sizeof begin - 1 ? len : sizeof begin - 1;
+    const bool ours = !strncmp(text, begin, some);
+    gd_error why = { 0 };
     json_t *line = NULL;
+    gd_status rc = GD_OK;
 
-    if (!strncmp(text, begin, some) && !text[len])
+    if (ours && !text[len])
         return GD_OK;
-    if (!strncmp(text, begin, sizeof begin - 1) && !gd_json_parse(&line, text, len, file->path, NULL))
+    if (ours)
+        rc = gd_json_parse(&line, text, len, file->path, &why);
+    if (ours && !rc)
         *run = json_incref(json_object_get(line, "run"));
     json_decref(line);
+    if (rc == GD_ENOMEM)
+        return gd_fail(err, rc, "%s", why.text);
     return *run ? GD_OK
                 : gd_fail(err, GD_EUSAGE, "%s: this is not the log of a run; choose another output", file->path);
 }

@@ -131,7 +131,7 @@ static gd_status check_scores(const gd_train_input *eval, const float *scores, g
         for (size_t t = set->first_text[i]; t < set->first_text[i + 1]; t++)
             if (!isfinite(scores[t]))
                 return gd_fail(err, GD_EFORMAT,
-                               "the score of a text is not a finite number, in record %llu (from 0) of %.200s",
+                               "the score of a text is not a finite number, in record %llu (counted from 0) of %.200s",
                                (unsigned long long)eval->pairs.index[i], eval->path);
     return GD_OK;
 }

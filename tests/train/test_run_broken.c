@@ -195,8 +195,8 @@ static void a_loss_that_is_not_finite_names_its_record(void **state)
         run.options.train = run_below(&run, "train.jsonl");
         assert_int_equal(run_train(&run, &json, &err), GD_EFORMAT);
         (void)snprintf(sentence, sizeof sentence,
-                       ": the loss is not a finite number, because of record %zu (from 0) of %s; nothing of this step "
-                       "was applied",
+                       ": the loss is not a finite number, because of record %zu (counted from 0) of %s; this step "
+                       "changed nothing",
                        spoilt[i / 2], run.options.train);
         assert_contains(err.text, sentence);
         write_pairs(&run, "train.jsonl", 12, SIZE_MAX);
@@ -217,7 +217,7 @@ static void a_score_that_is_not_finite_names_its_record(void **state)
     write_pairs(&run, "eval.jsonl", 12, 7);
     run.evals[0] = run_below(&run, "eval.jsonl");
     assert_int_equal(run_train(&run, &json, &err), GD_EFORMAT);
-    assert_contains(err.text, "the score of a text is not a finite number, in record 7 (from 0) of ");
+    assert_contains(err.text, "the score of a text is not a finite number, in record 7 (counted from 0) of ");
     run_close(&run);
 }
 
