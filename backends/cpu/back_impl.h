@@ -153,20 +153,28 @@ static void row_pack_outer(size_t rows, size_t cols, const void *a, size_t strid
         }
 }
 
-/* A block of lines by the columns, at most 512 numbers deep. */
+/* Some lines by the columns. */
+INLINE void outer_lines(enum form form, size_t rows, size_t vectors, size_t depth, lines a, lines b, lines sum)
+{
+    size_t c = 0;
+
+    for (; c + GD_TILE_COLS <= vectors; c += GD_TILE_COLS)
+        tile_product(form, rows, GD_TILE_COLS, depth, true, a, columns(b, c), columns(sum, c));
+    for (; c < vectors; c++)
+        tile_product(form, rows, 1, depth, true, a, columns(b, c), columns(sum, c));
+}
+
+static lines outer_from(lines m, size_t line) { return (lines){ m.p + line * m.stride, m.stride }; }
+
+/* A block of lines by the columns, at most 512 numbers deep. Ranks are often powers of two, which leave two lines. */
 INLINE void outer_block(enum form form, size_t a_cols, size_t vectors, size_t depth, lines a, lines b, lines sum)
 {
     size_t i = 0;
 
-    for (; i + GD_TILE_ROWS <= a_cols; i += GD_TILE_ROWS) {
-        const lines ai = { a.p + i * a.stride, a.stride }, si = { sum.p + i * sum.stride, sum.stride };
-        size_t c = 0;
-
-        for (; c + GD_TILE_COLS <= vectors; c += GD_TILE_COLS)
-            tile_product(form, GD_TILE_ROWS, GD_TILE_COLS, depth, true, ai, columns(b, c), columns(si, c));
-        for (; c < vectors; c++)
-            tile_product(form, GD_TILE_ROWS, 1, depth, true, ai, columns(b, c), columns(si, c));
-    }
+    for (; i + GD_TILE_ROWS <= a_cols; i += GD_TILE_ROWS)
+        outer_lines(form, GD_TILE_ROWS, vectors, depth, outer_from(a, i), b, outer_from(sum, i));
+    for (; i + 2 <= a_cols; i += 2)
+        outer_lines(form, 2, vectors, depth, outer_from(a, i), b, outer_from(sum, i));
     for (; i < a_cols; i++)
         tile_line_of(form, vectors, depth, true, (lines){ a.p + i * a.stride, a.stride }, b,
                      (lines){ sum.p + i * sum.stride, sum.stride });
@@ -185,15 +193,29 @@ static void outer_sums(enum form form, size_t a_cols, size_t vectors, size_t dep
     }
 }
 
+/* A task's columns of a row are far from those of the next, and often in no cache: asked for so many words ahead. */
+enum { OUTER_AHEAD = 12 };
+
+INLINE void outer_expect(const gd_outer_job *job, enum form form, size_t at)
+{
+    const size_t size = gd_dtype_size(job->type), each = in_pairs(form) ? 2 : 1;
+
+    for (size_t back = at * each; back < (at + 1) * each && back < job->rows; back++)
+        for (size_t byte = 0; byte < job->b_cols * size; byte += 64)
+            __builtin_prefetch((const char *)job->b + (job->rows - 1 - back) * job->b_stride * size + byte, 0, 3);
+}
+
 static void row_outer(const gd_outer_job *job)
 {
     const enum form form = form_of(job->type);
     const size_t depth = outer_depth(job->rows), vectors = (job->b_cols + 15) / 16, width = vectors * 16;
 
-    for (size_t at = 0; at < words(form, depth); at++)
+    for (size_t at = 0; at < words(form, depth); at++) {
+        outer_expect(job, form, at + OUTER_AHEAD);
         for (size_t c = 0; c < job->b_cols; c += 16)
             v_store(job->scratch + at * width + c,
                     outer_words(form, job->b, job->b_stride, job->type, job->rows, at, c, job->b_cols - c));
+    }
     outer_sums(form, job->a_cols, vectors, depth, (lines){ (float *)job->a, GD_OUTER_WORDS(job->rows) },
                (lines){ job->scratch, width }, (lines){ job->sum, job->sum_stride });
 }

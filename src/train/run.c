@@ -95,7 +95,7 @@ static gd_status add_time(gd_run *run, const gd_train_metrics *m, size_t items, 
     gd_log_number(&line, "tokens", (double)m->tokens);
     gd_log_number(&line, "rows", (double)m->rows);
     gd_log_number(&line, "pairs", (double)items);
-    gd_log_number(&line, "linear_gflop", round(m->work * 1e-6) * 1e-3);
+    gd_log_number(&line, "linear_gflop", round(m->work * 1e-6) / 1000);
     gd_buf_str(&line, "}");
     rc = gd_train_log_add(&run->log, GD_LOG_TIMES, &line, err);
     gd_buf_free(&line);
