@@ -202,7 +202,7 @@ static void little_memory_changes_no_bit(void **state)
 static double bytes_of(const test_run *run, const char *dir)
 {
     struct dirent **list;
-    const int count = scandir(run_below(run, dir), &list, NULL, NULL);
+    const int count = scandir(run_below(run, dir), &list, NULL, alphasort);
     double bytes = 0;
 
     assert_true(count > 0);
