@@ -5,6 +5,7 @@ usage: trl_train.py BASE_DIR PAIRS.jsonl.gz N bf16|f32 [EVAL.jsonl LEARNING_RATE
 The settings of guerdon's row: r = 32, all projections, batch 4 x 4, cosine, 512 tokens. Seconds are those of each step.
 With EVAL, also the accuracy on its pairs after the run.
 """
+import contextlib
 import gzip
 import json
 import os
@@ -47,7 +48,7 @@ tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
 model = AutoModelForSequenceClassification.from_pretrained(
     base, num_labels=1, dtype={'bf16': torch.bfloat16, 'f32': torch.float32}[dtype])
 clock = Clock()
-with tempfile.TemporaryDirectory() as out:
+with tempfile.TemporaryDirectory() as out, contextlib.redirect_stdout(sys.stderr):  # it prints its log
     config = RewardConfig(output_dir=out, per_device_train_batch_size=4, gradient_accumulation_steps=4,
                           num_train_epochs=1, learning_rate=rate, lr_scheduler_type='cosine', warmup_steps=n // 160,
                           max_length=512, bf16=dtype == 'bf16', logging_steps=1, eval_strategy='no', report_to=[],
