@@ -1,6 +1,7 @@
 /* buf.c - a growing byte string. */
 #include "base/buf.h"
 
+#include "base/error.h"
 #include "base/mem.h"
 
 #include <math.h>
@@ -146,4 +147,18 @@ const char *gd_buf_cstr(gd_buf *b)
         return NULL;
     *at = '\0';
     return b->data;
+}
+
+gd_status gd_buf_take(gd_buf *b, char **out, gd_error *err)
+{
+    const size_t len = b->len;
+
+    *out = NULL;
+    if (!gd_buf_cstr(b)) {
+        gd_buf_free(b);
+        return gd_fail_memory(err, len);
+    }
+    *out = b->data;
+    *b = (gd_buf){ 0 };
+    return GD_OK;
 }

@@ -2,6 +2,8 @@
 #ifndef GD_BASE_BUF_H
 #define GD_BASE_BUF_H
 
+#include "guerdon.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -32,6 +34,10 @@ void gd_buf_json_floats(gd_buf *b, const float *values, size_t count);
 /* A number with `decimals` digits after the point (at most 9), rounded to nearest; "0" if it is not finite or too
  * large for 18 digits.  The locale does not matter. */
 void gd_buf_fixed(gd_buf *b, double value, unsigned decimals);
+
+/* Gives the text away, NUL-terminated, to be freed with gd_free(), and empties the buffer.  If anything failed, *out is
+ * NULL, and the text is freed. */
+gd_status gd_buf_take(gd_buf *b, char **out, gd_error *err);
 
 /* Adds a NUL after the text (not counted in len); NULL if anything failed. */
 const char *gd_buf_cstr(gd_buf *b);

@@ -58,15 +58,9 @@ json_t *gd_put_list(gd_result *out, json_t *into, const char *key)
 gd_status gd_result_text(const gd_result *out, size_t flags, char **json, gd_error *err)
 {
     gd_buf text = { .failed = out->failed };
-    gd_status rc = GD_OK;
 
     gd_json_put(&text, out->root, flags);
-    if (!gd_buf_cstr(&text)) {
-        rc = gd_fail_memory(err, text.len);
-        gd_buf_free(&text);
-    }
-    *json = text.data;
-    return rc;
+    return gd_buf_take(&text, json, err);
 }
 
 const json_t *gd_get_part(const json_t *object, const char *key) { return json_object_get(object, key); }

@@ -39,13 +39,7 @@ gd_status gd_page_make(char **html, const char *json, const char *format, void (
         return rc;
     put(&b, root);
     json_decref(root);
-    if (!gd_buf_cstr(&b)) {
-        rc = gd_fail_memory(err, b.len);
-        gd_buf_free(&b);
-        return rc;
-    }
-    *html = b.data;
-    return GD_OK;
+    return gd_buf_take(&b, html, err);
 }
 
 /* ---- fields ---- */

@@ -304,13 +304,7 @@ gd_status gd_model_inspect(const gd_model *model, char **json, gd_error *err)
     gd_buf b = { 0 };
 
     write_model(&b, model);
-    *json = NULL;
-    if (!gd_buf_cstr(&b)) {
-        gd_buf_free(&b);
-        return gd_fail_memory(err, b.len);
-    }
-    *json = b.data;
-    return GD_OK;
+    return gd_buf_take(&b, json, err);
 }
 
 gd_status gd_inspect(const gd_options *options, char **json, gd_error *err)

@@ -84,17 +84,11 @@ gd_status gd_backends(char **json, gd_error *err)
 {
     gd_buf b = { 0 };
 
-    *json = NULL;
     gd_buf_str(&b, "{\"version\":\"" GD_VERSION "\",");
     write_cpu(&b);
     write_backends(&b);
     gd_buf_printf(&b, "\"default\":{\"backend\":\"cpu\",\"isa\":\"%s\",\"precision\":\"bf16\"},", best_isa());
     write_libraries(&b);
     gd_buf_str(&b, "}");
-    if (!gd_buf_cstr(&b)) {
-        gd_buf_free(&b);
-        return gd_fail_memory(err, b.len);
-    }
-    *json = b.data;
-    return GD_OK;
+    return gd_buf_take(&b, json, err);
 }

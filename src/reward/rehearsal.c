@@ -74,10 +74,5 @@ gd_status gd_dry_run_report(gd_model *model, char **json, gd_error *err)
     gd_buf_printf(&b, "\"memory_bytes\":%zu,\"weights_bytes\":%zu,\"streamed\":%s,", budget->weights + budget->batch,
                   budget->weights, budget->streamed ? "true" : "false");
     gd_buf_printf(&b, "\"threads\":%u,\"seconds\":%.3g}", model->threads, seconds);
-    if (!gd_buf_cstr(&b)) {
-        gd_buf_free(&b);
-        return gd_fail_memory(err, b.len);
-    }
-    *json = b.data;
-    return GD_OK;
+    return gd_buf_take(&b, json, err);
 }

@@ -319,7 +319,6 @@ gd_status gd_train_card(char **markdown, const json_t *run, const json_t *log, c
 {
     gd_outcome outcome;
     gd_buf b = { 0 };
-    gd_status rc;
 
     *markdown = NULL;
     if (!gd_outcome_read(&outcome, run, log, times))
@@ -333,11 +332,5 @@ gd_status gd_train_card(char **markdown, const json_t *run, const json_t *log, c
     settings_section(&b, &outcome);
     limits_section(&b);
     gd_outcome_free(&outcome);
-    if (!gd_buf_cstr(&b)) {
-        rc = gd_fail_memory(err, b.len);
-        gd_buf_free(&b);
-        return rc;
-    }
-    *markdown = b.data;
-    return GD_OK;
+    return gd_buf_take(&b, markdown, err);
 }

@@ -415,7 +415,6 @@ gd_status gd_train_page(char **html, const json_t *run, const json_t *log, const
 {
     gd_outcome outcome;
     gd_buf b = { 0 };
-    gd_status rc;
 
     *html = NULL;
     if (!gd_outcome_read(&outcome, run, log, times))
@@ -427,11 +426,5 @@ gd_status gd_train_page(char **html, const json_t *run, const json_t *log, const
     data_section(&b, &outcome);
     gd_html_end(&b);
     gd_outcome_free(&outcome);
-    if (!gd_buf_cstr(&b)) {
-        rc = gd_fail_memory(err, b.len);
-        gd_buf_free(&b);
-        return rc;
-    }
-    *html = b.data;
-    return GD_OK;
+    return gd_buf_take(&b, html, err);
 }
