@@ -1,11 +1,12 @@
 /* newdir.c - a directory that gets all of its files or none. */
 #include "base/newdir.h"
 
+#include "base/dir.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/write.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -43,23 +44,17 @@ static gd_status failed(const gd_newdir *d, const char *name, gd_error *err)
 
 static gd_status check_empty(const gd_newdir *d, gd_error *err)
 {
-    const int fd = openat(d->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* fdopendir() takes it over */
-    DIR *list = fd >= 0 ? fdopendir(fd) : NULL;
-    const struct dirent *entry;
+    DIR *list = gd_dir_list(openat(d->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const char *entry = list ? gd_dir_next(list) : NULL;
     gd_status rc = GD_OK;
 
-    if (!list) {
+    if (entry)
+        rc = gd_fail(err, GD_EUSAGE, "%s: the directory contains \"%s\", but an empty or a new directory is expected",
+                     d->path, entry);
+    else if (!list || errno)
         rc = gd_fail(err, GD_EIO, "%s: %s", d->path, strerror(errno));
-        if (fd >= 0)
-            (void)close(fd);
-        return rc;
-    }
-    while (!rc && (entry = readdir(list)) != NULL) /* NOLINT: a list of our own */
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            rc = gd_fail(err, GD_EUSAGE,
-                         "%s: the directory contains \"%s\", but an empty or a new directory is expected", d->path,
-                         entry->d_name);
-    (void)closedir(list);
+    if (list)
+        (void)closedir(list);
     return rc;
 }
 
@@ -152,19 +147,10 @@ gd_status gd_newdir_begin(gd_newdir *d, const char *name, uint64_t bytes, gd_err
 
 gd_status gd_newdir_write(gd_newdir *d, const void *data, size_t len, gd_error *err)
 {
-    const char *p = data;
-
-    while (len > 0) {
-        const ssize_t n = write(d->fd, p, len);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return failed(d, d->files[d->count - 1].name, err);
-        p += n;
-        len -= (size_t)n;
-        d->left -= (uint64_t)n; /* below zero: end() finds it */
-    }
+    errno = gd_write_all(d->fd, data, len);
+    if (errno)
+        return failed(d, d->files[d->count - 1].name, err);
+    d->left -= len; /* below zero: end() finds it */
     return GD_OK;
 }
 

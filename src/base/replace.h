@@ -8,7 +8,4 @@
  * the file may be the old one. */
 gd_status gd_file_replace(const char *path, const void *data, size_t len, gd_error *err);
 
-/* Writes all of it, however often it takes; returns 0 or an errno. */
-int gd_write_all(int fd, const void *data, size_t len);
-
 #endif

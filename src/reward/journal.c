@@ -8,6 +8,7 @@
 #include "base/lock.h"
 #include "base/mem.h"
 #include "base/samefile.h"
+#include "base/write.h"
 #include "data/codec.h"
 #include "data/reader.h"
 #include "reward/identity.h"
@@ -93,14 +94,8 @@ static int replace(gd_journal *journal, const gd_buf *text)
 {
     int reason = open_part(journal);
 
-    for (size_t at = 0; !reason && at < text->len;) {
-        const ssize_t n = write(journal->next, text->data + at, text->len - at);
-
-        if (n > 0)
-            at += (size_t)n; /* after part of it, the next call says why */
-        else if (n == 0 || errno != EINTR)
-            reason = n == 0 ? ENOSPC : errno;
-    }
+    if (!reason)
+        reason = gd_write_all(journal->next, text->data, text->len);
     if (!reason)
         reason = settle(journal->next);
     if (!reason && rename(journal->part, journal->path) < 0)

@@ -1,11 +1,11 @@
 /* checkpoint_folders.c - the folders that a run makes in its output. */
 #include "train/checkpoint_folders.h"
 
+#include "base/dir.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "reward/merge.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -86,28 +86,7 @@ static bool is_ours(const char *file)
 
 static DIR *open_list(int dir, const char *name)
 {
-    const int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    DIR *list = fd >= 0 ? fdopendir(fd) : NULL; /* takes it over */
-
-    if (!list && fd >= 0) {
-        const int why = errno;
-
-        (void)close(fd);
-        errno = why;
-    }
-    return list;
-}
-
-/* The next entry, or NULL; errno is 0 at the end. */
-static const char *next(DIR *list)
-{
-    const struct dirent *entry;
-
-    do {
-        errno = 0;
-        entry = readdir(list); /* NOLINT: a list of our own */
-    } while ((!entry && errno == EINTR) || (entry && (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))));
-    return entry ? entry->d_name : NULL;
+    return gd_dir_list(openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
 }
 
 static bool is_file(int dir, const char *name)
@@ -122,7 +101,7 @@ static gd_status check_entries(const gd_folders *folders, const char *name, DIR 
 {
     const char *entry;
 
-    while ((entry = next(list)) != NULL)
+    while ((entry = gd_dir_next(list)) != NULL)
         if (!is_ours(entry) || !is_file(dirfd(list), entry))
             return gd_fail(err, GD_EUSAGE,
                            "%s/%s: training would replace this folder, but it contains \"%s\", which no run has "
@@ -164,7 +143,7 @@ static gd_status remove_files(const gd_folders *folders, const char *name, DIR *
     int broken = unlinkat(dirfd(list), GD_FOLDER_MANIFEST, 0) < 0 && errno != ENOENT ? errno : 0;
 
     rewinddir(list);
-    while (!broken && (entry = next(list)) != NULL)
+    while (!broken && (entry = gd_dir_next(list)) != NULL)
         broken = unlinkat(dirfd(list), entry, 0) < 0 && errno != ENOENT ? errno : 0;
     if (!broken && !errno && (unlinkat(folders->dir, name, AT_REMOVEDIR) == 0 || errno == ENOENT))
         return GD_OK;
@@ -290,7 +269,7 @@ static gd_status look(gd_folders *folders, bool settling, gd_error *err)
     gd_status rc = list ? GD_OK : failed(folders, ".", err);
     const char *name;
 
-    while (!rc && (name = next(list)) != NULL) {
+    while (!rc && (name = gd_dir_next(list)) != NULL) {
         bool checkpoint;
         uint64_t step;
         const char *ending = ending_of(name, &checkpoint, &step);

@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "base/replace.h"
+#include "base/write.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,9 +1,9 @@
 /* output.c - the directory of a run. */
 #include "train/output.h"
 
+#include "base/dir.h"
 #include "base/error.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
@@ -17,21 +17,17 @@
 static gd_status look(const char *path, bool *marked, char found[NAME_MAX + 1], gd_error *err)
 {
     DIR *list = opendir(path);
-    const struct dirent *entry;
+    const char *entry;
     int why;
 
     *marked = false;
     found[0] = '\0';
     if (!list)
         return gd_fail(err, errno == ENOMEM ? GD_ENOMEM : GD_EIO, "%s: %s", path, strerror(errno));
-    do {
-        errno = 0;
-        entry = readdir(list); /* NOLINT: a list of our own */
-        if (!entry || !strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
-            continue;
-        *marked |= !strcmp(entry->d_name, MARK);
-        memcpy(found, entry->d_name, strlen(entry->d_name) + 1);
-    } while (entry || errno == EINTR);
+    while ((entry = gd_dir_next(list)) != NULL) {
+        *marked |= !strcmp(entry, MARK);
+        memcpy(found, entry, strlen(entry) + 1);
+    }
     why = errno;
     (void)closedir(list);
     return why ? gd_fail(err, GD_EIO, "%s: %s", path, strerror(why)) : GD_OK;
