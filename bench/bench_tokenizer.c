@@ -5,8 +5,8 @@
  * The defaults are Qwen 2.5's tokenizer and the HH texts of tests/data, relative to the root of the tree. A round is
  * all texts once; the result is the median of all rounds but the first. MB are 10^6 bytes of text. */
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/mem.h"
-#include "bench/peak.h"
 #include "data/record.h"
 #include "text/tokenizer.h"
 
@@ -85,22 +85,22 @@ static gd_status bench(const char *model, const char *input, size_t rounds, size
     gd_status rc = times ? read_texts(&texts, input, err) : GD_ENOMEM;
 
     for (size_t i = 0; i < loads && !rc; i++) {
-        const double start = gd_bench_now();
+        const double start = gd_clock();
 
         gd_tokenizer_close(tokenizer);
         rc = gd_tokenizer_open(&tokenizer, model, err);
-        times[i] = gd_bench_now() - start;
+        times[i] = gd_clock() - start;
     }
     if (rc)
         goto out;
     load = median(times, loads);
     best_load = times[0];
     for (size_t i = 0; i <= rounds && !rc; i++) {
-        const double start = gd_bench_now();
+        const double start = gd_clock();
 
         rc = tokenize_all(tokenizer, &texts, &ids, &total, err);
         if (i)
-            times[i - 1] = gd_bench_now() - start;
+            times[i - 1] = gd_clock() - start;
     }
     if (rc)
         goto out;

@@ -1,4 +1,5 @@
 /* bench.c - gd_bench(): the order of the run, its time, and the parts without a file of their own. */
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/sized.h"
@@ -19,7 +20,7 @@ void gd_bench_options_init_sized(gd_bench_options *options, size_t struct_size) 
 
 gd_status gd_bench_step(gd_bench_run *run, const char *what, gd_error *err)
 {
-    const double done = gd_bench_now() - run->began;
+    const double done = gd_clock() - run->began;
 
     if (run->how->report && run->how->report(run->how->context, what, done, run->expected))
         return gd_fail(err, GD_EINTERRUPTED, "stopped by the caller");
@@ -96,7 +97,7 @@ static gd_status read_options(gd_bench_options *own, const gd_bench_options *how
 static gd_status start_once(gd_bench_run *run, const char *key, json_t *into, double *took, gd_error *err)
 {
     const gd_text text = { short_text, sizeof short_text - 1 };
-    const double begin = gd_bench_now();
+    const double begin = gd_clock();
     double opened;
     float score;
     gd_status rc = gd_bench_step(run, "opening the model", err);
@@ -104,12 +105,12 @@ static gd_status start_once(gd_bench_run *run, const char *key, json_t *into, do
 
     if (!rc)
         rc = gd_model_open(&run->model, run->options, err);
-    opened = gd_bench_now();
+    opened = gd_clock();
     if (!rc)
         rc = gd_score(run->model, 1, &text, &score, NULL, err);
     if (rc)
         return rc;
-    *took = gd_bench_now() - begin;
+    *took = gd_clock() - begin;
     run->start_seconds = *took;
     one = gd_put_object(&run->out, into, key);
     gd_put_real(&run->out, one, "open_seconds", opened - begin);
@@ -279,10 +280,10 @@ static gd_status calibrate(gd_bench_run *run, gd_error *err)
         rc = gd_bench_step(run, "estimating the time of each part", err);
         if (!rc)
             rc = gd_bench_texts_make(&texts, &run->words, &recipe, err);
-        begin = gd_bench_now();
+        begin = gd_clock();
         if (!rc)
             rc = gd_score(run->model, texts.count, texts.texts, scores, NULL, err);
-        took = gd_bench_now() - begin;
+        took = gd_clock() - begin;
         gd_bench_texts_free(&texts);
         run->row_seconds = took / (double)(recipe.groups * recipe.shared);
         if (took > run->budget / 200)
@@ -293,7 +294,7 @@ static gd_status calibrate(gd_bench_run *run, gd_error *err)
 
 static gd_status plan(gd_bench_run *run, gd_error *err)
 {
-    const double spent = gd_bench_now() - run->began;
+    const double spent = gd_clock() - run->began;
     const double left = run->budget > spent ? 0.96 * (run->budget - spent) : 0;
     double all = 0;
     gd_status rc = GD_OK;
@@ -308,7 +309,7 @@ static gd_status plan(gd_bench_run *run, gd_error *err)
     }
     if (rc)
         return rc;
-    run->expected = gd_bench_now() - run->began + all;
+    run->expected = gd_clock() - run->began + all;
     gd_put_real(&run->out, run->out.root, "seconds_expected", run->expected);
     return gd_bench_step(run, "the plan is ready", err);
 }
@@ -356,7 +357,7 @@ gd_status gd_bench(const gd_options *options, const gd_bench_options *how, char 
 {
     gd_bench_options own_how;
     gd_options own;
-    gd_bench_run run = { .options = &own, .how = &own_how, .began = gd_bench_now(), .cache = gd_machine_cache() };
+    gd_bench_run run = { .options = &own, .how = &own_how, .began = gd_clock(), .cache = gd_machine_cache() };
     gd_status rc = gd_options_read(&own, options, err);
 
     *json = NULL;
@@ -372,7 +373,7 @@ gd_status gd_bench(const gd_options *options, const gd_bench_options *how, char 
     put_head(&run);
     rc = measure(&run, err);
     if (!rc) {
-        gd_put_real(&run.out, run.out.root, "seconds", gd_bench_now() - run.began);
+        gd_put_real(&run.out, run.out.root, "seconds", gd_clock() - run.began);
         rc = gd_result_text(&run.out, JSON_INDENT(1) | JSON_REAL_PRECISION(9), json, err);
     }
     gd_bench_texts_free(&run.given);

@@ -2,10 +2,10 @@
  *
  * The texts are as long as a typical answer, in one batch if it fits: streaming costs a pass over the weights for each
  * batch. */
+#include "base/clock.h"
 #include "base/sysmem.h"
 #include "bench/job.h"
 #include "bench/machine.h"
-#include "bench/peak.h"
 
 #include <math.h>
 #if defined(__GLIBC__)
@@ -70,12 +70,12 @@ static gd_status measure_budget(gd_bench_run *run, size_t bytes, const gd_bench_
     (void)gd_machine_peak_reset();
     rc = gd_model_open(&run->model, &options, err);
     for (int i = 0; !rc && i < TIMES; i++) {
-        const double start = gd_bench_now();
+        const double start = gd_clock();
 
         rc = gd_bench_step(run, "memory against budget", err);
         if (!rc)
             rc = gd_bench_texts_score(&count, texts, run->model, err);
-        took[i] = gd_bench_now() - start;
+        took[i] = gd_clock() - start;
     }
     if (rc)
         return rc;

@@ -1,23 +1,16 @@
 /* peak.c - loops of independent fused multiply-adds on registers. */
 #include "bench/peak.h"
 
+#include "base/clock.h"
+
 #include <stdatomic.h>
 #include <string.h>
-#include <time.h>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
 #elif defined(__aarch64__)
 #include <arm_neon.h>
 #endif
-
-double gd_bench_now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* Twelve sums hide a latency of four to six cycles on two units. Each returns the number of its operations. */
 enum { SUMS = 12, STEPS = 100000, RUNS = 40 };
@@ -142,12 +135,12 @@ double gd_bench_peak(const char *name, gd_pool *pool)
     double best = 0;
 
     for (int i = 0; loop && i < RUNS; i++) {
-        const double each = loop(), start = gd_bench_now();
+        const double each = loop(), start = gd_clock();
         const unsigned threads = gd_pool_threads(pool);
         double rate;
 
         gd_pool_run(pool, threads, peak_task, &loop);
-        rate = each * 20 * threads / (gd_bench_now() - start);
+        rate = each * 20 * threads / (gd_clock() - start);
         best = rate > best ? rate : best;
     }
     return best;

@@ -13,7 +13,4 @@ double gd_bench_peak(const char *name, gd_pool *pool);
  * times the last-level cache: reading only, and the triad a = b + 3 c, which reads two arrays and writes one. */
 gd_status gd_bench_bandwidth(gd_pool *pool, size_t bytes, double *read, double *triad, gd_error *err);
 
-/* Seconds on a monotonic clock. */
-double gd_bench_now(void);
-
 #endif

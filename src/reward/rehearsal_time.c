@@ -1,9 +1,8 @@
 /* rehearsal_time.c - how long a run would take, going by one of the model's matrix products. */
+#include "base/clock.h"
 #include "base/error.h"
 #include "quant-free/bf16.h"
 #include "reward/rehearsal.h"
-
-#include <time.h>
 
 /* Rows of the product: as many as make it as fast as in a batch. */
 enum { ROWS = 256 };
@@ -51,14 +50,6 @@ static const gd_view *find_largest(const gd_model *model)
         }
     }
     return largest;
-}
-
-static double now(void)
-{
-    struct timespec t = { 0, 0 };
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 /* A device of our own, with room for one product. */
@@ -115,17 +106,17 @@ static double time_product(const struct trial *t, const gd_model *model, const g
     const gd_call call = { .in = { { t->in, type, ROWS, view->shape[1], view->shape[1] } },
                            .out = { t->out, GD_F32, ROWS, view->shape[0], view->shape[0] },
                            .w = { t->weight } };
-    const double begin = now();
+    const double begin = gd_clock();
     double best = 0;
 
     do {
-        const double start = now();
+        const double start = gd_clock();
         double took;
 
         t->backend->run[GD_OP_linear](t->device, &call);
-        took = now() - start;
+        took = gd_clock() - start;
         best = best > 0 && best < took ? best : took;
-    } while (now() - begin < TRIAL_SECONDS);
+    } while (gd_clock() - begin < TRIAL_SECONDS);
     return best;
 }
 
