@@ -193,7 +193,8 @@ static void outer_sums(enum form form, size_t a_cols, size_t vectors, size_t dep
     }
 }
 
-/* A task's columns of a row are far from those of the next, and often in no cache: asked for so many words ahead. */
+/* A task reads a few columns of every row, which lie far apart and are often in no cache; prefetched this many words
+ * ahead. */
 enum { OUTER_AHEAD = 12 };
 
 INLINE void outer_expect(const gd_outer_job *job, enum form form, size_t at)

@@ -75,7 +75,7 @@ int cli_finish_output(void);
 /* aliases.c: what other programs that train call a flag or a key. */
 typedef struct cli_alias {
     const char *theirs; /* names, with blanks between them */
-    const char *ours;   /* the name of a flag, or NULL: there is no such thing */
+    const char *ours;   /* the name of a flag, or NULL: no flag does this */
     const char *same;   /* NULL, or the values, separated by |, that ask for what is done anyway */
     const char *why;    /* NULL, or more to say */
 } cli_alias;

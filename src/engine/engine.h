@@ -61,7 +61,7 @@ void gd_engine_observe(gd_engine *engine, gd_engine_observer *observer, void *co
 /* How it runs within its memory: above all, how many rows a batch has. */
 const gd_budget *gd_engine_budget(const gd_engine *engine);
 
-/* The memory that a run of so many rows takes besides weights. */
+/* The bytes that a run over so many rows takes, without its weights. */
 size_t gd_engine_batch_bytes(const gd_engine *engine, size_t rows);
 
 /* "avx2": the kernels chosen. */

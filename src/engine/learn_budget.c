@@ -67,7 +67,7 @@ static size_t least_bytes(const gd_learner *learner, const gd_learner_need *need
     return bytes;
 }
 
-/* The layers that can be kept besides those, from the last on. */
+/* How many layers can be kept, those included, from the last on. */
 static size_t layers_that_fit(const gd_learner *learner, const gd_learner_need *need, size_t *left)
 {
     const gd_plan *plan = plan_of(learner);

@@ -116,7 +116,7 @@ static bool runs(const struct run *run, size_t step, enum which which)
     return which == ALL || (which == KEYS ? s->keys : which == AGAIN ? s->again : s->cheap);
 }
 
-/* A product of `lines` rows with a matrix, and with those of its adapter so many times. */
+/* Counts so many products of `lines` rows with the matrix, and `small` ones with a matrix of its adapter. */
 static void count_work(const struct run *run, size_t step, size_t lines, unsigned products, unsigned small)
 {
     const size_t *shape = plan_of(run->learner)->steps[step].w[0].shape;

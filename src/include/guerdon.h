@@ -734,8 +734,8 @@ typedef struct gd_train_options {
     gd_number center_rewards; /**< weight of (chosen + rejected)^2 in the loss; not given: 0 */
     const char *margin_field; /**< NULL, or the field with the margin by which the better text should be better */
     gd_number seed;           /**< of the order of the pairs and the first values, a whole number; not given: 42 */
-    size_t eval_every;        /**< evaluate after so many steps, too; 0: only after the last */
-    size_t save_every;        /**< write a checkpoint after so many steps; 0: 100 */
+    size_t eval_every;        /**< evaluate every so many steps as well; 0: only after the last */
+    size_t save_every;        /**< write a checkpoint every so many steps; 0: 100 */
     size_t keep;              /**< checkpoints to keep, the newest; 0: 3 */
     const char *best; /**< NULL, or the metric whose best adapter is kept in OUTPUT/best: "eval_accuracy" ..; the
                                    greater is better, but not of a loss */
