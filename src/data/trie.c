@@ -235,6 +235,23 @@ gd_status gd_trie_build(gd_trie *trie, const gd_span *texts, size_t n, const gd_
     return rc;
 }
 
+gd_status gd_trie_share(gd_trie *trie, const gd_span *texts, size_t n, const uint32_t *position, gd_error *err)
+{
+    size_t *first = gd_alloc(n + 1, sizeof *first), *order = NULL;
+    gd_status rc = first ? GD_OK : gd_fail_memory(err, (n + 1) * sizeof *first);
+
+    *trie = (gd_trie){ 0 };
+    for (size_t i = 0; !rc && i <= n; i++)
+        first[i] = i;
+    if (!rc)
+        rc = gd_span_sort(&order, texts, n, err);
+    if (!rc)
+        rc = gd_trie_build(trie, texts, n, &(gd_pooled){ first, position }, order, err);
+    gd_free(order);
+    gd_free(first);
+    return rc;
+}
+
 void gd_trie_free(gd_trie *trie)
 {
     gd_free(trie->token);

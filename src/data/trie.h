@@ -55,6 +55,9 @@ typedef struct gd_trie {
 gd_status gd_trie_build(gd_trie *trie, const gd_span *texts, size_t n, const gd_pooled *pooled, const size_t *order,
                         gd_error *err);
 
+/* The same for texts that are each read at one position, below its length, and share what they can. */
+gd_status gd_trie_share(gd_trie *trie, const gd_span *texts, size_t n, const uint32_t *position, gd_error *err);
+
 /* Frees the arrays; an all-zero trie is fine. */
 void gd_trie_free(gd_trie *trie);
 

@@ -176,9 +176,8 @@ static gd_status check_adapter(const gd_engine_parts *parts, gd_error *err)
     gd_lora lora;
     gd_status rc = modules && head ? GD_OK : gd_fail_memory(err, (plan->step_count + 1) * sizeof *modules);
 
-    for (size_t s = 0; !rc && s < plan->step_count; s++)
-        if (plan->steps[s].lora)
-            modules[count++] = plan->steps[s].lora;
+    if (!rc)
+        count = gd_plan_modules(plan, modules);
     if (!rc && gd_adapter_find(parts->adapter, head, &lora))
         modules[count++] = head;
     if (!rc)

@@ -177,6 +177,16 @@ void gd_plan_free(gd_plan *plan)
     gd_free(plan);
 }
 
+size_t gd_plan_modules(const gd_plan *plan, const char **out)
+{
+    size_t count = 0;
+
+    for (size_t s = 0; s < plan->step_count; s++)
+        if (plan->steps[s].lora)
+            out[count++] = plan->steps[s].lora;
+    return count;
+}
+
 static bool is_among(const gd_plan_weight *const *weights, size_t count, const char *name)
 {
     for (size_t i = 0; i < count; i++)

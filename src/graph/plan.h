@@ -85,6 +85,10 @@ typedef struct gd_plan {
 gd_status gd_plan_make(gd_plan **out, const gd_config *config, const char *graph_file, gd_dtype operand, gd_error *err);
 void gd_plan_free(gd_plan *plan);
 
+/* The modules that may have an adapter, in the order of the steps. `out` has room for plan->step_count; returns their
+ * number. */
+size_t gd_plan_modules(const gd_plan *plan, const char **out);
+
 /* Every weight once, however many steps read it, in the order of the steps. `out` has room for GD_OP_MAX_WEIGHTS times
  * plan->step_count; returns their number. */
 size_t gd_plan_weights(const gd_plan *plan, const gd_plan_weight **out);

@@ -189,12 +189,10 @@ gd_status gd_checkpoint_peek(const char *path, const json_t *run, gd_train_mark 
     return rc;
 }
 
-gd_status gd_checkpoint_read(const char *path, const json_t *run, gd_tuning *tuning, gd_train_mark *mark, gd_error *err)
+gd_status gd_checkpoint_load(const char *path, gd_tuning *tuning, gd_error *err)
 {
-    gd_status rc = gd_checkpoint_peek(path, run, mark, err);
+    const gd_status rc = read_tensors(path, VALUES, tuning, GD_TENSORS_VALUES, err);
 
-    if (!rc)
-        rc = read_tensors(path, VALUES, tuning, GD_TENSORS_VALUES, err);
     return rc ? rc : read_tensors(path, OPTIMIZER, tuning, GD_TENSORS_MOMENTS, err);
 }
 

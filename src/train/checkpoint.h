@@ -46,14 +46,13 @@ gd_status gd_checkpoint_write(const char *output, const gd_checkpoint *checkpoin
  * newer one that is passed over gets a note that says why.  Fails if the output can't be read, or without memory. */
 gd_status gd_checkpoint_find(char **path, const char *output, uint64_t below, gd_notes *notes, gd_error *err);
 
-/* Reads only the mark. Fails as gd_checkpoint_read() does. */
+/* Reads the mark.  Fails with GD_EUSAGE if the checkpoint is another run's, naming the first member of `run` that
+ * differs; with GD_EFORMAT or GD_EIO if it is not sound. */
 gd_status gd_checkpoint_peek(const char *path, const json_t *run, gd_train_mark *mark, gd_error *err);
 
-/* Fills the parameters' values and moments, and the mark, from a checkpoint: every bit is what it was.  Fails with
- * GD_EUSAGE if it is another run's, naming the first member of `run` that differs; with GD_EFORMAT or GD_EIO if it is
- * not sound.  The parameters are unspecified after a failure. */
-gd_status gd_checkpoint_read(const char *path, const json_t *run, gd_tuning *tuning, gd_train_mark *mark,
-                             gd_error *err);
+/* Fills the parameters' values and moments from a checkpoint that gd_checkpoint_peek() found sound: every bit is what
+ * it was.  They are unspecified after a failure. */
+gd_status gd_checkpoint_load(const char *path, gd_tuning *tuning, gd_error *err);
 
 /* Removes all but the `keep` newest checkpoints, and the newest that is sound if it is older than these. */
 gd_status gd_checkpoint_prune(const char *output, size_t keep, gd_error *err);

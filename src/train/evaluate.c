@@ -12,21 +12,12 @@
 static gd_status score(const gd_evaluator *e, const gd_train_set *set, size_t first, size_t count, float *scores,
                        gd_error *err)
 {
-    size_t *entry = gd_alloc(count + 1, sizeof *entry), *order = NULL;
-    gd_trie trie = { 0 };
-    gd_status rc = entry ? GD_OK : gd_fail_memory(err, (count + 1) * sizeof *entry);
+    gd_trie trie;
+    gd_status rc = gd_trie_share(&trie, set->texts + first, count, set->pooled + first, err);
 
-    for (size_t t = 0; !rc && t <= count; t++)
-        entry[t] = t;
-    if (!rc)
-        rc = gd_span_sort(&order, set->texts + first, count, err);
-    if (!rc)
-        rc = gd_trie_build(&trie, set->texts + first, count, &(gd_pooled){ entry, set->pooled + first }, order, err);
     if (!rc)
         rc = gd_engine_run(e->engine, &trie, scores + first, err);
     gd_trie_free(&trie);
-    gd_free(order);
-    gd_free(entry);
     return rc;
 }
 
@@ -62,7 +53,7 @@ struct chosen {
     gd_train_item *items;
     float *scores, *gradients;
     double *each;
-    size_t count, texts, largest;
+    size_t count, texts;
 };
 
 static gd_status choose(struct chosen *c, const gd_train_set *set, const float *scores, const uint32_t *groups,
@@ -94,21 +85,19 @@ static void by_batches(const struct chosen *c, size_t batch, double center, gd_l
 {
     const double share = 1 / (double)((c->count + batch - 1) / batch);
     const float *scores = c->scores;
+    double loss = 0;
 
     for (size_t first = 0; first < c->count; first += batch) {
         const size_t count = c->count - first < batch ? c->count - first : batch;
         gd_loss_metrics one = { 0 };
 
         gd_loss(c->items + first, count, scores, center, 1, c->gradients, c->each, &one);
-        metrics->loss += one.loss * (double)count / (double)c->count;
-        metrics->accuracy += one.accuracy * share;
-        metrics->margin += one.margin * share;
-        metrics->least += one.least * share;
-        metrics->mean += one.mean * share;
-        metrics->most += one.most * share;
+        gd_loss_add(metrics, &one, share);
+        loss += one.loss * (double)count / (double)c->count;
         for (size_t i = first; i < first + count; i++)
             scores += c->items[i].text_count;
     }
+    metrics->loss = loss;
 }
 
 gd_status gd_evaluated(const gd_evaluator *e, const gd_train_set *set, const float *scores, const uint32_t *groups,

@@ -249,6 +249,15 @@ gd_status gd_train_log_add(gd_train_log *log, int which, const gd_buf *line, gd_
     return rc;
 }
 
+gd_status gd_train_log_end(gd_train_log *log, int which, gd_buf *line, gd_status rc, gd_error *err)
+{
+    gd_buf_str(line, "}");
+    if (!rc)
+        rc = gd_train_log_add(log, which, line, err);
+    gd_buf_free(line);
+    return rc;
+}
+
 gd_status gd_train_log_sync(const gd_train_log *log, gd_error *err)
 {
     for (int i = 0; i < GD_LOG_FILES; i++)

@@ -44,6 +44,9 @@ gd_status gd_train_log_continue(gd_train_log *log, gd_error *err);
 /* Adds a line, an object in JSON without a line break. */
 gd_status gd_train_log_add(gd_train_log *log, int file, const gd_buf *line, gd_error *err);
 
+/* Ends the object and adds it, unless rc, the status so far, is a failure; frees the line. */
+gd_status gd_train_log_end(gd_train_log *log, int file, gd_buf *line, gd_status rc, gd_error *err);
+
 /* The run of the first line in the file as it is; NULL if a run was killed before it was written. */
 gd_status gd_train_log_run(json_t **run, const gd_train_log *log, gd_error *err);
 

@@ -67,3 +67,13 @@ void gd_loss(const gd_train_item *items, size_t count, const float *scores, doub
     metrics->margin = sums.margin / (double)sums.preferences;
     metrics->mean = sums.scores / (double)sums.texts;
 }
+
+void gd_loss_add(gd_loss_metrics *mean, const gd_loss_metrics *one, double share)
+{
+    mean->loss += one->loss * share;
+    mean->accuracy += one->accuracy * share;
+    mean->margin += one->margin * share;
+    mean->least += one->least * share;
+    mean->mean += one->mean * share;
+    mean->most += one->most * share;
+}

@@ -31,6 +31,9 @@ typedef struct gd_loss_metrics {
     double least, mean, most; /* of all scores */
 } gd_loss_metrics;
 
+/* Adds a micro-batch's metrics to a mean over several. */
+void gd_loss_add(gd_loss_metrics *mean, const gd_loss_metrics *one, double share);
+
 /*
  * The loss of a micro-batch.
  *

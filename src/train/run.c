@@ -1,6 +1,7 @@
 /* run.c - gd_train(): the steps of a run. */
 #include "train/run.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "train/describe.h"
@@ -10,14 +11,6 @@
 
 /* How much of the running mean of an item's time a step changes. */
 #define RECENT 0.2
-
-double gd_run_clock(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 /* ---- reports ---- */
 
@@ -66,7 +59,6 @@ static void tell_step(gd_run *run, const gd_train_metrics *m)
 static gd_status add_step(gd_run *run, const gd_train_metrics *m, gd_error *err)
 {
     gd_buf line = { 0 };
-    gd_status rc;
 
     gd_log_number(&line, "loss", m->loss.loss);
     gd_log_number(&line, "grad_norm", m->norm);
@@ -79,16 +71,12 @@ static gd_status add_step(gd_run *run, const gd_train_metrics *m, gd_error *err)
     gd_log_number(&line, "margin", m->loss.margin);
     gd_log_number(&line, "epoch", gd_training_epochs(run->training, run->mark.step));
     gd_log_number(&line, "step", (double)run->mark.step);
-    gd_buf_str(&line, "}");
-    rc = gd_train_log_add(&run->log, GD_LOG_STEPS, &line, err);
-    gd_buf_free(&line);
-    return rc;
+    return gd_train_log_end(&run->log, GD_LOG_STEPS, &line, GD_OK, err);
 }
 
 static gd_status add_time(gd_run *run, const gd_train_metrics *m, size_t items, double seconds, gd_error *err)
 {
     gd_buf line = { 0 };
-    gd_status rc;
 
     gd_log_number(&line, "step", (double)run->mark.step);
     gd_log_number(&line, "seconds", round(seconds * 1e4) / 1e4);
@@ -96,10 +84,7 @@ static gd_status add_time(gd_run *run, const gd_train_metrics *m, size_t items, 
     gd_log_number(&line, "rows", (double)m->rows);
     gd_log_number(&line, "pairs", (double)items);
     gd_log_number(&line, "linear_gflop", round(m->work * 1e-6) / 1000);
-    gd_buf_str(&line, "}");
-    rc = gd_train_log_add(&run->log, GD_LOG_TIMES, &line, err);
-    gd_buf_free(&line);
-    return rc;
+    return gd_train_log_end(&run->log, GD_LOG_TIMES, &line, GD_OK, err);
 }
 
 /* Names the record whose loss or gradient is not finite. */
@@ -120,7 +105,7 @@ static gd_status do_step(gd_run *run, gd_error *err)
 {
     gd_training *t = run->training;
     const gd_trainer trainer = { t->learner, &t->tuning, &t->data.train.pairs.set, &t->settings.trainer };
-    const double start = gd_run_clock();
+    const double start = gd_clock();
     size_t count;
     const uint32_t *order = gd_training_items(t, (size_t)run->mark.step, &count);
     gd_train_metrics m;
@@ -130,7 +115,7 @@ static gd_status do_step(gd_run *run, gd_error *err)
 
     if (rc)
         return rc == GD_EFORMAT ? fail_step(run, &m, &why, err) : gd_fail(err, rc, "%s", why.text);
-    seconds = gd_run_clock() - start;
+    seconds = gd_clock() - start;
     run->item_seconds = run->item_seconds > 0 ? (1 - RECENT) * run->item_seconds + RECENT * seconds / (double)count
                                               : seconds / (double)count;
     run->mark.step++;
@@ -194,7 +179,7 @@ static void close_run(gd_run *run)
 
 static gd_status train(gd_training *training, char **json, gd_error *err)
 {
-    gd_run run = { .training = training, .lock = -1, .evaluated = UINT64_MAX, .start = gd_run_clock() };
+    gd_run run = { .training = training, .lock = -1, .evaluated = UINT64_MAX, .start = gd_clock() };
     gd_status rc = gd_run_check_best(&run, err);
 
     run.log.file[GD_LOG_STEPS].fd = run.log.file[GD_LOG_TIMES].fd = -1;

@@ -6,8 +6,6 @@
 #include "train/log.h"
 #include "train/training.h"
 
-#include <time.h>
-
 typedef struct gd_run {
     gd_training *training;
     gd_train_log log;
@@ -23,9 +21,6 @@ typedef struct gd_run {
     gd_train_report report;
     bool stop; /* the caller asked for it */
 } gd_run;
-
-/* Seconds on a clock that only goes forward. */
-double gd_run_clock(void);
 
 /* ---- run_files.c: what it writes besides the logs ---- */
 

@@ -78,8 +78,8 @@ struct watched {
     double value;
 };
 
-static gd_status add_metrics(const gd_run *run, const gd_train_input *eval, int group, const gd_loss_metrics *m,
-                             gd_buf *line, struct watched *watched)
+static void add_metrics(const gd_run *run, const gd_train_input *eval, int group, const gd_loss_metrics *m,
+                        gd_buf *line, struct watched *watched)
 {
     const char *best = run->training->settings.options.best;
     gd_buf key = { 0 };
@@ -95,7 +95,6 @@ static gd_status add_metrics(const gd_run *run, const gd_train_input *eval, int 
             *watched = (struct watched){ true, metrics[i].less, value_of(m, i) };
     }
     gd_buf_free(&key);
-    return GD_OK;
 }
 
 static gd_status add_line(gd_run *run, const gd_evaluator *evaluator, const gd_train_input *eval, const float *scores,
@@ -107,19 +106,15 @@ static gd_status add_line(gd_run *run, const gd_evaluator *evaluator, const gd_t
     gd_status rc = gd_evaluated(evaluator, &pairs->set, scores, NULL, 0, &m, err);
 
     if (!rc)
-        rc = add_metrics(run, eval, ALL, &m, &line, watched);
+        add_metrics(run, eval, ALL, &m, &line, watched);
     for (int g = 0; !rc && g < groups_of(run, eval); g++) {
         rc = gd_evaluated(evaluator, &pairs->set, scores, pairs->group, (uint32_t)g, &m, err);
         if (!rc)
-            rc = add_metrics(run, eval, g, &m, &line, watched);
+            add_metrics(run, eval, g, &m, &line, watched);
     }
     gd_log_number(&line, "epoch", gd_training_epochs(run->training, run->mark.step));
     gd_log_number(&line, "step", (double)run->mark.step);
-    gd_buf_str(&line, "}");
-    if (!rc)
-        rc = gd_train_log_add(&run->log, GD_LOG_STEPS, &line, err);
-    gd_buf_free(&line);
-    return rc;
+    return gd_train_log_end(&run->log, GD_LOG_STEPS, &line, rc, err);
 }
 
 /* A score that is not finite would make null of every mean. */
@@ -159,17 +154,13 @@ static gd_status stop_early(gd_run *run, gd_error *err)
     const gd_train_options *o = &run->training->settings.options;
     char reason[128];
     gd_buf line = { 0 };
-    gd_status rc;
 
     (void)snprintf(reason, sizeof reason, "%.60s has not improved in %zu evaluations", o->best, o->patience);
     run->mark.finished = true;
     gd_buf_str(&line, "{\"stopped\":");
     gd_buf_json_string(&line, reason, strlen(reason));
     gd_log_number(&line, "step", (double)run->mark.step);
-    gd_buf_str(&line, "}");
-    rc = gd_train_log_add(&run->log, GD_LOG_STEPS, &line, err);
-    gd_buf_free(&line);
-    return rc;
+    return gd_train_log_end(&run->log, GD_LOG_STEPS, &line, GD_OK, err);
 }
 
 static gd_status judge(gd_run *run, const struct watched *now, gd_error *err)

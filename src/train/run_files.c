@@ -1,6 +1,7 @@
 /* run_files.c - what a run writes besides its logs. */
 #include "train/run.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -42,7 +43,7 @@ static gd_status find_checkpoint(gd_run *run, uint64_t below, char **path, gd_er
 
 static gd_status continue_from(gd_run *run, const char *path, gd_error *err)
 {
-    gd_status rc = gd_checkpoint_read(path, run->identity, &run->training->tuning, &run->mark, err);
+    gd_status rc = gd_checkpoint_load(path, &run->training->tuning, err);
 
     if (!rc)
         rc = gd_train_log_continue(&run->log, err);
@@ -72,6 +73,7 @@ static gd_status try_checkpoint(gd_run *run, const char *path, uint64_t *below, 
     if (rc)
         return gd_fail(err, rc, "%s", why.text);
     *below = 0;
+    run->mark = mark;
     return continue_from(run, path, err);
 }
 
@@ -212,7 +214,7 @@ static gd_status write_text(const gd_run *run, const char *name, make_text *make
 
 gd_status gd_run_page(gd_run *run, bool now, gd_error *err)
 {
-    const double time = gd_run_clock();
+    const double time = gd_clock();
 
     if (!now && time - run->page_time < PAGE_SECONDS)
         return GD_OK;

@@ -1,6 +1,7 @@
 /* run_result.c - what a run did, or would do, in JSON. */
 #include "train/run.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/result.h"
 #include "train/describe.h"
@@ -65,7 +66,7 @@ gd_status gd_run_result(const gd_run *run, char **json, gd_error *err)
     gd_put_text(&out, out.root, "output", run->training->settings.options.output);
     gd_put_size(&out, out.root, "steps", run->mark.step);
     gd_put(&out, out.root, "resumed_from", run->begun ? json_integer((json_int_t)run->begun) : json_null());
-    gd_put_real(&out, out.root, "seconds", gd_run_clock() - run->start);
+    gd_put_real(&out, out.root, "seconds", gd_clock() - run->start);
     put_lines(&out, run);
     put_best(&out, run);
     gd_put(&out, out.root, "run", json_deep_copy(run->what));

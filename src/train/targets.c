@@ -40,14 +40,15 @@ static bool is_exact(const gd_targets *targets, const gd_plan *plan, size_t coun
     return matches == count;
 }
 
-gd_status gd_targets_of(gd_targets *targets, const gd_plan *plan, const size_t *steps, size_t count, gd_error *err)
+gd_status gd_targets_of(gd_targets *targets, const gd_plan *plan, const char *const *modules, size_t count,
+                        gd_error *err)
 {
     *targets = (gd_targets){ 0 };
     targets->names = gd_alloc(count, sizeof *targets->names);
     if (!targets->names)
         return gd_fail_memory(err, count * sizeof *targets->names);
     for (size_t i = 0; i < count; i++) {
-        const char *name = last_part(plan->steps[steps[i]].lora);
+        const char *name = last_part(modules[i]);
 
         if (!has_name(targets, name))
             targets->names[targets->count++] = name;
@@ -55,22 +56,19 @@ gd_status gd_targets_of(gd_targets *targets, const gd_plan *plan, const size_t *
     if (is_exact(targets, plan, count))
         return GD_OK;
     for (targets->count = 0; targets->count < count; targets->count++)
-        targets->names[targets->count] = plan->steps[steps[targets->count]].lora;
+        targets->names[targets->count] = modules[targets->count];
     return GD_OK;
 }
 
 static gd_status take_all(gd_targets *targets, const gd_plan *plan, gd_error *err)
 {
-    size_t *steps = gd_alloc(plan->step_count, sizeof *steps), count = 0;
+    const char **modules = gd_alloc(plan->step_count, sizeof *modules);
     gd_status rc;
 
-    if (!steps)
-        return gd_fail_memory(err, plan->step_count * sizeof *steps);
-    for (size_t s = 0; s < plan->step_count; s++)
-        if (plan->steps[s].lora)
-            steps[count++] = s;
-    rc = gd_targets_of(targets, plan, steps, count, err);
-    gd_free(steps);
+    if (!modules)
+        return gd_fail_memory(err, plan->step_count * sizeof *modules);
+    rc = gd_targets_of(targets, plan, modules, gd_plan_modules(plan, modules), err);
+    gd_free(modules);
     return rc;
 }
 

@@ -19,9 +19,10 @@ typedef struct gd_targets {
  * outlive the targets. */
 gd_status gd_targets_open(gd_targets *targets, const char *given, const gd_plan *plan, gd_error *err);
 
-/* Those of the modules that a list of the plan's steps names, and no others: by the ends of their names, or, where
+/* Those of the plan's modules that a list names, and no others: by the ends of their names, or, where
  * others end so, too, by whole names. For an adapter that was read. */
-gd_status gd_targets_of(gd_targets *targets, const gd_plan *plan, const size_t *steps, size_t count, gd_error *err);
+gd_status gd_targets_of(gd_targets *targets, const gd_plan *plan, const char *const *modules, size_t count,
+                        gd_error *err);
 
 gd_status gd_targets_match(const gd_targets *targets, const char *module, bool *matches, gd_error *err);
 void gd_targets_close(gd_targets *targets); /* all zero is fine */

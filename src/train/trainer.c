@@ -16,7 +16,6 @@ struct step {
     size_t count, texts;
     gd_train_item *items; /* [count] in the order of the step */
     gd_span *spans;       /* [texts] */
-    size_t *pooled_first; /* [texts + 1] */
     uint32_t *pooled;     /* [texts] */
     double *each;         /* [texts] room of gd_loss() */
     gd_train_metrics *metrics;
@@ -35,11 +34,10 @@ static gd_status gather(struct step *s, gd_error *err)
         s->texts += texts_of(s->set, s->order[i]);
     s->items = gd_alloc(s->count, sizeof *s->items);
     s->spans = gd_alloc(s->texts, sizeof *s->spans);
-    s->pooled_first = gd_alloc(s->texts + 1, sizeof *s->pooled_first);
     s->pooled = gd_alloc(s->texts, sizeof *s->pooled);
     s->each = gd_alloc(s->texts, sizeof *s->each);
-    if (!s->items || !s->spans || !s->pooled_first || !s->pooled || !s->each)
-        return gd_fail_memory(err, s->texts * (sizeof *s->spans + sizeof *s->pooled_first));
+    if (!s->items || !s->spans || !s->pooled || !s->each)
+        return gd_fail_memory(err, s->texts * (sizeof *s->spans + sizeof *s->each));
     for (size_t i = 0; i < s->count; i++) {
         const size_t first = s->set->first_text[s->order[i]], count = texts_of(s->set, s->order[i]);
 
@@ -48,8 +46,6 @@ static gd_status gather(struct step *s, gd_error *err)
         memcpy(s->pooled + at, s->set->pooled + first, count * sizeof *s->pooled);
         at += count;
     }
-    for (size_t t = 0; t <= s->texts; t++)
-        s->pooled_first[t] = t;
     for (size_t t = 0; t < s->texts; t++)
         s->metrics->tokens += s->spans[t].len;
     return GD_OK;
@@ -59,20 +55,8 @@ static void release(struct step *s)
 {
     gd_free(s->items);
     gd_free(s->spans);
-    gd_free(s->pooled_first);
     gd_free(s->pooled);
     gd_free(s->each);
-}
-
-/* Adds a micro-batch's metrics, which count as much as any other's. */
-static void add_metrics(gd_loss_metrics *all, const gd_loss_metrics *one, double share)
-{
-    all->loss += one->loss * share;
-    all->accuracy += one->accuracy * share;
-    all->margin += one->margin * share;
-    all->least += one->least * share;
-    all->mean += one->mean * share;
-    all->most += one->most * share;
 }
 
 /* Finite scores can have a loss that isn't, by their margin. */
@@ -99,7 +83,7 @@ static gd_status step_loss(void *context, const float *scores, float *gradients,
         gd_loss_metrics one = { 0 };
 
         gd_loss(s->items + first, count, scores, o->center, share / again, gradients, s->each, &one);
-        add_metrics(&s->metrics->loss, &one, share);
+        gd_loss_add(&s->metrics->loss, &one, share);
         for (size_t i = first; i < first + count; i++) {
             scores += s->items[i].text_count;
             gradients += s->items[i].text_count;
@@ -110,17 +94,13 @@ static gd_status step_loss(void *context, const float *scores, float *gradients,
 
 static gd_status learn(struct step *s, gd_learner *learner, gd_error *err)
 {
-    size_t *sorted = NULL;
-    gd_trie trie = { 0 };
-    gd_status rc = gd_span_sort(&sorted, s->spans, s->texts, err);
+    gd_trie trie;
+    gd_status rc = gd_trie_share(&trie, s->spans, s->texts, s->pooled, err);
 
-    if (!rc)
-        rc = gd_trie_build(&trie, s->spans, s->texts, &(gd_pooled){ s->pooled_first, s->pooled }, sorted, err);
     s->metrics->rows = trie.rows;
     if (!rc)
         rc = gd_learner_run(learner, &trie, step_loss, s, err);
     gd_trie_free(&trie);
-    gd_free(sorted);
     return rc;
 }
 

@@ -64,15 +64,11 @@ static gd_status check_modules(const gd_training *t, gd_error *err)
 {
     const gd_plan *plan = t->model->plan;
     const char **modules = gd_alloc(plan->step_count, sizeof *modules);
-    size_t count = 0;
     gd_status rc;
 
     if (!modules)
         return gd_fail_memory(err, plan->step_count * sizeof *modules);
-    for (size_t s = 0; s < plan->step_count; s++)
-        if (plan->steps[s].lora)
-            modules[count++] = plan->steps[s].lora;
-    rc = gd_adapter_check(t->init, modules, count, err);
+    rc = gd_adapter_check(t->init, modules, gd_plan_modules(plan, modules), err);
     gd_free(modules);
     return rc;
 }
@@ -97,15 +93,16 @@ static gd_status begin_head(gd_training *t, gd_error *err)
 
 static gd_status find_targets(gd_training *t, gd_error *err)
 {
-    size_t *steps = gd_alloc(t->tuning.count, sizeof *steps);
+    const gd_plan *plan = t->model->plan;
+    const char **modules = gd_alloc(t->tuning.count, sizeof *modules);
     gd_status rc;
 
-    if (!steps)
-        return gd_fail_memory(err, t->tuning.count * sizeof *steps);
+    if (!modules)
+        return gd_fail_memory(err, t->tuning.count * sizeof *modules);
     for (size_t i = 0; i < t->tuning.count; i++)
-        steps[i] = t->tuning.modules[i].step;
-    rc = gd_targets_of(&t->targets, t->model->plan, steps, t->tuning.count, err);
-    gd_free(steps);
+        modules[i] = plan->steps[t->tuning.modules[i].step].lora;
+    rc = gd_targets_of(&t->targets, plan, modules, t->tuning.count, err);
+    gd_free(modules);
     return rc;
 }
 

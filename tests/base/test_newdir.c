@@ -1,12 +1,12 @@
 /* test_newdir.c - a directory that gets all of its files or none: what is in it after success, failure, a full disk
  * and a kill. */
 #include "tests/check.h"
+#include "tests/names.h"
 #include "tests/quant-free/files.h"
 
 #include "base/mem.h"
 #include "base/newdir.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -17,25 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The names in a directory, sorted and separated by commas; "none" if there is no such directory. */
-static const char *names_in(const char *path)
-{
-    static char text[1024];
-    struct dirent **list;
-    const int n = scandir(path, &list, NULL, alphasort);
-
-    (void)snprintf(text, sizeof text, "%s", n < 0 ? "none" : "");
-    for (int i = 0; i < n; i++) {
-        const size_t len = strlen(text);
-
-        if (list[i]->d_name[0] != '.')
-            (void)snprintf(text + len, sizeof text - len, "%s%s", len ? "," : "", list[i]->d_name);
-        free(list[i]);
-    }
-    if (n >= 0)
-        free(list);
-    return text;
-}
+static const char *names_in(const char *path) { return test_names(path, "none"); }
 
 static void assert_holds(const char *dir, const char *name, const char *want)
 {

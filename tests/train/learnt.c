@@ -2,17 +2,16 @@
 #include "tests/train/learnt.h"
 
 #include "tests/check.h"
+#include "tests/names.h"
 
 #include "base/mem.h"
 
-#include <dirent.h>
 #include <float.h>
 
 enum { RANK = 2 };
 
 void learnt_open(struct learnt *l)
 {
-
     memset(l, 0, sizeof *l);
     test_data(l->base, sizeof l->base, "golden/qwen2");
     assert_ok(gd_config_open(&l->config, l->base, test_err));
@@ -93,12 +92,19 @@ static void compare(const gd_parameter *a, const gd_parameter *b, const char *pa
         fail_msg("%s has other values", path);
 }
 
+gd_status learnt_read(const char *path, struct learnt *l, gd_train_mark *mark, gd_error *err)
+{
+    const gd_status rc = gd_checkpoint_peek(path, l->run, mark, err);
+
+    return rc ? rc : gd_checkpoint_load(path, &l->read, err);
+}
+
 void learnt_check(struct learnt *l, const char *path, uint64_t step)
 {
     gd_train_mark mark;
 
     memset(l->read.memory, 0x55, l->read.parameters * 4 * sizeof(float));
-    assert_ok(gd_checkpoint_read(path, l->run, &l->read, &mark, test_err));
+    assert_ok(learnt_read(path, l, &mark, test_err));
     learnt_step(l, step);
     assert_int_equal(mark.step, l->mark.step);
     assert_int_equal(mark.tokens, l->mark.tokens);
@@ -157,24 +163,7 @@ uint64_t learnt_adapter(struct learnt *l, const char *path)
     return step;
 }
 
-const char *learnt_names(const char *path)
-{
-    static char text[1024];
-    struct dirent **list;
-    const int n = scandir(path, &list, NULL, alphasort);
-
-    text[0] = '\0';
-    for (int i = 0; i < n; i++) {
-        const size_t len = strlen(text);
-
-        if (list[i]->d_name[0] != '.')
-            (void)snprintf(text + len, sizeof text - len, "%s%s", len ? "," : "", list[i]->d_name);
-        free(list[i]);
-    }
-    if (n >= 0)
-        free(list);
-    return text;
-}
+const char *learnt_names(const char *path) { return test_names(path, ""); }
 
 void learnt_path(char path[LEARNT_PATH], const char *dir, const char *name)
 {

@@ -27,6 +27,9 @@ void learnt_step(struct learnt *learnt, uint64_t step);
 /* Writes a checkpoint of that step. */
 void learnt_write(struct learnt *learnt, const char *output, uint64_t step);
 
+/* Reads the mark, and fills learnt->read, as a run does that continues. */
+gd_status learnt_read(const char *path, struct learnt *learnt, gd_train_mark *mark, gd_error *err);
+
 /* Fails the test unless the checkpoint has every bit of that step. */
 void learnt_check(struct learnt *learnt, const char *path, uint64_t step);
 

@@ -53,7 +53,7 @@ static void odd_values_of_a_metric_come_back(void **state)
         learnt_step(&l, 3);
         l.mark.best = odd[i];
         assert_ok(gd_checkpoint_write(*state, &l.checkpoint, test_err));
-        assert_ok(gd_checkpoint_read(path, l.run, &l.read, &mark, test_err));
+        assert_ok(learnt_read(path, &l, &mark, test_err));
         assert_memory_equal(&mark.best, &odd[i], sizeof odd[i]);
     }
     learnt_close(&l);
@@ -267,7 +267,7 @@ static void expect_refusal(struct learnt *l, const char *path, gd_status status,
     gd_error err = { 0 };
     gd_train_mark mark;
 
-    assert_int_equal(gd_checkpoint_read(path, l->run, &l->read, &mark, &err), status);
+    assert_int_equal(learnt_read(path, l, &mark, &err), status);
     assert_contains(err.text, path);
     assert_contains(err.text, wanted);
 }

@@ -339,7 +339,7 @@ static gd_status find_and_read(struct learnt *l, const char *output, gd_error *e
 
     assert_true(rc || path);
     if (!rc)
-        rc = gd_checkpoint_read(path, l->run, &l->read, &mark, err);
+        rc = learnt_read(path, l, &mark, err);
     assert_true(rc || mark.step == 8);
     gd_notes_free(&notes);
     gd_free(path);
