@@ -703,6 +703,7 @@ typedef struct gd_train_report {
     double loss, accuracy, learning_rate, gradient_norm; /**< of the last step */
     double pairs_per_second;                             /**< of the last few steps; 0: not known yet */
     double seconds_left;                                 /**< NaN: not known yet */
+    uint64_t scored, to_score; /**< texts of the evaluation after this step that is under way; to_score 0: none is */
 } gd_train_report;
 
 /** What gd_train() learns from, and how.  Start from gd_train_options_init(). */
@@ -744,8 +745,9 @@ typedef struct gd_train_options {
     const char *checkpoint_layers; /**< "on": compute each layer again on the way back; "off": keep what it needs;
                                         "auto" (default): as the memory allows.  No bit of the result depends on it */
     const char *compat; /**< NULL, or "trl": what TRL 0.29 with Transformers 5.3 does differently, see gd_train() */
-    /** NULL, or called after each step, and with each line for the user.  Returns 0 to continue, anything else to stop
-     *  after a checkpoint. */
+    /** NULL, or called after each step, with each line for the user, and before each batch of an evaluation, which
+     *  takes less time than a step.  Returns 0 to continue, anything else to stop after a checkpoint; an evaluation
+     *  that is stopped is done again from its beginning. */
     int (*report)(void *context, const gd_train_report *report);
     void *context;
 } gd_train_options;
