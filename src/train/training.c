@@ -5,6 +5,8 @@
 #include "base/mem.h"
 #include "base/pool.h"
 #include "quant-free/convert.h"
+#include "reward/advice.h"
+#include "reward/choose.h"
 
 #include <string.h>
 
@@ -106,6 +108,40 @@ static gd_status find_targets(gd_training *t, gd_error *err)
     return rc;
 }
 
+/* How this run's texts become tokens; the caller's options may say nothing of it. */
+static gd_options text_settings(const gd_training *t)
+{
+    const gd_encoder *e = &t->model->encoder;
+    const char *format = t->settings.model.chat_format ? t->settings.model.chat_format : e->trained.scoring.chat_format;
+
+    return (gd_options){ .max_length = e->max_length,
+                         .add_eos = e->add_eos == GD_ADD_EOS_NEVER ? GD_ADD_EOS_OFF : e->add_eos,
+                         .chat_format = format ? format : "auto",
+                         .turns = e->turns == GD_TURNS_ON ? "on" : "off" };
+}
+
+/* Training on is rarely meant to be on another base, or of texts that became tokens in another way. */
+static gd_status note_start(gd_training *t, const char *dir, gd_error *err)
+{
+    const gd_encoder *e = &t->model->encoder;
+    const gd_options ours = text_settings(t);
+    gd_trained trained;
+    gd_choice choice;
+    gd_notes aside = { 0 }; /* whose tokenizer the adapter is scored with */
+    gd_status rc = gd_advise_base(&t->notes, t->init, dir, t->settings.model.model, t->model->config, err);
+
+    if (rc)
+        return rc;
+    rc = gd_trained_open(&trained, t->model->dir, dir, err);
+    if (!rc)
+        rc = gd_choose(&choice, t->model->dir, dir, e->rows, &aside, err);
+    if (!rc)
+        rc = gd_trained_note_start(&trained, &ours, e->chat, &choice, &t->notes, err);
+    gd_notes_free(&aside);
+    gd_trained_close(&trained);
+    return rc;
+}
+
 static gd_status begin_with(gd_training *t, const char *dir, gd_error *err)
 {
     const gd_plan *plan = t->model->plan;
@@ -120,6 +156,8 @@ static gd_status begin_with(gd_training *t, const char *dir, gd_error *err)
         rc = gd_tuning_import(&t->tuning, plan, t->init, err);
     if (!rc)
         rc = begin_head(t, err);
+    if (!rc)
+        rc = note_start(t, dir, err);
     return rc ? rc : find_targets(t, err);
 }
 

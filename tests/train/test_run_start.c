@@ -1,0 +1,96 @@
+/* test_run_start.c - a run of gd_train() that begins with an adapter, or on a model that was merged from one: what it
+ * says of how these were trained. */
+#include "tests/train/runs.h"
+
+#include "base/json.h"
+
+/* ---- with an adapter ---- */
+
+#define OURS " is this run's; ask for the same, unless the change is meant"
+
+/* The first run ends its texts with the eos token; the second begins with its values. */
+static void open_second(test_run *run)
+{
+    run_open_short(run);
+    run->options.eval_count = run->options.eval_every = 0;
+    run->options.max_steps = 1;
+    run->model.add_eos = GD_ADD_EOS_AUTO;
+    run_into(run, "first");
+    run->options.lora_r = 0;
+    run->options.init_adapter = run_below(run, "first");
+}
+
+/* The notes of the second run when a file of the first one's is changed. */
+static void check_note(test_run *run, const char *file, const char *old, const char *new, const char *note)
+{
+    char name[64], path[RUN_PATH];
+    json_t *result;
+    char *json;
+
+    (void)snprintf(name, sizeof name, "first/%s", file);
+    (void)snprintf(path, sizeof path, "%s", run_below(run, name));
+    run->options.init_adapter = run_below(run, "first");
+    run_change(run, path, name, old, new);
+    run->model.dry_run = 1;
+    assert_ok(run_train(run, &json, test_err));
+    run->model.dry_run = 0;
+    if (note)
+        assert_contains(json, note);
+    else if (strstr(json, "to begin with") || strstr(json, "was trained on"))
+        fail_msg("%s: a note: %s", new, json);
+    assert_ok(gd_json_parse(&result, json, strlen(json), "result", test_err));
+    json_decref(result);
+    gd_string_free(json);
+    run_change(run, path, name, new, old);
+}
+
+static void other_settings_than_the_adapters_are_noted(void **state)
+{
+    static const char settings[] = "guerdon-adapter.json", config[] = "adapter_config.json";
+    char base[TEST_PATH + 2];
+    test_run run;
+
+    (void)state;
+    open_second(&run);
+    check_note(&run, settings, "", "", NULL);
+    check_note(&run, settings, "\"max_length\": 512", "\"max_length\": 99", "trained with max_length 99, but 512" OURS);
+    check_note(&run, settings, "\"turns\": \"auto\"", "\"turns\": \"on\"", "trained with turns on, but off" OURS);
+    check_note(&run, settings, "\"turns\": \"auto\"", "\"turns\": \"off\"", NULL);
+    check_note(&run, settings, "\"chat_format\": null", "\"chat_format\": \"hh\"",
+               "trained with chat_format hh, but auto" OURS);
+    check_note(&run, settings, "\"normalize\": null", "\"normalize\": \"1,2\"", NULL); /* of other scores */
+    (void)snprintf(base, sizeof base, "\"%s\"", run.base);
+    check_note(&run, config, base, "\"google/gemma-3-4b\"", "was trained on \\\"google/gemma-3-4b\\\"");
+    run.model.add_eos = GD_ADD_EOS_NEVER;
+    check_note(&run, settings, "", "",
+               "/first/guerdon-adapter.json: the adapter to begin with was trained with add_eos auto, but never" OURS);
+    check_note(&run, settings, "\"add_eos\": \"auto\"", "\"add_eos\": \"never\"", NULL);
+    run_into(&run, "second");
+    assert_contains(run.all_notes, "trained with add_eos auto, but never" OURS);
+    run_close(&run);
+}
+
+static void settings_that_cannot_be_read_are_refused(void **state)
+{
+    test_run run;
+
+    (void)state;
+    open_second(&run);
+    run_write(&run, "first/guerdon-adapter.json", "{\"format\":\"guerdon-adapter/2\"}");
+    run_refuse(&run, "format", GD_EFORMAT, "/first/guerdon-adapter.json: its format is \"guerdon-adapter/2\"");
+    assert_int_equal(unlink(run_below(&run, "first/guerdon-adapter.json")), 0);
+    run.model.add_eos = GD_ADD_EOS_NEVER;
+    run_into(&run, "second"); /* nothing is known */
+    assert_null(strstr(run.all_notes, "to begin with"));
+    run_close(&run);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(other_settings_than_the_adapters_are_noted),
+        cmocka_unit_test(settings_that_cannot_be_read_are_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
