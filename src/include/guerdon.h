@@ -763,8 +763,9 @@ GD_API void gd_train_options_init_sized(gd_train_options *options, size_t struct
  * ones first, {"prompt":P,"chosen":[..],"rejected":[..]}; or ranked answers, {"prompt":P,"responses":[..],
  * "ranks":[..]}, rank 1 the best.  The loss is the mean of -log sigmoid(better - worse - margin); the optimiser is
  * AdamW (0.9, 0.999, 1e-8).  All micro-batches of a step are computed together: prompts that its texts share are
- * computed once, forward and backward, and nothing is padded.  Records with a text of more than max_length tokens
- * (512 unless model->max_length is set) are left out and counted, never cut.  doc/training.md has the formulas.
+ * computed once, forward and backward, and nothing is padded.  Records with a text of more than model->max_length
+ * tokens (0: what a merged model was trained with, else 512 or what the model allows) are left out and counted, never
+ * cut.  doc/training.md has the formulas.
  *
  * Every bit of the result depends only on the model, the data and these options: not on the instruction set, the number
  * of threads, the memory, or interruptions.

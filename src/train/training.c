@@ -13,7 +13,19 @@
 /* Of how many epochs every step is looked at beforehand, to find the largest. */
 enum { LOOKED_AT = 64 };
 
+/* The tokens of a text, at most, unless the caller or the training of a merged model says otherwise. */
+enum { MAX_LENGTH = 512 };
+
 /* ---- the model and what learns ---- */
+
+static void choose_length(gd_training *t)
+{
+    gd_encoder *e = &t->model->encoder;
+
+    if (!t->settings.model.max_length && !e->trained.applied[GD_TRAINED_MAX_LENGTH])
+        e->max_length = e->max_length && e->max_length < MAX_LENGTH ? e->max_length : MAX_LENGTH;
+    t->settings.model.max_length = e->max_length;
+}
 
 static gd_status open_model(gd_training *t, gd_error *err)
 {
@@ -22,6 +34,8 @@ static gd_status open_model(gd_training *t, gd_error *err)
     if (!rc && t->model->plan->labels != 1)
         rc = gd_fail(err, GD_EUNSUPPORTED, "%s: the head has %zu outputs, but that of a reward model has 1",
                      t->model->dir, t->model->plan->labels);
+    if (!rc)
+        choose_length(t);
     for (size_t i = 0; !rc && i < t->model->encoder.notes.count; i++)
         rc = gd_notes_add(&t->notes, err, "%s", t->model->encoder.notes.text[i]);
     return rc;

@@ -85,11 +85,58 @@ static void settings_that_cannot_be_read_are_refused(void **state)
     run_close(&run);
 }
 
+/* ---- on a merged model ---- */
+
+/* Fails unless a run has that limit on the length of texts, and says so. */
+static void check_length(test_run *run, size_t given, size_t wanted, const char *note)
+{
+    json_t *log;
+
+    run->model.max_length = given;
+    run_into(run, "out");
+    log = run_log(run);
+    assert_true(run_number(json_object_get(json_object_get(json_array_get(log, 0), "run"), "settings"), "max_length") ==
+                (double)wanted);
+    json_decref(log);
+    if (note)
+        assert_contains(run->all_notes, note);
+    else
+        assert_null(strstr(run->all_notes, "max_length "));
+    assert_int_equal(test_remove(run->output), 0);
+}
+
+/* 512 is only what happens where nobody says anything. */
+static void the_length_of_texts_is_that_of_the_models_training(void **state)
+{
+    test_run run;
+
+    (void)state;
+    run_open_short(&run);
+    run_change_model(&run, "config.json", "\"max_position_embeddings\": 1024", "\"max_position_embeddings\": 700");
+    run_write(&run, "pairs.jsonl", "{\"chosen\":\"Yes.\",\"rejected\":\"No.\"}\n");
+    run.options.train = run_below(&run, "pairs.jsonl");
+    run.options.eval_count = run.options.eval_every = 0;
+    run.options.max_steps = 1;
+    check_length(&run, 0, 512, NULL);
+    check_length(&run, 700, 700, NULL);
+    run_write(&run, "model/guerdon-adapter.json",
+              "{\"format\":\"guerdon-adapter/1\",\"scoring\":{\"max_length\":600}}");
+    check_length(&run, 0, 600, "the model was trained with max_length 600 (guerdon-adapter.json), used here too");
+    check_length(&run, 512, 512, "the model was trained with max_length 600, but 512 was asked for");
+    run_write(&run, "model/guerdon-adapter.json", "{\"format\":\"guerdon-adapter/1\",\"scoring\":{}}");
+    check_length(&run, 0, 512, NULL);
+    run_change(&run, run_below(&run, "model/config.json"), "model/config.json", "embeddings\": 700",
+               "embeddings\": 90");
+    check_length(&run, 0, 90, NULL);
+    run_close(&run);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(other_settings_than_the_adapters_are_noted),
         cmocka_unit_test(settings_that_cannot_be_read_are_refused),
+        cmocka_unit_test(the_length_of_texts_is_that_of_the_models_training),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
