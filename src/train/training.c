@@ -264,6 +264,7 @@ static size_t other_bytes(const gd_training *t)
     return parameters + (t->data.eval_count ? gd_engine_batch_bytes(t->engine, t->rows) : 0);
 }
 
+/* The engine's own limit is that of scoring: gd_learner_fit() divides the memory. */
 static gd_status open_engine(gd_training *t, gd_error *err)
 {
     const gd_options *o = &t->settings.model;
@@ -274,7 +275,6 @@ static gd_status open_engine(gd_training *t, gd_error *err)
                               .learning = &t->tuning.learning,
                               .threads = o->threads ? o->threads : gd_cpu_count(),
                               .isa = o->isa,
-                              .memory = o->memory,
                               .max_positions = t->model->encoder.max_length };
     gd_learner_need need = { .rows = t->rows,
                              .positions = longest_of(&t->data),

@@ -333,12 +333,29 @@ static void vendors_backends_are_refused(void **state)
 
 static void too_little_memory_is_refused(void **state)
 {
+    static const char needs[] = "memory is 1 MiB, but training needs at least ";
     test_run run;
+    gd_error err = { 0 };
+    size_t enough;
+    char *json;
 
     (void)state;
     run_open_short(&run);
     run.model.memory = 1 << 20;
-    run_refuse(&run, "memory", GD_ENOMEM, "memory is 1 MiB, but this model needs at least ");
+    run_refuse(&run, "memory", GD_ENOMEM, needs);
+    assert_int_equal(run_train(&run, &json, &err), GD_ENOMEM);
+    assert_contains(err.text, "; fewer pairs in a step (batch_size, grad_accum), shorter texts (max_length) and a ");
+    assert_null(strstr(err.text, "checkpoint_layers"));
+    enough = strtoul(err.text + strlen(needs), NULL, 10);
+    run.options.checkpoint_layers = "off";
+    run_refuse(&run, "all layers", GD_ENOMEM, "; so do layers that are computed again (checkpoint_layers)");
+    run.options.checkpoint_layers = NULL;
+    if (!SANITIZED) { /* else the process grows by itself */
+        run.model.memory = (enough - 4) << 20;
+        run_refuse(&run, "a little more", GD_ENOMEM, ", but training needs at least ");
+        run.model.memory = (enough + 2) << 20; /* the process isn't always as large */
+        run_into(&run, "out");
+    }
     run_close(&run);
 }
 
