@@ -282,6 +282,33 @@ static const struct model_case {
     { "model.safetensors", "\"shape\":[1,96]", "\"shape\":[2,48]", "score.weight" },
 };
 
+/* TRL reads this column without being told to. */
+static void margins_that_are_not_read_are_noted(void **state)
+{
+    test_run run;
+    char *json;
+
+    (void)state;
+    run_open_short(&run);
+    run_write(
+        &run, "margins.jsonl",
+        "{\"chosen\":\"Yes.\",\"rejected\":\"No.\",\"margin\":1}\n{\"chosen\":\"Yes.\",\"rejected\":\"No.\",\"margin\":"
+        "null}\n{\"chosen\":\"Sure.\",\"rejected\":\"No.\",\"margin\":0.5}\n{\"chosen\":\"Yes.\",\"rejected\":\"\"}\n"
+        "{\"chosen\":\"Sure.\",\"rejected\":\"No.\",\"margin\":\"0.5\"}\n");
+    run.options.train = run_below(&run, "margins.jsonl");
+    run.options.eval_count = run.options.eval_every = 0;
+    run.model.dry_run = 1;
+    assert_ok(run_train(&run, &json, test_err));
+    assert_contains(json,
+                    "/margins.jsonl: 2 of the records have a number \\\"margin\\\", which only margin_field=margin ");
+    gd_string_free(json);
+    run.options.margin_field = "margin";
+    assert_ok(run_train(&run, &json, test_err));
+    assert_null(strstr(json, "have a number"));
+    gd_string_free(json);
+    run_close(&run);
+}
+
 static void models_that_cannot_learn_are_refused(void **state)
 {
     (void)state;
@@ -406,6 +433,7 @@ int main(void)
         cmocka_unit_test(evaluations_without_preferences_are_refused),
         cmocka_unit_test(files_that_are_no_data_are_refused),
         cmocka_unit_test(bad_records_are_counted_and_named),
+        cmocka_unit_test(margins_that_are_not_read_are_noted),
         cmocka_unit_test(models_that_cannot_learn_are_refused),
         cmocka_unit_test(graphs_without_gradients_are_refused),
         cmocka_unit_test(vendors_backends_are_refused),
