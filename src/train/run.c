@@ -104,7 +104,7 @@ static gd_status fail_step(const gd_run *run, const gd_train_metrics *m, const g
 static gd_status do_step(gd_run *run, gd_error *err)
 {
     gd_training *t = run->training;
-    const gd_trainer trainer = { t->learner, &t->tuning, &t->data.train.pairs.set, &t->settings.trainer };
+    const gd_trainer trainer = { t->learner, &t->tuning, &t->data.train.pairs.set, &t->settings.trainer, t->pool };
     const double start = gd_clock();
     size_t count;
     const uint32_t *order = gd_training_items(t, (size_t)run->mark.step, &count);

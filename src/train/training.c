@@ -334,6 +334,8 @@ static gd_status open_engine(gd_training *t, gd_error *err)
     gd_status rc = gd_backend_find(&parts.backend, o->backend, t->model->plan->operand, err);
 
     if (!rc)
+        rc = gd_pool_open(&t->pool, parts.threads, err);
+    if (!rc)
         rc = gd_engine_open(&t->engine, &parts, err);
     if (!rc)
         rc = gd_learner_open(&t->learner, t->engine, err);
@@ -371,6 +373,7 @@ void gd_training_close(gd_training *t)
 {
     gd_learner_close(t->learner);
     gd_engine_close(t->engine);
+    gd_pool_close(t->pool);
     gd_tuning_close(&t->tuning);
     gd_targets_close(&t->targets);
     gd_adapter_close(t->init);
