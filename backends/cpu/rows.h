@@ -49,10 +49,12 @@ typedef struct gd_query_back_job {
     float scale, softcap;
     uint32_t window;
     const float *m, *l; /* [rows, group], `stat_stride` from row to row, of the forward pass */
-    float *dots;        /* the same: written, for the keys' gradients */
     size_t stat_stride;
     float *d_q; /* [rows, group * head_dim], `dq_stride` from row to row */
     size_t dq_stride;
+    float *e, *p; /* [lines, position], `weight_stride` from line to line: the products' gradients and the weights, in
+                     a form of the kernels' own, of keys in a block with one that the job sees */
+    size_t weight_stride;
     float *scratch; /* gd_query_back_floats() */
 } gd_query_back_job;
 
@@ -62,15 +64,12 @@ typedef struct gd_key_back_job {
     size_t keys, first_position; /* at most GD_ATTENTION_KEYS, at consecutive positions */
     size_t head_dim;
     gd_dtype type;
-    const void *k, *v; /* the first key and value */
-    size_t k_stride, v_stride;
     size_t lines; /* even */
     const struct gd_query_line {
         const void *q, *d_o;
-        float position; /* below 0 if it sees none of the keys; q and d_o may be any line then */
-        float m, l, dot;
+        const float *e, *p; /* as query_back() wrote them, from the first key on; any bits for a key that isn't seen */
+        float position;     /* below 0 if it sees none of the keys; q and d_o may be any line then */
     } * line;
-    float scale, softcap;
     uint32_t window;
     float *d_k, *d_v; /* [keys, head_dim], `dk_stride` and `dv_stride` from row to row */
     size_t dk_stride, dv_stride;
