@@ -66,12 +66,12 @@ static void put_flag(const char *name, const char *value)
     put_word(value);
 }
 
-/* The beginning that the three have in common. */
+/* The beginning that they have in common. */
 static void begin_command(const cli_settings *settings, const char *command)
 {
     fprintf(stderr, "    guerdon %s", command);
-    put_flag("model", settings->options.model);
-    put_flag("adapter", settings->output);
+    put_flag("model", settings->full ? settings->output : settings->options.model);
+    put_flag("adapter", settings->full ? NULL : settings->output);
 }
 
 /* Data, and how to read and compute it. */
@@ -115,13 +115,17 @@ static void show_next(const cli_settings *settings)
 {
     const char *input = data_of(settings);
 
-    (void)fputs("to score with it, evaluate it, or merge it into the model:\n", stderr);
+    (void)fputs(settings->full ? "to score with it, or evaluate it:\n"
+                               : "to score with it, evaluate it, or merge it into the model:\n",
+                stderr);
     begin_command(settings, "score");
     put_reading(settings, input);
     (void)putc('\n', stderr);
     begin_command(settings, "eval");
     put_reading(settings, input);
     (void)putc('\n', stderr);
+    if (settings->full)
+        return;
     begin_command(settings, "merge");
     put_merged(settings->output);
     (void)putc('\n', stderr);
@@ -162,6 +166,7 @@ static gd_train_options options_of(const cli_settings *settings)
     options.format = settings->format < 0 ? GD_FORMAT_AUTO : (gd_format)settings->format;
     options.fields = settings->fields;
     options.output = settings->output;
+    options.full = (size_t)settings->full;
     options.evals = settings->evals.values;
     options.eval_count = settings->evals.count;
     return options;
@@ -210,7 +215,7 @@ static int show_end(const struct training *job, const char *json)
 {
     if (cli_train_show_result(json, job->settings->output))
         return CLI_UNUSABLE;
-    (void)fputs("the adapter is in ", stderr);
+    (void)fputs(job->settings->full ? "the model is in " : "the adapter is in ", stderr);
     cli_print(stderr, job->settings->output);
     (void)putc('\n', stderr);
     show_next(job->settings);

@@ -36,7 +36,7 @@ static const struct effect {
     { CLI_CMD_INSPECT, trains, " adapter ",
       "is not for a training run, which begins with an adapter by --init-adapter" },
     { CLI_CMD_INSPECT, trains_not,
-      " eval lora-r lora-alpha lora-targets init-adapter epochs max-steps batch-size grad-accum margin-field "
+      " eval full lora-r lora-alpha lora-targets init-adapter epochs max-steps batch-size grad-accum margin-field "
       "checkpoint-layers compat fields format ",
       "is for a training run: it needs --train FILE" },
     { CLI_CMD_RANK, draws_nothing, " seed ", "is for --pairs best-random, the only ones that are drawn" },

@@ -30,13 +30,15 @@ const cli_flag cli_flags[] = {
       "evaluate on the preferences in FILE; may be given several times, then each with a NAME for its metrics",
       AT(evals), CLI_LIST, PLANS },
     { "output", "DIR",
-      "write the adapter, the log, a model card and a report to DIR, which is new or empty, or has the same run, "
-      "interrupted",
+      "write the adapter or model, the log, a model card and a report to DIR, which is new or empty, or has the same "
+      "run, interrupted",
       AT(output), CLI_TEXT, CLI_CMD_TRAIN },
     { "recipe", "FILE",
       "take flags of train from a YAML file: learning_rate: 1e-5 for --learning-rate 1e-5; flags on the command line "
       "win",
       AT(recipe), CLI_TEXT, PLANS },
+    { "full", NULL, "train every weight of the model, and no adapter; the output is a whole model (small models)",
+      AT(full), CLI_SWITCH, PLANS },
     { "lora-r", "N", "rank of the adapter's matrices (default: 32)", AT(train.lora_r), CLI_COUNT, PLANS },
     { "lora-alpha", "X", "multiply what the adapter adds by X / r (default: twice the rank)", AT(train.lora_alpha),
       CLI_NUMBER, PLANS },
@@ -77,8 +79,8 @@ const cli_flag cli_flags[] = {
       CLI_CMD_TRAIN },
     { "by", "FIELD", "also report metrics for each value of this field", AT(train.by), CLI_TEXT, CLI_CMD_TRAIN },
     { "best", "METRIC",
-      "keep the adapter with the best METRIC in the folder best of the output: eval_accuracy, eval_loss or another "
-      "one of the log",
+      "keep the adapter or model with the best METRIC in the folder best of the output: eval_accuracy, eval_loss or "
+      "another one of the log",
       AT(train.best), CLI_TEXT, CLI_CMD_TRAIN },
     { "patience", "N", "stop after N evaluations (--eval-every) in a row without a better value of --best",
       AT(train.patience), CLI_COUNT, CLI_CMD_TRAIN },

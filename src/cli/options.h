@@ -49,7 +49,7 @@ typedef struct cli_settings {
     size_t seconds, top, seed;
     int format; /* -1: not given; else a gd_format */
     int skip_unscored;
-    int resume, quiet, json, quick, help, with_texts, annotate, calibrate;
+    int resume, quiet, json, quick, help, with_texts, annotate, calibrate, full;
     gd_train_options train; /* but for what other commands have too: format, fields, output */
     cli_list evals;         /* train */
     const char *recipe;

@@ -128,13 +128,14 @@ static void show_eval(const json_t *line, const char *name)
                 number_of(line, loss));
 }
 
-static void show_best(const json_t *best, const char *output)
+static void show_best(const json_t *best, bool full, const char *output)
 {
     if (!json_is_object(best))
         return;
     (void)fputs("the best ", stderr);
     cli_print(stderr, json_string_value(part(best, "metric")));
-    fprintf(stderr, ", %.4f, was at step %llu; that adapter is in ", number_of(best, "value"), whole(best, "step"));
+    fprintf(stderr, ", %.4f, was at step %llu; that %s is in ", number_of(best, "value"), whole(best, "step"),
+            full ? "model" : "adapter");
     cli_print(stderr, output);
     (void)fputs("/best\n", stderr);
 }
@@ -181,7 +182,7 @@ int cli_train_show_result(const char *json, const char *output)
     json_array_foreach(part(result, "evals"), i, line)
         json_array_foreach(part(part(result, "run"), "evals"), k, eval)
             show_eval(line, json_string_value(part(eval, "name")));
-    show_best(part(result, "best"), output);
+    show_best(part(result, "best"), json_is_true(part(part(part(result, "run"), "settings"), "full")), output);
     json_decref(result);
     return CLI_OK;
 }

@@ -750,6 +750,7 @@ typedef struct gd_train_options {
      *  that is stopped is done again from its beginning. */
     int (*report)(void *context, const gd_train_report *report);
     void *context;
+    size_t full; /**< not 0: every weight of the model learns, in place of an adapter; the output is a whole model */
 } gd_train_options;
 
 /** Fills *options with the defaults. */
@@ -757,7 +758,7 @@ typedef struct gd_train_options {
 GD_API void gd_train_options_init_sized(gd_train_options *options, size_t struct_size);
 
 /**
- * Trains a LoRA adapter and a reward head on preferences.
+ * Trains a LoRA adapter and a reward head on preferences; or every weight of the model, if options->full.
  *
  * A record is a pair, {"chosen":C,"rejected":R}, optionally with a "prompt"; several answers to a prompt, the better
  * ones first, {"prompt":P,"chosen":[..],"rejected":[..]}; or ranked answers, {"prompt":P,"responses":[..],
@@ -775,8 +776,12 @@ GD_API void gd_train_options_init_sized(gd_train_options *options, size_t struct
  * log.jsonl with a line for each step and evaluation, names as in TRL; times.jsonl, how long each took; README.md, a
  * model card; report.html, rewritten while it runs; checkpoint-STEP, from which an interrupted run continues; and best.
  *
+ * With full, config.json and model.safetensors (fp32) are in the adapter's place: a model for gd_model_open() and
+ * Transformers.  Weights, gradients and moments are fp32 in memory; norms and biases don't decay.
+ *
  * compat "trl": the loss is divided once more by grad_accum, as Transformers 5.3 does; the end-of-sequence token is
- * appended to plain text; pairs of equal texts count; metrics of an evaluation are means over its batches.
+ * appended to plain text; pairs of equal texts count; metrics of an evaluation are means over its batches; with full,
+ * the embedding of config.json's pad token has no gradient.
  *
  * @param model    as for gd_model_open(), without an adapter.  dry_run: only read the data, and say in the result how
  *                 many steps and how much memory the run takes

@@ -127,7 +127,7 @@ static gd_status write_files(gd_newdir *out, const struct source *s, const gd_me
 {
     const gd_merge_source from = { s->dir, s->adapter_dir, s->config };
     gd_buf config = { 0 };
-    gd_status rc = gd_merge_config(&config, &from, err);
+    gd_status rc = gd_merge_config(&config, &from, NULL, err);
 
     if (!rc)
         rc = gd_merge_tokenizer(out, &from, err);

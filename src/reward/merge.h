@@ -14,10 +14,10 @@ typedef struct gd_merge_source {
     const gd_config *config;
 } gd_merge_source;
 
-/* config.json of the merged model: the base's, made a classifier with one label. If it names no pad token, the one that
- * `guerdon score --adapter` would find (special.h) is added, since the merged model won't have the adapter's files to
- * find it in. Every other field stays. */
-gd_status gd_merge_config(gd_buf *json, const gd_merge_source *from, gd_error *err);
+/* config.json of the merged model: the base's, made a classifier with one label, of that type unless it is NULL. If it
+ * names no pad token, the one that `guerdon score --adapter` would find (special.h) is added, since the merged model
+ * won't have the adapter's files to find it in. Every other field stays. */
+gd_status gd_merge_config(gd_buf *json, const gd_merge_source *from, const char *type, gd_error *err);
 
 /* Whose files are copied: those that scoring with the adapter uses. */
 gd_status gd_merge_choose(gd_choice *choice, const gd_merge_source *from, gd_error *err);

@@ -132,9 +132,20 @@ static gd_status set_label(json_t *json, const gd_config *config, gd_error *err)
     return GD_OK;
 }
 
+/* Transformers loads a model in this type, under either name; without one, in that of the weights. */
+static gd_status set_type(json_t *json, const char *type, gd_error *err)
+{
+    static const char *const names[] = { "dtype", "torch_dtype" };
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (json_object_get(json, names[i]) && json_object_set_new(json, names[i], json_string(type)))
+            return gd_fail_memory(err, strlen(type));
+    return GD_OK;
+}
+
 /* ---- the text ---- */
 
-gd_status gd_merge_config(gd_buf *out, const gd_merge_source *from, gd_error *err)
+gd_status gd_merge_config(gd_buf *out, const gd_merge_source *from, const char *type, gd_error *err)
 {
     json_t *json = json_deep_copy(gd_config_json(from->config));
     gd_status rc = json ? set_architecture(json, from->config, err) : gd_fail_memory(err, 4096);
@@ -143,6 +154,8 @@ gd_status gd_merge_config(gd_buf *out, const gd_merge_source *from, gd_error *er
         rc = set_label(json, from->config, err);
     if (!rc)
         rc = set_pad(json, from, err);
+    if (!rc && type)
+        rc = set_type(json, type, err);
     (void)json_object_del(json, "quantization_config"); /* the weights are not: it would quantise them when loaded */
     if (!rc)
         rc = gd_json_put_short(out, json, JSON_INDENT(2), err);

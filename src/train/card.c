@@ -1,4 +1,4 @@
-/* card.c - the model card of a trained adapter. */
+/* card.c - the model card of a trained adapter or model. */
 #include "train/card.h"
 
 #include "base/error.h"
@@ -44,6 +44,9 @@ static void count_row(gd_buf *b, const char *name, double value)
     gd_buf_str(b, " |\n");
 }
 
+/* Every weight was trained: the folder is a model. */
+static bool is_full(const gd_outcome *o) { return json_is_true(gd_get_part(o->settings, "full")); }
+
 /* ---- metadata ---- */
 
 /* Whether a name can be that of a model on the Hub, which refuses a card that names a folder as its base. */
@@ -67,8 +70,8 @@ static void metadata(gd_buf *b, const gd_outcome *o)
         gd_buf_printf(b, "---\nbase_model: \"%s\"\n", base);
     else
         gd_buf_str(b, "---\n# base_model: the name of the base on the Hub, in place of the folder it was read from\n");
-    gd_buf_str(b, "library_name: peft\npipeline_tag: text-classification\ntags:\n- reward-model\n- lora\n- guerdon\n"
-                  "---\n\n");
+    gd_buf_printf(b, "library_name: %s\npipeline_tag: text-classification\ntags:\n- reward-model\n%s- guerdon\n---\n\n",
+                  is_full(o) ? "transformers" : "peft", is_full(o) ? "" : "- lora\n");
 }
 
 /* ---- what it is, how to use it ---- */
@@ -85,16 +88,18 @@ static void targets(gd_buf *b, const json_t *value)
     gd_markdown_value(b, value);
 }
 
-static void introduction(gd_buf *b, const gd_outcome *o)
+/* What the folder has. */
+static void contents(gd_buf *b, const gd_outcome *o)
 {
-    const char *base = gd_outcome_base(o);
     const double parameters = gd_get_real(o->run, "parameters");
 
-    gd_buf_str(b, "# A reward model on ");
-    gd_markdown_text(b, base ? base : "an unknown base");
-    gd_buf_str(b,
-               "\n\nIt reads a prompt with an answer and gives a score, which is higher for the better of two answers. "
-               "This folder has a LoRA adapter (rank ");
+    if (is_full(o)) {
+        gd_buf_str(b, "a whole model: all ");
+        gd_markdown_count(b, parameters);
+        gd_buf_str(b, " weights, with the reward head, were trained, beginning with those of ");
+        return;
+    }
+    gd_buf_str(b, "a LoRA adapter (rank ");
     gd_markdown_value(b, gd_get_part(o->settings, "lora_r"));
     gd_buf_str(b, ", alpha ");
     gd_markdown_value(b, gd_get_part(o->settings, "lora_alpha"));
@@ -107,6 +112,18 @@ static void introduction(gd_buf *b, const gd_outcome *o)
         gd_buf_str(b, " parameters,");
     }
     gd_buf_str(b, " for ");
+}
+
+static void introduction(gd_buf *b, const gd_outcome *o)
+{
+    const char *base = gd_outcome_base(o);
+
+    gd_buf_str(b, "# A reward model on ");
+    gd_markdown_text(b, base ? base : "an unknown base");
+    gd_buf_str(b,
+               "\n\nIt reads a prompt with an answer and gives a score, which is higher for the better of two answers. "
+               "This folder has ");
+    contents(b, o);
     gd_markdown_text(b, base ? base : "that base");
     gd_buf_str(b, ". It was trained with Guerdon ");
     gd_markdown_value(b, gd_get_part(o->run, "guerdon"));
@@ -122,26 +139,53 @@ static void introduction(gd_buf *b, const gd_outcome *o)
     }
 }
 
+static void command(gd_buf *b, const gd_outcome *o)
+{
+    const char *base = gd_get_text(o->run, "base");
+
+    gd_buf_str(b, "```sh\nguerdon score --model ");
+    if (is_full(o)) {
+        gd_buf_str(b, "MODEL");
+    } else {
+        gd_markdown_word(b, base ? base : "BASE");
+        gd_buf_str(b, " --adapter ADAPTER");
+    }
+    gd_buf_str(b, " --input pairs.jsonl\n```\n\n");
+}
+
+static void python(gd_buf *b, const gd_outcome *o)
+{
+    if (is_full(o))
+        gd_buf_str(b, "```python\nimport torch\n"
+                      "from transformers import AutoModelForSequenceClassification, AutoTokenizer\n\n"
+                      "model = AutoModelForSequenceClassification.from_pretrained(\"MODEL\").eval()\n"
+                      "tokenizer = AutoTokenizer.from_pretrained(\"MODEL\")\n");
+    else
+        gd_buf_str(b,
+                   "```python\nimport torch\nfrom peft import AutoPeftModelForSequenceClassification\n"
+                   "from transformers import AutoTokenizer\n\n"
+                   "model = AutoPeftModelForSequenceClassification.from_pretrained(\"ADAPTER\", num_labels=1).eval()\n"
+                   "tokenizer = AutoTokenizer.from_pretrained(\"ADAPTER\")\n");
+}
+
 /* How a text becomes tokens, for someone who has to do it by hand. */
 static void usage(gd_buf *b, const gd_outcome *o)
 {
-    const char *base = gd_get_text(o->run, "base"), *eos = gd_get_text(o->settings, "add_eos");
+    const char *eos = gd_get_text(o->settings, "add_eos");
     const bool ends = eos && strcmp(eos, "never") != 0;
 
-    gd_buf_str(b, "\n## Use\n\nWith `ADAPTER` standing for this folder:\n\n```sh\nguerdon score --model ");
-    gd_markdown_word(b, base ? base : "BASE");
-    gd_buf_str(b, " --adapter ADAPTER --input pairs.jsonl\n```\n\n"
-                  "`guerdon-adapter.json` says how texts become tokens, and Guerdon follows it. In Python:\n\n"
-                  "```python\nimport torch\nfrom peft import AutoPeftModelForSequenceClassification\n"
-                  "from transformers import AutoTokenizer\n\n"
-                  "model = AutoPeftModelForSequenceClassification.from_pretrained(\"ADAPTER\", num_labels=1).eval()\n"
-                  "tokenizer = AutoTokenizer.from_pretrained(\"ADAPTER\")\n"
-                  "text = \"PROMPT\" + \"ANSWER\"");
+    gd_buf_printf(b, "\n## Use\n\nWith `%s` standing for this folder:\n\n", is_full(o) ? "MODEL" : "ADAPTER");
+    command(b, o);
+    gd_buf_str(b, "`guerdon-adapter.json` says how texts become tokens, and Guerdon follows it. In Python:\n\n");
+    python(b, o);
+    gd_buf_str(b, "text = \"PROMPT\" + \"ANSWER\"");
     gd_buf_str(b, ends ? " + tokenizer.eos_token" : "");
     gd_buf_str(b, "\nwith torch.no_grad():\n"
-                  "    print(model(**tokenizer(text, return_tensors=\"pt\")).logits[0, 0].item())\n```\n\n"
-                  "Without `num_labels=1`, the head is not loaded. Score one text at a time, as here, unless "
-                  "`model.config.pad_token_id` is set. A conversation becomes a text by the chat template.\n");
+                  "    print(model(**tokenizer(text, return_tensors=\"pt\")).logits[0, 0].item())\n```\n\n");
+    gd_buf_str(b, is_full(o) ? "The weights are float32. " : "Without `num_labels=1`, the head is not loaded. ");
+    gd_buf_str(b,
+               "Score one text at a time, as here, unless `model.config.pad_token_id` is set. A conversation becomes a "
+               "text by the chat template.\n");
 }
 
 /* ---- data and settings ---- */

@@ -15,7 +15,6 @@
 #include <string.h>
 
 #define OPTIMIZER "optimizer.safetensors"
-#define VALUES "adapter_model.safetensors"
 
 gd_status gd_checkpoint_lock(int *lock, const char *output, gd_error *err)
 {
@@ -30,16 +29,19 @@ gd_status gd_checkpoint_lock(int *lock, const char *output, gd_error *err)
 
 /* ---- writing ---- */
 
-/* What every folder has; the adapter's configuration comes last. */
-static gd_status put_adapter(gd_newdir *dir, const gd_checkpoint *checkpoint, gd_error *err)
+/* What every folder has; the configuration of the adapter or model comes last. */
+static gd_status put_result(gd_newdir *dir, const gd_checkpoint *checkpoint, gd_error *err)
 {
     gd_status rc = GD_OK;
 
-    if (checkpoint->tokenizer)
-        rc = gd_merge_tokenizer(dir, checkpoint->tokenizer, err);
+    if (checkpoint->base)
+        rc = gd_merge_tokenizer(dir, checkpoint->base, err);
     if (!rc)
         rc = gd_newdir_put(dir, "guerdon-adapter.json", checkpoint->settings, strlen(checkpoint->settings), err);
-    return rc ? rc : gd_adapter_save(dir, checkpoint->parts, err);
+    if (rc)
+        return rc;
+    return checkpoint->parts->tuning->weight_count ? gd_model_save(dir, checkpoint->parts, checkpoint->base, err)
+                                                   : gd_adapter_save(dir, checkpoint->parts, err);
 }
 
 static gd_status fill(const char *path, const gd_checkpoint *checkpoint, bool resumable, gd_error *err)
@@ -52,7 +54,7 @@ static gd_status fill(const char *path, const gd_checkpoint *checkpoint, bool re
     if (resumable)
         rc = gd_tensors_write(dir, OPTIMIZER, checkpoint->parts->tuning, GD_TENSORS_MOMENTS, err);
     if (!rc)
-        rc = put_adapter(dir, checkpoint, err);
+        rc = put_result(dir, checkpoint, err);
     if (!rc && resumable)
         rc = gd_manifest_write(dir, path, checkpoint->mark, checkpoint->run, err);
     if (!rc)
@@ -102,7 +104,7 @@ gd_status gd_result_write(const char *output, const gd_checkpoint *checkpoint, g
 
     if (rc)
         return rc;
-    rc = put_adapter(dir, checkpoint, err);
+    rc = put_result(dir, checkpoint, err);
     if (!rc)
         rc = gd_newdir_keep(dir, err);
     gd_newdir_close(dir);
@@ -191,7 +193,7 @@ gd_status gd_checkpoint_peek(const char *path, const json_t *run, gd_train_mark 
 
 gd_status gd_checkpoint_load(const char *path, gd_tuning *tuning, gd_error *err)
 {
-    const gd_status rc = read_tensors(path, VALUES, tuning, GD_TENSORS_VALUES, err);
+    const gd_status rc = read_tensors(path, gd_save_values(tuning), tuning, GD_TENSORS_VALUES, err);
 
     return rc ? rc : read_tensors(path, OPTIMIZER, tuning, GD_TENSORS_MOMENTS, err);
 }

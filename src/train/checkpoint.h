@@ -5,9 +5,9 @@
  *     OUTPUT/best              the best adapter so far
  *     OUTPUT                   the adapter at the end
  *
- * Each of them loads as a PEFT adapter.  A folder takes its place whole and on the disk, so that whenever a process is
- * killed, or the power fails, the last one that was reported as written is there.  What a killed run has left is
- * cleared away by all of these functions, so whoever calls one holds the lock. */
+ * Each of them loads as a PEFT adapter, or as a model if all weights have learnt. A folder takes its place whole and on
+ * the disk, so that whenever a process is killed, or the power fails, the last one that was reported as written is
+ * there.  What a killed run has left is cleared away by all of these functions, so whoever calls one holds the lock. */
 #ifndef GD_TRAIN_CHECKPOINT_H
 #define GD_TRAIN_CHECKPOINT_H
 
@@ -31,9 +31,9 @@ typedef struct gd_train_mark {
 typedef struct gd_checkpoint {
     const gd_save_parts *parts;
     const gd_train_mark *mark;
-    const json_t *run;                /* what the run is, an object */
-    const char *settings;             /* guerdon-adapter.json */
-    const gd_merge_source *tokenizer; /* whose tokenizer's files are copied; NULL: none are */
+    const json_t *run;           /* what the run is, an object */
+    const char *settings;        /* guerdon-adapter.json */
+    const gd_merge_source *base; /* whose tokenizer's files are copied, NULL: none are; and its configuration */
 } gd_checkpoint;
 
 /* Locks the output, a directory, until *lock is closed: one run at a time may write to it. Fails with GD_EIO. */
@@ -60,7 +60,8 @@ gd_status gd_checkpoint_prune(const char *output, size_t keep, gd_error *err);
 /* Writes OUTPUT/best: the adapter, without what only a resumed run needs. One that is there is replaced. */
 gd_status gd_best_write(const char *output, const gd_checkpoint *checkpoint, gd_error *err);
 
-/* Writes the same files into the output itself; adapter_config.json, which makes it an adapter, is the last. */
+/* Writes the same files into the output itself; adapter_config.json or config.json, by which it is known, is the
+ * last. */
 gd_status gd_result_write(const char *output, const gd_checkpoint *checkpoint, gd_error *err);
 
 #endif

@@ -55,8 +55,9 @@ static const char *ending_of(const char *name, bool *checkpoint, uint64_t *step)
 
 bool gd_folder_has_file(const char *file)
 {
-    static const char *const own[] = { "adapter_config.json", "adapter_model.safetensors", "guerdon-adapter.json",
-                                       "optimizer.safetensors" };
+    static const char *const own[] = { "adapter_config.json",  "adapter_model.safetensors",
+                                       "guerdon-adapter.json", "optimizer.safetensors",
+                                       "config.json",          "model.safetensors" };
     const char *name;
 
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)

@@ -112,15 +112,20 @@ static gd_status check_file(const char *dir, const char *name, const json_t *fil
 
 static gd_status check_files(const char *dir, const json_t *root, const char *manifest, gd_error *err)
 {
-    static const char *const needed[] = { "adapter_config.json", "adapter_model.safetensors", "guerdon-adapter.json",
-                                          "optimizer.safetensors" };
+    static const char *const needed[2][4] = {
+        { "adapter_config.json", "adapter_model.safetensors", "guerdon-adapter.json", "optimizer.safetensors" },
+        { "config.json", "model.safetensors", "guerdon-adapter.json", "optimizer.safetensors" },
+    };
     const json_t *files, *value;
     const char *name;
     gd_status rc = gd_json_object(&files, root, "files", manifest, err);
 
-    for (size_t i = 0; !rc && i < sizeof needed / sizeof needed[0]; i++)
-        if (!json_object_get(files, needed[i]))
-            rc = gd_fail(err, GD_EFORMAT, "%s: \"files\" lacks \"%s\"", manifest, needed[i]);
+    for (size_t i = 0; !rc && i < 4; i++) {
+        const char *one = needed[json_object_get(files, "model.safetensors") != NULL][i];
+
+        if (!json_object_get(files, one))
+            rc = gd_fail(err, GD_EFORMAT, "%s: \"files\" lacks \"%s\"", manifest, one);
+    }
     if (rc)
         return rc;
     json_object_foreach((json_t *)files, name, value) {

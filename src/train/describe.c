@@ -19,11 +19,16 @@ static const char *given_or(const char *text, const char *otherwise) { return te
 
 /* ---- parts ---- */
 
+/* What learns. */
 static void put_lora(gd_result *out, json_t *into, const gd_training *t)
 {
     const gd_targets *targets = &t->targets;
     json_t *list;
 
+    if (t->settings.full) {
+        gd_put(out, into, "full", json_true());
+        return;
+    }
     gd_put_size(out, into, "lora_r", t->parts.rank);
     gd_put_real(out, into, "lora_alpha", t->parts.alpha);
     if (targets->pattern) {

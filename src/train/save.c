@@ -1,4 +1,4 @@
-/* save.c - writes a PEFT adapter. */
+/* save.c - writes a PEFT adapter or a model. */
 #include "train/save.h"
 
 #include "base/buf.h"
@@ -75,16 +75,39 @@ static void put_config(gd_buf *out, const gd_save_parts *parts)
     gd_buf_str(out, "  \"task_type\": \"SEQ_CLS\",\n  \"use_dora\": false,\n  \"use_rslora\": false\n}\n");
 }
 
+const char *gd_save_values(const gd_tuning *tuning)
+{
+    return tuning->weight_count ? "model.safetensors" : "adapter_model.safetensors";
+}
+
+/* The values, then the configuration, which it frees. */
+static gd_status save(gd_newdir *dir, const gd_save_parts *parts, const char *name, gd_buf *config, gd_error *err)
+{
+    gd_status rc = config->failed ? gd_fail_memory(err, config->len) : GD_OK;
+
+    if (!rc)
+        rc = gd_tensors_write(dir, gd_save_values(parts->tuning), parts->tuning, GD_TENSORS_VALUES, err);
+    if (!rc)
+        rc = gd_newdir_put(dir, name, config->data, config->len, err);
+    gd_buf_free(config);
+    return rc;
+}
+
 gd_status gd_adapter_save(gd_newdir *dir, const gd_save_parts *parts, gd_error *err)
 {
-    gd_status rc = gd_tensors_write(dir, "adapter_model.safetensors", parts->tuning, GD_TENSORS_VALUES, err);
     gd_buf config = { 0 };
 
-    if (rc)
-        return rc;
     put_config(&config, parts);
-    rc = config.failed ? gd_fail_memory(err, config.len)
-                       : gd_newdir_put(dir, "adapter_config.json", config.data, config.len, err);
+    return save(dir, parts, "adapter_config.json", &config, err);
+}
+
+gd_status gd_model_save(gd_newdir *dir, const gd_save_parts *parts, const gd_merge_source *base, gd_error *err)
+{
+    gd_buf config = { 0 };
+    const gd_status rc = gd_merge_config(&config, base, "float32", err);
+
+    if (!rc)
+        return save(dir, parts, "config.json", &config, err);
     gd_buf_free(&config);
     return rc;
 }

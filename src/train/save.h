@@ -1,4 +1,5 @@
-/* save.h - writes what has learnt as a PEFT adapter: adapter_config.json and adapter_model.safetensors.
+/* save.h - writes what has learnt as a PEFT adapter, adapter_config.json and adapter_model.safetensors, or as a whole
+ * model, config.json and model.safetensors.
  *
  * The names and keys are those of PEFT 0.21 for a sequence classifier (peft/utils/save_and_load.py), so that PeftModel
  * and AutoPeftModelForSequenceClassification load it, head included.  Values are fp32, the masters. */
@@ -6,6 +7,7 @@
 #define GD_TRAIN_SAVE_H
 
 #include "base/newdir.h"
+#include "reward/merge.h"
 #include "train/tuning.h"
 
 typedef struct gd_save_parts {
@@ -18,5 +20,12 @@ typedef struct gd_save_parts {
 
 /* Adds both files to the directory; the configuration last, since PEFT looks for it first. */
 gd_status gd_adapter_save(gd_newdir *dir, const gd_save_parts *parts, gd_error *err);
+
+/* The same for a model whose weights have all learnt; `base` has its configuration.  The values are fp32 whatever the
+ * precision: that rounds matrices alone, so a file of bf16 would have other embeddings, norms, biases and scores. */
+gd_status gd_model_save(gd_newdir *dir, const gd_save_parts *parts, const gd_merge_source *base, gd_error *err);
+
+/* The file of the values. */
+const char *gd_save_values(const gd_tuning *tuning);
 
 #endif

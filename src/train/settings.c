@@ -100,16 +100,22 @@ static gd_status whole(double *out, gd_number given, double otherwise, const cha
 static gd_status read_lora(gd_train_settings *s, gd_error *err)
 {
     const gd_train_options *o = &s->options;
+    const char *other = o->lora_r             ? "lora_r"
+                        : o->lora_alpha.given ? "lora_alpha"
+                        : o->lora_targets     ? "lora_targets"
+                                              : NULL;
     gd_status rc = count(&s->rank, o->lora_r, RANK, "lora_r", err);
 
+    s->full = o->full != 0;
     if (!rc)
         rc = positive(&s->alpha, o->lora_alpha, 2 * (double)s->rank, "lora_alpha", err);
-    if (!rc && o->init_adapter && (o->lora_r || o->lora_alpha.given || o->lora_targets))
+    if (!rc && s->full && (other || o->init_adapter))
         rc = gd_fail(err, GD_EUSAGE,
-                     "%s is given with init_adapter, whose ranks, scales and modules are kept; leave it out",
-                     o->lora_r             ? "lora_r"
-                     : o->lora_alpha.given ? "lora_alpha"
-                                           : "lora_targets");
+                     "%s is given with full, by which every weight learns, and no adapter; leave one of them out",
+                     other ? other : "init_adapter");
+    if (!rc && o->init_adapter && other)
+        rc = gd_fail(err, GD_EUSAGE,
+                     "%s is given with init_adapter, whose ranks, scales and modules are kept; leave it out", other);
     return rc;
 }
 

@@ -17,7 +17,8 @@ typedef struct gd_train_settings {
     size_t epoch_steps; /* by gd_train_settings_plan() */
     uint32_t seed;
     gd_keeping keeping;
-    bool trl; /* compat */
+    bool full; /* every weight learns */
+    bool trl;  /* compat */
 } gd_train_settings;
 
 /* Everything that the options say stays the caller's. Fails with GD_EUSAGE. */

@@ -9,6 +9,7 @@
 #include "quant-free/safetensors.h"
 #include "quant-free/st_write.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct tensor {
@@ -21,6 +22,7 @@ struct list {
     struct tensor *all; /* [count] */
     const gd_view **order;
     size_t count;
+    const char *lead; /* of all names */
 };
 
 /* ---- the list ---- */
@@ -37,7 +39,7 @@ static void add(struct list *list, const gd_view *view, float *values, const cha
 {
     struct tensor *t = &list->all[list->count];
 
-    gd_buf_printf(&t->name, "base_model.model.%s%s%s", view->name, part, moment);
+    gd_buf_printf(&t->name, "%s%s%s%s", list->lead, view->name, part, moment);
     t->values = values;
     t->view = *view;
     t->view.name = gd_buf_cstr(&t->name);
@@ -58,9 +60,10 @@ static void add_parameter(struct list *list, const gd_parameter *p, const gd_vie
 
 static gd_status make_list(struct list *list, const gd_tuning *tuning, gd_tensors which, gd_error *err)
 {
-    const size_t most = (2 * tuning->count + 1) * (which == GD_TENSORS_VALUES ? 1 : 2);
+    const size_t most = (2 * tuning->count + tuning->weight_count + 1) * (which == GD_TENSORS_VALUES ? 1 : 2);
     bool failed = false;
 
+    list->lead = tuning->weight_count ? "" : "base_model.model.";
     list->all = gd_alloc_zero(most, sizeof *list->all);
     list->order = gd_alloc(most, sizeof *list->order);
     if (!list->all || !list->order)
@@ -71,6 +74,8 @@ static gd_status make_list(struct list *list, const gd_tuning *tuning, gd_tensor
         add_parameter(list, &m->a, &m->view_a, ".lora_A.weight", which);
         add_parameter(list, &m->b, &m->view_b, ".lora_B.weight", which);
     }
+    for (size_t i = 0; i < tuning->weight_count; i++)
+        add_parameter(list, &tuning->weights[i].p, &tuning->weight_views[i], "", which);
     add_parameter(list, &tuning->head, &tuning->head_view, "", which);
     for (size_t i = 0; i < list->count; i++)
         failed |= list->all[i].view.name == NULL;
@@ -100,11 +105,19 @@ gd_status gd_tensors_write(gd_newdir *dir, const char *name, const gd_tuning *tu
 
 static gd_status check(const gd_view *is, const gd_view *want, const char *path, gd_error *err)
 {
-    if (is->dtype != GD_F32 || is->rank != 2 || is->shape[0] != want->shape[0] || is->shape[1] != want->shape[1])
+    const bool matrix = want->rank == 2;
+
+    if (is->dtype != GD_F32 || is->rank != want->rank || is->shape[0] != want->shape[0] ||
+        (matrix && is->shape[1] != want->shape[1])) {
+        char columns[32] = "";
+
+        if (matrix)
+            (void)snprintf(columns, sizeof columns, ", %zu", want->shape[1]);
         return gd_fail(err, GD_EFORMAT,
-                       "%s: the tensor \"%s\" has the type %s and %zu numbers, but F32 [%zu, %zu] is expected", path,
+                       "%s: the tensor \"%s\" has the type %s and %zu numbers, but F32 [%zu%s] is expected", path,
                        want->name, gd_dtype_name(is->dtype), is->bytes / gd_dtype_size(is->dtype), want->shape[0],
-                       want->shape[1]);
+                       columns);
+    }
     if (!gd_view_finite(is))
         return gd_fail(err, GD_EFORMAT, "%s: the tensor \"%s\" has a number that is not finite", path, want->name);
     return GD_OK;

@@ -1,6 +1,6 @@
 /* tensors.h - what has been learnt, in safetensors files: a tensor for each parameter's values, named as PEFT names it
- * ("base_model.model.MODULE.lora_A.weight"), or two for its moments, ".exp_avg" and ".exp_avg_sq" added to that name.
- * All are fp32. */
+ * ("base_model.model.MODULE.lora_A.weight"), or as in the model if all of it learns; or two for its moments, ".exp_avg"
+ * and ".exp_avg_sq" added to that name.  All are fp32. */
 #ifndef GD_TRAIN_TENSORS_H
 #define GD_TRAIN_TENSORS_H
 

@@ -116,6 +116,8 @@ static gd_status find_gradients(struct step *s, gd_error *err)
     release(s);
     if (!rc)
         rc = gd_tuning_fetch(s->trainer->tuning, s->trainer->learner, err);
+    if (!rc && s->options->still)
+        gd_tuning_still(s->trainer->tuning, s->options->still - 1);
     if (!rc)
         s->metrics->norm = gd_tuning_norm(s->trainer->tuning);
     s->metrics->work = gd_learner_work(s->trainer->learner);

@@ -21,6 +21,7 @@ typedef struct gd_trainer_options {
     gd_schedule schedule;
     size_t warmup, total;     /* steps */
     size_t batch, accumulate; /* items of a micro-batch, and micro-batches of a step */
+    size_t still;             /* 1 + the token whose row of the embedding has no gradient; 0: none */
     bool divide_twice;        /* Transformers 5.3's gradient: again divided by `accumulate` */
 } gd_trainer_options;
 

@@ -2,8 +2,10 @@
 #include "train/training.h"
 
 #include "base/error.h"
+#include "base/guard.h"
 #include "base/mem.h"
 #include "base/pool.h"
+#include "engine/bind.h"
 #include "quant-free/convert.h"
 #include "reward/advice.h"
 #include "reward/choose.h"
@@ -55,25 +57,72 @@ static gd_status check_head(const gd_training *t, const gd_view *head, const cha
 }
 
 /* The first values, of PyTorch's generator. */
+static gd_status first_values(gd_training *t, gd_error *err)
+{
+    double deviation = 0.02; /* Transformers' default of initializer_range */
+    gd_random random;
+    gd_status rc = GD_OK;
+
+    if (gd_config_has(t->model->config, "initializer_range"))
+        rc = gd_config_number(t->model->config, "initializer_range", &deviation, err);
+    if (rc)
+        return rc;
+    gd_random_seed(&random, t->settings.seed);
+    gd_tuning_begin(&t->tuning, &random, gd_model_head(t->model), deviation);
+    return GD_OK;
+}
+
 static gd_status begin_anew(gd_training *t, gd_error *err)
 {
     const gd_train_settings *s = &t->settings;
     const char *targets = s->options.lora_targets ? s->options.lora_targets : "all-linear";
-    double deviation = 0.02; /* Transformers' default of initializer_range */
-    gd_random random;
     gd_status rc = gd_targets_open(&t->targets, targets, t->model->plan, err);
 
     if (!rc)
         rc = check_head(t, gd_model_head(t->model), t->model->dir, err);
     if (!rc)
         rc = gd_tuning_open(&t->tuning, t->model->plan, &t->targets, s->rank, (float)(s->alpha / (double)s->rank), err);
-    if (!rc && gd_config_has(t->model->config, "initializer_range"))
-        rc = gd_config_number(t->model->config, "initializer_range", &deviation, err);
-    if (rc)
+    return rc ? rc : first_values(t, err);
+}
+
+/* All of the model: every weight must be there, in its shape. */
+static gd_status check_weights(const gd_training *t, gd_error *err)
+{
+    const gd_engine_parts parts = { .plan = t->model->plan,
+                                    .weights = t->model->weights,
+                                    .head = &t->tuning.head_view };
+    gd_bound *bound;
+    const gd_status rc = gd_bind(&bound, &parts, err);
+
+    gd_free(bound);
+    return rc;
+}
+
+static gd_status open_full(gd_training *t, gd_error *err)
+{
+    const gd_status rc = gd_tuning_open_full(&t->tuning, t->model->plan, err);
+
+    if (rc != GD_ENOMEM || !t->tuning.parameters)
         return rc;
-    gd_random_seed(&random, s->seed);
-    gd_tuning_begin(&t->tuning, &random, gd_model_head(t->model), deviation);
-    return GD_OK;
+    return gd_fail(
+        err, rc,
+        "full is given, but there is no memory for the model's %zu weights, which with gradients and moments "
+        "take 16 bytes each; an adapter takes less",
+        t->tuning.parameters);
+}
+
+static gd_status begin_full(gd_training *t, gd_error *err)
+{
+    const gd_special_ids *special = &t->model->encoder.special;
+    gd_status rc = check_head(t, gd_model_head(t->model), t->model->dir, err);
+
+    if (t->settings.trl && special->has_pad && gd_config_has(t->model->config, "pad_token_id"))
+        t->settings.trainer.still = special->pad + (size_t)1; /* PyTorch's padding_idx */
+    if (!rc)
+        rc = open_full(t, err);
+    if (!rc)
+        rc = check_weights(t, err);
+    return rc ? rc : first_values(t, err);
 }
 
 static gd_status check_modules(const gd_training *t, gd_error *err)
@@ -178,7 +227,7 @@ static gd_status begin_with(gd_training *t, const char *dir, gd_error *err)
 static gd_status open_tuning(gd_training *t, gd_error *err)
 {
     const char *init = t->settings.options.init_adapter;
-    const gd_status rc = init ? begin_with(t, init, err) : begin_anew(t, err);
+    const gd_status rc = init ? begin_with(t, init, err) : t->settings.full ? begin_full(t, err) : begin_anew(t, err);
 
     if (rc)
         return rc;
@@ -256,10 +305,11 @@ static size_t longest_of(const gd_train_data *data)
     return longest;
 }
 
-/* Gradients and moments have not been touched yet; an evaluation needs room for its rows. */
+/* Gradients and moments have not been touched yet, nor weights if all learn; an evaluation needs room for its rows. */
 static size_t other_bytes(const gd_training *t)
 {
-    const size_t parameters = 3 * t->tuning.parameters * sizeof(float);
+    const size_t arrays = t->settings.full ? 4 : 3;
+    const size_t parameters = arrays * t->tuning.parameters * sizeof(float);
 
     return parameters + (t->data.eval_count ? gd_engine_batch_bytes(t->engine, t->rows) : 0);
 }
@@ -293,6 +343,15 @@ static gd_status open_engine(gd_training *t, gd_error *err)
     return gd_learner_fit(t->learner, &need, &t->budget, err);
 }
 
+/* The weights that learn, as the file held them while it did not change: once it is known that there is room. */
+static gd_status read_weights(gd_training *t, gd_error *err)
+{
+    gd_guard_enter();
+    gd_tuning_begin_full(&t->tuning, t->model->weights);
+    gd_guard_leave();
+    return gd_weights_unchanged(t->model->weights, err);
+}
+
 gd_status gd_training_open(gd_training *t, gd_error *err)
 {
     gd_status rc = open_model(t, err);
@@ -303,7 +362,9 @@ gd_status gd_training_open(gd_training *t, gd_error *err)
         rc = gd_train_data_read(&t->data, &t->settings, &t->model->encoder, &t->notes, err);
     if (!rc)
         rc = plan_steps(t, err);
-    return rc ? rc : open_engine(t, err);
+    if (!rc)
+        rc = open_engine(t, err);
+    return !rc && t->settings.full && !t->settings.model.dry_run ? read_weights(t, err) : rc;
 }
 
 void gd_training_close(gd_training *t)

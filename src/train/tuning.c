@@ -34,19 +34,38 @@ static gd_view view_of(const gd_parameter *p, size_t rows, size_t cols, const ch
                       .bytes = p->count * sizeof(float) };
 }
 
-/* The modules are known with their ranks: makes room for their parameters. */
-static gd_status reserve(gd_tuning *tuning, gd_error *err)
+/* Room for the parameters that have been counted; the head has the last. */
+static gd_status reserve(gd_tuning *tuning, float **at, gd_error *err)
+{
+    tuning->parameters += tuning->plan->labels * tuning->plan->hidden;
+    tuning->memory = *at = gd_alloc_zero(tuning->parameters, ARRAYS * sizeof **at);
+    return *at ? GD_OK : gd_fail_memory(err, tuning->parameters * ARRAYS * sizeof **at);
+}
+
+static void take_head(gd_tuning *tuning, float *at)
 {
     const gd_plan *plan = tuning->plan;
-    const size_t head = plan->labels * plan->hidden;
-    float *at;
 
-    tuning->parameters = head;
+    take(&tuning->head, &at, plan->labels * plan->hidden);
+    tuning->head_view = view_of(&tuning->head, plan->labels, plan->hidden, plan->head);
+    tuning->learning = (gd_learning){ .lora = tuning->lora,
+                                      .head = true,
+                                      .weights = tuning->weight_views,
+                                      .weight_count = tuning->weight_count };
+}
+
+/* The modules are known with their ranks: makes room for their parameters. */
+static gd_status reserve_modules(gd_tuning *tuning, gd_error *err)
+{
+    const gd_plan *plan = tuning->plan;
+    float *at;
+    gd_status rc;
+
     for (size_t i = 0; i < tuning->count; i++)
         tuning->parameters += tuning->modules[i].rank * (tuning->modules[i].in + tuning->modules[i].out);
-    tuning->memory = at = gd_alloc_zero(tuning->parameters, ARRAYS * sizeof *at);
-    if (!at)
-        return gd_fail_memory(err, tuning->parameters * ARRAYS * sizeof *at);
+    rc = reserve(tuning, &at, err);
+    if (rc)
+        return rc;
     for (size_t i = 0; i < tuning->count; i++) {
         gd_tuned *m = &tuning->modules[i];
         gd_lora *lora = &tuning->lora[m->step];
@@ -59,9 +78,7 @@ static gd_status reserve(gd_tuning *tuning, gd_error *err)
         lora->b = &m->view_b;
         lora->rank = m->rank;
     }
-    take(&tuning->head, &at, head);
-    tuning->head_view = view_of(&tuning->head, plan->labels, plan->hidden, plan->head);
-    tuning->learning = (gd_learning){ .lora = tuning->lora, .head = true };
+    take_head(tuning, at);
     return GD_OK;
 }
 
@@ -94,12 +111,68 @@ gd_status gd_tuning_open(gd_tuning *tuning, const gd_plan *plan, const gd_target
         if (wanted)
             add_module(tuning, s, rank, scale);
     }
-    return rc ? rc : reserve(tuning, err);
+    return rc ? rc : reserve_modules(tuning, err);
+}
+
+/* The weights of the plan without the head. */
+static gd_status list_weights(gd_tuning *tuning, const gd_plan_weight **list, gd_error *err)
+{
+    const gd_plan *plan = tuning->plan;
+    const size_t all = gd_plan_weights(plan, list);
+
+    for (size_t i = 0; i < all; i++)
+        if (strcmp(list[i]->name, plan->head) != 0)
+            list[tuning->weight_count++] = list[i];
+    tuning->weights = gd_alloc_zero(all, sizeof *tuning->weights);
+    tuning->weight_views = gd_alloc_zero(all, sizeof *tuning->weight_views);
+    return tuning->weights && tuning->weight_views ? GD_OK : gd_fail_memory(err, all * sizeof *tuning->weight_views);
+}
+
+static size_t columns_of(const gd_plan_weight *w) { return w->rank == 2 ? w->shape[1] : 1; }
+
+static gd_status reserve_weights(gd_tuning *tuning, const gd_plan_weight *const *list, gd_error *err)
+{
+    float *at;
+    gd_status rc;
+
+    for (size_t i = 0; i < tuning->weight_count; i++)
+        tuning->parameters += list[i]->shape[0] * columns_of(list[i]);
+    rc = reserve(tuning, &at, err);
+    if (rc)
+        return rc;
+    for (size_t i = 0; i < tuning->weight_count; i++) {
+        const gd_plan_weight *w = list[i];
+
+        take(&tuning->weights[i].p, &at, w->shape[0] * columns_of(w));
+        tuning->weights[i].decays = w->rank == 2;
+        tuning->weight_views[i] = view_of(&tuning->weights[i].p, w->shape[0], columns_of(w), w->name);
+        tuning->weight_views[i].rank = w->rank;
+    }
+    take_head(tuning, at);
+    return GD_OK;
+}
+
+gd_status gd_tuning_open_full(gd_tuning *tuning, const gd_plan *plan, gd_error *err)
+{
+    const size_t most = GD_OP_MAX_WEIGHTS * plan->step_count;
+    const gd_plan_weight **list = gd_alloc(most, sizeof *list);
+    gd_status rc = open_lists(tuning, plan, err);
+
+    if (!rc && !list)
+        rc = gd_fail_memory(err, most * sizeof *list);
+    if (!rc)
+        rc = list_weights(tuning, list, err);
+    if (!rc)
+        rc = reserve_weights(tuning, list, err);
+    gd_free(list);
+    return rc;
 }
 
 void gd_tuning_close(gd_tuning *tuning)
 {
     gd_free(tuning->modules);
+    gd_free(tuning->weights);
+    gd_free(tuning->weight_views);
     gd_free(tuning->lora);
     gd_free(tuning->memory);
     *tuning = (gd_tuning){ 0 };
@@ -136,6 +209,16 @@ void gd_tuning_begin(gd_tuning *tuning, gd_random *random, const gd_view *head, 
             tuning->head.value[i] = (float)deviation * normal(random);
 }
 
+void gd_tuning_begin_full(gd_tuning *tuning, const gd_weights *weights)
+{
+    for (size_t i = 0; i < tuning->weight_count; i++) {
+        const gd_view *from = gd_weights_find(weights, tuning->weight_views[i].name);
+
+        gd_view_to_f32(from, tuning->weights[i].p.value);
+        gd_view_release(from, 0, from->bytes);
+    }
+}
+
 gd_status gd_tuning_import(gd_tuning *tuning, const gd_plan *plan, const gd_adapter *adapter, gd_error *err)
 {
     gd_status rc = open_lists(tuning, plan, err);
@@ -148,7 +231,7 @@ gd_status gd_tuning_import(gd_tuning *tuning, const gd_plan *plan, const gd_adap
             add_module(tuning, s, lora.rank, lora.scale);
         }
     if (!rc)
-        rc = reserve(tuning, err);
+        rc = reserve_modules(tuning, err);
     for (size_t i = 0; !rc && i < tuning->count; i++) {
         (void)gd_adapter_find(adapter, plan->steps[tuning->modules[i].step].lora, &lora);
         gd_view_to_f32(lora.a, tuning->modules[i].a.value);
@@ -168,7 +251,25 @@ gd_status gd_tuning_fetch(gd_tuning *tuning, gd_learner *learner, gd_error *err)
     for (size_t i = 0; !rc && i < tuning->count; i++)
         rc = gd_learner_lora(learner, tuning->modules[i].step, tuning->modules[i].a.gradient,
                              tuning->modules[i].b.gradient, err);
+    for (size_t i = 0; !rc && i < tuning->weight_count; i++)
+        rc = gd_learner_weight(learner, i, tuning->weights[i].p.gradient, err);
     return rc;
+}
+
+void gd_tuning_still(gd_tuning *tuning, size_t token)
+{
+    const gd_plan *plan = tuning->plan;
+    const char *embedding = NULL;
+
+    for (size_t s = 0; s < plan->step_count && !embedding; s++)
+        if (plan->steps[s].op == GD_OP_embedding)
+            embedding = plan->steps[s].w[0].name;
+    for (size_t i = 0; i < tuning->weight_count; i++) {
+        const gd_view *view = &tuning->weight_views[i];
+
+        if (embedding && !strcmp(view->name, embedding) && token < view->shape[0])
+            memset(tuning->weights[i].p.gradient + token * view->shape[1], 0, view->shape[1] * sizeof(float));
+    }
 }
 
 double gd_tuning_norm(const gd_tuning *tuning)
@@ -177,11 +278,18 @@ double gd_tuning_norm(const gd_tuning *tuning)
 
     for (size_t i = 0; i < tuning->count; i++)
         sum += gd_gradient_squares(&tuning->modules[i].a) + gd_gradient_squares(&tuning->modules[i].b);
+    for (size_t i = 0; i < tuning->weight_count; i++)
+        sum += gd_gradient_squares(&tuning->weights[i].p);
     return sqrt(sum);
 }
 
 void gd_tuning_step(gd_tuning *tuning, const gd_adam *adam, size_t step, double rate, double factor)
 {
+    gd_adam undecayed = *adam;
+
+    undecayed.decay = 0;
+    for (size_t i = 0; i < tuning->weight_count; i++)
+        gd_adam_step(tuning->weights[i].decays ? adam : &undecayed, &tuning->weights[i].p, step, rate, factor);
     for (size_t i = 0; i < tuning->count; i++) {
         gd_adam_step(adam, &tuning->modules[i].a, step, rate, factor);
         gd_adam_step(adam, &tuning->modules[i].b, step, rate, factor);

@@ -1,4 +1,5 @@
-/* tuning.h - the parameters that learn: LoRA matrices and the head, in fp32, with their gradients and moments.
+/* tuning.h - the parameters that learn: LoRA matrices and the head, or every weight of the model, in fp32, with their
+ * gradients and moments.
  *
  * The engine reads the values through views; whatever the model's precision, it rounds them itself, and the fp32 values
  * here are the masters, so that small updates are not lost.  (TRL keeps the head of a bf16 model, and its moments, in
@@ -19,10 +20,19 @@ typedef struct gd_tuned {
     gd_view view_a, view_b;
 } gd_tuned;
 
+/* A weight of the model that learns. */
+typedef struct gd_tuned_weight {
+    gd_parameter p;
+    bool decays; /* a matrix, not a norm or a bias */
+} gd_tuned_weight;
+
 typedef struct gd_tuning {
     const gd_plan *plan;
     gd_tuned *modules; /* [count] in the order of the plan */
     size_t count;
+    gd_tuned_weight *weights; /* [weight_count] all but the head, in the order of the plan; or none */
+    gd_view *weight_views;    /* [weight_count] named as in the plan */
+    size_t weight_count;
     gd_parameter head; /* [labels, hidden] */
     gd_view head_view;
     gd_lora *lora; /* [plan->step_count] for the engine */
@@ -35,9 +45,15 @@ typedef struct gd_tuning {
 gd_status gd_tuning_open(gd_tuning *tuning, const gd_plan *plan, const gd_targets *targets, size_t rank, float scale,
                          gd_error *err);
 
+/* Room for the parameters when every weight learns. */
+gd_status gd_tuning_open_full(gd_tuning *tuning, const gd_plan *plan, gd_error *err);
+
 /* The values at the beginning: A uniform in +-1 / sqrt(in) (PEFT's kaiming_uniform with a = sqrt 5), rounded to bf16
  * for a bf16 model, B zero; the head as it is, or, where the base has none, normal with a deviation. */
 void gd_tuning_begin(gd_tuning *tuning, gd_random *random, const gd_view *head, double deviation);
+
+/* Fills the weights other than the head with those of a checkpoint, whose names and shapes must be the plan's. */
+void gd_tuning_begin_full(gd_tuning *tuning, const gd_weights *weights);
 
 /* The same room with an adapter's values; all of its modules learn, with their own ranks and scales. */
 gd_status gd_tuning_import(gd_tuning *tuning, const gd_plan *plan, const gd_adapter *adapter, gd_error *err);
@@ -46,6 +62,9 @@ void gd_tuning_close(gd_tuning *tuning); /* all zero is fine */
 
 /* Takes the gradients of the learner's last run. */
 gd_status gd_tuning_fetch(gd_tuning *tuning, gd_learner *learner, gd_error *err);
+
+/* One row of the embedding has no gradient, as PyTorch's padding_idx. */
+void gd_tuning_still(gd_tuning *tuning, size_t token);
 
 /* The norm of all gradients; NaN or infinite if one of them is. */
 double gd_tuning_norm(const gd_tuning *tuning);

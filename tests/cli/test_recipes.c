@@ -129,6 +129,11 @@ static const struct bad {
     { "base_model: x", ":1:1: base_model is called model here" },
     { "dataset_name: x", ":1:1: dataset_name is called train here" },
     { "output_dir: x", ":1:1: output_dir is called output here" },
+    { "full_finetuning: true", ":1:1: full_finetuning is called full here" },
+    { "finetuning_type: full", ":1:1: finetuning_type: a LoRA adapter and the head are what is trained, or every "
+                               "weight with --full" },
+    { "use_peft: false", ":1:1: use_peft: a LoRA adapter and the head are what is trained, or every weight with "
+                         "--full" },
     { "lora_rank: 8", ":1:1: lora_rank is called lora_r here" },
     { "lora_target: all",
       ":1:1: lora_target is called lora_targets here: a list of names, or all-linear, the default" },
@@ -143,6 +148,7 @@ static const struct bad {
     { "finetuning_type: lora", ":1:1: finetuning_type: lora is what is done anyway: leave it out" },
     { "optim: adamw_torch_fused", ":1:1: optim: adamw_torch_fused is what is done anyway: leave it out" },
     { "report_to: none", ":1:1: report_to: none is what is done anyway: leave it out" },
+    { "full_finetuning: false", ":1:1: full_finetuning: false is what is done anyway: leave it out" },
     /* what there isn't */
     { "lora_dropout: 0.05", ":1:1: lora_dropout: dropout is not supported; TRL's RewardTrainer turns it off, too" },
     { "use_dora: true", ":1:1: use_dora: DoRA is not supported" },

@@ -18,6 +18,7 @@ static const struct row {
     { "train", "a", "b", AT(train.train), TEXT, 0, { 0 } },
     { "eval", "a", "N=b", AT(evals), WORDS, 0, { 0 } },
     { "output", "a", "b", AT(output), TEXT, 0, { 0 } },
+    { "full", NULL, NULL, AT(full), INDEX, 0, { 1, 0 } },
     { "lora-r", "8", "16", AT(train.lora_r), COUNT, 0, { 0 } },
     { "lora-alpha", "0", "1.5", AT(train.lora_alpha), NUMBER, 0, { 0 } },
     { "lora-targets", "q_proj,v_proj", ".*mlp.*", AT(train.lora_targets), TEXT, 0, { 0 } },

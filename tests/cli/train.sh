@@ -134,6 +134,29 @@ for signal in INT TERM; do
     done
 done
 
+# every weight learns: a model, and commands that score it
+"$guerdon" train --model "$base" --train pairs.jsonl --output 'a model' --full --precision fp32 --eval first.jsonl \
+    --best eval_loss --add-eos auto >out 2>err || fail "train --full: status $?"
+has 'the model is in a model' err
+has 'that model is in a model/best' err
+[ "$(grep -c '^    guerdon ' err)" -eq 2 ] || fail 'not two commands of a model'
+has "    guerdon score --model 'a model' --input first.jsonl --precision fp32" err
+grep '^    guerdon ' err >commands.sh
+sh -e commands.sh >pasted 2>said || fail "the commands of a model fail: $(cat said)"
+[ "$(grep -c '"margin"' pasted)" -eq 5 ] || fail 'the first set is not scored by the model'
+has 'the model was trained with max_length 512, add_eos auto (guerdon-adapter.json), used here too' said
+has 'library_name: transformers' 'a model/README.md'
+has 'AutoModelForSequenceClassification.from_pretrained("MODEL")' 'a model/README.md'
+has 'all 402,144 weights' 'a model/README.md'
+"$guerdon" inspect --model 'a model' >out 2>err || fail "inspect of a trained model: status $?"
+has 'full            yes' out
+printf '%s\n' "model: $base" 'train: pairs.jsonl' 'full: true' >full.yaml
+"$guerdon" train --recipe full.yaml --dry-run >out 2>err || fail "a recipe with full: status $?"
+has 'parameters      402,144 to train' out
+"$guerdon" train --recipe full.yaml --lora-r 8 --output bad >out 2>err
+[ $? -eq 2 ] || fail 'full with a rank is not refused'
+has 'lora_r is given with full, by which every weight learns, and no adapter; leave one of them out' err
+
 # mistakes that the library finds, in its words
 train 2 bad --clip -1
 has 'clip is -1' err

@@ -193,7 +193,7 @@ GUERDON_RECIPE=/nonexistent/r.yaml
 export GUERDON_RECIPE
 refuses 3 'guerdon: /nonexistent/r.yaml: No such file or directory' inspect
 unset GUERDON_RECIPE
-for flag in '--eval FILE' '--lora-r 8' '--epochs 2' '--fields a=b' '--compat trl'; do
+for flag in '--eval FILE' '--full' '--lora-r 8' '--epochs 2' '--fields a=b' '--compat trl'; do
     refuses 2 "guerdon: ${flag%% *} is for a training run: it needs --train FILE" inspect --model DIR $flag
 done
 refuses 2 'guerdon: --adapter is not for a training run, which begins with an adapter by --init-adapter' \
@@ -241,7 +241,7 @@ shows 'Flags for how to compute, which most people can leave out:' score --help
     /^    --(precision|isa|threads|graph)/ && !engine { exit 1 }'
 verdict 'score --help lists the flags of the engine among the others'
 "$guerdon" train --help | sed -n 's/^    --\([a-z-]*\).*/\1/p' | head -8 | tr '\n' ' ' >"$work/first"
-[ "$(cat "$work/first")" = 'model train eval output recipe lora-r lora-alpha lora-targets ' ]
+[ "$(cat "$work/first")" = 'model train eval output recipe full lora-r lora-alpha ' ]
 verdict "train --help begins with $(cat "$work/first")"
 run compare --help
 ! grep -q 'Flags for how' "$work/out"

@@ -6,6 +6,8 @@
 #include "base/json.h"
 #include "base/mem.h"
 
+#include <math.h>
+
 static int report(void *context, const gd_train_report *report)
 {
     test_run *run = context;
@@ -64,6 +66,22 @@ void run_open(test_run *run, const char *name)
     run->options.compat = "trl";
     run->options.learning_rate = (gd_number){ 1, 2e-3 };
     run->options.warmup_steps = (gd_number){ 1, 3 };
+}
+
+void run_open_full(test_run *run)
+{
+    open_any(run, "train-full");
+    run->model.precision = "fp32";
+    run->options.full = 1;
+    run->options.compat = "trl";
+    run->options.batch_size = 4;
+    run->options.grad_accum = 2;
+    run->options.epochs = (gd_number){ 1, 2 };
+    run->options.learning_rate = (gd_number){ 1, 1e-3 };
+    run->options.schedule = "linear";
+    run->options.warmup_steps = (gd_number){ 1, 2 };
+    run->options.center_rewards = (gd_number){ 1, 0.01 };
+    run->options.weight_decay = (gd_number){ 1, 0.5 };
 }
 
 void run_open_short(test_run *run)
@@ -187,18 +205,42 @@ json_t *run_log(const test_run *run)
 
 void run_same(const test_run *run, const char *a, const char *b)
 {
-    static const char *const names[] = { "adapter_model.safetensors", "adapter_config.json", "guerdon-adapter.json",
-                                         "log.jsonl" };
+    static const char *const names[2][4] = {
+        { "adapter_model.safetensors", "adapter_config.json", "guerdon-adapter.json", "log.jsonl" },
+        { "model.safetensors", "config.json", "guerdon-adapter.json", "log.jsonl" },
+    };
 
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    for (size_t i = 0; i < 4; i++) {
+        const char *name = names[run->options.full != 0][i];
         size_t len_a, len_b;
-        char *file_a = run_file(run, a, names[i], &len_a), *file_b = run_file(run, b, names[i], &len_b);
+        char *file_a = run_file(run, a, name, &len_a), *file_b = run_file(run, b, name, &len_b);
 
         if (len_a != len_b || memcmp(file_a, file_b, len_a) != 0)
-            fail_msg("%s of %s and of %s differ", names[i], a, b);
+            fail_msg("%s of %s and of %s differ", name, a, b);
         gd_free(file_a);
         gd_free(file_b);
     }
+}
+
+json_t *run_rehearse(test_run *run)
+{
+    enum { MORE = 1 << 15 };
+    const uint64_t before = run_digest(run);
+    gd_error err = { 0 };
+    json_t *result;
+    char *json;
+    gd_status rc;
+
+    run->model.dry_run = 1;
+    while ((rc = run_train(run, &json, &err)) == GD_ENOMEM && run->model.memory < 1 << 28)
+        run->model.memory += MORE;
+    run->model.dry_run = 0;
+    if (rc)
+        fail_msg("%s", err.text);
+    assert_true(run_digest(run) == before);
+    assert_ok(gd_json_parse(&result, json, strlen(json), "result", test_err));
+    gd_string_free(json);
+    return result;
 }
 
 void run_refuse(test_run *run, const char *name, gd_status status, const char *sentence)
@@ -252,6 +294,39 @@ void run_change_model(test_run *run, const char *name, const char *old, const ch
     }
 }
 
+static void check_figure(const json_t *want, const json_t *got, const char *key, double most)
+{
+    const double right = run_number(want, key), ours = run_number(got, key);
+
+    if (!(fabs(ours - right) <= most * fabs(right)))
+        fail_msg("step %.0f: %s is %.9g, but TRL had %.9g", run_number(got, "step"), key, ours, right);
+}
+
+static const struct figure {
+    const char *name;
+    double most; /* relative */
+} figures[] = {
+    { "loss", 1e-4 },       { "grad_norm", 1e-4 },  { "learning_rate", 1e-12 },
+    { "num_tokens", 0 },    { "min_reward", 1e-3 }, { "mean_reward", 1e-3 },
+    { "max_reward", 1e-3 }, { "accuracy", 0 },      { "margin", 1e-2 },
+    { "epoch", 1e-12 },     { "step", 0 },
+};
+
+static const char *const eval_figures[] = { "eval_loss",       "eval_accuracy",    "eval_margin",
+                                            "eval_min_reward", "eval_mean_reward", "eval_max_reward" };
+
+void run_check_history(const json_t *want, const json_t *got)
+{
+    const size_t steps = json_array_size(want) - 2;
+
+    assert_int_equal(json_array_size(got), steps + 2);
+    for (size_t i = 0; i < steps; i++)
+        for (size_t f = 0; f < sizeof figures / sizeof figures[0]; f++)
+            check_figure(json_array_get(want, i), json_array_get(got, i + 1), figures[f].name, figures[f].most);
+    for (size_t f = 0; f < sizeof eval_figures / sizeof eval_figures[0]; f++)
+        check_figure(json_array_get(want, steps + 1), json_array_get(got, steps + 1), eval_figures[f], 1e-3);
+}
+
 double run_number(const json_t *object, const char *key)
 {
     const json_t *value = json_object_get(object, key);
@@ -261,7 +336,7 @@ double run_number(const json_t *object, const char *key)
     return json_number_value(value);
 }
 
-void run_score(const test_run *run, const char *adapter, double *margin, double *mean)
+void run_score(const test_run *run, const char *result, double *margin, double *mean)
 {
     char path[TEST_PATH + 32];
     gd_options options = run->model;
@@ -271,8 +346,10 @@ void run_score(const test_run *run, const char *adapter, double *margin, double 
     size_t len, count = 0;
 
     (void)snprintf(path, sizeof path, "%s/scores.jsonl", run->root);
-    options.adapter = run_below(run, adapter);
-    options.max_length = 512;
+    if (run->options.full)
+        options.model = run_below(run, result);
+    else
+        options.adapter = run_below(run, result);
     options.truncate = GD_TRUNCATE_DROP;
     gd_file_options_init(&files);
     files.input = run->eval;

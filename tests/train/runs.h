@@ -21,6 +21,9 @@ typedef struct test_run {
 void run_open(test_run *run, const char *name);
 void run_close(test_run *run);
 
+/* The run of tests/data/golden/train-full, in which every weight learns, as TRL did it. */
+void run_open_full(test_run *run);
+
 /* Another output of the same run. */
 void run_output(test_run *run, const char *name);
 
@@ -45,8 +48,15 @@ char *run_file(const test_run *run, const char *output, const char *name, size_t
 /* A member, which must be a number. */
 double run_number(const json_t *object, const char *key);
 
-/* The mean margin, and the mean of all scores, of the pairs to evaluate on, scored with the adapter root/ADAPTER. */
-void run_score(const test_run *run, const char *adapter, double *margin, double *mean);
+/* The mean margin, and the mean of all scores, of the pairs to evaluate on, scored with the adapter, or model,
+ * root/RESULT. */
+void run_score(const test_run *run, const char *result, double *margin, double *mean);
+
+/* Compares a log with TRL's, whose last entry is the evaluation, the one before it a summary. */
+void run_check_history(const json_t *want, const json_t *got);
+
+/* What a dry run says, with more memory if that is too little; it writes nothing. */
+json_t *run_rehearse(test_run *run);
 
 /* Writes a file of the run's own, root/NAME. */
 void run_write(const test_run *run, const char *name, const char *text);

@@ -142,7 +142,7 @@ static void a_kill_at_any_call_loses_nothing(void **state)
 
     learnt_path(output, *state, "output");
     learnt_open(&l);
-    l.checkpoint.tokenizer = NULL;
+    l.checkpoint.base = NULL;
     for (unsigned way = 0; way < 4; way++) {
         size_t at = 1 + way;
 
@@ -205,7 +205,7 @@ static void kills_at_any_moment_lose_nothing(void **state)
     long longest;
 
     learnt_open(&l);
-    l.checkpoint.tokenizer = NULL;
+    l.checkpoint.base = NULL;
     gd_random_seed(&random, 1);
     longest = two_steps(&l, *state);
     for (size_t i = 0; i < KILLS || done->checkpoint <= 2; i++) {
@@ -275,7 +275,7 @@ static void a_call_that_fails_is_reported_and_loses_nothing(void **state)
 
     learnt_path(output, *state, "output");
     learnt_open(&l);
-    l.checkpoint.tokenizer = NULL;
+    l.checkpoint.base = NULL;
     live = gd_mem_live();
     fd = next_descriptor();
     for (unsigned way = 0; way < 8; way++) {
@@ -307,7 +307,7 @@ static void the_disk_has_it_before_it_counts(void **state)
         skip();
     }
     learnt_open(&l);
-    l.checkpoint.tokenizer = NULL;
+    l.checkpoint.base = NULL;
     make_output(&l, output);
     calls.no_exchange = false;
     calls_arm(0, 0);
@@ -385,7 +385,7 @@ static void so_it_is_when_writing(void **state)
 
     learnt_path(output, *state, "output");
     learnt_open(&l);
-    l.checkpoint.tokenizer = NULL;
+    l.checkpoint.base = NULL;
     make_output(&l, output);
     for (uint64_t n = 1, live = gd_mem_live(); rc; n++) {
         struct written done = { 4, 4, 0 };

@@ -14,40 +14,6 @@
 
 /* ---- against TRL ---- */
 
-static void check_figure(const json_t *want, const json_t *got, const char *key, double most)
-{
-    const double right = run_number(want, key), ours = run_number(got, key);
-
-    if (!(fabs(ours - right) <= most * fabs(right)))
-        fail_msg("step %.0f: %s is %.9g, but TRL had %.9g", run_number(got, "step"), key, ours, right);
-}
-
-static const struct figure {
-    const char *name;
-    double most; /* relative */
-} figures[] = {
-    { "loss", 1e-4 },       { "grad_norm", 1e-4 },  { "learning_rate", 1e-12 },
-    { "num_tokens", 0 },    { "min_reward", 1e-3 }, { "mean_reward", 1e-3 },
-    { "max_reward", 1e-3 }, { "accuracy", 0 },      { "margin", 1e-2 },
-    { "epoch", 1e-12 },     { "step", 0 },
-};
-
-static const char *const eval_figures[] = { "eval_loss",       "eval_accuracy",    "eval_margin",
-                                            "eval_min_reward", "eval_mean_reward", "eval_max_reward" };
-
-/* The last entry of TRL's history is the evaluation, the one before it a summary. */
-static void check_history(const json_t *want, const json_t *got)
-{
-    const size_t steps = json_array_size(want) - 2;
-
-    assert_int_equal(json_array_size(got), steps + 2);
-    for (size_t i = 0; i < steps; i++)
-        for (size_t f = 0; f < sizeof figures / sizeof figures[0]; f++)
-            check_figure(json_array_get(want, i), json_array_get(got, i + 1), figures[f].name, figures[f].most);
-    for (size_t f = 0; f < sizeof eval_figures / sizeof eval_figures[0]; f++)
-        check_figure(json_array_get(want, steps + 1), json_array_get(got, steps + 1), eval_figures[f], 1e-3);
-}
-
 static void check_tensor(const gd_view *want, const gd_view *got, const char *name)
 {
     const float *w = want->data, *g = got->data;
@@ -100,7 +66,7 @@ static void check_trl(const char *name, size_t accumulate, double center)
     test_data(path, sizeof path, dir);
     assert_ok(gd_json_load(&trl, path, 1 << 20, test_err));
     log = run_log(&run);
-    check_history(json_object_get(trl, "log_history"), log);
+    run_check_history(json_object_get(trl, "log_history"), log);
     (void)snprintf(dir, sizeof dir, "golden/%s/final", name);
     test_data(path, sizeof path, dir);
     check_adapter(path, run.output);

@@ -220,27 +220,6 @@ static void an_evaluation_that_is_stopped_is_done_again(void **state)
 
 /* ---- memory ---- */
 
-static json_t *rehearse(test_run *run)
-{
-    enum { MORE = 1 << 15 };
-    const uint64_t before = run_digest(run);
-    gd_error err = { 0 };
-    json_t *result;
-    char *json;
-    gd_status rc;
-
-    run->model.dry_run = 1;
-    while ((rc = run_train(run, &json, &err)) == GD_ENOMEM && run->model.memory < 1 << 28)
-        run->model.memory += MORE;
-    run->model.dry_run = 0;
-    if (rc)
-        fail_msg("%s", err.text);
-    assert_true(run_digest(run) == before);
-    assert_ok(gd_json_parse(&result, json, strlen(json), "result", test_err));
-    gd_string_free(json);
-    return result;
-}
-
 static void little_memory_changes_no_bit(void **state)
 {
     test_run run;
@@ -253,13 +232,13 @@ static void little_memory_changes_no_bit(void **state)
     run_open_short(&run);
     run_into(&run, "good");
     run_output(&run, "streamed");
-    result = rehearse(&run);
+    result = run_rehearse(&run);
     assert_true(json_is_false(json_object_get(result, "streamed")));
     assert_true(run_number(result, "layers_kept") == 3);
     least = (size_t)run_number(result, "least_memory_bytes");
     json_decref(result);
     run.model.memory = least - (2 << 20); /* the process isn't always as large */
-    result = rehearse(&run);
+    result = run_rehearse(&run);
     assert_true(json_is_true(json_object_get(result, "streamed")));
     assert_true(run_number(result, "layers_kept") == 0);
     json_decref(result);
@@ -298,7 +277,7 @@ static void a_rehearsal_says_what_a_run_takes(void **state)
     run_open_short(&run);
     run.options.epochs = (gd_number){ 1, 2 };
     run.options.max_steps = 0;
-    result = rehearse(&run);
+    result = run_rehearse(&run);
     assert_true(json_is_true(json_object_get(result, "dry_run")));
     assert_true(run_number(result, "steps") == 22); /* 44 pairs, twice, 4 a step */
     assert_true(run_number(result, "layers") == 3);
