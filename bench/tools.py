@@ -112,10 +112,13 @@ class Tools:
         if not self.peers:
             raise Missing('no peers: set PEERS=ENV, made by bench/peers/setup')
 
-    def peer(self, script, *args, env=None):
-        """The lines of JSON that a script in bench/peers prints."""
+    def peer(self, script, *args, env=None, newest=False):
+        """The lines of JSON that a script in bench/peers prints, in the environment of the newest TRL or the other."""
         self.need_peers()
-        out = self.run([f'{self.peers}/bin/python', f'{HERE}/peers/{script}', *map(str, args)], env)
+        python = f'{self.peers}{"-newest" if newest else ""}/bin/python'
+        if not os.path.exists(python):
+            raise Missing(f'no {python}; bench/peers/setup makes it')
+        out = self.run([python, f'{HERE}/peers/{script}', *map(str, args)], env)
         return [json.loads(line) for line in out.splitlines() if line.startswith('{')]
 
     # ---- models and texts ----

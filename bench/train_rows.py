@@ -1,10 +1,12 @@
 """The rows of the table that are about training: `make bench ROWS=train`."""
 import json
 import os
+import sys
 
 from tools import PAIRS, ROOT, Missing, median
 
 STEPS, STEP_PAIRS = 4, 16  # the first step, which touches all memory for the first time, doesn't count
+SEEDS, LEARNT, HELD_OUT = (1, 2, 3), 1024, 256  # of the comparison of accuracies
 FLAGS = ('--lora-r', '32', '--batch-size', '4', '--grad-accum', '4', '--learning-rate', '1e-4', '--quiet')
 
 
@@ -70,6 +72,40 @@ def speed(tools):
     return figure, None if times is None else times >= 6, {'pairs_per_s': ours, 'trl': found['trl']}
 
 
+def newest(tools):
+    """Guerdon, then the newest TRL."""
+    model, dtype = base(tools), 'bf16' if 'avx512bf16' in tools.isas else 'f32'
+    ours = median([rate(train(tools, model)[0]) for _ in range(tools.rounds)])
+    other = tools.peer('trl_train.py', model, PAIRS, STEPS * STEP_PAIRS, dtype, newest=True)[0]
+    times = ours / trl_rate(other)
+    return (f'{ours:.2f} pairs/s; TRL {other["trl"]} ({dtype}) {trl_rate(other):.2f}: {times:.2f}x', times >= 6,
+            {'pairs_per_s': ours, 'trl': other})
+
+
+def first_lines(source, count, to):
+    with open(source, encoding='utf-8') as f, open(to, 'w', encoding='utf-8') as out:
+        out.writelines(line for _, line in zip(range(count), f))
+    return to
+
+
+def accuracy(tools):
+    """The same pairs, seeds and learning rate; TRL takes half an hour for each seed on two cores."""
+    model, dtype = base(tools), 'bf16' if 'avx512bf16' in tools.isas else 'f32'
+    tools.run([sys.executable, f'{ROOT}/bench/train_data.py', tools.work])
+    pairs = first_lines(f'{tools.work}/hh-train.jsonl', LEARNT, f'{tools.work}/learnt.jsonl')
+    held = first_lines(f'{tools.work}/hh-eval.jsonl', HELD_OUT, f'{tools.work}/held.jsonl')
+    ours, theirs = [], []
+    for seed in SEEDS:
+        out = f'{tools.work}/accuracy-{seed}'
+        tools.run([f'{tools.build}/guerdon', 'train', '--model', model, '--train', pairs, '--eval', held, '--output', out,
+                   *FLAGS, '--warmup-steps', str(LEARNT // 160), '--seed', str(seed)])
+        with open(f'{out}/log.jsonl', encoding='utf-8') as f:
+            ours += [line['eval_accuracy'] for line in map(json.loads, f) if 'eval_accuracy' in line][-1:]
+        theirs.append(tools.peer('trl_train.py', model, pairs, LEARNT, dtype, held, 1e-4, seed)[0]['eval_accuracy'])
+    shown = [', '.join(f'{100 * a:.1f}' for a in some) for some in (ours, theirs)]
+    return (f'{shown[0]} %; TRL {shown[1]} %', median(ours) >= min(theirs), {'guerdon': ours, 'trl': theirs})
+
+
 def of_peak(tools):
     found = rounds(tools)
     parts = [rate(lines, 'linear_gflop') / peak for (lines, _), peak in zip(found['guerdon'], found['peak'])]
@@ -108,9 +144,12 @@ def streamed(tools):
 
 ROWS = {
     'train': ('training: SmolLM2-135M, r = 32, all projections, batch 4 x 4, HH pairs', '>= 6x TRL', speed),
+    'train-newest': ('the same, against the newest TRL', '>= 6x TRL', newest),
     'train-peak': ('the same, linear layers on rows actually computed', '>= 0.70 of peak', of_peak),
     'train-memory': ('the same, peak memory', '<= 0.5x TRL', memory),
     'train-threads': ('training, threads', '2 threads >= 1.85x one thread', threads),
+    'train-accuracy': ('accuracy on 256 held-out HH pairs after 1,024, r = 32, learning rate 1e-4, 3 seeds',
+                       "within TRL's own spread, or better", accuracy),
     'train-7b': ('training: layers of the 7B shape, one step of 16 pairs, --memory 6G, layers computed again',
                  'peak resident <= 6 GiB, >= 0.85 of the resident rate', streamed),
 }
