@@ -188,27 +188,14 @@ static void finish_in_place(const gd_gemm_job *job, size_t panel, size_t row, si
         finish_panel(job, panel, row, count, sum, lora_sum, room, (struct target){ sum, GD_F32, GD_GEMM_PANEL });
 }
 
-/* To train, gate or up of a panel, rounded. */
-static void keep_panel(const gd_gemm_gated *g, unsigned which, size_t panel, size_t row, size_t count,
-                       const float *values)
-{
-    const size_t size = gd_dtype_size(g->keep), cols = panel_cols(&g->jobs[0], panel);
-    char *to = (char *)g->kept[which] + (row * g->kept_stride + panel * GD_GEMM_PANEL) * size;
-
-    for (size_t r = 0; r < count; r++)
-        g->rows->copy(cols, values + r * GD_GEMM_PANEL, GD_F32, to + r * g->kept_stride * size, g->keep);
-}
-
 /* Applies each row's gate to its values. */
 static void finish_gated(const gd_gemm_gated *g, size_t panel, size_t row, size_t count, float *gate, float *up,
                          float *lora_sum, const struct room *room)
 {
+    const size_t size = gd_dtype_size(g->dtype), kept = (row * g->kept_stride + panel * GD_GEMM_PANEL) * size;
+
     finish_in_place(&g->jobs[0], panel, row, count, gate, lora_sum, room);
     finish_in_place(&g->jobs[1], panel, row, count, up, lora_sum, room);
-    if (g->kept[0]) {
-        keep_panel(g, 0, panel, row, count, gate);
-        keep_panel(g, 1, panel, row, count, up);
-    }
     g->rows->gated(&(gd_gated_job){
         .rows = count,
         .cols = panel_cols(&g->jobs[0], panel),
@@ -216,9 +203,11 @@ static void finish_gated(const gd_gemm_gated *g, size_t panel, size_t row, size_
         .gate = gate,
         .up = up,
         .in_stride = GD_GEMM_PANEL,
-        .out = (char *)g->y + (row * g->stride + panel * GD_GEMM_PANEL) * gd_dtype_size(g->dtype),
+        .out = (char *)g->y + (row * g->stride + panel * GD_GEMM_PANEL) * size,
         .type = g->dtype,
         .out_stride = g->stride,
+        .kept = { g->kept[0] ? (char *)g->kept[0] + kept : NULL, g->kept[0] ? (char *)g->kept[1] + kept : NULL },
+        .kept_stride = g->kept_stride,
     });
 }
 

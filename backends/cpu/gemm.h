@@ -152,8 +152,7 @@ typedef struct gd_gemm_gated {
     void *y; /* [m, n], `stride` elements from row to row */
     gd_dtype dtype;
     size_t stride;
-    void *kept[2]; /* to train: gate and up, [m, n] of the type `keep`; or NULL */
-    gd_dtype keep;
+    void *kept[2]; /* to train: gate and up, [m, n] of the same type; or NULL */
     size_t kept_stride;
 } gd_gemm_gated;
 

@@ -204,7 +204,6 @@ void gd_cpu_gated_linears(gd_device *device, const gd_call *linears, const gd_ca
                                         .dtype = gated->out.dtype,
                                         .stride = gated->out.stride,
                                         .kept = { gated->kept[0].data, gated->kept[1].data },
-                                        .keep = gated->kept[0].dtype,
                                         .kept_stride = gated->kept[0].stride },
                       device->pool, (char *)device->linear_scratch + parts.work);
 }

@@ -61,11 +61,8 @@ void gd_cpu_rope(gd_device *device, const gd_call *call)
 static void gated_row(const gd_row_kernels *kernels, const void *context, size_t r)
 {
     const gd_call *call = context;
+    const bool keeps = call->kept[0].data;
 
-    /* First, since the output may overwrite an input. */
-    for (size_t i = 0; i < 2 && call->kept[i].data; i++)
-        kernels->copy(call->out.cols, gd_cpu_line(&call->in[i], r), GD_F32, gd_cpu_line(&call->kept[i], r),
-                      call->kept[i].dtype);
     kernels->gated(&(gd_gated_job){
         .rows = 1,
         .cols = call->out.cols,
@@ -74,6 +71,7 @@ static void gated_row(const gd_row_kernels *kernels, const void *context, size_t
         .up = gd_cpu_line(&call->in[1], r),
         .out = gd_cpu_line(&call->out, r),
         .type = call->out.dtype,
+        .kept = { keeps ? gd_cpu_line(&call->kept[0], r) : NULL, keeps ? gd_cpu_line(&call->kept[1], r) : NULL },
     });
 }
 

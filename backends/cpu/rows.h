@@ -85,6 +85,8 @@ typedef struct gd_gated_job {
     void *out; /* may be gate or up where it is F32 and strides agree */
     gd_dtype type;
     size_t out_stride;
+    void *kept[2]; /* to train: gate and up, of the same type, `kept_stride` elements from row to row; or NULL */
+    size_t kept_stride;
 } gd_gated_job;
 
 /* The gradient of a norm's input. */

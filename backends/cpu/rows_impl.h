@@ -89,11 +89,26 @@ INLINE void gated_row(size_t n, gd_activation act, const float *gate, const floa
         v_write(out, type, i, n - i, v_mul(activate(act, v_load_some(gate + i, n - i)), v_load_some(up + i, n - i)));
 }
 
+/* First, since the output may overwrite an input. */
+INLINE void gated_keep(const gd_gated_job *job, size_t r, gd_dtype type)
+{
+    const size_t at = r * job->kept_stride * gd_dtype_size(type), n = job->cols;
+    const float *gate = job->gate + r * job->in_stride, *up = job->up + r * job->in_stride;
+
+    for (size_t i = 0; i < n; i += 16) {
+        v_write((char *)job->kept[0] + at, type, i, n - i, v_load_some(gate + i, n - i));
+        v_write((char *)job->kept[1] + at, type, i, n - i, v_load_some(up + i, n - i));
+    }
+}
+
 INLINE void gated_rows(const gd_gated_job *job, gd_activation act, gd_dtype type)
 {
-    for (size_t r = 0; r < job->rows; r++)
+    for (size_t r = 0; r < job->rows; r++) {
+        if (job->kept[0])
+            gated_keep(job, r, type);
         gated_row(job->cols, act, job->gate + r * job->in_stride, job->up + r * job->in_stride,
                   (char *)job->out + r * job->out_stride * gd_dtype_size(type), type);
+    }
 }
 
 static void row_gated(const gd_gated_job *job)
