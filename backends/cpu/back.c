@@ -1,6 +1,7 @@
-/* back.c - the backward twins that work row by row, and running sums over rows. */
+/* back.c - the backward twins that work row by row. */
 #include "backends/cpu/back.h"
 
+#include "backends/cpu/outer.h"
 #include "backends/cpu/over_rows.h"
 #include "backends/cpu/weight.h"
 #include "base/mem.h"
@@ -14,23 +15,22 @@ struct weight_sums {
     const float *r; /* rms_norm: of each head of each row */
 };
 
+enum { TASK_COLS = 64 };
+
 static void run_columns(gd_device *device, const struct weight_sums *sums, size_t cols, gd_task *task)
 {
-    gd_pool_run(device->pool, (cols + GD_OUTER_COLS - 1) / GD_OUTER_COLS, task, (void *)sums);
+    gd_pool_run(device->pool, (cols + TASK_COLS - 1) / TASK_COLS, task, (void *)sums);
 }
 
 /* Columns of a task, from `first` on. */
-static size_t columns_of(size_t cols, size_t first)
-{
-    return cols - first < GD_OUTER_COLS ? cols - first : GD_OUTER_COLS;
-}
+static size_t columns_of(size_t cols, size_t first) { return cols - first < TASK_COLS ? cols - first : TASK_COLS; }
 
 static void embedding_task(void *context, size_t index, unsigned worker)
 {
     const struct weight_sums *s = context;
     const gd_back_call *call = s->call;
     const gd_tile *tile = call->tile;
-    const size_t first = index * GD_OUTER_COLS, count = columns_of(call->d_out.cols, first);
+    const size_t first = index * TASK_COLS, count = columns_of(call->d_out.cols, first);
 
     (void)worker;
     for (size_t r = call->d_out.rows; r-- > 0;)
@@ -55,7 +55,7 @@ static void norm_weight_task(void *context, size_t index, unsigned worker)
     const struct weight_sums *s = context;
     const gd_back_call *call = s->call;
     const size_t heads = norm_heads(&call->params), cols = norm_cols(call);
-    const size_t first = index * GD_OUTER_COLS, count = columns_of(cols, first);
+    const size_t first = index * TASK_COLS, count = columns_of(cols, first);
     float *sum = (float *)call->d_w[0].data + first;
 
     (void)worker;
@@ -209,64 +209,11 @@ void gd_cpu_head_back(gd_device *device, const gd_back_call *call)
     if (call->d_in[0].data) /* the head may learn alone */
         gd_cpu_over_rows(device, call->d_out.rows, call->d_in[0].cols * call->d_out.cols, head_row, call);
     if (call->d_w[0].data)
-        gd_cpu_outer(device, &call->d_out, &call->in[0], &call->d_w[0], device->linear_scratch);
+        gd_cpu_outer(device, &(gd_cpu_outer_job){ call->d_out, call->in[0], call->d_w[0] }, 1, device->linear_scratch);
 }
 
 void gd_cpu_clear(gd_device *device, const gd_tensor *tensor)
 {
     (void)device;
     memset(tensor->data, 0, tensor->rows * tensor->stride * gd_dtype_size(tensor->dtype));
-}
-
-/* ---- running sums over rows ---- */
-
-struct outer {
-    const gd_device *device;
-    const gd_tensor *a, *b, *sums;
-    float *packed, *workers;
-};
-
-enum { PACK_COLS = 16, COLS = GD_OUTER_COLS };
-
-static void pack_task(void *context, size_t index, unsigned worker)
-{
-    const struct outer *o = context;
-    const size_t first = index * PACK_COLS, left = o->a->cols - first, words = GD_OUTER_WORDS(o->a->rows);
-
-    (void)worker;
-    o->device->rows->pack_outer(o->a->rows, left < PACK_COLS ? left : PACK_COLS,
-                                (const char *)o->a->data + first * gd_dtype_size(o->a->dtype), o->a->stride,
-                                o->a->dtype, o->packed + first * words);
-}
-
-static void outer_task(void *context, size_t index, unsigned worker)
-{
-    const struct outer *o = context;
-    const size_t first = index * COLS, left = o->b->cols - first;
-
-    o->device->rows->outer(&(gd_outer_job){
-        .rows = o->a->rows,
-        .a_cols = o->a->cols,
-        .a = o->packed,
-        .b = (const char *)o->b->data + first * gd_dtype_size(o->b->dtype),
-        .b_cols = left < COLS ? left : COLS,
-        .b_stride = o->b->stride,
-        .type = o->b->dtype,
-        .sum = (float *)o->sums->data + first,
-        .sum_stride = o->sums->stride,
-        .scratch = o->workers + worker * GD_OUTER_FLOATS(o->a->rows),
-    });
-}
-
-size_t gd_cpu_outer_bytes(size_t rows, size_t a_cols, unsigned threads)
-{
-    return (GD_OUTER_WORDS(rows) * a_cols + threads * GD_OUTER_FLOATS(rows)) * sizeof(float);
-}
-
-void gd_cpu_outer(gd_device *device, const gd_tensor *a, const gd_tensor *b, const gd_tensor *sums, void *scratch)
-{
-    struct outer o = { device, a, b, sums, scratch, (float *)scratch + GD_OUTER_WORDS(a->rows) * a->cols };
-
-    gd_pool_run(device->pool, (a->cols + PACK_COLS - 1) / PACK_COLS, pack_task, &o);
-    gd_pool_run(device->pool, (b->cols + COLS - 1) / COLS, outer_task, &o);
 }

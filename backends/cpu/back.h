@@ -16,11 +16,6 @@ void gd_cpu_clear(gd_device *device, const gd_tensor *tensor);
     [GD_OP_gated] = gd_cpu_gated_back, [GD_OP_add] = gd_cpu_add_back, [GD_OP_last_row] = gd_cpu_last_row_back,       \
     [GD_OP_head] = gd_cpu_head_back
 
-/* Adds a tile's part of running sums: sums[i][j] = fma(a[row][i], b[row][j], sums[i][j]).  scratch:
- * gd_cpu_outer_bytes(). */
-void gd_cpu_outer(gd_device *device, const gd_tensor *a, const gd_tensor *b, const gd_tensor *sums, void *scratch);
-size_t gd_cpu_outer_bytes(size_t rows, size_t a_cols, unsigned threads);
-
 /* Scratch space for plans within these limits: for linears and for norms in device->linear_scratch, and in
  * device->attention_scratch. */
 size_t gd_linear_back_scratch_bytes(const gd_limits *limits, gd_dtype operand, unsigned threads);

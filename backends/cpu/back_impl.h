@@ -100,58 +100,7 @@ static void row_gated_back(const gd_gated_back_job *job)
         gated_back_as(job, GD_ACT_GELU_TANH, job->type);
 }
 
-/* ---- running sums over rows ----
- *
- * Both operands are packed in pairs of rows, the last pair first; within a pair the odd row is taken first.  A missing
- * row at the end is zero.  So a product in the order of section 3 is the running sum from the last row to the first. */
-
-/* The place of a row among packed numbers. */
-INLINE size_t outer_place(size_t rows, size_t row) { return ((rows + 1) / 2 - 1 - row / 2) * 2 + row % 2; }
-
-/* A word of a row pair: of row 2 * pair + 1, if there is one, and of row 2 * pair. */
-INLINE v16 outer_pair(const void *x, size_t row_bytes, size_t rows, size_t pair, size_t i, size_t left)
-{
-    const unsigned char *even = (const unsigned char *)x + 2 * pair * row_bytes;
-    const v16 low = v_read(even, GD_BF16, i, left);
-    const v16 high = 2 * pair + 1 < rows ? v_read(even + row_bytes, GD_BF16, i, left) : v_zero();
-
-    return v_pairs(low, high);
-}
-
-/* 16 words of the operand, of columns i ..., at place `at`: of a row, or of a pair of rows. */
-INLINE v16 outer_words(enum form form, const void *x, size_t stride, gd_dtype type, size_t rows, size_t at, size_t i,
-                       size_t left)
-{
-    const size_t row_bytes = stride * gd_dtype_size(type), pairs = (rows + 1) / 2;
-    size_t row;
-
-    if (in_pairs(form))
-        return outer_pair(x, row_bytes, rows, pairs - 1 - at, i, left);
-    row = (pairs - 1 - at / 2) * 2 + at % 2;
-    return row < rows ? v_read((const unsigned char *)x + row * row_bytes, type, i, left) : v_zero();
-}
-
-INLINE size_t outer_depth(size_t rows) { return rows + rows % 2; }
-
-/* packed[column][word] */
-static void row_pack_outer(size_t rows, size_t cols, const void *a, size_t stride, gd_dtype type, float *packed)
-{
-    const enum form form = form_of(type);
-    const size_t count = words(form, outer_depth(rows)), line = GD_OUTER_WORDS(rows);
-    v16 square[16];
-    float turned[16 * 16];
-
-    for (size_t c = 0; c < cols; c += 16)
-        for (size_t at = 0; at < count; at += 16) {
-            const size_t left = count - at < 16 ? count - at : 16;
-
-            for (size_t i = 0; i < 16; i++)
-                square[i] = i < left ? outer_words(form, a, stride, type, rows, at + i, c, cols - c) : v_zero();
-            v_transpose(square, turned, 16);
-            for (size_t i = 0; i < 16 && c + i < cols; i++)
-                memcpy(packed + (c + i) * line + at, turned + i * 16, left * sizeof *turned);
-        }
-}
+/* ---- running sums over words ---- */
 
 /* Some lines by the columns. */
 INLINE void outer_lines(enum form form, size_t rows, size_t vectors, size_t depth, lines a, lines b, lines sum)
@@ -191,32 +140,4 @@ static void outer_sums(enum form form, size_t a_cols, size_t vectors, size_t dep
         else
             outer_block(NUMBERS, a_cols, vectors, here, from, by, sum);
     }
-}
-
-/* A task reads a few columns of every row, which lie far apart and are often in no cache; prefetched this many words
- * ahead. */
-enum { OUTER_AHEAD = 12 };
-
-INLINE void outer_expect(const gd_outer_job *job, enum form form, size_t at)
-{
-    const size_t size = gd_dtype_size(job->type), each = in_pairs(form) ? 2 : 1;
-
-    for (size_t back = at * each; back < (at + 1) * each && back < job->rows; back++)
-        for (size_t byte = 0; byte < job->b_cols * size; byte += 64)
-            __builtin_prefetch((const char *)job->b + (job->rows - 1 - back) * job->b_stride * size + byte, 0, 3);
-}
-
-static void row_outer(const gd_outer_job *job)
-{
-    const enum form form = form_of(job->type);
-    const size_t depth = outer_depth(job->rows), vectors = (job->b_cols + 15) / 16, width = vectors * 16;
-
-    for (size_t at = 0; at < words(form, depth); at++) {
-        outer_expect(job, form, at + OUTER_AHEAD);
-        for (size_t c = 0; c < job->b_cols; c += 16)
-            v_store(job->scratch + at * width + c,
-                    outer_words(form, job->b, job->b_stride, job->type, job->rows, at, c, job->b_cols - c));
-    }
-    outer_sums(form, job->a_cols, vectors, depth, (lines){ (float *)job->a, GD_OUTER_WORDS(job->rows) },
-               (lines){ job->scratch, width }, (lines){ job->sum, job->sum_stride });
 }

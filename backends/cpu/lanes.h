@@ -16,6 +16,8 @@
  *
  *     v_fma_pairs(a, b, c)     the odd elements' v_fma, then the even ones'
  *     v_pairs(even, odd)       of values that are bf16      v_even_of(pairs)     with zero for the odd elements
+ *     v_pairs_of_even(a, b)    a's even elements with those of b      v_pairs_of_odd(a, b)  the same of the odd ones
+ *     v_store_rounded(evens, pairs, even, odd)  rounds to bf16 what isn't denormal: even by themselves, and pairs
  *
  * This header adds rows whose length is not a multiple of 16: missing lanes read as zero, and are not written.
  * Like every kernel header it holds only `static inline` functions: otherwise the linker might keep an AVX-512 copy
@@ -33,6 +35,9 @@
 static inline v16 v_fma_pairs(v16 a, v16 b, v16 c) { return v_fma(a, b, c); }
 static inline v16 v_pairs(v16 even, v16 odd) { return (void)even, odd; }
 static inline v16 v_even_of(v16 pairs) { return pairs; }
+static inline v16 v_pairs_of_even(v16 a, v16 b) { return (void)a, b; }
+static inline v16 v_pairs_of_odd(v16 a, v16 b) { return (void)a, b; }
+static inline void v_store_rounded(void *p, float *pairs, v16 a, v16 b) { (void)p, (void)pairs, (void)a, (void)b; }
 #endif
 
 static inline v16 v_zero(void) { return v_set(0.0f); }

@@ -2,6 +2,7 @@
 #include "backends/cpu/back.h"
 
 #include "backends/cpu/linear.h"
+#include "backends/cpu/outer.h"
 #include "backends/cpu/over_rows.h"
 #include "backends/cpu/weight.h"
 #include "quant-free/bf16.h"
@@ -20,7 +21,7 @@ struct parts {
 
 static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
-/* learned: the columns of gradients whose sums over rows are wanted, at most. */
+/* learned: outputs whose weights learn, at most. */
 static struct parts divide(size_t rows, size_t out, size_t rank, size_t learned, unsigned threads)
 {
     struct parts p = { .sums = gd_cpu_line_up(gd_gemm_rows_bytes(rows, out)) };
@@ -28,8 +29,8 @@ static struct parts divide(size_t rows, size_t out, size_t rank, size_t learned,
     p.e = p.sums + gd_cpu_line_up(rows * rank * sizeof(float));
     p.packed = p.e + gd_cpu_line_up(rows * rank * sizeof(float));
     p.work = p.packed + gd_cpu_line_up(gd_gemm_rows_bytes(rows, rank));
-    p.bytes = p.work + larger(gd_gemm_scratch_bytes(rows, threads),
-                              gd_cpu_outer_bytes(rows, larger(larger(rank, learned), 16), threads));
+    p.bytes = p.work +
+              larger(gd_gemm_scratch_bytes(rows, threads), gd_cpu_outer_bytes(rows, 2 * rank + learned + 1, threads));
     return p;
 }
 
@@ -104,19 +105,26 @@ static void input_gradients(gd_device *device, const gd_back_call *call, const s
     gd_gemm_run(&job, 1, device->pool, scratch + parts->work);
 }
 
-/* W' and the bias': the sums of g * x and of 1 * g. */
-static void weight_gradients(gd_device *device, const gd_back_call *call, void *work)
+/* A', B', W' and the bias', as far as they learn: the sums of e * x, g * (A x), g * x and 1 * g. */
+static void weight_gradients(gd_device *device, const gd_back_call *call, const gd_tensor *e, void *work)
 {
     static const gd_bf16 one_bf16 = 0x3F80;
     static const float one_f32 = 1.0f;
     const gd_tensor *g = &call->d_out;
     const gd_tensor ones = { device->operand == GD_BF16 ? (void *)&one_bf16 : (void *)&one_f32, device->operand,
                              g->rows, 1, 0 };
+    gd_cpu_outer_job jobs[GD_CPU_OUTER_JOBS];
+    size_t count = 0;
 
+    if (call->d_a.data)
+        jobs[count++] = (gd_cpu_outer_job){ *e, call->in[0], call->d_a };
+    if (call->d_b.data)
+        jobs[count++] = (gd_cpu_outer_job){ call->kept[0], *g, call->d_b };
     if (call->d_w[0].data)
-        gd_cpu_outer(device, g, &call->in[0], &call->d_w[0], work);
+        jobs[count++] = (gd_cpu_outer_job){ *g, call->in[0], call->d_w[0] };
     if (call->d_w[1].data)
-        gd_cpu_outer(device, &ones, g, &call->d_w[1], work);
+        jobs[count++] = (gd_cpu_outer_job){ ones, *g, call->d_w[1] };
+    gd_cpu_outer(device, jobs, count, work);
 }
 
 void gd_cpu_linear_back(gd_device *device, const gd_back_call *call)
@@ -127,16 +135,12 @@ void gd_cpu_linear_back(gd_device *device, const gd_back_call *call)
     char *scratch = device->linear_scratch;
     const gd_gemm_rows g = gd_cpu_rows_of(device, scratch + parts.g, d_out->data, d_out->stride, d_out->rows,
                                           d_out->cols);
-    gd_tensor e;
+    gd_tensor e = { 0 };
 
     assert(d_out->rows <= GD_GEMM_ROWS && d_out->dtype == device->operand);
     if (call->b)
         e = inner_gradients(device, call, &parts, g);
     if (call->d_in[0].data)
         input_gradients(device, call, &parts, g, call->b ? &e : NULL);
-    if (call->d_a.data)
-        gd_cpu_outer(device, &e, &call->in[0], &call->d_a, scratch + parts.work);
-    if (call->d_b.data)
-        gd_cpu_outer(device, &call->kept[0], d_out, &call->d_b, scratch + parts.work);
-    weight_gradients(device, call, scratch + parts.work);
+    weight_gradients(device, call, &e, scratch + parts.work);
 }

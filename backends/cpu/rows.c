@@ -41,23 +41,25 @@ size_t gd_attention_line_floats(size_t rows, size_t group, size_t head_dim)
     return floats;
 }
 
-/* Turned keys and values, keys, what a tile needs, and three lines of words for each line of the job. */
+/* Turned keys and values, keys, what a tile needs, and for each line of the job three lines of words
+ * and a number. */
 size_t gd_query_back_floats(size_t lines, size_t head_dim)
 {
     size_t width, count;
 
     if (!gd_add(head_dim, 15, &width) || !gd_mul(lines, 3, &count) ||
         !gd_add(count, 3 * GD_ATTENTION_KEYS + GD_ATTENTION_TILE, &count) || !gd_mul(count, width, &count) ||
-        !gd_add(count, 2 * GD_ATTENTION_TILE * GD_ATTENTION_KEYS, &count))
+        !gd_add(count, 2 * GD_ATTENTION_TILE * GD_ATTENTION_KEYS, &count) || !gd_add(count, lines, &count))
         return 0;
     return count;
 }
 
+/* The sums of keys and values, and of a chunk of lines their queries, gradients and two numbers for each key. */
 size_t gd_key_back_floats(size_t head_dim)
 {
     size_t width, count;
 
-    if (!gd_add(head_dim, 15, &width) || !gd_mul(width, 8 * GD_ATTENTION_KEYS, &count) ||
+    if (!gd_add(head_dim, 15, &width) || !gd_mul(width, 4 * GD_ATTENTION_KEYS, &count) ||
         !gd_add(count, 2 * GD_ATTENTION_KEYS * GD_ATTENTION_KEYS, &count))
         return 0;
     return count;

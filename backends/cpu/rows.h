@@ -49,10 +49,12 @@ typedef struct gd_query_back_job {
     float scale, softcap;
     uint32_t window;
     const float *m, *l; /* [rows, group], `stat_stride` from row to row, of the forward pass */
-    float *dots;        /* the same: written, for the keys' gradients */
     size_t stat_stride;
     float *d_q; /* [rows, group * head_dim], `dq_stride` from row to row */
     size_t dq_stride;
+    float *e, *p; /* [lines, position], `weight_stride` from line to line: the products' gradients and the weights, in
+                     a form of the kernels' own, of keys in a block with one that the job sees */
+    size_t weight_stride;
     float *scratch; /* gd_query_back_floats() */
 } gd_query_back_job;
 
@@ -62,15 +64,12 @@ typedef struct gd_key_back_job {
     size_t keys, first_position; /* at most GD_ATTENTION_KEYS, at consecutive positions */
     size_t head_dim;
     gd_dtype type;
-    const void *k, *v; /* the first key and value */
-    size_t k_stride, v_stride;
     size_t lines; /* even */
     const struct gd_query_line {
         const void *q, *d_o;
-        float position; /* below 0 if it sees none of the keys; q and d_o may be any line then */
-        float m, l, dot;
+        const float *e, *p; /* as query_back() wrote them, from the first key on; any bits for a key that isn't seen */
+        float position;     /* below 0 if it sees none of the keys; q and d_o may be any line then */
     } * line;
-    float scale, softcap;
     uint32_t window;
     float *d_k, *d_v; /* [keys, head_dim], `dk_stride` and `dv_stride` from row to row */
     size_t dk_stride, dv_stride;
@@ -110,23 +109,28 @@ typedef struct gd_gated_back_job {
     void *d_gate, *d_up; /* may be gate and up */
 } gd_gated_back_job;
 
+/* Rows of a tile, or some of their columns; the tile's first row has an even number. */
+typedef struct gd_outer_rows {
+    size_t rows, cols;
+    const void *at; /* [rows, cols] of `type`, `stride` elements from row to row */
+    size_t stride;
+    gd_dtype type;
+} gd_outer_rows;
+
 /* Running sums over rows, from the last to the first: sum[i][j] = fma(a[row][i], b[row][j], sum[i][j]). */
 typedef struct gd_outer_job {
-    size_t rows;    /* of a tile; its first has an even number */
-    size_t a_cols;  /* lines of the sums */
-    const float *a; /* packed by pack_outer(): GD_OUTER_WORDS(rows) from line to line */
-    const void *b;  /* [rows, b_cols] of `type`, `b_stride` elements from row to row */
-    size_t b_cols;  /* at most GD_OUTER_COLS */
-    size_t b_stride;
-    gd_dtype type;
-    float *sum; /* [a_cols, b_cols rounded up to 16], `sum_stride` from line to line */
+    gd_outer_rows b; /* at most GD_OUTER_COLS columns */
+    size_t more;     /* columns that follow, for a call soon after this one: they are prefetched; 0: none */
+    size_t a_cols;   /* lines of the sums */
+    const float *a;  /* packed by pack_outer() */
+    size_t a_width;
+    float *sum; /* [a_cols, b's columns rounded up to 16], `sum_stride` from line to line */
     size_t sum_stride;
-    float *scratch; /* GD_OUTER_FLOATS(rows) */
+    float *scratch; /* GD_OUTER_WORDS(rows) * GD_OUTER_COLS */
 } gd_outer_job;
 
-#define GD_OUTER_COLS 64u
-#define GD_OUTER_WORDS(rows) (((rows) + 15) / 16 * 16) /* an upper limit: a word may hold a pair */
-#define GD_OUTER_FLOATS(rows) (GD_OUTER_WORDS(rows) * GD_OUTER_COLS)
+#define GD_OUTER_COLS 32u
+#define GD_OUTER_WORDS(rows) ((rows) + 1) /* at most: a word may hold two rows */
 
 typedef struct gd_row_kernels {
     const char *name; /* "avx2" */
@@ -153,7 +157,8 @@ typedef struct gd_row_kernels {
     void (*gated_back)(const gd_gated_back_job *job);
     void (*query_back)(const gd_query_back_job *job);
     void (*key_back)(const gd_key_back_job *job);
-    void (*pack_outer)(size_t rows, size_t cols, const void *a, size_t stride, gd_dtype type, float *packed);
+    /* packed[word][width]; width: at least the columns rounded up to 16. */
+    void (*pack_outer)(const gd_outer_rows *x, float *packed, size_t width);
     void (*outer)(const gd_outer_job *job);
 
     void (*copy)(size_t n, const void *x, gd_dtype x_type, void *out, gd_dtype type);

@@ -6,6 +6,7 @@
 #include "backends/cpu/attention_impl.h"
 #include "backends/cpu/back_impl.h"
 #include "backends/cpu/attention_back_impl.h"
+#include "backends/cpu/outer_impl.h"
 
 static void row_embedding(size_t n, const void *row, gd_dtype row_type, float scale, void *out, gd_dtype type)
 {

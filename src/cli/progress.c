@@ -120,6 +120,11 @@ static void describe_step(char text[160], const gd_train_report *step)
 
     text[0] = '\0';
     append(text, "%s/%s", cli_number(number[0], step->step), cli_number(number[1], step->steps));
+    if (step->to_score) {
+        append(text, "  evaluating: %s/%s texts", cli_number(number[0], step->scored),
+               cli_number(number[1], step->to_score));
+        return;
+    }
     if (step->step)
         append(text, "  loss %.4f  accuracy %.3f", step->loss, step->accuracy);
     if (step->pairs_per_second > 0)

@@ -38,6 +38,7 @@ const gd_field_alias gd_field_aliases[GD_FIELD_ALIASES] = {
     { "worse", "rejected" },
     { "win", "chosen" },
     { "lose", "rejected" },
+    { "reject", "rejected" },
     { "system_prompt", "system" },
     { "system_message", "system" },
 };

@@ -84,14 +84,14 @@ static bool is_user(const json_t *message)
 }
 
 /* Whether a value is or begins with an answer without the question: a text that does not contain it, or messages none
- * of which is the user's. */
+ * of which is the user's.  NULL is a question that is no text, but messages, say. */
 static bool lacks(const json_t *answers, const char *question)
 {
     const json_t *one = json_is_array(answers) ? json_array_get(answers, 0) : answers;
     bool asked = is_user(answers);
 
     if (json_is_string(one))
-        return !strstr(json_string_value(one), question);
+        return question && !strstr(json_string_value(one), question);
     if (!json_is_object(one))
         return json_is_array(one) && lacks(one, question);
     for (size_t i = 0; i < json_array_size(answers); i++)
@@ -104,10 +104,13 @@ const char *gd_record_lost_question(const gd_reading *r)
     static const char *const answers[] = { "chosen", "rejected", "response", "responses" };
     const json_t *object = r->record->object;
 
-    for (size_t i = 0; i < GD_FIELD_QUESTIONS && !is_mapped(r, "prompt"); i++) {
-        const char *question = json_string_value(json_object_get(object, gd_field_aliases[i].theirs));
+    for (size_t i = 0; i < GD_FIELD_ALIASES && !is_mapped(r, "prompt"); i++) {
+        const json_t *value = json_object_get(object, gd_field_aliases[i].theirs);
+        const char *question = json_string_value(value);
+        const bool may = i < GD_FIELD_QUESTIONS || !strcmp(gd_field_aliases[i].ours, "messages"),
+                   asks = may && (question ? *question : json_is_true(value)); /* true: no text; see read_field() */
 
-        for (size_t k = 0; question && *question && k < sizeof answers / sizeof answers[0]; k++)
+        for (size_t k = 0; asks && k < sizeof answers / sizeof answers[0]; k++)
             if (lacks(json_object_get(object, answers[k]), question))
                 return gd_field_aliases[i].theirs;
     }

@@ -115,9 +115,11 @@ gd_status gd_learner_fit(gd_learner *learner, const gd_learner_need *need, gd_le
     if (out->least > limit && memory)
         return gd_fail(
             err, GD_ENOMEM,
-            "memory is %.4g MiB, but a step of %zu rows needs at least %zu MiB; fewer pairs per step need less%s",
-            (double)memory / (1 << 20), need->rows, gd_budget_enough_mib(out->least),
-            need->keep_least ? ", and so does computing layers again (checkpoint_layers)" : "");
+            "memory is %.4g MiB, but training needs at least %zu MiB: for the %zu rows of its largest step, for two of "
+            "the model's layers, for what learns, and for the program itself; fewer pairs in a step (batch_size, "
+            "grad_accum), shorter texts (max_length) and a lower rank (lora_r) need less%s",
+            (double)memory / (1 << 20), gd_budget_enough_mib(out->least), need->rows,
+            need->keep_least ? "; so do layers that are computed again (checkpoint_layers)" : "");
     left = out->least > limit ? 0 : limit - out->least; /* the user set no limit: try anyway */
     out->keep = layers_that_fit(learner, need, &left);
     out->resident = stages_that_fit(learner, &left);

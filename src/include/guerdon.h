@@ -703,6 +703,7 @@ typedef struct gd_train_report {
     double loss, accuracy, learning_rate, gradient_norm; /**< of the last step */
     double pairs_per_second;                             /**< of the last few steps; 0: not known yet */
     double seconds_left;                                 /**< NaN: not known yet */
+    uint64_t scored, to_score; /**< texts of the evaluation after this step that is under way; to_score 0: none is */
 } gd_train_report;
 
 /** What gd_train() learns from, and how.  Start from gd_train_options_init(). */
@@ -744,8 +745,9 @@ typedef struct gd_train_options {
     const char *checkpoint_layers; /**< "on": compute each layer again on the way back; "off": keep what it needs;
                                         "auto" (default): as the memory allows.  No bit of the result depends on it */
     const char *compat; /**< NULL, or "trl": what TRL 0.29 with Transformers 5.3 does differently, see gd_train() */
-    /** NULL, or called after each step, and with each line for the user.  Returns 0 to continue, anything else to stop
-     *  after a checkpoint. */
+    /** NULL, or called after each step, with each line for the user, and before each batch of an evaluation, which
+     *  takes less time than a step.  Returns 0 to continue, anything else to stop after a checkpoint; an evaluation
+     *  that is stopped is done again from its beginning. */
     int (*report)(void *context, const gd_train_report *report);
     void *context;
     size_t full; /**< not 0: every weight of the model learns, in place of an adapter; the output is a whole model */
@@ -762,8 +764,9 @@ GD_API void gd_train_options_init_sized(gd_train_options *options, size_t struct
  * ones first, {"prompt":P,"chosen":[..],"rejected":[..]}; or ranked answers, {"prompt":P,"responses":[..],
  * "ranks":[..]}, rank 1 the best.  The loss is the mean of -log sigmoid(better - worse - margin); the optimiser is
  * AdamW (0.9, 0.999, 1e-8).  All micro-batches of a step are computed together: prompts that its texts share are
- * computed once, forward and backward, and nothing is padded.  Records with a text of more than max_length tokens
- * (512 unless model->max_length is set) are left out and counted, never cut.  doc/training.md has the formulas.
+ * computed once, forward and backward, and nothing is padded.  Records with a text of more than model->max_length
+ * tokens (0: what a merged model was trained with, else 512 or what the model allows) are left out and counted, never
+ * cut.  doc/training.md has the formulas.
  *
  * Every bit of the result depends only on the model, the data and these options: not on the instruction set, the number
  * of threads, the memory, or interruptions.

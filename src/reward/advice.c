@@ -15,18 +15,17 @@
 
 /* The model's name is what the user typed, or what its config.json remembers.  A relative path only says where the
  * training run had its base. */
-static gd_status advise_base(gd_model *model, const gd_options *options, gd_error *err)
+gd_status gd_advise_base(gd_notes *notes, const gd_adapter *adapter, const char *adapter_dir, const char *model,
+                         const gd_config *config, gd_error *err)
 {
-    const char *base = model->adapter ? gd_adapter_base(model->adapter) : NULL;
-    const char *named = json_string_value(json_object_get(gd_config_json(model->config), "_name_or_path"));
+    const char *base = gd_adapter_base(adapter);
+    const char *named = json_string_value(json_object_get(gd_config_json(config), "_name_or_path"));
 
-    if (!base || base[0] == '.' || gd_same_model(base, options->model) ||
-        (named && *named && gd_same_model(base, named)))
+    if (!base || base[0] == '.' || gd_same_model(base, model) || (named && *named && gd_same_model(base, named)))
         return GD_OK;
     return gd_notes_add(
-        &model->encoder.notes, err,
-        "%s: the adapter was trained on \"%.80s\" (base_model_name_or_path), but the model is \"%.80s\"",
-        model->adapter_dir, base, options->model);
+        notes, err, "%s: the adapter was trained on \"%.80s\" (base_model_name_or_path), but the model is \"%.80s\"",
+        adapter_dir, base, model);
 }
 
 /* ---- the end of texts ---- */
@@ -84,8 +83,11 @@ static gd_status advise_eos(gd_model *model, gd_error *err)
 
 gd_status gd_advise(gd_model *model, const gd_options *options, gd_error *err)
 {
-    const gd_status rc = advise_base(model, options, err);
+    gd_status rc = GD_OK;
 
+    if (model->adapter)
+        rc = gd_advise_base(&model->encoder.notes, model->adapter, model->adapter_dir, options->model, model->config,
+                            err);
     return rc ? rc : advise_eos(model, err);
 }
 

@@ -284,6 +284,13 @@ static const char *last_part(const char *path)
     return slash ? slash + 1 : path;
 }
 
+/* What to compare the file with: see gd_trained_note(). */
+struct asked {
+    const gd_options *options;
+    const gd_chat *chat;
+    const gd_choice *from;
+};
+
 /* Two names may mean one format: "auto" is whatever the template has.  A file may have been moved. */
 static gd_status same_format(bool *same, const gd_trained *t, const gd_options *given, const gd_chat *chat,
                              const gd_choice *from, gd_error *err)
@@ -309,26 +316,60 @@ static bool same_scale(const char *a, const char *b)
     return gd_scale_parse(&x, a) && gd_scale_parse(&y, b) && x.mean == y.mean && x.std == y.std;
 }
 
+enum { DIFFERENCE = 320 };
+
+/* Writes "trained with X, but Y" where the file and the options differ; else nothing. */
+static gd_status find_difference(char text[DIFFERENCE], const gd_trained *t, gd_trained_field f,
+                                 const struct asked *asked, gd_error *err)
+{
+    char room[2][NUMBER_ROOM];
+    const char *ours = text_of(&t->scoring, f, room[0]), *theirs = text_of(asked->options, f, room[1]);
+    bool same = !ours || !theirs || !strcmp(ours, theirs);
+    gd_status rc = GD_OK;
+
+    if (!same && f == GD_TRAINED_CHAT_FORMAT)
+        rc = same_format(&same, t, asked->options, asked->chat, asked->from, err);
+    else if (!same && f == GD_TRAINED_TURNS) /* training makes no turns unless told to */
+        same = !strcmp(ours, "auto") && !strcmp(theirs, "off");
+    else if (!same && f == GD_TRAINED_NORMALIZE)
+        same = same_scale(ours, theirs);
+    text[0] = '\0';
+    if (!rc && !same)
+        (void)snprintf(text, DIFFERENCE, "trained with %s %.40s, but %.80s", fields[f].name, ours, theirs);
+    return rc;
+}
+
 gd_status gd_trained_note(const gd_trained *t, const gd_options *given, const gd_chat *chat, const gd_choice *from,
                           gd_notes *notes, gd_error *err)
 {
+    const struct asked asked = { given, chat, from };
     gd_status rc = note_applied(t, notes, err);
 
     for (gd_trained_field f = 0; !rc && f < GD_TRAINED_FIELDS; f++) {
-        char room[2][NUMBER_ROOM];
-        const char *ours = text_of(&t->scoring, f, room[0]), *theirs = text_of(given, f, room[1]);
-        bool same = !ours || !theirs || !strcmp(ours, theirs);
+        char text[DIFFERENCE];
 
-        if (!same && f == GD_TRAINED_CHAT_FORMAT)
-            rc = same_format(&same, t, given, chat, from, err);
-        else if (!same && f == GD_TRAINED_TURNS) /* training makes no turns unless told to */
-            same = !strcmp(ours, "auto") && !strcmp(theirs, "off");
-        else if (!same && f == GD_TRAINED_NORMALIZE)
-            same = same_scale(ours, theirs);
-        if (!rc && !same)
+        rc = find_difference(text, t, f, &asked, err);
+        if (!rc && *text)
+            rc = gd_notes_add(notes, err, "the %s was %s was asked for: its scores may mean less", t->whose, text);
+    }
+    return rc;
+}
+
+gd_status gd_trained_note_start(const gd_trained *t, const gd_options *run, const gd_chat *chat, const gd_choice *from,
+                                gd_notes *notes, gd_error *err)
+{
+    const struct asked asked = { run, chat, from };
+    gd_status rc = GD_OK;
+
+    for (gd_trained_field f = 0; !rc && f < GD_TRAINED_FIELDS; f++) {
+        char text[DIFFERENCE];
+
+        rc = find_difference(text, t, f, &asked, err);
+        if (!rc && *text)
             rc = gd_notes_add(notes, err,
-                              "the %s was trained with %s %.40s, but %.80s was asked for: its scores may mean less",
-                              t->whose, fields[f].name, ours, theirs);
+                              "%.200s: the adapter to begin with was %s is this run's; ask for the same, unless the "
+                              "change is meant",
+                              t->path, text);
     }
     return rc;
 }

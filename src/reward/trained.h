@@ -45,6 +45,11 @@ gd_status gd_trained_apply(gd_trained *trained, gd_options *options, gd_error *e
 gd_status gd_trained_note(const gd_trained *trained, const gd_options *given, const gd_chat *chat,
                           const gd_choice *from, gd_notes *notes, gd_error *err);
 
+/* Notes each setting in which training that begins with this adapter's values differs from its own; `run` has all of
+ * them but normalize. */
+gd_status gd_trained_note_start(const gd_trained *trained, const gd_options *run, const gd_chat *chat,
+                                const gd_choice *from, gd_notes *notes, gd_error *err);
+
 /* The option cannot be used: if its value is the file's, fails with GD_EFORMAT and a sentence that ends as given. */
 gd_status gd_trained_blame(const gd_trained *trained, gd_trained_field field, gd_error *err, const char *format, ...)
     __attribute__((format(printf, 4, 5)));

@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The column that TRL reads without being told to. */
+#define MARGIN "margin"
+
 /* ---- reading ---- */
 
 /* "NAME=path", or only a path. */
@@ -49,6 +52,16 @@ static gd_status note_counts(const gd_train_input *input, gd_notes *notes, gd_er
     return rc;
 }
 
+static gd_status note_margins(const gd_train_input *input, gd_notes *notes, gd_error *err)
+{
+    if (!input->pairs.margins)
+        return GD_OK;
+    return gd_notes_add(notes, err,
+                        "%.200s: %llu of the records have a number \"" MARGIN "\", which only margin_field=" MARGIN
+                        " makes part of the loss",
+                        input->path, (unsigned long long)input->pairs.margins);
+}
+
 static gd_status check_some_left(const gd_train_input *input, const gd_train_settings *settings, gd_error *err)
 {
     const gd_pairs_counts *c = &input->pairs.counts;
@@ -86,19 +99,17 @@ static gd_status read_input(gd_train_input *input, const gd_train_settings *sett
                             const char *by, gd_notes *notes, gd_error *err)
 {
     const gd_train_options *o = &settings->options;
-    const char *also[3] = { "ranks" };
+    const char *also[3] = { "ranks", o->margin_field ? o->margin_field : MARGIN };
     gd_entries_options how = { .inputs = &input->path,
                                .count = 1,
                                .format = o->format,
                                .fields = o->fields,
                                .also = also,
-                               .also_count = 1 };
+                               .also_count = 2 };
     const gd_pairs_options pairs = { .margin = o->margin_field, .keep_equal = settings->trl, .by = by };
     gd_records *records = NULL;
     gd_status rc;
 
-    if (o->margin_field)
-        also[how.also_count++] = o->margin_field;
     if (by)
         also[how.also_count++] = by;
     rc = gd_records_open(&records, &how, err);
@@ -208,6 +219,8 @@ gd_status gd_train_data_read(gd_train_data *data, const gd_train_settings *setti
         rc = check_names(data, err);
     if (!rc)
         rc = read_input(&data->train, settings, encoder, NULL, notes, err);
+    if (!rc)
+        rc = note_margins(&data->train, notes, err);
     for (size_t i = 0; !rc && i < data->eval_count; i++)
         rc = read_input(&data->evals[i], settings, encoder, o->by, notes, err);
     return rc ? rc : find_overlap(data, notes, err);

@@ -40,6 +40,8 @@ gd_status gd_evaluate(const gd_evaluator *e, const gd_train_set *set, float *sco
     gd_status rc = GD_OK;
 
     for (size_t i = 0, end; !rc && i < set->count; i = end) {
+        if (!e->goes_on(e->context, set->first_text[i]))
+            return gd_fail(err, GD_EINTERRUPTED, "stopped during an evaluation");
         end = batch_end(e, set, i);
         rc = score(e, set, set->first_text[i], set->first_text[end] - set->first_text[i], scores, err);
     }

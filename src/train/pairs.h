@@ -31,7 +31,8 @@ typedef struct gd_pairs {
     uint64_t tokens; /* of all texts kept */
     size_t longest;  /* tokens of the longest one */
     uint64_t preferences;
-    uint64_t digest; /* of all records: gd_record's */
+    uint64_t margins; /* records kept that have a number "margin", though margins are not read */
+    uint64_t digest;  /* of all records: gd_record's */
 } gd_pairs;
 
 typedef struct gd_pairs_options {
@@ -40,8 +41,9 @@ typedef struct gd_pairs_options {
     const char *by;     /* the name of a field, or NULL: its values are the groups */
 } gd_pairs_options;
 
-/* Reads all records; the encoder's `truncate` must be GD_TRUNCATE_DROP, and fields "ranks", options->margin and
- * options->by must be among the records' `also`. Fails only where the input breaks off, or without memory. */
+/* Reads all records; the encoder's `truncate` must be GD_TRUNCATE_DROP, and fields "ranks", options->margin (else
+ * "margin") and options->by must be among the records' `also`. Fails only where the input breaks off, or without
+ * memory. */
 gd_status gd_pairs_read(gd_pairs *pairs, gd_records *records, const gd_encoder *encoder,
                         const gd_pairs_options *options, gd_error *err);
 void gd_pairs_free(gd_pairs *pairs); /* all zero is fine */

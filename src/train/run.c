@@ -14,7 +14,7 @@
 
 /* ---- reports ---- */
 
-static void tell(gd_run *run)
+void gd_run_tell(gd_run *run)
 {
     const gd_train_options *o = &run->training->settings.options;
 
@@ -32,7 +32,7 @@ static void tell_notes(gd_run *run)
     run->report.seconds_left = NAN;
     for (size_t i = 0; i < notes->count; i++) {
         run->report.note = notes->text[i];
-        tell(run);
+        gd_run_tell(run);
     }
     run->report.note = NULL;
 }
@@ -51,7 +51,7 @@ static void tell_step(gd_run *run, const gd_train_metrics *m)
                                      .gradient_norm = m->norm,
                                      .pairs_per_second = 1 / run->item_seconds,
                                      .seconds_left = run->item_seconds * (double)left * (double)per_step };
-    tell(run);
+    gd_run_tell(run);
 }
 
 /* ---- a step ---- */
@@ -104,7 +104,7 @@ static gd_status fail_step(const gd_run *run, const gd_train_metrics *m, const g
 static gd_status do_step(gd_run *run, gd_error *err)
 {
     gd_training *t = run->training;
-    const gd_trainer trainer = { t->learner, &t->tuning, &t->data.train.pairs.set, &t->settings.trainer };
+    const gd_trainer trainer = { t->learner, &t->tuning, &t->data.train.pairs.set, &t->settings.trainer, t->pool };
     const double start = gd_clock();
     size_t count;
     const uint32_t *order = gd_training_items(t, (size_t)run->mark.step, &count);
@@ -132,15 +132,15 @@ static gd_status do_step(gd_run *run, gd_error *err)
 
 static bool is_due(uint64_t step, size_t every) { return every && step % every == 0; }
 
-/* After a step: evaluations come before the checkpoint, which so holds their lines, too. */
+/* After a step: the evaluation comes before the checkpoint, which so holds its lines, too; unless the run is stopped
+ * before the evaluation ends. */
 static gd_status after_step(gd_run *run, gd_error *err)
 {
     const gd_train_settings *s = &run->training->settings;
-    const bool last = run->mark.step == s->trainer.total;
     gd_status rc = GD_OK;
 
-    run->mark.finished |= last;
-    if (run->training->data.eval_count && (last || is_due(run->mark.step, s->options.eval_every)))
+    run->mark.finished |= run->mark.step == s->trainer.total;
+    if (gd_run_owes_evaluation(run))
         rc = gd_run_evaluate(run, err);
     if (!rc && (run->mark.finished || run->stop || is_due(run->mark.step, s->options.save_every)))
         rc = gd_run_checkpoint(run, err);
@@ -150,19 +150,24 @@ static gd_status after_step(gd_run *run, gd_error *err)
 static gd_status run_all(gd_run *run, gd_error *err)
 {
     gd_status rc = gd_run_page(run, true, err);
+    bool owes;
 
+    if (!rc && gd_run_owes_evaluation(run)) /* a run that was stopped before it */
+        rc = after_step(run, err);
     while (!rc && !run->mark.finished && !run->stop) {
         rc = do_step(run, err);
         if (!rc)
             rc = after_step(run, err);
     }
-    if (!rc && run->mark.finished)
+    owes = gd_run_owes_evaluation(run);
+    if (!rc && run->mark.finished && !owes)
         return gd_run_finish(run, err);
     gd_run_last_page(run, rc ? "an error, which the run reported"
                              : "the run was interrupted; the same command continues it");
     return rc ? rc
-              : gd_fail(err, GD_EINTERRUPTED, "stopped after %llu of %zu steps; the same command continues the run",
-                        (unsigned long long)run->mark.step, run->training->settings.trainer.total);
+              : gd_fail(err, GD_EINTERRUPTED, "stopped after %llu of %zu steps%s; the same command continues the run",
+                        (unsigned long long)run->mark.step, run->training->settings.trainer.total,
+                        owes ? ", before an evaluation" : "");
 }
 
 /* ---- the call ---- */

@@ -22,6 +22,11 @@ typedef struct gd_run {
     bool stop; /* the caller asked for it */
 } gd_run;
 
+/* ---- run.c ---- */
+
+/* Calls the user's report() with run->report. */
+void gd_run_tell(gd_run *run);
+
 /* ---- run_files.c: what it writes besides the logs ---- */
 
 /* Takes the output, and begins or continues. */
@@ -43,7 +48,10 @@ gd_status gd_run_finish(gd_run *run, gd_error *err);
 /* Whether `best` names a metric. */
 gd_status gd_run_check_best(const gd_run *run, gd_error *err);
 
-/* Evaluates on all sets; may find a new best, or set mark.finished. */
+/* Whether the step that was done last wants an evaluation that the log doesn't have. */
+bool gd_run_owes_evaluation(const gd_run *run);
+
+/* Evaluates on all sets; may find a new best, or set mark.finished. If the caller asks to stop, this does nothing. */
 gd_status gd_run_evaluate(gd_run *run, gd_error *err);
 
 /* ---- run_result.c ---- */

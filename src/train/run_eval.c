@@ -131,18 +131,60 @@ static gd_status check_scores(const gd_train_input *eval, const float *scores, g
     return GD_OK;
 }
 
-static gd_status evaluate_set(gd_run *run, const gd_evaluator *evaluator, const gd_train_input *eval,
-                              struct watched *watched, gd_error *err)
-{
-    const gd_train_set *set = &eval->pairs.set;
-    const size_t texts = set->first_text[set->count];
-    float *scores = gd_alloc(texts, sizeof *scores);
-    gd_status rc = scores ? gd_evaluate(evaluator, set, scores, err) : gd_fail_memory(err, texts * sizeof *scores);
+static size_t texts_of(const gd_train_input *eval) { return eval->pairs.set.first_text[eval->pairs.set.count]; }
 
-    if (!rc)
-        rc = check_scores(eval, scores, err);
-    if (!rc)
-        rc = add_line(run, evaluator, eval, scores, watched, err);
+/* An evaluation under way: `scored` are the texts of the sets before. */
+struct under_way {
+    gd_run *run;
+    size_t scored;
+};
+
+static bool goes_on(void *context, size_t scored)
+{
+    const struct under_way *now = context;
+
+    now->run->report.scored = now->scored + scored;
+    if (!now->run->stop)
+        gd_run_tell(now->run);
+    return !now->run->stop;
+}
+
+/* The scores of all sets, one after the other. */
+static gd_status score_sets(gd_run *run, gd_evaluator *evaluator, float *scores, gd_error *err)
+{
+    const gd_train_data *data = &run->training->data;
+    struct under_way now = { .run = run };
+    gd_status rc = GD_OK;
+
+    evaluator->goes_on = goes_on;
+    evaluator->context = &now;
+    for (size_t i = 0; !rc && i < data->eval_count; i++) {
+        rc = gd_evaluate(evaluator, &data->evals[i].pairs.set, scores + now.scored, err);
+        if (!rc)
+            rc = check_scores(&data->evals[i], scores + now.scored, err);
+        now.scored += texts_of(&data->evals[i]);
+    }
+    run->report.scored = run->report.to_score = 0;
+    return rc;
+}
+
+/* The log has the lines of all sets or of none, so that an evaluation that was stopped is one that was not begun. */
+static gd_status evaluate_sets(gd_run *run, gd_evaluator *evaluator, struct watched *watched, gd_error *err)
+{
+    const gd_train_data *data = &run->training->data;
+    size_t texts = 0;
+    float *scores;
+    gd_status rc;
+
+    for (size_t i = 0; i < data->eval_count; i++)
+        texts += texts_of(&data->evals[i]);
+    run->report.to_score = texts;
+    scores = gd_alloc(texts, sizeof *scores);
+    rc = scores ? score_sets(run, evaluator, scores, err) : gd_fail_memory(err, texts * sizeof *scores);
+    for (size_t i = 0, first = 0; !rc && i < data->eval_count; i++) {
+        rc = add_line(run, evaluator, &data->evals[i], scores + first, watched, err);
+        first += texts_of(&data->evals[i]);
+    }
     gd_free(scores);
     return rc;
 }
@@ -180,18 +222,30 @@ static gd_status judge(gd_run *run, const struct watched *now, gd_error *err)
     return patience && mark->waited >= patience && !mark->finished ? stop_early(run, err) : GD_OK;
 }
 
+bool gd_run_owes_evaluation(const gd_run *run)
+{
+    const gd_training *t = run->training;
+    const json_t *lines = run->log.file[GD_LOG_STEPS].lines;
+    const json_t *last = json_array_get(lines, json_array_size(lines) - 1);
+    const uint64_t step = run->mark.step, every = t->settings.options.eval_every;
+
+    return t->data.eval_count && (step == t->settings.trainer.total || (every && step % every == 0)) &&
+           json_object_get(last, "loss");
+}
+
 gd_status gd_run_evaluate(gd_run *run, gd_error *err)
 {
     const gd_training *t = run->training;
-    const gd_evaluator evaluator = { .engine = t->engine,
-                                     .rows = t->rows,
-                                     .batch = t->settings.trl ? t->settings.trainer.batch : 0,
-                                     .center = t->settings.trainer.center };
+    gd_evaluator evaluator = { .engine = t->engine,
+                               .rows = t->rows,
+                               .batch = t->settings.trl ? t->settings.trainer.batch : 0,
+                               .center = t->settings.trainer.center };
     struct watched watched = { 0 };
-    gd_status rc = GD_OK;
+    gd_error why = { 0 };
+    const gd_status rc = evaluate_sets(run, &evaluator, &watched, &why);
 
-    for (size_t i = 0; !rc && i < t->data.eval_count; i++)
-        rc = evaluate_set(run, &evaluator, &t->data.evals[i], &watched, err);
+    if (rc)
+        return rc == GD_EINTERRUPTED ? GD_OK : gd_fail(err, rc, "%s", why.text);
     run->evaluated = run->mark.step;
-    return rc ? rc : judge(run, &watched, err);
+    return judge(run, &watched, err);
 }

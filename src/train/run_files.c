@@ -77,7 +77,35 @@ static gd_status try_checkpoint(gd_run *run, const char *path, uint64_t *below, 
     return continue_from(run, path, err);
 }
 
-/* A run that was interrupted before its first checkpoint begins anew, but only the same one. */
+static gd_status is_there(const gd_run *run, const char *name, bool *there, gd_error *err)
+{
+    char *path = gd_path_join(output_of(run), name);
+
+    *there = path && access(path, F_OK) == 0;
+    gd_free(path);
+    return path ? GD_OK : gd_fail_memory(err, strlen(output_of(run)));
+}
+
+/* Without a checkpoint, nothing tells whether a result is whole; but who has it may not want to pay for it again. */
+static gd_status check_before(gd_run *run, const json_t *before, gd_error *err)
+{
+    bool finished;
+    gd_status rc = gd_manifest_compare(run->log.file[GD_LOG_STEPS].path, before, run->what, err);
+
+    if (!rc)
+        rc = is_there(run, "adapter_config.json", &finished, err);
+    if (!rc && finished)
+        return gd_fail(err, GD_EUSAGE,
+                       "%.200s: this run is finished and its adapter is there, but no sound checkpoint with which it "
+                       "could be checked or continued; to train it again, choose another output",
+                       output_of(run));
+    return rc ? rc
+              : gd_notes_add(&run->training->notes, err,
+                             "%.200s: the run has no checkpoint from which it could be continued; it begins anew",
+                             output_of(run));
+}
+
+/* A run that was interrupted before its first checkpoint, or has lost all, begins anew, but only the same one. */
 static gd_status begin_anew(gd_run *run, gd_error *err)
 {
     json_t *before = NULL;
@@ -85,7 +113,7 @@ static gd_status begin_anew(gd_run *run, gd_error *err)
     gd_status rc = gd_train_log_run(&before, &run->log, err);
 
     if (before)
-        rc = gd_manifest_compare(run->log.file[GD_LOG_STEPS].path, before, run->what, err);
+        rc = check_before(run, before, err);
     json_decref(before);
     if (!rc)
         rc = gd_train_log_begin(&run->log, err);
@@ -224,24 +252,14 @@ gd_status gd_run_page(gd_run *run, bool now, gd_error *err)
 
 void gd_run_last_page(gd_run *run, const char *why) { (void)write_text(run, "report.html", gd_train_page, why, NULL); }
 
-/* Of a run that was over before, its owner may have edited the card. */
-static gd_status keeps_card(const gd_run *run, bool *keeps, gd_error *err)
-{
-    char *path = gd_path_join(output_of(run), "README.md");
-
-    *keeps = path && run->begun == run->mark.step && access(path, F_OK) == 0;
-    gd_free(path);
-    return path ? GD_OK : gd_fail_memory(err, strlen(output_of(run)));
-}
-
 gd_status gd_run_finish(gd_run *run, gd_error *err)
 {
-    bool keeps;
+    bool card; /* of a run that was finished before; its owner may have edited it */
     gd_status rc = write_with(run, gd_result_write, err);
 
     if (!rc)
-        rc = keeps_card(run, &keeps, err);
-    if (!rc && !keeps)
+        rc = is_there(run, "README.md", &card, err);
+    if (!rc && !card)
         rc = write_text(run, "README.md", gd_train_card, NULL, err);
     return rc ? rc : gd_run_page(run, true, err);
 }

@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MAX_LENGTH = 512, RANK = 32, BATCH = 4, ACCUMULATE = 4, SAVE_EVERY = 100, KEEP = 3, SEED = 42, WARMUP = 100 };
+enum { RANK = 32, BATCH = 4, ACCUMULATE = 4, SAVE_EVERY = 100, KEEP = 3, SEED = 42, WARMUP = 100 };
 #define RATE 1e-5
 #define CLIP 1.0
 #define MOST_COUNT 1e9
@@ -158,8 +158,6 @@ static gd_status read_model(gd_train_settings *s, gd_error *err)
         return gd_fail(err, GD_EUSAGE, "%s is given, but training has no use for it",
                        m->normalize ? "normalize" : "activation");
     m->truncate = GD_TRUNCATE_DROP;
-    if (!m->max_length)
-        m->max_length = MAX_LENGTH;
     if (s->trl && m->add_eos == GD_ADD_EOS_NEVER)
         m->add_eos = GD_ADD_EOS_AUTO;
     return GD_OK;

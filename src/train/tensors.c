@@ -75,7 +75,7 @@ static gd_status make_list(struct list *list, const gd_tuning *tuning, gd_tensor
         add_parameter(list, &m->b, &m->view_b, ".lora_B.weight", which);
     }
     for (size_t i = 0; i < tuning->weight_count; i++)
-        add_parameter(list, &tuning->weights[i].p, &tuning->weight_views[i], "", which);
+        add_parameter(list, &tuning->weights[i], &tuning->weight_views[i], "", which);
     add_parameter(list, &tuning->head, &tuning->head_view, "", which);
     for (size_t i = 0; i < list->count; i++)
         failed |= list->all[i].view.name == NULL;

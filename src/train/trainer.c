@@ -119,7 +119,7 @@ static gd_status find_gradients(struct step *s, gd_error *err)
     if (!rc && s->options->still)
         gd_tuning_still(s->trainer->tuning, s->options->still - 1);
     if (!rc)
-        s->metrics->norm = gd_tuning_norm(s->trainer->tuning);
+        s->metrics->norm = gd_tuning_norm(s->trainer->tuning, s->trainer->pool);
     s->metrics->work = gd_learner_work(s->trainer->learner);
     return rc;
 }
@@ -155,13 +155,15 @@ gd_status gd_trainer_step(const gd_trainer *trainer, const uint32_t *order, size
                       .count = count,
                       .metrics = metrics };
     const gd_status rc = find_gradients(&s, err);
+    gd_adam_moment at;
 
     if (rc)
         return rc;
     if (!isfinite(metrics->norm))
         return fail_gradient(&s, err);
     metrics->rate = o->rate * gd_schedule_factor(o->schedule, done, o->warmup, o->total);
-    gd_tuning_step(trainer->tuning, &o->adam, done + 1, metrics->rate, gd_clip_factor(metrics->norm, o->clip));
+    at = (gd_adam_moment){ done + 1, metrics->rate, gd_clip_factor(metrics->norm, o->clip) };
+    gd_tuning_step(trainer->tuning, &o->adam, &at, trainer->pool);
     gd_learner_renew(trainer->learner);
     return GD_OK;
 }

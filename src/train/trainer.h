@@ -40,6 +40,7 @@ typedef struct gd_trainer {
     gd_tuning *tuning;
     const gd_train_set *set;
     const gd_trainer_options *options;
+    gd_pool *pool; /* for the optimiser; the engine has threads of its own */
 } gd_trainer;
 
 /* One step: items order[0 .. count - 1] of the set are its micro-batches one after the other.  `done` steps came

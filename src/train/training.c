@@ -7,13 +7,27 @@
 #include "base/pool.h"
 #include "engine/bind.h"
 #include "quant-free/convert.h"
+#include "reward/advice.h"
+#include "reward/choose.h"
 
 #include <string.h>
 
 /* Of how many epochs every step is looked at beforehand, to find the largest. */
 enum { LOOKED_AT = 64 };
 
+/* The tokens of a text, at most, unless the caller or the training of a merged model says otherwise. */
+enum { MAX_LENGTH = 512 };
+
 /* ---- the model and what learns ---- */
+
+static void choose_length(gd_training *t)
+{
+    gd_encoder *e = &t->model->encoder;
+
+    if (!t->settings.model.max_length && !e->trained.applied[GD_TRAINED_MAX_LENGTH])
+        e->max_length = e->max_length && e->max_length < MAX_LENGTH ? e->max_length : MAX_LENGTH;
+    t->settings.model.max_length = e->max_length;
+}
 
 static gd_status open_model(gd_training *t, gd_error *err)
 {
@@ -22,6 +36,8 @@ static gd_status open_model(gd_training *t, gd_error *err)
     if (!rc && t->model->plan->labels != 1)
         rc = gd_fail(err, GD_EUNSUPPORTED, "%s: the head has %zu outputs, but that of a reward model has 1",
                      t->model->dir, t->model->plan->labels);
+    if (!rc)
+        choose_length(t);
     for (size_t i = 0; !rc && i < t->model->encoder.notes.count; i++)
         rc = gd_notes_add(&t->notes, err, "%s", t->model->encoder.notes.text[i]);
     return rc;
@@ -155,6 +171,40 @@ static gd_status find_targets(gd_training *t, gd_error *err)
     return rc;
 }
 
+/* How this run's texts become tokens; the caller's options may say nothing of it. */
+static gd_options text_settings(const gd_training *t)
+{
+    const gd_encoder *e = &t->model->encoder;
+    const char *format = t->settings.model.chat_format ? t->settings.model.chat_format : e->trained.scoring.chat_format;
+
+    return (gd_options){ .max_length = e->max_length,
+                         .add_eos = e->add_eos == GD_ADD_EOS_NEVER ? GD_ADD_EOS_OFF : e->add_eos,
+                         .chat_format = format ? format : "auto",
+                         .turns = e->turns == GD_TURNS_ON ? "on" : "off" };
+}
+
+/* Training on is rarely meant to be on another base, or of texts that became tokens in another way. */
+static gd_status note_start(gd_training *t, const char *dir, gd_error *err)
+{
+    const gd_encoder *e = &t->model->encoder;
+    const gd_options ours = text_settings(t);
+    gd_trained trained;
+    gd_choice choice;
+    gd_notes aside = { 0 }; /* whose tokenizer the adapter is scored with */
+    gd_status rc = gd_advise_base(&t->notes, t->init, dir, t->settings.model.model, t->model->config, err);
+
+    if (rc)
+        return rc;
+    rc = gd_trained_open(&trained, t->model->dir, dir, err);
+    if (!rc)
+        rc = gd_choose(&choice, t->model->dir, dir, e->rows, &aside, err);
+    if (!rc)
+        rc = gd_trained_note_start(&trained, &ours, e->chat, &choice, &t->notes, err);
+    gd_notes_free(&aside);
+    gd_trained_close(&trained);
+    return rc;
+}
+
 static gd_status begin_with(gd_training *t, const char *dir, gd_error *err)
 {
     const gd_plan *plan = t->model->plan;
@@ -169,6 +219,8 @@ static gd_status begin_with(gd_training *t, const char *dir, gd_error *err)
         rc = gd_tuning_import(&t->tuning, plan, t->init, err);
     if (!rc)
         rc = begin_head(t, err);
+    if (!rc)
+        rc = note_start(t, dir, err);
     return rc ? rc : find_targets(t, err);
 }
 
@@ -262,6 +314,7 @@ static size_t other_bytes(const gd_training *t)
     return parameters + (t->data.eval_count ? gd_engine_batch_bytes(t->engine, t->rows) : 0);
 }
 
+/* The engine's own limit is that of scoring: gd_learner_fit() divides the memory. */
 static gd_status open_engine(gd_training *t, gd_error *err)
 {
     const gd_options *o = &t->settings.model;
@@ -272,7 +325,6 @@ static gd_status open_engine(gd_training *t, gd_error *err)
                               .learning = &t->tuning.learning,
                               .threads = o->threads ? o->threads : gd_cpu_count(),
                               .isa = o->isa,
-                              .memory = o->memory,
                               .max_positions = t->model->encoder.max_length };
     gd_learner_need need = { .rows = t->rows,
                              .positions = longest_of(&t->data),
@@ -281,6 +333,8 @@ static gd_status open_engine(gd_training *t, gd_error *err)
                              .keep_most = t->settings.keeping == GD_KEEP_NONE ? 0 : layers };
     gd_status rc = gd_backend_find(&parts.backend, o->backend, t->model->plan->operand, err);
 
+    if (!rc)
+        rc = gd_pool_open(&t->pool, parts.threads, err);
     if (!rc)
         rc = gd_engine_open(&t->engine, &parts, err);
     if (!rc)
@@ -319,6 +373,7 @@ void gd_training_close(gd_training *t)
 {
     gd_learner_close(t->learner);
     gd_engine_close(t->engine);
+    gd_pool_close(t->pool);
     gd_tuning_close(&t->tuning);
     gd_targets_close(&t->targets);
     gd_adapter_close(t->init);

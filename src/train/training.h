@@ -15,6 +15,7 @@ typedef struct gd_training {
     gd_targets targets;
     gd_tuning tuning;
     gd_save_parts parts; /* of the adapter that is written */
+    gd_pool *pool;       /* of the optimiser */
     gd_engine *engine;
     gd_learner *learner;
     gd_learner_budget budget;

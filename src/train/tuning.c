@@ -20,7 +20,8 @@ static void take(gd_parameter *p, float **at, size_t count)
                          .gradient = *at + count,
                          .m = *at + 2 * count,
                          .v = *at + 3 * count,
-                         .count = count };
+                         .count = count,
+                         .decays = true };
     *at += ARRAYS * count;
 }
 
@@ -42,7 +43,26 @@ static gd_status reserve(gd_tuning *tuning, float **at, gd_error *err)
     return *at ? GD_OK : gd_fail_memory(err, tuning->parameters * ARRAYS * sizeof **at);
 }
 
-static void take_head(gd_tuning *tuning, float *at)
+/* Every parameter has its place in memory: the list of all. */
+static gd_status list_all(gd_tuning *tuning, gd_error *err)
+{
+    const size_t most = 1 + 2 * tuning->count + tuning->weight_count;
+
+    tuning->all = gd_alloc(most, sizeof *tuning->all);
+    tuning->squares = gd_alloc(most, sizeof *tuning->squares);
+    if (!tuning->all || !tuning->squares)
+        return gd_fail_memory(err, most * sizeof *tuning->squares);
+    tuning->all[tuning->all_count++] = &tuning->head;
+    for (size_t i = 0; i < tuning->count; i++) {
+        tuning->all[tuning->all_count++] = &tuning->modules[i].a;
+        tuning->all[tuning->all_count++] = &tuning->modules[i].b;
+    }
+    for (size_t i = 0; i < tuning->weight_count; i++)
+        tuning->all[tuning->all_count++] = &tuning->weights[i];
+    return GD_OK;
+}
+
+static gd_status take_head(gd_tuning *tuning, float *at, gd_error *err)
 {
     const gd_plan *plan = tuning->plan;
 
@@ -52,6 +72,7 @@ static void take_head(gd_tuning *tuning, float *at)
                                       .head = true,
                                       .weights = tuning->weight_views,
                                       .weight_count = tuning->weight_count };
+    return list_all(tuning, err);
 }
 
 /* The modules are known with their ranks: makes room for their parameters. */
@@ -78,8 +99,7 @@ static gd_status reserve_modules(gd_tuning *tuning, gd_error *err)
         lora->b = &m->view_b;
         lora->rank = m->rank;
     }
-    take_head(tuning, at);
-    return GD_OK;
+    return take_head(tuning, at, err);
 }
 
 static gd_status open_lists(gd_tuning *tuning, const gd_plan *plan, gd_error *err)
@@ -143,13 +163,12 @@ static gd_status reserve_weights(gd_tuning *tuning, const gd_plan_weight *const 
     for (size_t i = 0; i < tuning->weight_count; i++) {
         const gd_plan_weight *w = list[i];
 
-        take(&tuning->weights[i].p, &at, w->shape[0] * columns_of(w));
+        take(&tuning->weights[i], &at, w->shape[0] * columns_of(w));
         tuning->weights[i].decays = w->rank == 2;
-        tuning->weight_views[i] = view_of(&tuning->weights[i].p, w->shape[0], columns_of(w), w->name);
+        tuning->weight_views[i] = view_of(&tuning->weights[i], w->shape[0], columns_of(w), w->name);
         tuning->weight_views[i].rank = w->rank;
     }
-    take_head(tuning, at);
-    return GD_OK;
+    return take_head(tuning, at, err);
 }
 
 gd_status gd_tuning_open_full(gd_tuning *tuning, const gd_plan *plan, gd_error *err)
@@ -175,6 +194,8 @@ void gd_tuning_close(gd_tuning *tuning)
     gd_free(tuning->weight_views);
     gd_free(tuning->lora);
     gd_free(tuning->memory);
+    gd_free(tuning->all);
+    gd_free(tuning->squares);
     *tuning = (gd_tuning){ 0 };
 }
 
@@ -214,7 +235,7 @@ void gd_tuning_begin_full(gd_tuning *tuning, const gd_weights *weights)
     for (size_t i = 0; i < tuning->weight_count; i++) {
         const gd_view *from = gd_weights_find(weights, tuning->weight_views[i].name);
 
-        gd_view_to_f32(from, tuning->weights[i].p.value);
+        gd_view_to_f32(from, tuning->weights[i].value);
         gd_view_release(from, 0, from->bytes);
     }
 }
@@ -252,7 +273,7 @@ gd_status gd_tuning_fetch(gd_tuning *tuning, gd_learner *learner, gd_error *err)
         rc = gd_learner_lora(learner, tuning->modules[i].step, tuning->modules[i].a.gradient,
                              tuning->modules[i].b.gradient, err);
     for (size_t i = 0; !rc && i < tuning->weight_count; i++)
-        rc = gd_learner_weight(learner, i, tuning->weights[i].p.gradient, err);
+        rc = gd_learner_weight(learner, i, tuning->weights[i].gradient, err);
     return rc;
 }
 
@@ -268,31 +289,25 @@ void gd_tuning_still(gd_tuning *tuning, size_t token)
         const gd_view *view = &tuning->weight_views[i];
 
         if (embedding && !strcmp(view->name, embedding) && token < view->shape[0])
-            memset(tuning->weights[i].p.gradient + token * view->shape[1], 0, view->shape[1] * sizeof(float));
+            memset(tuning->weights[i].gradient + token * view->shape[1], 0, view->shape[1] * sizeof(float));
     }
 }
 
-double gd_tuning_norm(const gd_tuning *tuning)
+double gd_tuning_norm(const gd_tuning *tuning, gd_pool *pool)
 {
-    double sum = gd_gradient_squares(&tuning->head);
+    const double *squares = tuning->squares;
+    double sum;
 
-    for (size_t i = 0; i < tuning->count; i++)
-        sum += gd_gradient_squares(&tuning->modules[i].a) + gd_gradient_squares(&tuning->modules[i].b);
+    gd_gradient_squares(tuning->all, tuning->all_count, tuning->squares, pool);
+    sum = *squares++;
+    for (size_t i = 0; i < tuning->count; i++, squares += 2)
+        sum += squares[0] + squares[1];
     for (size_t i = 0; i < tuning->weight_count; i++)
-        sum += gd_gradient_squares(&tuning->weights[i].p);
+        sum += *squares++;
     return sqrt(sum);
 }
 
-void gd_tuning_step(gd_tuning *tuning, const gd_adam *adam, size_t step, double rate, double factor)
+void gd_tuning_step(gd_tuning *tuning, const gd_adam *adam, const gd_adam_moment *at, gd_pool *pool)
 {
-    gd_adam undecayed = *adam;
-
-    undecayed.decay = 0;
-    for (size_t i = 0; i < tuning->weight_count; i++)
-        gd_adam_step(tuning->weights[i].decays ? adam : &undecayed, &tuning->weights[i].p, step, rate, factor);
-    for (size_t i = 0; i < tuning->count; i++) {
-        gd_adam_step(adam, &tuning->modules[i].a, step, rate, factor);
-        gd_adam_step(adam, &tuning->modules[i].b, step, rate, factor);
-    }
-    gd_adam_step(adam, &tuning->head, step, rate, factor);
+    gd_adam_step(adam, at, tuning->all, tuning->all_count, pool);
 }

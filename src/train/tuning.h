@@ -20,18 +20,12 @@ typedef struct gd_tuned {
     gd_view view_a, view_b;
 } gd_tuned;
 
-/* A weight of the model that learns. */
-typedef struct gd_tuned_weight {
-    gd_parameter p;
-    bool decays; /* a matrix, not a norm or a bias */
-} gd_tuned_weight;
-
 typedef struct gd_tuning {
     const gd_plan *plan;
     gd_tuned *modules; /* [count] in the order of the plan */
     size_t count;
-    gd_tuned_weight *weights; /* [weight_count] all but the head, in the order of the plan; or none */
-    gd_view *weight_views;    /* [weight_count] named as in the plan */
+    gd_parameter *weights; /* [weight_count] all but the head, in the order of the plan; or none */
+    gd_view *weight_views; /* [weight_count] named as in the plan */
     size_t weight_count;
     gd_parameter head; /* [labels, hidden] */
     gd_view head_view;
@@ -39,6 +33,9 @@ typedef struct gd_tuning {
     gd_learning learning;
     float *memory; /* of all parameters */
     size_t parameters;
+    const gd_parameter **all; /* [all_count] the head, A and B of each module, weights */
+    size_t all_count;
+    double *squares; /* [all_count] of their gradients */
 } gd_tuning;
 
 /* Room for the parameters of those of a plan's modules that are targets, all zero. */
@@ -67,9 +64,9 @@ gd_status gd_tuning_fetch(gd_tuning *tuning, gd_learner *learner, gd_error *err)
 void gd_tuning_still(gd_tuning *tuning, size_t token);
 
 /* The norm of all gradients; NaN or infinite if one of them is. */
-double gd_tuning_norm(const gd_tuning *tuning);
+double gd_tuning_norm(const gd_tuning *tuning, gd_pool *pool);
 
 /* A step of the optimiser for all parameters. */
-void gd_tuning_step(gd_tuning *tuning, const gd_adam *adam, size_t step, double rate, double factor);
+void gd_tuning_step(gd_tuning *tuning, const gd_adam *adam, const gd_adam_moment *at, gd_pool *pool);
 
 #endif

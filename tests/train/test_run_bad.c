@@ -282,6 +282,33 @@ static const struct model_case {
     { "model.safetensors", "\"shape\":[1,96]", "\"shape\":[2,48]", "score.weight" },
 };
 
+/* TRL reads this column without being told to. */
+static void margins_that_are_not_read_are_noted(void **state)
+{
+    test_run run;
+    char *json;
+
+    (void)state;
+    run_open_short(&run);
+    run_write(
+        &run, "margins.jsonl",
+        "{\"chosen\":\"Yes.\",\"rejected\":\"No.\",\"margin\":1}\n{\"chosen\":\"Yes.\",\"rejected\":\"No.\",\"margin\":"
+        "null}\n{\"chosen\":\"Sure.\",\"rejected\":\"No.\",\"margin\":0.5}\n{\"chosen\":\"Yes.\",\"rejected\":\"\"}\n"
+        "{\"chosen\":\"Sure.\",\"rejected\":\"No.\",\"margin\":\"0.5\"}\n");
+    run.options.train = run_below(&run, "margins.jsonl");
+    run.options.eval_count = run.options.eval_every = 0;
+    run.model.dry_run = 1;
+    assert_ok(run_train(&run, &json, test_err));
+    assert_contains(json,
+                    "/margins.jsonl: 2 of the records have a number \\\"margin\\\", which only margin_field=margin ");
+    gd_string_free(json);
+    run.options.margin_field = "margin";
+    assert_ok(run_train(&run, &json, test_err));
+    assert_null(strstr(json, "have a number"));
+    gd_string_free(json);
+    run_close(&run);
+}
+
 static void models_that_cannot_learn_are_refused(void **state)
 {
     (void)state;
@@ -333,12 +360,29 @@ static void vendors_backends_are_refused(void **state)
 
 static void too_little_memory_is_refused(void **state)
 {
+    static const char needs[] = "memory is 1 MiB, but training needs at least ";
     test_run run;
+    gd_error err = { 0 };
+    size_t enough;
+    char *json;
 
     (void)state;
     run_open_short(&run);
     run.model.memory = 1 << 20;
-    run_refuse(&run, "memory", GD_ENOMEM, "memory is 1 MiB, but this model needs at least ");
+    run_refuse(&run, "memory", GD_ENOMEM, needs);
+    assert_int_equal(run_train(&run, &json, &err), GD_ENOMEM);
+    assert_contains(err.text, "; fewer pairs in a step (batch_size, grad_accum), shorter texts (max_length) and a ");
+    assert_null(strstr(err.text, "checkpoint_layers"));
+    enough = strtoul(err.text + strlen(needs), NULL, 10);
+    run.options.checkpoint_layers = "off";
+    run_refuse(&run, "all layers", GD_ENOMEM, "; so do layers that are computed again (checkpoint_layers)");
+    run.options.checkpoint_layers = NULL;
+    if (!SANITIZED) { /* else the process grows by itself */
+        run.model.memory = (enough - 4) << 20;
+        run_refuse(&run, "a little more", GD_ENOMEM, ", but training needs at least ");
+        run.model.memory = (enough + 2) << 20; /* the process isn't always as large */
+        run_into(&run, "out");
+    }
     run_close(&run);
 }
 
@@ -389,6 +433,7 @@ int main(void)
         cmocka_unit_test(evaluations_without_preferences_are_refused),
         cmocka_unit_test(files_that_are_no_data_are_refused),
         cmocka_unit_test(bad_records_are_counted_and_named),
+        cmocka_unit_test(margins_that_are_not_read_are_noted),
         cmocka_unit_test(models_that_cannot_learn_are_refused),
         cmocka_unit_test(graphs_without_gradients_are_refused),
         cmocka_unit_test(vendors_backends_are_refused),

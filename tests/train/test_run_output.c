@@ -270,6 +270,19 @@ static void a_damaged_checkpoint_is_passed_over(void **state)
     run_close(&run);
 }
 
+/* Of each checkpoint that a run of so many steps keeps. */
+static void damage_checkpoints(const test_run *run, int last)
+{
+    for (int step = 2; step <= last; step += step + 2 > last ? 1 : 2) {
+        char name[64];
+
+        (void)snprintf(name, sizeof name, "out/checkpoint-%d/optimizer.safetensors", step);
+        damage(run, name, CHANGED);
+    }
+}
+
+#define ANEW "/out: the run has no checkpoint from which it could be continued; it begins anew"
+
 static void damaged_checkpoints_only_cost_time(void **state)
 {
     test_run run;
@@ -277,15 +290,43 @@ static void damaged_checkpoints_only_cost_time(void **state)
     (void)state;
     run_open_short(&run);
     run_into(&run, "good");
+    assert_null(strstr(run.all_notes, "begins anew"));
+    run_begin(&run, "out", 5);
+    damage_checkpoints(&run, 5);
     run_into(&run, "out");
+    assert_contains(run.all_notes, "/out/checkpoint-5 is passed over: ");
+    assert_contains(run.all_notes, ANEW);
+    assert_null(strstr(run.all_notes, "continuing"));
+    run_same(&run, "good", "out");
+    run_close(&run);
+}
+
+/* Whoever removes the checkpoints of a finished run, or loses them, keeps the result. */
+static void a_result_without_checkpoints_stays(void **state)
+{
+    static const char sentence[] = "/out: this run is finished and its adapter is there, but no sound checkpoint ";
+    test_run run;
+
+    (void)state;
+    run_open_short(&run);
+    run_into(&run, "good");
+    run_into(&run, "out");
+    damage_checkpoints(&run, 6);
+    run_refuse(&run, "damaged", GD_EUSAGE, sentence);
     for (int step = 2; step <= 6; step += 2) {
         char name[64];
 
-        (void)snprintf(name, sizeof name, "out/checkpoint-%d/optimizer.safetensors", step);
-        damage(&run, name, CHANGED);
+        (void)snprintf(name, sizeof name, "out/checkpoint-%d", step);
+        assert_int_equal(test_remove(run_below(&run, name)), 0);
     }
+    run_refuse(&run, "removed", GD_EUSAGE, sentence);
+    run.options.seed = (gd_number){ 1, 7 };
+    run_refuse(&run, "another", GD_EUSAGE, ": settings.seed is 42 there, but 7 here");
+    run.options.seed = (gd_number){ 0 };
+    run_same(&run, "good", "out");
+    assert_int_equal(unlink(run_below(&run, "out/adapter_config.json")), 0); /* no adapter any more */
     run_into(&run, "out");
-    assert_null(strstr(run.all_notes, "continuing"));
+    assert_contains(run.all_notes, ANEW);
     run_same(&run, "good", "out");
     run_close(&run);
 }
@@ -307,6 +348,10 @@ static void a_damaged_log_is_noticed(void **state)
         assert_contains(run.all_notes, "/out/checkpoint-4: 4 of 6 steps are done");
         run_same(&run, "good", "out");
         damage(&run, logs[i], CHANGED);
+        if (i == 0) { /* before the line of the first checkpoint */
+            run_refuse(&run, logs[i], GD_EUSAGE, "/out: this run is finished and its adapter is there, but no sound ");
+            assert_int_equal(unlink(run_below(&run, "out/adapter_config.json")), 0);
+        }
         run_into(&run, "out");
         assert_contains(run.all_notes, "/out/checkpoint-6 is passed over: ");
         run_same(&run, "good", "out");
@@ -345,6 +390,7 @@ static void a_finished_run_is_completed(void **state)
     run_into(&run, "good");
     run_into(&run, "out");
     run_write(&run, "out/README.md", "edited");
+    damage(&run, "out/checkpoint-6/optimizer.safetensors", CHANGED);
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
         for (int how = 0; how < DAMAGES; how++) {
             (void)snprintf(name, sizeof name, "out/%s", files[i]);
@@ -375,6 +421,7 @@ int main(void)
         cmocka_unit_test(a_checkpoint_to_continue_from_must_be_this_runs),
         cmocka_unit_test(a_damaged_checkpoint_is_passed_over),
         cmocka_unit_test(damaged_checkpoints_only_cost_time),
+        cmocka_unit_test(a_result_without_checkpoints_stays),
         cmocka_unit_test(a_damaged_log_is_noticed),
         cmocka_unit_test(a_log_of_other_settings_is_left_alone),
         cmocka_unit_test(a_finished_run_is_completed),

@@ -151,6 +151,73 @@ static void a_run_continues_from_an_older_checkpoint(void **state)
     run_close(&run);
 }
 
+/* ---- evaluations ---- */
+
+/* Asks to stop before a batch of an evaluation, counted from 0. */
+struct stopper {
+    test_run *run;
+    size_t stop_at, asked, scored;
+};
+
+static int stop_evaluation(void *context, const gd_train_report *report)
+{
+    struct stopper *s = context;
+
+    if (!report->to_score)
+        return 0;
+    assert_true(report->scored < report->to_score);
+    assert_true(s->scored == 0 || report->scored == 0 || report->scored > s->scored);
+    s->scored = report->scored;
+    return s->asked++ == s->stop_at;
+}
+
+/* Fails unless the log ends with a step: an evaluation is there whole or not at all. */
+static void check_last_line(const test_run *run)
+{
+    json_t *log = run_log(run);
+
+    assert_non_null(json_object_get(json_array_get(log, json_array_size(log) - 1), "loss"));
+    json_decref(log);
+}
+
+/* Stops before one batch after the other, each time in the first evaluation that gets so far, and goes on. */
+static void an_evaluation_that_is_stopped_is_done_again(void **state)
+{
+    test_run run;
+    char first[2 * TEST_PATH], second[2 * TEST_PATH], *json;
+    struct stopper s = { &run, SIZE_MAX, 0, 0 };
+    size_t batches, stopped;
+
+    (void)state;
+    run_open_short(&run);
+    (void)snprintf(first, sizeof first, "a=%s", run.eval);
+    (void)snprintf(second, sizeof second, "b=%s", run.train);
+    run.evals[0] = first;
+    run.evals[1] = second;
+    run.options.eval_count = 2;
+    run.options.best = "eval_b_loss";
+    run.options.report = stop_evaluation;
+    run.options.context = &s;
+    run_into(&run, "good");
+    batches = s.asked;
+    assert_true(batches > 12 && s.scored > 0);
+    run_output(&run, "out");
+    for (s.stop_at = stopped = 0; stopped < batches; s.stop_at++, stopped++) {
+        gd_error err = { 0 };
+
+        s.asked = 0;
+        if (!run_train(&run, &json, &err))
+            break;
+        assert_contains(err.text, " of 6 steps, before an evaluation; the same command continues the run");
+        assert_int_equal(s.asked, s.stop_at + 1);
+        check_last_line(&run);
+    }
+    gd_string_free(json);
+    assert_true(stopped > batches / 3); /* all of one evaluation, and some of the next */
+    run_same(&run, "good", "out");
+    run_close(&run);
+}
+
 /* ---- memory ---- */
 
 static void little_memory_changes_no_bit(void **state)
@@ -231,8 +298,11 @@ static void a_rehearsal_says_what_a_run_takes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(epochs_have_orders_of_their_own),          cmocka_unit_test(the_newest_checkpoints_stay),
-        cmocka_unit_test(a_run_continues_from_an_older_checkpoint), cmocka_unit_test(little_memory_changes_no_bit),
+        cmocka_unit_test(epochs_have_orders_of_their_own),
+        cmocka_unit_test(the_newest_checkpoints_stay),
+        cmocka_unit_test(a_run_continues_from_an_older_checkpoint),
+        cmocka_unit_test(an_evaluation_that_is_stopped_is_done_again),
+        cmocka_unit_test(little_memory_changes_no_bit),
         cmocka_unit_test(a_rehearsal_says_what_a_run_takes),
     };
 

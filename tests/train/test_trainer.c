@@ -146,11 +146,12 @@ static void check_order(const struct training *t, const uint32_t *order)
 static void run_steps(struct training *t)
 {
     const json_t *history = json_object_get(t->log, "log_history");
-    const gd_trainer trainer = { t->learner, &t->tuning, &t->pairs.set, &t->options };
+    gd_trainer trainer = { t->learner, &t->tuning, &t->pairs.set, &t->options, NULL };
     const size_t per_step = t->options.batch * t->options.accumulate;
     uint32_t order[MAX_PAIRS];
     size_t tokens = 0;
 
+    assert_ok(gd_pool_open(&trainer.pool, 2, test_err));
     gd_trainer_order(order, t->pairs.set.count, 42, 0);
     check_order(t, order);
     for (size_t step = 0; step < t->options.total; step++) {
@@ -170,6 +171,7 @@ static void run_steps(struct training *t)
         check_figure(want, "mean_reward", got.loss.mean, 1e-3, step + 1);
         check_figure(want, "max_reward", got.loss.most, 1e-3, step + 1);
     }
+    gd_pool_close(trainer.pool);
 }
 
 static void check_parameter(const gd_view *want, const gd_parameter *got, const char *name)

@@ -82,6 +82,30 @@ static inline v16 v_even_of(v16 pairs)
 {
     return _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(pairs), _mm512_set1_epi32(0xFFFF)));
 }
+
+static inline v16 v_pairs_of_even(v16 a, v16 b)
+{
+    const __m512i upper = _mm512_slli_epi32(_mm512_castps_si512(b), 16);
+
+    return _mm512_castsi512_ps(_mm512_mask_blend_epi16(0x55555555, upper, _mm512_castps_si512(a)));
+}
+
+static inline v16 v_pairs_of_odd(v16 a, v16 b)
+{
+    const __m512i lower = _mm512_srli_epi32(_mm512_castps_si512(a), 16);
+
+    return _mm512_castsi512_ps(_mm512_mask_blend_epi16(0x55555555, _mm512_castps_si512(b), lower));
+}
+
+/* The instruction rounds like round_bf16(), but takes a denormal for zero. */
+static inline void v_store_rounded(void *evens, float *pairs, v16 even, v16 odd)
+{
+    const __m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(even));
+    const __m512i high = _mm512_slli_epi32(_mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(odd)), 16);
+
+    _mm256_storeu_si256(evens, (__m256i)_mm512_cvtneps_pbh(even));
+    _mm512_storeu_ps(pairs, _mm512_castsi512_ps(_mm512_or_si512(low, high)));
+}
 #endif
 
 static inline v16 v_select_less(v16 x, v16 y, v16 yes, v16 no)

@@ -193,6 +193,12 @@ def forms():
     case('messages are a text', {'messages': 'Hi'}, error='the field "messages" is a string; expected a conversation')
 
     row = {'conversations': [share('human', 'Hi')], 'chosen': share('gpt', 'Hello.'), 'rejected': share('gpt', 'No.')}
+    case('chosen and reject (GitBag/llama3-uf)', {'prompt': 'Hi', 'chosen': 'Hello.', 'reject': 'No.'}, error='the field "rejected" is missing; perhaps --fields rejected=reject')
+    for name in 'conversations', 'dialogue', 'question':
+        case(f'sharegpt pair whose {name} would be lost', {name: row['conversations'], 'chosen': row['chosen'], 'rejected': row['rejected']},
+             error=f'no "prompt", but a field "{name}"; --fields prompt={name} puts it before the answers')
+    case('sharegpt pair whose answers have the conversation', {**row, 'chosen': row['conversations'] + [row['chosen']], 'rejected': row['conversations'] + [row['rejected']]},
+         [[HI, HELLO], [HI, NO]])
     pair('sharegpt pair (LLaMA-Factory)', row, [HI, HELLO], [HI, NO], fields='prompt=conversations')
     case('sharegpt', {'conversations': [share('system', 'Be brief.'), share('human', 'Hi'), share('gpt', 'Hello.')]},
          [[S, HI, HELLO]], fields='messages=conversations')

@@ -1,0 +1,143 @@
+/* test_run_start.c - a run of gd_train() that begins with an adapter, or on a model that was merged from one: what it
+ * says of how these were trained. */
+#include "tests/train/runs.h"
+
+#include "base/json.h"
+
+/* ---- with an adapter ---- */
+
+#define OURS " is this run's; ask for the same, unless the change is meant"
+
+/* The first run ends its texts with the eos token; the second begins with its values. */
+static void open_second(test_run *run)
+{
+    run_open_short(run);
+    run->options.eval_count = run->options.eval_every = 0;
+    run->options.max_steps = 1;
+    run->model.add_eos = GD_ADD_EOS_AUTO;
+    run_into(run, "first");
+    run->options.lora_r = 0;
+    run->options.init_adapter = run_below(run, "first");
+}
+
+/* The notes of the second run when a file of the first one's is changed. */
+static void check_note(test_run *run, const char *file, const char *old, const char *new, const char *note)
+{
+    char name[64], path[RUN_PATH];
+    json_t *result;
+    char *json;
+
+    (void)snprintf(name, sizeof name, "first/%s", file);
+    (void)snprintf(path, sizeof path, "%s", run_below(run, name));
+    run->options.init_adapter = run_below(run, "first");
+    run_change(run, path, name, old, new);
+    run->model.dry_run = 1;
+    assert_ok(run_train(run, &json, test_err));
+    run->model.dry_run = 0;
+    if (note)
+        assert_contains(json, note);
+    else if (strstr(json, "to begin with") || strstr(json, "was trained on"))
+        fail_msg("%s: a note: %s", new, json);
+    assert_ok(gd_json_parse(&result, json, strlen(json), "result", test_err));
+    json_decref(result);
+    gd_string_free(json);
+    run_change(run, path, name, new, old);
+}
+
+static void other_settings_than_the_adapters_are_noted(void **state)
+{
+    static const char settings[] = "guerdon-adapter.json", config[] = "adapter_config.json";
+    char base[TEST_PATH + 2];
+    test_run run;
+
+    (void)state;
+    open_second(&run);
+    check_note(&run, settings, "", "", NULL);
+    check_note(&run, settings, "\"max_length\": 512", "\"max_length\": 99", "trained with max_length 99, but 512" OURS);
+    check_note(&run, settings, "\"turns\": \"auto\"", "\"turns\": \"on\"", "trained with turns on, but off" OURS);
+    check_note(&run, settings, "\"turns\": \"auto\"", "\"turns\": \"off\"", NULL);
+    check_note(&run, settings, "\"chat_format\": null", "\"chat_format\": \"hh\"",
+               "trained with chat_format hh, but auto" OURS);
+    check_note(&run, settings, "\"normalize\": null", "\"normalize\": \"1,2\"", NULL); /* of other scores */
+    (void)snprintf(base, sizeof base, "\"%s\"", run.base);
+    check_note(&run, config, base, "\"google/gemma-3-4b\"", "was trained on \\\"google/gemma-3-4b\\\"");
+    run.model.add_eos = GD_ADD_EOS_NEVER;
+    check_note(&run, settings, "", "",
+               "/first/guerdon-adapter.json: the adapter to begin with was trained with add_eos auto, but never" OURS);
+    check_note(&run, settings, "\"add_eos\": \"auto\"", "\"add_eos\": \"never\"", NULL);
+    run_into(&run, "second");
+    assert_contains(run.all_notes, "trained with add_eos auto, but never" OURS);
+    run_close(&run);
+}
+
+static void settings_that_cannot_be_read_are_refused(void **state)
+{
+    test_run run;
+
+    (void)state;
+    open_second(&run);
+    run_write(&run, "first/guerdon-adapter.json", "{\"format\":\"guerdon-adapter/2\"}");
+    run_refuse(&run, "format", GD_EFORMAT, "/first/guerdon-adapter.json: its format is \"guerdon-adapter/2\"");
+    assert_int_equal(unlink(run_below(&run, "first/guerdon-adapter.json")), 0);
+    run.model.add_eos = GD_ADD_EOS_NEVER;
+    run_into(&run, "second"); /* nothing is known */
+    assert_null(strstr(run.all_notes, "to begin with"));
+    run_close(&run);
+}
+
+/* ---- on a merged model ---- */
+
+/* Fails unless a run has that limit on the length of texts, and says so. */
+static void check_length(test_run *run, size_t given, size_t wanted, const char *note)
+{
+    json_t *log;
+
+    run->model.max_length = given;
+    run_into(run, "out");
+    log = run_log(run);
+    assert_true(run_number(json_object_get(json_object_get(json_array_get(log, 0), "run"), "settings"), "max_length") ==
+                (double)wanted);
+    json_decref(log);
+    if (note)
+        assert_contains(run->all_notes, note);
+    else
+        assert_null(strstr(run->all_notes, "max_length "));
+    assert_int_equal(test_remove(run->output), 0);
+}
+
+/* 512 is only what happens where nobody says anything. */
+static void the_length_of_texts_is_that_of_the_models_training(void **state)
+{
+    test_run run;
+
+    (void)state;
+    run_open_short(&run);
+    run_change_model(&run, "config.json", "\"max_position_embeddings\": 1024", "\"max_position_embeddings\": 700");
+    run_write(&run, "pairs.jsonl", "{\"chosen\":\"Yes.\",\"rejected\":\"No.\"}\n");
+    run.options.train = run_below(&run, "pairs.jsonl");
+    run.options.eval_count = run.options.eval_every = 0;
+    run.options.max_steps = 1;
+    check_length(&run, 0, 512, NULL);
+    check_length(&run, 700, 700, NULL);
+    run_write(&run, "model/guerdon-adapter.json",
+              "{\"format\":\"guerdon-adapter/1\",\"scoring\":{\"max_length\":600}}");
+    check_length(&run, 0, 600, "the model was trained with max_length 600 (guerdon-adapter.json), used here too");
+    check_length(&run, 512, 512, "the model was trained with max_length 600, but 512 was asked for");
+    run_write(&run, "model/guerdon-adapter.json", "{\"format\":\"guerdon-adapter/1\",\"scoring\":{}}");
+    check_length(&run, 0, 512, NULL);
+    run_change(&run, run_below(&run, "model/config.json"), "model/config.json", "embeddings\": 700",
+               "embeddings\": 90");
+    check_length(&run, 0, 90, NULL);
+    run_close(&run);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(other_settings_than_the_adapters_are_noted),
+        cmocka_unit_test(settings_that_cannot_be_read_are_refused),
+        cmocka_unit_test(the_length_of_texts_is_that_of_the_models_training),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
