@@ -89,14 +89,15 @@ static gd_status is_there(const gd_run *run, const char *name, bool *there, gd_e
 /* Without a checkpoint, nothing tells whether a result is whole; but who has it may not want to pay for it again. */
 static gd_status check_before(gd_run *run, const json_t *before, gd_error *err)
 {
+    const char *result = run->training->settings.full ? "config.json" : "adapter_config.json"; /* written last */
     bool finished;
     gd_status rc = gd_manifest_compare(run->log.file[GD_LOG_STEPS].path, before, run->what, err);
 
     if (!rc)
-        rc = is_there(run, "adapter_config.json", &finished, err);
+        rc = is_there(run, result, &finished, err);
     if (!rc && finished)
         return gd_fail(err, GD_EUSAGE,
-                       "%.200s: this run is finished and its adapter is there, but no sound checkpoint with which it "
+                       "%.200s: this run is finished and its result is there, but no sound checkpoint with which it "
                        "could be checked or continued; to train it again, choose another output",
                        output_of(run));
     return rc ? rc

@@ -304,7 +304,7 @@ static void damaged_checkpoints_only_cost_time(void **state)
 /* Whoever removes the checkpoints of a finished run, or loses them, keeps the result. */
 static void a_result_without_checkpoints_stays(void **state)
 {
-    static const char sentence[] = "/out: this run is finished and its adapter is there, but no sound checkpoint ";
+    static const char sentence[] = "/out: this run is finished and its result is there, but no sound checkpoint ";
     test_run run;
 
     (void)state;
@@ -349,7 +349,7 @@ static void a_damaged_log_is_noticed(void **state)
         run_same(&run, "good", "out");
         damage(&run, logs[i], CHANGED);
         if (i == 0) { /* before the line of the first checkpoint */
-            run_refuse(&run, logs[i], GD_EUSAGE, "/out: this run is finished and its adapter is there, but no sound ");
+            run_refuse(&run, logs[i], GD_EUSAGE, "/out: this run is finished and its result is there, but no sound ");
             assert_int_equal(unlink(run_below(&run, "out/adapter_config.json")), 0);
         }
         run_into(&run, "out");
@@ -409,6 +409,22 @@ static void a_finished_run_is_completed(void **state)
     run_close(&run);
 }
 
+static void a_whole_model_without_checkpoints_stays(void **state)
+{
+    test_run run;
+
+    (void)state;
+    run_open_short(&run);
+    run.options.lora_r = 0;
+    run.options.full = 1;
+    run.options.max_steps = run.options.keep = 1;
+    run.options.eval_count = run.options.eval_every = 0;
+    run_into(&run, "out");
+    assert_int_equal(test_remove(run_below(&run, "out/checkpoint-1")), 0);
+    run_refuse(&run, "full", GD_EUSAGE, "/out: this run is finished and its result is there, but no sound checkpoint ");
+    run_close(&run);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -422,6 +438,7 @@ int main(void)
         cmocka_unit_test(a_damaged_checkpoint_is_passed_over),
         cmocka_unit_test(damaged_checkpoints_only_cost_time),
         cmocka_unit_test(a_result_without_checkpoints_stays),
+        cmocka_unit_test(a_whole_model_without_checkpoints_stays),
         cmocka_unit_test(a_damaged_log_is_noticed),
         cmocka_unit_test(a_log_of_other_settings_is_left_alone),
         cmocka_unit_test(a_finished_run_is_completed),
