@@ -64,6 +64,33 @@ static void the_hub_reads_the_metadata(void **state)
     gd_string_free(card);
 }
 
+/* Of a run in which every weight learnt. */
+static void a_whole_model_is_no_adapter(void **state)
+{
+    training t = training_begun(128, 128);
+    json_t *settings = json_object_get(t.run, "settings");
+    gd_yaml *doc;
+    char *card;
+
+    (void)state;
+    assert_int_equal(json_object_del(settings, "lora_r") | json_object_del(settings, "lora_alpha") |
+                         json_object_del(settings, "lora_targets"),
+                     0);
+    assert_int_equal(json_object_set_new(settings, "full", json_true()), 0);
+    card = card_and_free(&t);
+    doc = metadata_of(card);
+    assert_string_equal(metadata_text(doc, "library_name"), "transformers");
+    assert_int_equal(gd_yaml_get(gd_yaml_root(doc), "tags")->count, 2);
+    assert_contains(card, "This folder has a whole model: all ");
+    assert_contains(card, "guerdon score --model MODEL --input pairs.jsonl");
+    assert_contains(card, "AutoModelForSequenceClassification.from_pretrained(\"MODEL\")");
+    assert_null(strstr(card, "LoRA"));
+    assert_null(strstr(card, "peft"));
+    assert_null(strstr(card, "dapter ")); /* "guerdon-adapter.json" says how texts become tokens */
+    gd_yaml_free(doc);
+    gd_string_free(card);
+}
+
 /* The Hub refuses a card whose base is not one of its models. */
 static void only_a_model_of_the_hub_is_the_base(void **state)
 {
@@ -288,6 +315,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_hub_reads_the_metadata),
+        cmocka_unit_test(a_whole_model_is_no_adapter),
         cmocka_unit_test(only_a_model_of_the_hub_is_the_base),
         cmocka_unit_test(the_card_has_the_figures),
         cmocka_unit_test(the_card_says_what_was_different),
