@@ -124,7 +124,7 @@ static const char *from_environment(const cli_flag *flag)
     return value && *value ? value : NULL;
 }
 
-bool cli_is_set(const cli_given *given, const cli_flag *flag)
+static bool cli_is_set(const cli_given *given, const cli_flag *flag)
 {
     for (size_t i = 0; i < cli_flag_count; i++)
         if (given->flag[i] && cli_flags[i].offset == flag->offset)
@@ -132,12 +132,41 @@ bool cli_is_set(const cli_given *given, const cli_flag *flag)
     return false;
 }
 
+/* Flags that say the opposite of others, in words: where one is given, a weaker source's others don't count. */
+static const struct {
+    const char *flag, *others;
+} rivals[] = {
+    { "max-steps", " epochs " },
+    { "epochs", " max-steps " },
+    { "full", " lora-r lora-alpha lora-targets init-adapter " },
+    { "init-adapter", " lora-r lora-alpha lora-targets full " },
+};
+
+static bool names_flag(const char *names, const char *flag)
+{
+    const char *at = strstr(names, flag);
+    const size_t len = strlen(flag);
+
+    while (at && (at[-1] != ' ' || at[len] != ' '))
+        at = strstr(at + 1, flag);
+    return at;
+}
+
+bool cli_is_replaced(const cli_given *given, const cli_flag *flag)
+{
+    for (size_t r = 0; r < sizeof rivals / sizeof rivals[0]; r++)
+        for (size_t i = 0; names_flag(rivals[r].others, flag->name) && i < cli_flag_count; i++)
+            if (given->flag[i] && !strcmp(cli_flags[i].name, rivals[r].flag))
+                return true;
+    return cli_is_set(given, flag);
+}
+
 /* Takes flags that were not given from the environment. An empty variable counts as unset; a switch is 1 or 0. */
 static int add_environment(cli_settings *settings, const cli_command *command, const cli_given *given)
 {
     for (size_t i = 0; i < cli_flag_count; i++) {
         const cli_flag *flag = &cli_flags[i];
-        const int wanted = (flag->commands & command->bit) && !cli_is_set(given, flag) &&
+        const int wanted = (flag->commands & command->bit) && !cli_is_replaced(given, flag) &&
                            strcmp(flag->name, "help") != 0;
         const char *value = wanted ? from_environment(flag) : NULL;
 

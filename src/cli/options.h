@@ -103,8 +103,9 @@ typedef struct cli_given {
     char flag[CLI_FLAGS_MAX];
 } cli_given;
 
-/* Whether the member of the settings that this flag sets was set; several rows may set the same one. */
-bool cli_is_set(const cli_given *given, const cli_flag *flag);
+/* Whether the member of the settings that this flag sets was set (several rows may set the same one), or that of a flag
+ * with which this one can't be given: --max-steps stands in place of a recipe's epochs. */
+bool cli_is_replaced(const cli_given *given, const cli_flag *flag);
 
 /* Fills *settings from the arguments after the command's name, which stay the caller's, and, for flags not given, from
  * the recipe, if there is one, and then from the environment (GUERDON_MAX_LENGTH for --max-length).  Moves the texts to

@@ -93,7 +93,7 @@ static int set_at(struct reading *r, const cli_flag *flag, const gd_yaml_node *k
 
     if (!text)
         return cli_no_memory();
-    if (!cli_is_set(&r->typed, flag))
+    if (!cli_is_replaced(&r->typed, flag))
         return cli_set(r->settings, flag, text, &place);
     memset(&unused, 0, sizeof unused);
     return cli_set(&unused, flag, text, &place);

@@ -107,6 +107,7 @@ gd_status gd_learner_fit(gd_learner *learner, const gd_learner_need *need, gd_le
     const size_t process = gd_memory_resident(), memory = need->memory,
                  available = learner->engine->backend->memory_free(learner->engine->device);
     const size_t limit = memory ? memory : gd_sum(process, available - available / 8);
+    const bool all = learner->engine->learning && learner->engine->learning->weight_count > 0;
     size_t left;
 
     *out = (gd_learner_budget){ .least = gd_sum(gd_sum(process, need->other), window_bytes(learner)) };
@@ -117,8 +118,9 @@ gd_status gd_learner_fit(gd_learner *learner, const gd_learner_need *need, gd_le
             err, GD_ENOMEM,
             "memory is %.4g MiB, but training needs at least %zu MiB: for the %zu rows of its largest step, for two of "
             "the model's layers, for what learns, and for the program itself; fewer pairs in a step (batch_size, "
-            "grad_accum), shorter texts (max_length) and a lower rank (lora_r) need less%s",
-            (double)memory / (1 << 20), gd_budget_enough_mib(out->least), need->rows,
+            "grad_accum)%s shorter texts (max_length)%s need less%s",
+            (double)memory / (1 << 20), gd_budget_enough_mib(out->least), need->rows, all ? " and" : ",",
+            all ? "" : " and a lower rank (lora_r)",
             need->keep_least ? "; so do layers that are computed again (checkpoint_layers)" : "");
     left = out->least > limit ? 0 : limit - out->least; /* the user set no limit: try anyway */
     out->keep = layers_that_fit(learner, need, &left);

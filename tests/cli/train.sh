@@ -151,6 +151,15 @@ has 'all 402,144 weights' 'a model/README.md'
 has '"dtype": "float32"' 'a model/config.json'
 "$guerdon" inspect --model 'a model' >out 2>err || fail "inspect of a trained model: status $?"
 has 'full            yes' out
+# a flag stands in place of what can't be given with it
+printf '%s\n' "model: $base" 'train: pairs.jsonl' 'epochs: 3' 'lora_r: 4' 'lora_targets: q_proj' >rivals.yaml
+"$guerdon" train --recipe rivals.yaml --max-steps 2 --full --dry-run >out 2>err || fail "a recipe's rivals: status $?"
+has 'steps           2,' out
+has 'parameters      402,144 to train' out
+GUERDON_EPOCHS=3 "$guerdon" train --model "$base" --train pairs.jsonl --max-steps 2 --dry-run >out 2>err ||
+    fail "the environment's rival: status $?"
+"$guerdon" train --recipe rivals.yaml --epochs 2 --max-steps 2 --output bad >out 2>err
+[ $? -eq 2 ] || fail 'epochs and max-steps, both from the command line, are not refused'
 printf '%s\n' "model: $base" 'train: pairs.jsonl' 'full: true' >full.yaml
 "$guerdon" train --recipe full.yaml --dry-run >out 2>err || fail "a recipe with full: status $?"
 has 'parameters      402,144 to train' out

@@ -222,9 +222,28 @@ void run_same(const test_run *run, const char *a, const char *b)
     }
 }
 
-json_t *run_rehearse(test_run *run)
+/* Trains in run->model.memory, or in a little more: what the process takes for itself grows from run to run. */
+static gd_status train_in_little(test_run *run, char **json, gd_error *err)
 {
     enum { MORE = 1 << 15 };
+    gd_status rc;
+
+    while ((rc = run_train(run, json, err)) == GD_ENOMEM && run->model.memory < 1 << 28)
+        run->model.memory += MORE;
+    return rc;
+}
+
+void run_in_little(test_run *run, const char *output)
+{
+    char *json;
+
+    run_output(run, output);
+    assert_ok(train_in_little(run, &json, test_err));
+    gd_string_free(json);
+}
+
+json_t *run_rehearse(test_run *run)
+{
     const uint64_t before = run_digest(run);
     gd_error err = { 0 };
     json_t *result;
@@ -232,8 +251,7 @@ json_t *run_rehearse(test_run *run)
     gd_status rc;
 
     run->model.dry_run = 1;
-    while ((rc = run_train(run, &json, &err)) == GD_ENOMEM && run->model.memory < 1 << 28)
-        run->model.memory += MORE;
+    rc = train_in_little(run, &json, &err);
     run->model.dry_run = 0;
     if (rc)
         fail_msg("%s", err.text);

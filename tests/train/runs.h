@@ -58,6 +58,9 @@ void run_check_history(const json_t *want, const json_t *got);
 /* What a dry run says, with more memory if that is too little; it writes nothing. */
 json_t *run_rehearse(test_run *run);
 
+/* A whole run in run->model.memory, or in a little more if that is too little by now. */
+void run_in_little(test_run *run, const char *output);
+
 /* Writes a file of the run's own, root/NAME. */
 void run_write(const test_run *run, const char *name, const char *text);
 

@@ -136,7 +136,7 @@ static void threads_memory_and_kernels_change_no_bit(void **state)
         plan = run_rehearse(&run);
         assert_true(json_is_true(json_object_get(plan, "streamed")));
         json_decref(plan);
-        run_into(&run, "streamed");
+        run_in_little(&run, "streamed");
         run_same(&run, "out", "streamed");
     }
     run_close(&run);
