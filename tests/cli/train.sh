@@ -146,7 +146,7 @@ sh -e commands.sh >pasted 2>said || fail "the commands of a model fail: $(cat sa
 [ "$(grep -c '"margin"' pasted)" -eq 5 ] || fail 'the first set is not scored by the model'
 has 'the model was trained with max_length 512, add_eos auto (guerdon-adapter.json), used here too' said
 has 'library_name: transformers' 'a model/README.md'
-has 'AutoModelForSequenceClassification.from_pretrained("MODEL")' 'a model/README.md'
+has 'AutoModelForSequenceClassification.from_pretrained("MODEL", dtype=torch.float32)' 'a model/README.md'
 has 'all 402,144 weights' 'a model/README.md'
 has '"dtype": "float32"' 'a model/config.json'
 "$guerdon" inspect --model 'a model' >out 2>err || fail "inspect of a trained model: status $?"
