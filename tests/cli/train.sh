@@ -18,12 +18,14 @@ awk 'BEGIN { for (i = 0; i < 24; i++)
 sed -n '1,5p' pairs.jsonl >first.jsonl
 sed -n '6,9p' pairs.jsonl >"second set.jsonl"
 
+learn_from=pairs.jsonl
+
 # train STATUS OUT FLAGS: a run of 6 steps, with that status
 train()
 {
     local wanted=$1 out=$2
     shift 2
-    "$guerdon" train --model "$base" --train pairs.jsonl --output "$out" --batch-size 2 --grad-accum 2 --lora-r 2 \
+    "$guerdon" train --model "$base" --train "$learn_from" --output "$out" --batch-size 2 --grad-accum 2 --lora-r 2 \
         --precision fp32 --threads 1 --learning-rate 1e-3 "$@" >out 2>err </dev/null
     status=$?
     [ $status -eq "$wanted" ] || fail "train --output $out $*: status $status"
@@ -45,6 +47,34 @@ grep '^    guerdon ' err >commands.sh
 sh -e commands.sh >pasted 2>&1 || fail "the commands fail: $(cat pasted)"
 [ -s "it's a run-merged/config.json" ] || fail 'the adapter is not merged'
 [ "$(grep -c '"margin"' pasted)" -eq 5 ] || fail 'the first set is not scored'
+
+# prompts that were joined, though a chat format is known, are joined in scoring, without a word
+talk='{"chosen":[{"role":"user","content":"Hot?"},{"role":"assistant","content":"Yes."}],
+    "rejected":[{"role":"user","content":"Hot?"},{"role":"assistant","content":"No."}]}'
+echo "$talk" | tr -d '\n' >talks.jsonl
+echo '{"prompt":"Is tea hot? ","chosen":"Yes.","rejected":"No."}' >asked.jsonl
+cat asked.jsonl talks.jsonl >mixed.jsonl
+joined='asked.jsonl: prompts and answers that are texts are joined as they are, although a chat format is known'
+learn_from=asked.jsonl
+train 0 plan --chat-format chatml --dry-run
+has "$joined" out
+train 0 joined --chat-format chatml --max-steps 1
+has "$joined" err
+train 0 told --chat-format chatml --max-steps 1 --turns off
+! grep -q 'are joined' err || fail 'a note though --turns off was given'
+learn_from=mixed.jsonl
+train 0 mixed --chat-format chatml --max-steps 1
+learn_from=talks.jsonl
+train 0 talks --chat-format chatml --max-steps 1
+! grep -q 'are joined' err || fail 'conversations are joined'
+learn_from=pairs.jsonl
+for run in joined told mixed talks; do
+    turns=off notes=0
+    [ $run = talks ] && turns=auto notes=1
+    has "\"turns\": \"$turns\"" $run/guerdon-adapter.json
+    "$guerdon" score --model "$base" --adapter $run --input asked.jsonl >scores 2>err || fail "$run: not scored"
+    [ "$(grep -c 'were joined as they are\|turns off (' err)" -eq $notes ] || fail "$run: not $notes notes about turns"
+done
 
 # the settings arrive
 head -1 "it's a run/log.jsonl" >first
