@@ -41,6 +41,8 @@ has 'trained 6 steps in 0:0' err
 has 'a: accuracy ' err
 has 'b: accuracy ' err
 has "the adapter is in it's a run" err
+has 'to score with it, evaluate it, or merge it into the model:' err
+! grep -q 'tokens, its max_length' err || fail 'a word about long texts where there are none'
 [ "$(grep -c '^    guerdon ' err)" -eq 3 ] || fail 'not three commands'
 has "    guerdon merge --model $base --adapter 'it'\\''s a run' --output 'it'\\''s a run-merged'" err
 grep '^    guerdon ' err >commands.sh
@@ -75,6 +77,17 @@ for run in joined told mixed talks; do
     "$guerdon" score --model "$base" --adapter $run --input asked.jsonl >scores 2>err || fail "$run: not scored"
     [ "$(grep -c 'were joined as they are\|turns off (' err)" -eq $notes ] || fail "$run: not $notes notes about turns"
 done
+
+# the commands pass over what was too long for the run, and say which data they evaluate on
+printf '{"chosen":"%s","rejected":"no"}\n' yes "$(printf 'many words %.0s' {1..40})" >long.jsonl
+learn_from=long.jsonl
+train 0 short --max-length 16 --max-steps 1
+learn_from=pairs.jsonl
+has 'evaluate it (here on the training data, which says little), or merge it into the model:' err
+has 'texts of more than 16 tokens, its max_length, need --truncate or a larger --max-length' err
+grep '^    guerdon [se]' err >commands.sh
+sh -e commands.sh >pasted 2>&1 || fail "the commands fail on a text that is too long: $(cat pasted)"
+[ "$(grep -c ' 2 items, 1 left out' pasted)" -eq 2 ] || fail "a long text: $(cat pasted)"
 
 # the settings arrive
 head -1 "it's a run/log.jsonl" >first
