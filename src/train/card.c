@@ -215,6 +215,20 @@ static void data_section(gd_buf *b, const gd_outcome *o)
     count_row(b, "steps", o->step);
 }
 
+/* null is the format of the chat template, whose name the run found if it had conversations. */
+static void setting(gd_buf *b, const gd_outcome *o, const char *name, const json_t *value)
+{
+    const char *found = gd_get_text(o->run, "chat_format");
+
+    if (json_is_null(value) && !strcmp(name, "chat_format")) {
+        gd_buf_str(b, found ? "auto (" : "auto");
+        gd_markdown_text(b, found ? found : "");
+        gd_buf_str(b, found ? ")" : "");
+        return;
+    }
+    gd_markdown_value(b, value);
+}
+
 static void settings_section(gd_buf *b, const gd_outcome *o)
 {
     size_t rows = 0;
@@ -228,7 +242,7 @@ static void settings_section(gd_buf *b, const gd_outcome *o)
         gd_buf_str(b, "| ");
         gd_markdown_text(b, name);
         gd_buf_str(b, " | ");
-        gd_markdown_value(b, value);
+        setting(b, o, name, value);
         gd_buf_str(b, " |\n");
     }
 }

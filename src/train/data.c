@@ -62,6 +62,14 @@ static gd_status note_margins(const gd_train_input *input, gd_notes *notes, gd_e
                         input->path, (unsigned long long)input->pairs.margins);
 }
 
+static gd_status note_format(const gd_train_input *input, const gd_encoder *encoder, gd_notes *notes, gd_error *err)
+{
+    if (!input->pairs.talks)
+        return GD_OK;
+    return gd_notes_add(notes, err, "%.200s: conversations become text by the chat format %s", input->path,
+                        gd_chat_name(encoder->chat));
+}
+
 /* An instruct model is rarely meant to read an answer without its turns. */
 static gd_status note_joined(const gd_train_input *input, gd_notes *notes, gd_error *err)
 {
@@ -232,6 +240,8 @@ gd_status gd_train_data_read(gd_train_data *data, const gd_train_settings *setti
         rc = read_input(&data->train, settings, encoder, NULL, notes, err);
     if (!rc)
         rc = note_margins(&data->train, notes, err);
+    if (!rc)
+        rc = note_format(&data->train, encoder, notes, err);
     if (!rc)
         rc = note_joined(&data->train, notes, err);
     for (size_t i = 0; !rc && i < data->eval_count; i++)

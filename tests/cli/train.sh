@@ -69,6 +69,14 @@ train 0 mixed --chat-format chatml --max-steps 1
 learn_from=talks.jsonl
 train 0 talks --chat-format chatml --max-steps 1
 ! grep -q 'are joined' err || fail 'conversations are joined'
+has 'talks.jsonl: conversations become text by the chat format chatml' err
+cp -r "$base" talker
+cp "$data/../chat/templates/chatml.jinja" talker/chat_template.jinja
+own=$base base=talker
+train 0 found --max-steps 1
+base=$own
+has 'chat\_format | auto (chatml) |' found/README.md
+has '"chat_format": null' found/guerdon-adapter.json
 learn_from=pairs.jsonl
 for run in joined told mixed talks; do
     turns=off notes=0
