@@ -47,6 +47,10 @@ int cli_show(const char *json, int raw);
 int cli_train_show_plan(const char *json);
 int cli_train_show_result(const char *json, const char *output);
 
+/* Of such a run: its max_length, and in *too_long how many records of the first set to evaluate on, or else of the
+ * training data, have a longer text. */
+unsigned long long cli_train_length(const char *json, unsigned long long *too_long);
+
 /* message.c */
 
 /* Prints "guerdon: " and the message on standard error, with control characters, which a file name or an argument

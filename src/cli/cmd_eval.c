@@ -198,7 +198,7 @@ static void note_joined(const cli_settings *settings, const json_t *details)
         json_is_null(part(details, "turns")) && number(details, "conversations") == 0)
         cli_say(
             "note: prompts and answers were joined, not made turns as RewardBench does, since no chat format of the "
-            "model is known; --chat-format names one");
+            "model is known (--chat-format names one), or it learnt from joined texts");
 }
 
 /* A field that no line has is probably a mistyped one. */

@@ -111,24 +111,33 @@ static void put_merged(const char *output)
     free(path);
 }
 
-static void show_next(const cli_settings *settings)
+/* What was left out of the run for its length is left out here, too. */
+static void put_scoring(const cli_settings *settings, const char *command, bool drop)
 {
-    const char *input = data_of(settings);
+    begin_command(settings, command);
+    put_reading(settings, data_of(settings));
+    put_flag("truncate", drop ? "drop" : NULL);
+    (void)putc('\n', stderr);
+}
 
-    (void)fputs(settings->full ? "to score with it, or evaluate it:\n"
-                               : "to score with it, evaluate it, or merge it into the model:\n",
-                stderr);
-    begin_command(settings, "score");
-    put_reading(settings, input);
-    (void)putc('\n', stderr);
-    begin_command(settings, "eval");
-    put_reading(settings, input);
-    (void)putc('\n', stderr);
-    if (settings->full)
-        return;
-    begin_command(settings, "merge");
-    put_merged(settings->output);
-    (void)putc('\n', stderr);
+static void show_next(const cli_settings *settings, const char *json)
+{
+    unsigned long long too_long;
+    const unsigned long long length = cli_train_length(json, &too_long);
+
+    fprintf(stderr, "to score with it%s evaluate it%s%s\n", settings->full ? " or" : ",",
+            settings->evals.count ? "" : " (here on the training data, which says little)",
+            settings->full ? ":" : ", or merge it into the model:");
+    put_scoring(settings, "score", too_long);
+    put_scoring(settings, "eval", too_long);
+    if (!settings->full) {
+        begin_command(settings, "merge");
+        put_merged(settings->output);
+        (void)putc('\n', stderr);
+    }
+    if (settings->options.max_length || too_long)
+        fprintf(stderr, "texts of more than %llu tokens, its max_length, need --truncate or a larger --max-length\n",
+                length);
 }
 
 /* ---- the run ---- */
@@ -218,7 +227,7 @@ static int show_end(const struct training *job, const char *json)
     (void)fputs(job->settings->full ? "the model is in " : "the adapter is in ", stderr);
     cli_print(stderr, job->settings->output);
     (void)putc('\n', stderr);
-    show_next(job->settings);
+    show_next(job->settings, json);
     return CLI_OK;
 }
 

@@ -186,3 +186,21 @@ int cli_train_show_result(const char *json, const char *output)
     json_decref(result);
     return CLI_OK;
 }
+
+unsigned long long cli_train_length(const char *json, unsigned long long *too_long)
+{
+    gd_error err = { GD_OK, "" };
+    json_t *result;
+    const json_t *run, *eval;
+    unsigned long long length;
+
+    *too_long = 0;
+    if (read_result(&result, json, &err))
+        return 0;
+    run = part(result, "run");
+    eval = json_array_get(part(run, "evals"), 0);
+    *too_long = whole(eval ? eval : part(run, "data"), "too_long");
+    length = whole(part(run, "settings"), "max_length");
+    json_decref(result);
+    return length;
+}

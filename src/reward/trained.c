@@ -261,6 +261,14 @@ gd_status gd_trained_blame(const gd_trained *t, gd_trained_field field, gd_error
 
 /* ---- notes ---- */
 
+/* Texts are joined unless turns are asked for: "off" says what "auto" does. */
+static bool is_usual(gd_trained_field field, const char *text)
+{
+    const char *usual = fields[field].usual;
+
+    return (usual && !strcmp(text, usual)) || (field == GD_TRAINED_TURNS && !strcmp(text, "off"));
+}
+
 static gd_status note_applied(const gd_trained *t, gd_notes *notes, gd_error *err)
 {
     char list[160] = "", room[NUMBER_ROOM];
@@ -269,7 +277,7 @@ static gd_status note_applied(const gd_trained *t, gd_notes *notes, gd_error *er
     for (gd_trained_field f = 0; f < GD_TRAINED_FIELDS; f++) {
         const char *text = text_of(&t->scoring, f, room);
 
-        if (t->applied[f] && (!fields[f].usual || strcmp(text, fields[f].usual) != 0) && len < sizeof list)
+        if (t->applied[f] && !is_usual(f, text) && len < sizeof list)
             len += (size_t)snprintf(list + len, sizeof list - len, "%s%s %.40s", len ? ", " : "", fields[f].name, text);
     }
     if (!len)
@@ -329,8 +337,8 @@ static gd_status find_difference(char text[DIFFERENCE], const gd_trained *t, gd_
 
     if (!same && f == GD_TRAINED_CHAT_FORMAT)
         rc = same_format(&same, t, asked->options, asked->chat, asked->from, err);
-    else if (!same && f == GD_TRAINED_TURNS) /* training makes no turns unless told to */
-        same = !strcmp(ours, "auto") && !strcmp(theirs, "off");
+    else if (!same && f == GD_TRAINED_TURNS)
+        same = is_usual(f, ours) && is_usual(f, theirs);
     else if (!same && f == GD_TRAINED_NORMALIZE)
         same = same_scale(ours, theirs);
     text[0] = '\0';

@@ -158,14 +158,15 @@ static void python(gd_buf *b, const gd_outcome *o)
     if (is_full(o))
         gd_buf_str(b, "```python\nimport torch\n"
                       "from transformers import AutoModelForSequenceClassification, AutoTokenizer\n\n"
-                      "model = AutoModelForSequenceClassification.from_pretrained(\"MODEL\").eval()\n"
+                      "model = AutoModelForSequenceClassification.from_pretrained(\"MODEL\", dtype=torch.float32)\n"
+                      "model.eval()\n"
                       "tokenizer = AutoTokenizer.from_pretrained(\"MODEL\")\n");
     else
-        gd_buf_str(b,
-                   "```python\nimport torch\nfrom peft import AutoPeftModelForSequenceClassification\n"
-                   "from transformers import AutoTokenizer\n\n"
-                   "model = AutoPeftModelForSequenceClassification.from_pretrained(\"ADAPTER\", num_labels=1).eval()\n"
-                   "tokenizer = AutoTokenizer.from_pretrained(\"ADAPTER\")\n");
+        gd_buf_str(b, "```python\nimport torch\nfrom peft import AutoPeftModelForSequenceClassification\n"
+                      "from transformers import AutoTokenizer\n\n"
+                      "model = AutoPeftModelForSequenceClassification.from_pretrained(\n"
+                      "    \"ADAPTER\", num_labels=1, dtype=torch.float32).eval()\n"
+                      "tokenizer = AutoTokenizer.from_pretrained(\"ADAPTER\")\n");
 }
 
 /* How a text becomes tokens, for someone who has to do it by hand. */
@@ -182,10 +183,10 @@ static void usage(gd_buf *b, const gd_outcome *o)
     gd_buf_str(b, ends ? " + tokenizer.eos_token" : "");
     gd_buf_str(b, "\nwith torch.no_grad():\n"
                   "    print(model(**tokenizer(text, return_tensors=\"pt\")).logits[0, 0].item())\n```\n\n");
-    gd_buf_str(b, is_full(o) ? "The weights are float32. " : "Without `num_labels=1`, the head is not loaded. ");
-    gd_buf_str(b,
-               "Score one text at a time, as here, unless `model.config.pad_token_id` is set. A conversation becomes a "
-               "text by the chat template.\n");
+    gd_buf_str(b, is_full(o) ? "" : "Without `num_labels=1`, the head is not loaded. ");
+    gd_buf_str(b, "This code computes in float32, but `guerdon score` in bfloat16 unless told otherwise: compare with "
+                  "`guerdon score --precision fp32`. Score one text at a time, as here, unless "
+                  "`model.config.pad_token_id` is set. A conversation becomes a text by the chat template.\n");
 }
 
 /* ---- data and settings ---- */
@@ -214,6 +215,20 @@ static void data_section(gd_buf *b, const gd_outcome *o)
     count_row(b, "steps", o->step);
 }
 
+/* null is the format of the chat template, whose name the run found if it had conversations. */
+static void setting(gd_buf *b, const gd_outcome *o, const char *name, const json_t *value)
+{
+    const char *found = gd_get_text(o->run, "chat_format");
+
+    if (json_is_null(value) && !strcmp(name, "chat_format")) {
+        gd_buf_str(b, found ? "auto (" : "auto");
+        gd_markdown_text(b, found ? found : "");
+        gd_buf_str(b, found ? ")" : "");
+        return;
+    }
+    gd_markdown_value(b, value);
+}
+
 static void settings_section(gd_buf *b, const gd_outcome *o)
 {
     size_t rows = 0;
@@ -227,7 +242,7 @@ static void settings_section(gd_buf *b, const gd_outcome *o)
         gd_buf_str(b, "| ");
         gd_markdown_text(b, name);
         gd_buf_str(b, " | ");
-        gd_markdown_value(b, value);
+        setting(b, o, name, value);
         gd_buf_str(b, " |\n");
     }
 }

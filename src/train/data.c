@@ -62,6 +62,25 @@ static gd_status note_margins(const gd_train_input *input, gd_notes *notes, gd_e
                         input->path, (unsigned long long)input->pairs.margins);
 }
 
+static gd_status note_format(const gd_train_input *input, const gd_encoder *encoder, gd_notes *notes, gd_error *err)
+{
+    if (!input->pairs.talks)
+        return GD_OK;
+    return gd_notes_add(notes, err, "%.200s: conversations become text by the chat format %s", input->path,
+                        gd_chat_name(encoder->chat));
+}
+
+/* An instruct model is rarely meant to read an answer without its turns. */
+static gd_status note_joined(const gd_train_input *input, gd_notes *notes, gd_error *err)
+{
+    if (!input->pairs.joined)
+        return GD_OK;
+    return gd_notes_add(notes, err,
+                        "%.200s: prompts and answers that are texts are joined as they are, although a chat "
+                        "format is known, and so will scoring do; --turns on makes turns of them",
+                        input->path);
+}
+
 static gd_status check_some_left(const gd_train_input *input, const gd_train_settings *settings, gd_error *err)
 {
     const gd_pairs_counts *c = &input->pairs.counts;
@@ -221,6 +240,10 @@ gd_status gd_train_data_read(gd_train_data *data, const gd_train_settings *setti
         rc = read_input(&data->train, settings, encoder, NULL, notes, err);
     if (!rc)
         rc = note_margins(&data->train, notes, err);
+    if (!rc)
+        rc = note_format(&data->train, encoder, notes, err);
+    if (!rc)
+        rc = note_joined(&data->train, notes, err);
     for (size_t i = 0; !rc && i < data->eval_count; i++)
         rc = read_input(&data->evals[i], settings, encoder, o->by, notes, err);
     return rc ? rc : find_overlap(data, notes, err);

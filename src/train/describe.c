@@ -147,6 +147,8 @@ gd_status gd_describe_run(json_t **run, const gd_training *t, gd_error *err)
     gd_put_text(&out, out.root, "base", t->settings.model.model);
     gd_put_text(&out, gd_put_list(&out, out.root, "train"), NULL, t->data.train.path);
     put_settings(&out, gd_put_object(&out, out.root, "settings"), t); /* the cause, before what follows from it */
+    if (t->data.train.pairs.talks)
+        gd_put_text(&out, out.root, "chat_format", gd_chat_name(t->model->encoder.chat));
     put_counts(&out, gd_put_object(&out, out.root, "data"), &t->data.train.pairs);
     evals = gd_put_list(&out, out.root, "evals");
     baselines = gd_put_object(&out, out.root, "baselines");

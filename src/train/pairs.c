@@ -192,6 +192,8 @@ static gd_status keep(gd_pairs *pairs, struct reading *r, gd_encoded *encoded, c
     set->first_text[set->count] = at;
     r->found = NULL;
     pairs->counts.kept++;
+    pairs->joined += encoded->joined > 0;
+    pairs->talks += encoded->conversations > 0;
     pairs->margins += !r->options->margin && json_is_number(json_object_get(r->record->object, "margin"));
     return GD_OK;
 }

@@ -32,6 +32,8 @@ typedef struct gd_pairs {
     size_t longest;  /* tokens of the longest one */
     uint64_t preferences;
     uint64_t margins; /* records kept that have a number "margin", though margins are not read */
+    uint64_t joined;  /* records kept whose prompt was joined to its answers, though turns could be made of them */
+    uint64_t talks;   /* records kept that are conversations, or were made turns */
     uint64_t digest;  /* of all records: gd_record's */
 } gd_pairs;
 

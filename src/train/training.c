@@ -294,6 +294,14 @@ static gd_status plan_steps(gd_training *t, gd_error *err)
     return rc;
 }
 
+/* Texts that were joined because nothing was said are joined in scoring, too; where all were conversations, whoever
+ * scores texts decides. */
+static void settle_turns(gd_training *t)
+{
+    if (t->data.train.pairs.joined)
+        t->model->encoder.turns = GD_TURNS_OFF;
+}
+
 /* ---- the engine ---- */
 
 static size_t longest_of(const gd_train_data *data)
@@ -362,6 +370,8 @@ gd_status gd_training_open(gd_training *t, gd_error *err)
         rc = open_tuning(t, err);
     if (!rc)
         rc = gd_train_data_read(&t->data, &t->settings, &t->model->encoder, &t->notes, err);
+    if (!rc)
+        settle_turns(t);
     if (!rc)
         rc = plan_steps(t, err);
     if (!rc)

@@ -18,12 +18,14 @@ awk 'BEGIN { for (i = 0; i < 24; i++)
 sed -n '1,5p' pairs.jsonl >first.jsonl
 sed -n '6,9p' pairs.jsonl >"second set.jsonl"
 
+learn_from=pairs.jsonl
+
 # train STATUS OUT FLAGS: a run of 6 steps, with that status
 train()
 {
     local wanted=$1 out=$2
     shift 2
-    "$guerdon" train --model "$base" --train pairs.jsonl --output "$out" --batch-size 2 --grad-accum 2 --lora-r 2 \
+    "$guerdon" train --model "$base" --train "$learn_from" --output "$out" --batch-size 2 --grad-accum 2 --lora-r 2 \
         --precision fp32 --threads 1 --learning-rate 1e-3 "$@" >out 2>err </dev/null
     status=$?
     [ $status -eq "$wanted" ] || fail "train --output $out $*: status $status"
@@ -39,12 +41,61 @@ has 'trained 6 steps in 0:0' err
 has 'a: accuracy ' err
 has 'b: accuracy ' err
 has "the adapter is in it's a run" err
+has 'to score with it, evaluate it, or merge it into the model:' err
+! grep -q 'tokens, its max_length' err || fail 'a word about long texts where there are none'
 [ "$(grep -c '^    guerdon ' err)" -eq 3 ] || fail 'not three commands'
 has "    guerdon merge --model $base --adapter 'it'\\''s a run' --output 'it'\\''s a run-merged'" err
 grep '^    guerdon ' err >commands.sh
 sh -e commands.sh >pasted 2>&1 || fail "the commands fail: $(cat pasted)"
 [ -s "it's a run-merged/config.json" ] || fail 'the adapter is not merged'
 [ "$(grep -c '"margin"' pasted)" -eq 5 ] || fail 'the first set is not scored'
+
+# prompts that were joined, though a chat format is known, are joined in scoring, without a word
+talk='{"chosen":[{"role":"user","content":"Hot?"},{"role":"assistant","content":"Yes."}],
+    "rejected":[{"role":"user","content":"Hot?"},{"role":"assistant","content":"No."}]}'
+echo "$talk" | tr -d '\n' >talks.jsonl
+echo '{"prompt":"Is tea hot? ","chosen":"Yes.","rejected":"No."}' >asked.jsonl
+cat asked.jsonl talks.jsonl >mixed.jsonl
+joined='asked.jsonl: prompts and answers that are texts are joined as they are, although a chat format is known'
+learn_from=asked.jsonl
+train 0 plan --chat-format chatml --dry-run
+has "$joined" out
+train 0 joined --chat-format chatml --max-steps 1
+has "$joined" err
+train 0 told --chat-format chatml --max-steps 1 --turns off
+! grep -q 'are joined' err || fail 'a note though --turns off was given'
+learn_from=mixed.jsonl
+train 0 mixed --chat-format chatml --max-steps 1
+learn_from=talks.jsonl
+train 0 talks --chat-format chatml --max-steps 1
+! grep -q 'are joined' err || fail 'conversations are joined'
+has 'talks.jsonl: conversations become text by the chat format chatml' err
+cp -r "$base" talker
+cp "$data/../chat/templates/chatml.jinja" talker/chat_template.jinja
+own=$base base=talker
+train 0 found --max-steps 1
+base=$own
+has 'chat\_format | auto (chatml) |' found/README.md
+has '"chat_format": null' found/guerdon-adapter.json
+learn_from=pairs.jsonl
+for run in joined told mixed talks; do
+    turns=off notes=0
+    [ $run = talks ] && turns=auto notes=1
+    has "\"turns\": \"$turns\"" $run/guerdon-adapter.json
+    "$guerdon" score --model "$base" --adapter $run --input asked.jsonl >scores 2>err || fail "$run: not scored"
+    [ "$(grep -c 'were joined as they are\|turns off (' err)" -eq $notes ] || fail "$run: not $notes notes about turns"
+done
+
+# the commands pass over what was too long for the run, and say which data they evaluate on
+printf '{"chosen":"%s","rejected":"no"}\n' yes "$(printf 'many words %.0s' {1..40})" >long.jsonl
+learn_from=long.jsonl
+train 0 short --max-length 16 --max-steps 1
+learn_from=pairs.jsonl
+has 'evaluate it (here on the training data, which says little), or merge it into the model:' err
+has 'texts of more than 16 tokens, its max_length, need --truncate or a larger --max-length' err
+grep '^    guerdon [se]' err >commands.sh
+sh -e commands.sh >pasted 2>&1 || fail "the commands fail on a text that is too long: $(cat pasted)"
+[ "$(grep -c ' 2 items, 1 left out' pasted)" -eq 2 ] || fail "a long text: $(cat pasted)"
 
 # the settings arrive
 head -1 "it's a run/log.jsonl" >first
@@ -146,7 +197,7 @@ sh -e commands.sh >pasted 2>said || fail "the commands of a model fail: $(cat sa
 [ "$(grep -c '"margin"' pasted)" -eq 5 ] || fail 'the first set is not scored by the model'
 has 'the model was trained with max_length 512, add_eos auto (guerdon-adapter.json), used here too' said
 has 'library_name: transformers' 'a model/README.md'
-has 'AutoModelForSequenceClassification.from_pretrained("MODEL")' 'a model/README.md'
+has 'AutoModelForSequenceClassification.from_pretrained("MODEL", dtype=torch.float32)' 'a model/README.md'
 has 'all 402,144 weights' 'a model/README.md'
 has '"dtype": "float32"' 'a model/config.json'
 "$guerdon" inspect --model 'a model' >out 2>err || fail "inspect of a trained model: status $?"

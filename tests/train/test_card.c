@@ -83,7 +83,7 @@ static void a_whole_model_is_no_adapter(void **state)
     assert_int_equal(gd_yaml_get(gd_yaml_root(doc), "tags")->count, 2);
     assert_contains(card, "This folder has a whole model: all ");
     assert_contains(card, "guerdon score --model MODEL --input pairs.jsonl");
-    assert_contains(card, "AutoModelForSequenceClassification.from_pretrained(\"MODEL\")");
+    assert_contains(card, "AutoModelForSequenceClassification.from_pretrained(\"MODEL\", dtype=torch.float32)");
     assert_null(strstr(card, "LoRA"));
     assert_null(strstr(card, "peft"));
     assert_null(strstr(card, "dapter ")); /* "guerdon-adapter.json" says how texts become tokens */
@@ -151,7 +151,8 @@ static void the_card_has_the_figures(void **state)
         "9,773,056 parameters",
         "Guerdon 0.2.0",
         "guerdon score --model HuggingFaceTB/SmolLM2-135M --adapter ADAPTER --input pairs.jsonl\n",
-        "AutoPeftModelForSequenceClassification.from_pretrained(\"ADAPTER\", num_labels=1)",
+        "AutoPeftModelForSequenceClassification.from_pretrained(\n    \"ADAPTER\", num_labels=1, dtype=torch.float32)",
+        "compare with `guerdon score --precision fp32`",
         "| evaluation | 200 | 65.0 % | 58.5 to 71.5 % | 0.4567 | 0.6123 | 50 % | 53.1 % | 46.9 % |\n",
         "| hard | 50 | 46.0 % |",
         "| hard\\_kind=math | \xe2\x80\x93 | 43.2 % |  | \xe2\x80\x93 |",
