@@ -58,8 +58,7 @@ gd_status gd_run_evaluate(gd_run *run, gd_error *err);
 gd_status gd_run_result(const gd_run *run, char **json, gd_error *err);
 gd_status gd_run_rehearsal(const gd_training *training, char **json, gd_error *err);
 
-/* The bytes of a checkpoint, and of an adapter alone. */
-uint64_t gd_run_checkpoint_bytes(const gd_training *training);
-uint64_t gd_run_adapter_bytes(const gd_training *training);
+/* What is on the disk at once, at most: the checkpoints that are kept, one more being written, the best, the result. */
+uint64_t gd_run_disk_bytes(const gd_training *training);
 
 #endif

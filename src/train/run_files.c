@@ -18,6 +18,9 @@
 /* A page that is read while it is made is as old as this. */
 #define PAGE_SECONDS 10
 
+/* What must be left on the disk besides: nobody wants it filled to the last block. */
+enum { DISK_RESERVE = 32 << 20 };
+
 static const char *output_of(const gd_run *run) { return run->training->settings.options.output; }
 
 /* ---- beginning ---- */
@@ -144,15 +147,6 @@ static gd_status continue_or_begin(gd_run *run, gd_error *err)
     return rc;
 }
 
-/* What will be on the disk at once: the checkpoints kept, one more being written, the best and the result. */
-static uint64_t bytes_needed(const gd_training *t)
-{
-    const gd_train_options *o = &t->settings.options;
-    const uint64_t most = t->settings.trainer.total / o->save_every + 1, keep = o->keep < most ? o->keep : most;
-
-    return (keep + 1) * gd_run_checkpoint_bytes(t) + 2 * gd_run_adapter_bytes(t);
-}
-
 static gd_status take_output(gd_run *run, gd_error *err)
 {
     const gd_training *t = run->training;
@@ -160,7 +154,7 @@ static gd_status take_output(gd_run *run, gd_error *err)
 
     if (!rc)
         rc = gd_checkpoint_lock(&run->lock, output_of(run), err);
-    return rc ? rc : gd_output_room(output_of(run), bytes_needed(t), err);
+    return rc ? rc : gd_output_room(output_of(run), gd_run_disk_bytes(t) + DISK_RESERVE, err);
 }
 
 gd_status gd_run_begin(gd_run *run, gd_error *err)
