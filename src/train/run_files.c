@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/replace.h"
 #include "train/card.h"
+#include "train/checkpoint_folders.h"
 #include "train/checkpoint_manifest.h"
 #include "train/describe.h"
 #include "train/output.h"
@@ -32,6 +33,41 @@ static bool resumes(const gd_run *run, const char *how)
     return !strcmp(resume ? resume : "auto", how);
 }
 
+/* *path becomes these three one after the other, if that is the folder of a checkpoint; else NULL. */
+static gd_status try_name(char **path, bool *there, const char *dir, const char *lead, const char *name, gd_error *err)
+{
+    gd_buf whole = { 0 };
+    gd_status rc;
+
+    gd_buf_printf(&whole, "%s%s%s", dir, lead, name);
+    *path = whole.failed ? NULL : gd_strdup(gd_buf_cstr(&whole));
+    gd_buf_free(&whole);
+    rc = *path ? gd_file_hint(there, *path, GD_FOLDER_MANIFEST, err) : gd_fail_memory(err, strlen(name));
+    if (rc || !*there) {
+        gd_free(*path);
+        *path = NULL;
+    }
+    return rc;
+}
+
+/* The checkpoint that was asked for: a folder, or the name or the step of one in the output. */
+static gd_status named_checkpoint(const gd_run *run, char **path, gd_error *err)
+{
+    const char *name = run->training->settings.options.resume, *output = output_of(run);
+    bool there;
+    gd_status rc = try_name(path, &there, "", "", name, err);
+
+    if (!rc && !there)
+        rc = try_name(path, &there, output, "/", name, err);
+    if (!rc && !there)
+        rc = try_name(path, &there, output, "/checkpoint-", name, err);
+    return rc || there ? rc
+                       : gd_fail(err, GD_EUSAGE,
+                                 "resume is \"%.150s\", but auto, never or a checkpoint is expected, such as "
+                                 "%.150s/checkpoint-100, or checkpoint-100 for short",
+                                 name, output);
+}
+
 /* The newest checkpoint below a step, or the one that was asked for; NULL if there is none. */
 static gd_status find_checkpoint(gd_run *run, uint64_t below, char **path, gd_error *err)
 {
@@ -40,8 +76,7 @@ static gd_status find_checkpoint(gd_run *run, uint64_t below, char **path, gd_er
         return GD_OK;
     if (resumes(run, "auto"))
         return gd_checkpoint_find(path, output_of(run), below, &run->training->notes, err);
-    *path = gd_strdup(run->training->settings.options.resume);
-    return *path ? GD_OK : gd_fail_memory(err, 0);
+    return named_checkpoint(run, path, err);
 }
 
 static gd_status continue_from(gd_run *run, const char *path, gd_error *err)
