@@ -31,6 +31,9 @@ void gd_run_tell(gd_run *run);
 
 /* Takes the output, and begins or continues. */
 gd_status gd_run_begin(gd_run *run, gd_error *err);
+
+/* Fails where gd_run_begin() would for what is in the output, or notes how it would go on; nothing is changed. */
+gd_status gd_run_foresee(gd_run *run, gd_error *err);
 gd_status gd_run_checkpoint(gd_run *run, gd_error *err);
 gd_status gd_run_keep_best(gd_run *run, gd_error *err);
 

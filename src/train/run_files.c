@@ -207,6 +207,82 @@ gd_status gd_run_begin(gd_run *run, gd_error *err)
     return rc ? rc : continue_or_begin(run, err);
 }
 
+/* ---- a dry run ---- */
+
+/* Whether the run would continue from this checkpoint; one that isn't sound would be passed over. */
+static gd_status foresee_checkpoint(gd_run *run, const char *path, bool *sound, gd_error *err)
+{
+    gd_train_mark mark;
+    gd_error why = { 0 };
+    const gd_status rc = gd_checkpoint_peek(path, run->identity, &mark, &why);
+
+    *sound = rc == GD_OK;
+    if (rc && (rc == GD_EUSAGE || rc == GD_ENOMEM || !resumes(run, "auto")))
+        return gd_fail(err, rc, "%s", why.text);
+    return rc ? gd_notes_add(&run->training->notes, err, "%s would be passed over: %s", path, why.text)
+              : gd_notes_add(&run->training->notes, err, "the run would continue from %s: %llu of %zu steps are done",
+                             path, (unsigned long long)mark.step, run->training->settings.trainer.total);
+}
+
+static gd_status foresee_newest(gd_run *run, bool *sound, gd_error *err)
+{
+    gd_folders folders;
+    gd_status rc = gd_folders_look(&folders, output_of(run), err);
+
+    for (size_t i = 0; !rc && !*sound && i < folders.count; i++) {
+        char name[GD_FOLDER_NAME], *path;
+
+        gd_folder_name(name, folders.steps[i]);
+        path = gd_path_join(output_of(run), name);
+        rc = path ? foresee_checkpoint(run, path, sound, err) : gd_fail_memory(err, sizeof name);
+        gd_free(path);
+    }
+    gd_folders_close(&folders);
+    return rc;
+}
+
+static gd_status foresee_named(gd_run *run, bool *sound, gd_error *err)
+{
+    char *path;
+    gd_status rc = named_checkpoint(run, &path, err);
+
+    if (!rc)
+        rc = foresee_checkpoint(run, path, sound, err);
+    gd_free(path);
+    return rc;
+}
+
+/* A log without a sound checkpoint. */
+static gd_status foresee_anew(gd_run *run, gd_error *err)
+{
+    json_t *before = NULL;
+    gd_status rc = gd_train_log_look(&run->log, output_of(run), err);
+
+    if (!rc)
+        rc = gd_train_log_run(&before, &run->log, err);
+    if (!rc && before)
+        rc = check_before(run, before, err);
+    json_decref(before);
+    return rc;
+}
+
+gd_status gd_run_foresee(gd_run *run, gd_error *err)
+{
+    bool there = false, sound = false;
+    gd_status rc = gd_run_check_best(run, err);
+
+    if (!rc && output_of(run))
+        rc = gd_output_check(output_of(run), resumes(run, "never"), &there, err);
+    if (rc || !there)
+        return rc;
+    rc = gd_describe_run(&run->what, run->training, err);
+    if (!rc)
+        rc = gd_describe_identity(&run->identity, run->training, run->what, err);
+    if (!rc)
+        rc = resumes(run, "auto") ? foresee_newest(run, &sound, err) : foresee_named(run, &sound, err);
+    return rc || sound ? rc : foresee_anew(run, err);
+}
+
 /* ---- checkpoints ---- */
 
 static gd_status write_with(const gd_run *run, gd_status (*write)(const char *, const gd_checkpoint *, gd_error *),

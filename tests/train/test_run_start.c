@@ -18,6 +18,7 @@ static void open_second(test_run *run)
     run_into(run, "first");
     run->options.lora_r = 0;
     run->options.init_adapter = run_below(run, "first");
+    run_output(run, "second");
 }
 
 /* The notes of the second run when a file of the first one's is changed. */
@@ -179,6 +180,57 @@ static void an_unfinished_run_is_no_adapter(void **state)
     run_close(&run);
 }
 
+/* ---- dry runs ---- */
+
+static void check_notes(test_run *run, const char *wanted)
+{
+    json_t *result = run_rehearse(run);
+    char *notes = json_dumps(json_object_get(result, "notes"), 0);
+
+    assert_contains(notes, wanted);
+    free(notes);
+    json_decref(result);
+}
+
+static void a_rehearsal_refuses_what_the_run_would(void **state)
+{
+    test_run run;
+
+    (void)state;
+    run_open_short(&run);
+    run_begin(&run, "out", 3);
+    check_notes(&run, "the run would continue from ");
+    check_notes(&run, "/out/checkpoint-3: 3 of 6 steps are done");
+    run.options.resume = "2";
+    check_notes(&run, "/out/checkpoint-2: 2 of 6 steps are done");
+    run.options.resume = NULL;
+    run_write(&run, "out/checkpoint-3/manifest.json", "{}");
+    check_notes(&run, "/out/checkpoint-3 would be passed over: ");
+    check_notes(&run, "/out/checkpoint-2: 2 of 6 steps are done");
+    run.model.dry_run = 1;
+    run.options.seed = (gd_number){ 1, 7 };
+    run_refuse(&run, "another", GD_EUSAGE, ": settings.seed is 42 there, but 7 here");
+    assert_int_equal(test_remove(run_below(&run, "out/checkpoint-2")), 0);
+    assert_int_equal(test_remove(run_below(&run, "out/checkpoint-3")), 0);
+    run_refuse(&run, "its log", GD_EUSAGE, ": settings.seed is 42 there, but 7 here");
+    run.options.resume = "never";
+    run_refuse(&run, "never", GD_EUSAGE, ", but an empty or a new directory is expected");
+    run.options.resume = NULL;
+    run_write(&run, "file", "text");
+    run_output(&run, "file");
+    run_refuse(&run, "a file", GD_EIO, "/file: Not a directory");
+    run_output(&run, "missing/out");
+    run_refuse(&run, "no parent", GD_EIO, "/missing/out: No such file or directory");
+    assert_int_equal(mkdir(run_below(&run, "foreign"), 0700), 0);
+    run_write(&run, "foreign/notes.txt", "mine");
+    run_output(&run, "foreign");
+    run_refuse(&run, "foreign", GD_EUSAGE, "/foreign: the directory contains \"notes.txt\"");
+    run_output(&run, "new");
+    run.options.best = "accuracy";
+    run_refuse(&run, "best", GD_EUSAGE, "best is \"accuracy\", but the name of a metric is expected");
+    run_close(&run);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -187,6 +239,7 @@ int main(void)
         cmocka_unit_test(the_length_of_texts_is_that_of_the_models_training),
         cmocka_unit_test(a_checkpoint_of_the_output_has_short_names),
         cmocka_unit_test(an_unfinished_run_is_no_adapter),
+        cmocka_unit_test(a_rehearsal_refuses_what_the_run_would),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
