@@ -76,7 +76,8 @@ int cli_finish_output(void);
 typedef struct cli_alias {
     const char *theirs; /* names, with blanks between them */
     const char *ours;   /* the name of a flag, or NULL: no flag does this */
-    const char *same;   /* NULL, or the values, separated by |, that ask for what is done anyway */
+    const char *same;   /* NULL, or the values, separated by |, that ask for what is done anyway; after a slash, those
+                         * that do so where every weight learns */
     const char *why;    /* NULL, or more to say */
 } cli_alias;
 extern const cli_alias cli_aliases[];

@@ -161,13 +161,13 @@ static int set_key(struct reading *r, const cli_flag *flag, const gd_yaml_node *
     return status ? status : set_at(r, flag, key, value, value->text);
 }
 
-/* Whether one of the words "a|b" is `text`, in whatever case. */
+/* Whether one of the words "a|b" up to a slash is `text`, in whatever case. */
 static bool is_among(const char *words, const char *text)
 {
     char word[32];
 
-    for (const char *p = words; p && *p; p += strcspn(p, "|"), p += *p == '|') {
-        (void)snprintf(word, sizeof word, "%.*s", (int)strcspn(p, "|"), p);
+    for (const char *p = words; p && *p && *p != '/'; p += strcspn(p, "|/"), p += *p == '|') {
+        (void)snprintf(word, sizeof word, "%.*s", (int)strcspn(p, "|/"), p);
         if (cli_same_name(word, text))
             return true;
     }
@@ -200,13 +200,26 @@ static const char *as_key(char room[64], const char *name)
     return room;
 }
 
+/* Whether every weight learns, by the command line or by the recipe, in whatever order its keys are. */
+static bool trains_all(const struct reading *r)
+{
+    const gd_yaml_node *key = gd_yaml_root(r->recipe->yaml)->child;
+    bool all = r->settings->full;
+
+    for (; key; key = value_of(key)->next)
+        all |= cli_same_name(key->text, "full") && is_among("true|yes|on", value_of(key)->text);
+    return all;
+}
+
 /* Says what the key of another program means here. */
 static int refuse_alias(const struct reading *r, const gd_yaml_node *key, const cli_alias *alias)
 {
     const gd_yaml_node *value = value_of(key);
+    const char *slash = alias->same ? strchr(alias->same, '/') : NULL;
+    const char *same = slash && trains_all(r) ? slash + 1 : alias->same;
     char sentence[512], room[64];
 
-    if (value->kind == GD_YAML_SCALAR && is_among(alias->same, value->text))
+    if (value->kind == GD_YAML_SCALAR && is_among(same, value->text))
         (void)snprintf(sentence, sizeof sentence, ": %s is what is done anyway: leave it out", value->text);
     else if (alias->ours)
         (void)snprintf(sentence, sizeof sentence, " is called %s here%s%s", as_key(room, alias->ours),

@@ -157,6 +157,7 @@ gd_status gd_merge_config(gd_buf *out, const gd_merge_source *from, const char *
     if (!rc && type)
         rc = set_type(json, type, err);
     (void)json_object_del(json, "quantization_config"); /* the weights are not: it would quantise them when loaded */
+    (void)json_object_del(json, "_name_or_path");       /* another model's: an adapter of that one is not for this */
     if (!rc)
         rc = gd_json_put_short(out, json, JSON_INDENT(2), err);
     json_decref(json);

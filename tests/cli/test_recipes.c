@@ -146,6 +146,13 @@ static const struct bad {
     { "gradient_checkpointing: True", ":1:1: gradient_checkpointing: True is what is done anyway: leave it out" },
     { "stage: rm", ":1:1: stage: rm is what is done anyway: leave it out" },
     { "finetuning_type: lora", ":1:1: finetuning_type: lora is what is done anyway: leave it out" },
+    { "finetuning_type: lora\nfull: true", ":1:1: finetuning_type: a LoRA adapter and the head are what is trained, or "
+                                           "every weight with --full" },
+    { "full: true\nfinetuning_type: full", ":2:1: finetuning_type: full is what is done anyway: leave it out" },
+    { "full: true\nuse_peft: false", ":2:1: use_peft: false is what is done anyway: leave it out" },
+    { "full: true\nmodules_to_save: score", ":2:1: modules_to_save: the head is always trained and saved, and nothing "
+                                            "else besides LoRA; --full trains every weight" },
+    { "full: false\nmodules_to_save: score", ":2:1: modules_to_save: score is what is done anyway: leave it out" },
     { "optim: adamw_torch_fused", ":1:1: optim: adamw_torch_fused is what is done anyway: leave it out" },
     { "report_to: none", ":1:1: report_to: none is what is done anyway: leave it out" },
     { "full_finetuning: false", ":1:1: full_finetuning: false is what is done anyway: leave it out" },

@@ -177,12 +177,14 @@ static void the_adapters_special_tokens_are_taken(void **state)
     assert_int_equal(json_object_set_new(config, "num_labels", json_integer(2)), 0);
     assert_int_equal(json_object_set_new(config, "id2label", json_pack("{s:s,s:s}", "0", "a", "1", "b")), 0);
     assert_int_equal(json_object_set_new(config, "rms_norm_eps", json_real(0.1 + 0.2 - 0.29)), 0);
+    assert_int_equal(json_object_set_new(config, "_name_or_path", json_string("org/base")), 0);
     assert_int_equal(json_dump_file(config, in_dir(base, "config.json"), 0), 0);
     json_decref(config);
     options.model = base;
     options.adapter = adapter;
     assert_ok(gd_merge(&options, out, NULL, test_err));
     got = read_json(out, "config.json");
+    assert_null(json_object_get(got, "_name_or_path")); /* other weights than those of that name */
     assert_int_equal(json_integer_value(json_object_get(got, "pad_token_id")), 1502);
     assert_int_equal(json_object_size(json_object_get(got, "id2label")), 1);
     assert_null(json_object_get(got, "num_labels"));
