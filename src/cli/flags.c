@@ -89,7 +89,7 @@ const cli_flag cli_flags[] = {
     { "keep", "N", "keep the newest N checkpoints (default: 3)", AT(train.keep), CLI_COUNT, CLI_CMD_TRAIN },
     { "resume", "auto|never|DIR",
       "what an interrupted run continues from: the newest checkpoint of the output that is sound (default), none, or "
-      "this one",
+      "this one, of the output also by its name or step",
       AT(train.resume), CLI_TEXT, CLI_CMD_TRAIN },
     { "checkpoint-layers", "auto|on|off",
       "compute each layer again in the backward pass (on), keep what that needs (off), or keep what the memory allows "

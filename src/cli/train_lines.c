@@ -85,7 +85,8 @@ static void show_memory(const json_t *plan)
            json_is_true(part(plan, "streamed")) ? "streamed" : "kept in memory", mebibytes(plan, "least_memory_bytes"));
     printf("layers kept     %llu of %llu%s\n", kept, layers,
            kept < layers ? "; the others are computed again in the backward pass" : "");
-    printf("checkpoint      %.1f MiB on disk\n", mebibytes(plan, "checkpoint_bytes"));
+    printf("disk            %.1f MiB for a checkpoint; the run needs at most %.1f MiB (keep %llu)\n",
+           mebibytes(plan, "checkpoint_bytes"), mebibytes(plan, "disk_bytes"), whole(plan, "keep"));
 }
 
 int cli_train_show_plan(const char *json)

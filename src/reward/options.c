@@ -1,12 +1,14 @@
 /* options.c - reads and checks a caller's options. */
 #include "reward/options.h"
 
+#include "base/dir.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/sized.h"
 #include "quant-free/hub.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 const char *gd_version(void) { return GD_VERSION; }
@@ -85,6 +87,44 @@ static gd_status check_kind(const char *dir, const char *has, const char *lacks,
     return !rc && is_other ? gd_fail(err, GD_EFORMAT, "%s: %s", dir, sentence) : rc;
 }
 
+/* The step of the newest checkpoint in a folder, 0 if it has none. */
+static unsigned long long newest_checkpoint(const char *dir)
+{
+    static const char lead[] = "checkpoint-";
+    DIR *list = opendir(dir);
+    unsigned long long newest = 0;
+    const char *name;
+
+    while (list && (name = gd_dir_next(list)) != NULL) {
+        char *end;
+        const unsigned long long step = strncmp(name, lead, sizeof lead - 1)
+                                            ? 0
+                                            : strtoull(name + sizeof lead - 1, &end, 10);
+
+        newest = step > newest && !*end ? step : newest;
+    }
+    if (list)
+        (void)closedir(list);
+    return newest;
+}
+
+/* Trainers keep checkpoints in the folder that becomes the model's or the adapter's at the end. */
+static gd_status check_finished(const char *dir, const char *file, gd_error *err)
+{
+    bool there;
+    unsigned long long step;
+    gd_status rc = gd_file_hint(&there, dir, file, err);
+
+    if (rc || there)
+        return rc;
+    step = newest_checkpoint(dir);
+    return step ? gd_fail(err, GD_EFORMAT,
+                          "%s: there is no %s: the run that writes it isn't finished; its newest checkpoint is "
+                          "%s/checkpoint-%llu",
+                          dir, file, dir, step)
+                : GD_OK;
+}
+
 gd_status gd_options_dirs(const gd_options *options, char **dir, char **adapter_dir, gd_error *err)
 {
     gd_status rc = gd_model_dir(options->model, dir, err);
@@ -95,6 +135,14 @@ gd_status gd_options_dirs(const gd_options *options, char **dir, char **adapter_
     return rc;
 }
 
+gd_status gd_options_check_adapter(const char *dir, gd_error *err)
+{
+    const gd_status rc = check_kind(dir, "config.json", "adapter_config.json",
+                                    "this is a model, not an adapter: give it with --model", err);
+
+    return rc ? rc : check_finished(dir, "adapter_config.json", err);
+}
+
 gd_status gd_options_check_dirs(const char *dir, const char *adapter_dir, gd_error *err)
 {
     gd_status rc = check_kind(
@@ -103,10 +151,9 @@ gd_status gd_options_check_dirs(const char *dir, const char *adapter_dir, gd_err
         "\"base_model_name_or_path\" in its adapter_config.json",
         err);
 
-    if (!rc && adapter_dir)
-        rc = check_kind(adapter_dir, "config.json", "adapter_config.json",
-                        "this is a model, not an adapter: give it with --model", err);
-    return rc;
+    if (!rc)
+        rc = check_finished(dir, "config.json", err);
+    return rc || !adapter_dir ? rc : gd_options_check_adapter(adapter_dir, err);
 }
 
 gd_status gd_file_options_read(gd_file_options *own, const gd_file_options *theirs, gd_error *err)

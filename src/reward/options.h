@@ -12,6 +12,8 @@ gd_status gd_options_read(gd_options *own, const gd_options *theirs, gd_error *e
 gd_status gd_options_dirs(const gd_options *options, char **dir, char **adapter_dir, gd_error *err);
 
 /* GD_EFORMAT for an adapter where a model is expected, or a model where an adapter is; adapter_dir may be NULL. */
+/* The same of an adapter alone. */
+gd_status gd_options_check_adapter(const char *dir, gd_error *err);
 gd_status gd_options_check_dirs(const char *dir, const char *adapter_dir, gd_error *err);
 gd_status gd_options_operand(const gd_options *options, gd_dtype *operand, gd_error *err);
 

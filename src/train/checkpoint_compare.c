@@ -5,6 +5,12 @@
 
 #include <string.h>
 
+/* A comparison of all members, or without those of this name, which follow from others unless they are given. */
+struct pass {
+    const char *path;    /* of the checkpoint */
+    const char *without; /* NULL: all */
+};
+
 /* A member on the way to the one being compared. */
 struct place {
     const struct place *outer;
@@ -22,16 +28,60 @@ static void put_place(gd_buf *out, const struct place *place)
         gd_buf_printf(out, "%s%s", place->outer ? "." : "", place->key);
 }
 
+static void put_value(gd_buf *out, const json_t *value, size_t digits);
+
+/* The first few of a list, by what they are called: of sets to evaluate on, their paths. */
+static void put_list(gd_buf *out, const json_t *list, size_t digits)
+{
+    enum { SHOWN = 3 };
+    const size_t count = json_array_size(list);
+
+    for (size_t i = 0; i < count && i < SHOWN; i++) {
+        const json_t *item = json_array_get(list, i), *path = json_object_get(item, "path");
+
+        gd_buf_str(out, i ? ", " : "");
+        put_value(out, path ? path : item, digits);
+    }
+    if (count == 0)
+        gd_buf_str(out, "none");
+    if (count > SHOWN)
+        gd_buf_printf(out, " and %zu more", count - SHOWN);
+}
+
 static void put_value(gd_buf *out, const json_t *value, size_t digits)
 {
-    if (value)
-        gd_json_put(out, value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(digits));
-    else
+    if (!value || json_is_null(value))
         gd_buf_str(out, "not given");
+    else if (json_is_array(value))
+        put_list(out, value, digits);
+    else
+        gd_json_put(out, value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(digits));
+}
+
+/* The way out, by the outermost member that differs. */
+static const char *advice(const struct place *place)
+{
+    static const struct {
+        const char *member, *sentence;
+    } ways[] = {
+        { "data",
+          "the training data have changed: continue with those that the run began with, or choose another output" },
+        { "records", "the data have changed: continue with those that the run began with, or choose another output" },
+        { "evals", "evaluate on the same data to continue, or choose another output" },
+        { "guerdon", "continue with the version that began, or choose another output" },
+    };
+
+    while (place->outer)
+        place = place->outer;
+    for (size_t i = 0; place->key && i < sizeof ways / sizeof ways[0]; i++)
+        if (!strcmp(place->key, ways[i].member))
+            return ways[i].sentence;
+    return "use the same settings to continue; to train on with others, choose another output and begin with this "
+           "one's adapter (init_adapter)";
 }
 
 /* Numbers are shown with as many digits as tell them apart. */
-static gd_status differs(const char *path, const struct place *place, const json_t *there, const json_t *here,
+static gd_status differs(const struct pass *pass, const struct place *place, const json_t *there, const json_t *here,
                          gd_error *err)
 {
     gd_buf name = { 0 }, texts[2] = { { 0 }, { 0 } };
@@ -49,36 +99,40 @@ static gd_status differs(const char *path, const struct place *place, const json
     if (!gd_buf_cstr(&name) || !gd_buf_cstr(&texts[0]) || !gd_buf_cstr(&texts[1]))
         rc = gd_fail_memory(err, name.len + texts[0].len + texts[1].len);
     else
-        (void)gd_fail(err, rc,
-                      "%s: %s is %.60s there, but %.60s here; use the same settings to continue, or another output",
-                      path, name.data, texts[0].data, texts[1].data);
+        (void)gd_fail(err, rc, "%.120s: %s is %.110s there, but %.110s here; %s", pass->path, name.data, texts[0].data,
+                      texts[1].data, advice(place));
     gd_buf_free(&name);
     gd_buf_free(&texts[0]);
     gd_buf_free(&texts[1]);
     return rc;
 }
 
-static gd_status compare(const char *path, const struct place *place, const json_t *there, const json_t *here,
+static gd_status compare(const struct pass *pass, const struct place *place, const json_t *there, const json_t *here,
                          gd_error *err);
 
-static gd_status compare_lists(const char *path, const struct place *place, const json_t *there, const json_t *here,
-                               gd_error *err)
+static gd_status compare_lists(const struct pass *pass, const struct place *place, const json_t *there,
+                               const json_t *here, gd_error *err)
 {
     gd_status rc = GD_OK;
 
     if (json_array_size(there) != json_array_size(here))
-        return differs(path, place, there, here, err);
+        return differs(pass, place, there, here, err);
     for (size_t i = 0; !rc && i < json_array_size(here); i++) {
         const struct place inner = { place, NULL, i };
 
-        rc = compare(path, &inner, json_array_get(there, i), json_array_get(here, i), err);
+        rc = compare(pass, &inner, json_array_get(there, i), json_array_get(here, i), err);
     }
     return rc;
 }
 
+static bool is_left_out(const struct pass *pass, const char *key)
+{
+    return pass->without && !strcmp(key, pass->without);
+}
+
 /* In the order in which this run has its members; then what only the other has. */
-static gd_status compare_objects(const char *path, const struct place *place, const json_t *there, const json_t *here,
-                                 gd_error *err)
+static gd_status compare_objects(const struct pass *pass, const struct place *place, const json_t *there,
+                                 const json_t *here, gd_error *err)
 {
     const char *key;
     const json_t *value;
@@ -87,29 +141,33 @@ static gd_status compare_objects(const char *path, const struct place *place, co
     json_object_foreach((json_t *)here, key, value) {
         const struct place inner = { place, key, 0 };
 
-        if (!rc)
-            rc = compare(path, &inner, json_object_get(there, key), value, err);
+        if (!rc && !is_left_out(pass, key))
+            rc = compare(pass, &inner, json_object_get(there, key), value, err);
     }
     json_object_foreach((json_t *)there, key, value) {
         const struct place inner = { place, key, 0 };
 
-        if (!rc && !json_object_get(here, key))
-            rc = differs(path, &inner, value, NULL, err);
+        if (!rc && !is_left_out(pass, key) && !json_object_get(here, key))
+            rc = differs(pass, &inner, value, NULL, err);
     }
     return rc;
 }
 
-static gd_status compare(const char *path, const struct place *place, const json_t *there, const json_t *here,
+static gd_status compare(const struct pass *pass, const struct place *place, const json_t *there, const json_t *here,
                          gd_error *err)
 {
     if (json_is_object(there) && json_is_object(here))
-        return compare_objects(path, place, there, here, err);
+        return compare_objects(pass, place, there, here, err);
     if (json_is_array(there) && json_is_array(here))
-        return compare_lists(path, place, there, here, err);
-    return json_equal(there, here) ? GD_OK : differs(path, place, there, here, err);
+        return compare_lists(pass, place, there, here, err);
+    return json_equal(there, here) ? GD_OK : differs(pass, place, there, here, err);
 }
 
+/* Causes come before what follows from them. */
 gd_status gd_manifest_compare(const char *path, const json_t *there, const json_t *here, gd_error *err)
 {
-    return compare_objects(path, NULL, there, here, err);
+    const struct pass causes = { path, "warmup_steps" }, all = { path, NULL };
+    const gd_status rc = compare_objects(&causes, NULL, there, here, err);
+
+    return rc ? rc : compare_objects(&all, NULL, there, here, err);
 }

@@ -291,20 +291,31 @@ static gd_status look(gd_folders *folders, bool settling, gd_error *err)
     return rc;
 }
 
-gd_status gd_folders_open(gd_folders *folders, const char *output, gd_error *err)
+static gd_status open_folders(gd_folders *folders, const char *output, bool settling, gd_error *err)
 {
-    gd_status rc;
+    gd_status rc = GD_OK;
 
     *folders = (gd_folders){ .output = output };
     folders->dir = open(output, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folders->dir < 0)
         return errno == ENOENT ? GD_OK : gd_fail(err, GD_EIO, "%s: %s", output, strerror(errno));
-    rc = look(folders, true, err);
+    if (settling)
+        rc = look(folders, true, err);
     if (!rc)
         rc = look(folders, false, err);
     if (!rc && folders->count)
         qsort(folders->steps, folders->count, sizeof *folders->steps, newest_first);
     return rc;
+}
+
+gd_status gd_folders_open(gd_folders *folders, const char *output, gd_error *err)
+{
+    return open_folders(folders, output, true, err);
+}
+
+gd_status gd_folders_look(gd_folders *folders, const char *output, gd_error *err)
+{
+    return open_folders(folders, output, false, err);
 }
 
 void gd_folders_close(gd_folders *folders)

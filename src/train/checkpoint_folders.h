@@ -27,6 +27,9 @@ typedef struct gd_folders {
 /* Lists the checkpoints of an output, after it has put back and removed what a killed run has left.  An output that
  * does not exist has none. */
 gd_status gd_folders_open(gd_folders *folders, const char *output, gd_error *err);
+
+/* The same without putting back or removing anything. */
+gd_status gd_folders_look(gd_folders *folders, const char *output, gd_error *err);
 void gd_folders_close(gd_folders *folders); /* all zero but for dir = -1 is fine */
 
 /* "checkpoint-8" */

@@ -75,16 +75,16 @@ static void put_settings(gd_result *out, json_t *into, const gd_training *t)
     const gd_train_options *o = &t->settings.options;
     const gd_options *m = &t->settings.model;
 
+    gd_put_text(out, into, "init_adapter", o->init_adapter); /* what others follow from comes first */
+    gd_put_text(out, into, "compat", o->compat);
     put_lora(out, into, t);
     put_optimiser(out, into, t);
     put_texts(out, into, t);
     gd_put_text(out, into, "margin_field", o->margin_field);
     gd_put_text(out, into, "fields", o->fields);
-    gd_put_text(out, into, "init_adapter", o->init_adapter);
     gd_put_text(out, into, "precision", given_or(m->precision, "bf16"));
     gd_put_text(out, into, "backend", given_or(m->backend, "auto"));
     gd_put_text(out, into, "numerics", given_or(m->numerics, "exact"));
-    gd_put_text(out, into, "compat", o->compat);
     gd_put_size(out, into, "eval_every", o->eval_every);
     gd_put_text(out, into, "by", o->by);
     gd_put_text(out, into, "best", o->best);

@@ -186,28 +186,31 @@ static gd_status check_log(const gd_train_log *log, gd_error *err)
     return rc;
 }
 
+static gd_status open_file(gd_log_file *file, const char *output, const char *name, int how, gd_error *err)
+{
+    file->path = gd_path_join(output, name);
+    file->lines = json_array();
+    if (!file->path || !file->lines)
+        return gd_fail_memory(err, strlen(output));
+    file->fd = open(file->path, how | O_CLOEXEC | O_NOFOLLOW, 0666);
+    return file->fd < 0 ? failed(file, err) : GD_OK;
+}
+
+gd_status gd_train_log_look(gd_train_log *log, const char *output, gd_error *err)
+{
+    *log = (gd_train_log){ .file = { { .fd = -1 }, { .fd = -1 } } };
+    return open_file(&log->file[GD_LOG_STEPS], output, "log.jsonl", O_RDONLY, err);
+}
+
 gd_status gd_train_log_open(gd_train_log *log, const char *output, gd_error *err)
 {
-    static const char *const names[GD_LOG_FILES] = { "log.jsonl", "times.jsonl" };
-
     gd_status rc;
 
     *log = (gd_train_log){ .file = { { .fd = -1 }, { .fd = -1 } } };
-    for (int i = 0; i < GD_LOG_FILES; i++) {
-        gd_log_file *file = &log->file[i];
-
-        file->path = gd_path_join(output, names[i]);
-        file->lines = json_array();
-        if (!file->path || !file->lines)
-            return gd_fail_memory(err, strlen(output));
-        file->fd = open(file->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
-        if (file->fd < 0)
-            return failed(file, err);
-        rc = i == GD_LOG_STEPS ? check_log(log, err) : GD_OK;
-        if (rc)
-            return rc;
-    }
-    return GD_OK;
+    rc = open_file(&log->file[GD_LOG_STEPS], output, "log.jsonl", O_RDWR | O_CREAT, err);
+    if (!rc)
+        rc = check_log(log, err);
+    return rc ? rc : open_file(&log->file[GD_LOG_TIMES], output, "times.jsonl", O_RDWR | O_CREAT, err);
 }
 
 /* ---- writing ---- */

@@ -3,9 +3,10 @@
 
 #include "base/dir.h"
 #include "base/error.h"
+#include "base/mem.h"
 
 #include <errno.h>
-#include <stdbool.h>
+#include <libgen.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -33,21 +34,50 @@ static gd_status look(const char *path, bool *marked, char found[NAME_MAX + 1], 
     return why ? gd_fail(err, GD_EIO, "%s: %s", path, strerror(why)) : GD_OK;
 }
 
-gd_status gd_output_take(const char *path, int anew, gd_error *err)
+/* A directory that exists must be empty or a run's. */
+static gd_status check_entries(const char *path, int anew, bool *there, gd_error *err)
 {
     char found[NAME_MAX + 1];
     bool marked;
-    gd_status rc;
+    const gd_status rc = look(path, &marked, found, err);
+
+    *there = !rc && found[0];
+    if (rc || !found[0] || (marked && !anew))
+        return rc;
+    return gd_fail(err, GD_EUSAGE, "%s: the directory contains \"%s\", but an empty or a new directory%s is expected",
+                   path, found, anew ? "" : ", or that of a run,");
+}
+
+gd_status gd_output_take(const char *path, int anew, gd_error *err)
+{
+    bool there;
 
     if (mkdir(path, 0777) == 0)
         return GD_OK;
     if (errno != EEXIST)
         return gd_fail(err, GD_EIO, "%s: %s", path, strerror(errno));
-    rc = look(path, &marked, found, err);
-    if (rc || !found[0] || (marked && !anew))
-        return rc;
-    return gd_fail(err, GD_EUSAGE, "%s: the directory contains \"%s\", but an empty or a new directory%s is expected",
-                   path, found, anew ? "" : ", or that of a run,");
+    return check_entries(path, anew, &there, err);
+}
+
+/* The parent of what doesn't exist yet, which must. */
+static gd_status check_parent(const char *path, gd_error *err)
+{
+    char *copy = gd_strdup(path);
+    struct stat sb;
+    gd_status rc = copy ? GD_OK : gd_fail_memory(err, strlen(path));
+
+    if (!rc && stat(dirname(copy), &sb) < 0)
+        rc = gd_fail(err, GD_EIO, "%s: %s", path, strerror(errno));
+    gd_free(copy);
+    return rc;
+}
+
+gd_status gd_output_check(const char *path, int anew, bool *there, gd_error *err)
+{
+    struct stat sb;
+
+    *there = false;
+    return lstat(path, &sb) == 0 || errno != ENOENT ? check_entries(path, anew, there, err) : check_parent(path, err);
 }
 
 gd_status gd_output_room(const char *path, uint64_t bytes, gd_error *err)

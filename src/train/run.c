@@ -200,6 +200,15 @@ static gd_status train(gd_training *training, char **json, gd_error *err)
     return rc;
 }
 
+static gd_status rehearse(gd_training *training, char **json, gd_error *err)
+{
+    gd_run run = { .training = training, .lock = -1, .log.file = { { .fd = -1 }, { .fd = -1 } } };
+    const gd_status rc = gd_run_foresee(&run, err);
+
+    close_run(&run);
+    return rc ? rc : gd_run_rehearsal(training, json, err);
+}
+
 gd_status gd_train(const gd_options *model, const gd_train_options *options, char **json, gd_error *err)
 {
     gd_training training = { 0 };
@@ -211,7 +220,7 @@ gd_status gd_train(const gd_options *model, const gd_train_options *options, cha
     if (!rc)
         rc = gd_describe_notes(&training, err);
     if (!rc)
-        rc = training.settings.model.dry_run ? gd_run_rehearsal(&training, json, err) : train(&training, json, err);
+        rc = training.settings.model.dry_run ? rehearse(&training, json, err) : train(&training, json, err);
     gd_training_close(&training);
     return rc;
 }

@@ -31,6 +31,9 @@ void gd_run_tell(gd_run *run);
 
 /* Takes the output, and begins or continues. */
 gd_status gd_run_begin(gd_run *run, gd_error *err);
+
+/* Fails where gd_run_begin() would for what is in the output, or notes how it would go on; nothing is changed. */
+gd_status gd_run_foresee(gd_run *run, gd_error *err);
 gd_status gd_run_checkpoint(gd_run *run, gd_error *err);
 gd_status gd_run_keep_best(gd_run *run, gd_error *err);
 
@@ -58,8 +61,7 @@ gd_status gd_run_evaluate(gd_run *run, gd_error *err);
 gd_status gd_run_result(const gd_run *run, char **json, gd_error *err);
 gd_status gd_run_rehearsal(const gd_training *training, char **json, gd_error *err);
 
-/* The bytes of a checkpoint, and of an adapter alone. */
-uint64_t gd_run_checkpoint_bytes(const gd_training *training);
-uint64_t gd_run_adapter_bytes(const gd_training *training);
+/* What is on the disk at once, at most: the checkpoints that are kept, one more being written, the best, the result. */
+uint64_t gd_run_disk_bytes(const gd_training *training);
 
 #endif

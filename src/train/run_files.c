@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/replace.h"
 #include "train/card.h"
+#include "train/checkpoint_folders.h"
 #include "train/checkpoint_manifest.h"
 #include "train/describe.h"
 #include "train/output.h"
@@ -17,6 +18,9 @@
 
 /* A page that is read while it is made is as old as this. */
 #define PAGE_SECONDS 10
+
+/* What must be left on the disk besides: nobody wants it filled to the last block. */
+enum { DISK_RESERVE = 32 << 20 };
 
 static const char *output_of(const gd_run *run) { return run->training->settings.options.output; }
 
@@ -29,6 +33,41 @@ static bool resumes(const gd_run *run, const char *how)
     return !strcmp(resume ? resume : "auto", how);
 }
 
+/* *path becomes these three one after the other, if that is the folder of a checkpoint; else NULL. */
+static gd_status try_name(char **path, bool *there, const char *dir, const char *lead, const char *name, gd_error *err)
+{
+    gd_buf whole = { 0 };
+    gd_status rc;
+
+    gd_buf_printf(&whole, "%s%s%s", dir, lead, name);
+    *path = whole.failed ? NULL : gd_strdup(gd_buf_cstr(&whole));
+    gd_buf_free(&whole);
+    rc = *path ? gd_file_hint(there, *path, GD_FOLDER_MANIFEST, err) : gd_fail_memory(err, strlen(name));
+    if (rc || !*there) {
+        gd_free(*path);
+        *path = NULL;
+    }
+    return rc;
+}
+
+/* The checkpoint that was asked for: a folder, or the name or the step of one in the output. */
+static gd_status named_checkpoint(const gd_run *run, char **path, gd_error *err)
+{
+    const char *name = run->training->settings.options.resume, *output = output_of(run);
+    bool there;
+    gd_status rc = try_name(path, &there, "", "", name, err);
+
+    if (!rc && !there)
+        rc = try_name(path, &there, output, "/", name, err);
+    if (!rc && !there)
+        rc = try_name(path, &there, output, "/checkpoint-", name, err);
+    return rc || there ? rc
+                       : gd_fail(err, GD_EUSAGE,
+                                 "resume is \"%.150s\", but auto, never or a checkpoint is expected, such as "
+                                 "%.150s/checkpoint-100, or checkpoint-100 for short",
+                                 name, output);
+}
+
 /* The newest checkpoint below a step, or the one that was asked for; NULL if there is none. */
 static gd_status find_checkpoint(gd_run *run, uint64_t below, char **path, gd_error *err)
 {
@@ -37,8 +76,7 @@ static gd_status find_checkpoint(gd_run *run, uint64_t below, char **path, gd_er
         return GD_OK;
     if (resumes(run, "auto"))
         return gd_checkpoint_find(path, output_of(run), below, &run->training->notes, err);
-    *path = gd_strdup(run->training->settings.options.resume);
-    return *path ? GD_OK : gd_fail_memory(err, 0);
+    return named_checkpoint(run, path, err);
 }
 
 static gd_status continue_from(gd_run *run, const char *path, gd_error *err)
@@ -144,15 +182,6 @@ static gd_status continue_or_begin(gd_run *run, gd_error *err)
     return rc;
 }
 
-/* What will be on the disk at once: the checkpoints kept, one more being written, the best and the result. */
-static uint64_t bytes_needed(const gd_training *t)
-{
-    const gd_train_options *o = &t->settings.options;
-    const uint64_t most = t->settings.trainer.total / o->save_every + 1, keep = o->keep < most ? o->keep : most;
-
-    return (keep + 1) * gd_run_checkpoint_bytes(t) + 2 * gd_run_adapter_bytes(t);
-}
-
 static gd_status take_output(gd_run *run, gd_error *err)
 {
     const gd_training *t = run->training;
@@ -160,7 +189,7 @@ static gd_status take_output(gd_run *run, gd_error *err)
 
     if (!rc)
         rc = gd_checkpoint_lock(&run->lock, output_of(run), err);
-    return rc ? rc : gd_output_room(output_of(run), bytes_needed(t), err);
+    return rc ? rc : gd_output_room(output_of(run), gd_run_disk_bytes(t) + DISK_RESERVE, err);
 }
 
 gd_status gd_run_begin(gd_run *run, gd_error *err)
@@ -176,6 +205,82 @@ gd_status gd_run_begin(gd_run *run, gd_error *err)
     if (!rc)
         rc = gd_train_log_open(&run->log, output_of(run), err);
     return rc ? rc : continue_or_begin(run, err);
+}
+
+/* ---- a dry run ---- */
+
+/* Whether the run would continue from this checkpoint; one that isn't sound would be passed over. */
+static gd_status foresee_checkpoint(gd_run *run, const char *path, bool *sound, gd_error *err)
+{
+    gd_train_mark mark;
+    gd_error why = { 0 };
+    const gd_status rc = gd_checkpoint_peek(path, run->identity, &mark, &why);
+
+    *sound = rc == GD_OK;
+    if (rc && (rc == GD_EUSAGE || rc == GD_ENOMEM || !resumes(run, "auto")))
+        return gd_fail(err, rc, "%s", why.text);
+    return rc ? gd_notes_add(&run->training->notes, err, "%s would be passed over: %s", path, why.text)
+              : gd_notes_add(&run->training->notes, err, "the run would continue from %s: %llu of %zu steps are done",
+                             path, (unsigned long long)mark.step, run->training->settings.trainer.total);
+}
+
+static gd_status foresee_newest(gd_run *run, bool *sound, gd_error *err)
+{
+    gd_folders folders;
+    gd_status rc = gd_folders_look(&folders, output_of(run), err);
+
+    for (size_t i = 0; !rc && !*sound && i < folders.count; i++) {
+        char name[GD_FOLDER_NAME], *path;
+
+        gd_folder_name(name, folders.steps[i]);
+        path = gd_path_join(output_of(run), name);
+        rc = path ? foresee_checkpoint(run, path, sound, err) : gd_fail_memory(err, sizeof name);
+        gd_free(path);
+    }
+    gd_folders_close(&folders);
+    return rc;
+}
+
+static gd_status foresee_named(gd_run *run, bool *sound, gd_error *err)
+{
+    char *path;
+    gd_status rc = named_checkpoint(run, &path, err);
+
+    if (!rc)
+        rc = foresee_checkpoint(run, path, sound, err);
+    gd_free(path);
+    return rc;
+}
+
+/* A log without a sound checkpoint. */
+static gd_status foresee_anew(gd_run *run, gd_error *err)
+{
+    json_t *before = NULL;
+    gd_status rc = gd_train_log_look(&run->log, output_of(run), err);
+
+    if (!rc)
+        rc = gd_train_log_run(&before, &run->log, err);
+    if (!rc && before)
+        rc = check_before(run, before, err);
+    json_decref(before);
+    return rc;
+}
+
+gd_status gd_run_foresee(gd_run *run, gd_error *err)
+{
+    bool there = false, sound = false;
+    gd_status rc = gd_run_check_best(run, err);
+
+    if (!rc && output_of(run))
+        rc = gd_output_check(output_of(run), resumes(run, "never"), &there, err);
+    if (rc || !there)
+        return rc;
+    rc = gd_describe_run(&run->what, run->training, err);
+    if (!rc)
+        rc = gd_describe_identity(&run->identity, run->training, run->what, err);
+    if (!rc)
+        rc = resumes(run, "auto") ? foresee_newest(run, &sound, err) : foresee_named(run, &sound, err);
+    return rc || sound ? rc : foresee_anew(run, err);
 }
 
 /* ---- checkpoints ---- */

@@ -3,21 +3,71 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/file.h"
+#include "base/mem.h"
 #include "base/result.h"
+#include "reward/merge.h"
 #include "train/describe.h"
 
-/* Values and two moments, in fp32; the files beside them are small. */
-uint64_t gd_run_checkpoint_bytes(const gd_training *t)
+#include <string.h>
+#include <sys/stat.h>
+
+/* ---- what a run takes on the disk ---- */
+
+/* Of a tensor's entry in a file's header, besides its name; of the other texts of a folder; of a step's lines in the
+ * logs; of the page and the card. */
+enum { ENTRY = 104, TEXTS = 16 << 10, STEP_LINES = 600, PAGES = 256 << 10 };
+
+/* The headers of the values, or of the moments, two of each tensor. */
+static uint64_t header_bytes(const gd_tuning *tuning, size_t of_each)
 {
-    return gd_run_adapter_bytes(t) + 2 * (uint64_t)t->tuning.parameters * sizeof(float);
+    uint64_t bytes = ENTRY;
+
+    for (size_t i = 0; i < tuning->count; i++)
+        bytes += 2 * (ENTRY + strlen(tuning->modules[i].view_a.name));
+    for (size_t i = 0; i < tuning->weight_count; i++)
+        bytes += ENTRY + strlen(tuning->weight_views[i].name);
+    return of_each * bytes;
 }
 
-enum { SMALL_FILES = 32 << 20 };
-
-uint64_t gd_run_adapter_bytes(const gd_training *t)
+/* The tokenizer's files are copied into each folder. */
+static uint64_t tokenizer_bytes(const char *dir)
 {
-    return (uint64_t)t->tuning.parameters * sizeof(float) + SMALL_FILES;
+    const char *name;
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; (name = gd_merge_tokenizer_file(i)) != NULL; i++) {
+        char *path = gd_path_join(dir, name);
+        struct stat sb;
+
+        if (path && stat(path, &sb) == 0)
+            bytes += (uint64_t)sb.st_size;
+        gd_free(path);
+    }
+    return bytes;
 }
+
+static uint64_t adapter_bytes(const gd_training *t)
+{
+    return (uint64_t)t->tuning.parameters * sizeof(float) + header_bytes(&t->tuning, 1) +
+           tokenizer_bytes(t->model->dir) + TEXTS;
+}
+
+static uint64_t checkpoint_bytes(const gd_training *t)
+{
+    return adapter_bytes(t) + 2 * (uint64_t)t->tuning.parameters * sizeof(float) + header_bytes(&t->tuning, 2);
+}
+
+uint64_t gd_run_disk_bytes(const gd_training *t)
+{
+    const gd_train_options *o = &t->settings.options;
+    const uint64_t total = t->settings.trainer.total, most = total / o->save_every + 1;
+    const uint64_t checkpoints = o->keep < most ? (uint64_t)o->keep + 1 : most;
+
+    return checkpoints * checkpoint_bytes(t) + (o->best ? 2 : 1) * adapter_bytes(t) + total * STEP_LINES + PAGES;
+}
+
+/* ---- a run's end ---- */
 
 /* The last step's line, and the lines of the last evaluation. */
 static void put_lines(gd_result *out, const gd_run *run)
@@ -75,6 +125,8 @@ gd_status gd_run_result(const gd_run *run, char **json, gd_error *err)
     return rc;
 }
 
+/* ---- a plan ---- */
+
 gd_status gd_run_rehearsal(const gd_training *t, char **json, gd_error *err)
 {
     const gd_plan *plan = t->model->plan;
@@ -92,7 +144,9 @@ gd_status gd_run_rehearsal(const gd_training *t, char **json, gd_error *err)
     gd_put_size(&out, out.root, "layers", plan->layers);
     gd_put_size(&out, out.root, "layers_kept", t->budget.keep);
     gd_put(&out, out.root, "streamed", json_boolean(t->budget.resident < plan->stage_count));
-    gd_put_size(&out, out.root, "checkpoint_bytes", (size_t)gd_run_checkpoint_bytes(t));
+    gd_put_size(&out, out.root, "checkpoint_bytes", (size_t)checkpoint_bytes(t));
+    gd_put_size(&out, out.root, "disk_bytes", (size_t)gd_run_disk_bytes(t));
+    gd_put_size(&out, out.root, "keep", t->settings.options.keep);
     notes = gd_put_list(&out, out.root, "notes");
     for (size_t i = 0; i < t->notes.count; i++)
         gd_put_text(&out, notes, NULL, t->notes.text[i]);

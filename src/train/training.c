@@ -9,6 +9,7 @@
 #include "quant-free/convert.h"
 #include "reward/advice.h"
 #include "reward/choose.h"
+#include "reward/options.h"
 
 #include <string.h>
 
@@ -208,8 +209,10 @@ static gd_status note_start(gd_training *t, const char *dir, gd_error *err)
 static gd_status begin_with(gd_training *t, const char *dir, gd_error *err)
 {
     const gd_plan *plan = t->model->plan;
-    gd_status rc = gd_adapter_open(&t->init, dir, plan->head, err);
+    gd_status rc = gd_options_check_adapter(dir, err);
 
+    if (!rc)
+        rc = gd_adapter_open(&t->init, dir, plan->head, err);
     if (!rc)
         rc = check_modules(t, err);
     if (!rc && gd_adapter_embedding(t->init))

@@ -128,7 +128,7 @@ done
 train 0 plan --dry-run
 [ ! -e plan ] || fail 'train --dry-run writes an output'
 for line in 'records         24, 24 used' 'pairs           24' 'steps           6, each of up to 4 records (2 x 2)' 'parameters      ' \
-    'memory          ' 'layers kept     '; do
+    'memory          ' 'layers kept     ' 'disk            ' ' for a checkpoint; the run needs at most ' ' (keep 3)'; do
     has "$line" out
 done
 grep -v '^memory' out >plan.txt # which is that of the process, too

@@ -118,6 +118,21 @@ static void change_compat(test_run *run) { run->options.compat = "trl"; }
 static void change_data(test_run *run) { run->options.train = run->eval; }
 static void change_eos(test_run *run) { run->model.add_eos = GD_ADD_EOS_ALWAYS; }
 
+static void change_steps_and_warmup(test_run *run) { run->options.max_steps = 40; } /* a tenth of it is 4 */
+static void change_warmup(test_run *run) { run->options.warmup_steps = (gd_number){ 1, 2 }; }
+
+static void change_evals(test_run *run)
+{
+    static char again[TEST_PATH + 8];
+    static const char *two[2];
+
+    (void)snprintf(again, sizeof again, "again=%s", run->eval);
+    two[0] = run->eval;
+    two[1] = again;
+    run->options.evals = two;
+    run->options.eval_count = 2;
+}
+
 static void change_start(test_run *run)
 {
     run->options.lora_r = 0;
@@ -129,15 +144,21 @@ static const struct change changes[] = {
     { change_steps, ": settings.max_steps is 6 there, but 7 here" },
     { change_rank, ": settings.lora_r is 4 there, but 3 here" },
     { change_seed, ": settings.seed is 42 there, but 7 here" },
-    { change_targets, ": settings.lora_targets is [\"q_proj\",\"k_proj\"" },
+    { change_targets,
+      ": settings.lora_targets is \"q_proj\", \"k_proj\", \"v_proj\" and 4 more there, but \"q_proj\" here" },
     { change_precision, ": settings.precision is \"bf16\" there, but \"fp32\" here" },
     { change_eval, ": settings.eval_every is 2 there, but 3 here" },
     { change_length, ": settings.max_length is 512 there, but 100 here" },
-    { change_margin, ": settings.margin_field is null there, but \"margin\" here" },
-    { change_compat, ": settings.add_eos is \"never\" there, but \"auto\" here" },
+    { change_margin, ": settings.margin_field is not given there, but \"margin\" here" },
+    { change_compat, ": settings.compat is not given there, but \"trl\" here" },
     { change_data, ": train[0] is \"" },
     { change_eos, ": settings.add_eos is \"never\" there, but \"always\" here" },
-    { change_start, ": settings.lora_r is 4 there, but 8 here" },
+    { change_start, ": settings.init_adapter is not given there, but \"" },
+    { change_steps_and_warmup,
+      ": settings.max_steps is 6 there, but 40 here; use the same settings to continue; to train "
+      "on with others, choose another output and begin with this one's adapter (init_adapter)" },
+    { change_warmup, ": settings.warmup_steps is 0 there, but 2 here" },
+    { change_evals, " here; evaluate on the same data to continue, or choose another output" },
 };
 
 static void refuse_changes(const test_run *run)
@@ -188,8 +209,8 @@ static void a_checkpoint_to_continue_from_must_be_this_runs(void **state)
         const char *name, *sentence;
         gd_status status;
     } cases[] = {
-        { "none", "/none/manifest.json: No such file or directory", GD_EIO },
-        { "out", "/out/manifest.json: No such file or directory", GD_EIO },
+        { "none", "/none\", but auto, never or a checkpoint is expected, such as ", GD_EUSAGE },
+        { "out", "/out\", but auto, never or a checkpoint is expected, such as ", GD_EUSAGE },
         { "other/checkpoint-3", "/other/checkpoint-3: settings.seed is 7 there, but 42 here", GD_EUSAGE },
         { "copy/checkpoint-6", "/log.jsonl: it has ", GD_EFORMAT },
     };

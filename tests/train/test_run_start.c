@@ -1,5 +1,5 @@
-/* test_run_start.c - a run of gd_train() that begins with an adapter, or on a model that was merged from one: what it
- * says of how these were trained. */
+/* test_run_start.c - a run of gd_train() that begins with an adapter, on a model that was merged from one, or with a
+ * checkpoint that is named: what it says of these. */
 #include "tests/train/runs.h"
 
 #include "base/json.h"
@@ -18,6 +18,7 @@ static void open_second(test_run *run)
     run_into(run, "first");
     run->options.lora_r = 0;
     run->options.init_adapter = run_below(run, "first");
+    run_output(run, "second");
 }
 
 /* The notes of the second run when a file of the first one's is changed. */
@@ -131,12 +132,114 @@ static void the_length_of_texts_is_that_of_the_models_training(void **state)
     run_close(&run);
 }
 
+/* ---- with a checkpoint ---- */
+
+/* By its name in the output, or by its step alone. */
+static void a_checkpoint_of_the_output_has_short_names(void **state)
+{
+    static const char *const names[] = { "checkpoint-2", "2" };
+    test_run run;
+
+    (void)state;
+    run_open_short(&run);
+    run_into(&run, "good");
+    run_begin(&run, "out", 4);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        run.options.resume = names[i];
+        run_into(&run, "out");
+        assert_contains(run.all_notes, "/out/checkpoint-2: 2 of 6 steps are done");
+        run_same(&run, "good", "out");
+    }
+    run.options.resume = "true";
+    run_refuse(&run, "true", GD_EUSAGE, "resume is \"true\", but auto, never or a checkpoint is expected, such as ");
+    run_close(&run);
+}
+
+/* Its folder is no adapter yet, nor is the folder of a model one. */
+static void an_unfinished_run_is_no_adapter(void **state)
+{
+    gd_error err = { 0 };
+    gd_model *model;
+    test_run run;
+
+    (void)state;
+    run_open_short(&run);
+    run_begin(&run, "out", 3);
+    run.model.adapter = run.output;
+    assert_int_equal(gd_model_open(&model, &run.model, &err), GD_EFORMAT);
+    assert_contains(err.text,
+                    "/out: there is no adapter_config.json: the run that writes it isn't finished; its newest ");
+    assert_contains(err.text, "/out/checkpoint-3");
+    run.model.adapter = NULL;
+    run.options.lora_r = 0;
+    run.options.init_adapter = run_below(&run, "out");
+    run_output(&run, "next");
+    run_refuse(&run, "unfinished", GD_EFORMAT, "its newest checkpoint is ");
+    run.options.init_adapter = run.base;
+    run_refuse(&run, "a model", GD_EFORMAT, ": this is a model, not an adapter: give it with --model");
+    run_close(&run);
+}
+
+/* ---- dry runs ---- */
+
+static void check_notes(test_run *run, const char *wanted)
+{
+    json_t *result = run_rehearse(run);
+    char *notes = json_dumps(json_object_get(result, "notes"), 0);
+
+    assert_contains(notes, wanted);
+    free(notes);
+    json_decref(result);
+}
+
+static void a_rehearsal_refuses_what_the_run_would(void **state)
+{
+    test_run run;
+
+    (void)state;
+    run_open_short(&run);
+    run_begin(&run, "out", 3);
+    check_notes(&run, "the run would continue from ");
+    check_notes(&run, "/out/checkpoint-3: 3 of 6 steps are done");
+    run.options.resume = "2";
+    check_notes(&run, "/out/checkpoint-2: 2 of 6 steps are done");
+    run.options.resume = NULL;
+    run_write(&run, "out/checkpoint-3/manifest.json", "{}");
+    check_notes(&run, "/out/checkpoint-3 would be passed over: ");
+    check_notes(&run, "/out/checkpoint-2: 2 of 6 steps are done");
+    run.model.dry_run = 1;
+    run.options.seed = (gd_number){ 1, 7 };
+    run_refuse(&run, "another", GD_EUSAGE, ": settings.seed is 42 there, but 7 here");
+    assert_int_equal(test_remove(run_below(&run, "out/checkpoint-2")), 0);
+    assert_int_equal(test_remove(run_below(&run, "out/checkpoint-3")), 0);
+    run_refuse(&run, "its log", GD_EUSAGE, ": settings.seed is 42 there, but 7 here");
+    run.options.resume = "never";
+    run_refuse(&run, "never", GD_EUSAGE, ", but an empty or a new directory is expected");
+    run.options.resume = NULL;
+    run_write(&run, "file", "text");
+    run_output(&run, "file");
+    run_refuse(&run, "a file", GD_EIO, "/file: Not a directory");
+    run_output(&run, "missing/out");
+    run_refuse(&run, "no parent", GD_EIO, "/missing/out: No such file or directory");
+    assert_int_equal(mkdir(run_below(&run, "foreign"), 0700), 0);
+    run_write(&run, "foreign/notes.txt", "mine");
+    run_output(&run, "foreign");
+    run_refuse(&run, "foreign", GD_EUSAGE, "/foreign: the directory contains \"notes.txt\"");
+    run_output(&run, "new");
+    run.options.best = "accuracy";
+    run_refuse(&run, "best", GD_EUSAGE, "best is \"accuracy\", but the name of a metric is expected");
+    run_close(&run);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(other_settings_than_the_adapters_are_noted),
         cmocka_unit_test(settings_that_cannot_be_read_are_refused),
         cmocka_unit_test(the_length_of_texts_is_that_of_the_models_training),
+        cmocka_unit_test(a_checkpoint_of_the_output_has_short_names),
+        cmocka_unit_test(an_unfinished_run_is_no_adapter),
+        cmocka_unit_test(a_rehearsal_refuses_what_the_run_would),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

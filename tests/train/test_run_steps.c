@@ -267,6 +267,47 @@ static double bytes_of(const test_run *run, const char *dir)
     return bytes;
 }
 
+/* The figure of a checkpoint is that of its files, but for a few texts. */
+static void check_disk(const test_run *run, const json_t *result, const char *checkpoint)
+{
+    const double bytes = bytes_of(run, checkpoint), said = run_number(result, "checkpoint_bytes");
+
+    if (said < bytes || said > bytes + 24576)
+        fail_msg("%s has %.0f bytes, not %.0f", checkpoint, bytes, said);
+}
+
+static void a_rehearsal_says_what_the_checkpoints_take(void **state)
+{
+    json_t *few, *more, *best;
+    test_run run;
+
+    (void)state;
+    run_open_short(&run);
+    run.options.save_every = 1;
+    run.options.keep = 2;
+    few = run_rehearse(&run);
+    run.options.keep = 4;
+    more = run_rehearse(&run);
+    assert_true(run_number(more, "keep") == 4);
+    assert_true(run_number(more, "disk_bytes") - run_number(few, "disk_bytes") ==
+                2 * run_number(few, "checkpoint_bytes"));
+    run.options.best = "eval_loss";
+    best = run_rehearse(&run);
+    assert_true(run_number(best, "disk_bytes") > run_number(more, "disk_bytes"));
+    json_decref(few);
+    json_decref(more);
+    json_decref(best);
+    run_close(&run);
+    run_open_short(&run);
+    run.options.lora_r = 0;
+    run.options.full = 1;
+    few = run_rehearse(&run);
+    run_into(&run, "full");
+    check_disk(&run, few, "full/checkpoint-6");
+    json_decref(few);
+    run_close(&run);
+}
+
 static void a_rehearsal_says_what_a_run_takes(void **state)
 {
     test_run run;
@@ -289,7 +330,7 @@ static void a_rehearsal_says_what_a_run_takes(void **state)
     run_into(&run, "out");
     log = run_log(&run);
     assert_true(json_equal(described, json_object_get(json_array_get(log, 0), "run")));
-    assert_true(run_number(result, "checkpoint_bytes") >= bytes_of(&run, "out/checkpoint-22"));
+    check_disk(&run, result, "out/checkpoint-22");
     json_decref(log);
     json_decref(result);
     run_close(&run);
@@ -304,6 +345,7 @@ int main(void)
         cmocka_unit_test(an_evaluation_that_is_stopped_is_done_again),
         cmocka_unit_test(little_memory_changes_no_bit),
         cmocka_unit_test(a_rehearsal_says_what_a_run_takes),
+        cmocka_unit_test(a_rehearsal_says_what_the_checkpoints_take),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
