@@ -38,7 +38,7 @@ static const struct settings_case {
       { 0 },
       { .chat_format = "hh", .turns = "on" },
       { WITH "chat_format hh, turns on" HERE } },
-    { "turns off", "\"turns\":\"off\"", { 0 }, { .turns = "off" }, { WITH "turns off" HERE } },
+    { "turns off", "\"turns\":\"off\"", { 0 }, { .turns = "off" }, { NULL } },
     { "normalize", "\"normalize\":\"0.5,2\"", { 0 }, { .normalize = "0.5,2" }, { WITH "normalize 0.5,2" HERE } },
     { "normalize with exponents",
       "\"normalize\":\"-1e-1,+.25e1\"",

@@ -399,7 +399,7 @@ static void adapters_to_begin_with_must_fit(void **state)
     run.options.init_adapter = test_data(path, sizeof path, "golden/gemma2-lora");
     run_refuse(&run, "another model's", GD_EFORMAT, "gemma2-lora");
     run.options.init_adapter = run.base;
-    run_refuse(&run, "a model", GD_EIO, "qwen2/adapter_config.json: No such file or directory");
+    run_refuse(&run, "a model", GD_EFORMAT, "qwen2: this is a model, not an adapter: give it with --model");
     run_close(&run);
 }
 
