@@ -150,16 +150,17 @@ static bool goes_on(void *context, size_t scored)
 }
 
 /* The scores of all sets, one after the other. */
-static gd_status score_sets(gd_run *run, gd_evaluator *evaluator, float *scores, gd_error *err)
+static gd_status score_sets(gd_run *run, const gd_evaluator *evaluator, float *scores, gd_error *err)
 {
     const gd_train_data *data = &run->training->data;
     struct under_way now = { .run = run };
+    gd_evaluator asks = *evaluator;
     gd_status rc = GD_OK;
 
-    evaluator->goes_on = goes_on;
-    evaluator->context = &now;
+    asks.goes_on = goes_on;
+    asks.context = &now;
     for (size_t i = 0; !rc && i < data->eval_count; i++) {
-        rc = gd_evaluate(evaluator, &data->evals[i].pairs.set, scores + now.scored, err);
+        rc = gd_evaluate(&asks, &data->evals[i].pairs.set, scores + now.scored, err);
         if (!rc)
             rc = check_scores(&data->evals[i], scores + now.scored, err);
         now.scored += texts_of(&data->evals[i]);
