@@ -18,6 +18,11 @@ def base(tools):
     return path
 
 
+def peers_dtype(tools):
+    """The type in which TRL is fastest here."""
+    return 'bf16' if 'avx512bf16' in tools.isas else 'f32'
+
+
 def train(tools, model, *flags, steps=STEPS):
     """Trains for some steps: the lines of times.jsonl, without the first, and the peak memory in bytes."""
     out = f'{tools.work}/train-{len(os.listdir(tools.work))}'
@@ -44,7 +49,7 @@ def rounds(tools):
     """guerdon and TRL in turn, on the same pairs."""
     if 'train' in tools.cached:
         return tools.cached['train']
-    model, dtype = base(tools), 'bf16' if 'avx512bf16' in tools.isas else 'f32'
+    model, dtype = base(tools), peers_dtype(tools)
     found = {'guerdon': [], 'peak': [], 'trl': [], 'why': None, 'dtype': dtype}
     for _ in range(tools.rounds):
         found['guerdon'].append(train(tools, model))
@@ -74,7 +79,7 @@ def speed(tools):
 
 def newest(tools):
     """Guerdon, then the newest TRL."""
-    model, dtype = base(tools), 'bf16' if 'avx512bf16' in tools.isas else 'f32'
+    model, dtype = base(tools), peers_dtype(tools)
     ours = median([rate(train(tools, model)[0]) for _ in range(tools.rounds)])
     other = tools.peer('trl_train.py', model, PAIRS, STEPS * STEP_PAIRS, dtype, newest=True)[0]
     times = ours / trl_rate(other)
@@ -90,7 +95,7 @@ def first_lines(source, count, to):
 
 def accuracy(tools):
     """The same pairs, seeds and learning rate; TRL takes half an hour for each seed on two cores."""
-    model, dtype = base(tools), 'bf16' if 'avx512bf16' in tools.isas else 'f32'
+    model, dtype = base(tools), peers_dtype(tools)
     tools.run([sys.executable, f'{ROOT}/bench/train_data.py', tools.work])
     pairs = first_lines(f'{tools.work}/hh-train.jsonl', LEARNT, f'{tools.work}/learnt.jsonl')
     held = first_lines(f'{tools.work}/hh-eval.jsonl', HELD_OUT, f'{tools.work}/held.jsonl')

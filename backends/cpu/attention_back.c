@@ -8,7 +8,8 @@
 #include "backends/cpu/device.h"
 #include "base/mem.h"
 
-/* The most bytes of weights and gradients, unless those of one key head take more: so many heads are done at once. */
+/* At most so many bytes of weights and gradients are held, which says how many key heads are done at once; one head may
+ * take more. */
 #define WEIGHT_BYTES ((size_t)4 << 20)
 
 /* The parts of a worker's scratch space, in bytes. */

@@ -82,8 +82,8 @@ typedef struct outer_pass {
     size_t a_width;
     float *sum;
     size_t sum_stride;
-    const char *next; /* prefetched meanwhile, in steps of ... */
-    size_t step;      /* ... so many bytes */
+    const char *next; /* prefetched meanwhile, a cache line for each word, ... */
+    size_t step;      /* ... this many bytes apart */
 } outer_pass;
 
 /* form, rows and vectors are constants where this is inlined, so that the sums stay in registers. */

@@ -7,7 +7,7 @@
 /* Takes over an open directory, -1 for none: NULL, with errno, if it can't be listed; it is closed then. */
 DIR *gd_dir_list(int fd);
 
-/* The next name but "." and "..", or NULL: errno is 0 at the end, and else says why there is no more. */
+/* The next name other than "." and "..", or NULL, with errno 0 at the end of the list and otherwise the reason. */
 const char *gd_dir_next(DIR *list);
 
 #endif

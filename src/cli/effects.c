@@ -42,14 +42,14 @@ static const struct effect {
     { CLI_CMD_RANK, draws_nothing, " seed ", "is for --pairs best-random, the only ones that are drawn" },
 };
 
-static int is_listed(const char *name, const char *list)
+bool cli_is_listed(const char *name, const char *list)
 {
     const size_t len = strlen(name);
 
     for (const char *at = strstr(list, name); at; at = strstr(at + 1, name))
         if (at[-1] == ' ' && at[len] == ' ')
-            return 1;
-    return 0;
+            return true;
+    return false;
 }
 
 /* Scores that are there need no model; a flag that says how to compute them would have no effect. */
@@ -76,7 +76,7 @@ int cli_check_effects(const cli_settings *settings, const cli_command *command, 
         if (!(effect->command & command->bit) || !effect->applies(settings))
             continue;
         for (size_t k = 0; k < cli_flag_count; k++)
-            if (given->flag[k] && is_listed(cli_flags[k].name, effect->flags)) {
+            if (given->flag[k] && cli_is_listed(cli_flags[k].name, effect->flags)) {
                 cli_say("--%s %s", cli_flags[k].name, effect->sentence);
                 return CLI_USAGE;
             }

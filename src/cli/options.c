@@ -132,7 +132,7 @@ static bool cli_is_set(const cli_given *given, const cli_flag *flag)
     return false;
 }
 
-/* Flags that say the opposite of others, in words: where one is given, a weaker source's others don't count. */
+/* Flags that can't be given with others: where one is given, these others don't count if their source is weaker. */
 static const struct {
     const char *flag, *others;
 } rivals[] = {
@@ -142,20 +142,10 @@ static const struct {
     { "init-adapter", " lora-r lora-alpha lora-targets full " },
 };
 
-static bool names_flag(const char *names, const char *flag)
-{
-    const char *at = strstr(names, flag);
-    const size_t len = strlen(flag);
-
-    while (at && (at[-1] != ' ' || at[len] != ' '))
-        at = strstr(at + 1, flag);
-    return at;
-}
-
 bool cli_is_replaced(const cli_given *given, const cli_flag *flag)
 {
     for (size_t r = 0; r < sizeof rivals / sizeof rivals[0]; r++)
-        for (size_t i = 0; names_flag(rivals[r].others, flag->name) && i < cli_flag_count; i++)
+        for (size_t i = 0; cli_is_listed(flag->name, rivals[r].others) && i < cli_flag_count; i++)
             if (given->flag[i] && !strcmp(cli_flags[i].name, rivals[r].flag))
                 return true;
     return cli_is_set(given, flag);

@@ -127,7 +127,12 @@ int cli_set(cli_settings *settings, const cli_flag *flag, const char *value, con
 int cli_recipe_read(cli_settings *settings, cli_given *given);
 void cli_recipe_forget(struct cli_recipe *recipe);
 
-/* effects.c: reports a flag of the command line that would have no effect because of what the others say, and returns
+/* effects.c */
+
+/* Whether a list " a b ", which begins and ends with a blank, has this flag's name. */
+bool cli_is_listed(const char *name, const char *list);
+
+/* Reports a flag of the command line that would have no effect because of what the others say, and returns
  * CLI_USAGE.  In the environment and in a recipe, a flag is only a default. */
 int cli_check_effects(const cli_settings *settings, const cli_command *command, const cli_given *given);
 

@@ -204,10 +204,11 @@ static const char *as_key(char room[64], const char *name)
 static bool trains_all(const struct reading *r)
 {
     const gd_yaml_node *key = gd_yaml_root(r->recipe->yaml)->child;
-    bool all = r->settings->full;
+    bool all = r->settings->full, on;
 
     for (; key; key = value_of(key)->next)
-        all |= cli_same_name(key->text, "full") && is_among("true|yes|on", value_of(key)->text);
+        if (cli_same_name(key->text, "full") && !gd_yaml_bool(&on, r->recipe->yaml, value_of(key), key->text, NULL))
+            all |= on;
     return all;
 }
 

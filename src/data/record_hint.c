@@ -84,7 +84,7 @@ static bool is_user(const json_t *message)
 }
 
 /* Whether a value is or begins with an answer without the question: a text that does not contain it, or messages none
- * of which is the user's.  NULL is a question that is no text, but messages, say. */
+ * of which is the user's.  `question` is NULL where it is not a text, but messages. */
 static bool lacks(const json_t *answers, const char *question)
 {
     const json_t *one = json_is_array(answers) ? json_array_get(answers, 0) : answers;

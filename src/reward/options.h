@@ -11,10 +11,12 @@ gd_status gd_options_read(gd_options *own, const gd_options *theirs, gd_error *e
  * type of operands. */
 gd_status gd_options_dirs(const gd_options *options, char **dir, char **adapter_dir, gd_error *err);
 
-/* GD_EFORMAT for an adapter where a model is expected, or a model where an adapter is; adapter_dir may be NULL. */
+/* GD_EFORMAT for an adapter where a model is expected, or a model where an adapter is, or for the folder of a run that
+ * isn't finished; adapter_dir may be NULL. */
+gd_status gd_options_check_dirs(const char *dir, const char *adapter_dir, gd_error *err);
+
 /* The same of an adapter alone. */
 gd_status gd_options_check_adapter(const char *dir, gd_error *err);
-gd_status gd_options_check_dirs(const char *dir, const char *adapter_dir, gd_error *err);
 gd_status gd_options_operand(const gd_options *options, gd_dtype *operand, gd_error *err);
 
 gd_status gd_file_options_read(gd_file_options *own, const gd_file_options *theirs, gd_error *err);

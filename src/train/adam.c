@@ -9,17 +9,17 @@
 /* base^n, 0 where that is too small for a double. */
 static double power(double base, size_t n) { return base > 0 ? gd_real_exp((double)n * gd_real_log(base)) : 0; }
 
-/* What is the same for all elements of a step. */
+/* What is the same for all elements of a step; `kept` is of those that decay. */
 struct factors {
     double b1, b2, eps, kept, first, second, clip;
 };
 
-static struct factors factors_of(const gd_adam *adam, const gd_adam_moment *at, bool decays)
+static struct factors factors_of(const gd_adam *adam, const gd_adam_moment *at)
 {
     return (struct factors){ .b1 = adam->beta1,
                              .b2 = adam->beta2,
                              .eps = adam->eps,
-                             .kept = decays ? 1 - at->rate * adam->decay : 1,
+                             .kept = 1 - at->rate * adam->decay,
                              .first = at->rate / (1 - power(adam->beta1, at->step)),
                              .second = sqrt(1 - power(adam->beta2, at->step)),
                              .clip = at->factor };
@@ -45,8 +45,7 @@ enum { PART = 16384 };
 static size_t parts_of(const gd_parameter *p) { return (p->count + PART - 1) / PART; }
 
 struct step {
-    const gd_adam *adam;
-    const gd_adam_moment *at;
+    struct factors factors;
     const gd_parameter *const *list;
 };
 
@@ -55,6 +54,7 @@ static void step_task(void *context, size_t index, unsigned worker)
     const struct step *s = context;
     const gd_parameter *const *p = s->list;
     const uint64_t env = gd_fpenv_whole();
+    struct factors factors = s->factors;
     size_t first, left;
 
     (void)worker;
@@ -62,15 +62,16 @@ static void step_task(void *context, size_t index, unsigned worker)
         index -= parts_of(*p);
     first = index * PART;
     left = (*p)->count - first;
-    step_all(factors_of(s->adam, s->at, (*p)->decays), left < PART ? left : PART, (*p)->value + first,
-             (*p)->gradient + first, (*p)->m + first, (*p)->v + first);
+    factors.kept = (*p)->decays ? factors.kept : 1;
+    step_all(factors, left < PART ? left : PART, (*p)->value + first, (*p)->gradient + first, (*p)->m + first,
+             (*p)->v + first);
     gd_fpenv_leave(env);
 }
 
 void gd_adam_step(const gd_adam *adam, const gd_adam_moment *at, const gd_parameter *const *list, size_t count,
                   gd_pool *pool)
 {
-    struct step step = { adam, at, list };
+    struct step step = { factors_of(adam, at), list };
     size_t parts = 0;
 
     for (size_t i = 0; i < count; i++)

@@ -9,9 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The column that TRL reads without being told to. */
-#define MARGIN "margin"
-
 /* ---- reading ---- */
 
 /* "NAME=path", or only a path. */
@@ -57,8 +54,8 @@ static gd_status note_margins(const gd_train_input *input, gd_notes *notes, gd_e
     if (!input->pairs.margins)
         return GD_OK;
     return gd_notes_add(notes, err,
-                        "%.200s: %llu of the records have a number \"" MARGIN "\", which only margin_field=" MARGIN
-                        " makes part of the loss",
+                        "%.200s: %llu of the records have a number \"" GD_PAIRS_MARGIN
+                        "\", which only margin_field=" GD_PAIRS_MARGIN " makes part of the loss",
                         input->path, (unsigned long long)input->pairs.margins);
 }
 
@@ -118,7 +115,7 @@ static gd_status read_input(gd_train_input *input, const gd_train_settings *sett
                             const char *by, gd_notes *notes, gd_error *err)
 {
     const gd_train_options *o = &settings->options;
-    const char *also[3] = { "ranks", o->margin_field ? o->margin_field : MARGIN };
+    const char *also[3] = { "ranks", o->margin_field ? o->margin_field : GD_PAIRS_MARGIN };
     gd_entries_options how = { .inputs = &input->path,
                                .count = 1,
                                .format = o->format,

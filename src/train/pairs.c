@@ -194,7 +194,7 @@ static gd_status keep(gd_pairs *pairs, struct reading *r, gd_encoded *encoded, c
     pairs->counts.kept++;
     pairs->joined += encoded->joined > 0;
     pairs->talks += encoded->conversations > 0;
-    pairs->margins += !r->options->margin && json_is_number(json_object_get(r->record->object, "margin"));
+    pairs->margins += !r->options->margin && json_is_number(json_object_get(r->record->object, GD_PAIRS_MARGIN));
     return GD_OK;
 }
 

@@ -37,6 +37,9 @@ typedef struct gd_pairs {
     uint64_t digest;  /* of all records: gd_record's */
 } gd_pairs;
 
+/* The column of margins that TRL reads without being told to. */
+#define GD_PAIRS_MARGIN "margin"
+
 typedef struct gd_pairs_options {
     const char *margin; /* the name of a field, or NULL: margins are not read */
     bool keep_equal;    /* preferences of equal texts stay, as in TRL */

@@ -130,8 +130,6 @@ static gd_status do_step(gd_run *run, gd_error *err)
 
 /* ---- all steps ---- */
 
-static bool is_due(uint64_t step, size_t every) { return every && step % every == 0; }
-
 /* After a step: the evaluation comes before the checkpoint, which so holds its lines, too; unless the run is stopped
  * before the evaluation ends. */
 static gd_status after_step(gd_run *run, gd_error *err)
@@ -142,7 +140,7 @@ static gd_status after_step(gd_run *run, gd_error *err)
     run->mark.finished |= run->mark.step == s->trainer.total;
     if (gd_run_owes_evaluation(run))
         rc = gd_run_evaluate(run, err);
-    if (!rc && (run->mark.finished || run->stop || is_due(run->mark.step, s->options.save_every)))
+    if (!rc && (run->mark.finished || run->stop || gd_run_is_due(run->mark.step, s->options.save_every)))
         rc = gd_run_checkpoint(run, err);
     return rc ? rc : gd_run_page(run, run->evaluated == run->mark.step, err);
 }

@@ -22,6 +22,9 @@ typedef struct gd_run {
     bool stop; /* the caller asked for it */
 } gd_run;
 
+/* Whether something that is done every so many steps, 0 for never, comes after this one. */
+static inline bool gd_run_is_due(uint64_t step, size_t every) { return every && step % every == 0; }
+
 /* ---- run.c ---- */
 
 /* Calls the user's report() with run->report. */

@@ -170,7 +170,7 @@ static gd_status score_sets(gd_run *run, const gd_evaluator *evaluator, float *s
 }
 
 /* The log has the lines of all sets or of none, so that an evaluation that was stopped is one that was not begun. */
-static gd_status evaluate_sets(gd_run *run, gd_evaluator *evaluator, struct watched *watched, gd_error *err)
+static gd_status evaluate_sets(gd_run *run, const gd_evaluator *evaluator, struct watched *watched, gd_error *err)
 {
     const gd_train_data *data = &run->training->data;
     size_t texts = 0;
@@ -228,19 +228,20 @@ bool gd_run_owes_evaluation(const gd_run *run)
     const gd_training *t = run->training;
     const json_t *lines = run->log.file[GD_LOG_STEPS].lines;
     const json_t *last = json_array_get(lines, json_array_size(lines) - 1);
-    const uint64_t step = run->mark.step, every = t->settings.options.eval_every;
+    const uint64_t step = run->mark.step;
 
-    return t->data.eval_count && (step == t->settings.trainer.total || (every && step % every == 0)) &&
+    return t->data.eval_count &&
+           (step == t->settings.trainer.total || gd_run_is_due(step, t->settings.options.eval_every)) &&
            json_object_get(last, "loss");
 }
 
 gd_status gd_run_evaluate(gd_run *run, gd_error *err)
 {
     const gd_training *t = run->training;
-    gd_evaluator evaluator = { .engine = t->engine,
-                               .rows = t->rows,
-                               .batch = t->settings.trl ? t->settings.trainer.batch : 0,
-                               .center = t->settings.trainer.center };
+    const gd_evaluator evaluator = { .engine = t->engine,
+                                     .rows = t->rows,
+                                     .batch = t->settings.trl ? t->settings.trainer.batch : 0,
+                                     .center = t->settings.trainer.center };
     struct watched watched = { 0 };
     gd_error why = { 0 };
     const gd_status rc = evaluate_sets(run, &evaluator, &watched, &why);

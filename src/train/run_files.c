@@ -14,7 +14,6 @@
 #include "train/train_page.h"
 
 #include <string.h>
-#include <unistd.h>
 
 /* A page that is read while it is made is as old as this. */
 #define PAGE_SECONDS 10
@@ -40,9 +39,9 @@ static gd_status try_name(char **path, bool *there, const char *dir, const char 
     gd_status rc;
 
     gd_buf_printf(&whole, "%s%s%s", dir, lead, name);
-    *path = whole.failed ? NULL : gd_strdup(gd_buf_cstr(&whole));
-    gd_buf_free(&whole);
-    rc = *path ? gd_file_hint(there, *path, GD_FOLDER_MANIFEST, err) : gd_fail_memory(err, strlen(name));
+    rc = gd_buf_take(&whole, path, err);
+    if (!rc)
+        rc = gd_file_hint(there, *path, GD_FOLDER_MANIFEST, err);
     if (rc || !*there) {
         gd_free(*path);
         *path = NULL;
@@ -115,24 +114,14 @@ static gd_status try_checkpoint(gd_run *run, const char *path, uint64_t *below, 
     return continue_from(run, path, err);
 }
 
-static gd_status is_there(const gd_run *run, const char *name, bool *there, gd_error *err)
-{
-    char *path = gd_path_join(output_of(run), name);
-
-    *there = path && access(path, F_OK) == 0;
-    gd_free(path);
-    return path ? GD_OK : gd_fail_memory(err, strlen(output_of(run)));
-}
-
 /* Without a checkpoint, nothing tells whether a result is whole; but who has it may not want to pay for it again. */
 static gd_status check_before(gd_run *run, const json_t *before, gd_error *err)
 {
-    const char *result = run->training->settings.full ? "config.json" : "adapter_config.json"; /* written last */
     bool finished;
     gd_status rc = gd_manifest_compare(run->log.file[GD_LOG_STEPS].path, before, run->what, err);
 
     if (!rc)
-        rc = is_there(run, result, &finished, err);
+        rc = gd_file_hint(&finished, output_of(run), gd_save_config(&run->training->tuning), err);
     if (!rc && finished)
         return gd_fail(err, GD_EUSAGE,
                        "%.200s: this run is finished and its result is there, but no sound checkpoint with which it "
@@ -364,7 +353,7 @@ gd_status gd_run_finish(gd_run *run, gd_error *err)
     gd_status rc = write_with(run, gd_result_write, err);
 
     if (!rc)
-        rc = is_there(run, "README.md", &card, err);
+        rc = gd_file_hint(&card, output_of(run), "README.md", err);
     if (!rc && !card)
         rc = write_text(run, "README.md", gd_train_card, NULL, err);
     return rc ? rc : gd_run_page(run, true, err);

@@ -80,15 +80,20 @@ const char *gd_save_values(const gd_tuning *tuning)
     return tuning->weight_count ? "model.safetensors" : "adapter_model.safetensors";
 }
 
+const char *gd_save_config(const gd_tuning *tuning)
+{
+    return tuning->weight_count ? "config.json" : "adapter_config.json";
+}
+
 /* The values, then the configuration, which it frees. */
-static gd_status save(gd_newdir *dir, const gd_save_parts *parts, const char *name, gd_buf *config, gd_error *err)
+static gd_status save(gd_newdir *dir, const gd_save_parts *parts, gd_buf *config, gd_error *err)
 {
     gd_status rc = config->failed ? gd_fail_memory(err, config->len) : GD_OK;
 
     if (!rc)
         rc = gd_tensors_write(dir, gd_save_values(parts->tuning), parts->tuning, GD_TENSORS_VALUES, err);
     if (!rc)
-        rc = gd_newdir_put(dir, name, config->data, config->len, err);
+        rc = gd_newdir_put(dir, gd_save_config(parts->tuning), config->data, config->len, err);
     gd_buf_free(config);
     return rc;
 }
@@ -98,7 +103,7 @@ gd_status gd_adapter_save(gd_newdir *dir, const gd_save_parts *parts, gd_error *
     gd_buf config = { 0 };
 
     put_config(&config, parts);
-    return save(dir, parts, "adapter_config.json", &config, err);
+    return save(dir, parts, &config, err);
 }
 
 gd_status gd_model_save(gd_newdir *dir, const gd_save_parts *parts, const gd_merge_source *base, gd_error *err)
@@ -107,7 +112,7 @@ gd_status gd_model_save(gd_newdir *dir, const gd_save_parts *parts, const gd_mer
     const gd_status rc = gd_merge_config(&config, base, "float32", err);
 
     if (!rc)
-        return save(dir, parts, "config.json", &config, err);
+        return save(dir, parts, &config, err);
     gd_buf_free(&config);
     return rc;
 }

@@ -25,7 +25,8 @@ gd_status gd_adapter_save(gd_newdir *dir, const gd_save_parts *parts, gd_error *
  * precision: that rounds matrices alone, so a file of bf16 would have other embeddings, norms, biases and scores. */
 gd_status gd_model_save(gd_newdir *dir, const gd_save_parts *parts, const gd_merge_source *base, gd_error *err);
 
-/* The file of the values. */
+/* The files of the values and of the configuration, which is written last: where it is, the rest is, too. */
 const char *gd_save_values(const gd_tuning *tuning);
+const char *gd_save_config(const gd_tuning *tuning);
 
 #endif

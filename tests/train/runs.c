@@ -7,6 +7,9 @@
 #include "base/mem.h"
 
 #include <math.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static int report(void *context, const gd_train_report *report)
 {
@@ -103,6 +106,22 @@ gd_status run_train(test_run *run, char **json, gd_error *err)
     run->notes = 0;
     run->all_notes[0] = '\0';
     return gd_train(&run->model, &run->options, json, err);
+}
+
+void run_killed(test_run *run, unsigned *seed, unsigned most)
+{
+    const pid_t child = fork();
+    char *json;
+    int status;
+
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(run_train(run, &json, NULL) ? 1 : 0);
+    *seed = *seed * 1664525 + 1013904223;
+    (void)usleep(1000 + *seed % most);
+    (void)kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
 }
 
 void run_into(test_run *run, const char *output)

@@ -35,6 +35,10 @@ gd_status run_train(test_run *run, char **json, gd_error *err);
 /* A whole run into root/OUTPUT. */
 void run_into(test_run *run, const char *output);
 
+/* A run in a process of its own that is killed after a random time, of at most so many microseconds, unless it ends
+ * before; the next random number is made of *seed. */
+void run_killed(test_run *run, unsigned *seed, unsigned most);
+
 /* One that is asked to stop after so many steps. */
 void run_begin(test_run *run, const char *output, size_t steps);
 

@@ -11,8 +11,6 @@
 #include <math.h>
 #include <signal.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 static float *values_of(const gd_st *st, const char *name, size_t *count)
 {
@@ -176,25 +174,13 @@ static void a_killed_run_continues_with_the_same_bits(void **state)
     const int count = SANITIZED ? 3 : 10;
     test_run run;
     unsigned seed = 1;
-    char *json;
 
     (void)state;
     open_short(&run);
     run_into(&run, "out");
     run_output(&run, "killed");
-    for (int done = 0; done < count; done++) {
-        const pid_t child = fork();
-        int status;
-
-        assert_true(child >= 0);
-        if (child == 0)
-            _exit(run_train(&run, &json, NULL) ? 1 : 0);
-        seed = seed * 1664525 + 1013904223;
-        (void)usleep(1000 + seed % 200000);
-        (void)kill(child, SIGKILL);
-        assert_int_equal(waitpid(child, &status, 0), child);
-        assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
-    }
+    for (int done = 0; done < count; done++)
+        run_killed(&run, &seed, 200000);
     run_into(&run, "killed");
     run_same(&run, "out", "killed");
     run_close(&run);

@@ -9,8 +9,6 @@
 #include "quant-free/adapter.h"
 
 #include <math.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 /* ---- against TRL ---- */
 
@@ -195,19 +193,8 @@ static void a_killed_run_continues_with_the_same_bits(void **state)
     run_into(&run, "out");
     for (long done = 0; done < count;) {
         run_output(&run, "killed");
-        for (int cycle = 0; cycle < 5 && done < count; cycle++, done++) {
-            const pid_t child = fork();
-            int status;
-
-            assert_true(child >= 0);
-            if (child == 0)
-                _exit(run_train(&run, &json, NULL) ? 1 : 0);
-            seed = seed * 1664525 + 1013904223;
-            (void)usleep(1000 + seed % 120000);
-            (void)kill(child, SIGKILL);
-            assert_int_equal(waitpid(child, &status, 0), child);
-            assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
-        }
+        for (int cycle = 0; cycle < 5 && done < count; cycle++, done++)
+            run_killed(&run, &seed, 120000);
         assert_ok(run_train(&run, &json, test_err));
         gd_string_free(json);
         run_same(&run, "out", "killed");
