@@ -111,9 +111,10 @@ typedef struct gd_limits {
 } gd_limits;
 
 typedef struct gd_device_options {
-    unsigned threads; /* >= 1 */
-    const char *isa;  /* NULL or "auto": the best that the CPU has; else exactly this one, or an error */
-    gd_dtype operand; /* GD_BF16, or GD_F32 for --precision fp32: type of every matmul operand */
+    unsigned threads;         /* >= 1 */
+    const char *isa;          /* NULL or "auto": the best that the CPU has; else exactly this one, or an error */
+    gd_dtype operand;         /* GD_BF16, or GD_F32 for --precision fp32: type of every matmul operand */
+    gd_arithmetic arithmetic; /* of the products; other than GD_EXACT only the cpu backend's, for BF16 */
 } gd_device_options;
 
 /* How many lines a device prefers to work on at a time. */

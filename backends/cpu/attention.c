@@ -113,6 +113,7 @@ static void run_job(void *context, size_t index, unsigned worker)
         .m = stat_of(&call->kept[0], first, head * run->group),
         .l = stat_of(&call->kept[1], first, head * run->group),
         .stat_stride = call->kept[0].stride,
+        .products = run->device->products,
         .scratch = (float *)(scratch + run->path_bytes),
     });
 }

@@ -47,7 +47,7 @@ INLINE void turn_pairs(const void *const *line, size_t count, size_t n, lines to
 
 static void turn_block(enum form form, gd_dtype type, const void *const *line, size_t count, size_t n, lines to)
 {
-    if (in_pairs(form))
+    if (holds_pairs(form))
         turn_pairs(line, count, n, to);
     else if (type == GD_BF16)
         turn_numbers(GD_BF16, line, count, n, to);
@@ -63,6 +63,24 @@ INLINE void copy_numbers(gd_dtype type, const void *const *line, size_t count, s
             v_store(to.p + j * to.stride + d, v_read(line[j], type, d, n - d));
 }
 
+/* Pairs of values that are bf16. */
+INLINE void store_pairs(float *to, v16 even, v16 odd)
+{
+    gd_bf16 lower[16], upper[16], pairs[32];
+
+    if (V_HAS_PAIRS) {
+        v_store(to, v_pairs(even, odd));
+        return;
+    }
+    v_store_bf16(lower, even);
+    v_store_bf16(upper, odd);
+    for (size_t i = 0; i < 16; i++) {
+        pairs[2 * i] = lower[i];
+        pairs[2 * i + 1] = upper[i];
+    }
+    memcpy(to, pairs, sizeof pairs);
+}
+
 /* The same in pairs of lines. */
 INLINE void copy_pairs(const void *const *line, size_t count, size_t n, lines to)
 {
@@ -73,14 +91,14 @@ INLINE void copy_pairs(const void *const *line, size_t count, size_t n, lines to
         for (size_t d = 0; d < n; d += 16) {
             const v16 upper = both ? v_read(odd, GD_BF16, d, n - d) : v_zero();
 
-            v_store(to.p + j / 2 * to.stride + d, v_pairs(v_read(even, GD_BF16, d, n - d), upper));
+            store_pairs(to.p + j / 2 * to.stride + d, v_read(even, GD_BF16, d, n - d), upper);
         }
     }
 }
 
 static void copy_block(enum form form, gd_dtype type, const void *const *line, size_t count, size_t n, lines to)
 {
-    if (in_pairs(form))
+    if (holds_pairs(form))
         copy_pairs(line, count, n, to);
     else if (type == GD_BF16)
         copy_numbers(GD_BF16, line, count, n, to);
@@ -91,7 +109,7 @@ static void copy_block(enum form form, gd_dtype type, const void *const *line, s
 /* One line of n elements in words, with zero for a missing last element of a pair. */
 static void load_line(enum form form, gd_dtype type, const void *line, size_t n, float *to)
 {
-    if (in_pairs(form)) {
+    if (holds_pairs(form)) {
         for (size_t d = 0; d < n; d += 32)
             v_store_some(to + d / 2, (n - d + 1) / 2, read_pairs(line, d, n - d));
         return;

@@ -67,12 +67,25 @@ static float weights(const attention_state *st, float *s, span seen, float m)
         const v16 e = v_exp_falling(v_sub(v_load(s + i), v_set(m)));
 
         sum = v_add(sum, e);
-        if (in_pairs(st->form))
+        if (holds_pairs(st->form))
             v_store_bf16((gd_bf16 *)(void *)s + i, e);
         else
             v_store(s + i, st->job->type == GD_BF16 ? v_round_bf16(e) : e);
     }
     return v_sum(sum);
+}
+
+/* The same in the arithmetic of tensor cores: weights of keys that a line does not see are zero, which is no term. */
+static void weigh_values_tensor(const attention_state *st, size_t rows, lines s, const span *seen)
+{
+    const size_t end = (seen[rows - 1].end + 15) / 16 * 16;
+
+    for (size_t r = 0; r < rows; r++) {
+        const size_t own = (seen[r].end + 15) / 16 * 16;
+
+        memset(s.p + r * s.stride + own / 2, 0, (end - own) * sizeof(gd_bf16));
+    }
+    tensor_lines(st->job->products, rows, st->width / 16, words(st->form, seen[rows - 1].end), s, st->v, st->pv);
 }
 
 /* pv = weights . values, each line up to its own last key: whole pairs that all lines see are computed together. */
@@ -107,13 +120,15 @@ static void attend(const attention_state *st, size_t line, size_t rows)
 
     for (size_t r = 0; r < rows; r++)
         seen[r] = visible(st, line + r);
-    if (rows == GD_TILE_ROWS)
+    if (st->form == TENSOR)
+        tensor_lines(st->job->products, rows, (seen[rows - 1].end + 15) / 16, st->depth / 2, q, st->k, s);
+    else if (rows == GD_TILE_ROWS)
         tile_lines(st->form, (seen[rows - 1].end + 15) / 16, st->depth, q, st->k, s);
     for (size_t r = 0; r < rows; r++) {
         float *own = products + r * KEYS;
         float old;
 
-        if (rows < GD_TILE_ROWS)
+        if (rows < GD_TILE_ROWS && st->form != TENSOR)
             tile_line(st->form, (seen[r].end + 15) / 16, st->depth, false, (lines){ q.p + r * q.stride, q.stride },
                       st->k, (lines){ own, KEYS });
         old = m[r];
@@ -123,7 +138,10 @@ static void attend(const attention_state *st, size_t line, size_t rows)
     v_store(correction, v_exp_falling(v_load(correction)));
     for (size_t r = 0; r < rows; r++)
         l[r] = __builtin_fmaf(l[r], correction[r], weights(st, products + r * KEYS, seen[r], m[r]));
-    weigh_values(st, rows, s, seen);
+    if (st->form == TENSOR)
+        weigh_values_tensor(st, rows, s, seen);
+    else
+        weigh_values(st, rows, s, seen);
     for (size_t r = 0; r < rows; r++) {
         float *o = st->o.p + (line + r) * st->width, *pv = st->pv.p + r * st->width;
 
@@ -153,7 +171,7 @@ static void cut_scratch(attention_state *st, const gd_attention_job *job)
     float *p = job->scratch;
 
     st->job = job;
-    st->form = form_of(job->type);
+    st->form = job->products ? TENSOR : form_of(job->type);
     st->depth = (job->head_dim + 1) / 2 * 2;
     st->width = (job->head_dim + 15) / 16 * 16;
     st->k = (lines){ p, KEYS };

@@ -24,15 +24,18 @@ typedef struct lines {
     size_t stride;
 } lines;
 
-enum form { NUMBERS, PAIRS };
+/* TENSOR: pairs, too, whose products are those of tensor cores (tensor.h). */
+enum form { NUMBERS, PAIRS, TENSOR };
 
 typedef v16 tile_sums[GD_TILE_ROWS][VECTORS];
 
 /* A constant false where there are no pairs, so that the compiler drops their code. */
 INLINE bool in_pairs(enum form form) { return V_HAS_PAIRS && form == PAIRS; }
 
+INLINE bool holds_pairs(enum form form) { return in_pairs(form) || form == TENSOR; }
+
 /* The words that hold this many numbers. */
-INLINE size_t words(enum form form, size_t numbers) { return in_pairs(form) ? (numbers + 1) / 2 : numbers; }
+INLINE size_t words(enum form form, size_t numbers) { return holds_pairs(form) ? (numbers + 1) / 2 : numbers; }
 
 /* Adds the products of word j to all sums. half: its pairs lack the odd element. */
 INLINE void tile_step(enum form form, size_t rows, size_t vectors, size_t j, bool half, lines a, lines b, tile_sums acc)
@@ -136,6 +139,25 @@ static void tile_line(enum form form, size_t vectors, size_t depth, bool resume,
         tile_line_of(PAIRS, vectors, depth, resume, a, b, out);
     else
         tile_line_of(NUMBERS, vectors, depth, resume, a, b, out);
+}
+
+/* out[r][..] = sum over j < count of the words a[r][j] b[j][..], in the arithmetic of tensor cores. */
+static void tensor_lines(gd_tensor_products *products, size_t rows, size_t vectors, size_t count, lines a, lines b,
+                         lines out)
+{
+    for (size_t first = 0; first < count; first += GD_TENSOR_PAIRS)
+        products(&(gd_tensor_block){
+            .rows = rows,
+            .pairs = count - first < GD_TENSOR_PAIRS ? count - first : GD_TENSOR_PAIRS,
+            .x = a.p + first,
+            .x_stride = a.stride * sizeof *a.p,
+            .w = b.p + first * b.stride,
+            .w_stride = b.stride * sizeof *b.p,
+            .vectors = vectors,
+            .sum = out.p,
+            .sum_stride = out.stride,
+            .add = first > 0,
+        });
 }
 
 #endif

@@ -33,7 +33,8 @@ static gd_status cpu_open(gd_device **out, const gd_device_options *options, gd_
         return rc;
     }
     device->rows = gd_row_pick(device->isa);
-    device->gemm = gd_gemm_pick(device->isa, options->operand);
+    device->gemm = gd_gemm_pick(device->isa, options->operand, options->arithmetic);
+    device->products = device->gemm->products;
     *out = device;
     return GD_OK;
 }

@@ -16,12 +16,13 @@ struct gd_device {
     gd_isa isa;
     gd_dtype operand; /* GD_BF16 or GD_F32 */
     gd_pool *pool;
-    const gd_row_kernels *rows; /* norms, rope, attention ...: rows.h */
-    const gd_gemm_kernel *gemm; /* matmul for `operand`: gemm.h */
-    gd_limits limits;           /* what scratch was reserved for */
-    void *linear_scratch;       /* gd_linear_scratch_bytes() */
-    void *attention_scratch;    /* gd_attention_scratch_bytes() */
-    void *vendor;               /* a derived backend's own state */
+    const gd_row_kernels *rows;   /* norms, rope, attention ...: rows.h */
+    const gd_gemm_kernel *gemm;   /* matmul for `operand`: gemm.h */
+    gd_tensor_products *products; /* of attention; NULL: the exact ones of `rows` */
+    gd_limits limits;             /* what scratch was reserved for */
+    void *linear_scratch;         /* gd_linear_scratch_bytes() */
+    void *attention_scratch;      /* gd_attention_scratch_bytes() */
+    void *vendor;                 /* a derived backend's own state */
 };
 
 /* The functions of the cpu backend, for derived backends to inherit; those below by name, for their static tables. */

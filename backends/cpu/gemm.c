@@ -1,27 +1,70 @@
 /* gemm.c - choosing a kernel, and dividing a product among the threads. */
 #include "backends/cpu/gemm.h"
 
+/* A block of a product in the arithmetic of tensor cores, whose own blocks are shorter. */
+static void tensor_block(const gd_gemm_block *b, gd_tensor_products *products)
+{
+    for (size_t pair = 0; pair < b->pairs; pair += GD_TENSOR_PAIRS) {
+        const size_t left = b->pairs - pair;
+
+        products(&(gd_tensor_block){
+            .rows = b->m,
+            .pairs = left < GD_TENSOR_PAIRS ? left : GD_TENSOR_PAIRS,
+            .x = (const gd_bf16 *)b->x + 2 * pair,
+            .x_stride = b->stride * sizeof(gd_bf16),
+            .w = (const gd_bf16 *)b->w + 2 * pair * GD_GEMM_PANEL,
+            .w_stride = 2 * GD_GEMM_PANEL * sizeof(gd_bf16),
+            .vectors = GD_GEMM_PANEL / 16,
+            .sum = b->sum,
+            .sum_stride = GD_GEMM_PANEL,
+            .add = b->add || pair > 0,
+        });
+    }
+}
+
+#define GD_GEMM(variant, operand, rows, anywhere, straight, needs)
+#define GD_TENSOR(variant, arithmetic, needs) \
+    static void variant##_##arithmetic(const gd_gemm_block *b) { tensor_block(b, gd_tensor_##variant##_##arithmetic); }
+#include "backends/cpu/kernels.def"
+#undef GD_GEMM
+#undef GD_TENSOR
+
 const gd_gemm_kernel gd_gemm_kernels[] = {
 #define GD_GEMM(variant, operand, rows, anywhere, straight, needs) \
     { #variant,                                                    \
       needs,                                                       \
       GD_##operand,                                                \
+      GD_EXACT,                                                    \
       GD_##rows,                                                   \
       anywhere,                                                    \
       straight,                                                    \
       gd_gemm_##variant##_##operand,                               \
-      gd_gemm_##variant##_finish },
+      gd_gemm_##variant##_finish,                                  \
+      NULL },
+#define GD_TENSOR(variant, arithmetic, needs) \
+    { #variant,                               \
+      needs,                                  \
+      GD_BF16,                                \
+      GD_##arithmetic,                        \
+      GD_BF16,                                \
+      true,                                   \
+      0,                                      \
+      variant##_##arithmetic,                 \
+      gd_gemm_##variant##_finish,             \
+      gd_tensor_##variant##_##arithmetic },
 #include "backends/cpu/kernels.def"
 #undef GD_GEMM
+#undef GD_TENSOR
 };
 const size_t gd_gemm_kernel_count = sizeof gd_gemm_kernels / sizeof gd_gemm_kernels[0];
 
-const gd_gemm_kernel *gd_gemm_pick(gd_isa have, gd_dtype operand)
+const gd_gemm_kernel *gd_gemm_pick(gd_isa have, gd_dtype operand, gd_arithmetic arithmetic)
 {
     for (size_t i = 0; i < gd_gemm_kernel_count; i++)
-        if ((gd_gemm_kernels[i].needs & ~have) == 0 && gd_gemm_kernels[i].operand == operand)
+        if ((gd_gemm_kernels[i].needs & ~have) == 0 && gd_gemm_kernels[i].operand == operand &&
+            gd_gemm_kernels[i].arithmetic == arithmetic)
             return &gd_gemm_kernels[i];
-    return NULL; /* only for a type that no kernel takes */
+    return NULL;
 }
 
 /* A worker's scratch space: a freshly packed block, a block expanded to fp32, the sums of a group of panels, and the

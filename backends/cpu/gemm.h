@@ -15,6 +15,7 @@
 
 #include "backends/cpu/isa.h"
 #include "backends/cpu/rows.h"
+#include "backends/cpu/tensor.h"
 #include "base/pool.h"
 #include "graph/op.h"
 #include "quant-free/view.h"
@@ -67,22 +68,24 @@ typedef struct gd_gemm_kernel {
     const char *name; /* "avx2": shown by `guerdon backends` */
     gd_isa needs;     /* runs only where every bit is present */
     gd_dtype operand; /* of the packed weights: GD_BF16 or GD_F32 */
-    gd_dtype rows;    /* form of the rows that it reads */
-    bool anywhere;    /* rows (of the operand type) may be any even distance apart; else packed: 512 elements */
+    gd_arithmetic arithmetic;
+    gd_dtype rows; /* form of the rows that it reads */
+    bool anywhere; /* rows (of the operand type) may be any even distance apart; else packed: 512 elements */
     /* Up to this many rows, memory is the limit, and it is best to read the weights in order without prefetching: a
      * core has few prefetches in flight (Zen 4: 22 GB/s), and its own prefetcher looks further ahead (33 GB/s). */
     size_t straight;
 
     void (*block)(const gd_gemm_block *b);
     void (*finish)(const gd_gemm_finish *f);
+    gd_tensor_products *products; /* what block() is made of, and attention's products; NULL: GD_EXACT */
 } gd_gemm_kernel;
 
 extern const gd_gemm_kernel gd_gemm_kernels[];
 extern const size_t gd_gemm_kernel_count;
 
-/* The best kernel for these instruction sets and this operand type. A pure function of its arguments, so a test can
- * ask about a CPU that it does not run on. */
-const gd_gemm_kernel *gd_gemm_pick(gd_isa have, gd_dtype operand);
+/* The best kernel for these instruction sets, this operand type and arithmetic; NULL if there is none. A pure function
+ * of its arguments, so a test can ask about a CPU that it does not run on. */
+const gd_gemm_kernel *gd_gemm_pick(gd_isa have, gd_dtype operand, gd_arithmetic arithmetic);
 
 /* Bytes of a packed [n, k] matrix; false when that overflows. */
 bool gd_gemm_packed_bytes(size_t n, size_t k, gd_dtype operand, size_t *bytes);
@@ -167,7 +170,9 @@ size_t gd_gemm_scratch_bytes(size_t m, unsigned threads); /* scratch space of a 
 #define GD_GEMM(variant, operand, rows, anywhere, straight, needs) \
     void gd_gemm_##variant##_##operand(const gd_gemm_block *b);    \
     void gd_gemm_##variant##_finish(const gd_gemm_finish *f);
+#define GD_TENSOR(variant, arithmetic, needs)
 #include "backends/cpu/kernels.def"
 #undef GD_GEMM
+#undef GD_TENSOR
 
 #endif

@@ -7,6 +7,7 @@
 #define GD_CPU_ROWS_H
 
 #include "backends/cpu/isa.h"
+#include "backends/cpu/tensor.h"
 #include "graph/op.h"
 #include "quant-free/view.h"
 
@@ -34,7 +35,8 @@ typedef struct gd_attention_job {
     uint32_t window;
     float *m, *l; /* to train: [rows, group] the softmax's maximum and sum, `stat_stride` from row to row; or NULL */
     size_t stat_stride;
-    float *scratch; /* gd_attention_line_floats() */
+    gd_tensor_products *products; /* of pairs of bf16, in place of the contract's section 3; or NULL */
+    float *scratch;               /* gd_attention_line_floats() */
 } gd_attention_job;
 
 /* The gradients of the queries (doc/arithmetic.md, section 9) of the same rows as an attention job. */

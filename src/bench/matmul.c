@@ -203,7 +203,8 @@ static gd_status open_matmul(struct matmul *m, gd_error *err)
     const gd_model *model = m->run->model;
     const gd_device_options options = { .threads = m->run->threads,
                                         .isa = m->run->options->isa,
-                                        .operand = model->plan->operand };
+                                        .operand = model->plan->operand,
+                                        .arithmetic = model->arithmetic };
     const size_t rows = row_points[m->run->matmul.size - 1];
     gd_limits limits = { .tile_rows = rows, .max_position = 1, .head_dim = 2, .heads = 1, .kv_heads = 1 };
     gd_status rc = m->backend->open(&m->device, &options, err);

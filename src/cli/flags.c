@@ -201,8 +201,10 @@ const cli_flag cli_flags[] = {
       AT(options.activation), CLI_WORD, CLI_CMD_SCORE | WRITES },
     { "precision", "bf16|fp32", "type of the operands of matrix products (default: bf16); sums are fp32 in both cases",
       AT(options.precision), CLI_WORD, COMPUTES | CLI_ENGINE },
-    { "numerics", "exact|fast",
-      "exact (default): the same bits on every machine; fast: matrix products of other libraries may be used",
+    { "numerics", "exact|tensor|tensor8|fast",
+      "exact (default): the same bits on every machine; tensor: those of a GPU's tensor cores from Hopper on, on any "
+      "CPU "
+      "(tensor8: of Ampere and Ada); fast: matrix products of other libraries may be used",
       AT(options.numerics), CLI_WORD, COMPUTES | CLI_ENGINE },
     { "backend", "auto|cpu|openblas|onednn",
       "the backend to compute with (default: auto); openblas and onednn add in their own order", AT(options.backend),

@@ -103,7 +103,7 @@ static gd_status make_budget(gd_engine *engine, const gd_engine_parts *parts, gd
 
 static gd_status open_device(gd_engine *engine, const gd_engine_parts *parts, gd_error *err)
 {
-    const gd_device_options options = { parts->threads, parts->isa, parts->plan->operand };
+    const gd_device_options options = { parts->threads, parts->isa, parts->plan->operand, parts->arithmetic };
     gd_status rc = check_operations(engine, err);
 
     if (!rc)

@@ -34,8 +34,9 @@ typedef struct gd_engine_parts {
     const gd_view *head;         /* replaces the checkpoint's score.weight, or NULL */
     const gd_learning *learning; /* to train: in place of the adapter's matrices; else NULL */
     const gd_backend *backend;
-    unsigned threads;     /* >= 1 */
-    const char *isa;      /* as gd_device_options */
+    unsigned threads; /* >= 1 */
+    const char *isa;  /* as gd_device_options */
+    gd_arithmetic arithmetic;
     size_t memory;        /* the limit of the process, in bytes; 0: the free memory */
     size_t batch_rows;    /* rows of a batch; 0: the engine chooses */
     size_t max_positions; /* no text has more tokens; 0: unknown */

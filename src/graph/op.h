@@ -44,6 +44,13 @@ typedef struct gd_op_traits {
 
 extern const gd_op_traits gd_op_table[GD_OP_COUNT];
 
+/* How the products of linears and of attention are added up: doc/arithmetic.md, sections 3 and 3T. */
+typedef enum gd_arithmetic {
+    GD_EXACT,
+    GD_TENSOR, /* as the tensor cores of Hopper and Blackwell */
+    GD_TENSOR8 /* as those of Ampere and Ada */
+} gd_arithmetic;
+
 typedef enum gd_activation {
     GD_ACT_SILU,     /* g / (1 + exp(-g)) */
     GD_ACT_GELU_TANH /* 0.5 g (1 + tanh(sqrt(2/pi) (g + 0.044715 g^3))) */

@@ -99,7 +99,9 @@ typedef struct gd_options {
     const char *model;     /**< a directory, or `org/name` in the local Hugging Face cache */
     const char *adapter;   /**< a PEFT LoRA directory, or NULL */
     const char *precision; /**< "bf16" (default) or "fp32" */
-    const char *numerics;  /**< "exact" (default; doc/arithmetic.md defines it) or "fast" */
+    const char *numerics;  /**< "exact" (default), "tensor" or "tensor8" (doc/arithmetic.md defines them: the bits of a
+                                   GPU's tensor cores from Hopper on, or of Ampere and Ada; bf16 only, and not to
+                                   train), or "fast" */
     const char *backend;   /**< "auto" (default), "cpu", "openblas", "onednn" */
     const char *isa;       /**< "auto" (default), "generic", "avx2", "avx512", "avx512bf16", "neon" */
     const char *graph;     /**< a graph description to use instead of the built-in one */

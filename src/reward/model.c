@@ -209,6 +209,8 @@ static gd_status open_files(gd_model *model, const gd_options *options, gd_error
     if (!rc)
         rc = gd_options_operand(options, &operand, err);
     if (!rc)
+        rc = gd_options_arithmetic(options, &model->arithmetic, err);
+    if (!rc)
         rc = gd_config_open(&model->config, model->dir, err);
     if (!rc)
         rc = gd_plan_make(&model->plan, model->config, options->graph, operand, err);
@@ -238,6 +240,7 @@ gd_status gd_model_open_engine(gd_model *model, const gd_options *options, gd_er
         .head = model->head.view,
         .threads = options->threads ? options->threads : gd_cpu_count(),
         .isa = options->isa,
+        .arithmetic = model->arithmetic,
         .memory = options->memory,
         .batch_rows = options->batch_tokens,
         .max_positions = model->encoder.max_length,

@@ -49,6 +49,7 @@ struct gd_model {
     gd_head head;
     gd_plan *plan;
     const gd_backend *backend;
+    gd_arithmetic arithmetic;
     unsigned threads;
     bool share_prefix;
     size_t batch_rows; /* how many are computed together */

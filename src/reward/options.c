@@ -35,20 +35,41 @@ gd_status gd_options_operand(const gd_options *options, gd_dtype *operand, gd_er
     return GD_OK;
 }
 
+gd_status gd_options_arithmetic(const gd_options *options, gd_arithmetic *arithmetic, gd_error *err)
+{
+    const char *numerics = options->numerics ? options->numerics : "exact";
+
+    *arithmetic = GD_EXACT;
+    if (!strcmp(numerics, "tensor"))
+        *arithmetic = GD_TENSOR;
+    else if (!strcmp(numerics, "tensor8"))
+        *arithmetic = GD_TENSOR8;
+    else if (strcmp(numerics, "exact") && strcmp(numerics, "fast"))
+        return gd_fail(err, GD_EUSAGE, "numerics \"%s\": exact, tensor, tensor8 or fast is expected", numerics);
+    return GD_OK;
+}
+
 /* The vendors' matmuls don't add in the order that doc/arithmetic.md defines, so they must be asked for explicitly. */
 static gd_status check_numerics(const gd_options *options, gd_error *err)
 {
-    const char *numerics = options->numerics ? options->numerics : "exact";
     const char *backend = options->backend ? options->backend : "auto";
     const bool vendor = !strcmp(backend, "openblas") || !strcmp(backend, "onednn");
+    gd_arithmetic arithmetic;
+    gd_status rc = gd_options_arithmetic(options, &arithmetic, err);
 
-    if (strcmp(numerics, "exact") && strcmp(numerics, "fast"))
-        return gd_fail(err, GD_EUSAGE, "numerics \"%s\": exact or fast is expected", numerics);
-    if (vendor && options->numerics && !strcmp(numerics, "exact"))
+    if (rc)
+        return rc;
+    if (vendor && options->numerics && strcmp(options->numerics, "fast"))
         return gd_fail(err, GD_EUSAGE,
-                       "backend %s adds in its own order, so it cannot run with exact numerics; use fast, or "
+                       "backend %s adds in its own order, so it cannot run with %s numerics; use fast, or "
                        "backend cpu",
-                       backend);
+                       backend, options->numerics);
+    if (arithmetic != GD_EXACT && options->precision && !strcmp(options->precision, "fp32"))
+        return gd_fail(
+            err, GD_EUSAGE,
+            "numerics %s are those of bf16 products in tensor cores, so precision fp32 has none; use exact, or "
+            "precision bf16",
+            options->numerics);
     return GD_OK;
 }
 

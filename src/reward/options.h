@@ -2,6 +2,7 @@
 #ifndef GD_REWARD_OPTIONS_H
 #define GD_REWARD_OPTIONS_H
 
+#include "graph/op.h"
 #include "guerdon.h"
 #include "quant-free/view.h"
 
@@ -18,6 +19,9 @@ gd_status gd_options_check_dirs(const char *dir, const char *adapter_dir, gd_err
 /* The same of an adapter alone. */
 gd_status gd_options_check_adapter(const char *dir, gd_error *err);
 gd_status gd_options_operand(const gd_options *options, gd_dtype *operand, gd_error *err);
+
+/* How products are added up. */
+gd_status gd_options_arithmetic(const gd_options *options, gd_arithmetic *arithmetic, gd_error *err);
 
 gd_status gd_file_options_read(gd_file_options *own, const gd_file_options *theirs, gd_error *err);
 

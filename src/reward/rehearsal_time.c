@@ -62,7 +62,8 @@ struct trial {
 
 static gd_status open_trial(struct trial *t, const gd_model *model, const gd_view *view, gd_error *err)
 {
-    const gd_device_options options = { model->threads, gd_engine_describe(model->engine), model->plan->operand };
+    const gd_device_options options = { model->threads, gd_engine_describe(model->engine), model->plan->operand,
+                                        model->arithmetic };
     const gd_limits limits = { .tile_rows = ROWS,
                                .max_in = view->shape[1],
                                .max_out = view->shape[0],

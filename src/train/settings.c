@@ -157,6 +157,9 @@ static gd_status read_model(gd_train_settings *s, gd_error *err)
     if (m->normalize || m->activation)
         return gd_fail(err, GD_EUSAGE, "%s is given, but training has no use for it",
                        m->normalize ? "normalize" : "activation");
+    if (m->numerics && !strncmp(m->numerics, "tensor", 6))
+        return gd_fail(err, GD_EUSAGE, "numerics is %s, but training computes in exact arithmetic; leave it out",
+                       m->numerics);
     m->truncate = GD_TRUNCATE_DROP;
     if (s->trl && m->add_eos == GD_ADD_EOS_NEVER)
         m->add_eos = GD_ADD_EOS_AUTO;

@@ -87,6 +87,27 @@ static inline float test_dot(const void *x, const void *w, gd_dtype dtype, size_
     return total;
 }
 
+/* Section 3T: blocks of 128, of steps that the definition computes. */
+static inline float test_tensor_dot(const gd_tensor_rule *rule, const gd_bf16 *x, const gd_bf16 *w, size_t k)
+{
+    float total = 0;
+
+    for (size_t at = 0; at < k; at += 128) {
+        float acc = 0;
+
+        for (size_t j = at; j < at + 128 && j < k; j += rule->products) {
+            gd_bf16 a[16] = { 0 }, b[16] = { 0 };
+            const size_t count = k - j < rule->products ? k - j : rule->products;
+
+            memcpy(a, x + j, count * sizeof *a);
+            memcpy(b, w + j, count * sizeof *b);
+            acc = gd_tensor_step(rule, a, 1, b, 1, acc);
+        }
+        total = at == 0 ? acc : total + acc;
+    }
+    return total;
+}
+
 /* The same bits, or both NaN. */
 static inline bool test_same(float a, float b) { return !memcmp(&a, &b, sizeof a) || (isnan(a) && isnan(b)); }
 

@@ -76,8 +76,8 @@ static void this_cpu_gets_its_best(void **state)
     (void)state;
 #if HAVE_NEON
     assert_int_equal(have, GD_ISA_NEON);
-    assert_string_equal(gd_gemm_pick(have, GD_BF16)->name, "neon");
-    assert_string_equal(gd_gemm_pick(have, GD_F32)->name, "neon");
+    assert_string_equal(gd_gemm_pick(have, GD_BF16, GD_EXACT)->name, "neon");
+    assert_string_equal(gd_gemm_pick(have, GD_F32, GD_EXACT)->name, "neon");
     assert_string_equal(gd_row_pick(have)->name, "neon");
 #else
     assert_false(have & GD_ISA_NEON);

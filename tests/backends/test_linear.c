@@ -23,7 +23,10 @@ static gd_status test_load(gd_device *device, gd_weight **out, gd_weight_role ro
 /* A device with the parts that a linear needs. */
 static void device_open(gd_device *device, gd_isa isa, gd_dtype operand, unsigned threads, const gd_limits *limits)
 {
-    *device = (gd_device){ .isa = isa, .operand = operand, .gemm = gd_gemm_pick(isa, operand), .limits = *limits };
+    *device = (gd_device){ .isa = isa,
+                           .operand = operand,
+                           .gemm = gd_gemm_pick(isa, operand, GD_EXACT),
+                           .limits = *limits };
     assert_ok(gd_pool_open(&device->pool, threads, test_err));
     device->linear_scratch = gd_alloc_aligned(gd_linear_scratch_bytes(limits, operand, threads));
     assert_non_null(device->linear_scratch);

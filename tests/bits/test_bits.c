@@ -1,4 +1,4 @@
-/* test_bits.c - every golden model, with and without its adapter, in both precisions, gives the scores whose bits
+/* test_bits.c - every golden model, with and without its adapter, in every arithmetic, gives the scores whose bits
  * are stored in tests/data/golden/bits.txt. The file is the same for every processor, so the scores are, too.
  *
  *     test_bits --write >tests/data/golden/bits.txt      writes that file (set srcdir in the environment)
@@ -10,28 +10,40 @@
 
 #include <math.h>
 
-enum { MOST_TEXTS = 64, MOST_LINES = 64 };
+enum { MOST_TEXTS = 64, MOST_LINES = 128 };
+
+/* How products are computed, as the file names it. */
+static const struct arithmetic {
+    const char *name, *precision, *numerics;
+} arithmetics[] = {
+    { "bf16", "bf16", "exact" },
+    { "fp32", "fp32", "exact" },
+    { "tensor", "bf16", "tensor" },
+    { "tensor8", "bf16", "tensor8" },
+};
+enum { FP32 = 1 };
 
 struct score_line {
     const char *model;
     int lora;
-    const char *precision;
+    const struct arithmetic *how;
 };
 
 /* qwen2-causal is a base without a head: qwen2's texts, and the adapter contains the head. */
 static size_t all_lines(struct score_line lines[MOST_LINES])
 {
-    static const char *const precisions[] = { "bf16", "fp32" };
     size_t count = 0;
 
-    for (size_t p = 0; p < 2; p++) {
+    for (size_t a = 0; a < sizeof arithmetics / sizeof arithmetics[0]; a++) {
+        const struct arithmetic *how = &arithmetics[a];
+
         for (size_t m = 0; m < GOLDEN_MODELS; m++)
             for (int lora = 0; lora < 2; lora++)
-                lines[count++] = (struct score_line){ golden_models[m], lora, precisions[p] };
-        lines[count++] = (struct score_line){ "qwen2-causal", 1, precisions[p] };
+                lines[count++] = (struct score_line){ golden_models[m], lora, how };
+        lines[count++] = (struct score_line){ "qwen2-causal", 1, how };
         for (size_t m = 0; m < GOLDEN_EDGES; m++)
             for (int lora = 0; lora < 2; lora++)
-                lines[count++] = (struct score_line){ golden_edges[m], lora, precisions[p] };
+                lines[count++] = (struct score_line){ golden_edges[m], lora, how };
     }
     return count;
 }
@@ -39,7 +51,7 @@ static size_t all_lines(struct score_line lines[MOST_LINES])
 /* The beginning of the line in the file. */
 static const char *line_name(const struct score_line *line, char name[64])
 {
-    (void)snprintf(name, 64, "%s%s %s:", line->model, line->lora ? "-lora" : "", line->precision);
+    (void)snprintf(name, 64, "%s%s %s:", line->model, line->lora ? "-lora" : "", line->how->name);
     return name;
 }
 
@@ -61,7 +73,8 @@ static float *score(const struct score_line *line, const char *isa, const golden
 {
     gd_options options = golden_options(line->model, line->lora);
 
-    options.precision = line->precision;
+    options.precision = line->how->precision;
+    options.numerics = line->how->numerics;
     options.isa = isa;
     return golden_scores(&options, g);
 }
@@ -164,14 +177,15 @@ static void check_line(const struct score_line *line, const char *isa, size_t fi
     golden_free(&g);
 }
 
-static void check_lines(const char *precision, int lora)
+/* name: of the arithmetic. */
+static void check_lines(const char *name, int lora)
 {
     struct score_line lines[MOST_LINES];
     const size_t count = all_lines(lines), nth = every();
     size_t checked = 0;
 
     for (size_t i = 0; i < count; i++)
-        if (!strcmp(lines[i].precision, precision) && lines[i].lora == lora) {
+        if (!strcmp(lines[i].how->name, name) && lines[i].lora == lora) {
             check_line(&lines[i], NULL, (checked + (size_t)lora) % nth, nth);
             checked++;
         }
@@ -202,13 +216,27 @@ static void adapters_in_fp32(void **state)
     check_lines("fp32", 1);
 }
 
+static void tensor_cores(void **state)
+{
+    (void)state;
+    check_lines("tensor", 0);
+    check_lines("tensor", 1);
+}
+
+static void older_tensor_cores(void **state)
+{
+    (void)state;
+    check_lines("tensor8", 0);
+    check_lines("tensor8", 1);
+}
+
 /* The model with the most kinds of operations, and those that test what it does not. */
 static bool for_every_isa(const struct score_line *line)
 {
     for (size_t m = 0; m < GOLDEN_EDGES; m++)
         if (!strcmp(line->model, golden_edges[m]))
             return true;
-    return !strcmp(line->model, "gemma2") && line->lora && !strcmp(line->precision, "bf16");
+    return !strcmp(line->model, "gemma2") && line->lora && line->how->precision[0] == 'b';
 }
 
 /* Every instruction set that this processor has. */
@@ -239,7 +267,7 @@ static void edges_are_float64s(void **state)
 {
     (void)state;
     for (size_t m = 0; m < 2 * GOLDEN_EDGES; m++) {
-        const struct score_line line = { golden_edges[m / 2], m % 2, "fp32" };
+        const struct score_line line = { golden_edges[m / 2], m % 2, &arithmetics[FP32] };
         double worst = 0;
         float *scores;
         char name[64];
@@ -266,6 +294,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(models_in_bf16),        cmocka_unit_test(models_in_fp32),
         cmocka_unit_test(adapters_in_bf16),      cmocka_unit_test(adapters_in_fp32),
+        cmocka_unit_test(tensor_cores),          cmocka_unit_test(older_tensor_cores),
         cmocka_unit_test(every_instruction_set), cmocka_unit_test(edges_are_float64s),
     };
 

@@ -29,8 +29,8 @@ static void plain_c_needs_nothing(void **state)
 {
     (void)state;
     assert_string_equal(gd_row_pick(GD_ISA_GENERIC)->name, "generic");
-    assert_string_equal(gd_gemm_pick(GD_ISA_GENERIC, GD_BF16)->name, "ref");
-    assert_string_equal(gd_gemm_pick(GD_ISA_GENERIC, GD_F32)->name, "ref");
+    assert_string_equal(gd_gemm_pick(GD_ISA_GENERIC, GD_BF16, GD_EXACT)->name, "ref");
+    assert_string_equal(gd_gemm_pick(GD_ISA_GENERIC, GD_F32, GD_EXACT)->name, "ref");
 }
 
 int main(void)

@@ -85,6 +85,17 @@ gzip -c pairs.jsonl | head -c -4 >broken.gz
 says 3 'the file was truncated' score --input broken.gz --output out.jsonl
 says 2 'another precision, the default; now it is "fp32"' \
     score --input broken.gz --output out.jsonl --resume --precision fp32
+says 2 'another numerics, the default; now it is "tensor"' \
+    score --input broken.gz --output out.jsonl --resume --numerics tensor
+
+# the arithmetic of tensor cores has one form
+says 0 '"score"' score --numerics tensor8 x
+says 2 'numerics tensor are those of bf16 products in tensor cores, so precision fp32 has none' \
+    score --numerics tensor --precision fp32 x
+says 2 'backend openblas adds in its own order, so it cannot run with tensor numerics; use fast, or backend cpu' \
+    score --numerics tensor --backend openblas x
+says 2 'numerics is tensor, but training computes in exact arithmetic; leave it out' \
+    train --train pairs.jsonl --output trained --numerics tensor
 
 # a text that oldest-turns can't shorten
 says 1 'it is not a conversation, of which oldest-turns could drop turns; --truncate left or right can cut it' \

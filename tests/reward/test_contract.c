@@ -19,11 +19,13 @@ static const struct way ways[] = {
     { NULL, 3, 700, 1 },       { NULL, 7, 0, 0 },   { NULL, 1, 100000, 1 },
 };
 
-static float *run_way(const char *model, int lora, const char *precision, const struct way *way, const golden *g)
+/* how: a precision, or the arithmetic of tensor cores. */
+static float *run_way(const char *model, int lora, const char *how, const struct way *way, const golden *g)
 {
     gd_options options = golden_options(model, lora);
 
-    options.precision = precision;
+    options.precision = strncmp(how, "tensor", 6) ? how : "bf16";
+    options.numerics = strncmp(how, "tensor", 6) ? "exact" : how;
     options.isa = way->isa;
     options.threads = way->threads;
     options.batch_tokens = way->batch_tokens;
@@ -38,7 +40,7 @@ static void check_bits(const float *want, const float *have, size_t count, const
             fail_msg("%s: text %zu scores %.9g instead of %.9g", what, i, (double)have[i], (double)want[i]);
 }
 
-static void check_model(const char *model, int lora, const char *precision)
+static void check_model(const char *model, int lora, const char *how)
 {
     static const struct way first = { NULL, 1, 0, 0 };
     const gd_isa have = gd_isa_detect();
@@ -46,18 +48,18 @@ static void check_model(const char *model, int lora, const char *precision)
     golden g;
 
     golden_load(&g, model);
-    want = run_way(model, lora, precision, &first, &g);
+    want = run_way(model, lora, how, &first, &g);
     for (size_t w = 0; w < sizeof ways / sizeof ways[0]; w++) {
         char what[160];
         gd_isa isa;
         float *scores;
 
         (void)snprintf(what, sizeof what, "%s%s %s --isa %s --threads %u --batch-tokens %zu --share-prefix %s", model,
-                       lora ? "-lora" : "", precision, ways[w].isa ? ways[w].isa : "auto", ways[w].threads,
+                       lora ? "-lora" : "", how, ways[w].isa ? ways[w].isa : "auto", ways[w].threads,
                        ways[w].batch_tokens, ways[w].no_share ? "off" : "on");
         if (gd_isa_parse(&isa, ways[w].isa, have, NULL))
             continue; /* reported once, in main() */
-        scores = run_way(model, lora, precision, &ways[w], &g);
+        scores = run_way(model, lora, how, &ways[w], &g);
         check_bits(want, scores, g.count, what);
         free(scores);
     }
@@ -87,6 +89,17 @@ static void every_way_gives_the_same_bits_with_an_adapter(void **state)
         return;
     check_model("qwen2", 1, "bf16");
     check_model("llama", 1, "fp32");
+}
+
+static void every_way_gives_the_same_bits_of_tensor_cores(void **state)
+{
+    (void)state;
+    check_model("gemma2", 1, "tensor");
+    if (SANITIZED)
+        return;
+    check_model("qwen2", 0, "tensor");
+    check_model("qwen3", 1, "tensor");
+    check_model("mistral", 1, "tensor8");
 }
 
 /* The order of the texts, repeated texts and repeated calls on one model don't matter either. */
@@ -199,6 +212,7 @@ int main(void)
         cmocka_unit_test(every_way_gives_the_same_bits_bf16),
         cmocka_unit_test(every_way_gives_the_same_bits_fp32),
         cmocka_unit_test(every_way_gives_the_same_bits_with_an_adapter),
+        cmocka_unit_test(every_way_gives_the_same_bits_of_tensor_cores),
         cmocka_unit_test(company_and_order_do_not_matter),
         cmocka_unit_test(a_text_just_beyond_a_table_is_the_same),
         cmocka_unit_test(a_dry_run_scores_nothing),

@@ -54,18 +54,19 @@ static double error_ratio(const golden *g, const float *scores, const double *wa
     return ours / theirs;
 }
 
-static void check_bf16(const char *model, int lora, double most)
+static void check_bf16(const char *model, int lora, const char *numerics, double most)
 {
-    const gd_options options = golden_options(model, lora);
+    gd_options options = golden_options(model, lora);
     float *scores;
     double ratio;
     golden g;
 
     golden_load(&g, model);
+    options.numerics = numerics;
     scores = golden_scores(&options, &g);
     ratio = error_ratio(&g, scores, lora ? g.lora_f64 : g.f64);
-    print_message("%s%s bf16: mean error %.2f of that of Transformers on the base model\n", model, lora ? "-lora" : "",
-                  ratio);
+    print_message("%s%s bf16, %s: mean error %.2f of that of Transformers on the base model\n", model,
+                  lora ? "-lora" : "", numerics, ratio);
     assert_true(ratio > 0 && ratio <= most);
     free(scores);
     golden_free(&g);
@@ -75,7 +76,7 @@ static void bf16_errs_less_than_transformers(void **state)
 {
     (void)state;
     for (size_t m = 0; m < GOLDEN_MODELS; m++)
-        check_bf16(golden_models[m], 0, 0.75);
+        check_bf16(golden_models[m], 0, "exact", 0.75);
 }
 
 /* With an adapter, in bf16, against float64: no bf16 reference was stored, so the base model's error is the measure. */
@@ -83,7 +84,17 @@ static void bf16_adapters_stay_close(void **state)
 {
     (void)state;
     for (size_t m = 0; m < GOLDEN_MODELS; m++)
-        check_bf16(golden_models[m], 1, 2);
+        check_bf16(golden_models[m], 1, "exact", 2);
+}
+
+static void tensor_cores_err_less_than_transformers(void **state)
+{
+    (void)state;
+    for (size_t m = 0; m < GOLDEN_MODELS; m++) {
+        check_bf16(golden_models[m], 0, "tensor", 0.75);
+        check_bf16(golden_models[m], 0, "tensor8", 0.75);
+        check_bf16(golden_models[m], 1, "tensor", 2);
+    }
 }
 
 /* A causal-LM checkpoint (sharded, with an lm_head that is ignored) plus an adapter with a head is the same reward
@@ -243,6 +254,7 @@ int main(void)
         cmocka_unit_test(layer_outputs_are_float64s),
         cmocka_unit_test(bf16_errs_less_than_transformers),
         cmocka_unit_test(bf16_adapters_stay_close),
+        cmocka_unit_test(tensor_cores_err_less_than_transformers),
         cmocka_unit_test(causal_base_with_adapter_is_the_same_model),
         cmocka_unit_test(a_model_without_a_head_is_refused),
         cmocka_unit_test(openblas_meets_the_same_bound),

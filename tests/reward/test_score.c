@@ -29,7 +29,7 @@ static void bad_options_are_refused(void **state)
     o = good, o.precision = "int8";
     refused(&o, GD_EUSAGE, "precision \"int8\": bf16 or fp32 is expected");
     o = good, o.numerics = "sloppy";
-    refused(&o, GD_EUSAGE, "numerics \"sloppy\": exact or fast is expected");
+    refused(&o, GD_EUSAGE, "numerics \"sloppy\": exact, tensor, tensor8 or fast is expected");
     o = good, o.backend = "abacus";
     refused(&o, GD_EUSAGE, "there is no backend \"abacus\" in this build");
     o = good, o.isa = "mmx";
