@@ -54,8 +54,9 @@ gd_status gd_checkpoint_peek(const char *path, const json_t *run, gd_train_mark 
  * it was.  They are unspecified after a failure. */
 gd_status gd_checkpoint_load(const char *path, gd_tuning *tuning, gd_error *err);
 
-/* Removes all but the `keep` newest checkpoints, and the newest that is sound if it is older than these. */
-gd_status gd_checkpoint_prune(const char *output, size_t keep, gd_error *err);
+/* Of the checkpoints up to a step, removes all but the `keep` newest, and the newest that is sound if it is older than
+ * these.  Those of later steps stay, and don't count: a run that went back, or has lost its log, can't use them. */
+gd_status gd_checkpoint_prune(const char *output, uint64_t step, size_t keep, gd_error *err);
 
 /* Writes OUTPUT/best: the adapter, without what only a resumed run needs. One that is there is replaced. */
 gd_status gd_best_write(const char *output, const gd_checkpoint *checkpoint, gd_error *err);

@@ -297,7 +297,7 @@ gd_status gd_run_checkpoint(gd_run *run, gd_error *err)
         rc = write_with(run, gd_checkpoint_write, err);
     if (!rc)
         run->saved = run->mark.step;
-    return rc ? rc : gd_checkpoint_prune(output_of(run), run->training->settings.options.keep, err);
+    return rc ? rc : gd_checkpoint_prune(output_of(run), run->mark.step, run->training->settings.options.keep, err);
 }
 
 gd_status gd_run_keep_best(gd_run *run, gd_error *err) { return write_with(run, gd_best_write, err); }

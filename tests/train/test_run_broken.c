@@ -1,5 +1,5 @@
 /* test_run_broken.c - what can go wrong while a run of gd_train() is under way, or between its parts: two runs in one
- * directory, a full disk, data and models that change, and numbers that are not finite. */
+ * directory, a lost log, a full disk, data and models that change, and numbers that are not finite. */
 #include "tests/train/runs.h"
 
 #include <fcntl.h>
@@ -31,6 +31,31 @@ static void one_run_at_a_time_has_a_directory(void **state)
     run_into(&run, "good");
     run.options.report = run_another;
     run_into(&run, "out");
+    run_same(&run, "good", "out");
+    run_close(&run);
+}
+
+/* ---- a lost log ---- */
+
+/* What is left of an earlier run must not push out the checkpoints of the one that begins anew. */
+static void a_run_that_lost_its_log_keeps_what_it_does_again(void **state)
+{
+    test_run run;
+
+    (void)state;
+    run_open_short(&run);
+    run_into(&run, "good");
+    run.options.save_every = run.options.keep = 1;
+    run_begin(&run, "out", 5);
+    assert_int_equal(truncate(run_below(&run, "out/log.jsonl"), 0), 0);
+    for (size_t step = 1; step < 5; step++) {
+        run_begin(&run, "out", step);
+        assert_true(!strstr(run.all_notes, "continuing from ") == (step == 1));
+        assert_true(test_has_dir(run_below(&run, "out/checkpoint-5")));
+    }
+    run_into(&run, "out");
+    assert_contains(run.all_notes, "/out/checkpoint-5 is passed over: ");
+    assert_contains(run.all_notes, "/out/checkpoint-4: 4 of 6 steps are done");
     run_same(&run, "good", "out");
     run_close(&run);
 }
@@ -225,6 +250,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_run_at_a_time_has_a_directory),
+        cmocka_unit_test(a_run_that_lost_its_log_keeps_what_it_does_again),
         cmocka_unit_test(a_disk_that_fills_loses_nothing),
         cmocka_unit_test(data_that_changed_is_refused),
         cmocka_unit_test(a_model_that_changed_is_refused),
