@@ -159,6 +159,8 @@ gd_status gd_checkpoint_find(char **path, const char *output, uint64_t below, gd
         if (folders.steps[i] >= below)
             continue;
         rc = examine(path, &sound, &why, &folders, folders.steps[i], err);
+        if (!rc && why.status == GD_EIO)
+            rc = gd_fail(err, GD_EIO, "%.400s; to continue without this checkpoint, move it elsewhere", why.text);
         if (!rc && !sound)
             rc = note(notes, *path, &why, err);
         if (!sound) {

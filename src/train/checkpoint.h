@@ -43,7 +43,8 @@ gd_status gd_checkpoint_lock(int *lock, const char *output, gd_error *err);
 gd_status gd_checkpoint_write(const char *output, const gd_checkpoint *checkpoint, gd_error *err);
 
 /* The newest sound checkpoint of a step below `below`: *path is freed by the caller, and NULL if there is none.  Each
- * newer one that is passed over gets a note that says why.  Fails if the output can't be read, or without memory. */
+ * newer one that is passed over gets a note that says why.  One that can't be read is not damaged for all we know: then
+ * this fails, for a run that begins anew would put an end to it. It also fails without memory. */
 gd_status gd_checkpoint_find(char **path, const char *output, uint64_t below, gd_notes *notes, gd_error *err);
 
 /* Reads the mark.  Fails with GD_EUSAGE if the checkpoint is another run's, naming the first member of `run` that

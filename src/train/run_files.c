@@ -206,7 +206,7 @@ static gd_status foresee_checkpoint(gd_run *run, const char *path, bool *sound, 
     const gd_status rc = gd_checkpoint_peek(path, run->identity, &mark, &why);
 
     *sound = rc == GD_OK;
-    if (rc && (rc == GD_EUSAGE || rc == GD_ENOMEM || !resumes(run, "auto")))
+    if (rc && (rc != GD_EFORMAT || !resumes(run, "auto")))
         return gd_fail(err, rc, "%s", why.text);
     return rc ? gd_notes_add(&run->training->notes, err, "%s would be passed over: %s", path, why.text)
               : gd_notes_add(&run->training->notes, err, "the run would continue from %s: %llu of %zu steps are done",
