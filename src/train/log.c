@@ -50,7 +50,7 @@ static gd_status read_text(const gd_log_file *file, size_t bytes, char **text, s
     *text = gd_alloc(bytes + 1, 1);
     if (!*text)
         return gd_fail_memory(err, bytes);
-    while (*len < bytes) {
+    while (*len < bytes && file->fd >= 0) {
         const ssize_t n = pread(file->fd, *text + *len, bytes - *len, (off_t)*len);
 
         if (n < 0 && errno == EINTR)
@@ -186,6 +186,7 @@ static gd_status check_log(const gd_train_log *log, gd_error *err)
     return rc;
 }
 
+/* One that is missing and isn't made, because it is only looked at, is as good as empty; it has no descriptor. */
 static gd_status open_file(gd_log_file *file, const char *output, const char *name, int how, gd_error *err)
 {
     file->path = gd_path_join(output, name);
@@ -193,13 +194,16 @@ static gd_status open_file(gd_log_file *file, const char *output, const char *na
     if (!file->path || !file->lines)
         return gd_fail_memory(err, strlen(output));
     file->fd = open(file->path, how | O_CLOEXEC | O_NOFOLLOW, 0666);
-    return file->fd < 0 ? failed(file, err) : GD_OK;
+    return file->fd >= 0 || (errno == ENOENT && how == O_RDONLY) ? GD_OK : failed(file, err);
 }
 
 gd_status gd_train_log_look(gd_train_log *log, const char *output, gd_error *err)
 {
+    gd_status rc;
+
     *log = (gd_train_log){ .file = { { .fd = -1 }, { .fd = -1 } } };
-    return open_file(&log->file[GD_LOG_STEPS], output, "log.jsonl", O_RDONLY, err);
+    rc = open_file(&log->file[GD_LOG_STEPS], output, "log.jsonl", O_RDONLY, err);
+    return rc ? rc : open_file(&log->file[GD_LOG_TIMES], output, "times.jsonl", O_RDONLY, err);
 }
 
 gd_status gd_train_log_open(gd_train_log *log, const char *output, gd_error *err)

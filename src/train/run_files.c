@@ -91,6 +91,14 @@ static gd_status continue_from(gd_run *run, const char *path, gd_error *err)
     return rc;
 }
 
+/* The lines of the logs that a checkpoint had; GD_EFORMAT if they are not there any more. */
+static gd_status read_log(gd_run *run, const gd_train_mark *mark, gd_error *err)
+{
+    const gd_log_mark marks[] = { { mark->log_bytes, mark->log_digest }, { mark->times_bytes, mark->times_digest } };
+
+    return gd_train_log_read(&run->log, marks, err);
+}
+
 /* A checkpoint whose log was cut short or changed is of no use; an older one may be. */
 static gd_status try_checkpoint(gd_run *run, const char *path, uint64_t *below, gd_error *err)
 {
@@ -101,10 +109,7 @@ static gd_status try_checkpoint(gd_run *run, const char *path, uint64_t *below, 
     if (rc)
         return rc;
     *below = mark.step;
-    rc = gd_train_log_read(&run->log,
-                           (gd_log_mark[]){ { mark.log_bytes, mark.log_digest },
-                                            { mark.times_bytes, mark.times_digest } },
-                           &why);
+    rc = read_log(run, &mark, &why);
     if (rc == GD_EFORMAT && resumes(run, "auto"))
         return gd_notes_add(&run->training->notes, err, "%s is passed over: %s", path, why.text);
     if (rc)
@@ -117,20 +122,23 @@ static gd_status try_checkpoint(gd_run *run, const char *path, uint64_t *below, 
 /* Without a checkpoint, nothing tells whether a result is whole; but who has it may not want to pay for it again. */
 static gd_status check_before(gd_run *run, const json_t *before, gd_error *err)
 {
+    char *config = NULL;
     bool finished;
-    gd_status rc = gd_manifest_compare(run->log.file[GD_LOG_STEPS].path, before, run->what, err);
+    gd_status rc = before ? gd_manifest_compare(run->log.file[GD_LOG_STEPS].path, before, run->what, err) : GD_OK;
 
     if (!rc)
-        rc = gd_file_hint(&finished, output_of(run), gd_save_config(&run->training->tuning), err);
+        rc = gd_file_find(&config, &finished, output_of(run), gd_save_config(&run->training->tuning), err);
+    gd_free(config);
     if (!rc && finished)
         return gd_fail(err, GD_EUSAGE,
                        "%.200s: this run is finished and its result is there, but no sound checkpoint with which it "
                        "could be checked or continued; to train it again, choose another output",
                        output_of(run));
-    return rc ? rc
-              : gd_notes_add(&run->training->notes, err,
-                             "%.200s: the run has no checkpoint from which it could be continued; it begins anew",
-                             output_of(run));
+    return rc || !before
+               ? rc
+               : gd_notes_add(&run->training->notes, err,
+                              "%.200s: the run has no checkpoint from which it could be continued; it begins anew",
+                              output_of(run));
 }
 
 /* A run that was interrupted before its first checkpoint, or has lost all, begins anew, but only the same one. */
@@ -140,7 +148,7 @@ static gd_status begin_anew(gd_run *run, gd_error *err)
     gd_buf line = { 0 };
     gd_status rc = gd_train_log_run(&before, &run->log, err);
 
-    if (before)
+    if (!rc)
         rc = check_before(run, before, err);
     json_decref(before);
     if (!rc)
@@ -203,8 +211,10 @@ static gd_status foresee_checkpoint(gd_run *run, const char *path, bool *sound, 
 {
     gd_train_mark mark;
     gd_error why = { 0 };
-    const gd_status rc = gd_checkpoint_peek(path, run->identity, &mark, &why);
+    gd_status rc = gd_checkpoint_peek(path, run->identity, &mark, &why);
 
+    if (!rc)
+        rc = read_log(run, &mark, &why);
     *sound = rc == GD_OK;
     if (rc && (rc != GD_EFORMAT || !resumes(run, "auto")))
         return gd_fail(err, rc, "%s", why.text);
@@ -244,12 +254,10 @@ static gd_status foresee_named(gd_run *run, bool *sound, gd_error *err)
 /* A log without a sound checkpoint. */
 static gd_status foresee_anew(gd_run *run, gd_error *err)
 {
-    json_t *before = NULL;
-    gd_status rc = gd_train_log_look(&run->log, output_of(run), err);
+    json_t *before;
+    gd_status rc = gd_train_log_run(&before, &run->log, err);
 
     if (!rc)
-        rc = gd_train_log_run(&before, &run->log, err);
-    if (!rc && before)
         rc = check_before(run, before, err);
     json_decref(before);
     return rc;
@@ -267,6 +275,8 @@ gd_status gd_run_foresee(gd_run *run, gd_error *err)
     rc = gd_describe_run(&run->what, run->training, err);
     if (!rc)
         rc = gd_describe_identity(&run->identity, run->training, run->what, err);
+    if (!rc)
+        rc = gd_train_log_look(&run->log, output_of(run), err);
     if (!rc)
         rc = resumes(run, "auto") ? foresee_newest(run, &sound, err) : foresee_named(run, &sound, err);
     return rc || sound ? rc : foresee_anew(run, err);
