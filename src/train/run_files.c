@@ -78,12 +78,37 @@ static gd_status find_checkpoint(gd_run *run, uint64_t below, char **path, gd_er
     return named_checkpoint(run, path, err);
 }
 
+gd_status gd_run_has_best(const gd_run *run, bool *there, gd_error *err)
+{
+    char *path = gd_path_join(output_of(run), GD_FOLDER_BEST);
+    const gd_status rc = path ? gd_file_hint(there, path, gd_save_config(&run->training->tuning), err)
+                              : gd_fail_memory(err, strlen(output_of(run)));
+
+    gd_free(path);
+    return rc;
+}
+
+static gd_status note_lost_best(gd_run *run, gd_error *err)
+{
+    bool there;
+    gd_status rc = gd_run_has_best(run, &there, err);
+
+    if (!rc && run->mark.best_step && !there)
+        rc = gd_notes_add(&run->training->notes, err,
+                          "%.200s/" GD_FOLDER_BEST ": the best so far, of step %llu, is not there any more; only a run "
+                          "that goes back before that step writes it again",
+                          output_of(run), (unsigned long long)run->mark.best_step);
+    return rc;
+}
+
 static gd_status continue_from(gd_run *run, const char *path, gd_error *err)
 {
     gd_status rc = gd_checkpoint_load(path, &run->training->tuning, err);
 
     if (!rc)
         rc = gd_train_log_continue(&run->log, err);
+    if (!rc)
+        rc = note_lost_best(run, err);
     if (!rc)
         rc = gd_notes_add(&run->training->notes, err, "continuing from %s: %llu of %zu steps are done", path,
                           (unsigned long long)run->mark.step, run->training->settings.trainer.total);

@@ -60,6 +60,42 @@ static void a_run_that_lost_its_log_keeps_what_it_does_again(void **state)
     run_close(&run);
 }
 
+/* ---- a lost best ---- */
+
+static void check_best(test_run *run, bool wanted)
+{
+    gd_error err = { 0 };
+    char *text;
+    json_t *json;
+
+    assert_int_equal(run_train(run, &text, &err), GD_OK);
+    json = json_loads(text, 0, NULL);
+    assert_true(json_is_boolean(json_object_get(json_object_get(json, "best"), "kept")));
+    assert_true(json_is_true(json_object_get(json_object_get(json, "best"), "kept")) == wanted);
+    json_decref(json);
+    gd_string_free(text);
+}
+
+/* Whether a run says that its best adapter is there depends on whether it is. */
+static void a_best_that_is_gone_is_noticed(void **state)
+{
+    test_run run;
+
+    (void)state;
+    run_open_short(&run);
+    run.options.best = "eval_accuracy";
+    run.options.learning_rate = (gd_number){ 1, 1e-12 }; /* the first evaluation stays the best */
+    run_output(&run, "good");
+    check_best(&run, true);
+    run_begin(&run, "out", 4);
+    assert_int_equal(test_remove(run_below(&run, "out/best")), 0);
+    check_best(&run, false);
+    assert_contains(run.all_notes,
+                    "/out/best: the best so far, of step 2, is not there any more; only a run that goes ");
+    run_same(&run, "good", "out");
+    run_close(&run);
+}
+
 /* ---- a full disk ---- */
 
 /* Files can't be longer from the third step on. */
@@ -251,6 +287,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_run_at_a_time_has_a_directory),
         cmocka_unit_test(a_run_that_lost_its_log_keeps_what_it_does_again),
+        cmocka_unit_test(a_best_that_is_gone_is_noticed),
         cmocka_unit_test(a_disk_that_fills_loses_nothing),
         cmocka_unit_test(data_that_changed_is_refused),
         cmocka_unit_test(a_model_that_changed_is_refused),
