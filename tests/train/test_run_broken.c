@@ -2,6 +2,8 @@
  * directory, a lost log, a full disk, data and models that change, and numbers that are not finite. */
 #include "tests/train/runs.h"
 
+#include "train/log.h"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -57,6 +59,28 @@ static void a_run_that_lost_its_log_keeps_what_it_does_again(void **state)
     assert_contains(run.all_notes, "/out/checkpoint-5 is passed over: ");
     assert_contains(run.all_notes, "/out/checkpoint-4: 4 of 6 steps are done");
     run_same(&run, "good", "out");
+    run_close(&run);
+}
+
+/* A number in a manifest that is no length of this log is not a lack of memory. */
+static void lines_that_a_log_cannot_have_are_damage(void **state)
+{
+    static const uint64_t lengths[] = { (uint64_t)1 << 32, INT64_MAX };
+    gd_train_log log;
+    test_run run;
+
+    (void)state;
+    run_open_short(&run);
+    run_begin(&run, "out", 1);
+    assert_ok(gd_train_log_look(&log, run.output, test_err));
+    for (size_t i = 0; i < 2; i++) {
+        gd_error err = { 0 };
+
+        assert_int_equal(gd_train_log_read(&log, (gd_log_mark[]){ { lengths[i], 0 }, { 0, 0 } }, &err), GD_EFORMAT);
+        assert_contains(err.text, "/log.jsonl: it has ");
+        assert_contains(err.text, " bytes, but at least ");
+    }
+    gd_train_log_close(&log);
     run_close(&run);
 }
 
@@ -287,6 +311,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_run_at_a_time_has_a_directory),
         cmocka_unit_test(a_run_that_lost_its_log_keeps_what_it_does_again),
+        cmocka_unit_test(lines_that_a_log_cannot_have_are_damage),
         cmocka_unit_test(a_best_that_is_gone_is_noticed),
         cmocka_unit_test(a_disk_that_fills_loses_nothing),
         cmocka_unit_test(data_that_changed_is_refused),
