@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "quant-free/convert.h"
 #include "quant-free/safetensors.h"
+#include "quant-free/st_write.h"
 
 #include <math.h>
 #include <signal.h>
@@ -299,6 +300,72 @@ static void an_adapter_can_be_trained_on_the_result(void **state)
     run_close(&run);
 }
 
+/* ---- memory ---- */
+
+enum { TOKENS = 50000 };
+
+/* root/model gets an embedding with so many rows; a dry run doesn't read its values. */
+static void widen_model(const test_run *run)
+{
+    gd_st *st = open_file(run_below(run, "model/model.safetensors"));
+    const size_t count = gd_st_count(st);
+    gd_view *views = gd_alloc(count, sizeof *views);
+    const gd_view **order = gd_alloc(count, sizeof *order);
+    gd_newdir *dir;
+
+    assert_true(views && order);
+    for (size_t i = 0; i < count; i++) {
+        views[i] = *gd_st_at(st, i);
+        if (views[i].rank == 2 && views[i].shape[0] == 1536) {
+            views[i].bytes = views[i].bytes / 1536 * TOKENS;
+            views[i].shape[0] = TOKENS;
+        }
+        order[i] = &views[i];
+    }
+    gd_st_sort(order, count);
+    assert_ok(gd_newdir_join(&dir, run_below(run, "model"), test_err));
+    assert_ok(gd_st_write_begin(dir, "model.safetensors", order, count, test_err));
+    for (size_t i = 0; i < count; i++) {
+        void *zeros = gd_alloc_zero(order[i]->bytes, 1);
+
+        assert_non_null(zeros);
+        assert_ok(gd_newdir_write(dir, zeros, order[i]->bytes, test_err));
+        gd_free(zeros);
+    }
+    assert_ok(gd_newdir_end(dir, test_err));
+    assert_ok(gd_newdir_keep(dir, test_err));
+    gd_newdir_close(dir);
+    gd_free(order);
+    gd_free(views);
+    gd_st_close(st);
+}
+
+static double least_memory(test_run *run)
+{
+    json_t *plan = run_rehearse(run);
+    const double least = run_number(plan, "least_memory_bytes");
+
+    json_decref(plan);
+    return least;
+}
+
+/* Value, gradient, two moments and the running sum of the gradient: 20 bytes for each weight. */
+static void every_array_is_in_the_plan(void **state)
+{
+    test_run run;
+    double few, more;
+
+    (void)state;
+    open_short(&run);
+    few = least_memory(&run);
+    run_change_model(&run, "config.json", "\"vocab_size\": 1536", "\"vocab_size\": 50000");
+    widen_model(&run);
+    more = least_memory(&run);
+    assert_true(more - few >= 20.0 * 96 * (TOKENS - 1536));
+    assert_true(more - few <= 28.0 * 96 * (TOKENS - 1536));
+    run_close(&run);
+}
+
 /* ---- what is refused ---- */
 
 static void what_an_adapter_needs_is_refused(void **state)
@@ -384,6 +451,7 @@ int main(void)
         cmocka_unit_test(what_is_trained_is_what_is_scored),
         cmocka_unit_test(every_model_learns),
         cmocka_unit_test(an_adapter_can_be_trained_on_the_result),
+        cmocka_unit_test(every_array_is_in_the_plan),
         cmocka_unit_test(what_an_adapter_needs_is_refused),
         cmocka_unit_test(a_model_that_lacks_a_weight_is_refused),
         cmocka_unit_test(another_run_is_not_continued),
