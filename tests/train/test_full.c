@@ -9,9 +9,12 @@
 #include "quant-free/safetensors.h"
 #include "quant-free/st_write.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 
 static float *values_of(const gd_st *st, const char *name, size_t *count)
 {
@@ -403,6 +406,50 @@ static void a_model_that_lacks_a_weight_is_refused(void **state)
     run_close(&run);
 }
 
+/* Once the run has opened the model and begins to read the data, the weights change. */
+static void change_and_feed(const test_run *run, const char *pipe_path, const char *text)
+{
+    const int data = open(pipe_path, O_WRONLY), weights = open(run_below(run, "model/model.safetensors"), O_WRONLY);
+    const size_t len = strlen(text);
+
+    if (data < 0 || weights < 0 || pwrite(weights, "\x3f", 1, 200001) != 1 || write(data, text, len) != (ssize_t)len)
+        _exit(1);
+    _exit(0);
+}
+
+static void weights_that_change_while_they_are_read_are_refused(void **state)
+{
+    const char *pipe_path;
+    gd_error err = { 0 };
+    test_run run;
+    char *text, *json;
+    size_t len;
+    int status;
+    pid_t child;
+
+    (void)state;
+    open_short(&run);
+    run_change_model(&run, "", "", "");
+    run_change(&run, run.train, "copy", "", "");
+    text = run_file(&run, ".", "copy", &len);
+    pipe_path = run_below(&run, "pipe");
+    assert_int_equal(mkfifo(pipe_path, 0600), 0);
+    (void)snprintf(run.train, sizeof run.train, "%s", pipe_path);
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        (void)alarm(60); /* should nobody ever read the data */
+        change_and_feed(&run, run.train, text);
+    }
+    run_output(&run, "out");
+    assert_int_equal(run_train(&run, &json, &err), GD_EIO);
+    assert_contains(err.text, "/model/model.safetensors: ");
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    gd_free(text);
+    run_close(&run);
+}
+
 static void another_run_is_not_continued(void **state)
 {
     test_run run;
@@ -454,6 +501,7 @@ int main(void)
         cmocka_unit_test(every_array_is_in_the_plan),
         cmocka_unit_test(what_an_adapter_needs_is_refused),
         cmocka_unit_test(a_model_that_lacks_a_weight_is_refused),
+        cmocka_unit_test(weights_that_change_while_they_are_read_are_refused),
         cmocka_unit_test(another_run_is_not_continued),
         cmocka_unit_test(a_damaged_checkpoint_is_passed_over),
     };
