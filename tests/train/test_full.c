@@ -299,6 +299,52 @@ static void an_adapter_can_be_trained_on_the_result(void **state)
     run_close(&run);
 }
 
+/* ---- the embedding of the pad token ---- */
+
+enum { PAD = 1500, HIDDEN = 96 };
+
+/* Whether the token's row is another one after a run of two steps, in which texts contain the token. */
+static bool pad_learns(test_run *run, const char *output)
+{
+    static const char name[] = "model.embed_tokens.weight";
+    gd_st *first, *last;
+    float *before, *after;
+    size_t count;
+    bool learns;
+
+    run_into(run, output);
+    assert_ok(gd_st_open(&first, run_below(run, "model/model.safetensors"), test_err));
+    last = open_model(run, output);
+    before = values_of(first, name, &count);
+    after = values_of(last, name, &count);
+    learns = memcmp(before + PAD * HIDDEN, after + PAD * HIDDEN, HIDDEN * sizeof *after) != 0;
+    gd_free(before);
+    gd_free(after);
+    gd_st_close(first);
+    gd_st_close(last);
+    return learns;
+}
+
+/* As PyTorch has it, and only then. */
+static void the_pad_token_learns_unless_trl_says_so(void **state)
+{
+    test_run run;
+
+    (void)state;
+    open_short(&run);
+    run_change_model(&run, "", "", "");
+    run_write(&run, "pads.jsonl", "{\"chosen\": \"One<|endoftext|>two\", \"rejected\": \"One<|endoftext|>three\"}\n");
+    (void)snprintf(run.train, sizeof run.train, "%s", run_below(&run, "pads.jsonl"));
+    run.options.eval_count = run.options.eval_every = 0;
+    run.options.max_steps = 2;
+    assert_true(pad_learns(&run, "ours"));
+    run.options.compat = "trl";
+    assert_false(pad_learns(&run, "trl"));
+    run_change(&run, run_below(&run, "model/config.json"), "model/config.json", "\"pad_token_id\"", "\"pad_token\"");
+    assert_true(pad_learns(&run, "unnamed"));
+    run_close(&run);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -310,6 +356,7 @@ int main(void)
         cmocka_unit_test(what_is_trained_is_what_is_scored),
         cmocka_unit_test(every_model_learns),
         cmocka_unit_test(an_adapter_can_be_trained_on_the_result),
+        cmocka_unit_test(the_pad_token_learns_unless_trl_says_so),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
