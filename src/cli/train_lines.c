@@ -135,8 +135,8 @@ static void show_best(const json_t *best, bool full, const char *output)
         return;
     (void)fputs("the best ", stderr);
     cli_print(stderr, json_string_value(part(best, "metric")));
-    fprintf(stderr, ", %.4f, was at step %llu; that %s is in ", number_of(best, "value"), whole(best, "step"),
-            full ? "model" : "adapter");
+    fprintf(stderr, ", %.4f, was at step %llu; that %s is %sin ", number_of(best, "value"), whole(best, "step"),
+            full ? "model" : "adapter", json_is_true(part(best, "kept")) ? "" : "no longer ");
     cli_print(stderr, output);
     (void)fputs("/best\n", stderr);
 }

@@ -159,6 +159,8 @@ gd_status gd_checkpoint_find(char **path, const char *output, uint64_t below, gd
         if (folders.steps[i] >= below)
             continue;
         rc = examine(path, &sound, &why, &folders, folders.steps[i], err);
+        if (!rc && why.status == GD_EIO)
+            rc = gd_fail(err, GD_EIO, "%.400s; to continue without this checkpoint, move it elsewhere", why.text);
         if (!rc && !sound)
             rc = note(notes, *path, &why, err);
         if (!sound) {
@@ -200,13 +202,13 @@ gd_status gd_checkpoint_load(const char *path, gd_tuning *tuning, gd_error *err)
 
 /* ---- removing ---- */
 
-/* The place of the newest sound checkpoint in the list; the list's end if there is none. */
+/* From there on, the place of the newest sound checkpoint in the list; the list's end if there is none. */
 static gd_status find_sound(size_t *place, const gd_folders *folders, gd_error *err)
 {
     bool sound = false;
     gd_status rc = GD_OK;
 
-    for (*place = 0; !rc && *place < folders->count; ++*place) {
+    for (; !rc && *place < folders->count; ++*place) {
         gd_error why;
         char *path;
 
@@ -218,19 +220,22 @@ static gd_status find_sound(size_t *place, const gd_folders *folders, gd_error *
     return rc;
 }
 
-gd_status gd_checkpoint_prune(const char *output, size_t keep, gd_error *err)
+gd_status gd_checkpoint_prune(const char *output, uint64_t step, size_t keep, gd_error *err)
 {
     gd_folders folders;
-    size_t sound = 0;
+    size_t first = 0, sound;
     gd_status rc = gd_folders_open(&folders, output, err);
 
-    if (!rc && folders.count > keep)
+    while (first < folders.count && folders.steps[first] > step)
+        first++;
+    sound = first;
+    if (!rc && folders.count - first > keep)
         rc = find_sound(&sound, &folders, err);
-    for (size_t i = keep; !rc && i < folders.count; i++) {
+    for (size_t i = first; !rc && i < folders.count; i++) {
         char name[GD_FOLDER_NAME];
 
         gd_folder_name(name, folders.steps[i]);
-        if (i != sound)
+        if (i - first >= keep && i != sound)
             rc = gd_folder_remove(&folders, name, err);
     }
     gd_folders_close(&folders);

@@ -43,7 +43,8 @@ gd_status gd_checkpoint_lock(int *lock, const char *output, gd_error *err);
 gd_status gd_checkpoint_write(const char *output, const gd_checkpoint *checkpoint, gd_error *err);
 
 /* The newest sound checkpoint of a step below `below`: *path is freed by the caller, and NULL if there is none.  Each
- * newer one that is passed over gets a note that says why.  Fails if the output can't be read, or without memory. */
+ * newer one that is passed over gets a note that says why.  One that can't be read is not damaged for all we know: then
+ * this fails, for a run that begins anew would put an end to it. It also fails without memory. */
 gd_status gd_checkpoint_find(char **path, const char *output, uint64_t below, gd_notes *notes, gd_error *err);
 
 /* Reads the mark.  Fails with GD_EUSAGE if the checkpoint is another run's, naming the first member of `run` that
@@ -54,8 +55,9 @@ gd_status gd_checkpoint_peek(const char *path, const json_t *run, gd_train_mark 
  * it was.  They are unspecified after a failure. */
 gd_status gd_checkpoint_load(const char *path, gd_tuning *tuning, gd_error *err);
 
-/* Removes all but the `keep` newest checkpoints, and the newest that is sound if it is older than these. */
-gd_status gd_checkpoint_prune(const char *output, size_t keep, gd_error *err);
+/* Of the checkpoints up to a step, removes all but the `keep` newest, and the newest that is sound if it is older than
+ * these.  Those of later steps stay, and don't count: a run that went back, or has lost its log, can't use them. */
+gd_status gd_checkpoint_prune(const char *output, uint64_t step, size_t keep, gd_error *err);
 
 /* Writes OUTPUT/best: the adapter, without what only a resumed run needs. One that is there is replaced. */
 gd_status gd_best_write(const char *output, const gd_checkpoint *checkpoint, gd_error *err);

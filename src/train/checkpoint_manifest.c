@@ -8,9 +8,11 @@
 #include "base/mem.h"
 #include "train/checkpoint_folders.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define FORMAT "guerdon-checkpoint/1"
 enum { PIECE = 1 << 20, LIMIT = 64 << 20, TAIL = 40 };
@@ -83,6 +85,18 @@ static gd_status put_file(gd_buf *text, const char *dir, const char *name, bool 
     return rc;
 }
 
+/* That a file is missing, or is something else, is damage; one that can't be examined is GD_EIO, and may be whole. */
+static gd_status need_file(const char *path, gd_error *err)
+{
+    struct stat sb;
+
+    if (stat(path, &sb) == 0)
+        return S_ISREG(sb.st_mode) ? GD_OK : gd_fail(err, GD_EFORMAT, "%s: not a regular file", path);
+    if ((errno == ENOENT || errno == ENOTDIR) && lstat(path, &sb) < 0)
+        return gd_fail(err, GD_EFORMAT, "%s: %s", path, strerror(errno));
+    return gd_fail(err, GD_EIO, "%s: %s", path, strerror(errno));
+}
+
 /* Compares a file with its member of "files". */
 static gd_status check_file(const char *dir, const char *name, const json_t *files, const char *manifest, gd_error *err)
 {
@@ -100,7 +114,9 @@ static gd_status check_file(const char *dir, const char *name, const json_t *fil
     if (rc)
         return rc;
     path = gd_path_join(dir, name);
-    rc = path ? measure_file(&m, path, (uint64_t)bytes, err) : gd_fail_memory(err, strlen(dir) + strlen(name) + 2);
+    rc = path ? need_file(path, err) : gd_fail_memory(err, strlen(dir) + strlen(name) + 2);
+    if (!rc)
+        rc = measure_file(&m, path, (uint64_t)bytes, err);
     if (!rc && m.bytes != (uint64_t)bytes)
         rc = gd_fail(err, GD_EFORMAT, "%s has %" PRIu64 " bytes, but %" PRId64 " are expected", path, m.bytes, bytes);
     if (!rc && m.digest != strtoull(digest, NULL, 16))
@@ -234,9 +250,12 @@ static gd_status load(json_t **root, const char *path, gd_error *err)
 {
     char *text;
     size_t len;
-    gd_status rc = gd_file_read(&text, &len, path, LIMIT, err);
+    gd_status rc = need_file(path, err);
 
     *root = NULL;
+    if (rc)
+        return rc;
+    rc = gd_file_read(&text, &len, path, LIMIT, err);
     if (!rc)
         rc = gd_json_parse(root, text, len, path, err);
     if (!rc)

@@ -43,11 +43,21 @@ gd_status gd_train_log_begin(gd_train_log *log, gd_error *err)
 
 /* ---- reading ---- */
 
+/* Without a descriptor, none. */
+static gd_status find_size(const gd_log_file *file, uint64_t *size, gd_error *err)
+{
+    struct stat sb = { 0 };
+    const bool known = file->fd < 0 || fstat(file->fd, &sb) == 0;
+
+    *size = (uint64_t)sb.st_size;
+    return known ? GD_OK : failed(file, err);
+}
+
 /* Up to so many bytes, and a NUL. */
-static gd_status read_text(const gd_log_file *file, size_t bytes, char **text, size_t *len, gd_error *err)
+static gd_status read_text(const gd_log_file *file, uint64_t bytes, char **text, size_t *len, gd_error *err)
 {
     *len = 0;
-    *text = gd_alloc(bytes + 1, 1);
+    *text = bytes > MOST_BYTES ? NULL : gd_alloc((size_t)bytes + 1, 1);
     if (!*text)
         return gd_fail_memory(err, bytes);
     while (*len < bytes) {
@@ -65,15 +75,18 @@ static gd_status read_text(const gd_log_file *file, size_t bytes, char **text, s
     return GD_OK;
 }
 
-static gd_status read_start(const gd_log_file *file, size_t bytes, char **text, gd_error *err)
+static gd_status read_start(const gd_log_file *file, uint64_t bytes, char **text, gd_error *err)
 {
-    size_t len;
-    const gd_status rc = read_text(file, bytes, text, &len, err);
+    uint64_t size;
+    size_t len = 0;
+    gd_status rc = find_size(file, &size, err);
 
+    if (!rc && size >= bytes)
+        rc = read_text(file, bytes, text, &len, err);
     if (rc || (len == bytes && (bytes == 0 || (*text)[bytes - 1] == '\n')))
         return rc;
-    return gd_fail(err, GD_EFORMAT, "%s: it has %zu bytes, but at least %zu in whole lines are expected", file->path,
-                   len, bytes);
+    return gd_fail(err, GD_EFORMAT, "%s: it has %llu bytes, but at least %llu in whole lines are expected", file->path,
+                   (unsigned long long)size, (unsigned long long)bytes);
 }
 
 static gd_status keep_line(gd_log_file *file, const char *line, size_t len, gd_error *err)
@@ -96,7 +109,7 @@ static gd_status read_lines(gd_log_file *file, const gd_log_mark *mark, gd_error
 {
     const uint64_t bytes = mark->bytes;
     char *text = NULL;
-    gd_status rc = bytes > MOST_BYTES ? gd_fail_memory(err, MOST_BYTES) : read_start(file, (size_t)bytes, &text, err);
+    gd_status rc = read_start(file, bytes, &text, err);
 
     file->bytes = file->digest = 0;
     (void)json_array_clear(file->lines);
@@ -158,16 +171,14 @@ static gd_status read_run(json_t **run, const gd_log_file *file, const char *tex
 gd_status gd_train_log_run(json_t **run, const gd_train_log *log, gd_error *err)
 {
     const gd_log_file *file = &log->file[GD_LOG_STEPS];
-    struct stat sb;
     char *text = NULL;
+    uint64_t size;
     size_t len;
-    gd_status rc;
+    gd_status rc = find_size(file, &size, err);
 
     *run = NULL;
-    if (fstat(file->fd, &sb) < 0)
-        return failed(file, err);
-    rc = (uint64_t)sb.st_size > MOST_BYTES ? gd_fail_memory(err, MOST_BYTES)
-                                           : read_text(file, (size_t)sb.st_size, &text, &len, err);
+    if (!rc)
+        rc = read_text(file, size, &text, &len, err);
     if (!rc)
         rc = read_run(run, file, text, err);
     gd_free(text);
@@ -186,6 +197,7 @@ static gd_status check_log(const gd_train_log *log, gd_error *err)
     return rc;
 }
 
+/* One that is missing and isn't made, because it is only looked at, is as good as empty; it has no descriptor. */
 static gd_status open_file(gd_log_file *file, const char *output, const char *name, int how, gd_error *err)
 {
     file->path = gd_path_join(output, name);
@@ -193,13 +205,16 @@ static gd_status open_file(gd_log_file *file, const char *output, const char *na
     if (!file->path || !file->lines)
         return gd_fail_memory(err, strlen(output));
     file->fd = open(file->path, how | O_CLOEXEC | O_NOFOLLOW, 0666);
-    return file->fd < 0 ? failed(file, err) : GD_OK;
+    return file->fd >= 0 || (errno == ENOENT && how == O_RDONLY) ? GD_OK : failed(file, err);
 }
 
 gd_status gd_train_log_look(gd_train_log *log, const char *output, gd_error *err)
 {
+    gd_status rc;
+
     *log = (gd_train_log){ .file = { { .fd = -1 }, { .fd = -1 } } };
-    return open_file(&log->file[GD_LOG_STEPS], output, "log.jsonl", O_RDONLY, err);
+    rc = open_file(&log->file[GD_LOG_STEPS], output, "log.jsonl", O_RDONLY, err);
+    return rc ? rc : open_file(&log->file[GD_LOG_TIMES], output, "times.jsonl", O_RDONLY, err);
 }
 
 gd_status gd_train_log_open(gd_train_log *log, const char *output, gd_error *err)

@@ -27,7 +27,7 @@ typedef struct gd_train_log {
  * else than the log of a run. Close it even after failure. */
 gd_status gd_train_log_open(gd_train_log *log, const char *output, gd_error *err);
 
-/* Opens only log.jsonl, which must be there, to call gd_train_log_run(). Close it even after failure. */
+/* Opens the logs only to be read: log.jsonl, which must be there, and times.jsonl. Close it even after failure. */
 gd_status gd_train_log_look(gd_train_log *log, const char *output, gd_error *err);
 
 /* Begins anew: both files become empty. */

@@ -40,6 +40,9 @@ gd_status gd_run_foresee(gd_run *run, gd_error *err);
 gd_status gd_run_checkpoint(gd_run *run, gd_error *err);
 gd_status gd_run_keep_best(gd_run *run, gd_error *err);
 
+/* Whether that is still where it was written. */
+gd_status gd_run_has_best(const gd_run *run, bool *there, gd_error *err);
+
 /* The page, if the last one is some seconds old, or `now`. */
 gd_status gd_run_page(gd_run *run, bool now, gd_error *err);
 

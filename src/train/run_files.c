@@ -78,6 +78,29 @@ static gd_status find_checkpoint(gd_run *run, uint64_t below, char **path, gd_er
     return named_checkpoint(run, path, err);
 }
 
+gd_status gd_run_has_best(const gd_run *run, bool *there, gd_error *err)
+{
+    char *path = gd_path_join(output_of(run), GD_FOLDER_BEST);
+    const gd_status rc = path ? gd_file_hint(there, path, gd_save_config(&run->training->tuning), err)
+                              : gd_fail_memory(err, strlen(output_of(run)));
+
+    gd_free(path);
+    return rc;
+}
+
+static gd_status note_lost_best(gd_run *run, gd_error *err)
+{
+    bool there;
+    gd_status rc = gd_run_has_best(run, &there, err);
+
+    if (!rc && run->mark.best_step && !there)
+        rc = gd_notes_add(&run->training->notes, err,
+                          "%.200s/" GD_FOLDER_BEST ": the best so far, of step %llu, is not there any more; only a run "
+                          "that goes back before that step writes it again",
+                          output_of(run), (unsigned long long)run->mark.best_step);
+    return rc;
+}
+
 static gd_status continue_from(gd_run *run, const char *path, gd_error *err)
 {
     gd_status rc = gd_checkpoint_load(path, &run->training->tuning, err);
@@ -85,10 +108,20 @@ static gd_status continue_from(gd_run *run, const char *path, gd_error *err)
     if (!rc)
         rc = gd_train_log_continue(&run->log, err);
     if (!rc)
+        rc = note_lost_best(run, err);
+    if (!rc)
         rc = gd_notes_add(&run->training->notes, err, "continuing from %s: %llu of %zu steps are done", path,
                           (unsigned long long)run->mark.step, run->training->settings.trainer.total);
     run->begun = run->saved = run->mark.step;
     return rc;
+}
+
+/* The lines of the logs that a checkpoint had; GD_EFORMAT if they are not there any more. */
+static gd_status read_log(gd_run *run, const gd_train_mark *mark, gd_error *err)
+{
+    const gd_log_mark marks[] = { { mark->log_bytes, mark->log_digest }, { mark->times_bytes, mark->times_digest } };
+
+    return gd_train_log_read(&run->log, marks, err);
 }
 
 /* A checkpoint whose log was cut short or changed is of no use; an older one may be. */
@@ -101,10 +134,7 @@ static gd_status try_checkpoint(gd_run *run, const char *path, uint64_t *below, 
     if (rc)
         return rc;
     *below = mark.step;
-    rc = gd_train_log_read(&run->log,
-                           (gd_log_mark[]){ { mark.log_bytes, mark.log_digest },
-                                            { mark.times_bytes, mark.times_digest } },
-                           &why);
+    rc = read_log(run, &mark, &why);
     if (rc == GD_EFORMAT && resumes(run, "auto"))
         return gd_notes_add(&run->training->notes, err, "%s is passed over: %s", path, why.text);
     if (rc)
@@ -117,20 +147,23 @@ static gd_status try_checkpoint(gd_run *run, const char *path, uint64_t *below, 
 /* Without a checkpoint, nothing tells whether a result is whole; but who has it may not want to pay for it again. */
 static gd_status check_before(gd_run *run, const json_t *before, gd_error *err)
 {
+    char *config = NULL;
     bool finished;
-    gd_status rc = gd_manifest_compare(run->log.file[GD_LOG_STEPS].path, before, run->what, err);
+    gd_status rc = before ? gd_manifest_compare(run->log.file[GD_LOG_STEPS].path, before, run->what, err) : GD_OK;
 
     if (!rc)
-        rc = gd_file_hint(&finished, output_of(run), gd_save_config(&run->training->tuning), err);
+        rc = gd_file_find(&config, &finished, output_of(run), gd_save_config(&run->training->tuning), err);
+    gd_free(config);
     if (!rc && finished)
         return gd_fail(err, GD_EUSAGE,
                        "%.200s: this run is finished and its result is there, but no sound checkpoint with which it "
                        "could be checked or continued; to train it again, choose another output",
                        output_of(run));
-    return rc ? rc
-              : gd_notes_add(&run->training->notes, err,
-                             "%.200s: the run has no checkpoint from which it could be continued; it begins anew",
-                             output_of(run));
+    return rc || !before
+               ? rc
+               : gd_notes_add(&run->training->notes, err,
+                              "%.200s: the run has no checkpoint from which it could be continued; it begins anew",
+                              output_of(run));
 }
 
 /* A run that was interrupted before its first checkpoint, or has lost all, begins anew, but only the same one. */
@@ -140,7 +173,7 @@ static gd_status begin_anew(gd_run *run, gd_error *err)
     gd_buf line = { 0 };
     gd_status rc = gd_train_log_run(&before, &run->log, err);
 
-    if (before)
+    if (!rc)
         rc = check_before(run, before, err);
     json_decref(before);
     if (!rc)
@@ -203,10 +236,12 @@ static gd_status foresee_checkpoint(gd_run *run, const char *path, bool *sound, 
 {
     gd_train_mark mark;
     gd_error why = { 0 };
-    const gd_status rc = gd_checkpoint_peek(path, run->identity, &mark, &why);
+    gd_status rc = gd_checkpoint_peek(path, run->identity, &mark, &why);
 
+    if (!rc)
+        rc = read_log(run, &mark, &why);
     *sound = rc == GD_OK;
-    if (rc && (rc == GD_EUSAGE || rc == GD_ENOMEM || !resumes(run, "auto")))
+    if (rc && (rc != GD_EFORMAT || !resumes(run, "auto")))
         return gd_fail(err, rc, "%s", why.text);
     return rc ? gd_notes_add(&run->training->notes, err, "%s would be passed over: %s", path, why.text)
               : gd_notes_add(&run->training->notes, err, "the run would continue from %s: %llu of %zu steps are done",
@@ -244,12 +279,10 @@ static gd_status foresee_named(gd_run *run, bool *sound, gd_error *err)
 /* A log without a sound checkpoint. */
 static gd_status foresee_anew(gd_run *run, gd_error *err)
 {
-    json_t *before = NULL;
-    gd_status rc = gd_train_log_look(&run->log, output_of(run), err);
+    json_t *before;
+    gd_status rc = gd_train_log_run(&before, &run->log, err);
 
     if (!rc)
-        rc = gd_train_log_run(&before, &run->log, err);
-    if (!rc && before)
         rc = check_before(run, before, err);
     json_decref(before);
     return rc;
@@ -267,6 +300,8 @@ gd_status gd_run_foresee(gd_run *run, gd_error *err)
     rc = gd_describe_run(&run->what, run->training, err);
     if (!rc)
         rc = gd_describe_identity(&run->identity, run->training, run->what, err);
+    if (!rc)
+        rc = gd_train_log_look(&run->log, output_of(run), err);
     if (!rc)
         rc = resumes(run, "auto") ? foresee_newest(run, &sound, err) : foresee_named(run, &sound, err);
     return rc || sound ? rc : foresee_anew(run, err);
@@ -297,7 +332,7 @@ gd_status gd_run_checkpoint(gd_run *run, gd_error *err)
         rc = write_with(run, gd_checkpoint_write, err);
     if (!rc)
         run->saved = run->mark.step;
-    return rc ? rc : gd_checkpoint_prune(output_of(run), run->training->settings.options.keep, err);
+    return rc ? rc : gd_checkpoint_prune(output_of(run), run->mark.step, run->training->settings.options.keep, err);
 }
 
 gd_status gd_run_keep_best(gd_run *run, gd_error *err) { return write_with(run, gd_best_write, err); }

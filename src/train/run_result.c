@@ -92,18 +92,22 @@ static void put_lines(gd_result *out, const gd_run *run)
     gd_put(out, out->root, "last", step ? json_deep_copy(step) : json_null());
 }
 
-static void put_best(gd_result *out, const gd_run *run)
+static gd_status put_best(gd_result *out, const gd_run *run, gd_error *err)
 {
     json_t *best;
+    bool there;
+    const gd_status rc = gd_run_has_best(run, &there, err);
 
-    if (!run->mark.best_step) {
+    if (!run->mark.best_step)
         gd_put(out, out->root, "best", json_null());
-        return;
-    }
+    if (rc || !run->mark.best_step)
+        return rc;
     best = gd_put_object(out, out->root, "best");
     gd_put_text(out, best, "metric", run->training->settings.options.best);
     gd_put_real(out, best, "value", run->mark.best);
     gd_put_size(out, best, "step", run->mark.best_step);
+    gd_put(out, best, "kept", json_boolean(there));
+    return GD_OK;
 }
 
 gd_status gd_run_result(const gd_run *run, char **json, gd_error *err)
@@ -118,9 +122,10 @@ gd_status gd_run_result(const gd_run *run, char **json, gd_error *err)
     gd_put(&out, out.root, "resumed_from", run->begun ? json_integer((json_int_t)run->begun) : json_null());
     gd_put_real(&out, out.root, "seconds", gd_clock() - run->start);
     put_lines(&out, run);
-    put_best(&out, run);
+    rc = put_best(&out, run, err);
     gd_put(&out, out.root, "run", json_deep_copy(run->what));
-    rc = gd_result_text(&out, JSON_INDENT(2) | JSON_REAL_PRECISION(15), json, err);
+    if (!rc)
+        rc = gd_result_text(&out, JSON_INDENT(2) | JSON_REAL_PRECISION(15), json, err);
     json_decref(out.root);
     return rc;
 }

@@ -199,6 +199,7 @@ has 'the model was trained with max_length 512, add_eos auto (guerdon-adapter.js
 has 'library_name: transformers' 'a model/README.md'
 has 'AutoModelForSequenceClassification.from_pretrained("MODEL", dtype=torch.float32)' 'a model/README.md'
 has 'all 402,144 weights' 'a model/README.md'
+has 'With `MODEL` standing for this folder' 'a model/README.md'
 has '"dtype": "float32"' 'a model/config.json'
 "$guerdon" inspect --model 'a model' >out 2>err || fail "inspect of a trained model: status $?"
 has 'full            yes' out

@@ -184,6 +184,35 @@ static void whatever_is_damaged_is_passed_over(void **state)
 }
 
 /* No byte of a manifest can change, not even a digit of a number. */
+/* A disk or a network that fails may be back later: the run must not begin anew for that. */
+static void what_cannot_be_read_is_not_damaged(void **state)
+{
+    static const char *const files[] = { "optimizer.safetensors", "manifest.json" };
+    struct learnt l;
+
+    learnt_open(&l);
+    learnt_write(&l, *state, 1);
+    learnt_write(&l, *state, 2);
+    for (size_t i = 0; i < 2; i++) {
+        const char *folder = in_dir(*state, "checkpoint-2");
+        gd_notes notes = { 0 };
+        gd_error err = { 0 };
+        char *path;
+
+        assert_int_equal(rename(in_dir(folder, files[i]), in_dir(*state, "elsewhere")), 0);
+        assert_int_equal(symlink("nothing", in_dir(folder, files[i])), 0);
+        assert_int_equal(gd_checkpoint_find(&path, *state, UINT64_MAX, &notes, &err), GD_EIO);
+        assert_null(path);
+        assert_contains(err.text, files[i]);
+        assert_contains(err.text, "No such file or directory; to continue without this checkpoint, move it elsewhere");
+        assert_int_equal(notes.count, 0);
+        assert_int_equal(rename(in_dir(*state, "elsewhere"), in_dir(folder, files[i])), 0);
+        assert_int_equal(learnt_newest(&l, *state), 2);
+        gd_notes_free(&notes);
+    }
+    learnt_close(&l);
+}
+
 static void a_manifest_may_not_change(void **state)
 {
     char path[LEARNT_PATH];
@@ -359,6 +388,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_that_is_there_is_replaced, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(the_result_joins_the_output, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(whatever_is_damaged_is_passed_over, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(what_cannot_be_read_is_not_damaged, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(a_manifest_may_not_change, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(a_manifest_of_another_kind_is_passed_over, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(another_run_is_refused, dir_setup, dir_teardown),

@@ -56,7 +56,7 @@ static gd_status write_all(struct learnt *l, const char *output, struct written 
         rc = gd_best_write(output, &l->checkpoint, err);
     done->best = rc ? done->best : 8;
     if (!rc)
-        rc = gd_checkpoint_prune(output, 1, err);
+        rc = gd_checkpoint_prune(output, 8, 1, err);
     if (!rc)
         rc = gd_result_write(output, &l->checkpoint, err);
     done->result = rc ? done->result : 8;
@@ -167,7 +167,7 @@ static void write_on(struct learnt *l, const char *output, struct written *done,
         if (gd_best_write(output, &l->checkpoint, NULL))
             _exit(2);
         done->best = step;
-        if (gd_checkpoint_prune(output, 2, NULL))
+        if (gd_checkpoint_prune(output, step, 2, NULL))
             _exit(3);
     }
 }
@@ -189,7 +189,7 @@ static long two_steps(struct learnt *l, const char *output)
     for (uint64_t step = 1; step <= 2; step++) {
         learnt_write(l, output, step);
         assert_ok(gd_best_write(output, &l->checkpoint, test_err));
-        assert_ok(gd_checkpoint_prune(output, 1, test_err));
+        assert_ok(gd_checkpoint_prune(output, step, 1, test_err));
     }
     time = now() - begin;
     return (long)(time < 999999999 ? time : 999999999);

@@ -21,13 +21,13 @@ static void the_newest_stay(void **state)
     struct learnt l;
 
     learnt_open(&l);
-    assert_ok(gd_checkpoint_prune(in_dir(*state, "none"), 2, test_err));
+    assert_ok(gd_checkpoint_prune(in_dir(*state, "none"), UINT64_MAX, 2, test_err));
     for (uint64_t step = 2; step <= 12; step += 2)
         learnt_write(&l, *state, step);
-    assert_ok(gd_checkpoint_prune(*state, 10, test_err));
+    assert_ok(gd_checkpoint_prune(*state, UINT64_MAX, 10, test_err));
     assert_string_equal(learnt_names(*state), "checkpoint-10,checkpoint-12,checkpoint-2,checkpoint-4,checkpoint-6,"
                                               "checkpoint-8");
-    assert_ok(gd_checkpoint_prune(*state, 3, test_err));
+    assert_ok(gd_checkpoint_prune(*state, UINT64_MAX, 3, test_err));
     assert_string_equal(learnt_names(*state), "checkpoint-10,checkpoint-12,checkpoint-8");
     assert_int_equal(learnt_newest(&l, *state), 12);
     learnt_close(&l);
@@ -44,14 +44,35 @@ static void the_last_sound_one_stays(void **state)
     damage(*state, "checkpoint-5");
     damage(*state, "checkpoint-4");
     damage(*state, "checkpoint-3");
-    assert_ok(gd_checkpoint_prune(*state, 2, test_err));
+    assert_ok(gd_checkpoint_prune(*state, UINT64_MAX, 2, test_err));
     assert_string_equal(learnt_names(*state), "checkpoint-2,checkpoint-4,checkpoint-5");
     learnt_write(&l, *state, 6);
-    assert_ok(gd_checkpoint_prune(*state, 2, test_err));
+    assert_ok(gd_checkpoint_prune(*state, UINT64_MAX, 2, test_err));
     assert_string_equal(learnt_names(*state), "checkpoint-5,checkpoint-6");
-    assert_ok(gd_checkpoint_prune(*state, 0, test_err));
+    assert_ok(gd_checkpoint_prune(*state, UINT64_MAX, 0, test_err));
     assert_string_equal(learnt_names(*state), "checkpoint-6");
     assert_int_equal(learnt_newest(&l, *state), 6);
+    learnt_close(&l);
+}
+
+/* A run that went back writes earlier ones than those that are there, and needs them. */
+static void those_of_later_steps_do_not_count(void **state)
+{
+    struct learnt l;
+
+    learnt_open(&l);
+    for (uint64_t step = 1; step <= 7; step++)
+        learnt_write(&l, *state, step);
+    assert_ok(gd_checkpoint_prune(*state, 4, SIZE_MAX, test_err));
+    assert_ok(gd_checkpoint_prune(*state, 4, 2, test_err));
+    assert_string_equal(learnt_names(*state), "checkpoint-3,checkpoint-4,checkpoint-5,checkpoint-6,checkpoint-7");
+    damage(*state, "checkpoint-4");
+    assert_ok(gd_checkpoint_prune(*state, 4, 1, test_err));
+    assert_string_equal(learnt_names(*state), "checkpoint-3,checkpoint-4,checkpoint-5,checkpoint-6,checkpoint-7");
+    assert_ok(gd_checkpoint_prune(*state, 6, 1, test_err));
+    assert_string_equal(learnt_names(*state), "checkpoint-6,checkpoint-7");
+    assert_ok(gd_checkpoint_prune(*state, 5, 0, test_err));
+    assert_string_equal(learnt_names(*state), "checkpoint-6,checkpoint-7");
     learnt_close(&l);
 }
 
@@ -127,7 +148,7 @@ static void what_no_run_has_made_stays(void **state)
     write_text(output, "checkpoint-5.new", "a file");
     (void)snprintf(before, sizeof before, "%s", learnt_names(output));
     assert_int_equal(learnt_newest(&l, output), 0);
-    assert_ok(gd_checkpoint_prune(output, 0, test_err));
+    assert_ok(gd_checkpoint_prune(output, UINT64_MAX, 0, test_err));
     assert_string_equal(learnt_names(output), before);
     for (size_t i = 0; i < FOLDERS; i++)
         assert_string_equal(learnt_names(in_dir(output, folders[i])), "tokenizer.json");
@@ -152,7 +173,7 @@ static void folders_with_other_files_stay(void **state)
     write_text(in_dir(output, "checkpoint-1"), "notes.txt", "mine");
     assert_int_equal(rename(in_dir(output, "checkpoint-2"), elsewhere), 0);
     assert_int_equal(symlink(elsewhere, in_dir(output, "checkpoint-2")), 0);
-    assert_ok(gd_checkpoint_prune(output, 1, test_err));
+    assert_ok(gd_checkpoint_prune(output, UINT64_MAX, 1, test_err));
     assert_string_equal(learnt_names(output), "checkpoint-1,checkpoint-2,checkpoint-3");
     learnt_check(&l, in_dir(output, "checkpoint-1"), 1);
     learnt_check(&l, in_dir(output, "checkpoint-2"), 2);
@@ -233,6 +254,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_newest_stay, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(the_last_sound_one_stays, dir_setup, dir_teardown),
+        cmocka_unit_test_setup_teardown(those_of_later_steps_do_not_count, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(leftovers_go, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(the_old_one_is_put_back, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(what_no_run_has_made_stays, dir_setup, dir_teardown),

@@ -1,5 +1,5 @@
 /* test_full.c - runs of gd_train() in which every weight of the model learns: TRL's figures, the same bits however they
- * are computed and interrupted, a full disk, the same scores in training and in serving, and what is refused. */
+ * are computed and interrupted, a full disk, and the same scores in training and in serving. */
 #include "tests/train/runs.h"
 
 #include "backends/backend.h"
@@ -299,77 +299,49 @@ static void an_adapter_can_be_trained_on_the_result(void **state)
     run_close(&run);
 }
 
-/* ---- what is refused ---- */
+/* ---- the embedding of the pad token ---- */
 
-static void what_an_adapter_needs_is_refused(void **state)
+enum { PAD = 1500, HIDDEN = 96 };
+
+/* Whether the token's row is another one after a run of two steps, in which texts contain the token. */
+static bool pad_learns(test_run *run, const char *output)
 {
-    test_run run;
+    static const char name[] = "model.embed_tokens.weight";
+    gd_st *first, *last;
+    float *before, *after;
+    size_t count;
+    bool learns;
 
-    (void)state;
-    open_short(&run);
-    run.options.lora_r = 8;
-    run_refuse(&run, "a rank", GD_EUSAGE, "lora_r is given with full, by which every weight learns");
-    run.options.lora_r = 0;
-    run.options.lora_alpha = (gd_number){ 1, 8 };
-    run_refuse(&run, "alpha", GD_EUSAGE, "lora_alpha is given with full");
-    run.options.lora_alpha.given = 0;
-    run.options.lora_targets = "q_proj";
-    run_refuse(&run, "targets", GD_EUSAGE, "lora_targets is given with full");
-    run.options.lora_targets = NULL;
-    run.options.init_adapter = run.init;
-    run_refuse(&run, "an adapter", GD_EUSAGE, "init_adapter is given with full");
-    run.options.init_adapter = NULL;
-    run.model.memory = 30 << 20;
-    run_refuse(&run, "memory", GD_ENOMEM, "memory is 30 MiB, but ");
-    run_close(&run);
+    run_into(run, output);
+    assert_ok(gd_st_open(&first, run_below(run, "model/model.safetensors"), test_err));
+    last = open_model(run, output);
+    before = values_of(first, name, &count);
+    after = values_of(last, name, &count);
+    learns = memcmp(before + PAD * HIDDEN, after + PAD * HIDDEN, HIDDEN * sizeof *after) != 0;
+    gd_free(before);
+    gd_free(after);
+    gd_st_close(first);
+    gd_st_close(last);
+    return learns;
 }
 
-static void a_model_that_lacks_a_weight_is_refused(void **state)
+/* As PyTorch has it, and only then. */
+static void the_pad_token_learns_unless_trl_says_so(void **state)
 {
     test_run run;
 
     (void)state;
     open_short(&run);
-    run_change_model(&run, "model.safetensors", "model.layers.1.mlp.up_proj.weight",
-                     "model.layers.1.mlp.up_porj.weight");
-    run_refuse(&run, "a weight", GD_EFORMAT, "model.layers.1.mlp.up_proj.weight");
-    run_close(&run);
-}
-
-static void another_run_is_not_continued(void **state)
-{
-    test_run run;
-
-    (void)state;
-    open_short(&run);
-    run_begin(&run, "out", 3);
-    run.options.full = 0;
-    run_refuse(&run, "an adapter", GD_EUSAGE, "settings.lora_r is not given there");
-    run.options.full = 1;
-    run_into(&run, "out");
-    run_close(&run);
-}
-
-static void a_damaged_checkpoint_is_passed_over(void **state)
-{
-    test_run run;
-    size_t len;
-    char path[RUN_PATH + 32];
-    FILE *file;
-
-    (void)state;
-    open_short(&run);
-    run_into(&run, "good");
-    run_begin(&run, "out", 3);
-    gd_free(run_file(&run, "out/checkpoint-3", "model.safetensors", &len));
-    (void)snprintf(path, sizeof path, "%s/model.safetensors", run_below(&run, "out/checkpoint-3"));
-    file = fopen(path, "r+b");
-    assert_non_null(file);
-    assert_int_equal(fseek(file, (long)len - 100, SEEK_SET), 0);
-    assert_true(fputc(0x55, file) == 0x55 && !fclose(file));
-    run_into(&run, "out");
-    assert_contains(run.all_notes, "out/checkpoint-3 is passed over: model.safetensors");
-    run_same(&run, "good", "out");
+    run_change_model(&run, "", "", "");
+    run_write(&run, "pads.jsonl", "{\"chosen\": \"One<|endoftext|>two\", \"rejected\": \"One<|endoftext|>three\"}\n");
+    (void)snprintf(run.train, sizeof run.train, "%s", run_below(&run, "pads.jsonl"));
+    run.options.eval_count = run.options.eval_every = 0;
+    run.options.max_steps = 2;
+    assert_true(pad_learns(&run, "ours"));
+    run.options.compat = "trl";
+    assert_false(pad_learns(&run, "trl"));
+    run_change(&run, run_below(&run, "model/config.json"), "model/config.json", "\"pad_token_id\"", "\"pad_token\"");
+    assert_true(pad_learns(&run, "unnamed"));
     run_close(&run);
 }
 
@@ -384,10 +356,7 @@ int main(void)
         cmocka_unit_test(what_is_trained_is_what_is_scored),
         cmocka_unit_test(every_model_learns),
         cmocka_unit_test(an_adapter_can_be_trained_on_the_result),
-        cmocka_unit_test(what_an_adapter_needs_is_refused),
-        cmocka_unit_test(a_model_that_lacks_a_weight_is_refused),
-        cmocka_unit_test(another_run_is_not_continued),
-        cmocka_unit_test(a_damaged_checkpoint_is_passed_over),
+        cmocka_unit_test(the_pad_token_learns_unless_trl_says_so),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,8 @@
 /* test_run_broken.c - what can go wrong while a run of gd_train() is under way, or between its parts: two runs in one
- * directory, a full disk, data and models that change, and numbers that are not finite. */
+ * directory, a lost log, a full disk, data and models that change, and numbers that are not finite. */
 #include "tests/train/runs.h"
+
+#include "train/log.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -31,6 +33,89 @@ static void one_run_at_a_time_has_a_directory(void **state)
     run_into(&run, "good");
     run.options.report = run_another;
     run_into(&run, "out");
+    run_same(&run, "good", "out");
+    run_close(&run);
+}
+
+/* ---- a lost log ---- */
+
+/* What is left of an earlier run must not push out the checkpoints of the one that begins anew. */
+static void a_run_that_lost_its_log_keeps_what_it_does_again(void **state)
+{
+    test_run run;
+
+    (void)state;
+    run_open_short(&run);
+    run_into(&run, "good");
+    run.options.save_every = run.options.keep = 1;
+    run_begin(&run, "out", 5);
+    assert_int_equal(truncate(run_below(&run, "out/log.jsonl"), 0), 0);
+    for (size_t step = 1; step < 5; step++) {
+        run_begin(&run, "out", step);
+        assert_true(!strstr(run.all_notes, "continuing from ") == (step == 1));
+        assert_true(test_has_dir(run_below(&run, "out/checkpoint-5")));
+    }
+    run_into(&run, "out");
+    assert_contains(run.all_notes, "/out/checkpoint-5 is passed over: ");
+    assert_contains(run.all_notes, "/out/checkpoint-4: 4 of 6 steps are done");
+    run_same(&run, "good", "out");
+    run_close(&run);
+}
+
+/* A number in a manifest that is no length of this log is not a lack of memory. */
+static void lines_that_a_log_cannot_have_are_damage(void **state)
+{
+    static const uint64_t lengths[] = { (uint64_t)1 << 32, INT64_MAX };
+    gd_train_log log;
+    test_run run;
+
+    (void)state;
+    run_open_short(&run);
+    run_begin(&run, "out", 1);
+    assert_ok(gd_train_log_look(&log, run.output, test_err));
+    for (size_t i = 0; i < 2; i++) {
+        gd_error err = { 0 };
+
+        assert_int_equal(gd_train_log_read(&log, (gd_log_mark[]){ { lengths[i], 0 }, { 0, 0 } }, &err), GD_EFORMAT);
+        assert_contains(err.text, "/log.jsonl: it has ");
+        assert_contains(err.text, " bytes, but at least ");
+    }
+    gd_train_log_close(&log);
+    run_close(&run);
+}
+
+/* ---- a lost best ---- */
+
+static void check_best(test_run *run, bool wanted)
+{
+    gd_error err = { 0 };
+    char *text;
+    json_t *json;
+
+    assert_int_equal(run_train(run, &text, &err), GD_OK);
+    json = json_loads(text, 0, NULL);
+    assert_true(json_is_boolean(json_object_get(json_object_get(json, "best"), "kept")));
+    assert_true(json_is_true(json_object_get(json_object_get(json, "best"), "kept")) == wanted);
+    json_decref(json);
+    gd_string_free(text);
+}
+
+/* Whether a run says that its best adapter is there depends on whether it is. */
+static void a_best_that_is_gone_is_noticed(void **state)
+{
+    test_run run;
+
+    (void)state;
+    run_open_short(&run);
+    run.options.best = "eval_accuracy";
+    run.options.learning_rate = (gd_number){ 1, 1e-12 }; /* the first evaluation stays the best */
+    run_output(&run, "good");
+    check_best(&run, true);
+    run_begin(&run, "out", 4);
+    assert_int_equal(test_remove(run_below(&run, "out/best")), 0);
+    check_best(&run, false);
+    assert_contains(run.all_notes,
+                    "/out/best: the best so far, of step 2, is not there any more; only a run that goes ");
     run_same(&run, "good", "out");
     run_close(&run);
 }
@@ -225,6 +310,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_run_at_a_time_has_a_directory),
+        cmocka_unit_test(a_run_that_lost_its_log_keeps_what_it_does_again),
+        cmocka_unit_test(lines_that_a_log_cannot_have_are_damage),
+        cmocka_unit_test(a_best_that_is_gone_is_noticed),
         cmocka_unit_test(a_disk_that_fills_loses_nothing),
         cmocka_unit_test(data_that_changed_is_refused),
         cmocka_unit_test(a_model_that_changed_is_refused),

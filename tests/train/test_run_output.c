@@ -343,7 +343,10 @@ static void a_result_without_checkpoints_stays(void **state)
     run_refuse(&run, "removed", GD_EUSAGE, sentence);
     run.options.seed = (gd_number){ 1, 7 };
     run_refuse(&run, "another", GD_EUSAGE, ": settings.seed is 42 there, but 7 here");
+    run_write(&run, "out/log.jsonl", "");
+    run_refuse(&run, "without a log", GD_EUSAGE, sentence);
     run.options.seed = (gd_number){ 0 };
+    run_change(&run, run_below(&run, "good/log.jsonl"), "out/log.jsonl", "", "");
     run_same(&run, "good", "out");
     assert_int_equal(unlink(run_below(&run, "out/adapter_config.json")), 0); /* no adapter any more */
     run_into(&run, "out");

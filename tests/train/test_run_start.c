@@ -207,6 +207,10 @@ static void a_rehearsal_refuses_what_the_run_would(void **state)
     run_write(&run, "out/checkpoint-3/manifest.json", "{}");
     check_notes(&run, "/out/checkpoint-3 would be passed over: ");
     check_notes(&run, "/out/checkpoint-2: 2 of 6 steps are done");
+    assert_int_equal(unlink(run_below(&run, "out/times.jsonl")), 0);
+    check_notes(&run, "/out/checkpoint-2 would be passed over: ");
+    check_notes(&run, "/times.jsonl: it has 0 bytes, but at least ");
+    check_notes(&run, "/out: the run has no checkpoint from which it could be continued; it begins anew");
     run.model.dry_run = 1;
     run.options.seed = (gd_number){ 1, 7 };
     run_refuse(&run, "another", GD_EUSAGE, ": settings.seed is 42 there, but 7 here");
