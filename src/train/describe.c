@@ -188,8 +188,8 @@ gd_status gd_describe_identity(json_t **out, const gd_training *t, const json_t 
     gd_buf_free(&files);
     if (rc)
         return rc;
-    gd_put(&result, result.root, "files of the model", base);
-    records = gd_put_object(&result, result.root, "records");
+    gd_put(&result, result.root, GD_RUN_FILES, base);
+    records = gd_put_object(&result, result.root, GD_RUN_RECORDS);
     put_digest(&result, records, "train", t->data.train.pairs.digest);
     for (size_t i = 0; i < t->data.eval_count; i++) {
         char key[32];
@@ -198,6 +198,15 @@ gd_status gd_describe_identity(json_t **out, const gd_training *t, const json_t 
         put_digest(&result, records, key, t->data.evals[i].pairs.digest);
     }
     return result.failed ? gd_fail_memory(err, 0) : GD_OK;
+}
+
+json_t *gd_describe_of(const json_t *identity)
+{
+    json_t *run = json_deep_copy(identity);
+
+    (void)json_object_del(run, GD_RUN_FILES);
+    (void)json_object_del(run, GD_RUN_RECORDS);
+    return run;
 }
 
 gd_status gd_describe_adapter(char **text, const gd_training *t, const json_t *run, gd_error *err)

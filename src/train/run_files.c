@@ -78,9 +78,23 @@ static gd_status find_checkpoint(gd_run *run, uint64_t below, char **path, gd_er
     return named_checkpoint(run, path, err);
 }
 
+/* What it writes from now on has the names that its model and data had when it began, so that all files are those of a
+ * run without an interruption. */
+static gd_status take_names(gd_run *run, gd_error *err)
+{
+    json_decref(run->what);
+    run->what = gd_describe_of(run->identity);
+    gd_free(run->settings);
+    run->settings = NULL;
+    return run->what ? gd_describe_adapter(&run->settings, run->training, run->what, err) : gd_fail_memory(err, 0);
+}
+
 static gd_status continue_from(gd_run *run, const char *path, gd_error *err)
 {
     gd_status rc = gd_checkpoint_load(path, &run->training->tuning, err);
+
+    if (!rc)
+        rc = take_names(run, err);
 
     if (!rc)
         rc = gd_train_log_continue(&run->log, err);
@@ -115,11 +129,13 @@ static gd_status try_checkpoint(gd_run *run, const char *path, uint64_t *below, 
 }
 
 /* Without a checkpoint, nothing tells whether a result is whole; but who has it may not want to pay for it again. */
-static gd_status check_before(gd_run *run, const json_t *before, gd_error *err)
+static gd_status check_before(gd_run *run, json_t *before, gd_error *err)
 {
     bool finished;
-    gd_status rc = gd_manifest_compare(run->log.file[GD_LOG_STEPS].path, before, run->what, err);
+    gd_status rc = gd_manifest_adopt(before, run->what) ? GD_OK : gd_fail_memory(err, 0);
 
+    if (!rc)
+        rc = gd_manifest_compare(run->log.file[GD_LOG_STEPS].path, before, run->what, err);
     if (!rc)
         rc = gd_file_hint(&finished, output_of(run), gd_save_config(&run->training->tuning), err);
     if (!rc && finished)
@@ -279,9 +295,10 @@ static gd_status write_with(const gd_run *run, gd_status (*write)(const char *, 
 {
     const gd_model *model = run->training->model;
     const gd_merge_source tokenizer = { model->dir, model->dir, model->config };
+    gd_save_parts parts = run->training->parts;
 
-    return write(output_of(run),
-                 &(gd_checkpoint){ &run->training->parts, &run->mark, run->identity, run->settings, &tokenizer }, err);
+    parts.base = json_string_value(json_object_get(run->what, "base"));
+    return write(output_of(run), &(gd_checkpoint){ &parts, &run->mark, run->identity, run->settings, &tokenizer }, err);
 }
 
 gd_status gd_run_checkpoint(gd_run *run, gd_error *err)

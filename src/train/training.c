@@ -235,7 +235,6 @@ static gd_status open_tuning(gd_training *t, gd_error *err)
     if (rc)
         return rc;
     t->parts = (gd_save_parts){ .tuning = &t->tuning,
-                                .base = t->settings.model.model,
                                 .rank = t->settings.rank,
                                 .alpha = t->settings.alpha,
                                 .targets = &t->targets };
