@@ -1,7 +1,5 @@
 /* train_lines.c - what gd_train() says in JSON, as lines: the plan of a run, and its end. */
-#include "cli/cli.h"
-
-#include "base/json.h"
+#include "cli/run.h"
 
 #include <string.h>
 
@@ -105,6 +103,7 @@ int cli_train_show_plan(const char *json)
     show_evals(part(run, "evals"));
     show_steps(plan, run);
     show_memory(plan);
+    cli_show_seconds(plan);
     json_array_foreach(part(plan, "notes"), i, note) {
         (void)fputs(i ? "                " : "notes           ", stdout);
         cli_print(stdout, json_string_value(note));

@@ -62,7 +62,7 @@ gd_status gd_run_evaluate(gd_run *run, gd_error *err);
 
 /* ---- run_result.c ---- */
 gd_status gd_run_result(const gd_run *run, char **json, gd_error *err);
-gd_status gd_run_rehearsal(const gd_training *training, char **json, gd_error *err);
+gd_status gd_run_rehearsal(gd_training *training, char **json, gd_error *err);
 
 /* What is on the disk at once, at most: the checkpoints that are kept, one more being written, the best, the result. */
 uint64_t gd_run_disk_bytes(const gd_training *training);

@@ -8,6 +8,7 @@
 #include "base/result.h"
 #include "reward/merge.h"
 #include "train/describe.h"
+#include "train/foresight.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -127,12 +128,16 @@ gd_status gd_run_result(const gd_run *run, char **json, gd_error *err)
 
 /* ---- a plan ---- */
 
-gd_status gd_run_rehearsal(const gd_training *t, char **json, gd_error *err)
+gd_status gd_run_rehearsal(gd_training *t, char **json, gd_error *err)
 {
     const gd_plan *plan = t->model->plan;
     gd_result out = { .root = json_object() };
     json_t *run = NULL, *notes;
+    gd_foresight foresight = { 0 };
     gd_status rc = gd_describe_run(&run, t, err);
+
+    if (!rc)
+        rc = gd_foresee(&foresight, t, err);
 
     out.failed = out.root == NULL;
     gd_put_text(&out, out.root, "format", "guerdon-train/1");
@@ -147,6 +152,9 @@ gd_status gd_run_rehearsal(const gd_training *t, char **json, gd_error *err)
     gd_put_size(&out, out.root, "checkpoint_bytes", (size_t)checkpoint_bytes(t));
     gd_put_size(&out, out.root, "disk_bytes", (size_t)gd_run_disk_bytes(t));
     gd_put_size(&out, out.root, "keep", t->settings.options.keep);
+    gd_put_size(&out, out.root, "threads", t->model->threads);
+    gd_put_real(&out, out.root, "seconds", foresight.seconds);
+    gd_put_real(&out, out.root, "linear_gflop", foresight.step_work * 1e-9);
     notes = gd_put_list(&out, out.root, "notes");
     for (size_t i = 0; i < t->notes.count; i++)
         gd_put_text(&out, notes, NULL, t->notes.text[i]);

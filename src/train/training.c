@@ -333,7 +333,6 @@ static gd_status open_engine(gd_training *t, gd_error *err)
                               .weights = t->model->weights,
                               .head = &t->tuning.head_view,
                               .learning = &t->tuning.learning,
-                              .threads = o->threads ? o->threads : gd_cpu_count(),
                               .isa = o->isa,
                               .max_positions = t->model->encoder.max_length };
     gd_learner_need need = { .rows = t->rows,
@@ -341,8 +340,11 @@ static gd_status open_engine(gd_training *t, gd_error *err)
                              .memory = o->memory,
                              .keep_least = t->settings.keeping == GD_KEEP_ALL ? layers : 0,
                              .keep_most = t->settings.keeping == GD_KEEP_NONE ? 0 : layers };
-    gd_status rc = gd_backend_find(&parts.backend, o->backend, t->model->plan->operand, err);
+    gd_status rc = gd_backend_find(&t->model->backend, o->backend, t->model->plan->operand, err);
 
+    t->model->threads = o->threads ? o->threads : gd_cpu_count();
+    parts.backend = t->model->backend;
+    parts.threads = t->model->threads;
     if (!rc)
         rc = gd_pool_open(&t->pool, parts.threads, err);
     if (!rc)

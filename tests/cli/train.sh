@@ -128,15 +128,26 @@ done
 train 0 plan --dry-run
 [ ! -e plan ] || fail 'train --dry-run writes an output'
 for line in 'records         24, 24 used' 'pairs           24' 'steps           6, each of up to 4 records (2 x 2)' 'parameters      ' \
-    'memory          ' 'layers kept     ' 'disk            ' ' for a checkpoint; the run needs at most ' ' (keep 3)'; do
+    'memory          ' 'layers kept     ' 'time            ' ' with 1 thread, ' 'disk            ' ' for a checkpoint; the run needs at most ' ' (keep 3)'; do
     has "$line" out
 done
-grep -v '^memory' out >plan.txt # which is that of the process, too
+grep -v '^memory\|^time' out >plan.txt # the memory of the process, too; the time is measured
 "$guerdon" inspect --model "$base" --train pairs.jsonl --batch-size 2 --grad-accum 2 --lora-r 2 --precision fp32 \
     --threads 1 >out 2>err || fail "inspect --train: status $?"
-grep -v '^memory' out | cmp -s - plan.txt || fail 'inspect --train and train --dry-run differ'
+grep -v '^memory\|^time' out | cmp -s - plan.txt || fail 'inspect --train and train --dry-run differ'
 "$guerdon" inspect --recipe run.yaml --lora-r 4 --json >out 2>err || fail "inspect --recipe: status $?"
 has '"lora_r": 4' out
+
+# the work that it expects is about that of the run
+for how in '' '--checkpoint-layers on' --full '--full --checkpoint-layers on' '--epochs 2.5'; do
+    rm -rf counted
+    set -- --model "$base" --train pairs.jsonl --output counted --threads 1 $how
+    "$guerdon" train "$@" --dry-run --json >out 2>err || fail "train $how --dry-run --json: status $?"
+    "$guerdon" train "$@" --quiet 2>err || fail "train $how: status $?"
+    awk -F'"linear_gflop":' 'NR == FNR { if (/"linear_gflop"/) { sub(/ /, ""); plan = $2 + 0 } if (/"seconds"/) timed = 1; next }
+        { sum += $2 } END { exit !(timed && plan > 0.9 * sum && plan < 1.15 * sum) }' out counted/times.jsonl ||
+        fail "train $how: $(grep gflop out), but the steps have $(awk -F'gflop":' '{ s += $2 } END { print s }' counted/times.jsonl)"
+done
 
 # records that are left out, and why
 cat >left.jsonl <<'END'
