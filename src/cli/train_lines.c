@@ -144,7 +144,8 @@ static void show_best(const json_t *best, bool full, const char *output)
 static void show_done(const json_t *result)
 {
     const unsigned long long steps = whole(result, "steps"), before = whole(result, "resumed_from");
-    const json_t *last = part(result, "last");
+    const json_t *recent = part(result, "recent");
+    const unsigned long long window = whole(recent, "steps");
     char number[CLI_NUMBER_ROOM], time[CLI_NUMBER_ROOM];
 
     fprintf(stderr, before < steps ? "trained %s step%s" : "all %s step%s were done before", cli_number(number, steps),
@@ -153,9 +154,12 @@ static void show_done(const json_t *result)
         fprintf(stderr, ", %s of them now,", cli_number(number, steps - before));
     if (before < steps)
         fprintf(stderr, " in %s", cli_time(time, number_of(result, "seconds")));
-    if (json_is_object(last))
-        fprintf(stderr, "; in the last one, loss %.4f, accuracy %.3f", number_of(last, "loss"),
-                number_of(last, "accuracy"));
+    if (window > 1)
+        fprintf(stderr, "; mean of the last %llu: loss %.4f, accuracy %.3f", window, number_of(recent, "loss"),
+                number_of(recent, "accuracy"));
+    else
+        fprintf(stderr, "; in the last one, loss %.4f, accuracy %.3f", number_of(recent, "loss"),
+                number_of(recent, "accuracy"));
     (void)putc('\n', stderr);
 }
 

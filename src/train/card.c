@@ -13,7 +13,8 @@
 enum {
     SETS_MOST = 100,
     SETTINGS_MOST = 100,
-    COLUMNS = 40, /* of a curve, each of some steps */
+    COLUMNS = 40, /* of a curve, each of some steps; fewer if these would be few, but not of less than a short run */
+    COLUMNS_LEAST = 20,
     STEPS = 6,
     ID_MOST = 96 /* characters of a name on the Hub */
 };
@@ -347,8 +348,9 @@ static void curves_section(gd_buf *b, const gd_outcome *o)
         size_t columns;
 
         b->failed = !gd_curve_read(&curve, o->log, lines[i].key) || b->failed;
-        columns = curve.count / STEPS < COLUMNS ? curve.count / STEPS : COLUMNS;
-        b->failed = !gd_curve_means(&means, &curve, columns ? columns : 1) || b->failed;
+        columns = curve.count / STEPS < COLUMNS_LEAST ? COLUMNS_LEAST : curve.count / STEPS;
+        columns = columns < COLUMNS ? columns : COLUMNS;
+        b->failed = !gd_curve_means(&means, &curve, columns) || b->failed;
         spark_line(b, lines[i].name, &means);
         gd_curve_free(&curve);
         gd_curve_free(&means);

@@ -30,6 +30,9 @@ static inline bool gd_run_is_due(uint64_t step, size_t every) { return every && 
 /* Calls the user's report() with run->report. */
 void gd_run_tell(gd_run *run);
 
+/* The same with a line for the user. */
+void gd_run_note(gd_run *run, const char *text);
+
 /* ---- run_files.c: what it writes besides the logs ---- */
 
 /* Takes the output, and begins or continues. */

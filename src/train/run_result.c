@@ -8,7 +8,9 @@
 #include "base/result.h"
 #include "reward/merge.h"
 #include "train/describe.h"
+#include "train/curve.h"
 #include "train/foresight.h"
+#include "train/train_charts.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -93,6 +95,27 @@ static void put_lines(gd_result *out, const gd_run *run)
     gd_put(out, out->root, "last", step ? json_deep_copy(step) : json_null());
 }
 
+/* The means of the last steps, as on the page: one step says little. */
+static gd_status put_recent(gd_result *out, const gd_run *run, gd_error *err)
+{
+    static const char *const keys[] = { "loss", "accuracy" };
+    json_t *recent = gd_put_object(out, out->root, "recent");
+
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        gd_curve curve;
+        size_t window;
+
+        if (!gd_curve_read(&curve, run->log.file[GD_LOG_STEPS].lines, keys[i]))
+            return gd_fail_memory(err, 0);
+        window = gd_train_window(curve.count);
+        if (i == 0)
+            gd_put_size(out, recent, "steps", window);
+        gd_put_real(out, recent, keys[i], gd_curve_last(&curve, window));
+        gd_curve_free(&curve);
+    }
+    return GD_OK;
+}
+
 static void put_best(gd_result *out, const gd_run *run)
 {
     json_t *best;
@@ -119,9 +142,11 @@ gd_status gd_run_result(const gd_run *run, char **json, gd_error *err)
     gd_put(&out, out.root, "resumed_from", run->begun ? json_integer((json_int_t)run->begun) : json_null());
     gd_put_real(&out, out.root, "seconds", gd_clock() - run->start);
     put_lines(&out, run);
+    rc = put_recent(&out, run, err);
     put_best(&out, run);
     gd_put(&out, out.root, "run", json_deep_copy(run->what));
-    rc = gd_result_text(&out, JSON_INDENT(2) | JSON_REAL_PRECISION(15), json, err);
+    if (!rc)
+        rc = gd_result_text(&out, JSON_INDENT(2) | JSON_REAL_PRECISION(15), json, err);
     json_decref(out.root);
     return rc;
 }

@@ -50,6 +50,19 @@ sh -e commands.sh >pasted 2>&1 || fail "the commands fail: $(cat pasted)"
 [ -s "it's a run-merged/config.json" ] || fail 'the adapter is not merged'
 [ "$(grep -c '"margin"' pasted)" -eq 5 ] || fail 'the first set is not scored'
 
+# while it goes on: where to look, steps (not each of many), and evaluations, but not what the end says again
+has "the curves are in it's a run/report.html, and every step in log.jsonl beside it" err
+has '1/6  loss ' err
+train 0 many --epochs 20 --eval first.jsonl --eval-every 50
+[ "$(grep -c '^[0-9]*/120  loss ' err)" -eq 20 ] || fail 'not 20 lines for 120 steps'
+[ "$(grep -c '^step [0-9]* of 120, held out: accuracy ' err)" -eq 2 ] || fail 'not two evaluations before the last'
+[ "$(grep -c '^held out: accuracy ' err)" -eq 1 ] || fail 'the last evaluation is not there once'
+awk -F'[:,]' '/"loss"/ { loss[++n] = $2 } END { for (i = n - 29; i <= n; i++) sum += loss[i]
+    printf "mean of the last 30: loss %.4f, accuracy", sum / 30 }' many/log.jsonl >mean
+has "$(cat mean)" err
+train 0 quiet --max-steps 2 --quiet
+[ ! -s err ] || fail 'train --quiet is not quiet'
+
 # prompts that were joined, though a chat format is known, are joined in scoring, without a word
 talk='{"chosen":[{"role":"user","content":"Hot?"},{"role":"assistant","content":"Yes."}],
     "rejected":[{"role":"user","content":"Hot?"},{"role":"assistant","content":"No."}]}'
@@ -170,7 +183,7 @@ done
 
 # a run that is complete
 "$guerdon" train --recipe run.yaml --output recipe >out 2>err || fail "a complete run: status $?"
-has 'all 6 steps were done before; in the last one, loss ' err
+has 'all 6 steps were done before; mean of the last 4: loss ' err
 cmp -s "it's a run/adapter_model.safetensors" recipe/adapter_model.safetensors || fail 'a complete run is changed'
 
 # interrupted, each time after a step, and continued
