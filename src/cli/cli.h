@@ -47,9 +47,15 @@ int cli_show(const char *json, int raw);
 int cli_train_show_plan(const char *json);
 int cli_train_show_result(const char *json, const char *output);
 
-/* Of such a run: its max_length, and in *too_long how many records of the first set to evaluate on, or else of the
- * training data, have a longer text. */
-unsigned long long cli_train_length(const char *json, unsigned long long *too_long);
+/* What such a run means for the commands that come next. */
+typedef struct cli_train_end {
+    unsigned long long length; /* its max_length */
+    unsigned long long
+        too_long; /* records of the first set to evaluate on, or of the training data, with a longer text */
+    bool best;    /* the folder best is there */
+} cli_train_end;
+
+cli_train_end cli_train_end_of(const char *json);
 
 /* message.c */
 

@@ -66,12 +66,12 @@ static void put_flag(const char *name, const char *value)
     put_word(value);
 }
 
-/* The beginning that they have in common. */
-static void begin_command(const cli_settings *settings, const char *command)
+/* The beginning that they have in common. `trained` is the directory to use. */
+static void begin_command(const cli_settings *settings, const char *command, const char *trained)
 {
     fprintf(stderr, "    guerdon %s", command);
-    put_flag("model", settings->full ? settings->output : settings->options.model);
-    put_flag("adapter", settings->full ? NULL : settings->output);
+    put_flag("model", settings->full ? trained : settings->options.model);
+    put_flag("adapter", settings->full ? NULL : trained);
 }
 
 /* Data, and how to read and compute it. */
@@ -95,26 +95,35 @@ static const char *data_of(const cli_settings *settings)
     return strcmp(data, "-") ? data : "FILE"; /* standard input is read by now */
 }
 
-/* OUT-merged for OUT/. */
-static void put_merged(const char *output)
+/* OUT-merged for OUT/; freed by the caller, NULL for lack of memory. */
+static char *with_ending(const char *output, const char *ending)
 {
     size_t len = strlen(output);
-    char *path = malloc(len + sizeof "-merged");
+    char *path = malloc(len + strlen(ending) + 1);
 
     while (len > 1 && output[len - 1] == '/')
         len--;
     if (path) {
         memcpy(path, output, len);
-        memcpy(path + len, "-merged", sizeof "-merged");
-        put_flag("output", path);
+        memcpy(path + len, ending, strlen(ending) + 1);
     }
-    free(path);
+    return path;
+}
+
+static void put_merging(const cli_settings *settings, const char *trained)
+{
+    char *merged = with_ending(settings->output, "-merged");
+
+    begin_command(settings, "merge", trained);
+    put_flag("output", merged);
+    (void)putc('\n', stderr);
+    free(merged);
 }
 
 /* What was left out of the run for its length is left out here, too. */
-static void put_scoring(const cli_settings *settings, const char *command, bool drop)
+static void put_scoring(const cli_settings *settings, const char *command, const char *trained, bool drop)
 {
-    begin_command(settings, command);
+    begin_command(settings, command, trained);
     put_reading(settings, data_of(settings));
     put_flag("truncate", drop ? "drop" : NULL);
     (void)putc('\n', stderr);
@@ -122,22 +131,21 @@ static void put_scoring(const cli_settings *settings, const char *command, bool 
 
 static void show_next(const cli_settings *settings, const char *json)
 {
-    unsigned long long too_long;
-    const unsigned long long length = cli_train_length(json, &too_long);
+    const cli_train_end end = cli_train_end_of(json);
+    char *best = end.best ? with_ending(settings->output, "/best") : NULL;
+    const char *trained = best ? best : settings->output;
 
-    fprintf(stderr, "to score with it%s evaluate it%s%s\n", settings->full ? " or" : ",",
+    fprintf(stderr, "to score with %s%s evaluate it%s%s\n", best ? "the best" : "it", settings->full ? " or" : ",",
             settings->evals.count ? "" : " (here on the training data, which says little)",
             settings->full ? ":" : ", or merge it into the model:");
-    put_scoring(settings, "score", too_long);
-    put_scoring(settings, "eval", too_long);
-    if (!settings->full) {
-        begin_command(settings, "merge");
-        put_merged(settings->output);
-        (void)putc('\n', stderr);
-    }
-    if (settings->options.max_length || too_long)
+    put_scoring(settings, "score", trained, end.too_long);
+    put_scoring(settings, "eval", trained, end.too_long);
+    if (!settings->full)
+        put_merging(settings, trained);
+    if (settings->options.max_length || end.too_long)
         fprintf(stderr, "texts of more than %llu tokens, its max_length, need --truncate or a larger --max-length\n",
-                length);
+                end.length);
+    free(best);
 }
 
 /* ---- the run ---- */

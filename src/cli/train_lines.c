@@ -191,20 +191,20 @@ int cli_train_show_result(const char *json, const char *output)
     return CLI_OK;
 }
 
-unsigned long long cli_train_length(const char *json, unsigned long long *too_long)
+cli_train_end cli_train_end_of(const char *json)
 {
+    cli_train_end end = { 0 };
     gd_error err = { GD_OK, "" };
     json_t *result;
     const json_t *run, *eval;
-    unsigned long long length;
 
-    *too_long = 0;
     if (read_result(&result, json, &err))
-        return 0;
+        return end;
     run = part(result, "run");
     eval = json_array_get(part(run, "evals"), 0);
-    *too_long = whole(eval ? eval : part(run, "data"), "too_long");
-    length = whole(part(run, "settings"), "max_length");
+    end.length = whole(part(run, "settings"), "max_length");
+    end.too_long = whole(eval ? eval : part(run, "data"), "too_long");
+    end.best = json_is_object(part(result, "best"));
     json_decref(result);
-    return length;
+    return end;
 }

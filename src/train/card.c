@@ -294,6 +294,21 @@ static void seen_sentences(gd_buf *b, const gd_outcome *o)
     }
 }
 
+static void best_sentence(gd_buf *b, const gd_outcome *o)
+{
+    const gd_outcome_best best = gd_outcome_find_best(o);
+
+    if (!isfinite(best.step))
+        return;
+    gd_buf_str(b, "\nThat is what came of the last step. The best ");
+    gd_markdown_text(b, best.metric);
+    gd_buf_str(b, ", ");
+    put_number(b, best.value, 4);
+    gd_buf_str(b, ", was that of step ");
+    gd_markdown_count(b, best.step);
+    gd_buf_str(b, ", which is in the folder `best`.\n");
+}
+
 static void results_section(gd_buf *b, const gd_outcome *o)
 {
     size_t rows = 0;
@@ -318,6 +333,7 @@ static void results_section(gd_buf *b, const gd_outcome *o)
         b->failed = !gd_outcome_set_of(&set, o, name, line) || b->failed;
         result_row(b, name, &set);
     }
+    best_sentence(b, o);
     seen_sentences(b, o);
 }
 

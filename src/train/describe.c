@@ -209,7 +209,7 @@ json_t *gd_describe_of(const json_t *identity)
     return run;
 }
 
-gd_status gd_describe_adapter(char **text, const gd_training *t, const json_t *run, gd_error *err)
+gd_status gd_describe_adapter(char **text, const gd_training *t, const json_t *run, uint64_t step, gd_error *err)
 {
     gd_result out = { .root = json_object() };
     json_t *scoring, *training;
@@ -221,6 +221,7 @@ gd_status gd_describe_adapter(char **text, const gd_training *t, const json_t *r
     put_texts(&out, scoring, t);
     gd_put_text(&out, scoring, "normalize", NULL);
     training = gd_put_object(&out, out.root, "training");
+    gd_put_size(&out, training, "step", (size_t)step);
     if (!out.failed && json_object_update(training, (json_t *)run))
         out.failed = true;
     rc = gd_result_text(&out, JSON_INDENT(2) | JSON_REAL_PRECISION(15), text, err);

@@ -189,7 +189,6 @@ static void close_run(gd_run *run)
         (void)close(run->lock);
     json_decref(run->what);
     json_decref(run->identity);
-    gd_free(run->settings);
 }
 
 static gd_status train(gd_training *training, char **json, gd_error *err)

@@ -11,7 +11,6 @@ typedef struct gd_run {
     gd_train_log log;
     gd_train_mark mark;
     json_t *what, *identity; /* describe.h */
-    char *settings;          /* the text of guerdon-adapter.json */
     int lock;                /* -1: none */
     uint64_t begun, saved;   /* the steps done at the beginning, and in the newest checkpoint */
     uint64_t evaluated;      /* the step of the last evaluation; UINT64_MAX: none in this process */

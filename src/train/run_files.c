@@ -84,9 +84,7 @@ static gd_status take_names(gd_run *run, gd_error *err)
 {
     json_decref(run->what);
     run->what = gd_describe_of(run->identity);
-    gd_free(run->settings);
-    run->settings = NULL;
-    return run->what ? gd_describe_adapter(&run->settings, run->training, run->what, err) : gd_fail_memory(err, 0);
+    return run->what ? GD_OK : gd_fail_memory(err, 0);
 }
 
 static gd_status continue_from(gd_run *run, const char *path, gd_error *err)
@@ -204,8 +202,6 @@ gd_status gd_run_begin(gd_run *run, gd_error *err)
     if (!rc)
         rc = gd_describe_identity(&run->identity, run->training, run->what, err);
     if (!rc)
-        rc = gd_describe_adapter(&run->settings, run->training, run->what, err);
-    if (!rc)
         rc = take_output(run, err);
     if (!rc)
         rc = gd_train_log_open(&run->log, output_of(run), err);
@@ -296,9 +292,17 @@ static gd_status write_with(const gd_run *run, gd_status (*write)(const char *, 
     const gd_model *model = run->training->model;
     const gd_merge_source tokenizer = { model->dir, model->dir, model->config };
     gd_save_parts parts = run->training->parts;
+    gd_checkpoint checkpoint = { &parts, &run->mark, run->identity, NULL, &tokenizer };
+    char *settings;
+    gd_status rc = gd_describe_adapter(&settings, run->training, run->what, run->mark.step, err);
 
+    if (rc)
+        return rc;
     parts.base = json_string_value(json_object_get(run->what, "base"));
-    return write(output_of(run), &(gd_checkpoint){ &parts, &run->mark, run->identity, run->settings, &tokenizer }, err);
+    checkpoint.settings = settings;
+    rc = write(output_of(run), &checkpoint, err);
+    gd_free(settings);
+    return rc;
 }
 
 gd_status gd_run_checkpoint(gd_run *run, gd_error *err)

@@ -60,6 +60,22 @@ train 0 many --epochs 20 --eval first.jsonl --eval-every 50
 awk -F'[:,]' '/"loss"/ { loss[++n] = $2 } END { for (i = n - 29; i <= n; i++) sum += loss[i]
     printf "mean of the last 30: loss %.4f, accuracy", sum / 30 }' many/log.jsonl >mean
 has "$(cat mean)" err
+# the best is known to the card, the page and its own files, and is what the commands use
+sed 's/chosen/C/; s/rejected/chosen/; s/C"/rejected"/' first.jsonl >reversed.jsonl # of which it learns the opposite
+train 0 'best&worst' --epochs 5 --eval reversed.jsonl --eval-every 6 --best eval_loss
+best=$(sed -n 's/^the best eval_loss, .*, was at step \([0-9]*\); .*/\1/p' err)
+[ -n "$best" ] && [ "$best" -lt 30 ] || fail 'the last step is the best'
+has 'to score with the best, evaluate it, or merge it into the model:' err
+has "    guerdon merge --model $base --adapter 'best&worst/best' --output 'best&worst-merged'" err
+grep '^    guerdon ' err >commands.sh
+sh -e commands.sh >pasted 2>&1 || fail "the commands with the best fail: $(cat pasted)"
+has ", was that of step $best, which is in the folder \`best\`." 'best&worst/README.md'
+has ", is that of step $best, which is in the folder best." 'best&worst/report.html'
+has "\"step\": $best," 'best&worst/best/guerdon-adapter.json'
+has '"step": 30,' 'best&worst/guerdon-adapter.json'
+has '"step": 30,' 'best&worst/checkpoint-30/guerdon-adapter.json'
+"$guerdon" inspect --model "$base" --adapter 'best&worst/best' >out 2>err
+grep -qx "  step  *$best" out || fail 'inspect does not know the step of the best'
 train 0 quiet --max-steps 2 --quiet
 [ ! -s err ] || fail 'train --quiet is not quiet'
 
@@ -215,7 +231,7 @@ done
 has 'the model is in a model' err
 has 'that model is in a model/best' err
 [ "$(grep -c '^    guerdon ' err)" -eq 2 ] || fail 'not two commands of a model'
-has "    guerdon score --model 'a model' --input first.jsonl --precision fp32" err
+has "    guerdon score --model 'a model/best' --input first.jsonl --precision fp32" err
 grep '^    guerdon ' err >commands.sh
 sh -e commands.sh >pasted 2>said || fail "the commands of a model fail: $(cat said)"
 [ "$(grep -c '"margin"' pasted)" -eq 5 ] || fail 'the first set is not scored by the model'
