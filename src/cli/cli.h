@@ -94,8 +94,16 @@ extern const cli_alias cli_aliases[];
 extern const size_t cli_alias_count;
 const cli_alias *cli_alias_find(const char *typed);
 
+/* Whether the value asks for what is done anyway; `full`: every weight learns. */
+bool cli_alias_is_done(const cli_alias *alias, const char *value, bool full);
+
 /* Whether two names differ only in case, and in - and _. */
 bool cli_same_name(const char *a, const char *b);
+
+/* find_flag.c: the command's flag of this name, which ends at a =, or NULL; and a sentence that says what such a name,
+ * perhaps with a value, means here. */
+const cli_flag *cli_flag_named(const cli_command *command, const char *typed);
+void cli_flag_refuse(const cli_command *command, const char *name, const char *value, bool full);
 
 /* hints.c: what a flag that others call `typed` is called here, or NULL. */
 const char *cli_hint(const char *typed);

@@ -150,18 +150,35 @@ static void show_next(const cli_settings *settings, const char *json)
 
 /* ---- the run ---- */
 
-/* The shell may have expanded a pattern. */
-static const char *several(const cli_settings *settings)
+static bool ends_with(const char *text, const char *ending)
 {
+    const size_t len = strlen(text), n = strlen(ending);
+
+    return len >= n && !strcmp(text + len - n, ending);
+}
+
+/* Says what a word that is no flag was probably meant to be; the shell may have expanded a pattern. */
+static void refuse_word(const cli_settings *settings, const char *command, const char *word)
+{
+    const char *targets = settings->train.lora_targets;
     struct stat sb;
 
-    return settings->train.train && !stat(settings->texts[0], &sb) ? "; " CLI_SEVERAL("train") : "";
+    if (ends_with(word, ".yaml") || ends_with(word, ".yml"))
+        cli_say("%s takes only flags, not %s; --recipe %s?", command, word, word);
+    else if (!strcmp(word, "true") || !strcmp(word, "false"))
+        cli_say("%s takes only flags, not %s; a switch such as --full has no value", command, word);
+    else if (targets && ends_with(word, "_proj"))
+        cli_say("%s takes only flags, not %s; names of modules have commas between them: --lora-targets %s,%s", command,
+                word, targets, word);
+    else
+        cli_say("%s takes only flags, not %s%s", command, word,
+                settings->train.train && !stat(word, &sb) ? "; " CLI_SEVERAL("train") : "");
 }
 
 static int check(const cli_settings *settings, const char *command, bool writes)
 {
     if (settings->text_count) {
-        cli_say("%s takes only flags, not %s%s", command, settings->texts[0], several(settings));
+        refuse_word(settings, command, settings->texts[0]);
         return CLI_USAGE;
     }
     if (!settings->options.model)

@@ -340,6 +340,7 @@ static gd_status open_engine(gd_training *t, gd_error *err)
                              .memory = o->memory,
                              .keep_least = t->settings.keeping == GD_KEEP_ALL ? layers : 0,
                              .keep_most = t->settings.keeping == GD_KEEP_NONE ? 0 : layers };
+    gd_error why = { 0 };
     gd_status rc = gd_backend_find(&t->model->backend, o->backend, t->model->plan->operand, err);
 
     t->model->threads = o->threads ? o->threads : gd_cpu_count();
@@ -350,9 +351,11 @@ static gd_status open_engine(gd_training *t, gd_error *err)
     if (!rc)
         rc = gd_engine_open(&t->engine, &parts, err);
     if (!rc)
-        rc = gd_learner_open(&t->learner, t->engine, err);
+        rc = gd_learner_open(&t->learner, t->engine, &why);
+    if (rc == GD_EUNSUPPORTED && why.status && strcmp(t->model->backend->name, "cpu"))
+        return gd_fail(err, rc, "%s; training runs on the cpu backend, the default", why.text);
     if (rc)
-        return rc;
+        return gd_fail(err, rc, "%s", why.text);
     need.other = other_bytes(t);
     return gd_learner_fit(t->learner, &need, &t->budget, err);
 }

@@ -259,6 +259,11 @@ has 'parameters      402,144 to train' out
 has 'lora_r is given with full, by which every weight learns, and no adapter; leave one of them out' err
 
 # mistakes that the library finds, in its words
+for backend in openblas onednn; do
+    "$guerdon" score --model "$base" --backend $backend tea >out 2>err || continue # not built
+    train 3 bad --backend $backend
+    has 'training runs on the cpu backend, the default' err
+done
 train 2 bad --clip -1
 has 'clip is -1' err
 train 2 bad --lora-targets wheels
