@@ -175,6 +175,22 @@ static void refuse_word(const cli_settings *settings, const char *command, const
                 settings->train.train && !stat(word, &sb) ? "; " CLI_SEVERAL("train") : "");
 }
 
+/* Other programs take a share of the training data. */
+static int check_evals(const cli_settings *settings)
+{
+    for (size_t i = 0; i < settings->evals.count; i++) {
+        const char *value = settings->evals.values[i];
+        struct stat sb;
+
+        if (*value && !value[strspn(value, "0123456789.")] && stat(value, &sb)) {
+            cli_say("--eval=%s: expected a file: evaluation takes data of its own, not a share of the training data",
+                    value);
+            return CLI_USAGE;
+        }
+    }
+    return CLI_OK;
+}
+
 static int check(const cli_settings *settings, const char *command, bool writes)
 {
     if (settings->text_count) {
@@ -188,7 +204,7 @@ static int check(const cli_settings *settings, const char *command, bool writes)
     else if (!settings->output && writes)
         cli_say("--output is missing: --output DIR");
     else
-        return CLI_OK;
+        return check_evals(settings);
     return CLI_USAGE;
 }
 

@@ -148,8 +148,11 @@ static void show_done(const json_t *result)
     const unsigned long long window = whole(recent, "steps");
     char number[CLI_NUMBER_ROOM], time[CLI_NUMBER_ROOM];
 
-    fprintf(stderr, before < steps ? "trained %s step%s" : "all %s step%s were done before", cli_number(number, steps),
-            steps == 1 ? "" : "s");
+    fprintf(stderr,
+            before < steps ? "trained %s step%s"
+            : steps == 1   ? "the %s step%s was done before"
+                           : "all %s step%s were done before",
+            cli_number(number, steps), steps == 1 ? "" : "s");
     if (before && before < steps)
         fprintf(stderr, ", %s of them now,", cli_number(number, steps - before));
     if (before < steps)

@@ -236,10 +236,11 @@ static gd_status note_baselines(gd_training *t, const gd_train_input *input, gd_
     const gd_baselines *b = &input->baselines;
 
     return gd_notes_add(&t->notes, err,
-                        "%.200s: %llu pairs in %llu records; accuracy to beat: chance 50 %%, always the shorter text "
+                        "%.200s: %llu pair%s in %llu record%s; accuracy to beat: chance 50 %%, always the shorter text "
                         "%.1f %%, always the longer text %.1f %%",
                         input->path, (unsigned long long)input->pairs.preferences,
-                        (unsigned long long)input->pairs.counts.kept, 100 * b->shorter, 100 * b->longer);
+                        input->pairs.preferences == 1 ? "" : "s", (unsigned long long)input->pairs.counts.kept,
+                        input->pairs.counts.kept == 1 ? "" : "s", 100 * b->shorter, 100 * b->longer);
 }
 
 static gd_status note_pooled(gd_training *t, gd_error *err)

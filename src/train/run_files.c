@@ -274,7 +274,7 @@ gd_status gd_run_foresee(gd_run *run, gd_error *err)
 
     if (!rc && output_of(run))
         rc = gd_output_check(output_of(run), resumes(run, "never"), &there, err);
-    if (rc || !there)
+    if (rc || !output_of(run) || (!there && (resumes(run, "auto") || resumes(run, "never"))))
         return rc;
     rc = gd_describe_run(&run->what, run->training, err);
     if (!rc)

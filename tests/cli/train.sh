@@ -270,6 +270,35 @@ train 2 bad --lora-targets wheels
 train 2 bad --eval nope= --eval-every 2
 train 2 bad --eval first.jsonl --eval pairs.jsonl
 has 'first.jsonl and pairs.jsonl are both evaluated on; NAME=FILE gives each a name' err
+train 2 bad --eval 0.1
+has '--eval=0.1: expected a file: evaluation takes data of its own, not a share of the training data' err
+train 2 bad --resume yes --dry-run
+has 'resume is "yes", but auto, never or a checkpoint is expected' err
+train 0 bad --dry-run --eval first.jsonl --by source
+has 'first.jsonl: no record has a field "source" (by)' out
+train 3 deep/er/bad
+has 'deep/er/bad: the directory deep/er in which it would be does not exist: make it first' err
+mkdir folder saved
+touch saved/dataset_info.json
+learn_from=folder
+train 3 bad
+has "folder: this is a directory; expected a file, or a pattern such as 'folder/*.jsonl'" err
+learn_from=saved
+train 3 bad
+has 'saved: this is a directory of Hugging Face Datasets' err
+printf '\377\377\377\377\020\001\000\000rest' >data.arrow
+learn_from=data.arrow
+train 3 bad
+has 'data.arrow: this is an Arrow stream' err
+learn_from=asked.jsonl
+train 0 one --max-steps 1
+has 'asked.jsonl: 1 pair in 1 record; ' err
+train 0 one --max-steps 1
+has 'the 1 step was done before' err
+train 3 bad --max-length 2
+has 'asked.jsonl: none of 1 records can be used: 1 have a text of more than 2 tokens (max_length)' err
+! grep -q '0 have' err || fail 'reasons that no record has'
+learn_from=pairs.jsonl
 train 3 bad --eval nope.jsonl
 has 'nope.jsonl: No such file or directory' err
 train 2 bad --best eval_wheels --eval first.jsonl
