@@ -290,6 +290,18 @@ printf '\377\377\377\377\020\001\000\000rest' >data.arrow
 learn_from=data.arrow
 train 3 bad
 has 'data.arrow: this is an Arrow stream' err
+echo '{"messages":[{"role":"user","content":"Hot?"},{"role":"assistant","content":"Yes."}],
+    "rejected_messages":[{"role":"user","content":"Hot?"},{"role":"assistant","content":"No."}]}' | tr -d '\n' >swift.jsonl
+learn_from=swift.jsonl
+train 3 bad --chat-format chatml
+has 'the chosen conversation is in "messages", and "rejected_messages" is not read; ' err
+fields=$(sed -n 's/.* with --fields \([a-z_=,]*\), they are a pair/\1/p' err)
+train 0 swift --chat-format chatml --fields "$fields" --max-steps 1
+cmp -s swift/adapter_model.safetensors talks/adapter_model.safetensors || fail 'the rows of ms-swift are another pair'
+sed 's/"rejected_messages":.*/"rejected_response":"No."}/' swift.jsonl >response.jsonl
+learn_from=response.jsonl
+train 3 bad --chat-format chatml
+has 'expected two whole conversations, "chosen" and "rejected", or a "prompt" and two answers' err
 learn_from=asked.jsonl
 train 0 one --max-steps 1
 has 'asked.jsonl: 1 pair in 1 record; ' err
