@@ -247,6 +247,9 @@ static gd_status note_pooled(gd_training *t, gd_error *err)
 {
     const gd_train_set *set = &t->data.train.pairs.set;
     const uint32_t id = set->texts[0].ids[set->pooled[0]];
+    const gd_special_ids *special = &t->model->encoder.special;
+    const bool skipped = t->model->encoder.add_eos != GD_ADD_EOS_NEVER && special->has_pad && special->has_eos &&
+                         special->pad == special->eos;
     const char *token = gd_tokenizer_token(t->model->encoder.tokenizer, id);
     gd_buf quoted = { 0 };
     const char *text;
@@ -256,8 +259,11 @@ static gd_status note_pooled(gd_training *t, gd_error *err)
     text = gd_buf_cstr(&quoted);
     rc = text ? gd_notes_add(&t->notes, err,
                              "the head reads each text at its last token that is not padding; in the first text, this "
-                             "is token %u of %zu, %.100s (id %u)",
-                             set->pooled[0] + 1, set->texts[0].len, text, id)
+                             "is token %u of %zu, %.100s (id %u)%s",
+                             set->pooled[0] + 1, set->texts[0].len, text, id,
+                             skipped ? "; the end-of-sequence token that add_eos appends is the pad token, too, so the "
+                                       "score is read before it"
+                                     : "")
               : gd_fail_memory(err, quoted.len);
     gd_buf_free(&quoted);
     return rc;

@@ -139,6 +139,24 @@ static gd_status check_modules(const gd_training *t, gd_error *err)
     return rc;
 }
 
+/* Takes the adapter's values. If they don't fit the model, that may follow from another base. */
+static gd_status take_values(gd_training *t, const char *dir, gd_error *err)
+{
+    gd_error why = { 0 };
+    gd_notes aside = { 0 };
+    gd_status rc = check_modules(t, &why);
+
+    if (!rc)
+        rc = gd_tuning_import(&t->tuning, t->model->plan, t->init, &why);
+    if (rc == GD_EFORMAT &&
+        gd_advise_base(&aside, t->init, dir, t->settings.model.model, t->model->config, NULL) == GD_OK && aside.count)
+        (void)gd_fail(err, rc, "%s, and that has other modules or sizes", aside.text[0]);
+    if (rc)
+        (void)gd_fail(err, rc, "%s", why.text);
+    gd_notes_free(&aside);
+    return rc;
+}
+
 /* The head as the adapter leaves it: its own, or the base's, to which it may add LoRA. */
 static gd_status begin_head(gd_training *t, gd_error *err)
 {
@@ -213,13 +231,11 @@ static gd_status begin_with(gd_training *t, const char *dir, gd_error *err)
 
     if (!rc)
         rc = gd_adapter_open(&t->init, dir, plan->head, err);
-    if (!rc)
-        rc = check_modules(t, err);
     if (!rc && gd_adapter_embedding(t->init))
         rc = gd_fail(err, GD_EUNSUPPORTED, "%s: the adapter holds an embedding, which can't be trained",
                      gd_adapter_path(t->init));
     if (!rc)
-        rc = gd_tuning_import(&t->tuning, plan, t->init, err);
+        rc = take_values(t, dir, err);
     if (!rc)
         rc = begin_head(t, err);
     if (!rc)

@@ -311,6 +311,18 @@ train 3 bad --max-length 2
 has 'asked.jsonl: none of 1 records can be used: 1 have a text of more than 2 tokens (max_length)' err
 ! grep -q '0 have' err || fail 'reasons that no record has'
 learn_from=pairs.jsonl
+cp -r found llama-lora
+sed -i 's/"base_model_name_or_path": "[^"]*"/"base_model_name_or_path": "some-llama"/' llama-lora/adapter_config.json
+"$guerdon" train --model "$data/gemma2" --train pairs.jsonl --init-adapter llama-lora --output bad >out 2>err
+has 'the adapter was trained on "some-llama" (base_model_name_or_path), but the model is ' err
+cp -r "$base" padded
+sed 's/"pad_token_id": *[0-9]*,//; s/"eos_token_id": *\([0-9]*\)/"eos_token_id": \1, "pad_token_id": \1/' "$base/config.json" >padded/config.json
+base=padded
+train 0 plan --dry-run --add-eos auto
+has 'the end-of-sequence token that add_eos appends is the pad token, too, so the score is read before it' out
+train 0 plan --dry-run
+! grep -q 'add_eos appends' out || fail 'a word about an end-of-sequence token that is not appended'
+base=$own
 train 3 bad --eval nope.jsonl
 has 'nope.jsonl: No such file or directory' err
 train 2 bad --best eval_wheels --eval first.jsonl
