@@ -47,12 +47,31 @@ static void to_f32(gd_dtype type, const unsigned char *from, size_t n, float *to
         to[i] = get(type, from + i * size);
 }
 
+/* Sixteen at a time: with a length known to the compiler it is several times as fast. */
+static void round_f32(const unsigned char *from, size_t n, gd_bf16 *to)
+{
+    float part[16];
+    size_t i = 0;
+
+    for (; i + 16 <= n; i += 16) {
+        memcpy(part, from + i * sizeof(float), sizeof part);
+        for (size_t j = 0; j < 16; j++)
+            to[i + j] = gd_bf16_from_f32(part[j]);
+    }
+    for (; i < n; i++)
+        to[i] = gd_bf16_from_f32(get(GD_F32, from + i * sizeof(float)));
+}
+
 static void to_bf16(gd_dtype type, const unsigned char *from, size_t n, gd_bf16 *to)
 {
     const size_t size = gd_dtype_size(type);
 
     if (n && type == GD_BF16) {
         memcpy(to, from, n * 2);
+        return;
+    }
+    if (type == GD_F32) {
+        round_f32(from, n, to);
         return;
     }
     for (size_t i = 0; i < n; i++)

@@ -37,6 +37,7 @@ struct gd_loader {
     struct part *parts; /* the job: the stage being filled */
     size_t part_count, part_room;
     size_t pieces;
+    bool reads_file;    /* a piece comes from a mapped file */
     atomic_size_t next; /* the first piece that no thread has taken */
 
     pthread_t thread;
@@ -134,6 +135,7 @@ static gd_status add_part(gd_loader *loader, gd_weight *weight, const gd_view *v
         return gd_fail_memory(err, (loader->part_count + 1) * sizeof *loader->parts);
     loader->parts[loader->part_count++] = (struct part){ weight, view, loader->pieces, count };
     loader->pieces += count;
+    loader->reads_file |= view->mapped;
     return GD_OK;
 }
 
@@ -209,6 +211,7 @@ static gd_status start(gd_loader *loader, size_t visit, gd_error *err)
     gd_status rc = GD_OK;
 
     loader->part_count = loader->pieces = 0;
+    loader->reads_file = false;
     for (size_t s = at->first_step; !rc && s < at->first_step + at->step_count; s++)
         rc = make_weights(loader, &loader->bound[s], forms, borrow, &borrowed, err);
     if (state->weights == ABSENT)
@@ -268,7 +271,7 @@ gd_status gd_loader_next(gd_loader *loader, gd_error *err)
     gd_status rc;
 
     finish(loader);
-    if (loader->pieces)
+    if (loader->pieces && loader->reads_file)
         release_all(loader);
     rc = start(loader, visit, err);
     if (rc)
