@@ -48,7 +48,7 @@ const cli_alias cli_aliases[] = {
     { "full-finetuning full-finetune full-fine-tuning full-parameter", "full", "false", NULL },
     { "lora-dropout rank-dropout dropout", NULL, "0|0.0|0.00",
       "dropout is not supported; TRL's RewardTrainer turns it off, too" },
-    { "disable-dropout", NULL, "true", "dropout is not supported" },
+    { "disable-dropout", NULL, "true", "there is no dropout, which is not supported: leave it out" },
     { "use-dora dora", NULL, "false", "DoRA is not supported" },
     { "use-rslora rslora", NULL, "false",
       "rsLoRA is not supported; --lora-alpha times the square root of --lora-r is the same" },
@@ -95,6 +95,7 @@ const cli_alias cli_aliases[] = {
     { "l2 wd", "weight-decay", NULL, NULL },
     { "max-grad-norm max-norm grad-clip gradient-clipping clip-grad-norm", "clip", NULL, NULL },
     { "center-rewards-coefficient", "center-rewards", NULL, NULL },
+    { "beta", NULL, NULL, "a pair's loss is of the plain difference of its scores: leave it out" },
     { "label-smoothing label-smoothing-factor", NULL, "0|0.0", "label smoothing is not supported" },
     { "neftune-noise-alpha", NULL, "0", "NEFTune is not supported" },
     { "random-seed data-seed", "seed", NULL, NULL },
@@ -174,4 +175,24 @@ const cli_alias *cli_alias_find(const char *typed)
         if (is_listed(cli_aliases[i].theirs, typed))
             return &cli_aliases[i];
     return NULL;
+}
+
+/* Whether one of the words "a|b" up to a slash is `text`, in whatever case. */
+static bool is_among(const char *words, const char *text)
+{
+    char word[32];
+
+    for (const char *p = words; p && *p && *p != '/'; p += strcspn(p, "|/"), p += *p == '|') {
+        (void)snprintf(word, sizeof word, "%.*s", (int)strcspn(p, "|/"), p);
+        if (cli_same_name(word, text))
+            return true;
+    }
+    return false;
+}
+
+bool cli_alias_is_done(const cli_alias *alias, const char *value, bool full)
+{
+    const char *slash = alias->same ? strchr(alias->same, '/') : NULL;
+
+    return is_among(slash && full ? slash + 1 : alias->same, value);
 }

@@ -47,9 +47,15 @@ int cli_show(const char *json, int raw);
 int cli_train_show_plan(const char *json);
 int cli_train_show_result(const char *json, const char *output);
 
-/* Of such a run: its max_length, and in *too_long how many records of the first set to evaluate on, or else of the
- * training data, have a longer text. */
-unsigned long long cli_train_length(const char *json, unsigned long long *too_long);
+/* What such a run means for the commands that come next. */
+typedef struct cli_train_end {
+    unsigned long long length; /* its max_length */
+    unsigned long long
+        too_long; /* records of the first set to evaluate on, or of the training data, with a longer text */
+    bool best;    /* the folder best is there */
+} cli_train_end;
+
+cli_train_end cli_train_end_of(const char *json);
 
 /* message.c */
 
@@ -88,8 +94,16 @@ extern const cli_alias cli_aliases[];
 extern const size_t cli_alias_count;
 const cli_alias *cli_alias_find(const char *typed);
 
+/* Whether the value asks for what is done anyway; `full`: every weight learns. */
+bool cli_alias_is_done(const cli_alias *alias, const char *value, bool full);
+
 /* Whether two names differ only in case, and in - and _. */
 bool cli_same_name(const char *a, const char *b);
+
+/* find_flag.c: the command's flag of this name, which ends at a =, or NULL; and a sentence that says what such a name,
+ * perhaps with a value, means here. */
+const cli_flag *cli_flag_named(const cli_command *command, const char *typed);
+void cli_flag_refuse(const cli_command *command, const char *name, const char *value, bool full);
 
 /* hints.c: what a flag that others call `typed` is called here, or NULL. */
 const char *cli_hint(const char *typed);

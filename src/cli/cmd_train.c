@@ -66,12 +66,12 @@ static void put_flag(const char *name, const char *value)
     put_word(value);
 }
 
-/* The beginning that they have in common. */
-static void begin_command(const cli_settings *settings, const char *command)
+/* The beginning that they have in common. `trained` is the directory to use. */
+static void begin_command(const cli_settings *settings, const char *command, const char *trained)
 {
     fprintf(stderr, "    guerdon %s", command);
-    put_flag("model", settings->full ? settings->output : settings->options.model);
-    put_flag("adapter", settings->full ? NULL : settings->output);
+    put_flag("model", settings->full ? trained : settings->options.model);
+    put_flag("adapter", settings->full ? NULL : trained);
 }
 
 /* Data, and how to read and compute it. */
@@ -95,26 +95,35 @@ static const char *data_of(const cli_settings *settings)
     return strcmp(data, "-") ? data : "FILE"; /* standard input is read by now */
 }
 
-/* OUT-merged for OUT/. */
-static void put_merged(const char *output)
+/* OUT-merged for OUT/; freed by the caller, NULL for lack of memory. */
+static char *with_ending(const char *output, const char *ending)
 {
     size_t len = strlen(output);
-    char *path = malloc(len + sizeof "-merged");
+    char *path = malloc(len + strlen(ending) + 1);
 
     while (len > 1 && output[len - 1] == '/')
         len--;
     if (path) {
         memcpy(path, output, len);
-        memcpy(path + len, "-merged", sizeof "-merged");
-        put_flag("output", path);
+        memcpy(path + len, ending, strlen(ending) + 1);
     }
-    free(path);
+    return path;
+}
+
+static void put_merging(const cli_settings *settings, const char *trained)
+{
+    char *merged = with_ending(settings->output, "-merged");
+
+    begin_command(settings, "merge", trained);
+    put_flag("output", merged);
+    (void)putc('\n', stderr);
+    free(merged);
 }
 
 /* What was left out of the run for its length is left out here, too. */
-static void put_scoring(const cli_settings *settings, const char *command, bool drop)
+static void put_scoring(const cli_settings *settings, const char *command, const char *trained, bool drop)
 {
-    begin_command(settings, command);
+    begin_command(settings, command, trained);
     put_reading(settings, data_of(settings));
     put_flag("truncate", drop ? "drop" : NULL);
     (void)putc('\n', stderr);
@@ -122,38 +131,70 @@ static void put_scoring(const cli_settings *settings, const char *command, bool 
 
 static void show_next(const cli_settings *settings, const char *json)
 {
-    unsigned long long too_long;
-    const unsigned long long length = cli_train_length(json, &too_long);
+    const cli_train_end end = cli_train_end_of(json);
+    char *best = end.best ? with_ending(settings->output, "/best") : NULL;
+    const char *trained = best ? best : settings->output;
 
-    fprintf(stderr, "to score with it%s evaluate it%s%s\n", settings->full ? " or" : ",",
+    fprintf(stderr, "to score with %s%s evaluate it%s%s\n", best ? "the best" : "it", settings->full ? " or" : ",",
             settings->evals.count ? "" : " (here on the training data, which says little)",
             settings->full ? ":" : ", or merge it into the model:");
-    put_scoring(settings, "score", too_long);
-    put_scoring(settings, "eval", too_long);
-    if (!settings->full) {
-        begin_command(settings, "merge");
-        put_merged(settings->output);
-        (void)putc('\n', stderr);
-    }
-    if (settings->options.max_length || too_long)
+    put_scoring(settings, "score", trained, end.too_long);
+    put_scoring(settings, "eval", trained, end.too_long);
+    if (!settings->full)
+        put_merging(settings, trained);
+    if (settings->options.max_length || end.too_long)
         fprintf(stderr, "texts of more than %llu tokens, its max_length, need --truncate or a larger --max-length\n",
-                length);
+                end.length);
+    free(best);
 }
 
 /* ---- the run ---- */
 
-/* The shell may have expanded a pattern. */
-static const char *several(const cli_settings *settings)
+static bool ends_with(const char *text, const char *ending)
 {
+    const size_t len = strlen(text), n = strlen(ending);
+
+    return len >= n && !strcmp(text + len - n, ending);
+}
+
+/* Says what a word that is no flag was probably meant to be; the shell may have expanded a pattern. */
+static void refuse_word(const cli_settings *settings, const char *command, const char *word)
+{
+    const char *targets = settings->train.lora_targets;
     struct stat sb;
 
-    return settings->train.train && !stat(settings->texts[0], &sb) ? "; " CLI_SEVERAL("train") : "";
+    if (ends_with(word, ".yaml") || ends_with(word, ".yml"))
+        cli_say("%s takes only flags, not %s; --recipe %s?", command, word, word);
+    else if (!strcmp(word, "true") || !strcmp(word, "false"))
+        cli_say("%s takes only flags, not %s; a switch such as --full has no value", command, word);
+    else if (targets && ends_with(word, "_proj"))
+        cli_say("%s takes only flags, not %s; names of modules have commas between them: --lora-targets %s,%s", command,
+                word, targets, word);
+    else
+        cli_say("%s takes only flags, not %s%s", command, word,
+                settings->train.train && !stat(word, &sb) ? "; " CLI_SEVERAL("train") : "");
+}
+
+/* Other programs take a share of the training data. */
+static int check_evals(const cli_settings *settings)
+{
+    for (size_t i = 0; i < settings->evals.count; i++) {
+        const char *value = settings->evals.values[i];
+        struct stat sb;
+
+        if (*value && !value[strspn(value, "0123456789.")] && stat(value, &sb)) {
+            cli_say("--eval=%s: expected a file: evaluation takes data of its own, not a share of the training data",
+                    value);
+            return CLI_USAGE;
+        }
+    }
+    return CLI_OK;
 }
 
 static int check(const cli_settings *settings, const char *command, bool writes)
 {
     if (settings->text_count) {
-        cli_say("%s takes only flags, not %s%s", command, settings->texts[0], several(settings));
+        refuse_word(settings, command, settings->texts[0]);
         return CLI_USAGE;
     }
     if (!settings->options.model)
@@ -163,7 +204,7 @@ static int check(const cli_settings *settings, const char *command, bool writes)
     else if (!settings->output && writes)
         cli_say("--output is missing: --output DIR");
     else
-        return CLI_OK;
+        return check_evals(settings);
     return CLI_USAGE;
 }
 

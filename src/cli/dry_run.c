@@ -1,5 +1,4 @@
 /* dry_run.c - what --dry-run prints: what a run would take. */
-#include "base/json.h"
 #include "cli/run.h"
 
 #include <string.h>
@@ -51,7 +50,7 @@ static void show_work(const json_t *report)
            json_is_true(json_object_get(report, "streamed")) ? ", each of which reads the weights again" : "");
 }
 
-static void show_time(const json_t *report)
+void cli_show_seconds(const json_t *report)
 {
     const double seconds = json_number_value(json_object_get(report, "seconds"));
 
@@ -61,8 +60,10 @@ static void show_time(const json_t *report)
         printf("time            about %.0f seconds", seconds);
     else if (seconds < 7200)
         printf("time            about %.0f minutes", seconds / 60);
-    else
+    else if (seconds < 4 * 86400)
         printf("time            about %.1f hours", seconds / 3600);
+    else
+        printf("time            about %.0f days", seconds / 86400);
     printf(" with %llu thread%s, and that of reading the weights\n", whole(report, "threads"),
            whole(report, "threads") == 1 ? "" : "s");
 }
@@ -84,7 +85,7 @@ gd_status cli_dry_run_show(gd_model *model, const gd_summary *summary, gd_error 
     printf("memory          %.1f MiB for weights and batches (%s)\n",
            json_number_value(json_object_get(report, "memory_bytes")) / 0x1p20,
            json_is_true(json_object_get(report, "streamed")) ? "weights streamed" : "weights stay");
-    show_time(report);
+    cli_show_seconds(report);
     json_decref(report);
     return GD_OK;
 }

@@ -5,52 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The name of the index-th flag of `context`, a command, to find the one that was mistyped. */
-static const char *flag_name(const void *context, size_t index)
-{
-    const cli_command *command = context;
-
-    for (size_t i = 0; i < cli_flag_count; i++)
-        if ((cli_flags[i].commands & command->bit) && index-- == 0)
-            return cli_flags[i].name;
-    return NULL;
-}
-
-/* What a flag of another program that trains is called here. */
-static void say_alias(const char *typed, const cli_alias *alias)
-{
-    if (alias->ours)
-        cli_say("train has no flag --%s; it is called --%s here%s%s", typed, alias->ours, alias->why ? ": " : "",
-                alias->why ? alias->why : "");
-    else
-        cli_say("train has no flag --%s; %s", typed, alias->why);
-}
-
-/* The flag called name[0..len), or NULL after reporting that there is none. */
-static const cli_flag *find_flag(const cli_command *command, const char *name, size_t len)
-{
-    char typed[64];
-    const char *guess;
-
-    for (size_t i = 0; i < cli_flag_count; i++)
-        if ((cli_flags[i].commands & command->bit) && strlen(cli_flags[i].name) == len &&
-            !memcmp(cli_flags[i].name, name, len))
-            return &cli_flags[i];
-    (void)snprintf(typed, sizeof typed, "%.*s", len < sizeof typed ? (int)len : (int)sizeof typed - 1, name);
-    guess = cli_closest(typed, flag_name, command);
-    if ((command->bit & CLI_CMD_TRAIN) && cli_alias_find(typed))
-        say_alias(typed, cli_alias_find(typed));
-    else if (cli_hint(typed))
-        cli_say("%s has no flag --%s; %s", command->name, typed, cli_hint(typed));
-    else if (guess)
-        cli_say("%s has no flag --%s; did you mean --%s?", command->name, typed, guess);
-    else
-        cli_say("%s has no flag --%s; guerdon %s --help lists them", command->name, typed, command->name);
-    return NULL;
-}
-
 /* The value of argv[*at], which is `flag`: after its =, or else the next argument, to which *at then moves. */
-static int take_value(const char **value, const cli_flag *flag, int argc, char **argv, int *at)
+static int take_value(const char **value, const cli_command *command, const cli_flag *flag, int argc, char **argv,
+                      int *at)
 {
     const char *equals = strchr(argv[*at], '=');
 
@@ -61,9 +18,15 @@ static int take_value(const char **value, const cli_flag *flag, int argc, char *
     }
     if (flag->kind == CLI_SWITCH)
         return CLI_OK;
+    if (!equals && *at + 1 < argc && !strncmp(argv[*at + 1], "--", 2) && cli_flag_named(command, argv[*at + 1] + 2)) {
+        cli_say("--%s needs a value, but the flag %s follows: --%s %s", flag->name, argv[*at + 1], flag->name,
+                flag->value);
+        return CLI_USAGE;
+    }
     if (!equals && *at + 1 < argc && !strncmp(argv[*at + 1], "--", 2)) {
         cli_say("--%s needs a value, but %s follows; write --%s=%s if that is the value", flag->name, argv[*at + 1],
                 flag->name, argv[*at + 1]);
+        ++*at;
         return CLI_USAGE;
     }
     if (!equals && *at + 1 < argc)
@@ -97,15 +60,21 @@ static int parse_flag(cli_settings *settings, const cli_command *command, int ar
         cli_say("%s is not a flag: flags begin with --, and a text that begins with - goes after --", argv[*at]);
         return CLI_USAGE;
     }
-    flag = find_flag(command, name, strcspn(name, "="));
-    if (!flag)
+    flag = cli_flag_named(command, name);
+    if (!flag) {
+        const char *follows = *at + 1 < argc && argv[*at + 1][0] != '-' ? argv[*at + 1] : NULL;
+
+        value = strchr(name, '=') ? strchr(name, '=') + 1 : follows;
+        *at += value && value == follows; /* most flags have values: this one is none of the texts */
+        cli_flag_refuse(command, name, value, settings->full);
         return CLI_USAGE;
+    }
     if (given->flag[flag - cli_flags] && flag->kind != CLI_SWITCH && flag->kind != CLI_LIST) {
         cli_say("--%s is given twice%s", flag->name, several(flag));
         return CLI_USAGE;
     }
     given->flag[flag - cli_flags] = 1;
-    if (take_value(&value, flag, argc, argv, at))
+    if (take_value(&value, command, flag, argc, argv, at))
         return CLI_USAGE;
     return cli_set(settings, flag, value, &here);
 }
@@ -181,11 +150,13 @@ static int add_recipe(cli_settings *settings, const cli_command *command, cli_gi
     return settings->recipe ? cli_recipe_read(settings, given) : CLI_OK;
 }
 
+/* A command line for another program has many flags to change: all mistakes are reported, and not one a run. */
 static int parse_arguments(cli_settings *settings, const cli_command *command, int argc, char **argv, cli_given *given)
 {
-    int ended = 0;
+    enum { MISTAKES = 40 };
+    int ended = 0, mistakes = 0;
 
-    for (int at = 0; at < argc && !settings->help; at++) {
+    for (int at = 0; at < argc && !settings->help && mistakes < MISTAKES; at++) {
         char *arg = argv[at];
 
         if (ended || arg[0] != '-' || !arg[1])
@@ -194,10 +165,10 @@ static int parse_arguments(cli_settings *settings, const cli_command *command, i
             ended = 1;
         else if (!strcmp(arg, "--help") || !strcmp(arg, "-h"))
             settings->help = 1; /* show help, whatever else is wrong */
-        else if (parse_flag(settings, command, argc, argv, &at, given))
-            return CLI_USAGE;
+        else
+            mistakes += parse_flag(settings, command, argc, argv, &at, given) != CLI_OK;
     }
-    return CLI_OK;
+    return mistakes ? CLI_USAGE : CLI_OK;
 }
 
 /* "never" wins over what an adapter was trained with; no flag doesn't. */

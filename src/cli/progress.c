@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
@@ -133,6 +134,20 @@ static void describe_step(char text[160], const gd_train_report *step)
         append(text, "  %s left", cli_time(time, step->seconds_left));
 }
 
+/* For a file, which is read later. */
+static void print_step(cli_progress *bar, const gd_train_report *step)
+{
+    enum { LINES = 20 };
+    const bool due = step->step == 1 || step->step * LINES / step->steps > bar->told * LINES / step->steps;
+    char text[160];
+
+    if (step->note || step->to_score || step->step == bar->told || step->step == step->steps || !due)
+        return;
+    bar->told = step->step;
+    describe_step(text, step);
+    fprintf(stderr, "%s\n", text);
+}
+
 /* The bar gets what the rest leaves of the line, which must not wrap. */
 void cli_progress_train(cli_progress *bar, const gd_train_report *step)
 {
@@ -140,6 +155,8 @@ void cli_progress_train(cli_progress *bar, const gd_train_report *step)
     char text[160];
     int cells;
 
+    if (!bar->shown && bar->summary && step->steps)
+        print_step(bar, step);
     if (!bar->shown || !step->steps || t - bar->last < REDRAW_SECONDS)
         return;
     bar->last = t;

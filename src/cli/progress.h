@@ -10,6 +10,7 @@ typedef struct cli_progress {
     int rateless;       /* some tokens may not be this run's work, but an earlier one's, whose time is unknown */
     int drawn;          /* a bar is on the line now */
     double start, last; /* seconds on a monotonic clock: start of the run, last drawing */
+    uint64_t told;      /* the last step of a training run that has a line of its own */
 } cli_progress;
 
 void cli_progress_start(cli_progress *bar);
@@ -23,11 +24,8 @@ void cli_progress_step(cli_progress *bar, const char *what, double done, double 
 /* The same for a run measured in bytes. */
 void cli_progress_bytes(cli_progress *bar, const char *what, uint64_t done, uint64_t total);
 
-/* The same for a training run. */
+/* The same for a training run. Where no bar is shown, the first step and every twentieth part of all have a line. */
 void cli_progress_train(cli_progress *bar, const gd_train_report *step);
-
-/* "trained 128 steps in 1:23: loss ..." */
-void cli_progress_trained(const cli_progress *bar, const gd_train_report *last);
 
 /* Erases the bar. */
 void cli_progress_clear(cli_progress *bar);

@@ -77,7 +77,10 @@ static bool is_empty(const gd_yaml_node *node)
 static int check_single(const struct reading *r, const gd_yaml_node *key, const gd_yaml_node *node)
 {
     if (node->kind == GD_YAML_LIST)
-        return fail_at(r, node, key->text, " is a list, but a single value is expected");
+        return fail_at(r, node, key->text,
+                       strcmp(key->text, "train") ? " is a list, but a single value is expected"
+                                                  : " is a list, but a single value is expected; for several files, it "
+                                                    "is a pattern in quotes: 'data/*.jsonl' or '{a,b}.jsonl'");
     if (node->kind == GD_YAML_MAP)
         return fail_at(r, node, key->text, " is a mapping, but a single value is expected");
     if (is_empty(node))
@@ -161,19 +164,6 @@ static int set_key(struct reading *r, const cli_flag *flag, const gd_yaml_node *
     return status ? status : set_at(r, flag, key, value, value->text);
 }
 
-/* Whether one of the words "a|b" up to a slash is `text`, in whatever case. */
-static bool is_among(const char *words, const char *text)
-{
-    char word[32];
-
-    for (const char *p = words; p && *p && *p != '/'; p += strcspn(p, "|/"), p += *p == '|') {
-        (void)snprintf(word, sizeof word, "%.*s", (int)strcspn(p, "|/"), p);
-        if (cli_same_name(word, text))
-            return true;
-    }
-    return false;
-}
-
 /* A recipe can't name another, nor ask for help. */
 static bool is_key(const cli_flag *flag)
 {
@@ -216,11 +206,9 @@ static bool trains_all(const struct reading *r)
 static int refuse_alias(const struct reading *r, const gd_yaml_node *key, const cli_alias *alias)
 {
     const gd_yaml_node *value = value_of(key);
-    const char *slash = alias->same ? strchr(alias->same, '/') : NULL;
-    const char *same = slash && trains_all(r) ? slash + 1 : alias->same;
     char sentence[512], room[64];
 
-    if (value->kind == GD_YAML_SCALAR && is_among(same, value->text))
+    if (value->kind == GD_YAML_SCALAR && cli_alias_is_done(alias, value->text, trains_all(r)))
         (void)snprintf(sentence, sizeof sentence, ": %s is what is done anyway: leave it out", value->text);
     else if (alias->ours)
         (void)snprintf(sentence, sizeof sentence, " is called %s here%s%s", as_key(room, alias->ours),

@@ -2,6 +2,7 @@
 #ifndef GD_CLI_RUN_H
 #define GD_CLI_RUN_H
 
+#include "base/json.h"
 #include "cli/cli.h"
 #include "cli/progress.h"
 
@@ -44,6 +45,9 @@ gd_status cli_run_close(cli_run *run, gd_model *model, gd_status rc, const gd_su
 
 /* dry_run.c: prints what gd_dry_run_report() says. */
 gd_status cli_dry_run_show(gd_model *model, const gd_summary *summary, gd_error *err);
+
+/* The line of a plan about "seconds" and "threads", also of a training run. */
+void cli_show_seconds(const json_t *report);
 
 /* Prints the summary and the error, if any; returns the exit status. */
 int cli_run_end(cli_run *run, const char *done, gd_status rc, const gd_summary *summary, const gd_error *err);

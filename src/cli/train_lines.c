@@ -1,7 +1,5 @@
 /* train_lines.c - what gd_train() says in JSON, as lines: the plan of a run, and its end. */
-#include "cli/cli.h"
-
-#include "base/json.h"
+#include "cli/run.h"
 
 #include <string.h>
 
@@ -105,6 +103,7 @@ int cli_train_show_plan(const char *json)
     show_evals(part(run, "evals"));
     show_steps(plan, run);
     show_memory(plan);
+    cli_show_seconds(plan);
     json_array_foreach(part(plan, "notes"), i, note) {
         (void)fputs(i ? "                " : "notes           ", stdout);
         cli_print(stdout, json_string_value(note));
@@ -145,18 +144,25 @@ static void show_best(const json_t *best, bool full, const char *output)
 static void show_done(const json_t *result)
 {
     const unsigned long long steps = whole(result, "steps"), before = whole(result, "resumed_from");
-    const json_t *last = part(result, "last");
+    const json_t *recent = part(result, "recent");
+    const unsigned long long window = whole(recent, "steps");
     char number[CLI_NUMBER_ROOM], time[CLI_NUMBER_ROOM];
 
-    fprintf(stderr, before < steps ? "trained %s step%s" : "all %s step%s were done before", cli_number(number, steps),
-            steps == 1 ? "" : "s");
+    fprintf(stderr,
+            before < steps ? "trained %s step%s"
+            : steps == 1   ? "the %s step%s was done before"
+                           : "all %s step%s were done before",
+            cli_number(number, steps), steps == 1 ? "" : "s");
     if (before && before < steps)
         fprintf(stderr, ", %s of them now,", cli_number(number, steps - before));
     if (before < steps)
         fprintf(stderr, " in %s", cli_time(time, number_of(result, "seconds")));
-    if (json_is_object(last))
-        fprintf(stderr, "; in the last one, loss %.4f, accuracy %.3f", number_of(last, "loss"),
-                number_of(last, "accuracy"));
+    if (window > 1)
+        fprintf(stderr, "; mean of the last %llu: loss %.4f, accuracy %.3f", window, number_of(recent, "loss"),
+                number_of(recent, "accuracy"));
+    else
+        fprintf(stderr, "; in the last one, loss %.4f, accuracy %.3f", number_of(recent, "loss"),
+                number_of(recent, "accuracy"));
     (void)putc('\n', stderr);
 }
 
@@ -188,20 +194,20 @@ int cli_train_show_result(const char *json, const char *output)
     return CLI_OK;
 }
 
-unsigned long long cli_train_length(const char *json, unsigned long long *too_long)
+cli_train_end cli_train_end_of(const char *json)
 {
+    cli_train_end end = { 0 };
     gd_error err = { GD_OK, "" };
     json_t *result;
     const json_t *run, *eval;
-    unsigned long long length;
 
-    *too_long = 0;
     if (read_result(&result, json, &err))
-        return 0;
+        return end;
     run = part(result, "run");
     eval = json_array_get(part(run, "evals"), 0);
-    *too_long = whole(eval ? eval : part(run, "data"), "too_long");
-    length = whole(part(run, "settings"), "max_length");
+    end.length = whole(part(run, "settings"), "max_length");
+    end.too_long = whole(eval ? eval : part(run, "data"), "too_long");
+    end.best = json_is_object(part(result, "best"));
     json_decref(result);
-    return length;
+    return end;
 }

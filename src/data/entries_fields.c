@@ -34,6 +34,8 @@ const gd_field_alias gd_field_aliases[GD_FIELD_ALIASES] = {
     { "dispreferred", "rejected" },
     { "chosen_response", "chosen" },
     { "rejected_response", "rejected" },
+    { "rejected_message", "rejected" },
+    { "rejected_messages", "rejected" },
     { "better", "chosen" },
     { "worse", "rejected" },
     { "win", "chosen" },

@@ -15,7 +15,7 @@ extern const char *const gd_field_names[GD_FIELD_COUNT];
 typedef struct gd_field_alias {
     const char *theirs, *ours;
 } gd_field_alias;
-enum { GD_FIELD_ALIASES = 29, GD_FIELD_QUESTIONS = 4 }; /* the first ones may hold the question of a pair */
+enum { GD_FIELD_ALIASES = 31, GD_FIELD_QUESTIONS = 4 }; /* the first ones may hold the question of a pair */
 extern const gd_field_alias gd_field_aliases[GD_FIELD_ALIASES];
 
 typedef struct gd_fields {

@@ -88,6 +88,11 @@ static gd_status refuse_others(const gd_stream *s, gd_error *err)
         { "ARROW1", "this is an Arrow file, which this version does not read; convert it to JSON lines" },
     };
 
+    if (s->len >= 8 && memcmp(s->in, "\xff\xff\xff\xff", 4) == 0 && s->in[7] == 0) /* then a length */
+        return gd_fail(err, GD_EUNSUPPORTED,
+                       "%s: this is an Arrow stream, as Hugging Face Datasets keeps them, which this version does not "
+                       "read; convert it to JSON lines with load_from_disk(..).to_json(..)",
+                       s->name);
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         const size_t n = strlen(others[i].magic);
 
@@ -112,6 +117,22 @@ static gd_status look_at_magic(gd_stream *s, gd_error *err)
     return s->state ? GD_OK : gd_fail_memory(err, IN_ROOM);
 }
 
+/* What the caller probably meant by a directory. */
+static gd_status refuse_directory(const gd_stream *s, gd_error *err)
+{
+    static const char *const of_datasets[] = { "dataset_info.json", "dataset_dict.json", "state.json" };
+
+    for (size_t i = 0; i < sizeof of_datasets / sizeof of_datasets[0]; i++)
+        if (faccessat(s->fd, of_datasets[i], F_OK, 0) == 0)
+            return gd_fail(
+                err, GD_EUNSUPPORTED,
+                "%s: this is a directory of Hugging Face Datasets, which this version does not read; convert "
+                "it to JSON lines with load_from_disk(..).to_json(..)",
+                s->name);
+    return gd_fail(err, GD_EIO, "%s: this is a directory; expected a file, or a pattern such as '%s/*.jsonl'", s->name,
+                   s->name);
+}
+
 static gd_status open_file(gd_stream *s, const char *path, gd_error *err)
 {
     struct stat sb;
@@ -121,7 +142,7 @@ static gd_status open_file(gd_stream *s, const char *path, gd_error *err)
     if (s->fd < 0 || fstat(s->fd, &sb) < 0)
         return gd_fail(err, GD_EIO, "%s: %s", s->name, strerror(errno));
     if (S_ISDIR(sb.st_mode))
-        return gd_fail(err, GD_EIO, "%s: this is a directory; expected a file", s->name);
+        return refuse_directory(s, err);
     if (!S_ISREG(sb.st_mode))
         return GD_OK;
     s->total = (uint64_t)sb.st_size;

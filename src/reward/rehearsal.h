@@ -21,6 +21,10 @@ void gd_rehearsal_clear(gd_rehearsal *rehearsal);
 
 gd_status gd_rehearsal_text(gd_rehearsal *rehearsal, size_t tokens, gd_error *err);
 
+/* *seconds becomes what an operation of the model's matrix products takes, going by one product that is measured; 0 if
+ * the checkpoint has none of them under its own name. */
+gd_status gd_rehearsal_speed(const gd_model *model, const gd_engine *engine, double *seconds, gd_error *err);
+
 /* *seconds becomes about what the model's matrix products would take for the rows and texts counted, going by one
  * product that is measured. */
 gd_status gd_rehearsal_seconds(const gd_model *model, double *seconds, gd_error *err);

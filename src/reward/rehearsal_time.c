@@ -60,9 +60,10 @@ struct trial {
     void *in, *out;
 };
 
-static gd_status open_trial(struct trial *t, const gd_model *model, const gd_view *view, gd_error *err)
+static gd_status open_trial(struct trial *t, const gd_model *model, const gd_engine *engine, const gd_view *view,
+                            gd_error *err)
 {
-    const gd_device_options options = { model->threads, gd_engine_describe(model->engine), model->plan->operand,
+    const gd_device_options options = { model->threads, gd_engine_describe(engine), model->plan->operand,
                                         model->arithmetic };
     const gd_limits limits = { .tile_rows = ROWS,
                                .max_in = view->shape[1],
@@ -121,22 +122,33 @@ static double time_product(const struct trial *t, const gd_model *model, const g
     return best;
 }
 
+gd_status gd_rehearsal_speed(const gd_model *model, const gd_engine *engine, double *seconds, gd_error *err)
+{
+    const gd_view *view = find_largest(model);
+    struct trial t = { .backend = model->backend };
+    gd_status rc;
+
+    *seconds = 0;
+    if (!view)
+        return GD_OK;
+    rc = open_trial(&t, model, engine, view, err);
+    if (!rc)
+        *seconds = time_product(&t, model, view) / (2.0 * ROWS * (double)view->shape[0] * (double)view->shape[1]);
+    close_trial(&t);
+    return rc;
+}
+
 gd_status gd_rehearsal_seconds(const gd_model *model, double *seconds, gd_error *err)
 {
     const gd_rehearsal *r = model->rehearsal;
-    const gd_view *view = find_largest(model);
-    struct trial t = { .backend = model->backend };
     double row, text;
     gd_status rc;
 
     *seconds = 0;
-    if (!view || !r->rows)
+    if (!r->rows)
         return GD_OK;
+    rc = gd_rehearsal_speed(model, model->engine, seconds, err);
     count_operations(model, &row, &text);
-    rc = open_trial(&t, model, view, err);
-    if (!rc)
-        *seconds = OTHER_WORK * ((double)r->rows * row + (double)r->texts * text) * time_product(&t, model, view) /
-                   (2.0 * ROWS * (double)view->shape[0] * (double)view->shape[1]);
-    close_trial(&t);
+    *seconds *= OTHER_WORK * ((double)r->rows * row + (double)r->texts * text);
     return rc;
 }

@@ -13,7 +13,8 @@
 enum {
     SETS_MOST = 100,
     SETTINGS_MOST = 100,
-    COLUMNS = 40, /* of a curve, each of some steps */
+    COLUMNS = 40, /* of a curve, each of some steps; fewer if these would be few, but not of less than a short run */
+    COLUMNS_LEAST = 20,
     STEPS = 6,
     ID_MOST = 96 /* characters of a name on the Hub */
 };
@@ -293,6 +294,21 @@ static void seen_sentences(gd_buf *b, const gd_outcome *o)
     }
 }
 
+static void best_sentence(gd_buf *b, const gd_outcome *o)
+{
+    const gd_outcome_best best = gd_outcome_find_best(o);
+
+    if (!isfinite(best.step))
+        return;
+    gd_buf_str(b, "\nThat is what came of the last step. The best ");
+    gd_markdown_text(b, best.metric);
+    gd_buf_str(b, ", ");
+    put_number(b, best.value, 4);
+    gd_buf_str(b, ", was that of step ");
+    gd_markdown_count(b, best.step);
+    gd_buf_str(b, ", which is in the folder `best`.\n");
+}
+
 static void results_section(gd_buf *b, const gd_outcome *o)
 {
     size_t rows = 0;
@@ -317,6 +333,7 @@ static void results_section(gd_buf *b, const gd_outcome *o)
         b->failed = !gd_outcome_set_of(&set, o, name, line) || b->failed;
         result_row(b, name, &set);
     }
+    best_sentence(b, o);
     seen_sentences(b, o);
 }
 
@@ -347,8 +364,9 @@ static void curves_section(gd_buf *b, const gd_outcome *o)
         size_t columns;
 
         b->failed = !gd_curve_read(&curve, o->log, lines[i].key) || b->failed;
-        columns = curve.count / STEPS < COLUMNS ? curve.count / STEPS : COLUMNS;
-        b->failed = !gd_curve_means(&means, &curve, columns ? columns : 1) || b->failed;
+        columns = curve.count / STEPS < COLUMNS_LEAST ? COLUMNS_LEAST : curve.count / STEPS;
+        columns = columns < COLUMNS ? columns : COLUMNS;
+        b->failed = !gd_curve_means(&means, &curve, columns) || b->failed;
         spark_line(b, lines[i].name, &means);
         gd_curve_free(&curve);
         gd_curve_free(&means);

@@ -182,11 +182,13 @@ static gd_status read_tensors(const char *path, const char *name, gd_tuning *tun
     return rc;
 }
 
-gd_status gd_checkpoint_peek(const char *path, const json_t *run, gd_train_mark *mark, gd_error *err)
+gd_status gd_checkpoint_peek(const char *path, json_t *run, gd_train_mark *mark, gd_error *err)
 {
     json_t *there;
     gd_status rc = gd_manifest_read(path, mark, &there, err);
 
+    if (!rc && !gd_manifest_adopt(run, there))
+        rc = gd_fail_memory(err, 0);
     if (!rc)
         rc = gd_manifest_compare(path, there, run, err);
     json_decref(there);

@@ -47,9 +47,10 @@ gd_status gd_checkpoint_write(const char *output, const gd_checkpoint *checkpoin
  * this fails, for a run that begins anew would put an end to it. It also fails without memory. */
 gd_status gd_checkpoint_find(char **path, const char *output, uint64_t below, gd_notes *notes, gd_error *err);
 
-/* Reads the mark.  Fails with GD_EUSAGE if the checkpoint is another run's, naming the first member of `run` that
- * differs; with GD_EFORMAT or GD_EIO if it is not sound. */
-gd_status gd_checkpoint_peek(const char *path, const json_t *run, gd_train_mark *mark, gd_error *err);
+/* Reads the mark, and gives model and data in `run` the names that they have there (gd_manifest_adopt()).  Fails with
+ * GD_EUSAGE if the checkpoint is another run's, naming the first member of `run` that differs; with GD_EFORMAT or
+ * GD_EIO if it is not sound. */
+gd_status gd_checkpoint_peek(const char *path, json_t *run, gd_train_mark *mark, gd_error *err);
 
 /* Fills the parameters' values and moments from a checkpoint that gd_checkpoint_peek() found sound: every bit is what
  * it was.  They are unspecified after a failure. */

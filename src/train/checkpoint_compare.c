@@ -1,7 +1,10 @@
-/* checkpoint_compare.c - whether a checkpoint belongs to this run: what the two are, member by member. */
+/* checkpoint_compare.c - whether a checkpoint belongs to this run: what the two are, member by member; and whether
+ * another name means the same model and data. */
 #include "train/checkpoint_manifest.h"
 
 #include "base/error.h"
+#include "base/samefile.h"
+#include "train/describe.h"
 
 #include <string.h>
 
@@ -66,7 +69,8 @@ static const char *advice(const struct place *place)
     } ways[] = {
         { "data",
           "the training data have changed: continue with those that the run began with, or choose another output" },
-        { "records", "the data have changed: continue with those that the run began with, or choose another output" },
+        { GD_RUN_RECORDS,
+          "the data have changed: continue with those that the run began with, or choose another output" },
         { "evals", "evaluate on the same data to continue, or choose another output" },
         { "guerdon", "continue with the version that began, or choose another output" },
     };
@@ -170,4 +174,50 @@ gd_status gd_manifest_compare(const char *path, const json_t *there, const json_
     const gd_status rc = compare_objects(&causes, NULL, there, here, err);
 
     return rc ? rc : compare_objects(&all, NULL, there, here, err);
+}
+
+/* ---- names ---- */
+
+static bool are_equal(const json_t *here, const json_t *there, const char *digests)
+{
+    const json_t *ours = json_object_get(here, digests);
+
+    return ours && json_equal(ours, json_object_get(there, digests));
+}
+
+/* Whether two names can be told to mean the same without digests. */
+static bool are_one(const json_t *a, const json_t *b)
+{
+    char real[2][PATH_MAX];
+
+    return json_is_string(a) && json_is_string(b) && gd_path_real(real[0], json_string_value(a)) &&
+           gd_path_real(real[1], json_string_value(b)) && !strcmp(real[0], real[1]);
+}
+
+static bool adopt_member(json_t *here, const json_t *there, const char *key, bool equal)
+{
+    json_t *name = json_object_get(there, key);
+
+    return !json_is_string(name) || !(equal || are_one(json_object_get(here, key), name)) ||
+           !json_object_set(here, key, name);
+}
+
+static bool adopt_paths(json_t *here, const json_t *there, bool equal)
+{
+    const json_t *ours = json_object_get(here, "evals"), *theirs = json_object_get(there, "evals");
+    json_t *train = json_object_get(here, "train"), *name = json_array_get(json_object_get(there, "train"), 0);
+    bool enough = true;
+
+    if (json_is_string(name) && (equal || are_one(json_array_get(train, 0), name)))
+        enough = !json_array_set(train, 0, name);
+    for (size_t i = 0; enough && i < json_array_size(ours) && i < json_array_size(theirs); i++)
+        enough = adopt_member(json_array_get(ours, i), json_array_get(theirs, i), "path", equal);
+    return enough;
+}
+
+bool gd_manifest_adopt(json_t *here, const json_t *there)
+{
+    return adopt_member(here, there, "base", are_equal(here, there, GD_RUN_FILES)) &&
+           adopt_member(json_object_get(here, "settings"), json_object_get(there, "settings"), "init_adapter", false) &&
+           adopt_paths(here, there, are_equal(here, there, GD_RUN_RECORDS));
 }

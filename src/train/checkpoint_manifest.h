@@ -22,6 +22,10 @@ gd_status gd_manifest_write(gd_newdir *dir, const char *path, const gd_train_mar
  * GD_EFORMAT or GD_EIO if the checkpoint is not sound. */
 gd_status gd_manifest_read(const char *path, gd_train_mark *mark, json_t **run, gd_error *err);
 
+/* Gives `here` the names that the model and the data have `there`, where these are the same by their digests, or the
+ * same files: a path may be spelled in another way, or lead there from another directory.  False for lack of memory. */
+bool gd_manifest_adopt(json_t *here, const json_t *there);
+
 /* Fails with GD_EUSAGE, naming the first member that differs, unless the runs have equal members, theirs included. */
 gd_status gd_manifest_compare(const char *path, const json_t *there, const json_t *here, gd_error *err);
 

@@ -67,6 +67,17 @@ static gd_status note_format(const gd_train_input *input, const gd_encoder *enco
                         gd_chat_name(encoder->chat));
 }
 
+/* A field that no record has tells nothing apart. */
+static gd_status note_groups(const gd_train_input *eval, const char *by, gd_notes *notes, gd_error *err)
+{
+    const gd_groups *groups = &eval->pairs.groups;
+
+    if (!by || groups->count != 1 || strcmp(groups->names[0], GD_NO_GROUP) != 0)
+        return GD_OK;
+    return gd_notes_add(notes, err, "%.200s: no record has a field \"%.60s\" (by) with a text, a number or a boolean",
+                        eval->path, by);
+}
+
 /* An instruct model is rarely meant to read an answer without its turns. */
 static gd_status note_joined(const gd_train_input *input, gd_notes *notes, gd_error *err)
 {
@@ -78,21 +89,44 @@ static gd_status note_joined(const gd_train_input *input, gd_notes *notes, gd_er
                         input->path);
 }
 
+/* Why no record is left; the reason of the first that is malformed comes last. */
+static void put_reasons(gd_buf *b, const gd_train_input *input, size_t max_length)
+{
+    const gd_pairs_counts *c = &input->pairs.counts;
+    const char *between = ": ";
+
+    if (c->too_long) {
+        gd_buf_printf(b, "%s%llu have a text of more than %zu tokens (max_length)", between,
+                      (unsigned long long)c->too_long, max_length);
+        between = ", ";
+    }
+    if (c->equal + c->indifferent) {
+        gd_buf_printf(b, "%s%llu have only equal texts or ranks", between,
+                      (unsigned long long)(c->equal + c->indifferent));
+        between = ", ";
+    }
+    if (c->failed)
+        gd_buf_printf(b, "%s%llu are malformed: %s", between, (unsigned long long)c->failed, input->pairs.problem);
+}
+
 static gd_status check_some_left(const gd_train_input *input, const gd_train_settings *settings, gd_error *err)
 {
     const gd_pairs_counts *c = &input->pairs.counts;
+    gd_buf reasons = { 0 };
+    const char *text;
+    gd_status rc;
 
     if (c->kept)
         return GD_OK;
     if (!c->records)
         return gd_fail(err, GD_EFORMAT, "%.200s has no records, but preferences are expected", input->path);
-    return gd_fail(
-        err, GD_EFORMAT,
-        "%.200s: none of %llu records can be used: %llu have a text of more than %zu tokens (max_length), %llu have "
-        "only equal texts or ranks, %llu are malformed%s%s",
-        input->path, (unsigned long long)c->records, (unsigned long long)c->too_long, settings->model.max_length,
-        (unsigned long long)(c->equal + c->indifferent), (unsigned long long)c->failed, c->failed ? ": " : "",
-        input->pairs.problem);
+    put_reasons(&reasons, input, settings->model.max_length);
+    text = gd_buf_cstr(&reasons);
+    rc = text ? gd_fail(err, GD_EFORMAT, "%.200s: none of %llu records can be used%s", input->path,
+                        (unsigned long long)c->records, text)
+              : gd_fail_memory(err, reasons.len);
+    gd_buf_free(&reasons);
+    return rc;
 }
 
 static gd_baselines baselines_of(const gd_pairs *pairs)
@@ -243,6 +277,8 @@ gd_status gd_train_data_read(gd_train_data *data, const gd_train_settings *setti
         rc = note_joined(&data->train, notes, err);
     for (size_t i = 0; !rc && i < data->eval_count; i++)
         rc = read_input(&data->evals[i], settings, encoder, o->by, notes, err);
+    for (size_t i = 0; !rc && i < data->eval_count; i++)
+        rc = note_groups(&data->evals[i], o->by, notes, err);
     return rc ? rc : find_overlap(data, notes, err);
 }
 

@@ -188,8 +188,8 @@ gd_status gd_describe_identity(json_t **out, const gd_training *t, const json_t 
     gd_buf_free(&files);
     if (rc)
         return rc;
-    gd_put(&result, result.root, "files of the model", base);
-    records = gd_put_object(&result, result.root, "records");
+    gd_put(&result, result.root, GD_RUN_FILES, base);
+    records = gd_put_object(&result, result.root, GD_RUN_RECORDS);
     put_digest(&result, records, "train", t->data.train.pairs.digest);
     for (size_t i = 0; i < t->data.eval_count; i++) {
         char key[32];
@@ -200,7 +200,16 @@ gd_status gd_describe_identity(json_t **out, const gd_training *t, const json_t 
     return result.failed ? gd_fail_memory(err, 0) : GD_OK;
 }
 
-gd_status gd_describe_adapter(char **text, const gd_training *t, const json_t *run, gd_error *err)
+json_t *gd_describe_of(const json_t *identity)
+{
+    json_t *run = json_deep_copy(identity);
+
+    (void)json_object_del(run, GD_RUN_FILES);
+    (void)json_object_del(run, GD_RUN_RECORDS);
+    return run;
+}
+
+gd_status gd_describe_adapter(char **text, const gd_training *t, const json_t *run, uint64_t step, gd_error *err)
 {
     gd_result out = { .root = json_object() };
     json_t *scoring, *training;
@@ -212,6 +221,7 @@ gd_status gd_describe_adapter(char **text, const gd_training *t, const json_t *r
     put_texts(&out, scoring, t);
     gd_put_text(&out, scoring, "normalize", NULL);
     training = gd_put_object(&out, out.root, "training");
+    gd_put_size(&out, training, "step", (size_t)step);
     if (!out.failed && json_object_update(training, (json_t *)run))
         out.failed = true;
     rc = gd_result_text(&out, JSON_INDENT(2) | JSON_REAL_PRECISION(15), text, err);
@@ -226,16 +236,20 @@ static gd_status note_baselines(gd_training *t, const gd_train_input *input, gd_
     const gd_baselines *b = &input->baselines;
 
     return gd_notes_add(&t->notes, err,
-                        "%.200s: %llu pairs in %llu records; accuracy to beat: chance 50 %%, always the shorter text "
+                        "%.200s: %llu pair%s in %llu record%s; accuracy to beat: chance 50 %%, always the shorter text "
                         "%.1f %%, always the longer text %.1f %%",
                         input->path, (unsigned long long)input->pairs.preferences,
-                        (unsigned long long)input->pairs.counts.kept, 100 * b->shorter, 100 * b->longer);
+                        input->pairs.preferences == 1 ? "" : "s", (unsigned long long)input->pairs.counts.kept,
+                        input->pairs.counts.kept == 1 ? "" : "s", 100 * b->shorter, 100 * b->longer);
 }
 
 static gd_status note_pooled(gd_training *t, gd_error *err)
 {
     const gd_train_set *set = &t->data.train.pairs.set;
     const uint32_t id = set->texts[0].ids[set->pooled[0]];
+    const gd_special_ids *special = &t->model->encoder.special;
+    const bool skipped = t->model->encoder.add_eos != GD_ADD_EOS_NEVER && special->has_pad && special->has_eos &&
+                         special->pad == special->eos;
     const char *token = gd_tokenizer_token(t->model->encoder.tokenizer, id);
     gd_buf quoted = { 0 };
     const char *text;
@@ -245,8 +259,11 @@ static gd_status note_pooled(gd_training *t, gd_error *err)
     text = gd_buf_cstr(&quoted);
     rc = text ? gd_notes_add(&t->notes, err,
                              "the head reads each text at its last token that is not padding; in the first text, this "
-                             "is token %u of %zu, %.100s (id %u)",
-                             set->pooled[0] + 1, set->texts[0].len, text, id)
+                             "is token %u of %zu, %.100s (id %u)%s",
+                             set->pooled[0] + 1, set->texts[0].len, text, id,
+                             skipped ? "; the end-of-sequence token that add_eos appends is the pad token, too, so the "
+                                       "score is read before it"
+                                     : "")
               : gd_fail_memory(err, quoted.len);
     gd_buf_free(&quoted);
     return rc;

@@ -237,6 +237,25 @@ bool gd_outcome_set_of(gd_outcome_set *out, const gd_outcome *outcome, const cha
     return fine;
 }
 
+gd_outcome_best gd_outcome_find_best(const gd_outcome *outcome)
+{
+    gd_outcome_best best = { .metric = gd_get_text(outcome->settings, "best"), .step = NAN, .value = NAN };
+    const size_t len = best.metric ? strlen(best.metric) : 0;
+    const bool less = len >= 4 && !strcmp(best.metric + len - 4, "loss");
+    const json_t *line;
+    size_t i;
+
+    json_array_foreach(outcome->log, i, line) {
+        const double value = best.metric ? gd_get_real(line, best.metric) : NAN;
+
+        if (isfinite(value) && (isnan(best.step) || (less ? value < best.value : value > best.value))) {
+            best.step = gd_get_real(line, "step");
+            best.value = value;
+        }
+    }
+    return best;
+}
+
 /* ---- words ---- */
 
 const char *gd_outcome_base(const gd_outcome *outcome)

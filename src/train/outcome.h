@@ -40,6 +40,14 @@ typedef struct gd_outcome_set {
 /* False for lack of memory. `line` is the value of the name in outcome->sets. */
 bool gd_outcome_set_of(gd_outcome_set *out, const gd_outcome *outcome, const char *name, const json_t *line);
 
+/* The evaluation with the best value of the metric in the run's "best"; the step is NaN if there is none. */
+typedef struct gd_outcome_best {
+    const char *metric;
+    double step, value;
+} gd_outcome_best;
+
+gd_outcome_best gd_outcome_find_best(const gd_outcome *outcome);
+
 /* The name that a metric of a set has in the log: "eval_NAME_accuracy", or "eval_accuracy" of the set without a name.
  * NULL for lack of memory; `key` is freed by the caller. */
 const char *gd_outcome_key(gd_buf *key, const char *name, const char *metric);

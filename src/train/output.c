@@ -48,28 +48,36 @@ static gd_status check_entries(const char *path, int anew, bool *there, gd_error
                    path, found, anew ? "" : ", or that of a run,");
 }
 
-gd_status gd_output_take(const char *path, int anew, gd_error *err)
-{
-    bool there;
-
-    if (mkdir(path, 0777) == 0)
-        return GD_OK;
-    if (errno != EEXIST)
-        return gd_fail(err, GD_EIO, "%s: %s", path, strerror(errno));
-    return check_entries(path, anew, &there, err);
-}
-
 /* The parent of what doesn't exist yet, which must. */
 static gd_status check_parent(const char *path, gd_error *err)
 {
     char *copy = gd_strdup(path);
+    const char *parent = copy ? dirname(copy) : NULL;
     struct stat sb;
     gd_status rc = copy ? GD_OK : gd_fail_memory(err, strlen(path));
 
-    if (!rc && stat(dirname(copy), &sb) < 0)
+    if (!rc && stat(parent, &sb) < 0 && errno == ENOENT)
+        rc = gd_fail(err, GD_EIO, "%.200s: the directory %.200s in which it would be does not exist: make it first",
+                     path, parent);
+    else if (!rc && stat(parent, &sb) < 0)
         rc = gd_fail(err, GD_EIO, "%s: %s", path, strerror(errno));
     gd_free(copy);
     return rc;
+}
+
+gd_status gd_output_take(const char *path, int anew, gd_error *err)
+{
+    bool there;
+    int why;
+
+    if (mkdir(path, 0777) == 0)
+        return GD_OK;
+    why = errno;
+    if (why == EEXIST)
+        return check_entries(path, anew, &there, err);
+    if (why == ENOENT && check_parent(path, err))
+        return GD_EIO;
+    return gd_fail(err, GD_EIO, "%s: %s", path, strerror(why));
 }
 
 gd_status gd_output_check(const char *path, int anew, bool *there, gd_error *err)

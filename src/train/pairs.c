@@ -106,6 +106,19 @@ static gd_status prefer_ranks(struct reading *r, const json_t *ranks, gd_error *
     return rc;
 }
 
+/* What to say of a record with one text. In the files of ms-swift and OpenPipe, that is the chosen conversation; the
+ * other one, or what it ends with, is beside it. */
+static const char *one_text(const json_t *object)
+{
+    if (gd_json_has(object, "rejected_messages"))
+        return "the chosen conversation is in \"messages\", and \"rejected_messages\" is not read; with "
+               "--fields chosen=messages,rejected=rejected_messages, they are a pair";
+    if (gd_json_has(object, "rejected_response") || gd_json_has(object, "rejected_message"))
+        return "the last message of \"messages\" is the chosen answer, and the rejected one is beside them; expected "
+               "two whole conversations, \"chosen\" and \"rejected\", or a \"prompt\" and two answers";
+    return "one text; expected a \"chosen\" and a \"rejected\" one, or \"responses\" with \"ranks\"";
+}
+
 static gd_status find_preferences(struct reading *r, gd_error *err)
 {
     const json_t *object = r->record->object, *ranks = json_object_get(object, "ranks");
@@ -116,10 +129,10 @@ static gd_status find_preferences(struct reading *r, gd_error *err)
         return prefer_first(r, json_array_size(json_object_get(object, "chosen")), err);
     if (r->record->kind == GD_RECORD_ANSWERS && ranks)
         return prefer_ranks(r, ranks, err);
-    (void)gd_fail(&r->why, GD_EFORMAT,
+    (void)gd_fail(&r->why, GD_EFORMAT, "%s",
                   r->record->kind == GD_RECORD_ANSWERS
                       ? "\"responses\" without \"ranks\", which say which answers are better"
-                      : "one text; expected a \"chosen\" and a \"rejected\" one, or \"responses\" with \"ranks\"");
+                      : one_text(object));
     return GD_OK;
 }
 

@@ -7,6 +7,7 @@
 #include "train/describe.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <unistd.h>
 
 /* How much of the running mean of an item's time a step changes. */
@@ -22,7 +23,14 @@ void gd_run_tell(gd_run *run)
         run->stop = true;
 }
 
-/* Tells the user all that is known by now. */
+void gd_run_note(gd_run *run, const char *text)
+{
+    run->report.note = text;
+    gd_run_tell(run);
+    run->report.note = NULL;
+}
+
+/* Tells the user all that is known by now, and where to look from now on. */
 static void tell_notes(gd_run *run)
 {
     const gd_notes *notes = &run->training->notes;
@@ -30,11 +38,15 @@ static void tell_notes(gd_run *run)
     run->report.step = run->mark.step;
     run->report.steps = run->training->settings.trainer.total;
     run->report.seconds_left = NAN;
-    for (size_t i = 0; i < notes->count; i++) {
-        run->report.note = notes->text[i];
-        gd_run_tell(run);
+    for (size_t i = 0; i < notes->count; i++)
+        gd_run_note(run, notes->text[i]);
+    if (!run->mark.finished) {
+        char text[512];
+
+        (void)snprintf(text, sizeof text, "the curves are in %.400s/report.html, and every step in log.jsonl beside it",
+                       run->training->settings.options.output);
+        gd_run_note(run, text);
     }
-    run->report.note = NULL;
 }
 
 static void tell_step(gd_run *run, const gd_train_metrics *m)
@@ -177,7 +189,6 @@ static void close_run(gd_run *run)
         (void)close(run->lock);
     json_decref(run->what);
     json_decref(run->identity);
-    gd_free(run->settings);
 }
 
 static gd_status train(gd_training *training, char **json, gd_error *err)

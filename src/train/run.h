@@ -11,7 +11,6 @@ typedef struct gd_run {
     gd_train_log log;
     gd_train_mark mark;
     json_t *what, *identity; /* describe.h */
-    char *settings;          /* the text of guerdon-adapter.json */
     int lock;                /* -1: none */
     uint64_t begun, saved;   /* the steps done at the beginning, and in the newest checkpoint */
     uint64_t evaluated;      /* the step of the last evaluation; UINT64_MAX: none in this process */
@@ -29,6 +28,9 @@ static inline bool gd_run_is_due(uint64_t step, size_t every) { return every && 
 
 /* Calls the user's report() with run->report. */
 void gd_run_tell(gd_run *run);
+
+/* The same with a line for the user. */
+void gd_run_note(gd_run *run, const char *text);
 
 /* ---- run_files.c: what it writes besides the logs ---- */
 
@@ -65,7 +67,7 @@ gd_status gd_run_evaluate(gd_run *run, gd_error *err);
 
 /* ---- run_result.c ---- */
 gd_status gd_run_result(const gd_run *run, char **json, gd_error *err);
-gd_status gd_run_rehearsal(const gd_training *training, char **json, gd_error *err);
+gd_status gd_run_rehearsal(gd_training *training, char **json, gd_error *err);
 
 /* What is on the disk at once, at most: the checkpoints that are kept, one more being written, the best, the result. */
 uint64_t gd_run_disk_bytes(const gd_training *training);

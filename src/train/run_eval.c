@@ -97,6 +97,20 @@ static void add_metrics(const gd_run *run, const gd_train_input *eval, int group
     gd_buf_free(&key);
 }
 
+/* A line for the user; that of the last step is in the result. */
+static void tell_metrics(gd_run *run, const gd_train_input *eval, const gd_loss_metrics *m)
+{
+    const size_t total = run->training->settings.trainer.total;
+    char text[256];
+
+    if (run->mark.step == total)
+        return;
+    (void)snprintf(text, sizeof text, "step %llu of %zu, %.100s: accuracy %.4f, loss %.4f",
+                   (unsigned long long)run->mark.step, total, *eval->name ? eval->name : "held out", m->accuracy,
+                   m->loss);
+    gd_run_note(run, text);
+}
+
 static gd_status add_line(gd_run *run, const gd_evaluator *evaluator, const gd_train_input *eval, const float *scores,
                           struct watched *watched, gd_error *err)
 {
@@ -105,8 +119,10 @@ static gd_status add_line(gd_run *run, const gd_evaluator *evaluator, const gd_t
     gd_buf line = { 0 };
     gd_status rc = gd_evaluated(evaluator, &pairs->set, scores, NULL, 0, &m, err);
 
-    if (!rc)
+    if (!rc) {
         add_metrics(run, eval, ALL, &m, &line, watched);
+        tell_metrics(run, eval, &m);
+    }
     for (int g = 0; !rc && g < groups_of(run, eval); g++) {
         rc = gd_evaluated(evaluator, &pairs->set, scores, pairs->group, (uint32_t)g, &m, err);
         if (!rc)

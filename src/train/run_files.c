@@ -101,10 +101,21 @@ static gd_status note_lost_best(gd_run *run, gd_error *err)
     return rc;
 }
 
+/* What it writes from now on has the names that its model and data had when it began, so that all files are those of a
+ * run without an interruption. */
+static gd_status take_names(gd_run *run, gd_error *err)
+{
+    json_decref(run->what);
+    run->what = gd_describe_of(run->identity);
+    return run->what ? GD_OK : gd_fail_memory(err, 0);
+}
+
 static gd_status continue_from(gd_run *run, const char *path, gd_error *err)
 {
     gd_status rc = gd_checkpoint_load(path, &run->training->tuning, err);
 
+    if (!rc)
+        rc = take_names(run, err);
     if (!rc)
         rc = gd_train_log_continue(&run->log, err);
     if (!rc)
@@ -145,12 +156,14 @@ static gd_status try_checkpoint(gd_run *run, const char *path, uint64_t *below, 
 }
 
 /* Without a checkpoint, nothing tells whether a result is whole; but who has it may not want to pay for it again. */
-static gd_status check_before(gd_run *run, const json_t *before, gd_error *err)
+static gd_status check_before(gd_run *run, json_t *before, gd_error *err)
 {
     char *config = NULL;
     bool finished;
-    gd_status rc = before ? gd_manifest_compare(run->log.file[GD_LOG_STEPS].path, before, run->what, err) : GD_OK;
+    gd_status rc = !before || gd_manifest_adopt(before, run->what) ? GD_OK : gd_fail_memory(err, 0);
 
+    if (!rc && before)
+        rc = gd_manifest_compare(run->log.file[GD_LOG_STEPS].path, before, run->what, err);
     if (!rc)
         rc = gd_file_find(&config, &finished, output_of(run), gd_save_config(&run->training->tuning), err);
     gd_free(config);
@@ -220,8 +233,6 @@ gd_status gd_run_begin(gd_run *run, gd_error *err)
 
     if (!rc)
         rc = gd_describe_identity(&run->identity, run->training, run->what, err);
-    if (!rc)
-        rc = gd_describe_adapter(&run->settings, run->training, run->what, err);
     if (!rc)
         rc = take_output(run, err);
     if (!rc)
@@ -295,7 +306,7 @@ gd_status gd_run_foresee(gd_run *run, gd_error *err)
 
     if (!rc && output_of(run))
         rc = gd_output_check(output_of(run), resumes(run, "never"), &there, err);
-    if (rc || !there)
+    if (rc || !output_of(run) || (!there && (resumes(run, "auto") || resumes(run, "never"))))
         return rc;
     rc = gd_describe_run(&run->what, run->training, err);
     if (!rc)
@@ -314,9 +325,18 @@ static gd_status write_with(const gd_run *run, gd_status (*write)(const char *, 
 {
     const gd_model *model = run->training->model;
     const gd_merge_source tokenizer = { model->dir, model->dir, model->config };
+    gd_save_parts parts = run->training->parts;
+    gd_checkpoint checkpoint = { &parts, &run->mark, run->identity, NULL, &tokenizer };
+    char *settings;
+    gd_status rc = gd_describe_adapter(&settings, run->training, run->what, run->mark.step, err);
 
-    return write(output_of(run),
-                 &(gd_checkpoint){ &run->training->parts, &run->mark, run->identity, run->settings, &tokenizer }, err);
+    if (rc)
+        return rc;
+    parts.base = json_string_value(json_object_get(run->what, "base"));
+    checkpoint.settings = settings;
+    rc = write(output_of(run), &checkpoint, err);
+    gd_free(settings);
+    return rc;
 }
 
 gd_status gd_run_checkpoint(gd_run *run, gd_error *err)

@@ -8,6 +8,9 @@
 #include "base/result.h"
 #include "reward/merge.h"
 #include "train/describe.h"
+#include "train/curve.h"
+#include "train/foresight.h"
+#include "train/train_charts.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -92,6 +95,27 @@ static void put_lines(gd_result *out, const gd_run *run)
     gd_put(out, out->root, "last", step ? json_deep_copy(step) : json_null());
 }
 
+/* The means of the last steps, as on the page: one step says little. */
+static gd_status put_recent(gd_result *out, const gd_run *run, gd_error *err)
+{
+    static const char *const keys[] = { "loss", "accuracy" };
+    json_t *recent = gd_put_object(out, out->root, "recent");
+
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        gd_curve curve;
+        size_t window;
+
+        if (!gd_curve_read(&curve, run->log.file[GD_LOG_STEPS].lines, keys[i]))
+            return gd_fail_memory(err, 0);
+        window = gd_train_window(curve.count);
+        if (i == 0)
+            gd_put_size(out, recent, "steps", window);
+        gd_put_real(out, recent, keys[i], gd_curve_last(&curve, window));
+        gd_curve_free(&curve);
+    }
+    return GD_OK;
+}
+
 static gd_status put_best(gd_result *out, const gd_run *run, gd_error *err)
 {
     json_t *best;
@@ -122,7 +146,9 @@ gd_status gd_run_result(const gd_run *run, char **json, gd_error *err)
     gd_put(&out, out.root, "resumed_from", run->begun ? json_integer((json_int_t)run->begun) : json_null());
     gd_put_real(&out, out.root, "seconds", gd_clock() - run->start);
     put_lines(&out, run);
-    rc = put_best(&out, run, err);
+    rc = put_recent(&out, run, err);
+    if (!rc)
+        rc = put_best(&out, run, err);
     gd_put(&out, out.root, "run", json_deep_copy(run->what));
     if (!rc)
         rc = gd_result_text(&out, JSON_INDENT(2) | JSON_REAL_PRECISION(15), json, err);
@@ -132,12 +158,16 @@ gd_status gd_run_result(const gd_run *run, char **json, gd_error *err)
 
 /* ---- a plan ---- */
 
-gd_status gd_run_rehearsal(const gd_training *t, char **json, gd_error *err)
+gd_status gd_run_rehearsal(gd_training *t, char **json, gd_error *err)
 {
     const gd_plan *plan = t->model->plan;
     gd_result out = { .root = json_object() };
     json_t *run = NULL, *notes;
+    gd_foresight foresight = { 0 };
     gd_status rc = gd_describe_run(&run, t, err);
+
+    if (!rc)
+        rc = gd_foresee(&foresight, t, err);
 
     out.failed = out.root == NULL;
     gd_put_text(&out, out.root, "format", "guerdon-train/1");
@@ -152,6 +182,9 @@ gd_status gd_run_rehearsal(const gd_training *t, char **json, gd_error *err)
     gd_put_size(&out, out.root, "checkpoint_bytes", (size_t)checkpoint_bytes(t));
     gd_put_size(&out, out.root, "disk_bytes", (size_t)gd_run_disk_bytes(t));
     gd_put_size(&out, out.root, "keep", t->settings.options.keep);
+    gd_put_size(&out, out.root, "threads", t->model->threads);
+    gd_put_real(&out, out.root, "seconds", foresight.seconds);
+    gd_put_real(&out, out.root, "linear_gflop", foresight.step_work * 1e-9);
     notes = gd_put_list(&out, out.root, "notes");
     for (size_t i = 0; i < t->notes.count; i++)
         gd_put_text(&out, notes, NULL, t->notes.text[i]);

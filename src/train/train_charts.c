@@ -15,6 +15,7 @@ enum {
     POINTS = 240,    /* of a line: the plot is about 300 units wide */
     REACH_PART = 20, /* a mean covers this part of all steps on either side */
     REACH_MOST = 50, /* but at most so many */
+    WINDOW_LEAST = 4,
     WINDOW_MOST = 50,
     NAME_MOST = 24 /* bytes in the legend */
 };
@@ -29,7 +30,7 @@ struct plot {
 
 size_t gd_train_window(size_t steps)
 {
-    const size_t part = steps / 4 ? steps / 4 : 1;
+    const size_t part = steps < WINDOW_LEAST ? steps : steps / 4 < WINDOW_LEAST ? WINDOW_LEAST : steps / 4;
 
     return part < WINDOW_MOST ? part : WINDOW_MOST;
 }

@@ -281,6 +281,21 @@ static size_t sets_rows(gd_buf *b, gd_html_table *table, const gd_outcome *o, bo
     return count;
 }
 
+static void best_sentence(gd_buf *b, const gd_outcome *o)
+{
+    const gd_outcome_best best = gd_outcome_find_best(o);
+
+    if (!isfinite(best.step))
+        return;
+    gd_buf_str(b, "<p>The best ");
+    gd_html_text(b, best.metric);
+    gd_buf_str(b, " so far, ");
+    gd_buf_fixed(b, best.value, 4);
+    gd_buf_str(b, ", is that of step ");
+    gd_buf_fixed(b, best.step, 0);
+    gd_buf_str(b, ", which is in the folder best.</p>\n");
+}
+
 static void evaluations_section(gd_buf *b, const gd_outcome *o)
 {
     static const char heads[] = "set|step|pairs|accuracy|from|to|margin|loss|shorter chosen|longer chosen";
@@ -297,6 +312,7 @@ static void evaluations_section(gd_buf *b, const gd_outcome *o)
     (void)sets_rows(b, &table, o, false);
     parts = sets_rows(b, &table, o, true);
     gd_html_table_end(b, &table);
+    best_sentence(b, o);
     gd_html_section_end(b);
     if (parts > SETS_MOST)
         gd_buf_printf(b, "<p class=\"soft\">%zu parts: the first %d are shown.</p>\n", parts, SETS_MOST);

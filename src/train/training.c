@@ -139,6 +139,24 @@ static gd_status check_modules(const gd_training *t, gd_error *err)
     return rc;
 }
 
+/* Takes the adapter's values. If they don't fit the model, that may follow from another base. */
+static gd_status take_values(gd_training *t, const char *dir, gd_error *err)
+{
+    gd_error why = { 0 };
+    gd_notes aside = { 0 };
+    gd_status rc = check_modules(t, &why);
+
+    if (!rc)
+        rc = gd_tuning_import(&t->tuning, t->model->plan, t->init, &why);
+    if (rc == GD_EFORMAT &&
+        gd_advise_base(&aside, t->init, dir, t->settings.model.model, t->model->config, NULL) == GD_OK && aside.count)
+        (void)gd_fail(err, rc, "%s, and that has other modules or sizes", aside.text[0]);
+    if (rc)
+        (void)gd_fail(err, rc, "%s", why.text);
+    gd_notes_free(&aside);
+    return rc;
+}
+
 /* The head as the adapter leaves it: its own, or the base's, to which it may add LoRA. */
 static gd_status begin_head(gd_training *t, gd_error *err)
 {
@@ -213,13 +231,11 @@ static gd_status begin_with(gd_training *t, const char *dir, gd_error *err)
 
     if (!rc)
         rc = gd_adapter_open(&t->init, dir, plan->head, err);
-    if (!rc)
-        rc = check_modules(t, err);
     if (!rc && gd_adapter_embedding(t->init))
         rc = gd_fail(err, GD_EUNSUPPORTED, "%s: the adapter holds an embedding, which can't be trained",
                      gd_adapter_path(t->init));
     if (!rc)
-        rc = gd_tuning_import(&t->tuning, plan, t->init, err);
+        rc = take_values(t, dir, err);
     if (!rc)
         rc = begin_head(t, err);
     if (!rc)
@@ -235,7 +251,6 @@ static gd_status open_tuning(gd_training *t, gd_error *err)
     if (rc)
         return rc;
     t->parts = (gd_save_parts){ .tuning = &t->tuning,
-                                .base = t->settings.model.model,
                                 .rank = t->settings.rank,
                                 .alpha = t->settings.alpha,
                                 .targets = &t->targets };
@@ -334,7 +349,6 @@ static gd_status open_engine(gd_training *t, gd_error *err)
                               .weights = t->model->weights,
                               .head = &t->tuning.head_view,
                               .learning = &t->tuning.learning,
-                              .threads = o->threads ? o->threads : gd_cpu_count(),
                               .isa = o->isa,
                               .max_positions = t->model->encoder.max_length };
     gd_learner_need need = { .rows = t->rows,
@@ -342,16 +356,22 @@ static gd_status open_engine(gd_training *t, gd_error *err)
                              .memory = o->memory,
                              .keep_least = t->settings.keeping == GD_KEEP_ALL ? layers : 0,
                              .keep_most = t->settings.keeping == GD_KEEP_NONE ? 0 : layers };
-    gd_status rc = gd_backend_find(&parts.backend, o->backend, t->model->plan->operand, err);
+    gd_error why = { 0 };
+    gd_status rc = gd_backend_find(&t->model->backend, o->backend, t->model->plan->operand, err);
 
+    t->model->threads = o->threads ? o->threads : gd_cpu_count();
+    parts.backend = t->model->backend;
+    parts.threads = t->model->threads;
     if (!rc)
         rc = gd_pool_open(&t->pool, parts.threads, err);
     if (!rc)
         rc = gd_engine_open(&t->engine, &parts, err);
     if (!rc)
-        rc = gd_learner_open(&t->learner, t->engine, err);
+        rc = gd_learner_open(&t->learner, t->engine, &why);
+    if (rc == GD_EUNSUPPORTED && why.status && strcmp(t->model->backend->name, "cpu"))
+        return gd_fail(err, rc, "%s; training runs on the cpu backend, the default", why.text);
     if (rc)
-        return rc;
+        return gd_fail(err, rc, "%s", why.text);
     need.other = other_bytes(t);
     return gd_learner_fit(t->learner, &need, &t->budget, err);
 }

@@ -99,7 +99,9 @@ static const struct bad {
     { "train: null", ":1:8: train has no value; for the default, leave the line out" },
     { "train: ''", ":1:8: train has no value; for the default, leave the line out" },
     { "max_steps: ~", ":1:12: max_steps has no value; for the default, leave the line out" },
-    { "train: [a, b]", ":1:8: train is a list, but a single value is expected" },
+    { "train: [a, b]", ":1:8: train is a list, but a single value is expected; for several files, it is a pattern in "
+                       "quotes: 'data/*.jsonl' or '{a,b}.jsonl'" },
+    { "lora_r: [8]", ":1:9: lora_r is a list, but a single value is expected" },
     { "lora_r: {q_proj: 8}", ":1:9: lora_r is a mapping, but a single value is expected" },
     { "eval: []", ":1:7: eval is empty; leave the line out" },
     { "eval: [a, [b]]", ":1:11: eval is a list, but a single value is expected" },

@@ -50,6 +50,35 @@ sh -e commands.sh >pasted 2>&1 || fail "the commands fail: $(cat pasted)"
 [ -s "it's a run-merged/config.json" ] || fail 'the adapter is not merged'
 [ "$(grep -c '"margin"' pasted)" -eq 5 ] || fail 'the first set is not scored'
 
+# while it goes on: where to look, steps (not each of many), and evaluations, but not what the end says again
+has "the curves are in it's a run/report.html, and every step in log.jsonl beside it" err
+has '1/6  loss ' err
+train 0 many --epochs 20 --eval first.jsonl --eval-every 50
+[ "$(grep -c '^[0-9]*/120  loss ' err)" -eq 20 ] || fail 'not 20 lines for 120 steps'
+[ "$(grep -c '^step [0-9]* of 120, held out: accuracy ' err)" -eq 2 ] || fail 'not two evaluations before the last'
+[ "$(grep -c '^held out: accuracy ' err)" -eq 1 ] || fail 'the last evaluation is not there once'
+awk -F'[:,]' '/"loss"/ { loss[++n] = $2 } END { for (i = n - 29; i <= n; i++) sum += loss[i]
+    printf "mean of the last 30: loss %.4f, accuracy", sum / 30 }' many/log.jsonl >mean
+has "$(cat mean)" err
+# the best is known to the card, the page and its own files, and is what the commands use
+sed 's/chosen/C/; s/rejected/chosen/; s/C"/rejected"/' first.jsonl >reversed.jsonl # of which it learns the opposite
+train 0 'best&worst' --epochs 5 --eval reversed.jsonl --eval-every 6 --best eval_loss
+best=$(sed -n 's/^the best eval_loss, .*, was at step \([0-9]*\); .*/\1/p' err)
+[ -n "$best" ] && [ "$best" -lt 30 ] || fail 'the last step is the best'
+has 'to score with the best, evaluate it, or merge it into the model:' err
+has "    guerdon merge --model $base --adapter 'best&worst/best' --output 'best&worst-merged'" err
+grep '^    guerdon ' err >commands.sh
+sh -e commands.sh >pasted 2>&1 || fail "the commands with the best fail: $(cat pasted)"
+has ", was that of step $best, which is in the folder \`best\`." 'best&worst/README.md'
+has ", is that of step $best, which is in the folder best." 'best&worst/report.html'
+has "\"step\": $best," 'best&worst/best/guerdon-adapter.json'
+has '"step": 30,' 'best&worst/guerdon-adapter.json'
+has '"step": 30,' 'best&worst/checkpoint-30/guerdon-adapter.json'
+"$guerdon" inspect --model "$base" --adapter 'best&worst/best' >out 2>err
+grep -qx "  step  *$best" out || fail 'inspect does not know the step of the best'
+train 0 quiet --max-steps 2 --quiet
+[ ! -s err ] || fail 'train --quiet is not quiet'
+
 # prompts that were joined, though a chat format is known, are joined in scoring, without a word
 talk='{"chosen":[{"role":"user","content":"Hot?"},{"role":"assistant","content":"Yes."}],
     "rejected":[{"role":"user","content":"Hot?"},{"role":"assistant","content":"No."}]}'
@@ -128,15 +157,26 @@ done
 train 0 plan --dry-run
 [ ! -e plan ] || fail 'train --dry-run writes an output'
 for line in 'records         24, 24 used' 'pairs           24' 'steps           6, each of up to 4 records (2 x 2)' 'parameters      ' \
-    'memory          ' 'layers kept     ' 'disk            ' ' for a checkpoint; the run needs at most ' ' (keep 3)'; do
+    'memory          ' 'layers kept     ' 'time            ' ' with 1 thread, ' 'disk            ' ' for a checkpoint; the run needs at most ' ' (keep 3)'; do
     has "$line" out
 done
-grep -v '^memory' out >plan.txt # which is that of the process, too
+grep -v '^memory\|^time' out >plan.txt # the memory of the process, too; the time is measured
 "$guerdon" inspect --model "$base" --train pairs.jsonl --batch-size 2 --grad-accum 2 --lora-r 2 --precision fp32 \
     --threads 1 >out 2>err || fail "inspect --train: status $?"
-grep -v '^memory' out | cmp -s - plan.txt || fail 'inspect --train and train --dry-run differ'
+grep -v '^memory\|^time' out | cmp -s - plan.txt || fail 'inspect --train and train --dry-run differ'
 "$guerdon" inspect --recipe run.yaml --lora-r 4 --json >out 2>err || fail "inspect --recipe: status $?"
 has '"lora_r": 4' out
+
+# the work that it expects is about that of the run
+for how in '' '--checkpoint-layers on' --full '--full --checkpoint-layers on' '--epochs 2.5'; do
+    rm -rf counted
+    set -- --model "$base" --train pairs.jsonl --output counted --threads 1 $how
+    "$guerdon" train "$@" --dry-run --json >out 2>err || fail "train $how --dry-run --json: status $?"
+    "$guerdon" train "$@" --quiet 2>err || fail "train $how: status $?"
+    awk -F'"linear_gflop":' 'NR == FNR { if (/"linear_gflop"/) { sub(/ /, ""); plan = $2 + 0 } if (/"seconds"/) timed = 1; next }
+        { sum += $2 } END { exit !(timed && plan > 0.9 * sum && plan < 1.15 * sum) }' out counted/times.jsonl ||
+        fail "train $how: $(grep gflop out), but the steps have $(awk -F'gflop":' '{ s += $2 } END { print s }' counted/times.jsonl)"
+done
 
 # records that are left out, and why
 cat >left.jsonl <<'END'
@@ -159,7 +199,7 @@ done
 
 # a run that is complete
 "$guerdon" train --recipe run.yaml --output recipe >out 2>err || fail "a complete run: status $?"
-has 'all 6 steps were done before; in the last one, loss ' err
+has 'all 6 steps were done before; mean of the last 4: loss ' err
 cmp -s "it's a run/adapter_model.safetensors" recipe/adapter_model.safetensors || fail 'a complete run is changed'
 
 # interrupted, each time after a step, and continued
@@ -191,7 +231,7 @@ done
 has 'the model is in a model' err
 has 'that model is in a model/best' err
 [ "$(grep -c '^    guerdon ' err)" -eq 2 ] || fail 'not two commands of a model'
-has "    guerdon score --model 'a model' --input first.jsonl --precision fp32" err
+has "    guerdon score --model 'a model/best' --input first.jsonl --precision fp32" err
 grep '^    guerdon ' err >commands.sh
 sh -e commands.sh >pasted 2>said || fail "the commands of a model fail: $(cat said)"
 [ "$(grep -c '"margin"' pasted)" -eq 5 ] || fail 'the first set is not scored by the model'
@@ -220,12 +260,70 @@ has 'parameters      402,144 to train' out
 has 'lora_r is given with full, by which every weight learns, and no adapter; leave one of them out' err
 
 # mistakes that the library finds, in its words
+for backend in openblas onednn; do
+    "$guerdon" score --model "$base" --backend $backend tea >out 2>err || continue # not built
+    train 3 bad --backend $backend
+    has 'training runs on the cpu backend, the default' err
+done
 train 2 bad --clip -1
 has 'clip is -1' err
 train 2 bad --lora-targets wheels
 train 2 bad --eval nope= --eval-every 2
 train 2 bad --eval first.jsonl --eval pairs.jsonl
 has 'first.jsonl and pairs.jsonl are both evaluated on; NAME=FILE gives each a name' err
+train 2 bad --eval 0.1
+has '--eval=0.1: expected a file: evaluation takes data of its own, not a share of the training data' err
+train 2 bad --resume yes --dry-run
+has 'resume is "yes", but auto, never or a checkpoint is expected' err
+train 0 bad --dry-run --eval first.jsonl --by source
+has 'first.jsonl: no record has a field "source" (by)' out
+train 3 deep/er/bad
+has 'deep/er/bad: the directory deep/er in which it would be does not exist: make it first' err
+mkdir folder saved
+touch saved/dataset_info.json
+learn_from=folder
+train 3 bad
+has "folder: this is a directory; expected a file, or a pattern such as 'folder/*.jsonl'" err
+learn_from=saved
+train 3 bad
+has 'saved: this is a directory of Hugging Face Datasets' err
+printf '\377\377\377\377\020\001\000\000rest' >data.arrow
+learn_from=data.arrow
+train 3 bad
+has 'data.arrow: this is an Arrow stream' err
+echo '{"messages":[{"role":"user","content":"Hot?"},{"role":"assistant","content":"Yes."}],
+    "rejected_messages":[{"role":"user","content":"Hot?"},{"role":"assistant","content":"No."}]}' | tr -d '\n' >swift.jsonl
+learn_from=swift.jsonl
+train 3 bad --chat-format chatml
+has 'the chosen conversation is in "messages", and "rejected_messages" is not read; ' err
+fields=$(sed -n 's/.* with --fields \([a-z_=,]*\), they are a pair/\1/p' err)
+train 0 swift --chat-format chatml --fields "$fields" --max-steps 1
+cmp -s swift/adapter_model.safetensors talks/adapter_model.safetensors || fail 'the rows of ms-swift are another pair'
+sed 's/"rejected_messages":.*/"rejected_response":"No."}/' swift.jsonl >response.jsonl
+learn_from=response.jsonl
+train 3 bad --chat-format chatml
+has 'expected two whole conversations, "chosen" and "rejected", or a "prompt" and two answers' err
+learn_from=asked.jsonl
+train 0 one --max-steps 1
+has 'asked.jsonl: 1 pair in 1 record; ' err
+train 0 one --max-steps 1
+has 'the 1 step was done before' err
+train 3 bad --max-length 2
+has 'asked.jsonl: none of 1 records can be used: 1 have a text of more than 2 tokens (max_length)' err
+! grep -q '0 have' err || fail 'reasons that no record has'
+learn_from=pairs.jsonl
+cp -r found llama-lora
+sed -i 's/"base_model_name_or_path": "[^"]*"/"base_model_name_or_path": "some-llama"/' llama-lora/adapter_config.json
+"$guerdon" train --model "$data/gemma2" --train pairs.jsonl --init-adapter llama-lora --output bad >out 2>err
+has 'the adapter was trained on "some-llama" (base_model_name_or_path), but the model is ' err
+cp -r "$base" padded
+sed 's/"pad_token_id": *[0-9]*,//; s/"eos_token_id": *\([0-9]*\)/"eos_token_id": \1, "pad_token_id": \1/' "$base/config.json" >padded/config.json
+base=padded
+train 0 plan --dry-run --add-eos auto
+has 'the end-of-sequence token that add_eos appends is the pad token, too, so the score is read before it' out
+train 0 plan --dry-run
+! grep -q 'add_eos appends' out || fail 'a word about an end-of-sequence token that is not appended'
+base=$own
 train 3 bad --eval nope.jsonl
 has 'nope.jsonl: No such file or directory' err
 train 2 bad --best eval_wheels --eval first.jsonl

@@ -62,7 +62,7 @@ done
 refuses 2 'guerdon: there is no command scor; did you mean score?' help scor
 
 refuses 2 'guerdon: score has no flag --modle; did you mean --model?' score --modle DIR
-refuses 2 'guerdon: score has no flag --max_length; did you mean --max-length?' score --max_length=5
+refuses 2 'guerdon: --max-length=long: expected a whole number, at least 1' score --max_length=long
 refuses 2 'guerdon: score has no flag --trunc; did you mean --truncate?' score --trunc left
 refuses 2 'guerdon: score has no flag --gpu-layers; guerdon score --help lists them' score --gpu-layers 3
 refuses 2 'guerdon: score has no flag --; guerdon score --help lists them' score --=x
@@ -72,8 +72,8 @@ refuses 2 'guerdon: -m is not a flag: flags begin with --, and a text that begin
 refuses 2 'guerdon: --model needs a value: --model DIR' score --model
 refuses 2 'guerdon: --model needs a value: --model DIR' score --model=
 refuses 2 'guerdon: --model needs a value: --model DIR' score --model ''
-refuses 2 'guerdon: --model needs a value, but --quiet follows; write --model=--quiet if that is the value' \
-    score --model --quiet
+refuses 2 'guerdon: --model needs a value, but the flag --quiet follows: --model DIR' score --model --quiet
+refuses 2 'guerdon: --model needs a value, but --odd follows; write --model=--odd if that is the value' score --model --odd
 refuses 2 'guerdon: --quiet takes no value' score --quiet=yes
 refuses 2 'guerdon: --model is given twice' score --model a --model b
 refuses 2 'guerdon: --model is missing: --model DIR' score --quiet --quiet text
@@ -187,6 +187,20 @@ refuses 2 'guerdon: train has no flag --adapter; it is called --init-adapter her
 refuses 2 'guerdon: train has no flag --num_train_epochs; it is called --epochs here' train --num_train_epochs 3
 refuses 2 "guerdon: train has no flag --lora-dropout; dropout is not supported; TRL's RewardTrainer turns it off, too" \
     train --lora-dropout 0.1
+refuses 2 'guerdon: --learning-rate=fast: expected a number, such as 0.5 or -2' train --learning_rate fast
+refuses 2 'guerdon: train has no flag --num-train-epochs; it is called --epochs here
+guerdon: train has no flag --bf16; True is what is done anyway: leave it out
+guerdon: train has no flag --beta; a pair'"'"'s loss is of the plain difference of its scores: leave it out
+guerdon: train has no flag --disable_dropout; there is no dropout, which is not supported: leave it out
+guerdon: train has no flag --use-peft; true is what is done anyway: leave it out
+guerdon: --epochs=x: expected a number, such as 0.5 or -2' \
+    train --num-train-epochs=3 --bf16 True --beta 0.1 --lora_r 8 --disable_dropout --use-peft=true --epochs x
+refuses 2 'guerdon: train has no flag --use-peft; a LoRA adapter and the head are what is trained, or every weight with --full' \
+    train --full --use-peft true
+refuses 2 'guerdon: train takes only flags, not mine.yaml; --recipe mine.yaml?' train mine.yaml
+refuses 2 'guerdon: train takes only flags, not v_proj; names of modules have commas between them: --lora-targets q_proj,v_proj' \
+    train --lora-targets q_proj v_proj
+refuses 2 'guerdon: train takes only flags, not true; a switch such as --full has no value' train --full true
 refuses 2 'guerdon: train has no flag --learning-rte; did you mean --learning-rate?' train --learning-rte 1
 refuses 3 'guerdon: /nonexistent/r.yaml: No such file or directory' train --recipe /nonexistent/r.yaml
 GUERDON_RECIPE=/nonexistent/r.yaml

@@ -164,17 +164,14 @@ static const struct data_case {
 } wrong_data[] = {
     { "", "has no records, but preferences are expected" },
     { "\n\n", "has no records, but preferences are expected" },
-    { "{\"chosen\":\"a\"\n",
-      "none of 1 records can be used: 0 have a text of more than 512 tokens (max_length), 0 have only equal texts or "
-      "ranks, 1 are malformed: line 1: " },
+    { "{\"chosen\":\"a\"\n", "none of 1 records can be used: 1 are malformed: line 1: " },
     { "{\"chosen\":\"a\"}\n", "1 are malformed: line 1: " },
     { "{\"text\":\"a\"}\n", "line 1: one text; expected a \"chosen\" and a \"rejected\" one, or \"responses\" with" },
     { "{\"chosen\":\"a\",\"rejected\":7}\n", "1 are malformed: line 1: " },
     { "{\"chosen\":\"a\",\"rejected\":\"a\"}\n{\"chosen\":\"\",\"rejected\":\"b\"}\n",
-      "none of 2 records can be used: 0 have a text of more than 512 tokens (max_length), 1 have only equal texts or "
-      "ranks, 1 are "
-      "malformed: line 2: a text has no tokens" },
-    { RANKS("[1,1]"), "1 have only equal texts or ranks, 0 are malformed" },
+      "none of 2 records can be used: 1 have only equal texts or ranks, 1 are malformed: line 2: a text has no "
+      "tokens" },
+    { RANKS("[1,1]"), "none of 1 records can be used: 1 have only equal texts or ranks" },
     { RANKS("[1]"), "line 1: \"ranks\" has 1 entries for 2 answers" },
     { RANKS("[1,2,3]"), "line 1: \"ranks\" has 3 entries for 2 answers" },
     { RANKS("[0,1]"), "line 1: ranks[0] is below 1; a whole number is expected, 1 for the best" },

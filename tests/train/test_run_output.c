@@ -18,7 +18,7 @@ static void places_that_are_not_ours_are_left_alone(void **state)
     run_output(&run, "file");
     run_refuse(&run, "a file", GD_EIO, "/file: Not a directory");
     run_output(&run, "missing/out");
-    run_refuse(&run, "a missing parent", GD_EIO, "/missing/out: No such file or directory");
+    run_refuse(&run, "a missing parent", GD_EIO, "/missing in which it would be does not exist: make it first");
     assert_int_equal(mkdir(run_below(&run, "foreign"), 0700), 0);
     run_write(&run, "foreign/notes.txt", "mine");
     run_output(&run, "foreign");
