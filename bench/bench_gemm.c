@@ -1,7 +1,7 @@
 /* bench_gemm.c - each backend's linear against the peak of a loop on registers only, in the same run.
  *
  *     bench_gemm [--backend NAME] [--isa NAME] [--threads N] [--operand bf16|f32] [--rows M] [--model 0.5b|7b]
- *                [--seconds S] [--json]
+ *                [--numerics exact|tensor|tensor8] [--seconds S] [--json]
  *
  * Each shape is repeated for `--seconds` (0.5); the best repetition counts, since the machine may be shared. */
 #include "backends/cpu/device.h"
@@ -20,6 +20,7 @@ struct options {
     unsigned threads; /* 0: one, then all */
     size_t rows;      /* 0: the usual ones */
     gd_dtype operand;
+    gd_arithmetic arithmetic;
     double seconds;
     bool json;
 };
@@ -117,7 +118,10 @@ static void bench_shape(const struct options *opt, gd_device *device, const stru
 
 static int bench_threads(const struct options *opt, unsigned threads)
 {
-    const gd_device_options open = { .threads = threads, .isa = opt->isa, .operand = opt->operand };
+    const gd_device_options open = { .threads = threads,
+                                     .isa = opt->isa,
+                                     .operand = opt->operand,
+                                     .arithmetic = opt->arithmetic };
     gd_error err = { 0 };
     gd_device *device;
     double peak;
@@ -147,7 +151,7 @@ static int bench_threads(const struct options *opt, unsigned threads)
 static int usage(void)
 {
     fprintf(stderr, "usage: bench_gemm [--backend NAME] [--isa NAME] [--threads N] [--operand bf16|f32] [--rows M] "
-                    "[--model 0.5b|7b] [--seconds S] [--json]\n");
+                    "[--model 0.5b|7b] [--numerics exact|tensor|tensor8] [--seconds S] [--json]\n");
     return 2;
 }
 
@@ -167,6 +171,8 @@ static bool set_option(struct options *opt, const char **backend, const char *na
         opt->seconds = strtod(value, NULL);
     else if (!strcmp(name, "--operand"))
         opt->operand = strcmp(value, "f32") ? GD_BF16 : GD_F32;
+    else if (!strcmp(name, "--numerics"))
+        opt->arithmetic = !strcmp(value, "tensor") ? GD_TENSOR : !strcmp(value, "tensor8") ? GD_TENSOR8 : GD_EXACT;
     else
         return false;
     return true;

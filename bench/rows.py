@@ -107,6 +107,24 @@ def matmul_avx(tools):
                   products=found)
 
 
+def matmul_tensor(tools):
+    """The arithmetic of tensor cores, on one core."""
+    targets = {isa: least for isa, least in (('avx512', 6), ('avx2', 2.5)) if isa in tools.isas}
+    if not targets:
+        raise Missing('this processor has neither AVX2 nor AVX-512')
+    found = {}
+    for _ in range(tools.rounds):
+        for isa in targets:
+            for numerics in ('tensor', 'tensor8'):
+                lines = tools.bench_gemm('--isa', isa, '--numerics', numerics, '--model', '7b', '--rows', '256',
+                                         '--threads', '1', '--seconds', '0.2')
+                found.setdefault(isa, {}).setdefault(numerics, []).append(layer_rate(lines, '7b')[0] / 2)
+    parts = [f'{isa} {median(rates["tensor"]):.1f}, tensor8 {median(rates["tensor8"]):.1f}'
+             for isa, rates in found.items()]
+    return result(f'{"; ".join(parts)} GMAC/s', all(median(found[isa]['tensor']) >= least
+                                                    for isa, least in targets.items()), gmac_per_s=found)
+
+
 def matmul_small(tools):
     bench = tools.whole_bench()
     by_m = {}
@@ -380,6 +398,8 @@ ROWS = {
     'matmul-bf16': Row('matmul, M >= 256 rows, AVX512_BF16',
                        '>= 0.95 (7B shapes) and >= 0.91 (0.5B) of peak; ahead of oneDNN', matmul_bf16),
     'matmul-avx': Row('the same, AVX2 and AVX-512F', '>= 0.90 of their peak; ahead of OpenBLAS', matmul_avx),
+    'matmul-tensor': Row('matmul, 7B shapes, M = 256 rows, arithmetic of tensor cores, one core',
+                         '>= 6 (AVX-512) and >= 2.5 (AVX2) GMAC/s', matmul_tensor),
     'matmul-small': Row('matmul, M = 1..64', '>= 0.70 of the smaller of peak and bandwidth x intensity', matmul_small),
     'scoring': Row('whole scoring, 0.5B, 32 texts without sharing, linear layers',
                    '>= 0.85 of peak; >= 1.5x Transformers at batch 1, >= 2.4x at batch 8, >= 1.6x llama.cpp', scoring),
