@@ -75,7 +75,8 @@ static float weights(const attention_state *st, float *s, span seen, float m)
     return v_sum(sum);
 }
 
-/* The same in the arithmetic of tensor cores: weights of keys that a line does not see are zero, which is no term. */
+/* pv = weights . values in the arithmetic of tensor cores. A key that a line does not see has weight zero, and so its
+ * product is not a term. */
 static void weigh_values_tensor(const attention_state *st, size_t rows, lines s, const span *seen)
 {
     const size_t end = (seen[rows - 1].end + 15) / 16 * 16;

@@ -145,19 +145,15 @@ static void tile_line(enum form form, size_t vectors, size_t depth, bool resume,
 static void tensor_lines(gd_tensor_products *products, size_t rows, size_t vectors, size_t count, lines a, lines b,
                          lines out)
 {
-    for (size_t first = 0; first < count; first += GD_TENSOR_PAIRS)
-        products(&(gd_tensor_block){
-            .rows = rows,
-            .pairs = count - first < GD_TENSOR_PAIRS ? count - first : GD_TENSOR_PAIRS,
-            .x = a.p + first,
-            .x_stride = a.stride * sizeof *a.p,
-            .w = b.p + first * b.stride,
-            .w_stride = b.stride * sizeof *b.p,
-            .vectors = vectors,
-            .sum = out.p,
-            .sum_stride = out.stride,
-            .add = first > 0,
-        });
+    gd_tensor_sum(products, (gd_tensor_block){ .rows = rows,
+                                               .pairs = count,
+                                               .x = a.p,
+                                               .x_stride = a.stride * sizeof *a.p,
+                                               .w = b.p,
+                                               .w_stride = b.stride * sizeof *b.p,
+                                               .vectors = vectors,
+                                               .sum = out.p,
+                                               .sum_stride = out.stride });
 }
 
 #endif

@@ -4,22 +4,16 @@
 /* A block of a product in the arithmetic of tensor cores, whose own blocks are shorter. */
 static void tensor_block(const gd_gemm_block *b, gd_tensor_products *products)
 {
-    for (size_t pair = 0; pair < b->pairs; pair += GD_TENSOR_PAIRS) {
-        const size_t left = b->pairs - pair;
-
-        products(&(gd_tensor_block){
-            .rows = b->m,
-            .pairs = left < GD_TENSOR_PAIRS ? left : GD_TENSOR_PAIRS,
-            .x = (const gd_bf16 *)b->x + 2 * pair,
-            .x_stride = b->stride * sizeof(gd_bf16),
-            .w = (const gd_bf16 *)b->w + 2 * pair * GD_GEMM_PANEL,
-            .w_stride = 2 * GD_GEMM_PANEL * sizeof(gd_bf16),
-            .vectors = GD_GEMM_PANEL / 16,
-            .sum = b->sum,
-            .sum_stride = GD_GEMM_PANEL,
-            .add = b->add || pair > 0,
-        });
-    }
+    gd_tensor_sum(products, (gd_tensor_block){ .rows = b->m,
+                                               .pairs = b->pairs,
+                                               .x = b->x,
+                                               .x_stride = b->stride * sizeof(gd_bf16),
+                                               .w = b->w,
+                                               .w_stride = 2 * GD_GEMM_PANEL * sizeof(gd_bf16),
+                                               .vectors = GD_GEMM_PANEL / 16,
+                                               .sum = b->sum,
+                                               .sum_stride = GD_GEMM_PANEL,
+                                               .add = b->add });
 }
 
 #define GD_GEMM(variant, operand, rows, anywhere, straight, needs)

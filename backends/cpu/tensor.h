@@ -25,10 +25,9 @@ typedef struct gd_tensor_rule {
 #define GD_TENSOR_RULE .products = 16, .bits = 25, .floor = -133
 #define GD_TENSOR8_RULE .products = 8, .bits = 24, .floor = -132
 
-/* One step: acc + sum of a[i * a_stride] * b[i * b_stride], strides in elements. Operands that are subnormal count as
- * zero; with a NaN or an infinity among the terms the result is a NaN. */
-float gd_tensor_step(const gd_tensor_rule *rule, const gd_bf16 *a, size_t a_stride, const gd_bf16 *b, size_t b_stride,
-                     float acc);
+/* One step: acc + sum of a[i] * b[i]. Operands that are subnormal count as zero; with a NaN or an infinity among the
+ * terms the result is a NaN. */
+float gd_tensor_step(const gd_tensor_rule *rule, const gd_bf16 *a, const gd_bf16 *b, float acc);
 
 /* One block of some rows by some columns: sum[r][c] = the chain of x[r] and column c, or sum[r][c] + it.
  * Operands come in pairs of elements adjacent in the sum, as in a packed panel (gemm.h). */
@@ -46,6 +45,18 @@ typedef struct gd_tensor_block {
 
 /* Runs inside a pool task: denormals are flushed. */
 typedef void gd_tensor_products(const gd_tensor_block *block);
+
+/* The same for any number of pairs: their blocks' values are added in order. */
+static inline void gd_tensor_sum(gd_tensor_products *products, gd_tensor_block all)
+{
+    for (size_t left = all.pairs; left > 0; left -= all.pairs) {
+        all.pairs = left < GD_TENSOR_PAIRS ? left : GD_TENSOR_PAIRS;
+        products(&all);
+        all.x = (const gd_bf16 *)all.x + 2 * all.pairs;
+        all.w = (const char *)all.w + all.pairs * all.w_stride;
+        all.add = true;
+    }
+}
 
 /* The variants, by the names in kernels.def. */
 gd_tensor_products gd_tensor_ref_TENSOR, gd_tensor_ref_TENSOR8;

@@ -128,7 +128,7 @@ static __attribute__((noinline)) t_floats step_by_rule(const gd_tensor_rule *rul
             x[i] = upper_half(&r->value[2 * pair + i]);
             w[i] = upper_half((const float *)&from[pair + i / 2] + lane);
         }
-        sum[lane] = gd_tensor_step(rule, x, 1, w, 1, sum[lane]);
+        sum[lane] = gd_tensor_step(rule, x, w, sum[lane]);
     }
     return t_load(sum);
 }

@@ -17,7 +17,7 @@ gd_status gd_describe_identity(json_t **out, const gd_training *training, const 
 /* The first line of the log again, without the digests; NULL for lack of memory. */
 json_t *gd_describe_of(const json_t *identity);
 
-/* The text of guerdon-adapter.json after so many steps, freed with gd_free(). */
+/* The text of guerdon-adapter.json for the adapter of a step, freed with gd_free(). */
 gd_status gd_describe_adapter(char **text, const gd_training *training, const json_t *run, uint64_t step,
                               gd_error *err);
 

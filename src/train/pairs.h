@@ -37,7 +37,7 @@ typedef struct gd_pairs {
     uint64_t digest;  /* of all records: gd_record's */
 } gd_pairs;
 
-/* The column of margins that TRL reads without being told to. */
+/* The column from which TRL reads margins by default. */
 #define GD_PAIRS_MARGIN "margin"
 
 typedef struct gd_pairs_options {

@@ -7,8 +7,8 @@
 #include "base/mem.h"
 #include "base/result.h"
 #include "reward/merge.h"
-#include "train/describe.h"
 #include "train/curve.h"
+#include "train/describe.h"
 #include "train/foresight.h"
 #include "train/train_charts.h"
 
@@ -168,7 +168,6 @@ gd_status gd_run_rehearsal(gd_training *t, char **json, gd_error *err)
 
     if (!rc)
         rc = gd_foresee(&foresight, t, err);
-
     out.failed = out.root == NULL;
     gd_put_text(&out, out.root, "format", "guerdon-train/1");
     gd_put(&out, out.root, "dry_run", json_true());

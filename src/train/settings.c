@@ -145,7 +145,11 @@ static gd_status check_counts(const gd_train_settings *s, gd_error *err)
 static gd_status read_model(gd_train_settings *s, gd_error *err)
 {
     gd_options *m = &s->model;
+    gd_arithmetic arithmetic;
+    const gd_status rc = gd_options_arithmetic(m, &arithmetic, err);
 
+    if (rc)
+        return rc;
     if (m->adapter)
         return gd_fail(err, GD_EUSAGE,
                        "an adapter is given, but training does not apply one; to begin with its values, use "
@@ -157,7 +161,7 @@ static gd_status read_model(gd_train_settings *s, gd_error *err)
     if (m->normalize || m->activation)
         return gd_fail(err, GD_EUSAGE, "%s is given, but training has no use for it",
                        m->normalize ? "normalize" : "activation");
-    if (m->numerics && !strncmp(m->numerics, "tensor", 6))
+    if (arithmetic != GD_EXACT)
         return gd_fail(err, GD_EUSAGE, "numerics is %s, but training computes in exact arithmetic; leave it out",
                        m->numerics);
     m->truncate = GD_TRUNCATE_DROP;

@@ -101,7 +101,7 @@ static inline float test_tensor_dot(const gd_tensor_rule *rule, const gd_bf16 *x
 
             memcpy(a, x + j, count * sizeof *a);
             memcpy(b, w + j, count * sizeof *b);
-            acc = gd_tensor_step(rule, a, 1, b, 1, acc);
+            acc = gd_tensor_step(rule, a, b, acc);
         }
         total = at == 0 ? acc : total + acc;
     }

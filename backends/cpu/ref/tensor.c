@@ -75,8 +75,7 @@ static float to_f32(int64_t sum, int unit)
 
 static bool is_finite(gd_bf16 x) { return (x & 0x7F80u) != 0x7F80u; }
 
-float gd_tensor_step(const gd_tensor_rule *rule, const gd_bf16 *a, size_t a_stride, const gd_bf16 *b, size_t b_stride,
-                     float acc)
+float gd_tensor_step(const gd_tensor_rule *rule, const gd_bf16 *a, const gd_bf16 *b, float acc)
 {
     struct term terms[MOST_PRODUCTS + 1];
     const size_t n = rule->products;
@@ -85,8 +84,8 @@ float gd_tensor_step(const gd_tensor_rule *rule, const gd_bf16 *a, size_t a_stri
     int64_t sum = 0;
 
     for (size_t i = 0; i < n; i++) {
-        terms[i] = product_of(a[i * a_stride], b[i * b_stride]);
-        finite = finite && is_finite(a[i * a_stride]) && is_finite(b[i * b_stride]);
+        terms[i] = product_of(a[i], b[i]);
+        finite = finite && is_finite(a[i]) && is_finite(b[i]);
     }
     terms[n] = term_of(acc);
     if (!finite)
@@ -115,7 +114,7 @@ static float chain(const gd_tensor_rule *rule, const gd_bf16 *x, const gd_bf16 *
 
         gather(a, x, 2, i, count, rule->products);
         gather(b, w, w_stride, i, count, rule->products);
-        acc = gd_tensor_step(rule, a, 1, b, 1, acc);
+        acc = gd_tensor_step(rule, a, b, acc);
     }
     return acc;
 }
