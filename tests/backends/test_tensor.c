@@ -234,6 +234,35 @@ static void make_block(struct block_case *c, uint64_t *state)
                                   .add = next_random(state) % 2 };
 }
 
+/* What chance hardly finds: a step whose sum needs more than 32 bits with the accumulator, which is 1; and zeros beside
+ * factors so large that a zero's exponent would be the largest of all. */
+static void make_carrying(struct block_case *c)
+{
+    for (size_t i = 0; i < ROWS * STRIDE; i++)
+        c->x[i] = i % STRIDE >= 16 ? 0x3FFF : i % STRIDE ? 0 : 0x3F80;
+    for (size_t i = 0; i < GD_TENSOR_PAIRS * COLUMNS * 2; i++)
+        c->w[i] = i < 32 * VECTORS * 8 ? 0x3F80 : 0x3FFF;
+}
+
+static void make_zeros_beside(struct block_case *c)
+{
+    for (size_t i = 0; i < ROWS * STRIDE; i++)
+        c->x[i] = (gd_bf16)(i % 2 ? 0 : 0x30A5 + i % 7); /* about 2^-30 */
+    for (size_t i = 0; i < GD_TENSOR_PAIRS * COLUMNS * 2; i++)
+        c->w[i] = (gd_bf16)(i % 2 ? 0x6C80 : 0x35B3 + i % 11); /* 2^90, and about 2^-20 */
+}
+
+static void make_number(struct block_case *c, size_t n, uint64_t *state)
+{
+    make_block(c, state);
+    if (n > 1)
+        return;
+    (n ? make_zeros_beside : make_carrying)(c);
+    c->block.pairs = GD_TENSOR_PAIRS;
+    c->block.vectors = VECTORS;
+    c->block.w_stride = COLUMNS * 2 * sizeof(gd_bf16);
+}
+
 static void run_block(const struct block_case *c, gd_tensor_products *products, float *sum)
 {
     gd_tensor_block block = c->block;
@@ -256,7 +285,7 @@ static void check_variant(const gd_gemm_kernel *kernel)
     uint64_t state = 88172645463325252u;
 
     for (size_t n = 0; n < blocks; n++) {
-        make_block(&c, &state);
+        make_number(&c, n, &state);
         run_block(&c, definition, want);
         run_block(&c, kernel->products, got);
         for (size_t i = 0; i < ROWS * COLUMNS; i++)
