@@ -36,10 +36,10 @@ static struct term term_of(float acc)
     return (struct term){ bits >> 31, (bits & 0x7FFFFFu) | (e ? 0x800000u : 0), 23, (e ? e : 1) - 127 };
 }
 
-/* In units of 2^(top - bits), cut towards zero. */
+/* In units of 2^(top - bits), cut towards zero. The exponent of zero may be above top. */
 static int64_t cut(const struct term *t, int top, int bits)
 {
-    const int left = bits - t->fraction - (top - t->exponent);
+    const int left = t->magnitude ? bits - t->fraction - (top - t->exponent) : 0;
     const int64_t magnitude = left >= 0 ? (int64_t)t->magnitude << left : left > -32 ? t->magnitude >> -left : 0;
 
     return t->negative ? -magnitude : magnitude;
