@@ -244,6 +244,25 @@ void gd_engine_observe(gd_engine *engine, gd_engine_observer *observer, void *co
     engine->observer_context = context;
 }
 
+void gd_engine_watch(gd_engine *engine, const gd_watcher *watcher) { engine->watcher = *watcher; }
+
+gd_status gd_engine_read(gd_engine *engine, const gd_tensor *from, void *host, gd_error *err)
+{
+    return engine->backend->download(engine->device, host, from->data,
+                                     from->rows * from->stride * gd_dtype_size(from->dtype), err);
+}
+
+void gd_engine_spread(gd_engine *engine, size_t count, gd_task *task, void *context)
+{
+    engine->backend->spread(engine->device, count, task, context);
+}
+
+const float *gd_engine_rope(const gd_engine *engine, const float **sines)
+{
+    *sines = engine->rope_sin;
+    return engine->rope_cos;
+}
+
 /* A run: its input, and where the scores go. */
 struct run {
     gd_engine *engine;
@@ -297,6 +316,20 @@ static gd_call call_of(const struct run *run, size_t index, const gd_tile *tile)
     return call;
 }
 
+static void watch(const struct run *run, size_t index, size_t count, const gd_call *calls, bool after)
+{
+    const gd_engine *engine = run->engine;
+    const gd_watched seen = { .step = index,
+                              .count = count,
+                              .gated = count > 1 && engine->plan->steps[index].gated && engine->backend->gated_linears,
+                              .calls = calls,
+                              .bound = &engine->bound[index],
+                              .trie = run->trie };
+
+    if (engine->watcher.call)
+        engine->watcher.call(engine->watcher.context, &seen, after);
+}
+
 /* Runs a step, and those after it that the backend computes in the same call. Returns their number. */
 static size_t run_steps(const struct run *run, size_t index, const gd_tile *tile)
 {
@@ -309,12 +342,14 @@ static size_t run_steps(const struct run *run, size_t index, const gd_tile *tile
 
     for (size_t i = 0; i < count; i++)
         calls[i] = call_of(run, index + i, tile);
+    watch(run, index, count, calls, false);
     if (gated)
         backend->gated_linears(device, calls, &calls[2]);
     else if (linears)
         backend->linears(device, calls, count);
     else
         backend->run[step->op](device, calls);
+    watch(run, index, count, calls, true);
     return count;
 }
 

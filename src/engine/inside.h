@@ -5,6 +5,7 @@
 #include "engine/bind.h"
 #include "engine/engine.h"
 #include "engine/loader.h"
+#include "engine/watch.h"
 
 struct gd_engine {
     const gd_plan *plan;
@@ -22,6 +23,7 @@ struct gd_engine {
     void *arena[3];
     gd_engine_observer *observer;
     void *observer_context;
+    gd_watcher watcher; /* all zero: none */
     const gd_learning *learning; /* or NULL */
     float *rope_cos, *rope_sin;  /* [limits.max_position, head_dim / 2] */
 };
