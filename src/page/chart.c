@@ -5,6 +5,7 @@
 #include "page/html.h"
 
 #include <math.h>
+#include <stdio.h>
 
 /* Units of the drawing. */
 enum { WIDTH = GD_CHART_WIDTH, PLOT = 170, LEFT = 52, RIGHT = 16, BELOW = 46, LEGEND_ROW = 18, MOST_TICKS = 24 };
@@ -17,8 +18,8 @@ struct frame {
     size_t series;       /* number of series drawn */
     double top, bottom;  /* of the plot */
     double x_min, x_max; /* values at its edges (log2 of them with log_x) */
-    double y_min, y_max;
-    double y_step; /* of its ticks, of which the first is at y_min */
+    double y_min, y_max; /* likewise, log10 of them with log_y */
+    double y_step;       /* of its ticks, of which the first is at y_min */
 };
 
 static double place_x(const struct frame *f, double x)
@@ -28,12 +29,20 @@ static double place_x(const struct frame *f, double x)
     return LEFT + (WIDTH - LEFT - RIGHT) * (range > 0 ? (at - f->x_min) / range : 0.5);
 }
 
-static double place_y(const struct frame *f, double y)
+static double scale_y(const struct frame *f, double y) { return f->chart->log_y ? log10(y) : y; }
+
+/* Of what scale_y() returns. */
+static double place_scaled(const struct frame *f, double y)
 {
     return f->bottom - (f->bottom - f->top) * (y - f->y_min) / (f->y_max - f->y_min);
 }
 
-static bool drawable_y(const struct frame *f, double y) { return isfinite(y) && (f->chart->any_sign || y >= 0); }
+static double place_y(const struct frame *f, double y) { return place_scaled(f, scale_y(f, y)); }
+
+static bool drawable_y(const struct frame *f, double y)
+{
+    return isfinite(y) && (f->chart->log_y ? y > 0 : f->chart->any_sign || y >= 0);
+}
 
 static bool drawable(const struct frame *f, double x, double y)
 {
@@ -64,23 +73,34 @@ static void span_values(struct frame *f, double least, double largest)
     f->y_max = f->y_step * ceil(largest / f->y_step);
 }
 
+/* From one power of ten to another: the values are exponents. */
+static void span_powers(struct frame *f, double least, double largest)
+{
+    f->y_min = floor(least);
+    f->y_step = fmax(1, ceil((largest - f->y_min) / 6));
+    f->y_max = f->y_min + f->y_step * fmax(1, ceil((largest - f->y_min) / f->y_step));
+}
+
 static void find_ranges(struct frame *f)
 {
     bool any = false;
-    double x, y, largest = has_mark(f) ? f->chart->mark_y : 0, least = largest;
+    double x, y, largest = has_mark(f) ? scale_y(f, f->chart->mark_y) : 0, least = largest;
 
     for (size_t s = 0; s < f->series; s++)
         for (size_t i = 0; i < f->chart->series[s].count; i++) {
             if (!point(f, &f->chart->series[s], i, &x, &y))
                 continue;
             x = f->chart->log_x ? log2(x) : x;
+            y = scale_y(f, y);
             f->x_min = any ? fmin(f->x_min, x) : x;
             f->x_max = any ? fmax(f->x_max, x) : x;
             largest = any || has_mark(f) ? fmax(largest, y) : y;
             least = any || has_mark(f) ? fmin(least, y) : y;
             any = true;
         }
-    if (f->chart->any_sign) {
+    if (f->chart->log_y) {
+        span_powers(f, least, largest);
+    } else if (f->chart->any_sign) {
         span_values(f, least, largest);
     } else if (largest > 0) {
         f->y_step = gd_chart_step(largest, 4.5);
@@ -90,7 +110,20 @@ static void find_ranges(struct frame *f)
 
 /* ---- axes ---- */
 
-static void y_axis(gd_buf *b, const struct frame *f)
+/* "1e-3" */
+static void power_axis(gd_buf *b, const struct frame *f)
+{
+    for (int i = 0; i < MOST_TICKS && i * f->y_step <= (f->y_max - f->y_min) * 1.0001; i++) {
+        const double power = f->y_min + i * f->y_step, y = place_scaled(f, power);
+        char text[24];
+
+        (void)snprintf(text, sizeof text, "1e%d", (int)power);
+        gd_chart_line(b, i ? "grid" : "axis", LEFT, y, WIDTH - RIGHT, y);
+        gd_chart_text(b, LEFT - 6, y + 4, "end", text);
+    }
+}
+
+static void value_axis(gd_buf *b, const struct frame *f)
 {
     const double first = round(f->y_min / f->y_step);
 
@@ -103,6 +136,14 @@ static void y_axis(gd_buf *b, const struct frame *f)
         else
             gd_chart_value(b, LEFT - 6, y + 4, "end", value);
     }
+}
+
+static void y_axis(gd_buf *b, const struct frame *f)
+{
+    if (f->chart->log_y)
+        power_axis(b, f);
+    else
+        value_axis(b, f);
     gd_chart_text(b, 4, f->top - 12, "start", f->chart->y_label);
 }
 
@@ -160,7 +201,10 @@ static void step_title(gd_buf *b, const gd_chart *chart, double x, double y)
     gd_buf_str(b, " ");
     gd_buf_fixed(b, x, 0);
     gd_buf_str(b, ": ");
-    gd_buf_fixed(b, y, fabs(y) < 100 ? 4 : 1);
+    if (chart->log_y)
+        gd_chart_small(b, y);
+    else
+        gd_buf_fixed(b, y, fabs(y) < 100 ? 4 : 1);
 }
 
 /* What a point shows when the pointer rests on it. */

@@ -23,7 +23,7 @@ typedef struct gd_chart {
     const gd_series *series; /* at most GD_CHART_SERIES of them are drawn */
     size_t series_count;
     const char *const *category; /* bars: [count of each series] the label below a group; NULL: lines */
-    bool log_x;                  /* logarithmic; x must be above 0 */
+    bool log_x, log_y;           /* logarithmic; x, or y, must be above 0 */
     bool any_sign;               /* the y axis spans the values rather than begin at 0 */
     bool steps;                  /* x counts steps: whole numbers. Lines of many points show no points */
     unsigned faint;              /* bit i: series i is a thin, pale line without points, in the colour of the next */
@@ -31,7 +31,7 @@ typedef struct gd_chart {
     double mark_y;
 } gd_chart;
 
-/* Appends an <svg> element. The y axis begins at 0, unless any_sign. */
+/* Appends an <svg> element. The y axis begins at 0, unless any_sign; with log_y, at a power of ten. */
 void gd_chart_svg(gd_buf *b, const gd_chart *chart);
 
 /* Horizontal bars, one below another: for many names, and for values with an interval. */
@@ -76,5 +76,8 @@ void gd_points_svg(gd_buf *b, const gd_points *points);
 
 /* 12345.6 as "12.3k", 0.25 as "0.25", 0.00123 as "1.23m": three digits, for axes. */
 void gd_chart_number(gd_buf *b, double value);
+
+/* 12.345 as "12.3", 0.00123 as "1.23e-3", 0 as "0": three digits of a finite number of any size. */
+void gd_chart_small(gd_buf *b, double value);
 
 #endif

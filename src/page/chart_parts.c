@@ -78,6 +78,24 @@ void gd_chart_number(gd_buf *b, double value)
     gd_buf_str(b, units[u].name);
 }
 
+void gd_chart_small(gd_buf *b, double value)
+{
+    const double size = fabs(value);
+    double power, digits;
+
+    if (size == 0 || !isfinite(size)) {
+        gd_buf_str(b, "0");
+    } else if (size >= 0.01 && size < 999.5) {
+        gd_buf_fixed(b, value, size < 0.09995 ? 4 : size < 0.9995 ? 3 : size < 9.995 ? 2 : size < 99.95 ? 1 : 0);
+    } else {
+        power = floor(log10(size));
+        digits = value / pow(10, power);
+        power += fabs(digits) >= 9.995;
+        gd_buf_fixed(b, fabs(digits) >= 9.995 ? digits / 10 : digits, 2);
+        gd_buf_printf(b, "e%d", (int)power);
+    }
+}
+
 void gd_chart_value(gd_buf *b, double x, double y, const char *anchor, double value)
 {
     text_begin(b, x, y, anchor);

@@ -87,7 +87,10 @@ static void bar(gd_buf *b, const struct frame *f, const gd_chart_row *row, doubl
     gd_chart_attribute(b, "x", WIDTH - RIGHT + 8);
     gd_chart_attribute(b, "y", middle + 4);
     gd_buf_str(b, ">");
-    gd_buf_fixed(b, row->value, 3);
+    if (row->value < 100)
+        gd_buf_fixed(b, row->value, 3);
+    else
+        gd_chart_number(b, row->value); /* there is room for six characters */
     gd_buf_str(b, "</text>\n");
 }
 

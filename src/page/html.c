@@ -22,6 +22,7 @@ static const char style[] =
     ".table{flex:1 1 22rem;min-width:0;max-width:100%;overflow-x:auto;margin:.5rem 0}\n"
     "table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}\n"
     "th,td{padding:.25rem .8rem .25rem 0;text-align:right;border-bottom:1px solid var(--rule);vertical-align:top}\n"
+    "td+td{white-space:nowrap}"
     "th{color:var(--soft);font-weight:600}th:first-child,td:first-child{text-align:left}\n"
     "table.words td,table.words th{text-align:left}table.words td{overflow-wrap:anywhere;min-width:6.5rem}\n"
     "svg{display:block;width:100%;height:auto;font:12px system-ui,sans-serif}\n"

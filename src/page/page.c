@@ -61,6 +61,30 @@ void gd_page_number(gd_buf *b, double value, unsigned decimals, const char *unit
     gd_html_text(b, unit);
 }
 
+void gd_page_small(gd_buf *b, double value, const char *otherwise)
+{
+    if (isfinite(value))
+        gd_chart_small(b, value);
+    else
+        gd_buf_str(b, otherwise);
+}
+
+void gd_page_small_row(gd_buf *b, const char *name, const json_t *object, const char *key)
+{
+    gd_html_row(b, name);
+    gd_page_small(b, gd_get_real(object, key), "none");
+    gd_html_row_end(b);
+}
+
+void gd_page_small_cell(gd_buf *b, gd_html_table *table, double value)
+{
+    gd_buf text = { 0 };
+
+    gd_page_small(&text, value, "");
+    gd_html_cell(b, table, gd_page_aside(b, &text));
+    gd_buf_free(&text);
+}
+
 void gd_page_text_row(gd_buf *b, const char *name, const json_t *object, const char *key, const char *otherwise)
 {
     gd_html_row(b, name);

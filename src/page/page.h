@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/result.h"
 #include "page/chart.h"
+#include "page/html.h"
 
 /* Makes a page from a result, whose "format" must be the given one: `put` appends the HTML.  The caller frees *html; on
  * failure it is NULL. */
@@ -18,6 +19,11 @@ void gd_page_text(gd_buf *b, const json_t *object, const char *key, const char *
 
 /* A number with its unit, or `otherwise` if it is not finite. */
 void gd_page_number(gd_buf *b, double value, unsigned decimals, const char *unit, const char *otherwise);
+
+/* A number of any size, in three digits, or `otherwise` if it is not finite; a row and a cell with one. */
+void gd_page_small(gd_buf *b, double value, const char *otherwise);
+void gd_page_small_row(gd_buf *b, const char *name, const json_t *object, const char *key);
+void gd_page_small_cell(gd_buf *b, gd_html_table *table, double value);
 
 /* Rows of a table of text: the text of a field, or `otherwise`; its number, or "none". */
 void gd_page_text_row(gd_buf *b, const char *name, const json_t *object, const char *key, const char *otherwise);

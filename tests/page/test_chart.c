@@ -31,6 +31,92 @@ static void axes_have_short_numbers(void **state)
     assert_string_equal(short_number(NAN), "0");
 }
 
+static const char *small_number(double value)
+{
+    static gd_buf b;
+
+    gd_buf_clear(&b);
+    gd_chart_small(&b, value);
+    return gd_buf_cstr(&b);
+}
+
+static void small_numbers_have_three_digits(void **state)
+{
+    (void)state;
+    assert_string_equal(small_number(0), "0");
+    assert_string_equal(small_number(0.012345), "0.0123");
+    assert_string_equal(small_number(0.12345), "0.123");
+    assert_string_equal(small_number(-1.2345), "-1.23");
+    assert_string_equal(small_number(12.345), "12.3");
+    assert_string_equal(small_number(999.4), "999");
+    assert_string_equal(small_number(999.9), "1.00e3");
+    assert_string_equal(small_number(0.00123), "1.23e-3");
+    assert_string_equal(small_number(0.0099999), "1.00e-2");
+    assert_string_equal(small_number(-4.5e-12), "-4.50e-12");
+    assert_string_equal(small_number(1.5e300), "1.50e300");
+    assert_string_equal(small_number(NAN), "0");
+    assert_string_equal(small_number(INFINITY), "0");
+}
+
+/* Points a power of ten apart are equally far apart. */
+static void a_logarithmic_axis_has_powers_of_ten(void **state)
+{
+    const double x[] = { 0, 1, 2, 3, 4 }, y[] = { 1e-4, 0, 1e-3, 1e-2, -1 };
+    const gd_series series = { "drift", x, y, 5 };
+    const gd_chart chart = { .title = "t",
+                             .x_label = "stage",
+                             .y_label = "y",
+                             .series = &series,
+                             .series_count = 1,
+                             .log_y = true,
+                             .steps = true };
+    double cy[3];
+    const char *p;
+    gd_buf b = { 0 };
+
+    (void)state;
+    gd_chart_svg(&b, &chart);
+    p = gd_buf_cstr(&b);
+    assert_markup(p);
+    assert_int_equal(markup_count(p, "<circle"), 3); /* 0 and -1 have no logarithm */
+    for (int i = 0; i < 3; i++) {
+        p = strstr(p + 1, "<circle");
+        cy[i] = markup_number(p, "cy");
+    }
+    assert_true(fabs((cy[0] - cy[1]) - (cy[1] - cy[2])) < 0.3 && cy[0] - cy[2] > 100);
+    assert_non_null(strstr(b.data, ">1e-4</text>"));
+    assert_non_null(strstr(b.data, ">1e-2</text>"));
+    assert_null(strstr(b.data, ">1e-1</text>"));
+    assert_non_null(strstr(b.data, "<title>drift, stage 2: 1.00e-3</title>"));
+    gd_buf_free(&b);
+}
+
+static void a_logarithmic_axis_has_any_range(void **state)
+{
+    static const double ranges[][2] = { { 1, 1 }, { 0, 0 }, { 5e-324, 1.7e308 }, { 0.5, 0.7 }, { 1e-20, 1 } };
+    const double x[] = { 0, 1 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
+        const gd_series series = { NULL, x, ranges[i], 2 };
+        const gd_chart chart = { .title = "t",
+                                 .x_label = "x",
+                                 .y_label = "y",
+                                 .series = &series,
+                                 .series_count = 1,
+                                 .log_y = true };
+        gd_buf b = { 0 };
+
+        gd_chart_svg(&b, &chart);
+        assert_markup(gd_buf_cstr(&b));
+        assert_int_equal(markup_count(b.data, "<circle"), ranges[i][0] > 0 ? 2 : 0);
+        assert_in_range(markup_count(b.data, ">1e"), 2, 8);
+        for (const char *p = strstr(b.data, "<circle"); p; p = strstr(p + 1, "<circle"))
+            assert_in_range((unsigned long long)markup_number(p, "cy"), 20, 210);
+        gd_buf_free(&b);
+    }
+}
+
 static void points_lie_where_they_should(void **state)
 {
     const double x[] = { 1, 2, 4, 16 }, y[] = { 100, 200, 50, 400 };
@@ -274,6 +360,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(axes_have_short_numbers),
         cmocka_unit_test(points_lie_where_they_should),
+        cmocka_unit_test(small_numbers_have_three_digits),
+        cmocka_unit_test(a_logarithmic_axis_has_powers_of_ten),
+        cmocka_unit_test(a_logarithmic_axis_has_any_range),
         cmocka_unit_test(what_can_not_be_drawn_is_left_out),
         cmocka_unit_test(bars_stand_in_groups),
         cmocka_unit_test(many_series_are_cut),
