@@ -349,6 +349,18 @@ def resident(tools):
                   limit_bytes=limit, inspect=said['memory'])
 
 
+def crosscheck(tools):
+    """Both arithmetics over all texts, each step of 8 rows in float64, and the comparison."""
+    limit = 2**30
+    seconds, peak, out = tools.watch([f'{tools.build}/guerdon', 'crosscheck', '--model', tools.model('0.5b'), '--input',
+                                      tools.pairs(16), *LIMITS, '--left', 'cpu:exact', '--right', 'cpu:tensor', '--memory',
+                                      str(limit), '--json', '--quiet'])
+    said = json.loads(out)
+    return result(f'{seconds:.0f} s for {said["rows"]} rows, {peak / 2**20:.0f} MiB; {said["verdict"]}',
+                  seconds < 240 and peak <= limit and said['verdict'] == 'within', seconds=seconds, peak_bytes=peak,
+                  crosscheck=said)
+
+
 def threads(tools):
     if tools.threads() < 2:
         raise Missing('there is one core')
@@ -412,6 +424,8 @@ ROWS = {
     'memory': Row('memory: 7B shape, 64 HH texts, --memory 2G',
                   'peak resident <= 2.0 GiB, >= 0.90 of the resident rate', memory),
     'resident': Row('memory, resident', '<= weights + 5 % + what inspect announced', resident),
+    'crosscheck': Row('cross-check of 32 HH texts, 0.5B, exact against tensor, --memory 1G',
+                      'under 4 minutes, peak resident <= 1 GiB', crosscheck),
     'threads': Row('threads', '2 threads >= 1.9x one thread', threads),
     'growth': Row('cost growth', 'time per row constant within 10 % from 1,000 to 100,000 rows', growth),
     **{name: Row(what, target, lambda tools, measure=measure: training(measure, tools))

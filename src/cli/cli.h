@@ -13,7 +13,7 @@
 /* Exit statuses; scripts depend on them. */
 enum {
     CLI_OK = 0,
-    CLI_ITEMS = 1,         /* some items failed, the others were done */
+    CLI_ITEMS = 1,         /* some items failed, the others were done; crosscheck: the sides don't agree */
     CLI_USAGE = 2,         /* the command line is wrong */
     CLI_UNUSABLE = 3,      /* a model, adapter, input or output can't be used */
     CLI_RESOURCE = 4,      /* out of memory or the like */
@@ -34,6 +34,7 @@ int cli_train(const cli_settings *settings);
 int cli_train_plan(const cli_settings *settings); /* what inspect prints of a run */
 int cli_eval(const cli_settings *settings);
 int cli_compare(const cli_settings *settings);
+int cli_crosscheck(const cli_settings *settings);
 int cli_backends(const cli_settings *settings);
 
 /* help.c */

@@ -82,6 +82,26 @@ const cli_command cli_commands[] = {
       "An item that has no scores in one of the files, or in both, is left out.\n",
       "    guerdon compare base.jsonl tuned.jsonl --report compare.html\n"
       "    guerdon compare monday.jsonl.gz tuesday.jsonl.gz --json\n" },
+    { "crosscheck", CLI_CMD_CROSSCHECK,
+      "--model DIR [FLAGS] --input FILE\n--model DIR [FLAGS] --input FILE --save FILE\n"
+      "--model DIR [FLAGS] --input FILE --against FILE",
+      "run a model twice, in two ways, and tell where they differ and whether that matters",
+      "The two sides may be two backends, instruction sets, arithmetics or precisions,\n"
+      "a model with an adapter and the merged one, or two machines. Where their bits\n"
+      "should be equal, prints the first step, row and column at which they aren't.\n"
+      "Else compares each step of both with what float64 makes of its inputs, and with\n"
+      "the bound of its rounding; then both with each other, layer by layer, and by\n"
+      "their scores. |difference| is without its sign. The last line is the verdict.\n"
+      "\n"
+      "The exit status is 0 if the sides are equal, or differ by no more than rounding\n"
+      "explains, and 1 if they don't agree.\n",
+      "    guerdon crosscheck --model DIR --input pairs.jsonl --report drift.html\n"
+      "    guerdon crosscheck --model DIR --input pairs.jsonl \\\n"
+      "        --left cpu:exact:generic --right cpu:exact:avx2\n"
+      "    guerdon crosscheck --model DIR --adapter LORA --input pairs.jsonl \\\n"
+      "        --right-model MERGED\n"
+      "    guerdon crosscheck --model DIR --input pairs.jsonl --save here.gdc\n"
+      "    guerdon crosscheck --model DIR --input pairs.jsonl --against here.gdc\n" },
     { "tokenize", CLI_CMD_TOKENIZE, "--model DIR [FLAGS] TEXT...\n--model DIR [FLAGS] --input FILE",
       "print the token ids of each text; needs no weights",
       ITEMS "    {\"index\":0,\"ids\":[9707,11,1879]}\n"

@@ -18,6 +18,10 @@ static int trains(const cli_settings *s) { return s->train.train != NULL; }
 
 static int trains_not(const cli_settings *s) { return !s->train.train && !s->recipe; }
 
+static int saves(const cli_settings *s) { return s->save != NULL; }
+
+static int has_left_side(const cli_settings *s) { return s->against != NULL; }
+
 static const struct effect {
     unsigned command;
     int (*applies)(const cli_settings *settings);
@@ -39,6 +43,9 @@ static const struct effect {
       " eval full lora-r lora-alpha lora-targets init-adapter epochs max-steps batch-size grad-accum margin-field "
       "checkpoint-layers compat fields format ",
       "is for a training run: it needs --train FILE" },
+    { CLI_CMD_CROSSCHECK, saves, " against right right-model right-adapter report ",
+      "has no effect with --save, which runs only the left side and compares nothing" },
+    { CLI_CMD_CROSSCHECK, has_left_side, " left ", "has no effect with --against, whose file is the left side" },
     { CLI_CMD_RANK, draws_nothing, " seed ", "is for --pairs best-random, the only ones that are drawn" },
 };
 

@@ -4,14 +4,15 @@
 #define WRITES (CLI_CMD_RANK | CLI_CMD_FILTER)
 #define JUDGES (WRITES | CLI_CMD_EVAL)
 #define RUNS (CLI_CMD_SCORE | CLI_CMD_TOKENIZE | WRITES)
-#define SCORES (CLI_CMD_SCORE | CLI_CMD_INSPECT | CLI_CMD_BENCH | JUDGES)
+#define SCORES (CLI_CMD_SCORE | CLI_CMD_INSPECT | CLI_CMD_BENCH | CLI_CMD_CROSSCHECK | JUDGES)
 #define COMPUTES (SCORES | CLI_CMD_TRAIN)
-#define READS (RUNS | CLI_CMD_BENCH | CLI_CMD_EVAL)
+#define READS (RUNS | CLI_CMD_BENCH | CLI_CMD_EVAL | CLI_CMD_CROSSCHECK)
 #define MODELS (READS | CLI_CMD_INSPECT)
 #define SHOWS (CLI_CMD_INSPECT | CLI_CMD_BACKENDS)
 #define PLANS (CLI_CMD_TRAIN | CLI_CMD_INSPECT)
 #define OPENS (MODELS | CLI_CMD_MERGE)
 #define EVERY (OPENS | CLI_CMD_BACKENDS | CLI_CMD_COMPARE | CLI_CMD_TRAIN)
+#define SIDE "BACKEND[:NUMERICS[:ISA[:PRECISION]]]"
 #define AT(field) offsetof(cli_settings, field)
 
 const cli_flag cli_flags[] = {
@@ -106,13 +107,33 @@ const cli_flag cli_flags[] = {
       AT(skip_unscored), CLI_SWITCH, JUDGES },
     { "input", "FILE",
       "read items from FILE, compressed or not; it may be - (standard input) or a pattern such as 'data/*.jsonl'",
-      AT(input), CLI_TEXT, RUNS },
+      AT(input), CLI_TEXT, RUNS | CLI_CMD_CROSSCHECK },
     { "input", "FILE",
       "score items of FILE, compressed or not, as many as time allows (default: texts of random words)", AT(input),
       CLI_TEXT, CLI_CMD_BENCH },
     { "input", "FILE",
       "read pairs from FILE, compressed or not; it may be - (standard input) or a pattern such as 'data/*.jsonl'",
       AT(input), CLI_TEXT, CLI_CMD_EVAL },
+    { "left", SIDE,
+      "the left side: a backend, numerics, an instruction set and a precision, as in cpu:exact:avx2; a part that is "
+      "left "
+      "out is as in the flags for how to compute, and so are all of them by default",
+      AT(left), CLI_TEXT, CLI_CMD_CROSSCHECK },
+    { "right", SIDE,
+      "the right side, in the same way (default: as the left one by default, but with numerics tensor if both would be "
+      "the same)",
+      AT(right), CLI_TEXT, CLI_CMD_CROSSCHECK },
+    { "right-model", "DIR", "another model for the right side, such as one with the adapter merged in", AT(right_model),
+      CLI_TEXT, CLI_CMD_CROSSCHECK },
+    { "right-adapter", "DIR",
+      "another adapter for the right side (default: that of --adapter, but none with --right-model)", AT(right_adapter),
+      CLI_TEXT, CLI_CMD_CROSSCHECK },
+    { "texts", "N", "check the first N texts; the item that has the last of them is checked as a whole (default: 32)",
+      AT(first_texts), CLI_COUNT, CLI_CMD_CROSSCHECK },
+    { "save", "FILE", "run only the left side, and write it to FILE, for --against here or on another machine",
+      AT(save), CLI_TEXT, CLI_CMD_CROSSCHECK },
+    { "against", "FILE", "take the left side from FILE, which --save wrote for the same model and texts", AT(against),
+      CLI_TEXT, CLI_CMD_CROSSCHECK },
     { "output", "FILE",
       "write the lines to FILE, compressed if its name ends in .gz or .zst (default: standard output)", AT(output),
       CLI_TEXT, RUNS },
@@ -224,7 +245,7 @@ const cli_flag cli_flags[] = {
       AT(options.batch_tokens), CLI_COUNT, SCORES | CLI_ENGINE },
     { "share-prefix", "on|off",
       "compute what texts have in common at the beginning only once (default: on); the scores are the same",
-      AT(share_prefix), CLI_CHOICE, CLI_CMD_SCORE | JUDGES | CLI_ENGINE },
+      AT(share_prefix), CLI_CHOICE, CLI_CMD_SCORE | CLI_CMD_CROSSCHECK | JUDGES | CLI_ENGINE },
     { "graph", "FILE", "a description of the model to use instead of the built-in one", AT(options.graph), CLI_TEXT,
       SCORES | CLI_CMD_MERGE | CLI_ENGINE },
     { "by", "FIELD", "also report every figure for each value of this field (default with --weights: subset)", AT(by),
@@ -242,7 +263,7 @@ const cli_flag cli_flags[] = {
       AT(calibrate), CLI_SWITCH, CLI_CMD_EVAL },
     { "calibrate-output", "FILE", "the same, to FILE", AT(calibrate_output), CLI_TEXT, CLI_CMD_EVAL },
     { "json", NULL, "print the result as a JSON object", AT(json), CLI_SWITCH,
-      SHOWS | CLI_CMD_EVAL | CLI_CMD_COMPARE | CLI_CMD_TRAIN },
+      SHOWS | CLI_CMD_EVAL | CLI_CMD_COMPARE | CLI_CMD_CROSSCHECK | CLI_CMD_TRAIN },
     { "quick", NULL, "take about 20 seconds, and leave out what does not fit", AT(quick), CLI_SWITCH, CLI_CMD_BENCH },
     { "seconds", "N", "take about N seconds (default: 100); more time allows larger batches and longer texts",
       AT(seconds), CLI_COUNT, CLI_CMD_BENCH },
@@ -252,7 +273,7 @@ const cli_flag cli_flags[] = {
     { "json", "FILE", "write the result to FILE as JSON; - prints it on standard output instead of the figures",
       AT(json_file), CLI_TEXT, CLI_CMD_BENCH },
     { "report", "FILE", "write a page with charts to FILE (HTML without scripts)", AT(report), CLI_TEXT,
-      CLI_CMD_BENCH | CLI_CMD_EVAL | CLI_CMD_COMPARE },
+      CLI_CMD_BENCH | CLI_CMD_EVAL | CLI_CMD_COMPARE | CLI_CMD_CROSSCHECK },
     { "dry-run", NULL,
       "score nothing: read and check all items, print those that would fail, and say how long the texts are and what "
       "memory and time the run would take",

@@ -74,10 +74,10 @@ static void help_program(void)
     (void)fputs("\n    guerdon COMMAND --help    the flags of a command, with examples\n"
                 "    guerdon help COMMAND      the same\n"
                 "    guerdon --version         the versions of all parts, and the instruction sets\n\n"
-                "Exit status: 0 success; 1 some items failed; 2 wrong usage; 3 a model, adapter,\n"
-                "input or output can't be used; 4 out of memory or another resource;\n"
-                "130 interrupted (train: 143 by SIGTERM); 141 whoever read standard output\n"
-                "stopped reading.\n",
+                "Exit status: 0 success; 1 some items failed (crosscheck: the sides don't agree);\n"
+                "2 wrong usage; 3 a model, adapter, input or output can't be used; 4 out of\n"
+                "memory or another resource; 130 interrupted (train: 143 by SIGTERM); 141 whoever\n"
+                "read standard output stopped reading.\n",
                 stdout);
 }
 

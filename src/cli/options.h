@@ -19,7 +19,8 @@ enum {
     CLI_CMD_EVAL = 256,
     CLI_CMD_COMPARE = 512,
     CLI_CMD_TRAIN = 1024,
-    CLI_ENGINE = 2048 /* not a command: the flag says how to compute, and is listed after the others */
+    CLI_CMD_CROSSCHECK = 2048,
+    CLI_ENGINE = 4096 /* not a command: the flag says how to compute, and is listed after the others */
 };
 
 enum { CLI_LIST_MAX = 64 };
@@ -41,10 +42,12 @@ typedef struct cli_settings {
     int dry_run;
     const char *from_scores;
     const char *input, *output, *fields, *keep;
-    const char *json_file, *report, *only, *from;         /* bench; eval and compare also have a report */
+    const char *json_file, *report, *only, *from;         /* bench; eval, compare and crosscheck also have a report */
     const char *by, *weights, *scores, *calibrate_output; /* eval */
     const char *pairs, *pairs_output, *group_by;          /* rank */
     const char *rejects;                                  /* filter */
+    const char *left, *right, *right_model, *right_adapter, *save, *against; /* crosscheck */
+    size_t first_texts;
     gd_number min_score, min_margin, top_fraction, flip_below;
     size_t seconds, top, seed;
     int format; /* -1: not given; else a gd_format */

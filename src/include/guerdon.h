@@ -690,6 +690,74 @@ GD_API gd_status gd_compare(const char *scores_a, const char *scores_b, char **j
 /** Makes a page from a result of gd_compare(), as gd_eval_page() does. */
 GD_API gd_status gd_compare_page(const char *json, char **html, gd_error *err);
 
+/** Which two sides gd_crosscheck() compares, on which texts.  Start from gd_crosscheck_options_init(). */
+typedef struct gd_crosscheck_options {
+    size_t struct_size; /**< set by gd_crosscheck_options_init() */
+    const char *input;  /**< these three as in gd_file_options */
+    gd_format format;
+    const char *fields;
+    size_t texts;            /**< the check ends with the record that has this text; 0: 32 */
+    const char *left;        /**< "BACKEND[:NUMERICS[:ISA[:PRECISION]]]", where a part that is empty or missing is as
+                                    in gd_options; NULL: all of them are */
+    const char *right;       /**< the same; NULL: those of gd_options, but with numerics "tensor" where the two sides
+                                    would otherwise be one */
+    const char *right_model; /**< NULL, or another model for the right side, such as a merged one, ... */
+    const char
+        *right_adapter;  /**< ... and its adapter: NULL: that of gd_options, but none with right_model; "": none */
+    const char *save;    /**< NULL, or a file to write the left side to; nothing is compared then */
+    const char *against; /**< NULL, or such a file, which may come from another machine: it is the left side */
+} gd_crosscheck_options;
+
+/** Fills *options with the defaults. */
+#define gd_crosscheck_options_init(options) gd_crosscheck_options_init_sized((options), sizeof *(options))
+GD_API void gd_crosscheck_options_init_sized(gd_crosscheck_options *options, size_t struct_size);
+
+/**
+ * Runs a model twice, on two backends, instruction sets or arithmetics, and compares all that it computes, step by
+ * step: the scores, and where they come from.
+ *
+ * Sides of one contract (the same numerics, precision, weights) must have the same bits; if they don't, the first step,
+ * row and column that differ are told.  Other sides are compared with float64: each step of each side, on a sample of
+ * rows, with what its inputs should have given, and with the bound of its arithmetic (doc/arithmetic.md); then both
+ * with each other, layer by layer, and by their scores.
+ *
+ * The result is a JSON object, "format" "guerdon-crosscheck/1":
+ *  - verdict: "equal" (every bit of every row), "within" (other bits, but within the bounds), "different" (bits that
+ *    should be equal are not) or "beyond" (a bound is exceeded); sentence: the same for people
+ *  - left, right: name ("cpu:exact:avx2:bf16"), backend, numerics, isa, precision, model, adapter, and whether the side
+ *    was read from a file (saved)
+ *  - same_contract; items, texts, rows, steps: how much was compared; checked: the rows that were compared with float64
+ *  - first: null, or what is wrong: step, name, layer (as in the names of weights; -1 outside the layers), item, text
+ *    (of the item, from 0), token, tokens; column and last_column, left, right, float64, bound (null: unknown); side:
+ *    null, or the one that is beyond its bound, "left" or "right"; rows: how many differ; alone: whether that text
+ *    differs by itself too, or null
+ *  - layers: for each stage of the model its name, drift (the root mean square of right - left, divided by that of
+ *    left) and limit
+ *  - operations: for each kind of step op, and for left and right worst, the largest error against float64 as a
+ *    fraction of its bound (less the rounding of the result to bf16; above 1: beyond it), and error, the relative root
+ *    mean square
+ *  - scores: count, identical, mean_difference, largest_difference, beyond; pairs: pairs, flips (margins that change
+ *    their sign), beyond (those for which rounding is no excuse); worst: up to 20 texts with item, text, left, right,
+ *    difference, limit
+ *  - details: what gd_crosscheck_page() needs
+ * With `save`, verdict is "saved", right null, and there is nothing after `steps`.
+ *
+ * @param options   as for gd_model_open(), for both sides
+ * @param how       read during the call, not kept
+ * @param progress  NULL, or called after each batch: items are those of both sides
+ * @param json      the text, NUL-terminated; the caller frees it with gd_string_free(); NULL on failure
+ * @return GD_OK whatever the verdict, or a failure of the whole call; GD_EFORMAT also if a saved side is of other
+ *         texts, or of a model with other steps; GD_EITEM if no record of the input could be read
+ *
+ * Time: that of scoring twice, and about a tenth.  Memory: that of scoring, one side after the other; and the record of
+ * the left side, some kilobytes for each step and two bytes for each row of a step.
+ */
+GD_API gd_status gd_crosscheck(const gd_options *options, const gd_crosscheck_options *how, const gd_progress *progress,
+                               char **json, gd_error *err);
+
+/** Makes a page from a result of gd_crosscheck(), as gd_eval_page() does. */
+GD_API gd_status gd_crosscheck_page(const char *json, char **html, gd_error *err);
+
 /** A number that may be left out: all zero means that it is not given.  This struct will never change. */
 typedef struct gd_number {
     int given; /**< not 0: the value counts */

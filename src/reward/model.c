@@ -245,8 +245,10 @@ gd_status gd_model_open_engine(gd_model *model, const gd_options *options, gd_er
         .batch_rows = options->batch_tokens,
         .max_positions = model->encoder.max_length,
     };
-    gd_status rc = gd_backend_find(&model->backend, options->backend, model->plan->operand, err);
+    gd_status rc = GD_OK;
 
+    if (!model->backend)
+        rc = gd_backend_find(&model->backend, options->backend, model->plan->operand, err);
     if (rc)
         return rc;
     parts.backend = model->backend;

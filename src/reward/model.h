@@ -48,7 +48,7 @@ struct gd_model {
     gd_adapter *adapter;
     gd_head head;
     gd_plan *plan;
-    const gd_backend *backend;
+    const gd_backend *backend; /* if it is set before the engine is opened, in place of the one that options name */
     gd_arithmetic arithmetic;
     unsigned threads;
     bool share_prefix;

@@ -103,7 +103,7 @@ static inline float test_tensor_chain(const gd_tensor_rule *rule, const gd_bf16 
     return acc;
 }
 
-/* Section 3T. The first block is added to nothing: a sum with zero would flush one that is subnormal, and a compiler may
+/* Section 3T. The first block is added to nothing: a sum with zero would flush one that is subnormal, and compilers may
  * make such a sum of `first ? block : total + block`. */
 static inline float test_tensor_dot(const gd_tensor_rule *rule, const gd_bf16 *x, const gd_bf16 *w, size_t k)
 {

@@ -37,6 +37,8 @@ completes 'a.jsonl' score --input a
 completes 'a.jsonl' compare a
 completes 'a.jsonl' compare a.jsonl a
 completes '--json' compare --js
+completes '--right --right-model --right-adapter' crosscheck --ri
+completes 'a.jsonl' crosscheck --against a
 completes 'a.jsonl' score --normalize a
 completes 'rewardbench' eval --weights r
 completes 'scoring' bench --only s

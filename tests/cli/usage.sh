@@ -268,7 +268,7 @@ for flag in model adapter input output max-length truncate add-eos precision num
     batch-tokens share-prefix graph quiet format; do
     shows "    --$flag" score --help
 done
-for command in score rank filter tokenize inspect merge eval compare bench train backends; do
+for command in score rank filter tokenize inspect merge eval compare crosscheck bench train backends; do
     run "$command" --help
     sed -n 's/^    \(--[a-z-]* *[^ ]*\)$/\1/p' "$work/out" | sed 's/ *$//' >"$work/help"
     sed 's,\\-,-,g' <"$doc/guerdon-$command.1" |
@@ -284,10 +284,12 @@ for command in score rank filter tokenize eval; do
     grep -q '1 some items failed' "$doc/guerdon-$command.1"
     verdict "guerdon-$command.1 lacks status 1"
 done
-for command in inspect merge compare bench train backends; do
+for command in inspect merge compare crosscheck bench train backends; do
     ! grep -q '1 some items failed' "$doc/guerdon-$command.1"
     verdict "guerdon-$command.1 has status 1"
 done
+grep -q "1 the two sides don't agree" "$doc/guerdon-crosscheck.1" && ! grep -q "sides don't agree" "$doc/guerdon-compare.1"
+verdict 'guerdon-crosscheck.1 lacks status 1, or guerdon-compare.1 has it'
 grep -q '143 ended by SIGTERM' "$doc/guerdon-train.1" && ! grep -q 143 "$doc/guerdon-merge.1"
 verdict 'guerdon-train.1 lacks status 143, or guerdon-merge.1 has it'
 grep -qF '.BR \-\-eval .' "$doc/guerdon-train.1" && ! grep -q 'but for$' "$doc/guerdon-score.1"

@@ -5,7 +5,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    gd_status (*const pages[])(const char *, char **, gd_error *) = { gd_eval_page, gd_bench_page, gd_compare_page };
+    gd_status (*const pages[])(const char *, char **, gd_error *) = { gd_eval_page, gd_bench_page, gd_compare_page,
+                                                                      gd_crosscheck_page };
     char *json = fuzz_text(data, size);
 
     for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++) {

@@ -231,6 +231,7 @@ def make_results():
     put('pages', 'bench', output([guerdon, 'bench', *model, '--seconds', '1', '--json', '-', '--quiet']))
     (HERE / 'corpus/scores/pairs').write_bytes(output([guerdon, 'score', *model, '--quiet'], pairs))
     put('pages', 'compare', output([guerdon, 'compare', '--json', *[HERE / 'corpus/scores/pairs'] * 2]))
+    put('pages', 'crosscheck', output([guerdon, 'crosscheck', *model, '--json'], pairs))
     values = [None, True, False, 0, -0.0, 1e-7, -12345678901234567, 1.7976931348623157e308, '', 'a\u0000\u20ac\U0001f600"\\/']
     put('json', 'values', json.dumps({'a': values, 'b': {'c': [[], {}]}}, indent=1))
     put('json', 'escapes', r'"\ud83d\ude00 \u0000 \ud800 \n\/"')

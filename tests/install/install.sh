@@ -59,7 +59,7 @@ cp "$program" "$work/copy"
 env -i "$work/copy" backends >/dev/null || fail "a copy of the installed program doesn't start"
 env -i "$program" --version | grep -q "^guerdon $(pkg-config --modversion guerdon)\$" ||
     fail "the installed program and guerdon.pc have different versions"
-for page in guerdon guerdon-score guerdon-rank guerdon-filter guerdon-tokenize guerdon-inspect guerdon-merge guerdon-eval guerdon-compare guerdon-bench guerdon-backends; do
+for page in guerdon guerdon-score guerdon-rank guerdon-filter guerdon-tokenize guerdon-inspect guerdon-merge guerdon-eval guerdon-compare guerdon-crosscheck guerdon-bench guerdon-backends; do
     [ -n "$(find "$root" -name "$page.1")" ] || fail "the page $page.1 isn't installed"
 done
 for completion in bash-completion/completions/guerdon zsh/site-functions/_guerdon \
