@@ -48,6 +48,11 @@ const fault_case fault_cases[] = {
       "--scores scores.jsonl --calibrate-output calibration.json" QUIET },
     { "compare", 0, 0,
       "compare ../in/base.jsonl ../in/tuned.jsonl --report report.html --json" },
+    { "crosscheck", 0, 0,
+      "crosscheck --model @golden/qwen2 --adapter @golden/qwen2-lora --input ../in/pairs.jsonl --report report.html "
+      "--json" QUIET },
+    { "crosscheck-save", 0, 0,
+      "crosscheck --model @golden/llama --input ../in/pairs.jsonl --save side" QUIET },
     { "merge", 0, 0,
       "merge --model @golden/qwen2 --adapter @golden/qwen2-lora --output merged" QUIET },
     { "inspect", MEASURES, 0,
