@@ -87,6 +87,8 @@ static void show_extent(const json_t *root)
     print_count(", of ", root, "items", "item");
     print_count(": ", root, "rows", "row");
     print_count(", ", root, "steps", "step");
+    if (number(root, "failed") > 0)
+        print_count("; left out: ", root, "failed", "item");
     if (number(root, "checked") > 0)
         print_count("; with float64: ", root, "checked", "row");
     (void)putchar('\n');
@@ -166,12 +168,15 @@ static void show_first(const json_t *first)
     if (!json_is_object(first))
         return;
     (void)fputs("\nfirst           ", stdout);
-    if (number(first, "layer") >= 0)
-        printf("layer %.0f, ", number(first, "layer"));
     print_word(first, "name", "?");
-    printf(" (step %.0f)\n                item %.0f, text %.0f, token %.0f of %.0f, column %.0f\n",
-           number(first, "step"), number(first, "item"), number(first, "text"), number(first, "token"),
-           number(first, "tokens"), number(first, "column"));
+    printf(" (step %.0f)\n", number(first, "step"));
+    if (isfinite(number(first, "item")))
+        printf("                item %.0f, text %.0f, token %.0f of %.0f", number(first, "item"), number(first, "text"),
+               number(first, "token"), number(first, "tokens"));
+    print_value(", column ", number(first, "column"), "");
+    if (isfinite(number(first, "item")))
+        (void)putchar('\n');
+    print_value("drift           ", number(first, "drift"), "\n");
     print_value("left            ", number(first, "left"), "\n");
     print_value("right           ", number(first, "right"), "\n");
     print_value("float64         ", number(first, "float64"), "\n");
@@ -302,7 +307,7 @@ static int check_outputs(const cli_settings *settings, const cli_run *run)
         right.adapter = NULL;
     }
     if (settings->right_adapter)
-        right.adapter = settings->right_adapter;
+        right.adapter = strcmp(settings->right_adapter, "none") ? settings->right_adapter : NULL;
     return cli_output_check(&right, inputs, outputs);
 }
 
@@ -317,7 +322,8 @@ static void choose_sides(gd_crosscheck_options *how, const cli_settings *setting
     how->against = settings->against;
     how->right = settings->right;
     how->right_model = settings->right_model;
-    how->right_adapter = settings->right_adapter;
+    how->right_adapter = settings->right_adapter && !strcmp(settings->right_adapter, "none") ? ""
+                                                                                             : settings->right_adapter;
 }
 
 static gd_status crosscheck(const cli_settings *settings, cli_run *run, char **json, gd_error *err)

@@ -94,7 +94,7 @@ const cli_command cli_commands[] = {
       "their scores. |difference| is without its sign. The last line is the verdict.\n"
       "\n"
       "The exit status is 0 if the sides are equal, or differ by no more than rounding\n"
-      "explains, and 1 if they don't agree.\n",
+      "explains, and 1 if they don't agree, whatever the items that were left out.\n",
       "    guerdon crosscheck --model DIR --input pairs.jsonl --report drift.html\n"
       "    guerdon crosscheck --model DIR --input pairs.jsonl \\\n"
       "        --left cpu:exact:generic --right cpu:exact:avx2\n"

@@ -57,6 +57,8 @@ static void command(gd_buf *b, const char *flags, const json_t *side)
     gd_buf_str(b, "</pre>\n");
 }
 
+static bool has_other_weights(const json_t *root) { return json_is_false(gd_get_part(root, "same_weights")); }
+
 static void put_equal(gd_buf *b, const json_t *root)
 {
     (void)root;
@@ -67,19 +69,25 @@ static void put_within(gd_buf *b, const json_t *root)
 {
     const double largest = gd_get_real(gd_get_part(root, "scores"), "largest_difference");
 
-    paragraph(b, "Nothing is wrong: both sides compute the same model, and round in their own ways. No step that was "
-                 "checked is further from float64 than its arithmetic allows.");
+    paragraph(
+        b, has_other_weights(root)
+               ? "The weights are not the same, and yet the sides are as close as rounding alone would leave them: as "
+                 "for an adapter and the model that it was merged into. A small mistake in the weights looks the "
+                 "same; each side was compared with float64 by its own."
+               : "Nothing is wrong with how the sides compute: both have the same weights, and round in their own "
+                 "ways. No step that was checked is further from float64 than its arithmetic allows. What the "
+                 "weights themselves are worth is not looked at.");
     if (largest > 0) {
         gd_buf_str(b, "<p>For answers to the same prompt, it means: scores that are further apart than ");
         gd_chart_small(b, 2 * largest);
         gd_buf_str(b,
                    ", twice the largest difference found here, keep their order on either side, as far as these texts "
-                   "show; those that are closer may change places, and then neither order is the right one. Do not "
+                   "show; those that are closer may change places, and either order may be the right one. Do not "
                    "mix scores of the two sides in one file, and say in a report which side they are of.</p>\n");
     }
     paragraph(
         b, "The limits of the drift and of the scores hold for these texts; other lengths may drift more. More texts "
-           "tell more:");
+           "tell more, with the other flags of this run:");
     command(b, "--texts 500 --report more.html", NULL);
 }
 
@@ -104,17 +112,20 @@ static void against_plain(gd_buf *b, const json_t *side)
 /* What to do when something is wrong. */
 static void put_search(gd_buf *b, const json_t *root)
 {
-    gd_buf_str(b,
-               "<ol>\n<li>Which side is it? Compare with plain C, which is the definition, and slow: a few texts are "
-               "enough.\n");
+    gd_buf_str(b, "<ol>\n");
+    if (has_other_weights(root))
+        gd_buf_str(b,
+                   "<li>The weights of the sides are not the same. Should they be? Then compare digests (sha256sum) of "
+                   "the model\xe2\x80\x99s and the adapter\xe2\x80\x99s files, and get the file that is wrong "
+                   "again.</li>\n");
+    gd_buf_str(b, "<li>Which side is it? Compare with plain C, which is the definition, and slow: a few texts are "
+                  "enough. The other flags are those of this run (--adapter, --max-length ..).\n");
     against_plain(b, gd_get_part(root, "left"));
     against_plain(b, gd_get_part(root, "right"));
     gd_buf_str(b,
                "</li>\n<li>Is it the same each time? Run the check again. If the place changes, suspect the memory or "
                "the processor: test the memory (memtest86+, or memtester), and look for machine checks in the "
                "system\xe2\x80\x99s log.</li>\n"
-               "<li>Are the files the same? Where the sides ran on two machines, compare digests (sha256sum) of the "
-               "model\xe2\x80\x99s and the adapter\xe2\x80\x99s files.</li>\n"
                "<li>Does a side use another library (openblas, onednn), or run in an emulator? Try the backend cpu "
                "in its place, and another version of the library.</li>\n"
                "<li>Report it, with this page, the output of guerdon backends, and what a side computed:\n");
@@ -124,9 +135,9 @@ static void put_search(gd_buf *b, const json_t *root)
 
 static void put_different(gd_buf *b, const json_t *root)
 {
-    paragraph(b,
-              "One of the sides computes something else than it should. Until it is known which, trust the scores of "
-              "neither.");
+    paragraph(b, has_other_weights(root) ? "The sides compute two models."
+                                         : "One of the sides computes something else than it should. Until it is known "
+                                           "which, trust the scores of neither.");
     put_search(b, root);
 }
 
@@ -139,9 +150,10 @@ static void put_beyond(gd_buf *b, const json_t *root)
         gd_html_text(b, side);
         gd_buf_str(b, " side is at fault: do not trust its scores.</p>\n");
     } else {
-        paragraph(b,
-                  "The two sides are further apart than rounding explains: they may compute different models. Are the "
-                  "weights, the adapter and the description of the model what they should be?");
+        paragraph(
+            b, "The two sides are further apart than rounding usually explains: they may compute different models, or "
+               "this one makes more of small differences than others do. Are the "
+               "weights, the adapter and the description of the model what they should be?");
     }
     put_search(b, root);
 }

@@ -31,10 +31,6 @@ static void step_row(gd_buf *b, const json_t *first)
     gd_html_row(b, "Step");
     gd_page_number(b, gd_get_real(first, "step"), 0, ": ", "");
     gd_page_text(b, first, "name", "unknown");
-    if (gd_get_real(first, "layer") >= 0) {
-        gd_buf_str(b, " of layer ");
-        gd_buf_fixed(b, gd_get_real(first, "layer"), 0);
-    }
     gd_html_row_end(b);
 }
 
@@ -43,12 +39,18 @@ static void place_rows(gd_buf *b, const json_t *first)
 {
     const double column = gd_get_real(first, "column"), last = gd_get_real(first, "last_column");
 
+    if (isfinite(gd_get_real(first, "drift")))
+        gd_page_small_row(b, "Drift", first, "drift");
+    if (!isfinite(gd_get_real(first, "item")))
+        return;
     gd_page_number_row(b, "Item", first, "item", 0);
     gd_page_number_row(b, "Text of the item", first, "text", 0);
     gd_html_row(b, "Token");
     gd_page_number(b, gd_get_real(first, "token"), 0, "", "unknown");
     put_more(b, gd_get_real(first, "tokens"), " tokens in all");
     gd_html_row_end(b);
+    if (!isfinite(column))
+        return;
     gd_html_row(b, "Column");
     gd_page_number(b, column, 0, "", "unknown");
     if (last > column)
@@ -81,7 +83,8 @@ static void values_table(gd_buf *b, const json_t *first)
     value_row(b, "Right", first, "right");
     value_row(b, "float64, from the same inputs", first, "float64");
     if (isfinite(gd_get_real(first, "bound")))
-        gd_page_small_row(b, "Bound of the error", first, "bound");
+        gd_page_small_row(b, isfinite(gd_get_real(first, "drift")) ? "Limit of the drift" : "Bound of the error", first,
+                          "bound");
     errors_row(b, "Error, left", first, "left");
     errors_row(b, "Error, right", first, "right");
     if (gd_get_text(first, "side"))

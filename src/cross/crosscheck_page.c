@@ -71,8 +71,8 @@ static void page_head(gd_buf *b, const json_t *root)
     gd_page_number_row(b, "Steps of the model", root, "steps", 0);
     if (gd_get_real(root, "checked") > 0)
         gd_page_number_row(b, "Rows compared with float64", root, "checked", 0);
-    if (gd_get_real(details, "failed") > 0)
-        gd_page_number_row(b, "Items that could not be read", details, "failed", 0);
+    if (gd_get_real(root, "failed") > 0)
+        gd_page_number_row(b, "Items that were left out", root, "failed", 0);
     gd_html_words_end(b);
     gd_buf_str(b, "<p class=\"soft\">");
     if (gd_get_text(details, "input")) {
@@ -219,8 +219,9 @@ static void errors_section(gd_buf *b, const json_t *root)
         b, "Each side against float64",
         "Each step of the sampled rows, computed in float64 from the inputs that it really had. The bound "
         "follows from the arithmetic, whatever the values: an error beyond the dotted line, at 1, is a fault "
-        "and no rounding. Most errors are far below it, since they cancel each other. The last rounding, that of "
-        "the result, is left out of the fraction, but not of rms, the relative root mean square.");
+        "and no rounding. Most errors are far below it, since they cancel each other; a step that rounds once, as add "
+        "does, may reach it. The rounding of a result to bf16 is left out of the fraction, but not of rms, the root "
+        "mean square of the errors as a part of that of the values.");
     errors_chart(b, operations);
     errors_table(b, operations);
     gd_html_section_end(b);

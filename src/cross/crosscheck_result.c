@@ -35,7 +35,7 @@ static void put_place(gd_buf *out, const gd_sides *sides)
         gd_buf_printf(out, " (text %zu)", about->which);
     if (first->scores)
         return;
-    gd_buf_printf(out, ", token %zu of %zu", gd_sides_token(sides, first->step, first->line) + 1,
+    gd_buf_printf(out, ", token %zu of %zu", gd_sides_token(sides, first->step, first->line),
                   sides->texts->ids[text].len);
     if (first->column == first->last_column)
         gd_buf_printf(out, ", column %u", first->column);
@@ -50,11 +50,13 @@ static void put_beyond(gd_buf *out, const gd_sides *sides)
     if (first->found && first->side)
         gd_buf_printf(out, "The %s side is further from float64 than its arithmetic explains, first in ", first->side);
     else if (first->found)
-        gd_buf_str(out, "The sides are further apart than rounding explains, first in ");
+        gd_buf_str(out, "The sides are further apart than rounding usually explains, first in ");
     else
         gd_buf_printf(out, "%zu pairs change their order beyond what rounding explains", sides->flips_beyond);
     if (first->found)
         put_place(out, sides);
+    if (first->found && first->line == UINT32_MAX)
+        gd_buf_printf(out, ": a drift of %.3g, with a limit of %.3g", first->drift, first->bound);
     if (first->found && first->side && first->bound > 0)
         gd_buf_printf(out, ": %.9g instead of %.9g, with a bound of %.3g",
                       first->side[0] == 'l' ? first->left : first->right, first->truth, first->bound);
@@ -69,11 +71,25 @@ static void put_different(gd_buf *out, const gd_sides *sides)
     put_place(out, sides);
     if (isfinite(first->left) && isfinite(first->right))
         gd_buf_printf(out, ": %.9g on the left, %.9g on the right", first->left, first->right);
+    else if (isfinite(first->right))
+        gd_buf_printf(out, ": %.9g on the right", first->right);
     if (isfinite(first->truth))
         gd_buf_printf(out, ", %.9g in float64", first->truth);
     if (first->alone)
         gd_buf_printf(out, "; run by itself, that text %s",
                       strcmp(first->alone, "yes") ? "has the same bits on both sides" : "differs, too");
+    gd_buf_str(out, ".");
+}
+
+static void put_equal(gd_buf *out, const gd_sides *sides)
+{
+    gd_buf_str(out, "Equal: every step gave the same bits on both sides");
+    if (sides->first.found) {
+        gd_buf_str(out,
+                   "; but both are further from float64 than their arithmetic explains unless a number has overflowed, "
+                   "first in ");
+        put_place(out, sides);
+    }
     gd_buf_str(out, ".");
 }
 
@@ -98,11 +114,13 @@ static void put_sentence(gd_result *out, const gd_sides *sides)
     const char *sentence;
 
     switch (sides->verdict) {
-    case GD_VERDICT_EQUAL: gd_buf_str(&text, "Equal: every step gave the same bits on both sides."); break;
+    case GD_VERDICT_EQUAL: put_equal(&text, sides); break;
     case GD_VERDICT_WITHIN: put_within(&text, sides); break;
     case GD_VERDICT_DIFFERENT: put_different(&text, sides); break;
     case GD_VERDICT_BEYOND: put_beyond(&text, sides); break;
     }
+    if (!sides->same_weights)
+        gd_buf_str(&text, " Their weights are not the same.");
     sentence = gd_buf_cstr(&text);
     out->failed |= !sentence;
     gd_put_text(out, out->root, "sentence", sentence);
@@ -121,6 +139,7 @@ static void put_side(gd_result *out, const char *key, const gd_trace *trace)
     gd_put_text(out, side, "isa", trace->side.isa);
     gd_put_text(out, side, "precision", trace->side.precision);
     gd_put_text(out, side, "model", trace->side.model);
+    gd_put_text(out, side, "weights", trace->side.weights);
     gd_put_text(out, side, "adapter", trace->side.adapter[0] ? trace->side.adapter : NULL);
     gd_put(out, side, "saved", json_boolean(trace->saved));
 }
@@ -155,8 +174,12 @@ static void put_first(gd_result *out, const gd_sides *sides)
         gd_put_size(out, into, "token", gd_sides_token(sides, first->step, first->line));
         gd_put_size(out, into, "tokens", sides->texts->ids[text].len);
     }
-    gd_put_size(out, into, "column", first->column);
-    gd_put_size(out, into, "last_column", first->last_column);
+    if (first->line != UINT32_MAX && !first->scores) {
+        gd_put_size(out, into, "column", first->column);
+        gd_put_size(out, into, "last_column", first->last_column);
+    }
+    if (first->line == UINT32_MAX)
+        gd_put_real(out, into, "drift", first->drift);
     gd_put_real(out, into, "left", first->left);
     gd_put_real(out, into, "right", first->right);
     gd_put_real(out, into, "float64", first->truth);
@@ -286,7 +309,6 @@ static void put_details(gd_result *out, const gd_sides *sides, const char *input
 
     gd_put_text(out, details, "guerdon", GD_VERSION);
     gd_put_text(out, details, "input", input);
-    gd_put_size(out, details, "failed", sides->texts->left_out);
     list = gd_put_list(out, details, "failures");
     for (size_t i = 0; i < sides->texts->problems; i++)
         gd_put_text(out, gd_put_object(out, list, NULL), "error", sides->texts->problem[i]);
@@ -295,6 +317,7 @@ static void put_details(gd_result *out, const gd_sides *sides, const char *input
 static void put_amounts(gd_result *out, const gd_sides *sides)
 {
     gd_put_size(out, out->root, "items", sides->texts->items);
+    gd_put_size(out, out->root, "failed", sides->texts->left_out);
     gd_put_size(out, out->root, "texts", sides->texts->count);
     gd_put_size(out, out->root, "rows", sides->texts->trie.rows);
     gd_put_size(out, out->root, "steps", sides->plan->step_count);
@@ -316,6 +339,7 @@ gd_status gd_sides_result(const gd_sides *sides, const char *input, char **json,
     if (sides->right) {
         put_side(&out, "right", sides->right);
         gd_put(&out, out.root, "same_contract", json_boolean(sides->same_contract));
+        gd_put(&out, out.root, "same_weights", json_boolean(sides->same_weights));
     } else {
         gd_put_text(&out, out.root, "right", NULL);
     }

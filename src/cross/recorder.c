@@ -59,13 +59,29 @@ static void keep_values(float *values, const void *line, gd_dtype dtype, size_t 
         values[c] = gd_recorded(line, dtype, gd_trace_column(c, cols));
 }
 
-static void record_line(gd_recorder *recorder, size_t step, uint32_t id, const void *line, const gd_tensor *out)
+/* The bits of a NaN are no part of the contract. */
+static void unify_nans(void *line, gd_dtype dtype, size_t cols)
+{
+    uint32_t *wide = line;
+    uint16_t *narrow = line;
+
+    if (dtype == GD_F32)
+        for (size_t c = 0; c < cols; c++)
+            wide[c] = (wide[c] & 0x7FFFFFFFu) > 0x7F800000u ? 0x7FC00000u : wide[c];
+    else
+        for (size_t c = 0; c < cols; c++)
+            narrow[c] = (narrow[c] & 0x7FFFu) > 0x7F80u ? 0x7FC0u : narrow[c];
+}
+
+static void record_line(gd_recorder *recorder, size_t step, uint32_t id, void *line, const gd_tensor *out)
 {
     gd_trace *trace = recorder->trace;
     const bool pooled = gd_trace_pooled(recorder->model->plan, step);
-    const uint64_t digest = gd_digest(id, line, out->cols * gd_dtype_size(out->dtype));
     const size_t sampled = gd_trace_sampled(&trace->sample[pooled], id);
+    uint64_t digest;
 
+    unify_nans(line, out->dtype, out->cols);
+    digest = gd_digest(id, line, out->cols * gd_dtype_size(out->dtype));
     trace->step[step].digest += digest * 0xD6E8FEB86659FD93u;
     trace->lines[trace->lines_at[step] + id] = (uint16_t)(digest >> 48);
     add_to_bins(trace->bins + step * GD_TRACE_BINS, line, out->dtype, out->cols, id);
@@ -126,6 +142,7 @@ static gd_status record_reach(gd_recorder *recorder, const gd_watched *seen, gd_
     gd_status rc = GD_OK;
 
     for (size_t l = 0; !rc && l < in->rows; l++) {
+        const size_t id = gd_recorder_line(recorder, seen, l);
         double sum = 0;
 
         rc = gd_recorder_read(recorder, in, l, 1, recorder->room, err);
@@ -134,7 +151,8 @@ static gd_status record_reach(gd_recorder *recorder, const gd_watched *seen, gd_
 
             sum += value * value;
         }
-        recorder->trace->reach[gd_recorder_line(recorder, seen, l)] = (float)(norm * sqrt(sum / (double)in->cols));
+        recorder->trace->reach[id] = (float)(norm * sqrt(sum / (double)in->cols));
+        keep_values(recorder->trace->inputs + id * GD_TRACE_COLUMNS, recorder->room, in->dtype, in->cols);
     }
     return rc;
 }

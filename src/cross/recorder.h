@@ -14,7 +14,6 @@ typedef struct gd_capture {
     uint32_t line;
     float *values; /* [cols] of the step's output */
     gd_truth truth;
-    bool checked; /* `truth` is filled in */
 } gd_capture;
 
 typedef struct gd_recorder {

@@ -1,14 +1,16 @@
 /* side.c - the options of one side of a cross-check, and its run. */
 #include "cross/side.h"
 
-#include "base/buf.h"
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/guard.h"
 #include "base/mem.h"
 #include "quant-free/weights.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ---- options ---- */
@@ -75,39 +77,40 @@ bool gd_side_same(const gd_side *a, const gd_side *b)
 
 /* ---- what a side is ---- */
 
-/* Some bytes of every tensor, and its name, type and shape. Another model's are other ones; a few wrong bytes in a copy
- * may go unnoticed here, since finding them is what the steps are compared for. */
-static uint64_t weights_digest(const gd_model *model)
+/* All of its bytes, of which few are in memory at a time. */
+static uint64_t view_digest(uint64_t digest, const gd_view *view)
 {
-    uint64_t digest = 0;
+    digest = gd_digest(digest, view->name, strlen(view->name));
+    digest = gd_digest(digest, &view->dtype, sizeof view->dtype);
+    digest = gd_digest(digest, view->shape, view->rank * sizeof *view->shape);
+    for (size_t at = 0; at < view->bytes; at += GD_PAGES_AT_ONCE) {
+        const size_t some = view->bytes - at < GD_PAGES_AT_ONCE ? view->bytes - at : GD_PAGES_AT_ONCE;
 
-    for (size_t i = 0; i < gd_weights_count(model->weights); i++) {
-        const gd_view *view = gd_weights_at(model->weights, i);
-        const size_t some = view->bytes < 64 ? view->bytes : 64;
-
-        digest = gd_digest(digest, view->name, strlen(view->name));
-        digest = gd_digest(digest, &view->dtype, sizeof view->dtype);
-        digest = gd_digest(digest, view->shape, view->rank * sizeof *view->shape);
-        digest = gd_digest(digest, view->data, some);
-        digest = gd_digest(digest, (const char *)view->data + (view->bytes - some) / 2, some);
+        digest = gd_digest(digest, (const char *)view->data + at, some);
+        gd_view_release(view, at, some);
     }
     return digest;
 }
 
-static uint64_t adapter_digest(const gd_model *model)
+/* Of the weights, and of the adapter. */
+static uint64_t weights_digest(const gd_model *model)
 {
     uint64_t digest = 0;
 
+    gd_guard_enter(); /* counts only if the run finds them unchanged */
+    for (size_t i = 0; i < gd_weights_count(model->weights); i++)
+        digest = view_digest(digest, gd_weights_at(model->weights, i));
     for (size_t i = 0; model->adapter && i < gd_adapter_count(model->adapter); i++) {
-        const char *module = gd_adapter_module(model->adapter, i);
         gd_lora lora;
 
-        if (!gd_adapter_find(model->adapter, module, &lora))
+        if (!gd_adapter_find(model->adapter, gd_adapter_module(model->adapter, i), &lora))
             continue;
-        digest = gd_digest(digest, module, strlen(module));
         digest = gd_digest(digest, &lora.scale, sizeof lora.scale);
-        digest = gd_digest(digest, lora.b->data, lora.b->bytes < 64 ? lora.b->bytes : 64);
+        digest = view_digest(view_digest(digest, lora.a), lora.b);
     }
+    if (model->head.view)
+        digest = view_digest(digest, model->head.view);
+    gd_guard_leave();
     return digest;
 }
 
@@ -118,23 +121,17 @@ static const char *numerics_of(const gd_model *model)
     return strcmp(model->backend->name, "cpu") ? "fast" : names[model->arithmetic];
 }
 
-static char *join(const char *backend, const char *numerics, const char *isa, const char *precision)
+static char *print(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static char *print(const char *format, ...)
 {
-    gd_buf text = { 0 };
-    char *out;
+    char room[256];
+    va_list args;
 
-    gd_buf_printf(&text, "%s:%s:%s:%s", backend, numerics, isa, precision);
-    return gd_buf_take(&text, &out, NULL) ? NULL : out;
-}
-
-static char *contract_of(const gd_model *model, const char *numerics, const char *precision)
-{
-    gd_buf text = { 0 };
-    char *out;
-
-    gd_buf_printf(&text, "%s %s weights %016" PRIx64 " adapter %016" PRIx64, numerics ? numerics : "", precision,
-                  weights_digest(model), adapter_digest(model));
-    return gd_buf_take(&text, &out, NULL) ? NULL : out;
+    va_start(args, format);
+    (void)vsnprintf(room, sizeof room, format, args);
+    va_end(args);
+    return gd_strdup(room);
 }
 
 /* Backends that follow doc/arithmetic.md share its contracts; a vendor's library has one of its own. */
@@ -150,12 +147,11 @@ static gd_status describe(gd_trace_side *side, const gd_model *model, gd_error *
     side->precision = gd_strdup(precision);
     side->model = gd_strdup(model->dir);
     side->adapter = gd_strdup(model->adapter_dir ? model->adapter_dir : "");
-    side->name = join(backend, numerics, isa, precision);
-    gd_guard_enter(); /* what is read of the weights counts only if the run finds them unchanged */
-    side->contract = contract_of(model, vendor ? side->name : numerics, precision);
-    gd_guard_leave();
+    side->name = print("%s:%s:%s:%s", backend, numerics, isa, precision);
+    side->contract = print("%s %s%s", vendor ? backend : numerics, precision, model->adapter ? " with an adapter" : "");
+    side->weights = print("%016" PRIx64, weights_digest(model));
     if (!side->backend || !side->numerics || !side->isa || !side->precision || !side->model || !side->adapter ||
-        !side->name || !side->contract)
+        !side->name || !side->contract || !side->weights)
         return gd_fail_memory(err, 1024);
     return GD_OK;
 }
@@ -209,18 +205,15 @@ static size_t weights_read(const gd_model *model)
 
 static gd_status run_model(gd_model *model, const gd_side_run *run, gd_error *err)
 {
-    gd_options options = run->side->options;
-    const size_t extra = weights_read(model);
     gd_recorder recorder = { 0 };
     gd_status rc = gd_trace_open(run->trace, model->plan, run->texts, err);
 
-    if (options.memory) /* too little is refused when the engine is opened */
-        options.memory = options.memory > extra ? options.memory - extra : 1;
     if (!rc)
         rc = gd_recorder_open(&recorder, model, run->texts, run->trace, err);
+    model->beside = weights_read(model);
     model->backend = run->side->backend;
     if (!rc)
-        rc = gd_model_open_engine(model, &options, err);
+        rc = gd_model_open_engine(model, &run->side->options, err);
     if (!rc)
         rc = describe(&run->trace->side, model, err);
     if (!rc) {
@@ -229,8 +222,6 @@ static gd_status run_model(gd_model *model, const gd_side_run *run, gd_error *er
             recorder.capture = *run->capture;
         rc = gd_recorder_run(&recorder, run->pause, err);
     }
-    if (run->capture)
-        run->capture->checked = recorder.capture.checked;
     gd_recorder_close(&recorder);
     return rc;
 }

@@ -15,10 +15,14 @@ static char *excerpt_of(const gd_record_text *text)
 {
     const gd_text all = text->messages ? text->messages[text->message_count - 1].content : text->text;
     size_t from = all.len > EXCERPT ? all.len - EXCERPT : 0;
+    gd_buf out = { 0 };
+    char *excerpt;
 
     while (from < all.len && ((unsigned char)all.data[from] & 0xC0) == 0x80)
         from++;
-    return gd_strndup(all.data + from, all.len - from);
+    gd_buf_str(&out, from ? "\xe2\x80\xa6" : "");
+    gd_buf_bytes(&out, all.data + from, all.len - from);
+    return gd_buf_take(&out, &excerpt, NULL) ? NULL : excerpt;
 }
 
 /* Takes over about->excerpt, also on failure. */
@@ -138,9 +142,9 @@ static gd_status check_some(const gd_cross_texts *texts, const char *input, gd_e
     if (texts->count)
         return GD_OK;
     if (texts->problems)
-        return gd_fail(err, GD_EITEM, "%.200s: there is no text to compare; the first problem is %.250s", input,
+        return gd_fail(err, GD_EFORMAT, "%.200s: there is no text to compare; the first problem is %.250s", input,
                        texts->problem[0]);
-    return gd_fail(err, GD_EITEM, "%.200s: there is no text to compare in %llu records", input,
+    return gd_fail(err, GD_EFORMAT, "%.200s: there is no text to compare in %llu records", input,
                    (unsigned long long)texts->items);
 }
 

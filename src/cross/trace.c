@@ -77,7 +77,7 @@ size_t gd_trace_bytes(const gd_plan *plan, const gd_cross_texts *texts)
 
     for (size_t s = 0; s < plan->step_count; s++)
         lines += lines_of(plan, texts, s);
-    return plan->step_count * step + lines * sizeof(uint16_t) + texts->count * 2 * sizeof(float);
+    return plan->step_count * step + lines * sizeof(uint16_t) + texts->count * (GD_TRACE_COLUMNS + 2) * sizeof(float);
 }
 
 /* Of all that must be the same for steps to be comparable. */
@@ -94,6 +94,16 @@ static uint64_t plan_digest(const gd_plan *plan)
         digest = gd_digest(digest, &cols, sizeof cols);
     }
     return digest;
+}
+
+/* Written to now, so that the engine, which is opened next, sees that the memory is taken. */
+static void *zeros(size_t count, size_t size)
+{
+    void *p = gd_alloc(count, size);
+
+    if (p)
+        memset(p, 0, count * size);
+    return p;
 }
 
 gd_status gd_trace_open(gd_trace *trace, const gd_plan *plan, const gd_cross_texts *texts, gd_error *err)
@@ -113,13 +123,15 @@ gd_status gd_trace_open(gd_trace *trace, const gd_plan *plan, const gd_cross_tex
         trace->lines_at[s] = lines;
         lines += s < steps ? lines_of(plan, texts, s) : 0;
     }
-    trace->step = gd_alloc_zero(steps, sizeof *trace->step);
-    trace->lines = gd_alloc_zero(lines, sizeof *trace->lines);
-    trace->bins = gd_alloc_zero(steps * GD_TRACE_BINS, sizeof *trace->bins);
-    trace->values = gd_alloc_zero(steps * GD_TRACE_SAMPLE * GD_TRACE_COLUMNS, sizeof *trace->values);
-    trace->scores = gd_alloc_zero(texts->count, sizeof *trace->scores);
-    trace->reach = gd_alloc_zero(texts->count, sizeof *trace->reach);
-    if (!trace->step || !trace->lines || !trace->bins || !trace->values || !trace->scores || !trace->reach)
+    trace->step = zeros(steps, sizeof *trace->step);
+    trace->lines = zeros(lines, sizeof *trace->lines);
+    trace->bins = zeros(steps * GD_TRACE_BINS, sizeof *trace->bins);
+    trace->values = zeros(steps * GD_TRACE_SAMPLE * GD_TRACE_COLUMNS, sizeof *trace->values);
+    trace->inputs = zeros(texts->count * GD_TRACE_COLUMNS, sizeof *trace->inputs);
+    trace->scores = zeros(texts->count, sizeof *trace->scores);
+    trace->reach = zeros(texts->count, sizeof *trace->reach);
+    if (!trace->step || !trace->lines || !trace->bins || !trace->values || !trace->inputs || !trace->scores ||
+        !trace->reach)
         return gd_fail_memory(err, gd_trace_bytes(plan, texts));
     choose_rows(&trace->sample[0], texts);
     choose_sample(&trace->sample[1], texts->count);
@@ -138,8 +150,8 @@ size_t gd_trace_sampled(const gd_trace_sample *sample, uint32_t line)
 void gd_trace_free(gd_trace *trace)
 {
     gd_trace_side *side = &trace->side;
-    char *const texts[] = { side->name,      side->backend, side->numerics, side->isa,
-                            side->precision, side->model,   side->adapter,  side->contract };
+    char *const texts[] = { side->name,  side->backend, side->numerics, side->isa,    side->precision,
+                            side->model, side->adapter, side->contract, side->weights };
 
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         gd_free(texts[i]);
@@ -148,6 +160,7 @@ void gd_trace_free(gd_trace *trace)
     gd_free(trace->lines_at);
     gd_free(trace->bins);
     gd_free(trace->values);
+    gd_free(trace->inputs);
     gd_free(trace->scores);
     gd_free(trace->reach);
     *trace = (gd_trace){ 0 };

@@ -40,7 +40,8 @@ typedef struct gd_trace_sample {
 typedef struct gd_trace_side {
     char *name; /* "cpu:exact:avx2:bf16" */
     char *backend, *numerics, *isa, *precision, *model, *adapter;
-    char *contract; /* sides with the same one must have the same bits */
+    char *contract; /* sides with the same one must have the same bits, if they have the same weights, too */
+    char *weights;  /* a digest of the weights and of the adapter */
 } gd_trace_side;
 
 typedef struct gd_trace {
@@ -53,6 +54,7 @@ typedef struct gd_trace {
     size_t *lines_at;          /* [steps + 1] */
     uint32_t *bins;            /* [steps][GD_TRACE_BINS] */
     float *values;             /* [steps][GD_TRACE_SAMPLE][GD_TRACE_COLUMNS] */
+    float *inputs;             /* [texts][GD_TRACE_COLUMNS] of the head */
     float *scores;             /* [texts] as the model gives them, before normalisation */
     float *reach;              /* [texts] norm of the head's weights times root mean square of its input: how much the
                                 score changes, typically, if the input changes by its own size in any direction */

@@ -125,19 +125,29 @@ static void find_beyond(gd_sides *sides)
 
 /* ---- drift ---- */
 
-/* The root mean square of right - left over the sample, divided by that of left. */
-static double drift_of(const gd_sides *sides, size_t step)
+/* The root mean square of right - left, divided by that of left; infinite if only one of them is no number. */
+static double drift_between(const float *left, const float *right, size_t count)
 {
-    const size_t begin = step * GD_TRACE_SAMPLE * GD_TRACE_COLUMNS;
     double difference = 0, size = 0;
 
-    for (size_t i = begin; i < begin + GD_TRACE_SAMPLE * GD_TRACE_COLUMNS; i++) {
-        const double a = (double)sides->left->values[i], b = (double)sides->right->values[i];
+    for (size_t i = 0; i < count; i++) {
+        const double a = (double)left[i], b = (double)right[i];
 
+        if (isnan(a) != isnan(b) || (isinf(a) && a != b))
+            return (double)INFINITY;
+        if (!isfinite(a))
+            continue;
         difference += (b - a) * (b - a);
         size += a * a;
     }
     return difference == 0 ? 0 : sqrt(difference / size);
+}
+
+static double drift_of(const gd_sides *sides, size_t step)
+{
+    const size_t count = GD_TRACE_SAMPLE * GD_TRACE_COLUMNS;
+
+    return drift_between(sides->left->values + step * count, sides->right->values + step * count, count);
 }
 
 /* The step after which the stage's result is there: the residual stream, or the head's input. */
@@ -165,6 +175,16 @@ static double coarser_unit(const gd_sides *sides)
     return a > b ? a : b;
 }
 
+/* Whether a step reads the buffer as an operand of products, to which it is rounded. */
+static bool is_operand(const gd_plan *plan, unsigned buffer)
+{
+    for (size_t s = 0; s < plan->step_count; s++)
+        for (unsigned i = 0; i < plan->steps[s].in_count; i++)
+            if (plan->steps[s].in[i] == buffer && (gd_op_table[plan->steps[s].op].operands & GD_IN(i)))
+                return true;
+    return false;
+}
+
 /* The weights are rounded once, too. */
 static double limit_of(const gd_sides *sides, size_t step)
 {
@@ -172,7 +192,7 @@ static double limit_of(const gd_sides *sides, size_t step)
     size_t rounded = 1;
 
     for (size_t s = 0; s <= step; s++)
-        rounded += plan->buffers[plan->steps[s].out].dtype == plan->operand;
+        rounded += is_operand(plan, plan->steps[s].out);
     return DRIFT_FACTOR * coarser_unit(sides) * sqrt((double)rounded);
 }
 
@@ -192,7 +212,8 @@ static void compare_stages(gd_sides *sides)
                                    .left = (double)NAN,
                                    .right = (double)NAN,
                                    .truth = (double)NAN,
-                                   .bound = (double)NAN };
+                                   .drift = sides->drift[i],
+                                   .bound = sides->limit[i] };
     }
 }
 
@@ -208,13 +229,15 @@ static bool is_beyond(const gd_sides *sides, size_t text)
 static void compare_scores(gd_sides *sides)
 {
     const gd_plan *plan = sides->plan;
-    const double unit = coarser_unit(sides), drift = sides->drift[plan->stage_count - 1];
-    const double change = drift > unit ? drift : unit; /* of the head's input */
+    const double unit = coarser_unit(sides);
 
     for (size_t t = 0; t < sides->texts->count; t++) {
         const double reach = fmax((double)sides->left->reach[t], (double)sides->right->reach[t]);
 
-        sides->score_limit[t] = SCORE_FACTOR * change * reach;
+        const double drift = drift_between(sides->left->inputs + t * GD_TRACE_COLUMNS,
+                                           sides->right->inputs + t * GD_TRACE_COLUMNS, GD_TRACE_COLUMNS);
+
+        sides->score_limit[t] = SCORE_FACTOR * (drift > unit ? drift : unit) * reach;
         sides->identical += !memcmp(&sides->left->scores[t], &sides->right->scores[t], sizeof(float));
         if (!is_beyond(sides, t))
             continue;
@@ -255,8 +278,8 @@ static void compare_pairs(gd_sides *sides)
 
 static gd_status check_traces(const gd_trace *left, const gd_trace *right, gd_error *err)
 {
-    if (left->steps != right->steps || left->rows != right->rows || left->texts != right->texts ||
-        left->texts_digest != right->texts_digest)
+    if (left->plan_digest != right->plan_digest || left->steps != right->steps || left->rows != right->rows ||
+        left->texts != right->texts || left->texts_digest != right->texts_digest)
         return gd_fail(err, GD_EFORMAT,
                        "the two sides have other steps or other texts: %zu steps, %zu rows and %zu texts on the left, "
                        "%zu, %zu and %zu on the right",
@@ -268,7 +291,7 @@ static gd_verdict judge(const gd_sides *sides, bool equal)
 {
     if (sides->same_contract && !equal)
         return GD_VERDICT_DIFFERENT;
-    if (equal && !sides->first.found)
+    if (equal)
         return GD_VERDICT_EQUAL;
     return sides->first.found || sides->beyond || sides->flips_beyond ? GD_VERDICT_BEYOND : GD_VERDICT_WITHIN;
 }
@@ -276,7 +299,7 @@ static gd_verdict judge(const gd_sides *sides, bool equal)
 gd_status gd_sides_compare(gd_sides *sides, const gd_plan *plan, const gd_cross_texts *texts, const gd_trace *left,
                            const gd_trace *right, gd_error *err)
 {
-    const bool equal = left->steps == right->steps && find_step(left, right) == left->steps;
+    const bool equal = left->plan_digest == right->plan_digest && find_step(left, right) == left->steps;
 
     *sides = (gd_sides){ .plan = plan, .texts = texts, .left = left, .right = right };
     sides->first = (gd_first){ .left = (double)NAN, .right = (double)NAN, .truth = (double)NAN, .bound = (double)NAN };
@@ -290,6 +313,7 @@ gd_status gd_sides_compare(gd_sides *sides, const gd_plan *plan, const gd_cross_
         return gd_fail_memory(err, texts->count * sizeof *sides->score_limit);
     }
     sides->same_contract = !strcmp(left->side.contract, right->side.contract);
+    sides->same_weights = !strcmp(left->side.weights, right->side.weights);
     if (sides->same_contract)
         compare_bits(sides);
     if (!sides->first.found)

@@ -20,6 +20,7 @@ typedef struct gd_first {
     uint32_t column, last_column; /* the first is between these */
     size_t lines;                 /* how many differ */
     double left, right, truth, bound;
+    double drift;      /* without a line: that of the stage, and `bound` is its limit */
     const char *side;  /* "left" or "right": beyond its bound; or NULL */
     const char *alone; /* "yes", "no": whether the text differs by itself, too; NULL: nobody tried */
 } gd_first;
@@ -29,7 +30,7 @@ typedef struct gd_sides {
     const gd_cross_texts *texts;
     const gd_trace *left, *right;
     gd_verdict verdict;
-    bool same_contract;
+    bool same_contract, same_weights;
     gd_first first;
     double *drift, *limit; /* [plan->stage_count] NaN for a stage without */
     double *score_limit;   /* [texts->count] */

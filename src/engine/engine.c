@@ -81,7 +81,7 @@ static gd_status make_budget(gd_engine *engine, const gd_engine_parts *parts, gd
 {
     const size_t count = parts->plan->stage_count;
     size_t *stages = gd_alloc(count, sizeof *stages);
-    const gd_budget_needs needs = { .process = gd_memory_resident(),
+    const gd_budget_needs needs = { .process = gd_memory_resident() + parts->beside,
                                     .stages = stages,
                                     .stage_count = count,
                                     .available = engine->backend->memory_free(engine->device),

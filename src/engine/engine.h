@@ -38,6 +38,7 @@ typedef struct gd_engine_parts {
     const char *isa;  /* as gd_device_options */
     gd_arithmetic arithmetic;
     size_t memory;        /* the limit of the process, in bytes; 0: the free memory */
+    size_t beside;        /* of it, what the caller takes while the engine runs, and has not yet */
     size_t batch_rows;    /* rows of a batch; 0: the engine chooses */
     size_t max_positions; /* no text has more tokens; 0: unknown */
 } gd_engine_parts;

@@ -23,7 +23,7 @@ struct gd_engine {
     void *arena[3];
     gd_engine_observer *observer;
     void *observer_context;
-    gd_watcher watcher; /* all zero: none */
+    gd_watcher watcher;          /* all zero: none */
     const gd_learning *learning; /* or NULL */
     float *rope_cos, *rope_sin;  /* [limits.max_position, head_dim / 2] */
 };

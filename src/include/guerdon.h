@@ -716,7 +716,8 @@ GD_API void gd_crosscheck_options_init_sized(gd_crosscheck_options *options, siz
  * Runs a model twice, on two backends, instruction sets or arithmetics, and compares all that it computes, step by
  * step: the scores, and where they come from.
  *
- * Sides of one contract (the same numerics, precision, weights) must have the same bits; if they don't, the first step,
+ * Sides of one contract (the same numerics and precision, both with an adapter or both without) must have the same
+ * bits; if they don't, the first step,
  * row and column that differ are told.  Other sides are compared with float64: each step of each side, on a sample of
  * rows, with what its inputs should have given, and with the bound of its arithmetic (doc/arithmetic.md); then both
  * with each other, layer by layer, and by their scores.
@@ -724,9 +725,10 @@ GD_API void gd_crosscheck_options_init_sized(gd_crosscheck_options *options, siz
  * The result is a JSON object, "format" "guerdon-crosscheck/1":
  *  - verdict: "equal" (every bit of every row), "within" (other bits, but within the bounds), "different" (bits that
  *    should be equal are not) or "beyond" (a bound is exceeded); sentence: the same for people
- *  - left, right: name ("cpu:exact:avx2:bf16"), backend, numerics, isa, precision, model, adapter, and whether the side
- *    was read from a file (saved)
- *  - same_contract; items, texts, rows, steps: how much was compared; checked: the rows that were compared with float64
+ *  - left, right: name ("cpu:exact:avx2:bf16"), backend, numerics, isa, precision, model, weights (a digest of all,
+ *    the adapter's included), adapter, and whether the side was read from a file (saved)
+ *  - same_contract, same_weights; items, texts, rows, steps: how much was compared; failed: items without a text;
+ *    checked: the rows that were compared with float64
  *  - first: null, or what is wrong: step, name, layer (as in the names of weights; -1 outside the layers), item, text
  *    (of the item, from 0), token, tokens; column and last_column, left, right, float64, bound (null: unknown); side:
  *    null, or the one that is beyond its bound, "left" or "right"; rows: how many differ; alone: whether that text
@@ -747,10 +749,10 @@ GD_API void gd_crosscheck_options_init_sized(gd_crosscheck_options *options, siz
  * @param progress  NULL, or called after each batch: items are those of both sides
  * @param json      the text, NUL-terminated; the caller frees it with gd_string_free(); NULL on failure
  * @return GD_OK whatever the verdict, or a failure of the whole call; GD_EFORMAT also if a saved side is of other
- *         texts, or of a model with other steps; GD_EITEM if no record of the input could be read
+ *         texts, or of a model with other steps, or no record of the input has a text
  *
- * Time: that of scoring twice, and about a tenth.  Memory: that of scoring, one side after the other; and the record of
- * the left side, some kilobytes for each step and two bytes for each row of a step.
+ * Time: that of scoring twice, and a tenth to a half more.  Memory: that of scoring, one side after the other; and the
+ * record of the left side, some kilobytes for each step and two bytes for each row of a step.
  */
 GD_API gd_status gd_crosscheck(const gd_options *options, const gd_crosscheck_options *how, const gd_progress *progress,
                                char **json, gd_error *err);

@@ -242,6 +242,7 @@ gd_status gd_model_open_engine(gd_model *model, const gd_options *options, gd_er
         .isa = options->isa,
         .arithmetic = model->arithmetic,
         .memory = options->memory,
+        .beside = model->beside,
         .batch_rows = options->batch_tokens,
         .max_positions = model->encoder.max_length,
     };

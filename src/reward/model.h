@@ -50,6 +50,7 @@ struct gd_model {
     gd_plan *plan;
     const gd_backend *backend; /* if it is set before the engine is opened, in place of the one that options name */
     gd_arithmetic arithmetic;
+    size_t beside; /* memory that runs take beside the engine's; set before it is opened */
     unsigned threads;
     bool share_prefix;
     size_t batch_rows; /* how many are computed together */

@@ -67,7 +67,7 @@ static void flags_become_options(void **state)
     assert_string_equal(called.left, "cpu");
     assert_string_equal(called.right, "cpu:exact");
     assert_string_equal(called.right_model, "merged");
-    assert_string_equal(called.right_adapter, "none");
+    assert_string_equal(called.right_adapter, "");
     assert_true(called.texts == 5 && !called.save && !called.against && called.format == GD_FORMAT_AUTO);
     assert_string_equal(called_options.model, "m");
     (void)RUN(CLI_ITEMS, "--against=file", "--format=csv", "--fields=text=body", "--isa=generic", "--numerics=tensor");
@@ -152,7 +152,7 @@ static void a_result_becomes_lines(void **state)
     assert_contains(printed, "linear                 0.01         151\n");
     assert_contains(printed, "scores          32, with the same bits: 1; |difference| 0.0125 on average, 0.05 at most\n"
                              "pairs           16, flipped: 3, by more than rounding: 2\n");
-    assert_contains(printed, "first           layer 3, mlp.down_proj (step 47)\n"
+    assert_contains(printed, "first           mlp.down_proj (step 47)\n"
                              "                item 2, text 0, token 17 of 155, column 5\n"
                              "left            0.125\nright           0.25\nfloat64         0.126\n"
                              "differ          1 row\nalone           this text differs only beside the others\n");

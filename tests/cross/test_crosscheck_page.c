@@ -82,7 +82,7 @@ static void a_step_beyond_its_bound(void **state)
                           COUNTS FIRST("\"right\"", "true") LAYERS OPERATIONS SCORES DETAILS);
 
     (void)state;
-    assert_contains(page, "<th>Step</th><td>47: mlp.down_proj of layer 3</td>");
+    assert_contains(page, "<th>Step</th><td>47: mlp.down_proj</td>");
     assert_contains(page, "<th>Token</th><td>17, 155 tokens in all</td>");
     assert_contains(page, "<th>Column</th><td>5, 570 is the last one that differs</td>");
     assert_contains(page, "<th>float64, from the same inputs</th><td>0.126</td>");
