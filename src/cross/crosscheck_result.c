@@ -100,8 +100,8 @@ static void put_within(gd_buf *out, const gd_sides *sides)
     for (size_t t = 0; t < sides->texts->count; t++)
         most = fmax(most, fabs((double)sides->left->scores[t] - (double)sides->right->scores[t]));
     gd_buf_printf(out,
-                  "The sides differ by rounding alone: every step is within its bound, and scores differ by %.3g "
-                  "at most",
+                  "The sides differ by no more than rounding explains: the steps are within their bounds, on the rows "
+                  "that were checked, and scores differ by %.3g at most",
                   most);
     if (sides->pairs)
         gd_buf_printf(out, "; %zu of %zu pairs change their order", sides->flips, sides->pairs);
