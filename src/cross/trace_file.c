@@ -158,6 +158,15 @@ static void put_trace(struct output *out, const gd_buf *header, const struct arr
         out->reason = gd_write_all(out->fd, hex, DIGITS);
 }
 
+/* A part of a file helps nobody; a device or a pipe stays. */
+static void remove_part(int fd, const char *path)
+{
+    struct stat sb;
+
+    if (fstat(fd, &sb) == 0 && S_ISREG(sb.st_mode))
+        (void)unlink(path);
+}
+
 static gd_status write_file(const gd_buf *header, const struct arrays *arrays, const char *path, gd_error *err)
 {
     struct output *out = gd_alloc_zero(1, sizeof *out);
@@ -171,6 +180,8 @@ static gd_status write_file(const gd_buf *header, const struct arrays *arrays, c
     } else {
         put_trace(out, header, arrays);
         reason = out->reason;
+        if (reason)
+            remove_part(out->fd, path);
         if (close(out->fd) < 0 && !reason)
             reason = errno;
     }
