@@ -32,6 +32,8 @@ gd_isa gd_isa_detect(void)
         have |= GD_ISA_AVX512;
     if ((have & GD_ISA_AVX512) && __builtin_cpu_supports("avx512bf16"))
         have |= GD_ISA_AVX512BF16;
+    if ((have & GD_ISA_AVX512BF16) && __builtin_cpu_is("intel")) /* a Xeon with AMX: 116 of 234 GFLOP/s a core */
+        have |= GD_ISA_SLOW_BF16;
 #elif defined(__aarch64__)
     have |= GD_ISA_NEON;
 #endif
@@ -52,10 +54,8 @@ gd_status gd_isa_parse(gd_isa *out, const char *name, gd_isa have, gd_error *err
     char known[128] = "";
     size_t len = 0;
 
-    if (!name || !strcmp(name, "auto")) {
-        *out = have;
-        return GD_OK;
-    }
+    if (!name || !strcmp(name, "auto"))
+        name = gd_isa_name(have);
     for (size_t i = 0; i < level_count; i++) {
         const bool can = (levels[i].holds & ~have) == 0;
 
@@ -72,12 +72,10 @@ gd_status gd_isa_parse(gd_isa *out, const char *name, gd_isa have, gd_error *err
     return gd_fail(err, GD_EUSAGE, "unknown instruction set \"%s\"; this CPU can run: %s", name, known);
 }
 
-const char *gd_isa_level(gd_isa isa, size_t index)
+/* The set without what would make it slower. */
+static gd_isa best_of(gd_isa isa)
 {
-    for (size_t i = 0; i < level_count; i++)
-        if ((levels[i].holds & ~isa) == 0 && index-- == 0)
-            return levels[i].name;
-    return NULL;
+    return isa & GD_ISA_SLOW_BF16 ? isa & ~(GD_ISA_SLOW_BF16 | GD_ISA_AVX512BF16) : isa;
 }
 
 const char *gd_isa_name(gd_isa isa)
@@ -85,7 +83,17 @@ const char *gd_isa_name(gd_isa isa)
     const char *best = levels[0].name;
 
     for (size_t i = 0; i < level_count; i++)
-        if ((levels[i].holds & ~isa) == 0 && levels[i].holds)
+        if ((levels[i].holds & ~best_of(isa)) == 0 && levels[i].holds)
             best = levels[i].name;
     return best;
+}
+
+const char *gd_isa_level(gd_isa isa, size_t index)
+{
+    const char *best = gd_isa_name(isa);
+
+    for (size_t i = 0; i < level_count; i++)
+        if ((levels[i].holds & ~isa) == 0 && strcmp(levels[i].name, best) != 0 && index-- == 0)
+            return levels[i].name;
+    return index == 0 ? best : NULL;
 }

@@ -20,6 +20,9 @@ static void each_level_holds_those_below(void **state)
         { "avx2", X86, GD_ISA_AVX2 },
         { "avx512", X86, X86 },
         { "neon", ARM, ARM },
+        { "auto", X86 | GD_ISA_AVX512BF16, X86 | GD_ISA_AVX512BF16 },
+        { "auto", X86 | GD_ISA_AVX512BF16 | GD_ISA_SLOW_BF16, X86 },
+        { "avx512bf16", X86 | GD_ISA_AVX512BF16 | GD_ISA_SLOW_BF16, X86 | GD_ISA_AVX512BF16 },
     };
 
     (void)state;
@@ -66,6 +69,24 @@ static void the_best_has_a_name(void **state)
     assert_string_equal(gd_isa_name(X86), "avx512");
     assert_string_equal(gd_isa_name(X86 | GD_ISA_AVX512BF16), "avx512bf16");
     assert_string_equal(gd_isa_name(ARM), "neon");
+    assert_string_equal(gd_isa_name(X86 | GD_ISA_AVX512BF16 | GD_ISA_SLOW_BF16), "avx512");
+}
+
+static void levels_end_with_the_best(void **state)
+{
+    static const char *const usual[] = { "generic", "avx2", "avx512", "avx512bf16" };
+    static const char *const slow[] = { "generic", "avx2", "avx512bf16", "avx512" };
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        assert_string_equal(gd_isa_level(X86 | GD_ISA_AVX512BF16, i), usual[i]);
+        assert_string_equal(gd_isa_level(X86 | GD_ISA_AVX512BF16 | GD_ISA_SLOW_BF16, i), slow[i]);
+    }
+    assert_null(gd_isa_level(X86 | GD_ISA_AVX512BF16, 4));
+    assert_string_equal(gd_isa_level(GD_ISA_GENERIC, 0), "generic");
+    assert_null(gd_isa_level(GD_ISA_GENERIC, 1));
+    assert_string_equal(gd_isa_level(ARM, 1), "neon");
+    assert_null(gd_isa_level(ARM, 2));
 }
 
 /* The default on this CPU. */
@@ -88,9 +109,8 @@ static void this_cpu_gets_its_best(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_level_holds_those_below),
-        cmocka_unit_test(what_a_cpu_lacks_is_refused),
-        cmocka_unit_test(the_best_has_a_name),
+        cmocka_unit_test(each_level_holds_those_below), cmocka_unit_test(what_a_cpu_lacks_is_refused),
+        cmocka_unit_test(the_best_has_a_name),          cmocka_unit_test(levels_end_with_the_best),
         cmocka_unit_test(this_cpu_gets_its_best),
     };
 
