@@ -23,8 +23,8 @@ gd_isa gd_isa_detect(void);
 bool gd_isa_fetches_past_last_cache(void);
 
 /* The levels that --isa names, each holding the ones below: "generic" < "avx2" < "avx512" < "avx512bf16"; "neon".
- * NULL or "auto" gives the best of `have`.  An unknown name, or one that `have` lacks, is an error that lists the available
- * levels.  A pure function of its arguments, so a test can ask about a CPU that it does not run on. */
+ * NULL or "auto" gives the best of `have`.  An unknown name, or one that `have` lacks, is an error that lists the
+ * available levels.  A pure function of its arguments, so a test can ask about a CPU that it does not run on. */
 gd_status gd_isa_parse(gd_isa *out, const char *name, gd_isa have, gd_error *err);
 
 /* The name of level number `index` of those in the set, the best one last; NULL after the end. */
