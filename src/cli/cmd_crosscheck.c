@@ -273,13 +273,10 @@ static int is_stdout(const char *path) { return path && gd_is_stdout(path); }
 
 static int check(const cli_settings *settings)
 {
-    if (settings->text_count) {
-        if (settings->input)
-            cli_say("crosscheck takes only flags, not %s%s", settings->texts[0], cli_run_several(settings));
-        else
-            cli_say("crosscheck takes only flags, not %s; --input %s?", settings->texts[0], settings->texts[0]);
-        return CLI_USAGE;
-    }
+    const int wrong = cli_run_only_flags(settings, "crosscheck");
+
+    if (wrong)
+        return wrong;
     if (is_stdout(settings->save) || is_stdout(settings->report)) {
         cli_say("--%s needs a file name: standard output is for the figures",
                 is_stdout(settings->save) ? "save" : "report");

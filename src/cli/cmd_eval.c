@@ -320,13 +320,10 @@ static int is_stdout(const char *path) { return path && gd_is_stdout(path); }
 
 static int check(const cli_settings *settings)
 {
-    if (settings->text_count) {
-        if (settings->input)
-            cli_say("eval takes only flags, not %s%s", settings->texts[0], cli_run_several(settings));
-        else
-            cli_say("eval takes only flags, not %s; --input %s?", settings->texts[0], settings->texts[0]);
-        return CLI_USAGE;
-    }
+    const int wrong = cli_run_only_flags(settings, "eval");
+
+    if (wrong)
+        return wrong;
     if (is_stdout(settings->scores) || is_stdout(settings->report) || is_stdout(settings->calibrate_output)) {
         cli_say("--%s needs a file name: standard output is for the figures", is_stdout(settings->scores) ? "scores"
                                                                               : is_stdout(settings->report)

@@ -116,8 +116,7 @@ const cli_flag cli_flags[] = {
       AT(input), CLI_TEXT, CLI_CMD_EVAL },
     { "left", SIDE,
       "the left side: a backend, numerics, an instruction set and a precision, as in cpu:exact:avx2; a part that is "
-      "left "
-      "out is as in the flags for how to compute, and so are all of them by default",
+      "left out is as in the flags for how to compute, and so are all of them by default",
       AT(left), CLI_TEXT, CLI_CMD_CROSSCHECK },
     { "right", SIDE,
       "the right side, in the same way (default: as the left one by default, but with numerics tensor if both would be "

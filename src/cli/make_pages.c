@@ -132,7 +132,7 @@ static void man_statuses(const cli_command *command)
     if (command->bit & (CLI_CMD_SCORE | CLI_CMD_RANK | CLI_CMD_FILTER | CLI_CMD_EVAL | CLI_CMD_TOKENIZE))
         (void)fputs("1 some items failed, the others were done; ", stdout);
     if (command->bit & CLI_CMD_CROSSCHECK)
-        (void)fputs("1 the two sides don't agree, or no text could be read; ", stdout);
+        (void)fputs("1 the two sides don't agree; ", stdout);
     (void)fputs("2 the command line is wrong; ", stdout);
     if (command->bit & CLI_CMD_COMPARE)
         (void)fputs("3 an input or output can't be used; ", stdout);

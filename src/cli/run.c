@@ -155,6 +155,19 @@ int cli_run_without_texts(const cli_settings *settings, const char *command)
     return CLI_USAGE;
 }
 
+int cli_run_only_flags(const cli_settings *settings, const char *command)
+{
+    const char *text = settings->text_count ? settings->texts[0] : NULL;
+
+    if (!text)
+        return CLI_OK;
+    if (settings->input)
+        cli_say("%s takes only flags, not %s%s", command, text, cli_run_several(settings));
+    else
+        cli_say("%s takes only flags, not %s; --input %s?", command, text, text);
+    return CLI_USAGE;
+}
+
 int cli_run_check_second(const cli_settings *settings, const char *name, const char *second)
 {
     if (!second || !gd_is_stdout(second) || (settings->output && !gd_is_stdout(settings->output)))

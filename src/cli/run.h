@@ -22,6 +22,9 @@ gd_status cli_open_model(gd_model **model, const cli_settings *settings, gd_erro
 /* For a command that takes no texts: CLI_OK if none are given, or - alone, for standard input. */
 int cli_run_without_texts(const cli_settings *settings, const char *command);
 
+/* The same for one that does not take - alone, either. */
+int cli_run_only_flags(const cli_settings *settings, const char *command);
+
 /* CLI_SEVERAL() after a semicolon if a pattern was meant, which the shell has expanded; else "".  There are texts. */
 const char *cli_run_several(const cli_settings *settings);
 

@@ -27,7 +27,6 @@ struct line {
 struct gd_checker {
     gd_recorder *recorder;
     gd_truth_rule rule;
-    size_t widest; /* columns */
     const gd_watched *seen;
     struct line line[LINES];
     size_t count;
@@ -39,24 +38,21 @@ struct gd_checker {
 
 gd_status gd_checker_open(gd_checker **out, gd_recorder *recorder, gd_error *err)
 {
-    const gd_plan *plan = recorder->model->plan;
     gd_checker *checker = *out = gd_alloc_zero(1, sizeof *checker);
 
     if (!checker)
         return gd_fail_memory(err, sizeof *checker);
     checker->recorder = recorder;
-    checker->rule.operand = plan->operand;
+    checker->rule.operand = recorder->model->plan->operand;
     checker->rule.arithmetic = recorder->model->arithmetic;
-    for (size_t b = 0; b < plan->buffer_count; b++)
-        checker->widest = plan->buffers[b].cols > checker->widest ? plan->buffers[b].cols : checker->widest;
     for (size_t l = 0; l < LINES; l++)
         for (size_t i = 0; i < GD_OP_MAX_LINEARS; i++) {
             gd_truth *truth = &checker->line[l].truth[i];
 
-            truth->value = gd_alloc(checker->widest, sizeof *truth->value);
-            truth->bound = gd_alloc(checker->widest, sizeof *truth->bound);
+            truth->value = gd_alloc(recorder->widest, sizeof *truth->value);
+            truth->bound = gd_alloc(recorder->widest, sizeof *truth->bound);
             if (!truth->value || !truth->bound)
-                return gd_fail_memory(err, checker->widest * sizeof *truth->value);
+                return gd_fail_memory(err, recorder->widest * sizeof *truth->value);
         }
     return GD_OK;
 }
@@ -176,7 +172,7 @@ static gd_status read_path(gd_checker *checker, const gd_watched *seen, uint32_t
         !gd_grow((void **)&checker->keys, &checker->keys_room, count, sizeof *checker->keys) ||
         !gd_grow((void **)&checker->values, &checker->values_room, count, sizeof *checker->values))
         return gd_fail_memory(err, count * (key_bytes + value_bytes));
-    for (size_t p = count; !rc && p-- > 0; row = gd_cross_parent(seen->trie, row)) {
+    for (size_t p = count; !rc && p-- > 0; row = gd_trie_parent(seen->trie, row)) {
         char *key = checker->path + p * (key_bytes + value_bytes), *value = key + key_bytes;
 
         checker->keys[p] = key;
@@ -255,7 +251,7 @@ static gd_status compute_lines(gd_checker *checker, const gd_watched *seen, gd_e
                 compute_line(checker, l, 0);
         }
     for (size_t l = 0; !rc && l < checker->count; l++)
-        rc = checker->line[l].failed ? gd_fail_memory(err, checker->widest * sizeof(double)) : GD_OK;
+        rc = checker->line[l].failed ? gd_fail_memory(err, checker->recorder->widest * sizeof(double)) : GD_OK;
     return rc;
 }
 
@@ -340,8 +336,7 @@ gd_status gd_checker_after(gd_checker *checker, const gd_watched *seen, gd_error
 
             if (line->counts)
                 compare_line(&recorder->trace->step[seen->step + i], line, i, &seen->calls[i].out);
-            if (recorder->capture.wanted && recorder->capture.line == line->id &&
-                recorder->capture.step == seen->step + i)
+            if (gd_captures(&recorder->capture, seen->step + i, line->id))
                 capture_line(&recorder->capture, line, i, &seen->calls[i].out);
         }
     release_weights(seen);

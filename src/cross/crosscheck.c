@@ -138,22 +138,35 @@ static gd_status save(struct run *run, const gd_plan *plan, char **json, gd_erro
     return rc ? rc : gd_sides_result(&sides, run->how.input, json, err);
 }
 
-static gd_status run_sides(struct run *run, char **json, gd_error *err)
+static gd_status save_left(struct run *run, char **json, gd_error *err)
 {
-    const gd_side *last = run->how.save ? &run->left : &run->right;
     const gd_side_run left = side_run(run, &run->left, &run->traces[0]);
-    gd_side_run right = side_run(run, last, &run->traces[1]);
+    gd_model *model = NULL;
+    gd_status rc = gd_side_open(&model, &left, err);
+
+    if (!rc)
+        rc = gd_side_compute(model, &left, err);
+    if (!rc)
+        rc = save(run, model->plan, json, err);
+    gd_model_close(model);
+    return rc;
+}
+
+static gd_status compare_both(struct run *run, char **json, gd_error *err)
+{
+    const gd_side_run left = side_run(run, &run->left, &run->traces[0]);
+    const gd_side_run right = side_run(run, &run->right, &run->traces[1]);
     gd_model *model = NULL;
     gd_status rc = run->how.against ? GD_OK : gd_side_trace(&left, err);
 
     if (!rc)
-        rc = gd_side_open(&model, &right, err); /* for its plan, and the texts */
+        rc = gd_side_open(&model, &right, err);
     if (!rc && run->how.against)
         rc = gd_trace_load(&run->traces[0], model->plan, &run->texts, run->how.against, err);
-    if (!rc && !run->how.save)
-        rc = gd_side_trace(&right, err);
     if (!rc)
-        rc = run->how.save ? save(run, model->plan, json, err) : compare(run, model->plan, json, err);
+        rc = gd_side_compute(model, &right, err);
+    if (!rc)
+        rc = compare(run, model->plan, json, err);
     gd_model_close(model);
     return rc;
 }
@@ -167,7 +180,7 @@ gd_status gd_crosscheck(const gd_options *options, const gd_crosscheck_options *
     *json = NULL;
     rc = read_options(&run, options, how, progress, err);
     if (!rc)
-        rc = run_sides(&run, json, err);
+        rc = run.how.save ? save_left(&run, json, err) : compare_both(&run, json, err);
     gd_side_free(&run.left);
     gd_side_free(&run.right);
     gd_trace_free(&run.traces[0]);

@@ -13,7 +13,6 @@ enum {
     OPERATIONS_MOST = 24,
     WORST_MOST = 20,
     WORST_OPEN = 3, /* of these, shown without a click */
-    FAILURES_MOST = 20
 };
 
 /* ---- the head of the page ---- */
@@ -243,7 +242,7 @@ static void scores_words(gd_buf *b, const json_t *root)
     if (gd_get_real(pairs, "pairs") > 0) {
         gd_page_number_row(b, "Pairs", pairs, "pairs", 0);
         gd_page_number_row(b, "Flips: pairs that the sides judge differently", pairs, "flips", 0);
-        gd_page_number_row(b, "Flips for which rounding is no excuse", pairs, "beyond", 0);
+        gd_page_number_row(b, "Flips that rounding does not explain", pairs, "beyond", 0);
     }
     gd_html_words_end(b);
 }
@@ -339,26 +338,6 @@ static void worst_section(gd_buf *b, const json_t *root)
     gd_buf_str(b, "</section>\n");
 }
 
-static void failures_section(gd_buf *b, const json_t *root)
-{
-    const json_t *list = gd_get_part(gd_get_part(root, "details"), "failures"), *one;
-    size_t i;
-
-    if (!json_array_size(list))
-        return;
-    gd_html_section(b, "Items that could not be read", "The first few, and why.");
-    gd_html_words(b);
-    json_array_foreach(list, i, one) {
-        if (i == FAILURES_MOST)
-            break;
-        gd_html_row(b, "");
-        gd_page_text(b, one, "error", "");
-        gd_html_row_end(b);
-    }
-    gd_html_words_end(b);
-    gd_html_section_end(b);
-}
-
 static void put_page(gd_buf *b, const json_t *root)
 {
     page_head(b, root);
@@ -368,7 +347,7 @@ static void put_page(gd_buf *b, const json_t *root)
     scores_section(b, root);
     worst_section(b, root);
     gd_crosscheck_advice(b, root);
-    failures_section(b, root);
+    gd_page_failures(b, root, "Items that could not be read");
     gd_html_end(b);
 }
 

@@ -4,7 +4,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/mem.h"
-#include "quant-free/bf16.h"
+#include "quant-free/convert.h"
 
 #include <math.h>
 #include <string.h>
@@ -59,7 +59,7 @@ static void keep_values(float *values, const void *line, gd_dtype dtype, size_t 
         values[c] = gd_recorded(line, dtype, gd_trace_column(c, cols));
 }
 
-/* The bits of a NaN are no part of the contract. */
+/* The bits of a NaN are not part of the contract. */
 static void unify_nans(void *line, gd_dtype dtype, size_t cols)
 {
     uint32_t *wide = line;
@@ -73,10 +73,9 @@ static void unify_nans(void *line, gd_dtype dtype, size_t cols)
             narrow[c] = (narrow[c] & 0x7FFFu) > 0x7F80u ? 0x7FC0u : narrow[c];
 }
 
-static void record_line(gd_recorder *recorder, size_t step, uint32_t id, void *line, const gd_tensor *out)
+static void record_line(gd_recorder *recorder, size_t step, bool pooled, uint32_t id, void *line, const gd_tensor *out)
 {
     gd_trace *trace = recorder->trace;
-    const bool pooled = gd_trace_pooled(recorder->model->plan, step);
     const size_t sampled = gd_trace_sampled(&trace->sample[pooled], id);
     uint64_t digest;
 
@@ -87,8 +86,8 @@ static void record_line(gd_recorder *recorder, size_t step, uint32_t id, void *l
     add_to_bins(trace->bins + step * GD_TRACE_BINS, line, out->dtype, out->cols, id);
     if (sampled < GD_TRACE_SAMPLE)
         keep_values(trace->values + (step * GD_TRACE_SAMPLE + sampled) * GD_TRACE_COLUMNS, line, out->dtype, out->cols);
-    for (size_t c = 0; recorder->capture.wanted && c < out->cols; c++)
-        if (recorder->capture.step == step && recorder->capture.line == id)
+    if (gd_captures(&recorder->capture, step, id))
+        for (size_t c = 0; c < out->cols; c++)
             recorder->capture.values[c] = gd_recorded(line, out->dtype, c);
 }
 
@@ -108,7 +107,7 @@ static gd_status record_output(gd_recorder *recorder, const gd_watched *seen, si
             const uint32_t id = gd_recorder_line(recorder, seen, first + l);
 
             if (id != UINT32_MAX)
-                record_line(recorder, seen->step + i, id, recorder->room + l * bytes, out);
+                record_line(recorder, seen->step + i, seen->calls->tile->pooled, id, recorder->room + l * bytes, out);
         }
     }
     return rc;
@@ -116,29 +115,21 @@ static gd_status record_output(gd_recorder *recorder, const gd_watched *seen, si
 
 /* ---- the head ---- */
 
-static double norm_of_head(const gd_view *view)
+/* `row` has room for it. */
+static double norm_of_head(const gd_view *view, float *row)
 {
     double sum = 0;
 
-    for (size_t c = 0; c < view->shape[view->rank - 1]; c++) {
-        float value;
-        uint16_t half;
-
-        if (view->dtype == GD_F32) {
-            memcpy(&value, (const char *)view->data + c * sizeof value, sizeof value);
-        } else {
-            memcpy(&half, (const char *)view->data + c * sizeof half, sizeof half);
-            value = view->dtype == GD_BF16 ? gd_bf16_to_f32(half) : gd_f16_to_f32(half);
-        }
-        sum += (double)value * (double)value;
-    }
+    gd_view_rows_to_f32(view, 0, 1, row);
+    for (size_t c = 0; c < gd_view_row_elements(view); c++)
+        sum += (double)row[c] * (double)row[c];
     return sqrt(sum);
 }
 
 static gd_status record_reach(gd_recorder *recorder, const gd_watched *seen, gd_error *err)
 {
     const gd_tensor *in = &seen->calls->in[0];
-    const double norm = norm_of_head(seen->bound->w[0].view);
+    const double norm = norm_of_head(seen->bound->w[0].view, (float *)(void *)recorder->room);
     gd_status rc = GD_OK;
 
     for (size_t l = 0; !rc && l < in->rows; l++) {
@@ -191,7 +182,7 @@ static void number_rows(gd_recorder *recorder, const gd_trie *trie)
     for (size_t t = 0; t < trie->texts; t++) {
         uint32_t here = trie->pooled[t], there = texts->trie.pooled[recorder->text[t]];
 
-        for (; here != UINT32_MAX; here = gd_cross_parent(trie, here), there = gd_cross_parent(&texts->trie, there))
+        for (; here != UINT32_MAX; here = gd_trie_parent(trie, here), there = gd_trie_parent(&texts->trie, there))
             if (texts->owner[there] == recorder->text[t])
                 recorder->line[here] = there;
     }
@@ -285,21 +276,19 @@ static size_t widest(const gd_plan *plan)
 
     for (size_t b = 0; b < plan->buffer_count; b++)
         most = plan->buffers[b].cols > most ? plan->buffers[b].cols : most;
-    return most * sizeof(float);
+    return most;
 }
 
 gd_status gd_recorder_open(gd_recorder *recorder, gd_model *model, const gd_cross_texts *texts, gd_trace *trace,
                            gd_error *err)
 {
-    const size_t line = widest(model->plan), room = line < ROOM_BYTES ? ROOM_BYTES : line;
+    const size_t cols = widest(model->plan), line = cols * sizeof(float), room = line < ROOM_BYTES ? ROOM_BYTES : line;
 
-    *recorder = (gd_recorder){ .model = model, .texts = texts, .trace = trace };
+    *recorder = (gd_recorder){ .model = model, .texts = texts, .trace = trace, .widest = cols };
     recorder->text = gd_alloc(texts->count, sizeof *recorder->text);
     recorder->room = gd_alloc_aligned(room);
-    if (!recorder->text || !recorder->room) {
-        gd_recorder_close(recorder);
+    if (!recorder->text || !recorder->room)
         return gd_fail_memory(err, room);
-    }
     return gd_checker_open(&recorder->checker, recorder, err);
 }
 

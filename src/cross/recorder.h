@@ -16,6 +16,12 @@ typedef struct gd_capture {
     gd_truth truth;
 } gd_capture;
 
+/* Whether the line of this step is the one that is wanted. */
+static inline bool gd_captures(const gd_capture *capture, size_t step, uint32_t line)
+{
+    return capture->wanted && capture->step == step && capture->line == line;
+}
+
 typedef struct gd_recorder {
     gd_model *model;
     const gd_cross_texts *texts;
@@ -25,13 +31,14 @@ typedef struct gd_recorder {
     uint32_t *text; /* [texts in it] their numbers */
     uint32_t *line; /* [rows in it] their numbers, UINT32_MAX for rows that are recorded with another text */
     struct gd_checker *checker;
+    size_t widest;  /* columns of any step */
     char *room;     /* for lines of an output */
     uint64_t *done; /* NULL, or counts the tokens of the batches that are done */
     gd_status rc;   /* what went wrong while watching */
     gd_error err;
 } gd_recorder;
 
-/* Before the engine is open, so that it counts the memory. */
+/* Before the engine is open, so that it counts the memory.  The caller closes it, also after a failure. */
 gd_status gd_recorder_open(gd_recorder *recorder, gd_model *model, const gd_cross_texts *texts, gd_trace *trace,
                            gd_error *err);
 void gd_recorder_close(gd_recorder *recorder);

@@ -203,19 +203,26 @@ static size_t weights_read(const gd_model *model)
     return most;
 }
 
-static gd_status run_model(gd_model *model, const gd_side_run *run, gd_error *err)
+/* A capture needs no description, whose digest reads all weights once more. */
+static gd_status open_engine(gd_model *model, const gd_side_run *run, gd_error *err)
+{
+    gd_status rc;
+
+    model->beside = weights_read(model);
+    model->backend = run->side->backend;
+    rc = gd_model_open_engine(model, &run->side->options, err);
+    return rc || run->capture ? rc : describe(&run->trace->side, model, err);
+}
+
+gd_status gd_side_compute(gd_model *model, const gd_side_run *run, gd_error *err)
 {
     gd_recorder recorder = { 0 };
     gd_status rc = gd_trace_open(run->trace, model->plan, run->texts, err);
 
     if (!rc)
         rc = gd_recorder_open(&recorder, model, run->texts, run->trace, err);
-    model->beside = weights_read(model);
-    model->backend = run->side->backend;
     if (!rc)
-        rc = gd_model_open_engine(model, &run->side->options, err);
-    if (!rc)
-        rc = describe(&run->trace->side, model, err);
+        rc = open_engine(model, run, err);
     if (!rc) {
         recorder.done = run->done;
         if (run->capture)
@@ -223,6 +230,8 @@ static gd_status run_model(gd_model *model, const gd_side_run *run, gd_error *er
         rc = gd_recorder_run(&recorder, run->pause, err);
     }
     gd_recorder_close(&recorder);
+    gd_engine_close(model->engine);
+    model->engine = NULL;
     return rc;
 }
 
@@ -232,7 +241,7 @@ gd_status gd_side_trace(const gd_side_run *run, gd_error *err)
     gd_status rc = gd_side_open(&model, run, err);
 
     if (!rc)
-        rc = run_model(model, run, err);
+        rc = gd_side_compute(model, run, err);
     gd_model_close(model);
     return rc;
 }

@@ -34,7 +34,9 @@ typedef struct gd_side_run {
 
 gd_status gd_side_trace(const gd_side_run *run, gd_error *err);
 
-/* What a comparison needs of a model, with its files open but no engine: the plan, and the texts. */
+/* The same in steps: opens the model's files, for its plan and the texts; then runs it.  Its engine is open only while
+ * it runs. */
 gd_status gd_side_open(gd_model **out, const gd_side_run *run, gd_error *err);
+gd_status gd_side_compute(gd_model *model, const gd_side_run *run, gd_error *err);
 
 #endif

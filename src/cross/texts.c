@@ -26,23 +26,21 @@ static char *excerpt_of(const gd_record_text *text)
 }
 
 /* Takes over about->excerpt, also on failure. */
-static gd_status add_text(gd_cross_texts *texts, const gd_ids *ids, size_t pooled, const gd_cross_text *about,
-                          gd_error *err)
+static gd_status add_text(gd_cross_texts *texts, gd_span ids, const gd_cross_text *about, gd_error *err)
 {
-    const size_t need = texts->count + 1, len = pooled + 1;
-    uint32_t *own;
+    const size_t need = texts->count + 1;
+    uint32_t *own = gd_alloc(ids.len, sizeof *own);
 
-    own = gd_alloc(len, sizeof *own);
     if (!about->excerpt || !own || !gd_grow((void **)&texts->ids, &texts->room, need, sizeof *texts->ids) ||
         !gd_grow((void **)&texts->about, &texts->about_room, need, sizeof *texts->about)) {
         gd_free(about->excerpt);
         gd_free(own);
-        return gd_fail_memory(err, len * sizeof *own);
+        return gd_fail_memory(err, ids.len * sizeof *own);
     }
-    memcpy(own, ids->data, len * sizeof *own);
+    memcpy(own, ids.ids, ids.len * sizeof *own);
     texts->about[texts->count] = *about;
-    texts->ids[texts->count++] = (gd_span){ own, len };
-    texts->digest = gd_digest(texts->digest, own, len * sizeof *own);
+    texts->ids[texts->count++] = (gd_span){ own, ids.len };
+    texts->digest = gd_digest(texts->digest, own, ids.len * sizeof *own);
     return GD_OK;
 }
 
@@ -58,22 +56,20 @@ static gd_status leave_out(gd_cross_texts *texts, const char *problem, gd_error 
 static gd_status add_record(gd_cross_texts *texts, const gd_encoder *encoder, const gd_record *record,
                             gd_encoded *encoded, gd_error *err)
 {
-    static const gd_error no_tokens = { GD_EFORMAT, "the text has no tokens" };
     gd_status rc = gd_encode_record(encoder, record, encoded, err);
 
     if (rc)
         return rc;
     texts->items++;
-    for (size_t t = 0; t < encoded->count && !encoded->problem; t++)
-        if (encoded->ids[t].len == 0)
-            gd_encoded_problem(encoded, record, t, &no_tokens);
+    gd_encoded_refuse_empty(encoded, record);
     if (encoded->problem || encoded->dropped)
         return leave_out(texts, encoded->problem, err);
     for (size_t t = 0; !rc && t < encoded->count; t++) {
         const gd_ids *ids = &encoded->ids[t];
+        const size_t pooled = gd_pooled_position(&encoder->special, ids->data, ids->len);
         const gd_cross_text about = { record->index, t, record->kind == GD_RECORD_PAIR, excerpt_of(&record->texts[t]) };
 
-        rc = add_text(texts, ids, gd_pooled_position(&encoder->special, ids->data, ids->len), &about, err);
+        rc = add_text(texts, (gd_span){ ids->data, pooled + 1 }, &about, err);
     }
     return rc;
 }
@@ -97,19 +93,6 @@ static gd_status read_records(gd_cross_texts *texts, const gd_encoder *encoder, 
     return rc;
 }
 
-uint32_t gd_cross_parent(const gd_trie *trie, uint32_t row)
-{
-    const gd_segment *segment = &trie->segment[trie->row_segment[row]];
-    const gd_segment *up;
-
-    if (row > segment->first_row)
-        return row - 1;
-    if (segment->parent < 0)
-        return UINT32_MAX;
-    up = &trie->segment[segment->parent];
-    return up->first_row + up->length - 1;
-}
-
 /* Walks up from the end of each text, in their order, as far as rows belong to nobody. */
 static void find_owners(gd_cross_texts *texts)
 {
@@ -118,7 +101,7 @@ static void find_owners(gd_cross_texts *texts)
     memset(texts->owner, 0xFF, trie->rows * sizeof *texts->owner);
     for (size_t t = 0; t < texts->count; t++)
         for (uint32_t row = trie->pooled[t]; row != UINT32_MAX && texts->owner[row] == UINT32_MAX;
-             row = gd_cross_parent(trie, row))
+             row = gd_trie_parent(trie, row))
             texts->owner[row] = (uint32_t)t;
 }
 
@@ -172,13 +155,12 @@ gd_status gd_cross_texts_read(gd_cross_texts *texts, const gd_encoder *encoder, 
 
 gd_status gd_cross_texts_one(gd_cross_texts *texts, const gd_cross_texts *of, size_t text, gd_error *err)
 {
-    const gd_ids ids = { .data = (uint32_t *)of->ids[text].ids, .len = of->ids[text].len };
     gd_cross_text about = of->about[text];
     gd_status rc;
 
     *texts = (gd_cross_texts){ 0 };
     about.excerpt = gd_strdup(about.excerpt);
-    rc = add_text(texts, &ids, ids.len - 1, &about, err);
+    rc = add_text(texts, of->ids[text], &about, err);
     return rc ? rc : find_rows(texts, err);
 }
 

@@ -39,7 +39,4 @@ gd_status gd_cross_texts_one(gd_cross_texts *texts, const gd_cross_texts *of, si
 
 void gd_cross_texts_free(gd_cross_texts *texts);
 
-/* The row before this one on its path; UINT32_MAX at a root. */
-uint32_t gd_cross_parent(const gd_trie *trie, uint32_t row);
-
 #endif

@@ -19,7 +19,7 @@ enum {
 /* A value that is further from float64 than its bound, or the one that is relatively furthest. */
 typedef struct gd_trace_worst {
     uint32_t line, column;
-    double ratio; /* of the bound; above 1: beyond it; infinite for a value that is no number */
+    double ratio; /* of the bound; above 1: beyond it; infinite for a value that is not a number */
     double value, truth, bound;
 } gd_trace_worst;
 

@@ -373,7 +373,7 @@ static gd_status check_steps(const struct arrays *arrays, const gd_trace *trace,
                            ", which don't exist",
                            path, s, whole[2], whole[3]);
         if (!(arrays->real[s * STEP_NUMBERS + 2] >= 0))
-            return gd_fail(err, GD_EFORMAT, "%s: step %zu has an error that is no number", path, s);
+            return gd_fail(err, GD_EFORMAT, "%s: step %zu has an error that is not a number", path, s);
     }
     return GD_OK;
 }

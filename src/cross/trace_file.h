@@ -6,7 +6,7 @@
 
 #include "cross/trace.h"
 
-/* Writes the file, or to a device or a pipe; after a failure there is no file. */
+/* Writes to a file, a device or a pipe; after a failure no file is left. */
 gd_status gd_trace_save(const gd_trace *trace, const char *path, gd_error *err);
 
 /* Reads one that was made of the same texts with a model of the same steps; otherwise, or if the file is damaged, fails

@@ -107,19 +107,18 @@ static void find_beyond(gd_sides *sides)
     for (size_t s = 0; s < sides->left->steps && !sides->first.found; s++)
         for (size_t i = 0; i < 2 && !sides->first.found; i++) {
             const gd_trace_worst *worst = &both[i]->step[s].worst;
+            gd_first *first = &sides->first;
 
             if (worst->ratio <= 1)
                 continue;
-            sides->first = (gd_first){ .found = true,
-                                       .step = s,
-                                       .line = worst->line,
-                                       .column = worst->column,
-                                       .last_column = worst->column,
-                                       .left = i == 0 ? worst->value : (double)NAN,
-                                       .right = i == 1 ? worst->value : (double)NAN,
-                                       .truth = worst->truth,
-                                       .bound = worst->bound,
-                                       .side = names[i] };
+            first->found = true;
+            first->step = s;
+            first->line = worst->line;
+            first->column = first->last_column = worst->column;
+            *(i == 0 ? &first->left : &first->right) = worst->value;
+            first->truth = worst->truth;
+            first->bound = worst->bound;
+            first->side = names[i];
         }
 }
 
@@ -198,22 +197,20 @@ static double limit_of(const gd_sides *sides, size_t step)
 
 static void compare_stages(gd_sides *sides)
 {
+    gd_first *first = &sides->first;
+
     for (size_t i = 0; i < sides->plan->stage_count; i++) {
         const size_t step = result_step(sides->plan, &sides->plan->stages[i]);
 
         sides->drift[i] = step == SIZE_MAX ? (double)NAN : drift_of(sides, step);
         sides->limit[i] = step == SIZE_MAX ? (double)NAN : limit_of(sides, step);
-        if (step == SIZE_MAX || sides->first.found || sides->same_contract || sides->drift[i] <= sides->limit[i])
+        if (step == SIZE_MAX || first->found || sides->same_contract || sides->drift[i] <= sides->limit[i])
             continue;
-        sides->first = (gd_first){ .found = true,
-                                   .step = step,
-                                   .line = UINT32_MAX,
-                                   .last_column = (uint32_t)sides->plan->buffers[sides->plan->steps[step].out].cols - 1,
-                                   .left = (double)NAN,
-                                   .right = (double)NAN,
-                                   .truth = (double)NAN,
-                                   .drift = sides->drift[i],
-                                   .bound = sides->limit[i] };
+        first->found = true;
+        first->step = step;
+        first->line = UINT32_MAX;
+        first->drift = sides->drift[i];
+        first->bound = sides->limit[i];
     }
 }
 
@@ -226,30 +223,34 @@ static bool is_beyond(const gd_sides *sides, size_t text)
     return !(fabs(a - b) <= sides->score_limit[text]) && !(isnan(a) && isnan(b));
 }
 
+static void add_beyond(gd_sides *sides, size_t text)
+{
+    gd_first *first = &sides->first;
+
+    sides->beyond++;
+    if (first->found)
+        return;
+    first->found = first->scores = true;
+    first->step = sides->plan->step_count - 1;
+    first->line = (uint32_t)text;
+    first->left = (double)sides->left->scores[text];
+    first->right = (double)sides->right->scores[text];
+    first->bound = sides->score_limit[text];
+}
+
 static void compare_scores(gd_sides *sides)
 {
-    const gd_plan *plan = sides->plan;
     const double unit = coarser_unit(sides);
 
     for (size_t t = 0; t < sides->texts->count; t++) {
         const double reach = fmax((double)sides->left->reach[t], (double)sides->right->reach[t]);
-
         const double drift = drift_between(sides->left->inputs + t * GD_TRACE_COLUMNS,
                                            sides->right->inputs + t * GD_TRACE_COLUMNS, GD_TRACE_COLUMNS);
 
         sides->score_limit[t] = SCORE_FACTOR * (drift > unit ? drift : unit) * reach;
         sides->identical += !memcmp(&sides->left->scores[t], &sides->right->scores[t], sizeof(float));
-        if (!is_beyond(sides, t))
-            continue;
-        if (sides->beyond++ == 0 && !sides->first.found)
-            sides->first = (gd_first){ .found = true,
-                                       .scores = true,
-                                       .step = plan->step_count - 1,
-                                       .line = (uint32_t)t,
-                                       .left = (double)sides->left->scores[t],
-                                       .right = (double)sides->right->scores[t],
-                                       .truth = (double)NAN,
-                                       .bound = sides->score_limit[t] };
+        if (is_beyond(sides, t))
+            add_beyond(sides, t);
     }
 }
 
@@ -296,13 +297,15 @@ static gd_verdict judge(const gd_sides *sides, bool equal)
     return sides->first.found || sides->beyond || sides->flips_beyond ? GD_VERDICT_BEYOND : GD_VERDICT_WITHIN;
 }
 
+static const gd_first nothing = { .left = NAN, .right = NAN, .truth = NAN, .bound = NAN, .drift = NAN };
+
 gd_status gd_sides_compare(gd_sides *sides, const gd_plan *plan, const gd_cross_texts *texts, const gd_trace *left,
                            const gd_trace *right, gd_error *err)
 {
     const bool equal = left->plan_digest == right->plan_digest && find_step(left, right) == left->steps;
 
     *sides = (gd_sides){ .plan = plan, .texts = texts, .left = left, .right = right };
-    sides->first = (gd_first){ .left = (double)NAN, .right = (double)NAN, .truth = (double)NAN, .bound = (double)NAN };
+    sides->first = nothing;
     if (check_traces(left, right, err))
         return GD_EFORMAT;
     sides->drift = gd_alloc(plan->stage_count, sizeof *sides->drift);

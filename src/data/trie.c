@@ -252,6 +252,19 @@ gd_status gd_trie_share(gd_trie *trie, const gd_span *texts, size_t n, const uin
     return rc;
 }
 
+uint32_t gd_trie_parent(const gd_trie *trie, uint32_t row)
+{
+    const gd_segment *segment = &trie->segment[trie->row_segment[row]];
+    const gd_segment *up;
+
+    if (row > segment->first_row)
+        return row - 1;
+    if (segment->parent < 0)
+        return UINT32_MAX;
+    up = &trie->segment[segment->parent];
+    return up->first_row + up->length - 1;
+}
+
 void gd_trie_free(gd_trie *trie)
 {
     gd_free(trie->token);

@@ -58,6 +58,9 @@ gd_status gd_trie_build(gd_trie *trie, const gd_span *texts, size_t n, const gd_
 /* The same for texts that are each read at one position, below its length, and share what they can. */
 gd_status gd_trie_share(gd_trie *trie, const gd_span *texts, size_t n, const uint32_t *position, gd_error *err);
 
+/* The row before this one on its path; UINT32_MAX at a root. */
+uint32_t gd_trie_parent(const gd_trie *trie, uint32_t row);
+
 /* Frees the arrays; an all-zero trie is fine. */
 void gd_trie_free(gd_trie *trie);
 

@@ -729,7 +729,8 @@ GD_API void gd_crosscheck_options_init_sized(gd_crosscheck_options *options, siz
  *    the adapter's included), adapter, and whether the side was read from a file (saved)
  *  - same_contract, same_weights; items, texts, rows, steps: how much was compared; failed: items without a text;
  *    checked: the rows that were compared with float64
- *  - first: null, or what is wrong: step, name, layer (as in the names of weights; -1 outside the layers), item, text
+ *  - first: null, or what is wrong: step, name, layer (as in the names of weights; -1 outside the layers); drift and
+ *    bound, its limit, if the sides drifted apart and no row is known; else item, text
  *    (of the item, from 0), token, tokens; column and last_column, left, right, float64, bound (null: unknown); side:
  *    null, or the one that is beyond its bound, "left" or "right"; rows: how many differ; alone: whether that text
  *    differs by itself too, or null
@@ -739,7 +740,7 @@ GD_API void gd_crosscheck_options_init_sized(gd_crosscheck_options *options, siz
  *    fraction of its bound (less the rounding of the result to bf16; above 1: beyond it), and error, the relative root
  *    mean square
  *  - scores: count, identical, mean_difference, largest_difference, beyond; pairs: pairs, flips (margins that change
- *    their sign), beyond (those for which rounding is no excuse); worst: up to 20 texts with item, text, left, right,
+ *    their sign), beyond (those that rounding does not explain); worst: up to 20 texts with item, text, left, right,
  *    difference, limit
  *  - details: what gd_crosscheck_page() needs
  * With `save`, verdict is "saved", right null, and there is nothing after `steps`.

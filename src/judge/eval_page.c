@@ -10,7 +10,6 @@ enum {
     BINS_MOST = 32,
     WORST_MOST = 20,
     WORST_OPEN = 3, /* of these, shown without a click */
-    FAILURES_MOST = 20
 };
 
 static void percent(gd_buf *b, double share) { gd_page_number(b, 100 * share, 1, "\xc2\xa0%", "none"); }
@@ -384,26 +383,6 @@ static void worst_section(gd_buf *b, const json_t *root)
     gd_buf_str(b, "</section>\n");
 }
 
-static void failures_section(gd_buf *b, const json_t *root)
-{
-    const json_t *list = gd_get_part(gd_get_part(root, "details"), "failures"), *one;
-    size_t i;
-
-    if (!json_array_size(list))
-        return;
-    gd_html_section(b, "Lines without scores", "The first few, and why.");
-    gd_html_words(b);
-    json_array_foreach(list, i, one) {
-        if (i == FAILURES_MOST)
-            break;
-        gd_html_row(b, "");
-        gd_page_text(b, one, "error", "");
-        gd_html_row_end(b);
-    }
-    gd_html_words_end(b);
-    gd_html_section_end(b);
-}
-
 static void put_page(gd_buf *b, const json_t *root)
 {
     page_head(b, root);
@@ -413,7 +392,7 @@ static void put_page(gd_buf *b, const json_t *root)
     calibration_section(b, root);
     length_section(b, root);
     worst_section(b, root);
-    failures_section(b, root);
+    gd_page_failures(b, root, "Lines without scores");
     gd_html_end(b);
 }
 

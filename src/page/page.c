@@ -182,3 +182,25 @@ void gd_page_histogram(gd_buf *b, const json_t *columns, const char *title, cons
     gd_histogram_svg(b, &h);
     gd_html_figure_end(b);
 }
+
+enum { FAILURES_MOST = 20 };
+
+void gd_page_failures(gd_buf *b, const json_t *root, const char *title)
+{
+    const json_t *list = gd_get_part(gd_get_part(root, "details"), "failures"), *one;
+    size_t i;
+
+    if (!json_array_size(list))
+        return;
+    gd_html_section(b, title, "The first few, and why.");
+    gd_html_words(b);
+    json_array_foreach(list, i, one) {
+        if (i == FAILURES_MOST)
+            break;
+        gd_html_row(b, "");
+        gd_page_text(b, one, "error", "");
+        gd_html_row_end(b);
+    }
+    gd_html_words_end(b);
+    gd_html_section_end(b);
+}

@@ -29,6 +29,9 @@ void gd_page_small_cell(gd_buf *b, gd_html_table *table, double value);
 void gd_page_text_row(gd_buf *b, const char *name, const json_t *object, const char *key, const char *otherwise);
 void gd_page_number_row(gd_buf *b, const char *name, const json_t *object, const char *key, unsigned decimals);
 
+/* A section with the first few of "failures", {"error"}, in the result's "details"; nothing if there are none. */
+void gd_page_failures(gd_buf *b, const json_t *root, const char *title);
+
 /* A table that compares two objects, with a row for each field. */
 typedef struct gd_page_field {
     const char *key, *name;

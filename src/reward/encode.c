@@ -234,6 +234,17 @@ void gd_encoded_problem(gd_encoded *out, const gd_record *record, size_t which, 
     out->status = why->status;
 }
 
+void gd_encoded_refuse_empty(gd_encoded *encoded, const gd_record *record)
+{
+    static const gd_error no_tokens = { GD_EFORMAT, "the text has no tokens" };
+    size_t t = 0;
+
+    while (t < encoded->count && encoded->ids[t].len)
+        t++;
+    if (t < encoded->count)
+        gd_encoded_problem(encoded, record, t, &no_tokens);
+}
+
 static gd_status encode_text(const gd_encoder *encoder, const gd_record *record, size_t which, gd_encoded *out,
                              gd_error *err)
 {

@@ -45,6 +45,10 @@ typedef struct gd_encoded {
 /* Gives the record a problem with one of its texts: the sentence names the line and the text. */
 void gd_encoded_problem(gd_encoded *encoded, const gd_record *record, size_t which, const gd_error *why);
 
+/* Gives the record a problem with its first text without tokens, if it has one: there is no row to read a score from.
+ */
+void gd_encoded_refuse_empty(gd_encoded *encoded, const gd_record *record);
+
 /* Encodes all texts of a record. A bad text becomes out->problem; the call fails only for lack of memory,
  * or because out->pause does. */
 gd_status gd_encode_record(const gd_encoder *encoder, const gd_record *record, gd_encoded *out, gd_error *err);

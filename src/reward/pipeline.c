@@ -33,28 +33,15 @@ gd_status gd_pipeline_check(gd_pipeline *run, gd_scored *item, gd_error *err)
     return set_problem(item, GD_EFORMAT, gd_record_sentence(&item->record, why, sentence), err);
 }
 
-/* The first text without tokens, which has no row to read a score from; encoded->count if there is none. */
-static size_t find_empty(const gd_encoded *encoded)
-{
-    size_t t = 0;
-
-    while (t < encoded->count && encoded->ids[t].len)
-        t++;
-    return t;
-}
-
 /* Encodes the record: texts to score, or a problem. */
 static gd_status encode_item(gd_pipeline *run, gd_scored *item, gd_error *err)
 {
-    static const gd_error no_tokens = { GD_EFORMAT, "the text has no tokens" };
     gd_encoded *encoded = &run->encoded;
     gd_status rc = gd_encode_record(&run->model->encoder, &item->record, encoded, err);
-    const size_t empty = rc ? 0 : find_empty(encoded);
 
     if (rc)
         return rc;
-    if (empty < encoded->count)
-        gd_encoded_problem(encoded, &item->record, empty, &no_tokens);
+    gd_encoded_refuse_empty(encoded, &item->record);
     if (encoded->problem)
         return set_problem(item, encoded->status, encoded->problem, err);
     item->dropped = encoded->dropped;
