@@ -108,6 +108,8 @@ static uint64_t weights_digest(const gd_model *model)
         digest = gd_digest(digest, &lora.scale, sizeof lora.scale);
         digest = view_digest(view_digest(digest, lora.a), lora.b);
     }
+    if (model->adapter && gd_adapter_embedding(model->adapter))
+        digest = view_digest(digest, gd_adapter_embedding(model->adapter));
     if (model->head.view)
         digest = view_digest(digest, model->head.view);
     gd_guard_leave();
@@ -148,7 +150,8 @@ static gd_status describe(gd_trace_side *side, const gd_model *model, gd_error *
     side->model = gd_strdup(model->dir);
     side->adapter = gd_strdup(model->adapter_dir ? model->adapter_dir : "");
     side->name = print("%s:%s:%s:%s", backend, numerics, isa, precision);
-    side->contract = print("%s %s%s", vendor ? backend : numerics, precision, model->adapter ? " with an adapter" : "");
+    side->contract = print("%s %s%s", vendor ? side->name : numerics, precision,
+                           model->adapter ? " with an adapter" : "");
     side->weights = print("%016" PRIx64, weights_digest(model));
     if (!side->backend || !side->numerics || !side->isa || !side->precision || !side->model || !side->adapter ||
         !side->name || !side->contract || !side->weights)
