@@ -103,6 +103,22 @@ static void a_step_adds_every_product(void **state)
     assert_true(got == 983042.0f); /* 1 + sum of (i + 1) 2^i for i < 16 */
 }
 
+/* How many missing elements a chain is filled up with must not matter, also where its sum has vanished. */
+static void a_step_of_zeros_changes_nothing(void **state)
+{
+    /* -2^-75 * 2^-75 is below the smallest subnormal number; the others are kept as they are. */
+    static const uint32_t sums[] = { 0, 0x00000001u, 0x80000001u, 0x807FFFFFu, 0x00800000u, 0xBF800001u, 0x7F7FFFFFu };
+    const gd_bf16 zeros[MOST] = { 0 }, a[MOST] = { 0x9A00 }, b[MOST] = { 0x1A00 };
+    const gd_tensor_rule *const rules[] = { &rule16, &rule8 };
+
+    (void)state;
+    for (size_t r = 0; r < 2; r++) {
+        assert_int_equal(bits_of(gd_tensor_step(rules[r], a, b, 0.0f)), 0);
+        for (size_t i = 0; i < sizeof sums / sizeof sums[0]; i++)
+            assert_int_equal(bits_of(gd_tensor_step(rules[r], zeros, zeros, float_of(sums[i]))), sums[i]);
+    }
+}
+
 /* An item with one gets an error: it must not vanish in an integer. */
 static void what_is_not_finite_stays_so(void **state)
 {
@@ -316,9 +332,9 @@ static void variants_agree_with_the_definition(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_definition_follows_the_rule),    cmocka_unit_test(a_step_adds_every_product),
-        cmocka_unit_test(what_is_not_finite_stays_so),        cmocka_unit_test(the_definition_is_that_of_real_cards),
-        cmocka_unit_test(variants_agree_with_the_definition),
+        cmocka_unit_test(the_definition_follows_the_rule),      cmocka_unit_test(a_step_adds_every_product),
+        cmocka_unit_test(a_step_of_zeros_changes_nothing),      cmocka_unit_test(what_is_not_finite_stays_so),
+        cmocka_unit_test(the_definition_is_that_of_real_cards), cmocka_unit_test(variants_agree_with_the_definition),
     };
 
     return cmocka_run_group_tests_name("tensor", tests, NULL, NULL);

@@ -70,6 +70,8 @@ static float to_f32(int64_t sum, int unit)
         magnitude >>= 1;
     if (exponent > 127)
         return float_of(sum < 0, 0x7F800000u);
+    if (magnitude == 0)
+        return 0.0f; /* never -0, so that a step of zeros changes nothing */
     return float_of(sum < 0, ((uint32_t)(exponent + 126) << 23) + (uint32_t)magnitude);
 }
 

@@ -51,6 +51,8 @@ def step(n, a, b, acc):
     if e == 128:
         return sign | 0x7F800000
     units = int(cut(size, power(e - 23)) / power(e - 23))
+    if units == 0:  # never -0
+        return 0
     return sign | (units if units < 1 << 23 else (e + 127 << 23) + units - (1 << 23))
 
 
