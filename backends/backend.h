@@ -110,11 +110,20 @@ typedef struct gd_limits {
     size_t head_dim, heads, kv_heads;
 } gd_limits;
 
+/* A device that isn't the host's processor. */
+typedef struct gd_card {
+    char name[128];           /* "NVIDIA GeForce RTX 5090" */
+    char isa[16];             /* "sm_120" */
+    size_t memory;            /* bytes */
+    unsigned driver;          /* 13000: its driver is for CUDA 13.0 */
+    gd_arithmetic arithmetic; /* of its matrix units */
+} gd_card;
+
 typedef struct gd_device_options {
     unsigned threads;         /* >= 1 */
     const char *isa;          /* NULL or "auto": the best that the CPU has; else exactly this one, or an error */
     gd_dtype operand;         /* GD_BF16, or GD_F32 for --precision fp32: type of every matmul operand */
-    gd_arithmetic arithmetic; /* of the products; other than GD_EXACT only the cpu backend's, for BF16 */
+    gd_arithmetic arithmetic; /* of the products; other than GD_EXACT only for BF16, and not a vendor's */
 } gd_device_options;
 
 /* How many lines a device prefers to work on at a time. */
@@ -124,18 +133,24 @@ typedef struct gd_heights {
     size_t few;  /* a batch of up to this many rows takes less time than converting the weights: weight_borrow() */
 } gd_heights;
 
-#define GD_BACKEND_CONTRACT 3u /* incremented with every change of this file's meaning */
+#define GD_BACKEND_CONTRACT 4u /* incremented with every change of this file's meaning */
 
 typedef struct gd_backend {
     unsigned contract; /* GD_BACKEND_CONTRACT at compile time; a different value is refused */
     const char *name;  /* "cpu": as --backend takes it */
     const char *about; /* one line for users */
+    bool apart;        /* buffers and weights are in memory of its own, beside the process's */
+    bool any_order;    /* a vendor adds its products, in an order that doc/arithmetic.md does not define */
 
     /* Whether it can run here with this operand type; if not, fails with GD_EUNSUPPORTED and says why. */
     gd_status (*available)(gd_dtype operand, gd_error *err);
     /* The name of instruction set number `index` of those available here, least capable first ("auto" is the last);
      * NULL after the end. */
     const char *(*isa)(size_t index);
+    /* The card that open() takes. NULL: the backend has none. */
+    gd_status (*card)(gd_card *out, gd_error *err);
+    /* The arithmetic of its products where the user names none; fails as available() does. NULL: GD_EXACT. */
+    gd_status (*arithmetic)(gd_arithmetic *out, gd_dtype operand, gd_error *err);
     gd_status (*open)(gd_device **out, const gd_device_options *options, gd_error *err);
     void (*close)(gd_device *device);                 /* NULL is fine; weights and buffers must have been freed */
     const char *(*describe)(const gd_device *device); /* "avx2": the kernels chosen, one of isa()'s names */
@@ -204,6 +219,9 @@ gd_status gd_backend_load(const gd_backend *backend, gd_device *device, gd_weigh
 
 /* Every backend that was compiled in, the best known first; NULL ends the list. */
 const gd_backend *const *gd_backends_all(void);
+
+/* The backend of this name, whether or not it can run here; NULL: there is none. */
+const gd_backend *gd_backend_named(const char *name);
 
 /* Finds a backend by name ("auto" or NULL: cpu) that can run with this operand type, or fails with a message. */
 gd_status gd_backend_find(const gd_backend **out, const char *name, gd_dtype operand, gd_error *err);

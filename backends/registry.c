@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+extern const gd_backend gd_backend_cuda;
 #if HAVE_OPENBLAS
 extern const gd_backend gd_backend_openblas;
 #endif
@@ -25,6 +26,7 @@ const gd_backend *const *gd_backends_all(void)
 #if HAVE_ONEDNN
         &gd_backend_onednn,
 #endif
+        &gd_backend_cuda,
         NULL,
     };
 
@@ -52,21 +54,25 @@ gd_status gd_backend_check(const gd_backend *backend, gd_dtype operand, gd_error
     return GD_OK;
 }
 
+const gd_backend *gd_backend_named(const char *name)
+{
+    for (const gd_backend *const *b = gd_backends_all(); *b; b++)
+        if (!strcmp((*b)->name, name))
+            return *b;
+    return NULL;
+}
+
 gd_status gd_backend_find(const gd_backend **out, const char *name, gd_dtype operand, gd_error *err)
 {
+    const gd_backend *found = gd_backend_named(name && strcmp(name, "auto") ? name : "cpu");
     char names[128];
+    gd_status rc;
 
     *out = NULL;
-    if (!name || !strcmp(name, "auto"))
-        name = "cpu";
-    for (const gd_backend *const *b = gd_backends_all(); *b; b++) {
-        gd_status rc;
-
-        if (strcmp((*b)->name, name))
-            continue;
-        rc = gd_backend_check(*b, operand, err);
+    if (found) {
+        rc = gd_backend_check(found, operand, err);
         if (!rc)
-            *out = *b;
+            *out = found;
         return rc;
     }
     join_names(names, sizeof names);

@@ -111,6 +111,7 @@ static void onednn_linear(gd_device *device, const gd_call *call) { gd_derived_l
 const gd_backend gd_backend_onednn = {
     .name = "onednn",
     .about = "bf16 matmuls by oneDNN (AVX-512, AMX), the rest by cpu",
+    .any_order = true,
     GD_CPU_HOST_FUNCTIONS,
     .available = onednn_available,
     .open = onednn_open,

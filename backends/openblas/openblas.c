@@ -131,6 +131,7 @@ static void openblas_linear(gd_device *device, const gd_call *call) { gd_derived
 const gd_backend gd_backend_openblas = {
     .name = "openblas",
     .about = "fp32 matmuls by OpenBLAS, the rest by cpu",
+    .any_order = true,
     GD_CPU_HOST_FUNCTIONS,
     .available = openblas_available,
     .open = openblas_open,

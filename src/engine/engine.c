@@ -72,7 +72,8 @@ static size_t batch_bytes(const void *context, size_t rows)
     return gd_large_bytes(line[GD_EXTENT_BATCH] * gd_engine_round_up(rows, 64)) +
            gd_large_bytes(line[GD_EXTENT_TILE] * tile) + gd_large_bytes(line[GD_EXTENT_POOLED] * tile) +
            engine->backend->scratch_bytes(engine->device, &limits) +
-           limits.max_position * engine->plan->head_dim * sizeof(float) + gd_engine_host_bytes(rows);
+           limits.max_position * engine->plan->head_dim * sizeof(float) +
+           (engine->backend->apart ? 0 : gd_engine_host_bytes(rows));
 }
 
 size_t gd_engine_batch_bytes(const gd_engine *engine, size_t rows) { return batch_bytes(engine, rows); }
@@ -81,7 +82,8 @@ static gd_status make_budget(gd_engine *engine, const gd_engine_parts *parts, gd
 {
     const size_t count = parts->plan->stage_count;
     size_t *stages = gd_alloc(count, sizeof *stages);
-    const gd_budget_needs needs = { .process = gd_memory_resident() + parts->beside,
+    const bool apart = parts->backend->apart;
+    const gd_budget_needs needs = { .process = apart ? 0 : gd_memory_resident() + parts->beside,
                                     .stages = stages,
                                     .stage_count = count,
                                     .available = engine->backend->memory_free(engine->device),
@@ -149,9 +151,7 @@ void gd_engine_close(gd_engine *engine)
     if (!engine)
         return;
     gd_loader_close(engine->loader);
-    for (int e = 0; e < 3; e++)
-        if (engine->arena[e])
-            engine->backend->buffer_free(engine->device, engine->arena[e]);
+    gd_engine_release_lines(engine);
     engine->backend->close(engine->device);
     gd_free(engine->rope_cos);
     gd_free(engine->rope_sin);
@@ -164,77 +164,6 @@ const gd_budget *gd_engine_budget(const gd_engine *engine) { return &engine->bud
 const char *gd_engine_describe(const gd_engine *engine) { return engine->backend->describe(engine->device); }
 
 const char *gd_engine_matmul(const gd_engine *engine) { return engine->backend->matmul(engine->device); }
-
-/* ---- memory: reserved before a run, never during it ---- */
-
-static gd_status reserve_lines(gd_engine *engine, gd_extent extent, size_t lines, gd_error *err)
-{
-    size_t bytes;
-    gd_status rc;
-
-    lines = gd_engine_round_up(lines, 64); /* keeps every buffer of the arena aligned: plan.h */
-    if (lines <= engine->lines[extent])
-        return GD_OK;
-    if (engine->arena[extent])
-        engine->backend->buffer_free(engine->device, engine->arena[extent]);
-    engine->arena[extent] = NULL;
-    engine->lines[extent] = 0;
-    if (!gd_mul(lines, engine->plan->line_bytes[extent], &bytes))
-        return gd_fail_memory(err, SIZE_MAX);
-    rc = engine->backend->buffer_alloc(engine->device, &engine->arena[extent], bytes, err);
-    if (!rc)
-        engine->lines[extent] = lines;
-    return rc;
-}
-
-gd_status gd_engine_reserve_positions(gd_engine *engine, size_t positions, gd_error *err)
-{
-    const size_t half = engine->plan->head_dim / 2;
-    gd_limits limits = engine->limits;
-    const size_t room = gd_engine_positions_room(positions);
-    gd_status rc;
-
-    if (positions <= limits.max_position)
-        return GD_OK;
-    gd_free(engine->rope_cos);
-    gd_free(engine->rope_sin);
-    engine->limits.max_position = 0;
-    engine->rope_cos = gd_alloc(room, half * sizeof(float));
-    engine->rope_sin = gd_alloc(room, half * sizeof(float));
-    if (!engine->rope_cos || !engine->rope_sin)
-        return gd_fail_memory(err, 2 * room * half * sizeof(float));
-    gd_rope_table(&engine->plan->rope, engine->plan->head_dim, room, engine->rope_cos, engine->rope_sin);
-    limits.max_position = room;
-    rc = engine->backend->prepare(engine->device, &limits, err);
-    if (!rc)
-        engine->limits = limits;
-    return rc;
-}
-
-size_t gd_engine_positions(const gd_trie *trie)
-{
-    size_t positions = 1;
-
-    for (size_t r = 0; r < trie->rows; r++)
-        if (trie->position[r] >= positions)
-            positions = (size_t)trie->position[r] + 1;
-    return positions;
-}
-
-static gd_status reserve(gd_engine *engine, const gd_trie *trie, gd_error *err)
-{
-    const size_t widest = trie->rows < trie->pooled_count ? trie->pooled_count : trie->rows; /* tiles hold either */
-    const size_t tile = widest < engine->heights.most ? widest : engine->heights.most;
-    gd_status rc = gd_engine_reserve_positions(engine, gd_engine_positions(trie), err);
-
-    if (!rc)
-        rc = reserve_lines(engine, GD_EXTENT_BATCH, trie->rows, err);
-    if (!rc)
-        rc = reserve_lines(engine, GD_EXTENT_TILE, tile, err);
-    if (!rc)
-        rc = reserve_lines(engine, GD_EXTENT_POOLED, engine->heights.most, err);
-    return rc;
-}
 
 /* ---- a run ---- */
 
@@ -462,15 +391,13 @@ gd_batch_rows gd_engine_rows(const gd_engine *engine, const gd_trie *trie)
                             .positions = engine->limits.max_position };
 }
 
-gd_status gd_engine_run(gd_engine *engine, const gd_trie *trie, float *scores, gd_error *err)
+static gd_status run_batch(gd_engine *engine, const gd_trie *trie, float *scores, gd_error *err)
 {
     struct run run = { .engine = engine, .trie = trie, .scores = scores };
     gd_batch_rows rows;
     gd_status rc;
 
-    if (trie->pooled_count == 0)
-        return GD_OK;
-    rc = reserve(engine, trie, err);
+    rc = gd_engine_reserve(engine, trie, err);
     rows = gd_engine_rows(engine, trie);
     if (!rc)
         rc = engine->backend->rows_make(engine->device, &run.rows, &rows, err);
@@ -480,4 +407,23 @@ gd_status gd_engine_run(gd_engine *engine, const gd_trie *trie, float *scores, g
     gd_guard_leave();
     engine->backend->rows_free(engine->device, run.rows);
     return rc ? rc : gd_engine_unchanged(engine, err);
+}
+
+/* A card's memory is its limit, which no option has set: so it is said what would do.  What the batch has reserved is
+ * released: a part of it, which may come next, needs less. */
+static gd_status fail_on_card(gd_engine *engine, const gd_error *why, gd_error *err)
+{
+    gd_engine_release_lines(engine);
+    return gd_fail(err, GD_ENOMEM, "%s; this model needs at least %zu MiB", why->text,
+                   gd_budget_enough_mib(engine->budget.least));
+}
+
+gd_status gd_engine_run(gd_engine *engine, const gd_trie *trie, float *scores, gd_error *err)
+{
+    gd_error why = { 0 };
+    gd_status rc = trie->pooled_count ? run_batch(engine, trie, scores, &why) : GD_OK;
+
+    if (rc == GD_ENOMEM && engine->backend->apart)
+        return fail_on_card(engine, &why, err);
+    return rc ? gd_fail(err, rc, "%s", why.text) : GD_OK;
 }

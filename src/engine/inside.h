@@ -33,6 +33,12 @@ static inline size_t gd_engine_round_up(size_t n, size_t to) { return (n + to - 
 /* Tiles of similar height: 260 rows are 168 + 92, not 252 + 8. */
 size_t gd_engine_tile_height(size_t rows, size_t most, size_t step);
 
+/* What a run over the trie needs besides weights. */
+gd_status gd_engine_reserve(gd_engine *engine, const gd_trie *trie, gd_error *err);
+
+/* Gives the lines of all buffers back. */
+void gd_engine_release_lines(gd_engine *engine);
+
 /* Rotary tables for so many positions, and the device's scratch space. */
 gd_status gd_engine_reserve_positions(gd_engine *engine, size_t positions, gd_error *err);
 

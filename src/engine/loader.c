@@ -304,7 +304,7 @@ size_t gd_loader_tile_rows(const gd_loader *loader, size_t stage, size_t most)
     for (size_t s = at->first_step; s < at->first_step + at->step_count; s++) {
         const gd_view *table = table_of(loader, s);
 
-        if (table && table->bytes > TABLE_BYTES && most > TABLE_ROWS)
+        if (table && !loader->backend->apart && table->bytes > TABLE_BYTES && most > TABLE_ROWS)
             most = TABLE_ROWS;
     }
     return most;
@@ -338,11 +338,12 @@ void gd_loader_done(gd_loader *loader)
         unload(loader, stage);
 }
 
+/* Of what was sent to a device, nothing is known after a failure: some may never have arrived. */
 void gd_loader_drop(gd_loader *loader)
 {
     finish(loader);
     for (size_t s = 0; s < loader->plan->stage_count; s++)
-        if (goes(loader, s))
+        if (goes(loader, s) || loader->backend->apart)
             unload(loader, s);
 }
 
@@ -364,7 +365,7 @@ size_t gd_loader_stage_bytes(const gd_loader *loader, size_t stage)
     for (size_t s = at->first_step; s < at->first_step + at->step_count; s++) {
         const gd_view *table = table_of(loader, s);
 
-        if (table)
+        if (table && !loader->backend->apart)
             bytes += table->bytes < TABLE_BYTES ? table->bytes : TABLE_BYTES;
         for (unsigned i = 0; i < GD_BOUND_WEIGHTS; i++)
             if (loader->bound[s].w[i].view)

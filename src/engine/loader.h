@@ -54,7 +54,7 @@ void gd_loader_forward(gd_loader *loader, bool few);
 gd_status gd_loader_next(gd_loader *loader, gd_error *err);
 
 /* How many rows of the stage may be computed together, up to `most`: few when they are read from a large mapped
- * embedding. */
+ * embedding, whose pages count as the process's memory; where the backend's memory is apart, that isn't limited. */
 size_t gd_loader_tile_rows(const gd_loader *loader, size_t stage, size_t most);
 
 /* Releases the pages of the embedding that a tile has touched. */
@@ -63,7 +63,7 @@ void gd_loader_tile_done(const gd_loader *loader, size_t stage);
 /* The stage that gd_loader_next() made ready has run. */
 void gd_loader_done(gd_loader *loader);
 
-/* The run was aborted: frees the weights that don't stay. */
+/* The run was aborted: frees the weights that don't stay, and of a device with memory of its own, all. */
 void gd_loader_drop(gd_loader *loader);
 
 #endif

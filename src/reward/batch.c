@@ -64,14 +64,79 @@ gd_status gd_batch_add(gd_batch *batch, gd_span text, size_t rank, gd_error *err
     return GD_OK;
 }
 
+static gd_status run_texts(gd_model *model, const gd_span *texts, size_t count, const size_t *order, float *scores,
+                           gd_error *err)
+{
+    gd_trie trie;
+    gd_status rc = gd_trie_build(&trie, texts, count, NULL, order, err);
+
+    if (!rc)
+        rc = gd_engine_run(model->engine, &trie, scores, err);
+    gd_trie_free(&trie);
+    return rc;
+}
+
+/* Some of the batch's texts, in their order. */
+struct part {
+    const gd_batch *batch;
+    gd_model *model;
+    gd_span *texts;
+    size_t *order; /* 0, 1, 2 ... */
+    float *scores;
+};
+
+static size_t nth_text(const gd_batch *batch, size_t i) { return batch->share ? batch->row_count.order[i] : i; }
+
+/* Texts first .. first + count - 1; again in halves where there is no memory for them together. */
+static gd_status run_part(const struct part *part, size_t first, size_t count, gd_error *err)
+{
+    const gd_batch *batch = part->batch;
+    gd_error why = { 0 };
+    gd_status rc;
+
+    for (size_t i = 0; i < count; i++) {
+        part->texts[i] = batch->texts[nth_text(batch, first + i)];
+        part->order[i] = i;
+    }
+    rc = run_texts(part->model, part->texts, count, batch->share ? part->order : NULL, part->scores, &why);
+    if (rc == GD_ENOMEM && count > 1) {
+        rc = run_part(part, first, count / 2, err);
+        return rc ? rc : run_part(part, first + count / 2, count - count / 2, err);
+    }
+    if (rc)
+        return gd_fail(err, rc, "%s", why.text);
+    for (size_t i = 0; i < count; i++)
+        batch->scores[nth_text(batch, first + i)] = part->scores[i];
+    return GD_OK;
+}
+
+static gd_status run_parts(const gd_batch *batch, gd_model *model, gd_error *err)
+{
+    const size_t most = batch->count - batch->count / 2;
+    struct part part = { batch, model, gd_alloc(most, sizeof *part.texts), gd_alloc(most, sizeof *part.order),
+                         gd_alloc(most, sizeof *part.scores) };
+    gd_status rc = part.texts && part.order && part.scores
+                       ? GD_OK
+                       : gd_fail_memory(err, most * (sizeof *part.texts + sizeof *part.order));
+
+    if (!rc)
+        rc = run_part(&part, 0, batch->count / 2, err);
+    if (!rc)
+        rc = run_part(&part, batch->count / 2, most, err);
+    gd_free(part.texts);
+    gd_free(part.order);
+    gd_free(part.scores);
+    return rc;
+}
+
+/* The memory of a card belongs to other processes, too, which may have taken some since the batch was planned. */
 gd_status gd_batch_run(gd_batch *batch, gd_model *model, gd_error *err)
 {
     const size_t *order = batch->share ? batch->row_count.order : NULL;
-    gd_trie trie;
-    gd_status rc = gd_trie_build(&trie, batch->texts, batch->count, NULL, order, err);
+    gd_error why = { 0 };
+    gd_status rc = run_texts(model, batch->texts, batch->count, order, batch->scores, &why);
 
-    if (!rc)
-        rc = gd_engine_run(model->engine, &trie, batch->scores, err);
-    gd_trie_free(&trie);
-    return rc;
+    if (rc == GD_ENOMEM && model->backend->apart && batch->count > 1)
+        return run_parts(batch, model, err);
+    return rc ? gd_fail(err, rc, "%s", why.text) : GD_OK;
 }
