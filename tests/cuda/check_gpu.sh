@@ -1,0 +1,45 @@
+#!/bin/sh
+# check_gpu.sh - the golden models on a real card: every step of every model has the cpu backend's bits.  make check-gpu
+# runs it; without a card it is skipped.
+LC_ALL=C
+export LC_ALL
+data=$(cd "${srcdir:-.}" && pwd)/tests/data/golden
+guerdon=$(cd "${top_builddir:-.}" && pwd)/guerdon
+work=$(mktemp -d) || exit 99
+trap 'rm -rf "$work"' EXIT
+failed=0
+
+if ! "$guerdon" backends --json >"$work/card"; then exit 99; fi
+case $(cat "$work/card") in
+*'"gpus":[]'*)
+    echo "SKIPPED: no GPU that can be used; guerdon backends says why"
+    exit 77
+    ;;
+*'"numerics":"tensor8"'*) tensor=tensor8 ;;
+*) tensor=tensor ;;
+esac
+grep -o '"gpus":\[[^]]*\]' "$work/card"
+
+# check MODEL FLAGS...: the texts that came with the model's reference scores
+check()
+{
+    model=$1
+    shift
+    for numerics in exact $tensor; do
+        if "$guerdon" crosscheck --model "$data/$model" --input "$data/$model/expected.jsonl" --fields text=text \
+            --left "cpu:$numerics" --right "cuda:$numerics" "$@" >"$work/out" 2>&1 &&
+            grep -q '^Equal: every step gave the same bits' "$work/out"; then
+            echo "equal: $model $numerics $*"
+        else
+            echo "FAILED: $model $numerics $*"
+            cat "$work/out"
+            failed=1
+        fi
+    done
+}
+
+for model in qwen2 qwen2-tied qwen3 llama mistral gemma2 blocks denormals; do
+    check "$model"
+    check "$model" --adapter "$data/$model-lora"
+done
+exit $failed
