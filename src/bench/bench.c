@@ -361,6 +361,8 @@ gd_status gd_bench(const gd_options *options, const gd_bench_options *how, char 
     gd_status rc = gd_options_read(&own, options, err);
 
     *json = NULL;
+    if (!rc && (!own.backend || !strcmp(own.backend, "auto")))
+        own.backend = "cpu"; /* the parts compare with what a processor can do */
     if (!rc)
         rc = read_options(&own_how, how, err);
     if (!rc)

@@ -183,19 +183,26 @@ static gd_status add_products(struct matmul *m, gd_error *err)
 }
 
 /* Values of ordinary size: denormals or infinities might run at a different speed. */
-static void fill(void *p, gd_dtype type, size_t count)
+static gd_status fill(const struct matmul *m, gd_dtype type, size_t count, gd_error *err)
 {
+    float *numbers = gd_alloc(count, sizeof *numbers);
     uint32_t state = 1;
+    gd_status rc;
 
+    if (!numbers)
+        return gd_fail_memory(err, count * sizeof *numbers);
     for (size_t i = 0; i < count; i++) {
         const float v = (float)(state >> 8) * 0x1p-23f - 1;
 
         state = state * 1664525u + 1013904223u;
         if (type == GD_F32)
-            ((float *)p)[i] = v;
+            numbers[i] = v;
         else
-            ((gd_bf16 *)p)[i] = gd_bf16_from_f32(v);
+            ((gd_bf16 *)numbers)[i] = gd_bf16_from_f32(v);
     }
+    rc = m->backend->upload(m->device, m->in, numbers, count * gd_dtype_size(type), err);
+    gd_free(numbers);
+    return rc;
 }
 
 static gd_status open_matmul(struct matmul *m, gd_error *err)
@@ -221,9 +228,7 @@ static gd_status open_matmul(struct matmul *m, gd_error *err)
         rc = m->backend->buffer_alloc(m->device, &m->in, rows * limits.max_in * sizeof(float) + 64, err);
     if (!rc)
         rc = m->backend->buffer_alloc(m->device, &m->out, rows * limits.max_out * sizeof(float) + 64, err);
-    if (!rc)
-        fill(m->in, model->plan->operand, rows * limits.max_in);
-    return rc;
+    return rc ? rc : fill(m, model->plan->operand, rows * limits.max_in, err);
 }
 
 static void close_matmul(struct matmul *m)
@@ -252,6 +257,8 @@ static void pass(struct matmul *m, size_t rows)
         const double start = gd_clock();
 
         m->backend->run[GD_OP_linear](m->device, &call);
+        if (m->backend->finish)
+            (void)m->backend->finish(m->device, NULL);
         s->spent += gd_clock() - start;
     }
 }

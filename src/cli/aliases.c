@@ -151,7 +151,8 @@ const cli_alias cli_aliases[] = {
       "use-liger-kernel liger-kernel use-unsloth unsloth torch-compile use-cache low-cpu-mem-usage",
       NULL, NULL, "there is one way to compute a layer, with the same bits everywhere: leave it out" },
     { "num-threads num-proc nproc n-threads", "threads", NULL, NULL },
-    { "use-cpu no-cuda cpu", NULL, "true", "everything runs on the CPU: leave it out" },
+    { "use-cpu no-cuda cpu", NULL, "true", "training runs on the CPU: leave it out" },
+    { "device device-map", NULL, "cpu|auto", "training runs on the CPU: leave it out" },
     { "config config-file yaml", "recipe", NULL, NULL },
 };
 const size_t cli_alias_count = sizeof cli_aliases / sizeof cli_aliases[0];

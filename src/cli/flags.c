@@ -119,8 +119,8 @@ const cli_flag cli_flags[] = {
       "left out is as in the flags for how to compute, and so are all of them by default",
       AT(left), CLI_TEXT, CLI_CMD_CROSSCHECK },
     { "right", SIDE,
-      "the right side, in the same way (default: as the left one by default, but with numerics tensor if both would be "
-      "the same)",
+      "the right side, in the same way (default: as the left one by default, but if both would be the same, with "
+      "numerics tensor, or cpu beside a GPU)",
       AT(right), CLI_TEXT, CLI_CMD_CROSSCHECK },
     { "right-model", "DIR", "another model for the right side, such as one with the adapter merged in", AT(right_model),
       CLI_TEXT, CLI_CMD_CROSSCHECK },
@@ -222,13 +222,14 @@ const cli_flag cli_flags[] = {
     { "precision", "bf16|fp32", "type of the operands of matrix products (default: bf16); sums are fp32 in both cases",
       AT(options.precision), CLI_WORD, COMPUTES | CLI_ENGINE },
     { "numerics", "exact|tensor|tensor8|fast",
-      "exact (default): the same bits on every machine; tensor: those of a GPU's tensor cores from Hopper on, on any "
-      "CPU "
-      "(tensor8: of Ampere and Ada); fast: matrix products of other libraries may be used",
+      "exact (default on a CPU): the same bits on every machine; tensor (default on a GPU): those of a GPU's tensor "
+      "cores from Hopper on, on any CPU, too (tensor8: of Ampere and Ada); fast: matrix products of other libraries "
+      "may be used",
       AT(options.numerics), CLI_WORD, COMPUTES | CLI_ENGINE },
-    { "backend", "auto|cpu|openblas|onednn",
-      "the backend to compute with (default: auto); openblas and onednn add in their own order", AT(options.backend),
-      CLI_WORD, COMPUTES | CLI_ENGINE },
+    { "backend", "auto|cpu|cuda|openblas|onednn",
+      "the backend to compute with (default: auto, a GPU for scoring if there is one, else the CPU); openblas and "
+      "onednn add in their own order",
+      AT(options.backend), CLI_WORD, COMPUTES | CLI_ENGINE },
     { "isa", "auto|generic|avx2|avx512|avx512bf16|neon",
       "the instruction set (default: auto, the best one available); generic, plain C, gives the same scores, but for "
       "checking: it is hundreds of times slower",
@@ -236,9 +237,9 @@ const cli_flag cli_flags[] = {
     { "threads", "N", "number of threads (default: one for each CPU that the process may use)", AT(threads), CLI_COUNT,
       COMPUTES | CLI_CMD_MERGE | CLI_ENGINE },
     { "memory", "SIZE",
-      "memory that the whole process may use, such as 2G, 1500M or 2GB (default: what is free; G is 1024 M, GB is 1000 "
-      "MB); weights that don't fit are "
-      "streamed, layer by layer, and the scores are the same",
+      "memory that the whole process may use, or on a GPU of the card's, such as 2G, 1500M or 2GB (default: what is "
+      "free; G is 1024 M, GB is 1000 MB); weights that don't fit are streamed, layer by layer, and the scores are the "
+      "same",
       AT(options.memory), CLI_SIZE, COMPUTES | CLI_ENGINE },
     { "batch-tokens", "N", "number of distinct tokens computed together (default: chosen to suit the memory)",
       AT(options.batch_tokens), CLI_COUNT, SCORES | CLI_ENGINE },

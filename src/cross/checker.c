@@ -241,7 +241,7 @@ static gd_status compute_lines(gd_checker *checker, const gd_watched *seen, gd_e
     gd_status rc = GD_OK;
 
     checker->seen = seen;
-    checker->rule.any_order = strcmp(model->backend->name, "cpu") != 0; /* a vendor's products */
+    checker->rule.any_order = model->backend->any_order;
     if (model->plan->steps[seen->step].op != GD_OP_attention)
         gd_engine_spread(model->engine, checker->count, compute_line, checker);
     else

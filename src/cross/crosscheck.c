@@ -54,14 +54,19 @@ static gd_options right_options(const gd_options *options, const gd_crosscheck_o
     return own;
 }
 
+/* Where nothing is said of it, the right side has the other arithmetic; beside a GPU it is the CPU, with equal bits. */
 static gd_status read_right(struct run *run, const gd_options *options, gd_error *err)
 {
-    const gd_options own = right_options(options, &run->how);
+    gd_options own = right_options(options, &run->how);
     gd_status rc = gd_side_read(&run->right, &own, run->how.right, "right", err);
     const bool other = run->how.right || run->how.against || !gd_side_same(&run->left, &run->right);
 
     if (rc || other)
         return rc;
+    if (gd_side_is_apart(&run->left)) {
+        own.numerics = run->left.options.numerics;
+        return gd_side_read(&run->right, &own, "cpu", "right", err);
+    }
     if (own.precision && !strcmp(own.precision, "fp32"))
         return gd_fail(err, GD_EUSAGE,
                        "right: with precision fp32, a second side is expected, such as cpu::generic, since tensor "

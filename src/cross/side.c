@@ -55,6 +55,8 @@ gd_status gd_side_read(gd_side *side, const gd_options *base, const char *parts,
     own.isa = part[2] ? part[2] : base->isa;
     own.precision = part[3] ? part[3] : base->precision;
     rc = gd_options_read(&side->options, &own, &why);
+    if (!rc)
+        rc = gd_options_choose(&side->options, &why);
     return rc ? gd_fail(err, rc, "%s: %s", which, why.text) : GD_OK;
 }
 
@@ -73,6 +75,13 @@ bool gd_side_same(const gd_side *a, const gd_side *b)
     return same_text(x->backend, y->backend, "auto") && same_text(x->numerics, y->numerics, "exact") &&
            same_text(x->isa, y->isa, "auto") && same_text(x->precision, y->precision, "bf16") &&
            same_text(x->model, y->model, "") && same_text(x->adapter, y->adapter, "");
+}
+
+bool gd_side_is_apart(const gd_side *side)
+{
+    const gd_backend *backend = side->options.backend ? gd_backend_named(side->options.backend) : NULL;
+
+    return backend && backend->apart;
 }
 
 /* ---- what a side is ---- */
@@ -120,7 +129,7 @@ static const char *numerics_of(const gd_model *model)
 {
     static const char *const names[] = { [GD_EXACT] = "exact", [GD_TENSOR] = "tensor", [GD_TENSOR8] = "tensor8" };
 
-    return strcmp(model->backend->name, "cpu") ? "fast" : names[model->arithmetic];
+    return model->backend->any_order ? "fast" : names[model->arithmetic];
 }
 
 static char *print(const char *format, ...) __attribute__((format(printf, 1, 2)));

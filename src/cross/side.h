@@ -17,6 +17,9 @@ typedef struct gd_side {
 gd_status gd_side_read(gd_side *side, const gd_options *base, const char *parts, const char *which, gd_error *err);
 void gd_side_free(gd_side *side);
 
+/* Whether it runs on a device with memory of its own. */
+bool gd_side_is_apart(const gd_side *side);
+
 /* Whether two sides are run in the same way, on the same model. */
 bool gd_side_same(const gd_side *a, const gd_side *b);
 

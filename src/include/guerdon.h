@@ -99,18 +99,20 @@ typedef struct gd_options {
     const char *model;     /**< a directory, or `org/name` in the local Hugging Face cache */
     const char *adapter;   /**< a PEFT LoRA directory, or NULL */
     const char *precision; /**< "bf16" (default) or "fp32" */
-    const char *numerics;  /**< "exact" (default), "tensor" or "tensor8" (doc/arithmetic.md defines them: the bits of a
+    const char *numerics;  /**< "exact" (default on a CPU), "tensor" (default on a GPU, but for older ones, which have
+                                   "tensor8", and for fp32) or "tensor8" (doc/arithmetic.md defines them: the bits of a
                                    GPU's tensor cores from Hopper on, or of Ampere and Ada; bf16 only, and not to
                                    train), or "fast" */
-    const char *backend;   /**< "auto" (default), "cpu", "openblas", "onednn" */
+    const char *backend;   /**< "auto" (default: a GPU for scoring if there is one, else the CPU), "cpu", "cuda",
+                                   "openblas", "onednn" */
     const char *isa;       /**< "auto" (default), "generic", "avx2", "avx512", "avx512bf16", "neon" */
     const char *graph;     /**< a graph description to use instead of the built-in one */
     unsigned threads;      /**< 0: one for each CPU that the process may run on */
-    size_t memory;         /**< bytes that the process may use; weights that don't fit are streamed, layer by
-                                   layer; 0: what is free now. With a limit, an item has an error if it takes more than
-                                   reading allows: a word of more than 256 KiB without a break, or more than 16,384
-                                   texts. A line, a row or an element of more than 1 MiB may take eight times its
-                                   length in addition to the limit */
+    size_t memory;         /**< bytes that the process may use, or of a GPU's memory; weights that don't fit are
+                                   streamed, layer by layer; 0: what is free now. With a limit, an item has an error if
+                                   it takes more than reading allows: a word of more than 256 KiB without a break, or
+                                   more than 16,384 texts. A line, a row or an element of more than 1 MiB may take eight
+                                   times its length in addition to the limit */
     size_t batch_tokens;   /**< rows (distinct prefix tokens) computed together; 0: chosen to suit the memory */
     int no_share_prefix;   /**< not 0: compute each text separately, for measurements; the scores are the same */
     size_t max_length;     /**< tokens that a text may have; 0: max_position_embeddings of config.json */

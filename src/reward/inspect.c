@@ -317,6 +317,8 @@ gd_status gd_inspect(const gd_options *options, char **json, gd_error *err)
 
     *json = NULL;
     if (!rc)
+        rc = gd_options_choose(&own, err);
+    if (!rc)
         rc = gd_model_open_files(&model, &own, err);
     if (!rc && gd_model_head(model)) /* without a head, the engine would refuse; the files are still worth describing */
         rc = gd_model_open_engine(model, &own, err);

@@ -60,7 +60,42 @@ static void write_backends(gd_buf *b)
         write_available(b, *one, GD_F32, "fp32");
         gd_buf_str(b, "}}");
     }
-    gd_buf_str(b, "],\"gpus\":[],");
+    gd_buf_str(b, "],");
+}
+
+static void write_card(gd_buf *b, const gd_card *card)
+{
+    gd_buf_str(b, "{\"name\":");
+    string(b, card->name);
+    gd_buf_printf(b, ",\"isa\":\"%s\",\"memory_bytes\":%zu,\"driver\":\"CUDA %u.%u\",\"numerics\":\"%s\"}", card->isa,
+                  card->memory, card->driver / 1000, card->driver % 1000 / 10,
+                  card->arithmetic == GD_TENSOR ? "tensor" : "tensor8");
+}
+
+static void write_cards(gd_buf *b)
+{
+    bool first = true;
+    gd_card card;
+
+    gd_buf_str(b, "\"gpus\":[");
+    for (const gd_backend *const *one = gd_backends_all(); *one; one++) {
+        if (!(*one)->card || (*one)->card(&card, NULL))
+            continue;
+        gd_buf_str(b, first ? "" : ",");
+        write_card(b, &card);
+        first = false;
+    }
+    gd_buf_str(b, "],");
+}
+
+/* What `auto` takes. */
+static void write_default(gd_buf *b)
+{
+    const gd_backend *gpu = gd_backend_named("cuda");
+    const bool takes_gpu = !gpu->available(GD_BF16, NULL);
+
+    gd_buf_printf(b, "\"default\":{\"backend\":\"%s\",\"isa\":\"%s\",\"precision\":\"bf16\"},",
+                  takes_gpu ? gpu->name : "cpu", takes_gpu ? gpu->isa(0) : best_isa());
 }
 
 static void write_libraries(gd_buf *b)
@@ -87,7 +122,8 @@ gd_status gd_backends(char **json, gd_error *err)
     gd_buf_str(&b, "{\"version\":\"" GD_VERSION "\",");
     write_cpu(&b);
     write_backends(&b);
-    gd_buf_printf(&b, "\"default\":{\"backend\":\"cpu\",\"isa\":\"%s\",\"precision\":\"bf16\"},", best_isa());
+    write_cards(&b);
+    write_default(&b);
     write_libraries(&b);
     gd_buf_str(&b, "}");
     return gd_buf_take(&b, json, err);

@@ -304,6 +304,8 @@ gd_status gd_model_open(gd_model **out, const gd_options *options, gd_error *err
 
     *out = NULL;
     if (!rc)
+        rc = gd_options_choose(&own, err);
+    if (!rc)
         rc = gd_model_open_files(out, &own, err);
     if (!rc)
         rc = gd_model_open_engine(*out, &own, err);

@@ -1,6 +1,7 @@
 /* options.c - reads and checks a caller's options. */
 #include "reward/options.h"
 
+#include "backends/backend.h"
 #include "base/dir.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -53,7 +54,8 @@ gd_status gd_options_arithmetic(const gd_options *options, gd_arithmetic *arithm
 static gd_status check_numerics(const gd_options *options, gd_error *err)
 {
     const char *backend = options->backend ? options->backend : "auto";
-    const bool vendor = !strcmp(backend, "openblas") || !strcmp(backend, "onednn");
+    const gd_backend *known = gd_backend_named(backend);
+    const bool vendor = known && known->any_order;
     gd_arithmetic arithmetic;
     gd_status rc = gd_options_arithmetic(options, &arithmetic, err);
 
@@ -92,9 +94,51 @@ static gd_status check_options(const gd_options *options, gd_error *err)
 gd_status gd_options_read(gd_options *own, const gd_options *theirs, gd_error *err)
 {
     static const gd_sized kind = GD_SIZED(gd_options, activation);
-    const gd_status rc = gd_sized_read(own, &kind, theirs, err);
+    gd_status rc = gd_sized_read(own, &kind, theirs, err);
 
     return rc ? rc : check_options(own, err);
+}
+
+static const char *const numerics_names[] = { [GD_EXACT] = "exact", [GD_TENSOR] = "tensor", [GD_TENSOR8] = "tensor8" };
+
+/* Whether a GPU is there that does what the options ask for. */
+static bool gpu_suits(const gd_options *o, const gd_backend *gpu, gd_dtype operand)
+{
+    const char *isa = o->isa && strcmp(o->isa, "auto") ? o->isa : NULL;
+    gd_arithmetic arithmetic;
+
+    if (!gpu || gpu->arithmetic(&arithmetic, operand, NULL) || (isa && (!gpu->isa(0) || strcmp(isa, gpu->isa(0)))))
+        return false;
+    return !o->numerics || !strcmp(o->numerics, "exact") || !strcmp(o->numerics, numerics_names[arithmetic]);
+}
+
+/* The backend's own arithmetic, where none is named. */
+static gd_status choose_numerics(gd_options *own, const gd_backend *backend, gd_dtype operand, gd_error *err)
+{
+    gd_arithmetic arithmetic;
+    gd_error why = { 0 };
+    gd_status rc;
+
+    if (own->numerics || !backend || !backend->arithmetic)
+        return GD_OK;
+    rc = backend->arithmetic(&arithmetic, operand, &why);
+    if (rc)
+        return gd_fail(err, rc, "backend %s: %s", backend->name, why.text);
+    own->numerics = numerics_names[arithmetic];
+    return GD_OK;
+}
+
+gd_status gd_options_choose(gd_options *own, gd_error *err)
+{
+    const gd_backend *gpu = gd_backend_named("cuda");
+    gd_dtype operand;
+    gd_status rc = gd_options_operand(own, &operand, err);
+
+    if (rc)
+        return rc;
+    if ((!own->backend || !strcmp(own->backend, "auto")) && gpu_suits(own, gpu, operand))
+        own->backend = gpu->name;
+    return choose_numerics(own, own->backend ? gd_backend_named(own->backend) : NULL, operand, err);
 }
 
 /* Trainers save an adapter where a model is expected, so one is easily taken for the other. */

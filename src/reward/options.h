@@ -8,6 +8,10 @@
 
 gd_status gd_options_read(gd_options *own, const gd_options *theirs, gd_error *err);
 
+/* What scoring computes with where the options leave it open: a GPU if there is one that suits, and the arithmetic of
+ * the backend; outputs and their identity then name them. */
+gd_status gd_options_choose(gd_options *own, gd_error *err);
+
 /* From options read above: the directories of the model and the adapter, which the caller frees with gd_free(), and the
  * type of operands. */
 gd_status gd_options_dirs(const gd_options *options, char **dir, char **adapter_dir, gd_error *err);

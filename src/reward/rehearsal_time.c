@@ -1,6 +1,7 @@
 /* rehearsal_time.c - how long a run would take, going by one of the model's matrix products. */
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/mem.h"
 #include "quant-free/bf16.h"
 #include "reward/rehearsal.h"
 
@@ -60,6 +61,26 @@ struct trial {
     void *in, *out;
 };
 
+/* Denormals would run at another speed. */
+static gd_status fill_input(struct trial *t, const gd_model *model, size_t count, gd_error *err)
+{
+    const bool wide = model->plan->operand == GD_F32;
+    const size_t bytes = count * gd_dtype_size(model->plan->operand);
+    float *numbers = gd_alloc(count, sizeof *numbers);
+    gd_status rc = numbers ? GD_OK : gd_fail_memory(err, count * sizeof *numbers);
+
+    for (size_t i = 0; !rc && i < count; i++) {
+        if (wide)
+            numbers[i] = 0.5f;
+        else
+            ((gd_bf16 *)numbers)[i] = gd_bf16_from_f32(0.5f);
+    }
+    if (!rc)
+        rc = t->backend->upload(t->device, t->in, numbers, bytes, err);
+    gd_free(numbers);
+    return rc;
+}
+
 static gd_status open_trial(struct trial *t, const gd_model *model, const gd_engine *engine, const gd_view *view,
                             gd_error *err)
 {
@@ -82,13 +103,7 @@ static gd_status open_trial(struct trial *t, const gd_model *model, const gd_eng
         rc = t->backend->buffer_alloc(t->device, &t->in, ROWS * limits.max_in * sizeof(float) + 64, err);
     if (!rc)
         rc = t->backend->buffer_alloc(t->device, &t->out, ROWS * limits.max_out * sizeof(float) + 64, err);
-    for (size_t i = 0; !rc && i < ROWS * limits.max_in; i++) { /* denormals would run at another speed */
-        if (model->plan->operand == GD_F32)
-            ((float *)t->in)[i] = 0.5f;
-        else
-            ((gd_bf16 *)t->in)[i] = gd_bf16_from_f32(0.5f);
-    }
-    return rc;
+    return rc ? rc : fill_input(t, model, ROWS * limits.max_in, err);
 }
 
 static void close_trial(struct trial *t)
@@ -116,6 +131,8 @@ static double time_product(const struct trial *t, const gd_model *model, const g
         double took;
 
         t->backend->run[GD_OP_linear](t->device, &call);
+        if (t->backend->finish)
+            (void)t->backend->finish(t->device, NULL);
         took = gd_clock() - start;
         best = best > 0 && best < took ? best : took;
     } while (gd_clock() - begin < TRIAL_SECONDS);

@@ -76,7 +76,7 @@ says 3 'nowhere.jsonl' --model model --input nowhere.jsonl --report page.html
 says 3 'nowhere' --model nowhere --input pairs.jsonl
 says 3 'nowhere' $run --right-model nowhere
 says 3 'before' $run --against before
-says 2 'cuda' $run --left cuda
+says 2 'rocm' $run --left rocm
 says 2 'quick' $run --right cpu:quick
 
 # ---- both sides ----

@@ -117,9 +117,7 @@ static const struct bad {
     { "help: true", ":1:1: help is a flag only: it can't be in a recipe" },
     { "recipe: other.yaml", ":1:1: recipe is a flag only: it can't be in a recipe" },
     { "lora_r: 1\nlora-r: 2", ":2:1: lora-r is there twice, once with - for _" },
-    { "device: cuda",
-      ":1:1: device is not a key of a recipe; everything runs on the CPU; --backend and --isa choose how, "
-      "--threads how many" },
+    { "device: cuda", ":1:1: device: training runs on the CPU: leave it out" },
     /* what others call it */
     { "per_device_train_batch_size: 4", ":1:1: per_device_train_batch_size is called batch_size here: pairs of a "
                                         "micro-batch, of which a step has --grad-accum" },

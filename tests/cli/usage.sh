@@ -84,7 +84,7 @@ refuses 2 'guerdon: --add-eos=yes: expected never|auto|always' score --add-eos y
 refuses 2 'guerdon: --precision=fp16: expected bf16|fp32' score --precision=fp16
 refuses 2 'guerdon: --precision=bf16|fp32: expected bf16|fp32' score --precision='bf16|fp32'
 refuses 2 'guerdon: --numerics=quick: expected exact|tensor|tensor8|fast' score --numerics quick
-refuses 2 'guerdon: --backend=cuda: expected auto|cpu|openblas|onednn' score --backend cuda
+refuses 2 'guerdon: --backend=rocm: expected auto|cpu|cuda|openblas|onednn' score --backend rocm
 refuses 2 'guerdon: --isa=sse: expected auto|generic|avx2|avx512|avx512bf16|neon' score --isa sse
 refuses 2 'guerdon: --format=xls: expected auto|jsonl|json|csv|tsv|text' score --format xls
 refuses 2 'guerdon: --share-prefix=no: expected on|off' score --share-prefix no

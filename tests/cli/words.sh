@@ -62,8 +62,8 @@ says 2 'filter reads its items from a file, not from the command line: --input F
 says 2 'score has no flag --batch-size; a batch is counted in tokens: --batch-tokens N' score --batch-size 8
 says 2 'score has no flag --dtype; the type of the operands is --precision bf16 or fp32' score --dtype=bfloat16
 says 2 'merge has no flag --dtype; guerdon merge --help lists them' merge --dtype fp32
-says 2 'backends has no flag --device; everything runs on the CPU' backends --device cuda
-says 2 'score has no flag --device; everything runs on the CPU' score --device cuda
+says 2 'backends has no flag --device; guerdon backends --help lists them' backends --device cuda
+says 2 'score has no flag --device; --backend cuda or cpu chooses the device' score --device cuda
 says 2 'score has no flag --max_seq_length; use --max-length N' score --max_seq_length 5
 says 2 'score has no flag --load_in_4bit; weights are never quantised' score --load_in_4bit
 says 2 'eval has no flag --dataset; use --input FILE' eval --dataset x
