@@ -11,6 +11,7 @@
  * compute capability. */
 static inline void device_pretend(const char *family, const char *card)
 {
+    static void *driver; /* until the end */
     const char *build = getenv("top_builddir");
     char path[4096];
 
@@ -19,7 +20,8 @@ static inline void device_pretend(const char *family, const char *card)
     assert_int_equal(setenv("GD_STANDIN_CARD", card, 1), 0);
     (void)snprintf(path, sizeof path, "%s/tests/cuda/.libs/libcuda.so.1", build ? build : ".");
     /* Once it is there, whoever asks for libcuda.so.1 gets it, by its own name. */
-    if (!dlopen(path, RTLD_NOW | RTLD_LOCAL))
+    driver = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!driver)
         fail_msg("%s", dlerror());
 }
 

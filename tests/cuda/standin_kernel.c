@@ -21,8 +21,13 @@ static char *read_file(const char *path)
 
     while (text && (got = fread(text + size, 1, room - size - 1, f)) > 0) {
         size += got;
-        if (room - size == 1)
-            text = realloc(text, room *= 2);
+        if (room - size == 1) {
+            char *more = realloc(text, room *= 2);
+
+            if (!more)
+                abort();
+            text = more;
+        }
     }
     if (text)
         text[size] = '\0';

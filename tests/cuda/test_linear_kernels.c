@@ -174,11 +174,13 @@ static void check_activation(const ptx_module *module, uint32_t act)
     operands_open(&o, &c);
     ((float *)o.w[0].host)[0] = ((float *)o.w[1].host)[0] = 1.0f;
     for (uint32_t i = 0; i < LINES; i++) {
-        const uint32_t edge = i / AROUND / 2;
-        const uint32_t bits = edge < COUNT(edges) ? case_bits(edges[edge]) + i % AROUND - AROUND / 2 : i * 0x000F8F8Fu;
-        const uint32_t sign = edge < COUNT(edges) ? (i / AROUND & 1) << 31 : 0;
+        uint32_t bits = i * 0x000F8F8Fu;
 
-        ((uint32_t *)o.x.host)[i * o.x.stride] = bits ^ sign;
+        if (i / AROUND / 2 < COUNT(edges)) {
+            bits = case_bits(edges[i / AROUND / 2]) + i % AROUND - AROUND / 2;
+            bits ^= (i / AROUND & 1) << 31;
+        }
+        ((uint32_t *)o.x.host)[i * o.x.stride] = bits;
     }
     case_run(&c, &o);
     case_compare(&c, &o);
