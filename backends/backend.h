@@ -217,6 +217,10 @@ typedef struct gd_backend {
 gd_status gd_backend_load(const gd_backend *backend, gd_device *device, gd_weight **out, gd_weight_role role,
                           const gd_view *view, gd_error *err);
 
+/* For a backend's weight_make(): fails with a message unless the view's rank suits the role and its size matches its
+ * shape. */
+gd_status gd_weight_check(gd_weight_role role, const gd_view *view, gd_error *err);
+
 /* Every backend that was compiled in, the best known first; NULL ends the list. */
 const gd_backend *const *gd_backends_all(void);
 

@@ -23,7 +23,4 @@ void gd_cpu_weight_fill(gd_weight *weight, size_t piece);
 gd_status gd_cpu_weight_borrow(gd_device *device, gd_weight **out, const gd_view *view, gd_error *err);
 void gd_cpu_weight_free(gd_device *device, gd_weight *weight);
 
-/* Fails with a message unless the view's rank suits the role and its size matches its shape. */
-gd_status gd_weight_check(gd_weight_role role, const gd_view *view, gd_error *err);
-
 #endif

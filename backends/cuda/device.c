@@ -64,8 +64,8 @@ static gd_status check_arithmetic(const gd_device *device, gd_error *err)
         return GD_OK;
     return gd_fail(err, GD_EUNSUPPORTED,
                    "the tensor cores of %s (%s) have the arithmetic of numerics %s, not of %s; use %s, or exact",
-                   device->card.name, device->about, own == GD_TENSOR ? "tensor" : "tensor8",
-                   own == GD_TENSOR ? "tensor8" : "tensor", own == GD_TENSOR ? "tensor" : "tensor8");
+                   device->card.name, device->about, gd_arithmetic_name(own), gd_arithmetic_name(device->arithmetic),
+                   gd_arithmetic_name(own));
 }
 
 static gd_status load_image(gd_device *device, gd_cuda_image image, gd_error *err)

@@ -104,8 +104,7 @@ static gd_status compare(const gd_device *device, const struct steps *steps, gd_
     return gd_fail(err, GD_EUNSUPPORTED,
                    "%s (%s): %zu of %d sums of its tensor cores are not those of numerics %s; use exact, and please "
                    "report this card and its driver",
-                   device->card.name, device->about, wrong, STEPS,
-                   device->arithmetic == GD_TENSOR ? "tensor" : "tensor8");
+                   device->card.name, device->about, wrong, STEPS, gd_arithmetic_name(device->arithmetic));
 }
 
 gd_status gd_cuda_self_test(gd_device *device, gd_error *err)

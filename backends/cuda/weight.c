@@ -115,14 +115,10 @@ static gd_status fill_vector(gd_weight *weight, gd_error *err)
 
 static gd_status check(gd_weight_role role, const gd_view *view, gd_error *err)
 {
-    const size_t count = gd_view_elements(view);
+    const gd_status rc = gd_weight_check(role, view, err);
 
-    if (role != GD_WEIGHT_VECTOR && view->rank != 2)
-        return gd_fail(err, GD_EFORMAT, "%s: a matrix needs 2 dimensions, but the tensor has %u", view->name,
-                       view->rank);
-    if (count == 0 || count * gd_dtype_size(view->dtype) != view->bytes)
-        return gd_fail(err, GD_EFORMAT, "%s: the tensor's shape and type do not agree with its %zu bytes", view->name,
-                       view->bytes);
+    if (rc)
+        return rc;
     if (role != GD_WEIGHT_VECTOR && view->shape[1] > GD_CUDA_SLOT_BYTES / sizeof(float) - 4)
         return gd_fail(err, GD_EUNSUPPORTED, "%s: lines of %zu elements are too long for the cuda backend", view->name,
                        view->shape[1]);

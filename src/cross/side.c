@@ -127,9 +127,7 @@ static uint64_t weights_digest(const gd_model *model)
 
 static const char *numerics_of(const gd_model *model)
 {
-    static const char *const names[] = { [GD_EXACT] = "exact", [GD_TENSOR] = "tensor", [GD_TENSOR8] = "tensor8" };
-
-    return model->backend->any_order ? "fast" : names[model->arithmetic];
+    return model->backend->any_order ? "fast" : gd_arithmetic_name(model->arithmetic);
 }
 
 static char *print(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -19,3 +19,10 @@ const gd_op_traits gd_op_table[GD_OP_COUNT] = {
 #include "graph/ops.def"
 #undef GD_OP
 };
+
+const char *gd_arithmetic_name(gd_arithmetic arithmetic)
+{
+    static const char *const names[] = { [GD_EXACT] = "exact", [GD_TENSOR] = "tensor", [GD_TENSOR8] = "tensor8" };
+
+    return names[arithmetic];
+}

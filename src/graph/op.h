@@ -51,6 +51,9 @@ typedef enum gd_arithmetic {
     GD_TENSOR8 /* as those of Ampere and Ada */
 } gd_arithmetic;
 
+/* "exact", "tensor" or "tensor8": as --numerics takes it. */
+const char *gd_arithmetic_name(gd_arithmetic arithmetic);
+
 typedef enum gd_activation {
     GD_ACT_SILU,     /* g / (1 + exp(-g)) */
     GD_ACT_GELU_TANH /* 0.5 g (1 + tanh(sqrt(2/pi) (g + 0.044715 g^3))) */

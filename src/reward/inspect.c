@@ -60,7 +60,7 @@ static void write_sizes(gd_buf *b, const gd_model *model)
     text_field(b, "dtype", weights_dtype(model));
     text_field(b, "precision", plan->operand == GD_F32 ? "fp32" : "bf16");
     if (model->arithmetic != GD_EXACT)
-        text_field(b, "numerics", model->arithmetic == GD_TENSOR ? "tensor" : "tensor8");
+        text_field(b, "numerics", gd_arithmetic_name(model->arithmetic));
     size_field(b, "layers", plan->layers);
     size_field(b, "hidden", plan->hidden);
     size_field(b, "ffn", plan->ffn);

@@ -68,8 +68,7 @@ static void write_card(gd_buf *b, const gd_card *card)
     gd_buf_str(b, "{\"name\":");
     string(b, card->name);
     gd_buf_printf(b, ",\"isa\":\"%s\",\"memory_bytes\":%zu,\"driver\":\"CUDA %u.%u\",\"numerics\":\"%s\"}", card->isa,
-                  card->memory, card->driver / 1000, card->driver % 1000 / 10,
-                  card->arithmetic == GD_TENSOR ? "tensor" : "tensor8");
+                  card->memory, card->driver / 1000, card->driver % 1000 / 10, gd_arithmetic_name(card->arithmetic));
 }
 
 static void write_cards(gd_buf *b)

@@ -99,8 +99,6 @@ gd_status gd_options_read(gd_options *own, const gd_options *theirs, gd_error *e
     return rc ? rc : check_options(own, err);
 }
 
-static const char *const numerics_names[] = { [GD_EXACT] = "exact", [GD_TENSOR] = "tensor", [GD_TENSOR8] = "tensor8" };
-
 /* Whether a GPU is there that does what the options ask for. */
 static bool gpu_suits(const gd_options *o, const gd_backend *gpu, gd_dtype operand)
 {
@@ -109,7 +107,7 @@ static bool gpu_suits(const gd_options *o, const gd_backend *gpu, gd_dtype opera
 
     if (!gpu || gpu->arithmetic(&arithmetic, operand, NULL) || (isa && (!gpu->isa(0) || strcmp(isa, gpu->isa(0)))))
         return false;
-    return !o->numerics || !strcmp(o->numerics, "exact") || !strcmp(o->numerics, numerics_names[arithmetic]);
+    return !o->numerics || !strcmp(o->numerics, "exact") || !strcmp(o->numerics, gd_arithmetic_name(arithmetic));
 }
 
 /* The backend's own arithmetic, where none is named. */
@@ -124,7 +122,7 @@ static gd_status choose_numerics(gd_options *own, const gd_backend *backend, gd_
     rc = backend->arithmetic(&arithmetic, operand, &why);
     if (rc)
         return gd_fail(err, rc, "backend %s: %s", backend->name, why.text);
-    own->numerics = numerics_names[arithmetic];
+    own->numerics = gd_arithmetic_name(arithmetic);
     return GD_OK;
 }
 
