@@ -1,8 +1,6 @@
 /* linear.c - linears on the card: an adapter's first product, then everything else in one kernel. */
 #include "backends/cuda/ops.h"
 #include "backends/cuda/weight.h"
-#include "base/error.h"
-#include "base/mem.h"
 
 #include <string.h>
 
@@ -170,7 +168,7 @@ void gd_cuda_gated_linears(gd_device *device, const gd_call *linears, const gd_c
     for (unsigned i = 0; i < 2; i++)
         argument.of[i] = weights_of(device, &input, &linears[i], i);
     argument.out_cols = (uint32_t)gated->out.cols;
-    argument.act = gated->params.act == GD_ACT_SILU ? GD_CUDA_SILU : GD_CUDA_GELU_TANH;
+    argument.act = gd_cuda_act(gated->params.act);
     argument.out = gd_cuda_out(&gated->out);
     start(device, &argument);
 }

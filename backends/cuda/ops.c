@@ -124,7 +124,7 @@ static void start_pair(gd_device *device, gd_cuda_kernel kernel, const gd_call *
                               .x_stride = call->in[0].stride,
                               .y_stride = call->in[1].stride,
                               .lines = lines_of(call),
-                              .act = call->params.act == GD_ACT_SILU ? GD_CUDA_SILU : GD_CUDA_GELU_TANH,
+                              .act = gd_cuda_act(call->params.act),
                               .out = gd_cuda_out(&call->out) };
 
     start_lines(device, kernel, call, &argument);

@@ -10,9 +10,11 @@ void gd_cuda_start(gd_device *device, gd_cuda_kernel kernel, size_t blocks, void
 
 static inline size_t gd_cuda_ceil(size_t n, size_t by) { return (n + by - 1) / by; }
 
-/* args.h's types are gd_dtype's numbers, since it cannot see them. */
+/* args.h's types and activations are gd_dtype's and gd_activation's numbers, since it cannot see them. */
 _Static_assert((int)GD_BF16 == GD_CUDA_BF16 && (int)GD_F32 == GD_CUDA_F32 && (int)GD_F16 == GD_CUDA_F16, "types");
 static inline uint32_t gd_cuda_type(gd_dtype type) { return (uint32_t)type; }
+_Static_assert((int)GD_ACT_SILU == GD_CUDA_SILU && (int)GD_ACT_GELU_TANH == GD_CUDA_GELU_TANH, "activations");
+static inline uint32_t gd_cuda_act(gd_activation act) { return (uint32_t)act; }
 
 /* A call's output as kernels take it. */
 static inline gd_cuda_lines gd_cuda_out(const gd_tensor *out)
