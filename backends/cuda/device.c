@@ -119,6 +119,15 @@ static gd_status check_isa(const gd_device *device, const char *isa, gd_error *e
     return gd_fail(err, GD_EUNSUPPORTED, "instruction set %s: %s has %s alone", isa, device->card.name, device->about);
 }
 
+/* A card that can't say what is free would be taken for one that is full. */
+static gd_status check_memory(const gd_device *device, gd_error *err)
+{
+    size_t unused, total;
+    const gd_cu_result rc = device->driver->memory_info(&unused, &total);
+
+    return rc ? gd_cu_fail(device->driver, rc, "it was asked for its free memory", err) : GD_OK;
+}
+
 static gd_status start(gd_device *device, const char *isa, gd_error *err)
 {
     gd_cu_result result;
@@ -138,6 +147,8 @@ static gd_status start(gd_device *device, const char *isa, gd_error *err)
     if (result)
         return gd_cu_fail(device->driver, result, "it was opened", err);
     rc = gd_cuda_enter(device, err);
+    if (!rc)
+        rc = check_memory(device, err);
     if (!rc)
         rc = load_kernels(device, err);
     if (!rc)

@@ -64,8 +64,9 @@ void cli_show_seconds(const json_t *report)
         printf("time            about %.1f hours", seconds / 3600);
     else
         printf("time            about %.0f days", seconds / 86400);
-    printf(" with %llu thread%s, and that of reading the weights\n", whole(report, "threads"),
-           whole(report, "threads") == 1 ? "" : "s");
+    if (json_object_get(report, "threads"))
+        printf(" with %llu thread%s", whole(report, "threads"), whole(report, "threads") == 1 ? "" : "s");
+    (void)fputs(", and that of reading the weights\n", stdout);
 }
 
 gd_status cli_dry_run_show(gd_model *model, const gd_summary *summary, gd_error *err)

@@ -68,12 +68,22 @@ void gd_side_free(gd_side *side)
 
 static bool same_text(const char *a, const char *b, const char *usual) { return !strcmp(a ? a : usual, b ? b : usual); }
 
+/* That which "auto" stands for. */
+static const char *isa_of(const gd_options *options)
+{
+    const gd_backend *named = options->backend ? gd_backend_named(options->backend) : NULL;
+    const gd_backend *backend = named ? named : gd_backend_named("cpu");
+    const bool automatic = !options->isa || !strcmp(options->isa, "auto");
+
+    return automatic && backend->isa ? backend->isa(0) : options->isa;
+}
+
 bool gd_side_same(const gd_side *a, const gd_side *b)
 {
     const gd_options *x = &a->options, *y = &b->options;
 
     return same_text(x->backend, y->backend, "auto") && same_text(x->numerics, y->numerics, "exact") &&
-           same_text(x->isa, y->isa, "auto") && same_text(x->precision, y->precision, "bf16") &&
+           same_text(isa_of(x), isa_of(y), "auto") && same_text(x->precision, y->precision, "bf16") &&
            same_text(x->model, y->model, "") && same_text(x->adapter, y->adapter, "");
 }
 

@@ -66,7 +66,8 @@ static void keep_stages(gd_budget *out, const gd_budget_needs *needs, size_t mem
 
 size_t gd_budget_enough_mib(size_t least) { return least / (1 << 20) + (least % (1 << 20) != 0) + 1; }
 
-static gd_status too_small(const gd_budget *out, size_t memory, size_t rows, gd_error *err)
+static gd_status too_small(const gd_budget *out, const gd_budget_needs *needs, size_t memory, size_t rows,
+                           gd_error *err)
 {
     char limit[32];
 
@@ -75,9 +76,10 @@ static gd_status too_small(const gd_budget *out, size_t memory, size_t rows, gd_
     else
         (void)snprintf(limit, sizeof limit, "%.4g MiB", (double)memory / (1 << 20));
     return gd_fail(err, GD_ENOMEM,
-                   "memory is %s, but this model needs at least %zu MiB: for two of its layers, for a batch of %zu "
-                   "tokens, and for the program itself",
-                   limit, gd_budget_enough_mib(out->least), rows);
+                   "memory is %s, but this model needs at least %zu MiB: for two of its layers%s for a batch of %zu "
+                   "tokens%s",
+                   limit, gd_budget_enough_mib(out->least), needs->process ? "," : " and", rows,
+                   needs->process ? ", and for the program itself" : "");
 }
 
 gd_status gd_budget_make(gd_budget *out, const gd_budget_needs *needs, size_t memory, size_t rows, gd_error *err)
@@ -95,7 +97,7 @@ gd_status gd_budget_make(gd_budget *out, const gd_budget_needs *needs, size_t me
         out->weights = window;
         out->rows = rows_that_fit(needs, window, limit, least, streamed);
         if (!out->rows && memory)
-            return too_small(out, memory, least, err);
+            return too_small(out, needs, memory, least, err);
         if (out->rows)
             keep_stages(out, needs, limit);
         else

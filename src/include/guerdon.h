@@ -103,8 +103,9 @@ typedef struct gd_options {
                                    "tensor8", and for fp32) or "tensor8" (doc/arithmetic.md defines them: the bits of a
                                    GPU's tensor cores from Hopper on, or of Ampere and Ada; bf16 only, and not to
                                    train), or "fast" */
-    const char *backend;   /**< "auto" (default: a GPU for scoring if there is one, else the CPU), "cpu", "cuda",
-                                   "openblas", "onednn" */
+    const char *backend;   /**< "auto" (default: a GPU for scoring if there is one, else the CPU), "cpu", "cuda" (it
+                                   leaves the GPU's primary context current in the calling thread), "openblas",
+                                   "onednn" */
     const char *isa;       /**< "auto" (default), "generic", "avx2", "avx512", "avx512bf16", "neon" */
     const char *graph;     /**< a graph description to use instead of the built-in one */
     unsigned threads;      /**< 0: one for each CPU that the process may run on */
@@ -362,7 +363,8 @@ GD_API gd_status gd_score_file(gd_model *model, const gd_file_options *how, cons
  *              "weights_bytes":..,"streamed":..,"threads":..,"seconds":..}: lengths in tokens, null without a text;
  *              rows, the tokens that would be computed, in that many batches; memory besides that of the process so
  *              far; about the seconds of computing, going by a product of matrices that is measured for a tenth of a
- *              second: reading the weights comes on top.  The caller frees it with gd_string_free(); NULL on failure
+ *              second: reading the weights comes on top; no threads on a GPU.  The caller frees it with
+ *              gd_string_free(); NULL on failure
  * @return GD_OK, GD_EUSAGE (the model computes scores) or GD_ENOMEM
  */
 GD_API gd_status gd_dry_run_report(gd_model *model, char **json, gd_error *err);

@@ -73,6 +73,8 @@ gd_status gd_dry_run_report(gd_model *model, char **json, gd_error *err)
     gd_buf_printf(&b, "\"rows\":%" PRIu64 ",\"batches\":%" PRIu64 ",", r->rows, r->batches);
     gd_buf_printf(&b, "\"memory_bytes\":%zu,\"weights_bytes\":%zu,\"streamed\":%s,", budget->weights + budget->batch,
                   budget->weights, budget->streamed ? "true" : "false");
-    gd_buf_printf(&b, "\"threads\":%u,\"seconds\":%.3g}", model->threads, seconds);
+    if (!model->backend->apart)
+        gd_buf_printf(&b, "\"threads\":%u,", model->threads);
+    gd_buf_printf(&b, "\"seconds\":%.3g}", seconds);
     return gd_buf_take(&b, json, err);
 }

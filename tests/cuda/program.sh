@@ -59,6 +59,9 @@ GD_STANDIN_RULE=tensor8 says 3 'sums of its tensor cores are not those of numeri
 GD_STANDIN_RULE=tensor8 says 0 '' score $run --numerics exact
 says 0 'products' bench --model "$data/qwen3" --backend cuda --only matmul --seconds 1
 
+says 0 ', and that of reading the weights' score $run --dry-run
+grep -q threads out && fail "threads of a GPU: $(grep threads out)"
+
 # ---- a card with room for some texts at a time ----
 many=0
 while [ $many -lt 60 ]; do
@@ -77,6 +80,8 @@ done
 says 0 'Equal: every step gave the same bits on both sides.' crosscheck $run --left cpu:tensor --right cuda:tensor
 says 0 'Equal: every step gave the same bits on both sides.' crosscheck $run --left cpu:exact --right cuda:exact
 says 0 'The sides differ by no more than rounding explains' crosscheck $run --left cuda:exact --right cuda:tensor
+says 0 'Equal: every step gave the same bits on both sides.' crosscheck $run --left cuda::sm_90
+grep -q '^right  *cpu' out || fail "the other side of a GPU with its name is $(grep '^right' out)"
 for precision in bf16 fp32; do # the CPU is the other side, with the same bits, where none is named
     says 0 'Equal: every step gave the same bits on both sides.' crosscheck $run --precision $precision
     grep -q '^right  *cpu' out || fail "the other side of a GPU is $(grep '^right' out)"

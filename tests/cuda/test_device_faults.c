@@ -126,6 +126,7 @@ static void cards_that_cannot_be_used(void **state)
     check_sentence("GD_STANDIN_CARD", "none", "there is no NVIDIA GPU, or CUDA_VISIBLE_DEVICES hides it");
     check_sentence("GD_STANDIN_VERSION", "12080", "NVIDIA's driver is for CUDA 12.8, but 13.0 or later is needed");
     check_sentence("GD_STANDIN_MEMORY", "4000000", "bytes are free; this model needs at least 13 MiB");
+    check_sentence("GD_STANDIN_FAIL", "cuMemGetInfo_v2:1:719", "it was asked for its free memory");
     check_sentence("GD_STANDIN_FAIL", "cuLaunchKernel:3:719", "the GPU failed while");
     check_sentence("GD_STANDIN_FAIL", "cuCtxSetCurrent:1:100", "the GPU failed while it was called");
 }

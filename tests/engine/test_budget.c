@@ -99,6 +99,21 @@ static void too_little_memory_is_refused_with_the_least(void **state)
                                    "a batch of 1025 tokens, and for the program itself");
 }
 
+/* On a GPU, which holds no part of the program. */
+static void memory_of_a_device_has_no_process_in_it(void **state)
+{
+    gd_budget_needs apart = needs;
+    gd_budget b;
+    gd_error err = { 0 };
+
+    (void)state;
+    apart.process = 0;
+    assert_int_equal(gd_budget_make(&b, &apart, 32 * MIB, 0, &err), GD_ENOMEM);
+    assert_string_equal(err.text,
+                        "memory is 32 MiB, but this model needs at least 34 MiB: for two of its layers and for "
+                        "a batch of 1024 tokens");
+}
+
 /* An eighth of it is left to other processes; where even the least doesn't fit, it is tried all the same. */
 static void without_a_limit_it_is_what_is_free(void **state)
 {
@@ -295,6 +310,7 @@ int main(void)
         cmocka_unit_test(else_two_stages_are_in_memory),
         cmocka_unit_test(every_memory_is_used_and_no_more),
         cmocka_unit_test(too_little_memory_is_refused_with_the_least),
+        cmocka_unit_test(memory_of_a_device_has_no_process_in_it),
         cmocka_unit_test(without_a_limit_it_is_what_is_free),
         cmocka_unit_test_setup_teardown(more_memory_keeps_more_weights, dir_setup, dir_teardown),
         cmocka_unit_test_setup_teardown(batches_follow_the_memory, dir_setup, dir_teardown),
