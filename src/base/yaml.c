@@ -13,7 +13,7 @@
 
 struct gd_yaml {
     gd_arena arena;
-    const char *name;
+    const char *name; /* of what is being read */
     gd_yaml_node *root;
     size_t node_count;
 };
@@ -46,7 +46,8 @@ gd_status gd_yaml_fail(const gd_yaml *doc, const gd_yaml_node *at, gd_error *err
     va_start(args, format);
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    return gd_fail(err, status, "%s:%u:%u: %s", doc->name, at->line, at->column, text);
+    (void)doc;
+    return gd_fail(err, status, "%s:%u:%u: %s", at->file, at->line, at->column, text);
 }
 
 static gd_status fail_event(const struct reader *r, const yaml_event_t *event, const char *what)
@@ -173,6 +174,7 @@ static gd_status add_node(struct reader *r, const yaml_event_t *event, gd_yaml_k
     if (!node)
         return gd_fail_memory(r->err, sizeof *node);
     node->kind = kind;
+    node->file = r->doc->name;
     node->line = (unsigned)event->start_mark.line + 1; /* both fit: the file has at most 1 MiB */
     node->column = (unsigned)event->start_mark.column + 1;
     rc = kind == GD_YAML_SCALAR ? read_text(r, event, node) : GD_OK;
@@ -246,27 +248,48 @@ static gd_status read_events(gd_yaml *doc, const char *text, size_t len, gd_erro
     return rc;
 }
 
+/* Into doc->root. */
+static gd_status read_into(gd_yaml *doc, const char *text, size_t len, const char *name, gd_error *err)
+{
+    gd_status rc = GD_OK;
+
+    if (len > GD_YAML_MAX_BYTES)
+        rc = gd_fail(err, GD_EFORMAT, "%s: %zu bytes, but at most %u are accepted", name, len, GD_YAML_MAX_BYTES);
+    if (!rc)
+        rc = check_bytes(text, len, name, err);
+    if (rc)
+        return rc;
+    doc->name = gd_arena_strndup(&doc->arena, name, strlen(name));
+    return doc->name ? read_events(doc, text, len, err) : gd_fail_memory(err, strlen(name) + 1);
+}
+
 gd_status gd_yaml_parse(gd_yaml **out, const char *text, size_t len, const char *name, gd_error *err)
 {
-    gd_yaml *doc;
+    gd_yaml *doc = gd_alloc_zero(1, sizeof *doc);
     gd_status rc;
 
     *out = NULL;
-    if (len > GD_YAML_MAX_BYTES)
-        return gd_fail(err, GD_EFORMAT, "%s: %zu bytes, but at most %u are accepted", name, len, GD_YAML_MAX_BYTES);
-    rc = check_bytes(text, len, name, err);
-    if (rc)
-        return rc;
-    doc = gd_alloc_zero(1, sizeof *doc);
     if (!doc)
         return gd_fail_memory(err, sizeof *doc);
-    doc->name = gd_arena_strndup(&doc->arena, name, strlen(name));
-    rc = doc->name ? read_events(doc, text, len, err) : gd_fail_memory(err, strlen(name) + 1);
-    if (!rc) {
-        *out = doc;
-        doc = NULL;
+    rc = read_into(doc, text, len, name, err);
+    if (rc) {
+        gd_yaml_free(doc);
+        return rc;
     }
-    gd_yaml_free(doc);
+    *out = doc;
+    return GD_OK;
+}
+
+gd_status gd_yaml_add(gd_yaml *doc, const gd_yaml_node **root, const char *text, size_t len, const char *name,
+                      gd_error *err)
+{
+    gd_yaml_node *first = doc->root;
+    gd_status rc;
+
+    doc->root = NULL;
+    rc = read_into(doc, text, len, name, err);
+    *root = doc->root;
+    doc->root = first;
     return rc;
 }
 

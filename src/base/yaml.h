@@ -23,6 +23,7 @@ typedef struct gd_yaml_node {
     gd_yaml_kind kind;
     bool plain;                 /* a scalar without quotes */
     unsigned line, column;      /* from 1 */
+    const char *file;           /* the name of what was read */
     const char *text;           /* scalar: NUL-terminated; the only control characters are newlines from "\n" or | */
     size_t count;               /* list: items; map: pairs */
     struct gd_yaml_node *child; /* list: first item; map: first key, whose `next` is its value, and so on */
@@ -34,9 +35,15 @@ typedef struct gd_yaml gd_yaml;
 /* Reads len bytes; `name` (a path) begins every message. gd_yaml_free() frees the tree. */
 gd_status gd_yaml_parse(gd_yaml **out, const char *text, size_t len, const char *name, gd_error *err);
 void gd_yaml_free(gd_yaml *doc);
+
+/* Reads more, of another name, into the same tree, which owns it: *root is its own root. */
+gd_status gd_yaml_add(gd_yaml *doc, const gd_yaml_node **root, const char *text, size_t len, const char *name,
+                      gd_error *err);
+
+/* That of what was read first. */
 const gd_yaml_node *gd_yaml_root(const gd_yaml *doc);
 
-/* Fails with "name:line:column: " before the message. */
+/* Fails with the node's "name:line:column: " before the message. */
 gd_status gd_yaml_fail(const gd_yaml *doc, const gd_yaml_node *at, gd_error *err, gd_status status, const char *format,
                        ...) __attribute__((format(printf, 5, 6)));
 
