@@ -204,12 +204,26 @@ static void head_row(const gd_row_kernels *kernels, const void *context, size_t 
         kernels->axpy(n, ds[label], call->w->vector + label * n, dn);
 }
 
+/* w' and b' as far as they learn: the sums of s * n and of s * 1. */
+static void learn_head(gd_device *device, const gd_back_call *call)
+{
+    static const float one = 1.0f;
+    const gd_tensor ones = { (void *)(uintptr_t)&one, GD_F32, call->d_out.rows, 1, 0 };
+    gd_cpu_outer_job jobs[2];
+    size_t count = 0;
+
+    if (call->d_w[0].data)
+        jobs[count++] = (gd_cpu_outer_job){ call->d_out, call->in[0], call->d_w[0] };
+    if (call->d_w[1].data)
+        jobs[count++] = (gd_cpu_outer_job){ ones, call->d_out, call->d_w[1] };
+    gd_cpu_outer(device, jobs, count, device->linear_scratch);
+}
+
 void gd_cpu_head_back(gd_device *device, const gd_back_call *call)
 {
     if (call->d_in[0].data) /* the head may learn alone */
         gd_cpu_over_rows(device, call->d_out.rows, call->d_in[0].cols * call->d_out.cols, head_row, call);
-    if (call->d_w[0].data)
-        gd_cpu_outer(device, &(gd_cpu_outer_job){ call->d_out, call->in[0], call->d_w[0] }, 1, device->linear_scratch);
+    learn_head(device, call);
 }
 
 void gd_cpu_clear(gd_device *device, const gd_tensor *tensor)

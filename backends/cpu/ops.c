@@ -114,8 +114,11 @@ static void head_row(const gd_row_kernels *kernels, const void *context, size_t 
     const size_t n = call->in[0].cols;
     float *out = gd_cpu_line(&call->out, r);
 
-    for (size_t label = 0; label < call->out.cols; label++)
+    for (size_t label = 0; label < call->out.cols; label++) {
         out[label] = kernels->dot(n, gd_cpu_line(&call->in[0], r), call->w[0]->vector + label * n);
+        if (call->w[1])
+            out[label] += call->w[1]->vector[label];
+    }
 }
 
 void gd_cpu_head(gd_device *device, const gd_call *call)

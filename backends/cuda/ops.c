@@ -150,6 +150,7 @@ void gd_cuda_head_op(gd_device *device, const gd_call *call)
 {
     gd_cuda_head argument = { .x = call->in[0].data,
                               .w = gd_cuda_vector_of(call->w[0]),
+                              .bias = call->w[1] ? gd_cuda_vector_of(call->w[1]) : NULL,
                               .x_stride = call->in[0].stride,
                               .lines = lines_of(call),
                               .n = (uint32_t)call->in[0].cols,

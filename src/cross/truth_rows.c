@@ -115,6 +115,16 @@ bool gd_truth_last_row(const gd_truth_job *job)
     return true;
 }
 
+static void put_label(const gd_truth_job *job, size_t label, gd_known dot)
+{
+    if (job->weights->w[1]) {
+        dot.value += weight(job->weights->w[1], label);
+        dot.bound += GD_FLUSHED;
+        dot = gd_truth_rounded(dot);
+    }
+    gd_truth_put(job, label, dot);
+}
+
 /* All labels: a weight has a line of in_cols[0] numbers for each. */
 bool gd_truth_head(const gd_truth_job *job)
 {
@@ -130,8 +140,8 @@ bool gd_truth_head(const gd_truth_job *job)
             size += __builtin_fabs(x * w);
             operands += __builtin_fabs(x) + __builtin_fabs(w);
         }
-        gd_truth_put(job, label,
-                     (gd_known){ value, gd_truth_lanes_error(n) * size + GD_FLUSHED * (operands + (double)(n + 5)) });
+        put_label(job, label,
+                  (gd_known){ value, gd_truth_lanes_error(n) * size + GD_FLUSHED * (operands + (double)(n + 5)) });
     }
     return true;
 }

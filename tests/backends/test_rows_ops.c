@@ -183,14 +183,16 @@ static void check_gated_and_add(struct ops_case *c, size_t cols, gd_dtype type)
 
 static void check_pooled(struct ops_case *c, size_t cols, size_t labels)
 {
-    float *w = test_values(labels * cols, GD_F32, &c->state);
+    float *w = test_values(labels * cols, GD_F32, &c->state), *b = test_values(labels, GD_F32, &c->state);
     const gd_weight weight = { .role = GD_WEIGHT_VECTOR, .out = 1, .in = labels * cols, .vector = w };
+    const gd_weight bias = { .role = GD_WEIGHT_VECTOR, .out = 1, .in = labels, .vector = b };
+    const bool biased = labels > 1;
     gd_call last = { .in = { tensor_open(c, GD_F32, ROWS + FIRST, cols) },
                      .out = output_open(GD_F32, ROWS, cols),
                      .tile = &c->texts };
     gd_call head = { .in = { last.out },
                      .out = output_open(GD_F32, ROWS, labels),
-                     .w = { &weight },
+                     .w = { &weight, biased ? &bias : NULL },
                      .tile = &c->texts };
     float want[8];
 
@@ -201,10 +203,11 @@ static void check_pooled(struct ops_case *c, size_t cols, size_t labels)
 
         check_row("last_row", &last.out, t, x);
         for (size_t label = 0; label < labels; label++)
-            want[label] = c->device.rows->dot(cols, x, w + label * cols);
+            want[label] = c->device.rows->dot(cols, x, w + label * cols) + (biased ? b[label] : 0);
         check_row("head", &head.out, t, want);
     }
     gd_free(w);
+    gd_free(b);
     gd_free(last.in[0].data);
     gd_free(last.out.data);
     gd_free(head.out.data);

@@ -253,9 +253,11 @@ static void check_head(const struct kernels *k, struct shape s, uint64_t *state)
 {
     for (size_t labels = 1; labels < 80; labels = labels * 4 + 1) {
         struct lines x = input_open(k, s.cols, s.gap, GD_F32, state), out = lines_open(k, labels, 3, GD_F32, true);
-        float *w = gd_alloc(labels * s.cols, sizeof *w), want[MOST];
+        const bool biased = labels > 1;
+        float *w = gd_alloc(labels * s.cols, sizeof *w), bias[MOST], want[MOST];
         const gd_cuda_head args = { .x = x.device,
                                     .w = device_reads(k, w, labels * s.cols * sizeof *w),
+                                    .bias = biased ? device_reads(k, bias, labels * sizeof *bias) : NULL,
                                     .x_stride = x.stride,
                                     .lines = LINES,
                                     .n = (uint32_t)s.cols,
@@ -263,13 +265,16 @@ static void check_head(const struct kernels *k, struct shape s, uint64_t *state)
                                     .out = args_of(&out) };
 
         fill(w, GD_F32, labels * s.cols, state);
+        fill(bias, GD_F32, labels, state);
         run(k, "gd_head", &args, sizeof args);
         for (size_t r = 0; r < LINES; r++) {
             for (size_t label = 0; label < labels; label++)
-                want[label] = definition->dot(s.cols, line_at(&x, r), w + label * s.cols);
+                want[label] = definition->dot(s.cols, line_at(&x, r), w + label * s.cols) + (biased ? bias[label] : 0);
             check_line(k, "head", &out, r, want, 0);
         }
         device_forgets(k, args.w);
+        if (biased)
+            device_forgets(k, args.bias);
         gd_free(w);
         lines_close(k, &x);
         lines_close(k, &out);

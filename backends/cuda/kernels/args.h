@@ -63,9 +63,9 @@ typedef struct gd_cuda_copy {
     gd_cuda_lines out;
 } gd_cuda_copy;
 
-/* gd_head: out[line][label] = x[line] . w[label]. */
+/* gd_head: out[line][label] = x[line] . w[label] + bias[label]. */
 typedef struct gd_cuda_head {
-    const float *x, *w; /* w: [labels, n], packed */
+    const float *x, *w, *bias; /* w: [labels, n], packed; bias: NULL for none */
     uint64_t x_stride;
     uint32_t lines, n, labels;
     gd_cuda_lines out;

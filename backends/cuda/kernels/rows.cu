@@ -76,7 +76,7 @@ extern "C" __global__ void __launch_bounds__(GD_CUDA_ROW_THREADS) gd_head(gd_cud
         const float dot = gd_sum16(gd_dot_lane(p.x + line * p.x_stride, p.w + (uint64_t)label * p.n, p.n, 0.0f));
 
         if (threadIdx.x % 16 == 0 && label == own)
-            gd_put(p.out, line, label, dot);
+            gd_put(p.out, line, label, p.bias ? dot + p.bias[label] : dot);
     }
 }
 
