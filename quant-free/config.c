@@ -188,6 +188,7 @@ void gd_config_close(gd_config *c)
 
 const char *gd_config_path(const gd_config *c) { return c->path; }
 const char *gd_config_architecture(const gd_config *c) { return c->architecture; }
+const char *gd_config_trunk(const gd_config *c) { return c->trunk ? c->trunk : c->architecture; }
 const json_t *gd_config_json(const gd_config *c) { return c->json; }
 size_t gd_config_note_count(const gd_config *c) { return c->notes.count; }
 const char *gd_config_note(const gd_config *c, size_t i) { return c->notes.text[i]; }

@@ -67,6 +67,10 @@ gd_status gd_config_bool(const gd_config *config, const char *field, bool *out, 
 /* The rotary embedding; other types were refused by name at opening. */
 void gd_config_rope(const gd_config *config, gd_rope *rope);
 
+/* The class of Transformers whose graph this model has: the architecture, unless that is a class of the checkpoint's
+ * own which is known to be one of these with another head. */
+const char *gd_config_trunk(const gd_config *config);
+
 /* The sliding window of a layer: a query at position p sees the keys p - window + 1 .. p. 0 means all of
  * them. */
 gd_status gd_config_window(const gd_config *config, size_t layer, size_t *window, gd_error *err);

@@ -27,6 +27,15 @@ static const struct family {
     { GEMMA2, "Gemma2For", "gemma2", "Gemma2Model", "Gemma2ForSequenceClassification" },
 };
 
+/* Classes that came as code with a checkpoint, and are one of the above with a head that src/graph/heads describes. */
+static const struct custom {
+    const char *name;
+    gd_family family;
+} customs[] = {
+    { "EurusRewardModel", MISTRAL }, /* openbmb/Eurus-RM-7b */
+    { "LlamaRewardModel", LLAMA },   /* openbmb/UltraRM-13b */
+};
+
 static const gd_config_default defaults[] = {
     { "rms_norm_eps", ALL, 1e-6, NULL, false },
     { "num_key_value_heads", QWENS, 32, NULL, false },
@@ -58,7 +67,7 @@ static const gd_config_default defaults[] = {
 static const struct refusal {
     const char *field;
     unsigned allowed; /* families that read the field, and may have it */
-    enum { NOTHING, ONE, TRUE, SCORE } neutral;
+    enum { NOTHING, ONE, TRUE } neutral;
     const char *why;
 } refusals[] = {
     { "auto_map", 0, NOTHING, "the model comes with code, which is never run" },
@@ -67,7 +76,6 @@ static const struct refusal {
     { "is_encoder_decoder", 0, NOTHING, "only decoders are supported" },
     { "add_cross_attention", 0, NOTHING, "only decoders are supported" },
     { "pruned_heads", 0, NOTHING, "pruned heads are not supported" },
-    { "value_head_prefix", 0, SCORE, "the head must be named \"score\"" },
     { "partial_rotary_factor", 0, ONE, "partial rotary embeddings are not supported" },
     { "rotary_pct", 0, ONE, "partial rotary embeddings are not supported" },
     { "rope_interleaved", 0, NOTHING, "interleaved rotary embeddings are not supported" },
@@ -186,6 +194,7 @@ static const char *const known[] = {
     "use_bfloat16",
     "use_cache",
     "use_sliding_window",
+    "value_head_prefix",
     "vocab_size",
 };
 
@@ -196,6 +205,14 @@ const gd_config_default *gd_config_default_find(gd_family family, const char *fi
             return &defaults[i];
     }
     return NULL;
+}
+
+static bool is_custom(const gd_config *c, gd_family family)
+{
+    for (size_t i = 0; i < sizeof customs / sizeof customs[0]; i++)
+        if (customs[i].family == family && strcmp(c->architecture, customs[i].name) == 0)
+            return true;
+    return false;
 }
 
 gd_status gd_config_family_read(gd_config *c, gd_error *err)
@@ -209,8 +226,8 @@ gd_status gd_config_family_read(gd_config *c, gd_error *err)
         return rc;
     for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
         const struct family *f = &families[i];
-        const bool inner = strcmp(c->architecture, f->inner) == 0;
-        const bool mine = inner || strncmp(c->architecture, f->prefix, strlen(f->prefix)) == 0;
+        const bool inner = strcmp(c->architecture, f->inner) == 0, custom = is_custom(c, f->family);
+        const bool mine = inner || custom || strncmp(c->architecture, f->prefix, strlen(f->prefix)) == 0;
 
         if (type && mine != (strcmp(type, f->model_type) == 0))
             return gd_fail(err, GD_EFORMAT, "%s: the field \"model_type\" is \"%s\", but the architecture is %s",
@@ -219,6 +236,8 @@ gd_status gd_config_family_read(gd_config *c, gd_error *err)
             c->family = f->family;
         if (inner)
             c->architecture = f->classifier;
+        if (custom)
+            c->trunk = f->classifier;
     }
     return GD_OK;
 }
@@ -253,7 +272,6 @@ static bool is_neutral(const struct refusal *r, const json_t *v)
     switch (r->neutral) {
     case ONE: return json_is_null(v) || (json_is_number(v) && json_number_value(v) == 1);
     case TRUE: return json_is_null(v) || json_is_true(v);
-    case SCORE: return json_is_null(v) || (json_is_string(v) && strcmp(json_string_value(v), "score") == 0);
     default: return gd_json_nothing(v);
     }
 }
@@ -313,6 +331,8 @@ gd_status gd_config_fields_check(gd_config *c, gd_error *err)
         const struct refusal *r = &refusals[i];
 
         value = json_object_get(c->json, r->field);
+        if (c->trunk && strcmp(r->field, "auto_map") == 0) /* the code is not run: a head of ours does what it does */
+            continue;
         if (value && !(r->allowed & c->family) && !is_neutral(r, value))
             return refuse(c, r, value, err);
     }

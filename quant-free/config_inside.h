@@ -20,6 +20,7 @@ struct gd_config {
     char *path;
     json_t *json;
     const char *architecture;
+    const char *trunk; /* of a known class of a checkpoint's own; else NULL */
     gd_family family;
     gd_rope rope;
     gd_notes notes;

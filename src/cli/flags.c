@@ -248,6 +248,11 @@ const cli_flag cli_flags[] = {
       AT(share_prefix), CLI_CHOICE, CLI_CMD_SCORE | CLI_CMD_CROSSCHECK | JUDGES | CLI_ENGINE },
     { "graph", "FILE", "a description of the model to use instead of the built-in one", AT(options.graph), CLI_TEXT,
       SCORES | CLI_CMD_MERGE | CLI_ENGINE },
+    { "head", "auto|NAME|FILE",
+      "what reads the score (default: auto, score.weight or another head that the model has): a head that Guerdon "
+      "knows, "
+      "or a description of one",
+      AT(options.head), CLI_TEXT, SCORES | CLI_ENGINE },
     { "by", "FIELD", "also report every figure for each value of this field (default with --weights: subset)", AT(by),
       CLI_TEXT, CLI_CMD_EVAL },
     { "weights", "rewardbench|FILE",

@@ -66,7 +66,7 @@ static gd_status add_record(gd_cross_texts *texts, const gd_encoder *encoder, co
         return leave_out(texts, encoded->problem, err);
     for (size_t t = 0; !rc && t < encoded->count; t++) {
         const gd_ids *ids = &encoded->ids[t];
-        const size_t pooled = gd_pooled_position(&encoder->special, ids->data, ids->len);
+        const size_t pooled = gd_pooled_position(encoder->pool, &encoder->special, ids->data, ids->len);
         const gd_cross_text about = { record->index, t, record->kind == GD_RECORD_PAIR, excerpt_of(&record->texts[t]) };
 
         rc = add_text(texts, (gd_span){ ids->data, pooled + 1 }, &about, err);

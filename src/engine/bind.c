@@ -22,7 +22,10 @@ static gd_status find(const gd_view **out, const gd_engine_parts *parts, const g
                       const gd_plan_weight *w, gd_error *err)
 {
     *out = NULL;
-    if (step->op == GD_OP_head && parts->head)
+    for (size_t i = 0; i < parts->made_count; i++)
+        if (parts->made[i].weight == w)
+            *out = parts->made[i].view;
+    if (step->op == GD_OP_head && parts->head && !strcmp(w->name, parts->plan->head))
         *out = parts->head;
     if (step->op == GD_OP_embedding && parts->adapter && gd_adapter_embeds(parts->adapter, w->name))
         *out = gd_adapter_embedding(parts->adapter);
@@ -83,16 +86,18 @@ static gd_status report_absent(struct absent *absent, const gd_engine_parts *par
 {
     const char *names = gd_buf_cstr(&absent->names);
     const char *path = gd_weights_path(parts->weights);
+    bool headless;
 
     if (!names)
         return gd_fail_memory(err, 0);
-    if (absent->count == 1 && !strcmp(names, parts->plan->head) && gd_weights_other_head(parts->weights))
+    headless = absent->count == 1 && !strcmp(names, parts->plan->head) && !parts->plan->head_of;
+    if (headless && gd_weights_other_head(parts->weights))
         return gd_fail(
             err, GD_EUNSUPPORTED,
             "%s: %s is missing: this checkpoint has no reward head, and no adapter supplies one; there is %s, "
-            "but a head of another name is not supported",
+            "of which no head is known: --head FILE can describe it (doc/graphs.md)",
             path, names, gd_weights_other_head(parts->weights));
-    if (absent->count == 1 && !strcmp(names, parts->plan->head))
+    if (headless)
         return gd_fail(err, GD_EFORMAT,
                        "%s: %s is missing: this checkpoint has no reward head, and no adapter supplies one; "
                        "a random head would give random scores",

@@ -26,12 +26,20 @@ typedef struct gd_learning {
     size_t weight_count;
 } gd_learning;
 
+/* A weight of the plan whose numbers are not a tensor of the checkpoint as it is. */
+typedef struct gd_made_weight {
+    const gd_plan_weight *weight; /* of one of the plan's steps */
+    const gd_view *view;
+} gd_made_weight;
+
 /* What an engine is made of. Everything must outlive it; ownership stays with the caller. */
 typedef struct gd_engine_parts {
     const gd_plan *plan;
     const gd_weights *weights;
-    const gd_adapter *adapter;   /* NULL for none */
-    const gd_view *head;         /* replaces the checkpoint's score.weight, or NULL */
+    const gd_adapter *adapter;  /* NULL for none */
+    const gd_view *head;        /* replaces the checkpoint's score.weight, or NULL */
+    const gd_made_weight *made; /* [made_count] for the weights that the plan takes from elsewhere */
+    size_t made_count;
     const gd_learning *learning; /* to train: in place of the adapter's matrices; else NULL */
     const gd_backend *backend;
     unsigned threads; /* >= 1 */

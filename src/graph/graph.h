@@ -27,7 +27,12 @@ typedef struct gd_graph_node {
     gd_graph_part part;
     const gd_yaml_node *at;                /* the mapping */
     const gd_yaml_node *key[GD_KEY_COUNT]; /* values, NULL where a key is absent */
-    const gd_yaml_node *in[GD_OP_MAX_IN], *w[GD_OP_MAX_WEIGHTS];
+    const gd_yaml_node *in[GD_OP_MAX_IN];
+    const gd_yaml_node *w[GD_OP_MAX_WEIGHTS]; /* the tensors' names */
+    /* A weight of a head may be rows of a tensor: [weight] NULL where it isn't. */
+    const gd_yaml_node *other[GD_OP_MAX_WEIGHTS]; /* the tensor, if there is none of the first name */
+    const gd_yaml_node *rows[GD_OP_MAX_WEIGHTS];  /* which: ids or texts of tokens */
+    const gd_yaml_node *minus[GD_OP_MAX_WEIGHTS]; /* what is subtracted from each */
     unsigned in_count, w_count;
 } gd_graph_node;
 
@@ -39,6 +44,10 @@ typedef struct gd_graph {
     const gd_yaml_node *times, *carry, *prefix;    /* of the one repeat */
     gd_graph_node *nodes;                          /* in order */
     size_t node_count;
+    const gd_yaml_node *head;   /* the root of a head's own file, which has replaced the graph's, or NULL */
+    const gd_yaml_node *pooled; /* then: the value that it reads as `pooled` */
+    const char *head_file;      /* where its tensors are, or NULL: among the model's */
+    gd_pooling pool;
 } gd_graph;
 
 /* Reads and checks text; `name` (a path) begins every message. Call gd_graph_free() even on failure. */
@@ -50,11 +59,17 @@ void gd_graph_free(gd_graph *graph);
 gd_status gd_graph_open(gd_graph *graph, const char *file, const char *architecture, const char *config_path,
                         gd_error *err);
 
-/* The graphs built into the library; text NULL ends the list. */
+/* The graphs and the heads built into the library; text NULL ends each list. */
 typedef struct gd_graph_builtin {
     const char *name, *text; /* "built-in qwen2.yaml" */
     size_t len;
 } gd_graph_builtin;
-extern const gd_graph_builtin gd_graph_builtins[];
+extern const gd_graph_builtin gd_graph_builtins[], gd_graph_heads[];
+
+/* Puts a head that is described in a text of its own in the place of the graph's. */
+gd_status gd_graph_set_head(gd_graph *graph, const gd_graph_builtin *head, gd_error *err);
+
+/* Reads and checks a head alone: what it needs, without a graph to read. Call gd_graph_free() even on failure. */
+gd_status gd_graph_parse_head(gd_graph *graph, const gd_graph_builtin *head, gd_error *err);
 
 #endif

@@ -7,15 +7,30 @@
 
 #define NOWHERE ((size_t)-1)
 
-static size_t find_value(const gd_maker *m, const char *name)
+static bool in_same_file(const gd_yaml_node *a, const gd_yaml_node *b) { return a->file == b->file; }
+
+static bool is_of_head(const gd_graph *graph, const gd_yaml_node *name)
 {
+    return graph->head && in_same_file(name, graph->head);
+}
+
+/* A head's own file has names of its own, and `pooled`, which is a value of the graph. */
+static size_t find_value(const gd_maker *m, const gd_yaml_node *name)
+{
+    const gd_graph *graph = m->graph;
+
+    if (is_of_head(graph, name) && !strcmp(name->text, "pooled"))
+        name = graph->pooled;
     for (size_t i = 0; i < m->value_count; i++)
-        if (!strcmp(m->values[i].name->text, name))
+        if (in_same_file(m->values[i].name, name) && !strcmp(m->values[i].name->text, name->text))
             return i;
     return NOWHERE;
 }
 
-static bool is_carry(const gd_maker *m, const char *name) { return !strcmp(name, m->graph->carry->text); }
+static bool is_carry(const gd_maker *m, const gd_yaml_node *name)
+{
+    return in_same_file(name, m->graph->carry) && !strcmp(name->text, m->graph->carry->text);
+}
 
 /* The value does not exist yet: does a later node produce it? */
 static gd_status fail_unknown(const gd_maker *m, size_t at, const gd_yaml_node *name)
@@ -25,7 +40,7 @@ static gd_status fail_unknown(const gd_maker *m, size_t at, const gd_yaml_node *
     for (size_t i = at; i < graph->node_count; i++) {
         const gd_yaml_node *out = graph->nodes[i].key[GD_KEY_out];
 
-        if (!strcmp(out->text, name->text))
+        if (in_same_file(out, name) && !strcmp(out->text, name->text))
             return gd_yaml_fail(graph->doc, name, m->err, GD_EFORMAT,
                                 "\"%s\" is used before line %u produces it: nodes run in order, without cycles",
                                 name->text, out->line);
@@ -39,7 +54,7 @@ static gd_status check_reach(const gd_maker *m, const gd_graph_node *node, const
 {
     static const char *const words[] = { "before", "inside", "after" };
 
-    if (is_carry(m, name->text)) {
+    if (is_carry(m, name)) {
         if (node->part != GD_PART_AFTER || node->op == GD_OP_last_row)
             return GD_OK;
         return gd_yaml_fail(m->graph->doc, name, m->err, GD_EFORMAT,
@@ -63,7 +78,7 @@ static gd_status use_input(gd_maker *m, size_t at, unsigned i)
     const gd_graph_node *node = &m->graph->nodes[at];
     const gd_yaml_node *name = node->in[i];
     const gd_op_traits *traits = &gd_op_table[node->op];
-    const size_t index = find_value(m, name->text);
+    const size_t index = find_value(m, name);
     gd_made_value *value;
     gd_status rc;
 
@@ -110,13 +125,12 @@ static gd_status give_again(gd_maker *m, size_t at, size_t index)
     const gd_graph_node *node = &m->graph->nodes[at];
     const gd_yaml_node *out = node->key[GD_KEY_out];
 
-    if (is_carry(m, out->text) && node->part == GD_PART_LAYER && node->op == GD_OP_add &&
-        m->pattern[at].in[0] == index) {
+    if (is_carry(m, out) && node->part == GD_PART_LAYER && node->op == GD_OP_add && m->pattern[at].in[0] == index) {
         m->pattern[at].out = (unsigned)index;
         return GD_OK;
     }
     return gd_yaml_fail(m->graph->doc, out, m->err, GD_EFORMAT,
-                        is_carry(m, out->text)
+                        is_carry(m, out)
                             ? "\"%s\" is produced again (first in line %u): only an add may, as its first input"
                             : "two nodes produce \"%s\", the other in line %u",
                         out->text, m->values[index].name->line);
@@ -126,16 +140,16 @@ static gd_status give_output(gd_maker *m, size_t at, size_t cols)
 {
     const gd_graph_node *node = &m->graph->nodes[at];
     const gd_yaml_node *out = node->key[GD_KEY_out];
-    const size_t index = find_value(m, out->text);
+    const size_t index = find_value(m, out);
     gd_made_value *value = &m->values[m->value_count];
 
+    if (!strcmp(out->text, "tokens") || (is_of_head(m->graph, out) && !strcmp(out->text, "pooled")))
+        return gd_yaml_fail(m->graph->doc, out, m->err, GD_EFORMAT, "\"%s\" is reserved for the input", out->text);
     if (index != NOWHERE)
         return give_again(m, at, index);
-    if (!strcmp(out->text, "tokens"))
-        return gd_yaml_fail(m->graph->doc, out, m->err, GD_EFORMAT, "\"tokens\" is reserved for the input");
     *value = (gd_made_value){ .name = out, .part = node->part, .cols = cols, .first = at, .last = at };
     value->extent = node->part == GD_PART_AFTER ? GD_EXTENT_POOLED : GD_EXTENT_TILE;
-    if (is_carry(m, out->text)) {
+    if (is_carry(m, out)) {
         value->extent = GD_EXTENT_BATCH;
         if (cols != m->plan->hidden)
             return gd_yaml_fail(m->graph->doc, out, m->err, GD_EFORMAT,
@@ -157,7 +171,7 @@ static gd_status take_node(gd_maker *m, size_t at)
     if (!(traits->parts >> node->part & 1u))
         return gd_yaml_fail(m->graph->doc, node->at, m->err, GD_EFORMAT, "%s belongs %s", gd_op_table[node->op].name,
                             traits->standing);
-    if (node->part == GD_PART_LAYER && find_value(m, m->graph->carry->text) == NOWHERE)
+    if (node->part == GD_PART_LAYER && find_value(m, m->graph->carry) == NOWHERE)
         return gd_yaml_fail(m->graph->doc, m->graph->carry, m->err, GD_EFORMAT,
                             "no node before the repeat produces the carried value \"%s\"", m->graph->carry->text);
     step->op = node->op;
@@ -175,14 +189,14 @@ static gd_status check_whole(const gd_maker *m)
     bool carried = false;
 
     for (size_t i = 0; i < graph->node_count; i++)
-        carried |= graph->nodes[i].part == GD_PART_LAYER && is_carry(m, graph->nodes[i].key[GD_KEY_out]->text);
+        carried |= graph->nodes[i].part == GD_PART_LAYER && is_carry(m, graph->nodes[i].key[GD_KEY_out]);
     if (!carried)
         return gd_yaml_fail(graph->doc, graph->carry, m->err, GD_EFORMAT,
                             "no node of the repeat adds to the carried value \"%s\"", graph->carry->text);
     if (last->op != GD_OP_head)
         return gd_yaml_fail(graph->doc, last->at, m->err, GD_EFORMAT, "the last node is %s, but head is expected",
                             gd_op_table[last->op].name);
-    for (size_t i = 0; i + 1 < graph->node_count; i++)
+    for (size_t i = 0; !graph->head && i + 1 < graph->node_count; i++)
         if (graph->nodes[i].op == GD_OP_head)
             return gd_yaml_fail(graph->doc, graph->nodes[i].at, m->err, GD_EFORMAT,
                                 "a head before the last node, but only the last node may be one");

@@ -29,6 +29,14 @@ typedef enum gd_weight_role {
     GD_WEIGHT_TABLE   /* the embedding: rows are looked up; may be read from the mapped file */
 } gd_weight_role;
 
+/* The token of a text at which the model is read. */
+typedef enum gd_pooling {
+    GD_POOL_RIGHTMOST_NON_PAD, /* the last that isn't pad: Transformers */
+    GD_POOL_BEFORE_FIRST_PAD,  /* the one before the first pad, else the last: older classes */
+    GD_POOL_LAST,              /* the last, whatever it is */
+    GD_POOL_FIRST
+} gd_pooling;
+
 /* The position of a node: before, inside or after `repeat`. */
 typedef enum gd_graph_part { GD_PART_BEFORE, GD_PART_LAYER, GD_PART_AFTER } gd_graph_part;
 

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "graph/make.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define MAX_STEPS 262144u /* 4,096 layers of 64 nodes */
@@ -28,10 +29,63 @@ static char *full_name(gd_arena *arena, const char *prefix, size_t layer, const 
     return copy;
 }
 
+static gd_status copy_text(const gd_maker *m, const char **out, const char *text)
+{
+    *out = gd_arena_strndup(&m->plan->arena, text, strlen(text));
+    return *out ? GD_OK : gd_fail_memory(m->err, strlen(text) + 1);
+}
+
+/* The rows of a list: a number without quotes is an id, anything else the text of a token. */
+static gd_status make_rows(const gd_maker *m, const gd_yaml_node *list, const gd_plan_row **out)
+{
+    gd_plan_row *rows = gd_arena_alloc(&m->plan->arena, list->count, sizeof *rows);
+    gd_status rc = rows ? GD_OK : gd_fail_memory(m->err, list->count * sizeof *rows);
+    size_t i = 0;
+
+    *out = rows;
+    for (const gd_yaml_node *row = list->child; !rc && row; row = row->next, i++) {
+        const bool number = row->plain && *row->text && !row->text[strspn(row->text, "0123456789")];
+        const unsigned long id = number ? strtoul(row->text, NULL, 10) : 0;
+
+        if (id > INT32_MAX)
+            return gd_yaml_fail(m->graph->doc, row, m->err, GD_EFORMAT, "the row %s is none of a vocabulary",
+                                row->text);
+        rows[i].id = (uint32_t)id;
+        if (!number)
+            rc = copy_text(m, &rows[i].token, row->text);
+    }
+    return rc;
+}
+
+/* A head's weight that comes from a file of its own, or is made of rows. */
+static gd_status find_source(const gd_maker *m, const gd_graph_node *node, unsigned i, gd_plan_weight *w)
+{
+    gd_plan_rows *rows;
+    gd_status rc = GD_OK;
+
+    if (m->graph->head && node->at->file == m->graph->head->file && m->graph->head_file)
+        rc = copy_text(m, &w->file, m->graph->head_file);
+    if (rc || !node->rows[i])
+        return rc;
+    rows = gd_arena_alloc(&m->plan->arena, 1, sizeof *rows);
+    if (!rows)
+        return gd_fail_memory(m->err, sizeof *rows);
+    w->rows = rows;
+    *rows = (gd_plan_rows){ .count = node->rows[i]->count };
+    if (rows->count != w->shape[0])
+        return gd_yaml_fail(m->graph->doc, node->rows[i], m->err, GD_EFORMAT,
+                            "%zu rows for %zu outputs: as many are expected", rows->count, w->shape[0]);
+    rc = make_rows(m, node->rows[i], &rows->plus);
+    if (!rc && node->minus[i])
+        rc = make_rows(m, node->minus[i], &rows->minus);
+    return rc || !node->other[i] ? rc : copy_text(m, &rows->other, node->other[i]->text);
+}
+
 /* The names of one step's weights and of its module. */
 static gd_status name_step(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t layer)
 {
     const char *prefix = node->part == GD_PART_LAYER ? m->graph->prefix->text : "";
+    gd_status rc;
 
     for (unsigned i = 0; i < node->w_count; i++) {
         const char *name = node->w[i]->text;
@@ -41,6 +95,9 @@ static gd_status name_step(const gd_maker *m, const gd_graph_node *node, gd_plan
         step->w[i].name = full_name(&m->plan->arena, prefix, layer, name, strlen(name));
         if (!step->w[i].name)
             return gd_fail_memory(m->err, strlen(prefix) + strlen(name));
+        rc = find_source(m, node, i, &step->w[i]);
+        if (rc)
+            return rc;
     }
     if (!node->key[GD_KEY_lora])
         return GD_OK;
@@ -117,6 +174,13 @@ static gd_status make_steps(gd_maker *m)
     return rc ? rc : unroll(m, GD_PART_AFTER, -1);
 }
 
+static gd_status name_head(const gd_maker *m)
+{
+    const gd_yaml_node *head = m->graph->head;
+
+    return head ? copy_text(m, &m->plan->head_of, gd_yaml_get(head, "name")->text) : GD_OK;
+}
+
 static gd_status fill_plan(gd_maker *m)
 {
     gd_plan *plan = m->plan;
@@ -125,6 +189,10 @@ static gd_status fill_plan(gd_maker *m)
     plan->graph_name = gd_arena_strndup(&plan->arena, m->graph->name, strlen(m->graph->name));
     if (!plan->graph_name)
         return gd_fail_memory(m->err, strlen(m->graph->name) + 1);
+    plan->pool = m->graph->pool;
+    rc = name_head(m);
+    if (rc)
+        return rc;
     gd_config_rope(m->config, &plan->rope);
     rc = gd_make_sizes(m);
     if (!rc)
@@ -144,12 +212,20 @@ static gd_status fill_plan(gd_maker *m)
 
 gd_status gd_plan_make(gd_plan **out, const gd_config *config, const char *graph_file, gd_dtype operand, gd_error *err)
 {
+    return gd_plan_make_with_head(out, config, graph_file, NULL, operand, err);
+}
+
+gd_status gd_plan_make_with_head(gd_plan **out, const gd_config *config, const char *graph_file,
+                                 const gd_graph_builtin *head, gd_dtype operand, gd_error *err)
+{
     gd_graph graph;
     gd_maker m = { .graph = &graph, .config = config, .err = err };
     gd_status rc;
 
     *out = NULL;
-    rc = gd_graph_open(&graph, graph_file, gd_config_architecture(config), gd_config_path(config), err);
+    rc = gd_graph_open(&graph, graph_file, gd_config_trunk(config), gd_config_path(config), err);
+    if (!rc && head)
+        rc = gd_graph_set_head(&graph, head, err);
     if (rc)
         goto out;
     m.plan = gd_alloc_zero(1, sizeof *m.plan);

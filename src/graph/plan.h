@@ -12,7 +12,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
-#include "graph/op.h"
+#include "graph/graph.h"
 #include "guerdon.h"
 #include "quant-free/config.h"
 #include "quant-free/view.h"
@@ -33,10 +33,26 @@ typedef struct gd_plan_buffer {
                          is 64-byte aligned when the number of lines is a multiple of 64 */
 } gd_plan_buffer;
 
+/* A row of a tensor: that of a token. */
+typedef struct gd_plan_row {
+    const char *token; /* its text, or NULL: */
+    uint32_t id;
+} gd_plan_row;
+
+/* A head's weight that is made of rows of a tensor. */
+typedef struct gd_plan_rows {
+    const char *other;        /* the tensor, if there is none of the weight's name; NULL */
+    size_t count;             /* of rows */
+    const gd_plan_row *plus;  /* [count] */
+    const gd_plan_row *minus; /* [count] what is subtracted from each, or NULL */
+} gd_plan_rows;
+
 typedef struct gd_plan_weight {
-    char *name;      /* full name in the checkpoint, NULL for none */
-    unsigned rank;   /* 1 or 2 */
-    size_t shape[2]; /* required in the checkpoint: [out, in], [n] or [vocab, hidden] */
+    char *name;               /* full name in the checkpoint, NULL for none */
+    unsigned rank;            /* 1 or 2 */
+    size_t shape[2];          /* required in the checkpoint: [out, in], [n] or [vocab, hidden] */
+    const gd_plan_rows *rows; /* or NULL: the tensor as it is */
+    const char *file;         /* a file of its own that has it, beside the adapter or the model, or NULL */
 } gd_plan_weight;
 
 typedef struct gd_plan_step {
@@ -71,7 +87,9 @@ typedef struct gd_plan {
     unsigned carry;       /* buffer of the residual stream: GD_EXTENT_BATCH */
     unsigned score;       /* buffer of the scores: GD_EXTENT_POOLED, `labels` columns, F32 */
     size_t labels;        /* scores of a pooled row */
-    const char *head;     /* the name of the head's weight: "score.weight" */
+    const char *head;     /* the name of the last weight of the head: "score.weight" */
+    const char *head_of;  /* the description that has replaced the graph's own head: "v_head"; NULL: none has */
+    gd_pooling pool;      /* where a text is read */
     gd_rope rope;         /* what the rotary tables are made from */
     gd_arena arena;       /* owns all of the above */
 } gd_plan;
@@ -83,6 +101,10 @@ typedef struct gd_plan {
  * @param operand     GD_BF16 or GD_F32
  */
 gd_status gd_plan_make(gd_plan **out, const gd_config *config, const char *graph_file, gd_dtype operand, gd_error *err);
+
+/* The same with the head that `head` describes in the place of the graph's; NULL: the graph's own. */
+gd_status gd_plan_make_with_head(gd_plan **out, const gd_config *config, const char *graph_file,
+                                 const gd_graph_builtin *head, gd_dtype operand, gd_error *err);
 void gd_plan_free(gd_plan *plan);
 
 /* The modules that may have an adapter, in the order of the steps. `out` has room for plan->step_count; returns their

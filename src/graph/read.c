@@ -19,7 +19,7 @@ static const struct rule {
     [GD_OP_gated] = { BIT(in) | BIT(out) | BIT(act), 0 },
     [GD_OP_add] = { BIT(in) | BIT(out), 0 },
     [GD_OP_last_row] = { BIT(in) | BIT(out), 0 },
-    [GD_OP_head] = { BIT(in) | BIT(w) | BIT(out), BIT(size) },
+    [GD_OP_head] = { BIT(in) | BIT(w) | BIT(out), BIT(size) | BIT(bias_if) },
 };
 
 static const char *const key_names[] = {
@@ -41,6 +41,7 @@ static unsigned weights_of(gd_op op)
 struct reader {
     gd_graph *graph;
     gd_graph_part part;
+    bool head; /* a head's own file */
     gd_error *err;
 };
 
@@ -73,6 +74,61 @@ static gd_status read_weight(const struct reader *r, const gd_yaml_node *node)
     return GD_OK;
 }
 
+/* A mapping's keys must all be in names[], and the first `needed` of these are required; values go to out[]. */
+static gd_status read_map(const struct reader *r, const gd_yaml_node *map, const char *what, const char *const *names,
+                          unsigned needed, unsigned count, const gd_yaml_node **out)
+{
+    const gd_yaml *doc = r->graph->doc;
+    gd_status rc = gd_yaml_expect(doc, map, GD_YAML_MAP, what, r->err);
+
+    if (rc)
+        return rc;
+    for (const gd_yaml_node *k = map->child; k; k = k->next->next) {
+        unsigned i = 0;
+
+        while (i < count && strcmp(k->text, names[i]) != 0)
+            i++;
+        if (i == count)
+            return gd_yaml_fail(doc, k, r->err, GD_EFORMAT, "%s does not take the key \"%s\"", what, k->text);
+        out[i] = k->next;
+    }
+    for (unsigned i = 0; i < needed; i++)
+        if (!out[i])
+            return gd_yaml_fail(doc, map, r->err, GD_EFORMAT, "%s lacks the key \"%s\"", what, names[i]);
+    return GD_OK;
+}
+
+/* {tensor: NAME, else: NAME, rows: [..], minus: [..]}: rows of a tensor, each less another. */
+static gd_status read_rows(const struct reader *r, gd_graph_node *node, unsigned i)
+{
+    static const char *const names[] = { "tensor", "rows", "else", "minus" };
+    const gd_yaml *doc = r->graph->doc;
+    const gd_yaml_node *out[4] = { NULL };
+    gd_status rc = GD_OK;
+
+    if (node->op != GD_OP_head || i)
+        return gd_yaml_fail(doc, node->w[i], r->err, GD_EFORMAT,
+                            "rows of a tensor, but only the weight of a head may be such");
+    rc = read_map(r, node->w[i], "a weight", names, 2, 4, out);
+    for (unsigned k = 1; !rc && k < 4; k += 2)
+        if (out[k])
+            rc = gd_yaml_expect(doc, out[k], GD_YAML_LIST, names[k], r->err);
+    if (!rc && (out[1]->count == 0 || (out[3] && out[3]->count != out[1]->count)))
+        rc = gd_yaml_fail(doc, out[3] ? out[3] : out[1], r->err, GD_EFORMAT,
+                          "a weight of %zu rows, less %zu: as many are expected, and at least one", out[1]->count,
+                          out[3] ? out[3]->count : 0);
+    for (unsigned k = 1; !rc && k < 4; k += 2)
+        for (const gd_yaml_node *row = out[k] ? out[k]->child : NULL; !rc && row; row = row->next)
+            rc = gd_yaml_expect(doc, row, GD_YAML_SCALAR, "a row", r->err);
+    if (!rc && out[2])
+        rc = read_weight(r, out[2]);
+    node->w[i] = out[0];
+    node->rows[i] = out[1];
+    node->other[i] = out[2];
+    node->minus[i] = out[3];
+    return rc;
+}
+
 /* A list of 1 to `max` scalars into items[]. */
 static gd_status read_items(const struct reader *r, const gd_yaml_node *list, const char *what, unsigned min,
                             unsigned max, const gd_yaml_node **items, unsigned *count)
@@ -91,6 +147,9 @@ static gd_status read_items(const struct reader *r, const gd_yaml_node *list, co
     return GD_OK;
 }
 
+/* In a head's own file, `linear` is one in fp32, as all of a head is. */
+static gd_op op_in_part(const struct reader *r, gd_op op) { return r->head && op == GD_OP_linear ? GD_OP_head : op; }
+
 static gd_status read_op(const struct reader *r, const gd_yaml_node *map, gd_op *op)
 {
     const gd_yaml_node *name = gd_yaml_get(map, "op");
@@ -102,9 +161,10 @@ static gd_status read_op(const struct reader *r, const gd_yaml_node *map, gd_op 
     if (rc)
         return rc;
     for (unsigned i = 0; i < GD_OP_COUNT; i++) {
-        *op = (gd_op)i;
-        if (!strcmp(name->text, gd_op_table[*op].name))
-            return GD_OK;
+        if (strcmp(name->text, gd_op_table[i].name) != 0 || (r->head && i == GD_OP_head))
+            continue;
+        *op = op_in_part(r, (gd_op)i);
+        return GD_OK;
     }
     return gd_yaml_fail(r->graph->doc, name, r->err, GD_EUNSUPPORTED, "unknown operation \"%s\"", name->text);
 }
@@ -149,37 +209,17 @@ static gd_status read_node(const struct reader *r, const gd_yaml_node *map)
         rc = read_items(r, node->key[GD_KEY_w], "w", 1, weights_of(node->op), node->w, &node->w_count);
     for (unsigned i = 0; !rc && i < node->in_count; i++)
         rc = read_name(r, node->in[i], "an entry of in");
-    for (unsigned i = 0; !rc && i < node->w_count; i++)
-        rc = read_weight(r, node->w[i]);
+    for (unsigned i = 0; !rc && i < node->w_count; i++) {
+        if (node->w[i]->kind == GD_YAML_MAP)
+            rc = read_rows(r, node, i);
+        if (!rc)
+            rc = read_weight(r, node->w[i]);
+    }
     if (!rc)
         rc = read_name(r, node->key[GD_KEY_out], "out");
     if (!rc)
         graph->node_count++;
     return rc;
-}
-
-/* A mapping's keys must all be in names[], and the first `needed` of these are required; values go to out[]. */
-static gd_status read_map(const struct reader *r, const gd_yaml_node *map, const char *what, const char *const *names,
-                          unsigned needed, unsigned count, const gd_yaml_node **out)
-{
-    const gd_yaml *doc = r->graph->doc;
-    gd_status rc = gd_yaml_expect(doc, map, GD_YAML_MAP, what, r->err);
-
-    if (rc)
-        return rc;
-    for (const gd_yaml_node *k = map->child; k; k = k->next->next) {
-        unsigned i = 0;
-
-        while (i < count && strcmp(k->text, names[i]) != 0)
-            i++;
-        if (i == count)
-            return gd_yaml_fail(doc, k, r->err, GD_EFORMAT, "%s does not take the key \"%s\"", what, k->text);
-        out[i] = k->next;
-    }
-    for (unsigned i = 0; i < needed; i++)
-        if (!out[i])
-            return gd_yaml_fail(doc, map, r->err, GD_EFORMAT, "%s lacks the key \"%s\"", what, names[i]);
-    return GD_OK;
 }
 
 static gd_status read_prefix(const struct reader *r, const gd_yaml_node *prefix)
@@ -312,6 +352,119 @@ static gd_status read_top(struct reader *r)
     graph->sizes = top[SIZES];
     graph->expects = top[EXPECTS];
     return read_nodes(r, top[NODES]);
+}
+
+/* ---- a head's own file ---- */
+
+static gd_status read_pool(const struct reader *r, const gd_yaml_node *word)
+{
+    static const char *const words[] = { [GD_POOL_RIGHTMOST_NON_PAD] = "rightmost_non_pad",
+                                         [GD_POOL_BEFORE_FIRST_PAD] = "before_first_pad",
+                                         [GD_POOL_LAST] = "last",
+                                         [GD_POOL_FIRST] = "first" };
+    gd_status rc = gd_yaml_expect(r->graph->doc, word, GD_YAML_SCALAR, "pool", r->err);
+
+    for (unsigned i = 0; !rc && i < sizeof words / sizeof words[0]; i++) {
+        r->graph->pool = (gd_pooling)i;
+        if (!strcmp(word->text, words[i]))
+            return GD_OK;
+    }
+    return rc ? rc
+              : gd_yaml_fail(r->graph->doc, word, r->err, GD_EUNSUPPORTED,
+                             "pool is \"%s\", but rightmost_non_pad, before_first_pad, last or first is expected",
+                             word->text);
+}
+
+/* The name of a file beside the model, which stays in its directory. */
+static gd_status read_file(const struct reader *r, const gd_yaml_node *file)
+{
+    static const char end[] = ".safetensors";
+    gd_status rc = gd_yaml_expect(r->graph->doc, file, GD_YAML_SCALAR, "file", r->err);
+    const size_t len = rc ? 0 : strlen(file->text);
+
+    if (!rc && (len < sizeof end || len > 255 || file->text[0] == '.' || strchr(file->text, '/') ||
+                strcmp(file->text + len - (sizeof end - 1), end) != 0))
+        rc = gd_yaml_fail(r->graph->doc, file, r->err, GD_EFORMAT,
+                          "file is \"%s\", but a plain *.safetensors file name is expected", file->text);
+    if (!rc)
+        r->graph->head_file = file->text;
+    return rc;
+}
+
+static gd_status read_head_top(struct reader *r, const gd_yaml_node *root)
+{
+    static const char *const names[] = { "format", "name", "nodes", "classes", "file", "pool" };
+    enum { FORMAT, NAME, NODES, CLASSES, FILE_NAME, POOL, COUNT };
+    const gd_yaml_node *top[COUNT] = { NULL };
+    gd_graph *graph = r->graph;
+    const gd_yaml *doc = graph->doc;
+    gd_status rc = read_map(r, root, "a head", names, CLASSES, COUNT, top);
+
+    if (!rc)
+        rc = gd_yaml_expect(doc, top[FORMAT], GD_YAML_SCALAR, "format", r->err);
+    if (!rc && strcmp(top[FORMAT]->text, "guerdon-head/1") != 0)
+        rc = gd_yaml_fail(doc, top[FORMAT], r->err, GD_EUNSUPPORTED, "format is \"%s\", but guerdon-head/1 is expected",
+                          top[FORMAT]->text);
+    if (!rc)
+        rc = read_name(r, top[NAME], "name");
+    if (!rc && top[CLASSES])
+        rc = gd_yaml_expect(doc, top[CLASSES], GD_YAML_LIST, "classes", r->err);
+    for (const gd_yaml_node *c = !rc && top[CLASSES] ? top[CLASSES]->child : NULL; !rc && c; c = c->next)
+        rc = read_name(r, c, "an entry of classes");
+    if (!rc && top[FILE_NAME])
+        rc = read_file(r, top[FILE_NAME]);
+    if (!rc && top[POOL])
+        rc = read_pool(r, top[POOL]);
+    if (!rc)
+        rc = gd_yaml_expect(doc, top[NODES], GD_YAML_LIST, "nodes", r->err);
+    for (const gd_yaml_node *item = rc ? NULL : top[NODES]->child; !rc && item; item = item->next) {
+        rc = gd_yaml_expect(doc, item, GD_YAML_MAP, "a node", r->err);
+        if (!rc && graph->node_count == GD_GRAPH_MAX_NODES)
+            rc = gd_yaml_fail(doc, item, r->err, GD_EFORMAT, "more than %u nodes", GD_GRAPH_MAX_NODES);
+        if (!rc)
+            rc = read_node(r, item);
+    }
+    return rc;
+}
+
+static gd_status check_has_nodes(const gd_graph *graph, size_t before, gd_error *err)
+{
+    return graph->node_count > before ? GD_OK
+                                      : gd_yaml_fail(graph->doc, graph->head, err, GD_EFORMAT, "the head has no nodes");
+}
+
+gd_status gd_graph_parse_head(gd_graph *graph, const gd_graph_builtin *head, gd_error *err)
+{
+    struct reader r = { .graph = graph, .part = GD_PART_AFTER, .head = true, .err = err };
+    gd_status rc;
+
+    *graph = (gd_graph){ 0 };
+    rc = gd_yaml_parse(&graph->doc, head->text, head->len, head->name, err);
+    if (rc)
+        return rc;
+    graph->head = gd_yaml_root(graph->doc);
+    graph->nodes = gd_arena_alloc(&graph->arena, GD_GRAPH_MAX_NODES, sizeof *graph->nodes);
+    rc = graph->nodes ? read_head_top(&r, graph->head) : gd_fail_memory(err, GD_GRAPH_MAX_NODES * sizeof *graph->nodes);
+    return rc ? rc : check_has_nodes(graph, 0, err);
+}
+
+gd_status gd_graph_set_head(gd_graph *graph, const gd_graph_builtin *head, gd_error *err)
+{
+    struct reader r = { .graph = graph, .part = GD_PART_AFTER, .head = true, .err = err };
+    const gd_graph_node *own = &graph->nodes[graph->node_count - 1];
+    const size_t before = graph->node_count - 1;
+    gd_status rc;
+
+    if (own->op != GD_OP_head)
+        return gd_yaml_fail(graph->doc, own->at, err, GD_EFORMAT,
+                            "the last node is %s, but a head is expected, which %s could replace",
+                            gd_op_table[own->op].name, head->name);
+    graph->pooled = own->in[0];
+    graph->node_count = before;
+    rc = gd_yaml_add(graph->doc, &graph->head, head->text, head->len, head->name, err);
+    if (!rc)
+        rc = read_head_top(&r, graph->head);
+    return rc ? rc : check_has_nodes(graph, before, err);
 }
 
 gd_status gd_graph_parse(gd_graph *graph, const char *text, size_t len, const char *name, gd_error *err)

@@ -259,13 +259,18 @@ static gd_status make_last_row(const gd_maker *m, const gd_graph_node *node, gd_
 
 static gd_status make_head(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)
 {
+    bool bias = node->w_count == 2;
     gd_status rc = GD_OK;
 
     *cols = 1;
     if (node->key[GD_KEY_size])
         rc = gd_make_count(m, node->key[GD_KEY_size], "size", cols);
-    step->w[0] = (gd_plan_weight){ .rank = 2, .shape = { *cols, m->plan->hidden } };
-    return rc ? rc : check_cols(m, node, step, 0, m->plan->hidden, "hidden");
+    if (!rc && node->key[GD_KEY_bias_if])
+        rc = read_bias_if(m, node, &bias);
+    step->w[0] = (gd_plan_weight){ .rank = 2, .shape = { *cols, in_cols(m, step, 0) } };
+    if (bias)
+        step->w[1] = (gd_plan_weight){ .rank = 1, .shape = { *cols } };
+    return rc || m->graph->head ? rc : check_cols(m, node, step, 0, m->plan->hidden, "hidden");
 }
 
 gd_status gd_make_step(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)

@@ -128,6 +128,8 @@ typedef struct gd_options {
     const char *turns; /**< "on": a prompt and an answer that are texts become the user's and the assistant's turn of a
                              conversation; "off": they are joined; "auto" (default): off, but on for gd_eval() with the
                              weights of RewardBench if the model has a chat format */
+    const char *head;  /**< what reads the score: "auto" (default: score.weight, or another head that the checkpoint
+                             has), the name of a head, or a YAML file: doc/graphs.md */
 } gd_options;
 
 /** Fills *options with the defaults. */

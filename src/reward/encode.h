@@ -54,8 +54,9 @@ void gd_encoded_refuse_empty(gd_encoded *encoded, const gd_record *record);
 gd_status gd_encode_record(const gd_encoder *encoder, const gd_record *record, gd_encoded *out, gd_error *err);
 void gd_encoded_free(gd_encoded *encoded);
 
-/* The position whose hidden state the head reads: that of the rightmost id that is not the pad id, as in Transformers
- * (modeling_layers.py, GenericForSequenceClassification); the last one if no pad id is known; 0 if all are pad. */
-size_t gd_pooled_position(const gd_special_ids *special, const uint32_t *ids, size_t count);
+/* The position whose hidden state the head reads.  Usually that of the rightmost id that is not the pad id, as in
+ * Transformers (modeling_layers.py, GenericForSequenceClassification): the last one if no pad id is known, 0 if all are
+ * pad. */
+size_t gd_pooled_position(gd_pooling pool, const gd_special_ids *special, const uint32_t *ids, size_t count);
 
 #endif

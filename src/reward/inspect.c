@@ -83,7 +83,9 @@ static void write_head(gd_buf *b, const gd_model *model)
     }
     gd_buf_str(b, "{");
     text_field(b, "name", head->name);
-    text_field(b, "from", adapters ? model->adapter_dir : model->dir);
+    if (model->plan->head_of)
+        text_field(b, "description", model->plan->head_of);
+    text_field(b, "from", model->made.file ? model->made.file : adapters ? model->adapter_dir : model->dir);
     close_with(b, "},");
 }
 
@@ -196,7 +198,7 @@ static void warn_headless(gd_buf *b, const gd_model *model)
 
     gd_buf_printf(&sentence, "there is no %s here or in an adapter: ", model->plan->head);
     if (other)
-        gd_buf_printf(&sentence, "there is %s, but a head of another name is not supported", other);
+        gd_buf_printf(&sentence, "there is %s, of which no head is known; --head FILE can describe it", other);
     else
         gd_buf_str(&sentence, "this is not a reward model, and cannot score");
     b->failed |= !gd_buf_cstr(&sentence);

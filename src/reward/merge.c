@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "engine/bind.h"
 #include "quant-free/merge_write.h"
+#include "reward/choose_head.h"
 #include "reward/model.h"
 
 #include <string.h>
@@ -93,6 +94,22 @@ static gd_status check_model(const struct source *s, gd_error *err)
     return rc;
 }
 
+/* What merging writes has score.weight, or none. */
+static gd_status check_head(const struct source *s, const gd_options *options, gd_error *err)
+{
+    const gd_head_sources from = { s->config, s->weights, s->dir, s->adapter_dir };
+    gd_head_choice choice;
+    gd_status rc = gd_head_choose(&choice, options, &from, err);
+
+    if (!rc && choice.head.text)
+        rc = gd_fail(err, GD_EUNSUPPORTED,
+                     "%s: the model is read by a head of its own (%s), with which it cannot be merged: a model with "
+                     "score.weight, or without a head, is expected",
+                     s->dir, choice.head.name);
+    gd_head_choice_free(&choice);
+    return rc;
+}
+
 static gd_status open_source(struct source *s, const gd_options *options, const char *output, gd_error *err)
 {
     gd_dtype operand;
@@ -114,6 +131,8 @@ static gd_status open_source(struct source *s, const gd_options *options, const 
         rc = gd_plan_make(&s->plan, s->config, options->graph, operand, err);
     if (!rc)
         rc = gd_weights_open(&s->weights, s->dir, err);
+    if (!rc)
+        rc = check_head(s, options, err);
     if (!rc)
         rc = gd_adapter_open(&s->adapter, s->adapter_dir, s->plan->head, err);
     if (!rc)

@@ -9,6 +9,7 @@
 #include "base/samefile.h"
 #include "reward/advice.h"
 #include "reward/choose.h"
+#include "reward/choose_head.h"
 #include "reward/rehearsal.h"
 
 #include <string.h>
@@ -112,6 +113,7 @@ static gd_status make_identity(gd_encoder *encoder, const gd_options *options, c
     put_text(&out, "numerics", options->numerics);
     put_text(&out, "backend", options->backend);
     put_path(&out, "graph", options->graph);
+    put_path(&out, "head", options->head);
     put_path(&out, "chat_format", options->chat_format);
     put_text(&out, "turns", options->turns);
     put_path(&out, "normalize", options->normalize);
@@ -199,6 +201,30 @@ static gd_status open_scale(gd_model *model, const gd_options *options, gd_error
     return gd_scale_open(&model->scale, options->normalize ? options->normalize : saved, options->activation, err);
 }
 
+static gd_status make_plan(gd_model *model, const gd_options *options, gd_dtype operand, gd_error *err)
+{
+    const gd_head_sources from = { model->config, model->weights, model->dir, model->adapter_dir };
+    gd_head_choice choice;
+    gd_status rc = gd_head_choose(&choice, options, &from, err);
+
+    if (!rc)
+        rc = gd_plan_make_with_head(&model->plan, model->config, options->graph, choice.head.text ? &choice.head : NULL,
+                                    operand, err);
+    gd_head_choice_free(&choice);
+    return rc;
+}
+
+/* The weights of a head that come from elsewhere; and where it reads a text. */
+static gd_status make_head(gd_model *model, gd_error *err)
+{
+    const gd_head_parts parts = { model->plan, model->weights, model->encoder.tokenizer, model->dir,
+                                  model->adapter_dir };
+    const gd_status rc = gd_head_make(&model->made, &parts, err);
+
+    model->encoder.pool = model->plan->pool;
+    return rc || !model->made.file ? rc : gd_reads_add(&model->encoder.reads, model->made.file, true, err);
+}
+
 static gd_status open_files(gd_model *model, const gd_options *options, gd_error *err)
 {
     gd_dtype operand;
@@ -213,15 +239,17 @@ static gd_status open_files(gd_model *model, const gd_options *options, gd_error
     if (!rc)
         rc = gd_config_open(&model->config, model->dir, err);
     if (!rc)
-        rc = gd_plan_make(&model->plan, model->config, options->graph, operand, err);
-    if (!rc)
         rc = gd_weights_open(&model->weights, model->dir, err);
+    if (!rc)
+        rc = make_plan(model, options, operand, err);
     if (!rc && model->adapter_dir)
         rc = gd_adapter_open(&model->adapter, model->adapter_dir, model->plan->head, err);
     if (!rc)
         rc = gd_head_open(&model->head, model->weights, model->adapter, model->plan->head, err);
     if (!rc)
         rc = gd_encoder_open(&model->encoder, options, model->dir, model->adapter_dir, model->config, err);
+    if (!rc)
+        rc = make_head(model, err);
     for (size_t i = 0; !rc && i < gd_weights_file_count(model->weights); i++)
         rc = gd_reads_add(&model->encoder.reads, gd_weights_file(model->weights, i), true, err);
     if (!rc)
@@ -238,6 +266,8 @@ gd_status gd_model_open_engine(gd_model *model, const gd_options *options, gd_er
         .weights = model->weights,
         .adapter = model->adapter,
         .head = model->head.view,
+        .made = model->made.weights,
+        .made_count = model->made.count,
         .threads = options->threads ? options->threads : gd_cpu_count(),
         .isa = options->isa,
         .arithmetic = model->arithmetic,
@@ -329,7 +359,12 @@ const char *gd_model_note(const gd_model *model, size_t i)
 
 const gd_view *gd_model_head(const gd_model *model)
 {
-    return model->head.view ? model->head.view : gd_weights_find(model->weights, model->plan->head);
+    const gd_view *view = model->head.view;
+
+    for (size_t i = 0; !view && i < model->made.count; i++)
+        if (!strcmp(model->made.views[i].name, model->plan->head))
+            view = &model->made.views[i];
+    return view ? view : gd_weights_find(model->weights, model->plan->head);
 }
 
 void gd_model_close(gd_model *model)
@@ -339,6 +374,7 @@ void gd_model_close(gd_model *model)
     gd_engine_close(model->engine);
     gd_rehearsal_free(model->rehearsal);
     gd_encoder_close(&model->encoder);
+    gd_head_made_free(&model->made);
     gd_head_free(&model->head);
     gd_adapter_close(model->adapter);
     gd_weights_close(model->weights);

@@ -12,6 +12,7 @@
 #include "quant-free/special.h"
 #include "quant-free/weights.h"
 #include "reward/head.h"
+#include "reward/head_made.h"
 #include "reward/options.h"
 #include "reward/reads.h"
 #include "reward/scale.h"
@@ -35,6 +36,7 @@ typedef struct gd_encoder {
     size_t most_texts;  /* of an item, each of which takes memory however short it is; 0: no limit */
     char *identity;     /* which options ids and scores depend on: members of a JSON object */
     gd_reads reads;     /* which files */
+    gd_pooling pool;    /* where a text is read */
     size_t rows;        /* of the embedding; 0 if unknown. Ids without a row are an error of the text that has them */
     gd_notes notes;     /* what matters to scores: a choice between the model's files and the adapter's; advice.h */
 } gd_encoder;
@@ -47,6 +49,7 @@ struct gd_model {
     gd_weights *weights;
     gd_adapter *adapter;
     gd_head head;
+    gd_head_made made; /* the weights of a head that come from elsewhere */
     gd_plan *plan;
     const gd_backend *backend; /* if it is set before the engine is opened, in place of the one that options name */
     gd_arithmetic arithmetic;

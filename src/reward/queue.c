@@ -68,7 +68,9 @@ static gd_status check_length(const gd_queue *queue, size_t len, gd_error *err)
 
 static gd_status add_text(gd_queue *queue, const gd_ids *ids, gd_error *err)
 {
-    const size_t len = gd_pooled_position(&queue->model->encoder.special, ids->data, ids->len) + 1;
+    const size_t len = gd_pooled_position(queue->model->encoder.pool, &queue->model->encoder.special, ids->data,
+                                          ids->len) +
+                       1;
     const size_t need = queue->text_count + 1;
     uint32_t *copy;
     const gd_status rc = check_length(queue, len, err);

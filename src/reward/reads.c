@@ -92,7 +92,8 @@ static gd_status add_dir(gd_reads *reads, char **ours, const char *dir, gd_error
 gd_status gd_reads_find(gd_reads *reads, const gd_options *options, const char *dir, const char *adapter_dir,
                         gd_error *err)
 {
-    const char *const given[] = { options->graph, options->chat_format, options->normalize }; /* perhaps no files */
+    const char *const given[] = { options->graph, options->head, options->chat_format,
+                                  options->normalize }; /* perhaps no files */
     gd_status rc;
 
     *reads = (gd_reads){ 0 };

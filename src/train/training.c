@@ -37,6 +37,11 @@ static gd_status open_model(gd_training *t, gd_error *err)
     if (!rc && t->model->plan->labels != 1)
         rc = gd_fail(err, GD_EUNSUPPORTED, "%s: the head has %zu outputs, but that of a reward model has 1",
                      t->model->dir, t->model->plan->labels);
+    if (!rc && t->model->plan->head_of)
+        rc = gd_fail(err, GD_EUNSUPPORTED,
+                     "%s: the model is read by the head %s, which cannot be trained: a model with score.weight, or "
+                     "without a head, is expected",
+                     t->model->dir, t->model->plan->head_of);
     if (!rc)
         choose_length(t);
     for (size_t i = 0; !rc && i < t->model->encoder.notes.count; i++)

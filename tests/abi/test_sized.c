@@ -210,7 +210,7 @@ static void null_is_refused(void **state)
 static void structs_have_no_padding_at_the_end(void **state)
 {
     (void)state;
-    ENDS(gd_options, turns);
+    ENDS(gd_options, head);
     ENDS(gd_file_options, keep);
     ENDS(gd_rank_options, group_by);
     ENDS(gd_filter_options, skip_unscored);

@@ -28,6 +28,7 @@ static const struct option {
     { "numerics", ALL, "numerics", "--numerics=exact", "--numerics=fast", NULL },
     { "backend", ALL, "backend", "--backend=cpu", "--backend=auto", NULL },
     { "graph", ALL, "graph", NULL, "--graph=@/graph.yaml", NULL },
+    { "head", ALL, "head", NULL, "--head=@/head.yaml", NULL },
     { "chat-format", ALL, "chat_format", NULL, "--chat-format=hh", NULL },
     { "turns", ALL, "turns", NULL, "--turns=off", NULL },
     { "fields", ALL, "fields", "--fields=text=body", "--fields=text=words", NULL },
@@ -294,6 +295,9 @@ static int prepare(void **state)
     program_link(program_golden("qwen2-tied"), program_path("other"));
     program_link(program_golden("qwen2-lora"), program_path("lora"));
     program_link(graph, program_path("graph.yaml"));
+    program_write(program_path("head.yaml"),
+                  "format: guerdon-head/1\nname: mine\nnodes:\n"
+                  "  - {op: linear, in: [pooled], w: [score.weight], out: score, size: 1}\n");
     write_input(program_path("in"));
     return 0;
 }

@@ -66,7 +66,7 @@ static const struct refused_case {
     void (*model)(const char *dir), (*adapter)(const char *dir);
     const char *want;
 } refused_cases[] = {
-    { "value_head.safetensors", head_of_llama_factory, NULL, "there is value_head.safetensors, but a head of another" },
+    { "value_head.safetensors", head_of_llama_factory, NULL, "value_head.safetensors: " },
     { "no head", head_nowhere, NULL, "a random head would give random scores" },
     { "LoRA on a head that is nowhere", head_nowhere, put_lora_on_head,
       "LoRA is on the head \"score\", but the base has no score.weight: the head that it was trained over is in "
@@ -118,9 +118,13 @@ static void refusals_say_what_is_there(void **state)
 
 static void heads_of_other_names_are_named(void **state)
 {
-    static const char *const names[] = { "v_head.summary.weight", "value_head.weight",           "reward_head.weight",
-                                         "rm_head.weight",        "classifier.weight",           "score.0.weight",
-                                         "score_head.weight",     "model.regression_head.weight" };
+    static const char *const names[] = { "v_head.summary.weight",
+                                         "reward_head.weight",
+                                         "rm_head.weight",
+                                         "classifier.weight",
+                                         "score.0.weight",
+                                         "score_head.weight",
+                                         "model.regression_layer.weight" };
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         gd_error err = { GD_OK, "" };
@@ -130,7 +134,8 @@ static void heads_of_other_names_are_named(void **state)
         make_both(*state, &(change){ names[i], NULL, NULL });
         rename_head(m, names[i]);
         assert_int_equal(open_both(&model, false, &err), GD_EUNSUPPORTED);
-        (void)snprintf(want, sizeof want, "there is %s, but a head of another name is not supported", names[i]);
+        (void)snprintf(want, sizeof want, "there is %s, of which no head is known: --head FILE can describe it",
+                       names[i]);
         assert_contains(err.text, want);
         remove_both();
     }

@@ -162,10 +162,16 @@ static void pooling_is_transformers_rule(void **state)
     const uint32_t a[] = { 1, 9, 2, 9, 9 }, b[] = { 9, 9 }, c[] = { 9, 1 };
 
     (void)state;
-    assert_int_equal(gd_pooled_position(&pad9, a, 5), 2);
-    assert_int_equal(gd_pooled_position(&none, a, 5), 4);
-    assert_int_equal(gd_pooled_position(&pad9, b, 2), 0);
-    assert_int_equal(gd_pooled_position(&pad9, c, 2), 1);
+    assert_int_equal(gd_pooled_position(GD_POOL_RIGHTMOST_NON_PAD, &pad9, a, 5), 2);
+    assert_int_equal(gd_pooled_position(GD_POOL_RIGHTMOST_NON_PAD, &none, a, 5), 4);
+    assert_int_equal(gd_pooled_position(GD_POOL_RIGHTMOST_NON_PAD, &pad9, b, 2), 0);
+    assert_int_equal(gd_pooled_position(GD_POOL_RIGHTMOST_NON_PAD, &pad9, c, 2), 1);
+    assert_int_equal(gd_pooled_position(GD_POOL_BEFORE_FIRST_PAD, &pad9, a, 5), 0);
+    assert_int_equal(gd_pooled_position(GD_POOL_BEFORE_FIRST_PAD, &pad9, a + 2, 3), 0);
+    assert_int_equal(gd_pooled_position(GD_POOL_BEFORE_FIRST_PAD, &pad9, c, 2), 1);
+    assert_int_equal(gd_pooled_position(GD_POOL_BEFORE_FIRST_PAD, &none, a, 5), 4);
+    assert_int_equal(gd_pooled_position(GD_POOL_LAST, &pad9, a, 5), 4);
+    assert_int_equal(gd_pooled_position(GD_POOL_FIRST, &pad9, a, 5), 0);
 }
 
 static void texts_that_cannot_be_scored(void **state)

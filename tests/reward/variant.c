@@ -154,7 +154,7 @@ variant_tensor *variant_add(variant_tensors *t, const char *name, const char *dt
     variant_tensor *one = &t->list[t->count++];
 
     assert_true(t->count <= sizeof t->list / sizeof t->list[0]);
-    *one = (variant_tensor){ .shape = { rows, cols }, .rank = 2, .bytes = rows * cols * size };
+    *one = (variant_tensor){ .shape = { rows, cols }, .rank = cols ? 2 : 1, .bytes = rows * (cols ? cols : 1) * size };
     one->data = malloc(one->bytes);
     assert_non_null(one->data);
     memset(one->data, byte, one->bytes);

@@ -39,7 +39,7 @@ size_t variant_find(const variant_tensors *t, const char *name);
 void variant_rename(variant_tensors *t, const char *from, const char *to);
 void variant_drop(variant_tensors *t, const char *name);
 
-/* Adds a tensor of bytes that are all `byte`. */
+/* Adds a tensor of bytes that are all `byte`: a vector if cols is 0. */
 variant_tensor *variant_add(variant_tensors *t, const char *name, const char *dtype, size_t rows, size_t cols,
                             unsigned char byte);
 

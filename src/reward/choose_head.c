@@ -1,0 +1,188 @@
+/* choose_head.c - which head reads a model. */
+#include "reward/choose_head.h"
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "quant-free/safetensors.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define SCORE "score.weight"
+
+gd_status gd_head_file(char **path, const char *dir, const char *adapter_dir, const char *name, gd_error *err)
+{
+    bool there = false;
+    gd_status rc = GD_OK;
+
+    *path = NULL;
+    if (adapter_dir)
+        rc = gd_file_find(path, &there, adapter_dir, name, err);
+    if (!rc && !there) {
+        gd_free(*path);
+        rc = gd_file_find(path, &there, dir, name, err);
+    }
+    if (rc || !there) {
+        gd_free(*path);
+        *path = NULL;
+    }
+    return rc;
+}
+
+/* Whether a safetensors file of a directory has the tensor. */
+static gd_status file_has(bool *has, const gd_head_sources *from, const char *dir, const char *name, const char *tensor,
+                          gd_error *err)
+{
+    char *path;
+    gd_st *st = NULL;
+    gd_status rc = gd_head_file(&path, dir, from->adapter_dir, name, err);
+
+    *has = false;
+    if (!rc && path)
+        rc = gd_st_open(&st, path, err);
+    if (!rc && st)
+        *has = gd_st_holds(st, tensor);
+    gd_st_close(st);
+    gd_free(path);
+    return rc;
+}
+
+/* The head of a LoRA run, as PEFT saves it. */
+static gd_status adapter_scores(bool *scores, const gd_head_sources *from, gd_error *err)
+{
+    *scores = false;
+    return from->adapter_dir
+               ? file_has(scores, from, from->adapter_dir, "adapter_model.safetensors", "base_model.model." SCORE, err)
+               : GD_OK;
+}
+
+/* One of the built-in heads, beside the model that it might be read with. */
+struct trial {
+    const gd_head_sources *from;
+    gd_graph graph; /* of this head alone */
+    gd_error *err;
+};
+
+static bool names_class(const struct trial *t)
+{
+    const gd_yaml_node *classes = gd_yaml_get(t->graph.head, "classes");
+
+    for (const gd_yaml_node *c = classes ? classes->child : NULL; c; c = c->next)
+        if (!strcmp(c->text, gd_config_architecture(t->from->config)))
+            return true;
+    return false;
+}
+
+/* Rows of a tensor of the language model are there in any of them: they say nothing. */
+static gd_status has_tensors(bool *has, const struct trial *t)
+{
+    gd_status rc = GD_OK;
+
+    *has = true;
+    for (size_t n = 0; n < t->graph.node_count; n++)
+        for (unsigned i = 0; !rc && *has && i < t->graph.nodes[n].w_count; i++) {
+            const char *tensor = t->graph.nodes[n].w[i]->text;
+
+            if (t->graph.nodes[n].rows[i])
+                *has = false;
+            else if (t->graph.head_file)
+                rc = file_has(has, t->from, t->from->dir, t->graph.head_file, tensor, t->err);
+            else
+                *has = gd_weights_find(t->from->weights, tensor) != NULL;
+        }
+    return rc;
+}
+
+/* The first built-in head that is the class's, or whose tensors are there. */
+static gd_status search(gd_head_choice *out, const gd_head_sources *from, bool by_class, gd_error *err)
+{
+    gd_status rc = GD_OK;
+
+    for (const gd_graph_builtin *head = gd_graph_heads; !rc && head->text && !out->head.text; head++) {
+        struct trial t = { .from = from, .err = err };
+        bool fits = false;
+
+        rc = gd_graph_parse_head(&t.graph, head, err);
+        if (!rc && by_class)
+            fits = names_class(&t);
+        else if (!rc)
+            rc = has_tensors(&fits, &t);
+        if (!rc && fits)
+            out->head = *head;
+        gd_graph_free(&t.graph);
+    }
+    return rc;
+}
+
+static gd_status choose_by_itself(gd_head_choice *out, const gd_head_sources *from, gd_error *err)
+{
+    bool adapters;
+    gd_status rc = adapter_scores(&adapters, from, err);
+
+    if (rc || adapters)
+        return rc;
+    rc = search(out, from, true, err);
+    if (rc || out->head.text || gd_weights_find(from->weights, SCORE))
+        return rc;
+    return search(out, from, false, err);
+}
+
+/* "built-in head v_head.yaml" is called v_head. */
+static bool is_called(const gd_graph_builtin *head, const char *name)
+{
+    const char *own = strrchr(head->name, ' ') + 1;
+    const size_t len = strlen(name);
+
+    return !strncmp(own, name, len) && !strcmp(own + len, ".yaml");
+}
+
+static gd_status refuse_name(const char *name, gd_error *err)
+{
+    gd_buf names = { 0 };
+    gd_status rc;
+
+    for (const gd_graph_builtin *head = gd_graph_heads; head->text; head++) {
+        const char *own = strrchr(head->name, ' ') + 1;
+
+        gd_buf_printf(&names, "%s%.*s", names.len ? ", " : "", (int)(strlen(own) - strlen(".yaml")), own);
+    }
+    rc = gd_buf_cstr(&names)
+             ? gd_fail(err, GD_EUSAGE, "head is \"%.200s\": neither a file nor one of the built-in heads, %s", name,
+                       names.data)
+             : gd_fail_memory(err, 256);
+    gd_buf_free(&names);
+    return rc;
+}
+
+static gd_status read_named(gd_head_choice *out, const char *name, gd_error *err)
+{
+    gd_status rc;
+
+    for (const gd_graph_builtin *head = gd_graph_heads; head->text; head++)
+        if (is_called(head, name)) {
+            out->head = *head;
+            return GD_OK;
+        }
+    if (access(name, F_OK) != 0)
+        return refuse_name(name, err);
+    rc = gd_file_read(&out->text, &out->head.len, name, GD_YAML_MAX_BYTES, err);
+    out->head.name = name;
+    out->head.text = out->text;
+    return rc;
+}
+
+gd_status gd_head_choose(gd_head_choice *out, const gd_options *options, const gd_head_sources *from, gd_error *err)
+{
+    *out = (gd_head_choice){ 0 };
+    if (options->head && strcmp(options->head, "auto") != 0)
+        return read_named(out, options->head, err);
+    return options->graph ? GD_OK : choose_by_itself(out, from, err);
+}
+
+void gd_head_choice_free(gd_head_choice *choice)
+{
+    gd_free(choice->text);
+    *choice = (gd_head_choice){ 0 };
+}

@@ -1,0 +1,407 @@
+/* test_heads.c - heads of other names and forms: the same numbers under another name give the same bits. */
+#include "tests/reward/edits.h"
+
+#include "guerdon.h"
+
+enum { TEXTS = 2 };
+static const char *const texts[TEXTS] = { "Is tea hot?", "Tea is hot, and coffee is hotter." };
+
+/* The golden model with the head that `options` say, or the one that it has. */
+static void score(const char *dir, const char *adapter, const char *head, float *scores)
+{
+    gd_options options;
+    gd_model *model;
+
+    gd_options_init(&options);
+    options.model = dir;
+    options.adapter = adapter;
+    options.head = head;
+    assert_ok(gd_model_open(&model, &options, test_err));
+    for (size_t i = 0; i < TEXTS; i++) {
+        const gd_text text = { texts[i], strlen(texts[i]) };
+
+        assert_ok(gd_score(model, 1, &text, &scores[i], NULL, test_err));
+    }
+    gd_model_close(model);
+}
+
+static void assert_same(const char *what, const float *have, const float *want)
+{
+    for (size_t i = 0; i < TEXTS; i++)
+        if (memcmp(&have[i], &want[i], sizeof *have) != 0)
+            fail_msg("%s: text %zu has the score %.9g, but %.9g is expected", what, i, (double)have[i],
+                     (double)want[i]);
+}
+
+static void scores_of(const char *name, float *scores)
+{
+    char path[512];
+
+    score(test_data(path, sizeof path, name), NULL, NULL, scores);
+}
+
+/* Takes score.weight out of the model: its numbers. */
+static variant_tensor take_score(variant_tensors *t)
+{
+    const size_t at = variant_find(t, "score.weight");
+    const variant_tensor head = t->list[at];
+
+    memmove(&t->list[at], &t->list[at + 1], (--t->count - at) * sizeof t->list[0]);
+    return head;
+}
+
+static void put(variant_tensors *t, const char *name, const variant_tensor *head)
+{
+    memcpy(variant_add(t, name, head->dtype, head->shape[0], head->shape[1], 0)->data, head->data, head->bytes);
+}
+
+static void rename_head(const char *dir, const char *name)
+{
+    variant_tensors t;
+
+    variant_read(&t, dir, "model.safetensors");
+    variant_rename(&t, "score.weight", name);
+    variant_write(&t, 0, t.count, dir, "model.safetensors");
+    variant_free(&t);
+}
+
+static void other_names_are_found(void **state)
+{
+    static const char *const names[] = { "v_head.weight", "value_head.weight", "regression_head.weight" };
+    float want[TEXTS], have[TEXTS];
+
+    scores_of("golden/qwen2", want);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        make_both(*state, &(change){ names[i], NULL, NULL });
+        rename_head(m, names[i]);
+        score(m, NULL, NULL, have);
+        assert_same(names[i], have, want);
+        remove_both();
+    }
+}
+
+static void score_weight_comes_first(void **state)
+{
+    float want[TEXTS], have[TEXTS];
+    variant_tensors t;
+
+    scores_of("golden/qwen2", want);
+    make_both(*state, &(change){ "both", NULL, NULL });
+    variant_read(&t, m, "model.safetensors");
+    (void)variant_add(&t, "v_head.weight", "BF16", 1, 96, 0x3C);
+    variant_write(&t, 0, t.count, m, "model.safetensors");
+    variant_free(&t);
+    score(m, NULL, NULL, have);
+    assert_same("both", have, want);
+    score(m, NULL, "v_head", have);
+    assert_memory_not_equal(have, want, sizeof have);
+    remove_both();
+}
+
+/* The head that a LoRA run has trained replaces any other. */
+static void an_adapters_head_comes_first(void **state)
+{
+    float want[TEXTS], have[TEXTS];
+
+    make_both(*state, &(change){ "adapter", NULL, NULL });
+    score(m, a, NULL, want);
+    rename_head(m, "v_head.weight");
+    score(m, a, NULL, have);
+    assert_same("adapter", have, want);
+    remove_both();
+}
+
+/* With the bias 0.5; in the model or in a file of its own, beside the model or the adapter. */
+static void write_summary(const char *model, const char *dir, const char *file)
+{
+    variant_tensors t, own = { .count = 0 }, *to = file ? &own : &t;
+    variant_tensor head;
+
+    variant_read(&t, model, "model.safetensors");
+    head = take_score(&t);
+    put(to, "v_head.summary.weight", &head);
+    fill(variant_add(to, "v_head.summary.bias", "BF16", 1, 0, 0), 0x00, 0x3F);
+    variant_write(&t, 0, t.count, model, "model.safetensors");
+    if (file)
+        variant_write(&own, 0, own.count, dir, file);
+    free(head.data);
+    variant_free(&t);
+    variant_free(&own);
+}
+
+static void take_score_from_adapter(const char *dir)
+{
+    variant_tensors t;
+
+    edit_adapter(dir, "{\"task_type\":\"CAUSAL_LM\",\"modules_to_save\":null}");
+    variant_read(&t, dir, "adapter_model.safetensors");
+    variant_drop(&t, "base_model.model.score.weight");
+    variant_write(&t, 0, t.count, dir, "adapter_model.safetensors");
+    variant_free(&t);
+}
+
+static void a_value_head_has_a_bias(void **state)
+{
+    float plain[TEXTS], want[TEXTS], have[TEXTS];
+
+    scores_of("golden/qwen2", plain);
+    for (size_t i = 0; i < TEXTS; i++)
+        want[i] = plain[i] + 0.5f;
+    make_both(*state, &(change){ "summary", NULL, NULL });
+    write_summary(m, NULL, NULL);
+    score(m, NULL, NULL, have);
+    assert_same("v_head.summary", have, want);
+    remove_both();
+
+    make_both(*state, &(change){ "file", NULL, take_score_from_adapter });
+    score(m, a, NULL, plain); /* the adapter over the base's own head */
+    for (size_t i = 0; i < TEXTS; i++)
+        want[i] = plain[i] + 0.5f;
+    write_summary(m, a, "value_head.safetensors");
+    score(m, a, NULL, have);
+    assert_same("value_head.safetensors beside the adapter", have, want);
+    remove_both();
+}
+
+/* A causal model whose rows `plus` and `minus` of a table of 1,536 are ours; the head is what they make. */
+static void write_rows(const char *dir, const char *table, size_t plus, size_t minus)
+{
+    variant_tensors t;
+    variant_tensor head, *rows;
+    size_t at;
+
+    variant_read(&t, dir, "model.safetensors");
+    head = take_score(&t);
+    if (!strcmp(table, "lm_head.weight"))
+        (void)variant_add(&t, table, "BF16", 1536, 96, 0);
+    at = variant_find(&t, table);
+    rows = &t.list[at];
+    memcpy(rows->data + plus * head.bytes, head.data, head.bytes);
+    if (minus)
+        fill(&(variant_tensor){ .data = rows->data + minus * head.bytes, .bytes = head.bytes }, 0x00, 0x3E); /* 1/8 */
+    variant_write(&t, 0, t.count, dir, "model.safetensors");
+    free(head.data);
+    variant_free(&t);
+}
+
+static void a_row_of_the_output_layer(void **state)
+{
+    float want[TEXTS], have[TEXTS];
+
+    scores_of("golden/qwen2", want);
+    make_both(*state, &(change){ "row", NULL, NULL });
+    write_rows(m, "lm_head.weight", 0, 0);
+    score(m, NULL, "first_logit", have);
+    assert_same("first_logit", have, want);
+    remove_both();
+}
+
+static void write_difference(const char *dir)
+{
+    variant_tensors t;
+    variant_tensor head;
+    float numbers[96];
+    size_t n = 0;
+
+    variant_read(&t, dir, "model.safetensors");
+    head = take_score(&t);
+    for (; n < 96; n++) {
+        const uint32_t bits = (uint32_t)(head.data[2 * n] | head.data[2 * n + 1] << 8) << 16;
+
+        memcpy(&numbers[n], &bits, sizeof bits);
+        numbers[n] -= 0.125f;
+    }
+    memcpy(variant_add(&t, "score.weight", "F32", 1, 96, 0)->data, numbers, sizeof numbers);
+    variant_write(&t, 0, t.count, dir, "model.safetensors");
+    free(head.data);
+    variant_free(&t);
+}
+
+static void one_row_less_another(void **state)
+{
+    static const char head[] =
+        "format: guerdon-head/1\nname: mine\npool: last\nnodes:\n"
+        "  - {op: linear, in: [pooled], out: score, size: 1,\n"
+        "     w: [{tensor: lm_head.weight, else: model.embed_tokens.weight, rows: [\"1\"], minus: [15]}]}\n";
+    float want[TEXTS], have[TEXTS];
+    char file[600];
+
+    make_both(*state, &(change){ "difference", write_difference, NULL });
+    score(m, NULL, NULL, want);
+    remove_both();
+    make_both(*state, &(change){ "rows", NULL, NULL });
+    write_rows(m, "lm_head.weight", 16, 15); /* "1" and "0" */
+    (void)snprintf(file, sizeof file, "%s/mine.yaml", m);
+    write_text(m, "mine.yaml", head);
+    score(m, NULL, file, have);
+    assert_same("the file", have, want);
+    score(m, NULL, "one_less_zero", have);
+    assert_same("one_less_zero", have, want);
+    remove_both();
+}
+
+/* Two linears, one after the other, in place of the one that they make. */
+static void a_head_of_several_nodes(void **state)
+{
+    static const char head[] = "format: guerdon-head/1\nname: deep\nnodes:\n"
+                               "  - {op: linear, in: [pooled], w: [first.weight], out: x, size: hidden}\n"
+                               "  - {op: linear, in: [x], w: [v_head.weight, v_head.bias], out: score, size: 1}\n";
+    float want[TEXTS], have[TEXTS];
+    variant_tensors t;
+    char file[600];
+
+    scores_of("golden/qwen2", want);
+    for (size_t i = 0; i < TEXTS; i++)
+        want[i] += 0.5f;
+    make_both(*state, &(change){ "deep", NULL, NULL });
+    variant_read(&t, m, "model.safetensors");
+    variant_rename(&t, "score.weight", "v_head.weight");
+    fill(variant_add(&t, "v_head.bias", "BF16", 1, 0, 0), 0x00, 0x3F);
+    (void)variant_add(&t, "first.weight", "BF16", 96, 96, 0);
+    for (size_t i = 0; i < 96; i++) { /* the identity */
+        unsigned char *one = t.list[variant_find(&t, "first.weight")].data + 2 * (97 * i);
+
+        one[0] = 0x80;
+        one[1] = 0x3F;
+    }
+    variant_write(&t, 0, t.count, m, "model.safetensors");
+    variant_free(&t);
+    (void)snprintf(file, sizeof file, "%s/deep.yaml", m);
+    write_text(m, "deep.yaml", head);
+    score(m, NULL, file, have);
+    assert_same("two linears", have, want);
+    remove_both();
+}
+
+/* Its class came as code with the checkpoint, which is not run. */
+static void a_known_class_is_accepted(void **state)
+{
+    float want[TEXTS], have[TEXTS];
+
+    scores_of("golden/llama", want);
+    (void)snprintf(m, sizeof m, "%s", make_dir(*state, "m"));
+    variant_link(m, "llama");
+    rename_head(m, "regression_head.weight");
+    edit_config(m,
+                "{\"architectures\":[\"LlamaRewardModel\"],\"auto_map\":{\"AutoModel\":\"ultra.LlamaRewardModel\"}}");
+    score(m, NULL, NULL, have);
+    assert_same("LlamaRewardModel", have, want);
+    assert_int_equal(test_remove(m), 0);
+}
+
+/* ---- what is refused ---- */
+
+#define HEAD "format: guerdon-head/1\nname: mine\nnodes:\n"
+#define NODE(weights) "  - {op: linear, in: [pooled], w: [" weights "], out: score, size: 1}\n"
+
+static const struct bad_head {
+    const char *text, *want;
+} bad_heads[] = {
+    { "", "mine.yaml: the file contains no document" },
+    { "format: guerdon-graph/1\nname: mine\nnodes: []\n", "mine.yaml:1:9: format is \"guerdon-graph/1\", but "
+                                                          "guerdon-head/1 is expected" },
+    { "name: mine\nnodes: []\n", "a head lacks the key \"format\"" },
+    { HEAD "  []\n", "the head has no nodes" },
+    { "format: guerdon-head/1\nname: a b\nnodes: []\n", "name is \"a b\", but a name of letters" },
+    { HEAD NODE("score.weight") "pool: middle\n",
+      "pool is \"middle\", but rightmost_non_pad, before_first_pad, last or first is expected" },
+    { HEAD NODE("score.weight") "file: ../x.safetensors\n", "but a plain *.safetensors file name is expected" },
+    { HEAD NODE("score.weight") "file: x.bin\n", "file is \"x.bin\", but a plain *.safetensors file name" },
+    { HEAD NODE("score.weight") "file: x.safetensors\n", "there is no x.safetensors, which the head mine reads" },
+    { HEAD NODE("score.weight") "classes: Mine\n", "classes is a scalar, but a list is expected" },
+    { HEAD NODE("score.weight") "sizes: {}\n", "a head does not take the key \"sizes\"" },
+    { HEAD "  - {op: head, in: [pooled], w: [score.weight], out: score}\n", "unknown operation \"head\"" },
+    { HEAD "  - {op: attention, in: [pooled, pooled, pooled], out: y, mask: causal}\n",
+      "attention belongs inside the repeat" },
+    { HEAD "  - {op: last_row, in: [x], out: y}\n", "no node produces \"x\"" },
+    { HEAD "  - {op: linear, in: [n], w: [score.weight], out: score, size: 1}\n", "no node produces \"n\"" },
+    { HEAD "  - {op: linear, in: [pooled], w: [score.weight], out: pooled, size: 1}\n",
+      "\"pooled\" is reserved for the input" },
+    { HEAD "  - {op: linear, in: [pooled], w: [score.weight], out: y, size: 1}\n" NODE("score.weight"),
+      "no node uses \"y\"" },
+    { HEAD "  - {op: rms_norm, in: [pooled], w: [score.weight], out: y, eps: 1}\n",
+      "the last node is rms_norm, but head is expected" },
+    { HEAD "  - {op: linear, in: [pooled], w: [score.weight], out: score, size: 1, lora: score}\n",
+      "head does not take the key \"lora\"" },
+    { HEAD "  - {op: linear, in: [pooled], w: [score.weight], out: score, size: 2}\n",
+      "score.weight has the shape [1, 96], but config.json requires [2, 96]" },
+    { HEAD NODE("absent.weight"), "1 tensor of the model is missing: absent.weight" },
+    { HEAD NODE("{tensor: score.weight}"), "a weight lacks the key \"rows\"" },
+    { HEAD NODE("{rows: [0]}"), "a weight lacks the key \"tensor\"" },
+    { HEAD NODE("{tensor: score.weight, rows: []}"), "a weight of 0 rows" },
+    { HEAD NODE("{tensor: score.weight, rows: 0}"), "rows is a scalar, but a list is expected" },
+    { HEAD NODE("{tensor: score.weight, rows: [[0]]}"), "a row is a list, but a scalar is expected" },
+    { HEAD NODE("{tensor: score.weight, rows: [0, 1]}"), "2 rows for 1 outputs: as many are expected" },
+    { HEAD NODE("{tensor: score.weight, rows: [0], minus: [0, 1]}"), "a weight of 1 rows, less 2" },
+    { HEAD NODE("{tensor: score.weight, rows: [1]}"), "reads the row 1 of score.weight, which has 1 rows" },
+    { HEAD NODE("{tensor: score.weight, rows: [99999999999]}"), "the row 99999999999 is none of a vocabulary" },
+    { HEAD NODE("{tensor: score.weight, rows: [\"no such token\"]}"),
+      "reads the row of the token \"no such token\", which the tokenizer lacks" },
+    { HEAD NODE("{tensor: absent.weight, else: gone.weight, rows: [0]}"),
+      "the head mine reads the tensor absent.weight, which is missing" },
+    { HEAD NODE("score.weight, {tensor: score.weight, rows: [0]}"), "only the weight of a head may be such" },
+    { HEAD NODE("\"a b\""), "the weight \"a b\" is not a tensor's name" },
+};
+
+static gd_status open_with(gd_model **model, const char *head, gd_error *err)
+{
+    gd_options options;
+
+    gd_options_init(&options);
+    options.model = m;
+    options.head = head;
+    return gd_model_open(model, &options, err);
+}
+
+static void bad_descriptions(void **state)
+{
+    unsigned wrong = 0;
+    char file[600];
+
+    make_both(*state, &(change){ "bad", NULL, NULL });
+    (void)snprintf(file, sizeof file, "%s/mine.yaml", m);
+    for (size_t i = 0; i < sizeof bad_heads / sizeof bad_heads[0]; i++) {
+        gd_error err = { GD_OK, "" };
+        gd_model *model;
+
+        write_text(m, "mine.yaml", bad_heads[i].text);
+        if (open_with(&model, file, &err) == GD_OK || !strstr(err.text, bad_heads[i].want)) {
+            print_error("%s\n  says: %s\n", bad_heads[i].text, err.text);
+            wrong++;
+        }
+        gd_model_close(model);
+    }
+    remove_both();
+    assert_int_equal(wrong, 0);
+}
+
+static void unknown_names(void **state)
+{
+    gd_error err = { GD_OK, "" }, missing = err;
+    gd_model *model;
+
+    make_both(*state, &(change){ "name", NULL, NULL });
+    assert_int_equal(open_with(&model, "v_heads", &err), GD_EUSAGE);
+    assert_contains(err.text, "head is \"v_heads\": neither a file nor one of the built-in heads, first_logit, ");
+    assert_int_equal(open_with(&model, "v_head", &missing), GD_EFORMAT);
+    assert_contains(missing.text, "1 tensor of the model is missing: v_head.weight");
+    remove_both();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(other_names_are_found),
+        cmocka_unit_test(score_weight_comes_first),
+        cmocka_unit_test(an_adapters_head_comes_first),
+        cmocka_unit_test(a_value_head_has_a_bias),
+        cmocka_unit_test(a_row_of_the_output_layer),
+        cmocka_unit_test(one_row_less_another),
+        cmocka_unit_test(a_head_of_several_nodes),
+        cmocka_unit_test(a_known_class_is_accepted),
+        cmocka_unit_test(bad_descriptions),
+        cmocka_unit_test(unknown_names),
+    };
+
+    return cmocka_run_group_tests(tests, dir_setup, dir_teardown);
+}
