@@ -12,8 +12,10 @@
 #define MISTRAL GD_FAMILY_MISTRAL
 #define QWEN3 GD_FAMILY_QWEN3
 #define GEMMA2 GD_FAMILY_GEMMA2
+#define INTERNLM2 GD_FAMILY_INTERNLM2
+#define PHI3 GD_FAMILY_PHI3
 #define QWENS (QWEN2 | QWEN3)
-#define ALL (LLAMA | QWEN2 | MISTRAL | QWEN3 | GEMMA2)
+#define ALL (LLAMA | QWENS | MISTRAL | GEMMA2 | INTERNLM2)
 
 static const struct family {
     gd_family family;
@@ -25,6 +27,8 @@ static const struct family {
     { MISTRAL, "MistralFor", "mistral", "MistralModel", "MistralForSequenceClassification" },
     { QWEN3, "Qwen3For", "qwen3", "Qwen3Model", "Qwen3ForSequenceClassification" },
     { GEMMA2, "Gemma2For", "gemma2", "Gemma2Model", "Gemma2ForSequenceClassification" },
+    { INTERNLM2, "InternLM2For", "internlm2", "InternLM2Model", "InternLM2ForCausalLM" },
+    { PHI3, "Phi3For", "phi3", "Phi3Model", "Phi3ForSequenceClassification" },
 };
 
 /* Classes that came as code with a checkpoint, and are one of the above with a head that src/graph/heads describes. */
@@ -32,12 +36,15 @@ static const struct custom {
     const char *name;
     gd_family family;
 } customs[] = {
-    { "EurusRewardModel", MISTRAL }, /* openbmb/Eurus-RM-7b */
-    { "LlamaRewardModel", LLAMA },   /* openbmb/UltraRM-13b */
+    { "EurusRewardModel", MISTRAL },          /* openbmb/Eurus-RM-7b */
+    { "InternLM2ForCausalLM", INTERNLM2 },    /* internlm/internlm2-* */
+    { "InternLM2ForRewardModel", INTERNLM2 }, /* internlm/internlm2-*-reward */
+    { "LlamaRewardModel", LLAMA },            /* openbmb/UltraRM-13b */
 };
 
 static const gd_config_default defaults[] = {
     { "rms_norm_eps", ALL, 1e-6, NULL, false },
+    { "rms_norm_eps", PHI3, 1e-5, NULL, false },
     { "num_key_value_heads", QWENS, 32, NULL, false },
     { "num_key_value_heads", MISTRAL, 8, NULL, false },
     { "num_key_value_heads", GEMMA2, 4, NULL, false },
@@ -46,20 +53,24 @@ static const gd_config_default defaults[] = {
     { "sliding_window", QWENS | MISTRAL | GEMMA2, 4096, NULL, false },
     { "max_window_layers", QWENS, 28, NULL, false },
     { "use_sliding_window", QWENS, 0, NULL, false },
-    { "hidden_act", LLAMA | QWENS | MISTRAL, 0, "silu", false },
+    { "bias", INTERNLM2, 0, NULL, true },
+    { "hidden_act", LLAMA | QWENS | MISTRAL | INTERNLM2 | PHI3, 0, "silu", false },
     { "hidden_activation", GEMMA2, 0, "gelu_pytorch_tanh", false },
     { "query_pre_attn_scalar", GEMMA2, 256, NULL, false },
     { "attn_logit_softcapping", GEMMA2, 50, NULL, false },
     { "final_logit_softcapping", GEMMA2, 30, NULL, false },
     { "attention_bias", LLAMA | QWEN3 | GEMMA2, 0, NULL, false },
     { "mlp_bias", LLAMA, 0, NULL, false },
-    { "max_position_embeddings", LLAMA, 2048, NULL, false },
+    { "max_position_embeddings", LLAMA | INTERNLM2, 2048, NULL, false },
+    { "max_position_embeddings", PHI3, 4096, NULL, false },
     { "max_position_embeddings", QWENS, 32768, NULL, false },
     { "max_position_embeddings", MISTRAL, 131072, NULL, false },
     { "max_position_embeddings", GEMMA2, 8192, NULL, false },
-    { "pad_token_id", GEMMA2, 0, NULL, false },
+    { "pad_token_id", GEMMA2 | INTERNLM2, 0, NULL, false },
+    { "pad_token_id", PHI3, 32000, NULL, false },
     { "eos_token_id", GEMMA2, 1, NULL, false },
-    { "eos_token_id", LLAMA | MISTRAL, 2, NULL, false },
+    { "eos_token_id", LLAMA | MISTRAL | INTERNLM2, 2, NULL, false },
+    { "eos_token_id", PHI3, 32000, NULL, false },
 };
 
 /* Fields that relatives of our architectures read, or that request an unsupported feature. The value that
@@ -92,7 +103,7 @@ static const struct refusal {
     { "scale_depth", 0, ONE, "multipliers are not supported" },
     { "query_pre_attn_scalar", GEMMA2, NOTHING, "this architecture has no such field" },
     { "attn_logit_softcapping", GEMMA2, NOTHING, "this architecture has no such field" },
-    { "sliding_window", QWENS | MISTRAL | GEMMA2, NOTHING, "this architecture has no sliding window" },
+    { "sliding_window", QWENS | MISTRAL | GEMMA2 | PHI3, NOTHING, "this architecture has no sliding window" },
     { "num_experts", 0, NOTHING, "mixtures of experts are not supported" },
     { "num_local_experts", 0, NOTHING, "mixtures of experts are not supported" },
     { "n_routed_experts", 0, NOTHING, "mixtures of experts are not supported" },
@@ -113,8 +124,10 @@ static const char *const known[] = {
     "architectures",
     "attention_bias",
     "attention_dropout",
+    "attn_implementation",
     "bad_words_ids",
     "begin_suppress_tokens",
+    "bias",
     "bos_token_id",
     "cache_implementation",
     "chunk_size_feed_forward",
@@ -124,6 +137,7 @@ static const char *const known[] = {
     "do_sample",
     "dtype",
     "early_stopping",
+    "embd_pdrop",
     "encoder_no_repeat_ngram_size",
     "eos_token_id",
     "exponential_decay_length_penalty",
@@ -168,8 +182,10 @@ static const char *const known[] = {
     "quantization_config",
     "remove_invalid_values",
     "repetition_penalty",
+    "resid_pdrop",
     "return_dict",
     "return_dict_in_generate",
+    "reward_token_id",
     "rms_norm_eps",
     "rope_parameters",
     "rope_scaling",
@@ -263,7 +279,7 @@ gd_status gd_config_family_of_type(gd_config *c, gd_error *err)
     return rc ? rc
               : gd_fail(err, GD_EUNSUPPORTED,
                         "%s: \"architectures\" is missing, and the field \"model_type\" is \"%.40s\", but llama, "
-                        "qwen2, mistral, qwen3 or gemma2 is expected",
+                        "qwen2, mistral, qwen3, gemma2, internlm2 or phi3 is expected",
                         c->path, type);
 }
 

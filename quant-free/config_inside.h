@@ -13,7 +13,9 @@ typedef enum gd_family {
     GD_FAMILY_QWEN2 = 2,
     GD_FAMILY_MISTRAL = 4,
     GD_FAMILY_QWEN3 = 8,
-    GD_FAMILY_GEMMA2 = 16
+    GD_FAMILY_GEMMA2 = 16,
+    GD_FAMILY_INTERNLM2 = 32,
+    GD_FAMILY_PHI3 = 64
 } gd_family;
 
 struct gd_config {

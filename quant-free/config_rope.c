@@ -225,6 +225,19 @@ static gd_status read_scaled(gd_rope *r, const gd_config *c, const json_t *o, gd
     }
 }
 
+/* "dynamic" changes the angles of texts beyond max_position_embeddings, of which there are none; it reads `factor`. */
+static bool is_dynamic(const char *type, const json_t *o)
+{
+    size_t fields = json_object_size(o);
+
+    if (strcmp(type, "dynamic") != 0)
+        return false;
+    fields -= json_object_get(o, "type") != NULL;
+    fields -= json_object_get(o, "rope_type") != NULL;
+    fields -= json_object_get(o, "rope_theta") != NULL;
+    return fields == 1 && json_is_number(json_object_get(o, "factor"));
+}
+
 /* The embedding that an object describes; NULL: the default type. */
 static gd_status read_rope(gd_rope *r, const gd_config *c, const json_t *o, gd_error *err)
 {
@@ -244,13 +257,14 @@ static gd_status read_rope(gd_rope *r, const gd_config *c, const json_t *o, gd_e
         return gd_fail(err, GD_EUNSUPPORTED, "%s: \"rope_parameters\" differs by layer type, which is not supported",
                        c->path);
     rc = read_type(&type, c, o, err);
-    if (rc)
+    if (rc || is_dynamic(type, o))
         return rc;
     while (t <= GD_ROPE_YARN && strcmp(type, names[t]) != 0)
         t++;
     if (t > GD_ROPE_YARN)
         return gd_fail(err, GD_EUNSUPPORTED,
-                       "%s: the rotary embedding has type \"%s\", but default, linear, llama3 or yarn is expected",
+                       "%s: the rotary embedding has type \"%s\", but default, linear, llama3, yarn, or dynamic with a "
+                       "factor alone, is expected",
                        c->path, type);
     r->type = t;
     rc = check_fields(r, c, o, type, err);
@@ -329,8 +343,10 @@ static gd_status slides_by_habit(const gd_config *c, size_t layer, bool *slides,
 
     *slides = false;
     switch (c->family) {
-    case GD_FAMILY_LLAMA: return GD_OK;
-    case GD_FAMILY_MISTRAL: *slides = true; return GD_OK;
+    case GD_FAMILY_LLAMA:
+    case GD_FAMILY_INTERNLM2: return GD_OK;
+    case GD_FAMILY_MISTRAL:
+    case GD_FAMILY_PHI3: *slides = true; return GD_OK;
     case GD_FAMILY_GEMMA2: *slides = layer % 2 == 0; return GD_OK;
     case GD_FAMILY_QWEN2:
     case GD_FAMILY_QWEN3:

@@ -78,26 +78,44 @@ static void to_bf16(gd_dtype type, const unsigned char *from, size_t n, gd_bf16 
         to[i] = gd_bf16_from_f32(get(type, from + i * size));
 }
 
-static const unsigned char *row_at(const gd_view *view, size_t first, size_t count)
+static void check_rows(const gd_view *view, size_t first, size_t count)
 {
     const size_t rows = view->rank ? view->shape[0] : 1;
 
     assert(first <= rows && count <= rows - first);
-    return (const unsigned char *)view->data + first * gd_view_row_elements(view) * gd_dtype_size(view->dtype);
+    (void)rows;
 }
 
-void gd_view_to_f32(const gd_view *view, float *to) { to_f32(view->dtype, view->data, gd_view_elements(view), to); }
+void gd_view_to_f32(const gd_view *view, float *to)
+{
+    gd_view_rows_to_f32(view, 0, view->rank ? view->shape[0] : 1, to);
+}
 
-void gd_view_to_bf16(const gd_view *view, gd_bf16 *to) { to_bf16(view->dtype, view->data, gd_view_elements(view), to); }
+void gd_view_to_bf16(const gd_view *view, gd_bf16 *to)
+{
+    gd_view_rows_to_bf16(view, 0, view->rank ? view->shape[0] : 1, to);
+}
 
 void gd_view_rows_to_f32(const gd_view *view, size_t first, size_t count, float *to)
 {
-    to_f32(view->dtype, row_at(view, first, count), count * gd_view_row_elements(view), to);
+    const size_t n = gd_view_row_elements(view);
+
+    check_rows(view, first, count);
+    for (size_t run; count > 0; first += run, count -= run, to += run * n) {
+        run = gd_view_run(view, first, count);
+        to_f32(view->dtype, gd_view_row(view, first), run * n, to);
+    }
 }
 
 void gd_view_rows_to_bf16(const gd_view *view, size_t first, size_t count, gd_bf16 *to)
 {
-    to_bf16(view->dtype, row_at(view, first, count), count * gd_view_row_elements(view), to);
+    const size_t n = gd_view_row_elements(view);
+
+    check_rows(view, first, count);
+    for (size_t run; count > 0; first += run, count -= run, to += run * n) {
+        run = gd_view_run(view, first, count);
+        to_bf16(view->dtype, gd_view_row(view, first), run * n, to);
+    }
 }
 
 bool gd_f32_to_type(gd_dtype type, const float *from, size_t n, void *to)

@@ -15,8 +15,8 @@ bool gd_gemm_packed_bytes(size_t n, size_t k, gd_dtype operand, size_t *bytes)
            gd_mul(n / GD_GEMM_PANEL * GD_GEMM_PANEL, k, bytes) && gd_mul(*bytes, gd_dtype_size(operand), bytes);
 }
 
-/* count elements from element `at` on. */
-static gd_view part_of(const gd_view *view, size_t at, size_t count)
+/* `count` elements of a row from element `at` on. */
+static gd_view part_of(const gd_view *view, size_t row, size_t at, size_t count)
 {
     const size_t size = gd_dtype_size(view->dtype);
 
@@ -24,7 +24,7 @@ static gd_view part_of(const gd_view *view, size_t at, size_t count)
                       .dtype = view->dtype,
                       .rank = 1,
                       .shape = { count },
-                      .data = (const char *)view->data + at * size,
+                      .data = (const char *)gd_view_row(view, row) + at * size,
                       .bytes = count * size };
 }
 
@@ -67,11 +67,11 @@ static void transpose(uint32_t *to, const char *from, size_t stride)
  * matrix's end are all zeros. */
 static void collect(uint32_t *lines, gd_dtype operand, const gd_view *view, size_t first, size_t at, size_t count)
 {
-    const size_t k = view->shape[1], rows = view->shape[0] - first;
+    const size_t rows = view->shape[0] - first;
 
     memset(lines, 0, (size_t)GD_GEMM_PANEL * LINE);
     for (size_t n = 0; n < GD_GEMM_PANEL && n < rows; n++) {
-        const gd_view part = part_of(view, (first + n) * k + at, count);
+        const gd_view part = part_of(view, first + n, at, count);
 
         if (operand == GD_BF16)
             gd_view_to_bf16(&part, (gd_bf16 *)(void *)(lines + n * WORDS));
@@ -84,7 +84,10 @@ void gd_gemm_pack_block(void *packed, gd_dtype operand, const gd_view *view, siz
 {
     const size_t size = gd_dtype_size(operand), k = view->shape[1], first = panel * GD_GEMM_PANEL, run = LINE / size;
     const size_t end = k < (block + 1) * GD_GEMM_BLOCK ? k : (block + 1) * GD_GEMM_BLOCK;
-    const bool direct = view->dtype == operand && view->shape[0] - first >= GD_GEMM_PANEL;
+    const bool whole = view->shape[0] - first >= GD_GEMM_PANEL &&
+                       gd_view_run(view, first, GD_GEMM_PANEL) == GD_GEMM_PANEL;
+    const bool direct = view->dtype == operand && whole;
+    const char *rows = gd_view_row(view, first);
     uint32_t lines[GD_GEMM_PANEL * WORDS], turned[WORDS * GD_GEMM_PANEL] __attribute__((aligned(64)));
     char *to = packed;
 
@@ -92,7 +95,7 @@ void gd_gemm_pack_block(void *packed, gd_dtype operand, const gd_view *view, siz
         const size_t count = end - at < run ? end - at : run;
 
         if (direct && count == run) {
-            transpose((uint32_t *)(void *)to, (const char *)view->data + (first * k + at) * size, k * size);
+            transpose((uint32_t *)(void *)to, rows + at * size, k * size);
             continue;
         }
         collect(lines, operand, view, first, at, count);
@@ -120,7 +123,7 @@ static void read_row(void *to, gd_dtype operand, const gd_view *view, size_t row
         memset(to, 0, GD_GEMM_PANEL * gd_dtype_size(operand));
     if (row >= view->shape[0])
         return;
-    part = part_of(view, row * n + first, count);
+    part = part_of(view, row, first, count);
     if (operand == GD_BF16)
         gd_view_to_bf16(&part, to);
     else
@@ -141,7 +144,6 @@ void gd_gemm_turn_block(void *packed, gd_dtype operand, const gd_view *view, siz
     const size_t k = view->shape[0], n = view->shape[1], first = panel * GD_GEMM_PANEL;
     const size_t end = even(k < (block + 1) * GD_GEMM_BLOCK ? k : (block + 1) * GD_GEMM_BLOCK);
     const bool direct = operand == GD_BF16 && view->dtype == GD_BF16 && n - first >= GD_GEMM_PANEL;
-    const char *data = view->data;
     gd_bf16 rows[2][GD_GEMM_PANEL];
     char *to = packed;
 
@@ -154,7 +156,7 @@ void gd_gemm_turn_block(void *packed, gd_dtype operand, const gd_view *view, siz
         }
         for (size_t i = 0; i < 2; i++)
             if (direct && at + i < k)
-                memcpy(rows[i], data + ((at + i) * n + first) * sizeof(gd_bf16), sizeof rows[i]);
+                memcpy(rows[i], (const char *)gd_view_row(view, at + i) + first * sizeof(gd_bf16), sizeof rows[i]);
             else
                 read_row(rows[i], operand, view, at + i, first);
         pair_rows((gd_bf16 *)(void *)to, rows[0], rows[1]);

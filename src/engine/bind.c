@@ -50,7 +50,8 @@ static gd_status check_rows(const gd_view *embedding, const gd_plan_weight *w, c
 static gd_status check_shape(const gd_view *view, const gd_plan_weight *w, const gd_engine_parts *parts, gd_error *err)
 {
     const bool adapters = parts->adapter && (view == parts->head || view == gd_adapter_embedding(parts->adapter));
-    const bool good = view->rank == w->rank && view->shape[0] == w->shape[0] &&
+    const size_t rows = w->cut ? w->cut->rows : w->shape[0];
+    const bool good = view->rank == w->rank && view->shape[0] == rows &&
                       (w->rank == 1 || view->shape[1] == w->shape[1]);
     gd_buf have = { 0 }, want = { 0 };
 
@@ -61,7 +62,7 @@ static gd_status check_shape(const gd_view *view, const gd_plan_weight *w, const
     for (unsigned i = 0; i < view->rank; i++)
         gd_buf_printf(&have, "%s%zu", i ? ", " : "", view->shape[i]);
     for (unsigned i = 0; i < w->rank; i++)
-        gd_buf_printf(&want, "%s%zu", i ? ", " : "", w->shape[i]);
+        gd_buf_printf(&want, "%s%zu", i ? ", " : "", i ? w->shape[i] : rows);
     gd_fail(err, GD_EFORMAT, "%s: the tensor %s has the shape [%s], but config.json requires [%s]",
             adapters ? gd_adapter_path(parts->adapter) : gd_weights_path(parts->weights), view->name,
             gd_buf_cstr(&have), gd_buf_cstr(&want));
@@ -118,23 +119,39 @@ static bool find_lora(gd_lora *out, size_t index, const gd_engine_parts *parts)
     return out->rank > 0;
 }
 
+static gd_view cut_rows(const gd_view *view, const gd_plan_cut *cut)
+{
+    return gd_view_cut(view, cut->first, cut->block, cut->apart, cut->blocks);
+}
+
 static gd_status bind_adapter(gd_bound *bound, size_t index, const gd_engine_parts *parts, gd_error *err)
 {
     const gd_plan_step *step = &parts->plan->steps[index];
+    const gd_plan_cut *cut = step->w[0].cut;
 
     if (parts->learning && step->op == GD_OP_linear)
         bound->w[GD_BOUND_TURNED].view = bound->w[0].view;
     if (!find_lora(&bound->lora, index, parts))
         return GD_OK;
+    if (!parts->learning) {
+        const size_t rows = cut ? cut->rows : step->w[0].shape[0];
+        const gd_status rc = gd_lora_check(&bound->lora, rows, step->w[0].shape[1], step->lora,
+                                           gd_adapter_path(parts->adapter), err);
+
+        if (rc)
+            return rc;
+    }
+    if (cut) {
+        bound->b = cut_rows(bound->lora.b, cut);
+        bound->lora.b = &bound->b;
+    }
     bound->w[GD_BOUND_LORA_A].view = bound->lora.a;
     bound->w[GD_BOUND_LORA_B].view = bound->lora.b;
     if (parts->learning) {
         bound->w[GD_BOUND_TURNED_A].view = bound->lora.a;
         bound->w[GD_BOUND_TURNED_B].view = bound->lora.b;
-        return GD_OK;
     }
-    return gd_lora_check(&bound->lora, step->w[0].shape[0], step->w[0].shape[1], step->lora,
-                         gd_adapter_path(parts->adapter), err);
+    return GD_OK;
 }
 
 static gd_weight_role role_of(gd_op op, unsigned index)
@@ -166,6 +183,10 @@ static gd_status bind_step(gd_bound *bound, size_t index, const gd_engine_parts 
             rc = check_shape(bound->w[i].view, w, parts, err);
         if (rc)
             return rc;
+        if (w->cut && bound->w[i].view) {
+            bound->matrix = cut_rows(bound->w[i].view, w->cut);
+            bound->w[i].view = &bound->matrix;
+        }
     }
     return bind_adapter(bound, index, parts, err);
 }

@@ -23,6 +23,8 @@ typedef struct gd_bound {
         gd_weight *weight; /* NULL until made: loader.h */
     } w[GD_BOUND_WEIGHTS];
     gd_lora lora; /* rank 0 for none */
+    /* A linear of rows of a tensor: its own views of these rows, and of those of the adapter's B. */
+    gd_view matrix, b;
 } gd_bound;
 
 /* Finds the views of every step; *out is an array of plan->step_count, freed with gd_free. */

@@ -184,7 +184,7 @@ static gd_status make_weights(gd_loader *loader, gd_bound *bound, unsigned forms
             continue;
         rc = make_weight(loader, &bound->w[i].weight, bound->w[i].role, view, borrow, borrowed, err);
         if (!rc && view->mapped && (bound->w[i].role == GD_WEIGHT_MATRIX || bound->w[i].role == GD_WEIGHT_TURNED))
-            gd_pages_expect(view->data, view->bytes);
+            gd_pages_expect(view->data, gd_view_span(view));
         if (!rc)
             rc = add_part(loader, bound->w[i].weight, view, err);
     }

@@ -29,10 +29,11 @@ typedef struct gd_graph_node {
     const gd_yaml_node *key[GD_KEY_COUNT]; /* values, NULL where a key is absent */
     const gd_yaml_node *in[GD_OP_MAX_IN];
     const gd_yaml_node *w[GD_OP_MAX_WEIGHTS]; /* the tensors' names */
-    /* A weight of a head may be rows of a tensor: [weight] NULL where it isn't. */
+    /* A weight may be rows of a tensor: [weight] NULL where it isn't. Of a head: */
     const gd_yaml_node *other[GD_OP_MAX_WEIGHTS]; /* the tensor, if there is none of the first name */
     const gd_yaml_node *rows[GD_OP_MAX_WEIGHTS];  /* which: ids or texts of tokens */
     const gd_yaml_node *minus[GD_OP_MAX_WEIGHTS]; /* what is subtracted from each */
+    const gd_yaml_node *cut[GD_OP_MAX_WEIGHTS];   /* of a linear: the mapping that says which rows of a tensor it is */
     unsigned in_count, w_count;
 } gd_graph_node;
 

@@ -57,6 +57,45 @@ static gd_status make_rows(const gd_maker *m, const gd_yaml_node *list, const gd
     return rc;
 }
 
+/* A row of a fused tensor, or 0. */
+static gd_status read_first(const gd_maker *m, const gd_yaml_node *node, size_t *first)
+{
+    double number;
+    gd_status rc = gd_make_number(m, node, "from", &number);
+
+    *first = 0;
+    return rc || number == 0 ? rc : gd_make_count(m, node, "from", first);
+}
+
+/* Which rows of a tensor the matrix of a linear is. */
+static gd_status make_cut(const gd_maker *m, const gd_yaml_node *map, gd_plan_weight *w)
+{
+    const gd_yaml_node *count = gd_yaml_get(map, "count"), *every = gd_yaml_get(map, "every");
+    gd_plan_cut *cut = gd_arena_alloc(&m->plan->arena, 1, sizeof *cut);
+    gd_status rc;
+
+    if (!cut)
+        return gd_fail_memory(m->err, sizeof *cut);
+    w->cut = cut;
+    *cut = (gd_plan_cut){ .block = w->shape[0], .blocks = 1 };
+    rc = gd_make_count(m, gd_yaml_get(map, "of"), "of", &cut->rows);
+    if (!rc)
+        rc = read_first(m, gd_yaml_get(map, "from"), &cut->first);
+    if (!rc && count)
+        rc = gd_make_count(m, count, "count", &cut->block);
+    cut->apart = cut->rows;
+    if (!rc && every)
+        rc = gd_make_count(m, every, "every", &cut->apart);
+    if (rc)
+        return rc;
+    cut->blocks = cut->rows / cut->apart;
+    if (cut->rows % cut->apart || cut->first + cut->block > cut->apart || cut->block * cut->blocks != w->shape[0])
+        return gd_yaml_fail(m->graph->doc, map, m->err, GD_EFORMAT,
+                            "%zu rows from row %zu on of each %zu, of %zu rows in all, are not the %zu of this linear",
+                            cut->block, cut->first, cut->apart, cut->rows, w->shape[0]);
+    return GD_OK;
+}
+
 /* A head's weight that comes from a file of its own, or is made of rows. */
 static gd_status find_source(const gd_maker *m, const gd_graph_node *node, unsigned i, gd_plan_weight *w)
 {
@@ -65,6 +104,8 @@ static gd_status find_source(const gd_maker *m, const gd_graph_node *node, unsig
 
     if (m->graph->head && node->at->file == m->graph->head->file && m->graph->head_file)
         rc = copy_text(m, &w->file, m->graph->head_file);
+    if (!rc && node->cut[i])
+        return make_cut(m, node->cut[i], w);
     if (rc || !node->rows[i])
         return rc;
     rows = gd_arena_alloc(&m->plan->arena, 1, sizeof *rows);

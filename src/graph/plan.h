@@ -47,11 +47,19 @@ typedef struct gd_plan_rows {
     const gd_plan_row *minus; /* [count] what is subtracted from each, or NULL */
 } gd_plan_rows;
 
+/* A linear's weight that is rows of a tensor: blocks of `block` rows, from row `first` on, that begin `apart` rows from
+ * one another. */
+typedef struct gd_plan_cut {
+    size_t rows; /* of the tensor */
+    size_t first, block, apart, blocks;
+} gd_plan_cut;
+
 typedef struct gd_plan_weight {
     char *name;               /* full name in the checkpoint, NULL for none */
     unsigned rank;            /* 1 or 2 */
     size_t shape[2];          /* required in the checkpoint: [out, in], [n] or [vocab, hidden] */
     const gd_plan_rows *rows; /* or NULL: the tensor as it is */
+    const gd_plan_cut *cut;   /* or NULL */
     const char *file;         /* a file of its own that has it, beside the adapter or the model, or NULL */
 } gd_plan_weight;
 

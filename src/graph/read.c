@@ -106,9 +106,6 @@ static gd_status read_rows(const struct reader *r, gd_graph_node *node, unsigned
     const gd_yaml_node *out[4] = { NULL };
     gd_status rc = GD_OK;
 
-    if (node->op != GD_OP_head || i)
-        return gd_yaml_fail(doc, node->w[i], r->err, GD_EFORMAT,
-                            "rows of a tensor, but only the weight of a head may be such");
     rc = read_map(r, node->w[i], "a weight", names, 2, 4, out);
     for (unsigned k = 1; !rc && k < 4; k += 2)
         if (out[k])
@@ -127,6 +124,30 @@ static gd_status read_rows(const struct reader *r, gd_graph_node *node, unsigned
     node->other[i] = out[2];
     node->minus[i] = out[3];
     return rc;
+}
+
+/* {tensor: NAME, of: rows, from: row, count: rows, every: rows}: rows of a fused projection. */
+static gd_status read_cut(const struct reader *r, gd_graph_node *node, unsigned i)
+{
+    static const char *const names[] = { "tensor", "of", "from", "count", "every" };
+    const gd_yaml_node *out[5] = { NULL };
+    gd_status rc = read_map(r, node->w[i], "a weight", names, 3, 5, out);
+
+    if (!rc && !out[3] != !out[4])
+        rc = gd_yaml_fail(r->graph->doc, node->w[i], r->err, GD_EFORMAT,
+                          "count without every, or every without count: both are expected, or none");
+    node->cut[i] = node->w[i];
+    node->w[i] = out[0];
+    return rc;
+}
+
+/* A weight that is a part of a tensor. */
+static gd_status read_part(const struct reader *r, gd_graph_node *node, unsigned i)
+{
+    if (i || (node->op != GD_OP_head && node->op != GD_OP_linear))
+        return gd_yaml_fail(r->graph->doc, node->w[i], r->err, GD_EFORMAT,
+                            "rows of a tensor, but only the matrix of a linear or of a head may be such");
+    return node->op == GD_OP_head ? read_rows(r, node, i) : read_cut(r, node, i);
 }
 
 /* A list of 1 to `max` scalars into items[]. */
@@ -211,7 +232,7 @@ static gd_status read_node(const struct reader *r, const gd_yaml_node *map)
         rc = read_name(r, node->in[i], "an entry of in");
     for (unsigned i = 0; !rc && i < node->w_count; i++) {
         if (node->w[i]->kind == GD_YAML_MAP)
-            rc = read_rows(r, node, i);
+            rc = read_part(r, node, i);
         if (!rc)
             rc = read_weight(r, node->w[i]);
     }

@@ -30,6 +30,19 @@ static void choose_length(gd_training *t)
     t->settings.model.max_length = e->max_length;
 }
 
+/* What a run would write of a fused projection, no program could read. */
+static gd_status check_fused(const gd_training *t, gd_error *err)
+{
+    const gd_plan *plan = t->model->plan;
+
+    for (size_t s = 0; s < plan->step_count; s++)
+        if (plan->steps[s].w[0].cut)
+            return gd_fail(err, GD_EUNSUPPORTED,
+                           "%s: the tensor %s holds several projections, which can be scored with, but not trained",
+                           t->model->dir, plan->steps[s].w[0].name);
+    return GD_OK;
+}
+
 static gd_status open_model(gd_training *t, gd_error *err)
 {
     gd_status rc = gd_model_open_files(&t->model, &t->settings.model, err);
@@ -37,6 +50,8 @@ static gd_status open_model(gd_training *t, gd_error *err)
     if (!rc && t->model->plan->labels != 1)
         rc = gd_fail(err, GD_EUNSUPPORTED, "%s: the head has %zu outputs, but that of a reward model has 1",
                      t->model->dir, t->model->plan->labels);
+    if (!rc)
+        rc = check_fused(t, err);
     if (!rc && t->model->plan->head_of)
         rc = gd_fail(err, GD_EUNSUPPORTED,
                      "%s: the model is read by the head %s, which cannot be trained: a model with score.weight, or "

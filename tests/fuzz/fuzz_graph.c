@@ -1,4 +1,4 @@
-/* fuzz_graph.c - a graph in YAML, and the plan that it makes of a small Qwen2. */
+/* fuzz_graph.c - a graph in YAML, or a head, and the plan that it makes of a small Qwen2. */
 #include "tests/fuzz/fuzz.h"
 
 #include "graph/plan.h"
@@ -11,21 +11,33 @@ static const char config_json[] =
     "\"tie_word_embeddings\":false,\"use_sliding_window\":false,\"id2label\":{\"0\":\"LABEL_0\"},"
     "\"vocab_size\":1536}";
 
+static void take(gd_status rc, gd_plan *plan, const gd_error *err)
+{
+    gd_buf dump = { 0 };
+
+    if (!fuzz_accepted(rc, err))
+        return;
+    gd_plan_dump(plan, &dump);
+    assert_false(dump.failed);
+    gd_buf_free(&dump);
+    gd_plan_free(plan);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    const char *file = fuzz_file("graph.yaml", data, size);
+    const gd_graph_builtin head = { "head.yaml", size ? (const char *)data : "", size };
     gd_config *config;
-    gd_error err = { 0 };
-    gd_buf dump = { 0 };
+    gd_error err = { 0 }, other = { 0 };
     gd_plan *plan;
+    gd_status rc;
 
     write_text(fuzz_dir(), "config.json", config_json);
     assert_ok(gd_config_open(&config, fuzz_dir(), test_err));
-    if (fuzz_accepted(gd_plan_make(&plan, config, fuzz_file("graph.yaml", data, size), GD_BF16, &err), &err)) {
-        gd_plan_dump(plan, &dump);
-        assert_false(dump.failed);
-        gd_buf_free(&dump);
-        gd_plan_free(plan);
-    }
+    rc = gd_plan_make(&plan, config, file, GD_BF16, &err);
+    take(rc, plan, &err);
+    rc = gd_plan_make_with_head(&plan, config, NULL, &head, GD_BF16, &other);
+    take(rc, plan, &other);
     gd_config_close(config);
     return fuzz_end();
 }

@@ -77,12 +77,21 @@ static const struct config_case rope_cases[] = {
       "the rotary embedding has the field \"twist\", which type \"yarn\" does not read" },
     { "yarn's ignored field elsewhere", ROPE("\"rope_type\":\"linear\",\"factor\":4,\"attn_factor\":1"),
       "the rotary embedding has the field \"attn_factor\", which type \"linear\" does not read" },
-    { "dynamic", ROPE("\"rope_type\":\"dynamic\",\"factor\":4.0"),
-      "the rotary embedding has type \"dynamic\", but default, linear, llama3 or yarn is expected" },
+    { "dynamic", ROPE("\"rope_type\":\"dynamic\",\"factor\":4.0"), "" },
+    { "dynamic without a factor", ROPE("\"rope_type\":\"dynamic\""),
+      "the rotary embedding has type \"dynamic\", but default, linear, llama3, yarn, or dynamic with a factor alone, "
+      "is "
+      "expected" },
+    { "dynamic with more", ROPE("\"rope_type\":\"dynamic\",\"factor\":4.0,\"original_max_position_embeddings\":9"),
+      "the rotary embedding has type \"dynamic\", but default, linear, llama3, yarn, or dynamic with a factor alone, "
+      "is "
+      "expected" },
     { "longrope", ROPE("\"type\":\"longrope\""),
-      "the rotary embedding has type \"longrope\", but default, linear, llama3 or yarn is expected" },
+      "the rotary embedding has type \"longrope\", but default, linear, llama3, yarn, or dynamic with a factor alone, "
+      "is expected" },
     { "mrope", "{" QWEN2 FINE ",\"rope_scaling\":{\"type\":\"mrope\",\"mrope_section\":[1,2]}}",
-      "the rotary embedding has type \"mrope\", but default, linear, llama3 or yarn is expected" },
+      "the rotary embedding has type \"mrope\", but default, linear, llama3, yarn, or dynamic with a factor alone, "
+      "is expected" },
     { "two types", ROPE("\"type\":\"linear\",\"rope_type\":\"llama3\""),
       "\"rope_type\" is \"llama3\", but \"type\" is \"linear\"" },
     { "two objects, other theta",

@@ -339,7 +339,8 @@ static const struct bad_head {
       "reads the row of the token \"no such token\", which the tokenizer lacks" },
     { HEAD NODE("{tensor: absent.weight, else: gone.weight, rows: [0]}"),
       "the head mine reads the tensor absent.weight, which is missing" },
-    { HEAD NODE("score.weight, {tensor: score.weight, rows: [0]}"), "only the weight of a head may be such" },
+    { HEAD NODE("score.weight, {tensor: score.weight, rows: [0]}"),
+      "only the matrix of a linear or of a head may be such" },
     { HEAD NODE("\"a b\""), "the weight \"a b\" is not a tensor's name" },
 };
 
