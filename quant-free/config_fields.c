@@ -36,10 +36,12 @@ static const struct custom {
     const char *name;
     gd_family family;
 } customs[] = {
-    { "EurusRewardModel", MISTRAL },          /* openbmb/Eurus-RM-7b */
-    { "InternLM2ForCausalLM", INTERNLM2 },    /* internlm/internlm2-* */
-    { "InternLM2ForRewardModel", INTERNLM2 }, /* internlm/internlm2-*-reward */
-    { "LlamaRewardModel", LLAMA },            /* openbmb/UltraRM-13b */
+    { "INFORMForSequenceClassification", LLAMA }, /* infly/INF-ORM-Llama3.1-70B */
+    { "EurusRewardModel", MISTRAL },              /* openbmb/Eurus-RM-7b */
+    { "InternLM2ForCausalLM", INTERNLM2 },        /* internlm/internlm2-* */
+    { "InternLM2ForRewardModel", INTERNLM2 },     /* internlm/internlm2-*-reward */
+    { "LlamaRewardModel", LLAMA },                /* openbmb/UltraRM-13b */
+    { "Qwen2ForRewardModel", QWEN2 },             /* Qwen/Qwen2.5-Math-RM-72B, Qwen/WorldPM-72B */
 };
 
 static const gd_config_default defaults[] = {

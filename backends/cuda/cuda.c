@@ -101,6 +101,7 @@ const gd_backend gd_backend_cuda = {
              [GD_OP_rope] = gd_cuda_rope_op,
              [GD_OP_attention] = gd_cuda_attention_op,
              [GD_OP_gated] = gd_cuda_gated_op,
+             [GD_OP_act] = gd_cuda_act_op,
              [GD_OP_add] = gd_cuda_add_op,
              [GD_OP_last_row] = gd_cuda_last_row_op,
              [GD_OP_head] = gd_cuda_head_op },

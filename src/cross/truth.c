@@ -8,6 +8,7 @@ static gd_truth_run *const runs[GD_OP_COUNT] = {
     [GD_OP_rope] = gd_truth_rope,
     [GD_OP_attention] = gd_truth_attention,
     [GD_OP_gated] = gd_truth_gate,
+    [GD_OP_act] = gd_truth_act,
     [GD_OP_add] = gd_truth_add,
     [GD_OP_last_row] = gd_truth_last_row,
     [GD_OP_head] = gd_truth_head,

@@ -101,6 +101,16 @@ bool gd_truth_rope(const gd_truth_job *job)
     return true;
 }
 
+bool gd_truth_act(const gd_truth_job *job)
+{
+    for (size_t i = 0; i < job->line->out_cols; i++) {
+        const double x = input(job, 0, i);
+
+        gd_truth_put(job, i, (gd_known){ x < 0 ? 0 : x, GD_FLUSHED });
+    }
+    return true;
+}
+
 bool gd_truth_add(const gd_truth_job *job)
 {
     for (size_t i = 0; i < job->line->out_cols; i++)

@@ -17,6 +17,7 @@ static void dump_params(const gd_plan_step *step, gd_buf *out)
         gd_buf_printf(out, " heads %u/%u x %u scale %.9g softcap %.9g window %u", p->heads, p->kv_heads, p->head_dim,
                       (double)p->scale, (double)p->softcap, p->window);
         break;
+    case GD_OP_act: gd_buf_str(out, " relu"); break;
     case GD_OP_gated: gd_buf_str(out, p->act == GD_ACT_SILU ? " silu" : " gelu_tanh"); break;
     default: break;
     }

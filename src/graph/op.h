@@ -63,8 +63,9 @@ typedef enum gd_arithmetic {
 const char *gd_arithmetic_name(gd_arithmetic arithmetic);
 
 typedef enum gd_activation {
-    GD_ACT_SILU,     /* g / (1 + exp(-g)) */
-    GD_ACT_GELU_TANH /* 0.5 g (1 + tanh(sqrt(2/pi) (g + 0.044715 g^3))) */
+    GD_ACT_SILU,      /* g / (1 + exp(-g)) */
+    GD_ACT_GELU_TANH, /* 0.5 g (1 + tanh(sqrt(2/pi) (g + 0.044715 g^3))) */
+    GD_ACT_RELU       /* g, or 0 where g < 0; act alone has it */
 } gd_activation;
 
 /* An operation's parameters in the graph, resolved to numbers. Fields that an operation does not use are zero. */
@@ -77,7 +78,7 @@ typedef struct gd_op_params {
     uint32_t heads;    /* attention: query heads; rope, rms_norm: heads in a row (rms_norm: 0 = the whole row) */
     uint32_t kv_heads; /* attention: query head h reads key head h / (heads / kv_heads) */
     uint32_t head_dim; /* attention, rope, rms_norm by head: elements of a head */
-    gd_activation act; /* gated */
+    gd_activation act; /* gated, act */
 } gd_op_params;
 
 #endif

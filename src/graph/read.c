@@ -17,6 +17,7 @@ static const struct rule {
     [GD_OP_rope] = { BIT(in) | BIT(out) | BIT(heads), 0 },
     [GD_OP_attention] = { BIT(in) | BIT(out) | BIT(mask), BIT(scale) | BIT(softcap) | BIT(window) },
     [GD_OP_gated] = { BIT(in) | BIT(out) | BIT(act), 0 },
+    [GD_OP_act] = { BIT(in) | BIT(out) | BIT(act), 0 },
     [GD_OP_add] = { BIT(in) | BIT(out), 0 },
     [GD_OP_last_row] = { BIT(in) | BIT(out), 0 },
     [GD_OP_head] = { BIT(in) | BIT(w) | BIT(out), BIT(size) | BIT(bias_if) },

@@ -244,6 +244,14 @@ static gd_status make_gated(const gd_maker *m, const gd_graph_node *node, gd_pla
     return rc;
 }
 
+/* One for now: heads with others have not been made. */
+static gd_status make_act(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)
+{
+    *cols = in_cols(m, step, 0);
+    step->params.act = GD_ACT_RELU;
+    return check_word(m, node->key[GD_KEY_act], "act", "relu");
+}
+
 static gd_status make_add(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)
 {
     *cols = in_cols(m, step, 0);

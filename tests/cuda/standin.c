@@ -194,6 +194,7 @@ static const struct kernel {
     { "gd_rms_norm", sizeof(gd_cuda_rms_norm) },
     { "gd_rope", sizeof(gd_cuda_rope) },
     { "gd_gated", sizeof(gd_cuda_pair) },
+    { "gd_relu", sizeof(gd_cuda_pair) },
     { "gd_add", sizeof(gd_cuda_pair) },
     { "gd_copy", sizeof(gd_cuda_copy) },
     { "gd_head", sizeof(gd_cuda_head) },

@@ -3,6 +3,8 @@
 
 #include "guerdon.h"
 
+#include <math.h>
+
 enum { TEXTS = 2 };
 static const char *const texts[TEXTS] = { "Is tea hot?", "Tea is hot, and coffee is hotter." };
 
@@ -273,6 +275,85 @@ static void a_head_of_several_nodes(void **state)
     remove_both();
 }
 
+/* The sign of -1 or 1, as bf16, on the diagonal from a row on. */
+static void put_diagonal(variant_tensor *t, size_t first, unsigned char high)
+{
+    for (size_t i = 0; i < 96; i++) {
+        t->data[2 * ((first + i) * 96 + i)] = 0x80;
+        t->data[2 * ((first + i) * 96 + i) + 1] = high;
+    }
+}
+
+/* relu(x) w - relu(-x) w is x w. */
+static void a_relu_between_linears(void **state)
+{
+    static const char head[] = "format: guerdon-head/1\nname: both\nnodes:\n"
+                               "  - {op: linear, in: [pooled], w: [first.weight], out: x, size: 2 * hidden}\n"
+                               "  - {op: act, in: [x], act: relu, out: y}\n"
+                               "  - {op: linear, in: [y], w: [second.weight], out: score, size: 1}\n";
+    float want[TEXTS], have[TEXTS];
+    variant_tensors t;
+    variant_tensor own, *first, *second;
+    char file[600];
+
+    scores_of("golden/qwen2", want);
+    make_both(*state, &(change){ "relu", NULL, NULL });
+    variant_read(&t, m, "model.safetensors");
+    own = take_score(&t);
+    first = variant_add(&t, "first.weight", "BF16", 192, 96, 0);
+    put_diagonal(first, 0, 0x3F);
+    put_diagonal(first, 96, 0xBF);
+    second = variant_add(&t, "second.weight", "BF16", 1, 192, 0);
+    memcpy(second->data, own.data, own.bytes);
+    memcpy(second->data + own.bytes, own.data, own.bytes);
+    for (size_t i = 0; i < 96; i++)
+        second->data[own.bytes + 2 * i + 1] ^= 0x80;
+    variant_write(&t, 0, t.count, m, "model.safetensors");
+    variant_free(&t);
+    free(own.data);
+    (void)snprintf(file, sizeof file, "%s/both.yaml", m);
+    write_text(m, "both.yaml", head);
+    score(m, NULL, file, have);
+    for (size_t i = 0; i < TEXTS; i++)
+        assert_true(fabsf(have[i] - want[i]) < 1e-5f);
+    remove_both();
+}
+
+/* Of its two linears the first is the identity, with a bias that makes all numbers positive. */
+static void two_linears_of_a_class(void **state)
+{
+    float plain[TEXTS], have[TEXTS], other[TEXTS];
+    variant_tensors t;
+    variant_tensor own;
+    double sum = 0;
+
+    scores_of("golden/qwen2", plain);
+    make_both(*state, &(change){ "mlp", NULL, NULL });
+    edit_config(m, "{\"architectures\":[\"Qwen2ForRewardModel\"],\"auto_map\":{\"AutoModel\":\"a.B\"}}");
+    variant_read(&t, m, "model.safetensors");
+    own = take_score(&t);
+    put_diagonal(variant_add(&t, "score.0.weight", "BF16", 96, 96, 0), 0, 0x3F);
+    fill(variant_add(&t, "score.0.bias", "BF16", 96, 0, 0), 0x80, 0x42); /* 64 */
+    put(&t, "score.2.weight", &own);
+    fill(variant_add(&t, "score.2.bias", "BF16", 1, 0, 0), 0x00, 0x3F); /* 0.5 */
+    variant_write(&t, 0, t.count, m, "model.safetensors");
+    for (size_t i = 0; i < 96; i++) {
+        const uint32_t bits = (uint32_t)(own.data[2 * i] | own.data[2 * i + 1] << 8) << 16;
+        float w;
+
+        memcpy(&w, &bits, sizeof w);
+        sum += (double)w;
+    }
+    variant_free(&t);
+    free(own.data);
+    score(m, NULL, NULL, have);
+    score(m, NULL, "mlp", other);
+    assert_same("by name", other, have);
+    for (size_t i = 0; i < TEXTS; i++)
+        assert_true(fabs((double)have[i] - ((double)plain[i] + 64 * sum + 0.5)) < 1e-3);
+    remove_both();
+}
+
 /* Its class came as code with the checkpoint, which is not run. */
 static void a_known_class_is_accepted(void **state)
 {
@@ -313,6 +394,7 @@ static const struct bad_head {
     { HEAD "  - {op: head, in: [pooled], w: [score.weight], out: score}\n", "unknown operation \"head\"" },
     { HEAD "  - {op: attention, in: [pooled, pooled, pooled], out: y, mask: causal}\n",
       "attention belongs inside the repeat" },
+    { HEAD "  - {op: act, in: [pooled], act: gelu, out: y}\n", "act is \"gelu\", but relu is expected" },
     { HEAD "  - {op: last_row, in: [x], out: y}\n", "no node produces \"x\"" },
     { HEAD "  - {op: linear, in: [n], w: [score.weight], out: score, size: 1}\n", "no node produces \"n\"" },
     { HEAD "  - {op: linear, in: [pooled], w: [score.weight], out: pooled, size: 1}\n",
@@ -400,6 +482,8 @@ int main(void)
         cmocka_unit_test(one_row_less_another),
         cmocka_unit_test(a_head_of_several_nodes),
         cmocka_unit_test(a_known_class_is_accepted),
+        cmocka_unit_test(a_relu_between_linears),
+        cmocka_unit_test(two_linears_of_a_class),
         cmocka_unit_test(bad_descriptions),
         cmocka_unit_test(unknown_names),
     };

@@ -45,7 +45,7 @@ typedef struct gd_cuda_rope {
     gd_cuda_lines out;
 } gd_cuda_rope;
 
-/* gd_gated: out = act(x) * y; gd_add: out = x + y. */
+/* gd_gated: out = act(x) * y; gd_add: out = x + y; gd_relu: out = x, or 0 where x < 0. */
 typedef struct gd_cuda_pair {
     const float *x, *y;
     uint64_t x_stride, y_stride;

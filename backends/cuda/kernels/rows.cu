@@ -44,6 +44,18 @@ extern "C" __global__ void __launch_bounds__(GD_CUDA_ROW_THREADS) gd_gated(gd_cu
         gd_put(p.out, line, i, __fmul_rn(gd_activation(p.act, p.x[line * p.x_stride + i]), p.y[line * p.y_stride + i]));
 }
 
+extern "C" __global__ void __launch_bounds__(GD_CUDA_ROW_THREADS) gd_relu(gd_cuda_pair p)
+{
+    const uint64_t line = blockIdx.x;
+
+    NO_UNROLL
+    for (uint32_t i = threadIdx.x; i < p.out.cols; i += blockDim.x) {
+        const float x = p.x[line * p.x_stride + i];
+
+        gd_put(p.out, line, i, x < 0.0f ? 0.0f : x);
+    }
+}
+
 extern "C" __global__ void __launch_bounds__(GD_CUDA_ROW_THREADS) gd_add(gd_cuda_pair p)
 {
     const uint64_t line = blockIdx.x;
