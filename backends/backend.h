@@ -42,8 +42,8 @@ typedef struct gd_batch_rows {
     size_t segment_count;
     const uint32_t *pooled; /* [pooled_count] the rows that last_row takes, in any order; one may occur twice */
     size_t pooled_count;
-    const float *rope_cos, *rope_sin; /* [positions, head_dim / 2] */
-    size_t positions;
+    const float *rope_cos, *rope_sin; /* [tables, positions, head_dim / 2] */
+    size_t positions, tables;
     bool train; /* the batch will be run backward, too */
 } gd_batch_rows;
 

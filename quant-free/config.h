@@ -23,7 +23,7 @@ typedef struct gd_config gd_config;
  * by factor; `llama3` and `yarn` divide the slow ones, keep the fast ones and blend in between, each in its own
  * way (Transformers' _compute_llama3_parameters and _compute_yarn_parameters). */
 typedef struct gd_rope {
-    enum { GD_ROPE_DEFAULT = 0, GD_ROPE_LLAMA3, GD_ROPE_LINEAR, GD_ROPE_YARN } type;
+    enum { GD_ROPE_DEFAULT = 0, GD_ROPE_LLAMA3, GD_ROPE_LINEAR, GD_ROPE_YARN, GD_ROPE_NONE } type; /* NONE: no angle */
     double theta;
     double factor;                            /* 1 for default */
     double low_freq_factor, high_freq_factor; /* llama3 only */
@@ -64,8 +64,9 @@ gd_status gd_config_string(const gd_config *config, const char *field, const cha
 
 gd_status gd_config_bool(const gd_config *config, const char *field, bool *out, gd_error *err);
 
-/* The rotary embedding; other types were refused by name at opening. */
-void gd_config_rope(const gd_config *config, gd_rope *rope);
+/* The rotary embedding of a layer; other types were refused by name at opening. */
+gd_status gd_config_rope(const gd_config *config, size_t layer, gd_rope *rope, gd_error *err);
+bool gd_rope_equal(const gd_rope *a, const gd_rope *b);
 
 /* The class of Transformers whose graph this model has: the architecture, unless that is a class of the checkpoint's
  * own which is known to be one of these with another head. */

@@ -14,8 +14,11 @@
 #define GEMMA2 GD_FAMILY_GEMMA2
 #define INTERNLM2 GD_FAMILY_INTERNLM2
 #define PHI3 GD_FAMILY_PHI3
+#define GEMMA3 GD_FAMILY_GEMMA3
+#define SMOLLM3 GD_FAMILY_SMOLLM3
 #define QWENS (QWEN2 | QWEN3)
-#define ALL (LLAMA | QWENS | MISTRAL | GEMMA2 | INTERNLM2)
+#define GEMMAS (GEMMA2 | GEMMA3)
+#define ALL (LLAMA | QWENS | MISTRAL | GEMMAS | INTERNLM2 | SMOLLM3)
 
 static const struct family {
     gd_family family;
@@ -28,16 +31,20 @@ static const struct family {
     { QWEN3, "Qwen3For", "qwen3", "Qwen3Model", "Qwen3ForSequenceClassification" },
     { GEMMA2, "Gemma2For", "gemma2", "Gemma2Model", "Gemma2ForSequenceClassification" },
     { INTERNLM2, "InternLM2For", "internlm2", "InternLM2Model", "InternLM2ForCausalLM" },
+    { GEMMA3, "Gemma3Text", "gemma3_text", "Gemma3TextModel", "Gemma3TextForSequenceClassification" },
+    { SMOLLM3, "SmolLM3For", "smollm3", "SmolLM3Model", "SmolLM3ForSequenceClassification" },
     { PHI3, "Phi3For", "phi3", "Phi3Model", "Phi3ForSequenceClassification" },
 };
 
-/* Classes that came as code with a checkpoint, and are one of the above with a head that src/graph/heads describes. */
+/* Classes with other names than their family's: most came as code with a checkpoint, and are one of the above with a
+ * head that src/graph/heads describes. */
 static const struct custom {
     const char *name;
     gd_family family;
 } customs[] = {
     { "INFORMForSequenceClassification", LLAMA }, /* infly/INF-ORM-Llama3.1-70B */
     { "EurusRewardModel", MISTRAL },              /* openbmb/Eurus-RM-7b */
+    { "Gemma3ForCausalLM", GEMMA3 },              /* the text model's */
     { "InternLM2ForCausalLM", INTERNLM2 },        /* internlm/internlm2-* */
     { "InternLM2ForRewardModel", INTERNLM2 },     /* internlm/internlm2-*-reward */
     { "LlamaRewardModel", LLAMA },                /* openbmb/UltraRM-13b */
@@ -49,28 +56,32 @@ static const gd_config_default defaults[] = {
     { "rms_norm_eps", PHI3, 1e-5, NULL, false },
     { "num_key_value_heads", QWENS, 32, NULL, false },
     { "num_key_value_heads", MISTRAL, 8, NULL, false },
-    { "num_key_value_heads", GEMMA2, 4, NULL, false },
+    { "num_key_value_heads", GEMMAS | SMOLLM3, 4, NULL, false },
     { "head_dim", QWEN3, 128, NULL, false },
-    { "head_dim", GEMMA2, 256, NULL, false },
-    { "sliding_window", QWENS | MISTRAL | GEMMA2, 4096, NULL, false },
+    { "head_dim", GEMMAS, 256, NULL, false },
+    { "sliding_window", QWENS | MISTRAL | GEMMAS, 4096, NULL, false },
+    { "sliding_window_pattern", GEMMA3, 6, NULL, false },
+    { "no_rope_layer_interval", SMOLLM3, 4, NULL, false },
     { "max_window_layers", QWENS, 28, NULL, false },
-    { "use_sliding_window", QWENS, 0, NULL, false },
+    { "use_sliding_window", QWENS | SMOLLM3, 0, NULL, false },
     { "bias", INTERNLM2, 0, NULL, true },
-    { "hidden_act", LLAMA | QWENS | MISTRAL | INTERNLM2 | PHI3, 0, "silu", false },
-    { "hidden_activation", GEMMA2, 0, "gelu_pytorch_tanh", false },
-    { "query_pre_attn_scalar", GEMMA2, 256, NULL, false },
+    { "hidden_act", LLAMA | QWENS | MISTRAL | INTERNLM2 | SMOLLM3 | PHI3, 0, "silu", false },
+    { "hidden_activation", GEMMAS, 0, "gelu_pytorch_tanh", false },
+    { "query_pre_attn_scalar", GEMMAS, 256, NULL, false },
     { "attn_logit_softcapping", GEMMA2, 50, NULL, false },
     { "final_logit_softcapping", GEMMA2, 30, NULL, false },
-    { "attention_bias", LLAMA | QWEN3 | GEMMA2, 0, NULL, false },
-    { "mlp_bias", LLAMA, 0, NULL, false },
+    { "attention_bias", LLAMA | QWEN3 | GEMMAS | SMOLLM3, 0, NULL, false },
+    { "mlp_bias", LLAMA | SMOLLM3, 0, NULL, false },
     { "max_position_embeddings", LLAMA | INTERNLM2, 2048, NULL, false },
     { "max_position_embeddings", PHI3, 4096, NULL, false },
-    { "max_position_embeddings", QWENS, 32768, NULL, false },
-    { "max_position_embeddings", MISTRAL, 131072, NULL, false },
+    { "max_position_embeddings", QWENS | SMOLLM3, 32768, NULL, false },
+    { "max_position_embeddings", MISTRAL | GEMMA3, 131072, NULL, false },
     { "max_position_embeddings", GEMMA2, 8192, NULL, false },
-    { "pad_token_id", GEMMA2 | INTERNLM2, 0, NULL, false },
+    { "pad_token_id", GEMMAS | INTERNLM2, 0, NULL, false },
+    { "pad_token_id", SMOLLM3, 128004, NULL, false },
     { "pad_token_id", PHI3, 32000, NULL, false },
-    { "eos_token_id", GEMMA2, 1, NULL, false },
+    { "eos_token_id", GEMMAS, 1, NULL, false },
+    { "eos_token_id", SMOLLM3, 128001, NULL, false },
     { "eos_token_id", LLAMA | MISTRAL | INTERNLM2, 2, NULL, false },
     { "eos_token_id", PHI3, 32000, NULL, false },
 };
@@ -92,9 +103,9 @@ static const struct refusal {
     { "partial_rotary_factor", 0, ONE, "partial rotary embeddings are not supported" },
     { "rotary_pct", 0, ONE, "partial rotary embeddings are not supported" },
     { "rope_interleaved", 0, NOTHING, "interleaved rotary embeddings are not supported" },
-    { "rope_local_base_freq", 0, NOTHING, "a second rotary base is not supported" },
+    { "rope_local_base_freq", GEMMA3, NOTHING, "a second rotary base is not supported" },
     { "use_mrope", 0, NOTHING, "multimodal rotary embeddings are not supported" },
-    { "no_rope_layers", 0, NOTHING, "layers without rotary embeddings are not supported" },
+    { "no_rope_layers", SMOLLM3, NOTHING, "layers without rotary embeddings are not supported" },
     { "alibi", 0, NOTHING, "ALiBi is not supported" },
     { "attention_multiplier", 0, ONE, "multipliers are not supported" },
     { "residual_multiplier", 0, ONE, "multipliers are not supported" },
@@ -103,9 +114,9 @@ static const struct refusal {
     { "logit_scale", 0, ONE, "multipliers are not supported" },
     { "scale_emb", 0, ONE, "multipliers are not supported" },
     { "scale_depth", 0, ONE, "multipliers are not supported" },
-    { "query_pre_attn_scalar", GEMMA2, NOTHING, "this architecture has no such field" },
-    { "attn_logit_softcapping", GEMMA2, NOTHING, "this architecture has no such field" },
-    { "sliding_window", QWENS | MISTRAL | GEMMA2 | PHI3, NOTHING, "this architecture has no sliding window" },
+    { "query_pre_attn_scalar", GEMMAS, NOTHING, "this architecture has no such field" },
+    { "attn_logit_softcapping", GEMMAS, NOTHING, "this architecture has no such field" },
+    { "sliding_window", QWENS | MISTRAL | GEMMAS | SMOLLM3 | PHI3, NOTHING, "this architecture has no sliding window" },
     { "num_experts", 0, NOTHING, "mixtures of experts are not supported" },
     { "num_local_experts", 0, NOTHING, "mixtures of experts are not supported" },
     { "n_routed_experts", 0, NOTHING, "mixtures of experts are not supported" },
@@ -281,7 +292,7 @@ gd_status gd_config_family_of_type(gd_config *c, gd_error *err)
     return rc ? rc
               : gd_fail(err, GD_EUNSUPPORTED,
                         "%s: \"architectures\" is missing, and the field \"model_type\" is \"%.40s\", but llama, "
-                        "qwen2, mistral, qwen3, gemma2, internlm2 or phi3 is expected",
+                        "qwen2, mistral, qwen3, gemma2, internlm2, gemma3_text, smollm3 or phi3 is expected",
                         c->path, type);
 }
 

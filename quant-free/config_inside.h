@@ -15,7 +15,9 @@ typedef enum gd_family {
     GD_FAMILY_QWEN3 = 8,
     GD_FAMILY_GEMMA2 = 16,
     GD_FAMILY_INTERNLM2 = 32,
-    GD_FAMILY_PHI3 = 64
+    GD_FAMILY_PHI3 = 64,
+    GD_FAMILY_GEMMA3 = 128,
+    GD_FAMILY_SMOLLM3 = 256
 } gd_family;
 
 struct gd_config {
@@ -24,7 +26,8 @@ struct gd_config {
     const char *architecture;
     const char *trunk; /* of a known class of a checkpoint's own; else NULL */
     gd_family family;
-    gd_rope rope;
+    gd_rope rope, local; /* local: of the layers with a window, where they differ */
+    bool has_local;
     gd_notes notes;
 };
 

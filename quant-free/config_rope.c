@@ -1,12 +1,10 @@
-/* config_rope.c - rotary embeddings and sliding windows, from either generation of config.json. */
+/* config_rope.c - rotary embeddings, from either generation of config.json. */
 #include "quant-free/config_inside.h"
 
 #include "base/error.h"
 #include "base/json.h"
 
 #include <string.h>
-
-#define THETA_DEFAULT 10000.0
 
 /* The object of that name, or NULL; an empty one says nothing. */
 static gd_status find_object(const json_t **out, const gd_config *c, const char *name, gd_error *err)
@@ -49,15 +47,24 @@ static gd_status positive(double *out, const gd_config *c, const json_t *o, cons
     return rc;
 }
 
-/* The object's theta, the one at the top level, or the default; two that differ are refused. */
-static gd_status read_theta(gd_rope *r, const gd_config *c, const json_t *o, gd_error *err)
+/* What an absent theta means. */
+static double default_theta(const gd_config *c, bool local)
 {
+    if (local)
+        return 1e4;
+    return c->family == GD_FAMILY_GEMMA3 ? 1e6 : c->family == GD_FAMILY_SMOLLM3 ? 2e6 : 1e4;
+}
+
+/* The object's theta, the one at the top level, or the default; two that differ are refused. */
+static gd_status read_theta(gd_rope *r, const gd_config *c, const json_t *o, bool local, gd_error *err)
+{
+    const char *field = local ? "rope_local_base_freq" : "rope_theta";
     double inner = 0, outer = 0;
     gd_status rc = GD_OK;
 
-    r->theta = THETA_DEFAULT;
-    if (json_object_get(c->json, "rope_theta")) {
-        rc = positive(&outer, c, c->json, "rope_theta", err);
+    r->theta = default_theta(c, local);
+    if (json_object_get(c->json, field)) {
+        rc = positive(&outer, c, c->json, field, err);
         r->theta = outer;
     }
     if (!rc && o && json_object_get(o, "rope_theta")) {
@@ -65,9 +72,8 @@ static gd_status read_theta(gd_rope *r, const gd_config *c, const json_t *o, gd_
         r->theta = inner;
     }
     if (!rc && inner > 0 && outer > 0 && inner != outer)
-        return gd_fail(err, GD_EFORMAT,
-                       "%s: the field \"rope_theta\" is %g at the top level, but %g in \"rope_parameters\"", c->path,
-                       outer, inner);
+        return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" is %g at the top level, but %g in \"rope_parameters\"",
+                       c->path, field, outer, inner);
     return rc;
 }
 
@@ -239,7 +245,7 @@ static bool is_dynamic(const char *type, const json_t *o)
 }
 
 /* The embedding that an object describes; NULL: the default type. */
-static gd_status read_rope(gd_rope *r, const gd_config *c, const json_t *o, gd_error *err)
+static gd_status read_rope(gd_rope *r, const gd_config *c, const json_t *o, bool local, gd_error *err)
 {
     static const char *const names[] = { [GD_ROPE_DEFAULT] = "default",
                                          [GD_ROPE_LLAMA3] = "llama3",
@@ -250,7 +256,7 @@ static gd_status read_rope(gd_rope *r, const gd_config *c, const json_t *o, gd_e
     gd_status rc;
 
     *r = (gd_rope){ .factor = 1 };
-    rc = read_theta(r, c, o, err);
+    rc = read_theta(r, c, o, local, err);
     if (rc || !o)
         return rc;
     if (json_is_object(json_object_get(o, "full_attention")) || json_is_object(json_object_get(o, "sliding_attention")))
@@ -271,7 +277,7 @@ static gd_status read_rope(gd_rope *r, const gd_config *c, const json_t *o, gd_e
     return rc ? rc : read_scaled(r, c, o, err);
 }
 
-static bool same_rope(const gd_rope *a, const gd_rope *b)
+bool gd_rope_equal(const gd_rope *a, const gd_rope *b)
 {
     return a->type == b->type && a->theta == b->theta && a->factor == b->factor &&
            a->low_freq_factor == b->low_freq_factor && a->high_freq_factor == b->high_freq_factor &&
@@ -294,6 +300,27 @@ static gd_status note_ignored(gd_config *c, const json_t *o, gd_error *err)
     return rc;
 }
 
+/* Transformers 5 writes Gemma 3's by the type of layer; 4 writes the theta of those with a window by itself. */
+static gd_status read_local(gd_config *c, const json_t **parameters, gd_error *err)
+{
+    const json_t *local = *parameters ? json_object_get(*parameters, "sliding_attention") : NULL;
+    gd_status rc = GD_OK;
+
+    c->has_local = c->family == GD_FAMILY_GEMMA3;
+    if (!c->has_local)
+        return GD_OK;
+    if (json_is_object(local)) {
+        *parameters = json_object_get(*parameters, "full_attention");
+        rc = read_rope(&c->local, c, local, true, err);
+        return rc || json_is_object(*parameters)
+                   ? rc
+                   : gd_fail(err, GD_EFORMAT,
+                             "%s: \"rope_parameters\" has sliding_attention, but full_attention is expected, too",
+                             c->path);
+    }
+    return read_rope(&c->local, c, NULL, true, err);
+}
+
 /* Transformers 4 writes rope_scaling, 5 writes rope_parameters; where both are set, 5 reads rope_scaling alone. So
  * both are accepted if they describe the same embedding, each with the top level's rope_theta if it has none. */
 gd_status gd_config_rope_read(gd_config *c, gd_error *err)
@@ -305,125 +332,14 @@ gd_status gd_config_rope_read(gd_config *c, gd_error *err)
     if (!rc)
         rc = find_object(&parameters, c, "rope_parameters", err);
     if (!rc)
-        rc = read_rope(&c->rope, c, scaling ? scaling : parameters, err);
+        rc = read_local(c, &parameters, err);
+    if (!rc)
+        rc = read_rope(&c->rope, c, scaling ? scaling : parameters, false, err);
     if (!rc && scaling && parameters) {
-        rc = read_rope(&other, c, parameters, err);
-        if (!rc && !same_rope(&c->rope, &other))
+        rc = read_rope(&other, c, parameters, false, err);
+        if (!rc && !gd_rope_equal(&c->rope, &other))
             rc = gd_fail(err, GD_EFORMAT,
                          "%s: the fields \"rope_scaling\" and \"rope_parameters\" contradict each other", c->path);
     }
     return rc ? rc : note_ignored(c, scaling ? scaling : parameters, err);
-}
-
-void gd_config_rope(const gd_config *c, gd_rope *rope) { *rope = c->rope; }
-
-/* The window of the layers that have one; 0 when no layer can. */
-static gd_status window_size(const gd_config *c, size_t *window, gd_error *err)
-{
-    bool used = true;
-    gd_status rc = GD_OK;
-
-    *window = 0;
-    if (c->family == GD_FAMILY_QWEN2 || c->family == GD_FAMILY_QWEN3)
-        rc = gd_config_bool(c, "use_sliding_window", &used, err);
-    if (rc || !used || !gd_config_has(c, "sliding_window"))
-        return rc;
-    rc = gd_config_size(c, "sliding_window", window, err);
-    if (!rc && *window == 0)
-        return gd_fail(err, GD_EFORMAT,
-                       "%s: the field \"sliding_window\" is 0, but a positive integer or null is expected", c->path);
-    return rc;
-}
-
-/* The family's convention, used when no list says which layers slide. */
-static gd_status slides_by_habit(const gd_config *c, size_t layer, bool *slides, gd_error *err)
-{
-    size_t first;
-    gd_status rc;
-
-    *slides = false;
-    switch (c->family) {
-    case GD_FAMILY_LLAMA:
-    case GD_FAMILY_INTERNLM2: return GD_OK;
-    case GD_FAMILY_MISTRAL:
-    case GD_FAMILY_PHI3: *slides = true; return GD_OK;
-    case GD_FAMILY_GEMMA2: *slides = layer % 2 == 0; return GD_OK;
-    case GD_FAMILY_QWEN2:
-    case GD_FAMILY_QWEN3:
-        rc = gd_config_size(c, "max_window_layers", &first, err);
-        *slides = !rc && layer >= first;
-        return rc;
-    default:
-        return gd_fail(err, GD_EUNSUPPORTED,
-                       "%s: the field \"sliding_window\" is set, but \"layer_types\" is missing and %s has "
-                       "no known convention",
-                       c->path, c->architecture);
-    }
-}
-
-static gd_status slides_by_list(const gd_config *c, const json_t *types, size_t layer, bool *slides, gd_error *err)
-{
-    const char *type = json_string_value(json_array_get(types, layer));
-
-    if (!type)
-        return gd_fail(err, GD_EFORMAT,
-                       "%s: the field \"layer_types\" has %zu entries, but a string for layer %zu is expected", c->path,
-                       json_array_size(types), layer);
-    *slides = strcmp(type, "sliding_attention") == 0;
-    if (!*slides && strcmp(type, "full_attention") != 0)
-        return gd_fail(err, GD_EUNSUPPORTED,
-                       "%s: layer %zu has type \"%s\", but full_attention or sliding_attention is expected", c->path,
-                       layer, type);
-    return GD_OK;
-}
-
-gd_status gd_config_window(const gd_config *c, size_t layer, size_t *window, gd_error *err)
-{
-    const json_t *types;
-    bool listed = false, habit = false;
-    size_t size;
-    gd_status rc = window_size(c, &size, err);
-
-    *window = 0;
-    if (rc)
-        return rc;
-    if (!gd_json_has(c->json, "layer_types")) {
-        if (size)
-            rc = slides_by_habit(c, layer, &habit, err);
-        *window = habit ? size : 0;
-        return rc;
-    }
-    rc = gd_json_array(&types, c->json, "layer_types", c->path, err);
-    if (!rc)
-        rc = slides_by_list(c, types, layer, &listed, err);
-    if (rc)
-        return rc;
-    if (listed && !size)
-        return gd_fail(err, GD_EFORMAT, "%s: layer %zu has type \"sliding_attention\", but there is no sliding window",
-                       c->path, layer);
-    /* Transformers' Mistral ignores the list: only one that agrees is accepted. */
-    if (c->family == GD_FAMILY_MISTRAL && listed != (size > 0))
-        return gd_fail(err, GD_EFORMAT,
-                       "%s: layer %zu has type \"full_attention\", but \"sliding_window\" is %zu for every "
-                       "layer of %s",
-                       c->path, layer, size, c->architecture);
-    *window = listed ? size : 0;
-    return GD_OK;
-}
-
-gd_status gd_config_windows_check(const gd_config *c, gd_error *err)
-{
-    size_t layers, window;
-    gd_status rc = GD_OK;
-
-    if (!gd_config_has(c, "num_hidden_layers"))
-        return GD_OK;
-    rc = gd_config_size(c, "num_hidden_layers", &layers, err);
-    for (size_t i = 0; i < layers && !rc; i++)
-        rc = gd_config_window(c, i, &window, err);
-    if (!rc && gd_json_has(c->json, "layer_types") &&
-        json_array_size(json_object_get(c->json, "layer_types")) != layers)
-        return gd_fail(err, GD_EFORMAT, "%s: the field \"layer_types\" has %zu entries, but there are %zu layers",
-                       c->path, json_array_size(json_object_get(c->json, "layer_types")), layers);
-    return rc;
 }

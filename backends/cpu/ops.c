@@ -49,7 +49,8 @@ static void rope_row(const gd_row_kernels *kernels, const void *context, size_t 
     const gd_call *call = context;
     const gd_batch_rows *rows = &call->tile->batch->host;
     const size_t head_dim = call->params.head_dim;
-    const size_t at = gd_cpu_tile_lines(call->tile).position[r] * (head_dim / 2);
+    const size_t position = call->params.table * rows->positions + gd_cpu_tile_lines(call->tile).position[r];
+    const size_t at = position * (head_dim / 2);
 
     kernels->rope(call->params.heads, head_dim, gd_cpu_line(&call->in[0], r), rows->rope_cos + at, rows->rope_sin + at,
                   gd_cpu_line(&call->out, r), call->out.dtype);

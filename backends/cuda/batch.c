@@ -108,7 +108,7 @@ static void list_parts(struct part *parts, gd_device *device, gd_device_rows *ou
 {
     const gd_batch_rows *host = &out->host;
     const size_t most = job_rows(&device->limits),
-                 table = host->positions * (device->limits.head_dim / 2) * sizeof(float);
+                 table = host->tables * host->positions * (device->limits.head_dim / 2) * sizeof(float);
     gd_cuda_job *pooled = jobs + host->rows;
 
     out->rows.job_count = cut_jobs(jobs, host, NULL, host->rows, most);

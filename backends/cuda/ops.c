@@ -104,9 +104,10 @@ void gd_cuda_rms_norm_op(gd_device *device, const gd_call *call)
 void gd_cuda_rope_op(gd_device *device, const gd_call *call)
 {
     const gd_device_rows *batch = call->tile->batch;
+    const size_t from = call->params.table * batch->host.positions * (call->params.head_dim / 2);
     gd_cuda_rope argument = { .x = call->in[0].data,
-                              .cos_table = batch->rope_cos,
-                              .sin_table = batch->rope_sin,
+                              .cos_table = batch->rope_cos + from,
+                              .sin_table = batch->rope_sin + from,
                               .position = gd_cuda_index_of(call->tile)->position + call->tile->first,
                               .x_stride = call->in[0].stride,
                               .lines = lines_of(call),

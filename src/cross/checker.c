@@ -193,7 +193,7 @@ static gd_truth_line line_of(const gd_checker *checker, const struct line *line,
     const gd_plan_step *step = &model->plan->steps[seen->step + i];
     const uint32_t row = row_of(seen, line->at);
     const size_t position = seen->trie->position[row], half = model->plan->head_dim / 2;
-    const float *sines, *cosines = gd_engine_rope(model->engine, &sines);
+    const float *sines, *cosines = gd_engine_rope(model->engine, step->params.table, &sines);
     gd_truth_line one = { .token = seen->trie->token[row],
                           .position = (uint32_t)position,
                           .keys = checker->keys,

@@ -72,7 +72,7 @@ static size_t batch_bytes(const void *context, size_t rows)
     return gd_large_bytes(line[GD_EXTENT_BATCH] * gd_engine_round_up(rows, 64)) +
            gd_large_bytes(line[GD_EXTENT_TILE] * tile) + gd_large_bytes(line[GD_EXTENT_POOLED] * tile) +
            engine->backend->scratch_bytes(engine->device, &limits) +
-           limits.max_position * engine->plan->head_dim * sizeof(float) +
+           engine->plan->rope_count * limits.max_position * engine->plan->head_dim * sizeof(float) +
            (engine->backend->apart ? 0 : gd_engine_host_bytes(rows));
 }
 
@@ -186,10 +186,12 @@ void gd_engine_spread(gd_engine *engine, size_t count, gd_task *task, void *cont
     engine->backend->spread(engine->device, count, task, context);
 }
 
-const float *gd_engine_rope(const gd_engine *engine, const float **sines)
+const float *gd_engine_rope(const gd_engine *engine, size_t table, const float **sines)
 {
-    *sines = engine->rope_sin;
-    return engine->rope_cos;
+    const size_t at = table * engine->limits.max_position * (engine->plan->head_dim / 2);
+
+    *sines = engine->rope_sin + at;
+    return engine->rope_cos + at;
 }
 
 /* A run: its input, and where the scores go. */
@@ -388,7 +390,8 @@ gd_batch_rows gd_engine_rows(const gd_engine *engine, const gd_trie *trie)
                             .pooled_count = trie->pooled_count,
                             .rope_cos = engine->rope_cos,
                             .rope_sin = engine->rope_sin,
-                            .positions = engine->limits.max_position };
+                            .positions = engine->limits.max_position,
+                            .tables = engine->plan->rope_count };
 }
 
 static gd_status run_batch(gd_engine *engine, const gd_trie *trie, float *scores, gd_error *err)

@@ -25,7 +25,7 @@ struct gd_engine {
     void *observer_context;
     gd_watcher watcher;          /* all zero: none */
     const gd_learning *learning; /* or NULL */
-    float *rope_cos, *rope_sin;  /* [limits.max_position, head_dim / 2] */
+    float *rope_cos, *rope_sin;  /* [plan->rope_count, limits.max_position, head_dim / 2] */
 };
 
 static inline size_t gd_engine_round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }

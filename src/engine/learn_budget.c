@@ -26,7 +26,7 @@ static size_t step_bytes(const gd_learner *learner, size_t rows, size_t position
     bytes = gd_sum(bytes, lines_bytes(lines, plan->stream_bytes * learner->slots));
     bytes = gd_sum(bytes, lines_bytes(tile, plan->line_bytes[GD_EXTENT_TILE]));
     bytes = gd_sum(bytes, lines_bytes(tile, plan->line_bytes[GD_EXTENT_POOLED]));
-    bytes = gd_sum(bytes, limits.max_position * engine->plan->head_dim * sizeof(float));
+    bytes = gd_sum(bytes, engine->plan->rope_count * limits.max_position * engine->plan->head_dim * sizeof(float));
     bytes = gd_sum(bytes, gd_learner_sums_bytes(learner)); /* no run has touched them yet */
     return gd_sum(bytes, engine->backend->scratch_bytes(engine->device, &limits));
 }

@@ -38,9 +38,9 @@ static gd_status reserve_lines(gd_engine *engine, gd_extent extent, size_t lines
 
 gd_status gd_engine_reserve_positions(gd_engine *engine, size_t positions, gd_error *err)
 {
-    const size_t half = engine->plan->head_dim / 2;
+    const gd_plan *plan = engine->plan;
     gd_limits limits = engine->limits;
-    const size_t room = gd_engine_positions_room(positions);
+    const size_t room = gd_engine_positions_room(positions), table = room * (plan->head_dim / 2);
     gd_status rc;
 
     if (positions <= limits.max_position)
@@ -48,11 +48,13 @@ gd_status gd_engine_reserve_positions(gd_engine *engine, size_t positions, gd_er
     gd_free(engine->rope_cos);
     gd_free(engine->rope_sin);
     engine->limits.max_position = 0;
-    engine->rope_cos = gd_alloc(room, half * sizeof(float));
-    engine->rope_sin = gd_alloc(room, half * sizeof(float));
+    engine->rope_cos = gd_alloc(plan->rope_count, table * sizeof(float));
+    engine->rope_sin = gd_alloc(plan->rope_count, table * sizeof(float));
     if (!engine->rope_cos || !engine->rope_sin)
-        return gd_fail_memory(err, 2 * room * half * sizeof(float));
-    gd_rope_table(&engine->plan->rope, engine->plan->head_dim, room, engine->rope_cos, engine->rope_sin);
+        return gd_fail_memory(err, 2 * plan->rope_count * table * sizeof(float));
+    for (size_t i = 0; i < plan->rope_count; i++)
+        gd_rope_table(&plan->ropes[i], plan->head_dim, room, engine->rope_cos + i * table,
+                      engine->rope_sin + i * table);
     limits.max_position = room;
     rc = engine->backend->prepare(engine->device, &limits, err);
     if (!rc)

@@ -29,7 +29,7 @@ gd_status gd_engine_read(gd_engine *engine, const gd_tensor *from, void *host, g
 /* Host tasks on the device's threads, as gd_backend.spread(). */
 void gd_engine_spread(gd_engine *engine, size_t count, gd_task *task, void *context);
 
-/* The rotary tables of the run: cosines, [positions, head_dim / 2]; *sines likewise. */
-const float *gd_engine_rope(const gd_engine *engine, const float **sines);
+/* One of the rotary tables of the run: cosines, [positions, head_dim / 2]; *sines likewise. */
+const float *gd_engine_rope(const gd_engine *engine, size_t table, const float **sines);
 
 #endif

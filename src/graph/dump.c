@@ -12,7 +12,11 @@ static void dump_params(const gd_plan_step *step, gd_buf *out)
         if (p->heads)
             gd_buf_printf(out, " heads %u x %u", p->heads, p->head_dim);
         break;
-    case GD_OP_rope: gd_buf_printf(out, " heads %u x %u", p->heads, p->head_dim); break;
+    case GD_OP_rope:
+        gd_buf_printf(out, " heads %u x %u", p->heads, p->head_dim);
+        if (p->table)
+            gd_buf_printf(out, " table %u", p->table);
+        break;
     case GD_OP_attention:
         gd_buf_printf(out, " heads %u/%u x %u scale %.9g softcap %.9g window %u", p->heads, p->kv_heads, p->head_dim,
                       (double)p->scale, (double)p->softcap, p->window);
@@ -45,20 +49,31 @@ static void dump_step(const gd_plan *plan, const gd_plan_step *step, gd_buf *out
     gd_buf_str(out, "\n");
 }
 
+static void dump_rope(const gd_rope *rope, size_t table, gd_buf *out)
+{
+    static const char *const types[] = { "default", "llama3", "linear", "yarn", "none" };
+
+    gd_buf_printf(out, "rope ");
+    if (table)
+        gd_buf_printf(out, "%zu ", table);
+    gd_buf_printf(out, "%s theta %.9g", types[rope->type], rope->theta);
+    if (rope->type != GD_ROPE_DEFAULT && rope->type != GD_ROPE_NONE)
+        gd_buf_printf(out, " factor %.9g low %.9g high %.9g original %.9g", rope->factor, rope->low_freq_factor,
+                      rope->high_freq_factor, rope->original_max_position);
+    gd_buf_str(out, "\n");
+}
+
 void gd_plan_dump(const gd_plan *plan, gd_buf *out)
 {
     static const char *const extents[] = { "batch", "tile", "pooled" };
-    static const char *const ropes[] = { "default", "llama3", "linear", "yarn" };
 
     gd_buf_printf(out, "graph %s, operands %s\n", plan->graph_name, plan->operand == GD_BF16 ? "bf16" : "f32");
     gd_buf_printf(out, "hidden %zu layers %zu vocab %zu heads %zu kv_heads %zu head_dim %zu ffn %zu max_position %zu\n",
                   plan->hidden, plan->layers, plan->vocab, plan->heads, plan->kv_heads, plan->head_dim, plan->ffn,
                   plan->max_position);
-    gd_buf_printf(out, "rope %s theta %.9g", ropes[plan->rope.type], plan->rope.theta);
-    if (plan->rope.type != GD_ROPE_DEFAULT)
-        gd_buf_printf(out, " factor %.9g low %.9g high %.9g original %.9g", plan->rope.factor,
-                      plan->rope.low_freq_factor, plan->rope.high_freq_factor, plan->rope.original_max_position);
-    gd_buf_printf(out, "\nbytes a line: batch %zu tile %zu pooled %zu\n", plan->line_bytes[GD_EXTENT_BATCH],
+    for (size_t i = 0; i < plan->rope_count; i++)
+        dump_rope(&plan->ropes[i], i, out);
+    gd_buf_printf(out, "bytes a line: batch %zu tile %zu pooled %zu\n", plan->line_bytes[GD_EXTENT_BATCH],
                   plan->line_bytes[GD_EXTENT_TILE], plan->line_bytes[GD_EXTENT_POOLED]);
     for (size_t i = 0; i < plan->buffer_count; i++) {
         const gd_plan_buffer *b = &plan->buffers[i];

@@ -78,6 +78,7 @@ typedef struct gd_op_params {
     uint32_t heads;    /* attention: query heads; rope, rms_norm: heads in a row (rms_norm: 0 = the whole row) */
     uint32_t kv_heads; /* attention: query head h reads key head h / (heads / kv_heads) */
     uint32_t head_dim; /* attention, rope, rms_norm by head: elements of a head */
+    uint32_t table;    /* rope: which of the rotary tables */
     gd_activation act; /* gated, act */
 } gd_op_params;
 

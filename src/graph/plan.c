@@ -163,6 +163,25 @@ static gd_status set_window(const gd_maker *m, const gd_graph_node *node, gd_pla
     return GD_OK;
 }
 
+/* The layer's rotary table; layers with equal ones share it. */
+static gd_status set_table(const gd_maker *m, gd_plan_step *step, size_t layer)
+{
+    gd_plan *plan = m->plan;
+    size_t i = 0;
+    gd_rope rope;
+    gd_status rc = gd_config_rope(m->config, layer, &rope, m->err);
+
+    while (!rc && i < plan->rope_count && !gd_rope_equal(&plan->ropes[i], &rope))
+        i++;
+    if (!rc && i == GD_PLAN_ROPES)
+        return gd_fail(m->err, GD_EUNSUPPORTED, "%s: the layers have more than %d different rotary embeddings",
+                       gd_config_path(m->config), GD_PLAN_ROPES);
+    if (!rc && i == plan->rope_count)
+        plan->ropes[plan->rope_count++] = rope;
+    step->params.table = (uint32_t)i;
+    return rc;
+}
+
 /* Makes one stage from the nodes of one part. */
 static gd_status unroll(const gd_maker *m, gd_graph_part part, int layer)
 {
@@ -181,6 +200,8 @@ static gd_status unroll(const gd_maker *m, gd_graph_part part, int layer)
         rc = name_step(m, node, step, (size_t)layer);
         if (!rc && node->op == GD_OP_attention)
             rc = set_window(m, node, step, (size_t)layer);
+        if (!rc && node->op == GD_OP_rope)
+            rc = set_table(m, step, (size_t)layer);
         if (rc)
             return rc;
         plan->step_count++;
@@ -234,7 +255,6 @@ static gd_status fill_plan(gd_maker *m)
     rc = name_head(m);
     if (rc)
         return rc;
-    gd_config_rope(m->config, &plan->rope);
     rc = gd_make_sizes(m);
     if (!rc)
         rc = gd_make_pattern(m);
@@ -246,6 +266,7 @@ static gd_status fill_plan(gd_maker *m)
         rc = gd_make_narrow(m);
     if (rc)
         return rc;
+    plan->rope_count = plan->rope_count ? plan->rope_count : 1; /* the engine has a table even of a model without */
     gd_make_teams(plan);
     plan->head = plan->steps[plan->step_count - 1].w[0].name; /* infer.c has checked that it is last */
     return GD_OK;

@@ -81,6 +81,8 @@ typedef struct gd_plan_stage {
     int layer;   /* -1 outside the layers */
 } gd_plan_stage;
 
+enum { GD_PLAN_ROPES = 4 };
+
 typedef struct gd_plan {
     char *graph_name;                                                           /* "qwen2" */
     gd_dtype operand;                                                           /* GD_BF16 or GD_F32 */
@@ -91,15 +93,16 @@ typedef struct gd_plan {
     size_t step_count;
     gd_plan_stage *stages;
     size_t stage_count;
-    size_t line_bytes[3]; /* by gd_extent: arena bytes for each line, memory reused */
-    unsigned carry;       /* buffer of the residual stream: GD_EXTENT_BATCH */
-    unsigned score;       /* buffer of the scores: GD_EXTENT_POOLED, `labels` columns, F32 */
-    size_t labels;        /* scores of a pooled row */
-    const char *head;     /* the name of the last weight of the head: "score.weight" */
-    const char *head_of;  /* the description that has replaced the graph's own head: "v_head"; NULL: none has */
-    gd_pooling pool;      /* where a text is read */
-    gd_rope rope;         /* what the rotary tables are made from */
-    gd_arena arena;       /* owns all of the above */
+    size_t line_bytes[3];         /* by gd_extent: arena bytes for each line, memory reused */
+    unsigned carry;               /* buffer of the residual stream: GD_EXTENT_BATCH */
+    unsigned score;               /* buffer of the scores: GD_EXTENT_POOLED, `labels` columns, F32 */
+    size_t labels;                /* scores of a pooled row */
+    const char *head;             /* the name of the last weight of the head: "score.weight" */
+    const char *head_of;          /* the description that has replaced the graph's own head: "v_head"; NULL: none has */
+    gd_pooling pool;              /* where a text is read */
+    gd_rope ropes[GD_PLAN_ROPES]; /* what the rotary tables are made from: a step's params.table is one of them */
+    size_t rope_count;            /* at least 1 */
+    gd_arena arena;               /* owns all of the above */
 } gd_plan;
 
 /*

@@ -82,7 +82,7 @@ void gd_rope_table(const gd_rope *rope, size_t head_dim, size_t positions, float
     const double size = attention_factor(rope);
 
     for (size_t i = 0; i < half; i++) {
-        const double frequency = frequency_of(rope, i, head_dim);
+        const double frequency = rope->type == GD_ROPE_NONE ? 0 : frequency_of(rope, i, head_dim);
 
         for (size_t p = 0; p < positions; p++) {
             double sine, cosine;

@@ -139,6 +139,7 @@ static void check_rope(struct ops_case *c, const gd_tile *tile, uint32_t heads, 
 
     c->batch.host.rope_cos = cosines;
     c->batch.host.rope_sin = sines;
+    c->batch.host.tables = 1;
     gd_cpu_rope(&c->device, &call);
     for (size_t r = 0; r < ROWS; r++) {
         const size_t at = c->position[tile->pooled ? c->pooled[FIRST + r] : FIRST + r] * half;

@@ -209,6 +209,7 @@ static inline void *step_run(const step_case *c, const gd_backend *backend, gd_d
                                  .pooled_count = c->rows,
                                  .rope_cos = c->cosines,
                                  .rope_sin = c->sines,
+                                 .tables = 1,
                                  .positions = c->rows };
     void *out = gd_alloc_aligned(c->rows * c->out * sizeof(float));
     gd_device_rows *batch;

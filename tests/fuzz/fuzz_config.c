@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     (void)fuzz_file("config.json", data, size);
     if (fuzz_accepted(gd_config_open(&config, fuzz_dir(), &err), &err)) {
-        gd_config_rope(config, &rope);
+        assert_ok(gd_config_rope(config, 0, &rope, test_err));
         assert_true(isfinite(rope.theta) && rope.theta > 0 && isfinite(rope.factor) && rope.factor > 0);
         if (fuzz_accepted(gd_config_size(config, "num_hidden_layers", &layers, &err), &err) && layers <= MOST_LAYERS) {
             for (size_t i = 0; i < layers; i++)

@@ -57,7 +57,7 @@ static void golden_models_open(void **state)
         assert_float_equal(number(c, "num_key_value_heads"), cases[i].kv, 0);
         for (size_t k = 0; k < 3; k++)
             assert_int_equal(window(c, k), cases[i].windows[k]);
-        gd_config_rope(c, &rope);
+        assert_ok(gd_config_rope(c, 0, &rope, test_err));
         assert_int_equal(rope.type, strcmp(cases[i].name, "llama") == 0 ? GD_ROPE_LLAMA3 : GD_ROPE_DEFAULT);
         assert_ok(gd_config_string(c, "torch_dtype", &dtype, test_err));
         assert_string_equal(dtype, "bfloat16");
@@ -257,7 +257,7 @@ static const struct config_case field_cases[] = {
     { "architectures empty", "{\"architectures\":[],\"model_type\":\"mistral\"" FINE "}", "" },
     { "model_type unknown", "{\"architectures\":[],\"model_type\":\"phoenix\"}",
       "\"architectures\" is missing, and the field \"model_type\" is \"phoenix\", but llama, qwen2, mistral, qwen3, "
-      "gemma2, internlm2 or phi3 is expected" },
+      "gemma2, internlm2, gemma3_text, smollm3 or phi3 is expected" },
     { "model_type a number", "{\"model_type\":2}", "the field \"model_type\" is an integer, but a string is expected" },
     { "model_type alone, two labels", "{\"model_type\":\"qwen2\",\"num_labels\":2" FINE "}",
       "the model has 2 labels, but a reward model with one score is expected" },

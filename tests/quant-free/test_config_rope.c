@@ -29,7 +29,7 @@ static void both_generations_agree(void **state)
         const char *dtype;
         gd_rope rope;
 
-        gd_config_rope(c, &rope);
+        assert_ok(gd_config_rope(c, 0, &rope, test_err));
         assert_int_equal(rope.type, GD_ROPE_LLAMA3);
         assert_float_equal(rope.theta, 500000, 0);
         assert_float_equal(rope.factor, 8, 0);

@@ -7,12 +7,12 @@ import sys, os, json, gzip, random, shutil
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, normalizers, decoders, trainers, Regex, AddedToken
 from transformers import (PreTrainedTokenizerFast, Qwen2Config, LlamaConfig, MistralConfig, Qwen3Config, Gemma2Config,
-                          AutoModelForSequenceClassification)
+                          Gemma3TextConfig, SmolLM3Config, AutoModelForSequenceClassification)
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import save_file
 out, seed = sys.argv[1], int(sys.argv[2])
 hh = sys.argv[3]
-want = sys.argv[4:] or ['qwen2', 'qwen2-tied', 'llama', 'mistral', 'qwen3', 'gemma2']
+want = sys.argv[4:] or ['qwen2', 'qwen2-tied', 'llama', 'mistral', 'qwen3', 'gemma2', 'gemma3', 'smollm3']
 os.makedirs(out, exist_ok=True)
 rng = random.Random(seed)
 pairs = [json.loads(l) for l in gzip.open(hh)]
@@ -41,6 +41,9 @@ def cfg(a):
     if a == 'mistral': return MistralConfig(**common, head_dim=16, sliding_window=48, rope_theta=1e4)
     if a == 'qwen3': return Qwen3Config(**common, head_dim=32, rope_theta=1e6, tie_word_embeddings=True)
     if a == 'gemma2': return Gemma2Config(**common, head_dim=32, query_pre_attn_scalar=24, sliding_window=48, attn_logit_softcapping=50.0, final_logit_softcapping=30.0, hidden_activation='gelu_pytorch_tanh')
+    if a == 'gemma3': return Gemma3TextConfig(**common, head_dim=32, query_pre_attn_scalar=24, sliding_window=48, layer_types=['sliding_attention', 'full_attention', 'sliding_attention'],
+                                              rope_parameters={'full_attention': {'rope_type': 'linear', 'rope_theta': 1e6, 'factor': 8.0}, 'sliding_attention': {'rope_type': 'default', 'rope_theta': 1e4}})
+    if a == 'smollm3': return SmolLM3Config(**common, rope_parameters={'rope_type': 'default', 'rope_theta': 5e6}, no_rope_layers=[1, 0, 1], tie_word_embeddings=True)
 odd = ['a', ' ', '\n\n', 'Human: Café naïve — 北京 😀👩‍👩‍👧 العربية\n\nAssistant: ok', 'x' * 300, '1234567890 3.14159', "I'LL we've THEY'RE", 'e\u0301 vs \u00e9', 'tab\tand\r\nCRLF  \u00a0nbsp\u200b',
        'ends with special <|im_end|>', '<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\nhello<|im_end|>\n', 'pad inside <|endoftext|> text']
 picked = rng.sample(pairs, 14)
@@ -51,7 +54,7 @@ for a in want:
     c = cfg(a); m = AutoModelForSequenceClassification.from_config(c).float().eval()
     with torch.no_grad():
         for n, p in m.named_parameters():
-            if 'norm' in n: p.copy_((0.0 if a == 'gemma2' else 1.0) + 0.2 * torch.randn_like(p))
+            if 'norm' in n: p.copy_((0.0 if a.startswith('gemma') else 1.0) + 0.2 * torch.randn_like(p))
             elif n.endswith('bias'): p.copy_(0.3 * torch.randn_like(p))
             elif 'embed' in n: p.copy_(0.7 * torch.randn_like(p))
             elif 'score' in n: p.copy_(0.2 * torch.randn_like(p))
@@ -68,10 +71,12 @@ for a in want:
         return pm.eval()
     def scores(model, dt):
         model = model.to(dt); o = []; hs = None
-        # transformers' .to(dtype) also rounds rope's inv_freq buffer: rebuild it in float32
+        # transformers' .to(dtype) also rounds rope's inv_freq buffers and Gemma 3's embed_scale: rebuild them
         for mod in model.modules():
-            if hasattr(mod, 'inv_freq') and hasattr(mod, 'original_inv_freq'):
-                f = type(mod)(c); mod.inv_freq = f.inv_freq; mod.original_inv_freq = f.original_inv_freq
+            names = [n for n, _ in mod.named_buffers(recurse=False) if n.endswith('inv_freq')]
+            f = type(mod)(c) if names else None
+            for n in names: setattr(mod, n, getattr(f, n))
+            if hasattr(mod, 'embed_scale') and torch.is_tensor(mod.embed_scale): mod.embed_scale = torch.tensor(c.hidden_size ** 0.5, dtype=torch.float64)
         with torch.no_grad():
             for i, t in enumerate(texts):
                 ids = torch.tensor([batch_ids(t)])
