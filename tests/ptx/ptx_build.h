@@ -69,7 +69,7 @@ void *ptx_list_add(ptx_list *list, size_t size);
 /* A table of branch targets. */
 typedef struct ptx_table {
     char name[PTX_NAME];
-    const ptx_targets *targets;
+    ptx_targets *targets;
 } ptx_table;
 
 typedef struct ptx_builder {
@@ -107,6 +107,9 @@ uint32_t ptx_base(ptx_builder *b, const ptx_operand *o, bool *wide);
 
 /* Notes that an operation, or a table, leads to a label. */
 bool ptx_jump_to(ptx_builder *b, const ptx_value *label, uint32_t *target);
+
+/* Puts the operations into an order in which lanes that parted meet again. */
+void ptx_order(ptx_entry_point *entry, const ptx_list *tables);
 
 bool ptx_read_operand(ptx_builder *b, ptx_operand *o);
 

@@ -343,6 +343,8 @@ static bool read_entry(ptx_builder *b)
     e = (ptx_entry_point *)b->entries.items + b->entries.count - 1;
     done = done && (b->ops.items = e->ops, resolve_jumps(b));
     b->ops.items = NULL;
+    if (done)
+        ptx_order(e, &b->tables);
     b->r.entry = NULL;
     b->symbols.count = symbols;
     b->registers.count = b->labels.count = b->jumps.count = b->tables.count = 0;

@@ -334,6 +334,38 @@ static void lanes_part_and_meet(void **state)
                 by_table);
 }
 
+/* Blocks that stand in no order, as clang writes them. */
+static void lanes_meet_wherever_blocks_stand(void **state)
+{
+    (void)state;
+    /* What follows both ways stands before one of them. */
+    check_lanes("",
+                "and.b32 %r2, %r1, 1;\n setp.eq.u32 %p1, %r2, 0;\n @%p1 bra $even;\n mul.lo.u32 %r9, %r0, 3;\n"
+                "$both:\n bar.warp.sync -1;\n add.u32 %r9, %r9, 1;\n bra.uni $end;\n"
+                "$even:\n shl.b32 %r9, %r0, 1;\n bra.uni $both;\n$end:\n bar.sync 0;",
+                parity);
+    /* What follows a loop stands before it. */
+    check_lanes("",
+                "mov.u32 %r9, 0;\n mov.u32 %r2, 0;\n bra.uni $loop;\n$after:\n bar.warp.sync -1;\n bra.uni $end;\n"
+                "$loop:\n add.u32 %r9, %r9, %r2;\n add.u32 %r2, %r2, 1;\n setp.gt.u32 %p1, %r2, %r0;\n"
+                "@%p1 bra $after;\n bra.uni $loop;\n$end:\n bar.sync 0;",
+                sum_below);
+    /* A loop within a loop, each left early by some lanes, the inner one's end before its head. */
+    check_lanes("",
+                "mov.u32 %r9, 0;\n mov.u32 %r2, 0;\n bra.uni $outer;\n"
+                "$next:\n bar.warp.sync -1;\n add.u32 %r2, %r2, 1;\n setp.gt.u32 %p1, %r2, 63;\n @%p1 bra $end;\n"
+                "$outer:\n mov.u32 %r3, 0;\n setp.gt.u32 %p2, %r2, %r0;\n @%p2 bra $next;\n"
+                "$inner:\n setp.ge.u32 %p3, %r3, %r2;\n @%p3 bra $next;\n add.u32 %r9, %r9, 1;\n"
+                "add.u32 %r3, %r3, 1;\n bra.uni $inner;\n$end:\n bar.sync 0;",
+                sum_below);
+    /* The targets of a table stand behind what follows them. */
+    check_lanes("",
+                "and.b32 %r2, %r0, 3;\n min.u32 %r2, %r2, 2;\n$table: .branchtargets $ten, $twenty, $thirty;\n"
+                "brx.idx %r2, $table;\n$end:\n bar.sync 1;\n bra $last;\n$thirty:\n mov.u32 %r9, 30;\n bra $end;\n"
+                "$ten:\n mov.u32 %r9, 10;\n bra $end;\n$twenty:\n mov.u32 %r9, 20;\n bra $end;\n$last:\n",
+                by_table);
+}
+
 static void memory_has_spaces(void **state)
 {
     (void)state;
@@ -372,6 +404,7 @@ int main(void)
         cmocka_unit_test(instructions_have_the_values_of_c),
         cmocka_unit_test(lanes_exchange_values),
         cmocka_unit_test(lanes_part_and_meet),
+        cmocka_unit_test(lanes_meet_wherever_blocks_stand),
         cmocka_unit_test(memory_has_spaces),
     };
 
