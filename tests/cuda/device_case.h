@@ -7,6 +7,14 @@
 #include <dlfcn.h>
 #include <stdlib.h>
 
+/* Says why a test of the whole backend can't run; false if it can. */
+static inline bool device_is_missing(void)
+{
+    if (!HAVE_CUDA_KERNELS)
+        print_message("SKIPPED: the library has no GPU kernels, since there was no nvcc to compile them\n");
+    return !HAVE_CUDA_KERNELS;
+}
+
 /* Before anything asks for a GPU: the driver is looked for once.  family: "compute_80" or "compute_120"; card: its
  * compute capability. */
 static inline void device_pretend(const char *family, const char *card)

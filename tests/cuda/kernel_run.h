@@ -17,7 +17,7 @@ enum { CANARY = 0x5A };
 /* The compiled kernels of one file. */
 struct kernels {
     const ptx_module *module;
-    const char *arch;
+    const char *family;
     ptx_memory *memory;
     gd_tensor_rule rule; /* of mma.sync */
     unsigned order;      /* of blocks, warps and lanes */
@@ -55,7 +55,7 @@ static inline void kernel_run(const struct kernels *k, const char *entry, const 
     ptx_error err;
 
     if (!ptx_run(k->module, k->memory, &launch, &err))
-        fail_msg("compute_%s: %s", k->arch, err.text);
+        fail_msg("%s: %s", k->family, err.text);
 }
 
 /* Opens the generic kernels of the cpu backend: the definition. */
@@ -68,12 +68,12 @@ static inline gd_device *reference_open(gd_dtype operand, gd_arithmetic arithmet
     return device;
 }
 
-/* Runs each file's tests for both front ends. */
-static inline void for_each_arch(const char *file, void (*each)(struct kernels *k))
+/* Runs each file's tests for each family. */
+static inline void for_each_family(const char *file, void (*each)(struct kernels *k))
 {
-    for (size_t i = 0; i < PTX_ARCHS; i++) {
-        ptx_module *module = ptx_open(file, ptx_archs[i]);
-        struct kernels k = { module, ptx_archs[i], ptx_memory_open(), { GD_TENSOR_RULE }, 0 };
+    for (size_t i = 0; i < PTX_FAMILIES; i++) {
+        ptx_module *module = ptx_open(file, ptx_families[i]);
+        struct kernels k = { module, ptx_families[i], ptx_memory_open(), { GD_TENSOR_RULE }, 0 };
 
         assert_non_null(k.memory);
         each(&k);

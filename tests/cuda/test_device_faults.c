@@ -152,5 +152,7 @@ int main(void)
         cmocka_unit_test(cards_that_cannot_be_used),
     };
 
+    if (device_is_missing())
+        return 77;
     return cmocka_run_group_tests(tests, setup, NULL);
 }

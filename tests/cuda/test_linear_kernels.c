@@ -61,11 +61,11 @@ static void check_kernels(enum kernels kernels, const char *file, const struct t
 {
     const size_t cases = getenv("GUERDON_LONG_TESTS") ? 100 : 8; /* of each tile */
 
-    for (size_t arch = 0; arch < PTX_ARCHS; arch++) {
-        ptx_module *module = ptx_open(file, ptx_archs[arch]);
+    for (size_t family = 0; family < PTX_FAMILIES; family++) {
+        ptx_module *module = ptx_open(file, ptx_families[family]);
 
         for (size_t i = 0; i < count * cases; i++) {
-            struct linear_case c = random_case(kernels, &tiles[i % count], i + 1000 * arch);
+            struct linear_case c = random_case(kernels, &tiles[i % count], i + 1000 * family);
 
             c.module = module;
             case_check(&c);
@@ -98,8 +98,8 @@ static void tiles_cover_the_output(void **state)
     static const uint32_t shapes[][2] = { { 1, 1 }, { 8, 3 }, { 9, 1 }, { 17, 2 } };
 
     (void)state;
-    for (size_t arch = 0; arch < PTX_ARCHS; arch++) {
-        ptx_module *module = ptx_open("linear_tensor", ptx_archs[arch]);
+    for (size_t family = 0; family < PTX_FAMILIES; family++) {
+        ptx_module *module = ptx_open("linear_tensor", ptx_families[family]);
 
         for (size_t i = 0; i < COUNT(shapes) * FORMS; i++) {
             const uint32_t *shape = shapes[i / FORMS];
@@ -126,8 +126,8 @@ static void check_tiny(enum kernels kernels, const char *file, const struct tile
 {
     static const uint32_t ins[] = { 1, 9, 11, 13, 16, 22, 31, 64, 79, 112, 128 };
 
-    for (size_t arch = 0; arch < PTX_ARCHS; arch++) {
-        ptx_module *module = ptx_open(file, ptx_archs[arch]);
+    for (size_t family = 0; family < PTX_FAMILIES; family++) {
+        ptx_module *module = ptx_open(file, ptx_families[family]);
 
         for (size_t i = 0; i < 2 * COUNT(ins); i++) {
             struct linear_case c = { .module = module,
@@ -190,8 +190,8 @@ static void check_activation(const ptx_module *module, uint32_t act)
 static void activations_everywhere(void **state)
 {
     (void)state;
-    for (size_t arch = 0; arch < PTX_ARCHS; arch++) {
-        ptx_module *module = ptx_open("linear_exact", ptx_archs[arch]);
+    for (size_t family = 0; family < PTX_FAMILIES; family++) {
+        ptx_module *module = ptx_open("linear_exact", ptx_families[family]);
 
         check_activation(module, GD_CUDA_SILU);
         check_activation(module, GD_CUDA_GELU_TANH);
@@ -210,5 +210,7 @@ int main(void)
         cmocka_unit_test(activations_everywhere),
     };
 
+    if (ptx_is_missing())
+        return 77;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -99,12 +99,12 @@ static void check_line(const struct kernels *k, const char *what, const struct l
     for (size_t i = 0; i < out->cols; i++)
         if (memcmp(got + i * size, (const char *)want + i * size, size) != 0 &&
             !test_same(test_value(got, out->type, i), test_value(want, out->type, i)))
-            fail_msg("compute_%s %s: %zu columns, gap %zu: line %zu column %zu is %a, not %a", k->arch, what, out->cols,
+            fail_msg("%s %s: %zu columns, gap %zu: line %zu column %zu is %a, not %a", k->family, what, out->cols,
                      out->stride - out->cols, line, i, (double)test_value(got, out->type, i),
                      (double)test_value(want, out->type, i));
     for (size_t i = out->cols * size; i < out->stride * size; i++)
         if (got[i] != (i < zeros * size ? 0 : CANARY))
-            fail_msg("compute_%s %s: line %zu: byte %zu after its end", k->arch, what, line, i - out->cols * size);
+            fail_msg("%s %s: line %zu: byte %zu after its end", k->family, what, line, i - out->cols * size);
 }
 
 struct shape {
@@ -333,7 +333,7 @@ static void each_steps(const struct kernels *k, uint32_t count, uint64_t *state)
         for (size_t at = 0; at < 16; at += k->rule.products)
             want = gd_tensor_step(&k->rule, a + i * 16 + at, b + i * 16 + at, want);
         if (!test_same(d[i], want))
-            fail_msg("compute_%s: step %zu of %u is %a, not %a", k->arch, i, count, (double)d[i], (double)want);
+            fail_msg("%s: step %zu of %u is %a, not %a", k->family, i, count, (double)d[i], (double)want);
     }
     device_forgets(k, args.a);
     device_forgets(k, args.b);
@@ -414,19 +414,19 @@ static void each_norm_kernel(struct kernels *k)
 static void rows_have_the_bits_of_the_definition(void **state)
 {
     (void)state;
-    for_each_arch("rows", each_row_kernel);
+    for_each_family("rows", each_row_kernel);
 }
 
 static void norms_have_the_bits_of_the_definition(void **state)
 {
     (void)state;
-    for_each_arch("rows", each_norm_kernel);
+    for_each_family("rows", each_norm_kernel);
 }
 
 static void steps_follow_the_rule(void **state)
 {
     (void)state;
-    for_each_arch("rows", each_step_kernel);
+    for_each_family("rows", each_step_kernel);
 }
 
 int main(void)
@@ -437,5 +437,7 @@ int main(void)
         cmocka_unit_test(steps_follow_the_rule),
     };
 
+    if (ptx_is_missing())
+        return 77;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
