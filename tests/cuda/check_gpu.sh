@@ -1,6 +1,6 @@
 #!/bin/sh
 # check_gpu.sh - the golden models on a real card: every step of every model has the cpu backend's bits.  make check-gpu
-# runs it; without a card it is skipped.
+# and bench/gpu/run run it; without a card it is skipped.  GOLDEN names some of the models.
 LC_ALL=C
 export LC_ALL
 data=$(cd "${srcdir:-.}" && pwd)/tests/data/golden
@@ -20,7 +20,7 @@ case $(cat "$work/card") in
 esac
 grep -o '"gpus":\[[^]]*\]' "$work/card"
 
-# check MODEL FLAGS...: the texts that came with the model's reference scores
+# check MODEL [--adapter DIR]: the texts that came with the model's reference scores
 check()
 {
     model=$1
@@ -29,16 +29,16 @@ check()
         if "$guerdon" crosscheck --model "$data/$model" --input "$data/$model/expected.jsonl" --fields text=text \
             --left "cpu:$numerics" --right "cuda:$numerics" "$@" >"$work/out" 2>&1 &&
             grep -q '^Equal: every step gave the same bits' "$work/out"; then
-            echo "equal: $model $numerics $*"
+            echo "equal: $model $numerics${1:+ with its adapter}"
         else
-            echo "FAILED: $model $numerics $*"
-            cat "$work/out"
+            echo "FAILED: $model $numerics${1:+ with its adapter}"
+            tr '\n' ' ' <"$work/out" && echo
             failed=1
         fi
     done
 }
 
-for model in qwen2 qwen2-tied qwen3 llama mistral gemma2 blocks denormals; do
+for model in ${GOLDEN:-qwen2 qwen2-tied qwen3 llama mistral gemma2 blocks denormals}; do
     check "$model"
     check "$model" --adapter "$data/$model-lora"
 done

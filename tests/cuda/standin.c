@@ -2,6 +2,7 @@
 #include "tests/cuda/standin.h"
 
 #include "backends/cuda/kernels/args.h"
+#include "bench/gpu/probe.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -201,6 +202,8 @@ static const struct kernel {
     { "gd_steps", sizeof(gd_cuda_steps) },
     { "gd_linear_", sizeof(gd_cuda_linear) },
     { "gd_attention_", sizeof(gd_cuda_attention) },
+    { "gd_probe_", sizeof(gd_probe) },
+    { "gd_peak_", sizeof(gd_peak) },
 };
 
 static size_t param_bytes(const char *name)
