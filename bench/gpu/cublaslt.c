@@ -10,39 +10,39 @@
 
 /* Of cublasLt.h, under names of ours. */
 enum { TYPE_F32 = 0, TYPE_BF16 = 14, COMPUTE_F32 = 68, TRANSPOSED = 1, FIRST_TRANSPOSED = 3, WORKSPACE_BYTES = 1 };
-typedef struct lt_algorithm {
+struct algorithm {
     uint64_t data[8];
-} lt_algorithm;
-typedef struct lt_suggestion {
-    lt_algorithm algorithm;
+};
+struct suggestion {
+    struct algorithm algorithm;
     size_t workspace;
     int status;
     float waves;
     int reserved[4];
-} lt_suggestion;
+};
 
 enum { MOST_TRIED = 16, WORKSPACE = 64 << 20 };
 
 /* X(name, symbol, arguments): each returns 0, or a cublasStatus_t. */
-#define FUNCTIONS(X)                                                                                                  \
-    X(create, cublasLtCreate, (void **handle))                                                                        \
-    X(destroy, cublasLtDestroy, (void *handle))                                                                       \
-    X(desc_create, cublasLtMatmulDescCreate, (void **desc, int compute, int scale))                                   \
-    X(desc_destroy, cublasLtMatmulDescDestroy, (void *desc))                                                          \
-    X(desc_set, cublasLtMatmulDescSetAttribute, (void *desc, int attribute, const void *value, size_t bytes))         \
-    X(layout_create, cublasLtMatrixLayoutCreate,                                                                      \
-      (void **layout, int type, uint64_t rows, uint64_t cols, int64_t stride))                                        \
-    X(layout_destroy, cublasLtMatrixLayoutDestroy, (void *layout))                                                    \
-    X(preference_create, cublasLtMatmulPreferenceCreate, (void **preference))                                         \
-    X(preference_destroy, cublasLtMatmulPreferenceDestroy, (void *preference))                                        \
-    X(preference_set, cublasLtMatmulPreferenceSetAttribute,                                                           \
-      (void *preference, int attribute, const void *value, size_t bytes))                                             \
-    X(suggest, cublasLtMatmulAlgoGetHeuristic,                                                                        \
-      (void *handle, void *desc, void *a, void *b, void *c, void *d, void *preference, int wanted, lt_suggestion *to, \
-       int *found))                                                                                                   \
-    X(matmul, cublasLtMatmul,                                                                                         \
-      (void *handle, void *desc, const void *alpha, const void *a, void *a_layout, const void *b, void *b_layout,     \
-       const void *beta, const void *c, void *c_layout, void *d, void *d_layout, const lt_algorithm *algorithm,       \
+#define FUNCTIONS(X)                                                                                                \
+    X(create, cublasLtCreate, (void **handle))                                                                      \
+    X(destroy, cublasLtDestroy, (void *handle))                                                                     \
+    X(desc_create, cublasLtMatmulDescCreate, (void **desc, int compute, int scale))                                 \
+    X(desc_destroy, cublasLtMatmulDescDestroy, (void *desc))                                                        \
+    X(desc_set, cublasLtMatmulDescSetAttribute, (void *desc, int attribute, const void *value, size_t bytes))       \
+    X(layout_create, cublasLtMatrixLayoutCreate,                                                                    \
+      (void **layout, int type, uint64_t rows, uint64_t cols, int64_t stride))                                      \
+    X(layout_destroy, cublasLtMatrixLayoutDestroy, (void *layout))                                                  \
+    X(preference_create, cublasLtMatmulPreferenceCreate, (void **preference))                                       \
+    X(preference_destroy, cublasLtMatmulPreferenceDestroy, (void *preference))                                      \
+    X(preference_set, cublasLtMatmulPreferenceSetAttribute,                                                         \
+      (void *preference, int attribute, const void *value, size_t bytes))                                           \
+    X(suggest, cublasLtMatmulAlgoGetHeuristic,                                                                      \
+      (void *handle, void *desc, void *a, void *b, void *c, void *d, void *preference, int wanted,                  \
+       struct suggestion *to, int *found))                                                                          \
+    X(matmul, cublasLtMatmul,                                                                                       \
+      (void *handle, void *desc, const void *alpha, const void *a, void *a_layout, const void *b, void *b_layout,   \
+       const void *beta, const void *c, void *c_layout, void *d, void *d_layout, const struct algorithm *algorithm, \
        void *workspace, size_t bytes, gd_cu_stream stream))
 
 struct cublaslt {
@@ -134,7 +134,7 @@ struct work {
     cublaslt *lt;
     const cublaslt_product *product;
     void *x, *w, *y; /* layouts */
-    const lt_algorithm *algorithm;
+    const struct algorithm *algorithm;
 };
 
 /* Its matrices are column by column: it computes y^T = w x^T. */
@@ -154,8 +154,8 @@ static bool multiply(void *context)
 static double fastest(struct work *work, bool small, int *tried)
 {
     cublaslt *lt = work->lt;
-    lt_suggestion suggestions[MOST_TRIED];
-    const lt_algorithm *chosen = NULL;
+    struct suggestion suggestions[MOST_TRIED];
+    const struct algorithm *chosen = NULL;
     double best = 0;
 
     memset(suggestions, 0, sizeof suggestions);

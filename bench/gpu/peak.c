@@ -4,7 +4,7 @@
 #include "bench/gpu/rate.h"
 #include "bench/gpu/result.h"
 
-enum { PROCESSORS = 16 /* CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT */, BLOCKS_EACH = 8 };
+enum { PROCESSORS = 16 /* CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT */, BLOCKS_EACH = 4 };
 
 struct peak {
     gd_device *device;

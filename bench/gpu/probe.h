@@ -13,7 +13,8 @@ typedef struct gd_probe {
     uint32_t count;
 } gd_probe;
 
-/* gd_peak_fma, gd_peak_mma: each thread, or each warp, repeats GD_PEAK_CHAINS independent multiply-adds on registers. */
+/* gd_peak_fma, gd_peak_mma: each thread, or each warp, repeats GD_PEAK_CHAINS independent multiply-adds on registers,
+ * `rounds` times. */
 #define GD_PEAK_CHAINS 16u
 typedef struct gd_peak {
     float *out; /* [threads of the grid] */
