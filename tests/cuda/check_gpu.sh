@@ -1,6 +1,7 @@
 #!/bin/sh
 # check_gpu.sh - the golden models on a real card: every step of every model has the cpu backend's bits.  make check-gpu
-# and bench/gpu/run run it; without a card it is skipped.  GOLDEN names some of the models.
+# and bench/gpu/run run it; without a card it is skipped.  GOLDEN names some of the models, and TEXTS how many of each
+# one's texts are taken.
 LC_ALL=C
 export LC_ALL
 data=$(cd "${srcdir:-.}" && pwd)/tests/data/golden
@@ -25,8 +26,9 @@ check()
 {
     model=$1
     shift
+    head -n "${TEXTS:-1000}" "$data/$model/expected.jsonl" >"$work/texts.jsonl" || exit 99
     for numerics in exact $tensor; do
-        if "$guerdon" crosscheck --model "$data/$model" --input "$data/$model/expected.jsonl" --fields text=text \
+        if "$guerdon" crosscheck --model "$data/$model" --input "$work/texts.jsonl" --fields text=text \
             --left "cpu:$numerics" --right "cuda:$numerics" "$@" >"$work/out" 2>&1 &&
             grep -q '^Equal: every step gave the same bits' "$work/out"; then
             echo "equal: $model $numerics${1:+ with its adapter}"
