@@ -1,10 +1,11 @@
-/* card_steps.c - steps through the card, by the kernel of the self-test. */
+/* card_steps.c - steps through the card, by the kernel of the self-test or by that of probe_wgmma.cu. */
 #include "bench/gpu/card_steps.h"
 
 #include "backends/cuda/kernels/rows.h"
 #include "backends/cuda/ops.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "bench/gpu/probe.h"
 
 gd_status card_steps_open(card_steps *steps, size_t count, gd_error *err)
 {
@@ -24,6 +25,19 @@ void card_steps_close(card_steps *steps)
     gd_free(steps->d);
 }
 
+static void start(gd_device *device, const card_steps *steps, gd_cuda_steps *argument)
+{
+    void *arguments[] = { argument };
+
+    if (!steps->wgmma)
+        gd_cuda_start(device, GD_KERNEL_steps, gd_cuda_ceil(steps->count, GD_CUDA_BLOCK_STEPS), argument);
+    else
+        (void)gd_cuda_failed(device,
+                             device->driver->launch(steps->wgmma, (unsigned)gd_cuda_ceil(steps->count, GD_WGMMA_STEPS),
+                                                    1, 1, GD_WGMMA_THREADS, 1, 1, 0, device->compute, arguments, NULL),
+                             "wgmma was tried");
+}
+
 gd_status card_steps_run(gd_device *device, card_steps *steps, gd_error *err)
 {
     const size_t n = steps->count, pairs = n * STEP_TERMS * sizeof(gd_bf16);
@@ -41,7 +55,7 @@ gd_status card_steps_run(gd_device *device, card_steps *steps, gd_error *err)
     if (!rc)
         rc = gd_cuda_upload(device, (void *)(uintptr_t)c, steps->c, n * sizeof(float), err);
     if (!rc) {
-        gd_cuda_start(device, GD_KERNEL_steps, gd_cuda_ceil(n, GD_CUDA_BLOCK_STEPS), &argument);
+        start(device, steps, &argument);
         rc = gd_cuda_download(device, steps->d, (const void *)(uintptr_t)d, n * sizeof(float), err);
     }
     gd_cuda_free(device, block);

@@ -10,14 +10,15 @@ enum { STEP_TERMS = 16 };
 /* Some steps: d = c + the 16 products of a and b. */
 typedef struct card_steps {
     size_t count;
-    gd_bf16 *a, *b; /* [count][STEP_TERMS] */
-    float *c, *d;   /* [count] */
+    gd_bf16 *a, *b;       /* [count][STEP_TERMS] */
+    float *c, *d;         /* [count] */
+    gd_cu_function wgmma; /* the kernel gd_wgmma_steps; NULL: gd_steps, which is mma.sync */
 } card_steps;
 
 gd_status card_steps_open(card_steps *steps, size_t count, gd_error *err);
 void card_steps_close(card_steps *steps);
 
-/* Fills d by the kernel gd_steps, which is mma.sync on the diagonal of a product. */
+/* Fills d by the kernel, which takes the diagonal of a product. */
 gd_status card_steps_run(gd_device *device, card_steps *steps, gd_error *err);
 
 /* Step i by the definition; a rule of fewer products takes several steps. */

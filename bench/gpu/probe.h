@@ -21,4 +21,8 @@ typedef struct gd_peak {
     uint32_t rounds;
 } gd_peak;
 
+/* gd_wgmma_steps: args.h's gd_cuda_steps, so many of them in a block. */
+#define GD_WGMMA_THREADS 128u
+#define GD_WGMMA_STEPS 8u
+
 #endif

@@ -7,22 +7,34 @@
 #include <zstd.h>
 
 extern const unsigned char gd_probe_image[], gd_probe_image_end[];
+extern const unsigned char gd_probe_wgmma_image[], gd_probe_wgmma_image_end[];
 
-gd_status probes_load(gd_device *device, gd_cu_module *out, gd_error *err)
+static gd_status load(gd_device *device, gd_cu_module *out, const unsigned char *begin, const unsigned char *end,
+                      gd_error *err)
 {
-    const size_t packed = (size_t)(gd_probe_image_end - gd_probe_image);
-    const unsigned long long bytes = ZSTD_getFrameContentSize(gd_probe_image, packed);
+    const size_t packed = (size_t)(end - begin);
+    const unsigned long long bytes = ZSTD_getFrameContentSize(begin, packed);
     void *image = bytes < SIZE_MAX ? gd_alloc_aligned((size_t)bytes) : NULL;
     gd_cu_result rc;
 
     *out = NULL;
-    if (!image || ZSTD_decompress(image, (size_t)bytes, gd_probe_image, packed) != bytes) {
+    if (!image || ZSTD_decompress(image, (size_t)bytes, begin, packed) != bytes) {
         gd_free(image);
         return gd_fail(err, GD_ENOMEM, "the probes' kernels cannot be unpacked");
     }
     rc = device->driver->module_load(out, image);
     gd_free(image);
     return rc ? gd_cu_fail(device->driver, rc, "the probes' kernels were loaded", err) : GD_OK;
+}
+
+gd_status probes_load(gd_device *device, gd_cu_module *out, gd_error *err)
+{
+    return load(device, out, gd_probe_image, gd_probe_image_end, err);
+}
+
+gd_status probes_load_wgmma(gd_device *device, gd_cu_module *out, gd_error *err)
+{
+    return load(device, out, gd_probe_wgmma_image, gd_probe_wgmma_image_end, err);
 }
 
 bool probes_start(gd_device *device, gd_cu_module module, const char *name, size_t blocks, void *argument)

@@ -5,8 +5,9 @@
 #include "backends/cuda/ops.h"
 #include "bench/gpu/probe.h"
 
-/* The module of probe.cu, which the caller unloads. */
+/* The module of probe.cu, which the caller unloads; and that of probe_wgmma.cu, which is for sm_90 alone. */
 gd_status probes_load(gd_device *device, gd_cu_module *out, gd_error *err);
+gd_status probes_load_wgmma(gd_device *device, gd_cu_module *out, gd_error *err);
 
 /* Starts a kernel of it; false, and noted at the device, if it can't be. */
 bool probes_start(gd_device *device, gd_cu_module module, const char *name, size_t blocks, void *argument);

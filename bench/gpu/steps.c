@@ -8,6 +8,8 @@
 #include "bench/gpu/result.h"
 #include "bench/gpu/special_steps.h"
 
+#include "base/error.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -81,7 +83,7 @@ static bool compare_kind(gd_device *device, card_steps *steps, const struct kind
     const gd_tensor_rule *rule = card_steps_rule(device);
     size_t wrong = 0;
     uint64_t state = 1;
-    char first[160] = "";
+    char first[160] = "", name[80];
 
     for (size_t round = 0; round < rounds; round++) {
         if (!fill_and_run(device, steps, kind, &state))
@@ -95,8 +97,8 @@ static bool compare_kind(gd_device *device, card_steps *steps, const struct kind
                            round * steps->count + i, bits_of(steps->d[i]), bits_of(want));
         }
     }
-    result_figure("tensor cores", kind->name, (double)wrong, "differences", "of %zu steps%s", rounds * steps->count,
-                  first);
+    (void)snprintf(name, sizeof name, "%s%s", steps->wgmma ? "wgmma: " : "", kind->name);
+    result_figure("tensor cores", name, (double)wrong, "differences", "of %zu steps%s", rounds * steps->count, first);
     return true;
 }
 
@@ -170,6 +172,30 @@ static bool identify(gd_device *device, card_steps *steps, bool small)
     return true;
 }
 
+/* Hopper's other instruction: the same steps by it.  Where nearly all of them differ, the probe itself is wrong. */
+static void ask_wgmma(gd_device *device, card_steps *steps, bool small)
+{
+    gd_error err = { 0 };
+    gd_cu_module module = NULL;
+    gd_status rc;
+
+    if (device->card.capability != 90) {
+        result_none("tensor cores", "wgmma", "not asked: sm_90 alone has it");
+        return;
+    }
+    rc = probes_load_wgmma(device, &module, &err);
+    if (!rc && device->driver->function_get(&steps->wgmma, module, "gd_wgmma_steps"))
+        rc = gd_fail(&err, GD_EUNSUPPORTED, "not asked: the driver has no kernel gd_wgmma_steps");
+    if (rc)
+        result_none("tensor cores", "wgmma", "%s", err.text);
+    steps->count = small ? SMALL : AT_A_TIME;
+    for (size_t i = 0; !rc && i < KINDS; i++)
+        if (!compare_kind(device, steps, &kinds[i], 1))
+            break;
+    if (module)
+        (void)device->driver->module_unload(module);
+}
+
 static bool run_all(gd_device *device, bool small)
 {
     card_steps steps;
@@ -181,6 +207,8 @@ static bool run_all(gd_device *device, bool small)
     for (size_t i = 0; done && i < KINDS; i++)
         done = compare_kind(device, &steps, &kinds[i], small ? 1 : 4);
     done = done && identify(device, &steps, small) && special_steps(device, &steps);
+    if (done)
+        ask_wgmma(device, &steps, small);
     card_steps_close(&steps);
     return done;
 }
