@@ -95,6 +95,7 @@ static void make_head(kernel_case *c, case_memory *memory)
 
     c->args.head = (gd_cuda_head){ .x = floats(memory, LINES * cols, c->variant),
                                    .w = floats(memory, labels * cols, 0),
+                                   .bias = c->variant % 2 ? floats(memory, labels, 0) : NULL,
                                    .x_stride = cols,
                                    .lines = LINES,
                                    .n = (uint32_t)cols,
@@ -135,6 +136,6 @@ void case_make_rows(kernel_case *c, case_memory *memory)
     case GD_KERNEL_copy: make_copy(c, memory); break;
     case GD_KERNEL_head: make_head(c, memory); break;
     case GD_KERNEL_steps: make_steps(c, memory); break;
-    default: make_pair(c, memory); break; /* gated, add */
+    default: make_pair(c, memory); break; /* gated, relu, add */
     }
 }

@@ -27,6 +27,7 @@ static const struct family {
     { "gd_rms_norm", CASE_ROW_VARIANTS, case_make_rows },
     { "gd_rope", CASE_ROW_VARIANTS, case_make_rows },
     { "gd_gated", CASE_ROW_VARIANTS, case_make_rows },
+    { "gd_relu", CASE_ROW_VARIANTS, case_make_rows },
     { "gd_add", CASE_ROW_VARIANTS, case_make_rows },
     { "gd_copy", CASE_ROW_VARIANTS, case_make_rows },
     { "gd_head", CASE_ROW_VARIANTS, case_make_rows },
