@@ -202,9 +202,12 @@ typedef struct gd_backend {
     /* Several calls in one, with the same bits.  NULL: they are made one by one.
      * linears: 1 to GD_OP_MAX_LINEARS of one input (q, k and v), which share the cost of its rows.
      * gated_linears: two of one input, and the gate that combines their outputs; nothing else reads these, and they
-     * need not reach memory. The result may overwrite the input. */
+     * need not reach memory. The result may overwrite the input.
+     * linear_add: a linear, whose output nothing else reads, and which need not reach memory, and the sum of in[0] and
+     * that output, in the place of in[0]. */
     void (*linears)(gd_device *device, const gd_call *calls, size_t count);
     void (*gated_linears)(gd_device *device, const gd_call *linears, const gd_call *gated);
+    void (*linear_add)(gd_device *device, const gd_call *linear, const gd_call *add);
 
     gd_op_run *run[GD_OP_COUNT];
 

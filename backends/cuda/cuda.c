@@ -95,6 +95,7 @@ const gd_backend gd_backend_cuda = {
     .scratch_bytes = gd_cuda_scratch_bytes,
     .finish = gd_cuda_finish,
     .gated_linears = gd_cuda_gated_linears,
+    .linear_add = gd_cuda_linear_add,
     .run = { [GD_OP_embedding] = gd_cuda_embedding_op,
              [GD_OP_rms_norm] = gd_cuda_rms_norm_op,
              [GD_OP_linear] = gd_cuda_linear_op,

@@ -153,6 +153,26 @@ void gd_cuda_linear_op(gd_device *device, const gd_call *call)
         add_large(device, &input, call);
 }
 
+/* fma(1, y, x) is x + y. */
+void gd_cuda_linear_add(gd_device *device, const gd_call *linear, const gd_call *add)
+{
+    gd_cuda_linear argument;
+
+    if (rank_of(linear) > GD_CUDA_FUSED_RANK) {
+        gd_cuda_linear_op(device, linear);
+        gd_cuda_add_op(device, add);
+        return;
+    }
+    argument = begin(device, linear, &add->out);
+    argument.of[0] = weights_of(device, &argument, linear, 0);
+    argument.out_cols = (uint32_t)add->out.cols;
+    argument.before = add->in[0].data;
+    argument.before_stride = add->in[0].stride;
+    argument.scale = 1.0f;
+    argument.out = gd_cuda_out(&add->out);
+    start(device, &argument);
+}
+
 void gd_cuda_gated_linears(gd_device *device, const gd_call *linears, const gd_call *gated)
 {
     gd_cuda_linear input, argument;

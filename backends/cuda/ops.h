@@ -34,6 +34,7 @@ void gd_cuda_head_op(gd_device *device, const gd_call *call);
 
 /* linear.c */
 void gd_cuda_linear_op(gd_device *device, const gd_call *call);
+void gd_cuda_linear_add(gd_device *device, const gd_call *linear, const gd_call *add);
 void gd_cuda_gated_linears(gd_device *device, const gd_call *linears, const gd_call *gated);
 size_t gd_cuda_scratch_bytes(const gd_device *device, const gd_limits *limits);
 gd_status gd_cuda_prepare(gd_device *device, const gd_limits *limits, gd_error *err);

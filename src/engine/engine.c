@@ -261,25 +261,50 @@ static void watch(const struct run *run, size_t index, size_t count, const gd_ca
         engine->watcher.call(engine->watcher.context, &seen, after);
 }
 
+/* Steps that the backend computes in one call. */
+typedef enum team { ALONE, GATED, LINEARS, SUMMED } team;
+
+/* Whoever watches sees a linear's output before it is added, too: the bits are the same. */
+static team team_of(const gd_engine *engine, const gd_plan_step *step)
+{
+    const gd_backend *backend = engine->backend;
+
+    if (step->gated && backend->gated_linears)
+        return GATED;
+    if (step->linears > 1 && backend->linears)
+        return LINEARS;
+    return step->summed && backend->linear_add && !engine->watcher.call ? SUMMED : ALONE;
+}
+
+static size_t team_size(team which, const gd_plan_step *step)
+{
+    switch (which) {
+    case GATED: return 3;
+    case LINEARS: return step->linears;
+    case SUMMED: return 2;
+    default: return 1;
+    }
+}
+
 /* Runs a step, and those after it that the backend computes in the same call. Returns their number. */
 static size_t run_steps(const struct run *run, size_t index, const gd_tile *tile)
 {
     const gd_plan_step *step = &run->engine->plan->steps[index];
     const gd_backend *backend = run->engine->backend;
     gd_device *device = run->engine->device;
-    const bool gated = step->gated && backend->gated_linears, linears = step->linears > 1 && backend->linears;
-    const size_t count = gated ? 3 : linears ? step->linears : 1;
+    const team which = team_of(run->engine, step);
+    const size_t count = team_size(which, step);
     gd_call calls[GD_OP_MAX_LINEARS];
 
     for (size_t i = 0; i < count; i++)
         calls[i] = call_of(run, index + i, tile);
     watch(run, index, count, calls, false);
-    if (gated)
-        backend->gated_linears(device, calls, &calls[2]);
-    else if (linears)
-        backend->linears(device, calls, count);
-    else
-        backend->run[step->op](device, calls);
+    switch (which) {
+    case GATED: backend->gated_linears(device, calls, &calls[2]); break;
+    case LINEARS: backend->linears(device, calls, count); break;
+    case SUMMED: backend->linear_add(device, &calls[0], &calls[1]); break;
+    default: backend->run[step->op](device, calls);
+    }
     watch(run, index, count, calls, true);
     return count;
 }

@@ -46,6 +46,8 @@ static void dump_step(const gd_plan *plan, const gd_plan_step *step, gd_buf *out
         gd_buf_printf(out, " | lora %s", step->lora);
     if (step->gated || step->linears > 1)
         gd_buf_printf(out, " | with the next %u", step->gated ? 2 : step->linears - 1);
+    else if (step->summed)
+        gd_buf_str(out, " | with the sum");
     gd_buf_str(out, "\n");
 }
 

@@ -72,6 +72,7 @@ typedef struct gd_plan_step {
     gd_op_params params;
     /* Steps that a backend may compute in one call, from this one on: */
     unsigned linears; /* the number of linears of one input, at most GD_OP_MAX_LINEARS; 0 if not a linear */
+    bool summed;      /* this linear, and the next, which adds its output in place, if no other step reads that */
     bool gated;       /* this linear, the next, and their gated product, if no other step reads their outputs */
 } gd_plan_step;
 
