@@ -56,19 +56,49 @@ uint8_t *gd_classes_make(void)
     return classes;
 }
 
-uint8_t gd_combining_class(uint32_t c)
+/* The run that c is in. */
+static uint32_t run_of(const uint32_t *runs, size_t count, unsigned shift, uint32_t c)
 {
-    size_t low = 0, high = gd_combining_runs_count;
+    size_t low = 0, high = count;
 
     while (high - low > 1) {
         const size_t mid = low + (high - low) / 2;
 
-        if (gd_combining_runs[mid] >> 8 <= c)
+        if (runs[mid] >> shift <= c)
             low = mid;
         else
             high = mid;
     }
-    return (uint8_t)gd_combining_runs[low];
+    return runs[low];
+}
+
+uint8_t gd_combining_class(uint32_t c) { return (uint8_t)run_of(gd_combining_runs, gd_combining_runs_count, 8, c); }
+
+bool gd_is_punctuation(uint32_t c)
+{
+    if (c < 0x80)
+        return c > ' ' && c < 0x7F && !(c >= '0' && c <= '9') && !((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+    return run_of(gd_punctuation_runs, gd_punctuation_runs_count, 1, c) & 1;
+}
+
+const uint32_t *gd_compatible_with(uint32_t c, size_t *count)
+{
+    size_t low = 0, high = gd_compatible_count;
+
+    while (low < high) {
+        const size_t mid = low + (high - low) / 2;
+        const uint64_t entry = gd_compatible[mid];
+
+        if (entry >> 32 == c) {
+            *count = entry >> 16 & 0xFFFF;
+            return gd_compatible_parts + (entry & 0xFFFF);
+        }
+        if (entry >> 32 < c)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return NULL;
 }
 
 bool gd_decompose(uint32_t c, uint32_t *a, uint32_t *b)

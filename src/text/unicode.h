@@ -25,6 +25,14 @@ extern const size_t gd_decompositions_count;
 extern const uint16_t gd_compositions[];
 extern const size_t gd_compositions_count;
 
+extern const uint32_t gd_punctuation_runs[]; /* << 1 | whether the pre-tokenizer Punctuation isolates it */
+extern const size_t gd_punctuation_runs_count;
+
+/* c << 32 | count << 16 | place in gd_compatible_parts, sorted by c. */
+extern const uint64_t gd_compatible[];
+extern const size_t gd_compatible_count;
+extern const uint32_t gd_compatible_parts[];
+
 /* In the order of make_tables.py. */
 enum gd_category {
     GD_CN,
@@ -82,6 +90,12 @@ uint8_t gd_combining_class(uint32_t c);
 
 /* One step of canonical decomposition (not of Hangul): false if there is none; *b is 0 if the result is *a alone. */
 bool gd_decompose(uint32_t c, uint32_t *a, uint32_t *b);
+
+/* What only a compatibility form makes of c: its full decomposition, *count characters; NULL if that is none, or the
+ * canonical one. */
+const uint32_t *gd_compatible_with(uint32_t c, size_t *count);
+
+bool gd_is_punctuation(uint32_t c);
 
 /* The character that a and b compose to (not Hangul), or 0. */
 uint32_t gd_compose(uint32_t a, uint32_t b);

@@ -20,6 +20,7 @@ CATEGORIES = ['Cn', 'Cc', 'Cf', 'Co', 'Lu', 'Ll', 'Lt', 'Lm', 'Lo', 'Mn', 'Mc', 
               'Ps', 'Pe', 'Pi', 'Pf', 'Po', 'Sm', 'Sc', 'Sk', 'So', 'Zs', 'Zl', 'Zp']
 WIDTH = 110
 NFC, NFD = normalizers.NFC().normalize_str, normalizers.NFD().normalize_str
+NFKC, NFKD = normalizers.NFKC().normalize_str, normalizers.NFKD().normalize_str
 
 
 def regex_class(pattern):
@@ -33,6 +34,27 @@ def numeric():
     """Rust's char::is_numeric, through the Digits pre-tokenizer."""
     digits = pre_tokenizers.Digits(individual_digits=True)
     return {c for c in CODE_POINTS if len(digits.pre_tokenize_str('a' + chr(c) + 'a')) == 3}
+
+
+def punctuation():
+    """What the pre-tokenizer Punctuation isolates."""
+    isolated = pre_tokenizers.Punctuation('isolated')
+    return {c for c in CODE_POINTS if len(isolated.pre_tokenize_str('a' + chr(c) + 'a')) == 3}
+
+
+def compatible():
+    """[(c, text)] of those that only a compatibility form changes; and a check that NFKC is NFC after that change."""
+    steps = [(c, NFKD(chr(c))) for c in CODE_POINTS if NFKD(chr(c)) != NFD(chr(c))]
+    texts, rng = dict(steps), random.Random(10)
+    every = sorted(texts) + [0x61, 0x301, 0x323, 0x3099, 0x1161, 0x11A8]
+    for c in CODE_POINTS:
+        if NFC(texts.get(c, chr(c))) != NFKC(chr(c)):
+            raise SystemExit('U+%04X is not its own NFKC' % c)
+    for _ in range(300000):
+        text = [rng.choice(every) for _ in range(rng.randint(2, 6))]
+        if NFC(''.join(texts.get(c, chr(c)) for c in text)) != NFKC(''.join(map(chr, text))):
+            raise SystemExit('NFKC differs on ' + ascii(text))
+    return steps
 
 
 def added_token_class(flag):
@@ -201,6 +223,18 @@ def main():
     write(folder, 'sets.c', 'Bits: GD_SET_SPACE, GD_SET_NUMERIC, GD_SET_WORD, GD_SET_STRIP.',
           [array('uint32_t', 'gd_set_runs',
                  [c << 4 | v for c, v in runs(lambda c: sum((c in s) << i for i, s in enumerate(sets)))], '0x%X')])
+
+    marks = punctuation()
+    write(folder, 'punctuation.c', 'What the pre-tokenizer Punctuation takes for punctuation.',
+          [array('uint32_t', 'gd_punctuation_runs', [c << 1 | v for c, v in runs(lambda c: c in marks)], '0x%X')])
+
+    changes, parts = [], []
+    for c, text in compatible():
+        changes.append(c << 32 | len(text) << 16 | len(parts))
+        parts += map(ord, text)
+    write(folder, 'compatible.c', 'Full compatibility decompositions, where they differ from the canonical ones.',
+          [array('uint64_t', 'gd_compatible', changes, '0x%X'),
+           array('uint32_t', 'gd_compatible_parts', parts, '0x%X')])
 
     classes = combining_classes()
     steps, composes = decompositions()
