@@ -4,7 +4,7 @@
 
 #include "base/notes.h"
 #include "text/added_list.h"
-#include "text/nfc.h"
+#include "text/normalize.h"
 #include "text/vocab.h"
 
 typedef struct gd_added_token {
@@ -48,7 +48,7 @@ void gd_added_free(gd_added *added);
 typedef struct gd_added_parts {
     const gd_vocab *vocab;
     const uint8_t *classes;
-    bool nfc;         /* does the tokenizer normalize? */
+    const gd_normalizer *normalizer;
     const char *path; /* of tokenizer.json, for messages */
     gd_notes *notes;
 } gd_added_parts;

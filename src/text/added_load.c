@@ -178,15 +178,19 @@ static gd_status number(gd_added *added, const gd_added_parts *parts, gd_error *
 
 /* ---- the sets ---- */
 
-static gd_status normalize(gd_added_token *token, gd_nfc *nfc, const uint8_t *classes, gd_error *err)
+static gd_status normalize(gd_added_token *token, gd_norm_room *room, const gd_added_parts *parts, gd_error *err)
 {
     const char *out;
     size_t len;
+    gd_status rc;
 
-    if (!gd_nfc_run(nfc, classes, token->content, token->len, &out, &len))
-        return gd_fail_memory(err, token->len);
-    if (out == token->content)
-        return GD_OK;
+    room->regex.steps = gd_regex_steps(token->len);
+    rc = gd_normalize(parts->normalizer, room, parts->classes, token->content, token->len, &out, &len, err);
+    if (rc || out == token->content)
+        return rc;
+    if (len == 0)
+        return gd_fail(err, GD_EUNSUPPORTED, "%s: added_tokens: nothing is left of \"%.80s\" once it is normalized",
+                       parts->path, token->content);
     token->own = gd_strndup(out, len);
     token->normal = token->own;
     token->normal_len = len;
@@ -227,14 +231,14 @@ static gd_status make_set(gd_added_set *set, const gd_added *added, bool normali
 
 static gd_status make_sets(gd_added *added, const gd_added_parts *parts, gd_error *err)
 {
-    gd_nfc room = { 0 };
+    gd_norm_room room = { 0 };
     gd_status rc = GD_OK;
 
     for (size_t i = 0; i < added->count && !rc; i++) {
-        if (added->tokens[i].in_normalized && parts->nfc)
-            rc = normalize(&added->tokens[i], &room, parts->classes, err);
+        if (added->tokens[i].in_normalized)
+            rc = normalize(&added->tokens[i], &room, parts, err);
     }
-    gd_nfc_free(&room);
+    gd_norm_room_free(&room);
     if (!rc)
         rc = make_set(&added->raw, added, false, parts->path, err);
     if (!rc)

@@ -2,6 +2,7 @@
 #include "text/bpe.h"
 
 #include "base/mem.h"
+#include "base/utf8.h"
 
 #include <string.h>
 
@@ -15,6 +16,8 @@ void gd_bpe_free(gd_bpe *bpe)
     gd_free(bpe->slots);
     gd_free(bpe->results);
     gd_free(bpe->whole);
+    gd_charmap_free(&bpe->characters);
+    gd_cuts_free(&bpe->cuts);
     *bpe = (gd_bpe){ 0 };
 }
 
@@ -137,6 +140,39 @@ static size_t first_symbols(const gd_bpe *bpe, const unsigned char *piece, size_
     if (unknown != GD_NO_TOKEN)
         ids[n++] = unknown;
     return n;
+}
+
+/* The same for a vocabulary of characters; ids has room for one per byte. */
+static size_t first_characters(const gd_bpe *bpe, const unsigned char *piece, size_t len, uint32_t *ids)
+{
+    uint32_t unknown = GD_NO_TOKEN;
+    size_t n = 0, bytes;
+
+    for (size_t i = 0; i < len; i += bytes) {
+        const uint32_t id = gd_charmap_get(&bpe->characters, gd_utf8_decode(piece + i, &bytes));
+
+        if (id != GD_NO_TOKEN) {
+            if (unknown != GD_NO_TOKEN)
+                ids[n++] = unknown;
+            unknown = GD_NO_TOKEN;
+            ids[n++] = id;
+        } else if (gd_bpe_falls_back(bpe, piece + i, bytes)) {
+            for (size_t k = 0; k < bytes; k++)
+                ids[n++] = bpe->fallback[piece[i + k]];
+        } else {
+            if (unknown != GD_NO_TOKEN && !bpe->fuse_unknown)
+                ids[n++] = unknown;
+            unknown = bpe->unknown;
+        }
+    }
+    if (unknown != GD_NO_TOKEN)
+        ids[n++] = unknown;
+    return n;
+}
+
+static size_t symbols_of(const gd_bpe *bpe, const unsigned char *piece, size_t len, uint32_t *ids)
+{
+    return bpe->vocab.plain ? first_characters(bpe, piece, len, ids) : first_symbols(bpe, piece, len, ids);
 }
 
 /* Merges in place by searching; returns the number of symbols left. ranks has room for n. */
@@ -297,13 +333,13 @@ static bool merge(const gd_bpe *bpe, gd_bpe_room *room, const unsigned char *pie
     size_t n;
 
     if (len <= SHORT) { /* a byte is at most two symbols */
-        n = first_symbols(bpe, piece, len, few);
+        n = symbols_of(bpe, piece, len, few);
         n = merge_short(bpe, few, ranks, n);
     } else {
         if (!make_room(room, bpe->byte_symbols * len))
             return false;
         symbols = room->ids;
-        n = first_symbols(bpe, piece, len, symbols);
+        n = symbols_of(bpe, piece, len, symbols);
         n = n ? merge_long(bpe, room, n) : 0;
     }
     if (token != GD_NO_TOKEN) {
@@ -323,10 +359,19 @@ static bool encode(const gd_bpe *bpe, gd_bpe_room *room, const unsigned char *pi
 
         if (whole > 1)
             return add_one(ids, whole - 2);
-        if (bpe->ignore_merges)
+        if (bpe->ignore_merges && !bpe->vocab.plain) /* a piece of characters may be a part of one: gd_bpe_whole() */
             return add_one(ids, bpe->vocab.tokens[token].id);
     }
     return merge(bpe, room, piece, len, token, ids);
+}
+
+bool gd_bpe_whole(const gd_bpe *bpe, const unsigned char *piece, size_t len, uint32_t *id)
+{
+    const uint32_t token = bpe->ignore_merges ? gd_vocab_by_bytes(&bpe->vocab, piece, len) : GD_NO_TOKEN;
+
+    if (token != GD_NO_TOKEN)
+        *id = bpe->vocab.tokens[token].id;
+    return token != GD_NO_TOKEN;
 }
 
 bool gd_bpe_encode(const gd_bpe *bpe, gd_bpe_room *room, const unsigned char *piece, size_t len, size_t readable,

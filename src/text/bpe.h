@@ -1,5 +1,5 @@
-/* bpe.h - byte-pair encoding: the bytes of a piece become symbols, and neighbours are merged, always the pair
- * with the lowest rank, leftmost first, until no pair has a merge.
+/* bpe.h - byte-pair encoding: the bytes of a piece, or its characters, become symbols, and neighbours are merged,
+ * always the pair with the lowest rank, leftmost first, until no pair has a merge.
  *
  * There are two implementations with the same order of merges, and so the same ids: short pieces search an array,
  * long ones keep a heap of pairs and linked symbols, n log n. */
@@ -7,6 +7,8 @@
 #define GD_TEXT_BPE_H
 
 #include "base/jscan.h"
+#include "text/charmap.h"
+#include "text/cuts.h"
 #include "text/memo.h"
 #include "text/tokenizer.h"
 #include "text/vocab.h"
@@ -32,8 +34,14 @@ typedef struct gd_bpe {
     size_t merges, results_room;
     gd_byte_symbol symbols[256];
     unsigned byte_symbols; /* the largest count among them */
-    bool ignore_merges;    /* a piece that is a token becomes that token, whatever its merges give */
-    bool fuse_unknown;     /* a run of unknown bytes is one token */
+    /* If characters are merged: one that has no token becomes those of its bytes, or else the unknown token. */
+    gd_charmap characters;
+    uint32_t fallback[256]; /* the ids of <0x00> to <0xFF>, or GD_NO_TOKEN */
+    uint32_t unknown;       /* or GD_NO_TOKEN */
+    gd_cuts cuts;           /* where a piece of characters can be cut without a change of ids */
+    unsigned lost;          /* number of control characters that are left out of a text, as by the reference */
+    bool ignore_merges;     /* a piece that is a token becomes that token, whatever its merges give */
+    bool fuse_unknown;      /* a run of unknown symbols is one token */
     /* [tokens] What the text of a token becomes. 0: not known yet; 1: other tokens; else just this token, and this is
      * its id + 2. Filled as texts are tokenized; all threads write the same values. */
     atomic_uint *whole;
@@ -52,8 +60,29 @@ typedef struct gd_bpe_room {
 void gd_bpe_free(gd_bpe *bpe);
 void gd_bpe_room_free(gd_bpe_room *room);
 
-/* Reads the field "model". */
-gd_status gd_bpe_load(gd_bpe *bpe, gd_jscan *js, gd_jspan model);
+/* Reads the field "model". `byte_level`: are bytes merged, or characters? */
+gd_status gd_bpe_load(gd_bpe *bpe, gd_jscan *js, gd_jspan model, bool byte_level);
+
+/* For the loader: finds the symbols, once the vocabulary and the merges are there. */
+gd_status gd_bpe_find_bytes(gd_bpe *bpe, bool fallback, const char *path, gd_error *err);
+gd_status gd_bpe_find_characters(gd_bpe *bpe, bool fallback, const char *path, gd_error *err);
+
+bool gd_bpe_find_cuts(gd_bpe *bpe);
+
+/* Has each byte of a character without a token a token <0x..>? */
+static inline bool gd_bpe_falls_back(const gd_bpe *bpe, const unsigned char *s, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (bpe->fallback[s[i]] == GD_NO_TOKEN)
+            return false;
+    return true;
+}
+
+/* If the piece is a token that is taken whole, whatever its merges give: true, and its id. */
+bool gd_bpe_whole(const gd_bpe *bpe, const unsigned char *piece, size_t len, uint32_t *id);
+
+/* The next part of a piece, from *at on, that can be merged by itself: *at becomes its end. */
+size_t gd_bpe_part(const gd_bpe *bpe, const unsigned char *piece, size_t len, size_t at);
 
 /* Appends the ids of one piece. `readable` bytes may be read from its beginning (len at least; more than 16 are of no
  * use). False without memory. */

@@ -3,7 +3,6 @@
 
 #include "base/error.h"
 #include "base/mem.h"
-#include "base/utf8.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -213,8 +212,8 @@ static void find_tokens(const gd_bpe *bpe, gd_buf *pair, size_t left, uint32_t *
     char *s = pair->data;
     const size_t right = pair->len - left - 1;
     unsigned char *bytes = (unsigned char *)s + pair->len; /* room that the caller made */
-    const size_t n = gd_bytes_of_content(bytes, s, left);
-    const size_t m = n == SIZE_MAX ? n : gd_bytes_of_content(bytes + n, s + left + 1, right);
+    const size_t n = gd_vocab_bytes(vocab, bytes, s, left);
+    const size_t m = n == SIZE_MAX ? n : gd_vocab_bytes(vocab, bytes + n, s + left + 1, right);
 
     if (m == SIZE_MAX) {
         *a = gd_vocab_by_content(vocab, s, left);
@@ -293,49 +292,6 @@ static gd_status read_merges(gd_bpe *bpe, gd_jscan *js, gd_jspan field)
     return rc;
 }
 
-/* No text has these bytes, and the vocabularies of GPT-NeoX, MPT and StarCoder don't have them either. */
-static bool never_in_utf8(unsigned byte) { return byte == 0xC0 || byte == 0xC1 || byte >= 0xF5; }
-
-/* The symbol of each byte before any merge: its token, or the tokens <0x..> of the UTF-8 bytes of the character
- * that stands for it, or the unknown token. */
-static gd_status find_bytes(gd_bpe *bpe, gd_jscan *js, bool fallback, uint32_t unknown)
-{
-    bpe->byte_symbols = 1;
-    for (unsigned b = 0; b < 256; b++) {
-        const unsigned char byte = (unsigned char)b;
-        gd_byte_symbol *symbol = &bpe->symbols[b];
-        uint32_t token = gd_vocab_by_bytes(&bpe->vocab, &byte, 1);
-        unsigned char utf8[4];
-        size_t n;
-
-        if (token != GD_NO_TOKEN) {
-            *symbol = (gd_byte_symbol){ GD_BYTE_TOKEN, 1, { bpe->vocab.tokens[token].id, 0 } };
-            continue;
-        }
-        n = gd_utf8_encode(gd_char_of_byte(byte), utf8);
-        *symbol = (gd_byte_symbol){ GD_BYTE_FALLBACK, (uint8_t)n, { 0, 0 } };
-        for (size_t i = 0; i < n; i++) {
-            char code[8];
-
-            (void)snprintf(code, sizeof code, "<0x%02X>", utf8[i]);
-            token = fallback ? gd_vocab_by_content(&bpe->vocab, code, strlen(code)) : GD_NO_TOKEN;
-            if (token == GD_NO_TOKEN)
-                *symbol = (gd_byte_symbol){ GD_BYTE_UNKNOWN, 1, { unknown, 0 } };
-            if (token == GD_NO_TOKEN)
-                break;
-            symbol->ids[i] = bpe->vocab.tokens[token].id;
-        }
-        if (symbol->count > bpe->byte_symbols)
-            bpe->byte_symbols = symbol->count;
-        if (symbol->kind == GD_BYTE_UNKNOWN && unknown == GD_NO_TOKEN && !never_in_utf8(b))
-            return gd_fail(js->err, GD_EUNSUPPORTED,
-                           "%s: model.vocab has no token for the byte 0x%02X, and no model.unk_token: such text would "
-                           "be lost",
-                           js->path, b);
-    }
-    return GD_OK;
-}
-
 static gd_status read_symbols(gd_bpe *bpe, gd_jscan *js, const gd_jspan *fields)
 {
     uint32_t unknown = GD_NO_TOKEN;
@@ -355,14 +311,17 @@ static gd_status read_symbols(gd_bpe *bpe, gd_jscan *js, const gd_jspan *fields)
     }
     if (rc)
         return rc;
-    return find_bytes(bpe, js, fallback, unknown == GD_NO_TOKEN ? unknown : bpe->vocab.tokens[unknown].id);
+    bpe->unknown = unknown == GD_NO_TOKEN ? unknown : bpe->vocab.tokens[unknown].id;
+    return bpe->vocab.plain ? gd_bpe_find_characters(bpe, fallback, js->path, js->err)
+                            : gd_bpe_find_bytes(bpe, fallback, js->path, js->err);
 }
 
-gd_status gd_bpe_load(gd_bpe *bpe, gd_jscan *js, gd_jspan model)
+gd_status gd_bpe_load(gd_bpe *bpe, gd_jscan *js, gd_jspan model, bool byte_level)
 {
     gd_jspan fields[FIELDS];
     gd_status rc;
 
+    bpe->vocab.plain = !byte_level;
     js->at = model.at;
     rc = gd_jscan_enter(js, '{', "model");
     if (!rc)

@@ -1,4 +1,4 @@
-/* components.c - reading the small parts of a tokenizer.json, except the pre-tokenizer. */
+/* components.c - reading the small parts of a tokenizer.json, except the normalizer and the pre-tokenizer. */
 #include "text/components.h"
 
 #include "base/error.h"
@@ -28,50 +28,6 @@ gd_status gd_fields_known(const json_t *object, const char *const *names, const 
             return gd_fail(err, GD_EUNSUPPORTED, "%s: the field \"%.80s\" is not known", path, key);
     }
     return GD_OK;
-}
-
-static gd_status normalizer(bool *nfc, const json_t *value, unsigned depth, const char *path, gd_error *err)
-{
-    static const char *const nfc_names[] = { "type", NULL };
-    static const char *const list_names[] = { "type", "normalizers", NULL };
-    const json_t *list;
-    const char *type;
-    gd_status rc;
-
-    if (!json_is_object(value))
-        return gd_fail(err, GD_EFORMAT, "%s is expected to be an object or null", path);
-    rc = gd_json_string(&type, value, "type", path, err);
-    if (rc)
-        return rc;
-    if (!strcmp(type, "NFC")) {
-        *nfc = true;
-        return gd_fields_known(value, nfc_names, path, err);
-    }
-    if (strcmp(type, "Sequence") != 0 || depth == NESTING)
-        return gd_fail(err, GD_EUNSUPPORTED,
-                       "%s: the type is \"%.80s\", but only \"NFC\" and a \"Sequence\" of it are supported", path,
-                       type);
-    rc = gd_fields_known(value, list_names, path, err);
-    if (!rc)
-        rc = gd_json_array(&list, value, "normalizers", path, err);
-    for (size_t i = 0; !rc && i < json_array_size(list); i++) {
-        char where[GD_WHERE];
-
-        (void)snprintf(where, sizeof where, "%s.normalizers[%zu]", path, i);
-        rc = normalizer(nfc, json_array_get(list, i), depth + 1, where, err);
-    }
-    return rc;
-}
-
-gd_status gd_normalizer_load(bool *nfc, const json_t *value, const char *path, gd_error *err)
-{
-    char where[GD_WHERE];
-
-    *nfc = false;
-    if (!value || json_is_null(value))
-        return GD_OK;
-    (void)snprintf(where, sizeof where, "%s: normalizer", path);
-    return normalizer(nfc, value, 0, where, err);
 }
 
 /* Appends the ids of one special token of the template. */

@@ -10,9 +10,6 @@ typedef struct gd_template {
     gd_ids before, after;
 } gd_template;
 
-/* Reads "normalizer" (NULL or null: none): *nfc says whether text is converted to normalization form C. */
-gd_status gd_normalizer_load(bool *nfc, const json_t *value, const char *path, gd_error *err);
-
 /* Reads "post_processor". Ids must be smaller than `size`. */
 gd_status gd_template_load(gd_template *template, const json_t *value, size_t size, const char *path, gd_error *err);
 

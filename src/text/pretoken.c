@@ -4,7 +4,9 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "text/normalize.h"
 #include "text/unicode.h"
+#include "text/vocab.h"
 
 #include <string.h>
 
@@ -20,32 +22,21 @@ void gd_pretoken_free(gd_pretoken *pretoken)
 void gd_splitter_free(gd_splitter *splitter)
 {
     gd_buf_free(&splitter->prefixed);
+    gd_buf_free(&splitter->spaced);
+    gd_buf_free(&splitter->as_bytes);
     gd_regex_room_free(&splitter->regex);
 }
 
-/* Finds the string by searching for its first byte. */
-static bool find_string(const gd_stage *stage, const unsigned char *s, size_t len, size_t *from, size_t *to)
-{
-    while (len - *from >= stage->string_len) {
-        const unsigned char *hit = memchr(s + *from, stage->string[0], len - *from - stage->string_len + 1);
-
-        if (!hit)
-            return false;
-        *from = (size_t)(hit - s);
-        *to = *from + stage->string_len;
-        if (!memcmp(hit, stage->string, stage->string_len))
-            return true;
-        ++*from;
-    }
-    return false;
-}
-
-static bool find_numeric(const uint8_t *classes, const unsigned char *s, size_t len, size_t *from, size_t *to)
+/* The next character that is numeric, or punctuation. */
+static bool find_character(const gd_splitter *splitter, const gd_stage *stage, const unsigned char *s, size_t len,
+                           size_t *from, size_t *to)
 {
     size_t n;
 
     for (; *from < len; *from += n) {
-        if (classes[gd_utf8_decode(s + *from, &n)] & GD_IS_NUMERIC) {
+        const uint32_t c = gd_utf8_decode(s + *from, &n);
+
+        if (stage->kind == GD_STAGE_NUMERIC ? splitter->classes[c] & GD_IS_NUMERIC : gd_is_punctuation(c)) {
             *to = *from + n;
             return true;
         }
@@ -62,8 +53,12 @@ static gd_status next_match(gd_splitter *splitter, const gd_stage *stage, gd_reg
 
     switch (stage->kind) {
     case GD_STAGE_SCAN: *to = stage->scan(splitter->classes, s, piece->len, *from); break;
-    case GD_STAGE_STRING: found = find_string(stage, s, piece->len, from, to); break;
-    case GD_STAGE_NUMERIC: found = find_numeric(splitter->classes, s, piece->len, from, to); break;
+    case GD_STAGE_STRING:
+        found = gd_find_string(stage->string, stage->string_len, s, piece->len, from);
+        *to = *from + stage->string_len;
+        break;
+    case GD_STAGE_NUMERIC:
+    case GD_STAGE_PUNCTUATION: found = find_character(splitter, stage, s, piece->len, from, to); break;
     default: return gd_regex_next(stage->regex, &splitter->regex, piece, from, to, splitter->err);
     }
     if (!found)
@@ -141,16 +136,63 @@ static gd_status split_by_stage(gd_splitter *splitter, size_t number, const unsi
     return rc;
 }
 
-static gd_status prefix(gd_splitter *splitter, size_t stage, const unsigned char *s, size_t len)
+static void prefix(gd_buf *out, const unsigned char *s, size_t len)
 {
-    if (s[0] == ' ')
-        return gd_split(splitter, stage + 1, s, len);
-    gd_buf_clear(&splitter->prefixed);
-    gd_buf_bytes(&splitter->prefixed, " ", 1);
-    gd_buf_bytes(&splitter->prefixed, s, len);
-    if (splitter->prefixed.failed)
+    if (s[0] != ' ')
+        gd_buf_bytes(out, " ", 1);
+    gd_buf_bytes(out, s, len);
+}
+
+static void metaspace(gd_buf *out, const gd_stage *stage, const unsigned char *s, size_t len, bool beginning)
+{
+    const bool marked = len >= stage->string_len && !memcmp(s, stage->string, stage->string_len);
+    size_t done = 0, at = 0;
+
+    if (s[0] != ' ' && !marked &&
+        (stage->prepend == GD_PREPEND_ALWAYS || (stage->prepend == GD_PREPEND_FIRST && beginning)))
+        gd_buf_bytes(out, stage->string, stage->string_len);
+    while (gd_find_string(" ", 1, s, len, &at)) {
+        gd_buf_bytes(out, s + done, at - done);
+        gd_buf_bytes(out, stage->string, stage->string_len);
+        done = ++at;
+    }
+    gd_buf_bytes(out, s + done, len - done);
+}
+
+static void write_as_bytes(gd_buf *out, const unsigned char *s, size_t len)
+{
+    size_t done = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        unsigned char utf8[4];
+
+        if (s[i] > ' ' && s[i] < 0x7F)
+            continue;
+        gd_buf_bytes(out, s + done, i - done);
+        gd_buf_bytes(out, utf8, gd_utf8_encode(gd_char_of_byte(s[i]), utf8));
+        done = i + 1;
+    }
+    gd_buf_bytes(out, s + done, len - done);
+}
+
+/* A stage that changes the piece. */
+static gd_status change(gd_splitter *splitter, size_t number, const unsigned char *s, size_t len)
+{
+    const gd_stage *stage = &splitter->pretoken->stages[number];
+    gd_buf *out = stage->kind == GD_STAGE_PREFIX      ? &splitter->prefixed
+                  : stage->kind == GD_STAGE_METASPACE ? &splitter->spaced
+                                                      : &splitter->as_bytes;
+
+    gd_buf_clear(out);
+    if (stage->kind == GD_STAGE_PREFIX)
+        prefix(out, s, len);
+    else if (stage->kind == GD_STAGE_METASPACE)
+        metaspace(out, stage, s, len, s == splitter->beginning);
+    else
+        write_as_bytes(out, s, len);
+    if (out->failed)
         return gd_fail_memory(splitter->err, len);
-    return gd_split(splitter, stage + 1, (const unsigned char *)splitter->prefixed.data, len + 1);
+    return gd_split(splitter, number + 1, (const unsigned char *)out->data, out->len);
 }
 
 /* Recursive by stage: at most GD_STAGE_LIMIT deep, whatever the text. */
@@ -164,8 +206,8 @@ gd_status gd_split(gd_splitter *splitter, size_t stage, const unsigned char *s, 
         return GD_OK;
     if (stage == splitter->pretoken->count)
         return splitter->piece(splitter->context, s, len, len);
-    if (one->kind == GD_STAGE_PREFIX)
-        return prefix(splitter, stage, s, len);
+    if (one->kind >= GD_STAGE_PREFIX)
+        return change(splitter, stage, s, len);
     if (one->kind != GD_STAGE_SCAN || one->behavior != GD_ISOLATED)
         return split_by_stage(splitter, stage, s, len);
     for (size_t at = 0, end; at < len && !rc; at = end) {

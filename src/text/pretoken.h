@@ -26,8 +26,13 @@ typedef struct gd_stage {
         GD_STAGE_REGEX,   /* any other pattern */
         GD_STAGE_STRING,  /* a plain string */
         GD_STAGE_NUMERIC, /* a character that Rust calls numeric */
-        GD_STAGE_PREFIX   /* no split: a piece that begins without a space gets one */
+        GD_STAGE_PUNCTUATION,
+        /* no split, but the piece changes: */
+        GD_STAGE_PREFIX,    /* one that begins without a space gets one */
+        GD_STAGE_METASPACE, /* `string` for each space, and perhaps before the piece */
+        GD_STAGE_BYTES      /* the characters that stand for its bytes (vocab.h), for stages after ByteLevel */
     } kind;
+    enum { GD_PREPEND_NEVER, GD_PREPEND_FIRST, GD_PREPEND_ALWAYS } prepend; /* FIRST: at the beginning of a text */
     gd_behavior behavior;
     bool invert; /* swaps matches and the parts between them */
     gd_scan *scan;
@@ -36,10 +41,12 @@ typedef struct gd_stage {
     size_t string_len;
 } gd_stage;
 
-/* Pieces go through the stages in order; what leaves the last one is encoded as bytes. */
+/* Pieces go through the stages in order. */
 typedef struct gd_pretoken {
     gd_stage stages[GD_STAGE_LIMIT];
     size_t count;
+    bool byte_level; /* there is a ByteLevel: the model merges bytes, not characters */
+    bool as_bytes;   /* what leaves the last stage is written in the characters that stand for bytes */
 } gd_pretoken;
 
 void gd_pretoken_free(gd_pretoken *pretoken);
@@ -56,8 +63,10 @@ typedef struct gd_splitter {
     gd_take_piece *piece;
     void *context;
     gd_error *err;
-    gd_buf prefixed;     /* a piece with its added space; a file has at most one such stage */
-    gd_regex_room regex; /* shared by all patterns; its steps are set by the caller */
+    gd_buf prefixed; /* a piece as the stages of these kinds change it; a file has at most one of each */
+    gd_buf spaced, as_bytes;
+    const unsigned char *beginning; /* where a text begins; NULL for what comes after an added token */
+    gd_regex_room regex;            /* shared by all patterns; its steps are set by the caller */
 } gd_splitter;
 
 /* Splits s into pieces, beginning with stage `stage` (0). */

@@ -40,6 +40,15 @@ static const char *class_of(const gd_rebuild *file)
     return !*named && !strcmp(type, "llama") ? "CodeLlamaTokenizer" : named;
 }
 
+/* Whether the file's normalizer is form C and nothing else, or nothing. */
+static bool normalizes(const gd_normalizer *normalizer, bool nfc)
+{
+    for (size_t i = 0; i < normalizer->count; i++)
+        if (normalizer->steps[i].kind != GD_NORM_NFC)
+            return false;
+    return nfc == (normalizer->count > 0);
+}
+
 static bool is_same(const struct class *class, const gd_rebuild *file)
 {
     size_t patterns = 0, prefixes = 0;
@@ -52,7 +61,7 @@ static bool is_same(const struct class *class, const gd_rebuild *file)
                     !stage->invert;
     }
     return patterns == 1 && patterns + prefixes == file->pretoken->count && (prefixes > 0) == file->prefix_space &&
-           class->nfc == file->nfc && !file->ignore_merges;
+           normalizes(file->normalizer, class->nfc) && !file->ignore_merges;
 }
 
 const char *gd_rebuild_class(const gd_rebuild *file)

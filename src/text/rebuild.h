@@ -8,6 +8,7 @@
 #ifndef GD_TEXT_REBUILD_H
 #define GD_TEXT_REBUILD_H
 
+#include "text/normalize.h"
 #include "text/pretoken.h"
 
 #include <stdbool.h>
@@ -17,7 +18,8 @@ typedef struct gd_rebuild {
     const char *class_name; /* tokenizer_class of tokenizer_config.json; empty if absent */
     const char *model_type; /* of config.json, or NULL */
     bool prefix_space;      /* add_prefix_space there */
-    bool nfc, ignore_merges;
+    bool ignore_merges;
+    const gd_normalizer *normalizer;
     const gd_pretoken *pretoken;
 } gd_rebuild;
 

@@ -3,7 +3,7 @@
  * The reference matches with Oniguruma: Ruby's syntax, Oniguruma's version of Unicode, and no bound on the time of a
  * match. So PCRE2 gets neither the pattern nor the text unchanged. The pattern is read here, and whatever the two
  * libraries could interpret differently is refused by name: accepted are literals, classes, \p{..} of general
- * categories, \s \d and their opposites, alternatives, groups, (?i:..) around letters, lookahead, atomic groups, and
+ * categories, \s \d and their opposites, alternatives, groups, $, (?i:..) around letters, lookahead, atomic groups, and
  * quantifiers: greedy, lazy and possessive. A pattern that could match an empty string is refused.
  *
  * Characters that no class of the pattern distinguishes, by the reference's tables, are of the same kind. A pattern has

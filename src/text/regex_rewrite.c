@@ -242,6 +242,18 @@ static gd_status caseless(struct reader *r)
 
 /* ---- the grammar ---- */
 
+/* After a $: no character follows but a newline. */
+static gd_status end_of_line(struct reader *r)
+{
+    gd_status rc;
+
+    emit(r, "(?!", 3);
+    gd_kinds_add(r->kinds, '\n', '\n');
+    rc = finish_set(r, true);
+    emit(r, ")", 1);
+    return rc;
+}
+
 static gd_status open_group(struct reader *r)
 {
     static const struct {
@@ -270,7 +282,7 @@ static gd_status single(struct reader *r)
     const bool dot = looking_at(r, ".");
     gd_status rc = GD_OK;
 
-    if (strchr("^$*+?{}])", r->s[r->at]))
+    if (strchr("^*+?{}])", r->s[r->at]))
         return refuse(r, r->at, 1, "this is not supported");
     if (take(r, "["))
         return brackets(r);
@@ -352,6 +364,9 @@ static gd_status item(struct reader *r)
         return caseless(r);
     } else if (looking_at(r, "(")) {
         return open_group(r);
+    } else if (take(r, "$")) {
+        empty = true;
+        rc = end_of_line(r);
     } else {
         rc = single(r);
     }

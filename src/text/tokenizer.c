@@ -27,9 +27,11 @@ struct run {
     const gd_tokenizer *t;
     gd_ids *ids;
     gd_error *err;
+    const unsigned char *text;
     gd_splitter splitter;
     gd_bpe_room bpe;
-    gd_nfc nfc;
+    gd_norm_room norm;
+    gd_buf bytes; /* of a piece that is written in the characters that stand for bytes */
     struct run *next;
 };
 
@@ -43,7 +45,7 @@ struct gd_tokenizer {
     uint8_t *classes;
     gd_bpe bpe;
     gd_added added;
-    bool nfc;
+    gd_normalizer normalizer;
     gd_pretoken pretoken;
     gd_template template;
     size_t size;
@@ -62,7 +64,8 @@ static void free_run(struct run *r)
 {
     gd_splitter_free(&r->splitter);
     gd_bpe_room_free(&r->bpe);
-    gd_nfc_free(&r->nfc);
+    gd_norm_room_free(&r->norm);
+    gd_buf_free(&r->bytes);
     gd_free(r);
 }
 
@@ -86,6 +89,7 @@ void gd_tokenizer_close(gd_tokenizer *tokenizer)
     gd_free(tokenizer->classes);
     gd_bpe_free(&tokenizer->bpe);
     gd_added_free(&tokenizer->added);
+    gd_normalizer_free(&tokenizer->normalizer);
     gd_pretoken_free(&tokenizer->pretoken);
     gd_ids_free(&tokenizer->template.before);
     gd_ids_free(&tokenizer->template.after);
@@ -155,7 +159,7 @@ static void find_size(gd_tokenizer *t)
 
 static gd_status load_added(gd_tokenizer *t, const char *beside, json_t *const *trees, const char *path, gd_error *err)
 {
-    const gd_added_parts parts = { &t->bpe.vocab, t->classes, t->nfc, path, &t->notes };
+    const gd_added_parts parts = { &t->bpe.vocab, t->classes, &t->normalizer, path, &t->notes };
     gd_status rc = gd_added_list_file(&t->added.list, trees[F_ADDED], path, err);
 
     if (!rc)
@@ -175,12 +179,24 @@ static gd_status notice_switch(gd_tokenizer *t, const char *key, int value, size
                         key, value ? "true" : "false", added ? "a" : "no", end);
 }
 
+/* Such a text is scored as if it didn't have them. */
+static gd_status notice_lost(gd_tokenizer *t, const char *path, gd_error *err)
+{
+    if (!t->bpe.lost)
+        return GD_OK;
+    return gd_notes_add(&t->notes, err,
+                        "%s: %u control characters have no token and are left out of a text, as by Transformers", path,
+                        t->bpe.lost);
+}
+
 static gd_status finish(gd_tokenizer *t, const json_t *post_processor, const char *path, gd_error *err)
 {
     gd_status rc;
 
     find_size(t);
     rc = gd_template_load(&t->template, post_processor, t->size, path, err);
+    if (!rc)
+        rc = notice_lost(t, path, err);
     if (!rc)
         rc = notice_switch(t, "add_bos_token", t->added.list.add_bos, t->template.before.len, "beginning", err);
     return rc ? rc : notice_switch(t, "add_eos_token", t->added.list.add_eos, t->template.after.len, "end", err);
@@ -197,11 +213,11 @@ static gd_status build(gd_tokenizer *t, const char *beside, gd_jscan *js, const 
     if (!rc)
         rc = gd_padding_check(trees[F_PADDING], js->path, js->err);
     if (!rc)
-        rc = gd_normalizer_load(&t->nfc, trees[F_NORMALIZER], js->path, js->err);
+        rc = gd_normalizer_load(&t->normalizer, trees[F_NORMALIZER], js->path, js->err);
     if (!rc)
         rc = gd_pretoken_load(&t->pretoken, trees[F_PRE_TOKENIZER], js->path, js->err);
     if (!rc)
-        rc = gd_bpe_load(&t->bpe, js, fields[F_MODEL]);
+        rc = gd_bpe_load(&t->bpe, js, fields[F_MODEL], t->pretoken.byte_level);
     t->classes = rc ? NULL : gd_classes_make();
     if (!rc && !t->classes)
         rc = gd_fail_memory(js->err, GD_UNICODE_END);
@@ -321,7 +337,7 @@ const char *gd_tokenizer_rebuilt(const gd_tokenizer *tokenizer, const char *mode
     return gd_rebuild_class(&(gd_rebuild){ .class_name = list->class_name,
                                            .model_type = model_type,
                                            .prefix_space = list->prefix_space,
-                                           .nfc = tokenizer->nfc,
+                                           .normalizer = &tokenizer->normalizer,
                                            .ignore_merges = tokenizer->bpe.ignore_merges,
                                            .pretoken = &tokenizer->pretoken });
 }
@@ -339,9 +355,9 @@ static gd_status add_ids(struct run *r, const uint32_t *more, size_t n)
     return GD_OK;
 }
 
-static gd_status piece(void *context, const unsigned char *s, size_t len, size_t readable)
+/* A piece that is merged by itself. */
+static gd_status merge(struct run *r, const unsigned char *s, size_t len, size_t readable)
 {
-    struct run *r = context;
     const size_t most = r->t->most_piece;
 
     if (most && len > most)
@@ -350,6 +366,41 @@ static gd_status piece(void *context, const unsigned char *s, size_t len, size_t
                        "limit allows at most %zu",
                        len, most);
     return gd_bpe_encode(&r->t->bpe, &r->bpe, s, len, readable, r->ids) ? GD_OK : gd_fail_memory(r->err, len);
+}
+
+/* A piece of characters: merged in parts that no merge joins. */
+static gd_status merge_parts(struct run *r, const unsigned char *s, size_t len, size_t readable)
+{
+    gd_status rc = GD_OK;
+    uint32_t id;
+
+    if (gd_bpe_whole(&r->t->bpe, s, len, &id))
+        return add_ids(r, &id, 1);
+    for (size_t at = 0, end; at < len && !rc; at = end) {
+        end = gd_bpe_part(&r->t->bpe, s, len, at);
+        rc = merge(r, s + at, end - at, readable - at);
+    }
+    return rc;
+}
+
+/* A piece that stages after ByteLevel have split. */
+static gd_status merge_written(struct run *r, const unsigned char *s, size_t len)
+{
+    gd_buf_clear(&r->bytes);
+    gd_buf_bytes(&r->bytes, s, len);
+    if (r->bytes.failed)
+        return gd_fail_memory(r->err, len);
+    len = gd_bytes_of_content((unsigned char *)r->bytes.data, r->bytes.data, len);
+    return merge(r, (const unsigned char *)r->bytes.data, len, len);
+}
+
+static gd_status piece(void *context, const unsigned char *s, size_t len, size_t readable)
+{
+    struct run *r = context;
+
+    if (r->t->bpe.vocab.plain)
+        return merge_parts(r, s, len, readable);
+    return r->t->pretoken.as_bytes ? merge_written(r, s, len) : merge(r, s, len, readable);
 }
 
 /* Passes what is between the added tokens of a text to the next step. */
@@ -375,10 +426,12 @@ static gd_status cut(struct run *r, const unsigned char *s, size_t len) { return
 
 static gd_status normalize(struct run *r, const unsigned char *s, size_t len)
 {
-    const char *out = (const char *)s;
+    const char *out;
+    gd_status rc = gd_normalize(&r->t->normalizer, &r->norm, r->t->classes, (const char *)s, len, &out, &len, r->err);
 
-    if (r->t->nfc && !gd_nfc_run(&r->nfc, r->t->classes, out, len, &out, &len))
-        return gd_fail_memory(r->err, len);
+    if (rc)
+        return rc;
+    r->splitter.beginning = s == r->text ? (const unsigned char *)out : NULL;
     return between(r, &r->t->added.normalized, (const unsigned char *)out, len, cut);
 }
 
@@ -432,7 +485,8 @@ static gd_status tokenize(const gd_tokenizer *tokenizer, const char *text, size_
         return gd_fail_memory(err, sizeof *r);
     r->ids = ids;
     r->err = r->splitter.err = err;
-    r->splitter.regex.steps = gd_regex_steps(len);
+    r->text = (const unsigned char *)text;
+    r->splitter.regex.steps = r->norm.regex.steps = gd_regex_steps(len);
     rc = framed ? add_ids(r, tokenizer->template.before.data, tokenizer->template.before.len) : GD_OK;
     if (!rc)
         rc = between(r, &tokenizer->added.raw, (const unsigned char *)text, len, normalize);

@@ -1,4 +1,4 @@
-/* vocab.c - the vocabulary of a byte-level tokenizer. */
+/* vocab.c - the vocabulary of a tokenizer. */
 #include "text/vocab.h"
 
 #include "base/error.h"
@@ -29,13 +29,11 @@ static bool is_visible(uint32_t c) { return (c >= 0x21 && c <= 0x7E) || (c >= 0x
 
 uint32_t gd_char_of_byte(unsigned char byte)
 {
-    uint32_t c = 0x100;
-
     if (is_visible(byte))
         return byte;
-    for (unsigned b = 0; b < byte; b++)
-        c += !is_visible(b);
-    return c;
+    if (byte <= 0x20)
+        return 0x100u + byte;
+    return byte == 0xAD ? 0x100 + 67 : 0x100u + 33 + (byte - 0x7Fu);
 }
 
 /* The byte that c stands for, or -1. */
@@ -71,6 +69,14 @@ size_t gd_bytes_of_content(unsigned char *bytes, const char *content, size_t len
     return count;
 }
 
+size_t gd_vocab_bytes(const gd_vocab *vocab, unsigned char *bytes, const char *content, size_t len)
+{
+    if (!vocab->plain)
+        return gd_bytes_of_content(bytes, content, len);
+    memmove(bytes, content, len);
+    return len;
+}
+
 bool gd_vocab_add(gd_vocab *vocab, const char *content, size_t len, uint32_t id)
 {
     gd_token token = { .id = id, .bytes = (uint32_t)vocab->bytes.len, .content = (uint32_t)vocab->content.len };
@@ -82,7 +88,7 @@ bool gd_vocab_add(gd_vocab *vocab, const char *content, size_t len, uint32_t id)
     if (vocab->bytes.failed || vocab->content.failed ||
         !gd_grow((void **)&vocab->tokens, &vocab->room, vocab->count + 1, sizeof *vocab->tokens))
         return false;
-    n = len ? gd_bytes_of_content((unsigned char *)vocab->bytes.data + token.bytes, content, len) : 0;
+    n = len ? gd_vocab_bytes(vocab, (unsigned char *)vocab->bytes.data + token.bytes, content, len) : 0;
     token.from_bytes = n != SIZE_MAX;
     if (token.from_bytes)
         vocab->bytes.len = token.bytes + n;
@@ -192,7 +198,7 @@ uint32_t gd_vocab_by_content(const gd_vocab *vocab, const char *content, size_t 
 
     if (!bytes)
         return token;
-    n = gd_bytes_of_content(bytes, content, len);
+    n = gd_vocab_bytes(vocab, bytes, content, len);
     token = n != SIZE_MAX ? find(vocab, bytes, n, true) : find(vocab, content, len, false);
     if (bytes != few)
         gd_free(bytes);

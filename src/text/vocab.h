@@ -1,8 +1,9 @@
-/* vocab.h - the vocabulary of a byte-level tokenizer: tokens by content, by bytes and by id.
+/* vocab.h - the vocabulary of a tokenizer: tokens by content, by bytes and by id.
  *
- * The content of a token is written with one visible character per byte (GPT-2's alphabet: a space is U+0120). Tokens
+ * If the model merges bytes, the content of a token is written with one visible character per byte (GPT-2's alphabet: a space is U+0120). Tokens
  * are stored by the bytes that they stand for, so that a piece of text is looked up without translation. A content with
- * a character outside that alphabet can't come from text; it is found only by its content. */
+ * a character outside that alphabet can't come from text; it is found only by its content. If the model merges
+ * characters, the content is the text itself. */
 #ifndef GD_TEXT_VOCAB_H
 #define GD_TEXT_VOCAB_H
 
@@ -32,6 +33,7 @@ typedef struct gd_vocab_slot {
 } gd_vocab_slot;
 
 typedef struct gd_vocab {
+    bool plain; /* contents are text; set before the first token is added */
     gd_token *tokens;
     size_t count, room;
     gd_vocab_slot *slots;
@@ -62,6 +64,9 @@ static inline uint32_t gd_vocab_by_id(const gd_vocab *vocab, uint32_t id)
 /* The content with each character replaced by the byte that it stands for; `bytes` has room for len.
  * Returns the number of bytes, or SIZE_MAX if a character stands for none. */
 size_t gd_bytes_of_content(unsigned char *bytes, const char *content, size_t len);
+
+/* The same for the contents of this vocabulary, which may be plain. */
+size_t gd_vocab_bytes(const gd_vocab *vocab, unsigned char *bytes, const char *content, size_t len);
 
 /* The character that stands for a byte. */
 uint32_t gd_char_of_byte(unsigned char byte);

@@ -95,27 +95,61 @@ static const struct {
       "d\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":true,\"special\":true},{\"id\":6",
       ": added_tokens: \"\xE2\x84\xAB\" appears twice" },
     { "\"<unk>\":3", "\"<unk>\":4", ": the id 4 of \"<s>\" belongs to another token of model.vocab" },
-    { "\"type\":\"NFC\"", "\"type\":\"NFKC\"",
-      ": normalizer: the type is \"NFKC\", but only \"NFC\" and a \"Sequence\" of it are supported" },
+    { "\"type\":\"NFC\"", "\"type\":\"NFKD\"",
+      ": normalizer: the type is \"NFKD\", but only \"NFC\", \"NFKC\", \"Prepend\", \"Replace\" and a \"Sequence\" of "
+      "them are supported" },
+    { "\"type\":\"NFC\"", "\"type\":\"NFKC\"", "" },
+    { "\"type\":\"NFC\"", "\"type\":\"Prepend\"", ": normalizer: prepend is expected to be a string" },
+    { "\"type\":\"NFC\"", "\"type\":\"Prepend\",\"prepend\":\"\",\"append\":\"\"",
+      ": normalizer: the field \"append\" is not known" },
+    { "\"type\":\"NFC\"", "\"type\":\"Replace\",\"pattern\":{\"String\":\"\"},\"content\":\"\"",
+      ": normalizer: an empty pattern is not supported" },
+    { "\"type\":\"NFC\"", "\"type\":\"Replace\",\"pattern\":{\"String\":\"a\"}",
+      ": normalizer: content is expected to be a string" },
+    { "\"type\":\"NFC\"", "\"type\":\"Replace\",\"pattern\":{},\"content\":\"\"",
+      ": normalizer: the pattern is expected to be one string, a \"Regex\" or a \"String\"" },
+    { "\"type\":\"NFC\"", "\"type\":\"Replace\",\"pattern\":{\"Regex\":\"a*\"},\"content\":\"\"",
+      ": normalizer: the pattern could match an empty string, which is not supported" },
+    { "\"type\":\"NFC\"", "\"type\":\"Replace\",\"pattern\":{\"Regex\":\" +$\"},\"content\":\"\"", "" },
+    { "\"type\":\"NFC\"", "\"type\":\"Replace\",\"pattern\":{\"Regex\":\"a|$\"},\"content\":\"\"",
+      ": normalizer: the pattern could match an empty string, which is not supported" },
     { "{\"type\":\"NFC\"}", "{}", ": normalizer: the field \"type\" is missing, but a string is expected" },
     { "{\"type\":\"NFC\"}", "\"NFC\"", ": normalizer is expected to be an object or null" },
     { "{\"type\":\"NFC\"}", "{\"type\":\"NFC\",\"form\":1}", ": normalizer: the field \"form\" is not known" },
     { "{\"type\":\"NFC\"}", "{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFC\"},{\"type\":\"Lowercase\"}]}",
-      ": normalizer.normalizers[1]: the type is \"Lowercase\", but only \"NFC\" and a \"Sequence\" of i"
-      "t are supported" },
+      ": normalizer.normalizers[1]: the type is \"Lowercase\", but only \"NFC\", \"NFKC\", \"Prepend\", \"Replace\" "
+      "and a \"Sequence\" of t"
+      "hem are supported" },
     { "{\"type\":\"NFC\"}",
       "{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Sequ"
       "ence\",\"normalizers\":[{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Sequence\",\"normali"
       "zers\":[{\"type\":\"NFC\"}]}]}]}]}]}",
       ": normalizer.normalizers[0].normalizers[0].normalizers[0].normalizers[0]: the type is \"Sequence"
-      "\", but only \"NFC\" and a \"Sequence\" of it are supported" },
+      "\", but only \"NFC\", \"NFKC\", \"Prepend\", \"Replace\" and a \"Sequence\" of them are supported" },
     { NULL, "{\"model\":{\"vocab\":{},\"merges\":[]}}",
-      ": pre_tokenizer has no \"ByteLevel\": only byte-level tokenizers are supported" },
-    { NULL, "{\"pre_tokenizer\":null,\"model\":{\"vocab\":{},\"merges\":[]}}",
-      ": pre_tokenizer has no \"ByteLevel\": only byte-level tokenizers are supported" },
+      ": model.vocab has no token for the byte 0x09, and no model.unk_token: such text would be lost" },
+    { NULL, "{\"pre_tokenizer\":null,\"model\":{\"unk_token\":\"a\",\"vocab\":{\"a\":0},\"merges\":[]}}", "" },
+    { "\"type\":\"Digits\",\"individual_digits\":true", "\"type\":\"Whitespace\"",
+      ": pre_tokenizer.pretokenizers[1]: the type is \"Whitespace\", but only \"Split\", \"Digits\", "
+      "\"Punctuation\", \"Metaspace\", \"ByteLevel\" and a \"Sequence\" of them are supported" },
+    { "\"type\":\"Digits\",\"individual_digits\":true", "\"type\":\"Punctuation\",\"behavior\":\"Never\"",
+      ": pre_tokenizer.pretokenizers[1]: the behavior \"Never\" is not known" },
     { "\"type\":\"Digits\",\"individual_digits\":true", "\"type\":\"Metaspace\"",
-      ": pre_tokenizer.pretokenizers[1]: the type is \"Metaspace\", but only \"Split\", \"Digits\", \"B"
-      "yteLevel\" and a \"Sequence\" of them are supported" },
+      ": pre_tokenizer.pretokenizers[1]: the field \"replacement\" is missing, but a string is expected" },
+    { "\"type\":\"Digits\",\"individual_digits\":true", "\"type\":\"Metaspace\",\"replacement\":\"__\"",
+      ": pre_tokenizer.pretokenizers[1]: replacement is \"__\", but one character is expected" },
+    { "\"type\":\"Digits\",\"individual_digits\":true", "\"type\":\"Metaspace\",\"replacement\":\"\"",
+      ": pre_tokenizer.pretokenizers[1]: replacement is \"\", but one character is expected" },
+    { "\"type\":\"Digits\",\"individual_digits\":true",
+      "\"type\":\"Metaspace\",\"replacement\":\"_\",\"prepend_scheme\":\"last\"",
+      ": pre_tokenizer.pretokenizers[1]: prepend_scheme is \"last\", but only \"first\", \"always\" and "
+      "\"never\" are known" },
+    { "\"type\":\"Digits\",\"individual_digits\":true",
+      "\"type\":\"Metaspace\",\"replacement\":\"_\",\"prepend_scheme\":\"first\",\"add_prefix_space\":false",
+      ": pre_tokenizer.pretokenizers[1]: add_prefix_space is false, but prepend_scheme is \"first\"" },
+    { "\"type\":\"Digits\",\"individual_digits\":true",
+      "\"type\":\"Metaspace\",\"replacement\":\"_\"},{\"type\":\"Metaspace\",\"replacement\":\"_\"",
+      ": pre_tokenizer.pretokenizers[2]: a second \"Metaspace\" is not supported" },
     { "\"individual_digits\":true", "\"individual_digits\":true,\"x\":1",
       ": pre_tokenizer.pretokenizers[1]: the field \"x\" is not known" },
     { "\"individual_digits\":true", "\"individual_digits\":1",
@@ -125,7 +159,8 @@ static const struct {
       ": pre_tokenizer.pretokenizers[2]: the field \"add_prefix_space\" is missing, but true or false is ex"
       "pected" },
     { "{\"type\":\"Split\"", "{\"type\":\"ByteLevel\",\"add_prefix_space\":false},{\"type\":\"Split\"",
-      ": pre_tokenizer.pretokenizers[1]: the type is \"Split\", but nothing is supported after \"ByteLevel\"" },
+      ": pre_tokenizer.pretokenizers[3]: the type is \"ByteLevel\", but after \"ByteLevel\" only \"Split\", "
+      "\"Digits\" and \"Punctuation\" are supported" },
     { "\"behavior\":\"Isolated\"", "\"behavior\":\"Sticky\"",
       ": pre_tokenizer.pretokenizers[0]: the behavior \"Sticky\" is not known" },
     { ",\"invert\":false", "",
@@ -188,10 +223,10 @@ static const struct {
     { "\"fuse_unk\":false", "\"fuse_unk\":\"no\"", ": model.fuse_unk is expected to be true or false" },
     { "\"unk_token\":\"<unk>\"", "\"unk_token\":5", ": model.unk_token is expected to be a string" },
     { "\"unk_token\":\"<unk>\"", "\"unk_token\":null",
-      ": model.vocab has no token for the byte 0x00, and no model.unk_token: such text w"
+      ": model.vocab has no token for the byte 0x09, and no model.unk_token: such text w"
       "ould be lost" },
     { "\"unk_token\":\"<unk>\"", "\"unk_token\":\"<nil>\"",
-      ": model.vocab has no token for the byte 0x00, and no model.unk_token: such text w"
+      ": model.vocab has no token for the byte 0x09, and no model.unk_token: such text w"
       "ould be lost" },
     { "\"vocab\":{\"a\":0,\"b\":1,\"ab\":2,\"<unk>\":3},", "", ": the field model.vocab is missing" },
     { "\"vocab\":{\"a\":0,\"b\":1,\"ab\":2,\"<unk>\":3}", "\"vocab\":[[\"a\",0.5]]",

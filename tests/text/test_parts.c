@@ -17,7 +17,10 @@ static const struct {
     { "(?:a?)*b", "the pattern has \"(?:a?)*\" at byte 0: a quantifier of something that may be empty is not s"
                   "upported" },
     { "^a", "the pattern has \"^\" at byte 0: this is not supported" },
-    { "a$", "the pattern has \"$\" at byte 1: this is not supported" },
+    { "$", "the pattern could match an empty string, which is not supported" },
+    { "a|$", "the pattern could match an empty string, which is not supported" },
+    { "a$*", "the pattern has \"$*\" at byte 1: a quantifier of something that may be empty is not supported" },
+    { "^a", "the pattern has \"^\" at byte 0: this is not supported" },
     { "\\w+", "the pattern has \"\\w\" at byte 0: this escape is not supported" },
     { "\\bab", "the pattern has \"\\b\" at byte 0: this escape is not supported" },
     { "(a)\\1", "the pattern has \"\\1\" at byte 3: this escape is not supported" },
@@ -117,6 +120,15 @@ static const struct {
     { "[\\x{4e00}-\\x{9fff}]+", "a\xE4\xB8\xAD\xE6\x96\x87z", "\xE4\xB8\xAD\xE6\x96\x87|" },
     { ".+", "a\nb", "a|b|" },
     { "\\n|\\t|\\r", "a\n\t\r", "\n|\t|\r|" },
+    { "a$", "ba\nab", "a|" },
+    { "\\s+$", "a  \n b  ", "  |  |" },
+    { "\\n$", "a\n\n", "\n|\n|" },
+    { "[ab]$|b", "bab\r\nab", "b|b|b|" },
+    { "(?:x$|b)+", "bbx\nbx", "bbx|bx|" },
+    { "b$\\na", "b\na", "b\na|" },
+    { "a+$(?=\\n)", "aa\naa", "aa|" },
+    { "$a|\\n", "\na", "\n|" },
+    { " +(?=$)|c", " a  \n c ", "  |c| |" },
     { "(?i:k|'s)", "K\xE2\x84\xAA'\xC5\xBF", "K|\xE2\x84\xAA|'\xC5\xBF|" },
     { "(?i:[sd])x", "SxDx", "Sx|Dx|" },
     { "'(?i:re|ve)?s", "'REs's", "'REs|'s|" },
@@ -256,7 +268,7 @@ static gd_bpe small_model(const char *text)
     gd_bpe bpe = { 0 };
     gd_error err = { GD_OK, "" };
     gd_jscan js = { .text = text, .len = strlen(text), .path = "small", .err = &err };
-    const gd_status rc = gd_bpe_load(&bpe, &js, (gd_jspan){ 0, js.len });
+    const gd_status rc = gd_bpe_load(&bpe, &js, (gd_jspan){ 0, js.len }, true);
 
     if (rc)
         fail_msg("%s", err.text);
