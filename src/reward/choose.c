@@ -88,7 +88,9 @@ gd_status gd_choose(gd_choice *choice, const char *dir, const char *adapter_dir,
         rc = has_file(&adapters, adapter_dir, "tokenizer.json", err);
     if (!rc && own && adapters)
         rc = choose_between(choice, dir, adapter_dir, rows, notes, err);
-    else if (!own)
+    else if (!rc && !own && !adapters)
+        rc = has_file(&own, dir, "tokenizer.model", err);
+    if (!own)
         choice->tokenizer = adapter_dir;
     for (size_t i = 0; i < 2 && !rc && !there; i++)
         rc = has_file(&there, adapter_dir, beside[i], err);

@@ -22,6 +22,7 @@ static const char *const names[] = {
     "config.json",
     "generation_config.json",
     "tokenizer.json",
+    "tokenizer.model",
     "tokenizer_config.json",
     "added_tokens.json",
     "special_tokens_map.json",

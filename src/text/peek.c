@@ -246,10 +246,9 @@ gd_status gd_tokenizer_compare(bool *same, size_t *ids, const char *dir, const c
 
 /* ---- a missing file ---- */
 
-gd_status gd_tokenizer_look(const char *dir, gd_error *err)
+gd_status gd_tokenizer_missing(const char *dir, gd_error *err)
 {
-    static const char *const names[] = { "tokenizer.json", "vocab.json", "tokenizer.model", "tekken.json",
-                                         "vocab.txt" };
+    static const char *const names[] = { "vocab.json", "tekken.json", "vocab.txt" };
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char *path;
@@ -257,7 +256,7 @@ gd_status gd_tokenizer_look(const char *dir, gd_error *err)
         const gd_status rc = gd_file_find(&path, &there, dir, names[i], err);
 
         gd_free(path);
-        if (rc || (there && i == 0))
+        if (rc)
             return rc;
         if (there)
             return gd_fail(err, GD_EIO,

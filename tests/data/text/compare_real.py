@@ -3,7 +3,7 @@
 
 usage: compare_real.py WRITE_IDS [--quick] DIR...
 
-WRITE_IDS is the program of tests/text (make tests/text/write_ids), DIR has a tokenizer.json, of make_real.py, say. The
+WRITE_IDS is the program of tests/text (make tests/text/write_ids), DIR is a folder of make_real.py, or any with a tokenizer.json. The
 texts: those of ../hh-rlhf; each code point alone and between letters; 100,000 random strings, half of them of this
 tokenizer's own tokens; and texts around its added tokens. With --quick, a tenth of them.
 """
@@ -81,7 +81,8 @@ def own_ids(program, folder, texts):
 
 
 def compare(program, folder, quick):
-    tokenizer = Tokenizer.from_file(os.path.join(folder, 'tokenizer.json'))
+    files = [os.path.join(folder, name) for name in ('reference.json', 'tokenizer.json')]
+    tokenizer = Tokenizer.from_file([path for path in files if os.path.exists(path)][0])
     texts, wrong, shown = list(texts_for(tokenizer, quick)), 0, 0
     got = own_ids(program, folder, texts)
     for first in range(0, len(texts), 10000):

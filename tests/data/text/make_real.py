@@ -6,12 +6,14 @@ usage: make_real.py FOLDER FILE...
 FILE is a ggml-vocab-*.gguf of the source of llama-cpp-python (pip download --no-deps --no-binary :all:
 llama-cpp-python), or a tokenizer.model or tekken.json of mistral-common (its folder data). Each becomes
 FOLDER/NAME/tokenizer.json; a vocabulary of SentencePiece becomes three, as Transformers' converters write them: NAME
-(Prepend and Replace), NAME-metaspace (Metaspace, first) and NAME-split (Metaspace, always, split).
+(Prepend and Replace), NAME-metaspace (Metaspace, first) and NAME-split (Metaspace, always, split), and a
+tokenizer.model also becomes NAME-model: the file alone, and in reference.json what Transformers makes of it.
 Needs gguf, sentencepiece, protobuf, transformers 5.3.0 and tokenizers 0.22.2.
 """
 import json
 import os
 import re
+import shutil
 import sys
 import tempfile
 
@@ -142,7 +144,17 @@ def from_sentencepiece(folder, path):
         proto.ParseFromString(f.read())
     vocab = first_places(p.piece for p in proto.pieces)
     merges = generate_merges(vocab, {p.piece: p.score for p in proto.pieces})
+    from_model_alone(os.path.join(folder, name + '-model'), path)
     save_sentencepiece(folder, name, vocab, merges, '<unk>', [(p.piece, p.type == 3) for p in proto.pieces if p.type in (3, 4)])
+
+
+def from_model_alone(folder, path):
+    """The file alone, and what Transformers makes of it."""
+    from transformers import LlamaTokenizer
+    os.makedirs(folder, exist_ok=True)
+    shutil.copy(path, os.path.join(folder, 'tokenizer.model'))
+    LlamaTokenizer.from_pretrained(folder, add_bos_token=True).backend_tokenizer.save(os.path.join(folder, 'reference.json'))
+    print(os.path.basename(folder))
 
 
 def from_tekken(folder, path):
