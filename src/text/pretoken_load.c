@@ -111,8 +111,6 @@ static gd_status prepend_scheme(gd_stage *stage, const json_t *value, const char
 
     if (!rc && json_object_get(value, "prepend_scheme"))
         rc = gd_json_string(&scheme, value, "prepend_scheme", path, err);
-    else if (!rc && !add_prefix_space)
-        scheme = "never";
     if (rc)
         return rc;
     while (i < 3 && strcmp(schemes[i], scheme) != 0)

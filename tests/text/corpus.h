@@ -23,12 +23,15 @@ typedef struct expected {
     size_t count, at;
 } expected;
 
-static inline expected expected_load(void)
+/* `name`: a file in tests/data/text. */
+static inline expected expected_load(const char *name)
 {
     expected e = { NULL, 0, 0 };
-    char path[1024], row[256];
-    FILE *f = fopen(test_data(path, sizeof path, "text/expected.txt"), "r");
+    char path[1024], row[256], file[64];
+    FILE *f;
 
+    (void)snprintf(file, sizeof file, "text/%s", name);
+    f = fopen(test_data(path, sizeof path, file), "r");
     assert_non_null(f);
     while (fgets(row, sizeof row, f)) {
         expected_line *l;
@@ -51,7 +54,7 @@ static inline const expected_line *expected_find(expected *e, const char *tokeni
         if (l->index == index && !strcmp(l->kind, kind) && !strcmp(l->tokenizer, tokenizer))
             return l;
     }
-    fail_msg("expected.txt has no line for %s %s %zu", tokenizer, kind, index);
+    fail_msg("there is no line for %s %s %zu", tokenizer, kind, index);
     return NULL;
 }
 
@@ -143,6 +146,38 @@ static inline void check_random(block *b, expected *e, const char *tokenizer, si
         block_check(b, e, tokenizer, "random", i);
     }
     gd_buf_free(&text);
+}
+
+/* 4,096 code points in texts of 256. */
+static inline void check_lines(block *b, expected *e, const char *name, size_t index)
+{
+    gd_buf text = { 0 };
+
+    block_begin(b);
+    for (uint32_t c = (uint32_t)index * 4096; c < (index + 1) * 4096; c++) {
+        if (c < 0xD800 || c >= 0xE000) {
+            gd_buf_str(&text, "a");
+            put_char(&text, c);
+            gd_buf_str(&text, "b");
+            put_char(&text, c);
+            gd_buf_str(&text, "1 ");
+            put_char(&text, c);
+        }
+        if (c % 256 == 255 && text.len)
+            block_add(b, text.data, text.len);
+        if (c % 256 == 255)
+            gd_buf_clear(&text);
+    }
+    block_check(b, e, name, "lines", index);
+    gd_buf_free(&text);
+}
+
+static inline void check_all_lines(block *b, expected *e, const char *name)
+{
+    for (size_t k = 0; k < 0x110; k++) {
+        if (k < 0x32 || k == 0xE0 || k == 0x10F)
+            check_lines(b, e, name, k);
+    }
 }
 
 /* ---- files ---- */

@@ -265,7 +265,7 @@ static int set_up(void **state)
     char dir[1024];
 
     (void)state;
-    want = expected_load();
+    want = expected_load("expected.txt");
     alphabet = load_json("text/alphabet.json");
     assert_ok(gd_tokenizer_open(&qwen, test_data(dir, sizeof dir, "qwen2.5"), test_err));
     b.tokenizer = qwen;

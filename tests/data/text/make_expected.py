@@ -165,14 +165,14 @@ class SplitMix:
         return (z ^ z >> 31) % n
 
 
-def random_strings(count):
+def random_strings(count, alphabet=ALPHABET):
     rng = SplitMix(22)
     for _ in range(count):
         parts = []
         for _ in range(rng.below(16)):
             kind = rng.below(20)
             if kind < 14:
-                parts.append(ALPHABET[rng.below(len(ALPHABET))])
+                parts.append(alphabet[rng.below(len(alphabet))])
             elif kind < 17:
                 parts.append(chr(0x300 + rng.below(0x70)))
             else:
@@ -193,6 +193,14 @@ def line(out, name, kind, index, tokenizer, texts):
         for v in [len(ids)] + ids:
             h = (h ^ v) * 0x100000001B3 & MASK
     out.write('%s %s %d %d %016x\n' % (name, kind, index, n, h))
+
+
+def lines(out, name, tokenizer, strings):
+    for i in list(range(0x32)) + [0xE0, 0x10F]:
+        groups = [code_points(i * 4096 + k * 256, 256) for k in range(16)]
+        line(out, name, 'lines', i, tokenizer, [''.join('a%sb%s1 %s' % (c, c, c) for c in group) for group in groups if group])
+    for i in range(10):
+        line(out, name, 'random', i, tokenizer, strings[i * 1000:i * 1000 + 1000])
 
 
 def hh_texts():
@@ -227,14 +235,9 @@ def main():
         for i, unit in enumerate(RUNS):
             line(out, 'qwen2.5', 'runs', i, qwen, [unit * (RUN // len(unit.encode()))])
         for variant in variants:
-            tokenizer = make(bases[variant.get('base', 'golden')], variant)
-            for i in list(range(0x32)) + [0xE0, 0x10F]:
-                groups = [code_points(i * 4096 + k * 256, 256) for k in range(16)]
-                line(out, variant['name'], 'lines', i, tokenizer,
-                     [''.join('a%sb%s1 %s' % (c, c, c) for c in group) for group in groups if group])
-            for i in range(10):
-                line(out, variant['name'], 'random', i, tokenizer, strings[i * 1000:i * 1000 + 1000])
+            lines(out, variant['name'], make(bases[variant.get('base', 'golden')], variant), strings)
 
 
 assert tokenizers.__version__ == '0.22.2', tokenizers.__version__
-main()
+if __name__ == '__main__':
+    main()
