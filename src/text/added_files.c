@@ -318,7 +318,10 @@ static gd_status read_all(struct files *f, const char *dir, const struct file *p
     if (!rc)
         rc = read_switch(&list->add_eos, &f->config, "add_eos_token", f->err);
     list->split_special = split == 1;
-    list->prefix_space = json_is_true(json_object_get(f->config.root, "add_prefix_space"));
+    list->prefix_space = gd_json_has(f->config.root, "add_prefix_space")
+                             ? json_is_true(json_object_get(f->config.root, "add_prefix_space"))
+                             : -1;
+    list->legacy = json_is_true(json_object_get(f->config.root, "legacy"));
     class_name = json_string_value(json_object_get(f->config.root, "tokenizer_class"));
     (void)snprintf(list->class_name, sizeof list->class_name, "%s", class_name ? class_name : "");
     list->decoder = gd_json_has(f->config.root, "added_tokens_decoder");

@@ -49,7 +49,8 @@ typedef struct gd_added_list {
     /* add_bos_token and add_eos_token: -1 if absent, else 0 or 1 */
     int add_bos, add_eos;
     char class_name[64]; /* tokenizer_class, empty if absent */
-    bool prefix_space;   /* add_prefix_space */
+    int prefix_space;    /* add_prefix_space: likewise */
+    bool legacy;
 } gd_added_list;
 
 void gd_added_list_free(gd_added_list *list);

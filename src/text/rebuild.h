@@ -8,6 +8,7 @@
 #ifndef GD_TEXT_REBUILD_H
 #define GD_TEXT_REBUILD_H
 
+#include "text/bpe.h"
 #include "text/normalize.h"
 #include "text/pretoken.h"
 
@@ -17,8 +18,9 @@
 typedef struct gd_rebuild {
     const char *class_name; /* tokenizer_class of tokenizer_config.json; empty if absent */
     const char *model_type; /* of config.json, or NULL */
-    bool prefix_space;      /* add_prefix_space there */
-    bool ignore_merges;
+    int prefix_space;       /* add_prefix_space there; -1 if absent */
+    bool legacy;            /* the same */
+    const gd_bpe *bpe;
     const gd_normalizer *normalizer;
     const gd_pretoken *pretoken;
 } gd_rebuild;

@@ -93,8 +93,9 @@ const char *gd_tokenizer_rebuilt(const gd_tokenizer *tokenizer, const char *mode
     return gd_rebuild_class(&(gd_rebuild){ .class_name = list->class_name,
                                            .model_type = model_type,
                                            .prefix_space = list->prefix_space,
+                                           .legacy = list->legacy,
                                            .normalizer = &tokenizer->normalizer,
-                                           .ignore_merges = tokenizer->bpe.ignore_merges,
+                                           .bpe = &tokenizer->bpe,
                                            .pretoken = &tokenizer->pretoken });
 }
 

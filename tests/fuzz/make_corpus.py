@@ -76,6 +76,21 @@ def make_configs():
         'alpha_pattern': {r'layers\.0\.self_attn\.q_proj': 1}, 'layers_to_transform': [0], 'layers_pattern': 'layers'})
 
 
+def make_sentencepiece():
+    """A tokenizer.model: fields of Protocol Buffers with the numbers of sentencepiece_model.proto."""
+    def field(number, content):
+        return bytes([number << 3 | 2, len(content)]) + content
+
+    def piece(content, kind):
+        return field(1, field(1, content.encode()) + b'\x15\0\0\x80\xbf' + bytes([3 << 3, kind]))
+
+    pieces = [('<unk>', 2), ('<s>', 3), ('</s>', 3), ('<0x0A>', 6), ('u', 4), ('\u2581', 1), ('a', 1), ('b', 1), ('ab', 1),
+              ('\u2581a', 1), ('\u2581ab', 1)]
+    trainer = bytes([3 << 3, 2]) + b'\x98\x02\x01' + b'\xc8\x02\x01'     # BPE, byte_fallback, bos_id
+    normalizer = field(1, b'identity') + bytes([3 << 3, 1, 4 << 3, 0, 5 << 3, 1])
+    return b''.join(piece(*p) for p in pieces) + field(2, trainer) + field(3, normalizer)
+
+
 def make_tokenizers():
     added = [{'id': 4, 'content': '<s>', 'single_word': False, 'lstrip': False, 'rstrip': True, 'normalized': False,
               'special': True}]
@@ -106,6 +121,20 @@ def make_tokenizers():
         'direction': 'Right', 'max_length': 8, 'strategy': 'LongestFirst', 'stride': 0}, 'pre_tokenizer': {
         'type': 'Sequence', 'pretokenizers': [split, {
             'type': 'ByteLevel', 'add_prefix_space': True, 'trim_offsets': True, 'use_regex': False}]}})
+    characters = small | {'model': model | {
+        'fuse_unk': True, 'byte_fallback': True, 'merges': [['\u2581', 'a'], ['a', 'b']],
+        'vocab': {t: i for i, t in enumerate(['a', 'b', 'ab', '<unk>', '<s>', '\u2581', '\u2581a', '<0x0A>', '<0xCC>', '<0x81>'])}}}
+    replace = {'type': 'Replace', 'pattern': {'String': ' '}, 'content': '\u2581'}
+    put('tokenizer', 'llama', characters | {'pre_tokenizer': None, 'normalizer': {'type': 'Sequence', 'normalizers': [
+        {'type': 'NFKC'}, {'type': 'Replace', 'pattern': {'Regex': 'x+$'}, 'content': ''},
+        {'type': 'Prepend', 'prepend': '\u2581'}, replace]}})
+    put('tokenizer', 'metaspace', characters | {'normalizer': None, 'pre_tokenizer': {
+        'type': 'Metaspace', 'replacement': '\u2581', 'prepend_scheme': 'first', 'split': True}})
+    put('tokenizer', 'falcon', big | {'normalizer': None, 'pre_tokenizer': {'type': 'Sequence', 'pretokenizers': [
+        {'type': 'Punctuation', 'behavior': 'Contiguous'},
+        {'type': 'ByteLevel', 'add_prefix_space': True, 'trim_offsets': True, 'use_regex': True},
+        {'type': 'Digits', 'individual_digits': False}]}})
+    put('sentencepiece', 'small', make_sentencepiece())
     patterns = {
         'gpt2': r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
         'llama3': r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|"

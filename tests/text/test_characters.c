@@ -131,19 +131,25 @@ static void long_runs_end(void **state)
 static void a_limit_is_for_parts(void **state)
 {
     static const char words[] = "the cat and the dog and the end of it all, said the man to the boy.";
-    static const char word[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
-    gd_tokenizer *t = open_variant(variant_named("llama"));
+    static const char unknown[] = "\xF3\xA0\x80\x81\xF3\xA0\x80\x81\xF3\xA0\x80\x81\xF3\xA0\x80\x81\xF3\xA0\x80\x81";
+    gd_tokenizer *t = open_variant(variant_named("unknown-fused"));
     gd_ids ids = { 0 };
     gd_error err = { GD_OK, "" };
 
     (void)state;
     gd_tokenizer_limit_pieces(t, 20);
     assert_ok(gd_tokenize(t, words, strlen(words), &ids, test_err));
-    assert_int_equal(gd_tokenize(t, word, strlen(word), &ids, &err), GD_ETOOLONG);
-    assert_string_equal(err.text, "the text has 43 bytes without a break, which need too much memory as one word: the "
+    assert_int_equal(gd_tokenize(t, unknown, strlen(unknown), &ids, &err), GD_ETOOLONG);
+    assert_string_equal(err.text, "the text has 23 bytes without a break, which need too much memory as one word: the "
                                   "memory limit allows at most 20");
     gd_ids_free(&ids);
     gd_tokenizer_close(t);
+}
+
+static void rename_token(json_t *vocab, const char *from, const char *to)
+{
+    assert_int_equal(json_object_set(vocab, to, json_object_get(vocab, from)), 0);
+    assert_int_equal(json_object_del(vocab, from), 0);
 }
 
 static void falcon_lacks_control_characters(void **state)
@@ -155,8 +161,8 @@ static void falcon_lacks_control_characters(void **state)
     gd_tokenizer *t;
 
     (void)state;
-    assert_int_equal(json_object_del(vocab, "\xC4\x87"), 0); /* U+0107 stands for the byte 7, U+00F1 for F1 */
-    assert_int_equal(json_object_del(vocab, "\xC3\xB1"), 0);
+    rename_token(vocab, "\xC4\x87", "no 7"); /* U+0107 stands for the byte 7, U+00F1 for F1 */
+    rename_token(vocab, "\xC3\xB1", "no F1");
     write_json(test_dir(dir), "tokenizer.json", all);
     assert_ok(gd_tokenizer_open(&t, dir, test_err));
     assert_int_equal(gd_tokenizer_note_count(t), 1);

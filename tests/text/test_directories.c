@@ -4,7 +4,7 @@
 
 #include "base/mem.h"
 
-static json_t *directories, *rebuilt, *golden;
+static json_t *directories, *rebuilt, *golden, *characters;
 
 static void write_json(const char *dir, const char *name, const json_t *value)
 {
@@ -28,7 +28,8 @@ static void update(json_t *object, json_t *with)
 
 static void write_directory(const char *dir, const json_t *one)
 {
-    json_t *all = json_deep_copy(golden), *model = json_object_get(all, "model");
+    json_t *all = json_deep_copy(json_object_get(one, "base") ? characters : golden),
+           *model = json_object_get(all, "model");
     const char *name;
     json_t *file;
 
@@ -235,6 +236,7 @@ static int set_up(void **state)
     (void)state;
     directories = load_json("text/directories.json");
     rebuilt = load_json("text/rebuilt.json");
+    characters = load_json("text/characters.json");
     golden = load_json("golden/qwen2/tokenizer.json");
     return 0;
 }
@@ -244,6 +246,7 @@ static int tear_down(void **state)
     (void)state;
     json_decref(directories);
     json_decref(rebuilt);
+    json_decref(characters);
     json_decref(golden);
     assert_int_equal(gd_mem_live(), 0);
     return 0;

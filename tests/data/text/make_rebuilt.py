@@ -17,6 +17,8 @@ from transformers import AutoTokenizer
 HERE = os.path.dirname(os.path.abspath(__file__))
 with open(os.path.join(HERE, '../golden/qwen2/tokenizer.json'), encoding='utf-8') as f:
     GOLDEN = json.load(f)
+with open(os.path.join(HERE, 'characters.json'), encoding='utf-8') as f:
+    CHARACTERS = json.load(f)
 SPLIT, BYTES = GOLDEN['pre_tokenizer']['pretokenizers']
 TYPES = ['qwen2', 'qwen3', 'llama', 'mistral', 'gemma2']
 CLASSES = [None, 'Qwen2Tokenizer', 'Qwen2TokenizerFast', 'GPT2Tokenizer', 'GPT2TokenizerFast', 'GPTNeoXTokenizerFast',
@@ -56,6 +58,25 @@ MORE = {
     'gpt2 with a space': ({'pre_tokenizer': byte_level(use_regex=True, add_prefix_space=True), 'normalizer': None}, {},
                           {'add_prefix_space': True}),
 }
+MARK = '\u2581'
+LEGACY = {'normalizer': {'type': 'Sequence', 'normalizers': [
+    {'type': 'Prepend', 'prepend': MARK}, {'type': 'Replace', 'pattern': {'String': ' '}, 'content': MARK}]}, 'pre_tokenizer': None}
+GEMMA = {'normalizer': {'type': 'Replace', 'pattern': {'String': ' '}, 'content': MARK},
+         'pre_tokenizer': {'type': 'Split', 'pattern': {'String': ' '}, 'behavior': 'MergedWithPrevious', 'invert': False}}
+ALWAYS = {'pre_tokenizer': dict(CHARACTERS['pre_tokenizer'], prepend_scheme='always')}
+NEVER = {'pre_tokenizer': dict(CHARACTERS['pre_tokenizer'], prepend_scheme='never')}
+WITH_CHARACTERS = {
+    'metaspace': ({}, {}, {}),
+    'metaspace, legacy': ({}, {}, {'legacy': True}),
+    'metaspace, no space': ({}, {}, {'add_prefix_space': False}),
+    'always': (ALWAYS, {}, {'legacy': False}),
+    'always, legacy': (ALWAYS, {}, {'legacy': True, 'add_prefix_space': True}),
+    'never, no space': (NEVER, {}, {'legacy': True, 'add_prefix_space': False}),
+    'prepended': (LEGACY, {}, {}),
+    'gemma': (GEMMA, {}, {}),
+    'gemma without fallback': (GEMMA, {'byte_fallback': False, 'unk_token': '<unk>'}, {}),
+    'merges of characters ignored': ({}, {'ignore_merges': True}, {}),
+}
 
 
 def without(value, key):
@@ -71,11 +92,11 @@ def parts(tokenizer):
             tokenizer['model'].get('byte_fallback', False))
 
 
-def run(name, edit, class_name, kind):
+def run(name, edit, class_name, kind, base=None):
     fields, model, config = edit
-    tokenizer = dict(GOLDEN, **fields)
-    tokenizer['model'] = dict(GOLDEN['model'], **model)
-    config = dict({'eos_token': '<|im_end|>'}, **config)
+    tokenizer = dict(base or GOLDEN, **fields)
+    tokenizer['model'] = dict(tokenizer['model'], **model)
+    config = dict({'eos_token': '</s>' if base else '<|im_end|>'}, **config)
     if class_name:
         config['tokenizer_class'] = class_name
     with tempfile.TemporaryDirectory() as folder:
@@ -84,13 +105,15 @@ def run(name, edit, class_name, kind):
                 json.dump(value, f)
         made = AutoTokenizer.from_pretrained(folder)
     same = parts(json.loads(made.backend_tokenizer.to_str())) == parts(tokenizer)
-    return {'name': f'{name}, {class_name}, {kind}', 'set': fields, 'model': model, 'type': kind,
+    return {'name': f'{name}, {class_name}, {kind}', **({'base': 'characters'} if base else {}), 'set': fields, 'model': model, 'type': kind,
             'files': {'tokenizer_config.json': config}, 'rebuilt': None if same else type(made).__name__}
 
 
 def main():
     cases = [run(name, edit, c, kind) for name, edit in EDITS.items() for c in CLASSES for kind in TYPES]
     cases += [run(name, edit, c, 'llama') for name, edit in MORE.items() for c in CLASSES]
+    cases += [run(name, edit, c, kind, CHARACTERS) for name, edit in WITH_CHARACTERS.items()
+              for c, kind in (('LlamaTokenizer', 'llama'), ('LlamaTokenizerFast', 'mistral'), ('GemmaTokenizer', 'gemma2'), (None, 'llama'))]
     with open(os.path.join(HERE, 'rebuilt.json'), 'w', encoding='utf-8') as f:
         f.write('[\n' + ',\n'.join(json.dumps(case) for case in cases) + '\n]\n')
 
