@@ -1,8 +1,8 @@
 /* cuts.h - where a piece of characters can be cut without a change of ids.
  *
- * A tokenizer like Llama 2's doesn't split a text into words: the whole text is one piece. But a merge that crosses the
- * place between two characters makes a token in which they are neighbours; where no token has these neighbours, no merge
- * will ever cross, and the parts can be merged by themselves. Most spaces are such places, so that parts are words. */
+ * A tokenizer like Llama 2's doesn't split a text into words: the whole text is one piece. But a merge that crosses
+ * the place between two characters makes a token in which they are neighbours; where no token has these neighbours, no
+ * merge will ever cross, and the parts can be merged by themselves. Most spaces are such places, so parts are words. */
 #ifndef GD_TEXT_CUTS_H
 #define GD_TEXT_CUTS_H
 

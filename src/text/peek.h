@@ -12,8 +12,8 @@
  * other file's vocabulary and its added tokens. */
 gd_status gd_tokenizer_compare(bool *same, size_t *ids, const char *dir, const char *other_dir, gd_error *err);
 
-/* For a directory without a tokenizer.json: fails if it has other files of a tokenizer, with a sentence that says how to
- * make it. */
+/* For a directory without a tokenizer.json: fails if it has other files of a tokenizer, with a sentence that says how
+ * to make it. */
 gd_status gd_tokenizer_missing(const char *dir, gd_error *err);
 
 #endif

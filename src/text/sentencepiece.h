@@ -1,8 +1,10 @@
-/* sentencepiece.h - a tokenizer.model of SentencePiece, as older models have it beside their tokenizer.json, or instead.
+/* sentencepiece.h - a tokenizer.model of SentencePiece, which older models have beside their tokenizer.json, or
+ * instead.
  *
  * Only BPE is read. It becomes the text of a tokenizer.json, as LlamaTokenizer of Transformers 5 makes one of it: each
- * two pieces that together are a piece are a merge, in the order of the pieces that they make, and spaces are Metaspace's.
- * What of the file that would leave out (a table of characters to replace, blanks to remove) is refused. */
+ * two pieces that together are a piece are a merge, in the order of the pieces that they make, and spaces are
+ * Metaspace's. What of the file that would leave out (a table of characters to replace, blanks to remove) is
+ * refused. */
 #ifndef GD_TEXT_SENTENCEPIECE_H
 #define GD_TEXT_SENTENCEPIECE_H
 

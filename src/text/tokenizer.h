@@ -1,7 +1,7 @@
 /* tokenizer.h - text to token ids, exactly as the Python package tokenizers 0.22 does it.
  *
- * A tokenizer.json is a pipeline: added tokens are cut out of the text, the rest is normalized (NFC), split
- * into pieces (patterns, digits), and the bytes of each piece are merged pair by pair (byte-level BPE); finally
+ * A tokenizer.json is a pipeline: added tokens are cut out of the text, the rest is normalized (normalize.h), split
+ * into pieces (pretoken.h), and the bytes or the characters of each piece are merged pair by pair (bpe.h); finally
  * a template may put special tokens around the result. Everything that this module supports, it does as the reference
  * does; a part or a value that it doesn't know is refused by name when the file is opened. Nothing is ever guessed.
  *
@@ -29,8 +29,9 @@ typedef struct gd_ids {
 
 void gd_ids_free(gd_ids *ids);
 
-/* Reads dir/tokenizer.json (at most 64 MiB), and from tokenizer_config.json, special_tokens_map.json and
- * added_tokens.json the tokens that these add to it (added_list.h). *out is NULL on failure.
+/* Reads dir/tokenizer.json (at most 64 MiB), or if there is none dir/tokenizer.model (sentencepiece.h), and from
+ * tokenizer_config.json, special_tokens_map.json and added_tokens.json the tokens that these add to it (added_list.h).
+ * *out is NULL on failure.
  * GD_EIO, GD_EFORMAT (the file is malformed), GD_EUNSUPPORTED (the file requires something that this module doesn't
  * do), GD_ENOMEM. */
 gd_status gd_tokenizer_open(gd_tokenizer **out, const char *dir, gd_error *err);

@@ -1,9 +1,9 @@
 /* vocab.h - the vocabulary of a tokenizer: tokens by content, by bytes and by id.
  *
- * If the model merges bytes, the content of a token is written with one visible character per byte (GPT-2's alphabet: a space is U+0120). Tokens
- * are stored by the bytes that they stand for, so that a piece of text is looked up without translation. A content with
- * a character outside that alphabet can't come from text; it is found only by its content. If the model merges
- * characters, the content is the text itself. */
+ * If the model merges bytes, the content of a token is written with one visible character per byte (GPT-2's alphabet: a
+ * space is U+0120). Tokens are stored by the bytes that they stand for, so that a piece of text is looked up without
+ * translation. A content with a character outside that alphabet can't come from text; it is found only by its content.
+ * If the model merges characters, the content is the text itself. */
 #ifndef GD_TEXT_VOCAB_H
 #define GD_TEXT_VOCAB_H
 

@@ -48,16 +48,16 @@ static void put_piece(gd_buf *b, const char *piece, unsigned type)
 }
 
 /* A small model: <unk>, <s>, </s>, a, b, ab. */
-typedef struct small {
+struct small {
     const char *piece; /* another one, and its type */
     unsigned type;
     unsigned model_type, suffix, removes, keeps_spaces;
     uint64_t bos;
     const char *table;
     bool no_normalizer;
-} small;
+};
 
-static void write_small(gd_buf *b, const small *s)
+static void write_small(gd_buf *b, const struct small *s)
 {
     static const char *const pieces[] = { "<unk>", "<s>", "</s>", "a", "b", "ab" };
     gd_buf trainer = { 0 }, normalizer = { 0 };
@@ -114,7 +114,7 @@ static void each_case_has_its_message(void **state)
     static const char long_piece[600] = "";
     char filled[600];
     const struct {
-        small model;
+        struct small model;
         const char *sentence;
     } cases[] = {
         { { .model_type = 2, .bos = 1 }, "" },
@@ -185,7 +185,7 @@ static void bytes_that_are_no_message(void **state)
 /* Every cut of a small model is an error, but the one before what follows its normalizer_spec. */
 static void every_cut_is_an_error(void **state)
 {
-    const small model = { .model_type = 2, .bos = 1 };
+    const struct small model = { .model_type = 2, .bos = 1 };
     char dir[TEST_PATH];
     gd_buf b = { 0 };
 
@@ -202,7 +202,7 @@ static void every_cut_is_an_error(void **state)
 static void a_tokenizer_json_comes_first(void **state)
 {
     static const char json[] = "{\"model\":{\"unk_token\":\"a\",\"vocab\":{\"a\":0},\"merges\":[]}}";
-    const small model = { .model_type = 2, .bos = 1 };
+    const struct small model = { .model_type = 2, .bos = 1 };
     char dir[TEST_PATH], path[TEST_PATH + 32];
     gd_tokenizer *t;
     gd_buf b = { 0 };
