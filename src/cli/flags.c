@@ -181,8 +181,8 @@ const cli_flag cli_flags[] = {
       CLI_TEXT, CLI_CMD_EVAL },
     { "chat-format", "FORMAT",
       "how to turn a conversation into text: auto (as the checkpoint's chat template does), hh, chatml, qwen2.5, "
-      "qwen3, smollm2, llama3, llama3.1, mistral, gemma and others, or a YAML file (default: as the adapter was "
-      "trained, else auto)",
+      "qwen3, smollm2, llama3, llama3.1, mistral, gemma, tulu and others, some with a date as in \"llama3.2:26 Jul "
+      "2024\", or a YAML file (default: as the adapter was trained, else auto)",
       AT(options.chat_format), CLI_TEXT, MODELS },
     { "turns", "auto|on|off",
       "make the user's turn of a prompt that is a text, and the assistant's of its answers: on (a text without a "

@@ -186,8 +186,9 @@ static int man(const char *name, const char *prose, const char *version)
 static const char *words_of(const cli_flag *flag)
 {
     static const char *const words[][2] = {
-        { "chat-format", "auto|hh|chatml|qwen2|qwen2.5|qwen3|llama3|llama3.1|mistral|mistral-v0.1|mistral-v0.1-2023|"
-                         "mistral-v0.2-2023|gemma" },
+        { "chat-format", "auto|hh|chatml|qwen2|qwen2.5|qwen3|smollm2|llama3|llama3.1|llama3.2|tulu|olmo2|zephyr|"
+                         "mistral|mistral-v0.1|mistral-v0.1-2023|mistral-v0.2-2023|gemma|gemma3|phi4|phi4-2024|"
+                         "internlm2" },
         { "only", "matmul|scoring|batch|length|answers|memory" },
         { "weights", "rewardbench" },
         { "normalize", NULL }, /* a file, or numbers */

@@ -120,7 +120,8 @@ typedef struct gd_options {
     gd_truncate truncate;  /**< what to do with a longer text */
     gd_add_eos add_eos;
     const char *chat_format; /**< how a conversation becomes text: "auto" (default: by the checkpoint's chat template,
-                                   if it is a known one), the name of a format, or a YAML file: doc/chat-formats.md */
+                                   if it is a known one), the name of a format, which a date may follow
+                                   ("llama3.2:26 Jul 2024"), or a YAML file: doc/chat-formats.md */
     const char *normalize;   /**< "MEAN,STD" or a file written by `guerdon eval --calibrate`: scores become
                                    (score - mean) / std; NULL: they are left as the model gives them */
     const char *activation;  /**< applied after that: "none" (default) or "sigmoid" */

@@ -114,15 +114,6 @@ static gd_status read_length(gd_options *to, const json_t *scoring, const char *
     return rc;
 }
 
-static bool is_builtin(const char *format)
-{
-    const gd_chat_builtin *b = gd_chat_builtins;
-
-    while (b->text && strcmp(format, b->name) != 0)
-        b++;
-    return b->text || !strcmp(format, "auto");
-}
-
 static bool is_file(const char *format)
 {
     const char *dot = strrchr(format, '.');
@@ -137,7 +128,7 @@ static gd_status read_chat_format(gd_options *to, const json_t *scoring, const c
 
     if (json_is_null(json_object_get(scoring, "chat_format")))
         to->chat_format = "auto";
-    if (rc || !to->chat_format || is_builtin(to->chat_format) || is_file(to->chat_format))
+    if (rc || !to->chat_format || gd_chat_is_builtin(to->chat_format) || is_file(to->chat_format))
         return rc;
     return unexpected(to->chat_format, GD_TRAINED_CHAT_FORMAT,
                       "null, the name of a built-in chat format, or a path that ends in .yaml", path, err);
@@ -309,7 +300,7 @@ static gd_status same_format(bool *same, const gd_trained *t, const gd_options *
 
     *same = is_file(t->scoring.chat_format) &&
             !strcmp(last_part(t->scoring.chat_format), last_part(given->chat_format));
-    if (!chat || is_file(t->scoring.chat_format) || !is_builtin(given->chat_format))
+    if (!chat || is_file(t->scoring.chat_format) || !gd_chat_is_builtin(given->chat_format))
         return GD_OK;
     rc = gd_chat_open(&trained, t->scoring.chat_format, from->chat, from->special, &why);
     *same = !rc && !strcmp(gd_chat_name(trained), gd_chat_name(chat));

@@ -10,8 +10,10 @@
 
 void gd_chat_close(gd_chat *chat)
 {
-    if (chat)
+    if (chat) {
         gd_yaml_free(chat->doc);
+        gd_arena_free(&chat->texts);
+    }
     gd_free(chat);
 }
 
@@ -142,18 +144,43 @@ static void put_answer(const gd_chat_turn *turn, gd_text content, bool current, 
 
 /* ---- writing ---- */
 
-/* `joined`: a system message to put before the content, or NULL. */
-static void put_turn(const gd_chat *chat, const gd_chat_turn *turn, const gd_text *joined, gd_text content, gd_buf *out)
+/* A conversation that is being written. */
+struct writing {
+    const gd_chat *chat;
+    const gd_message *messages;
+    size_t count;
+    size_t joined;   /* the message that a system message at the beginning goes into; 0: none */
+    size_t question; /* Qwen3's: answers after it may have thoughts */
+    bool thinks;     /* SmolLM3's: answers have thoughts */
+    gd_buf *out;
+};
+
+/* Message number `i`; the default system message has the number after the last. */
+static void put_turn(const struct writing *w, const gd_chat_turn *turn, size_t i, gd_text content)
 {
+    gd_buf_str(w->out, turn->before);
+    if (w->joined && i == w->joined) {
+        gd_buf_bytes(w->out, w->messages[0].content.data, w->messages[0].content.len);
+        gd_buf_str(w->out, w->chat->joint);
+    }
     if (turn->trim)
         content = gd_strip(content);
-    gd_buf_str(out, turn->before);
-    if (joined) {
-        gd_buf_bytes(out, joined->data, joined->len);
-        gd_buf_str(out, chat->joint);
-    }
-    gd_buf_bytes(out, content.data, content.len);
-    gd_buf_str(out, turn->after);
+    gd_buf_bytes(w->out, content.data, content.len);
+    gd_buf_str(w->out, i + 1 == w->count && turn->after_last ? turn->after_last : turn->after);
+}
+
+static void put_message(const struct writing *w, size_t i)
+{
+    const gd_chat_role role = gd_message_role(&w->messages[i]);
+    const gd_chat_turn *turn = &w->chat->turns[role];
+    const gd_text content = w->messages[i].content;
+
+    if (w->chat->thinking == GD_THINK_QWEN3 && role == GD_ROLE_ASSISTANT)
+        put_answer(turn, content, i > w->question, i + 1 == w->count, w->out);
+    else if (w->chat->thinking == GD_THINK_SMOLLM3 && role == GD_ROLE_ASSISTANT)
+        gd_smollm3_put_answer(turn, content, w->thinks, w->out);
+    else
+        put_turn(w, turn, i, content);
 }
 
 /* The message that a system message at the beginning goes into; 0: none. */
@@ -171,37 +198,33 @@ static size_t joined_message(const gd_chat *chat, const gd_message *messages, si
 }
 
 /* Writes a system message at the beginning, or the default one; returns the number of messages used up, 0 or 1. */
-static size_t put_opening(const gd_chat *chat, const gd_message *messages, gd_buf *out)
+static size_t put_opening(struct writing *w)
 {
-    const bool system = gd_message_is(&messages[0], GD_ROLE_SYSTEM);
+    const gd_chat *chat = w->chat;
+    const bool system = gd_message_is(&w->messages[0], GD_ROLE_SYSTEM);
+    const char *ours = chat->default_system;
 
-    if (system && chat->join)
-        return 1;
-    if (system && chat->opening.known)
-        put_turn(chat, &chat->opening, NULL, messages[0].content, out);
-    else if (chat->default_system)
-        put_turn(chat, &chat->opening, NULL, (gd_text){ chat->default_system, strlen(chat->default_system) }, out);
-    return system && chat->opening.known;
+    if (chat->thinking == GD_THINK_SMOLLM3)
+        w->thinks = gd_smollm3_put_system(chat, system ? &w->messages[0].content : NULL, w->out);
+    else if (system && chat->opening.known)
+        put_turn(w, &chat->opening, 0, w->messages[0].content);
+    else if (!system && ours)
+        put_turn(w, &chat->opening, w->count, (gd_text){ ours, strlen(ours) });
+    return system && (chat->opening.known || chat->join);
 }
 
 gd_status gd_chat_render(const gd_chat *chat, const gd_message *messages, size_t count, gd_buf *out, gd_error *why)
 {
+    struct writing w = { .chat = chat, .messages = messages, .count = count, .out = out };
     gd_status rc = check(chat, messages, count, why);
-    size_t joined, question;
 
     if (rc)
         return rc;
-    joined = joined_message(chat, messages, count);
-    question = chat->thinking ? last_question(messages, count) : 0;
+    w.joined = joined_message(chat, messages, count);
+    w.question = chat->thinking == GD_THINK_QWEN3 ? last_question(messages, count) : 0;
     gd_buf_str(out, chat->start);
-    for (size_t i = put_opening(chat, messages, out); i < count; i++) {
-        const gd_chat_role role = gd_message_role(&messages[i]);
-
-        if (chat->thinking && role == GD_ROLE_ASSISTANT)
-            put_answer(&chat->turns[role], messages[i].content, i > question, i + 1 == count, out);
-        else
-            put_turn(chat, &chat->turns[role], joined && i == joined ? &messages[0].content : NULL, messages[i].content,
-                     out);
-    }
+    for (size_t i = put_opening(&w); i < count; i++)
+        put_message(&w, i);
+    gd_buf_str(out, chat->end);
     return out->failed ? gd_fail_memory(why, out->len) : GD_OK;
 }

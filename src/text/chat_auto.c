@@ -8,8 +8,7 @@
  *
  * The template is where Transformers finds it: additional_chat_templates/default.jinja, else chat_template.jinja,
  * else chat_template in tokenizer_config.json, which is a string, or a list of {name, template} with one called
- * "default". The tokens are in special_tokens_map.json, then in tokenizer_config.json, of the same directory unless an
- * adapter has a template but neither file; if the latter has added_tokens_decoder, the former isn't read. */
+ * "default". The tokens are those of the same directory unless an adapter has a template but no tokenizer files. */
 #include "text/chat_format.h"
 
 #include "base/error.h"
@@ -21,7 +20,6 @@
 #include <string.h>
 
 #define TEMPLATE_LIMIT ((size_t)1 << 20)
-#define CONFIG_LIMIT ((size_t)16 << 20)
 
 /* A checkpoint's template, and the files that may define its tokens. */
 struct source {
@@ -29,8 +27,8 @@ struct source {
     char *path;               /* of the file that contains the template */
     char *text;               /* the template; NULL: none */
     size_t len;
-    json_t *config;        /* tokenizer_config.json beside the template; NULL: absent */
-    json_t *special, *map; /* tokenizer_config.json and special_tokens_map.json with the tokens; NULL: absent */
+    json_t *config; /* tokenizer_config.json beside the template; NULL: absent */
+    gd_chat_tokens special;
     gd_error *err;
 };
 
@@ -52,20 +50,6 @@ static gd_status find_file(struct source *s, const char *name, bool *there)
 {
     gd_free(s->path);
     return gd_file_find(&s->path, there, s->dir, name, s->err);
-}
-
-static gd_status load_json(const struct source *s, const char *dir, const char *name, json_t **out)
-{
-    char *path;
-    bool there;
-    gd_status rc = gd_file_find(&path, &there, dir, name, s->err);
-
-    if (!rc && there)
-        rc = gd_json_load(out, path, CONFIG_LIMIT, s->err);
-    if (!rc && *out && !json_is_object(*out))
-        rc = gd_fail(s->err, GD_EFORMAT, "%s: not a JSON object", path);
-    gd_free(path);
-    return rc;
 }
 
 /* The template called "default" in a list. */
@@ -104,14 +88,10 @@ static gd_status from_config(struct source *s)
 static gd_status read_source(struct source *s)
 {
     static const char *const files[] = { "additional_chat_templates/default.jinja", "chat_template.jinja" };
-    gd_status rc = load_json(s, s->dir, "tokenizer_config.json", &s->config);
+    gd_status rc = gd_chat_load_json(&s->config, s->dir, "tokenizer_config.json", s->err);
 
-    if (!rc && !strcmp(s->tokens, s->dir))
-        s->special = json_incref(s->config);
-    else if (!rc)
-        rc = load_json(s, s->tokens, "tokenizer_config.json", &s->special);
-    if (!rc && !gd_json_has(s->special, "added_tokens_decoder"))
-        rc = load_json(s, s->tokens, "special_tokens_map.json", &s->map);
+    if (!rc)
+        rc = gd_chat_tokens_read(&s->special, s->tokens, s->err);
     for (size_t i = 0; !rc && i < 2 && !s->text; i++) {
         bool there;
 
@@ -131,8 +111,7 @@ static void free_source(struct source *s)
     gd_free(s->path);
     gd_free(s->text);
     json_decref(s->config);
-    json_decref(s->special);
-    json_decref(s->map);
+    gd_chat_tokens_free(&s->special);
 }
 
 /* ---- comparing ---- */
@@ -159,27 +138,18 @@ static bool has_hash(const gd_yaml_node *list, const char *hash)
     return false;
 }
 
-/* The text of a token in the checkpoint, or NULL. */
-static const char *spelling(const struct source *s, const char *key)
+/* `written` is what the format has for the token; NULL: nothing. */
+static gd_status check_token(const struct source *s, const gd_chat *chat, gd_chat_value token, const char *written)
 {
-    const json_t *value = gd_json_has(s->map, key) ? json_object_get(s->map, key) : json_object_get(s->special, key);
-
-    if (json_is_object(value))
-        value = json_object_get(value, "content");
-    return json_string_value(value);
-}
-
-static gd_status check_token(const struct source *s, const gd_chat *chat, const char *key, const char *written)
-{
-    const char *own = spelling(s, key);
+    const char *own = s->special.values[token];
 
     if (!written || (own && !strcmp(own, written)))
         return GD_OK;
     return gd_fail(s->err, GD_EUNSUPPORTED,
                    "%.200s: the chat template is that of the format %s, which writes \"%s\", but the checkpoint's %s "
                    "is %s%.40s%s; if the format is right, pass --chat-format %s",
-                   s->tokens, chat->name, written, key, own ? "\"" : "", own ? own : "missing", own ? "\"" : "",
-                   chat->name);
+                   s->tokens, chat->name, written, gd_chat_value_names[token], own ? "\"" : "", own ? own : "missing",
+                   own ? "\"" : "", chat->name);
 }
 
 /* *found says whether the format is that of the template; the call can still fail then. */
@@ -193,8 +163,8 @@ static gd_status compare(const struct source *s, const gd_chat *chat, const char
         return gd_fail(s->err, GD_EUNSUPPORTED, "%.200s: %.280s", s->path, reason->text);
     if (!*found)
         return GD_OK;
-    rc = check_token(s, chat, "bos_token", chat->bos);
-    return rc ? rc : check_token(s, chat, "eos_token", chat->eos);
+    rc = check_token(s, chat, GD_CHAT_BOS, chat->bos ? chat->bos : chat->values[GD_CHAT_BOS]);
+    return rc ? rc : check_token(s, chat, GD_CHAT_EOS, chat->eos ? chat->eos : chat->values[GD_CHAT_EOS]);
 }
 
 gd_status gd_chat_recognise(gd_chat **out, const char *dir, const char *tokens, gd_error *err)
@@ -210,7 +180,7 @@ gd_status gd_chat_recognise(gd_chat **out, const char *dir, const char *tokens, 
         gd_sha256(s.text, s.len, hash);
     }
     for (const gd_chat_builtin *b = gd_chat_builtins; !rc && !found && b->text; b++) {
-        rc = gd_chat_parse(out, b->text, b->len, b->file, err);
+        rc = gd_chat_parse(out, b->text, b->len, b->file, s.special.values, err);
         if (!rc)
             rc = compare(&s, *out, hash, &found);
         if (rc || !found) {

@@ -2,8 +2,11 @@
 #ifndef GD_TEXT_CHAT_FORMAT_H
 #define GD_TEXT_CHAT_FORMAT_H
 
+#include "base/arena.h"
 #include "base/yaml.h"
 #include "text/chat.h"
+
+#include <jansson.h>
 
 typedef enum gd_chat_role { GD_ROLE_SYSTEM, GD_ROLE_USER, GD_ROLE_ASSISTANT, GD_ROLE_COUNT } gd_chat_role;
 
@@ -18,6 +21,7 @@ typedef struct gd_chat_turn {
     bool known; /* false: the format has no such message */
     bool trim;  /* strip whitespace from both ends of the content */
     const char *before, *after;
+    const char *after_last; /* after the last message; NULL: as after any other */
 } gd_chat_turn;
 
 /* Where a system message at the beginning goes. */
@@ -27,30 +31,65 @@ typedef enum gd_chat_join {
     GD_JOIN_FINAL_USER  /* into the last message if that is the user's; else it's lost, as in the template */
 } gd_chat_join;
 
+/* How the thoughts of a model are handled, which a few templates do in ways of their own. */
+typedef enum gd_chat_thinking { GD_THINK_QWEN3, GD_THINK_SMOLLM3, GD_THINK_NO } gd_chat_thinking;
+
+/* What {bos_token}, {eos_token} and {date} stand for in the texts of a format. */
+typedef enum gd_chat_value { GD_CHAT_BOS, GD_CHAT_EOS, GD_CHAT_DATE, GD_CHAT_VALUES } gd_chat_value;
+
+extern const char *const gd_chat_value_names[GD_CHAT_VALUES];
+
 struct gd_chat {
-    gd_yaml *doc; /* owns all text */
-    const char *name, *note, *start;
+    gd_yaml *doc;   /* owns all text, */
+    gd_arena texts; /* but for what has such values */
+    const char *name, *note, *start, *end;
     gd_chat_turn turns[GD_ROLE_COUNT];
     gd_chat_turn opening;       /* a system message at the beginning, or the default one */
     const char *default_system; /* NULL: none */
     gd_chat_join join;
-    const char *joint;             /* between the system message and the user's */
-    bool by_tokenizer;             /* the tokenizer adds the special tokens */
-    bool alternating;              /* user, assistant, user, ... */
-    bool thinking;                 /* <think> is handled as in Qwen3's template */
-    const char *bos, *eos;         /* what the template's bos_token and eos_token must be; NULL: unused */
-    const gd_yaml_node *templates; /* list of SHA-256, or NULL */
-    const gd_yaml_node *unlike;    /* mapping from SHA-256 to a reason, or NULL */
+    const char *joint; /* between the system message and the user's */
+    bool by_tokenizer; /* the tokenizer adds the special tokens */
+    bool alternating;  /* user, assistant, user, ... */
+    gd_chat_thinking thinking;
+    const char *values[GD_CHAT_VALUES]; /* NULL: the format has no such value; an empty date: none is known */
+    const char *bos, *eos;              /* what the template's bos_token and eos_token must be; NULL: unused */
+    const gd_yaml_node *templates;      /* list of SHA-256, or NULL */
+    const gd_yaml_node *unlike;         /* mapping from SHA-256 to a reason, or NULL */
 };
 
-/* Reads and checks text; `name` (a path) begins every message.  *out is NULL on failure. */
-gd_status gd_chat_parse(gd_chat **out, const char *text, size_t len, const char *name, gd_error *err);
+/* Reads and checks text; `name` (a path) begins every message.  `values` takes the place of those that the format has
+ * itself; it may be NULL, and so may each of them.  *out is NULL on failure. */
+gd_status gd_chat_parse(gd_chat **out, const char *text, size_t len, const char *name,
+                        const char *const values[GD_CHAT_VALUES], gd_error *err);
+
+/* Puts the values into all texts of the format.  Fails for a value that no text has. */
+gd_status gd_chat_expand(gd_chat *chat, gd_error *err);
+
+/* The bos_token and the eos_token of the tokenizer files in a directory. */
+typedef struct gd_chat_tokens {
+    json_t *config, *map;               /* tokenizer_config.json and special_tokens_map.json; NULL: not there */
+    const char *values[GD_CHAT_VALUES]; /* NULL: there is none */
+} gd_chat_tokens;
+
+/* gd_chat_tokens_free() frees it, whatever is returned. */
+gd_status gd_chat_tokens_read(gd_chat_tokens *tokens, const char *dir, gd_error *err);
+void gd_chat_tokens_free(gd_chat_tokens *tokens);
+
+/* The object in a file of a directory; *out stays NULL if there is no such file. */
+gd_status gd_chat_load_json(json_t **out, const char *dir, const char *name, gd_error *err);
 
 /* The built-in format for the template in `dir`, with the tokens that the files in `tokens` name. */
 gd_status gd_chat_recognise(gd_chat **out, const char *dir, const char *tokens, gd_error *err);
 
+/* ---- chat_smollm3.c ---- */
+
+/* Writes the system's turn of SmolLM3; `content` is that of a system message, or NULL.  Returns whether answers have
+ * thoughts. */
+bool gd_smollm3_put_system(const gd_chat *chat, const gd_text *content, gd_buf *out);
+void gd_smollm3_put_answer(const gd_chat_turn *turn, gd_text content, bool thinks, gd_buf *out);
+
 /* "hh, chatml, ...": for messages. */
-#define GD_CHAT_MOST_NAMES 400
+#define GD_CHAT_MOST_NAMES 600
 void gd_chat_list_names(char *text, size_t room);
 
 #endif

@@ -71,18 +71,20 @@ static gd_status read_word(const struct reader *r, const gd_yaml_node *node, con
 
 static gd_status read_turn(const struct reader *r, const gd_yaml_node *map, const char *what, gd_chat_turn *turn)
 {
-    static const char *const names[] = { "before", "after", "trim" };
-    enum { BEFORE, AFTER, TRIM, COUNT };
+    static const char *const names[] = { "before", "after", "after_last", "trim" };
+    enum { BEFORE, AFTER, AFTER_LAST, TRIM, COUNT };
     const gd_yaml_node *keys[COUNT] = { NULL };
     gd_status rc;
 
     if (!map)
         return GD_OK;
-    rc = read_map(r, map, what, names, TRIM, COUNT, keys);
+    rc = read_map(r, map, what, names, AFTER_LAST, COUNT, keys);
     if (!rc)
         rc = read_text(r, keys[BEFORE], "before", &turn->before);
     if (!rc)
         rc = read_text(r, keys[AFTER], "after", &turn->after);
+    if (!rc)
+        rc = read_text(r, keys[AFTER_LAST], "after_last", &turn->after_last);
     if (!rc && keys[TRIM])
         rc = gd_yaml_bool(&turn->trim, r->doc, keys[TRIM], "trim", r->err);
     turn->known = true;
@@ -176,26 +178,75 @@ static gd_status read_name(const struct reader *r, const gd_yaml_node *node)
     return rc;
 }
 
-enum { FORMAT, NAME, TURNS, NOTE, TOKENS, START, OPENING, DEFAULT, JOIN, ORDER, THINKING, RECOGNISES, KEYS };
+enum {
+    FORMAT,
+    NAME,
+    TURNS,
+    NOTE,
+    TOKENS,
+    START,
+    END,
+    OPENING,
+    DEFAULT,
+    JOIN,
+    ORDER,
+    THINKING,
+    RECOGNISES,
+    VALUES,
+    KEYS = VALUES + GD_CHAT_VALUES
+};
+
+static gd_status check_thinking(const struct reader *r, const gd_yaml_node *node)
+{
+    const gd_chat *chat = r->chat;
+    const gd_chat_turn *answer = &chat->turns[GD_ROLE_ASSISTANT];
+
+    if (answer->trim || answer->after_last)
+        return gd_yaml_fail(r->doc, node, r->err, GD_EFORMAT,
+                            "thinking cannot be combined with trim or after_last of the assistant");
+    if (chat->thinking != GD_THINK_SMOLLM3)
+        return GD_OK;
+    if (!chat->values[GD_CHAT_DATE] || !chat->opening.known)
+        return gd_yaml_fail(r->doc, node, r->err, GD_EFORMAT,
+                            "the thinking of smollm3 requires opening_system and date");
+    if (chat->default_system || chat->turns[GD_ROLE_SYSTEM].known)
+        return gd_yaml_fail(r->doc, node, r->err, GD_EFORMAT,
+                            "the thinking of smollm3 cannot be combined with default_system, or with system in turns");
+    return GD_OK;
+}
 
 static gd_status read_habits(const struct reader *r, const gd_yaml_node *const *keys)
 {
     static const char *const tokens[] = { "in_text", "by_tokenizer" }, *const orders[] = { "any", "alternating" };
-    static const char *const thinkings[] = { "qwen3" };
-    size_t token = 0, order = 0, thinking = 1;
+    static const char *const thinkings[] = { "qwen3", "smollm3" };
+    size_t token = 0, order = 0, thinking = GD_THINK_NO;
     gd_chat *chat = r->chat;
     gd_status rc = read_word(r, keys[TOKENS], "special_tokens", tokens, 2, &token);
 
     if (!rc)
         rc = read_word(r, keys[ORDER], "order", orders, 2, &order);
     if (!rc)
-        rc = read_word(r, keys[THINKING], "thinking", thinkings, 1, &thinking);
+        rc = read_word(r, keys[THINKING], "thinking", thinkings, 2, &thinking);
     chat->by_tokenizer = token == 1;
     chat->alternating = order == 1;
-    chat->thinking = thinking == 0;
-    if (!rc && chat->thinking && chat->turns[GD_ROLE_ASSISTANT].trim)
-        rc = gd_yaml_fail(r->doc, keys[THINKING], r->err, GD_EFORMAT,
-                          "thinking cannot be combined with trim of the assistant");
+    chat->thinking = (gd_chat_thinking)thinking;
+    return rc || chat->thinking == GD_THINK_NO ? rc : check_thinking(r, keys[THINKING]);
+}
+
+/* Values that are given take the place of the format's own. */
+static gd_status read_values(const struct reader *r, const gd_yaml_node *const *keys, const char *const *given)
+{
+    const char **values = r->chat->values;
+    gd_status rc = GD_OK;
+
+    for (size_t v = 0; !rc && v < GD_CHAT_VALUES; v++) {
+        rc = read_text(r, keys[VALUES + v], gd_chat_value_names[v], &values[v]);
+        if (rc || !values[v] || !given || !given[v])
+            continue;
+        values[v] = gd_arena_strndup(&r->chat->texts, given[v], strlen(given[v]));
+        if (!values[v])
+            rc = gd_fail_memory(r->err, strlen(given[v]));
+    }
     return rc;
 }
 
@@ -216,11 +267,12 @@ static gd_status read_system(const struct reader *r, const gd_yaml_node *const *
     return rc ? rc : read_join(r, keys[JOIN]);
 }
 
-static gd_status read_top(const struct reader *r)
+static gd_status read_top(const struct reader *r, const char *const *given)
 {
-    static const char *const names[] = { "format",         "name",  "turns",          "note",
-                                         "special_tokens", "start", "opening_system", "default_system",
-                                         "join_system",    "order", "thinking",       "recognises" };
+    static const char *const names[KEYS] = { "format",         "name",        "turns",     "note",
+                                             "special_tokens", "start",       "end",       "opening_system",
+                                             "default_system", "join_system", "order",     "thinking",
+                                             "recognises",     "bos_token",   "eos_token", "date" };
     const gd_yaml_node *keys[KEYS] = { NULL };
     const char *format = NULL;
     gd_status rc = read_map(r, gd_yaml_root(r->doc), "a chat format", names, NOTE, KEYS, keys);
@@ -237,15 +289,22 @@ static gd_status read_top(const struct reader *r)
     if (!rc)
         rc = read_text(r, keys[START], "start", &r->chat->start);
     if (!rc)
+        rc = read_text(r, keys[END], "end", &r->chat->end);
+    if (!rc)
+        rc = read_values(r, keys, given);
+    if (!rc)
         rc = read_turns(r, keys[TURNS]);
     if (!rc)
         rc = read_system(r, keys);
     if (!rc)
         rc = read_habits(r, keys);
-    return rc ? rc : read_recognises(r, keys[RECOGNISES]);
+    if (!rc)
+        rc = read_recognises(r, keys[RECOGNISES]);
+    return rc ? rc : gd_chat_expand(r->chat, r->err);
 }
 
-gd_status gd_chat_parse(gd_chat **out, const char *text, size_t len, const char *name, gd_error *err)
+gd_status gd_chat_parse(gd_chat **out, const char *text, size_t len, const char *name,
+                        const char *const values[GD_CHAT_VALUES], gd_error *err)
 {
     gd_chat *chat = gd_alloc_zero(1, sizeof *chat);
     struct reader r = { chat, NULL, err };
@@ -254,11 +313,12 @@ gd_status gd_chat_parse(gd_chat **out, const char *text, size_t len, const char 
     *out = NULL;
     if (!chat)
         return gd_fail_memory(err, sizeof *chat);
-    chat->start = chat->joint = "";
+    chat->start = chat->end = chat->joint = "";
+    chat->thinking = GD_THINK_NO;
     rc = gd_yaml_parse(&chat->doc, text, len, name, err);
     r.doc = chat->doc;
     if (!rc)
-        rc = read_top(&r);
+        rc = read_top(&r, values);
     if (!rc) {
         *out = chat;
         chat = NULL;

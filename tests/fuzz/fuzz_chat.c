@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     gd_error err = { 0 };
     gd_chat *chat;
 
-    if (fuzz_accepted(gd_chat_parse(&chat, (const char *)data, size, "chat.yaml", &err), &err)) {
+    if (fuzz_accepted(gd_chat_parse(&chat, (const char *)data, size, "chat.yaml", NULL, &err), &err)) {
         for (size_t from = 0; from < 2; from++) {
             for (size_t n = 0; from + n <= count; n++) {
                 gd_buf text = { 0 };

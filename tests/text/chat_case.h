@@ -14,9 +14,17 @@
 #define MOST_MESSAGES 64
 
 /* The built-in formats, as error messages list them. */
-#define CHAT_NAMES                                                                                             \
-    "hh, chatml, qwen2, qwen2.5, qwen3, smollm2, llama3, llama3.1, mistral, mistral-v0.1, mistral-v0.1-2023, " \
-    "mistral-v0.2-2023, gemma"
+#define CHAT_NAMES                                                                                                    \
+    "hh, chatml, qwen2, qwen2.5, qwen3, smollm2, smollm3, llama3, llama3.1, llama3.2, tulu, olmo2, zephyr, mistral, " \
+    "mistral-v0.1, mistral-v0.1-2023, mistral-v0.2-2023, gemma, gemma3, phi4, phi4-2024, internlm2"
+
+/* The format that the stored texts of a built-in format were written in: with a date, if it is not the default. */
+static inline const char *chat_stored(const char *name)
+{
+    return !strcmp(name, "smollm3")    ? "smollm3:26 July 2024"
+           : !strcmp(name, "llama3.2") ? "llama3.2:05 Dec 2025"
+                                       : name;
+}
 
 /* The lines of a JSONL file in data/chat, as a list. */
 static inline json_t *chat_lines(const char *name)

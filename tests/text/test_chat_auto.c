@@ -1,6 +1,8 @@
 /* test_chat_auto.c - which chat format "auto" finds: that of a published template, and no other. */
 #include "tests/text/chat_case.h"
 
+#include "text/chat_format.h"
+
 #include <sys/stat.h>
 
 #define PASS "; pass --chat-format with one of " CHAT_NAMES ", or with a FILE.yaml that describes it"
@@ -77,12 +79,12 @@ static const char *wanted(const json_t *one, const char *path)
     static char sentence[600];
     const char *format = field(one, "format");
 
-    if (format)
+    if (!json_is_true(json_object_get(one, "dated")))
         return format;
     (void)snprintf(
         sentence, sizeof sentence,
-        "/%s: the chat template, that of Llama 3.2, writes the current date, so scores would change overnight; "
-        "for a fixed date pass --chat-format llama3.1",
+        "/%s: the chat template, that of Llama 3.2, writes the current date, so scores would change overnight; for a "
+        "fixed date pass --chat-format \"llama3.2:26 Jul 2024\", with the date of the training if it is known",
         path);
     return sentence;
 }
@@ -99,12 +101,71 @@ static void published_templates_are_recognised(void **state)
     json_object_foreach(all, name, one) {
         struct published t;
 
+        if (field(one, "sha256"))
+            continue;
         load_template(&t, name);
         write_config(dir, json_stringn(t.text, t.len), field(one, "bos_token"), field(one, "eos_token"));
         assert_string_equal(found(dir), wanted(one, "tokenizer_config.json"));
     }
     assert_int_equal(test_remove(dir), 0);
     json_decref(all);
+}
+
+static bool has_hash(const gd_chat *chat, const char *hash, bool dated)
+{
+    if (dated)
+        return gd_yaml_get(chat->unlike, hash) != NULL;
+    for (const gd_yaml_node *t = chat->templates->child; t; t = t->next)
+        if (!strcmp(t->text, hash))
+            return true;
+    return false;
+}
+
+/* Of a template that is not in this tree, the hash is known. */
+static void templates_elsewhere_are_known_by_their_hash(void **state)
+{
+    json_t *all = each_template(), *one;
+    const char *name;
+    size_t count = 0;
+
+    (void)state;
+    json_object_foreach(all, name, one) {
+        gd_chat *chat;
+
+        if (!field(one, "sha256"))
+            continue;
+        assert_ok(gd_chat_open(&chat, chat_stored(field(one, "format")), NULL, NULL, test_err));
+        assert_true(has_hash(chat, field(one, "sha256"), json_is_true(json_object_get(one, "dated"))));
+        gd_chat_close(chat);
+        count++;
+    }
+    assert_int_equal(count, 5);
+    json_decref(all);
+}
+
+/* A template that writes the checkpoint's tokens is recognised whatever they are, if they are named. */
+static void tokens_are_the_checkpoints(void **state)
+{
+    const gd_message messages[] = { { literal("user"), literal("q") }, { literal("assistant"), literal("a") } };
+    static const char *const formats[] = { "tulu", "zephyr" };
+    static const char *const texts[] = { "<|user|>\nq\n<|assistant|>\na<|eot_id|>",
+                                         "<|user|>\nq<|eot_id|>\n<|assistant|>\na<|eot_id|>\n" };
+    char dir[TEST_PATH];
+
+    (void)state;
+    (void)test_dir(dir);
+    write_config(dir, NULL, NULL, "<|eot_id|>");
+    for (size_t i = 0; i < 2; i++) {
+        gd_buf out = { 0 };
+        gd_chat *chat;
+
+        assert_ok(gd_chat_open(&chat, formats[i], NULL, dir, test_err));
+        assert_ok(gd_chat_render(chat, messages, 2, &out, test_err));
+        assert_string_equal(gd_buf_cstr(&out), texts[i]);
+        gd_buf_free(&out);
+        gd_chat_close(chat);
+    }
+    assert_int_equal(test_remove(dir), 0);
 }
 
 /* Lines end in CR LF or CR, with or without a newline at the very end. */
@@ -271,9 +332,9 @@ static void without_memory_auto_says_so(void **state)
     struct published t;
 
     (void)state;
-    load_template(&t, "gemma-2"); /* the last format: all others are tried first */
+    load_template(&t, "phi4-2024"); /* nearly the last format: the others are tried first */
     (void)test_dir(dir);
-    write_config(dir, json_stringn(t.text, t.len), "<bos>", NULL);
+    write_config(dir, json_stringn(t.text, t.len), "<|endoftext|>", NULL);
     for (uint64_t n = 1; rc; n++) {
         gd_error err = { 0 };
         gd_chat *chat = NULL;
@@ -284,7 +345,7 @@ static void without_memory_auto_says_so(void **state)
         assert_true(rc == GD_OK || (rc == GD_ENOMEM && !chat));
         gd_chat_close(chat);
         assert_int_equal(gd_mem_live(), 0);
-        assert_in_range(n, 1, 500);
+        assert_in_range(n, 1, 2000);
     }
     assert_int_equal(test_remove(dir), 0);
 }
@@ -293,6 +354,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(published_templates_are_recognised),
+        cmocka_unit_test(templates_elsewhere_are_known_by_their_hash),
+        cmocka_unit_test(tokens_are_the_checkpoints),
         cmocka_unit_test(a_file_counts_before_the_config),
         cmocka_unit_test(a_list_has_a_default),
         cmocka_unit_test(tokens_must_be_those_that_are_written),

@@ -10,8 +10,8 @@ static void names_are_the_files(void **state)
 
     (void)state;
     for (const gd_chat_builtin *b = gd_chat_builtins; b->text; b++) {
-        assert_ok(gd_chat_open(&chat, b->name, NULL, NULL, test_err));
-        assert_string_equal(gd_chat_name(chat), b->name);
+        assert_ok(gd_chat_open(&chat, chat_stored(b->name), NULL, NULL, test_err));
+        assert_string_equal(gd_chat_name(chat), chat_stored(b->name));
         assert_true(!gd_chat_note(chat) || strlen(gd_chat_note(chat)) > 20);
         gd_chat_close(chat);
     }
@@ -107,10 +107,28 @@ static const struct {
     { HEAD TURNS SYSTEM "join_system: {into: first_user, between: x}\n",
       "f:7:14: join_system cannot be combined with system or opening_system" },
     { HEAD TURNS "order: sorted\n", "f:6:8: order is \"sorted\", but any or alternating is expected" },
-    { HEAD TURNS "thinking: hard\n", "f:6:11: thinking is \"hard\", but qwen3 is expected" },
+    { HEAD TURNS "thinking: hard\n", "f:6:11: thinking is \"hard\", but qwen3 or smollm3 is expected" },
     { HEAD "turns:\n  user: {before: U, after: V}\n  assistant: {before: A, after: B, trim: true}\n"
            "thinking: qwen3\n",
-      "f:6:11: thinking cannot be combined with trim of the assistant" },
+      "f:6:11: thinking cannot be combined with trim or after_last of the assistant" },
+    { HEAD
+      "turns:\n  user: {before: U, after: V}\n  assistant: {before: A, after: B, after_last: C}\nthinking: qwen3\n",
+      "f:6:11: thinking cannot be combined with trim or after_last of the assistant" },
+    { HEAD TURNS "thinking: smollm3\n", "f:6:11: the thinking of smollm3 requires opening_system and date" },
+    { HEAD TURNS "thinking: smollm3\ndate: x\n", "f:6:11: the thinking of smollm3 requires opening_system and date" },
+    { HEAD TURNS "thinking: smollm3\nopening_system: {before: O, after: P}\n",
+      "f:6:11: the thinking of smollm3 requires opening_system and date" },
+    { HEAD TURNS SYSTEM "thinking: smollm3\ndate: x\n",
+      "f:7:11: the thinking of smollm3 cannot be combined with default_system, or with system in turns" },
+    { HEAD TURNS "thinking: smollm3\ndate: x\nopening_system: {before: O, after: P}\ndefault_system: d\n",
+      "f:6:11: the thinking of smollm3 cannot be combined with default_system, or with system in turns" },
+    { HEAD TURNS "end: [x]\n", "f:6:6: end is a list, but a scalar is expected" },
+    { HEAD TURNS "  system: {before: S, after: T, after_last: {}}\n",
+      "f:6:45: after_last is a mapping, but a scalar is expected" },
+    { HEAD TURNS "bos_token: [x]\n", "f:6:12: bos_token is a list, but a scalar is expected" },
+    { HEAD TURNS "bos_token: x\n", "f:6:12: bos_token is given, but no text has {bos_token}" },
+    { HEAD TURNS "start: '{bos_token}'\neos_token: x\n", "f:7:12: eos_token is given, but no text has {eos_token}" },
+    { HEAD TURNS "date: x\nstart: '{ date}'\n", "f:6:7: date is given, but no text has {date}" },
     { HEAD TURNS "special_tokens: none\n",
       "f:6:17: special_tokens is \"none\", but in_text or by_tokenizer is expected" },
     { HEAD TURNS "recognises: {bos_token: x}\n", "f:6:13: recognises lacks the key \"templates\"" },
@@ -134,7 +152,7 @@ static void bad_files_are_refused(void **state)
         gd_error err = { 0 };
         gd_chat *chat;
 
-        assert_int_not_equal(gd_chat_parse(&chat, bad[i].text, strlen(bad[i].text), "f", &err), GD_OK);
+        assert_int_not_equal(gd_chat_parse(&chat, bad[i].text, strlen(bad[i].text), "f", NULL, &err), GD_OK);
         assert_string_equal(err.text, bad[i].sentence);
         assert_null(chat);
         assert_int_equal(gd_mem_live(), 0);
@@ -154,6 +172,12 @@ static void own_formats_do_what_they_say(void **state)
         { SYSTEM "opening_system: {before: O, after: P, trim: true}\n", "OyPSzTU w VAaB" },
         { "  system: {before: S, after: T, trim: true}\n", "SyTSzTU w VAaB" },
         { "  system: {before: S, after: T, trim: true}\nopening_system: {before: O, after: P}\n", "O y PSzTU w VAaB" },
+        { SYSTEM "start: '{bos_token}{date}{eos_token}{bos_token'\nbos_token: '{date}'\ndate: today\n",
+          "{date}today{eos_token}{bos_tokenS y TSzTU w VAaB" },
+        { SYSTEM "end: '>{eos_token}'\neos_token: E\n", "S y TSzTU w VAaB>E" },
+        { SYSTEM "end: '{bos_token}'\n", "S y TSzTU w VAaB{bos_token}" },
+        { SYSTEM "default_system: ''\n", "S y TSzTU w VAaB" },
+        { "  system: {before: S, after: T, after_last: L}\n", "S y TSzTU w VAaB" },
         { SYSTEM "order: alternating\n", NULL },
         { "join_system: {into: first_user, between: '-'}\n", NULL },
     };
@@ -171,7 +195,7 @@ static void own_formats_do_what_they_say(void **state)
         gd_chat *chat;
 
         gd_buf_printf(&yaml, "%s%s%s", HEAD, TURNS, cases[i].keys);
-        assert_ok(gd_chat_parse(&chat, yaml.data, yaml.len, "f", test_err));
+        assert_ok(gd_chat_parse(&chat, yaml.data, yaml.len, "f", NULL, test_err));
         assert_int_equal(gd_chat_render(chat, messages, 4, &out, &why), cases[i].text ? GD_OK : GD_EFORMAT);
         if (cases[i].text)
             assert_string_equal(gd_buf_cstr(&out), cases[i].text);
@@ -179,6 +203,66 @@ static void own_formats_do_what_they_say(void **state)
         gd_buf_free(&yaml);
         gd_buf_free(&out);
     }
+}
+
+/* An empty system message is written where there is none; the last message may end in another way than the others. */
+static void ends_and_empty_systems_are_written(void **state)
+{
+    static const char text[] = HEAD "turns:\n  user: {before: U, after: V, after_last: W}\n"
+                                    "  assistant: {before: A, after: B, after_last: ''}\n" SYSTEM
+                                    "default_system: ''\nend: '{eos_token}'\neos_token: E\n";
+    static const char *const expected[] = { "", "STUuWE", "STUuVAaE", "STUuVAaBUuWE", "STUuVAaBUuVAaE" };
+    const gd_message messages[] = { { literal("user"), literal("u") },
+                                    { literal("assistant"), literal("a") },
+                                    { literal("user"), literal("u") },
+                                    { literal("assistant"), literal("a") } };
+    gd_chat *chat;
+
+    (void)state;
+    assert_ok(gd_chat_parse(&chat, text, sizeof text - 1, "f", NULL, test_err));
+    for (size_t count = 1; count <= 4; count++) {
+        gd_buf out = { 0 };
+
+        assert_ok(gd_chat_render(chat, messages, count, &out, test_err));
+        assert_string_equal(gd_buf_cstr(&out), expected[count]);
+        gd_buf_free(&out);
+    }
+    gd_chat_close(chat);
+}
+
+/* A date follows the name of a format that writes one. */
+static void dates_are_checked(void **state)
+{
+    static const struct {
+        const char *format, *sentence;
+    } cases[] = {
+        { "smollm3", "the chat format is \"smollm3\", which writes a date: say which, as in \"smollm3:26 July 2024\"" },
+        { "gemma:1 May 2025", "the chat format is \"gemma:1 May 2025\", but gemma has no date" },
+        { "llama3.2:", "the chat format is \"llama3.2:\", but a date of 1 to 40 bytes in one line is expected after "
+                       "\"llama3.2:\"" },
+        { "llama3.2:1\n2", "the chat format is \"llama3.2:1?2\", but a date of 1 to 40 bytes in one line is expected "
+                           "after \"llama3.2:\"" },
+        { "llama3.2:12345678901234567890123456789012345678901",
+          "the chat format is \"llama3.2:12345678901234567890123456789012345678901\", but a date of 1 to 40 bytes in "
+          "one "
+          "line is expected after \"llama3.2:\"" },
+    };
+    gd_chat *chat;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        gd_error err = { 0 };
+
+        assert_int_equal(gd_chat_open(&chat, cases[i].format, NULL, NULL, &err), GD_EUSAGE);
+        assert_string_equal(err.text, cases[i].sentence);
+        assert_null(chat);
+    }
+    assert_true(gd_chat_is_builtin("llama3.1:1 May 2025") && gd_chat_is_builtin("auto") && gd_chat_is_builtin("hh"));
+    assert_false(gd_chat_is_builtin("llama3.3:1 May 2025") || gd_chat_is_builtin("") || gd_chat_is_builtin("own.yaml"));
+    assert_ok(gd_chat_open(&chat, "llama3.1:1 May 2025", NULL, NULL, test_err));
+    assert_string_equal(gd_chat_name(chat), "llama3.1:1 May 2025");
+    assert_non_null(strstr(gd_chat_note(chat), "\"Today Date: 1 May 2025\""));
+    gd_chat_close(chat);
 }
 
 /* The user message that a system message goes into need not be the next one. */
@@ -193,7 +277,7 @@ static void a_system_message_finds_its_user(void **state)
     gd_chat *chat;
 
     (void)state;
-    assert_ok(gd_chat_parse(&chat, text, sizeof text - 1, "f", test_err));
+    assert_ok(gd_chat_parse(&chat, text, sizeof text - 1, "f", NULL, test_err));
     assert_ok(gd_chat_render(chat, messages, 5, &out, test_err));
     assert_string_equal(gd_buf_cstr(&out), "AaBUy-wVUvVAbB");
     gd_chat_close(chat);
@@ -215,7 +299,7 @@ static void damage_is_survived(void **state)
 
                 memcpy(copy, b->text, b->len);
                 copy[i] = how == 0 ? '[' : how == 1 ? (char)(copy[i] ^ 1) : ' ';
-                (void)gd_chat_parse(&chat, copy, how == 2 ? i : b->len, "f", &err);
+                (void)gd_chat_parse(&chat, copy, how == 2 ? i : b->len, "f", NULL, &err);
                 assert_true((chat != NULL) != (err.text[0] != '\0'));
                 gd_chat_close(chat);
                 assert_int_equal(gd_mem_live(), 0);
@@ -231,6 +315,8 @@ int main(void)
         cmocka_unit_test(the_document_is_right),
         cmocka_unit_test(bad_files_are_refused),
         cmocka_unit_test(own_formats_do_what_they_say),
+        cmocka_unit_test(ends_and_empty_systems_are_written),
+        cmocka_unit_test(dates_are_checked),
         cmocka_unit_test(a_system_message_finds_its_user),
         cmocka_unit_test(damage_is_survived),
     };

@@ -2,22 +2,28 @@
 """Writes conversations.jsonl, FORMAT.jsonl, templates.json, tokenizer_fields.json and ids.jsonl, with which tests/text
 compares chat formats.
 
-usage: make_chat.py           (in any folder; with the Python packages transformers 5.3.0 and tokenizers 0.22.2)
+usage: make_chat.py FOLDER    (with the Python packages transformers 5.3.0 and tokenizers 0.22.2)
+
+FOLDER has the templates that are not in this tree, NAME.jinja: templates/README.md says where they are published, and
+ELSEWHERE below has the SHA-256 of each.
 
 conversations.jsonl: one list of messages per line. FORMAT.jsonl: for each of them {"text": ...}, the text that
 Transformers' apply_chat_template(tokenize=False) returns; {"error": ...}, if it raises; or {"refused": ...}, if the
 template returns a text, but silently loses a message or names a role that no model knows: there the library fails on
 purpose. All templates of a format must agree. hh has no template, and is implemented here.
 
-templates.json: each file of templates/ with its format and its special tokens. ids.jsonl: the ids that
+templates.json: each template with its format and its special tokens; one that is not in templates/ with its SHA-256,
+too. ids.jsonl: the ids that
 apply_chat_template(tokenize=True) returns for conversations, and the ids of plain texts. Their tokenizer is that of
 ../golden/llama with the fields of tokenizer_fields.json, which make it like Llama 3's, plus a token at the end.
 """
 import copy
 import glob
+import hashlib
 import json
 import os
 import random
+import sys
 
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
@@ -25,7 +31,7 @@ from transformers import PreTrainedTokenizerFast
 HERE = os.path.dirname(os.path.abspath(__file__))
 GOLDEN = os.path.join(os.path.dirname(HERE), 'golden', 'llama', 'tokenizer.json')
 
-# template: format (None: recognised and refused), bos_token, eos_token
+# template: format, bos_token, eos_token
 TEMPLATES = {
     'chatml': ('chatml', None, '<|im_end|>'),
     'chatml-escaped': ('chatml', '<s>', '<|im_end|>'),
@@ -38,13 +44,37 @@ TEMPLATES = {
     'qwen3-2025-04': ('qwen3', None, '<|im_end|>'),
     'llama3': ('llama3', '<|begin_of_text|>', '<|eot_id|>'),
     'llama3.1': ('llama3.1', '<|begin_of_text|>', '<|eot_id|>'),
-    'llama3.2': (None, '<|begin_of_text|>', '<|eot_id|>'),
+    'llama3.2': ('llama3.2', '<|begin_of_text|>', '<|eot_id|>'),
     'mistral-v0.3': ('mistral', '<s>', '</s>'),
     'mistral-v0.2': ('mistral-v0.1', '<s>', '</s>'),
     'mistral-v0.1-2023': ('mistral-v0.1-2023', '<s>', '</s>'),
     'mistral-v0.2-2023': ('mistral-v0.2-2023', '<s>', '</s>'),
     'gemma-2': ('gemma', '<bos>', '<eos>'),
     'smollm2-instruct': ('smollm2', '<|im_start|>', '<|im_end|>'),
+    'qwen2.5-vl': ('qwen2', None, '<|im_end|>'),
+    'gemma-3': ('gemma3', '<bos>', '<eos>'),
+    'phi4': ('phi4', '<|endoftext|>', '<|im_end|>'),
+    'phi4-2024': ('phi4-2024', '<|endoftext|>', '<|endoftext|>'),
+    'tulu': ('tulu', '<|begin_of_text|>', '<|end_of_text|>'),
+    'olmo2': ('olmo2', '<|endoftext|>', '<|endoftext|>'),
+    'zephyr': ('zephyr', '<s>', '</s>'),
+    'internlm2-reward': ('internlm2', '<s>', '</s>'),
+    'smollm3': ('smollm3', None, '<|im_end|>'),
+}
+
+# Templates that are not in templates/, and their SHA-256, without a newline at the end.
+ELSEWHERE = {
+    'tulu': 'ac7498a36a719da630e99d48e6ebc4409de85a77556c2b6159eeb735bcbd11df',
+    'olmo2': 'fe689ffbd6a4e2d0532d7480696b065b10e0e1eff3f9b9fc4bea415761e4bf4a',
+    'zephyr': '66291cf0045c2425a3a667cf3cbb7af2b11f09e025c02f97245323ab79119362',
+    'internlm2-reward': '7bac6c2b27959cb2c23a76c63310a20dd0310cb557f78177d3e116b3cb0f440f',
+    'smollm3': 'e6143bdf3129c6b2a9ac4b6304076041fbb2f6ac39a66172519f18075f0a2a6c',
+}
+
+# Templates that write the current date, which auto refuses, and what gives them another.
+DATED = {
+    'llama3.2': {'date_string': '05 Dec 2025'},
+    'smollm3': {'strftime_now': lambda form: {'%d %B %Y': '26 July 2024'}[form]},
 }
 
 BLANKS = [chr(c) for c in range(0x110000) if not 0xD800 <= c < 0xE000 and chr(c).isspace()]
@@ -107,6 +137,9 @@ def contents():
     yield conversation('ua', ['<tool_response>4</tool_response>', '<think>4</think>yes'])
     yield conversation('uaua', ['q', '<think>a</think>b', '<tool_response>4', 'c'])
     yield conversation('uaua', ['q', '<think>a</think>b', '4</tool_response>', 'c'])
+    for system in ('/no_think', 'Be /think brief.', '/think/no_think', '/no_/no_thinkthink x', '/system_override Be brief. ',
+                   '/system_override/no_think', ' /think ', '/no_think\u3000', '/system_/thinkoverride', '/system_override'):
+        yield conversation('sua', [system, 'Hi', '\n\nyes'])
     for some in (BLANKS, NO_BLANKS):
         yield conversation('sua', [''.join(c + 'x' + c for c in some), ''.join(some) + 'x', 'x' + ''.join(some)])
         yield conversation('ua', ['\n'.join(some), ''.join(some)])
@@ -133,7 +166,9 @@ def refused(fmt, messages):
         return 'unknown role'
     if fmt in ('gemma', 'hh', 'mistral-v0.1-2023', 'mistral-v0.2-2023') and 'system' in roles:
         return 'no system messages'
-    if fmt in ('mistral', 'mistral-v0.1') and 'user' not in roles:
+    if fmt in ('gemma3', 'smollm3') and 'system' in roles[1:]:
+        return 'later system message'  # which Gemma 3's template writes as a turn that it never saw, and SmolLM3's drops
+    if fmt in ('mistral', 'mistral-v0.1', 'gemma3') and 'user' not in roles:
         return 'nothing to join'
     return None
 
@@ -144,8 +179,12 @@ def tokenizer(template, bos, eos):
 
 
 def read_template(name):
-    with open(os.path.join(HERE, 'templates', name + '.jinja'), encoding='utf-8', newline='') as f:
-        return f.read()
+    folder = sys.argv[1] if name in ELSEWHERE else os.path.join(HERE, 'templates')
+    with open(os.path.join(folder, name + '.jinja'), encoding='utf-8', newline='') as f:
+        template = f.read()
+    if name in ELSEWHERE:
+        assert hashlib.sha256(template.removesuffix('\n').encode()).hexdigest() == ELSEWHERE[name], f'{name} is another'
+    return template
 
 
 def expectation(render, fmt, messages):
@@ -170,11 +209,14 @@ def write_lines(name, values):
 def write_formats(conversations):
     formats = {'hh': [expectation(hh, 'hh', c) for c in conversations]}
     for name, (fmt, bos, eos) in TEMPLATES.items():
-        if fmt is None:
-            continue
         t = tokenizer(read_template(name), bos, eos)
-        mine = [expectation(lambda m: t.apply_chat_template(m, tokenize=False), fmt, c) for c in conversations]
+        options = DATED.get(name, {})
+        mine = [expectation(lambda m: t.apply_chat_template(m, tokenize=False, **options), fmt, c) for c in conversations]
         texts = [e.get('text') for e in mine]
+        if fmt == 'qwen3':  # it says how an answer to be written begins, and nothing else
+            other = [expectation(lambda m: t.apply_chat_template(m, tokenize=False, enable_thinking=False), fmt, c)
+                     for c in conversations]
+            assert [e.get('text') for e in other] == texts
         assert [e.get('text') for e in formats.setdefault(fmt, mine)] == texts, f'{name} and another {fmt} differ'
     for fmt, lines in formats.items():
         write_lines(fmt + '.jsonl', lines)
@@ -213,13 +255,14 @@ def main():
     conversations = list(regular()) + list(irregular()) + list(contents()) + list(at_random(60))
     unique = [json.loads(s) for s in dict.fromkeys(json.dumps(c) for c in conversations)]
     known = {os.path.basename(p)[:-6] for p in glob.glob(os.path.join(HERE, 'templates', '*.jinja'))}
-    assert known == set(TEMPLATES), known ^ set(TEMPLATES)
+    assert known | set(ELSEWHERE) == set(TEMPLATES) and not known & set(ELSEWHERE), known ^ set(TEMPLATES)
     print(len(unique), 'conversations')
     write_lines('conversations.jsonl', unique)
     write_formats(copy.deepcopy(unique))
     write_ids(unique)
     with open(os.path.join(HERE, 'templates.json'), 'w', encoding='utf-8') as f:
-        json.dump({n: {'format': v[0], 'bos_token': v[1], 'eos_token': v[2]} for n, v in TEMPLATES.items()}, f, indent=1)
+        json.dump({n: {'format': v[0], 'bos_token': v[1], 'eos_token': v[2]} | ({'dated': True} if n in DATED else {}) |
+                   ({'sha256': ELSEWHERE[n]} if n in ELSEWHERE else {}) for n, v in TEMPLATES.items()}, f, indent=1)
         f.write('\n')
 
 
