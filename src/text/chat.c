@@ -158,6 +158,8 @@ struct writing {
 /* Message number `i`; the default system message has the number after the last. */
 static void put_turn(const struct writing *w, const gd_chat_turn *turn, size_t i, gd_text content)
 {
+    if (turn->skip_empty && !content.len)
+        return;
     gd_buf_str(w->out, turn->before);
     if (w->joined && i == w->joined) {
         gd_buf_bytes(w->out, w->messages[0].content.data, w->messages[0].content.len);

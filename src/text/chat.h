@@ -25,8 +25,8 @@
 typedef struct gd_chat gd_chat;
 
 /* `format` is the name of a built-in format, which a date may follow ("llama3.2:26 Jul 2024"), a path that ends in
- * .yaml or .yml, or "auto": the format of the chat template in the directory `dir` (chat_auto.c says where it is, and how
- * strict this is). A format that writes bos_token or eos_token has those that the tokenizer files in the directory
+ * .yaml or .yml, or "auto": the format of the chat template in the directory `dir` (chat_auto.c says where it is, and
+ * how strict this is). A format that writes bos_token or eos_token has those that the tokenizer files in the directory
  * `tokens` name. Both directories may be NULL except for auto. *out is NULL on failure.
  * GD_EUSAGE (no such name), GD_EIO, GD_EFORMAT (a malformed file), GD_EUNSUPPORTED (a template that isn't recognised:
  * the message says what to pass), GD_ENOMEM. */

@@ -18,8 +18,9 @@ bool gd_message_is(const gd_message *message, gd_chat_role role);
 
 /* What is written before and after a message. */
 typedef struct gd_chat_turn {
-    bool known; /* false: the format has no such message */
-    bool trim;  /* strip whitespace from both ends of the content */
+    bool known;      /* false: the format has no such message */
+    bool trim;       /* strip whitespace from both ends of the content */
+    bool skip_empty; /* a message without content is not written */
     const char *before, *after;
     const char *after_last; /* after the last message; NULL: as after any other */
 } gd_chat_turn;

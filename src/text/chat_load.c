@@ -71,8 +71,8 @@ static gd_status read_word(const struct reader *r, const gd_yaml_node *node, con
 
 static gd_status read_turn(const struct reader *r, const gd_yaml_node *map, const char *what, gd_chat_turn *turn)
 {
-    static const char *const names[] = { "before", "after", "after_last", "trim" };
-    enum { BEFORE, AFTER, AFTER_LAST, TRIM, COUNT };
+    static const char *const names[] = { "before", "after", "after_last", "trim", "skip_empty" };
+    enum { BEFORE, AFTER, AFTER_LAST, TRIM, SKIP, COUNT };
     const gd_yaml_node *keys[COUNT] = { NULL };
     gd_status rc;
 
@@ -87,6 +87,8 @@ static gd_status read_turn(const struct reader *r, const gd_yaml_node *map, cons
         rc = read_text(r, keys[AFTER_LAST], "after_last", &turn->after_last);
     if (!rc && keys[TRIM])
         rc = gd_yaml_bool(&turn->trim, r->doc, keys[TRIM], "trim", r->err);
+    if (!rc && keys[SKIP])
+        rc = gd_yaml_bool(&turn->skip_empty, r->doc, keys[SKIP], "skip_empty", r->err);
     turn->known = true;
     return rc;
 }
@@ -201,9 +203,9 @@ static gd_status check_thinking(const struct reader *r, const gd_yaml_node *node
     const gd_chat *chat = r->chat;
     const gd_chat_turn *answer = &chat->turns[GD_ROLE_ASSISTANT];
 
-    if (answer->trim || answer->after_last)
+    if (answer->trim || answer->after_last || answer->skip_empty)
         return gd_yaml_fail(r->doc, node, r->err, GD_EFORMAT,
-                            "thinking cannot be combined with trim or after_last of the assistant");
+                            "thinking cannot be combined with trim, after_last or skip_empty of the assistant");
     if (chat->thinking != GD_THINK_SMOLLM3)
         return GD_OK;
     if (!chat->values[GD_CHAT_DATE] || !chat->opening.known)

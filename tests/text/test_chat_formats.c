@@ -95,6 +95,8 @@ static const struct {
     { HEAD TURNS "  system: {before: S, after: {}}\n", "f:6:30: after is a mapping, but a scalar is expected" },
     { HEAD TURNS "  system: {before: S, after: T, trim: yes}\n",
       "f:6:39: trim is \"yes\", but true or false is expected" },
+    { HEAD TURNS "  system: {before: S, after: T, skip_empty: 1}\n",
+      "f:6:45: skip_empty is \"1\", but true or false is expected" },
     { HEAD TURNS "  system: {before: S, after: T, middle: M}\n", "f:6:33: system does not take the key \"middle\"" },
     { HEAD TURNS "default_system: x\n", "f:6:17: default_system requires system in turns, or opening_system" },
     { HEAD TURNS SYSTEM "default_system: [x]\n", "f:7:17: default_system is a list, but a scalar is expected" },
@@ -110,10 +112,10 @@ static const struct {
     { HEAD TURNS "thinking: hard\n", "f:6:11: thinking is \"hard\", but qwen3 or smollm3 is expected" },
     { HEAD "turns:\n  user: {before: U, after: V}\n  assistant: {before: A, after: B, trim: true}\n"
            "thinking: qwen3\n",
-      "f:6:11: thinking cannot be combined with trim or after_last of the assistant" },
+      "f:6:11: thinking cannot be combined with trim, after_last or skip_empty of the assistant" },
     { HEAD
       "turns:\n  user: {before: U, after: V}\n  assistant: {before: A, after: B, after_last: C}\nthinking: qwen3\n",
-      "f:6:11: thinking cannot be combined with trim or after_last of the assistant" },
+      "f:6:11: thinking cannot be combined with trim, after_last or skip_empty of the assistant" },
     { HEAD TURNS "thinking: smollm3\n", "f:6:11: the thinking of smollm3 requires opening_system and date" },
     { HEAD TURNS "thinking: smollm3\ndate: x\n", "f:6:11: the thinking of smollm3 requires opening_system and date" },
     { HEAD TURNS "thinking: smollm3\nopening_system: {before: O, after: P}\n",
@@ -203,6 +205,27 @@ static void own_formats_do_what_they_say(void **state)
         gd_buf_free(&yaml);
         gd_buf_free(&out);
     }
+}
+
+static void empty_messages_may_be_skipped(void **state)
+{
+    static const char text[] = HEAD "turns:\n  user: {before: U, after: V, skip_empty: true}\n"
+                                    "  assistant: {before: A, after: B, skip_empty: false}\n"
+                                    "  system: {before: S, after: T, trim: true, skip_empty: true}\n";
+    static const char *const roles[] = { "system", "user", "assistant", "system", "user", "assistant" };
+    static const char *const contents[] = { "", "", "", " ", "u", "a" };
+    gd_message messages[6];
+    gd_buf out = { 0 };
+    gd_chat *chat;
+
+    (void)state;
+    for (size_t i = 0; i < 6; i++)
+        messages[i] = (gd_message){ literal(roles[i]), literal(contents[i]) };
+    assert_ok(gd_chat_parse(&chat, text, sizeof text - 1, "f", NULL, test_err));
+    assert_ok(gd_chat_render(chat, messages, 6, &out, test_err));
+    assert_string_equal(gd_buf_cstr(&out), "ABSTUuVAaB");
+    gd_buf_free(&out);
+    gd_chat_close(chat);
 }
 
 /* An empty system message is written where there is none; the last message may end in another way than the others. */
@@ -315,6 +338,7 @@ int main(void)
         cmocka_unit_test(the_document_is_right),
         cmocka_unit_test(bad_files_are_refused),
         cmocka_unit_test(own_formats_do_what_they_say),
+        cmocka_unit_test(empty_messages_may_be_skipped),
         cmocka_unit_test(ends_and_empty_systems_are_written),
         cmocka_unit_test(dates_are_checked),
         cmocka_unit_test(a_system_message_finds_its_user),
