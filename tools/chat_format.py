@@ -6,7 +6,7 @@ usage: chat_format.py TEMPLATE [--bos-token T] [--eos-token T] [--date D] [--nam
 TEMPLATE is a file in Jinja, a tokenizer_config.json, or the folder of a checkpoint, whose tokens count unless they are
 given.  The template is run as Transformers runs it, on conversations that show what it writes around each message.  The
 format is compared with it on some hundred others, and written only if all texts are equal; else the program says where
-they differ, and the exit status is 1.  (It runs the template, in Jinja's sandbox; guerdon itself never does.)
+they differ, and the exit status is 1.  Functions and calls are not looked at: doc/chat-formats.md has the key "tools".  (It runs the template, in Jinja's sandbox; guerdon itself never does.)
 
 Needs Python 3.9 and jinja2 3.1.
 """

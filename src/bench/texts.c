@@ -148,7 +148,7 @@ static gd_status add_text(gd_bench_texts *texts, const gd_model *model, const gd
     gd_buf_bytes(&talk, text->text.data, text->text.len);
     rc = talk.failed ? gd_fail_memory(err, text->before.len + text->text.len) : GD_OK;
     if (!rc && text->messages)
-        rc = gd_chat_render(model->encoder.chat, text->messages, text->message_count, &talk, err);
+        rc = gd_chat_render(model->encoder.chat, text->messages, text->message_count, text->tools, &talk, err);
     if (!rc)
         rc = gd_bench_texts_add(texts, (gd_text){ talk.data, talk.len }, err);
     gd_buf_free(&talk);

@@ -15,9 +15,10 @@
  *
  * One rule for items that say things twice, as data sets do: what the fields agree on is used once, and what they
  * contradict each other in is an error that says how to leave a field out.  So a prompt may be repeated at the start of
- * a conversation, or be the text of one of its user's messages, and "messages" may repeat a conversation.  Fields and
- * keys that a chat template would read and no chat format can write (tools, tool_calls, ..) are errors unless they are
- * empty.
+ * a conversation, or be the text of one of its user's messages, and "messages" may repeat a conversation.  A field
+ * "tools", and "tool_calls" in messages of the assistant, go to the chat format, which may refuse them.  Fields and keys
+ * that a chat template would read and no chat format can write (documents, reasoning_content, ..) are errors unless they
+ * are empty.
  *
  * Other fields (ids, sources) are ignored, whatever they hold.  null counts as absent.  In plain
  * text each line is a text. */
@@ -36,10 +37,11 @@ typedef enum gd_record_kind { GD_RECORD_TEXT, GD_RECORD_PAIR, GD_RECORD_ANSWERS 
 
 /* One of a record's texts: a text, a conversation, which has at least one message, or token ids. */
 typedef struct gd_record_text {
-    gd_text text;         /* UTF-8, checked if it was read; may be empty, may hold NUL characters */
-    gd_text before;       /* what is joined in front of it, without a separator; not copied for each of many answers */
-    gd_message *messages; /* NULL: not a conversation */
+    gd_text text;   /* UTF-8, checked if it was read; may be empty, may hold NUL characters */
+    gd_text before; /* what is joined in front of it, without a separator; not copied for each of many answers */
+    gd_chat_message *messages; /* NULL: not a conversation */
     size_t message_count;
+    const json_t *tools; /* the functions that a conversation may call, or NULL */
     const uint32_t *ids; /* NULL: not given as ids */
     size_t id_count;
 } gd_record_text;
@@ -114,6 +116,9 @@ const json_t *gd_record_answer(const json_t *object, size_t which);
 const json_t *gd_record_answer_of(const gd_record *record, size_t which);
 const json_t *gd_record_prompt(const gd_record *record);
 const json_t *gd_record_system(const gd_record *record);
+
+/* The functions that its conversations may call, or NULL. */
+const json_t *gd_record_tools(const gd_record *record);
 
 /* The records of an input, in order. */
 typedef struct gd_records gd_records;

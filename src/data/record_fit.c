@@ -28,17 +28,23 @@ bool gd_record_before_holds(const gd_record *record, gd_text part)
     return record->count && gd_holds(record->texts[0].before, part);
 }
 
-bool gd_record_begins(const gd_message *all, size_t count, const gd_message *first, size_t first_count)
+static bool same_calls(const json_t *a, const json_t *b)
+{
+    return a == b || (a && b && json_equal((json_t *)a, (json_t *)b));
+}
+
+bool gd_record_begins(const gd_chat_message *all, size_t count, const gd_chat_message *first, size_t first_count)
 {
     if (first_count > count)
         return false;
     for (size_t i = 0; i < first_count; i++)
-        if (!same(all[i].role, first[i].role) || !same(all[i].content, first[i].content))
+        if (!same(all[i].role, first[i].role) || !same(all[i].content, first[i].content) ||
+            !same_calls(all[i].calls, first[i].calls))
             return false;
     return true;
 }
 
-bool gd_record_says(const gd_message *all, size_t count, gd_text text)
+bool gd_record_says(const gd_chat_message *all, size_t count, gd_text text)
 {
     bool found = false;
 
@@ -87,7 +93,7 @@ static gd_text without_open_turn(gd_text prompt)
 }
 
 /* Counts the turns of a prompt that is a text, and writes them unless `to` is NULL. */
-static size_t prompt_turns(gd_message *to, gd_text prompt)
+static size_t prompt_turns(gd_chat_message *to, gd_text prompt)
 {
     gd_text role = user, next;
     size_t count = 0;
@@ -97,7 +103,7 @@ static size_t prompt_turns(gd_message *to, gd_text prompt)
         const gd_text content = first_turn(&prompt, &next);
 
         if (to)
-            to[count] = (gd_message){ role, content };
+            to[count] = (gd_chat_message){ role, content, NULL };
         count++;
         role = next;
     } while (next.data);
@@ -131,7 +137,7 @@ static size_t turns_of(const gd_record_part *part, bool is_prompt)
 
 static void put_turns(gd_record_text *to, const gd_record_part *part, bool is_prompt)
 {
-    gd_message *at = to->messages + to->message_count;
+    gd_chat_message *at = to->messages + to->message_count;
     const size_t count = turns_of(part, is_prompt);
 
     if (!count)
@@ -141,7 +147,7 @@ static void put_turns(gd_record_text *to, const gd_record_part *part, bool is_pr
     else if (is_prompt)
         (void)prompt_turns(at, part->text);
     else
-        *at = (gd_message){ assistant, part->text };
+        *at = (gd_chat_message){ assistant, part->text, NULL };
     to->message_count += count;
 }
 

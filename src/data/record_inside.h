@@ -31,7 +31,7 @@ const char *gd_reading_type(const json_t *value);
 typedef struct gd_record_part {
     const char *name; /* of its field, for messages; NULL: there is none, such as an answer without a prompt */
     gd_text text;     /* if messages is NULL */
-    const gd_message *messages;
+    const gd_chat_message *messages;
     size_t count; /* of messages, at least one */
 } gd_record_part;
 
@@ -47,7 +47,7 @@ gd_status gd_record_cells(const gd_reading *r);
 /* ---- record_message.c: one message ---- */
 
 /* Message number `index` of the field `name`: {"role", "content"}, or {"from", "value"} with the roles of ShareGPT. */
-gd_status gd_record_message(gd_message *message, const gd_reading *r, const char *name, size_t index,
+gd_status gd_record_message(gd_chat_message *message, const gd_reading *r, const char *name, size_t index,
                             const json_t *value);
 
 /* Whether a value says nothing: null, an empty text, or lists and objects of nothing else. */
@@ -56,8 +56,15 @@ bool gd_reading_nothing(const json_t *value);
 /* Whether a template that reads the value would write nothing of it: nor of "[]", a list that became a text. */
 bool gd_reading_empty(const json_t *value);
 
-/* A fault if the item has a field that a chat template would be given, and which no chat format writes. */
-gd_status gd_record_no_template_fields(const gd_reading *r);
+/* ---- record_tools.c: functions, and their calls ---- */
+
+/* Gives the field "tools" to the record's conversations.  A fault if it is no list of functions, or if the item has
+ * another field that a chat template would be given, and which no chat format writes. */
+gd_status gd_record_template_fields(const gd_reading *r);
+
+/* The tool_calls of message number `index` of the field `name`; *calls is NULL without any. */
+gd_status gd_record_calls(const json_t **calls, const gd_reading *r, const char *name, size_t index,
+                          const json_t *message);
 
 /* ---- record_fit.c: how a prompt and an answer go together ---- */
 
@@ -71,8 +78,8 @@ gd_status gd_record_put_prompt(const gd_reading *r, gd_text prompt);
 
 /* Whether a conversation begins with these messages; whether its user says this text somewhere; whether a text begins
  * with another. */
-bool gd_record_begins(const gd_message *all, size_t count, const gd_message *first, size_t first_count);
-bool gd_record_says(const gd_message *all, size_t count, gd_text text);
+bool gd_record_begins(const gd_chat_message *all, size_t count, const gd_chat_message *first, size_t first_count);
+bool gd_record_says(const gd_chat_message *all, size_t count, gd_text text);
 bool gd_record_starts(gd_text text, gd_text with);
 
 /* Whether the text that is put before the texts of the record holds this one. */

@@ -113,3 +113,10 @@ const json_t *gd_record_system(const gd_record *record)
 
     return gd_reading_nothing(system) ? NULL : system;
 }
+
+const json_t *gd_record_tools(const gd_record *record)
+{
+    const json_t *tools = shared(record, "tools");
+
+    return json_array_size(tools) ? tools : NULL;
+}

@@ -44,33 +44,12 @@ bool gd_reading_nothing(const json_t *value) { return !value || gd_json_nothing(
 
 bool gd_reading_empty(const json_t *value) { return gd_reading_nothing(value) || is_empty_text(value); }
 
-gd_status gd_record_no_template_fields(const gd_reading *r)
+static gd_status check_keys(const gd_reading *r, const char *name, size_t index, const json_t *message, bool tool)
 {
-    static const char *const given[] = { "tools", "documents", "chat_template_kwargs" };
+    static const char *const read[] = { "function_call", "reasoning_content", "reasoning", "thinking", "tool_call_id" };
+    const size_t count = sizeof read / sizeof read[0] - tool; /* what a tool returns may say which call it is of */
 
-    for (size_t i = 0; i < sizeof given / sizeof given[0]; i++) {
-        const json_t *value = json_object_get(r->record->object, given[i]);
-
-        if (gd_json_odd(value))
-            return gd_fail(r->why, GD_EFORMAT,
-                           "the field \"%s\" is %s, which is not JSON; expected null, or nothing; --fields %s=_ leaves "
-                           "it out",
-                           gd_reading_name(r, given[i]), gd_json_odd(value), given[i]);
-        if (!gd_reading_empty(value))
-            return gd_fail(r->why, GD_EFORMAT,
-                           "the field \"%s\" is for chat templates, and no chat format can write it; --fields %s=_ "
-                           "scores the conversation without it",
-                           gd_reading_name(r, given[i]), given[i]);
-    }
-    return GD_OK;
-}
-
-static gd_status check_keys(const gd_reading *r, const char *name, size_t index, const json_t *message)
-{
-    static const char *const read[] = { "tool_calls",        "function_call", "tool_call_id",
-                                        "reasoning_content", "reasoning",     "thinking" };
-
-    for (size_t i = 0; i < sizeof read / sizeof read[0]; i++) {
+    for (size_t i = 0; i < count; i++) {
         const json_t *value = json_object_get(message, read[i]);
 
         if (gd_json_odd(value))
@@ -154,9 +133,12 @@ static bool is_text(const json_t *value, gd_text text)
     return json_string_length(value) == text.len && !memcmp(json_string_value(value), text.data, text.len);
 }
 
+static bool is_tool(gd_text role) { return role.len == 4 && !memcmp(role.data, "tool", 4); }
+
+/* ShareGPT's rows have texts with what tools return in a notation of their own. */
 static gd_status check_role(const gd_reading *r, const char *name, size_t index, gd_text role, bool sharegpt)
 {
-    if (gd_chat_knows_role(role))
+    if (gd_chat_knows_role(role) && !(sharegpt && is_tool(role)))
         return GD_OK;
     return gd_fail(r->why, GD_EFORMAT,
                    "message %zu of the field \"%s\" has the role \"%.*s\", but %ssystem, user or assistant is expected",
@@ -165,7 +147,7 @@ static gd_status check_role(const gd_reading *r, const char *name, size_t index,
 
 /* A message in both forms must say the same twice, or one half of it.  A "from" alone that is no role, and a
  * "value" that is no text, may be a source and a reward. */
-static gd_status check_forms(const gd_reading *r, const char *name, size_t index, const gd_message *message,
+static gd_status check_forms(const gd_reading *r, const char *name, size_t index, const gd_chat_message *message,
                              const json_t *value)
 {
     const json_t *from = json_object_get(value, "from"), *said = json_object_get(value, "value");
@@ -188,7 +170,7 @@ static gd_status check_forms(const gd_reading *r, const char *name, size_t index
                    index, name);
 }
 
-gd_status gd_record_message(gd_message *message, const gd_reading *r, const char *name, size_t index,
+gd_status gd_record_message(gd_chat_message *message, const gd_reading *r, const char *name, size_t index,
                             const json_t *value)
 {
     const bool sharegpt = !gd_json_has(value, "role") && !gd_json_has(value, "content") && gd_json_has(value, "from");
@@ -206,8 +188,12 @@ gd_status gd_record_message(gd_message *message, const gd_reading *r, const char
     if (!rc)
         rc = check_role(r, name, index, message->role, sharegpt);
     if (!rc)
-        rc = check_keys(r, name, index, value);
+        rc = check_keys(r, name, index, value, is_tool(message->role));
     if (!rc)
+        rc = gd_record_calls(&message->calls, r, name, index, value);
+    if (!rc && message->calls && (!content || json_is_null(content)))
+        message->content = (gd_text){ "", 0 };
+    else if (!rc)
         rc = json_is_array(content) ? read_parts(&message->content, r, name, index, content)
                                     : read_string(&message->content, r, name, index, value, form->content);
     return rc || sharegpt ? rc : check_forms(r, name, index, message, value);

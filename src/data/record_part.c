@@ -30,7 +30,7 @@ const char *gd_reading_type(const json_t *value)
 gd_status gd_record_part_read(gd_record_part *part, const gd_reading *r, const char *name, const json_t *value)
 {
     const size_t count = json_is_object(value) ? 1 : json_array_size(value);
-    gd_message *messages;
+    gd_chat_message *messages;
     gd_status rc = GD_OK;
 
     *part = (gd_record_part){ .name = name };

@@ -339,7 +339,7 @@ static gd_status read_all(const gd_reading *r, const struct kind *kind, bool bes
     if (!rc)
         rc = check_mixed(r, kind);
     if (!rc && count_conversations(r->record))
-        rc = gd_record_no_template_fields(r);
+        rc = gd_record_template_fields(r);
     if (!rc && all->before)
         rc = gd_record_put_prompt(r, prompt->text);
     if (!rc)

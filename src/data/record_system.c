@@ -27,11 +27,11 @@ static bool has_it(const gd_record_text *text, bool before, gd_text system)
 /* Puts it in front of a conversation, as the system's turn. */
 static gd_status put_turn(const gd_reading *r, gd_record_text *text, gd_text system)
 {
-    gd_message *messages = gd_alloc(text->message_count + 1, sizeof *messages);
+    gd_chat_message *messages = gd_alloc(text->message_count + 1, sizeof *messages);
 
     if (!messages)
         return gd_fail_memory(r->err, (text->message_count + 1) * sizeof *messages);
-    messages[0] = (gd_message){ role, system };
+    messages[0] = (gd_chat_message){ role, system, NULL };
     memcpy(messages + 1, text->messages, text->message_count * sizeof *messages);
     gd_free(text->messages);
     text->messages = messages;

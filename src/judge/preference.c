@@ -146,12 +146,16 @@ static const gd_record_text *text_of(const gd_record *record, size_t which)
 static void put_messages(gd_buf *out, const gd_record_text *text)
 {
     for (size_t i = 0; i < text->message_count; i++) {
-        const gd_message *message = &text->messages[i];
+        const gd_chat_message *message = &text->messages[i];
 
         gd_buf_str(out, i ? ",{\"role\":" : "[{\"role\":");
         gd_buf_json_string(out, message->role.data, message->role.len);
         gd_buf_str(out, ",\"content\":");
         gd_buf_json_string(out, message->content.data, message->content.len);
+        if (message->calls) {
+            gd_buf_str(out, ",\"tool_calls\":");
+            gd_json_put(out, message->calls, JSON_COMPACT);
+        }
         gd_buf_str(out, "}");
     }
     gd_buf_str(out, "]");
@@ -198,6 +202,10 @@ static size_t put_pair(gd_buf *out, const gd_preference *how, const gd_record *r
     gd_record_begin_pair(out, record, chosen, rejected);
     if (!put_whole(out, record, chosen, rejected))
         put_parts(out, how, record, chosen, rejected);
+    if (gd_record_tools(record)) {
+        gd_buf_str(out, ",\"tools\":");
+        gd_json_put(out, gd_record_tools(record), JSON_COMPACT);
+    }
     put_score(out, "score_chosen", scores[chosen]);
     put_score(out, "score_rejected", scores[rejected]);
     put_score(out, "score_margin", margin);

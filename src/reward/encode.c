@@ -119,14 +119,14 @@ static gd_status count_bytes(gd_encoded *out, size_t bytes, gd_error *err)
 }
 
 /* Encodes the messages without limiting their length. */
-static gd_status encode_messages(const gd_encoder *encoder, const gd_message *messages, size_t count, gd_encoded *out,
-                                 gd_error *err)
+static gd_status encode_messages(const gd_encoder *encoder, const gd_chat_message *messages, size_t count,
+                                 const json_t *tools, gd_encoded *out, gd_error *err)
 {
     gd_buf *scratch = &out->scratch;
     gd_status rc;
 
     gd_buf_clear(scratch);
-    rc = gd_chat_render(encoder->chat, messages, count, scratch, err);
+    rc = gd_chat_render(encoder->chat, messages, count, tools, scratch, err);
     if (!rc)
         rc = count_bytes(out, scratch->len, err);
     if (rc)
@@ -140,7 +140,7 @@ static gd_status drop_turns(const gd_encoder *encoder, const gd_record_text *tex
                             gd_encoding *how, gd_error *err)
 {
     size_t count = text->message_count, from, to;
-    gd_message *left = gd_alloc(count, sizeof *left);
+    gd_chat_message *left = gd_alloc(count, sizeof *left);
     gd_status rc = GD_OK;
 
     if (!left)
@@ -150,7 +150,7 @@ static gd_status drop_turns(const gd_encoder *encoder, const gd_record_text *tex
         memmove(left + from, left + to, (count - to) * sizeof *left);
         count -= to - from;
         *how = GD_TRUNCATED;
-        rc = encode_messages(encoder, left, count, out, err);
+        rc = encode_messages(encoder, left, count, text->tools, out, err);
     }
     gd_free(left);
     return rc;
@@ -167,7 +167,7 @@ static gd_status encode_conversation(const gd_encoder *encoder, const gd_record_
     *how = GD_ENCODED;
     if (!encoder->chat)
         return gd_fail(err, GD_EUNSUPPORTED, "this is a conversation, and %s", encoder->chat_problem);
-    rc = encode_messages(encoder, text->messages, text->message_count, out, err);
+    rc = encode_messages(encoder, text->messages, text->message_count, text->tools, out, err);
     if (rc)
         return rc;
     eos = !gd_chat_has_tokens(encoder->chat) && wants_eos(encoder, ids);

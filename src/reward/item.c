@@ -55,9 +55,36 @@ static gd_status check_part(const struct reading *r, const gd_part *part, const 
 
 /* ---- joining the prompt and a part ---- */
 
-static gd_record_part part_of(const gd_part *part, const char *name)
+/* The messages are copied: gd_record_part_free() frees them, whatever is returned. */
+static gd_status part_of(const struct reading *r, gd_record_part *to, const gd_part *part, const char *name)
 {
-    return (gd_record_part){ name, part->text, part->messages, part->message_count };
+    gd_chat_message *messages;
+
+    *to = (gd_record_part){ .name = name, .text = part->text };
+    if (sort_of(part) != TALK)
+        return GD_OK;
+    messages = gd_alloc(part->message_count, sizeof *messages);
+    if (!messages)
+        return gd_fail_memory(r->reading.err, SIZE_MAX);
+    for (size_t i = 0; i < part->message_count; i++)
+        messages[i] = (gd_chat_message){ part->messages[i].role, part->messages[i].content, NULL };
+    to->messages = messages;
+    to->count = part->message_count;
+    return GD_OK;
+}
+
+static gd_status fit(struct reading *r, gd_record_text *to, const gd_part *part, const char *name)
+{
+    gd_record_part answer, before = { 0 };
+    gd_status rc = part_of(r, &answer, part, name);
+
+    if (!rc && r->item->prompt)
+        rc = part_of(r, &before, r->item->prompt, "prompt");
+    if (!rc)
+        rc = gd_record_fit(&r->reading, to, &before, &answer, &r->before);
+    gd_record_part_free(&answer);
+    gd_record_part_free(&before);
+    return rc;
 }
 
 /* Puts the name of a part, without the colon, into `room`. */
@@ -79,8 +106,6 @@ static gd_status read_part(struct reading *r, size_t which)
     gd_record_text *to = &r->reading.record->texts[which];
     char room[GD_TEXT_NAME_ROOM], field[GD_TEXT_NAME_ROOM];
     const char *name = gd_record_text_name(r->reading.record->kind, which, room);
-    const gd_record_part none = { 0 }, answer = part_of(part, field_of(r->reading.record, part, which, field));
-    const gd_record_part before = prompt ? part_of(prompt, "prompt") : none;
     const gd_status rc = check_part(r, part, name);
 
     if (rc)
@@ -90,7 +115,7 @@ static gd_status read_part(struct reading *r, size_t which)
                        "%sthe prompt is %s, and this is %s, but both must be of the same kind", name,
                        sorts[sort_of(prompt)], sorts[sort_of(part)]);
     if (!ids)
-        return gd_record_fit(&r->reading, to, &before, &answer, &r->before);
+        return fit(r, to, part, field_of(r->reading.record, part, which, field));
     *to = (gd_record_text){ .ids = part->ids, .id_count = part->id_count };
     return GD_OK;
 }

@@ -23,7 +23,7 @@ bool gd_chat_has_tokens(const gd_chat *chat) { return !chat->by_tokenizer; }
 
 /* ---- what a format accepts ---- */
 
-static gd_status fail_role(const gd_chat *chat, const gd_message *messages, size_t i, gd_error *why,
+static gd_status fail_role(const gd_chat *chat, const gd_chat_message *messages, size_t i, gd_error *why,
                            const char *expected)
 {
     const gd_text role = messages[i].role;
@@ -32,7 +32,7 @@ static gd_status fail_role(const gd_chat *chat, const gd_message *messages, size
                    (int)(role.len > 40 ? 40 : role.len), role.data ? role.data : "", expected, chat->name);
 }
 
-static gd_status check_system(const gd_chat *chat, const gd_message *messages, size_t i, gd_error *why)
+static gd_status check_system(const gd_chat *chat, const gd_chat_message *messages, size_t i, gd_error *why)
 {
     const bool anywhere = chat->turns[GD_ROLE_SYSTEM].known && !chat->alternating;
 
@@ -44,7 +44,7 @@ static gd_status check_system(const gd_chat *chat, const gd_message *messages, s
                      "system messages are not supported: put the text into the first user message");
 }
 
-static bool has_user(const gd_message *messages, size_t count)
+static bool has_user(const gd_chat_message *messages, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         if (gd_message_is(&messages[i], GD_ROLE_USER))
@@ -53,7 +53,7 @@ static bool has_user(const gd_message *messages, size_t count)
     return false;
 }
 
-static gd_status check(const gd_chat *chat, const gd_message *messages, size_t count, gd_error *why)
+static gd_status check(const gd_chat *chat, const gd_chat_message *messages, size_t count, gd_error *why)
 {
     size_t turn = 0; /* user and assistant messages so far */
 
@@ -63,7 +63,7 @@ static gd_status check(const gd_chat *chat, const gd_message *messages, size_t c
         const gd_chat_role role = gd_message_role(&messages[i]);
         gd_status rc = GD_OK;
 
-        if (role == GD_ROLE_COUNT)
+        if (role == GD_ROLE_COUNT || (role == GD_ROLE_TOOL && chat->tools == GD_TOOLS_NO))
             rc = fail_role(chat, messages, i, why, "system, user or assistant is expected");
         else if (role == GD_ROLE_SYSTEM)
             rc = check_system(chat, messages, i, why);
@@ -94,7 +94,7 @@ static bool ends(gd_text text, const char *with)
 }
 
 /* The last question: a user message that is not the response of a tool. Without one, the last message. */
-static size_t last_question(const gd_message *messages, size_t count)
+static size_t last_question(const gd_chat_message *messages, size_t count)
 {
     for (size_t i = count; i-- > 0;) {
         if (gd_message_is(&messages[i], GD_ROLE_USER) &&
@@ -126,11 +126,14 @@ static void split_thoughts(gd_text *content, gd_text *thoughts)
 
 /* The thoughts of an answer are dropped, except after the last question; the last message gets an empty block if it
  * has none. */
-static void put_answer(const gd_chat_turn *turn, gd_text content, bool current, bool last, gd_buf *out)
+static void put_answer(const gd_chat *chat, const gd_chat_message *answer, bool current, bool last, gd_buf *out)
 {
-    gd_text thoughts;
+    const gd_chat_turn *turn = &chat->turns[GD_ROLE_ASSISTANT];
+    gd_text content = answer->content, thoughts;
+    bool any;
 
     split_thoughts(&content, &thoughts);
+    any = content.len > 0;
     gd_buf_str(out, turn->before);
     if (current && (last || thoughts.len)) {
         content = gd_strip_newlines_before(content);
@@ -139,6 +142,7 @@ static void put_answer(const gd_chat_turn *turn, gd_text content, bool current, 
         gd_buf_str(out, "\n</think>\n\n");
     }
     gd_buf_bytes(out, content.data, content.len);
+    gd_tools_put_calls(chat, answer->calls, any, out);
     gd_buf_str(out, turn->after);
 }
 
@@ -147,8 +151,9 @@ static void put_answer(const gd_chat_turn *turn, gd_text content, bool current, 
 /* A conversation that is being written. */
 struct writing {
     const gd_chat *chat;
-    const gd_message *messages;
+    const gd_chat_message *messages;
     size_t count;
+    const json_t *tools;
     size_t joined;   /* the message that a system message at the beginning goes into; 0: none */
     size_t question; /* Qwen3's: answers after it may have thoughts */
     bool thinks;     /* SmolLM3's: answers have thoughts */
@@ -165,9 +170,13 @@ static void put_turn(const struct writing *w, const gd_chat_turn *turn, size_t i
         gd_buf_bytes(w->out, w->messages[0].content.data, w->messages[0].content.len);
         gd_buf_str(w->out, w->chat->joint);
     }
+    if (i < w->count)
+        gd_tools_put_before(w->chat, w->messages, i, w->tools, w->out);
     if (turn->trim)
         content = gd_strip(content);
     gd_buf_bytes(w->out, content.data, content.len);
+    if (i < w->count)
+        gd_tools_put_calls(w->chat, w->messages[i].calls, content.len > 0, w->out);
     gd_buf_str(w->out, i + 1 == w->count && turn->after_last ? turn->after_last : turn->after);
 }
 
@@ -177,8 +186,10 @@ static void put_message(const struct writing *w, size_t i)
     const gd_chat_turn *turn = &w->chat->turns[role];
     const gd_text content = w->messages[i].content;
 
-    if (w->chat->thinking == GD_THINK_QWEN3 && role == GD_ROLE_ASSISTANT)
-        put_answer(turn, content, i > w->question, i + 1 == w->count, w->out);
+    if (role == GD_ROLE_TOOL)
+        gd_tools_put_result(w->chat, w->messages, w->count, i, w->out);
+    else if (w->chat->thinking == GD_THINK_QWEN3 && role == GD_ROLE_ASSISTANT)
+        put_answer(w->chat, &w->messages[i], i > w->question, i + 1 == w->count, w->out);
     else if (w->chat->thinking == GD_THINK_SMOLLM3 && role == GD_ROLE_ASSISTANT)
         gd_smollm3_put_answer(turn, content, w->thinks, w->out);
     else
@@ -186,7 +197,7 @@ static void put_message(const struct writing *w, size_t i)
 }
 
 /* The message that a system message at the beginning goes into; 0: none. */
-static size_t joined_message(const gd_chat *chat, const gd_message *messages, size_t count)
+static size_t joined_message(const gd_chat *chat, const gd_chat_message *messages, size_t count)
 {
     size_t i = 1;
 
@@ -206,7 +217,9 @@ static size_t put_opening(struct writing *w)
     const bool system = gd_message_is(&w->messages[0], GD_ROLE_SYSTEM);
     const char *ours = chat->default_system;
 
-    if (chat->thinking == GD_THINK_SMOLLM3)
+    if (w->tools)
+        gd_tools_put_system(chat, system ? &w->messages[0].content : NULL, w->tools, w->out);
+    else if (chat->thinking == GD_THINK_SMOLLM3)
         w->thinks = gd_smollm3_put_system(chat, system ? &w->messages[0].content : NULL, w->out);
     else if (system && chat->opening.known)
         put_turn(w, &chat->opening, 0, w->messages[0].content);
@@ -215,11 +228,14 @@ static size_t put_opening(struct writing *w)
     return system && (chat->opening.known || chat->join);
 }
 
-gd_status gd_chat_render(const gd_chat *chat, const gd_message *messages, size_t count, gd_buf *out, gd_error *why)
+gd_status gd_chat_render(const gd_chat *chat, const gd_chat_message *messages, size_t count, const json_t *tools,
+                         gd_buf *out, gd_error *why)
 {
-    struct writing w = { .chat = chat, .messages = messages, .count = count, .out = out };
+    struct writing w = { .chat = chat, .messages = messages, .count = count, .tools = tools, .out = out };
     gd_status rc = check(chat, messages, count, why);
 
+    if (!rc)
+        rc = gd_tools_check(chat, messages, count, tools, why);
     if (rc)
         return rc;
     w.joined = joined_message(chat, messages, count);

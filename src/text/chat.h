@@ -20,6 +20,7 @@
 #include "base/buf.h"
 #include "guerdon.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 
 typedef struct gd_chat gd_chat;
@@ -46,21 +47,33 @@ const char *gd_chat_note(const gd_chat *chat);
 /* Whether the text contains its special tokens: see above. */
 bool gd_chat_has_tokens(const gd_chat *chat);
 
-/* Appends the text of the conversation to *out; nothing on GD_EFORMAT.  Roles are system, user and assistant.
- * GD_EFORMAT (the message names the role at fault, and what was expected), GD_ENOMEM. */
-gd_status gd_chat_render(const gd_chat *chat, const gd_message *messages, size_t count, gd_buf *out, gd_error *why);
+/* A message of a conversation. */
+typedef struct gd_chat_message {
+    gd_text role, content;
+    const json_t *calls; /* NULL, or a list of the tools that the assistant calls: gd_chat_call() reads each */
+} gd_chat_message;
 
-/* Whether a role is one of system, user and assistant. */
+/* The name and the arguments of a call: {"function": {"name": "..", "arguments": ..}}, or the inner object alone. False
+ * if it has not these, or holds what is not JSON. */
+bool gd_chat_call(const json_t *call, gd_text *name, const json_t **arguments);
+
+/* Appends the text of the conversation to *out; nothing on GD_EFORMAT.  Roles are system, user and assistant, and tool
+ * in a format with tools.  `tools` is a list of objects that describe functions, or NULL.
+ * GD_EFORMAT (the message names the role at fault, and what was expected), GD_ENOMEM. */
+gd_status gd_chat_render(const gd_chat *chat, const gd_chat_message *messages, size_t count, const json_t *tools,
+                         gd_buf *out, gd_error *why);
+
+/* Whether a role is one of system, user, assistant and tool. */
 bool gd_chat_knows_role(gd_text role);
 
 /* A reward is for an answer: fails with GD_EFORMAT unless all roles are known and the last message is the
  * assistant's.  `field` (such as "chosen") begins the error message. */
-gd_status gd_chat_check_answer(const gd_message *messages, size_t count, const char *field, gd_error *why);
+gd_status gd_chat_check_answer(const gd_chat_message *messages, size_t count, const char *field, gd_error *why);
 
 /* The messages to drop first from a conversation that is too long, *from up to *to: its oldest turn, which is the
  * first message that is not a system message, and those that follow up to the next user or system message.  False if
  * none may be dropped: system messages stay, and so do the last user message and what follows it. */
-bool gd_chat_oldest_turn(const gd_message *messages, size_t count, size_t *from, size_t *to);
+bool gd_chat_oldest_turn(const gd_chat_message *messages, size_t count, size_t *from, size_t *to);
 
 /* The formats built into the library; the list ends with text NULL. */
 typedef struct gd_chat_builtin {

@@ -8,13 +8,13 @@
 
 #include <jansson.h>
 
-typedef enum gd_chat_role { GD_ROLE_SYSTEM, GD_ROLE_USER, GD_ROLE_ASSISTANT, GD_ROLE_COUNT } gd_chat_role;
+typedef enum gd_chat_role { GD_ROLE_SYSTEM, GD_ROLE_USER, GD_ROLE_ASSISTANT, GD_ROLE_TOOL, GD_ROLE_COUNT } gd_chat_role;
 
 extern const char *const gd_chat_role_names[GD_ROLE_COUNT];
 
 /* The role of a message; GD_ROLE_COUNT if it is none of them. */
-gd_chat_role gd_message_role(const gd_message *message);
-bool gd_message_is(const gd_message *message, gd_chat_role role);
+gd_chat_role gd_message_role(const gd_chat_message *message);
+bool gd_message_is(const gd_chat_message *message, gd_chat_role role);
 
 /* What is written before and after a message. */
 typedef struct gd_chat_turn {
@@ -35,6 +35,9 @@ typedef enum gd_chat_join {
 /* How the thoughts of a model are handled, which a few templates do in ways of their own. */
 typedef enum gd_chat_thinking { GD_THINK_QWEN3, GD_THINK_SMOLLM3, GD_THINK_NO } gd_chat_thinking;
 
+/* How functions, their calls and what they return are written. */
+typedef enum gd_chat_tools { GD_TOOLS_QWEN2_5, GD_TOOLS_QWEN3, GD_TOOLS_LLAMA3_1, GD_TOOLS_NO } gd_chat_tools;
+
 /* What {bos_token}, {eos_token} and {date} stand for in the texts of a format. */
 typedef enum gd_chat_value { GD_CHAT_BOS, GD_CHAT_EOS, GD_CHAT_DATE, GD_CHAT_VALUES } gd_chat_value;
 
@@ -52,6 +55,7 @@ struct gd_chat {
     bool by_tokenizer; /* the tokenizer adds the special tokens */
     bool alternating;  /* user, assistant, user, ... */
     gd_chat_thinking thinking;
+    gd_chat_tools tools;
     const char *values[GD_CHAT_VALUES]; /* NULL: the format has no such value; an empty date: none is known */
     const char *bos, *eos;              /* what the template's bos_token and eos_token must be; NULL: unused */
     const gd_yaml_node *templates;      /* list of SHA-256, or NULL */
@@ -81,6 +85,31 @@ gd_status gd_chat_load_json(json_t **out, const char *dir, const char *name, gd_
 
 /* The built-in format for the template in `dir`, with the tokens that the files in `tokens` name. */
 gd_status gd_chat_recognise(gd_chat **out, const char *dir, const char *tokens, gd_error *err);
+
+/* ---- chat_tools.c ---- */
+
+/* Fails if the format has no tools but the conversation has, or where a template would lose something. */
+gd_status gd_tools_check(const gd_chat *chat, const gd_chat_message *messages, size_t count, const json_t *tools,
+                         gd_error *why);
+
+/* The system's turn with the tools; `content` is that of a system message, or NULL. */
+void gd_tools_put_system(const gd_chat *chat, const gd_text *content, const json_t *tools, gd_buf *out);
+
+/* What precedes the content of message number `i`, if the tools are written there. */
+void gd_tools_put_before(const gd_chat *chat, const gd_chat_message *messages, size_t i, const json_t *tools,
+                         gd_buf *out);
+
+/* The calls of a message, after its content. */
+void gd_tools_put_calls(const gd_chat *chat, const json_t *calls, bool content, gd_buf *out);
+
+/* Message number `i`, which a tool returned. */
+void gd_tools_put_result(const gd_chat *chat, const gd_chat_message *messages, size_t count, size_t i, gd_buf *out);
+
+/* ---- chat_json.c ---- */
+
+/* The value as json.dumps(value, ensure_ascii=False) writes it, with indent=4 or without. */
+void gd_chat_put_json(gd_buf *out, const json_t *value, bool indent);
+void gd_chat_put_json_text(gd_buf *out, gd_text text);
 
 /* ---- chat_smollm3.c ---- */
 

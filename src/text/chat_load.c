@@ -65,8 +65,9 @@ static gd_status read_word(const struct reader *r, const gd_yaml_node *node, con
             return GD_OK;
         }
     }
-    return gd_yaml_fail(r->doc, node, r->err, GD_EFORMAT, "%s is \"%.80s\", but %s%s%s is expected", what, text,
-                        words[0], count > 1 ? " or " : "", count > 1 ? words[1] : "");
+    return gd_yaml_fail(r->doc, node, r->err, GD_EFORMAT, "%s is \"%.80s\", but %s%s%s%s%s is expected", what, text,
+                        words[0], count > 2 ? ", " : "", count > 2 ? words[1] : "", count > 1 ? " or " : "",
+                        count > 1 ? words[count - 1] : "");
 }
 
 static gd_status read_turn(const struct reader *r, const gd_yaml_node *map, const char *what, gd_chat_turn *turn)
@@ -97,10 +98,11 @@ static gd_status read_turns(const struct reader *r, const gd_yaml_node *map)
 {
     static const char *const names[] = { "user", "assistant", "system" };
     static const gd_chat_role roles[] = { GD_ROLE_USER, GD_ROLE_ASSISTANT, GD_ROLE_SYSTEM };
-    const gd_yaml_node *keys[GD_ROLE_COUNT] = { NULL };
-    gd_status rc = read_map(r, map, "turns", names, 2, GD_ROLE_COUNT, keys);
+    enum { COUNT = sizeof roles / sizeof roles[0] };
+    const gd_yaml_node *keys[COUNT] = { NULL };
+    gd_status rc = read_map(r, map, "turns", names, 2, COUNT, keys);
 
-    for (size_t i = 0; !rc && i < GD_ROLE_COUNT; i++)
+    for (size_t i = 0; !rc && i < COUNT; i++)
         rc = read_turn(r, keys[i], names[i], &r->chat->turns[roles[i]]);
     return rc;
 }
@@ -193,6 +195,7 @@ enum {
     JOIN,
     ORDER,
     THINKING,
+    TOOLS,
     RECOGNISES,
     VALUES,
     KEYS = VALUES + GD_CHAT_VALUES
@@ -217,22 +220,52 @@ static gd_status check_thinking(const struct reader *r, const gd_yaml_node *node
     return GD_OK;
 }
 
+/* With tools, the system's turn, the user's and the assistant's are written in parts. */
+static gd_status check_tools(const struct reader *r, const gd_yaml_node *node)
+{
+    const gd_chat *chat = r->chat;
+    const gd_chat_turn *user = &chat->turns[GD_ROLE_USER], *answer = &chat->turns[GD_ROLE_ASSISTANT];
+    const char *system = chat->turns[GD_ROLE_SYSTEM].before;
+
+    if (!chat->opening.known || !system)
+        return gd_yaml_fail(r->doc, node, r->err, GD_EFORMAT, "tools require system in turns");
+    if (chat->alternating || chat->thinking == GD_THINK_SMOLLM3 || user->after_last || answer->after_last ||
+        user->skip_empty || answer->skip_empty || chat->opening.skip_empty)
+        return gd_yaml_fail(r->doc, node, r->err, GD_EFORMAT,
+                            "tools cannot be combined with order: alternating, the thinking of smollm3, after_last or "
+                            "skip_empty");
+    if (chat->tools == GD_TOOLS_LLAMA3_1 &&
+        (strncmp(chat->opening.before, system, strlen(system)) != 0 || !answer->trim))
+        return gd_yaml_fail(
+            r->doc, node, r->err, GD_EFORMAT,
+            "the tools of llama3.1 require an opening_system that begins like system in turns, and trim "
+            "of the assistant");
+    return GD_OK;
+}
+
 static gd_status read_habits(const struct reader *r, const gd_yaml_node *const *keys)
 {
     static const char *const tokens[] = { "in_text", "by_tokenizer" }, *const orders[] = { "any", "alternating" };
     static const char *const thinkings[] = { "qwen3", "smollm3" };
+    static const char *const toolings[] = { "qwen2.5", "qwen3", "llama3.1" };
     size_t token = 0, order = 0, thinking = GD_THINK_NO;
     gd_chat *chat = r->chat;
     gd_status rc = read_word(r, keys[TOKENS], "special_tokens", tokens, 2, &token);
+    size_t tooling = GD_TOOLS_NO;
 
     if (!rc)
         rc = read_word(r, keys[ORDER], "order", orders, 2, &order);
     if (!rc)
         rc = read_word(r, keys[THINKING], "thinking", thinkings, 2, &thinking);
+    if (!rc)
+        rc = read_word(r, keys[TOOLS], "tools", toolings, 3, &tooling);
+    chat->tools = (gd_chat_tools)tooling;
     chat->by_tokenizer = token == 1;
     chat->alternating = order == 1;
     chat->thinking = (gd_chat_thinking)thinking;
-    return rc || chat->thinking == GD_THINK_NO ? rc : check_thinking(r, keys[THINKING]);
+    if (!rc && chat->thinking != GD_THINK_NO)
+        rc = check_thinking(r, keys[THINKING]);
+    return rc || chat->tools == GD_TOOLS_NO ? rc : check_tools(r, keys[TOOLS]);
 }
 
 /* Values that are given take the place of the format's own. */
@@ -271,10 +304,11 @@ static gd_status read_system(const struct reader *r, const gd_yaml_node *const *
 
 static gd_status read_top(const struct reader *r, const char *const *given)
 {
-    static const char *const names[KEYS] = { "format",         "name",        "turns",     "note",
-                                             "special_tokens", "start",       "end",       "opening_system",
-                                             "default_system", "join_system", "order",     "thinking",
-                                             "recognises",     "bos_token",   "eos_token", "date" };
+    static const char *const names[KEYS] = {
+        "format",         "name",           "turns",       "note",  "special_tokens", "start", "end",
+        "opening_system", "default_system", "join_system", "order", "thinking",       "tools", "recognises",
+        "bos_token",      "eos_token",      "date"
+    };
     const gd_yaml_node *keys[KEYS] = { NULL };
     const char *format = NULL;
     gd_status rc = read_map(r, gd_yaml_root(r->doc), "a chat format", names, NOTE, KEYS, keys);
@@ -317,6 +351,7 @@ gd_status gd_chat_parse(gd_chat **out, const char *text, size_t len, const char 
         return gd_fail_memory(err, sizeof *chat);
     chat->start = chat->end = chat->joint = "";
     chat->thinking = GD_THINK_NO;
+    chat->tools = GD_TOOLS_NO;
     rc = gd_yaml_parse(&chat->doc, text, len, name, err);
     r.doc = chat->doc;
     if (!rc)

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-const char *const gd_chat_role_names[GD_ROLE_COUNT] = { "system", "user", "assistant" };
+const char *const gd_chat_role_names[GD_ROLE_COUNT] = { "system", "user", "assistant", "tool" };
 
 static gd_chat_role find_role(gd_text role)
 {
@@ -18,11 +18,11 @@ static gd_chat_role find_role(gd_text role)
     return r;
 }
 
-gd_chat_role gd_message_role(const gd_message *message) { return find_role(message->role); }
+gd_chat_role gd_message_role(const gd_chat_message *message) { return find_role(message->role); }
 bool gd_chat_knows_role(gd_text role) { return find_role(role) != GD_ROLE_COUNT; }
-bool gd_message_is(const gd_message *message, gd_chat_role role) { return gd_message_role(message) == role; }
+bool gd_message_is(const gd_chat_message *message, gd_chat_role role) { return gd_message_role(message) == role; }
 
-gd_status gd_chat_check_answer(const gd_message *messages, size_t count, const char *field, gd_error *why)
+gd_status gd_chat_check_answer(const gd_chat_message *messages, size_t count, const char *field, gd_error *why)
 {
     for (size_t i = 0; i < count; i++) {
         const gd_text role = messages[i].role;
@@ -47,7 +47,7 @@ gd_status gd_chat_check_answer(const gd_message *messages, size_t count, const c
                    field);
 }
 
-bool gd_chat_oldest_turn(const gd_message *messages, size_t count, size_t *from, size_t *to)
+bool gd_chat_oldest_turn(const gd_chat_message *messages, size_t count, size_t *from, size_t *to)
 {
     size_t keep = count, i = 0;
 

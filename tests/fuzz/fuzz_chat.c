@@ -3,19 +3,19 @@
 
 #include "text/chat_format.h"
 
-static gd_message message(const char *role, const char *content)
+static gd_chat_message message(const char *role, const char *content)
 {
-    return (gd_message){ .role = { role, strlen(role) }, .content = { content, strlen(content) } };
+    return (gd_chat_message){ .role = { role, strlen(role) }, .content = { content, strlen(content) } };
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const gd_message messages[] = { message("system", " be brief\n"),
-                                    message("user", "<think>why?"),
-                                    message("assistant", "<think>\nso\n</think>\n\nyes "),
-                                    message("user", ""),
-                                    message("assistant", "no"),
-                                    message("tool", "x") };
+    const gd_chat_message messages[] = { message("system", " be brief\n"),
+                                         message("user", "<think>why?"),
+                                         message("assistant", "<think>\nso\n</think>\n\nyes "),
+                                         message("user", ""),
+                                         message("assistant", "no"),
+                                         message("tool", "x") };
     const size_t count = sizeof messages / sizeof messages[0];
     gd_error err = { 0 };
     gd_chat *chat;
@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 gd_buf text = { 0 };
 
                 err = (gd_error){ 0 };
-                if (!fuzz_accepted(gd_chat_render(chat, messages + from, n, &text, &err), &err))
+                if (!fuzz_accepted(gd_chat_render(chat, messages + from, n, NULL, &text, &err), &err))
                     assert_int_equal(text.len, 0);
                 gd_buf_free(&text);
             }

@@ -68,7 +68,7 @@ static void ids_are_the_templates(void **state)
     json_t *lines = chat_lines("ids.jsonl");
     gd_chat *llama3 = open_format("llama3"), *hh = open_format("hh");
     gd_tokenizer *t = open_tokenizer();
-    gd_message messages[MOST_MESSAGES];
+    gd_chat_message messages[MOST_MESSAGES];
     size_t chats = 0;
     gd_ids ids = { 0 };
     gd_buf out = { 0 };
@@ -86,7 +86,7 @@ static void ids_are_the_templates(void **state)
         } else {
             const size_t count = messages_of(json_object_get(line, "messages"), messages);
 
-            assert_ok(gd_chat_render(llama3, messages, count, &out, test_err));
+            assert_ok(gd_chat_render(llama3, messages, count, NULL, &out, test_err));
             assert_ok(gd_tokenize_bare(t, out.data, out.len, &ids, test_err));
             chats++;
         }
@@ -105,16 +105,16 @@ static void ids_are_the_templates(void **state)
 /* ---- error messages ---- */
 
 /* "sua" and so on; x is an unknown role. */
-static size_t pattern_messages(const char *pattern, gd_message *messages)
+static size_t pattern_messages(const char *pattern, gd_chat_message *messages)
 {
     size_t count = 0;
 
     for (const char *p = pattern; *p; p++)
-        messages[count++] = (gd_message){ literal(*p == 's'   ? "system"
-                                                  : *p == 'u' ? "user"
-                                                  : *p == 'a' ? "assistant"
-                                                              : "to\nol"),
-                                          literal("x") };
+        messages[count++] = (gd_chat_message){ literal(*p == 's'   ? "system"
+                                                       : *p == 'u' ? "user"
+                                                       : *p == 'a' ? "assistant"
+                                                                   : "to\nol"),
+                                               literal("x"), NULL };
     return count;
 }
 
@@ -146,7 +146,7 @@ static void what_fails_has_its_sentence(void **state)
           "mistral)" },
         { "mistral", "s", "a system message goes into a user message, but there is none (chat format mistral)" },
     };
-    gd_message messages[MOST_MESSAGES];
+    gd_chat_message messages[MOST_MESSAGES];
     gd_buf out = { 0 };
 
     (void)state;
@@ -156,7 +156,7 @@ static void what_fails_has_its_sentence(void **state)
         const size_t count = pattern_messages(cases[i].pattern, messages);
         gd_error why = { 0 };
 
-        assert_int_equal(gd_chat_render(chat, messages, count, &out, &why), GD_EFORMAT);
+        assert_int_equal(gd_chat_render(chat, messages, count, NULL, &out, &why), GD_EFORMAT);
         assert_string_equal(why.text, cases[i].sentence);
         gd_chat_close(chat);
     }
@@ -175,7 +175,7 @@ static void an_answer_must_end_it(void **state)
         const char *pattern, *sentence;
     } cases[] = { { "ua", NULL }, { "a", NULL },  { "suaua", NULL },   { "", none },
                   { "u", none },  { "su", none }, { "uau", not_last }, { "ax", unknown } };
-    gd_message messages[MOST_MESSAGES];
+    gd_chat_message messages[MOST_MESSAGES];
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -209,14 +209,14 @@ static void the_oldest_turn_goes_first(void **state)
         { "aaa", "a" },
         { "saaa", "sa" },
     };
-    gd_message messages[MOST_MESSAGES];
+    gd_chat_message messages[MOST_MESSAGES];
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         size_t count = pattern_messages(cases[i][0], messages), from, to;
 
         for (size_t k = 1; cases[i][k]; k++) {
-            gd_message want[MOST_MESSAGES];
+            gd_chat_message want[MOST_MESSAGES];
 
             assert_true(gd_chat_oldest_turn(messages, count, &from, &to));
             assert_true(from < to && to < count);
@@ -285,7 +285,7 @@ static size_t turn_len(const gd_chat_turn *turn, gd_text content, bool last)
 }
 
 /* The length of the text that a format must have written for `messages`, unless it handles thoughts. */
-static size_t expected_len(const gd_chat *chat, const gd_message *messages, size_t count)
+static size_t expected_len(const gd_chat *chat, const gd_chat_message *messages, size_t count)
 {
     const bool system = !strcmp(messages[0].role.data, "system");
     size_t len = strlen(chat->start) + strlen(chat->end);
@@ -310,24 +310,28 @@ static size_t expected_len(const gd_chat *chat, const gd_message *messages, size
 static void check_random_messages(const gd_chat *chat, uint64_t *state, size_t *written)
 {
     static const char *const roles[] = { "user", "assistant", "system", "tool", "" };
-    gd_message messages[MOST_MESSAGES];
+    gd_chat_message messages[MOST_MESSAGES] = { 0 };
     const size_t count = dice(state, 8);
     const bool sane = dice(state, 2);
+    bool returned = false; /* there is a message of a tool */
     gd_buf out = { 0 };
     gd_error why = { 0 };
     size_t from, to;
 
     for (size_t i = 0; i < count; i++)
-        messages[i] = (gd_message){ literal(roles[sane ? i % 2 : dice(state, dice(state, 4) ? 3 : 5)]),
-                                    random_content(state) };
+        messages[i] = (gd_chat_message){ literal(roles[sane ? i % 2 : dice(state, dice(state, 4) ? 3 : 5)]),
+                                         random_content(state), NULL };
     if (sane && count && dice(state, 2))
         messages[0].role = literal("system");
-    if (gd_chat_render(chat, messages, count, &out, &why)) {
+    for (size_t i = 0; i < count; i++)
+        returned |= !strcmp(messages[i].role.data, "tool");
+    if (gd_chat_render(chat, messages, count, NULL, &out, &why)) {
         assert_int_equal(out.len, 0);
         assert_true(why.text[0]);
     } else {
         ++*written;
-        if (chat->thinking == GD_THINK_NO)
+        assert_true(!returned || chat->tools != GD_TOOLS_NO);
+        if (chat->thinking == GD_THINK_NO && !returned)
             assert_int_equal(out.len, expected_len(chat, messages, count));
     }
     (void)gd_chat_check_answer(messages, count, "messages", &why);
@@ -357,7 +361,7 @@ static void any_messages_are_survived(void **state)
 
 static void every_allocation_may_fail(void **state)
 {
-    gd_message messages[MOST_MESSAGES];
+    gd_chat_message messages[MOST_MESSAGES];
     const size_t count = pattern_messages("suaua", messages);
     gd_status rc = GD_ENOMEM;
 
@@ -370,7 +374,7 @@ static void every_allocation_may_fail(void **state)
         gd_mem_fail_from(n);
         rc = gd_chat_open(&chat, "qwen3", NULL, NULL, &err);
         if (!rc)
-            rc = gd_chat_render(chat, messages, count, &out, &err);
+            rc = gd_chat_render(chat, messages, count, NULL, &out, &err);
         gd_mem_fail_from(0);
         assert_true(rc == GD_OK || rc == GD_ENOMEM);
         assert_int_equal(err.status, rc);

@@ -146,7 +146,8 @@ static void templates_elsewhere_are_known_by_their_hash(void **state)
 /* A template that writes the checkpoint's tokens is recognised whatever they are, if they are named. */
 static void tokens_are_the_checkpoints(void **state)
 {
-    const gd_message messages[] = { { literal("user"), literal("q") }, { literal("assistant"), literal("a") } };
+    const gd_chat_message messages[] = { { literal("user"), literal("q"), NULL },
+                                         { literal("assistant"), literal("a"), NULL } };
     static const char *const formats[] = { "tulu", "zephyr" };
     static const char *const texts[] = { "<|user|>\nq\n<|assistant|>\na<|eot_id|>",
                                          "<|user|>\nq<|eot_id|>\n<|assistant|>\na<|eot_id|>\n" };
@@ -160,7 +161,7 @@ static void tokens_are_the_checkpoints(void **state)
         gd_chat *chat;
 
         assert_ok(gd_chat_open(&chat, formats[i], NULL, dir, test_err));
-        assert_ok(gd_chat_render(chat, messages, 2, &out, test_err));
+        assert_ok(gd_chat_render(chat, messages, 2, NULL, &out, test_err));
         assert_string_equal(gd_buf_cstr(&out), texts[i]);
         gd_buf_free(&out);
         gd_chat_close(chat);

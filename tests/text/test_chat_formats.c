@@ -183,11 +183,11 @@ static void own_formats_do_what_they_say(void **state)
         { SYSTEM "order: alternating\n", NULL },
         { "join_system: {into: first_user, between: '-'}\n", NULL },
     };
-    const gd_message messages[] = {
-        { literal("system"), literal(" y ") },
-        { literal("system"), literal("z") },
-        { literal("user"), literal(" w ") },
-        { literal("assistant"), literal("a") },
+    const gd_chat_message messages[] = {
+        { literal("system"), literal(" y "), NULL },
+        { literal("system"), literal("z"), NULL },
+        { literal("user"), literal(" w "), NULL },
+        { literal("assistant"), literal("a"), NULL },
     };
 
     (void)state;
@@ -198,7 +198,7 @@ static void own_formats_do_what_they_say(void **state)
 
         gd_buf_printf(&yaml, "%s%s%s", HEAD, TURNS, cases[i].keys);
         assert_ok(gd_chat_parse(&chat, yaml.data, yaml.len, "f", NULL, test_err));
-        assert_int_equal(gd_chat_render(chat, messages, 4, &out, &why), cases[i].text ? GD_OK : GD_EFORMAT);
+        assert_int_equal(gd_chat_render(chat, messages, 4, NULL, &out, &why), cases[i].text ? GD_OK : GD_EFORMAT);
         if (cases[i].text)
             assert_string_equal(gd_buf_cstr(&out), cases[i].text);
         gd_chat_close(chat);
@@ -214,15 +214,15 @@ static void empty_messages_may_be_skipped(void **state)
                                     "  system: {before: S, after: T, trim: true, skip_empty: true}\n";
     static const char *const roles[] = { "system", "user", "assistant", "system", "user", "assistant" };
     static const char *const contents[] = { "", "", "", " ", "u", "a" };
-    gd_message messages[6];
+    gd_chat_message messages[6];
     gd_buf out = { 0 };
     gd_chat *chat;
 
     (void)state;
     for (size_t i = 0; i < 6; i++)
-        messages[i] = (gd_message){ literal(roles[i]), literal(contents[i]) };
+        messages[i] = (gd_chat_message){ literal(roles[i]), literal(contents[i]), NULL };
     assert_ok(gd_chat_parse(&chat, text, sizeof text - 1, "f", NULL, test_err));
-    assert_ok(gd_chat_render(chat, messages, 6, &out, test_err));
+    assert_ok(gd_chat_render(chat, messages, 6, NULL, &out, test_err));
     assert_string_equal(gd_buf_cstr(&out), "ABSTUuVAaB");
     gd_buf_free(&out);
     gd_chat_close(chat);
@@ -235,10 +235,10 @@ static void ends_and_empty_systems_are_written(void **state)
                                     "  assistant: {before: A, after: B, after_last: ''}\n" SYSTEM
                                     "default_system: ''\nend: '{eos_token}'\neos_token: E\n";
     static const char *const expected[] = { "", "STUuWE", "STUuVAaE", "STUuVAaBUuWE", "STUuVAaBUuVAaE" };
-    const gd_message messages[] = { { literal("user"), literal("u") },
-                                    { literal("assistant"), literal("a") },
-                                    { literal("user"), literal("u") },
-                                    { literal("assistant"), literal("a") } };
+    const gd_chat_message messages[] = { { literal("user"), literal("u"), NULL },
+                                         { literal("assistant"), literal("a"), NULL },
+                                         { literal("user"), literal("u"), NULL },
+                                         { literal("assistant"), literal("a"), NULL } };
     gd_chat *chat;
 
     (void)state;
@@ -246,7 +246,7 @@ static void ends_and_empty_systems_are_written(void **state)
     for (size_t count = 1; count <= 4; count++) {
         gd_buf out = { 0 };
 
-        assert_ok(gd_chat_render(chat, messages, count, &out, test_err));
+        assert_ok(gd_chat_render(chat, messages, count, NULL, &out, test_err));
         assert_string_equal(gd_buf_cstr(&out), expected[count]);
         gd_buf_free(&out);
     }
@@ -292,16 +292,17 @@ static void dates_are_checked(void **state)
 static void a_system_message_finds_its_user(void **state)
 {
     static const char text[] = HEAD TURNS "join_system: {into: first_user, between: '-'}\n";
-    const gd_message messages[] = {
-        { literal("system"), literal("y") }, { literal("assistant"), literal("a") }, { literal("user"), literal("w") },
-        { literal("user"), literal("v") },   { literal("assistant"), literal("b") },
+    const gd_chat_message messages[] = {
+        { literal("system"), literal("y"), NULL },    { literal("assistant"), literal("a"), NULL },
+        { literal("user"), literal("w"), NULL },      { literal("user"), literal("v"), NULL },
+        { literal("assistant"), literal("b"), NULL },
     };
     gd_buf out = { 0 };
     gd_chat *chat;
 
     (void)state;
     assert_ok(gd_chat_parse(&chat, text, sizeof text - 1, "f", NULL, test_err));
-    assert_ok(gd_chat_render(chat, messages, 5, &out, test_err));
+    assert_ok(gd_chat_render(chat, messages, 5, NULL, &out, test_err));
     assert_string_equal(gd_buf_cstr(&out), "AaBUy-wVUvVAbB");
     gd_chat_close(chat);
     gd_buf_free(&out);

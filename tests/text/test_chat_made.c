@@ -103,7 +103,8 @@ static void a_folder_is_read_as_transformers_reads_it(void **state)
     static const char text[] = "{{ bos_token }}" EACH "{% if m.role != 'system' or m.content %}" TURN "{% endif %}" END
                                "!";
     static const char config[] = "{\"bos_token\":{\"content\":\"<b>\"},\"chat_template\":\"x\"}";
-    const gd_message messages[] = { { literal("system"), literal("") }, { literal("user"), literal("q") } };
+    const gd_chat_message messages[] = { { literal("system"), literal(""), NULL },
+                                         { literal("user"), literal("q"), NULL } };
     char said[1000], own[1100];
     gd_buf out = { 0 };
     gd_chat *chat;
@@ -115,7 +116,7 @@ static void a_folder_is_read_as_transformers_reads_it(void **state)
     (void)snprintf(own, sizeof own, "%s/own.yaml", dir);
     assert_ok(gd_chat_open(&chat, own, NULL, NULL, test_err));
     assert_string_equal(gd_chat_name(chat), "mine");
-    assert_ok(gd_chat_render(chat, messages, 2, &out, test_err));
+    assert_ok(gd_chat_render(chat, messages, 2, NULL, &out, test_err));
     assert_string_equal(gd_buf_cstr(&out), "<b><user>q</>!");
     gd_buf_free(&out);
     gd_chat_close(chat);

@@ -77,6 +77,9 @@ DATED = {
     'smollm3': {'strftime_now': lambda form: {'%d %B %Y': '26 July 2024'}[form]},
 }
 
+# Formats that write what tools return.
+WITH_TOOLS = ('qwen2.5', 'qwen3', 'llama3.1', 'llama3.2')
+
 BLANKS = [chr(c) for c in range(0x110000) if not 0xD800 <= c < 0xE000 and chr(c).isspace()]
 NO_BLANKS = ['\u200b', '\ufeff', '\u180e', '\u2060', '\x1b', '\x00', '\x7f', '\u0301']
 PIECES = [
@@ -162,7 +165,7 @@ def refused(fmt, messages):
     roles = [m['role'] for m in messages]
     if not messages:
         return 'no messages'
-    if set(roles) - {'system', 'user', 'assistant'}:
+    if set(roles) - {'system', 'user', 'assistant'} - ({'tool'} if fmt in WITH_TOOLS else set()):
         return 'unknown role'
     if fmt in ('gemma', 'hh', 'mistral-v0.1-2023', 'mistral-v0.2-2023') and 'system' in roles:
         return 'no system messages'

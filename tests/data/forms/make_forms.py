@@ -52,10 +52,10 @@ def template(name):
         return f.read()
 
 
-def ids_of(talk, chat):
+def ids_of(talk, chat, tools=None):
     if isinstance(talk, str):
         return TOKENIZER(talk)['input_ids']
-    text = TOKENIZER.apply_chat_template(talk, chat_template=template(chat), tokenize=False, bos_token=BOS.get(chat), eos_token='</s>')
+    text = TOKENIZER.apply_chat_template(talk, tools=tools, chat_template=template(chat), tokenize=False, bos_token=BOS.get(chat), eos_token='</s>')
     return TOKENIZER(text, add_special_tokens=False)['input_ids']
 
 
@@ -67,13 +67,13 @@ def table(rows, separator=','):
     return out.getvalue()
 
 
-def case(name, row, talks=None, error=None, trl=False, suffix='.jsonl', chat='chatml', fields=None, turns=None):
+def case(name, row, talks=None, error=None, trl=False, suffix='.jsonl', chat='chatml', fields=None, turns=None, tools=None):
     if trl:
         check_trl(name, row, talks)
     file = row if isinstance(row, str) else json.dumps(row, ensure_ascii=False) + '\n'
     line = {'name': name, 'file': file, 'suffix': suffix, 'chat': chat, 'fields': fields, 'turns': turns}
     if error is None:
-        line['ids'] = [ids_of(talk, chat) for talk in talks]
+        line['ids'] = [ids_of(talk, chat, tools) for talk in talks]
     else:
         line['error'] = error
     CASES.append(line)
@@ -222,12 +222,16 @@ def forms():
         case(f'half a message in two forms: {more}', {'messages': [{**HI, **more}, HELLO]},
              error='message 0 of the field "messages" has a role and a content, and also from and value, which say something else; expected one')
     case('from and content', {'messages': [{'from': 'human', 'content': 'Hi'}, HELLO]}, error='message 0 of the field "messages": its role is missing')
-    for i, roles in enumerate((('human', 'gpt'), ('User', 'Assistant'), ('user', 'model'), ('user', 'tool'), ('developer', 'assistant'))):
+    for i, roles in enumerate((('human', 'gpt'), ('User', 'Assistant'), ('user', 'model'), ('developer', 'assistant'))):
         wrong = next(k for k in range(2) if roles[k] not in ('user', 'assistant'))
         case(f'role {roles[wrong]}', {'messages': [{'role': roles[0], 'content': 'Hi'}, {'role': roles[1], 'content': 'Hello.'}]},
              error=f'message {wrong} of the field "messages" has the role "{roles[wrong]}", but system, user or assistant is expected')
     case('a role in the prompt', {'prompt': [u('Hi'), {'role': 'tool', 'content': '4'}], 'response': 'Yes.'},
-         error='message 1 of the field "prompt" has the role "tool"')
+         error='message 1 has the role "tool", but system, user or assistant is expected (chat format chatml)')
+    case('a conversation that ends with a tool', {'messages': [HI, {'role': 'tool', 'content': '4'}]}, chat='qwen2.5',
+         error='messages: the conversation has no assistant turn')
+    case('a tool of ShareGPT', {'messages': [{'from': 'human', 'value': 'Hi'}, {'from': 'tool', 'value': '4'}]}, chat='qwen2.5',
+         error='message 1 of the field "messages" has the role "tool", but human, gpt, system, user or assistant is expected')
 
 
 def parts():
@@ -257,7 +261,23 @@ def template_fields():
     talk = [HI, HELLO]
     call = {'type': 'function', 'function': {'name': 'f', 'arguments': {'city': 'Oslo'}}}
     tool = {'type': 'function', 'function': {'name': 'f', 'parameters': {}}}
-    for key, full, empty in (('tools', [tool], []), ('documents', [{'title': 't', 'text': 'x'}], []),
+    bare, refusal = {'name': 'g', 'x': 1e-6}, 'the conversation has tools, which the chat format chatml does not write; --fields tools=_'
+    for full in ([tool], [tool, bare]):
+        case(f'tools {full} with chatml', {'messages': talk, 'tools': full}, error=refusal)
+        for chat in ('qwen2.5', 'llama3.1'):
+            case(f'tools {full} with {chat}', {'messages': talk, 'tools': full}, [talk], chat=chat, tools=full)
+            case(f'tools {full} as a text with {chat}', {'messages': talk, 'tools': json.dumps(full)}, [talk], chat=chat, tools=full)
+    for none in (None, [], '', '[]', 'null', [None]):
+        case(f'tools: {none!r}', {'messages': talk, 'tools': none}, [talk])
+        case(f'tools: {none!r} with qwen2.5', {'messages': talk, 'tools': none}, [talk], chat='qwen2.5')
+    case('tools, left out', {'messages': talk, 'tools': [tool]}, [talk], fields='tools=_')
+    case('tools beside texts', {'text': 'Hi', 'tools': [tool]}, ['Hi'])
+    for wrong, why in (({'a': 1}, 'is an object; expected a list of functions'), (7, 'is a number; expected a list of functions'),
+                       ('{"a": 1}', 'is an object; expected a list of functions'), ('f(x)', 'is a text that is not JSON: ')):
+        case(f'tools: {wrong!r}', {'messages': talk, 'tools': wrong}, chat='qwen2.5', error=f'the field "tools" {why}')
+    for wrong, why in (([tool, 'f'], 'a string'), ([tool, None], 'null'), ([tool, {'x': 10 ** 30}], 'not JSON, or has a number that is too large')):
+        case(f'tools: {wrong!r}', {'messages': talk, 'tools': wrong}, chat='qwen2.5', error=f'element 1 of the field "tools" is {why}; expected an object')
+    for key, full, empty in (('documents', [{'title': 't', 'text': 'x'}], []),
                              ('chat_template_kwargs', {'enable_thinking': False}, {}), ('chat_template_kwargs', {'date_string': '01 Jan 2025'}, {'date_string': None})):
         for chat in ('chatml', 'qwen2.5'):
             case(f'{key} {full} with {chat}', {'messages': talk, key: full}, chat=chat, error=f'the field "{key}" is for chat templates')
@@ -271,18 +291,39 @@ def template_fields():
         case(f'tools: {nan}, left out', {'messages': talk, 'tools': nan}, [talk], fields='tools=_')
         case(f'tools: {nan} beside texts', {'text': 'Hi', 'tools': nan}, ['Hi'])
         case(f'message with tool_calls: {nan}', {'messages': [HI, {**HELLO, 'tool_calls': nan}]}, error=f'has "tool_calls", which is {json.dumps(nan)} and not JSON; expected null, or nothing')
-    case('tools by another name', {'messages': talk, 'functions': [tool]}, fields='tools=functions', error='the field "functions" is for chat templates')
+    case('tools by another name', {'messages': talk, 'functions': [tool]}, fields='tools=functions', error=refusal)
+    case('tools by another name with qwen2.5', {'messages': talk, 'functions': [tool]}, [talk], fields='tools=functions', chat='qwen2.5', tools=[tool])
     pair('tools of a pair', {'prompt': [Q], 'chosen': [A], 'rejected': [B], 'tools': None}, trl=True)
-    case('tools of a pair, given', {'prompt': [Q], 'chosen': [A], 'rejected': [B], 'tools': [tool]}, error='the field "tools" is for chat')
-    for key, full in (('tool_calls', [call]), ('function_call', call['function']), ('tool_call_id', '7'), ('reasoning_content', 'Hm.'),
+    given = {'prompt': [Q], 'chosen': [A], 'rejected': [B], 'tools': [tool]}
+    case('tools of a pair, given', given, error='chosen: ' + refusal)
+    pair('tools of a pair, with qwen2.5', given, chat='qwen2.5', tools=[tool], trl=True)
+    calls, result = {'role': 'assistant', 'content': None, 'tool_calls': [call]}, {'role': 'tool', 'content': '4', 'tool_call_id': '7'}
+    case('a conversation with calls', {'messages': [HI, calls, result, HELLO], 'tools': [tool]}, [[HI, calls, result, HELLO]], chat='qwen2.5', tools=[tool])
+    case('a conversation that ends with a call', {'messages': [HI, {'role': 'assistant', 'tool_calls': [call]}]}, [[HI, {**calls, 'content': ''}]], chat='qwen2.5')
+    pair('a call that is right, and one that is wrong', {'prompt': [Q], 'chosen': [calls], 'rejected': [{**calls, 'tool_calls': [call, call]}]},
+         [Q, calls], [Q, {**calls, 'tool_calls': [call, call]}], chat='qwen2.5', trl=True)
+    case('a conversation that repeats a prompt with calls', {'prompt': [HI, calls, result], 'response': [HI, calls, result, HELLO]}, [[HI, calls, result, HELLO]], chat='qwen2.5')
+    other = {**calls, 'tool_calls': [{**call, 'function': {'name': 'h', 'arguments': {}}}]}
+    case('a conversation that repeats a prompt with other calls', {'prompt': [HI, calls, result], 'response': [HI, other, result, HELLO]}, chat='qwen2.5',
+         error='"response" begins with a message of the role "user", but not with the messages of "prompt"')
+    case('a call beside what it returns, with llama3.1', {'messages': [HI, calls, result, HELLO], 'tools': [tool]}, [[HI, {**calls, 'content': ''}, result, HELLO]],
+         chat='llama3.1', tools=[tool])
+    for wrong, why in (({'name': 'f'}, 'which is an object; expected a list of calls'), ('f()', 'which is a string; expected a list of calls')):
+        case(f'tool_calls: {wrong!r}', {'messages': [HI, {**HELLO, 'tool_calls': wrong}]}, chat='qwen2.5', error=f'has "tool_calls", {why}')
+    for wrong in ({'name': 'f'}, {'function': {'arguments': {}}}, {'function': 'f', 'name': 'f', 'arguments': {}}, 'f', {'name': 'f', 'arguments': {'x': 1e400}}):
+        case(f'tool_calls: {wrong!r} in a list', {'messages': [HI, {**HELLO, 'tool_calls': [call, wrong]}]}, chat='qwen2.5',
+             error='message 1 of the field "messages": tool call 1 has no name and arguments in JSON')
+    case('tool_calls of the user', {'messages': [{**HI, 'tool_calls': [call]}, HELLO]}, chat='qwen2.5', error='message 0 has tool calls, but only the assistant calls tools')
+    for none in (None, '', [], {}):
+        case(f'message with tool_calls: {none!r}', {'messages': [HI, {**HELLO, 'tool_calls': none}]}, [talk])
+    case('message with tool_calls', {'messages': [HI, {**HELLO, 'tool_calls': [call]}]}, error='message 1 has tool calls, which the chat format chatml does not write')
+    for key, full in (('function_call', call['function']), ('tool_call_id', '7'), ('reasoning_content', 'Hm.'),
                       ('reasoning', 'Hm.'), ('thinking', 'Hm.')):
         case(f'message with {key}', {'messages': [HI, {**HELLO, key: full}]}, error=f'message 1 of the field "messages" has "{key}"')
         for none in (None, '', [], {}):
             case(f'message with {key}: {none!r}', {'messages': [HI, {**HELLO, key: none}]}, [talk])
-    case('tool_calls instead of a content', {'messages': [HI, {'role': 'assistant', 'content': None, 'tool_calls': [call]}]},
-         error='message 1 of the field "messages" has "tool_calls"')
     case('tool_calls of the rejected side', {'prompt': [Q], 'chosen': [A], 'rejected': [{**B, 'tool_calls': [call]}]},
-         error='message 0 of the field "rejected" has "tool_calls"')
+         error='rejected: message 1 has tool calls, which the chat format chatml does not write')
     case('a message with other keys', {'messages': [{**HI, 'name': 'Ann', 'id': 3, 'weight': 0.5}, {**HELLO, 'score': 1}]}, [talk])
 
 
@@ -329,7 +370,8 @@ def turns():
     for marked in ('\n\nHuman: Hi\n\nAssistant:', 'Human: Hi', '<|im_start|>user\nHi<|im_end|>\n', '<s>[INST] Hi [/INST]', '<bos><start_of_turn>user\n', '<extra_id_0>System\n\n', '<extra_id_1>User\nHi\n'):
         case(f'turns of a prompt that has some: {marked}', {'prompt': marked, 'response': 'No.'}, turns='on', error='it has turns already; --turns off joins')
         case(f'no turns of a prompt that has some: {marked}', {'prompt': marked, 'response': 'No.'}, [marked + 'No.'])
-    case('turns with tools', {**text, 'tools': [{'name': 'f'}]}, turns='on', error='the field "tools" is for chat templates')
+    case('turns with tools', {**text, 'tools': [{'name': 'f'}]}, turns='on', error='chosen: the conversation has tools, which the chat format chatml')
+    pair('turns with tools and qwen2.5', {**text, 'tools': [{'name': 'f'}]}, turns='on', chat='qwen2.5', tools=[{'name': 'f'}])
     pair('turns of a table', table([text]), suffix='.csv', turns='on')
     pair('no turns of a table', table([text]), Q['content'] + A['content'], Q['content'] + B['content'], suffix='.csv', turns='off')
 
@@ -450,7 +492,8 @@ def tables():
     pair('a prompt as text and conversations in a table', table([cells]), suffix='.csv')
     pair('messages in a table', table([{**cells, 'messages': json.dumps([Q, A])}]), suffix='.csv')
     pair('empty messages and tools in a table', table([{**cells, 'messages': '', 'tools': '[]'}]), suffix='.csv')
-    case('tools in a table', table([{**cells, 'tools': '[{"name": "f"}]'}]), suffix='.csv', error='the field "tools" is for chat templates')
+    case('tools in a table', table([{**cells, 'tools': '[{"name": "f"}]'}]), suffix='.csv', error='chosen: the conversation has tools')
+    pair('tools in a table, with qwen2.5', table([{**cells, 'tools': '[{"name": "f"}]'}]), suffix='.csv', chat='qwen2.5', tools=[{'name': 'f'}])
     case('messages alone in a table', table([{'messages': json.dumps([Q, A])}]), [[Q, A]], suffix='.csv')
     case('a conversation by another name', table([{'talk': json.dumps([Q, A])}]), [[Q, A]], suffix='.csv', fields='messages=talk')
     pair('single messages in a table', table([{'prompt': json.dumps([Q]), 'chosen': json.dumps(A), 'rejected': json.dumps(B)}]), suffix='.csv')
