@@ -15,10 +15,11 @@
  *
  * One rule for items that say things twice, as data sets do: what the fields agree on is used once, and what they
  * contradict each other in is an error that says how to leave a field out.  So a prompt may be repeated at the start of
- * a conversation, or be the text of one of its user's messages, and "messages" may repeat a conversation.  A field
- * "tools", and "tool_calls" in messages of the assistant, go to the chat format, which may refuse them.  Fields and keys
- * that a chat template would read and no chat format can write (documents, reasoning_content, ..) are errors unless they
- * are empty.
+ * a conversation, or be the text of one of its user's messages, and "messages" may repeat a conversation.
+ *
+ * A field "tools", and "tool_calls" in messages of the assistant, go to the chat format, which may refuse them.  Fields
+ * and keys that a chat template would read and no chat format can write (documents, reasoning_content, ..) are errors
+ * unless they are empty.
  *
  * Other fields (ids, sources) are ignored, whatever they hold.  null counts as absent.  In plain
  * text each line is a text. */

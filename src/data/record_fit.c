@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-static const gd_text user = { "user", 4 }, assistant = { "assistant", 9 };
+static const gd_text user = { "user", 4 }, assistant = { "assistant", 9 }, tool = { "tool", 4 };
 
 /* What to do about a fault, if the item was read from a file. */
 static const char *way_out(const gd_reading *r, const char *flags) { return r->entries ? flags : ""; }
@@ -208,7 +208,7 @@ static bool follows(const gd_record_part *prompt, gd_text role)
 {
     const gd_text last = prompt->messages[prompt->count - 1].role;
 
-    return same(last, assistant) || (!same(last, user) && same(role, user));
+    return same(last, assistant) || (!same(last, user) && !same(last, tool) && same(role, user));
 }
 
 static gd_status fit_conversation(const gd_reading *r, gd_record_text *to, const gd_record_part *prompt,

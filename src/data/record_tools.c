@@ -8,6 +8,24 @@
 
 #include <string.h>
 
+/* Whether there is a number that may have been an integer of more than 64 bits, which templates write in full. */
+static bool has_huge(const json_t *value)
+{
+    const char *key;
+    json_t *inner;
+    size_t i;
+
+    json_array_foreach(value, i, inner)
+        if (has_huge(inner))
+            return true;
+    json_object_foreach((json_t *)value, key, inner)
+        if (has_huge(inner))
+            return true;
+    return json_is_real(value) && !(json_real_value(value) < 0x1p63 && json_real_value(value) >= -0x1p63);
+}
+
+static bool can_write(const json_t *value) { return !gd_json_has_odd(value) && !has_huge(value); }
+
 /* ---- what a template is given beside the conversation ---- */
 
 static gd_status check_field(const gd_reading *r, const char *ours)
@@ -54,13 +72,15 @@ static gd_status check_tools(const gd_reading *r, const json_t *tools)
         return gd_fail(r->why, GD_EFORMAT,
                        "the field \"%s\" is %s; expected a list of functions; --fields tools=_ leaves it out", name,
                        gd_reading_type(tools));
-    for (size_t i = 0; i < json_array_size(tools); i++)
-        if (!json_is_object(json_array_get(tools, i)) || gd_json_has_odd(json_array_get(tools, i)))
+    for (size_t i = 0; i < json_array_size(tools); i++) {
+        const json_t *tool = json_array_get(tools, i);
+
+        if (!json_is_object(tool) || !can_write(tool))
             return gd_fail(r->why, GD_EFORMAT,
                            "element %zu of the field \"%s\" is %s; expected an object that describes a function", i,
                            name,
-                           gd_json_has_odd(json_array_get(tools, i)) ? "not JSON, or has a number that is too large"
-                                                                     : gd_reading_type(json_array_get(tools, i)));
+                           can_write(tool) ? gd_reading_type(tool) : "not JSON, or has a number that is too large");
+    }
     return GD_OK;
 }
 
@@ -106,13 +126,20 @@ gd_status gd_record_calls(const json_t **calls, const gd_reading *r, const char 
         return gd_fail(r->why, GD_EFORMAT,
                        "message %zu of the field \"%s\" has \"tool_calls\", which is %s; expected a list of calls",
                        index, name, gd_reading_type(value));
-    for (size_t i = 0; i < json_array_size(value); i++)
+    for (size_t i = 0; i < json_array_size(value); i++) {
         if (!gd_chat_call(json_array_get(value, i), &called, &arguments))
             return gd_fail(
                 r->why, GD_EFORMAT,
                 "message %zu of the field \"%s\": tool call %zu has no name and arguments in JSON, which are "
                 "expected, such as {\"function\": {\"name\": \"f\", \"arguments\": {}}}",
                 index, name, i);
+        if (!can_write(arguments))
+            return gd_fail(
+                r->why, GD_EFORMAT,
+                "message %zu of the field \"%s\": tool call %zu has a number that is too large; expected one of "
+                "64 bits",
+                index, name, i);
+    }
     *calls = value;
     return GD_OK;
 }

@@ -217,7 +217,7 @@ GD_API void gd_summary_init_sized(gd_summary *summary, size_t struct_size);
 
 /** A message of a conversation.  This struct will never change. */
 typedef struct gd_message {
-    gd_text role, content; /**< roles are "system", "user" and "assistant" */
+    gd_text role, content; /**< roles are "system", "user" and "assistant", and "tool" if the chat format has tools */
 } gd_message;
 
 /** A prompt or an answer: a conversation if `messages` is not NULL, else token ids if `ids` is not NULL, else a

@@ -1,5 +1,5 @@
-/* test_chat_tools.c - functions, calls and results become the texts of the templates; what they would lose is refused, as
- * are tools where a format has none. */
+/* test_chat_tools.c - functions, calls and results become the texts of the templates; what those would lose is refused,
+ * and so are tools where a format has none. */
 #include "tests/text/chat_case.h"
 
 #include "text/chat_format.h"

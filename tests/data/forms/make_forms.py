@@ -313,6 +313,11 @@ def template_fields():
     for wrong in ({'name': 'f'}, {'function': {'arguments': {}}}, {'function': 'f', 'name': 'f', 'arguments': {}}, 'f', {'name': 'f', 'arguments': {'x': 1e400}}):
         case(f'tool_calls: {wrong!r} in a list', {'messages': [HI, {**HELLO, 'tool_calls': [call, wrong]}]}, chat='qwen2.5',
              error='message 1 of the field "messages": tool call 1 has no name and arguments in JSON')
+    for huge in (2 ** 63, -10 ** 30, 1e19):
+        case(f'tool_calls with {huge!r}', {'messages': [HI, {**HELLO, 'tool_calls': [{'name': 'f', 'arguments': {'x': [huge]}}]}]}, chat='qwen2.5',
+             error='message 1 of the field "messages": tool call 0 has a number that is too large; expected one of 64 bits')
+    least = [{'name': 'f', 'arguments': {'x': [-2 ** 63, 2 ** 63 - 1, 9e18]}}]
+    case('tool_calls with numbers of 64 bits', {'messages': [HI, {**HELLO, 'tool_calls': least}]}, [[HI, {**HELLO, 'tool_calls': least}]], chat='qwen2.5')
     case('tool_calls of the user', {'messages': [{**HI, 'tool_calls': [call]}, HELLO]}, chat='qwen2.5', error='message 0 has tool calls, but only the assistant calls tools')
     for none in (None, '', [], {}):
         case(f'message with tool_calls: {none!r}', {'messages': [HI, {**HELLO, 'tool_calls': none}]}, [talk])
