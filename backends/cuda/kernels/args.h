@@ -91,8 +91,8 @@ typedef struct gd_cuda_weights {
 
 /* gd_linear_*: y = x w^T (+ bias) (+ scale * low b^T), then rounded to out's type.
  * Of a gated pair, for which of[1] has weights: act(y0) * y1.
- * Onto what is there, if `before` isn't NULL: fma(scale, y, before).  That is the sum with the residual, at scale 1; and
- * the adapter's product, without a bias or an adapter, where its rank is too large to be fused. */
+ * Onto what is there, if `before` isn't NULL: fma(scale, y, before).  That is the sum with the residual, at scale 1;
+ * and the adapter's product, without a bias or an adapter, where its rank is too large to be fused. */
 typedef struct gd_cuda_linear {
     const void *x; /* [lines, in] of the operand type, aligned as a matrix, zero from `in` to the next 16 bytes */
     uint64_t x_stride;
