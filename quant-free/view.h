@@ -18,10 +18,10 @@ typedef struct gd_view {
     size_t shape[GD_MAX_RANK];
     const void *data; /* row-major, little-endian; may be misaligned; valid while the file is open */
     size_t bytes;     /* of its elements */
+    bool mapped;      /* the bytes are a file's, whose pages may be released and read again; else our own memory */
     /* Rows of a larger tensor, as a fused projection has them: blocks of so many rows, which begin so many rows apart.
      * Both are 0 where the rows follow one another. */
     size_t block, apart;
-    bool mapped; /* the bytes are a file's, whose pages may be released and read again; else our own memory */
 } gd_view;
 
 static inline size_t gd_dtype_size(gd_dtype t) { return t == GD_F32 ? 4 : 2; }

@@ -124,7 +124,7 @@ static void views_are_converted_wherever_they_lie(void **state)
         for (size_t at = 0; at < 4; at++) {
             unsigned char room[32];
             const size_t size = gd_dtype_size((gd_dtype)type);
-            const gd_view v = { "v", (gd_dtype)type, 2, { 3, 2 }, room + at, 6 * size, false };
+            const gd_view v = { "v", (gd_dtype)type, 2, { 3, 2 }, room + at, 6 * size, false, 0, 0 };
             gd_bf16 to16[7] = { [6] = 0xABCD };
             float to32[7] = { [6] = 77 };
 
@@ -149,11 +149,11 @@ static void views_are_converted_wherever_they_lie(void **state)
 static void special_numbers_are_seen(void **state)
 {
     static const uint16_t zeros[3] = { 0, 0x8000, 0 }, nan16[3] = { 0, 0x7FC0, 0 }, inf_half[3] = { 0, 0, 0xFC00 };
-    const gd_view zero = { "z", GD_BF16, 1, { 3 }, zeros, 6, false },
-                  nans = { "n", GD_BF16, 1, { 3 }, nan16, 6, false };
-    const gd_view inf = { "i", GD_F16, 1, { 3 }, inf_half, 6, false },
-                  scalar = { "s", GD_F16, 0, { 0 }, zeros, 2, false };
-    const gd_view none = { "e", GD_F32, 2, { 0, 4 }, NULL, 0, false };
+    const gd_view zero = { "z", GD_BF16, 1, { 3 }, zeros, 6, false, 0, 0 },
+                  nans = { "n", GD_BF16, 1, { 3 }, nan16, 6, false, 0, 0 };
+    const gd_view inf = { "i", GD_F16, 1, { 3 }, inf_half, 6, false, 0, 0 },
+                  scalar = { "s", GD_F16, 0, { 0 }, zeros, 2, false, 0, 0 };
+    const gd_view none = { "e", GD_F32, 2, { 0, 4 }, NULL, 0, false, 0, 0 };
 
     (void)state;
     assert_true(gd_view_all_zero(&zero) && gd_view_finite(&zero));

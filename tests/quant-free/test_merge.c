@@ -111,10 +111,10 @@ static void check_type(gd_dtype type, double half_step)
     static float a[RANK * COLS], b[ROWS * RANK], w[ROWS * COLS], got[ROWS * COLS];
     static unsigned char base[ROWS * COLS * 4], out[ROWS * COLS * 4];
     const size_t size = gd_dtype_size(type);
-    gd_view va = { "a", GD_F32, 2, { RANK, COLS }, a, sizeof a, false };
-    gd_view vb = { "b", GD_F32, 2, { ROWS, RANK }, b, sizeof b, false };
-    gd_view vw = { "w", type, 2, { ROWS, COLS }, base, ROWS * COLS * size, false };
-    const gd_view vo = { "o", type, 2, { ROWS, COLS }, out, ROWS * COLS * size, false };
+    gd_view va = { "a", GD_F32, 2, { RANK, COLS }, a, sizeof a, false, 0, 0 };
+    gd_view vb = { "b", GD_F32, 2, { ROWS, RANK }, b, sizeof b, false, 0, 0 };
+    gd_view vw = { "w", type, 2, { ROWS, COLS }, base, ROWS * COLS * size, false, 0, 0 };
+    const gd_view vo = { "o", type, 2, { ROWS, COLS }, out, ROWS * COLS * size, false, 0, 0 };
     const gd_lora lora = { &va, &vb, 0.7f, RANK };
     uint32_t seed = 1;
     gd_merged m;
@@ -170,11 +170,11 @@ static void sums_are_near_float64(void **state)
 /* One number merged: w + scale * b * a, in a base of one of the types. */
 static bool merge_one(gd_dtype type, float w, float a, float b, float *out)
 {
-    const gd_view va = { "a", GD_F32, 2, { 1, 1 }, mapped(&a, 4), 4, true };
-    const gd_view vb = { "b", GD_F32, 2, { 1, 1 }, mapped(&b, 4), 4, true };
+    const gd_view va = { "a", GD_F32, 2, { 1, 1 }, mapped(&a, 4), 4, true, 0, 0 };
+    const gd_view vb = { "b", GD_F32, 2, { 1, 1 }, mapped(&b, 4), 4, true, 0, 0 };
     unsigned char base[4], merged[4];
-    const gd_view vw = { "w", type, 2, { 1, 1 }, base, gd_dtype_size(type), false };
-    const gd_view vo = { "o", type, 2, { 1, 1 }, merged, gd_dtype_size(type), false };
+    const gd_view vw = { "w", type, 2, { 1, 1 }, base, gd_dtype_size(type), false, 0, 0 };
+    const gd_view vo = { "o", type, 2, { 1, 1 }, merged, gd_dtype_size(type), false, 0, 0 };
     const gd_lora lora = { &va, &vb, 1, 1 };
     gd_merged m;
     gd_pool *pool;
