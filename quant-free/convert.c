@@ -88,12 +88,18 @@ static void check_rows(const gd_view *view, size_t first, size_t count)
 
 void gd_view_to_f32(const gd_view *view, float *to)
 {
-    gd_view_rows_to_f32(view, 0, view->rank ? view->shape[0] : 1, to);
+    if (view->block)
+        gd_view_rows_to_f32(view, 0, view->shape[0], to);
+    else
+        to_f32(view->dtype, view->data, gd_view_elements(view), to);
 }
 
 void gd_view_to_bf16(const gd_view *view, gd_bf16 *to)
 {
-    gd_view_rows_to_bf16(view, 0, view->rank ? view->shape[0] : 1, to);
+    if (view->block)
+        gd_view_rows_to_bf16(view, 0, view->shape[0], to);
+    else
+        to_bf16(view->dtype, view->data, gd_view_elements(view), to);
 }
 
 void gd_view_rows_to_f32(const gd_view *view, size_t first, size_t count, float *to)
