@@ -249,9 +249,9 @@ const cli_flag cli_flags[] = {
     { "graph", "FILE", "a description of the model to use instead of the built-in one", AT(options.graph), CLI_TEXT,
       SCORES | CLI_CMD_MERGE | CLI_ENGINE },
     { "head", "auto|NAME|FILE",
-      "what reads the score (default: auto, score.weight or another head that the model has): a head that Guerdon "
-      "knows, "
-      "or a description of one",
+      "what reads the score (default: auto, score.weight or another head that the model has): value_head, v_head, "
+      "v_head_summary, llama_factory, regression_head, mlp; of a language model first_logit, yes_less_no, "
+      "one_less_zero; or a description of one in YAML",
       AT(options.head), CLI_TEXT, SCORES | CLI_ENGINE },
     { "by", "FIELD", "also report every figure for each value of this field (default with --weights: subset)", AT(by),
       CLI_TEXT, CLI_CMD_EVAL },

@@ -99,10 +99,12 @@ static gd_status report_absent(struct absent *absent, const gd_engine_parts *par
             "of which no head is known: --head FILE can describe it (doc/graphs.md)",
             path, names, gd_weights_other_head(parts->weights));
     if (headless)
-        return gd_fail(err, GD_EFORMAT,
-                       "%s: %s is missing: this checkpoint has no reward head, and no adapter supplies one; "
-                       "a random head would give random scores",
-                       path, names);
+        return gd_fail(
+            err, GD_EFORMAT,
+            "%s: %s is missing: this checkpoint has no reward head, and no adapter supplies one; "
+            "a random head would give random scores; --head can name another head, such as rows of a language "
+            "model's output layer (doc/graphs.md)",
+            path, names);
     return gd_fail(err, GD_EFORMAT, "%s: %zu tensor%s of the model %s missing: %s%s", path, absent->count,
                    absent->count > 1 ? "s" : "", absent->count > 1 ? "are" : "is", names,
                    absent->count > 4 ? ", ..." : "");

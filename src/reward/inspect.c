@@ -272,6 +272,17 @@ static void write_warnings(gd_buf *b, const gd_model *model)
     close_with(b, "]");
 }
 
+/* Without a pad token, most rules come to the same. */
+static const char *pooling_of(gd_pooling pool, bool has_pad)
+{
+    if (pool == GD_POOL_FIRST)
+        return "the first token";
+    if (pool == GD_POOL_LAST || !has_pad)
+        return "the last token";
+    return pool == GD_POOL_BEFORE_FIRST_PAD ? "the token before the first pad token"
+                                            : "the rightmost token that is not the pad token";
+}
+
 static void write_model(gd_buf *b, const gd_model *model)
 {
     const gd_special_ids *special = &model->encoder.special;
@@ -288,7 +299,7 @@ static void write_model(gd_buf *b, const gd_model *model)
     write_token(b, "pad", model, special->has_pad, special->pad, special->pad_from);
     write_token(b, "eos", model, special->has_eos, special->eos, special->eos_from);
     write_add_eos(b, model);
-    text_field(b, "pooling", special->has_pad ? "the rightmost token that is not the pad token" : "the last token");
+    text_field(b, "pooling", pooling_of(model->encoder.pool, special->has_pad));
     text_field(b, "chat_format", model->encoder.chat ? gd_chat_name(model->encoder.chat) : NULL);
     if (!model->encoder.chat)
         text_field(b, "chat_problem", model->encoder.chat_problem);

@@ -458,6 +458,23 @@ static void bad_descriptions(void **state)
     assert_int_equal(wrong, 0);
 }
 
+/* What inspect says of the token and of the head. */
+static void it_is_shown(void **state)
+{
+    gd_options options;
+    char *json;
+
+    make_both(*state, &(change){ "shown", NULL, NULL });
+    rename_head(m, "v_head.weight");
+    gd_options_init(&options);
+    options.model = m;
+    assert_ok(gd_inspect(&options, &json, test_err));
+    assert_contains(json, "\"description\":\"v_head\"");
+    assert_contains(json, "\"pooling\":\"the last token\"");
+    gd_string_free(json);
+    remove_both();
+}
+
 static void unknown_names(void **state)
 {
     gd_error err = { GD_OK, "" }, missing = err;
@@ -484,6 +501,7 @@ int main(void)
         cmocka_unit_test(a_known_class_is_accepted),
         cmocka_unit_test(a_relu_between_linears),
         cmocka_unit_test(two_linears_of_a_class),
+        cmocka_unit_test(it_is_shown),
         cmocka_unit_test(bad_descriptions),
         cmocka_unit_test(unknown_names),
     };
