@@ -115,7 +115,7 @@ static const struct refusal {
     { "scale_emb", 0, ONE, "multipliers are not supported" },
     { "scale_depth", 0, ONE, "multipliers are not supported" },
     { "query_pre_attn_scalar", GEMMAS, NOTHING, "this architecture has no such field" },
-    { "attn_logit_softcapping", GEMMAS, NOTHING, "this architecture has no such field" },
+    { "attn_logit_softcapping", GEMMA2, NOTHING, "this architecture has no such field" },
     { "sliding_window", QWENS | MISTRAL | GEMMAS | SMOLLM3 | PHI3, NOTHING, "this architecture has no sliding window" },
     { "num_experts", 0, NOTHING, "mixtures of experts are not supported" },
     { "num_local_experts", 0, NOTHING, "mixtures of experts are not supported" },

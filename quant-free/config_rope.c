@@ -304,21 +304,14 @@ static gd_status note_ignored(gd_config *c, const json_t *o, gd_error *err)
 static gd_status read_local(gd_config *c, const json_t **parameters, gd_error *err)
 {
     const json_t *local = *parameters ? json_object_get(*parameters, "sliding_attention") : NULL;
-    gd_status rc = GD_OK;
+    const json_t *full = *parameters ? json_object_get(*parameters, "full_attention") : NULL;
 
     c->has_local = c->family == GD_FAMILY_GEMMA3;
     if (!c->has_local)
         return GD_OK;
-    if (json_is_object(local)) {
-        *parameters = json_object_get(*parameters, "full_attention");
-        rc = read_rope(&c->local, c, local, true, err);
-        return rc || json_is_object(*parameters)
-                   ? rc
-                   : gd_fail(err, GD_EFORMAT,
-                             "%s: \"rope_parameters\" has sliding_attention, but full_attention is expected, too",
-                             c->path);
-    }
-    return read_rope(&c->local, c, NULL, true, err);
+    if (json_is_object(local) || json_is_object(full)) /* either may be absent: the default */
+        *parameters = json_is_object(full) ? full : NULL;
+    return read_rope(&c->local, c, json_is_object(local) ? local : NULL, true, err);
 }
 
 /* Transformers 4 writes rope_scaling, 5 writes rope_parameters; where both are set, 5 reads rope_scaling alone. So

@@ -31,13 +31,13 @@ gd_status gd_head_file(char **path, const char *dir, const char *adapter_dir, co
     return rc;
 }
 
-/* Whether a safetensors file of a directory has the tensor. */
-static gd_status file_has(bool *has, const gd_head_sources *from, const char *dir, const char *name, const char *tensor,
+/* Whether a safetensors file has the tensor: of the adapter's directory, or of another one, too. */
+static gd_status file_has(bool *has, const char *adapter_dir, const char *dir, const char *name, const char *tensor,
                           gd_error *err)
 {
     char *path;
     gd_st *st = NULL;
-    gd_status rc = gd_head_file(&path, dir, from->adapter_dir, name, err);
+    gd_status rc = gd_head_file(&path, dir, adapter_dir, name, err);
 
     *has = false;
     if (!rc && path)
@@ -54,9 +54,12 @@ static gd_status adapter_scores(bool *scores, const gd_head_sources *from, gd_er
 {
     *scores = false;
     return from->adapter_dir
-               ? file_has(scores, from, from->adapter_dir, "adapter_model.safetensors", "base_model.model." SCORE, err)
+               ? file_has(scores, NULL, from->adapter_dir, "adapter_model.safetensors", "base_model.model." SCORE, err)
                : GD_OK;
 }
+
+/* What makes a built-in head the model's: its class, its tensors, or a file of its own beside the adapter. */
+enum search { BY_CLASS, BY_TENSORS, IN_ADAPTER };
 
 /* One of the built-in heads, beside the model that it might be read with. */
 struct trial {
@@ -76,11 +79,12 @@ static bool names_class(const struct trial *t)
 }
 
 /* Rows of a tensor of the language model are there in any of them: they say nothing. */
-static gd_status has_tensors(bool *has, const struct trial *t)
+static gd_status has_tensors(bool *has, const struct trial *t, enum search how)
 {
+    const char *dir = how == IN_ADAPTER ? t->from->adapter_dir : t->from->dir;
     gd_status rc = GD_OK;
 
-    *has = true;
+    *has = how != IN_ADAPTER || t->graph.head_file;
     for (size_t n = 0; n < t->graph.node_count; n++)
         for (unsigned i = 0; !rc && *has && i < t->graph.nodes[n].w_count; i++) {
             const char *tensor = t->graph.nodes[n].w[i]->text;
@@ -88,15 +92,15 @@ static gd_status has_tensors(bool *has, const struct trial *t)
             if (t->graph.nodes[n].rows[i])
                 *has = false;
             else if (t->graph.head_file)
-                rc = file_has(has, t->from, t->from->dir, t->graph.head_file, tensor, t->err);
+                rc = file_has(has, t->from->adapter_dir, dir, t->graph.head_file, tensor, t->err);
             else
                 *has = gd_weights_find(t->from->weights, tensor) != NULL;
         }
     return rc;
 }
 
-/* The first built-in head that is the class's, or whose tensors are there. */
-static gd_status search(gd_head_choice *out, const gd_head_sources *from, bool by_class, gd_error *err)
+/* The first built-in head that is found so. */
+static gd_status search(gd_head_choice *out, const gd_head_sources *from, enum search how, gd_error *err)
 {
     gd_status rc = GD_OK;
 
@@ -105,10 +109,10 @@ static gd_status search(gd_head_choice *out, const gd_head_sources *from, bool b
         bool fits = false;
 
         rc = gd_graph_parse_head(&t.graph, head, err);
-        if (!rc && by_class)
+        if (!rc && how == BY_CLASS)
             fits = names_class(&t);
         else if (!rc)
-            rc = has_tensors(&fits, &t);
+            rc = has_tensors(&fits, &t, how);
         if (!rc && fits)
             out->head = *head;
         gd_graph_free(&t.graph);
@@ -123,10 +127,13 @@ static gd_status choose_by_itself(gd_head_choice *out, const gd_head_sources *fr
 
     if (rc || adapters)
         return rc;
-    rc = search(out, from, true, err);
+    if (from->adapter_dir)
+        rc = search(out, from, IN_ADAPTER, err);
+    if (!rc && !out->head.text)
+        rc = search(out, from, BY_CLASS, err);
     if (rc || out->head.text || gd_weights_find(from->weights, SCORE))
         return rc;
-    return search(out, from, false, err);
+    return search(out, from, BY_TENSORS, err);
 }
 
 /* "built-in head v_head.yaml" is called v_head. */

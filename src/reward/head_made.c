@@ -40,11 +40,14 @@ static gd_status find_tensor(struct maker *m, const gd_plan_weight *w, const gd_
         rc = open_file(m, w->file);
         return rc ? rc : gd_st_need(out, m->file, w->name, m->err);
     }
-    *out = gd_weights_find(m->parts->weights, w->name);
-    if (!*out && w->rows && w->rows->other)
-        *out = gd_weights_find(m->parts->weights, w->rows->other);
-    if (*out)
-        return gd_weights_check(m->parts->weights, (*out)->name, m->err);
+    rc = gd_weights_check(m->parts->weights, w->name, m->err);
+    *out = rc ? NULL : gd_weights_find(m->parts->weights, w->name);
+    if (!rc && !*out && w->rows && w->rows->other) {
+        rc = gd_weights_check(m->parts->weights, w->rows->other, m->err);
+        *out = rc ? NULL : gd_weights_find(m->parts->weights, w->rows->other);
+    }
+    if (rc || *out)
+        return rc;
     return gd_fail(m->err, GD_EFORMAT, "%s: the head %s reads the tensor %s, which is missing",
                    gd_weights_path(m->parts->weights), m->parts->plan->head_of, w->name);
 }
@@ -57,9 +60,9 @@ static gd_status row_of(const struct maker *m, const gd_view *tensor, const gd_p
         return gd_fail(m->err, GD_EFORMAT,
                        "%s: the head %s reads the row of the token \"%s\", which the tokenizer lacks", m->parts->dir,
                        m->parts->plan->head_of, row->token);
-    if (tensor->rank != 2 || id >= tensor->shape[0])
+    if (id >= tensor->shape[0])
         return gd_fail(m->err, GD_EFORMAT, "%s: the head %s reads the row %u of %s, which has %zu rows", m->parts->dir,
-                       m->parts->plan->head_of, id, tensor->name, tensor->rank == 2 ? tensor->shape[0] : 0);
+                       m->parts->plan->head_of, id, tensor->name, tensor->shape[0]);
     *out = id;
     return GD_OK;
 }
@@ -90,6 +93,23 @@ static gd_status read_rows(const struct maker *m, const gd_view *tensor, const g
     return rc;
 }
 
+/* Of rows, only their length. */
+static gd_status check_shape(const struct maker *m, const gd_view *tensor, const gd_plan_weight *w)
+{
+    const char *path = w->file ? m->out->file : gd_weights_path(m->parts->weights);
+    const unsigned last = w->rank - 1;
+
+    if (tensor->rank != w->rank)
+        return gd_fail(m->err, GD_EFORMAT, "%s: the tensor %s has %u dimensions, but the head %s needs %u", path,
+                       tensor->name, tensor->rank, m->parts->plan->head_of, w->rank);
+    if (tensor->shape[last] != w->shape[last] || (!w->rows && tensor->shape[0] != w->shape[0]))
+        return gd_fail(m->err, GD_EFORMAT,
+                       "%s: the tensor %s has the shape [%zu, %zu], but the head %s needs [%zu, %zu]", path,
+                       tensor->name, last ? tensor->shape[0] : 1, tensor->shape[last], m->parts->plan->head_of,
+                       last ? w->shape[0] : 1, w->shape[last]);
+    return GD_OK;
+}
+
 static gd_status make(struct maker *m, const gd_plan_weight *w)
 {
     const size_t at = m->out->count;
@@ -98,6 +118,8 @@ static gd_status make(struct maker *m, const gd_plan_weight *w)
     size_t elements;
     gd_status rc = find_tensor(m, w, &tensor);
 
+    if (!rc)
+        rc = check_shape(m, tensor, w);
     if (rc)
         return rc;
     elements = w->rows ? w->rows->count * gd_view_row_elements(tensor) : gd_view_elements(tensor);

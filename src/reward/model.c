@@ -214,13 +214,48 @@ static gd_status make_plan(gd_model *model, const gd_options *options, gd_dtype 
     return rc;
 }
 
+/* The weights of a head that is described by itself. */
+static size_t count_head_weights(const gd_plan *plan)
+{
+    size_t count = 0;
+
+    for (size_t s = 0; s < plan->step_count; s++)
+        for (unsigned i = 0; plan->steps[s].op == GD_OP_head && i < GD_OP_MAX_WEIGHTS; i++)
+            count += plan->steps[s].w[i].name != NULL;
+    return count;
+}
+
+/* An adapter may replace, or have LoRA on, a head of one tensor. */
+static gd_status check_adapters_head(const gd_model *model, gd_error *err)
+{
+    const gd_plan *plan = model->plan;
+    char *module;
+    gd_lora lora;
+    bool has;
+
+    if (!model->adapter || !plan->head_of || (count_head_weights(plan) == 1 && !model->made.count))
+        return GD_OK;
+    module = gd_adapter_module_of(plan->head);
+    if (!module)
+        return gd_fail_memory(err, strlen(plan->head) + 1);
+    has = gd_adapter_head(model->adapter) || gd_adapter_find(model->adapter, module, &lora);
+    gd_free(module);
+    return has ? gd_fail(err, GD_EUNSUPPORTED,
+                         "%s: the adapter changes %s, but the head %s is more than one tensor, or rows of one: such a "
+                         "head can't be changed by an adapter",
+                         gd_adapter_path(model->adapter), plan->head, plan->head_of)
+               : GD_OK;
+}
+
 /* The weights of a head that come from elsewhere; and where it reads a text. */
 static gd_status make_head(gd_model *model, gd_error *err)
 {
     const gd_head_parts parts = { model->plan, model->weights, model->encoder.tokenizer, model->dir,
                                   model->adapter_dir };
-    const gd_status rc = gd_head_make(&model->made, &parts, err);
+    gd_status rc = gd_head_make(&model->made, &parts, err);
 
+    if (!rc)
+        rc = check_adapters_head(model, err);
     model->encoder.pool = model->plan->pool;
     return rc || !model->made.file ? rc : gd_reads_add(&model->encoder.reads, model->made.file, true, err);
 }

@@ -165,6 +165,30 @@ static void a_value_head_has_a_bias(void **state)
     remove_both();
 }
 
+static void add_score(const char *dir)
+{
+    variant_tensors t;
+
+    variant_read(&t, dir, "model.safetensors");
+    (void)variant_add(&t, "score.weight", "BF16", 1, 96, 0x3C);
+    variant_write(&t, 0, t.count, dir, "model.safetensors");
+    variant_free(&t);
+}
+
+/* It was trained with the adapter, the base's own head was not. */
+static void a_file_beside_the_adapter_comes_first(void **state)
+{
+    float want[TEXTS], have[TEXTS];
+
+    make_both(*state, &(change){ "first", NULL, take_score_from_adapter });
+    write_summary(m, a, "value_head.safetensors");
+    score(m, a, NULL, want);
+    add_score(m);
+    score(m, a, NULL, have);
+    assert_same("value_head.safetensors beside the adapter of a base with a head", have, want);
+    remove_both();
+}
+
 /* A causal model whose rows `plus` and `minus` of a table of 1,536 are ours; the head is what they make. */
 static void write_rows(const char *dir, const char *table, size_t plus, size_t minus)
 {
@@ -370,94 +394,6 @@ static void a_known_class_is_accepted(void **state)
     assert_int_equal(test_remove(m), 0);
 }
 
-/* ---- what is refused ---- */
-
-#define HEAD "format: guerdon-head/1\nname: mine\nnodes:\n"
-#define NODE(weights) "  - {op: linear, in: [pooled], w: [" weights "], out: score, size: 1}\n"
-
-static const struct bad_head {
-    const char *text, *want;
-} bad_heads[] = {
-    { "", "mine.yaml: the file contains no document" },
-    { "format: guerdon-graph/1\nname: mine\nnodes: []\n", "mine.yaml:1:9: format is \"guerdon-graph/1\", but "
-                                                          "guerdon-head/1 is expected" },
-    { "name: mine\nnodes: []\n", "a head lacks the key \"format\"" },
-    { HEAD "  []\n", "the head has no nodes" },
-    { "format: guerdon-head/1\nname: a b\nnodes: []\n", "name is \"a b\", but a name of letters" },
-    { HEAD NODE("score.weight") "pool: middle\n",
-      "pool is \"middle\", but rightmost_non_pad, before_first_pad, last or first is expected" },
-    { HEAD NODE("score.weight") "file: ../x.safetensors\n", "but a plain *.safetensors file name is expected" },
-    { HEAD NODE("score.weight") "file: x.bin\n", "file is \"x.bin\", but a plain *.safetensors file name" },
-    { HEAD NODE("score.weight") "file: x.safetensors\n", "there is no x.safetensors, which the head mine reads" },
-    { HEAD NODE("score.weight") "classes: Mine\n", "classes is a scalar, but a list is expected" },
-    { HEAD NODE("score.weight") "sizes: {}\n", "a head does not take the key \"sizes\"" },
-    { HEAD "  - {op: head, in: [pooled], w: [score.weight], out: score}\n", "unknown operation \"head\"" },
-    { HEAD "  - {op: attention, in: [pooled, pooled, pooled], out: y, mask: causal}\n",
-      "attention belongs inside the repeat" },
-    { HEAD "  - {op: act, in: [pooled], act: gelu, out: y}\n", "act is \"gelu\", but relu is expected" },
-    { HEAD "  - {op: last_row, in: [x], out: y}\n", "no node produces \"x\"" },
-    { HEAD "  - {op: linear, in: [n], w: [score.weight], out: score, size: 1}\n", "no node produces \"n\"" },
-    { HEAD "  - {op: linear, in: [pooled], w: [score.weight], out: pooled, size: 1}\n",
-      "\"pooled\" is reserved for the input" },
-    { HEAD "  - {op: linear, in: [pooled], w: [score.weight], out: y, size: 1}\n" NODE("score.weight"),
-      "no node uses \"y\"" },
-    { HEAD "  - {op: rms_norm, in: [pooled], w: [score.weight], out: y, eps: 1}\n",
-      "the last node is rms_norm, but head is expected" },
-    { HEAD "  - {op: linear, in: [pooled], w: [score.weight], out: score, size: 1, lora: score}\n",
-      "head does not take the key \"lora\"" },
-    { HEAD "  - {op: linear, in: [pooled], w: [score.weight], out: score, size: 2}\n",
-      "score.weight has the shape [1, 96], but config.json requires [2, 96]" },
-    { HEAD NODE("absent.weight"), "1 tensor of the model is missing: absent.weight" },
-    { HEAD NODE("{tensor: score.weight}"), "a weight lacks the key \"rows\"" },
-    { HEAD NODE("{rows: [0]}"), "a weight lacks the key \"tensor\"" },
-    { HEAD NODE("{tensor: score.weight, rows: []}"), "a weight of 0 rows" },
-    { HEAD NODE("{tensor: score.weight, rows: 0}"), "rows is a scalar, but a list is expected" },
-    { HEAD NODE("{tensor: score.weight, rows: [[0]]}"), "a row is a list, but a scalar is expected" },
-    { HEAD NODE("{tensor: score.weight, rows: [0, 1]}"), "2 rows for 1 outputs: as many are expected" },
-    { HEAD NODE("{tensor: score.weight, rows: [0], minus: [0, 1]}"), "a weight of 1 rows, less 2" },
-    { HEAD NODE("{tensor: score.weight, rows: [1]}"), "reads the row 1 of score.weight, which has 1 rows" },
-    { HEAD NODE("{tensor: score.weight, rows: [99999999999]}"), "the row 99999999999 is none of a vocabulary" },
-    { HEAD NODE("{tensor: score.weight, rows: [\"no such token\"]}"),
-      "reads the row of the token \"no such token\", which the tokenizer lacks" },
-    { HEAD NODE("{tensor: absent.weight, else: gone.weight, rows: [0]}"),
-      "the head mine reads the tensor absent.weight, which is missing" },
-    { HEAD NODE("score.weight, {tensor: score.weight, rows: [0]}"),
-      "only the matrix of a linear or of a head may be such" },
-    { HEAD NODE("\"a b\""), "the weight \"a b\" is not a tensor's name" },
-};
-
-static gd_status open_with(gd_model **model, const char *head, gd_error *err)
-{
-    gd_options options;
-
-    gd_options_init(&options);
-    options.model = m;
-    options.head = head;
-    return gd_model_open(model, &options, err);
-}
-
-static void bad_descriptions(void **state)
-{
-    unsigned wrong = 0;
-    char file[600];
-
-    make_both(*state, &(change){ "bad", NULL, NULL });
-    (void)snprintf(file, sizeof file, "%s/mine.yaml", m);
-    for (size_t i = 0; i < sizeof bad_heads / sizeof bad_heads[0]; i++) {
-        gd_error err = { GD_OK, "" };
-        gd_model *model;
-
-        write_text(m, "mine.yaml", bad_heads[i].text);
-        if (open_with(&model, file, &err) == GD_OK || !strstr(err.text, bad_heads[i].want)) {
-            print_error("%s\n  says: %s\n", bad_heads[i].text, err.text);
-            wrong++;
-        }
-        gd_model_close(model);
-    }
-    remove_both();
-    assert_int_equal(wrong, 0);
-}
-
 /* What inspect says of the token and of the head. */
 static void it_is_shown(void **state)
 {
@@ -475,19 +411,6 @@ static void it_is_shown(void **state)
     remove_both();
 }
 
-static void unknown_names(void **state)
-{
-    gd_error err = { GD_OK, "" }, missing = err;
-    gd_model *model;
-
-    make_both(*state, &(change){ "name", NULL, NULL });
-    assert_int_equal(open_with(&model, "v_heads", &err), GD_EUSAGE);
-    assert_contains(err.text, "head is \"v_heads\": neither a file nor one of the built-in heads, first_logit, ");
-    assert_int_equal(open_with(&model, "v_head", &missing), GD_EFORMAT);
-    assert_contains(missing.text, "1 tensor of the model is missing: v_head.weight");
-    remove_both();
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -501,9 +424,8 @@ int main(void)
         cmocka_unit_test(a_known_class_is_accepted),
         cmocka_unit_test(a_relu_between_linears),
         cmocka_unit_test(two_linears_of_a_class),
+        cmocka_unit_test(a_file_beside_the_adapter_comes_first),
         cmocka_unit_test(it_is_shown),
-        cmocka_unit_test(bad_descriptions),
-        cmocka_unit_test(unknown_names),
     };
 
     return cmocka_run_group_tests(tests, dir_setup, dir_teardown);
