@@ -14,16 +14,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Of a piece; 0: none that is known. */
+enum { GD_PIECE_NORMAL = 1, GD_PIECE_UNKNOWN, GD_PIECE_CONTROL, GD_PIECE_USER, GD_PIECE_UNUSED, GD_PIECE_BYTE };
+
 typedef struct gd_piece {
     size_t at, len; /* in the file */
-    enum {
-        GD_PIECE_NORMAL = 1,
-        GD_PIECE_UNKNOWN,
-        GD_PIECE_CONTROL,
-        GD_PIECE_USER,
-        GD_PIECE_UNUSED,
-        GD_PIECE_BYTE
-    } type;
+    int type;
 } gd_piece;
 
 typedef struct gd_sentencepiece {
