@@ -81,6 +81,21 @@ static gd_status advise_eos(gd_model *model, gd_error *err)
     return rc;
 }
 
+/* OpenRLHF leaves the mean and the deviation of a run's rewards in config.json, and applies them if it is asked to. */
+static gd_status advise_normalize(gd_model *model, const gd_options *options, gd_error *err)
+{
+    const json_t *json = gd_config_json(model->config);
+    const json_t *of_mean = json_object_get(json, "mean"), *of_std = json_object_get(json, "std");
+    const double mean = json_number_value(of_mean), std = json_number_value(of_std);
+
+    if (options->normalize || model->encoder.trained.scoring.normalize || !json_is_number(of_mean) || !(std > 0))
+        return GD_OK;
+    return gd_notes_add(&model->encoder.notes, err,
+                        "%s: the rewards of its training had the mean %.9g and the deviation %.9g; scores are not "
+                        "normalized by them: --normalize %.9g,%.9g does it",
+                        gd_config_path(model->config), mean, std, mean, std);
+}
+
 gd_status gd_advise(gd_model *model, const gd_options *options, gd_error *err)
 {
     gd_status rc = GD_OK;
@@ -88,6 +103,8 @@ gd_status gd_advise(gd_model *model, const gd_options *options, gd_error *err)
     if (model->adapter)
         rc = gd_advise_base(&model->encoder.notes, model->adapter, model->adapter_dir, options->model, model->config,
                             err);
+    if (!rc)
+        rc = advise_normalize(model, options, err);
     return rc ? rc : advise_eos(model, err);
 }
 

@@ -134,6 +134,12 @@ static const struct note_case {
     { "only in the text", "null", NULL, "---\ntags:\n- trl\n---\n\n- reward-trainer\n", GD_ADD_EOS_NEVER, NULL },
     { "no tags", "null", NULL, "# A card\n- reward-trainer\n---\n", GD_ADD_EOS_NEVER, NULL },
     { "no end", "null", NULL, "---\ntags:\n- reward-trainer\n", GD_ADD_EOS_NEVER, NULL },
+    { "mean and deviation", "null", "{\"mean\":0.5,\"std\":2}", NULL, GD_ADD_EOS_NEVER,
+      "/basis/config.json: the rewards of its training had the mean 0.5 and the deviation 2; scores are not normalized "
+      "by "
+      "them: --normalize 0.5,2 does it" },
+    { "no deviation", "null", "{\"mean\":0.5,\"std\":0}", NULL, GD_ADD_EOS_NEVER, NULL },
+    { "means of something else", "null", "{\"mean\":[0.5],\"std\":[1]}", NULL, GD_ADD_EOS_NEVER, NULL },
     { "pad is eos", "null", "{\"pad_token_id\":1502}", CARD("- reward-trainer\n"), GD_ADD_EOS_NEVER, NULL },
 };
 
