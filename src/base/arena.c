@@ -49,7 +49,7 @@ char *gd_arena_strndup(gd_arena *arena, const char *s, size_t len)
 {
     char *copy = len < SIZE_MAX ? gd_arena_alloc(arena, len + 1, 1) : NULL;
 
-    if (copy)
+    if (copy && len > 0) /* of an empty text, s may be NULL */
         memcpy(copy, s, len);
     return copy;
 }

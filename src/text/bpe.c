@@ -310,7 +310,8 @@ static bool add(gd_ids *ids, const uint32_t *more, size_t n)
 {
     if (!gd_grow((void **)&ids->data, &ids->room, ids->len + n, sizeof *ids->data))
         return false;
-    memcpy(ids->data + ids->len, more, n * sizeof *more);
+    if (n > 0) /* of none, `more` may be NULL */
+        memcpy(ids->data + ids->len, more, n * sizeof *more);
     ids->len += n;
     return true;
 }
