@@ -6,14 +6,7 @@
 
 size_t gd_view_elements(const gd_view *view) { return view->bytes / gd_dtype_size(view->dtype); }
 
-size_t gd_view_row_elements(const gd_view *view)
-{
-    size_t n = 1;
-
-    for (unsigned i = 1; i < view->rank; i++)
-        n *= view->shape[i]; /* cannot overflow: the reader checked the product against the file's size */
-    return n;
-}
+size_t gd_view_row_elements(const gd_view *view) { return gd_view_row_bytes(view) / gd_dtype_size(view->dtype); }
 
 static uint16_t get16(const unsigned char *p)
 {

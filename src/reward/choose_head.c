@@ -120,6 +120,12 @@ static gd_status search(gd_head_choice *out, const gd_head_sources *from, enum s
     return rc;
 }
 
+/* No head is that of a class of Transformers: most models need not be searched for. */
+static bool has_own_class(const gd_config *config)
+{
+    return strcmp(gd_config_architecture(config), gd_config_trunk(config)) != 0;
+}
+
 static gd_status choose_by_itself(gd_head_choice *out, const gd_head_sources *from, gd_error *err)
 {
     bool adapters;
@@ -129,7 +135,7 @@ static gd_status choose_by_itself(gd_head_choice *out, const gd_head_sources *fr
         return rc;
     if (from->adapter_dir)
         rc = search(out, from, IN_ADAPTER, err);
-    if (!rc && !out->head.text)
+    if (!rc && !out->head.text && has_own_class(from->config))
         rc = search(out, from, BY_CLASS, err);
     if (rc || out->head.text || gd_weights_find(from->weights, SCORE))
         return rc;

@@ -90,6 +90,16 @@ static inline void add_lm_head(const char *dir)
     variant_free(&t);
 }
 
+static inline void rename_head(const char *dir, const char *name)
+{
+    variant_tensors t;
+
+    variant_read(&t, dir, "model.safetensors");
+    variant_rename(&t, "score.weight", name);
+    variant_write(&t, 0, t.count, dir, "model.safetensors");
+    variant_free(&t);
+}
+
 static inline void edit_adapter(const char *dir, const char *members)
 {
     variant_patch_text(dir, "adapter_config.json", members);

@@ -57,16 +57,6 @@ static void put(variant_tensors *t, const char *name, const variant_tensor *head
     memcpy(variant_add(t, name, head->dtype, head->shape[0], head->shape[1], 0)->data, head->data, head->bytes);
 }
 
-static void rename_head(const char *dir, const char *name)
-{
-    variant_tensors t;
-
-    variant_read(&t, dir, "model.safetensors");
-    variant_rename(&t, "score.weight", name);
-    variant_write(&t, 0, t.count, dir, "model.safetensors");
-    variant_free(&t);
-}
-
 static void other_names_are_found(void **state)
 {
     static const char *const names[] = { "v_head.weight", "value_head.weight", "regression_head.weight" };

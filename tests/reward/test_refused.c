@@ -1,16 +1,6 @@
 /* test_refused.c - checkpoints and adapters that cannot be scored: the sentence names what is there. */
 #include "tests/reward/edits.h"
 
-static void rename_head(const char *dir, const char *name)
-{
-    variant_tensors t;
-
-    variant_read(&t, dir, "model.safetensors");
-    variant_rename(&t, "score.weight", name);
-    variant_write(&t, 0, t.count, dir, "model.safetensors");
-    variant_free(&t);
-}
-
 static void head_of_llama_factory(const char *dir)
 {
     rename_head(dir, "lm_head.weight");
