@@ -1,5 +1,5 @@
 /* read.c - the syntax of graph files: their keys, their operations and the keys of each. */
-#include "graph/graph.h"
+#include "graph/read.h"
 
 #include "base/error.h"
 
@@ -39,14 +39,7 @@ static unsigned weights_of(gd_op op)
     return roles[0] == GD_WEIGHT_NONE ? 0 : roles[1] == GD_WEIGHT_NONE ? 1 : 2;
 }
 
-struct reader {
-    gd_graph *graph;
-    gd_graph_part part;
-    bool head; /* a head's own file */
-    gd_error *err;
-};
-
-static gd_status read_name(const struct reader *r, const gd_yaml_node *node, const char *what)
+gd_status gd_read_name(const gd_graph_reader *r, const gd_yaml_node *node, const char *what)
 {
     gd_status rc = gd_yaml_expect(r->graph->doc, node, GD_YAML_SCALAR, what, r->err);
     size_t len;
@@ -62,7 +55,7 @@ static gd_status read_name(const struct reader *r, const gd_yaml_node *node, con
 }
 
 /* A checkpoint's tensor name. */
-static gd_status read_weight(const struct reader *r, const gd_yaml_node *node)
+static gd_status read_weight(const gd_graph_reader *r, const gd_yaml_node *node)
 {
     gd_status rc = gd_yaml_expect(r->graph->doc, node, GD_YAML_SCALAR, "a weight", r->err);
 
@@ -75,9 +68,8 @@ static gd_status read_weight(const struct reader *r, const gd_yaml_node *node)
     return GD_OK;
 }
 
-/* A mapping's keys must all be in names[], and the first `needed` of these are required; values go to out[]. */
-static gd_status read_map(const struct reader *r, const gd_yaml_node *map, const char *what, const char *const *names,
-                          unsigned needed, unsigned count, const gd_yaml_node **out)
+gd_status gd_read_map(const gd_graph_reader *r, const gd_yaml_node *map, const char *what, const char *const *names,
+                      unsigned needed, unsigned count, const gd_yaml_node **out)
 {
     const gd_yaml *doc = r->graph->doc;
     gd_status rc = gd_yaml_expect(doc, map, GD_YAML_MAP, what, r->err);
@@ -100,14 +92,14 @@ static gd_status read_map(const struct reader *r, const gd_yaml_node *map, const
 }
 
 /* {tensor: NAME, else: NAME, rows: [..], minus: [..]}: rows of a tensor, each less another. */
-static gd_status read_rows(const struct reader *r, gd_graph_node *node, unsigned i)
+static gd_status read_rows(const gd_graph_reader *r, gd_graph_node *node, unsigned i)
 {
     static const char *const names[] = { "tensor", "rows", "else", "minus" };
     const gd_yaml *doc = r->graph->doc;
     const gd_yaml_node *out[4] = { NULL };
     gd_status rc = GD_OK;
 
-    rc = read_map(r, node->w[i], "a weight", names, 2, 4, out);
+    rc = gd_read_map(r, node->w[i], "a weight", names, 2, 4, out);
     for (unsigned k = 1; !rc && k < 4; k += 2)
         if (out[k])
             rc = gd_yaml_expect(doc, out[k], GD_YAML_LIST, names[k], r->err);
@@ -128,11 +120,11 @@ static gd_status read_rows(const struct reader *r, gd_graph_node *node, unsigned
 }
 
 /* {tensor: NAME, of: rows, from: row, count: rows, every: rows}: rows of a fused projection. */
-static gd_status read_cut(const struct reader *r, gd_graph_node *node, unsigned i)
+static gd_status read_cut(const gd_graph_reader *r, gd_graph_node *node, unsigned i)
 {
     static const char *const names[] = { "tensor", "of", "from", "count", "every" };
     const gd_yaml_node *out[5] = { NULL };
-    gd_status rc = read_map(r, node->w[i], "a weight", names, 3, 5, out);
+    gd_status rc = gd_read_map(r, node->w[i], "a weight", names, 3, 5, out);
 
     if (!rc && !out[3] != !out[4])
         rc = gd_yaml_fail(r->graph->doc, node->w[i], r->err, GD_EFORMAT,
@@ -143,7 +135,7 @@ static gd_status read_cut(const struct reader *r, gd_graph_node *node, unsigned 
 }
 
 /* A weight that is a part of a tensor. */
-static gd_status read_part(const struct reader *r, gd_graph_node *node, unsigned i)
+static gd_status read_part(const gd_graph_reader *r, gd_graph_node *node, unsigned i)
 {
     if (i || (node->op != GD_OP_head && node->op != GD_OP_linear))
         return gd_yaml_fail(r->graph->doc, node->w[i], r->err, GD_EFORMAT,
@@ -152,7 +144,7 @@ static gd_status read_part(const struct reader *r, gd_graph_node *node, unsigned
 }
 
 /* A list of 1 to `max` scalars into items[]. */
-static gd_status read_items(const struct reader *r, const gd_yaml_node *list, const char *what, unsigned min,
+static gd_status read_items(const gd_graph_reader *r, const gd_yaml_node *list, const char *what, unsigned min,
                             unsigned max, const gd_yaml_node **items, unsigned *count)
 {
     const gd_yaml *doc = r->graph->doc;
@@ -170,9 +162,9 @@ static gd_status read_items(const struct reader *r, const gd_yaml_node *list, co
 }
 
 /* In a head's own file, `linear` is one in fp32, as all of a head is. */
-static gd_op op_in_part(const struct reader *r, gd_op op) { return r->head && op == GD_OP_linear ? GD_OP_head : op; }
+static gd_op op_in_part(const gd_graph_reader *r, gd_op op) { return r->head && op == GD_OP_linear ? GD_OP_head : op; }
 
-static gd_status read_op(const struct reader *r, const gd_yaml_node *map, gd_op *op)
+static gd_status read_op(const gd_graph_reader *r, const gd_yaml_node *map, gd_op *op)
 {
     const gd_yaml_node *name = gd_yaml_get(map, "op");
     gd_status rc;
@@ -192,7 +184,7 @@ static gd_status read_op(const struct reader *r, const gd_yaml_node *map, gd_op 
 }
 
 /* Sorts a node's keys into key[], and refuses unknown and missing ones. */
-static gd_status read_keys(const struct reader *r, gd_graph_node *node)
+static gd_status read_keys(const gd_graph_reader *r, gd_graph_node *node)
 {
     const struct rule *rule = &rules[node->op];
     const gd_yaml *doc = r->graph->doc;
@@ -214,7 +206,7 @@ static gd_status read_keys(const struct reader *r, gd_graph_node *node)
     return GD_OK;
 }
 
-static gd_status read_node(const struct reader *r, const gd_yaml_node *map)
+gd_status gd_read_node(const gd_graph_reader *r, const gd_yaml_node *map)
 {
     gd_graph *graph = r->graph;
     gd_graph_node *node = &graph->nodes[graph->node_count];
@@ -230,7 +222,7 @@ static gd_status read_node(const struct reader *r, const gd_yaml_node *map)
     if (!rc && weights_of(node->op))
         rc = read_items(r, node->key[GD_KEY_w], "w", 1, weights_of(node->op), node->w, &node->w_count);
     for (unsigned i = 0; !rc && i < node->in_count; i++)
-        rc = read_name(r, node->in[i], "an entry of in");
+        rc = gd_read_name(r, node->in[i], "an entry of in");
     for (unsigned i = 0; !rc && i < node->w_count; i++) {
         if (node->w[i]->kind == GD_YAML_MAP)
             rc = read_part(r, node, i);
@@ -238,13 +230,13 @@ static gd_status read_node(const struct reader *r, const gd_yaml_node *map)
             rc = read_weight(r, node->w[i]);
     }
     if (!rc)
-        rc = read_name(r, node->key[GD_KEY_out], "out");
+        rc = gd_read_name(r, node->key[GD_KEY_out], "out");
     if (!rc)
         graph->node_count++;
     return rc;
 }
 
-static gd_status read_prefix(const struct reader *r, const gd_yaml_node *prefix)
+static gd_status read_prefix(const gd_graph_reader *r, const gd_yaml_node *prefix)
 {
     gd_status rc = gd_yaml_expect(r->graph->doc, prefix, GD_YAML_SCALAR, "prefix", r->err);
     const char *hole;
@@ -260,7 +252,7 @@ static gd_status read_prefix(const struct reader *r, const gd_yaml_node *prefix)
     return GD_OK;
 }
 
-static gd_status read_repeat(struct reader *r, const gd_yaml_node *map)
+static gd_status read_repeat(gd_graph_reader *r, const gd_yaml_node *map)
 {
     static const char *const outer[] = { "repeat", "nodes" }, *const inner[] = { "times", "carry", "prefix" };
     const gd_yaml_node *parts[2] = { NULL, NULL }, *keys[3] = { NULL, NULL, NULL };
@@ -269,11 +261,11 @@ static gd_status read_repeat(struct reader *r, const gd_yaml_node *map)
 
     if (r->part != GD_PART_BEFORE)
         return gd_yaml_fail(graph->doc, map, r->err, GD_EUNSUPPORTED, "a second repeat, but only one is allowed");
-    rc = read_map(r, map, "a repeat node", outer, 2, 2, parts);
+    rc = gd_read_map(r, map, "a repeat node", outer, 2, 2, parts);
     if (!rc)
-        rc = read_map(r, parts[0], "repeat", inner, 3, 3, keys);
+        rc = gd_read_map(r, parts[0], "repeat", inner, 3, 3, keys);
     if (!rc)
-        rc = read_name(r, keys[1], "carry");
+        rc = gd_read_name(r, keys[1], "carry");
     if (!rc)
         rc = read_prefix(r, keys[2]);
     if (!rc)
@@ -291,13 +283,13 @@ static gd_status read_repeat(struct reader *r, const gd_yaml_node *map)
     for (const gd_yaml_node *item = parts[1]->child; !rc && item; item = item->next) {
         rc = gd_yaml_expect(graph->doc, item, GD_YAML_MAP, "a node", r->err);
         if (!rc)
-            rc = read_node(r, item);
+            rc = gd_read_node(r, item);
     }
     r->part = GD_PART_AFTER;
     return rc;
 }
 
-static gd_status read_nodes(struct reader *r, const gd_yaml_node *list)
+static gd_status read_nodes(gd_graph_reader *r, const gd_yaml_node *list)
 {
     gd_graph *graph = r->graph;
     gd_status rc = gd_yaml_expect(graph->doc, list, GD_YAML_LIST, "nodes", r->err);
@@ -313,7 +305,7 @@ static gd_status read_nodes(struct reader *r, const gd_yaml_node *list)
             return rc;
         if (graph->node_count == GD_GRAPH_MAX_NODES)
             return gd_yaml_fail(graph->doc, item, r->err, GD_EFORMAT, "more than %u nodes", GD_GRAPH_MAX_NODES);
-        rc = gd_yaml_get(item, "repeat") ? read_repeat(r, item) : read_node(r, item);
+        rc = gd_yaml_get(item, "repeat") ? read_repeat(r, item) : gd_read_node(r, item);
         if (rc)
             return rc;
     }
@@ -323,12 +315,12 @@ static gd_status read_nodes(struct reader *r, const gd_yaml_node *list)
 }
 
 /* The engine's only arithmetic, stated explicitly so that a graph cannot mean another. */
-static gd_status read_numerics(const struct reader *r, const gd_yaml_node *map)
+static gd_status read_numerics(const gd_graph_reader *r, const gd_yaml_node *map)
 {
     static const char *const names[] = { "values", "residual", "accumulate" };
     static const char *const only[] = { "bf16", "f32", "f32" };
     const gd_yaml_node *out[3] = { NULL, NULL, NULL };
-    gd_status rc = read_map(r, map, "numerics", names, 3, 3, out);
+    gd_status rc = gd_read_map(r, map, "numerics", names, 3, 3, out);
 
     for (unsigned i = 0; !rc && i < 3; i++) {
         rc = gd_yaml_expect(r->graph->doc, out[i], GD_YAML_SCALAR, names[i], r->err);
@@ -339,14 +331,14 @@ static gd_status read_numerics(const struct reader *r, const gd_yaml_node *map)
     return rc;
 }
 
-static gd_status read_top(struct reader *r)
+static gd_status read_top(gd_graph_reader *r)
 {
     static const char *const names[] = { "format", "name", "matches", "sizes", "numerics", "nodes", "expects" };
     enum { FORMAT, NAME, MATCHES, SIZES, NUMERICS, NODES, EXPECTS, COUNT };
     const gd_yaml_node *top[COUNT] = { NULL };
     gd_graph *graph = r->graph;
     const gd_yaml *doc = graph->doc;
-    gd_status rc = read_map(r, gd_yaml_root(doc), "a graph", names, EXPECTS, COUNT, top);
+    gd_status rc = gd_read_map(r, gd_yaml_root(doc), "a graph", names, EXPECTS, COUNT, top);
 
     if (!rc)
         rc = gd_yaml_expect(doc, top[FORMAT], GD_YAML_SCALAR, "format", r->err);
@@ -354,15 +346,15 @@ static gd_status read_top(struct reader *r)
         rc = gd_yaml_fail(doc, top[FORMAT], r->err, GD_EUNSUPPORTED,
                           "format is \"%s\", but guerdon-graph/1 is expected", top[FORMAT]->text);
     if (!rc)
-        rc = read_name(r, top[NAME], "name");
+        rc = gd_read_name(r, top[NAME], "name");
     if (!rc)
         rc = gd_yaml_expect(doc, top[MATCHES], GD_YAML_LIST, "matches", r->err);
     for (const gd_yaml_node *m = rc ? NULL : top[MATCHES]->child; !rc && m; m = m->next)
-        rc = read_name(r, m, "an entry of matches");
+        rc = gd_read_name(r, m, "an entry of matches");
     if (!rc)
         rc = gd_yaml_expect(doc, top[SIZES], GD_YAML_MAP, "sizes", r->err);
     for (const gd_yaml_node *k = rc ? NULL : top[SIZES]->child; !rc && k; k = k->next->next)
-        rc = read_name(r, k, "a size");
+        rc = gd_read_name(r, k, "a size");
     if (!rc && top[EXPECTS])
         rc = gd_yaml_expect(doc, top[EXPECTS], GD_YAML_MAP, "expects", r->err);
     if (!rc)
@@ -376,122 +368,9 @@ static gd_status read_top(struct reader *r)
     return read_nodes(r, top[NODES]);
 }
 
-/* ---- a head's own file ---- */
-
-static gd_status read_pool(const struct reader *r, const gd_yaml_node *word)
-{
-    static const char *const words[] = { [GD_POOL_RIGHTMOST_NON_PAD] = "rightmost_non_pad",
-                                         [GD_POOL_BEFORE_FIRST_PAD] = "before_first_pad",
-                                         [GD_POOL_LAST] = "last",
-                                         [GD_POOL_FIRST] = "first" };
-    gd_status rc = gd_yaml_expect(r->graph->doc, word, GD_YAML_SCALAR, "pool", r->err);
-
-    for (unsigned i = 0; !rc && i < sizeof words / sizeof words[0]; i++) {
-        r->graph->pool = (gd_pooling)i;
-        if (!strcmp(word->text, words[i]))
-            return GD_OK;
-    }
-    return rc ? rc
-              : gd_yaml_fail(r->graph->doc, word, r->err, GD_EUNSUPPORTED,
-                             "pool is \"%s\", but rightmost_non_pad, before_first_pad, last or first is expected",
-                             word->text);
-}
-
-/* The name of a file beside the model, which stays in its directory. */
-static gd_status read_file(const struct reader *r, const gd_yaml_node *file)
-{
-    static const char end[] = ".safetensors";
-    gd_status rc = gd_yaml_expect(r->graph->doc, file, GD_YAML_SCALAR, "file", r->err);
-    const size_t len = rc ? 0 : strlen(file->text);
-
-    if (!rc && (len < sizeof end || len > 255 || file->text[0] == '.' || strchr(file->text, '/') ||
-                strcmp(file->text + len - (sizeof end - 1), end) != 0))
-        rc = gd_yaml_fail(r->graph->doc, file, r->err, GD_EFORMAT,
-                          "file is \"%s\", but a plain *.safetensors file name is expected", file->text);
-    if (!rc)
-        r->graph->head_file = file->text;
-    return rc;
-}
-
-static gd_status read_head_top(struct reader *r, const gd_yaml_node *root)
-{
-    static const char *const names[] = { "format", "name", "nodes", "classes", "file", "pool" };
-    enum { FORMAT, NAME, NODES, CLASSES, FILE_NAME, POOL, COUNT };
-    const gd_yaml_node *top[COUNT] = { NULL };
-    gd_graph *graph = r->graph;
-    const gd_yaml *doc = graph->doc;
-    gd_status rc = read_map(r, root, "a head", names, CLASSES, COUNT, top);
-
-    if (!rc)
-        rc = gd_yaml_expect(doc, top[FORMAT], GD_YAML_SCALAR, "format", r->err);
-    if (!rc && strcmp(top[FORMAT]->text, "guerdon-head/1") != 0)
-        rc = gd_yaml_fail(doc, top[FORMAT], r->err, GD_EUNSUPPORTED, "format is \"%s\", but guerdon-head/1 is expected",
-                          top[FORMAT]->text);
-    if (!rc)
-        rc = read_name(r, top[NAME], "name");
-    if (!rc && top[CLASSES])
-        rc = gd_yaml_expect(doc, top[CLASSES], GD_YAML_LIST, "classes", r->err);
-    for (const gd_yaml_node *c = !rc && top[CLASSES] ? top[CLASSES]->child : NULL; !rc && c; c = c->next)
-        rc = read_name(r, c, "an entry of classes");
-    if (!rc && top[FILE_NAME])
-        rc = read_file(r, top[FILE_NAME]);
-    if (!rc && top[POOL])
-        rc = read_pool(r, top[POOL]);
-    if (!rc)
-        rc = gd_yaml_expect(doc, top[NODES], GD_YAML_LIST, "nodes", r->err);
-    for (const gd_yaml_node *item = rc ? NULL : top[NODES]->child; !rc && item; item = item->next) {
-        rc = gd_yaml_expect(doc, item, GD_YAML_MAP, "a node", r->err);
-        if (!rc && graph->node_count == GD_GRAPH_MAX_NODES)
-            rc = gd_yaml_fail(doc, item, r->err, GD_EFORMAT, "more than %u nodes", GD_GRAPH_MAX_NODES);
-        if (!rc)
-            rc = read_node(r, item);
-    }
-    return rc;
-}
-
-static gd_status check_has_nodes(const gd_graph *graph, size_t before, gd_error *err)
-{
-    return graph->node_count > before ? GD_OK
-                                      : gd_yaml_fail(graph->doc, graph->head, err, GD_EFORMAT, "the head has no nodes");
-}
-
-gd_status gd_graph_parse_head(gd_graph *graph, const gd_graph_builtin *head, gd_error *err)
-{
-    struct reader r = { .graph = graph, .part = GD_PART_AFTER, .head = true, .err = err };
-    gd_status rc;
-
-    *graph = (gd_graph){ 0 };
-    rc = gd_yaml_parse(&graph->doc, head->text, head->len, head->name, err);
-    if (rc)
-        return rc;
-    graph->head = gd_yaml_root(graph->doc);
-    graph->nodes = gd_arena_alloc(&graph->arena, GD_GRAPH_MAX_NODES, sizeof *graph->nodes);
-    rc = graph->nodes ? read_head_top(&r, graph->head) : gd_fail_memory(err, GD_GRAPH_MAX_NODES * sizeof *graph->nodes);
-    return rc ? rc : check_has_nodes(graph, 0, err);
-}
-
-gd_status gd_graph_set_head(gd_graph *graph, const gd_graph_builtin *head, gd_error *err)
-{
-    struct reader r = { .graph = graph, .part = GD_PART_AFTER, .head = true, .err = err };
-    const gd_graph_node *own = &graph->nodes[graph->node_count - 1];
-    const size_t before = graph->node_count - 1;
-    gd_status rc;
-
-    if (own->op != GD_OP_head)
-        return gd_yaml_fail(graph->doc, own->at, err, GD_EFORMAT,
-                            "the last node is %s, but a head is expected, which %s could replace",
-                            gd_op_table[own->op].name, head->name);
-    graph->pooled = own->in[0];
-    graph->node_count = before;
-    rc = gd_yaml_add(graph->doc, &graph->head, head->text, head->len, head->name, err);
-    if (!rc)
-        rc = read_head_top(&r, graph->head);
-    return rc ? rc : check_has_nodes(graph, before, err);
-}
-
 gd_status gd_graph_parse(gd_graph *graph, const char *text, size_t len, const char *name, gd_error *err)
 {
-    struct reader r = { .graph = graph, .part = GD_PART_BEFORE, .err = err };
+    gd_graph_reader r = { .graph = graph, .part = GD_PART_BEFORE, .err = err };
     gd_status rc;
 
     *graph = (gd_graph){ 0 };

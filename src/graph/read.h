@@ -1,0 +1,24 @@
+/* read.h - what the readers of graphs and of heads share: read.c reads nodes and graphs, read_head.c heads. */
+#ifndef GD_GRAPH_READ_H
+#define GD_GRAPH_READ_H
+
+#include "graph/graph.h"
+
+typedef struct gd_graph_reader {
+    gd_graph *graph;
+    gd_graph_part part;
+    bool head; /* a head's own file */
+    gd_error *err;
+} gd_graph_reader;
+
+/* A name of letters, digits and _. */
+gd_status gd_read_name(const gd_graph_reader *r, const gd_yaml_node *node, const char *what);
+
+/* A mapping's keys must all be in names[], and the first `needed` of these are required; values go to out[]. */
+gd_status gd_read_map(const gd_graph_reader *r, const gd_yaml_node *map, const char *what, const char *const *names,
+                      unsigned needed, unsigned count, const gd_yaml_node **out);
+
+/* Adds a node to the graph's. */
+gd_status gd_read_node(const gd_graph_reader *r, const gd_yaml_node *map);
+
+#endif

@@ -1,0 +1,117 @@
+/* read_head.c - the syntax of a head's own file. */
+#include "graph/read.h"
+
+#include "base/error.h"
+
+#include <string.h>
+
+static gd_status read_pool(const gd_graph_reader *r, const gd_yaml_node *word)
+{
+    static const char *const words[] = { [GD_POOL_RIGHTMOST_NON_PAD] = "rightmost_non_pad",
+                                         [GD_POOL_BEFORE_FIRST_PAD] = "before_first_pad",
+                                         [GD_POOL_LAST] = "last",
+                                         [GD_POOL_FIRST] = "first" };
+    gd_status rc = gd_yaml_expect(r->graph->doc, word, GD_YAML_SCALAR, "pool", r->err);
+
+    for (unsigned i = 0; !rc && i < sizeof words / sizeof words[0]; i++) {
+        r->graph->pool = (gd_pooling)i;
+        if (!strcmp(word->text, words[i]))
+            return GD_OK;
+    }
+    return rc ? rc
+              : gd_yaml_fail(r->graph->doc, word, r->err, GD_EUNSUPPORTED,
+                             "pool is \"%s\", but rightmost_non_pad, before_first_pad, last or first is expected",
+                             word->text);
+}
+
+/* The name of a file beside the model, which stays in its directory. */
+static gd_status read_file(const gd_graph_reader *r, const gd_yaml_node *file)
+{
+    static const char end[] = ".safetensors";
+    gd_status rc = gd_yaml_expect(r->graph->doc, file, GD_YAML_SCALAR, "file", r->err);
+    const size_t len = rc ? 0 : strlen(file->text);
+
+    if (!rc && (len < sizeof end || len > 255 || file->text[0] == '.' || strchr(file->text, '/') ||
+                strcmp(file->text + len - (sizeof end - 1), end) != 0))
+        rc = gd_yaml_fail(r->graph->doc, file, r->err, GD_EFORMAT,
+                          "file is \"%s\", but a plain *.safetensors file name is expected", file->text);
+    if (!rc)
+        r->graph->head_file = file->text;
+    return rc;
+}
+
+static gd_status read_head_top(gd_graph_reader *r, const gd_yaml_node *root)
+{
+    static const char *const names[] = { "format", "name", "nodes", "classes", "file", "pool" };
+    enum { FORMAT, NAME, NODES, CLASSES, FILE_NAME, POOL, COUNT };
+    const gd_yaml_node *top[COUNT] = { NULL };
+    gd_graph *graph = r->graph;
+    const gd_yaml *doc = graph->doc;
+    gd_status rc = gd_read_map(r, root, "a head", names, CLASSES, COUNT, top);
+
+    if (!rc)
+        rc = gd_yaml_expect(doc, top[FORMAT], GD_YAML_SCALAR, "format", r->err);
+    if (!rc && strcmp(top[FORMAT]->text, "guerdon-head/1") != 0)
+        rc = gd_yaml_fail(doc, top[FORMAT], r->err, GD_EUNSUPPORTED, "format is \"%s\", but guerdon-head/1 is expected",
+                          top[FORMAT]->text);
+    if (!rc)
+        rc = gd_read_name(r, top[NAME], "name");
+    if (!rc && top[CLASSES])
+        rc = gd_yaml_expect(doc, top[CLASSES], GD_YAML_LIST, "classes", r->err);
+    for (const gd_yaml_node *c = !rc && top[CLASSES] ? top[CLASSES]->child : NULL; !rc && c; c = c->next)
+        rc = gd_read_name(r, c, "an entry of classes");
+    if (!rc && top[FILE_NAME])
+        rc = read_file(r, top[FILE_NAME]);
+    if (!rc && top[POOL])
+        rc = read_pool(r, top[POOL]);
+    if (!rc)
+        rc = gd_yaml_expect(doc, top[NODES], GD_YAML_LIST, "nodes", r->err);
+    for (const gd_yaml_node *item = rc ? NULL : top[NODES]->child; !rc && item; item = item->next) {
+        rc = gd_yaml_expect(doc, item, GD_YAML_MAP, "a node", r->err);
+        if (!rc && graph->node_count == GD_GRAPH_MAX_NODES)
+            rc = gd_yaml_fail(doc, item, r->err, GD_EFORMAT, "more than %u nodes", GD_GRAPH_MAX_NODES);
+        if (!rc)
+            rc = gd_read_node(r, item);
+    }
+    return rc;
+}
+
+static gd_status check_has_nodes(const gd_graph *graph, size_t before, gd_error *err)
+{
+    return graph->node_count > before ? GD_OK
+                                      : gd_yaml_fail(graph->doc, graph->head, err, GD_EFORMAT, "the head has no nodes");
+}
+
+gd_status gd_graph_parse_head(gd_graph *graph, const gd_graph_builtin *head, gd_error *err)
+{
+    gd_graph_reader r = { .graph = graph, .part = GD_PART_AFTER, .head = true, .err = err };
+    gd_status rc;
+
+    *graph = (gd_graph){ 0 };
+    rc = gd_yaml_parse(&graph->doc, head->text, head->len, head->name, err);
+    if (rc)
+        return rc;
+    graph->head = gd_yaml_root(graph->doc);
+    graph->nodes = gd_arena_alloc(&graph->arena, GD_GRAPH_MAX_NODES, sizeof *graph->nodes);
+    rc = graph->nodes ? read_head_top(&r, graph->head) : gd_fail_memory(err, GD_GRAPH_MAX_NODES * sizeof *graph->nodes);
+    return rc ? rc : check_has_nodes(graph, 0, err);
+}
+
+gd_status gd_graph_set_head(gd_graph *graph, const gd_graph_builtin *head, gd_error *err)
+{
+    gd_graph_reader r = { .graph = graph, .part = GD_PART_AFTER, .head = true, .err = err };
+    const gd_graph_node *own = &graph->nodes[graph->node_count - 1];
+    const size_t before = graph->node_count - 1;
+    gd_status rc;
+
+    if (own->op != GD_OP_head)
+        return gd_yaml_fail(graph->doc, own->at, err, GD_EFORMAT,
+                            "the last node is %s, but a head is expected, which %s could replace",
+                            gd_op_table[own->op].name, head->name);
+    graph->pooled = own->in[0];
+    graph->node_count = before;
+    rc = gd_yaml_add(graph->doc, &graph->head, head->text, head->len, head->name, err);
+    if (!rc)
+        rc = read_head_top(&r, graph->head);
+    return rc ? rc : check_has_nodes(graph, before, err);
+}
