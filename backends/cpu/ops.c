@@ -5,8 +5,6 @@
 #include "backends/cpu/over_rows.h"
 #include "backends/cpu/weight.h"
 
-#include <assert.h>
-
 /* Values are copied as stored; all types are exact in fp32. */
 static void embedding_row(const gd_row_kernels *kernels, const void *context, size_t r)
 {
@@ -82,24 +80,6 @@ void gd_cpu_gated(gd_device *device, const gd_call *call)
 {
     gd_cpu_over_rows(device, call->out.rows, call->out.cols * 4, gated_row,
                      call); /* an exp or a tanh is worth several plain operations */
-}
-
-/* NaN stays NaN. */
-static void act_row(const gd_row_kernels *kernels, const void *context, size_t r)
-{
-    const gd_call *call = context;
-    const float *x = gd_cpu_line(&call->in[0], r);
-    float *out = gd_cpu_line(&call->out, r);
-
-    (void)kernels;
-    for (size_t i = 0; i < call->out.cols; i++)
-        out[i] = x[i] < 0 ? 0.0f : x[i];
-}
-
-void gd_cpu_act(gd_device *device, const gd_call *call)
-{
-    assert(call->params.act == GD_ACT_RELU && call->out.dtype == GD_F32);
-    gd_cpu_over_rows(device, call->out.rows, call->out.cols, act_row, call);
 }
 
 static void add_row(const gd_row_kernels *kernels, const void *context, size_t r)

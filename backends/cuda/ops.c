@@ -133,8 +133,6 @@ static void start_pair(gd_device *device, gd_cuda_kernel kernel, const gd_call *
 
 void gd_cuda_gated_op(gd_device *device, const gd_call *call) { start_pair(device, GD_KERNEL_gated, call); }
 
-void gd_cuda_act_op(gd_device *device, const gd_call *call) { start_pair(device, GD_KERNEL_relu, call); }
-
 void gd_cuda_add_op(gd_device *device, const gd_call *call) { start_pair(device, GD_KERNEL_add, call); }
 
 void gd_cuda_last_row_op(gd_device *device, const gd_call *call)

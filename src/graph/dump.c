@@ -1,6 +1,18 @@
 /* dump.c - a plan as text. */
 #include "graph/plan.h"
 
+static void dump_act(const gd_op_params *p, gd_buf *out)
+{
+    static const char *const names[] = {
+        [GD_ACT_SILU] = "silu", [GD_ACT_GELU_TANH] = "gelu_tanh",   [GD_ACT_RELU] = "relu", [GD_ACT_GELU] = "gelu",
+        [GD_ACT_SELU] = "selu", [GD_ACT_LEAKY_RELU] = "leaky_relu", [GD_ACT_TANH] = "tanh", [GD_ACT_SIGMOID] = "sigmoid"
+    };
+
+    gd_buf_printf(out, " %s", names[p->act]);
+    if (p->act == GD_ACT_LEAKY_RELU)
+        gd_buf_printf(out, " slope %.9g", (double)p->slope);
+}
+
 static void dump_params(const gd_plan_step *step, gd_buf *out)
 {
     const gd_op_params *p = &step->params;
@@ -21,7 +33,12 @@ static void dump_params(const gd_plan_step *step, gd_buf *out)
         gd_buf_printf(out, " heads %u/%u x %u scale %.9g softcap %.9g window %u", p->heads, p->kv_heads, p->head_dim,
                       (double)p->scale, (double)p->softcap, p->window);
         break;
-    case GD_OP_act: gd_buf_str(out, " relu"); break;
+    case GD_OP_act: dump_act(p, out); break;
+    case GD_OP_softmax: gd_buf_printf(out, " groups %u temperature %.9g", p->groups, (double)p->temperature); break;
+    case GD_OP_sum:
+    case GD_OP_mean: gd_buf_printf(out, " groups %u", p->groups); break;
+    case GD_OP_part: gd_buf_printf(out, " from %u every %u", p->from, p->every); break;
+    case GD_OP_affine: gd_buf_printf(out, " scale %.9g shift %.9g", (double)p->scale, (double)p->shift); break;
     case GD_OP_gated: gd_buf_str(out, p->act == GD_ACT_SILU ? " silu" : " gelu_tanh"); break;
     default: break;
     }

@@ -212,6 +212,21 @@ static gd_status parse_fallback(struct parser *p, struct value *out)
     return rc;
 }
 
+/* The whole of a scalar: a number, or the trouble with it. */
+static gd_status parse_all(struct parser *p, struct value *out)
+{
+    gd_status rc;
+
+    p->at = p->node->text;
+    rc = parse_fallback(p, out);
+    if (rc)
+        return rc;
+    skip_blanks(p);
+    if (*p->at)
+        return fail_syntax(p, "an operator is");
+    return GD_OK;
+}
+
 gd_status gd_expr_eval(double *out, const gd_yaml *doc, const gd_yaml_node *node, const char *what,
                        gd_expr_lookup *lookup, const void *context, gd_error *err)
 {
@@ -219,20 +234,39 @@ gd_status gd_expr_eval(double *out, const gd_yaml *doc, const gd_yaml_node *node
     struct value result;
     gd_status rc = gd_yaml_expect(doc, node, GD_YAML_SCALAR, what, err);
 
+    if (!rc)
+        rc = parse_all(&p, &result);
     if (rc)
         return rc;
-    p.at = node->text;
-    rc = parse_fallback(&p, &result);
-    if (rc)
-        return rc;
-    skip_blanks(&p);
-    if (*p.at)
-        return fail_syntax(&p, "an operator is");
     if (*result.missing)
         return gd_yaml_fail(doc, node, err, GD_EFORMAT, "%s is \"%s\", but config.json has no field \"%s\"", what,
                             node->text, result.missing);
     if (result.trouble)
         return gd_yaml_fail(doc, node, err, GD_EFORMAT, "%s is \"%s\": %s", what, node->text, result.trouble);
     *out = result.number;
+    return GD_OK;
+}
+
+gd_status gd_expr_check(const gd_yaml *doc, const gd_yaml_node *node, const char *what, gd_expr_lookup *lookup,
+                        const void *context, gd_error *err)
+{
+    struct parser p = { .doc = doc, .node = node, .what = what, .lookup = lookup, .context = context, .err = err };
+    struct value result;
+
+    return parse_all(&p, &result);
+}
+
+gd_status gd_expr_again(double *out, const char **trouble, const char *text, gd_expr_lookup *lookup,
+                        const void *context, gd_error *err)
+{
+    const gd_yaml_node node = { .kind = GD_YAML_SCALAR, .file = "", .text = text };
+    struct parser p = { .node = &node, .what = "value", .lookup = lookup, .context = context, .err = err };
+    struct value result;
+    gd_status rc = parse_all(&p, &result);
+
+    if (rc)
+        return rc;
+    *out = result.number;
+    *trouble = result.trouble;
     return GD_OK;
 }

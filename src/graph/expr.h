@@ -19,4 +19,12 @@ typedef gd_expr_found gd_expr_lookup(const void *context, const char *name, doub
 gd_status gd_expr_eval(double *out, const gd_yaml *doc, const gd_yaml_node *node, const char *what,
                        gd_expr_lookup *lookup, const void *context, gd_error *err);
 
+/* Whether it is an expression of names that `lookup` knows; their values don't matter. */
+gd_status gd_expr_check(const gd_yaml *doc, const gd_yaml_node *node, const char *what, gd_expr_lookup *lookup,
+                        const void *context, gd_error *err);
+
+/* Evaluates the text of one that was checked.  *trouble: why it is no number ("a division by zero"), or NULL. */
+gd_status gd_expr_again(double *out, const char **trouble, const char *text, gd_expr_lookup *lookup,
+                        const void *context, gd_error *err);
+
 #endif

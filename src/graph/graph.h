@@ -10,10 +10,13 @@
 #define GD_GRAPH_MAX_NAME 63u /* characters of the name of a value or size */
 
 /* The keys that a node may have; read.c lists those of each operation. */
-#define GD_GRAPH_KEYS(X) \
-    X(op)                \
-    X(in)                \
-    X(w) X(out) X(size) X(heads) X(eps) X(unit_offset) X(lora) X(bias_if) X(mask) X(scale) X(softcap) X(window) X(act)
+#define GD_GRAPH_KEYS(X)                                                                                            \
+    X(op)                                                                                                           \
+    X(in)                                                                                                           \
+    X(w)                                                                                                            \
+    X(out)                                                                                                          \
+    X(size) X(heads) X(eps) X(unit_offset) X(lora) X(bias_if) X(mask) X(scale) X(softcap) X(window) X(act) X(slope) \
+        X(groups) X(temperature) X(from) X(every) X(shift) X(if)
 
 typedef enum gd_graph_key {
 #define GD_GRAPH_KEY(name) GD_KEY_##name,
@@ -22,18 +25,24 @@ typedef enum gd_graph_key {
         GD_KEY_COUNT
 } gd_graph_key;
 
+/* A weight of a node: a tensor by its name, or one of these, NULL where it isn't: */
+typedef struct gd_graph_weight {
+    const gd_yaml_node *name; /* the tensor's; of a value, that of its first tensor; NULL: no weight */
+    const gd_yaml_node *cut;  /* of a linear: the mapping that says which rows of a tensor it is */
+    /* Of a head: */
+    const gd_yaml_node *rows, *minus; /* rows of the tensor, ids or texts of tokens; what is subtracted from each */
+    const gd_yaml_node *other;        /* the tensor, if there is none of the first name */
+    bool turned;                      /* the matrix, transposed */
+    const gd_yaml_node *value;        /* the mapping of an expression over tensors */
+} gd_graph_weight;
+
 typedef struct gd_graph_node {
     gd_op op;
     gd_graph_part part;
     const gd_yaml_node *at;                /* the mapping */
     const gd_yaml_node *key[GD_KEY_COUNT]; /* values, NULL where a key is absent */
     const gd_yaml_node *in[GD_OP_MAX_IN];
-    const gd_yaml_node *w[GD_OP_MAX_WEIGHTS]; /* the tensors' names */
-    /* A weight may be rows of a tensor: [weight] NULL where it isn't. Of a head: */
-    const gd_yaml_node *other[GD_OP_MAX_WEIGHTS]; /* the tensor, if there is none of the first name */
-    const gd_yaml_node *rows[GD_OP_MAX_WEIGHTS];  /* which: ids or texts of tokens */
-    const gd_yaml_node *minus[GD_OP_MAX_WEIGHTS]; /* what is subtracted from each */
-    const gd_yaml_node *cut[GD_OP_MAX_WEIGHTS];   /* of a linear: the mapping that says which rows of a tensor it is */
+    gd_graph_weight w[GD_OP_MAX_WEIGHTS];
     unsigned in_count, w_count;
 } gd_graph_node;
 
@@ -45,6 +54,7 @@ typedef struct gd_graph {
     const gd_yaml_node *times, *carry, *prefix;    /* of the one repeat */
     gd_graph_node *nodes;                          /* in order */
     size_t node_count;
+    const gd_yaml_node *head_sizes, *head_expects; /* those of a head's own file, or NULL */
     const gd_yaml_node *head;   /* the root of a head's own file, which has replaced the graph's, or NULL */
     const gd_yaml_node *pooled; /* then: the value that it reads as `pooled` */
     const char *head_file;      /* where its tensors are, or NULL: among the model's */

@@ -181,21 +181,44 @@ static gd_status take_node(gd_maker *m, size_t at)
     return rc ? rc : give_output(m, at, cols);
 }
 
+/* A head's own file ends with the score, and has a matrix somewhere. */
+static gd_status check_head(const gd_maker *m, const gd_graph_node *last)
+{
+    const gd_graph *graph = m->graph;
+    bool linear = false;
+
+    for (size_t i = 0; i < graph->node_count; i++)
+        linear |= graph->nodes[i].op == GD_OP_head;
+    if (!linear)
+        return gd_yaml_fail(graph->doc, graph->head, m->err, GD_EFORMAT,
+                            "the head has no linear, but one is expected at least");
+    if (m->values[m->value_count - 1].cols != 1)
+        return gd_yaml_fail(graph->doc, last->at, m->err, GD_EUNSUPPORTED,
+                            "the head ends with \"%s\" of %zu columns, but one is expected: the score",
+                            last->key[GD_KEY_out]->text, m->values[m->value_count - 1].cols);
+    return GD_OK;
+}
+
 /* Faults that only the whole graph shows. */
 static gd_status check_whole(const gd_maker *m)
 {
     const gd_graph *graph = m->graph;
     const gd_graph_node *last = &graph->nodes[graph->node_count - 1];
     bool carried = false;
+    gd_status rc = GD_OK;
 
     for (size_t i = 0; i < graph->node_count; i++)
         carried |= graph->nodes[i].part == GD_PART_LAYER && is_carry(m, graph->nodes[i].key[GD_KEY_out]);
     if (!carried)
         return gd_yaml_fail(graph->doc, graph->carry, m->err, GD_EFORMAT,
                             "no node of the repeat adds to the carried value \"%s\"", graph->carry->text);
-    if (last->op != GD_OP_head)
+    if (last->op != GD_OP_head && !graph->head)
         return gd_yaml_fail(graph->doc, last->at, m->err, GD_EFORMAT, "the last node is %s, but head is expected",
                             gd_op_table[last->op].name);
+    if (graph->head)
+        rc = check_head(m, last);
+    if (rc)
+        return rc;
     for (size_t i = 0; !graph->head && i + 1 < graph->node_count; i++)
         if (graph->nodes[i].op == GD_OP_head)
             return gd_yaml_fail(graph->doc, graph->nodes[i].at, m->err, GD_EFORMAT,

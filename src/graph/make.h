@@ -1,4 +1,5 @@
-/* make.h - shared by the files that make a plan: plan.c unrolls, sizes.c evaluates, infer.c finds shapes, place.c
+/* make.h - shared by the files that make a plan: plan.c unrolls, sizes.c evaluates, infer.c finds shapes, made.c says of what
+ * weights are made, place.c
  * places the buffers. */
 #ifndef GD_GRAPH_MAKE_H
 #define GD_GRAPH_MAKE_H
@@ -23,11 +24,11 @@ typedef struct gd_maker {
     gd_plan *plan;
     const gd_graph *graph;
     const gd_config *config;
-    double *sizes; /* in the order of graph->sizes */
+    double *sizes, *head_sizes; /* in the order of graph->sizes and graph->head_sizes */
     gd_made_value *values;
     size_t value_count;
     gd_plan_step *pattern; /* [graph->node_count]: the steps of layer 0, weight names without prefix */
-    gd_arena arena;        /* owns the three arrays above */
+    gd_arena arena;        /* owns the arrays above */
     gd_error *err;
 } gd_maker;
 
@@ -37,6 +38,15 @@ gd_status gd_make_sizes(gd_maker *m);
 /* An expression over sizes: any finite number, or a whole number from 1 to GD_PLAN_MAX_COUNT. */
 gd_status gd_make_number(const gd_maker *m, const gd_yaml_node *node, const char *what, double *out);
 gd_status gd_make_count(const gd_maker *m, const gd_yaml_node *node, const char *what, size_t *out);
+
+/* The same, or 0. */
+gd_status gd_make_offset(const gd_maker *m, const gd_yaml_node *node, const char *what, size_t *out);
+
+/* A copy of a text that the plan owns. */
+gd_status gd_make_text(const gd_maker *m, const char **out, const char *text);
+
+/* Of what weight i of a step is made: `w` has its name and its shape. */
+gd_status gd_make_source(const gd_maker *m, const gd_graph_node *node, unsigned i, gd_plan_weight *w);
 
 /* Fills pattern and values: uses, shapes, parameters. */
 gd_status gd_make_pattern(gd_maker *m);

@@ -65,14 +65,20 @@ const char *gd_arithmetic_name(gd_arithmetic arithmetic);
 typedef enum gd_activation {
     GD_ACT_SILU,      /* g / (1 + exp(-g)) */
     GD_ACT_GELU_TANH, /* 0.5 g (1 + tanh(sqrt(2/pi) (g + 0.044715 g^3))) */
-    GD_ACT_RELU       /* g, or 0 where g < 0; act alone has it */
+    /* act alone has these: */
+    GD_ACT_RELU,       /* g, or 0 where g < 0 */
+    GD_ACT_GELU,       /* g times the normal distribution at g: 0.5 g (1 + erf(g / sqrt(2))) */
+    GD_ACT_SELU,       /* scale g, or scale alpha (exp(g) - 1) where g <= 0 */
+    GD_ACT_LEAKY_RELU, /* g, or slope g where g < 0 */
+    GD_ACT_TANH,
+    GD_ACT_SIGMOID /* 1 / (1 + exp(-g)) */
 } gd_activation;
 
 /* An operation's parameters in the graph, resolved to numbers. Fields that an operation does not use are zero. */
 typedef struct gd_op_params {
     float eps;         /* rms_norm: added to the mean square */
     bool unit_offset;  /* rms_norm: multiply by 1 + w (Gemma) */
-    float scale;       /* embedding: factor of the rows, 1 for none; attention: of the logits */
+    float scale;       /* embedding: factor of the rows, 1 for none; attention: of the logits; affine */
     float softcap;     /* attention: logits become c * tanh(s / c); 0 for none */
     uint32_t window;   /* attention: a key is visible when query position - key position < window; 0: all */
     uint32_t heads;    /* attention: query heads; rope, rms_norm: heads in a row (rms_norm: 0 = the whole row) */
@@ -80,6 +86,12 @@ typedef struct gd_op_params {
     uint32_t head_dim; /* attention, rope, rms_norm by head: elements of a head */
     uint32_t table;    /* rope: which of the rotary tables */
     gd_activation act; /* gated, act */
+    float slope;       /* act: of leaky_relu below 0 */
+    float shift;       /* affine: scale and shift where there are no weights for them */
+    float temperature; /* softmax: what x is divided by */
+    uint32_t groups;   /* softmax: of columns; sum and mean: of the input's columns */
+    uint32_t from;     /* part: the first column */
+    uint32_t every;    /* part: from column to column */
 } gd_op_params;
 
 #endif

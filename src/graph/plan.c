@@ -6,7 +6,6 @@
 #include "base/mem.h"
 #include "graph/make.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define MAX_STEPS 262144u /* 4,096 layers of 64 nodes */
@@ -29,99 +28,6 @@ static char *full_name(gd_arena *arena, const char *prefix, size_t layer, const 
     return copy;
 }
 
-static gd_status copy_text(const gd_maker *m, const char **out, const char *text)
-{
-    *out = gd_arena_strndup(&m->plan->arena, text, strlen(text));
-    return *out ? GD_OK : gd_fail_memory(m->err, strlen(text) + 1);
-}
-
-/* The rows of a list: a number without quotes is an id, anything else the text of a token. */
-static gd_status make_rows(const gd_maker *m, const gd_yaml_node *list, const gd_plan_row **out)
-{
-    gd_plan_row *rows = gd_arena_alloc(&m->plan->arena, list->count, sizeof *rows);
-    gd_status rc = rows ? GD_OK : gd_fail_memory(m->err, list->count * sizeof *rows);
-    size_t i = 0;
-
-    *out = rows;
-    for (const gd_yaml_node *row = list->child; !rc && row; row = row->next, i++) {
-        const bool number = row->plain && *row->text && !row->text[strspn(row->text, "0123456789")];
-        const unsigned long id = number ? strtoul(row->text, NULL, 10) : 0;
-
-        if (id > INT32_MAX)
-            return gd_yaml_fail(m->graph->doc, row, m->err, GD_EFORMAT, "the row %s is none of a vocabulary",
-                                row->text);
-        rows[i].id = (uint32_t)id;
-        if (!number)
-            rc = copy_text(m, &rows[i].token, row->text);
-    }
-    return rc;
-}
-
-/* A row of a fused tensor, or 0. */
-static gd_status read_first(const gd_maker *m, const gd_yaml_node *node, size_t *first)
-{
-    double number;
-    gd_status rc = gd_make_number(m, node, "from", &number);
-
-    *first = 0;
-    return rc || number == 0 ? rc : gd_make_count(m, node, "from", first);
-}
-
-/* Which rows of a tensor the matrix of a linear is. */
-static gd_status make_cut(const gd_maker *m, const gd_yaml_node *map, gd_plan_weight *w)
-{
-    const gd_yaml_node *count = gd_yaml_get(map, "count"), *every = gd_yaml_get(map, "every");
-    gd_plan_cut *cut = gd_arena_alloc(&m->plan->arena, 1, sizeof *cut);
-    gd_status rc;
-
-    if (!cut)
-        return gd_fail_memory(m->err, sizeof *cut);
-    w->cut = cut;
-    *cut = (gd_plan_cut){ .block = w->shape[0], .blocks = 1 };
-    rc = gd_make_count(m, gd_yaml_get(map, "of"), "of", &cut->rows);
-    if (!rc)
-        rc = read_first(m, gd_yaml_get(map, "from"), &cut->first);
-    if (!rc && count)
-        rc = gd_make_count(m, count, "count", &cut->block);
-    cut->apart = cut->rows;
-    if (!rc && every)
-        rc = gd_make_count(m, every, "every", &cut->apart);
-    if (rc)
-        return rc;
-    cut->blocks = cut->rows / cut->apart;
-    if (cut->rows % cut->apart || cut->first + cut->block > cut->apart || cut->block * cut->blocks != w->shape[0])
-        return gd_yaml_fail(m->graph->doc, map, m->err, GD_EFORMAT,
-                            "%zu rows from row %zu on of each %zu, of %zu rows in all, are not the %zu of this linear",
-                            cut->block, cut->first, cut->apart, cut->rows, w->shape[0]);
-    return GD_OK;
-}
-
-/* A head's weight that comes from a file of its own, or is made of rows. */
-static gd_status find_source(const gd_maker *m, const gd_graph_node *node, unsigned i, gd_plan_weight *w)
-{
-    gd_plan_rows *rows;
-    gd_status rc = GD_OK;
-
-    if (m->graph->head && node->at->file == m->graph->head->file && m->graph->head_file)
-        rc = copy_text(m, &w->file, m->graph->head_file);
-    if (!rc && node->cut[i])
-        return make_cut(m, node->cut[i], w);
-    if (rc || !node->rows[i])
-        return rc;
-    rows = gd_arena_alloc(&m->plan->arena, 1, sizeof *rows);
-    if (!rows)
-        return gd_fail_memory(m->err, sizeof *rows);
-    w->rows = rows;
-    *rows = (gd_plan_rows){ .count = node->rows[i]->count };
-    if (rows->count != w->shape[0])
-        return gd_yaml_fail(m->graph->doc, node->rows[i], m->err, GD_EFORMAT,
-                            "%zu rows for %zu outputs: as many are expected", rows->count, w->shape[0]);
-    rc = make_rows(m, node->rows[i], &rows->plus);
-    if (!rc && node->minus[i])
-        rc = make_rows(m, node->minus[i], &rows->minus);
-    return rc || !node->other[i] ? rc : copy_text(m, &rows->other, node->other[i]->text);
-}
-
 /* The names of one step's weights and of its module. */
 static gd_status name_step(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t layer)
 {
@@ -129,22 +35,23 @@ static gd_status name_step(const gd_maker *m, const gd_graph_node *node, gd_plan
     gd_status rc;
 
     for (unsigned i = 0; i < node->w_count; i++) {
-        const char *name = node->w[i]->text;
+        const char *name;
 
-        if (!step->w[i].rank) /* a bias that this model lacks */
+        if (!step->w[i].rank) /* a bias that this model lacks, or an affine's plain number */
             continue;
+        name = node->w[i].name->text;
         step->w[i].name = full_name(&m->plan->arena, prefix, layer, name, strlen(name));
         if (!step->w[i].name)
             return gd_fail_memory(m->err, strlen(prefix) + strlen(name));
-        rc = find_source(m, node, i, &step->w[i]);
+        rc = gd_make_source(m, node, i, &step->w[i]);
         if (rc)
             return rc;
     }
     if (!node->key[GD_KEY_lora])
         return GD_OK;
-    step->lora = full_name(&m->plan->arena, prefix, layer, node->w[0]->text,
-                           strlen(node->w[0]->text) - strlen(".weight"));
-    return step->lora ? GD_OK : gd_fail_memory(m->err, strlen(prefix) + strlen(node->w[0]->text));
+    step->lora = full_name(&m->plan->arena, prefix, layer, node->w[0].name->text,
+                           strlen(node->w[0].name->text) - strlen(".weight"));
+    return step->lora ? GD_OK : gd_fail_memory(m->err, strlen(prefix) + strlen(node->w[0].name->text));
 }
 
 /* An attention in this layer; ignoring a window that config.json has and the graph lacks would change the result. */
@@ -240,7 +147,7 @@ static gd_status name_head(const gd_maker *m)
 {
     const gd_yaml_node *head = m->graph->head;
 
-    return head ? copy_text(m, &m->plan->head_of, gd_yaml_get(head, "name")->text) : GD_OK;
+    return head ? gd_make_text(m, &m->plan->head_of, gd_yaml_get(head, "name")->text) : GD_OK;
 }
 
 static gd_status fill_plan(gd_maker *m)
@@ -268,7 +175,9 @@ static gd_status fill_plan(gd_maker *m)
         return rc;
     plan->rope_count = plan->rope_count ? plan->rope_count : 1; /* the engine has a table even of a model without */
     gd_make_teams(plan);
-    plan->head = plan->steps[plan->step_count - 1].w[0].name; /* infer.c has checked that it is last */
+    for (size_t s = 0; s < plan->step_count; s++) /* infer.c has checked that there is one */
+        if (plan->steps[s].op == GD_OP_head)
+            plan->head = plan->steps[s].w[0].name;
     return GD_OK;
 }
 

@@ -47,6 +47,13 @@ typedef struct gd_plan_rows {
     const gd_plan_row *minus; /* [count] what is subtracted from each, or NULL */
 } gd_plan_rows;
 
+/* Numbers of a head that are an expression over tensors, element by element in double, rounded once to fp32. */
+typedef struct gd_plan_value {
+    const char *text;                          /* "1 / sqrt(v)" */
+    size_t count;                              /* of tensors */
+    const char *const *names, *const *tensors; /* v, and its name in the checkpoint: of as many numbers, or of one */
+} gd_plan_value;
+
 /* A linear's weight that is rows of a tensor: blocks of `block` rows, from row `first` on, that begin `apart` rows from
  * one another. */
 typedef struct gd_plan_cut {
@@ -55,12 +62,14 @@ typedef struct gd_plan_cut {
 } gd_plan_cut;
 
 typedef struct gd_plan_weight {
-    char *name;               /* full name in the checkpoint, NULL for none */
-    unsigned rank;            /* 1 or 2 */
-    size_t shape[2];          /* required in the checkpoint: [out, in], [n] or [vocab, hidden] */
-    const gd_plan_rows *rows; /* or NULL: the tensor as it is */
-    const gd_plan_cut *cut;   /* or NULL */
-    const char *file;         /* a file of its own that has it, beside the adapter or the model, or NULL */
+    char *name;                 /* full name in the checkpoint, NULL for none */
+    unsigned rank;              /* 1 or 2 */
+    size_t shape[2];            /* required in the checkpoint: [out, in], [n] or [vocab, hidden] */
+    const gd_plan_rows *rows;   /* or NULL: the tensor as it is */
+    const gd_plan_cut *cut;     /* or NULL */
+    const gd_plan_value *value; /* or NULL; then `name` is its first tensor */
+    bool turned;                /* the checkpoint has [in, out] */
+    const char *file;           /* a file of its own that has it, beside the adapter or the model, or NULL */
 } gd_plan_weight;
 
 typedef struct gd_plan_step {
@@ -98,7 +107,7 @@ typedef struct gd_plan {
     unsigned carry;               /* buffer of the residual stream: GD_EXTENT_BATCH */
     unsigned score;               /* buffer of the scores: GD_EXTENT_POOLED, `labels` columns, F32 */
     size_t labels;                /* scores of a pooled row */
-    const char *head;             /* the name of the last weight of the head: "score.weight" */
+    const char *head;             /* the name of the matrix of the last head: "score.weight" */
     const char *head_of;          /* the description that has replaced the graph's own head: "v_head"; NULL: none has */
     gd_pooling pool;              /* where a text is read */
     gd_rope ropes[GD_PLAN_ROPES]; /* what the rotary tables are made from: a step's params.table is one of them */

@@ -17,7 +17,13 @@ static const struct rule {
     [GD_OP_rope] = { BIT(in) | BIT(out) | BIT(heads), 0 },
     [GD_OP_attention] = { BIT(in) | BIT(out) | BIT(mask), BIT(scale) | BIT(softcap) | BIT(window) },
     [GD_OP_gated] = { BIT(in) | BIT(out) | BIT(act), 0 },
-    [GD_OP_act] = { BIT(in) | BIT(out) | BIT(act), 0 },
+    [GD_OP_act] = { BIT(in) | BIT(out) | BIT(act), BIT(slope) },
+    [GD_OP_softmax] = { BIT(in) | BIT(out), BIT(groups) | BIT(temperature) },
+    [GD_OP_mul] = { BIT(in) | BIT(out), 0 },
+    [GD_OP_sum] = { BIT(in) | BIT(out), BIT(groups) },
+    [GD_OP_mean] = { BIT(in) | BIT(out), BIT(groups) },
+    [GD_OP_part] = { BIT(in) | BIT(out) | BIT(size), BIT(from) | BIT(every) },
+    [GD_OP_affine] = { BIT(in) | BIT(out), BIT(scale) | BIT(shift) | BIT(if) },
     [GD_OP_add] = { BIT(in) | BIT(out), 0 },
     [GD_OP_last_row] = { BIT(in) | BIT(out), 0 },
     [GD_OP_head] = { BIT(in) | BIT(w) | BIT(out), BIT(size) | BIT(bias_if) },
@@ -54,20 +60,6 @@ gd_status gd_read_name(const gd_graph_reader *r, const gd_yaml_node *node, const
     return GD_OK;
 }
 
-/* A checkpoint's tensor name. */
-static gd_status read_weight(const gd_graph_reader *r, const gd_yaml_node *node)
-{
-    gd_status rc = gd_yaml_expect(r->graph->doc, node, GD_YAML_SCALAR, "a weight", r->err);
-
-    if (rc)
-        return rc;
-    if (!*node->text || strpbrk(node->text, " \n{}\"\\") || strlen(node->text) > 255)
-        return gd_yaml_fail(r->graph->doc, node, r->err, GD_EFORMAT,
-                            "the weight \"%s\" is not a tensor's name (1 to 255 characters, no spaces or braces)",
-                            node->text);
-    return GD_OK;
-}
-
 gd_status gd_read_map(const gd_graph_reader *r, const gd_yaml_node *map, const char *what, const char *const *names,
                       unsigned needed, unsigned count, const gd_yaml_node **out)
 {
@@ -89,58 +81,6 @@ gd_status gd_read_map(const gd_graph_reader *r, const gd_yaml_node *map, const c
         if (!out[i])
             return gd_yaml_fail(doc, map, r->err, GD_EFORMAT, "%s lacks the key \"%s\"", what, names[i]);
     return GD_OK;
-}
-
-/* {tensor: NAME, else: NAME, rows: [..], minus: [..]}: rows of a tensor, each less another. */
-static gd_status read_rows(const gd_graph_reader *r, gd_graph_node *node, unsigned i)
-{
-    static const char *const names[] = { "tensor", "rows", "else", "minus" };
-    const gd_yaml *doc = r->graph->doc;
-    const gd_yaml_node *out[4] = { NULL };
-    gd_status rc = GD_OK;
-
-    rc = gd_read_map(r, node->w[i], "a weight", names, 2, 4, out);
-    for (unsigned k = 1; !rc && k < 4; k += 2)
-        if (out[k])
-            rc = gd_yaml_expect(doc, out[k], GD_YAML_LIST, names[k], r->err);
-    if (!rc && (out[1]->count == 0 || (out[3] && out[3]->count != out[1]->count)))
-        rc = gd_yaml_fail(doc, out[3] ? out[3] : out[1], r->err, GD_EFORMAT,
-                          "a weight of %zu rows, less %zu: as many are expected, and at least one", out[1]->count,
-                          out[3] ? out[3]->count : 0);
-    for (unsigned k = 1; !rc && k < 4; k += 2)
-        for (const gd_yaml_node *row = out[k] ? out[k]->child : NULL; !rc && row; row = row->next)
-            rc = gd_yaml_expect(doc, row, GD_YAML_SCALAR, "a row", r->err);
-    if (!rc && out[2])
-        rc = read_weight(r, out[2]);
-    node->w[i] = out[0];
-    node->rows[i] = out[1];
-    node->other[i] = out[2];
-    node->minus[i] = out[3];
-    return rc;
-}
-
-/* {tensor: NAME, of: rows, from: row, count: rows, every: rows}: rows of a fused projection. */
-static gd_status read_cut(const gd_graph_reader *r, gd_graph_node *node, unsigned i)
-{
-    static const char *const names[] = { "tensor", "of", "from", "count", "every" };
-    const gd_yaml_node *out[5] = { NULL };
-    gd_status rc = gd_read_map(r, node->w[i], "a weight", names, 3, 5, out);
-
-    if (!rc && !out[3] != !out[4])
-        rc = gd_yaml_fail(r->graph->doc, node->w[i], r->err, GD_EFORMAT,
-                          "count without every, or every without count: both are expected, or none");
-    node->cut[i] = node->w[i];
-    node->w[i] = out[0];
-    return rc;
-}
-
-/* A weight that is a part of a tensor. */
-static gd_status read_part(const gd_graph_reader *r, gd_graph_node *node, unsigned i)
-{
-    if (i || (node->op != GD_OP_head && node->op != GD_OP_linear))
-        return gd_yaml_fail(r->graph->doc, node->w[i], r->err, GD_EFORMAT,
-                            "rows of a tensor, but only the matrix of a linear or of a head may be such");
-    return node->op == GD_OP_head ? read_rows(r, node, i) : read_cut(r, node, i);
 }
 
 /* A list of 1 to `max` scalars into items[]. */
@@ -206,6 +146,36 @@ static gd_status read_keys(const gd_graph_reader *r, gd_graph_node *node)
     return GD_OK;
 }
 
+/* An affine's numbers are weights where they are made of tensors. */
+static gd_status read_affine(const gd_graph_reader *r, gd_graph_node *node)
+{
+    const gd_yaml_node *numbers[] = { node->key[GD_KEY_scale], node->key[GD_KEY_shift] };
+    gd_status rc = GD_OK;
+
+    node->w_count = 2;
+    if (!numbers[0] && !numbers[1])
+        return gd_yaml_fail(r->graph->doc, node->at, r->err, GD_EFORMAT,
+                            "affine has neither scale nor shift: one of them is expected");
+    for (unsigned i = 0; !rc && i < 2; i++)
+        if (numbers[i] && numbers[i]->kind == GD_YAML_MAP)
+            rc = gd_read_value(r, &node->w[i], numbers[i]);
+    return rc;
+}
+
+static gd_status read_weights(const gd_graph_reader *r, gd_graph_node *node)
+{
+    const gd_yaml_node *items[GD_OP_MAX_WEIGHTS] = { NULL };
+    gd_status rc = GD_OK;
+
+    if (node->op == GD_OP_affine)
+        return read_affine(r, node);
+    if (weights_of(node->op))
+        rc = read_items(r, node->key[GD_KEY_w], "w", 1, weights_of(node->op), items, &node->w_count);
+    for (unsigned i = 0; !rc && i < node->w_count; i++)
+        rc = gd_read_weight(r, node, i, items[i]);
+    return rc;
+}
+
 gd_status gd_read_node(const gd_graph_reader *r, const gd_yaml_node *map)
 {
     gd_graph *graph = r->graph;
@@ -219,16 +189,10 @@ gd_status gd_read_node(const gd_graph_reader *r, const gd_yaml_node *map)
     if (!rc)
         rc = read_items(r, node->key[GD_KEY_in], "in", inputs_of(node->op), inputs_of(node->op), node->in,
                         &node->in_count);
-    if (!rc && weights_of(node->op))
-        rc = read_items(r, node->key[GD_KEY_w], "w", 1, weights_of(node->op), node->w, &node->w_count);
+    if (!rc)
+        rc = read_weights(r, node);
     for (unsigned i = 0; !rc && i < node->in_count; i++)
         rc = gd_read_name(r, node->in[i], "an entry of in");
-    for (unsigned i = 0; !rc && i < node->w_count; i++) {
-        if (node->w[i]->kind == GD_YAML_MAP)
-            rc = read_part(r, node, i);
-        if (!rc)
-            rc = read_weight(r, node->w[i]);
-    }
     if (!rc)
         rc = gd_read_name(r, node->key[GD_KEY_out], "out");
     if (!rc)

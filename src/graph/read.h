@@ -1,4 +1,5 @@
-/* read.h - what the readers of graphs and of heads share: read.c reads nodes and graphs, read_head.c heads. */
+/* read.h - what the readers of graphs and of heads share: read.c reads nodes and graphs, read_weight.c weights,
+ * read_head.c heads. */
 #ifndef GD_GRAPH_READ_H
 #define GD_GRAPH_READ_H
 
@@ -17,6 +18,12 @@ gd_status gd_read_name(const gd_graph_reader *r, const gd_yaml_node *node, const
 /* A mapping's keys must all be in names[], and the first `needed` of these are required; values go to out[]. */
 gd_status gd_read_map(const gd_graph_reader *r, const gd_yaml_node *map, const char *what, const char *const *names,
                       unsigned needed, unsigned count, const gd_yaml_node **out);
+
+/* Weight i of a node whose operation and keys are known. */
+gd_status gd_read_weight(const gd_graph_reader *r, gd_graph_node *node, unsigned i, const gd_yaml_node *at);
+
+/* {value: EXPRESSION, NAME: TENSOR, ...}: numbers made of tensors. */
+gd_status gd_read_value(const gd_graph_reader *r, gd_graph_weight *w, const gd_yaml_node *map);
 
 /* Adds a node to the graph's. */
 gd_status gd_read_node(const gd_graph_reader *r, const gd_yaml_node *map);

@@ -40,10 +40,26 @@ static gd_status read_file(const gd_graph_reader *r, const gd_yaml_node *file)
     return rc;
 }
 
+/* The head's own sizes, and what it expects of config.json. */
+static gd_status read_fields(const gd_graph_reader *r, const gd_yaml_node *sizes, const gd_yaml_node *expects)
+{
+    gd_status rc = sizes ? gd_yaml_expect(r->graph->doc, sizes, GD_YAML_MAP, "sizes", r->err) : GD_OK;
+
+    for (const gd_yaml_node *k = rc || !sizes ? NULL : sizes->child; !rc && k; k = k->next->next)
+        rc = gd_read_name(r, k, "a size");
+    if (!rc && expects)
+        rc = gd_yaml_expect(r->graph->doc, expects, GD_YAML_MAP, "expects", r->err);
+    for (const gd_yaml_node *k = rc || !expects ? NULL : expects->child; !rc && k; k = k->next->next)
+        rc = gd_yaml_expect(r->graph->doc, k->next, GD_YAML_SCALAR, "an expected value", r->err);
+    r->graph->head_sizes = sizes;
+    r->graph->head_expects = expects;
+    return rc;
+}
+
 static gd_status read_head_top(gd_graph_reader *r, const gd_yaml_node *root)
 {
-    static const char *const names[] = { "format", "name", "nodes", "classes", "file", "pool" };
-    enum { FORMAT, NAME, NODES, CLASSES, FILE_NAME, POOL, COUNT };
+    static const char *const names[] = { "format", "name", "nodes", "classes", "file", "pool", "sizes", "expects" };
+    enum { FORMAT, NAME, NODES, CLASSES, FILE_NAME, POOL, SIZES, EXPECTS, COUNT };
     const gd_yaml_node *top[COUNT] = { NULL };
     gd_graph *graph = r->graph;
     const gd_yaml *doc = graph->doc;
@@ -64,6 +80,8 @@ static gd_status read_head_top(gd_graph_reader *r, const gd_yaml_node *root)
         rc = read_file(r, top[FILE_NAME]);
     if (!rc && top[POOL])
         rc = read_pool(r, top[POOL]);
+    if (!rc)
+        rc = read_fields(r, top[SIZES], top[EXPECTS]);
     if (!rc)
         rc = gd_yaml_expect(doc, top[NODES], GD_YAML_LIST, "nodes", r->err);
     for (const gd_yaml_node *item = rc ? NULL : top[NODES]->child; !rc && item; item = item->next) {

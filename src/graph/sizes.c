@@ -2,6 +2,7 @@
 #include "graph/make.h"
 
 #include "base/error.h"
+#include "graph/expects.h"
 #include "graph/expr.h"
 
 #include <math.h>
@@ -17,25 +18,43 @@ static gd_expr_found find_field(const void *context, const char *name, double *v
     return gd_config_number(config, name, value, err) ? GD_EXPR_FAILED : GD_EXPR_FOUND;
 }
 
+static bool find_in(const gd_yaml_node *sizes, const double *numbers, const char *name, double *value)
+{
+    size_t i = 0;
+
+    for (const gd_yaml_node *k = sizes ? sizes->child : NULL; k; k = k->next->next, i++)
+        if (!strcmp(k->text, name)) {
+            *value = numbers[i];
+            return true;
+        }
+    return false;
+}
+
 /* Elsewhere, they are sizes. */
 static gd_expr_found find_size(const void *context, const char *name, double *value, gd_error *err)
 {
     const gd_maker *m = context;
-    size_t i = 0;
 
     (void)err;
-    for (const gd_yaml_node *k = m->graph->sizes->child; k; k = k->next->next, i++) {
-        if (!strcmp(k->text, name)) {
-            *value = m->sizes[i];
-            return GD_EXPR_FOUND;
-        }
-    }
-    return GD_EXPR_UNKNOWN;
+    return find_in(m->graph->sizes, m->sizes, name, value) ? GD_EXPR_FOUND : GD_EXPR_UNKNOWN;
+}
+
+/* In a head's own file, they are its sizes and the graph's. */
+static gd_expr_found find_head_size(const void *context, const char *name, double *value, gd_error *err)
+{
+    const gd_maker *m = context;
+
+    if (find_in(m->graph->head_sizes, m->head_sizes, name, value))
+        return GD_EXPR_FOUND;
+    return find_size(context, name, value, err);
 }
 
 gd_status gd_make_number(const gd_maker *m, const gd_yaml_node *node, const char *what, double *out)
 {
-    return gd_expr_eval(out, m->graph->doc, node, what, find_size, m, m->err);
+    const gd_yaml_node *head = m->graph->head;
+    gd_expr_lookup *lookup = head && head->file == node->file ? find_head_size : find_size;
+
+    return gd_expr_eval(out, m->graph->doc, node, what, lookup, m, m->err);
 }
 
 static bool is_count(double number, double max) { return number >= 1 && number <= max && number == floor(number); }
@@ -53,6 +72,15 @@ gd_status gd_make_count(const gd_maker *m, const gd_yaml_node *node, const char 
                             number, GD_PLAN_MAX_COUNT);
     *out = (size_t)number;
     return GD_OK;
+}
+
+gd_status gd_make_offset(const gd_maker *m, const gd_yaml_node *node, const char *what, size_t *out)
+{
+    double number;
+    gd_status rc = gd_make_number(m, node, what, &number);
+
+    *out = 0;
+    return rc || number == 0 ? rc : gd_make_count(m, node, what, out);
 }
 
 /* The sizes required of every graph, because the engine needs them or the user may want to know them. */
@@ -93,42 +121,45 @@ static gd_status read_plan_sizes(const gd_maker *m)
     return GD_OK;
 }
 
-/* expects: {field: false}: assumptions of the graph. An absent field is false. */
-static gd_status check_expects(const gd_maker *m)
+static gd_status read_sizes(const gd_maker *m, const gd_yaml_node *sizes, double *numbers)
 {
-    const gd_graph *graph = m->graph;
+    size_t i = 0;
+    gd_status rc = GD_OK;
 
-    for (const gd_yaml_node *k = graph->expects ? graph->expects->child : NULL; k; k = k->next->next) {
-        bool want, have = false;
-        gd_status rc = gd_yaml_bool(&want, graph->doc, k->next, "an expected value", m->err);
+    for (const gd_yaml_node *k = sizes->child; !rc && k; k = k->next->next)
+        rc = gd_expr_eval(&numbers[i++], m->graph->doc, k->next, k->text, find_field, m->config, m->err);
+    return rc;
+}
 
-        if (!rc && gd_config_has(m->config, k->text))
-            rc = gd_config_bool(m->config, k->text, &have, m->err);
-        if (rc)
-            return rc;
-        if (have != want)
-            return gd_fail(m->err, GD_EUNSUPPORTED, "%s: the field \"%s\" is %s, but the graph %s requires %s",
-                           gd_config_path(m->config), k->text, have ? "true" : "false", graph->name,
-                           want ? "true" : "false");
-    }
-    return GD_OK;
+/* A head has sizes of its own beside the graph's. */
+static gd_status read_head_sizes(gd_maker *m)
+{
+    const gd_yaml_node *sizes = m->graph->head_sizes;
+
+    if (!sizes || !sizes->count)
+        return GD_OK;
+    for (const gd_yaml_node *k = sizes->child; k; k = k->next->next)
+        if (gd_yaml_get(m->graph->sizes, k->text))
+            return gd_yaml_fail(m->graph->doc, k, m->err, GD_EFORMAT,
+                                "the size %s is one of the graph %s, but a name of the head's own is expected", k->text,
+                                m->graph->name);
+    m->head_sizes = gd_arena_alloc(&m->arena, sizes->count, sizeof *m->head_sizes);
+    return m->head_sizes ? read_sizes(m, sizes, m->head_sizes)
+                         : gd_fail_memory(m->err, sizes->count * sizeof *m->head_sizes);
 }
 
 gd_status gd_make_sizes(gd_maker *m)
 {
     const gd_graph *graph = m->graph;
-    gd_status rc = check_expects(m);
-    size_t i = 0;
+    gd_status rc = gd_graph_check_expects(graph, m->config, m->err);
 
     if (rc)
         return rc;
     m->sizes = gd_arena_alloc(&m->arena, graph->sizes->count, sizeof *m->sizes);
     if (!m->sizes)
         return gd_fail_memory(m->err, graph->sizes->count * sizeof *m->sizes);
-    for (const gd_yaml_node *k = graph->sizes->child; k; k = k->next->next) {
-        rc = gd_expr_eval(&m->sizes[i++], graph->doc, k->next, k->text, find_field, m->config, m->err);
-        if (rc)
-            return rc;
-    }
-    return read_plan_sizes(m);
+    rc = read_sizes(m, graph->sizes, m->sizes);
+    if (!rc)
+        rc = read_plan_sizes(m);
+    return rc ? rc : read_head_sizes(m);
 }

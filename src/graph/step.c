@@ -1,6 +1,6 @@
 /* step.c - one node of a graph resolved for a model: its parameters, the shapes of its weights, the width of its
  * output. */
-#include "graph/make.h"
+#include "graph/step.h"
 
 #include "base/error.h"
 #include "quant-free/bf16.h"
@@ -9,15 +9,10 @@
 #include <math.h>
 #include <string.h>
 
-typedef gd_status make_step(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols);
-
-static size_t in_cols(const gd_maker *m, const gd_plan_step *step, unsigned i) { return m->values[step->in[i]].cols; }
-
-/* Fails unless input i is `want` wide; `sense` describes that width. */
-static gd_status check_cols(const gd_maker *m, const gd_graph_node *node, const gd_plan_step *step, unsigned i,
-                            size_t want, const char *sense)
+gd_status gd_step_check_cols(const gd_maker *m, const gd_graph_node *node, const gd_plan_step *step, unsigned i,
+                             size_t want, const char *sense)
 {
-    const size_t have = in_cols(m, step, i);
+    const size_t have = gd_step_in_cols(m, step, i);
 
     if (have == want)
         return GD_OK;
@@ -26,9 +21,7 @@ static gd_status check_cols(const gd_maker *m, const gd_graph_node *node, const 
                         node->in[i]->text, have, sense, want);
 }
 
-/* A number that fits a float: its magnitude is 0 or that of a normal float. */
-static gd_status read_float(const gd_maker *m, const gd_graph_node *node, gd_graph_key key, const char *what,
-                            float *out)
+gd_status gd_step_float(const gd_maker *m, const gd_graph_node *node, gd_graph_key key, const char *what, float *out)
 {
     double number;
     gd_status rc = gd_make_number(m, node->key[key], what, &number);
@@ -42,10 +35,9 @@ static gd_status read_float(const gd_maker *m, const gd_graph_node *node, gd_gra
     return GD_OK;
 }
 
-static gd_status read_positive(const gd_maker *m, const gd_graph_node *node, gd_graph_key key, const char *what,
-                               float *out)
+gd_status gd_step_positive(const gd_maker *m, const gd_graph_node *node, gd_graph_key key, const char *what, float *out)
 {
-    gd_status rc = read_float(m, node, key, what, out);
+    gd_status rc = gd_step_float(m, node, key, what, out);
 
     if (!rc && !(*out > 0))
         rc = gd_yaml_fail(m->graph->doc, node->key[key], m->err, GD_EFORMAT,
@@ -57,7 +49,7 @@ static gd_status read_positive(const gd_maker *m, const gd_graph_node *node, gd_
 /* heads of a row: their number must divide its length. */
 static gd_status read_heads(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step)
 {
-    const size_t cols = in_cols(m, step, 0);
+    const size_t cols = gd_step_in_cols(m, step, 0);
     size_t heads;
     gd_status rc = gd_make_count(m, node->key[GD_KEY_heads], "heads", &heads);
 
@@ -72,7 +64,7 @@ static gd_status read_heads(const gd_maker *m, const gd_graph_node *node, gd_pla
 }
 
 /* Every implementation keeps the factor in the type of the weights: a bf16 model was trained with it rounded. */
-static gd_status make_embedding(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)
+gd_status gd_step_embedding(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)
 {
     gd_status rc = GD_OK;
 
@@ -80,17 +72,17 @@ static gd_status make_embedding(const gd_maker *m, const gd_graph_node *node, gd
     step->w[0] = (gd_plan_weight){ .rank = 2, .shape = { m->plan->vocab, m->plan->hidden } };
     step->params.scale = 1;
     if (node->key[GD_KEY_scale])
-        rc = read_positive(m, node, GD_KEY_scale, "scale", &step->params.scale);
+        rc = gd_step_positive(m, node, GD_KEY_scale, "scale", &step->params.scale);
     if (!rc && m->plan->operand == GD_BF16)
         step->params.scale = gd_bf16_to_f32(gd_bf16_from_f32(step->params.scale));
     return rc;
 }
 
-static gd_status make_rms_norm(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)
+gd_status gd_step_rms_norm(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)
 {
-    gd_status rc = read_positive(m, node, GD_KEY_eps, "eps", &step->params.eps);
+    gd_status rc = gd_step_positive(m, node, GD_KEY_eps, "eps", &step->params.eps);
 
-    *cols = in_cols(m, step, 0);
+    *cols = gd_step_in_cols(m, step, 0);
     step->w[0] = (gd_plan_weight){ .rank = 1, .shape = { *cols } };
     if (!rc && node->key[GD_KEY_unit_offset])
         rc = gd_yaml_bool(&step->params.unit_offset, m->graph->doc, node->key[GD_KEY_unit_offset], "unit_offset",
@@ -106,7 +98,7 @@ static gd_status make_rms_norm(const gd_maker *m, const gd_graph_node *node, gd_
 static gd_status check_lora(const gd_maker *m, const gd_graph_node *node)
 {
     const gd_yaml_node *lora = node->key[GD_KEY_lora];
-    const char *weight = node->w[0]->text;
+    const char *weight = node->w[0].name->text;
     gd_status rc = gd_yaml_expect(m->graph->doc, lora, GD_YAML_SCALAR, "lora", m->err);
     size_t len, end;
 
@@ -122,21 +114,27 @@ static gd_status check_lora(const gd_maker *m, const gd_graph_node *node)
                         weight, lora->text);
 }
 
+gd_status gd_step_field(const gd_maker *m, const gd_yaml_node *field, const char *what, bool *out)
+{
+    gd_status rc = gd_yaml_expect(m->graph->doc, field, GD_YAML_SCALAR, what, m->err);
+
+    *out = false;
+    if (!rc && gd_config_has(m->config, field->text))
+        rc = gd_config_bool(m->config, field->text, out, m->err);
+    return rc;
+}
+
 /* bias_if: field - the bias exists if the field of config.json is true. */
 static gd_status read_bias_if(const gd_maker *m, const gd_graph_node *node, bool *bias)
 {
     const gd_yaml_node *field = node->key[GD_KEY_bias_if];
-    gd_status rc = gd_yaml_expect(m->graph->doc, field, GD_YAML_SCALAR, "bias_if", m->err);
 
-    if (!rc && !*bias)
-        rc = gd_yaml_fail(m->graph->doc, field, m->err, GD_EFORMAT, "bias_if requires a bias as second entry of w");
-    *bias = false;
-    if (!rc && gd_config_has(m->config, field->text))
-        rc = gd_config_bool(m->config, field->text, bias, m->err);
-    return rc;
+    if (!*bias)
+        return gd_yaml_fail(m->graph->doc, field, m->err, GD_EFORMAT, "bias_if requires a bias as second entry of w");
+    return gd_step_field(m, field, "bias_if", bias);
 }
 
-static gd_status make_linear(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)
+gd_status gd_step_linear(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)
 {
     bool bias = node->w_count == 2;
     gd_status rc = gd_make_count(m, node->key[GD_KEY_size], "size", cols);
@@ -147,20 +145,20 @@ static gd_status make_linear(const gd_maker *m, const gd_graph_node *node, gd_pl
         rc = check_lora(m, node);
     if (rc)
         return rc;
-    step->w[0] = (gd_plan_weight){ .rank = 2, .shape = { *cols, in_cols(m, step, 0) } };
+    step->w[0] = (gd_plan_weight){ .rank = 2, .shape = { *cols, gd_step_in_cols(m, step, 0) } };
     if (bias)
         step->w[1] = (gd_plan_weight){ .rank = 1, .shape = { *cols } };
     return GD_OK;
 }
 
-static gd_status make_rope(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)
+gd_status gd_step_rope(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)
 {
     gd_status rc = read_heads(m, node, step);
 
-    *cols = in_cols(m, step, 0);
+    *cols = gd_step_in_cols(m, step, 0);
     if (rc)
         return rc;
-    return check_cols(m, node, step, 0, step->params.heads * m->plan->head_dim, "heads * head_dim");
+    return gd_step_check_cols(m, node, step, 0, step->params.heads * m->plan->head_dim, "heads * head_dim");
 }
 
 static gd_status check_word(const gd_maker *m, const gd_yaml_node *node, const char *what, const char *only)
@@ -173,7 +171,7 @@ static gd_status check_word(const gd_maker *m, const gd_yaml_node *node, const c
     return rc;
 }
 
-static gd_status make_attention(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)
+gd_status gd_step_attention(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)
 {
     const gd_plan *plan = m->plan;
     gd_op_params *params = &step->params;
@@ -185,13 +183,13 @@ static gd_status make_attention(const gd_maker *m, const gd_graph_node *node, gd
     params->head_dim = (uint32_t)plan->head_dim;
     params->scale = (float)(1 / sqrt((double)plan->head_dim));
     if (!rc)
-        rc = check_cols(m, node, step, 0, *cols, "heads * head_dim");
+        rc = gd_step_check_cols(m, node, step, 0, *cols, "heads * head_dim");
     for (unsigned i = 1; !rc && i < 3; i++)
-        rc = check_cols(m, node, step, i, plan->kv_heads * plan->head_dim, "kv_heads * head_dim");
+        rc = gd_step_check_cols(m, node, step, i, plan->kv_heads * plan->head_dim, "kv_heads * head_dim");
     if (!rc && node->key[GD_KEY_scale])
-        rc = read_positive(m, node, GD_KEY_scale, "scale", &params->scale);
+        rc = gd_step_positive(m, node, GD_KEY_scale, "scale", &params->scale);
     if (!rc && node->key[GD_KEY_softcap])
-        rc = read_float(m, node, GD_KEY_softcap, "softcap", &params->softcap);
+        rc = gd_step_float(m, node, GD_KEY_softcap, "softcap", &params->softcap);
     if (!rc && params->softcap < 0)
         rc = gd_yaml_fail(m->graph->doc, node->key[GD_KEY_softcap], m->err, GD_EFORMAT,
                           "softcap is %.9g, but 0 (none) or a positive number is expected", (double)params->softcap);
@@ -221,15 +219,15 @@ static bool find_activation(const char *name, gd_activation *act)
 }
 
 /* act: an activation, or the field of config.json that names one. */
-static gd_status make_gated(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)
+gd_status gd_step_gated(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)
 {
     const gd_yaml_node *act = node->key[GD_KEY_act];
     const char *name = NULL;
     gd_status rc = gd_yaml_expect(m->graph->doc, act, GD_YAML_SCALAR, "act", m->err);
 
-    *cols = in_cols(m, step, 0);
+    *cols = gd_step_in_cols(m, step, 0);
     if (!rc)
-        rc = check_cols(m, node, step, 1, *cols, "the gate's number");
+        rc = gd_step_check_cols(m, node, step, 1, *cols, "the gate's number");
     if (rc || find_activation(act->text, &step->params.act))
         return rc;
     if (!gd_config_has(m->config, act->text))
@@ -244,28 +242,20 @@ static gd_status make_gated(const gd_maker *m, const gd_graph_node *node, gd_pla
     return rc;
 }
 
-/* One for now: heads with others have not been made. */
-static gd_status make_act(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)
+gd_status gd_step_add(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)
 {
-    *cols = in_cols(m, step, 0);
-    step->params.act = GD_ACT_RELU;
-    return check_word(m, node->key[GD_KEY_act], "act", "relu");
+    *cols = gd_step_in_cols(m, step, 0);
+    return gd_step_check_cols(m, node, step, 1, *cols, "the other's number");
 }
 
-static gd_status make_add(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)
-{
-    *cols = in_cols(m, step, 0);
-    return check_cols(m, node, step, 1, *cols, "the other's number");
-}
-
-static gd_status make_last_row(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)
+gd_status gd_step_last_row(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)
 {
     (void)node;
-    *cols = in_cols(m, step, 0);
+    *cols = gd_step_in_cols(m, step, 0);
     return GD_OK;
 }
 
-static gd_status make_head(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)
+gd_status gd_step_head(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)
 {
     bool bias = node->w_count == 2;
     gd_status rc = GD_OK;
@@ -275,16 +265,16 @@ static gd_status make_head(const gd_maker *m, const gd_graph_node *node, gd_plan
         rc = gd_make_count(m, node->key[GD_KEY_size], "size", cols);
     if (!rc && node->key[GD_KEY_bias_if])
         rc = read_bias_if(m, node, &bias);
-    step->w[0] = (gd_plan_weight){ .rank = 2, .shape = { *cols, in_cols(m, step, 0) } };
+    step->w[0] = (gd_plan_weight){ .rank = 2, .shape = { *cols, gd_step_in_cols(m, step, 0) } };
     if (bias)
         step->w[1] = (gd_plan_weight){ .rank = 1, .shape = { *cols } };
-    return rc || m->graph->head ? rc : check_cols(m, node, step, 0, m->plan->hidden, "hidden");
+    return rc || m->graph->head ? rc : gd_step_check_cols(m, node, step, 0, m->plan->hidden, "hidden");
 }
 
 gd_status gd_make_step(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols)
 {
-    static make_step *const makers[GD_OP_COUNT] = {
-#define GD_OP(name, ...) [GD_OP_##name] = make_##name,
+    static gd_step_maker *const makers[GD_OP_COUNT] = {
+#define GD_OP(name, ...) [GD_OP_##name] = gd_step_##name,
 #include "graph/ops.def"
 #undef GD_OP
     };

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "graph/expects.h"
 #include "quant-free/safetensors.h"
 
 #include <string.h>
@@ -68,14 +69,36 @@ struct trial {
     gd_error *err;
 };
 
+/* Several heads may be of one class, and expect other fields. */
 static bool names_class(const struct trial *t)
 {
     const gd_yaml_node *classes = gd_yaml_get(t->graph.head, "classes");
+    bool named = false;
 
     for (const gd_yaml_node *c = classes ? classes->child : NULL; c; c = c->next)
-        if (!strcmp(c->text, gd_config_architecture(t->from->config)))
-            return true;
-    return false;
+        named |= !strcmp(c->text, gd_config_architecture(t->from->config));
+    return named && gd_graph_check_expects(&t->graph, t->from->config, NULL) == GD_OK;
+}
+
+static gd_status has_tensor(bool *has, const struct trial *t, const char *dir, const char *tensor)
+{
+    if (t->graph.head_file)
+        return file_has(has, t->from->adapter_dir, dir, t->graph.head_file, tensor, t->err);
+    *has = gd_weights_find(t->from->weights, tensor) != NULL;
+    return GD_OK;
+}
+
+/* The tensors of a weight: of a value, all that it names. */
+static gd_status has_weight(bool *has, const struct trial *t, const char *dir, const gd_graph_weight *w)
+{
+    gd_status rc = GD_OK;
+
+    if (!w->value)
+        return has_tensor(has, t, dir, w->name->text);
+    for (const gd_yaml_node *k = w->value->child; !rc && *has && k; k = k->next->next)
+        if (strcmp(k->text, "value") != 0)
+            rc = has_tensor(has, t, dir, k->next->text);
+    return rc;
 }
 
 /* Rows of a tensor of the language model are there in any of them: they say nothing. */
@@ -87,14 +110,12 @@ static gd_status has_tensors(bool *has, const struct trial *t, enum search how)
     *has = how != IN_ADAPTER || t->graph.head_file;
     for (size_t n = 0; n < t->graph.node_count; n++)
         for (unsigned i = 0; !rc && *has && i < t->graph.nodes[n].w_count; i++) {
-            const char *tensor = t->graph.nodes[n].w[i]->text;
+            const gd_graph_weight *w = &t->graph.nodes[n].w[i];
 
-            if (t->graph.nodes[n].rows[i])
+            if (w->rows)
                 *has = false;
-            else if (t->graph.head_file)
-                rc = file_has(has, t->from->adapter_dir, dir, t->graph.head_file, tensor, t->err);
-            else
-                *has = gd_weights_find(t->from->weights, tensor) != NULL;
+            else if (w->name)
+                rc = has_weight(has, t, dir, w);
         }
     return rc;
 }

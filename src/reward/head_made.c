@@ -1,4 +1,4 @@
-/* head_made.c - the weights of a head that come from a file of their own, or from rows of a tensor. */
+/* head_made.c - the weights of a head that come from a file of their own, or are made of tensors. */
 #include "reward/head_made.h"
 
 #include "base/error.h"
@@ -7,6 +7,7 @@
 #include "quant-free/convert.h"
 #include "quant-free/safetensors.h"
 #include "reward/choose_head.h"
+#include "reward/head_numbers.h"
 
 #include <string.h>
 
@@ -17,7 +18,7 @@ struct maker {
     gd_error *err;
 };
 
-static bool is_made(const gd_plan_weight *w) { return w->name && (w->file || w->rows); }
+static bool is_made(const gd_plan_weight *w) { return w->name && (w->file || w->rows || w->value || w->turned); }
 
 static gd_status open_file(struct maker *m, const char *name)
 {
@@ -32,112 +33,119 @@ static gd_status open_file(struct maker *m, const char *name)
     return rc ? rc : gd_st_open(&m->file, m->out->file, m->err);
 }
 
-static gd_status find_tensor(struct maker *m, const gd_plan_weight *w, const gd_view **out)
+/* A tensor by its name, or by another one if there is none of the first. */
+static gd_status find_tensor(struct maker *m, const gd_plan_weight *w, const char *name, const gd_view **out)
 {
+    const char *other = w->rows ? w->rows->other : NULL;
     gd_status rc;
 
     if (w->file) {
         rc = open_file(m, w->file);
-        return rc ? rc : gd_st_need(out, m->file, w->name, m->err);
+        return rc ? rc : gd_st_need(out, m->file, name, m->err);
     }
-    rc = gd_weights_check(m->parts->weights, w->name, m->err);
-    *out = rc ? NULL : gd_weights_find(m->parts->weights, w->name);
-    if (!rc && !*out && w->rows && w->rows->other) {
-        rc = gd_weights_check(m->parts->weights, w->rows->other, m->err);
-        *out = rc ? NULL : gd_weights_find(m->parts->weights, w->rows->other);
+    rc = gd_weights_check(m->parts->weights, name, m->err);
+    *out = rc ? NULL : gd_weights_find(m->parts->weights, name);
+    if (!rc && !*out && other) {
+        rc = gd_weights_check(m->parts->weights, other, m->err);
+        *out = rc ? NULL : gd_weights_find(m->parts->weights, other);
     }
     if (rc || *out)
         return rc;
     return gd_fail(m->err, GD_EFORMAT, "%s: the head %s reads the tensor %s, which is missing",
-                   gd_weights_path(m->parts->weights), m->parts->plan->head_of, w->name);
+                   gd_weights_path(m->parts->weights), m->parts->plan->head_of, name);
 }
 
-static gd_status row_of(const struct maker *m, const gd_view *tensor, const gd_plan_row *row, size_t *out)
+static const char *path_of(const struct maker *m, const gd_plan_weight *w)
 {
-    uint32_t id = row->id;
-
-    if (row->token && !gd_tokenizer_find(m->parts->tokenizer, row->token, &id))
-        return gd_fail(m->err, GD_EFORMAT,
-                       "%s: the head %s reads the row of the token \"%s\", which the tokenizer lacks", m->parts->dir,
-                       m->parts->plan->head_of, row->token);
-    if (id >= tensor->shape[0])
-        return gd_fail(m->err, GD_EFORMAT, "%s: the head %s reads the row %u of %s, which has %zu rows", m->parts->dir,
-                       m->parts->plan->head_of, id, tensor->name, tensor->shape[0]);
-    *out = id;
-    return GD_OK;
-}
-
-/* Each number is rounded once. */
-static gd_status read_rows(const struct maker *m, const gd_view *tensor, const gd_plan_rows *rows, float *to)
-{
-    const size_t n = gd_view_row_elements(tensor);
-    float *other = gd_alloc(n, sizeof *other);
-    gd_status rc = other ? GD_OK : gd_fail_memory(m->err, n * sizeof *other);
-
-    for (size_t i = 0; !rc && i < rows->count; i++, to += n) {
-        size_t plus, minus = 0;
-
-        rc = row_of(m, tensor, &rows->plus[i], &plus);
-        if (!rc && rows->minus)
-            rc = row_of(m, tensor, &rows->minus[i], &minus);
-        if (rc)
-            break;
-        gd_view_rows_to_f32(tensor, plus, 1, to);
-        if (!rows->minus)
-            continue;
-        gd_view_rows_to_f32(tensor, minus, 1, other);
-        for (size_t k = 0; k < n; k++)
-            to[k] -= other[k];
-    }
-    gd_free(other);
-    return rc;
+    return w->file ? m->out->file : gd_weights_path(m->parts->weights);
 }
 
 /* Of rows, only their length. */
 static gd_status check_shape(const struct maker *m, const gd_view *tensor, const gd_plan_weight *w)
 {
-    const char *path = w->file ? m->out->file : gd_weights_path(m->parts->weights);
-    const unsigned last = w->rank - 1;
+    const size_t rows = w->turned ? w->shape[1] : w->shape[0], cols = w->turned ? w->shape[0] : w->shape[1];
+    const bool matrix = w->rank == 2;
 
     if (tensor->rank != w->rank)
-        return gd_fail(m->err, GD_EFORMAT, "%s: the tensor %s has %u dimensions, but the head %s needs %u", path,
-                       tensor->name, tensor->rank, m->parts->plan->head_of, w->rank);
-    if (tensor->shape[last] != w->shape[last] || (!w->rows && tensor->shape[0] != w->shape[0]))
+        return gd_fail(m->err, GD_EFORMAT, "%s: the tensor %s has %u dimensions, but the head %s needs %u",
+                       path_of(m, w), tensor->name, tensor->rank, m->parts->plan->head_of, w->rank);
+    if ((matrix && tensor->shape[1] != cols) || (!w->rows && tensor->shape[0] != rows))
         return gd_fail(m->err, GD_EFORMAT,
-                       "%s: the tensor %s has the shape [%zu, %zu], but the head %s needs [%zu, %zu]", path,
-                       tensor->name, last ? tensor->shape[0] : 1, tensor->shape[last], m->parts->plan->head_of,
-                       last ? w->shape[0] : 1, w->shape[last]);
+                       "%s: the tensor %s has the shape [%zu, %zu], but the head %s needs [%zu, %zu]", path_of(m, w),
+                       tensor->name, matrix ? tensor->shape[0] : 1, tensor->shape[matrix], m->parts->plan->head_of,
+                       matrix ? rows : 1, matrix ? cols : rows);
     return GD_OK;
 }
 
-static gd_status make(struct maker *m, const gd_plan_weight *w)
+static void turn(const gd_view *tensor, const gd_plan_weight *w, float *from, float *to)
 {
-    const size_t at = m->out->count;
-    gd_view *view = &m->out->views[at];
+    gd_view_to_f32(tensor, from);
+    for (size_t r = 0; r < w->shape[0]; r++)
+        for (size_t c = 0; c < w->shape[1]; c++)
+            to[r * w->shape[1] + c] = from[c * w->shape[0] + r];
+}
+
+static gd_status read_turned(const struct maker *m, const gd_view *tensor, const gd_plan_weight *w, float *to)
+{
+    const size_t n = gd_view_elements(tensor);
+    float *from = gd_alloc(n, sizeof *from);
+
+    if (!from)
+        return gd_fail_memory(m->err, n * sizeof *from);
+    turn(tensor, w, from, to);
+    gd_free(from);
+    return GD_OK;
+}
+
+static gd_status read_tensor(struct maker *m, const gd_plan_weight *w, float *to)
+{
+    const gd_head_rows_source source = { m->parts->tokenizer, m->parts->dir, m->parts->plan->head_of };
     const gd_view *tensor;
-    size_t elements;
-    gd_status rc = find_tensor(m, w, &tensor);
+    gd_status rc = find_tensor(m, w, w->name, &tensor);
 
     if (!rc)
         rc = check_shape(m, tensor, w);
     if (rc)
         return rc;
-    elements = w->rows ? w->rows->count * gd_view_row_elements(tensor) : gd_view_elements(tensor);
+    if (w->rows)
+        return gd_head_read_rows(to, tensor, w->rows, &source, m->err);
+    if (w->turned)
+        return read_turned(m, tensor, w, to);
+    gd_view_to_f32(tensor, to);
+    return GD_OK;
+}
+
+static gd_status read_value(struct maker *m, const gd_plan_weight *w, float *to)
+{
+    const gd_plan_value *value = w->value;
+    const gd_view **tensors = gd_alloc_zero(value->count, sizeof *tensors);
+    gd_status rc = tensors ? GD_OK : gd_fail_memory(m->err, value->count * sizeof *tensors);
+
+    for (size_t i = 0; !rc && i < value->count; i++)
+        rc = find_tensor(m, w, value->tensors[i], &tensors[i]);
+    if (!rc)
+        rc = gd_head_read_value(to, w->shape[0], tensors, value, path_of(m, w), m->parts->plan->head_of, m->err);
+    gd_free(tensors);
+    return rc;
+}
+
+static gd_status make(struct maker *m, const gd_plan_weight *w)
+{
+    const size_t at = m->out->count, elements = w->shape[0] * (w->rank == 2 ? w->shape[1] : 1);
+    gd_status rc;
+
     m->out->numbers[at] = gd_alloc(elements, sizeof(float));
     if (!m->out->numbers[at])
         return gd_fail_memory(m->err, elements * sizeof(float));
-    *view = *tensor;
-    view->shape[0] = w->rows ? w->rows->count : tensor->shape[0];
-    view->dtype = GD_F32;
-    view->mapped = false;
-    view->bytes = elements * sizeof(float);
-    view->data = m->out->numbers[at];
-    view->name = w->name;
-    m->out->weights[m->out->count++] = (gd_made_weight){ w, view };
-    if (w->rows)
-        return read_rows(m, tensor, w->rows, m->out->numbers[at]);
-    gd_view_to_f32(tensor, m->out->numbers[at]);
-    return GD_OK;
+    m->out->views[at] = (gd_view){ .name = w->name,
+                                   .dtype = GD_F32,
+                                   .rank = w->rank,
+                                   .shape = { w->shape[0], w->shape[1] },
+                                   .data = m->out->numbers[at],
+                                   .bytes = elements * sizeof(float) };
+    rc = w->value ? read_value(m, w, m->out->numbers[at]) : read_tensor(m, w, m->out->numbers[at]);
+    m->out->weights[m->out->count++] = (gd_made_weight){ w, &m->out->views[at] };
+    return rc;
 }
 
 static gd_status check_finite(const gd_head_made *made, const gd_head_parts *parts, gd_error *err)

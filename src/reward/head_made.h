@@ -1,4 +1,4 @@
-/* head_made.h - the weights of a head that its description takes from a file of their own, or from rows of a tensor. */
+/* head_made.h - the weights of a head that its description takes from a file of their own, or makes of tensors. */
 #ifndef GD_REWARD_HEAD_MADE_H
 #define GD_REWARD_HEAD_MADE_H
 

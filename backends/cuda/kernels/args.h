@@ -9,7 +9,16 @@
 #include <stdint.h>
 
 enum { GD_CUDA_BF16 = 0, GD_CUDA_F32 = 1, GD_CUDA_F16 = 2 }; /* gd_dtype */
-enum { GD_CUDA_SILU = 0, GD_CUDA_GELU_TANH = 1 };            /* gd_activation */
+enum {                                                       /* gd_activation */
+       GD_CUDA_SILU = 0,
+       GD_CUDA_GELU_TANH = 1,
+       GD_CUDA_RELU = 2,
+       GD_CUDA_GELU = 3,
+       GD_CUDA_SELU = 4,
+       GD_CUDA_LEAKY_RELU = 5,
+       GD_CUDA_TANH = 6,
+       GD_CUDA_SIGMOID = 7
+};
 
 /* A matrix of lines. */
 typedef struct gd_cuda_lines {
@@ -45,13 +54,64 @@ typedef struct gd_cuda_rope {
     gd_cuda_lines out;
 } gd_cuda_rope;
 
-/* gd_gated: out = act(x) * y; gd_add: out = x + y; gd_relu: out = x, or 0 where x < 0. */
+/* gd_gated: out = act(x) * y; gd_add: out = x + y. */
 typedef struct gd_cuda_pair {
     const float *x, *y;
     uint64_t x_stride, y_stride;
     uint32_t lines, act;
     gd_cuda_lines out;
 } gd_cuda_pair;
+
+/* gd_act: out = act(x); slope is that of leaky_relu. */
+typedef struct gd_cuda_act_args {
+    const float *x;
+    uint64_t x_stride;
+    uint32_t lines, act;
+    float slope;
+    gd_cuda_lines out;
+} gd_cuda_act_args;
+
+/* gd_softmax: of x / temperature, over each of `groups` groups of columns. */
+typedef struct gd_cuda_softmax {
+    const float *x;
+    uint64_t x_stride;
+    uint32_t lines, groups;
+    float temperature;
+    gd_cuda_lines out;
+} gd_cuda_softmax;
+
+/* gd_mul: out = x * y; an input of one column is a factor of all. */
+typedef struct gd_cuda_mul {
+    const float *x, *y;
+    uint64_t x_stride, y_stride;
+    uint32_t lines, x_cols, y_cols;
+    gd_cuda_lines out;
+} gd_cuda_mul;
+
+/* gd_sum: the sum of each n columns of x, or their mean. */
+typedef struct gd_cuda_sum {
+    const float *x;
+    uint64_t x_stride;
+    uint32_t lines, n, mean;
+    gd_cuda_lines out;
+} gd_cuda_sum;
+
+/* gd_part: columns from, from + every, ... of x. */
+typedef struct gd_cuda_part {
+    const float *x;
+    uint64_t x_stride;
+    uint32_t lines, from, every;
+    gd_cuda_lines out;
+} gd_cuda_part;
+
+/* gd_affine: out = x * scale + shift; scales and shifts, one a column, take their places unless they are NULL. */
+typedef struct gd_cuda_affine {
+    const float *x, *scales, *shifts;
+    uint64_t x_stride;
+    uint32_t lines;
+    float scale, shift;
+    gd_cuda_lines out;
+} gd_cuda_affine;
 
 /* gd_copy: out[line] = x[index[line]], or x[line] where index is NULL; columns from `cols` to the next multiple of 16
  * bytes become zero where the stride has room for them. */

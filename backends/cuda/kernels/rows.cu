@@ -2,6 +2,7 @@
  *
  * Block x takes line x, its threads adjacent columns of it: memory is the limit, and loops that are not unrolled keep
  * the code small.  Where an output may overwrite an input, a thread has read what it is about to write. */
+#include "backends/cuda/kernels/head_ops.cuh"
 #include "backends/cuda/kernels/math.cuh"
 #include "backends/cuda/kernels/rms_norm.cuh"
 #include "backends/cuda/kernels/tensor_core.cuh"
@@ -42,18 +43,6 @@ extern "C" __global__ void __launch_bounds__(GD_CUDA_ROW_THREADS) gd_gated(gd_cu
     NO_UNROLL
     for (uint32_t i = threadIdx.x; i < p.out.cols; i += blockDim.x)
         gd_put(p.out, line, i, __fmul_rn(gd_activation(p.act, p.x[line * p.x_stride + i]), p.y[line * p.y_stride + i]));
-}
-
-extern "C" __global__ void __launch_bounds__(GD_CUDA_ROW_THREADS) gd_relu(gd_cuda_pair p)
-{
-    const uint64_t line = blockIdx.x;
-
-    NO_UNROLL
-    for (uint32_t i = threadIdx.x; i < p.out.cols; i += blockDim.x) {
-        const float x = p.x[line * p.x_stride + i];
-
-        gd_put(p.out, line, i, x < 0.0f ? 0.0f : x);
-    }
 }
 
 extern "C" __global__ void __launch_bounds__(GD_CUDA_ROW_THREADS) gd_add(gd_cuda_pair p)
