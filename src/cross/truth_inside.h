@@ -29,7 +29,8 @@ typedef struct gd_truth_job {
 /* False without memory. */
 typedef bool gd_truth_run(const gd_truth_job *job);
 gd_truth_run gd_truth_embedding, gd_truth_rms_norm, gd_truth_linear, gd_truth_rope, gd_truth_attention, gd_truth_gate,
-    gd_truth_act, gd_truth_add, gd_truth_last_row, gd_truth_head;
+    gd_truth_act, gd_truth_softmax, gd_truth_mul, gd_truth_sum, gd_truth_mean, gd_truth_part, gd_truth_affine,
+    gd_truth_add, gd_truth_last_row, gd_truth_head;
 
 /* ---- roundings ---- */
 
@@ -50,6 +51,10 @@ void gd_truth_put(const gd_truth_job *job, size_t i, gd_known x);
 
 /* n numbers of a type at any address, as doubles. */
 void gd_truth_read(const void *from, gd_dtype type, size_t n, double *to);
+
+/* Element i of an input, and of a weight. */
+double gd_truth_input(const gd_truth_job *job, size_t which, size_t i);
+double gd_truth_weight(const gd_view *view, size_t i);
 
 /* tanh within 2^-40. */
 double gd_truth_tanh(double x);

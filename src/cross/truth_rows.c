@@ -1,8 +1,7 @@
 /* truth_rows.c - the operations that work on one line by itself. */
 #include "cross/truth_inside.h"
 
-/* Element i of input `which`. */
-static double input(const gd_truth_job *job, size_t which, size_t i)
+double gd_truth_input(const gd_truth_job *job, size_t which, size_t i)
 {
     const gd_dtype type = job->line->in_dtype[which];
     double x;
@@ -11,8 +10,7 @@ static double input(const gd_truth_job *job, size_t which, size_t i)
     return x;
 }
 
-/* Element i of a weight. */
-static double weight(const gd_view *view, size_t i)
+double gd_truth_weight(const gd_view *view, size_t i)
 {
     double w;
 
@@ -27,7 +25,8 @@ bool gd_truth_embedding(const gd_truth_job *job)
     const double scale = (double)job->params->scale;
 
     for (size_t i = 0; i < cols; i++) {
-        gd_known y = { weight(table, job->line->token * cols + i) * scale, GD_FLUSHED * __builtin_fabs(scale) };
+        gd_known y = { gd_truth_weight(table, job->line->token * cols + i) * scale,
+                       GD_FLUSHED * __builtin_fabs(scale) };
 
         gd_truth_put(job, i, gd_truth_rounded(y));
     }
@@ -41,7 +40,7 @@ static gd_known norm_factor(const gd_truth_job *job, size_t first, size_t n)
     double mean, error, sum = 0;
 
     for (size_t i = 0; i < n; i++)
-        sum += input(job, 0, first + i) * input(job, 0, first + i);
+        sum += gd_truth_input(job, 0, first + i) * gd_truth_input(job, 0, first + i);
     mean = sum / (double)n + (double)job->params->eps;
     error = gd_truth_lanes_error(n) + 3 * GD_UNIT + GD_FLUSHED / mean;
     /* 1 / sqrt(1 - e) <= 1 + e / 2 / (1 - e) */
@@ -54,7 +53,7 @@ static void norm(const gd_truth_job *job, size_t first, size_t n)
     const gd_known r = norm_factor(job, first, n);
 
     for (size_t i = 0; i < n; i++) {
-        const double x = input(job, 0, first + i), w = weight(job->weights->w[0], i);
+        const double x = gd_truth_input(job, 0, first + i), w = gd_truth_weight(job->weights->w[0], i);
         const double factor = job->params->unit_offset ? 1.0 + w : w, y = x * r.value * factor;
         const double size = __builtin_fabs(factor);
         /* Two products and perhaps a sum; the last unit is for products of errors. */
@@ -92,7 +91,7 @@ bool gd_truth_rope(const gd_truth_job *job)
     for (size_t h = 0; h < job->params->heads; h++)
         for (size_t i = 0; i < half; i++) {
             const size_t first = h * head_dim + i, second = first + half;
-            const double a = input(job, 0, first), b = input(job, 0, second);
+            const double a = gd_truth_input(job, 0, first), b = gd_truth_input(job, 0, second);
             const double c = (double)job->line->rope_cos[i], s = (double)job->line->rope_sin[i];
 
             gd_truth_put(job, first, rotated(a, c, -b, s));
@@ -101,34 +100,26 @@ bool gd_truth_rope(const gd_truth_job *job)
     return true;
 }
 
-bool gd_truth_act(const gd_truth_job *job)
-{
-    for (size_t i = 0; i < job->line->out_cols; i++) {
-        const double x = input(job, 0, i);
-
-        gd_truth_put(job, i, (gd_known){ x < 0 ? 0 : x, GD_FLUSHED });
-    }
-    return true;
-}
-
 bool gd_truth_add(const gd_truth_job *job)
 {
     for (size_t i = 0; i < job->line->out_cols; i++)
-        gd_truth_put(job, i, gd_truth_rounded((gd_known){ input(job, 0, i) + input(job, 1, i), 2 * GD_FLUSHED }));
+        gd_truth_put(job, i,
+                     gd_truth_rounded(
+                         (gd_known){ gd_truth_input(job, 0, i) + gd_truth_input(job, 1, i), 2 * GD_FLUSHED }));
     return true;
 }
 
 bool gd_truth_last_row(const gd_truth_job *job)
 {
     for (size_t i = 0; i < job->line->out_cols; i++)
-        gd_truth_put(job, i, (gd_known){ input(job, 0, i), 0 });
+        gd_truth_put(job, i, (gd_known){ gd_truth_input(job, 0, i), 0 });
     return true;
 }
 
 static void put_label(const gd_truth_job *job, size_t label, gd_known dot)
 {
     if (job->weights->w[1]) {
-        dot.value += weight(job->weights->w[1], label);
+        dot.value += gd_truth_weight(job->weights->w[1], label);
         dot.bound += GD_FLUSHED;
         dot = gd_truth_rounded(dot);
     }
@@ -144,7 +135,7 @@ bool gd_truth_head(const gd_truth_job *job)
         double value = 0, size = 0, operands = 0;
 
         for (size_t i = 0; i < n; i++) {
-            const double x = input(job, 0, i), w = weight(job->weights->w[0], label * n + i);
+            const double x = gd_truth_input(job, 0, i), w = gd_truth_weight(job->weights->w[0], label * n + i);
 
             value += x * w;
             size += __builtin_fabs(x * w);

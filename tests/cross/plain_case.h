@@ -99,6 +99,60 @@ static inline long double plain_head(const step_case *c, size_t row, size_t labe
     return y;
 }
 
+static inline long double plain_act(const step_case *c, long double x)
+{
+    switch (c->params.act) {
+    case GD_ACT_RELU: return x < 0 ? 0 : x;
+    case GD_ACT_LEAKY_RELU: return x < 0 ? (long double)c->params.slope * x : x;
+    case GD_ACT_GELU: return x * erfcl(-x * sqrtl(0.5L)) / 2;
+    case GD_ACT_SELU: return x > 0 ? 0x1.0cfabep+0L * x : 0x1.c212ccp+0L * expm1l(x);
+    case GD_ACT_TANH: return tanhl(x);
+    case GD_ACT_SIGMOID: return 1 / (1 + expl(-x));
+    case GD_ACT_SILU: return x / (1 + expl(-x));
+    default: return x / (1 + expl(-2 * 0x1.988454p-1L * (x + 0x1.6e4e26p-5L * x * x * x)));
+    }
+}
+
+static inline long double plain_softmax(const step_case *c, size_t row, size_t i)
+{
+    const size_t n = c->out / c->params.groups, first = i / n * n;
+    const long double t = (long double)c->params.temperature, z = plain_input(c, 0, row, i) / t;
+    long double sum = 0;
+
+    for (size_t k = first; k < first + n; k++)
+        sum += expl(plain_input(c, 0, row, k) / t - z);
+    return 1 / sum;
+}
+
+static inline long double plain_sum(const step_case *c, size_t row, size_t i)
+{
+    const size_t n = c->in / c->out;
+    long double sum = 0;
+
+    for (size_t k = i * n; k < i * n + n; k++)
+        sum += plain_input(c, 0, row, k);
+    return c->op == GD_OP_mean ? sum / (long double)n : sum;
+}
+
+/* Operations that only heads have. */
+static inline long double plain_head_value(const step_case *c, size_t row, size_t i)
+{
+    const long double x = c->op == GD_OP_part
+                              ? plain_input(c, 0, row, c->params.from + i * c->params.every)
+                              : plain_input(c, 0, row, c->op == GD_OP_sum || c->op == GD_OP_mean ? 0 : i);
+
+    switch (c->op) {
+    case GD_OP_act: return plain_act(c, x);
+    case GD_OP_softmax: return plain_softmax(c, row, i);
+    case GD_OP_mul: return x * plain_input(c, 1, row, c->cols[1] == 1 ? 0 : i);
+    case GD_OP_part: return x;
+    case GD_OP_affine:
+        return x * (c->bias ? plain_weight(&c->w[0], i) : (long double)c->params.scale) +
+               (c->bias ? plain_weight(&c->w[1], i) : (long double)c->params.shift);
+    default: return plain_sum(c, row, i);
+    }
+}
+
 static inline long double plain_value(const step_case *c, size_t row, size_t i)
 {
     switch (c->op) {
@@ -110,7 +164,8 @@ static inline long double plain_value(const step_case *c, size_t row, size_t i)
     case GD_OP_gated: return plain_gated(c, row, i);
     case GD_OP_add: return plain_input(c, 0, row, i) + plain_input(c, 1, row, i);
     case GD_OP_last_row: return plain_input(c, 0, c->pooled[row], i);
-    default: return plain_head(c, row, i);
+    case GD_OP_head: return plain_head(c, row, i);
+    default: return plain_head_value(c, row, i);
     }
 }
 

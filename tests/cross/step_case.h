@@ -28,6 +28,7 @@ typedef struct step_case {
     gd_truth_rule rule;
     gd_op_params params;
     size_t rows, in, out, rank; /* columns of an input (of attention's query) and of the output */
+    size_t second;              /* of the second input, if it has others: mul's only */
     gd_dtype out_dtype, stored; /* stored: the type of the weights in the checkpoint */
     enum gemm_fill fill;
     enum step_signs signs;
@@ -93,6 +94,8 @@ static inline void step_weights(step_case *c)
         c->w[0] = step_weight(c, 1, norm);
     if (c->op == GD_OP_head)
         c->w[0] = step_weight(c, c->out, c->in);
+    for (size_t i = 0; c->op == GD_OP_affine && c->bias && i < 2; i++)
+        c->w[i] = step_weight(c, 1, c->out);
     for (size_t i = 0; i < 2; i++)
         if (c->w[i].data && c->w[i].shape[0] == 1 && (c->op != GD_OP_linear || i == 1)) {
             c->w[i].rank = 1;
@@ -132,6 +135,8 @@ static inline void step_open(step_case *c)
     for (size_t i = 0; i < traits->inputs; i++) {
         c->type[i] = traits->operands & GD_IN(i) ? c->rule.operand : GD_F32;
         c->cols[i] = c->op == GD_OP_attention && i > 0 ? (size_t)c->params.kv_heads * c->params.head_dim : c->in;
+        if (i == 1 && c->second)
+            c->cols[i] = c->second;
         c->input[i] = step_values(c, c->rows * c->cols[i], c->type[i]);
     }
     step_weights(c);

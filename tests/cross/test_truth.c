@@ -79,6 +79,24 @@ static const step_case row_operations[] = {
     { .op = GD_OP_rope, .in = 256, .out = 256, .params = { .heads = 2, .head_dim = 128 } },
     { .op = GD_OP_gated, .in = 300, .out = 300, .params = { .act = GD_ACT_SILU } },
     { .op = GD_OP_gated, .in = 300, .out = 300, .params = { .act = GD_ACT_GELU_TANH } },
+    { .op = GD_OP_act, .in = 300, .out = 300, .params = { .act = GD_ACT_RELU } },
+    { .op = GD_OP_act, .in = 300, .out = 300, .params = { .act = GD_ACT_LEAKY_RELU, .slope = 0.01f } },
+    { .op = GD_OP_act, .in = 300, .out = 300, .params = { .act = GD_ACT_SILU } },
+    { .op = GD_OP_act, .in = 300, .out = 300, .params = { .act = GD_ACT_GELU } },
+    { .op = GD_OP_act, .in = 300, .out = 300, .params = { .act = GD_ACT_GELU_TANH } },
+    { .op = GD_OP_act, .in = 300, .out = 300, .params = { .act = GD_ACT_SELU } },
+    { .op = GD_OP_act, .in = 300, .out = 300, .params = { .act = GD_ACT_TANH } },
+    { .op = GD_OP_act, .in = 300, .out = 300, .params = { .act = GD_ACT_SIGMOID } },
+    { .op = GD_OP_softmax, .in = 40, .out = 40, .params = { .groups = 1, .temperature = 1 } },
+    { .op = GD_OP_softmax, .in = 76, .out = 76, .params = { .groups = 4, .temperature = 0.3f } },
+    { .op = GD_OP_mul, .in = 65, .out = 65 },
+    { .op = GD_OP_mul, .in = 65, .out = 65, .second = 1 },
+    { .op = GD_OP_sum, .in = 65, .out = 1 },
+    { .op = GD_OP_sum, .in = 66, .out = 11 },
+    { .op = GD_OP_mean, .in = 95, .out = 19 },
+    { .op = GD_OP_part, .in = 65, .out = 20, .params = { .from = 4, .every = 3 } },
+    { .op = GD_OP_affine, .in = 65, .out = 65, .params = { .scale = 0.7f, .shift = -3 } },
+    { .op = GD_OP_affine, .in = 65, .out = 65, .bias = true, .stored = GD_F32 },
     { .op = GD_OP_add, .in = 65, .out = 65 },
     { .op = GD_OP_last_row, .in = 65, .out = 65 },
     { .op = GD_OP_head, .in = 100, .out = 3 },
@@ -87,11 +105,14 @@ static const step_case row_operations[] = {
 
 enum { ROW_OPERATIONS = sizeof row_operations / sizeof row_operations[0] };
 
-/* The operations that know no products. The head's result is always fp32. */
+/* All of a head is fp32. */
+static bool is_wide(gd_op op) { return gd_op_table[op].parts == 1u << GD_PART_AFTER && op != GD_OP_last_row; }
+
+/* The operations that know no products. */
 static void each_row_operation(void (*visit)(step_case *c), enum gemm_fill fill)
 {
     for (size_t i = 0; i < ROW_OPERATIONS; i++)
-        for (int narrow = 0; narrow < (row_operations[i].op == GD_OP_head ? 1 : 2); narrow++) {
+        for (int narrow = 0; narrow < (is_wide(row_operations[i].op) ? 1 : 2); narrow++) {
             step_case c = row_operations[i];
 
             c.name = gd_op_table[c.op].name;

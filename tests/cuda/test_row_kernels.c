@@ -143,14 +143,6 @@ static void check_pair(const struct kernels *k, struct shape s, uint64_t *state)
         definition->add(s.cols, line_at(&x, r), line_at(&y, r), want, s.type);
         check_line(k, "add", &out, r, want, 0);
     }
-    run(k, "gd_relu", &args, sizeof args);
-    for (size_t r = 0; r < LINES; r++) {
-        definition->copy(s.cols, line_at(&x, r), GD_F32, want, GD_F32);
-        for (size_t i = 0; i < s.cols; i++)
-            want[i] = want[i] < 0 ? 0.0f : want[i];
-        definition->copy(s.cols, want, GD_F32, want, s.type);
-        check_line(k, "relu", &out, r, want, 0);
-    }
     for (args.act = GD_CUDA_SILU; args.act <= GD_CUDA_GELU_TANH; args.act++) {
         run(k, "gd_gated", &args, sizeof args);
         for (size_t r = 0; r < LINES; r++) {
