@@ -72,6 +72,10 @@ bool gd_rope_equal(const gd_rope *a, const gd_rope *b);
  * own which is known to be one of these with another head. */
 const char *gd_config_trunk(const gd_config *config);
 
+/* A known class of a checkpoint's own, by number, and the class of Transformers whose graph it has; NULL after the last
+ * one. */
+const char *gd_config_own_class(size_t i, const char **trunk);
+
 /* The sliding window of a layer: a query at position p sees the keys p - window + 1 .. p. 0 means all of
  * them. */
 gd_status gd_config_window(const gd_config *config, size_t layer, size_t *window, gd_error *err);

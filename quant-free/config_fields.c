@@ -244,6 +244,16 @@ static bool is_custom(const gd_config *c, gd_family family)
     return false;
 }
 
+const char *gd_config_own_class(size_t i, const char **trunk)
+{
+    if (i >= sizeof customs / sizeof customs[0])
+        return NULL;
+    for (size_t f = 0; f < sizeof families / sizeof families[0]; f++)
+        if (families[f].family == customs[i].family)
+            *trunk = families[f].classifier;
+    return customs[i].name;
+}
+
 gd_status gd_config_family_read(gd_config *c, gd_error *err)
 {
     const char *type = NULL;

@@ -167,6 +167,13 @@ const cli_command cli_commands[] = {
       "    guerdon train --recipe mine.yaml --learning-rate 2e-5 --output LORA2 \\\n"
       "        --eval chat=chat.jsonl --eval math=math.jsonl --eval-every 50 \\\n"
       "        --best eval_chat_accuracy --patience 5\n" },
+    { "models", CLI_CMD_MODELS, "[FLAGS]", "list the models that are known: trunks, heads, chat formats",
+      "Of each trunk, the classes in config.json, and the tensor of its own head; of\n"
+      "each head, its tensors, where it reads a text, and how it is found; of each chat\n"
+      "format, the checkpoints that it was made for. The names are those that --graph,\n"
+      "--head and --chat-format take. inspect says which of them a model is.\n",
+      "    guerdon models\n"
+      "    guerdon models --json\n" },
     { "backends", CLI_CMD_BACKENDS, "[FLAGS]", "list what this machine can run, and the default choice",
       "Shows the instruction sets, the backends with what each can do, or why it can't\n"
       "be used, and the default.\n",

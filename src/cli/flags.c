@@ -8,10 +8,10 @@
 #define COMPUTES (SCORES | CLI_CMD_TRAIN)
 #define READS (RUNS | CLI_CMD_BENCH | CLI_CMD_EVAL | CLI_CMD_CROSSCHECK)
 #define MODELS (READS | CLI_CMD_INSPECT)
-#define SHOWS (CLI_CMD_INSPECT | CLI_CMD_BACKENDS)
+#define SHOWS (CLI_CMD_INSPECT | CLI_CMD_BACKENDS | CLI_CMD_MODELS)
 #define PLANS (CLI_CMD_TRAIN | CLI_CMD_INSPECT)
 #define OPENS (MODELS | CLI_CMD_MERGE)
-#define EVERY (OPENS | CLI_CMD_BACKENDS | CLI_CMD_COMPARE | CLI_CMD_TRAIN)
+#define EVERY (OPENS | CLI_CMD_BACKENDS | CLI_CMD_MODELS | CLI_CMD_COMPARE | CLI_CMD_TRAIN)
 #define SIDE "BACKEND[:NUMERICS[:ISA[:PRECISION]]]"
 #define AT(field) offsetof(cli_settings, field)
 
@@ -246,12 +246,14 @@ const cli_flag cli_flags[] = {
     { "share-prefix", "on|off",
       "compute what texts have in common at the beginning only once (default: on); the scores are the same",
       AT(share_prefix), CLI_CHOICE, CLI_CMD_SCORE | CLI_CMD_CROSSCHECK | JUDGES | CLI_ENGINE },
-    { "graph", "FILE", "a description of the model to use instead of the built-in one", AT(options.graph), CLI_TEXT,
-      SCORES | CLI_CMD_MERGE | CLI_ENGINE },
+    { "graph", "NAME|FILE",
+      "a description of the model in YAML, or the name of a built-in one (default: that of the class in config.json; "
+      "guerdon models lists them)",
+      AT(options.graph), CLI_TEXT, SCORES | CLI_CMD_MERGE | CLI_ENGINE },
     { "head", "auto|NAME|FILE",
-      "what reads the score (default: auto, score.weight or another head that the model has): value_head, v_head, "
-      "v_head_summary, llama_factory, regression_head, mlp; of a language model first_logit, yes_less_no, "
-      "one_less_zero; or a description of one in YAML",
+      "what reads the score (default: auto, score.weight or another head that the model has): a description in YAML, "
+      "or "
+      "the name of a built-in one, such as value_head, or yes_less_no of a language model (guerdon models lists them)",
       AT(options.head), CLI_TEXT, SCORES | CLI_ENGINE },
     { "by", "FIELD", "also report every figure for each value of this field (default with --weights: subset)", AT(by),
       CLI_TEXT, CLI_CMD_EVAL },

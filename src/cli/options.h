@@ -20,7 +20,8 @@ enum {
     CLI_CMD_COMPARE = 512,
     CLI_CMD_TRAIN = 1024,
     CLI_CMD_CROSSCHECK = 2048,
-    CLI_ENGINE = 4096 /* not a command: the flag says how to compute, and is listed after the others */
+    CLI_CMD_MODELS = 4096,
+    CLI_ENGINE = 8192 /* not a command: the flag says how to compute, and is listed after the others */
 };
 
 enum { CLI_LIST_MAX = 64 };

@@ -3,10 +3,12 @@
 #define GD_GRAPH_GRAPH_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/yaml.h"
 #include "graph/op.h"
 
 #define GD_GRAPH_MAX_NODES 1024u
+#define GD_GRAPH_MAX_ABOUT 200u
 #define GD_GRAPH_MAX_NAME 63u /* characters of the name of a value or size */
 
 /* The keys that a node may have; read.c lists those of each operation. */
@@ -49,7 +51,7 @@ typedef struct gd_graph_node {
 typedef struct gd_graph {
     gd_yaml *doc; /* owns all strings */
     gd_arena arena;
-    const char *name;
+    const char *name, *about;                      /* about: for which checkpoints it is, or NULL */
     const gd_yaml_node *matches, *expects, *sizes; /* expects may be NULL */
     const gd_yaml_node *times, *carry, *prefix;    /* of the one repeat */
     gd_graph_node *nodes;                          /* in order */
@@ -65,7 +67,10 @@ typedef struct gd_graph {
 gd_status gd_graph_parse(gd_graph *graph, const char *text, size_t len, const char *name, gd_error *err);
 void gd_graph_free(gd_graph *graph);
 
-/* Reads the file, or with NULL the built-in graph for this architecture; a file must match it as well.
+/* Reads the built-in graph of this name, or the file. Call gd_graph_free() even on failure. */
+gd_status gd_graph_open_named(gd_graph *graph, const char *name, gd_error *err);
+
+/* Does so, or with NULL takes the built-in graph for this architecture; one that is named must match it as well.
  * config_path is for the error message if none matches. Call gd_graph_free() even on failure. */
 gd_status gd_graph_open(gd_graph *graph, const char *file, const char *architecture, const char *config_path,
                         gd_error *err);
@@ -76,6 +81,18 @@ typedef struct gd_graph_builtin {
     size_t len;
 } gd_graph_builtin;
 extern const gd_graph_builtin gd_graph_builtins[], gd_graph_heads[];
+
+/* The name of a built-in graph or head: "qwen2" of "built-in qwen2.yaml". *len is its length. */
+const char *gd_graph_builtin_name(const gd_graph_builtin *builtin, size_t *len);
+
+/* The built-in of a list that has this name, or NULL. */
+const gd_graph_builtin *gd_graph_builtin_find(const gd_graph_builtin *list, const char *name);
+
+/* "qwen2, qwen3, ..": for messages. */
+void gd_graph_builtin_names(const gd_graph_builtin *list, gd_buf *out);
+
+/* The word of `pool` in a head's description. */
+const char *gd_pooling_word(gd_pooling pool);
 
 /* Puts a head that is described in a text of its own in the place of the graph's. */
 gd_status gd_graph_set_head(gd_graph *graph, const gd_graph_builtin *head, gd_error *err);

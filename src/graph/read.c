@@ -60,6 +60,19 @@ gd_status gd_read_name(const gd_graph_reader *r, const gd_yaml_node *node, const
     return GD_OK;
 }
 
+gd_status gd_read_about(const gd_graph_reader *r, const gd_yaml_node *node)
+{
+    gd_status rc = gd_yaml_expect(r->graph->doc, node, GD_YAML_SCALAR, "about", r->err);
+
+    if (!rc && (!*node->text || strlen(node->text) > GD_GRAPH_MAX_ABOUT || strchr(node->text, '\n')))
+        rc = gd_yaml_fail(r->graph->doc, node, r->err, GD_EFORMAT,
+                          "about has %zu bytes, but one line of 1 to %u is expected", strlen(node->text),
+                          GD_GRAPH_MAX_ABOUT);
+    if (!rc)
+        r->graph->about = node->text;
+    return rc;
+}
+
 gd_status gd_read_map(const gd_graph_reader *r, const gd_yaml_node *map, const char *what, const char *const *names,
                       unsigned needed, unsigned count, const gd_yaml_node **out)
 {
@@ -297,8 +310,10 @@ static gd_status read_numerics(const gd_graph_reader *r, const gd_yaml_node *map
 
 static gd_status read_top(gd_graph_reader *r)
 {
-    static const char *const names[] = { "format", "name", "matches", "sizes", "numerics", "nodes", "expects" };
-    enum { FORMAT, NAME, MATCHES, SIZES, NUMERICS, NODES, EXPECTS, COUNT };
+    static const char *const names[] = {
+        "format", "name", "matches", "sizes", "numerics", "nodes", "expects", "about"
+    };
+    enum { FORMAT, NAME, MATCHES, SIZES, NUMERICS, NODES, EXPECTS, ABOUT, COUNT };
     const gd_yaml_node *top[COUNT] = { NULL };
     gd_graph *graph = r->graph;
     const gd_yaml *doc = graph->doc;
@@ -311,6 +326,8 @@ static gd_status read_top(gd_graph_reader *r)
                           "format is \"%s\", but guerdon-graph/1 is expected", top[FORMAT]->text);
     if (!rc)
         rc = gd_read_name(r, top[NAME], "name");
+    if (!rc && top[ABOUT])
+        rc = gd_read_about(r, top[ABOUT]);
     if (!rc)
         rc = gd_yaml_expect(doc, top[MATCHES], GD_YAML_LIST, "matches", r->err);
     for (const gd_yaml_node *m = rc ? NULL : top[MATCHES]->child; !rc && m; m = m->next)

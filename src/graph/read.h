@@ -15,6 +15,9 @@ typedef struct gd_graph_reader {
 /* A name of letters, digits and _. */
 gd_status gd_read_name(const gd_graph_reader *r, const gd_yaml_node *node, const char *what);
 
+/* A line that says what a description is for. */
+gd_status gd_read_about(const gd_graph_reader *r, const gd_yaml_node *node);
+
 /* A mapping's keys must all be in names[], and the first `needed` of these are required; values go to out[]. */
 gd_status gd_read_map(const gd_graph_reader *r, const gd_yaml_node *map, const char *what, const char *const *names,
                       unsigned needed, unsigned count, const gd_yaml_node **out);

@@ -5,12 +5,15 @@
 
 #include <string.h>
 
+static const char *const words[] = { [GD_POOL_RIGHTMOST_NON_PAD] = "rightmost_non_pad",
+                                     [GD_POOL_BEFORE_FIRST_PAD] = "before_first_pad",
+                                     [GD_POOL_LAST] = "last",
+                                     [GD_POOL_FIRST] = "first" };
+
+const char *gd_pooling_word(gd_pooling pool) { return words[pool]; }
+
 static gd_status read_pool(const gd_graph_reader *r, const gd_yaml_node *word)
 {
-    static const char *const words[] = { [GD_POOL_RIGHTMOST_NON_PAD] = "rightmost_non_pad",
-                                         [GD_POOL_BEFORE_FIRST_PAD] = "before_first_pad",
-                                         [GD_POOL_LAST] = "last",
-                                         [GD_POOL_FIRST] = "first" };
     gd_status rc = gd_yaml_expect(r->graph->doc, word, GD_YAML_SCALAR, "pool", r->err);
 
     for (unsigned i = 0; !rc && i < sizeof words / sizeof words[0]; i++) {
@@ -58,8 +61,9 @@ static gd_status read_fields(const gd_graph_reader *r, const gd_yaml_node *sizes
 
 static gd_status read_head_top(gd_graph_reader *r, const gd_yaml_node *root)
 {
-    static const char *const names[] = { "format", "name", "nodes", "classes", "file", "pool", "sizes", "expects" };
-    enum { FORMAT, NAME, NODES, CLASSES, FILE_NAME, POOL, SIZES, EXPECTS, COUNT };
+    static const char *const names[] = { "format", "name",  "nodes",   "classes", "file",
+                                         "pool",   "sizes", "expects", "about" };
+    enum { FORMAT, NAME, NODES, CLASSES, FILE_NAME, POOL, SIZES, EXPECTS, ABOUT, COUNT };
     const gd_yaml_node *top[COUNT] = { NULL };
     gd_graph *graph = r->graph;
     const gd_yaml *doc = graph->doc;
@@ -72,6 +76,8 @@ static gd_status read_head_top(gd_graph_reader *r, const gd_yaml_node *root)
                           top[FORMAT]->text);
     if (!rc)
         rc = gd_read_name(r, top[NAME], "name");
+    if (!rc && top[ABOUT])
+        rc = gd_read_about(r, top[ABOUT]);
     if (!rc && top[CLASSES])
         rc = gd_yaml_expect(doc, top[CLASSES], GD_YAML_LIST, "classes", r->err);
     for (const gd_yaml_node *c = !rc && top[CLASSES] ? top[CLASSES]->child : NULL; !rc && c; c = c->next)

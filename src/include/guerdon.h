@@ -107,7 +107,7 @@ typedef struct gd_options {
                                    leaves the GPU's primary context current in the calling thread), "openblas",
                                    "onednn" */
     const char *isa;       /**< "auto" (default), "generic", "avx2", "avx512", "avx512bf16", "neon" */
-    const char *graph;     /**< a graph description to use instead of the built-in one */
+    const char *graph;     /**< a graph description to use instead of the one for the class: a file, or a name */
     unsigned threads;      /**< 0: one for each CPU that the process may run on */
     size_t memory;         /**< bytes that the process may use, or of a GPU's memory; weights that don't fit are
                                    streamed, layer by layer; 0: what is free now. With a limit, an item has an error if
@@ -538,6 +538,18 @@ GD_API gd_status gd_model_inspect(const gd_model *model, char **json, gd_error *
  *         GD_ENOMEM
  */
 GD_API gd_status gd_merge(const gd_options *options, const char *output, const gd_progress *progress, gd_error *err);
+
+/**
+ * Lists the models that are known, without any files.
+ *
+ * @param json  {"trunks":[{"name","about","classes","head"}],"heads":[{"name","about","classes","tensors","file",
+ *              "reads_at","found_by"}],"chat_formats":[{"name","about","found_by"}]}: names for gd_options.graph, head
+ *              and chat_format; about: for which checkpoints it is, or null; classes: those in config.json that have
+ *              it; head: the tensor of a trunk's own head; reads_at: the key pool of doc/graphs.md; found_by: what a
+ *              model must have, or the flag that asks for it.  The caller frees it with gd_string_free(); NULL on
+ *              failure
+ */
+GD_API gd_status gd_models(char **json, gd_error *err);
 
 /** Describes what this machine can run, as JSON like gd_inspect(): instruction sets, libraries, the default choice. */
 GD_API gd_status gd_backends(char **json, gd_error *err);

@@ -163,25 +163,12 @@ static gd_status choose_by_itself(gd_head_choice *out, const gd_head_sources *fr
     return search(out, from, BY_TENSORS, err);
 }
 
-/* "built-in head v_head.yaml" is called v_head. */
-static bool is_called(const gd_graph_builtin *head, const char *name)
-{
-    const char *own = strrchr(head->name, ' ') + 1;
-    const size_t len = strlen(name);
-
-    return !strncmp(own, name, len) && !strcmp(own + len, ".yaml");
-}
-
 static gd_status refuse_name(const char *name, gd_error *err)
 {
     gd_buf names = { 0 };
     gd_status rc;
 
-    for (const gd_graph_builtin *head = gd_graph_heads; head->text; head++) {
-        const char *own = strrchr(head->name, ' ') + 1;
-
-        gd_buf_printf(&names, "%s%.*s", names.len ? ", " : "", (int)(strlen(own) - strlen(".yaml")), own);
-    }
+    gd_graph_builtin_names(gd_graph_heads, &names);
     rc = gd_buf_cstr(&names)
              ? gd_fail(err, GD_EUSAGE, "head is \"%.200s\": neither a file nor one of the built-in heads, %s", name,
                        names.data)
@@ -190,15 +177,16 @@ static gd_status refuse_name(const char *name, gd_error *err)
     return rc;
 }
 
-static gd_status read_named(gd_head_choice *out, const char *name, gd_error *err)
+gd_status gd_head_read(gd_head_choice *out, const char *name, gd_error *err)
 {
+    const gd_graph_builtin *builtin = gd_graph_builtin_find(gd_graph_heads, name);
     gd_status rc;
 
-    for (const gd_graph_builtin *head = gd_graph_heads; head->text; head++)
-        if (is_called(head, name)) {
-            out->head = *head;
-            return GD_OK;
-        }
+    *out = (gd_head_choice){ 0 };
+    if (builtin) {
+        out->head = *builtin;
+        return GD_OK;
+    }
     if (access(name, F_OK) != 0)
         return refuse_name(name, err);
     rc = gd_file_read(&out->text, &out->head.len, name, GD_YAML_MAX_BYTES, err);
@@ -211,8 +199,10 @@ gd_status gd_head_choose(gd_head_choice *out, const gd_options *options, const g
 {
     *out = (gd_head_choice){ 0 };
     if (options->head && strcmp(options->head, "auto") != 0)
-        return read_named(out, options->head, err);
-    return options->graph ? GD_OK : choose_by_itself(out, from, err);
+        return gd_head_read(out, options->head, err);
+    return options->graph && !gd_graph_builtin_find(gd_graph_builtins, options->graph)
+               ? GD_OK
+               : choose_by_itself(out, from, err);
 }
 
 void gd_head_choice_free(gd_head_choice *choice)

@@ -18,7 +18,9 @@ void gd_chat_close(gd_chat *chat)
 }
 
 const char *gd_chat_name(const gd_chat *chat) { return chat->name; }
+const char *gd_chat_about(const gd_chat *chat) { return chat->about; }
 const char *gd_chat_note(const gd_chat *chat) { return chat->note; }
+bool gd_chat_is_recognised(const gd_chat *chat) { return chat->templates && chat->templates->count; }
 bool gd_chat_has_tokens(const gd_chat *chat) { return !chat->by_tokenizer; }
 
 /* ---- what a format accepts ---- */

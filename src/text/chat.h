@@ -41,6 +41,12 @@ void gd_chat_close(gd_chat *chat);
 
 const char *gd_chat_name(const gd_chat *chat);
 
+/* For which checkpoints the format is, or NULL. */
+const char *gd_chat_about(const gd_chat *chat);
+
+/* Whether there are templates that it is recognised by; else it must be asked for. */
+bool gd_chat_is_recognised(const gd_chat *chat);
+
 /* A sentence with what a user of the format should know, or NULL. */
 const char *gd_chat_note(const gd_chat *chat);
 
@@ -81,5 +87,8 @@ typedef struct gd_chat_builtin {
     size_t len;
 } gd_chat_builtin;
 extern const gd_chat_builtin gd_chat_builtins[];
+
+/* Opens one by itself, without the tokens of a checkpoint. */
+gd_status gd_chat_open_builtin(gd_chat **out, const gd_chat_builtin *builtin, gd_error *err);
 
 #endif

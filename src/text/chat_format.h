@@ -44,9 +44,9 @@ typedef enum gd_chat_value { GD_CHAT_BOS, GD_CHAT_EOS, GD_CHAT_DATE, GD_CHAT_VAL
 extern const char *const gd_chat_value_names[GD_CHAT_VALUES];
 
 struct gd_chat {
-    gd_yaml *doc;   /* owns all text, */
-    gd_arena texts; /* but for what has such values */
-    const char *name, *note, *start, *end;
+    gd_yaml *doc;                                  /* owns all text, */
+    gd_arena texts;                                /* but for what has such values */
+    const char *name, *about, *note, *start, *end; /* about, note: may be NULL */
     gd_chat_turn turns[GD_ROLE_COUNT];
     gd_chat_turn opening;       /* a system message at the beginning, or the default one */
     const char *default_system; /* NULL: none */

@@ -186,6 +186,7 @@ enum {
     FORMAT,
     NAME,
     TURNS,
+    ABOUT,
     NOTE,
     TOKENS,
     START,
@@ -305,13 +306,13 @@ static gd_status read_system(const struct reader *r, const gd_yaml_node *const *
 static gd_status read_top(const struct reader *r, const char *const *given)
 {
     static const char *const names[KEYS] = {
-        "format",         "name",           "turns",       "note",  "special_tokens", "start", "end",
-        "opening_system", "default_system", "join_system", "order", "thinking",       "tools", "recognises",
-        "bos_token",      "eos_token",      "date"
+        "format",   "name",  "turns",          "about",          "note",        "special_tokens",
+        "start",    "end",   "opening_system", "default_system", "join_system", "order",
+        "thinking", "tools", "recognises",     "bos_token",      "eos_token",   "date"
     };
     const gd_yaml_node *keys[KEYS] = { NULL };
     const char *format = NULL;
-    gd_status rc = read_map(r, gd_yaml_root(r->doc), "a chat format", names, NOTE, KEYS, keys);
+    gd_status rc = read_map(r, gd_yaml_root(r->doc), "a chat format", names, ABOUT, KEYS, keys);
 
     if (!rc)
         rc = read_text(r, keys[FORMAT], "format", &format);
@@ -320,6 +321,8 @@ static gd_status read_top(const struct reader *r, const char *const *given)
                           "format is \"%.80s\", but guerdon-chat/1 is expected", format);
     if (!rc)
         rc = read_name(r, keys[NAME]);
+    if (!rc)
+        rc = read_text(r, keys[ABOUT], "about", &r->chat->about);
     if (!rc)
         rc = read_text(r, keys[NOTE], "note", &r->chat->note);
     if (!rc)

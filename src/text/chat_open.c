@@ -71,6 +71,11 @@ static gd_status parse(gd_chat **out, const struct text *text, const char *date,
     return rc;
 }
 
+gd_status gd_chat_open_builtin(gd_chat **out, const gd_chat_builtin *builtin, gd_error *err)
+{
+    return gd_chat_parse(out, builtin->text, builtin->len, builtin->file, NULL, err);
+}
+
 static gd_status open_file(gd_chat **out, const char *path, const char *dir, gd_error *err)
 {
     char *text;

@@ -140,6 +140,7 @@ refuses 2 'guerdon: --adapter is missing: --adapter DIR' merge --model DIR
 refuses 2 'guerdon: --output is missing: --output DIR' merge --model DIR --adapter LORA
 refuses 2 'guerdon: merge takes only flags, not DIR' merge --model DIR --adapter LORA DIR
 refuses 2 'guerdon: backends takes only flags, not all' backends all
+refuses 2 'guerdon: models takes only flags, not all' models all
 refuses 2 'guerdon: --model is missing: --model DIR' eval --input FILE
 for command in 'rank' 'filter --min-score 0' 'eval'; do
     refuses 2 'guerdon: --model has no effect on scores that are there: leave out either it or --from-scores' \
@@ -260,6 +261,8 @@ verdict "train --help begins with $(cat "$work/first")"
 run compare --help
 ! grep -q 'Flags for how' "$work/out"
 verdict 'compare --help has flags of the engine'
+shows '"trunks":[{"name":"gemma2"' models --json
+shows '    found by        its class, or its tensors' models
 shows '"backends":[' backends --json
 shows 'isa             generic' backends
 
@@ -268,7 +271,7 @@ for flag in model adapter input output max-length truncate add-eos precision num
     batch-tokens share-prefix graph quiet format; do
     shows "    --$flag" score --help
 done
-for command in score rank filter tokenize inspect merge eval compare crosscheck bench train backends; do
+for command in score rank filter tokenize inspect merge eval compare crosscheck bench train models backends; do
     run "$command" --help
     sed -n 's/^    \(--[a-z-]* *[^ ]*\)$/\1/p' "$work/out" | sed 's/ *$//' >"$work/help"
     sed 's,\\-,-,g' <"$doc/guerdon-$command.1" |
@@ -284,7 +287,7 @@ for command in score rank filter tokenize eval; do
     grep -q '1 some items failed' "$doc/guerdon-$command.1"
     verdict "guerdon-$command.1 lacks status 1"
 done
-for command in inspect merge compare crosscheck bench train backends; do
+for command in inspect merge compare crosscheck bench train models backends; do
     ! grep -q '1 some items failed' "$doc/guerdon-$command.1"
     verdict "guerdon-$command.1 has status 1"
 done
