@@ -375,6 +375,35 @@ bool gd_bpe_whole(const gd_bpe *bpe, const unsigned char *piece, size_t len, uin
     return token != GD_NO_TOKEN;
 }
 
+bool gd_bpe_encode_afresh(const gd_bpe *bpe, gd_bpe_room *room, const unsigned char *piece, size_t len, gd_ids *ids)
+{
+    return encode(bpe, room, piece, len, ids);
+}
+
+static bool has_memos(gd_bpe_room *room) { return room->memos || (room->memos = gd_memos_make()) != NULL; }
+
+/* Adds what a memo has; false without memory. */
+static bool copy_memo(const gd_memo *memo, gd_ids *ids)
+{
+    if (ids->room - ids->len < GD_MEMO_IDS &&
+        !gd_grow((void **)&ids->data, &ids->room, ids->len + GD_MEMO_IDS, sizeof *ids->data))
+        return false;
+    memcpy(ids->data + ids->len, memo->ids, sizeof memo->ids); /* any beyond memo->count are overwritten later */
+    ids->len += memo->count;
+    return true;
+}
+
+/* The piece has become the ids from `before` on. */
+static void keep_memo(gd_memo *memo, gd_memo *wanted, const gd_ids *ids, size_t before)
+{
+    if (ids->len - before > GD_MEMO_IDS)
+        return;
+    wanted->count = (uint8_t)(ids->len - before);
+    for (size_t i = 0; i < GD_MEMO_IDS; i++)
+        wanted->ids[i] = i < wanted->count ? ids->data[before + i] : 0;
+    *memo = *wanted;
+}
+
 bool gd_bpe_encode(const gd_bpe *bpe, gd_bpe_room *room, const unsigned char *piece, size_t len, size_t readable,
                    gd_ids *ids)
 {
@@ -383,24 +412,28 @@ bool gd_bpe_encode(const gd_bpe *bpe, gd_bpe_room *room, const unsigned char *pi
 
     if (len > GD_MEMO_BYTES)
         return encode(bpe, room, piece, len, ids);
-    if (!room->memos && !(room->memos = gd_memos_make()))
+    if (!has_memos(room))
         return false;
     memo = gd_memo_place(room->memos, piece, len, readable, &wanted);
-    if (!gd_memo_is(memo, &wanted)) {
-        if (!encode(bpe, room, piece, len, ids))
-            return false;
-        if (ids->len - before <= GD_MEMO_IDS) {
-            wanted.count = (uint8_t)(ids->len - before);
-            for (size_t i = 0; i < GD_MEMO_IDS; i++)
-                wanted.ids[i] = i < wanted.count ? ids->data[before + i] : 0;
-            *memo = wanted;
-        }
-        return true;
-    }
-    if (ids->room - before < GD_MEMO_IDS &&
-        !gd_grow((void **)&ids->data, &ids->room, before + GD_MEMO_IDS, sizeof *ids->data))
+    if (gd_memo_is(memo, &wanted))
+        return copy_memo(memo, ids);
+    if (!encode(bpe, room, piece, len, ids))
         return false;
-    memcpy(ids->data + before, memo->ids, sizeof memo->ids); /* any beyond memo->count are overwritten later */
-    ids->len = before + memo->count;
+    keep_memo(memo, &wanted, ids, before);
     return true;
+}
+
+bool gd_bpe_recall_piece(gd_bpe_recall *recall, gd_bpe_room *room, const unsigned char *piece, size_t len, gd_ids *ids)
+{
+    if (!has_memos(room))
+        return false;
+    recall->before = ids->len;
+    recall->place = gd_memo_place(room->memos, piece, len, len, &recall->wanted);
+    recall->found = gd_memo_is(recall->place, &recall->wanted);
+    return !recall->found || copy_memo(recall->place, ids);
+}
+
+void gd_bpe_remember(gd_bpe_recall *recall, const gd_ids *ids)
+{
+    keep_memo(recall->place, &recall->wanted, ids, recall->before);
 }

@@ -89,6 +89,23 @@ size_t gd_bpe_part(const gd_bpe *bpe, const unsigned char *piece, size_t len, si
 bool gd_bpe_encode(const gd_bpe *bpe, gd_bpe_room *room, const unsigned char *piece, size_t len, size_t readable,
                    gd_ids *ids);
 
+/* The same without the memos. */
+bool gd_bpe_encode_afresh(const gd_bpe *bpe, gd_bpe_room *room, const unsigned char *piece, size_t len, gd_ids *ids);
+
+/* The memos for whoever splits pieces further before they are merged.  A room is used either so, with
+ * gd_bpe_encode_afresh(), or by gd_bpe_encode(): the same bytes could mean something else to each. */
+typedef struct gd_bpe_recall {
+    gd_memo wanted, *place;
+    size_t before; /* ids that were there */
+    bool found;
+} gd_bpe_recall;
+
+/* Adds the ids of a piece of 1 to GD_MEMO_BYTES bytes, if they are known; false without memory. */
+bool gd_bpe_recall_piece(gd_bpe_recall *recall, gd_bpe_room *room, const unsigned char *piece, size_t len, gd_ids *ids);
+
+/* The ids that were added since are those of the piece. */
+void gd_bpe_remember(gd_bpe_recall *recall, const gd_ids *ids);
+
 /* The rank of a pair, or GD_NO_RANK. */
 uint32_t gd_bpe_rank(const gd_bpe *bpe, uint32_t left, uint32_t right);
 

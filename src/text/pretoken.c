@@ -175,8 +175,7 @@ static void write_as_bytes(gd_buf *out, const unsigned char *s, size_t len)
     gd_buf_bytes(out, s + done, len - done);
 }
 
-/* A stage that changes the piece. */
-static gd_status change(gd_splitter *splitter, size_t number, const unsigned char *s, size_t len)
+gd_status gd_split_change(gd_splitter *splitter, size_t number, const unsigned char *s, size_t len)
 {
     const gd_stage *stage = &splitter->pretoken->stages[number];
     gd_buf *out = stage->kind == GD_STAGE_PREFIX      ? &splitter->prefixed
@@ -206,8 +205,10 @@ gd_status gd_split(gd_splitter *splitter, size_t stage, const unsigned char *s, 
         return GD_OK;
     if (stage == splitter->pretoken->count)
         return splitter->piece(splitter->context, s, len, len);
+    if (one->kind == GD_STAGE_BYTES && splitter->bytes)
+        return splitter->bytes(splitter->context, stage, s, len);
     if (one->kind >= GD_STAGE_PREFIX)
-        return change(splitter, stage, s, len);
+        return gd_split_change(splitter, stage, s, len);
     if (one->kind != GD_STAGE_SCAN || one->behavior != GD_ISOLATED)
         return split_by_stage(splitter, stage, s, len);
     for (size_t at = 0, end; at < len && !rc; at = end) {

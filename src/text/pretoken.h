@@ -57,10 +57,14 @@ gd_status gd_pretoken_load(gd_pretoken *pretoken, const json_t *value, const cha
 /* Takes each finished piece; returns GD_OK to continue. `readable` bytes may be read from s. */
 typedef gd_status gd_take_piece(void *context, const unsigned char *s, size_t len, size_t readable);
 
+/* Takes a piece that stage number `stage`, a GD_STAGE_BYTES, and those after it split: gd_split_change() does so. */
+typedef gd_status gd_take_bytes(void *context, size_t stage, const unsigned char *s, size_t len);
+
 typedef struct gd_splitter {
     const gd_pretoken *pretoken;
     const uint8_t *classes;
     gd_take_piece *piece;
+    gd_take_bytes *bytes; /* NULL: none of these stages */
     void *context;
     gd_error *err;
     gd_buf prefixed; /* a piece as the stages of these kinds change it; a file has at most one of each */
@@ -71,6 +75,9 @@ typedef struct gd_splitter {
 
 /* Splits s into pieces, beginning with stage `stage` (0). */
 gd_status gd_split(gd_splitter *splitter, size_t stage, const unsigned char *s, size_t len);
+
+/* The same for a stage that changes the piece. */
+gd_status gd_split_change(gd_splitter *splitter, size_t stage, const unsigned char *s, size_t len);
 void gd_splitter_free(gd_splitter *splitter);
 
 #endif

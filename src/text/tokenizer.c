@@ -112,17 +112,26 @@ static gd_status add_ids(struct gd_run *r, const uint32_t *more, size_t n)
     return GD_OK;
 }
 
+static gd_status check_length(const struct gd_run *r, size_t len)
+{
+    const size_t most = r->t->most_piece;
+
+    return most && len > most
+               ? gd_fail(r->err, GD_ETOOLONG,
+                         "the text has %zu bytes without a break, which need too much memory as one word: the memory "
+                         "limit allows at most %zu",
+                         len, most)
+               : GD_OK;
+}
+
 /* A piece that is merged by itself. */
 static gd_status merge(void *context, const unsigned char *s, size_t len, size_t readable)
 {
     struct gd_run *r = context;
-    const size_t most = r->t->most_piece;
+    gd_status rc = check_length(r, len);
 
-    if (most && len > most)
-        return gd_fail(r->err, GD_ETOOLONG,
-                       "the text has %zu bytes without a break, which need too much memory as one word: the memory "
-                       "limit allows at most %zu",
-                       len, most);
+    if (rc)
+        return rc;
     return gd_bpe_encode(&r->t->bpe, &r->bpe, s, len, readable, r->ids) ? GD_OK : gd_fail_memory(r->err, len);
 }
 
@@ -146,14 +155,46 @@ static gd_status merge_parts(void *context, const unsigned char *s, size_t len, 
 static gd_status merge_written(void *context, const unsigned char *s, size_t len, size_t readable)
 {
     struct gd_run *r = context;
+    unsigned char *bytes;
+    gd_status rc;
 
     (void)readable;
     gd_buf_clear(&r->bytes);
     gd_buf_bytes(&r->bytes, s, len);
     if (r->bytes.failed)
         return gd_fail_memory(r->err, len);
-    len = gd_bytes_of_content((unsigned char *)r->bytes.data, r->bytes.data, len);
-    return merge(r, (const unsigned char *)r->bytes.data, len, len);
+    bytes = (unsigned char *)r->bytes.data;
+    len = gd_bytes_of_content(bytes, r->bytes.data, len);
+    rc = check_length(r, len);
+    if (rc)
+        return rc;
+    return gd_bpe_encode_afresh(&r->t->bpe, &r->bpe, bytes, len, r->ids) ? GD_OK : gd_fail_memory(r->err, len);
+}
+
+/* The steps of a pattern that a piece may take and still be remembered; it is charged all of them, so that whether a
+ * text takes too many does not depend on what was tokenized before. */
+static uint64_t steps_of(size_t len) { return 64 + 32 * (uint64_t)len; }
+
+/* A piece that the stages after ByteLevel split: the ids depend on its bytes alone, so those of words are remembered. */
+static gd_status split_bytes(void *context, size_t stage, const unsigned char *s, size_t len)
+{
+    struct gd_run *r = context;
+    uint64_t *steps = &r->splitter.regex.steps;
+    const uint64_t had = *steps, left = had - steps_of(len);
+    gd_bpe_recall recall;
+    gd_status rc;
+
+    if (len > GD_MEMO_BYTES || had < steps_of(len))
+        return gd_split_change(&r->splitter, stage, s, len);
+    if (!gd_bpe_recall_piece(&recall, &r->bpe, s, len, r->ids))
+        return gd_fail_memory(r->err, len);
+    rc = recall.found ? GD_OK : gd_split_change(&r->splitter, stage, s, len);
+    if (rc || *steps < left)
+        return rc;
+    *steps = left;
+    if (!recall.found)
+        gd_bpe_remember(&recall, r->ids);
+    return GD_OK;
 }
 
 /* Passes what is between the added tokens of a text to the next step. */
@@ -202,6 +243,7 @@ static struct gd_run *take_run(const gd_tokenizer *t)
         return r;
     r->t = t;
     r->splitter = (gd_splitter){ .pretoken = &t->pretoken, .classes = t->classes, .context = r };
+    r->splitter.bytes = split_bytes;
     r->splitter.piece = t->bpe.vocab.plain ? merge_parts : t->pretoken.as_bytes ? merge_written : merge;
     return r;
 }

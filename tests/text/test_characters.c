@@ -177,6 +177,54 @@ static void falcon_lacks_control_characters(void **state)
     json_decref(all);
 }
 
+/* The ids of a text by a tokenizer that has seen no other. */
+static gd_ids fresh_ids(const json_t *variant, const char *text)
+{
+    gd_tokenizer *t = open_variant(variant);
+    gd_ids ids = { 0 };
+
+    assert_ok(gd_tokenize(t, text, strlen(text), &ids, test_err));
+    gd_tokenizer_close(t);
+    return ids;
+}
+
+static void expect_same_ids_again(const json_t *variant)
+{
+    static const char *const texts[] = { "the 1234567 cat,and 123 12 dogs", "1234 123",  "123 1234567",
+                                         "the cat and the dog, the cat",    "a1b22c333", "th the th" };
+    gd_tokenizer *t = open_variant(variant);
+    gd_ids ids = { 0 };
+
+    for (size_t i = 0; i < 12; i++) {
+        gd_ids alone = fresh_ids(variant, texts[i % 6]);
+
+        assert_ok(gd_tokenize(t, texts[i % 6], strlen(texts[i % 6]), &ids, test_err));
+        assert_int_equal(ids.len, alone.len);
+        assert_memory_equal(ids.data, alone.data, ids.len * sizeof *ids.data);
+        gd_ids_free(&alone);
+    }
+    gd_ids_free(&ids);
+    gd_tokenizer_close(t);
+}
+
+/* Words are remembered with what the stages after ByteLevel and the merges make of them. The last ones leave "th" of
+ * "the", which they split if it is a word. */
+static void words_that_are_remembered_have_the_same_ids(void **state)
+{
+    static const char text[] =
+        "{\"base\":\"golden\",\"set\":{\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Sequence\","
+        "\"pretokenizers\":[{\"type\":\"ByteLevel\",\"add_prefix_space\":false},{\"type\":\"Split\",\"pattern\":"
+        "{\"Regex\":\"h(?!e)|e\"},\"behavior\":\"Isolated\",\"invert\":false}]}}}";
+    json_t *variant = json_loads(text, 0, NULL);
+
+    (void)state;
+    assert_non_null(variant);
+    expect_same_ids_again(variant_named("falcon"));
+    expect_same_ids_again(variant_named("after-bytes"));
+    expect_same_ids_again(variant);
+    json_decref(variant);
+}
+
 /* If any allocation fails: an error, no leak, and the same ids once there is memory again. */
 static void allocations_may_fail(const char *name)
 {
@@ -262,6 +310,7 @@ int main(void)
         cmocka_unit_test(long_runs_end),
         cmocka_unit_test(a_limit_is_for_parts),
         cmocka_unit_test(falcon_lacks_control_characters),
+        cmocka_unit_test(words_that_are_remembered_have_the_same_ids),
         cmocka_unit_test(every_allocation_may_fail),
     };
 
