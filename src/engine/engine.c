@@ -19,6 +19,9 @@ static void fill_limits(gd_limits *limits, size_t tile_rows, const gd_plan *plan
     for (size_t s = 0; s < plan->step_count; s++) {
         const gd_plan_step *step = &plan->steps[s];
 
+        if (bound[s].w[0].learns && step->w[0].rank == 2 && step->op != GD_OP_embedding &&
+            step->w[0].shape[0] > limits->max_learned)
+            limits->max_learned = step->w[0].shape[0];
         if (step->op != GD_OP_linear)
             continue;
         if (step->w[0].shape[0] > limits->max_out)
@@ -27,8 +30,6 @@ static void fill_limits(gd_limits *limits, size_t tile_rows, const gd_plan *plan
             limits->max_in = step->w[0].shape[1];
         if (bound[s].lora.rank > limits->max_rank)
             limits->max_rank = bound[s].lora.rank;
-        if (bound[s].w[0].learns && step->w[0].shape[0] > limits->max_learned)
-            limits->max_learned = step->w[0].shape[0];
     }
 }
 

@@ -45,6 +45,14 @@ static void place_value(const gd_maker *m, size_t index, struct placed *list, si
         m->plan->line_bytes[buffer->extent] = begin + bytes;
 }
 
+/* A head's own file has names of its own. */
+static bool is_carry(const gd_maker *m, size_t value)
+{
+    const gd_yaml_node *name = m->values[value].name;
+
+    return name->file == m->graph->carry->file && !strcmp(name->text, m->graph->carry->text);
+}
+
 gd_status gd_make_buffers(gd_maker *m)
 {
     gd_plan *plan = m->plan;
@@ -72,7 +80,7 @@ gd_status gd_make_buffers(gd_maker *m)
                 place_value(m, i, list, &count);
     }
     for (size_t i = 0; i < m->value_count; i++)
-        if (!strcmp(plan->buffers[i].name, m->graph->carry->text))
+        if (is_carry(m, i))
             plan->carry = (unsigned)i;
     plan->score = (unsigned)m->value_count - 1;
     plan->labels = plan->buffers[plan->score].cols;

@@ -216,6 +216,15 @@ static gd_status check_back(const gd_train_maker *m, size_t s, const gd_back_ste
                           m->plan->graph_name, gd_op_table[step->op].name);
 }
 
+/* Other activations have no twin. */
+static gd_status check_activation(const gd_train_maker *m, const gd_plan_step *step)
+{
+    if (step->op != GD_OP_act || step->params.act == GD_ACT_RELU)
+        return GD_OK;
+    return gd_fail(m->err, GD_EUNSUPPORTED, "the head %s has an activation that is not relu: its gradient is not known",
+                   m->plan->head_of ? m->plan->head_of : m->plan->graph_name);
+}
+
 /* Operations that compute the gradients of all their inputs in one go. */
 static bool together(gd_op op) { return op == GD_OP_attention || op == GD_OP_gated; }
 
@@ -225,6 +234,7 @@ static gd_status add_back(gd_train_maker *m, size_t s, gd_train_stage *stage)
     const gd_train_step *made = &m->made->steps[s];
     gd_back_step *back = &m->made->back[m->made->back_count];
     unsigned d_out;
+    gd_status rc;
 
     if (!m->active[s] || (step->op != GD_OP_head && m->count[made->out] == 0))
         return GD_OK;
@@ -252,7 +262,8 @@ static gd_status add_back(gd_train_maker *m, size_t s, gd_train_stage *stage)
             back->adds[i] = true;
         }
     stage->gathers |= step->op == GD_OP_last_row;
-    return check_back(m, s, back);
+    rc = check_activation(m, step);
+    return rc ? rc : check_back(m, s, back);
 }
 
 /* The back steps of a stage. The stream's gradient has come from the stage after it; in the stage of the pooled rows it

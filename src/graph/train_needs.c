@@ -10,7 +10,7 @@ static void need_inputs(gd_train_maker *m, const gd_back_step *back)
     const gd_train_step *made = &m->made->steps[back->step];
     const gd_plan_step *step = &m->plan->steps[back->step];
     const bool learns = m->learns->rank[back->step] > 0 || m->learns->weights[back->step];
-    const bool reads = step->op == GD_OP_rms_norm || step->op == GD_OP_attention ||
+    const bool reads = step->op == GD_OP_rms_norm || step->op == GD_OP_attention || step->op == GD_OP_act ||
                        ((step->op == GD_OP_linear || step->op == GD_OP_head) && learns);
 
     for (unsigned i = 0; reads && i < step->in_count; i++)

@@ -55,6 +55,16 @@ static void read_batch(struct learning *c, const char *path)
     (void)fclose(f);
 }
 
+/* The adapter's matrices, by step of the plan. */
+static void find_lora(struct learning *c)
+{
+    c->lora = gd_alloc_zero(c->plan->step_count, sizeof *c->lora);
+    assert_non_null(c->lora);
+    for (size_t s = 0; s < c->plan->step_count; s++)
+        if (c->plan->steps[s].lora)
+            (void)gd_adapter_find(c->adapter, c->plan->steps[s].lora, &c->lora[s]);
+}
+
 void learning_open(struct learning *c, const char *model, const char *adapter, const char *batch, gd_dtype operand,
                    bool share, size_t longest)
 {
@@ -69,11 +79,7 @@ void learning_open(struct learning *c, const char *model, const char *adapter, c
     assert_ok(gd_plan_make(&c->plan, c->config, NULL, operand, test_err));
     (void)snprintf(name, sizeof name, "golden/%s", adapter);
     assert_ok(gd_adapter_open(&c->adapter, test_data(path, sizeof path, name), "score.weight", test_err));
-    c->lora = gd_alloc_zero(c->plan->step_count, sizeof *c->lora);
-    assert_non_null(c->lora);
-    for (size_t s = 0; s < c->plan->step_count; s++)
-        if (c->plan->steps[s].lora)
-            (void)gd_adapter_find(c->adapter, c->plan->steps[s].lora, &c->lora[s]);
+    find_lora(c);
     (void)snprintf(name, sizeof name, "golden/%s", batch);
     read_batch(c, test_data(path, sizeof path, name));
     if (share)
@@ -87,6 +93,19 @@ void learning_open(struct learning *c, const char *model, const char *adapter, c
                                   .learning = &c->learning,
                                   .threads = 1 };
     assert_ok(gd_backend_find(&c->parts.backend, "cpu", operand, test_err));
+}
+
+void learning_head(struct learning *c, const char *yaml)
+{
+    const gd_graph_builtin head = { .name = "the test's head", .text = yaml, .len = strlen(yaml) };
+    const gd_dtype operand = c->plan->operand;
+
+    gd_free(c->lora);
+    gd_plan_free(c->plan);
+    assert_ok(gd_plan_make_with_head(&c->plan, c->config, NULL, &head, operand, test_err));
+    find_lora(c);
+    c->learning.lora = c->lora;
+    c->parts.plan = c->plan;
 }
 
 static void add_weight(struct learning *c, const char *name)

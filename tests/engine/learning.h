@@ -38,6 +38,9 @@ enum { LEARNING_MODELS = 8 };
 extern const char *const learning_models[LEARNING_MODELS];
 void learning_open_model(struct learning *c, const char *model, gd_dtype operand, size_t longest);
 
+/* Then the model has the head of this description, whose weights are the caller's to provide. */
+void learning_head(struct learning *c, const char *yaml);
+
 /* Then every weight of the model learns, besides the adapter and its head; or instead of them. */
 void learning_weights(struct learning *c);
 void learning_all(struct learning *c);

@@ -6,7 +6,9 @@ gradients/MODEL.safetensors; gradients/bf16.json has the error of those of a bf1
 it: by model, the mean over all tensors of the error's Frobenius norm, relative to the tensor's.
 Those of all weights are in gradients/MODEL-all.safetensors and bf16-all.json. A matrix's gradient G [n, k] is folded to
 G S [n, 8], where S [k, 8] is of 1 and -1 by a hash (tests/engine/learning.c has the same): the Frobenius norm of an
-error that is folded is that of the error, but for a factor whose mean is the square root of 8."""
+error that is folded is that of the error, but for a factor whose mean is the square root of 8.
+heads.safetensors has heads of other forms over qwen2 with its adapter, with the gradients in float64: two linears with
+biases and relu between them (mlp), and one linear with a bias (summary). The heads' numbers are in it, too."""
 import json
 import os
 import sys
@@ -31,26 +33,36 @@ def folded(gradient):
     return gradient @ signs(gradient.shape[1]) if gradient.dim() == 2 and gradient.shape[0] > 1 else gradient
 
 
-def gradients(name, dtype, adapter):
+def load(name, dtype, adapter):
     base = os.path.join(sys.argv[1], name)
     model = AutoModelForSequenceClassification.from_pretrained(
         base, num_labels=1, dtype=dtype, attn_implementation='eager')
     if adapter:
         model = PeftModel.from_pretrained(model, base + '-lora', is_trainable=True)
-    if dtype == torch.float64:
-        model = model.double()
-    with open(os.path.join(base, 'expected.jsonl')) as f:
-        rows = [json.loads(line) for line in f][:8]
+    return model.double() if dtype == torch.float64 else model
+
+
+def texts(name):
+    with open(os.path.join(sys.argv[1], name, 'expected.jsonl')) as f:
+        return [json.loads(line) for line in f][:8]
+
+
+def backward(scores):
+    scores = [score.double() for score in scores]
+    chosen, rejected = torch.stack(scores[0::2]), torch.stack(scores[1::2])
+    loss = -torch.nn.functional.logsigmoid(chosen - rejected).mean() + 0.01 * ((chosen + rejected) ** 2).mean()
+    loss.backward()
+
+
+def gradients(name, dtype, adapter):
+    model, rows = load(name, dtype, adapter), texts(name)
     with torch.autocast('cpu', torch.bfloat16, enabled=dtype == torch.bfloat16):
         scores = [model(input_ids=torch.tensor([row['ids'][:512]])).logits[0, 0] for row in rows]
     if dtype == torch.float64:
         for score, row in zip(scores, rows):
             want = row['score_lora_f64' if adapter else 'score_f64']
             assert abs(score.item() - want) < 1e-5, (name, score.item(), want)
-    scores = [score.double() for score in scores]
-    chosen, rejected = torch.stack(scores[0::2]), torch.stack(scores[1::2])
-    loss = -torch.nn.functional.logsigmoid(chosen - rejected).mean() + 0.01 * ((chosen + rejected) ** 2).mean()
-    loss.backward()
+    backward(scores)
     return {k.replace('.default', '').replace('modules_to_save.', ''): p.grad.double()
             for k, p in model.named_parameters() if p.grad is not None}
 
@@ -63,6 +75,41 @@ def write(name, suffix, errors, adapter, form):
     errors[name] = round(sum(off) / len(off), 5)
 
 
+def linear(inputs, outputs):
+    made = torch.nn.Linear(inputs, outputs).float()
+    torch.nn.init.normal_(made.bias, std=0.3)
+    return made
+
+
+def pooled(model, row):
+    ids = row['ids'][:512]
+    last = max(i for i, token in enumerate(ids) if token != model.config.pad_token_id)
+    return model(input_ids=torch.tensor([ids])).last_hidden_state[0, last]
+
+
+def with_head(name, head, adapter):
+    """The head's numbers, and the gradients of it and, if wanted, of the adapter."""
+    model, out = load('qwen2', torch.float64, True), {}
+    for k, p in head.named_parameters():
+        out['%s.%s' % (name, k)] = p.detach().clone()
+    head.double()
+    inner = model.base_model.model.model
+    backward([head(pooled(inner, row))[0] for row in texts('qwen2')])
+    for k, p in list(head.named_parameters()) + list(inner.named_parameters(prefix='model') if adapter else ()):
+        if p.grad is not None:
+            out['%s.d.%s' % (name, k.replace('.default', ''))] = p.grad.float()
+    return out
+
+
+def write_heads():
+    torch.manual_seed(20261130)
+    out = with_head('mlp', torch.nn.Sequential(linear(96, 24), torch.nn.ReLU(), linear(24, 1)), True)
+    out.update(with_head('summary', linear(96, 1), False))
+    save_file({k: v.contiguous() for k, v in out.items()},
+              os.path.join(sys.argv[1], 'gradients', 'heads.safetensors'))
+
+
+write_heads()
 for suffix, adapter, form in (('', True, lambda g: g), ('-all', False, folded)):
     errors = {}
     for name in ('gemma2', 'gemma3', 'llama', 'mistral', 'qwen2', 'qwen2-tied', 'qwen3', 'smollm3'):
