@@ -47,7 +47,7 @@ static gd_status put_trunk(gd_result *out, json_t *list, const gd_graph_builtin 
         gd_put_text(out, trunk, "name", graph.name);
         gd_put_text(out, trunk, "about", graph.about);
         put_own_classes(out, put_classes(out, trunk, graph.matches), &graph);
-        gd_put_text(out, trunk, "head", graph.nodes[graph.node_count - 1].w[0]->text);
+        gd_put_text(out, trunk, "head", graph.nodes[graph.node_count - 1].w[0].name->text);
     }
     gd_graph_free(&graph);
     return rc;
@@ -61,8 +61,8 @@ static bool put_tensors(gd_result *out, json_t *into, const gd_graph *head)
 
     for (size_t n = 0; n < head->node_count; n++)
         for (unsigned i = 0; i < head->nodes[n].w_count; i++) {
-            gd_put_text(out, tensors, NULL, head->nodes[n].w[i]->text);
-            parts |= head->nodes[n].rows[i] != NULL;
+            gd_put_text(out, tensors, NULL, head->nodes[n].w[i].name->text);
+            parts |= head->nodes[n].w[i].rows != NULL;
         }
     return parts;
 }
