@@ -42,13 +42,15 @@ static const struct custom {
     const char *name;
     gd_family family;
 } customs[] = {
-    { "INFORMForSequenceClassification", LLAMA }, /* infly/INF-ORM-Llama3.1-70B */
-    { "EurusRewardModel", MISTRAL },              /* openbmb/Eurus-RM-7b */
-    { "Gemma3ForCausalLM", GEMMA3 },              /* the text model's */
-    { "InternLM2ForCausalLM", INTERNLM2 },        /* internlm/internlm2-* */
-    { "InternLM2ForRewardModel", INTERNLM2 },     /* internlm/internlm2-*-reward */
-    { "LlamaRewardModel", LLAMA },                /* openbmb/UltraRM-13b */
-    { "Qwen2ForRewardModel", QWEN2 },             /* Qwen/Qwen2.5-Math-RM-72B, Qwen/WorldPM-72B */
+    { "INFORMForSequenceClassification", LLAMA },                  /* infly/INF-ORM-Llama3.1-70B */
+    { "EurusRewardModel", MISTRAL },                               /* openbmb/Eurus-RM-7b */
+    { "Gemma3ForCausalLM", GEMMA3 },                               /* the text model's */
+    { "InternLM2ForCausalLM", INTERNLM2 },                         /* internlm/internlm2-* */
+    { "InternLM2ForRewardModel", INTERNLM2 },                      /* internlm/internlm2-*-reward */
+    { "LlamaForScore", LLAMA },                                    /* PKU-Alignment/beaver-7b-* */
+    { "LlamaForSequenceClassificationWithNormal_Weights", LLAMA }, /* LxzGordon/URM-LLaMa-3.1-8B */
+    { "LlamaRewardModel", LLAMA },                                 /* openbmb/UltraRM-13b */
+    { "Qwen2ForRewardModel", QWEN2 },                              /* Qwen/Qwen2.5-Math-RM-72B, Qwen/WorldPM-72B */
 };
 
 static const gd_config_default defaults[] = {

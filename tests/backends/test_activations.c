@@ -37,10 +37,10 @@ static double gelu_tanh(double x)
 static const struct activation activations[] = {
     { "relu", GD_ACT_RELU, relu, 0, NULL },
     { "leaky_relu", GD_ACT_LEAKY_RELU, leaky_relu, 0.51, NULL },
-    { "silu", GD_ACT_SILU, silu, 3, NULL },
-    { "gelu", GD_ACT_GELU, gelu, 8, NULL },
-    { "gelu_tanh", GD_ACT_GELU_TANH, gelu_tanh, 4, fabs },
-    { "selu", GD_ACT_SELU, selu, 4, NULL },
+    { "silu", GD_ACT_SILU, silu, 2.5, NULL },
+    { "gelu", GD_ACT_GELU, gelu, 6, NULL },
+    { "gelu_tanh", GD_ACT_GELU_TANH, gelu_tanh, 1.5, fabs },
+    { "selu", GD_ACT_SELU, selu, 2.5, NULL },
     { "tanh", GD_ACT_TANH, tanh, 1.34, NULL },
     { "sigmoid", GD_ACT_SIGMOID, sigmoid, 2.5, NULL },
 };
