@@ -6,6 +6,7 @@
 #include "graph/expr.h"
 #include "quant-free/convert.h"
 
+#include <float.h>
 #include <string.h>
 
 /* ---- rows ---- */
@@ -115,6 +116,8 @@ static gd_status evaluate(float *to, size_t count, struct element *e, const char
 
         if (rc)
             return rc;
+        if (!trouble && (number > (double)FLT_MAX || number < -(double)FLT_MAX))
+            trouble = "beyond a float32";
         if (trouble)
             return gd_fail(err, GD_EFORMAT, "%s: number %zu of \"%s\", which the head %s reads, is %s", path, e->at,
                            e->value->text, head, trouble);

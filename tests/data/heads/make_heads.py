@@ -30,7 +30,7 @@ def read_trunk():
         states = [model(torch.tensor([line["ids"]])).last_hidden_state[0, -1] for line in lines]
     own = load_file(f"{golden}/llama/model.safetensors")["score.weight"].double()
     for line, state in zip(lines, states):
-        assert abs(float(own[0] @ state) - line["score_f64"]) < 1e-9
+        assert abs(float(own[0] @ state) - line["score_f64"]) < 1e-6  # Transformers takes softmax in float32
     return torch.stack(states)
 
 
