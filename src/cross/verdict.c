@@ -149,10 +149,20 @@ static double drift_of(const gd_sides *sides, size_t step)
     return drift_between(sides->left->values + step * count, sides->right->values + step * count, count);
 }
 
+/* The input of the head: of its first matrix, if it has several. */
+static unsigned head_input(const gd_plan *plan)
+{
+    size_t step = 0;
+
+    while (plan->steps[step].op != GD_OP_head)
+        step++;
+    return plan->steps[step].in[0];
+}
+
 /* The step after which the stage's result is there: the residual stream, or the head's input. */
 static size_t result_step(const gd_plan *plan, const gd_plan_stage *stage)
 {
-    const unsigned wanted = stage->pooled ? plan->steps[plan->step_count - 1].in[0] : plan->carry;
+    const unsigned wanted = stage->pooled ? head_input(plan) : plan->carry;
     size_t step = SIZE_MAX;
 
     for (size_t s = stage->first_step; s < stage->first_step + stage->step_count; s++)

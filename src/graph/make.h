@@ -1,6 +1,5 @@
-/* make.h - shared by the files that make a plan: plan.c unrolls, sizes.c evaluates, infer.c finds shapes, made.c says of what
- * weights are made, place.c
- * places the buffers. */
+/* make.h - shared by the files that make a plan: plan.c unrolls, sizes.c evaluates, infer.c finds shapes, made.c says
+ * of what weights are made, place.c places the buffers. */
 #ifndef GD_GRAPH_MAKE_H
 #define GD_GRAPH_MAKE_H
 

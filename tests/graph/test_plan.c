@@ -22,6 +22,24 @@ static gd_plan *plan_of(const char *model, gd_dtype operand)
     return plan;
 }
 
+/* The llama model's with a head of tests/data/heads, which has a value of the same name as the residual stream. */
+static gd_plan *plan_with_head(const char *file, gd_dtype operand)
+{
+    gd_graph_builtin head = { .name = file };
+    char path[512], name[64], *text;
+    gd_config *config;
+    gd_plan *plan = NULL;
+
+    (void)snprintf(name, sizeof name, "heads/%s", file);
+    assert_ok(gd_file_read(&text, &head.len, test_data(path, sizeof path, name), 1 << 20, test_err));
+    head.text = text;
+    assert_ok(gd_config_open(&config, test_data(path, sizeof path, "golden/llama"), test_err));
+    assert_ok(gd_plan_make_with_head(&plan, config, NULL, &head, operand, test_err));
+    gd_config_close(config);
+    gd_free(text);
+    return plan;
+}
+
 static void compare(const char *path, const char *have)
 {
     gd_error err = { 0 };
@@ -89,32 +107,52 @@ static void read_buffer(const gd_plan *plan, const gd_plan_step *step, unsigned 
 /* Runs the plan on names alone: every byte that a step reads was last written by the buffer it reads. Keys,
  * values and the residual stream of the first tile must survive the second, so each layer's stage runs
  * twice. */
+static void run_names(const gd_plan *plan)
+{
+    memset(owner, 0, sizeof owner);
+    for (size_t s = 0; s < 2 * plan->stage_count; s++) {
+        const gd_plan_stage *stage = &plan->stages[s / 2];
+
+        for (size_t i = 0; i < stage->step_count; i++) {
+            const gd_plan_step *step = &plan->steps[stage->first_step + i];
+
+            for (unsigned k = 0; k < step->in_count; k++)
+                read_buffer(plan, step, step->in[k]);
+            for (unsigned k = 0; k < step->in_count; k++) /* the output must not overlap an input */
+                if (step->in[k] != step->out) {
+                    write_buffer(plan, step->out);
+                    read_buffer(plan, step, step->in[k]);
+                }
+            write_buffer(plan, step->out);
+        }
+    }
+    for (size_t i = 0; i < plan->buffer_count; i++)
+        if (plan->buffers[i].extent == GD_EXTENT_BATCH)
+            read_buffer(plan, &plan->steps[0], (unsigned)i);
+}
+
 static void no_buffer_is_overwritten_while_it_lives(void **state)
 {
     (void)state;
     for (size_t m = 0; m < 2 * (sizeof models / sizeof models[0]); m++) {
         gd_plan *plan = plan_of(models[m / 2], m % 2 ? GD_F32 : GD_BF16);
 
-        memset(owner, 0, sizeof owner);
-        for (size_t s = 0; s < 2 * plan->stage_count; s++) {
-            const gd_plan_stage *stage = &plan->stages[s / 2];
+        run_names(plan);
+        gd_plan_free(plan);
+    }
+}
 
-            for (size_t i = 0; i < stage->step_count; i++) {
-                const gd_plan_step *step = &plan->steps[stage->first_step + i];
+static void a_heads_values_are_its_own(void **state)
+{
+    static const char *const heads[] = { "armorm.yaml", "every_activation.yaml" };
 
-                for (unsigned k = 0; k < step->in_count; k++)
-                    read_buffer(plan, step, step->in[k]);
-                for (unsigned k = 0; k < step->in_count; k++) /* the output must not overlap an input */
-                    if (step->in[k] != step->out) {
-                        write_buffer(plan, step->out);
-                        read_buffer(plan, step, step->in[k]);
-                    }
-                write_buffer(plan, step->out);
-            }
-        }
-        for (size_t i = 0; i < plan->buffer_count; i++)
-            if (plan->buffers[i].extent == GD_EXTENT_BATCH)
-                read_buffer(plan, &plan->steps[0], (unsigned)i);
+    (void)state;
+    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
+        gd_plan *plan = plan_with_head(heads[i], GD_BF16);
+
+        run_names(plan);
+        assert_int_equal(plan->buffers[plan->carry].extent, GD_EXTENT_BATCH);
+        assert_int_equal(plan->labels, 1);
         gd_plan_free(plan);
     }
 }
@@ -161,9 +199,8 @@ static void each_weight_is_listed_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(golden_plans_are_as_stored),
-        cmocka_unit_test(no_buffer_is_overwritten_while_it_lives),
-        cmocka_unit_test(matmul_operands_alone_are_rounded),
+        cmocka_unit_test(golden_plans_are_as_stored), cmocka_unit_test(no_buffer_is_overwritten_while_it_lives),
+        cmocka_unit_test(a_heads_values_are_its_own), cmocka_unit_test(matmul_operands_alone_are_rounded),
         cmocka_unit_test(each_weight_is_listed_once),
     };
 
