@@ -33,6 +33,8 @@ static void put_place(gd_buf *out, const gd_sides *sides)
         gd_buf_printf(out, " (%s)", about->which ? "rejected" : "chosen");
     else if (about->which)
         gd_buf_printf(out, " (text %zu)", about->which);
+    if (about->step)
+        gd_buf_printf(out, ", step %zu", about->step);
     if (first->scores)
         return;
     gd_buf_printf(out, ", token %zu of %zu", gd_sides_token(sides, first->step, first->line),
@@ -150,6 +152,8 @@ static void put_about(gd_result *out, json_t *into, const gd_sides *sides, size_
 
     gd_put_size(out, into, "item", about->item);
     gd_put_size(out, into, "text", about->which);
+    if (about->step)
+        gd_put_size(out, into, "step", about->step);
 }
 
 static void put_first(gd_result *out, const gd_sides *sides)

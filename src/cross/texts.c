@@ -53,10 +53,41 @@ static gd_status leave_out(gd_cross_texts *texts, const char *problem, gd_error 
     return texts->problem[texts->problems++] ? GD_OK : gd_fail_memory(err, strlen(problem));
 }
 
+/* A text without a place at which it is read becomes encoded->problem. */
+static gd_status find_places(const gd_encoder *encoder, const gd_record *record, size_t t, gd_encoded *encoded,
+                             gd_ids *places, gd_error *err)
+{
+    gd_error why = { 0 };
+    const gd_status rc = gd_places_find(&encoder->places, &encoder->special, &encoded->ids[t], places, &why);
+
+    if (rc == GD_EFORMAT)
+        gd_encoded_problem(encoded, record, t, &why);
+    else if (rc)
+        return gd_fail(err, rc, "%s", why.text);
+    return GD_OK;
+}
+
+/* What comes after a place cannot change its score: each step is that of a text of its own, which ends there. */
+static gd_status add_places(gd_cross_texts *texts, const gd_encoder *encoder, const gd_record *record, size_t t,
+                            const gd_ids *ids, const gd_ids *places, gd_error *err)
+{
+    const bool steps = gd_places_have_steps(&encoder->places);
+    gd_status rc = GD_OK;
+
+    for (size_t i = 0; !rc && i < places->len; i++) {
+        const gd_cross_text about = { record->index, t, steps ? i + 1 : 0, record->kind == GD_RECORD_PAIR && !steps,
+                                      excerpt_of(&record->texts[t]) };
+
+        rc = add_text(texts, (gd_span){ ids->data, (size_t)places->data[i] + 1 }, &about, err);
+    }
+    return rc;
+}
+
 static gd_status add_record(gd_cross_texts *texts, const gd_encoder *encoder, const gd_record *record,
                             gd_encoded *encoded, gd_error *err)
 {
     gd_status rc = gd_encode_record(encoder, record, encoded, err);
+    gd_ids places = { 0 };
 
     if (rc)
         return rc;
@@ -64,13 +95,16 @@ static gd_status add_record(gd_cross_texts *texts, const gd_encoder *encoder, co
     gd_encoded_refuse_empty(encoded, record);
     if (encoded->problem || encoded->dropped)
         return leave_out(texts, encoded->problem, err);
-    for (size_t t = 0; !rc && t < encoded->count; t++) {
-        const gd_ids *ids = &encoded->ids[t];
-        const size_t pooled = gd_pooled_position(encoder->pool, &encoder->special, ids->data, ids->len);
-        const gd_cross_text about = { record->index, t, record->kind == GD_RECORD_PAIR, excerpt_of(&record->texts[t]) };
-
-        rc = add_text(texts, (gd_span){ ids->data, pooled + 1 }, &about, err);
+    for (size_t t = 0; !rc && !encoded->problem && t < encoded->count; t++)
+        rc = find_places(encoder, record, t, encoded, &places, err);
+    if (!rc && encoded->problem)
+        rc = leave_out(texts, encoded->problem, err);
+    for (size_t t = 0; !rc && !encoded->problem && t < encoded->count; t++) {
+        rc = find_places(encoder, record, t, encoded, &places, err);
+        if (!rc)
+            rc = add_places(texts, encoder, record, t, &encoded->ids[t], &places, err);
     }
+    gd_ids_free(&places);
     return rc;
 }
 

@@ -11,6 +11,7 @@
 typedef struct gd_cross_text {
     uint64_t item; /* the record, from 0 */
     size_t which;  /* of its texts */
+    size_t step;   /* of the text, from 1; 0: it has none */
     bool of_pair;  /* which is 0 for chosen, 1 for rejected */
     char *excerpt; /* its end, which a score depends on most, for people to recognise it */
 } gd_cross_text;

@@ -107,19 +107,54 @@ static void add_tokens(gd_buf *line, gd_record_kind kind, const size_t *tokens, 
     gd_buf_str(line, "]");
 }
 
-/* Writes a sentence about the first score, or the pair's margin, that is not finite; false if all are. */
-static bool find_infinite(gd_record_kind kind, const float *scores, size_t count, char sentence[100])
+static void add_steps(gd_buf *line, gd_record_kind kind, const gd_beside *beside, size_t count)
 {
+    if (!beside || !beside[0].step_count)
+        return;
+    gd_buf_str(line, kind == GD_RECORD_TEXT ? ",\"steps\":" : ",\"steps\":[");
+    for (size_t i = 0; i < count; i++) {
+        gd_buf_str(line, i ? "," : "");
+        gd_buf_json_floats(line, beside[i].steps, beside[i].step_count);
+    }
+    gd_buf_str(line, kind == GD_RECORD_TEXT ? "" : "]");
+}
+
+/* "chosen score" ...: text i of a record. */
+static void name_score(char what[GD_TEXT_NAME_ROOM + 8], gd_record_kind kind, size_t i)
+{
+    if (kind == GD_RECORD_ANSWERS)
+        (void)snprintf(what, GD_TEXT_NAME_ROOM + 8, "score of responses[%zu]", i);
+    else
+        (void)snprintf(what, GD_TEXT_NAME_ROOM + 8, "%sscore",
+                       kind == GD_RECORD_TEXT ? ""
+                       : i                    ? "rejected "
+                                              : "chosen ");
+}
+
+/* The number of a text that is not finite: a step, or the score; 0 if all are. */
+static float infinite_of(const gd_results *results, size_t i)
+{
+    const gd_beside *beside = results->beside ? &results->beside[i] : NULL;
+
+    for (size_t s = 0; beside && s < beside->step_count; s++)
+        if (!isfinite(beside->steps[s]))
+            return beside->steps[s];
+    return isfinite(results->scores[i]) ? 0 : results->scores[i];
+}
+
+/* Writes a sentence about the first score, or the pair's margin, that is not finite; false if all are. */
+static bool find_infinite(gd_record_kind kind, const gd_results *results, char sentence[100])
+{
+    const float *scores = results->scores;
     char what[GD_TEXT_NAME_ROOM + 8];
 
-    for (size_t i = 0; i < count; i++) {
-        if (isfinite(scores[i]))
+    for (size_t i = 0; i < results->count; i++) {
+        const float bad = infinite_of(results, i);
+
+        if (isfinite(bad))
             continue;
-        if (kind == GD_RECORD_ANSWERS)
-            (void)snprintf(what, sizeof what, "score of responses[%zu]", i);
-        else
-            (void)snprintf(what, sizeof what, "%sscore", kind == GD_RECORD_TEXT ? "" : i ? "rejected " : "chosen ");
-        say_infinite(sentence, what, scores[i]);
+        name_score(what, kind, i);
+        say_infinite(sentence, what, bad);
         return true;
     }
     if (kind != GD_RECORD_PAIR || isfinite(scores[0] - scores[1]))
@@ -128,12 +163,12 @@ static bool find_infinite(gd_record_kind kind, const float *scores, size_t count
     return true;
 }
 
-gd_status gd_writer_score(gd_writer *w, const gd_record *record, const float *scores, const size_t *tokens,
-                          size_t count, bool truncated, bool *failed, gd_error *err)
+gd_status gd_writer_results(gd_writer *w, const gd_record *record, const gd_results *results, bool *failed,
+                            gd_error *err)
 {
     char sentence[100];
 
-    if (find_infinite(record->kind, scores, count, sentence)) {
+    if (find_infinite(record->kind, results, sentence)) {
         if (failed)
             *failed = true;
         return gd_writer_error(w, record, sentence, err);
@@ -141,9 +176,18 @@ gd_status gd_writer_score(gd_writer *w, const gd_record *record, const float *sc
     if (w->only_errors)
         return GD_OK;
     begin(w, record);
-    add_values(&w->line, record->kind, scores, count);
-    add_tokens(&w->line, record->kind, tokens, count);
-    return end(w, truncated, err);
+    add_values(&w->line, record->kind, results->scores, results->count);
+    add_steps(&w->line, record->kind, results->beside, results->count);
+    add_tokens(&w->line, record->kind, results->tokens, results->count);
+    return end(w, results->truncated, err);
+}
+
+gd_status gd_writer_score(gd_writer *w, const gd_record *record, const float *scores, const size_t *tokens,
+                          size_t count, bool truncated, bool *failed, gd_error *err)
+{
+    const gd_results results = { count, scores, tokens, NULL, truncated };
+
+    return gd_writer_results(w, record, &results, failed, err);
 }
 
 /* Not by printf, which would take longer than the tokenizer. */

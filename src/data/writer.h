@@ -26,11 +26,31 @@ gd_status gd_writer_error(gd_writer *w, const gd_record *record, const char *sen
 /* The first sentence, and the item's index; NULL if there was none, or no writer. */
 const char *gd_writer_first_error(const gd_writer *w, uint64_t *index);
 
+/* What a model says of a text beside its score. */
+typedef struct gd_beside {
+    const float *steps; /* [step_count] */
+    size_t step_count;  /* 0: the model has none */
+} gd_beside;
+
+/* The results of a record's texts. */
+typedef struct gd_results {
+    size_t count;
+    const float *scores;     /* [count] */
+    const size_t *tokens;    /* [count] */
+    const gd_beside *beside; /* [count], or NULL */
+    bool truncated;
+} gd_results;
+
 /* A text: {"index":0,"score":1.23456789,"tokens":155}
  * a pair: {"index":0,"chosen":..,"rejected":..,"margin":..,"tokens":[155,160]}, the margin subtracted in float32
  * answers: {"index":0,"scores":[..],"tokens":[..]}
+ * Before the tokens come the steps, if a text has them: "steps":[..] of a text, "steps":[[..],[..]] of several.
  * Truncated items get "truncated":true at the end.  JSON cannot express infinity or NaN: an item with such a score or
  * margin gets an error line, and *failed, if not NULL, becomes true. */
+gd_status gd_writer_results(gd_writer *w, const gd_record *record, const gd_results *results, bool *failed,
+                            gd_error *err);
+
+/* The same of scores alone. */
 gd_status gd_writer_score(gd_writer *w, const gd_record *record, const float *scores, const size_t *tokens,
                           size_t count, bool truncated, bool *failed, gd_error *err);
 

@@ -48,6 +48,12 @@ typedef struct gd_graph_node {
     unsigned in_count, w_count;
 } gd_graph_node;
 
+/* Where a text is read, as a head says it. */
+typedef struct gd_graph_place {
+    gd_pooling pool;
+    const gd_yaml_node *what; /* the token or the pattern, or NULL */
+} gd_graph_place;
+
 typedef struct gd_graph {
     gd_yaml *doc; /* owns all strings */
     gd_arena arena;
@@ -60,7 +66,8 @@ typedef struct gd_graph {
     const gd_yaml_node *head;   /* the root of a head's own file, which has replaced the graph's, or NULL */
     const gd_yaml_node *pooled; /* then: the value that it reads as `pooled` */
     const char *head_file;      /* where its tensors are, or NULL: among the model's */
-    gd_pooling pool;
+    gd_graph_place place;
+    gd_step_rule steps;
 } gd_graph;
 
 /* Reads and checks text; `name` (a path) begins every message. Call gd_graph_free() even on failure. */

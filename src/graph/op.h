@@ -34,8 +34,18 @@ typedef enum gd_pooling {
     GD_POOL_RIGHTMOST_NON_PAD, /* the last that isn't pad: Transformers */
     GD_POOL_BEFORE_FIRST_PAD,  /* the one before the first pad, else the last: older classes */
     GD_POOL_LAST,              /* the last, whatever it is */
-    GD_POOL_FIRST
+    GD_POOL_FIRST,
+    GD_POOL_LAST_PATTERN,  /* the last token of the last occurrence of a few tokens */
+    GD_POOL_FIRST_PATTERN, /* of the first */
+    GD_POOL_EACH_PATTERN,  /* of every one: a text has steps */
+    GD_POOL_AT             /* every occurrence of one token: the same */
 } gd_pooling;
+
+/* What the score of a text with steps is made of theirs. */
+typedef enum gd_step_rule { GD_STEPS_LAST, GD_STEPS_MIN, GD_STEPS_MEAN, GD_STEPS_PRODUCT } gd_step_rule;
+
+/* Whether a text is read at as many tokens as it has steps. */
+static inline bool gd_pooling_has_steps(gd_pooling pool) { return pool >= GD_POOL_EACH_PATTERN; }
 
 /* The position of a node: before, inside or after `repeat`. */
 typedef enum gd_graph_part { GD_PART_BEFORE, GD_PART_LAYER, GD_PART_AFTER } gd_graph_part;

@@ -150,6 +150,18 @@ static gd_status name_head(const gd_maker *m)
     return head ? gd_make_text(m, &m->plan->head_of, gd_yaml_get(head, "name")->text) : GD_OK;
 }
 
+static bool is_number(const gd_yaml_node *node)
+{
+    return node->plain && *node->text && !node->text[strspn(node->text, "0123456789")];
+}
+
+static gd_status make_place(const gd_maker *m, const gd_graph_place *from, gd_plan_place *to)
+{
+    *to = (gd_plan_place){ .pool = from->pool };
+    to->is_id = from->pool == GD_POOL_AT && is_number(from->what);
+    return from->what ? gd_make_text(m, &to->text, from->what->text) : GD_OK;
+}
+
 static gd_status fill_plan(gd_maker *m)
 {
     gd_plan *plan = m->plan;
@@ -158,8 +170,10 @@ static gd_status fill_plan(gd_maker *m)
     plan->graph_name = gd_arena_strndup(&plan->arena, m->graph->name, strlen(m->graph->name));
     if (!plan->graph_name)
         return gd_fail_memory(m->err, strlen(m->graph->name) + 1);
-    plan->pool = m->graph->pool;
+    plan->steps_rule = m->graph->steps;
     rc = name_head(m);
+    if (!rc)
+        rc = make_place(m, &m->graph->place, &plan->place);
     if (rc)
         return rc;
     rc = gd_make_sizes(m);

@@ -61,6 +61,13 @@ typedef struct gd_plan_cut {
     size_t first, block, apart, blocks;
 } gd_plan_cut;
 
+/* Where a text is read. */
+typedef struct gd_plan_place {
+    gd_pooling pool;
+    const char *text; /* of the token or pattern that is looked for, or NULL */
+    bool is_id;       /* at: the text is the number of the token */
+} gd_plan_place;
+
 typedef struct gd_plan_weight {
     char *name;                 /* full name in the checkpoint, NULL for none */
     unsigned rank;              /* 1 or 2 */
@@ -109,7 +116,8 @@ typedef struct gd_plan {
     size_t labels;                /* scores of a pooled row */
     const char *head;             /* the name of the matrix of the last head: "score.weight" */
     const char *head_of;          /* the description that has replaced the graph's own head: "v_head"; NULL: none has */
-    gd_pooling pool;              /* where a text is read */
+    gd_plan_place place;          /* where a text is read */
+    gd_step_rule steps_rule;      /* if it has steps: what its score is made of theirs */
     gd_rope ropes[GD_PLAN_ROPES]; /* what the rotary tables are made from: a step's params.table is one of them */
     size_t rope_count;            /* at least 1 */
     gd_arena arena;               /* owns all of the above */

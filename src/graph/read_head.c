@@ -5,26 +5,28 @@
 
 #include <string.h>
 
-static const char *const words[] = { [GD_POOL_RIGHTMOST_NON_PAD] = "rightmost_non_pad",
-                                     [GD_POOL_BEFORE_FIRST_PAD] = "before_first_pad",
-                                     [GD_POOL_LAST] = "last",
-                                     [GD_POOL_FIRST] = "first" };
-
-const char *gd_pooling_word(gd_pooling pool) { return words[pool]; }
-
-static gd_status read_pool(const gd_graph_reader *r, const gd_yaml_node *word)
+/* What the score is made of the steps. */
+static gd_status read_steps(const gd_graph_reader *r, const gd_yaml_node *word)
 {
-    gd_status rc = gd_yaml_expect(r->graph->doc, word, GD_YAML_SCALAR, "pool", r->err);
+    static const char *const words[] = { [GD_STEPS_LAST] = "last",
+                                         [GD_STEPS_MIN] = "min",
+                                         [GD_STEPS_MEAN] = "mean",
+                                         [GD_STEPS_PRODUCT] = "product" };
+    gd_status rc = gd_yaml_expect(r->graph->doc, word, GD_YAML_SCALAR, "steps", r->err);
 
+    if (!rc && !gd_pooling_has_steps(r->graph->place.pool))
+        return gd_yaml_fail(r->graph->doc, word, r->err, GD_EFORMAT,
+                            "steps is \"%s\", but a text has no steps unless pool is {at: TOKEN} or "
+                            "{each_pattern: TEXT}",
+                            word->text);
     for (unsigned i = 0; !rc && i < sizeof words / sizeof words[0]; i++) {
-        r->graph->pool = (gd_pooling)i;
+        r->graph->steps = (gd_step_rule)i;
         if (!strcmp(word->text, words[i]))
             return GD_OK;
     }
     return rc ? rc
               : gd_yaml_fail(r->graph->doc, word, r->err, GD_EUNSUPPORTED,
-                             "pool is \"%s\", but rightmost_non_pad, before_first_pad, last or first is expected",
-                             word->text);
+                             "steps is \"%s\", but last, min, mean or product is expected", word->text);
 }
 
 /* The name of a file beside the model, which stays in its directory. */
@@ -62,8 +64,8 @@ static gd_status read_fields(const gd_graph_reader *r, const gd_yaml_node *sizes
 static gd_status read_head_top(gd_graph_reader *r, const gd_yaml_node *root)
 {
     static const char *const names[] = { "format", "name",  "nodes",   "classes", "file",
-                                         "pool",   "sizes", "expects", "about" };
-    enum { FORMAT, NAME, NODES, CLASSES, FILE_NAME, POOL, SIZES, EXPECTS, ABOUT, COUNT };
+                                         "pool",   "sizes", "expects", "about",   "steps" };
+    enum { FORMAT, NAME, NODES, CLASSES, FILE_NAME, POOL, SIZES, EXPECTS, ABOUT, STEPS, COUNT };
     const gd_yaml_node *top[COUNT] = { NULL };
     gd_graph *graph = r->graph;
     const gd_yaml *doc = graph->doc;
@@ -85,7 +87,9 @@ static gd_status read_head_top(gd_graph_reader *r, const gd_yaml_node *root)
     if (!rc && top[FILE_NAME])
         rc = read_file(r, top[FILE_NAME]);
     if (!rc && top[POOL])
-        rc = read_pool(r, top[POOL]);
+        rc = gd_read_place(r, top[POOL], "pool", &graph->place);
+    if (!rc && top[STEPS])
+        rc = read_steps(r, top[STEPS]);
     if (!rc)
         rc = read_fields(r, top[SIZES], top[EXPECTS]);
     if (!rc)

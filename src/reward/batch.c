@@ -4,139 +4,177 @@
 #include "base/error.h"
 #include "base/mem.h"
 
+#include <string.h>
+
 void gd_batch_free(gd_batch *batch)
 {
     gd_row_count_free(&batch->row_count);
     gd_free(batch->texts);
     gd_free(batch->rank);
-    gd_free(batch->scores);
+    gd_free(batch->places);
+    gd_free(batch->results);
     *batch = (gd_batch){ 0 };
 }
 
 void gd_batch_clear(gd_batch *batch, bool share)
 {
-    batch->count = batch->rows = 0;
+    batch->count = batch->rows = batch->pooled = 0;
     batch->share = share;
     gd_row_count_clear(&batch->row_count);
 }
 
 static gd_status grow(gd_batch *batch, gd_error *err)
 {
-    if (!gd_grow((void **)&batch->texts, &batch->room, batch->count + 1, sizeof *batch->texts) ||
-        !gd_grow((void **)&batch->rank, &batch->rank_room, batch->count + 1, sizeof *batch->rank) ||
-        !gd_grow((void **)&batch->scores, &batch->score_room, batch->count + 1, sizeof *batch->scores))
-        return gd_fail_memory(err, (batch->count + 1) * sizeof *batch->texts);
+    const size_t need = batch->count + 1;
+
+    if (!gd_grow((void **)&batch->texts, &batch->room, need, sizeof *batch->texts) ||
+        !gd_grow((void **)&batch->rank, &batch->rank_room, need, sizeof *batch->rank) ||
+        !gd_grow((void **)&batch->places, &batch->place_room, need, sizeof *batch->places) ||
+        !gd_grow((void **)&batch->results, &batch->result_room, need, sizeof *batch->results))
+        return gd_fail_memory(err, need * sizeof *batch->texts);
     return GD_OK;
 }
 
 /* The rows that the text would add to the batch. */
-static size_t rows_of(gd_batch *batch, gd_span text, size_t rank, size_t *place)
+static size_t rows_of(gd_batch *batch, const gd_batch_text *text, size_t *place)
 {
-    batch->texts[batch->count] = text;
-    batch->rank[batch->count] = rank;
-    return batch->share ? gd_row_count_more(&batch->row_count, batch->texts, batch->rank, place) : text.len;
+    batch->texts[batch->count] = text->ids;
+    batch->rank[batch->count] = text->rank;
+    batch->places[batch->count] = text->places;
+    batch->results[batch->count] = text->results;
+    return batch->share ? gd_row_count_more(&batch->row_count, batch->texts, batch->rank, place) : text->ids.len;
 }
 
-gd_status gd_batch_more(gd_batch *batch, gd_span text, size_t rank, size_t *more, gd_error *err)
+gd_status gd_batch_more(gd_batch *batch, const gd_batch_text *text, size_t *more, gd_error *err)
 {
     size_t place;
     const gd_status rc = grow(batch, err);
 
     if (!rc)
-        *more = rows_of(batch, text, rank, &place);
+        *more = rows_of(batch, text, &place);
     return rc;
 }
 
-gd_status gd_batch_add(gd_batch *batch, gd_span text, size_t rank, gd_error *err)
+gd_status gd_batch_add(gd_batch *batch, const gd_batch_text *text, gd_error *err)
 {
     size_t place = 0, more;
     gd_status rc = grow(batch, err);
 
     if (rc)
         return rc;
-    more = rows_of(batch, text, rank, &place);
+    more = rows_of(batch, text, &place);
     if (batch->share)
         rc = gd_row_count_add(&batch->row_count, place, err);
     if (rc)
         return rc;
     batch->rows += more;
+    batch->pooled += text->places.len;
     batch->count++;
     return GD_OK;
 }
 
-static gd_status run_texts(gd_model *model, const gd_span *texts, size_t count, const size_t *order, float *scores,
-                           gd_error *err)
+bool gd_batch_fits(const gd_batch *batch, size_t rows, size_t pooled, size_t most)
 {
-    gd_trie trie;
-    gd_status rc = gd_trie_build(&trie, texts, count, NULL, order, err);
-
-    if (!rc)
-        rc = gd_engine_run(model->engine, &trie, scores, err);
-    gd_trie_free(&trie);
-    return rc;
+    return batch->rows + rows <= most && batch->pooled + pooled <= most;
 }
 
-/* Some of the batch's texts, in their order. */
+/* ---- a run ---- */
+
+/* Some of the batch's texts, in an order of their own. */
 struct part {
     const gd_batch *batch;
     gd_model *model;
-    gd_span *texts;
-    size_t *order; /* 0, 1, 2 ... */
-    float *scores;
+    size_t *which;      /* [count] numbers of texts in the batch */
+    gd_span *texts;     /* [count] */
+    size_t *first;      /* [count + 1] where the positions of each text begin */
+    size_t *order;      /* [count] 0, 1, 2 ... : which[] is in the order of the texts' ids */
+    uint32_t *position; /* [first[count]] */
+    float *scores;      /* the same */
 };
 
-static size_t nth_text(const gd_batch *batch, size_t i) { return batch->share ? batch->row_count.order[i] : i; }
-
-/* Texts first .. first + count - 1; again in halves where there is no memory for them together. */
-static gd_status run_part(const struct part *part, size_t first, size_t count, gd_error *err)
+static void free_part(struct part *part)
 {
-    const gd_batch *batch = part->batch;
-    gd_error why = { 0 };
-    gd_status rc;
-
-    for (size_t i = 0; i < count; i++) {
-        part->texts[i] = batch->texts[nth_text(batch, first + i)];
-        part->order[i] = i;
-    }
-    rc = run_texts(part->model, part->texts, count, batch->share ? part->order : NULL, part->scores, &why);
-    if (rc == GD_ENOMEM && count > 1) {
-        rc = run_part(part, first, count / 2, err);
-        return rc ? rc : run_part(part, first + count / 2, count - count / 2, err);
-    }
-    if (rc)
-        return gd_fail(err, rc, "%s", why.text);
-    for (size_t i = 0; i < count; i++)
-        batch->scores[nth_text(batch, first + i)] = part->scores[i];
-    return GD_OK;
+    gd_free(part->which);
+    gd_free(part->texts);
+    gd_free(part->first);
+    gd_free(part->order);
+    gd_free(part->position);
+    gd_free(part->scores);
 }
 
-static gd_status run_parts(const gd_batch *batch, gd_model *model, gd_error *err)
+static gd_status make_part(struct part *part, size_t count, gd_error *err)
 {
-    const size_t most = batch->count - batch->count / 2;
-    struct part part = { batch, model, gd_alloc(most, sizeof *part.texts), gd_alloc(most, sizeof *part.order),
-                         gd_alloc(most, sizeof *part.scores) };
-    gd_status rc = part.texts && part.order && part.scores
-                       ? GD_OK
-                       : gd_fail_memory(err, most * (sizeof *part.texts + sizeof *part.order));
+    const size_t pooled = part->batch->pooled;
 
+    part->which = gd_alloc(count, sizeof *part->which);
+    part->texts = gd_alloc(count, sizeof *part->texts);
+    part->first = gd_alloc(count + 1, sizeof *part->first);
+    part->order = gd_alloc(count, sizeof *part->order);
+    part->position = gd_alloc(pooled, sizeof *part->position);
+    part->scores = gd_alloc(pooled, sizeof *part->scores);
+    if (part->which && part->texts && part->first && part->order && part->position && part->scores)
+        return GD_OK;
+    return gd_fail_memory(err, count * 4 * sizeof *part->which + pooled * 2 * sizeof *part->position);
+}
+
+/* Texts from..from + count - 1 of the batch, in the order of their ids if they share. */
+static void fill_part(struct part *part, size_t from, size_t count)
+{
+    const gd_batch *batch = part->batch;
+    size_t at = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        const size_t text = batch->share ? batch->row_count.order[from + i] : from + i;
+        const gd_span places = batch->places[text];
+
+        part->which[i] = text;
+        part->order[i] = i;
+        part->texts[i] = batch->texts[text];
+        part->first[i] = at;
+        memcpy(part->position + at, places.ids, places.len * sizeof *places.ids);
+        at += places.len;
+    }
+    part->first[count] = at;
+}
+
+static gd_status run_texts(struct part *part, size_t from, size_t count, gd_error *err)
+{
+    gd_trie trie;
+    gd_status rc;
+
+    fill_part(part, from, count);
+    rc = gd_trie_build(&trie, part->texts, count, &(gd_pooled){ part->first, part->position },
+                       part->batch->share ? part->order : NULL, err);
     if (!rc)
-        rc = run_part(&part, 0, batch->count / 2, err);
-    if (!rc)
-        rc = run_part(&part, batch->count / 2, most, err);
-    gd_free(part.texts);
-    gd_free(part.order);
-    gd_free(part.scores);
+        rc = gd_engine_run(part->model->engine, &trie, part->scores, err);
+    gd_trie_free(&trie);
+    for (size_t i = 0; !rc && i < count; i++)
+        memcpy(part->batch->results[part->which[i]], part->scores + part->first[i],
+               (part->first[i + 1] - part->first[i]) * sizeof *part->scores);
     return rc;
 }
 
-/* The memory of a card belongs to other processes, too, which may have taken some since the batch was planned. */
+/* The memory of a card belongs to other processes, too, which may have taken some since the batch was planned: again in
+ * halves where there is none for the texts together. */
+static gd_status run_part(struct part *part, size_t from, size_t count, gd_error *err)
+{
+    gd_error why = { 0 };
+    gd_status rc = run_texts(part, from, count, &why);
+
+    if (rc == GD_ENOMEM && part->model->backend->apart && count > 1) {
+        rc = run_part(part, from, count / 2, err);
+        return rc ? rc : run_part(part, from + count / 2, count - count / 2, err);
+    }
+    return rc ? gd_fail(err, rc, "%s", why.text) : GD_OK;
+}
+
 gd_status gd_batch_run(gd_batch *batch, gd_model *model, gd_error *err)
 {
-    const size_t *order = batch->share ? batch->row_count.order : NULL;
-    gd_error why = { 0 };
-    gd_status rc = run_texts(model, batch->texts, batch->count, order, batch->scores, &why);
+    struct part part = { .batch = batch, .model = model };
+    gd_status rc = make_part(&part, batch->count, err);
 
-    if (rc == GD_ENOMEM && model->backend->apart && batch->count > 1)
-        return run_parts(batch, model, err);
-    return rc ? gd_fail(err, rc, "%s", why.text) : GD_OK;
+    if (!rc)
+        rc = run_part(&part, 0, batch->count, err);
+    free_part(&part);
+    return rc;
 }

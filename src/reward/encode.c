@@ -1,4 +1,4 @@
-/* encode.c - turns a text into token ids, and finds the position that the head reads. */
+/* encode.c - turns a text into token ids. */
 #include "reward/encode.h"
 
 #include "base/error.h"
@@ -323,33 +323,4 @@ void gd_encoded_free(gd_encoded *encoded)
     gd_ids_free(&encoded->whole);
     gd_buf_free(&encoded->scratch);
     *encoded = (gd_encoded){ 0 };
-}
-
-static size_t rightmost_non_pad(uint32_t pad, const uint32_t *ids, size_t count)
-{
-    size_t p = count - 1;
-
-    while (p > 0 && ids[p] == pad)
-        p--;
-    return p;
-}
-
-/* Where the first token is pad, those classes read the last: position -1. */
-static size_t before_first_pad(uint32_t pad, const uint32_t *ids, size_t count)
-{
-    size_t p = 0;
-
-    while (p < count && ids[p] != pad)
-        p++;
-    return (p ? p : count) - 1;
-}
-
-size_t gd_pooled_position(gd_pooling pool, const gd_special_ids *special, const uint32_t *ids, size_t count)
-{
-    if (pool == GD_POOL_FIRST)
-        return 0;
-    if (pool == GD_POOL_LAST || !special->has_pad)
-        return count - 1;
-    return pool == GD_POOL_BEFORE_FIRST_PAD ? before_first_pad(special->pad, ids, count)
-                                            : rightmost_non_pad(special->pad, ids, count);
 }

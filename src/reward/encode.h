@@ -1,4 +1,4 @@
-/* encode.h - turns a text into token ids, and finds the position that the head reads. */
+/* encode.h - turns a text into token ids. */
 #ifndef GD_REWARD_ENCODE_H
 #define GD_REWARD_ENCODE_H
 
@@ -53,10 +53,5 @@ void gd_encoded_refuse_empty(gd_encoded *encoded, const gd_record *record);
  * or because out->pause does. */
 gd_status gd_encode_record(const gd_encoder *encoder, const gd_record *record, gd_encoded *out, gd_error *err);
 void gd_encoded_free(gd_encoded *encoded);
-
-/* The position whose hidden state the head reads.  Usually that of the rightmost id that is not the pad id, as in
- * Transformers (modeling_layers.py, GenericForSequenceClassification): the last one if no pad id is known, 0 if all are
- * pad. */
-size_t gd_pooled_position(gd_pooling pool, const gd_special_ids *special, const uint32_t *ids, size_t count);
 
 #endif

@@ -272,6 +272,24 @@ static void write_warnings(gd_buf *b, const gd_model *model)
     close_with(b, "]");
 }
 
+/* Where a text is read by what is looked for in it. */
+static void write_search(gd_buf *b, const gd_place *place)
+{
+    static const char *const which[] = { [GD_POOL_LAST_PATTERN] = "the end of the last occurrence of ",
+                                         [GD_POOL_FIRST_PATTERN] = "the end of the first occurrence of ",
+                                         [GD_POOL_EACH_PATTERN] = "a step at the end of every occurrence of ",
+                                         [GD_POOL_AT] = "a step at every token " };
+    gd_buf sentence = { 0 };
+
+    gd_buf_printf(&sentence, "%s%s, ids", which[place->pool], place->text);
+    for (size_t i = 0; i < place->count; i++)
+        gd_buf_printf(&sentence, " %u", place->ids[i]);
+    b->failed |= !gd_buf_cstr(&sentence);
+    if (!b->failed)
+        text_field(b, "pooling", sentence.data);
+    gd_buf_free(&sentence);
+}
+
 /* Without a pad token, most rules come to the same. */
 static const char *pooling_of(gd_pooling pool, bool has_pad)
 {
@@ -281,6 +299,22 @@ static const char *pooling_of(gd_pooling pool, bool has_pad)
         return "the last token";
     return pool == GD_POOL_BEFORE_FIRST_PAD ? "the token before the first pad token"
                                             : "the rightmost token that is not the pad token";
+}
+
+static void write_pooling(gd_buf *b, const gd_model *model)
+{
+    static const char *const rules[] = { [GD_STEPS_LAST] = "the last step",
+                                         [GD_STEPS_MIN] = "the least of the steps",
+                                         [GD_STEPS_MEAN] = "the mean of the steps",
+                                         [GD_STEPS_PRODUCT] = "the product of the steps" };
+    const gd_place *place = &model->encoder.places.place;
+
+    if (place->ids)
+        write_search(b, place);
+    else
+        text_field(b, "pooling", pooling_of(place->pool, model->encoder.special.has_pad));
+    if (gd_places_have_steps(&model->encoder.places))
+        text_field(b, "score_of_steps", rules[model->plan->steps_rule]);
 }
 
 static void write_model(gd_buf *b, const gd_model *model)
@@ -299,7 +333,7 @@ static void write_model(gd_buf *b, const gd_model *model)
     write_token(b, "pad", model, special->has_pad, special->pad, special->pad_from);
     write_token(b, "eos", model, special->has_eos, special->eos, special->eos_from);
     write_add_eos(b, model);
-    text_field(b, "pooling", pooling_of(model->encoder.pool, special->has_pad));
+    write_pooling(b, model);
     text_field(b, "chat_format", model->encoder.chat ? gd_chat_name(model->encoder.chat) : NULL);
     if (!model->encoder.chat)
         text_field(b, "chat_problem", model->encoder.chat_problem);

@@ -171,6 +171,7 @@ void gd_encoder_close(gd_encoder *encoder)
 {
     gd_tokenizer_close(encoder->tokenizer);
     gd_chat_close(encoder->chat);
+    gd_places_close(&encoder->places);
     gd_free(encoder->chat_problem);
     gd_free(encoder->identity);
     gd_reads_free(&encoder->reads);
@@ -256,7 +257,8 @@ static gd_status make_head(gd_model *model, gd_error *err)
 
     if (!rc)
         rc = check_adapters_head(model, err);
-    model->encoder.pool = model->plan->pool;
+    if (!rc)
+        rc = gd_places_open(&model->encoder.places, model->plan, model->encoder.tokenizer, model->dir, err);
     return rc || !model->made.file ? rc : gd_reads_add(&model->encoder.reads, model->made.file, true, err);
 }
 

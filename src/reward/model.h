@@ -14,6 +14,7 @@
 #include "reward/head.h"
 #include "reward/head_made.h"
 #include "reward/options.h"
+#include "reward/places.h"
 #include "reward/reads.h"
 #include "reward/scale.h"
 #include "reward/trained.h"
@@ -36,7 +37,7 @@ typedef struct gd_encoder {
     size_t most_texts;  /* of an item, each of which takes memory however short it is; 0: no limit */
     char *identity;     /* which options ids and scores depend on: members of a JSON object */
     gd_reads reads;     /* which files */
-    gd_pooling pool;    /* where a text is read */
+    gd_places places;   /* where a text is read */
     size_t rows;        /* of the embedding; 0 if unknown. Ids without a row are an error of the text that has them */
     gd_notes notes;     /* what matters to scores: a choice between the model's files and the adapter's; advice.h */
 } gd_encoder;

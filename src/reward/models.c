@@ -91,7 +91,7 @@ static gd_status put_head(gd_result *out, json_t *list, const gd_graph_builtin *
         (void)put_classes(out, one, gd_yaml_get(head.head, "classes"));
         parts = put_tensors(out, one, &head);
         gd_put_text(out, one, "file", head.head_file);
-        gd_put_text(out, one, "reads_at", gd_pooling_word(head.pool));
+        gd_put_text(out, one, "reads_at", gd_pooling_word(head.place.pool));
         gd_put_text(out, one, "found_by", found_by(&head, parts));
     }
     gd_graph_free(&head);

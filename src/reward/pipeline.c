@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "reward/rehearsal.h"
+#include "reward/steps.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -63,7 +64,7 @@ static gd_status queue_item(gd_pipeline *run, gd_scored *item, gd_error *err)
     gd_error why = { 0 };
     gd_status rc = gd_queue_add(&run->queue, run->encoded.ids, item->count, &why);
 
-    if (rc != GD_ETOOLONG)
+    if (rc != GD_ETOOLONG && rc != GD_EFORMAT)
         return rc ? gd_fail(err, rc, "%s", why.text) : GD_OK;
     gd_encoded_problem(&run->encoded, &item->record, run->queue.refused, &why);
     item->count = 0;
@@ -151,6 +152,34 @@ gd_status gd_pipeline_take(gd_pipeline *run, const gd_scored *item, gd_error *er
     return gd_job_item(run->job, item->record.index, err);
 }
 
+/* The text's results normalized, and its score. */
+static void finish_text(const gd_pipeline *run, gd_scored *item, size_t t)
+{
+    const size_t text = run->queue.items[run->out].first + t, count = run->queue.places[text].len;
+    const gd_model *model = run->model;
+    float *results = run->queue.results[text];
+
+    for (size_t i = 0; i < count; i++) {
+        item->finite &= isfinite(results[i]) != 0;
+        results[i] = gd_scale_apply(&model->scale, results[i]);
+    }
+    run->scores[t] = gd_steps_score(model->plan->steps_rule, results, count);
+    run->beside[t] = (gd_beside){ results, gd_places_have_steps(&model->encoder.places) ? count : 0 };
+}
+
+static gd_status finish_item(gd_pipeline *run, gd_scored *item, gd_error *err)
+{
+    item->finite = true;
+    if (!gd_grow((void **)&run->scores, &run->score_room, item->count, sizeof *run->scores) ||
+        !gd_grow((void **)&run->beside, &run->beside_room, item->count, sizeof *run->beside))
+        return gd_fail_memory(err, item->count * sizeof *run->beside);
+    for (size_t t = 0; t < item->count; t++)
+        finish_text(run, item, t);
+    item->scores = run->scores;
+    item->beside = run->beside;
+    return GD_OK;
+}
+
 /* Takes the records that are finished and have no unfinished record before them. */
 static gd_status take_done(gd_pipeline *run, gd_error *err)
 {
@@ -158,15 +187,10 @@ static gd_status take_done(gd_pipeline *run, gd_error *err)
 
     while (!rc && run->out < run->queue.oldest) {
         gd_scored *item = &run->items[run->out];
-        float *scores = item->count ? run->queue.scores + run->queue.items[run->out].first : NULL;
 
-        item->finite = true;
-        for (size_t t = 0; t < item->count; t++) {
-            item->finite &= isfinite(scores[t]) != 0;
-            scores[t] = gd_scale_apply(&run->model->scale, scores[t]);
-        }
-        item->scores = scores;
-        rc = gd_pipeline_take(run, item, err);
+        rc = finish_item(run, item, err);
+        if (!rc)
+            rc = gd_pipeline_take(run, item, err);
         if (!rc)
             run->out++;
     }
@@ -268,6 +292,8 @@ gd_status gd_pipeline_run(gd_pipeline *run, gd_error *err)
     rc = run_records(run, err);
     clear_items(run);
     gd_free(run->items);
+    gd_free(run->scores);
+    gd_free(run->beside);
     gd_encoded_free(&run->encoded);
     gd_queue_free(&run->queue);
     return rc;

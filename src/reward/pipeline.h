@@ -13,15 +13,16 @@
 
 /* A record with its scores. */
 typedef struct gd_scored {
-    gd_record record;     /* without its texts; its problem may be that of one of its texts */
-    uint64_t bytes;       /* of the input, up to its end */
-    gd_status status;     /* what kind of problem the record has */
-    size_t count;         /* of scores: the record's number of texts; 0 if it has a problem or was dropped */
-    const float *scores;  /* [count] finite or not */
-    bool finite;          /* all of the model's scores were, before normalization */
-    size_t *tokens;       /* [count] */
-    size_t conversations; /* among the texts */
-    size_t joined;        /* as in gd_summary */
+    gd_record record;        /* without its texts; its problem may be that of one of its texts */
+    uint64_t bytes;          /* of the input, up to its end */
+    gd_status status;        /* what kind of problem the record has */
+    size_t count;            /* of scores: the record's number of texts; 0 if it has a problem or was dropped */
+    const float *scores;     /* [count] finite or not */
+    const gd_beside *beside; /* [count] what the model says of each text beside its score; or NULL */
+    bool finite;             /* all of the model's scores were, before normalization */
+    size_t *tokens;          /* [count] */
+    size_t conversations;    /* among the texts */
+    size_t joined;           /* as in gd_summary */
     bool truncated, dropped;
 } gd_scored;
 
@@ -53,6 +54,9 @@ typedef struct gd_pipeline {
     gd_queue queue; /* the same items, in the same order */
     gd_scored *items;
     size_t count, room;
+    float *scores; /* of the record that is taken */
+    gd_beside *beside;
+    size_t score_room, beside_room;
     size_t out;   /* how many items were taken */
     bool awaited; /* the input is a pipe, whose writer may wait for answers: don't read ahead of a batch */
 } gd_pipeline;

@@ -30,10 +30,13 @@ bool gd_queue_is_full(const gd_queue *queue)
     return queue->bytes >= (small ? model->batch_rows * ROW_BYTES : (size_t)LIMIT_BYTES);
 }
 
+/* One block has a text's ids, its positions and their scores. */
+static void free_text(gd_queue *queue, size_t text) { gd_free((void *)queue->texts[text].ids); }
+
 void gd_queue_clear(gd_queue *queue)
 {
     for (size_t t = 0; t < queue->text_count; t++)
-        gd_free((void *)queue->texts[t].ids);
+        free_text(queue, t);
     gd_free(queue->order);
     gd_free(queue->place);
     queue->order = queue->place = NULL;
@@ -46,14 +49,25 @@ void gd_queue_free(gd_queue *queue)
     gd_batch_free(&queue->batch);
     gd_free(queue->items);
     gd_free(queue->texts);
+    gd_free(queue->places);
     gd_free(queue->owner);
-    gd_free(queue->scores);
+    gd_free(queue->results);
+    gd_ids_free(&queue->found);
     gd_free(queue->members);
 }
 
 /* ---- items in ---- */
 
-static size_t text_bytes(size_t tokens) { return TEXT_BYTES + tokens * sizeof(uint32_t); }
+/* Of a text's ids, its positions and their scores. */
+static size_t block_bytes(size_t tokens, size_t pooled)
+{
+    return (tokens + pooled) * sizeof(uint32_t) + pooled * sizeof(float);
+}
+
+static size_t text_bytes(const gd_queue *queue, size_t text)
+{
+    return TEXT_BYTES + block_bytes(queue->texts[text].len, queue->places[text].len);
+}
 
 /* A limit on memory is kept: a text that has too many rows by itself is refused. */
 static gd_status check_length(const gd_queue *queue, size_t len, gd_error *err)
@@ -66,40 +80,68 @@ static gd_status check_length(const gd_queue *queue, size_t len, gd_error *err)
                    model->item_rows);
 }
 
+static gd_status make_room(gd_queue *queue, size_t need, gd_error *err)
+{
+    if (!gd_grow((void **)&queue->texts, &queue->text_room, need, sizeof *queue->texts) ||
+        !gd_grow((void **)&queue->places, &queue->place_room, need, sizeof *queue->places) ||
+        !gd_grow((void **)&queue->owner, &queue->owner_room, need, sizeof *queue->owner) ||
+        !gd_grow((void **)&queue->results, &queue->result_room, need, sizeof *queue->results))
+        return gd_fail_memory(err, need * sizeof *queue->texts);
+    return GD_OK;
+}
+
+/* How many ids the model has to see: those up to the last position. */
+static size_t length_to_read(const gd_ids *places)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < places->len; i++)
+        if (places->data[i] >= len)
+            len = (size_t)places->data[i] + 1;
+    return len;
+}
+
+static gd_status copy_text(gd_queue *queue, const uint32_t *ids, size_t len, const gd_ids *places, gd_error *err)
+{
+    const size_t at = queue->text_count;
+    uint32_t *copy = gd_alloc(1, block_bytes(len, places->len));
+
+    if (!copy)
+        return gd_fail_memory(err, block_bytes(len, places->len));
+    memcpy(copy, ids, len * sizeof *copy);
+    memcpy(copy + len, places->data, places->len * sizeof *copy);
+    queue->texts[at] = (gd_span){ copy, len };
+    queue->places[at] = (gd_span){ copy + len, places->len };
+    queue->results[at] = (float *)(void *)(copy + len + places->len);
+    queue->owner[at] = queue->item_count;
+    queue->text_count++;
+    queue->tokens += len;
+    queue->bytes += text_bytes(queue, at);
+    return GD_OK;
+}
+
 static gd_status add_text(gd_queue *queue, const gd_ids *ids, gd_error *err)
 {
-    const size_t len = gd_pooled_position(queue->model->encoder.pool, &queue->model->encoder.special, ids->data,
-                                          ids->len) +
-                       1;
-    const size_t need = queue->text_count + 1;
-    uint32_t *copy;
-    const gd_status rc = check_length(queue, len, err);
+    const gd_encoder *encoder = &queue->model->encoder;
+    gd_ids *places = &queue->found;
+    gd_status rc = gd_places_find(&encoder->places, &encoder->special, ids, places, err);
 
-    if (rc)
-        return rc;
-    if (!gd_grow((void **)&queue->texts, &queue->text_room, need, sizeof *queue->texts) ||
-        !gd_grow((void **)&queue->owner, &queue->owner_room, need, sizeof *queue->owner) ||
-        !gd_grow((void **)&queue->scores, &queue->score_room, need, sizeof *queue->scores))
-        return gd_fail_memory(err, need * sizeof *queue->texts);
-    copy = gd_alloc(len, sizeof *copy);
-    if (!copy)
-        return gd_fail_memory(err, len * sizeof *copy);
-    memcpy(copy, ids->data, len * sizeof *copy);
-    queue->texts[queue->text_count] = (gd_span){ copy, len };
-    queue->owner[queue->text_count++] = queue->item_count;
-    queue->tokens += len;
-    queue->bytes += text_bytes(len);
-    return GD_OK;
+    if (!rc)
+        rc = check_length(queue, length_to_read(places), err);
+    if (!rc)
+        rc = make_room(queue, queue->text_count + 1, err);
+    return rc ? rc : copy_text(queue, ids->data, length_to_read(places), places, err);
 }
 
 static void drop_texts(gd_queue *queue, size_t first)
 {
     while (queue->text_count > first) {
-        const gd_span text = queue->texts[--queue->text_count];
+        const size_t text = queue->text_count - 1;
 
-        queue->tokens -= text.len;
-        queue->bytes -= text_bytes(text.len);
-        gd_free((void *)text.ids);
+        queue->tokens -= queue->texts[text].len;
+        queue->bytes -= text_bytes(queue, text);
+        free_text(queue, text);
+        queue->text_count--;
     }
 }
 
@@ -145,6 +187,7 @@ static void count_rows(gd_queue *queue)
         gd_queue_item *item = &queue->items[queue->owner[t]];
         const bool shares = queue->model->share_prefix && item->last != NONE;
 
+        item->pooled += queue->places[t].len;
         item->rows += queue->texts[t].len - (shares ? gd_span_common(queue->texts[item->last], queue->texts[t]) : 0);
         item->last = t;
     }
@@ -164,26 +207,33 @@ static gd_status sort_texts(gd_queue *queue, gd_error *err)
 
 static bool waits(const gd_queue_item *item) { return item->picked < item->count; }
 
+static gd_batch_text batch_text(const gd_queue *queue, size_t text)
+{
+    return (gd_batch_text){ queue->texts[text], queue->places[text], queue->place[text], queue->results[text] };
+}
+
 static gd_status pick_text(gd_queue *queue, gd_queue_item *item, gd_error *err)
 {
     gd_batch *batch = &queue->batch;
-    const size_t text = item->first + item->picked;
+    const size_t number = item->first + item->picked;
+    const gd_batch_text text = batch_text(queue, number);
 
     if (!gd_grow((void **)&queue->members, &queue->member_room, batch->count + 1, sizeof *queue->members))
         return gd_fail_memory(err, (batch->count + 1) * sizeof *queue->members);
-    queue->members[batch->count] = text;
+    queue->members[batch->count] = number;
     item->picked++;
-    return gd_batch_add(batch, queue->texts[text], queue->place[text], err);
+    return gd_batch_add(batch, &text, err);
 }
 
 /* Whether the whole item fits. What its first text shares with the batch is not computed again. */
 static gd_status fits(gd_queue *queue, const gd_queue_item *item, bool *yes, gd_error *err)
 {
-    const gd_span first = queue->texts[item->first];
+    const gd_batch_text first = batch_text(queue, item->first);
     size_t more = 0;
-    const gd_status rc = gd_batch_more(&queue->batch, first, queue->place[item->first], &more, err);
+    const gd_status rc = gd_batch_more(&queue->batch, &first, &more, err);
 
-    *yes = item->picked == 0 && queue->batch.rows + item->rows - (first.len - more) <= queue->model->batch_rows;
+    *yes = item->picked == 0 &&
+           gd_batch_fits(&queue->batch, item->rows - (first.ids.len - more), item->pooled, queue->model->batch_rows);
     return rc;
 }
 
@@ -193,11 +243,11 @@ static gd_status pick_part(gd_queue *queue, gd_queue_item *item, bool *full, gd_
     gd_status rc = pick_text(queue, item, err);
 
     while (!rc && !*full && waits(item)) {
-        const size_t text = item->first + item->picked;
+        const gd_batch_text text = batch_text(queue, item->first + item->picked);
         size_t more = 0;
 
-        rc = gd_batch_more(&queue->batch, queue->texts[text], queue->place[text], &more, err);
-        *full = queue->batch.rows + more > queue->model->batch_rows;
+        rc = gd_batch_more(&queue->batch, &text, &more, err);
+        *full = !gd_batch_fits(&queue->batch, more, text.places.len, queue->model->batch_rows);
         if (!rc && !*full)
             rc = pick_text(queue, item, err);
     }
@@ -275,7 +325,8 @@ static gd_status run_batch(gd_queue *queue, gd_error *err)
 
     if (!rehearsal)
         return gd_batch_run(&queue->batch, queue->model, err);
-    memset(queue->batch.scores, 0, queue->batch.count * sizeof *queue->batch.scores);
+    for (size_t i = 0; i < queue->batch.count; i++)
+        memset(queue->batch.results[i], 0, queue->batch.places[i].len * sizeof *queue->batch.results[i]);
     rehearsal->rows += queue->batch.rows;
     rehearsal->batches++;
     return GD_OK;
@@ -295,7 +346,6 @@ gd_status gd_queue_run(gd_queue *queue, gd_error *err)
     for (size_t m = 0; m < queue->batch.count; m++) {
         const size_t text = queue->members[m];
 
-        queue->scores[text] = queue->batch.scores[m];
         queue->items[queue->owner[text]].done = !waits(&queue->items[queue->owner[text]]);
     }
     while (queue->oldest < queue->item_count && queue->items[queue->oldest].done)

@@ -9,7 +9,9 @@ static gd_status write_item(void *context, const gd_scored *item, bool *failed, 
 
     if (record->problem)
         return gd_writer_error(job->writer, record, record->problem, err);
-    return gd_writer_score(job->writer, record, item->scores, item->tokens, item->count, item->truncated, failed, err);
+    return gd_writer_results(job->writer, record,
+                             &(gd_results){ item->count, item->scores, item->tokens, item->beside, item->truncated },
+                             failed, err);
 }
 
 gd_status gd_score_file(gd_model *model, const gd_file_options *how, const gd_progress *progress, gd_summary *summary,

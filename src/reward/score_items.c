@@ -51,6 +51,12 @@ static gd_status read_item(const gd_items *items, size_t i, gd_item *own, gd_err
     return gd_sized_copy(own, &item_kind, at, items->item_size, why);
 }
 
+/* What a caller's struct has no room for must not be made. */
+static bool has_room_for_steps(const gd_items *items)
+{
+    return items->result_size >= offsetof(gd_item_result, steps) + sizeof(float **);
+}
+
 static void put_result(const gd_items *items, size_t i, const gd_item_result *result)
 {
     char *at = (char *)items->results + i * items->result_size;
@@ -62,6 +68,10 @@ static void put_result(const gd_items *items, size_t i, const gd_item_result *re
 
 static void free_result(gd_item_result *result)
 {
+    for (size_t i = 0; result->steps && i < result->count; i++)
+        gd_free(result->steps[i]);
+    gd_free(result->steps);
+    gd_free(result->step_counts);
     gd_free(result->scores);
     gd_free(result->tokens);
     gd_free(result->error);
@@ -78,7 +88,8 @@ void gd_items_free_results(const gd_items *items)
     for (size_t i = 0; i < own.count; i++) {
         gd_item_result result = { 0 };
 
-        memcpy(&result, (const char *)own.results + i * own.result_size, result_kind.first);
+        memcpy(&result, (const char *)own.results + i * own.result_size,
+               own.result_size < sizeof result ? own.result_size : sizeof result);
         free_result(&result);
         put_result(&own, i, &result);
     }
@@ -136,6 +147,25 @@ static gd_status copy_scores(gd_item_result *result, const gd_scored *item, gd_e
     return GD_OK;
 }
 
+/* The counts are there first: what is there after a failure can be freed. */
+static gd_status copy_steps(gd_item_result *result, const gd_scored *item, gd_error *err)
+{
+    result->step_counts = gd_alloc_zero(item->count, sizeof *result->step_counts);
+    result->steps = gd_alloc_zero(item->count, sizeof *result->steps);
+    if (!result->step_counts || !result->steps)
+        return gd_fail_memory(err, item->count * sizeof *result->steps);
+    for (size_t i = 0; i < item->count; i++) {
+        const gd_beside *beside = &item->beside[i];
+
+        result->steps[i] = gd_alloc(beside->step_count, sizeof *beside->steps);
+        if (!result->steps[i])
+            return gd_fail_memory(err, beside->step_count * sizeof *beside->steps);
+        memcpy(result->steps[i], beside->steps, beside->step_count * sizeof *beside->steps);
+        result->step_counts[i] = beside->step_count;
+    }
+    return GD_OK;
+}
+
 static gd_status take(void *context, const gd_scored *item, bool *failed, gd_error *err)
 {
     const struct run *run = context;
@@ -150,6 +180,8 @@ static gd_status take(void *context, const gd_scored *item, bool *failed, gd_err
         rc = result.error ? GD_OK : gd_fail_memory(err, strlen(why));
     } else if (!item->dropped) {
         rc = copy_scores(&result, item, err);
+        if (!rc && item->beside[0].step_count && has_room_for_steps(&run->items))
+            rc = copy_steps(&result, item, err);
     }
     if (rc)
         free_result(&result);

@@ -196,7 +196,8 @@ static gd_status keep(gd_pairs *pairs, struct reading *r, gd_encoded *encoded, c
         gd_ids *ids = &encoded->ids[i];
 
         set->texts[at] = (gd_span){ ids->data, ids->len };
-        set->pooled[at] = (uint32_t)gd_pooled_position(encoder->pool, &encoder->special, ids->data, ids->len);
+        set->pooled[at] = (uint32_t)gd_pooled_position(encoder->places.place.pool, &encoder->special, ids->data,
+                                                       ids->len);
         pairs->tokens += ids->len;
         pairs->longest = ids->len > pairs->longest ? ids->len : pairs->longest;
         *ids = (gd_ids){ 0 };

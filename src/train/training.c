@@ -52,6 +52,10 @@ static gd_status open_model(gd_training *t, gd_error *err)
                      t->model->dir, t->model->plan->labels);
     if (!rc)
         rc = check_fused(t, err);
+    if (!rc && t->model->encoder.places.place.ids)
+        rc = gd_fail(err, GD_EUNSUPPORTED,
+                     "%s: the head reads texts at \"%.80s\", which can be scored with, but not trained", t->model->dir,
+                     t->model->encoder.places.place.text);
     if (!rc && t->model->plan->head_of)
         rc = gd_fail(err, GD_EUNSUPPORTED,
                      "%s: the model is read by the head %s, which cannot be trained: a model with score.weight, or "

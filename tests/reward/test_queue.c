@@ -212,7 +212,7 @@ static void no_item_is_lost_and_no_score_moves(void **state)
 
         assert_ok(gd_queue_add(&alone, &one, 1, test_err));
         assert_ok(gd_queue_run(&alone, test_err));
-        assert_memory_equal(&alone.scores[0], &queue.scores[t], sizeof(float));
+        assert_memory_equal(alone.results[0], queue.results[t], sizeof(float));
         gd_queue_clear(&alone);
     }
     gd_queue_free(&queue);
@@ -242,6 +242,31 @@ static void an_item_larger_than_a_batch_is_split(void **state)
     assert_int_equal(queue.oldest, 2);
     for (size_t i = 0; i < 7; i++)
         gd_ids_free(&answers[i]);
+    gd_queue_free(&queue);
+    gd_model_close(model);
+    assert_int_equal(gd_mem_live(), 0);
+}
+
+/* Texts that share all their rows are still read at the places of each: they count, too. */
+static void places_fill_a_batch(void **state)
+{
+    gd_model *model = open_model(100);
+    gd_queue queue = { .model = model };
+    gd_ids text = make_text(1, 10, 1, 10);
+
+    (void)state;
+    model->encoder.places.place = (gd_place){ .pool = GD_POOL_AT, .ids = gd_alloc(1, sizeof(uint32_t)), .count = 1 };
+    model->encoder.places.place.ids[0] = text.data[5];
+    for (size_t i = 0; i < text.len; i++)
+        text.data[i] = i % 2 ? text.data[5] : text.data[i];
+    for (size_t i = 0; i < 24; i++)
+        assert_ok(gd_queue_add(&queue, &text, 1, test_err)); /* 20 rows for all, 10 places for each */
+    for (size_t batch = 1; batch <= 3; batch++) {
+        assert_ok(gd_queue_run(&queue, test_err));
+        assert_int_equal(queue.oldest, batch < 3 ? batch * 10 : 24);
+        assert_int_equal(queue.batch.pooled, batch < 3 ? 100 : 40);
+    }
+    gd_ids_free(&text);
     gd_queue_free(&queue);
     gd_model_close(model);
     assert_int_equal(gd_mem_live(), 0);
@@ -308,6 +333,7 @@ int main(void)
         cmocka_unit_test(a_text_may_fill_the_memory),
         cmocka_unit_test(no_item_is_lost_and_no_score_moves),
         cmocka_unit_test(an_item_larger_than_a_batch_is_split),
+        cmocka_unit_test(places_fill_a_batch),
         cmocka_unit_test(a_budget_is_kept_and_used),
     };
 
