@@ -87,8 +87,8 @@ static gd_status check_eps(const gd_config *c, gd_error *err)
     return rc;
 }
 
-/* A reward is one number. Transformers stores no num_labels: it counts id2label. */
-static gd_status check_labels(gd_config *c, gd_error *err)
+/* Transformers stores no num_labels: it counts id2label. */
+static gd_status count_labels(gd_config *c, gd_error *err)
 {
     static const char *const class = "ForSequenceClassification";
     const size_t len = strlen(c->architecture), end = strlen(class);
@@ -96,6 +96,7 @@ static gd_status check_labels(gd_config *c, gd_error *err)
     int64_t n = 1;
     gd_status rc = GD_OK;
 
+    c->labels = 1;
     if (len < end || strcmp(c->architecture + len - end, class) != 0)
         return GD_OK;
     if (gd_json_has(c->json, "num_labels"))
@@ -107,12 +108,16 @@ static gd_status check_labels(gd_config *c, gd_error *err)
     if (labels && gd_json_has(c->json, "num_labels") && n != (int64_t)json_object_size(labels))
         return gd_fail(err, GD_EFORMAT, "%s: the field \"num_labels\" is %d, but \"id2label\" has %zu labels", c->path,
                        (int)n, json_object_size(labels));
-    if (labels)
-        n = (int64_t)json_object_size(labels);
-    if (n != 1)
-        return gd_fail(err, GD_EUNSUPPORTED,
-                       "%s: the model has %d labels, but a reward model with one score is expected", c->path, (int)n);
+    c->labels = labels ? json_object_size(labels) : (size_t)n;
     return GD_OK;
+}
+
+gd_status gd_config_one_label(const gd_config *c, gd_error *err)
+{
+    return c->labels == 1 ? GD_OK
+                          : gd_fail(err, GD_EUNSUPPORTED,
+                                    "%s: the model has %zu labels, but a reward model with one score is expected",
+                                    c->path, c->labels);
 }
 
 /* The class in the file; absent, null and [] mean that model_type decides. */
@@ -146,7 +151,7 @@ static gd_status read_config(gd_config *c, gd_error *err)
     if (!rc)
         rc = gd_config_fields_check(c, err);
     if (!rc)
-        rc = check_labels(c, err);
+        rc = count_labels(c, err);
     if (!rc)
         rc = check_sizes(c, err);
     if (!rc)

@@ -5,7 +5,7 @@
  * that Transformers 5.3 gives it for the architecture; a null field counts as absent without a default,
  * unless Transformers fills it in.
  *
- * Opening checks what holds for every model: positive and consistent sizes, one label, no quantisation, no
+ * Opening checks what holds for every model: positive and consistent sizes, no quantisation, no
  * code, causal attention, and none of the fields by which related architectures change the mathematics
  * (they are refused by name). Fields that depend on the architecture's graph, such as the activation or a
  * bias, are left to the graph. */
@@ -36,6 +36,10 @@ typedef struct gd_rope {
 
 /* Reads and checks DIR/config.json (at most 4 MiB). *out is NULL on failure. */
 gd_status gd_config_open(gd_config **out, const char *dir, gd_error *err);
+
+/* Fails unless a sequence classifier has one label: a reward is one number, which the head that Transformers gives it
+ * says without a description. */
+gd_status gd_config_one_label(const gd_config *config, gd_error *err);
 
 /* NULL is fine. */
 void gd_config_close(gd_config *config);

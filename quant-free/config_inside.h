@@ -28,6 +28,7 @@ struct gd_config {
     gd_family family;
     gd_rope rope, local; /* local: of the layers with a window, where they differ */
     bool has_local;
+    size_t labels; /* of a sequence classifier; else 1 */
     gd_notes notes;
 };
 

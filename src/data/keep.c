@@ -13,9 +13,9 @@
 /* ---- the names ---- */
 
 /* What lines of outputs have of their own. */
-static const char *const ours[] = { "index",  "error", "score",  "scores", "chosen",    "rejected",
-                                    "margin", "steps", "tokens", "ids",    "truncated", "ranks",
-                                    "best",   "ties",  "top",    "texts",  "rows",      NULL };
+static const char *const ours[] = { "index", "error",  "score",  "scores", "chosen",    "rejected", "margin",
+                                    "steps", "labels", "tokens", "ids",    "truncated", "ranks",    "best",
+                                    "ties",  "top",    "texts",  "rows",   NULL };
 
 static bool is_among(const char *const *names, const char *name)
 {

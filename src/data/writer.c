@@ -119,6 +119,31 @@ static void add_steps(gd_buf *line, gd_record_kind kind, const gd_beside *beside
     gd_buf_str(line, kind == GD_RECORD_TEXT ? "" : "]");
 }
 
+static void add_text_labels(gd_buf *line, const gd_results *results, const float *labels)
+{
+    for (size_t i = 0; i < results->label_count; i++) {
+        const char *name = results->label_names[i];
+
+        gd_buf_str(line, i ? "," : "{");
+        gd_buf_json_string(line, name, strlen(name));
+        gd_buf_str(line, ":");
+        gd_buf_json_float(line, labels[i]);
+    }
+    gd_buf_str(line, "}");
+}
+
+static void add_labels(gd_buf *line, gd_record_kind kind, const gd_results *results)
+{
+    if (!results->beside || !results->label_count)
+        return;
+    gd_buf_str(line, kind == GD_RECORD_TEXT ? ",\"labels\":" : ",\"labels\":[");
+    for (size_t i = 0; i < results->count; i++) {
+        gd_buf_str(line, i ? "," : "");
+        add_text_labels(line, results, results->beside[i].labels);
+    }
+    gd_buf_str(line, kind == GD_RECORD_TEXT ? "" : "]");
+}
+
 /* "chosen score" ...: text i of a record. */
 static void name_score(char what[GD_TEXT_NAME_ROOM + 8], gd_record_kind kind, size_t i)
 {
@@ -131,7 +156,7 @@ static void name_score(char what[GD_TEXT_NAME_ROOM + 8], gd_record_kind kind, si
                                               : "chosen ");
 }
 
-/* The number of a text that is not finite: a step, or the score; 0 if all are. */
+/* The number of a text that is not finite: a step, a label, or the score; 0 if all are. */
 static float infinite_of(const gd_results *results, size_t i)
 {
     const gd_beside *beside = results->beside ? &results->beside[i] : NULL;
@@ -139,6 +164,9 @@ static float infinite_of(const gd_results *results, size_t i)
     for (size_t s = 0; beside && s < beside->step_count; s++)
         if (!isfinite(beside->steps[s]))
             return beside->steps[s];
+    for (size_t l = 0; beside && l < results->label_count; l++)
+        if (!isfinite(beside->labels[l]))
+            return beside->labels[l];
     return isfinite(results->scores[i]) ? 0 : results->scores[i];
 }
 
@@ -178,6 +206,7 @@ gd_status gd_writer_results(gd_writer *w, const gd_record *record, const gd_resu
     begin(w, record);
     add_values(&w->line, record->kind, results->scores, results->count);
     add_steps(&w->line, record->kind, results->beside, results->count);
+    add_labels(&w->line, record->kind, results);
     add_tokens(&w->line, record->kind, results->tokens, results->count);
     return end(w, results->truncated, err);
 }
@@ -185,7 +214,7 @@ gd_status gd_writer_results(gd_writer *w, const gd_record *record, const gd_resu
 gd_status gd_writer_score(gd_writer *w, const gd_record *record, const float *scores, const size_t *tokens,
                           size_t count, bool truncated, bool *failed, gd_error *err)
 {
-    const gd_results results = { count, scores, tokens, NULL, truncated };
+    const gd_results results = { .count = count, .scores = scores, .tokens = tokens, .truncated = truncated };
 
     return gd_writer_results(w, record, &results, failed, err);
 }

@@ -28,23 +28,27 @@ const char *gd_writer_first_error(const gd_writer *w, uint64_t *index);
 
 /* What a model says of a text beside its score. */
 typedef struct gd_beside {
-    const float *steps; /* [step_count] */
-    size_t step_count;  /* 0: the model has none */
+    const float *steps;  /* [step_count] */
+    size_t step_count;   /* 0: the model has none */
+    const float *labels; /* [label_count of the model] */
 } gd_beside;
 
 /* The results of a record's texts. */
 typedef struct gd_results {
     size_t count;
-    const float *scores;     /* [count] */
-    const size_t *tokens;    /* [count] */
-    const gd_beside *beside; /* [count], or NULL */
+    const float *scores;            /* [count] */
+    const size_t *tokens;           /* [count] */
+    const gd_beside *beside;        /* [count], or NULL */
+    const char *const *label_names; /* [label_count] */
+    size_t label_count;
     bool truncated;
 } gd_results;
 
 /* A text: {"index":0,"score":1.23456789,"tokens":155}
  * a pair: {"index":0,"chosen":..,"rejected":..,"margin":..,"tokens":[155,160]}, the margin subtracted in float32
  * answers: {"index":0,"scores":[..],"tokens":[..]}
- * Before the tokens come the steps, if a text has them: "steps":[..] of a text, "steps":[[..],[..]] of several.
+ * Before the tokens come the steps, if a text has them: "steps":[..] of a text, "steps":[[..],[..]] of several; and
+ * labels in the same way: "labels":{"helpful":..,..}.
  * Truncated items get "truncated":true at the end.  JSON cannot express infinity or NaN: an item with such a score or
  * margin gets an error line, and *failed, if not NULL, becomes true. */
 gd_status gd_writer_results(gd_writer *w, const gd_record *record, const gd_results *results, bool *failed,

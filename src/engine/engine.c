@@ -61,6 +61,9 @@ enum { HOST_BYTES = 12 << 20 };
 
 size_t gd_engine_host_bytes(size_t rows) { return rows * HOST_ROW_BYTES + HOST_BYTES; }
 
+/* Labels of texts that have one row each: those of a run, and the caller's. */
+static size_t label_bytes(const gd_plan *plan, size_t rows) { return 2 * rows * plan->label_count * sizeof(float); }
+
 static size_t batch_bytes(const void *context, size_t rows)
 {
     const gd_engine *engine = context;
@@ -74,7 +77,7 @@ static size_t batch_bytes(const void *context, size_t rows)
            gd_large_bytes(line[GD_EXTENT_TILE] * tile) + gd_large_bytes(line[GD_EXTENT_POOLED] * tile) +
            engine->backend->scratch_bytes(engine->device, &limits) +
            engine->plan->rope_count * limits.max_position * engine->plan->head_dim * sizeof(float) +
-           (engine->backend->apart ? 0 : gd_engine_host_bytes(rows));
+           (engine->backend->apart ? 0 : gd_engine_host_bytes(rows) + label_bytes(engine->plan, rows));
 }
 
 size_t gd_engine_batch_bytes(const gd_engine *engine, size_t rows) { return batch_bytes(engine, rows); }
@@ -200,7 +203,7 @@ struct run {
     gd_engine *engine;
     const gd_trie *trie;
     gd_device_rows *rows;
-    float *scores;
+    float *scores, *labels; /* labels: NULL if they don't matter */
 };
 
 /* A view of `count` lines of a buffer from line `first`. */
@@ -351,10 +354,20 @@ static void run_rows(const struct run *run, size_t index)
     observe(engine, index, rows);
 }
 
+/* Lines of a buffer of pooled rows to where those of the whole run are. */
+static gd_status take_lines(const struct run *run, unsigned buffer, const gd_tile *tile, float *to, gd_error *err)
+{
+    const gd_engine *engine = run->engine;
+    const gd_tensor from = tensor_at(engine, buffer, 0, tile->count);
+
+    return engine->backend->download(engine->device, to + tile->first * from.cols, from.data,
+                                     from.rows * from.cols * sizeof(float), err);
+}
+
 static gd_status run_pooled(const struct run *run, size_t index, gd_error *err)
 {
     const gd_engine *engine = run->engine;
-    const size_t all = run->trie->pooled_count, labels = engine->plan->labels, most = engine->heights.most;
+    const size_t all = run->trie->pooled_count, most = engine->heights.most;
     gd_status rc = GD_OK;
 
     for (size_t first = 0; !rc && first < all; first += most) {
@@ -362,9 +375,9 @@ static gd_status run_pooled(const struct run *run, size_t index, gd_error *err)
 
         run_tile(run, &engine->plan->stages[index], &tile);
         observe(engine, index, tile.count);
-        rc = engine->backend->download(engine->device, run->scores + first * labels,
-                                       tensor_at(engine, engine->plan->score, 0, tile.count).data,
-                                       tile.count * labels * sizeof(float), err);
+        rc = take_lines(run, engine->plan->score, &tile, run->scores, err);
+        if (!rc && run->labels)
+            rc = take_lines(run, engine->plan->labels_value, &tile, run->labels, err);
     }
     return rc;
 }
@@ -420,9 +433,9 @@ gd_batch_rows gd_engine_rows(const gd_engine *engine, const gd_trie *trie)
                             .tables = engine->plan->rope_count };
 }
 
-static gd_status run_batch(gd_engine *engine, const gd_trie *trie, float *scores, gd_error *err)
+static gd_status run_batch(gd_engine *engine, const gd_trie *trie, float *scores, float *labels, gd_error *err)
 {
-    struct run run = { .engine = engine, .trie = trie, .scores = scores };
+    struct run run = { .engine = engine, .trie = trie, .scores = scores, .labels = labels };
     gd_batch_rows rows;
     gd_status rc;
 
@@ -449,8 +462,13 @@ static gd_status fail_on_card(gd_engine *engine, const gd_error *why, gd_error *
 
 gd_status gd_engine_run(gd_engine *engine, const gd_trie *trie, float *scores, gd_error *err)
 {
+    return gd_engine_run_labels(engine, trie, scores, NULL, err);
+}
+
+gd_status gd_engine_run_labels(gd_engine *engine, const gd_trie *trie, float *scores, float *labels, gd_error *err)
+{
     gd_error why = { 0 };
-    gd_status rc = trie->pooled_count ? run_batch(engine, trie, scores, &why) : GD_OK;
+    gd_status rc = trie->pooled_count ? run_batch(engine, trie, scores, labels, &why) : GD_OK;
 
     if (rc == GD_ENOMEM && engine->backend->apart)
         return fail_on_card(engine, &why, err);

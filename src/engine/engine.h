@@ -60,6 +60,9 @@ void gd_engine_close(gd_engine *engine);
  * Fails with GD_EIO if a file of the weights was changed since it was opened. */
 gd_status gd_engine_run(gd_engine *engine, const gd_trie *trie, float *scores, gd_error *err);
 
+/* The same, and the values of the columns that have labels: labels is [trie->pooled_count, plan->label_count]. */
+gd_status gd_engine_run_labels(gd_engine *engine, const gd_trie *trie, float *scores, float *labels, gd_error *err);
+
 /* For tests and debugging: called after each stage of a run (the embedding is stage 0, then each
  * layer) with the residual stream of all rows, [rows, hidden] fp32; after the last with the head's input, [pooled
  * rows, hidden] (one tile at a time). Most of the last layer is computed in the last stage, for the pooled rows alone:

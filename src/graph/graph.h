@@ -68,6 +68,8 @@ typedef struct gd_graph {
     const char *head_file;      /* where its tensors are, or NULL: among the model's */
     gd_graph_place place;
     gd_step_rule steps;
+    const gd_yaml_node *score;                /* the name of the value that is the score, or NULL: the last node's */
+    const gd_yaml_node *labels, *label_names; /* a value whose columns have names, or NULL; a list, or a word */
 } gd_graph;
 
 /* Reads and checks text; `name` (a path) begins every message. Call gd_graph_free() even on failure. */

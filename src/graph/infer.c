@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-#define NOWHERE ((size_t)-1)
-
 static bool in_same_file(const gd_yaml_node *a, const gd_yaml_node *b) { return a->file == b->file; }
 
 static bool is_of_head(const gd_graph *graph, const gd_yaml_node *name)
@@ -15,7 +13,7 @@ static bool is_of_head(const gd_graph *graph, const gd_yaml_node *name)
 }
 
 /* A head's own file has names of its own, and `pooled`, which is a value of the graph. */
-static size_t find_value(const gd_maker *m, const gd_yaml_node *name)
+size_t gd_made_find(const gd_maker *m, const gd_yaml_node *name)
 {
     const gd_graph *graph = m->graph;
 
@@ -24,7 +22,7 @@ static size_t find_value(const gd_maker *m, const gd_yaml_node *name)
     for (size_t i = 0; i < m->value_count; i++)
         if (in_same_file(m->values[i].name, name) && !strcmp(m->values[i].name->text, name->text))
             return i;
-    return NOWHERE;
+    return m->value_count;
 }
 
 static bool is_carry(const gd_maker *m, const gd_yaml_node *name)
@@ -78,11 +76,11 @@ static gd_status use_input(gd_maker *m, size_t at, unsigned i)
     const gd_graph_node *node = &m->graph->nodes[at];
     const gd_yaml_node *name = node->in[i];
     const gd_op_traits *traits = &gd_op_table[node->op];
-    const size_t index = find_value(m, name);
+    const size_t index = gd_made_find(m, name);
     gd_made_value *value;
     gd_status rc;
 
-    if (index == NOWHERE)
+    if (index == m->value_count)
         return fail_unknown(m, at, name);
     value = &m->values[index];
     rc = check_reach(m, node, name, value);
@@ -140,12 +138,12 @@ static gd_status give_output(gd_maker *m, size_t at, size_t cols)
 {
     const gd_graph_node *node = &m->graph->nodes[at];
     const gd_yaml_node *out = node->key[GD_KEY_out];
-    const size_t index = find_value(m, out);
+    const size_t index = gd_made_find(m, out);
     gd_made_value *value = &m->values[m->value_count];
 
     if (!strcmp(out->text, "tokens") || (is_of_head(m->graph, out) && !strcmp(out->text, "pooled")))
         return gd_yaml_fail(m->graph->doc, out, m->err, GD_EFORMAT, "\"%s\" is reserved for the input", out->text);
-    if (index != NOWHERE)
+    if (index < m->value_count)
         return give_again(m, at, index);
     *value = (gd_made_value){ .name = out, .part = node->part, .cols = cols, .first = at, .last = at };
     value->extent = node->part == GD_PART_AFTER ? GD_EXTENT_POOLED : GD_EXTENT_TILE;
@@ -171,7 +169,7 @@ static gd_status take_node(gd_maker *m, size_t at)
     if (!(traits->parts >> node->part & 1u))
         return gd_yaml_fail(m->graph->doc, node->at, m->err, GD_EFORMAT, "%s belongs %s", gd_op_table[node->op].name,
                             traits->standing);
-    if (node->part == GD_PART_LAYER && find_value(m, m->graph->carry) == NOWHERE)
+    if (node->part == GD_PART_LAYER && gd_made_find(m, m->graph->carry) == m->value_count)
         return gd_yaml_fail(m->graph->doc, m->graph->carry, m->err, GD_EFORMAT,
                             "no node before the repeat produces the carried value \"%s\"", m->graph->carry->text);
     step->op = node->op;
@@ -181,8 +179,8 @@ static gd_status take_node(gd_maker *m, size_t at)
     return rc ? rc : give_output(m, at, cols);
 }
 
-/* A head's own file ends with the score, and has a matrix somewhere. */
-static gd_status check_head(const gd_maker *m, const gd_graph_node *last)
+/* A head's own file has a matrix somewhere. */
+static gd_status check_head(const gd_maker *m)
 {
     const gd_graph *graph = m->graph;
     bool linear = false;
@@ -192,10 +190,6 @@ static gd_status check_head(const gd_maker *m, const gd_graph_node *last)
     if (!linear)
         return gd_yaml_fail(graph->doc, graph->head, m->err, GD_EFORMAT,
                             "the head has no linear, but one is expected at least");
-    if (m->values[m->value_count - 1].cols != 1)
-        return gd_yaml_fail(graph->doc, last->at, m->err, GD_EUNSUPPORTED,
-                            "the head ends with \"%s\" of %zu columns, but one is expected: the score",
-                            last->key[GD_KEY_out]->text, m->values[m->value_count - 1].cols);
     return GD_OK;
 }
 
@@ -216,14 +210,14 @@ static gd_status check_whole(const gd_maker *m)
         return gd_yaml_fail(graph->doc, last->at, m->err, GD_EFORMAT, "the last node is %s, but head is expected",
                             gd_op_table[last->op].name);
     if (graph->head)
-        rc = check_head(m, last);
+        rc = check_head(m);
     if (rc)
         return rc;
     for (size_t i = 0; !graph->head && i + 1 < graph->node_count; i++)
         if (graph->nodes[i].op == GD_OP_head)
             return gd_yaml_fail(graph->doc, graph->nodes[i].at, m->err, GD_EFORMAT,
                                 "a head before the last node, but only the last node may be one");
-    for (size_t i = 0; i + 1 < m->value_count; i++) {
+    for (size_t i = 0; i < m->value_count; i++) {
         const gd_made_value *v = &m->values[i];
 
         if (!v->matmul && !v->other)
@@ -239,16 +233,16 @@ static gd_status check_whole(const gd_maker *m)
 gd_status gd_make_pattern(gd_maker *m)
 {
     const size_t count = m->graph->node_count;
+    gd_status rc = GD_OK;
 
     m->pattern = gd_arena_alloc(&m->arena, count, sizeof *m->pattern);
     m->values = gd_arena_alloc(&m->arena, count, sizeof *m->values);
     if (!m->pattern || !m->values)
         return gd_fail_memory(m->err, count * (sizeof *m->pattern + sizeof *m->values));
-    for (size_t i = 0; i < count; i++) {
-        gd_status rc = take_node(m, i);
-
-        if (rc)
-            return rc;
-    }
-    return check_whole(m);
+    for (size_t i = 0; !rc && i < count; i++)
+        rc = take_node(m, i);
+    if (rc)
+        return rc;
+    rc = gd_make_outputs(m);
+    return rc ? rc : check_whole(m);
 }

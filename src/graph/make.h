@@ -53,6 +53,12 @@ gd_status gd_make_pattern(gd_maker *m);
 /* The shape and parameters of one node whose inputs are known; *cols becomes the width of its output. */
 gd_status gd_make_step(const gd_maker *m, const gd_graph_node *node, gd_plan_step *step, size_t *cols);
 
+/* Finds a value by its name; value_count if there is none. */
+size_t gd_made_find(const gd_maker *m, const gd_yaml_node *name);
+
+/* Finds the values that leave the plan: the score, and those with labels. */
+gd_status gd_make_outputs(gd_maker *m);
+
 /* Fills plan->buffers and plan->line_bytes. */
 gd_status gd_make_buffers(gd_maker *m);
 

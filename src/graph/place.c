@@ -82,7 +82,6 @@ gd_status gd_make_buffers(gd_maker *m)
     for (size_t i = 0; i < m->value_count; i++)
         if (is_carry(m, i))
             plan->carry = (unsigned)i;
-    plan->score = (unsigned)m->value_count - 1;
     plan->labels = plan->buffers[plan->score].cols;
     return GD_OK;
 }

@@ -209,8 +209,8 @@ gd_status gd_plan_make_with_head(gd_plan **out, const gd_config *config, const c
 
     *out = NULL;
     rc = gd_graph_open(&graph, graph_file, gd_config_trunk(config), gd_config_path(config), err);
-    if (!rc && head)
-        rc = gd_graph_set_head(&graph, head, err);
+    if (!rc)
+        rc = head ? gd_graph_set_head(&graph, head, err) : gd_config_one_label(config, err);
     if (rc)
         goto out;
     m.plan = gd_alloc_zero(1, sizeof *m.plan);

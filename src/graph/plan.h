@@ -100,6 +100,9 @@ typedef struct gd_plan_stage {
 
 enum { GD_PLAN_ROPES = 4 };
 
+#define GD_PLAN_MAX_LABELS 1024u
+#define GD_PLAN_MAX_LABEL 100u /* bytes of the name of one */
+
 typedef struct gd_plan {
     char *graph_name;                                                           /* "qwen2" */
     gd_dtype operand;                                                           /* GD_BF16 or GD_F32 */
@@ -110,10 +113,13 @@ typedef struct gd_plan {
     size_t step_count;
     gd_plan_stage *stages;
     size_t stage_count;
-    size_t line_bytes[3];         /* by gd_extent: arena bytes for each line, memory reused */
-    unsigned carry;               /* buffer of the residual stream: GD_EXTENT_BATCH */
-    unsigned score;               /* buffer of the scores: GD_EXTENT_POOLED, `labels` columns, F32 */
-    size_t labels;                /* scores of a pooled row */
+    size_t line_bytes[3];  /* by gd_extent: arena bytes for each line, memory reused */
+    unsigned carry;        /* buffer of the residual stream: GD_EXTENT_BATCH */
+    unsigned score;        /* buffer of the scores: GD_EXTENT_POOLED, `labels` columns, F32 */
+    size_t labels;         /* scores of a pooled row */
+    unsigned labels_value; /* if label_count > 0: buffer of the columns that have names, like `score` */
+    size_t label_count;
+    const char **label_names;     /* [label_count] */
     const char *head;             /* the name of the matrix of the last head: "score.weight" */
     const char *head_of;          /* the description that has replaced the graph's own head: "v_head"; NULL: none has */
     gd_plan_place place;          /* where a text is read */

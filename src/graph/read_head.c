@@ -63,9 +63,9 @@ static gd_status read_fields(const gd_graph_reader *r, const gd_yaml_node *sizes
 
 static gd_status read_head_top(gd_graph_reader *r, const gd_yaml_node *root)
 {
-    static const char *const names[] = { "format", "name",  "nodes",   "classes", "file",
-                                         "pool",   "sizes", "expects", "about",   "steps" };
-    enum { FORMAT, NAME, NODES, CLASSES, FILE_NAME, POOL, SIZES, EXPECTS, ABOUT, STEPS, COUNT };
+    static const char *const names[] = { "format", "name",    "nodes", "classes", "file",  "pool",
+                                         "sizes",  "expects", "about", "steps",   "score", "labels" };
+    enum { FORMAT, NAME, NODES, CLASSES, FILE_NAME, POOL, SIZES, EXPECTS, ABOUT, STEPS, SCORE, LABELS, COUNT };
     const gd_yaml_node *top[COUNT] = { NULL };
     gd_graph *graph = r->graph;
     const gd_yaml *doc = graph->doc;
@@ -90,6 +90,11 @@ static gd_status read_head_top(gd_graph_reader *r, const gd_yaml_node *root)
         rc = gd_read_place(r, top[POOL], "pool", &graph->place);
     if (!rc && top[STEPS])
         rc = read_steps(r, top[STEPS]);
+    if (!rc && top[SCORE])
+        rc = gd_read_name(r, top[SCORE], "score");
+    graph->score = top[SCORE];
+    if (!rc && top[LABELS])
+        rc = gd_read_labels(r, top[LABELS]);
     if (!rc)
         rc = read_fields(r, top[SIZES], top[EXPECTS]);
     if (!rc)

@@ -260,8 +260,11 @@ typedef struct gd_item_result {
     size_t *tokens;   /**< [count] the number of tokens of each part, including the prompt */
     char *error; /**< NULL, or a sentence that says what was wrong; it begins with the name of the part if there are
                       several */
-    size_t *step_counts; /**< NULL, or [count] of each part: at how many steps the model's head reads it */
-    float **steps;       /**< NULL, or [count] of each part: [step_counts[i]] the scores of its steps */
+    size_t *step_counts;            /**< NULL, or [count] of each part: at how many steps the model's head reads it */
+    float **steps;                  /**< NULL, or [count] of each part: [step_counts[i]] the scores of its steps */
+    size_t label_count;             /**< how many other values with names the model gives for a part */
+    const char *const *label_names; /**< [label_count] the model's: valid until it is closed */
+    float *labels;                  /**< NULL, or [count * label_count] part after part */
 } gd_item_result;
 
 /** Items in memory, and room for their results.  Start from gd_items_init(). */

@@ -90,6 +90,7 @@ struct part {
     size_t *order;      /* [count] 0, 1, 2 ... : which[] is in the order of the texts' ids */
     uint32_t *position; /* [first[count]] */
     float *scores;      /* the same */
+    float *labels;      /* [first[count], plan->label_count] */
 };
 
 static void free_part(struct part *part)
@@ -100,11 +101,12 @@ static void free_part(struct part *part)
     gd_free(part->order);
     gd_free(part->position);
     gd_free(part->scores);
+    gd_free(part->labels);
 }
 
 static gd_status make_part(struct part *part, size_t count, gd_error *err)
 {
-    const size_t pooled = part->batch->pooled;
+    const size_t pooled = part->batch->pooled, labels = pooled * part->model->plan->label_count;
 
     part->which = gd_alloc(count, sizeof *part->which);
     part->texts = gd_alloc(count, sizeof *part->texts);
@@ -112,9 +114,10 @@ static gd_status make_part(struct part *part, size_t count, gd_error *err)
     part->order = gd_alloc(count, sizeof *part->order);
     part->position = gd_alloc(pooled, sizeof *part->position);
     part->scores = gd_alloc(pooled, sizeof *part->scores);
-    if (part->which && part->texts && part->first && part->order && part->position && part->scores)
+    part->labels = gd_alloc(labels, sizeof *part->labels);
+    if (part->which && part->texts && part->first && part->order && part->position && part->scores && part->labels)
         return GD_OK;
-    return gd_fail_memory(err, count * 4 * sizeof *part->which + pooled * 2 * sizeof *part->position);
+    return gd_fail_memory(err, count * 4 * sizeof *part->which + (2 * pooled + labels) * sizeof *part->position);
 }
 
 /* Texts from..from + count - 1 of the batch, in the order of their ids if they share. */
@@ -137,8 +140,20 @@ static void fill_part(struct part *part, size_t from, size_t count)
     part->first[count] = at;
 }
 
+/* The scores of a text, then its labels. */
+static void put_results(const struct part *part, size_t i)
+{
+    const size_t first = part->first[i], count = part->first[i + 1] - first, labels = part->model->plan->label_count;
+    float *to = part->batch->results[part->which[i]];
+
+    memcpy(to, part->scores + first, count * sizeof *to);
+    if (labels)
+        memcpy(to + count, part->labels + first * labels, count * labels * sizeof *to);
+}
+
 static gd_status run_texts(struct part *part, size_t from, size_t count, gd_error *err)
 {
+    float *labels = part->model->plan->label_count ? part->labels : NULL;
     gd_trie trie;
     gd_status rc;
 
@@ -146,11 +161,10 @@ static gd_status run_texts(struct part *part, size_t from, size_t count, gd_erro
     rc = gd_trie_build(&trie, part->texts, count, &(gd_pooled){ part->first, part->position },
                        part->batch->share ? part->order : NULL, err);
     if (!rc)
-        rc = gd_engine_run(part->model->engine, &trie, part->scores, err);
+        rc = gd_engine_run_labels(part->model->engine, &trie, part->scores, labels, err);
     gd_trie_free(&trie);
     for (size_t i = 0; !rc && i < count; i++)
-        memcpy(part->batch->results[part->which[i]], part->scores + part->first[i],
-               (part->first[i + 1] - part->first[i]) * sizeof *part->scores);
+        put_results(part, i);
     return rc;
 }
 

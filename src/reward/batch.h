@@ -9,7 +9,7 @@ typedef struct gd_batch {
     gd_span *texts;  /* [count] the ids belong to the caller */
     size_t *rank;    /* [count] the place of each in the order of all texts */
     gd_span *places; /* [count] the positions at which each is read; they belong to the caller, too */
-    float **results; /* [count] where the scores of each go: one for each position */
+    float **results; /* [count] where the scores of each go, one for each position, then its labels */
     size_t count, room, rank_room, place_room, result_room;
     size_t rows;   /* distinct prefixes so far (without sharing: tokens) */
     size_t pooled; /* positions so far */

@@ -317,6 +317,18 @@ static void write_pooling(gd_buf *b, const gd_model *model)
         text_field(b, "score_of_steps", rules[model->plan->steps_rule]);
 }
 
+static void write_labels(gd_buf *b, const gd_plan *plan)
+{
+    if (!plan->label_count)
+        return;
+    gd_buf_str(b, "\"labels\":[");
+    for (size_t i = 0; i < plan->label_count; i++) {
+        gd_buf_json_string(b, plan->label_names[i], strlen(plan->label_names[i]));
+        gd_buf_str(b, ",");
+    }
+    close_with(b, "],");
+}
+
 static void write_model(gd_buf *b, const gd_model *model)
 {
     const gd_special_ids *special = &model->encoder.special;
@@ -334,6 +346,7 @@ static void write_model(gd_buf *b, const gd_model *model)
     write_token(b, "eos", model, special->has_eos, special->eos, special->eos_from);
     write_add_eos(b, model);
     write_pooling(b, model);
+    write_labels(b, model->plan);
     text_field(b, "chat_format", model->encoder.chat ? gd_chat_name(model->encoder.chat) : NULL);
     if (!model->encoder.chat)
         text_field(b, "chat_problem", model->encoder.chat_problem);

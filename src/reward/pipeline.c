@@ -164,7 +164,9 @@ static void finish_text(const gd_pipeline *run, gd_scored *item, size_t t)
         results[i] = gd_scale_apply(&model->scale, results[i]);
     }
     run->scores[t] = gd_steps_score(model->plan->steps_rule, results, count);
-    run->beside[t] = (gd_beside){ results, gd_places_have_steps(&model->encoder.places) ? count : 0 };
+    run->beside[t] = (gd_beside){ results, gd_places_have_steps(&model->encoder.places) ? count : 0, results + count };
+    for (size_t i = 0; i < model->plan->label_count; i++)
+        item->finite &= isfinite(run->beside[t].labels[i]) != 0;
 }
 
 static gd_status finish_item(gd_pipeline *run, gd_scored *item, gd_error *err)
@@ -177,6 +179,8 @@ static gd_status finish_item(gd_pipeline *run, gd_scored *item, gd_error *err)
         finish_text(run, item, t);
     item->scores = run->scores;
     item->beside = run->beside;
+    item->label_names = run->model->plan->label_names;
+    item->label_count = run->model->plan->label_count;
     return GD_OK;
 }
 

@@ -13,16 +13,18 @@
 
 /* A record with its scores. */
 typedef struct gd_scored {
-    gd_record record;        /* without its texts; its problem may be that of one of its texts */
-    uint64_t bytes;          /* of the input, up to its end */
-    gd_status status;        /* what kind of problem the record has */
-    size_t count;            /* of scores: the record's number of texts; 0 if it has a problem or was dropped */
-    const float *scores;     /* [count] finite or not */
-    const gd_beside *beside; /* [count] what the model says of each text beside its score; or NULL */
-    bool finite;             /* all of the model's scores were, before normalization */
-    size_t *tokens;          /* [count] */
-    size_t conversations;    /* among the texts */
-    size_t joined;           /* as in gd_summary */
+    gd_record record;               /* without its texts; its problem may be that of one of its texts */
+    uint64_t bytes;                 /* of the input, up to its end */
+    gd_status status;               /* what kind of problem the record has */
+    size_t count;                   /* of scores: the record's number of texts; 0 if it has a problem or was dropped */
+    const float *scores;            /* [count] finite or not */
+    const gd_beside *beside;        /* [count] what the model says of each text beside its score; or NULL */
+    const char *const *label_names; /* [label_count] of what `beside` has */
+    size_t label_count;
+    bool finite;          /* all of the model's scores were, before normalization */
+    size_t *tokens;       /* [count] */
+    size_t conversations; /* among the texts */
+    size_t joined;        /* as in gd_summary */
     bool truncated, dropped;
 } gd_scored;
 

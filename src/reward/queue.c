@@ -58,15 +58,21 @@ void gd_queue_free(gd_queue *queue)
 
 /* ---- items in ---- */
 
-/* Of a text's ids, its positions and their scores. */
-static size_t block_bytes(size_t tokens, size_t pooled)
+/* How many numbers the model gives for a text. */
+static size_t result_count(const gd_queue *queue, size_t pooled)
 {
-    return (tokens + pooled) * sizeof(uint32_t) + pooled * sizeof(float);
+    return pooled * (1 + queue->model->plan->label_count);
+}
+
+/* Of a text's ids, its positions and its results. */
+static size_t block_bytes(const gd_queue *queue, size_t tokens, size_t pooled)
+{
+    return (tokens + pooled) * sizeof(uint32_t) + result_count(queue, pooled) * sizeof(float);
 }
 
 static size_t text_bytes(const gd_queue *queue, size_t text)
 {
-    return TEXT_BYTES + block_bytes(queue->texts[text].len, queue->places[text].len);
+    return TEXT_BYTES + block_bytes(queue, queue->texts[text].len, queue->places[text].len);
 }
 
 /* A limit on memory is kept: a text that has too many rows by itself is refused. */
@@ -104,10 +110,11 @@ static size_t length_to_read(const gd_ids *places)
 static gd_status copy_text(gd_queue *queue, const uint32_t *ids, size_t len, const gd_ids *places, gd_error *err)
 {
     const size_t at = queue->text_count;
-    uint32_t *copy = gd_alloc(1, block_bytes(len, places->len));
+    const size_t bytes = block_bytes(queue, len, places->len);
+    uint32_t *copy = gd_alloc(1, bytes);
 
     if (!copy)
-        return gd_fail_memory(err, block_bytes(len, places->len));
+        return gd_fail_memory(err, bytes);
     memcpy(copy, ids, len * sizeof *copy);
     memcpy(copy + len, places->data, places->len * sizeof *copy);
     queue->texts[at] = (gd_span){ copy, len };
@@ -326,7 +333,7 @@ static gd_status run_batch(gd_queue *queue, gd_error *err)
     if (!rehearsal)
         return gd_batch_run(&queue->batch, queue->model, err);
     for (size_t i = 0; i < queue->batch.count; i++)
-        memset(queue->batch.results[i], 0, queue->batch.places[i].len * sizeof *queue->batch.results[i]);
+        memset(queue->batch.results[i], 0, result_count(queue, queue->batch.places[i].len) * sizeof(float));
     rehearsal->rows += queue->batch.rows;
     rehearsal->batches++;
     return GD_OK;

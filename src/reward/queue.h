@@ -26,13 +26,13 @@ typedef struct gd_queue {
     gd_span *texts;  /* owned */
     gd_span *places; /* [text_count] the positions at which each is read: owned with its ids */
     size_t *owner;   /* [text_count] the item of each */
-    float **results; /* [text_count] the scores at these positions: owned */
+    float **results; /* [text_count] the scores at these positions, then labels: owned */
     size_t text_count, text_room, place_room, owner_room, result_room;
     gd_ids found;    /* the positions of the text that is being added */
     size_t tokens;   /* of all texts */
     size_t bytes;    /* of memory, roughly: what the items take here, and what their owner adds for its share */
     size_t rows;     /* computed since the last clear */
-    size_t *order;   /* [text_count] sorted by ids; NULL until the first batch, when items' rows are counted, too */
+    size_t *order;   /* [text_count] sorted by ids; NULL until the first batch, which counts rows, too */
     size_t *place;   /* [text_count] where each text is in `order` */
     size_t *members; /* [batch.count] which text each entry of the batch is */
     size_t member_room;
@@ -46,9 +46,9 @@ bool gd_queue_is_full(const gd_queue *queue);
 void gd_queue_free(gd_queue *queue);
 void gd_queue_clear(gd_queue *queue);
 
-/* Adds an item with `count` texts of at least one id each; an item without texts is done already.  Ids after the pooled
- * position, the last one, are left out: they cannot change the score, since attention is causal.  Not to be called after
- * gd_queue_run().
+/* Adds an item with `count` texts of at least one id each; an item without texts is done already.  Ids after the last
+ * place at which a text is read are left out: they cannot change its score, since attention is causal.  Not to be
+ * called after gd_queue_run().
  * Fails with GD_ETOOLONG when the model's memory limit has no room for one of the texts, with GD_EFORMAT when one has
  * no place at which the model's head reads it, and with GD_ENOMEM. */
 gd_status gd_queue_add(gd_queue *queue, const gd_ids *ids, size_t count, gd_error *err);

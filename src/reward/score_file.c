@@ -6,12 +6,17 @@ static gd_status write_item(void *context, const gd_scored *item, bool *failed, 
 {
     const gd_job *job = context;
     const gd_record *record = &item->record;
+    const gd_results results = { .count = item->count,
+                                 .scores = item->scores,
+                                 .tokens = item->tokens,
+                                 .beside = item->beside,
+                                 .label_names = item->label_names,
+                                 .label_count = item->label_count,
+                                 .truncated = item->truncated };
 
     if (record->problem)
         return gd_writer_error(job->writer, record, record->problem, err);
-    return gd_writer_results(job->writer, record,
-                             &(gd_results){ item->count, item->scores, item->tokens, item->beside, item->truncated },
-                             failed, err);
+    return gd_writer_results(job->writer, record, &results, failed, err);
 }
 
 gd_status gd_score_file(gd_model *model, const gd_file_options *how, const gd_progress *progress, gd_summary *summary,

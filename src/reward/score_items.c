@@ -52,10 +52,7 @@ static gd_status read_item(const gd_items *items, size_t i, gd_item *own, gd_err
 }
 
 /* What a caller's struct has no room for must not be made. */
-static bool has_room_for_steps(const gd_items *items)
-{
-    return items->result_size >= offsetof(gd_item_result, steps) + sizeof(float **);
-}
+static bool has_room(const gd_items *items, size_t end) { return items->result_size >= end; }
 
 static void put_result(const gd_items *items, size_t i, const gd_item_result *result)
 {
@@ -71,6 +68,7 @@ static void free_result(gd_item_result *result)
     for (size_t i = 0; result->steps && i < result->count; i++)
         gd_free(result->steps[i]);
     gd_free(result->steps);
+    gd_free(result->labels);
     gd_free(result->step_counts);
     gd_free(result->scores);
     gd_free(result->tokens);
@@ -166,6 +164,33 @@ static gd_status copy_steps(gd_item_result *result, const gd_scored *item, gd_er
     return GD_OK;
 }
 
+static gd_status copy_labels(gd_item_result *result, const gd_scored *item, gd_error *err)
+{
+    const size_t n = item->label_count;
+
+    result->labels = gd_alloc(item->count * n, sizeof *result->labels);
+    if (!result->labels)
+        return gd_fail_memory(err, item->count * n * sizeof *result->labels);
+    for (size_t i = 0; i < item->count; i++)
+        memcpy(result->labels + i * n, item->beside[i].labels, n * sizeof *result->labels);
+    result->label_names = item->label_names;
+    result->label_count = n;
+    return GD_OK;
+}
+
+#define END_OF(member) (offsetof(gd_item_result, member) + sizeof((gd_item_result *)NULL)->member)
+
+static gd_status copy_beside(const struct run *run, gd_item_result *result, const gd_scored *item, gd_error *err)
+{
+    gd_status rc = GD_OK;
+
+    if (item->beside[0].step_count && has_room(&run->items, END_OF(steps)))
+        rc = copy_steps(result, item, err);
+    if (!rc && item->label_count && has_room(&run->items, END_OF(labels)))
+        rc = copy_labels(result, item, err);
+    return rc;
+}
+
 static gd_status take(void *context, const gd_scored *item, bool *failed, gd_error *err)
 {
     const struct run *run = context;
@@ -180,8 +205,8 @@ static gd_status take(void *context, const gd_scored *item, bool *failed, gd_err
         rc = result.error ? GD_OK : gd_fail_memory(err, strlen(why));
     } else if (!item->dropped) {
         rc = copy_scores(&result, item, err);
-        if (!rc && item->beside[0].step_count && has_room_for_steps(&run->items))
-            rc = copy_steps(&result, item, err);
+        if (!rc)
+            rc = copy_beside(run, &result, item, err);
     }
     if (rc)
         free_result(&result);

@@ -52,6 +52,9 @@ static gd_status open_model(gd_training *t, gd_error *err)
                      t->model->dir, t->model->plan->labels);
     if (!rc)
         rc = check_fused(t, err);
+    if (!rc && t->model->plan->label_count)
+        rc = gd_fail(err, GD_EUNSUPPORTED, "%s: the head gives labels, which can be scored with, but not trained",
+                     t->model->dir);
     if (!rc && t->model->encoder.places.place.ids)
         rc = gd_fail(err, GD_EUNSUPPORTED,
                      "%s: the head reads texts at \"%.80s\", which can be scored with, but not trained", t->model->dir,

@@ -220,7 +220,7 @@ static void structs_have_no_padding_at_the_end(void **state)
     ENDS(gd_summary, joined);
     ENDS(gd_items, results);
     ENDS(gd_item, part_count);
-    ENDS(gd_item_result, steps);
+    ENDS(gd_item_result, labels);
 }
 
 static void versions_agree(void **state)

@@ -46,6 +46,8 @@ static void expect_all(const char *dir, const struct config_case *cases, size_t 
 
         write_text(dir, "config.json", cases[i].text);
         rc = gd_config_open(&c, dir, &err);
+        if (!rc)
+            rc = gd_config_one_label(c, &err);
         gd_config_close(c);
         wrong += !said(cases[i].id, in_dir(dir, "config.json"), rc, &err, cases[i].want);
         assert_int_equal(gd_mem_live(), live);
