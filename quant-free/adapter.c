@@ -26,8 +26,8 @@ struct gd_adapter {
     gd_st *st;
     struct module *modules; /* sorted by name */
     size_t count;
-    const gd_view *head, *embedding;
-    size_t ignored; /* tensors of lm_head */
+    const gd_view *head, *bias, *embedding; /* bias: the head's */
+    size_t ignored;                         /* tensors of lm_head */
     gd_notes notes;
 };
 
@@ -86,6 +86,14 @@ static bool is_head(const gd_adapter *ad, const char *name)
     return saved_len(name) == len && strncmp(name, ad->config.head, len) == 0;
 }
 
+static bool is_head_bias(const gd_adapter *ad, const char *name)
+{
+    const size_t len = strlen(ad->config.head);
+
+    return !strncmp(name, ad->config.head, len) &&
+           (!strcmp(name + len, ".bias") || !strcmp(name + len, ".modules_to_save.default.bias"));
+}
+
 /* PEFT saves the embedding when it was trained, or resized. */
 static bool is_embedding(const char *name)
 {
@@ -105,12 +113,14 @@ static bool is_output_layer(const gd_adapter *ad, const char *name)
 static gd_status take_whole(const gd_adapter *ad, const gd_view **whole, const gd_view *view, const char *what,
                             gd_error *err)
 {
+    const unsigned rank = whole == &ad->bias ? 1 : 2;
+
     if (*whole)
         return gd_fail(err, GD_EFORMAT, "%s: the %s is present twice, as \"%s\" and as \"%s\"", ad->path, what,
                        (*whole)->name, view->name);
-    if (view->rank != 2)
-        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": the %s must be a matrix, but this has rank %u", ad->path,
-                       view->name, what, view->rank);
+    if (view->rank != rank)
+        return gd_fail(err, GD_EFORMAT, "%s: tensor \"%s\": the %s must be a %s, but this has rank %u", ad->path,
+                       view->name, what, rank == 1 ? "vector" : "matrix", view->rank);
     *whole = view;
     return GD_OK;
 }
@@ -149,6 +159,8 @@ static gd_status take_tensor(gd_adapter *ad, const gd_view *view, gd_error *err)
 
     if (is_head(ad, name))
         return take_whole(ad, &ad->head, view, "head", err);
+    if (is_head_bias(ad, name))
+        return take_whole(ad, &ad->bias, view, "head's bias", err);
     if (is_embedding(name))
         return take_whole(ad, &ad->embedding, view, "embedding", err);
     if (is_output_layer(ad, name)) {
@@ -307,6 +319,8 @@ static gd_status read_tensors(gd_adapter *ad, gd_error *err)
     if (!rc)
         rc = check_whole(ad, ad->head, ad->config.saves_head, "head", err);
     if (!rc)
+        rc = check_whole(ad, ad->bias, false, "head's bias", err);
+    if (!rc)
         rc = check_whole(ad, ad->embedding, ad->config.saves_embedding, "embedding", err);
     if (!rc && !ad->count && !ad->head && !ad->embedding)
         return gd_fail(err, GD_EFORMAT, "%s: the file contains no tensors", ad->path);
@@ -377,6 +391,7 @@ void gd_adapter_close(gd_adapter *ad)
 const char *gd_adapter_path(const gd_adapter *ad) { return ad->path; }
 size_t gd_adapter_count(const gd_adapter *ad) { return ad->count; }
 const char *gd_adapter_module(const gd_adapter *ad, size_t i) { return ad->modules[i].name; }
+const gd_view *gd_adapter_head_bias(const gd_adapter *ad) { return ad->bias; }
 const gd_view *gd_adapter_head(const gd_adapter *ad) { return ad->head; }
 const gd_view *gd_adapter_embedding(const gd_adapter *ad) { return ad->embedding; }
 

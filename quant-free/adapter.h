@@ -53,6 +53,7 @@ size_t gd_adapter_count(const gd_adapter *adapter);
 const char *gd_adapter_module(const gd_adapter *adapter, size_t i);
 
 /* The trained head, a matrix of any shape, or NULL when the adapter has none. */
+const gd_view *gd_adapter_head_bias(const gd_adapter *adapter); /* the head's, [labels]; or NULL */
 const gd_view *gd_adapter_head(const gd_adapter *adapter);
 
 /* The trained embedding, of any shape, or NULL; and whether it replaces the base's tensor of that name. */

@@ -161,6 +161,17 @@ static bool is_module(const char *entry, const char *module)
     return strcmp(dot ? dot + 1 : entry, module) == 0;
 }
 
+/* Whether the entry is the head: its module, the end of that module's name, or a module that has it. */
+static bool names_head(const char *entry, const char *head)
+{
+    const size_t all = strlen(head), len = strlen(entry);
+
+    if (!strcmp(entry, head))
+        return true;
+    return len < all && ((!strncmp(entry, head, len) && head[len] == '.') ||
+                         (!strcmp(entry, head + all - len) && head[all - len - 1] == '.'));
+}
+
 /* The head and the embedding can be saved whole, and an output layer is ignored. For SEQ_CLS, PEFT adds "classifier"
  * and "score", whichever the model has. */
 static gd_status read_saved(gd_adapter_config *c, gd_error *err)
@@ -179,7 +190,7 @@ static gd_status read_saved(gd_adapter_config *c, gd_error *err)
     json_array_foreach((json_t *)list, i, entry) {
         const char *name = json_string_value(entry);
 
-        if (strcmp(name, c->head) == 0)
+        if (names_head(name, c->head))
             c->saves_head = true;
         else if (is_module(name, GD_ADAPTER_EMBEDDING))
             c->saves_embedding = true;

@@ -252,9 +252,9 @@ const cli_flag cli_flags[] = {
       AT(options.graph), CLI_TEXT, SCORES | CLI_CMD_MERGE | CLI_ENGINE },
     { "head", "auto|NAME|FILE",
       "what reads the score (default: auto, score.weight or another head that the model has): a description in YAML, "
-      "or "
-      "the name of a built-in one, such as value_head, or yes_less_no of a language model (guerdon models lists them)",
-      AT(options.head), CLI_TEXT, SCORES | CLI_ENGINE },
+      "or the name of a built-in one, such as value_head, or yes_less_no of a language model (guerdon models lists "
+      "them)",
+      AT(options.head), CLI_TEXT, COMPUTES | CLI_CMD_MERGE | CLI_ENGINE },
     { "by", "FIELD", "also report every figure for each value of this field (default with --weights: subset)", AT(by),
       CLI_TEXT, CLI_CMD_EVAL },
     { "weights", "rewardbench|FILE",

@@ -27,6 +27,8 @@ static gd_status find(const gd_view **out, const gd_engine_parts *parts, const g
             *out = parts->made[i].view;
     if (step->op == GD_OP_head && parts->head && !strcmp(w->name, parts->plan->head))
         *out = parts->head;
+    if (parts->head_bias && w == gd_plan_head_bias(parts->plan))
+        *out = parts->head_bias;
     if (step->op == GD_OP_embedding && parts->adapter && gd_adapter_embeds(parts->adapter, w->name))
         *out = gd_adapter_embedding(parts->adapter);
     if (*out)
@@ -49,7 +51,8 @@ static gd_status check_rows(const gd_view *embedding, const gd_plan_weight *w, c
 
 static gd_status check_shape(const gd_view *view, const gd_plan_weight *w, const gd_engine_parts *parts, gd_error *err)
 {
-    const bool adapters = parts->adapter && (view == parts->head || view == gd_adapter_embedding(parts->adapter));
+    const bool adapters = parts->adapter && (view == parts->head || view == parts->head_bias ||
+                                             view == gd_adapter_embedding(parts->adapter));
     const size_t rows = w->cut ? w->cut->rows : w->shape[0];
     const bool good = view->rank == w->rank && view->shape[0] == rows &&
                       (w->rank == 1 || view->shape[1] == w->shape[1]);
@@ -57,7 +60,7 @@ static gd_status check_shape(const gd_view *view, const gd_plan_weight *w, const
 
     if (good)
         return GD_OK;
-    if (adapters && view != parts->head && check_rows(view, w, parts, err))
+    if (adapters && view == gd_adapter_embedding(parts->adapter) && check_rows(view, w, parts, err))
         return GD_EFORMAT;
     for (unsigned i = 0; i < view->rank; i++)
         gd_buf_printf(&have, "%s%zu", i ? ", " : "", view->shape[i]);

@@ -38,6 +38,7 @@ typedef struct gd_engine_parts {
     const gd_weights *weights;
     const gd_adapter *adapter;  /* NULL for none */
     const gd_view *head;        /* replaces the checkpoint's score.weight, or NULL */
+    const gd_view *head_bias;   /* and its bias, if the head has one */
     const gd_made_weight *made; /* [made_count] for the weights that the plan takes from elsewhere */
     size_t made_count;
     const gd_learning *learning; /* to train: in place of the adapter's matrices; else NULL */

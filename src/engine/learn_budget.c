@@ -107,7 +107,7 @@ gd_status gd_learner_fit(gd_learner *learner, const gd_learner_need *need, gd_le
     const size_t process = gd_memory_resident(), memory = need->memory,
                  available = learner->engine->backend->memory_free(learner->engine->device);
     const size_t limit = memory ? memory : gd_sum(process, available - available / 8);
-    const bool all = learner->engine->learning && learner->engine->learning->weight_count > 0;
+    const bool all = !learner->engine->limits.max_rank;
     size_t left;
 
     *out = (gd_learner_budget){ .least = gd_sum(gd_sum(process, need->other), window_bytes(learner)) };

@@ -147,6 +147,9 @@ static gd_status name_head(const gd_maker *m)
 {
     const gd_yaml_node *head = m->graph->head;
 
+    m->plan->head_steps = head ? 0 : 1;
+    for (size_t i = 0; head && i < m->graph->node_count; i++)
+        m->plan->head_steps += m->graph->nodes[i].at->file == head->file;
     return head ? gd_make_text(m, &m->plan->head_of, gd_yaml_get(head, "name")->text) : GD_OK;
 }
 
@@ -268,4 +271,35 @@ size_t gd_plan_weights(const gd_plan *plan, const gd_plan_weight **out)
                 out[count++] = w;
         }
     return count;
+}
+
+static const gd_plan_step *last_of(const gd_plan *plan) { return &plan->steps[plan->step_count - 1]; }
+
+bool gd_plan_head_plain(const gd_plan *plan)
+{
+    bool plain = last_of(plan)->op == GD_OP_head;
+
+    for (size_t s = plan->step_count - plan->head_steps; s < plan->step_count; s++)
+        for (unsigned i = 0; i < GD_OP_MAX_WEIGHTS; i++) {
+            const gd_plan_weight *w = &plan->steps[s].w[i];
+
+            plain &= !w->rows && !w->value && !w->turned;
+        }
+    return plain;
+}
+
+bool gd_plan_head_alone(const gd_plan *plan)
+{
+    size_t linears = 0;
+
+    for (size_t s = 0; s < plan->step_count; s++)
+        linears += plan->steps[s].op == GD_OP_head;
+    return linears == 1 && gd_plan_head_plain(plan);
+}
+
+const gd_plan_weight *gd_plan_head_bias(const gd_plan *plan)
+{
+    const gd_plan_step *last = last_of(plan);
+
+    return last->op == GD_OP_head && last->w[1].name ? &last->w[1] : NULL;
 }

@@ -122,6 +122,7 @@ typedef struct gd_plan {
     const char **label_names;     /* [label_count] */
     const char *head;             /* the name of the matrix of the last head: "score.weight" */
     const char *head_of;          /* the description that has replaced the graph's own head: "v_head"; NULL: none has */
+    size_t head_steps;            /* how many of the last steps are the head's */
     gd_plan_place place;          /* where a text is read */
     gd_step_rule steps_rule;      /* if it has steps: what its score is made of theirs */
     gd_rope ropes[GD_PLAN_ROPES]; /* what the rotary tables are made from: a step's params.table is one of them */
@@ -149,6 +150,15 @@ size_t gd_plan_modules(const gd_plan *plan, const char **out);
 /* Every weight once, however many steps read it, in the order of the steps. `out` has room for GD_OP_MAX_WEIGHTS times
  * plan->step_count; returns their number. */
 size_t gd_plan_weights(const gd_plan *plan, const gd_plan_weight **out);
+
+/* Whether the head ends with a linear, and all of its weights are tensors as they are: not rows of one, or values. */
+bool gd_plan_head_plain(const gd_plan *plan);
+
+/* Whether such a head has no other linear: it can learn, or be replaced by an adapter's, alone. */
+bool gd_plan_head_alone(const gd_plan *plan);
+
+/* The head's bias, or NULL. */
+const gd_plan_weight *gd_plan_head_bias(const gd_plan *plan);
 
 /* The plan as text, for tests and debugging. */
 void gd_plan_dump(const gd_plan *plan, gd_buf *out);

@@ -198,6 +198,19 @@ static void pass_through(gd_train_maker *m, gd_back_step *back, unsigned d_out, 
     }
 }
 
+/* Whose description has the step. */
+static bool is_of_head(const gd_plan *plan, size_t s)
+{
+    return plan->head_of && s + plan->head_steps >= plan->step_count;
+}
+
+static const char *kind_of(const gd_plan *plan, size_t s) { return is_of_head(plan, s) ? "head" : "graph"; }
+
+static const char *name_of(const gd_plan *plan, size_t s)
+{
+    return is_of_head(plan, s) ? plan->head_of : plan->graph_name;
+}
+
 static gd_status check_back(const gd_train_maker *m, size_t s, const gd_back_step *back)
 {
     const gd_plan_step *step = &m->plan->steps[s];
@@ -212,17 +225,20 @@ static gd_status check_back(const gd_train_maker *m, size_t s, const gd_back_ste
         }
     return good ? GD_OK
                 : gd_fail(m->err, GD_EUNSUPPORTED,
-                          "the graph %s reads the inputs of a %s in a way whose gradient is not supported",
-                          m->plan->graph_name, gd_op_table[step->op].name);
+                          "the %s %s reads the inputs of a %s in a way whose gradient is not supported",
+                          kind_of(m->plan, s), name_of(m->plan, s), gd_op_table[step->op].name);
 }
 
 /* Other activations have no twin. */
-static gd_status check_activation(const gd_train_maker *m, const gd_plan_step *step)
+static gd_status check_activation(const gd_train_maker *m, size_t s)
 {
+    const gd_plan_step *step = &m->plan->steps[s];
+
     if (step->op != GD_OP_act || step->params.act == GD_ACT_RELU)
         return GD_OK;
-    return gd_fail(m->err, GD_EUNSUPPORTED, "the head %s has an activation that is not relu: its gradient is not known",
-                   m->plan->head_of ? m->plan->head_of : m->plan->graph_name);
+    return gd_fail(m->err, GD_EUNSUPPORTED,
+                   "the %s %s has an activation whose gradient is not supported: only relu's is", kind_of(m->plan, s),
+                   name_of(m->plan, s));
 }
 
 /* Operations that compute the gradients of all their inputs in one go. */
@@ -262,7 +278,7 @@ static gd_status add_back(gd_train_maker *m, size_t s, gd_train_stage *stage)
             back->adds[i] = true;
         }
     stage->gathers |= step->op == GD_OP_last_row;
-    rc = check_activation(m, step);
+    rc = check_activation(m, s);
     return rc ? rc : check_back(m, s, back);
 }
 

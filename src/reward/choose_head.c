@@ -8,6 +8,7 @@
 #include "graph/expects.h"
 #include "quant-free/safetensors.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -50,22 +51,38 @@ static gd_status file_has(bool *has, const char *adapter_dir, const char *dir, c
     return rc;
 }
 
-/* The head of a LoRA run, as PEFT saves it. */
-static gd_status adapter_scores(bool *scores, const gd_head_sources *from, gd_error *err)
+/* The adapter's own tensors, or NULL: those of a pickle, which adapter.c refuses. */
+static gd_status open_adapter(gd_st **st, const gd_head_sources *from, gd_error *err)
 {
-    *scores = false;
-    return from->adapter_dir
-               ? file_has(scores, NULL, from->adapter_dir, "adapter_model.safetensors", "base_model.model." SCORE, err)
-               : GD_OK;
+    char *path = NULL;
+    gd_status rc = GD_OK;
+
+    *st = NULL;
+    if (from->adapter_dir)
+        rc = gd_head_file(&path, from->adapter_dir, NULL, "adapter_model.safetensors", err);
+    if (!rc && path)
+        rc = gd_st_open(st, path, err);
+    gd_free(path);
+    return rc;
 }
 
-/* What makes a built-in head the model's: its class, its tensors, or a file of its own beside the adapter. */
-enum search { BY_CLASS, BY_TENSORS, IN_ADAPTER };
+/* A tensor of the head of a LoRA run, as PEFT saves it. */
+static bool adapter_has(const gd_st *st, const char *tensor)
+{
+    char name[256];
+    const int len = snprintf(name, sizeof name, "base_model.model.%s", tensor);
+
+    return len > 0 && (size_t)len < sizeof name && gd_st_holds(st, name);
+}
+
+/* What makes a built-in head the model's: its class, its tensors, the adapter's, or a file of its own beside that. */
+enum search { BY_CLASS, BY_TENSORS, IN_ADAPTER, BESIDE_ADAPTER };
 
 /* One of the built-in heads, beside the model that it might be read with. */
 struct trial {
     const gd_head_sources *from;
-    gd_graph graph; /* of this head alone */
+    const gd_st *adapter; /* its tensors */
+    gd_graph graph;       /* of this head alone */
     gd_error *err;
 };
 
@@ -80,8 +97,13 @@ static bool names_class(const struct trial *t)
     return named && gd_graph_check_expects(&t->graph, t->from->config, NULL) == GD_OK;
 }
 
-static gd_status has_tensor(bool *has, const struct trial *t, const char *dir, const char *tensor)
+static gd_status has_tensor(bool *has, const struct trial *t, enum search how, const char *tensor)
 {
+    const char *dir = how == BESIDE_ADAPTER ? t->from->adapter_dir : t->from->dir;
+
+    *has = how == IN_ADAPTER && adapter_has(t->adapter, tensor);
+    if (how == IN_ADAPTER)
+        return GD_OK;
     if (t->graph.head_file)
         return file_has(has, t->from->adapter_dir, dir, t->graph.head_file, tensor, t->err);
     *has = gd_weights_find(t->from->weights, tensor) != NULL;
@@ -89,25 +111,24 @@ static gd_status has_tensor(bool *has, const struct trial *t, const char *dir, c
 }
 
 /* The tensors of a weight: of a value, all that it names. */
-static gd_status has_weight(bool *has, const struct trial *t, const char *dir, const gd_graph_weight *w)
+static gd_status has_weight(bool *has, const struct trial *t, enum search how, const gd_graph_weight *w)
 {
     gd_status rc = GD_OK;
 
     if (!w->value)
-        return has_tensor(has, t, dir, w->name->text);
+        return has_tensor(has, t, how, w->name->text);
     for (const gd_yaml_node *k = w->value->child; !rc && *has && k; k = k->next->next)
         if (strcmp(k->text, "value") != 0)
-            rc = has_tensor(has, t, dir, k->next->text);
+            rc = has_tensor(has, t, how, k->next->text);
     return rc;
 }
 
 /* Rows of a tensor of the language model are there in any of them: they say nothing. */
 static gd_status has_tensors(bool *has, const struct trial *t, enum search how)
 {
-    const char *dir = how == IN_ADAPTER ? t->from->adapter_dir : t->from->dir;
     gd_status rc = GD_OK;
 
-    *has = how != IN_ADAPTER || t->graph.head_file;
+    *has = how == BY_TENSORS || !t->graph.head_file == (how == IN_ADAPTER);
     for (size_t n = 0; n < t->graph.node_count; n++)
         for (unsigned i = 0; !rc && *has && i < t->graph.nodes[n].w_count; i++) {
             const gd_graph_weight *w = &t->graph.nodes[n].w[i];
@@ -115,18 +136,19 @@ static gd_status has_tensors(bool *has, const struct trial *t, enum search how)
             if (w->rows)
                 *has = false;
             else if (w->name)
-                rc = has_weight(has, t, dir, w);
+                rc = has_weight(has, t, how, w);
         }
     return rc;
 }
 
 /* The first built-in head that is found so. */
-static gd_status search(gd_head_choice *out, const gd_head_sources *from, enum search how, gd_error *err)
+static gd_status search(gd_head_choice *out, const gd_head_sources *from, const gd_st *adapter, enum search how,
+                        gd_error *err)
 {
     gd_status rc = GD_OK;
 
     for (const gd_graph_builtin *head = gd_graph_heads; !rc && head->text && !out->head.text; head++) {
-        struct trial t = { .from = from, .err = err };
+        struct trial t = { .from = from, .adapter = adapter, .err = err };
         bool fits = false;
 
         rc = gd_graph_parse_head(&t.graph, head, err);
@@ -147,20 +169,33 @@ static bool has_own_class(const gd_config *config)
     return strcmp(gd_config_architecture(config), gd_config_trunk(config)) != 0;
 }
 
+/* The head that the adapter has: *graphs says that it is the graph's own. */
+static gd_status choose_adapters(gd_head_choice *out, bool *graphs, const gd_head_sources *from, gd_error *err)
+{
+    gd_st *adapter;
+    gd_status rc = open_adapter(&adapter, from, err);
+
+    *graphs = adapter && adapter_has(adapter, SCORE);
+    if (!rc && adapter && !*graphs)
+        rc = search(out, from, adapter, IN_ADAPTER, err);
+    gd_st_close(adapter);
+    if (!rc && from->adapter_dir && !*graphs && !out->head.text)
+        rc = search(out, from, NULL, BESIDE_ADAPTER, err);
+    return rc;
+}
+
 static gd_status choose_by_itself(gd_head_choice *out, const gd_head_sources *from, gd_error *err)
 {
-    bool adapters;
-    gd_status rc = adapter_scores(&adapters, from, err);
+    bool graphs;
+    gd_status rc = choose_adapters(out, &graphs, from, err);
 
-    if (rc || adapters)
+    if (rc || graphs)
         return rc;
-    if (from->adapter_dir)
-        rc = search(out, from, IN_ADAPTER, err);
-    if (!rc && !out->head.text && has_own_class(from->config))
-        rc = search(out, from, BY_CLASS, err);
+    if (!out->head.text && has_own_class(from->config))
+        rc = search(out, from, NULL, BY_CLASS, err);
     if (rc || out->head.text || gd_weights_find(from->weights, SCORE))
         return rc;
-    return search(out, from, BY_TENSORS, err);
+    return search(out, from, NULL, BY_TENSORS, err);
 }
 
 static gd_status refuse_name(const char *name, gd_error *err)

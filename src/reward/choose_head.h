@@ -20,9 +20,9 @@ typedef struct gd_head_sources {
 } gd_head_sources;
 
 /* The head that the options name: one of the built-in ones, or a YAML file.  With NULL or "auto", and no graph of the
- * user's own: the graph's, if the adapter has score.weight; else one whose file is beside the adapter; else that of
- * config.json's class; else the graph's, if the checkpoint has score.weight; else the first whose tensors are all
- * there; else the graph's.  Free it even after failure. */
+ * user's own: the graph's, if the adapter has score.weight; else the one whose tensors it has, or whose file is beside
+ * it; else that of config.json's class; else the graph's, if the checkpoint has score.weight; else the first whose
+ * tensors are all there; else the graph's.  Free it even after failure. */
 gd_status gd_head_choose(gd_head_choice *out, const gd_options *options, const gd_head_sources *from, gd_error *err);
 
 /* That of a name, or of a file. */

@@ -73,7 +73,8 @@ gd_status gd_head_open(gd_head *head, const gd_weights *weights, const gd_adapte
     char *module;
     gd_status rc;
 
-    *head = (gd_head){ .view = adapter ? gd_adapter_head(adapter) : NULL };
+    *head = (gd_head){ .view = adapter ? gd_adapter_head(adapter) : NULL,
+                       .bias = adapter ? gd_adapter_head_bias(adapter) : NULL };
     if (!adapter || head->view)
         return GD_OK;
     module = gd_adapter_module_of(name);
@@ -88,4 +89,41 @@ void gd_head_free(gd_head *head)
 {
     gd_free(head->numbers);
     *head = (gd_head){ 0 };
+}
+
+/* An adapter that replaces the head replaces all of it. */
+static gd_status check_bias(const gd_plan *plan, const gd_adapter *adapter, gd_error *err)
+{
+    const gd_view *head = gd_adapter_head(adapter), *bias = gd_adapter_head_bias(adapter);
+    const gd_plan_weight *want = gd_plan_head_bias(plan);
+
+    if (bias && (!want || !head))
+        return gd_fail(err, GD_EUNSUPPORTED, "%s: the tensor %s is the bias of a head, but %s",
+                       gd_adapter_path(adapter), bias->name,
+                       want ? "the head's matrix is missing" : "the model's head has none");
+    return head && want && !bias
+               ? gd_fail(err, GD_EFORMAT, "%s: the adapter replaces %s, but has no bias for it: %s is expected, too",
+                         gd_adapter_path(adapter), plan->head, want->name)
+               : GD_OK;
+}
+
+gd_status gd_head_check_adapter(const gd_plan *plan, const gd_adapter *adapter, bool made, gd_error *err)
+{
+    const bool replaces = gd_adapter_head(adapter) || gd_adapter_head_bias(adapter);
+    char *module;
+    gd_lora lora;
+    bool has;
+
+    if (gd_plan_head_alone(plan) && (replaces || !made))
+        return check_bias(plan, adapter, err);
+    module = gd_adapter_module_of(plan->head);
+    if (!module)
+        return gd_fail_memory(err, strlen(plan->head) + 1);
+    has = replaces || gd_adapter_find(adapter, module, &lora);
+    gd_free(module);
+    return has ? gd_fail(err, GD_EUNSUPPORTED,
+                         "%s: the adapter changes %s, but the head %s is more than one tensor, or rows of one: such a "
+                         "head can't be changed by an adapter",
+                         gd_adapter_path(adapter), plan->head, plan->head_of)
+               : GD_OK;
 }

@@ -12,9 +12,11 @@
 typedef struct gd_merge_source {
     const char *dir, *adapter_dir;
     const gd_config *config;
+    bool own_head; /* the model is read by a head that none of Transformers' classes has */
 } gd_merge_source;
 
-/* config.json of the merged model: the base's, made a classifier with one label, of that type unless it is NULL. If it
+/* config.json of the merged model: the base's, made a classifier with one label unless it has a head of its own, whose
+ * class stays; of that type unless it is NULL. If it
  * names no pad token, the one that `guerdon score --adapter` would find (special.h) is added, since the merged model
  * won't have the adapter's files to find it in. Every other field stays. */
 gd_status gd_merge_config(gd_buf *json, const gd_merge_source *from, const char *type, gd_error *err);

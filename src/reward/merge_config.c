@@ -104,7 +104,7 @@ static gd_status set_pad(json_t *json, const gd_merge_source *from, gd_error *er
 static gd_status set_architecture(json_t *json, const gd_config *config, gd_error *err)
 {
     static const char class[] = "ForSequenceClassification";
-    const char *name = gd_config_architecture(config), *end = strstr(name, "For");
+    const char *name = gd_config_trunk(config), *end = strstr(name, "For");
     gd_buf made = { 0 };
     json_t *list;
 
@@ -148,9 +148,11 @@ static gd_status set_type(json_t *json, const char *type, gd_error *err)
 gd_status gd_merge_config(gd_buf *out, const gd_merge_source *from, const char *type, gd_error *err)
 {
     json_t *json = json_deep_copy(gd_config_json(from->config));
-    gd_status rc = json ? set_architecture(json, from->config, err) : gd_fail_memory(err, 4096);
+    gd_status rc = json ? GD_OK : gd_fail_memory(err, 4096);
 
-    if (!rc)
+    if (!rc && !from->own_head)
+        rc = set_architecture(json, from->config, err);
+    if (!rc && !from->own_head)
         rc = set_label(json, from->config, err);
     if (!rc)
         rc = set_pad(json, from, err);

@@ -215,39 +215,6 @@ static gd_status make_plan(gd_model *model, const gd_options *options, gd_dtype 
     return rc;
 }
 
-/* The weights of a head that is described by itself. */
-static size_t count_head_weights(const gd_plan *plan)
-{
-    size_t count = 0;
-
-    for (size_t s = 0; s < plan->step_count; s++)
-        for (unsigned i = 0; plan->steps[s].op == GD_OP_head && i < GD_OP_MAX_WEIGHTS; i++)
-            count += plan->steps[s].w[i].name != NULL;
-    return count;
-}
-
-/* An adapter may replace, or have LoRA on, a head of one tensor. */
-static gd_status check_adapters_head(const gd_model *model, gd_error *err)
-{
-    const gd_plan *plan = model->plan;
-    char *module;
-    gd_lora lora;
-    bool has;
-
-    if (!model->adapter || !plan->head_of || (count_head_weights(plan) == 1 && !model->made.count))
-        return GD_OK;
-    module = gd_adapter_module_of(plan->head);
-    if (!module)
-        return gd_fail_memory(err, strlen(plan->head) + 1);
-    has = gd_adapter_head(model->adapter) || gd_adapter_find(model->adapter, module, &lora);
-    gd_free(module);
-    return has ? gd_fail(err, GD_EUNSUPPORTED,
-                         "%s: the adapter changes %s, but the head %s is more than one tensor, or rows of one: such a "
-                         "head can't be changed by an adapter",
-                         gd_adapter_path(model->adapter), plan->head, plan->head_of)
-               : GD_OK;
-}
-
 /* The weights of a head that come from elsewhere; and where it reads a text. */
 static gd_status make_head(gd_model *model, gd_error *err)
 {
@@ -256,7 +223,7 @@ static gd_status make_head(gd_model *model, gd_error *err)
     gd_status rc = gd_head_make(&model->made, &parts, err);
 
     if (!rc)
-        rc = check_adapters_head(model, err);
+        rc = model->adapter ? gd_head_check_adapter(model->plan, model->adapter, model->made.count > 0, err) : GD_OK;
     if (!rc)
         rc = gd_places_open(&model->encoder.places, model->plan, model->encoder.tokenizer, model->dir, err);
     return rc || !model->made.file ? rc : gd_reads_add(&model->encoder.reads, model->made.file, true, err);
@@ -303,6 +270,7 @@ gd_status gd_model_open_engine(gd_model *model, const gd_options *options, gd_er
         .weights = model->weights,
         .adapter = model->adapter,
         .head = model->head.view,
+        .head_bias = model->head.bias,
         .made = model->made.weights,
         .made_count = model->made.count,
         .threads = options->threads ? options->threads : gd_cpu_count(),
@@ -394,14 +362,25 @@ const char *gd_model_note(const gd_model *model, size_t i)
     return i < model->encoder.notes.count ? model->encoder.notes.text[i] : NULL;
 }
 
+/* What the adapter puts in its place, else what was made for the head, else the checkpoint's tensor. */
+static const gd_view *weight_of_head(const gd_model *model, const gd_view *replaced, const char *name)
+{
+    for (size_t i = 0; !replaced && i < model->made.count; i++)
+        if (!strcmp(model->made.views[i].name, name))
+            replaced = &model->made.views[i];
+    return replaced ? replaced : gd_weights_find(model->weights, name);
+}
+
 const gd_view *gd_model_head(const gd_model *model)
 {
-    const gd_view *view = model->head.view;
+    return weight_of_head(model, model->head.view, model->plan->head);
+}
 
-    for (size_t i = 0; !view && i < model->made.count; i++)
-        if (!strcmp(model->made.views[i].name, model->plan->head))
-            view = &model->made.views[i];
-    return view ? view : gd_weights_find(model->weights, model->plan->head);
+const gd_view *gd_model_head_bias(const gd_model *model)
+{
+    const gd_plan_weight *bias = gd_plan_head_bias(model->plan);
+
+    return bias ? weight_of_head(model, model->head.bias, bias->name) : NULL;
 }
 
 void gd_model_close(gd_model *model)

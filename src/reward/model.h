@@ -83,6 +83,9 @@ gd_status gd_model_check_scores(const gd_model *model, gd_error *err);
 /* The adapter's head, else the checkpoint's; NULL if there is none. */
 const gd_view *gd_model_head(const gd_model *model);
 
+/* The same of the head's bias; NULL, too, if the head has none. */
+const gd_view *gd_model_head_bias(const gd_model *model);
+
 /* Opens an encoder with a model's options; `config` may be NULL when only ids are needed. */
 gd_status gd_encoder_open(gd_encoder *encoder, const gd_options *options, const char *dir, const char *adapter_dir,
                           const gd_config *config, gd_error *err);

@@ -45,6 +45,9 @@ static void count_row(gd_buf *b, const char *name, double value)
     gd_buf_str(b, " |\n");
 }
 
+/* A head that is none of Transformers' classes': as --head takes it; else NULL. */
+static const char *own_head(const gd_outcome *o) { return gd_get_text(o->settings, "head"); }
+
 /* Every weight was trained: the folder is a model. */
 static bool is_full(const gd_outcome *o) { return json_is_true(gd_get_part(o->settings, "full")); }
 
@@ -106,7 +109,7 @@ static void contents(gd_buf *b, const gd_outcome *o)
     gd_markdown_value(b, gd_get_part(o->settings, "lora_alpha"));
     gd_buf_str(b, ", on ");
     targets(b, gd_get_part(o->settings, "lora_targets"));
-    gd_buf_str(b, ") and a reward head");
+    gd_buf_str(b, json_is_false(gd_get_part(o->settings, "head_learns")) ? ")" : ") and a reward head");
     if (isfinite(parameters)) {
         gd_buf_str(b, ", together ");
         gd_markdown_count(b, parameters);
@@ -151,6 +154,10 @@ static void command(gd_buf *b, const gd_outcome *o)
         gd_markdown_word(b, base ? base : "BASE");
         gd_buf_str(b, " --adapter ADAPTER");
     }
+    if (own_head(o)) {
+        gd_buf_str(b, " --head ");
+        gd_markdown_word(b, own_head(o));
+    }
     gd_buf_str(b, " --input pairs.jsonl\n```\n\n");
 }
 
@@ -178,7 +185,14 @@ static void usage(gd_buf *b, const gd_outcome *o)
 
     gd_buf_printf(b, "\n## Use\n\nWith `%s` standing for this folder:\n\n", is_full(o) ? "MODEL" : "ADAPTER");
     command(b, o);
-    gd_buf_str(b, "`guerdon-adapter.json` says how texts become tokens, and Guerdon follows it. In Python:\n\n");
+    gd_buf_str(b, "`guerdon-adapter.json` says how texts become tokens, and Guerdon follows it. ");
+    if (own_head(o)) {
+        gd_buf_str(b, is_full(o) ? "In Python, the class that the base was made with loads it.\n"
+                                 : "In Python, load the base in its own class, and then this folder with "
+                                   "`PeftModel.from_pretrained(model, \"ADAPTER\")`.\n");
+        return;
+    }
+    gd_buf_str(b, "In Python:\n\n");
     python(b, o);
     gd_buf_str(b, "text = \"PROMPT\" + \"ANSWER\"");
     gd_buf_str(b, ends ? " + tokenizer.eos_token" : "");

@@ -40,8 +40,8 @@ static gd_status put_result(gd_newdir *dir, const gd_checkpoint *checkpoint, gd_
         rc = gd_newdir_put(dir, "guerdon-adapter.json", checkpoint->settings, strlen(checkpoint->settings), err);
     if (rc)
         return rc;
-    return checkpoint->parts->tuning->weight_count ? gd_model_save(dir, checkpoint->parts, checkpoint->base, err)
-                                                   : gd_adapter_save(dir, checkpoint->parts, err);
+    return checkpoint->parts->tuning->full ? gd_model_save(dir, checkpoint->parts, checkpoint->base, err)
+                                           : gd_adapter_save(dir, checkpoint->parts, err);
 }
 
 static gd_status fill(const char *path, const gd_checkpoint *checkpoint, bool resumable, gd_error *err)

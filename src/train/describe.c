@@ -19,6 +19,19 @@ static const char *given_or(const char *text, const char *otherwise) { return te
 
 /* ---- parts ---- */
 
+/* A head that isn't the graph's own, as --head takes it. */
+static void put_head(gd_result *out, json_t *into, const gd_training *t)
+{
+    const char *given = t->settings.model.head;
+    const bool named = given && strcmp(given, "auto") != 0;
+
+    if (!t->model->plan->head_of)
+        return;
+    gd_put_text(out, into, "head", named ? given : t->model->plan->head_of);
+    if (!t->tuning.head.count)
+        gd_put(out, into, "head_learns", json_false());
+}
+
 /* What learns. */
 static void put_lora(gd_result *out, json_t *into, const gd_training *t)
 {
@@ -77,6 +90,7 @@ static void put_settings(gd_result *out, json_t *into, const gd_training *t)
 
     gd_put_text(out, into, "init_adapter", o->init_adapter); /* what others follow from comes first */
     gd_put_text(out, into, "compat", o->compat);
+    put_head(out, into, t);
     put_lora(out, into, t);
     put_optimiser(out, into, t);
     put_texts(out, into, t);
@@ -245,6 +259,10 @@ static gd_status note_baselines(gd_training *t, const gd_train_input *input, gd_
 
 static gd_status note_pooled(gd_training *t, gd_error *err)
 {
+    static const char *const places[] = { [GD_POOL_RIGHTMOST_NON_PAD] = "its last token that is not padding",
+                                          [GD_POOL_BEFORE_FIRST_PAD] = "the token before its first padding",
+                                          [GD_POOL_LAST] = "its last token",
+                                          [GD_POOL_FIRST] = "its first token" };
     const gd_train_set *set = &t->data.train.pairs.set;
     const uint32_t id = set->texts[0].ids[set->pooled[0]];
     const gd_special_ids *special = &t->model->encoder.special;
@@ -257,13 +275,13 @@ static gd_status note_pooled(gd_training *t, gd_error *err)
 
     gd_buf_json_string(&quoted, token ? token : "", token ? strlen(token) : 0);
     text = gd_buf_cstr(&quoted);
-    rc = text ? gd_notes_add(&t->notes, err,
-                             "the head reads each text at its last token that is not padding; in the first text, this "
-                             "is token %u of %zu, %.100s (id %u)%s",
-                             set->pooled[0] + 1, set->texts[0].len, text, id,
-                             skipped ? "; the end-of-sequence token that add_eos appends is the pad token, too, so the "
-                                       "score is read before it"
-                                     : "")
+    rc = text ? gd_notes_add(
+                    &t->notes, err,
+                    "the head reads each text at %s; in the first text, this is token %u of %zu, %.100s (id %u)%s",
+                    places[t->model->encoder.pool], set->pooled[0] + 1, set->texts[0].len, text, id,
+                    skipped ? "; the end-of-sequence token that add_eos appends is the pad token, too, so the "
+                              "score is read before it"
+                            : "")
               : gd_fail_memory(err, quoted.len);
     gd_buf_free(&quoted);
     return rc;

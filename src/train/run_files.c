@@ -324,7 +324,7 @@ static gd_status write_with(const gd_run *run, gd_status (*write)(const char *, 
                             gd_error *err)
 {
     const gd_model *model = run->training->model;
-    const gd_merge_source tokenizer = { model->dir, model->dir, model->config };
+    const gd_merge_source tokenizer = { model->dir, model->dir, model->config, model->plan->head_of != NULL };
     gd_save_parts parts = run->training->parts;
     gd_checkpoint checkpoint = { &parts, &run->mark, run->identity, NULL, &tokenizer };
     char *settings;

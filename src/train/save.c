@@ -46,12 +46,20 @@ static void put_pattern(gd_buf *out, const gd_save_parts *parts, bool alpha)
     gd_buf_str(out, *lead == '{' ? "{}" : "\n  }");
 }
 
+/* A sequence classifier of Transformers ends with score.weight; of any other class, PEFT knows nothing. */
+static bool is_classifier(const gd_tuning *tuning) { return !tuning->plan->head_of; }
+
 /* "score.weight" is the tensor of "score". PEFT lists "classifier" for every sequence classifier. */
-static void put_head(gd_buf *out, const char *head)
+static void put_head(gd_buf *out, const gd_tuning *tuning)
 {
+    const char *head = tuning->plan->head;
     const size_t len = strlen(head), suffix = strlen(".weight");
 
-    gd_buf_str(out, "  \"modules_to_save\": [\n    \"classifier\",\n    ");
+    if (!tuning->head.count) {
+        gd_buf_str(out, "  \"modules_to_save\": null,\n");
+        return;
+    }
+    gd_buf_printf(out, "  \"modules_to_save\": [\n    %s", is_classifier(tuning) ? "\"classifier\",\n    " : "");
     gd_buf_json_string(out, head, len > suffix ? len - suffix : len);
     gd_buf_str(out, "\n  ],\n");
 }
@@ -67,23 +75,21 @@ static void put_config(gd_buf *out, const gd_save_parts *parts)
                     "  \"lora_alpha\": ");
     gd_buf_json_double(out, parts->alpha);
     gd_buf_str(out, ",\n  \"lora_dropout\": 0.0,\n");
-    put_head(out, parts->tuning->plan->head);
+    put_head(out, parts->tuning);
     gd_buf_printf(out, "  \"peft_type\": \"LORA\",\n  \"r\": %zu,\n  \"rank_pattern\": ", parts->rank);
     put_pattern(out, parts, false);
     gd_buf_str(out, ",\n  \"revision\": null,\n");
     put_targets(out, parts->targets);
-    gd_buf_str(out, "  \"task_type\": \"SEQ_CLS\",\n  \"use_dora\": false,\n  \"use_rslora\": false\n}\n");
+    gd_buf_printf(out, "  \"task_type\": %s,\n  \"use_dora\": false,\n  \"use_rslora\": false\n}\n",
+                  is_classifier(parts->tuning) ? "\"SEQ_CLS\"" : "null");
 }
 
 const char *gd_save_values(const gd_tuning *tuning)
 {
-    return tuning->weight_count ? "model.safetensors" : "adapter_model.safetensors";
+    return tuning->full ? "model.safetensors" : "adapter_model.safetensors";
 }
 
-const char *gd_save_config(const gd_tuning *tuning)
-{
-    return tuning->weight_count ? "config.json" : "adapter_config.json";
-}
+const char *gd_save_config(const gd_tuning *tuning) { return tuning->full ? "config.json" : "adapter_config.json"; }
 
 /* The values, then the configuration, which it frees. */
 static gd_status save(gd_newdir *dir, const gd_save_parts *parts, gd_buf *config, gd_error *err)

@@ -63,7 +63,7 @@ static gd_status make_list(struct list *list, const gd_tuning *tuning, gd_tensor
     const size_t most = (2 * tuning->count + tuning->weight_count + 1) * (which == GD_TENSORS_VALUES ? 1 : 2);
     bool failed = false;
 
-    list->lead = tuning->weight_count ? "" : "base_model.model.";
+    list->lead = tuning->full ? "" : "base_model.model.";
     list->all = gd_alloc_zero(most, sizeof *list->all);
     list->order = gd_alloc(most, sizeof *list->order);
     if (!list->all || !list->order)
@@ -76,7 +76,8 @@ static gd_status make_list(struct list *list, const gd_tuning *tuning, gd_tensor
     }
     for (size_t i = 0; i < tuning->weight_count; i++)
         add_parameter(list, &tuning->weights[i], &tuning->weight_views[i], "", which);
-    add_parameter(list, &tuning->head, &tuning->head_view, "", which);
+    if (tuning->head.count)
+        add_parameter(list, &tuning->head, &tuning->head_view, "", which);
     for (size_t i = 0; i < list->count; i++)
         failed |= list->all[i].view.name == NULL;
     return failed ? gd_fail_memory(err, 0) : GD_OK;

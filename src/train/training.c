@@ -10,6 +10,7 @@
 #include "reward/advice.h"
 #include "reward/choose.h"
 #include "reward/options.h"
+#include "train/learn_head.h"
 
 #include <string.h>
 
@@ -59,29 +60,13 @@ static gd_status open_model(gd_training *t, gd_error *err)
         rc = gd_fail(err, GD_EUNSUPPORTED,
                      "%s: the head reads texts at \"%.80s\", which can be scored with, but not trained", t->model->dir,
                      t->model->encoder.places.place.text);
-    if (!rc && t->model->plan->head_of)
-        rc = gd_fail(err, GD_EUNSUPPORTED,
-                     "%s: the model is read by the head %s, which cannot be trained: a model with score.weight, or "
-                     "without a head, is expected",
-                     t->model->dir, t->model->plan->head_of);
+    if (!rc)
+        rc = gd_learn_head_check_kind(t, err);
     if (!rc)
         choose_length(t);
     for (size_t i = 0; !rc && i < t->model->encoder.notes.count; i++)
         rc = gd_notes_add(&t->notes, err, "%s", t->model->encoder.notes.text[i]);
     return rc;
-}
-
-/* A head of another size was made for something else. */
-static gd_status check_head(const gd_training *t, const gd_view *head, const char *path, gd_error *err)
-{
-    const size_t hidden = t->model->plan->hidden;
-
-    if (!head || (head->rank == 2 && head->shape[0] == 1 && head->shape[1] == hidden))
-        return GD_OK;
-    return gd_fail(
-        err, GD_EUNSUPPORTED,
-        "%s: the head %s has the shape [%zu, %zu], but [1, %zu] is expected: it is not that of a reward model", path,
-        t->model->plan->head, head->shape[0], head->rank > 1 ? head->shape[1] : 1, hidden);
 }
 
 /* The first values, of PyTorch's generator. */
@@ -96,7 +81,7 @@ static gd_status first_values(gd_training *t, gd_error *err)
     if (rc)
         return rc;
     gd_random_seed(&random, t->settings.seed);
-    gd_tuning_begin(&t->tuning, &random, gd_model_head(t->model), deviation);
+    gd_tuning_begin(&t->tuning, &random, gd_model_head(t->model), gd_model_head_bias(t->model), deviation);
     return GD_OK;
 }
 
@@ -107,7 +92,7 @@ static gd_status begin_anew(gd_training *t, gd_error *err)
     gd_status rc = gd_targets_open(&t->targets, targets, t->model->plan, err);
 
     if (!rc)
-        rc = check_head(t, gd_model_head(t->model), t->model->dir, err);
+        rc = gd_learn_head_check(t, err);
     if (!rc)
         rc = gd_tuning_open(&t->tuning, t->model->plan, &t->targets, s->rank, (float)(s->alpha / (double)s->rank), err);
     return rc ? rc : first_values(t, err);
@@ -118,6 +103,8 @@ static gd_status check_weights(const gd_training *t, gd_error *err)
 {
     const gd_engine_parts parts = { .plan = t->model->plan,
                                     .weights = t->model->weights,
+                                    .made = t->model->made.weights,
+                                    .made_count = t->model->made.count,
                                     .head = &t->tuning.head_view };
     gd_bound *bound;
     const gd_status rc = gd_bind(&bound, &parts, err);
@@ -142,7 +129,7 @@ static gd_status open_full(gd_training *t, gd_error *err)
 static gd_status begin_full(gd_training *t, gd_error *err)
 {
     const gd_special_ids *special = &t->model->encoder.special;
-    gd_status rc = check_head(t, gd_model_head(t->model), t->model->dir, err);
+    gd_status rc = gd_learn_head_check(t, err);
 
     if (t->settings.trl && special->has_pad && gd_config_has(t->model->config, "pad_token_id"))
         t->settings.trainer.still = special->pad + (size_t)1; /* PyTorch's padding_idx */
@@ -181,24 +168,6 @@ static gd_status take_values(gd_training *t, const char *dir, gd_error *err)
     if (rc)
         (void)gd_fail(err, rc, "%s", why.text);
     gd_notes_free(&aside);
-    return rc;
-}
-
-/* The head as the adapter leaves it: its own, or the base's, to which it may add LoRA. */
-static gd_status begin_head(gd_training *t, gd_error *err)
-{
-    gd_head head;
-    gd_status rc = gd_head_open(&head, t->model->weights, t->init, t->model->plan->head, err);
-    const gd_view *view = head.view ? head.view : gd_model_head(t->model);
-
-    if (!rc && !view)
-        rc = gd_fail(err, GD_EFORMAT, "%s: neither the adapter nor the model has a head (%s)", gd_adapter_path(t->init),
-                     t->model->plan->head);
-    if (!rc)
-        rc = check_head(t, view, gd_adapter_path(t->init), err);
-    if (!rc)
-        gd_view_to_f32(view, t->tuning.head.value);
-    gd_head_free(&head);
     return rc;
 }
 
@@ -264,7 +233,7 @@ static gd_status begin_with(gd_training *t, const char *dir, gd_error *err)
     if (!rc)
         rc = take_values(t, dir, err);
     if (!rc)
-        rc = begin_head(t, err);
+        rc = gd_learn_head_begin(t, err);
     if (!rc)
         rc = note_start(t, dir, err);
     return rc ? rc : find_targets(t, err);
@@ -374,7 +343,9 @@ static gd_status open_engine(gd_training *t, gd_error *err)
     const size_t layers = t->model->plan->layers;
     gd_engine_parts parts = { .plan = t->model->plan,
                               .weights = t->model->weights,
-                              .head = &t->tuning.head_view,
+                              .head = t->tuning.head.count ? &t->tuning.head_view : NULL,
+                              .made = t->model->made.weights,
+                              .made_count = t->model->made.count,
                               .learning = &t->tuning.learning,
                               .isa = o->isa,
                               .max_positions = t->model->encoder.max_length };
@@ -407,7 +378,7 @@ static gd_status open_engine(gd_training *t, gd_error *err)
 static gd_status read_weights(gd_training *t, gd_error *err)
 {
     gd_guard_enter();
-    gd_tuning_begin_full(&t->tuning, t->model->weights);
+    gd_tuning_begin_full(&t->tuning, t->model->weights, t->model->made.views, t->model->made.count);
     gd_guard_leave();
     return gd_weights_unchanged(t->model->weights, err);
 }

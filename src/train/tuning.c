@@ -35,10 +35,25 @@ static gd_view view_of(const gd_parameter *p, size_t rows, size_t cols, const ch
                       .bytes = p->count * sizeof(float) };
 }
 
+/* The matrix of the head that learns: not of one that stays as it is. */
+static const gd_plan_weight *head_of(const gd_tuning *tuning)
+{
+    const gd_plan *plan = tuning->plan;
+
+    return tuning->full || gd_plan_head_alone(plan) ? &plan->steps[plan->step_count - 1].w[0] : NULL;
+}
+
+static size_t head_size(const gd_tuning *tuning)
+{
+    const gd_plan_weight *head = head_of(tuning);
+
+    return head ? head->shape[0] * head->shape[1] : 0;
+}
+
 /* Room for the parameters that have been counted; the head has the last. */
 static gd_status reserve(gd_tuning *tuning, float **at, gd_error *err)
 {
-    tuning->parameters += tuning->plan->labels * tuning->plan->hidden;
+    tuning->parameters += head_size(tuning);
     tuning->memory = *at = gd_alloc_zero(tuning->parameters, ARRAYS * sizeof **at);
     return *at ? GD_OK : gd_fail_memory(err, tuning->parameters * ARRAYS * sizeof **at);
 }
@@ -64,27 +79,57 @@ static gd_status list_all(gd_tuning *tuning, gd_error *err)
 
 static gd_status take_head(gd_tuning *tuning, float *at, gd_error *err)
 {
-    const gd_plan *plan = tuning->plan;
+    const gd_plan_weight *head = head_of(tuning);
 
-    take(&tuning->head, &at, plan->labels * plan->hidden);
-    tuning->head_view = view_of(&tuning->head, plan->labels, plan->hidden, plan->head);
+    take(&tuning->head, &at, head_size(tuning));
+    if (head)
+        tuning->head_view = view_of(&tuning->head, head->shape[0], head->shape[1], head->name);
     tuning->learning = (gd_learning){ .lora = tuning->lora,
-                                      .head = true,
+                                      .head = head != NULL,
                                       .weights = tuning->weight_views,
                                       .weight_count = tuning->weight_count };
     return list_all(tuning, err);
+}
+
+static size_t columns_of(const gd_plan_weight *w) { return w->rank == 2 ? w->shape[1] : 1; }
+
+static void take_weight(gd_tuning *tuning, size_t index, const gd_plan_weight *w, float **at)
+{
+    gd_parameter *p = &tuning->weights[index];
+
+    take(p, at, w->shape[0] * columns_of(w));
+    p->decays = w->rank == 2;
+    tuning->weight_views[index] = view_of(p, w->shape[0], columns_of(w), w->name);
+    tuning->weight_views[index].rank = w->rank;
+}
+
+static gd_status open_weights(gd_tuning *tuning, size_t most, gd_error *err)
+{
+    tuning->weights = gd_alloc_zero(most, sizeof *tuning->weights);
+    tuning->weight_views = gd_alloc_zero(most, sizeof *tuning->weight_views);
+    return tuning->weights && tuning->weight_views ? GD_OK : gd_fail_memory(err, most * sizeof *tuning->weight_views);
+}
+
+/* A bias learns with its head. */
+static const gd_plan_weight *bias_of(const gd_tuning *tuning)
+{
+    return head_of(tuning) ? gd_plan_head_bias(tuning->plan) : NULL;
 }
 
 /* The modules are known with their ranks: makes room for their parameters. */
 static gd_status reserve_modules(gd_tuning *tuning, gd_error *err)
 {
     const gd_plan *plan = tuning->plan;
+    const gd_plan_weight *bias = bias_of(tuning);
     float *at;
-    gd_status rc;
+    gd_status rc = bias ? open_weights(tuning, 1, err) : GD_OK;
 
     for (size_t i = 0; i < tuning->count; i++)
         tuning->parameters += tuning->modules[i].rank * (tuning->modules[i].in + tuning->modules[i].out);
-    rc = reserve(tuning, &at, err);
+    tuning->weight_count = bias != NULL;
+    tuning->parameters += bias ? bias->shape[0] : 0;
+    if (!rc)
+        rc = reserve(tuning, &at, err);
     if (rc)
         return rc;
     for (size_t i = 0; i < tuning->count; i++) {
@@ -99,6 +144,8 @@ static gd_status reserve_modules(gd_tuning *tuning, gd_error *err)
         lora->b = &m->view_b;
         lora->rank = m->rank;
     }
+    if (bias)
+        take_weight(tuning, 0, bias, &at);
     return take_head(tuning, at, err);
 }
 
@@ -143,12 +190,8 @@ static gd_status list_weights(gd_tuning *tuning, const gd_plan_weight **list, gd
     for (size_t i = 0; i < all; i++)
         if (strcmp(list[i]->name, plan->head) != 0)
             list[tuning->weight_count++] = list[i];
-    tuning->weights = gd_alloc_zero(all, sizeof *tuning->weights);
-    tuning->weight_views = gd_alloc_zero(all, sizeof *tuning->weight_views);
-    return tuning->weights && tuning->weight_views ? GD_OK : gd_fail_memory(err, all * sizeof *tuning->weight_views);
+    return open_weights(tuning, all, err);
 }
-
-static size_t columns_of(const gd_plan_weight *w) { return w->rank == 2 ? w->shape[1] : 1; }
 
 static gd_status reserve_weights(gd_tuning *tuning, const gd_plan_weight *const *list, gd_error *err)
 {
@@ -160,14 +203,8 @@ static gd_status reserve_weights(gd_tuning *tuning, const gd_plan_weight *const 
     rc = reserve(tuning, &at, err);
     if (rc)
         return rc;
-    for (size_t i = 0; i < tuning->weight_count; i++) {
-        const gd_plan_weight *w = list[i];
-
-        take(&tuning->weights[i], &at, w->shape[0] * columns_of(w));
-        tuning->weights[i].decays = w->rank == 2;
-        tuning->weight_views[i] = view_of(&tuning->weights[i], w->shape[0], columns_of(w), w->name);
-        tuning->weight_views[i].rank = w->rank;
-    }
+    for (size_t i = 0; i < tuning->weight_count; i++)
+        take_weight(tuning, i, list[i], &at);
     return take_head(tuning, at, err);
 }
 
@@ -177,6 +214,7 @@ gd_status gd_tuning_open_full(gd_tuning *tuning, const gd_plan *plan, gd_error *
     const gd_plan_weight **list = gd_alloc(most, sizeof *list);
     gd_status rc = open_lists(tuning, plan, err);
 
+    tuning->full = true;
     if (!rc && !list)
         rc = gd_fail_memory(err, most * sizeof *list);
     if (!rc)
@@ -211,7 +249,7 @@ static float normal(gd_random *random)
     return sum;
 }
 
-void gd_tuning_begin(gd_tuning *tuning, gd_random *random, const gd_view *head, double deviation)
+void gd_tuning_begin(gd_tuning *tuning, gd_random *random, const gd_view *head, const gd_view *bias, double deviation)
 {
     for (size_t i = 0; i < tuning->count; i++) {
         gd_tuned *m = &tuning->modules[i];
@@ -223,17 +261,27 @@ void gd_tuning_begin(gd_tuning *tuning, gd_random *random, const gd_view *head, 
             m->a.value[j] = tuning->plan->operand == GD_BF16 ? gd_bf16_to_f32(gd_bf16_from_f32(a)) : a;
         }
     }
-    if (head)
+    if (head && tuning->head.count)
         gd_view_to_f32(head, tuning->head.value);
     else
         for (size_t i = 0; i < tuning->head.count; i++)
             tuning->head.value[i] = (float)deviation * normal(random);
+    if (bias && tuning->weight_count && !tuning->full)
+        gd_view_to_f32(bias, tuning->weights[0].value);
 }
 
-void gd_tuning_begin_full(gd_tuning *tuning, const gd_weights *weights)
+static const gd_view *find(const char *name, const gd_weights *weights, const gd_view *made, size_t made_count)
+{
+    for (size_t i = 0; i < made_count; i++)
+        if (!strcmp(made[i].name, name))
+            return &made[i];
+    return gd_weights_find(weights, name);
+}
+
+void gd_tuning_begin_full(gd_tuning *tuning, const gd_weights *weights, const gd_view *made, size_t made_count)
 {
     for (size_t i = 0; i < tuning->weight_count; i++) {
-        const gd_view *from = gd_weights_find(weights, tuning->weight_views[i].name);
+        const gd_view *from = find(tuning->weight_views[i].name, weights, made, made_count);
 
         gd_view_to_f32(from, tuning->weights[i].value);
         gd_view_release(from, 0, from->bytes);
@@ -267,7 +315,7 @@ gd_status gd_tuning_import(gd_tuning *tuning, const gd_plan *plan, const gd_adap
 
 gd_status gd_tuning_fetch(gd_tuning *tuning, gd_learner *learner, gd_error *err)
 {
-    gd_status rc = gd_learner_head(learner, tuning->head.gradient, err);
+    gd_status rc = tuning->head.count ? gd_learner_head(learner, tuning->head.gradient, err) : GD_OK;
 
     for (size_t i = 0; !rc && i < tuning->count; i++)
         rc = gd_learner_lora(learner, tuning->modules[i].step, tuning->modules[i].a.gradient,

@@ -24,10 +24,11 @@ typedef struct gd_tuning {
     const gd_plan *plan;
     gd_tuned *modules; /* [count] in the order of the plan */
     size_t count;
-    gd_parameter *weights; /* [weight_count] all but the head, in the order of the plan; or none */
+    bool full;             /* every weight learns, and there is no adapter */
+    gd_parameter *weights; /* [weight_count] all but the head, in the order of the plan; else the head's bias, if any */
     gd_view *weight_views; /* [weight_count] named as in the plan */
     size_t weight_count;
-    gd_parameter head; /* [labels, hidden] */
+    gd_parameter head; /* [labels, n]; empty if the head stays as it is */
     gd_view head_view;
     gd_lora *lora; /* [plan->step_count] for the engine */
     gd_learning learning;
@@ -46,11 +47,13 @@ gd_status gd_tuning_open(gd_tuning *tuning, const gd_plan *plan, const gd_target
 gd_status gd_tuning_open_full(gd_tuning *tuning, const gd_plan *plan, gd_error *err);
 
 /* The values at the beginning: A uniform in +-1 / sqrt(in) (PEFT's kaiming_uniform with a = sqrt 5), rounded to bf16
- * for a bf16 model, B zero; the head as it is, or, where the base has none, normal with a deviation. */
-void gd_tuning_begin(gd_tuning *tuning, gd_random *random, const gd_view *head, double deviation);
+ * for a bf16 model, B zero; the head and its bias as they are, or, where the base has none, normal with a deviation,
+ * and zero. */
+void gd_tuning_begin(gd_tuning *tuning, gd_random *random, const gd_view *head, const gd_view *bias, double deviation);
 
-/* Fills the weights other than the head with those of a checkpoint, whose names and shapes must be the plan's. */
-void gd_tuning_begin_full(gd_tuning *tuning, const gd_weights *weights);
+/* Fills the weights other than the head with those of a checkpoint, or with what was made for the head: names and
+ * shapes must be the plan's. */
+void gd_tuning_begin_full(gd_tuning *tuning, const gd_weights *weights, const gd_view *made, size_t made_count);
 
 /* The same room with an adapter's values; all of its modules learn, with their own ranks and scales. */
 gd_status gd_tuning_import(gd_tuning *tuning, const gd_plan *plan, const gd_adapter *adapter, gd_error *err);

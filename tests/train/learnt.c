@@ -20,7 +20,7 @@ void learnt_open(struct learnt *l)
     assert_ok(gd_tuning_open(&l->tuning, l->plan, &l->targets, RANK, 2, test_err));
     assert_ok(gd_tuning_open(&l->read, l->plan, &l->targets, RANK, 2, test_err));
     l->parts = (gd_save_parts){ &l->tuning, "base", RANK, 4, &l->targets };
-    l->tokenizer = (gd_merge_source){ l->base, NULL, l->config };
+    l->tokenizer = (gd_merge_source){ .dir = l->base, .config = l->config };
     l->run = json_pack("{s:f,s:s,s:{s:i,s:[i,i]}}", "learning_rate", 1e-5, "schedule", "cosine", "data", "records", 8,
                        "lengths", 1, 2);
     assert_non_null(l->run);
