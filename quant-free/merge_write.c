@@ -14,8 +14,9 @@
 #include <string.h>
 
 enum {
-    AT_ONCE = 4 << 20,   /* bytes between two progress reports */
-    NAME_MAX_BYTES = 512 /* of a tensor with LoRA */
+    AT_ONCE = 4 << 20,    /* bytes between two progress reports */
+    NAME_MAX_BYTES = 512, /* of a tensor with LoRA */
+    WHOLE = 3
 };
 
 struct job {
@@ -23,9 +24,9 @@ struct job {
     gd_newdir *dir;
     gd_pool *pool;
     struct whole {
-        const gd_view *from; /* the adapter's head or embedding, or NULL */
+        const gd_view *from; /* the adapter's head, its bias or embedding, or NULL */
         gd_view out;         /* the same, named and typed as in the output */
-    } whole[2];
+    } whole[WHOLE];
     const gd_view **views;
     size_t count;
     gd_shards shards;
@@ -131,14 +132,17 @@ static void set_whole(struct whole *whole, const gd_view *from, const char *name
     whole->out.bytes = gd_view_elements(from) * gd_dtype_size(type);
 }
 
-/* The adapter's head and embedding. A missing embedding of the base is the caller's to notice. */
+/* The adapter's head, its bias and embedding. A missing embedding of the base is the caller's to notice. */
 static void make_whole(struct job *job)
 {
     const gd_merge_parts *parts = job->parts;
-    const gd_view *head = gd_adapter_head(parts->adapter), *embedding = gd_adapter_embedding(parts->adapter);
+    const gd_view *head = gd_adapter_head(parts->adapter), *bias = gd_adapter_head_bias(parts->adapter),
+                  *embedding = gd_adapter_embedding(parts->adapter);
 
     if (head)
         set_whole(&job->whole[0], head, parts->head, head_type(parts->weights, parts->head));
+    if (bias && parts->head_bias)
+        set_whole(&job->whole[2], bias, parts->head_bias, head_type(parts->weights, parts->head_bias));
     for (size_t i = 0; embedding && i < gd_weights_count(parts->weights); i++) {
         const gd_view *view = gd_weights_at(parts->weights, i);
 
@@ -150,10 +154,10 @@ static void make_whole(struct job *job)
 /* A head that is named like an output layer is not one. */
 static bool is_left_out(const struct job *job, const char *name)
 {
-    for (size_t i = 0; i < 2; i++)
+    for (size_t i = 0; i < WHOLE; i++)
         if (job->whole[i].from && strcmp(name, job->whole[i].out.name) == 0)
             return true;
-    return strcmp(name, job->parts->head) != 0 && strncmp(name, "lm_head.", 8) == 0;
+    return !job->parts->keeps_output && strcmp(name, job->parts->head) != 0 && strncmp(name, "lm_head.", 8) == 0;
 }
 
 static int by_name(const void *a, const void *b)
@@ -167,13 +171,13 @@ static gd_status list_tensors(struct job *job, gd_error *err)
     const size_t all = gd_weights_count(weights);
 
     make_whole(job);
-    job->views = gd_alloc(all + 2, sizeof *job->views);
+    job->views = gd_alloc(all + WHOLE, sizeof *job->views);
     if (!job->views)
-        return gd_fail_memory(err, (all + 2) * sizeof *job->views);
+        return gd_fail_memory(err, (all + WHOLE) * sizeof *job->views);
     for (size_t i = 0; i < all; i++)
         if (!is_left_out(job, gd_weights_at(weights, i)->name))
             job->views[job->count++] = gd_weights_at(weights, i);
-    for (size_t i = 0; i < 2; i++)
+    for (size_t i = 0; i < WHOLE; i++)
         if (job->whole[i].from)
             job->views[job->count++] = &job->whole[i].out;
     qsort(job->views, job->count, sizeof *job->views, by_name);
@@ -216,7 +220,7 @@ static gd_status round_rows(struct job *job, const struct whole *whole, float *n
                             gd_error *err)
 {
     const gd_view *from = whole->from;
-    const size_t cols = from->shape[1], bytes = cols * gd_dtype_size(from->dtype);
+    const size_t cols = gd_view_row_elements(from), bytes = cols * gd_dtype_size(from->dtype);
     unsigned char *out = job->room;
 
     for (size_t i = 0; i < count; i++, out += cols * gd_dtype_size(whole->out.dtype)) {
@@ -231,7 +235,8 @@ static gd_status round_rows(struct job *job, const struct whole *whole, float *n
 
 static gd_status write_whole(struct job *job, const struct whole *whole, gd_error *err)
 {
-    const size_t rows = whole->out.shape[0], cols = whole->out.shape[1], row = cols * gd_dtype_size(whole->out.dtype);
+    const size_t rows = whole->out.shape[0], cols = gd_view_row_elements(&whole->out),
+                 row = cols * gd_dtype_size(whole->out.dtype);
     const size_t at_once = row && row < AT_ONCE ? AT_ONCE / row : 1;
     float *numbers = gd_alloc(cols, sizeof *numbers);
     gd_status rc = numbers ? GD_OK : gd_fail_memory(err, cols * sizeof *numbers);
@@ -294,7 +299,7 @@ static gd_status write_tensor(struct job *job, const gd_view *view, gd_error *er
     const char *inner;
     gd_lora lora;
 
-    for (size_t i = 0; i < 2; i++)
+    for (size_t i = 0; i < WHOLE; i++)
         if (view == &job->whole[i].out)
             return write_whole(job, &job->whole[i], err);
     if (find_lora(job, view->name, &lora))

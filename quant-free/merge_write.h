@@ -2,8 +2,8 @@
  *
  * A module with LoRA is merged (merge.h). The adapter's head and embedding replace the base's, in the base's type; a
  * head that the base does not have gets the type of its largest tensor (PEFT uses the model's). The language model's
- * output layer, lm_head, is left out: a classifier has none. Every other tensor is copied byte for byte. Tensors whose
- * type no weight has are not read by any of our models, and are left out.
+ * output layer, lm_head, is left out unless keeps_output: a classifier has none. Every other tensor is copied byte for
+ * byte. Tensors whose type no weight has are not read by any of our models, and are left out.
  *
  * Memory: A and B of one module in fp32, 4 MiB of its rows, and those of its pages that are being read. */
 #ifndef GD_QUANT_FREE_MERGE_WRITE_H
@@ -17,6 +17,8 @@ typedef struct gd_merge_parts {
     const gd_weights *weights;
     const gd_adapter *adapter;
     const char *head;            /* the name of the head's tensor: "score.weight" */
+    const char *head_bias;       /* and that of its bias, or NULL */
+    bool keeps_output;           /* the language model's output layer stays */
     unsigned threads;            /* >= 1 */
     uint64_t shard_bytes;        /* of tensors in one file; 0: GD_SHARD_BYTES */
     const gd_progress *progress; /* NULL, or called with the tensors and bytes done, several times per tensor */

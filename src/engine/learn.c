@@ -11,11 +11,17 @@ static gd_status check_twins(const gd_learner *learner, gd_error *err)
     const gd_backend *backend = learner->engine->backend;
 
     for (size_t i = 0; i < learner->plan->back_count; i++) {
-        const gd_op op = plan_of(learner)->steps[learner->plan->back[i].step].op;
+        const size_t step = learner->plan->back[i].step;
+        const gd_op op = plan_of(learner)->steps[step].op;
 
-        if (!backend->back[op] || !backend->clear)
-            return gd_fail(err, GD_EUNSUPPORTED, "the backend %s cannot train: it has no gradient of %s", backend->name,
-                           gd_op_table[op].name);
+        if (backend->back[op] && backend->clear)
+            continue;
+        if (backend->clear && step + plan_of(learner)->head_steps >= plan_of(learner)->step_count)
+            return gd_fail(err, GD_EUNSUPPORTED,
+                           "the head %s cannot be trained through: the backend %s has no gradient of %s",
+                           plan_of(learner)->head_of, backend->name, gd_op_table[op].name);
+        return gd_fail(err, GD_EUNSUPPORTED, "the backend %s cannot train: it has no gradient of %s", backend->name,
+                       gd_op_table[op].name);
     }
     return GD_OK;
 }

@@ -524,14 +524,16 @@ GD_API gd_status gd_model_inspect(const gd_model *model, char **json, gd_error *
  * training, keep the adapter.
  *
  * Output: model.safetensors, or shards of 5 GB with an index; config.json, as a ...ForSequenceClassification with one
- * label (also for a causal-LM base, if the adapter holds the head) and with the pad token that would be used with the
- * adapter; the tokenizer's files and the chat template.  The output is complete or absent: on failure, what was written
+ * label (also for a causal-LM base, if the adapter holds the head; a model with a head of another name keeps its class,
+ * and its output layer) and with the pad token that would be used with the adapter; the tokenizer's files and the chat
+ * template.  The output is complete or absent: on failure, what was written
  * is removed; a killed process leaves no config.json.
  *
  * Time: about that of copying the model, and 2 * rank operations for each merged weight.  Memory: the adapter's two
  * matrices for one module and a few megabytes, whatever the size of the model.  Disk: the size of the base.
  *
- * @param options   model, adapter, threads and graph are used, the rest is ignored.  Read during the call, not kept
+ * @param options   model, adapter, threads, graph and head are used, the rest is ignored.  Read during the
+ *                  call, not kept
  * @param output    an empty directory, or one to be created in an existing directory; not the model's own
  * @param progress  NULL, or called several times per tensor: items are tensors, bytes those of the output, tokens 0
  * @return GD_OK

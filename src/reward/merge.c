@@ -8,6 +8,7 @@
 #include "engine/bind.h"
 #include "quant-free/merge_write.h"
 #include "reward/choose_head.h"
+#include "reward/head_made.h"
 #include "reward/model.h"
 
 #include <string.h>
@@ -21,11 +22,13 @@ struct source {
     gd_weights *weights;
     gd_adapter *adapter;
     gd_head head;
+    gd_head_made made;
     gd_buf files; /* gd_reads_put() of those that are read completely, before they were */
 };
 
 static void close_source(struct source *s)
 {
+    gd_head_made_free(&s->made);
     gd_head_free(&s->head);
     gd_adapter_close(s->adapter);
     gd_weights_close(s->weights);
@@ -80,13 +83,21 @@ static gd_status check_other(const char *output, const char *dir, const char *wh
     return gd_fail(err, GD_EUSAGE, "%s: this is the %s's own directory, but another one is expected", output, whose);
 }
 
+static gd_merge_source source_of(const struct source *s)
+{
+    return (gd_merge_source){ s->dir, s->adapter_dir, s->config, s->plan->head_of != NULL };
+}
+
 /* The checks that scoring makes: every tensor exists with its shape, every module of the adapter is the model's. */
 static gd_status check_model(const struct source *s, gd_error *err)
 {
     const gd_engine_parts parts = { .plan = s->plan,
                                     .weights = s->weights,
                                     .adapter = s->adapter,
-                                    .head = s->head.view };
+                                    .head = s->head.view,
+                                    .head_bias = s->head.bias,
+                                    .made = s->made.weights,
+                                    .made_count = s->made.count };
     gd_bound *bound;
     const gd_status rc = gd_bind(&bound, &parts, err);
 
@@ -94,21 +105,59 @@ static gd_status check_model(const struct source *s, gd_error *err)
     return rc;
 }
 
-/* What merging writes has score.weight, or none. */
-static gd_status check_head(const struct source *s, const gd_options *options, gd_error *err)
+/* ---- heads of other forms ---- */
+
+static gd_status make_plan(struct source *s, const gd_options *options, gd_dtype operand, gd_error *err)
 {
     const gd_head_sources from = { s->config, s->weights, s->dir, s->adapter_dir };
     gd_head_choice choice;
     gd_status rc = gd_head_choose(&choice, options, &from, err);
 
-    if (!rc && choice.head.text)
-        rc = gd_fail(err, GD_EUNSUPPORTED,
-                     "%s: the model is read by a head of its own (%s), with which it cannot be merged: a model with "
-                     "score.weight, or without a head, is expected",
-                     s->dir, choice.head.name);
+    if (!rc)
+        rc = gd_plan_make_with_head(&s->plan, s->config, options->graph, choice.head.text ? &choice.head : NULL,
+                                    operand, err);
     gd_head_choice_free(&choice);
     return rc;
 }
+
+static bool has_rows(const gd_plan *plan)
+{
+    bool rows = false;
+
+    for (size_t i = 0; i < plan->step_count; i++)
+        rows |= plan->steps[i].w[0].rows != NULL;
+    return rows;
+}
+
+/* Whatever a head is made of must be there, also rows of tokens. */
+static gd_status make_head(struct source *s, gd_error *err)
+{
+    const gd_merge_source from = source_of(s);
+    gd_head_parts parts = { .plan = s->plan, .weights = s->weights, .dir = s->dir, .adapter_dir = s->adapter_dir };
+    gd_tokenizer *tokenizer = NULL;
+    gd_choice choice;
+    gd_status rc = GD_OK;
+
+    if (has_rows(s->plan))
+        rc = gd_merge_choose(&choice, &from, err);
+    if (!rc && has_rows(s->plan))
+        rc = gd_tokenizer_open_beside(&tokenizer, choice.tokenizer, choice.beside, err);
+    parts.tokenizer = tokenizer;
+    if (!rc)
+        rc = gd_head_make(&s->made, &parts, err);
+    gd_tokenizer_close(tokenizer);
+    return rc ? rc : gd_head_check_adapter(s->plan, s->adapter, s->made.count > 0, err);
+}
+
+/* A head's file of its own stays one, unless the adapter's head has replaced what it holds. */
+static gd_status copy_head(gd_newdir *out, const struct source *s, gd_error *err)
+{
+    const char *name = s->made.file ? strrchr(s->made.file, '/') : NULL;
+
+    return name && !s->head.view ? gd_newdir_copy(out, name + 1, s->made.file, err) : GD_OK;
+}
+
+/* ---- all of it ---- */
 
 static gd_status open_source(struct source *s, const gd_options *options, const char *output, gd_error *err)
 {
@@ -128,15 +177,15 @@ static gd_status open_source(struct source *s, const gd_options *options, const 
     if (!rc)
         rc = gd_config_open(&s->config, s->dir, err);
     if (!rc)
-        rc = gd_plan_make(&s->plan, s->config, options->graph, operand, err);
-    if (!rc)
         rc = gd_weights_open(&s->weights, s->dir, err);
     if (!rc)
-        rc = check_head(s, options, err);
+        rc = make_plan(s, options, operand, err);
     if (!rc)
         rc = gd_adapter_open(&s->adapter, s->adapter_dir, s->plan->head, err);
     if (!rc)
         rc = gd_head_open(&s->head, s->weights, s->adapter, s->plan->head, err);
+    if (!rc)
+        rc = make_head(s, err);
     return rc ? rc : check_model(s, err);
 }
 
@@ -144,7 +193,7 @@ static gd_status open_source(struct source *s, const gd_options *options, const 
  * it is not taken for a model. */
 static gd_status write_files(gd_newdir *out, const struct source *s, const gd_merge_parts *parts, gd_error *err)
 {
-    const gd_merge_source from = { s->dir, s->adapter_dir, s->config };
+    const gd_merge_source from = source_of(s);
     gd_buf config = { 0 };
     gd_status rc = gd_merge_config(&config, &from, NULL, err);
 
@@ -152,6 +201,8 @@ static gd_status write_files(gd_newdir *out, const struct source *s, const gd_me
         rc = gd_merge_tokenizer(out, &from, err);
     if (!rc)
         rc = gd_merge_settings(out, &from, err);
+    if (!rc)
+        rc = copy_head(out, s, err);
     if (!rc)
         rc = gd_merge_write(out, parts, err);
     if (!rc)
@@ -198,10 +249,13 @@ gd_status gd_merge_sharded(const gd_options *options, const char *output, uint64
     if (!rc)
         rc = gd_newdir_open(&out, output, err);
     if (!rc) {
+        const gd_plan_weight *bias = gd_plan_head_bias(s.plan);
         const gd_merge_parts parts = {
             .weights = s.weights,
             .adapter = s.adapter,
             .head = s.plan->head,
+            .head_bias = bias ? bias->name : NULL,
+            .keeps_output = s.plan->head_of != NULL,
             .threads = own.threads ? own.threads : gd_cpu_count(),
             .shard_bytes = shard_bytes,
             .progress = watch.report ? &watch : NULL,

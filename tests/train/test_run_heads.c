@@ -311,7 +311,8 @@ static void heads_that_do_not_fit_are_refused(void **state)
         { { "first_logit", write_output_layer, { NULL }, NULL, NULL },
           true,
           GD_EUNSUPPORTED,
-          "the head first_logit is made of rows of lm_head.weight or of other numbers, so it can't learn as every weight does" },
+          "the head first_logit is made of rows of lm_head.weight or of other numbers, so it can't learn as every "
+          "weight does" },
     };
 
     (void)state;
@@ -328,25 +329,37 @@ static void heads_that_do_not_fit_are_refused(void **state)
     }
 }
 
-/* In bf16, the gate's operands would have to be rounded. */
+/* In bf16, the gate's operands would have to be rounded; others have no gradient at all. */
 static void operations_without_gradients_are_refused(void **state)
 {
-    static const char yaml[] = "format: guerdon-head/1\nname: gate\nnodes:\n"
-                               "  - {op: linear, in: [pooled], w: [score.0.weight], out: a, size: hidden}\n"
-                               "  - {op: linear, in: [pooled], w: [score.0.weight], out: b, size: hidden}\n"
-                               "  - {op: gated, in: [a, b], act: silu, out: c}\n"
-                               "  - {op: linear, in: [c], w: [score.2.weight], out: score, size: 1}\n";
-    char file[RUN_PATH];
-    test_run run;
+    static const struct {
+        const char *node, *sentence;
+    } cases[] = {
+        { "{op: gated, in: [a, b], act: silu, out: c}",
+          "the head odd reads the inputs of a gated in a way whose gradient is not supported" },
+        { "{op: mul, in: [a, b], out: c}",
+          "the head odd cannot be trained through: the backend cpu has no gradient of mul" },
+    };
 
     (void)state;
-    open_head(&run, &heads[3]);
-    run_write(&run, "gate.yaml", yaml);
-    (void)snprintf(file, sizeof file, "%s", run_below(&run, "gate.yaml"));
-    run.model.head = file;
-    run_refuse(&run, "gate", GD_EUNSUPPORTED,
-               "the head gate reads the inputs of a gated in a way whose gradient is not supported");
-    run_close(&run);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char file[RUN_PATH], yaml[1024];
+        test_run run;
+
+        (void)snprintf(yaml, sizeof yaml,
+                       "format: guerdon-head/1\nname: odd\nnodes:\n"
+                       "  - {op: linear, in: [pooled], w: [score.0.weight], out: a, size: hidden}\n"
+                       "  - {op: linear, in: [pooled], w: [score.0.weight], out: b, size: hidden}\n"
+                       "  - %s\n"
+                       "  - {op: linear, in: [c], w: [score.2.weight], out: score, size: 1}\n",
+                       cases[i].node);
+        open_head(&run, &heads[3]);
+        run_write(&run, "odd.yaml", yaml);
+        (void)snprintf(file, sizeof file, "%s", run_below(&run, "odd.yaml"));
+        run.model.head = file;
+        run_refuse(&run, "odd", GD_EUNSUPPORTED, cases[i].sentence);
+        run_close(&run);
+    }
 }
 
 int main(void)
