@@ -278,7 +278,7 @@ static gd_status note_pooled(gd_training *t, gd_error *err)
     rc = text ? gd_notes_add(
                     &t->notes, err,
                     "the head reads each text at %s; in the first text, this is token %u of %zu, %.100s (id %u)%s",
-                    places[t->model->encoder.pool], set->pooled[0] + 1, set->texts[0].len, text, id,
+                    places[t->model->encoder.places.place.pool], set->pooled[0] + 1, set->texts[0].len, text, id,
                     skipped ? "; the end-of-sequence token that add_eos appends is the pad token, too, so the "
                               "score is read before it"
                             : "")
