@@ -53,6 +53,30 @@ static gd_status put_trunk(gd_result *out, json_t *list, const gd_graph_builtin 
     return rc;
 }
 
+static bool is_listed(const json_t *list, const char *text)
+{
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (!strcmp(json_string_value(json_array_get(list, i)), text))
+            return true;
+    return false;
+}
+
+static void put_tensor(gd_result *out, json_t *list, const char *name)
+{
+    if (!is_listed(list, name))
+        gd_put_text(out, list, NULL, name);
+}
+
+/* A weight's tensors: none if an affine's numbers are its own, several if they are made of tensors. */
+static void put_tensors_of(gd_result *out, json_t *list, const gd_graph_weight *w)
+{
+    if (w->name && !w->value)
+        put_tensor(out, list, w->name->text);
+    for (const gd_yaml_node *k = w->value ? w->value->child : NULL; k; k = k->next->next)
+        if (strcmp(k->text, "value") != 0)
+            put_tensor(out, list, k->next->text);
+}
+
 /* The tensors of a head.  Returns whether it takes rows of one, which any language model has. */
 static bool put_tensors(gd_result *out, json_t *into, const gd_graph *head)
 {
@@ -61,7 +85,7 @@ static bool put_tensors(gd_result *out, json_t *into, const gd_graph *head)
 
     for (size_t n = 0; n < head->node_count; n++)
         for (unsigned i = 0; i < head->nodes[n].w_count; i++) {
-            gd_put_text(out, tensors, NULL, head->nodes[n].w[i].name->text);
+            put_tensors_of(out, tensors, &head->nodes[n].w[i]);
             parts |= head->nodes[n].w[i].rows != NULL;
         }
     return parts;
