@@ -12,13 +12,14 @@
 #define GD_GRAPH_MAX_NAME 63u /* characters of the name of a value or size */
 
 /* The keys that a node may have; read.c lists those of each operation. */
-#define GD_GRAPH_KEYS(X)                                                                                            \
-    X(op)                                                                                                           \
-    X(in)                                                                                                           \
-    X(w)                                                                                                            \
-    X(out)                                                                                                          \
-    X(size) X(heads) X(eps) X(unit_offset) X(lora) X(bias_if) X(mask) X(scale) X(softcap) X(window) X(act) X(slope) \
-        X(groups) X(temperature) X(from) X(every) X(shift) X(if)
+#define GD_GRAPH_KEYS(X)                                                                                              \
+    X(op)                                                                                                             \
+    X(in)                                                                                                             \
+    X(w)                                                                                                              \
+    X(out)                                                                                                            \
+    X(size)                                                                                                           \
+    X(heads) X(eps) X(unit_offset) X(lora) X(bias_if) X(mask) X(scale) X(softcap) X(window) X(act) X(slope) X(groups) \
+        X(temperature) X(from) X(every) X(shift) X(if)
 
 typedef enum gd_graph_key {
 #define GD_GRAPH_KEY(name) GD_KEY_##name,
@@ -65,6 +66,7 @@ typedef struct gd_graph {
     const gd_yaml_node *head_sizes, *head_expects; /* those of a head's own file, or NULL */
     const gd_yaml_node *head;   /* the root of a head's own file, which has replaced the graph's, or NULL */
     const gd_yaml_node *pooled; /* then: the value that it reads as `pooled` */
+    bool head_asked;            /* it is taken by its name only, even if its tensors are there */
     const char *head_file;      /* where its tensors are, or NULL: among the model's */
     gd_graph_place place;
     gd_step_rule steps;

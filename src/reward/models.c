@@ -96,7 +96,7 @@ static const char *found_by(const gd_graph *head, bool parts)
 {
     if (head->head_file)
         return "its file";
-    if (parts)
+    if (parts || head->head_asked)
         return "--head";
     return gd_yaml_get(head->head, "classes") ? "its class, or its tensors" : "its tensors";
 }
