@@ -237,10 +237,10 @@ static gd_status add_back(gd_train_maker *m, size_t s, gd_train_stage *stage)
     const gd_plan_step *step = &m->plan->steps[s];
     const gd_train_step *made = &m->made->steps[s];
     gd_back_step *back = &m->made->back[m->made->back_count];
-    const bool last = s + 1 == m->plan->step_count; /* its gradient is the loss's */
+    const bool scores = step->out == m->plan->score; /* whose gradient is the loss's */
     unsigned d_out;
 
-    if (!m->active[s] || (!last && m->count[made->out] == 0))
+    if (!m->active[s] || (!scores && m->count[made->out] == 0))
         return GD_OK;
     d_out = where_is(m, made->out);
     m->made->back_count++;
