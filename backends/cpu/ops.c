@@ -109,6 +109,20 @@ void gd_cpu_last_row(gd_device *device, const gd_call *call)
     gd_cpu_over_rows(device, call->out.rows, call->out.cols, last_row_row, call);
 }
 
+static void take_row(const gd_row_kernels *kernels, const void *context, size_t r)
+{
+    const gd_call *call = context;
+    const size_t from = r * call->params.every + call->params.from;
+
+    kernels->copy(call->out.cols, gd_cpu_line(&call->in[0], from), call->in[0].dtype, gd_cpu_line(&call->out, r),
+                  call->out.dtype);
+}
+
+void gd_cpu_take(gd_device *device, const gd_call *call)
+{
+    gd_cpu_over_rows(device, call->out.rows, call->out.cols, take_row, call);
+}
+
 static void head_row(const gd_row_kernels *kernels, const void *context, size_t r)
 {
     const gd_call *call = context;

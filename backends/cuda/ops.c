@@ -147,6 +147,19 @@ void gd_cuda_last_row_op(gd_device *device, const gd_call *call)
     start_lines(device, GD_KERNEL_copy, call, &argument);
 }
 
+/* Lines that are further apart are lines of a longer stride. */
+void gd_cuda_take_op(gd_device *device, const gd_call *call)
+{
+    const gd_tensor *x = &call->in[0];
+    gd_cuda_copy argument = { .x = (const char *)x->data + call->params.from * x->stride * gd_dtype_size(x->dtype),
+                              .x_stride = call->params.every * x->stride,
+                              .x_type = gd_cuda_type(x->dtype),
+                              .lines = lines_of(call),
+                              .out = gd_cuda_out(&call->out) };
+
+    start_lines(device, GD_KERNEL_copy, call, &argument);
+}
+
 void gd_cuda_head_op(gd_device *device, const gd_call *call)
 {
     gd_cuda_head argument = { .x = call->in[0].data,

@@ -37,6 +37,7 @@ static void dump_params(const gd_plan_step *step, gd_buf *out)
     case GD_OP_softmax: gd_buf_printf(out, " groups %u temperature %.9g", p->groups, (double)p->temperature); break;
     case GD_OP_sum:
     case GD_OP_mean: gd_buf_printf(out, " groups %u", p->groups); break;
+    case GD_OP_take:
     case GD_OP_part: gd_buf_printf(out, " from %u every %u", p->from, p->every); break;
     case GD_OP_affine: gd_buf_printf(out, " scale %.9g shift %.9g", (double)p->scale, (double)p->shift); break;
     case GD_OP_gated: gd_buf_str(out, p->act == GD_ACT_SILU ? " silu" : " gelu_tanh"); break;

@@ -100,8 +100,8 @@ typedef struct gd_op_params {
     float shift;       /* affine: scale and shift where there are no weights for them */
     float temperature; /* softmax: what x is divided by */
     uint32_t groups;   /* softmax: of columns; sum and mean: of the input's columns */
-    uint32_t from;     /* part: the first column */
-    uint32_t every;    /* part: from column to column */
+    uint32_t from;     /* part: the first column; take: the first line */
+    uint32_t every;    /* part: from column to column; take: from line to line */
 } gd_op_params;
 
 #endif

@@ -174,9 +174,12 @@ static gd_status fill_plan(gd_maker *m)
     if (!plan->graph_name)
         return gd_fail_memory(m->err, strlen(m->graph->name) + 1);
     plan->steps_rule = m->graph->steps;
+    plan->place_count = m->graph->place_count == 2 ? 2 : 1;
     rc = name_head(m);
     if (!rc)
         rc = make_place(m, &m->graph->place, &plan->place);
+    if (!rc)
+        rc = make_place(m, &m->graph->also, &plan->also);
     if (rc)
         return rc;
     rc = gd_make_sizes(m);

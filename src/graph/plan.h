@@ -26,6 +26,7 @@ typedef enum gd_extent {
 typedef struct gd_plan_buffer {
     const char *name; /* as in the YAML */
     gd_extent extent;
+    bool of_text;   /* POOLED, with fewer lines: one for each text, which has place_count pooled rows */
     gd_dtype dtype; /* GD_F32, or the operand type where the values feed a matmul */
     size_t cols;
     size_t offset; /* bytes for one line before this buffer in its extent's arena: the buffer starts at
@@ -124,6 +125,8 @@ typedef struct gd_plan {
     const char *head_of;          /* the description that has replaced the graph's own head: "v_head"; NULL: none has */
     size_t head_steps;            /* how many of the last steps are the head's */
     gd_plan_place place;          /* where a text is read */
+    gd_plan_place also;           /* if place_count is 2: and where else */
+    unsigned place_count;         /* 1 or 2: the pooled rows of a text are in this order, unless it has steps */
     gd_step_rule steps_rule;      /* if it has steps: what its score is made of theirs */
     gd_rope ropes[GD_PLAN_ROPES]; /* what the rotary tables are made from: a step's params.table is one of them */
     size_t rope_count;            /* at least 1 */

@@ -128,7 +128,7 @@ static gd_status read_op(const gd_graph_reader *r, const gd_yaml_node *map, gd_o
     if (rc)
         return rc;
     for (unsigned i = 0; i < GD_OP_COUNT; i++) {
-        if (strcmp(name->text, gd_op_table[i].name) != 0 || (r->head && i == GD_OP_head))
+        if (strcmp(name->text, gd_op_table[i].name) != 0 || (r->head && i == GD_OP_head) || i == GD_OP_take)
             continue;
         *op = op_in_part(r, (gd_op)i);
         return GD_OK;

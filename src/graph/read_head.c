@@ -63,9 +63,25 @@ static gd_status read_fields(const gd_graph_reader *r, const gd_yaml_node *sizes
 
 static gd_status read_head_top(gd_graph_reader *r, const gd_yaml_node *root)
 {
-    static const char *const names[] = { "format",  "name",  "nodes", "classes", "file",   "pool", "sizes",
-                                         "expects", "about", "steps", "score",   "labels", "asked" };
-    enum { FORMAT, NAME, NODES, CLASSES, FILE_NAME, POOL, SIZES, EXPECTS, ABOUT, STEPS, SCORE, LABELS, ASKED, COUNT };
+    static const char *const names[] = { "format",  "name",  "nodes", "classes", "file",   "pool",  "sizes",
+                                         "expects", "about", "steps", "score",   "labels", "asked", "also" };
+    enum {
+        FORMAT,
+        NAME,
+        NODES,
+        CLASSES,
+        FILE_NAME,
+        POOL,
+        SIZES,
+        EXPECTS,
+        ABOUT,
+        STEPS,
+        SCORE,
+        LABELS,
+        ASKED,
+        ALSO,
+        COUNT
+    };
     const gd_yaml_node *top[COUNT] = { NULL };
     gd_graph *graph = r->graph;
     const gd_yaml *doc = graph->doc;
@@ -101,6 +117,8 @@ static gd_status read_head_top(gd_graph_reader *r, const gd_yaml_node *root)
         rc = gd_yaml_bool(&graph->head_asked, doc, top[ASKED], "asked", r->err);
     if (!rc)
         rc = gd_yaml_expect(doc, top[NODES], GD_YAML_LIST, "nodes", r->err);
+    if (!rc && top[ALSO])
+        rc = gd_read_also(r, top[ALSO]);
     for (const gd_yaml_node *item = rc ? NULL : top[NODES]->child; !rc && item; item = item->next) {
         rc = gd_yaml_expect(doc, item, GD_YAML_MAP, "a node", r->err);
         if (!rc && graph->node_count == GD_GRAPH_MAX_NODES)

@@ -56,6 +56,10 @@ static gd_status open_model(gd_training *t, gd_error *err)
     if (!rc && t->model->plan->label_count)
         rc = gd_fail(err, GD_EUNSUPPORTED, "%s: the head gives labels, which can be scored with, but not trained",
                      t->model->dir);
+    if (!rc && t->model->encoder.places.has_also)
+        rc = gd_fail(err, GD_EUNSUPPORTED,
+                     "%s: the head reads two places of a text, which can be scored with, but not trained",
+                     t->model->dir);
     if (!rc && t->model->encoder.places.place.ids)
         rc = gd_fail(err, GD_EUNSUPPORTED,
                      "%s: the head reads texts at \"%.80s\", which can be scored with, but not trained", t->model->dir,
