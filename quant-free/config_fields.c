@@ -49,8 +49,14 @@ static const struct custom {
     { "InternLM2ForRewardModel", INTERNLM2 },                      /* internlm/internlm2-*-reward */
     { "LlamaForScore", LLAMA },                                    /* PKU-Alignment/beaver-7b-* */
     { "LlamaForSequenceClassificationWithNormal_Weights", LLAMA }, /* LxzGordon/URM-LLaMa-3.1-8B */
+    { "LlamaForTokenClassification", LLAMA },                      /* TRL's PRMTrainer, as the others so called */
     { "LlamaRewardModel", LLAMA },                                 /* openbmb/UltraRM-13b */
-    { "Qwen2ForRewardModel", QWEN2 },                              /* Qwen/Qwen2.5-Math-RM-72B, Qwen/WorldPM-72B */
+    { "MistralForTokenClassification", MISTRAL },
+    { "Qwen2ForPrmModel", QWEN2 },           /* Skywork/Skywork-o1-Open-PRM-Qwen-2.5-* */
+    { "Qwen2ForProcessRewardModel", QWEN2 }, /* Qwen/Qwen2.5-Math-PRM-* */
+    { "Qwen2ForTokenClassification", QWEN2 },
+    { "Qwen3ForTokenClassification", QWEN3 },
+    { "Qwen2ForRewardModel", QWEN2 }, /* Qwen/Qwen2.5-Math-RM-72B, Qwen/WorldPM-72B */
 };
 
 static const gd_config_default defaults[] = {
