@@ -244,12 +244,21 @@ void gd_plan_free(gd_plan *plan)
     gd_free(plan);
 }
 
+/* Only linears of a fused tensor share a module. */
+static bool is_known(const char *const *modules, size_t count, const gd_plan_step *step)
+{
+    for (size_t i = count; step->w[0].cut && i-- > 0;)
+        if (!strcmp(modules[i], step->lora))
+            return true;
+    return false;
+}
+
 size_t gd_plan_modules(const gd_plan *plan, const char **out)
 {
     size_t count = 0;
 
     for (size_t s = 0; s < plan->step_count; s++)
-        if (plan->steps[s].lora)
+        if (plan->steps[s].lora && !is_known(out, count, &plan->steps[s]))
             out[count++] = plan->steps[s].lora;
     return count;
 }

@@ -62,6 +62,12 @@ typedef struct gd_plan_cut {
     size_t first, block, apart, blocks;
 } gd_plan_cut;
 
+/* Where a row of such a linear is in the tensor. */
+static inline size_t gd_plan_cut_row(const gd_plan_cut *cut, size_t row)
+{
+    return cut->first + row / cut->block * cut->apart + row % cut->block;
+}
+
 /* Where a text is read. */
 typedef struct gd_plan_place {
     gd_pooling pool;
@@ -146,8 +152,8 @@ gd_status gd_plan_make_with_head(gd_plan **out, const gd_config *config, const c
                                  const gd_graph_builtin *head, gd_dtype operand, gd_error *err);
 void gd_plan_free(gd_plan *plan);
 
-/* The modules that may have an adapter, in the order of the steps. `out` has room for plan->step_count; returns their
- * number. */
+/* The modules that may have an adapter, each once, in the order of the steps: several linears may be rows of one. `out`
+ * has room for plan->step_count; returns their number. */
 size_t gd_plan_modules(const gd_plan *plan, const char **out);
 
 /* Every weight once, however many steps read it, in the order of the steps. `out` has room for GD_OP_MAX_WEIGHTS times

@@ -31,15 +31,16 @@ static void choose_length(gd_training *t)
     t->settings.model.max_length = e->max_length;
 }
 
-/* What a run would write of a fused projection, no program could read. */
+/* The weights that learn are whole tensors; linears that are rows of one share an adapter. */
 static gd_status check_fused(const gd_training *t, gd_error *err)
 {
     const gd_plan *plan = t->model->plan;
 
-    for (size_t s = 0; s < plan->step_count; s++)
+    for (size_t s = 0; t->settings.full && s < plan->step_count; s++)
         if (plan->steps[s].w[0].cut)
             return gd_fail(err, GD_EUNSUPPORTED,
-                           "%s: the tensor %s holds several projections, which can be scored with, but not trained",
+                           "%s: the tensor %s holds several projections, which an adapter can learn, but every weight "
+                           "(full) can't",
                            t->model->dir, plan->steps[s].w[0].name);
     return GD_OK;
 }
