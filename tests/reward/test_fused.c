@@ -58,6 +58,43 @@ static void an_adapter_of_a_fused_module(void **state)
     remove_both();
 }
 
+static uint64_t fnv(const variant_tensor *t)
+{
+    uint64_t h = 0xcbf29ce484222325u;
+
+    for (size_t i = 0; i < t->bytes; i++)
+        h = (h ^ t->data[i]) * 0x100000001b3u;
+    return h;
+}
+
+/* merge/golden.txt has a line "phi3 TENSOR HASH" for each tensor as PEFT merged it. */
+static void merged_weights_are_those_of_peft(void **state)
+{
+    char path[512], name[64], tensor[128];
+    FILE *f = fopen(test_data(path, sizeof path, "merge/golden.txt"), "r");
+    unsigned long long hash;
+    variant_tensors t;
+    size_t count = 0;
+
+    assert_non_null(f);
+    (void)snprintf(merged, sizeof merged, "%s/merged", (const char *)*state);
+    make_llama(*state, fused_phi3, fused_phi3_adapter);
+    merge_both();
+    variant_read(&t, merged, "model.safetensors");
+    while (fscanf(f, "%63s %127s %llx", name, tensor, &hash) == 3) {
+        if (strcmp(name, "phi3") != 0)
+            continue;
+        if (fnv(&t.list[variant_find(&t, tensor)]) != hash)
+            fail_msg("%s is not what PEFT makes", tensor);
+        count++;
+    }
+    assert_int_equal(count, t.count);
+    variant_free(&t);
+    (void)fclose(f);
+    assert_int_equal(test_remove(merged), 0);
+    remove_both();
+}
+
 /* W' of a fused tensor is that of its parts, put together. */
 static void merged_modules(void **state)
 {
@@ -106,9 +143,9 @@ static void training_of_all_weights_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rows_of_key_heads_in_turn),          cmocka_unit_test(rows_one_after_another),
-        cmocka_unit_test(an_adapter_of_a_fused_module),       cmocka_unit_test(merged_modules),
-        cmocka_unit_test(training_of_all_weights_is_refused),
+        cmocka_unit_test(rows_of_key_heads_in_turn),        cmocka_unit_test(rows_one_after_another),
+        cmocka_unit_test(an_adapter_of_a_fused_module),     cmocka_unit_test(merged_modules),
+        cmocka_unit_test(merged_weights_are_those_of_peft), cmocka_unit_test(training_of_all_weights_is_refused),
     };
 
     return cmocka_run_group_tests(tests, dir_setup, dir_teardown);
