@@ -74,6 +74,7 @@ static gd_status slides_by_habit(const gd_config *c, size_t layer, bool *slides,
     *slides = false;
     switch (c->family) {
     case GD_FAMILY_LLAMA:
+    case GD_FAMILY_OLMO2:
     case GD_FAMILY_INTERNLM2: return GD_OK;
     case GD_FAMILY_MISTRAL:
     case GD_FAMILY_PHI3: *slides = true; return GD_OK;

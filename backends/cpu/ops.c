@@ -95,6 +95,19 @@ void gd_cpu_add(gd_device *device, const gd_call *call)
     gd_cpu_over_rows(device, call->out.rows, call->out.cols, add_row, call);
 }
 
+static void round_row(const gd_row_kernels *kernels, const void *context, size_t r)
+{
+    const gd_call *call = context;
+
+    kernels->copy(call->out.cols, gd_cpu_line(&call->in[0], r), call->in[0].dtype, gd_cpu_line(&call->out, r),
+                  call->out.dtype);
+}
+
+void gd_cpu_round(gd_device *device, const gd_call *call)
+{
+    gd_cpu_over_rows(device, call->out.rows, call->out.cols, round_row, call);
+}
+
 static void last_row_row(const gd_row_kernels *kernels, const void *context, size_t r)
 {
     const gd_call *call = context;

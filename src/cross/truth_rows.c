@@ -109,12 +109,15 @@ bool gd_truth_add(const gd_truth_job *job)
     return true;
 }
 
-bool gd_truth_last_row(const gd_truth_job *job)
+static bool put_input(const gd_truth_job *job)
 {
     for (size_t i = 0; i < job->line->out_cols; i++)
         gd_truth_put(job, i, (gd_known){ gd_truth_input(job, 0, i), 0 });
     return true;
 }
+
+bool gd_truth_round(const gd_truth_job *job) { return put_input(job); }
+bool gd_truth_last_row(const gd_truth_job *job) { return put_input(job); }
 
 static void put_label(const gd_truth_job *job, size_t label, gd_known dot)
 {

@@ -226,9 +226,14 @@ static gd_status check_whole(const gd_maker *m)
         if (!v->matmul && !v->other)
             return gd_yaml_fail(graph->doc, v->name, m->err, GD_EFORMAT, "no node uses \"%s\"", v->name->text);
         if (v->matmul && v->other)
-            return gd_yaml_fail(graph->doc, v->name, m->err, GD_EUNSUPPORTED,
-                                "\"%s\" feeds a matmul (line %u) and another operation (line %u), which differ in type",
-                                v->name->text, v->matmul->line, v->other->line);
+            return gd_yaml_fail(
+                graph->doc, v->name, m->err, GD_EUNSUPPORTED,
+                "\"%s\" feeds a matmul (line %u) and another operation (line %u), which differ in type: the "
+                "matmul needs a round of it",
+                v->name->text, v->matmul->line, v->other->line);
+        if (!v->matmul && graph->nodes[v->first].op == GD_OP_round)
+            return gd_yaml_fail(graph->doc, v->name, m->err, GD_EFORMAT,
+                                "\"%s\" is the output of a round, but no matmul reads it", v->name->text);
     }
     return GD_OK;
 }

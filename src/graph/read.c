@@ -25,6 +25,7 @@ static const struct rule {
     [GD_OP_part] = { BIT(in) | BIT(out) | BIT(size), BIT(from) | BIT(every) },
     [GD_OP_affine] = { BIT(in) | BIT(out), BIT(scale) | BIT(shift) | BIT(if) },
     [GD_OP_add] = { BIT(in) | BIT(out), 0 },
+    [GD_OP_round] = { BIT(in) | BIT(out), 0 },
     [GD_OP_last_row] = { BIT(in) | BIT(out), 0 },
     [GD_OP_head] = { BIT(in) | BIT(w) | BIT(out), BIT(size) | BIT(bias_if) },
 };

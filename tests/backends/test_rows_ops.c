@@ -153,7 +153,7 @@ static void check_rope(struct ops_case *c, const gd_tile *tile, uint32_t heads, 
     gd_free(call.out.data);
 }
 
-static void check_gated_and_add(struct ops_case *c, size_t cols, gd_dtype type)
+static void check_line_by_line(struct ops_case *c, size_t cols, gd_dtype type)
 {
     gd_call call = { .in = { tensor_open(c, GD_F32, ROWS, cols), tensor_open(c, GD_F32, ROWS, cols) },
                      .out = output_open(type, ROWS, cols),
@@ -176,6 +176,11 @@ static void check_gated_and_add(struct ops_case *c, size_t cols, gd_dtype type)
     for (size_t r = 0; r < ROWS; r++) {
         c->device.rows->add(cols, line_of(&call.in[0], r), line_of(&call.in[1], r), want, type);
         check_row("add", &call.out, r, want);
+    }
+    gd_cpu_round(&c->device, &call);
+    for (size_t r = 0; r < ROWS; r++) {
+        c->device.rows->copy(cols, line_of(&call.in[0], r), GD_F32, want, type);
+        check_row("round", &call.out, r, want);
     }
     gd_free(call.in[0].data);
     gd_free(call.in[1].data);
@@ -229,8 +234,8 @@ static void rows_meet_what_they_should(void **state)
             check_rms_norm(&c, 0, cols, GD_F32, false);
             check_rms_norm(&c, 0, cols, GD_F32, true);
             check_rms_norm(&c, 0, cols, GD_BF16, false);
-            check_gated_and_add(&c, cols, GD_F32);
-            check_gated_and_add(&c, cols, GD_BF16);
+            check_line_by_line(&c, cols, GD_F32);
+            check_line_by_line(&c, cols, GD_BF16);
             check_pooled(&c, cols, 1);
             check_pooled(&c, cols, 3);
         }

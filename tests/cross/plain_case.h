@@ -163,6 +163,7 @@ static inline long double plain_value(const step_case *c, size_t row, size_t i)
     case GD_OP_attention: return plain_attention(c, row, i);
     case GD_OP_gated: return plain_gated(c, row, i);
     case GD_OP_add: return plain_input(c, 0, row, i) + plain_input(c, 1, row, i);
+    case GD_OP_round: return plain_input(c, 0, row, i);
     case GD_OP_last_row: return plain_input(c, 0, c->pooled[row], i);
     case GD_OP_head: return plain_head(c, row, i);
     default: return plain_head_value(c, row, i);

@@ -98,6 +98,7 @@ static const step_case row_operations[] = {
     { .op = GD_OP_affine, .in = 65, .out = 65, .params = { .scale = 0.7f, .shift = -3 } },
     { .op = GD_OP_affine, .in = 65, .out = 65, .bias = true, .stored = GD_F32 },
     { .op = GD_OP_add, .in = 65, .out = 65 },
+    { .op = GD_OP_round, .in = 65, .out = 65 },
     { .op = GD_OP_last_row, .in = 65, .out = 65 },
     { .op = GD_OP_head, .in = 100, .out = 3 },
     { .op = GD_OP_head, .in = 3585, .out = 1, .stored = GD_F32 },

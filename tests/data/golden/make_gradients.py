@@ -16,10 +16,12 @@ import sys
 
 import numpy as np
 import torch
+from olmo import register
 from peft import LoraConfig, PeftModel, get_peft_model, set_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForSequenceClassification, Phi3Config, Phi3ForSequenceClassification
 
+register()
 torch.set_num_threads(1)
 
 
@@ -151,7 +153,7 @@ write_heads()
 write_fused()
 for suffix, adapter, form in (('', True, lambda g: g), ('-all', False, folded)):
     errors = {}
-    for name in ('gemma2', 'gemma3', 'llama', 'mistral', 'qwen2', 'qwen2-tied', 'qwen3', 'smollm3'):
+    for name in ('gemma2', 'gemma3', 'llama', 'mistral', 'qwen2', 'qwen2-tied', 'qwen3', 'smollm3', 'olmo2'):
         write(name, suffix, errors, adapter, form)
     with open(os.path.join(sys.argv[1], 'gradients', 'bf16%s.json' % suffix), 'w') as f:
         json.dump(errors, f, indent=1)

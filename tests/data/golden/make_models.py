@@ -7,13 +7,15 @@ import sys, os, json, gzip, random, shutil
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, normalizers, decoders, trainers, Regex, AddedToken
 from transformers import (PreTrainedTokenizerFast, Qwen2Config, LlamaConfig, MistralConfig, Qwen3Config, Gemma2Config,
-                          Gemma3TextConfig, SmolLM3Config, AutoModelForSequenceClassification)
+                          Gemma3TextConfig, SmolLM3Config, Olmo2Config, Olmo3Config, AutoModelForSequenceClassification)
+from olmo import register
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import save_file
 out, seed = sys.argv[1], int(sys.argv[2])
 hh = sys.argv[3]
-want = sys.argv[4:] or ['qwen2', 'qwen2-tied', 'llama', 'mistral', 'qwen3', 'gemma2', 'gemma3', 'smollm3']
+want = sys.argv[4:] or ['qwen2', 'qwen2-tied', 'llama', 'mistral', 'qwen3', 'gemma2', 'gemma3', 'smollm3', 'olmo2', 'olmo3']
 os.makedirs(out, exist_ok=True)
+register()
 rng = random.Random(seed)
 pairs = [json.loads(l) for l in gzip.open(hh)]
 real = json.load(open(os.path.join(os.path.dirname(hh), '../qwen2.5/tokenizer.json')))
@@ -44,6 +46,8 @@ def cfg(a):
     if a == 'gemma3': return Gemma3TextConfig(**common, head_dim=32, query_pre_attn_scalar=24, sliding_window=48, layer_types=['sliding_attention', 'full_attention', 'sliding_attention'],
                                               rope_parameters={'full_attention': {'rope_type': 'linear', 'rope_theta': 1e6, 'factor': 8.0}, 'sliding_attention': {'rope_type': 'default', 'rope_theta': 1e4}})
     if a == 'smollm3': return SmolLM3Config(**common, rope_parameters={'rope_type': 'default', 'rope_theta': 5e6}, no_rope_layers=[1, 0, 1], tie_word_embeddings=True)
+    if a == 'olmo2': return Olmo2Config(**common, rope_parameters={'rope_type': 'default', 'rope_theta': 5e5}, tie_word_embeddings=False)
+    if a == 'olmo3': return Olmo3Config(**{**common, 'hidden_size': 64, 'intermediate_size': 144, 'num_hidden_layers': 4, 'num_attention_heads': 4}, sliding_window=48, rope_parameters={'rope_type': 'yarn', 'rope_theta': 5e5, 'factor': 8.0, 'original_max_position_embeddings': 128, 'attention_factor': 1.2079441541679836, 'beta_fast': 32, 'beta_slow': 1}, tie_word_embeddings=False)
 odd = ['a', ' ', '\n\n', 'Human: Café naïve — 北京 😀👩‍👩‍👧 العربية\n\nAssistant: ok', 'x' * 300, '1234567890 3.14159', "I'LL we've THEY'RE", 'e\u0301 vs \u00e9', 'tab\tand\r\nCRLF  \u00a0nbsp\u200b',
        'ends with special <|im_end|>', '<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\nhello<|im_end|>\n', 'pad inside <|endoftext|> text']
 picked = rng.sample(pairs, 14)

@@ -20,6 +20,9 @@ from safetensors.torch import load_file, save_file
 from transformers import (AutoModelForSequenceClassification, LlamaConfig, LlamaForCausalLM, Phi3Config,
                           Phi3ForSequenceClassification)
 
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), '../golden'))
+from olmo import register
+
 LINEARS = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj']
 CASES = {
     'bf16': (torch.bfloat16, torch.bfloat16, dict(r=3, lora_alpha=5, task_type='SEQ_CLS')),
@@ -111,6 +114,7 @@ def fnv(data):
 def main():
     out = sys.argv[1]
     golden = sys.argv[2] if len(sys.argv) > 2 else os.path.join(os.path.dirname(os.path.abspath(__file__)), '../golden')
+    register()
     torch.manual_seed(20261125)
     for name, (dtype, adapter_dtype, config) in CASES.items():
         make_base(f'{out}/{name}', dtype, name == 'bf16')
