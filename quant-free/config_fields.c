@@ -17,6 +17,8 @@
 #define GEMMA3 GD_FAMILY_GEMMA3
 #define SMOLLM3 GD_FAMILY_SMOLLM3
 #define OLMO2 GD_FAMILY_OLMO2
+#define OLMO3 GD_FAMILY_OLMO3
+#define OLMOS (OLMO2 | OLMO3)
 #define QWENS (QWEN2 | QWEN3)
 #define GEMMAS (GEMMA2 | GEMMA3)
 #define ALL (LLAMA | QWENS | MISTRAL | GEMMAS | INTERNLM2 | SMOLLM3)
@@ -35,6 +37,7 @@ static const struct family {
     { GEMMA3, "Gemma3Text", "gemma3_text", "Gemma3TextModel", "Gemma3TextForSequenceClassification" },
     { SMOLLM3, "SmolLM3For", "smollm3", "SmolLM3Model", "SmolLM3ForSequenceClassification" },
     { OLMO2, "Olmo2For", "olmo2", "Olmo2Model", "Olmo2ForSequenceClassification" },
+    { OLMO3, "Olmo3For", "olmo3", "Olmo3Model", "Olmo3ForSequenceClassification" },
     { PHI3, "Phi3For", "phi3", "Phi3Model", "Phi3ForSequenceClassification" },
 };
 
@@ -63,38 +66,38 @@ static const struct custom {
 
 static const gd_config_default defaults[] = {
     { "rms_norm_eps", ALL, 1e-6, NULL, false },
-    { "rms_norm_eps", PHI3 | OLMO2, 1e-5, NULL, false },
+    { "rms_norm_eps", PHI3 | OLMOS, 1e-5, NULL, false },
     { "num_key_value_heads", QWENS, 32, NULL, false },
     { "num_key_value_heads", MISTRAL, 8, NULL, false },
     { "num_key_value_heads", GEMMAS | SMOLLM3, 4, NULL, false },
     { "head_dim", QWEN3, 128, NULL, false },
     { "head_dim", GEMMAS, 256, NULL, false },
-    { "sliding_window", QWENS | MISTRAL | GEMMAS, 4096, NULL, false },
+    { "sliding_window", QWENS | MISTRAL | GEMMAS | OLMO3, 4096, NULL, false },
     { "sliding_window_pattern", GEMMA3, 6, NULL, false },
     { "no_rope_layer_interval", SMOLLM3, 4, NULL, false },
     { "max_window_layers", QWENS, 28, NULL, false },
     { "use_sliding_window", QWENS | SMOLLM3, 0, NULL, false },
     { "bias", INTERNLM2, 0, NULL, true },
-    { "hidden_act", LLAMA | QWENS | MISTRAL | INTERNLM2 | SMOLLM3 | PHI3 | OLMO2, 0, "silu", false },
+    { "hidden_act", LLAMA | QWENS | MISTRAL | INTERNLM2 | SMOLLM3 | PHI3 | OLMOS, 0, "silu", false },
     { "hidden_activation", GEMMAS, 0, "gelu_pytorch_tanh", false },
     { "query_pre_attn_scalar", GEMMAS, 256, NULL, false },
     { "attn_logit_softcapping", GEMMA2, 50, NULL, false },
     { "final_logit_softcapping", GEMMA2, 30, NULL, false },
-    { "attention_bias", LLAMA | QWEN3 | GEMMAS | SMOLLM3 | OLMO2, 0, NULL, false },
+    { "attention_bias", LLAMA | QWEN3 | GEMMAS | SMOLLM3 | OLMOS, 0, NULL, false },
     { "mlp_bias", LLAMA | SMOLLM3, 0, NULL, false },
-    { "max_position_embeddings", LLAMA | INTERNLM2 | OLMO2, 2048, NULL, false },
+    { "max_position_embeddings", LLAMA | INTERNLM2 | OLMOS, 2048, NULL, false },
     { "max_position_embeddings", PHI3, 4096, NULL, false },
     { "max_position_embeddings", QWENS | SMOLLM3, 32768, NULL, false },
     { "max_position_embeddings", MISTRAL | GEMMA3, 131072, NULL, false },
     { "max_position_embeddings", GEMMA2, 8192, NULL, false },
     { "pad_token_id", GEMMAS | INTERNLM2, 0, NULL, false },
     { "pad_token_id", SMOLLM3, 128004, NULL, false },
-    { "pad_token_id", OLMO2, 1, NULL, false },
+    { "pad_token_id", OLMOS, 1, NULL, false },
     { "pad_token_id", PHI3, 32000, NULL, false },
     { "eos_token_id", GEMMAS, 1, NULL, false },
     { "eos_token_id", SMOLLM3, 128001, NULL, false },
     { "eos_token_id", LLAMA | MISTRAL | INTERNLM2, 2, NULL, false },
-    { "eos_token_id", OLMO2, 50279, NULL, false },
+    { "eos_token_id", OLMOS, 50279, NULL, false },
     { "eos_token_id", PHI3, 32000, NULL, false },
 };
 
@@ -128,7 +131,8 @@ static const struct refusal {
     { "scale_depth", 0, ONE, "multipliers are not supported" },
     { "query_pre_attn_scalar", GEMMAS, NOTHING, "this architecture has no such field" },
     { "attn_logit_softcapping", GEMMA2, NOTHING, "this architecture has no such field" },
-    { "sliding_window", QWENS | MISTRAL | GEMMAS | SMOLLM3 | PHI3, NOTHING, "this architecture has no sliding window" },
+    { "sliding_window", QWENS | MISTRAL | GEMMAS | SMOLLM3 | PHI3 | OLMO3, NOTHING,
+      "this architecture has no sliding window" },
     { "num_experts", 0, NOTHING, "mixtures of experts are not supported" },
     { "num_local_experts", 0, NOTHING, "mixtures of experts are not supported" },
     { "n_routed_experts", 0, NOTHING, "mixtures of experts are not supported" },
@@ -312,10 +316,11 @@ gd_status gd_config_family_of_type(gd_config *c, gd_error *err)
         }
     }
     return rc ? rc
-              : gd_fail(err, GD_EUNSUPPORTED,
-                        "%s: \"architectures\" is missing, and the field \"model_type\" is \"%.40s\", but llama, "
-                        "qwen2, mistral, qwen3, gemma2, internlm2, gemma3_text, smollm3, olmo2 or phi3 is expected",
-                        c->path, type);
+              : gd_fail(
+                    err, GD_EUNSUPPORTED,
+                    "%s: \"architectures\" is missing, and the field \"model_type\" is \"%.40s\", but llama, "
+                    "qwen2, mistral, qwen3, gemma2, internlm2, gemma3_text, smollm3, olmo2, olmo3 or phi3 is expected",
+                    c->path, type);
 }
 
 static bool is_neutral(const struct refusal *r, const json_t *v)

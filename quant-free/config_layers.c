@@ -78,6 +78,7 @@ static gd_status slides_by_habit(const gd_config *c, size_t layer, bool *slides,
     case GD_FAMILY_INTERNLM2: return GD_OK;
     case GD_FAMILY_MISTRAL:
     case GD_FAMILY_PHI3: *slides = true; return GD_OK;
+    case GD_FAMILY_OLMO3: *slides = (layer + 1) % 4 != 0; return GD_OK;
     case GD_FAMILY_GEMMA2: *slides = layer % 2 == 0; return GD_OK;
     case GD_FAMILY_GEMMA3:
         rc = gd_config_size(c, "sliding_window_pattern", &first, err);

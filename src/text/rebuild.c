@@ -31,6 +31,7 @@ static const struct type {
     { "gemma2", "GemmaTokenizer" },
     { "olmo2", "GPTNeoXTokenizer" },
     { "mistral", "TokenizersBackend" }, /* the one that builds nothing */
+    { "olmo3", "TokenizersBackend" },
     { "phi3", "TokenizersBackend" },
 };
 

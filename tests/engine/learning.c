@@ -232,7 +232,7 @@ void learning_gradients(struct gradients *out, struct learning *c, size_t keep)
 }
 
 const char *const learning_models[LEARNING_MODELS] = { "gemma2",     "gemma3", "llama",   "mistral", "qwen2",
-                                                       "qwen2-tied", "qwen3",  "smollm3", "olmo2" };
+                                                       "qwen2-tied", "qwen3",  "smollm3", "olmo2",   "olmo3" };
 
 void learning_open_model(struct learning *c, const char *model, gd_dtype operand, size_t longest)
 {
