@@ -32,6 +32,7 @@ typedef struct gd_rope {
     double attention_factor;                  /* of sines and cosines; 0: from factor and the two below */
     double mscale, mscale_all_dim;            /* used if neither is 0 */
     bool truncate;                            /* the blend begins and ends at whole pairs */
+    size_t rotary;                            /* of each head, the first elements, which rotate; 0: all */
 } gd_rope;
 
 /* Reads and checks DIR/config.json (at most 4 MiB). *out is NULL on failure. */

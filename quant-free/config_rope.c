@@ -110,7 +110,8 @@ static gd_status check_fields(const gd_rope *r, const gd_config *c, const json_t
 
         for (const char *const *reads = scaled_fields[r->type]; *reads; reads++)
             fine = fine || strcmp(field, *reads) == 0;
-        if (strcmp(field, "partial_rotary_factor") == 0 && json_number_value(value) == 1)
+        if (strcmp(field, "partial_rotary_factor") == 0 &&
+            (c->family == GD_FAMILY_PHI3 || json_number_value(value) == 1))
             fine = true;
         if (!fine)
             return gd_fail(err, GD_EUNSUPPORTED,
@@ -171,6 +172,37 @@ static gd_status optional(double *out, const gd_config *c, const json_t *o, cons
     if (!value || json_is_null(value) || (json_is_number(value) && json_number_value(value) == 0))
         return GD_OK;
     return positive(out, c, o, field, err);
+}
+
+/* How much of a head rotates: the object's field, or the one at the top level. Two that differ are refused, as for
+ * rope_theta. */
+static gd_status read_rotary(gd_rope *r, const gd_config *c, const json_t *o, gd_error *err)
+{
+    static const char *const field = "partial_rotary_factor";
+    double outer = 1, inner, dim;
+    gd_status rc = GD_OK;
+
+    if (c->family != GD_FAMILY_PHI3)
+        return GD_OK;
+    if (gd_json_has(c->json, field))
+        rc = positive(&outer, c, c->json, field, err);
+    inner = outer;
+    if (!rc && o && gd_json_has(o, field))
+        rc = positive(&inner, c, o, field, err);
+    if (!rc)
+        rc = gd_config_number(c, "head_dim", &dim, err);
+    if (rc || inner == 1)
+        return rc;
+    if (inner != outer && gd_json_has(c->json, field))
+        return gd_fail(err, GD_EFORMAT, "%s: the field \"%s\" is %g at the top level, but %g in the rotary embedding",
+                       c->path, field, outer, inner);
+    r->rotary = inner < 1 ? (size_t)(dim * inner) : 0;
+    if (r->rotary == 0 || r->rotary % 2)
+        return gd_fail(err, GD_EFORMAT,
+                       "%s: the field \"%s\" is %g, of heads of %g elements, but an even number of them, not more than "
+                       "there are, is expected",
+                       c->path, field, inner, dim);
+    return GD_OK;
 }
 
 /* Absent means true, but null means false: so does Transformers read it. */
@@ -257,6 +289,8 @@ static gd_status read_rope(gd_rope *r, const gd_config *c, const json_t *o, bool
 
     *r = (gd_rope){ .factor = 1 };
     rc = read_theta(r, c, o, local, err);
+    if (!rc)
+        rc = read_rotary(r, c, o, err);
     if (rc || !o)
         return rc;
     if (json_is_object(json_object_get(o, "full_attention")) || json_is_object(json_object_get(o, "sliding_attention")))
@@ -283,7 +317,7 @@ bool gd_rope_equal(const gd_rope *a, const gd_rope *b)
            a->low_freq_factor == b->low_freq_factor && a->high_freq_factor == b->high_freq_factor &&
            a->original_max_position == b->original_max_position && a->beta_fast == b->beta_fast &&
            a->beta_slow == b->beta_slow && a->attention_factor == b->attention_factor && a->mscale == b->mscale &&
-           a->mscale_all_dim == b->mscale_all_dim && a->truncate == b->truncate;
+           a->mscale_all_dim == b->mscale_all_dim && a->truncate == b->truncate && a->rotary == b->rotary;
 }
 
 static gd_status note_ignored(gd_config *c, const json_t *o, gd_error *err)

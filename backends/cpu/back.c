@@ -114,8 +114,8 @@ static void rope_row(const gd_row_kernels *kernels, const void *context, size_t 
     const size_t position = call->params.table * rows->positions + gd_cpu_tile_lines(call->tile).position[r];
     const size_t at = position * (head_dim / 2);
 
-    kernels->rope_back(call->params.heads, head_dim, gd_cpu_line(&call->d_out, r), rows->rope_cos + at,
-                       rows->rope_sin + at, gd_cpu_line(&call->d_in[0], r), call->d_in[0].dtype);
+    kernels->rope_back(call->params.heads, head_dim, gd_op_rotary(&call->params), gd_cpu_line(&call->d_out, r),
+                       rows->rope_cos + at, rows->rope_sin + at, gd_cpu_line(&call->d_in[0], r), call->d_in[0].dtype);
 }
 
 void gd_cpu_rope_back(gd_device *device, const gd_back_call *call)

@@ -50,8 +50,8 @@ static void rope_row(const gd_row_kernels *kernels, const void *context, size_t 
     const size_t position = call->params.table * rows->positions + gd_cpu_tile_lines(call->tile).position[r];
     const size_t at = position * (head_dim / 2);
 
-    kernels->rope(call->params.heads, head_dim, gd_cpu_line(&call->in[0], r), rows->rope_cos + at, rows->rope_sin + at,
-                  gd_cpu_line(&call->out, r), call->out.dtype);
+    kernels->rope(call->params.heads, head_dim, gd_op_rotary(&call->params), gd_cpu_line(&call->in[0], r),
+                  rows->rope_cos + at, rows->rope_sin + at, gd_cpu_line(&call->out, r), call->out.dtype);
 }
 
 void gd_cpu_rope(gd_device *device, const gd_call *call)

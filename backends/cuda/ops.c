@@ -113,6 +113,7 @@ void gd_cuda_rope_op(gd_device *device, const gd_call *call)
                               .lines = lines_of(call),
                               .heads = call->params.heads,
                               .head_dim = call->params.head_dim,
+                              .rotary = (uint32_t)gd_op_rotary(&call->params),
                               .out = gd_cuda_out(&call->out) };
 
     start_lines(device, GD_KERNEL_rope, call, &argument);

@@ -26,6 +26,8 @@ static void dump_params(const gd_plan_step *step, gd_buf *out)
         break;
     case GD_OP_rope:
         gd_buf_printf(out, " heads %u x %u", p->heads, p->head_dim);
+        if (p->rotary)
+            gd_buf_printf(out, " rotary %u", p->rotary);
         if (p->table)
             gd_buf_printf(out, " table %u", p->table);
         break;

@@ -86,6 +86,7 @@ static gd_status set_table(const gd_maker *m, gd_plan_step *step, size_t layer)
     if (!rc && i == plan->rope_count)
         plan->ropes[plan->rope_count++] = rope;
     step->params.table = (uint32_t)i;
+    step->params.rotary = (uint32_t)rope.rotary;
     return rc;
 }
 

@@ -172,7 +172,8 @@ const gd_plan_weight *gd_plan_head_bias(const gd_plan *plan);
 /* The plan as text, for tests and debugging. */
 void gd_plan_dump(const gd_plan *plan, gd_buf *out);
 
-/* Rotary tables in fp32 from double precision, by our own functions: cos and sin are [positions, head_dim / 2]. */
+/* Rotary tables in fp32 from double precision, by our own functions: cos and sin are [positions, head_dim / 2], of
+ * which the pairs beyond rope->rotary / 2, if that is less, have no angle. */
 void gd_rope_table(const gd_rope *rope, size_t head_dim, size_t positions, float *cos_table, float *sin_table);
 
 #endif

@@ -78,11 +78,12 @@ static double frequency_of(const gd_rope *rope, size_t i, size_t head_dim)
 
 void gd_rope_table(const gd_rope *rope, size_t head_dim, size_t positions, float *cos_table, float *sin_table)
 {
-    const size_t half = head_dim / 2;
+    const size_t half = head_dim / 2, rotary = rope->rotary ? rope->rotary : head_dim;
     const double size = attention_factor(rope);
 
     for (size_t i = 0; i < half; i++) {
-        const double frequency = rope->type == GD_ROPE_NONE ? 0 : frequency_of(rope, i, head_dim);
+        const bool turns = rope->type != GD_ROPE_NONE && i < rotary / 2;
+        const double frequency = turns ? frequency_of(rope, i, rotary) : 0;
 
         for (size_t p = 0; p < positions; p++) {
             double sine, cosine;

@@ -77,6 +77,7 @@ static const step_case row_operations[] = {
     { .op = GD_OP_rms_norm, .in = 96, .out = 96, .params = { .eps = 1e-6f, .heads = 3, .head_dim = 32 } },
     { .op = GD_OP_rope, .in = 72, .out = 72, .params = { .heads = 3, .head_dim = 24 } },
     { .op = GD_OP_rope, .in = 256, .out = 256, .params = { .heads = 2, .head_dim = 128 } },
+    { .op = GD_OP_rope, .in = 72, .out = 72, .params = { .heads = 3, .head_dim = 24, .rotary = 18 } },
     { .op = GD_OP_gated, .in = 300, .out = 300, .params = { .act = GD_ACT_SILU } },
     { .op = GD_OP_gated, .in = 300, .out = 300, .params = { .act = GD_ACT_GELU_TANH } },
     { .op = GD_OP_act, .in = 300, .out = 300, .params = { .act = GD_ACT_RELU } },

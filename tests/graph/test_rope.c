@@ -216,6 +216,28 @@ static void tables_have_these_bits(void **state)
     }
 }
 
+/* The first pairs are those of heads as long as the part that rotates; the others have no angle. */
+static void a_part_rotates_as_a_head_of_its_length(void **state)
+{
+    enum { PART = 96, SOME = 64 };
+    static float cosine[SOME * PART / 2], sine[SOME * PART / 2];
+
+    (void)state;
+    for (size_t t = 0; t < sizeof ropes / sizeof ropes[0]; t++) {
+        gd_rope rope = ropes[t];
+
+        gd_rope_table(&rope, PART, SOME, cosine, sine);
+        rope.rotary = PART;
+        gd_rope_table(&rope, DIM, SOME, cosines, sines);
+        for (size_t i = 0; i < SOME * HALF; i++) {
+            const size_t p = i / HALF, pair = i % HALF, same = p * PART / 2 + pair;
+
+            assert_true(pair < PART / 2 ? !memcmp(&cosines[i], &cosine[same], 4) && !memcmp(&sines[i], &sine[same], 4)
+                                        : fpclassify(sines[i]) == FP_ZERO);
+        }
+    }
+}
+
 static void a_table_may_be_empty(void **state)
 {
     (void)state;
@@ -225,8 +247,11 @@ static void a_table_may_be_empty(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(functions_are_within_two_ulp), cmocka_unit_test(functions_know_the_plain_cases),
-        cmocka_unit_test(tables_follow_transformers),   cmocka_unit_test(tables_have_these_bits),
+        cmocka_unit_test(functions_are_within_two_ulp),
+        cmocka_unit_test(functions_know_the_plain_cases),
+        cmocka_unit_test(tables_follow_transformers),
+        cmocka_unit_test(tables_have_these_bits),
+        cmocka_unit_test(a_part_rotates_as_a_head_of_its_length),
         cmocka_unit_test(a_table_may_be_empty),
     };
 

@@ -10,6 +10,29 @@ static gd_config *open_text(const char *dir, const char *text)
     return c;
 }
 
+static void a_part_of_each_head_rotates(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t rotary;
+    } cases[] = {
+        { "{" PHI3 FINE "}", 0 },
+        { "{" PHI3 FINE ",\"partial_rotary_factor\":1.0}", 0 },
+        { "{" PHI3 FINE ",\"partial_rotary_factor\":0.75}", 12 },
+        { "{" PHI3 FINE ",\"partial_rotary_factor\":0.8}", 12 }, /* int(12.8) */
+        { "{" PHI3 FINE ",\"rope_parameters\":{\"rope_type\":\"default\",\"partial_rotary_factor\":0.5}}", 8 },
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        gd_config *c = open_text(*state, cases[i].text);
+        gd_rope rope;
+
+        assert_ok(gd_config_rope(c, 0, &rope, test_err));
+        assert_int_equal(rope.rotary, cases[i].rotary);
+        gd_config_close(c);
+    }
+}
+
 /* The same model as Transformers 4 and as 5 would write it. */
 static void both_generations_agree(void **state)
 {
@@ -123,6 +146,16 @@ static const struct config_case rope_cases[] = {
     { "partial", ROPE("\"rope_type\":\"default\",\"partial_rotary_factor\":0.5"),
       "the rotary embedding has the field \"partial_rotary_factor\", which type \"default\" does not "
       "read" },
+    { "partial and odd", "{" PHI3 FINE ",\"partial_rotary_factor\":0.45}",
+      "the field \"partial_rotary_factor\" is 0.45, of heads of 16 elements, but an even number of them, not more than "
+      "there are, is expected" },
+    { "more than a head", "{" PHI3 FINE ",\"partial_rotary_factor\":1.5}",
+      "the field \"partial_rotary_factor\" is 1.5, of heads of 16 elements, but an even number of them, not more than "
+      "there are, is expected" },
+    { "two parts",
+      "{" PHI3 FINE ",\"partial_rotary_factor\":0.5,\"rope_parameters\":{\"rope_type\":\"default\","
+      "\"partial_rotary_factor\":0.75}}",
+      "the field \"partial_rotary_factor\" is 0.5 at the top level, but 0.75 in the rotary embedding" },
     { "whole", ROPE("\"rope_type\":\"default\",\"partial_rotary_factor\":1.0"), "" },
     { "llama3 crossed", ROPE("\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":4,\"high_freq_factor\":4"),
       "the field \"high_freq_factor\" is 4, but more than \"low_freq_factor\", 4, is expected" },
@@ -141,6 +174,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(both_generations_agree, dir_setup, teardown),
+        cmocka_unit_test_setup_teardown(a_part_of_each_head_rotates, dir_setup, teardown),
         cmocka_unit_test_setup_teardown(rope_is_checked, dir_setup, teardown),
     };
 
