@@ -90,6 +90,7 @@ static const gd_config_default defaults[] = {
     { "max_position_embeddings", QWENS | SMOLLM3, 32768, NULL, false },
     { "max_position_embeddings", MISTRAL | GEMMA3, 131072, NULL, false },
     { "max_position_embeddings", GEMMA2, 8192, NULL, false },
+    { "original_max_position_embeddings", PHI3, 4096, NULL, false },
     { "pad_token_id", GEMMAS | INTERNLM2, 0, NULL, false },
     { "pad_token_id", SMOLLM3, 128004, NULL, false },
     { "pad_token_id", OLMOS, 1, NULL, false },

@@ -73,7 +73,7 @@ static void dump_step(const gd_plan *plan, const gd_plan_step *step, gd_buf *out
 
 static void dump_rope(const gd_rope *rope, size_t table, gd_buf *out)
 {
-    static const char *const types[] = { "default", "llama3", "linear", "yarn", "none" };
+    static const char *const types[] = { "default", "llama3", "linear", "yarn", "longrope", "none" };
 
     gd_buf_printf(out, "rope ");
     if (table)
