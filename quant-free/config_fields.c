@@ -110,7 +110,8 @@ static const struct refusal {
     enum { NOTHING, ONE, TRUE } neutral;
     const char *why;
 } refusals[] = {
-    { "auto_map", 0, NOTHING, "the model comes with code, which is never run" },
+    /* Transformers has Phi-3's classes itself, and takes those. */
+    { "auto_map", PHI3, NOTHING, "the model comes with code, which is never run" },
     { "is_causal", 0, TRUE, "only causal attention is supported" },
     { "use_bidirectional_attention", 0, NOTHING, "only causal attention is supported" },
     { "is_encoder_decoder", 0, NOTHING, "only decoders are supported" },

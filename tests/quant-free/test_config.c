@@ -201,6 +201,16 @@ static void the_fourth_layer_of_olmo3_sees_all(void **state)
     gd_config_close(c);
 }
 
+/* As its makers publish Phi-4-mini: the code is that of Transformers by now. */
+static void phi3_may_name_code(void **state)
+{
+    gd_config *c = open_text(*state, "{" PHI3 FINE
+                                     ",\"auto_map\":{\"AutoModelForCausalLM\":\"modeling_phi3.Phi3ForCausalLM\"}}");
+
+    assert_int_equal(gd_config_note_count(c), 0);
+    gd_config_close(c);
+}
+
 static void sizes_are_checked(void **state)
 {
     static const struct config_case cases[] = {
@@ -369,6 +379,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(absent_fields_have_defaults, dir_setup, teardown),
         cmocka_unit_test_setup_teardown(quantization_is_noted_if_it_is_on, dir_setup, teardown),
         cmocka_unit_test_setup_teardown(the_architecture_follows_from_model_type, dir_setup, teardown),
+        cmocka_unit_test_setup_teardown(phi3_may_name_code, dir_setup, teardown),
         cmocka_unit_test_setup_teardown(the_fourth_layer_of_olmo3_sees_all, dir_setup, teardown),
         cmocka_unit_test_setup_teardown(windows_follow_each_family, dir_setup, teardown),
         cmocka_unit_test_setup_teardown(sizes_are_checked, dir_setup, teardown),
