@@ -98,6 +98,8 @@ static const char *found_by(const gd_graph *head, bool parts)
         return "its file";
     if (parts || head->head_asked)
         return "--head";
+    if (head->place.what)
+        return "its class";
     return gd_yaml_get(head->head, "classes") ? "its class, or its tensors" : "its tensors";
 }
 
