@@ -52,6 +52,7 @@ static const struct custom {
     { "Gemma3ForCausalLM", GEMMA3 },                               /* the text model's */
     { "InternLM2ForCausalLM", INTERNLM2 },                         /* internlm/internlm2-* */
     { "InternLM2ForRewardModel", INTERNLM2 },                      /* internlm/internlm2-*-reward */
+    { "LlamaForRewardModelWithGating", LLAMA },                    /* RLHFlow/ArmoRM-Llama3-8B-v0.1 */
     { "LlamaForScore", LLAMA },                                    /* PKU-Alignment/beaver-7b-* */
     { "LlamaForSequenceClassificationWithNormal_Weights", LLAMA }, /* LxzGordon/URM-LLaMa-3.1-8B */
     { "LlamaForTokenClassification", LLAMA },                      /* TRL's PRMTrainer, as the others so called */

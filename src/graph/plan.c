@@ -161,7 +161,7 @@ static bool is_number(const gd_yaml_node *node)
 
 static gd_status make_place(const gd_maker *m, const gd_graph_place *from, gd_plan_place *to)
 {
-    *to = (gd_plan_place){ .pool = from->pool };
+    *to = (gd_plan_place){ .pool = from->pool, .first_token = from->first_token };
     to->is_id = from->pool == GD_POOL_AT && is_number(from->what);
     return from->what ? gd_make_text(m, &to->text, from->what->text) : GD_OK;
 }

@@ -73,6 +73,7 @@ typedef struct gd_plan_place {
     gd_pooling pool;
     const char *text; /* of the token or pattern that is looked for, or NULL */
     bool is_id;       /* at: the text is the number of the token */
+    bool first_token; /* of a pattern: at its first token, not its last */
 } gd_plan_place;
 
 typedef struct gd_plan_weight {

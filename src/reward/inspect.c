@@ -281,7 +281,8 @@ static void write_search(gd_buf *b, const char *key, const gd_place *place)
                                          [GD_POOL_AT] = "a step at every token " };
     gd_buf sentence = { 0 };
 
-    gd_buf_printf(&sentence, "%s%s, ids", which[place->pool], place->text);
+    gd_buf_printf(&sentence, "%s%s%s, ids", place->first_token ? "the first token, not the last, at " : "",
+                  which[place->pool], place->text);
     for (size_t i = 0; i < place->count; i++)
         gd_buf_printf(&sentence, " %u", place->ids[i]);
     b->failed |= !gd_buf_cstr(&sentence);

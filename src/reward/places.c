@@ -71,6 +71,7 @@ static gd_status open_place(gd_place *place, const gd_plan_place *from, size_t v
                             const char *dir, gd_error *err)
 {
     place->pool = from->pool;
+    place->first_token = from->first_token;
     if (!from->text)
         return GD_OK;
     place->text = gd_strdup(from->text);
@@ -161,7 +162,7 @@ static gd_status look_for(const gd_place *place, const gd_ids *ids, gd_ids *out,
             continue;
         if (place->pool == GD_POOL_LAST_PATTERN)
             out->len = before; /* forget the one before */
-        rc = add_position(out, p, err);
+        rc = add_position(out, place->first_token ? p + 1 - place->count : p, err);
         if (place->pool == GD_POOL_FIRST_PATTERN)
             break;
     }

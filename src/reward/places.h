@@ -11,7 +11,8 @@ typedef struct gd_place {
     gd_pooling pool;
     uint32_t *ids; /* [count] */
     size_t count;
-    char *text; /* the same as the head's description has it */
+    bool first_token; /* they are read at the first, not the last */
+    char *text;       /* the same as the head's description has it */
 } gd_place;
 
 /* All zero is the usual: one place, the rightmost token that isn't pad. */

@@ -61,19 +61,23 @@ static size_t end_of_wait(const places_text *text, bool last)
 static void patterns_are_found(void **state)
 {
     static const char *const heads[] = { HEAD "pool: {first_pattern: \" wait\"}\n" SCORE,
-                                         HEAD "pool: {last_pattern: \" wait\"}\n" SCORE };
+                                         HEAD "pool: {last_pattern: \" wait\"}\n" SCORE,
+                                         HEAD "pool: {first_pattern: \" wait\", token: first}\n" SCORE,
+                                         HEAD "pool: {last_pattern: \" wait\", token: first}\n" SCORE };
     json_t *json = places_load(texts);
 
     (void)state;
     for (size_t t = 1; t < PLACES_TEXTS; t += PLACES_TEXTS / 2)
-        for (unsigned last = 0; last < 2; last++) {
-            gd_model *model = open_head(fp32(texts[t].model), heads[last]);
+        for (unsigned way = 0; way < 4; way++) {
+            const bool last = way % 2;
+            gd_model *model = open_head(fp32(texts[t].model), heads[way]);
             const gd_part part = { .text = { texts[t].text, strlen(texts[t].text) } };
             gd_item_result result;
 
             score_parts(model, &part, 1, &result);
             assert_true(end_of_wait(&texts[t], false) < end_of_wait(&texts[t], true));
-            assert_true(fabs((double)result.scores[0] - texts[t].every[end_of_wait(&texts[t], last)]) < 2e-5);
+            assert_true(fabs((double)result.scores[0] - texts[t].every[end_of_wait(&texts[t], last) - way / 2 * 2]) <
+                        2e-5);
             assert_null(result.steps);
             free_parts(&result);
             assert_refused(model, "Tea is hot.", "the text has no \" wait\", at which the model's head reads it");
