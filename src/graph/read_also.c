@@ -57,6 +57,8 @@ gd_status gd_read_also(gd_graph_reader *r, const gd_yaml_node *also)
     if (!rc && (gd_pooling_has_steps(graph->place.pool) || gd_pooling_has_steps(graph->also.pool)))
         rc = gd_yaml_fail(graph->doc, also, r->err, GD_EUNSUPPORTED,
                           "also is a second place of a text, but a place here makes a text of steps");
+    if (!rc && graph->node_count + 2 > GD_GRAPH_MAX_NODES)
+        rc = gd_yaml_fail(graph->doc, also, r->err, GD_EFORMAT, "more than %u nodes", GD_GRAPH_MAX_NODES);
     if (!rc)
         rc = name_pooled(graph, also, r->err);
     if (rc)
