@@ -67,7 +67,7 @@ static uint64_t fnv(const variant_tensor *t)
     return h;
 }
 
-/* merge/golden.txt has a line "phi3 TENSOR HASH" for each tensor as PEFT merged it. */
+/* merge/golden.txt has a line "llama-as-phi3 TENSOR HASH" for each tensor as PEFT merged it. */
 static void merged_weights_are_those_of_peft(void **state)
 {
     char path[512], name[64], tensor[128];
@@ -82,7 +82,7 @@ static void merged_weights_are_those_of_peft(void **state)
     merge_both();
     variant_read(&t, merged, "model.safetensors");
     while (fscanf(f, "%63s %127s %llx", name, tensor, &hash) == 3) {
-        if (strcmp(name, "phi3") != 0)
+        if (strcmp(name, "llama-as-phi3") != 0)
             continue;
         if (fnv(&t.list[variant_find(&t, tensor)]) != hash)
             fail_msg("%s is not what PEFT makes", tensor);

@@ -6,7 +6,7 @@ Three tiny Llama models, each with an adapter, and all weights that PEFT's merge
     bf16  a causal-LM base, whose adapter has the head; the adapter is bf16, of rank 3, with a scale of 5/3
     f16   a classifier; the adapter is fp32, with rsLoRA, a rank_pattern and an alpha_pattern
     f32   a classifier; the adapter is f16 and has no head
-golden.txt has the golden Llama as a Phi-3, too (phi3): its projections put together, and those of its adapter, with one A.
+golden.txt has the golden Llama as a Phi-3, too (llama-as-phi3): its projections put together, and those of its adapter, with one A.
 Sizes are not multiples of a vector's, and some weights are denormal or negative zero. golden.txt has, for every golden
 model with an adapter, the FNV-1a hash of each tensor's bytes as PEFT merged it.
 Made with torch 2.15, transformers 5.3.0, peft 0.21.2 and safetensors."""
@@ -126,7 +126,7 @@ def main():
             for key, tensor in sorted(merge(f'{golden}/{name}', f'{golden}/{name}-lora').items()):
                 f.write(f'{name} {key} {fnv(raw(tensor)):016x}\n')
         for key, tensor in sorted(merge_fused(golden).items()):
-            f.write(f'phi3 {key} {fnv(raw(tensor)):016x}\n')
+            f.write(f'llama-as-phi3 {key} {fnv(raw(tensor)):016x}\n')
 
 
 main()
