@@ -133,7 +133,7 @@ static gd_status read_original_max(gd_rope *r, const gd_config *c, const json_t 
 
     if (gd_json_has(c->json, field))
         rc = positive(&outer, c, c->json, field, err);
-    else if (gd_config_has(c, field))
+    else if (r->type == GD_ROPE_LONGROPE && gd_config_has(c, field))
         rc = gd_config_number(c, field, &outer, err);
     if (!rc && gd_json_has(o, field))
         rc = positive(&inner, c, o, field, err);
