@@ -90,7 +90,8 @@ void fused_phi3(const char *dir)
 {
     variant_tensors t;
 
-    edit_config(dir, "{\"architectures\":[\"Phi3ForSequenceClassification\"],\"model_type\":\"phi3\"}");
+    edit_config(dir, "{\"architectures\":[\"Phi3ForSequenceClassification\"],\"model_type\":\"phi3\","
+                     "\"original_max_position_embeddings\":64}");
     variant_read(&t, dir, "model.safetensors");
     for (size_t l = 0; l < LAYERS; l++) {
         fuse(&t, "", l, "self_attn.qkv_proj.weight", 3, qkv, whole);
