@@ -36,6 +36,7 @@ static gd_status check_sizes(const gd_config *c, gd_error *err)
             (filled || c->family == GD_FAMILY_OTHER || gd_config_default_find(c->family, field)))
             continue;
         rc = gd_json_int(&n, c->json, field, 1, size_rules[i].max, c->path, err);
+        rc = gd_notes_collect(c->problems, rc, err);
         if (rc)
             return rc;
     }
@@ -147,23 +148,25 @@ static gd_status read_config(gd_config *c, gd_error *err)
         return rc;
     if (!json_is_object(c->json))
         return gd_fail(err, GD_EFORMAT, "%s: not a JSON object", c->path);
-    rc = read_architecture(c, err);
+    rc = gd_notes_collect(c->problems, read_architecture(c, err), err);
+    if (!c->architecture)
+        c->architecture = "";
     if (!rc)
-        rc = gd_config_fields_check(c, err);
+        rc = gd_notes_collect(c->problems, gd_config_fields_check(c, err), err);
     if (!rc)
-        rc = count_labels(c, err);
+        rc = gd_notes_collect(c->problems, count_labels(c, err), err);
     if (!rc)
         rc = check_sizes(c, err);
     if (!rc)
-        rc = check_heads(c, err);
+        rc = gd_notes_collect(c->problems, check_heads(c, err), err);
     if (!rc)
-        rc = check_eps(c, err);
+        rc = gd_notes_collect(c->problems, check_eps(c, err), err);
     if (!rc)
-        rc = gd_config_rope_read(c, err);
-    return rc ? rc : gd_config_windows_check(c, err);
+        rc = gd_notes_collect(c->problems, gd_config_rope_read(c, err), err);
+    return rc ? rc : gd_notes_collect(c->problems, gd_config_windows_check(c, err), err);
 }
 
-gd_status gd_config_open(gd_config **out, const char *dir, gd_error *err)
+gd_status gd_config_open_anyway(gd_config **out, const char *dir, gd_notes *problems, gd_error *err)
 {
     gd_config *c;
     gd_status rc;
@@ -172,13 +175,19 @@ gd_status gd_config_open(gd_config **out, const char *dir, gd_error *err)
     c = gd_alloc_zero(1, sizeof *c);
     if (!c)
         return gd_fail_memory(err, sizeof *c);
+    c->problems = problems;
     c->path = gd_path_join(dir, "config.json");
     rc = c->path ? read_config(c, err) : gd_fail_memory(err, strlen(dir) + 13);
     if (rc)
         gd_config_close(c);
     else
         *out = c;
-    return rc;
+    return gd_notes_collect(problems, rc, err);
+}
+
+gd_status gd_config_open(gd_config **out, const char *dir, gd_error *err)
+{
+    return gd_config_open_anyway(out, dir, NULL, err);
 }
 
 void gd_config_close(gd_config *c)

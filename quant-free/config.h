@@ -12,6 +12,7 @@
 #ifndef GD_QUANT_FREE_CONFIG_H
 #define GD_QUANT_FREE_CONFIG_H
 
+#include "base/notes.h"
 #include "guerdon.h"
 
 #include <jansson.h>
@@ -52,6 +53,10 @@ gd_status gd_config_open(gd_config **out, const char *dir, gd_error *err);
 /* Fails unless a sequence classifier has one label: a reward is one number, which the head that Transformers gives it
  * says without a description. */
 gd_status gd_config_one_label(const gd_config *config, gd_error *err);
+
+/* The same, but goes on after what gd_config_open() fails for, and adds each such sentence to *problems; err is not
+ * NULL then. With any, *out is only good for its names, and NULL if the file can't be read at all. */
+gd_status gd_config_open_anyway(gd_config **out, const char *dir, gd_notes *problems, gd_error *err);
 
 /* NULL is fine. */
 void gd_config_close(gd_config *config);

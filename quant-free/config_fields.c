@@ -394,7 +394,9 @@ gd_status gd_config_fields_check(gd_config *c, gd_error *err)
         if (c->trunk && strcmp(r->field, "auto_map") == 0) /* the code is not run: a head of ours does what it does */
             continue;
         if (value && !(r->allowed & c->family) && !is_neutral(r, value))
-            return refuse(c, r, value, err);
+            rc = gd_notes_collect(c->problems, refuse(c, r, value, err), err);
+        if (rc)
+            return rc;
     }
     json_object_foreach(c->json, field, value) {
         if (!gd_json_nothing(value) && !is_known(c, field))

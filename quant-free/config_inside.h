@@ -32,6 +32,7 @@ struct gd_config {
     bool has_local;
     size_t labels; /* of a sequence classifier; else 1 */
     gd_notes notes;
+    gd_notes *problems; /* of gd_config_open_anyway(); else NULL: the first problem is a failure */
 };
 
 /* The value of an absent field in Transformers' configuration class: one of the three. */

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -30,6 +31,24 @@ gd_status gd_notes_add(gd_notes *notes, gd_error *err, const char *format, ...)
         return gd_fail_memory(err, strlen(printable.text) + 1);
     notes->text[notes->count++] = copy;
     return GD_OK;
+}
+
+static bool has(const gd_notes *notes, const char *text)
+{
+    for (size_t i = 0; i < notes->count; i++)
+        if (!strcmp(notes->text[i], text))
+            return true;
+    return false;
+}
+
+gd_status gd_notes_collect(gd_notes *notes, gd_status rc, gd_error *err)
+{
+    const gd_error found = notes && rc && err ? *err : (gd_error){ 0 };
+
+    if (!rc || rc == GD_ENOMEM || !notes)
+        return rc;
+    *err = (gd_error){ 0 }; /* of several failures, an error keeps the first */
+    return has(notes, found.text) ? GD_OK : gd_notes_add(notes, err, "%s", found.text);
 }
 
 void gd_notes_free(gd_notes *notes)

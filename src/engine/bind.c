@@ -49,29 +49,39 @@ static gd_status check_rows(const gd_view *embedding, const gd_plan_weight *w, c
                    gd_adapter_path(parts->adapter), embedding->shape[0], w->shape[0], embedding->shape[0]);
 }
 
-static gd_status check_shape(const gd_view *view, const gd_plan_weight *w, const gd_engine_parts *parts, gd_error *err)
+static size_t rows_of(const gd_plan_weight *w) { return w->cut ? w->cut->rows : w->shape[0]; }
+
+static bool has_shape(const gd_view *view, const gd_plan_weight *w)
 {
-    const bool adapters = parts->adapter && (view == parts->head || view == parts->head_bias ||
-                                             view == gd_adapter_embedding(parts->adapter));
-    const size_t rows = w->cut ? w->cut->rows : w->shape[0];
-    const bool good = view->rank == w->rank && view->shape[0] == rows &&
-                      (w->rank == 1 || view->shape[1] == w->shape[1]);
+    return view->rank == w->rank && view->shape[0] == rows_of(w) && (w->rank == 1 || view->shape[1] == w->shape[1]);
+}
+
+gd_status gd_bind_check_shape(const gd_view *view, const gd_plan_weight *w, const char *path, gd_error *err)
+{
     gd_buf have = { 0 }, want = { 0 };
 
-    if (good)
+    if (has_shape(view, w))
         return GD_OK;
-    if (adapters && view == gd_adapter_embedding(parts->adapter) && check_rows(view, w, parts, err))
-        return GD_EFORMAT;
     for (unsigned i = 0; i < view->rank; i++)
         gd_buf_printf(&have, "%s%zu", i ? ", " : "", view->shape[i]);
     for (unsigned i = 0; i < w->rank; i++)
-        gd_buf_printf(&want, "%s%zu", i ? ", " : "", i ? w->shape[i] : rows);
-    gd_fail(err, GD_EFORMAT, "%s: the tensor %s has the shape [%s], but config.json requires [%s]",
-            adapters ? gd_adapter_path(parts->adapter) : gd_weights_path(parts->weights), view->name,
+        gd_buf_printf(&want, "%s%zu", i ? ", " : "", i ? w->shape[i] : rows_of(w));
+    gd_fail(err, GD_EFORMAT, "%s: the tensor %s has the shape [%s], but config.json requires [%s]", path, view->name,
             gd_buf_cstr(&have), gd_buf_cstr(&want));
     gd_buf_free(&have);
     gd_buf_free(&want);
     return GD_EFORMAT;
+}
+
+static gd_status check_shape(const gd_view *view, const gd_plan_weight *w, const gd_engine_parts *parts, gd_error *err)
+{
+    const gd_view *embedding = parts->adapter ? gd_adapter_embedding(parts->adapter) : NULL;
+    const bool adapters = parts->adapter && (view == parts->head || view == parts->head_bias || view == embedding);
+
+    if (!has_shape(view, w) && adapters && view == embedding && check_rows(view, w, parts, err))
+        return GD_EFORMAT;
+    return gd_bind_check_shape(view, w, adapters ? gd_adapter_path(parts->adapter) : gd_weights_path(parts->weights),
+                               err);
 }
 
 /* Collects the names of absent tensors, so that one message can list them (the first few). */

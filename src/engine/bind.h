@@ -30,6 +30,9 @@ typedef struct gd_bound {
 /* Finds the views of every step; *out is an array of plan->step_count, freed with gd_free. */
 gd_status gd_bind(gd_bound **out, const gd_engine_parts *parts, gd_error *err);
 
+/* Whether a tensor has the shape of the weight; `path` begins the message. */
+gd_status gd_bind_check_shape(const gd_view *view, const gd_plan_weight *w, const char *path, gd_error *err);
+
 /* For a checkpoint that cannot run, since it has no head: whether the tensors that it has are weights. */
 gd_status gd_bind_check(const gd_plan *plan, const gd_weights *weights, gd_error *err);
 

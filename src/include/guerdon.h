@@ -547,6 +547,18 @@ GD_API gd_status gd_model_inspect(const gd_model *model, char **json, gd_error *
 GD_API gd_status gd_merge(const gd_options *options, const char *output, const gd_progress *progress, gd_error *err);
 
 /**
+ * Says of a model that can't be opened all that is wrong with it, as far as it can be told, where gd_model_open() says
+ * only what it found first.
+ *
+ * @param json  {"model","architecture","graph","head","tokenizer","chat_format","problems":[..]}: what is known of it,
+ *              null what isn't, and a sentence for each field, tensor and part of the tokenizer that is missing, or not
+ *              known, or for the known thing that is nearest; at most 64.  The caller frees it with gd_string_free();
+ *              NULL on failure
+ * @return GD_OK also if there are problems; GD_EUSAGE, GD_EIO (there is no such directory), GD_ENOMEM
+ */
+GD_API gd_status gd_diagnose(const gd_options *options, char **json, gd_error *err);
+
+/**
  * Lists the models that are known, without any files.
  *
  * @param json  {"trunks":[{"name","about","classes","head"}],"heads":[{"name","about","classes","tensors","file",

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "engine/bind.h"
 #include "quant-free/convert.h"
+#include "reward/diagnose.h"
 #include "reward/model.h"
 
 #include <string.h>
@@ -207,6 +208,18 @@ static void warn_headless(gd_buf *b, const gd_model *model)
     gd_buf_free(&sentence);
 }
 
+/* Without a head, nothing is bound, so that nothing has refused the model for the tensors of its trunk. */
+static void warn_tensors(gd_buf *b, const gd_model *model)
+{
+    gd_error err = { GD_OK, "" };
+    gd_notes problems = { 0 };
+
+    b->failed |= gd_diagnose_tensors(&problems, model->plan, model->weights, model->plan->head, &err) != GD_OK;
+    for (size_t i = 0; i < problems.count; i++)
+        warning(b, problems.text[i]);
+    gd_notes_free(&problems);
+}
+
 static void warn_rowless(gd_buf *b, size_t ids, size_t rows)
 {
     gd_buf sentence = { 0 };
@@ -246,8 +259,10 @@ static void write_warnings(gd_buf *b, const gd_model *model)
     const char *dtype = weights_dtype(model);
 
     gd_buf_str(b, "\"warnings\":[");
-    if (!gd_model_head(model))
+    if (!gd_model_head(model)) {
         warn_headless(b, model);
+        warn_tensors(b, model);
+    }
     if (!special->has_pad)
         warning(b, "no pad token is known: the score is read at a text's last token");
     else if (special->has_eos && special->pad == special->eos)
@@ -349,6 +364,7 @@ static void write_model(gd_buf *b, const gd_model *model)
     write_head(b, model);
     write_adapter(b, model);
     write_trained(b, model);
+    text_field(b, "tokenizer", gd_tokenizer_kind(model->encoder.tokenizer));
     size_field(b, "tokenizer_ids", gd_tokenizer_size(model->encoder.tokenizer));
     write_token(b, "pad", model, special->has_pad, special->pad, special->pad_from);
     write_token(b, "eos", model, special->has_eos, special->eos, special->eos_from);

@@ -82,6 +82,13 @@ const char *gd_tokenizer_token(const gd_tokenizer *tokenizer, uint32_t id)
     return token == GD_NO_TOKEN ? NULL : vocab->content.data + vocab->tokens[token].content;
 }
 
+const char *gd_tokenizer_kind(const gd_tokenizer *tokenizer)
+{
+    if (tokenizer->from_model)
+        return "tokenizer.model, BPE of characters";
+    return tokenizer->bpe.vocab.plain ? "tokenizer.json, BPE of characters" : "tokenizer.json, BPE of bytes";
+}
+
 size_t gd_tokenizer_note_count(const gd_tokenizer *tokenizer) { return tokenizer->notes.count; }
 
 const char *gd_tokenizer_note(const gd_tokenizer *tokenizer, size_t i) { return tokenizer->notes.text[i]; }

@@ -13,6 +13,7 @@
 #ifndef GD_TEXT_TOKENIZER_H
 #define GD_TEXT_TOKENIZER_H
 
+#include "base/notes.h"
 #include "guerdon.h"
 
 #include <stdbool.h>
@@ -38,6 +39,12 @@ gd_status gd_tokenizer_open(gd_tokenizer **out, const char *dir, gd_error *err);
 
 /* The same with the other files from another directory. */
 gd_status gd_tokenizer_open_beside(gd_tokenizer **out, const char *dir, const char *beside, gd_error *err);
+
+/* Adds a sentence for each part of the files for which gd_tokenizer_open_beside() would fail. */
+gd_status gd_tokenizer_problems(gd_notes *problems, const char *dir, const char *beside, gd_error *err);
+
+/* What it is: "tokenizer.json, BPE of bytes". */
+const char *gd_tokenizer_kind(const gd_tokenizer *tokenizer);
 
 /* NULL is fine. */
 void gd_tokenizer_close(gd_tokenizer *tokenizer);

@@ -135,24 +135,40 @@ static gd_status finish(gd_tokenizer *t, const json_t *post_processor, const cha
     return rc ? rc : notice_switch(t, "add_eos_token", t->added.list.add_eos, t->template.after.len, "end", err);
 }
 
-static gd_status build(gd_tokenizer *t, const char *beside, gd_jscan *js, const gd_jspan *fields, json_t *const *trees)
+/* The parts that do not depend on one another; each is named if several are bad. */
+static gd_status build_parts(gd_tokenizer *t, gd_jscan *js, const gd_jspan *fields, json_t *const *trees)
 {
-    gd_status rc = check_version(js, fields[F_VERSION]);
+    gd_notes *problems = t->problems;
+    gd_status rc = gd_notes_collect(problems, check_version(js, fields[F_VERSION]), js->err);
 
     if (!rc && !fields[F_MODEL].len)
-        rc = gd_fail(js->err, GD_EFORMAT, "%s: the field \"model\" is missing", js->path);
+        rc = gd_notes_collect(problems, gd_fail(js->err, GD_EFORMAT, "%s: the field \"model\" is missing", js->path),
+                              js->err);
     if (!rc)
-        rc = gd_truncation_check(trees[F_TRUNCATION], js->path, js->err);
+        rc = gd_notes_collect(problems, gd_truncation_check(trees[F_TRUNCATION], js->path, js->err), js->err);
     if (!rc)
-        rc = gd_padding_check(trees[F_PADDING], js->path, js->err);
+        rc = gd_notes_collect(problems, gd_padding_check(trees[F_PADDING], js->path, js->err), js->err);
     if (!rc)
-        rc = gd_normalizer_load(&t->normalizer, trees[F_NORMALIZER], js->path, js->err);
+        rc = gd_notes_collect(problems, gd_normalizer_load(&t->normalizer, trees[F_NORMALIZER], js->path, js->err),
+                              js->err);
     if (!rc)
-        rc = gd_pretoken_load(&t->pretoken, trees[F_PRE_TOKENIZER], js->path, js->err);
-    if (!rc)
-        rc = gd_bpe_load(&t->bpe, js, fields[F_MODEL], t->pretoken.byte_level);
-    t->classes = rc ? NULL : gd_classes_make();
-    if (!rc && !t->classes)
+        rc = gd_notes_collect(problems, gd_pretoken_load(&t->pretoken, trees[F_PRE_TOKENIZER], js->path, js->err),
+                              js->err);
+    if (!rc && fields[F_MODEL].len)
+        rc = gd_notes_collect(problems, gd_bpe_load(&t->bpe, js, fields[F_MODEL], t->pretoken.byte_level), js->err);
+    return rc;
+}
+
+static gd_status build(gd_tokenizer *t, const char *beside, gd_jscan *js, const gd_jspan *fields, json_t *const *trees)
+{
+    gd_status rc = build_parts(t, js, fields, trees);
+
+    if (!rc && t->problems && t->problems->count) /* the rest needs them, but for the size of the vocabulary */
+        return gd_template_load(&t->template, trees[F_POST_PROCESSOR], UINT32_MAX, js->path, js->err);
+    if (rc)
+        return rc;
+    t->classes = gd_classes_make();
+    if (!t->classes)
         rc = gd_fail_memory(js->err, GD_UNICODE_END);
     if (!rc)
         rc = load_added(t, beside, trees, js->path, js->err);
@@ -218,7 +234,8 @@ static gd_status read_file(char **text, size_t *len, char **path, const char *di
     return rc ? rc : gd_file_read(text, len, *path, FILE_LIMIT, err); /* says that the file isn't there */
 }
 
-gd_status gd_tokenizer_open_beside(gd_tokenizer **out, const char *dir, const char *beside, gd_error *err)
+/* problems: NULL, or what to go on after. */
+static gd_status open_beside(gd_tokenizer **out, const char *dir, const char *beside, gd_notes *problems, gd_error *err)
 {
     gd_jscan js = { .err = err };
     gd_tokenizer *t = NULL;
@@ -230,7 +247,14 @@ gd_status gd_tokenizer_open_beside(gd_tokenizer **out, const char *dir, const ch
         js.text = text;
         js.path = path;
         t = gd_alloc_zero(1, sizeof *t);
-        rc = t ? read_all(t, beside, &js) : gd_fail_memory(err, sizeof *t);
+        rc = t ? GD_OK : gd_fail_memory(err, sizeof *t);
+    }
+    if (!rc) {
+        const char *slash = strrchr(path, '/');
+
+        t->problems = problems;
+        t->from_model = !strcmp(slash ? slash + 1 : path, "tokenizer.model");
+        rc = read_all(t, beside, &js);
     }
     if (!rc)
         *out = t;
@@ -239,5 +263,23 @@ gd_status gd_tokenizer_open_beside(gd_tokenizer **out, const char *dir, const ch
     gd_jscan_free(&js);
     gd_free(text);
     gd_free(path);
+    return rc;
+}
+
+gd_status gd_tokenizer_open_beside(gd_tokenizer **out, const char *dir, const char *beside, gd_error *err)
+{
+    return open_beside(out, dir, beside, NULL, err);
+}
+
+gd_status gd_tokenizer_problems(gd_notes *problems, const char *dir, const char *beside, gd_error *err)
+{
+    gd_notes found = { 0 };
+    gd_tokenizer *t;
+    gd_status rc = gd_notes_collect(&found, open_beside(&t, dir, beside, &found, err), err);
+
+    for (size_t i = 0; !rc && i < found.count; i++)
+        rc = gd_notes_add(problems, err, "%s", found.text[i]);
+    gd_tokenizer_close(t);
+    gd_notes_free(&found);
     return rc;
 }

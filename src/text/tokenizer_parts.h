@@ -25,6 +25,8 @@ struct gd_tokenizer {
     size_t size;
     size_t most_piece; /* bytes; 0: no limit */
     gd_notes notes;
+    gd_notes *problems; /* while it is opened by gd_tokenizer_problems(); else NULL: the first one is a failure */
+    bool from_model;    /* made of a tokenizer.model */
     gd_idle_runs *idle; /* with gd_bpe's `whole`, the only part that changes once the tokenizer is open */
 };
 
