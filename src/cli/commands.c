@@ -124,8 +124,8 @@ const cli_command cli_commands[] = {
       "of both. least, a --memory with which the model always runs, just, includes the\n"
       "program itself.\n"
       "\n"
-      "Of a model that can't be opened, says all that is missing or not known: fields of\n"
-      "config.json, tensors, parts of the tokenizer. With --json, these are a list,\n"
+      "Of a model that can't be opened, says all that is missing or not known: fields\n"
+      "of config.json, tensors, parts of the tokenizer. With --json, these are a list,\n"
       "problems.\n"
       "\n"
       "With --train, or a --recipe that names the data, describes a run of train.\n",

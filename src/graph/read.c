@@ -118,13 +118,20 @@ static gd_status read_items(const gd_graph_reader *r, const gd_yaml_node *list, 
 /* In a head's own file, `linear` is one in fp32, as all of a head is. */
 static gd_op op_in_part(const gd_graph_reader *r, gd_op op) { return r->head && op == GD_OP_linear ? GD_OP_head : op; }
 
+/* As the file has it. */
+static const char *name_in_part(const gd_graph_reader *r, gd_op op)
+{
+    return gd_op_table[r->head && op == GD_OP_head ? GD_OP_linear : op].name;
+}
+
 static gd_status read_op(const gd_graph_reader *r, const gd_yaml_node *map, gd_op *op)
 {
     const gd_yaml_node *name = gd_yaml_get(map, "op");
     gd_status rc;
 
     if (!name)
-        return gd_yaml_fail(r->graph->doc, map, r->err, GD_EFORMAT, "a node has neither \"op\" nor \"repeat\"");
+        return gd_yaml_fail(r->graph->doc, map, r->err, GD_EFORMAT,
+                            r->head ? "a node lacks the key \"op\"" : "a node has neither \"op\" nor \"repeat\"");
     rc = gd_yaml_expect(r->graph->doc, name, GD_YAML_SCALAR, "op", r->err);
     if (rc)
         return rc;
@@ -150,13 +157,13 @@ static gd_status read_keys(const gd_graph_reader *r, gd_graph_node *node)
             i++;
         if (i == GD_KEY_COUNT || !((rule->needs | rule->may | BIT(op)) >> i & 1u))
             return gd_yaml_fail(doc, k, r->err, GD_EFORMAT, "%s does not take the key \"%s\"",
-                                gd_op_table[node->op].name, k->text);
+                                name_in_part(r, node->op), k->text);
         node->key[i] = k->next;
     }
     for (unsigned i = 0; i < GD_KEY_COUNT; i++)
         if ((rule->needs >> i & 1u) && !node->key[i])
-            return gd_yaml_fail(doc, node->at, r->err, GD_EFORMAT, "%s lacks the key \"%s\"",
-                                gd_op_table[node->op].name, key_names[i]);
+            return gd_yaml_fail(doc, node->at, r->err, GD_EFORMAT, "%s lacks the key \"%s\"", name_in_part(r, node->op),
+                                key_names[i]);
     return GD_OK;
 }
 

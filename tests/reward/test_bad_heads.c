@@ -1,6 +1,8 @@
 /* test_bad_heads.c - heads that are refused: bad descriptions, and tensors that don't fit. */
 #include "tests/reward/edits.h"
 
+#include "base/buf.h"
+
 static const struct bad_head {
     const char *text, *want;
 } bad_heads[] = {
@@ -44,6 +46,14 @@ static void what_an_adapter_and_a_type_may_not_do(void **state)
     remove_both();
 }
 
+/* Whether the message has `want`, which is its end if it begins with the name of the file. */
+static bool message_is(const char *text, const char *want)
+{
+    const char *at = strstr(text, want);
+
+    return at && (strncmp(want, "mine.yaml:", 10) != 0 || !at[strlen(want)]);
+}
+
 static void bad_descriptions(void **state)
 {
     unsigned wrong = 0;
@@ -56,7 +66,7 @@ static void bad_descriptions(void **state)
         gd_model *model;
 
         write_text(m, "mine.yaml", bad_heads[i].text);
-        if (open_with(&model, file, &err) == GD_OK || !strstr(err.text, bad_heads[i].want)) {
+        if (open_with(&model, file, &err) == GD_OK || !message_is(err.text, bad_heads[i].want)) {
             print_error("%s\n  says: %s\n", bad_heads[i].text, err.text);
             wrong++;
         }
@@ -64,6 +74,30 @@ static void bad_descriptions(void **state)
     }
     remove_both();
     assert_int_equal(wrong, 0);
+}
+
+/* As many nodes as a plan has room for, and one more; a NUL in the file. */
+static void a_head_has_limits(void **state)
+{
+    gd_error many = { GD_OK, "" }, nul = many;
+    gd_buf text = { 0 };
+    gd_model *model;
+    char file[600];
+
+    make_both(*state, &(change){ "limits", NULL, NULL });
+    (void)snprintf(file, sizeof file, "%s/mine.yaml", m);
+    gd_buf_str(&text, "format: guerdon-head/1\nname: mine\nnodes:\n  - {op: act, in: [pooled], act: relu, out: x0}\n");
+    for (unsigned i = 0; i < 1024; i++)
+        gd_buf_printf(&text, "  - {op: act, in: [x%u], act: relu, out: x%u}\n", i, i + 1);
+    assert_non_null(gd_buf_cstr(&text));
+    write_text(m, "mine.yaml", text.data);
+    assert_int_equal(open_with(&model, file, &many), GD_EFORMAT);
+    assert_contains(many.text, ": more than 1024 nodes");
+    write_bytes(m, "mine.yaml", "format: guerdon-head/1\nname: mi\0ne\n", 37);
+    assert_int_equal(open_with(&model, file, &nul), GD_EFORMAT);
+    assert_contains(nul.text, "mine.yaml:2:9: the control character U+0000 is not accepted");
+    gd_buf_free(&text);
+    remove_both();
 }
 
 static void unknown_names(void **state)
@@ -84,6 +118,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bad_descriptions),
         cmocka_unit_test(what_an_adapter_and_a_type_may_not_do),
+        cmocka_unit_test(a_head_has_limits),
         cmocka_unit_test(unknown_names),
     };
 
