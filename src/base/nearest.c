@@ -41,7 +41,7 @@ void gd_nearest_try(gd_nearest *nearest, const char *candidate)
     if (len > LONGEST || other > LONGEST)
         return;
     changes = distance(nearest->word, len, candidate, other);
-    if (changes > len / 3 || (nearest->found && changes >= nearest->distance))
+    if (changes > len / 6 || (nearest->found && changes >= nearest->distance))
         return;
     nearest->found = candidate;
     nearest->distance = changes;

@@ -11,7 +11,7 @@ typedef struct gd_nearest {
     size_t distance;
 } gd_nearest;
 
-/* Takes another candidate into account, which must live as long as the result is used. One is near if at most a third
+/* Takes another candidate into account, which must live as long as the result is used. One is near if at most a sixth
  * of the word's bytes would have to change. */
 void gd_nearest_try(gd_nearest *nearest, const char *candidate);
 

@@ -104,7 +104,7 @@ static gd_status open_chosen(gd_graph *graph, const char *name, const char *arch
 }
 
 /* By the names of Transformers' families: BertForSequenceClassification, XLMRobertaModel, T5EncoderModel. */
-static bool is_encoder(const char *architecture)
+bool gd_graph_is_encoder(const char *architecture)
 {
     static const char *const families[] = { "Bert", "BERT",  "bert",  "Electra",    "T5",     "Bart",
                                             "BART", "XLNet", "MPNet", "Longformer", "BigBird" };
@@ -124,7 +124,7 @@ static gd_status refuse(const char *architecture, const char *config_path, gd_er
     gd_graph_builtin_names(gd_graph_builtins, &names);
     if (!gd_buf_cstr(&names))
         rc = gd_fail_memory(err, names.len);
-    else if (is_encoder(architecture))
+    else if (gd_graph_is_encoder(architecture))
         rc = gd_fail(
             err, GD_EUNSUPPORTED,
             "%s: the architecture is %.60s, an encoder; only decoders, whose tokens see those before them, are "

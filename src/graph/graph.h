@@ -92,6 +92,9 @@ gd_status gd_graph_open_named(gd_graph *graph, const char *name, gd_error *err);
 gd_status gd_graph_open(gd_graph *graph, const char *file, const char *architecture, const char *config_path,
                         gd_error *err);
 
+/* Whether a class is that of an encoder, by its name: no graph can describe one. */
+bool gd_graph_is_encoder(const char *architecture);
+
 /* The graphs and the heads built into the library; text NULL ends each list. */
 typedef struct gd_graph_builtin {
     const char *name, *text; /* "built-in qwen2.yaml" */

@@ -83,7 +83,9 @@ static gd_status look_at_config(struct findings *f)
     rc = gd_graph_open(&f->graph, f->options->graph, gd_config_trunk(f->config), gd_config_path(f->config), f->err);
     f->has_graph = rc == GD_OK;
     rc = collect(f, rc);
-    return rc || f->has_graph || f->options->graph ? rc : name_nearest_class(f);
+    if (rc || f->has_graph || f->options->graph || gd_graph_is_encoder(gd_config_architecture(f->config)))
+        return rc;
+    return name_nearest_class(f);
 }
 
 /* The plan needs a config.json without problems: with sizes that are missing, it would only say so again. */
