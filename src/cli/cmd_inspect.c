@@ -48,13 +48,16 @@ int cli_inspect(const cli_settings *settings)
         cli_say("inspect takes only flags, not %s; --model %s?", settings->texts[0], settings->texts[0]);
         return CLI_USAGE;
     }
-    if (!settings->options.model) {
+    if (!settings->options.model && !settings->options.graph && !settings->options.head) {
         cli_say("--model is missing: --model DIR");
         return CLI_USAGE;
     }
-    rc = gd_inspect(&settings->options, &json, &err);
+    if (!settings->options.model)
+        rc = gd_describe(&settings->options, &json, &err);
+    else
+        rc = gd_inspect(&settings->options, &json, &err);
     if (rc)
-        return fail(settings, rc, &err);
+        return settings->options.model ? fail(settings, rc, &err) : cli_fail(rc, &err);
     status = cli_show(json, settings->json);
     gd_string_free(json);
     return status;

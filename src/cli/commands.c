@@ -113,7 +113,8 @@ const cli_command cli_commands[] = {
             "the files of the tokenizer and the configuration are read.\n",
       "    guerdon tokenize --model DIR --input texts.jsonl\n"
       "    guerdon tokenize --model DIR 'Hello, world'\n" },
-    { "inspect", CLI_CMD_INSPECT, "--model DIR [FLAGS]\n--model DIR --train FILE [FLAGS]",
+    { "inspect", CLI_CMD_INSPECT,
+      "--model DIR [FLAGS]\n--model DIR --train FILE [FLAGS]\n--graph NAME|FILE | --head NAME|FILE",
       "describe a model: architecture, head, padding rule, memory, warnings",
       "Reads and checks what score would read, but computes nothing. With the flags of\n"
       "score that change how texts are read or computed, such as --add-eos auto or\n"
@@ -128,10 +129,14 @@ const cli_command cli_commands[] = {
       "of config.json, tensors, parts of the tokenizer. With --json, these are a list,\n"
       "problems.\n"
       "\n"
+      "With --graph or --head, also without a model, says what was understood of that\n"
+      "description: its nodes, and where a text is read; with a model, also its sizes.\n"
+      "\n"
       "With --train, or a --recipe that names the data, describes a run of train.\n",
       "    guerdon inspect --model DIR --adapter LORA\n"
       "    guerdon inspect --model DIR --train pairs.jsonl.gz --lora-r 8 --memory 6G\n"
-      "    guerdon inspect --model DIR --batch-tokens 2048 --json\n" },
+      "    guerdon inspect --model DIR --batch-tokens 2048 --json\n"
+      "    guerdon inspect --head mine.yaml\n" },
     { "bench", CLI_CMD_BENCH, "--model DIR [FLAGS]\n--from FILE --report FILE",
       "measure how fast this machine runs a model, and how fast it could",
       "Measures the processor's peak and the memory bandwidth, the model's matrix\n"

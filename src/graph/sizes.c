@@ -80,7 +80,14 @@ gd_status gd_make_offset(const gd_maker *m, const gd_yaml_node *node, const char
     gd_status rc = gd_make_number(m, node, what, &number);
 
     *out = 0;
-    return rc || number == 0 ? rc : gd_make_count(m, node, what, out);
+    if (rc)
+        return rc;
+    if (number != 0 && !is_count(number, GD_PLAN_MAX_COUNT))
+        return gd_yaml_fail(m->graph->doc, node, m->err, GD_EFORMAT,
+                            "%s is \"%s\" = %.14g, but a whole number from 0 to %.0f is expected", what, node->text,
+                            number, GD_PLAN_MAX_COUNT);
+    *out = (size_t)number;
+    return GD_OK;
 }
 
 /* The sizes required of every graph, because the engine needs them or the user may want to know them. */

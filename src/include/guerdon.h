@@ -509,6 +509,18 @@ GD_API gd_status gd_tokenize_file(const gd_options *options, const gd_file_optio
  */
 GD_API gd_status gd_inspect(const gd_options *options, char **json, gd_error *err);
 
+/**
+ * Says what was understood of the graph, the head, or both, that options->graph and options->head name; the other
+ * options are ignored.  gd_inspect() has the same, with the sizes of its model, as the member "described".
+ *
+ * @param json  {"graph","head","about","sizes","layers","prefix","before_the_layers":[..],"each_layer":[..],
+ *              "after_the_layers":[..],"reads_at","tensors_in"}, with a line for each node; of a head alone, these are
+ *              "nodes".  The caller frees it with gd_string_free(); NULL on failure
+ * @return GD_OK, GD_EUSAGE (neither is named, or by a name that is not known), GD_EIO, GD_EFORMAT, GD_EUNSUPPORTED,
+ *         GD_ENOMEM
+ */
+GD_API gd_status gd_describe(const gd_options *options, char **json, gd_error *err);
+
 /** The same for an open model. */
 GD_API gd_status gd_model_inspect(const gd_model *model, char **json, gd_error *err);
 

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "engine/bind.h"
 #include "quant-free/convert.h"
+#include "reward/describe.h"
 #include "reward/diagnose.h"
 #include "reward/model.h"
 
@@ -393,6 +394,29 @@ gd_status gd_model_inspect(const gd_model *model, char **json, gd_error *err)
     return gd_buf_take(&b, json, err);
 }
 
+/* Of a graph or a head that is named, what was understood of it: a last member of the object. */
+static gd_status add_description(char **json, const gd_model *model, const gd_options *options, gd_error *err)
+{
+    const bool names_head = options->head && strcmp(options->head, "auto") != 0;
+    gd_options named = *options;
+    char *description = NULL;
+    gd_buf b = { 0 };
+    gd_status rc;
+
+    if (!options->graph && !names_head)
+        return GD_OK;
+    if (!names_head)
+        named.head = model->plan->head_of; /* one that was found is built in */
+    rc = gd_describe_named(&description, &named, gd_config_trunk(model->config), model->plan, err);
+    if (rc)
+        return rc;
+    gd_buf_bytes(&b, *json, strlen(*json) - strlen("}"));
+    gd_buf_printf(&b, ",\"described\":%s}", description);
+    gd_free(description);
+    gd_free(*json);
+    return gd_buf_take(&b, json, err);
+}
+
 gd_status gd_inspect(const gd_options *options, char **json, gd_error *err)
 {
     gd_options own;
@@ -410,6 +434,12 @@ gd_status gd_inspect(const gd_options *options, char **json, gd_error *err)
         rc = gd_bind_check(model->plan, model->weights, err);
     if (!rc)
         rc = gd_model_inspect(model, json, err);
+    if (!rc)
+        rc = add_description(json, model, &own, err);
     gd_model_close(model);
+    if (rc) {
+        gd_free(*json);
+        *json = NULL;
+    }
     return rc;
 }

@@ -91,10 +91,15 @@ static gd_status check_options(const gd_options *options, gd_error *err)
     return check_numerics(options, err);
 }
 
-gd_status gd_options_read(gd_options *own, const gd_options *theirs, gd_error *err)
+gd_status gd_options_read_any(gd_options *own, const gd_options *theirs, gd_error *err)
 {
     static const gd_sized kind = GD_SIZED(gd_options, activation);
-    gd_status rc = gd_sized_read(own, &kind, theirs, err);
+    return gd_sized_read(own, &kind, theirs, err);
+}
+
+gd_status gd_options_read(gd_options *own, const gd_options *theirs, gd_error *err)
+{
+    gd_status rc = gd_options_read_any(own, theirs, err);
 
     return rc ? rc : check_options(own, err);
 }

@@ -8,6 +8,9 @@
 
 gd_status gd_options_read(gd_options *own, const gd_options *theirs, gd_error *err);
 
+/* The same where there may be no model: nothing is checked but the size of the struct. */
+gd_status gd_options_read_any(gd_options *own, const gd_options *theirs, gd_error *err);
+
 /* What scoring computes with where the options leave it open: a GPU if there is one that suits, and the arithmetic of
  * the backend; outputs and their identity then name them. */
 gd_status gd_options_choose(gd_options *own, gd_error *err);

@@ -1,0 +1,128 @@
+/* draw.c - a node of a description as a line. */
+#include "graph/draw.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+static const char *const key_names[] = {
+#define GD_GRAPH_KEY(name) #name,
+    GD_GRAPH_KEYS(GD_GRAPH_KEY)
+#undef GD_GRAPH_KEY
+};
+
+static bool is_carry(const gd_graph *graph, const gd_yaml_node *name)
+{
+    return graph->carry && name->file == graph->carry->file && !strcmp(name->text, graph->carry->text);
+}
+
+/* Every node gives a value of its own, in the order of the plan's buffers; but those that add to the carried one. */
+static size_t buffer_of(const gd_graph *graph, size_t at)
+{
+    size_t count = 0, carry = 0;
+    bool carried = false;
+
+    for (size_t i = 0;; i++) {
+        const bool again = carried && is_carry(graph, graph->nodes[i].key[GD_KEY_out]);
+
+        if (i == at)
+            return again ? carry : count;
+        if (!carried && is_carry(graph, graph->nodes[i].key[GD_KEY_out])) {
+            carried = true;
+            carry = count;
+        }
+        count += !again;
+    }
+}
+
+/* The name of a tensor in layer 0, or outside the layers. */
+static void put_full_name(gd_buf *name, const gd_graph *graph, const gd_graph_node *node, unsigned weight)
+{
+    const char *prefix = node->part == GD_PART_LAYER ? graph->prefix->text : "", *hole = strstr(prefix, "{i}");
+
+    gd_buf_clear(name);
+    if (hole) {
+        gd_buf_bytes(name, prefix, (size_t)(hole - prefix));
+        gd_buf_printf(name, "0%s", hole + 3);
+    }
+    gd_buf_str(name, node->w[weight]->text);
+}
+
+/* " [96, 96]": what the plan requires of the tensor, or of its rows. */
+static void draw_shape(gd_buf *line, const gd_graph *graph, const gd_graph_node *node, unsigned weight,
+                       const gd_plan *plan)
+{
+    gd_buf name = { 0 };
+
+    put_full_name(&name, graph, node, weight);
+    if (gd_buf_cstr(&name))
+        for (size_t s = 0; s < plan->step_count; s++)
+            for (unsigned i = 0; i < GD_OP_MAX_WEIGHTS; i++) {
+                const gd_plan_weight *w = &plan->steps[s].w[i];
+
+                if (!w->name || strcmp(w->name, name.data) != 0 ||
+                    strcmp(plan->buffers[plan->steps[s].out].name, node->key[GD_KEY_out]->text) != 0)
+                    continue;
+                gd_buf_printf(line, " [%zu", w->shape[0]);
+                gd_buf_printf(line, w->rank == 2 ? ", %zu]" : "]", w->shape[1]);
+                gd_buf_free(&name);
+                return;
+            }
+    line->failed |= name.failed;
+    gd_buf_free(&name);
+}
+
+static void draw_list(gd_buf *line, const char *before, const gd_yaml_node *list)
+{
+    gd_buf_str(line, before);
+    for (const gd_yaml_node *row = list->child; row; row = row->next)
+        gd_buf_printf(line, row->plain ? "%s%s" : "%s\"%s\"", row == list->child ? "" : ", ", row->text);
+}
+
+/* Which part of a tensor a weight is. */
+static void draw_part(gd_buf *line, const gd_graph_node *node, unsigned weight)
+{
+    const gd_yaml_node *cut = node->cut[weight];
+
+    for (const gd_yaml_node *k = cut ? cut->child : NULL; k; k = k->next->next)
+        if (strcmp(k->text, "tensor") != 0)
+            gd_buf_printf(line, " %s (%s)", k->text, k->next->text);
+    if (!node->rows[weight])
+        return;
+    draw_list(line, " rows ", node->rows[weight]);
+    if (node->minus[weight])
+        draw_list(line, " minus ", node->minus[weight]);
+    if (node->other[weight])
+        gd_buf_printf(line, " else %s", node->other[weight]->text);
+}
+
+static const char *name_of(const gd_graph_node *node)
+{
+    return gd_op_table[node->op == GD_OP_head && node->key[GD_KEY_size] ? GD_OP_linear : node->op].name;
+}
+
+void gd_graph_draw_node(gd_buf *line, const gd_graph *graph, size_t at, const gd_plan *plan)
+{
+    const gd_graph_node *node = &graph->nodes[at];
+    const char *sep = "; ";
+
+    gd_buf_str(line, node->key[GD_KEY_out]->text);
+    if (plan)
+        gd_buf_printf(line, "[%zu]", plan->buffers[buffer_of(graph, at)].cols);
+    gd_buf_printf(line, " = %s(", name_of(node));
+    for (unsigned i = 0; i < node->in_count; i++)
+        gd_buf_printf(line, "%s%s", i ? ", " : "", node->in[i]->text);
+    for (unsigned i = 0; i < node->w_count; i++) {
+        gd_buf_printf(line, "%s%s", i ? ", " : "; ", node->w[i]->text);
+        draw_part(line, node, i);
+        if (plan)
+            draw_shape(line, graph, node, i, plan);
+    }
+    for (unsigned k = 0; k < GD_KEY_COUNT; k++) {
+        if (!node->key[k] || k == GD_KEY_op || k == GD_KEY_in || k == GD_KEY_w || k == GD_KEY_out)
+            continue;
+        gd_buf_printf(line, "%s%s: %s", sep, key_names[k], node->key[k]->text);
+        sep = ", ";
+    }
+    gd_buf_str(line, ")");
+}

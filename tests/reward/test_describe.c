@@ -1,0 +1,125 @@
+/* test_describe.c - what is said of a description of a graph or a head. */
+#include "tests/check.h"
+
+#include "base/json.h"
+
+#include <jansson.h>
+#include <string.h>
+
+static json_t *parsed(char *text)
+{
+    json_t *json;
+
+    assert_ok(gd_json_parse(&json, text, strlen(text), "the description", test_err));
+    gd_string_free(text);
+    return json;
+}
+
+static json_t *described(const char *graph, const char *head)
+{
+    gd_options options;
+    char *text;
+
+    gd_options_init(&options);
+    options.graph = graph;
+    options.head = head;
+    assert_ok(gd_describe(&options, &text, test_err));
+    return parsed(text);
+}
+
+static void expect_line(const json_t *json, const char *list, size_t i, const char *want)
+{
+    const char *line = json_string_value(json_array_get(json_object_get(json, list), i));
+
+    assert_non_null(line);
+    assert_string_equal(line, want);
+}
+
+static void a_head_alone_has_nodes(void **state)
+{
+    json_t *mlp = described(NULL, "mlp"), *rows = described(NULL, "yes_less_no"),
+           *file = described(NULL, "llama_factory");
+
+    (void)state;
+    assert_int_equal(json_array_size(json_object_get(mlp, "nodes")), 3);
+    expect_line(mlp, "nodes", 0, "x = linear(pooled; score.0.weight, score.0.bias; size: hidden)");
+    expect_line(mlp, "nodes", 1, "y = act(x; act: relu)");
+    assert_string_equal(json_string_value(json_object_get(mlp, "reads_at")), "before_first_pad");
+    expect_line(
+        rows, "nodes", 0,
+        "score = linear(pooled; lm_head.weight rows \"yes\" minus \"no\" else model.embed_tokens.weight; size: 1)");
+    assert_string_equal(json_string_value(json_object_get(file, "tensors_in")), "value_head.safetensors");
+    json_decref(mlp);
+    json_decref(rows);
+    json_decref(file);
+}
+
+static void a_graph_has_layers_and_a_head(void **state)
+{
+    json_t *json = described("phi3", "v_head");
+
+    (void)state;
+    expect_line(json, "before_the_layers", 0, "x = embedding(tokens; model.embed_tokens.weight)");
+    expect_line(
+        json, "each_layer", 2,
+        "k0 = linear(a; self_attn.qkv_proj.weight of ((heads + 2 * kv_heads) * head_dim) from (heads * head_dim); "
+        "size: kv_heads * head_dim, lora: qkv_proj)");
+    expect_line(json, "after_the_layers", 2, "score = linear(pooled; v_head.weight; size: 1)");
+    assert_string_equal(json_string_value(json_object_get(json, "layers")), "layers");
+    json_decref(json);
+}
+
+/* The widths and shapes are those of the model; values of a head may have the names of a graph's. */
+static void a_model_gives_sizes(void **state)
+{
+    char path[512], *text;
+    gd_options options;
+    json_t *json, *own;
+
+    (void)state;
+    gd_options_init(&options);
+    options.model = test_data(path, sizeof path, "golden/qwen2");
+    options.graph = "qwen2";
+    assert_ok(gd_inspect(&options, &text, test_err));
+    json = parsed(text);
+    own = json_object_get(json, "described");
+    expect_line(own, "each_layer", 2,
+                "k0[32] = linear(a; self_attn.k_proj.weight [32, 96], self_attn.k_proj.bias [32]; size: kv_heads * "
+                "head_dim, lora: k_proj)");
+    expect_line(own, "each_layer", 8, "x[96] = add(x, y)");
+    expect_line(own, "each_layer", 12, "m[208] = gated(gate, up; act: hidden_act)");
+    expect_line(own, "after_the_layers", 2, "score[1] = head(n; score.weight [1, 96])");
+    json_decref(json);
+    options.graph = NULL;
+    options.head = "first_logit";
+    assert_ok(gd_inspect(&options, &text, test_err));
+    json = parsed(text);
+    expect_line(json_object_get(json, "described"), "after_the_layers", 2,
+                "score[1] = linear(pooled; lm_head.weight rows 0 else model.embed_tokens.weight [1, 96]; size: 1)");
+    json_decref(json);
+}
+
+static void nothing_named_is_nothing_described(void **state)
+{
+    gd_error err = { GD_OK, "" };
+    gd_options options;
+    char *json;
+
+    (void)state;
+    gd_options_init(&options);
+    assert_int_equal(gd_describe(&options, &json, &err), GD_EUSAGE);
+    assert_string_equal(err.text, "neither a graph nor a head is named, but one of them is expected");
+    assert_null(json);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_head_alone_has_nodes),
+        cmocka_unit_test(a_graph_has_layers_and_a_head),
+        cmocka_unit_test(a_model_gives_sizes),
+        cmocka_unit_test(nothing_named_is_nothing_described),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
