@@ -45,7 +45,7 @@ static void put_full_name(gd_buf *name, const gd_graph *graph, const gd_graph_no
         gd_buf_bytes(name, prefix, (size_t)(hole - prefix));
         gd_buf_printf(name, "0%s", hole + 3);
     }
-    gd_buf_str(name, node->w[weight]->text);
+    gd_buf_str(name, node->w[weight].name->text);
 }
 
 /* " [96, 96]": what the plan requires of the tensor, or of its rows. */
@@ -82,23 +82,34 @@ static void draw_list(gd_buf *line, const char *before, const gd_yaml_node *list
 /* Which part of a tensor a weight is. */
 static void draw_part(gd_buf *line, const gd_graph_node *node, unsigned weight)
 {
-    const gd_yaml_node *cut = node->cut[weight];
+    const gd_graph_weight *w = &node->w[weight];
+    const gd_yaml_node *map = w->cut ? w->cut : w->value;
 
-    for (const gd_yaml_node *k = cut ? cut->child : NULL; k; k = k->next->next)
-        if (strcmp(k->text, "tensor") != 0)
+    for (const gd_yaml_node *k = map ? map->child : NULL; k; k = k->next->next)
+        if (strcmp(k->text, "tensor") != 0 && k->next->kind == GD_YAML_SCALAR)
             gd_buf_printf(line, " %s (%s)", k->text, k->next->text);
-    if (!node->rows[weight])
+    if (w->turned)
+        gd_buf_str(line, " transposed");
+    if (!w->rows)
         return;
-    draw_list(line, " rows ", node->rows[weight]);
-    if (node->minus[weight])
-        draw_list(line, " minus ", node->minus[weight]);
-    if (node->other[weight])
-        gd_buf_printf(line, " else %s", node->other[weight]->text);
+    draw_list(line, " rows ", w->rows);
+    if (w->minus)
+        draw_list(line, " minus ", w->minus);
+    if (w->other)
+        gd_buf_printf(line, " else %s", w->other->text);
 }
 
 static const char *name_of(const gd_graph_node *node)
 {
     return gd_op_table[node->op == GD_OP_head && node->key[GD_KEY_size] ? GD_OP_linear : node->op].name;
+}
+
+static void draw_width(gd_buf *line, const gd_graph *graph, size_t at, const gd_plan *plan)
+{
+    const size_t buffer = buffer_of(graph, at);
+
+    if (buffer < plan->buffer_count && !strcmp(plan->buffers[buffer].name, graph->nodes[at].key[GD_KEY_out]->text))
+        gd_buf_printf(line, "[%zu]", plan->buffers[buffer].cols);
 }
 
 void gd_graph_draw_node(gd_buf *line, const gd_graph *graph, size_t at, const gd_plan *plan)
@@ -108,18 +119,21 @@ void gd_graph_draw_node(gd_buf *line, const gd_graph *graph, size_t at, const gd
 
     gd_buf_str(line, node->key[GD_KEY_out]->text);
     if (plan)
-        gd_buf_printf(line, "[%zu]", plan->buffers[buffer_of(graph, at)].cols);
+        draw_width(line, graph, at, plan);
     gd_buf_printf(line, " = %s(", name_of(node));
     for (unsigned i = 0; i < node->in_count; i++)
         gd_buf_printf(line, "%s%s", i ? ", " : "", node->in[i]->text);
     for (unsigned i = 0; i < node->w_count; i++) {
-        gd_buf_printf(line, "%s%s", i ? ", " : "; ", node->w[i]->text);
+        if (!node->w[i].name)
+            continue;
+        gd_buf_printf(line, "%s%s", i ? ", " : "; ", node->w[i].name->text);
         draw_part(line, node, i);
         if (plan)
             draw_shape(line, graph, node, i, plan);
     }
     for (unsigned k = 0; k < GD_KEY_COUNT; k++) {
-        if (!node->key[k] || k == GD_KEY_op || k == GD_KEY_in || k == GD_KEY_w || k == GD_KEY_out)
+        if (!node->key[k] || node->key[k]->kind != GD_YAML_SCALAR || k == GD_KEY_op || k == GD_KEY_in ||
+            k == GD_KEY_w || k == GD_KEY_out)
             continue;
         gd_buf_printf(line, "%s%s: %s", sep, key_names[k], node->key[k]->text);
         sep = ", ";

@@ -52,7 +52,7 @@ static void put_graph(gd_result *out, json_t *into, const gd_graph *graph, const
         put_nodes(out, into, graph, GD_PART_LAYER, plan);
     }
     put_nodes(out, into, graph, GD_PART_AFTER, plan);
-    gd_put_text(out, into, "reads_at", gd_pooling_word(graph->pool));
+    gd_put_text(out, into, "reads_at", gd_pooling_word(graph->place.pool));
     gd_put_text(out, into, "tensors_in", graph->head_file);
 }
 
