@@ -123,12 +123,12 @@ static gd_status check_length(const struct gd_run *r, size_t len)
 {
     const size_t most = r->t->most_piece;
 
-    return most && len > most
-               ? gd_fail(r->err, GD_ETOOLONG,
-                         "the text has %zu bytes without a break, which need too much memory as one word: the memory "
-                         "limit allows at most %zu",
-                         len, most)
-               : GD_OK;
+    if (most && len > most)
+        return gd_fail(r->err, GD_ETOOLONG,
+                       "the text has %zu bytes without a break, which need too much memory as one word: the memory "
+                       "limit allows at most %zu",
+                       len, most);
+    return GD_OK;
 }
 
 /* A piece that is merged by itself. */
@@ -182,7 +182,7 @@ static gd_status merge_written(void *context, const unsigned char *s, size_t len
  * text takes too many does not depend on what was tokenized before. */
 static uint64_t steps_of(size_t len) { return 64 + 32 * (uint64_t)len; }
 
-/* A piece that the stages after ByteLevel split: the ids depend on its bytes alone, so those of words are remembered. */
+/* A piece that the stages after ByteLevel split. Its ids depend on its bytes alone: those of words are remembered. */
 static gd_status split_bytes(void *context, size_t stage, const unsigned char *s, size_t len)
 {
     struct gd_run *r = context;
