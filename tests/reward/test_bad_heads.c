@@ -93,7 +93,7 @@ static void a_head_has_limits(void **state)
     write_text(m, "mine.yaml", text.data);
     assert_int_equal(open_with(&model, file, &many), GD_EFORMAT);
     assert_contains(many.text, ": more than 1024 nodes");
-    write_bytes(m, "mine.yaml", "format: guerdon-head/1\nname: mi\0ne\n", 37);
+    write_bytes(m, "mine.yaml", "format: guerdon-head/1\nname: mi\0ne\n", 35);
     assert_int_equal(open_with(&model, file, &nul), GD_EFORMAT);
     assert_contains(nul.text, "mine.yaml:2:9: the control character U+0000 is not accepted");
     gd_buf_free(&text);
