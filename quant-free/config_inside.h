@@ -17,18 +17,24 @@ typedef enum gd_family {
     GD_FAMILY_INTERNLM2 = 32,
     GD_FAMILY_PHI3 = 64,
     GD_FAMILY_GEMMA3 = 128,
-    GD_FAMILY_SMOLLM3 = 256
+    GD_FAMILY_SMOLLM3 = 256,
+    GD_FAMILY_GEMMA = 4096,
+    GD_FAMILY_MINISTRAL3 = 8192
 } gd_family;
 
 struct gd_config {
     char *path;
-    json_t *json;
+    json_t *root;       /* the file */
+    const json_t *json; /* of the text model: the file, or its text_config */
     const char *architecture;
-    const char *trunk; /* of a known class of a checkpoint's own; else NULL */
+    const char *trunk;      /* of a known class of another name; else NULL */
+    const char *classifier; /* of a model that reads images as well: its class with a head */
+    bool custom;            /* the trunk's code came with a checkpoint, and is known */
     gd_family family;
     gd_rope rope, local; /* local: of the layers with a window, where they differ */
     bool has_local;
-    size_t labels; /* of a sequence classifier; else 1 */
+    size_t labels;          /* of a sequence classifier; else 1 */
+    const char *activation; /* of Gemma 1: what hidden_act means */
     gd_notes notes;
 };
 
@@ -50,11 +56,23 @@ gd_status gd_config_family_read(gd_config *config, gd_error *err);
 /* The same for a file without an architecture: from model_type. */
 gd_status gd_config_family_of_type(gd_config *config, gd_error *err);
 
+/* For a model that reads images as well: makes its text_config the fields that are read. */
+gd_status gd_config_nested_read(gd_config *config, bool *nested, gd_error *err);
+
+/* Refuses what would change the mathematics around the text model, and notes what is ignored. */
+gd_status gd_config_nested_check(gd_config *config, gd_error *err);
+
+/* The same for a text model whose class is another's part: only the family and the trunk. */
+gd_status gd_config_family_of_text(gd_config *config, const char *type, gd_error *err);
+
 /* Refuses the fields that would change the mathematics, and notes the unknown ones. */
 gd_status gd_config_fields_check(gd_config *config, gd_error *err);
 
 /* Fills config->rope. */
 gd_status gd_config_rope_read(gd_config *config, gd_error *err);
+
+/* Finds the activation of Gemma 1, whose two fields for it mean different things to versions of Transformers. */
+gd_status gd_config_activation_read(gd_config *config, gd_error *err);
 
 /* Checks that every layer has a window. */
 gd_status gd_config_windows_check(const gd_config *config, gd_error *err);

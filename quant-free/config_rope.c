@@ -110,6 +110,8 @@ static gd_status check_fields(const gd_rope *r, const gd_config *c, const json_t
 
         for (const char *const *reads = scaled_fields[r->type]; *reads; reads++)
             fine = fine || strcmp(field, *reads) == 0;
+        if (c->family == GD_FAMILY_MINISTRAL3 && r->type == GD_ROPE_YARN)
+            fine = fine || strcmp(field, "llama_4_scaling_beta") == 0 || strcmp(field, "max_position_embeddings") == 0;
         if (strcmp(field, "partial_rotary_factor") == 0 && json_number_value(value) == 1)
             fine = true;
         if (!fine)
@@ -193,6 +195,26 @@ static gd_status read_yarn_factor(gd_rope *r, const gd_config *c, const json_t *
     return rc;
 }
 
+/* Ministral 3's: its attention can't do without, and takes the original length from the same object alone. */
+static gd_status read_growth(gd_rope *r, const gd_config *c, const json_t *o, gd_error *err)
+{
+    gd_status rc;
+
+    if (c->family != GD_FAMILY_MINISTRAL3)
+        return GD_OK;
+    rc = gd_json_number(&r->growth, o, "llama_4_scaling_beta", c->path, err);
+    if (!rc && !(r->growth >= 0))
+        return gd_fail(err, GD_EFORMAT,
+                       "%s: the field \"llama_4_scaling_beta\" is %g, but 0 or a positive number is expected", c->path,
+                       r->growth);
+    if (!rc && !gd_json_has(o, "original_max_position_embeddings"))
+        return gd_fail(err, GD_EFORMAT,
+                       "%s: \"rope_parameters\" lacks \"original_max_position_embeddings\", by which "
+                       "\"llama_4_scaling_beta\" counts",
+                       c->path);
+    return rc;
+}
+
 static gd_status read_yarn(gd_rope *r, const gd_config *c, const json_t *o, gd_error *err)
 {
     gd_status rc = read_original_max(r, c, o, err);
@@ -211,6 +233,8 @@ static gd_status read_yarn(gd_rope *r, const gd_config *c, const json_t *o, gd_e
         rc = positive(&r->attention_factor, c, o, "attention_factor", err);
     if (!rc)
         rc = read_truncate(r, c, o, err);
+    if (!rc)
+        rc = read_growth(r, c, o, err);
     if (!rc && r->beta_fast < r->beta_slow)
         return gd_fail(err, GD_EFORMAT,
                        "%s: the field \"beta_fast\" is %g, but at least \"beta_slow\", %g, is expected", c->path,
@@ -283,7 +307,7 @@ bool gd_rope_equal(const gd_rope *a, const gd_rope *b)
            a->low_freq_factor == b->low_freq_factor && a->high_freq_factor == b->high_freq_factor &&
            a->original_max_position == b->original_max_position && a->beta_fast == b->beta_fast &&
            a->beta_slow == b->beta_slow && a->attention_factor == b->attention_factor && a->mscale == b->mscale &&
-           a->mscale_all_dim == b->mscale_all_dim && a->truncate == b->truncate;
+           a->mscale_all_dim == b->mscale_all_dim && a->growth == b->growth && a->truncate == b->truncate;
 }
 
 static gd_status note_ignored(gd_config *c, const json_t *o, gd_error *err)

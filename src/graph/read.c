@@ -14,7 +14,7 @@ static const struct rule {
     [GD_OP_embedding] = { BIT(in) | BIT(w) | BIT(out), BIT(scale) },
     [GD_OP_rms_norm] = { BIT(in) | BIT(w) | BIT(out) | BIT(eps), BIT(unit_offset) | BIT(heads) },
     [GD_OP_linear] = { BIT(in) | BIT(w) | BIT(out) | BIT(size), BIT(lora) | BIT(bias_if) },
-    [GD_OP_rope] = { BIT(in) | BIT(out) | BIT(heads), 0 },
+    [GD_OP_rope] = { BIT(in) | BIT(out) | BIT(heads), BIT(grows) },
     [GD_OP_attention] = { BIT(in) | BIT(out) | BIT(mask), BIT(scale) | BIT(softcap) | BIT(window) },
     [GD_OP_gated] = { BIT(in) | BIT(out) | BIT(act), 0 },
     [GD_OP_act] = { BIT(in) | BIT(out) | BIT(act), BIT(slope) },
