@@ -28,6 +28,8 @@ struct gd_adapter {
     size_t count;
     const gd_view *head, *bias, *embedding; /* bias: the head's */
     size_t ignored;                         /* tensors of lm_head */
+    size_t images;                          /* modules that read images */
+    gd_names names;                         /* where they are not the graph's */
     gd_notes notes;
 };
 
@@ -125,6 +127,18 @@ static gd_status take_whole(const gd_adapter *ad, const gd_view **whole, const g
     return GD_OK;
 }
 
+/* Modules that turn images into what a language model reads: no text passes them. */
+static bool is_of_images(const char *name)
+{
+    static const char *const parts[] = { "vision_tower.", "multi_modal_projector." };
+    const char *inner = strncmp(name, "model.", 6) == 0 ? name + 6 : name;
+
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        if (strncmp(inner, parts[i], strlen(parts[i])) == 0)
+            return true;
+    return false;
+}
+
 static struct module *find_module(const gd_adapter *ad, const char *name, size_t len)
 {
     size_t low = 0, high = ad->count;
@@ -169,6 +183,10 @@ static gd_status take_tensor(gd_adapter *ad, const gd_view *view, gd_error *err)
     }
     if (module_len(name, ".lora_B"))
         return GD_OK;
+    if (len && is_of_images(name)) {
+        ad->images++;
+        return GD_OK;
+    }
     if (!len)
         return refuse_tensor(ad, view->name, err);
     ad->modules[ad->count] = (struct module){ .name = gd_strndup(name, len), .lora.a = view };
@@ -182,7 +200,7 @@ static gd_status take_tensor(gd_adapter *ad, const gd_view *view, gd_error *err)
 static gd_status pair_tensor(const gd_adapter *ad, const gd_view *view, gd_error *err)
 {
     const char *name = view->name + strlen(PREFIX);
-    const size_t len = is_output_layer(ad, name) ? 0 : module_len(name, ".lora_B");
+    const size_t len = is_output_layer(ad, name) || is_of_images(name) ? 0 : module_len(name, ".lora_B");
     struct module *m = len ? find_module(ad, name, len) : NULL;
 
     if (m && m->lora.b)
@@ -256,6 +274,9 @@ static gd_status add_notes(gd_adapter *ad, gd_error *err)
 
     if (ad->ignored)
         rc = gd_notes_add(&ad->notes, err, "%s: lm_head is ignored: a reward model has no output layer", ad->path);
+    if (!rc && ad->images)
+        rc = gd_notes_add(&ad->notes, err, "%s: LoRA on %zu modules that read images is ignored: only texts are read",
+                          ad->path, ad->images);
     if (!rc && json_is_true(json_object_get(ad->config.json, "fan_in_fan_out")))
         rc = gd_notes_add(
             &ad->notes, err,
@@ -388,10 +409,43 @@ void gd_adapter_close(gd_adapter *ad)
     gd_free(ad);
 }
 
+static bool has(const void *context, const char *name)
+{
+    const gd_adapter *ad = context;
+    const char *embedding = ad->embedding ? ad->embedding->name + strlen(PREFIX) : "";
+    const size_t len = strlen(name);
+
+    return find_module(ad, name, len) ||
+           (saved_len(embedding) && saved_len(embedding) == len && strncmp(embedding, name, len) == 0);
+}
+
+gd_status gd_adapter_settle(gd_adapter *ad, const gd_names_search *search, gd_error *err)
+{
+    gd_names_search own = *search;
+    char room[GD_NAME_BYTES];
+    gd_status rc;
+
+    own.has = has;
+    own.context = ad;
+    own.path = ad->path;
+    rc = gd_names_find(&ad->names, &own, err);
+    for (size_t i = 0; !rc && i < ad->count; i++) {
+        char *name = gd_strdup(gd_names_in_graph(&ad->names, ad->modules[i].name, room));
+
+        if (!name)
+            return gd_fail_memory(err, sizeof room);
+        gd_free(ad->modules[i].name);
+        ad->modules[i].name = name;
+    }
+    qsort(ad->modules, ad->count, sizeof *ad->modules, by_name);
+    return rc;
+}
+
 const char *gd_adapter_path(const gd_adapter *ad) { return ad->path; }
 size_t gd_adapter_count(const gd_adapter *ad) { return ad->count; }
 const char *gd_adapter_module(const gd_adapter *ad, size_t i) { return ad->modules[i].name; }
 const gd_view *gd_adapter_head_bias(const gd_adapter *ad) { return ad->bias; }
+size_t gd_adapter_image_modules(const gd_adapter *ad) { return ad->images; }
 const gd_view *gd_adapter_head(const gd_adapter *ad) { return ad->head; }
 const gd_view *gd_adapter_embedding(const gd_adapter *ad) { return ad->embedding; }
 
@@ -399,8 +453,10 @@ bool gd_adapter_embeds(const gd_adapter *ad, const char *weight)
 {
     const char *name = ad->embedding ? ad->embedding->name + strlen(PREFIX) : "";
     const size_t len = saved_len(name);
+    char room[GD_NAME_BYTES];
+    const char *own = gd_names_in_file(&ad->names, weight, room);
 
-    return len && saved_len(weight) == len && strncmp(name, weight, len) == 0;
+    return len && saved_len(own) == len && strncmp(name, own, len) == 0;
 }
 
 size_t gd_adapter_note_count(const gd_adapter *ad) { return ad->notes.count; }
@@ -443,8 +499,9 @@ gd_status gd_adapter_check(const gd_adapter *ad, const char *const *modules, siz
     }
     for (size_t i = 0; i < count && !rc; i++) {
         bool targeted = false;
+        char room[GD_NAME_BYTES];
 
-        rc = gd_adapter_config_targets(&ad->config, sorted[i], &targeted, err);
+        rc = gd_adapter_config_targets(&ad->config, gd_names_in_file(&ad->names, sorted[i], room), &targeted, err);
         if (!rc && targeted && !find_module(ad, sorted[i], strlen(sorted[i])))
             rc = gd_fail(err, GD_EFORMAT, "%s: module \"%s\" has no LoRA, but %s targets it", ad->path, sorted[i],
                          ad->config.path);

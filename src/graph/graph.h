@@ -59,7 +59,7 @@ typedef struct gd_graph {
     gd_yaml *doc; /* owns all strings */
     gd_arena arena;
     const char *name, *about;                      /* about: for which checkpoints it is, or NULL */
-    const gd_yaml_node *matches, *expects, *sizes; /* expects may be NULL */
+    const gd_yaml_node *matches, *expects, *sizes, *names; /* expects and names may be NULL */
     const gd_yaml_node *times, *carry, *prefix;    /* of the one repeat */
     gd_graph_node *nodes;                          /* in order */
     size_t node_count;

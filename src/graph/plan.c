@@ -197,6 +197,8 @@ static gd_status fill_plan(gd_maker *m)
     if (!rc)
         rc = make_place(m, &m->graph->place, &plan->place);
     if (!rc)
+        rc = gd_make_aliases(m);
+    if (!rc)
         rc = gd_make_sizes(m);
     if (!rc)
         rc = gd_make_pattern(m);

@@ -15,6 +15,7 @@
 #include "graph/graph.h"
 #include "guerdon.h"
 #include "quant-free/config.h"
+#include "quant-free/names.h"
 #include "quant-free/view.h"
 
 typedef enum gd_extent {
@@ -125,6 +126,9 @@ typedef struct gd_plan {
     size_t head_steps;            /* how many of the last steps are the head's */
     gd_plan_place place;          /* where a text is read */
     gd_step_rule steps_rule;      /* if it has steps: what its score is made of theirs */
+    gd_alias aliases[GD_ALIASES_MAX]; /* other forms of the weights' names */
+    size_t alias_count;
+    const char *inner;            /* PEFT's name for "model.", in an adapter that is trained for this model */
     gd_rope ropes[GD_PLAN_ROPES]; /* what the rotary tables are made from: a step's params.table is one of them */
     size_t rope_count;            /* at least 1 */
     gd_arena arena;               /* owns all of the above */

@@ -311,9 +311,9 @@ static gd_status read_numerics(const gd_graph_reader *r, const gd_yaml_node *map
 static gd_status read_top(gd_graph_reader *r)
 {
     static const char *const names[] = {
-        "format", "name", "matches", "sizes", "numerics", "nodes", "expects", "about"
+        "format", "name", "matches", "sizes", "numerics", "nodes", "expects", "about", "names"
     };
-    enum { FORMAT, NAME, MATCHES, SIZES, NUMERICS, NODES, EXPECTS, ABOUT, COUNT };
+    enum { FORMAT, NAME, MATCHES, SIZES, NUMERICS, NODES, EXPECTS, ABOUT, NAMES, COUNT };
     const gd_yaml_node *top[COUNT] = { NULL };
     gd_graph *graph = r->graph;
     const gd_yaml *doc = graph->doc;
@@ -338,6 +338,8 @@ static gd_status read_top(gd_graph_reader *r)
         rc = gd_read_name(r, k, "a size");
     if (!rc && top[EXPECTS])
         rc = gd_yaml_expect(doc, top[EXPECTS], GD_YAML_MAP, "expects", r->err);
+    if (!rc && top[NAMES])
+        rc = gd_read_names(r, top[NAMES]);
     if (!rc)
         rc = read_numerics(r, top[NUMERICS]);
     if (rc)
@@ -346,6 +348,7 @@ static gd_status read_top(gd_graph_reader *r)
     graph->matches = top[MATCHES];
     graph->sizes = top[SIZES];
     graph->expects = top[EXPECTS];
+    graph->names = top[NAMES];
     return read_nodes(r, top[NODES]);
 }
 
