@@ -194,6 +194,7 @@ void gd_config_close(gd_config *c)
     if (!c)
         return;
     json_decref(c->root);
+    json_decref(c->filled);
     gd_notes_free(&c->notes);
     gd_free(c->path);
     gd_free(c);

@@ -34,6 +34,7 @@ struct gd_config {
     gd_rope rope, local; /* local: of the layers with a window, where they differ */
     bool has_local;
     size_t labels;          /* of a sequence classifier; else 1 */
+    json_t *filled; /* the rotary embedding of a class, where the file has none */
     const char *activation; /* of Gemma 1: what hidden_act means */
     gd_notes notes;
 };
@@ -59,7 +60,7 @@ gd_status gd_config_family_of_type(gd_config *config, gd_error *err);
 /* For a model that reads images as well: makes its text_config the fields that are read. */
 gd_status gd_config_nested_read(gd_config *config, bool *nested, gd_error *err);
 
-/* Refuses what would change the mathematics around the text model, and notes what is ignored. */
+/* Then: refuses what would change the mathematics around the text model, and finds its family. */
 gd_status gd_config_nested_check(gd_config *config, gd_error *err);
 
 /* The same for a text model whose class is another's part: only the family and the trunk. */

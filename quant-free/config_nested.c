@@ -122,21 +122,15 @@ gd_status gd_config_nested_read(gd_config *c, bool *nested, gd_error *err)
     *nested = kind != NULL;
     if (!kind)
         return GD_OK;
-    rc = check_type(c, kind, class, err);
+    c->classifier = kind->classes[0];
+    c->architecture = class && strcmp(class, kind->inner) != 0 ? class : kind->classes[0];
+    rc = check_type(c, kind, c->architecture, err);
     if (!rc && !gd_json_has(c->root, "text_config"))
         return gd_fail(err, GD_EFORMAT,
                        "%s: the field \"text_config\" is missing, but the architecture is %s, whose text model it "
                        "describes",
-                       c->path, class ? class : kind->inner);
-    if (!rc)
-        rc = gd_json_object(&c->json, c->root, "text_config", c->path, err);
-    c->classifier = kind->classes[0];
-    c->architecture = class && strcmp(class, kind->inner) != 0 ? class : kind->classes[0];
-    if (!rc)
-        rc = enter(c, err);
-    if (!rc)
-        rc = text_type(&type, c, kind, err);
-    return rc ? rc : gd_config_family_of_text(c, type, err);
+                       c->path, c->architecture);
+    return rc ? rc : gd_json_object(&c->json, c->root, "text_config", c->path, err);
 }
 
 static bool is_known(const char *field)
@@ -147,25 +141,36 @@ static bool is_known(const char *field)
     return false;
 }
 
-gd_status gd_config_nested_check(gd_config *c, gd_error *err)
+static gd_status check_outside(gd_config *c, gd_error *err)
 {
     static const char *const refused[] = { "auto_map", "is_encoder_decoder", "add_cross_attention" };
     const char *field;
     json_t *value;
-    gd_status rc = gd_notes_add(&c->notes, err, "%s: of this model, which reads images as well, only texts are read",
+    gd_status rc = gd_notes_add(&c->notes, err, "%s: the model reads images as well, but here only texts are read",
                                 c->path);
 
     for (size_t i = 0; !rc && i < sizeof refused / sizeof refused[0]; i++) {
         value = json_object_get(c->root, refused[i]);
         if (value && !gd_json_nothing(value))
-            return gd_fail(err, GD_EUNSUPPORTED, "%s: the field \"%s\" beside it is set, which is not supported",
-                           c->path, refused[i]);
+            return gd_fail(err, GD_EUNSUPPORTED, "%s: the field \"%s\" is set, which is not supported", c->path,
+                           refused[i]);
     }
     json_object_foreach(c->root, field, value) {
         if (!rc && !gd_json_nothing(value) && !is_known(field))
-            rc = gd_notes_add(&c->notes, err,
-                              "%s: the field \"%s\" beside it is unknown and ignored, as in Transformers", c->path,
-                              field);
+            rc = gd_notes_add(&c->notes, err, "%s: the field \"%s\" is unknown and ignored, as in Transformers",
+                              c->path, field);
     }
     return rc;
+}
+
+gd_status gd_config_nested_check(gd_config *c, gd_error *err)
+{
+    const char *type;
+    gd_status rc = check_outside(c, err);
+
+    if (!rc)
+        rc = enter(c, err);
+    if (!rc)
+        rc = text_type(&type, c, find_kind(c->architecture, NULL), err);
+    return rc ? rc : gd_config_family_of_text(c, type, err);
 }

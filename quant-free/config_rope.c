@@ -338,6 +338,16 @@ static gd_status read_local(gd_config *c, const json_t **parameters, gd_error *e
     return read_rope(&c->local, c, json_is_object(local) ? local : NULL, true, err);
 }
 
+/* Ministral 3's class has an embedding of its own where the file has none. */
+static gd_status fill_parameters(gd_config *c, const json_t **parameters, gd_error *err)
+{
+    c->filled = json_pack("{s:s,s:f,s:f,s:i,s:f,s:f,s:f,s:f,s:f}", "rope_type", "yarn", "rope_theta", 1e6, "factor",
+                          16.0, "original_max_position_embeddings", 16384, "beta_fast", 32.0, "beta_slow", 1.0,
+                          "mscale", 1.0, "mscale_all_dim", 1.0, "llama_4_scaling_beta", 0.1);
+    *parameters = c->filled;
+    return c->filled ? GD_OK : gd_fail_memory(err, 512);
+}
+
 /* Transformers 4 writes rope_scaling, 5 writes rope_parameters; where both are set, 5 reads rope_scaling alone. So
  * both are accepted if they describe the same embedding, each with the top level's rope_theta if it has none. */
 gd_status gd_config_rope_read(gd_config *c, gd_error *err)
@@ -350,6 +360,8 @@ gd_status gd_config_rope_read(gd_config *c, gd_error *err)
         rc = find_object(&parameters, c, "rope_parameters", err);
     if (!rc)
         rc = read_local(c, &parameters, err);
+    if (!rc && c->family == GD_FAMILY_MINISTRAL3 && !scaling && !parameters)
+        rc = fill_parameters(c, &parameters, err);
     if (!rc)
         rc = read_rope(&c->rope, c, scaling ? scaling : parameters, false, err);
     if (!rc && scaling && parameters) {
