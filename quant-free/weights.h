@@ -25,8 +25,8 @@ gd_status gd_weights_unchanged(const gd_weights *weights, gd_error *err);
 /* Every view becomes invalid. NULL is fine. */
 void gd_weights_close(gd_weights *weights);
 
-/* Looks up which forms of the graph's names the checkpoint has (names.h); fills in the search's last three fields. Until
- * then, names are the checkpoint's own. */
+/* Looks up which forms of the graph's names the checkpoint has (names.h); fills in the search's last three fields.
+ * Until then, names are the checkpoint's own. */
 gd_status gd_weights_settle(gd_weights *weights, const gd_names_search *search, gd_error *err);
 
 /* The graph's name of a tensor. */

@@ -1,5 +1,5 @@
-/* test_config_nested.c - models whose text model is described inside, in text_config; and what the classes of Gemma 1 and
- * Ministral 3 make of their fields. */
+/* test_config_nested.c - models whose text model is described inside, in text_config; and what the classes of Gemma 1
+ * and Ministral 3 make of their fields. */
 #include "tests/quant-free/config_case.h"
 
 #define WHOLE(name, type, text) "{" ARCH(name, type) ",\"text_config\":{" text "}"
