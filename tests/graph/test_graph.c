@@ -88,6 +88,21 @@ static void expect_refusal(const gd_config *config, const char *file, const char
     assert_int_equal(gd_mem_live(), live);
 }
 
+/* What config.json says of the queries, a graph can't leave out. */
+static void a_growth_is_not_ignored(void **state)
+{
+    gd_config *config = golden("ministral3");
+    gd_buf b = replaced(base, "matches: [Qwen2ForSequenceClassification", "matches: [Ministral3ForSequenceClassification");
+
+    (void)state;
+    write_file(GRAPH, b.data, b.len);
+    expect_refusal(config, GRAPH,
+                   "config.json: the field \"llama_4_scaling_beta\" is 0.1, but no rope of the graph qwen2 has it as "
+                   "grows");
+    gd_buf_free(&b);
+    gd_config_close(config);
+}
+
 static void bad_graphs_are_refused_by_sentence(void **state)
 {
     static const struct {
@@ -460,6 +475,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bad_graphs_are_refused_by_sentence),
+        cmocka_unit_test(a_growth_is_not_ignored),
         cmocka_unit_test(a_file_makes_the_same_plan),
         cmocka_unit_test(fp32_operands_change_the_types_alone),
         cmocka_unit_test(config_reaches_the_plan),
