@@ -117,7 +117,7 @@ gd_status gd_config_one_label(const gd_config *c, gd_error *err)
     return c->labels == 1 ? GD_OK
                           : gd_fail(err, GD_EUNSUPPORTED,
                                     "%s: the model has %zu labels, but a reward model with one score is expected",
-                                    c->path, c->labels);
+                                    c->outer ? c->outer : c->path, c->labels);
 }
 
 /* The class in the file; absent, null and [] mean that model_type decides. */
@@ -197,6 +197,7 @@ void gd_config_close(gd_config *c)
     json_decref(c->filled);
     gd_notes_free(&c->notes);
     gd_free(c->path);
+    gd_free(c->outer);
     gd_free(c);
 }
 

@@ -81,7 +81,7 @@ bool gd_rope_equal(const gd_rope *a, const gd_rope *b);
  * own which is known to be one of these with another head. */
 const char *gd_config_trunk(const gd_config *config);
 
-/* A known class of a checkpoint's own, by number, and the class of Transformers whose graph it has; NULL after the last
+/* A known class of another name, by number, and the class of Transformers whose graph it has; NULL after the last
  * one. */
 const char *gd_config_own_class(size_t i, const char **trunk);
 

@@ -261,10 +261,18 @@ static bool is_custom(const gd_config *c, gd_family family)
     return false;
 }
 
+const char *gd_config_type_class(const char *type)
+{
+    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++)
+        if (strcmp(families[i].model_type, type) == 0)
+            return families[i].classifier;
+    return NULL;
+}
+
 const char *gd_config_own_class(size_t i, const char **trunk)
 {
     if (i >= sizeof customs / sizeof customs[0])
-        return NULL;
+        return gd_config_nested_class(i - sizeof customs / sizeof customs[0], trunk);
     for (size_t f = 0; f < sizeof families / sizeof families[0]; f++)
         if (families[f].family == customs[i].family)
             *trunk = families[f].classifier;

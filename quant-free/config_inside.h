@@ -24,6 +24,7 @@ typedef enum gd_family {
 
 struct gd_config {
     char *path;
+    char *outer;        /* the file, where `path` says that a field is in its text_config; else NULL */
     json_t *root;       /* the file */
     const json_t *json; /* of the text model: the file, or its text_config */
     const char *architecture;
@@ -34,7 +35,7 @@ struct gd_config {
     gd_rope rope, local; /* local: of the layers with a window, where they differ */
     bool has_local;
     size_t labels;          /* of a sequence classifier; else 1 */
-    json_t *filled; /* the rotary embedding of a class, where the file has none */
+    json_t *filled;         /* the rotary embedding of a class, where the file has none */
     const char *activation; /* of Gemma 1: what hidden_act means */
     gd_notes notes;
 };
@@ -51,6 +52,9 @@ typedef struct gd_config_default {
 /* NULL if the family has none. */
 const gd_config_default *gd_config_default_find(gd_family family, const char *field);
 
+/* The class of a family with a head, by its model_type; NULL for an unknown one. */
+const char *gd_config_type_class(const char *type);
+
 /* Finds the family of the architecture, and refuses a model_type that contradicts it. */
 gd_status gd_config_family_read(gd_config *config, gd_error *err);
 
@@ -59,6 +63,10 @@ gd_status gd_config_family_of_type(gd_config *config, gd_error *err);
 
 /* For a model that reads images as well: makes its text_config the fields that are read. */
 gd_status gd_config_nested_read(gd_config *config, bool *nested, gd_error *err);
+
+/* A class that reads images as well, by number, and the class of its text model, if text_config doesn't say; NULL after
+ * the last one. */
+const char *gd_config_nested_class(size_t i, const char **trunk);
 
 /* Then: refuses what would change the mathematics around the text model, and finds its family. */
 gd_status gd_config_nested_check(gd_config *config, gd_error *err);

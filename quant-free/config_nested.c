@@ -65,6 +65,17 @@ static const struct nested *find_kind(const char *class, const char *type)
     return NULL;
 }
 
+const char *gd_config_nested_class(size_t i, const char **trunk)
+{
+    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++)
+        for (size_t c = 0; c < 2 && kinds[k].classes[c]; c++)
+            if (i-- == 0) {
+                *trunk = gd_config_type_class(kinds[k].text_types[0]);
+                return kinds[k].classes[c];
+            }
+    return NULL;
+}
+
 static gd_status check_type(const gd_config *c, const struct nested *kind, const char *class, gd_error *err)
 {
     const char *type;
@@ -106,7 +117,7 @@ static gd_status enter(gd_config *c, gd_error *err)
     if (!path)
         return gd_fail_memory(err, size);
     (void)snprintf(path, size, "%s, text_config", c->path);
-    gd_free(c->path);
+    c->outer = c->path;
     c->path = path;
     return GD_OK;
 }
