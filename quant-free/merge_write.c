@@ -93,7 +93,8 @@ static gd_status check_modules(const struct job *job, gd_error *err)
     return rc;
 }
 
-/* The graph's name of a tensor of the checkpoint; its own for one that the graph doesn't name. */
+/* The graph's name of a tensor of the checkpoint, if it has another form; where the form in use is empty, its own may be
+ * the graph's all the same, as the head's is. */
 static const char *graph_name(const struct job *job, const gd_view *view, char room[GD_NAME_BYTES])
 {
     const char *name = gd_weights_in_graph(job->parts->weights, view->name, room);
@@ -105,7 +106,8 @@ static bool is_embedding(const struct job *job, const gd_view *view)
 {
     char room[GD_NAME_BYTES];
 
-    return gd_adapter_embeds(job->parts->adapter, graph_name(job, view, room));
+    return gd_adapter_embeds(job->parts->adapter, view->name) ||
+           gd_adapter_embeds(job->parts->adapter, graph_name(job, view, room));
 }
 
 /* The head's type: that of the head it replaces, else that of the largest tensor. */
@@ -300,7 +302,9 @@ static gd_status write_tensor(struct job *job, const gd_view *view, gd_error *er
     for (size_t i = 0; i < WHOLE; i++)
         if (view == &job->whole[i].out)
             return write_whole(job, &job->whole[i], err);
-    return find_lora(job, graph_name(job, view, room), &lora) ? merge(job, view, &lora, err) : copy(job, view, err);
+    if (find_lora(job, view->name, &lora) || find_lora(job, graph_name(job, view, room), &lora))
+        return merge(job, view, &lora, err);
+    return copy(job, view, err);
 }
 
 /* ---- all tensors ---- */
