@@ -93,8 +93,8 @@ static gd_status check_modules(const struct job *job, gd_error *err)
     return rc;
 }
 
-/* The graph's name of a tensor of the checkpoint, if it has another form; where the form in use is empty, its own may be
- * the graph's all the same, as the head's is. */
+/* The graph's name of a tensor of the checkpoint, if it has another form; where the form in use is empty, its own may
+ * be the graph's all the same, as the head's is. */
 static const char *graph_name(const struct job *job, const gd_view *view, char room[GD_NAME_BYTES])
 {
     const char *name = gd_weights_in_graph(job->parts->weights, view->name, room);
